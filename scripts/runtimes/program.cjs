@@ -1,0 +1,6 @@
+/** A CommonJS caller: `require` of an ES module works as long as no module of the package awaits at its top level. */
+const { CompatibleClient, SendError } = require("cloudllm");
+
+const client = new CompatibleClient({ baseUrl: "http://localhost/v1", model: "test" });
+if (client.model !== "test" || typeof SendError !== "function") throw new Error("require gave something else");
+console.log(`ok require ${process.versions.node}`);

@@ -1,0 +1,25 @@
+/**
+ * The smallest user of the published package: streams one reply from the server whose address is its argument, and
+ * prints which runtime it did that on. Copied beside an install of the tarball by `test-runtimes.mjs`.
+ */
+import { CompatibleClient } from "cloudllm";
+
+const baseUrl = (globalThis.Deno?.args ?? process.argv.slice(2))[0];
+const client = new CompatibleClient({ baseUrl, model: "test" });
+
+let text = "";
+let finals = 0;
+const stream = await client.sendMessageStream([{ role: "user", content: "hi" }]);
+for await (const chunk of stream) {
+  text += chunk.content;
+  if (chunk.isFinal) finals += 1;
+}
+if (text !== "Hello, wörld 🌍!") throw new Error(`got ${JSON.stringify(text)}`);
+if (finals !== 1) throw new Error(`got ${finals} final chunks`);
+
+const [name, version] = globalThis.Bun
+  ? ["Bun", Bun.version]
+  : globalThis.Deno
+    ? ["Deno", Deno.version.deno]
+    : ["Node", process.versions.node];
+console.log(`ok ${name} ${version}`);

@@ -1,0 +1,187 @@
+/**
+ * `npm run test:runtimes`: the package as users get it, on every runtime it promises. Packs the tarball, installs it into
+ * an empty folder, and there streams from a loopback server on Node (this one, 22, 24), Bun and Deno; requires it from
+ * CommonJS; runs the command; and type-checks a consumer. Prints a table, and fails when any row failed.
+ * The other runtimes come from npm, once, into `.runtimes/`; Bun and Deno are skipped where npm has none for the machine.
+ */
+import { spawn } from "node:child_process";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { build, install, npm, root } from "./setup.mjs";
+
+const tarballLimitKb = 150;
+const timeoutMs = 120_000;
+const reply = ["Hello", ", wörld", " 🌍", "!"];
+const rows = [];
+
+/** A check that could not be made here, and why. */
+class Skip extends Error {}
+
+install();
+build();
+const folder = mkdtempSync(join(tmpdir(), "cloudllm-runtimes-"));
+const server = await serve();
+const baseUrl = `http://127.0.0.1:${server.address().port}/v1`;
+try {
+  if (await row("pack", pack)) await checkInstalled();
+} finally {
+  server.close();
+  server.closeAllConnections();
+  rmSync(folder, { recursive: true, force: true });
+}
+
+const width = Math.max(...rows.map(({ name }) => name.length));
+console.log();
+for (const { name, outcome, detail } of rows) console.log(`${outcome.padEnd(7)}  ${name.padEnd(width)}  ${detail}`);
+process.exitCode = rows.some(({ outcome }) => outcome === "FAILED") ? 1 : 0;
+
+/** Packs into the empty folder, installs from there, and holds the tarball to its size. */
+async function pack() {
+  const [command, args] = npm("pack", "--json", "--ignore-scripts", "--pack-destination", folder);
+  const listing = JSON.parse(await outputOf(command, args, root));
+  const { filename, size, entryCount } = Array.isArray(listing) ? listing[0] : Object.values(listing)[0];
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "consumer", private: true }));
+  const [installer, wanted] = npm("install", "--offline", "--no-audit", "--no-fund", join(folder, filename));
+  await outputOf(installer, wanted, folder);
+  for (const file of ["program.mjs", "program.cjs", "consumer.ts"]) {
+    copyFileSync(join(root, "scripts", "runtimes", file), join(folder, file));
+  }
+  if (size > tarballLimitKb * 1000) throw new Error(`the tarball is ${size} bytes, over ${tarballLimitKb} kB`);
+  return `${entryCount} files, ${(size / 1000).toFixed(1)} kB of ${tarballLimitKb} kB`;
+}
+
+async function checkInstalled() {
+  const program = [join(folder, "program.mjs"), baseUrl];
+  await row("node, this one", () => outputOf(process.execPath, program, folder));
+  await row("require() on this node", () => outputOf(process.execPath, [join(folder, "program.cjs")], folder));
+  await row("npx cloudllm --help", async () => {
+    const [command, args] = npm("exec", "--offline", "--no", "--", "cloudllm", "--help");
+    const help = await outputOf(command, args, folder);
+    if (!/cloudllm/i.test(help)) throw new Error(`unexpected help: ${help.slice(0, 200)}`);
+    return `${help.split("\n").length} lines`;
+  });
+  for (const moduleResolution of ["nodenext", "bundler"]) {
+    await row(`types, ${moduleResolution}`, () => typeCheck(moduleResolution));
+  }
+  for (const version of [22, 24]) {
+    await row(`node ${version}`, async () => outputOf(await runtime("node", version), program, folder));
+    await row(`require() on node ${version}`, async () =>
+      outputOf(await runtime("node", version), [join(folder, "program.cjs")], folder),
+    );
+  }
+  await row("bun", async () => outputOf(await runtime("bun", 1, Skip), ["run", ...program], folder));
+  await row("deno", async () => outputOf(await runtime("deno", 2, Skip), ["run", "--allow-all", ...program], folder));
+}
+
+async function typeCheck(moduleResolution) {
+  const config = {
+    compilerOptions: {
+      target: "es2022",
+      lib: ["es2022", "esnext.disposable", "dom", "dom.asynciterable"],
+      module: moduleResolution === "bundler" ? "esnext" : "nodenext",
+      moduleResolution,
+      strict: true,
+      noEmit: true,
+      skipLibCheck: false,
+      types: [],
+    },
+    files: ["consumer.ts"],
+  };
+  const file = join(folder, `tsconfig.${moduleResolution}.json`);
+  writeFileSync(file, JSON.stringify(config));
+  const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
+  await outputOf(process.execPath, [tsc, "-p", file], folder);
+  return "ok";
+}
+
+/** The path of a runtime's program, installed from npm when it is not there. Throws `Unavailable` when npm has none. */
+async function runtime(name, version, Unavailable = Error) {
+  const home = join(root, ".runtimes", `${name}${version}`);
+  const programs = [join("bin", name), join("bin", `${name}.exe`), name, `${name}.exe`]; // each package has its own way
+  const find = () => programs.map((file) => join(home, "node_modules", name, file)).find((file) => existsSync(file));
+  const there = find();
+  if (there && (await outputOf(there, ["--version"], home).catch(() => ""))) return there;
+  console.log(`installing ${name}@${version} into .runtimes/`);
+  rmSync(home, { recursive: true, force: true });
+  mkdirSync(home, { recursive: true });
+  writeFileSync(join(home, "package.json"), JSON.stringify({ name: "runtime", private: true }));
+  try {
+    const [command, args] = npm("install", "--no-save", "--no-audit", "--no-fund", `${name}@${version}`);
+    await outputOf(command, args, home);
+  } catch (error) {
+    throw new Unavailable(`cannot be installed here: ${error.message}`);
+  }
+  const program = find();
+  if (!program) throw new Error("installed, but its program is not where it was expected");
+  return program;
+}
+
+/** Runs one check and notes its outcome; true when it passed. */
+async function row(name, check) {
+  try {
+    rows.push({ name, outcome: "ok", detail: (await check()).trim() });
+    return true;
+  } catch (error) {
+    const outcome = error instanceof Skip ? "skipped" : "FAILED";
+    rows.push({ name, outcome, detail: error.message });
+    return false;
+  } finally {
+    const { outcome, detail } = rows.at(-1);
+    console.log(`${outcome}: ${name}: ${detail}`);
+  }
+}
+
+/** What a command wrote to stdout. Throws with all it wrote when it fails or takes too long. */
+function outputOf(command, args, cwd) {
+  return new Promise((resolve, reject) => {
+    const env = { ...process.env, NODE_OPTIONS: "", NO_COLOR: "1" };
+    const child = spawn(command, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"], timeout: timeoutMs });
+    let out = "";
+    let all = "";
+    child.stdout.setEncoding("utf8").on("data", (text) => {
+      out += text;
+      all += text;
+    });
+    child.stderr.setEncoding("utf8").on("data", (text) => {
+      all += text;
+    });
+    child.once("error", reject);
+    child.once("close", (code, signal) => {
+      if (code === 0) resolve(out);
+      else reject(new Error(`${signal ?? `exit code ${code}`}\n${all.trim()}`));
+    });
+  });
+}
+
+/** A server that speaks just enough Chat Completions, and cuts its bytes where no boundary is. */
+async function serve() {
+  const chunk = (choice, more = {}) => ({
+    id: "1",
+    object: "chat.completion.chunk",
+    model: "test",
+    choices: [choice],
+    ...more,
+  });
+  const events = [
+    chunk({ index: 0, delta: { role: "assistant", content: "" }, finish_reason: null }),
+    ...reply.map((content) => chunk({ index: 0, delta: { content }, finish_reason: null })),
+    chunk({ index: 0, delta: {}, finish_reason: "stop" }),
+    { ...chunk({}), choices: [], usage: { prompt_tokens: 1, completion_tokens: 4, total_tokens: 5 } },
+  ];
+  const body = Buffer.from(`${events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join("")}data: [DONE]\n\n`);
+  const http = createServer((request, response) => {
+    request.resume().once("end", async () => {
+      if (request.method !== "POST" || request.url !== "/v1/chat/completions") return response.writeHead(404).end();
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      for (let at = 0; at < body.length; at += 101) {
+        response.write(body.subarray(at, at + 101));
+        await new Promise(setImmediate);
+      }
+      response.end();
+    });
+  });
+  await new Promise((resolve) => http.listen(0, "127.0.0.1", resolve));
+  return http;
+}

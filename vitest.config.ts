@@ -1,0 +1,25 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig, type ViteUserConfig } from "vitest/config";
+
+const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
+
+const config: ViteUserConfig = defineConfig({
+  resolve: {
+    // Tests run against the sources, also where they import by the public names. Exact matches: "cloudllm" alone
+    // would otherwise catch "cloudllm/testing" as a prefix.
+    alias: [
+      { find: /^#default-transport$/, replacement: path("./src/transport/default-node.ts") },
+      { find: /^cloudllm$/, replacement: path("./src/index.ts") },
+      { find: /^cloudllm\/testing$/, replacement: path("./src/testing/index.ts") },
+    ],
+  },
+  test: {
+    include: ["test/**/*.test.ts"],
+    testTimeout: 20_000,
+    hookTimeout: 20_000,
+    // An unhandled rejection fails the run: the library promises there is none.
+    dangerouslyIgnoreUnhandledErrors: false,
+    coverage: { provider: "v8", include: ["src/**"] },
+  },
+});
+export default config;
