@@ -1,0 +1,153 @@
+/** Bad input is found before anything is sent. */
+
+import type { SendOptions } from "./client.ts";
+import { SendError } from "./errors.ts";
+import type { ContentPart, Message } from "./message.ts";
+
+type OptionName = keyof SendOptions;
+
+/** Every option of a call, and what is wrong with a value; `undefined` when nothing is. */
+const OPTION_FAULTS: { readonly [Name in OptionName]-?: (value: unknown) => string | undefined } = {
+  signal: (value) => (value instanceof AbortSignal ? undefined : "must be an AbortSignal"),
+  timeouts: timeoutsFault,
+  retries: (value) => (Number.isInteger(value) && Number(value) >= 0 ? undefined : "must be a whole number, 0 or more"),
+  headers: headersFault,
+  maxOutputTokens: (value) =>
+    Number.isInteger(value) && Number(value) > 0 ? undefined : "must be a whole number above 0",
+  temperature: (value) => (isBetween(value, 0, 2) ? undefined : "must be a number from 0 to 2"),
+  topP: (value) => (isBetween(value, 0, 1) ? undefined : "must be a number from 0 to 1"),
+  stop: (value) =>
+    Array.isArray(value) && value.every((text) => typeof text === "string" && text !== "")
+      ? undefined
+      : "must be an array of texts, none of them empty",
+  seed: (value) => (Number.isInteger(value) ? undefined : "must be a whole number"),
+  tools: toolsFault,
+  toolChoice: (value) =>
+    value === "auto" ||
+    value === "none" ||
+    value === "required" ||
+    (isObject(value) && typeof value["name"] === "string")
+      ? undefined
+      : 'must be "auto", "none", "required" or { name }',
+  search: (value) => (isObject(value) ? undefined : "must be an object"),
+  providerOptions: (value) => (isObject(value) ? undefined : "must be an object"),
+};
+
+const TIMEOUT_NAMES = ["headers", "firstChunk", "idle", "stall", "total"];
+
+const OPTION_NAMES: readonly string[] = Object.keys(OPTION_FAULTS);
+
+/** What is wrong with the options, as one sentence; `undefined` when nothing is. Options that are `undefined` are absent. */
+export function optionsFault(options: Readonly<Record<string, unknown>>): string | undefined {
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined) continue;
+    if (!isOptionName(name)) return `There is no option \`${name}\`; there are ${OPTION_NAMES.join(", ")}.`;
+    const fault = OPTION_FAULTS[name](value);
+    if (fault) return `The option \`${name}\` ${fault}.`;
+  }
+  if (
+    options["toolChoice"] &&
+    options["toolChoice"] !== "none" &&
+    !(options["tools"] as unknown[] | undefined)?.length
+  ) {
+    return "`toolChoice` needs `tools` to choose from.";
+  }
+  return undefined;
+}
+
+/** @throws {SendError} kind `invalidRequest` that names what is wrong with the call. */
+export function checkCall(messages: readonly Message[], options: SendOptions): void {
+  const fault = messagesFault(messages) ?? optionsFault(options as Readonly<Record<string, unknown>>);
+  if (fault) throw new SendError("invalidRequest", fault);
+}
+
+function messagesFault(messages: unknown): string | undefined {
+  if (!Array.isArray(messages)) return "`messages` must be an array of messages.";
+  if (messages.length === 0) return "`messages` is empty: there is nothing to answer.";
+  for (const [index, message] of messages.entries()) {
+    const fault = messageFault(message);
+    if (fault) return `Message ${index} ${fault}.`;
+  }
+  return undefined;
+}
+
+function messageFault(value: unknown): string | undefined {
+  if (!isObject(value)) return "is not an object";
+  const message = value as Partial<Message>;
+  switch (message.role) {
+    case "system":
+    case "assistant":
+      return typeof message.content === "string"
+        ? undefined
+        : `has the role ${message.role} and no text as its content`;
+    case "tool":
+      if (typeof message.toolCallId !== "string" || message.toolCallId === "")
+        return "answers no tool call (`toolCallId`)";
+      return typeof message.content === "string" ? undefined : "has the role tool and no text as its content";
+    case "user":
+      return userContentFault(message.content);
+    default:
+      return `has the role ${JSON.stringify(value["role"])}; roles are system, user, assistant, tool`;
+  }
+}
+
+function userContentFault(content: unknown): string | undefined {
+  if (typeof content === "string") return undefined;
+  if (!Array.isArray(content) || content.length === 0) return "has neither text nor parts as its content";
+  for (const part of content as Partial<ContentPart>[]) {
+    if (part?.type === "text" && typeof part.text === "string") continue;
+    if ((part?.type === "image" || part?.type === "file") && hasSource(part)) continue;
+    return "has a part that is not { type: text, text }, or an image or file with data and mediaType, url or fileId";
+  }
+  return undefined;
+}
+
+function hasSource(part: Readonly<Record<string, unknown>>): boolean {
+  const { data, mediaType, url, fileId } = part;
+  if (typeof url === "string") return URL.canParse(url);
+  if (typeof fileId === "string") return fileId !== "";
+  return (
+    (typeof data === "string" || data instanceof Uint8Array) && typeof mediaType === "string" && mediaType.includes("/")
+  );
+}
+
+function timeoutsFault(value: unknown): string | undefined {
+  if (!isObject(value)) return "must be an object of milliseconds";
+  for (const [name, limit] of Object.entries(value)) {
+    if (!TIMEOUT_NAMES.includes(name)) return `has no limit \`${name}\`; there are ${TIMEOUT_NAMES.join(", ")}`;
+    if (limit !== undefined && !isBetween(limit, 0, Number.MAX_VALUE))
+      return `\`${name}\` must be milliseconds, 0 or more`;
+  }
+  return undefined;
+}
+
+function headersFault(value: unknown): string | undefined {
+  if (!isObject(value)) return "must be an object of texts";
+  for (const [name, text] of Object.entries(value)) {
+    if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(name)) return `holds ${JSON.stringify(name)}, which is not a header name`;
+    // A line break would smuggle in another header; the value itself may be secret and is not shown.
+    if (typeof text !== "string" || !/^[\t\x20-\x7e\x80-\xff]*$/.test(text)) return `\`${name}\` is not a header value`;
+  }
+  return undefined;
+}
+
+function toolsFault(value: unknown): string | undefined {
+  if (!Array.isArray(value)) return "must be an array of tools";
+  const names = value.map((tool: unknown) => (isObject(tool) ? tool["name"] : undefined));
+  const bad = names.find((name) => typeof name !== "string" || !/^[\w-]{1,64}$/.test(name));
+  if (names.includes(undefined) || bad !== undefined)
+    return `holds a tool whose name is not 1 to 64 letters, digits, _ or -`;
+  return new Set(names).size < names.length ? "holds two tools of one name" : undefined;
+}
+
+function isOptionName(name: string): name is OptionName {
+  return Object.hasOwn(OPTION_FAULTS, name);
+}
+
+function isBetween(value: unknown, low: number, high: number): boolean {
+  return typeof value === "number" && value >= low && value <= high;
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

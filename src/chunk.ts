@@ -1,0 +1,102 @@
+/** The pieces in which a reply arrives. */
+
+import type { AssistantMessage, Citation, ToolCall } from "./message.ts";
+
+/**
+ * Why a reply ended.
+ *
+ * `stop`: the model was done. `length`: a token limit. `toolCalls`: it waits for tools. `contentFilter`: the provider
+ * withheld the rest. `refusal`: the model declined. `stopped`: the caller stopped it. `interrupted`: it failed on the way
+ * (only on `error.partial`). `unknown`: the provider gave no reason, or one we do not know; see `rawFinishReason`.
+ */
+export type FinishReason =
+  | "stop"
+  | "length"
+  | "toolCalls"
+  | "contentFilter"
+  | "refusal"
+  | "stopped"
+  | "interrupted"
+  | "unknown";
+
+/** Visible text. */
+export interface TextChunk {
+  readonly type: "text";
+  readonly content: string;
+  readonly isFinal: false;
+}
+
+/** The model's thinking; not part of the visible text. */
+export interface ReasoningChunk {
+  readonly type: "reasoning";
+  readonly content: "";
+  readonly reasoning: string;
+  readonly isFinal: false;
+}
+
+/** A piece of a tool call's arguments: to show progress with, not to run. `index` counts the reply's calls from 0. */
+export interface ToolCallDeltaChunk {
+  readonly type: "toolCallDelta";
+  readonly content: "";
+  readonly index: number;
+  readonly id: string;
+  readonly name: string;
+  readonly argumentsDelta: string;
+  readonly isFinal: false;
+}
+
+/** A whole tool call, after the provider closed it and its arguments parsed. */
+export interface ToolCallChunk {
+  readonly type: "toolCall";
+  readonly content: "";
+  readonly toolCall: ToolCall;
+  readonly isFinal: false;
+}
+
+/** What a tool that ran answered. */
+export interface ToolResultChunk {
+  readonly type: "toolResult";
+  readonly content: "";
+  readonly toolCallId: string;
+  readonly name: string;
+  readonly result: string;
+  readonly isError: boolean;
+  readonly isFinal: false;
+}
+
+/** A source the model names. */
+export interface CitationChunk extends Citation {
+  readonly type: "citation";
+  readonly content: "";
+  readonly isFinal: false;
+}
+
+/** The last `length` UTF-16 units of visible text delivered so far must be discarded; only with recovery switched on. */
+export interface RewindChunk {
+  readonly type: "rewind";
+  readonly content: "";
+  readonly length: number;
+  readonly isFinal: false;
+}
+
+/** The end of a reply: the one chunk with `isFinal`, and the last. */
+export interface FinalChunk {
+  readonly type: "final";
+  readonly content: "";
+  readonly message: AssistantMessage;
+  readonly isFinal: true;
+}
+
+/**
+ * One incremental piece of a reply, told apart by `type`. Every member has `content` (visible text, `""` where there is
+ * none) and `isFinal`, so the simplest loop needs no narrowing.
+ */
+export type MessageChunk =
+  | TextChunk
+  | ReasoningChunk
+  | ToolCallDeltaChunk
+  | ToolCallChunk
+  | ToolResultChunk
+  | CitationChunk
+  | RewindChunk
+  | FinalChunk;

@@ -1,0 +1,119 @@
+/** The one contract: something that answers messages, whole or streamed. Its laws stand here; one suite checks them. */
+
+import type { AssistantMessage, Message } from "./message.ts";
+import type { MessageStream } from "./stream/message-stream.ts";
+
+/**
+ * How long to wait, in milliseconds; 0 turns a limit off. Each expiry throws a `SendError` with kind `timeout` and the
+ * name of the limit as its `phase`.
+ */
+export interface Timeouts {
+  /**
+   * Request sent → response headers, for each attempt. Default 60 000. A whole reply sends its headers when it is done,
+   * so there the default is 600 000.
+   */
+  readonly headers?: number;
+  /** Call → first chunk, over all attempts; time in which nobody reads does not count. Default 180 000, whole replies: off. */
+  readonly firstChunk?: number;
+  /** Longest silence on the wire while the caller waits; keep-alives count as life. Default 60 000, whole replies: 600 000. */
+  readonly idle?: number;
+  /** Longest wait for a chunk while bytes do come. Default 120 000, whole replies: off. */
+  readonly stall?: number;
+  /** The whole call, retries and the caller's own pauses included. Default 0: off. */
+  readonly total?: number;
+}
+
+/** A function the model may ask to have called. */
+export interface Tool {
+  /** Letters, digits, `_` and `-`, at most 64. */
+  readonly name: string;
+  /** What it does and when to use it; the model decides by this text. */
+  readonly description?: string;
+  /** JSON Schema of its arguments; absent for a function without any. */
+  readonly parameters?: Readonly<Record<string, unknown>>;
+}
+
+/** Which tool the model must call: its own choice (default), none, at least one, or the one named. */
+export type ToolChoice = "auto" | "none" | "required" | { readonly name: string };
+
+/** Web search asked of a provider, in one shape for all. */
+export interface SearchParameters {
+  /** `auto` lets the model decide (default), `on` asks for it, `off` forbids it. */
+  readonly mode?: "auto" | "on" | "off";
+  /** Most results to consult. */
+  readonly maxResults?: number;
+  /** Only sources from this day on, as `YYYY-MM-DD`. */
+  readonly fromDate?: string;
+  /** Only sources up to this day, as `YYYY-MM-DD`. */
+  readonly toDate?: string;
+  readonly allowedDomains?: readonly string[];
+  readonly blockedDomains?: readonly string[];
+  /** Where the user is, as an ISO 3166-1 alpha-2 code. */
+  readonly country?: string;
+  readonly sources?: readonly ("web" | "x" | "news")[];
+  /** Whether sources are named in the reply. Default true. */
+  readonly citations?: boolean;
+}
+
+/** What may be said with one call. Everything is optional; the same names in a client's constructor are the defaults. */
+export interface SendOptions {
+  /** Ends the call with a `SendError` of kind `aborted` and closes the socket, at any moment. */
+  readonly signal?: AbortSignal;
+  readonly timeouts?: Timeouts;
+  /**
+   * How often a failed request is sent again, as long as no chunk was delivered. Default 2; 0 turns it off.
+   * Waits grow from 0.5 s to 8 s with full jitter; a `Retry-After` of up to 60 s is obeyed, a longer one ends the call.
+   */
+  readonly retries?: number;
+  /** Extra request headers. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Most tokens to write, thinking included. */
+  readonly maxOutputTokens?: number;
+  /** 0 (always the likeliest word) to 2. */
+  readonly temperature?: number;
+  /** Only the likeliest words that together have this probability, 0 to 1. */
+  readonly topP?: number;
+  /** Texts at which the model stops writing. */
+  readonly stop?: readonly string[];
+  /** Asks for repeatable choices; no provider promises them. */
+  readonly seed?: number;
+  readonly tools?: readonly Tool[];
+  readonly toolChoice?: ToolChoice;
+  readonly search?: SearchParameters;
+  /** Fields put into the request's body as they are, last, so that they win. */
+  readonly providerOptions?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Something that answers messages. Provider clients, wrappers around them, fakes for tests and whatever you write
+ * yourself are all `ClientWrapper`s, and all keep these laws:
+ *
+ * 1. **Opens, then flows.** `sendMessageStream` resolves when the provider has accepted the request; a refusal rejects
+ *    there. Nothing is sent twice for one call unless `metrics.attempts` says so.
+ * 2. **Ends once.** A stream that succeeds yields exactly one chunk with `isFinal`, last, after usage is known. The text
+ *    of all chunks joined (rewinds applied) equals `message.content`.
+ * 3. **Half is not whole.** A body that ends without the protocol's own end throws kind `truncated`. A cut tool call is
+ *    never delivered as whole. Unknown finish reasons are `"unknown"`, never `"stop"`.
+ * 4. **Fails by throwing**, only ever a `SendError`, with everything that did arrive on `error.partial`. No failure is an
+ *    item, a callback or silence; none becomes an unhandled rejection.
+ * 5. **Stops when you stop.** `break`, `return`, a thrown error in the loop, `await using`, `stream.stop()` and the
+ *    caller's signal close the provider's socket at once, also while waiting for a token or for the headers. `stop()` is
+ *    a normal end (`finishReason: "stopped"`); the signal is an error (kind `aborted`).
+ * 6. **Holds nothing back, holds nothing up.** A chunk is deliverable as soon as its bytes are there; the socket is read
+ *    only when the consumer wants more. The idle clock does not run while the caller holds a chunk.
+ * 7. **Whole equals streamed.** `sendMessage` and the fold of `sendMessageStream` give the same `AssistantMessage`.
+ * 8. **Replays faithfully.** An `AssistantMessage` put back into `messages` is accepted by the provider that wrote it:
+ *    what the provider wants back rides in `replay`, which others ignore. It survives JSON.
+ *
+ * `contractSuite` in `cloudllm/testing` checks them on any implementation.
+ */
+export interface ClientWrapper {
+  /** The provider's name in lower case, such as `"openai"`. */
+  readonly provider: string;
+  /** The model asked for, such as `"gpt-5-nano"`. */
+  readonly model: string;
+  /** Sends the conversation and resolves with the whole reply. Rejects with a `SendError`. */
+  sendMessage(messages: readonly Message[], options?: SendOptions): Promise<AssistantMessage>;
+  /** Sends the conversation and resolves, once the provider accepted it, with the reply as it is written. Rejects with a `SendError`. */
+  sendMessageStream(messages: readonly Message[], options?: SendOptions): Promise<MessageStream>;
+}

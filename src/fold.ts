@@ -1,0 +1,138 @@
+/** Chunks → `AssistantMessage`. The only place that accumulates a reply. */
+
+import type { FinishReason, MessageChunk } from "./chunk.ts";
+import type { AssistantMessage, Citation, Replay, TokenUsage, ToolCall, UnfinishedToolCall } from "./message.ts";
+import type { Attempt, ReplyMetrics } from "./stream/metrics.ts";
+import { estimateTokens } from "./token-estimate.ts";
+
+/** What is known of a reply beside its chunks. Its owner writes into it while the reply runs. */
+export interface ReplyFacts {
+  readonly provider: string;
+  model: string;
+  id?: string;
+  requestId?: string;
+  /** Set only once the provider gave a reason. */
+  finishReason?: FinishReason;
+  rawFinishReason?: string;
+  usage?: TokenUsage;
+  replay?: Replay;
+  readonly attempts: Attempt[];
+  /** Estimated tokens of the request; asked for only when the provider did not count. */
+  estimateInput?: () => number;
+}
+
+/** How the reply ended: as its provider ended it, by the caller, or by a failure. `running` while it has not. */
+export type Ending = "whole" | "stopped" | "interrupted" | "running";
+
+/** Characters that a live estimate looks at, so that reading the metrics costs the same however long the reply is. */
+const LIVE_SAMPLE = 2_000;
+
+/** Collects the chunks of one reply. */
+export class Fold {
+  readonly #facts: ReplyFacts;
+  #content = "";
+  #reasoning = "";
+  readonly #toolCalls: ToolCall[] = [];
+  readonly #unfinished = new Map<number, { id: string; name: string; argumentsText: string }>();
+  readonly #citations: Citation[] = [];
+
+  constructor(facts: ReplyFacts) {
+    this.#facts = facts;
+  }
+
+  add(chunk: MessageChunk): void {
+    switch (chunk.type) {
+      case "text":
+        this.#content += chunk.content;
+        break;
+      case "reasoning":
+        this.#reasoning += chunk.reasoning;
+        break;
+      case "toolCallDelta":
+        this.#addToolCallDelta(chunk.index, chunk.id, chunk.name, chunk.argumentsDelta);
+        break;
+      case "toolCall":
+        this.#toolCalls.push(chunk.toolCall);
+        for (const [index, call] of this.#unfinished) {
+          if (call.id === chunk.toolCall.id) this.#unfinished.delete(index);
+        }
+        break;
+      case "citation": {
+        const { type: _type, content: _content, isFinal: _isFinal, ...citation } = chunk;
+        this.#citations.push(citation);
+        break;
+      }
+      case "rewind":
+        this.#content = this.#content.slice(0, Math.max(0, this.#content.length - chunk.length));
+        break;
+      case "toolResult":
+      case "final":
+        break;
+    }
+  }
+
+  /** The reply so far as a message. */
+  message(ending: Ending, metricsOf: (outputTokens: number | undefined) => ReplyMetrics): AssistantMessage {
+    const facts = this.#facts;
+    const unfinished: UnfinishedToolCall[] = ending === "whole" ? [] : [...this.#unfinished.values()];
+    // Running totals of a reply that was cut do not cover its end.
+    const estimate = facts.usage === undefined || ending !== "whole" ? this.#estimateUsage() : undefined;
+    return {
+      role: "assistant",
+      content: this.#content,
+      reasoning: this.#reasoning,
+      toolCalls: [...this.#toolCalls],
+      ...(unfinished.length > 0 && { unfinishedToolCalls: unfinished.map((call) => ({ ...call })) }),
+      citations: [...this.#citations],
+      finishReason: this.#finishReason(ending),
+      ...(facts.rawFinishReason !== undefined && { rawFinishReason: facts.rawFinishReason }),
+      ...(facts.usage && { usage: facts.usage }),
+      ...(estimate && { estimatedUsage: estimate }),
+      metrics: metricsOf(Math.max(facts.usage?.outputTokens ?? 0, estimate?.outputTokens ?? 0)),
+      provider: facts.provider,
+      model: facts.model,
+      ...(facts.id !== undefined && { id: facts.id }),
+      ...(facts.requestId !== undefined && { requestId: facts.requestId }),
+      ...(facts.replay && { replay: facts.replay }),
+      ...((ending === "stopped" || ending === "interrupted") && { interrupted: true as const }),
+    };
+  }
+
+  /** Output tokens so far, as reported or as estimated from the beginning of the reply. */
+  outputTokens(): number {
+    const text = this.#content + this.#reasoning;
+    const sample = text.slice(0, LIVE_SAMPLE);
+    const estimate = sample === "" ? 0 : (estimateTokens(sample) * text.length) / sample.length;
+    return Math.max(this.#facts.usage?.outputTokens ?? 0, Math.round(estimate));
+  }
+
+  #addToolCallDelta(index: number, id: string, name: string, argumentsDelta: string): void {
+    const call = this.#unfinished.get(index);
+    if (call) call.argumentsText += argumentsDelta;
+    else this.#unfinished.set(index, { id, name, argumentsText: argumentsDelta });
+  }
+
+  #finishReason(ending: Ending): FinishReason {
+    switch (ending) {
+      case "whole":
+        return this.#facts.finishReason ?? "unknown";
+      case "stopped":
+        return "stopped";
+      case "interrupted":
+      case "running":
+        return "interrupted";
+    }
+  }
+
+  #estimateUsage(): TokenUsage {
+    const { usage, estimateInput } = this.#facts;
+    const calls = [
+      ...this.#toolCalls.map((call) => call.name + JSON.stringify(call.arguments)),
+      ...[...this.#unfinished.values()].map((call) => call.name + call.argumentsText),
+    ];
+    const inputTokens = usage?.inputTokens ?? estimateInput?.() ?? 0;
+    const estimated = [this.#content, this.#reasoning, ...calls].reduce((sum, text) => sum + estimateTokens(text), 0);
+    const outputTokens = Math.max(estimated, usage?.outputTokens ?? 0);
+    return { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens };
+  }
+}

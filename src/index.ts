@@ -1,0 +1,55 @@
+/** The public face of `cloudllm`. */
+
+export type {
+  CitationChunk,
+  FinalChunk,
+  FinishReason,
+  MessageChunk,
+  ReasoningChunk,
+  RewindChunk,
+  TextChunk,
+  ToolCallChunk,
+  ToolCallDeltaChunk,
+  ToolResultChunk,
+} from "./chunk.ts";
+export type { ClientWrapper, SearchParameters, SendOptions, Timeouts, Tool, ToolChoice } from "./client.ts";
+export { ClaudeClient, type ClaudeClientOptions } from "./clients/claude.ts";
+export { CompatibleClient, type CompatibleClientOptions, type CompatiblePreset } from "./clients/compatible.ts";
+export { GeminiClient, type GeminiClientOptions } from "./clients/gemini.ts";
+export { GrokClient, type GrokClientOptions } from "./clients/grok.ts";
+export {
+  ClaudeModel,
+  type ClaudeModelId,
+  GeminiModel,
+  type GeminiModelId,
+  GrokModel,
+  type GrokModelId,
+  OpenAIModel,
+  type OpenAIModelId,
+} from "./clients/models.ts";
+export { OpenAIClient, type OpenAIClientOptions } from "./clients/openai.ts";
+export { OpenRouterClient } from "./clients/openrouter.ts";
+export { SendError, type SendErrorData, type SendErrorFacts, type SendErrorKind, type TimeoutPhase } from "./errors.ts";
+export {
+  type AssistantMessage,
+  type AssistantTurn,
+  type AttachmentSource,
+  type Citation,
+  type ContentPart,
+  type FilePart,
+  type ImagePart,
+  type Message,
+  type Replay,
+  Role,
+  type SystemMessage,
+  type TextPart,
+  type TokenUsage,
+  type ToolCall,
+  type ToolMessage,
+  type UnfinishedToolCall,
+  type UserMessage,
+} from "./message.ts";
+export { MessageStream } from "./stream/message-stream.ts";
+export type { Attempt, ReplyMetrics } from "./stream/metrics.ts";
+export { type ClientOptions, ProviderClient } from "./transport/connect.ts";
+export type { FetchLike } from "./transport/fetch.ts";

@@ -1,0 +1,149 @@
+/** The turns of a conversation, and what one whole reply is. Data only: everything here survives `JSON.stringify`. */
+
+import type { FinishReason } from "./chunk.ts";
+import type { ReplyMetrics } from "./stream/metrics.ts";
+
+/** Who speaks in a turn. The constant makes `Role.User` work as well as `"user"`. */
+export const Role = {
+  System: "system",
+  User: "user",
+  Assistant: "assistant",
+  Tool: "tool",
+} as const;
+
+/** `"system" | "user" | "assistant" | "tool"`. */
+export type Role = (typeof Role)[keyof typeof Role];
+
+/** Text inside a user turn that also holds images or files. */
+export interface TextPart {
+  readonly type: "text";
+  readonly text: string;
+}
+
+/**
+ * Where an attachment's bytes are: inline (`data`: bytes, or the same in base64), at a public `url`, or already uploaded
+ * to the provider (`fileId`).
+ */
+export type AttachmentSource =
+  | { readonly data: Uint8Array | string; readonly mediaType: string }
+  | { readonly url: string }
+  | { readonly fileId: string };
+
+/** An image inside a user turn. `mediaType` is an IANA type such as `image/png`. */
+export type ImagePart = { readonly type: "image" } & AttachmentSource;
+
+/** A document or a sound inside a user turn, for example `application/pdf` or `audio/wav`. */
+export type FilePart = { readonly type: "file"; readonly filename?: string } & AttachmentSource;
+
+/** One piece of a user turn. */
+export type ContentPart = TextPart | ImagePart | FilePart;
+
+/** Instructions that hold for the whole conversation. */
+export interface SystemMessage {
+  readonly role: "system";
+  readonly content: string;
+}
+
+/** What the user says: text, or text with images and files. */
+export interface UserMessage {
+  readonly role: "user";
+  readonly content: string | readonly ContentPart[];
+}
+
+/** A function the model wants called. `arguments` is the parsed JSON value (`{}` for a call without arguments). */
+export interface ToolCall {
+  readonly id: string;
+  readonly name: string;
+  readonly arguments: unknown;
+}
+
+/** A call whose provider never closed it, or whose arguments are not JSON: for people and logs, never to be run. */
+export interface UnfinishedToolCall {
+  readonly id: string;
+  readonly name: string;
+  /** The raw text of the arguments as far as it came. */
+  readonly argumentsText: string;
+}
+
+/** A source the model names. `startIndex` and `endIndex` are UTF-16 offsets into the message's `content`, where known. */
+export interface Citation {
+  readonly url: string;
+  readonly title?: string;
+  readonly citedText?: string;
+  readonly startIndex?: number;
+  readonly endIndex?: number;
+}
+
+/**
+ * Tokens as the provider bills them. One definition for all: `inputTokens` includes cached input, `outputTokens` includes
+ * reasoning, and `totalTokens` is what the provider calls the total, or else their sum.
+ */
+export interface TokenUsage {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly totalTokens: number;
+  /** The part of `inputTokens` that was read from the provider's cache. */
+  readonly cachedInputTokens?: number;
+  /** The part of `inputTokens` that was written to the provider's cache. */
+  readonly cacheWriteTokens?: number;
+  /** The part of `outputTokens` that was spent on thinking. */
+  readonly reasoningTokens?: number;
+  /** The provider's own usage object, as it came. */
+  readonly raw?: unknown;
+}
+
+/** What a provider wants back in the next request, byte for byte. Opaque: others ignore it (law 8). */
+export interface Replay {
+  /** Which provider wrote it, and in which protocol; only the same two read it. */
+  readonly provider: string;
+  readonly protocol: string;
+  readonly data: unknown;
+}
+
+/** An earlier reply as it stands in a conversation. Only `content` is needed, so that one can be written by hand. */
+export interface AssistantTurn {
+  readonly role: "assistant";
+  readonly content: string;
+  readonly toolCalls?: readonly ToolCall[];
+  readonly replay?: Replay;
+  /** True when the reply is not whole: the caller stopped it, or it failed on the way. */
+  readonly interrupted?: true;
+}
+
+/** What a tool answered. One for each call, directly after the assistant's turn that made the calls. */
+export interface ToolMessage {
+  readonly role: "tool";
+  readonly toolCallId: string;
+  readonly content: string;
+  readonly isError?: boolean;
+}
+
+/** One turn of a conversation. An `AssistantMessage` that came back is one, too. */
+export type Message = SystemMessage | UserMessage | AssistantTurn | ToolMessage;
+
+/** A reply: whole, or (on `error.partial`, `stream.partial` and after `stop()`) as much of it as came. */
+export interface AssistantMessage extends AssistantTurn {
+  /** The visible text; equal to the `content` of all chunks joined. */
+  readonly content: string;
+  /** The model's thinking, as far as the provider shows it; `""` when it shows none. */
+  readonly reasoning: string;
+  readonly toolCalls: readonly ToolCall[];
+  /** Present when calls were begun and not finished; never in a whole reply. */
+  readonly unfinishedToolCalls?: readonly UnfinishedToolCall[];
+  readonly citations: readonly Citation[];
+  readonly finishReason: FinishReason;
+  /** The provider's own word for it; absent when it gave none. */
+  readonly rawFinishReason?: string;
+  /** What the provider reported; absent when it reported nothing. Never an estimate. */
+  readonly usage?: TokenUsage;
+  /** Our estimate, where `usage` is absent or does not cover all that arrived. */
+  readonly estimatedUsage?: TokenUsage;
+  readonly metrics: ReplyMetrics;
+  readonly provider: string;
+  /** The model that answered, as the provider names it; what was asked for when it does not say. */
+  readonly model: string;
+  /** The provider's id of this reply. */
+  readonly id?: string;
+  /** The provider's id of the request, for its support staff. */
+  readonly requestId?: string;
+}

@@ -1,0 +1,50 @@
+/** The usage object of Chat Completions, in the spellings of its vendors, as `TokenUsage`. */
+
+import type { TokenUsage } from "../message.ts";
+
+interface WireUsage {
+  readonly prompt_tokens?: number | null;
+  readonly completion_tokens?: number | null;
+  readonly total_tokens?: number | null;
+  readonly prompt_tokens_details?: WireDetails | null;
+  /** Mistral's spelling. */
+  readonly prompt_token_details?: WireDetails | null;
+  readonly completion_tokens_details?: { readonly reasoning_tokens?: number | null } | null;
+  /** DeepSeek, Moonshot, Mistral. */
+  readonly prompt_cache_hit_tokens?: number | null;
+  readonly cached_tokens?: number | null;
+  readonly num_cached_tokens?: number | null;
+  /** Azure's DeepSeek. */
+  readonly reasoning_tokens?: number | null;
+}
+
+interface WireDetails {
+  readonly cached_tokens?: number | null;
+  readonly cache_write_tokens?: number | null;
+}
+
+/** `undefined` when it is not a usage object. */
+export function usageOf(raw: unknown): TokenUsage | undefined {
+  if (typeof raw !== "object" || raw === null) return undefined;
+  const wire = raw as WireUsage;
+  if (typeof wire.prompt_tokens !== "number" && typeof wire.completion_tokens !== "number") return undefined;
+  const prompt = wire.prompt_tokens ?? 0;
+  const completion = wire.completion_tokens ?? 0;
+  const total = wire.total_tokens ?? prompt + completion;
+  const details = wire.prompt_tokens_details ?? wire.prompt_token_details;
+  const cached =
+    details?.cached_tokens ?? wire.prompt_cache_hit_tokens ?? wire.num_cached_tokens ?? wire.cached_tokens ?? undefined;
+  const written = details?.cache_write_tokens ?? undefined;
+  const reasoning = wire.completion_tokens_details?.reasoning_tokens ?? wire.reasoning_tokens ?? undefined;
+  return {
+    // xAI leaves cached tokens out of the prompt when there are more of them than of the rest.
+    inputTokens: cached !== undefined && cached > prompt ? prompt + cached : prompt,
+    // xAI and others leave thinking out of the completion; the total that is billed has it.
+    outputTokens: Math.max(completion, total - prompt),
+    totalTokens: total,
+    ...(cached !== undefined && { cachedInputTokens: cached }),
+    ...(written !== undefined && { cacheWriteTokens: written }),
+    ...(reasoning !== undefined && { reasoningTokens: reasoning }),
+    raw,
+  };
+}

@@ -1,0 +1,305 @@
+/**
+ * Chat Completions: OpenAI's oldest protocol, spoken by many servers in their own dialects. What a server may do to the
+ * stream is accepted from every server; only requests differ by dialect.
+ * @see https://platform.openai.com/docs/api-reference/chat-streaming
+ */
+
+import type { FinishReason, MessageChunk } from "../chunk.ts";
+import { SendError, type SendErrorKind } from "../errors.ts";
+import type { ReplyFacts } from "../fold.ts";
+import { type ReasoningDetail, ReplayCollector } from "./chat-completions-replay.ts";
+import { buildChatRequest } from "./chat-completions-request.ts";
+import { usageOf } from "./chat-completions-usage.ts";
+import { errorOf } from "./error-kinds.ts";
+import type { Decoder, Protocol } from "./protocol.ts";
+import { ToolCallTracker } from "./tool-call-tracker.ts";
+
+/** How one vendor's requests differ. */
+export interface ChatDialect {
+  /** The name of the limit on output: newer models refuse the old name, most other servers know only that. */
+  readonly maxTokensField: "max_completion_tokens" | "max_tokens";
+  /** Sent with a streamed request; absent where the vendor refuses it. */
+  readonly streamOptions?: Readonly<Record<string, unknown>>;
+  readonly seedField?: "random_seed";
+  readonly requiredToolChoice?: "any";
+  /** Where plain thinking goes back with an earlier reply. */
+  readonly reasoningField?: "reasoning_content";
+  /** Mistral's tool call ids. */
+  readonly nineCharacterIds?: true;
+}
+
+const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
+  stop: "stop",
+  end: "stop",
+  eos: "stop",
+  length: "length",
+  model_length: "length",
+  tool_calls: "toolCalls",
+  function_call: "toolCalls",
+  content_filter: "contentFilter",
+};
+
+/** Words that look like an end but say that the server broke off. */
+const FAILURES: Readonly<Record<string, SendErrorKind>> = {
+  error: "server",
+  insufficient_system_resource: "overloaded",
+};
+
+type Nullable<T> = T | null | undefined;
+
+/** What crosses the wire; every member may be missing or null somewhere. */
+interface WireChunk {
+  readonly id?: Nullable<string>;
+  readonly model?: Nullable<string>;
+  readonly object?: Nullable<string>;
+  readonly choices?: Nullable<readonly Nullable<WireChoice>[]>;
+  readonly usage?: unknown;
+  readonly x_groq?: Nullable<{ readonly usage?: unknown; readonly error?: unknown }>;
+  readonly error?: unknown;
+  /** Perplexity: URLs, and the same with titles. */
+  readonly citations?: Nullable<readonly unknown[]>;
+  readonly search_results?: Nullable<readonly Nullable<{ readonly url?: unknown; readonly title?: unknown }>[]>;
+}
+
+interface WireChoice {
+  readonly index?: Nullable<number>;
+  readonly delta?: Nullable<WireDelta>;
+  readonly message?: Nullable<WireDelta>;
+  readonly finish_reason?: Nullable<string>;
+  readonly usage?: unknown;
+}
+
+interface WireDelta {
+  readonly content?: Nullable<string | readonly WirePart[]>;
+  readonly refusal?: Nullable<string>;
+  readonly reasoning_content?: unknown;
+  readonly reasoning?: unknown;
+  readonly reasoning_text?: unknown;
+  readonly reasoning_details?: Nullable<readonly ReasoningDetail[]>;
+  readonly tool_calls?: Nullable<readonly WireToolCall[]>;
+  readonly annotations?: Nullable<readonly WireAnnotation[]>;
+}
+
+/** Mistral's content parts. */
+interface WirePart {
+  readonly type?: string;
+  readonly text?: Nullable<string>;
+  readonly thinking?: Nullable<readonly { readonly text?: Nullable<string> }[] | string>;
+}
+
+interface WireToolCall {
+  readonly index?: Nullable<number>;
+  readonly id?: Nullable<string>;
+  readonly function?: Nullable<{ readonly name?: Nullable<string>; readonly arguments?: unknown }>;
+  readonly extra_content?: unknown;
+}
+
+interface WireAnnotation {
+  readonly url_citation?: Nullable<{
+    readonly url?: Nullable<string>;
+    readonly title?: Nullable<string>;
+    readonly content?: Nullable<string>;
+    readonly start_index?: Nullable<number>;
+    readonly end_index?: Nullable<number>;
+  }>;
+}
+
+/** The protocol in one vendor's dialect. */
+export function chatCompletions(dialect: ChatDialect): Protocol {
+  return {
+    buildRequest: (messages, options, endpoint, stream) =>
+      buildChatRequest(messages, options, endpoint, stream, dialect),
+    createDecoder: (facts) => new ChatDecoder(facts, dialect),
+    decodeWhole(body, facts, chunks) {
+      const decoder = new ChatDecoder(facts, dialect);
+      decoder.push(body, "", chunks);
+      decoder.endWhole(chunks);
+    },
+    readError: errorOf,
+  };
+}
+
+class ChatDecoder implements Decoder {
+  readonly #facts: ReplyFacts;
+  readonly #dialect: ChatDialect;
+  readonly #calls: ToolCallTracker;
+  readonly #replay = new ReplayCollector();
+  readonly #cited = new Set<string>();
+  /** Kept to translate positions in it. */
+  #text = "";
+  #refused = false;
+  #anyChoice = false;
+  #named = false;
+
+  constructor(facts: ReplyFacts, dialect: ChatDialect) {
+    this.#facts = facts;
+    this.#dialect = dialect;
+    this.#calls = new ToolCallTracker((index) => `call_${(facts.id ?? "").slice(-24)}_${index}`);
+  }
+
+  push(event: unknown, type: string, chunks: MessageChunk[]): boolean {
+    if (typeof event !== "object" || event === null) return false;
+    const wire = event as WireChunk;
+    const choice = firstChoice(wire.choices);
+    // The last report wins: some send running totals with every chunk. Usage rides on error chunks, too.
+    const usage = usageOf(wire.usage ?? choice?.usage ?? wire.x_groq?.usage);
+    if (usage) this.#facts.usage = usage;
+    if (wire.error || wire.x_groq?.error || type === "error" || wire.object === "error") {
+      throw errorOf(0, wire.error ? event : wire.x_groq?.error ? wire.x_groq : event);
+    }
+    if (wire.id && this.#facts.id === undefined) this.#facts.id = wire.id;
+    if (wire.model && !this.#named) {
+      this.#named = true;
+      this.#facts.model = wire.model;
+    }
+    if (wire.citations || wire.search_results) this.#readSearchResults(wire, chunks);
+    if (choice) this.#readChoice(choice, chunks);
+    return false;
+  }
+
+  end(sentinel: boolean, chunks: MessageChunk[]): void {
+    const { rawFinishReason, usage } = this.#facts;
+    // One vendor never gives a reason; its usage and `[DONE]` together are the end then.
+    if (rawFinishReason === undefined && !(sentinel && usage)) {
+      throw new SendError("truncated", "The reply ended before its finish reason: what came is not all of it.");
+    }
+    this.#close(chunks);
+  }
+
+  /** The end of a reply that came as one document, which is whole by itself. */
+  endWhole(chunks: MessageChunk[]): void {
+    if (!this.#anyChoice) throw new SendError("protocol", "The answer holds no choices.");
+    this.#close(chunks);
+  }
+
+  #close(chunks: MessageChunk[]): void {
+    const facts = this.#facts;
+    const raw = facts.rawFinishReason;
+    const failure = raw === undefined ? undefined : FAILURES[raw];
+    if (failure)
+      throw new SendError(failure, `The provider broke the reply off (finish reason "${raw}").`, { code: raw });
+    const reason = raw === undefined ? "unknown" : (FINISH_REASONS[raw] ?? "unknown");
+    this.#calls.close(reason === "length", chunks);
+    facts.finishReason = this.#refused && reason === "stop" ? "refusal" : reason;
+    // Ollama, LM Studio and Gemini say `stop` although there are calls.
+    if (this.#calls.size > 0 && reason === "stop") facts.finishReason = "toolCalls";
+    const replay = this.#replay.replay(facts.provider, this.#dialect.reasoningField);
+    if (replay) facts.replay = replay;
+  }
+
+  #readChoice(choice: WireChoice, chunks: MessageChunk[]): void {
+    this.#anyChoice = true;
+    const delta = choice.delta ?? choice.message;
+    if (delta) this.#readDelta(delta, chunks);
+    // `""` on every chunk is no reason.
+    if (choice.finish_reason) this.#facts.rawFinishReason = choice.finish_reason;
+  }
+
+  #readDelta(delta: WireDelta, chunks: MessageChunk[]): void {
+    this.#readReasoning(delta, chunks);
+    const { content } = delta;
+    if (typeof content === "string") this.#addText(content, chunks);
+    else if (content) for (const part of content) this.#readPart(part, chunks);
+    if (delta.refusal) {
+      this.#refused = true;
+      this.#addText(delta.refusal, chunks);
+    }
+    if (delta.tool_calls) for (const call of delta.tool_calls) this.#readToolCall(call, chunks);
+    if (delta.annotations) for (const annotation of delta.annotations) this.#readAnnotation(annotation, chunks);
+  }
+
+  /** Servers that send two spellings repeat the same text: the first that is not empty is all of it. */
+  #readReasoning(delta: WireDelta, chunks: MessageChunk[]): void {
+    const plain = textOr(delta.reasoning_content) || textOr(delta.reasoning) || textOr(delta.reasoning_text);
+    let detailed = "";
+    for (const detail of delta.reasoning_details ?? []) {
+      this.#replay.addDetail(detail);
+      detailed += detail.text ?? detail.summary ?? "";
+    }
+    this.#addReasoning(plain || detailed, chunks);
+  }
+
+  #readPart(part: WirePart, chunks: MessageChunk[]): void {
+    if (part.type === "thinking") {
+      const { thinking } = part;
+      this.#addReasoning(
+        typeof thinking === "string" ? thinking : (thinking ?? []).map(({ text }) => text ?? "").join(""),
+        chunks,
+      );
+    } else if (part.type === "text") this.#addText(part.text ?? "", chunks);
+  }
+
+  #addText(content: string, chunks: MessageChunk[]): void {
+    if (content === "") return;
+    this.#text += content;
+    chunks.push({ type: "text", content, isFinal: false });
+  }
+
+  #addReasoning(reasoning: string, chunks: MessageChunk[]): void {
+    if (reasoning === "") return;
+    this.#replay.addReasoning(reasoning);
+    chunks.push({ type: "reasoning", content: "", reasoning, isFinal: false });
+  }
+
+  #readToolCall(call: WireToolCall, chunks: MessageChunk[]): void {
+    const args = call.function?.arguments ?? "";
+    this.#calls.add(
+      {
+        index: call.index ?? undefined,
+        id: call.id ?? undefined,
+        name: call.function?.name ?? undefined,
+        // Some local servers send the object itself.
+        argumentsDelta: typeof args === "string" ? args : JSON.stringify(args),
+      },
+      chunks,
+    );
+    const told = chunks.at(-1);
+    if (call.extra_content && told?.type === "toolCallDelta") this.#replay.addCallField(told.id, call.extra_content);
+  }
+
+  #readAnnotation({ url_citation: cited }: WireAnnotation, chunks: MessageChunk[]): void {
+    if (!cited?.url) return;
+    const start = cited.start_index ?? 0;
+    const end = cited.end_index ?? 0;
+    chunks.push({
+      type: "citation",
+      content: "",
+      url: cited.url,
+      ...(cited.title && { title: cited.title }),
+      ...(cited.content && { citedText: cited.content }),
+      // Routers send zeros for "not known". Positions count code points.
+      ...(end > start && { startIndex: utf16Offset(this.#text, start), endIndex: utf16Offset(this.#text, end) }),
+      isFinal: false,
+    });
+  }
+
+  /** Perplexity repeats all its sources with every chunk. */
+  #readSearchResults({ citations, search_results }: WireChunk, chunks: MessageChunk[]): void {
+    const sources = [...(search_results ?? []), ...(citations ?? []).map((url) => ({ url, title: undefined }))];
+    for (const source of sources) {
+      if (typeof source?.url !== "string" || this.#cited.has(source.url)) continue;
+      this.#cited.add(source.url);
+      const title = typeof source.title === "string" ? { title: source.title } : {};
+      chunks.push({ type: "citation", content: "", url: source.url, ...title, isFinal: false });
+    }
+  }
+}
+
+/** Of several answers (`n`), the first is the reply. */
+function firstChoice(choices: WireChunk["choices"]): WireChoice | undefined {
+  const first = choices?.[0];
+  if (!first || !first.index) return first ?? undefined;
+  return choices?.find((choice) => choice?.index === 0) ?? undefined;
+}
+
+function textOr(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+function utf16Offset(text: string, codePoints: number): number {
+  let offset = 0;
+  for (let left = codePoints; left > 0 && offset < text.length; left--) {
+    offset += (text.codePointAt(offset) ?? 0) > 0xffff ? 2 : 1;
+  }
+  return offset;
+}

@@ -1,0 +1,56 @@
+/** The border to the wire formats. A protocol is pure: objects in, objects out; no network, no clock, no environment. */
+
+import type { MessageChunk } from "../chunk.ts";
+import type { SendOptions } from "../client.ts";
+import type { SendError } from "../errors.ts";
+import type { ReplyFacts } from "../fold.ts";
+import type { Message } from "../message.ts";
+
+/** Whom a request goes to. */
+export interface Endpoint {
+  /** The provider's name in lower case. */
+  readonly provider: string;
+  readonly model: string;
+  /** Without a slash at its end. */
+  readonly baseUrl: string;
+}
+
+/** A request before authentication. */
+export interface ProtocolRequest {
+  readonly url: string;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+/** Turns one reply's events into chunks, appended to an array that the caller owns. */
+export interface Decoder {
+  /**
+   * @param event the parsed JSON of one event
+   * @param type the SSE event type, `""` where none was sent
+   * @returns true when this event ends the reply, whatever may follow
+   * @throws {SendError} when the event is the provider's error
+   */
+  push(event: unknown, type: string, chunks: MessageChunk[]): boolean;
+  /**
+   * The stream is over: appends what could only be told now, such as whole tool calls.
+   * @param sentinel whether `[DONE]` was seen
+   * @throws {SendError} kind `truncated` when the reply was not complete
+   */
+  end(sentinel: boolean, chunks: MessageChunk[]): void;
+}
+
+/** One wire format. */
+export interface Protocol {
+  /** @throws {SendError} kind `unsupported` or `invalidRequest` for what cannot be said in it. */
+  buildRequest(
+    messages: readonly Message[],
+    options: SendOptions,
+    endpoint: Endpoint,
+    stream: boolean,
+  ): ProtocolRequest;
+  /** `facts` is where the decoder writes what is not a chunk: usage, finish reason, ids. */
+  createDecoder(facts: ReplyFacts): Decoder;
+  /** The reply that was not streamed, through the same small functions. Throws as a decoder does. */
+  decodeWhole(body: unknown, facts: ReplyFacts, chunks: MessageChunk[]): void;
+  /** The provider's error. `body` is parsed JSON, or the text itself where it is not JSON. */
+  readError(status: number, body: unknown): SendError;
+}

@@ -1,0 +1,382 @@
+/** The reply as it is written: one consumer, a small queue, no stack of generators. */
+
+import type { FinalChunk, MessageChunk } from "../chunk.ts";
+import { SendError } from "../errors.ts";
+import { type Ending, Fold, type ReplyFacts } from "../fold.ts";
+import type { AssistantMessage } from "../message.ts";
+import { type Clock, type ReplyMetrics, Stopwatch } from "./metrics.ts";
+import { readableSource } from "./readable.ts";
+
+/** Where a stream's chunks come from. It runs only when asked. */
+export interface ChunkSource {
+  /** What is known of the reply beside its chunks; live. */
+  readonly facts: ReplyFacts;
+  /** Asks for more. Answered by one call of the sink's `flush`, `end` or `fail`, now or later. */
+  pull(): void;
+  /** Nobody wants more: lets go of the connection at once. */
+  close(): void;
+}
+
+/** What a source delivers into. */
+export interface ChunkSink {
+  /** Append what arrived in one read here, then call `flush`. Taken anew after each `flush`. */
+  readonly chunks: MessageChunk[];
+  flush(): void;
+  /** The reply is whole. A source that relays somebody else's reply hands over its message. */
+  end(message?: AssistantMessage): void;
+  fail(error: SendError): void;
+}
+
+/** Learns how a reply ended: the message as far as it came, and the error if it failed. */
+export type EndListener = (message: AssistantMessage, error: SendError | undefined) => void;
+
+/** What a stream's maker may add. */
+export interface StreamOptions {
+  /** Default: `performance.now`. */
+  readonly now?: Clock | undefined;
+  /** When the call was made, on the same clock. Default: now. */
+  readonly startedAt?: number | undefined;
+  /** The first listener; see `MessageStream.onEnd`. */
+  readonly onEnd?: EndListener | undefined;
+}
+
+type Outcome =
+  | { readonly status: "running" }
+  | { readonly status: "whole" | "stopped"; readonly message: AssistantMessage }
+  | { readonly status: "failed"; readonly error: SendError };
+
+const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
+const RUNNING: Outcome = { status: "running" };
+
+/** How long `stop({ drain: true })` reads on, in milliseconds. */
+const DRAIN_LIMIT_MS = 30_000;
+
+/**
+ * A reply that is being written. Read it once, in whichever way suits: `for await (const chunk of stream)`, `batches()`,
+ * `text()`, `toReadableStream()`, or just `finalMessage()`. Leaving the loop closes the connection.
+ *
+ * @example
+ * ```ts
+ * import { OpenAIClient, OpenAIModel } from "cloudllm";
+ *
+ * export async function tell(): Promise<void> {
+ *   const client = new OpenAIClient({ model: OpenAIModel.GPT5Nano });
+ *   const stream = await client.sendMessageStream([{ role: "user", content: "Tell me a short story" }]);
+ *   for await (const chunk of stream) process.stdout.write(chunk.content);
+ *   const { usage, finishReason, metrics } = await stream.finalMessage();
+ *   console.log(usage, finishReason, metrics);
+ * }
+ * ```
+ */
+export class MessageStream implements AsyncIterable<MessageChunk>, AsyncDisposable {
+  readonly #source: ChunkSource;
+  readonly #fold: Fold;
+  readonly #stopwatch: Stopwatch;
+  readonly #endListeners: EndListener[];
+  #outcome = RUNNING;
+  #chunks: MessageChunk[] = [];
+  /** How many of `#chunks` the consumer has taken, and how many are folded. */
+  #head = 0;
+  #folded = 0;
+  #reader: "none" | "iterator" | "finalMessage" = "none";
+  /** True while the source is read to its end without waiting for the consumer. */
+  #draining = false;
+  /** True after `stop({ drain: true })`: what still comes is counted, not shown. */
+  #muted = false;
+  #thrown = false;
+  #pulling = false;
+  #pullAgain = false;
+  #wake: (() => void) | undefined;
+  readonly #endWaiters: (() => void)[] = [];
+
+  /** Streams come from a `ClientWrapper` or from `MessageStream.from`; a source is the library's own affair. */
+  constructor(open: (sink: ChunkSink) => ChunkSource, options: StreamOptions = {}) {
+    const now = options.now ?? (() => performance.now());
+    const stream = this;
+    this.#source = open({
+      get chunks() {
+        return stream.#chunks;
+      },
+      flush: () => this.#flush(),
+      end: (message) => this.#end(message),
+      fail: (error) => this.#fail(error),
+    });
+    this.#fold = new Fold(this.#source.facts);
+    this.#stopwatch = new Stopwatch(now, options.startedAt ?? now());
+    this.#endListeners = options.onEnd ? [options.onEnd] : [];
+  }
+
+  /**
+   * A stream of chunks that come from elsewhere: from another thread (`toReadableStream()` there), or from an async
+   * generator that yields `MessageChunk`s and ends with the final one. Chunks without a final one fail as `truncated`.
+   */
+  static from(chunks: ReadableStream<MessageChunk> | AsyncIterable<MessageChunk>): MessageStream {
+    return new MessageStream((sink) => readableSource(chunks, sink));
+  }
+
+  /** What has arrived so far, as a message; the whole message after the end. */
+  get partial(): AssistantMessage {
+    const outcome = this.#outcome;
+    switch (outcome.status) {
+      case "running":
+        return this.#message("running");
+      case "failed":
+        return outcome.error.partial ?? this.#message("interrupted");
+      case "whole":
+      case "stopped":
+        return outcome.message;
+    }
+  }
+
+  /** Timing so far; what the final message says after the end. */
+  get metrics(): ReplyMetrics {
+    if (this.#outcome.status !== "running") return this.partial.metrics;
+    return this.#stopwatch.read(this.#source.facts.attempts, this.#fold.outputTokens());
+  }
+
+  /**
+   * The chunks, one by one. Leaving the loop early closes the connection.
+   * @throws {SendError} when the reply fails, or at once when the stream is already being read.
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<MessageChunk> {
+    return this.#iterate(() => (this.#head < this.#chunks.length ? this.#chunks[this.#head++] : undefined));
+  }
+
+  /** The chunks, all that arrived in one read at a time: the least overhead. Arrays are never empty. */
+  batches(): AsyncIterableIterator<readonly MessageChunk[]> {
+    return this.#iterate(() => {
+      if (this.#head >= this.#chunks.length) return undefined;
+      const batch = this.#head === 0 ? this.#chunks : this.#chunks.slice(this.#head);
+      this.#clear();
+      return batch;
+    });
+  }
+
+  /** The visible text alone, piece by piece. */
+  async *text(): AsyncGenerator<string, void, undefined> {
+    for await (const batch of this.batches()) {
+      for (const chunk of batch) if (chunk.content !== "") yield chunk.content;
+    }
+  }
+
+  /**
+   * Reads what is left and resolves with the whole message (with `finishReason: "stopped"` after `stop()` or a `break`).
+   * Chunks that a loop has not taken yet stay there for it.
+   * @throws {SendError} when the reply fails.
+   */
+  finalMessage(): Promise<AssistantMessage> {
+    if (this.#reader === "none") this.#reader = "finalMessage";
+    if (this.#outcome.status === "running") {
+      this.#draining = true;
+      this.#pull();
+    }
+    return this.#ending();
+  }
+
+  /**
+   * Ends the reply here: the connection closes at once, the loop gets its final chunk, and the message so far resolves.
+   * With `drain`, nothing more is shown but the rest is read (for 30 seconds at most), so that `usage` is the exact bill.
+   */
+  stop(options: { readonly drain?: boolean } = {}): Promise<AssistantMessage> {
+    if (this.#outcome.status === "running") {
+      if (options.drain) this.#drainMuted();
+      else this.#stop();
+    }
+    return this.#ending();
+  }
+
+  /**
+   * The chunks as a web stream, which may be transferred to another thread; `MessageStream.from` reads it there. A failure
+   * rejects its reader with the `SendError`, whose `cause` is the same in plain form: an error's own fields do not survive
+   * a transfer, its cause does.
+   */
+  toReadableStream(): ReadableStream<MessageChunk> {
+    const chunks = this[Symbol.asyncIterator]();
+    return new ReadableStream<MessageChunk>(
+      {
+        pull: async (controller) => {
+          try {
+            const { done, value } = await chunks.next();
+            if (done) controller.close();
+            else controller.enqueue(value);
+          } catch (error) {
+            controller.error(error instanceof SendError ? error.forTransfer() : error);
+          }
+        },
+        cancel: () => this.#stop(),
+      },
+      { highWaterMark: 0 },
+    );
+  }
+
+  /**
+   * For wrappers that keep books: `listener` is called once, on every ending, before the consumer learns of it; at once
+   * when the reply is over already. It reads nothing and holds nothing up, and a failure still reaches the consumer.
+   */
+  onEnd(listener: EndListener): void {
+    const outcome = this.#outcome;
+    if (outcome.status === "running") this.#endListeners.push(listener);
+    else listener(this.partial, outcome.status === "failed" ? outcome.error : undefined);
+  }
+
+  /** `await using stream = …` closes the connection when the block is left. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop();
+  }
+
+  #iterate<T>(take: () => T | undefined): AsyncIterableIterator<T> {
+    if (this.#reader !== "none") {
+      throw new SendError(
+        "invalidRequest",
+        "This stream has already been read. Keep its finalMessage(), or send again.",
+      );
+    }
+    this.#reader = "iterator";
+    return {
+      next: () => this.#next(take),
+      return: () => {
+        this.#stop();
+        this.#clear();
+        return Promise.resolve(DONE);
+      },
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
+  }
+
+  /** One promise: resolved at once when a chunk is there, else by the arrival of the next. */
+  #next<T>(take: () => T | undefined): Promise<IteratorResult<T>> {
+    const value = take();
+    if (value !== undefined) return Promise.resolve({ done: false, value });
+    return new Promise((resolve, reject) => {
+      const earlier = this.#wake;
+      this.#wake = () => {
+        earlier?.();
+        const taken = take();
+        if (taken !== undefined) resolve({ done: false, value: taken });
+        else if (this.#outcome.status === "running") return void this.#next(take).then(resolve, reject);
+        else if (this.#outcome.status === "failed" && !this.#thrown) {
+          this.#thrown = true;
+          reject(this.#outcome.error);
+        } else resolve(DONE);
+      };
+      if (this.#outcome.status !== "running") this.#deliver();
+      else if (!earlier) this.#pull();
+    });
+  }
+
+  #deliver(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  }
+
+  #pull(): void {
+    this.#pullAgain = this.#pulling;
+    if (this.#pulling) return;
+    this.#pulling = true;
+    if (this.#head >= this.#chunks.length) this.#clear();
+    this.#stopwatch.waiting();
+    // A loop, not a recursion: a source may answer within the call.
+    do {
+      this.#pullAgain = false;
+      this.#source.pull();
+    } while (this.#pullAgain && this.#outcome.status === "running");
+    this.#pulling = false;
+  }
+
+  #clear(): void {
+    this.#chunks = [];
+    this.#head = 0;
+    this.#folded = 0;
+  }
+
+  #flush(): void {
+    if (this.#outcome.status !== "running") return;
+    this.#foldFresh();
+    if (this.#draining && this.#reader !== "iterator") this.#clear();
+    if (this.#head < this.#chunks.length) this.#deliver();
+    if (this.#draining || this.#wake) this.#pull();
+  }
+
+  #foldFresh(): void {
+    if (this.#muted) {
+      this.#chunks.length = this.#folded;
+      return;
+    }
+    const fresh = this.#chunks.length - this.#folded;
+    if (fresh === 0) return;
+    for (; this.#folded < this.#chunks.length; this.#folded++) {
+      const chunk = this.#chunks[this.#folded];
+      if (chunk) this.#fold.add(chunk);
+    }
+    this.#stopwatch.arrived(fresh);
+  }
+
+  #end(message?: AssistantMessage): void {
+    if (this.#outcome.status !== "running") return;
+    this.#foldFresh();
+    this.#finish(this.#muted ? "stopped" : "whole", message);
+  }
+
+  #stop(): void {
+    if (this.#outcome.status !== "running") return;
+    this.#source.close();
+    this.#finish("stopped");
+  }
+
+  #finish(status: "whole" | "stopped", relayed?: AssistantMessage): void {
+    this.#stopwatch.ended();
+    const message = relayed ?? this.#message(status);
+    this.#outcome = { status, message };
+    const final: FinalChunk = { type: "final", content: "", message, isFinal: true };
+    this.#chunks.push(final);
+    this.#settle(message, undefined);
+  }
+
+  #fail(error: SendError): void {
+    if (this.#outcome.status !== "running") return;
+    this.#foldFresh();
+    if (this.#muted) return this.#finish("stopped");
+    this.#stopwatch.ended();
+    const partial = error.partial ?? this.#message("interrupted");
+    const failure = error.partial ? error : error.with({ partial, attempts: this.#source.facts.attempts });
+    this.#outcome = { status: "failed", error: failure };
+    // Whoever aborts wants nothing more; every other failure comes after what had arrived.
+    if (failure.kind === "aborted") this.#clear();
+    this.#settle(partial, failure);
+  }
+
+  #settle(message: AssistantMessage, error: SendError | undefined): void {
+    try {
+      for (const listener of this.#endListeners.splice(0)) listener(message, error);
+    } finally {
+      this.#deliver();
+      for (const wake of this.#endWaiters.splice(0)) wake();
+    }
+  }
+
+  #drainMuted(): void {
+    this.#muted = true;
+    this.#draining = true;
+    const limit = setTimeout(() => this.#stop(), DRAIN_LIMIT_MS);
+    this.#endWaiters.push(() => clearTimeout(limit));
+    this.#pull();
+  }
+
+  #ending(): Promise<AssistantMessage> {
+    return new Promise((resolve, reject) => {
+      const settle = () => {
+        if (this.#outcome.status === "failed") reject(this.#outcome.error);
+        else if (this.#outcome.status !== "running") resolve(this.#outcome.message);
+      };
+      if (this.#outcome.status === "running") this.#endWaiters.push(settle);
+      else settle();
+    });
+  }
+
+  #message(ending: Ending): AssistantMessage {
+    return this.#fold.message(ending, (tokens) => this.#stopwatch.read([...this.#source.facts.attempts], tokens));
+  }
+}

@@ -1,0 +1,206 @@
+/** The join: protocol + transport = client. */
+
+import { defaultTransport } from "#default-transport";
+import { checkCall, optionsFault } from "../check.ts";
+import type { ClientWrapper, SendOptions } from "../client.ts";
+import { SendError } from "../errors.ts";
+import type { AssistantMessage, Message } from "../message.ts";
+import type { Endpoint, Protocol } from "../protocols/protocol.ts";
+import { MessageStream } from "../stream/message-stream.ts";
+import { estimateTokens } from "../token-estimate.ts";
+import { limitsOf } from "./deadlines.ts";
+import { type FetchLike, fetchTransport } from "./fetch.ts";
+import { Reply } from "./reply.ts";
+import type { Transport } from "./transport.ts";
+
+/** What every provider client's constructor takes, beside the defaults for its calls. */
+export interface ClientOptions extends Omit<SendOptions, "signal"> {
+  /** Any id the provider knows; the typed constants are suggestions. */
+  readonly model: string;
+  /** Default: from the environment. */
+  readonly apiKey?: string;
+  /** As the provider's official SDK takes it. Default: the provider's own address. */
+  readonly baseUrl?: string;
+  /** Sends requests instead of the runtime's own connection: for proxies, tests, other runtimes. */
+  readonly fetch?: FetchLike;
+}
+
+/** What makes a provider out of a protocol. */
+export interface ProviderDefinition {
+  readonly provider: string;
+  readonly protocol: Protocol;
+  readonly baseUrl: string;
+  /** Where a key is looked for, in this order; empty where none is needed. */
+  readonly keyNames: readonly string[];
+  /** Whether requests may go out without a key. */
+  readonly keyOptional?: boolean;
+  /** Default: `authorization: Bearer …`. */
+  readonly authenticate?: (key: string) => Readonly<Record<string, string>>;
+}
+
+/** Tokens that a message costs beside its text, at OpenAI; others are alike. */
+const TOKENS_PER_MESSAGE = 4;
+const CONSTRUCTOR_NAMES = ["model", "apiKey", "baseUrl", "fetch"];
+
+/**
+ * A client of one provider. Its subclasses only say which. Keys stay in private fields: neither `util.inspect` nor
+ * `JSON.stringify` shows them.
+ * @throws {TypeError} when an option is senseless
+ */
+export class ProviderClient implements ClientWrapper {
+  readonly provider: string;
+  readonly model: string;
+  readonly #definition: ProviderDefinition;
+  readonly #endpoint: Endpoint;
+  readonly #defaults: SendOptions;
+  readonly #transport: Transport;
+  readonly #givenKey: string | undefined;
+
+  constructor(definition: ProviderDefinition, options: ClientOptions) {
+    const { model, apiKey, baseUrl, fetch, ...defaults } = options;
+    if (typeof model !== "string" || model.trim() === "")
+      throw new TypeError("`model` is missing: name the model to ask.");
+    if (apiKey !== undefined) checkKey(apiKey);
+    if (fetch !== undefined && typeof fetch !== "function") throw new TypeError("`fetch` must be a function.");
+    const fault = optionsFault(defaults);
+    if (fault) throw new TypeError(fault.replace("there are ", `there are ${CONSTRUCTOR_NAMES.join(", ")}, `));
+    this.provider = definition.provider;
+    this.model = model;
+    this.#definition = definition;
+    this.#endpoint = { provider: definition.provider, model, baseUrl: checkedBaseUrl(baseUrl ?? definition.baseUrl) };
+    this.#defaults = defaults;
+    this.#givenKey = apiKey;
+    this.#transport = fetch ? fetchTransport(fetch) : defaultTransport();
+  }
+
+  async sendMessage(messages: readonly Message[], options: SendOptions = {}): Promise<AssistantMessage> {
+    return (await this.#send(messages, options, false)).finalMessage();
+  }
+
+  sendMessageStream(messages: readonly Message[], options: SendOptions = {}): Promise<MessageStream> {
+    return this.#send(messages, options, true);
+  }
+
+  /**
+   * Opens a connection (DNS, TCP, TLS) ahead of the first message, without the key. Resolves with whether one stands;
+   * never rejects: the first message will say what is wrong.
+   */
+  warm(): Promise<boolean> {
+    return this.#transport.warm(this.#endpoint.baseUrl).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async #send(messages: readonly Message[], given: SendOptions, stream: boolean): Promise<MessageStream> {
+    const now = () => performance.now();
+    const startedAt = now();
+    const { provider, model } = this;
+    const call = { provider, model };
+    try {
+      checkCall(messages, given);
+    } catch (error) {
+      throw error instanceof SendError ? error.with(call) : error;
+    }
+    const options: SendOptions = { ...this.#defaults, ...withoutUndefined(given) };
+    const key = this.#key();
+    const { protocol } = this.#definition;
+    const request = protocol.buildRequest(messages, options, this.#endpoint, stream);
+    let reply: Reply | undefined;
+    const result = new MessageStream(
+      (sink) => {
+        reply = new Reply(
+          {
+            ...call,
+            request: { url: request.url, headers: this.#headers(key, options), body: jsonOf(request.body) },
+            protocol,
+            transport: this.#transport,
+            limits: limitsOf(!stream, this.#defaults.timeouts, given.timeouts),
+            retries: options.retries ?? 2,
+            signal: options.signal,
+            redact: (text) => (key === undefined ? text : text.replaceAll(key, "[key]")),
+            estimateInput: () => estimateInput(messages),
+            now,
+            random: Math.random,
+          },
+          sink,
+        );
+        return reply;
+      },
+      { now, startedAt },
+    );
+    reply?.start();
+    await reply?.accepted;
+    return result;
+  }
+
+  /** The key to send; looked for at each call, so that one set later counts. */
+  #key(): string | undefined {
+    const { provider, keyNames, keyOptional } = this.#definition;
+    if (this.#givenKey !== undefined) return this.#givenKey;
+    const environment = typeof process === "object" ? process.env : {};
+    const name = keyNames.find((candidate) => environment[candidate]);
+    if (name !== undefined) return environment[name];
+    if (keyOptional) return undefined;
+    const message = `No API key for ${provider}: pass \`apiKey\`, or set ${keyNames.join(" or ")}.`;
+    throw new SendError("authentication", message, { provider, model: this.model });
+  }
+
+  #headers(key: string | undefined, options: SendOptions): Readonly<Record<string, string>> {
+    const { authenticate = bearer } = this.#definition;
+    return {
+      "content-type": "application/json",
+      ...(key !== undefined && authenticate(key)),
+      ...lowerCased(this.#defaults.headers),
+      ...lowerCased(options.headers),
+    };
+  }
+}
+
+function bearer(key: string): Readonly<Record<string, string>> {
+  return { authorization: `Bearer ${key}` };
+}
+
+function checkKey(apiKey: unknown): void {
+  if (typeof apiKey !== "string" || apiKey.trim() === "") {
+    throw new TypeError("`apiKey` is empty: give a key, or leave it out to take it from the environment.");
+  }
+  if (!/^[\x21-\x7e]+$/.test(apiKey))
+    throw new TypeError("`apiKey` holds characters that no key has (spaces, line breaks …).");
+}
+
+function checkedBaseUrl(text: string): string {
+  const url = typeof text === "string" && URL.canParse(text) ? new URL(text) : undefined;
+  if (!url || !/^https?:$/.test(url.protocol)) {
+    throw new TypeError("`baseUrl` must be an absolute http or https URL, such as https://api.example.com/v1.");
+  }
+  if (url.username || url.password)
+    throw new TypeError("`baseUrl` holds a user name or password; use `apiKey` or `headers`.");
+  return text.replace(/\/+$/, "");
+}
+
+function jsonOf(body: Readonly<Record<string, unknown>>): string {
+  try {
+    return JSON.stringify(body);
+  } catch (cause) {
+    throw new SendError("invalidRequest", "The request cannot be written as JSON: is there a cycle or a BigInt?", {
+      cause,
+    });
+  }
+}
+
+function lowerCased(headers: Readonly<Record<string, string>> | undefined): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]));
+}
+
+function withoutUndefined(options: SendOptions): SendOptions {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}
+
+function estimateInput(messages: readonly Message[]): number {
+  const texts = messages.flatMap(({ content }) => {
+    if (typeof content === "string") return [content];
+    return content.map((part) => (part.type === "text" ? part.text : ""));
+  });
+  return texts.reduce((sum, text) => sum + estimateTokens(text), messages.length * TOKENS_PER_MESSAGE);
+}

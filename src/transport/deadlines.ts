@@ -1,0 +1,127 @@
+/** The clocks of one call. One timer serves them all and looks, when it fires, at what really passed. */
+
+import type { Timeouts } from "../client.ts";
+import type { TimeoutPhase } from "../errors.ts";
+import type { Clock } from "../stream/metrics.ts";
+
+const STREAMED = { headers: 60_000, firstChunk: 180_000, idle: 60_000, stall: 120_000, total: 0 };
+// A server that is asked for the whole reply says nothing until it is written.
+const WHOLE = { headers: 600_000, firstChunk: 0, idle: 600_000, stall: 0, total: 0 };
+
+/** The limits in force, in milliseconds; later arguments win, and a limit of 0 becomes infinite. */
+export function limitsOf(whole: boolean, ...given: (Timeouts | undefined)[]): Required<Timeouts> {
+  const limits: Record<keyof Timeouts, number> = Object.assign({}, whole ? WHOLE : STREAMED, ...given);
+  for (const name of Object.keys(limits) as (keyof Timeouts)[]) {
+    if (limits[name] === 0) limits[name] = Number.POSITIVE_INFINITY;
+  }
+  return limits;
+}
+
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** Started with the call; told what happens; tells once which limit passed. */
+export class Deadlines {
+  readonly #limits: Required<Timeouts>;
+  readonly #now: Clock;
+  readonly #onExpire: (phase: TimeoutPhase, waitedMs: number) => void;
+  readonly #calledAt: number;
+  #requestAt: number | undefined;
+  #lastByteAt: number;
+  #lastChunkAt: number;
+  #anyChunk = false;
+  /** Undefined while the caller holds what it got: then only `total` runs. */
+  #waitingSince: number | undefined;
+  /** Time waited for the first chunk before `#waitingSince`. */
+  #waitedMs = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timerAt = Number.POSITIVE_INFINITY;
+
+  constructor(limits: Required<Timeouts>, now: Clock, onExpire: (phase: TimeoutPhase, waitedMs: number) => void) {
+    this.#limits = limits;
+    this.#now = now;
+    this.#onExpire = onExpire;
+    this.#calledAt = now();
+    this.#lastByteAt = this.#calledAt;
+    this.#lastChunkAt = this.#calledAt;
+  }
+
+  /** A request goes out. */
+  sent(): void {
+    this.#requestAt = this.#now();
+    this.waiting();
+  }
+
+  /** Its response headers are there, or it failed. */
+  answered(): void {
+    this.#requestAt = undefined;
+    this.#lastByteAt = this.#now();
+    this.#lastChunkAt = this.#lastByteAt;
+  }
+
+  bytes(): void {
+    this.#lastByteAt = this.#now();
+  }
+
+  chunks(): void {
+    this.#lastChunkAt = this.#lastByteAt;
+    this.#anyChunk = true;
+  }
+
+  /** The caller waits. */
+  waiting(): void {
+    this.#waitingSince ??= this.#now();
+    const { idle, stall, headers } = this.#limits;
+    const soonest = this.#waitingSince + Math.min(idle, stall, headers);
+    if (this.#anyChunk && this.#timerAt <= soonest) return; // the timer will look
+    this.#arm();
+  }
+
+  /** The caller has something to do. */
+  holding(): void {
+    if (this.#waitingSince !== undefined) this.#waitedMs += this.#now() - this.#waitingSince;
+    this.#waitingSince = undefined;
+  }
+
+  clear(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#timerAt = Number.POSITIVE_INFINITY;
+  }
+
+  /** Each running limit: its phase, since when it counts, and when it passes. */
+  #running(): { phase: TimeoutPhase; since: number; due: number }[] {
+    const { headers, firstChunk, idle, stall, total } = this.#limits;
+    const running = [{ phase: "total" as TimeoutPhase, since: this.#calledAt, due: this.#calledAt + total }];
+    const waitingSince = this.#waitingSince;
+    if (waitingSince === undefined) return running;
+    if (!this.#anyChunk) {
+      const since = waitingSince - this.#waitedMs;
+      running.push({ phase: "firstChunk", since, due: since + firstChunk });
+    }
+    if (this.#requestAt !== undefined) {
+      running.push({ phase: "headers", since: this.#requestAt, due: this.#requestAt + headers });
+    } else {
+      const byteSince = Math.max(waitingSince, this.#lastByteAt);
+      const chunkSince = Math.max(waitingSince, this.#lastChunkAt);
+      running.push({ phase: "idle", since: byteSince, due: byteSince + idle });
+      running.push({ phase: "stall", since: chunkSince, due: chunkSince + stall });
+    }
+    return running;
+  }
+
+  #arm(): void {
+    const due = Math.min(...this.#running().map((limit) => limit.due));
+    if (due >= this.#timerAt || due === Number.POSITIVE_INFINITY) return;
+    this.clear();
+    this.#timerAt = due;
+    this.#timer = setTimeout(() => this.#look(), Math.min(LONGEST_TIMER_MS, Math.max(0, due - this.#now())));
+  }
+
+  #look(): void {
+    this.clear();
+    const now = this.#now();
+    const passed = this.#running().find((limit) => limit.due <= now);
+    if (passed) this.#onExpire(passed.phase, Math.round(now - passed.since));
+    else this.#arm();
+  }
+}

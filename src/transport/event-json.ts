@@ -1,0 +1,155 @@
+/**
+ * `JSON.parse` for the events of one reply, which are equal but for a token, a counter and some random padding. Once two
+ * events in a row have shown which scalars change (the holes), an event that fits is read by comparing the text between
+ * the holes and parsing only the holes; anything else goes through `JSON.parse`. The result is always the same.
+ *
+ * Why it is exact: the shape was proved by putting marked strings into the holes and finding each of them as a *value* in
+ * the parsed result. So a hole is a place where the grammar takes a value, and an event of the form
+ * `head value segment value … tail`, where each value is by itself a JSON text, has the proved structure, wherever the
+ * borders were found. Spaces before the last `}` (Anthropic pads with a random number of them) never mean anything.
+ */
+
+/** Creates the parser for one reply. It behaves like `JSON.parse`, values, key order and `SyntaxError` included. */
+export function createEventJsonParser(): (data: string) => unknown {
+  let shape: Shape | undefined;
+  let before: string | undefined; // the previous event, if it did not fit
+  let credit = CREDIT_AT_START;
+
+  return function parse(data: string): unknown {
+    if (shape !== undefined) {
+      try {
+        const value = read(shape, data);
+        if (value !== undefined) {
+          before = undefined;
+          if (credit < CREDIT_AT_START) credit += 1;
+          return value;
+        }
+      } catch {
+        shape = undefined; // what stands in a hole is no JSON text; perhaps the event as a whole is
+      }
+    }
+    const value: unknown = JSON.parse(data);
+    credit += CREDIT_PER_MISS;
+    if (before !== undefined && credit >= CREDIT_TO_LEARN && before !== data && data.length <= LONGEST_SHAPE) {
+      credit -= CREDIT_TO_LEARN;
+      shape = learn(before, data) ?? shape;
+    }
+    before = data;
+    return value;
+  };
+}
+
+// To learn costs about as much as eight events save. Ever-changing events may cost 2 % more than with `JSON.parse`.
+const CREDIT_TO_LEARN = 16;
+const CREDIT_PER_MISS = 1 / 16;
+const CREDIT_AT_START = 4 * CREDIT_TO_LEARN;
+/** In characters. Longer events do not come in rows; and the regular expression below is not meant for megabytes. */
+const LONGEST_SHAPE = 16_384;
+const MOST_HOLES = 8;
+const DEEPEST = 32;
+
+interface Shape {
+  readonly head: string;
+  /** What stands between two holes. */
+  readonly between: readonly string[];
+  /** What follows the last hole, without the closing brace. */
+  readonly tail: string;
+  readonly plan: Plan;
+}
+
+/** How to make a fresh copy of an object or array, and of all within it, so that no two results share anything. */
+interface Plan {
+  readonly template: Container;
+  readonly inner: readonly { readonly key: string | number; readonly plan: Plan }[];
+  readonly holes: readonly { readonly key: string | number; readonly index: number }[];
+}
+
+type Container = Record<string | number, unknown>; // arrays, too
+
+/** The value of an event that fits, else undefined. Throws when the holes hold no JSON. */
+function read({ head, between, tail, plan }: Shape, data: string): unknown {
+  const end = endOf(data);
+  const tailAt = end - tail.length;
+  // `slice` and `===` compare by memcmp; `startsWith` is four times slower.
+  if (tailAt < head.length || data.slice(0, head.length) !== head || data.slice(tailAt, end) !== tail) return undefined;
+  const values: unknown[] = [];
+  let at = head.length;
+  for (const segment of between) {
+    const next = data.indexOf(segment, at);
+    if (next < 0) return undefined;
+    values.push(JSON.parse(data.slice(at, next)));
+    at = next + segment.length;
+  }
+  if (at > tailAt) return undefined;
+  values.push(JSON.parse(data.slice(at, tailAt)));
+  return build(plan, values);
+}
+
+function build({ template, inner, holes }: Plan, values: readonly unknown[]): Container {
+  const copy = Array.isArray(template) ? (template.slice() as unknown as Container) : { ...template };
+  for (const { key, plan } of inner) copy[key] = build(plan, values);
+  for (const { key, index } of holes) copy[key] = values[index];
+  return copy;
+}
+
+/** Where the closing brace, or the spaces before it, begin; negative when the event is no object. */
+function endOf(data: string): number {
+  let end = data.length - 1;
+  if (data.charCodeAt(end) !== 0x7d) return -1;
+  while (data.charCodeAt(end - 1) === 0x20) end -= 1;
+  return end;
+}
+
+/** Strings, other scalars, runs of anything else: every character of a JSON text belongs to one of them. */
+const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|[\w+.-]+|[^"\w+.-]+/g;
+/** Marks a hole. A private-use character; an event that has one, perhaps escaped, is not learned from. */
+const MARK = "\uE000";
+const MARK_IN_JSON = /\uE000|\\ue000/i;
+
+/** The shape that two events, both valid JSON, have in common: undefined if they differ in more than scalar values. */
+function learn(before: string, data: string): Shape | undefined {
+  const end = endOf(data);
+  if (end < 0 || MARK_IN_JSON.test(data)) return undefined;
+  const was = before.slice(0, Math.max(0, endOf(before))).match(TOKEN) ?? [];
+  const now = data.slice(0, end).match(TOKEN) ?? [];
+  if (was.length !== now.length) return undefined;
+  const segments = [""];
+  for (const [index, token] of now.entries()) {
+    if (token === was[index]) segments.push(`${segments.pop()}${token}`);
+    else if (/^["\w-]/.test(token)) segments.push("");
+    else return undefined;
+  }
+  const [head = "", ...between] = segments;
+  const tail = between.pop();
+  if (tail === undefined || segments.length > MOST_HOLES + 1) return undefined;
+  // A segment without a quote (a comma, say) could be found within a string: still exact, but never fast.
+  if (!between.every((segment) => segment.includes('"'))) return undefined;
+  const proof = `${segments.reduce((text, segment, index) => `${text}"${MARK}${index}"${segment}`)}}`;
+  const plan = planOf(JSON.parse(proof));
+  return plan && holesOf(plan) === segments.length - 1 ? { head, between, tail, plan } : undefined;
+}
+
+function planOf(template: Container, depth = 0): Plan | undefined {
+  const inner: { key: string | number; plan: Plan }[] = [];
+  const holes: { key: string | number; index: number }[] = [];
+  for (const name of Object.keys(template)) {
+    const key = Array.isArray(template) ? Number(name) : name;
+    const child = template[key];
+    const isHole = typeof child === "string" && child.startsWith(MARK);
+    const isContainer = typeof child === "object" && child !== null;
+    if (!isHole && !isContainer) continue;
+    if (name === "__proto__" || depth === DEEPEST) return undefined; // assigning to the first would change the prototype
+    if (isHole) {
+      holes.push({ key, index: Number(child.slice(MARK.length)) - 1 });
+    } else {
+      const plan = planOf(child as Container, depth + 1);
+      if (plan === undefined) return undefined;
+      inner.push({ key, plan });
+    }
+  }
+  return { template, inner, holes };
+}
+
+function holesOf(plan: Plan): number {
+  return plan.inner.reduce((sum, { plan: child }) => sum + holesOf(child), plan.holes.length);
+}

@@ -1,0 +1,75 @@
+/** The transport over `fetch`: every runtime has one, and callers may bring theirs. */
+
+import { createUtf8Decoder } from "./text-decoder.ts";
+import { type Exchange, type HttpRequest, RELEASE_LIMIT_MS, type Receiver, type Transport } from "./transport.ts";
+
+/** Anything that behaves like the global `fetch`. */
+export type FetchLike = (input: string, init: RequestInit) => Promise<Response>;
+
+/** Uses the global `fetch` of the moment of the call unless one is given. Redirects are never followed. */
+export function fetchTransport(custom?: FetchLike): Transport {
+  const send: FetchLike = custom ?? ((input, init) => globalThis.fetch(input, init));
+  return {
+    open: (request, receiver) => openExchange(send, request, receiver),
+    async warm(url) {
+      // A HEAD to the bare origin carries no key and leaves a kept connection behind.
+      const response = await send(new URL(url).origin, { method: "HEAD", redirect: "manual" });
+      await response.body?.cancel();
+    },
+  };
+}
+
+function openExchange(send: FetchLike, request: HttpRequest, receiver: Receiver): Exchange {
+  const abort = new AbortController();
+  const decode = createUtf8Decoder();
+  let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  let open = true;
+
+  function fail(error: unknown): void {
+    if (!open) return;
+    open = false;
+    receiver.onError(error);
+  }
+
+  function close(): void {
+    open = false;
+    abort.abort();
+  }
+
+  const { url, headers, body } = request;
+  send(url, { method: "POST", headers, body, redirect: "manual", signal: abort.signal }).then((response) => {
+    if (!open) return void response.body?.cancel().catch(() => undefined); // a fetch that ignores its signal
+    reader = response.body?.getReader();
+    receiver.onHead({ status: response.status, header: (name) => response.headers.get(name) ?? undefined });
+  }, fail);
+
+  return {
+    pull() {
+      if (!reader) {
+        open = false;
+        return receiver.onEnd();
+      }
+      reader.read().then(({ done, value }) => {
+        if (!open) return;
+        if (!done) return receiver.onText(decode(value));
+        open = false;
+        receiver.onEnd();
+      }, fail);
+    },
+    close,
+    release() {
+      open = false;
+      if (!reader) return;
+      const limit = setTimeout(close, RELEASE_LIMIT_MS);
+      void readToEnd(reader).finally(() => clearTimeout(limit));
+    },
+  };
+}
+
+async function readToEnd(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+  try {
+    while (!(await reader.read()).done);
+  } catch {
+    // The reply was complete; how its connection ends is nobody's concern.
+  }
+}

@@ -1,0 +1,24 @@
+/** How long a response asks us to wait. Reads headers only; deciding to wait is `retry.ts`. */
+
+import type { ResponseHead } from "./transport.ts";
+
+/**
+ * In milliseconds, from `retry-after-ms` (milliseconds) or `retry-after` (seconds, or an HTTP date); `undefined` when
+ * absent or senseless. To be read on failures only: some providers send it with every answer.
+ * @param now the time of day in milliseconds since the epoch
+ * @see https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
+ */
+export function retryAfterMs(head: ResponseHead, now: number): number | undefined {
+  const milliseconds = numberOf(head.header("retry-after-ms"));
+  if (milliseconds !== undefined) return milliseconds;
+  const value = head.header("retry-after");
+  const seconds = numberOf(value);
+  if (seconds !== undefined) return seconds * 1000;
+  const date = Date.parse(value ?? "");
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+}
+
+function numberOf(value: string | undefined): number | undefined {
+  if (value === undefined || !/^\s*\d+(\.\d+)?\s*$/.test(value)) return undefined;
+  return Number(value);
+}

@@ -1,0 +1,202 @@
+/**
+ * Server-sent events out of decoded text, synchronously: text in, calls of `onEvent` out. No bytes, no JSON, no
+ * clock; `id` and `retry` are for reconnecting, which a client that POSTs does not do, and are ignored.
+ * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
+ */
+
+/**
+ * Receives one event. `event` is `""` for the default type; `data` may be `""` too (`data:` and nothing more).
+ * Returning `true` ends the parsing for good, as throwing does: what follows in the text is ignored.
+ */
+export type OnSseEvent = (data: string, event: string) => boolean | undefined;
+
+export interface SseParserOptions {
+  /**
+   * The longest event taken, in characters (UTF-16 units): all its text from the blank line before it, so that comments
+   * and endless lines count as well. Default 33 554 432 (32 Mi): inline images need megabytes, and a server that never ends
+   * a line must not fill the memory.
+   */
+  readonly maxEventLength?: number;
+}
+
+export interface SseParser {
+  /**
+   * Reads the next piece of text, cut anywhere. Every event that it completes is delivered before `push` returns.
+   * Linear in the length of the text however it is cut. Not to be called from within `onEvent`.
+   * @throws SseOverflowError when an event exceeds `maxEventLength`; whatever `onEvent` throws. Both end the parsing.
+   */
+  push(text: string): void;
+  /**
+   * The body has ended. Returns the event that still lacks its blank line, if it has data: as it stands, the last line
+   * perhaps cut off. The standard drops it, but proxies lose final blank lines, so the caller should take it if it
+   * parses, and otherwise report the reply as truncated.
+   */
+  end(): { readonly data: string; readonly event: string } | undefined;
+}
+
+/** An event, or a line without an end, grew beyond `maxEventLength`. */
+export class SseOverflowError extends Error {
+  override readonly name = "SseOverflowError";
+  constructor(limit: number) {
+    super(`an event is longer than ${limit} characters`);
+  }
+}
+
+const LF = 10;
+const CR = 13;
+const SPACE = 32;
+const BOM = 0xfeff;
+
+/**
+ * Creates a parser for one response body. Its text must be decoded as UTF-8 with the byte order mark left in
+ * (`ignoreBOM: true`, or no mark expected): one U+FEFF at the very start is dropped here, any other is data.
+ *
+ * One departure from the standard: a field `error` that holds JSON, as llama.cpp sent its errors until September 2025,
+ * makes an event with the data `{"error":…}` if the event has no data of its own. A reply must not look whole because
+ * its error came under an unknown name. @see https://github.com/ggml-org/llama.cpp/pull/16109
+ */
+export function createSseParser(onEvent: OnSseEvent, options: SseParserOptions = {}): SseParser {
+  const { maxEventLength = 32 * 1024 * 1024 } = options;
+  const line = new Pieces(); // the line that has not ended yet
+  const data = new Pieces(); // the data lines of the event that has not ended yet
+  let dataLines = 0;
+  let event = "";
+  let errorJson = "";
+  let lengthBefore = 0; // of the event that has not ended yet, in earlier pushes
+  let skipFirst = BOM; // dropped when the next text starts with it: the BOM, later the LF of a CR LF cut in two
+  let stopped = false;
+
+  function push(text: string): void {
+    if (stopped || text === "") return;
+    let at = text.charCodeAt(0) === skipFirst ? 1 : 0;
+    skipFirst = text.charCodeAt(text.length - 1) === CR ? LF : -1; // the CR itself ends its line at once
+    let start = lengthBefore === 0 ? at : 0; // of the event: an LF skipped within it counts, a BOM before it does not
+    let lf = find(text, "\n", at);
+    let cr = find(text, "\r", at); // found once if there is none: searching again on each line would be quadratic
+    for (;;) {
+      const end = lf < cr ? lf : cr;
+      if (end === text.length) break;
+      let next = afterLineEnd(text, end);
+      const code = text.charCodeAt(next);
+      if (line.length > 0) {
+        line.add(text.slice(at, end));
+        readLine(line.take());
+      } else if (end === at) {
+        checkLength(lengthBefore + at - start);
+        const whole = takeData();
+        const type = event;
+        event = "";
+        if (whole !== undefined) emit(whole, type);
+        lengthBefore = 0;
+        start = next;
+      } else if ((code === LF || code === CR) && dataLines === 0 && text.startsWith("data:", at)) {
+        // Nearly every event of an LLM: one line of data and a blank line. It never enters the buffers.
+        checkLength(lengthBefore + next - start);
+        const type = event;
+        event = errorJson = "";
+        emit(text.slice(text.charCodeAt(at + 5) === SPACE ? at + 6 : at + 5, end), type);
+        next = afterLineEnd(text, next);
+        lengthBefore = 0;
+        start = next;
+      } else {
+        readLine(text.slice(at, end));
+      }
+      if (stopped) return;
+      at = next;
+      if (lf < at) lf = find(text, "\n", at);
+      if (cr < at) cr = find(text, "\r", at);
+    }
+    if (at < text.length) line.add(text.slice(at));
+    lengthBefore += text.length - start;
+    checkLength(lengthBefore);
+  }
+
+  function readLine(text: string): void {
+    const colon = text.indexOf(":");
+    const name = colon < 0 ? text : text.slice(0, colon);
+    const value = colon < 0 ? "" : text.slice(text.charCodeAt(colon + 1) === SPACE ? colon + 2 : colon + 1);
+    if (name === "data") {
+      if (dataLines > 0) data.add("\n");
+      data.add(value);
+      dataLines += 1;
+    } else if (name === "event") {
+      event = value;
+    } else if (name === "error" && isJson(value)) {
+      errorJson = value;
+    }
+  }
+
+  function takeData(): string | undefined {
+    const whole = dataLines > 0 ? data.take() : errorJson === "" ? undefined : `{"error":${errorJson}}`;
+    dataLines = 0;
+    errorJson = "";
+    return whole;
+  }
+
+  function emit(whole: string, type: string): void {
+    stopped = true; // and stays so if `onEvent` throws
+    stopped = onEvent(whole, type) === true;
+  }
+
+  function checkLength(length: number): void {
+    if (length <= maxEventLength) return;
+    stopped = true;
+    line.take();
+    data.take();
+    throw new SseOverflowError(maxEventLength);
+  }
+
+  function end(): { data: string; event: string } | undefined {
+    if (stopped) return undefined;
+    stopped = true;
+    if (line.length > 0) readLine(line.take());
+    const whole = takeData();
+    return whole === undefined ? undefined : { data: whole, event };
+  }
+
+  return { push, end };
+}
+
+/** Where `mark` comes next; the length of the text when it does not. */
+function find(text: string, mark: "\n" | "\r", from: number): number {
+  const index = text.indexOf(mark, from);
+  return index < 0 ? text.length : index;
+}
+
+function afterLineEnd(text: string, end: number): number {
+  return text.charCodeAt(end) === CR && text.charCodeAt(end + 1) === LF ? end + 2 : end + 1;
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Text that grows by pieces and is joined once, when whole. Every 1024 pieces become one block, so that a line which
+ * arrives byte by byte does not cost an array slot or a string header for each byte; every character is copied twice.
+ */
+class Pieces {
+  length = 0;
+  #blocks: string[] = [];
+  #pieces: string[] = [];
+
+  add(piece: string): void {
+    this.length += piece.length;
+    if (this.#pieces.push(piece) < 1024) return;
+    this.#blocks.push(this.#pieces.join(""));
+    this.#pieces = [];
+  }
+
+  take(): string {
+    const whole = this.#blocks.join("") + this.#pieces.join("");
+    this.#blocks = [];
+    this.#pieces = [];
+    this.length = 0;
+    return whole;
+  }
+}

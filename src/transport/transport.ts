@@ -1,0 +1,44 @@
+/** The border to the network: one request out, text in, on demand. Callbacks, so that a read costs no promise. */
+
+/** A POST with a JSON body. */
+export interface HttpRequest {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** What comes before the body. Header names are asked for in lower case. */
+export interface ResponseHead {
+  readonly status: number;
+  header(name: string): string | undefined;
+}
+
+/** Who is told what arrives. After `onEnd` or `onError` nothing more comes. */
+export interface Receiver {
+  onHead(head: ResponseHead): void;
+  /** Decoded text of one read; may be empty (part of a character). One call for each `pull`. */
+  onText(text: string): void;
+  onEnd(): void;
+  /** The connection failed. `safeToResend`: the server closed a kept connection without having read the request. */
+  onError(error: unknown, safeToResend?: boolean): void;
+}
+
+/** One request under way. */
+export interface Exchange {
+  /** Asks for the next read. Only after `onHead`, and one at a time. */
+  pull(): void;
+  /** Closes the connection at once. */
+  close(): void;
+  /** The reply is complete: the connection is kept for the next one if the body ends within a second. */
+  release(): void;
+}
+
+/** Sends requests. Two exist: over `fetch`, and over `node:http` with kept connections. */
+export interface Transport {
+  open(request: HttpRequest, receiver: Receiver): Exchange;
+  /** Opens a connection ahead of the first request. Resolves when it stands; rejects when it cannot. */
+  warm(url: string): Promise<void>;
+}
+
+/** How long and how much of a complete reply's rest is read in order to keep its connection. */
+export const RELEASE_LIMIT_MS = 1_000;
