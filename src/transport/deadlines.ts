@@ -56,6 +56,7 @@ export class Deadlines {
     this.#requestAt = undefined;
     this.#lastByteAt = this.#now();
     this.#lastChunkAt = this.#lastByteAt;
+    this.#arm(); // other limits run now
   }
 
   bytes(): void {

@@ -30,7 +30,7 @@ export function createEventJsonParser(): (data: string) => unknown {
     }
     const value: unknown = JSON.parse(data);
     credit += CREDIT_PER_MISS;
-    if (before !== undefined && credit >= CREDIT_TO_LEARN && before !== data && data.length <= LONGEST_SHAPE) {
+    if (before !== undefined && credit >= CREDIT_TO_LEARN && looksAlike(before, data)) {
       credit -= CREDIT_TO_LEARN;
       shape = learn(before, data) ?? shape;
     }
@@ -41,7 +41,7 @@ export function createEventJsonParser(): (data: string) => unknown {
 
 // To learn costs about as much as eight events save. Ever-changing events may cost 2 % more than with `JSON.parse`.
 const CREDIT_TO_LEARN = 16;
-const CREDIT_PER_MISS = 1 / 16;
+const CREDIT_PER_MISS = 1 / 8;
 const CREDIT_AT_START = 4 * CREDIT_TO_LEARN;
 /** In characters. Longer events do not come in rows; and the regular expression below is not meant for megabytes. */
 const LONGEST_SHAPE = 16_384;
@@ -77,12 +77,24 @@ function read({ head, between, tail, plan }: Shape, data: string): unknown {
   for (const segment of between) {
     const next = data.indexOf(segment, at);
     if (next < 0) return undefined;
-    values.push(JSON.parse(data.slice(at, next)));
+    values.push(valueOf(data.slice(at, next)));
     at = next + segment.length;
   }
   if (at > tailAt) return undefined;
-  values.push(JSON.parse(data.slice(at, tailAt)));
+  values.push(valueOf(data.slice(at, tailAt)));
   return build(plan, values);
+}
+
+/** Strings without escapes, short enough for `slice` to copy them: of a longer one it would keep the whole read alive. */
+const SHORT_STRING = /^"[ !#-[\]-\uFFFF]{0,12}"$/;
+const SHORT_COUNT = /^(?:0|[1-9]\d{0,12})$/;
+
+function valueOf(json: string): unknown {
+  if (json.length < 15) {
+    if (SHORT_STRING.test(json)) return json.slice(1, -1);
+    if (SHORT_COUNT.test(json)) return Number(json);
+  }
+  return JSON.parse(json);
 }
 
 function build({ template, inner, holes }: Plan, values: readonly unknown[]): Container {
@@ -98,6 +110,12 @@ function endOf(data: string): number {
   if (data.charCodeAt(end) !== 0x7d) return -1;
   while (data.charCodeAt(end - 1) === 0x20) end -= 1;
   return end;
+}
+
+/** Whether it is worth to look closer. Nearly free: the type of an event stands where the windows are compared. */
+function looksAlike(before: string, data: string): boolean {
+  const longer = data.length - before.length;
+  return longer < 64 && longer > -64 && data.length <= LONGEST_SHAPE && data.slice(24, 56) === before.slice(24, 56);
 }
 
 /** Strings, other scalars, runs of anything else: every character of a JSON text belongs to one of them. */

@@ -314,10 +314,10 @@ export class Reply implements ChunkSource, Receiver {
       requestId: this.facts.requestId,
       attempts: [...this.facts.attempts],
     };
-    const described = error.with(facts);
-    if (redact(described.message) === described.message) return described;
-    const { kind, message, ...rest } = described.toJSON();
-    return new SendError(kind, redact(message), { ...rest, cause: undefined });
+    // A provider may echo the key it was sent.
+    const { kind, message, code, ...rest } = error.with(facts).toJSON();
+    const cause = redact(traceOf(error.cause)) === traceOf(error.cause) ? error.cause : undefined;
+    return new SendError(kind, redact(message), { ...rest, code: code && redact(code), cause });
   }
 
   #record(outcome: Attempt["outcome"]): void {
@@ -349,6 +349,10 @@ function jsonOr(text: string): unknown {
   } catch {
     return text; // not every error body is JSON; the protocol takes both
   }
+}
+
+function traceOf(cause: unknown): string {
+  return cause instanceof Error ? `${cause.stack}${traceOf(cause.cause)}` : String(cause);
 }
 
 function messageOf(error: unknown): string {
