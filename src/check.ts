@@ -23,10 +23,7 @@ const OPTION_FAULTS: { readonly [Name in OptionName]-?: (value: unknown) => stri
   seed: (value) => (Number.isInteger(value) ? undefined : "must be a whole number"),
   tools: toolsFault,
   toolChoice: (value) =>
-    value === "auto" ||
-    value === "none" ||
-    value === "required" ||
-    (isObject(value) && typeof value["name"] === "string")
+    value === "auto" || value === "none" || value === "required" || (isObject(value) && typeof value.name === "string")
       ? undefined
       : 'must be "auto", "none", "required" or { name }',
   search: (value) => (isObject(value) ? undefined : "must be an object"),
@@ -45,11 +42,7 @@ export function optionsFault(options: Readonly<Record<string, unknown>>): string
     const fault = OPTION_FAULTS[name](value);
     if (fault) return `The option \`${name}\` ${fault}.`;
   }
-  if (
-    options["toolChoice"] &&
-    options["toolChoice"] !== "none" &&
-    !(options["tools"] as unknown[] | undefined)?.length
-  ) {
+  if (options.toolChoice && options.toolChoice !== "none" && !(options.tools as unknown[] | undefined)?.length) {
     return "`toolChoice` needs `tools` to choose from.";
   }
   return undefined;
@@ -71,7 +64,8 @@ function messagesFault(messages: unknown): string | undefined {
   return undefined;
 }
 
-function messageFault(value: unknown): string | undefined {
+/** What is wrong with one message, as the end of a sentence that names it; `undefined` when nothing is. */
+export function messageFault(value: unknown): string | undefined {
   if (!isObject(value)) return "is not an object";
   const message = value as Partial<Message>;
   switch (message.role) {
@@ -87,7 +81,7 @@ function messageFault(value: unknown): string | undefined {
     case "user":
       return userContentFault(message.content);
     default:
-      return `has the role ${JSON.stringify(value["role"])}; roles are system, user, assistant, tool`;
+      return `has the role ${JSON.stringify(value.role)}; roles are system, user, assistant, tool`;
   }
 }
 
@@ -133,7 +127,7 @@ function headersFault(value: unknown): string | undefined {
 
 function toolsFault(value: unknown): string | undefined {
   if (!Array.isArray(value)) return "must be an array of tools";
-  const names = value.map((tool: unknown) => (isObject(tool) ? tool["name"] : undefined));
+  const names = value.map((tool: unknown) => (isObject(tool) ? tool.name : undefined));
   const bad = names.find((name) => typeof name !== "string" || !/^[\w-]{1,64}$/.test(name));
   if (names.includes(undefined) || bad !== undefined)
     return `holds a tool whose name is not 1 to 64 letters, digits, _ or -`;

@@ -34,7 +34,7 @@ export class ReplayCollector {
    */
   addDetail(piece: ReasoningDetail): void {
     const known = this.#details.find(
-      (detail) => detail["type"] === piece.type && detail["index"] === piece.index && piece.index !== undefined,
+      (detail) => detail.type === piece.type && detail.index === piece.index && piece.index !== undefined,
     );
     if (!known) return void this.#details.push({ ...piece });
     for (const [name, value] of Object.entries(piece)) {

@@ -288,7 +288,7 @@ class ChatDecoder implements Decoder {
 /** Of several answers (`n`), the first is the reply. */
 function firstChoice(choices: WireChunk["choices"]): WireChoice | undefined {
   const first = choices?.[0];
-  if (!first || !first.index) return first ?? undefined;
+  if (!first?.index) return first ?? undefined;
   return choices?.find((choice) => choice?.index === 0) ?? undefined;
 }
 

@@ -36,7 +36,12 @@ for (const [clientName, create] of Object.entries(CLIENTS)) {
         async open(scripts) {
           const server = await startProviderServer(scripts);
           return {
-            client: create({ model: "model-under-test", apiKey: "key-under-test", baseUrl: server.baseUrl, ...options }),
+            client: create({
+              model: "model-under-test",
+              apiKey: "key-under-test",
+              baseUrl: server.baseUrl,
+              ...options,
+            }),
             requests: () => server.requests.length,
             closed: async (call) => (await server.request(call)).closed,
             sent: (call) => server.requests[call]?.sent.packets ?? 0,

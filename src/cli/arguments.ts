@@ -1,0 +1,143 @@
+/** What the command line says, as data. Reads nothing but its arguments. */
+
+import { parseArgs } from "node:util";
+import { CommandError } from "./command-error.ts";
+import { isProviderName, PROVIDER_NAMES, type ProviderName } from "./providers.ts";
+
+/** What every command that talks to a model takes. */
+export interface Settings {
+  readonly provider?: ProviderName;
+  readonly model?: string;
+  readonly baseUrl?: string;
+  readonly system?: string;
+  readonly maxOutputTokens?: number;
+  readonly temperature?: number;
+  /** Milliseconds for a whole reply; 0 for no limit of any kind. */
+  readonly timeoutMs?: number;
+  readonly envFile?: string;
+  /** False: never. Absent: where there is a terminal. */
+  readonly color?: false;
+  /** Only replies and errors. */
+  readonly quiet: boolean;
+}
+
+export type Command =
+  | { readonly name: "help" | "version" }
+  | {
+      readonly name: "ask";
+      /** Absent: the question comes from stdin. */
+      readonly words?: string;
+      readonly json: boolean;
+      /** Asks for the reply in one piece. */
+      readonly whole: boolean;
+      readonly settings: Settings;
+    }
+  | { readonly name: "compare"; readonly words?: string; readonly settings: Settings }
+  | { readonly name: "chat"; readonly settings: Settings };
+
+const OPTIONS = {
+  provider: { type: "string", short: "p" },
+  model: { type: "string", short: "m" },
+  "base-url": { type: "string" },
+  system: { type: "string", short: "s" },
+  "max-tokens": { type: "string" },
+  temperature: { type: "string", short: "t" },
+  timeout: { type: "string" },
+  json: { type: "boolean" },
+  "no-stream": { type: "boolean" },
+  "no-color": { type: "boolean" },
+  quiet: { type: "boolean", short: "q" },
+  "env-file": { type: "string" },
+  help: { type: "boolean", short: "h" },
+  version: { type: "boolean" },
+} as const;
+
+/**
+ * The command that the arguments (without the interpreter and the script) ask for. `chat` and `compare` are commands only
+ * as the first word; `cloudllm -- chat` asks a model about "chat".
+ * @throws {CommandError} with exit code 2 when they make no sense
+ */
+export function commandOf(args: readonly string[]): Command {
+  const { values, positionals, tokens } = parsed(args);
+  if (values.help) return { name: "help" };
+  if (values.version) return { name: "version" };
+  const settings = settingsOf(values);
+  const json = values.json === true;
+  const whole = values["no-stream"] === true;
+
+  const terminator = tokens.find((token) => token.kind === "option-terminator")?.index ?? args.length;
+  const first = tokens.find((token) => token.kind === "positional");
+  const name = first && first.index < terminator ? first.value : undefined;
+  if (name === "chat") {
+    if (json) throw new CommandError("--json works for one answer only, not for a chat.", 2);
+    if (whole) throw new CommandError("--no-stream works for one answer only, not for a chat.", 2);
+    if (positionals.length > 1) {
+      throw new CommandError('chat takes no question; type it there, or ask at once: cloudllm "question"', 2);
+    }
+    return { name, settings };
+  }
+  if (name === "compare") {
+    if (json || whole) throw new CommandError("compare sends both ways and prints a table: no --json, no --no-stream.", 2);
+    return { name, ...wordsOf(positionals.slice(1)), settings };
+  }
+  return { name: "ask", ...wordsOf(positionals), json, whole, settings };
+}
+
+function parsed(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true, tokens: true });
+  } catch (error) {
+    const message = error instanceof Error ? error.message.replaceAll("\n", " ") : String(error);
+    throw new CommandError(`${message.replace(/\.?$/, ".")} See cloudllm --help.`, 2);
+  }
+}
+
+type Values = ReturnType<typeof parsed>["values"];
+
+function settingsOf(values: Values): Settings {
+  const { provider, model, system, temperature, timeout } = values;
+  const baseUrl = values["base-url"];
+  const maxTokens = values["max-tokens"];
+  const envFile = values["env-file"];
+  const named = { "--model": model, "--base-url": baseUrl, "--env-file": envFile };
+  const empty = Object.entries(named).find(([, value]) => value?.trim() === "");
+  if (empty) throw new CommandError(`${empty[0]} is empty.`, 2);
+  const seconds = timeout === undefined ? undefined : numberOf("--timeout", timeout, "seconds, 0 for no limit", 0);
+  return {
+    ...(provider !== undefined && { provider: providerOf(provider) }),
+    ...(model !== undefined && { model }),
+    ...(baseUrl !== undefined && { baseUrl }),
+    ...(system !== undefined && { system }),
+    ...(maxTokens !== undefined && { maxOutputTokens: wholeNumberOf("--max-tokens", maxTokens) }),
+    ...(temperature !== undefined && {
+      temperature: numberOf("--temperature", temperature, "a number from 0 to 2", 0, 2),
+    }),
+    ...(seconds !== undefined && { timeoutMs: seconds * 1_000 }),
+    ...(envFile !== undefined && { envFile }),
+    ...(values["no-color"] && { color: false as const }),
+    quiet: values.quiet === true,
+  };
+}
+
+function wordsOf(positionals: readonly string[]): { readonly words?: string } {
+  return positionals.length > 0 ? { words: positionals.join(" ") } : {};
+}
+
+function providerOf(text: string): ProviderName {
+  const name = text.toLowerCase();
+  if (isProviderName(name)) return name;
+  throw new CommandError(`There is no provider ${JSON.stringify(text)}; there are ${PROVIDER_NAMES.join(", ")}.`, 2);
+}
+
+function numberOf(option: string, text: string, what: string, low: number, high = Number.MAX_VALUE): number {
+  const number = text.trim() === "" ? Number.NaN : Number(text);
+  if (number >= low && number <= high) return number;
+  throw new CommandError(`${option} must be ${what}, not ${JSON.stringify(text)}.`, 2);
+}
+
+function wholeNumberOf(option: string, text: string): number {
+  const what = "a whole number above 0";
+  const number = numberOf(option, text, what, 1);
+  if (Number.isInteger(number)) return number;
+  throw new CommandError(`${option} must be ${what}, not ${JSON.stringify(text)}.`, 2);
+}

@@ -1,0 +1,117 @@
+/** Who answers: what was asked for, else whose key is there, else a server on this machine. */
+
+import type { ClientOptions, ClientWrapper } from "../index.ts";
+import type { Settings } from "./arguments.ts";
+import { CommandError } from "./command-error.ts";
+import { findServers, type LocalServer, listModels } from "./local-servers.ts";
+import { HOSTED, PROVIDERS, type Provider, type ProviderName } from "./providers.ts";
+
+/** The key for a server that is named by its address. */
+const OWN_KEY = "CLOUDLLM_API_KEY";
+
+export interface Choice {
+  readonly client: ClientWrapper;
+  /** The same provider with another model. */
+  withModel(model: string): ClientWrapper;
+  /** What the server has; absent where nobody needs to ask. */
+  readonly models?: () => Promise<readonly string[]>;
+}
+
+/**
+ * Chooses by `--provider`, else `--base-url` (any compatible server), else the first provider of `HOSTED` whose key is
+ * set, else the first of `servers` that answers and has a model.
+ * @throws {CommandError} that says what to set when there is nobody; {TypeError} when a client refuses an option
+ */
+export async function chooseClient(
+  settings: Settings,
+  env: NodeJS.ProcessEnv,
+  servers: readonly LocalServer[],
+): Promise<Choice> {
+  const { provider, baseUrl } = settings;
+  if (provider !== undefined) return choiceOf(PROVIDERS[provider], settings, baseUrl, env);
+  if (baseUrl !== undefined) return choiceOf(PROVIDERS.compatible, settings, baseUrl, env);
+  const keyed = HOSTED.find((name) => keyOf(PROVIDERS[name], env) !== undefined);
+  if (keyed) return choiceOf(PROVIDERS[keyed], settings, undefined, env);
+
+  const found = await findServers(servers);
+  const server = settings.model === undefined ? found.find(({ models }) => models.length > 0) : serverWith(settings.model, found);
+  if (!server) throw new CommandError(nobodyOf(servers, found), 1);
+  const model = settings.model ?? server.models[0];
+  return choiceOf(PROVIDERS[server.provider], { ...settings, ...(model !== undefined && { model }) }, server.baseUrl, env);
+}
+
+async function choiceOf(
+  provider: Provider,
+  settings: Settings,
+  baseUrl: string | undefined,
+  env: NodeJS.ProcessEnv,
+): Promise<Choice> {
+  const address = baseUrl ?? provider.localUrl;
+  if (provider === PROVIDERS.compatible && address === undefined) {
+    throw new CommandError("--provider compatible needs --base-url, such as http://localhost:8000/v1.", 2);
+  }
+  const create = (model: string) => provider.create(optionsOf(model, provider, settings, baseUrl, env));
+  create("unknown yet"); // senseless options are refused before anybody is asked anything
+  const asks = provider.defaultModel === undefined && address !== undefined;
+  const models = () => listModels(address ?? "", keyOf(provider, env) ?? ownKeyOf(provider, env));
+  const model = settings.model ?? provider.defaultModel ?? (await models())[0];
+  if (model === undefined) {
+    throw new CommandError(`The server at ${address} has no model yet. Load one there, or name one with --model.`, 1);
+  }
+  return { client: create(model), withModel: create, ...(asks && { models }) };
+}
+
+function optionsOf(
+  model: string,
+  provider: Provider,
+  settings: Settings,
+  baseUrl: string | undefined,
+  env: NodeJS.ProcessEnv,
+): ClientOptions {
+  const { maxOutputTokens, temperature, timeoutMs } = settings;
+  const apiKey = keyOf(provider, env) === undefined ? ownKeyOf(provider, env) : undefined;
+  return {
+    model,
+    ...(baseUrl !== undefined && { baseUrl }),
+    ...(apiKey !== undefined && { apiKey }),
+    ...(maxOutputTokens !== undefined && { maxOutputTokens }),
+    ...(temperature !== undefined && { temperature }),
+    ...(timeoutMs !== undefined && { timeouts: allOf(timeoutMs) }),
+  };
+}
+
+/** One limit for everything: somebody who waits five minutes for a slow machine means its first word, too. */
+function allOf(ms: number): ClientOptions["timeouts"] {
+  return { headers: ms, firstChunk: ms, idle: ms, stall: ms, total: ms };
+}
+
+function keyOf(provider: Provider, env: NodeJS.ProcessEnv): string | undefined {
+  const name = provider.keyNames.find((candidate) => env[candidate]);
+  return name === undefined ? undefined : env[name];
+}
+
+/** Never for a hosted provider: that key is somebody else's. */
+function ownKeyOf(provider: Provider, env: NodeJS.ProcessEnv): string | undefined {
+  return provider.defaultModel === undefined ? env[OWN_KEY] || undefined : undefined;
+}
+
+function serverWith<T extends { readonly models: readonly string[] }>(model: string, found: readonly T[]): T | undefined {
+  return found.find(({ models }) => models.includes(model)) ?? found[0];
+}
+
+function nobodyOf(servers: readonly LocalServer[], found: readonly LocalServer[]): string {
+  const keys = HOSTED.map((name) => `  ${name.padEnd(11)} ${PROVIDERS[name].keyNames.join(" or ")}`);
+  const places = servers.map(({ label, baseUrl }) => {
+    const empty = found.some((server) => server.baseUrl === baseUrl);
+    return `  ${label.padEnd(11)} ${baseUrl}${empty ? "  (it runs, but has no model yet)" : ""}`;
+  });
+  return [
+    "There is nobody to ask. Set the key of a provider:",
+    ...keys,
+    "or start a server on this machine:",
+    ...places,
+    "or name a server with --base-url.",
+  ].join("\n");
+}
+
+export type { ProviderName };

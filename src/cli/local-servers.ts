@@ -1,0 +1,94 @@
+/** Model servers on this machine, and what models a server has. */
+
+import { CommandError } from "./command-error.ts";
+import { PROVIDERS, type ProviderName } from "./providers.ts";
+
+/** Where a server may be listening. */
+export interface LocalServer {
+  readonly provider: ProviderName;
+  /** What people call it. */
+  readonly label: string;
+  readonly baseUrl: string;
+}
+
+/** One that answered. */
+export interface FoundServer extends LocalServer {
+  /** Those that can write, in the server's order. */
+  readonly models: readonly string[];
+}
+
+/** Looked for in this order, each on its usual port. vLLM's (8000) is everybody's, so that one must be named. */
+export const LOCAL_SERVERS: readonly LocalServer[] = [
+  { provider: "ollama", label: "Ollama", baseUrl: PROVIDERS.ollama.localUrl ?? "" },
+  { provider: "lmstudio", label: "LM Studio", baseUrl: PROVIDERS.lmstudio.localUrl ?? "" },
+  { provider: "llamacpp", label: "llama.cpp", baseUrl: PROVIDERS.llamacpp.localUrl ?? "" },
+];
+
+/** Long enough for a server on this machine, and short enough not to be noticed, in milliseconds. */
+const PROBE_MS = 300;
+const LIST_MS = 5_000;
+
+/** Those of the servers that answer, in their order. All are asked at once. */
+export async function findServers(servers: readonly LocalServer[], probeMs: number = PROBE_MS): Promise<FoundServer[]> {
+  const answers = await Promise.all(
+    servers.map(async (server) => {
+      const models = await modelsAt(server.baseUrl, {}, probeMs).catch(() => undefined);
+      return models ? [{ ...server, models }] : [];
+    }),
+  );
+  return answers.flat();
+}
+
+/**
+ * The models of the server at a base URL, as `GET {base}/models` names them.
+ * @param key sent as a bearer token
+ * @throws {CommandError} that says why there is no list
+ */
+export async function listModels(baseUrl: string, key: string | undefined): Promise<readonly string[]> {
+  try {
+    return await modelsAt(baseUrl, key === undefined ? {} : { authorization: `Bearer ${key}` }, LIST_MS);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new CommandError(`No model was named, and ${baseUrl} does not say which it has: ${reason} (--model names one.)`, 1, error);
+  }
+}
+
+async function modelsAt(
+  baseUrl: string,
+  headers: Readonly<Record<string, string>>,
+  limitMs: number,
+): Promise<readonly string[]> {
+  const response = await get(`${baseUrl.replace(/\/+$/, "")}/models`, headers, limitMs);
+  if (response.status === 404) throw new Error("it answered 404. Does its address end in /v1?");
+  if (!response.ok) throw new Error(`it answered ${response.status}.`);
+  const models = modelIdsOf(await response.text().catch(() => ""));
+  if (!models) throw new Error("its answer is not a list of models.");
+  return models;
+}
+
+async function get(url: string, headers: Readonly<Record<string, string>>, limitMs: number): Promise<Response> {
+  try {
+    // A redirect is not followed: the key is meant for this address only.
+    return await fetch(url, { headers, redirect: "error", signal: AbortSignal.timeout(limitMs) });
+  } catch (error) {
+    if (error instanceof Error && error.name === "TimeoutError") throw new Error(`no answer within ${limitMs / 1_000} s.`);
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+    const code = cause instanceof Error && "code" in cause ? String(cause.code) : undefined;
+    if (code === "ECONNREFUSED") throw new Error("nothing listens there. Is the server running?");
+    throw new Error(`${cause instanceof Error ? cause.message || code : String(cause)}.`);
+  }
+}
+
+/** Ollama and LM Studio list models that write nothing among the others. */
+const WRITES_NOTHING = /embed|rerank|whisper|\btts\b|^bge-|minilm/i;
+
+function modelIdsOf(text: string): readonly string[] | undefined {
+  try {
+    const { data } = JSON.parse(text) as { readonly data?: readonly { readonly id?: unknown }[] | null };
+    if (!Array.isArray(data)) return data === null ? [] : undefined; // Ollama without models says null
+    const ids = data.map((entry: { readonly id?: unknown } | null) => entry?.id);
+    return ids.filter((id): id is string => typeof id === "string" && id !== "" && !WRITES_NOTHING.test(id));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,79 @@
+/** From the words of a command line to an exit code: 0 all went well, 1 it failed, 2 it was not understood, 130 Ctrl-C. */
+
+import { SendError } from "../index.ts";
+import { type Command, commandOf, type Settings } from "./arguments.ts";
+import { ask } from "./ask.ts";
+import { chat } from "./chat.ts";
+import { type Choice, chooseClient } from "./choose-client.ts";
+import { CommandError } from "./command-error.ts";
+import { compare } from "./compare.ts";
+import { HELP } from "./help.ts";
+import { LOCAL_SERVERS } from "./local-servers.ts";
+import { questionOf } from "./question.ts";
+import { createTerminal, type ProcessStreams, type Terminal } from "./terminal.ts";
+import { VERSION } from "./version.ts";
+
+/**
+ * Runs one command. Whatever fails is said in one line on stderr; nothing is thrown.
+ * @param env where keys are looked for; `--env-file` adds to `process.env`
+ */
+export async function run(args: readonly string[], streams: ProcessStreams, env: NodeJS.ProcessEnv): Promise<number> {
+  // What fails before the arguments are known is said without colour, wherever it goes.
+  let terminal = createTerminal(streams, env, { color: false });
+  try {
+    const command = commandOf(args);
+    if (command.name === "help" || command.name === "version") {
+      await terminal.stdout.write(command.name === "help" ? HELP : `${VERSION}\n`);
+      return 0;
+    }
+    terminal = createTerminal(streams, env, command.settings);
+    if (command.settings.envFile !== undefined) loadEnvironment(command.settings.envFile);
+    return await execute(command, terminal, env);
+  } catch (error) {
+    if (terminal.stdout.gone.aborted) return 0; // `cloudllm … | head -1` has what it wanted
+    await terminal.stderr.line(`cloudllm: ${error instanceof Error ? error.message : String(error)}`);
+    return error instanceof CommandError ? error.exitCode : 1;
+  } finally {
+    terminal.close();
+  }
+}
+
+async function execute(
+  command: Exclude<Command, { readonly name: "help" | "version" }>,
+  terminal: Terminal,
+  env: NodeJS.ProcessEnv,
+): Promise<number> {
+  const { settings } = command;
+  switch (command.name) {
+    case "chat":
+      return chat(await clientOf(settings, env), settings, terminal);
+    case "ask": {
+      const question = await questionOf(command.words, terminal);
+      const { client } = await clientOf(settings, env);
+      return ask(client, question, settings, { json: command.json, whole: command.whole }, terminal);
+    }
+    case "compare": {
+      const question = await questionOf(command.words, terminal);
+      const { client } = await clientOf(settings, env);
+      return compare(client, question, settings, terminal);
+    }
+  }
+}
+
+async function clientOf(settings: Settings, env: NodeJS.ProcessEnv): Promise<Choice> {
+  try {
+    return await chooseClient(settings, env, LOCAL_SERVERS);
+  } catch (error) {
+    // Clients refuse senseless options, which came from the command line, by a TypeError.
+    if (error instanceof TypeError && !(error instanceof SendError)) throw new CommandError(error.message, 2);
+    throw error;
+  }
+}
+
+function loadEnvironment(file: string): void {
+  try {
+    process.loadEnvFile(file);
+  } catch (error) {
+    throw new CommandError(`--env-file: ${error instanceof Error ? error.message : String(error)}`, 2);
+  }
+}

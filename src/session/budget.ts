@@ -1,0 +1,98 @@
+/** How much of a conversation goes into one request. */
+
+import type { SendOptions } from "../client.ts";
+import { SendError } from "../errors.ts";
+import type { Message, SystemMessage } from "../message.ts";
+import type { TokenCounter } from "../token-estimate.ts";
+import { latestExchanges } from "./history.ts";
+
+/** What a message costs beside its text, at OpenAI; others are alike. */
+const TOKENS_PER_MESSAGE = 4;
+/** What an image or a page costs, roughly: 258 at Gemini, up to 1 600 at Claude. A counter knows text only. */
+const TOKENS_PER_ATTACHMENT = 1_000;
+/** Kept free for the reply when the call does not say how long it may be. */
+const REPLY_SHARE = 0.25;
+
+/** What is sent, and how many tokens we think it has; absent where that says nothing about the counter. */
+export interface Fitted {
+  readonly messages: readonly Message[];
+  readonly estimatedTokens?: number;
+}
+
+/** A limit in tokens, and the counter that tells what takes how much of it. */
+export class TokenBudget {
+  readonly maxTokens: number;
+  readonly #counter: TokenCounter;
+  /** Each message is counted once, until the counter has learned something. */
+  #counts = new WeakMap<Message, number>();
+
+  constructor(maxTokens: number, counter: TokenCounter) {
+    this.maxTokens = maxTokens;
+    this.#counter = counter;
+  }
+
+  /**
+   * The latest exchanges that fit, and room for the reply beside them. The last exchange may use that room, unless
+   * `maxOutputTokens` claims it.
+   * @throws {SendError} kind `contextLength` when even the last exchange alone does not fit
+   */
+  fit(system: readonly SystemMessage[], conversation: readonly Message[], options: SendOptions): Fitted {
+    const { maxOutputTokens, tools, search } = options;
+    const tokensOf = (message: Message) => this.#tokensOf(message);
+    const fixed = (tools?.length ? this.#counter.count(JSON.stringify(tools)) : 0) + sumOf(system.map(tokensOf));
+    const room = maxOutputTokens ?? Math.floor(this.maxTokens * REPLY_SHARE);
+    const { messages, cost } = latestExchanges(conversation, this.maxTokens - room - fixed, tokensOf);
+    const limit = this.maxTokens - (maxOutputTokens ?? 0);
+    if (fixed + cost > limit) {
+      const reply = maxOutputTokens === undefined ? "" : ` less the ${maxOutputTokens} of \`maxOutputTokens\``;
+      const message =
+        `The system prompt and this turn alone have about ${fixed + cost} tokens, and \`maxTokens\` is ` +
+        `${this.maxTokens}${reply}: shorten them, or raise it.`;
+      throw new SendError("contextLength", message);
+    }
+    // A search is billed with what it found, and an attachment's cost is a guess: neither teaches the counter anything.
+    const searches = search !== undefined && search.mode !== "off";
+    const comparable = !searches && !messages.some((message) => attachmentsOf(message) > 0);
+    return { messages: [...system, ...messages], ...(comparable && { estimatedTokens: fixed + cost }) };
+  }
+
+  /** What the provider counted for a request that was thought to have so many. */
+  learn(estimatedTokens: number, inputTokens: number): void {
+    if (!this.#counter.calibrate) return;
+    this.#counter.calibrate(estimatedTokens, inputTokens);
+    this.#counts = new WeakMap();
+  }
+
+  #tokensOf(message: Message): number {
+    const known = this.#counts.get(message);
+    if (known !== undefined) return known;
+    const tokens =
+      this.#counter.count(textOf(message)) + TOKENS_PER_MESSAGE + attachmentsOf(message) * TOKENS_PER_ATTACHMENT;
+    this.#counts.set(message, tokens);
+    return tokens;
+  }
+}
+
+function textOf(message: Message): string {
+  switch (message.role) {
+    case "system":
+    case "tool":
+      return message.content;
+    case "user":
+      if (typeof message.content === "string") return message.content;
+      return message.content.map((part) => (part.type === "text" ? part.text : "")).join("\n");
+    case "assistant": {
+      const calls = message.toolCalls ?? [];
+      return message.content + calls.map((call) => call.name + JSON.stringify(call.arguments)).join("");
+    }
+  }
+}
+
+function attachmentsOf(message: Message): number {
+  if (message.role !== "user" || typeof message.content === "string") return 0;
+  return message.content.filter((part) => part.type !== "text").length;
+}
+
+function sumOf(numbers: readonly number[]): number {
+  return numbers.reduce((sum, number) => sum + number, 0);
+}

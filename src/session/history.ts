@@ -1,0 +1,174 @@
+/** What a conversation keeps, and what of it is sent. Pure; every function here leaves a history legal to send. */
+
+import { messageFault } from "../check.ts";
+import { SendError } from "../errors.ts";
+import type { AssistantMessage, AssistantTurn, Message, ToolCall, ToolMessage, UserMessage } from "../message.ts";
+
+/** What one turn says: the user's words (with images and files), or the answers to the tool calls of the last reply. */
+export type TurnInput = UserMessage["content"] | readonly ToolMessage[];
+
+/** The tool calls that the conversation waits for. */
+export function pendingCalls(history: readonly Message[]): readonly ToolCall[] {
+  const last = history.at(-1);
+  return last?.role === "assistant" ? (last.toolCalls ?? []) : [];
+}
+
+/**
+ * The messages a turn adds. Words said instead of tool results close the calls as not answered: a call without a result
+ * makes every later request a 400.
+ * @throws {SendError} kind `invalidRequest` when nothing is said, or when results and calls do not match one to one
+ */
+export function messagesOf(input: TurnInput, history: readonly Message[]): readonly Message[] {
+  const pending = pendingCalls(history);
+  if (isResults(input)) return resultsOf(input, pending);
+  const message: UserMessage = { role: "user", content: Array.isArray(input) ? [...input] : input };
+  const fault = messageFault(message);
+  if (fault) throw new SendError("invalidRequest", `What the user says ${fault}.`);
+  if (isBlank(message)) throw new SendError("invalidRequest", "There is nothing to send: the user's turn is empty.");
+  return [...pending.map(unanswered), message];
+}
+
+/**
+ * What stays of a reply: nothing of one without text and calls, which no provider takes back.
+ *
+ * Of an interrupted one its text stays. Its calls go, also the finished ones: nobody will answer them, and a call needs
+ * the signed reasoning before it, which the cut has made unsafe (`replay`: a reasoning item without what followed it, or
+ * a signature without all it signs, is refused for ever). Without calls, every provider does without that reasoning.
+ */
+export function keptOf(reply: AssistantMessage, interrupted: boolean): readonly Message[] {
+  const { replay: _replay, unfinishedToolCalls: _unfinished, ...rest } = reply;
+  const kept: AssistantTurn = interrupted ? interruptedTurn({ ...rest, toolCalls: [] }) : reply;
+  return isBlank(kept) ? [] : [kept];
+}
+
+/** Where the last exchange begins: what the user said, with all that followed. -1 when there is none. */
+export function lastExchangeOf(messages: readonly Message[]): number {
+  return messages.findLastIndex((message) => message.role === "user");
+}
+
+/** As many of the latest whole exchanges as cost `budget` at most, and what they cost; the last one in any case. */
+export function latestExchanges(
+  messages: readonly Message[],
+  budget: number,
+  costOf: (message: Message) => number,
+): { readonly messages: readonly Message[]; readonly cost: number } {
+  let start = messages.length;
+  let cost = 0;
+  let more = 0;
+  for (let index = messages.length - 1; index >= 0; index--) {
+    const message = messages[index];
+    if (!message) continue;
+    more += costOf(message);
+    if (message.role !== "user") continue;
+    if (start < messages.length && cost + more > budget) break;
+    cost += more;
+    more = 0;
+    start = index;
+  }
+  return { messages: messages.slice(start), cost };
+}
+
+/**
+ * A history from outside, checked.
+ * @throws {TypeError} that names the first message which could not be sent
+ */
+export function checkedHistory(value: unknown): readonly Message[] {
+  if (!Array.isArray(value)) throw new TypeError("`history` must be an array of messages.");
+  const messages: readonly unknown[] = value;
+  let open: readonly string[] = [];
+  const history = messages.map((item, index) => {
+    const fault = messageFault(item) ?? placeFault(item as Message, index, open, messages[index - 1] as Message);
+    if (fault) throw new TypeError(`\`history\` cannot be sent: message ${index} ${fault}.`);
+    const message = item as Message;
+    open = openAfter(message, open);
+    return message.role === "assistant" && message.interrupted ? withoutReplay(message) : message;
+  });
+  if (open.length > 0 && history.at(-1)?.role === "tool") {
+    throw new TypeError(`\`history\` cannot be sent: its last tool calls are answered in part; ${open[0]} is not.`);
+  }
+  return history;
+}
+
+/** What is wrong with a message for standing where it stands. `open` are the calls that wait for a result. */
+function placeFault(
+  message: Message,
+  index: number,
+  open: readonly string[],
+  previous: Message | undefined,
+): string | undefined {
+  if (message.role === "system") return "is a system message; give it as `systemPrompt`";
+  if (index === 0 && message.role !== "user") return "must be the user's, as the first of a conversation";
+  if (message.role === "tool") {
+    return open.includes(message.toolCallId) ? undefined : `answers the call ${message.toolCallId}, which nobody made before`;
+  }
+  if (open.length > 0) return `comes before the result of the call ${open[0]}`;
+  if (isBlank(message)) return "is empty";
+  if (message.role === "user") return undefined;
+  if (previous?.role === "assistant") return "is a second reply to one turn";
+  const calls: unknown = message.toolCalls ?? [];
+  return Array.isArray(calls) && calls.every(isCall) && new Set(calls.map(({ id }) => id)).size === calls.length
+    ? undefined
+    : "has tool calls that are not each { id, name, arguments } with an id of its own";
+}
+
+function openAfter(message: Message, open: readonly string[]): readonly string[] {
+  switch (message.role) {
+    case "assistant":
+      return (message.toolCalls ?? []).map(({ id }) => id);
+    case "tool":
+      return open.filter((id) => id !== message.toolCallId);
+    case "user":
+    case "system":
+      return open;
+  }
+}
+
+function resultsOf(results: readonly ToolMessage[], pending: readonly ToolCall[]): readonly Message[] {
+  const faulty = results.map(messageFault).find((fault) => fault !== undefined);
+  if (faulty) throw new SendError("invalidRequest", `A tool result ${faulty}.`);
+  const ids = results.map((result) => result.toolCallId);
+  const stray = ids.find((id, at) => ids.indexOf(id) < at || !pending.some((call) => call.id === id));
+  if (stray !== undefined) {
+    const message = `The tool result for ${stray} answers no call of the last reply that still waits for one.`;
+    throw new SendError("invalidRequest", message);
+  }
+  return pending.map((call) => {
+    const result = results.find(({ toolCallId }) => toolCallId === call.id);
+    if (result) return result;
+    const message = `The call ${call.id} of ${call.name} has no result: answer all calls of a reply at once.`;
+    throw new SendError("invalidRequest", message);
+  });
+}
+
+function unanswered({ id }: ToolCall): ToolMessage {
+  return { role: "tool", toolCallId: id, content: "No result was given for this call.", isError: true };
+}
+
+function isResults(input: TurnInput): input is readonly ToolMessage[] {
+  return typeof input !== "string" && Array.isArray(input) && input.some((item) => isObject(item) && "role" in item);
+}
+
+/** Providers refuse turns of nothing but white space, too. */
+function isBlank(message: UserMessage | AssistantTurn): boolean {
+  if (message.role === "assistant" && message.toolCalls?.length) return false;
+  if (typeof message.content === "string") return message.content.trim() === "";
+  return message.content.every((part) => part.type === "text" && part.text.trim() === "");
+}
+
+function isCall(value: unknown): value is ToolCall {
+  if (!isObject(value)) return false;
+  const { id, name } = value as Partial<ToolCall>;
+  return typeof id === "string" && id !== "" && typeof name === "string" && name !== "" && "arguments" in value;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
+function interruptedTurn(turn: AssistantTurn): AssistantTurn {
+  return { ...turn, interrupted: true };
+}
+
+function withoutReplay({ replay: _replay, ...turn }: AssistantTurn): AssistantTurn {
+  return turn;
+}

@@ -1,0 +1,80 @@
+/** What a conversation has cost so far. What providers reported and what we reckon stand apart. */
+
+import type { AssistantMessage, TokenUsage } from "../message.ts";
+
+/** What one turn cost, and at whose price. A turn that was taken back from the history was paid for all the same. */
+export interface TurnUsage {
+  readonly provider: string;
+  readonly model: string;
+  /** What the provider reported; absent when it reported nothing. */
+  readonly usage?: TokenUsage;
+  /** Our estimate of the whole turn, where `usage` is absent or does not cover all of it. */
+  readonly estimatedUsage?: TokenUsage;
+}
+
+/** Tokens of a whole conversation: as the providers reported them, and apart from that what they did not report. */
+export interface SessionUsage extends Omit<TokenUsage, "raw"> {
+  /** Our estimate of what the providers did not report, such as the end of a reply that was cut. Never in the sums beside it. */
+  readonly estimated: Omit<TokenUsage, "raw">;
+  /** One for each reply that began, in order. */
+  readonly turns: readonly TurnUsage[];
+}
+
+type Count = Exclude<keyof TokenUsage, "raw">;
+
+const ALWAYS = ["inputTokens", "outputTokens", "totalTokens"] as const satisfies readonly Count[];
+const SOMETIMES = ["cachedInputTokens", "cacheWriteTokens", "reasoningTokens"] as const satisfies readonly Count[];
+const NOTHING: TokenUsage = { inputTokens: 0, outputTokens: 0, totalTokens: 0 };
+
+/** What a reply cost; absent when nobody said. */
+export function turnUsageOf({ provider, model, usage, estimatedUsage }: AssistantMessage): TurnUsage | undefined {
+  if (!usage && !estimatedUsage) return undefined;
+  return { provider, model, ...(usage && { usage: countsOf(usage) }), ...(estimatedUsage && { estimatedUsage }) };
+}
+
+/** The sum over all turns. */
+export function sessionUsageOf(turns: readonly TurnUsage[]): SessionUsage {
+  const reported = turns.reduce((sum, { usage = NOTHING }) => sumOf(sum, usage), NOTHING);
+  const estimated = turns.reduce((sum, turn) => sumOf(sum, unreportedOf(turn)), NOTHING);
+  return { ...reported, estimated, turns };
+}
+
+/** Whether a value is what `turnUsageOf` made. */
+export function isTurnUsage(value: unknown): value is TurnUsage {
+  if (typeof value !== "object" || value === null) return false;
+  const { provider, model, usage, estimatedUsage } = value as Partial<TurnUsage>;
+  if (typeof provider !== "string" || typeof model !== "string") return false;
+  return (usage === undefined || isUsage(usage)) && (estimatedUsage === undefined || isUsage(estimatedUsage));
+}
+
+function isUsage(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const usage = value as Partial<Record<Count, unknown>>;
+  const isCount = (count: unknown) => typeof count === "number" && count >= 0;
+  return (
+    ALWAYS.every((name) => isCount(usage[name])) &&
+    SOMETIMES.every((name) => usage[name] === undefined || isCount(usage[name]))
+  );
+}
+
+/** An estimate covers the whole turn, the reported part included. */
+function unreportedOf({ usage = NOTHING, estimatedUsage = NOTHING }: TurnUsage): TokenUsage {
+  const inputTokens = Math.max(0, estimatedUsage.inputTokens - usage.inputTokens);
+  const outputTokens = Math.max(0, estimatedUsage.outputTokens - usage.outputTokens);
+  return { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens };
+}
+
+function sumOf(a: TokenUsage, b: TokenUsage): TokenUsage {
+  const known = SOMETIMES.filter((name) => a[name] !== undefined || b[name] !== undefined);
+  return {
+    inputTokens: a.inputTokens + b.inputTokens,
+    outputTokens: a.outputTokens + b.outputTokens,
+    totalTokens: a.totalTokens + b.totalTokens,
+    ...Object.fromEntries(known.map((name) => [name, (a[name] ?? 0) + (b[name] ?? 0)])),
+  };
+}
+
+/** The provider's own object stays on the message. */
+function countsOf({ raw: _raw, ...counts }: TokenUsage): TokenUsage {
+  return counts;
+}

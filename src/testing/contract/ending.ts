@@ -1,0 +1,133 @@
+/** Law 2: ends once. */
+
+import assert from "node:assert/strict";
+import { type CaseDefinition, finalOf, QUESTION, readAll, textOf } from "./case.ts";
+
+/** Texts that careless decoding loses: characters of two to four bytes, half pairs, line ends, wire marks, controls. */
+const AWKWARD_TEXTS = [
+  "Grüße ",
+  "🌍",
+  "👩‍👩‍👧",
+  "\r\n\r\n",
+  "data: [DONE]\n\n",
+  "\u2028\u2029\u0085",
+  "\ufeff",
+  '\t\u0000\\"',
+  " ",
+];
+
+export const endingCases: readonly CaseDefinition[] = [
+  {
+    name: "law 2: exactly one chunk is final, and it is the last",
+    async run({ open }) {
+      const { client } = await open({ text: ["One ", "two ", "three"] });
+      const { chunks, error } = await readAll(await client.sendMessageStream(QUESTION));
+      assert.equal(error, undefined);
+      const message = finalOf(chunks);
+      assert.equal(message.content, "One two three");
+      assert.equal(message.finishReason, "stop");
+      assert.equal(message.interrupted, undefined);
+    },
+  },
+  {
+    name: "law 2: the text of all chunks joined is the message's, whatever characters are in it",
+    async run({ open }) {
+      const { client } = await open({ text: AWKWARD_TEXTS });
+      const { chunks } = await readAll(await client.sendMessageStream(QUESTION));
+      assert.equal(textOf(chunks), AWKWARD_TEXTS.join(""));
+      assert.equal(finalOf(chunks).content, AWKWARD_TEXTS.join(""));
+    },
+  },
+  {
+    name: "law 2: every chunk has its text, or an empty one, in `content`",
+    needs: ["reasoning", "toolCalls"],
+    async run({ open }) {
+      const steps = [
+        { reasoning: "Hm" },
+        { text: "Let me look" },
+        { toolCall: { name: "look", arguments: { at: "it" } } },
+      ];
+      const { client } = await open({ steps });
+      const { chunks } = await readAll(await client.sendMessageStream(QUESTION));
+      for (const chunk of chunks) {
+        assert.equal(typeof chunk.content, "string");
+        assert.equal(chunk.isFinal, chunk.type === "final");
+        assert.ok(chunk.type === "text" || chunk.content === "", `${chunk.type} is not visible text`);
+      }
+      assert.equal(textOf(chunks), "Let me look");
+    },
+  },
+  {
+    name: "law 2: thinking is kept apart from the text",
+    needs: ["reasoning"],
+    async run({ open }) {
+      const { client } = await open({ steps: [{ reasoning: ["Let me ", "think."] }, { text: "Yes." }] });
+      const { chunks } = await readAll(await client.sendMessageStream(QUESTION));
+      const message = finalOf(chunks);
+      assert.equal(message.reasoning, "Let me think.");
+      assert.equal(message.content, "Yes.");
+      assert.equal(
+        chunks.map((chunk) => (chunk.type === "reasoning" ? chunk.reasoning : "")).join(""),
+        "Let me think.",
+      );
+    },
+  },
+  {
+    name: "law 2: usage is known when the final chunk comes",
+    needs: ["usage"],
+    async run({ open }) {
+      const { client } = await open({ text: "Counted", ending: { usage: { inputTokens: 11, outputTokens: 3 } } });
+      const { chunks } = await readAll(await client.sendMessageStream(QUESTION));
+      const { usage, estimatedUsage } = finalOf(chunks);
+      assert.equal(usage?.inputTokens, 11);
+      assert.equal(usage?.outputTokens, 3);
+      assert.equal(usage?.totalTokens, 14);
+      assert.equal(estimatedUsage, undefined, "what is known is not estimated");
+    },
+  },
+  {
+    name: "law 2: usage that the provider does not tell stays absent, with an estimate beside it",
+    async run({ open }) {
+      const { client } = await open({ text: "Nobody counted these words." });
+      const { chunks } = await readAll(await client.sendMessageStream(QUESTION));
+      const { usage, estimatedUsage } = finalOf(chunks);
+      assert.equal(usage, undefined);
+      assert.ok(estimatedUsage && estimatedUsage.outputTokens > 0, "there must be an estimate");
+      assert.ok(estimatedUsage.inputTokens > 0, "the request must be in the estimate");
+    },
+  },
+  {
+    name: "law 2: a reply without any text is a reply",
+    async run({ open }) {
+      const { client } = await open({ text: [] });
+      const { chunks } = await readAll(await client.sendMessageStream(QUESTION));
+      assert.equal(finalOf(chunks).content, "");
+    },
+  },
+  {
+    name: "law 2: after the end there is nothing more, and the message stays",
+    async run({ open }) {
+      const { client } = await open({ text: "Done" });
+      const stream = await client.sendMessageStream(QUESTION);
+      const chunks = stream[Symbol.asyncIterator]();
+      let final: unknown;
+      for (let step = await chunks.next(); !step.done; step = await chunks.next()) {
+        if (step.value.type === "final") final = step.value.message;
+      }
+      assert.equal((await chunks.next()).done, true);
+      assert.deepEqual(await stream.finalMessage(), final);
+      assert.deepEqual(stream.partial, final);
+    },
+  },
+  {
+    name: "law 2: two replies at once do not mix",
+    async run({ open }) {
+      const { client } = await open({ text: ["a", "b", "c"] }, { text: ["1", "2", "3"] });
+      const letters = await client.sendMessageStream(QUESTION);
+      const digits = await client.sendMessageStream(QUESTION);
+      const [left, right] = await Promise.all([readAll(letters), readAll(digits)]);
+      assert.equal(textOf(left.chunks), "abc");
+      assert.equal(textOf(right.chunks), "123");
+    },
+  },
+];

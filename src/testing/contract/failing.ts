@@ -1,0 +1,137 @@
+/** Law 4: fails by throwing. */
+
+import assert from "node:assert/strict";
+import type { MessageStream } from "../../stream/message-stream.ts";
+import type { ScriptEnding } from "../script.ts";
+import {
+  type CaseDefinition,
+  failureOf,
+  ONCE,
+  partialOf,
+  QUESTION,
+  readAll,
+  sendErrorOf,
+  textOf,
+  turns,
+} from "./case.ts";
+
+const FAILURES: readonly { readonly what: string; readonly ending: ScriptEnding }[] = [
+  { what: "a broken connection", ending: "reset" },
+  { what: "an error inside the reply", ending: { error: { message: "The engine is on fire.", code: "server_error" } } },
+  { what: "an early end", ending: "cut" },
+];
+
+const TEXT = ["Half ", "a reply"];
+
+export const failingCases: readonly CaseDefinition[] = [
+  ...FAILURES.map(
+    ({ what, ending }): CaseDefinition => ({
+      name: `law 4: ${what} throws a SendError after all the text that had come, and carries it`,
+      async run({ open }) {
+        const { client } = await open({ text: TEXT, ending });
+        const { chunks, error } = await readAll(await client.sendMessageStream(QUESTION, ONCE));
+        assert.equal(textOf(chunks), TEXT.join(""));
+        const failure = sendErrorOf(error);
+        const partial = partialOf(failure);
+        assert.equal(partial.content, TEXT.join(""));
+        assert.equal(partial.interrupted, true);
+        assert.ok(partial.metrics.durationMs >= 0);
+      },
+    }),
+  ),
+  {
+    name: "law 4: a broken connection has the kind network",
+    async run({ open }) {
+      const { client } = await open({ text: TEXT, ending: "reset" });
+      const { error } = await readAll(await client.sendMessageStream(QUESTION, ONCE));
+      assert.equal(sendErrorOf(error).kind, "network");
+    },
+  },
+  {
+    name: "law 4: an error inside the reply is told in the provider's words, with its code",
+    async run({ open }) {
+      const error = { message: "The engine is on fire.", code: "server_error" };
+      const { client } = await open({ text: TEXT, ending: { error } }, { text: TEXT, ending: { error } });
+      const streamed = (await readAll(await client.sendMessageStream(QUESTION, ONCE))).error;
+      const whole = await failureOf(client.sendMessage(QUESTION, ONCE));
+      for (const failure of [sendErrorOf(streamed), whole]) {
+        assert.equal(failure.kind, "server");
+        assert.equal(failure.code, "server_error");
+        assert.match(failure.message, /The engine is on fire\./);
+      }
+    },
+  },
+  {
+    name: "law 4: an error inside the reply before any text is an error, not an empty reply",
+    async run({ open }) {
+      const { client } = await open({ text: [], ending: { error: { message: "No." } } });
+      await failureOf(client.sendMessageStream(QUESTION, ONCE).then((stream) => stream.finalMessage()));
+    },
+  },
+  {
+    name: "law 4: finalMessage rejects with the error that the loop threw, each time",
+    async run({ open }) {
+      const { client } = await open({ text: TEXT, ending: "cut" });
+      const stream = await client.sendMessageStream(QUESTION, ONCE);
+      const { error } = await readAll(stream);
+      for (const failure of [await failureOf(stream.finalMessage()), await failureOf(stream.finalMessage())]) {
+        assert.equal(failure, error);
+      }
+      assert.equal(stream.partial.content, TEXT.join(""));
+    },
+  },
+  {
+    name: "law 4: finalMessage alone rejects, too",
+    async run({ open }) {
+      const { client } = await open({ text: TEXT, ending: "reset" });
+      const failure = await failureOf((await client.sendMessageStream(QUESTION, ONCE)).finalMessage());
+      assert.equal(partialOf(failure).content, TEXT.join(""));
+    },
+  },
+  ...FAILURES.map(
+    ({ what, ending }): CaseDefinition => ({
+      name: `law 4: ${what} that nobody sees becomes no unhandled rejection`,
+      async run({ open }) {
+        const { client } = await open({ text: TEXT, ending }, { text: TEXT, ending }, { text: TEXT, ending });
+        const unhandled = await unhandledDuring(async () => {
+          await client.sendMessageStream(QUESTION, ONCE); // never read
+          await readFirst(await client.sendMessageStream(QUESTION, ONCE)); // left in the middle, without `return`
+          const stream = await client.sendMessageStream(QUESTION, ONCE);
+          await readAll(stream); // the loop caught it; nobody asks for the message
+        });
+        assert.deepEqual(unhandled, []);
+      },
+    }),
+  ),
+  {
+    name: "law 4: an abort that nobody sees becomes no unhandled rejection",
+    async run({ open }) {
+      const { client } = await open({ text: TEXT, ending: "hang" }, { text: TEXT, ending: "hang" });
+      const abort = new AbortController();
+      const unhandled = await unhandledDuring(async () => {
+        await client.sendMessageStream(QUESTION, { signal: abort.signal });
+        await readFirst(await client.sendMessageStream(QUESTION, { signal: abort.signal }));
+        abort.abort();
+      });
+      assert.deepEqual(unhandled, []);
+    },
+  },
+];
+
+async function readFirst(stream: MessageStream): Promise<void> {
+  await stream[Symbol.asyncIterator]().next();
+}
+
+/** The rejections that nobody handled while something was done, and shortly after. */
+async function unhandledDuring(act: () => Promise<void>): Promise<readonly unknown[]> {
+  const unhandled: unknown[] = [];
+  const note = (reason: unknown) => void unhandled.push(reason);
+  process.on("unhandledRejection", note);
+  try {
+    await act();
+    await turns(20);
+  } finally {
+    process.off("unhandledRejection", note);
+  }
+  return unhandled;
+}

@@ -1,0 +1,112 @@
+/** Law 1: opens, then flows. */
+
+import assert from "node:assert/strict";
+import type { SendErrorKind } from "../../errors.ts";
+import { Gate } from "../pause.ts";
+import type { ScriptedRefusal } from "../script.ts";
+import { type CaseDefinition, failureOf, finalOf, ONCE, QUESTION, readAll } from "./case.ts";
+
+const REFUSALS: readonly {
+  readonly refusal: ScriptedRefusal;
+  readonly kind: SendErrorKind;
+  readonly retryable: boolean;
+}[] = [
+  { refusal: { status: 400, message: "Bad shape." }, kind: "invalidRequest", retryable: false },
+  { refusal: { status: 401, message: "Wrong key." }, kind: "authentication", retryable: false },
+  { refusal: { status: 403, message: "Not for you." }, kind: "permission", retryable: false },
+  { refusal: { status: 404, message: "No such model." }, kind: "notFound", retryable: false },
+  { refusal: { status: 429, message: "Slow down." }, kind: "rateLimit", retryable: true },
+  { refusal: { status: 500, message: "We fell over." }, kind: "server", retryable: true },
+  { refusal: { status: 503, message: "We are full." }, kind: "overloaded", retryable: true },
+];
+
+export const openingCases: readonly CaseDefinition[] = [
+  {
+    name: "law 1: a stream opens when the provider accepts the request, before any text is there",
+    async run({ open }) {
+      const gate = new Gate();
+      const { client } = await open({ steps: [{ pause: gate }, { text: "Late" }] });
+      const stream = await client.sendMessageStream(QUESTION);
+      gate.open();
+      assert.equal((await stream.finalMessage()).content, "Late");
+    },
+  },
+  {
+    name: "law 1: a stream does not open before the provider accepts the request",
+    async run({ open }) {
+      const gate = new Gate();
+      const { client } = await open({ text: "Hello", opensAfter: gate });
+      let opened = false;
+      const opening = client.sendMessageStream(QUESTION).then((stream) => {
+        opened = true;
+        return stream;
+      });
+      await gate.reached;
+      assert.equal(opened, false);
+      gate.open();
+      assert.equal((await (await opening).finalMessage()).content, "Hello");
+    },
+  },
+  ...REFUSALS.map(
+    ({ refusal, kind, retryable }): CaseDefinition => ({
+      name: `law 1: a refusal with status ${refusal.status} rejects at the call, with kind ${kind} and the provider's words`,
+      needs: ["refusals"],
+      async run({ open }) {
+        const { client } = await open({ refusal }, { refusal });
+        for (const call of [client.sendMessageStream(QUESTION, ONCE), client.sendMessage(QUESTION, ONCE)]) {
+          const error = await failureOf(call);
+          assert.equal(error.kind, kind);
+          assert.equal(error.status, refusal.status);
+          assert.equal(error.retryable, retryable);
+          assert.ok(
+            error.message.includes(refusal.message ?? ""),
+            `the provider's words are missing: ${error.message}`,
+          );
+          assert.equal(error.partial?.content ?? "", "", "nothing had arrived");
+        }
+      },
+    }),
+  ),
+  {
+    name: "law 1: a refusal tells how long the provider asks to wait",
+    needs: ["refusals"],
+    async run({ open }) {
+      const { client } = await open({ refusal: { status: 429, headers: { "retry-after": "2" } } });
+      assert.equal((await failureOf(client.sendMessageStream(QUESTION, ONCE))).retryAfterMs, 2_000);
+    },
+  },
+  {
+    name: "law 1: a refused request is sent once when retries are off",
+    needs: ["refusals", "requests"],
+    async run({ open }) {
+      const { client, requests } = await open({ refusal: { status: 503 } }, { text: "not asked for" });
+      await failureOf(client.sendMessageStream(QUESTION, ONCE));
+      assert.equal(requests(), 1);
+    },
+  },
+  {
+    name: "law 1: one call sends as many requests as its metrics say",
+    needs: ["requests"],
+    async run({ open }) {
+      const { client, requests } = await open({ text: "Once" }, { text: "Once" });
+      const { metrics } = await (await client.sendMessageStream(QUESTION)).finalMessage();
+      assert.equal(requests(), 1);
+      assert.equal(metrics.attempts.length, 1);
+      assert.equal((await client.sendMessage(QUESTION)).metrics.attempts.length, 1);
+      assert.equal(requests(), 2);
+    },
+  },
+  {
+    name: "law 1: a reply names the client that wrote it",
+    async run({ open }) {
+      const { client } = await open({ text: "Me" });
+      const { chunks } = await readAll(await client.sendMessageStream(QUESTION));
+      const message = finalOf(chunks);
+      assert.notEqual(client.provider, "");
+      assert.notEqual(client.model, "");
+      assert.equal(message.role, "assistant");
+      assert.notEqual(message.provider, "");
+      assert.notEqual(message.model, "");
+    },
+  },
+];

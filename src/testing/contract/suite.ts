@@ -1,0 +1,110 @@
+/** The contract of `ClientWrapper` as cases that any test runner can run. */
+
+import { type Bench, type CaseDefinition, within } from "./case.ts";
+import { endingCases } from "./ending.ts";
+import { failingCases } from "./failing.ts";
+import { flowingCases } from "./flowing.ts";
+import { inputCases } from "./input.ts";
+import { metricsCases } from "./metrics.ts";
+import { openingCases } from "./opening.ts";
+import { readingCases } from "./reading.ts";
+import { replayingCases } from "./replaying.ts";
+import { stoppingCases } from "./stopping.ts";
+import type { Ability, ContractSubject, OpenedSubject } from "./subject.ts";
+import { timeoutCases } from "./timeouts.ts";
+import { truncationCases } from "./truncation.ts";
+import { wholeCases } from "./whole.ts";
+
+const CASES: readonly CaseDefinition[] = [
+  ...openingCases,
+  ...endingCases,
+  ...truncationCases,
+  ...failingCases,
+  ...stoppingCases,
+  ...flowingCases,
+  ...wholeCases,
+  ...replayingCases,
+  ...readingCases,
+  ...inputCases,
+  ...metricsCases,
+  ...timeoutCases,
+];
+
+/** One rule of the contract, to be given to a test runner. */
+export interface ContractCase {
+  /** A sentence; for a case that is not applicable, with the reason. */
+  readonly name: string;
+  /** Why the case is not applicable to the subject. Then it must be skipped: running it fails. */
+  readonly skip?: string;
+  /** Resolves when the rule holds; rejects when it does not, or when that cannot be told in time. */
+  run(): Promise<void>;
+}
+
+/**
+ * The laws of `ClientWrapper` as test cases, for any client, wrapper or fake: what `open` returns is asked in all the ways
+ * in which clients are asked, and must do what the scripts say.
+ *
+ * @example
+ * ```ts
+ * import { test } from "node:test";
+ * import { CompatibleClient } from "cloudllm";
+ * import { contractSuite, startProviderServer } from "cloudllm/testing";
+ *
+ * const cases = contractSuite({
+ *   async open(scripts) {
+ *     const server = await startProviderServer(scripts);
+ *     return {
+ *       client: new CompatibleClient({ model: "any", baseUrl: server.baseUrl }),
+ *       requests: () => server.requests.length,
+ *       closed: async (call) => (await server.request(call)).closed,
+ *       sent: (call) => server.requests[call]?.sent.packets ?? 0,
+ *       dispose: () => server.close(),
+ *     };
+ *   },
+ * });
+ * for (const { name, skip, run } of cases) test(name, { skip: skip ?? false }, run);
+ * ```
+ */
+export function contractSuite(subject: ContractSubject): readonly ContractCase[] {
+  return CASES.map((definition) => {
+    const missing = definition.needs?.find((ability) => subject.cannot?.[ability] !== undefined);
+    const skip = missing && `${missing}: ${subject.cannot?.[missing]}`;
+    if (skip === undefined) return { name: definition.name, run: () => runCase(definition, subject) };
+    return {
+      name: `${definition.name} [not applicable: ${skip}]`,
+      skip,
+      run: () => Promise.reject(new Error(`This case is not applicable (${skip}); skip it.`)),
+    };
+  });
+}
+
+async function runCase({ name, run }: CaseDefinition, subject: ContractSubject): Promise<void> {
+  const opened: OpenedSubject[] = [];
+  const bench: Bench = {
+    readAhead: subject.readAhead ?? 640,
+    async open(...scripts) {
+      const each = await subject.open(scripts);
+      opened.push(each);
+      return {
+        client: each.client,
+        requests: each.requests?.bind(each) ?? unseen("requests"),
+        closed: each.closed?.bind(each) ?? unseen("closing"),
+        sent: each.sent?.bind(each) ?? unseen("sent"),
+        dispose: () => undefined,
+      };
+    },
+  };
+  try {
+    await within(subject.timeoutMs ?? 10_000, run(bench), name);
+  } finally {
+    for (const each of opened) await each.dispose?.();
+  }
+}
+
+function unseen(ability: Ability): () => never {
+  return () => {
+    throw new TypeError(
+      `The subject does not show this: let \`open\` return it, or give a reason in \`cannot.${ability}\`.`,
+    );
+  };
+}

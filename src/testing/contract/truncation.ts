@@ -1,0 +1,160 @@
+/** Law 3: half is not whole. */
+
+import assert from "node:assert/strict";
+import {
+  type CaseDefinition,
+  failureOf,
+  finalOf,
+  ONCE,
+  partialOf,
+  QUESTION,
+  readAll,
+  sendErrorOf,
+  textOf,
+} from "./case.ts";
+
+export const truncationCases: readonly CaseDefinition[] = [
+  {
+    name: "law 3: a reply that just ends is truncated, and keeps its text and an estimate of its cost",
+    async run({ open }) {
+      const { client } = await open({ text: ["It was a dark ", "and stormy"], ending: "cut" });
+      const { chunks, error } = await readAll(await client.sendMessageStream(QUESTION, ONCE));
+      assert.equal(textOf(chunks), "It was a dark and stormy");
+      assert.equal(
+        chunks.some((chunk) => chunk.isFinal),
+        false,
+        "half a reply must not have a final chunk",
+      );
+      const failure = sendErrorOf(error);
+      assert.equal(failure.kind, "truncated");
+      const partial = partialOf(failure);
+      assert.equal(partial.content, "It was a dark and stormy");
+      assert.equal(partial.interrupted, true);
+      assert.equal(partial.finishReason, "interrupted");
+      assert.equal(partial.usage, undefined);
+      assert.ok(partial.estimatedUsage && partial.estimatedUsage.outputTokens > 0);
+    },
+  },
+  {
+    name: "law 3: a reply that ends before its first word is truncated",
+    async run({ open }) {
+      const { client } = await open({ text: [], ending: "cut" });
+      // A client may notice this at the call or in the loop.
+      const failure = await failureOf(client.sendMessageStream(QUESTION, ONCE).then((stream) => stream.finalMessage()));
+      assert.equal(failure.kind, "truncated");
+    },
+  },
+  {
+    name: "law 3: a whole reply that just ends is truncated",
+    async run({ open }) {
+      const { client } = await open({ text: "It was a dark and stormy night", ending: "cut" });
+      assert.equal((await failureOf(client.sendMessage(QUESTION, ONCE))).kind, "truncated");
+    },
+  },
+  {
+    name: "law 3: a tool call that was cut is never delivered as whole",
+    needs: ["toolCalls"],
+    async run({ open }) {
+      const fragments = ['{"path": "/home', '/me/notes", "recurs'];
+      const { client } = await open({ steps: [{ toolCall: { name: "remove", fragments } }], ending: "cut" });
+      const { chunks, error } = await readAll(await client.sendMessageStream(QUESTION, ONCE));
+      assert.equal(
+        chunks.some((chunk) => chunk.type === "toolCall"),
+        false,
+      );
+      const partial = partialOf(sendErrorOf(error));
+      assert.deepEqual(partial.toolCalls, []);
+      assert.equal(partial.unfinishedToolCalls?.[0]?.name, "remove");
+      assert.equal(partial.unfinishedToolCalls?.[0]?.argumentsText, fragments.join(""));
+    },
+  },
+  {
+    name: "law 3: a tool call that was cut is not whole even when its arguments look so",
+    needs: ["toolCalls"],
+    async run({ open }) {
+      const toolCall = { name: "remove", fragments: ["{}"], unfinished: true };
+      const { client } = await open({ steps: [{ text: "Wait." }, { toolCall }], ending: "cut" });
+      const { chunks, error } = await readAll(await client.sendMessageStream(QUESTION, ONCE));
+      assert.equal(
+        chunks.some((chunk) => chunk.type === "toolCall"),
+        false,
+      );
+      const partial = partialOf(sendErrorOf(error));
+      assert.deepEqual(partial.toolCalls, []);
+      assert.equal(partial.content, "Wait.");
+    },
+  },
+  {
+    name: "law 3: arguments that are not JSON are never a tool call, and not repaired",
+    needs: ["toolCalls"],
+    async run({ open }) {
+      const toolCall = { name: "remove", fragments: ['{"path": "/home'] };
+      const { client } = await open({ steps: [{ toolCall }], ending: { finishReason: "length" } });
+      const { chunks, error } = await readAll(await client.sendMessageStream(QUESTION, ONCE));
+      assert.equal(
+        chunks.some((chunk) => chunk.type === "toolCall"),
+        false,
+      );
+      if (error === undefined) assert.deepEqual(finalOf(chunks).toolCalls, []);
+      else assert.deepEqual(partialOf(sendErrorOf(error)).toolCalls, []);
+    },
+  },
+  {
+    name: "law 3: tool calls come once each, whole, with parsed arguments that their pieces add up to",
+    needs: ["toolCalls"],
+    async run({ open }) {
+      const { client } = await open({
+        steps: [
+          { toolCall: { id: "call_a", name: "weather", fragments: ['{"city"', ':"Tromsø",', '"days":3}'] } },
+          { toolCall: { id: "call_b", name: "now" } },
+        ],
+      });
+      const { chunks } = await readAll(await client.sendMessageStream(QUESTION));
+      const expected = [
+        { id: "call_a", name: "weather", arguments: { city: "Tromsø", days: 3 } },
+        { id: "call_b", name: "now", arguments: {} },
+      ];
+      const message = finalOf(chunks);
+      assert.deepEqual(message.toolCalls, expected);
+      assert.equal(message.finishReason, "toolCalls");
+      assert.equal(message.unfinishedToolCalls, undefined);
+      assert.deepEqual(
+        chunks.flatMap((chunk) => (chunk.type === "toolCall" ? [chunk.toolCall] : [])),
+        expected,
+      );
+      const pieces = chunks.map((chunk) =>
+        chunk.type === "toolCallDelta" && chunk.index === 0 ? chunk.argumentsDelta : "",
+      );
+      assert.deepEqual(JSON.parse(pieces.join("")), { city: "Tromsø", days: 3 });
+    },
+  },
+  {
+    name: "law 3: names such as __proto__ in arguments change no prototype",
+    needs: ["toolCalls"],
+    async run({ open }) {
+      const fragments = ['{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}},"a":1}'];
+      const { client } = await open({ steps: [{ toolCall: { name: "merge", fragments } }] });
+      const { toolCalls } = await (await client.sendMessageStream(QUESTION)).finalMessage();
+      assert.equal("polluted" in {}, false);
+      const value = toolCalls[0]?.arguments;
+      assert.equal(Object.getPrototypeOf(value), Object.prototype);
+    },
+  },
+  {
+    name: "law 3: a limit that cut the reply off is not a normal stop",
+    async run({ open }) {
+      const { client } = await open({ text: "It was a dark and", ending: { finishReason: "length" } });
+      assert.equal((await (await client.sendMessageStream(QUESTION)).finalMessage()).finishReason, "length");
+    },
+  },
+  {
+    name: "law 3: a reason to finish that nobody knows is unknown, with the provider's word beside it",
+    needs: ["rawFinishReason"],
+    async run({ open }) {
+      const { client } = await open({ text: "Well", ending: { rawFinishReason: "bored" } });
+      const message = await (await client.sendMessageStream(QUESTION)).finalMessage();
+      assert.equal(message.finishReason, "unknown");
+      assert.equal(message.rawFinishReason, "bored");
+    },
+  },
+];

@@ -1,0 +1,30 @@
+/** `cloudllm/testing`: scripts, a client and a server that play them, and the suite that checks the contract. */
+
+export type { Ability, ContractSubject, OpenedSubject } from "./contract/subject.ts";
+export { type ContractCase, contractSuite } from "./contract/suite.ts";
+export { Gate, type Pause, type Sleep } from "./pause.ts";
+export type {
+  ReplyScript,
+  ScriptEnding,
+  ScriptedError,
+  ScriptedFinish,
+  ScriptedRefusal,
+  ScriptedToolCall,
+  ScriptedUsage,
+  ScriptStep,
+} from "./script.ts";
+export {
+  type ScriptedCall,
+  type ScriptedClient,
+  type ScriptedClientOptions,
+  scriptedClient,
+} from "./scripted-client.ts";
+export type { ServerReply } from "./server/answers.ts";
+export type { Sent } from "./server/delivery.ts";
+export {
+  type ProviderRequest,
+  type ProviderServer,
+  type ProviderServerOptions,
+  startProviderServer,
+} from "./server/provider-server.ts";
+export type { Cuts, Pace, Recording } from "./server/recording.ts";

@@ -1,0 +1,79 @@
+/** Waiting inside a script: for a time, for something the test decides, or for ever. */
+
+import { setTimeout as elapse } from "node:timers/promises";
+
+/** Resolves after so many milliseconds; rejects, or resolves early, when the signal fires. */
+export type Sleep = (ms: number, signal: AbortSignal) => Promise<unknown>;
+
+/**
+ * How long a script waits: milliseconds (through the injected `sleep`), until a promise resolves, or until a `Gate` is
+ * opened. A gate that nobody opens is a wait for ever.
+ */
+export type Pause = number | PromiseLike<unknown> | Gate;
+
+/**
+ * A place in a script at which the reply waits for the test, and the test may wait for the reply: no sleeping for luck on
+ * either side.
+ *
+ * @example
+ * ```ts
+ * import { Gate, scriptedClient } from "cloudllm/testing";
+ *
+ * export async function abortWhileItThinks(): Promise<void> {
+ *   const thinking = new Gate();
+ *   const client = scriptedClient([{ steps: [{ text: "Well" }, { pause: thinking }, { text: ", no." }] }]);
+ *   const abort = new AbortController();
+ *   const stream = await client.sendMessageStream([{ role: "user", content: "Is it?" }], { signal: abort.signal });
+ *   const reply = stream.finalMessage();
+ *   await thinking.reached;
+ *   abort.abort(); // `reply` rejects with kind "aborted"; its partial has "Well"
+ *   await reply.catch(console.log);
+ * }
+ * ```
+ */
+export class Gate {
+  /** Resolves when a reply has come to this place. */
+  readonly reached: Promise<void>;
+  #reach: () => void = () => undefined;
+  readonly #opened: Promise<void>;
+  #open: () => void = () => undefined;
+
+  constructor() {
+    this.reached = new Promise((resolve) => {
+      this.#reach = resolve;
+    });
+    this.#opened = new Promise((resolve) => {
+      this.#open = resolve;
+    });
+  }
+
+  /** Lets every reply pass, now and later. */
+  open(): void {
+    this.#open();
+  }
+
+  /** What a reply waits for. Whoever plays scripts calls it. */
+  pass(): Promise<void> {
+    this.#reach();
+    return this.#opened;
+  }
+}
+
+/** Milliseconds of real time, which do not keep a process alive once the signal has fired. */
+export const realSleep: Sleep = (ms, signal) => elapse(ms, undefined, { signal });
+
+/** Resolves when the pause is over, or at once when the signal fires. Rejects when the pause's own promise does. */
+export async function passed(pause: Pause | undefined, signal: AbortSignal, sleep: Sleep): Promise<void> {
+  if (pause === undefined || signal.aborted) return;
+  const over = typeof pause === "number" ? sleep(pause, signal) : pause instanceof Gate ? pause.pass() : pause;
+  await new Promise<void>((resolve, reject) => {
+    const stop = () => resolve();
+    signal.addEventListener("abort", stop, { once: true });
+    Promise.resolve(over)
+      .then(
+        () => resolve(),
+        (error: unknown) => (signal.aborted ? resolve() : reject(error)),
+      )
+      .finally(() => signal.removeEventListener("abort", stop));
+  });
+}

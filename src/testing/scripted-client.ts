@@ -1,0 +1,143 @@
+/** A client that plays scripts instead of asking a provider: for testing an application without a network. */
+
+import { checkCall } from "../check.ts";
+import type { ClientWrapper, SendOptions } from "../client.ts";
+import { SendError } from "../errors.ts";
+import type { AssistantMessage, Message } from "../message.ts";
+import { MessageStream } from "../stream/message-stream.ts";
+import type { Clock } from "../stream/metrics.ts";
+import { estimateTokens } from "../token-estimate.ts";
+import { limitsOf } from "../transport/deadlines.ts";
+import { realSleep, type Sleep } from "./pause.ts";
+import type { ReplyScript } from "./script.ts";
+import { ScriptedSource } from "./scripted-source.ts";
+
+/** One call that a scripted client received. */
+export interface ScriptedCall {
+  readonly method: "sendMessage" | "sendMessageStream";
+  /** As they were at the call. */
+  readonly messages: readonly Message[];
+  readonly options: SendOptions;
+  /** How many chunks were asked for and given so far, the final one not counted. */
+  readonly chunks: number;
+  /** Resolves when the reply is over, however it ended: where a provider client lets go of its connection. */
+  readonly closed: Promise<void>;
+}
+
+export interface ScriptedClientOptions {
+  /** Default `"scripted"`. */
+  readonly provider?: string;
+  /** Default `"script"`. */
+  readonly model?: string;
+  /** How pauses in milliseconds pass. Default: real time. */
+  readonly sleep?: Sleep;
+  /** The clock of the metrics and timeouts, in milliseconds. Default: `performance.now`. */
+  readonly now?: Clock;
+}
+
+/** A `ClientWrapper` that also tells what it was asked. */
+export interface ScriptedClient extends ClientWrapper {
+  /** Every call so far, except those that were refused as malformed or aborted before they began. */
+  readonly calls: readonly ScriptedCall[];
+}
+
+/**
+ * A client that plays one script for each call: those of a list in order, or whichever a function chooses. It keeps every
+ * law of `ClientWrapper`, and `timeouts` too; it never retries. A call for which there is no script fails with kind
+ * `unsupported`.
+ *
+ * @example
+ * ```ts
+ * import { scriptedClient } from "cloudllm/testing";
+ *
+ * const client = scriptedClient([{ text: ["Hel", "lo"] }, { refusal: { status: 429 } }, { text: "Half a", ending: "cut" }]);
+ * const reply = await client.sendMessage([{ role: "user", content: "Hi" }]);
+ * console.log(reply.content, client.calls[0]?.messages);
+ *
+ * export const echo = scriptedClient(({ messages }) => ({ text: `You said: ${messages.at(-1)?.content}` }));
+ * ```
+ */
+export function scriptedClient(
+  scripts: readonly ReplyScript[] | ((call: ScriptedCall) => ReplyScript),
+  options: ScriptedClientOptions = {},
+): ScriptedClient {
+  const { provider = "scripted", model = "script", sleep = realSleep, now = () => performance.now() } = options;
+  const calls: ScriptedCall[] = [];
+
+  function scriptFor(call: ScriptedCall): ReplyScript {
+    const script = typeof scripts === "function" ? scripts(call) : scripts[calls.length - 1];
+    if (script) return script;
+    const message = `There is no script for call ${calls.length}; the scripted client was given ${scripts.length}.`;
+    throw new SendError("unsupported", message, { provider, model });
+  }
+
+  function checkScriptedCall(messages: readonly Message[], options: SendOptions): void {
+    try {
+      checkCall(messages, options);
+    } catch (error) {
+      throw error instanceof SendError ? error.with({ provider, model }) : error;
+    }
+  }
+
+  async function open(method: ScriptedCall["method"], messages: readonly Message[], options: SendOptions) {
+    const startedAt = now();
+    checkScriptedCall(messages, options);
+    if (options.signal?.aborted) {
+      const cause: unknown = options.signal.reason;
+      throw new SendError("aborted", "The caller's signal ended the call.", { provider, model, cause });
+    }
+    let chunks = 0;
+    let onClose = () => {};
+    const closed = new Promise<void>((resolve) => {
+      onClose = resolve;
+    });
+    const call: ScriptedCall = {
+      method,
+      messages: [...messages],
+      options,
+      get chunks() {
+        return chunks;
+      },
+      closed,
+    };
+    calls.push(call);
+    const script = scriptFor(call);
+    let accepted = Promise.resolve();
+    const stream = new MessageStream(
+      (sink) => {
+        const source = new ScriptedSource(
+          {
+            script,
+            provider,
+            model,
+            id: `scripted-${calls.length}`,
+            limits: limitsOf(method === "sendMessage", options.timeouts),
+            signal: options.signal,
+            sleep,
+            now,
+            startedAt,
+            estimateInput: () => estimateTokens(JSON.stringify(messages)),
+            onChunk: () => chunks++,
+            onClose,
+          },
+          sink,
+        );
+        accepted = source.accepted;
+        return source;
+      },
+      { now, startedAt },
+    );
+    await accepted;
+    return stream;
+  }
+
+  return {
+    provider,
+    model,
+    calls,
+    sendMessageStream: (messages, options = {}) => open("sendMessageStream", messages, options),
+    async sendMessage(messages, options = {}): Promise<AssistantMessage> {
+      return (await open("sendMessage", messages, options)).finalMessage();
+    },
+  };
+}

@@ -1,0 +1,190 @@
+/** The source behind a scripted client's stream: plays one script, a step for each pull. */
+
+import type { MessageChunk } from "../chunk.ts";
+import type { Timeouts } from "../client.ts";
+import { SendError } from "../errors.ts";
+import type { ReplyFacts } from "../fold.ts";
+import type { TokenUsage } from "../message.ts";
+import { errorOf } from "../protocols/error-kinds.ts";
+import type { ChunkSink, ChunkSource } from "../stream/message-stream.ts";
+import type { Attempt, Clock } from "../stream/metrics.ts";
+import { Deadlines } from "../transport/deadlines.ts";
+import { retryAfterMs } from "../transport/retry-after.ts";
+import { passed, type Sleep } from "./pause.ts";
+import type { ReplyScript, ScriptedRefusal, ScriptedUsage } from "./script.ts";
+import { eventsOf, type FinishEvent, type ScriptEvent } from "./script-events.ts";
+
+/** What a scripted reply needs from its client. */
+export interface ScriptedReply {
+  readonly script: ReplyScript;
+  readonly provider: string;
+  readonly model: string;
+  readonly id: string;
+  readonly limits: Required<Timeouts>;
+  readonly signal: AbortSignal | undefined;
+  readonly sleep: Sleep;
+  readonly now: Clock;
+  readonly startedAt: number;
+  readonly estimateInput: () => number;
+  /** A chunk was asked for and is given. */
+  readonly onChunk: () => void;
+  /** Over, however it ended: where a provider client lets go of its connection. */
+  readonly onClose: () => void;
+}
+
+/** Plays a script. */
+export class ScriptedSource implements ChunkSource {
+  readonly facts: ReplyFacts;
+  /** Resolves when the reply begins; rejects with the refusal. */
+  readonly accepted: Promise<void>;
+  readonly #reply: ScriptedReply;
+  readonly #sink: ChunkSink;
+  readonly #events: Iterator<ScriptEvent, void>;
+  readonly #deadlines: Deadlines;
+  readonly #closing = new AbortController();
+  readonly #onAbort = (): void =>
+    this.#fail("aborted", "The caller's signal ended the call.", this.#reply.signal?.reason);
+  /** Set while the reply has not begun. */
+  #refuse: ((error: SendError) => void) | undefined;
+  readonly #unfinishedCalls = new Set<number>();
+  #asked = false;
+
+  constructor(reply: ScriptedReply, sink: ChunkSink) {
+    const { script, provider, model, id, limits, signal, now, estimateInput } = reply;
+    this.#reply = reply;
+    this.#sink = sink;
+    this.facts = { provider, model, id, attempts: [], estimateInput };
+    this.#events = "refusal" in script ? [][Symbol.iterator]() : eventsOf(script);
+    this.#deadlines = new Deadlines(limits, now, (phase, waitedMs) => {
+      const message = `The script let ${waitedMs} ms pass (limit \`timeouts.${phase}\`).`;
+      this.#end(new SendError("timeout", message, { phase }));
+    });
+    this.accepted = new Promise((resolve, reject) => {
+      this.#refuse = reject;
+      this.#open(resolve);
+    });
+    signal?.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  pull(): void {
+    if (this.#asked) return;
+    this.#asked = true;
+    this.#deadlines.waiting();
+    this.#play();
+  }
+
+  close(): void {
+    if (!this.#closing.signal.aborted) this.#over("stopped", 200);
+  }
+
+  #open(accept: () => void): void {
+    const { script } = this.#reply;
+    this.#deadlines.sent();
+    this.#after(script.opensAfter, () => {
+      this.#deadlines.answered();
+      if ("refusal" in script) return this.#end(refusalError(script.refusal));
+      this.#deadlines.holding();
+      this.#refuse = undefined;
+      accept();
+    });
+  }
+
+  #play(): void {
+    const next = this.#events.next();
+    if (next.done) return;
+    const event = next.value;
+    switch (event.type) {
+      case "text":
+        return this.#give({ type: "text", content: event.text, isFinal: false });
+      case "reasoning":
+        return this.#give({ type: "reasoning", content: "", reasoning: event.text, isFinal: false });
+      case "toolCallDelta": {
+        const { index, id, name, argumentsDelta } = event;
+        this.#unfinishedCalls.add(index);
+        return this.#give({ type: "toolCallDelta", content: "", index, id, name, argumentsDelta, isFinal: false });
+      }
+      case "toolCallEnd": {
+        const { index, id, name, argumentsText } = event;
+        this.#unfinishedCalls.delete(index);
+        const toolCall = { id, name, arguments: argumentsText === "" ? {} : JSON.parse(argumentsText) };
+        return this.#give({ type: "toolCall", content: "", toolCall, isFinal: false });
+      }
+      case "citation":
+        return this.#give({ type: "citation", content: "", ...event.citation, isFinal: false });
+      case "pause":
+        return this.#after(event.pause, () => this.#play());
+      case "finish":
+        return this.#finish(event);
+      case "error": {
+        const { message = "The script says so.", code = "server_error" } = event;
+        return this.#end(errorOf(0, { error: { message, code } }));
+      }
+      case "cut":
+        return this.#fail("truncated", "The script cuts the reply here.");
+      case "reset":
+        return this.#fail("network", "The script breaks the connection here.");
+      case "hang":
+        return;
+    }
+  }
+
+  #after(pause: ReplyScript["opensAfter"], then: () => void): void {
+    passed(pause, this.#closing.signal, this.#reply.sleep).then(
+      () => this.#closing.signal.aborted || then(),
+      (error: unknown) => this.#fail("protocol", "A pause in the script was rejected.", error),
+    );
+  }
+
+  #give(chunk: MessageChunk): void {
+    this.#asked = false;
+    this.#reply.onChunk();
+    this.#deadlines.bytes();
+    this.#deadlines.chunks();
+    this.#deadlines.holding();
+    this.#sink.chunks.push(chunk);
+    this.#sink.flush();
+  }
+
+  #finish({ finishReason, rawFinishReason, usage }: FinishEvent): void {
+    if (this.#unfinishedCalls.size > 0) return this.#fail("truncated", "The script ends inside a tool call.");
+    this.facts.finishReason = finishReason;
+    if (rawFinishReason !== undefined) this.facts.rawFinishReason = rawFinishReason;
+    if (usage) this.facts.usage = usageOf(usage);
+    this.#over("answered", 200);
+    this.#sink.end();
+  }
+
+  #fail(kind: "aborted" | "truncated" | "network" | "protocol", message: string, cause?: unknown): void {
+    this.#end(new SendError(kind, message, { cause }));
+  }
+
+  #end(error: SendError): void {
+    if (this.#closing.signal.aborted) return;
+    this.#over(error.kind, this.#refuse ? error.status : 200);
+    const { provider, model } = this.#reply;
+    const failure = error.with({ provider, model, attempts: [...this.facts.attempts] });
+    if (this.#refuse) this.#refuse(failure);
+    else this.#sink.fail(failure);
+  }
+
+  #over(outcome: Attempt["outcome"], status: number | undefined): void {
+    const { provider, model, now, startedAt, signal, onClose } = this.#reply;
+    const durationMs = now() - startedAt;
+    this.facts.attempts.push({ provider, model, durationMs, outcome, ...(status !== undefined && { status }) });
+    this.#closing.abort();
+    this.#deadlines.clear();
+    signal?.removeEventListener("abort", this.#onAbort);
+    onClose();
+  }
+}
+
+function refusalError({ status, message, code, headers = {} }: ScriptedRefusal): SendError {
+  const named = new Headers(headers);
+  const head = { status, header: (name: string) => named.get(name) ?? undefined };
+  const error = errorOf(status, { error: { message: message ?? "The script refuses.", code } });
+  return error.with({ status, retryAfterMs: retryAfterMs(head, Date.now()) });
+}
+
+function usageOf(usage: ScriptedUsage): TokenUsage {
+  return { ...usage, totalTokens: usage.totalTokens ?? usage.inputTokens + usage.outputTokens };
+}

@@ -1,0 +1,167 @@
+/**
+ * Chat Completions as OpenAI's own servers write it.
+ * @see https://platform.openai.com/docs/api-reference/chat-streaming
+ */
+
+import type { ScriptedError, ScriptedUsage } from "../script.ts";
+import type { FinishEvent } from "../script-events.ts";
+import type { ContentEvent, Wire, WireReply, WireRequest } from "./wire.ts";
+
+const FINISH_REASONS = {
+  stop: "stop",
+  length: "length",
+  toolCalls: "tool_calls",
+  contentFilter: "content_filter",
+  refusal: "stop", // said by the field that its text comes in
+  unknown: "unheard_of",
+} as const satisfies Record<FinishEvent["finishReason"], string>;
+
+/** What matters here of a request's body. */
+interface ChatBody {
+  readonly model?: string;
+  readonly stream?: boolean;
+  readonly stream_options?: { readonly include_usage?: boolean };
+  /** OpenRouter's way to ask for usage. */
+  readonly usage?: { readonly include?: boolean };
+}
+
+/** `POST …/chat/completions`. */
+export const chatWire: Wire = {
+  serves: (path) => path.endsWith("/chat/completions"),
+  reply: (request, refuses) => new ChatReply(request, refuses),
+  error: errorBody,
+};
+
+class ChatReply implements WireReply {
+  readonly streamed: boolean;
+  readonly contentType: string;
+  readonly #textField: "content" | "refusal";
+  readonly #usageAsked: boolean;
+  readonly #common: { readonly id: string; readonly created: number; readonly model: string };
+  #text = "";
+
+  constructor({ index, body }: WireRequest, refuses: boolean) {
+    const { model = "unnamed", stream, stream_options, usage } = (body ?? {}) as ChatBody;
+    this.streamed = stream === true;
+    this.contentType = this.streamed ? "text/event-stream; charset=utf-8" : "application/json";
+    this.#textField = refuses ? "refusal" : "content";
+    this.#usageAsked = stream_options?.include_usage === true || usage?.include === true;
+    this.#common = { id: `chatcmpl-${index + 1}`, created: 1_700_000_000, model };
+  }
+
+  begin(): string {
+    return this.#choice({ role: "assistant", content: "", refusal: null });
+  }
+
+  write(event: ContentEvent | FinishEvent): string {
+    switch (event.type) {
+      case "text":
+        this.#text += event.text;
+        return this.#choice({ [this.#textField]: event.text });
+      case "reasoning":
+        return this.#choice({ reasoning_content: event.text });
+      case "toolCallDelta": {
+        const { index, id, name, argumentsDelta, opens } = event;
+        const call = opens
+          ? { index, id, type: "function", function: { name, arguments: argumentsDelta } }
+          : { index, function: { arguments: argumentsDelta } };
+        return this.#choice({ tool_calls: [call] });
+      }
+      case "toolCallEnd":
+        return ""; // only the end of the reply closes a call
+      case "citation":
+        return this.#choice({ annotations: [annotationOf(event, this.#text)] });
+      case "finish": {
+        const usage = event.usage && this.#usageAsked ? this.#chunk({ choices: [], usage: usageOf(event.usage) }) : "";
+        return `${this.#choice({}, rawReasonOf(event))}${usage}data: [DONE]\n\n`;
+      }
+    }
+  }
+
+  writeError(error: ScriptedError): string {
+    return sse(errorBody({ code: "server_error", ...error }));
+  }
+
+  whole(events: readonly ContentEvent[], finish: FinishEvent): unknown {
+    const join = (type: "text" | "reasoning") =>
+      events.map((event) => (event.type === type ? event.text : "")).join("");
+    const text = join("text");
+    const reasoning = join("reasoning");
+    const calls = events.filter((event) => event.type === "toolCallEnd");
+    const annotations = events.filter((event) => event.type === "citation").map((event) => annotationOf(event, text));
+    const message = {
+      role: "assistant",
+      content: null,
+      refusal: null,
+      ...(text !== "" && { [this.#textField]: text }),
+      ...(reasoning !== "" && { reasoning_content: reasoning }),
+      ...(annotations.length > 0 && { annotations }),
+      ...(calls.length > 0 && {
+        tool_calls: calls.map(({ id, name, argumentsText }) => ({
+          id,
+          type: "function",
+          function: { name, arguments: argumentsText },
+        })),
+      }),
+    };
+    return {
+      ...this.#common,
+      object: "chat.completion",
+      choices: [{ index: 0, message, logprobs: null, finish_reason: rawReasonOf(finish) }],
+      ...(finish.usage && { usage: usageOf(finish.usage) }),
+    };
+  }
+
+  #choice(delta: object, finishReason: string | null = null): string {
+    return this.#chunk({ choices: [{ index: 0, delta, logprobs: null, finish_reason: finishReason }] });
+  }
+
+  #chunk(fields: object): string {
+    return sse({ ...this.#common, object: "chat.completion.chunk", ...fields });
+  }
+}
+
+function sse(data: unknown): string {
+  return `data: ${JSON.stringify(data)}\n\n`;
+}
+
+function rawReasonOf({ finishReason, rawFinishReason }: FinishEvent): string {
+  return rawFinishReason ?? FINISH_REASONS[finishReason];
+}
+
+function errorBody({ message = "The script says so.", code }: ScriptedError): unknown {
+  return { error: { message, type: null, param: null, code: code ?? null } };
+}
+
+/** Positions on this wire count code points. */
+function annotationOf({ citation }: Extract<ContentEvent, { type: "citation" }>, text: string): unknown {
+  const { url, title = "", citedText, startIndex = 0, endIndex = 0 } = citation;
+  const codePoints = (offset: number) => [...text.slice(0, offset)].length;
+  return {
+    type: "url_citation",
+    url_citation: {
+      url,
+      title,
+      ...(citedText !== undefined && { content: citedText }),
+      start_index: codePoints(startIndex),
+      end_index: codePoints(endIndex),
+    },
+  };
+}
+
+function usageOf(usage: ScriptedUsage): unknown {
+  const {
+    inputTokens,
+    outputTokens,
+    totalTokens = inputTokens + outputTokens,
+    cachedInputTokens,
+    reasoningTokens,
+  } = usage;
+  return {
+    prompt_tokens: inputTokens,
+    completion_tokens: outputTokens,
+    total_tokens: totalTokens,
+    ...(cachedInputTokens !== undefined && { prompt_tokens_details: { cached_tokens: cachedInputTokens } }),
+    ...(reasoningTokens !== undefined && { completion_tokens_details: { reasoning_tokens: reasoningTokens } }),
+  };
+}

@@ -1,0 +1,185 @@
+/** A provider on this machine: a real HTTP server that does what a test tells it, and tells the test what was done to it. */
+
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import { realSleep, type Sleep } from "../pause.ts";
+import { type ServerReply, sendRecording, sendScript } from "./answers.ts";
+import { chatWire } from "./chat-wire.ts";
+import { Delivery, type Sent } from "./delivery.ts";
+import type { Wire } from "./wire.ts";
+
+const WIRES: readonly Wire[] = [chatWire];
+
+/** One request that the server received. */
+export interface ProviderRequest {
+  /** Counts from 0. */
+  readonly index: number;
+  readonly method: string;
+  /** With its query. */
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+  /** Parsed JSON; the text itself where it is none. */
+  readonly body: unknown;
+  /** What has left of the answer so far. */
+  readonly sent: Sent;
+  /** Resolves when the connection that the request came on is closed, by whichever side. */
+  readonly closed: Promise<void>;
+}
+
+export interface ProviderServerOptions {
+  /** Default: any free port. */
+  readonly port?: number;
+  /** Milliseconds before each piece of a scripted reply but the first. Default 0. */
+  readonly pace?: number;
+  /** How pauses in milliseconds pass. Default: real time. */
+  readonly sleep?: Sleep;
+}
+
+/** A running loopback server. */
+export interface ProviderServer extends AsyncDisposable {
+  /** `http://127.0.0.1:<port>`: the base URL of Anthropic's and Google's protocols. */
+  readonly origin: string;
+  /** The same with `/v1`: the base URL of OpenAI's protocols. */
+  readonly baseUrl: string;
+  /** Every POST so far. */
+  readonly requests: readonly ProviderRequest[];
+  /** Connections that were ever made, and those that stand. */
+  readonly connections: { readonly opened: number; readonly open: number };
+  /** Resolves with a request once it has arrived. */
+  request(index: number): Promise<ProviderRequest>;
+  /** Breaks every connection and resolves when the server is gone. */
+  close(): Promise<void>;
+}
+
+/** What a server says that was told nothing. */
+const WORDS = ["Hello ", "from ", "a ", "server ", "on ", "this ", "machine: ", "no ", "tokens ", "were ", "harmed."];
+const DEFAULT_REPLY: ServerReply = { text: WORDS, ending: { usage: { inputTokens: 7, outputTokens: WORDS.length } } };
+
+/**
+ * Starts a server on 127.0.0.1 that answers one POST after another with the replies of a list, or with whichever a
+ * function chooses; without any, every request gets the same short text word by word. Scripts are written in the wire
+ * format of the request's path (Chat Completions so far), streamed or whole as the request asks; recordings are sent as
+ * they are, to any path. A request for which there is no reply is refused with status 400.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { CompatibleClient } from "cloudllm";
+ * import { startProviderServer } from "cloudllm/testing";
+ *
+ * export async function leavingTheLoopClosesTheSocket(): Promise<void> {
+ *   await using server = await startProviderServer([{ text: ["One", "Two"], ending: "hang" }]);
+ *   const client = new CompatibleClient({ model: "any", baseUrl: server.baseUrl });
+ *   for await (const chunk of await client.sendMessageStream([{ role: "user", content: "Count" }])) {
+ *     if (chunk.content === "Two") break;
+ *   }
+ *   await server.requests[0]?.closed;
+ *   assert.equal(server.connections.open, 0);
+ * }
+ * ```
+ */
+export async function startProviderServer(
+  replies: readonly ServerReply[] | ((request: ProviderRequest) => ServerReply | PromiseLike<ServerReply>) = () =>
+    DEFAULT_REPLY,
+  options: ProviderServerOptions = {},
+): Promise<ProviderServer> {
+  const { port = 0, pace = 0, sleep = realSleep } = options;
+  const requests: ProviderRequest[] = [];
+  const waiting = new Map<number, (request: ProviderRequest) => void>();
+  const sockets = new Set<Socket>();
+  let opened = 0;
+
+  async function replyTo(request: ProviderRequest): Promise<ServerReply> {
+    const reply = typeof replies === "function" ? await replies(request) : replies[request.index];
+    if (reply) return reply;
+    const message = `There is no reply for request ${request.index + 1}; the server was given ${replies.length}.`;
+    return { refusal: { status: 400, message } };
+  }
+
+  async function answer(request: ProviderRequest, delivery: Delivery): Promise<void> {
+    const reply = await replyTo(request);
+    if ("body" in reply) return sendRecording(reply, delivery);
+    const path = new URL(request.path, "http://127.0.0.1").pathname;
+    const wire = WIRES.find((candidate) => candidate.serves(path));
+    if (wire) return sendScript(reply, wire, { index: request.index, path, body: request.body }, delivery, pace);
+    const message = `The loopback server knows no wire format for ${path}.`;
+    return sendScript({ refusal: { status: 404, message } }, chatWire, request, delivery, pace);
+  }
+
+  async function receive(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (incoming.method !== "POST") return void response.writeHead(incoming.method === "HEAD" ? 200 : 404).end();
+    const { socket, method, url = "/", headers } = incoming;
+    const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
+    const delivery = new Delivery(response, sleep);
+    const body = await bodyOf(incoming);
+    const request = { index: requests.length, method, path: url, headers, body, sent: delivery.sent, closed };
+    requests.push(request);
+    waiting.get(request.index)?.(request);
+    try {
+      await answer(request, delivery);
+    } catch (error) {
+      // A reply that cannot be sent is a mistake in the test: say so where the test can see it, and not twice.
+      const message = error instanceof Error ? error.message : String(error);
+      if (response.headersSent) return void socket.destroy();
+      response.writeHead(500, { "content-type": "application/json", "x-should-retry": "false" });
+      response.end(JSON.stringify(chatWire.error({ message })));
+    }
+  }
+
+  const server = createServer({ noDelay: true, keepAliveTimeout: 0 }, (incoming, response) => {
+    receive(incoming, response).catch(() => incoming.socket.destroy()); // the client left before its request was whole
+  });
+  server.on("connection", (socket) => {
+    opened += 1;
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, "127.0.0.1", resolve);
+  });
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+
+  const close = async (): Promise<void> => {
+    const gone = new Promise<void>((resolve) => server.close(() => resolve()));
+    for (const socket of sockets) socket.destroy();
+    await gone;
+  };
+  return {
+    origin,
+    baseUrl: `${origin}/v1`,
+    requests,
+    connections: {
+      get opened() {
+        return opened;
+      },
+      get open() {
+        return sockets.size;
+      },
+    },
+    request(index) {
+      const there = requests[index];
+      if (there) return Promise.resolve(there);
+      const earlier = waiting.get(index);
+      return new Promise((resolve) => {
+        waiting.set(index, (request) => {
+          earlier?.(request);
+          resolve(request);
+        });
+      });
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+async function bodyOf(incoming: IncomingMessage): Promise<unknown> {
+  const pieces: Buffer[] = [];
+  for await (const piece of incoming) pieces.push(piece as Buffer);
+  const text = Buffer.concat(pieces).toString();
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text; // recorded as it came
+  }
+}

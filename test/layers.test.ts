@@ -1,0 +1,71 @@
+/** Imports point down, the core has no dependency, and only some folders may know Node. */
+
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+
+const SRC = fileURLToPath(new URL("../src/", import.meta.url));
+
+/** What each layer may import beside itself. Types may be looked up (`import type`): they leave no trace in the code. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  contract: ["stream"], // the interface names the stream it resolves to
+  stream: ["contract"],
+  transport: ["contract", "stream"],
+  protocols: ["contract"],
+  clients: ["contract", "transport", "protocols"],
+  session: ["contract", "stream"],
+  testing: ["contract", "stream", "transport", "protocols"],
+  cli: ["index"],
+  index: ["contract", "stream", "transport", "clients", "session"],
+};
+
+/** Where `node:` modules may be imported. The Node transport takes them from `process` at its first request. */
+const MAY_KNOW_NODE = ["cli", "testing"];
+
+const files = readdirSync(SRC, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
+
+describe.each(files)("src/%s", (file) => {
+  const layer = layerOf(file);
+  const imports = importsOf(readFileSync(join(SRC, file), "utf8"));
+
+  test("imports only from below", () => {
+    const allowed = [layer, ...(MAY_IMPORT[layer] ?? [])];
+    for (const { specifier, typeOnly } of imports) {
+      if (!specifier.startsWith(".") || typeOnly) continue;
+      const target = layerOf(relative(SRC, join(SRC, dirname(file), specifier)));
+      expect(allowed, `${file} → ${specifier}`).toContain(target);
+    }
+  });
+
+  test("depends on nothing but the platform", () => {
+    for (const { specifier, typeOnly } of imports) {
+      if (specifier.startsWith(".") || specifier === "#default-transport") continue;
+      expect(specifier, "a dependency").toMatch(/^node:/);
+      if (!typeOnly) expect(MAY_KNOW_NODE, `${file} → ${specifier}`).toContain(layer);
+    }
+  });
+});
+
+test("one provider knows nothing of another", () => {
+  const shared = ["models.ts"];
+  for (const file of files.filter((name) => layerOf(name) === "clients")) {
+    for (const { specifier } of importsOf(readFileSync(join(SRC, file), "utf8"))) {
+      if (specifier.startsWith("./")) expect(shared, file).toContain(specifier.slice(2));
+    }
+  }
+});
+
+function layerOf(file: string): string {
+  const [first = ""] = file.split(/[\\/]/);
+  if (first === "index.ts") return "index";
+  return first.endsWith(".ts") ? "contract" : first;
+}
+
+function importsOf(source: string): { specifier: string; typeOnly: boolean }[] {
+  const code = source.replace(/\/\*[\s\S]*?\*\//g, "");
+  return [...code.matchAll(/^(?:import|export)\s([^;]*?)from "([^"]+)"/gm)].map(([, names = "", specifier = ""]) => ({
+    specifier,
+    typeOnly: /^type\s*\{/.test(names) || /^\{(\s*type\s[^,}]+,?)+\s*\}/.test(names),
+  }));
+}
