@@ -43,6 +43,11 @@ export function build() {
   }
 }
 
+/** Compiles examples/ into .examples/, against the built package. Throws when the compiler fails. */
+export function compileExamples() {
+  run(process.execPath, [tsc, "-p", "tsconfig.examples.json"]);
+}
+
 /** How to start npm with these arguments: the npm that runs us where there is one, without a shell on any system. */
 export function npm(...args) {
   const script = process.env.npm_execpath;

@@ -12,15 +12,15 @@ export interface Timeouts {
    * Request sent → response headers, for each attempt. Default 60 000. A whole reply sends its headers when it is done,
    * so there the default is 600 000.
    */
-  readonly headers?: number;
+  readonly headers?: number | undefined;
   /** Call → first chunk, over all attempts; time in which nobody reads does not count. Default 180 000, whole replies: off. */
-  readonly firstChunk?: number;
+  readonly firstChunk?: number | undefined;
   /** Longest silence on the wire while the caller waits; keep-alives count as life. Default 60 000, whole replies: 600 000. */
-  readonly idle?: number;
+  readonly idle?: number | undefined;
   /** Longest wait for a chunk while bytes do come. Default 120 000, whole replies: off. */
-  readonly stall?: number;
+  readonly stall?: number | undefined;
   /** The whole call, retries and the caller's own pauses included. Default 0: off. */
-  readonly total?: number;
+  readonly total?: number | undefined;
 }
 
 /** A function the model may ask to have called. */
@@ -28,9 +28,9 @@ export interface Tool {
   /** Letters, digits, `_` and `-`, at most 64. */
   readonly name: string;
   /** What it does and when to use it; the model decides by this text. */
-  readonly description?: string;
+  readonly description?: string | undefined;
   /** JSON Schema of its arguments; absent for a function without any. */
-  readonly parameters?: Readonly<Record<string, unknown>>;
+  readonly parameters?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** Which tool the model must call: its own choice (default), none, at least one, or the one named. */
@@ -39,49 +39,49 @@ export type ToolChoice = "auto" | "none" | "required" | { readonly name: string 
 /** Web search asked of a provider, in one shape for all. */
 export interface SearchParameters {
   /** `auto` lets the model decide (default), `on` asks for it, `off` forbids it. */
-  readonly mode?: "auto" | "on" | "off";
+  readonly mode?: "auto" | "on" | "off" | undefined;
   /** Most results to consult. */
-  readonly maxResults?: number;
+  readonly maxResults?: number | undefined;
   /** Only sources from this day on, as `YYYY-MM-DD`. */
-  readonly fromDate?: string;
+  readonly fromDate?: string | undefined;
   /** Only sources up to this day, as `YYYY-MM-DD`. */
-  readonly toDate?: string;
-  readonly allowedDomains?: readonly string[];
-  readonly blockedDomains?: readonly string[];
+  readonly toDate?: string | undefined;
+  readonly allowedDomains?: readonly string[] | undefined;
+  readonly blockedDomains?: readonly string[] | undefined;
   /** Where the user is, as an ISO 3166-1 alpha-2 code. */
-  readonly country?: string;
-  readonly sources?: readonly ("web" | "x" | "news")[];
+  readonly country?: string | undefined;
+  readonly sources?: readonly ("web" | "x" | "news")[] | undefined;
   /** Whether sources are named in the reply. Default true. */
-  readonly citations?: boolean;
+  readonly citations?: boolean | undefined;
 }
 
 /** What may be said with one call. Everything is optional; the same names in a client's constructor are the defaults. */
 export interface SendOptions {
   /** Ends the call with a `SendError` of kind `aborted` and closes the socket, at any moment. */
-  readonly signal?: AbortSignal;
-  readonly timeouts?: Timeouts;
+  readonly signal?: AbortSignal | undefined;
+  readonly timeouts?: Timeouts | undefined;
   /**
    * How often a failed request is sent again, as long as no chunk was delivered. Default 2; 0 turns it off.
    * Waits grow from 0.5 s to 8 s with full jitter; a `Retry-After` of up to 60 s is obeyed, a longer one ends the call.
    */
-  readonly retries?: number;
+  readonly retries?: number | undefined;
   /** Extra request headers. */
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Most tokens to write, thinking included. */
-  readonly maxOutputTokens?: number;
+  readonly maxOutputTokens?: number | undefined;
   /** 0 (always the likeliest word) to 2. */
-  readonly temperature?: number;
+  readonly temperature?: number | undefined;
   /** Only the likeliest words that together have this probability, 0 to 1. */
-  readonly topP?: number;
+  readonly topP?: number | undefined;
   /** Texts at which the model stops writing. */
-  readonly stop?: readonly string[];
+  readonly stop?: readonly string[] | undefined;
   /** Asks for repeatable choices; no provider promises them. */
-  readonly seed?: number;
-  readonly tools?: readonly Tool[];
-  readonly toolChoice?: ToolChoice;
-  readonly search?: SearchParameters;
+  readonly seed?: number | undefined;
+  readonly tools?: readonly Tool[] | undefined;
+  readonly toolChoice?: ToolChoice | undefined;
+  readonly search?: SearchParameters | undefined;
   /** Fields put into the request's body as they are, last, so that they win. */
-  readonly providerOptions?: Readonly<Record<string, unknown>>;
+  readonly providerOptions?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /**

@@ -16,7 +16,7 @@ const CLAUDE: ProviderDefinition = {
 export interface ClaudeClientOptions extends ClientOptions {
   readonly model: ClaudeModelId;
   /** The protocol to speak. Default, and so far the only one: Chat Completions. */
-  readonly api?: "chat";
+  readonly api?: "chat" | undefined;
 }
 
 /** Talks to Anthropic. Key: `apiKey`, else the environment's `CLOUDLLM_ANTHROPIC_API_KEY` or `ANTHROPIC_API_KEY`. */

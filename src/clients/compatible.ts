@@ -45,7 +45,7 @@ export type CompatiblePreset = "ollama" | "lmstudio" | "llamacpp" | "vllm" | "gr
 
 /** What `CompatibleClient` takes: a `baseUrl`, a `preset`, or a preset at another address. */
 export type CompatibleClientOptions = ClientOptions &
-  ({ readonly baseUrl: string; readonly preset?: CompatiblePreset } | { readonly preset: CompatiblePreset });
+  ({ readonly baseUrl: string; readonly preset?: CompatiblePreset | undefined } | { readonly preset: CompatiblePreset });
 
 /**
  * Talks to any server that speaks Chat Completions. Local servers need no key; hosted presets take it from `apiKey` or
@@ -59,7 +59,7 @@ export type CompatibleClientOptions = ClientOptions &
  * ```
  */
 export class CompatibleClient extends ProviderClient {
-  constructor({ preset, ...options }: CompatibleClientOptions & { readonly preset?: CompatiblePreset }) {
+  constructor({ preset, ...options }: CompatibleClientOptions & { readonly preset?: CompatiblePreset | undefined }) {
     super(definitionOf(preset, options.baseUrl), options);
   }
 }

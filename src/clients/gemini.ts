@@ -16,7 +16,7 @@ const GEMINI: ProviderDefinition = {
 export interface GeminiClientOptions extends ClientOptions {
   readonly model: GeminiModelId;
   /** The protocol to speak. Default, and so far the only one: Chat Completions. */
-  readonly api?: "chat";
+  readonly api?: "chat" | undefined;
 }
 
 /** Talks to Google. Key: `apiKey`, else the environment's `CLOUDLLM_GEMINI_API_KEY`, `GEMINI_API_KEY`, `GOOGLE_API_KEY` or `GOOGLE_GENERATIVE_AI_API_KEY`. */

@@ -18,11 +18,11 @@ export interface ClientOptions extends Omit<SendOptions, "signal"> {
   /** Any id the provider knows; the typed constants are suggestions. */
   readonly model: string;
   /** Default: from the environment. */
-  readonly apiKey?: string;
+  readonly apiKey?: string | undefined;
   /** As the provider's official SDK takes it. Default: the provider's own address. */
-  readonly baseUrl?: string;
+  readonly baseUrl?: string | undefined;
   /** Sends requests instead of the runtime's own connection: for proxies, tests, other runtimes. */
-  readonly fetch?: FetchLike;
+  readonly fetch?: FetchLike | undefined;
 }
 
 /** What makes a provider out of a protocol. */

@@ -8,12 +8,16 @@ const STREAMED = { headers: 60_000, firstChunk: 180_000, idle: 60_000, stall: 12
 // A server that is asked for the whole reply says nothing until it is written.
 const WHOLE = { headers: 600_000, firstChunk: 0, idle: 600_000, stall: 0, total: 0 };
 
-/** The limits in force, in milliseconds; later arguments win, and a limit of 0 becomes infinite. */
-export function limitsOf(whole: boolean, ...given: (Timeouts | undefined)[]): Required<Timeouts> {
-  const limits: Record<keyof Timeouts, number> = Object.assign({}, whole ? WHOLE : STREAMED, ...given);
-  for (const name of Object.keys(limits) as (keyof Timeouts)[]) {
-    if (limits[name] === 0) limits[name] = Number.POSITIVE_INFINITY;
+/** The limits in force, in milliseconds; infinite where one is off. */
+export type Limits = Readonly<Record<keyof Timeouts, number>>;
+
+/** Later settings win; what they leave undefined, they leave alone. */
+export function limitsOf(whole: boolean, ...settings: (Timeouts | undefined)[]): Limits {
+  const limits = { ...(whole ? WHOLE : STREAMED) };
+  for (const setting of settings) {
+    for (const name of Object.keys(limits) as (keyof Timeouts)[]) limits[name] = setting?.[name] ?? limits[name];
   }
+  for (const name of Object.keys(limits) as (keyof Timeouts)[]) limits[name] ||= Number.POSITIVE_INFINITY;
   return limits;
 }
 
@@ -21,7 +25,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** Started with the call; told what happens; tells once which limit passed. */
 export class Deadlines {
-  readonly #limits: Required<Timeouts>;
+  readonly #limits: Limits;
   readonly #now: Clock;
   readonly #onExpire: (phase: TimeoutPhase, waitedMs: number) => void;
   readonly #calledAt: number;
@@ -36,7 +40,7 @@ export class Deadlines {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
 
-  constructor(limits: Required<Timeouts>, now: Clock, onExpire: (phase: TimeoutPhase, waitedMs: number) => void) {
+  constructor(limits: Limits, now: Clock, onExpire: (phase: TimeoutPhase, waitedMs: number) => void) {
     this.#limits = limits;
     this.#now = now;
     this.#onExpire = onExpire;

@@ -49,7 +49,10 @@ const CREDIT_AT_START = 4 * CREDIT_TO_LEARN;
 /** In characters. Longer events do not come in rows; and the regular expression below is not meant for megabytes. */
 const LONGEST_SHAPE = 16_384;
 const MOST_HOLES = 8;
-const DEEPEST = 32;
+/** To copy one takes as long as to parse some forty characters. */
+const MOST_CONTAINERS = 6;
+
+type Container = Record<string | number, unknown>; // an object or an array
 
 interface Shape {
   readonly head: string;
@@ -57,20 +60,18 @@ interface Shape {
   readonly between: readonly string[];
   /** What follows the last hole, without the closing brace. */
   readonly tail: string;
-  readonly plan: Plan;
+  /** The root first, then what is in it, each after its owner. All are copied: no two results share anything. */
+  readonly containers: readonly {
+    readonly template: Container;
+    readonly owner: number;
+    readonly key: string | number;
+  }[];
+  readonly holes: readonly { readonly owner: number; readonly key: string | number }[];
 }
-
-/** How to make a fresh copy of an object or array, and of all within it, so that no two results share anything. */
-interface Plan {
-  readonly template: Container;
-  readonly inner: readonly { readonly key: string | number; readonly plan: Plan }[];
-  readonly holes: readonly { readonly key: string | number; readonly index: number }[];
-}
-
-type Container = Record<string | number, unknown>; // arrays, too
 
 /** The value of an event that fits, else undefined. Throws when the holes hold no JSON. */
-function read({ head, between, tail, plan }: Shape, data: string): unknown {
+function read(shape: Shape, data: string): unknown {
+  const { head, between, tail } = shape;
   const end = endOf(data);
   const tailAt = end - tail.length;
   // `slice` and `===` compare by memcmp; `startsWith` is four times slower.
@@ -85,7 +86,7 @@ function read({ head, between, tail, plan }: Shape, data: string): unknown {
   }
   if (at > tailAt) return undefined;
   values.push(decode(data.slice(at, tailAt)));
-  return build(plan, values);
+  return build(shape, values);
 }
 
 /** Strings without escapes, short enough for `slice` to copy them: of a longer one it would keep the whole read alive. */
@@ -100,11 +101,20 @@ function decode(json: string): unknown {
   return JSON.parse(json);
 }
 
-function build({ template, inner, holes }: Plan, values: readonly unknown[]): Container {
-  const copy = Array.isArray(template) ? (template.slice() as unknown as Container) : { ...template };
-  for (const { key, plan } of inner) copy[key] = build(plan, values);
-  for (const { key, index } of holes) copy[key] = values[index];
-  return copy;
+function build({ containers, holes }: Shape, values: readonly unknown[]): unknown {
+  const copies: Container[] = [];
+  for (const { template, owner, key } of containers) {
+    const copy = Array.isArray(template) ? (template.slice() as unknown as Container) : { ...template };
+    if (copies.push(copy) === 1) continue;
+    const container = copies[owner];
+    if (container) container[key] = copy;
+  }
+  let index = 0;
+  for (const { owner, key } of holes) {
+    const container = copies[owner];
+    if (container) container[key] = values[index++];
+  }
+  return copies[0];
 }
 
 /** Where the closing brace, or the spaces before it, begin; negative when the event is no object. */
@@ -146,31 +156,24 @@ function learn(before: string, data: string): Shape | undefined {
   // A segment without a quote (a comma, say) could be found within a string: still exact, but never fast.
   if (!between.every((segment) => segment.includes('"'))) return undefined;
   const proof = `${segments.reduce((text, segment, index) => `${text}"${MARK}${index}"${segment}`)}}`;
-  const plan = planOf(JSON.parse(proof));
-  return plan && holesOf(plan) === segments.length - 1 ? { head, between, tail, plan } : undefined;
+  const places = placesOf(JSON.parse(proof));
+  return places && places.holes.length === segments.length - 1 ? { head, between, tail, ...places } : undefined;
 }
 
-function planOf(template: Container, depth = 0): Plan | undefined {
-  const inner: { key: string | number; plan: Plan }[] = [];
-  const holes: { key: string | number; index: number }[] = [];
-  for (const name of Object.keys(template)) {
-    const key = Array.isArray(template) ? Number(name) : name;
-    const child = template[key];
-    const isHole = typeof child === "string" && child.startsWith(MARK);
-    const isContainer = typeof child === "object" && child !== null;
-    if (!isHole && !isContainer) continue;
-    if (name === "__proto__" || depth === DEEPEST) return undefined; // assigning to the first would change the prototype
-    if (isHole) {
-      holes.push({ key, index: Number(child.slice(MARK.length)) - 1 });
-    } else {
-      const plan = planOf(child as Container, depth + 1);
-      if (plan === undefined) return undefined;
-      inner.push({ key, plan });
+/** Where the containers and the marked strings are. Undefined if there are too many, or if to copy them is not safe. */
+function placesOf(root: Container): Pick<Shape, "containers" | "holes"> | undefined {
+  const containers = [{ template: root, owner: 0, key: "" as string | number }];
+  const holes: { owner: number; key: string | number }[] = [];
+  for (const [owner, { template }] of containers.entries()) {
+    for (const name of Object.keys(template)) {
+      const key = Array.isArray(template) ? Number(name) : name;
+      const child = template[key];
+      const isHole = typeof child === "string" && child.startsWith(MARK);
+      if (!isHole && (typeof child !== "object" || child === null)) continue;
+      if (name === "__proto__") return undefined; // to assign it would change the prototype
+      if (isHole) holes[Number(child.slice(MARK.length)) - 1] = { owner, key };
+      else if (containers.push({ template: child as Container, owner, key }) > MOST_CONTAINERS) return undefined;
     }
   }
-  return { template, inner, holes };
-}
-
-function holesOf(plan: Plan): number {
-  return plan.inner.reduce((sum, { plan: child }) => sum + holesOf(child), plan.holes.length);
+  return { containers, holes };
 }

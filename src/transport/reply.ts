@@ -1,12 +1,11 @@
 /** One call under way: attempts, deadlines, framing and decoding, until the reply is whole or has failed. */
 
-import type { Timeouts } from "../client.ts";
 import { SendError, type SendErrorFacts } from "../errors.ts";
 import type { ReplyFacts } from "../fold.ts";
 import type { Decoder, Protocol } from "../protocols/protocol.ts";
 import type { ChunkSink, ChunkSource } from "../stream/message-stream.ts";
 import type { Attempt, Clock } from "../stream/metrics.ts";
-import { Deadlines } from "./deadlines.ts";
+import { Deadlines, type Limits } from "./deadlines.ts";
 import { createEventJsonParser } from "./event-json.ts";
 import { redirectError, transportError } from "./http-errors.ts";
 import { retryDelayMs } from "./retry.ts";
@@ -21,7 +20,7 @@ export interface Call {
   readonly request: HttpRequest;
   readonly protocol: Protocol;
   readonly transport: Transport;
-  readonly limits: Required<Timeouts>;
+  readonly limits: Limits;
   readonly retries: number;
   readonly signal: AbortSignal | undefined;
   /** Takes secrets out of a provider's text. */

@@ -1,0 +1,50 @@
+/** The examples run as a user would run them: compiled against the built package, offline, each in its own process. */
+
+import { execFile } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { beforeAll, expect, test } from "vitest";
+// @ts-expect-error the scripts are plain JavaScript
+import { build, compileExamples } from "../scripts/setup.mjs";
+
+const run = promisify(execFile);
+const folder = fileURLToPath(new URL("../.examples/", import.meta.url));
+/** Nothing of the caller's environment: no key, no server. */
+const env = { PATH: process.env.PATH, PORT: "0" };
+
+const EXAMPLES: Readonly<Record<string, { readonly args?: readonly string[]; readonly says: readonly RegExp[] }>> = {
+  streaming_example: {
+    says: [/^Once upon a time .* at once\.$/m, /ended with: stop/, /first token after \d+ ms/, /tokens: 12 in, 21 out/],
+  },
+  streaming_session_example: { says: [/> Write a poem/, /> Now make it shorter/, /turns kept: 4/, /outputTokens: 42/] },
+  worker_thread: { says: [/the worker read \d+ words in \d+ chunks:\nOnce upon a time/] },
+  web_server: { args: ["--once"], says: [/open http:/, /Once upon a time .* at once\./] },
+  abort_and_keep: {
+    says: [
+      /left the loop, kept: "Once upon a time "/,
+      /stopped \(stopped\), kept: "Once/,
+      /aborted \(aborted\), kept: "Once/,
+      /outputTokens: \d/,
+    ],
+  },
+};
+
+beforeAll(() => {
+  build();
+  compileExamples();
+}, 120_000);
+
+test("every example is run here", () => {
+  const files = readdirSync(new URL("../examples/", import.meta.url)).filter((file) => file.includes("_"));
+  expect(files.sort()).toEqual(
+    Object.keys(EXAMPLES)
+      .map((name) => `${name}.ts`)
+      .sort(),
+  );
+});
+
+test.each(Object.entries(EXAMPLES))("%s", async (name, { args = [], says }) => {
+  const { stdout } = await run(process.execPath, [`${folder}${name}.js`, ...args], { env, timeout: 15_000 });
+  for (const line of says) expect(stdout).toMatch(line);
+});
