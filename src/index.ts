@@ -49,6 +49,7 @@ export {
   type UnfinishedToolCall,
   type UserMessage,
 } from "./message.ts";
+export { LLMSession } from "./session/session.ts";
 export { MessageStream } from "./stream/message-stream.ts";
 export type { Attempt, ReplyMetrics } from "./stream/metrics.ts";
 export { type ClientOptions, ProviderClient } from "./transport/connect.ts";

@@ -15,9 +15,9 @@ const env = { PATH: process.env.PATH, PORT: "0" };
 
 const EXAMPLES: Readonly<Record<string, { readonly args?: readonly string[]; readonly says: readonly RegExp[] }>> = {
   streaming_example: {
-    says: [/^Once upon a time .* at once\.$/m, /ended with: stop/, /first token after \d+ ms/, /tokens: 12 in, 21 out/],
+    says: [/^Once upon a time .* at once\.$/m, /ended with: stop/, /first token after \d+ ms/, /tokens: 12 in, 23 out/],
   },
-  streaming_session_example: { says: [/> Write a poem/, /> Now make it shorter/, /turns kept: 4/, /outputTokens: 42/] },
+  streaming_session_example: { says: [/> Write a poem/, /> Now make it shorter/, /turns kept: 4/, /outputTokens: 46/] },
   worker_thread: { says: [/the worker read \d+ words in \d+ chunks:\nOnce upon a time/] },
   web_server: { args: ["--once"], says: [/open http:/, /Once upon a time .* at once\./] },
   abort_and_keep: {

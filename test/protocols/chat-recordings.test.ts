@@ -73,7 +73,7 @@ interface Outcome {
   readonly error: SendError | undefined;
 }
 
-async function outcomeOf(recording: Recording, options: Partial<ClientOptions>): Promise<Outcome> {
+async function outcomeOf(recording: Recording, options: Partial<Omit<ClientOptions, "baseUrl">>): Promise<Outcome> {
   const client = new CompatibleClient({ baseUrl: server.baseUrl, model: "asked-for", retries: 0, ...options });
   try {
     if (recording.format === "json") return { message: await client.sendMessage(QUESTION), error: undefined };

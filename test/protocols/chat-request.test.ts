@@ -33,7 +33,7 @@ beforeEach(() => {
   seen = [];
 });
 
-async function sent(messages: readonly Message[], options: SendOptions = {}, client: Partial<ClientOptions> = {}) {
+async function sent(messages: readonly Message[], options: SendOptions = {}, client: Partial<Omit<ClientOptions, "baseUrl">> = {}) {
   const { baseUrl } = server;
   await (
     await new CompatibleClient({ baseUrl, model: "m", ...client }).sendMessageStream(messages, options)

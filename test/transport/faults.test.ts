@@ -35,15 +35,18 @@ describe.each([
   ["the default transport", undefined],
   ["fetch", (input: string, init: RequestInit) => fetch(input, init)],
 ])("over %s", (_name, fetchLike) => {
-  type Options = Partial<ClientOptions>;
+  type Options = Partial<Omit<ClientOptions, "baseUrl">>;
 
-  async function serve(answer: (request: RawRequest, index: number) => void, options: Options = {}) {
+  async function serve(
+    answer: (request: RawRequest, index: number) => void,
+    options: Options = {},
+  ): Promise<{ server: RawServer; client: CompatibleClient }> {
     const server = await rawServer(answer);
     servers.push(server);
-    return { server, client: client(server.baseUrl, options) };
+    return { server, client: clientOf(server.baseUrl, options) };
   }
 
-  function client(baseUrl: string, options: Options = {}): CompatibleClient {
+  function clientOf(baseUrl: string, options: Options = {}): CompatibleClient {
     return new CompatibleClient({
       baseUrl,
       model: "m",
@@ -55,7 +58,7 @@ describe.each([
   }
 
   /** Serves one streamed body, in the given pieces, and says how the reply ended. */
-  async function replyTo(pieces: readonly (string | Uint8Array)[], options: Options = {}) {
+  async function replyTo(pieces: readonly (string | Uint8Array)[], options: Options = {}): Promise<Outcome> {
     const { client } = await serve(({ socket }) => {
       socket.write(STREAM_HEAD);
       for (const piece of pieces) socket.write(httpChunk(piece));
@@ -379,13 +382,13 @@ describe.each([
       [
         "firstChunk",
         "headers and never a body",
-        (request: RawRequest) => void request.socket.write(STREAM_HEAD),
+        (request: RawRequest): void => void request.socket.write(STREAM_HEAD),
         { firstChunk: 60 },
       ],
       [
         "idle",
         "a silence",
-        (request: RawRequest) => void request.socket.write(STREAM_HEAD + httpChunk(textEvent("a"))),
+        (request: RawRequest): void => void request.socket.write(STREAM_HEAD + httpChunk(textEvent("a"))),
         { idle: 60 },
       ],
       ["stall", "heartbeats without a chunk", heartbeats, { stall: 60 }],
@@ -441,10 +444,10 @@ describe.each([
 
   describe("the connection", () => {
     test.each([
-      ["a reset before any byte", (request: RawRequest) => void request.socket.resetAndDestroy(), ""],
+      ["a reset before any byte", (request: RawRequest): void => void request.socket.resetAndDestroy(), ""],
       [
         "a reset in the middle",
-        (request: RawRequest) =>
+        (request: RawRequest): void =>
           void request.socket.write(STREAM_HEAD + httpChunk(textEvent("a")), () =>
             setTimeout(() => request.socket.resetAndDestroy(), 20),
           ),
@@ -452,7 +455,7 @@ describe.each([
       ],
       [
         "an end inside a chunk",
-        (request: RawRequest) => void request.socket.end(`${STREAM_HEAD + httpChunk(textEvent("a"))}ff\r\nda`),
+        (request: RawRequest): void => void request.socket.end(`${STREAM_HEAD + httpChunk(textEvent("a"))}ff\r\nda`),
         "a",
       ],
     ] as const)("%s is an error that keeps what came", async (_name, answer, text) => {
@@ -496,7 +499,7 @@ describe.each([
       ["a port where nobody listens", "http://127.0.0.1:9/v1"],
       ["a host that does not resolve", "http://nowhere.invalid/v1"],
     ])("%s is a network error", async (_name, baseUrl) => {
-      expect(await refusalOf(client(baseUrl))).toMatchObject({ kind: "network", retryable: true });
+      expect(await refusalOf(clientOf(baseUrl))).toMatchObject({ kind: "network", retryable: true });
     });
 
     test("an untrusted certificate gets no request", async () => {
@@ -526,7 +529,7 @@ describe.each([
       await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
       const address = server.address();
       const port = typeof address === "object" && address ? address.port : 0;
-      expect(await refusalOf(client(`https://localhost:${port}/v1`))).toMatchObject({
+      expect(await refusalOf(clientOf(`https://localhost:${port}/v1`))).toMatchObject({
         kind: "network",
         retryable: false,
       });
