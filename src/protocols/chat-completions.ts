@@ -145,7 +145,7 @@ class ChatDecoder implements Decoder {
     const usage = usageOf(wire.usage ?? choice?.usage ?? wire.x_groq?.usage);
     if (usage) this.#facts.usage = usage;
     if (wire.error || wire.x_groq?.error || type === "error" || wire.object === "error") {
-      throw errorOf(0, wire.error ? event : wire.x_groq?.error ? wire.x_groq : event);
+      throw errorOf(this.#facts.provider, 0, wire.error ? event : wire.x_groq?.error ? wire.x_groq : event);
     }
     if (wire.id && this.#facts.id === undefined) this.#facts.id = wire.id;
     if (wire.model && !this.#named) {

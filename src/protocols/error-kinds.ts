@@ -34,6 +34,16 @@ const KIND_BY_CODE: readonly (readonly [RegExp, SendErrorKind])[] = [
   [/server_error|internal|api_error/i, "server"],
 ];
 
+/** Some servers say it only in words. */
+const CONTEXT_LENGTH = /context (length|window|size)|prompt is too long|too many (input )?tokens/i;
+
+/** What a person can do about it. */
+const ADVICE: Partial<Record<SendErrorKind, string>> = {
+  authentication: "Check the API key.",
+  notFound: "Check the model's name and the base URL.",
+  contextLength: "Send less, or give the session a `maxTokens`.",
+};
+
 /** Of the error objects seen; every field may be missing or of another type. */
 interface WireError {
   readonly message?: unknown;
@@ -46,19 +56,21 @@ interface WireError {
 }
 
 /**
+ * @param provider who reports it
  * @param status the HTTP status; 0 for an error inside a stream that had begun with 200
  * @param body parsed JSON, or the text itself where it is not JSON
  */
-export function errorOf(status: number, body: unknown): SendError {
+export function errorOf(provider: string, status: number, body: unknown): SendError {
   const error = errorObjectOf(body);
   const words = [error.code, error.type, error.status].filter((word) => typeof word === "string");
   const ownStatus = status || numberOf(error.status_code) || numberOf(error.code) || numberOf(error.status) || 0;
-  const kind = kindOf(ownStatus, words);
+  const text = textOf(error, body);
+  const kind = kindOf(ownStatus, words, text);
   const code = words[0] ?? (numberOf(error.code) === undefined ? undefined : String(error.code));
-  const about = [ownStatus || undefined, code]
-    .filter((word) => word !== undefined && word !== String(ownStatus))
-    .join(" ");
-  const message = `The provider reports ${about === "" ? "an error" : about}: ${textOf(error, body)}`;
+  const about =
+    code === undefined || code === String(ownStatus) ? ownStatus || "an error" : `${ownStatus || ""} ${code}`.trim();
+  const advice = ADVICE[kind] === undefined ? "" : ` ${ADVICE[kind]}`;
+  const message = `${provider} reports ${about}: ${text}${advice}`;
   const spent = words.some((word) => /insufficient_quota|billing/.test(word));
   return new SendError(kind, message, {
     code,
@@ -67,13 +79,12 @@ export function errorOf(status: number, body: unknown): SendError {
   });
 }
 
-function kindOf(status: number, words: readonly string[]): SendErrorKind {
+function kindOf(status: number, words: readonly string[], text: string): SendErrorKind {
   // 401 and 429 mean one thing whatever the body says; a 400 may be anything.
   if (status === 401 || status === 429) return KIND_BY_STATUS[status] ?? "server";
-  for (const [pattern, kind] of KIND_BY_CODE) {
-    if (words.some((word) => pattern.test(word))) return kind;
-  }
-  return KIND_BY_STATUS[status] ?? (status >= 400 && status < 500 ? "invalidRequest" : "server");
+  const told = KIND_BY_CODE.find(([pattern]) => words.some((word) => pattern.test(word)))?.[1];
+  const kind = told ?? KIND_BY_STATUS[status] ?? (status >= 400 && status < 500 ? "invalidRequest" : "server");
+  return kind === "invalidRequest" && CONTEXT_LENGTH.test(text) ? "contextLength" : kind;
 }
 
 /** `{error: {…}}`, `{error: "text"}`, `[{error: {…}}]`, or the object itself. */

@@ -52,5 +52,5 @@ export interface Protocol {
   /** The reply that was not streamed, through the same small functions. Throws as a decoder does. */
   decodeWhole(body: unknown, facts: ReplyFacts, chunks: MessageChunk[]): void;
   /** The provider's error. `body` is parsed JSON, or the text itself where it is not JSON. */
-  readError(status: number, body: unknown): SendError;
+  readError(provider: string, status: number, body: unknown): SendError;
 }

@@ -275,7 +275,7 @@ export class Reply implements ChunkSource, Receiver {
   #httpError(): SendError {
     const text = this.#body.form === "error" ? this.#body.pieces.join("") : "";
     const status = this.#head?.status ?? 0;
-    const error = this.#call.protocol.readError(status, jsonOr(this.#call.redact(text)));
+    const error = this.#call.protocol.readError(this.#call.provider, status, jsonOr(this.#call.redact(text)));
     const wait = this.#head && retryAfterMs(this.#head, Date.now());
     const shouldRetry = this.#head?.header("x-should-retry");
     const retryable = shouldRetry === "true" || shouldRetry === "false" ? shouldRetry === "true" : error.retryable;

@@ -33,7 +33,11 @@ beforeEach(() => {
   seen = [];
 });
 
-async function sent(messages: readonly Message[], options: SendOptions = {}, client: Partial<Omit<ClientOptions, "baseUrl">> = {}) {
+async function sent(
+  messages: readonly Message[],
+  options: SendOptions = {},
+  client: Partial<Omit<ClientOptions, "baseUrl">> = {},
+) {
   const { baseUrl } = server;
   await (
     await new CompatibleClient({ baseUrl, model: "m", ...client }).sendMessageStream(messages, options)
