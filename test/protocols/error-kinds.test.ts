@@ -33,7 +33,7 @@ describe("an error is told by its status, its code, and its words", () => {
     [529, { error: { type: "overloaded_error", message: "busy" } }, "overloaded", true],
     [0, { error: { message: "late", code: 429 } }, "rateLimit", true],
     [0, { error: { message: "tool", code: "tool_use_failed", status_code: 400 } }, "invalidRequest", false],
-    [0, { code: "The service is currently unavailable", error: "Try later" }, "server", true],
+    [0, { code: "The service is currently unavailable", error: "Try later" }, "overloaded", true],
     [0, [{ error: { code: 503, message: "busy", status: "UNAVAILABLE" } }], "overloaded", true],
     [0, { error: { message: "?" } }, "server", true],
     [418, null, "invalidRequest", false],
