@@ -45,7 +45,10 @@ export type CompatiblePreset = "ollama" | "lmstudio" | "llamacpp" | "vllm" | "gr
 
 /** What `CompatibleClient` takes: a `baseUrl`, a `preset`, or a preset at another address. */
 export type CompatibleClientOptions = ClientOptions &
-  ({ readonly baseUrl: string; readonly preset?: CompatiblePreset | undefined } | { readonly preset: CompatiblePreset });
+  (
+    | { readonly baseUrl: string; readonly preset?: CompatiblePreset | undefined }
+    | { readonly preset: CompatiblePreset }
+  );
 
 /**
  * Talks to any server that speaks Chat Completions. Local servers need no key; hosted presets take it from `apiKey` or

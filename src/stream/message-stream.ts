@@ -84,6 +84,8 @@ export class MessageStream implements AsyncIterable<MessageChunk>, AsyncDisposab
   /** True after `stop({ drain: true })`: what still comes is counted, not shown. */
   #muted = false;
   #thrown = false;
+  /** True while the source owes an answer: it is asked once, whoever waits for it. */
+  #asked = false;
   #pulling = false;
   #pullAgain = false;
   #wake: (() => void) | undefined;
@@ -211,7 +213,7 @@ export class MessageStream implements AsyncIterable<MessageChunk>, AsyncDisposab
 
   /**
    * For wrappers that keep books: `listener` is called once, on every ending, before the consumer learns of it; at once
-   * when the reply is over already. It reads nothing and holds nothing up, and a failure still reaches the consumer.
+   * when the reply is over already. It must not throw. A failure still reaches the consumer by being thrown there.
    */
   onEnd(listener: EndListener): void {
     const outcome = this.#outcome;
@@ -273,6 +275,7 @@ export class MessageStream implements AsyncIterable<MessageChunk>, AsyncDisposab
   }
 
   #pull(): void {
+    if (this.#asked) return;
     this.#pullAgain = this.#pulling;
     if (this.#pulling) return;
     this.#pulling = true;
@@ -281,6 +284,7 @@ export class MessageStream implements AsyncIterable<MessageChunk>, AsyncDisposab
     // A loop, not a recursion: a source may answer within the call.
     do {
       this.#pullAgain = false;
+      this.#asked = true;
       this.#source.pull();
     } while (this.#pullAgain && this.#outcome.status === "running");
     this.#pulling = false;
@@ -293,6 +297,7 @@ export class MessageStream implements AsyncIterable<MessageChunk>, AsyncDisposab
   }
 
   #flush(): void {
+    this.#asked = false;
     if (this.#outcome.status !== "running") return;
     this.#foldFresh();
     if (this.#draining && this.#reader !== "iterator") this.#clear();
@@ -317,7 +322,9 @@ export class MessageStream implements AsyncIterable<MessageChunk>, AsyncDisposab
   #end(message?: AssistantMessage): void {
     if (this.#outcome.status !== "running") return;
     this.#foldFresh();
-    this.#finish(this.#muted ? "stopped" : "whole", message);
+    // Who stopped has seen less than the relayed message says.
+    if (this.#muted) this.#finish("stopped");
+    else this.#finish("whole", message);
   }
 
   #stop(): void {

@@ -10,12 +10,21 @@ export function readableSource(
   chunks: ReadableStream<MessageChunk> | AsyncIterable<MessageChunk>,
   sink: ChunkSink,
 ): ChunkSource {
-  const facts: ReplyFacts = { provider: "", model: "", attempts: [] };
+  const facts: ReplyFacts & { provider: string } = { provider: "", model: "", attempts: [] };
   const { read, cancel } = readerOf(chunks);
+
+  function release(): void {
+    cancel().catch(() => undefined); // nobody is left to tell
+  }
 
   function deliver({ done, value }: IteratorResult<MessageChunk, unknown>): void {
     if (done) return sink.fail(new SendError("truncated", "The chunks ended without a final one."));
-    if (value.type === "final") return sink.end(value.message);
+    if (value.type === "final") {
+      const { provider, model, usage } = value.message;
+      Object.assign(facts, { provider, model, ...(usage && { usage }) });
+      release(); // a generator waits after its last `yield`: its `finally` must run
+      return sink.end(value.message);
+    }
     sink.chunks.push(value);
     sink.flush();
   }
@@ -23,7 +32,7 @@ export function readableSource(
   return {
     facts,
     pull: () => void read().then(deliver, (error: unknown) => sink.fail(sendErrorOf(error))),
-    close: () => void cancel().catch(() => undefined), // nobody is left to tell
+    close: release,
   };
 }
 

@@ -237,24 +237,29 @@ export class Reply implements ChunkSource, Receiver {
       case "error":
         throw this.#httpError();
       case "document":
-        this.#call.protocol.decodeWhole(JSON.parse(body.pieces.join("")), this.facts, this.#sink.chunks);
+        this.#call.protocol.decodeWhole(
+          this.#whole(() => JSON.parse(body.pieces.join(""))),
+          this.facts,
+          this.#sink.chunks,
+        );
         return this.#succeed();
       case "events": {
         const last = body.parser.end();
-        if (last) this.#lastEvent(last.data, last.event);
+        // Proxies lose the last blank line; an event that still parses is whole.
+        if (last) this.#whole(() => this.#event(last.data, last.event));
         if (!this.#complete) this.#decoder.end(false, this.#sink.chunks);
         return this.#succeed();
       }
     }
   }
 
-  /** Proxies lose the last blank line; an event that still parses is whole. */
-  #lastEvent(data: string, type: string): void {
+  /** What does not parse at the end of the body was cut there. */
+  #whole<T>(parse: () => T): T {
     try {
-      this.#event(data, type);
+      return parse();
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error;
-      throw new SendError("truncated", `The reply of ${this.#call.provider} was cut in the middle of an event.`);
+      throw new SendError("truncated", `The reply of ${this.#call.provider} was cut: its end is not valid JSON.`);
     }
   }
 

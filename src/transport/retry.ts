@@ -6,7 +6,7 @@ const FIRST_BACKOFF_MS = 500;
 const LONGEST_BACKOFF_MS = 8_000;
 
 /** The longest wait a provider may ask for; above it the error comes at once, so that the caller can decide. */
-export const LONGEST_RETRY_AFTER_MS = 60_000;
+const LONGEST_RETRY_AFTER_MS = 60_000;
 
 /**
  * Milliseconds to wait before the next attempt, or `undefined` when there must be none.

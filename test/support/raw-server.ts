@@ -82,7 +82,7 @@ export function textEvent(content: string): string {
 }
 
 export const FINISH_EVENT = `data: {"id":"c1","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n`;
-export const USAGE_EVENT = `data: {"id":"c1","choices":[],"usage":{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7}}\n\n`;
+const USAGE_EVENT = `data: {"id":"c1","choices":[],"usage":{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7}}\n\n`;
 export const DONE_EVENT = "data: [DONE]\n\n";
 /** The end of every good reply. */
 export const GOOD_END: string = FINISH_EVENT + USAGE_EVENT + DONE_EVENT;

@@ -19,12 +19,12 @@ export interface Recording {
   readonly expected: ExpectedFile;
 }
 
-export interface ExpectedFile {
+interface ExpectedFile {
   readonly kind: "stream" | "json" | "error" | "recording";
   readonly responses?: readonly ExpectedReply[];
 }
 
-export interface ExpectedText {
+interface ExpectedText {
   readonly sha256: string;
   readonly len: { readonly utf16: number };
 }

@@ -1,0 +1,4 @@
+import { describe } from "vitest";
+import { testClients } from "./clients.ts";
+
+describe("the contract, on provider clients over fetch", () => testClients((input, init) => fetch(input, init)));
