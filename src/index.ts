@@ -49,8 +49,12 @@ export {
   type UnfinishedToolCall,
   type UserMessage,
 } from "./message.ts";
-export { LLMSession } from "./session/session.ts";
+export type { TurnInput } from "./session/history.ts";
+export type { SavedSession } from "./session/saved-session.ts";
+export { LLMSession, type SessionOptions } from "./session/session.ts";
+export type { SessionUsage, TurnUsage } from "./session/usage.ts";
 export { MessageStream } from "./stream/message-stream.ts";
 export type { Attempt, ReplyMetrics } from "./stream/metrics.ts";
+export type { TokenCounter } from "./token-estimate.ts";
 export { type ClientOptions, ProviderClient } from "./transport/connect.ts";
 export type { FetchLike } from "./transport/fetch.ts";

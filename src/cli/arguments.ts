@@ -17,19 +17,20 @@ export interface Settings {
   readonly envFile?: string;
   /** False: never. Absent: where there is a terminal. */
   readonly color?: false;
+  /** Asks for replies in one piece. */
+  readonly whole: boolean;
   /** Only replies and errors. */
   readonly quiet: boolean;
 }
 
 export type Command =
-  | { readonly name: "help" | "version" }
+  | { readonly name: "help" }
+  | { readonly name: "version" }
   | {
       readonly name: "ask";
       /** Absent: the question comes from stdin. */
       readonly words?: string;
       readonly json: boolean;
-      /** Asks for the reply in one piece. */
-      readonly whole: boolean;
       readonly settings: Settings;
     }
   | { readonly name: "compare"; readonly words?: string; readonly settings: Settings }
@@ -47,7 +48,8 @@ const OPTIONS = {
   "no-stream": { type: "boolean" },
   "no-color": { type: "boolean" },
   quiet: { type: "boolean", short: "q" },
-  "env-file": { type: "string" },
+  // Not `env-file`: Node 20 takes that for itself, also behind the script's name, and dies of a missing file.
+  env: { type: "string" },
   help: { type: "boolean", short: "h" },
   version: { type: "boolean" },
 } as const;
@@ -63,24 +65,23 @@ export function commandOf(args: readonly string[]): Command {
   if (values.version) return { name: "version" };
   const settings = settingsOf(values);
   const json = values.json === true;
-  const whole = values["no-stream"] === true;
 
   const terminator = tokens.find((token) => token.kind === "option-terminator")?.index ?? args.length;
   const first = tokens.find((token) => token.kind === "positional");
   const name = first && first.index < terminator ? first.value : undefined;
   if (name === "chat") {
     if (json) throw new CommandError("--json works for one answer only, not for a chat.", 2);
-    if (whole) throw new CommandError("--no-stream works for one answer only, not for a chat.", 2);
     if (positionals.length > 1) {
       throw new CommandError('chat takes no question; type it there, or ask at once: cloudllm "question"', 2);
     }
     return { name, settings };
   }
   if (name === "compare") {
-    if (json || whole) throw new CommandError("compare sends both ways and prints a table: no --json, no --no-stream.", 2);
+    if (json || settings.whole)
+      throw new CommandError("compare sends both ways and prints a table: no --json, no --no-stream.", 2);
     return { name, ...wordsOf(positionals.slice(1)), settings };
   }
-  return { name: "ask", ...wordsOf(positionals), json, whole, settings };
+  return { name: "ask", ...wordsOf(positionals), json, settings };
 }
 
 function parsed(args: readonly string[]) {
@@ -98,8 +99,8 @@ function settingsOf(values: Values): Settings {
   const { provider, model, system, temperature, timeout } = values;
   const baseUrl = values["base-url"];
   const maxTokens = values["max-tokens"];
-  const envFile = values["env-file"];
-  const named = { "--model": model, "--base-url": baseUrl, "--env-file": envFile };
+  const envFile = values.env;
+  const named = { "--model": model, "--base-url": baseUrl, "--env": envFile };
   const empty = Object.entries(named).find(([, value]) => value?.trim() === "");
   if (empty) throw new CommandError(`${empty[0]} is empty.`, 2);
   const seconds = timeout === undefined ? undefined : numberOf("--timeout", timeout, "seconds, 0 for no limit", 0);
@@ -115,6 +116,7 @@ function settingsOf(values: Values): Settings {
     ...(seconds !== undefined && { timeoutMs: seconds * 1_000 }),
     ...(envFile !== undefined && { envFile }),
     ...(values["no-color"] && { color: false as const }),
+    whole: values["no-stream"] === true,
     quiet: values.quiet === true,
   };
 }

@@ -4,7 +4,7 @@ import type { ClientOptions, ClientWrapper } from "../index.ts";
 import type { Settings } from "./arguments.ts";
 import { CommandError } from "./command-error.ts";
 import { findServers, type LocalServer, listModels } from "./local-servers.ts";
-import { HOSTED, PROVIDERS, type Provider, type ProviderName } from "./providers.ts";
+import { HOSTED, KEY_LINES, PROVIDERS, type Provider } from "./providers.ts";
 
 /** The key for a server that is named by its address. */
 const OWN_KEY = "CLOUDLLM_API_KEY";
@@ -34,10 +34,16 @@ export async function chooseClient(
   if (keyed) return choiceOf(PROVIDERS[keyed], settings, undefined, env);
 
   const found = await findServers(servers);
-  const server = settings.model === undefined ? found.find(({ models }) => models.length > 0) : serverWith(settings.model, found);
+  const server =
+    settings.model === undefined ? found.find(({ models }) => models.length > 0) : serverWith(settings.model, found);
   if (!server) throw new CommandError(nobodyOf(servers, found), 1);
   const model = settings.model ?? server.models[0];
-  return choiceOf(PROVIDERS[server.provider], { ...settings, ...(model !== undefined && { model }) }, server.baseUrl, env);
+  return choiceOf(
+    PROVIDERS[server.provider],
+    { ...settings, ...(model !== undefined && { model }) },
+    server.baseUrl,
+    env,
+  );
 }
 
 async function choiceOf(
@@ -51,7 +57,7 @@ async function choiceOf(
     throw new CommandError("--provider compatible needs --base-url, such as http://localhost:8000/v1.", 2);
   }
   const create = (model: string) => provider.create(optionsOf(model, provider, settings, baseUrl, env));
-  create("unknown yet"); // senseless options are refused before anybody is asked anything
+  create("not known yet"); // senseless options are refused before anybody is asked anything
   const asks = provider.defaultModel === undefined && address !== undefined;
   const models = () => listModels(address ?? "", keyOf(provider, env) ?? ownKeyOf(provider, env));
   const model = settings.model ?? provider.defaultModel ?? (await models())[0];
@@ -95,23 +101,23 @@ function ownKeyOf(provider: Provider, env: NodeJS.ProcessEnv): string | undefine
   return provider.defaultModel === undefined ? env[OWN_KEY] || undefined : undefined;
 }
 
-function serverWith<T extends { readonly models: readonly string[] }>(model: string, found: readonly T[]): T | undefined {
+function serverWith<T extends { readonly models: readonly string[] }>(
+  model: string,
+  found: readonly T[],
+): T | undefined {
   return found.find(({ models }) => models.includes(model)) ?? found[0];
 }
 
 function nobodyOf(servers: readonly LocalServer[], found: readonly LocalServer[]): string {
-  const keys = HOSTED.map((name) => `  ${name.padEnd(11)} ${PROVIDERS[name].keyNames.join(" or ")}`);
   const places = servers.map(({ label, baseUrl }) => {
     const empty = found.some((server) => server.baseUrl === baseUrl);
     return `  ${label.padEnd(11)} ${baseUrl}${empty ? "  (it runs, but has no model yet)" : ""}`;
   });
   return [
     "There is nobody to ask. Set the key of a provider:",
-    ...keys,
+    ...KEY_LINES,
     "or start a server on this machine:",
     ...places,
     "or name a server with --base-url.",
   ].join("\n");
 }
-
-export type { ProviderName };

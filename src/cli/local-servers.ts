@@ -49,7 +49,11 @@ export async function listModels(baseUrl: string, key: string | undefined): Prom
     return await modelsAt(baseUrl, key === undefined ? {} : { authorization: `Bearer ${key}` }, LIST_MS);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new CommandError(`No model was named, and ${baseUrl} does not say which it has: ${reason} (--model names one.)`, 1, error);
+    throw new CommandError(
+      `No model was named, and ${baseUrl} does not say which it has: ${reason} (--model names one.)`,
+      1,
+      error,
+    );
   }
 }
 
@@ -71,7 +75,8 @@ async function get(url: string, headers: Readonly<Record<string, string>>, limit
     // A redirect is not followed: the key is meant for this address only.
     return await fetch(url, { headers, redirect: "error", signal: AbortSignal.timeout(limitMs) });
   } catch (error) {
-    if (error instanceof Error && error.name === "TimeoutError") throw new Error(`no answer within ${limitMs / 1_000} s.`);
+    if (error instanceof Error && error.name === "TimeoutError")
+      throw new Error(`no answer within ${limitMs / 1_000} s.`);
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
     const code = cause instanceof Error && "code" in cause ? String(cause.code) : undefined;
     if (code === "ECONNREFUSED") throw new Error("nothing listens there. Is the server running?");

@@ -26,7 +26,26 @@ export interface Provider {
   create(options: ClientOptions): ClientWrapper;
 }
 
-const TABLE = {
+/** The names under which providers answer. */
+type OwnName =
+  | "openai"
+  | "xai"
+  | "anthropic"
+  | "gemini"
+  | "openrouter"
+  | "groq"
+  | "deepseek"
+  | "mistral"
+  | "ollama"
+  | "lmstudio"
+  | "llamacpp"
+  | "vllm"
+  | "compatible";
+
+/** Those, and what people say for xAI and Anthropic. */
+export type ProviderName = OwnName | "grok" | "claude";
+
+const TABLE: Readonly<Record<OwnName, Provider>> = {
   openai: {
     keyNames: ["CLOUDLLM_OPENAI_API_KEY", "OPENAI_API_KEY", "OPEN_AI_SECRET"],
     defaultModel: OpenAIModel.GPT5Nano,
@@ -91,27 +110,28 @@ const TABLE = {
     keyNames: [],
     create: ({ baseUrl = "", ...options }) => new CompatibleClient({ ...options, baseUrl }),
   },
-} as const satisfies Record<string, Provider>;
-
-/** The names under which providers answer; `grok` and `claude` are what people say for xAI and Anthropic. */
-export type ProviderName = keyof typeof TABLE | "grok" | "claude";
-
-const ALIASES = { grok: "xai", claude: "anthropic" } as const satisfies Partial<Record<ProviderName, keyof typeof TABLE>>;
+};
 
 export const PROVIDERS: Readonly<Record<ProviderName, Provider>> = {
   ...TABLE,
-  grok: TABLE[ALIASES.grok],
-  claude: TABLE[ALIASES.claude],
+  grok: TABLE.xai,
+  claude: TABLE.anthropic,
 };
 
-/** As they are listed to people, aliases last. */
+/** As they are listed to people. */
 export const PROVIDER_NAMES: readonly ProviderName[] = Object.keys(PROVIDERS).filter(isProviderName);
 
 /** Those that are chosen when their key is set, in this order. */
-export const HOSTED: readonly ProviderName[] = PROVIDER_NAMES.filter(
-  (name) => !(name in ALIASES) && PROVIDERS[name].defaultModel !== undefined,
-);
+export const HOSTED: readonly ProviderName[] = Object.keys(TABLE)
+  .filter(isProviderName)
+  .filter((name) => PROVIDERS[name].defaultModel !== undefined);
 
 export function isProviderName(name: string): name is ProviderName {
-  return Object.hasOwn(TABLE, name) || Object.hasOwn(ALIASES, name);
+  return Object.hasOwn(PROVIDERS, name);
 }
+
+/** Provider by provider, the names under which others look for its key, too: those that people have set already. */
+export const KEY_LINES: readonly string[] = HOSTED.map((name) => {
+  const common = PROVIDERS[name].keyNames.filter((key) => !key.startsWith("CLOUDLLM_"));
+  return `  ${name.padEnd(11)} ${common.join(", ")}`;
+});

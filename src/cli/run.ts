@@ -1,6 +1,5 @@
 /** From the words of a command line to an exit code: 0 all went well, 1 it failed, 2 it was not understood, 130 Ctrl-C. */
 
-import { SendError } from "../index.ts";
 import { type Command, commandOf, type Settings } from "./arguments.ts";
 import { ask } from "./ask.ts";
 import { chat } from "./chat.ts";
@@ -15,42 +14,49 @@ import { VERSION } from "./version.ts";
 
 /**
  * Runs one command. Whatever fails is said in one line on stderr; nothing is thrown.
- * @param env where keys are looked for; `--env-file` adds to `process.env`
+ * @param env where keys are looked for; `--env` adds to `process.env`
  */
 export async function run(args: readonly string[], streams: ProcessStreams, env: NodeJS.ProcessEnv): Promise<number> {
-  // What fails before the arguments are known is said without colour, wherever it goes.
-  let terminal = createTerminal(streams, env, { color: false });
+  const command = understood(args);
+  const terminal = createTerminal(streams, env, "settings" in command ? command.settings : {});
   try {
-    const command = commandOf(args);
-    if (command.name === "help" || command.name === "version") {
-      await terminal.stdout.write(command.name === "help" ? HELP : `${VERSION}\n`);
-      return 0;
-    }
-    terminal = createTerminal(streams, env, command.settings);
-    if (command.settings.envFile !== undefined) loadEnvironment(command.settings.envFile);
-    return await execute(command, terminal, env);
+    if (command instanceof CommandError) throw command;
+    return await execute(command, terminal, streams, env);
   } catch (error) {
     if (terminal.stdout.gone.aborted) return 0; // `cloudllm … | head -1` has what it wanted
     await terminal.stderr.line(`cloudllm: ${error instanceof Error ? error.message : String(error)}`);
     return error instanceof CommandError ? error.exitCode : 1;
-  } finally {
-    terminal.close();
+  }
+}
+
+function understood(args: readonly string[]): Command | CommandError {
+  try {
+    return commandOf(args);
+  } catch (error) {
+    if (error instanceof CommandError) return error;
+    throw error;
   }
 }
 
 async function execute(
-  command: Exclude<Command, { readonly name: "help" | "version" }>,
+  command: Command,
   terminal: Terminal,
+  streams: ProcessStreams,
   env: NodeJS.ProcessEnv,
 ): Promise<number> {
+  if (command.name === "help" || command.name === "version") {
+    await terminal.stdout.write(command.name === "help" ? HELP : `${VERSION}\n`);
+    return 0;
+  }
   const { settings } = command;
+  if (settings.envFile !== undefined) loadEnvironment(settings.envFile);
   switch (command.name) {
     case "chat":
-      return chat(await clientOf(settings, env), settings, terminal);
+      return chat(await clientOf(settings, env), settings, terminal, streams);
     case "ask": {
       const question = await questionOf(command.words, terminal);
       const { client } = await clientOf(settings, env);
-      return ask(client, question, settings, { json: command.json, whole: command.whole }, terminal);
+      return ask(client, question, settings, { json: command.json }, terminal);
     }
     case "compare": {
       const question = await questionOf(command.words, terminal);
@@ -65,7 +71,7 @@ async function clientOf(settings: Settings, env: NodeJS.ProcessEnv): Promise<Cho
     return await chooseClient(settings, env, LOCAL_SERVERS);
   } catch (error) {
     // Clients refuse senseless options, which came from the command line, by a TypeError.
-    if (error instanceof TypeError && !(error instanceof SendError)) throw new CommandError(error.message, 2);
+    if (error instanceof TypeError) throw new CommandError(error.message, 2);
     throw error;
   }
 }
@@ -74,6 +80,6 @@ function loadEnvironment(file: string): void {
   try {
     process.loadEnvFile(file);
   } catch (error) {
-    throw new CommandError(`--env-file: ${error instanceof Error ? error.message : String(error)}`, 2);
+    throw new CommandError(`--env: ${error instanceof Error ? error.message : String(error)}`, 2);
   }
 }

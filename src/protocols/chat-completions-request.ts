@@ -1,5 +1,6 @@
 /** Messages and options → the body of a Chat Completions request. */
 
+import { base64Of } from "../base64.ts";
 import type { SendOptions } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantTurn, AttachmentSource, ContentPart, Message } from "../message.ts";
@@ -112,7 +113,7 @@ function wirePart(part: ContentPart, provider: string): object {
       if (audio) {
         return {
           type: "input_audio",
-          input_audio: { data: base64Of(part.data), format: audio.startsWith("w") ? "wav" : "mp3" },
+          input_audio: { data: textOf(part.data), format: audio.startsWith("w") ? "wav" : "mp3" },
         };
       }
       return { type: "file", file: { filename: part.filename ?? "file", file_data: dataUrlOf(part) } };
@@ -125,14 +126,12 @@ function unsupported(provider: string, what: string): SendError {
 }
 
 function dataUrlOf({ data, mediaType }: Extract<AttachmentSource, { data: unknown }>): string {
-  return `data:${mediaType};base64,${base64Of(data)}`;
+  return `data:${mediaType};base64,${textOf(data)}`;
 }
 
-function base64Of(data: Uint8Array | string): string {
-  if (typeof data === "string") return data;
-  let binary = "";
-  for (let at = 0; at < data.length; at += 8_192) binary += String.fromCharCode(...data.subarray(at, at + 8_192));
-  return btoa(binary);
+/** Data that came as text is base64 already. */
+function textOf(data: Uint8Array | string): string {
+  return typeof data === "string" ? data : base64Of(data);
 }
 
 /** Half a surrogate pair, left by cutting a string, makes some servers refuse the whole request. */

@@ -25,6 +25,8 @@ export class TokenBudget {
   readonly #counter: TokenCounter;
   /** Each message is counted once, until the counter has learned something. */
   #counts = new WeakMap<Message, number>();
+  /** A counter that could not learn, at a moment when nobody was there to be told. */
+  #fault: { readonly error: unknown } | undefined;
 
   constructor(maxTokens: number, counter: TokenCounter) {
     this.maxTokens = maxTokens;
@@ -37,6 +39,9 @@ export class TokenBudget {
    * @throws {SendError} kind `contextLength` when even the last exchange alone does not fit
    */
   fit(system: readonly SystemMessage[], conversation: readonly Message[], options: SendOptions): Fitted {
+    const fault = this.#fault;
+    this.#fault = undefined;
+    if (fault) throw fault.error;
     const { maxOutputTokens, tools, search } = options;
     const tokensOf = (message: Message) => this.#tokensOf(message);
     const fixed = (tools?.length ? this.#counter.count(JSON.stringify(tools)) : 0) + sumOf(system.map(tokensOf));
@@ -56,10 +61,14 @@ export class TokenBudget {
     return { messages: [...system, ...messages], ...(comparable && { estimatedTokens: fixed + cost }) };
   }
 
-  /** What the provider counted for a request that was thought to have so many. */
+  /** What the provider counted for a request that was thought to have so many. Never throws: the next `fit` does. */
   learn(estimatedTokens: number, inputTokens: number): void {
     if (!this.#counter.calibrate) return;
-    this.#counter.calibrate(estimatedTokens, inputTokens);
+    try {
+      this.#counter.calibrate(estimatedTokens, inputTokens);
+    } catch (error) {
+      this.#fault = { error };
+    }
     this.#counts = new WeakMap();
   }
 

@@ -7,12 +7,6 @@ import type { AssistantMessage, AssistantTurn, Message, ToolCall, ToolMessage, U
 /** What one turn says: the user's words (with images and files), or the answers to the tool calls of the last reply. */
 export type TurnInput = UserMessage["content"] | readonly ToolMessage[];
 
-/** The tool calls that the conversation waits for. */
-export function pendingCalls(history: readonly Message[]): readonly ToolCall[] {
-  const last = history.at(-1);
-  return last?.role === "assistant" ? (last.toolCalls ?? []) : [];
-}
-
 /**
  * The messages a turn adds. Words said instead of tool results close the calls as not answered: a call without a result
  * makes every later request a 400.
@@ -37,7 +31,7 @@ export function messagesOf(input: TurnInput, history: readonly Message[]): reado
  */
 export function keptOf(reply: AssistantMessage, interrupted: boolean): readonly Message[] {
   const { replay: _replay, unfinishedToolCalls: _unfinished, ...rest } = reply;
-  const kept: AssistantTurn = interrupted ? interruptedTurn({ ...rest, toolCalls: [] }) : reply;
+  const kept: AssistantTurn = interrupted ? { ...rest, toolCalls: [], interrupted: true } : reply;
   return isBlank(kept) ? [] : [kept];
 }
 
@@ -83,7 +77,9 @@ export function checkedHistory(value: unknown): readonly Message[] {
     open = openAfter(message, open);
     return message.role === "assistant" && message.interrupted ? withoutReplay(message) : message;
   });
-  if (open.length > 0 && history.at(-1)?.role === "tool") {
+  const last = history.at(-1)?.role;
+  if (last === "user") throw new TypeError("`history` ends with the user's turn, unanswered: send that one instead.");
+  if (last === "tool" && open.length > 0) {
     throw new TypeError(`\`history\` cannot be sent: its last tool calls are answered in part; ${open[0]} is not.`);
   }
   return history;
@@ -99,16 +95,18 @@ function placeFault(
   if (message.role === "system") return "is a system message; give it as `systemPrompt`";
   if (index === 0 && message.role !== "user") return "must be the user's, as the first of a conversation";
   if (message.role === "tool") {
-    return open.includes(message.toolCallId) ? undefined : `answers the call ${message.toolCallId}, which nobody made before`;
+    return open.includes(message.toolCallId)
+      ? undefined
+      : `answers the call ${message.toolCallId}, which nobody made before`;
   }
   if (open.length > 0) return `comes before the result of the call ${open[0]}`;
   if (isBlank(message)) return "is empty";
+  if (message.role === previous?.role) return `follows another of the role ${message.role}`;
   if (message.role === "user") return undefined;
-  if (previous?.role === "assistant") return "is a second reply to one turn";
   const calls: unknown = message.toolCalls ?? [];
-  return Array.isArray(calls) && calls.every(isCall) && new Set(calls.map(({ id }) => id)).size === calls.length
+  return Array.isArray(calls) && calls.every(isCall)
     ? undefined
-    : "has tool calls that are not each { id, name, arguments } with an id of its own";
+    : "has tool calls that are not each { id, name, arguments }";
 }
 
 function openAfter(message: Message, open: readonly string[]): readonly string[] {
@@ -116,11 +114,17 @@ function openAfter(message: Message, open: readonly string[]): readonly string[]
     case "assistant":
       return (message.toolCalls ?? []).map(({ id }) => id);
     case "tool":
-      return open.filter((id) => id !== message.toolCallId);
+      return open.toSpliced(open.indexOf(message.toolCallId), 1);
     case "user":
     case "system":
       return open;
   }
+}
+
+/** The tool calls that the conversation waits for. */
+function pendingCalls(history: readonly Message[]): readonly ToolCall[] {
+  const last = history.at(-1);
+  return last?.role === "assistant" ? (last.toolCalls ?? []) : [];
 }
 
 function resultsOf(results: readonly ToolMessage[], pending: readonly ToolCall[]): readonly Message[] {
@@ -158,15 +162,11 @@ function isBlank(message: UserMessage | AssistantTurn): boolean {
 function isCall(value: unknown): value is ToolCall {
   if (!isObject(value)) return false;
   const { id, name } = value as Partial<ToolCall>;
-  return typeof id === "string" && id !== "" && typeof name === "string" && name !== "" && "arguments" in value;
+  return typeof id === "string" && id !== "" && typeof name === "string" && name !== "";
 }
 
 function isObject(value: unknown): value is object {
   return typeof value === "object" && value !== null;
-}
-
-function interruptedTurn(turn: AssistantTurn): AssistantTurn {
-  return { ...turn, interrupted: true };
 }
 
 function withoutReplay({ replay: _replay, ...turn }: AssistantTurn): AssistantTurn {

@@ -1,5 +1,6 @@
 /** A session as plain data. */
 
+import { base64Of } from "../base64.ts";
 import type { ContentPart, Message } from "../message.ts";
 import { isTurnUsage, type TurnUsage } from "./usage.ts";
 
@@ -23,7 +24,9 @@ export function readSession(json: unknown): SavedSession {
   const saved = json as Partial<SavedSession>;
   if (saved.version !== 1) {
     const version = JSON.stringify(saved.version) ?? "none";
-    throw new TypeError(`This is not a session that this version of cloudllm can read: its \`version\` is ${version}, not 1.`);
+    throw new TypeError(
+      `This is not a session that this version of cloudllm can read: its \`version\` is ${version}, not 1.`,
+    );
   }
   if (!Array.isArray(saved.turns) || !saved.turns.every(isTurnUsage)) {
     throw new TypeError("This saved session is damaged: `turns` is not a list of what its turns cost.");
@@ -43,10 +46,4 @@ export function plainMessages(history: readonly Message[]): readonly Message[] {
 
 function plainPart(part: ContentPart): ContentPart {
   return "data" in part && typeof part.data !== "string" ? { ...part, data: base64Of(part.data) } : part;
-}
-
-function base64Of(bytes: Uint8Array): string {
-  let binary = "";
-  for (let at = 0; at < bytes.length; at += 8_192) binary += String.fromCharCode(...bytes.subarray(at, at + 8_192));
-  return btoa(binary);
 }

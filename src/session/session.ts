@@ -4,7 +4,7 @@ import type { ClientWrapper, SendOptions } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantMessage, Message, SystemMessage, UserMessage } from "../message.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
-import { createTokenEstimator, type TokenCounter } from "../token-estimate.ts";
+import { createTokenCounter, type TokenCounter } from "../token-estimate.ts";
 import { type Fitted, TokenBudget } from "./budget.ts";
 import { checkedHistory, keptOf, lastExchangeOf, messagesOf, type TurnInput } from "./history.ts";
 import { plainMessages, readSession, type SavedSession } from "./saved-session.ts";
@@ -91,7 +91,7 @@ export class LLMSession {
     }
     this.#client = checkedClient(client);
     this.#systemPrompt = checkedPrompt(systemPrompt);
-    this.#budget = maxTokens === undefined ? undefined : new TokenBudget(maxTokens, counter ?? createTokenEstimator());
+    this.#budget = maxTokens === undefined ? undefined : new TokenBudget(maxTokens, counter ?? createTokenCounter());
     this.#onInterrupt = onInterrupt;
     this.#history = checkedHistory(history);
   }

@@ -36,8 +36,6 @@ export interface StreamOptions {
   readonly now?: Clock | undefined;
   /** When the call was made, on the same clock. Default: now. */
   readonly startedAt?: number | undefined;
-  /** The first listener; see `MessageStream.onEnd`. */
-  readonly onEnd?: EndListener | undefined;
 }
 
 type Outcome =
@@ -72,7 +70,7 @@ export class MessageStream implements AsyncIterable<MessageChunk>, AsyncDisposab
   readonly #source: ChunkSource;
   readonly #fold: Fold;
   readonly #stopwatch: Stopwatch;
-  readonly #endListeners: EndListener[];
+  readonly #endListeners: EndListener[] = [];
   #outcome = RUNNING;
   #chunks: MessageChunk[] = [];
   /** How many of `#chunks` the consumer has taken, and how many are folded. */
@@ -105,7 +103,6 @@ export class MessageStream implements AsyncIterable<MessageChunk>, AsyncDisposab
     });
     this.#fold = new Fold(this.#source.facts);
     this.#stopwatch = new Stopwatch(now, options.startedAt ?? now());
-    this.#endListeners = options.onEnd ? [options.onEnd] : [];
   }
 
   /**

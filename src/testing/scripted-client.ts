@@ -54,7 +54,7 @@ export interface ScriptedClient extends ClientWrapper {
  * const reply = await client.sendMessage([{ role: "user", content: "Hi" }]);
  * console.log(reply.content, client.calls[0]?.messages);
  *
- * export const echo = scriptedClient(({ messages }) => ({ text: `You said: ${messages.at(-1)?.content}` }));
+ * const echo = scriptedClient(({ messages }) => ({ text: `You said: ${messages.at(-1)?.content}` }));
  * ```
  */
 export function scriptedClient(

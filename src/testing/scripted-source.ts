@@ -1,14 +1,13 @@
 /** The source behind a scripted client's stream: plays one script, a step for each pull. */
 
 import type { MessageChunk } from "../chunk.ts";
-import type { Timeouts } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { ReplyFacts } from "../fold.ts";
 import type { TokenUsage } from "../message.ts";
 import { errorOf } from "../protocols/error-kinds.ts";
 import type { ChunkSink, ChunkSource } from "../stream/message-stream.ts";
 import type { Attempt, Clock } from "../stream/metrics.ts";
-import { Deadlines } from "../transport/deadlines.ts";
+import { Deadlines, type Limits } from "../transport/deadlines.ts";
 import { retryAfterMs } from "../transport/retry-after.ts";
 import { passed, type Sleep } from "./pause.ts";
 import type { ReplyScript, ScriptedRefusal, ScriptedUsage } from "./script.ts";
@@ -20,7 +19,7 @@ export interface ScriptedReply {
   readonly provider: string;
   readonly model: string;
   readonly id: string;
-  readonly limits: Required<Timeouts>;
+  readonly limits: Limits;
   readonly signal: AbortSignal | undefined;
   readonly sleep: Sleep;
   readonly now: Clock;
@@ -78,11 +77,11 @@ export class ScriptedSource implements ChunkSource {
   }
 
   #open(accept: () => void): void {
-    const { script } = this.#reply;
+    const { script, provider } = this.#reply;
     this.#deadlines.sent();
     this.#after(script.opensAfter, () => {
       this.#deadlines.answered();
-      if ("refusal" in script) return this.#end(refusalError(script.refusal));
+      if ("refusal" in script) return this.#end(refusalError(provider, script.refusal));
       this.#deadlines.holding();
       this.#refuse = undefined;
       accept();
@@ -117,7 +116,7 @@ export class ScriptedSource implements ChunkSource {
         return this.#finish(event);
       case "error": {
         const { message = "The script says so.", code = "server_error" } = event;
-        return this.#end(errorOf(0, { error: { message, code } }));
+        return this.#end(errorOf(this.facts.provider, 0, { error: { message, code } }));
       }
       case "cut":
         return this.#fail("truncated", "The script cuts the reply here.");
@@ -178,10 +177,11 @@ export class ScriptedSource implements ChunkSource {
   }
 }
 
-function refusalError({ status, message, code, headers = {} }: ScriptedRefusal): SendError {
+function refusalError(provider: string, refusal: ScriptedRefusal): SendError {
+  const { status, message, code, headers = {} } = refusal;
   const named = new Headers(headers);
   const head = { status, header: (name: string) => named.get(name) ?? undefined };
-  const error = errorOf(status, { error: { message: message ?? "The script refuses.", code } });
+  const error = errorOf(provider, status, { error: { message: message ?? "The script refuses.", code } });
   return error.with({ status, retryAfterMs: retryAfterMs(head, Date.now()) });
 }
 

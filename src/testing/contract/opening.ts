@@ -41,7 +41,7 @@ export const openingCases: readonly CaseDefinition[] = [
         opened = true;
         return stream;
       });
-      await gate.reached;
+      await Promise.race([gate.reached, opening]);
       assert.equal(opened, false);
       gate.open();
       assert.equal((await (await opening).finalMessage()).content, "Hello");
@@ -53,8 +53,8 @@ export const openingCases: readonly CaseDefinition[] = [
       needs: ["refusals"],
       async run({ open }) {
         const { client } = await open({ refusal }, { refusal });
-        for (const call of [client.sendMessageStream(QUESTION, ONCE), client.sendMessage(QUESTION, ONCE)]) {
-          const error = await failureOf(call);
+        for (const method of ["sendMessageStream", "sendMessage"] as const) {
+          const error = await failureOf(client[method](QUESTION, ONCE));
           assert.equal(error.kind, kind);
           assert.equal(error.status, refusal.status);
           assert.equal(error.retryable, retryable);

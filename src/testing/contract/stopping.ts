@@ -14,6 +14,7 @@ import {
   sendErrorOf,
   soon,
   textOf,
+  turns,
 } from "./case.ts";
 
 /** A reply that says something and then never ends by itself. */
@@ -100,7 +101,7 @@ export const stoppingCases: readonly CaseDefinition[] = [
       const { client, closed } = await open({ steps: [{ text: "One " }, { pause: gate }, { text: "never" }] });
       const stream = await client.sendMessageStream(QUESTION);
       const reading = readAll(stream);
-      await gate.reached;
+      await Promise.race([gate.reached, reading]);
       const stopped = await soon(stream.stop(), "stop() must settle");
       const { chunks, error } = await soon(reading, "the loop must end");
       assert.equal(error, undefined);
@@ -156,7 +157,7 @@ export const stoppingCases: readonly CaseDefinition[] = [
         const abort = new AbortController();
         const { client, closed } = await open({ text: "never", opensAfter: gate });
         const failure = failureOf(client[method](QUESTION, { signal: abort.signal }));
-        await gate.reached;
+        await Promise.race([gate.reached, failure]);
         abort.abort();
         assert.equal((await soon(failure, "the call must end")).kind, "aborted");
         await soon(closed(0), "the connection must be closed");
@@ -172,8 +173,8 @@ export const stoppingCases: readonly CaseDefinition[] = [
       const { client, closed } = await open({ steps: [{ text: "One " }, { pause: gate }, { text: "never" }] });
       const stream = await client.sendMessageStream(QUESTION, { signal: abort.signal });
       const reading = readAll(stream);
-      await gate.reached;
-      while (stream.partial.content === "") await new Promise((resolve) => setImmediate(resolve));
+      await Promise.race([gate.reached, reading]);
+      for (let turn = 0; turn < 1_000 && stream.partial.content === ""; turn++) await turns(1);
       abort.abort();
       const { chunks, error } = await soon(reading, "the loop must end");
       const failure = sendErrorOf(error);

@@ -53,9 +53,9 @@ export const timeoutCases: readonly CaseDefinition[] = [
     needs: ["timeouts"],
     async run({ open }) {
       const words = ["a", "b", "c", "d", "e"];
-      const { client } = await open({ steps: words.flatMap((text) => [{ text }, { pause: 100 }]) });
-      // Together the pauses are longer than each limit: silence is not the whole.
-      const timeouts = { idle: 400, stall: 400, firstChunk: 400 };
+      const { client } = await open({ steps: words.flatMap((text) => [{ text }, { pause: 60 }]) });
+      // Together the pauses are longer than each limit, which is on one silence.
+      const timeouts = { idle: 250, stall: 250, firstChunk: 250 };
       const stream = await client.sendMessageStream(QUESTION, { retries: 0, timeouts });
       assert.equal((await stream.finalMessage()).content, "abcde");
     },

@@ -36,16 +36,16 @@ class ChatReply implements WireReply {
   readonly streamed: boolean;
   readonly contentType: string;
   readonly #textField: "content" | "refusal";
-  readonly #usageAsked: boolean;
+  readonly #usageWanted: boolean;
   readonly #common: { readonly id: string; readonly created: number; readonly model: string };
   #text = "";
 
-  constructor({ index, body }: WireRequest, refuses: boolean) {
+  constructor({ index, body, usageUnasked }: WireRequest, refuses: boolean) {
     const { model = "unnamed", stream, stream_options, usage } = (body ?? {}) as ChatBody;
     this.streamed = stream === true;
     this.contentType = this.streamed ? "text/event-stream; charset=utf-8" : "application/json";
     this.#textField = refuses ? "refusal" : "content";
-    this.#usageAsked = stream_options?.include_usage === true || usage?.include === true;
+    this.#usageWanted = usageUnasked || stream_options?.include_usage === true || usage?.include === true;
     this.#common = { id: `chatcmpl-${index + 1}`, created: 1_700_000_000, model };
   }
 
@@ -72,7 +72,7 @@ class ChatReply implements WireReply {
       case "citation":
         return this.#choice({ annotations: [annotationOf(event, this.#text)] });
       case "finish": {
-        const usage = event.usage && this.#usageAsked ? this.#chunk({ choices: [], usage: usageOf(event.usage) }) : "";
+        const usage = event.usage && this.#usageWanted ? this.#chunk({ choices: [], usage: usageOf(event.usage) }) : "";
         return `${this.#choice({}, rawReasonOf(event))}${usage}data: [DONE]\n\n`;
       }
     }

@@ -31,6 +31,8 @@ export interface ProviderServerOptions {
   readonly port?: number;
   /** Milliseconds before each piece of a scripted reply but the first. Default 0. */
   readonly pace?: number;
+  /** Usage is reported in streams also when the client did not ask for it, as Mistral does. Default false, as at OpenAI. */
+  readonly usageUnasked?: boolean;
   /** How pauses in milliseconds pass. Default: real time. */
   readonly sleep?: Sleep;
 }
@@ -83,10 +85,11 @@ export async function startProviderServer(
     DEFAULT_REPLY,
   options: ProviderServerOptions = {},
 ): Promise<ProviderServer> {
-  const { port = 0, pace = 0, sleep = realSleep } = options;
+  const { port = 0, pace = 0, usageUnasked = false, sleep = realSleep } = options;
   const requests: ProviderRequest[] = [];
   const waiting = new Map<number, (request: ProviderRequest) => void>();
-  const sockets = new Set<Socket>();
+  /** Those that stand, and when each will be closed. */
+  const sockets = new Map<Socket, Promise<void>>();
   let opened = 0;
 
   async function replyTo(request: ProviderRequest): Promise<ServerReply> {
@@ -101,15 +104,16 @@ export async function startProviderServer(
     if ("body" in reply) return sendRecording(reply, delivery);
     const path = new URL(request.path, "http://127.0.0.1").pathname;
     const wire = WIRES.find((candidate) => candidate.serves(path));
-    if (wire) return sendScript(reply, wire, { index: request.index, path, body: request.body }, delivery, pace);
+    const wireRequest = { index: request.index, path, body: request.body, usageUnasked };
+    if (wire) return sendScript(reply, wire, wireRequest, delivery, pace);
     const message = `The loopback server knows no wire format for ${path}.`;
-    return sendScript({ refusal: { status: 404, message } }, chatWire, request, delivery, pace);
+    return sendScript({ refusal: { status: 404, message } }, chatWire, wireRequest, delivery, pace);
   }
 
   async function receive(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     if (incoming.method !== "POST") return void response.writeHead(incoming.method === "HEAD" ? 200 : 404).end();
     const { socket, method, url = "/", headers } = incoming;
-    const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
+    const closed = sockets.get(socket) ?? Promise.resolve();
     const delivery = new Delivery(response, sleep);
     const body = await bodyOf(incoming);
     const request = { index: requests.length, method, path: url, headers, body, sent: delivery.sent, closed };
@@ -131,8 +135,13 @@ export async function startProviderServer(
   });
   server.on("connection", (socket) => {
     opened += 1;
-    sockets.add(socket);
-    socket.on("close", () => sockets.delete(socket));
+    const closed = new Promise<void>((resolve) => {
+      socket.on("close", () => {
+        sockets.delete(socket);
+        resolve();
+      });
+    });
+    sockets.set(socket, closed);
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -142,7 +151,7 @@ export async function startProviderServer(
 
   const close = async (): Promise<void> => {
     const gone = new Promise<void>((resolve) => server.close(() => resolve()));
-    for (const socket of sockets) socket.destroy();
+    for (const socket of sockets.keys()) socket.destroy();
     await gone;
   };
   return {

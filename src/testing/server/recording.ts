@@ -19,8 +19,8 @@ export type Pace = "tick" | number | ((packet: number) => Pause);
  * import { startProviderServer } from "cloudllm/testing";
  *
  * const body = `data: {"choices":[{"delta":{"content":"Grüße 🌍"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n`;
- * export const bytewise = await startProviderServer([{ body, cuts: 1 }]);
- * export const breaksOff = await startProviderServer([{ body, cuts: [60], ending: "reset" }]);
+ * await using bytewise = await startProviderServer([{ body, cuts: 1 }]);
+ * await using breaksOff = await startProviderServer([{ body, cuts: [60], ending: "reset" }]);
  * ```
  */
 export interface Recording {

@@ -10,6 +10,8 @@ export interface WireRequest {
   readonly path: string;
   /** Parsed JSON. */
   readonly body: unknown;
+  /** Whether usage is told in a stream that did not ask for it. */
+  readonly usageUnasked: boolean;
 }
 
 /** What a reply consists of: everything but pauses and the ways to end badly, which are the connection's affair. */

@@ -1,0 +1,78 @@
+/** A conversation in the terminal, or one that a script holds line by line. */
+
+import type { Settings } from "./arguments.ts";
+import { COMMAND_NAMES, isCommandName, unknownCommand } from "./chat-commands.ts";
+import type { Choice } from "./choose-client.ts";
+import { CommandError } from "./command-error.ts";
+import { Conversation } from "./conversation.ts";
+import { type Lines, MORE, readLines } from "./lines.ts";
+import type { ProcessStreams, Terminal } from "./terminal.ts";
+import { type Turn, TurnReader } from "./turn-reader.ts";
+import { VERSION } from "./version.ts";
+
+const PROMPT = "> ";
+
+type Next = "go on" | "leave";
+
+/** Resolves with the exit code: a person leaves with 0 (130 by Ctrl-C), a script with 1 when any of its turns failed. */
+export async function chat(
+  choice: Choice,
+  settings: Settings,
+  terminal: Terminal,
+  streams: ProcessStreams,
+): Promise<number> {
+  const completions = COMMAND_NAMES.map((name) => `/${name}`);
+  const lines = readLines(terminal, streams, completions);
+  try {
+    const conversation = new Conversation(choice, settings, terminal, lines);
+    if (lines.isInteractive && !settings.quiet) {
+      await terminal.stderr.aside(`cloudllm ${VERSION} · ${conversation.title} · /help for help, Ctrl-D to leave`);
+    }
+    return await converse(conversation, lines, terminal);
+  } finally {
+    lines.close();
+  }
+}
+
+async function converse(conversation: Conversation, lines: Lines, terminal: Terminal): Promise<number> {
+  const reader = new TurnReader();
+  let anyFailed = false;
+
+  async function act(turn: Turn): Promise<Next> {
+    if (turn.type === "command" && turn.name === "quit") return "leave";
+    try {
+      const status = turn.type === "say" ? await conversation.say(turn.text) : await obey(turn.name, turn.argument);
+      if (status === "failed") anyFailed = true;
+      return status === "unread" ? "leave" : "go on";
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+      anyFailed = true;
+      await terminal.stderr.line(error.message);
+      return "go on";
+    }
+  }
+
+  async function obey(name: string, argument: string) {
+    if (isCommandName(name) && name !== "quit") return conversation.command(name, argument);
+    throw new CommandError(unknownCommand(name), 2);
+  }
+
+  for (;;) {
+    const line = await lines.next(reader.isOpen ? MORE : PROMPT);
+    if (line.type === "interrupt") {
+      if (!reader.isOpen) return 130;
+      reader.clear();
+      continue;
+    }
+    if (line.type === "line") {
+      const turn = reader.push(line.text);
+      if (turn && (await act(turn)) === "leave") break;
+      continue;
+    }
+    const rest = lines.isInteractive ? undefined : reader.rest();
+    if (rest) await act(rest);
+    if (lines.isInteractive) await terminal.stderr.write("\n");
+    break;
+  }
+  return anyFailed && !lines.isInteractive ? 1 : 0;
+}

@@ -1,0 +1,43 @@
+/** Conversations on disk: what `LLMSession` writes down, as JSON that its `fromJSON` reads anywhere. */
+
+import { readFile, writeFile } from "node:fs/promises";
+import { type ClientWrapper, LLMSession } from "../index.ts";
+import { CommandError } from "./command-error.ts";
+
+/**
+ * Writes the session, for its owner only to read. Another conversation in that file is replaced.
+ * @throws {CommandError} when it cannot be written, or when the file holds something else
+ */
+export async function saveConversation(session: LLMSession, file: string): Promise<void> {
+  const there = await readFile(file, "utf8").catch(() => undefined);
+  if (there !== undefined && there.trim() !== "" && !isConversation(there)) {
+    throw new CommandError(`${file} holds something that is not a conversation; it was left as it is.`, 1);
+  }
+  try {
+    await writeFile(file, `${JSON.stringify(session, null, 2)}\n`, { mode: 0o600 });
+  } catch (error) {
+    throw new CommandError(`The conversation could not be saved: ${reasonOf(error)}`, 1, error);
+  }
+}
+
+/** @throws {CommandError} when the file cannot be read, or is no conversation */
+export async function loadConversation(file: string, client: ClientWrapper): Promise<LLMSession> {
+  try {
+    return LLMSession.fromJSON(JSON.parse(await readFile(file, "utf8")), { client });
+  } catch (error) {
+    throw new CommandError(`No conversation could be loaded from ${file}: ${reasonOf(error)}`, 1, error);
+  }
+}
+
+function isConversation(text: string): boolean {
+  try {
+    const saved: unknown = JSON.parse(text);
+    return typeof saved === "object" && saved !== null && "version" in saved && "history" in saved;
+  } catch {
+    return false;
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

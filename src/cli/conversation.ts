@@ -1,0 +1,163 @@
+/** A chat's conversation: its turns and its commands. Replies go to stdout, all that is said about them to stderr. */
+
+import { LLMSession, type SendError, type UserMessage } from "../index.ts";
+import type { Settings } from "./arguments.ts";
+import { CHAT_HELP, type CommandName } from "./chat-commands.ts";
+import type { Choice } from "./choose-client.ts";
+import { CommandError } from "./command-error.ts";
+import { loadConversation, saveConversation } from "./conversation-file.ts";
+import type { Lines } from "./lines.ts";
+import { type Outcome, showReply, streamOf } from "./reply.ts";
+import { statusLineOf } from "./status-line.ts";
+import type { Terminal } from "./terminal.ts";
+
+type Said = UserMessage["content"];
+
+export class Conversation {
+  readonly #choice: Choice;
+  readonly #settings: Settings;
+  readonly #terminal: Terminal;
+  readonly #lines: Lines;
+  #session: LLMSession;
+  /** What was said last and is not in the history, because nothing came back. */
+  #unanswered: Said | undefined;
+
+  constructor(choice: Choice, settings: Settings, terminal: Terminal, lines: Lines) {
+    this.#choice = choice;
+    this.#settings = settings;
+    this.#terminal = terminal;
+    this.#lines = lines;
+    const { system } = settings;
+    this.#session = new LLMSession({ client: choice.client, ...(system !== undefined && { systemPrompt: system }) });
+  }
+
+  /** Provider and model. */
+  get title(): string {
+    const { provider, model } = this.#session.client;
+    return `${provider} ${model}`;
+  }
+
+  /** Says something and shows the reply. Resolves with how it ended; failures have been told. */
+  async say(said: Said): Promise<Outcome["status"]> {
+    const session = this.#session;
+    const before = session.history;
+    const outcome = await showReply(
+      async (signal) =>
+        this.#settings.whole
+          ? streamOf(await session.sendMessage(said, { signal }))
+          : session.sendMessageStream(said, { signal }),
+      session.client,
+      this.#terminal,
+      { onInterrupt: (listener) => this.#lines.onInterrupt(listener) },
+    );
+    this.#unanswered = session.history === before ? said : undefined;
+    await this.#report(outcome);
+    return outcome.status;
+  }
+
+  /** Carries out every command but `/quit`. A `CommandError` says why it did not work. */
+  async command(name: Exclude<CommandName, "quit">, argument: string): Promise<Outcome["status"] | undefined> {
+    switch (name) {
+      case "help":
+        return this.#tell(...CHAT_HELP);
+      case "model":
+        return this.#model(argument);
+      case "system":
+        return this.#system(argument);
+      case "usage":
+        return this.#usage();
+      case "retry":
+        return this.#retry();
+      case "clear":
+        this.#session.clear();
+        this.#unanswered = undefined;
+        return this.#tell("The conversation is forgotten.");
+      case "save":
+        await saveConversation(this.#session, fileOf(argument, name));
+        return this.#tell(`Saved ${countOf(this.#session.history.length, "message")} to ${argument}.`);
+      case "load":
+        this.#session = await loadConversation(fileOf(argument, name), this.#session.client);
+        this.#unanswered = undefined;
+        return this.#tell(`Loaded ${countOf(this.#session.history.length, "message")} from ${argument}.`);
+    }
+  }
+
+  async #model(id: string): Promise<undefined> {
+    if (id !== "") {
+      this.#session.client = this.#choice.withModel(id);
+      return this.#tell(`From now on: ${this.title}`);
+    }
+    await this.#tell(this.title);
+    const models = (await this.#choice.models?.().catch(() => [])) ?? [];
+    if (models.length > 0) await this.#tell(`There are: ${models.join(" ")}`);
+  }
+
+  #system(text: string): Promise<undefined> {
+    if (text !== "") this.#session.setSystemPrompt(text === "none" ? undefined : text);
+    const { systemPrompt } = this.#session;
+    return this.#tell(systemPrompt === undefined ? "There is no system prompt." : `System prompt: ${systemPrompt}`);
+  }
+
+  #usage(): Promise<undefined> {
+    const { inputTokens, outputTokens, cachedInputTokens, reasoningTokens, estimated, turns } =
+      this.#session.tokenUsage();
+    const cached = cachedInputTokens ? ` (${cachedInputTokens} of them cached)` : "";
+    const thinking = reasoningTokens ? ` (${reasoningTokens} of them thinking)` : "";
+    const more =
+      estimated.totalTokens > 0
+        ? `, and ≈${estimated.inputTokens} in, ≈${estimated.outputTokens} out not reported`
+        : "";
+    const replies = turns.length === 1 ? "1 reply" : `${turns.length} replies`;
+    return this.#tell(`${replies}: ${inputTokens} tokens in${cached}, ${outputTokens} out${thinking}${more}.`);
+  }
+
+  /** Asks again. If nothing comes this time, the earlier answer is there again. */
+  async #retry(): Promise<Outcome["status"] | undefined> {
+    const { client } = this.#session;
+    const before = this.#session.toJSON();
+    const unanswered = this.#unanswered;
+    const said = unanswered ?? this.#session.undo();
+    if (said === undefined) return this.#tell("There is nothing to ask again.");
+    const status = await this.say(said);
+    if (unanswered === undefined && this.#unanswered !== undefined) {
+      this.#session = LLMSession.fromJSON(before, { client });
+      this.#unanswered = undefined;
+      await this.#tell("The earlier answer stays.");
+    }
+    return status;
+  }
+
+  async #report(outcome: Outcome): Promise<void> {
+    const { stderr } = this.#terminal;
+    const taken = this.#unanswered === undefined ? "" : " /retry asks again.";
+    switch (outcome.status) {
+      case "answered":
+        if (!this.#settings.quiet) await stderr.aside(statusLineOf(outcome.message));
+        return;
+      case "stopped":
+        if (this.#settings.quiet) return;
+        return stderr.aside(`${outcome.message ? statusLineOf(outcome.message) : "stopped"}${taken && ` ·${taken}`}`);
+      case "failed":
+        return stderr.line(`cloudllm: ${messageOf(outcome.error)}${taken}`);
+      case "unread":
+        return;
+    }
+  }
+
+  async #tell(...lines: readonly string[]): Promise<undefined> {
+    for (const line of lines) await this.#terminal.stderr.line(line);
+  }
+}
+
+function messageOf(error: SendError): string {
+  return error.message.replaceAll(/\s*\n\s*/g, " ");
+}
+
+function fileOf(argument: string, command: string): string {
+  if (argument !== "") return argument;
+  throw new CommandError(`/${command} needs the name of a file.`, 2);
+}
+
+function countOf(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}

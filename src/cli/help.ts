@@ -1,0 +1,44 @@
+/** What `--help` prints. */
+
+import { LOCAL_SERVERS } from "./local-servers.ts";
+import { KEY_LINES } from "./providers.ts";
+
+const LOCAL_LINES = LOCAL_SERVERS.map(({ provider, baseUrl }) => `  ${provider.padEnd(11)} ${baseUrl}`).join("\n");
+
+export const HELP: string = `Usage:
+  cloudllm "question"           stream an answer
+  … | cloudllm "question"       the question, a blank line, what the pipe brings
+  echo question | cloudllm      the pipe alone is the question
+  cloudllm chat                 a conversation; /help there
+  cloudllm compare "question"   the same prompt whole and streamed: how long
+                                until the first words?
+
+Options:
+  -p, --provider NAME    who answers: see below
+  -m, --model ID         default: a small, cheap one, or the server's first
+      --base-url URL     any server that speaks OpenAI's protocol, such as
+                         http://localhost:9000/v1; its key, if it needs one, is
+                         CLOUDLLM_API_KEY
+  -s, --system TEXT      instructions for the whole conversation
+      --max-tokens N     most tokens to write, thinking included
+  -t, --temperature N    0 to 2
+      --timeout SECONDS  longest wait for a whole reply; 0 for no limit at all
+      --json             every chunk as a line of JSON (one answer only)
+      --no-stream        ask for replies in one piece
+  -q, --quiet            only replies and errors
+      --no-color         no colours; NO_COLOR and FORCE_COLOR are respected, too
+      --env PATH         read keys from a .env file; what is set already stays
+  -h, --help             this
+      --version          print the version
+
+Who answers, unless it is named: the first whose key is set, in this order
+(CLOUDLLM_OPENAI_API_KEY and so on go before the names below),
+${KEY_LINES.join("\n")}
+else the first server on this machine that answers:
+${LOCAL_LINES}
+Also by name: vllm, compatible (with --base-url), grok for xai, claude for
+anthropic.
+
+stdout has the text of replies only; thinking, timing and errors go to stderr.
+Exit codes: 0 answered, 1 failed, 2 not understood, 130 Ctrl-C.
+`;

@@ -1,0 +1,217 @@
+/** One reply on its way to the reader: words to stdout as they come, everything else around them to stderr. */
+
+import { type AssistantMessage, type ClientWrapper, type MessageChunk, MessageStream, SendError } from "../index.ts";
+import { createMarkdownRenderer, type MarkdownRenderer, printable } from "./markdown.ts";
+import type { Terminal } from "./terminal.ts";
+import { startWaiting, type Waiting } from "./waiting.ts";
+
+/** How a reply ended. `unread`: whoever read stdout has gone. */
+export type Outcome =
+  | { readonly status: "answered"; readonly message: AssistantMessage }
+  | { readonly status: "stopped"; readonly message: AssistantMessage | undefined }
+  | { readonly status: "failed"; readonly error: SendError }
+  | { readonly status: "unread" };
+
+export interface ShowOptions {
+  /** Writes every chunk as a line of JSON instead of the text. */
+  readonly json?: boolean;
+  /** Where Ctrl-C comes from; each time it calls back. */
+  readonly onInterrupt: Terminal["onInterrupt"];
+}
+
+/**
+ * Sends and shows. The first Ctrl-C stops the reply, at any moment; what had come stays.
+ * @param send opens the stream; its signal fires when nobody wants it any more
+ * @throws whatever `send` throws that is no `SendError`
+ */
+export async function showReply(
+  send: (signal: AbortSignal) => Promise<MessageStream>,
+  client: ClientWrapper,
+  terminal: Terminal,
+  { json = false, onInterrupt }: ShowOptions,
+): Promise<Outcome> {
+  const { gone } = terminal.stdout;
+  if (gone.aborted) return { status: "unread" };
+  const abort = new AbortController();
+  let stream: MessageStream | undefined;
+  const stop = () => {
+    offInterrupt(); // a second Ctrl-C is not for the reply
+    // Stopping is a normal end, which a session keeps as such; before the stream is there, only the signal can end it.
+    if (stream)
+      stream.stop().catch(() => undefined); // a failure of the reply is told by its loop
+    else abort.abort();
+  };
+  const offInterrupt = onInterrupt(stop);
+  gone.addEventListener("abort", stop);
+  const waiting = startWaiting(terminal.stderr, `waiting for ${client.model}`);
+  const view = json ? new JsonView(terminal, waiting) : new TextView(terminal, waiting);
+  try {
+    stream = await send(abort.signal);
+    for await (const chunk of stream) {
+      await view.show(chunk);
+      if (chunk.type !== "final") continue;
+      await view.end();
+      if (gone.aborted) return { status: "unread" };
+      const { message } = chunk;
+      return { status: message.finishReason === "stopped" ? "stopped" : "answered", message };
+    }
+    throw new SendError("protocol", "The stream ended without a final chunk."); // law 2 forbids it
+  } catch (error) {
+    await view.end();
+    if (gone.aborted) return { status: "unread" };
+    if (!(error instanceof SendError)) throw error;
+    return error.kind === "aborted" ? { status: "stopped", message: error.partial } : { status: "failed", error };
+  } finally {
+    waiting.end();
+    gone.removeEventListener("abort", stop);
+    offInterrupt();
+  }
+}
+
+/** A whole reply as the stream it would have been. */
+export function streamOf(message: AssistantMessage): MessageStream {
+  async function* chunks(): AsyncGenerator<MessageChunk> {
+    if (message.reasoning !== "")
+      yield { type: "reasoning", content: "", reasoning: message.reasoning, isFinal: false };
+    if (message.content !== "") yield { type: "text", content: message.content, isFinal: false };
+    for (const citation of message.citations) yield { type: "citation", content: "", ...citation, isFinal: false };
+    yield { type: "final", content: "", message, isFinal: true };
+  }
+  return MessageStream.from(chunks());
+}
+
+interface View {
+  /** Resolves when the reader has room for more. */
+  show(chunk: MessageChunk): Promise<void>;
+  /** Nothing more comes. Further calls do nothing. */
+  end(): Promise<void>;
+}
+
+/** For programs. */
+class JsonView implements View {
+  readonly #terminal: Terminal;
+  readonly #waiting: Waiting;
+
+  constructor(terminal: Terminal, waiting: Waiting) {
+    this.#terminal = terminal;
+    this.#waiting = waiting;
+  }
+
+  show(chunk: MessageChunk): Promise<void> {
+    this.#waiting.end();
+    const { stdout } = this.#terminal;
+    const line = JSON.stringify(chunk);
+    return stdout.write(`${stdout.isTerminal ? printable(line) : line}\n`);
+  }
+
+  async end(): Promise<void> {
+    this.#waiting.end();
+  }
+}
+
+/** For people: rendered on a screen, as it is into a pipe. Thinking and sources are shown only where both outputs are screens. */
+class TextView implements View {
+  readonly #terminal: Terminal;
+  readonly #waiting: Waiting;
+  readonly #renderer: MarkdownRenderer;
+  readonly #isScreen: boolean;
+  readonly #sources = new Map<string, string | undefined>();
+  #state: "nothing" | "reasoning" | "text" | "ended" = "nothing";
+  #lastCharacter = "\n";
+
+  constructor(terminal: Terminal, waiting: Waiting) {
+    const { stdout, stderr } = terminal;
+    this.#terminal = terminal;
+    this.#waiting = waiting;
+    this.#isScreen = stdout.isTerminal && stderr.isTerminal;
+    const { color, columns: width } = stdout;
+    this.#renderer = stdout.isTerminal || color ? createMarkdownRenderer({ color, width }) : verbatim();
+  }
+
+  async show(chunk: MessageChunk): Promise<void> {
+    switch (chunk.type) {
+      case "text":
+        return this.#text(this.#renderer.push(chunk.content));
+      case "reasoning":
+        return this.#reasoning(chunk.reasoning);
+      case "citation":
+        this.#sources.set(chunk.url, chunk.title);
+        return;
+      case "rewind":
+        // Nothing here switches recovery on; what is on paper cannot be taken back, but it can be said.
+        return this.#note(`[the last ${chunk.length} characters are withdrawn]`);
+      case "toolCallDelta":
+        return this.#waiting.now(`${chunk.name} is being called`);
+      case "toolCall":
+      case "toolResult":
+      case "final":
+        return;
+    }
+  }
+
+  async end(): Promise<void> {
+    if (this.#state === "ended") return;
+    await this.#text(this.#renderer.end());
+    this.#waiting.end();
+    await this.#endLine();
+    this.#state = "ended";
+    if (!this.#isScreen) return;
+    let number = 0;
+    for (const [url, title] of this.#sources) {
+      number += 1;
+      await this.#terminal.stderr.aside(`[${number}] ${title ? `${title}: ` : ""}${url}`);
+    }
+  }
+
+  async #text(text: string): Promise<void> {
+    if (text === "") return;
+    this.#waiting.end();
+    if (this.#state === "reasoning") {
+      await this.#endLine();
+      await this.#terminal.stderr.write("\n");
+    }
+    this.#state = "text";
+    this.#lastCharacter = text.slice(-1);
+    await this.#terminal.stdout.write(text);
+  }
+
+  async #reasoning(text: string): Promise<void> {
+    if (!this.#isScreen) return this.#waiting.now("thinking");
+    if (text === "") return;
+    this.#waiting.end();
+    if (this.#state === "text") await this.#endLine();
+    this.#state = "reasoning";
+    this.#lastCharacter = text.slice(-1);
+    await this.#terminal.stderr.write(this.#terminal.stderr.dim(printable(text)));
+  }
+
+  async #note(text: string): Promise<void> {
+    await this.#endLine();
+    await this.#terminal.stderr.aside(text);
+  }
+
+  /** Ends the line that was begun, where it was begun: a file's last line has an end, too. */
+  async #endLine(): Promise<void> {
+    if (this.#lastCharacter === "\n") return;
+    this.#lastCharacter = "\n";
+    const { stdout, stderr } = this.#terminal;
+    await (this.#state === "reasoning" ? stderr : stdout).write("\n");
+  }
+}
+
+/** Text as it is, but no half of a character: alone it would become U+FFFD. */
+function verbatim(): MarkdownRenderer {
+  let half = "";
+  return {
+    push(text) {
+      const whole = half + text;
+      half = /[\ud800-\udbff]$/.exec(whole)?.[0] ?? "";
+      return half === "" ? whole : whole.slice(0, -1);
+    },
+    end() {
+      const rest = half;
+      half = "";
+      return rest;
+    },
+  };
+}

@@ -1,0 +1,54 @@
+/** What a turn was like, in one line. */
+
+import type { AssistantMessage, FinishReason } from "../index.ts";
+
+/** What is worth a word. Nothing: the model was done. */
+const ENDINGS: Readonly<Record<FinishReason, string | undefined>> = {
+  stop: undefined,
+  length: "cut off at the token limit",
+  toolCalls: "waits for a tool",
+  contentFilter: "withheld by a content filter",
+  refusal: "refused",
+  stopped: "stopped",
+  interrupted: "broke off",
+  unknown: "ended for an unknown reason",
+};
+
+/** A rate measured over less says nothing, in milliseconds: the whole reply came in one piece. */
+const SHORTEST_WRITING_MS = 50;
+
+/** Such as `0.41 s to first token · 52 tokens/s · 12 in, 118 out · gpt-5-nano`; `≈` marks an estimate. */
+export function statusLineOf(message: AssistantMessage): string {
+  const { metrics, model, finishReason, rawFinishReason } = message;
+  const { timeToFirstChunkMs, durationMs, outputTokensPerSecond: rate } = metrics;
+  const writingMs = durationMs - (timeToFirstChunkMs ?? durationMs);
+  const usage = message.usage ?? message.estimatedUsage;
+  const about = message.usage ? "" : "≈";
+  const ending = ENDINGS[finishReason];
+  const raw = finishReason === "unknown" && rawFinishReason !== undefined ? ` (${rawFinishReason})` : "";
+  return [
+    timeToFirstChunkMs === undefined
+      ? `${secondsOf(durationMs)}, nothing came`
+      : `${secondsOf(timeToFirstChunkMs)} to first token`,
+    rate !== undefined && writingMs >= SHORTEST_WRITING_MS && `${about}${rateOf(rate)} tokens/s`,
+    usage && `${about}${usage.inputTokens} in, ${about}${usage.outputTokens} out`,
+    model,
+    metrics.attempts.length > 1 && `${metrics.attempts.length} attempts`,
+    ending !== undefined && `${ending}${raw}`,
+  ]
+    .filter(Boolean)
+    .join(" · ");
+}
+
+/** `0.41 s`, `12.3 s`, `2 min 5 s`. */
+export function secondsOf(ms: number): string {
+  const seconds = ms / 1_000;
+  if (seconds < 9.995) return `${seconds.toFixed(2)} s`;
+  if (seconds < 99.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+}
+
+function rateOf(rate: number): string {
+  return rate < 9.95 ? rate.toFixed(1) : String(Math.round(rate));
+}

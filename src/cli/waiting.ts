@@ -1,0 +1,49 @@
+/** The sign that something is under way, until the first word is there. Screens only. */
+
+import { printable } from "./markdown.ts";
+import type { Output } from "./terminal.ts";
+
+const FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏";
+const FRAME_MS = 100;
+/** A reply that comes at once shows no sign at all. */
+const PATIENCE_MS = 200;
+
+export interface Waiting {
+  /** Says from now on what is going on. */
+  now(label: string): void;
+  /** Takes the sign off the screen; further calls do nothing. */
+  end(): void;
+}
+
+/** Shows a label and the seconds since the call on the last line of a screen; does nothing elsewhere. */
+export function startWaiting(stderr: Output, label: string): Waiting {
+  if (!stderr.canErase) return { now: () => undefined, end: () => undefined };
+  const startedAt = performance.now();
+  let text = printable(label);
+  let shown = false;
+  const timer = setInterval(() => {
+    const passedMs = performance.now() - startedAt;
+    if (passedMs < PATIENCE_MS) return;
+    shown = true;
+    void stderr.write(`\r${stderr.dim(signOf(text, passedMs, stderr.columns))}\x1b[K`);
+  }, FRAME_MS);
+  timer.unref();
+  return {
+    now(label) {
+      text = printable(label);
+    },
+    end() {
+      clearInterval(timer);
+      if (shown) void stderr.write("\r\x1b[K");
+      shown = false;
+    },
+  };
+}
+
+/** One line that fits: a wrapped one could not be taken back. */
+function signOf(label: string, passedMs: number, columns: number): string {
+  const frame = FRAMES[Math.floor(passedMs / FRAME_MS) % FRAMES.length] ?? "";
+  const seconds = ` · ${Math.floor(passedMs / 1_000)} s`;
+  const room = Math.max(0, columns - seconds.length - 3);
+  return `${frame} ${label.length > room ? `${label.slice(0, Math.max(0, room - 1))}…` : label}${seconds}`;
+}

@@ -1,0 +1,127 @@
+/** Typing: what keys do at the prompt and while a reply is being written. */
+
+import { describe, expect, test } from "vitest";
+import { type Lines, readLines } from "../../src/cli/lines.ts";
+import { createTerminal } from "../../src/cli/terminal.ts";
+import { createScreen, type Screen } from "./screen.ts";
+
+const PASTE = ["\u001b[200~", "\u001b[201~"] as const;
+const CTRL_C = "\u0003";
+const CTRL_D = "\u0004";
+
+async function typing(act: (lines: Lines, screen: Screen) => Promise<void>): Promise<string> {
+  const screen = createScreen();
+  const lines = readLines(createTerminal(screen, {}, {}), screen, ["/help", "/history"]);
+  try {
+    await act(lines, screen);
+  } finally {
+    lines.close();
+  }
+  return screen.written();
+}
+
+const line = (text: string) => ({ type: "line", text });
+
+describe("at the prompt", () => {
+  test("a line is what was typed, after the prompt", async () => {
+    const written = await typing(async (lines, { stdin }) => {
+      const next = lines.next("> ");
+      stdin.write("Hellp\u007fo\r");
+      expect(await next).toEqual(line("Hello"));
+    });
+    expect(written).toContain("> ");
+    expect(written).toContain("Hell");
+  });
+
+  test("pasted lines wait for Enter and stay together, also what is typed after them", async () => {
+    await typing(async (lines, { stdin }) => {
+      const next = lines.next("> ");
+      stdin.write(`${PASTE[0]}one\r\ntwo\rthree${PASTE[1]}`);
+      expect(await Promise.race([next, settled()])).toBe("nothing yet");
+      stdin.write(" and four\r");
+      expect(await next).toEqual(line("one\ntwo\nthree and four"));
+    });
+  });
+
+  test("Ctrl-C throws away what was typed or pasted; with nothing typed it is passed on", async () => {
+    await typing(async (lines, { stdin }) => {
+      const next = lines.next("> ");
+      stdin.write(`${PASTE[0]}one\rtwo${PASTE[1]}`);
+      stdin.write(`${CTRL_C}three${CTRL_C}four\r`);
+      expect(await next).toEqual(line("four"));
+      const again = lines.next("> ");
+      stdin.write(CTRL_C);
+      expect(await again).toEqual({ type: "interrupt" });
+    });
+  });
+
+  test("a SIGINT from outside does the same", async () => {
+    await typing(async (lines, screen) => {
+      const next = lines.next("> ");
+      screen.interrupt();
+      expect(await next).toEqual({ type: "interrupt" });
+    });
+  });
+
+  test("Ctrl-D is the end", async () => {
+    await typing(async (lines, { stdin }) => {
+      const next = lines.next("> ");
+      stdin.write(CTRL_D);
+      expect(await next).toEqual({ type: "end" });
+    });
+  });
+
+  test("Tab completes commands", async () => {
+    await typing(async (lines, { stdin }) => {
+      const next = lines.next("> ");
+      stdin.write("/hel");
+      stdin.write("\t"); // alone, or it is taken for a pasted one
+      stdin.write("\r");
+      expect(await next).toEqual(line("/help"));
+    });
+  });
+});
+
+describe("while a reply is being written", () => {
+  test("Ctrl-C goes to the reply, and is a line of its own once that has ended", async () => {
+    await typing(async (lines, { stdin }) => {
+      let stopped = 0;
+      const off = lines.onInterrupt(() => {
+        stopped += 1;
+      });
+      stdin.write(CTRL_C);
+      await settled();
+      expect(stopped).toBe(1);
+      off();
+      stdin.write(CTRL_C);
+      await settled();
+      expect(stopped).toBe(1);
+      expect(await lines.next("> ")).toEqual({ type: "interrupt" });
+    });
+  });
+
+  test("typing is not shown, and not lost", async () => {
+    await typing(async (lines, { stdin, written }) => {
+      stdin.write("next question\rand half");
+      await settled();
+      expect(written()).not.toMatch(/question|half/);
+      expect(await lines.next("> ")).toEqual(line("next question"));
+      expect(written()).toContain("> next question\n");
+      const half = lines.next("> ");
+      expect(written()).toContain("and half");
+      stdin.write(" a one\r");
+      expect(await half).toEqual(line("and half a one"));
+    });
+  });
+});
+
+test("the terminal is left as it was found", async () => {
+  const written = await typing(async () => undefined);
+  expect(written).toContain("\u001b[?2004h");
+  expect(written).toMatch(/\u001b\[\?2004l$/);
+});
+
+/** Long enough for keys to arrive. */
+function settled(): Promise<"nothing yet"> {
+  return new Promise((resolve) => setTimeout(() => resolve("nothing yet"), 20));
+}

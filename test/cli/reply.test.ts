@@ -1,0 +1,134 @@
+/** What a person sees of a reply. Processes, pipes and signals are in `command.test.ts`. */
+
+import { Gate, type ReplyScript, scriptedClient } from "cloudllm/testing";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { showReply } from "../../src/cli/reply.ts";
+import { createTerminal, wantsColor } from "../../src/cli/terminal.ts";
+import { createScreen, type Screen } from "./screen.ts";
+
+const ASK = [{ role: "user", content: "?" }] as const;
+const DIM = "\u001b[2m";
+const UNDIM = "\u001b[22m";
+const ERASED = "\r\u001b[K";
+
+async function seen(script: ReplyScript, screen: Screen = createScreen(), env: NodeJS.ProcessEnv = {}) {
+  const client = scriptedClient([script]);
+  const terminal = createTerminal(screen, env, {});
+  const { onInterrupt } = terminal;
+  const outcome = await showReply((signal) => client.sendMessageStream(ASK, { signal }), client, terminal, {
+    onInterrupt,
+  });
+  return { written: screen.written(), status: outcome.status };
+}
+
+describe("on a screen", () => {
+  test("thinking is dimmed and comes before the answer, which is rendered", async () => {
+    const { written } = await seen({ steps: [{ reasoning: ["Let me ", "see."] }, { text: "It is **so**." }] });
+    expect(written).toBe(`${DIM}Let me ${UNDIM}${DIM}see.${UNDIM}\n\nIt is \u001b[1mso\u001b[0m.\n`);
+  });
+
+  test("thinking after the answer has begun gets lines of its own", async () => {
+    const { written } = await seen({ steps: [{ text: "So" }, { reasoning: "Hm." }, { text: "No" }] });
+    expect(written).toBe(`So\n${DIM}Hm.${UNDIM}\n\nNo\n`);
+  });
+
+  test("sources are listed at the end, each once", async () => {
+    const source = { url: "https://e.org/", title: "E" };
+    const { written } = await seen({
+      steps: [{ text: "So." }, { citation: source }, { citation: source }, { citation: { url: "https://f.org/" } }],
+    });
+    expect(written).toBe(`So.\n${DIM}[1] E: https://e.org/${UNDIM}\n${DIM}[2] https://f.org/${UNDIM}\n`);
+  });
+
+  test("nothing from elsewhere drives the terminal", async () => {
+    const evil = "\u001b]0;owned\u0007\u001b[2J\u009b1m\u202e";
+    const { written } = await seen(
+      { steps: [{ reasoning: evil }, { text: evil }, { citation: { url: "https://e.org/", title: evil } }] },
+      createScreen(),
+      { NO_COLOR: "1" },
+    );
+    expect(written).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
+    expect(written).toContain("␛]0;owned");
+  });
+
+  describe("a sign of waiting", () => {
+    beforeEach(() => vi.useFakeTimers());
+    afterEach(() => vi.useRealTimers());
+
+    test("shows the seconds, says what is going on, and is gone before the first word", async () => {
+      const opening = new Gate();
+      const thinking = new Gate();
+      const screen = createScreen({ stdout: false });
+      const script = { steps: [{ reasoning: "Hm." }, { pause: thinking }, { text: "So." }], opensAfter: opening };
+      const shown = seen(script, screen);
+      await vi.advanceTimersByTimeAsync(150);
+      expect(screen.written(), "too early for a sign").toBe("");
+      await vi.advanceTimersByTimeAsync(2_300);
+      expect(screen.written()).toMatch(/waiting for script · 2 s[^\n]*$/);
+      opening.open();
+      await thinking.reached;
+      await vi.advanceTimersByTimeAsync(1_000);
+      expect(screen.written()).toMatch(/thinking · 3 s[^\n]*$/);
+      thinking.open();
+      await shown;
+      expect(screen.written().endsWith(`${ERASED}So.\n`)).toBe(true);
+      expect(screen.written()).not.toContain("Hm.");
+      const { length } = screen.written();
+      await vi.advanceTimersByTimeAsync(1_000);
+      expect(screen.written()).toHaveLength(length);
+    });
+
+    test("is taken back before an error, too", async () => {
+      const opening = new Gate();
+      const screen = createScreen();
+      const shown = seen({ opensAfter: opening, refusal: { status: 400 } }, screen);
+      await vi.advanceTimersByTimeAsync(1_000);
+      opening.open();
+      expect((await shown).status).toBe("failed");
+      expect(screen.written().endsWith(ERASED)).toBe(true);
+    });
+  });
+});
+
+describe("into a pipe", () => {
+  test("goes the text alone, as it is", async () => {
+    const script: ReplyScript = { steps: [{ reasoning: "Hm." }, { text: "It is **so**.\u001b[2J" }] };
+    expect((await seen(script, createScreen({ stdout: false }))).written).toBe("It is **so**.\u001b[2J\n");
+  });
+
+  test("no sign of waiting is written where nobody looks", async () => {
+    const screen = createScreen({ stdout: false, stderr: false });
+    expect((await seen({ text: "So.", opensAfter: 350 }, screen)).written).toBe("So.\n");
+  });
+});
+
+test("a slow reader holds the reply up, and one that left ends it", async () => {
+  let pulled = 0;
+  const endless = (function* () {
+    for (;;) {
+      pulled += 1;
+      yield "x".repeat(1_000);
+    }
+  })();
+  const screen = createScreen({ stdout: false });
+  const stuck = Object.assign(screen.stdout, { write: () => false });
+  const shown = seen({ text: endless }, screen);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(pulled).toBeLessThan(100);
+  stuck.emit("error", Object.assign(new Error("broken pipe"), { code: "EPIPE" }));
+  expect((await shown).status).toBe("unread");
+});
+
+describe("colours", () => {
+  test.each<[boolean, NodeJS.ProcessEnv, boolean]>([
+    [true, {}, true],
+    [false, {}, false],
+    [true, { NO_COLOR: "1" }, false],
+    [true, { NO_COLOR: "" }, true],
+    [true, { TERM: "dumb" }, false],
+    [false, { FORCE_COLOR: "1" }, true],
+    [false, { FORCE_COLOR: "" }, true],
+    [true, { FORCE_COLOR: "0" }, false],
+    [true, { FORCE_COLOR: "1", NO_COLOR: "1" }, true],
+  ])("terminal: %s, %j: %s", (isTerminal, env, wanted) => expect(wantsColor(isTerminal, env)).toBe(wanted));
+});

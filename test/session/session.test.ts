@@ -1,0 +1,297 @@
+import { describe, expect, it, test } from "vitest";
+import type { Message } from "../../src/message.ts";
+import { LLMSession, type SessionOptions } from "../../src/session/session.ts";
+import { scriptedClient } from "../../src/testing/index.ts";
+
+const USAGE = { inputTokens: 10, outputTokens: 4, cachedInputTokens: 3 };
+
+/** A client that answers "Fine." as often as it is asked. */
+const fine = (model = "script") => scriptedClient(() => ({ text: "Fine." }), { model });
+
+describe("tokenUsage", () => {
+  it("sums what the providers reported, for streamed and whole turns alike", async () => {
+    const session = new LLMSession({ client: scriptedClient(() => ({ text: "Fine.", ending: { usage: USAGE } })) });
+    await session.sendMessage("one");
+    await (await session.sendMessageStream("two")).finalMessage();
+    expect(session.tokenUsage()).toMatchObject({
+      inputTokens: 20,
+      outputTokens: 8,
+      totalTokens: 28,
+      cachedInputTokens: 6,
+      estimated: { inputTokens: 0, outputTokens: 0, totalTokens: 0 },
+    });
+    expect(session.tokenUsage().turns).toEqual([
+      { provider: "scripted", model: "script", usage: { ...USAGE, totalTokens: 14 } },
+      { provider: "scripted", model: "script", usage: { ...USAGE, totalTokens: 14 } },
+    ]);
+  });
+
+  it("is zero, and no more than that, before anything was sent", () => {
+    const nothing = { inputTokens: 0, outputTokens: 0, totalTokens: 0 };
+    expect(new LLMSession({ client: fine() }).tokenUsage()).toEqual({ ...nothing, estimated: nothing, turns: [] });
+  });
+
+  it("keeps estimates out of the facts", async () => {
+    const session = new LLMSession({
+      client: scriptedClient([{ text: "Fine.", ending: { usage: USAGE } }, { text: "Nobody counted this." }]),
+    });
+    await session.sendMessage("one");
+    await session.sendMessage("two");
+    const { estimated, turns, ...reported } = session.tokenUsage();
+    expect(reported).toMatchObject({ inputTokens: 10, outputTokens: 4, totalTokens: 14 });
+    expect(turns[1]).not.toHaveProperty("usage");
+    expect(estimated).toEqual(turns[1]?.estimatedUsage);
+    expect(estimated.outputTokens).toBeGreaterThan(0);
+  });
+
+  it("of a reply that was cut, estimates only what the provider had not yet reported", async () => {
+    const scripted = fine();
+    const session = new LLMSession({
+      client: {
+        ...scripted,
+        sendMessage: async (messages) => ({
+          ...(await scripted.sendMessage(messages)),
+          usage: { inputTokens: 10, outputTokens: 1, totalTokens: 11 },
+          estimatedUsage: { inputTokens: 10, outputTokens: 7, totalTokens: 17 },
+          interrupted: true,
+        }),
+      },
+    });
+    await session.sendMessage("one");
+    expect(session.tokenUsage()).toMatchObject({
+      totalTokens: 11,
+      estimated: { inputTokens: 0, outputTokens: 6, totalTokens: 6 },
+    });
+  });
+
+  it("counts a turn that was taken back: it was paid for", async () => {
+    const client = scriptedClient([{ text: "Well", ending: "cut" }, { refusal: { status: 401 } }]);
+    const session = new LLMSession({ client, onInterrupt: "discard" });
+    await session.sendMessage("one").catch(() => undefined);
+    await session.sendMessage("two").catch(() => undefined);
+    expect(session.history).toEqual([]);
+    expect(session.tokenUsage().turns).toHaveLength(1);
+    expect(session.tokenUsage().estimated.outputTokens).toBeGreaterThan(0);
+  });
+
+  it("stays when the conversation is forgotten, and tells the models apart", async () => {
+    const session = new LLMSession({ client: fine("small") });
+    await session.sendMessage("one");
+    session.client = fine("large");
+    await session.sendMessage("two");
+    session.undo();
+    session.clear();
+    expect(session.tokenUsage().turns.map(({ model }) => model)).toEqual(["small", "large"]);
+  });
+});
+
+describe("changing one's mind", () => {
+  it("undo takes the last exchange back and returns what was said, to be sent again", async () => {
+    const client = scriptedClient([{ text: "First." }, { text: "Bad." }, { text: "Better." }]);
+    const session = new LLMSession({ client });
+    await session.sendMessage("one");
+    await session.sendMessage("two");
+    const said = session.undo();
+    expect(said).toBe("two");
+    expect(session.history).toHaveLength(2);
+    await session.sendMessage(said ?? "");
+    expect(client.calls[2]?.messages).toEqual(client.calls[1]?.messages);
+    expect(session.history.map(({ content }) => content)).toEqual(["one", "First.", "two", "Better."]);
+  });
+
+  it("undo takes a whole tool loop back", async () => {
+    const client = scriptedClient([{ steps: [{ toolCall: { name: "look" } }] }, { text: "I saw." }]);
+    const session = new LLMSession({ client });
+    const parts = [{ type: "text", text: "Look!" }] as const;
+    await session.sendMessage(parts);
+    await session.sendMessage([{ role: "tool", toolCallId: "call_1", content: "A bird." }]);
+    expect(session.undo()).toEqual(parts);
+    expect(session.history).toEqual([]);
+  });
+
+  it("undo with nothing to undo says so", () => {
+    expect(new LLMSession({ client: fine() }).undo()).toBeUndefined();
+  });
+
+  it("clear forgets the conversation and keeps the system prompt", async () => {
+    const client = fine();
+    const session = new LLMSession({ client, systemPrompt: "Be brief." });
+    await session.sendMessage("one");
+    session.clear();
+    await session.sendMessage("two");
+    expect(client.calls[1]?.messages.map(({ content }) => content)).toEqual(["Be brief.", "two"]);
+  });
+
+  it("a new system prompt counts from the next turn on, and is never in the history", async () => {
+    const client = fine();
+    const session = new LLMSession({ client, systemPrompt: "Be brief." });
+    await session.sendMessage("one");
+    session.setSystemPrompt("Be verbose.");
+    await session.sendMessage("two");
+    session.setSystemPrompt(undefined);
+    await session.sendMessage("three");
+    expect(client.calls.map(({ messages }) => messages[0]?.content)).toEqual(["Be brief.", "Be verbose.", "one"]);
+    expect(session.history.map(({ role }) => role)).not.toContain("system");
+    expect(session.systemPrompt).toBeUndefined();
+  });
+
+  it("another client goes on where the first left off", async () => {
+    const session = new LLMSession({ client: fine("small") });
+    await session.sendMessage("one");
+    const large = fine("large");
+    session.client = large;
+    await session.sendMessage("two");
+    expect(large.calls[0]?.messages.map(({ content }) => content)).toEqual(["one", "Fine.", "two"]);
+    expect(session.client).toBe(large);
+  });
+
+  it("a history once read does not change in its reader's hands", async () => {
+    const session = new LLMSession({ client: fine() });
+    await session.sendMessage("one");
+    const before = session.history;
+    await session.sendMessage("two");
+    expect(before).toHaveLength(2);
+  });
+
+  it("parts that the caller changes later were said as they were", async () => {
+    const session = new LLMSession({ client: fine() });
+    const parts = [{ type: "text" as const, text: "one" }];
+    await session.sendMessage(parts);
+    parts.push({ type: "text", text: "two" });
+    expect(session.history[0]?.content).toEqual([{ type: "text", text: "one" }]);
+  });
+});
+
+describe("JSON", () => {
+  it("makes the same session again: history, usage, settings", async () => {
+    const client = scriptedClient([
+      { text: "Fine.", ending: { usage: USAGE } },
+      { text: "Well", ending: "cut" },
+      { steps: [{ reasoning: "Hm." }, { toolCall: { name: "look", arguments: { at: [1] } } }] },
+    ]);
+    const session = new LLMSession({ client, systemPrompt: "Be brief.", maxTokens: 5_000, onInterrupt: "keep" });
+    await session.sendMessage([
+      { type: "text", text: "What is this?" },
+      { type: "file", data: new TextEncoder().encode("bytes ÿ"), mediaType: "application/pdf" },
+    ]);
+    await session.sendMessage("go on").catch(() => undefined);
+    await session.sendMessage("and then?");
+
+    const text = JSON.stringify(session);
+    const next = scriptedClient([{ text: "A bird." }]);
+    const again = LLMSession.fromJSON(JSON.parse(text), { client: next });
+    expect(JSON.stringify(again)).toBe(text);
+    expect(again.tokenUsage()).toEqual(session.tokenUsage());
+    expect(again.systemPrompt).toBe("Be brief.");
+
+    await again.sendMessage([{ role: "tool", toolCallId: "call_1", content: "wings" }]);
+    expect(next.calls[0]?.messages).toHaveLength(8);
+    expect(next.calls[0]?.messages[1]?.content).toContainEqual({
+      type: "file",
+      data: "Ynl0ZXMgw78=",
+      mediaType: "application/pdf",
+    });
+  });
+
+  it("leaves out the turn under way", async () => {
+    const session = new LLMSession({ client: fine() });
+    const stream = await session.sendMessageStream("one");
+    expect(session.toJSON().history).toEqual([]);
+    await stream.stop();
+  });
+
+  it("keeps the trimming and the counter", async () => {
+    const session = new LLMSession({ client: fine(), maxTokens: 100 });
+    const counter = { count: (text: string) => text.length };
+    const again = LLMSession.fromJSON(session.toJSON(), { client: fine(), counter });
+    await expect(again.sendMessage("x".repeat(101))).rejects.toMatchObject({ kind: "contextLength" });
+  });
+
+  const saved = { version: 1, onInterrupt: "keep", history: [], turns: [] };
+  test.each<[string, unknown, RegExp]>([
+    ["text", '{"version":1}', /JSON\.parse/],
+    ["null", null, /not a saved session/],
+    ["some other object", {}, /`version` is none, not 1/],
+    ["a later version", { ...saved, version: 2 }, /`version` is 2, not 1/],
+    ["no history", { ...saved, history: undefined }, /no `history`/],
+    ["no turns", { ...saved, turns: undefined }, /`turns`/],
+    [
+      "turns that are not usage",
+      { ...saved, turns: [{ provider: "x", model: "y", usage: { inputTokens: -1 } }] },
+      /`turns`/,
+    ],
+    ["a senseless setting", { ...saved, onInterrupt: "maybe" }, /`onInterrupt`/],
+    ["a limit that is none", { ...saved, maxTokens: "many" }, /`maxTokens`/],
+    ["a history that cannot be sent", { ...saved, history: [{ role: "assistant", content: "Hi" }] }, /message 0/],
+  ])("of %s is refused", (_name, json, message) => {
+    expect(() => LLMSession.fromJSON(json, { client: fine() })).toThrow(TypeError);
+    expect(() => LLMSession.fromJSON(json, { client: fine() })).toThrow(message);
+  });
+});
+
+describe("what the constructor takes", () => {
+  test.each<[string, object, RegExp]>([
+    ["no client", { client: undefined }, /`client`/],
+    ["a client that is none", { client: { sendMessage: () => undefined } }, /`client`/],
+    ["a limit of nothing", { maxTokens: 0 }, /`maxTokens`.* not 0/],
+    ["a negative limit", { maxTokens: -1 }, /`maxTokens`/],
+    ["half a token", { maxTokens: 1.5 }, /`maxTokens`/],
+    ["a limit that is not a number", { maxTokens: Number.NaN }, /`maxTokens`.* not NaN/],
+    ["a counter that cannot count", { maxTokens: 9, counter: {} }, /`counter`/],
+    ["a third way to end", { onInterrupt: "save" }, /`onInterrupt`/],
+    ["a system prompt that is not text", { systemPrompt: 5 }, /`systemPrompt`/],
+    ["an option there is not", { maxToken: 5 }, /no option `maxToken`/],
+  ])("is not %s", (_name, options, message) => {
+    expect(() => new LLMSession({ client: fine(), ...options } as SessionOptions)).toThrow(TypeError);
+    expect(() => new LLMSession({ client: fine(), ...options } as SessionOptions)).toThrow(message);
+  });
+
+  const user: Message = { role: "user", content: "Hi" };
+  const reply: Message = { role: "assistant", content: "Hello" };
+  const calling: Message = {
+    role: "assistant",
+    content: "",
+    toolCalls: [
+      { id: "a", name: "look", arguments: {} },
+      { id: "b", name: "look", arguments: {} },
+    ],
+  };
+  const result: Message = { role: "tool", toolCallId: "a", content: "A bird." };
+  test.each<[string, unknown, RegExp]>([
+    ["that is not a list", "Hi", /must be an array/],
+    ["with something else in it", [user, 5], /message 1 is not an object/],
+    ["with a role nobody knows", [{ role: "developer", content: "Hi" }], /message 0 has the role/],
+    ["with its system prompt", [{ role: "system", content: "Hi" }, user], /`systemPrompt`/],
+    ["that begins with a reply", [reply], /message 0 must be the user's/],
+    ["that ends with a question", [user, reply, user], /send that one instead/],
+    ["with two questions in a row", [user, user], /message 1 follows another/],
+    ["with two replies in a row", [user, reply, reply], /message 2 follows another/],
+    ["with an empty question", [{ ...user, content: " " }, reply], /message 0 is empty/],
+    ["with an empty reply", [user, { ...reply, content: "" }], /message 1 is empty/],
+    ["with a result of no call", [user, reply, result], /message 2 answers the call a/],
+    ["with a call nobody answered", [user, calling, user], /message 2 comes before the result of the call a/],
+    [
+      "with a reply before all results",
+      [user, calling, result, reply],
+      /message 3 comes before the result of the call b/,
+    ],
+    ["that ends among results", [user, calling, result], /in part; b is not/],
+    ["with a result given twice", [user, calling, result, result], /message 3 answers the call a/],
+    ["with a call without a name", [user, { ...reply, toolCalls: [{ id: "a" }] }], /message 1 has tool calls that/],
+  ])("is not a history %s", (_name, history, message) => {
+    expect(() => new LLMSession({ client: fine(), history: history as Message[] })).toThrow(message);
+  });
+
+  it("may be a history that waits for results", async () => {
+    const client = fine();
+    const session = new LLMSession({ client, history: [user, reply, user, calling] });
+    await session.sendMessage([result, { ...result, toolCallId: "b" }]);
+    expect(client.calls[0]?.messages).toHaveLength(6);
+  });
+
+  it("may be a history with a reply that was cut; what was signed in it is not sent", () => {
+    const replay = { provider: "x", protocol: "y", data: {} };
+    const session = new LLMSession({ client: fine(), history: [user, { ...reply, replay, interrupted: true }] });
+    expect(session.history[1]).toEqual({ ...reply, interrupted: true });
+  });
+});

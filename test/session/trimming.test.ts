@@ -1,0 +1,210 @@
+import { describe, expect, it, vi } from "vitest";
+import type { ClientWrapper, Tool } from "../../src/client.ts";
+import type { Message, ToolMessage } from "../../src/message.ts";
+import { LLMSession } from "../../src/session/session.ts";
+import { scriptedClient } from "../../src/testing/index.ts";
+import type { TokenCounter } from "../../src/token-estimate.ts";
+import { requestFault } from "./legality.ts";
+
+/** One token for each character, so that sums are plain to see. A message costs 4 more. */
+const characters: TokenCounter = { count: (text) => text.length };
+
+function costOf(messages: readonly Message[]): number {
+  return messages.reduce((sum, { content }) => sum + 4 + (typeof content === "string" ? content.length : 0), 0);
+}
+
+const contentsOf = (messages: readonly Message[] | undefined) => messages?.map(({ content }) => content);
+
+/** Answers everything with six characters, so that "1: xxx" and its answer cost 20 together. */
+const echo = () => scriptedClient(({ messages }) => ({ text: `re: ${String(messages.at(-1)?.content).slice(0, 2)}` }));
+
+describe("trimming", () => {
+  it("sends everything while it fits", async () => {
+    const client = echo();
+    const session = new LLMSession({ client, maxTokens: 1_000, counter: characters, systemPrompt: "Be brief." });
+    for (const text of ["1: one", "2: two", "3: now"]) await session.sendMessage(text);
+    expect(contentsOf(client.calls[2]?.messages)).toEqual([
+      "Be brief.",
+      "1: one",
+      "re: 1:",
+      "2: two",
+      "re: 2:",
+      "3: now",
+    ]);
+  });
+
+  it("leaves out the oldest whole exchanges, and never the system prompt", async () => {
+    const client = echo();
+    // Three quarters of 72 are 54: the prompt (14), the new turn (10) and one exchange (20) fit, two do not.
+    const session = new LLMSession({ client, maxTokens: 72, counter: characters, systemPrompt: "Be brief.." });
+    for (const text of ["1: one", "2: two", "3: xxx"]) await session.sendMessage(text);
+    expect(contentsOf(client.calls[2]?.messages)).toEqual(["Be brief..", "2: two", "re: 2:", "3: xxx"]);
+    expect(session.history).toHaveLength(6);
+  });
+
+  it("fits to the token: one token less, one exchange fewer", async () => {
+    const history: Message[] = [
+      { role: "user", content: "1: one" },
+      { role: "assistant", content: "re: 1:" },
+    ];
+    const sent = async (maxTokens: number) => {
+      const client = echo();
+      const session = new LLMSession({ client, maxTokens, counter: characters, history });
+      await session.sendMessage("2: two", { maxOutputTokens: 10 });
+      return client.calls[0]?.messages.length;
+    };
+    expect(await sent(40)).toBe(3);
+    expect(await sent(39)).toBe(1);
+  });
+
+  it("never parts a call from its results, nor the results from their question", async () => {
+    const client = scriptedClient(({ messages }) =>
+      messages.at(-1)?.role === "user"
+        ? { steps: [{ text: "Let me see." }, { toolCall: { name: "look" } }] }
+        : { text: "I saw." },
+    );
+    for (const maxTokens of [60, 90, 120, 150, 180, 250, 400]) {
+      const session = new LLMSession({ client, maxTokens, counter: characters });
+      for (let turn = 1; turn <= 5; turn++) {
+        const { toolCalls } = await session.sendMessage(`${turn}?`);
+        const results = toolCalls.map(({ id }): ToolMessage => ({ role: "tool", toolCallId: id, content: "A bird." }));
+        await session.sendMessage(results);
+      }
+    }
+    const requests = client.calls.map(({ messages }) => messages);
+    expect(requests.map(requestFault).filter(Boolean)).toEqual([]);
+    expect(new Set(requests.map(({ length }) => length)).size).toBeGreaterThan(6);
+  });
+
+  it("lets a long turn use the room that is kept for the reply", async () => {
+    const client = echo();
+    const session = new LLMSession({ client, maxTokens: 100, counter: characters });
+    await session.sendMessage("x".repeat(96));
+    expect(client.calls).toHaveLength(1);
+  });
+
+  it.each([
+    ["the turn", {}, "x".repeat(97), {}],
+    ["the system prompt", { systemPrompt: "x".repeat(92) }, "y", {}],
+    ["the room asked for", {}, "x".repeat(50), { maxOutputTokens: 50 }],
+    ["the tools", {}, "hello", { tools: [{ name: "look", description: "x".repeat(90) } satisfies Tool] }],
+  ])("refuses before sending when %s alone is too much", async (_name, extra, text, options) => {
+    const client = echo();
+    const session = new LLMSession({ client, maxTokens: 100, counter: characters, ...extra });
+    await expect(session.sendMessage(text, options)).rejects.toMatchObject({ kind: "contextLength" });
+    await expect(session.sendMessageStream(text, options)).rejects.toMatchObject({ kind: "contextLength" });
+    expect(client.calls).toEqual([]);
+    expect(session.history).toEqual([]);
+  });
+
+  it("keeps a turn with its results together although they are too much, and says so", async () => {
+    const client = scriptedClient([{ steps: [{ toolCall: { name: "look" } }] }]);
+    const session = new LLMSession({ client, maxTokens: 100, counter: characters });
+    await session.sendMessage("Look!");
+    const results: ToolMessage[] = [{ role: "tool", toolCallId: "call_1", content: "x".repeat(100) }];
+    await expect(session.sendMessage(results)).rejects.toMatchObject({ kind: "contextLength" });
+    expect(session.history).toHaveLength(2);
+  });
+
+  it("does not read an image's bytes as text", async () => {
+    const client = echo();
+    const session = new LLMSession({ client, maxTokens: 2_000, counter: characters });
+    const image = { type: "image", data: "A".repeat(100_000), mediaType: "image/png" } as const;
+    await session.sendMessage([{ type: "text", text: "What is this?" }, image]);
+    expect(client.calls).toHaveLength(1);
+  });
+
+  it("counts each message once with a counter that does not learn", async () => {
+    const count = vi.fn((text: string) => text.length);
+    const session = new LLMSession({ client: echo(), maxTokens: 100_000, counter: { count } });
+    for (let turn = 0; turn < 50; turn++) await session.sendMessage(`${turn}: text`);
+    expect(count).toHaveBeenCalledTimes(99); // 50 questions, and 49 answers that were sent back
+  });
+
+  it("counts only what may be sent with a counter that learns", async () => {
+    const count = vi.fn((text: string) => text.length);
+    const client = reporting(() => 20);
+    const session = new LLMSession({ client, maxTokens: 100, counter: { count, calibrate: () => undefined } });
+    for (let turn = 0; turn < 200; turn++) await session.sendMessage(`${turn}`);
+    expect(count.mock.calls.length).toBeLessThan(200 * 12);
+  });
+});
+
+/** Reports the input tokens that a function makes of the characters sent. */
+function reporting(inputTokens: (characters: number) => number): ReturnType<typeof scriptedClient> {
+  return scriptedClient(({ messages }) => ({
+    text: "Yes.",
+    ending: { usage: { inputTokens: inputTokens(costOf(messages)), outputTokens: 1 } },
+  }));
+}
+
+describe("the counter learns", () => {
+  it("from what the provider counted, beside the estimate of exactly what was sent", async () => {
+    const calibrate = vi.fn();
+    const session = new LLMSession({
+      client: reporting((tokens) => tokens * 2),
+      maxTokens: 65,
+      counter: { ...characters, calibrate },
+      systemPrompt: "Be brief.",
+    });
+    for (const text of ["1: one", "2: two", "3: three"]) await session.sendMessage(text);
+    expect(calibrate.mock.calls).toEqual([
+      [23, 46],
+      [41, 82],
+      [43, 86], // the first exchange was not sent any more
+    ]);
+  });
+
+  it("and what it learned counts for the next request", async () => {
+    let factor = 1;
+    const counter: TokenCounter = {
+      count: (text) => text.length * factor,
+      calibrate: () => {
+        factor = 10;
+      },
+    };
+    const client = reporting((tokens) => tokens * 10);
+    const session = new LLMSession({ client, maxTokens: 200, counter });
+    for (const text of ["1: one", "2: two"]) await session.sendMessage(text);
+    expect(client.calls.map(({ messages }) => messages.length)).toEqual([1, 1]);
+  });
+
+  it.each<[string, Parameters<ClientWrapper["sendMessage"]>[1], Parameters<LLMSession["sendMessage"]>[0]]>([
+    ["a search, which is billed with what it found", { search: { mode: "on" } }, "news?"],
+    ["an image, whose cost is a guess", {}, [{ type: "image", url: "https://example.com/a.png" }]],
+  ])("but not from %s", async (_name, options, input) => {
+    const calibrate = vi.fn();
+    const session = new LLMSession({
+      client: reporting(() => 500),
+      maxTokens: 5_000,
+      counter: { ...characters, calibrate },
+    });
+    await session.sendMessage(input, options);
+    expect(calibrate).not.toHaveBeenCalled();
+  });
+
+  it("and a counter that fails to learn fails the next send, not the reply that is being read", async () => {
+    const fault = new Error("a bug in somebody's counter");
+    const calibrate = vi.fn().mockImplementationOnce(() => {
+      throw fault;
+    });
+    const session = new LLMSession({
+      client: reporting(() => 20),
+      maxTokens: 500,
+      counter: { ...characters, calibrate },
+    });
+    const stream = await session.sendMessageStream("one");
+    for await (const _chunk of stream);
+    expect(session.history).toHaveLength(2);
+    await expect(session.sendMessage("two")).rejects.toBe(fault);
+    await session.sendMessage("two");
+    expect(session.history).toHaveLength(4);
+  });
+
+  it("and not from a provider that reported nothing", async () => {
+    const calibrate = vi.fn();
+    const session = new LLMSession({ client: echo(), maxTokens: 5_000, counter: { ...characters, calibrate } });
+    await session.sendMessage("hello");
+    expect(calibrate).not.toHaveBeenCalled();
+  });
+});

@@ -1,0 +1,474 @@
+/** Clients that break one rule each: what the contract suite is there to find. */
+
+import {
+  type AssistantMessage,
+  type ClientWrapper,
+  type MessageChunk,
+  MessageStream,
+  SendError,
+  type SendOptions,
+} from "cloudllm";
+import { type ScriptedClient, scriptedClient } from "cloudllm/testing";
+
+/** How a client is broken, and a part of the name of each case that must notice. */
+export interface Breakage {
+  readonly what: string;
+  readonly noticedBy: readonly string[];
+  /** What is changed about a good client. */
+  bend(client: ScriptedClient): Partial<ClientWrapper>;
+}
+
+type Send = ClientWrapper["sendMessageStream"];
+
+/** A client whose streams are bent. */
+function streams(bend: (stream: MessageStream) => MessageStream): Breakage["bend"] {
+  return (client) => ({
+    sendMessageStream: async (messages, options) => bend(await client.sendMessageStream(messages, options)),
+  });
+}
+
+/** A client whose loops yield other chunks. */
+function loops(change: (chunks: AsyncIterable<MessageChunk>) => AsyncGenerator<MessageChunk, void>): Breakage["bend"] {
+  return streams((stream) => changed(stream, { [Symbol.asyncIterator]: () => change(stream) }));
+}
+
+/** A client whose final messages are other ones, wherever they come from. */
+function finals(change: (message: AssistantMessage) => AssistantMessage): Breakage["bend"] {
+  return streams((stream) =>
+    changed(stream, {
+      finalMessage: async () => change(await stream.finalMessage()),
+      async *[Symbol.asyncIterator]() {
+        for await (const chunk of stream) {
+          yield chunk.type === "final" ? { ...chunk, message: change(chunk.message) } : chunk;
+        }
+      },
+    }),
+  );
+}
+
+/** The same stream with other members; private fields keep working. */
+function changed(stream: MessageStream, members: Readonly<Record<PropertyKey, unknown>>): MessageStream {
+  return new Proxy(stream, {
+    get(target, name) {
+      const value: unknown = Object.hasOwn(members, name) ? members[name] : Reflect.get(target, name, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
+/** The same client with other options. */
+function calls(change: (options: SendOptions) => SendOptions): Breakage["bend"] {
+  return (client) => ({
+    sendMessage: (messages, options = {}) => client.sendMessage(messages, change(options)),
+    sendMessageStream: (messages, options = {}) => client.sendMessageStream(messages, change(options)),
+  });
+}
+
+export const BREAKAGES: readonly Breakage[] = [
+  {
+    what: "yields no final chunk",
+    noticedBy: ["exactly one chunk is final", "a reply without any text is a reply"],
+    bend: loops(async function* (chunks) {
+      for await (const chunk of chunks) if (!chunk.isFinal) yield chunk;
+    }),
+  },
+  {
+    what: "yields the final chunk twice",
+    noticedBy: ["exactly one chunk is final"],
+    bend: loops(async function* (chunks) {
+      for await (const chunk of chunks) {
+        yield chunk;
+        if (chunk.isFinal) yield chunk;
+      }
+    }),
+  },
+  {
+    what: "yields text after the final chunk",
+    noticedBy: ["exactly one chunk is final", "the text of all chunks joined"],
+    bend: loops(async function* (chunks) {
+      yield* chunks;
+      yield { type: "text", content: "P.S.", isFinal: false };
+    }),
+  },
+  {
+    what: "drops text",
+    noticedBy: ["the text of all chunks joined", "long replies of small pieces arrive whole"],
+    bend: loops(async function* (chunks) {
+      let count = 0;
+      for await (const chunk of chunks) if (chunk.type !== "text" || count++ % 2 === 0) yield chunk;
+    }),
+  },
+  {
+    what: "shows thinking as text",
+    noticedBy: ["thinking is kept apart", "every chunk has its text, or an empty one"],
+    bend: loops(async function* (chunks) {
+      for await (const chunk of chunks) {
+        yield chunk.type === "reasoning" ? { type: "text", content: chunk.reasoning, isFinal: false } : chunk;
+      }
+    }),
+  },
+  {
+    what: "swallows errors",
+    noticedBy: [
+      "a reply that just ends is truncated",
+      "a broken connection throws",
+      "an error inside the reply throws",
+    ],
+    bend: loops(async function* (chunks) {
+      try {
+        yield* chunks;
+      } catch {
+        // nobody needs to know
+      }
+    }),
+  },
+  {
+    what: "yields errors as chunks",
+    noticedBy: ["a broken connection throws a SendError"],
+    bend: loops(async function* (chunks) {
+      try {
+        yield* chunks;
+      } catch (error) {
+        yield { type: "error", content: "", isFinal: false, error } as unknown as MessageChunk;
+      }
+    }),
+  },
+  {
+    what: "throws errors of its own",
+    noticedBy: ["a broken connection throws a SendError", "has the kind network"],
+    bend: loops(async function* (chunks) {
+      try {
+        yield* chunks;
+      } catch (cause) {
+        throw new Error("It failed.", { cause });
+      }
+    }),
+  },
+  {
+    what: "throws errors without what had arrived",
+    noticedBy: ["a broken connection throws a SendError after all the text", "a failure tells them in its partial"],
+    bend: loops(async function* (chunks) {
+      try {
+        yield* chunks;
+      } catch (error) {
+        throw error instanceof SendError ? new SendError(error.kind, error.message) : error;
+      }
+    }),
+  },
+  {
+    what: "reports a cut reply as a success",
+    noticedBy: ["a reply that just ends is truncated", "a tool call that was cut is never delivered"],
+    bend: loops(async function* (chunks) {
+      try {
+        yield* chunks;
+      } catch (error) {
+        if (!(error instanceof SendError && error.kind === "truncated" && error.partial)) throw error;
+        yield { type: "final", content: "", message: { ...error.partial, finishReason: "stop" }, isFinal: true };
+      }
+    }),
+  },
+  {
+    what: "delivers tool calls before they are whole",
+    noticedBy: ["is not whole even when its arguments look so", "tool calls come once each"],
+    bend: loops(async function* (chunks) {
+      for await (const chunk of chunks) {
+        yield chunk;
+        if (chunk.type !== "toolCallDelta") continue;
+        const { id, name } = chunk;
+        yield { type: "toolCall", content: "", toolCall: { id, name, arguments: {} }, isFinal: false };
+      }
+    }),
+  },
+  {
+    what: "takes an unknown end for a normal one",
+    noticedBy: ["a reason to finish that nobody knows is unknown"],
+    bend: finals((message) => ({
+      ...message,
+      finishReason: message.finishReason === "unknown" ? "stop" : message.finishReason,
+    })),
+  },
+  {
+    what: "passes its estimate off as the provider's usage",
+    noticedBy: ["usage that the provider does not tell stays absent"],
+    bend: finals(({ estimatedUsage, ...message }) =>
+      estimatedUsage ? { ...message, usage: estimatedUsage } : message,
+    ),
+  },
+  {
+    what: "loses the provider's usage",
+    noticedBy: ["usage is known when the final chunk comes", "a reply with usage is the same"],
+    bend: finals(({ usage: _usage, ...message }) => message),
+  },
+  {
+    what: "writes messages that JSON does not carry",
+    noticedBy: ["a message survives JSON unchanged"],
+    bend: finals((message) => ({ ...message, replay: { provider: "p", protocol: "p", data: new Map([["a", 1]]) } })),
+  },
+  {
+    what: "has no metrics",
+    noticedBy: ["a whole reply tells its timing", "one call sends as many requests as its metrics say"],
+    bend: finals((message) => ({
+      ...message,
+      metrics: { durationMs: Number.NaN, chunks: 0, longestGapMs: 0, attempts: [] },
+    })),
+  },
+  {
+    what: "ignores the signal",
+    noticedBy: [
+      "a signal that has fired before the call",
+      "the signal ends sendMessageStream before",
+      "the signal ends sendMessage before",
+      "the signal ends the wait for the next word",
+      "the signal closes the connection also while",
+    ],
+    bend: calls(({ signal: _signal, ...options }) => options),
+  },
+  {
+    what: "looks at the signal only between chunks",
+    noticedBy: ["the signal ends the wait for the next word", "the signal ends sendMessageStream before"],
+    bend: (client) => ({
+      async sendMessageStream(messages, { signal, ...options } = {}) {
+        const stream = await client.sendMessageStream(messages, options);
+        return changed(stream, {
+          async *[Symbol.asyncIterator]() {
+            for await (const chunk of stream) {
+              if (signal?.aborted) throw new SendError("aborted", "Aborted.", { partial: stream.partial });
+              yield chunk;
+            }
+          },
+        });
+      },
+    }),
+  },
+  {
+    what: "ignores timeouts",
+    noticedBy: ["ends at the limit `idle`", "ends at the limit `headers`", "ends at the limit `total`"],
+    bend: calls(({ timeouts: _timeouts, ...options }) => options),
+  },
+  {
+    what: "times the caller's own pauses",
+    noticedBy: ["the idle clock does not run while the caller holds a chunk"],
+    bend: (client) => ({
+      async sendMessageStream(messages, options = {}) {
+        const idle = options.timeouts?.idle;
+        if (idle === undefined) return client.sendMessageStream(messages, options);
+        const abort = new AbortController();
+        const timer = setTimeout(() => abort.abort(), idle);
+        const stream = await client.sendMessageStream(messages, { ...options, signal: abort.signal });
+        return changed(stream, {
+          async *[Symbol.asyncIterator]() {
+            for await (const chunk of stream) {
+              timer.refresh();
+              yield chunk;
+            }
+            clearTimeout(timer);
+          },
+        });
+      },
+    }),
+  },
+  {
+    what: "goes on after break",
+    noticedBy: ["break closes the connection", "an error thrown in the loop closes", "after break, finalMessage"],
+    bend: streams((stream) => {
+      const chunks = stream[Symbol.asyncIterator]();
+      const reader = { next: () => chunks.next(), [Symbol.asyncIterator]: () => reader };
+      return changed(stream, { [Symbol.asyncIterator]: () => reader });
+    }),
+  },
+  {
+    what: "goes on after stop() and await using",
+    noticedBy: ["stop() before anything was read", "the end of an `await using` block", "stop() while the loop waits"],
+    bend: streams((stream) =>
+      changed(stream, { stop: () => new Promise(() => {}), [Symbol.asyncDispose]: () => Promise.resolve() }),
+    ),
+  },
+  {
+    what: "ends stop() with an error",
+    noticedBy: ["stop() before anything was read", "stop() while the loop waits is a normal end"],
+    bend: streams((stream) => changed(stream, { stop: () => Promise.reject(new SendError("aborted", "Stopped.")) })),
+  },
+  {
+    what: "holds text back",
+    noticedBy: ["a word can be read before the next one is written", "they can be read while the reply runs"],
+    bend: loops(async function* (chunks) {
+      const held: MessageChunk[] = [];
+      for await (const chunk of chunks) held.push(chunk);
+      yield* held;
+    }),
+  },
+  {
+    what: "reads on while nobody asks",
+    noticedBy: ["a reader that does not read stops the sender"],
+    bend: streams((stream) => {
+      const all: MessageChunk[] = [];
+      let wake = () => {};
+      let done = false;
+      const pump = async () => {
+        for await (const chunk of stream) {
+          all.push(chunk);
+          wake();
+        }
+      };
+      const finish = () => {
+        done = true;
+        wake();
+      };
+      pump().then(finish, finish);
+      return changed(stream, {
+        async *[Symbol.asyncIterator]() {
+          for (let index = 0; ; index++) {
+            while (index >= all.length && !done) await new Promise<void>((resolve) => (wake = resolve));
+            const chunk = all[index];
+            if (!chunk) return;
+            yield chunk;
+          }
+        },
+      });
+    }),
+  },
+  {
+    what: "opens before the provider has answered",
+    noticedBy: ["a stream does not open before the provider accepts", "a refusal with status 401"],
+    bend: (client) => ({
+      async sendMessageStream(messages, options) {
+        const opening = client.sendMessageStream(messages, options);
+        opening.catch(() => undefined);
+        return MessageStream.from(
+          (async function* () {
+            yield* await opening;
+          })(),
+        );
+      },
+    }),
+  },
+  {
+    what: "answers a refusal with an empty reply",
+    noticedBy: ["a refusal with status 401", "a refusal with status 500", "a refusal tells how long"],
+    bend: (client) => ({
+      async sendMessageStream(messages, options) {
+        try {
+          return await client.sendMessageStream(messages, options);
+        } catch (error) {
+          if (error instanceof SendError && error.status !== undefined)
+            return scriptedClient([{ text: [] }]).sendMessageStream(messages);
+          throw error;
+        }
+      },
+    }),
+  },
+  {
+    what: "retries when it was told not to",
+    noticedBy: ["a refused request is sent once when retries are off"],
+    bend: (client) => ({
+      sendMessageStream: async (messages, options) => {
+        try {
+          return await client.sendMessageStream(messages, options);
+        } catch (error) {
+          if (error instanceof SendError && error.retryable) return client.sendMessageStream(messages, options);
+          throw error;
+        }
+      },
+    }),
+  },
+  {
+    what: "asks the provider twice in order to be sure",
+    noticedBy: ["one call sends as many requests as its metrics say"],
+    bend: (client) => ({
+      sendMessage: async (messages, options) => {
+        await client.sendMessage(messages, options);
+        return client.sendMessage(messages, options);
+      },
+    }),
+  },
+  {
+    what: "sends whatever it is given",
+    noticedBy: ["no messages is refused", "an unknown role is refused", "a negative timeout is refused"],
+    bend: (client) => ({
+      sendMessage: () => client.sendMessage([{ role: "user", content: "?" }]),
+      sendMessageStream: () => client.sendMessageStream([{ role: "user", content: "?" }]),
+    }),
+  },
+  {
+    what: "answers otherwise when it does not stream",
+    noticedBy: ["a reply with text is the same whole and streamed"],
+    bend: (client) => ({
+      sendMessage: async (messages, options) => {
+        const message = await client.sendMessage(messages, options);
+        return { ...message, content: message.content.toUpperCase() };
+      },
+    }),
+  },
+  {
+    what: "refuses its own replies",
+    noticedBy: ["a reply can be put back", "thinking and tool calls can be put back"],
+    bend: (client) => {
+      const check = (messages: Parameters<Send>[0]) => {
+        if (messages.some(({ role }) => role === "assistant")) throw new SendError("invalidRequest", "Who said that?");
+      };
+      return {
+        sendMessage: async (messages, options) => {
+          check(messages);
+          return client.sendMessage(messages, options);
+        },
+        sendMessageStream: async (messages, options) => {
+          check(messages);
+          return client.sendMessageStream(messages, options);
+        },
+      };
+    },
+  },
+  {
+    what: "mixes its replies up",
+    noticedBy: ["two replies at once do not mix"],
+    bend: (client) => {
+      let latest: MessageStream | undefined;
+      return {
+        sendMessageStream: async (messages, options) => {
+          const stream = await client.sendMessageStream(messages, options);
+          latest = stream;
+          return changed(stream, { [Symbol.asyncIterator]: () => (latest ?? stream)[Symbol.asyncIterator]() });
+        },
+      };
+    },
+  },
+  {
+    what: "gives a second reader nothing, in silence",
+    noticedBy: ["a second reader is told"],
+    bend: streams((stream) => {
+      let read = false;
+      return changed(stream, {
+        async *[Symbol.asyncIterator]() {
+          if (read) return;
+          read = true;
+          yield* stream;
+        },
+      });
+    }),
+  },
+  {
+    what: "never settles finalMessage()",
+    noticedBy: ["finalMessage() alone reads everything", "after break, finalMessage"],
+    bend: streams((stream) => changed(stream, { finalMessage: () => new Promise(() => {}) })),
+  },
+  {
+    what: "leaves rejected promises behind",
+    noticedBy: ["a broken connection that nobody sees", "an early end that nobody sees", "an abort that nobody sees"],
+    bend: (client) => ({
+      async sendMessageStream(messages, options) {
+        options?.signal?.addEventListener("abort", () => void Promise.reject(new Error("forgotten")));
+        const stream = await client.sendMessageStream(messages, options);
+        return changed(stream, {
+          async *[Symbol.asyncIterator]() {
+            try {
+              yield* stream;
+            } catch (error) {
+              void Promise.reject(error);
+              throw error;
+            }
+          },
+        });
+      },
+    }),
+  },
+];
