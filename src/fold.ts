@@ -3,6 +3,7 @@
 import type { FinishReason, MessageChunk } from "./chunk.ts";
 import type { AssistantMessage, Citation, Replay, TokenUsage, ToolCall, UnfinishedToolCall } from "./message.ts";
 import type { Attempt, ReplyMetrics } from "./stream/metrics.ts";
+import { TextBuffer } from "./text-buffer.ts";
 import { estimateTokens } from "./token-estimate.ts";
 
 /** What is known of a reply beside its chunks. Its owner writes into it while the reply runs. */
@@ -30,8 +31,8 @@ const LIVE_SAMPLE = 2_000;
 /** Collects the chunks of one reply. */
 export class Fold {
   readonly #facts: ReplyFacts;
-  #content = "";
-  #reasoning = "";
+  readonly #content = new TextBuffer();
+  readonly #reasoning = new TextBuffer();
   readonly #toolCalls: ToolCall[] = [];
   readonly #unfinished = new Map<number, { id: string; name: string; argumentsText: string }>();
   readonly #citations: Citation[] = [];
@@ -43,10 +44,10 @@ export class Fold {
   add(chunk: MessageChunk): void {
     switch (chunk.type) {
       case "text":
-        this.#content += chunk.content;
+        this.#content.add(chunk.content);
         break;
       case "reasoning":
-        this.#reasoning += chunk.reasoning;
+        this.#reasoning.add(chunk.reasoning);
         break;
       case "toolCallDelta":
         this.#addToolCallDelta(chunk.index, chunk.id, chunk.name, chunk.argumentsDelta);
@@ -63,7 +64,7 @@ export class Fold {
         break;
       }
       case "rewind":
-        this.#content = this.#content.slice(0, Math.max(0, this.#content.length - chunk.length));
+        this.#content.cut(this.#content.toString().length - chunk.length);
         break;
       case "toolResult":
       case "final":
@@ -79,8 +80,8 @@ export class Fold {
     const estimate = facts.usage === undefined || ending !== "whole" ? this.#estimateUsage() : undefined;
     return {
       role: "assistant",
-      content: this.#content,
-      reasoning: this.#reasoning,
+      content: this.#content.toString(),
+      reasoning: this.#reasoning.toString(),
       toolCalls: [...this.#toolCalls],
       ...(unfinished.length > 0 && { unfinishedToolCalls: unfinished.map((call) => ({ ...call })) }),
       citations: [...this.#citations],
@@ -100,7 +101,7 @@ export class Fold {
 
   /** Output tokens so far, as reported or as estimated from the beginning of the reply. */
   outputTokens(): number {
-    const text = this.#content + this.#reasoning;
+    const text = `${this.#content}${this.#reasoning}`;
     const sample = text.slice(0, LIVE_SAMPLE);
     const estimate = sample === "" ? 0 : (estimateTokens(sample) * text.length) / sample.length;
     return Math.max(this.#facts.usage?.outputTokens ?? 0, Math.round(estimate));
@@ -131,7 +132,10 @@ export class Fold {
       ...[...this.#unfinished.values()].map((call) => call.name + call.argumentsText),
     ];
     const inputTokens = usage?.inputTokens ?? estimateInput?.() ?? 0;
-    const estimated = [this.#content, this.#reasoning, ...calls].reduce((sum, text) => sum + estimateTokens(text), 0);
+    const estimated = [this.#content.toString(), this.#reasoning.toString(), ...calls].reduce(
+      (sum, text) => sum + estimateTokens(text),
+      0,
+    );
     const outputTokens = Math.max(estimated, usage?.outputTokens ?? 0);
     return { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens };
   }

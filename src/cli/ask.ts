@@ -3,7 +3,7 @@
 import type { ClientWrapper, Message } from "../index.ts";
 import type { Settings } from "./arguments.ts";
 import { showReply, streamOf } from "./reply.ts";
-import { statusLineOf } from "./status-line.ts";
+import { failureLineOf, statusLineOf } from "./status-line.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Resolves with the exit code. */
@@ -34,7 +34,7 @@ export async function ask(
       if (!settings.quiet && outcome.message) await stderr.aside(statusLineOf(outcome.message));
       return 130;
     case "failed":
-      await stderr.line(`cloudllm: ${outcome.error.message.replaceAll(/\s*\n\s*/g, " ")}`);
+      await stderr.line(failureLineOf(outcome.error));
       return 1;
     case "unread":
       return 0;

@@ -6,7 +6,7 @@ import type { Choice } from "./choose-client.ts";
 import { CommandError } from "./command-error.ts";
 import { Conversation } from "./conversation.ts";
 import { type Lines, MORE, readLines } from "./lines.ts";
-import type { ProcessStreams, Terminal } from "./terminal.ts";
+import type { Terminal } from "./terminal.ts";
 import { type Turn, TurnReader } from "./turn-reader.ts";
 import { VERSION } from "./version.ts";
 
@@ -15,14 +15,9 @@ const PROMPT = "> ";
 type Next = "go on" | "leave";
 
 /** Resolves with the exit code: a person leaves with 0 (130 by Ctrl-C), a script with 1 when any of its turns failed. */
-export async function chat(
-  choice: Choice,
-  settings: Settings,
-  terminal: Terminal,
-  streams: ProcessStreams,
-): Promise<number> {
+export async function chat(choice: Choice, settings: Settings, terminal: Terminal): Promise<number> {
   const completions = COMMAND_NAMES.map((name) => `/${name}`);
-  const lines = readLines(terminal, streams, completions);
+  const lines = readLines(terminal, completions);
   try {
     const conversation = new Conversation(choice, settings, terminal, lines);
     if (lines.isInteractive && !settings.quiet) {

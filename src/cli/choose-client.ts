@@ -1,6 +1,6 @@
 /** Who answers: what was asked for, else whose key is there, else a server on this machine. */
 
-import type { ClientOptions, ClientWrapper } from "../index.ts";
+import type { ClientOptions, ProviderClient } from "../index.ts";
 import type { Settings } from "./arguments.ts";
 import { CommandError } from "./command-error.ts";
 import { findServers, type LocalServer, listModels } from "./local-servers.ts";
@@ -10,9 +10,9 @@ import { HOSTED, KEY_LINES, PROVIDERS, type Provider } from "./providers.ts";
 const OWN_KEY = "CLOUDLLM_API_KEY";
 
 export interface Choice {
-  readonly client: ClientWrapper;
+  readonly client: ProviderClient;
   /** The same provider with another model. */
-  withModel(model: string): ClientWrapper;
+  withModel(model: string): ProviderClient;
   /** What the server has; absent where nobody needs to ask. */
   readonly models?: () => Promise<readonly string[]>;
 }

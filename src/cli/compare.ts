@@ -1,12 +1,13 @@
 /** What streaming is good for: one prompt both ways, and how long a person looks at nothing. */
 
-import type { AssistantMessage, ClientWrapper, Message } from "../index.ts";
-import { SendError } from "../index.ts";
+import { type AssistantMessage, type ClientWrapper, type Message, type ProviderClient, SendError } from "../index.ts";
 import type { Settings } from "./arguments.ts";
 import { messagesOf } from "./ask.ts";
-import { secondsOf } from "./status-line.ts";
+import { failureLineOf, secondsOf } from "./status-line.ts";
 import type { Terminal } from "./terminal.ts";
 import { startWaiting } from "./waiting.ts";
+
+const LONGEST_OPENING_MS = 2_000;
 
 /** One way of asking, as a person felt it. */
 export interface Felt {
@@ -14,12 +15,13 @@ export interface Felt {
   readonly firstWordsMs: number;
   /** To the last. */
   readonly totalMs: number;
-  readonly outputTokens: number | undefined;
+  /** Tokens written; `≈` marks an estimate, `?` that nobody knows. */
+  readonly tokens: string;
 }
 
 /** Asks for the whole reply, then for a streamed one, and prints the comparison to stdout. Resolves with the exit code. */
 export async function compare(
-  client: ClientWrapper,
+  client: ProviderClient,
   question: string,
   settings: Settings,
   terminal: Terminal,
@@ -29,6 +31,7 @@ export async function compare(
   const off = terminal.onInterrupt(() => abort.abort());
   const { stderr, stdout } = terminal;
   try {
+    await watched(terminal, "connecting", () => opened(client, abort.signal));
     const whole = await watched(terminal, `${client.model}, whole`, () => askWhole(client, messages, abort.signal));
     const streamed = await watched(terminal, `${client.model}, streamed`, () =>
       askStreamed(client, messages, abort.signal),
@@ -38,7 +41,7 @@ export async function compare(
   } catch (error) {
     if (!(error instanceof SendError)) throw error;
     if (error.kind === "aborted") return 130;
-    await stderr.line(`cloudllm: ${error.message.replaceAll(/\s*\n\s*/g, " ")}`);
+    await stderr.line(failureLineOf(error));
     return 1;
   } finally {
     off();
@@ -54,11 +57,18 @@ async function watched<T>({ stderr }: Terminal, label: string, work: () => Promi
   }
 }
 
+/** Neither way is to pay for the connection. Where none comes about, the question will say why. */
+async function opened(client: ProviderClient, signal: AbortSignal): Promise<void> {
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(LONGEST_OPENING_MS)]);
+  const given = new Promise<void>((resolve) => limit.addEventListener("abort", () => resolve()));
+  await Promise.race([client.warm(), given]);
+}
+
 async function askWhole(client: ClientWrapper, messages: readonly Message[], signal: AbortSignal): Promise<Felt> {
   const startedAt = performance.now();
   const message = await client.sendMessage(messages, { signal });
   const totalMs = performance.now() - startedAt;
-  return { firstWordsMs: totalMs, totalMs, outputTokens: tokensOf(message) };
+  return { firstWordsMs: totalMs, totalMs, tokens: tokensOf(message) };
 }
 
 async function askStreamed(client: ClientWrapper, messages: readonly Message[], signal: AbortSignal): Promise<Felt> {
@@ -71,11 +81,12 @@ async function askStreamed(client: ClientWrapper, messages: readonly Message[], 
   }
   const totalMs = performance.now() - startedAt;
   const message = await stream.finalMessage();
-  return { firstWordsMs: firstWordsMs ?? totalMs, totalMs, outputTokens: tokensOf(message) };
+  return { firstWordsMs: firstWordsMs ?? totalMs, totalMs, tokens: tokensOf(message) };
 }
 
-function tokensOf({ usage, estimatedUsage }: AssistantMessage): number | undefined {
-  return (usage ?? estimatedUsage)?.outputTokens;
+function tokensOf({ usage, estimatedUsage }: AssistantMessage): string {
+  if (usage) return String(usage.outputTokens);
+  return estimatedUsage ? `≈${estimatedUsage.outputTokens}` : "?";
 }
 
 const LONGEST_BAR = 60;
@@ -84,8 +95,8 @@ const LONGEST_BAR = 60;
 export function comparisonOf(whole: Felt, streamed: Felt, columns: number): readonly string[] {
   const rows = [
     ["", "first words", "whole reply", "tokens"],
-    ["whole", secondsOf(whole.firstWordsMs), secondsOf(whole.totalMs), String(whole.outputTokens ?? "?")],
-    ["streamed", secondsOf(streamed.firstWordsMs), secondsOf(streamed.totalMs), String(streamed.outputTokens ?? "?")],
+    ["whole", secondsOf(whole.firstWordsMs), secondsOf(whole.totalMs), whole.tokens],
+    ["streamed", secondsOf(streamed.firstWordsMs), secondsOf(streamed.totalMs), streamed.tokens],
   ] as const;
   const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   const table = rows.map((row) =>

@@ -1,6 +1,6 @@
 /** A chat's conversation: its turns and its commands. Replies go to stdout, all that is said about them to stderr. */
 
-import { LLMSession, type SendError, type UserMessage } from "../index.ts";
+import { LLMSession, type UserMessage } from "../index.ts";
 import type { Settings } from "./arguments.ts";
 import { CHAT_HELP, type CommandName } from "./chat-commands.ts";
 import type { Choice } from "./choose-client.ts";
@@ -8,7 +8,7 @@ import { CommandError } from "./command-error.ts";
 import { loadConversation, saveConversation } from "./conversation-file.ts";
 import type { Lines } from "./lines.ts";
 import { type Outcome, showReply, streamOf } from "./reply.ts";
-import { statusLineOf } from "./status-line.ts";
+import { failureLineOf, statusLineOf } from "./status-line.ts";
 import type { Terminal } from "./terminal.ts";
 
 type Said = UserMessage["content"];
@@ -138,7 +138,7 @@ export class Conversation {
         if (this.#settings.quiet) return;
         return stderr.aside(`${outcome.message ? statusLineOf(outcome.message) : "stopped"}${taken && ` ·${taken}`}`);
       case "failed":
-        return stderr.line(`cloudllm: ${messageOf(outcome.error)}${taken}`);
+        return stderr.line(`${failureLineOf(outcome.error)}${taken}`);
       case "unread":
         return;
     }
@@ -147,10 +147,6 @@ export class Conversation {
   async #tell(...lines: readonly string[]): Promise<undefined> {
     for (const line of lines) await this.#terminal.stderr.line(line);
   }
-}
-
-function messageOf(error: SendError): string {
-  return error.message.replaceAll(/\s*\n\s*/g, " ");
 }
 
 function fileOf(argument: string, command: string): string {

@@ -26,14 +26,12 @@ class LineQueue {
   #waiter: ((line: Line) => void) | undefined;
   #listener: (() => void) | undefined;
 
-  get isAwaited(): boolean {
-    return this.#waiter !== undefined;
-  }
-
+  /** An interrupt goes before all lines that wait. */
   push(line: Line): void {
     const waiter = this.#waiter;
     this.#waiter = undefined;
     if (waiter) waiter(line);
+    else if (line.type === "interrupt") this.#lines.unshift(line);
     else this.#lines.push(line);
   }
 
@@ -47,10 +45,11 @@ class LineQueue {
     });
   }
 
-  /** Ctrl-C: whoever listens takes it, else it is a line of its own. */
-  interrupt(): void {
-    if (this.#listener) this.#listener();
-    else this.push({ type: "interrupt" });
+  /** Ctrl-C: stops whoever listens. False when nobody does. */
+  stop(): boolean {
+    const listener = this.#listener;
+    listener?.();
+    return listener !== undefined;
   }
 
   onInterrupt(listener: () => void): () => void {
@@ -62,9 +61,10 @@ class LineQueue {
 }
 
 /** Reads stdin: with editing, history and pasting where it is a terminal, else line by line. */
-export function readLines(terminal: Terminal, streams: ProcessStreams, completions: readonly string[]): Lines {
+export function readLines(terminal: Terminal, completions: readonly string[]): Lines {
+  const { streams } = terminal;
   const isInteractive = streams.stdin.isTTY === true && streams.stderr.isTTY === true;
-  return isInteractive ? new Keyboard(terminal, streams, completions) : new PipedLines(terminal, streams.stdin);
+  return isInteractive ? new Keyboard(terminal, completions) : new PipedLines(terminal);
 }
 
 class PipedLines implements Lines {
@@ -73,11 +73,18 @@ class PipedLines implements Lines {
   readonly #readline: Interface;
   readonly #offInterrupt: () => void;
 
-  constructor(terminal: Terminal, stdin: NodeJS.ReadableStream) {
+  constructor(terminal: Terminal) {
+    const { stdin } = terminal.streams;
     this.#readline = createInterface({ input: stdin, terminal: false, crlfDelay: Number.POSITIVE_INFINITY });
     this.#readline.on("line", (text) => this.#queue.push({ type: "line", text }));
     this.#readline.on("close", () => this.#queue.push({ type: "end" }));
-    this.#offInterrupt = terminal.onInterrupt(() => this.#queue.interrupt());
+    let isFirst = true;
+    this.#offInterrupt = terminal.onInterrupt(() => {
+      // The next line is under way at once, so the second Ctrl-C means all of them.
+      const isEnough = this.#queue.stop() && isFirst;
+      isFirst = false;
+      if (!isEnough) this.#queue.push({ type: "interrupt" });
+    });
   }
 
   async next(): Promise<Line> {
@@ -114,7 +121,8 @@ class Keyboard implements Lines {
   #isPasting = false;
   #prompt = "";
 
-  constructor(terminal: Terminal, { stdin, stderr }: ProcessStreams, completions: readonly string[]) {
+  constructor(terminal: Terminal, completions: readonly string[]) {
+    const { stdin, stderr } = terminal.streams;
     this.#stdin = stdin;
     this.#screen = stderr;
     this.#echo = new Echo(stderr);
@@ -177,23 +185,20 @@ class Keyboard implements Lines {
   }
 
   #onInterrupt(): void {
-    if (!this.#queue.isAwaited) return this.#queue.interrupt();
+    if (this.#queue.stop()) return;
     const isEmpty = this.#readline.line === "" && this.#pasted.length === 0;
+    const isShown = this.#echo.isShown;
     this.#pasted = [];
-    if (!isEmpty) {
-      // What was typed stays on the screen, as in a shell, and is gone all the same.
-      this.#readline.write(null, { ctrl: true, name: "e" });
-      this.#echo.isShown = false;
-      this.#readline.write(null, { ctrl: true, name: "u" });
-      this.#echo.isShown = true;
-      this.#screen.write("^C\n");
-      this.#readline.setPrompt(this.#prompt);
-      this.#readline.prompt();
-      return;
-    }
+    // What was typed stays on the screen, as in a shell, and is gone all the same.
+    this.#readline.write(null, { ctrl: true, name: "e" });
     this.#echo.isShown = false;
-    this.#screen.write("^C\n");
-    this.#queue.interrupt();
+    this.#readline.write(null, { ctrl: true, name: "u" });
+    if (isShown) this.#screen.write("^C\n");
+    if (isEmpty) return this.#queue.push({ type: "interrupt" });
+    if (!isShown) return;
+    this.#echo.isShown = true;
+    this.#readline.setPrompt(this.#prompt);
+    this.#readline.prompt();
   }
 }
 

@@ -4,7 +4,6 @@ import {
   ClaudeClient,
   ClaudeModel,
   type ClientOptions,
-  type ClientWrapper,
   CompatibleClient,
   GeminiClient,
   GeminiModel,
@@ -13,6 +12,7 @@ import {
   OpenAIClient,
   OpenAIModel,
   OpenRouterClient,
+  type ProviderClient,
 } from "../index.ts";
 
 /** One provider, as the command line knows it. */
@@ -23,7 +23,7 @@ export interface Provider {
   readonly defaultModel?: string;
   /** Where it listens unless `--base-url` says otherwise; present where the server is asked for its models. */
   readonly localUrl?: string;
-  create(options: ClientOptions): ClientWrapper;
+  create(options: ClientOptions): ProviderClient;
 }
 
 /** The names under which providers answer. */

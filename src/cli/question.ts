@@ -9,7 +9,7 @@ import { startWaiting } from "./waiting.ts";
  * @throws {CommandError} with exit code 2 when nothing is asked
  */
 export async function questionOf(words: string | undefined, terminal: Terminal): Promise<string> {
-  const piped = terminal.stdin.isTTY ? "" : await readAll(terminal);
+  const piped = terminal.streams.stdin.isTTY ? "" : await readAll(terminal);
   const question = [words?.trim() ?? "", piped].filter((part) => part !== "").join("\n\n");
   if (question !== "") return question;
   throw new CommandError(
@@ -18,11 +18,11 @@ export async function questionOf(words: string | undefined, terminal: Terminal):
   );
 }
 
-async function readAll({ stdin, stderr }: Terminal): Promise<string> {
+async function readAll({ streams, stderr }: Terminal): Promise<string> {
   const waiting = startWaiting(stderr, "reading standard input");
   try {
     const pieces: Buffer[] = [];
-    for await (const piece of stdin) pieces.push(typeof piece === "string" ? Buffer.from(piece) : piece);
+    for await (const piece of streams.stdin) pieces.push(typeof piece === "string" ? Buffer.from(piece) : piece);
     const text = Buffer.concat(pieces)
       .toString("utf8")
       .replace(/^\ufeff/, "")

@@ -21,7 +21,7 @@ export async function run(args: readonly string[], streams: ProcessStreams, env:
   const terminal = createTerminal(streams, env, "settings" in command ? command.settings : {});
   try {
     if (command instanceof CommandError) throw command;
-    return await execute(command, terminal, streams, env);
+    return await execute(command, terminal, env);
   } catch (error) {
     if (terminal.stdout.gone.aborted) return 0; // `cloudllm … | head -1` has what it wanted
     await terminal.stderr.line(`cloudllm: ${error instanceof Error ? error.message : String(error)}`);
@@ -38,12 +38,7 @@ function understood(args: readonly string[]): Command | CommandError {
   }
 }
 
-async function execute(
-  command: Command,
-  terminal: Terminal,
-  streams: ProcessStreams,
-  env: NodeJS.ProcessEnv,
-): Promise<number> {
+async function execute(command: Command, terminal: Terminal, env: NodeJS.ProcessEnv): Promise<number> {
   if (command.name === "help" || command.name === "version") {
     await terminal.stdout.write(command.name === "help" ? HELP : `${VERSION}\n`);
     return 0;
@@ -52,7 +47,7 @@ async function execute(
   if (settings.envFile !== undefined) loadEnvironment(settings.envFile);
   switch (command.name) {
     case "chat":
-      return chat(await clientOf(settings, env), settings, terminal, streams);
+      return chat(await clientOf(settings, env), settings, terminal);
     case "ask": {
       const question = await questionOf(command.words, terminal);
       const { client } = await clientOf(settings, env);

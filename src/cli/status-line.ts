@@ -1,6 +1,6 @@
 /** What a turn was like, in one line. */
 
-import type { AssistantMessage, FinishReason } from "../index.ts";
+import type { AssistantMessage, FinishReason, SendError } from "../index.ts";
 
 /** What is worth a word. Nothing: the model was done. */
 const ENDINGS: Readonly<Record<FinishReason, string | undefined>> = {
@@ -38,6 +38,11 @@ export function statusLineOf(message: AssistantMessage): string {
   ]
     .filter(Boolean)
     .join(" · ");
+}
+
+/** A failure in one line. */
+export function failureLineOf({ message }: SendError): string {
+  return `cloudllm: ${message.replaceAll(/\s*\n\s*/g, " ")}`;
 }
 
 /** `0.41 s`, `12.3 s`, `2 min 5 s`. */

@@ -13,9 +13,10 @@ export interface ProcessStreams {
 
 export type OutputStream = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
 
-/** Standard input and both outputs, and the interrupt key. */
+/** The streams of a process, its outputs told apart, and the interrupt key. */
 export interface Terminal {
-  readonly stdin: ProcessStreams["stdin"];
+  /** What is underneath, for whoever reads keys. */
+  readonly streams: ProcessStreams;
   /** Replies, and nothing else. */
   readonly stdout: Output;
   /** Everything else. */
@@ -30,14 +31,13 @@ export function createTerminal(
   env: NodeJS.ProcessEnv,
   settings: { readonly color?: false },
 ): Terminal {
-  const { stdin } = streams;
   const output = (stream: OutputStream) => {
     const isTerminal = stream.isTTY === true;
     const color = settings.color ?? wantsColor(isTerminal, env);
     return new Output(stream, { isTerminal, color, canErase: isTerminal && env.TERM !== "dumb" });
   };
   return {
-    stdin,
+    streams,
     stdout: output(streams.stdout),
     stderr: output(streams.stderr),
     onInterrupt(listener) {

@@ -7,6 +7,7 @@
 import type { FinishReason, MessageChunk } from "../chunk.ts";
 import { SendError, type SendErrorKind } from "../errors.ts";
 import type { ReplyFacts } from "../fold.ts";
+import { TextBuffer } from "../text-buffer.ts";
 import { type ReasoningDetail, ReplayCollector } from "./chat-completions-replay.ts";
 import { buildChatRequest } from "./chat-completions-request.ts";
 import { usageOf } from "./chat-completions-usage.ts";
@@ -126,7 +127,7 @@ class ChatDecoder implements Decoder {
   readonly #replay = new ReplayCollector();
   readonly #cited = new Set<string>();
   /** Kept to translate positions in it. */
-  #text = "";
+  readonly #text = new TextBuffer();
   #refused = false;
   #anyChoice = false;
   #named = false;
@@ -231,7 +232,7 @@ class ChatDecoder implements Decoder {
 
   #addText(content: string, chunks: MessageChunk[]): void {
     if (content === "") return;
-    this.#text += content;
+    this.#text.add(content);
     chunks.push({ type: "text", content, isFinal: false });
   }
 
@@ -259,6 +260,7 @@ class ChatDecoder implements Decoder {
 
   #readAnnotation({ url_citation: cited }: WireAnnotation, chunks: MessageChunk[]): void {
     if (!cited?.url) return;
+    const text = this.#text.toString();
     const start = cited.start_index ?? 0;
     const end = cited.end_index ?? 0;
     chunks.push({
@@ -268,7 +270,7 @@ class ChatDecoder implements Decoder {
       ...(cited.title && { title: cited.title }),
       ...(cited.content && { citedText: cited.content }),
       // Routers send zeros for "not known". Positions count code points.
-      ...(end > start && { startIndex: utf16Offset(this.#text, start), endIndex: utf16Offset(this.#text, end) }),
+      ...(end > start && { startIndex: utf16Offset(text, start), endIndex: utf16Offset(text, end) }),
       isFinal: false,
     });
   }

@@ -23,7 +23,7 @@ export interface ReplyMetrics {
   readonly chunks: number;
   /**
    * Output tokens over the time from the first chunk to the end: as the provider counted them, else as we estimate them.
-   * Absent when no tokens or no time are there to divide.
+   * Absent for a reply that came in one piece, such as a whole one: it says nothing about how fast it was written.
    */
   readonly outputTokensPerSecond?: number;
   /** Longest wait between two arrivals, the caller's own pauses not counted; 0 before the second. */
@@ -72,7 +72,7 @@ export class Stopwatch {
 
   read(attempts: readonly Attempt[], outputTokens: number | undefined): ReplyMetrics {
     const end = this.#endedAt ?? this.#now();
-    const writingMs = this.#firstAt === undefined ? 0 : end - this.#firstAt;
+    const writingMs = this.#lastAt === this.#firstAt ? 0 : end - (this.#firstAt ?? end);
     return {
       ...(this.#firstAt !== undefined && { timeToFirstChunkMs: this.#firstAt - this.#startedAt }),
       durationMs: end - this.#startedAt,

@@ -84,7 +84,7 @@ function read(shape: Shape, data: string): unknown {
   const end = endOf(data);
   const tailAt = end - tail.length;
   // `slice` and `===` compare by memcmp; `startsWith` is four times slower.
-  if (tailAt < head.length || data.slice(0, head.length) !== head || data.slice(tailAt, end) !== tail) return undefined;
+  if (data.slice(0, head.length) !== head || data.slice(tailAt, end) !== tail) return undefined;
   const values: unknown[] = [];
   let at = head.length;
   for (const segment of between) {
@@ -151,7 +151,7 @@ const MARK_IN_JSON = /\uE000|\\ue000/i;
 function learn(before: string, data: string): Shape | undefined {
   const end = endOf(data);
   if (end < 0 || MARK_IN_JSON.test(data)) return undefined;
-  const was = before.slice(0, Math.max(0, endOf(before))).match(TOKEN) ?? [];
+  const was = before.slice(0, endOf(before)).match(TOKEN) ?? [];
   const now = data.slice(0, end).match(TOKEN) ?? [];
   if (was.length !== now.length) return undefined;
   const segments = [""];
@@ -182,7 +182,7 @@ function placesOf(root: Container, marks: number): Pick<Shape, "root" | "inner" 
       const child = container[key];
       const isMark = typeof child === "string" && child.startsWith(MARK);
       if (!isMark && (typeof child !== "object" || child === null)) continue;
-      if (name === "__proto__") return undefined; // to assign it would change the prototype
+      if (name === "__proto__") return undefined; // assigned to anything but an own key, it changes the prototype
       if (isMark) {
         holes[Number(child.slice(MARK.length)) - 1] = { owner, key };
         found += 1;

@@ -1,7 +1,14 @@
 /** The transport over `fetch`: every runtime has one, and callers may bring theirs. */
 
 import { createUtf8Decoder } from "./text-decoder.ts";
-import { type Exchange, type HttpRequest, RELEASE_LIMIT_MS, type Receiver, type Transport } from "./transport.ts";
+import {
+  type Exchange,
+  type HttpRequest,
+  RELEASE_LIMIT_MS,
+  type Receiver,
+  type Transport,
+  WARM_LIMIT_MS,
+} from "./transport.ts";
 
 /** Anything that behaves like the global `fetch`. */
 export type FetchLike = (input: string, init: RequestInit) => Promise<Response>;
@@ -13,7 +20,8 @@ export function fetchTransport(custom?: FetchLike): Transport {
     open: (request, receiver) => openExchange(send, request, receiver),
     async warm(url) {
       // A HEAD to the bare origin carries no key and leaves a kept connection behind.
-      const response = await send(new URL(url).origin, { method: "HEAD", redirect: "manual" });
+      const signal = AbortSignal.timeout(WARM_LIMIT_MS);
+      const response = await send(new URL(url).origin, { method: "HEAD", redirect: "manual", signal });
       await response.body?.cancel();
     },
   };

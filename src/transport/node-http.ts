@@ -7,7 +7,14 @@ import type { Agent, ClientRequest, IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
 import { createUtf8Decoder } from "./text-decoder.ts";
-import { type Exchange, type HttpRequest, RELEASE_LIMIT_MS, type Receiver, type Transport } from "./transport.ts";
+import {
+  type Exchange,
+  type HttpRequest,
+  RELEASE_LIMIT_MS,
+  type Receiver,
+  type Transport,
+  WARM_LIMIT_MS,
+} from "./transport.ts";
 
 /** Text that is held while the consumer is busy before the socket is paused: one read of Node's. */
 const HIGH_WATER_MARK = 64 * 1024;
@@ -36,7 +43,7 @@ export function nodeHttpTransport(): Transport {
     warm(url) {
       const { protocol, origin } = new URL(url);
       return new Promise((resolve, reject) => {
-        const options = { method: "HEAD", agent: agentFor(protocol) };
+        const options = { method: "HEAD", agent: agentFor(protocol), signal: AbortSignal.timeout(WARM_LIMIT_MS) };
         const request = (protocol === "https:" ? https() : http()).request(origin, options, (response) => {
           response.resume().on("end", resolve).on("error", reject);
         });

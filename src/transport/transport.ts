@@ -36,9 +36,12 @@ export interface Exchange {
 /** Sends requests. Two exist: over `fetch`, and over `node:http` with kept connections. */
 export interface Transport {
   open(request: HttpRequest, receiver: Receiver): Exchange;
-  /** Opens a connection ahead of the first request. Resolves when it stands; rejects when it cannot. */
+  /** Opens a connection ahead of the first request. Resolves when it stands; rejects when it cannot, or within `WARM_LIMIT_MS` does not. */
   warm(url: string): Promise<void>;
 }
 
 /** How long and how much of a complete reply's rest is read in order to keep its connection. */
 export const RELEASE_LIMIT_MS = 1_000;
+
+/** How long opening a connection ahead may take. */
+export const WARM_LIMIT_MS = 10_000;

@@ -98,6 +98,18 @@ describe("a scripted chat", () => {
     expect(code).toBe(130);
   });
 
+  test("a second Ctrl-C leaves, however many lines wait", async () => {
+    await using server = await startProviderServer(() => ({ text: "Well, ", ending: "hang" }));
+    const running = start(["chat", "--base-url", server.baseUrl, "-m", "m"]);
+    running.process.stdin.end("a\nb\nc\nd\n");
+    await running.said("Well, ");
+    running.process.kill("SIGINT");
+    await running.said("Well, \nWell, ");
+    running.process.kill("SIGINT");
+    expect(await running.finished).toMatchObject({ stdout: "Well, \nWell, \n", code: 130 });
+    expect(server.requests).toHaveLength(2);
+  });
+
   test("ends quietly when nobody reads any more", async () => {
     await using server = await startProviderServer(() => ({ text: "word ".repeat(10_000) }));
     const running = start(["chat", "--base-url", server.baseUrl, "-m", "m"]);

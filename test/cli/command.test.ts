@@ -257,7 +257,7 @@ describe("compare", () => {
     expect(stdout).toMatch(
       /first words +whole reply +tokens\nwhole +0\.\d\d s +0\.\d\d s +3\nstreamed +0\.\d\d s +0\.\d\d s +3\n/,
     );
-    expect(stdout).toMatch(/\nwhole +░{20,}█\nstreamed +░+█{20,}\n/);
+    expect(stdout).toMatch(/\nwhole +░{20,}█\nstreamed +░+█{5,}\n/);
     expect(stdout).toMatch(/\nStreamed, the first words were there [\d.]+ times sooner\.\n$/);
     expect(stderr).toBe("");
     expect(code).toBe(0);

@@ -82,14 +82,14 @@ describe("the status line", () => {
 });
 
 describe("the comparison", () => {
-  const whole = { firstWordsMs: 3_800, totalMs: 3_800, outputTokens: 118 };
-  const streamed = { firstWordsMs: 400, totalMs: 3_700, outputTokens: 121 };
+  const whole = { firstWordsMs: 3_800, totalMs: 3_800, tokens: "118" };
+  const streamed = { firstWordsMs: 400, totalMs: 3_700, tokens: "≈121" };
 
   test("is a table, a picture and a sentence", () => {
     expect(comparisonOf(whole, streamed, 49)).toEqual([
       "          first words  whole reply  tokens",
       "whole          3.80 s       3.80 s     118",
-      "streamed       0.40 s       3.70 s     121",
+      "streamed       0.40 s       3.70 s    ≈121",
       "",
       "whole     ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░█",
       "streamed  ░░░░█████████████████████████████████",
@@ -101,7 +101,7 @@ describe("the comparison", () => {
 
   test("claims nothing when it was not sooner, and survives replies in no time", () => {
     expect(comparisonOf(streamed, { ...streamed, firstWordsMs: 390 }, 80).at(-1)).toContain("no sooner");
-    const nothing = { firstWordsMs: 0, totalMs: 0, outputTokens: undefined };
+    const nothing = { firstWordsMs: 0, totalMs: 0, tokens: "?" };
     expect(comparisonOf(nothing, nothing, 80).join("\n")).not.toMatch(/NaN|Infinity/);
   });
 });

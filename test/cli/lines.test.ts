@@ -1,7 +1,7 @@
 /** Typing: what keys do at the prompt and while a reply is being written. */
 
 import { describe, expect, test } from "vitest";
-import { type Lines, readLines } from "../../src/cli/lines.ts";
+import { type Line, type Lines, readLines } from "../../src/cli/lines.ts";
 import { createTerminal } from "../../src/cli/terminal.ts";
 import { createScreen, type Screen } from "./screen.ts";
 
@@ -11,7 +11,7 @@ const CTRL_D = "\u0004";
 
 async function typing(act: (lines: Lines, screen: Screen) => Promise<void>): Promise<string> {
   const screen = createScreen();
-  const lines = readLines(createTerminal(screen, {}, {}), screen, ["/help", "/history"]);
+  const lines = readLines(createTerminal(screen, {}, {}), ["/help", "/history"]);
   try {
     await act(lines, screen);
   } finally {
@@ -20,7 +20,7 @@ async function typing(act: (lines: Lines, screen: Screen) => Promise<void>): Pro
   return screen.written();
 }
 
-const line = (text: string) => ({ type: "line", text });
+const line = (text: string): Line => ({ type: "line", text });
 
 describe("at the prompt", () => {
   test("a line is what was typed, after the prompt", async () => {
@@ -100,6 +100,21 @@ describe("while a reply is being written", () => {
     });
   });
 
+  test("a second Ctrl-C goes before what was typed meanwhile, and throws the line away that was begun", async () => {
+    await typing(async (lines, { stdin }) => {
+      lines.onInterrupt(() => undefined)();
+      stdin.write("next question\rand half");
+      stdin.write(CTRL_C);
+      stdin.write(CTRL_C);
+      await settled();
+      expect(await lines.next("> ")).toEqual({ type: "interrupt" });
+      expect(await lines.next("> ")).toEqual(line("next question"));
+      const empty = lines.next("> ");
+      stdin.write("\r");
+      expect(await empty).toEqual(line(""));
+    });
+  });
+
   test("typing is not shown, and not lost", async () => {
     await typing(async (lines, { stdin, written }) => {
       stdin.write("next question\rand half");
@@ -121,7 +136,8 @@ test("the terminal is left as it was found", async () => {
   expect(written).toMatch(/\u001b\[\?2004l$/);
 });
 
-/** Long enough for keys to arrive. */
-function settled(): Promise<"nothing yet"> {
-  return new Promise((resolve) => setTimeout(() => resolve("nothing yet"), 20));
+/** Keys that were written have arrived by then: they pass no timer on their way. */
+async function settled(): Promise<"nothing yet"> {
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+  return "nothing yet";
 }

@@ -24,7 +24,7 @@ function subjectOf(bend: (client: ScriptedClient) => Partial<ClientWrapper>): Co
       };
     },
     readAhead: 1,
-    timeoutMs: 1_000,
+    timeoutMs: 600,
   };
 }
 

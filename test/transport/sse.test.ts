@@ -346,6 +346,7 @@ describe("sse, limits and cost", () => {
       expect(parse(pieces, event.length).events).toHaveLength(2);
       expect(() => parse(pieces, event.length - 1)).toThrow(SseOverflowError);
     }
+    expect(parse([": x\n", "data: a\n\ndata: abcdef\n\n"], 13).events).toHaveLength(2);
   });
 
   test("32 Mi characters is the limit when none is given", () => {

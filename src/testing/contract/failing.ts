@@ -93,12 +93,18 @@ export const failingCases: readonly CaseDefinition[] = [
       name: `law 4: ${what} that nobody sees becomes no unhandled rejection`,
       async run({ open }) {
         const { client } = await open({ text: TEXT, ending }, { text: TEXT, ending }, { text: TEXT, ending });
-        const unhandled = await unhandledDuring(async () => {
-          await client.sendMessageStream(QUESTION, ONCE); // never read
-          await readFirst(await client.sendMessageStream(QUESTION, ONCE)); // left in the middle, without `return`
+        const forgotten: MessageStream[] = [];
+        const next = async () => {
           const stream = await client.sendMessageStream(QUESTION, ONCE);
-          await readAll(stream); // the loop caught it; nobody asks for the message
+          forgotten.push(stream);
+          return stream;
+        };
+        const unhandled = await unhandledDuring(async () => {
+          await next(); // never read
+          await (await next())[Symbol.asyncIterator]().next(); // left in the middle, without `return`
+          await readAll(await next()); // the loop caught it; nobody asks for the message
         });
+        for (const stream of forgotten) await stream[Symbol.asyncDispose]();
         assert.deepEqual(unhandled, []);
       },
     }),
@@ -110,17 +116,14 @@ export const failingCases: readonly CaseDefinition[] = [
       const abort = new AbortController();
       const unhandled = await unhandledDuring(async () => {
         await client.sendMessageStream(QUESTION, { signal: abort.signal });
-        await readFirst(await client.sendMessageStream(QUESTION, { signal: abort.signal }));
+        const left = await client.sendMessageStream(QUESTION, { signal: abort.signal });
+        await left[Symbol.asyncIterator]().next();
         abort.abort();
       });
       assert.deepEqual(unhandled, []);
     },
   },
 ];
-
-async function readFirst(stream: MessageStream): Promise<void> {
-  await stream[Symbol.asyncIterator]().next();
-}
 
 /** The rejections that nobody handled while something was done, and shortly after. */
 async function unhandledDuring(act: () => Promise<void>): Promise<readonly unknown[]> {

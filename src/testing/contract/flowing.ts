@@ -55,10 +55,10 @@ export const flowingCases: readonly CaseDefinition[] = [
     name: "law 6: the idle clock does not run while the caller holds a chunk",
     async run({ open }) {
       const { client } = await open({ text: ["One ", "two ", "three"] });
-      const stream = await client.sendMessageStream(QUESTION, { retries: 0, timeouts: { idle: 100, stall: 100 } });
+      const stream = await client.sendMessageStream(QUESTION, { retries: 0, timeouts: { idle: 150, stall: 150 } });
       let text = "";
       for await (const chunk of stream) {
-        if (text === "") await elapse(160); // a clock is what is tested here
+        if (text === "") await elapse(220); // a clock is what is tested here
         text += chunk.content;
       }
       assert.equal(text, "One two three");

@@ -3,7 +3,17 @@
 import assert from "node:assert/strict";
 import { SendError } from "../../errors.ts";
 import { MessageStream } from "../../stream/message-stream.ts";
-import { type CaseDefinition, finalOf, ONCE, partialOf, QUESTION, readAll, sendErrorOf, textOf } from "./case.ts";
+import {
+  type CaseDefinition,
+  finalOf,
+  ONCE,
+  partialOf,
+  QUESTION,
+  readAll,
+  sendErrorOf,
+  textOf,
+  turns,
+} from "./case.ts";
 
 const TEXT = ["One ", "two ", "three"];
 
@@ -105,6 +115,37 @@ export const readingCases: readonly CaseDefinition[] = [
     },
   },
   {
+    name: "reading: a reply, or its failure, passes to another thread unchanged",
+    async run({ open }) {
+      const { client } = await open({ text: TEXT }, { text: TEXT, ending: "cut" });
+      const original = await client.sendMessageStream(QUESTION);
+      assert.deepEqual(await transferred(original).finalMessage(), await original.finalMessage());
+      const { chunks, error } = await readAll(transferred(await client.sendMessageStream(QUESTION, ONCE)));
+      assert.equal(textOf(chunks), TEXT.join(""));
+      const failure = sendErrorOf(error);
+      assert.equal(failure.kind, "truncated");
+      assert.equal(partialOf(failure).content, TEXT.join(""));
+    },
+  },
+  {
+    name: "reading: MessageStream.from lets its source go when the reply is over",
+    async run({ open }) {
+      const { client } = await open({ text: TEXT });
+      const original = await client.sendMessageStream(QUESTION);
+      let released = false;
+      const chunks = async function* () {
+        try {
+          yield* original;
+        } finally {
+          released = true;
+        }
+      };
+      await MessageStream.from(chunks()).finalMessage();
+      await turns(1);
+      assert.equal(released, true);
+    },
+  },
+  {
     name: "reading: chunks without a final one make a truncated stream",
     async run({ open }) {
       const { client } = await open({ text: TEXT });
@@ -114,6 +155,12 @@ export const readingCases: readonly CaseDefinition[] = [
     },
   },
 ];
+
+/** What a thread makes of a stream that it was sent. */
+function transferred(stream: MessageStream): MessageStream {
+  const chunks = stream.toReadableStream();
+  return MessageStream.from(structuredClone(chunks, { transfer: [chunks] }));
+}
 
 async function* iterate<T>(values: readonly T[]): AsyncGenerator<T, void> {
   yield* values;
