@@ -1,6 +1,5 @@
 /** The transport over `fetch`: every runtime has one, and callers may bring theirs. */
 
-import { createUtf8Decoder } from "./text-decoder.ts";
 import {
   type Exchange,
   type HttpRequest,
@@ -17,6 +16,7 @@ export type FetchLike = (input: string, init: RequestInit) => Promise<Response>;
 export function fetchTransport(custom?: FetchLike): Transport {
   const send: FetchLike = custom ?? ((input, init) => globalThis.fetch(input, init));
   return {
+    decode: (text) => text, // decoded as it arrives
     open: (request, receiver) => openExchange(send, request, receiver),
     async warm(url) {
       // A HEAD to the bare origin carries no key and leaves a kept connection behind.
@@ -29,7 +29,8 @@ export function fetchTransport(custom?: FetchLike): Transport {
 
 function openExchange(send: FetchLike, request: HttpRequest, receiver: Receiver): Exchange {
   const abort = new AbortController();
-  const decode = createUtf8Decoder();
+  // The framing drops the byte order mark: only it knows where a stream begins.
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   let open = true;
 
@@ -59,7 +60,7 @@ function openExchange(send: FetchLike, request: HttpRequest, receiver: Receiver)
       }
       reader.read().then(({ done, value }) => {
         if (!open) return;
-        if (!done) return receiver.onText(decode(value));
+        if (!done) return receiver.onText(decoder.decode(value, { stream: true }));
         open = false;
         receiver.onEnd();
       }, fail);

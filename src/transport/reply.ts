@@ -183,9 +183,9 @@ export class Reply implements ChunkSource, Receiver {
     let body = this.#body;
     if (body.form === "unknown") {
       body.text += text;
-      const first = /[^\s\uFEFF]/.exec(body.text)?.[0];
+      text = withoutMark(body.text);
+      const first = /\S/.exec(text)?.[0];
       if (first === undefined) return this.#exchange?.pull();
-      text = body.text;
       body = this.#body = this.#bodyOf(first);
     }
     switch (body.form) {
@@ -212,11 +212,18 @@ export class Reply implements ChunkSource, Receiver {
 
   /** Returns true when nothing after this event matters. */
   #event(data: string, type: string): boolean {
-    if (data === "" || data.trim() === "") return false;
-    if (data.trim() === "[DONE]") this.#decoder.end(true, this.#sink.chunks);
-    else if (!this.#decoder.push(this.#parse(data), type, this.#sink.chunks)) return false;
-    this.#complete = true;
-    return true;
+    if (!data.startsWith("{")) {
+      const text = data.trim();
+      if (text === "") return false;
+      if (text === "[DONE]") {
+        this.#decoder.end(true, this.#sink.chunks);
+        this.#complete = true;
+        return true;
+      }
+    }
+    const event = this.#parse(this.#call.transport.decode(data));
+    this.#complete = this.#decoder.push(event, type, this.#sink.chunks);
+    return this.#complete;
   }
 
   #flush(): void {
@@ -237,11 +244,7 @@ export class Reply implements ChunkSource, Receiver {
       case "error":
         throw this.#httpError();
       case "document":
-        this.#call.protocol.decodeWhole(
-          this.#whole(() => JSON.parse(body.pieces.join(""))),
-          this.facts,
-          this.#sink.chunks,
-        );
+        this.#readDocument(this.#call.transport.decode(body.pieces.join("")));
         return this.#succeed();
       case "events": {
         const last = body.parser.end();
@@ -251,6 +254,11 @@ export class Reply implements ChunkSource, Receiver {
         return this.#succeed();
       }
     }
+  }
+
+  #readDocument(text: string): void {
+    const document: unknown = this.#whole(() => JSON.parse(text));
+    this.#call.protocol.decodeWhole(document, this.facts, this.#sink.chunks);
   }
 
   /** What does not parse at the end of the body was cut there. */
@@ -278,7 +286,7 @@ export class Reply implements ChunkSource, Receiver {
 
   /** The refusal, from as much of its body as came. */
   #httpError(): SendError {
-    const text = this.#body.form === "error" ? this.#body.pieces.join("") : "";
+    const text = this.#body.form === "error" ? this.#call.transport.decode(this.#body.pieces.join("")) : "";
     const status = this.#head?.status ?? 0;
     const error = this.#call.protocol.readError(this.#call.provider, status, jsonOr(this.#call.redact(text)));
     const wait = this.#head && retryAfterMs(this.#head, Date.now());
@@ -345,6 +353,12 @@ function hold(body: { readonly pieces: string[]; length: number }, text: string)
   body.pieces.push(text);
   body.length += text.length;
   return body.length;
+}
+
+/** A byte order mark, decoded or not, is no part of what follows. Nothing is left while it may still be coming. */
+function withoutMark(text: string): string {
+  if ("\xEF\xBB\xBF".startsWith(text)) return "";
+  return text.replace(/^(?:\uFEFF|\xEF\xBB\xBF)/, "");
 }
 
 function jsonOr(text: string): unknown {

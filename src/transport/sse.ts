@@ -1,6 +1,6 @@
 /**
- * Server-sent events out of decoded text, synchronously: text in, calls of `onEvent` out. No bytes, no JSON, no
- * clock; `id` and `retry` are for reconnecting, which a client that POSTs does not do, and are ignored.
+ * Server-sent events out of text, synchronously: text in, calls of `onEvent` out. No decoding, no clock;
+ * `id` and `retry` are for reconnecting, which a client that POSTs does not do, and are ignored.
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
  */
 
@@ -48,8 +48,9 @@ const SPACE = 32;
 const BOM = 0xfeff;
 
 /**
- * Creates a parser for one response body. Its text must be decoded as UTF-8 with the byte order mark left in
- * (`ignoreBOM: true`, or no mark expected): one U+FEFF at the very start is dropped here, any other is data.
+ * Creates a parser for one response body. Its text is decoded UTF-8, or UTF-8 not decoded yet, a character for each
+ * byte: the grammar is ASCII but for the byte order mark. One U+FEFF at the very start is dropped, any other is data;
+ * who leaves the decoding for later drops the mark's three bytes himself.
  *
  * One departure from the standard: a field `error` that holds JSON, as llama.cpp sent its errors until September 2025,
  * makes an event with the data `{"error":…}` if the event has no data of its own. A reply must not look whole because

@@ -1,4 +1,4 @@
-/** The border to the network: one request out, text in, on demand. Callbacks, so that a read costs no promise. */
+/** The border to the network: one request out, its answer in, on demand. Callbacks, so that a read costs no promise. */
 
 /** A POST with a JSON body. */
 export interface HttpRequest {
@@ -16,7 +16,7 @@ export interface ResponseHead {
 /** Who is told what arrives. After `onEnd` or `onError` nothing more comes. */
 export interface Receiver {
   onHead(head: ResponseHead): void;
-  /** Decoded text of one read; may be empty (part of a character). One call for each `pull`. */
+  /** What one read brought, for `Transport.decode`; may be empty. One call for each `pull`. */
   onText(text: string): void;
   onEnd(): void;
   /** The connection failed. `safeToResend`: the server closed a kept connection without having read the request. */
@@ -35,6 +35,11 @@ export interface Exchange {
 
 /** Sends requests. Two exist: over `fetch`, and over `node:http` with kept connections. */
 export interface Transport {
+  /**
+   * Makes text of what `onText` delivered: of all of it, or of a piece that was cut at ASCII characters. Until then, only
+   * its ASCII characters mean what they are. So a transport may hand over bytes in the cheapest form that a string can have.
+   */
+  readonly decode: (delivered: string) => string;
   open(request: HttpRequest, receiver: Receiver): Exchange;
   /** Opens a connection ahead of the first request. Resolves when it stands; rejects when it cannot, or within `WARM_LIMIT_MS` does not. */
   warm(url: string): Promise<void>;

@@ -1,0 +1,59 @@
+/** Puts into `bench/node_modules` what is compared: the peers, and this library as its users get it. */
+import { spawnSync } from "node:child_process";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { build, install, npm, root } from "../scripts/setup.mjs";
+
+const bench = join(root, "bench");
+const modules = join(bench, "node_modules");
+
+/** Installs the peers unless the lock's are there. */
+export function installPeers() {
+  const lock = join(bench, "package-lock.json");
+  const installed = join(modules, "installed-lock.json");
+  if (existsSync(installed) && readFileSync(installed, "utf8") === readFileSync(lock, "utf8")) return;
+  const [command, args] = npm("ci", "--no-audit", "--no-fund");
+  run(command, args, bench, "inherit");
+  copyFileSync(lock, installed);
+}
+
+/**
+ * Packs the library, or takes a tarball that there is, and unpacks it as `bench/node_modules/cloudllm`. A build under way
+ * elsewhere thus changes nothing while we measure. Returns the size of the tarball in bytes.
+ */
+export function installPackage(tarball) {
+  const folder = mkdtempSync(join(tmpdir(), "cloudllm-bench-"));
+  try {
+    const file = tarball ?? join(folder, pack(folder));
+    const target = join(modules, "cloudllm");
+    rmSync(target, { recursive: true, force: true });
+    mkdirSync(target, { recursive: true });
+    run("tar", ["-xzf", file, "-C", target, "--strip-components=1"], bench);
+    return readFileSync(file).length;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** The installed version of a package; undefined for a part of Node. */
+export function versionOf(name) {
+  const file = join(modules, name, "package.json");
+  return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")).version : undefined;
+}
+
+function pack(folder) {
+  install();
+  build();
+  const [command, args] = npm("pack", "--json", "--ignore-scripts", "--pack-destination", folder);
+  const listing = JSON.parse(run(command, args, root));
+  return (Array.isArray(listing) ? listing[0] : Object.values(listing)[0]).filename;
+}
+
+/** What the command wrote to stdout. Throws when it fails. */
+function run(command, args, cwd, stderr = "pipe") {
+  const { status, stdout, stderr: said, error } = spawnSync(command, args, { cwd, stdio: ["ignore", "pipe", stderr] });
+  if (error) throw error;
+  if (status !== 0) throw new Error(`${command} ${args.join(" ")} failed with exit code ${status}\n${said ?? ""}`);
+  return stdout.toString();
+}

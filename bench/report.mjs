@@ -1,0 +1,147 @@
+/** The results as Markdown. */
+import { cpus } from "node:os";
+import { BASELINE, CONTENDERS, OURS } from "./contenders.mjs";
+import { ABSOLUTE, COMPARED } from "./metrics.mjs";
+import { median, ratioOf } from "./statistics.mjs";
+import { CROWD, PLANS } from "./wire.mjs";
+
+/**
+ * @param {Record<string, Record<string, number[]>>} results values of each round, by contender and key
+ * @param {{ failures: Map<string, string>, versions: Record<string, string>, eventBytes: number, load: number }} facts
+ */
+export function report(results, facts) {
+  const taking = CONTENDERS.filter(({ name }) => results[name]);
+  const sections = [
+    "# Benchmark",
+    introduction(facts),
+    targets(results),
+    comparison(results, taking, facts.versions),
+    values(results, taking),
+    crowd(results, taking),
+    failed(facts.failures),
+  ];
+  return `${sections.filter(Boolean).join("\n\n")}\n`;
+}
+
+function introduction({ eventBytes, load }) {
+  const { platform, arch, version } = process;
+  const date = new Date().toISOString().slice(0, 10);
+  return `\`npm run bench\`, ${date}: Node ${version} on ${platform} ${arch}, ${cpus().length} cores (load ${load.toFixed(1)} before the run). A mock \
+provider in its own process sends OpenAI Chat events of ${Math.round(eventBytes)} bytes over loopback; every client sends the same question, gets the \
+same bytes, and must make the same text and token count of them. Each round starts a fresh process for each client, warms it up (cost is of code \
+that V8 has compiled, as in a server that runs for long) and measures; rounds are interleaved (A B C … A B C …). Peers are used as their documentation shows, in the newest versions that \
+accept Node 20.`;
+}
+
+/** What was promised, and whether it is kept. */
+function targets(results) {
+  const rows = COMPARED.map(({ key, title, target }) => {
+    const [ours, batches] = [OURS, `${OURS}-batches`].map((name) =>
+      ratioOf(results[name]?.[key], results[BASELINE]?.[key]),
+    );
+    return (
+      ours && [title, `≤ ${target} ×`, `${spread(ours)}`, verdict(ours.ratio, target), batches ? spread(batches) : "–"]
+    );
+  });
+  for (const [key, { title, unit, target }] of Object.entries(ABSOLUTE)) {
+    const value = medianOf(results, OURS, key);
+    rows.push(
+      value !== undefined && [title, `≤ ${target} ${unit}`, `${digits(value)} ${unit}`, verdict(value, target), ""],
+    );
+  }
+  if (!rows.some(Boolean)) return "";
+  return section(
+    "Targets",
+    "Ratios are to the loop written by hand over `fetch`; smallest and largest ratio of a round in brackets.",
+    [["", "target", OURS, "", "with `batches()`"], ...rows.filter(Boolean)],
+  );
+}
+
+/** All clients as multiples of the baseline. */
+function comparison(results, taking, versions) {
+  const shown = COMPARED.filter(({ key }) => results[BASELINE]?.[key]);
+  if (shown.length === 0) return "";
+  const explanations = shown.map(({ title, explanation }) => `- *${title}*: ${explanation}`);
+  const rows = taking.map(({ name, label, packages }) => {
+    const version = versions[packages[0]];
+    const ratios = shown.map(({ key }) => ratioOf(results[name][key], results[BASELINE][key]));
+    return [version ? `${label} ${version}` : label, ...ratios.map((ratio) => (ratio ? spread(ratio) : "–"))];
+  });
+  const text = `Multiples of the loop written by hand over \`fetch\`: ratio of the medians, smallest and largest ratio of a round in brackets. Less is better.\n\n${explanations.join("\n")}`;
+  return section("Compared", text, [["", ...shown.map(({ short }) => short)], ...rows]);
+}
+
+/** The numbers themselves. */
+function values(results, taking) {
+  const columns = [
+    ...COMPARED.map(({ key, short, unit }) => ({ key, head: `${short}, ${unit}` })),
+    { key: "importMs", head: "import, ms" },
+    { key: "alonePromises", head: "promises/chunk, 1 per packet" },
+    { key: "packedPromises", head: "promises/chunk, 64 per packet" },
+    { key: "bundleKb", head: "browser bundle, kB" },
+    { key: "apart", head: "read alone, %" },
+  ].filter(({ key }) => taking.some(({ name }) => results[name][key]));
+  if (columns.length === 0) return "";
+  const rows = taking.map(({ name, label }) => [
+    label,
+    ...columns.map(({ key }) => {
+      const value = medianOf(results, name, key);
+      return value === undefined ? "–" : digits(key === "apart" ? value * 100 : value);
+    }),
+  ]);
+  const text = `Medians. *Import*: in a fresh process, less what importing nothing takes. *Browser bundle*: the client's program of this benchmark, \
+minified and gzipped, all that it may load in one file. *Read alone*: how many of the ${PLANS.alone.pieces} chunks sent apart came in a turn of the event loop of their own.`;
+  return section("Measured", text, [["", ...columns.map(({ head }) => head)], ...rows]);
+}
+
+/** Many replies in one process. */
+function crowd(results, taking) {
+  const rows = taking
+    .filter(({ name }) => results[name].p50Ms)
+    .map(({ name, label }) => [
+      label,
+      ...["p50Ms", "p99Ms", "kibEach", "cpuSeconds"].map((key) => digits(medianOf(results, name, key))),
+    ]);
+  if (rows.length === 0) return "";
+  const { streams, pieces, everyMs } = CROWD;
+  const text = `${streams} replies at once in one process, each ${pieces} chunks, one every ${everyMs} ms (${streams * (1000 / everyMs)} chunks a second; a client that needs more \
+CPU than there is falls behind, and its delay then grows with the length of the run). *Delay*: from the server's send to the text in the \
+program. *Memory*: growth of the process's resident memory, at its highest, for each reply.`;
+  return section("A thousand replies at once", text, [
+    ["", "delay p50, ms", "delay p99, ms", "memory per reply, KiB", "CPU for all, s"],
+    ...rows,
+  ]);
+}
+
+function failed(failures) {
+  if (failures.size === 0) return "";
+  return `## Not timed\n\n${[...failures].map(([what, why]) => `- ${what}: ${why}`).join("\n")}`;
+}
+
+function section(title, text, [head, ...rows]) {
+  const line = (cells) => `| ${cells.join(" | ")} |`;
+  const rule = `|---|${head
+    .slice(1)
+    .map(() => "--:|")
+    .join("")}`;
+  return [`## ${title}`, text, [line(head), rule, ...rows.map(line)].join("\n")].join("\n\n");
+}
+
+function medianOf(results, name, key) {
+  const all = results[name]?.[key];
+  return all?.length ? median(all) : undefined;
+}
+
+function spread({ ratio, least, most }) {
+  return `${digits(ratio)} (${digits(least)}–${digits(most)})`;
+}
+
+/** Three digits, as many as mean something. */
+function digits(value) {
+  if (value >= 100) return value.toFixed(0);
+  return value >= 10 ? value.toFixed(1) : value.toFixed(2);
+}
+
+function verdict(value, target) {
+  return value <= target ? "pass" : "**missed**";
+}

@@ -1,0 +1,99 @@
+/**
+ * The mock provider, a process of its own: plain sockets and packets made in advance, so that it is never what is
+ * measured. `node bench/server.mjs` prints its port; it ends with its standard input.
+ */
+import { createServer } from "node:net";
+import { CROWD, ending, PLANS, piecesOf, ROLE, stamp, textEvent } from "./wire.mjs";
+
+const HEAD = Buffer.from(
+  "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\n" +
+    "x-request-id: req_5f1c0e7a9b3d4826\r\nconnection: keep-alive\r\ntransfer-encoding: chunked\r\n\r\n",
+);
+const LAST = "0\r\n\r\n";
+/** A crowd that does not grow any more starts without the missing ones. */
+const CROWD_PATIENCE_MS = 10_000;
+
+const packets = Object.fromEntries(Object.entries(PLANS).map(([name, plan]) => [name, packetsOf(plan)]));
+/** The sockets of a crowd that is gathering. */
+let crowd = [];
+let crowdTimer;
+
+const server = createServer({ noDelay: true }, (socket) => {
+  let received = "";
+  socket.setEncoding("latin1").on("data", (text) => {
+    received += text;
+    const head = received.indexOf("\r\n\r\n");
+    if (head < 0) return;
+    const length = Number(/content-length: *(\d+)/i.exec(received)?.[1] ?? 0);
+    if (received.length < head + 4 + length) return;
+    const name = received.slice(0, head).split("/", 2)[1];
+    received = "";
+    answer(socket, name);
+  });
+  socket.on("error", () => socket.destroy());
+});
+
+server.listen(0, "127.0.0.1", 1_024, () => console.log(server.address().port));
+process.stdin.resume().on("end", () => process.exit());
+
+function answer(socket, name) {
+  if (name === "crowd") return join(socket);
+  const plan = PLANS[name];
+  if (!plan) return socket.end("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n");
+  let next = 0;
+  const step = () => {
+    if (socket.destroyed) return;
+    socket.write(packets[name][next++]);
+    if (next === packets[name].length) return;
+    if (plan.gapMs > 0) setTimeout(step, plan.gapMs);
+    else setImmediate(step);
+  };
+  step();
+}
+
+/** Holds a reply back until the crowd is complete. */
+function join(socket) {
+  socket.write(HEAD);
+  socket.write(httpChunk(ROLE));
+  crowd.push(socket);
+  clearTimeout(crowdTimer);
+  if (crowd.length >= CROWD.streams) start();
+  else crowdTimer = setTimeout(start, CROWD_PATIENCE_MS);
+}
+
+/** Gives every reply of the crowd a piece at its pace, each at its own moment within the pace. */
+function start() {
+  const sockets = crowd;
+  crowd = [];
+  const startedAt = performance.now();
+  let sent = 0;
+  const total = sockets.length * CROWD.pieces;
+  const tick = () => {
+    const due = Math.min(total, ((performance.now() - startedAt) / CROWD.everyMs) * sockets.length);
+    for (; sent < due; sent++) {
+      const socket = sockets[sent % sockets.length];
+      if (!socket.destroyed) socket.write(httpChunk(textEvent(stamp())));
+      if (sent >= total - sockets.length) socket.write(httpChunk(ending(CROWD.pieces)) + LAST);
+    }
+    if (sent < total) setTimeout(tick, 1);
+  };
+  tick();
+}
+
+/** The head comes with the first packet: servers send it when the model begins. */
+function packetsOf({ pieces, perPacket }) {
+  const texts = piecesOf(pieces);
+  const made = [];
+  for (let at = 0; at < pieces; at += perPacket) {
+    const events = texts.slice(at, at + perPacket).map(textEvent);
+    if (at === 0) events.unshift(ROLE);
+    if (at + perPacket >= pieces) events.push(ending(pieces));
+    const body = Buffer.from(httpChunk(events.join("")) + (at + perPacket >= pieces ? LAST : ""));
+    made.push(at === 0 ? Buffer.concat([HEAD, body]) : body);
+  }
+  return made;
+}
+
+function httpChunk(text) {
+  return `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`;
+}
