@@ -72,8 +72,9 @@ export class MessageStream implements AsyncIterable<MessageChunk>, AsyncDisposab
   readonly #stopwatch: Stopwatch;
   readonly #endListeners: EndListener[] = [];
   #outcome = RUNNING;
-  #chunks: MessageChunk[] = [];
-  /** How many of `#chunks` the consumer has taken, and how many are folded. */
+  /** A plain field, no accessor: each object literal with an accessor gets a hidden class of its own, which V8 keeps long. */
+  readonly #queue: ChunkSink & { chunks: MessageChunk[] };
+  /** How many of its chunks the consumer has taken, and how many are folded. */
   #head = 0;
   #folded = 0;
   #reader: "none" | "iterator" | "finalMessage" = "none";
@@ -92,15 +93,13 @@ export class MessageStream implements AsyncIterable<MessageChunk>, AsyncDisposab
   /** Streams come from a `ClientWrapper` or from `MessageStream.from`; a source is the library's own affair. */
   constructor(open: (sink: ChunkSink) => ChunkSource, options: StreamOptions = {}) {
     const now = options.now ?? (() => performance.now());
-    const stream = this;
-    this.#source = open({
-      get chunks() {
-        return stream.#chunks;
-      },
+    this.#queue = {
+      chunks: [],
       flush: () => this.#flush(),
       end: (message) => this.#end(message),
       fail: (error) => this.#fail(error),
-    });
+    };
+    this.#source = open(this.#queue);
     this.#fold = new Fold(this.#source.facts);
     this.#stopwatch = new Stopwatch(now, options.startedAt ?? now());
   }
@@ -138,14 +137,14 @@ export class MessageStream implements AsyncIterable<MessageChunk>, AsyncDisposab
    * @throws {SendError} when the reply fails, or at once when the stream is already being read.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<MessageChunk> {
-    return this.#iterate(() => (this.#head < this.#chunks.length ? this.#chunks[this.#head++] : undefined));
+    return this.#iterate(() => (this.#head < this.#queue.chunks.length ? this.#queue.chunks[this.#head++] : undefined));
   }
 
   /** The chunks, all that arrived in one read at a time: the least overhead. Arrays are never empty. */
   batches(): AsyncIterableIterator<readonly MessageChunk[]> {
     return this.#iterate(() => {
-      if (this.#head >= this.#chunks.length) return undefined;
-      const batch = this.#head === 0 ? this.#chunks : this.#chunks.slice(this.#head);
+      if (this.#head >= this.#queue.chunks.length) return undefined;
+      const batch = this.#head === 0 ? this.#queue.chunks : this.#queue.chunks.slice(this.#head);
       this.#clear();
       return batch;
     });
@@ -276,7 +275,7 @@ export class MessageStream implements AsyncIterable<MessageChunk>, AsyncDisposab
     this.#pullAgain = this.#pulling;
     if (this.#pulling) return;
     this.#pulling = true;
-    if (this.#head >= this.#chunks.length) this.#clear();
+    if (this.#head >= this.#queue.chunks.length) this.#clear();
     this.#stopwatch.waiting();
     // A loop, not a recursion: a source may answer within the call.
     do {
@@ -288,7 +287,7 @@ export class MessageStream implements AsyncIterable<MessageChunk>, AsyncDisposab
   }
 
   #clear(): void {
-    this.#chunks = [];
+    this.#queue.chunks = [];
     this.#head = 0;
     this.#folded = 0;
   }
@@ -298,19 +297,19 @@ export class MessageStream implements AsyncIterable<MessageChunk>, AsyncDisposab
     if (this.#outcome.status !== "running") return;
     this.#foldFresh();
     if (this.#draining && this.#reader !== "iterator") this.#clear();
-    if (this.#head < this.#chunks.length) this.#deliver();
+    if (this.#head < this.#queue.chunks.length) this.#deliver();
     if (this.#draining || this.#wake) this.#pull();
   }
 
   #foldFresh(): void {
     if (this.#muted) {
-      this.#chunks.length = this.#folded;
+      this.#queue.chunks.length = this.#folded;
       return;
     }
-    const fresh = this.#chunks.length - this.#folded;
+    const fresh = this.#queue.chunks.length - this.#folded;
     if (fresh === 0) return;
-    for (; this.#folded < this.#chunks.length; this.#folded++) {
-      const chunk = this.#chunks[this.#folded];
+    for (; this.#folded < this.#queue.chunks.length; this.#folded++) {
+      const chunk = this.#queue.chunks[this.#folded];
       if (chunk) this.#fold.add(chunk);
     }
     this.#stopwatch.arrived(fresh);
@@ -335,7 +334,7 @@ export class MessageStream implements AsyncIterable<MessageChunk>, AsyncDisposab
     const message = relayed ?? this.#message(status);
     this.#outcome = { status, message };
     const final: FinalChunk = { type: "final", content: "", message, isFinal: true };
-    this.#chunks.push(final);
+    this.#queue.chunks.push(final);
     this.#settle(message, undefined);
   }
 

@@ -73,13 +73,14 @@ export class Stopwatch {
   read(attempts: readonly Attempt[], outputTokens: number | undefined): ReplyMetrics {
     const end = this.#endedAt ?? this.#now();
     const writingMs = this.#lastAt === this.#firstAt ? 0 : end - (this.#firstAt ?? end);
+    // Optional fields last: a literal that begins with a spread and goes on with fractions gets a hidden class each time.
     return {
-      ...(this.#firstAt !== undefined && { timeToFirstChunkMs: this.#firstAt - this.#startedAt }),
       durationMs: end - this.#startedAt,
       chunks: this.chunks,
-      ...(outputTokens && writingMs > 0 && { outputTokensPerSecond: outputTokens / (writingMs / 1000) }),
       longestGapMs: this.#longestGapMs,
       attempts,
+      ...(this.#firstAt !== undefined && { timeToFirstChunkMs: this.#firstAt - this.#startedAt }),
+      ...(outputTokens && writingMs > 0 && { outputTokensPerSecond: outputTokens / (writingMs / 1000) }),
     };
   }
 }

@@ -18,7 +18,7 @@ export interface FinishEvent extends ScriptedFinish {
 }
 
 /** A piece of a tool call; the first one `opens` it. */
-export interface ToolCallDeltaEvent {
+interface ToolCallDeltaEvent {
   readonly type: "toolCallDelta";
   readonly index: number;
   readonly id: string;
@@ -28,7 +28,7 @@ export interface ToolCallDeltaEvent {
 }
 
 /** The provider closes a tool call. */
-export interface ToolCallEndEvent {
+interface ToolCallEndEvent {
   readonly type: "toolCallEnd";
   readonly index: number;
   readonly id: string;

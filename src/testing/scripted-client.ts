@@ -4,7 +4,7 @@ import { checkCall } from "../check.ts";
 import type { ClientWrapper, SendOptions } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantMessage, Message } from "../message.ts";
-import { MessageStream } from "../stream/message-stream.ts";
+import { type ChunkSink, MessageStream } from "../stream/message-stream.ts";
 import type { Clock } from "../stream/metrics.ts";
 import { estimateTokens } from "../token-estimate.ts";
 import { limitsOf } from "../transport/deadlines.ts";
@@ -86,49 +86,27 @@ export function scriptedClient(
       const cause: unknown = options.signal.reason;
       throw new SendError("aborted", "The caller's signal ended the call.", { provider, model, cause });
     }
-    let chunks = 0;
-    let onClose = () => {};
-    const closed = new Promise<void>((resolve) => {
-      onClose = resolve;
-    });
-    const call: ScriptedCall = {
-      method,
-      messages: [...messages],
-      options,
-      get chunks() {
-        return chunks;
-      },
-      closed,
-    };
-    calls.push(call);
-    const script = scriptFor(call);
+    const call = new RecordedCall(method, [...messages], options);
+    const id = `scripted-${calls.push(call)}`;
     let accepted = Promise.resolve();
-    const stream = new MessageStream(
-      (sink) => {
-        const source = new ScriptedSource(
-          {
-            script,
-            provider,
-            model,
-            id: `scripted-${calls.length}`,
-            limits: limitsOf(method === "sendMessage", options.timeouts),
-            signal: options.signal,
-            sleep,
-            now,
-            startedAt,
-            estimateInput: () => estimateTokens(JSON.stringify(messages)),
-            onChunk: () => chunks++,
-            onClose,
-          },
-          sink,
-        );
-        accepted = source.accepted;
-        return source;
-      },
-      { now, startedAt },
-    );
-    await accepted;
-    return stream;
+    const play = (script: ReplyScript, sink: ChunkSink): ScriptedSource => {
+      const { signal, timeouts } = options;
+      const limits = limitsOf(method === "sendMessage", timeouts);
+      const estimateInput = () => estimateTokens(JSON.stringify(messages));
+      const context = { provider, model, id, limits, signal, sleep, now, startedAt, estimateInput };
+      const source = new ScriptedSource({ ...context, script, onChunk: call.count, onClose: call.close }, sink);
+      accepted = source.accepted;
+      return source;
+    };
+    try {
+      const script = scriptFor(call);
+      const stream = new MessageStream((sink) => play(script, sink), { now, startedAt });
+      await accepted;
+      return stream;
+    } catch (error) {
+      call.close(); // there may have been no script
+      throw error;
+    }
   }
 
   return {
@@ -139,5 +117,28 @@ export function scriptedClient(
     async sendMessage(messages, options = {}): Promise<AssistantMessage> {
       return (await open("sendMessage", messages, options)).finalMessage();
     },
+  };
+}
+
+/** Writes into what everybody else reads. */
+class RecordedCall implements ScriptedCall {
+  readonly method: ScriptedCall["method"];
+  readonly messages: readonly Message[];
+  readonly options: SendOptions;
+  readonly closed: Promise<void>;
+  chunks = 0;
+  close: () => void = () => undefined;
+
+  constructor(method: ScriptedCall["method"], messages: readonly Message[], options: SendOptions) {
+    this.method = method;
+    this.messages = messages;
+    this.options = options;
+    this.closed = new Promise((resolve) => {
+      this.close = resolve;
+    });
+  }
+
+  readonly count = (): void => {
+    this.chunks += 1;
   };
 }

@@ -75,6 +75,7 @@ export class Deadlines {
   /** The caller waits. */
   waiting(): void {
     this.#waitingSince ??= this.#now();
+    if (typeof this.#timer === "object") this.#timer.ref();
     const { idle, stall, headers } = this.#limits;
     const soonest = this.#waitingSince + Math.min(idle, stall, headers);
     if (this.#anyChunk && this.#timerAt <= soonest) return; // the timer will look
@@ -85,6 +86,8 @@ export class Deadlines {
   holding(): void {
     if (this.#waitingSince !== undefined) this.#waitedMs += this.#now() - this.#waitingSince;
     this.#waitingSince = undefined;
+    // Whoever forgets a stream is not kept alive by its clock, where the runtime can tell.
+    if (typeof this.#timer === "object") this.#timer.unref();
   }
 
   clear(): void {

@@ -185,7 +185,10 @@ export class Reply implements ChunkSource, Receiver {
       body.text += text;
       text = withoutMark(body.text);
       const first = /\S/.exec(text)?.[0];
-      if (first === undefined) return this.#exchange?.pull();
+      if (first === undefined) {
+        if (text !== "") body.text = "\n"; // as good as any number of empty lines
+        return this.#exchange?.pull();
+      }
       body = this.#body = this.#bodyOf(first);
     }
     switch (body.form) {

@@ -66,7 +66,7 @@ export async function sendScript(
   const { ending } = script;
   const refuses = typeof ending === "object" && "finishReason" in ending && ending.finishReason === "refusal";
   const reply = wire.reply(request, refuses);
-  return reply.streamed ? sendStreamed(script, reply, delivery, paceMs) : sendWhole(script, reply, wire, delivery);
+  return reply.streamed ? sendStreamed(script, reply, delivery, paceMs) : sendWhole(script, reply, wire, delivery, paceMs);
 }
 
 async function sendRefusal(
@@ -113,8 +113,14 @@ async function sendStreamed(
   }
 }
 
-/** A whole reply is silent until it is written. */
-async function sendWhole(script: AcceptedScript, reply: WireReply, wire: Wire, delivery: Delivery): Promise<void> {
+/** A whole reply is silent until it is written, which takes as long as the streamed one. */
+async function sendWhole(
+  script: AcceptedScript,
+  reply: WireReply,
+  wire: Wire,
+  delivery: Delivery,
+  paceMs: number,
+): Promise<void> {
   const events: ContentEvent[] = [];
   for (const event of eventsOf(script)) {
     switch (event.type) {
@@ -128,6 +134,7 @@ async function sendWhole(script: AcceptedScript, reply: WireReply, wire: Wire, d
       case "hang":
         return sendDocument(events, event, reply, wire, delivery);
       default:
+        if (paceMs > 0 && events.length > 0) await delivery.pause(paceMs);
         events.push(event);
     }
   }

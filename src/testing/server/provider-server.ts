@@ -29,7 +29,7 @@ export interface ProviderRequest {
 export interface ProviderServerOptions {
   /** Default: any free port. */
   readonly port?: number;
-  /** Milliseconds before each piece of a scripted reply but the first. Default 0. */
+  /** Milliseconds before each piece of a scripted reply but the first; a whole reply takes as long. Default 0. */
   readonly pace?: number;
   /** Usage is reported in streams also when the client did not ask for it, as Mistral does. Default false, as at OpenAI. */
   readonly usageUnasked?: boolean;
