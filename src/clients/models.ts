@@ -16,7 +16,7 @@ type AnyOf<Ids extends Readonly<Record<string, string>>> = Ids[keyof Ids] | (str
  * Left out because they are shut down: o1, o1-pro, o3-mini, o4-mini, gpt-4.1-nano (2026-10-23), gpt-5.2-chat-latest,
  * gpt-5.3-chat-latest (2026-08-10), gpt-5-chat-latest, gpt-5.1-chat-latest, the Codex models up to 5.2, the 4o search
  * previews (2026-07-23), chatgpt-4o-latest, codex-mini-latest, gpt-4.5-preview, o1-mini, o1-preview (before). Left out
- * because OpenAI never listed them: o4-mini-high, gpt-5-codex-mini, gpt-5.5-mini, gpt-5.5-nano, gpt-chat-latest.
+ * because none of the sources has them: o4-mini-high, gpt-5-codex-mini, gpt-5.5-mini, gpt-5.5-nano, gpt-chat-latest.
  * @see https://developers.openai.com/api/docs/deprecations
  */
 export const OpenAIModel = {
@@ -93,8 +93,8 @@ export type ClaudeModelId = AnyOf<typeof ClaudeModel>;
  * `gemini-3.5-flash` already, for `gemini-2.5-pro` and `gemini-2.5-flash` from 2026-12-01.
  *
  * Left out because they are shut down: gemini-3.1-flash-lite-preview (2026-05-25), gemini-3-pro-preview (2026-03-09),
- * the 2.5 previews of September 2025, everything up to 2.0. Left out because Google never listed them:
- * gemini-2.5-pro-latest, gemini-2.5-flash-latest, gemini-4-neon.
+ * the 2.5 previews of September 2025, everything up to 2.0. Left out because none of the sources has
+ * them: gemini-2.5-pro-latest, gemini-2.5-flash-latest, gemini-4-neon.
  * @see https://ai.google.dev/gemini-api/docs/deprecations
  */
 export const GeminiModel = {
@@ -124,8 +124,8 @@ export type GeminiModelId = AnyOf<typeof GeminiModel>;
  *
  * Left out because xAI retired them on 2026-05-15 (the newer `grok-4.3` and `grok-build-0.1` answer for them): grok-3,
  * grok-4, grok-4-fast, grok-4-1-fast and grok-code-fast-1 with their variants, one of them misspelt in the original;
- * Grok 2 went before. Left out because no list of xAI's has them: grok-4.3-latest, grok-4.5-latest, grok-4.6-latest,
- * and the variants of grok-3 (`mini`, `fast`).
+ * Grok 2 went before. Left out because none of the sources has them, or has them any more: grok-4.3-latest,
+ * grok-4.5-latest, grok-4.6-latest, grok-4-latest, and the `mini` and `fast` models of Grok 3.
  * @see https://docs.x.ai/developers/migration/may-15-retirement
  */
 export const GrokModel = {

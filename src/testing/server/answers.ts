@@ -66,7 +66,9 @@ export async function sendScript(
   const { ending } = script;
   const refuses = typeof ending === "object" && "finishReason" in ending && ending.finishReason === "refusal";
   const reply = wire.reply(request, refuses);
-  return reply.streamed ? sendStreamed(script, reply, delivery, paceMs) : sendWhole(script, reply, wire, delivery, paceMs);
+  return reply.streamed
+    ? sendStreamed(script, reply, delivery, paceMs)
+    : sendWhole(script, reply, wire, delivery, paceMs);
 }
 
 async function sendRefusal(

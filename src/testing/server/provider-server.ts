@@ -53,6 +53,8 @@ export interface ProviderServer extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+const MODELS = JSON.stringify({ object: "list", data: [{ id: "stand-in", object: "model" }] });
+
 /** What a server says that was told nothing. */
 const WORDS = ["Hello ", "from ", "a ", "server ", "on ", "this ", "machine: ", "no ", "tokens ", "were ", "harmed."];
 const DEFAULT_REPLY: ServerReply = { text: WORDS, ending: { usage: { inputTokens: 7, outputTokens: WORDS.length } } };
@@ -61,7 +63,7 @@ const DEFAULT_REPLY: ServerReply = { text: WORDS, ending: { usage: { inputTokens
  * Starts a server on 127.0.0.1 that answers one POST after another with the replies of a list, or with whichever a
  * function chooses; without any, every request gets the same short text word by word. Scripts are written in the wire
  * format of the request's path (Chat Completions so far), streamed or whole as the request asks; recordings are sent as
- * they are, to any path. A request for which there is no reply is refused with status 400.
+ * they are, to any path. A request for which there is no reply is refused with status 400. Its one model is `stand-in`.
  *
  * @example
  * ```ts
@@ -111,7 +113,7 @@ export async function startProviderServer(
   }
 
   async function receive(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (incoming.method !== "POST") return void response.writeHead(incoming.method === "HEAD" ? 200 : 404).end();
+    if (incoming.method !== "POST") return answerOther(incoming, response);
     const { socket, method, url = "/", headers } = incoming;
     const closed = sockets.get(socket) ?? Promise.resolve();
     const delivery = new Delivery(response, sleep);
@@ -191,4 +193,11 @@ async function bodyOf(incoming: IncomingMessage): Promise<unknown> {
   } catch {
     return text; // recorded as it came
   }
+}
+
+/** What is not a question: a connection opened ahead, and the list of models. Not recorded. */
+function answerOther({ method, url = "/" }: IncomingMessage, response: ServerResponse): void {
+  if (method === "GET" && url.endsWith("/models")) {
+    response.writeHead(200, { "content-type": "application/json" }).end(MODELS);
+  } else response.writeHead(method === "HEAD" ? 200 : 404).end();
 }
