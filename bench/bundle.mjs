@@ -2,7 +2,7 @@
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 
-/** The contender's file and all it imports in one minified file for browsers: its size in bytes, gzipped, or `{ error }`. */
+/** The contender's file and all it imports in one minified file for browsers: its size in kB, gzipped, or `{ error }`. */
 export async function bundleSize(contender) {
   const { build } = await import("esbuild");
   try {
@@ -17,7 +17,7 @@ export async function bundleSize(contender) {
       write: false,
       logLevel: "silent",
     });
-    return { bundleBytes: gzipSync(outputFiles[0].contents, { level: 9 }).length };
+    return { bundleKb: gzipSync(outputFiles[0].contents, { level: 9 }).length / 1000 };
   } catch (error) {
     return { error: error.errors?.[0]?.text ?? error.message };
   }

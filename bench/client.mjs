@@ -6,7 +6,7 @@ import { createHook } from "node:async_hooks";
 import { CROWD, PLANS, piecesOf, STAMP_LENGTH, stamp } from "./wire.mjs";
 
 const [, , contender, origin, ...measures] = process.argv;
-/** V8 compiles hot code for the last time after some ten thousand chunks or a thousand requests. */
+/** V8 compiles hot code for the last time after some hundred thousand chunks or a thousand requests. */
 const WARM_UP_MS = 1_500;
 const MEASURES = { cpu, ttft, start, promises, crowd };
 
@@ -20,9 +20,10 @@ process.stdout.write(`\n${JSON.stringify(result)}\n`, () => process.exit()); // 
 
 /** CPU of the whole process for each chunk, and whether chunks that were sent apart came apart. */
 async function cpu() {
+  await repeat(WARM_UP_MS, 3, await prepare("dense"));
   const packed = await prepare("packed");
-  await repeat(WARM_UP_MS, 3, packed);
-  const packedUs = await cpuOf(500, 3, packed);
+  await packed();
+  const packedUs = await cpuOf(800, 3, packed);
 
   const alone = await prepare("alone");
   await alone();

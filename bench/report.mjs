@@ -139,7 +139,7 @@ function spread({ ratio, least, most }) {
 /** Three digits, as many as mean something. */
 function digits(value) {
   if (value >= 100) return value.toFixed(0);
-  return value >= 10 ? value.toFixed(1) : value.toFixed(2);
+  return value >= 9.995 ? value.toFixed(1) : value.toFixed(2);
 }
 
 function verdict(value, target) {

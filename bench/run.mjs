@@ -22,7 +22,7 @@ import { median } from "./statistics.mjs";
 import { piecesOf, textEvent } from "./wire.mjs";
 
 const MEASURES = ["cpu", "ttft", "start", "import", "crowd", "promises", "size"];
-const ROUNDS = { full: { flow: 4, start: 9, crowd: 2 }, quick: { flow: 1, start: 3, crowd: 1 } };
+const ROUNDS = { full: { flow: 5, start: 7, crowd: 2 }, quick: { flow: 1, start: 3, crowd: 1 } };
 
 const { values: options } = parseArgs({
   options: {
@@ -71,29 +71,26 @@ if (!options.quick && !options.only && !options.contenders) {
 
 async function measureAll(origin) {
   const flow = ["cpu", "ttft"].filter((name) => wanted.includes(name));
-  if (flow.length > 0) await interleaved(flow.join(", "), rounds.flow, ({ name }) => measure(name, origin, ...flow));
-  if (wanted.includes("start")) await interleaved("start", rounds.start, ({ name }) => startToFirstToken(name, origin));
+  if (flow.length > 0) await interleaved(flow, rounds.flow, ({ name }) => measure(name, origin, ...flow));
+  if (wanted.includes("start"))
+    await interleaved(["start"], rounds.start, ({ name }) => startToFirstToken(name, origin));
   if (wanted.includes("import")) await measureImports();
-  if (wanted.includes("crowd")) {
-    await interleaved("crowd", rounds.crowd, ({ name, crowd }) => (crowd ? measure(name, origin, "crowd") : {}));
-  }
-  if (wanted.includes("promises")) await interleaved("promises", 1, ({ name }) => measure(name, origin, "promises"));
+  if (wanted.includes("crowd"))
+    await interleaved(["crowd"], rounds.crowd, ({ name }) => measure(name, origin, "crowd"));
+  if (wanted.includes("promises")) await interleaved(["promises"], 1, ({ name }) => measure(name, origin, "promises"));
   if (wanted.includes("size")) {
-    results[OURS] &&= { ...results[OURS], tarballKb: [tarballBytes / 1000] };
-    await interleaved("size", 1, async ({ name, browser = true }) => {
-      if (!browser) return {};
-      const { bundleBytes, error } = await bundleSize(name);
-      return error === undefined ? { bundleKb: bundleBytes / 1000 } : { error };
-    });
+    await interleaved(["size"], 1, ({ name }) => bundleSize(name));
+    if (results[OURS]) results[OURS].tarballKb = [tarballBytes / 1000];
   }
 }
 
 /** One round after the other, in each of them every contender once. */
 async function interleaved(what, count, once) {
+  const taking = contenders.filter(({ without = [] }) => !what.some((name) => without.includes(name)));
   for (let round = 1; round <= count; round++) {
-    process.stderr.write(`${what}, round ${round} of ${count}:`);
-    for (const contender of contenders) {
-      const failure = `${contender.label}, ${what}`;
+    process.stderr.write(`${what.join(", ")}, round ${round} of ${count}:`);
+    for (const contender of taking) {
+      const failure = `${contender.label}, ${what.join(", ")}`;
       if (failures.has(failure)) continue;
       process.stderr.write(` ${contender.name}`);
       const { error, ...measured } = await once(contender);
@@ -110,17 +107,13 @@ async function interleaved(what, count, once) {
   }
 }
 
-/** The imports of each contender, less what it takes to import nothing. */
+/** What each contender's packages take to import, less what it takes to import nothing, as the baseline does. */
 async function measureImports() {
-  const nothing = [];
-  await interleaved("import", rounds.start, async ({ name, packages }) => {
-    if (name !== BASELINE) return importTime(packages);
-    nothing.push((await importTime([])).importMs);
-    return {};
-  });
-  for (const { name } of contenders) {
-    results[name].importMs = results[name].importMs?.map((ms) => Math.max(0, ms - median(nothing)));
-  }
+  await interleaved(["import"], rounds.start, ({ packages }) => importTime(packages));
+  const nothing = median(results[BASELINE].importMs);
+  for (const values of Object.values(results))
+    values.importMs = values.importMs?.map((ms) => Math.max(0, ms - nothing));
+  delete results[BASELINE].importMs;
 }
 
 function chosen(list, known, what) {

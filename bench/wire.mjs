@@ -7,6 +7,8 @@
 export const PLANS = {
   alone: { pieces: 300, perPacket: 1, gapMs: 1 },
   packed: { pieces: 8_192, perPacket: 64, gapMs: 1 },
+  /** To warm clients up: the same, as fast as they can. */
+  dense: { pieces: 8_192, perPacket: 64, gapMs: 0 },
   short: { pieces: 20, perPacket: 10, gapMs: 0 },
 };
 

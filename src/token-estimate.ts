@@ -3,8 +3,9 @@
  * pre-tokenizer cuts it: a word with the one space or mark before it, up to three digits, a run of marks with its line
  * ends, a run of spaces. Most of these pieces are one token in everyday text. What the others cost more, by length and
  * script, was fitted to counts of gpt-tokenizer (o200k) on manuals, books, interface strings and sources in some 40
- * languages, and checked on others: within 10 % on English, source code, Chinese, Japanese and Korean of a page or
- * more, mostly within 20 % elsewhere. Other vendors' tokenizers differ by more than that: `createTokenCounter` learns.
+ * languages, and checked on others. For a page or more, nine texts in ten are within 10 % in English, source code,
+ * Chinese, Japanese and Korean, and within 20 % elsewhere. Other vendors' tokenizers differ by more than that, which is
+ * why `createTokenCounter` learns.
  * @see https://github.com/openai/tiktoken/blob/main/tiktoken_ext/openai_public.py (`pat_str` of `o200k_base`)
  */
 
@@ -98,8 +99,8 @@ const over = (length: number, free: number, cost: number): number => Math.max(0,
 const isLineEnd = (unit: number): boolean => unit === 10 || unit === 13;
 
 /**
- * Estimated tokens of `text` in the o200k vocabulary: a whole number, 0 for the empty text alone. Reads the text once;
- * about 30 MB/s.
+ * Estimated tokens of `text` in the o200k vocabulary: a whole number, 0 for the empty text alone. Reads the text once,
+ * 20–60 MB/s.
  */
 export function estimateTokens(text: string): number {
   let tokens = 0;

@@ -4,15 +4,18 @@ import type { FinalChunk, MessageChunk } from "../chunk.ts";
 import { SendError } from "../errors.ts";
 import { type Ending, Fold, type ReplyFacts } from "../fold.ts";
 import type { AssistantMessage } from "../message.ts";
-import { type Clock, type ReplyMetrics, Stopwatch } from "./metrics.ts";
+import { type Clock, type ReplyMetrics, Stopwatch, systemClock } from "./metrics.ts";
 import { readableSource } from "./readable.ts";
 
 /** Where a stream's chunks come from. It runs only when asked. */
 export interface ChunkSource {
   /** What is known of the reply beside its chunks; live. */
   readonly facts: ReplyFacts;
-  /** Asks for more. Answered by one call of the sink's `flush`, `end` or `fail`, now or later. */
-  pull(): void;
+  /**
+   * Asks for more, which the consumer waits for since `at` (on the clock of the stream). Answered by one call of the sink's
+   * `flush`, `end` or `fail`, now or later.
+   */
+  pull(at: number): void;
   /** Nobody wants more: lets go of the connection at once. */
   close(): void;
 }
@@ -92,7 +95,7 @@ export class MessageStream implements AsyncIterable<MessageChunk>, AsyncDisposab
 
   /** Streams come from a `ClientWrapper` or from `MessageStream.from`; a source is the library's own affair. */
   constructor(open: (sink: ChunkSink) => ChunkSource, options: StreamOptions = {}) {
-    const now = options.now ?? (() => performance.now());
+    const now = options.now ?? systemClock();
     this.#queue = {
       chunks: [],
       flush: () => this.#flush(),
@@ -276,12 +279,12 @@ export class MessageStream implements AsyncIterable<MessageChunk>, AsyncDisposab
     if (this.#pulling) return;
     this.#pulling = true;
     if (this.#head >= this.#queue.chunks.length) this.#clear();
-    this.#stopwatch.waiting();
+    const at = this.#stopwatch.waiting();
     // A loop, not a recursion: a source may answer within the call.
     do {
       this.#pullAgain = false;
       this.#asked = true;
-      this.#source.pull();
+      this.#source.pull(at);
     } while (this.#pullAgain && this.#outcome.status === "running");
     this.#pulling = false;
   }

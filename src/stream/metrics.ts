@@ -35,6 +35,12 @@ export interface ReplyMetrics {
 /** Milliseconds from some fixed moment, never backwards. */
 export type Clock = () => number;
 
+/** The runtime's own clock. On Node the global `performance` is a getter, so it is asked for once. */
+export function systemClock(): Clock {
+  const { performance } = globalThis;
+  return () => performance.now();
+}
+
 /** The running clock of one reply. */
 export class Stopwatch {
   readonly #now: Clock;
@@ -52,9 +58,10 @@ export class Stopwatch {
     this.#startedAt = startedAt;
   }
 
-  /** The consumer has nothing to do but wait. */
-  waiting(): void {
+  /** The consumer has nothing to do but wait. Returns since when. */
+  waiting(): number {
     this.#waitingSince = this.#now();
+    return this.#waitingSince;
   }
 
   /** `count` chunks arrived together. */

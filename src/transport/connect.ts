@@ -7,6 +7,7 @@ import { SendError } from "../errors.ts";
 import type { AssistantMessage, Message } from "../message.ts";
 import type { Endpoint, Protocol } from "../protocols/protocol.ts";
 import { MessageStream } from "../stream/message-stream.ts";
+import { systemClock } from "../stream/metrics.ts";
 import { estimateTokens } from "../token-estimate.ts";
 import { limitsOf } from "./deadlines.ts";
 import { type FetchLike, fetchTransport } from "./fetch.ts";
@@ -93,7 +94,7 @@ export class ProviderClient implements ClientWrapper {
   }
 
   async #send(messages: readonly Message[], given: SendOptions, stream: boolean): Promise<MessageStream> {
-    const now = () => performance.now();
+    const now = systemClock();
     const startedAt = now();
     const { provider, model } = this;
     const call = { provider, model };

@@ -67,27 +67,26 @@ export class Deadlines {
     this.#lastByteAt = this.#now();
   }
 
+  /** Chunks came with the last bytes; the caller has something to do. */
   chunks(): void {
     this.#lastChunkAt = this.#lastByteAt;
     this.#anyChunk = true;
+    this.#waitingSince = undefined;
   }
 
-  /** The caller waits. */
-  waiting(): void {
-    this.#waitingSince ??= this.#now();
-    if (typeof this.#timer === "object") this.#timer.ref();
+  /** The caller waits, since `at`. */
+  waiting(at: number = this.#now()): void {
+    this.#waitingSince ??= at;
     const { idle, stall, headers } = this.#limits;
     const soonest = this.#waitingSince + Math.min(idle, stall, headers);
     if (this.#anyChunk && this.#timerAt <= soonest) return; // the timer will look
     this.#arm();
   }
 
-  /** The caller has something to do. */
+  /** The caller has something to do, though no chunk. */
   holding(): void {
-    if (this.#waitingSince !== undefined) this.#waitedMs += this.#now() - this.#waitingSince;
+    if (this.#waitingSince !== undefined && !this.#anyChunk) this.#waitedMs += this.#now() - this.#waitingSince;
     this.#waitingSince = undefined;
-    // Whoever forgets a stream is not kept alive by its clock, where the runtime can tell.
-    if (typeof this.#timer === "object") this.#timer.unref();
   }
 
   clear(): void {

@@ -48,8 +48,8 @@ const CREDIT_PER_MISS = 1;
 const CREDIT_PER_HIT = 16;
 const CREDIT_TO_LEARN = 256;
 const CREDIT_AT_START = 4 * CREDIT_TO_LEARN;
-/** The first time in a process all this code is cold and takes 1 ms: not for a reply of a dozen events. */
-const FIRST_RUN = 16;
+/** The first time in a process all this code is cold and takes 1 ms: not for a reply of a few dozen events. */
+const FIRST_RUN = 32;
 /** Once the reply has had a shape: its `created` ticked, or its reasoning gave way to the answer. */
 const LATER_RUN = 3;
 /** In characters. Longer events do not come in rows; and the regular expression below is not meant for megabytes. */

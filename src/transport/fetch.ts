@@ -16,7 +16,6 @@ export type FetchLike = (input: string, init: RequestInit) => Promise<Response>;
 export function fetchTransport(custom?: FetchLike): Transport {
   const send: FetchLike = custom ?? ((input, init) => globalThis.fetch(input, init));
   return {
-    decode: (text) => text, // decoded as it arrives
     open: (request, receiver) => openExchange(send, request, receiver),
     async warm(url) {
       // A HEAD to the bare origin carries no key and leaves a kept connection behind.
@@ -53,6 +52,7 @@ function openExchange(send: FetchLike, request: HttpRequest, receiver: Receiver)
   }, fail);
 
   return {
+    decode: (text) => text, // decoded as it arrived
     pull() {
       if (!reader) {
         open = false;

@@ -22,31 +22,31 @@ const HIGH_WATER_MARK = 64 * 1024;
 const http = () => process.getBuiltinModule("node:http");
 const https = () => process.getBuiltinModule("node:https");
 const zlib = () => process.getBuiltinModule("node:zlib");
+const { isAscii } = process.getBuiltinModule("node:buffer");
 
 const NOT_ASCII = /[\x80-\xff]/;
 
 /** No redirect is followed; proxy environment variables are not read (pass a `fetch` that does). */
 export function nodeHttpTransport(): Transport {
-  const agents = new Map<string, Agent>();
+  const agents: { plain?: Agent; secure?: Agent } = {};
 
-  function agentFor(protocol: string): Agent {
-    let agent = agents.get(protocol);
-    if (!agent) {
-      agent = new (protocol === "https:" ? https() : http()).Agent({ keepAlive: true });
-      agents.set(protocol, agent);
+  /** The module for an address, and the agent that keeps its connections. */
+  function wayTo(url: string): Way {
+    if (url.startsWith("https:")) {
+      agents.secure ??= new (https().Agent)({ keepAlive: true });
+      return { send: https().request, agent: agents.secure };
     }
-    return agent;
+    agents.plain ??= new (http().Agent)({ keepAlive: true });
+    return { send: http().request, agent: agents.plain };
   }
 
   return {
-    // A read is taken as Latin-1, a character a byte, which costs a sixth of UTF-8. Few pieces need more.
-    decode: (bytes) => (NOT_ASCII.test(bytes) ? Buffer.from(bytes, "latin1").toString("utf8") : bytes),
-    open: (request, receiver) => openExchange(request, receiver, agentFor(new URL(request.url).protocol)),
+    open: (request, receiver) => openExchange(request, receiver, wayTo(request.url)),
     warm(url) {
-      const { protocol, origin } = new URL(url);
+      const { send, agent } = wayTo(url);
       return new Promise((resolve, reject) => {
-        const options = { method: "HEAD", agent: agentFor(protocol), signal: AbortSignal.timeout(WARM_LIMIT_MS) };
-        const request = (protocol === "https:" ? https() : http()).request(origin, options, (response) => {
+        const options = { method: "HEAD", agent, signal: AbortSignal.timeout(WARM_LIMIT_MS) };
+        const request = send(new URL(url).origin, options, (response) => {
           response.resume().on("end", resolve).on("error", reject);
         });
         request.on("error", reject).end();
@@ -55,11 +55,17 @@ export function nodeHttpTransport(): Transport {
   };
 }
 
-function openExchange({ url, headers, body }: HttpRequest, receiver: Receiver, agent: Agent): Exchange {
+interface Way {
+  readonly send: typeof import("node:http").request;
+  readonly agent: Agent;
+}
+
+function openExchange({ url, headers, body }: HttpRequest, receiver: Receiver, way: Way): Exchange {
   let stream: Readable | undefined;
   let response: IncomingMessage | undefined;
   let wanted = false;
   let held = "";
+  let onlyAscii = true;
   let failure: { readonly error: unknown } | undefined;
   let ended = false;
   let open = true;
@@ -74,7 +80,9 @@ function openExchange({ url, headers, body }: HttpRequest, receiver: Receiver, a
 
   function read(bytes: Buffer): void {
     if (!open) return;
+    // Taken as Latin-1, a character a byte, which costs a sixth of UTF-8.
     const text = bytes.toString("latin1");
+    onlyAscii &&= isAscii(bytes);
     if (wanted) {
       wanted = false;
       receiver.onText(text);
@@ -91,10 +99,9 @@ function openExchange({ url, headers, body }: HttpRequest, receiver: Receiver, a
     receiver.onEnd();
   }
 
-  const { request: send } = url.startsWith("https:") ? https() : http();
-  const request: ClientRequest = send(url, {
+  const request: ClientRequest = way.send(url, {
     method: "POST",
-    agent,
+    agent: way.agent,
     headers: { ...headers, "content-length": Buffer.byteLength(body) },
   });
   request.on("error", fail);
@@ -114,6 +121,7 @@ function openExchange({ url, headers, body }: HttpRequest, receiver: Receiver, a
   request.end(body);
 
   return {
+    decode: (text) => (onlyAscii || !NOT_ASCII.test(text) ? text : Buffer.from(text, "latin1").toString("utf8")),
     pull() {
       if (held !== "") {
         const text = held;

@@ -35,6 +35,9 @@ const ERROR_BODY_LIMIT = 64 * 1024;
 /** A reply that comes as one JSON document is held in memory whole. */
 const WHOLE_BODY_LIMIT = 64 * 1024 * 1024;
 
+/** Of the events in one read, so many go to `JSON.parse`; from there on they are compared with the last. */
+const FEW_EVENTS = 2;
+
 /** How the body turned out to be written, whatever its content type says. */
 type Body =
   | { readonly form: "unknown"; text: string }
@@ -67,6 +70,7 @@ export class Reply implements ChunkSource, Receiver {
   #parse = createEventJsonParser();
   #body: Body = { form: "unknown", text: "" };
   #complete = false;
+  #eventsInRead = 0;
 
   constructor(call: Call, sink: ChunkSink) {
     this.#call = call;
@@ -94,9 +98,9 @@ export class Reply implements ChunkSource, Receiver {
     this.#attempt();
   }
 
-  pull(): void {
+  pull(at: number): void {
     this.#wanted = true;
-    this.#deadlines.waiting();
+    this.#deadlines.waiting(at);
     if (this.#head) this.#exchange?.pull();
   }
 
@@ -128,11 +132,19 @@ export class Reply implements ChunkSource, Receiver {
 
   onText(text: string): void {
     this.#deadlines.bytes();
-    this.#guarded(() => this.#feed(text));
+    try {
+      this.#feed(text);
+    } catch (error) {
+      this.#failToRead(error);
+    }
   }
 
   onEnd(): void {
-    this.#guarded(() => this.#end());
+    try {
+      this.#end();
+    } catch (error) {
+      this.#failToRead(error);
+    }
   }
 
   onError(error: unknown, safeToResend = false): void {
@@ -148,9 +160,7 @@ export class Reply implements ChunkSource, Receiver {
   #attempt(): void {
     const call = this.#call;
     const facts = this.facts;
-    facts.model = call.model;
-    for (const fact of ["id", "requestId", "finishReason", "rawFinishReason", "usage", "replay"] as const)
-      delete facts[fact];
+    if (facts.attempts.length > 0) forget(facts, call.model);
     this.#head = undefined;
     this.#body = { form: "unknown", text: "" };
     this.#complete = false;
@@ -168,15 +178,11 @@ export class Reply implements ChunkSource, Receiver {
   }
 
   /** What decoding throws ends the attempt, after the chunks before it. */
-  #guarded(step: () => void): void {
-    try {
-      step();
-    } catch (error) {
-      if (this.#sink.chunks.length > 0) this.#anyChunk = true;
-      if (error instanceof SendError) return this.#fail(error);
-      const message = `${this.#call.provider} sent what is not its protocol: ${messageOf(error)}`;
-      this.#fail(new SendError("protocol", message, { cause: error }));
-    }
+  #failToRead(error: unknown): void {
+    if (this.#sink.chunks.length > 0) this.#anyChunk = true;
+    if (error instanceof SendError) return this.#fail(error);
+    const message = `${this.#call.provider} sent what is not its protocol: ${messageOf(error)}`;
+    this.#fail(new SendError("protocol", message, { cause: error }));
   }
 
   #feed(text: string): void {
@@ -195,6 +201,7 @@ export class Reply implements ChunkSource, Receiver {
       case "unknown":
         return;
       case "events":
+        this.#eventsInRead = 0;
         body.parser.push(text);
         return this.#complete ? this.#succeed() : this.#flush();
       case "document":
@@ -224,7 +231,9 @@ export class Reply implements ChunkSource, Receiver {
         return true;
       }
     }
-    const event = this.#parse(this.#call.transport.decode(data));
+    // Where events come alone, the runtime's own parser is as good, and warm.
+    const text = this.#decoded(data);
+    const event: unknown = ++this.#eventsInRead > FEW_EVENTS ? this.#parse(text) : JSON.parse(text);
     this.#complete = this.#decoder.push(event, type, this.#sink.chunks);
     return this.#complete;
   }
@@ -233,7 +242,6 @@ export class Reply implements ChunkSource, Receiver {
     if (this.#sink.chunks.length > 0) {
       this.#anyChunk = true;
       this.#deadlines.chunks();
-      this.#deadlines.holding();
       this.#wanted = false;
     }
     this.#sink.flush();
@@ -247,7 +255,7 @@ export class Reply implements ChunkSource, Receiver {
       case "error":
         throw this.#httpError();
       case "document":
-        this.#readDocument(this.#call.transport.decode(body.pieces.join("")));
+        this.#readDocument(this.#decoded(body.pieces.join("")));
         return this.#succeed();
       case "events": {
         const last = body.parser.end();
@@ -262,6 +270,10 @@ export class Reply implements ChunkSource, Receiver {
   #readDocument(text: string): void {
     const document: unknown = this.#whole(() => JSON.parse(text));
     this.#call.protocol.decodeWhole(document, this.facts, this.#sink.chunks);
+  }
+
+  #decoded(delivered: string): string {
+    return this.#exchange?.decode(delivered) ?? delivered;
   }
 
   /** What does not parse at the end of the body was cut there. */
@@ -289,7 +301,7 @@ export class Reply implements ChunkSource, Receiver {
 
   /** The refusal, from as much of its body as came. */
   #httpError(): SendError {
-    const text = this.#body.form === "error" ? this.#call.transport.decode(this.#body.pieces.join("")) : "";
+    const text = this.#body.form === "error" ? this.#decoded(this.#body.pieces.join("")) : "";
     const status = this.#head?.status ?? 0;
     const error = this.#call.protocol.readError(this.#call.provider, status, jsonOr(this.#call.redact(text)));
     const wait = this.#head && retryAfterMs(this.#head, Date.now());
@@ -352,6 +364,14 @@ export class Reply implements ChunkSource, Receiver {
   }
 }
 
+const TOLD_BY_ATTEMPT = ["id", "requestId", "finishReason", "rawFinishReason", "usage", "replay"] as const;
+
+/** What an earlier attempt told of itself does not hold for the next. */
+function forget(facts: ReplyFacts, model: string): void {
+  facts.model = model;
+  for (const fact of TOLD_BY_ATTEMPT) delete facts[fact];
+}
+
 function hold(body: { readonly pieces: string[]; length: number }, text: string): number {
   body.pieces.push(text);
   body.length += text.length;
@@ -360,6 +380,7 @@ function hold(body: { readonly pieces: string[]; length: number }, text: string)
 
 /** A byte order mark, decoded or not, is no part of what follows. Nothing is left while it may still be coming. */
 function withoutMark(text: string): string {
+  if (text.charCodeAt(0) < 0x80) return text;
   if ("\xEF\xBB\xBF".startsWith(text)) return "";
   return text.replace(/^(?:\uFEFF|\xEF\xBB\xBF)/, "");
 }

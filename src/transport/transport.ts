@@ -16,7 +16,7 @@ export interface ResponseHead {
 /** Who is told what arrives. After `onEnd` or `onError` nothing more comes. */
 export interface Receiver {
   onHead(head: ResponseHead): void;
-  /** What one read brought, for `Transport.decode`; may be empty. One call for each `pull`. */
+  /** What one read brought, for `Exchange.decode`; may be empty. One call for each `pull`. */
   onText(text: string): void;
   onEnd(): void;
   /** The connection failed. `safeToResend`: the server closed a kept connection without having read the request. */
@@ -25,6 +25,11 @@ export interface Receiver {
 
 /** One request under way. */
 export interface Exchange {
+  /**
+   * Makes text of what `onText` delivered: of all of it, or of a piece that was cut at ASCII characters. Until then, only
+   * its ASCII characters mean what they are. So a transport may hand over bytes in the cheapest form that a string can have.
+   */
+  decode(delivered: string): string;
   /** Asks for the next read. Only after `onHead`, and one at a time. */
   pull(): void;
   /** Closes the connection at once. */
@@ -35,11 +40,6 @@ export interface Exchange {
 
 /** Sends requests. Two exist: over `fetch`, and over `node:http` with kept connections. */
 export interface Transport {
-  /**
-   * Makes text of what `onText` delivered: of all of it, or of a piece that was cut at ASCII characters. Until then, only
-   * its ASCII characters mean what they are. So a transport may hand over bytes in the cheapest form that a string can have.
-   */
-  readonly decode: (delivered: string) => string;
   open(request: HttpRequest, receiver: Receiver): Exchange;
   /** Opens a connection ahead of the first request. Resolves when it stands; rejects when it cannot, or within `WARM_LIMIT_MS` does not. */
   warm(url: string): Promise<void>;

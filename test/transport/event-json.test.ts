@@ -81,8 +81,8 @@ const VENDORS = { chat, obfuscated, responses, anthropic, gemini };
 describe("event-json takes the short way", () => {
   test.each(Object.entries(VENDORS))("for a row of %s events", (_name, eventOf) => {
     const events = row(eventOf);
-    expect(parsedWhole(events).slice(0, 16)).not.toContain(false); // a short reply is not worth it
-    expect(parsedWhole(events).slice(16)).not.toContain(true);
+    expect(parsedWhole(events).slice(0, 32)).not.toContain(false); // a short reply is not worth it
+    expect(parsedWhole(events).slice(32)).not.toContain(true);
     expectSameAsJsonParse(events);
   });
 
@@ -97,14 +97,14 @@ describe("event-json takes the short way", () => {
       "true",
       '[{"a":[1]}]',
     ];
-    expect(parsedWhole([...row(chat), ...bodies.map(chat)]).slice(16)).not.toContain(true);
+    expect(parsedWhole([...row(chat), ...bodies.map(chat)]).slice(32)).not.toContain(true);
   });
 
   test("again, soon after a constant has changed, and for the next kind of event", () => {
     const ticked = (body: string): string => chat(body).replace("chatcmpl-1", "chatcmpl-2");
     const reasoning = (body: string): string => chat(body).replace("content", "reasoning_content");
     const whole = parsedWhole([...row(chat), ...row(ticked, 100), ...row(reasoning, 200)]);
-    expect(whole.filter((isWhole) => isWhole).length).toBe(16 + 3 + 3);
+    expect(whole.filter((isWhole) => isWhole).length).toBe(32 + 3 + 3);
   });
 
   test("also after an event of another kind in between", () => {
