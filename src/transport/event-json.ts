@@ -9,8 +9,11 @@
  * borders were found. Spaces before the last `}` (Anthropic pads with a random number of them) never mean anything.
  */
 
-/** Creates the parser for one reply. It behaves like `JSON.parse`, values, key order and `SyntaxError` included. */
-export function createEventJsonParser(): (data: string) => unknown {
+/**
+ * Creates the parser for one reply. It behaves like `JSON.parse`, values, key order and `SyntaxError` included.
+ * @param decode makes text of data that is still bytes, of all of it or of a value in it; only its ASCII is looked at before
+ */
+export function createEventJsonParser(decode: Decode = (data) => data): (data: string) => unknown {
   let shape: Shape | undefined;
   let before = ""; // the previous event, if it did not fit
   let run = 0; // how many events in a row looked alike and did not fit
@@ -19,7 +22,7 @@ export function createEventJsonParser(): (data: string) => unknown {
   return function parse(data: string): unknown {
     if (shape !== undefined) {
       try {
-        const value = read(shape, data);
+        const value = read(shape, data, decode);
         if (value !== undefined) {
           before = "";
           if (credit < CREDIT_AT_START) credit += CREDIT_PER_HIT;
@@ -29,13 +32,13 @@ export function createEventJsonParser(): (data: string) => unknown {
         shape = undefined; // what stands in a hole is no JSON text; perhaps the event as a whole is
       }
     }
-    const value: unknown = JSON.parse(data);
+    const value: unknown = JSON.parse(decode(data));
     credit += CREDIT_PER_MISS;
     if (credit >= CREDIT_TO_LEARN) {
       run = looksAlike(before, data) ? run + 1 : 1;
       if (run >= (shape === undefined ? FIRST_RUN : LATER_RUN)) {
         credit -= CREDIT_TO_LEARN;
-        shape = learn(before, data) ?? shape;
+        shape = learn(before, data, decode) ?? shape;
       }
       before = data;
     }
@@ -58,6 +61,8 @@ const MOST_HOLES = 8;
 /** Each is copied for each event. Bounds the work, and keeps out what is nested for malice. */
 const MOST_CONTAINERS = 16;
 
+type Decode = (data: string) => string;
+
 type Container = Record<string | number, unknown>; // an object or an array
 
 interface Shape {
@@ -79,7 +84,7 @@ interface Place {
 }
 
 /** The value of an event that fits, else undefined. Throws when the holes hold no JSON. */
-function read(shape: Shape, data: string): unknown {
+function read(shape: Shape, data: string, decode: Decode): unknown {
   const { head, between, tail } = shape;
   const end = endOf(data);
   const tailAt = end - tail.length;
@@ -90,11 +95,11 @@ function read(shape: Shape, data: string): unknown {
   for (const segment of between) {
     const next = data.indexOf(segment, at);
     if (next < 0) return undefined;
-    values.push(decode(data.slice(at, next)));
+    values.push(scalarOf(decode(data.slice(at, next))));
     at = next + segment.length;
   }
   if (at > tailAt) return undefined;
-  values.push(decode(data.slice(at, tailAt)));
+  values.push(scalarOf(decode(data.slice(at, tailAt))));
   return build(shape, values);
 }
 
@@ -102,7 +107,7 @@ function read(shape: Shape, data: string): unknown {
 const SHORT_STRING = /^"[ !#-[\]-\uFFFF]{0,12}"$/;
 const SHORT_COUNT = /^(?:0|[1-9]\d{0,12})$/;
 
-function decode(json: string): unknown {
+function scalarOf(json: string): unknown {
   if (json.length < 15) {
     if (SHORT_STRING.test(json)) return json.slice(1, -1);
     if (SHORT_COUNT.test(json)) return Number(json);
@@ -143,14 +148,14 @@ function looksAlike(before: string, data: string): boolean {
 
 /** Strings, other scalars, runs of anything else: every character of a JSON text belongs to one of them. */
 const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|[\w+.-]+|[^"\w+.-]+/g;
-/** Marks a hole. A private-use character; an event that has one, perhaps escaped, is not learned from. */
-const MARK = "\uE000";
-const MARK_IN_JSON = /\uE000|\\ue000/i;
+/** Marks a hole: a control character, which JSON can only hold escaped. An event that has one is not learned from. */
+const MARK = "\u0001";
+const MARK_IN_JSON = "\\u0001";
 
 /** The shape that two events, both valid JSON, have in common: undefined if they differ in more than scalar values. */
-function learn(before: string, data: string): Shape | undefined {
+function learn(before: string, data: string, decode: Decode): Shape | undefined {
   const end = endOf(data);
-  if (end < 0 || MARK_IN_JSON.test(data)) return undefined;
+  if (end < 0 || data.includes(MARK_IN_JSON)) return undefined;
   const was = before.slice(0, endOf(before)).match(TOKEN) ?? [];
   const now = data.slice(0, end).match(TOKEN) ?? [];
   if (was.length !== now.length) return undefined;
@@ -165,8 +170,8 @@ function learn(before: string, data: string): Shape | undefined {
   if (tail === undefined || segments.length > MOST_HOLES + 1) return undefined;
   // A segment without a quote (a comma, say) could be found within a string: still exact, but never fast.
   if (!between.every((segment) => segment.includes('"'))) return undefined;
-  const proof = `${segments.reduce((text, segment, index) => `${text}"${MARK}${index}"${segment}`)}}`;
-  const places = placesOf(JSON.parse(proof), segments.length - 1);
+  const proof = `${segments.reduce((text, segment, index) => `${text}"${MARK_IN_JSON}${index}"${segment}`)}}`;
+  const places = placesOf(JSON.parse(decode(proof)), segments.length - 1);
   return places && { head, between, tail, ...places };
 }
 

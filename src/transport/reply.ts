@@ -67,7 +67,7 @@ export class Reply implements ChunkSource, Receiver {
   #staleConnections = 0;
   #head: ResponseHead | undefined;
   #decoder: Decoder;
-  #parse = createEventJsonParser();
+  #parse = createEventJsonParser((data) => this.#decoded(data));
   #body: Body = { form: "unknown", text: "" };
   #complete = false;
   #eventsInRead = 0;
@@ -165,7 +165,7 @@ export class Reply implements ChunkSource, Receiver {
     this.#body = { form: "unknown", text: "" };
     this.#complete = false;
     this.#decoder = call.protocol.createDecoder(facts);
-    this.#parse = createEventJsonParser();
+    this.#parse = createEventJsonParser((data) => this.#decoded(data));
     this.#startedAt = call.now();
     this.#deadlines.sent();
     try {
@@ -232,8 +232,8 @@ export class Reply implements ChunkSource, Receiver {
       }
     }
     // Where events come alone, the runtime's own parser is as good, and warm.
-    const text = this.#decoded(data);
-    const event: unknown = ++this.#eventsInRead > FEW_EVENTS ? this.#parse(text) : JSON.parse(text);
+    const alone = ++this.#eventsInRead <= FEW_EVENTS;
+    const event: unknown = alone ? JSON.parse(this.#decoded(data)) : this.#parse(data);
     this.#complete = this.#decoder.push(event, type, this.#sink.chunks);
     return this.#complete;
   }
