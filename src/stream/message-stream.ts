@@ -46,6 +46,13 @@ type Outcome =
   | { readonly status: "whole" | "stopped"; readonly message: AssistantMessage }
   | { readonly status: "failed"; readonly error: SendError };
 
+/** Somebody's `next()`. Methods, so that one of any chunk type can wait here. */
+interface Waiter {
+  take(): unknown;
+  resolve(result: IteratorResult<unknown> | PromiseLike<IteratorResult<unknown>>): void;
+  reject(error: SendError): void;
+}
+
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 const RUNNING: Outcome = { status: "running" };
 
@@ -90,7 +97,8 @@ export class MessageStream implements AsyncIterable<MessageChunk>, AsyncDisposab
   #asked = false;
   #pulling = false;
   #pullAgain = false;
-  #wake: (() => void) | undefined;
+  /** Plain objects: a closure over a promise's functions outlives it by many collections. */
+  readonly #waiters: Waiter[] = [];
   readonly #endWaiters: (() => void)[] = [];
 
   /** Streams come from a `ClientWrapper` or from `MessageStream.from`; a source is the library's own affair. */
@@ -248,29 +256,27 @@ export class MessageStream implements AsyncIterable<MessageChunk>, AsyncDisposab
 
   /** One promise: resolved at once when a chunk is there, else by the arrival of the next. */
   #next<T>(take: () => T | undefined): Promise<IteratorResult<T>> {
-    const value = take();
+    const value = this.#waiters.length === 0 ? take() : undefined;
     if (value !== undefined) return Promise.resolve({ done: false, value });
     return new Promise((resolve, reject) => {
-      const earlier = this.#wake;
-      this.#wake = () => {
-        earlier?.();
-        const taken = take();
-        if (taken !== undefined) resolve({ done: false, value: taken });
-        else if (this.#outcome.status === "running") return void this.#next(take).then(resolve, reject);
-        else if (this.#outcome.status === "failed" && !this.#thrown) {
-          this.#thrown = true;
-          reject(this.#outcome.error);
-        } else resolve(DONE);
-      };
+      this.#waiters.push({ take, resolve, reject });
       if (this.#outcome.status !== "running") this.#deliver();
-      else if (!earlier) this.#pull();
+      else this.#pull();
     });
   }
 
+  /** Settles whoever waits, in turn, as far as there are chunks or there is an end. */
   #deliver(): void {
-    const wake = this.#wake;
-    this.#wake = undefined;
-    wake?.();
+    for (let waiter = this.#waiters[0]; waiter; waiter = this.#waiters[0]) {
+      const value = waiter.take();
+      if (value === undefined && this.#outcome.status === "running") return;
+      this.#waiters.shift();
+      if (value !== undefined) waiter.resolve({ done: false, value });
+      else if (this.#outcome.status === "failed" && !this.#thrown) {
+        this.#thrown = true;
+        waiter.reject(this.#outcome.error);
+      } else waiter.resolve(DONE);
+    }
   }
 
   #pull(): void {
@@ -301,7 +307,7 @@ export class MessageStream implements AsyncIterable<MessageChunk>, AsyncDisposab
     this.#foldFresh();
     if (this.#draining && this.#reader !== "iterator") this.#clear();
     if (this.#head < this.#queue.chunks.length) this.#deliver();
-    if (this.#draining || this.#wake) this.#pull();
+    if (this.#draining || this.#waiters.length > 0) this.#pull();
   }
 
   #foldFresh(): void {
