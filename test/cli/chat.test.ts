@@ -148,7 +148,7 @@ describe("commands", () => {
 
   test("/model shows and changes it, in the same conversation", async () => {
     const { stderr, requests } = await chat([{ text: "A" }, { text: "B" }], ["/model", "a", "/model big", "b"]);
-    expect(stderr).toBe("compatible m\nFrom now on: compatible big\n");
+    expect(stderr).toBe("compatible m\nThere are: stand-in\nFrom now on: compatible big\n");
     expect(requests.map((request) => bodyOf(request).model)).toEqual(["m", "big"]);
     expect(said(requests[1])).toEqual(["user: a", "assistant: A", "user: b"]);
   });
