@@ -42,16 +42,19 @@ export function optionsFault(options: Readonly<Record<string, unknown>>): string
     const fault = OPTION_FAULTS[name](value);
     if (fault) return `The option \`${name}\` ${fault}.`;
   }
-  if (options.toolChoice && options.toolChoice !== "none" && !(options.tools as unknown[] | undefined)?.length) {
-    return "`toolChoice` needs `tools` to choose from.";
-  }
   return undefined;
 }
 
 /** @throws {SendError} kind `invalidRequest` that names what is wrong with the call. */
 export function checkCall(messages: readonly Message[], options: SendOptions): void {
-  const fault = messagesFault(messages) ?? optionsFault(options as Readonly<Record<string, unknown>>);
+  const fault = messagesFault(messages) ?? optionsFault({ ...options }) ?? togetherFault(options);
   if (fault) throw new SendError("invalidRequest", fault);
+}
+
+/** What is wrong with options that are right one by one. */
+function togetherFault({ toolChoice, tools }: SendOptions): string | undefined {
+  if (!toolChoice || toolChoice === "none" || tools?.length) return undefined;
+  return "`toolChoice` needs `tools` to choose from.";
 }
 
 function messagesFault(messages: unknown): string | undefined {

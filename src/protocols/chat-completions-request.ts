@@ -79,6 +79,8 @@ function assistantMessage(turn: AssistantTurn, { provider }: Endpoint, dialect: 
     {
       role: "assistant",
       content: turn.content === "" ? null : wellFormed(turn.content),
+      // Where thinking goes back, it is asked for on every turn, also on one that has none.
+      ...(dialect.reasoningField && { [dialect.reasoningField]: "" }),
       ...replay.fields,
       ...(calls.length > 0 && {
         tool_calls: calls.map(({ id, name, arguments: args }) => ({

@@ -180,7 +180,7 @@ class ChatDecoder implements Decoder {
     if (failure)
       throw new SendError(failure, `The provider broke the reply off (finish reason "${raw}").`, { code: raw });
     const reason = raw === undefined ? "unknown" : (FINISH_REASONS[raw] ?? "unknown");
-    this.#calls.close(reason === "length", chunks);
+    this.#calls.close(raw !== undefined && reason !== "stop" && reason !== "toolCalls", chunks);
     facts.finishReason = this.#refused && reason === "stop" ? "refusal" : reason;
     // Ollama, LM Studio and Gemini say `stop` although there are calls.
     if (this.#calls.size > 0 && reason === "stop") facts.finishReason = "toolCalls";

@@ -30,6 +30,10 @@ const KIND_BY_CODE: readonly (readonly [RegExp, SendErrorKind])[] = [
   [/invalid_api_key|authentication|UNAUTHENTICATED/i, "authentication"],
   [/permission|billing|PERMISSION_DENIED/i, "permission"],
   [/model_not_found|not_found/i, "notFound"],
+];
+
+/** Words that say less than a status does. */
+const KIND_BY_FAMILY: readonly (readonly [RegExp, SendErrorKind])[] = [
   [/invalid_request|invalid_prompt|unsupported_|unknown_parameter|INVALID_ARGUMENT|tool_use_failed/i, "invalidRequest"],
   [/server_error|internal|api_error/i, "server"],
 ];
@@ -82,9 +86,13 @@ export function errorOf(provider: string, status: number, body: unknown): SendEr
 function kindOf(status: number, words: readonly string[], text: string): SendErrorKind {
   // 401 and 429 mean one thing whatever the body says; a 400 may be anything.
   if (status === 401 || status === 429) return KIND_BY_STATUS[status] ?? "server";
-  const told = KIND_BY_CODE.find(([pattern]) => words.some((word) => pattern.test(word)))?.[1];
-  const kind = told ?? KIND_BY_STATUS[status] ?? (status >= 400 && status < 500 ? "invalidRequest" : "server");
+  const tell = (kinds: typeof KIND_BY_CODE) => kinds.find(([pattern]) => words.some((word) => pattern.test(word)))?.[1];
+  const kind = tell(KIND_BY_CODE) ?? KIND_BY_STATUS[status] ?? tell(KIND_BY_FAMILY) ?? kindOfOther(status);
   return kind === "invalidRequest" && CONTEXT_LENGTH.test(text) ? "contextLength" : kind;
+}
+
+function kindOfOther(status: number): SendErrorKind {
+  return status >= 400 && status < 500 ? "invalidRequest" : "server";
 }
 
 /** `{error: {…}}`, `{error: "text"}`, `[{error: {…}}]`, or the object itself. */

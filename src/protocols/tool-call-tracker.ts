@@ -56,13 +56,18 @@ export class ToolCallTracker {
 
   /**
    * The reply is over: appends every call whole.
-   * @param cut whether the reply was cut at a token limit
+   * @param cut whether the reply was cut, at a token limit or otherwise: then its last call may lack its arguments
    * @throws {SendError} kind `truncated` or `protocol` when arguments are not JSON
    */
   close(cut: boolean, chunks: MessageChunk[]): void {
-    for (const { id, name, argumentsText } of this.#calls) {
+    for (const call of this.#calls) {
+      const { id, name, argumentsText } = call;
       if (name === "") throw new SendError("protocol", "A tool call came without the name of the tool.");
-      const toolCall = { id, name, arguments: parsedArguments(name, argumentsText, cut) };
+      const toolCall = {
+        id,
+        name,
+        arguments: parsedArguments(name, argumentsText, cut && call === this.#calls.at(-1)),
+      };
       chunks.push({ type: "toolCall", content: "", toolCall, isFinal: false });
     }
   }
@@ -98,14 +103,12 @@ function isWhole({ argumentsText }: OpenCall): boolean {
 }
 
 function parsedArguments(name: string, text: string, cut: boolean): unknown {
-  if (text.trim() === "") return {};
+  if (text.trim() === "" && !cut) return {};
   try {
     return JSON.parse(text);
   } catch (cause) {
-    if (cut) {
-      const message = `The reply reached its token limit inside a call of ${name}; raise maxOutputTokens.`;
-      throw new SendError("truncated", message, { cause, retryable: false });
-    }
-    throw new SendError("protocol", `The arguments of the call of ${name} are not valid JSON.`, { cause });
+    if (!cut) throw new SendError("protocol", `The arguments of the call of ${name} are not valid JSON.`, { cause });
+    const message = `The reply was cut inside a call of ${name}; raise maxOutputTokens if that was its limit.`;
+    throw new SendError("truncated", message, { cause, retryable: false });
   }
 }

@@ -18,6 +18,8 @@ export interface ChunkSource {
   pull(at: number): void;
   /** Nobody wants more: lets go of the connection at once. */
   close(): void;
+  /** The caller has stopped and only the rest is read: what fails now is not begun again. */
+  lastAttempt?(): void;
 }
 
 /** What a source delivers into. */
@@ -162,10 +164,14 @@ export class MessageStream implements AsyncIterable<MessageChunk>, AsyncDisposab
   }
 
   /** The visible text alone, piece by piece. */
-  async *text(): AsyncGenerator<string, void, undefined> {
-    for await (const batch of this.batches()) {
-      for (const chunk of batch) if (chunk.content !== "") yield chunk.content;
-    }
+  text(): AsyncIterableIterator<string> {
+    return this.#iterate(() => {
+      while (this.#head < this.#queue.chunks.length) {
+        const content = this.#queue.chunks[this.#head++]?.content;
+        if (content) return content;
+      }
+      return undefined;
+    });
   }
 
   /**
@@ -372,13 +378,14 @@ export class MessageStream implements AsyncIterable<MessageChunk>, AsyncDisposab
   #drainMuted(): void {
     this.#muted = true;
     this.#draining = true;
+    this.#source.lastAttempt?.();
     const limit = setTimeout(() => this.#stop(), DRAIN_LIMIT_MS);
     this.#endWaiters.push(() => clearTimeout(limit));
     this.#pull();
   }
 
   #ending(): Promise<AssistantMessage> {
-    return new Promise((resolve, reject) => {
+    const ending = new Promise<AssistantMessage>((resolve, reject) => {
       const settle = () => {
         if (this.#outcome.status === "failed") reject(this.#outcome.error);
         else if (this.#outcome.status !== "running") resolve(this.#outcome.message);
@@ -386,6 +393,8 @@ export class MessageStream implements AsyncIterable<MessageChunk>, AsyncDisposab
       if (this.#outcome.status === "running") this.#endWaiters.push(settle);
       else settle();
     });
+    ending.catch(() => undefined); // `stop()` need not be awaited; whoever awaits still gets the error
+    return ending;
   }
 
   #message(ending: Ending): AssistantMessage {

@@ -31,7 +31,10 @@ export function readableSource(
 
   return {
     facts,
-    pull: () => void read().then(deliver, (error: unknown) => sink.fail(sendErrorOf(error))),
+    pull: () =>
+      void read()
+        .then(deliver)
+        .catch((error: unknown) => sink.fail(sendErrorOf(error))),
     close: release,
   };
 }

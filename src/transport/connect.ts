@@ -98,28 +98,29 @@ export class ProviderClient implements ClientWrapper {
     const startedAt = now();
     const { provider, model } = this;
     const call = { provider, model };
+    const options: SendOptions = { ...this.#defaults, ...withoutUndefined(given) };
     try {
-      checkCall(messages, given);
+      checkCall(messages, options);
     } catch (error) {
       throw error instanceof SendError ? error.with(call) : error;
     }
-    const options: SendOptions = { ...this.#defaults, ...withoutUndefined(given) };
     const key = this.#key();
     const { protocol } = this.#definition;
     const request = protocol.buildRequest(messages, options, this.#endpoint, stream);
+    const headers = this.#headers(key, options);
     let reply: Reply | undefined;
     const result = new MessageStream(
       (sink) => {
         reply = new Reply(
           {
             ...call,
-            request: { url: request.url, headers: this.#headers(key, options), body: jsonOf(request.body) },
+            request: { url: request.url, headers, body: jsonOf(request.body) },
             protocol,
             transport: this.#transport,
             limits: limitsOf(!stream, this.#defaults.timeouts, given.timeouts),
             retries: options.retries ?? 2,
             signal: options.signal,
-            redact: (text) => (key === undefined ? text : text.replaceAll(key, "[key]")),
+            redact: redactor(headers),
             estimateInput: () => estimateInput(messages),
             now,
             random: Math.random,
@@ -139,9 +140,12 @@ export class ProviderClient implements ClientWrapper {
   #key(): string | undefined {
     const { provider, keyNames, keyOptional } = this.#definition;
     if (this.#givenKey !== undefined) return this.#givenKey;
-    const environment = typeof process === "object" ? process.env : {};
-    const name = keyNames.find((candidate) => environment[candidate]);
-    if (name !== undefined) return environment[name];
+    for (const name of keyNames) {
+      const key = environmentValue(name);
+      if (key === undefined) continue;
+      if (KEY.test(key)) return key;
+      throw new SendError("authentication", `The key in ${name} holds characters that no key has.`, { provider });
+    }
     if (keyOptional) return undefined;
     const message = `No API key for ${provider}: pass \`apiKey\`, or set ${keyNames.join(" or ")}.`;
     throw new SendError("authentication", message, { provider, model: this.model });
@@ -156,6 +160,29 @@ export class ProviderClient implements ClientWrapper {
       ...lowerCased(options.headers),
     };
   }
+}
+
+const KEY = /^[\x21-\x7e]+$/;
+
+/** Shorter than any key; of a shorter one, more than the key would vanish from messages. */
+const SHORTEST_SECRET = 8;
+
+/** Without the line break that files of secrets end in. Some runtimes have no environment, or ask before they show it. */
+function environmentValue(name: string): string | undefined {
+  try {
+    return globalThis.process?.env?.[name]?.trim() || undefined;
+  } catch {
+    return undefined; // not allowed is as good as not set
+  }
+}
+
+/** Takes secrets out of text that others wrote. */
+function redactor(headers: Readonly<Record<string, string>>): (text: string) => string {
+  const values = Object.entries(headers).flatMap(([name, value]) => (name === "content-type" ? [] : [value]));
+  const secrets = values
+    .map((value) => value.replace(/^Bearer /i, ""))
+    .filter(({ length }) => length >= SHORTEST_SECRET);
+  return (text) => secrets.reduce((clean, secret) => clean.replaceAll(secret, "[key]"), text);
 }
 
 function bearer(key: string): Readonly<Record<string, string>> {
@@ -177,6 +204,8 @@ function checkedBaseUrl(text: string): string {
   }
   if (url.username || url.password)
     throw new TypeError("`baseUrl` holds a user name or password; use `apiKey` or `headers`.");
+  if (url.search || url.hash)
+    throw new TypeError("`baseUrl` must end with its path: what follows a ? or # has no place there.");
   return text.replace(/\/+$/, "");
 }
 

@@ -30,6 +30,8 @@ export class Deadlines {
   readonly #onExpire: (phase: TimeoutPhase, waitedMs: number) => void;
   readonly #calledAt: number;
   #requestAt: number | undefined;
+  /** Between two attempts only the limits of the whole call run. */
+  #isBetween = false;
   #lastByteAt: number;
   #lastChunkAt: number;
   #anyChunk = false;
@@ -51,6 +53,7 @@ export class Deadlines {
 
   /** A request goes out. */
   sent(): void {
+    this.#isBetween = false;
     this.#requestAt = this.#now();
     this.waiting();
   }
@@ -61,6 +64,13 @@ export class Deadlines {
     this.#lastByteAt = this.#now();
     this.#lastChunkAt = this.#lastByteAt;
     this.#arm(); // other limits run now
+  }
+
+  /** The attempt failed, and another will come. */
+  between(): void {
+    this.#isBetween = true;
+    this.#requestAt = undefined;
+    this.waiting();
   }
 
   bytes(): void {
@@ -105,6 +115,7 @@ export class Deadlines {
       const since = waitingSince - this.#waitedMs;
       running.push({ phase: "firstChunk", since, due: since + firstChunk });
     }
+    if (this.#isBetween) return running;
     if (this.#requestAt !== undefined) {
       running.push({ phase: "headers", since: this.#requestAt, due: this.#requestAt + headers });
     } else {

@@ -42,14 +42,17 @@ function openExchange(send: FetchLike, request: HttpRequest, receiver: Receiver)
   function close(): void {
     open = false;
     abort.abort();
+    reader?.cancel().catch(() => undefined); // for a fetch that ignores its signal
   }
 
   const { url, headers, body } = request;
-  send(url, { method: "POST", headers, body, redirect: "manual", signal: abort.signal }).then((response) => {
-    if (!open) return void response.body?.cancel().catch(() => undefined); // a fetch that ignores its signal
+  async function start(): Promise<void> {
+    const response = await send(url, { method: "POST", headers, body, redirect: "manual", signal: abort.signal });
+    if (!open) return void (await response.body?.cancel()); // a fetch that ignores its signal
     reader = response.body?.getReader();
     receiver.onHead({ status: response.status, header: (name) => response.headers.get(name) ?? undefined });
-  }, fail);
+  }
+  start().catch(fail);
 
   return {
     decode: (text) => text, // decoded as it arrived

@@ -59,6 +59,7 @@ export class Reply implements ChunkSource, Receiver {
   #isAccepted = false;
   #anyChunk = false;
   #over = false;
+  #isLastAttempt = false;
   /** The consumer waits: a fresh attempt must be read at once. */
   #wanted = false;
   #exchange: Exchange | undefined;
@@ -102,6 +103,10 @@ export class Reply implements ChunkSource, Receiver {
     this.#wanted = true;
     this.#deadlines.waiting(at);
     if (this.#head) this.#exchange?.pull();
+  }
+
+  lastAttempt(): void {
+    this.#isLastAttempt = true;
   }
 
   close(): void {
@@ -149,7 +154,8 @@ export class Reply implements ChunkSource, Receiver {
 
   onError(error: unknown, safeToResend = false): void {
     if (this.#body.form === "error") return this.#fail(this.#httpError());
-    if (safeToResend && this.#staleConnections++ === 0) {
+    if (safeToResend && this.#staleConnections === 0) {
+      this.#staleConnections = 1;
       // The server had closed the kept connection before it saw the request: not a failure of the provider.
       this.#record("network");
       return this.#attempt();
@@ -319,10 +325,13 @@ export class Reply implements ChunkSource, Receiver {
     this.#record(error.kind);
     const failures = this.facts.attempts.length - this.#staleConnections;
     const delay =
-      final || this.#anyChunk ? undefined : retryDelayMs(error, failures, this.#call.retries, this.#call.random());
+      final || this.#anyChunk || this.#isLastAttempt
+        ? undefined
+        : retryDelayMs(error, failures, this.#call.retries, this.#call.random());
     if (delay !== undefined) {
       this.#head = undefined;
-      this.#deadlines.waiting();
+      this.#deadlines.between();
+      clearTimeout(this.#backoff);
       this.#backoff = setTimeout(() => this.#attempt(), delay);
       return;
     }
@@ -341,9 +350,9 @@ export class Reply implements ChunkSource, Receiver {
       requestId: this.facts.requestId,
       attempts: [...this.facts.attempts],
     };
-    // A provider may echo the key it was sent.
+    // A provider may echo the key it was sent, and a `fetch` may hang the request on its errors.
     const { kind, message, code, ...rest } = error.with(facts).toJSON();
-    const cause = redact(traceOf(error.cause)) === traceOf(error.cause) ? error.cause : undefined;
+    const cause = error.cause === undefined ? undefined : plainCause(error.cause, redact);
     return new SendError(kind, redact(message), { ...rest, code: code && redact(code), cause });
   }
 
@@ -393,8 +402,14 @@ function jsonOr(text: string): unknown {
   }
 }
 
-function traceOf(cause: unknown): string {
-  return cause instanceof Error ? `${cause.stack}${traceOf(cause.cause)}` : String(cause);
+/** What an error says of itself, without the objects that its maker hung on it. */
+function plainCause(cause: unknown, redact: (text: string) => string): unknown {
+  if (!(cause instanceof Error)) return redact(String(cause));
+  const inner = cause.cause === undefined ? undefined : { cause: plainCause(cause.cause, redact) };
+  const plain = new Error(redact(cause.message), inner);
+  plain.name = cause.name;
+  plain.stack = redact(cause.stack ?? "");
+  return "code" in cause && typeof cause.code === "string" ? Object.assign(plain, { code: cause.code }) : plain;
 }
 
 function messageOf(error: unknown): string {

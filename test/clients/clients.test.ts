@@ -91,6 +91,7 @@ describe("a constructor refuses", () => {
     ["a base URL that is none", () => new OpenAIClient({ model: "m", baseUrl: "api.example.com" })],
     ["a base URL of another scheme", () => new OpenAIClient({ model: "m", baseUrl: "ftp://example.com" })],
     ["a base URL with a password", () => new OpenAIClient({ model: "m", baseUrl: "https://u:p@example.com" })],
+    ["a base URL with a query", () => new OpenAIClient({ model: "m", baseUrl: "https://example.com/v1?version=1" })],
     ["a negative limit", () => new OpenAIClient({ model: "m", timeouts: { idle: -1 } })],
     ["an option it does not know", () => new OpenAIClient({ model: "m", ...{ api_key: "k" } })],
     ["a preset it does not know", () => new CompatibleClient({ model: "m", preset: "nobody" as "groq" })],
@@ -111,6 +112,20 @@ test("a base URL may end in a slash, or be the whole address", async () => {
     ]);
     expect(server.requests.at(-1)?.head).toMatch(/^POST \/v1\/chat\/completions /);
   }
+  await server[Symbol.asyncDispose]();
+});
+
+test("a key from a file of secrets loses its line break; one that cannot be a key is named by its variable", async () => {
+  const server = await rawServer(({ socket }) =>
+    socket.write(STREAM_HEAD + httpChunk(textEvent("ok") + GOOD_END) + LAST_CHUNK),
+  );
+  const client = new OpenAIClient({ model: "m", baseUrl: server.baseUrl });
+  for (const name of ["CLOUDLLM_OPENAI_API_KEY", "OPEN_AI_SECRET"]) vi.stubEnv(name, "");
+  vi.stubEnv("OPENAI_API_KEY", "sk-good\n");
+  await client.sendMessage([{ role: "user", content: "hi" }]);
+  expect(server.requests[0]?.head).toMatch(/authorization: Bearer sk-good\r?$/im);
+  vi.stubEnv("OPENAI_API_KEY", "sk bad");
+  await expect(client.sendMessage([{ role: "user", content: "hi" }])).rejects.toThrow("OPENAI_API_KEY");
   await server[Symbol.asyncDispose]();
 });
 

@@ -104,6 +104,19 @@ test("a call's options win over the client's, its limits are merged", async () =
   expect(head).toMatch(/x-b: 2/);
 });
 
+test("a choice among the client's own tools is no mistake", async () => {
+  const { body } = await sent([HI], { toolChoice: "required" }, { tools: [{ name: "look" }] });
+  expect(body).toMatchObject({ tool_choice: "required", tools: [{ function: { name: "look" } }] });
+});
+
+test("DeepSeek is told on every turn that it did not think", async () => {
+  const { body } = await sent([HI, { role: "assistant", content: "a" }, HI], {}, {
+    preset: "deepseek",
+    apiKey: "k",
+  } as Partial<ClientOptions>);
+  expect(messagesOf({ head: "", body })[1]).toEqual({ role: "assistant", content: "a", reasoning_content: "" });
+});
+
 test("a conversation with calls and results keeps its shape", async () => {
   const { body } = await sent([
     { role: "system", content: "Be brief." },

@@ -351,6 +351,30 @@ describe.each([
       expect(server.requests).toHaveLength(1);
     });
 
+    test("the clocks of an attempt do not run between two attempts", async () => {
+      const { client, server } = await serve(
+        ({ socket }, index) => {
+          if (index === 0) return void socket.write(response(429, "{}", { "retry-after-ms": "400" }));
+          socket.write(STREAM_HEAD + httpChunk(textEvent("a") + GOOD_END) + LAST_CHUNK);
+        },
+        { retries: 2, timeouts: { idle: 100, stall: 100, headers: 100 } },
+      );
+      const { text, message } = await outcomeOf(client);
+      expect(text).toBe("a");
+      expect(message?.metrics.attempts).toHaveLength(2);
+      expect(server.requests).toHaveLength(2);
+    });
+
+    test("a reply that is only drained for its bill is not sent again", async () => {
+      const { client, server } = await serve(
+        ({ socket }) => void socket.write(STREAM_HEAD, () => setTimeout(() => socket.resetAndDestroy(), 50)),
+        { retries: 2 },
+      );
+      const stream = await client.sendMessageStream(QUESTION);
+      expect((await stream.stop({ drain: true })).finishReason).toBe("stopped");
+      expect(server.requests).toHaveLength(1);
+    });
+
     test("a wait longer than a minute is told at once", async () => {
       const { client, server } = await serve(
         ({ socket }) => void socket.write(response(429, "{}", { "retry-after": "3600" })),
@@ -581,6 +605,34 @@ describe.each([
       expect(await stream.finalMessage()).toMatchObject({ content: "a", finishReason: "stopped", interrupted: true });
     });
 
+    test("text() closes the socket while it waits for a token", async () => {
+      const { client, server } = await serve(
+        ({ socket }) => void socket.write(STREAM_HEAD + httpChunk(textEvent("a"))),
+      );
+      const text = (await client.sendMessageStream(QUESTION)).text();
+      expect(await text.next()).toEqual({ done: false, value: "a" });
+      const waiting = text.next();
+      await text.return?.();
+      await server.requests[0]?.closed;
+      expect((await waiting).done).toBe(true);
+    });
+
+    test("a stop that nobody awaits, on a reply that has failed, harms nobody", async () => {
+      const { client } = await serve(
+        ({ socket }) => void socket.end(STREAM_HEAD + httpChunk(textEvent("a")) + LAST_CHUNK),
+      );
+      const stream = await client.sendMessageStream(QUESTION);
+      expect((await readAll(stream)).error?.kind).toBe("truncated");
+      const unhandled: unknown[] = [];
+      const listener = (reason: unknown) => unhandled.push(reason);
+      process.on("unhandledRejection", listener);
+      void stream.stop();
+      void stream.finalMessage();
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      process.off("unhandledRejection", listener);
+      expect(unhandled).toEqual([]);
+    });
+
     test("a slow reader slows the sender", async () => {
       const { client, server } = await serve(({ socket }) => {
         socket.write(STREAM_HEAD);
@@ -670,3 +722,51 @@ async function refusalOf(client: CompatibleClient, options: { signal?: AbortSign
   if (outcome instanceof SendError) return outcome;
   throw new Error(`not refused: ${String(outcome)}`);
 }
+
+describe("a fetch of the caller's own", () => {
+  const clientOver = (own: (input: string, init: RequestInit) => Promise<Response>) =>
+    new CompatibleClient({ baseUrl: "http://127.0.0.1:9/v1", model: "m", apiKey: KEY, retries: 0, fetch: own });
+
+  test.each([
+    ["resolves with nothing", () => Promise.resolve(undefined as unknown as Response)],
+    [
+      "resolves with a body that somebody else reads",
+      () => {
+        const body = new Response("x");
+        body.body?.getReader();
+        return Promise.resolve(body);
+      },
+    ],
+    [
+      "throws at once",
+      () => {
+        throw new Error("no");
+      },
+    ],
+  ])("that %s is a network error", async (_name, own) => {
+    expect((await refusalOf(clientOver(own))).kind).toBe("network");
+  });
+
+  test("that ignores its signal has its body cancelled", async () => {
+    const cancelled = new Promise<void>((resolve) => {
+      const body = new ReadableStream({
+        pull: (controller) => controller.enqueue(new TextEncoder().encode(textEvent("a"))),
+        cancel: () => resolve(),
+      });
+      const client = clientOver(async () => new Response(body));
+      void client.sendMessageStream(QUESTION).then((stream) => stream.stop());
+    });
+    await cancelled;
+  });
+
+  test("that hangs the request on its errors does not tell the key", async () => {
+    const { inspect } = await import("node:util");
+    const error = await refusalOf(
+      clientOver(() =>
+        Promise.reject(Object.assign(new Error(`bad ${KEY}`), { config: { headers: { authorization: KEY } } })),
+      ),
+    );
+    expect(inspect(error, { depth: 9, showHidden: true })).not.toContain(KEY);
+    expect(String((error.cause as Error).message)).toBe("bad [key]");
+  });
+});
