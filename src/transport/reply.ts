@@ -72,6 +72,7 @@ export class Reply implements ChunkSource, Receiver {
   #body: Body = { form: "unknown", text: "" };
   #complete = false;
   #eventsInRead = 0;
+  #rest = "";
 
   constructor(call: Call, sink: ChunkSink) {
     this.#call = call;
@@ -102,7 +103,13 @@ export class Reply implements ChunkSource, Receiver {
   pull(at: number): void {
     this.#wanted = true;
     this.#deadlines.waiting(at);
-    if (this.#head) this.#exchange?.pull();
+    if (this.#rest === "") {
+      if (this.#head) this.#exchange?.pull();
+      return;
+    }
+    const rest = this.#rest;
+    this.#rest = "";
+    this.#read(rest);
   }
 
   lastAttempt(): void {
@@ -137,11 +144,7 @@ export class Reply implements ChunkSource, Receiver {
 
   onText(text: string): void {
     this.#deadlines.bytes();
-    try {
-      this.#feed(text);
-    } catch (error) {
-      this.#failToRead(error);
-    }
+    this.#read(text);
   }
 
   onEnd(): void {
@@ -170,6 +173,7 @@ export class Reply implements ChunkSource, Receiver {
     this.#head = undefined;
     this.#body = { form: "unknown", text: "" };
     this.#complete = false;
+    this.#rest = "";
     this.#decoder = call.protocol.createDecoder(facts);
     this.#parse = createEventJsonParser((data) => this.#decoded(data));
     this.#startedAt = call.now();
@@ -180,6 +184,14 @@ export class Reply implements ChunkSource, Receiver {
       this.#fail(
         new SendError("invalidRequest", `The request could not be sent: ${messageOf(error)}`, { cause: error }),
       );
+    }
+  }
+
+  #read(text: string): void {
+    try {
+      this.#feed(text);
+    } catch (error) {
+      this.#failToRead(error);
     }
   }
 
@@ -208,7 +220,8 @@ export class Reply implements ChunkSource, Receiver {
         return;
       case "events":
         this.#eventsInRead = 0;
-        body.parser.push(text);
+        if (this.#anyChunk) body.parser.push(text);
+        else this.#rest = this.#firstOf(text, body.parser);
         return this.#complete ? this.#succeed() : this.#flush();
       case "document":
         if (hold(body, text) > WHOLE_BODY_LIMIT) throw new RangeError("the reply is larger than 64 MB");
@@ -242,6 +255,18 @@ export class Reply implements ChunkSource, Receiver {
     const event: unknown = alone ? JSON.parse(this.#decoded(data)) : this.#parse(data);
     this.#complete = this.#decoder.push(event, type, this.#sink.chunks);
     return this.#complete;
+  }
+
+  /** First token first: reads up to the first chunk of the reply. Returns the rest, which the next pull reads. */
+  #firstOf(text: string, parser: SseParser): string {
+    let from = 0;
+    while (from < text.length && this.#sink.chunks.length === 0 && !this.#complete) {
+      const end = text.indexOf("\n\n", from);
+      const next = end < 0 ? text.length : end + 2;
+      parser.push(text.slice(from, next));
+      from = next;
+    }
+    return this.#complete ? "" : text.slice(from);
   }
 
   #flush(): void {
