@@ -11,6 +11,7 @@ import { systemClock } from "../stream/metrics.ts";
 import { estimateTokens } from "../token-estimate.ts";
 import { limitsOf } from "./deadlines.ts";
 import { type FetchLike, fetchTransport } from "./fetch.ts";
+import { redactor } from "./redact.ts";
 import { Reply } from "./reply.ts";
 import type { Transport } from "./transport.ts";
 
@@ -164,9 +165,6 @@ export class ProviderClient implements ClientWrapper {
 
 const KEY = /^[\x21-\x7e]+$/;
 
-/** Shorter than any key; of a shorter one, more than the key would vanish from messages. */
-const SHORTEST_SECRET = 8;
-
 /** Without the line break that files of secrets end in. Some runtimes have no environment, or ask before they show it. */
 function environmentValue(name: string): string | undefined {
   try {
@@ -174,15 +172,6 @@ function environmentValue(name: string): string | undefined {
   } catch {
     return undefined; // not allowed is as good as not set
   }
-}
-
-/** Takes secrets out of text that others wrote. */
-function redactor(headers: Readonly<Record<string, string>>): (text: string) => string {
-  const values = Object.entries(headers).flatMap(([name, value]) => (name === "content-type" ? [] : [value]));
-  const secrets = values
-    .map((value) => value.replace(/^Bearer /i, ""))
-    .filter(({ length }) => length >= SHORTEST_SECRET);
-  return (text) => secrets.reduce((clean, secret) => clean.replaceAll(secret, "[key]"), text);
 }
 
 function bearer(key: string): Readonly<Record<string, string>> {

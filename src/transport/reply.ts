@@ -8,6 +8,7 @@ import type { Attempt, Clock } from "../stream/metrics.ts";
 import { Deadlines, type Limits } from "./deadlines.ts";
 import { createEventJsonParser } from "./event-json.ts";
 import { redirectError, transportError } from "./http-errors.ts";
+import { plainCause } from "./redact.ts";
 import { retryDelayMs } from "./retry.ts";
 import { retryAfterMs } from "./retry-after.ts";
 import { createSseParser, type SseParser } from "./sse.ts";
@@ -377,7 +378,9 @@ export class Reply implements ChunkSource, Receiver {
     };
     // A provider may echo the key it was sent, and a `fetch` may hang the request on its errors.
     const { kind, message, code, ...rest } = error.with(facts).toJSON();
-    const cause = error.cause === undefined ? undefined : plainCause(error.cause, redact);
+    // A signal's reason is the caller's own, and stays the same object.
+    const isForeign = kind !== "aborted" && error.cause !== undefined;
+    const cause = isForeign ? plainCause(error.cause, redact) : error.cause;
     return new SendError(kind, redact(message), { ...rest, code: code && redact(code), cause });
   }
 
@@ -425,16 +428,6 @@ function jsonOr(text: string): unknown {
   } catch {
     return text; // not every error body is JSON; the protocol takes both
   }
-}
-
-/** What an error says of itself, without the objects that its maker hung on it. */
-function plainCause(cause: unknown, redact: (text: string) => string): unknown {
-  if (!(cause instanceof Error)) return redact(String(cause));
-  const inner = cause.cause === undefined ? undefined : { cause: plainCause(cause.cause, redact) };
-  const plain = new Error(redact(cause.message), inner);
-  plain.name = cause.name;
-  plain.stack = redact(cause.stack ?? "");
-  return "code" in cause && typeof cause.code === "string" ? Object.assign(plain, { code: cause.code }) : plain;
 }
 
 function messageOf(error: unknown): string {

@@ -565,8 +565,10 @@ describe.each([
   describe("the caller", () => {
     test("a signal that fired before the call sends nothing", async () => {
       const { client, server } = await serve(() => undefined);
-      const error = await refusalOf(client, { signal: AbortSignal.abort() });
+      const reason = { why: "the user left" };
+      const error = await refusalOf(client, { signal: AbortSignal.abort(reason) });
       expect(error.kind).toBe("aborted");
+      expect(error.cause).toBe(reason);
       expect(server.requests).toHaveLength(0);
     });
 

@@ -1,0 +1,23 @@
+/** Keeps secrets out of errors. */
+
+/** Shorter than any key; of a shorter one, more than the key would vanish from messages. */
+const SHORTEST_SECRET = 8;
+
+/** Takes the secrets of a request out of text that others wrote: a server may echo the key it was sent. */
+export function redactor(headers: Readonly<Record<string, string>>): (text: string) => string {
+  const values = Object.entries(headers).flatMap(([name, value]) => (name === "content-type" ? [] : [value]));
+  const secrets = values
+    .map((value) => value.replace(/^Bearer /i, ""))
+    .filter(({ length }) => length >= SHORTEST_SECRET);
+  return (text) => secrets.reduce((clean, secret) => clean.replaceAll(secret, "[key]"), text);
+}
+
+/** What an error says of itself, without the objects that its maker hung on it: the request, with its headers, may be one. */
+export function plainCause(cause: unknown, redact: (text: string) => string): unknown {
+  if (!(cause instanceof Error)) return redact(String(cause));
+  const inner = cause.cause === undefined ? undefined : { cause: plainCause(cause.cause, redact) };
+  const plain = new Error(redact(cause.message), inner);
+  plain.name = cause.name;
+  plain.stack = redact(cause.stack ?? "");
+  return "code" in cause && typeof cause.code === "string" ? Object.assign(plain, { code: cause.code }) : plain;
+}
