@@ -1,17 +1,16 @@
-/** One call under way: attempts, deadlines, framing and decoding, until the reply is whole or has failed. */
+/** One call under way: attempts, deadlines and endings, until the reply is whole or has failed. */
 
 import { SendError, type SendErrorFacts } from "../errors.ts";
 import type { ReplyFacts } from "../fold.ts";
-import type { Decoder, Protocol } from "../protocols/protocol.ts";
+import type { Protocol } from "../protocols/protocol.ts";
 import type { ChunkSink, ChunkSource } from "../stream/message-stream.ts";
 import type { Attempt, Clock } from "../stream/metrics.ts";
+import { Body } from "./body.ts";
 import { Deadlines, type Limits } from "./deadlines.ts";
-import { createEventJsonParser } from "./event-json.ts";
 import { redirectError, transportError } from "./http-errors.ts";
 import { plainCause } from "./redact.ts";
 import { retryDelayMs } from "./retry.ts";
 import { retryAfterMs } from "./retry-after.ts";
-import { createSseParser, type SseParser } from "./sse.ts";
 import type { Exchange, HttpRequest, Receiver, ResponseHead, Transport } from "./transport.ts";
 
 /** Everything one call needs. Time and chance come in from outside. */
@@ -33,19 +32,6 @@ export interface Call {
 
 /** Of an error's body, this much is read. */
 const ERROR_BODY_LIMIT = 64 * 1024;
-/** A reply that comes as one JSON document is held in memory whole. */
-const WHOLE_BODY_LIMIT = 64 * 1024 * 1024;
-
-/** Of the events in one read, so many go to `JSON.parse`; from there on they are compared with the last. */
-const FEW_EVENTS = 2;
-
-/** How the body turned out to be written, whatever its content type says. */
-type Body =
-  | { readonly form: "unknown"; text: string }
-  | { readonly form: "events"; readonly parser: SseParser }
-  | { readonly form: "document"; readonly pieces: string[]; length: number }
-  | { readonly form: "error"; readonly pieces: string[]; length: number };
-
 /** The source behind the `MessageStream` of a provider client. */
 export class Reply implements ChunkSource, Receiver {
   readonly facts: ReplyFacts;
@@ -68,23 +54,20 @@ export class Reply implements ChunkSource, Receiver {
   #startedAt = 0;
   #staleConnections = 0;
   #head: ResponseHead | undefined;
-  #decoder: Decoder;
-  #parse = createEventJsonParser((data) => this.#decoded(data));
-  #body: Body = { form: "unknown", text: "" };
-  #complete = false;
-  #eventsInRead = 0;
-  #rest = "";
+  #body: Body;
+  /** The body of a refusal, as far as it came; absent while the answer is none. */
+  #refusal: string | undefined;
 
   constructor(call: Call, sink: ChunkSink) {
     this.#call = call;
     this.#sink = sink;
     this.facts = { provider: call.provider, model: call.model, attempts: [], estimateInput: call.estimateInput };
-    this.#decoder = call.protocol.createDecoder(this.facts);
+    this.#body = this.#freshBody();
     this.#deadlines = new Deadlines(call.limits, call.now, (phase, waitedMs) => {
       const overCall = phase === "firstChunk" || phase === "total";
       const message = `${call.provider} let ${waitedMs} ms pass (limit \`timeouts.${phase}\`); raise it, or try again.`;
       this.#fail(
-        this.#body.form === "error" ? this.#httpError() : new SendError("timeout", message, { phase }),
+        this.#refusal !== undefined ? this.#httpError() : new SendError("timeout", message, { phase }),
         overCall,
       );
     });
@@ -104,13 +87,8 @@ export class Reply implements ChunkSource, Receiver {
   pull(at: number): void {
     this.#wanted = true;
     this.#deadlines.waiting(at);
-    if (this.#rest === "") {
-      if (this.#head) this.#exchange?.pull();
-      return;
-    }
-    const rest = this.#rest;
-    this.#rest = "";
-    this.#read(rest);
+    if (this.#body.hasRest) this.#read();
+    else if (this.#head) this.#exchange?.pull();
   }
 
   lastAttempt(): void {
@@ -138,7 +116,7 @@ export class Reply implements ChunkSource, Receiver {
       // A browser hides where a redirect leads behind status 0.
       this.#fail(redirectError(this.#call.provider, head));
     } else {
-      this.#body = { form: "error", pieces: [], length: 0 };
+      this.#refusal = "";
       this.#exchange?.pull();
     }
   }
@@ -149,15 +127,17 @@ export class Reply implements ChunkSource, Receiver {
   }
 
   onEnd(): void {
+    if (this.#refusal !== undefined) return this.#fail(this.#httpError());
     try {
-      this.#end();
+      this.#body.end();
     } catch (error) {
-      this.#failToRead(error);
+      return this.#failToRead(error);
     }
+    this.#succeed();
   }
 
   onError(error: unknown, safeToResend = false): void {
-    if (this.#body.form === "error") return this.#fail(this.#httpError());
+    if (this.#refusal !== undefined) return this.#fail(this.#httpError());
     if (safeToResend && this.#staleConnections === 0) {
       this.#staleConnections = 1;
       // The server had closed the kept connection before it saw the request: not a failure of the provider.
@@ -172,11 +152,8 @@ export class Reply implements ChunkSource, Receiver {
     const facts = this.facts;
     if (facts.attempts.length > 0) forget(facts, call.model);
     this.#head = undefined;
-    this.#body = { form: "unknown", text: "" };
-    this.#complete = false;
-    this.#rest = "";
-    this.#decoder = call.protocol.createDecoder(facts);
-    this.#parse = createEventJsonParser((data) => this.#decoded(data));
+    this.#refusal = undefined;
+    this.#body = this.#freshBody();
     this.#startedAt = call.now();
     this.#deadlines.sent();
     try {
@@ -188,12 +165,28 @@ export class Reply implements ChunkSource, Receiver {
     }
   }
 
-  #read(text: string): void {
+  #freshBody(): Body {
+    const { protocol } = this.#call;
+    const decode = (delivered: string) => this.#exchange?.decode(delivered) ?? delivered;
+    return new Body({ protocol, facts: this.facts, sink: this.#sink, decode });
+  }
+
+  /** Reads what came, or the rest of what came before. */
+  #read(text?: string): void {
+    if (this.#refusal !== undefined) return this.#readRefusal(text ?? "");
     try {
-      this.#feed(text);
+      this.#body.read(text);
     } catch (error) {
-      this.#failToRead(error);
+      return this.#failToRead(error);
     }
+    if (this.#body.isComplete) this.#succeed();
+    else this.#flush();
+  }
+
+  #readRefusal(text: string): void {
+    this.#refusal += text;
+    if ((this.#refusal ?? "").length > ERROR_BODY_LIMIT) this.#fail(this.#httpError());
+    else this.#exchange?.pull();
   }
 
   /** What decoding throws ends the attempt, after the chunks before it. */
@@ -204,72 +197,6 @@ export class Reply implements ChunkSource, Receiver {
     this.#fail(new SendError("protocol", message, { cause: error }));
   }
 
-  #feed(text: string): void {
-    let body = this.#body;
-    if (body.form === "unknown") {
-      body.text += text;
-      text = withoutMark(body.text);
-      const first = /\S/.exec(text)?.[0];
-      if (first === undefined) {
-        if (text !== "") body.text = "\n"; // as good as any number of empty lines
-        return this.#exchange?.pull();
-      }
-      body = this.#body = this.#bodyOf(first);
-    }
-    switch (body.form) {
-      case "unknown":
-        return;
-      case "events":
-        this.#eventsInRead = 0;
-        if (this.#anyChunk) body.parser.push(text);
-        else this.#rest = this.#firstOf(text, body.parser);
-        return this.#complete ? this.#succeed() : this.#flush();
-      case "document":
-        if (hold(body, text) > WHOLE_BODY_LIMIT) throw new RangeError("the reply is larger than 64 MB");
-        return this.#exchange?.pull();
-      case "error":
-        if (hold(body, text) > ERROR_BODY_LIMIT) throw this.#httpError();
-        return this.#exchange?.pull();
-    }
-  }
-
-  /** Labels lie (event streams come as `text/plain`, errors as event streams): the first character does not. */
-  #bodyOf(first: string): Body {
-    if (first === "<") throw new SyntaxError("a web page came instead of a reply; is the base URL right?");
-    if (first === "{" || first === "[") return { form: "document", pieces: [], length: 0 };
-    return { form: "events", parser: createSseParser((data, type) => this.#event(data, type)) };
-  }
-
-  /** Returns true when nothing after this event matters. */
-  #event(data: string, type: string): boolean {
-    if (!data.startsWith("{")) {
-      const text = data.trim();
-      if (text === "") return false;
-      if (text === "[DONE]") {
-        this.#decoder.end(true, this.#sink.chunks);
-        this.#complete = true;
-        return true;
-      }
-    }
-    // Where events come alone, the runtime's own parser is as good, and warm.
-    const alone = ++this.#eventsInRead <= FEW_EVENTS;
-    const event: unknown = alone ? JSON.parse(this.#decoded(data)) : this.#parse(data);
-    this.#complete = this.#decoder.push(event, type, this.#sink.chunks);
-    return this.#complete;
-  }
-
-  /** First token first: reads up to the first chunk of the reply. Returns the rest, which the next pull reads. */
-  #firstOf(text: string, parser: SseParser): string {
-    let from = 0;
-    while (from < text.length && this.#sink.chunks.length === 0 && !this.#complete) {
-      const end = text.indexOf("\n\n", from);
-      const next = end < 0 ? text.length : end + 2;
-      parser.push(text.slice(from, next));
-      from = next;
-    }
-    return this.#complete ? "" : text.slice(from);
-  }
-
   #flush(): void {
     if (this.#sink.chunks.length > 0) {
       this.#anyChunk = true;
@@ -277,45 +204,6 @@ export class Reply implements ChunkSource, Receiver {
       this.#wanted = false;
     }
     this.#sink.flush();
-  }
-
-  #end(): void {
-    const body = this.#body;
-    switch (body.form) {
-      case "unknown":
-        throw new SendError("truncated", `${this.#call.provider} answered with an empty body.`);
-      case "error":
-        throw this.#httpError();
-      case "document":
-        this.#readDocument(this.#decoded(body.pieces.join("")));
-        return this.#succeed();
-      case "events": {
-        const last = body.parser.end();
-        // Proxies lose the last blank line; an event that still parses is whole.
-        if (last) this.#whole(() => this.#event(last.data, last.event));
-        if (!this.#complete) this.#decoder.end(false, this.#sink.chunks);
-        return this.#succeed();
-      }
-    }
-  }
-
-  #readDocument(text: string): void {
-    const document: unknown = this.#whole(() => JSON.parse(text));
-    this.#call.protocol.decodeWhole(document, this.facts, this.#sink.chunks);
-  }
-
-  #decoded(delivered: string): string {
-    return this.#exchange?.decode(delivered) ?? delivered;
-  }
-
-  /** What does not parse at the end of the body was cut there. */
-  #whole<T>(parse: () => T): T {
-    try {
-      return parse();
-    } catch (error) {
-      if (!(error instanceof SyntaxError)) throw error;
-      throw new SendError("truncated", `The reply of ${this.#call.provider} was cut: its end is not valid JSON.`);
-    }
   }
 
   #succeed(): void {
@@ -333,7 +221,7 @@ export class Reply implements ChunkSource, Receiver {
 
   /** The refusal, from as much of its body as came. */
   #httpError(): SendError {
-    const text = this.#body.form === "error" ? this.#decoded(this.#body.pieces.join("")) : "";
+    const text = this.#exchange?.decode(this.#refusal ?? "") ?? "";
     const status = this.#head?.status ?? 0;
     const error = this.#call.protocol.readError(this.#call.provider, status, jsonOr(this.#call.redact(text)));
     const wait = this.#head && retryAfterMs(this.#head, Date.now());
@@ -407,19 +295,6 @@ const TOLD_BY_ATTEMPT = ["id", "requestId", "finishReason", "rawFinishReason", "
 function forget(facts: ReplyFacts, model: string): void {
   facts.model = model;
   for (const fact of TOLD_BY_ATTEMPT) delete facts[fact];
-}
-
-function hold(body: { readonly pieces: string[]; length: number }, text: string): number {
-  body.pieces.push(text);
-  body.length += text.length;
-  return body.length;
-}
-
-/** A byte order mark, decoded or not, is no part of what follows. Nothing is left while it may still be coming. */
-function withoutMark(text: string): string {
-  if (text.charCodeAt(0) < 0x80) return text;
-  if ("\xEF\xBB\xBF".startsWith(text)) return "";
-  return text.replace(/^(?:\uFEFF|\xEF\xBB\xBF)/, "");
 }
 
 function jsonOr(text: string): unknown {

@@ -1,0 +1,161 @@
+/** The body of one answer: what form it has, and its events or its document through the protocol into chunks. */
+
+import { SendError } from "../errors.ts";
+import type { ReplyFacts } from "../fold.ts";
+import type { Decoder, Protocol } from "../protocols/protocol.ts";
+import type { ChunkSink } from "../stream/message-stream.ts";
+import { createEventJsonParser } from "./event-json.ts";
+import { createSseParser, type SseParser } from "./sse.ts";
+
+/** A reply that comes as one JSON document is held in memory whole. */
+const WHOLE_BODY_LIMIT = 64 * 1024 * 1024;
+
+/** Of the events in one read, so many go to `JSON.parse`; from there on they are compared with the last. */
+const FEW_EVENTS = 2;
+
+/** How the body turned out to be written, whatever its content type says. */
+type Form =
+  | { readonly kind: "unknown"; text: string }
+  | { readonly kind: "events"; readonly parser: SseParser }
+  | { readonly kind: "document"; readonly pieces: string[]; length: number };
+
+/** Where a body's chunks and facts go. */
+export interface BodyTarget {
+  readonly protocol: Protocol;
+  readonly facts: ReplyFacts;
+  readonly sink: ChunkSink;
+  /** See `Exchange.decode`. */
+  readonly decode: (delivered: string) => string;
+}
+
+/** Reads one body. What it throws ends the attempt; the chunks before it are in the sink. */
+export class Body {
+  readonly #target: BodyTarget;
+  readonly #decoder: Decoder;
+  readonly #parse: (data: string) => unknown;
+  #form: Form = { kind: "unknown", text: "" };
+  #anyChunk = false;
+  #eventsInRead = 0;
+  /** What came in the same read as the first chunk, and is not read yet. */
+  #rest = "";
+  /** Whether the reply is whole, whatever may follow. */
+  isComplete = false;
+
+  constructor(target: BodyTarget) {
+    this.#target = target;
+    this.#decoder = target.protocol.createDecoder(target.facts);
+    this.#parse = createEventJsonParser(target.decode);
+  }
+
+  get hasRest(): boolean {
+    return this.#rest !== "";
+  }
+
+  /** The next read; without one, the rest of the last. Chunks are appended to the sink. */
+  read(text: string = this.#rest): void {
+    this.#rest = "";
+    let form = this.#form;
+    if (form.kind === "unknown") {
+      form.text += text;
+      text = withoutMark(form.text);
+      const first = /\S/.exec(text)?.[0];
+      if (first === undefined) {
+        if (text !== "") form.text = "\n"; // as good as any number of empty lines
+        return;
+      }
+      form = this.#form = this.#formOf(first);
+    }
+    if (form.kind === "events") this.#readEvents(text, form.parser);
+    else if (form.kind === "document") {
+      form.pieces.push(text);
+      form.length += text.length;
+      if (form.length > WHOLE_BODY_LIMIT) throw new RangeError("the reply is larger than 64 MB");
+    }
+  }
+
+  /** The body is over. Throws `truncated` when the reply is not. */
+  end(): void {
+    const { protocol, facts, sink, decode } = this.#target;
+    const form = this.#form;
+    switch (form.kind) {
+      case "unknown":
+        throw new SendError("truncated", `${facts.provider} answered with an empty body.`);
+      case "document": {
+        const text = decode(form.pieces.join(""));
+        protocol.decodeWhole(
+          this.#whole(() => JSON.parse(text) as unknown),
+          facts,
+          sink.chunks,
+        );
+        break;
+      }
+      case "events": {
+        const last = form.parser.end();
+        // Proxies lose the last blank line; an event that still parses is whole.
+        if (last) this.#whole(() => this.#event(last.data, last.event));
+        if (!this.isComplete) this.#decoder.end(false, sink.chunks);
+      }
+    }
+    this.isComplete = true;
+  }
+
+  /** Labels lie (event streams come as `text/plain`, errors as event streams): the first character does not. */
+  #formOf(first: string): Form {
+    if (first === "<") throw new SyntaxError("a web page came instead of a reply; is the base URL right?");
+    if (first === "{" || first === "[") return { kind: "document", pieces: [], length: 0 };
+    return { kind: "events", parser: createSseParser((data, type) => this.#event(data, type)) };
+  }
+
+  /** First token first: up to the first chunk of the reply, events are read one by one, and the rest waits for its turn. */
+  #readEvents(text: string, parser: SseParser): void {
+    this.#eventsInRead = 0;
+    if (this.#anyChunk) return parser.push(text);
+    const { sink } = this.#target;
+    let from = 0;
+    while (from < text.length && sink.chunks.length === 0 && !this.isComplete) {
+      const end = text.indexOf("\n\n", from);
+      const next = end < 0 ? text.length : end + 2;
+      parser.push(text.slice(from, next));
+      from = next;
+    }
+    this.#anyChunk = sink.chunks.length > 0;
+    if (!this.isComplete) this.#rest = text.slice(from);
+  }
+
+  /** Returns true when nothing after this event matters. */
+  #event(data: string, type: string): boolean {
+    const { sink, decode } = this.#target;
+    if (!data.startsWith("{")) {
+      const text = data.trim();
+      if (text === "") return false;
+      if (text === "[DONE]") {
+        this.#decoder.end(true, sink.chunks);
+        this.isComplete = true;
+        return true;
+      }
+    }
+    // Where events come alone, the runtime's own parser is as good, and warm.
+    const alone = ++this.#eventsInRead <= FEW_EVENTS;
+    const event: unknown = alone ? JSON.parse(decode(data)) : this.#parse(data);
+    this.isComplete = this.#decoder.push(event, type, sink.chunks);
+    return this.isComplete;
+  }
+
+  /** What does not parse at the end of the body was cut there. */
+  #whole<T>(parse: () => T): T {
+    try {
+      return parse();
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      const message = `The reply of ${this.#target.facts.provider} was cut: its end is not valid JSON.`;
+      throw new SendError("truncated", message);
+    }
+  }
+}
+
+/** A byte order mark, decoded or not, is no part of what follows. Nothing is left while it may still be coming. */
+function withoutMark(text: string): string {
+  if (text.charCodeAt(0) < 0x80) return text;
+  if ("\xEF\xBB\xBF".startsWith(text)) return "";
+  return text.replace(/^(?:\uFEFF|\xEF\xBB\xBF)/, "");
+}
