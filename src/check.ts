@@ -1,6 +1,6 @@
 /** Bad input is found before anything is sent. */
 
-import type { SendOptions } from "./client.ts";
+import type { SearchParameters, SendOptions, Tool } from "./client.ts";
 import { SendError } from "./errors.ts";
 import type { ContentPart, Message } from "./message.ts";
 
@@ -26,7 +26,16 @@ const OPTION_FAULTS: { readonly [Name in OptionName]-?: (value: unknown) => stri
     value === "auto" || value === "none" || value === "required" || (isObject(value) && typeof value.name === "string")
       ? undefined
       : 'must be "auto", "none", "required" or { name }',
-  search: (value) => (isObject(value) ? undefined : "must be an object"),
+  invalidArguments: (value) => (value === "fail" || value === "deliver" ? undefined : 'must be "fail" or "deliver"'),
+  reasoning: reasoningFault,
+  output: (value) => (isSchema(value) ? undefined : "must be a JSON Schema or a Standard Schema"),
+  search: searchFault,
+  promptCache: promptCacheFault,
+  metadata: (value) =>
+    isObject(value) && Object.values(value).every((text) => typeof text === "string")
+      ? undefined
+      : "must be an object of texts",
+  unsupported: (value) => (value === "error" || value === "ignore" ? undefined : 'must be "error" or "ignore"'),
   providerOptions: (value) => (isObject(value) ? undefined : "must be an object"),
 };
 
@@ -134,7 +143,88 @@ function toolsFault(value: unknown): string | undefined {
   const bad = names.find((name) => typeof name !== "string" || !/^[\w-]{1,64}$/.test(name));
   if (names.includes(undefined) || bad !== undefined)
     return `holds a tool whose name is not 1 to 64 letters, digits, _ or -`;
+  for (const { name, parameters, run } of value as readonly Partial<Tool>[]) {
+    if (parameters !== undefined && !isSchema(parameters))
+      return `holds the tool ${name}, whose \`parameters\` are neither a JSON Schema nor a Standard Schema`;
+    if (run !== undefined && typeof run !== "function") return `holds the tool ${name}, whose \`run\` is no function`;
+  }
   return new Set(names).size < names.length ? "holds two tools of one name" : undefined;
+}
+
+function reasoningFault(value: unknown): string | undefined {
+  if (value === "none" || value === "low" || value === "medium" || value === "high") return undefined;
+  if (isObject(value) && Number.isInteger(value.maxTokens) && Number(value.maxTokens) > 0) return undefined;
+  return 'must be "none", "low", "medium", "high" or { maxTokens } with a whole number above 0';
+}
+
+function promptCacheFault(value: unknown): string | undefined {
+  if (typeof value === "boolean") return undefined;
+  if (!isObject(value)) return "must be true, false or { key, ttl }";
+  const { key, ttl, ...others } = value;
+  const stray = Object.keys(others)[0];
+  if (stray !== undefined) return `has no field \`${stray}\`; there are key, ttl`;
+  if (key !== undefined && (typeof key !== "string" || key === "")) return "must have a text as its `key`";
+  return ttl === undefined || ttl === "5m" || ttl === "1h" ? undefined : 'must have "5m" or "1h" as its `ttl`';
+}
+
+const SEARCH_SOURCES = ["web", "x", "news"];
+
+/** Every search parameter, and what is wrong with a value. */
+const SEARCH_FAULTS: { readonly [Name in keyof SearchParameters]-?: (value: unknown) => string | undefined } = {
+  mode: (value) =>
+    value === "auto" || value === "on" || value === "off" ? undefined : 'must be "auto", "on" or "off"',
+  maxResults: (value) => (Number.isInteger(value) && Number(value) > 0 ? undefined : "must be a whole number above 0"),
+  fromDate: dateFault,
+  toDate: dateFault,
+  allowedDomains: domainsFault,
+  blockedDomains: domainsFault,
+  country: (value) =>
+    typeof value === "string" && /^[A-Za-z]{2}$/.test(value) ? undefined : "must be a code of two letters, such as DE",
+  sources: (value) =>
+    Array.isArray(value) && value.length > 0 && value.every((source) => SEARCH_SOURCES.includes(source))
+      ? undefined
+      : `must be a list of ${SEARCH_SOURCES.join(", ")}`,
+  citations: (value) => (typeof value === "boolean" ? undefined : "must be true or false"),
+};
+
+function searchFault(value: unknown): string | undefined {
+  if (!isObject(value)) return "must be an object";
+  for (const [name, parameter] of Object.entries(value)) {
+    if (parameter === undefined) continue;
+    if (!isSearchName(name)) return `has no parameter \`${name}\`; there are ${Object.keys(SEARCH_FAULTS).join(", ")}`;
+    const fault = SEARCH_FAULTS[name](parameter);
+    if (fault) return `: \`${name}\` ${fault}`;
+  }
+  const { allowedDomains, blockedDomains, fromDate, toDate } = value as SearchParameters;
+  if (allowedDomains && blockedDomains) return "takes `allowedDomains` or `blockedDomains`, not both";
+  return fromDate && toDate && fromDate > toDate ? "ends (`toDate`) before it begins (`fromDate`)" : undefined;
+}
+
+function isSearchName(name: string): name is keyof SearchParameters {
+  return Object.hasOwn(SEARCH_FAULTS, name);
+}
+
+function dateFault(value: unknown): string | undefined {
+  const isDate =
+    typeof value === "string" &&
+    /^\d{4}-\d{2}-\d{2}$/.test(value) &&
+    !Number.isNaN(Date.parse(value)) &&
+    new Date(value).toISOString().startsWith(value);
+  return isDate ? undefined : "must be a day, written YYYY-MM-DD";
+}
+
+function domainsFault(value: unknown): string | undefined {
+  return Array.isArray(value) &&
+    value.length > 0 &&
+    value.every((domain) => typeof domain === "string" && DOMAIN.test(domain))
+    ? undefined
+    : "must be a list of domains, such as example.com";
+}
+
+const DOMAIN = /^[^\s/:]+\.[^\s/:]+(?:\/\S*)?$/;
+
+function isSchema(value: unknown): boolean {
+  return isObject(value) || (typeof value === "function" && "~standard" in value);
 }
 
 function isOptionName(name: string): name is OptionName {

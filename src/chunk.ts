@@ -1,6 +1,6 @@
 /** The pieces in which a reply arrives. */
 
-import type { AssistantMessage, Citation, ToolCall } from "./message.ts";
+import type { AssistantMessage, Citation, ProviderToolCall, ToolCall } from "./message.ts";
 
 /**
  * Why a reply ended.
@@ -64,6 +64,14 @@ export interface ToolResultChunk {
   readonly isFinal: false;
 }
 
+/** A tool that the provider ran itself has answered; nothing is to be done about it. */
+export interface ProviderToolCallChunk {
+  readonly type: "providerToolCall";
+  readonly content: "";
+  readonly providerToolCall: ProviderToolCall;
+  readonly isFinal: false;
+}
+
 /** A source the model names. */
 export interface CitationChunk extends Citation {
   readonly type: "citation";
@@ -80,10 +88,10 @@ export interface RewindChunk {
 }
 
 /** The end of a reply: the one chunk with `isFinal`, and the last. */
-export interface FinalChunk {
+export interface FinalChunk<Output = unknown> {
   readonly type: "final";
   readonly content: "";
-  readonly message: AssistantMessage;
+  readonly message: AssistantMessage<Output>;
   readonly isFinal: true;
 }
 
@@ -91,12 +99,13 @@ export interface FinalChunk {
  * One incremental piece of a reply, told apart by `type`. Every member has `content` (visible text, `""` where there is
  * none) and `isFinal`, so the simplest loop needs no narrowing.
  */
-export type MessageChunk =
+export type MessageChunk<Output = unknown> =
   | TextChunk
   | ReasoningChunk
   | ToolCallDeltaChunk
   | ToolCallChunk
   | ToolResultChunk
+  | ProviderToolCallChunk
   | CitationChunk
   | RewindChunk
-  | FinalChunk;
+  | FinalChunk<Output>;

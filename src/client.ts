@@ -1,6 +1,7 @@
 /** The one contract: something that answers messages, whole or streamed. Its laws stand here; one suite checks them. */
 
 import type { AssistantMessage, Message } from "./message.ts";
+import type { Schema } from "./schema/schema.ts";
 import type { MessageStream } from "./stream/message-stream.ts";
 
 /**
@@ -23,18 +24,39 @@ export interface Timeouts {
   readonly total?: number | undefined;
 }
 
-/** A function the model may ask to have called. */
-export interface Tool {
+/** What a tool gets beside its arguments. */
+export interface ToolContext {
+  /** Fires when the caller's signal does, or when the reply is stopped: nobody wants the answer any more. */
+  readonly signal: AbortSignal;
+  readonly toolCallId: string;
+}
+
+/** A function the model may ask to have called. `Arguments` is what `parameters` says they are. */
+export interface Tool<Arguments = unknown> {
   /** Letters, digits, `_` and `-`, at most 64. */
   readonly name: string;
   /** What it does and when to use it; the model decides by this text. */
   readonly description?: string | undefined;
-  /** JSON Schema of its arguments; absent for a function without any. */
-  readonly parameters?: Readonly<Record<string, unknown>> | undefined;
+  /** Schema of its arguments (an object): JSON Schema, or a schema library's. Absent for a function without any. */
+  readonly parameters?: Schema<Arguments> | undefined;
+  /**
+   * Does it. An `LLMSession` calls it with the arguments as `parameters` returned them; a result that is no text goes back
+   * as JSON, and what it throws goes back as an error that the model sees. Without it, the caller answers the call.
+   */
+  run?(args: Arguments, context: ToolContext): unknown;
 }
 
 /** Which tool the model must call: its own choice (default), none, at least one, or the one named. */
 export type ToolChoice = "auto" | "none" | "required" | { readonly name: string };
+
+/** How much the model thinks before it answers. `maxTokens` is a budget, where the model takes one. */
+export type ReasoningEffort = "none" | "low" | "medium" | "high" | { readonly maxTokens: number };
+
+/**
+ * Whether the provider keeps the beginning of the request for the next one, which is then cheaper. Anthropic asks for it to
+ * be marked; OpenAI and xAI do it by themselves, and better with a `key` that the requests of one conversation share.
+ */
+export type PromptCache = boolean | { readonly key?: string | undefined; readonly ttl?: "5m" | "1h" | undefined };
 
 /** Web search asked of a provider, in one shape for all. */
 export interface SearchParameters {
@@ -56,7 +78,7 @@ export interface SearchParameters {
 }
 
 /** What may be said with one call. Everything is optional; the same names in a client's constructor are the defaults. */
-export interface SendOptions {
+export interface SendOptions<Output = unknown> {
   /** Ends the call with a `SendError` of kind `aborted` and closes the socket, at any moment. */
   readonly signal?: AbortSignal | undefined;
   readonly timeouts?: Timeouts | undefined;
@@ -79,7 +101,28 @@ export interface SendOptions {
   readonly seed?: number | undefined;
   readonly tools?: readonly Tool[] | undefined;
   readonly toolChoice?: ToolChoice | undefined;
+  /**
+   * A tool call whose arguments do not fit the tool's `parameters` fails the reply with `invalidOutput` (`fail`, the default),
+   * or is delivered all the same (`deliver`), for who tells the model. Sessions do.
+   */
+  readonly invalidArguments?: "fail" | "deliver" | undefined;
+  /** How much to think. Default: the model's own. Thinking that the provider shows comes as `reasoning` chunks. */
+  readonly reasoning?: ReasoningEffort | undefined;
+  /**
+   * Asks for JSON of this shape (an object) instead of prose. The value is validated and stands in `message.output`;
+   * `stream.partialObject()` shows it as it grows. What does not fit throws kind `invalidOutput`.
+   */
+  readonly output?: Schema<Output> | undefined;
   readonly search?: SearchParameters | undefined;
+  /** Default: the provider's own. */
+  readonly promptCache?: PromptCache | undefined;
+  /** Labels for the provider's records, as far as it takes them (OpenAI: any; Anthropic: `user_id`). */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+  /**
+   * What becomes of an option that the provider or the model does not have: `error` (default) throws kind `unsupported` before
+   * anything is sent, `ignore` leaves it out.
+   */
+  readonly unsupported?: "error" | "ignore" | undefined;
   /** Fields put into the request's body as they are, last, so that they win. */
   readonly providerOptions?: Readonly<Record<string, unknown>> | undefined;
 }

@@ -1,7 +1,16 @@
 /** Chunks → `AssistantMessage`. The only place that accumulates a reply. */
 
 import type { FinishReason, MessageChunk } from "./chunk.ts";
-import type { AssistantMessage, Citation, Replay, TokenUsage, ToolCall, UnfinishedToolCall } from "./message.ts";
+import type {
+  AssistantMessage,
+  Citation,
+  ProviderToolCall,
+  Replay,
+  SearchActivity,
+  TokenUsage,
+  ToolCall,
+  UnfinishedToolCall,
+} from "./message.ts";
 import type { Attempt, ReplyMetrics } from "./stream/metrics.ts";
 import { TextBuffer } from "./text-buffer.ts";
 import { estimateTokens } from "./token-estimate.ts";
@@ -16,6 +25,9 @@ export interface ReplyFacts {
   finishReason?: FinishReason;
   rawFinishReason?: string;
   usage?: TokenUsage;
+  search?: SearchActivity;
+  /** The value that was asked for with the option `output`, once it is validated. */
+  output?: unknown;
   replay?: Replay;
   readonly attempts: Attempt[];
   /** Estimated tokens of the request; asked for only when the provider did not count. */
@@ -36,6 +48,7 @@ export class Fold {
   readonly #toolCalls: ToolCall[] = [];
   readonly #unfinished = new Map<number, { id: string; name: string; argumentsText: string }>();
   readonly #citations: Citation[] = [];
+  readonly #providerToolCalls: ProviderToolCall[] = [];
 
   constructor(facts: ReplyFacts) {
     this.#facts = facts;
@@ -63,6 +76,9 @@ export class Fold {
         this.#citations.push(citation);
         break;
       }
+      case "providerToolCall":
+        this.#providerToolCalls.push(chunk.providerToolCall);
+        break;
       case "rewind":
         this.#content.cut(this.#content.toString().length - chunk.length);
         break;
@@ -85,6 +101,9 @@ export class Fold {
       toolCalls: [...this.#toolCalls],
       ...(unfinished.length > 0 && { unfinishedToolCalls: unfinished.map((call) => ({ ...call })) }),
       citations: [...this.#citations],
+      ...(facts.search && { search: facts.search }),
+      ...(this.#providerToolCalls.length > 0 && { providerToolCalls: [...this.#providerToolCalls] }),
+      ...(facts.output !== undefined && ending === "whole" && { output: facts.output }),
       finishReason: this.#finishReason(ending),
       ...(facts.rawFinishReason !== undefined && { rawFinishReason: facts.rawFinishReason }),
       ...(facts.usage && { usage: facts.usage }),

@@ -5,6 +5,7 @@ export type {
   FinalChunk,
   FinishReason,
   MessageChunk,
+  ProviderToolCallChunk,
   ReasoningChunk,
   RewindChunk,
   TextChunk,
@@ -12,7 +13,17 @@ export type {
   ToolCallDeltaChunk,
   ToolResultChunk,
 } from "./chunk.ts";
-export type { ClientWrapper, SearchParameters, SendOptions, Timeouts, Tool, ToolChoice } from "./client.ts";
+export type {
+  ClientWrapper,
+  PromptCache,
+  ReasoningEffort,
+  SearchParameters,
+  SendOptions,
+  Timeouts,
+  Tool,
+  ToolChoice,
+  ToolContext,
+} from "./client.ts";
 export { ClaudeClient, type ClaudeClientOptions } from "./clients/claude.ts";
 export { CompatibleClient, type CompatibleClientOptions, type CompatiblePreset } from "./clients/compatible.ts";
 export { GeminiClient, type GeminiClientOptions } from "./clients/gemini.ts";
@@ -39,8 +50,10 @@ export {
   type FilePart,
   type ImagePart,
   type Message,
+  type ProviderToolCall,
   type Replay,
   Role,
+  type SearchActivity,
   type SystemMessage,
   type TextPart,
   type TokenUsage,
@@ -49,6 +62,7 @@ export {
   type UnfinishedToolCall,
   type UserMessage,
 } from "./message.ts";
+export type { JsonSchema, Schema, SchemaIssue, SchemaResult, StandardSchema } from "./schema/schema.ts";
 export type { TurnInput } from "./session/history.ts";
 export type { SavedSession } from "./session/saved-session.ts";
 export { LLMSession, type SessionOptions } from "./session/session.ts";

@@ -26,8 +26,8 @@ export interface TextPart {
  */
 export type AttachmentSource =
   | { readonly data: Uint8Array | string; readonly mediaType: string }
-  | { readonly url: string }
-  | { readonly fileId: string };
+  | { readonly url: string; readonly mediaType?: string }
+  | { readonly fileId: string; readonly mediaType?: string };
 
 /** An image inside a user turn. `mediaType` is an IANA type such as `image/png`. */
 export type ImagePart = { readonly type: "image" } & AttachmentSource;
@@ -92,11 +92,34 @@ export interface TokenUsage {
   readonly raw?: unknown;
 }
 
+/** A tool that the provider ran itself (a search, code …), as it reports it: already answered, never to be run here. */
+export interface ProviderToolCall {
+  readonly id?: string;
+  /** The provider's name for the tool, such as `web_search`. */
+  readonly name: string;
+  /** What the tool was given, where the provider shows it. */
+  readonly arguments?: unknown;
+  /** What the tool answered, where the provider shows it. */
+  readonly result?: unknown;
+  /** True when the provider says that its tool failed; the model goes on without it. */
+  readonly isError?: true;
+}
+
+/** What was searched for on the web. */
+export interface SearchActivity {
+  /** In the order in which they were sent; empty where the provider does not show them. */
+  readonly queries: readonly string[];
+  /** How many searches the provider counts. */
+  readonly count: number;
+}
+
 /** What a provider wants back in the next request, byte for byte. Opaque: others ignore it (law 8). */
 export interface Replay {
   /** Which provider wrote it, and in which protocol; only the same two read it. */
   readonly provider: string;
   readonly protocol: string;
+  /** The model that was asked: where signatures hold for one model only, another does without. */
+  readonly model?: string;
   readonly data: unknown;
 }
 
@@ -121,8 +144,11 @@ export interface ToolMessage {
 /** One turn of a conversation. An `AssistantMessage` that came back is one, too. */
 export type Message = SystemMessage | UserMessage | AssistantTurn | ToolMessage;
 
-/** A reply: whole, or (on `error.partial`, `stream.partial` and after `stop()`) as much of it as came. */
-export interface AssistantMessage extends AssistantTurn {
+/**
+ * A reply: whole, or (on `error.partial`, `stream.partial` and after `stop()`) as much of it as came. `Output` is the type of
+ * the value asked for with the option `output`.
+ */
+export interface AssistantMessage<Output = unknown> extends AssistantTurn {
   /** The visible text; equal to the `content` of all chunks joined. */
   readonly content: string;
   /** The model's thinking, as far as the provider shows it; `""` when it shows none. */
@@ -131,6 +157,12 @@ export interface AssistantMessage extends AssistantTurn {
   /** Present when calls were begun and not finished; never in a whole reply. */
   readonly unfinishedToolCalls?: readonly UnfinishedToolCall[];
   readonly citations: readonly Citation[];
+  /** Present when the provider searched the web. */
+  readonly search?: SearchActivity;
+  /** Present when the provider ran tools of its own. */
+  readonly providerToolCalls?: readonly ProviderToolCall[];
+  /** What the option `output` asked for: the value in `content`, validated. Absent when the reply asks for tools first. */
+  readonly output?: Output;
   readonly finishReason: FinishReason;
   /** The provider's own word for it; absent when it gave none. */
   readonly rawFinishReason?: string;

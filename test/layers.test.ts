@@ -10,14 +10,15 @@ const SRC = fileURLToPath(new URL("../src/", import.meta.url));
 /** What each layer may import beside itself. Types may be looked up (`import type`): they leave no trace in the code. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   contract: ["stream"], // the interface names the stream it resolves to
-  stream: ["contract"],
+  schema: ["contract"],
+  stream: ["contract", "schema"],
   transport: ["contract", "stream"],
-  protocols: ["contract"],
+  protocols: ["contract", "schema"],
   clients: ["contract", "transport", "protocols"],
-  session: ["contract", "stream"],
+  session: ["contract", "schema", "stream"],
   testing: ["contract", "stream", "transport", "protocols"],
   cli: ["index"],
-  index: ["contract", "stream", "transport", "clients", "session"],
+  index: ["contract", "schema", "stream", "transport", "clients", "session"],
 };
 
 /** Where `node:` modules may be imported. The Node transport takes them from `process` at its first request. */

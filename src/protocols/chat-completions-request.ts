@@ -4,6 +4,7 @@ import { base64Of } from "../base64.ts";
 import type { SendOptions } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantTurn, AttachmentSource, ContentPart, Message } from "../message.ts";
+import { jsonSchemaOf } from "../schema/schema.ts";
 import type { ChatDialect } from "./chat-completions.ts";
 import { type ChatReplay, PROTOCOL_NAME } from "./chat-completions-replay.ts";
 import type { Endpoint, ProtocolRequest } from "./protocol.ts";
@@ -48,7 +49,11 @@ function toolFields({ tools, toolChoice }: SendOptions, dialect: ChatDialect): R
   return {
     tools: tools.map(({ name, description, parameters }) => ({
       type: "function",
-      function: { name, ...(description && { description }), ...(parameters && { parameters }) },
+      function: {
+        name,
+        ...(description && { description }),
+        ...(parameters && { parameters: jsonSchemaOf(parameters) }),
+      },
     })),
     ...(choice && { tool_choice: choice === "required" ? (dialect.requiredToolChoice ?? "required") : choice }),
   };

@@ -2,7 +2,7 @@
 
 import type { MessageChunk } from "../chunk.ts";
 import type { SendOptions } from "../client.ts";
-import type { SendError } from "../errors.ts";
+import { SendError } from "../errors.ts";
 import type { ReplyFacts } from "../fold.ts";
 import type { Message } from "../message.ts";
 
@@ -18,7 +18,20 @@ export interface Endpoint {
 /** A request before authentication. */
 export interface ProtocolRequest {
   readonly url: string;
+  /** What the protocol itself wants said in headers; names in lower case. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly body: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Call it for an option that cannot be said: throws, or returns when the caller wants such options left out.
+ * @param what the option and whose lack it is, as the end of a sentence: "`seed`" or "`search.maxResults`"
+ * @throws {SendError} kind `unsupported`
+ */
+export function refuse(what: string, { provider, model }: Endpoint, options: SendOptions, advice = ""): void {
+  if (options.unsupported === "ignore") return;
+  const message = `${provider} (${model}) has no way to say ${what}: leave it out, or set \`unsupported: "ignore"\`.`;
+  throw new SendError("unsupported", advice === "" ? message : `${message} ${advice}`);
 }
 
 /** Turns one reply's events into chunks, appended to an array that the caller owns. */

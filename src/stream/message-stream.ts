@@ -43,9 +43,9 @@ export interface StreamOptions {
   readonly startedAt?: number | undefined;
 }
 
-type Outcome =
+type Outcome<Output> =
   | { readonly status: "running" }
-  | { readonly status: "whole" | "stopped"; readonly message: AssistantMessage }
+  | { readonly status: "whole" | "stopped"; readonly message: AssistantMessage<Output> }
   | { readonly status: "failed"; readonly error: SendError };
 
 /** Somebody's `next()`. Methods, so that one of any chunk type can wait here. */
@@ -56,7 +56,7 @@ interface Waiter {
 }
 
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
-const RUNNING: Outcome = { status: "running" };
+const RUNNING: Outcome<never> = { status: "running" };
 
 /** How long `stop({ drain: true })` reads on, in milliseconds. */
 const DRAIN_LIMIT_MS = 30_000;
@@ -78,14 +78,14 @@ const DRAIN_LIMIT_MS = 30_000;
  * }
  * ```
  */
-export class MessageStream implements AsyncIterable<MessageChunk>, AsyncDisposable {
+export class MessageStream<Output = unknown> implements AsyncIterable<MessageChunk<Output>>, AsyncDisposable {
   readonly #source: ChunkSource;
   readonly #fold: Fold;
   readonly #stopwatch: Stopwatch;
   readonly #endListeners: EndListener[] = [];
-  #outcome = RUNNING;
+  #outcome: Outcome<Output> = RUNNING;
   /** A plain field, no accessor: each object literal with an accessor gets a hidden class of its own, which V8 keeps long. */
-  readonly #queue: ChunkSink & { chunks: MessageChunk[] };
+  readonly #queue: Omit<ChunkSink, "chunks"> & { chunks: MessageChunk<Output>[] };
   /** How many of its chunks the consumer has taken, and how many are folded. */
   #head = 0;
   #folded = 0;
@@ -121,18 +121,20 @@ export class MessageStream implements AsyncIterable<MessageChunk>, AsyncDisposab
    * A stream of chunks that come from elsewhere: from another thread (`toReadableStream()` there), or from an async
    * generator that yields `MessageChunk`s and ends with the final one. Chunks without a final one fail as `truncated`.
    */
-  static from(chunks: ReadableStream<MessageChunk> | AsyncIterable<MessageChunk>): MessageStream {
+  static from<Output = unknown>(
+    chunks: ReadableStream<MessageChunk<Output>> | AsyncIterable<MessageChunk<Output>>,
+  ): MessageStream<Output> {
     return new MessageStream((sink) => readableSource(chunks, sink));
   }
 
   /** What has arrived so far, as a message; the whole message after the end. */
-  get partial(): AssistantMessage {
+  get partial(): AssistantMessage<Output> {
     const outcome = this.#outcome;
     switch (outcome.status) {
       case "running":
         return this.#message("running");
       case "failed":
-        return outcome.error.partial ?? this.#message("interrupted");
+        return (outcome.error.partial as AssistantMessage<Output> | undefined) ?? this.#message("interrupted");
       case "whole":
       case "stopped":
         return outcome.message;
@@ -149,12 +151,12 @@ export class MessageStream implements AsyncIterable<MessageChunk>, AsyncDisposab
    * The chunks, one by one. Leaving the loop early closes the connection.
    * @throws {SendError} when the reply fails, or at once when the stream is already being read.
    */
-  [Symbol.asyncIterator](): AsyncIterableIterator<MessageChunk> {
+  [Symbol.asyncIterator](): AsyncIterableIterator<MessageChunk<Output>> {
     return this.#iterate(() => (this.#head < this.#queue.chunks.length ? this.#queue.chunks[this.#head++] : undefined));
   }
 
   /** The chunks, all that arrived in one read at a time: the least overhead. Arrays are never empty. */
-  batches(): AsyncIterableIterator<readonly MessageChunk[]> {
+  batches(): AsyncIterableIterator<readonly MessageChunk<Output>[]> {
     return this.#iterate(() => {
       if (this.#head >= this.#queue.chunks.length) return undefined;
       const batch = this.#head === 0 ? this.#queue.chunks : this.#queue.chunks.slice(this.#head);
@@ -179,7 +181,7 @@ export class MessageStream implements AsyncIterable<MessageChunk>, AsyncDisposab
    * Chunks that a loop has not taken yet stay there for it.
    * @throws {SendError} when the reply fails.
    */
-  finalMessage(): Promise<AssistantMessage> {
+  finalMessage(): Promise<AssistantMessage<Output>> {
     if (this.#reader === "none") this.#reader = "finalMessage";
     if (this.#outcome.status === "running") {
       this.#draining = true;
@@ -192,7 +194,7 @@ export class MessageStream implements AsyncIterable<MessageChunk>, AsyncDisposab
    * Ends the reply here: the connection closes at once, the loop gets its final chunk, and the message so far resolves.
    * With `drain`, nothing more is shown but the rest is read (for 30 seconds at most), so that `usage` is the exact bill.
    */
-  stop(options: { readonly drain?: boolean } = {}): Promise<AssistantMessage> {
+  stop(options: { readonly drain?: boolean } = {}): Promise<AssistantMessage<Output>> {
     if (this.#outcome.status === "running") {
       if (options.drain) this.#drainMuted();
       else this.#stop();
@@ -205,9 +207,9 @@ export class MessageStream implements AsyncIterable<MessageChunk>, AsyncDisposab
    * rejects its reader with the `SendError`, whose `cause` is the same in plain form: an error's own fields do not survive
    * a transfer, its cause does.
    */
-  toReadableStream(): ReadableStream<MessageChunk> {
+  toReadableStream(): ReadableStream<MessageChunk<Output>> {
     const chunks = this[Symbol.asyncIterator]();
-    return new ReadableStream<MessageChunk>(
+    return new ReadableStream<MessageChunk<Output>>(
       {
         pull: async (controller) => {
           try {
@@ -346,9 +348,9 @@ export class MessageStream implements AsyncIterable<MessageChunk>, AsyncDisposab
 
   #finish(status: "whole" | "stopped", relayed?: AssistantMessage): void {
     this.#stopwatch.ended();
-    const message = relayed ?? this.#message(status);
+    const message = (relayed as AssistantMessage<Output> | undefined) ?? this.#message(status);
     this.#outcome = { status, message };
-    const final: FinalChunk = { type: "final", content: "", message, isFinal: true };
+    const final: FinalChunk<Output> = { type: "final", content: "", message, isFinal: true };
     this.#queue.chunks.push(final);
     this.#settle(message, undefined);
   }
@@ -384,8 +386,8 @@ export class MessageStream implements AsyncIterable<MessageChunk>, AsyncDisposab
     this.#pull();
   }
 
-  #ending(): Promise<AssistantMessage> {
-    const ending = new Promise<AssistantMessage>((resolve, reject) => {
+  #ending(): Promise<AssistantMessage<Output>> {
+    const ending = new Promise<AssistantMessage<Output>>((resolve, reject) => {
       const settle = () => {
         if (this.#outcome.status === "failed") reject(this.#outcome.error);
         else if (this.#outcome.status !== "running") resolve(this.#outcome.message);
@@ -397,7 +399,10 @@ export class MessageStream implements AsyncIterable<MessageChunk>, AsyncDisposab
     return ending;
   }
 
-  #message(ending: Ending): AssistantMessage {
-    return this.#fold.message(ending, (tokens) => this.#stopwatch.read([...this.#source.facts.attempts], tokens));
+  /** The one place where the value's type is taken on trust: the schema it was held against says so. */
+  #message(ending: Ending): AssistantMessage<Output> {
+    return this.#fold.message(ending, (tokens) =>
+      this.#stopwatch.read([...this.#source.facts.attempts], tokens),
+    ) as AssistantMessage<Output>;
   }
 }

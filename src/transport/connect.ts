@@ -5,7 +5,8 @@ import { checkCall, optionsFault } from "../check.ts";
 import type { ClientWrapper, SendOptions } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantMessage, Message } from "../message.ts";
-import type { Endpoint, Protocol } from "../protocols/protocol.ts";
+import type { Endpoint, Protocol, ProtocolRequest } from "../protocols/protocol.ts";
+import { checkedSource } from "../stream/checked-source.ts";
 import { MessageStream } from "../stream/message-stream.ts";
 import { systemClock } from "../stream/metrics.ts";
 import { estimateTokens } from "../token-estimate.ts";
@@ -75,11 +76,17 @@ export class ProviderClient implements ClientWrapper {
     this.#transport = fetch ? fetchTransport(fetch) : defaultTransport();
   }
 
-  async sendMessage(messages: readonly Message[], options: SendOptions = {}): Promise<AssistantMessage> {
+  async sendMessage<Output = unknown>(
+    messages: readonly Message[],
+    options: SendOptions<Output> = {},
+  ): Promise<AssistantMessage<Output>> {
     return (await this.#send(messages, options, false)).finalMessage();
   }
 
-  sendMessageStream(messages: readonly Message[], options: SendOptions = {}): Promise<MessageStream> {
+  sendMessageStream<Output = unknown>(
+    messages: readonly Message[],
+    options: SendOptions<Output> = {},
+  ): Promise<MessageStream<Output>> {
     return this.#send(messages, options, true);
   }
 
@@ -94,24 +101,22 @@ export class ProviderClient implements ClientWrapper {
     );
   }
 
-  async #send(messages: readonly Message[], given: SendOptions, stream: boolean): Promise<MessageStream> {
+  async #send<Output>(
+    messages: readonly Message[],
+    given: SendOptions<Output>,
+    stream: boolean,
+  ): Promise<MessageStream<Output>> {
     const now = systemClock();
     const startedAt = now();
     const { provider, model } = this;
     const call = { provider, model };
     const options: SendOptions = { ...this.#defaults, ...withoutUndefined(given) };
-    try {
-      checkCall(messages, options);
-    } catch (error) {
-      throw error instanceof SendError ? error.with(call) : error;
-    }
-    const key = this.#key();
     const { protocol } = this.#definition;
-    const request = protocol.buildRequest(messages, options, this.#endpoint, stream);
-    const headers = this.#headers(key, options);
+    const request = this.#request(messages, options, stream);
+    const headers = this.#headers(this.#key(), request, options);
     let reply: Reply | undefined;
-    const result = new MessageStream(
-      (sink) => {
+    const result = new MessageStream<Output>(
+      checkedSource((sink) => {
         reply = new Reply(
           {
             ...call,
@@ -129,12 +134,21 @@ export class ProviderClient implements ClientWrapper {
           sink,
         );
         return reply;
-      },
+      }, options),
       { now, startedAt },
     );
     reply?.start();
     await reply?.accepted;
     return result;
+  }
+
+  #request(messages: readonly Message[], options: SendOptions, stream: boolean): ProtocolRequest {
+    try {
+      checkCall(messages, options);
+      return this.#definition.protocol.buildRequest(messages, options, this.#endpoint, stream);
+    } catch (error) {
+      throw error instanceof SendError ? error.with({ provider: this.provider, model: this.model }) : error;
+    }
   }
 
   /** The key to send; looked for at each call, so that one set later counts. */
@@ -152,10 +166,11 @@ export class ProviderClient implements ClientWrapper {
     throw new SendError("authentication", message, { provider, model: this.model });
   }
 
-  #headers(key: string | undefined, options: SendOptions): Readonly<Record<string, string>> {
+  #headers(key: string | undefined, request: ProtocolRequest, options: SendOptions): Readonly<Record<string, string>> {
     const { authenticate = bearer } = this.#definition;
     return {
       "content-type": "application/json",
+      ...request.headers,
       ...(key !== undefined && authenticate(key)),
       ...lowerCased(this.#defaults.headers),
       ...lowerCased(options.headers),

@@ -1,0 +1,93 @@
+/** What a schema is here, in either of the two forms people have one in: a library's (Standard Schema), or plain JSON Schema. */
+
+import { SendError } from "../errors.ts";
+import { jsonSchemaIssues } from "./json-schema.ts";
+
+/**
+ * What schema libraries (Zod, Valibot, ArkType …) put under `~standard`, in the parts used here. The types are our own, so
+ * that no library is needed.
+ * @see https://standardschema.dev
+ */
+export interface StandardSchema<Output = unknown> {
+  readonly "~standard": {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown) => SchemaResult<Output> | Promise<SchemaResult<Output>>;
+    readonly types?: { readonly input: unknown; readonly output: Output } | undefined;
+    /**
+     * The library's own way to say the same in JSON Schema; not every library has one.
+     * @see https://standardschema.dev/json-schema
+     */
+    readonly jsonSchema?: {
+      readonly input: (options: { readonly target: "draft-2020-12" }) => Record<string, unknown>;
+    };
+  };
+}
+
+/** A value that fits, or what does not fit, and where. */
+export type SchemaResult<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | { readonly issues: readonly SchemaIssue[] };
+
+/** One thing that does not fit. `path` leads to it from the root. */
+export interface SchemaIssue {
+  readonly message: string;
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
+/** A plain JSON Schema (draft 2020-12), for example `{ type: "object", properties: { city: { type: "string" } } }`. */
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
+/** A schema in either form. */
+export type Schema<Output = unknown> = StandardSchema<Output> | JsonSchema;
+
+export function isStandardSchema(schema: Schema): schema is StandardSchema {
+  // ArkType's schemas are functions.
+  return "~standard" in schema;
+}
+
+/**
+ * The schema as providers take it.
+ * @throws {SendError} kind `invalidRequest` when the library cannot say it in JSON Schema
+ */
+export function jsonSchemaOf(schema: Schema): JsonSchema {
+  if (!isStandardSchema(schema)) return schema;
+  const { vendor, jsonSchema } = schema["~standard"];
+  const advice =
+    "give a schema that can (Zod 4.2 and ArkType 2.2 can, Valibot by toStandardJsonSchema), or JSON Schema";
+  if (!jsonSchema) {
+    throw new SendError("invalidRequest", `A schema of ${vendor} does not say what it is in JSON Schema: ${advice}.`);
+  }
+  try {
+    const { $schema: _dialect, ...json } = jsonSchema.input({ target: "draft-2020-12" });
+    return json;
+  } catch (cause) {
+    throw new SendError("invalidRequest", `A schema of ${vendor} cannot be said in JSON Schema: ${advice}.`, { cause });
+  }
+}
+
+/** Says of a value whether it fits; a schema with asynchronous rules says so later. */
+export function validate<Output>(
+  schema: Schema<Output>,
+  value: unknown,
+): SchemaResult<Output> | Promise<SchemaResult<Output>> {
+  if (isStandardSchema(schema)) return (schema as StandardSchema<Output>)["~standard"].validate(value);
+  const issues = jsonSchemaIssues(schema, value);
+  return issues.length > 0 ? { issues } : { value: value as Output };
+}
+
+/** What does not fit, as the end of a sentence: `items[2].price: must be a number`. */
+export function issuesText(issues: readonly SchemaIssue[]): string {
+  const texts = issues.slice(0, SHOWN_ISSUES).map(({ path, message }) => {
+    const place = (path ?? []).map((step) => keyText(typeof step === "object" ? step.key : step)).join("");
+    return place === "" ? message : `${place.replace(/^\./, "")}: ${message}`;
+  });
+  const more = issues.length - texts.length;
+  return texts.join("; ") + (more > 0 ? `; and ${more} more` : "");
+}
+
+const SHOWN_ISSUES = 5;
+
+function keyText(key: PropertyKey): string {
+  return typeof key === "number" ? `[${key}]` : `.${String(key)}`;
+}
