@@ -13,6 +13,7 @@ export const recordingsMissing: string | undefined = existsSync(new URL("expecte
 /** One recorded answer. */
 export interface Recording {
   readonly file: string;
+  readonly protocol: string;
   readonly format: "sse" | "chunks" | "json" | "recording";
   readonly http_status?: number;
   readonly tags: readonly string[];
@@ -43,6 +44,7 @@ export interface ExpectedReply {
     readonly raw: unknown;
   };
   readonly citations?: readonly (string | { readonly url: string })[];
+  readonly signatures?: readonly string[];
   readonly errors?: readonly unknown[];
   readonly invalid_sequence?: unknown;
 }
@@ -50,22 +52,63 @@ export interface ExpectedReply {
 /** All recordings of one protocol. */
 export function recordingsOf(protocol: string): readonly Recording[] {
   if (recordingsMissing) return [];
-  const manifest = readJson("MANIFEST.json") as { files: (Omit<Recording, "expected"> & { protocol: string })[] };
+  const manifest = readJson("MANIFEST.json") as { files: Omit<Recording, "expected">[] };
   const expected = readJson("expected.json") as { files: Record<string, ExpectedFile> };
   return manifest.files
     .filter((entry) => entry.protocol === protocol)
     .map((entry) => ({ ...entry, expected: expected.files[entry.file] ?? { kind: "error" } }));
 }
 
-/** The body as the provider sent it: `chunks` recordings lost their framing. */
-export function bodyOf({ file, format }: Recording): Buffer {
+/** The bodies as the provider sent them, one for each reply; `chunks` recordings lost their framing. */
+export function bodiesOf(recording: Recording): readonly Buffer[] {
+  const { file, format, protocol, expected } = recording;
   const bytes = readFileSync(new URL(file, FOLDER));
-  if (format !== "chunks") return bytes;
+  if (format === "recording") {
+    const { interactions } = JSON.parse(bytes.toString("utf8")) as TestProxyRecording;
+    return interactions.map(({ response }) =>
+      Buffer.from(response.bodySegments.map((segment) => `data: ${JSON.stringify(segment)}\r\n\r\n`).join("")),
+    );
+  }
+  if (format !== "chunks") return [bytes];
   const payloads = bytes
     .toString("utf8")
     .split("\n")
     .filter((line) => line !== "");
-  return Buffer.from(`${payloads.map((line) => `data: ${line}\n\n`).join("")}data: [DONE]\n\n`);
+  const replies = (expected.responses?.length ?? 1) > 1 ? splitReplies(payloads) : [payloads];
+  const end = protocol === "openai-chat" ? "data: [DONE]\n\n" : "";
+  const named = protocol === "openai-responses" || protocol === "anthropic-messages";
+  return replies.map((lines) =>
+    Buffer.from(lines.map((line) => `${named ? eventLineOf(line) : ""}data: ${line}\n\n`).join("") + end),
+  );
+}
+
+/** Google's test proxy writes down requests and replies, data payloads parsed. */
+interface TestProxyRecording {
+  readonly interactions: readonly { readonly response: { readonly bodySegments: readonly unknown[] } }[];
+}
+
+/** Several replies in one file: each begins with the event that begins a reply. */
+function splitReplies(payloads: readonly string[]): readonly (readonly string[])[] {
+  const replies: string[][] = [];
+  for (const line of payloads) {
+    const type = typeOf(line);
+    if (type === "message_start" || type === "response.created") replies.push([]);
+    replies.at(-1)?.push(line);
+  }
+  return replies;
+}
+
+function eventLineOf(line: string): string {
+  const type = typeOf(line);
+  return type === undefined ? "" : `event: ${type}\n`;
+}
+
+function typeOf(line: string): string | undefined {
+  try {
+    return (JSON.parse(line) as { readonly type?: string }).type;
+  } catch {
+    return undefined;
+  }
 }
 
 export function sha256(text: string): string {

@@ -1,0 +1,150 @@
+/** Recorded replies, through a client over loopback HTTP, at many packet cuts, on both transports, against what a correct client makes of them. */
+
+import {
+  type AssistantMessage,
+  type ClientOptions,
+  type FetchLike,
+  type ProviderClient,
+  SendError,
+  type TokenUsage,
+} from "cloudllm";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { httpChunk, LAST_CHUNK, type RawServer, rawServer } from "./raw-server.ts";
+import { bodiesOf, type ExpectedReply, type Recording, recordingsMissing, recordingsOf, sha256 } from "./recordings.ts";
+
+const QUESTION = [{ role: "user", content: "hi" }] as const;
+
+/** Sizes of packets; `Infinity` sends the body in one. One byte at a time only where it is over soon. */
+const CUTS = [Number.POSITIVE_INFINITY, 16_384, 997, 61, 7, 1];
+const LONGEST_FOR_SMALL_CUTS = 24_000;
+
+/** What is tested of one protocol. */
+export interface RecordedProtocol {
+  /** Its folder among the recordings. */
+  readonly protocol: string;
+  client(options: ClientOptions & { readonly baseUrl: string }): ProviderClient;
+  /** The usage that is due, by the provider's own arithmetic; `undefined` where the reply has none. */
+  usageOf(expected: ExpectedReply): Partial<TokenUsage> | undefined;
+  /** Recordings that cannot be replayed, and why. */
+  readonly skipped?: Readonly<Record<string, string>>;
+  /** More that is due of one reply. */
+  compare?(message: AssistantMessage | undefined, expected: ExpectedReply, recording: Recording): void;
+}
+
+/** Registers the tests of every recording of a protocol. */
+export function testRecordedReplies(tested: RecordedProtocol): void {
+  let server: RawServer;
+  let answer: { readonly status: number; readonly type: string; readonly body: Buffer; readonly cut: number };
+
+  beforeAll(async () => {
+    server = await rawServer(({ socket }) => {
+      const { status, type, body, cut } = answer;
+      const pieces = [`HTTP/1.1 ${status} Status\r\ncontent-type: ${type}\r\ntransfer-encoding: chunked\r\n\r\n`];
+      for (let at = 0; at < body.length; at += cut)
+        pieces.push(httpChunk(body.subarray(at, at + cut)).toString("latin1"));
+      pieces.push(LAST_CHUNK);
+      // A turn of the loop between two writes keeps the packets apart.
+      const next = () => {
+        const piece = pieces.shift();
+        if (piece === undefined || socket.destroyed) return;
+        socket.write(piece, "latin1");
+        setImmediate(next);
+      };
+      next();
+    });
+  });
+  afterAll(() => server[Symbol.asyncDispose]());
+
+  const recordings = recordingsOf(tested.protocol);
+  const title = `recorded replies of ${tested.protocol}${recordingsMissing ? ` (${recordingsMissing})` : ""}`;
+
+  describe.skipIf(recordingsMissing)(title, () => {
+    test("are all there is of the protocol", () => expect(recordings.length).toBeGreaterThan(0));
+
+    describe.each([
+      ["the default transport", {}],
+      ["fetch", { fetch: (input: string, init: RequestInit) => fetch(input, init) }],
+    ])("over %s", (_name, options) => {
+      for (const recording of recordings) {
+        const why = tested.skipped?.[recording.file];
+        test.skipIf(why !== undefined)(recording.file + (why === undefined ? "" : ` (${why})`), async () => {
+          const bodies = bodiesOf(recording);
+          for (const [index, body] of bodies.entries()) await replay(recording, index, body, options);
+          if (recording.expected.kind !== "error") expect(recording.expected.responses).toHaveLength(bodies.length);
+        });
+      }
+    });
+  });
+
+  async function replay(recording: Recording, index: number, body: Buffer, options: { fetch?: FetchLike }) {
+    const { expected, format, http_status: errorStatus = 400 } = recording;
+    for (const cut of CUTS) {
+      if (cut < 500 && body.length > LONGEST_FOR_SMALL_CUTS) continue;
+      const status = expected.kind === "error" ? errorStatus : 200;
+      answer = { status, type: format === "json" ? "application/json" : "text/event-stream", body, cut };
+      const client = tested.client({
+        baseUrl: server.baseUrl,
+        model: "asked-for",
+        apiKey: "k",
+        retries: 0,
+        ...options,
+      });
+      const outcome = await outcomeOf(client, format === "json");
+      if (expected.kind === "error") {
+        expect(outcome.error).toMatchObject({ status, message: expect.stringMatching(/.{20}/) });
+        continue;
+      }
+      const reply = expected.responses?.[index];
+      if (!reply) throw new Error(`expected.json says nothing of reply ${index}`);
+      compare(outcome, reply);
+      compareUsage(outcome.message, reply);
+      tested.compare?.(outcome.message, reply, recording);
+    }
+  }
+
+  function compareUsage(message: AssistantMessage | undefined, expected: ExpectedReply): void {
+    expect(message?.usage?.raw ?? null).toEqual(expected.usage?.raw ?? null);
+    const usage = tested.usageOf(expected);
+    if (usage) expect(message?.usage).toMatchObject(usage);
+    else expect(message?.usage).toBeUndefined();
+  }
+}
+
+interface Outcome {
+  readonly message: AssistantMessage | undefined;
+  readonly error: SendError | undefined;
+}
+
+async function outcomeOf(client: ProviderClient, whole: boolean): Promise<Outcome> {
+  try {
+    if (whole) return { message: await client.sendMessage(QUESTION), error: undefined };
+    const stream = await client.sendMessageStream(QUESTION);
+    let text = "";
+    for await (const chunk of stream) text += chunk.content;
+    const message = await stream.finalMessage();
+    expect(text).toBe(message.content);
+    return { message, error: undefined };
+  } catch (error) {
+    if (error instanceof SendError) return { message: error.partial, error };
+    throw error;
+  }
+}
+
+function compare({ message, error }: Outcome, expected: ExpectedReply): void {
+  if (expected.errors || expected.invalid_sequence) expect(error).toBeInstanceOf(SendError);
+  else expect(error).toBeUndefined();
+  expect(message?.content.length).toBe(expected.text.len.utf16);
+  expect(sha256(message?.content ?? "")).toBe(expected.text.sha256);
+  expect(sha256(message?.reasoning ?? "")).toBe(expected.reasoning.sha256);
+  if (error) return;
+  expect(message?.toolCalls.map((call) => call.arguments)).toEqual(expected.tool_calls.map((call) => call.args));
+  expect(message?.toolCalls.map((call) => call.name)).toEqual(expected.tool_calls.map((call) => call.name));
+  for (const [index, { id }] of expected.tool_calls.entries()) {
+    if (id) expect(message?.toolCalls[index]?.id).toBe(id);
+  }
+  expect(message?.rawFinishReason ?? null).toBe(expected.finish?.raw ?? null);
+  if (expected.id) expect(message?.id).toBe(expected.id);
+  if (expected.model) expect(message?.model).toBe(expected.model);
+  const urls = (expected.citations ?? []).map((citation) => (typeof citation === "string" ? citation : citation.url));
+  expect([...new Set(message?.citations.map(({ url }) => url))]).toEqual(urls);
+}
