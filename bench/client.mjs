@@ -3,7 +3,8 @@
  * line of JSON, `{ "error": … }` if a reply was not what the server had sent.
  */
 import { createHook } from "node:async_hooks";
-import { CROWD, PLANS, piecesOf, STAMP_LENGTH, stamp } from "./wire.mjs";
+import { wireOf } from "./contenders.mjs";
+import { CROWD, PLANS, piecesOf, STAMP_LENGTH, stamp } from "./replies.mjs";
 
 const [, , contender, origin, ...measures] = process.argv;
 /** V8 compiles hot code for the last time after some hundred thousand chunks or a thousand requests. */
@@ -117,7 +118,10 @@ async function crowd() {
 /** A client of the contender's, pointed at one of the server's plans. */
 async function connect(plan) {
   const { open } = await import(`./contenders/${contender}.mjs`);
-  return open(`${origin}/${plan}/v1`);
+  const wire = wireOf(contender);
+  // The base URL that the official library of each takes.
+  const version = wire === "chat" || wire === "responses" ? "/v1" : "";
+  return open(`${origin}/${plan}.${wire}${version}`);
 }
 
 /** A function that asks for the plan's reply once and throws unless it is whole. */

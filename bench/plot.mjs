@@ -1,8 +1,8 @@
 /** The comparison as an SVG picture: a panel for each number, a bar for each client. */
-import { BASELINE, CONTENDERS, OURS } from "./contenders.mjs";
+import { baselineOf, CONTENDERS, OURS, WIRE_NAMES, wireOf } from "./contenders.mjs";
 import { COMPARED } from "./metrics.mjs";
+import { CROWD } from "./replies.mjs";
 import { ratioOf } from "./statistics.mjs";
-import { CROWD } from "./wire.mjs";
 
 // Readable on white and on GitHub's dark pages alike: an image does not know the theme of the page around it.
 const TEXT = "#7a828c";
@@ -13,25 +13,41 @@ const COLOURS = { ours: "#2f81f7", hand: "#8b949e", peer: "#d4884a" };
 const PANEL = { columns: 2, width: 450, gap: 20, labels: 132, values: 44, bar: 13, row: 19, head: 40, foot: 40 };
 const LEGEND = 64;
 
-const PLOTTED = [...COMPARED, { key: "kibEach", title: `Memory per reply, ${CROWD.streams} at once` }];
+const MAIN = wireOf(OURS);
+const PLOTTED = [
+  ...[...COMPARED, { key: "kibEach", title: `Memory per reply, ${CROWD.streams} at once` }].map((metric) => ({
+    ...metric,
+    wire: MAIN,
+  })),
+  ...Object.entries(WIRE_NAMES)
+    .filter(([wire]) => wire !== MAIN)
+    .flatMap(([wire, name]) =>
+      [
+        ["aloneUs", "1 event per packet"],
+        ["packedUs", "64 events per packet"],
+      ].map(([key, packets]) => ({ key, wire, title: `${name}: CPU per chunk, ${packets}` })),
+    ),
+];
 
 /** @param {Record<string, Record<string, number[]>>} results values of each round, by contender and key */
 export function plot(results) {
-  const panels = PLOTTED.map((metric) => ({ metric, bars: barsOf(results, metric.key) })).filter(
+  const panels = PLOTTED.map((metric) => ({ metric, bars: barsOf(results, metric) })).filter(
     ({ bars }) => bars.length > 1,
   );
   const ratios = panels.flatMap(({ bars }) => bars.flatMap(({ least, most }) => [least, most]));
   const scale = scaleOf(Math.min(...ratios), Math.max(...ratios));
-  const most = Math.max(...panels.map(({ bars }) => bars.length));
-  const height = PANEL.head + most * PANEL.row + PANEL.foot;
-  const drawn = panels.map((panel, index) => {
-    const x = (index % PANEL.columns) * (PANEL.width + PANEL.gap);
-    const y = LEGEND + Math.floor(index / PANEL.columns) * height;
-    return `<g transform="translate(${x} ${y})">${panelOf(panel, scale)}</g>`;
-  });
+  let bottom = LEGEND;
+  const drawn = [];
+  for (let at = 0; at < panels.length; at += PANEL.columns) {
+    const row = panels.slice(at, at + PANEL.columns);
+    for (const [column, panel] of row.entries()) {
+      const x = column * (PANEL.width + PANEL.gap);
+      drawn.push(`<g transform="translate(${x} ${bottom})">${panelOf(panel, scale)}</g>`);
+    }
+    bottom += PANEL.head + Math.max(...row.map(({ bars }) => bars.length)) * PANEL.row + PANEL.foot;
+  }
   const width = PANEL.columns * PANEL.width + PANEL.gap;
-  const total = LEGEND + Math.ceil(panels.length / PANEL.columns) * height;
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${total}" width="${width}" height="${total}" role="img" \
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${bottom}" width="${width}" height="${bottom}" role="img" \
 font-family="ui-sans-serif, system-ui, 'Segoe UI', Helvetica, Arial, sans-serif" font-size="12" fill="${TEXT}">
 <title>What clients cost, as multiples of a loop written by hand over fetch</title>
 ${legend()}
@@ -40,9 +56,10 @@ ${drawn.join("\n")}
 `;
 }
 
-function barsOf(results, key) {
-  return CONTENDERS.filter(({ name }) => name !== `${OURS}-batches`).flatMap(({ name, label }) => {
-    const ratio = ratioOf(results[name]?.[key], results[BASELINE]?.[key]);
+function barsOf(results, { key, wire }) {
+  const shown = CONTENDERS.filter(({ name }) => wireOf(name) === wire && !name.endsWith("-batches"));
+  return shown.flatMap(({ name, label }) => {
+    const ratio = ratioOf(results[name]?.[key], results[baselineOf(name)]?.[key]);
     return ratio ? [{ name, label, ...ratio }] : [];
   });
 }
@@ -69,9 +86,9 @@ function panelOf({ metric, bars }, { marks, at }) {
     const [from, to] = [Math.min(at(1), at(ratio)), Math.max(at(1), at(ratio))];
     const end = Math.max(at(most), to) + 6;
     return [
-      `<text x="${PANEL.labels - 8}" y="${middle + 4}" text-anchor="end"${name === OURS ? ` font-weight="700" fill="${COLOURS.ours}"` : ""}>${label}</text>`,
+      `<text x="${PANEL.labels - 8}" y="${middle + 4}" text-anchor="end"${isOurs(name) ? ` font-weight="700" fill="${COLOURS.ours}"` : ""}>${label}</text>`,
       `<rect x="${(from - 1).toFixed(1)}" y="${y}" width="${(to - from + 2).toFixed(1)}" height="${PANEL.bar}" rx="2" fill="${colourOf(name)}"/>`,
-      name === BASELINE ? "" : whisker(at(least), at(most), middle),
+      name === baselineOf(name) ? "" : whisker(at(least), at(most), middle),
       `<text x="${end.toFixed(1)}" y="${middle + 4}" font-size="11">${ratio >= 9.95 ? ratio.toFixed(0) : ratio.toFixed(2)}</text>`,
     ].join("");
   });
@@ -102,6 +119,10 @@ function legend() {
 }
 
 function colourOf(name) {
-  if (name === OURS) return COLOURS.ours;
-  return name === "fetch" || name === "http" ? COLOURS.hand : COLOURS.peer;
+  if (isOurs(name)) return COLOURS.ours;
+  return /\/(fetch|http)$/.test(name) ? COLOURS.hand : COLOURS.peer;
+}
+
+function isOurs(name) {
+  return name.endsWith("/cloudllm");
 }

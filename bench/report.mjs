@@ -1,9 +1,9 @@
 /** The results as Markdown. */
 import { cpus } from "node:os";
-import { BASELINE, CONTENDERS, OURS } from "./contenders.mjs";
+import { baselineOf, CONTENDERS, OURS, WIRE_NAMES, wireOf } from "./contenders.mjs";
 import { ABSOLUTE, COMPARED } from "./metrics.mjs";
+import { CROWD, PLANS } from "./replies.mjs";
 import { median, ratioOf } from "./statistics.mjs";
-import { CROWD, PLANS } from "./wire.mjs";
 
 /**
  * @param {Record<string, Record<string, number[]>>} results values of each round, by contender and key
@@ -15,8 +15,10 @@ export function report(results, facts) {
     "# Benchmark",
     introduction(facts),
     targets(results),
-    comparison(results, taking, facts.versions),
-    values(results, taking),
+    protocolTargets(results),
+    explanations(results),
+    ...Object.keys(WIRE_NAMES).map((wire) => comparison(results, ofWire(taking, wire), facts.versions)),
+    ...Object.keys(WIRE_NAMES).map((wire) => values(results, ofWire(taking, wire))),
     crowd(results, taking),
     failed(facts.failures),
   ];
@@ -37,7 +39,7 @@ accept Node 20.`;
 function targets(results) {
   const rows = COMPARED.map(({ key, title, target }) => {
     const [ours, batches] = [OURS, `${OURS}-batches`].map((name) =>
-      ratioOf(results[name]?.[key], results[BASELINE]?.[key]),
+      ratioOf(results[name]?.[key], results[baselineOf(OURS)]?.[key]),
     );
     return (
       ours && [title, `≤ ${target} ×`, `${spread(ours)}`, verdict(ours.ratio, target), batches ? spread(batches) : "–"]
@@ -57,18 +59,51 @@ function targets(results) {
   );
 }
 
-/** All clients as multiples of the baseline. */
-function comparison(results, taking, versions) {
-  const shown = COMPARED.filter(({ key }) => results[BASELINE]?.[key]);
+/** In every other format a chunk must cost less than by hand. */
+function protocolTargets(results) {
+  const rows = Object.entries(WIRE_NAMES)
+    .filter(([wire]) => wire !== wireOf(OURS))
+    .map(([wire, title]) => {
+      const ratios = ["aloneUs", "packedUs"].map((key) =>
+        ratioOf(results[`${wire}/cloudllm`]?.[key], results[`${wire}/fetch`]?.[key]),
+      );
+      return ratios.every(Boolean) && [title, ...ratios.flatMap((ratio) => [spread(ratio), verdict(ratio.ratio, 1)])];
+    })
+    .filter(Boolean);
+  if (rows.length === 0) return "";
+  return section("Targets of the other protocols", "CPU per chunk below the loop written by hand over `fetch`.", [
+    ["", "1 event per packet", "", "64 events per packet", ""],
+    ...rows,
+  ]);
+}
+
+function ofWire(taking, wire) {
+  return taking.filter(({ name }) => wireOf(name) === wire);
+}
+
+function explanations(results) {
+  const shown = COMPARED.filter(({ key }) => results[baselineOf(OURS)]?.[key]);
   if (shown.length === 0) return "";
-  const explanations = shown.map(({ title, explanation }) => `- *${title}*: ${explanation}`);
+  const text =
+    "Ratios are multiples of the loop written by hand over `fetch`: ratio of the medians, smallest and largest ratio of a round in brackets. Less is better.";
+  return `## What is compared\n\n${text}\n\n${shown.map(({ title, explanation }) => `- *${title}*: ${explanation}`).join("\n")}`;
+}
+
+/** All clients of one wire format as multiples of the baseline. */
+function comparison(results, taking, versions) {
+  const [first] = taking;
+  const baseline = first && baselineOf(first.name);
+  const shown = COMPARED.filter(({ key }) => results[baseline]?.[key]);
+  if (shown.length === 0) return "";
   const rows = taking.map(({ name, label, packages }) => {
     const version = versions[packages[0]];
-    const ratios = shown.map(({ key }) => ratioOf(results[name][key], results[BASELINE][key]));
+    const ratios = shown.map(({ key }) => ratioOf(results[name][key], results[baseline][key]));
     return [version ? `${label} ${version}` : label, ...ratios.map((ratio) => (ratio ? spread(ratio) : "–"))];
   });
-  const text = `Multiples of the loop written by hand over \`fetch\`: ratio of the medians, smallest and largest ratio of a round in brackets. Less is better.\n\n${explanations.join("\n")}`;
-  return section("Compared", text, [["", ...shown.map(({ short }) => short)], ...rows]);
+  return section(`Compared: ${WIRE_NAMES[wireOf(baseline)]}`, undefined, [
+    ["", ...shown.map(({ short }) => short)],
+    ...rows,
+  ]);
 }
 
 /** The numbers themselves. */
@@ -81,7 +116,8 @@ function values(results, taking) {
     { key: "bundleKb", head: "browser bundle, kB" },
     { key: "apart", head: "read alone, %" },
   ].filter(({ key }) => taking.some(({ name }) => results[name][key]));
-  if (columns.length === 0) return "";
+  const [first] = taking;
+  if (!first || columns.length === 0) return "";
   const rows = taking.map(({ name, label }) => [
     label,
     ...columns.map(({ key }) => {
@@ -89,9 +125,15 @@ function values(results, taking) {
       return value === undefined ? "–" : digits(key === "apart" ? value * 100 : value);
     }),
   ]);
+  const title = `Measured: ${WIRE_NAMES[wireOf(first.name)]}`;
+  const table = [["", ...columns.map(({ head }) => head)], ...rows];
+  if (wireOf(first.name) !== wireOf(OURS)) return section(title, "Medians.", table);
   const text = `Medians. *Import*: in a fresh process, less what importing nothing takes. *Browser bundle*: the client's program of this benchmark, \
 minified and gzipped, all that it may load in one file. *Read alone*: how many of the ${PLANS.alone.pieces} chunks sent apart came in a turn of the event loop of their own.`;
-  return section("Measured", text, [["", ...columns.map(({ head }) => head)], ...rows]);
+  return section(`Measured: ${WIRE_NAMES[wireOf(first.name)]}`, text, [
+    ["", ...columns.map(({ head }) => head)],
+    ...rows,
+  ]);
 }
 
 /** Many replies in one process. */
@@ -124,7 +166,7 @@ function section(title, text, [head, ...rows]) {
     .slice(1)
     .map(() => "--:|")
     .join("")}`;
-  return [`## ${title}`, text, [line(head), rule, ...rows.map(line)].join("\n")].join("\n\n");
+  return [`## ${title}`, text, [line(head), rule, ...rows.map(line)].join("\n")].filter(Boolean).join("\n\n");
 }
 
 function medianOf(results, name, key) {

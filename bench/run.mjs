@@ -4,7 +4,7 @@
  *
  * `--quick`              fewer rounds; writes no files
  * `--only cpu,ttft`      some of: cpu, ttft, start, import, crowd, promises, size; writes no files
- * `--contenders a,b`     some of the names in `contenders.mjs`, beside the baseline; writes no files
+ * `--contenders a,b`     some of the names in `contenders.mjs`, beside their baselines; writes no files
  * `--package FILE.tgz`   measures this tarball instead of packing the sources
  */
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -13,13 +13,14 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { root } from "../scripts/setup.mjs";
 import { bundleSize } from "./bundle.mjs";
-import { BASELINE, CONTENDERS, OURS } from "./contenders.mjs";
+import { baselineOf, CONTENDERS, OURS } from "./contenders.mjs";
 import { plot } from "./plot.mjs";
 import { installPackage, installPeers, versionOf } from "./prepare.mjs";
 import { importTime, measure, startServer, startToFirstToken } from "./processes.mjs";
+import { piecesOf } from "./replies.mjs";
 import { report } from "./report.mjs";
 import { median } from "./statistics.mjs";
-import { piecesOf, textEvent } from "./wire.mjs";
+import { WIRES } from "./wires/index.mjs";
 
 const MEASURES = ["cpu", "ttft", "start", "import", "crowd", "promises", "size"];
 const ROUNDS = { full: { flow: 5, start: 7, crowd: 2 }, quick: { flow: 1, start: 3, crowd: 1 } };
@@ -38,7 +39,9 @@ const names = chosen(
   CONTENDERS.map(({ name }) => name),
   "contender",
 );
-const contenders = CONTENDERS.filter(({ name }) => name === BASELINE || names.includes(name));
+const contenders = CONTENDERS.filter(
+  ({ name }) => names.includes(name) || names.some((other) => baselineOf(other) === name),
+);
 const rounds = options.quick ? ROUNDS.quick : ROUNDS.full;
 
 /** Values of each round, by contender and by what was measured. */
@@ -59,7 +62,7 @@ try {
 const versions = Object.fromEntries(
   contenders.flatMap(({ packages }) => packages).map((name) => [name, versionOf(name)]),
 );
-const sizes = piecesOf(1_000).map((text) => Buffer.byteLength(textEvent(text)));
+const sizes = piecesOf(1_000).map((text) => Buffer.byteLength(WIRES.chat().text(text)));
 const eventBytes = sizes.reduce((sum, size) => sum + size) / sizes.length;
 const markdown = report(results, { failures, versions, eventBytes, load });
 console.log(markdown);
@@ -110,10 +113,11 @@ async function interleaved(what, count, once) {
 /** What each contender's packages take to import, less what it takes to import nothing, as the baseline does. */
 async function measureImports() {
   await interleaved(["import"], rounds.start, ({ packages }) => importTime(packages));
-  const nothing = median(results[BASELINE].importMs);
+  const baseline = baselineOf(OURS);
+  const nothing = median(results[baseline].importMs);
   for (const values of Object.values(results))
     values.importMs = values.importMs?.map((ms) => Math.max(0, ms - nothing));
-  delete results[BASELINE].importMs;
+  delete results[baseline].importMs;
 }
 
 function chosen(list, known, what) {

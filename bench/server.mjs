@@ -3,7 +3,8 @@
  * measured. `node bench/server.mjs` prints its port; it ends with its standard input.
  */
 import { createServer } from "node:net";
-import { CROWD, ending, PLANS, piecesOf, ROLE, stamp, textEvent } from "./wire.mjs";
+import { CROWD, PLANS, piecesOf, stamp } from "./replies.mjs";
+import { WIRES } from "./wires/index.mjs";
 
 const HEAD = Buffer.from(
   "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\n" +
@@ -13,10 +14,13 @@ const LAST = "0\r\n\r\n";
 /** A crowd that does not grow any more starts without the missing ones. */
 const CROWD_PATIENCE_MS = 10_000;
 
-const packets = Object.fromEntries(Object.entries(PLANS).map(([name, plan]) => [name, packetsOf(plan)]));
+/** Made when first asked for, by the name in the path. */
+const packets = {};
 /** The sockets of a crowd that is gathering. */
 let crowd = [];
 let crowdTimer;
+/** Chat events do not depend on each other, so that one reply can write for all. */
+const crowdReply = WIRES.chat();
 
 const server = createServer({ noDelay: true }, (socket) => {
   let received = "";
@@ -26,9 +30,9 @@ const server = createServer({ noDelay: true }, (socket) => {
     if (head < 0) return;
     const length = Number(/content-length: *(\d+)/i.exec(received)?.[1] ?? 0);
     if (received.length < head + 4 + length) return;
-    const name = received.slice(0, head).split("/", 2)[1];
+    const [plan, wire] = received.slice(0, head).split("/", 2)[1].split(".");
     received = "";
-    answer(socket, name);
+    answer(socket, plan, wire);
   });
   socket.on("error", () => socket.destroy());
 });
@@ -36,15 +40,17 @@ const server = createServer({ noDelay: true }, (socket) => {
 server.listen(0, "127.0.0.1", 1_024, () => console.log(server.address().port));
 process.stdin.resume().on("end", () => process.exit());
 
-function answer(socket, name) {
+function answer(socket, name, wire) {
   if (name === "crowd") return join(socket);
   const plan = PLANS[name];
-  if (!plan) return socket.end("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n");
+  if (!plan || !WIRES[wire]) return socket.end("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n");
+  packets[`${name}.${wire}`] ??= packetsOf(plan, WIRES[wire]);
+  const made = packets[`${name}.${wire}`];
   let next = 0;
   const step = () => {
     if (socket.destroyed) return;
-    socket.write(packets[name][next++]);
-    if (next === packets[name].length) return;
+    socket.write(made[next++]);
+    if (next === made.length) return;
     if (plan.gapMs > 0) setTimeout(step, plan.gapMs);
     else setImmediate(step);
   };
@@ -54,7 +60,7 @@ function answer(socket, name) {
 /** Holds a reply back until the crowd is complete. */
 function join(socket) {
   socket.write(HEAD);
-  socket.write(httpChunk(ROLE));
+  socket.write(httpChunk(crowdReply.beginning()));
   crowd.push(socket);
   clearTimeout(crowdTimer);
   if (crowd.length >= CROWD.streams) start();
@@ -72,8 +78,8 @@ function start() {
     const due = Math.min(total, ((performance.now() - startedAt) / CROWD.everyMs) * sockets.length);
     for (; sent < due; sent++) {
       const socket = sockets[sent % sockets.length];
-      if (!socket.destroyed) socket.write(httpChunk(textEvent(stamp())));
-      if (sent >= total - sockets.length) socket.write(httpChunk(ending(CROWD.pieces)) + LAST);
+      if (!socket.destroyed) socket.write(httpChunk(crowdReply.text(stamp())));
+      if (sent >= total - sockets.length) socket.write(httpChunk(crowdReply.ending(CROWD.pieces)) + LAST);
     }
     if (sent < total) setTimeout(tick, 1);
   };
@@ -81,13 +87,15 @@ function start() {
 }
 
 /** The head comes with the first packet: servers send it when the model begins. */
-function packetsOf({ pieces, perPacket }) {
+function packetsOf({ pieces, perPacket }, openWire) {
+  const reply = openWire();
   const texts = piecesOf(pieces);
+  const beginning = reply.beginning();
   const made = [];
   for (let at = 0; at < pieces; at += perPacket) {
-    const events = texts.slice(at, at + perPacket).map(textEvent);
-    if (at === 0) events.unshift(ROLE);
-    if (at + perPacket >= pieces) events.push(ending(pieces));
+    const events = texts.slice(at, at + perPacket).map(reply.text);
+    if (at === 0) events.unshift(beginning);
+    if (at + perPacket >= pieces) events.push(reply.ending(pieces));
     const body = Buffer.from(httpChunk(events.join("")) + (at + perPacket >= pieces ? LAST : ""));
     made.push(at === 0 ? Buffer.concat([HEAD, body]) : body);
   }

@@ -1,28 +1,29 @@
 /** What the loops written by hand have in common: lines of text → events → pieces of text. */
 
-/** Returns a function that takes the body's text as it comes, and the count of output tokens at the end. */
-export function eventReader(onText) {
+/** Returns a function that takes the body's text as it comes and calls `read` with each event. */
+export function eventReader(read) {
   let rest = "";
-  const reader = {
-    outputTokens: undefined,
-    push(text) {
-      rest += text;
-      let start = 0;
-      for (let end = rest.indexOf("\n"); end >= 0; end = rest.indexOf("\n", start)) {
-        readLine(rest.slice(start, end));
-        start = end + 1;
-      }
-      rest = rest.slice(start);
-    },
+  return (text) => {
+    rest += text;
+    let start = 0;
+    for (let end = rest.indexOf("\n"); end >= 0; end = rest.indexOf("\n", start)) {
+      const line = rest.slice(start, end);
+      if (line.startsWith("data: ") && line !== "data: [DONE]") read(JSON.parse(line.slice(6)));
+      start = end + 1;
+    }
+    rest = rest.slice(start);
   };
+}
 
-  function readLine(line) {
-    if (!line.startsWith("data: ") || line === "data: [DONE]") return;
-    const chunk = JSON.parse(line.slice(6));
-    const text = chunk.choices[0]?.delta.content;
-    if (text) onText(text);
-    if (chunk.usage) reader.outputTokens = chunk.usage.completion_tokens;
-  }
-
-  return reader;
+/** The loop that anyone would write: `fetch`, a TextDecoder, lines, `JSON.parse`. */
+export async function fetchEvents(url, headers, body, read) {
+  const response = await fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json", ...headers },
+    body: JSON.stringify(body),
+  });
+  if (!response.ok) throw new Error(`status ${response.status}`);
+  const decoder = new TextDecoder();
+  const push = eventReader(read);
+  for await (const bytes of response.body) push(decoder.decode(bytes, { stream: true }));
 }

@@ -1,32 +1,27 @@
 /** The same loop over `node:http` with kept connections: the least that Node's own HTTP costs. */
 import { Agent, request } from "node:http";
-import { model, question } from "../request.mjs";
-import { eventReader } from "./events.mjs";
+import { eventReader } from "../events.mjs";
+import { body, reader } from "./by-hand.mjs";
 
 const agent = new Agent({ keepAlive: true });
 
-/** @type {import("../contenders.mjs").Open} */
+/** @type {import("../../contenders.mjs").Open} */
 export function open(baseUrl) {
   return (onText) =>
     new Promise((resolve, reject) => {
-      const body = JSON.stringify({
-        model,
-        messages: [{ role: "user", content: question }],
-        stream: true,
-        stream_options: { include_usage: true },
-      });
+      const json = JSON.stringify(body);
       const headers = {
         "content-type": "application/json",
-        "content-length": Buffer.byteLength(body),
+        "content-length": Buffer.byteLength(json),
         authorization: "Bearer sk-none",
       };
       const sent = request(`${baseUrl}/chat/completions`, { method: "POST", agent, headers }, (response) => {
         if (response.statusCode !== 200) return reject(new Error(`status ${response.statusCode}`));
-        const events = eventReader(onText);
+        const reply = reader(onText);
         response.setEncoding("utf8");
-        response.on("data", events.push).on("error", reject);
-        response.on("end", () => resolve(events.outputTokens));
+        response.on("data", eventReader(reply.read)).on("error", reject);
+        response.on("end", () => resolve(reply.outputTokens));
       });
-      sent.on("error", reject).end(body);
+      sent.on("error", reject).end(json);
     });
 }

@@ -1,8 +1,8 @@
 /** xsAI, the small one. */
 import { streamText } from "@xsai/stream-text";
-import { model, question } from "../request.mjs";
+import { model, question } from "../../request.mjs";
 
-/** @type {import("../contenders.mjs").Open} */
+/** @type {import("../../contenders.mjs").Open} */
 export function open(baseUrl) {
   return async (onText) => {
     const { textStream, usage } = streamText({

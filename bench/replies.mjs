@@ -1,7 +1,7 @@
-/** What comes over the wire: the events that the server sends, and the text that every contender must make of them. */
+/** What the server answers: how much, at what pace, and the text that every contender must make of it. */
 
 /**
- * Replies the server can give, by the name in their path (`/packed/v1/chat/completions`): how many pieces of text, how
+ * Replies the server can give, by the name in their path (`/packed.chat/v1/chat/completions`: the plan, and the wire format): how many pieces of text, how
  * many of them in one packet, and how far apart the packets are (0: as soon as the last one has left).
  */
 export const PLANS = {
@@ -12,7 +12,7 @@ export const PLANS = {
   short: { pieces: 20, perPacket: 10, gapMs: 0 },
 };
 
-/** Many replies at once (`/crowd/…`): they start together, when all are open. Each piece says when it was sent. */
+/** Many replies at once (`/crowd.chat/…`): they start together, when all are open. Each piece says when it was sent. */
 export const CROWD = { streams: 1_000, pieces: 100, everyMs: 50 };
 
 /** Every piece of a crowd's reply has this length: the time in milliseconds, to the microsecond. */
@@ -50,43 +50,4 @@ const TOKENS = PROSE.match(/\n+|\t|`+|[ ]?[\p{L}\p{N}]{1,7}|[ ]?[^\s\p{L}\p{N}]{
 /** The pieces of text of a reply. */
 export function piecesOf(count) {
   return Array.from({ length: count }, (_, index) => TOKENS[index % TOKENS.length]);
-}
-
-const HEAD = {
-  id: "chatcmpl-C8qYd0RMaGn4JvYxXjW0Qs7uZb3Ke",
-  object: "chat.completion.chunk",
-  created: 1_760_000_000,
-  model: "gpt-4o-mini-2024-07-18",
-  service_tier: "default",
-  system_fingerprint: "fp_560af6e559",
-};
-
-function event(delta, finish_reason = null) {
-  const choices = [{ index: 0, delta, logprobs: null, finish_reason }];
-  return `data: ${JSON.stringify({ ...HEAD, choices, usage: null })}\n\n`;
-}
-
-/** The first event of a reply. */
-export const ROLE = event({ role: "assistant", content: "", refusal: null });
-
-/** The event that carries one piece of text. */
-export function textEvent(content) {
-  return event({ content });
-}
-
-/** Everything after the text: the finish reason, the usage and the end mark. */
-export function ending(pieces) {
-  const usage = {
-    prompt_tokens: 16,
-    completion_tokens: pieces,
-    total_tokens: 16 + pieces,
-    prompt_tokens_details: { cached_tokens: 0, audio_tokens: 0 },
-    completion_tokens_details: {
-      reasoning_tokens: 0,
-      audio_tokens: 0,
-      accepted_prediction_tokens: 0,
-      rejected_prediction_tokens: 0,
-    },
-  };
-  return `${event({}, "stop")}data: ${JSON.stringify({ ...HEAD, choices: [], usage })}\n\ndata: [DONE]\n\n`;
 }

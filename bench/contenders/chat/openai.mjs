@@ -1,8 +1,8 @@
 /** OpenAI's own library. */
 import OpenAI from "openai";
-import { model, question } from "../request.mjs";
+import { model, question } from "../../request.mjs";
 
-/** @type {import("../contenders.mjs").Open} */
+/** @type {import("../../contenders.mjs").Open} */
 export function open(baseURL) {
   const client = new OpenAI({ apiKey: "sk-none", baseURL });
   return async (onText) => {

@@ -1,8 +1,8 @@
 /** pi-ai, with a model of its own description, as its documentation shows for other addresses. */
 import { stream } from "@earendil-works/pi-ai";
-import { model, question } from "../request.mjs";
+import { model, question } from "../../request.mjs";
 
-/** @type {import("../contenders.mjs").Open} */
+/** @type {import("../../contenders.mjs").Open} */
 export function open(baseUrl) {
   const described = {
     id: model,

@@ -1,9 +1,9 @@
 /** TanStack AI with its OpenAI adapter, over Chat Completions. */
 import { chat } from "@tanstack/ai";
 import { createOpenaiChatCompletions } from "@tanstack/ai-openai";
-import { model, question } from "../request.mjs";
+import { model, question } from "../../request.mjs";
 
-/** @type {import("../contenders.mjs").Open} */
+/** @type {import("../../contenders.mjs").Open} */
 export function open(baseURL) {
   const adapter = createOpenaiChatCompletions(model, "sk-none", { baseURL });
   return async (onText) => {

@@ -1,8 +1,8 @@
 /** LangChain's OpenAI integration; it asks for usage by itself. */
 import { ChatOpenAI } from "@langchain/openai";
-import { model, question } from "../request.mjs";
+import { model, question } from "../../request.mjs";
 
-/** @type {import("../contenders.mjs").Open} */
+/** @type {import("../../contenders.mjs").Open} */
 export function open(baseURL) {
   const chat = new ChatOpenAI({ model, apiKey: "sk-none", configuration: { baseURL } });
   return async (onText) => {

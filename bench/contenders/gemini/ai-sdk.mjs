@@ -1,0 +1,14 @@
+/** Vercel's AI SDK with its Google provider. */
+import { createGoogleGenerativeAI } from "@ai-sdk/google";
+import { streamText } from "ai";
+import { question } from "../../request.mjs";
+
+/** @type {import("../../contenders.mjs").Open} */
+export function open(baseUrl) {
+  const google = createGoogleGenerativeAI({ apiKey: "sk-none", baseURL: `${baseUrl}/v1beta` });
+  return async (onText) => {
+    const result = streamText({ model: google("gemini-2.5-flash"), prompt: question });
+    for await (const text of result.textStream) onText(text);
+    return (await result.usage).outputTokens;
+  };
+}
