@@ -5,6 +5,7 @@ import type {
   AssistantMessage,
   Citation,
   ProviderToolCall,
+  RateLimits,
   Replay,
   SearchActivity,
   TokenUsage,
@@ -17,7 +18,7 @@ import { estimateTokens } from "./token-estimate.ts";
 
 /** What is known of a reply beside its chunks. Its owner writes into it while the reply runs. */
 export interface ReplyFacts {
-  readonly provider: string;
+  provider: string;
   model: string;
   id?: string;
   requestId?: string;
@@ -29,9 +30,55 @@ export interface ReplyFacts {
   /** The value that was asked for with the option `output`, once it is validated. */
   output?: unknown;
   replay?: Replay;
+  rateLimits?: RateLimits;
   readonly attempts: Attempt[];
   /** Estimated tokens of the request; asked for only when the provider did not count. */
   estimateInput?: () => number;
+}
+
+/** Takes over what another reply's message tells beside its text; attempts are the owner's own affair. */
+export function adopt(facts: ReplyFacts, message: AssistantMessage): void {
+  const {
+    provider,
+    model,
+    id,
+    requestId,
+    finishReason,
+    rawFinishReason,
+    usage,
+    estimatedUsage,
+    search,
+    output,
+    replay,
+  } = message;
+  Object.assign(facts, {
+    provider,
+    model,
+    id,
+    requestId,
+    finishReason,
+    rawFinishReason,
+    usage,
+    search,
+    output,
+    replay,
+  });
+  if (estimatedUsage) facts.estimateInput = () => estimatedUsage.inputTokens;
+}
+
+/** The chunks of a reply that came whole: folded, they are the same message. */
+export function chunksOf(message: AssistantMessage): readonly MessageChunk[] {
+  const { content, reasoning, citations, toolCalls, providerToolCalls = [] } = message;
+  return [
+    ...(reasoning === "" ? [] : [{ type: "reasoning", content: "", reasoning, isFinal: false } as const]),
+    ...providerToolCalls.map(
+      (providerToolCall) => ({ type: "providerToolCall", content: "", providerToolCall, isFinal: false }) as const,
+    ),
+    ...(content === "" ? [] : [{ type: "text", content, isFinal: false } as const]),
+    ...citations.map((citation) => ({ type: "citation", content: "", ...citation, isFinal: false }) as const),
+    ...toolCalls.map((toolCall) => ({ type: "toolCall", content: "", toolCall, isFinal: false }) as const),
+    { type: "final", content: "", message, isFinal: true },
+  ];
 }
 
 /** How the reply ended: as its provider ended it, by the caller, or by a failure. `running` while it has not. */
@@ -113,6 +160,7 @@ export class Fold {
       model: facts.model,
       ...(facts.id !== undefined && { id: facts.id }),
       ...(facts.requestId !== undefined && { requestId: facts.requestId }),
+      ...(facts.rateLimits && { rateLimits: facts.rateLimits }),
       ...(facts.replay && { replay: facts.replay }),
       ...((ending === "stopped" || ending === "interrupted") && { interrupted: true as const }),
     };

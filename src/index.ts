@@ -51,6 +51,8 @@ export {
   type ImagePart,
   type Message,
   type ProviderToolCall,
+  type RateLimit,
+  type RateLimits,
   type Replay,
   Role,
   type SearchActivity,
@@ -62,6 +64,10 @@ export {
   type UnfinishedToolCall,
   type UserMessage,
 } from "./message.ts";
+export type { CircuitOptions } from "./reliability/circuit.ts";
+export { type FallbackOptions, fallback } from "./reliability/fallback.ts";
+export { type HedgeOptions, hedge } from "./reliability/hedge.ts";
+export { type RateLimitOptions, rateLimit } from "./reliability/rate-limit.ts";
 export type { JsonSchema, Schema, SchemaIssue, SchemaResult, StandardSchema } from "./schema/schema.ts";
 export type { TurnInput } from "./session/history.ts";
 export type { SavedSession } from "./session/saved-session.ts";

@@ -113,6 +113,18 @@ export interface SearchActivity {
   readonly count: number;
 }
 
+/** What the provider said of the caller's limits with a reply; what it did not say is absent. */
+export interface RateLimits {
+  readonly requests?: RateLimit;
+  readonly tokens?: RateLimit;
+}
+
+/** What remains of one limit, and after how many milliseconds it is whole again. */
+export interface RateLimit {
+  readonly remaining: number;
+  readonly resetMs?: number;
+}
+
 /** What a provider wants back in the next request, byte for byte. Opaque: others ignore it (law 8). */
 export interface Replay {
   /** Which provider wrote it, and in which protocol; only the same two read it. */
@@ -178,4 +190,5 @@ export interface AssistantMessage<Output = unknown> extends AssistantTurn {
   readonly id?: string;
   /** The provider's id of the request, for its support staff. */
   readonly requestId?: string;
+  readonly rateLimits?: RateLimits;
 }

@@ -9,6 +9,8 @@
  * @see https://github.com/openai/tiktoken/blob/main/tiktoken_ext/openai_public.py (`pat_str` of `o200k_base`)
  */
 
+import type { Message } from "./message.ts";
+
 /** Counts the tokens of texts: for budgets and trimming, where an estimate is enough. */
 export interface TokenCounter {
   /** Tokens of `text` alone, without the few (about 4) that a provider adds around each message. */
@@ -194,4 +196,16 @@ export function createTokenCounter(): Required<TokenCounter> {
       factor += (shown - factor) * (uncorrected / (uncorrected + 2000));
     },
   };
+}
+
+/** Tokens that a message costs beside its text, at OpenAI; others are alike. */
+const TOKENS_PER_MESSAGE = 4;
+
+/** The estimated tokens of a request's messages. Images and files are not counted: their cost is the model's own affair. */
+export function estimateInputTokens(messages: readonly Message[]): number {
+  const texts = messages.flatMap(({ content }) => {
+    if (typeof content === "string") return [content];
+    return content.map((part) => (part.type === "text" ? part.text : ""));
+  });
+  return texts.reduce((sum, text) => sum + estimateTokens(text), messages.length * TOKENS_PER_MESSAGE);
 }

@@ -15,10 +15,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   transport: ["contract", "stream"],
   protocols: ["contract", "schema"],
   clients: ["contract", "transport", "protocols"],
+  reliability: ["contract", "stream"],
   session: ["contract", "schema", "stream"],
   testing: ["contract", "stream", "transport", "protocols"],
   cli: ["index"],
-  index: ["contract", "schema", "stream", "transport", "clients", "session"],
+  index: ["contract", "schema", "stream", "transport", "clients", "reliability", "session"],
 };
 
 /** Where `node:` modules may be imported. The Node transport takes them from `process` at its first request. */

@@ -1,6 +1,7 @@
 /** What a reply's timing was. One clock reading per read from the wire, none per chunk. */
 
 import type { SendErrorKind } from "../errors.ts";
+import type { TokenUsage } from "../message.ts";
 
 /** One request that was sent for a call, and how it ended. */
 export interface Attempt {
@@ -11,6 +12,8 @@ export interface Attempt {
   readonly outcome: "answered" | "stopped" | SendErrorKind;
   /** The HTTP status, where one came. */
   readonly status?: number;
+  /** What the provider reported for this one; a failed attempt may be billed, too. */
+  readonly usage?: TokenUsage;
 }
 
 /** Timing of one reply, in milliseconds from the call. Present on every ending, and live on the stream while it runs. */

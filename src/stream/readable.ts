@@ -10,7 +10,7 @@ export function readableSource(
   chunks: ReadableStream<MessageChunk> | AsyncIterable<MessageChunk>,
   sink: ChunkSink,
 ): ChunkSource {
-  const facts: ReplyFacts & { provider: string } = { provider: "", model: "", attempts: [] };
+  const facts: ReplyFacts = { provider: "", model: "", attempts: [] };
   const { read, cancel } = readerOf(chunks);
 
   function release(): void {
@@ -56,7 +56,8 @@ function readerOf(chunks: ReadableStream<MessageChunk> | AsyncIterable<MessageCh
   return { read: () => iterator.next(), cancel: async () => iterator.return?.() };
 }
 
-function sendErrorOf(error: unknown): SendError {
+/** Whatever a stream threw, as the one error there is. */
+export function sendErrorOf(error: unknown): SendError {
   if (error instanceof SendError) return error;
   if (error instanceof Error && isSendErrorData(error.cause)) return SendError.from(error.cause);
   const message = error instanceof Error ? error.message : String(error);

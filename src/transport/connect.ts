@@ -9,7 +9,7 @@ import type { Endpoint, Protocol, ProtocolRequest } from "../protocols/protocol.
 import { checkedSource } from "../stream/checked-source.ts";
 import { MessageStream } from "../stream/message-stream.ts";
 import { systemClock } from "../stream/metrics.ts";
-import { estimateTokens } from "../token-estimate.ts";
+import { estimateInputTokens } from "../token-estimate.ts";
 import { limitsOf } from "./deadlines.ts";
 import { type FetchLike, fetchTransport } from "./fetch.ts";
 import { redactor } from "./redact.ts";
@@ -41,8 +41,6 @@ export interface ProviderDefinition {
   readonly authenticate?: (key: string) => Readonly<Record<string, string>>;
 }
 
-/** Tokens that a message costs beside its text, at OpenAI; others are alike. */
-const TOKENS_PER_MESSAGE = 4;
 const CONSTRUCTOR_NAMES = ["model", "apiKey", "baseUrl", "fetch"];
 
 /**
@@ -127,7 +125,7 @@ export class ProviderClient implements ClientWrapper {
             retries: options.retries ?? 2,
             signal: options.signal,
             redact: redactor(headers),
-            estimateInput: () => estimateInput(messages),
+            estimateInput: () => estimateInputTokens(messages),
             now,
             random: Math.random,
           },
@@ -229,12 +227,4 @@ function lowerCased(headers: Readonly<Record<string, string>> | undefined): Reco
 
 function withoutUndefined(options: SendOptions): SendOptions {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-}
-
-function estimateInput(messages: readonly Message[]): number {
-  const texts = messages.flatMap(({ content }) => {
-    if (typeof content === "string") return [content];
-    return content.map((part) => (part.type === "text" ? part.text : ""));
-  });
-  return texts.reduce((sum, text) => sum + estimateTokens(text), messages.length * TOKENS_PER_MESSAGE);
 }

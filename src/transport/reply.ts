@@ -8,6 +8,7 @@ import type { Attempt, Clock } from "../stream/metrics.ts";
 import { Body } from "./body.ts";
 import { Deadlines, type Limits } from "./deadlines.ts";
 import { redirectError, transportError } from "./http-errors.ts";
+import { rateLimitsOf } from "./rate-limits.ts";
 import { plainCause } from "./redact.ts";
 import { retryDelayMs } from "./retry.ts";
 import { retryAfterMs } from "./retry-after.ts";
@@ -107,6 +108,8 @@ export class Reply implements ChunkSource, Receiver {
     this.#head = head;
     const requestId = head.header("x-request-id") ?? head.header("request-id") ?? head.header("x-generation-id");
     if (requestId !== undefined) this.facts.requestId = requestId;
+    const rateLimits = rateLimitsOf(head, Date.now());
+    if (rateLimits) this.facts.rateLimits = rateLimits;
     if (head.status >= 200 && head.status < 300) {
       this.#isAccepted = true;
       if (!this.#wanted) this.#deadlines.holding();
@@ -277,7 +280,15 @@ export class Reply implements ChunkSource, Receiver {
     if (this.#startedAt === 0) return; // aborted before anything was sent
     const durationMs = now() - this.#startedAt;
     const status = this.#head?.status;
-    this.facts.attempts.push({ provider, model, durationMs, outcome, ...(status !== undefined && { status }) });
+    const { attempts, usage } = this.facts;
+    attempts.push({
+      provider,
+      model,
+      durationMs,
+      outcome,
+      ...(status !== undefined && { status }),
+      ...(usage && { usage }),
+    });
     this.#startedAt = 0;
   }
 
@@ -289,7 +300,16 @@ export class Reply implements ChunkSource, Receiver {
   }
 }
 
-const TOLD_BY_ATTEMPT = ["id", "requestId", "finishReason", "rawFinishReason", "usage", "replay"] as const;
+const TOLD_BY_ATTEMPT = [
+  "id",
+  "requestId",
+  "finishReason",
+  "rawFinishReason",
+  "usage",
+  "search",
+  "output",
+  "replay",
+] as const;
 
 /** What an earlier attempt told of itself does not hold for the next. */
 function forget(facts: ReplyFacts, model: string): void {

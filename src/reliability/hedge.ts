@@ -1,0 +1,87 @@
+/** The cure for slow first tokens: a second request when the first takes longer than it should. */
+
+import type { ClientWrapper } from "../client.ts";
+import { askStreamed, checkedClients, raceClient } from "./race-client.ts";
+
+/** When the second client is asked: after a fixed time, or after one that most first chunks keep. */
+export type HedgeOptions =
+  | {
+      /** Milliseconds without a first chunk. */
+      readonly afterMs: number;
+    }
+  | {
+      /**
+       * The part of the first client's calls whose first chunk came sooner, such as 0.95: then about one call in twenty is
+       * asked twice. Learned from its latest 200 calls; until there are 20, nothing is asked twice.
+       */
+      readonly quantile: number;
+    };
+
+/** Calls that are remembered, and how many are needed to tell a quantile. */
+const REMEMBERED = 200;
+const ENOUGH = 20;
+
+/**
+ * A client that asks `first`, and `second` as well when no chunk has come after a while (or when `first` fails before). Who
+ * delivers a chunk first is the reply; the other's socket closes at once. Costs a second request in the slow cases only.
+ * `metrics.attempts` lists both. `sendMessage` streams inside, so that the first chunk is known there, too.
+ *
+ * @throws {TypeError} when an argument is senseless
+ * @example
+ * ```ts
+ * import { hedge, OpenAIClient } from "cloudllm";
+ *
+ * const options = { model: "gpt-5-nano" };
+ * export const client = hedge(new OpenAIClient(options), new OpenAIClient(options), { afterMs: 1_500 });
+ * ```
+ */
+export function hedge(first: ClientWrapper, second: ClientWrapper, options: HedgeOptions): ClientWrapper {
+  const clients = checkedClients([first, second]);
+  const afterMs = delayOf(options);
+  const waits = new Waits();
+  return raceClient(clients, () => {
+    const waiting = [...clients];
+    let started = 0;
+    return {
+      ask: askStreamed,
+      slow: "keep",
+      goesOn: ({ retryable }) => retryable,
+      next: () => {
+        started++;
+        return waiting.shift();
+      },
+      patienceMs: () => (started === 1 ? afterMs(waits) : undefined),
+      told(client, result) {
+        // Who has lost would have taken longer still; left out, the slow calls would be forgotten.
+        if (client === first && (result.status === "first" || result.status === "lost")) waits.add(result.waitedMs);
+      },
+    };
+  });
+}
+
+/** The first client's latest waits for a first chunk, in milliseconds. */
+class Waits {
+  readonly #waits: number[] = [];
+
+  add(waitMs: number): void {
+    this.#waits.push(waitMs);
+    if (this.#waits.length > REMEMBERED) this.#waits.shift();
+  }
+
+  quantile(part: number): number | undefined {
+    if (this.#waits.length < ENOUGH) return undefined;
+    const sorted = [...this.#waits].sort((a, b) => a - b);
+    return sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))];
+  }
+}
+
+function delayOf(options: HedgeOptions): (waits: Waits) => number | undefined {
+  if ("afterMs" in options) {
+    const { afterMs } = options;
+    if (!(afterMs >= 0)) throw new TypeError("`afterMs` must be milliseconds, 0 or more.");
+    return () => afterMs;
+  }
+  const { quantile } = options ?? {};
+  if (!(quantile > 0 && quantile < 1)) throw new TypeError("Give `afterMs`, or a `quantile` between 0 and 1.");
+  return (waits) => waits.quantile(quantile);
+}

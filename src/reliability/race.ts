@@ -1,0 +1,265 @@
+/** One reply, asked of several clients: who delivers the first chunk has won, the others are let go. */
+
+import type { MessageChunk } from "../chunk.ts";
+import type { ClientWrapper, SendOptions } from "../client.ts";
+import { SendError } from "../errors.ts";
+import { adopt, type ReplyFacts } from "../fold.ts";
+import type { Message } from "../message.ts";
+import type { ChunkSink, ChunkSource, MessageStream } from "../stream/message-stream.ts";
+import type { Attempt } from "../stream/metrics.ts";
+import { sendErrorOf } from "../stream/readable.ts";
+
+/** How a race is run. */
+export interface RaceRules {
+  /** Who may start now: the next one in turn, if any. Asked again whenever another is needed. */
+  next(): ClientWrapper | undefined;
+  /** When nobody may start at all: how long until somebody may, in milliseconds. */
+  readonly retryAfterMs?: () => number;
+  ask(client: ClientWrapper, messages: readonly Message[], options: SendOptions): Promise<MessageStream>;
+  /** How long to wait for a client's first chunk before the next starts, in milliseconds; `undefined`: until it fails. */
+  patienceMs(client: ClientWrapper): number | undefined;
+  /** What becomes of a client that is too slow: it runs on beside the next, or it is let go. */
+  readonly slow: "keep" | "drop";
+  /** Whether this failure lets the next one start. */
+  goesOn(error: SendError): boolean;
+  /** What became of a client: see `RaceResult`. */
+  told?(client: ClientWrapper, result: RaceResult): void;
+}
+
+/**
+ * `first`: its chunk was the first, after the caller had waited so long. `lost`: another's was. `failed`: before its first
+ * chunk. `left`: the caller has gone.
+ */
+export type RaceResult =
+  | { readonly status: "first"; readonly waitedMs: number }
+  | { readonly status: "lost"; readonly waitedMs: number }
+  | { readonly status: "failed"; readonly error: SendError }
+  | { readonly status: "left" };
+
+/** One client's part. */
+interface Runner {
+  readonly client: ClientWrapper;
+  readonly controller: AbortController;
+  stream?: MessageStream;
+  batches?: AsyncIterator<readonly MessageChunk[]>;
+  reading: boolean;
+  /** Time in which the caller waited for it, and since when it does. */
+  waitedMs: number;
+  waitingSince: number | undefined;
+  timer?: ReturnType<typeof setTimeout>;
+}
+
+/** The source of a race's stream. Start it, wait until it is `accepted`, then read. */
+export class Race implements ChunkSource {
+  readonly facts: ReplyFacts;
+  /** Resolves when a client's provider has accepted the request; rejects when all have failed before. */
+  readonly accepted: Promise<void>;
+  readonly #messages: readonly Message[];
+  readonly #options: SendOptions;
+  readonly #rules: RaceRules;
+  readonly #sink: ChunkSink;
+  readonly #runners = new Set<Runner>();
+  readonly #attempts: Attempt[] = [];
+  #winner: Runner | undefined;
+  #isAccepted = false;
+  /** The caller waits for a chunk. */
+  #wanted = false;
+  #over = false;
+  #isLast = false;
+  #accept: () => void = () => undefined;
+  #refuse: (error: SendError) => void = () => undefined;
+
+  constructor(messages: readonly Message[], options: SendOptions, rules: RaceRules, sink: ChunkSink) {
+    this.#messages = messages;
+    this.#options = options;
+    this.#rules = rules;
+    this.#sink = sink;
+    this.facts = { provider: "", model: "", attempts: this.#attempts };
+    this.accepted = new Promise((resolve, reject) => {
+      this.#accept = resolve;
+      this.#refuse = reject;
+    });
+  }
+
+  start(): void {
+    if (this.#startNext()) return;
+    const retryAfterMs = this.#rules.retryAfterMs?.();
+    const message = "No client is left to ask: all of them keep failing and are left alone for a while.";
+    this.#fail(new SendError("overloaded", message, { retryAfterMs }));
+  }
+
+  pull(): void {
+    this.#wanted = true;
+    if (this.#winner) return this.#read(this.#winner);
+    for (const runner of this.#runners) {
+      this.#watch(runner);
+      this.#read(runner);
+    }
+  }
+
+  lastAttempt(): void {
+    this.#isLast = true;
+  }
+
+  close(): void {
+    if (this.#over) return;
+    this.#over = true;
+    const winner = this.#winner;
+    for (const runner of this.#runners) this.#letGo(runner);
+    if (winner?.stream) adopt(this.facts, winner.stream.partial);
+  }
+
+  #startNext(): boolean {
+    const client = this.#over || this.#winner || this.#isLast ? undefined : this.#rules.next();
+    if (!client) return false;
+    const controller = new AbortController();
+    const runner: Runner = { client, controller, reading: false, waitedMs: 0, waitingSince: undefined };
+    this.#runners.add(runner);
+    if (this.facts.model === "") Object.assign(this.facts, { provider: client.provider, model: client.model });
+    this.#watch(runner);
+    const { signal } = this.#options;
+    const options = {
+      ...this.#options,
+      signal: signal ? AbortSignal.any([signal, controller.signal]) : controller.signal,
+    };
+    this.#ask(client, options).then(
+      (stream) => this.#opened(runner, stream),
+      (error: unknown) => this.#failed(runner, sendErrorOf(error)),
+    );
+    return true;
+  }
+
+  /** What a client throws at once is a rejection like any other. */
+  async #ask(client: ClientWrapper, options: SendOptions): Promise<MessageStream> {
+    return this.#rules.ask(client, this.#messages, options);
+  }
+
+  #opened(runner: Runner, stream: MessageStream): void {
+    runner.stream = stream;
+    runner.batches = stream.batches();
+    if (!this.#runners.has(runner)) {
+      this.#stopReading(runner);
+      return;
+    }
+    if (!this.#isAccepted) {
+      this.#isAccepted = true;
+      this.#accept();
+    }
+    if (this.#wanted) this.#read(runner);
+    else this.#pause(runner);
+  }
+
+  #read(runner: Runner): void {
+    if (runner.reading || !runner.batches) return;
+    runner.reading = true;
+    runner.batches.next().then(
+      ({ done, value }) => {
+        runner.reading = false;
+        if (!this.#runners.has(runner)) return;
+        if (done) this.#failed(runner, new SendError("truncated", "The chunks ended without a final one."));
+        else this.#delivered(runner, value);
+      },
+      (error: unknown) => {
+        runner.reading = false;
+        this.#failed(runner, sendErrorOf(error));
+      },
+    );
+  }
+
+  #delivered(runner: Runner, batch: readonly MessageChunk[]): void {
+    if (this.#winner !== runner) this.#won(runner);
+    for (const chunk of batch) {
+      if (chunk.type === "final") {
+        this.#attempts.push(...chunk.message.metrics.attempts);
+        adopt(this.facts, chunk.message);
+        this.#finish(runner);
+        return this.#sink.end();
+      }
+      this.#sink.chunks.push(chunk);
+    }
+    this.#wanted = false;
+    this.#sink.flush();
+  }
+
+  #won(runner: Runner): void {
+    this.#pause(runner);
+    this.#winner = runner;
+    const { provider, model } = runner.client;
+    Object.assign(this.facts, { provider, model });
+    this.#rules.told?.(runner.client, { status: "first", waitedMs: runner.waitedMs });
+    for (const other of this.#runners) if (other !== runner) this.#letGo(other);
+  }
+
+  #failed(runner: Runner, error: SendError): void {
+    const attempts = error.attempts ?? error.partial?.metrics.attempts ?? [];
+    this.#attempts.push(...attempts);
+    if (!this.#runners.has(runner)) return;
+    this.#pause(runner);
+    this.#runners.delete(runner);
+    if (this.#winner === runner || error.kind === "aborted") return this.#fail(error);
+    this.#rules.told?.(runner.client, { status: "failed", error });
+    if (this.#rules.goesOn(error) && this.#startNext()) {
+      if (this.#wanted) this.pull();
+    } else if (this.#runners.size === 0) this.#fail(error);
+  }
+
+  /** Counts the time in which the caller waits for this one; after `patienceMs` of it the next starts. */
+  #watch(runner: Runner): void {
+    if (runner.waitingSince !== undefined) return;
+    runner.waitingSince = performance.now();
+    const patience = this.#rules.patienceMs(runner.client);
+    if (patience === undefined) return;
+    runner.timer = setTimeout(() => this.#tooSlow(runner), Math.max(0, patience - runner.waitedMs));
+  }
+
+  #pause(runner: Runner): void {
+    clearTimeout(runner.timer);
+    if (runner.waitingSince !== undefined) runner.waitedMs += performance.now() - runner.waitingSince;
+    runner.waitingSince = undefined;
+  }
+
+  #tooSlow(runner: Runner): void {
+    if (this.#over || this.#winner || !this.#startNext()) return;
+    if (this.#rules.slow === "drop") this.#letGo(runner, { status: "failed", error: slowError(runner) });
+    if (this.#wanted) this.pull();
+  }
+
+  /** Its socket closes at once. */
+  #letGo(runner: Runner, result?: RaceResult): void {
+    this.#runners.delete(runner);
+    this.#pause(runner);
+    const { waitedMs } = runner;
+    const ending: RaceResult = result ?? (this.#winner ? { status: "lost", waitedMs } : { status: "left" });
+    if (this.#winner !== runner) this.#rules.told?.(runner.client, ending);
+    if (runner.stream) this.#stopReading(runner);
+    else runner.controller.abort();
+  }
+
+  #stopReading({ stream }: Runner): void {
+    void stream?.stop();
+    if (stream) this.#attempts.push(...stream.metrics.attempts);
+  }
+
+  #finish(runner: Runner): void {
+    this.#over = true;
+    this.#pause(runner);
+    this.#runners.clear();
+  }
+
+  #fail(error: SendError): void {
+    if (this.#over) return;
+    this.#over = true;
+    for (const runner of this.#runners) this.#letGo(runner);
+    if (error.partial) adopt(this.facts, error.partial);
+    const { kind, message, partial: _own, attempts: _ownToo, ...facts } = error.toJSON();
+    const failure = new SendError(kind, message, { ...facts, attempts: [...this.#attempts], cause: error.cause });
+    if (this.#isAccepted) this.#sink.fail(failure);
+    else this.#refuse(failure);
+  }
+}
+
+function slowError({ client, waitedMs }: Runner): SendError {
+  const { provider, model } = client;
+  const message = `${provider} let ${Math.round(waitedMs)} ms pass without a first chunk.`;
+  return new SendError("timeout", message, { provider, model, phase: "firstChunk" });
+}

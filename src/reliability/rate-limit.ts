@@ -1,0 +1,166 @@
+/** Keeps a client within its provider's limits: calls wait in line instead of being refused. */
+
+import type { ClientWrapper, SendOptions } from "../client.ts";
+import { SendError } from "../errors.ts";
+import type { AssistantMessage, Message } from "../message.ts";
+import { estimateInputTokens } from "../token-estimate.ts";
+import { MinuteWindow } from "./window.ts";
+
+/** The limits; those that are absent do not hold. */
+export interface RateLimitOptions {
+  /** Most calls begun in any 60 seconds. */
+  readonly requestsPerMinute?: number | undefined;
+  /**
+   * Most tokens, in and out, in any 60 seconds. A call is counted with an estimate of its input and its `maxOutputTokens`
+   * (1 000 where it has none) when it begins, and with what the provider reported when it ends.
+   */
+  readonly tokensPerMinute?: number | undefined;
+  /** Most calls under way at once; a stream is under way until it is read to its end, or left. */
+  readonly concurrency?: number | undefined;
+}
+
+/** What a reply is taken to cost before it is known. */
+const EXPECTED_OUTPUT_TOKENS = 1_000;
+
+/** Somebody in line. */
+interface Waiting {
+  readonly tokens: number;
+  /** `correct` tells the real cost, once it is known. */
+  readonly enter: (correct: (tokens: number) => void) => void;
+}
+
+/**
+ * A client whose calls wait their turn, in the order in which they were made. A call whose signal fires leaves the line. It
+ * learns from the provider: after a refusal with a wait (429), or when the provider says that nothing remains, nobody
+ * goes before the wait is over.
+ *
+ * @throws {TypeError} when a limit is not a number above 0
+ * @example
+ * ```ts
+ * import { OpenAIClient, rateLimit } from "cloudllm";
+ *
+ * export const client = rateLimit(new OpenAIClient({ model: "gpt-5-nano" }), { requestsPerMinute: 60, concurrency: 8 });
+ * ```
+ */
+export function rateLimit(client: ClientWrapper, options: RateLimitOptions): ClientWrapper {
+  const line = new Line(options);
+  return {
+    provider: client.provider,
+    model: client.model,
+    async sendMessage(messages, options = {}) {
+      const leave = await line.enter(client, messages, options);
+      try {
+        const message = await client.sendMessage(messages, options);
+        leave(message, undefined);
+        return message;
+      } catch (error) {
+        leave(undefined, error);
+        throw error;
+      }
+    },
+    async sendMessageStream(messages, options = {}) {
+      const leave = await line.enter(client, messages, options);
+      try {
+        const stream = await client.sendMessageStream(messages, options);
+        stream.onEnd(leave);
+        return stream;
+      } catch (error) {
+        leave(undefined, error);
+        throw error;
+      }
+    },
+  };
+}
+
+/** Told once how a call ended. */
+type Leave = (message: AssistantMessage | undefined, error: unknown) => void;
+
+class Line {
+  readonly #requests: MinuteWindow | undefined;
+  readonly #tokens: MinuteWindow | undefined;
+  readonly #concurrency: number;
+  readonly #waiting: Waiting[] = [];
+  #running = 0;
+  /** Nobody goes before. */
+  #closedUntil = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor({ requestsPerMinute, tokensPerMinute, concurrency = Number.POSITIVE_INFINITY }: RateLimitOptions) {
+    for (const [name, limit] of Object.entries({ requestsPerMinute, tokensPerMinute, concurrency })) {
+      if (limit !== undefined && !(typeof limit === "number" && limit > 0))
+        throw new TypeError(`\`${name}\` must be a number above 0.`);
+    }
+    this.#requests = requestsPerMinute === undefined ? undefined : new MinuteWindow(requestsPerMinute);
+    this.#tokens = tokensPerMinute === undefined ? undefined : new MinuteWindow(tokensPerMinute);
+    this.#concurrency = concurrency;
+  }
+
+  /** Resolves when it is the call's turn. @throws {SendError} kind `aborted` when the signal fires before. */
+  async enter(client: ClientWrapper, messages: readonly Message[], options: SendOptions): Promise<Leave> {
+    const { signal, maxOutputTokens = EXPECTED_OUTPUT_TOKENS } = options;
+    const tokens = this.#tokens && Array.isArray(messages) ? estimateInputTokens(messages) + maxOutputTokens : 0;
+    const correct = await new Promise<(tokens: number) => void>((resolve, reject) => {
+      const abort = () => {
+        this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+        const { provider, model } = client;
+        const message = "The caller's signal ended the call while it waited for its turn.";
+        reject(new SendError("aborted", message, { provider, model, cause: signal?.reason }));
+        this.#advance();
+      };
+      const waiting: Waiting = {
+        tokens,
+        enter: (correct) => {
+          signal?.removeEventListener("abort", abort);
+          resolve(correct);
+        },
+      };
+      this.#waiting.push(waiting);
+      if (signal?.aborted) return abort();
+      signal?.addEventListener("abort", abort, { once: true });
+      this.#advance();
+    });
+    let left = false;
+    return (message, error) => {
+      if (left) return;
+      left = true;
+      this.#running--;
+      const partial = error instanceof SendError ? error.partial : undefined;
+      const usage = message?.usage ?? message?.estimatedUsage ?? partial?.usage ?? partial?.estimatedUsage;
+      // A refusal costs nothing.
+      correct(usage?.totalTokens ?? 0);
+      this.#learn(message, error);
+      this.#advance();
+    };
+  }
+
+  /** Lets in whoever may go, first come first served; sets the clock for the next. */
+  #advance(): void {
+    clearTimeout(this.#timer);
+    for (let first = this.#waiting[0]; first; first = this.#waiting[0]) {
+      if (this.#running >= this.#concurrency) return;
+      const now = performance.now();
+      const wait = Math.max(
+        this.#closedUntil - now,
+        this.#requests?.waitMs(1, now) ?? 0,
+        this.#tokens?.waitMs(first.tokens, now) ?? 0,
+      );
+      if (wait > 0) {
+        this.#timer = setTimeout(() => this.#advance(), Math.ceil(wait));
+        return;
+      }
+      this.#waiting.shift();
+      this.#running++;
+      this.#requests?.spend(1, now);
+      first.enter(this.#tokens?.spend(first.tokens, now) ?? (() => undefined));
+    }
+  }
+
+  #learn(message: AssistantMessage | undefined, error: unknown): void {
+    const now = performance.now();
+    const asked = error instanceof SendError && error.kind === "rateLimit" ? error.retryAfterMs : undefined;
+    const { requests, tokens } = message?.rateLimits ?? {};
+    const spent = [requests, tokens].map((limit) => (limit?.remaining === 0 ? limit.resetMs : undefined));
+    for (const wait of [asked, ...spent])
+      if (wait !== undefined) this.#closedUntil = Math.max(this.#closedUntil, now + wait);
+  }
+}

@@ -1,0 +1,38 @@
+/** What a response says of the caller's limits. Reads headers only. */
+
+import type { RateLimits } from "../message.ts";
+import type { ResponseHead } from "./transport.ts";
+
+/**
+ * From the headers of OpenAI and those who copy it (`x-ratelimit-remaining-requests`; resets as durations, `6m0s`) or of
+ * Anthropic (`anthropic-ratelimit-requests-remaining`; resets as times); `undefined` where there are none.
+ * @param now the time of day in milliseconds since the epoch
+ * @see https://platform.openai.com/docs/guides/rate-limits
+ * @see https://docs.anthropic.com/en/api/rate-limits
+ */
+export function rateLimitsOf(head: ResponseHead, now: number): RateLimits | undefined {
+  const read = (kind: "requests" | "tokens") => {
+    const remaining =
+      head.header(`x-ratelimit-remaining-${kind}`) ?? head.header(`anthropic-ratelimit-${kind}-remaining`);
+    if (remaining === undefined || !/^\d+$/.test(remaining)) return undefined;
+    const reset = head.header(`x-ratelimit-reset-${kind}`) ?? head.header(`anthropic-ratelimit-${kind}-reset`);
+    const resetMs = reset === undefined ? undefined : resetMsOf(reset, now);
+    return { remaining: Number(remaining), ...(resetMs !== undefined && { resetMs }) };
+  };
+  const requests = read("requests");
+  const tokens = read("tokens");
+  return requests || tokens ? { ...(requests && { requests }), ...(tokens && { tokens }) } : undefined;
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** `1s`, `6m0s`, `120ms`, plain seconds, or a time. */
+function resetMsOf(text: string, now: number): number | undefined {
+  if (/^\d+(\.\d+)?$/.test(text)) return Number(text) * 1_000;
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)];
+  if (parts.length > 0 && parts.map(([part]) => part).join("") === text) {
+    return parts.reduce((sum, [, value, unit = "s"]) => sum + Number(value) * (UNIT_MS[unit] ?? 0), 0);
+  }
+  const time = Date.parse(text);
+  return Number.isNaN(time) ? undefined : Math.max(0, time - now);
+}

@@ -1,0 +1,31 @@
+/** The contract, on the wrappers around a client. */
+
+import { type ClientWrapper, fallback, hedge, rateLimit } from "cloudllm";
+import { contractSuite, scriptedClient } from "cloudllm/testing";
+import { describe, test } from "vitest";
+
+/** The second client of a hedge fails in the same way as the first, which is what is left when both have failed. */
+const WRAPPERS: readonly (readonly [string, (client: ClientWrapper, twin: ClientWrapper) => ClientWrapper])[] = [
+  ["fallback", (client) => fallback([client, scriptedClient([])], { when: () => false })],
+  ["hedge", (client, twin) => hedge(client, twin, { afterMs: 60_000 })],
+  [
+    "rateLimit",
+    (client) => rateLimit(client, { requestsPerMinute: 1_000, tokensPerMinute: 10_000_000, concurrency: 9 }),
+  ],
+];
+
+describe.each(WRAPPERS)("the contract, on %s", (_name, wrap) => {
+  const cases = contractSuite({
+    open(scripts) {
+      const client = scriptedClient(scripts);
+      return {
+        client: wrap(client, scriptedClient(scripts)),
+        requests: () => client.calls.length,
+        closed: async (call) => client.calls[call]?.closed,
+        sent: (call) => client.calls[call]?.chunks ?? 0,
+      };
+    },
+    readAhead: 1,
+  });
+  for (const { name, skip, run } of cases) test.skipIf(skip !== undefined)(name, run);
+});
