@@ -8,3 +8,8 @@ export function base64Of(bytes: Uint8Array): string {
   for (let at = 0; at < bytes.length; at += PIECE) binary += String.fromCharCode(...bytes.subarray(at, at + PIECE));
   return btoa(binary);
 }
+
+/** An attachment's bytes as base64; data that came as text is base64 already. */
+export function base64TextOf(data: Uint8Array | string): string {
+  return typeof data === "string" ? data : base64Of(data);
+}

@@ -1,27 +1,45 @@
-/** Anthropic's Claude, over Anthropic's endpoint that is compatible with OpenAI's. */
+/** Anthropic's Claude. */
 
+import { anthropicMessages } from "../protocols/anthropic-messages.ts";
 import { chatCompletions } from "../protocols/chat-completions.ts";
-import { type ClientOptions, ProviderClient, type ProviderDefinition } from "../transport/connect.ts";
+import { type ClientOptions, chosenApi, ProviderClient, type ProviderDefinition } from "../transport/connect.ts";
 import type { ClaudeModelId } from "./models.ts";
 
-/** @see https://docs.anthropic.com/en/api/openai-sdk */
-const CLAUDE: ProviderDefinition = {
-  provider: "anthropic",
-  baseUrl: "https://api.anthropic.com/v1",
-  keyNames: ["CLOUDLLM_ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY"],
-  protocol: chatCompletions({ maxTokensField: "max_tokens", streamOptions: { include_usage: true } }),
-};
+const COMMON = { provider: "anthropic", keyNames: ["CLOUDLLM_ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY"] } as const;
+
+const APIS = {
+  /** @see https://docs.anthropic.com/en/api/messages */
+  messages: {
+    ...COMMON,
+    baseUrl: "https://api.anthropic.com",
+    protocol: anthropicMessages,
+    authenticate: (key) => ({ "x-api-key": key }),
+  },
+  /** @see https://docs.anthropic.com/en/api/openai-sdk */
+  chat: {
+    ...COMMON,
+    baseUrl: "https://api.anthropic.com/v1",
+    protocol: chatCompletions({ maxTokensField: "max_tokens", streamOptions: { include_usage: true } }),
+  },
+} as const satisfies Record<string, ProviderDefinition>;
 
 /** What `ClaudeClient` takes. */
 export interface ClaudeClientOptions extends ClientOptions {
   readonly model: ClaudeModelId;
-  /** The protocol to speak. Default, and so far the only one: Chat Completions. */
-  readonly api?: "chat" | undefined;
+  /**
+   * The protocol to speak: Anthropic Messages (`messages`, the default, with the bare origin as its `baseUrl`), or Anthropic's
+   * endpoint that is compatible with OpenAI's (`chat`, whose `baseUrl` ends in `/v1`), which leaves out signed thinking,
+   * citations, the prompt cache and more.
+   */
+  readonly api?: "messages" | "chat" | undefined;
 }
 
-/** Talks to Anthropic. Key: `apiKey`, else the environment's `CLOUDLLM_ANTHROPIC_API_KEY` or `ANTHROPIC_API_KEY`. */
+/**
+ * Talks to Anthropic. Key: `apiKey`, else the environment's `CLOUDLLM_ANTHROPIC_API_KEY` or `ANTHROPIC_API_KEY`. In a browser
+ * Anthropic wants the header `anthropic-dangerous-direct-browser-access: true` as well: give it in `headers`.
+ */
 export class ClaudeClient extends ProviderClient {
-  constructor({ api: _api, ...options }: ClaudeClientOptions) {
-    super(CLAUDE, options);
+  constructor({ api, ...options }: ClaudeClientOptions) {
+    super(chosenApi(APIS, api ?? "messages"), options);
   }
 }

@@ -1,6 +1,6 @@
 /** Messages and options → the body of a Chat Completions request. */
 
-import { base64Of } from "../base64.ts";
+import { base64TextOf } from "../base64.ts";
 import type { SendOptions } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantTurn, AttachmentSource, ContentPart, Message } from "../message.ts";
@@ -8,6 +8,7 @@ import { jsonSchemaOf } from "../schema/schema.ts";
 import type { ChatDialect } from "./chat-completions.ts";
 import { type ChatReplay, PROTOCOL_NAME } from "./chat-completions-replay.ts";
 import type { Endpoint, ProtocolRequest } from "./protocol.ts";
+import { wellFormed } from "./well-formed.ts";
 
 /** @see https://platform.openai.com/docs/api-reference/chat/create */
 export function buildChatRequest(
@@ -120,7 +121,7 @@ function wirePart(part: ContentPart, provider: string): object {
       if (audio) {
         return {
           type: "input_audio",
-          input_audio: { data: textOf(part.data), format: audio.startsWith("w") ? "wav" : "mp3" },
+          input_audio: { data: base64TextOf(part.data), format: audio.startsWith("w") ? "wav" : "mp3" },
         };
       }
       return { type: "file", file: { filename: part.filename ?? "file", file_data: dataUrlOf(part) } };
@@ -133,17 +134,7 @@ function unsupported(provider: string, what: string): SendError {
 }
 
 function dataUrlOf({ data, mediaType }: Extract<AttachmentSource, { data: unknown }>): string {
-  return `data:${mediaType};base64,${textOf(data)}`;
-}
-
-/** Data that came as text is base64 already. */
-function textOf(data: Uint8Array | string): string {
-  return typeof data === "string" ? data : base64Of(data);
-}
-
-/** Half a surrogate pair, left by cutting a string, makes some servers refuse the whole request. */
-function wellFormed(text: string): string {
-  return text.replace(/[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g, "\uFFFD");
+  return `data:${mediaType};base64,${base64TextOf(data)}`;
 }
 
 /** Mistral takes ids of exactly nine letters and digits; others' ids are rewritten, in call and answer alike. */

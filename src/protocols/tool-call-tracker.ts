@@ -107,8 +107,17 @@ function parsedArguments(name: string, text: string, cut: boolean): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    if (!cut) throw new SendError("protocol", `The arguments of the call of ${name} are not valid JSON.`, { cause });
-    const message = `The reply was cut inside a call of ${name}; raise maxOutputTokens if that was its limit.`;
-    throw new SendError("truncated", message, { cause, retryable: false });
+    throw cut ? cutCallError(name) : malformedCallError(name, cause);
   }
+}
+
+/** The reply was cut inside a call: at a limit, or by a provider that never closed it. */
+export function cutCallError(name: string): SendError {
+  const message = `The reply was cut inside a call of ${name}; raise maxOutputTokens if that was its limit.`;
+  return new SendError("truncated", message, { retryable: false });
+}
+
+/** The provider closed the call, and its arguments are not JSON all the same. */
+export function malformedCallError(name: string, cause?: unknown): SendError {
+  return new SendError("protocol", `The arguments of the call of ${name} are not valid JSON.`, { cause });
 }

@@ -41,6 +41,16 @@ export interface ProviderDefinition {
   readonly authenticate?: (key: string) => Readonly<Record<string, string>>;
 }
 
+/**
+ * The definition that goes by the name the caller gave as `api`.
+ * @throws {TypeError} when there is none
+ */
+export function chosenApi(apis: Readonly<Record<string, ProviderDefinition>>, api: string): ProviderDefinition {
+  const definition = Object.hasOwn(apis, api) ? apis[api] : undefined;
+  if (definition) return definition;
+  throw new TypeError(`There is no \`api\` ${JSON.stringify(api)}; there are ${Object.keys(apis).join(", ")}.`);
+}
+
 const CONSTRUCTOR_NAMES = ["model", "apiKey", "baseUrl", "fetch"];
 
 /**

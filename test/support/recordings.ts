@@ -35,7 +35,12 @@ export interface ExpectedReply {
   readonly model?: string;
   readonly text: ExpectedText;
   readonly reasoning: ExpectedText;
-  readonly tool_calls: readonly { readonly id: string | null; readonly name: string; readonly args: unknown }[];
+  readonly tool_calls: readonly {
+    readonly id: string | null;
+    readonly name: string;
+    readonly args: unknown;
+    readonly args_error?: boolean;
+  }[];
   readonly finish?: { readonly raw: string | null };
   readonly usage?: {
     readonly input: number | null;

@@ -1,0 +1,372 @@
+/**
+ * Anthropic Messages: a reply is a row of blocks, each begun, filled and ended by events of its own.
+ * @see https://docs.anthropic.com/en/api/messages-streaming
+ */
+
+import type { FinishReason, MessageChunk } from "../chunk.ts";
+import { SendError } from "../errors.ts";
+import type { ReplyFacts } from "../fold.ts";
+import { TextBuffer } from "../text-buffer.ts";
+import { ANTHROPIC_MESSAGES, type AnthropicReplay, buildAnthropicRequest } from "./anthropic-request.ts";
+import { type AnthropicUsage, anthropicUsageOf, mergedUsage } from "./anthropic-usage.ts";
+import { errorOf } from "./error-kinds.ts";
+import type { Decoder, Protocol } from "./protocol.ts";
+import { cutCallError, malformedCallError } from "./tool-call-tracker.ts";
+
+const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
+  end_turn: "stop",
+  stop_sequence: "stop",
+  max_tokens: "length",
+  model_context_window_exceeded: "length",
+  tool_use: "toolCalls",
+  refusal: "refusal",
+  // `pause_turn` and `compaction` are no ends of an answer: sent back as it is, the message goes on.
+};
+
+type Nullable<T> = T | null | undefined;
+
+/** What crosses the wire; every member may be missing or null somewhere. */
+interface WireEvent {
+  readonly type?: Nullable<string>;
+  readonly index?: Nullable<number>;
+  readonly message?: Nullable<WireMessage>;
+  readonly content_block?: Nullable<WireBlock>;
+  readonly delta?: Nullable<WireDelta>;
+  readonly usage?: unknown;
+  readonly error?: unknown;
+}
+
+interface WireMessage {
+  readonly type?: Nullable<string>;
+  readonly id?: Nullable<string>;
+  readonly model?: Nullable<string>;
+  readonly content?: Nullable<readonly Nullable<WireBlock>[]>;
+  readonly stop_reason?: Nullable<string>;
+  readonly usage?: unknown;
+  readonly error?: unknown;
+}
+
+interface WireBlock {
+  readonly type?: Nullable<string>;
+  readonly text?: Nullable<string>;
+  readonly thinking?: Nullable<string>;
+  readonly signature?: Nullable<string>;
+  readonly id?: Nullable<string>;
+  readonly name?: Nullable<string>;
+  readonly input?: unknown;
+  readonly content?: unknown;
+  readonly tool_use_id?: Nullable<string>;
+  readonly is_error?: Nullable<boolean>;
+  readonly citations?: Nullable<readonly WireCitation[]>;
+}
+
+interface WireDelta {
+  readonly type?: Nullable<string>;
+  readonly text?: Nullable<string>;
+  readonly thinking?: Nullable<string>;
+  readonly signature?: Nullable<string>;
+  readonly partial_json?: Nullable<string>;
+  readonly content?: unknown;
+  readonly citation?: Nullable<WireCitation>;
+  readonly stop_reason?: Nullable<string>;
+}
+
+interface WireCitation {
+  readonly type?: Nullable<string>;
+  readonly url?: Nullable<string>;
+  readonly title?: Nullable<string>;
+  readonly cited_text?: Nullable<string>;
+}
+
+/** A block under way: as it began, and what its deltas have added. */
+interface OpenBlock {
+  readonly begun: WireBlock;
+  readonly type: string;
+  /** Text, thinking or arguments, by type. */
+  readonly text: TextBuffer;
+  signature: string;
+  readonly citations: WireCitation[];
+  content: unknown;
+  /** Where the block's text begins in the visible text. */
+  readonly start: number;
+  /** Of a tool call: which of the reply's calls it is. */
+  readonly callIndex: number;
+}
+
+/** A tool of the provider's that has been called and has not answered. */
+interface ProviderCall {
+  readonly id: string;
+  readonly name: string;
+  readonly arguments: unknown;
+}
+
+/** The protocol. */
+export const anthropicMessages: Protocol = {
+  buildRequest: buildAnthropicRequest,
+  createDecoder: (facts) => new AnthropicDecoder(facts),
+  decodeWhole: (body, facts, chunks) => new AnthropicDecoder(facts).readWhole(body, chunks),
+  readError: errorOf,
+};
+
+class AnthropicDecoder implements Decoder {
+  readonly #facts: ReplyFacts;
+  /** The one that was asked, which signatures hold for. */
+  readonly #model: string;
+  readonly #open = new Map<number, OpenBlock>();
+  /** Ended blocks, as they go back in the next request. */
+  readonly #blocks: unknown[] = [];
+  readonly #providerCalls = new Map<string, ProviderCall>();
+  readonly #queries: string[] = [];
+  #usage: AnthropicUsage = {};
+  #textLength = 0;
+  #calls = 0;
+  #brokenCall: OpenBlock | undefined;
+
+  constructor(facts: ReplyFacts) {
+    this.#facts = facts;
+    this.#model = facts.model;
+  }
+
+  push(event: unknown, _type: string, chunks: MessageChunk[]): boolean {
+    if (typeof event !== "object" || event === null) return false;
+    const wire = event as WireEvent;
+    switch (wire.type) {
+      case "message_start":
+        this.#readMessage(wire.message ?? {}, chunks);
+        break;
+      case "content_block_start":
+        if (wire.content_block) this.#begin(wire.index ?? 0, wire.content_block, chunks);
+        break;
+      case "content_block_delta":
+        if (wire.delta) this.#add(wire.index ?? 0, wire.delta, chunks);
+        break;
+      case "content_block_stop":
+        this.#end(wire.index ?? 0, chunks);
+        break;
+      case "message_delta":
+        if (wire.delta?.stop_reason) this.#facts.rawFinishReason = wire.delta.stop_reason;
+        this.#readUsage(wire.usage);
+        break;
+      case "message_stop":
+        this.#close(chunks);
+        return true;
+      case "error":
+        throw errorOf(this.#facts.provider, 0, event);
+    }
+    return false;
+  }
+
+  end(): void {
+    throw new SendError("truncated", "The reply ended before its `message_stop`: what came is not all of it.");
+  }
+
+  readWhole(body: unknown, chunks: MessageChunk[]): void {
+    const message = (typeof body === "object" && body !== null ? body : {}) as WireMessage;
+    if (message.type === "error" || message.error) throw errorOf(this.#facts.provider, 0, body);
+    if (!Array.isArray(message.content)) throw new SendError("protocol", "The answer holds no content blocks.");
+    this.#readMessage(message, chunks);
+    if (message.stop_reason) this.#facts.rawFinishReason = message.stop_reason;
+    this.#close(chunks);
+  }
+
+  #readMessage({ id, model, content, usage }: WireMessage, chunks: MessageChunk[]): void {
+    if (id && this.#facts.id !== undefined) {
+      if (id === this.#facts.id) return; // some proxies send the beginning twice
+      throw new SendError("protocol", "Another reply began inside this one.");
+    }
+    if (id) this.#facts.id = id;
+    if (model) this.#facts.model = model;
+    this.#readUsage(usage);
+    // Whole replies, and calls made by code that runs at the provider, have their blocks here.
+    for (const block of content ?? []) {
+      if (!block) continue;
+      this.#begin(-1, block, chunks);
+      this.#end(-1, chunks);
+    }
+  }
+
+  #readUsage(usage: unknown): void {
+    this.#usage = mergedUsage(this.#usage, usage);
+    const read = anthropicUsageOf(this.#usage);
+    if (read) this.#facts.usage = read;
+  }
+
+  #begin(index: number, begun: WireBlock, chunks: MessageChunk[]): void {
+    const type = begun.type ?? "";
+    const block: OpenBlock = {
+      begun,
+      type,
+      text: new TextBuffer(),
+      signature: begun.signature ?? "",
+      citations: [...(begun.citations ?? [])],
+      content: begun.content,
+      start: this.#textLength,
+      callIndex: type === "tool_use" ? this.#calls++ : 0,
+    };
+    this.#open.set(index, block);
+    if (type === "text") this.#addText(block, begun.text ?? "", chunks);
+    else if (type === "thinking") this.#addThinking(block, begun.thinking ?? "", chunks);
+    else if (type === "tool_use") this.#addArguments(block, "", chunks);
+  }
+
+  #add(index: number, delta: WireDelta, chunks: MessageChunk[]): void {
+    const block = this.#open.get(index);
+    if (!block) return;
+    switch (delta.type) {
+      case "text_delta":
+        return this.#addText(block, delta.text ?? "", chunks);
+      case "thinking_delta":
+        return this.#addThinking(block, delta.thinking ?? "", chunks);
+      case "signature_delta":
+        block.signature += delta.signature ?? "";
+        return;
+      case "input_json_delta":
+        return this.#addArguments(block, delta.partial_json ?? "", chunks);
+      case "citations_delta":
+        if (delta.citation) block.citations.push(delta.citation);
+        return;
+      case "compaction_delta":
+        block.content = delta.content;
+    }
+  }
+
+  #addText(block: OpenBlock, content: string, chunks: MessageChunk[]): void {
+    if (content === "" || block.type !== "text") return;
+    block.text.add(content);
+    this.#textLength += content.length;
+    chunks.push({ type: "text", content, isFinal: false });
+  }
+
+  #addThinking(block: OpenBlock, reasoning: string, chunks: MessageChunk[]): void {
+    if (reasoning === "") return;
+    block.text.add(reasoning);
+    chunks.push({ type: "reasoning", content: "", reasoning, isFinal: false });
+  }
+
+  #addArguments(block: OpenBlock, argumentsDelta: string, chunks: MessageChunk[]): void {
+    block.text.add(argumentsDelta);
+    if (block.type !== "tool_use") return;
+    const { callIndex: index, begun } = block;
+    const { id, name } = begun;
+    if (!id || !name) throw new SendError("protocol", "A tool call came without its id or the name of the tool.");
+    chunks.push({ type: "toolCallDelta", content: "", index, id, name, argumentsDelta, isFinal: false });
+  }
+
+  #end(index: number, chunks: MessageChunk[]): void {
+    const block = this.#open.get(index);
+    if (!block) return;
+    this.#open.delete(index);
+    if (block.type === "tool_use") return this.#endCall(block, chunks);
+    this.#blocks.push(finished(block));
+    if (block.type === "text") this.#tellCitations(block, chunks);
+    else if (block.type.endsWith("tool_use")) this.#noteProviderCall(block);
+    else if (block.type.endsWith("_tool_result")) this.#tellProviderCall(block.begun, chunks);
+  }
+
+  /** The block is closed, so the call is whole, if its arguments are. Why they may not be is told later. */
+  #endCall(block: OpenBlock, chunks: MessageChunk[]): void {
+    const { id, name } = block.begun;
+    if (!id || !name) return;
+    const text = block.text.toString();
+    let args: unknown;
+    try {
+      args = text === "" ? (block.begun.input ?? {}) : JSON.parse(text);
+    } catch {
+      this.#brokenCall ??= block;
+      return;
+    }
+    this.#blocks.push({ ...block.begun, input: args });
+    chunks.push({ type: "toolCall", content: "", toolCall: { id, name, arguments: args }, isFinal: false });
+  }
+
+  /** A citation belongs to its whole block: one statement each. */
+  #tellCitations({ citations, start }: OpenBlock, chunks: MessageChunk[]): void {
+    for (const { url, title, cited_text } of citations) {
+      if (!url) continue; // places in the caller's own documents have none; they ride in the replay
+      chunks.push({
+        type: "citation",
+        content: "",
+        url,
+        ...(title && { title }),
+        ...(cited_text && { citedText: cited_text }),
+        ...(this.#textLength > start && { startIndex: start, endIndex: this.#textLength }),
+        isFinal: false,
+      });
+    }
+  }
+
+  #noteProviderCall(block: OpenBlock): void {
+    const { id, name } = block.begun;
+    const args = inputOf(block);
+    if (id) this.#providerCalls.set(id, { id, name: name ?? "unnamed", arguments: args });
+    const query = typeof args === "object" && args !== null && "query" in args ? args.query : undefined;
+    if (name === "web_search" && typeof query === "string") this.#queries.push(query);
+  }
+
+  #tellProviderCall({ tool_use_id: id, type, content, is_error }: WireBlock, chunks: MessageChunk[]): void {
+    const call = this.#providerCalls.get(id ?? "");
+    this.#providerCalls.delete(id ?? "");
+    const failed = is_error === true || (isObject(content) && String(content.type).endsWith("_error"));
+    const providerToolCall = {
+      ...(call ?? { ...(id && { id }), name: (type ?? "").replace(/_tool_result$/, "") }),
+      result: content,
+      ...(failed && { isError: true as const }),
+    };
+    chunks.push({ type: "providerToolCall", content: "", providerToolCall, isFinal: false });
+  }
+
+  #close(chunks: MessageChunk[]): void {
+    const facts = this.#facts;
+    const raw = facts.rawFinishReason;
+    const reason = (raw === undefined ? undefined : FINISH_REASONS[raw]) ?? "unknown";
+    const cut = this.#brokenCall ?? [...this.#open.values()].find(({ type }) => type === "tool_use");
+    if (cut) {
+      const name = cut.begun.name ?? "";
+      throw this.#brokenCall && reason !== "length" ? malformedCallError(name) : cutCallError(name);
+    }
+    for (const [index, { type }] of this.#open) if (type === "text" || type === "thinking") this.#end(index, chunks);
+    for (const providerToolCall of this.#providerCalls.values()) {
+      chunks.push({ type: "providerToolCall", content: "", providerToolCall, isFinal: false });
+    }
+    facts.finishReason = reason;
+    const count = this.#usage.server_tool_use?.web_search_requests ?? this.#queries.length;
+    if (count > 0) facts.search = { queries: this.#queries, count };
+    if (this.#blocks.length === 0) return;
+    const data: AnthropicReplay = { blocks: this.#blocks };
+    facts.replay = { provider: facts.provider, protocol: ANTHROPIC_MESSAGES, model: this.#model, data };
+  }
+}
+
+/** The block as it would have come whole. */
+function finished(block: OpenBlock): unknown {
+  const { begun, type, text, signature, citations, content } = block;
+  switch (type) {
+    case "text":
+      return { ...begun, text: text.toString(), ...(citations.length > 0 && { citations }) };
+    case "thinking":
+      return { ...begun, thinking: text.toString(), signature };
+    case "server_tool_use":
+    case "mcp_tool_use":
+      return { ...begun, input: inputOf(block) };
+    default:
+      return content === begun.content ? begun : { ...begun, content };
+  }
+}
+
+/** What a tool was given: by its deltas, else by its beginning. */
+function inputOf({ begun, text }: OpenBlock): unknown {
+  const json = text.toString();
+  return json === "" ? begun.input : jsonOr(json);
+}
+
+function jsonOr(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
+}

@@ -1,0 +1,56 @@
+/** Anthropic's usage object as `TokenUsage`. */
+
+import type { TokenUsage } from "../message.ts";
+
+type Count = number | null | undefined;
+
+/** Every member may be missing or null; what a reply tells first is corrected by what it tells last. */
+export interface AnthropicUsage {
+  readonly input_tokens?: Count;
+  readonly cache_creation_input_tokens?: Count;
+  readonly cache_read_input_tokens?: Count;
+  readonly output_tokens?: Count;
+  readonly output_tokens_details?: { readonly thinking_tokens?: Count } | null;
+  readonly server_tool_use?: { readonly web_search_requests?: Count } | null;
+  readonly iterations?: readonly (AnthropicUsage & { readonly type?: string })[] | null;
+}
+
+/** Counts are cumulative: the later report replaces the earlier, but for what it leaves open. */
+export function mergedUsage(earlier: AnthropicUsage, later: unknown): AnthropicUsage {
+  if (typeof later !== "object" || later === null) return earlier;
+  const told = Object.entries(later).filter(([, value]) => value !== null && value !== undefined);
+  return { ...earlier, ...Object.fromEntries(told) };
+}
+
+/** `undefined` while nothing was reported. */
+export function anthropicUsageOf(raw: AnthropicUsage): TokenUsage | undefined {
+  if (typeof raw.input_tokens !== "number" && typeof raw.output_tokens !== "number") return undefined;
+  const billed = billedPartsOf(raw);
+  const sum = (count: (part: AnthropicUsage) => Count) => billed.reduce((total, part) => total + (count(part) ?? 0), 0);
+  const cached = sum((part) => part.cache_read_input_tokens);
+  const written = sum((part) => part.cache_creation_input_tokens);
+  // Anthropic's input leaves both cache counts out.
+  const inputTokens = sum((part) => part.input_tokens) + cached + written;
+  const outputTokens = sum((part) => part.output_tokens);
+  const thinking = raw.output_tokens_details?.thinking_tokens;
+  return {
+    inputTokens,
+    outputTokens,
+    totalTokens: inputTokens + outputTokens,
+    ...(typeof raw.cache_read_input_tokens === "number" && { cachedInputTokens: cached }),
+    ...(typeof raw.cache_creation_input_tokens === "number" && { cacheWriteTokens: written }),
+    ...(typeof thinking === "number" && { reasoningTokens: thinking }),
+    raw,
+  };
+}
+
+/**
+ * The totals leave out what compacting the context cost; the iterations have it. Where another model took over, the totals
+ * are right.
+ */
+function billedPartsOf(raw: AnthropicUsage): readonly AnthropicUsage[] {
+  const iterations = raw.iterations ?? [];
+  const isCompacted = iterations.some(({ type }) => type === "compaction");
+  if (!isCompacted || iterations.some(({ type }) => type === "fallback_message")) return [raw];
+  return iterations.filter(({ type }) => type === "message" || type === "compaction");
+}

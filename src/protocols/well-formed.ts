@@ -1,0 +1,6 @@
+/** Text as every server takes it. */
+
+/** Half a surrogate pair, left by cutting a string, makes some servers refuse the whole request. */
+export function wellFormed(text: string): string {
+  return text.replace(/[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g, "\uFFFD");
+}
