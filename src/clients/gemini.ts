@@ -1,27 +1,45 @@
-/** Google's Gemini, over Google's endpoint that is compatible with OpenAI's. */
+/** Google's Gemini. */
 
 import { chatCompletions } from "../protocols/chat-completions.ts";
-import { type ClientOptions, ProviderClient, type ProviderDefinition } from "../transport/connect.ts";
+import { gemini } from "../protocols/gemini.ts";
+import { type ClientOptions, chosenApi, ProviderClient, type ProviderDefinition } from "../transport/connect.ts";
 import type { GeminiModelId } from "./models.ts";
 
-/** @see https://ai.google.dev/gemini-api/docs/openai */
-const GEMINI: ProviderDefinition = {
+const COMMON = {
   provider: "gemini",
-  baseUrl: "https://generativelanguage.googleapis.com/v1beta/openai",
   keyNames: ["CLOUDLLM_GEMINI_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GENERATIVE_AI_API_KEY"],
-  protocol: chatCompletions({ maxTokensField: "max_completion_tokens", streamOptions: { include_usage: true } }),
-};
+} as const;
+
+const APIS = {
+  /** @see https://ai.google.dev/api/generate-content */
+  gemini: {
+    ...COMMON,
+    baseUrl: "https://generativelanguage.googleapis.com",
+    protocol: gemini,
+    // In the URL, where it may go as well, it would end in logs.
+    authenticate: (key) => ({ "x-goog-api-key": key }),
+  },
+  /** @see https://ai.google.dev/gemini-api/docs/openai */
+  chat: {
+    ...COMMON,
+    baseUrl: "https://generativelanguage.googleapis.com/v1beta/openai",
+    protocol: chatCompletions({ maxTokensField: "max_completion_tokens", streamOptions: { include_usage: true } }),
+  },
+} as const satisfies Record<string, ProviderDefinition>;
 
 /** What `GeminiClient` takes. */
 export interface GeminiClientOptions extends ClientOptions {
   readonly model: GeminiModelId;
-  /** The protocol to speak. Default, and so far the only one: Chat Completions. */
-  readonly api?: "chat" | undefined;
+  /**
+   * The protocol to speak: Gemini's own (`gemini`, the default, with the bare origin as its `baseUrl`), or Google's endpoint
+   * that is compatible with OpenAI's (`chat`, whose `baseUrl` ends in `/v1beta/openai`).
+   */
+  readonly api?: "gemini" | "chat" | undefined;
 }
 
 /** Talks to Google. Key: `apiKey`, else the environment's `CLOUDLLM_GEMINI_API_KEY`, `GEMINI_API_KEY`, `GOOGLE_API_KEY` or `GOOGLE_GENERATIVE_AI_API_KEY`. */
 export class GeminiClient extends ProviderClient {
-  constructor({ api: _api, ...options }: GeminiClientOptions) {
-    super(GEMINI, options);
+  constructor({ api, ...options }: GeminiClientOptions) {
+    super(chosenApi(APIS, api ?? "gemini"), options);
   }
 }

@@ -231,7 +231,7 @@ export class Reply implements ChunkSource, Receiver {
     const shouldRetry = this.#head?.header("x-should-retry");
     const retryable = shouldRetry === "true" || shouldRetry === "false" ? shouldRetry === "true" : error.retryable;
     const { kind, message, ...facts } = error.toJSON();
-    return new SendError(kind, message, { ...facts, status, retryable, retryAfterMs: wait });
+    return new SendError(kind, message, { ...facts, status, retryable, retryAfterMs: wait ?? error.retryAfterMs });
   }
 
   /** Ends the attempt; then there is another, or the call has failed. `final` rules the other out. */

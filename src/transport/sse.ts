@@ -53,8 +53,9 @@ const BOM = 0xfeff;
  * who leaves the decoding for later drops the mark's three bytes himself.
  *
  * One departure from the standard: a field `error` that holds JSON, as llama.cpp sent its errors until September 2025,
- * makes an event with the data `{"error":…}` if the event has no data of its own. A reply must not look whole because
- * its error came under an unknown name. @see https://github.com/ggml-org/llama.cpp/pull/16109
+ * makes an event with the data `{"error":…}` if the event has no data of its own, and so do lines of plain JSON with a
+ * member `error`, as Gemini sends its own in mid-stream. A reply must not look whole because its error came under an
+ * unknown name. @see https://github.com/ggml-org/llama.cpp/pull/16109
  */
 export function createSseParser(onEvent: OnSseEvent, options: SseParserOptions = {}): SseParser {
   const { maxEventLength = 32 * 1024 * 1024 } = options;
@@ -63,6 +64,7 @@ export function createSseParser(onEvent: OnSseEvent, options: SseParserOptions =
   let dataLines = 0;
   let event = "";
   let errorJson = "";
+  let plainLines = ""; // of JSON without a field name
   let lengthBefore = 0; // of the event that has not ended yet, in earlier pushes
   let skipFirst = BOM; // dropped when the next text starts with it: the BOM, later the LF of a CR LF cut in two
   let stopped = false;
@@ -124,13 +126,17 @@ export function createSseParser(onEvent: OnSseEvent, options: SseParserOptions =
       event = value;
     } else if (name === "error" && isJson(value)) {
       errorJson = value;
+    } else if (plainLines !== "" || text.startsWith("{")) {
+      plainLines += `${text}\n`;
     }
   }
 
   function takeData(): string | undefined {
-    const whole = dataLines > 0 ? data.take() : errorJson === "" ? undefined : `{"error":${errorJson}}`;
+    let whole = dataLines > 0 ? data.take() : undefined;
+    if (errorJson !== "") whole ??= `{"error":${errorJson}}`;
+    if (plainLines !== "" && isError(plainLines)) whole ??= plainLines;
     dataLines = 0;
-    errorJson = "";
+    errorJson = plainLines = "";
     return whole;
   }
 
@@ -172,6 +178,14 @@ function isJson(text: string): boolean {
   try {
     JSON.parse(text);
     return true;
+  } catch {
+    return false;
+  }
+}
+
+function isError(text: string): boolean {
+  try {
+    return Boolean((JSON.parse(text) as { readonly error?: unknown } | null)?.error);
   } catch {
     return false;
   }

@@ -1,0 +1,55 @@
+/** What Gemini found on the web, as citations. */
+
+import type { Citation } from "../message.ts";
+
+type Nullable<T> = T | null | undefined;
+
+/** Every member may be missing. */
+export interface GroundingMetadata {
+  readonly webSearchQueries?: Nullable<readonly string[]>;
+  readonly groundingChunks?: Nullable<readonly Nullable<GroundingChunk>[]>;
+  readonly groundingSupports?: Nullable<readonly Nullable<GroundingSupport>[]>;
+}
+
+interface GroundingChunk {
+  readonly web?: Nullable<WebSource>;
+  readonly retrievedContext?: Nullable<WebSource>;
+  readonly maps?: Nullable<WebSource>;
+}
+
+interface WebSource {
+  readonly uri?: Nullable<string>;
+  readonly title?: Nullable<string>;
+}
+
+interface GroundingSupport {
+  readonly segment?: Nullable<{
+    readonly startIndex?: Nullable<number>;
+    readonly endIndex?: Nullable<number>;
+    readonly text?: Nullable<string>;
+  }>;
+  readonly groundingChunkIndices?: Nullable<readonly number[]>;
+}
+
+/**
+ * The sources, each with every statement it supports. Positions on the wire are bytes of UTF-8.
+ * @see https://ai.google.dev/gemini-api/docs/google-search
+ */
+export function groundingCitations(metadata: GroundingMetadata, content: string): readonly Citation[] {
+  const bytes = new TextEncoder().encode(content);
+  const offset = (at: number) => new TextDecoder().decode(bytes.subarray(0, at)).length;
+  const supports = (metadata.groundingSupports ?? []).filter((support) => support !== null);
+  return (metadata.groundingChunks ?? []).flatMap((chunk, index): readonly Citation[] => {
+    const { uri, title } = chunk?.web ?? chunk?.retrievedContext ?? chunk?.maps ?? {};
+    if (!uri) return [];
+    const source = { url: uri, ...(title && { title }) };
+    const statements = supports.flatMap((support) => {
+      if (!support?.segment || !support.groundingChunkIndices?.includes(index)) return [];
+      const { startIndex, endIndex, text } = support.segment;
+      // A start of 0 is left out.
+      const place = endIndex ? { startIndex: offset(startIndex ?? 0), endIndex: offset(endIndex) } : {};
+      return [{ ...source, ...(text && { citedText: text }), ...place }];
+    });
+    return statements.length > 0 ? statements : [source];
+  });
+}

@@ -1,0 +1,31 @@
+/** What families of Gemini models take; told by the model's name. */
+
+/** One family's habits. */
+export interface GeminiFamily {
+  /** How thinking is asked for: not at all, with a budget of tokens, or by level. */
+  readonly thinking: "none" | "budget" | "level";
+  /** Whether thinking can be turned off (a budget of 0), or down to next to nothing (level MINIMAL). */
+  readonly canStopThinking: boolean;
+  /** Whether calls must carry the signature of the thoughts before them. */
+  readonly wantsSignatures: boolean;
+  /** Whether search goes together with functions and JSON. */
+  readonly combinesSearch: boolean;
+  readonly takesSampling: boolean;
+}
+
+/**
+ * The family of a model's name. A name without a version is an alias of the newest.
+ * @see https://ai.google.dev/gemini-api/docs/thinking
+ */
+export function geminiFamily(model: string): GeminiFamily {
+  const [, major, minor] = /gemini-(\d+)(?:\.(\d+))?/.exec(model) ?? [];
+  const version = major === undefined ? 3 : Number(`${major}.${minor ?? 0}`);
+  const alwaysThinks = version >= 4 || /pro/.test(model) || /gemini-3\.7-flash(?!-lite)/.test(model);
+  return {
+    thinking: version < 2.5 ? "none" : version < 3 ? "budget" : "level",
+    canStopThinking: !alwaysThinks,
+    wantsSignatures: version >= 3 && major !== undefined,
+    combinesSearch: version >= 3,
+    takesSampling: version < 4,
+  };
+}

@@ -1,0 +1,282 @@
+/**
+ * Gemini's `generateContent`: every event holds new parts of the reply. Nothing but the end of the body says that it is
+ * over, and nothing but a finish reason before it that it is whole.
+ * @see https://ai.google.dev/api/generate-content
+ */
+
+import type { FinishReason, MessageChunk } from "../chunk.ts";
+import { SendError } from "../errors.ts";
+import type { ReplyFacts } from "../fold.ts";
+import { TextBuffer } from "../text-buffer.ts";
+import { addArgument, type PartialArgument } from "./gemini-arguments.ts";
+import { geminiError } from "./gemini-errors.ts";
+import { type GroundingMetadata, groundingCitations } from "./gemini-grounding.ts";
+import { buildGeminiRequest, GEMINI, type GeminiPart, type GeminiReplay } from "./gemini-request.ts";
+import { geminiUsageOf } from "./gemini-usage.ts";
+import type { Decoder, Protocol } from "./protocol.ts";
+import { cutCallError } from "./tool-call-tracker.ts";
+
+const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
+  STOP: "stop",
+  MAX_TOKENS: "length",
+  SAFETY: "contentFilter",
+  RECITATION: "contentFilter",
+  BLOCKLIST: "contentFilter",
+  PROHIBITED_CONTENT: "contentFilter",
+  SPII: "contentFilter",
+  IMAGE_SAFETY: "contentFilter",
+  IMAGE_PROHIBITED_CONTENT: "contentFilter",
+  IMAGE_RECITATION: "contentFilter",
+  MODEL_ARMOR: "contentFilter",
+};
+
+/** The model went wrong; asked again, it may not. */
+const FAILURES = ["MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS", "LANGUAGE"];
+
+type Nullable<T> = T | null | undefined;
+
+/** What crosses the wire; every member may be missing or null somewhere. */
+interface WireResponse {
+  readonly candidates?: Nullable<readonly Nullable<WireCandidate>[]>;
+  readonly promptFeedback?: Nullable<{
+    readonly blockReason?: Nullable<string>;
+    readonly blockReasonMessage?: Nullable<string>;
+  }>;
+  readonly usageMetadata?: unknown;
+  readonly modelVersion?: Nullable<string>;
+  readonly responseId?: Nullable<string>;
+  readonly error?: unknown;
+}
+
+interface WireCandidate {
+  readonly content?: Nullable<{ readonly parts?: Nullable<readonly Nullable<GeminiPart>[]> }>;
+  readonly finishReason?: Nullable<string>;
+  readonly finishMessage?: Nullable<string>;
+  readonly groundingMetadata?: Nullable<GroundingMetadata>;
+}
+
+/** A call whose arguments come value by value. */
+interface OpenCall {
+  readonly part: GeminiPart;
+  readonly index: number;
+  readonly id: string;
+  readonly name: string;
+  readonly arguments: Record<string, unknown>;
+}
+
+/** A call the reply has made: the caller's, unless the provider answers it itself. */
+interface Call {
+  readonly id: string;
+  readonly ownId: string | undefined;
+  readonly name: string;
+  readonly arguments: unknown;
+}
+
+/** The protocol. */
+export const gemini: Protocol = {
+  buildRequest: buildGeminiRequest,
+  createDecoder: (facts) => new GeminiDecoder(facts),
+  decodeWhole(body, facts, chunks) {
+    const decoder = new GeminiDecoder(facts);
+    // Asked for a stream without events, the server sends one array.
+    const responses: readonly unknown[] = Array.isArray(body) ? body : [body];
+    for (const response of responses) decoder.push(response, "", chunks);
+    decoder.end(false, chunks);
+  },
+  readError: geminiError,
+};
+
+class GeminiDecoder implements Decoder {
+  readonly #facts: ReplyFacts;
+  readonly #model: string;
+  readonly #parts: GeminiPart[] = [];
+  readonly #text = new TextBuffer();
+  readonly #calls: Call[] = [];
+  /** Ids of the calls among the parts, in their order. */
+  readonly #callIds: string[] = [];
+  readonly #queries = new Set<string>();
+  #grounding: GroundingMetadata = {};
+  #open: OpenCall | undefined;
+  #finishMessage = "";
+  #pendingCode: GeminiPart | undefined;
+
+  constructor(facts: ReplyFacts) {
+    this.#facts = facts;
+    this.#model = facts.model;
+  }
+
+  push(event: unknown, _type: string, chunks: MessageChunk[]): boolean {
+    if (typeof event !== "object" || event === null) return false;
+    const wire = event as WireResponse;
+    const usage = geminiUsageOf(wire.usageMetadata);
+    if (usage) this.#facts.usage = usage;
+    if (wire.error) throw geminiError(this.#facts.provider, 0, event);
+    if (wire.responseId && this.#facts.id === undefined) this.#facts.id = wire.responseId;
+    if (wire.modelVersion) this.#facts.model = wire.modelVersion;
+    const { blockReason, blockReasonMessage } = wire.promptFeedback ?? {};
+    if (blockReason) {
+      const why = blockReasonMessage ? `: ${blockReasonMessage}` : "";
+      throw new SendError("contentFilter", `The prompt was blocked (${blockReason})${why}`, { code: blockReason });
+    }
+    const candidate = wire.candidates?.[0];
+    if (candidate) this.#readCandidate(candidate, chunks);
+    return false;
+  }
+
+  end(_sentinel: boolean, chunks: MessageChunk[]): void {
+    const facts = this.#facts;
+    const raw = facts.rawFinishReason;
+    if (raw === undefined) {
+      throw new SendError("truncated", "The reply ended before its finish reason: what came is not all of it.");
+    }
+    if (FAILURES.includes(raw)) {
+      const why = this.#finishMessage === "" ? "" : `: ${this.#finishMessage}`;
+      throw new SendError("server", `The model broke the reply off (${raw})${why}`, { code: raw });
+    }
+    const reason = FINISH_REASONS[raw] ?? "unknown";
+    if (this.#open && reason !== "stop") throw cutCallError(this.#open.name);
+    this.#closeCall();
+    for (const { id, name, arguments: args } of this.#calls) {
+      chunks.push({ type: "toolCall", content: "", toolCall: { id, name, arguments: args }, isFinal: false });
+    }
+    for (const citation of groundingCitations(this.#grounding, this.#text.toString())) {
+      chunks.push({ type: "citation", content: "", ...citation, isFinal: false });
+    }
+    // Calls end with STOP like everything else.
+    facts.finishReason = this.#calls.length > 0 && reason === "stop" ? "toolCalls" : reason;
+    if (this.#queries.size > 0) facts.search = { queries: [...this.#queries], count: this.#queries.size };
+    const data: GeminiReplay = { parts: this.#parts, callIds: this.#callIds };
+    if (this.#parts.some(isMoreThanText)) {
+      facts.replay = { provider: facts.provider, protocol: GEMINI, model: this.#model, data };
+    }
+  }
+
+  #readCandidate(candidate: WireCandidate, chunks: MessageChunk[]): void {
+    for (const part of candidate.content?.parts ?? []) if (part) this.#readPart(part, chunks);
+    // A reason in mid-stream does not end it: the last one counts.
+    const { finishReason, finishMessage, groundingMetadata } = candidate;
+    if (finishReason && finishReason !== "FINISH_REASON_UNSPECIFIED") this.#facts.rawFinishReason = finishReason;
+    if (finishMessage) this.#finishMessage = finishMessage;
+    if (!groundingMetadata) return;
+    for (const query of groundingMetadata.webSearchQueries ?? []) this.#queries.add(query);
+    // Empty on most events, and whole on the last.
+    if (groundingMetadata.groundingChunks?.length) this.#grounding = groundingMetadata;
+  }
+
+  #readPart(part: GeminiPart, chunks: MessageChunk[]): void {
+    if (typeof part.text === "string") this.#readText(part, part.text, chunks);
+    else if (part.functionCall) this.#readCall(part, part.functionCall, chunks);
+    else {
+      this.#parts.push(part);
+      this.#readProviderTool(part, chunks);
+    }
+  }
+
+  #readText(part: GeminiPart, text: string, chunks: MessageChunk[]): void {
+    const last = this.#parts.at(-1);
+    // Pieces of one text may be joined, unless one of them is signed.
+    const joins = last !== undefined && isPlainText(last) && isPlainText(part) && last.thought === part.thought;
+    if (joins) this.#parts[this.#parts.length - 1] = { ...last, text: `${last.text}${text}` };
+    else if (text !== "" || part.thoughtSignature) this.#parts.push(part);
+    if (text === "") return;
+    if (part.thought) {
+      chunks.push({ type: "reasoning", content: "", reasoning: text, isFinal: false });
+      return;
+    }
+    this.#text.add(text);
+    chunks.push({ type: "text", content: text, isFinal: false });
+  }
+
+  #readCall(part: GeminiPart, call: NonNullable<GeminiPart["functionCall"]>, chunks: MessageChunk[]): void {
+    if (call.name) {
+      this.#closeCall();
+      const index = this.#callIds.length;
+      const id = call.id || `call_${(this.#facts.id ?? "").slice(-24)}_${index}`;
+      this.#callIds.push(id);
+      const args = { ...(isObject(call.args) ? call.args : {}) };
+      this.#open = { part, index, id, name: call.name, arguments: args };
+      const text = call.willContinue ? "" : JSON.stringify(args);
+      chunks.push(deltaOf(this.#open, text));
+    }
+    const open = this.#open;
+    if (!open) return;
+    for (const piece of call.partialArgs ?? []) {
+      if (!addArgument(open.arguments, piece))
+        throw new SendError("protocol", `An argument of ${open.name} came without a place.`);
+      chunks.push(deltaOf(open, textOf(piece)));
+    }
+    if (!call.willContinue) this.#closeCall();
+  }
+
+  /** Whole, but the provider may still answer it itself: the end of the reply tells. */
+  #closeCall(): void {
+    const open = this.#open;
+    if (!open) return;
+    this.#open = undefined;
+    const { part, id, name, arguments: args } = open;
+    const ownId = part.functionCall?.id ?? undefined;
+    const functionCall = { ...(ownId && { id: ownId }), name, args };
+    this.#parts.push({ ...part, functionCall });
+    this.#calls.push({ id, ownId, name, arguments: args });
+  }
+
+  /** Tools that ran at the provider: code, its own searches, its own MCP servers. */
+  #readProviderTool(part: GeminiPart, chunks: MessageChunk[]): void {
+    const { executableCode, codeExecutionResult, toolCall, toolResponse, functionResponse } = part;
+    if (executableCode || toolCall) {
+      this.#pendingCode = part;
+      return;
+    }
+    const asked = this.#pendingCode;
+    if (codeExecutionResult) {
+      this.#tell("code_execution", asked?.executableCode, codeExecutionResult, chunks, isFailed(codeExecutionResult));
+    } else if (toolResponse) {
+      const name = String(asked?.toolCall?.toolType ?? toolResponse.toolType ?? "tool").toLowerCase();
+      this.#tell(name, asked?.toolCall?.args, toolResponse.response, chunks);
+    } else if (functionResponse) {
+      this.#closeCall();
+      const { id, name, response } = functionResponse;
+      const at = this.#calls.findIndex((call) => (id && call.ownId ? call.ownId === id : call.name === name));
+      const [call] = at < 0 ? [] : this.#calls.splice(at, 1);
+      this.#tell(name ?? "function", call?.arguments, response, chunks, false, call?.id);
+    }
+    this.#pendingCode = undefined;
+  }
+
+  #tell(name: string, args: unknown, result: unknown, chunks: MessageChunk[], failed = false, id?: string): void {
+    const providerToolCall = {
+      ...(id && { id }),
+      name,
+      ...(args !== undefined && { arguments: args }),
+      ...(result !== undefined && { result }),
+      ...(failed && { isError: true as const }),
+    };
+    chunks.push({ type: "providerToolCall", content: "", providerToolCall, isFinal: false });
+  }
+}
+
+function deltaOf({ index, id, name }: OpenCall, argumentsDelta: string): MessageChunk {
+  return { type: "toolCallDelta", content: "", index, id, name, argumentsDelta, isFinal: false };
+}
+
+/** A value without its place, for who watches. */
+function textOf({ stringValue, numberValue, boolValue }: PartialArgument): string {
+  return stringValue ?? String(numberValue ?? boolValue ?? "null");
+}
+
+function isPlainText({ text, thoughtSignature }: GeminiPart): boolean {
+  return text !== undefined && !thoughtSignature;
+}
+
+/** What a turn's text does not say, or says without what the provider wants back. */
+function isMoreThanText(part: GeminiPart): boolean {
+  return !isPlainText(part);
+}
+
+function isFailed(result: unknown): boolean {
+  return isObject(result) && typeof result.outcome === "string" && result.outcome !== "OUTCOME_OK";
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
