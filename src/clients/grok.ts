@@ -1,25 +1,36 @@
-/** xAI's Grok, over Chat Completions. */
+/** xAI's Grok. */
 
 import { chatCompletions } from "../protocols/chat-completions.ts";
-import { type ClientOptions, ProviderClient, type ProviderDefinition } from "../transport/connect.ts";
+import { responses } from "../protocols/responses.ts";
+import { XAI_RESPONSES } from "../protocols/responses-dialects.ts";
+import { type ClientOptions, chosenApi, ProviderClient, type ProviderDefinition } from "../transport/connect.ts";
 import type { GrokModelId } from "./models.ts";
 
-/** @see https://docs.x.ai/docs/api-reference */
-const GROK: ProviderDefinition = {
+const COMMON = {
   provider: "xai",
   baseUrl: "https://api.x.ai/v1",
   keyNames: ["CLOUDLLM_XAI_API_KEY", "XAI_API_KEY"],
-  protocol: chatCompletions({ maxTokensField: "max_completion_tokens", streamOptions: { include_usage: true } }),
-};
+} as const;
+
+/** @see https://docs.x.ai/docs/api-reference */
+const APIS = {
+  responses: { ...COMMON, protocol: responses(XAI_RESPONSES) },
+  chat: {
+    ...COMMON,
+    protocol: chatCompletions({ maxTokensField: "max_completion_tokens", streamOptions: { include_usage: true } }),
+  },
+} as const satisfies Record<string, ProviderDefinition>;
 
 /** What `GrokClient` takes. */
 export interface GrokClientOptions extends ClientOptions {
   readonly model: GrokModelId;
+  /** The protocol to speak: Responses (the default; the one that can search), or Chat Completions. */
+  readonly api?: "responses" | "chat" | undefined;
 }
 
 /** Talks to xAI. Key: `apiKey`, else the environment's `CLOUDLLM_XAI_API_KEY` or `XAI_API_KEY`. */
 export class GrokClient extends ProviderClient {
-  constructor(options: GrokClientOptions) {
-    super(GROK, options);
+  constructor({ api, ...options }: GrokClientOptions) {
+    super(chosenApi(APIS, api ?? "responses"), options);
   }
 }

@@ -1,25 +1,40 @@
-/** OpenAI, over Chat Completions. */
+/** OpenAI. */
 
 import { chatCompletions } from "../protocols/chat-completions.ts";
-import { type ClientOptions, ProviderClient, type ProviderDefinition } from "../transport/connect.ts";
+import { responses } from "../protocols/responses.ts";
+import { OPENAI_RESPONSES } from "../protocols/responses-dialects.ts";
+import { type ClientOptions, chosenApi, ProviderClient, type ProviderDefinition } from "../transport/connect.ts";
 import type { OpenAIModelId } from "./models.ts";
 
-/** @see https://platform.openai.com/docs/api-reference/chat/create */
-const OPENAI: ProviderDefinition = {
+const COMMON = {
   provider: "openai",
   baseUrl: "https://api.openai.com/v1",
   // The last is the name the Rust library used.
   keyNames: ["CLOUDLLM_OPENAI_API_KEY", "OPENAI_API_KEY", "OPEN_AI_SECRET"],
-  protocol: chatCompletions({
-    maxTokensField: "max_completion_tokens",
-    // Without it every chunk carries a random text of its own.
-    streamOptions: { include_usage: true, include_obfuscation: false },
-  }),
-};
+} as const;
+
+const APIS = {
+  /** @see https://platform.openai.com/docs/api-reference/responses */
+  responses: { ...COMMON, protocol: responses(OPENAI_RESPONSES) },
+  /** @see https://platform.openai.com/docs/api-reference/chat/create */
+  chat: {
+    ...COMMON,
+    protocol: chatCompletions({
+      maxTokensField: "max_completion_tokens",
+      // Without it every chunk carries a random text of its own.
+      streamOptions: { include_usage: true, include_obfuscation: false },
+    }),
+  },
+} as const satisfies Record<string, ProviderDefinition>;
 
 /** What `OpenAIClient` takes. */
 export interface OpenAIClientOptions extends ClientOptions {
   readonly model: OpenAIModelId;
+  /**
+   * The protocol to speak: Responses (the default; nothing is kept at OpenAI) or Chat Completions, which older servers know,
+   * and which has `stop` and `seed`.
+   */
+  readonly api?: "responses" | "chat" | undefined;
 }
 
 /**
@@ -32,7 +47,7 @@ export interface OpenAIClientOptions extends ClientOptions {
  * ```
  */
 export class OpenAIClient extends ProviderClient {
-  constructor(options: OpenAIClientOptions) {
-    super(OPENAI, options);
+  constructor({ api, ...options }: OpenAIClientOptions) {
+    super(chosenApi(APIS, api ?? "responses"), options);
   }
 }

@@ -14,6 +14,7 @@ import { usageOf } from "./chat-completions-usage.ts";
 import { errorOf } from "./error-kinds.ts";
 import type { Decoder, Protocol } from "./protocol.ts";
 import { ToolCallTracker } from "./tool-call-tracker.ts";
+import { utf16Offset } from "./utf16-offset.ts";
 
 /** How one vendor's requests differ. */
 export interface ChatDialect {
@@ -296,12 +297,4 @@ function firstChoice(choices: WireChunk["choices"]): WireChoice | undefined {
 
 function textOr(value: unknown): string {
   return typeof value === "string" ? value : "";
-}
-
-function utf16Offset(text: string, codePoints: number): number {
-  let offset = 0;
-  for (let left = codePoints; left > 0 && offset < text.length; left--) {
-    offset += (text.codePointAt(offset) ?? 0) > 0xffff ? 2 : 1;
-  }
-  return offset;
 }

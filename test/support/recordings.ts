@@ -39,9 +39,10 @@ export interface ExpectedReply {
     readonly id: string | null;
     readonly name: string;
     readonly args: unknown;
+    readonly args_raw?: string;
     readonly args_error?: boolean;
   }[];
-  readonly finish?: { readonly raw: string | null };
+  readonly finish?: { readonly raw: string | { readonly status: string; readonly incomplete: string | null } | null };
   readonly usage?: {
     readonly input: number | null;
     readonly output: number | null;

@@ -1,0 +1,43 @@
+/** Which of OpenAI's and xAI's models think, and how they are asked to; told by the model's name. */
+
+/** One family's habits. */
+export interface ReasoningFamily {
+  /** Whether it thinks: never, only when asked to, unasked, or unknown because the name is. */
+  readonly reasons: "never" | "asked" | "unasked" | "unknown";
+  /** Words it takes for how much; empty where it cannot be told. */
+  readonly efforts: readonly string[];
+}
+
+const LEVELS = ["low", "medium", "high"];
+const WITH_NONE = ["none", ...LEVELS];
+
+/** The first that fits counts. Seen at OpenAI's servers in July 2026 by the authors of Pydantic AI (`profiles/openai.py`). */
+const OPENAI: readonly (readonly [RegExp, ReasoningFamily])[] = [
+  [/^gpt-5\.[1-3]-chat|^gpt-5\.1-codex|^gpt-5\.2-pro/, { reasons: "unasked", efforts: LEVELS }],
+  [/^gpt-5\.\d+-pro/, { reasons: "unasked", efforts: LEVELS }],
+  [/^gpt-5\.[1-4](?!\d)/, { reasons: "asked", efforts: WITH_NONE }],
+  [/^gpt-5\.\d/, { reasons: "unasked", efforts: WITH_NONE }],
+  [/^gpt-5-chat/, { reasons: "never", efforts: [] }],
+  [/^(gpt-5|o\d|codex)/, { reasons: "unasked", efforts: LEVELS }],
+  [/^(gpt-[34]|chatgpt)/, { reasons: "never", efforts: [] }],
+  [/^gpt-\d/, { reasons: "unasked", efforts: WITH_NONE }],
+];
+
+/** @see https://docs.x.ai/docs/guides/reasoning */
+const XAI: readonly (readonly [RegExp, ReasoningFamily])[] = [
+  [/non-reasoning|^grok-2|^grok-3(?!-mini)/, { reasons: "never", efforts: [] }],
+  [/^grok-3-mini/, { reasons: "unasked", efforts: ["low", "high"] }],
+  [/^grok-4\.3/, { reasons: "unasked", efforts: WITH_NONE }],
+  [/^grok-4\.[5-9]/, { reasons: "unasked", efforts: LEVELS }],
+  [/^grok-4/, { reasons: "unasked", efforts: [] }],
+];
+
+const UNKNOWN: ReasoningFamily = { reasons: "unknown", efforts: WITH_NONE };
+
+export function openaiFamily(model: string): ReasoningFamily {
+  return OPENAI.find(([name]) => name.test(model))?.[1] ?? UNKNOWN;
+}
+
+export function xaiFamily(model: string): ReasoningFamily {
+  return XAI.find(([name]) => name.test(model))?.[1] ?? UNKNOWN;
+}

@@ -1,0 +1,41 @@
+/** Annotations of a text as citations. */
+
+import type { Citation } from "../message.ts";
+import { utf16Offset } from "./utf16-offset.ts";
+
+type Nullable<T> = T | null | undefined;
+
+/** Every member may be missing. */
+export interface WireAnnotation {
+  readonly type?: Nullable<string>;
+  readonly url?: Nullable<string>;
+  readonly title?: Nullable<string>;
+  readonly filename?: Nullable<string>;
+  readonly start_index?: Nullable<number>;
+  readonly end_index?: Nullable<number>;
+}
+
+/**
+ * @param text the text it belongs to, which its positions (code points) are in
+ * @param start where that text begins in the visible text
+ * @param isDone whether the text is whole
+ * @returns `undefined` for one that names no source, or reaches beyond a text that is not whole
+ */
+export function annotationCitation(
+  annotation: WireAnnotation,
+  text: string,
+  start: number,
+  isDone: boolean,
+): Citation | undefined {
+  const { url, title, filename, start_index, end_index } = annotation;
+  const source = url ?? filename;
+  if (!source) return undefined;
+  const from = start_index ?? 0;
+  const to = end_index ?? 0;
+  if (!isDone && to > text.length) return undefined;
+  // Some vendors number their sources where a title should be.
+  const name = title && !/^\d+$/.test(title) ? { title } : {};
+  const place =
+    to > from ? { startIndex: start + utf16Offset(text, from), endIndex: start + utf16Offset(text, to) } : {};
+  return { url: source, ...name, ...place };
+}
