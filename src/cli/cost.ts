@@ -35,6 +35,7 @@ export async function conversationCostOf({ turns }: SessionUsage): Promise<strin
 export function dollarsOf(cost: number): string {
   if (cost === 0) return "$0";
   if (cost >= 0.995) return `$${cost.toFixed(2)}`;
-  const decimals = Math.max(2, 1 - Math.floor(Math.log10(cost)));
-  return `$${cost.toFixed(Math.min(decimals, 12))}`;
+  const rounded = Number(cost.toPrecision(2));
+  const decimals = Math.max(2, 1 - Math.floor(Math.log10(rounded)));
+  return `$${rounded.toFixed(Math.min(decimals, 12))}`;
 }
