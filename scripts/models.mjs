@@ -199,14 +199,15 @@ function rowOf(provider, model, lettersFor) {
   return Object.fromEntries(Object.entries(row).filter(([, value]) => value !== undefined));
 }
 
-const isKnown = ({ price, contextWindow }) => price !== undefined || contextWindow !== undefined;
+const isKnown = (provider, { id, price, contextWindow }) =>
+  Boolean(price ?? contextWindow ?? retirementOf(provider, id));
 
 function rowsOf(provider) {
   const snapshots = collection.providers[provider]
-    .filter((model) => model.kind === "chat" && isKnown(model) && !LEFT_OUT.some((ids) => ids.test(model.id)))
+    .filter((model) => model.kind === "chat" && isKnown(provider, model) && !LEFT_OUT.some((ids) => ids.test(model.id)))
     .map((model) => rowOf(provider, model, (value) => lettersOf(provider, value.sources)));
   const newer = collection.newerThanSnapshots
-    .filter((model) => model.provider === provider && isKnown(model))
+    .filter((model) => model.provider === provider && isKnown(provider, model))
     .map((model) => {
       const fact = (value) =>
         value === undefined ? undefined : { value, letter: letterOf(model.source.replace(/ \(.*\)$/, ""), written) };
