@@ -43,10 +43,8 @@ export interface ModelInfo {
  * import { ClaudeClient, ClaudeModel, LLMSession } from "cloudllm";
  * import { modelInfoOf } from "cloudllm/models";
  *
- * export function sessionWith(apiKey: string): LLMSession {
- *   const client = new ClaudeClient({ apiKey, model: ClaudeModel.ClaudeSonnet46 });
- *   return new LLMSession({ client, maxTokens: modelInfoOf(client)?.contextWindow ?? 100_000 });
- * }
+ * const client = new ClaudeClient({ model: ClaudeModel.ClaudeSonnet46 });
+ * export const session = new LLMSession({ client, maxTokens: modelInfoOf(client)?.contextWindow ?? 100_000 });
  * ```
  */
 export function modelInfoOf({ provider, model }: ModelName): ModelInfo | undefined {
