@@ -1,5 +1,5 @@
 /**
- * Writes src/models/data.ts: `node scripts/models.mjs path/to/models.json`.
+ * Writes src/models/data.ts: `node scripts/models.mjs path/to/models.json` (or another file, when one is named after it).
  *
  * The file is a collection of model ids with windows and prices, each with the sources that state it and those that disagree.
  * What it has in prose only, and what was found on other pages, stands below, each with its source. Nothing is reckoned but where
@@ -8,7 +8,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-const [input] = process.argv.slice(2);
+const [input, output = fileURLToPath(new URL("../src/models/data.ts", import.meta.url))] = process.argv.slice(2);
 if (input === undefined) throw new Error("Name the collection: node scripts/models.mjs path/to/models.json");
 const collection = JSON.parse(readFileSync(input, "utf8"));
 
@@ -209,8 +209,7 @@ function rowsOf(provider) {
   const newer = collection.newerThanSnapshots
     .filter((model) => model.provider === provider && isKnown(provider, model))
     .map((model) => {
-      const fact = (value) =>
-        value === undefined ? undefined : { value, letter: letterOf(model.source.replace(/ \(.*\)$/, ""), written) };
+      const fact = (value) => (value === undefined ? undefined : { value, letter: letterOf(model.source, written) });
       const { id, contextWindow, maxOutput, price = {} } = model;
       const prices = Object.fromEntries(Object.entries(price).map(([name, value]) => [name, fact(value)]));
       const facts = { id, contextWindow: fact(contextWindow), maxOutput: fact(maxOutput), price: prices };
@@ -250,7 +249,7 @@ const lines = [
   "};",
   "",
 ];
-writeFileSync(fileURLToPath(new URL("../src/models/data.ts", import.meta.url)), lines.join("\n"));
+writeFileSync(output, lines.join("\n"));
 
 function literal(value) {
   if (Array.isArray(value)) return `[${value.map(literal).join(", ")}]`;

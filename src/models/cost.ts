@@ -11,6 +11,9 @@ import type { Prices } from "./row.ts";
  * input from the cache, input written to the cache and output each at their own price, and all at that for long input where
  * `usage.inputTokens` reaches it. What is not charged by the token (searches, stored caches) is not in it then.
  *
+ * Some of it only `usage.raw` tells: what the provider billed, another service tier (not at OpenAI, whose usage does not name
+ * it), and which cache writes were for an hour; without it they count as those for five minutes.
+ *
  * @param model `{ provider, model }`: a reply, a client, or a turn of `session.tokenUsage()`
  * @param at when the request was made, for prices that change; default: now
  * @returns `undefined` when the price of any part is not known: of an unknown model, of another service tier, of tokens that no

@@ -1,6 +1,10 @@
 /** The list of models: that it is looked up by every name of a model, and that each number in it has a source. */
 
-import { existsSync, readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { MODELS, SOURCES } from "../../src/models/data.ts";
 import { modelInfoOf } from "../../src/models/index.ts";
@@ -65,6 +69,19 @@ describe.each(Object.entries(MODELS))("the list of %s", (provider, rows) => {
     expect(cacheWrite).toBeGreaterThanOrEqual(input);
     expect(cacheWriteHour).toBeGreaterThanOrEqual(cacheWrite);
   });
+});
+
+test("the list is what the script writes", ({ skip }) => {
+  if (!existsSync(COLLECTION)) skip("the list of models (../shared/wire) is not beside this checkout");
+  const folder = mkdtempSync(join(tmpdir(), "cloudllm-models-"));
+  try {
+    const script = fileURLToPath(new URL("../../scripts/models.mjs", import.meta.url));
+    execFileSync(process.execPath, [script, fileURLToPath(COLLECTION), join(folder, "data.ts")]);
+    const committed = new URL("../../src/models/data.ts", import.meta.url);
+    expect(readFileSync(join(folder, "data.ts"), "utf8")).toBe(readFileSync(committed, "utf8"));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("every source is used", () => {
