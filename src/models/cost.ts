@@ -14,7 +14,7 @@ import type { Prices } from "./row.ts";
  * Some of it only `usage.raw` tells: what the provider billed, another service tier (not at OpenAI, whose usage does not name
  * it), and which cache writes were for an hour; without it they count as those for five minutes.
  *
- * @param model `{ provider, model }`: a reply, a client, or a turn of `session.tokenUsage()`
+ * @param model `{ provider, model }`: a reply, a client, a turn of `session.tokenUsage()`, or an attempt in `metrics.attempts`
  * @param at when the request was made, for prices that change; default: now
  * @returns `undefined` when the price of any part is not known: of an unknown model, of another service tier, of tokens that no
  * source gives a price for. Never a guess.

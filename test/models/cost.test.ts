@@ -128,6 +128,18 @@ describe("not known, and not guessed", () => {
   });
 });
 
+test.each([
+  ["nothing", null],
+  ["a text", "usage"],
+  ["a list", [1]],
+  ["members of other kinds", { iterations: {}, promptTokensDetails: "AUDIO", cache_creation: 5, service_tier: null }],
+  ["lists of nothing", { iterations: [null], promptTokensDetails: [undefined, 3] }],
+])("a usage object that is %s says nothing of the bill", (_what, raw) => {
+  const tokens = usage(1_000, 0, { cacheWriteTokens: 400, raw });
+  // 600 × 1 + 400 × 1.25
+  expect(costOf(tokens, { provider: "anthropic", model: "claude-haiku-4-5" }, DAY)).toBeCloseTo(0.0011, 12);
+});
+
 describe("prices that end", () => {
   test.each<[when: string, model: string, day: string, cost: number | undefined]>([
     ["the last day", "gemini-3.8-flash", "2026-12-31T23:59:59Z", 0.75],
@@ -157,6 +169,14 @@ describe("what the provider says it billed goes before the list", () => {
       { cost: 0.5, cost_details: { upstream_inference_cost: 0.5 } },
       0.5,
     ],
+    [
+      "OpenRouter with the caller's own key, when the maker's bill is not there",
+      "openrouter",
+      "a/b",
+      { cost: 0.1, is_byok: true },
+      undefined,
+    ],
+    ["a bill that is no number", "openrouter", "a/b", { cost: "0.1", cost_details: null }, undefined],
     ["OpenRouter, when it says nothing", "openrouter", "openai/gpt-5", {}, undefined],
     ["xAI, in ticks", "xai", "grok-9", { cost_in_usd_ticks: 1_466_250 }, 0.000146625],
     ["a field of that name from somebody else", "openai", "gpt-9", { cost: 1, cost_in_usd_ticks: 1 }, undefined],
