@@ -11,6 +11,7 @@ interface WireBill {
   /** Anthropic. */
   readonly service_tier?: unknown;
   readonly inference_geo?: unknown;
+  readonly speed?: unknown;
   readonly cache_creation?: { readonly ephemeral_1h_input_tokens?: unknown } | null;
   readonly iterations?: unknown;
   /** Gemini. */
@@ -32,12 +33,14 @@ export function statedCostOf(provider: string, raw: unknown): number | undefined
 
 /** Whether the prices for everybody hold: not where another service, place, model or kind of input was billed. */
 export function isListPriced(raw: unknown): boolean {
-  const { service_tier, serviceTier, inference_geo, iterations, promptTokensDetails } = billOf(raw);
+  const { service_tier, serviceTier, inference_geo, speed, iterations, promptTokensDetails } = billOf(raw);
   const tier = String(service_tier ?? serviceTier ?? "standard").toLowerCase();
   return (
     ["standard", "default", "auto", ""].includes(tier) &&
-    // Anthropic adds a tenth where only the United States may answer.
+    // Anthropic adds a tenth where only the United States may answer (its page on data residency).
     inference_geo !== "us" &&
+    // Its fast mode costs a multiple.
+    speed !== "fast" &&
     // An adviser's part, and that of a model that stepped in, have prices of their own.
     !listOf<{ type?: unknown }>(iterations).some((each) => /^(advisor|fallback)_message$/.test(String(each?.type))) &&
     // Google's price for sound is another one.

@@ -96,6 +96,7 @@ describe("not known, and not guessed", () => {
       "claude-opus-5",
       usage(10, 10, { raw: { inference_geo: "us" } }),
     ],
+    ["Anthropic in haste", "anthropic", "claude-opus-5", usage(10, 10, { raw: { speed: "fast" } })],
     [
       "a part that an adviser billed",
       "anthropic",
