@@ -80,8 +80,8 @@ class MessagesReply implements WireReply {
 
   begin(): string {
     // What was read is known at once; what is written is counted on the way.
-    const usage = this.#usage && { usage: usageOf({ ...this.#usage, outputTokens: 1 }) };
-    const message = { ...this.#message, content: [], stop_reason: null, stop_sequence: null, ...usage };
+    const usage = usageOf(this.#usage && { ...this.#usage, outputTokens: 1 });
+    const message = { ...this.#message, content: [], stop_reason: null, stop_sequence: null, usage };
     return event("message_start", { message }) + event("ping");
   }
 
@@ -121,8 +121,7 @@ class MessagesReply implements WireReply {
         // A call that was cut has no end of its own.
         const left = this.#open?.type === "tool_use" ? "" : this.#leave();
         const delta = { stop_reason: rawReasonOf(piece), stop_sequence: null };
-        const usage = piece.usage && { usage: usageOf(piece.usage) };
-        return left + event("message_delta", { delta, ...usage }) + event("message_stop");
+        return left + event("message_delta", { delta, usage: usageOf(piece.usage) }) + event("message_stop");
       }
     }
   }
@@ -138,7 +137,7 @@ class MessagesReply implements WireReply {
       content: this.#blocks,
       stop_reason: rawReasonOf(finish),
       stop_sequence: null,
-      ...(finish.usage && { usage: usageOf(finish.usage) }),
+      usage: usageOf(finish.usage),
     };
   }
 
@@ -190,8 +189,10 @@ function citationOf({ citation }: Extract<ContentEvent, { type: "citation" }>): 
   return { type: "web_search_result_location", url, title, cited_text: citedText, encrypted_index };
 }
 
-/** What was read from the cache is not among the input tokens here. */
-function usageOf({ inputTokens, outputTokens, cachedInputTokens = 0, reasoningTokens }: ScriptedUsage): unknown {
+/** Anthropic always counts: where a script says nothing, there is an object with nothing in it. Cached input is not input here. */
+function usageOf(usage: ScriptedUsage | undefined): unknown {
+  if (!usage) return {};
+  const { inputTokens, outputTokens, cachedInputTokens = 0, reasoningTokens } = usage;
   return {
     input_tokens: inputTokens - cachedInputTokens,
     cache_creation_input_tokens: 0,
