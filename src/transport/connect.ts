@@ -176,14 +176,27 @@ export class ProviderClient implements ClientWrapper {
 
   #headers(key: string | undefined, request: ProtocolRequest, options: SendOptions): Readonly<Record<string, string>> {
     const { authenticate = bearer } = this.#definition;
+    const given = { ...lowerCased(this.#defaults.headers), ...lowerCased(options.headers) };
     return {
       "content-type": "application/json",
       ...request.headers,
       ...(key !== undefined && authenticate(key)),
-      ...lowerCased(this.#defaults.headers),
-      ...lowerCased(options.headers),
+      ...given,
+      ...joined(LIST_HEADERS, request.headers ?? {}, given),
     };
   }
+}
+
+/** Headers that hold lists: what the protocol needs stays in them beside what the caller adds. */
+const LIST_HEADERS = ["anthropic-beta"];
+
+function joined(
+  names: readonly string[],
+  ours: Readonly<Record<string, string>>,
+  theirs: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const both = names.filter((name) => ours[name] !== undefined && theirs[name] !== undefined);
+  return Object.fromEntries(both.map((name) => [name, `${ours[name]},${theirs[name]}`]));
 }
 
 const KEY = /^[\x21-\x7e]+$/;
