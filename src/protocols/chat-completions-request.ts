@@ -5,6 +5,7 @@ import type { SendOptions } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantTurn, AttachmentSource, ContentPart, Message } from "../message.ts";
 import { jsonSchemaOf } from "../schema/schema.ts";
+import { callIdOf } from "./call-ids.ts";
 import type { ChatDialect } from "./chat-completions.ts";
 import { type ChatReplay, PROTOCOL_NAME } from "./chat-completions-replay.ts";
 import type { Endpoint, ProtocolRequest } from "./protocol.ts";
@@ -139,12 +140,5 @@ function dataUrlOf({ data, mediaType }: Extract<AttachmentSource, { data: unknow
 
 /** Mistral takes ids of exactly nine letters and digits; others' ids are rewritten, in call and answer alike. */
 function wireCallId(id: string, { nineCharacterIds }: ChatDialect): string {
-  if (!nineCharacterIds || /^[A-Za-z0-9]{9}$/.test(id)) return id;
-  let high = 7;
-  let low = 11;
-  for (let at = 0; at < id.length; at++) {
-    high = (Math.imul(high, 31) + id.charCodeAt(at)) >>> 0;
-    low = (Math.imul(low, 37) ^ id.charCodeAt(at)) >>> 0;
-  }
-  return (high.toString(36) + low.toString(36)).padEnd(9, "0").slice(0, 9);
+  return !nineCharacterIds || /^[A-Za-z0-9]{9}$/.test(id) ? id : callIdOf(id, 9);
 }
