@@ -9,6 +9,7 @@ import { type ClaudeFamily, claudeFamily } from "./anthropic-models.ts";
 import { type Block, textBlock, turnsOf, type WireTurn } from "./anthropic-turns.ts";
 import { type Endpoint, type ProtocolRequest, refuse } from "./protocol.ts";
 import { withProviderOptions } from "./provider-options.ts";
+import { refuseSearch } from "./search-refusals.ts";
 
 /** Tokens of thinking for models that want a budget. */
 const BUDGETS = { low: 4_096, medium: 16_384, high: 32_768 } as const;
@@ -198,12 +199,9 @@ const SEARCH_TOOL = { type: "web_search_20250305", name: "web_search" } as const
 function searchTool(options: SendOptions, endpoint: Endpoint): Block | undefined {
   const { search } = options;
   if (!search || search.mode === "off") return undefined;
-  const { maxResults, fromDate, toDate, allowedDomains, blockedDomains, country, sources, citations } = search;
+  const { maxResults, allowedDomains, blockedDomains, country } = search;
   if (maxResults !== undefined) refuse("`search.maxResults`", endpoint, options, "It limits searches, not results.");
-  if (fromDate !== undefined) refuse("`search.fromDate`", endpoint, options);
-  if (toDate !== undefined) refuse("`search.toDate`", endpoint, options);
-  if (sources?.some((source) => source !== "web")) refuse("`search.sources` other than web", endpoint, options);
-  if (citations === false) refuse("`search.citations: false`", endpoint, options);
+  refuseSearch(search, ["fromDate", "toDate", "sources", "citations"], endpoint, options);
   return {
     ...SEARCH_TOOL,
     ...(allowedDomains && { allowed_domains: allowedDomains }),

@@ -8,6 +8,7 @@ import { contentsOf } from "./gemini-contents.ts";
 import { type GeminiFamily, geminiFamily } from "./gemini-models.ts";
 import { type Endpoint, type ProtocolRequest, refuse } from "./protocol.ts";
 import { withProviderOptions } from "./provider-options.ts";
+import { refuseSearch } from "./search-refusals.ts";
 import { wellFormed } from "./well-formed.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -125,13 +126,10 @@ function declarationOf({ name, description, parameters }: Tool): Fields {
 function searchTool(options: SendOptions, endpoint: Endpoint): Fields | undefined {
   const { search } = options;
   if (!search || search.mode === "off") return undefined;
-  const { mode, fromDate, toDate, sources, citations } = search;
+  const { mode, fromDate, toDate } = search;
   if (mode === "on") refuse('`search.mode: "on"`', endpoint, options, "The model decides by itself.");
-  for (const name of ["maxResults", "allowedDomains", "blockedDomains", "country"] as const) {
-    if (search[name] !== undefined) refuse(`\`search.${name}\``, endpoint, options);
-  }
-  if (sources?.some((source) => source !== "web")) refuse("`search.sources` other than web", endpoint, options);
-  if (citations === false) refuse("`search.citations: false`", endpoint, options);
+  const lacking = ["maxResults", "allowedDomains", "blockedDomains", "country", "sources", "citations"] as const;
+  refuseSearch(search, lacking, endpoint, options);
   if (fromDate === undefined && toDate === undefined) return { googleSearch: {} };
   // Neither end goes without the other.
   const startTime = `${fromDate ?? FIRST_DAY}T00:00:00Z`;

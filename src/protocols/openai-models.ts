@@ -45,3 +45,13 @@ export function openaiFamily(model: string): ReasoningFamily {
 export function xaiFamily(model: string): ReasoningFamily {
   return XAI.find(([name]) => name.test(model))?.[1] ?? UNKNOWN;
 }
+
+/** Models of OpenAI's that read text alone. */
+const TEXT_ONLY = /^(gpt-3\.5|gpt-4(-\d{4}.*|-32k.*)?$|o1-mini|o1-preview|o3-mini)/;
+
+/** What a model of OpenAI's takes beside text; names that are not known may take anything. */
+export function openaiInputs(model: string): readonly ("image" | "file" | "audio")[] {
+  if (TEXT_ONLY.test(model)) return [];
+  const isKnown = /^(gpt-[45]|o\d|chatgpt)/.test(model);
+  return isKnown && !/audio|realtime|omni/.test(model) ? ["image", "file"] : ["image", "file", "audio"];
+}

@@ -3,6 +3,7 @@
 import type { SearchParameters, SendOptions } from "../client.ts";
 import { openaiFamily, type ReasoningFamily, xaiFamily } from "./openai-models.ts";
 import { type Endpoint, refuse } from "./protocol.ts";
+import { refuseSearch } from "./search-refusals.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -33,9 +34,8 @@ export const OPENAI_RESPONSES: ResponsesDialect = {
   familyOf: openaiFamily,
   searchTools(search, endpoint, options) {
     const { allowedDomains, country } = search;
-    refuseSearch(search, ["maxResults", "fromDate", "toDate", "blockedDomains"], endpoint, options);
-    if (search.sources?.some((source) => source !== "web"))
-      refuse("`search.sources` other than web", endpoint, options);
+    const lacking = ["maxResults", "fromDate", "toDate", "blockedDomains", "sources", "citations"] as const;
+    refuseSearch(search, lacking, endpoint, options);
     return [
       {
         type: "web_search",
@@ -62,7 +62,7 @@ export const XAI_RESPONSES: ResponsesDialect = {
   familyOf: xaiFamily,
   searchTools(search, endpoint, options) {
     const { sources = ["web"], allowedDomains, blockedDomains, fromDate, toDate } = search;
-    refuseSearch(search, ["maxResults", "country"], endpoint, options);
+    refuseSearch(search, ["maxResults", "country", "citations"], endpoint, options);
     if (sources.includes("news")) refuse("`search.sources` with news", endpoint, options, "There are web and x.");
     const advice = `It takes ${MOST_DOMAINS} domains; the first ${MOST_DOMAINS} are sent then.`;
     for (const name of ["allowedDomains", "blockedDomains"] as const) {
@@ -85,13 +85,3 @@ export const XAI_RESPONSES: ResponsesDialect = {
   },
   runsCustomTools: true,
 };
-
-function refuseSearch(
-  search: SearchParameters,
-  names: readonly (keyof SearchParameters)[],
-  endpoint: Endpoint,
-  options: SendOptions,
-): void {
-  for (const name of names) if (search[name] !== undefined) refuse(`\`search.${name}\``, endpoint, options);
-  if (search.citations === false) refuse("`search.citations: false`", endpoint, options);
-}
