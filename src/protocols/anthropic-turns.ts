@@ -3,6 +3,7 @@
 import { base64TextOf } from "../base64.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantTurn, ContentPart, Message, ToolMessage, UserMessage } from "../message.ts";
+import { argumentsObject } from "./call-arguments.ts";
 import type { Endpoint } from "./protocol.ts";
 import { wellFormed } from "./well-formed.ts";
 
@@ -80,7 +81,7 @@ function assistantBlocks(turn: AssistantTurn, endpoint: Endpoint): readonly Bloc
     type: "tool_use",
     id: wireCallId(id),
     name,
-    input: args ?? {},
+    input: argumentsObject(args),
   }));
   return [...textBlocks(turn.content), ...calls];
 }

@@ -3,6 +3,7 @@
 import { base64TextOf } from "../base64.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantTurn, AttachmentSource, ContentPart, Message } from "../message.ts";
+import { argumentsObject } from "./call-arguments.ts";
 import { callIdOf, shortCallId } from "./call-ids.ts";
 import { type ChatReplay, PROTOCOL_NAME } from "./chat-completions-replay.ts";
 import type { ChatDialect, InputKind } from "./chat-dialects.ts";
@@ -65,7 +66,7 @@ function assistantMessage(
         tool_calls: calls.map(({ id, name, arguments: args }) => ({
           id: wireCallId(id, dialect),
           type: "function",
-          function: { name, arguments: JSON.stringify(args ?? {}) },
+          function: { name, arguments: JSON.stringify(argumentsObject(args)) },
           ...callFields?.[id],
         })),
       }),

@@ -3,6 +3,7 @@
 import { base64TextOf } from "../base64.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantTurn, ContentPart, Message, ToolMessage } from "../message.ts";
+import { argumentsObject } from "./call-arguments.ts";
 import type { PartialArgument } from "./gemini-arguments.ts";
 import type { GeminiFamily } from "./gemini-models.ts";
 import type { Endpoint } from "./protocol.ts";
@@ -100,7 +101,7 @@ function modelTurn(turn: AssistantTurn, family: GeminiFamily, endpoint: Endpoint
   const calls = turn.toolCalls ?? [];
   const parts = [
     ...(turn.content === "" ? [] : [{ text: wellFormed(turn.content) }]),
-    ...calls.map(({ name, arguments: args }) => ({ functionCall: { name, args: args ?? {} } })),
+    ...calls.map(({ name, arguments: args }) => ({ functionCall: { name, args: argumentsObject(args) } })),
   ];
   return { parts: signed(parts, family), calls: new Map(calls.map(({ id, name }) => [id, { name }])) };
 }

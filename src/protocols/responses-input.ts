@@ -3,6 +3,7 @@
 import { base64TextOf } from "../base64.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantTurn, ContentPart, Message } from "../message.ts";
+import { argumentsObject } from "./call-arguments.ts";
 import { shortCallId } from "./call-ids.ts";
 import type { Endpoint } from "./protocol.ts";
 import type { ResponsesDialect } from "./responses-dialects.ts";
@@ -62,7 +63,7 @@ function turnItems(turn: AssistantTurn, endpoint: Endpoint, dialect: ResponsesDi
       type: "function_call",
       call_id: shortCallId(id, LONGEST_CALL_ID),
       name,
-      arguments: JSON.stringify(args ?? {}),
+      arguments: JSON.stringify(argumentsObject(args)),
     })),
   ];
 }

@@ -56,6 +56,8 @@ const CLIENTS: Readonly<Record<ClientName, readonly [string, (options: Made) => 
   compatible: ["/v1", (options: Made) => new CompatibleClient(options)],
 };
 
+export const CLIENT_NAMES = Object.keys(CLIENTS) as ClientName[];
+
 export interface SentRequest {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -68,7 +70,12 @@ export interface RequestRecorder extends AsyncDisposable {
   /** Sends a conversation and gives the request that went out for it. */
   sent(name: ClientName, model: string, messages: readonly Message[], options?: SendOptions): Promise<SentRequest>;
   /** The reply to a question when the server answers with `body`, put through JSON as a store would. */
-  replied(name: ClientName, model: string, body: string | Uint8Array, options?: SendOptions): Promise<AssistantMessage>;
+  replied(
+    name: ClientName,
+    model: string,
+    body: string | Uint8Array,
+    options?: SendOptions & { readonly whole?: boolean },
+  ): Promise<AssistantMessage>;
 }
 
 const HI: Message = { role: "user", content: "hi" };
@@ -98,10 +105,13 @@ export async function requestRecorder(): Promise<RequestRecorder> {
       if (!request) throw new Error("nothing was sent");
       return request;
     },
-    async replied(name, model, body, options = {}) {
+    async replied(name, model, body, { whole, ...options } = {}) {
       next = body;
-      const stream = await client(name, model).sendMessageStream([HI], options);
-      return JSON.parse(JSON.stringify(await stream.finalMessage())) as AssistantMessage;
+      const asked = client(name, model);
+      const message = whole
+        ? await asked.sendMessage([HI], options)
+        : await (await asked.sendMessageStream([HI], options)).finalMessage();
+      return JSON.parse(JSON.stringify(message)) as AssistantMessage;
     },
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
