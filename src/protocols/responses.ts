@@ -12,8 +12,9 @@ import { errorOf } from "./error-kinds.ts";
 import type { Decoder, Protocol } from "./protocol.ts";
 import { annotationCitation, type WireAnnotation } from "./responses-citations.ts";
 import type { ResponsesDialect } from "./responses-dialects.ts";
+import { RESPONSES, type ResponseItem, type ResponsesReplay } from "./responses-input.ts";
 import { providerToolCallOf, searchQueriesOf } from "./responses-provider-tools.ts";
-import { buildResponsesRequest, RESPONSES, type ResponseItem, type ResponsesReplay } from "./responses-request.ts";
+import { buildResponsesRequest } from "./responses-request.ts";
 import { responsesUsageOf } from "./responses-usage.ts";
 import { cutCallError, malformedCallError } from "./tool-call-tracker.ts";
 

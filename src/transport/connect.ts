@@ -186,15 +186,24 @@ export class ProviderClient implements ClientWrapper {
     options: SendOptions,
   ): Readonly<Record<string, string>> {
     const { authenticate = bearer } = this.#definition;
-    return {
+    const headers: Record<string, string> = {
       "content-type": "application/json",
       ...own,
       ...(key !== undefined && authenticate(key)),
-      ...(this.#defaults.headers && lowerCased(this.#defaults.headers)),
-      ...(options.headers && lowerCased(options.headers)),
     };
+    for (const given of [this.#defaults.headers, options.headers]) {
+      for (const [name, value] of Object.entries(given ?? {})) {
+        const lower = name.toLowerCase();
+        const list = LIST_HEADERS.includes(lower) ? own?.[lower] : undefined;
+        headers[lower] = list === undefined ? value : `${list},${value}`;
+      }
+    }
+    return headers;
   }
 }
+
+/** Headers that hold lists: what the protocol needs stays in them beside what the caller adds. */
+const LIST_HEADERS = ["anthropic-beta"];
 
 const KEY = /^[\x21-\x7e]+$/;
 
@@ -239,10 +248,6 @@ function jsonOf(body: Readonly<Record<string, unknown>>): string {
       cause,
     });
   }
-}
-
-function lowerCased(headers: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }
 
 function withoutUndefined(options: SendOptions): SendOptions {
