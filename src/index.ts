@@ -71,7 +71,7 @@ export { type RateLimitOptions, rateLimit } from "./reliability/rate-limit.ts";
 export type { JsonSchema, Schema, SchemaIssue, SchemaResult, StandardSchema } from "./schema/schema.ts";
 export type { TurnInput } from "./session/history.ts";
 export type { SavedSession } from "./session/saved-session.ts";
-export { LLMSession, type SessionOptions } from "./session/session.ts";
+export { LLMSession, type SessionOptions, type TurnOptions } from "./session/session.ts";
 export type { SessionUsage, TurnUsage } from "./session/usage.ts";
 export { MessageStream } from "./stream/message-stream.ts";
 export type { Attempt, ReplyMetrics } from "./stream/metrics.ts";
