@@ -1,9 +1,10 @@
 /** What happens in a conversation, one thing a record, and what the conversation then is. Pure. */
 
+import { SendError } from "../errors.ts";
 import type { AssistantTurn, Message, ToolMessage, UserMessage } from "../message.ts";
-import { keptOf } from "./history.ts";
+import { checkedHistory, keptOf } from "./history.ts";
 import type { SavedSession } from "./saved-session.ts";
-import type { TurnUsage } from "./usage.ts";
+import { isTurnUsage, type TurnUsage } from "./usage.ts";
 
 /** One thing that happened; what a `SessionStore` keeps. All together, in order, are the conversation. Plain data. */
 export type SessionRecord =
@@ -41,6 +42,9 @@ export interface OpenTurn {
   readonly text: string;
 }
 
+/** Records that only a turn under way can have. */
+const IN_TURN: readonly SessionRecord["type"][] = ["text", "reply", "result", "end"];
+
 export type EndRecord = Extract<SessionRecord, { readonly type: "end" }>;
 
 /** @throws {TypeError} when that cannot have happened now */
@@ -59,6 +63,8 @@ export function applied(state: SessionState, record: SessionRecord): SessionStat
       return { systemPrompt, history, turns };
     }
   }
+  if (!IN_TURN.includes(record.type))
+    throw new TypeError(`there is no record of the type ${JSON.stringify(record.type)}`);
   if (!turn) throw new TypeError(`there is a record of the type ${JSON.stringify(record.type)} outside any turn`);
   switch (record.type) {
     case "text": {
@@ -79,6 +85,31 @@ export function applied(state: SessionState, record: SessionRecord): SessionStat
       return { ...rest, turns, history: [...state.history, ...turn.messages, ...(message ? [message] : [])] };
     }
   }
+}
+
+/**
+ * The conversation of these records, from its beginning.
+ * @throws {SendError} kind `storage` that names the first record which makes no sense
+ */
+export function restored(records: readonly SessionRecord[]): SessionState {
+  let state: SessionState = { history: [], turns: [] };
+  for (const [index, record] of records.entries()) {
+    try {
+      state = applied(state, record);
+    } catch (cause) {
+      throw damaged(`record ${index + 1}: ${cause instanceof Error ? cause.message : String(cause)}`, cause);
+    }
+  }
+  if (!state.turns.every(isTurnUsage)) throw damaged("a record of what a reply cost makes no sense");
+  try {
+    return { ...state, history: checkedHistory(state.history) };
+  } catch (cause) {
+    throw damaged(cause instanceof Error ? cause.message : String(cause), cause);
+  }
+}
+
+function damaged(what: string, cause?: unknown): SendError {
+  return new SendError("storage", `The session that was kept is damaged: ${what}.`, { cause });
 }
 
 /**

@@ -7,9 +7,12 @@ import { MessageStream } from "../stream/message-stream.ts";
 import { streamOf } from "../stream/whole.ts";
 import { createTokenCounter, type TokenCounter } from "../token-estimate.ts";
 import { type Fitted, TokenBudget } from "./budget.ts";
-import { checkedHistory, lastExchangeOf, messagesOf, type TurnInput } from "./history.ts";
-import { applied, endOf, type SessionRecord, type SessionState } from "./record.ts";
+import { checkedHistory, lastExchangeOf, messagesOf, pendingCalls, type TurnInput } from "./history.ts";
+import { applied, endOf, restored, type SessionRecord, type SessionState } from "./record.ts";
+import { failureOf } from "./run-tool.ts";
 import { plainMessages, readSession, type SavedSession } from "./saved-session.ts";
+import { SessionLog, storageError } from "./session-log.ts";
+import type { SessionStore } from "./store.ts";
 import { ToolLoop, type TurnKeeper } from "./tool-loop.ts";
 import { type SessionUsage, sessionUsageOf, type TurnUsage, turnUsageOf } from "./usage.ts";
 
@@ -41,6 +44,17 @@ export interface SessionOptions {
   readonly history?: readonly Message[];
 }
 
+/** How a session is opened that a store keeps. */
+export interface OpenOptions extends Omit<SessionOptions, "history"> {
+  readonly store: SessionStore;
+  /** Under which the store keeps it; a session that is not there begins anew. */
+  readonly id: string;
+  /** Goes before the one that was kept. Default: that one. */
+  readonly systemPrompt?: string;
+  /** How often the text of a reply is written down while it streams, in milliseconds: what a crash may cost. Default 100. */
+  readonly flushIntervalMs?: number;
+}
+
 /** What may be said with one turn. Timeouts and retries hold for each of its replies. */
 export interface TurnOptions extends SendOptions {
   /** Most replies of this turn; see `SessionOptions`. */
@@ -65,6 +79,7 @@ const askWhole: Ask = async (client, messages, options) => streamOf(await client
 
 const OPTION_NAMES = ["client", "systemPrompt", "maxTokens", "counter", "onInterrupt", "maxSteps", "history"];
 const DEFAULT_MAX_STEPS = 8;
+const FLUSH_INTERVAL_MS = 100;
 
 /**
  * A conversation that keeps its own history. One turn at a time; however a turn ends, the history is complete, legal to
@@ -95,13 +110,15 @@ const DEFAULT_MAX_STEPS = 8;
  * }
  * ```
  */
-export class LLMSession {
+export class LLMSession implements AsyncDisposable {
   readonly #onInterrupt: "keep" | "discard";
   readonly #budget: TokenBudget | undefined;
   readonly #maxSteps: number | undefined;
   #client: ClientWrapper;
   /** Replaced, never changed: whoever holds its history has the conversation as it was. */
   #state: SessionState;
+  #log: SessionLog | undefined;
+  #isClosed = false;
 
   /** @throws {TypeError} when an option is senseless, or the history could not be sent. */
   constructor(options: SessionOptions) {
@@ -142,6 +159,43 @@ export class LLMSession {
     return session;
   }
 
+  /**
+   * The session that a store keeps under this id, or a new one. Every turn is written down before it is sent, its reply as it
+   * streams, what tools answer, and its end before the caller learns of it. When the process is killed, the session opens again
+   * with every turn that had ended whole; of a turn that had not, the text that was written down is kept, marked `interrupted`
+   * (or see `onInterrupt`), and calls without an answer are closed. A store that fails does not spoil a reply: it is told by the
+   * next `sendMessage…` or `close`, which try again.
+   *
+   * `maxTokens`, `onInterrupt`, `maxSteps` and the client are not kept: give them each time.
+   * @throws {SendError} kind `busy` when another process (or another session here) has it, `storage` when it cannot be read
+   * @example
+   * ```ts
+   * import { LLMSession, MemoryStore, OpenAIClient, OpenAIModel } from "cloudllm";
+   *
+   * const store = new MemoryStore(); // or: new FileStore("sessions"), from "cloudllm/store/file"
+   * const client = new OpenAIClient({ model: OpenAIModel.GPT5Nano });
+   * await using session = await LLMSession.open({ client, store, id: "poems" });
+   * console.log((await session.sendMessage("Write a poem")).content);
+   * ```
+   */
+  static async open({ store, id, flushIntervalMs = FLUSH_INTERVAL_MS, ...options }: OpenOptions): Promise<LLMSession> {
+    const session = new LLMSession(options);
+    try {
+      await store.claim?.(id);
+    } catch (error) {
+      throw storageError(error);
+    }
+    try {
+      const records = await store.load(id);
+      session.#resume(restored(records), new SessionLog(store, id, flushIntervalMs, records.length > 0));
+      if (options.systemPrompt !== undefined) session.setSystemPrompt(options.systemPrompt);
+      return session;
+    } catch (error) {
+      await store.release?.(id);
+      throw storageError(error);
+    }
+  }
+
   /** Who answers. Another client may take over between two turns. */
   get client(): ClientWrapper {
     return this.#client;
@@ -170,6 +224,7 @@ export class LLMSession {
   /** Replaces the system prompt from the next turn on; `undefined` or `""` takes it away. */
   setSystemPrompt(systemPrompt: string | undefined): void {
     const checked = checkedPrompt(systemPrompt);
+    if (checked === this.#state.systemPrompt) return;
     this.#record({ type: "prompt", ...(checked !== undefined && { systemPrompt: checked }) });
   }
 
@@ -185,6 +240,7 @@ export class LLMSession {
     if (hasRun(turn.options)) return (await this.#open(turn, askWhole)).finalMessage();
     const reply = await this.#asked(turn, () => turn.client.sendMessage(turn.request.messages, turn.options));
     this.#end(turn, reply, false);
+    await this.#saved();
     return reply;
   }
 
@@ -222,6 +278,34 @@ export class LLMSession {
     this.#record({ type: "cut", length: 0 });
   }
 
+  /**
+   * Makes this the conversation that `toJSON` wrote down: its history, its system prompt, and what it has cost.
+   * @throws {TypeError} when it is something else
+   * @throws {SendError} kind `busy` while a turn is under way
+   */
+  restore(json: unknown): void {
+    this.#mustBeIdle("restore another conversation");
+    const saved = readSession(json);
+    this.#record({ type: "saved", session: { ...saved, history: checkedHistory(saved.history) } });
+  }
+
+  /**
+   * Ends a session that a store keeps: resolves when everything is written, and lets others open it.
+   * @throws {SendError} kind `busy` while a turn is under way, `storage` when the store fails
+   */
+  async close(): Promise<void> {
+    this.#mustBeIdle("close the session");
+    this.#isClosed = true;
+    const log = this.#log;
+    this.#log = undefined;
+    await log?.close();
+  }
+
+  /** `await using session = …` closes it when the block is left. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
   /** Plain data for `JSON.stringify`; a turn under way is not in it. `LLMSession.fromJSON` makes a session of it again. */
   toJSON(): SavedSession {
     const { systemPrompt, history, turns } = this.#state;
@@ -238,6 +322,7 @@ export class LLMSession {
 
   #begin(input: TurnInput, { maxSteps = this.#maxSteps, ...options }: TurnOptions): Turn {
     this.#mustBeIdle("send another message");
+    if (this.#isClosed) throw new SendError("invalidRequest", "The session is closed: open it again.");
     const added = messagesOf(input, this.#state.history);
     const steps = checkedMaxSteps(maxSteps) ?? DEFAULT_MAX_STEPS;
     const request = this.#requestOf(added, options);
@@ -258,7 +343,7 @@ export class LLMSession {
   async #open(turn: Turn, ask: Ask): Promise<MessageStream> {
     const { client, options, request, startedAt } = turn;
     const first = await this.#asked(turn, () => ask(client, request.messages, options));
-    if (hasRun(options)) {
+    if (hasRun(options) || this.#log) {
       return new MessageStream((sink) => new ToolLoop(this.#keeperOf(turn, ask), first, sink), { startedAt });
     }
     first.onEnd((reply, error) => this.#end(turn, reply, error !== undefined));
@@ -268,6 +353,7 @@ export class LLMSession {
   /** The client's answer; a turn that has none ends here. */
   async #asked<T>(turn: Turn, ask: () => Promise<T>): Promise<T> {
     try {
+      await this.#log?.flush();
       return await ask();
     } catch (error) {
       this.#end(turn, error instanceof SendError ? error.partial : undefined, true);
@@ -289,14 +375,14 @@ export class LLMSession {
         turn.request = this.#requestOf(this.#state.turn?.messages ?? [], later);
         return ask(client, turn.request.messages, { ...later, signal });
       },
-      arrived: () => undefined,
+      arrived: (chunk) => this.#log?.arrived(chunk),
       replied: (reply) => {
         const usage = this.#paid(turn, reply);
         this.#record({ type: "reply", message: reply, ...(usage && { usage }) });
       },
       answered: (message) => this.#record({ type: "result", message }),
       ended: (reply, interrupted) => this.#end(turn, reply, interrupted),
-      saved: async () => undefined,
+      saved: () => this.#saved(),
     };
   }
 
@@ -317,6 +403,26 @@ export class LLMSession {
 
   #record(record: SessionRecord): void {
     this.#state = applied(this.#state, record);
+    this.#log?.add(record);
+  }
+
+  /** What the log does not have then, the next turn's `flush` tells. */
+  async #saved(): Promise<void> {
+    await this.#log?.flush().catch(() => undefined);
+  }
+
+  /** Goes on where a log ends; a turn that is under way there was cut by the end of its process. */
+  #resume(state: SessionState, log: SessionLog): void {
+    this.#state = state;
+    this.#log = log;
+    if (!state.turn) return;
+    for (const call of pendingCalls(state.turn.messages)) {
+      this.#record({ type: "result", message: failureOf(call, "The program ended before this call had a result.") });
+    }
+    const { messages, text } = this.#state.turn ?? state.turn;
+    const reply = text === "" ? undefined : ({ role: "assistant", content: text } as const);
+    const discards = this.#onInterrupt === "discard";
+    this.#record(endOf({ messages, text }, reply, { interrupted: true, discards }));
   }
 
   #mustBeIdle(what: string): void {
