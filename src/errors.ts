@@ -22,7 +22,8 @@ import type { Attempt } from "./stream/metrics.ts";
  * - `aborted`: the caller's signal fired.
  * - `unsupported`: this provider, model or runtime cannot do what was asked.
  * - `invalidOutput`: the reply does not match the schema that was asked for.
- * - `busy`: the session is in the middle of another turn.
+ * - `busy`: the session is in the middle of another turn, or another process has it.
+ * - `storage`: the store of a session could not read or write; `cause` says why.
  */
 export type SendErrorKind =
   | "authentication"
@@ -41,7 +42,8 @@ export type SendErrorKind =
   | "aborted"
   | "unsupported"
   | "invalidOutput"
-  | "busy";
+  | "busy"
+  | "storage";
 
 /** The kinds after which the same request may succeed when sent again. */
 const RETRYABLE: ReadonlySet<SendErrorKind> = new Set([

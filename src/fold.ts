@@ -50,6 +50,7 @@ export function adopt(facts: ReplyFacts, message: AssistantMessage): void {
     search,
     output,
     replay,
+    rateLimits,
   } = message;
   Object.assign(facts, {
     provider,
@@ -62,6 +63,7 @@ export function adopt(facts: ReplyFacts, message: AssistantMessage): void {
     search,
     output,
     replay,
+    rateLimits,
   });
   if (estimatedUsage) facts.estimateInput = () => estimatedUsage.inputTokens;
 }
@@ -129,7 +131,11 @@ export class Fold {
       case "rewind":
         this.#content.cut(this.#content.toString().length - chunk.length);
         break;
-      case "toolResult":
+      case "toolResult": {
+        const answered = this.#toolCalls.findIndex(({ id }) => id === chunk.toolCallId);
+        if (answered >= 0) this.#toolCalls.splice(answered, 1);
+        break;
+      }
       case "final":
         break;
     }

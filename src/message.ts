@@ -165,7 +165,14 @@ export interface AssistantMessage<Output = unknown> extends AssistantTurn {
   readonly content: string;
   /** The model's thinking, as far as the provider shows it; `""` when it shows none. */
   readonly reasoning: string;
+  /** The calls that wait for an answer; those that a session's tools have answered are on `steps`. */
   readonly toolCalls: readonly ToolCall[];
+  /**
+   * The replies of which this one is made, in order, each as its provider gave it, with its own `usage` and `replay`. Present
+   * when a session ran tools; then `content` is all their text, `usage` is the sum of what they report, the rest is the last
+   * one's, and what the tools answered is in the session's history.
+   */
+  readonly steps?: readonly AssistantMessage[];
   /** Present when calls were begun and not finished; never in a whole reply. */
   readonly unfinishedToolCalls?: readonly UnfinishedToolCall[];
   readonly citations: readonly Citation[];

@@ -1,9 +1,9 @@
 /** A race as a client. */
 
 import type { ClientWrapper, SendOptions } from "../client.ts";
-import { chunksOf } from "../fold.ts";
 import type { Message } from "../message.ts";
 import { MessageStream } from "../stream/message-stream.ts";
+import { streamOf } from "../stream/whole.ts";
 import { Race, type RaceRules } from "./race.ts";
 
 /** A client that runs a race for each call. `rulesOf` is asked anew each time: rules know who has started. */
@@ -33,14 +33,8 @@ export function raceClient(
 export const askStreamed: RaceRules["ask"] = (client, messages, options) => client.sendMessageStream(messages, options);
 
 /** A whole reply runs as a stream that is there at once. */
-export const askWhole: RaceRules["ask"] = async (client, messages, options) => {
-  const message = await client.sendMessage(messages, options);
-  return MessageStream.from(
-    (async function* () {
-      yield* chunksOf(message);
-    })(),
-  );
-};
+export const askWhole: RaceRules["ask"] = async (client, messages, options) =>
+  streamOf(await client.sendMessage(messages, options));
 
 /** @throws {TypeError} when it is no list of clients. */
 export function checkedClients(clients: readonly ClientWrapper[]): readonly [ClientWrapper, ...ClientWrapper[]] {

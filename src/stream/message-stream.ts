@@ -20,6 +20,8 @@ export interface ChunkSource {
   close(): void;
   /** The caller has stopped and only the rest is read: what fails now is not begun again. */
   lastAttempt?(): void;
+  /** The message that the chunks make, with what only the source knows of it. */
+  complete?(message: AssistantMessage): AssistantMessage;
 }
 
 /** What a source delivers into. */
@@ -380,10 +382,10 @@ export class MessageStream<Output = unknown> implements AsyncIterable<MessageChu
   #drainMuted(): void {
     this.#muted = true;
     this.#draining = true;
-    this.#source.lastAttempt?.();
     const limit = setTimeout(() => this.#stop(), DRAIN_LIMIT_MS);
     this.#endWaiters.push(() => clearTimeout(limit));
-    this.#pull();
+    this.#source.lastAttempt?.();
+    if (this.#outcome.status === "running") this.#pull();
   }
 
   #ending(): Promise<AssistantMessage<Output>> {
@@ -401,8 +403,9 @@ export class MessageStream<Output = unknown> implements AsyncIterable<MessageChu
 
   /** The one place where the value's type is taken on trust: the schema it was held against says so. */
   #message(ending: Ending): AssistantMessage<Output> {
-    return this.#fold.message(ending, (tokens) =>
+    const message = this.#fold.message(ending, (tokens) =>
       this.#stopwatch.read([...this.#source.facts.attempts], tokens),
-    ) as AssistantMessage<Output>;
+    );
+    return (this.#source.complete?.(message) ?? message) as AssistantMessage<Output>;
   }
 }
