@@ -1,0 +1,5 @@
+import type { Section } from "../fault.ts";
+import { bytes } from "./bytes.ts";
+
+/** The table, in its order. */
+export const SECTIONS: readonly Section[] = [bytes];
