@@ -83,6 +83,15 @@ export function errorOf(provider: string, status: number, body: unknown): SendEr
   });
 }
 
+/**
+ * Whether an event of a stream is an error, in whichever vendor's form: gateways pass on what they got.
+ * @param type the SSE event type
+ */
+export function isError(event: object, type: string): boolean {
+  const { error, type: own, object } = event as Readonly<Record<"error" | "type" | "object", unknown>>;
+  return Boolean(error) || type === "error" || own === "error" || object === "error";
+}
+
 function kindOf(status: number, words: readonly string[], text: string): SendErrorKind {
   // 401 and 429 mean one thing whatever the body says; a 400 may be anything.
   if (status === 401 || status === 429) return KIND_BY_STATUS[status] ?? "server";

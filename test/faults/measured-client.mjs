@@ -39,7 +39,6 @@ async function measured() {
     const end = performance.now() + 3_000;
     for await (const chunk of stream) {
       text += chunk.content.length;
-      look();
       if (isSlow) await new Promise((resolve) => setTimeout(resolve, 20));
       if (isSlow && performance.now() > end) break;
     }

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { httpChunk, LAST_CHUNK, STREAM_HEAD } from "../support/raw-server.ts";
 import { COUNTS, headWith, KEY, type Scene } from "./scene.ts";
+import type { Speaker } from "./speakers/speaker.ts";
 
 const PROGRAM = fileURLToPath(new URL("./measured-client.mjs", import.meta.url));
 const BUILT = fileURLToPath(new URL("../../dist/index.js", import.meta.url));
@@ -74,18 +75,8 @@ function answer(scene: Scene, what: Measurement, socket: Socket, index: number):
       socket.write(headWith({ "content-encoding": "gzip" }));
       socket.write(httpChunk(bomb()));
       return void socket.write(LAST_CHUNK);
-    case "many deltas": {
-      const deltas = Array.from({ length: index === 0 ? 15_000 : 60_000 }, (_, at) => `${at % 10}ab `);
-      const { events } = scene.speaker
-        .speech()
-        .text(...deltas)
-        .finish("stop", COUNTS);
-      socket.write(STREAM_HEAD);
-      const packet: string[] = [];
-      for (let at = 0; at < events.length; at += 50) packet.push(events.slice(at, at + 50).join(""));
-      for (const text of packet) socket.write(httpChunk(text));
-      return void socket.write(LAST_CHUNK);
-    }
+    case "many deltas":
+      return void socket.write(manyDeltas(scene.speaker, index === 0 ? 15_000 : 60_000));
     case "endless refusal":
       socket.write("HTTP/1.1 500 Oops\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n");
       socket.write(httpChunk('{"error":{"message":"'));
@@ -99,6 +90,23 @@ function answer(scene: Scene, what: Measurement, socket: Socket, index: number):
       return push(socket, httpChunk(delta.repeat(192)), 1_000);
     }
   }
+}
+
+const written = new Map<string, Buffer>();
+
+/** A whole response; both transports get the same. */
+function manyDeltas(speaker: Speaker, count: number): Buffer {
+  const name = `${speaker.protocol} ${count}`;
+  const known = written.get(name);
+  if (known) return known;
+  const deltas = Array.from({ length: count }, (_, at) => `${at % 10}ab `);
+  const { events } = speaker
+    .speech()
+    .text(...deltas)
+    .finish("stop", COUNTS);
+  const made = Buffer.concat([Buffer.from(STREAM_HEAD), httpChunk(events.join("")), Buffer.from(LAST_CHUNK)]);
+  written.set(name, made);
+  return made;
 }
 
 let made: Buffer | undefined;

@@ -1,17 +1,7 @@
 /** Gemini's `streamGenerateContent`. */
 
 import { GeminiClient } from "cloudllm";
-import {
-  type Counts,
-  cut,
-  firstHalf,
-  inOrder,
-  type PlannedCall,
-  type Reason,
-  type Speaker,
-  type Speech,
-  sse,
-} from "./speaker.ts";
+import { type Counts, cut, inOrder, type PlannedCall, type Reason, type Speaker, type Speech, sse } from "./speaker.ts";
 
 /** The provider ends its lines with CR LF. */
 function event(data: object): string {
@@ -40,7 +30,7 @@ class GeminiSpeech implements Speech {
     return this.raw(...deltas.map((text) => event(candidate([{ text, thought: true }]))));
   }
 
-  /** Pieces have no name of their call: one call after the other is all that can be said. */
+  /** Pieces have no name of their call: one call after the other is all that can be said. Cut is within a value. */
   calls(calls: readonly PlannedCall[], { cut: isCut = false } = {}): this {
     const pieces = calls.map(({ id, name, arguments: args }, call) => {
       const all = Object.entries(args).flatMap(([key, value]) => {
@@ -51,7 +41,7 @@ class GeminiSpeech implements Speech {
         }));
       });
       const isLast = isCut && call === calls.length - 1;
-      return [{ id, name, willContinue: true }, ...(isLast ? firstHalf(all) : [...all, {}])];
+      return [{ id, name, willContinue: true }, ...(isLast ? all.slice(0, 2) : [...all, {}])];
     });
     return this.raw(...inOrder(pieces, false).map(({ piece }) => event(candidate([{ functionCall: piece }]))));
   }
