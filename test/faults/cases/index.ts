@@ -1,6 +1,8 @@
 import type { Section } from "../fault.ts";
 import { bytes } from "./bytes.ts";
+import { http } from "./http.ts";
 import { protocol } from "./protocol.ts";
+import { time } from "./time.ts";
 
 /** The table, in its order. */
-export const SECTIONS: readonly Section[] = [bytes, protocol];
+export const SECTIONS: readonly Section[] = [bytes, protocol, http, time];
