@@ -18,7 +18,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   reliability: ["contract", "stream"],
   session: ["contract", "schema", "stream"],
   testing: ["contract", "stream", "transport", "protocols"],
-  cli: ["index"],
+  models: [], // data beside the core, which knows nothing of it
+  cli: ["index", "models"],
   index: ["contract", "schema", "stream", "transport", "clients", "reliability", "session"],
 };
 
@@ -55,6 +56,14 @@ test("one provider knows nothing of another", () => {
     for (const { specifier } of importsOf(readFileSync(join(SRC, file), "utf8"))) {
       if (specifier.startsWith("./")) expect(shared, file).toContain(specifier.slice(2));
     }
+  }
+});
+
+test("the core knows nothing of prices, not even later", () => {
+  for (const file of files.filter((name) => !["cli", "models"].includes(layerOf(name)))) {
+    expect(readFileSync(join(SRC, file), "utf8"), file).not.toMatch(
+      /(from|import\() ?"(\.\.?\/)+models\/|from "cloudllm\/models"/,
+    );
   }
 });
 

@@ -164,8 +164,13 @@ class AnthropicDecoder implements Decoder {
     const message = (typeof body === "object" && body !== null ? body : {}) as WireMessage;
     if (message.type === "error" || message.error) throw errorOf(this.#facts.provider, 0, body);
     if (!Array.isArray(message.content)) throw new SendError("protocol", "The answer holds no content blocks.");
-    this.#readMessage(message, chunks);
-    if (message.stop_reason) this.#facts.rawFinishReason = message.stop_reason;
+    const { content, stop_reason: reason } = message;
+    // Nothing but the limit tells that a call at the end is cut: its input is an object all the same.
+    const last = content.at(-1);
+    const isCut = last?.type === "tool_use" && FINISH_REASONS[reason ?? ""] === "length";
+    this.#readMessage(isCut ? { ...message, content: content.slice(0, -1) } : message, chunks);
+    if (isCut) this.#begin(-1, last, chunks);
+    if (reason) this.#facts.rawFinishReason = reason;
     this.#close(chunks);
   }
 

@@ -342,10 +342,10 @@ class ResponsesDecoder implements Decoder {
     const facts = this.#facts;
     this.#readResponse(response);
     const { status, error, incomplete_details: details, output } = response;
+    this.#readOutput(listIn(output), chunks); // also what came of one that failed
     if (status === "failed" || status === "cancelled" || error) {
       throw errorOf(facts.provider, 0, { error: error ?? { message: `The response was ${status}.` } });
     }
-    this.#readOutput(listIn(output), chunks);
     const raw = details?.reason ?? status ?? undefined;
     if (raw !== undefined) facts.rawFinishReason = raw;
     const [open] = this.#calls.values();

@@ -10,9 +10,9 @@ import { checkedSource } from "../stream/checked-source.ts";
 import { MessageStream } from "../stream/message-stream.ts";
 import { systemClock } from "../stream/metrics.ts";
 import { estimateInputTokens } from "../token-estimate.ts";
-import { limitsOf } from "./deadlines.ts";
+import { type Limits, limitsOf } from "./deadlines.ts";
 import { type FetchLike, fetchTransport } from "./fetch.ts";
-import { redactor } from "./redact.ts";
+import { withoutSecrets } from "./redact.ts";
 import { Reply } from "./reply.ts";
 import type { Transport } from "./transport.ts";
 
@@ -66,6 +66,8 @@ export class ProviderClient implements ClientWrapper {
   readonly #defaults: SendOptions;
   readonly #transport: Transport;
   readonly #givenKey: string | undefined;
+  /** In force unless a call says otherwise. */
+  readonly #limits: { readonly streamed: Limits; readonly whole: Limits };
 
   constructor(definition: ProviderDefinition, options: ClientOptions) {
     const { model, apiKey, baseUrl, fetch, ...defaults } = options;
@@ -81,6 +83,7 @@ export class ProviderClient implements ClientWrapper {
     this.#endpoint = { provider: definition.provider, model, baseUrl: checkedBaseUrl(baseUrl ?? definition.baseUrl) };
     this.#defaults = defaults;
     this.#givenKey = apiKey;
+    this.#limits = { streamed: limitsOf(false, defaults.timeouts), whole: limitsOf(true, defaults.timeouts) };
     this.#transport = fetch ? fetchTransport(fetch) : defaultTransport();
   }
 
@@ -117,24 +120,27 @@ export class ProviderClient implements ClientWrapper {
     const now = systemClock();
     const startedAt = now();
     const { provider, model } = this;
-    const call = { provider, model };
     const options: SendOptions = { ...this.#defaults, ...withoutUndefined(given) };
     const { protocol } = this.#definition;
-    const request = this.#request(messages, options, stream);
-    const headers = this.#headers(this.#key(), request, options);
+    const { url, headers: own, body } = this.#request(messages, options, stream);
+    const headers = this.#headers(this.#key(), own, options);
+    const request = { url, headers, body: jsonOf(body) };
+    const usual = stream ? this.#limits.streamed : this.#limits.whole;
+    const limits = given.timeouts ? limitsOf(!stream, this.#defaults.timeouts, given.timeouts) : usual;
     let reply: Reply | undefined;
     const result = new MessageStream<Output>(
       checkedSource((sink) => {
         reply = new Reply(
           {
-            ...call,
-            request: { url: request.url, headers, body: jsonOf(request.body) },
+            provider,
+            model,
+            request,
             protocol,
             transport: this.#transport,
-            limits: limitsOf(!stream, this.#defaults.timeouts, given.timeouts),
+            limits,
             retries: options.retries ?? 2,
             signal: options.signal,
-            redact: redactor(headers),
+            redact: (text) => withoutSecrets(text, headers),
             estimateInput: () => estimateInputTokens(messages),
             now,
             random: Math.random,
@@ -174,14 +180,18 @@ export class ProviderClient implements ClientWrapper {
     throw new SendError("authentication", message, { provider, model: this.model });
   }
 
-  #headers(key: string | undefined, request: ProtocolRequest, options: SendOptions): Readonly<Record<string, string>> {
+  #headers(
+    key: string | undefined,
+    own: ProtocolRequest["headers"],
+    options: SendOptions,
+  ): Readonly<Record<string, string>> {
     const { authenticate = bearer } = this.#definition;
     return {
       "content-type": "application/json",
-      ...request.headers,
+      ...own,
       ...(key !== undefined && authenticate(key)),
-      ...lowerCased(this.#defaults.headers),
-      ...lowerCased(options.headers),
+      ...(this.#defaults.headers && lowerCased(this.#defaults.headers)),
+      ...(options.headers && lowerCased(options.headers)),
     };
   }
 }
@@ -231,8 +241,8 @@ function jsonOf(body: Readonly<Record<string, unknown>>): string {
   }
 }
 
-function lowerCased(headers: Readonly<Record<string, string>> | undefined): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]));
+function lowerCased(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }
 
 function withoutUndefined(options: SendOptions): SendOptions {

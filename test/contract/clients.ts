@@ -11,26 +11,42 @@ import {
   OpenRouterClient,
   type ProviderClient,
 } from "cloudllm";
-import { contractSuite, type ProviderServerOptions, startProviderServer } from "cloudllm/testing";
+import { type ContractSubject, contractSuite, type ProviderServerOptions, startProviderServer } from "cloudllm/testing";
 import { describe, test } from "vitest";
 
 interface Candidate {
   readonly name: string;
   readonly server?: ProviderServerOptions;
+  /** The base URL's path; default `/v1`. */
+  readonly path?: string;
+  readonly cannot?: ContractSubject["cannot"];
   create(options: ClientOptions & { readonly baseUrl: string }): ProviderClient;
 }
 
 const CANDIDATES: readonly Candidate[] = [
-  { name: "OpenAIClient", create: (options) => new OpenAIClient(options) },
-  { name: "GrokClient", create: (options) => new GrokClient(options) },
-  { name: "OpenRouterClient", create: (options) => new OpenRouterClient(options) },
-  { name: "ClaudeClient", create: (options) => new ClaudeClient(options) },
-  { name: "GeminiClient", create: (options) => new GeminiClient(options) },
-  { name: "CompatibleClient", create: (options) => new CompatibleClient(options) },
+  { name: "OpenAIClient (responses)", create: (options) => new OpenAIClient(options) },
+  { name: "OpenAIClient (chat)", create: (options) => new OpenAIClient({ ...options, api: "chat" }) },
+  { name: "GrokClient (responses)", create: (options) => new GrokClient(options) },
+  { name: "GrokClient (chat)", create: (options) => new GrokClient({ ...options, api: "chat" }) },
+  { name: "ClaudeClient (messages)", path: "", create: (options) => new ClaudeClient(options) },
+  { name: "ClaudeClient (chat)", create: (options) => new ClaudeClient({ ...options, api: "chat" }) },
   {
-    name: "CompatibleClient (deepseek)",
-    create: (options) => new CompatibleClient({ ...options, preset: "deepseek" }),
+    name: "GeminiClient (gemini)",
+    path: "",
+    cannot: { toolCallDeltas: "calls come whole, so that nothing is known of one that was cut" },
+    create: (options) => new GeminiClient(options),
   },
+  {
+    name: "GeminiClient (chat)",
+    path: "/v1beta/openai",
+    create: (options) => new GeminiClient({ ...options, api: "chat" }),
+  },
+  { name: "OpenRouterClient", create: (options) => new OpenRouterClient(options) },
+  { name: "CompatibleClient", create: (options) => new CompatibleClient(options) },
+  ...(["ollama", "lmstudio", "llamacpp", "vllm", "groq", "deepseek"] as const).map((preset) => ({
+    name: `CompatibleClient (${preset})`,
+    create: (options: ClientOptions & { readonly baseUrl: string }) => new CompatibleClient({ ...options, preset }),
+  })),
   {
     name: "CompatibleClient (mistral)",
     server: { usageUnasked: true }, // to ask would be refused
@@ -40,12 +56,14 @@ const CANDIDATES: readonly Candidate[] = [
 
 /** Registers the suite for each client; `fetch` is the client's own connection when absent. */
 export function testClients(fetch?: FetchLike): void {
-  for (const { name, server: serverOptions, create } of CANDIDATES) {
+  for (const { name, server: serverOptions, path = "/v1", cannot = {}, create } of CANDIDATES) {
     describe(name, () => {
       const cases = contractSuite({
+        cannot,
         async open(scripts) {
           const server = await startProviderServer(scripts, serverOptions);
-          const options = { model: "model-under-test", apiKey: "key-under-test", baseUrl: server.baseUrl, retries: 0 };
+          const baseUrl = server.origin + path;
+          const options = { model: "model-under-test", apiKey: "key-under-test", baseUrl, retries: 0 };
           return {
             client: create(fetch ? { ...options, fetch } : options),
             requests: () => server.requests.length,

@@ -5,7 +5,8 @@ import type { ReplyScript } from "../script.ts";
 
 /**
  * What a case may need beyond a client that plays scripts. Observed from outside: `closing` (when a call's connection is
- * closed), `requests` (how many were sent), `sent` (how much the provider has sent). Said in a script: all others.
+ * closed), `requests` (how many were sent), `sent` (how much the provider has sent). Said in a script: all others;
+ * `toolCallDeltas` are calls whose arguments come in pieces, so that there is something to see of one that was cut.
  */
 export type Ability =
   | "closing"
@@ -13,6 +14,7 @@ export type Ability =
   | "sent"
   | "reasoning"
   | "toolCalls"
+  | "toolCallDeltas"
   | "citations"
   | "usage"
   | "rawFinishReason"

@@ -52,8 +52,8 @@ export const truncationCases: readonly CaseDefinition[] = [
     },
   },
   {
-    name: "law 3: a tool call that was cut is never delivered as whole",
-    needs: ["toolCalls"],
+    name: "law 3: a tool call that was cut is never delivered as whole, and what came of it is told",
+    needs: ["toolCalls", "toolCallDeltas"],
     async run({ open }) {
       const fragments = ['{"path": "/home', '/me/notes", "recurs'];
       const { client } = await open({ steps: [{ toolCall: { name: "remove", fragments } }], ending: "cut" });
@@ -89,7 +89,8 @@ export const truncationCases: readonly CaseDefinition[] = [
     needs: ["toolCalls"],
     async run({ open }) {
       const toolCall = { name: "remove", fragments: ['{"path": "/home'] };
-      const { client } = await open({ steps: [{ toolCall }], ending: { finishReason: "length" } });
+      const script = { steps: [{ toolCall }], ending: { finishReason: "length" } } as const;
+      const { client } = await open(script, script);
       const { chunks, error } = await readAll(await client.sendMessageStream(QUESTION, ONCE));
       assert.equal(
         chunks.some((chunk) => chunk.type === "toolCall"),
@@ -97,6 +98,8 @@ export const truncationCases: readonly CaseDefinition[] = [
       );
       if (error === undefined) assert.deepEqual(finalOf(chunks).toolCalls, []);
       else assert.deepEqual(partialOf(sendErrorOf(error)).toolCalls, []);
+      const whole = await client.sendMessage(QUESTION, ONCE).catch((reason) => sendErrorOf(reason).partial);
+      assert.deepEqual(whole?.toolCalls ?? [], []);
     },
   },
   {

@@ -4,11 +4,14 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import type { AddressInfo, Socket } from "node:net";
 import { realSleep, type Sleep } from "../pause.ts";
 import { type ServerReply, sendRecording, sendScript } from "./answers.ts";
+import { anthropicWire } from "./anthropic-wire.ts";
 import { chatWire } from "./chat-wire.ts";
 import { Delivery, type Sent } from "./delivery.ts";
+import { geminiWire } from "./gemini-wire.ts";
+import { responsesWire } from "./responses-wire.ts";
 import type { Wire } from "./wire.ts";
 
-const WIRES: readonly Wire[] = [chatWire];
+const WIRES: readonly Wire[] = [chatWire, responsesWire, anthropicWire, geminiWire];
 
 /** One request that the server received. */
 export interface ProviderRequest {
@@ -62,8 +65,8 @@ const DEFAULT_REPLY: ServerReply = { text: WORDS, ending: { usage: { inputTokens
 /**
  * Starts a server on 127.0.0.1 that answers one POST after another with the replies of a list, or with whichever a
  * function chooses; without any, every request gets the same short text word by word. Scripts are written in the wire
- * format of the request's path (Chat Completions so far), streamed or whole as the request asks; recordings are sent as
- * they are, to any path. A request for which there is no reply is refused with status 400. Its one model is `stand-in`.
+ * format of the request's path (Chat Completions, Responses, Anthropic Messages, Gemini's `generateContent`), streamed or
+ * whole as the request asks; recordings are sent as they are, to any path. A request for which there is no reply is refused with status 400. Its one model is `stand-in`.
  *
  * @example
  * ```ts
@@ -104,9 +107,9 @@ export async function startProviderServer(
   async function answer(request: ProviderRequest, delivery: Delivery): Promise<void> {
     const reply = await replyTo(request);
     if ("body" in reply) return sendRecording(reply, delivery);
-    const path = new URL(request.path, "http://127.0.0.1").pathname;
+    const { pathname: path, searchParams: query } = new URL(request.path, "http://127.0.0.1");
     const wire = WIRES.find((candidate) => candidate.serves(path));
-    const wireRequest = { index: request.index, path, body: request.body, usageUnasked };
+    const wireRequest = { index: request.index, path, query, body: request.body, usageUnasked };
     if (wire) return sendScript(reply, wire, wireRequest, delivery, pace);
     const message = `The loopback server knows no wire format for ${path}.`;
     return sendScript({ refusal: { status: 404, message } }, chatWire, wireRequest, delivery, pace);
@@ -128,7 +131,7 @@ export async function startProviderServer(
       const message = error instanceof Error ? error.message : String(error);
       if (response.headersSent) return void socket.destroy();
       response.writeHead(500, { "content-type": "application/json", "x-should-retry": "false" });
-      response.end(JSON.stringify(chatWire.error({ message })));
+      response.end(JSON.stringify(chatWire.refusal(500, { message })));
     }
   }
 

@@ -434,7 +434,9 @@ const faults: readonly Fault[] = [
     id: "3.26",
     title: "an unasked 100 comes before the answer",
     async run(scene) {
-      const outcome = await scene.reply(({ socket }) => void socket.write(`HTTP/1.1 100 Continue\r\n\r\n${good(scene)}`));
+      const outcome = await scene.reply(
+        ({ socket }) => void socket.write(`HTTP/1.1 100 Continue\r\n\r\n${good(scene)}`),
+      );
       // Node's `fetch` takes it for a broken answer.
       return judged(outcome, scene.transport === "fetch" ? { fails: "network" } : WHOLE);
     },
