@@ -85,7 +85,11 @@ function answer(scene: Scene, what: Measurement, socket: Socket, index: number):
       const speech = scene.speaker.speech();
       const begin = speech.text("").events.join("");
       const length = speech.events.length;
-      const delta = speech.text("x".repeat(1_000)).events.slice(length).join("");
+      const delta = speech
+        .text("x".repeat(1_000))
+        .events.slice(length)
+        .join("")
+        .replace(/"sequence_number":\d+,/, "");
       socket.write(STREAM_HEAD + httpChunk(begin).toString());
       return push(socket, httpChunk(delta.repeat(192)), 1_000);
     }

@@ -65,8 +65,13 @@ export async function rawServer(answer: (request: RawRequest, index: number) => 
     openSockets: () => [...sockets].filter((socket) => !socket.closed).length,
     connections: () => sockets.size,
     async goodbye() {
-      for (const socket of sockets) socket.end();
-      await Promise.all(ends);
+      // A connection may still be on its way.
+      for (let known = -1; known !== sockets.size; ) {
+        known = sockets.size;
+        for (const socket of sockets) socket.end();
+        await Promise.all(ends);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
     },
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
