@@ -8,7 +8,7 @@ import type { FinishReason, MessageChunk } from "../chunk.ts";
 import { SendError } from "../errors.ts";
 import type { ReplyFacts } from "../fold.ts";
 import { TextBuffer } from "../text-buffer.ts";
-import { errorOf } from "./error-kinds.ts";
+import { errorOf, isError } from "./error-kinds.ts";
 import type { Decoder, Protocol } from "./protocol.ts";
 import { annotationCitation, type WireAnnotation } from "./responses-citations.ts";
 import type { ResponsesDialect } from "./responses-dialects.ts";
@@ -17,6 +17,7 @@ import { providerToolCallOf, searchQueriesOf } from "./responses-provider-tools.
 import { buildResponsesRequest } from "./responses-request.ts";
 import { responsesUsageOf } from "./responses-usage.ts";
 import { cutCallError, malformedCallError } from "./tool-call-tracker.ts";
+import { listIn, objectIn, parsedArguments, textIn } from "./wire-values.ts";
 
 const INCOMPLETE: Readonly<Record<string, FinishReason>> = {
   max_output_tokens: "length",
@@ -130,63 +131,60 @@ class ResponsesDecoder implements Decoder {
   push(event: unknown, type: string, chunks: MessageChunk[]): boolean {
     if (typeof event !== "object" || event === null) return false;
     const wire = event as WireEvent;
+    if (isError(event, type)) throw errorOf(this.#facts.provider, 0, event);
     if (this.#isRepeated(wire.sequence_number)) return false;
     const at = wire.output_index ?? 0;
     switch (wire.type ?? type) {
       case "response.output_text.delta":
-        this.#addText(`${at}.${wire.content_index ?? 0}`, wire.delta ?? "", chunks);
+        this.#addText(`${at}.${wire.content_index ?? 0}`, textIn(wire.delta), chunks);
         break;
       case "response.output_text.done":
-        this.#completeText(`${at}.${wire.content_index ?? 0}`, wire.text ?? "", chunks);
+        this.#completeText(`${at}.${wire.content_index ?? 0}`, textIn(wire.text), chunks);
         break;
       case "response.output_text.annotation.added":
         if (wire.annotation) this.#cite(`${at}.${wire.content_index ?? 0}`, wire.annotation, false, chunks);
         break;
       case "response.refusal.delta":
         this.#refused = true;
-        this.#addText(`${at}.${wire.content_index ?? 0}`, wire.delta ?? "", chunks);
+        this.#addText(`${at}.${wire.content_index ?? 0}`, textIn(wire.delta), chunks);
         break;
       case "response.refusal.done":
         this.#refused = true;
-        this.#completeText(`${at}.${wire.content_index ?? 0}`, wire.refusal ?? "", chunks);
+        this.#completeText(`${at}.${wire.content_index ?? 0}`, textIn(wire.refusal), chunks);
         break;
       case "response.reasoning_summary_text.delta":
-        this.#addReasoning(`${at}.s${wire.summary_index ?? 0}`, wire.delta ?? "", chunks);
+        this.#addReasoning(`${at}.s${wire.summary_index ?? 0}`, textIn(wire.delta), chunks);
         break;
       case "response.reasoning_summary_text.done":
-        this.#completeReasoning(`${at}.s${wire.summary_index ?? 0}`, wire.text ?? "", chunks);
+        this.#completeReasoning(`${at}.s${wire.summary_index ?? 0}`, textIn(wire.text), chunks);
         break;
       case "response.reasoning_text.delta":
-        this.#addReasoning(`${at}.r${wire.content_index ?? 0}`, wire.delta ?? "", chunks);
+        this.#addReasoning(`${at}.r${wire.content_index ?? 0}`, textIn(wire.delta), chunks);
         break;
       case "response.reasoning_text.done":
-        this.#completeReasoning(`${at}.r${wire.content_index ?? 0}`, wire.text ?? "", chunks);
+        this.#completeReasoning(`${at}.r${wire.content_index ?? 0}`, textIn(wire.text), chunks);
         break;
       case "response.function_call_arguments.delta":
       case "response.custom_tool_call_input.delta":
-        this.#addArguments(at, wire.delta ?? "", chunks);
+        this.#addArguments(at, textIn(wire.delta), chunks);
         break;
       case "response.output_item.added":
-        if (wire.item) this.#beginItem(at, wire.item, chunks);
+        this.#beginItem(at, objectIn(wire.item) ?? {}, chunks);
         break;
       case "response.output_item.done":
-        if (wire.item) this.#endItem(at, wire.item, chunks);
+        this.#endItem(at, objectIn(wire.item) ?? {}, chunks);
         break;
       case "response.created":
       case "response.queued":
       case "response.in_progress":
-        this.#readResponse(wire.response ?? {});
+        this.#readResponse(objectIn(wire.response) ?? {});
         break;
       case "response.completed":
       case "response.incomplete":
       case "response.failed":
       case "response.done":
-        this.#close(wire.response ?? {}, chunks);
+        this.#close(objectIn(wire.response) ?? {}, chunks);
         return true;
-      case "error":
-        throw errorOf(this.#facts.provider, 0, event);
-      default:
-        if (wire.error) throw errorOf(this.#facts.provider, 0, event);
     }
     return false;
   }
@@ -288,19 +286,19 @@ class ResponsesDecoder implements Decoder {
   }
 
   #endMessage(at: number, { content }: WireItem, chunks: MessageChunk[]): void {
-    for (const [index, part] of (content ?? []).entries()) {
+    for (const [index, part] of listIn(content).entries()) {
       const key = `${at}.${index}`;
       if (part?.refusal) this.#refused = true;
-      this.#completeText(key, part?.text ?? part?.refusal ?? "", chunks);
+      this.#completeText(key, textIn(part?.text ?? part?.refusal), chunks);
       for (const annotation of part?.annotations ?? []) if (annotation) this.#cite(key, annotation, true, chunks);
     }
   }
 
   #endReasoning(at: number, { summary, content }: WireItem, chunks: MessageChunk[]): void {
-    for (const [index, part] of (summary ?? []).entries())
-      this.#completeReasoning(`${at}.s${index}`, part?.text ?? "", chunks);
-    for (const [index, part] of (content ?? []).entries())
-      this.#completeReasoning(`${at}.r${index}`, part?.text ?? "", chunks);
+    for (const [index, part] of listIn(summary).entries())
+      this.#completeReasoning(`${at}.s${index}`, textIn(part?.text), chunks);
+    for (const [index, part] of listIn(content).entries())
+      this.#completeReasoning(`${at}.r${index}`, textIn(part?.text), chunks);
   }
 
   /** Only a completed call is whole. */
@@ -320,7 +318,7 @@ class ResponsesDecoder implements Decoder {
     }
     let args: unknown = text;
     try {
-      if (item.type === "function_call") args = text.trim() === "" ? {} : JSON.parse(text);
+      if (item.type === "function_call") args = text.trim() === "" ? {} : parsedArguments(text);
     } catch {
       this.#brokenCall = name; // why, is told by how the reply ends
       return;
@@ -345,7 +343,7 @@ class ResponsesDecoder implements Decoder {
     const facts = this.#facts;
     this.#readResponse(response);
     const { status, error, incomplete_details: details, output } = response;
-    this.#readOutput(output ?? [], chunks); // also what came of one that failed
+    this.#readOutput(listIn(output), chunks); // also what came of one that failed
     if (status === "failed" || status === "cancelled" || error) {
       throw errorOf(facts.provider, 0, { error: error ?? { message: `The response was ${status}.` } });
     }

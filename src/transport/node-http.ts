@@ -5,7 +5,7 @@
 
 import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from "node:http";
 import type { Socket } from "node:net";
-import type { Readable } from "node:stream";
+import type { Readable, Transform } from "node:stream";
 import {
   type Exchange,
   type HttpRequest,
@@ -122,13 +122,7 @@ function openExchange({ headers, body }: HttpRequest, receiver: Receiver, way: W
   request.on("response", (incoming) => {
     response = incoming;
     if (!open) return;
-    try {
-      stream = decompressed(incoming, fail);
-    } catch (error) {
-      response = undefined;
-      request.destroy();
-      return fail(error);
-    }
+    stream = decompressed(incoming, fail);
     stream.on("data", read).on("end", end).on("error", fail);
     receiver.onHead({ status: incoming.statusCode ?? 0, header: (name) => headerOf(incoming, name) });
   });
@@ -166,24 +160,42 @@ function openExchange({ headers, body }: HttpRequest, receiver: Receiver, way: W
   };
 }
 
-/** A body may be compressed although it was not asked for; each flush of the sender comes through at once. */
+/**
+ * A body may be compressed although it was not asked for; each flush of the sender comes through at once. A way that is not
+ * known is left as it is, as `fetch` leaves it: its status still counts, and what cannot be read is no reply.
+ */
 function decompressed(response: IncomingMessage, fail: (error: unknown) => void): Readable {
-  const encoding = (response.headers["content-encoding"] ?? "identity").trim().toLowerCase();
-  if (encoding === "identity" || encoding === "") return response;
+  const header = response.headers["content-encoding"];
+  if (header === undefined) return response;
+  const encodings = header.toLowerCase().split(",");
+  const ways = encodings.map((name) => decompressorOf(name.trim())).reverse(); // the last was put on last
+  if (ways.every((way) => way === "none") || ways.includes(undefined)) return response;
+  let stream: Readable = response;
+  for (const way of ways) {
+    if (way === "none" || way === undefined) continue;
+    stream.on("error", fail);
+    stream = stream.pipe(way());
+  }
+  return stream;
+}
+
+function decompressorOf(encoding: string): "none" | (() => Transform) | undefined {
   const { createGunzip, createInflate, createBrotliDecompress, constants } = zlib();
   const flush = { flush: constants.Z_SYNC_FLUSH, finishFlush: constants.Z_SYNC_FLUSH };
   const brotli = { flush: constants.BROTLI_OPERATION_FLUSH, finishFlush: constants.BROTLI_OPERATION_FLUSH };
-  response.on("error", fail);
   switch (encoding) {
+    case "":
+    case "identity":
+      return "none";
     case "gzip":
     case "x-gzip":
-      return response.pipe(createGunzip(flush));
+      return () => createGunzip(flush);
     case "deflate":
-      return response.pipe(createInflate(flush));
+      return () => createInflate(flush);
     case "br":
-      return response.pipe(createBrotliDecompress(brotli));
+      return () => createBrotliDecompress(brotli);
     default:
-      throw new Error(`The response is compressed as ${JSON.stringify(encoding)}, which was not asked for.`);
+      return undefined;
   }
 }
 

@@ -247,6 +247,7 @@ export class Reply implements ChunkSource, Receiver {
         : retryDelayMs(error, failures, this.#call.retries, this.#call.random());
     if (delay !== undefined) {
       this.#head = undefined;
+      this.#refusal = undefined;
       this.#deadlines.between();
       clearTimeout(this.#backoff);
       this.#backoff = setTimeout(() => this.#attempt(), delay);
