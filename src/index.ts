@@ -75,6 +75,7 @@ export { LLMSession, type SessionOptions } from "./session/session.ts";
 export type { SessionUsage, TurnUsage } from "./session/usage.ts";
 export { MessageStream } from "./stream/message-stream.ts";
 export type { Attempt, ReplyMetrics } from "./stream/metrics.ts";
+export { type DeepPartial, PartialJson } from "./stream/partial-json.ts";
 export type { TokenCounter } from "./token-estimate.ts";
 export { type ClientOptions, ProviderClient } from "./transport/connect.ts";
 export type { FetchLike } from "./transport/fetch.ts";
