@@ -147,7 +147,8 @@ describe("for every document", () => {
 
   test("every view is the beginning of each later one and of the whole, and never changes", () => {
     fc.assert(
-      fc.property(documents({ keysTwice: false }), cuts(), (text, sizes) => {
+      fc.property(documents(), cuts(), (text, sizes) => {
+        fc.pre(!hasKeyTwice(text));
         const { views } = read(text, sizes, true);
         const whole: unknown = JSON.parse(text);
         let earlier: unknown;
@@ -177,7 +178,9 @@ describe("for every document", () => {
           if ("value" in whole) return assertSame(json.end(), whole.value);
           assert.throws(() => json.end(), SyntaxError);
           for (const { view, upTo } of views) {
-            const completed: unknown = JSON.parse(completionOf(text.slice(0, upTo)));
+            const completion = completionOf(text.slice(0, upTo));
+            if (hasKeyTwice(completion)) continue; // the second may take back what the first has shown
+            const completed: unknown = JSON.parse(completion);
             assert.ok(isBeginningOf(view, completed), `${JSON.stringify(view)} of ${text.slice(0, upTo)}`);
           }
         },
@@ -252,7 +255,7 @@ function cuts(): fc.Arbitrary<readonly number[]> {
 }
 
 /** JSON texts as people and models write them: any blanks, any escapes, odd numbers, `__proto__`, keys that come twice. */
-function documents({ keysTwice = true } = {}): fc.Arbitrary<string> {
+function documents(): fc.Arbitrary<string> {
   const blank = fc.constantFrom("", "", "", " ", "\n", "\t\r\n  ");
   const character = fc.oneof(
     { weight: 6, arbitrary: fc.constantFrom(..."abc {}[]:,0-.é漢\u2028\u007f") },
@@ -296,10 +299,7 @@ function documents({ keysTwice = true } = {}): fc.Arbitrary<string> {
             `[${elements.length === 0 ? inside : elements.map((parts) => parts.join("")).join(",")}]`,
         ),
       fc
-        .uniqueArray(fc.tuple(blank, key, blank, blank, tie("value"), blank), {
-          maxLength: 5,
-          ...(keysTwice ? { comparator: () => false } : { selector: ([, name]) => JSON.parse(name) as string }),
-        })
+        .array(fc.tuple(blank, key, blank, blank, tie("value"), blank), { maxLength: 5 })
         .map(
           (members) =>
             `{${members.map(([a, name, b, c, member, d]) => `${a}${name}${b}:${c}${member}${d}`).join(",")}}`,
@@ -352,6 +352,20 @@ function completionOf(beginning: string): string {
     if ("value" in outcomeOf(() => JSON.parse(text))) return text;
   }
   throw new Error(`nothing completes ${JSON.stringify(beginning)}`);
+}
+
+/** Whether it has more colons than keys. */
+function hasKeyTwice(text: string): boolean {
+  const colons = text.replace(/"(?:[^"\\]|\\.)*"/g, "").split(":").length - 1;
+  let keys = 0;
+  const count = (value: unknown): void => {
+    if (typeof value !== "object" || value === null) return;
+    const members: unknown[] = Object.values(value);
+    if (!Array.isArray(value)) keys += members.length;
+    for (const member of members) count(member);
+  };
+  count(JSON.parse(text));
+  return keys < colons;
 }
 
 function outcomeOf(run: () => unknown): { readonly value: unknown } | { readonly error: unknown } {
