@@ -19,7 +19,11 @@ const APIS = {
   chat: {
     ...COMMON,
     baseUrl: "https://api.anthropic.com/v1",
-    protocol: chatCompletions({ maxTokensField: "max_tokens", streamOptions: { include_usage: true } }),
+    protocol: chatCompletions({
+      maxTokensField: "max_tokens",
+      streamOptions: { include_usage: true },
+      outputFormat: "none",
+    }),
   },
 } as const satisfies Record<string, ProviderDefinition>;
 

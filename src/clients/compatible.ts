@@ -25,7 +25,7 @@ const PRESETS = {
     baseUrl: "https://api.deepseek.com",
     keyNames: ["CLOUDLLM_DEEPSEEK_API_KEY", "DEEPSEEK_API_KEY"],
     // Its current models want their thinking back in a tool loop.
-    dialect: { ...COMMON, reasoningField: "reasoning_content" },
+    dialect: { ...COMMON, reasoningField: "reasoning_content", outputFormat: "json_object" },
   },
   mistral: {
     baseUrl: "https://api.mistral.ai/v1",

@@ -24,6 +24,11 @@ export interface ChatDialect {
   readonly streamOptions?: Readonly<Record<string, unknown>>;
   readonly seedField?: "random_seed";
   readonly requiredToolChoice?: "any";
+  /**
+   * How a reply of a certain shape is asked for. Default: by its JSON Schema. `json_object`: the server only sees to it that
+   * the reply is JSON, and the model is told the shape. `none`: the server ignores it.
+   */
+  readonly outputFormat?: "json_object" | "none";
   /** Where plain thinking goes back with an earlier reply. */
   readonly reasoningField?: "reasoning_content";
   /** Mistral's tool call ids. */

@@ -2,6 +2,7 @@
 
 import { SendError } from "../errors.ts";
 import { jsonSchemaIssues } from "./json-schema.ts";
+import { schemaFault } from "./soundness.ts";
 
 /**
  * What schema libraries (Zod, Valibot, ArkType …) put under `~standard`, in the parts used here. The types are our own, so
@@ -48,10 +49,14 @@ export function isStandardSchema(schema: Schema): schema is StandardSchema {
 
 /**
  * The schema as providers take it.
- * @throws {SendError} kind `invalidRequest` when the library cannot say it in JSON Schema
+ * @throws {SendError} kind `invalidRequest` when the library cannot say it in JSON Schema, or a plain one cannot be used
  */
 export function jsonSchemaOf(schema: Schema): JsonSchema {
-  if (!isStandardSchema(schema)) return schema;
+  if (!isStandardSchema(schema)) {
+    const fault = schemaFault(schema);
+    if (fault) throw new SendError("invalidRequest", `A JSON Schema cannot be used: ${fault}`);
+    return schema;
+  }
   const { vendor, jsonSchema } = schema["~standard"];
   const advice =
     "give a schema that can (Zod 4.2 and ArkType 2.2 can, Valibot by toStandardJsonSchema), or JSON Schema";
