@@ -80,7 +80,7 @@ const DRAIN_LIMIT_MS = 30_000;
  * }
  * ```
  */
-export class MessageStream<Output = unknown> implements AsyncIterable<MessageChunk<Output>>, AsyncDisposable {
+export class MessageStream<out Output = unknown> implements AsyncIterable<MessageChunk<Output>>, AsyncDisposable {
   readonly #source: ChunkSource;
   readonly #fold: Fold;
   readonly #stopwatch: Stopwatch;
@@ -183,6 +183,7 @@ export class MessageStream<Output = unknown> implements AsyncIterable<MessageChu
    * it, each complete up to where the model is and none changed by what follows (see `PartialJson`). The last one is the
    * whole value as written; as the schema returned it, it stands in `finalMessage().output`. The loop ends without an error
    * only when that fits. A text that is no JSON shows nothing.
+   * @typeParam Partial what the views are taken for, on trust; only the whole value is checked
    * @throws {SendError} kind `invalidOutput`, with the text on `partial`, when the value does not fit in the end; and
    * whatever else a loop over the stream throws
    * @example
@@ -198,7 +199,7 @@ export class MessageStream<Output = unknown> implements AsyncIterable<MessageChu
    * }
    * ```
    */
-  partialObject(): AsyncIterableIterator<DeepPartial<Output>> {
+  partialObject<Partial = DeepPartial<Output>>(): AsyncIterableIterator<Partial> {
     const growing = new GrowingValue();
     let shown: unknown;
     return this.#iterate(() => {
@@ -210,7 +211,7 @@ export class MessageStream<Output = unknown> implements AsyncIterable<MessageChu
       const { value } = growing;
       if (value === shown) return undefined;
       shown = value;
-      return value as DeepPartial<Output>;
+      return value as Partial;
     });
   }
 
