@@ -77,6 +77,7 @@ export { MemoryStore, type SessionStore, type StoredSession } from "./session/st
 export type { SessionUsage, TurnUsage } from "./session/usage.ts";
 export { MessageStream } from "./stream/message-stream.ts";
 export type { Attempt, ReplyMetrics } from "./stream/metrics.ts";
+export { type DeepPartial, PartialJson } from "./stream/partial-json.ts";
 export type { TokenCounter } from "./token-estimate.ts";
 export { type ClientOptions, ProviderClient } from "./transport/connect.ts";
 export type { FetchLike } from "./transport/fetch.ts";

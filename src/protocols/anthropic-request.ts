@@ -3,7 +3,7 @@
 import type { SendOptions, Tool } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { Message } from "../message.ts";
-import { closedSchema } from "../schema/closed.ts";
+import { claudeSchema, hasRecords } from "../schema/grammar.ts";
 import { jsonSchemaOf } from "../schema/schema.ts";
 import { type ClaudeFamily, claudeFamily } from "./anthropic-models.ts";
 import { type Block, textBlock, turnsOf, type WireTurn } from "./anthropic-turns.ts";
@@ -139,14 +139,21 @@ function outputConfigOf(
   effort: string | undefined,
   endpoint: Endpoint,
 ): Block | undefined {
-  const { output } = options;
-  if (output !== undefined && !family.takesOutputFormat) refuse("`output`", endpoint, options);
-  const asksFormat = output !== undefined && family.takesOutputFormat;
-  if (!asksFormat && effort === undefined) return undefined;
-  return {
-    ...(effort !== undefined && { effort }),
-    ...(asksFormat && { format: { type: "json_schema", schema: closedSchema(jsonSchemaOf(output)) } }),
-  };
+  const format = formatOf(options, family, endpoint);
+  if (!format && effort === undefined) return undefined;
+  return { ...(effort !== undefined && { effort }), ...(format && { format }) };
+}
+
+/** @see https://docs.claude.com/en/docs/build-with-claude/structured-outputs */
+function formatOf(options: SendOptions, family: ClaudeFamily, endpoint: Endpoint): Block | undefined {
+  if (options.output === undefined) return undefined;
+  const schema = jsonSchemaOf(options.output);
+  if (!family.takesOutputFormat) refuse("`output`", endpoint, options);
+  else if (hasRecords(schema)) {
+    const advice = "Give a list of keys and values instead.";
+    refuse("objects with keys of any name in `output`", endpoint, options, advice);
+  } else return { type: "json_schema", schema: claudeSchema(schema) };
+  return undefined;
 }
 
 /** Newer models choose for themselves; with thinking on, all do. */

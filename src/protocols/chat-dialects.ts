@@ -26,6 +26,11 @@ export interface ChatDialect {
   readonly streamOptions?: Fields;
   readonly seedField?: "random_seed";
   readonly requiredToolChoice?: "any";
+  /**
+   * How a reply of a certain shape is asked for. Default: by its JSON Schema. `json_object`: the server only sees to it that
+   * the reply is JSON, and the model is told the shape. `none`: the server ignores it.
+   */
+  readonly outputFormat?: "json_object" | "none";
   /** The fields that ask for so much thinking. Absent: `reasoning_effort`, as the protocol has it. */
   readonly reasoning?: (effort: ReasoningEffort, endpoint: Endpoint, options: SendOptions) => Fields;
   /** The fields that ask for a search; absent where there is none. */
@@ -96,6 +101,7 @@ export const XAI_CHAT: ChatDialect = {
  */
 export const ANTHROPIC_CHAT: ChatDialect = {
   ...COMMON_CHAT,
+  outputFormat: "none",
   lacks: ["seed", "reasoning", "search"],
   advice: 'Anthropic\'s own protocol may have it: `api: "messages"`.',
   highestTemperature: 1,
@@ -132,6 +138,7 @@ export const GROQ_CHAT: ChatDialect = {
 /** @see https://api-docs.deepseek.com */
 export const DEEPSEEK_CHAT: ChatDialect = {
   ...COMMON_CHAT,
+  outputFormat: "json_object",
   reasoning: deepseekReasoning,
   inputs: () => [],
   reasoningBack: "reasoning_content",

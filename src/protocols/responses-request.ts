@@ -3,7 +3,7 @@
 import type { SendOptions, Tool } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { Message } from "../message.ts";
-import { closedSchema, isStrictSchema } from "../schema/closed.ts";
+import { isObjectSchema, strictSchema } from "../schema/grammar.ts";
 import { jsonSchemaOf } from "../schema/schema.ts";
 import { type Endpoint, type ProtocolRequest, refuse } from "./protocol.ts";
 import { withProviderOptions } from "./provider-options.ts";
@@ -44,7 +44,7 @@ export function buildResponsesRequest(
         ...(options.maxOutputTokens !== undefined && { max_output_tokens: options.maxOutputTokens }),
         ...samplingOf(options, endpoint, dialect),
         ...(reasoning && { reasoning }),
-        ...(options.output !== undefined && { text: { format: formatOf(options.output) } }),
+        ...outputOf(options, endpoint),
         ...(tools.length > 0 && { tools }),
         ...toolChoiceOf(options, search.length > 0, endpoint, dialect),
         ...cacheOf(options, endpoint),
@@ -92,24 +92,28 @@ function samplingOf(options: SendOptions, endpoint: Endpoint, dialect: Responses
   return { ...(temperature !== undefined && { temperature }), ...(topP !== undefined && { top_p: topP }) };
 }
 
-function formatOf(output: NonNullable<SendOptions["output"]>): Fields {
-  const schema = jsonSchemaOf(output);
-  const closed = closedSchema(schema);
-  const strict = isStrictSchema(closed);
-  return { type: "json_schema", name: "output", schema: strict ? closed : schema, strict };
+function outputOf(options: SendOptions, endpoint: Endpoint): Fields {
+  if (options.output === undefined) return {};
+  const schema = jsonSchemaOf(options.output);
+  if (!isObjectSchema(schema)) {
+    refuse("an `output` that is no object", endpoint, options, "Put the value into a property.");
+    return {};
+  }
+  const strict = strictSchema(schema);
+  const format = { type: "json_schema", name: "output", schema: strict ?? schema, strict: strict !== undefined };
+  return { text: { format } };
 }
 
 /** Left to itself, the server tries to be strict, and makes what is optional required. */
 function wireTool({ name, description, parameters }: Tool): Fields {
   const schema = parameters === undefined ? { type: "object", properties: {} } : jsonSchemaOf(parameters);
-  const closed = closedSchema(schema);
-  const strict = parameters !== undefined && isStrictSchema(closed);
+  const strict = parameters === undefined ? undefined : strictSchema(schema);
   return {
     type: "function",
     name,
     ...(description && { description }),
-    parameters: strict ? closed : schema,
-    strict,
+    parameters: strict ?? schema,
+    strict: strict !== undefined,
   };
 }
 

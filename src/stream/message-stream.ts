@@ -4,7 +4,9 @@ import type { FinalChunk, MessageChunk } from "../chunk.ts";
 import { SendError } from "../errors.ts";
 import { type Ending, Fold, type ReplyFacts } from "../fold.ts";
 import type { AssistantMessage } from "../message.ts";
+import { GrowingValue } from "./growing-value.ts";
 import { type Clock, type ReplyMetrics, Stopwatch, systemClock } from "./metrics.ts";
+import type { DeepPartial } from "./partial-json.ts";
 import { readableSource } from "./readable.ts";
 
 /** Where a stream's chunks come from. It runs only when asked. */
@@ -65,7 +67,7 @@ const DRAIN_LIMIT_MS = 30_000;
 
 /**
  * A reply that is being written. Read it once, in whichever way suits: `for await (const chunk of stream)`, `batches()`,
- * `text()`, `toReadableStream()`, or just `finalMessage()`. Leaving the loop closes the connection.
+ * `text()`, `partialObject()`, `toReadableStream()`, or just `finalMessage()`. Leaving the loop closes the connection.
  *
  * @example
  * ```ts
@@ -80,7 +82,7 @@ const DRAIN_LIMIT_MS = 30_000;
  * }
  * ```
  */
-export class MessageStream<Output = unknown> implements AsyncIterable<MessageChunk<Output>>, AsyncDisposable {
+export class MessageStream<out Output = unknown> implements AsyncIterable<MessageChunk<Output>>, AsyncDisposable {
   readonly #source: ChunkSource;
   readonly #fold: Fold;
   readonly #stopwatch: Stopwatch;
@@ -175,6 +177,43 @@ export class MessageStream<Output = unknown> implements AsyncIterable<MessageChu
         if (content) return content;
       }
       return undefined;
+    });
+  }
+
+  /**
+   * The value that the option `output` asked for, as it is written: a view of what has come, one for each read that added to
+   * it, each complete up to where the model is and none changed by what follows (see `PartialJson`). The last one is the
+   * whole value as written; as the schema returned it, it stands in `finalMessage().output`. The loop ends without an error
+   * only when that fits. A text that is no JSON shows nothing.
+   * @typeParam Partial what the views are taken for, on trust; only the whole value is checked
+   * @throws {SendError} kind `invalidOutput`, with the text on `partial`, when the value does not fit in the end; and
+   * whatever else a loop over the stream throws
+   * @example
+   * ```ts
+   * import type { ClientWrapper } from "cloudllm";
+   *
+   * const schema = { type: "object", properties: { title: { type: "string" } }, required: ["title"] };
+   *
+   * export async function name(client: ClientWrapper, story: string): Promise<unknown> {
+   *   const stream = await client.sendMessageStream([{ role: "user", content: `Name this story: ${story}` }], { output: schema });
+   *   for await (const partial of stream.partialObject()) console.log(partial); // {}, { title: "The" }, { title: "The Fox" }
+   *   return (await stream.finalMessage()).output;
+   * }
+   * ```
+   */
+  partialObject<Partial = DeepPartial<Output>>(): AsyncIterableIterator<Partial> {
+    const growing = new GrowingValue();
+    let shown: unknown;
+    return this.#iterate(() => {
+      const { chunks } = this.#queue;
+      while (this.#head < chunks.length) {
+        const chunk = chunks[this.#head++];
+        if (chunk) growing.add(chunk);
+      }
+      const { value } = growing;
+      if (value === shown) return undefined;
+      shown = value;
+      return value as Partial;
     });
   }
 
