@@ -17,6 +17,8 @@ export type {
   ClientWrapper,
   PromptCache,
   ReasoningEffort,
+  Recovery,
+  RetryOptions,
   SearchParameters,
   SendOptions,
   Timeouts,

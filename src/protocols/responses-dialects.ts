@@ -24,6 +24,8 @@ export interface ResponsesDialect {
   readonly leastOutputTokens?: number;
   /** Calls of custom tools are the vendor's own and have run already. */
   readonly runsCustomTools?: true;
+  /** Replies can be written in the background, and be resumed. */
+  readonly keepsReplies?: true;
 }
 
 /** @see https://platform.openai.com/docs/api-reference/responses/create */
@@ -49,6 +51,7 @@ export const OPENAI_RESPONSES: ResponsesDialect = {
   reasoningSummary: "auto",
   refusesSampling: true,
   leastOutputTokens: 16,
+  keepsReplies: true,
 };
 
 /** Domains a search tool takes. */

@@ -1,4 +1,4 @@
-/** Messages and options → the body of a Responses request. Nothing is kept at the server: the whole conversation goes out. */
+/** Messages and options → the body of a Responses request. The whole conversation goes out each time. */
 
 import { base64TextOf } from "../base64.ts";
 import type { SendOptions, Tool } from "../client.ts";
@@ -48,7 +48,7 @@ export function buildResponsesRequest(
       input: inputOf(messages, endpoint),
       ...(system.length > 0 && { instructions: wellFormed(system.map(({ content }) => content).join("\n\n")) }),
       ...(stream && { stream: true, ...(dialect.streamOptions && { stream_options: dialect.streamOptions }) }),
-      store: false,
+      ...keepingOf(options, stream, dialect),
       ...(include.length > 0 && { include }),
       ...(options.maxOutputTokens !== undefined && { max_output_tokens: options.maxOutputTokens }),
       ...samplingOf(options, endpoint, dialect),
@@ -61,6 +61,11 @@ export function buildResponsesRequest(
       ...options.providerOptions,
     },
   };
+}
+
+/** Nothing is kept at the server, unless the reply is to be resumed there. */
+function keepingOf({ recover }: SendOptions, stream: boolean, { keepsReplies }: ResponsesDialect): Fields {
+  return recover === "resume" && stream && keepsReplies ? { background: true, store: true } : { store: false };
 }
 
 function mayReason(dialect: ResponsesDialect, model: string): boolean {

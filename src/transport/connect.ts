@@ -6,14 +6,17 @@ import type { ClientWrapper, SendOptions } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantMessage, Message } from "../message.ts";
 import type { Endpoint, Protocol, ProtocolRequest } from "../protocols/protocol.ts";
+import { retryPolicyOf } from "../retry.ts";
 import { checkedSource } from "../stream/checked-source.ts";
 import { MessageStream } from "../stream/message-stream.ts";
 import { systemClock } from "../stream/metrics.ts";
 import { estimateInputTokens } from "../token-estimate.ts";
+import type { Background } from "./call.ts";
 import { limitsOf } from "./deadlines.ts";
 import { type FetchLike, fetchTransport } from "./fetch.ts";
 import { redactor } from "./redact.ts";
 import { Reply } from "./reply.ts";
+import { RetryBudget } from "./retry-budget.ts";
 import type { Transport } from "./transport.ts";
 
 /** What every provider client's constructor takes, beside the defaults for its calls. */
@@ -65,6 +68,7 @@ export class ProviderClient implements ClientWrapper {
   readonly #endpoint: Endpoint;
   readonly #defaults: SendOptions;
   readonly #transport: Transport;
+  readonly #budget = new RetryBudget(systemClock());
   readonly #givenKey: string | undefined;
 
   constructor(definition: ProviderDefinition, options: ClientOptions) {
@@ -129,10 +133,12 @@ export class ProviderClient implements ClientWrapper {
           {
             ...call,
             request: { url: request.url, headers, body: jsonOf(request.body) },
+            background: stream && options.recover === "resume" ? this.#background(headers) : undefined,
             protocol,
             transport: this.#transport,
             limits: limitsOf(!stream, this.#defaults.timeouts, given.timeouts),
-            retries: options.retries ?? 2,
+            retries: retryPolicyOf(this.#defaults.retries, given.retries),
+            budget: this.#budget,
             signal: options.signal,
             redact: redactor(headers),
             estimateInput: () => estimateInputTokens(messages),
@@ -148,6 +154,17 @@ export class ProviderClient implements ClientWrapper {
     reply?.start();
     await reply?.accepted;
     return result;
+  }
+
+  #background(headers: Readonly<Record<string, string>>): Background | undefined {
+    const { background } = this.#definition.protocol;
+    const endpoint = this.#endpoint;
+    return (
+      background && {
+        resume: (position) => ({ method: "GET", url: background.resumeUrl(position, endpoint), headers }),
+        cancel: (position) => ({ url: background.cancelUrl(position, endpoint), headers }),
+      }
+    );
   }
 
   #request(messages: readonly Message[], options: SendOptions, stream: boolean): ProtocolRequest {

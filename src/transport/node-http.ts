@@ -60,7 +60,11 @@ interface Way {
   readonly agent: Agent;
 }
 
-function openExchange({ url, headers, body }: HttpRequest, receiver: Receiver, way: Way): Exchange {
+function openExchange(
+  { method = "POST", url, headers, body = "" }: HttpRequest,
+  receiver: Receiver,
+  way: Way,
+): Exchange {
   let stream: Readable | undefined;
   let response: IncomingMessage | undefined;
   let wanted = false;
@@ -100,9 +104,9 @@ function openExchange({ url, headers, body }: HttpRequest, receiver: Receiver, w
   }
 
   const request: ClientRequest = way.send(url, {
-    method: "POST",
+    method,
     agent: way.agent,
-    headers: { ...headers, "content-length": Buffer.byteLength(body) },
+    headers: method === "GET" ? headers : { ...headers, "content-length": Buffer.byteLength(body) },
   });
   request.on("error", fail);
   request.on("response", (incoming) => {
