@@ -26,6 +26,8 @@ export interface ReplyFacts {
   finishReason?: FinishReason;
   rawFinishReason?: string;
   usage?: TokenUsage;
+  /** Where several attempts were billed: an estimate of all, by who knows them. */
+  estimatedUsage?: TokenUsage;
   search?: SearchActivity;
   /** The value that was asked for with the option `output`, once it is validated. */
   output?: unknown;
@@ -127,7 +129,7 @@ export class Fold {
         this.#providerToolCalls.push(chunk.providerToolCall);
         break;
       case "rewind":
-        this.#content.cut(this.#content.toString().length - chunk.length);
+        this.#rewind(chunk.length, chunk.reasoningLength);
         break;
       case "toolResult":
       case "final":
@@ -135,12 +137,24 @@ export class Fold {
     }
   }
 
+  #rewind(length: number, reasoningLength: number): void {
+    const kept = this.#content.toString().length - length;
+    this.#content.cut(kept);
+    this.#reasoning.cut(this.#reasoning.toString().length - reasoningLength);
+    this.#unfinished.clear();
+    const stays = ({ endIndex = 0 }: Citation) => kept > 0 && endIndex <= kept;
+    this.#citations.splice(0, this.#citations.length, ...this.#citations.filter(stays));
+    if (kept <= 0) this.#providerToolCalls.length = 0;
+  }
+
   /** The reply so far as a message. */
   message(ending: Ending, metricsOf: (outputTokens: number | undefined) => ReplyMetrics): AssistantMessage {
     const facts = this.#facts;
     const unfinished: UnfinishedToolCall[] = ending === "whole" ? [] : [...this.#unfinished.values()];
     // Running totals of a reply that was cut do not cover its end.
-    const estimate = facts.usage === undefined || ending !== "whole" ? this.#estimateUsage() : undefined;
+    const isCovered = facts.usage !== undefined && ending === "whole";
+    const known = ending === "running" ? undefined : facts.estimatedUsage;
+    const estimate = known ?? (isCovered ? undefined : this.#estimateUsage());
     return {
       role: "assistant",
       content: this.#content.toString(),

@@ -141,7 +141,10 @@ export interface AssistantTurn {
   readonly content: string;
   readonly toolCalls?: readonly ToolCall[];
   readonly replay?: Replay;
-  /** True when the reply is not whole: the caller stopped it, or it failed on the way. */
+  /**
+   * True when the reply is not whole: the caller stopped it, or it failed on the way. A conversation that ends with such a turn
+   * asks for the rest of it: what a provider answers belongs behind its `content`, and may say its last words again.
+   */
   readonly interrupted?: true;
 }
 

@@ -7,6 +7,7 @@ import type { AssistantTurn, ContentPart, Message, ToolMessage, UserMessage } fr
 import { closedSchema } from "../schema/closed.ts";
 import { jsonSchemaOf } from "../schema/schema.ts";
 import { type ClaudeFamily, claudeFamily } from "./anthropic-models.ts";
+import { toldToGoOn } from "./continuation.ts";
 import { type Endpoint, type ProtocolRequest, refuse } from "./protocol.ts";
 import { wellFormed } from "./well-formed.ts";
 
@@ -44,13 +45,14 @@ export function buildAnthropicRequest(
   const system = messages.flatMap((message) =>
     message.role === "system" && message.content !== "" ? [textBlock(message.content)] : [],
   );
-  const turns = turnsOf(messages, endpoint);
   const tools = toolsOf(options, endpoint, messages);
-  markForCache(system, tools, turns, options, endpoint);
   if (options.seed !== undefined) refuse("`seed`", endpoint, options);
   const maxTokens = options.maxOutputTokens ?? family.maxOutputTokens;
   const thinking = thinkingOf(options, family, maxTokens, endpoint);
   const output = outputConfigOf(options, family, thinking?.effort, endpoint);
+  const goesOn = family.takesPrefix && !thinking?.isOn;
+  const turns = turnsOf(goesOn ? messages : toldToGoOn(messages), endpoint);
+  markForCache(system, tools, turns, options, endpoint);
   return {
     url: `${endpoint.baseUrl}/v1/messages`,
     headers: { "anthropic-version": "2023-06-01", ...(usesFiles(messages) && { "anthropic-beta": FILES_BETA }) },

@@ -7,6 +7,7 @@ import type { AssistantTurn, AttachmentSource, ContentPart, Message } from "../m
 import { jsonSchemaOf } from "../schema/schema.ts";
 import type { ChatDialect } from "./chat-completions.ts";
 import { type ChatReplay, PROTOCOL_NAME } from "./chat-completions-replay.ts";
+import { cutReplyOf, toldToGoOn } from "./continuation.ts";
 import type { Endpoint, ProtocolRequest } from "./protocol.ts";
 import { wellFormed } from "./well-formed.ts";
 
@@ -25,11 +26,17 @@ export function buildChatRequest(
     );
   }
   const { baseUrl, model } = endpoint;
+  const prefix = cutReplyOf(messages) && dialect.prefix?.(endpoint);
+  const wired = (prefix ? messages : toldToGoOn(messages)).flatMap((message) =>
+    wireMessages(message, endpoint, dialect),
+  );
+  if (prefix) wired[wired.length - 1] = { ...wired.at(-1), ...prefix.messageFields };
   return {
     url: baseUrl.endsWith("/chat/completions") ? baseUrl : `${baseUrl}/chat/completions`,
     body: {
       model,
-      messages: messages.flatMap((message) => wireMessages(message, endpoint, dialect)),
+      messages: wired,
+      ...prefix?.fields,
       // Fields that were not asked for are left out: some servers refuse those they do not know.
       ...(stream && { stream: true, ...(dialect.streamOptions && { stream_options: dialect.streamOptions }) }),
       ...(options.maxOutputTokens !== undefined && { [dialect.maxTokensField]: options.maxOutputTokens }),

@@ -12,7 +12,7 @@ import { type ReasoningDetail, ReplayCollector } from "./chat-completions-replay
 import { buildChatRequest } from "./chat-completions-request.ts";
 import { usageOf } from "./chat-completions-usage.ts";
 import { errorOf } from "./error-kinds.ts";
-import type { Decoder, Protocol } from "./protocol.ts";
+import type { Decoder, Endpoint, Protocol } from "./protocol.ts";
 import { ToolCallTracker } from "./tool-call-tracker.ts";
 import { utf16Offset } from "./utf16-offset.ts";
 
@@ -28,6 +28,14 @@ export interface ChatDialect {
   readonly reasoningField?: "reasoning_content";
   /** Mistral's tool call ids. */
   readonly nineCharacterIds?: true;
+  /** How a server is told to go on with the last message, which is the beginning of its answer; absent where none can be. */
+  readonly prefix?: (endpoint: Endpoint) => ChatPrefix | undefined;
+}
+
+/** What is sent so that the last message is gone on with. */
+export interface ChatPrefix {
+  readonly messageFields?: Readonly<Record<string, unknown>>;
+  readonly fields?: Readonly<Record<string, unknown>>;
 }
 
 const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {

@@ -5,6 +5,7 @@ import type { SendOptions, Tool } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantTurn, ContentPart, Message, ToolMessage } from "../message.ts";
 import { jsonSchemaOf } from "../schema/schema.ts";
+import { toldToGoOn } from "./continuation.ts";
 import type { PartialArgument } from "./gemini-arguments.ts";
 import { type GeminiFamily, geminiFamily } from "./gemini-models.ts";
 import { type Endpoint, type ProtocolRequest, refuse } from "./protocol.ts";
@@ -72,7 +73,7 @@ export function buildGeminiRequest(
   return {
     url: `${endpoint.baseUrl}/v1beta/${modelPath(endpoint.model)}:${stream ? "streamGenerateContent?alt=sse" : "generateContent"}`,
     body: {
-      contents: contentsOf(messages, family, endpoint),
+      contents: contentsOf(toldToGoOn(messages), family, endpoint),
       ...(system.length > 0 && {
         systemInstruction: { parts: system.map(({ content }) => ({ text: wellFormed(String(content)) })) },
       }),

@@ -6,6 +6,7 @@ import { SendError } from "../errors.ts";
 import type { AssistantTurn, ContentPart, Message } from "../message.ts";
 import { closedSchema, isStrictSchema } from "../schema/closed.ts";
 import { jsonSchemaOf } from "../schema/schema.ts";
+import { toldToGoOn } from "./continuation.ts";
 import { type Endpoint, type ProtocolRequest, refuse } from "./protocol.ts";
 import type { ResponsesDialect } from "./responses-dialects.ts";
 import { wellFormed } from "./well-formed.ts";
@@ -45,7 +46,7 @@ export function buildResponsesRequest(
     url: `${baseUrl}/responses`,
     body: {
       model,
-      input: inputOf(messages, endpoint),
+      input: inputOf(toldToGoOn(messages), endpoint),
       ...(system.length > 0 && { instructions: wellFormed(system.map(({ content }) => content).join("\n\n")) }),
       ...(stream && { stream: true, ...(dialect.streamOptions && { stream_options: dialect.streamOptions }) }),
       ...keepingOf(options, stream, dialect),

@@ -236,6 +236,11 @@ export class MessageStream<Output = unknown> implements AsyncIterable<MessageChu
     else listener(this.partial, outcome.status === "failed" ? outcome.error : undefined);
   }
 
+  /** For wrappers: only the rest of this reply is wanted, so what fails from now on is not begun again. */
+  onlyRest(): void {
+    if (this.#outcome.status === "running") this.#source.lastAttempt?.();
+  }
+
   /** `await using stream = …` closes the connection when the block is left. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop();

@@ -6,10 +6,11 @@ import type { ClientWrapper, SendOptions } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantMessage, Message } from "../message.ts";
 import type { Endpoint, Protocol, ProtocolRequest } from "../protocols/protocol.ts";
-import { retryPolicyOf } from "../retry.ts";
+import { retryDelayMs, retryPolicyOf } from "../retry.ts";
 import { checkedSource } from "../stream/checked-source.ts";
 import { MessageStream } from "../stream/message-stream.ts";
 import { systemClock } from "../stream/metrics.ts";
+import { type RecoverableCall, RecoveringSource } from "../stream/recovering-source.ts";
 import { estimateInputTokens } from "../token-estimate.ts";
 import type { Background } from "./call.ts";
 import { limitsOf } from "./deadlines.ts";
@@ -54,6 +55,9 @@ export function chosenApi(apis: Readonly<Record<string, ProviderDefinition>>, ap
   throw new TypeError(`There is no \`api\` ${JSON.stringify(api)}; there are ${Object.keys(apis).join(", ")}.`);
 }
 
+/** How often a reply that broke is gone on with. */
+const MOST_RECOVERIES = 2;
+
 const CONSTRUCTOR_NAMES = ["model", "apiKey", "baseUrl", "fetch"];
 
 /**
@@ -92,7 +96,9 @@ export class ProviderClient implements ClientWrapper {
     messages: readonly Message[],
     options: SendOptions<Output> = {},
   ): Promise<AssistantMessage<Output>> {
-    return (await this.#send(messages, options, false)).finalMessage();
+    // A reply that is to be brought to its end must be seen coming.
+    const streams = (options.recover ?? this.#defaults.recover) !== undefined;
+    return (await this.#send(messages, options, streams)).finalMessage();
   }
 
   sendMessageStream<Output = unknown>(
@@ -114,6 +120,32 @@ export class ProviderClient implements ClientWrapper {
   }
 
   async #send<Output>(
+    messages: readonly Message[],
+    given: SendOptions<Output>,
+    stream: boolean,
+  ): Promise<MessageStream<Output>> {
+    const recover = given.recover ?? this.#defaults.recover;
+    if (recover === undefined) return this.#open(messages, given, stream);
+    const now = systemClock();
+    const startedAt = now();
+    const timeouts = { ...this.#defaults.timeouts, ...given.timeouts };
+    const options = { ...this.#defaults, ...withoutUndefined(given), timeouts, recover };
+    const retries = retryPolicyOf(this.#defaults.retries, given.retries);
+    const limits = { max: MOST_RECOVERIES, maxRetryAfterMs: retries.maxRetryAfterMs };
+    const first = await this.#open(messages, given, true);
+    const call: RecoverableCall = {
+      messages,
+      options,
+      open: (more, its) => this.#open(more, its, true),
+      delayMs: (error, recoveries) => retryDelayMs(error, recoveries + 1, limits, Math.random()),
+      now,
+      startedAt,
+    };
+    return new MessageStream((sink) => new RecoveringSource(call, first, sink), { now, startedAt });
+  }
+
+  /** One reply, asked for as often as it takes until its first chunk. */
+  async #open<Output>(
     messages: readonly Message[],
     given: SendOptions<Output>,
     stream: boolean,
