@@ -48,6 +48,8 @@ export class Reply implements ChunkSource, Receiver {
   /** Where the next attempt goes on with a reply that the provider keeps, and what broke it off; absent: it begins anew. */
   #resumption: { readonly position: ReplyPosition; readonly reason: SendError } | undefined;
   #resumesInVain = 0;
+  /** Why the attempt before this one failed. */
+  #lastFailure: SendError | undefined;
 
   constructor(call: Call, sink: ChunkSink) {
     this.#call = call;
@@ -58,7 +60,9 @@ export class Reply implements ChunkSource, Receiver {
       const overCall = phase === "firstChunk" || phase === "total";
       const message = `${call.provider} let ${waitedMs} ms pass (limit \`timeouts.${phase}\`); raise it, or try again.`;
       this.#fail(
-        this.#refusal !== undefined ? this.#httpError() : new SendError("timeout", message, { phase, waitedMs }),
+        this.#refusal !== undefined
+          ? this.#httpError()
+          : new SendError("timeout", message, { phase, waitedMs, cause: this.#lastFailure }),
         overCall,
       );
     });
@@ -232,6 +236,8 @@ export class Reply implements ChunkSource, Receiver {
     const delay = final || this.#isLastAttempt ? undefined : this.#delayBeforeNext(error);
     if (delay !== undefined) {
       this.#head = undefined;
+      this.#refusal = undefined;
+      this.#lastFailure = error;
       this.#deadlines.between();
       clearTimeout(this.#backoff);
       this.#backoff = setTimeout(() => this.#attempt(), delay);

@@ -5,6 +5,9 @@ import type { Clock } from "../stream/metrics.ts";
 /** Retries that are always there to begin with: a burst of a few failures is not yet an outage. */
 const CAPACITY = 10;
 
+/** A retry, but for what adding up fractions loses. */
+const WHOLE = 1 - 1e-9;
+
 /** After so long without any call the budget is whole again, in milliseconds. */
 const REFILL_MS = 30_000;
 
@@ -40,8 +43,8 @@ export class RetryBudget {
     const now = this.#now();
     this.#tokens = Math.min(CAPACITY, this.#tokens + ((now - this.#filledAt) * CAPACITY) / REFILL_MS);
     this.#filledAt = now;
-    if (this.#tokens < 1) return false;
-    this.#tokens--;
+    if (this.#tokens < WHOLE) return false;
+    this.#tokens = Math.max(0, this.#tokens - 1);
     return true;
   }
 }
