@@ -26,7 +26,7 @@ export interface ReplyFacts {
   finishReason?: FinishReason;
   rawFinishReason?: string;
   usage?: TokenUsage;
-  /** Where several attempts were billed: an estimate of all, by who knows them. */
+  /** An estimate by who knows more than the chunks show: the owner of a reply that is relayed, or of several attempts. */
   estimatedUsage?: TokenUsage;
   search?: SearchActivity;
   /** The value that was asked for with the option `output`, once it is validated. */
@@ -61,6 +61,7 @@ export function adopt(facts: ReplyFacts, message: AssistantMessage): void {
     finishReason,
     rawFinishReason,
     usage,
+    estimatedUsage,
     search,
     output,
     replay,
@@ -83,8 +84,11 @@ export function chunksOf(message: AssistantMessage): readonly MessageChunk[] {
   ];
 }
 
-/** How the reply ended: as its provider ended it, by the caller, or by a failure. `running` while it has not. */
-export type Ending = "whole" | "stopped" | "interrupted" | "running";
+/**
+ * How the reply ended: as its provider ended it, by the caller, or by a failure. `drained`: stopped, and then read to its end
+ * for the bill. `running` while it has not ended.
+ */
+export type Ending = "whole" | "stopped" | "drained" | "interrupted" | "running";
 
 /** Characters that a live estimate looks at, so that reading the metrics costs the same however long the reply is. */
 const LIVE_SAMPLE = 2_000;
@@ -98,6 +102,7 @@ export class Fold {
   readonly #unfinished = new Map<number, { id: string; name: string; argumentsText: string }>();
   readonly #citations: Citation[] = [];
   readonly #providerToolCalls: ProviderToolCall[] = [];
+  #unseenTokens = 0;
 
   constructor(facts: ReplyFacts) {
     this.#facts = facts;
@@ -137,6 +142,11 @@ export class Fold {
     }
   }
 
+  /** Estimated tokens of what came and is not part of the message. */
+  addUnseen(tokens: number): void {
+    this.#unseenTokens += tokens;
+  }
+
   #rewind(length: number, reasoningLength: number): void {
     const kept = this.#content.toString().length - length;
     this.#content.cut(kept);
@@ -152,7 +162,7 @@ export class Fold {
     const facts = this.#facts;
     const unfinished: UnfinishedToolCall[] = ending === "whole" ? [] : [...this.#unfinished.values()];
     // Running totals of a reply that was cut do not cover its end.
-    const isCovered = facts.usage !== undefined && ending === "whole";
+    const isCovered = facts.usage !== undefined && (ending === "whole" || ending === "drained");
     const known = ending === "running" ? undefined : facts.estimatedUsage;
     const estimate = known ?? (isCovered ? undefined : this.#estimateUsage());
     return {
@@ -176,7 +186,7 @@ export class Fold {
       ...(facts.requestId !== undefined && { requestId: facts.requestId }),
       ...(facts.rateLimits && { rateLimits: facts.rateLimits }),
       ...(facts.replay && { replay: facts.replay }),
-      ...((ending === "stopped" || ending === "interrupted") && { interrupted: true as const }),
+      ...(ending !== "whole" && ending !== "running" && { interrupted: true as const }),
     };
   }
 
@@ -199,6 +209,7 @@ export class Fold {
       case "whole":
         return this.#facts.finishReason ?? "unknown";
       case "stopped":
+      case "drained":
         return "stopped";
       case "interrupted":
       case "running":
@@ -215,7 +226,7 @@ export class Fold {
     const inputTokens = usage?.inputTokens ?? estimateInput?.() ?? 0;
     const estimated = [this.#content.toString(), this.#reasoning.toString(), ...calls].reduce(
       (sum, text) => sum + estimateTokens(text),
-      0,
+      this.#unseenTokens,
     );
     const outputTokens = Math.max(estimated, usage?.outputTokens ?? 0);
     return { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens };

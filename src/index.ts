@@ -75,7 +75,7 @@ export type { TurnInput } from "./session/history.ts";
 export type { SavedSession } from "./session/saved-session.ts";
 export { LLMSession, type SessionOptions } from "./session/session.ts";
 export type { SessionUsage, TurnUsage } from "./session/usage.ts";
-export { MessageStream } from "./stream/message-stream.ts";
+export { type DrainLimits, MessageStream } from "./stream/message-stream.ts";
 export type { Attempt, ReplyMetrics } from "./stream/metrics.ts";
 export type { TokenCounter } from "./token-estimate.ts";
 export { type ClientOptions, ProviderClient } from "./transport/connect.ts";

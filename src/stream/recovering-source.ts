@@ -200,9 +200,7 @@ export class RecoveringSource implements ChunkSource {
     this.#spending.add(message);
     adopt(this.facts, message);
     const { usage, estimatedUsage } = this.#spending;
-    if (usage) this.facts.usage = usage;
-    else delete this.facts.usage;
-    if (estimatedUsage) this.facts.estimatedUsage = estimatedUsage;
+    Object.assign(this.facts, { usage, estimatedUsage });
   }
 
   #broke(error: SendError): void {
