@@ -51,6 +51,9 @@ interface Runner {
   stream?: MessageStream;
   batches?: AsyncIterator<readonly MessageChunk[]>;
   reading: boolean;
+  readonly startedAt: number;
+  /** Stands for its attempts when it was let go, until it tells them. */
+  standIn?: Attempt;
   /** Time in which the caller waited for it, and since when it does. */
   waitedMs: number;
   waitingSince: number | undefined;
@@ -134,6 +137,7 @@ export class Race implements ChunkSource {
       controller,
       opening: Promise.resolve(),
       reading: false,
+      startedAt: performance.now(),
       waitedMs: 0,
       waitingSince: undefined,
     };
@@ -216,6 +220,8 @@ export class Race implements ChunkSource {
 
   #failed(runner: Runner, error: SendError): void {
     const attempts = error.attempts ?? error.partial?.metrics.attempts ?? [];
+    const { standIn } = runner;
+    if (standIn && attempts.length > 0) this.#attempts.splice(this.#attempts.indexOf(standIn), 1);
     this.#attempts.push(...attempts);
     if (!this.#runners.has(runner)) return;
     this.#pause(runner);
@@ -256,6 +262,9 @@ export class Race implements ChunkSource {
     this.#pause(runner);
     this.#rules.told?.(runner.client, result ?? this.#resultOf(runner));
     if (runner.stream) return this.#stopReading(runner);
+    const { provider, model } = runner.client;
+    runner.standIn = { provider, model, durationMs: performance.now() - runner.startedAt, outcome: "stopped" };
+    this.#attempts.push(runner.standIn);
     runner.controller.abort();
     this.#leaving.add(runner.opening);
     void runner.opening.finally(() => this.#leaving.delete(runner.opening));
