@@ -2,11 +2,11 @@
 
 import { defaultTransport } from "#default-transport";
 import { checkCall, optionsFault } from "../check.ts";
-import type { ClientWrapper, SendOptions } from "../client.ts";
+import type { ClientWrapper, Recovery, SendOptions } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantMessage, Message } from "../message.ts";
 import type { Endpoint, Protocol, ProtocolRequest } from "../protocols/protocol.ts";
-import { retryDelayMs, retryPolicyOf } from "../retry.ts";
+import { type RetryPolicy, retryDelayMs, retryPolicyOf } from "../retry.ts";
 import { checkedSource } from "../stream/checked-source.ts";
 import { MessageStream } from "../stream/message-stream.ts";
 import { systemClock } from "../stream/metrics.ts";
@@ -72,6 +72,7 @@ export class ProviderClient implements ClientWrapper {
   readonly #endpoint: Endpoint;
   readonly #defaults: SendOptions;
   readonly #transport: Transport;
+  readonly #retries: RetryPolicy;
   readonly #budget = new RetryBudget(systemClock());
   readonly #givenKey: string | undefined;
 
@@ -88,6 +89,7 @@ export class ProviderClient implements ClientWrapper {
     this.#definition = definition;
     this.#endpoint = { provider: definition.provider, model, baseUrl: checkedBaseUrl(baseUrl ?? definition.baseUrl) };
     this.#defaults = defaults;
+    this.#retries = retryPolicyOf(defaults.retries);
     this.#givenKey = apiKey;
     this.#transport = fetch ? fetchTransport(fetch) : defaultTransport();
   }
@@ -96,16 +98,18 @@ export class ProviderClient implements ClientWrapper {
     messages: readonly Message[],
     options: SendOptions<Output> = {},
   ): Promise<AssistantMessage<Output>> {
+    const recover = options.recover ?? this.#defaults.recover;
     // A reply that is to be brought to its end must be seen coming.
-    const streams = (options.recover ?? this.#defaults.recover) !== undefined;
-    return (await this.#send(messages, options, streams)).finalMessage();
+    const stream = recover ? this.#recovering(messages, options, recover) : this.#open(messages, options, false);
+    return (await stream).finalMessage();
   }
 
   sendMessageStream<Output = unknown>(
     messages: readonly Message[],
     options: SendOptions<Output> = {},
   ): Promise<MessageStream<Output>> {
-    return this.#send(messages, options, true);
+    const recover = options.recover ?? this.#defaults.recover;
+    return recover ? this.#recovering(messages, options, recover) : this.#open(messages, options, true);
   }
 
   /**
@@ -119,29 +123,30 @@ export class ProviderClient implements ClientWrapper {
     );
   }
 
-  async #send<Output>(
+  async #recovering<Output>(
     messages: readonly Message[],
     given: SendOptions<Output>,
-    stream: boolean,
+    recover: Recovery,
   ): Promise<MessageStream<Output>> {
-    const recover = given.recover ?? this.#defaults.recover;
-    if (recover === undefined) return this.#open(messages, given, stream);
     const now = systemClock();
     const startedAt = now();
-    const timeouts = { ...this.#defaults.timeouts, ...given.timeouts };
-    const options = { ...this.#defaults, ...withoutUndefined(given), timeouts, recover };
-    const retries = retryPolicyOf(this.#defaults.retries, given.retries);
-    const limits = { max: MOST_RECOVERIES, maxRetryAfterMs: retries.maxRetryAfterMs };
     const first = await this.#open(messages, given, true);
+    const timeouts = { ...this.#defaults.timeouts, ...given.timeouts };
+    const { maxRetryAfterMs } = this.#retriesOf(given);
+    const limits = { max: MOST_RECOVERIES, maxRetryAfterMs };
     const call: RecoverableCall = {
       messages,
-      options,
+      options: { ...this.#defaults, ...withoutUndefined(given), timeouts, recover },
       open: (more, its) => this.#open(more, its, true),
       delayMs: (error, recoveries) => retryDelayMs(error, recoveries + 1, limits, Math.random()),
       now,
       startedAt,
     };
     return new MessageStream((sink) => new RecoveringSource(call, first, sink), { now, startedAt });
+  }
+
+  #retriesOf({ retries }: SendOptions): RetryPolicy {
+    return retries === undefined ? this.#retries : retryPolicyOf(this.#defaults.retries, retries);
   }
 
   /** One reply, asked for as often as it takes until its first chunk. */
@@ -169,7 +174,7 @@ export class ProviderClient implements ClientWrapper {
             protocol,
             transport: this.#transport,
             limits: limitsOf(!stream, this.#defaults.timeouts, given.timeouts),
-            retries: retryPolicyOf(this.#defaults.retries, given.retries),
+            retries: this.#retriesOf(given),
             budget: this.#budget,
             signal: options.signal,
             redact: redactor(headers),
