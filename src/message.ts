@@ -132,6 +132,8 @@ export interface Replay {
   readonly protocol: string;
   /** The model that was asked: where signatures hold for one model only, another does without. */
   readonly model?: string;
+  /** The beginning of the reply's text, where another attempt wrote it: it stands before what `data` holds. */
+  readonly before?: string;
   readonly data: unknown;
 }
 

@@ -247,11 +247,15 @@ function modelTurn(turn: AssistantTurn, family: GeminiFamily, endpoint: Endpoint
   const { replay } = turn;
   if (replay?.provider === endpoint.provider && replay.protocol === GEMINI && !turn.interrupted) {
     const data = replay.data as GeminiReplay;
-    if (sameAs(turn, data)) return replayed(data, family);
+    const { before = "" } = replay;
+    if (sameAs(turn, before, data)) {
+      const { parts, calls } = replayed(data, family);
+      return { parts: [...textParts(before), ...parts], calls };
+    }
   }
   const calls = turn.toolCalls ?? [];
   const parts = [
-    ...(turn.content === "" ? [] : [{ text: wellFormed(turn.content) }]),
+    ...textParts(turn.content),
     ...calls.map(({ name, arguments: args }) => ({ functionCall: { name, args: args ?? {} } })),
   ];
   return { parts: signed(parts, family), calls: new Map(calls.map(({ id, name }) => [id, { name }])) };
@@ -283,22 +287,26 @@ function signed(parts: readonly Fields[], family: GeminiFamily): readonly Fields
 }
 
 /** Whoever has changed the text or the calls of a reply wants that sent, not what came. */
-function sameAs(turn: AssistantTurn, { parts, callIds }: GeminiReplay): boolean {
+function sameAs(turn: AssistantTurn, before: string, { parts, callIds }: GeminiReplay): boolean {
   if (!Array.isArray(parts) || !Array.isArray(callIds)) return false;
   const text = parts.map((part) => (part.thought ? "" : (part.text ?? ""))).join("");
   const answered = parts.flatMap(({ functionResponse }) => (functionResponse ? [functionResponse] : []));
   const calls = turn.toolCalls ?? [];
   const isCalled = calls.every(({ id }) => callIds.includes(id));
-  return text === turn.content && isCalled && calls.length === callIds.length - answered.length;
+  return before + text === turn.content && isCalled && calls.length === callIds.length - answered.length;
 }
 
 function userParts(content: string | readonly ContentPart[], endpoint: Endpoint): readonly Fields[] {
-  if (typeof content === "string") return content === "" ? [] : [{ text: wellFormed(content) }];
+  if (typeof content === "string") return textParts(content);
   return content.flatMap((part) => wirePart(part, endpoint));
 }
 
+function textParts(text: string): readonly Fields[] {
+  return text === "" ? [] : [{ text: wellFormed(text) }];
+}
+
 function wirePart(part: ContentPart, endpoint: Endpoint): readonly Fields[] {
-  if (part.type === "text") return part.text === "" ? [] : [{ text: wellFormed(part.text) }];
+  if (part.type === "text") return textParts(part.text);
   if ("data" in part) return [{ inlineData: { mimeType: part.mediaType, data: base64TextOf(part.data) } }];
   const fileUri = "url" in part ? part.url : part.fileId;
   const mimeType = part.mediaType ?? MEDIA_TYPES[/\.(\w+)(?:[?#]|$)/.exec(fileUri)?.[1]?.toLowerCase() ?? ""];

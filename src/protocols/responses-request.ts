@@ -190,11 +190,11 @@ function turnItems(turn: AssistantTurn, endpoint: Endpoint): readonly Fields[] {
   const { replay } = turn;
   if (replay?.provider === endpoint.provider && replay.protocol === RESPONSES && !turn.interrupted) {
     const { items } = replay.data as ResponsesReplay;
-    if (sameAs(turn, items)) return replayed(items, replay.model === endpoint.model);
+    const { before = "" } = replay;
+    if (sameAs(turn, before, items)) return [...textItems(before), ...replayed(items, replay.model === endpoint.model)];
   }
-  const text = { type: "output_text", text: wellFormed(turn.content) };
   return [
-    ...(turn.content === "" ? [] : [{ role: "assistant", content: [text] }]),
+    ...textItems(turn.content),
     ...(turn.toolCalls ?? []).map(({ id, name, arguments: args }) => ({
       type: "function_call",
       call_id: id,
@@ -202,6 +202,10 @@ function turnItems(turn: AssistantTurn, endpoint: Endpoint): readonly Fields[] {
       arguments: JSON.stringify(args ?? {}),
     })),
   ];
+}
+
+function textItems(text: string): readonly Fields[] {
+  return text === "" ? [] : [{ role: "assistant", content: [{ type: "output_text", text: wellFormed(text) }] }];
 }
 
 /** Items that need no id: with one, the server looks for what it was told not to keep. */
@@ -223,12 +227,14 @@ function replayed(items: readonly ResponseItem[], sameModel: boolean): readonly 
 }
 
 /** Whoever has changed the text or the calls of a reply wants that sent, not what came. */
-function sameAs(turn: AssistantTurn, items: readonly ResponseItem[]): boolean {
+function sameAs(turn: AssistantTurn, before: string, items: readonly ResponseItem[]): boolean {
   if (!Array.isArray(items)) return false;
   const text = items.map((item) => (item.type === "message" ? textOfItem(item) : "")).join("");
   const ids = items.map((item) => item.call_id);
   return (
-    text === turn.content && (turn.toolCalls ?? []).every(({ id }) => ids.includes(id)) && !hasMoreCalls(turn, items)
+    before + text === turn.content &&
+    (turn.toolCalls ?? []).every(({ id }) => ids.includes(id)) &&
+    !hasMoreCalls(turn, items)
   );
 }
 

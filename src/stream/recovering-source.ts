@@ -4,7 +4,7 @@ import type { MessageChunk, RewindChunk } from "../chunk.ts";
 import type { Recovery, SendOptions } from "../client.ts";
 import { SendError } from "../errors.ts";
 import { adopt, type ReplyFacts } from "../fold.ts";
-import type { AssistantMessage, Message } from "../message.ts";
+import type { AssistantMessage, Message, Replay } from "../message.ts";
 import { TextBuffer } from "../text-buffer.ts";
 import { estimateTokens } from "../token-estimate.ts";
 import type { ChunkSink, ChunkSource, MessageStream } from "./message-stream.ts";
@@ -189,8 +189,17 @@ export class RecoveringSource implements ChunkSource {
 
   #complete(message: AssistantMessage): void {
     this.#account(message);
+    if (this.#seam && message.replay) this.#completeReplay(message.content, message.replay);
     this.#finish();
     this.#sink.end();
+  }
+
+  /** What the last attempt wants back does not hold what the others wrote. */
+  #completeReplay(written: string, replay: Replay): void {
+    const text = this.#shown.toString();
+    const before = text.slice(0, text.length - written.length) + (replay.before ?? "");
+    if (text.endsWith(written)) this.facts.replay = { ...replay, before };
+    else delete this.facts.replay;
   }
 
   /** Takes over what a stream that is over tells. */

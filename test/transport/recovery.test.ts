@@ -387,6 +387,47 @@ describe("a continuation", () => {
   });
 });
 
+test.each([
+  ["continue", ["The river begins hi", "gh up."]],
+  ["restart", ["high up."]],
+] as const)(
+  "a reply that was recovered (%s) goes back with all it says and all that is signed",
+  async (recover, expected) => {
+    const thinking =
+      `event: x\ndata: {"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":"","signature":"sig"}}\n\n` +
+      `data: {"type":"content_block_stop","index":0}\n\n`;
+    const rest = recover === "continue" ? ["begins hi", "gh up."] : ["high up."];
+    const server = await serve((request, index) => {
+      if (index === 0) {
+        begin(ANTHROPIC, request, CUT);
+        return void request.socket.end(LAST_CHUNK);
+      }
+      const start = ANTHROPIC.begin().replace("event: content_block_start", `${thinking}event: content_block_start`);
+      const events = rest.map((text) => ANTHROPIC.text(text, 0)).join("");
+      request.socket.write(HEAD + httpChunk(start + events + ANTHROPIC.call(2) + ANTHROPIC.end(3)) + LAST_CHUNK);
+    });
+    const client = ANTHROPIC.client(server.port, { recover, tools: [{ name: "look" }] });
+    const { message } = await read(await client.sendMessageStream(QUESTION));
+    expect(message?.toolCalls).toHaveLength(1);
+    const turn = JSON.parse(JSON.stringify(message)) as AssistantMessage;
+    await client.sendMessage([...QUESTION, turn, { role: "tool", toolCallId: "k1", content: "a tree" }]);
+    const { messages } = JSON.parse(server.requests[2]?.body ?? "") as {
+      messages: { content: { type: string; text?: string }[] }[];
+    };
+    const blocks = messages[1]?.content ?? [];
+    expect(
+      blocks
+        .filter(({ type }) => type === "text")
+        .map(({ text }) => text)
+        .join(""),
+    ).toBe(message?.content);
+    expect(blocks.filter(({ type }) => type === "thinking")).toEqual([
+      { type: "thinking", thinking: "", signature: "sig" },
+    ]);
+    expect(message?.content.endsWith(expected.at(-1) ?? "")).toBe(true);
+  },
+);
+
 describe("while a reply is being recovered", () => {
   /** The second request is never answered. */
   async function waiting(options: Options = {}) {
