@@ -19,6 +19,7 @@ import {
   response,
   STREAM_HEAD,
 } from "../support/raw-server.ts";
+import { bodiesOf, recordingsMissing, recordingsOf } from "../support/recordings.ts";
 import { ANTHROPIC, CHAT, GEMINI, type Options, RESPONSES, type TestWire, WIRES } from "../support/wires.ts";
 
 /** A connection that breaks is not used again: no request finds one that is about to close. */
@@ -589,6 +590,35 @@ describe("a reply that the provider goes on writing", () => {
     await cancel;
   });
 
+  test.skipIf(recordingsMissing !== undefined)(
+    "as OpenAI sent it, cut after any event, is the same reply",
+    async () => {
+      const [whole = [], rest = []] = [0, 1].map((part) =>
+        eventsOf(`openai__openai_responses.background_mode_streaming_starting_after_vcr.${part}.sse`),
+      );
+      const numberOf = (event: string) => Number(/"sequence_number":(\d+)/.exec(event)?.[1] ?? 0);
+      let cut = 0;
+      const server = await serve(({ socket, head }) => {
+        const after = /starting_after=(\d+)/.exec(head)?.[1];
+        if (after === undefined) return void socket.end(HEAD + httpChunk(whole.slice(0, cut).join("")) + LAST_CHUNK);
+        const later = rest.filter((event) => numberOf(event) > Number(after));
+        socket.end(HEAD + httpChunk(later.join("")) + LAST_CHUNK);
+      });
+      const outcome = async () => {
+        const { message, chunks } = await read(
+          await RESPONSES.client(server.port, { recover: "resume" }).sendMessageStream(QUESTION),
+        );
+        const { metrics: _metrics, ...facts } = message as AssistantMessage;
+        return { facts, chunks: chunks.slice(0, -1) };
+      };
+      cut = whole.length;
+      const expected = await outcome();
+      expect(expected.facts.content).toBe("2 + 2 equals 4.");
+      for (cut = 1; cut < whole.length; cut++) expect(await outcome()).toEqual(expected);
+      expect(server.requests).toHaveLength(2 * whole.length - 1);
+    },
+  );
+
   test("is not asked for where the provider keeps none", async () => {
     const server = await serve((request, index) => {
       if (index > 0) return whole(GEMINI, request, ["gh up."]);
@@ -599,6 +629,12 @@ describe("a reply that the provider goes on writing", () => {
     expect(message?.content).toBe("The river begins high up.");
   });
 });
+
+function eventsOf(file: string): readonly string[] {
+  const recording = recordingsOf("openai-responses").find((entry) => entry.file.endsWith(file));
+  const [body] = recording ? bodiesOf(recording) : [];
+  return (body?.toString("utf8") ?? "").split(/(?<=\n\n)/);
+}
 
 function chatCitation(url: string, start_index: number, end_index: number): string {
   const delta = { annotations: [{ type: "url_citation", url_citation: { url, start_index, end_index } }] };
