@@ -53,6 +53,7 @@ const RETRYABLE: ReadonlySet<SendErrorKind> = new Set([
   "network",
   "timeout",
   "truncated",
+  "protocol",
 ]);
 
 /** Which deadline passed: see `Timeouts`. */
@@ -72,7 +73,9 @@ export interface SendErrorFacts {
   readonly retryable?: boolean | undefined;
   /** How long the provider asks to wait, in milliseconds. */
   readonly retryAfterMs?: number | undefined;
+  /** Which deadline passed, and how long was waited until it did, in milliseconds. */
   readonly phase?: TimeoutPhase | undefined;
+  readonly waitedMs?: number | undefined;
   /** Every request that was sent for this call. */
   readonly attempts?: readonly Attempt[] | undefined;
   /** Everything that did arrive. */
@@ -112,6 +115,7 @@ export class SendError extends Error {
   readonly retryable: boolean;
   declare readonly retryAfterMs?: number;
   declare readonly phase?: TimeoutPhase;
+  declare readonly waitedMs?: number;
   declare readonly attempts?: readonly Attempt[];
   declare readonly partial?: AssistantMessage;
 

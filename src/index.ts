@@ -17,6 +17,8 @@ export type {
   ClientWrapper,
   PromptCache,
   ReasoningEffort,
+  Recovery,
+  RetryOptions,
   SearchParameters,
   SendOptions,
   Timeouts,
@@ -75,7 +77,7 @@ export type { SavedSession } from "./session/saved-session.ts";
 export { LLMSession, type OpenOptions, type SessionOptions, type TurnOptions } from "./session/session.ts";
 export { MemoryStore, type SessionStore, type StoredSession } from "./session/store.ts";
 export type { SessionUsage, TurnUsage } from "./session/usage.ts";
-export { MessageStream } from "./stream/message-stream.ts";
+export { type DrainLimits, MessageStream } from "./stream/message-stream.ts";
 export type { Attempt, ReplyMetrics } from "./stream/metrics.ts";
 export { type DeepPartial, PartialJson } from "./stream/partial-json.ts";
 export type { TokenCounter } from "./token-estimate.ts";

@@ -132,6 +132,8 @@ export interface Replay {
   readonly protocol: string;
   /** The model that was asked: where signatures hold for one model only, another does without. */
   readonly model?: string;
+  /** The beginning of the reply's text, where another attempt wrote it: it stands before what `data` holds. */
+  readonly before?: string;
   readonly data: unknown;
 }
 
@@ -141,7 +143,10 @@ export interface AssistantTurn {
   readonly content: string;
   readonly toolCalls?: readonly ToolCall[];
   readonly replay?: Replay;
-  /** True when the reply is not whole: the caller stopped it, or it failed on the way. */
+  /**
+   * True when the reply is not whole: the caller stopped it, or it failed on the way. A conversation that ends with such a turn
+   * asks for the rest of it: what a provider answers belongs behind its `content`, and may say its last words again.
+   */
   readonly interrupted?: true;
 }
 

@@ -8,6 +8,7 @@ import {
   GROQ_CHAT,
   LLAMACPP_CHAT,
   MISTRAL_CHAT,
+  VLLM_CHAT,
 } from "../protocols/chat-dialects.ts";
 import { type ClientOptions, ProviderClient, type ProviderDefinition } from "../transport/connect.ts";
 
@@ -20,7 +21,7 @@ const PRESETS = {
   ollama: { ...LOCAL, baseUrl: "http://localhost:11434/v1", keyNames: ["OLLAMA_API_KEY"] },
   lmstudio: { ...LOCAL, baseUrl: "http://localhost:1234/v1", keyNames: [] },
   llamacpp: { ...LOCAL, baseUrl: "http://localhost:8080/v1", keyNames: [], dialect: LLAMACPP_CHAT },
-  vllm: { ...LOCAL, baseUrl: "http://localhost:8000/v1", keyNames: [] },
+  vllm: { ...LOCAL, baseUrl: "http://localhost:8000/v1", keyNames: [], dialect: VLLM_CHAT },
   groq: {
     baseUrl: "https://api.groq.com/openai/v1",
     keyNames: ["CLOUDLLM_GROQ_API_KEY", "GROQ_API_KEY"],

@@ -7,6 +7,7 @@ import { claudeSchema, hasRecords } from "../schema/grammar.ts";
 import { jsonSchemaOf } from "../schema/schema.ts";
 import { type ClaudeFamily, claudeFamily } from "./anthropic-models.ts";
 import { type Block, textBlock, turnsOf, type WireTurn } from "./anthropic-turns.ts";
+import { cutReplyOf, toldToGoOn } from "./continuation.ts";
 import { type Endpoint, type ProtocolRequest, refuse } from "./protocol.ts";
 import { withProviderOptions } from "./provider-options.ts";
 import { refuseSearch } from "./search-refusals.ts";
@@ -29,14 +30,16 @@ export function buildAnthropicRequest(
   const system = messages.flatMap((message) =>
     message.role === "system" && message.content !== "" ? [textBlock(message.content)] : [],
   );
-  const turns = turnsOf(messages, endpoint);
   const tools = toolsOf(options, endpoint, messages);
-  markForCache(system, tools, turns, options, endpoint);
   if (options.seed !== undefined) refuse("`seed`", endpoint, options);
   const maxTokens = options.maxOutputTokens ?? family.maxOutputTokens;
   const asked = thinkingOf(options, family, maxTokens, endpoint);
-  const thinking = asked?.hasBudget && isUnthoughtLoop(turns) ? undefined : asked;
+  const written = turnsOf(messages, endpoint);
+  const thinking = asked?.hasBudget && isUnthoughtLoop(written) ? undefined : asked;
   const output = outputConfigOf(options, family, thinking?.effort, endpoint);
+  const goesOn = !cutReplyOf(messages) || (family.takesPrefix && !thinking?.isOn);
+  const turns = goesOn ? written : turnsOf(toldToGoOn(messages), endpoint);
+  markForCache(system, tools, turns, options, endpoint);
   return {
     url: `${endpoint.baseUrl}/v1/messages`,
     headers: { "anthropic-version": "2023-06-01", ...(usesFiles(messages) && { "anthropic-beta": FILES_BETA }) },

@@ -7,6 +7,7 @@ import { type JsonSchema, jsonSchemaOf } from "../schema/schema.ts";
 import { commonReasoning } from "./chat-completions-reasoning.ts";
 import { wireMessagesOf } from "./chat-completions-turns.ts";
 import { type ChatDialect, mayAsk } from "./chat-dialects.ts";
+import { cutReplyOf, toldToGoOn } from "./continuation.ts";
 import { type Endpoint, type ProtocolRequest, refuse } from "./protocol.ts";
 import { withProviderOptions } from "./provider-options.ts";
 
@@ -23,9 +24,13 @@ export function buildChatRequest(
   const { baseUrl, model } = endpoint;
   const output = outputOf(options, endpoint, dialect);
   const cache = cacheOf(options, endpoint, dialect);
+  const prefix = cutReplyOf(messages) && dialect.prefix?.(endpoint);
+  const told = withInstruction(prefix ? messages : toldToGoOn(messages), output?.instruction);
+  const wired = wireMessagesOf(told, endpoint, dialect);
   const body = {
     model,
-    messages: wireMessagesOf(withInstruction(messages, output?.instruction), endpoint, dialect),
+    messages: prefix ? wired.with(-1, { ...wired.at(-1), ...prefix.messageFields }) : wired,
+    ...prefix?.fields,
     // Fields that were not asked for are left out: some servers refuse those they do not know.
     ...(stream && { stream: true, ...(dialect.streamOptions && { stream_options: dialect.streamOptions }) }),
     ...(options.maxOutputTokens !== undefined && { [dialect.maxTokensField]: options.maxOutputTokens }),

@@ -61,6 +61,14 @@ export interface ChatDialect {
   /** Mistral's tool call ids. */
   readonly nineCharacterIds?: true;
   readonly longestCallId?: number;
+  /** How a server is told to go on with the last message, which is the beginning of its answer; absent where none can be. */
+  readonly prefix?: (endpoint: Endpoint) => ChatPrefix | undefined;
+}
+
+/** What is sent so that the last message is gone on with. */
+export interface ChatPrefix {
+  readonly messageFields?: Fields;
+  readonly fields?: Fields;
 }
 
 /** What most servers understand. */
@@ -141,6 +149,11 @@ export const DEEPSEEK_CHAT: ChatDialect = {
   outputFormat: "json_object",
   reasoning: deepseekReasoning,
   inputs: () => [],
+  /**
+   * Only at its beta address.
+   * @see https://api-docs.deepseek.com/guides/chat_prefix_completion
+   */
+  prefix: ({ baseUrl }) => (baseUrl.endsWith("/beta") ? { messageFields: { prefix: true } } : undefined),
   reasoningBack: "reasoning_content",
   wantsAllReasoning: (model) => !/chat|reasoner|r1|v3/i.test(model),
 };
@@ -155,10 +168,27 @@ export const MISTRAL_CHAT: ChatDialect = {
   inputs: () => ["image"],
   reasoningBack: "parts",
   nineCharacterIds: true,
+  /** @see https://docs.mistral.ai/api/#tag/chat */
+  prefix: () => ({ messageFields: { prefix: true } }),
 };
 
 /** llama.cpp: models that think want it back in the field it came in. */
-export const LLAMACPP_CHAT: ChatDialect = { ...COMMON_CHAT, reasoningBack: "as it came" };
+export const LLAMACPP_CHAT: ChatDialect = {
+  ...COMMON_CHAT,
+  reasoningBack: "as it came",
+  prefix: continuesFinalMessage,
+};
+
+/** @see https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html */
+export const VLLM_CHAT: ChatDialect = { ...COMMON_CHAT, prefix: continuesFinalMessage };
+
+/**
+ * vLLM and llama.cpp take an assistant's message at the end as the beginning of the answer when told so.
+ * @see https://github.com/ggml-org/llama.cpp/pull/23012
+ */
+function continuesFinalMessage(): ChatPrefix {
+  return { fields: { continue_final_message: true, add_generation_prompt: false } };
+}
 
 /** What becomes of an option that this vendor lacks, or whose place is elsewhere. Returns whether it may be sent. */
 export function mayAsk(

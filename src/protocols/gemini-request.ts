@@ -5,6 +5,7 @@ import { SendError } from "../errors.ts";
 import type { Message } from "../message.ts";
 import { geminiSchema } from "../schema/grammar.ts";
 import { jsonSchemaOf } from "../schema/schema.ts";
+import { toldToGoOn } from "./continuation.ts";
 import { contentsOf } from "./gemini-contents.ts";
 import { type GeminiFamily, geminiFamily } from "./gemini-models.ts";
 import { type Endpoint, type ProtocolRequest, refuse } from "./protocol.ts";
@@ -33,7 +34,7 @@ export function buildGeminiRequest(
     url: `${endpoint.baseUrl}/v1beta/${modelPath(endpoint.model)}:${stream ? "streamGenerateContent?alt=sse" : "generateContent"}`,
     body: withProviderOptions(
       {
-        contents: contentsOf(messages, family, endpoint),
+        contents: contentsOf(toldToGoOn(messages), family, endpoint),
         ...(system.length > 0 && {
           systemInstruction: { parts: system.map(({ content }) => ({ text: wellFormed(String(content)) })) },
         }),

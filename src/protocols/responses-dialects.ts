@@ -27,6 +27,8 @@ export interface ResponsesDialect {
   readonly takesMetadata?: true;
   /** Calls of custom tools are the vendor's own and have run already. */
   readonly runsCustomTools?: true;
+  /** Replies can be written in the background, and be resumed. */
+  readonly keepsReplies?: true;
 }
 
 /** @see https://platform.openai.com/docs/api-reference/responses/create */
@@ -52,6 +54,7 @@ export const OPENAI_RESPONSES: ResponsesDialect = {
   refusesSampling: true,
   leastOutputTokens: 16,
   takesMetadata: true,
+  keepsReplies: true,
 };
 
 /** Domains a search tool takes. */

@@ -1,10 +1,11 @@
-/** Messages and options → the body of a Responses request. Nothing is kept at the server: the whole conversation goes out. */
+/** Messages and options → the body of a Responses request. The whole conversation goes out each time. */
 
 import type { SendOptions, Tool } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { Message } from "../message.ts";
 import { isObjectSchema, strictSchema } from "../schema/grammar.ts";
 import { jsonSchemaOf } from "../schema/schema.ts";
+import { toldToGoOn } from "./continuation.ts";
 import { type Endpoint, type ProtocolRequest, refuse } from "./protocol.ts";
 import { withProviderOptions } from "./provider-options.ts";
 import type { ResponsesDialect } from "./responses-dialects.ts";
@@ -36,10 +37,10 @@ export function buildResponsesRequest(
     body: withProviderOptions(
       {
         model,
-        input: inputOf(messages, endpoint, dialect),
+        input: inputOf(toldToGoOn(messages), endpoint, dialect),
         ...(system.length > 0 && { instructions: wellFormed(system.map(({ content }) => content).join("\n\n")) }),
         ...(stream && { stream: true, ...(dialect.streamOptions && { stream_options: dialect.streamOptions }) }),
-        store: false,
+        ...keepingOf(options, stream, dialect),
         ...(include.length > 0 && { include }),
         ...(options.maxOutputTokens !== undefined && { max_output_tokens: options.maxOutputTokens }),
         ...samplingOf(options, endpoint, dialect),
@@ -53,6 +54,11 @@ export function buildResponsesRequest(
       options.providerOptions,
     ),
   };
+}
+
+/** Nothing is kept at the server, unless the reply is to be resumed there. */
+function keepingOf({ recover }: SendOptions, stream: boolean, { keepsReplies }: ResponsesDialect): Fields {
+  return recover === "resume" && stream && keepsReplies ? { background: true, store: true } : { store: false };
 }
 
 function mayReason(dialect: ResponsesDialect, model: string): boolean {

@@ -12,22 +12,36 @@ export function raceClient(
   rulesOf: (whole: boolean) => RaceRules,
 ): ClientWrapper {
   const { provider, model } = first;
-  async function open(messages: readonly Message[], options: SendOptions, whole: boolean): Promise<MessageStream> {
-    let race: Race | undefined;
-    const stream = new MessageStream((sink) => {
-      race = new Race(messages, options, rulesOf(whole), sink);
-      return race;
-    });
-    race?.start();
-    await race?.accepted;
-    return stream;
-  }
   return {
     provider,
     model,
-    sendMessage: async (messages, options = {}) => (await open(messages, options, true)).finalMessage(),
-    sendMessageStream: (messages, options = {}) => open(messages, options, false),
+    async sendMessage(messages, options = {}) {
+      const { stream } = await openRace(messages, options, rulesOf(true));
+      return stream.finalMessage();
+    },
+    async sendMessageStream(messages, options = {}) {
+      const { stream } = await openRace(messages, options, rulesOf(false));
+      return stream;
+    },
   };
+}
+
+/** Runs one race, and resolves when a client's provider has accepted the request. */
+export async function openRace(
+  messages: readonly Message[],
+  options: SendOptions,
+  rules: RaceRules,
+): Promise<{ readonly stream: MessageStream; readonly race: Race }> {
+  const opened: { race?: Race } = {};
+  const stream = new MessageStream((sink) => {
+    opened.race = new Race(messages, options, rules, sink);
+    return opened.race;
+  });
+  const { race } = opened;
+  if (!race) throw new TypeError("A stream opens its source at once.");
+  race.start();
+  await race.accepted;
+  return { stream, race };
 }
 
 export const askStreamed: RaceRules["ask"] = (client, messages, options) => client.sendMessageStream(messages, options);

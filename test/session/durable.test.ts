@@ -257,7 +257,7 @@ describe("what is written when", () => {
             yield { type: "text", content: "abcdef", isFinal: false } as const;
             await new Promise((resolve) => setTimeout(resolve, 5));
             yield { type: "text", content: "gh", isFinal: false } as const;
-            yield { type: "rewind", content: "", length: 4, isFinal: false } as const;
+            yield { type: "rewind", content: "", length: 4, reasoningLength: 0, isFinal: false } as const;
             yield { type: "text", content: "xyz", isFinal: false } as const;
             await new Promise((resolve) => setTimeout(resolve, 5));
             yield { type: "text", content: "!", isFinal: false } as const;
