@@ -5,16 +5,16 @@ import { OPENROUTER_CHAT } from "../protocols/chat-dialects.ts";
 import { type ClientOptions, ProviderClient, type ProviderDefinition } from "../transport/connect.ts";
 
 /** @see https://openrouter.ai/docs/api-reference/overview */
-const OPENROUTER: ProviderDefinition = {
+const openrouter = (): ProviderDefinition => ({
   provider: "openrouter",
   baseUrl: "https://openrouter.ai/api/v1",
   keyNames: ["CLOUDLLM_OPENROUTER_API_KEY", "OPENROUTER_API_KEY"],
   protocol: chatCompletions(OPENROUTER_CHAT),
-};
+});
 
 /** Talks to OpenRouter. Models are named `maker/model`. Key: `apiKey`, else the environment's `CLOUDLLM_OPENROUTER_API_KEY` or `OPENROUTER_API_KEY`. */
 export class OpenRouterClient extends ProviderClient {
   constructor(options: ClientOptions) {
-    super(OPENROUTER, options);
+    super(openrouter(), options);
   }
 }

@@ -46,12 +46,12 @@ export interface ProviderDefinition {
 }
 
 /**
- * The definition that goes by the name the caller gave as `api`.
+ * The definition that goes by the name the caller gave as `api`. Made only now: a program carries what its own clients need.
  * @throws {TypeError} when there is none
  */
-export function chosenApi(apis: Readonly<Record<string, ProviderDefinition>>, api: string): ProviderDefinition {
+export function chosenApi(apis: Readonly<Record<string, () => ProviderDefinition>>, api: string): ProviderDefinition {
   const definition = Object.hasOwn(apis, api) ? apis[api] : undefined;
-  if (definition) return definition;
+  if (definition) return definition();
   throw new TypeError(`There is no \`api\` ${JSON.stringify(api)}; there are ${Object.keys(apis).join(", ")}.`);
 }
 
