@@ -14,7 +14,8 @@ import {
 import { type ContractSubject, contractSuite, type ProviderServerOptions, startProviderServer } from "cloudllm/testing";
 import { describe, test } from "vitest";
 
-interface Candidate {
+/** A client, and how it is reached. */
+export interface Candidate {
   readonly name: string;
   readonly server?: ProviderServerOptions;
   /** The base URL's path; default `/v1`. */
@@ -22,6 +23,11 @@ interface Candidate {
   readonly cannot?: ContractSubject["cannot"];
   create(options: ClientOptions & { readonly baseUrl: string }): ProviderClient;
 }
+
+/** What Gemini's protocol cannot show. */
+export const WHOLE_CALLS: NonNullable<ContractSubject["cannot"]> = {
+  toolCallDeltas: "calls come whole, so that nothing is known of one that was cut",
+};
 
 const CANDIDATES: readonly Candidate[] = [
   { name: "OpenAIClient (responses)", create: (options) => new OpenAIClient(options) },
@@ -33,7 +39,7 @@ const CANDIDATES: readonly Candidate[] = [
   {
     name: "GeminiClient (gemini)",
     path: "",
-    cannot: { toolCallDeltas: "calls come whole, so that nothing is known of one that was cut" },
+    cannot: WHOLE_CALLS,
     create: (options) => new GeminiClient(options),
   },
   {
@@ -56,24 +62,26 @@ const CANDIDATES: readonly Candidate[] = [
 
 /** Registers the suite for each client; `fetch` is the client's own connection when absent. */
 export function testClients(fetch?: FetchLike): void {
-  for (const { name, server: serverOptions, path = "/v1", cannot = {}, create } of CANDIDATES) {
-    describe(name, () => {
-      const cases = contractSuite({
-        cannot,
-        async open(scripts) {
-          const server = await startProviderServer(scripts, serverOptions);
-          const baseUrl = server.origin + path;
-          const options = { model: "model-under-test", apiKey: "key-under-test", baseUrl, retries: 0 };
-          return {
-            client: create(fetch ? { ...options, fetch } : options),
-            requests: () => server.requests.length,
-            closed: async (call) => (await server.request(call)).closed,
-            sent: (call) => server.requests[call]?.sent.packets ?? 0,
-            dispose: () => server.close(),
-          };
-        },
-      });
-      for (const { name, skip, run } of cases) test.skipIf(skip !== undefined)(name, run);
-    });
-  }
+  for (const candidate of CANDIDATES) describe(candidate.name, () => testClient(candidate, fetch));
+}
+
+/** Registers the suite for one client. */
+export function testClient(candidate: Candidate, fetch?: FetchLike): void {
+  const { server: serverOptions, path = "/v1", cannot = {}, create } = candidate;
+  const cases = contractSuite({
+    cannot,
+    async open(scripts) {
+      const server = await startProviderServer(scripts, serverOptions);
+      const baseUrl = server.origin + path;
+      const options = { model: "model-under-test", apiKey: "key-under-test", baseUrl, retries: 0 };
+      return {
+        client: create(fetch ? { ...options, fetch } : options),
+        requests: () => server.requests.length,
+        closed: async (call) => (await server.request(call)).closed,
+        sent: (call) => server.requests[call]?.sent.packets ?? 0,
+        dispose: () => server.close(),
+      };
+    },
+  });
+  for (const { name, skip, run } of cases) test.skipIf(skip !== undefined)(name, run);
 }

@@ -80,8 +80,10 @@ class GeminiReply implements WireReply {
     return this.#frame({ candidates: [{ content: contentOf(parts), index: 0 }], ...usage, ...this.#named });
   }
 
+  /** Google leaves the frame of events when it fails: the error is a document of its own. */
   writeError(error: ScriptedError): string {
-    return this.#frame(errorBody(500, error)) + this.#end();
+    const body = errorBody(500, error);
+    return this.#asEvents ? JSON.stringify(body, undefined, 2) : this.#frame(body) + this.#end();
   }
 
   whole(events: readonly ContentEvent[], finish: FinishEvent): unknown {
