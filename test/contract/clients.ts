@@ -17,6 +17,8 @@ import { describe, test } from "vitest";
 /** A client, and how it is reached. */
 export interface Candidate {
   readonly name: string;
+  /** One whose habits the client knows, where it knows any. Default: `model-under-test`. */
+  readonly model?: string;
   readonly server?: ProviderServerOptions;
   /** The base URL's path; default `/v1`. */
   readonly path?: string;
@@ -30,20 +32,35 @@ export const WHOLE_CALLS: NonNullable<ContractSubject["cannot"]> = {
 };
 
 const CANDIDATES: readonly Candidate[] = [
-  { name: "OpenAIClient (responses)", create: (options) => new OpenAIClient(options) },
-  { name: "OpenAIClient (chat)", create: (options) => new OpenAIClient({ ...options, api: "chat" }) },
-  { name: "GrokClient (responses)", create: (options) => new GrokClient(options) },
-  { name: "GrokClient (chat)", create: (options) => new GrokClient({ ...options, api: "chat" }) },
-  { name: "ClaudeClient (messages)", path: "", create: (options) => new ClaudeClient(options) },
-  { name: "ClaudeClient (chat)", create: (options) => new ClaudeClient({ ...options, api: "chat" }) },
+  { name: "OpenAIClient (responses)", model: "gpt-5-nano", create: (options) => new OpenAIClient(options) },
+  {
+    name: "OpenAIClient (chat)",
+    model: "gpt-5-nano",
+    create: (options) => new OpenAIClient({ ...options, api: "chat" }),
+  },
+  { name: "GrokClient (responses)", model: "grok-4.3", create: (options) => new GrokClient(options) },
+  { name: "GrokClient (chat)", model: "grok-4.3", create: (options) => new GrokClient({ ...options, api: "chat" }) },
+  {
+    name: "ClaudeClient (messages)",
+    model: "claude-sonnet-4-5",
+    path: "",
+    create: (options) => new ClaudeClient(options),
+  },
+  {
+    name: "ClaudeClient (chat)",
+    model: "claude-sonnet-4-5",
+    create: (options) => new ClaudeClient({ ...options, api: "chat" }),
+  },
   {
     name: "GeminiClient (gemini)",
+    model: "gemini-3-pro-preview",
     path: "",
     cannot: WHOLE_CALLS,
     create: (options) => new GeminiClient(options),
   },
   {
     name: "GeminiClient (chat)",
+    model: "gemini-3-pro-preview",
     path: "/v1beta/openai",
     create: (options) => new GeminiClient({ ...options, api: "chat" }),
   },
@@ -67,13 +84,13 @@ export function testClients(fetch?: FetchLike): void {
 
 /** Registers the suite for one client. */
 export function testClient(candidate: Candidate, fetch?: FetchLike): void {
-  const { server: serverOptions, path = "/v1", cannot = {}, create } = candidate;
+  const { model = "model-under-test", server: serverOptions, path = "/v1", cannot = {}, create } = candidate;
   const cases = contractSuite({
     cannot,
     async open(scripts) {
-      const server = await startProviderServer(scripts, serverOptions);
+      const server = await startProviderServer(scripts, { strict: true, ...serverOptions });
       const baseUrl = server.origin + path;
-      const options = { model: "model-under-test", apiKey: "key-under-test", baseUrl, retries: 0 };
+      const options = { model, apiKey: "key-under-test", baseUrl, retries: 0 };
       return {
         client: create(fetch ? { ...options, fetch } : options),
         requests: () => server.requests.length,

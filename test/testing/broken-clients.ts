@@ -401,7 +401,7 @@ export const BREAKAGES: readonly Breakage[] = [
   },
   {
     what: "refuses its own replies",
-    noticedBy: ["a reply can be put back", "thinking and tool calls can be put back"],
+    noticedBy: ["a reply can be put back", "thinking and tool calls that sendMessage brought"],
     bend: (client) => {
       const check = (messages: Parameters<Send>[0]) => {
         if (messages.some(({ role }) => role === "assistant")) throw new SendError("invalidRequest", "Who said that?");
