@@ -26,9 +26,10 @@ export interface Candidate {
   create(options: ClientOptions & { readonly baseUrl: string }): ProviderClient;
 }
 
-/** What Gemini's protocol cannot show. */
-export const WHOLE_CALLS: NonNullable<ContractSubject["cannot"]> = {
+/** What Gemini's protocol cannot say. */
+export const GEMINI_CANNOT: NonNullable<ContractSubject["cannot"]> = {
   toolCallDeltas: "calls come whole, so that nothing is known of one that was cut",
+  refusalReason: "a refusal is a text like any other",
 };
 
 const CANDIDATES: readonly Candidate[] = [
@@ -55,7 +56,7 @@ const CANDIDATES: readonly Candidate[] = [
     name: "GeminiClient (gemini)",
     model: "gemini-3-pro-preview",
     path: "",
-    cannot: WHOLE_CALLS,
+    cannot: GEMINI_CANNOT,
     create: (options) => new GeminiClient(options),
   },
   {

@@ -189,9 +189,10 @@ function groundingOf(citations: readonly Citation[], text: string): Part {
   const urls = [...new Set(citations.map(({ url }) => url))];
   const supports = citations.filter(({ citedText, endIndex }) => citedText !== undefined || endIndex !== undefined);
   return {
-    groundingChunks: urls.map((uri) => ({
-      web: { uri, title: citations.find(({ url }) => url === uri)?.title ?? uri },
-    })),
+    groundingChunks: urls.map((uri) => {
+      const title = citations.find(({ url }) => url === uri)?.title;
+      return { web: { uri, ...(title !== undefined && { title }) } };
+    }),
     groundingSupports: supports.map(({ url, citedText, startIndex, endIndex }) => ({
       segment: {
         ...(startIndex && { startIndex: bytes(startIndex) }),
