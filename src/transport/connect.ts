@@ -134,7 +134,7 @@ export class ProviderClient implements ClientWrapper {
             limits: limitsOf(!stream, this.#defaults.timeouts, given.timeouts),
             retries: options.retries ?? 2,
             signal: options.signal,
-            redact: redactor(headers),
+            redact: redactor(headers, request.headers),
             estimateInput: () => estimateInputTokens(messages),
             now,
             random: Math.random,

@@ -3,9 +3,16 @@
 /** Shorter than any key; of a shorter one, more than the key would vanish from messages. */
 const SHORTEST_SECRET = 8;
 
-/** Takes the secrets of a request out of text that others wrote: a server may echo the key it was sent. */
-export function redactor(headers: Readonly<Record<string, string>>): (text: string) => string {
-  const values = Object.entries(headers).flatMap(([name, value]) => (name === "content-type" ? [] : [value]));
+/**
+ * Takes the secrets of a request out of text that others wrote: a server may echo the key it was sent.
+ * @param known headers among them that say the same to everybody, such as the protocol's version
+ */
+export function redactor(
+  headers: Readonly<Record<string, string>>,
+  known: Readonly<Record<string, string>> = {},
+): (text: string) => string {
+  const isOpen = (name: string, value: string) => name === "content-type" || known[name] === value;
+  const values = Object.entries(headers).flatMap(([name, value]) => (isOpen(name, value) ? [] : [value]));
   const secrets = values
     .map((value) => value.replace(/^Bearer /i, ""))
     .filter(({ length }) => length >= SHORTEST_SECRET);

@@ -103,3 +103,10 @@ describe.each(TRANSPORTS)("over %s", (_transport, given) => {
     });
   });
 });
+
+test("the version of a protocol is no secret: what the server says of it stays readable", async () => {
+  const message = "anthropic-version: 2023-06-01 is too old.";
+  await using server = await startProviderServer([{ refusal: { status: 400, message } }]);
+  const client = new ClaudeClient({ model: "m", apiKey: KEY, baseUrl: server.origin });
+  await expect(client.sendMessage(HI)).rejects.toThrow(message);
+});
