@@ -183,7 +183,7 @@ export class ProviderClient implements ClientWrapper {
             retries: this.#retriesOf(given),
             budget: this.#budget,
             signal: options.signal,
-            redact: (text) => withoutSecrets(text, headers),
+            redact: (text) => withoutSecrets(text, headers, own),
             estimateInput: () => estimateInputTokens(messages),
             now,
             random: Math.random,

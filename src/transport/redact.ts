@@ -3,12 +3,20 @@
 /** Shorter than any key; of a shorter one, more than the key would vanish from messages. */
 const SHORTEST_SECRET = 8;
 
-/** Takes the secrets of a request out of text that others wrote: a server may echo the key it was sent. */
-export function withoutSecrets(text: string, headers: Readonly<Record<string, string>>): string {
+/**
+ * Takes the secrets of a request out of text that others wrote: a server may echo the key it was sent.
+ * @param known headers among them that say the same to everybody, such as the protocol's version
+ */
+export function withoutSecrets(
+  text: string,
+  headers: Readonly<Record<string, string>>,
+  known: Readonly<Record<string, string>> = {},
+): string {
   let clean = text;
   for (const [name, value] of Object.entries(headers)) {
+    if (name === "content-type" || known[name] === value) continue;
     const secret = value.replace(/^Bearer /i, "");
-    if (name !== "content-type" && secret.length >= SHORTEST_SECRET) clean = clean.replaceAll(secret, "[key]");
+    if (secret.length >= SHORTEST_SECRET) clean = clean.replaceAll(secret, "[key]");
   }
   return clean;
 }
