@@ -54,11 +54,13 @@ export function chosenApi(apis: Readonly<Record<string, ProviderDefinition>>, ap
 const CONSTRUCTOR_NAMES = ["model", "apiKey", "baseUrl", "fetch"];
 
 /**
- * A client of one provider. Its subclasses only say which. Keys stay in private fields: neither `util.inspect` nor
+ * A client of one provider. Its subclasses only say which, and what it takes beside the options that all have. Keys stay in private fields: neither `util.inspect` nor
  * `JSON.stringify` shows them.
  * @throws {TypeError} when an option is senseless
  */
-export class ProviderClient implements ClientWrapper {
+export class ProviderClient<ProviderOptions extends object = Readonly<Record<string, unknown>>>
+  implements ClientWrapper
+{
   readonly provider: string;
   readonly model: string;
   readonly #definition: ProviderDefinition;
@@ -86,14 +88,14 @@ export class ProviderClient implements ClientWrapper {
 
   async sendMessage<Output = unknown>(
     messages: readonly Message[],
-    options: SendOptions<Output> = {},
+    options: SendOptions<Output> & { readonly providerOptions?: ProviderOptions | undefined } = {},
   ): Promise<AssistantMessage<Output>> {
     return (await this.#send(messages, options, false)).finalMessage();
   }
 
   sendMessageStream<Output = unknown>(
     messages: readonly Message[],
-    options: SendOptions<Output> = {},
+    options: SendOptions<Output> & { readonly providerOptions?: ProviderOptions | undefined } = {},
   ): Promise<MessageStream<Output>> {
     return this.#send(messages, options, true);
   }
