@@ -3,6 +3,7 @@
 import { base64TextOf } from "../base64.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantTurn, ContentPart, Message } from "../message.ts";
+import { type Attachment, inlined } from "./attachments.ts";
 import { argumentsObject } from "./call-arguments.ts";
 import { shortCallId } from "./call-ids.ts";
 import type { Endpoint } from "./protocol.ts";
@@ -110,18 +111,14 @@ function textOfItem(item: ResponseItem): string {
 function userContent(content: string | readonly ContentPart[], endpoint: Endpoint, dialect: ResponsesDialect): unknown {
   return typeof content === "string"
     ? wellFormed(content)
-    : content.map((part) => (part.type === "text" ? textPart(part.text) : wirePart(part, endpoint, dialect)));
+    : content.map((part) => (part.type === "text" ? textPart(part.text) : wirePart(inlined(part), endpoint, dialect)));
 }
 
 function textPart(text: string): Fields {
   return { type: "input_text", text: wellFormed(text) };
 }
 
-function wirePart(
-  part: Exclude<ContentPart, { readonly type: "text" }>,
-  { provider, model }: Endpoint,
-  { inputs }: ResponsesDialect,
-): Fields {
+function wirePart(part: Attachment, { provider, model }: Endpoint, { inputs }: ResponsesDialect): Fields {
   const { mediaType } = part;
   if (mediaType?.startsWith("audio/"))
     throw new SendError("unsupported", `${provider} takes no sound over Responses; \`api: "chat"\` may.`);

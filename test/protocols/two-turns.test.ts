@@ -664,6 +664,20 @@ describe("over Chat Completions", () => {
     ]);
   });
 
+  test("calls that Gemini never signed say so to models that want signatures", async () => {
+    const calls = ["a", "b"].map((id) => ({ id, name: "look", arguments: {} }));
+    const foreign: Message = { role: "assistant", content: "", toolCalls: calls };
+    const unsigned = { extra_content: { google: { thought_signature: "skip_thought_signature_validator" } } };
+    for (const [model, due] of [
+      ["gemini-3.5-flash", [unsigned, {}]],
+      ["gemini-2.5-flash", [{}, {}]],
+    ] as const) {
+      const [own] = await second("gemini chat", model, "messages", [foreign, answer("a"), answer("b")]);
+      const { tool_calls } = own as { tool_calls: Record<string, unknown>[] };
+      expect(tool_calls.map(({ extra_content }) => (extra_content ? { extra_content } : {}))).toEqual(due);
+    }
+  });
+
   test("ids are made legal, alike in call and result: nine signs for Mistral, forty for OpenAI", async () => {
     const id = `toolu_${"x".repeat(60)}`;
     const foreign: Message = { role: "assistant", content: "", toolCalls: [{ id, name: "look", arguments: {} }] };
