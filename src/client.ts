@@ -157,7 +157,10 @@ export interface SendOptions<Output = unknown> {
    * anything is sent, `ignore` leaves it out.
    */
   readonly unsupported?: "error" | "ignore" | undefined;
-  /** Fields put into the request's body as they are, last, so that they win. */
+  /**
+   * The provider's own fields, put into the request's body last, so that they win: plain objects field by field, everything
+   * else as a whole; one that is `undefined` is taken out. Provider clients know many by type (`ClaudeProviderOptions` …).
+   */
   readonly providerOptions?: Readonly<Record<string, unknown>> | undefined;
 }
 

@@ -41,7 +41,14 @@ export {
   type OpenAIModelId,
 } from "./clients/models.ts";
 export { OpenAIClient, type OpenAIClientOptions } from "./clients/openai.ts";
-export { OpenRouterClient } from "./clients/openrouter.ts";
+export { OpenRouterClient, type OpenRouterClientOptions } from "./clients/openrouter.ts";
+export type {
+  ClaudeProviderOptions,
+  GeminiProviderOptions,
+  GrokProviderOptions,
+  OpenAIProviderOptions,
+  OpenRouterProviderOptions,
+} from "./clients/provider-options.ts";
 export { SendError, type SendErrorData, type SendErrorFacts, type SendErrorKind, type TimeoutPhase } from "./errors.ts";
 export {
   type AssistantMessage,

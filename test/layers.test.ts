@@ -52,7 +52,7 @@ describe.each(files)("src/%s", (file) => {
 });
 
 test("one provider knows nothing of another", () => {
-  const shared = ["models.ts"];
+  const shared = ["models.ts", "provider-options.ts"];
   for (const file of files.filter((name) => layerOf(name) === "clients")) {
     for (const { specifier } of importsOf(readFileSync(join(SRC, file), "utf8"))) {
       if (specifier.startsWith("./")) expect(shared, file).toContain(specifier.slice(2));

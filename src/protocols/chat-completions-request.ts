@@ -63,15 +63,16 @@ function thinks({ reasoning }: SendOptions, { model }: Endpoint, { familyOf }: C
   return reasoning === undefined ? reasons === "unasked" : reasoning !== "none" && reasons !== "never";
 }
 
-/** Whether a model that thinks refuses the option: then so does this. */
-function refusesThinking(
+/** Whether the model refuses the option: then so does this. */
+function refusesOption(
   name: "temperature" | "topP" | "stop",
   options: SendOptions,
   endpoint: Endpoint,
   dialect: ChatDialect,
 ): boolean {
-  if (!dialect.refusedThinking?.includes(name) || !thinks(options, endpoint, dialect)) return false;
-  refuse(`\`${name}\``, endpoint, options, "It thinks.");
+  const isThinking = thinks(options, endpoint, dialect);
+  if (!dialect.refuses?.(name, endpoint.model, isThinking)) return false;
+  refuse(`\`${name}\``, endpoint, options, isThinking ? "It thinks." : "");
   return true;
 }
 
@@ -82,15 +83,15 @@ function samplingOf(options: SendOptions, endpoint: Endpoint, dialect: ChatDiale
     refuse("`temperature`", endpoint, options, `It goes from 0 to ${highestTemperature} here.`);
     temperature = undefined;
   }
-  if (temperature !== undefined && refusesThinking("temperature", options, endpoint, dialect)) temperature = undefined;
-  if (topP !== undefined && refusesThinking("topP", options, endpoint, dialect)) topP = undefined;
+  if (temperature !== undefined && refusesOption("temperature", options, endpoint, dialect)) temperature = undefined;
+  if (topP !== undefined && refusesOption("topP", options, endpoint, dialect)) topP = undefined;
   return { ...(temperature !== undefined && { temperature }), ...(topP !== undefined && { top_p: topP }) };
 }
 
 function stopOf(options: SendOptions, endpoint: Endpoint, dialect: ChatDialect): Fields {
   const { stop } = options;
   const { mostStops = Number.POSITIVE_INFINITY } = dialect;
-  if (stop === undefined || refusesThinking("stop", options, endpoint, dialect)) return {};
+  if (stop === undefined || refusesOption("stop", options, endpoint, dialect)) return {};
   if (stop.length > mostStops) refuse(`more than ${mostStops} texts in \`stop\``, endpoint, options);
   return { stop: stop.slice(0, mostStops) };
 }

@@ -1,7 +1,7 @@
 /** How the vendors of Responses differ in what they take. */
 
 import type { SearchParameters, SendOptions } from "../client.ts";
-import { openaiFamily, type ReasoningFamily, xaiFamily } from "./openai-models.ts";
+import { openaiFamily, openaiInputs, type ReasoningFamily, xaiFamily } from "./openai-models.ts";
 import { type Endpoint, refuse } from "./protocol.ts";
 import { refuseSearch } from "./search-refusals.ts";
 
@@ -23,6 +23,8 @@ export interface ResponsesDialect {
   readonly refusesSampling?: true;
   /** The smallest `max_output_tokens`. */
   readonly leastOutputTokens?: number;
+  /** What a model takes beside text; absent: everything there is a form for. */
+  readonly inputs?: (model: string) => readonly ("image" | "file" | "audio")[];
   /** Requests may be labelled. */
   readonly takesMetadata?: true;
   /** Calls of custom tools are the vendor's own and have run already. */
@@ -53,6 +55,7 @@ export const OPENAI_RESPONSES: ResponsesDialect = {
   reasoningSummary: "auto",
   refusesSampling: true,
   leastOutputTokens: 16,
+  inputs: openaiInputs,
   takesMetadata: true,
   keepsReplies: true,
 };

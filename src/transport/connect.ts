@@ -61,11 +61,13 @@ const MOST_RECOVERIES = 2;
 const CONSTRUCTOR_NAMES = ["model", "apiKey", "baseUrl", "fetch"];
 
 /**
- * A client of one provider. Its subclasses only say which. Keys stay in private fields: neither `util.inspect` nor
+ * A client of one provider. Its subclasses only say which, and what it takes beside the options that all have. Keys stay in private fields: neither `util.inspect` nor
  * `JSON.stringify` shows them.
  * @throws {TypeError} when an option is senseless
  */
-export class ProviderClient implements ClientWrapper {
+export class ProviderClient<ProviderOptions extends object = Readonly<Record<string, unknown>>>
+  implements ClientWrapper
+{
   readonly provider: string;
   readonly model: string;
   readonly #definition: ProviderDefinition;
@@ -99,7 +101,7 @@ export class ProviderClient implements ClientWrapper {
 
   async sendMessage<Output = unknown>(
     messages: readonly Message[],
-    options: SendOptions<Output> = {},
+    options: SendOptions<Output> & { readonly providerOptions?: ProviderOptions | undefined } = {},
   ): Promise<AssistantMessage<Output>> {
     const recover = options.recover ?? this.#defaults.recover;
     // A reply that is to be brought to its end must be seen coming.
@@ -109,7 +111,7 @@ export class ProviderClient implements ClientWrapper {
 
   sendMessageStream<Output = unknown>(
     messages: readonly Message[],
-    options: SendOptions<Output> = {},
+    options: SendOptions<Output> & { readonly providerOptions?: ProviderOptions | undefined } = {},
   ): Promise<MessageStream<Output>> {
     const recover = options.recover ?? this.#defaults.recover;
     return recover ? this.#recovering(messages, options, recover) : this.#open(messages, options, true);

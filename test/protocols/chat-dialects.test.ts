@@ -189,6 +189,8 @@ describe("the rest of a request", () => {
     ["warmth while it thinks", "openai chat", "gpt-5", { temperature: 0 }, /`temperature`/, "temperature"],
     ["topP while it thinks", "openai chat", "gpt-5.1", { topP: 0.5, reasoning: "low" }, /`topP`/, "top_p"],
     ["stopping while it thinks", "grok chat", "grok-4.6", { stop: ["a"] }, /`stop`/, "stop"],
+    ["stopping of one that does not", "openai chat", "o4-mini", { stop: ["a"] }, /`stop`/, "stop"],
+    ["warmth of a search", "openai chat", "gpt-4o-search-preview", { temperature: 0 }, /`temperature`/, "temperature"],
     ["a seed that is ignored", "claude chat", "claude-opus-5", { seed: 1 }, /`seed`/, "seed"],
     ["too warm", "claude chat", "claude-opus-5", { temperature: 1.5 }, /`temperature`/, "temperature"],
     ["labels", "groq", "m", { metadata: { a: "b" } }, /`metadata`/, "metadata"],

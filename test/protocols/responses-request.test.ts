@@ -317,4 +317,13 @@ describe("an attachment goes in the form of Responses", () => {
     await expect(failure).rejects.toThrow(name);
     expect(recorder.requests).toHaveLength(before);
   });
+
+  test.each([
+    ["an image", "o3-mini", { type: "image", url: "https://a.com/b.png" }],
+    ["a file", "gpt-3.5-turbo", { type: "file", fileId: "file-1" }],
+  ] as const)("%s is refused for %s, which reads text alone", async (_name, model, part) => {
+    const failure = bodyOf("openai", model, {}, [{ role: "user", content: [part] }]);
+    await expect(failure).rejects.toMatchObject({ kind: "unsupported", model });
+    await expect(failure).rejects.toThrow(model);
+  });
 });

@@ -17,25 +17,29 @@ const COMMON = { provider: "nimbus", keyNames: ["CLOUDLLM_NIMBUS_API_KEY", "NIMB
 
 /** @see https://nimbus.example/docs/api */
 const APIS = {
-  chat: {
+  chat: () => ({
     ...COMMON,
     baseUrl: "https://api.nimbus.example/v1",
     protocol: chatCompletions({ maxTokensField: "max_tokens", streamOptions: { include_usage: true } }),
-  },
-  responses: { ...COMMON, baseUrl: "https://api.nimbus.example/v1", protocol: responses(OPENAI_RESPONSES) },
-  messages: {
+  }),
+  responses: () => ({
+    ...COMMON,
+    baseUrl: "https://api.nimbus.example/v1",
+    protocol: responses(OPENAI_RESPONSES),
+  }),
+  messages: () => ({
     ...COMMON,
     baseUrl: "https://api.nimbus.example",
     protocol: anthropicMessages,
     authenticate: (key) => ({ "x-api-key": key }),
-  },
-  gemini: {
+  }),
+  gemini: () => ({
     ...COMMON,
     baseUrl: "https://api.nimbus.example",
     protocol: gemini,
     authenticate: (key) => ({ "x-goog-api-key": key }),
-  },
-} as const satisfies Record<string, ProviderDefinition>;
+  }),
+} as const satisfies Record<string, () => ProviderDefinition>;
 
 /** What `NimbusClient` takes. */
 export interface NimbusClientOptions extends ClientOptions {
