@@ -60,10 +60,22 @@ export function strictSchema(schema: JsonSchema): JsonSchema | undefined {
  * @see https://docs.claude.com/en/docs/build-with-claude/structured-outputs#json-schema-limitations
  */
 export function claudeSchema(schema: JsonSchema): JsonSchema {
-  return loosened(schema, (keyword, value) => {
+  return loosened(withAlternatives(schema), (keyword, value) => {
     if (keyword === "format") return value === "uri" || FORMATS.includes(String(value));
     return CLAUDE.includes(keyword) || (keyword === "minItems" && (value === 0 || value === 1));
   });
+}
+
+/** Several types are said as alternatives. */
+function withAlternatives(schema: JsonSchema): JsonSchema {
+  const { type, anyOf, enum: values, title, description, ...rest } = withParts(schema, withAlternatives);
+  if (!Array.isArray(type) || anyOf !== undefined) return withParts(schema, withAlternatives);
+  const listed = Array.isArray(values) ? { enum: values.filter((value) => value !== null) } : {};
+  return {
+    ...(title !== undefined && { title }),
+    ...(description !== undefined && { description }),
+    anyOf: type.map((one) => (one === "null" ? { type: one } : { type: one, ...listed, ...rest })),
+  };
 }
 
 /** Whether objects in it may have properties of any name whose values have a shape of their own: no grammar says that. */

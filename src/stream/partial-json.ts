@@ -73,6 +73,8 @@ const ESCAPES: Readonly<Record<string, string>> = {
   t: "\t",
 };
 
+const HEXADECIMAL = /^[0-9a-fA-F]$/;
+
 /** Where in a number one is, and what may follow there: a zero, another digit, or what else numbers are made of. */
 type NumberPart = "start" | "sign" | "zero" | "whole" | "point" | "fraction" | "e" | "exponentSign" | "exponent";
 
@@ -136,8 +138,8 @@ export class PartialJson {
   #root: unknown;
   /** What has come of the text or number that is being read. */
   #text = "";
-  /** Told from its last piece: to look at the end of the whole text would lay it out anew. */
-  #endsInHalf = false;
+  /** Its last UTF-16 unit, kept apart: to look at the end of a text that is a sum of pieces would lay it out anew. */
+  #last = 0;
   /** What has come of an escape, from its backslash on. */
   #escape = "";
   #readsKey = false;
@@ -248,7 +250,7 @@ export class PartialJson {
         else if (state === KEY || state === FIRST_KEY) this.#readsKey = true;
         else this.#fail(text, at);
         this.#text = "";
-        this.#endsInHalf = false;
+        this.#last = 0;
         this.#state = STRING;
         if (!this.#readsKey) this.#changed = true;
         return this.#readString(text, at + 1);
@@ -290,12 +292,11 @@ export class PartialJson {
 
   #readString(text: string, start: number): number {
     const { length } = text;
-    let at = start;
-    while (at < length) {
-      if (this.#escape !== "") {
-        at = this.#readEscape(text, at);
-        continue;
-      }
+    const before = this.#text.length;
+    let at = this.#escape === "" ? start : this.#readEscape(text, start);
+    let built = this.#text;
+    let last = this.#last;
+    while (at < length && this.#escape === "") {
       const from = at;
       let code = 0;
       while (at < length) {
@@ -304,46 +305,57 @@ export class PartialJson {
         at++;
       }
       if (at > from) {
-        const piece = text.slice(from, at);
-        this.#text = this.#text === "" ? piece : this.#text + piece;
-        this.#endsInHalf = endsInHalf(piece);
-        this.#changed ||= !this.#readsKey;
+        built = built === "" ? text.slice(from, at) : built + text.slice(from, at);
+        last = text.charCodeAt(at - 1);
       }
-      if (at >= length) return at;
+      if (at >= length) break;
+      this.#text = built;
       if (code === QUOTE) {
         this.#endString();
         return at + 1;
       }
       if (code !== BACKSLASH) this.#fail(text, at);
-      this.#escape = "\\";
-      at++;
+      const meant = ESCAPES[text.charAt(at + 1)];
+      if (meant === undefined) {
+        this.#escape = "\\";
+        at = this.#readEscape(text, at + 1);
+        built = this.#text;
+        last = this.#last;
+      } else {
+        built += meant;
+        last = 0;
+        at += 2;
+      }
     }
+    this.#text = built;
+    this.#last = last;
+    if (built.length !== before && !this.#readsKey) this.#changed = true;
     return at;
   }
 
-  #readEscape(text: string, at: number): number {
-    const character = text.charAt(at);
-    if (this.#escape === "\\") {
-      if (character === "u") {
-        this.#escape = "\\u";
-        return at + 1;
+  /** On with an escape that is begun, as far as the piece goes. */
+  #readEscape(text: string, start: number): number {
+    let at = start;
+    while (at < text.length && this.#escape !== "") {
+      const character = text.charAt(at);
+      if (this.#escape === "\\" && character !== "u") {
+        const meant = ESCAPES[character];
+        if (meant === undefined) this.#fail(text, at);
+        this.#text += meant;
+        this.#last = 0;
+        this.#escape = "";
+      } else {
+        if (this.#escape !== "\\" && !HEXADECIMAL.test(character)) this.#fail(text, at);
+        this.#escape += character;
+        if (this.#escape.length === 6) {
+          this.#last = Number.parseInt(this.#escape.slice(2), 16);
+          this.#text += String.fromCharCode(this.#last);
+          this.#escape = "";
+        }
       }
-      const meant = ESCAPES[character];
-      if (meant === undefined) this.#fail(text, at);
-      this.#endEscape(meant);
-      return at + 1;
+      at++;
     }
-    if (!/^[0-9a-fA-F]$/.test(character)) this.#fail(text, at);
-    this.#escape += character;
-    if (this.#escape.length === 6) this.#endEscape(String.fromCharCode(Number.parseInt(this.#escape.slice(2), 16)));
-    return at + 1;
-  }
-
-  #endEscape(meant: string): void {
-    this.#escape = "";
-    this.#text += meant;
-    this.#endsInHalf = endsInHalf(meant);
-    this.#changed ||= !this.#readsKey;
+    return at;
   }
 
   #endString(): void {
@@ -447,7 +459,7 @@ export class PartialJson {
   #look(): unknown {
     if (this.#state === END) return this.#root;
     const isText = this.#state === STRING && !this.#readsKey;
-    let inner: unknown = isText ? (this.#endsInHalf ? this.#text.slice(0, -1) : this.#text) : undefined;
+    let inner: unknown = isText ? (isFirstHalf(this.#last) ? this.#text.slice(0, -1) : this.#text) : undefined;
     if (!this.#container) return inner;
     const depth = this.#outer.length;
     if (depth < SHOWN_DEPTH) inner = copyOf(this.#container, this.#key, inner);
@@ -493,8 +505,7 @@ function copyOf(container: Container, key: string, added: unknown): Container {
   return copy;
 }
 
-/** Whether it ends in the first half of a character outside the basic plane, which alone would show as a question mark. */
-function endsInHalf(text: string): boolean {
-  const last = text.charCodeAt(text.length - 1);
-  return last >= 0xd800 && last < 0xdc00;
+/** Of a character outside the basic plane; alone it would show as a question mark. */
+function isFirstHalf(unit: number): boolean {
+  return unit >= 0xd800 && unit < 0xdc00;
 }
