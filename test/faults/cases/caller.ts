@@ -285,7 +285,9 @@ const faults: readonly Fault[] = [
         if (error) expect(error.kind).toBe("aborted");
         else expect(text).toBe("ab");
       }
-      expect(ends.filter(({ error }) => !error)).toHaveLength(Math.ceil(server.requests.length / 2));
+      const whole = ends.filter(({ error }) => !error).length;
+      expect(whole).toBeGreaterThan(0);
+      expect(whole).toBeLessThanOrEqual(Math.ceil(server.requests.length / 2));
       return "full text or `aborted`";
     },
   },
