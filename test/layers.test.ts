@@ -17,14 +17,15 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   clients: ["contract", "transport", "protocols"],
   reliability: ["contract", "stream"],
   session: ["contract", "schema", "stream"],
+  store: ["contract"],
   testing: ["contract", "stream", "transport", "protocols"],
   models: [], // data beside the core, which knows nothing of it
-  cli: ["index", "models"],
+  cli: ["index", "models", "store"],
   index: ["contract", "schema", "stream", "transport", "clients", "reliability", "session"],
 };
 
 /** Where `node:` modules may be imported. The Node transport takes them from `process` at its first request. */
-const MAY_KNOW_NODE = ["cli", "testing"];
+const MAY_KNOW_NODE = ["cli", "store", "testing"];
 
 const files = readdirSync(SRC, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
 

@@ -2,6 +2,7 @@
 
 import { anthropicMessages } from "../protocols/anthropic-messages.ts";
 import { chatCompletions } from "../protocols/chat-completions.ts";
+import { ANTHROPIC_CHAT } from "../protocols/chat-dialects.ts";
 import { type ClientOptions, chosenApi, ProviderClient, type ProviderDefinition } from "../transport/connect.ts";
 import type { ClaudeModelId } from "./models.ts";
 
@@ -19,7 +20,7 @@ const APIS = {
   chat: {
     ...COMMON,
     baseUrl: "https://api.anthropic.com/v1",
-    protocol: chatCompletions({ maxTokensField: "max_tokens", streamOptions: { include_usage: true } }),
+    protocol: chatCompletions(ANTHROPIC_CHAT),
   },
 } as const satisfies Record<string, ProviderDefinition>;
 

@@ -1,6 +1,7 @@
 /** Google's Gemini. */
 
 import { chatCompletions } from "../protocols/chat-completions.ts";
+import { GEMINI_CHAT } from "../protocols/chat-dialects.ts";
 import { gemini } from "../protocols/gemini.ts";
 import { type ClientOptions, chosenApi, ProviderClient, type ProviderDefinition } from "../transport/connect.ts";
 import type { GeminiModelId } from "./models.ts";
@@ -23,7 +24,7 @@ const APIS = {
   chat: {
     ...COMMON,
     baseUrl: "https://generativelanguage.googleapis.com/v1beta/openai",
-    protocol: chatCompletions({ maxTokensField: "max_completion_tokens", streamOptions: { include_usage: true } }),
+    protocol: chatCompletions(GEMINI_CHAT),
   },
 } as const satisfies Record<string, ProviderDefinition>;
 

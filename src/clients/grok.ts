@@ -1,6 +1,7 @@
 /** xAI's Grok. */
 
 import { chatCompletions } from "../protocols/chat-completions.ts";
+import { XAI_CHAT } from "../protocols/chat-dialects.ts";
 import { responses } from "../protocols/responses.ts";
 import { XAI_RESPONSES } from "../protocols/responses-dialects.ts";
 import { type ClientOptions, chosenApi, ProviderClient, type ProviderDefinition } from "../transport/connect.ts";
@@ -15,10 +16,7 @@ const COMMON = {
 /** @see https://docs.x.ai/docs/api-reference */
 const APIS = {
   responses: { ...COMMON, protocol: responses(XAI_RESPONSES) },
-  chat: {
-    ...COMMON,
-    protocol: chatCompletions({ maxTokensField: "max_completion_tokens", streamOptions: { include_usage: true } }),
-  },
+  chat: { ...COMMON, protocol: chatCompletions(XAI_CHAT) },
 } as const satisfies Record<string, ProviderDefinition>;
 
 /** What `GrokClient` takes. */

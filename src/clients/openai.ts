@@ -1,6 +1,7 @@
 /** OpenAI. */
 
 import { chatCompletions } from "../protocols/chat-completions.ts";
+import { OPENAI_CHAT } from "../protocols/chat-dialects.ts";
 import { responses } from "../protocols/responses.ts";
 import { OPENAI_RESPONSES } from "../protocols/responses-dialects.ts";
 import { type ClientOptions, chosenApi, ProviderClient, type ProviderDefinition } from "../transport/connect.ts";
@@ -17,14 +18,7 @@ const APIS = {
   /** @see https://platform.openai.com/docs/api-reference/responses */
   responses: { ...COMMON, protocol: responses(OPENAI_RESPONSES) },
   /** @see https://platform.openai.com/docs/api-reference/chat/create */
-  chat: {
-    ...COMMON,
-    protocol: chatCompletions({
-      maxTokensField: "max_completion_tokens",
-      // Without it every chunk carries a random text of its own.
-      streamOptions: { include_usage: true, include_obfuscation: false },
-    }),
-  },
+  chat: { ...COMMON, protocol: chatCompletions(OPENAI_CHAT) },
 } as const satisfies Record<string, ProviderDefinition>;
 
 /** What `OpenAIClient` takes. */

@@ -1,6 +1,7 @@
 /** OpenRouter, which passes requests on to many providers. */
 
 import { chatCompletions } from "../protocols/chat-completions.ts";
+import { OPENROUTER_CHAT } from "../protocols/chat-dialects.ts";
 import { type ClientOptions, ProviderClient, type ProviderDefinition } from "../transport/connect.ts";
 
 /** @see https://openrouter.ai/docs/api-reference/overview */
@@ -8,7 +9,7 @@ const OPENROUTER: ProviderDefinition = {
   provider: "openrouter",
   baseUrl: "https://openrouter.ai/api/v1",
   keyNames: ["CLOUDLLM_OPENROUTER_API_KEY", "OPENROUTER_API_KEY"],
-  protocol: chatCompletions({ maxTokensField: "max_tokens", streamOptions: { include_usage: true } }),
+  protocol: chatCompletions(OPENROUTER_CHAT),
 };
 
 /** Talks to OpenRouter. Models are named `maker/model`. Key: `apiKey`, else the environment's `CLOUDLLM_OPENROUTER_API_KEY` or `OPENROUTER_API_KEY`. */

@@ -9,11 +9,12 @@ import { SendError } from "../errors.ts";
 import type { ReplyFacts } from "../fold.ts";
 import { TextBuffer } from "../text-buffer.ts";
 import { errorOf, isError } from "./error-kinds.ts";
-import type { Decoder, Protocol } from "./protocol.ts";
+import type { BackgroundReplies, Decoder, Protocol, ReplyPosition } from "./protocol.ts";
 import { annotationCitation, type WireAnnotation } from "./responses-citations.ts";
 import type { ResponsesDialect } from "./responses-dialects.ts";
+import { RESPONSES, type ResponseItem, type ResponsesReplay } from "./responses-input.ts";
 import { providerToolCallOf, searchQueriesOf } from "./responses-provider-tools.ts";
-import { buildResponsesRequest, RESPONSES, type ResponseItem, type ResponsesReplay } from "./responses-request.ts";
+import { buildResponsesRequest } from "./responses-request.ts";
 import { responsesUsageOf } from "./responses-usage.ts";
 import { cutCallError, malformedCallError } from "./tool-call-tracker.ts";
 import { listIn, objectIn, parsedArguments, textIn } from "./wire-values.ts";
@@ -99,8 +100,16 @@ export function responses(dialect: ResponsesDialect): Protocol {
     createDecoder: (facts) => new ResponsesDecoder(facts, dialect),
     decodeWhole: (body, facts, chunks) => new ResponsesDecoder(facts, dialect).readWhole(body, chunks),
     readError: errorOf,
+    ...(dialect.keepsReplies && { background: BACKGROUND }),
   };
 }
+
+/** @see https://platform.openai.com/docs/guides/background */
+const BACKGROUND: BackgroundReplies = {
+  resumeUrl: ({ id, after }, { baseUrl }) =>
+    `${baseUrl}/responses/${encodeURIComponent(id)}?stream=true&starting_after=${after}`,
+  cancelUrl: ({ id }, { baseUrl }) => `${baseUrl}/responses/${encodeURIComponent(id)}/cancel`,
+};
 
 class ResponsesDecoder implements Decoder {
   readonly #facts: ReplyFacts;
@@ -119,7 +128,9 @@ class ResponsesDecoder implements Decoder {
   #cutCall: string | undefined;
   #brokenCall: string | undefined;
   readonly #calledIds = new Set<string>();
-  #lastNumber = 0;
+  /** The highest number of an event so far; absent while none has come that was numbered. */
+  #lastNumber: number | undefined;
+  #isOver = false;
 
   constructor(facts: ReplyFacts, dialect: ResponsesDialect) {
     this.#facts = facts;
@@ -130,7 +141,10 @@ class ResponsesDecoder implements Decoder {
   push(event: unknown, type: string, chunks: MessageChunk[]): boolean {
     if (typeof event !== "object" || event === null) return false;
     const wire = event as WireEvent;
-    if (isError(event, type)) throw errorOf(this.#facts.provider, 0, event);
+    if (isError(event, type)) {
+      this.#isOver = true;
+      throw errorOf(this.#facts.provider, 0, event);
+    }
     if (this.#isRepeated(wire.sequence_number)) return false;
     const at = wire.output_index ?? 0;
     switch (wire.type ?? type) {
@@ -192,6 +206,13 @@ class ResponsesDecoder implements Decoder {
     throw new SendError("truncated", "The reply ended before its last event: what came is not all of it.");
   }
 
+  /** A server that does not number its events cannot be asked for those that are missing. */
+  position(): ReplyPosition | undefined {
+    const { id } = this.#facts;
+    if (this.#isOver || id === undefined || this.#lastNumber === undefined) return undefined;
+    return { id, after: this.#lastNumber };
+  }
+
   readWhole(body: unknown, chunks: MessageChunk[]): void {
     const response = (typeof body === "object" && body !== null ? body : {}) as WireResponse;
     if (response.error && !response.output) throw errorOf(this.#facts.provider, 0, body);
@@ -199,10 +220,10 @@ class ResponsesDecoder implements Decoder {
     this.#close(response, chunks);
   }
 
-  /** A stream that is resumed tells some events again. Vendors that do not count say nothing, or 0. */
+  /** A stream that is resumed may tell some events again. Vendors that do not count say nothing, or always 0. */
   #isRepeated(number: Nullable<number>): boolean {
-    if (!number) return false;
-    if (number <= this.#lastNumber) return true;
+    if (typeof number !== "number") return false;
+    if (number > 0 && number <= (this.#lastNumber ?? -1)) return true;
     this.#lastNumber = number;
     return false;
   }
@@ -340,6 +361,7 @@ class ResponsesDecoder implements Decoder {
 
   #close(response: WireResponse, chunks: MessageChunk[]): void {
     const facts = this.#facts;
+    this.#isOver = true;
     this.#readResponse(response);
     const { status, error, incomplete_details: details, output } = response;
     this.#readOutput(listIn(output), chunks); // also what came of one that failed

@@ -74,7 +74,7 @@ interface Way {
   readonly options: RequestOptions;
 }
 
-function openExchange({ headers, body }: HttpRequest, receiver: Receiver, way: Way): Exchange {
+function openExchange({ method = "POST", headers, body = "" }: HttpRequest, receiver: Receiver, way: Way): Exchange {
   let stream: Readable | undefined;
   let response: IncomingMessage | undefined;
   let wanted = false;
@@ -115,8 +115,8 @@ function openExchange({ headers, body }: HttpRequest, receiver: Receiver, way: W
 
   const request: ClientRequest = way.send({
     ...way.options,
-    method: "POST",
-    headers: { ...headers, "content-length": Buffer.byteLength(body) },
+    method,
+    headers: method === "GET" ? headers : { ...headers, "content-length": Buffer.byteLength(body) },
   });
   request.on("error", fail);
   request.on("response", (incoming) => {
