@@ -17,6 +17,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   clients: ["contract", "transport", "protocols"],
   reliability: ["contract", "stream"],
   session: ["contract", "schema", "stream"],
+  embedded: ["contract", "stream", "transport", "protocols"],
   testing: ["contract", "stream", "transport", "protocols"],
   cli: ["index"],
   index: ["contract", "schema", "stream", "transport", "clients", "reliability", "session"],
