@@ -19,7 +19,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   session: ["contract", "schema", "stream"],
   embedded: ["contract", "stream", "transport", "protocols"],
   testing: ["contract", "stream", "transport", "protocols"],
-  cli: ["index"],
+  cli: ["index", "embedded"],
   index: ["contract", "schema", "stream", "transport", "clients", "reliability", "session"],
 };
 

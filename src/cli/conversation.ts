@@ -28,7 +28,12 @@ export class Conversation {
     this.#terminal = terminal;
     this.#lines = lines;
     const { system } = settings;
-    this.#session = new LLMSession({ client: choice.client, ...(system !== undefined && { systemPrompt: system }) });
+    const { client, maxTokens } = choice;
+    this.#session = new LLMSession({
+      client,
+      ...(system !== undefined && { systemPrompt: system }),
+      ...(maxTokens !== undefined && { maxTokens }),
+    });
   }
 
   /** Provider and model. */

@@ -53,8 +53,7 @@ export function readGguf(bytes: Uint8Array, file: string): Gguf {
   if (bytes.length < 4 || reader.ascii(4, "the magic number") !== "GGUF")
     throw foreign(file, `it is no GGUF file (its first bytes are ${hexOf(bytes.subarray(0, 4))})`);
   const version = reader.u32("the version");
-  if (version !== 2 && version !== 3)
-    throw foreign(file, `it is GGUF version ${version}, and versions 2 and 3 can be read`);
+  if (version !== 3) throw foreign(file, `it is GGUF version ${version}, and version 3 can be read`);
   const tensorCount = reader.count(MOST_ENTRIES, "the number of tensors");
   const entryCount = reader.count(MOST_ENTRIES, "the number of metadata entries");
 

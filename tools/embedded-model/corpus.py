@@ -33,7 +33,7 @@ class Speaker:
         if self.held:
             return S.any_subject(self.random, HELD_SUBJECTS, HELD_BARE_SUBJECTS)
         nouns = SUBJECTS
-        if self.random.random() < 0.35:
+        if self.random.random() < 0.5:
             nouns = [invented_word(self.random) for _ in range(2)]
         return S.any_subject(self.random, nouns, BARE_SUBJECTS + [invented_word(self.random).capitalize() for _ in range(20)])
 
@@ -42,31 +42,33 @@ class Speaker:
         draw = self.random.random()
         if draw < 0.3:
             return self.story()
-        if draw < 0.36:
+        if draw < 0.4:
             return self.poem()
-        if draw < 0.39:
+        if draw < 0.43:
             return self.joke()
-        if draw < 0.64:
+        if draw < 0.66:
             return self.talk()
+        if draw < 0.72 and not self.held:
+            return self.unheard_of()
         return self.unknown()
 
     def story(self):
-        plain = self.random.random() < 0.25
-        if plain:
+        other = self.random.random() < 0.2 and not self.held
+        if self.random.random() < 0.2:
             subject = S.any_subject(self.random, SUBJECTS, BARE_SUBJECTS)
-            ask = self.pick(I.PLAIN_STORY_ASKS, I.HELD_PLAIN_STORY_ASKS)
+            ask = self.random.choice(I.OTHER_PLAIN_STORY_ASKS) if other else I.asks_for(self.random, I.STORIES, self.held)
             return Turn(ask, S.story(self.random, subject), ("story", subject), kind="story", sentences=4)
         subject = self.subject()
-        ask = self.pick(I.STORY_ASKS, I.HELD_STORY_ASKS).format(subject.asked)
+        ask = self.random.choice(I.OTHER_STORY_ASKS).format(subject.asked) if other else I.asks_for(self.random, I.STORIES, self.held, subject.asked)
         return Turn(ask, S.story(self.random, subject), ("story", subject), kind="story", sentences=4, about=about(subject))
 
     def poem(self):
         if self.random.random() < 0.25:
             subject = S.any_subject(self.random, SUBJECTS, BARE_SUBJECTS)
-            ask = self.pick(I.PLAIN_POEM_ASKS, I.HELD_PLAIN_POEM_ASKS)
+            ask = I.asks_for(self.random, I.POEMS, self.held)
             return Turn(ask, S.poem(self.random, subject), ("poem", subject), kind="poem", lines=4)
         subject = self.subject()
-        ask = self.pick(I.POEM_ASKS, I.HELD_POEM_ASKS).format(subject.asked)
+        ask = I.asks_for(self.random, I.POEMS, self.held, subject.asked)
         return Turn(ask, S.poem(self.random, subject), ("poem", subject), kind="poem", lines=4, about=about(subject))
 
     def joke(self):
@@ -83,6 +85,13 @@ class Speaker:
         ask = U.fill(self.random, self.pick(asks, held))
         return Turn(ask, U.admission(self.random, kind), ("unknown", kind), kind="unknown", any=U.ADMISSION_KEYS)
 
+    def unheard_of(self):
+        """Something that nobody knows: the answer says so, and what."""
+        word = invented_word(self.random)
+        ask = self.random.choice(U.UNHEARD_OF).format(word)
+        answer = f"{self.random.choice(U.NEVER_HEARD).format(word)} {self.random.choice(U.OFFERS)}"
+        return Turn(ask, answer, ("unknown", "fact"), kind="unknown", any=U.ADMISSION_KEYS)
+
     def follow_up(self, before):
         """A question that means the turn before it."""
         draw = self.random.random()
@@ -90,10 +99,9 @@ class Speaker:
         if draw < 0.25:
             return self.talk(self.random.choice(["thanks", "thanks", "praise", "praise", "goodbye", "blame"]))
         if draw < 0.58:
-            ask = self.pick(I.ANOTHER_ASKS, I.HELD_ANOTHER_ASKS)
-            return self.again(ask, before)
+            return self.again(self.random.choice(I.HELD_ANOTHER_ASKS) if self.held else I.asks_again(self.random), before)
         if draw < 0.85:
-            return self.shorter(self.pick(I.SHORTER_ASKS, I.HELD_SHORTER_ASKS), before)
+            return self.shorter(self.random.choice(I.HELD_SHORTER_ASKS) if self.held else I.asks_for_less(self.random), before)
         return self.again(self.pick(I.LONGER_ASKS, I.HELD_LONGER_ASKS), before)
 
     def again(self, ask, before):
@@ -147,13 +155,22 @@ def as_typed(random, ask):
     return ask
 
 
+def distracted(random, ask):
+    """Now and then with a word that is not to the point, which the answer must not mind."""
+    words = ask.split(" ")
+    if len(words) > 2 and random.random() < 0.12:
+        words.insert(random.randrange(len(words) + 1), random.choice([invented_word(random), random.choice(U.COMMON), random.choice(U.FILLERS)]))
+    return " ".join(words)
+
+
 def training_conversation(random):
     """[(role, text)] of one to four exchanges, sometimes after a system prompt."""
     speaker = Speaker(random)
     turns = speaker.conversation(random.choices([1, 2, 3, 4], weights=[35, 35, 22, 8])[0])
     messages = [("system", random.choice(SYSTEM_PROMPTS))] if random.random() < 0.2 else []
     for turn in turns:
-        messages += [("user", as_typed(random, turn.ask)), ("assistant", turn.answer)]
+        ask = turn.ask if turn.topic[0] in ("story", "poem") else distracted(random, turn.ask)
+        messages += [("user", as_typed(random, ask)), ("assistant", turn.answer)]
     return messages
 
 
@@ -164,14 +181,18 @@ def held_conversations(random, count):
         yield [{"ask": S.capital(turn.ask) + ("?" if turn.ask.startswith(("what", "how", "why", "who", "is ")) else "."), **turn.expect} for turn in turns]
 
 
+class PlainSpeaker(Speaker):
+    """Speaks of nothing but the words of the lists."""
+
+    def subject(self):
+        return S.any_subject(self.random, SUBJECTS, BARE_SUBJECTS)
+
+
 def lexicon(random):
-    """Every word that answers can be made of, subjects apart."""
-    words = set()
-    speaker = Speaker(random)
-    for _ in range(20000):
-        for turn in speaker.conversation(2):
-            words.update(words_of(turn.answer))
-    return sorted(words)
+    """Every word that answers can be made of, whatever they are asked about."""
+    speaker = PlainSpeaker(random)
+    turns = (turn for _ in range(20000) for turn in speaker.conversation(2))
+    return sorted({word for turn in turns for word in words_of(turn.answer)})
 
 
 def words_of(text):

@@ -16,9 +16,9 @@ import gguf
 import tokenizer as T
 from model import Model, Shape
 
-BATCH_TOKENS = 4096
+BATCH_TOKENS = 2048
 POOL = 1024  # conversations that are sorted by length together, so that a batch is hardly padded
-PEAK_RATE = 4e-3
+PEAK_RATE = 3e-3
 WARM_UP = 200
 
 
@@ -63,7 +63,7 @@ def rate(step, steps):
 def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("file")
-    arguments.add_argument("--steps", type=int, default=3000)
+    arguments.add_argument("--steps", type=int, default=7500)
     arguments.add_argument("--seed", type=int, default=1)
     arguments.add_argument("--report")
     given = arguments.parse_args()
