@@ -56,30 +56,28 @@ class PlainMatrix implements Matrix {
   }
 }
 
+/** Bytes of a block: a half-precision scale, and a signed byte for each weight. */
+const BLOCK_BYTES = BLOCK + 2;
+
 class ByteMatrix implements Matrix {
   readonly rows: number;
   readonly columns: number;
-  readonly #codes: Int8Array;
+  /** As in the file, scales included: nothing is copied. */
+  readonly #bytes: Int8Array;
   readonly #scales: Float32Array;
 
-  /** `data`: blocks of a half-precision scale and 32 signed bytes. */
   constructor(rows: number, columns: number, data: Uint8Array) {
     this.rows = rows;
     this.columns = columns;
-    const blocks = (rows * columns) / BLOCK;
+    this.#bytes = new Int8Array(data.buffer, data.byteOffset, data.byteLength);
+    this.#scales = new Float32Array((rows * columns) / BLOCK);
     const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-    const bytes = new Int8Array(data.buffer, data.byteOffset, data.byteLength);
-    this.#codes = new Int8Array(rows * columns);
-    this.#scales = new Float32Array(blocks);
-    for (let block = 0, at = 0; block < blocks; block++, at += BLOCK + 2) {
-      this.#scales[block] = halfAt(view, at);
-      this.#codes.set(bytes.subarray(at + 2, at + 2 + BLOCK), block * BLOCK);
-    }
+    for (let block = 0; block < this.#scales.length; block++) this.#scales[block] = halfAt(view, block * BLOCK_BYTES);
   }
 
   multiply(x: Float32Array, out: Float32Array): void {
     const { rows, columns } = this;
-    const codes = this.#codes;
+    const bytes = this.#bytes;
     const scales = this.#scales;
     for (let row = 0, at = 0, block = 0; row < rows; row++) {
       let sum = 0;
@@ -89,11 +87,12 @@ class ByteMatrix implements Matrix {
         let b = 0;
         let c = 0;
         let d = 0;
+        at += 2;
         for (const end = column + BLOCK; column < end; column += 4, at += 4) {
-          a += (codes[at] as number) * (x[column] as number);
-          b += (codes[at + 1] as number) * (x[column + 1] as number);
-          c += (codes[at + 2] as number) * (x[column + 2] as number);
-          d += (codes[at + 3] as number) * (x[column + 3] as number);
+          a += (bytes[at] as number) * (x[column] as number);
+          b += (bytes[at + 1] as number) * (x[column + 1] as number);
+          c += (bytes[at + 2] as number) * (x[column + 2] as number);
+          d += (bytes[at + 3] as number) * (x[column + 3] as number);
         }
         sum += (scales[block] as number) * (a + b + (c + d));
       }
@@ -102,10 +101,11 @@ class ByteMatrix implements Matrix {
   }
 
   row(index: number, out: Float32Array): void {
-    const start = index * this.columns;
+    const first = (index * this.columns) / BLOCK;
     for (let column = 0; column < this.columns; column++) {
-      const at = start + column;
-      out[column] = (this.#codes[at] as number) * (this.#scales[Math.floor(at / BLOCK)] as number);
+      const block = first + Math.floor(column / BLOCK);
+      const byte = this.#bytes[block * BLOCK_BYTES + 2 + (column % BLOCK)] as number;
+      out[column] = byte * (this.#scales[block] as number);
     }
   }
 }
