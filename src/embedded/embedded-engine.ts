@@ -6,7 +6,7 @@ import { Generation } from "./generation.ts";
 import { readGguf } from "./gguf.ts";
 import { promptOf, TURN_BEGINS, TURN_ENDS } from "./prompt.ts";
 import { Tokenizer } from "./tokenizer.ts";
-import { Transformer } from "./transformer.ts";
+import { type Weights, weightsOf } from "./weights.ts";
 import { foreign } from "./weights-error.ts";
 import { loadWeights, nameOf, type WeightsSource } from "./weights-file.ts";
 import type { Engine, Writer } from "./writer.ts";
@@ -14,7 +14,7 @@ import type { Engine, Writer } from "./writer.ts";
 /** A model in memory. */
 export interface LoadedModel {
   readonly tokenizer: Tokenizer;
-  readonly transformer: Transformer;
+  readonly weights: Weights;
 }
 
 /**
@@ -26,7 +26,7 @@ export function modelOf(bytes: Uint8Array, file: string): LoadedModel {
   const tokenizer = new Tokenizer(gguf);
   if (tokenizer.control(TURN_BEGINS) === undefined || tokenizer.control(TURN_ENDS) !== tokenizer.end)
     throw foreign(file, `its conversations are not in ChatML (${TURN_BEGINS} … ${TURN_ENDS})`);
-  return { tokenizer, transformer: new Transformer(gguf, tokenizer.size) };
+  return { tokenizer, weights: weightsOf(gguf, tokenizer.size) };
 }
 
 /** Reads its file once, whoever asks first; again only when that failed. */
@@ -49,7 +49,7 @@ export class EmbeddedEngine implements Engine {
   }
 
   async open(messages: readonly Message[], options: SendOptions): Promise<Writer> {
-    const { tokenizer, transformer } = await this.load();
-    return new Generation(tokenizer, transformer, promptOf(messages, tokenizer, transformer.shape.context), options);
+    const { tokenizer, weights } = await this.load();
+    return new Generation(tokenizer, weights, promptOf(messages, tokenizer, weights.shape.context), options);
   }
 }

@@ -3,10 +3,11 @@
 import type { FinishReason } from "../chunk.ts";
 import type { SendOptions } from "../client.ts";
 import type { TokenUsage } from "../message.ts";
+import { Evaluation } from "./evaluation.ts";
 import { createSampler, type Sampler } from "./sampler.ts";
 import { StopTexts } from "./stop-texts.ts";
 import type { Tokenizer } from "./tokenizer.ts";
-import type { Evaluation, Transformer } from "./transformer.ts";
+import type { Weights } from "./weights.ts";
 import type { Step, Writer } from "./writer.ts";
 
 /** Lively, and still in whole sentences. */
@@ -27,7 +28,7 @@ export class Generation implements Writer {
   readonly #stops: StopTexts;
   #written = 0;
 
-  constructor(tokenizer: Tokenizer, transformer: Transformer, prompt: readonly number[], options: SendOptions) {
+  constructor(tokenizer: Tokenizer, weights: Weights, prompt: readonly number[], options: SendOptions) {
     const {
       maxOutputTokens = Number.POSITIVE_INFINITY,
       temperature = DEFAULT_TEMPERATURE,
@@ -36,8 +37,8 @@ export class Generation implements Writer {
       stop = [],
     } = options;
     this.#tokenizer = tokenizer;
-    this.#evaluation = transformer.start();
-    this.#context = transformer.shape.context;
+    this.#evaluation = new Evaluation(weights);
+    this.#context = weights.shape.context;
     this.#prompt = prompt;
     this.#limit = maxOutputTokens;
     this.#sample = createSampler({ temperature, topP, seed });

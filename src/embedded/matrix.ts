@@ -6,7 +6,7 @@
 import type { GgufTensor } from "./gguf.ts";
 
 /** Weights in one block, which share a scale. */
-export const BLOCK = 32;
+const BLOCK = 32;
 
 /** A matrix in Q8_0: each row in blocks of 32 weights, a byte and a common scale each; or as plain numbers. */
 export interface Matrix {

@@ -123,6 +123,7 @@ describe("a foreign file says what it is instead", () => {
     ["another tokenizer", toyAsF32({ "tokenizer.ggml.model": "gpt2" }), "its tokenizer is gpt2"],
     ["shared heads", toyAsF32({ "llama.attention.head_count_kv": 2 }), "its heads share keys and values"],
     ["stretched positions", toyAsF32({ "llama.rope.scaling.type": "yarn" }), "it stretches its positions"],
+    ["a context that no memory holds", toyAsF32({ "llama.context_length": 2 ** 31 }), "tokens is too large"],
     ["another chat", toyAsF32({ "tokenizer.ggml.eos_token_id": 2 }), "its conversations are not in ChatML"],
   ])("%s", async (_name, bytes, message) => {
     const error = await faultOf(bytes);

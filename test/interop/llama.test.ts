@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url";
 import type { Message } from "cloudllm";
 import { afterAll, describe, expect, test } from "vitest";
 import { type LoadedModel, modelOf } from "../../src/embedded/embedded-engine.ts";
+import { Evaluation } from "../../src/embedded/evaluation.ts";
 import { promptOf } from "../../src/embedded/prompt.ts";
 import { likeliest } from "../../src/embedded/sampler.ts";
 import { TOY_BYTES, toyAsF32 } from "../embedded/toy.ts";
@@ -60,8 +61,8 @@ interface Answers {
   readonly answers: readonly (readonly number[])[];
 }
 
-function greedy({ transformer, tokenizer }: LoadedModel, prompt: readonly number[]): readonly number[] {
-  const evaluation = transformer.start();
+function greedy({ weights, tokenizer }: LoadedModel, prompt: readonly number[]): readonly number[] {
+  const evaluation = new Evaluation(weights);
   for (const token of prompt) evaluation.read(token);
   const answer: number[] = [];
   while (answer.length < MOST) {
@@ -77,7 +78,7 @@ describe.skipIf(missing !== "")(`the embedded engine and llama.cpp${missing}`, (
   const folder = mkdtempSync(join(tmpdir(), "cloudllm-llama-"));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
   const model = modelOf(TOY_BYTES, "toy.gguf");
-  const prompts = CONVERSATIONS.map((messages) => promptOf(messages, model.tokenizer, model.transformer.shape.context));
+  const prompts = CONVERSATIONS.map((messages) => promptOf(messages, model.tokenizer, model.weights.shape.context));
 
   async function llama(bytes: Uint8Array): Promise<Answers> {
     const file = join(folder, "model.gguf");

@@ -1,10 +1,10 @@
-"""Trains the model on conversations that are made up as it reads, and writes it: `train.py model.gguf [--steps N] [--seed N]`.
+"""Trains the model on conversations that are made up as it reads, and writes it: `train.py model.gguf [--steps N] [--decay N] [--seed N]`.
 
-The same seed, steps and versions of torch and BLAS give the same file. A file to try is written every 500 steps."""
+The same numbers on the same versions of torch and BLAS give the same file. Every 250 steps a file to try is written, and beside
+it (`.state`) what `--resume` goes on from: with more steps, or with the decay that ends it."""
 
 import argparse
 import json
-import math
 import random as chance
 import time
 
@@ -56,15 +56,18 @@ def loss_of(model, ids, targets):
     return F.cross_entropy(model.scores(model(ids)[wanted]), targets[wanted])
 
 
-def rate(step, steps):
-    return PEAK_RATE * min(1, (step + 1) / WARM_UP) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / steps)))
+def rate(step, steps, decay):
+    """Up, level, and at the end down to almost nothing: so the end can be chosen late."""
+    return PEAK_RATE * min(1, (step + 1) / WARM_UP, 0.02 + 0.98 * (steps - step) / decay)
 
 
 def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("file")
     arguments.add_argument("--steps", type=int, default=7500)
+    arguments.add_argument("--decay", type=int, default=2000)
     arguments.add_argument("--seed", type=int, default=1)
+    arguments.add_argument("--resume", action="store_true")
     arguments.add_argument("--report")
     given = arguments.parse_args()
     torch.set_num_threads(1)
@@ -83,9 +86,16 @@ def main():
     source, check = batches(tokenizer, random, model.shape.context), batches(tokenizer, chance.Random(given.seed + 1_000_003), model.shape.context)
     unseen = [next(check) for _ in range(16)]
     began, tokens, smooth = time.time(), 0, None
-    for step in range(given.steps):
+    first = 0
+    if given.resume:
+        first, state, optimizer_state = torch.load(f"{given.file}.state")
+        model.load_state_dict(state)
+        optimizer.load_state_dict(optimizer_state)
+        for _ in range(first):  # what has been read already
+            tokens += next(source)[0].numel()
+    for step in range(first, given.steps):
         for group in optimizer.param_groups:
-            group["lr"] = rate(step, given.steps)
+            group["lr"] = rate(step, given.steps, given.decay)
         ids, targets = next(source)
         loss = loss_of(model, ids, targets)
         optimizer.zero_grad()
@@ -96,9 +106,10 @@ def main():
         smooth = loss.item() if smooth is None else 0.98 * smooth + 0.02 * loss.item()
         if (step + 1) % 50 == 0:
             seconds = time.time() - began
-            print(f"step {step + 1}  loss {smooth:.3f}  {seconds:.0f} s  {tokens / seconds:.0f} tokens/s", flush=True)
-        if (step + 1) % 500 == 0 or step + 1 == given.steps:
+            print(f"step {step + 1}  loss {smooth:.3f}  {seconds:.0f} s", flush=True)
+        if (step + 1) % 250 == 0 or step + 1 == given.steps:
             size = gguf.write(given.file, model, tokenizer, "CloudLLM toy")
+            torch.save((step + 1, model.state_dict(), optimizer.state_dict()), f"{given.file}.state")
     with torch.no_grad():
         final = sum(loss_of(model, *batch).item() for batch in unseen) / len(unseen)
     report = {"weights": weights, "bytes": size, "steps": given.steps, "seed": given.seed, "tokens": tokens, "seconds": round(time.time() - began), "unseenLoss": round(final, 4)}
