@@ -113,7 +113,7 @@ export class LLMSession implements AsyncDisposable {
 
   /**
    * The session that a store keeps under this id, or a new one. Every turn is written down before it is sent, its reply as it
-   * streams, what tools answer, and its end before the caller learns of it. When the process is killed, the session opens again
+   * streams, what tools answer, and the whole reply before the caller has its end. When the process is killed, the session opens again
    * with every turn that had ended whole; of a turn that had not, the text that was written down is kept, marked `interrupted`
    * (or see `onInterrupt`), and calls without an answer are closed. A store that fails does not spoil a reply: it is told by the
    * next `sendMessage…` or `close`, which try again.
@@ -309,6 +309,7 @@ export class LLMSession implements AsyncDisposable {
       return await ask();
     } catch (error) {
       this.#end(turn, error instanceof SendError ? error.partial : undefined, true);
+      await this.#saved();
       throw error;
     }
   }
