@@ -46,7 +46,10 @@ export interface Tool<Arguments = unknown> {
   run?(args: Arguments, context: ToolContext): unknown;
 }
 
-/** Which tool the model must call: its own choice (default), none, at least one, or the one named. */
+/**
+ * Which tool the model must call: its own choice (default), none, at least one, or the one named. In a session that runs tools,
+ * a choice that forces a call holds for the first reply of a turn; then the model chooses.
+ */
 export type ToolChoice = "auto" | "none" | "required" | { readonly name: string };
 
 /** How much the model thinks before it answers. `maxTokens` is a budget, where the model takes one. */
