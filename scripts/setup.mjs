@@ -23,18 +23,21 @@ export function install() {
   run(command, args);
 }
 
-/** Builds `dist/` when the sources changed since the last build. Throws when the compiler fails. */
-export function build() {
-  const fingerprint = fingerprintOf(["package.json", "tsconfig.json", "tsconfig.build.json", ...filesIn("src")]);
+/** Builds `dist/` when the sources changed since the last build. Throws when the compiler or the bundler fails. */
+export async function build() {
+  const makers = ["package.json", "tsconfig.json", "tsconfig.build.json", join("scripts", "bundle.mjs")];
+  const fingerprint = fingerprintOf([...makers, ...filesIn("src")]);
   const stamp = join(notes, "built");
   if (existsSync(join(root, "dist", "index.js")) && readOrEmpty(stamp) === fingerprint) return;
-  say("building dist/ (tsc)");
+  say("building dist/");
   // Built aside and swapped in: no file of a deleted source stays behind, and whoever runs dist/ meanwhile finds it whole.
   const fresh = join(notes, `dist-${process.pid}`);
   const old = join(notes, `dist-${process.pid}-old`);
   mkdirSync(notes, { recursive: true });
   try {
     run(process.execPath, [tsc, "-p", "tsconfig.build.json", "--outDir", fresh]);
+    const { bundle } = await import("./bundle.mjs"); // only now: a fresh clone has no bundler before `install`
+    await bundle(root, fresh, JSON.parse(readFileSync(join(root, "package.json"), "utf8")));
     if (existsSync(join(root, "dist"))) renameSync(join(root, "dist"), old);
     renameSync(fresh, join(root, "dist"));
     writeFileSync(stamp, fingerprint);
@@ -107,5 +110,5 @@ function say(line) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   install();
-  build();
+  await build();
 }

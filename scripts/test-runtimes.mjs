@@ -20,7 +20,7 @@ const rows = [];
 class Skip extends Error {}
 
 install();
-build();
+await build();
 const folder = mkdtempSync(join(tmpdir(), "cloudllm-runtimes-"));
 const server = await serve();
 const baseUrl = `http://127.0.0.1:${server.address().port}/v1`;

@@ -17,6 +17,8 @@ export type {
   ClientWrapper,
   PromptCache,
   ReasoningEffort,
+  Recovery,
+  RetryOptions,
   SearchParameters,
   SendOptions,
   Timeouts,
@@ -39,7 +41,14 @@ export {
   type OpenAIModelId,
 } from "./clients/models.ts";
 export { OpenAIClient, type OpenAIClientOptions } from "./clients/openai.ts";
-export { OpenRouterClient } from "./clients/openrouter.ts";
+export { OpenRouterClient, type OpenRouterClientOptions } from "./clients/openrouter.ts";
+export type {
+  ClaudeProviderOptions,
+  GeminiProviderOptions,
+  GrokProviderOptions,
+  OpenAIProviderOptions,
+  OpenRouterProviderOptions,
+} from "./clients/provider-options.ts";
 export { SendError, type SendErrorData, type SendErrorFacts, type SendErrorKind, type TimeoutPhase } from "./errors.ts";
 export {
   type AssistantMessage,
@@ -70,10 +79,12 @@ export { type HedgeOptions, hedge } from "./reliability/hedge.ts";
 export { type RateLimitOptions, rateLimit } from "./reliability/rate-limit.ts";
 export type { JsonSchema, Schema, SchemaIssue, SchemaResult, StandardSchema } from "./schema/schema.ts";
 export type { TurnInput } from "./session/history.ts";
+export type { SessionRecord } from "./session/record.ts";
 export type { SavedSession } from "./session/saved-session.ts";
-export { LLMSession, type SessionOptions } from "./session/session.ts";
+export { LLMSession, type OpenOptions, type SessionOptions, type TurnOptions } from "./session/session.ts";
+export { MemoryStore, type SessionStore, type StoredSession } from "./session/store.ts";
 export type { SessionUsage, TurnUsage } from "./session/usage.ts";
-export { MessageStream } from "./stream/message-stream.ts";
+export { type DrainLimits, MessageStream } from "./stream/message-stream.ts";
 export type { Attempt, ReplyMetrics } from "./stream/metrics.ts";
 export { type DeepPartial, PartialJson } from "./stream/partial-json.ts";
 export type { TokenCounter } from "./token-estimate.ts";

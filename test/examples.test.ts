@@ -30,8 +30,8 @@ const EXAMPLES: Readonly<Record<string, { readonly args?: readonly string[]; rea
   },
 };
 
-beforeAll(() => {
-  build();
+beforeAll(async () => {
+  await build();
   compileExamples();
 }, 120_000);
 

@@ -6,9 +6,10 @@ import { CHAT_HELP, type CommandName } from "./chat-commands.ts";
 import type { Choice } from "./choose-client.ts";
 import { CommandError } from "./command-error.ts";
 import { loadConversation, saveConversation } from "./conversation-file.ts";
+import { conversationCostOf } from "./cost.ts";
 import type { Lines } from "./lines.ts";
 import { type Outcome, showReply, streamOf } from "./reply.ts";
-import { failureLineOf, statusLineOf } from "./status-line.ts";
+import { failureLineOf, statusOf } from "./status-line.ts";
 import type { Terminal } from "./terminal.ts";
 
 type Said = UserMessage["content"];
@@ -98,9 +99,9 @@ export class Conversation {
     return this.#tell(systemPrompt === undefined ? "There is no system prompt." : `System prompt: ${systemPrompt}`);
   }
 
-  #usage(): Promise<undefined> {
-    const { inputTokens, outputTokens, cachedInputTokens, reasoningTokens, estimated, turns } =
-      this.#session.tokenUsage();
+  async #usage(): Promise<undefined> {
+    const usage = this.#session.tokenUsage();
+    const { inputTokens, outputTokens, cachedInputTokens, reasoningTokens, estimated, turns } = usage;
     const cached = cachedInputTokens ? ` (${cachedInputTokens} of them cached)` : "";
     const thinking = reasoningTokens ? ` (${reasoningTokens} of them thinking)` : "";
     const more =
@@ -108,7 +109,9 @@ export class Conversation {
         ? `, and ≈${estimated.inputTokens} in, ≈${estimated.outputTokens} out not reported`
         : "";
     const replies = turns.length === 1 ? "1 reply" : `${turns.length} replies`;
-    return this.#tell(`${replies}: ${inputTokens} tokens in${cached}, ${outputTokens} out${thinking}${more}.`);
+    const cost = await conversationCostOf(usage);
+    const price = cost === undefined ? "" : ` ${cost}.`;
+    return this.#tell(`${replies}: ${inputTokens} tokens in${cached}, ${outputTokens} out${thinking}${more}.${price}`);
   }
 
   /** Asks again. If nothing comes this time, the earlier answer is there again. */
@@ -132,11 +135,11 @@ export class Conversation {
     const taken = this.#unanswered === undefined ? "" : " /retry asks again.";
     switch (outcome.status) {
       case "answered":
-        if (!this.#settings.quiet) await stderr.aside(statusLineOf(outcome.message));
+        if (!this.#settings.quiet) await stderr.aside(await statusOf(outcome.message));
         return;
       case "stopped":
         if (this.#settings.quiet) return;
-        return stderr.aside(`${outcome.message ? statusLineOf(outcome.message) : "stopped"}${taken && ` ·${taken}`}`);
+        return stderr.aside(`${outcome.message ? await statusOf(outcome.message) : "stopped"}${taken && ` ·${taken}`}`);
       case "failed":
         return stderr.line(`${failureLineOf(outcome.error)}${taken}`);
       case "unread":

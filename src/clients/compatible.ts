@@ -1,42 +1,39 @@
 /** Any server that speaks OpenAI's Chat Completions. */
 
-import { type ChatDialect, chatCompletions } from "../protocols/chat-completions.ts";
+import { chatCompletions } from "../protocols/chat-completions.ts";
+import {
+  type ChatDialect,
+  COMMON_CHAT,
+  DEEPSEEK_CHAT,
+  GROQ_CHAT,
+  LLAMACPP_CHAT,
+  MISTRAL_CHAT,
+  VLLM_CHAT,
+} from "../protocols/chat-dialects.ts";
 import { type ClientOptions, ProviderClient, type ProviderDefinition } from "../transport/connect.ts";
 
 type Preset = Omit<ProviderDefinition, "provider" | "protocol"> & { readonly dialect?: ChatDialect };
 
-/** What most servers understand. */
-const COMMON: ChatDialect = { maxTokensField: "max_tokens", streamOptions: { include_usage: true } };
-
-const LOCAL = { keyOptional: true } as const;
-
 /** Servers whose address and habits are known, by the name to give as `preset`. */
 const PRESETS = {
-  ollama: { ...LOCAL, baseUrl: "http://localhost:11434/v1", keyNames: ["OLLAMA_API_KEY"] },
-  lmstudio: { ...LOCAL, baseUrl: "http://localhost:1234/v1", keyNames: [] },
-  llamacpp: { ...LOCAL, baseUrl: "http://localhost:8080/v1", keyNames: [] },
-  vllm: { ...LOCAL, baseUrl: "http://localhost:8000/v1", keyNames: [] },
+  ollama: { keyOptional: true, baseUrl: "http://localhost:11434/v1", keyNames: ["OLLAMA_API_KEY"] },
+  lmstudio: { keyOptional: true, baseUrl: "http://localhost:1234/v1", keyNames: [] },
+  llamacpp: { keyOptional: true, baseUrl: "http://localhost:8080/v1", keyNames: [], dialect: LLAMACPP_CHAT },
+  vllm: { keyOptional: true, baseUrl: "http://localhost:8000/v1", keyNames: [], dialect: VLLM_CHAT },
   groq: {
     baseUrl: "https://api.groq.com/openai/v1",
     keyNames: ["CLOUDLLM_GROQ_API_KEY", "GROQ_API_KEY"],
-    dialect: { ...COMMON, maxTokensField: "max_completion_tokens" },
+    dialect: GROQ_CHAT,
   },
   deepseek: {
     baseUrl: "https://api.deepseek.com",
     keyNames: ["CLOUDLLM_DEEPSEEK_API_KEY", "DEEPSEEK_API_KEY"],
-    // Its current models want their thinking back in a tool loop.
-    dialect: { ...COMMON, reasoningField: "reasoning_content", outputFormat: "json_object" },
+    dialect: DEEPSEEK_CHAT,
   },
   mistral: {
     baseUrl: "https://api.mistral.ai/v1",
     keyNames: ["CLOUDLLM_MISTRAL_API_KEY", "MISTRAL_API_KEY"],
-    // A request for usage is refused with 422; usage comes unasked.
-    dialect: {
-      maxTokensField: "max_tokens",
-      seedField: "random_seed",
-      requiredToolChoice: "any",
-      nineCharacterIds: true,
-    },
+    dialect: MISTRAL_CHAT,
   },
 } as const satisfies Record<string, Preset>;
 
@@ -71,11 +68,11 @@ function definitionOf(preset: CompatiblePreset | undefined, baseUrl: string | un
   if (preset === undefined) {
     if (baseUrl === undefined)
       throw new TypeError(`Name a \`baseUrl\`, or a \`preset\`: ${Object.keys(PRESETS).join(", ")}.`);
-    return { ...LOCAL, provider: "compatible", baseUrl, keyNames: [], protocol: chatCompletions(COMMON) };
+    return { keyOptional: true, provider: "compatible", baseUrl, keyNames: [], protocol: chatCompletions(COMMON_CHAT) };
   }
   if (!Object.hasOwn(PRESETS, preset)) {
     throw new TypeError(`There is no preset ${JSON.stringify(preset)}; there are ${Object.keys(PRESETS).join(", ")}.`);
   }
-  const { dialect = COMMON, ...definition }: Preset = PRESETS[preset];
+  const { dialect = COMMON_CHAT, ...definition }: Preset = PRESETS[preset];
   return { ...definition, provider: preset, protocol: chatCompletions(dialect) };
 }

@@ -14,6 +14,8 @@ export interface ClaudeFamily {
   readonly takesForcedTool: boolean;
   /** Whether `temperature` and `top_p` go together. */
   readonly takesBothSamplings: boolean;
+  /** Whether it goes on with an answer that the request begins for it; with thinking, none does. */
+  readonly takesPrefix: boolean;
 }
 
 /** Servers with models of their own names. */
@@ -26,6 +28,7 @@ const UNKNOWN: ClaudeFamily = {
   takesOutputFormat: true,
   takesForcedTool: true,
   takesBothSamplings: true,
+  takesPrefix: false,
 };
 
 /**
@@ -33,9 +36,10 @@ const UNKNOWN: ClaudeFamily = {
  * @see https://docs.anthropic.com/en/docs/about-claude/models/overview
  */
 export function claudeFamily(model: string): ClaudeFamily {
-  const named = /(opus|sonnet|haiku|fable|mythos)-(\d+)(?:[-.](\d{1,2})(?!\d))?/.exec(model);
-  const older = /claude-(\d+)(?:[-.](\d))?-(?:opus|sonnet|haiku)/.exec(model);
-  if (!named && !older) return /claude/.test(model) ? familyOf("", 5) : UNKNOWN;
+  // What follows a name may also be a date.
+  const named = /(opus|sonnet|haiku|fable|mythos)-(\d{1,2})(?!\d)(?:[-.](\d{1,2})(?!\d))?/.exec(model);
+  const older = /claude-(\d)(?:[-.](\d))?-(?:opus|sonnet|haiku)/.exec(model);
+  if (!named && !older) return /claude/.test(model) ? familyOf(/fable|mythos/.exec(model)?.[0] ?? "", 5) : UNKNOWN;
   const [, name = "", major, minor] = named ?? ["", "", older?.[1], older?.[2]];
   return familyOf(name, Number(major) + Number(minor ?? 0) / 10);
 }
@@ -46,11 +50,12 @@ function familyOf(name: string, version: number): ClaudeFamily {
     maxOutputTokens: maxOutputTokensOf(name, version),
     thinking: version < 3.7 ? "none" : version < 4.6 ? "budget" : version < 4.7 ? "either" : "adaptive",
     thinksUnasked: version >= 5,
-    canStopThinking: !isMythical,
+    canStopThinking: !isMythical && version < 5.5,
     takesSampling: version < 4.7,
     takesOutputFormat: version >= 4.1,
     takesForcedTool: !isMythical,
     takesBothSamplings: version < 4.5,
+    takesPrefix: version < 4.6,
   };
 }
 

@@ -1,30 +1,16 @@
 /** Messages and options → the body of an Anthropic Messages request. */
 
-import { base64TextOf } from "../base64.ts";
 import type { SendOptions, Tool } from "../client.ts";
 import { SendError } from "../errors.ts";
-import type { AssistantTurn, ContentPart, Message, ToolMessage, UserMessage } from "../message.ts";
+import type { Message } from "../message.ts";
 import { claudeSchema, hasRecords } from "../schema/grammar.ts";
 import { jsonSchemaOf } from "../schema/schema.ts";
 import { type ClaudeFamily, claudeFamily } from "./anthropic-models.ts";
+import { type Block, textBlock, turnsOf, type WireTurn } from "./anthropic-turns.ts";
+import { cutReplyOf, toldToGoOn } from "./continuation.ts";
 import { type Endpoint, type ProtocolRequest, refuse } from "./protocol.ts";
-import { wellFormed } from "./well-formed.ts";
-
-/** The protocol's name in `Replay.protocol`. */
-export const ANTHROPIC_MESSAGES = "anthropic-messages";
-
-/** As it stands in `Replay.data`: the reply's blocks, in order, as they came. */
-export interface AnthropicReplay {
-  readonly blocks: readonly unknown[];
-}
-
-type Block = Readonly<Record<string, unknown>>;
-
-/** One turn on the wire. */
-interface WireTurn {
-  readonly role: "user" | "assistant";
-  readonly content: Block[];
-}
+import { withProviderOptions } from "./provider-options.ts";
+import { refuseSearch } from "./search-refusals.ts";
 
 /** Tokens of thinking for models that want a budget. */
 const BUDGETS = { low: 4_096, medium: 16_384, high: 32_768 } as const;
@@ -44,31 +30,36 @@ export function buildAnthropicRequest(
   const system = messages.flatMap((message) =>
     message.role === "system" && message.content !== "" ? [textBlock(message.content)] : [],
   );
-  const turns = turnsOf(messages, endpoint);
   const tools = toolsOf(options, endpoint, messages);
-  markForCache(system, tools, turns, options, endpoint);
   if (options.seed !== undefined) refuse("`seed`", endpoint, options);
   const maxTokens = options.maxOutputTokens ?? family.maxOutputTokens;
-  const thinking = thinkingOf(options, family, maxTokens, endpoint);
+  const asked = thinkingOf(options, family, maxTokens, endpoint);
+  const written = turnsOf(messages, endpoint);
+  const thinking = asked?.hasBudget && isUnthoughtLoop(written) ? undefined : asked;
   const output = outputConfigOf(options, family, thinking?.effort, endpoint);
+  const goesOn = !cutReplyOf(messages) || (family.takesPrefix && !thinking?.isOn);
+  const turns = goesOn ? written : turnsOf(toldToGoOn(messages), endpoint);
+  markForCache(system, tools, turns, options, endpoint);
   return {
     url: `${endpoint.baseUrl}/v1/messages`,
     headers: { "anthropic-version": "2023-06-01", ...(usesFiles(messages) && { "anthropic-beta": FILES_BETA }) },
-    body: {
-      model: endpoint.model,
-      max_tokens: maxTokens,
-      messages: turns,
-      ...(system.length > 0 && { system }),
-      ...(stream && { stream: true }),
-      ...(thinking?.field && { thinking: thinking.field }),
-      ...(output && { output_config: output }),
-      ...samplingOf(options, family, thinking?.isOn ?? false, endpoint),
-      ...(options.stop !== undefined && { stop_sequences: options.stop }),
-      ...(tools.length > 0 && { tools }),
-      ...toolChoiceOf(options, family, thinking?.hasBudget ?? false, tools.length > 0, endpoint),
-      ...metadataOf(options, endpoint),
-      ...options.providerOptions,
-    },
+    body: withProviderOptions(
+      {
+        model: endpoint.model,
+        max_tokens: maxTokens,
+        messages: turns,
+        ...(system.length > 0 && { system }),
+        ...(stream && { stream: true }),
+        ...(thinking?.field && { thinking: thinking.field }),
+        ...(output && { output_config: output }),
+        ...samplingOf(options, family, thinking?.isOn ?? false, endpoint),
+        ...stopOf(options, endpoint),
+        ...(tools.length > 0 && { tools }),
+        ...toolChoiceOf(options, family, thinking?.hasBudget ?? false, tools.length > 0, endpoint),
+        ...metadataOf(options, endpoint),
+      },
+      options.providerOptions,
+    ),
   };
 }
 
@@ -78,6 +69,17 @@ function usesFiles(messages: readonly Message[]): boolean {
   return messages.some(
     ({ role, content }) => role === "user" && typeof content !== "string" && content.some((part) => "fileId" in part),
   );
+}
+
+/**
+ * Whether the model is in the middle of a loop of calls that it did not think before, since another model or provider began
+ * it. With a budget the server refuses to think in such a loop, so the rest of it goes on without.
+ */
+function isUnthoughtLoop(turns: readonly WireTurn[]): boolean {
+  const answers = turns.at(-1);
+  if (answers?.role !== "user" || !answers.content.some(({ type }) => type === "tool_result")) return false;
+  const types = turns.at(-2)?.content.map(({ type }) => type) ?? [];
+  return !types.includes("thinking") && !types.includes("redacted_thinking");
 }
 
 interface Thinking {
@@ -176,6 +178,15 @@ function samplingOf(options: SendOptions, family: ClaudeFamily, thinks: boolean,
   return { ...(temperature !== undefined && { temperature }), ...(topP !== undefined && { top_p: topP }) };
 }
 
+/** Sequences of nothing but white space are refused. */
+function stopOf(options: SendOptions, endpoint: Endpoint): Block {
+  const { stop } = options;
+  if (stop === undefined) return {};
+  const words = stop.filter((text) => text.trim() !== "");
+  if (words.length < stop.length) refuse("a `stop` of white space", endpoint, options);
+  return words.length > 0 ? { stop_sequences: words } : {};
+}
+
 /** A history with calls must come with tools: where the caller has none any more, the called ones are named. */
 function toolsOf(options: SendOptions, endpoint: Endpoint, messages: readonly Message[]): Block[] {
   const tools: Block[] = (options.tools ?? []).map(wireTool);
@@ -198,12 +209,9 @@ const SEARCH_TOOL = { type: "web_search_20250305", name: "web_search" } as const
 function searchTool(options: SendOptions, endpoint: Endpoint): Block | undefined {
   const { search } = options;
   if (!search || search.mode === "off") return undefined;
-  const { maxResults, fromDate, toDate, allowedDomains, blockedDomains, country, sources, citations } = search;
-  if (maxResults !== undefined) refuse("`search.maxResults`", endpoint, options);
-  if (fromDate !== undefined) refuse("`search.fromDate`", endpoint, options);
-  if (toDate !== undefined) refuse("`search.toDate`", endpoint, options);
-  if (sources?.some((source) => source !== "web")) refuse("`search.sources` other than web", endpoint, options);
-  if (citations === false) refuse("`search.citations: false`", endpoint, options);
+  const { maxResults, allowedDomains, blockedDomains, country } = search;
+  if (maxResults !== undefined) refuse("`search.maxResults`", endpoint, options, "It limits searches, not results.");
+  refuseSearch(search, ["fromDate", "toDate", "sources", "citations"], endpoint, options);
   return {
     ...SEARCH_TOOL,
     ...(allowedDomains && { allowed_domains: allowedDomains }),
@@ -220,6 +228,8 @@ function toolChoiceOf(
   endpoint: Endpoint,
 ): Block {
   const { toolChoice, tools, search } = options;
+  if (search?.mode === "on" && toolChoice !== undefined)
+    refuse('`search.mode: "on"` beside a `toolChoice`', endpoint, options);
   const mustSearch = search?.mode === "on" && toolChoice === undefined;
   if (toolChoice === undefined && !mustSearch) {
     return hasTools && !tools?.length && !search ? { tool_choice: { type: "none" } } : {};
@@ -259,126 +269,4 @@ function markForCache(
     const last = blocks.at(-1);
     if (last) blocks[blocks.length - 1] = { ...last, ...mark };
   }
-}
-
-/** Neighbours of one role are one turn, and results stand before words: the protocol wants both. */
-function turnsOf(messages: readonly Message[], endpoint: Endpoint): readonly WireTurn[] {
-  const turns: WireTurn[] = [];
-  for (const message of messages) {
-    if (message.role === "system") continue;
-    const role = message.role === "assistant" ? "assistant" : "user";
-    const blocks = blocksOf(message, endpoint);
-    if (blocks.length === 0) continue;
-    const last = turns.at(-1);
-    if (last?.role === role) last.content.push(...blocks);
-    else turns.push({ role, content: [...blocks] });
-  }
-  const last = turns.at(-1);
-  // Words put into the model's mouth must not end in blanks.
-  const words = last?.role === "assistant" ? last.content.at(-1) : undefined;
-  if (last && typeof words?.text === "string")
-    last.content[last.content.length - 1] = { ...words, text: words.text.trimEnd() };
-  return turns;
-}
-
-function blocksOf(message: UserMessage | AssistantTurn | ToolMessage, endpoint: Endpoint): readonly Block[] {
-  switch (message.role) {
-    case "user":
-      return typeof message.content === "string"
-        ? textBlocks(message.content)
-        : message.content.flatMap((part) => wirePart(part, endpoint));
-    case "assistant":
-      return assistantBlocks(message, endpoint);
-    case "tool":
-      return [
-        {
-          type: "tool_result",
-          tool_use_id: wireCallId(message.toolCallId),
-          ...(message.content !== "" && { content: wellFormed(message.content) }),
-          ...(message.isError && { is_error: true }),
-        },
-      ];
-  }
-}
-
-/** The blocks as they came, if they are this provider's, and still say what the turn says; else written anew. */
-function assistantBlocks(turn: AssistantTurn, endpoint: Endpoint): readonly Block[] {
-  const { replay } = turn;
-  if (replay?.provider === endpoint.provider && replay.protocol === ANTHROPIC_MESSAGES && !turn.interrupted) {
-    const { blocks } = replay.data as AnthropicReplay;
-    if (sameAs(turn, blocks))
-      return blocks.filter((block): block is Block => mayGoBack(block, replay.model, endpoint.model));
-  }
-  const calls = (turn.toolCalls ?? []).map(({ id, name, arguments: args }) => ({
-    type: "tool_use",
-    id: wireCallId(id),
-    name,
-    input: args ?? {},
-  }));
-  return [...textBlocks(turn.content), ...calls];
-}
-
-/** Whoever has changed the text or the calls of a reply wants that sent, not what came. */
-function sameAs(turn: AssistantTurn, blocks: readonly unknown[]): boolean {
-  if (!Array.isArray(blocks)) return false;
-  const said = blocks as readonly { readonly type?: string; readonly text?: string; readonly id?: string }[];
-  const text = said.map((block) => (block.type === "text" ? (block.text ?? "") : "")).join("");
-  const ids = said.flatMap((block) => (block.type === "tool_use" ? [block.id] : []));
-  const calls = turn.toolCalls ?? [];
-  return text === turn.content && ids.length === calls.length && calls.every(({ id }) => ids.includes(id));
-}
-
-/** Empty text is refused, and so is thinking that is not signed; signatures hold for the model that wrote them. */
-function mayGoBack(block: unknown, writtenBy: string | undefined, model: string): boolean {
-  const { type, text, signature } = block as {
-    readonly type?: string;
-    readonly text?: string;
-    readonly signature?: string;
-  };
-  if (type === "text") return text !== "" && text !== undefined;
-  if (type === "thinking") return Boolean(signature) && writtenBy === model;
-  return type !== "redacted_thinking" || writtenBy === model;
-}
-
-function wirePart(part: ContentPart, endpoint: Endpoint): readonly Block[] {
-  if (part.type === "text") return textBlocks(part.text);
-  if ("fileId" in part) {
-    return [{ type: part.type === "image" ? "image" : "document", source: { type: "file", file_id: part.fileId } }];
-  }
-  if (part.type === "image") return [{ type: "image", source: sourceOf(part) }];
-  const { mediaType, filename } = part;
-  const title = filename === undefined ? {} : { title: filename };
-  if (mediaType === undefined || mediaType === "application/pdf") {
-    return [{ type: "document", source: sourceOf(part), ...title }];
-  }
-  if ("data" in part && mediaType.startsWith("text/")) {
-    const data = typeof part.data === "string" ? textOfBase64(part.data) : new TextDecoder().decode(part.data);
-    return [{ type: "document", source: { type: "text", media_type: "text/plain", data: wellFormed(data) }, ...title }];
-  }
-  const message = `${endpoint.provider} takes images, PDFs and plain text, not ${mediaType}.`;
-  throw new SendError("unsupported", message);
-}
-
-function sourceOf(
-  part: { readonly url: string } | { readonly data: Uint8Array | string; readonly mediaType: string },
-): Block {
-  if ("url" in part) return { type: "url", url: part.url };
-  return { type: "base64", media_type: part.mediaType, data: base64TextOf(part.data) };
-}
-
-function textOfBase64(data: string): string {
-  return new TextDecoder().decode(Uint8Array.from(atob(data), (character) => character.charCodeAt(0)));
-}
-
-function textBlocks(text: string): readonly Block[] {
-  return text === "" ? [] : [textBlock(text)];
-}
-
-function textBlock(text: string): Block {
-  return { type: "text", text: wellFormed(text) };
-}
-
-/** Other providers' ids may hold signs that this one refuses; call and result change alike. */
-function wireCallId(id: string): string {
-  return id.replace(/[^\w-]/g, "_");
 }

@@ -4,7 +4,7 @@ import type { SendOptions } from "../client.ts";
 import type { Message } from "../message.ts";
 import { isObjectSchema, strictSchema } from "../schema/grammar.ts";
 import { type JsonSchema, jsonSchemaOf } from "../schema/schema.ts";
-import type { ChatDialect } from "./chat-completions.ts";
+import type { ChatDialect } from "./chat-dialects.ts";
 import { type Endpoint, refuse } from "./protocol.ts";
 
 /** What the option `output` puts into a request. */

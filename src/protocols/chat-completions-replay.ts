@@ -1,12 +1,19 @@
 /** What a Chat Completions server wants back with an earlier reply (law 8). */
 
 import type { Replay } from "../message.ts";
+import type { ChatDialect } from "./chat-dialects.ts";
 
 export const PROTOCOL_NAME = "chat-completions";
 
-/** As it stands in `Replay.data`: fields for the assistant's message, and for each of its calls by id. */
+/** As it stands in `Replay.data`; every member may be missing. */
 export interface ChatReplay {
-  readonly fields?: Readonly<Record<string, unknown>>;
+  /** OpenRouter's `reasoning_details`, as they came. */
+  readonly details?: readonly unknown[];
+  /** Plain thinking, and the field it came in. */
+  readonly reasoning?: { readonly field: string; readonly text: string };
+  /** Content that came in parts, thinking among them. */
+  readonly parts?: readonly unknown[];
+  /** Fields of a call beside its function, by its id. */
   readonly callFields?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }
 
@@ -20,12 +27,21 @@ export interface ReasoningDetail {
   readonly signature?: string | null;
 }
 
+/** One of Mistral's content parts. */
+export interface WirePart {
+  readonly type?: string;
+  readonly text?: string | null;
+  readonly thinking?: readonly WirePart[] | string | null;
+}
+
 const JOINED = ["text", "summary", "data"] as const;
 
 /** Collects it while the reply streams. */
 export class ReplayCollector {
   readonly #details: Record<string, unknown>[] = [];
   readonly #callFields: Record<string, Readonly<Record<string, unknown>>> = {};
+  readonly #parts: WirePart[] = [];
+  #field = "";
   #reasoning = "";
 
   /**
@@ -49,20 +65,45 @@ export class ReplayCollector {
     this.#callFields[callId] = { extra_content: extraContent };
   }
 
-  addReasoning(text: string): void {
+  /** `field`: the one it came in. */
+  addReasoning(text: string, field: string): void {
+    this.#field = field;
     this.#reasoning += text;
   }
 
-  /** `reasoningField`: where the server wants its plain thinking back; absent where it does not. */
-  replay(provider: string, reasoningField: string | undefined): Replay | undefined {
-    const fields = {
-      ...(this.#details.length > 0 && { reasoning_details: this.#details }),
-      ...(reasoningField && this.#reasoning !== "" && { [reasoningField]: this.#reasoning }),
-    };
+  /** Pieces of one text are joined, within a thought as well. */
+  addPart(part: WirePart): void {
+    addTo(this.#parts, part);
+  }
+
+  replay(provider: string, model: string, { reasoningBack }: ChatDialect): Replay | undefined {
+    const isSplit = this.#parts.some(({ type }) => type !== "text");
+    const field = reasoningBack === "as it came" ? this.#field : reasoningBack;
     const data: ChatReplay = {
-      ...(Object.keys(fields).length > 0 && { fields }),
+      ...(this.#details.length > 0 && { details: this.#details }),
+      ...(field && field !== "parts" && this.#reasoning !== "" && { reasoning: { field, text: this.#reasoning } }),
+      ...(reasoningBack === "parts" && isSplit && { parts: this.#parts }),
       ...(Object.keys(this.#callFields).length > 0 && { callFields: this.#callFields }),
     };
-    return Object.keys(data).length > 0 ? { provider, protocol: PROTOCOL_NAME, data } : undefined;
+    return Object.keys(data).length > 0 ? { provider, protocol: PROTOCOL_NAME, model, data } : undefined;
   }
+}
+
+/** Puts a piece at the end of a row of parts, or into the last one where it goes on with that. */
+function addTo(parts: WirePart[], piece: WirePart): void {
+  const last = parts.at(-1);
+  const joins = piece.type === "text" || piece.type === "thinking";
+  if (!last || !joins || last.type !== piece.type) return void parts.push(piece);
+  const fields = { ...last, ...piece };
+  if (piece.type === "text") {
+    parts[parts.length - 1] = { ...fields, text: `${last.text ?? ""}${piece.text ?? ""}` };
+    return;
+  }
+  const thoughts = [...thoughtsOf(last)];
+  for (const thought of thoughtsOf(piece)) addTo(thoughts, thought);
+  parts[parts.length - 1] = { ...fields, thinking: thoughts };
+}
+
+function thoughtsOf({ thinking }: WirePart): readonly WirePart[] {
+  return typeof thinking === "string" ? [{ type: "text", text: thinking }] : (thinking ?? []);
 }

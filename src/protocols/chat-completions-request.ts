@@ -1,15 +1,17 @@
 /** Messages and options → the body of a Chat Completions request. */
 
-import { base64TextOf } from "../base64.ts";
 import type { SendOptions } from "../client.ts";
-import { SendError } from "../errors.ts";
-import type { AssistantTurn, AttachmentSource, ContentPart, Message } from "../message.ts";
+import type { Message } from "../message.ts";
 import { jsonSchemaOf } from "../schema/schema.ts";
-import type { ChatDialect } from "./chat-completions.ts";
 import { outputOf, withInstruction } from "./chat-completions-output.ts";
-import { type ChatReplay, PROTOCOL_NAME } from "./chat-completions-replay.ts";
-import type { Endpoint, ProtocolRequest } from "./protocol.ts";
-import { wellFormed } from "./well-formed.ts";
+import { commonReasoning } from "./chat-completions-reasoning.ts";
+import { wireMessagesOf } from "./chat-completions-turns.ts";
+import { type ChatDialect, mayAsk } from "./chat-dialects.ts";
+import { cutReplyOf, toldToGoOn } from "./continuation.ts";
+import { type Endpoint, type ProtocolRequest, refuse } from "./protocol.ts";
+import { withProviderOptions } from "./provider-options.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
 
 /** @see https://platform.openai.com/docs/api-reference/chat/create */
 export function buildChatRequest(
@@ -19,37 +21,96 @@ export function buildChatRequest(
   stream: boolean,
   dialect: ChatDialect,
 ): ProtocolRequest {
-  if (options.search && options.search.mode !== "off") {
-    throw new SendError(
-      "unsupported",
-      `${endpoint.provider} cannot search over Chat Completions; leave out \`search\`.`,
-    );
-  }
   const { baseUrl, model } = endpoint;
   const output = outputOf(options, endpoint, dialect);
+  const cache = cacheOf(options, endpoint, dialect);
+  const prefix = cutReplyOf(messages) && dialect.prefix?.(endpoint);
+  const told = withInstruction(prefix ? messages : toldToGoOn(messages), output?.instruction);
+  const wired = wireMessagesOf(told, endpoint, dialect);
+  const body = {
+    model,
+    messages: prefix ? wired.with(-1, { ...wired.at(-1), ...prefix.messageFields }) : wired,
+    ...prefix?.fields,
+    // Fields that were not asked for are left out: some servers refuse those they do not know.
+    ...(stream && { stream: true, ...(dialect.streamOptions && { stream_options: dialect.streamOptions }) }),
+    ...(options.maxOutputTokens !== undefined && { [dialect.maxTokensField]: options.maxOutputTokens }),
+    ...reasoningOf(options, endpoint, dialect),
+    ...samplingOf(options, endpoint, dialect),
+    ...stopOf(options, endpoint, dialect),
+    ...seedOf(options, endpoint, dialect),
+    ...(output && { response_format: output.format }),
+    ...toolFields(messages, options, endpoint, dialect),
+    ...searchOf(options, endpoint, dialect),
+    ...cache.fields,
+    ...metadataOf(options, endpoint, dialect),
+  };
   return {
     url: baseUrl.endsWith("/chat/completions") ? baseUrl : `${baseUrl}/chat/completions`,
-    body: {
-      model,
-      messages: withInstruction(messages, output?.instruction).flatMap((message) =>
-        wireMessages(message, endpoint, dialect),
-      ),
-      // Fields that were not asked for are left out: some servers refuse those they do not know.
-      ...(stream && { stream: true, ...(dialect.streamOptions && { stream_options: dialect.streamOptions }) }),
-      ...(options.maxOutputTokens !== undefined && { [dialect.maxTokensField]: options.maxOutputTokens }),
-      ...(options.temperature !== undefined && { temperature: options.temperature }),
-      ...(options.topP !== undefined && { top_p: options.topP }),
-      ...(options.stop !== undefined && { stop: options.stop }),
-      ...(options.seed !== undefined && { [dialect.seedField ?? "seed"]: options.seed }),
-      ...(output && { response_format: output.format }),
-      ...toolFields(options, dialect),
-      ...options.providerOptions,
-    },
+    ...(cache.headers && { headers: cache.headers }),
+    body: withProviderOptions(cache.isMarked ? markedForCache(body, options) : body, options.providerOptions),
   };
 }
 
-function toolFields({ tools, toolChoice }: SendOptions, dialect: ChatDialect): Record<string, unknown> {
-  if (!tools || tools.length === 0) return {};
+function reasoningOf(options: SendOptions, endpoint: Endpoint, dialect: ChatDialect): Fields {
+  const { reasoning } = options;
+  if (reasoning === undefined || !mayAsk("reasoning", dialect, endpoint, options)) return {};
+  return (dialect.reasoning ?? commonReasoning)(reasoning, endpoint, options);
+}
+
+/** Whether the model is known to think in this request. */
+function thinks({ reasoning }: SendOptions, { model }: Endpoint, { familyOf }: ChatDialect): boolean {
+  const reasons = familyOf?.(model).reasons;
+  return reasoning === undefined ? reasons === "unasked" : reasoning !== "none" && reasons !== "never";
+}
+
+/** Whether the model refuses the option: then so does this. */
+function refusesOption(
+  name: "temperature" | "topP" | "stop",
+  options: SendOptions,
+  endpoint: Endpoint,
+  dialect: ChatDialect,
+): boolean {
+  const isThinking = thinks(options, endpoint, dialect);
+  if (!dialect.refuses?.(name, endpoint.model, isThinking)) return false;
+  refuse(`\`${name}\``, endpoint, options, isThinking ? "It thinks." : "");
+  return true;
+}
+
+function samplingOf(options: SendOptions, endpoint: Endpoint, dialect: ChatDialect): Fields {
+  let { temperature, topP } = options;
+  const { highestTemperature = 2 } = dialect;
+  if (temperature !== undefined && temperature > highestTemperature) {
+    refuse("`temperature`", endpoint, options, `It goes from 0 to ${highestTemperature} here.`);
+    temperature = undefined;
+  }
+  if (temperature !== undefined && refusesOption("temperature", options, endpoint, dialect)) temperature = undefined;
+  if (topP !== undefined && refusesOption("topP", options, endpoint, dialect)) topP = undefined;
+  return { ...(temperature !== undefined && { temperature }), ...(topP !== undefined && { top_p: topP }) };
+}
+
+function stopOf(options: SendOptions, endpoint: Endpoint, dialect: ChatDialect): Fields {
+  const { stop } = options;
+  const { mostStops = Number.POSITIVE_INFINITY } = dialect;
+  if (stop === undefined || refusesOption("stop", options, endpoint, dialect)) return {};
+  if (stop.length > mostStops) refuse(`more than ${mostStops} texts in \`stop\``, endpoint, options);
+  return { stop: stop.slice(0, mostStops) };
+}
+
+function seedOf(options: SendOptions, endpoint: Endpoint, dialect: ChatDialect): Fields {
+  if (options.seed === undefined || !mayAsk("seed", dialect, endpoint, options)) return {};
+  return { [dialect.seedField ?? "seed"]: options.seed };
+}
+
+function toolFields(
+  messages: readonly Message[],
+  { tools, toolChoice }: SendOptions,
+  { model }: Endpoint,
+  dialect: ChatDialect,
+): Fields {
+  if (!tools || tools.length === 0) {
+    const hasCalls = messages.some((message) => message.role === "assistant" && message.toolCalls?.length);
+    return hasCalls && dialect.wantsToolsAfterCalls?.test(model) ? { tools: [] } : {};
+  }
   const choice =
     typeof toolChoice === "object" ? { type: "function", function: { name: toolChoice.name } } : toolChoice;
   return {
@@ -65,91 +126,60 @@ function toolFields({ tools, toolChoice }: SendOptions, dialect: ChatDialect): R
   };
 }
 
-function wireMessages(message: Message, endpoint: Endpoint, dialect: ChatDialect): readonly object[] {
-  switch (message.role) {
-    case "system":
-      return [{ role: "system", content: wellFormed(message.content) }];
-    case "user":
-      return [{ role: "user", content: userContent(message.content, endpoint.provider) }];
-    case "assistant":
-      return assistantMessage(message, endpoint, dialect);
-    case "tool": {
-      const id = wireCallId(message.toolCallId, dialect);
-      return [{ role: "tool", tool_call_id: id, content: wellFormed(message.content) }];
-    }
-  }
+function searchOf(options: SendOptions, endpoint: Endpoint, dialect: ChatDialect): Fields {
+  const { search } = options;
+  if (!search || search.mode === "off" || !mayAsk("search", dialect, endpoint, options)) return {};
+  return dialect.search?.(search, endpoint, options) ?? {};
 }
 
-function assistantMessage(turn: AssistantTurn, { provider }: Endpoint, dialect: ChatDialect): readonly object[] {
-  const calls = turn.toolCalls ?? [];
-  // A turn with neither text nor calls is refused nearly everywhere.
-  if (turn.content === "" && calls.length === 0) return [];
-  const own = turn.replay?.provider === provider && turn.replay.protocol === PROTOCOL_NAME;
-  const replay: ChatReplay = own ? (turn.replay?.data as ChatReplay) : {};
-  return [
-    {
-      role: "assistant",
-      content: turn.content === "" ? null : wellFormed(turn.content),
-      // Where thinking goes back, it is asked for on every turn, also on one that has none.
-      ...(dialect.reasoningField && { [dialect.reasoningField]: "" }),
-      ...replay.fields,
-      ...(calls.length > 0 && {
-        tool_calls: calls.map(({ id, name, arguments: args }) => ({
-          id: wireCallId(id, dialect),
-          type: "function",
-          function: { name, arguments: JSON.stringify(args ?? {}) },
-          ...replay.callFields?.[id],
-        })),
-      }),
-    },
+function metadataOf(options: SendOptions, endpoint: Endpoint, { takesMetadata }: ChatDialect): Fields {
+  const { metadata } = options;
+  if (metadata === undefined) return {};
+  if (takesMetadata) return { metadata };
+  refuse("`metadata`", endpoint, options);
+  return {};
+}
+
+interface Caching {
+  readonly fields?: Fields;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Whether the messages must be marked. */
+  readonly isMarked?: boolean;
+}
+
+/** Servers cache by themselves, but for models whose prompts must be marked; some want to know what belongs together. */
+function cacheOf(options: SendOptions, endpoint: Endpoint, { cacheKey, cacheMarks }: ChatDialect): Caching {
+  const { promptCache } = options;
+  const isMarked = cacheMarks?.test(endpoint.model) ?? false;
+  if (promptCache === undefined || (promptCache === false && isMarked)) return {};
+  if (promptCache === false) {
+    refuse("`promptCache: false`", endpoint, options, "It caches by itself.");
+    return {};
+  }
+  const { key, ttl } = promptCache === true ? {} : promptCache;
+  if (ttl !== undefined && !isMarked) refuse("`promptCache.ttl`", endpoint, options);
+  if (key !== undefined && !cacheKey) refuse("`promptCache.key`", endpoint, options);
+  if (key === undefined || !cacheKey) return { isMarked };
+  return "field" in cacheKey
+    ? { isMarked, fields: { [cacheKey.field]: key } }
+    : { isMarked, headers: { [cacheKey.header]: key } };
+}
+
+/** Marks the system's text and the latest two turns of the user, as Anthropic's models behind a router want it. */
+function markedForCache(body: Fields & { readonly messages: readonly Fields[] }, { promptCache }: SendOptions): Fields {
+  const ttl = typeof promptCache === "object" ? promptCache.ttl : undefined;
+  const mark = { cache_control: { type: "ephemeral", ...(ttl && { ttl }) } };
+  const { messages } = body;
+  const places = [
+    messages.findLastIndex(({ role }) => role === "system"),
+    ...messages.flatMap(({ role }, at) => (role === "user" ? [at] : [])).slice(-2),
   ];
-}
-
-/** A plain string where there is only text: some servers refuse arrays, and some models mirror them in their answer. */
-function userContent(content: string | readonly ContentPart[], provider: string): unknown {
-  if (typeof content === "string") return wellFormed(content);
-  if (content.every((part) => part.type === "text")) return wellFormed(content.map((part) => part.text).join("\n"));
-  return content.map((part) => wirePart(part, provider));
-}
-
-function wirePart(part: ContentPart, provider: string): object {
-  switch (part.type) {
-    case "text":
-      return { type: "text", text: wellFormed(part.text) };
-    case "image":
-      if ("fileId" in part) throw unsupported(provider, "an image by file id; give its bytes or a URL");
-      return { type: "image_url", image_url: { url: "url" in part ? part.url : dataUrlOf(part) } };
-    case "file": {
-      if ("url" in part) throw unsupported(provider, "a file by URL; give its bytes or a file id");
-      if ("fileId" in part) return { type: "file", file: { file_id: part.fileId } };
-      const audio = /^audio\/(?:x-)?(wav|wave|mp3|mpeg)$/.exec(part.mediaType)?.[1];
-      if (audio) {
-        return {
-          type: "input_audio",
-          input_audio: { data: base64TextOf(part.data), format: audio.startsWith("w") ? "wav" : "mp3" },
-        };
-      }
-      return { type: "file", file: { filename: part.filename ?? "file", file_data: dataUrlOf(part) } };
-    }
-  }
-}
-
-function unsupported(provider: string, what: string): SendError {
-  return new SendError("unsupported", `${provider} does not take ${what} over Chat Completions.`);
-}
-
-function dataUrlOf({ data, mediaType }: Extract<AttachmentSource, { data: unknown }>): string {
-  return `data:${mediaType};base64,${base64TextOf(data)}`;
-}
-
-/** Mistral takes ids of exactly nine letters and digits; others' ids are rewritten, in call and answer alike. */
-function wireCallId(id: string, { nineCharacterIds }: ChatDialect): string {
-  if (!nineCharacterIds || /^[A-Za-z0-9]{9}$/.test(id)) return id;
-  let high = 7;
-  let low = 11;
-  for (let at = 0; at < id.length; at++) {
-    high = (Math.imul(high, 31) + id.charCodeAt(at)) >>> 0;
-    low = (Math.imul(low, 37) ^ id.charCodeAt(at)) >>> 0;
-  }
-  return (high.toString(36) + low.toString(36)).padEnd(9, "0").slice(0, 9);
+  const marked = messages.map((message, at) => {
+    const { content } = message;
+    if (!places.includes(at)) return message;
+    const parts = Array.isArray(content) ? (content as readonly Fields[]) : [{ type: "text", text: content }];
+    const last = parts.findLastIndex(({ type, text }) => type === "text" && text !== "");
+    return { ...message, content: parts.map((part, index) => (index === last ? { ...part, ...mark } : part)) };
+  });
+  return { ...body, messages: marked };
 }

@@ -8,32 +8,15 @@ import type { FinishReason, MessageChunk } from "../chunk.ts";
 import { SendError, type SendErrorKind } from "../errors.ts";
 import type { ReplyFacts } from "../fold.ts";
 import { TextBuffer } from "../text-buffer.ts";
-import { type ReasoningDetail, ReplayCollector } from "./chat-completions-replay.ts";
+import { type ReasoningDetail, ReplayCollector, type WirePart } from "./chat-completions-replay.ts";
 import { buildChatRequest } from "./chat-completions-request.ts";
 import { usageOf } from "./chat-completions-usage.ts";
-import { errorOf } from "./error-kinds.ts";
+import type { ChatDialect } from "./chat-dialects.ts";
+import { errorOf, isError } from "./error-kinds.ts";
 import type { Decoder, Protocol } from "./protocol.ts";
 import { ToolCallTracker } from "./tool-call-tracker.ts";
-import { utf16Offset } from "./utf16-offset.ts";
-
-/** How one vendor's requests differ. */
-export interface ChatDialect {
-  /** The name of the limit on output: newer models refuse the old name, most other servers know only that. */
-  readonly maxTokensField: "max_completion_tokens" | "max_tokens";
-  /** Sent with a streamed request; absent where the vendor refuses it. */
-  readonly streamOptions?: Readonly<Record<string, unknown>>;
-  readonly seedField?: "random_seed";
-  readonly requiredToolChoice?: "any";
-  /**
-   * How a reply of a certain shape is asked for. Default: by its JSON Schema. `json_object`: the server only sees to it that
-   * the reply is JSON, and the model is told the shape. `none`: the server ignores it.
-   */
-  readonly outputFormat?: "json_object" | "none";
-  /** Where plain thinking goes back with an earlier reply. */
-  readonly reasoningField?: "reasoning_content";
-  /** Mistral's tool call ids. */
-  readonly nineCharacterIds?: true;
-}
+import { codePointsIn, utf16Offset } from "./utf16-offset.ts";
+import { listIn, objectIn } from "./wire-values.ts";
 
 const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
   stop: "stop",
@@ -51,6 +34,9 @@ const FAILURES: Readonly<Record<string, SendErrorKind>> = {
   error: "server",
   insufficient_system_resource: "overloaded",
 };
+
+/** The spellings of plain thinking. */
+const REASONING_FIELDS = ["reasoning_content", "reasoning", "reasoning_text"] as const;
 
 type Nullable<T> = T | null | undefined;
 
@@ -87,13 +73,6 @@ interface WireDelta {
   readonly annotations?: Nullable<readonly WireAnnotation[]>;
 }
 
-/** Mistral's content parts. */
-interface WirePart {
-  readonly type?: string;
-  readonly text?: Nullable<string>;
-  readonly thinking?: Nullable<readonly { readonly text?: Nullable<string> }[] | string>;
-}
-
 interface WireToolCall {
   readonly index?: Nullable<number>;
   readonly id?: Nullable<string>;
@@ -102,13 +81,15 @@ interface WireToolCall {
 }
 
 interface WireAnnotation {
-  readonly url_citation?: Nullable<{
-    readonly url?: Nullable<string>;
-    readonly title?: Nullable<string>;
-    readonly content?: Nullable<string>;
-    readonly start_index?: Nullable<number>;
-    readonly end_index?: Nullable<number>;
-  }>;
+  readonly url_citation?: Nullable<UrlCitation>;
+}
+
+interface UrlCitation {
+  readonly url?: Nullable<string>;
+  readonly title?: Nullable<string>;
+  readonly content?: Nullable<string>;
+  readonly start_index?: Nullable<number>;
+  readonly end_index?: Nullable<number>;
 }
 
 /** The protocol in one vendor's dialect. */
@@ -129,11 +110,15 @@ export function chatCompletions(dialect: ChatDialect): Protocol {
 class ChatDecoder implements Decoder {
   readonly #facts: ReplyFacts;
   readonly #dialect: ChatDialect;
+  /** The one that was asked. */
+  readonly #model: string;
   readonly #calls: ToolCallTracker;
   readonly #replay = new ReplayCollector();
   readonly #cited = new Set<string>();
   /** Kept to translate positions in it. */
   readonly #text = new TextBuffer();
+  /** Annotations of text that is still to come. */
+  readonly #early: UrlCitation[] = [];
   #refused = false;
   #anyChoice = false;
   #named = false;
@@ -141,6 +126,7 @@ class ChatDecoder implements Decoder {
   constructor(facts: ReplyFacts, dialect: ChatDialect) {
     this.#facts = facts;
     this.#dialect = dialect;
+    this.#model = facts.model;
     this.#calls = new ToolCallTracker((index) => `call_${(facts.id ?? "").slice(-24)}_${index}`);
   }
 
@@ -151,9 +137,8 @@ class ChatDecoder implements Decoder {
     // The last report wins: some send running totals with every chunk. Usage rides on error chunks, too.
     const usage = usageOf(wire.usage ?? choice?.usage ?? wire.x_groq?.usage);
     if (usage) this.#facts.usage = usage;
-    if (wire.error || wire.x_groq?.error || type === "error" || wire.object === "error") {
-      throw errorOf(this.#facts.provider, 0, wire.error ? event : wire.x_groq?.error ? wire.x_groq : event);
-    }
+    if (isError(event, type)) throw errorOf(this.#facts.provider, 0, event);
+    if (wire.x_groq?.error) throw errorOf(this.#facts.provider, 0, wire.x_groq);
     if (wire.id && this.#facts.id === undefined) this.#facts.id = wire.id;
     if (wire.model && !this.#named) {
       this.#named = true;
@@ -186,17 +171,18 @@ class ChatDecoder implements Decoder {
     if (failure)
       throw new SendError(failure, `The provider broke the reply off (finish reason "${raw}").`, { code: raw });
     const reason = raw === undefined ? "unknown" : (FINISH_REASONS[raw] ?? "unknown");
+    for (const citation of this.#early) this.#cite(citation, chunks);
     this.#calls.close(raw !== undefined && reason !== "stop" && reason !== "toolCalls", chunks);
     facts.finishReason = this.#refused && reason === "stop" ? "refusal" : reason;
     // Ollama, LM Studio and Gemini say `stop` although there are calls.
     if (this.#calls.size > 0 && reason === "stop") facts.finishReason = "toolCalls";
-    const replay = this.#replay.replay(facts.provider, this.#dialect.reasoningField);
+    const replay = this.#replay.replay(facts.provider, this.#model, this.#dialect);
     if (replay) facts.replay = replay;
   }
 
   #readChoice(choice: WireChoice, chunks: MessageChunk[]): void {
     this.#anyChoice = true;
-    const delta = choice.delta ?? choice.message;
+    const delta = objectIn(choice.delta ?? choice.message);
     if (delta) this.#readDelta(delta, chunks);
     // `""` on every chunk is no reason.
     if (choice.finish_reason) this.#facts.rawFinishReason = choice.finish_reason;
@@ -205,8 +191,12 @@ class ChatDecoder implements Decoder {
   #readDelta(delta: WireDelta, chunks: MessageChunk[]): void {
     this.#readReasoning(delta, chunks);
     const { content } = delta;
-    if (typeof content === "string") this.#addText(content, chunks);
-    else if (content) for (const part of content) this.#readPart(part, chunks);
+    if (typeof content === "string") {
+      // A server that splits its content into parts sends some of it as plain text.
+      if (content !== "" && this.#dialect.reasoningBack === "parts")
+        this.#replay.addPart({ type: "text", text: content });
+      this.#addText(content, chunks);
+    } else if (content) for (const part of content) this.#readPart(part, chunks);
     if (delta.refusal) {
       this.#refused = true;
       this.#addText(delta.refusal, chunks);
@@ -217,22 +207,24 @@ class ChatDecoder implements Decoder {
 
   /** Servers that send two spellings repeat the same text: the first that is not empty is all of it. */
   #readReasoning(delta: WireDelta, chunks: MessageChunk[]): void {
-    const plain = textOr(delta.reasoning_content) || textOr(delta.reasoning) || textOr(delta.reasoning_text);
     let detailed = "";
     for (const detail of delta.reasoning_details ?? []) {
       this.#replay.addDetail(detail);
       detailed += detail.text ?? detail.summary ?? "";
     }
-    this.#addReasoning(plain || detailed, chunks);
+    for (const field of REASONING_FIELDS) {
+      const text = delta[field];
+      if (typeof text === "string" && text !== "") return this.#addReasoning(text, field, chunks);
+    }
+    this.#addReasoning(detailed, "reasoning", chunks);
   }
 
   #readPart(part: WirePart, chunks: MessageChunk[]): void {
+    this.#replay.addPart(part);
     if (part.type === "thinking") {
       const { thinking } = part;
-      this.#addReasoning(
-        typeof thinking === "string" ? thinking : (thinking ?? []).map(({ text }) => text ?? "").join(""),
-        chunks,
-      );
+      const text = typeof thinking === "string" ? thinking : (thinking ?? []).map((piece) => piece.text ?? "").join("");
+      this.#addReasoning(text, "thinking", chunks);
     } else if (part.type === "text") this.#addText(part.text ?? "", chunks);
   }
 
@@ -242,9 +234,9 @@ class ChatDecoder implements Decoder {
     chunks.push({ type: "text", content, isFinal: false });
   }
 
-  #addReasoning(reasoning: string, chunks: MessageChunk[]): void {
+  #addReasoning(reasoning: string, field: string, chunks: MessageChunk[]): void {
     if (reasoning === "") return;
-    this.#replay.addReasoning(reasoning);
+    this.#replay.addReasoning(reasoning, field);
     chunks.push({ type: "reasoning", content: "", reasoning, isFinal: false });
   }
 
@@ -266,15 +258,22 @@ class ChatDecoder implements Decoder {
 
   #readAnnotation({ url_citation: cited }: WireAnnotation, chunks: MessageChunk[]): void {
     if (!cited?.url) return;
+    // A place is told once all of its text is there.
+    if ((cited.end_index ?? 0) > codePointsIn(this.#text.toString())) this.#early.push(cited);
+    else this.#cite(cited, chunks);
+  }
+
+  #cite({ url, title, content, start_index, end_index }: UrlCitation, chunks: MessageChunk[]): void {
+    if (!url) return;
     const text = this.#text.toString();
-    const start = cited.start_index ?? 0;
-    const end = cited.end_index ?? 0;
+    const start = start_index ?? 0;
+    const end = end_index ?? 0;
     chunks.push({
       type: "citation",
       content: "",
-      url: cited.url,
-      ...(cited.title && { title: cited.title }),
-      ...(cited.content && { citedText: cited.content }),
+      url,
+      ...(title && { title }),
+      ...(content && { citedText: content }),
       // Routers send zeros for "not known". Positions count code points.
       ...(end > start && { startIndex: utf16Offset(text, start), endIndex: utf16Offset(text, end) }),
       isFinal: false,
@@ -295,11 +294,8 @@ class ChatDecoder implements Decoder {
 
 /** Of several answers (`n`), the first is the reply. */
 function firstChoice(choices: WireChunk["choices"]): WireChoice | undefined {
-  const first = choices?.[0];
-  if (!first?.index) return first ?? undefined;
-  return choices?.find((choice) => choice?.index === 0) ?? undefined;
-}
-
-function textOr(value: unknown): string {
-  return typeof value === "string" ? value : "";
+  const all = listIn(choices);
+  const first = objectIn(all[0]);
+  if (!first?.index) return first;
+  return all.find((choice) => choice?.index === 0) ?? undefined;
 }

@@ -24,28 +24,46 @@ const KIND_BY_STATUS: Readonly<Record<number, SendErrorKind>> = {
 /** Codes and types that say more than the status; matched against `code`, `type` and `status` words of the body. */
 const KIND_BY_CODE: readonly (readonly [RegExp, SendErrorKind])[] = [
   [/context_length|context_size|string_above_max_length|max_context/, "contextLength"],
-  [/content_filter|content_policy|ResponsibleAI|moderation/i, "contentFilter"],
-  [/insufficient_quota|rate_limit|RESOURCE_EXHAUSTED|too_many_requests/i, "rateLimit"],
-  [/overloaded|capacity_exceeded|UNAVAILABLE|insufficient_system_resource/i, "overloaded"],
-  [/invalid_api_key|authentication|UNAUTHENTICATED/i, "authentication"],
-  [/permission|billing|PERMISSION_DENIED/i, "permission"],
+  [/content_filter|content_policy|ResponsibleAI|moderation|bio_policy|data_inspection_failed/i, "contentFilter"],
+  [/insufficient_quota|rate_limit|RESOURCE_EXHAUSTED|resource has been exhausted|too_many_requests/i, "rateLimit"],
+  [/overloaded|capacity_exceeded|UNAVAILABLE|insufficient_system_resource|slow_down/i, "overloaded"],
+  [/invalid_api_key|API_KEY_INVALID|authentication|UNAUTHENTICATED/i, "authentication"],
+  [/permission|billing|PERMISSION_DENIED|FAILED_PRECONDITION/i, "permission"],
   [/model_not_found|not_found/i, "notFound"],
 ];
 
 /** Words that say less than a status does. */
 const KIND_BY_FAMILY: readonly (readonly [RegExp, SendErrorKind])[] = [
   [/invalid_request|invalid_prompt|unsupported_|unknown_parameter|INVALID_ARGUMENT|tool_use_failed/i, "invalidRequest"],
+  [
+    /too_large|invalid_image|empty_image|failed_to_download|^image_|data_residency|encrypted_content/i,
+    "invalidRequest",
+  ],
   [/server_error|internal|api_error/i, "server"],
 ];
 
-/** Some servers say it only in words. */
-const CONTEXT_LENGTH = /context (length|window|size)|prompt is too long|too many (input )?tokens/i;
+/** What some servers say only in words, under a code or a status that may be anything. */
+const KIND_BY_TEXT: readonly (readonly [RegExp, SendErrorKind])[] = [
+  [
+    /context[ _](length|window|size|limit)|prompt is too long|too many (input )?tokens|maximum prompt length|token count.{0,40}exceeds/i,
+    "contextLength",
+  ],
+  [/(incorrect|invalid) api key|api key (not valid|expired)/i, "authentication"],
+  [/specified API usage limits/, "rateLimit"],
+  [/credit balance|insufficient (balance|credits|funds)/i, "permission"],
+  [/flagged|content[ _]filter|(usage|content) (policy|policies|guidelines)|content exists risk/i, "contentFilter"],
+];
+
+/** A limit of the account's own that waiting does not lift. */
+const SPENT = /insufficient_quota|billing|usage_limit|specified API usage limits/;
 
 /** What a person can do about it. */
 const ADVICE: Partial<Record<SendErrorKind, string>> = {
   authentication: "Check the API key.",
+  permission: "Check what the key may do, and the account's balance.",
   notFound: "Check the model's name and the base URL.",
   contextLength: "Send less, or give the session a `maxTokens`.",
+  contentFilter: "Change what is asked.",
 };
 
 /** Of the error objects seen; every field may be missing or of another type. */
@@ -55,7 +73,8 @@ interface WireError {
   readonly code?: unknown;
   readonly status?: unknown;
   readonly status_code?: unknown;
-  readonly metadata?: { readonly raw?: unknown } | null;
+  /** OpenRouter's: what the provider behind it said, and why a moderator held the request back. */
+  readonly metadata?: { readonly raw?: unknown; readonly reasons?: unknown } | null;
   readonly detail?: unknown;
 }
 
@@ -73,22 +92,52 @@ export function errorOf(provider: string, status: number, body: unknown): SendEr
   const code = words[0] ?? (numberOf(error.code) === undefined ? undefined : String(error.code));
   const about =
     code === undefined || code === String(ownStatus) ? ownStatus || "an error" : `${ownStatus || ""} ${code}`.trim();
-  const advice = ADVICE[kind] === undefined ? "" : ` ${ADVICE[kind]}`;
+  const advice = ADVICE[kind] === undefined ? "" : `${/[.!?]$/.test(text) ? "" : "."} ${ADVICE[kind]}`;
   const message = `${provider} reports ${about}: ${text}${advice}`;
-  const spent = words.some((word) => /insufficient_quota|billing/.test(word));
+  const spent = SPENT.test(`${words.join(" ")} ${text}`);
   return new SendError(kind, message, {
     code,
     status: ownStatus || undefined,
+    requestId: requestIdOf(body),
     retryable: spent ? false : ownStatus === 408 || ownStatus === 409 ? true : undefined,
+    retryAfterMs: kind === "rateLimit" || kind === "overloaded" ? retryHintMs(text) : undefined,
   });
 }
 
+/**
+ * Whether an event of a stream is an error, in whichever vendor's form: gateways pass on what they got.
+ * @param type the SSE event type
+ */
+export function isError(event: object, type: string): boolean {
+  const { error, type: own, object } = event as Readonly<Record<"error" | "type" | "object", unknown>>;
+  return Boolean(error) || type === "error" || own === "error" || object === "error";
+}
+
+/** These mean one thing whatever the body says; a 400 may be anything. */
+const CERTAIN = [401, 413, 429];
+
 function kindOf(status: number, words: readonly string[], text: string): SendErrorKind {
-  // 401 and 429 mean one thing whatever the body says; a 400 may be anything.
-  if (status === 401 || status === 429) return KIND_BY_STATUS[status] ?? "server";
+  if (CERTAIN.includes(status)) return KIND_BY_STATUS[status] ?? "server";
   const tell = (kinds: typeof KIND_BY_CODE) => kinds.find(([pattern]) => words.some((word) => pattern.test(word)))?.[1];
   const kind = tell(KIND_BY_CODE) ?? KIND_BY_STATUS[status] ?? tell(KIND_BY_FAMILY) ?? kindOfOther(status);
-  return kind === "invalidRequest" && CONTEXT_LENGTH.test(text) ? "contextLength" : kind;
+  if (kind !== "invalidRequest" && kind !== "permission") return kind;
+  return KIND_BY_TEXT.find(([pattern]) => pattern.test(text))?.[1] ?? kind;
+}
+
+/** OpenAI and Groq say in words how long to wait: `Please try again in 1m2.5s`, `in 20ms`. */
+function retryHintMs(text: string): number | undefined {
+  const [, hours, minutes, seconds, milliseconds] =
+    /try again in (?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?/.exec(text) ?? [];
+  const parts = [hours, minutes, seconds, milliseconds];
+  if (parts.every((part) => part === undefined)) return undefined;
+  const [h = 0, m = 0, s = 0, ms = 0] = parts.map((part) => Number(part ?? 0));
+  return Math.ceil((h * 3_600 + m * 60 + s) * 1_000 + ms);
+}
+
+/** Anthropic repeats it in the body; inside a stream there is no other place. */
+function requestIdOf(body: unknown): string | undefined {
+  const id = typeof body === "object" && body !== null && "request_id" in body ? body.request_id : undefined;
+  return typeof id === "string" ? id : undefined;
 }
 
 function kindOfOther(status: number): SendErrorKind {
@@ -107,7 +156,9 @@ function errorObjectOf(body: unknown): WireError {
 
 function textOf(error: WireError, body: unknown): string {
   // A router's own message hides what the provider behind it said.
-  const raw = typeof error.metadata?.raw === "string" ? ` (${error.metadata.raw})` : "";
+  const { raw: behind, reasons } = error.metadata ?? {};
+  const flagged = Array.isArray(reasons) && reasons.length > 0 ? ` (flagged: ${reasons.join(", ")})` : "";
+  const raw = typeof behind === "string" ? ` (${behind})` : flagged;
   const message = error.message ?? error.detail;
   const text = typeof message === "string" ? message : JSON.stringify(message ?? body ?? null);
   return (text + raw).slice(0, LONGEST_MESSAGE) || "no message";

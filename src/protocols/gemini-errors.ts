@@ -14,7 +14,8 @@ export function geminiError(provider: string, status: number, body: unknown): Se
   const error = errorOf(provider, status, body);
   const details = detailsOf(body);
   if (details.some(({ reason }) => reason === "API_KEY_INVALID")) {
-    return new SendError("authentication", error.message, { ...factsOf(error), retryable: false });
+    const message = `${error.message} Check the API key.`;
+    return new SendError("authentication", message, { ...factsOf(error), retryable: false });
   }
   const retryAfterMs = details.map(({ retryDelay }) => durationMs(retryDelay)).find((wait) => wait !== undefined);
   const isDaily = details.some(({ violations }) => violations?.some(({ quotaId }) => /PerDay/.test(String(quotaId))));

@@ -32,12 +32,20 @@ interface GroundingSupport {
 }
 
 /**
- * The sources, each with every statement it supports. Positions on the wire are bytes of UTF-8.
+ * The sources, each with every statement it supports. Positions on the wire are bytes of UTF-8, counted in one part of the
+ * answer: where they do not lead to the statement, it is looked for.
  * @see https://ai.google.dev/gemini-api/docs/google-search
  */
 export function groundingCitations(metadata: GroundingMetadata, content: string): readonly Citation[] {
   const bytes = new TextEncoder().encode(content);
   const offset = (at: number) => new TextDecoder().decode(bytes.subarray(0, at)).length;
+  const placeOf = (from: number, to: number, text: string | undefined) => {
+    const place = { startIndex: offset(from), endIndex: offset(to) };
+    if (!text || content.slice(place.startIndex, place.endIndex) === text) return place;
+    const startIndex = content.indexOf(text);
+    if (startIndex < 0 || content.lastIndexOf(text) !== startIndex) return place;
+    return { startIndex, endIndex: startIndex + text.length };
+  };
   const supports = (metadata.groundingSupports ?? []).filter((support) => support !== null);
   return (metadata.groundingChunks ?? []).flatMap((chunk, index): readonly Citation[] => {
     const { uri, title } = chunk?.web ?? chunk?.retrievedContext ?? chunk?.maps ?? {};
@@ -47,7 +55,7 @@ export function groundingCitations(metadata: GroundingMetadata, content: string)
       if (!support?.segment || !support.groundingChunkIndices?.includes(index)) return [];
       const { startIndex, endIndex, text } = support.segment;
       // A start of 0 is left out.
-      const place = endIndex ? { startIndex: offset(startIndex ?? 0), endIndex: offset(endIndex) } : {};
+      const place = endIndex ? placeOf(startIndex ?? 0, endIndex, text ?? undefined) : {};
       return [{ ...source, ...(text && { citedText: text }), ...place }];
     });
     return statements.length > 0 ? statements : [source];

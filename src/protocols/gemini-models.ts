@@ -13,18 +13,28 @@ export interface GeminiFamily {
   readonly takesSampling: boolean;
 }
 
+/** Models of other names (Gemma, tuned ones): nothing is known of them. */
+const UNKNOWN: GeminiFamily = {
+  thinking: "none",
+  canStopThinking: true,
+  wantsSignatures: false,
+  combinesTools: true,
+  takesSampling: true,
+};
+
 /**
  * The family of a model's name. A name without a version is an alias of the newest.
  * @see https://ai.google.dev/gemini-api/docs/thinking
  */
 export function geminiFamily(model: string): GeminiFamily {
+  if (!model.includes("gemini")) return UNKNOWN;
   const [, major, minor] = /gemini-(\d+)(?:\.(\d+))?/.exec(model) ?? [];
   const version = major === undefined ? 3 : Number(`${major}.${minor ?? 0}`);
   const alwaysThinks = version >= 4 || /pro/.test(model) || /gemini-3\.7-flash(?!-lite)/.test(model);
   return {
     thinking: version < 2.5 ? "none" : version < 3 ? "budget" : "level",
     canStopThinking: !alwaysThinks,
-    wantsSignatures: version >= 3 && major !== undefined,
+    wantsSignatures: version >= 3,
     combinesTools: version >= 3,
     takesSampling: version < 4,
   };

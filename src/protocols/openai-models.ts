@@ -20,7 +20,9 @@ const OPENAI: readonly (readonly [RegExp, ReasoningFamily])[] = [
   [/^gpt-5-chat/, { reasons: "never", efforts: [] }],
   [/^(gpt-5|o\d|codex)/, { reasons: "unasked", efforts: LEVELS }],
   [/^(gpt-[34]|chatgpt)/, { reasons: "never", efforts: [] }],
-  [/^gpt-\d/, { reasons: "unasked", efforts: WITH_NONE }],
+  [/^gpt-6-(sol|luna)/, { reasons: "unasked", efforts: WITH_NONE }],
+  // The other models of the sixth generation refuse `none` as far as is known.
+  [/^gpt-\d/, { reasons: "unasked", efforts: LEVELS }],
 ];
 
 /** @see https://docs.x.ai/docs/guides/reasoning */
@@ -29,7 +31,9 @@ const XAI: readonly (readonly [RegExp, ReasoningFamily])[] = [
   [/^grok-3-mini/, { reasons: "unasked", efforts: ["low", "high"] }],
   [/^grok-4\.3/, { reasons: "unasked", efforts: WITH_NONE }],
   [/^grok-4\.[5-9]/, { reasons: "unasked", efforts: LEVELS }],
-  [/^grok-4/, { reasons: "unasked", efforts: [] }],
+  [/^grok-4(?!-latest)/, { reasons: "unasked", efforts: [] }],
+  // Names that float lead to the newest model.
+  [/^grok-/, { reasons: "unasked", efforts: LEVELS }],
 ];
 
 const UNKNOWN: ReasoningFamily = { reasons: "unknown", efforts: WITH_NONE };
@@ -40,4 +44,14 @@ export function openaiFamily(model: string): ReasoningFamily {
 
 export function xaiFamily(model: string): ReasoningFamily {
   return XAI.find(([name]) => name.test(model))?.[1] ?? UNKNOWN;
+}
+
+/** Models of OpenAI's that read text alone. */
+const TEXT_ONLY = /^(gpt-3\.5|gpt-4(-\d{4}.*|-32k.*)?$|o1-mini|o1-preview|o3-mini)/;
+
+/** What a model of OpenAI's takes beside text; names that are not known may take anything. */
+export function openaiInputs(model: string): readonly ("image" | "file" | "audio")[] {
+  if (TEXT_ONLY.test(model)) return [];
+  const isKnown = /^(gpt-[45]|o\d|chatgpt)/.test(model);
+  return isKnown && !/audio|realtime|omni/.test(model) ? ["image", "file"] : ["image", "file", "audio"];
 }

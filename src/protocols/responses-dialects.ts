@@ -1,8 +1,9 @@
 /** How the vendors of Responses differ in what they take. */
 
 import type { SearchParameters, SendOptions } from "../client.ts";
-import { openaiFamily, type ReasoningFamily, xaiFamily } from "./openai-models.ts";
+import { openaiFamily, openaiInputs, type ReasoningFamily, xaiFamily } from "./openai-models.ts";
 import { type Endpoint, refuse } from "./protocol.ts";
+import { refuseSearch } from "./search-refusals.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -22,8 +23,14 @@ export interface ResponsesDialect {
   readonly refusesSampling?: true;
   /** The smallest `max_output_tokens`. */
   readonly leastOutputTokens?: number;
+  /** What a model takes beside text; absent: everything there is a form for. */
+  readonly inputs?: (model: string) => readonly ("image" | "file" | "audio")[];
+  /** Requests may be labelled. */
+  readonly takesMetadata?: true;
   /** Calls of custom tools are the vendor's own and have run already. */
   readonly runsCustomTools?: true;
+  /** Replies can be written in the background, and be resumed. */
+  readonly keepsReplies?: true;
 }
 
 /** @see https://platform.openai.com/docs/api-reference/responses/create */
@@ -31,9 +38,8 @@ export const OPENAI_RESPONSES: ResponsesDialect = {
   familyOf: openaiFamily,
   searchTools(search, endpoint, options) {
     const { allowedDomains, country } = search;
-    refuseSearch(search, ["maxResults", "fromDate", "toDate", "blockedDomains"], endpoint, options);
-    if (search.sources?.some((source) => source !== "web"))
-      refuse("`search.sources` other than web", endpoint, options);
+    const lacking = ["maxResults", "fromDate", "toDate", "blockedDomains", "sources", "citations"] as const;
+    refuseSearch(search, lacking, endpoint, options);
     return [
       {
         type: "web_search",
@@ -49,6 +55,9 @@ export const OPENAI_RESPONSES: ResponsesDialect = {
   reasoningSummary: "auto",
   refusesSampling: true,
   leastOutputTokens: 16,
+  inputs: openaiInputs,
+  takesMetadata: true,
+  keepsReplies: true,
 };
 
 /** Domains a search tool takes. */
@@ -59,15 +68,18 @@ export const XAI_RESPONSES: ResponsesDialect = {
   familyOf: xaiFamily,
   searchTools(search, endpoint, options) {
     const { sources = ["web"], allowedDomains, blockedDomains, fromDate, toDate } = search;
-    refuseSearch(search, ["maxResults", "country"], endpoint, options);
+    refuseSearch(search, ["maxResults", "country", "citations"], endpoint, options);
     if (sources.includes("news")) refuse("`search.sources` with news", endpoint, options, "There are web and x.");
-    for (const domains of [allowedDomains, blockedDomains]) {
-      if (domains && domains.length > MOST_DOMAINS)
-        refuse(`more than ${MOST_DOMAINS} domains`, endpoint, options, "The first five are sent then.");
+    const advice = `It takes ${MOST_DOMAINS} domains; the first ${MOST_DOMAINS} are sent then.`;
+    for (const name of ["allowedDomains", "blockedDomains"] as const) {
+      const domains = search[name];
+      if (domains && !sources.includes("web"))
+        refuse(`\`search.${name}\` for posts`, endpoint, options, 'They are of web pages: `sources: ["web"]`.');
+      if (domains && domains.length > MOST_DOMAINS) refuse(`all of \`search.${name}\``, endpoint, options, advice);
     }
-    const dated = fromDate !== undefined || toDate !== undefined;
-    if (dated && !sources.includes("x")) {
-      refuse("dates of web pages in `search`", endpoint, options, 'Only posts have them: `sources: ["x"]`.');
+    for (const name of ["fromDate", "toDate"] as const) {
+      if (search[name] !== undefined && sources.includes("web"))
+        refuse(`\`search.${name}\` for web pages`, endpoint, options, 'Only posts have dates: `sources: ["x"]`.');
     }
     const web = {
       type: "web_search",
@@ -79,13 +91,3 @@ export const XAI_RESPONSES: ResponsesDialect = {
   },
   runsCustomTools: true,
 };
-
-function refuseSearch(
-  search: SearchParameters,
-  names: readonly (keyof SearchParameters)[],
-  endpoint: Endpoint,
-  options: SendOptions,
-): void {
-  for (const name of names) if (search[name] !== undefined) refuse(`\`search.${name}\``, endpoint, options);
-  if (search.citations === false) refuse("`search.citations: false`", endpoint, options);
-}

@@ -1,25 +1,16 @@
-/** Messages and options → the body of a Responses request. Nothing is kept at the server: the whole conversation goes out. */
+/** Messages and options → the body of a Responses request. The whole conversation goes out each time. */
 
-import { base64TextOf } from "../base64.ts";
 import type { SendOptions, Tool } from "../client.ts";
 import { SendError } from "../errors.ts";
-import type { AssistantTurn, ContentPart, Message } from "../message.ts";
+import type { Message } from "../message.ts";
 import { isObjectSchema, strictSchema } from "../schema/grammar.ts";
 import { jsonSchemaOf } from "../schema/schema.ts";
+import { toldToGoOn } from "./continuation.ts";
 import { type Endpoint, type ProtocolRequest, refuse } from "./protocol.ts";
+import { withProviderOptions } from "./provider-options.ts";
 import type { ResponsesDialect } from "./responses-dialects.ts";
+import { inputOf } from "./responses-input.ts";
 import { wellFormed } from "./well-formed.ts";
-
-/** The protocol's name in `Replay.protocol`. */
-export const RESPONSES = "responses";
-
-/** One item of a reply, as it came. */
-export type ResponseItem = Readonly<Record<string, unknown>> & { readonly type?: unknown };
-
-/** As it stands in `Replay.data`: the reply's items, in order. */
-export interface ResponsesReplay {
-  readonly items: readonly ResponseItem[];
-}
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -43,24 +34,31 @@ export function buildResponsesRequest(
   refuseOthers(options, endpoint, dialect);
   return {
     url: `${baseUrl}/responses`,
-    body: {
-      model,
-      input: inputOf(messages, endpoint),
-      ...(system.length > 0 && { instructions: wellFormed(system.map(({ content }) => content).join("\n\n")) }),
-      ...(stream && { stream: true, ...(dialect.streamOptions && { stream_options: dialect.streamOptions }) }),
-      store: false,
-      ...(include.length > 0 && { include }),
-      ...(options.maxOutputTokens !== undefined && { max_output_tokens: options.maxOutputTokens }),
-      ...samplingOf(options, endpoint, dialect),
-      ...(reasoning && { reasoning }),
-      ...outputOf(options, endpoint),
-      ...(tools.length > 0 && { tools }),
-      ...toolChoiceOf(options, search.length > 0, endpoint, dialect),
-      ...cacheOf(options, endpoint),
-      ...(options.metadata !== undefined && { metadata: options.metadata }),
-      ...options.providerOptions,
-    },
+    body: withProviderOptions(
+      {
+        model,
+        input: inputOf(toldToGoOn(messages), endpoint, dialect),
+        ...(system.length > 0 && { instructions: wellFormed(system.map(({ content }) => content).join("\n\n")) }),
+        ...(stream && { stream: true, ...(dialect.streamOptions && { stream_options: dialect.streamOptions }) }),
+        ...keepingOf(options, stream, dialect),
+        ...(include.length > 0 && { include }),
+        ...(options.maxOutputTokens !== undefined && { max_output_tokens: options.maxOutputTokens }),
+        ...samplingOf(options, endpoint, dialect),
+        ...(reasoning && { reasoning }),
+        ...outputOf(options, endpoint),
+        ...(tools.length > 0 && { tools }),
+        ...toolChoiceOf(options, search.length > 0, endpoint, dialect),
+        ...cacheOf(options, endpoint),
+        ...(options.metadata !== undefined && dialect.takesMetadata && { metadata: options.metadata }),
+      },
+      options.providerOptions,
+    ),
   };
+}
+
+/** Nothing is kept at the server, unless the reply is to be resumed there. */
+function keepingOf({ recover }: SendOptions, stream: boolean, { keepsReplies }: ResponsesDialect): Fields {
+  return recover === "resume" && stream && keepsReplies ? { background: true, store: true } : { store: false };
 }
 
 function mayReason(dialect: ResponsesDialect, model: string): boolean {
@@ -136,6 +134,8 @@ function toolChoiceOf(
   endpoint: Endpoint,
   dialect: ResponsesDialect,
 ): Fields {
+  if (searches && search?.mode === "on" && toolChoice !== undefined)
+    refuse('`search.mode: "on"` beside a `toolChoice`', endpoint, options);
   if (typeof toolChoice === "object") return { tool_choice: { type: "function", name: toolChoice.name } };
   if (toolChoice !== undefined) return { tool_choice: toolChoice };
   if (!searches || search?.mode !== "on") return {};
@@ -156,110 +156,11 @@ function cacheOf(options: SendOptions, endpoint: Endpoint): Fields {
 function refuseOthers(options: SendOptions, endpoint: Endpoint, dialect: ResponsesDialect): void {
   if (options.stop !== undefined) refuse("`stop`", endpoint, options, 'Chat Completions has it: `api: "chat"`.');
   if (options.seed !== undefined) refuse("`seed`", endpoint, options, 'Chat Completions has it: `api: "chat"`.');
+  if (options.metadata !== undefined && !dialect.takesMetadata) refuse("`metadata`", endpoint, options);
   const { maxOutputTokens } = options;
   const { leastOutputTokens = 1 } = dialect;
   if (maxOutputTokens !== undefined && maxOutputTokens < leastOutputTokens) {
     const message = `${endpoint.provider} takes a \`maxOutputTokens\` of ${leastOutputTokens} or more.`;
     throw new SendError("invalidRequest", message);
   }
-}
-
-function inputOf(messages: readonly Message[], endpoint: Endpoint): readonly Fields[] {
-  /** Calls of tools that take plain text are answered under another type. */
-  const custom = new Set<unknown>();
-  const input: Fields[] = [];
-  for (const message of messages) {
-    if (message.role === "user") input.push({ role: "user", content: userContent(message.content, endpoint) });
-    else if (message.role === "assistant") {
-      const items = turnItems(message, endpoint);
-      for (const { type, call_id } of items) if (type === "custom_tool_call") custom.add(call_id);
-      input.push(...items);
-    } else if (message.role === "tool") {
-      const { toolCallId, content } = message;
-      const type = custom.has(toolCallId) ? "custom_tool_call_output" : "function_call_output";
-      input.push({ type, call_id: toolCallId, output: wellFormed(content) });
-    }
-  }
-  return input;
-}
-
-/** The items as they came, if they are this provider's and still say what the turn says; else written anew. */
-function turnItems(turn: AssistantTurn, endpoint: Endpoint): readonly Fields[] {
-  const { replay } = turn;
-  if (replay?.provider === endpoint.provider && replay.protocol === RESPONSES && !turn.interrupted) {
-    const { items } = replay.data as ResponsesReplay;
-    if (sameAs(turn, items)) return replayed(items, replay.model === endpoint.model);
-  }
-  const text = { type: "output_text", text: wellFormed(turn.content) };
-  return [
-    ...(turn.content === "" ? [] : [{ role: "assistant", content: [text] }]),
-    ...(turn.toolCalls ?? []).map(({ id, name, arguments: args }) => ({
-      type: "function_call",
-      call_id: id,
-      name,
-      arguments: JSON.stringify(args ?? {}),
-    })),
-  ];
-}
-
-/** Items that need no id: with one, the server looks for what it was told not to keep. */
-const WITHOUT_ID = ["message", "reasoning", "function_call", "custom_tool_call"];
-
-/**
- * Reasoning goes back encrypted, to the model that wrote it, and never without the item it led to.
- * @see https://platform.openai.com/docs/guides/reasoning#encrypted-reasoning-items
- */
-function replayed(items: readonly ResponseItem[], sameModel: boolean): readonly Fields[] {
-  const last = items.findLastIndex(({ type }) => type !== "reasoning");
-  return items.flatMap((item, at): readonly Fields[] => {
-    if (item.type === "reasoning" && (!sameModel || !item.encrypted_content || at > last)) return [];
-    const { id, status, ...rest } = item;
-    const summary = item.type === "reasoning" ? { summary: item.summary ?? [] } : {};
-    if (WITHOUT_ID.includes(String(item.type))) return [{ ...rest, ...summary }];
-    return [{ ...rest, id, ...(status !== undefined && { status }) }];
-  });
-}
-
-/** Whoever has changed the text or the calls of a reply wants that sent, not what came. */
-function sameAs(turn: AssistantTurn, items: readonly ResponseItem[]): boolean {
-  if (!Array.isArray(items)) return false;
-  const text = items.map((item) => (item.type === "message" ? textOfItem(item) : "")).join("");
-  const ids = items.map((item) => item.call_id);
-  return (
-    text === turn.content && (turn.toolCalls ?? []).every(({ id }) => ids.includes(id)) && !hasMoreCalls(turn, items)
-  );
-}
-
-function hasMoreCalls({ toolCalls = [] }: AssistantTurn, items: readonly ResponseItem[]): boolean {
-  return items.filter(({ type }) => type === "function_call").length > toolCalls.length;
-}
-
-function textOfItem(item: ResponseItem): string {
-  const parts = Array.isArray(item.content) ? (item.content as readonly Record<string, unknown>[]) : [];
-  return parts.map((part) => String(part.text ?? part.refusal ?? "")).join("");
-}
-
-function userContent(content: string | readonly ContentPart[], endpoint: Endpoint): unknown {
-  return typeof content === "string" ? wellFormed(content) : content.map((part) => wirePart(part, endpoint));
-}
-
-function wirePart(part: ContentPart, { provider }: Endpoint): Fields {
-  switch (part.type) {
-    case "text":
-      return { type: "input_text", text: wellFormed(part.text) };
-    case "image":
-      if ("fileId" in part) return { type: "input_image", file_id: part.fileId };
-      return { type: "input_image", image_url: "url" in part ? part.url : dataUrlOf(part) };
-    case "file": {
-      if (part.mediaType?.startsWith("audio/"))
-        throw new SendError("unsupported", `${provider} takes no sound over Responses; \`api: "chat"\` does.`);
-      if ("fileId" in part) return { type: "input_file", file_id: part.fileId };
-      if ("url" in part) return { type: "input_file", file_url: part.url };
-      return { type: "input_file", filename: part.filename ?? "file", file_data: dataUrlOf(part) };
-    }
-  }
-}
-
-function dataUrlOf({ data, mediaType }: { readonly data: Uint8Array | string; readonly mediaType: string }): string {
-  return `data:${mediaType};base64,${base64TextOf(data)}`;
 }

@@ -4,6 +4,7 @@ import type { FinalChunk, MessageChunk } from "../chunk.ts";
 import { SendError } from "../errors.ts";
 import { type Ending, Fold, type ReplyFacts } from "../fold.ts";
 import type { AssistantMessage } from "../message.ts";
+import { estimateTokens } from "../token-estimate.ts";
 import { GrowingValue } from "./growing-value.ts";
 import { type Clock, type ReplyMetrics, Stopwatch, systemClock } from "./metrics.ts";
 import type { DeepPartial } from "./partial-json.ts";
@@ -22,6 +23,8 @@ export interface ChunkSource {
   close(): void;
   /** The caller has stopped and only the rest is read: what fails now is not begun again. */
   lastAttempt?(): void;
+  /** The message that the chunks make, with what only the source knows of it. */
+  complete?(message: AssistantMessage): AssistantMessage;
 }
 
 /** What a source delivers into. */
@@ -60,8 +63,15 @@ interface Waiter {
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 const RUNNING: Outcome<never> = { status: "running" };
 
-/** How long `stop({ drain: true })` reads on, in milliseconds. */
-const DRAIN_LIMIT_MS = 30_000;
+/** How far `stop({ drain })` reads on for the bill, whichever comes first. */
+export interface DrainLimits {
+  /** In milliseconds. Default 30 000: most replies are written by then. */
+  readonly withinMs?: number | undefined;
+  /** Estimated tokens that come after the stop. Default 4 000: about as much as a stop should cost at most. */
+  readonly maxTokens?: number | undefined;
+}
+
+const DRAIN_LIMITS = { withinMs: 30_000, maxTokens: 4_000 } as const;
 
 /**
  * A reply that is being written. Read it once, in whichever way suits: `for await (const chunk of stream)`, `batches()`,
@@ -94,8 +104,9 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
   #reader: "none" | "iterator" | "finalMessage" = "none";
   /** True while the source is read to its end without waiting for the consumer. */
   #draining = false;
-  /** True after `stop({ drain: true })`: what still comes is counted, not shown. */
+  /** True after `stop({ drain: true })`: what still comes is counted, not shown, until so many tokens have come. */
   #muted = false;
+  #mutedTokensLeft = 0;
   #thrown = false;
   /** True while the source owes an answer: it is asked once, whoever waits for it. */
   #asked = false;
@@ -231,11 +242,14 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
 
   /**
    * Ends the reply here: the connection closes at once, the loop gets its final chunk, and the message so far resolves.
-   * With `drain`, nothing more is shown but the rest is read (for 30 seconds at most), so that `usage` is the exact bill.
+   * With `drain`, nothing more is shown but the rest is read in the background, also when the loop is left, so that `usage` is
+   * the provider's exact bill; the connection closes when a limit is reached (see `DrainLimits`), and the bill is an estimate
+   * then, as it is when the reply fails meanwhile.
    */
-  stop(options: { readonly drain?: boolean } = {}): Promise<AssistantMessage<Output>> {
+  stop(options: { readonly drain?: boolean | DrainLimits | undefined } = {}): Promise<AssistantMessage<Output>> {
+    const { drain } = options;
     if (this.#outcome.status === "running") {
-      if (options.drain) this.#drainMuted();
+      if (drain) this.#drainMuted(drain === true ? {} : drain);
       else this.#stop();
     }
     return this.#ending();
@@ -275,9 +289,14 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
     else listener(this.partial, outcome.status === "failed" ? outcome.error : undefined);
   }
 
+  /** For wrappers: only the rest of this reply is wanted, so what fails from now on is not begun again. */
+  onlyRest(): void {
+    if (this.#outcome.status === "running") this.#source.lastAttempt?.();
+  }
+
   /** `await using stream = …` closes the connection when the block is left. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop();
+    this.#leave();
   }
 
   #iterate<T>(take: () => T | undefined): AsyncIterableIterator<T> {
@@ -291,7 +310,7 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
     return {
       next: () => this.#next(take),
       return: () => {
-        this.#stop();
+        this.#leave();
         this.#clear();
         return Promise.resolve(DONE);
       },
@@ -352,16 +371,14 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
     this.#asked = false;
     if (this.#outcome.status !== "running") return;
     this.#foldFresh();
+    if (this.#muted && this.#mutedTokensLeft <= 0) return this.#stop();
     if (this.#draining && this.#reader !== "iterator") this.#clear();
     if (this.#head < this.#queue.chunks.length) this.#deliver();
     if (this.#draining || this.#waiters.length > 0) this.#pull();
   }
 
   #foldFresh(): void {
-    if (this.#muted) {
-      this.#queue.chunks.length = this.#folded;
-      return;
-    }
+    if (this.#muted) return this.#countUnseen();
     const fresh = this.#queue.chunks.length - this.#folded;
     if (fresh === 0) return;
     for (; this.#folded < this.#queue.chunks.length; this.#folded++) {
@@ -371,12 +388,24 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
     this.#stopwatch.arrived(fresh);
   }
 
+  #countUnseen(): void {
+    let tokens = 0;
+    for (const chunk of this.#queue.chunks.splice(this.#folded)) tokens += tokensOf(chunk);
+    this.#fold.addUnseen(tokens);
+    this.#mutedTokensLeft -= tokens;
+  }
+
   #end(message?: AssistantMessage): void {
     if (this.#outcome.status !== "running") return;
     this.#foldFresh();
     // Who stopped has seen less than the relayed message says.
-    if (this.#muted) this.#finish("stopped");
+    if (this.#muted) this.#finish("drained");
     else this.#finish("whole", message);
+  }
+
+  /** The consumer goes. What is read for its bill is read on. */
+  #leave(): void {
+    if (!this.#muted) this.#stop();
   }
 
   #stop(): void {
@@ -385,10 +414,10 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
     this.#finish("stopped");
   }
 
-  #finish(status: "whole" | "stopped", relayed?: AssistantMessage): void {
+  #finish(ending: "whole" | "stopped" | "drained", relayed?: AssistantMessage): void {
     this.#stopwatch.ended();
-    const message = (relayed as AssistantMessage<Output> | undefined) ?? this.#message(status);
-    this.#outcome = { status, message };
+    const message = (relayed as AssistantMessage<Output> | undefined) ?? this.#message(ending);
+    this.#outcome = { status: ending === "whole" ? "whole" : "stopped", message };
     const final: FinalChunk<Output> = { type: "final", content: "", message, isFinal: true };
     this.#queue.chunks.push(final);
     this.#settle(message, undefined);
@@ -416,13 +445,16 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
     }
   }
 
-  #drainMuted(): void {
+  #drainMuted(limits: DrainLimits): void {
+    if (this.#muted) return; // the first limits hold
+    const { withinMs = DRAIN_LIMITS.withinMs, maxTokens = DRAIN_LIMITS.maxTokens } = limits;
     this.#muted = true;
+    this.#mutedTokensLeft = maxTokens;
     this.#draining = true;
-    this.#source.lastAttempt?.();
-    const limit = setTimeout(() => this.#stop(), DRAIN_LIMIT_MS);
+    const limit = setTimeout(() => this.#stop(), withinMs);
     this.#endWaiters.push(() => clearTimeout(limit));
-    this.#pull();
+    this.#source.lastAttempt?.();
+    if (this.#outcome.status === "running") this.#pull();
   }
 
   #ending(): Promise<AssistantMessage<Output>> {
@@ -440,8 +472,23 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
 
   /** The one place where the value's type is taken on trust: the schema it was held against says so. */
   #message(ending: Ending): AssistantMessage<Output> {
-    return this.#fold.message(ending, (tokens) =>
+    const message = this.#fold.message(ending, (tokens) =>
       this.#stopwatch.read([...this.#source.facts.attempts], tokens),
-    ) as AssistantMessage<Output>;
+    );
+    return (this.#source.complete?.(message) ?? message) as AssistantMessage<Output>;
+  }
+}
+
+/** What a chunk that nobody sees adds to the bill, estimated. */
+function tokensOf(chunk: MessageChunk): number {
+  switch (chunk.type) {
+    case "text":
+      return estimateTokens(chunk.content);
+    case "reasoning":
+      return estimateTokens(chunk.reasoning);
+    case "toolCallDelta":
+      return estimateTokens(chunk.argumentsDelta);
+    default:
+      return 0;
   }
 }

@@ -61,7 +61,7 @@ export function sendErrorOf(error: unknown): SendError {
   if (error instanceof SendError) return error;
   if (error instanceof Error && isSendErrorData(error.cause)) return SendError.from(error.cause);
   const message = error instanceof Error ? error.message : String(error);
-  return new SendError("protocol", `The source of this stream failed: ${message}`, { cause: error });
+  return new SendError("protocol", `The source of this stream failed: ${message}`, { cause: error, retryable: false });
 }
 
 function isSendErrorData(value: unknown): value is SendErrorData {

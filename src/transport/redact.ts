@@ -3,13 +3,22 @@
 /** Shorter than any key; of a shorter one, more than the key would vanish from messages. */
 const SHORTEST_SECRET = 8;
 
-/** Takes the secrets of a request out of text that others wrote: a server may echo the key it was sent. */
-export function redactor(headers: Readonly<Record<string, string>>): (text: string) => string {
-  const values = Object.entries(headers).flatMap(([name, value]) => (name === "content-type" ? [] : [value]));
-  const secrets = values
-    .map((value) => value.replace(/^Bearer /i, ""))
-    .filter(({ length }) => length >= SHORTEST_SECRET);
-  return (text) => secrets.reduce((clean, secret) => clean.replaceAll(secret, "[key]"), text);
+/**
+ * Takes the secrets of a request out of text that others wrote: a server may echo the key it was sent.
+ * @param known headers among them that say the same to everybody, such as the protocol's version
+ */
+export function withoutSecrets(
+  text: string,
+  headers: Readonly<Record<string, string>>,
+  known: Readonly<Record<string, string>> = {},
+): string {
+  let clean = text;
+  for (const [name, value] of Object.entries(headers)) {
+    if (name === "content-type" || known[name] === value) continue;
+    const secret = value.replace(/^Bearer /i, "");
+    if (secret.length >= SHORTEST_SECRET) clean = clean.replaceAll(secret, "[key]");
+  }
+  return clean;
 }
 
 /** What an error says of itself, without the objects that its maker hung on it: the request, with its headers, may be one. */

@@ -216,11 +216,12 @@ test("a reply goes back with what its own provider wants, after JSON, and to oth
     ],
   });
   await (
-    await new OpenAIClient({ baseUrl: server.baseUrl, apiKey: "k", model: "gpt-5-nano" }).sendMessageStream([
-      HI,
-      reply,
-      HI,
-    ])
+    await new OpenAIClient({
+      baseUrl: server.baseUrl,
+      apiKey: "k",
+      model: "gpt-5-nano",
+      api: "chat",
+    }).sendMessageStream([HI, reply, HI])
   ).finalMessage();
   expect(messagesOf(seen.at(-1))[1]).toEqual({ role: "assistant", content: "ok" });
 });

@@ -1,0 +1,161 @@
+/** Messages → the turns of an Anthropic Messages request. */
+
+import { base64TextOf } from "../base64.ts";
+import { SendError } from "../errors.ts";
+import type { AssistantTurn, ContentPart, Message, ToolMessage, UserMessage } from "../message.ts";
+import { inlined, textOf } from "./attachments.ts";
+import { argumentsObject } from "./call-arguments.ts";
+import type { Endpoint } from "./protocol.ts";
+import { wellFormed } from "./well-formed.ts";
+
+/** The protocol's name in `Replay.protocol`. */
+export const ANTHROPIC_MESSAGES = "anthropic-messages";
+
+/** As it stands in `Replay.data`: the reply's blocks, in order, as they came. */
+export interface AnthropicReplay {
+  readonly blocks: readonly unknown[];
+}
+
+export type Block = Readonly<Record<string, unknown>>;
+
+/** One turn on the wire. */
+export interface WireTurn {
+  readonly role: "user" | "assistant";
+  readonly content: Block[];
+}
+
+/** Neighbours of one role are one turn, and results stand before words: the protocol wants both. */
+export function turnsOf(messages: readonly Message[], endpoint: Endpoint): readonly WireTurn[] {
+  const turns: WireTurn[] = [];
+  for (const message of messages) {
+    if (message.role === "system") continue;
+    const role = message.role === "assistant" ? "assistant" : "user";
+    const blocks = blocksOf(message, endpoint);
+    if (blocks.length === 0) continue;
+    const last = turns.at(-1);
+    if (last?.role === role) last.content.push(...blocks);
+    else turns.push({ role, content: [...blocks] });
+  }
+  trimPrefill(turns);
+  return turns;
+}
+
+/** Words put into the model's mouth must not end in white space, nor be nothing else. */
+function trimPrefill(turns: WireTurn[]): void {
+  const last = turns.at(-1);
+  const words = last?.role === "assistant" ? last.content.at(-1) : undefined;
+  if (!last || words?.type !== "text" || typeof words.text !== "string") return;
+  const text = words.text.trimEnd();
+  last.content.splice(-1, 1, ...(text === "" ? [] : [{ ...words, text }]));
+  if (last.content.length === 0) turns.pop();
+}
+
+function blocksOf(message: UserMessage | AssistantTurn | ToolMessage, endpoint: Endpoint): readonly Block[] {
+  switch (message.role) {
+    case "user":
+      return typeof message.content === "string"
+        ? textBlocks(message.content)
+        : message.content.flatMap((part) => wirePart(part, endpoint));
+    case "assistant":
+      return assistantBlocks(message, endpoint);
+    case "tool":
+      return [
+        {
+          type: "tool_result",
+          tool_use_id: wireCallId(message.toolCallId),
+          ...(message.content !== "" && { content: wellFormed(message.content) }),
+          ...(message.isError && { is_error: true }),
+        },
+      ];
+  }
+}
+
+/** The blocks as they came, if they are this provider's, and still say what the turn says; else written anew. */
+function assistantBlocks(turn: AssistantTurn, endpoint: Endpoint): readonly Block[] {
+  const { replay } = turn;
+  if (replay?.provider === endpoint.provider && replay.protocol === ANTHROPIC_MESSAGES && !turn.interrupted) {
+    const { blocks } = replay.data as AnthropicReplay;
+    const { before = "" } = replay;
+    if (sameAs(turn, before, blocks)) {
+      const own = blocks.filter((block): block is Block => mayGoBack(block, replay.model, endpoint.model));
+      return [...textBlocks(before), ...own];
+    }
+  }
+  const calls = (turn.toolCalls ?? []).map(({ id, name, arguments: args }) => ({
+    type: "tool_use",
+    id: wireCallId(id),
+    name,
+    input: argumentsObject(args),
+  }));
+  return [...textBlocks(turn.content), ...calls];
+}
+
+/** Whoever has changed the text or the calls of a reply wants that sent, not what came. */
+function sameAs(turn: AssistantTurn, before: string, blocks: readonly unknown[]): boolean {
+  if (!Array.isArray(blocks)) return false;
+  const said = blocks as readonly { readonly type?: string; readonly text?: string; readonly id?: string }[];
+  const text = said.map((block) => (block.type === "text" ? (block.text ?? "") : "")).join("");
+  const ids = said.flatMap((block) => (block.type === "tool_use" ? [block.id] : []));
+  const calls = turn.toolCalls ?? [];
+  return before + text === turn.content && ids.length === calls.length && calls.every(({ id }) => ids.includes(id));
+}
+
+/** Empty text is refused, and so is thinking that is not signed; signatures hold for the model that wrote them. */
+function mayGoBack(block: unknown, writtenBy: string | undefined, model: string): boolean {
+  const { type, text, signature } = block as {
+    readonly type?: string;
+    readonly text?: string;
+    readonly signature?: string;
+  };
+  if (type === "text") return text !== "" && text !== undefined;
+  if (type === "thinking") return Boolean(signature) && writtenBy === model;
+  return type !== "redacted_thinking" || writtenBy === model;
+}
+
+const IMAGES = ["image/png", "image/jpeg", "image/gif", "image/webp"];
+
+/** @see https://docs.anthropic.com/en/docs/build-with-claude/vision */
+function wirePart(given: ContentPart, { provider }: Endpoint): readonly Block[] {
+  if (given.type === "text") return textBlocks(given.text);
+  const part = inlined(given);
+  const { mediaType } = part;
+  const isImage = part.type === "image" || mediaType?.startsWith("image/");
+  if (isImage && mediaType !== undefined && !IMAGES.includes(mediaType)) {
+    throw new SendError("unsupported", `${provider} takes images as PNG, JPEG, GIF or WebP, not as ${mediaType}.`);
+  }
+  const title = part.type === "file" && part.filename !== undefined ? { title: part.filename } : {};
+  if ("fileId" in part) {
+    const source = { type: "file", file_id: part.fileId };
+    return [isImage ? { type: "image", source } : { type: "document", source, ...title }];
+  }
+  if (isImage) return [{ type: "image", source: sourceOf(part) }];
+  if (mediaType === undefined || mediaType === "application/pdf") {
+    return [{ type: "document", source: sourceOf(part), ...title }];
+  }
+  if ("data" in part && mediaType.startsWith("text/")) {
+    const source = { type: "text", media_type: "text/plain", data: wellFormed(textOf(part.data)) };
+    return [{ type: "document", source, ...title }];
+  }
+  const what = mediaType.startsWith("text/") ? "text by URL; give its bytes" : mediaType;
+  throw new SendError("unsupported", `${provider} takes images, PDFs and plain text, not ${what}.`);
+}
+
+function sourceOf(
+  part: { readonly url: string } | { readonly data: Uint8Array | string; readonly mediaType: string },
+): Block {
+  if ("url" in part) return { type: "url", url: part.url };
+  return { type: "base64", media_type: part.mediaType, data: base64TextOf(part.data) };
+}
+
+function textBlocks(text: string): readonly Block[] {
+  return text === "" ? [] : [textBlock(text)];
+}
+
+export function textBlock(text: string): Block {
+  return { type: "text", text: wellFormed(text) };
+}
+
+/** Other providers' ids may hold signs that this one refuses; call and result change alike. */
+function wireCallId(id: string): string {
+  return id.replace(/[^\w-]/g, "_");
+}

@@ -1,0 +1,160 @@
+/** Messages → the messages of a Chat Completions request. */
+
+import { base64TextOf } from "../base64.ts";
+import { SendError } from "../errors.ts";
+import type { AssistantTurn, AttachmentSource, ContentPart, Message } from "../message.ts";
+import { type Attachment, inlined } from "./attachments.ts";
+import { argumentsObject } from "./call-arguments.ts";
+import { callIdOf, shortCallId } from "./call-ids.ts";
+import { type ChatReplay, PROTOCOL_NAME } from "./chat-completions-replay.ts";
+import type { ChatDialect, InputKind } from "./chat-dialects.ts";
+import type { Endpoint } from "./protocol.ts";
+import { wellFormed } from "./well-formed.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+export function wireMessagesOf(
+  messages: readonly Message[],
+  endpoint: Endpoint,
+  dialect: ChatDialect,
+): readonly Fields[] {
+  const lastWords = messages.findLastIndex(({ role }) => role === "user");
+  return messages.flatMap((message, at) => wireMessages(message, at > lastWords, endpoint, dialect));
+}
+
+function wireMessages(
+  message: Message,
+  isInLoop: boolean,
+  endpoint: Endpoint,
+  dialect: ChatDialect,
+): readonly Fields[] {
+  switch (message.role) {
+    case "system":
+      return [{ role: "system", content: wellFormed(message.content) }];
+    case "user":
+      return [{ role: "user", content: userContent(message.content, endpoint, dialect) }];
+    case "assistant":
+      return assistantMessage(message, isInLoop, endpoint, dialect);
+    case "tool": {
+      const id = wireCallId(message.toolCallId, dialect);
+      return [{ role: "tool", tool_call_id: id, content: wellFormed(message.content) }];
+    }
+  }
+}
+
+function assistantMessage(
+  turn: AssistantTurn,
+  isInLoop: boolean,
+  { provider, model }: Endpoint,
+  dialect: ChatDialect,
+): readonly Fields[] {
+  const calls = turn.toolCalls ?? [];
+  // A turn with neither text nor calls is refused nearly everywhere.
+  if (turn.content === "" && calls.length === 0) return [];
+  const { replay } = turn;
+  const isOwn = replay?.provider === provider && replay.protocol === PROTOCOL_NAME;
+  const { details, reasoning, parts, callFields }: ChatReplay = isOwn ? (replay.data as ChatReplay) : {};
+  // Signed and encrypted thoughts hold for the model that wrote them.
+  const { isSignedFirst } = dialect;
+  const isSameModel = isOwn && (replay.model ?? model) === model;
+  const before = replay?.before ?? "";
+  const keepsParts = parts !== undefined && isSameModel && before + textOf(parts) === turn.content;
+  const written = before === "" ? parts : [{ type: "text", text: wellFormed(before) }, ...(parts ?? [])];
+  return [
+    {
+      role: "assistant",
+      content: keepsParts ? written : turn.content === "" ? null : wellFormed(turn.content),
+      ...reasoningFields(reasoning, isInLoop, model, dialect),
+      ...(details && isSameModel && { reasoning_details: details }),
+      ...(calls.length > 0 && {
+        tool_calls: calls.map(({ id, name, arguments: args }, at) => ({
+          id: wireCallId(id, dialect),
+          type: "function",
+          function: { name, arguments: JSON.stringify(argumentsObject(args)) },
+          ...(callFields?.[id] ?? (at === 0 && isSignedFirst?.(model) ? UNSIGNED : {})),
+        })),
+      }),
+    },
+  ];
+}
+
+/** What Gemini takes for the signature of a call that never had one. */
+const UNSIGNED = { extra_content: { google: { thought_signature: "skip_thought_signature_validator" } } };
+
+/** Plain thinking, where the server wants it: of the loop of calls it is in, or of every turn, also of one that had none. */
+function reasoningFields(
+  reasoning: ChatReplay["reasoning"],
+  isInLoop: boolean,
+  model: string,
+  { reasoningBack, wantsAllReasoning }: ChatDialect,
+): Fields {
+  if (wantsAllReasoning?.(model)) return { reasoning_content: reasoning?.text ?? "" };
+  return reasoning && reasoningBack && isInLoop ? { [reasoning.field]: reasoning.text } : {};
+}
+
+/** The text in parts that a server sent. */
+function textOf(parts: readonly unknown[]): string {
+  const texts = parts as readonly { readonly type?: unknown; readonly text?: unknown }[];
+  return texts.map(({ type, text }) => (type === "text" && typeof text === "string" ? text : "")).join("");
+}
+
+/** A plain string where there is only text: some servers refuse arrays, and some models mirror them in their answer. */
+function userContent(content: string | readonly ContentPart[], endpoint: Endpoint, dialect: ChatDialect): unknown {
+  if (typeof content === "string") return wellFormed(content);
+  if (content.every((part) => part.type === "text")) return wellFormed(content.map((part) => part.text).join("\n"));
+  return content.map((part) => wirePart(part, endpoint, dialect));
+}
+
+function wirePart(given: ContentPart, endpoint: Endpoint, { inputs }: ChatDialect): Fields {
+  if (given.type === "text") return { type: "text", text: wellFormed(given.text) };
+  const part = inlined(given);
+  const kind = kindOf(part);
+  const { provider, model } = endpoint;
+  const taken = inputs?.(model) ?? ["image", "file", "audio"];
+  if (!taken.includes(kind)) throw unsupported(provider, `${NAMES[kind]} for ${model}`);
+  switch (kind) {
+    case "image":
+      if ("fileId" in part) throw unsupported(provider, "an image by file id; give its bytes or a URL");
+      return { type: "image_url", image_url: { url: "url" in part ? part.url : dataUrlOf(part) } };
+    case "audio":
+      if (!("data" in part)) throw unsupported(provider, "a sound but by its bytes");
+      return { type: "input_audio", input_audio: { data: base64TextOf(part.data), format: formatOf(part, provider) } };
+    case "file":
+      if ("url" in part) throw unsupported(provider, "a file by URL; give its bytes or a file id");
+      if ("fileId" in part) return { type: "file", file: { file_id: part.fileId } };
+      return {
+        type: "file",
+        file: { filename: (part.type === "file" && part.filename) || "file", file_data: dataUrlOf(part) },
+      };
+  }
+}
+
+const NAMES: Readonly<Record<InputKind, string>> = { image: "images", file: "files", audio: "sounds" };
+
+function kindOf({ type, mediaType }: Attachment): InputKind {
+  if (type === "image" || mediaType?.startsWith("image/")) return "image";
+  return mediaType?.startsWith("audio/") ? "audio" : "file";
+}
+
+/** OpenAI takes two formats, others more. */
+function formatOf({ mediaType }: { readonly mediaType: string }, provider: string): string {
+  const format = mediaType.replace(/^audio\/(x-)?/, "");
+  if (/^wave?$/.test(format)) return "wav";
+  if (/^(mp3|mpeg)$/.test(format)) return "mp3";
+  if (provider === "openai") throw unsupported(provider, `${mediaType}; give WAV or MP3`);
+  return format;
+}
+
+function unsupported(provider: string, what: string): SendError {
+  return new SendError("unsupported", `${provider} does not take ${what} over Chat Completions.`);
+}
+
+function dataUrlOf({ data, mediaType }: Extract<AttachmentSource, { data: unknown }>): string {
+  return `data:${mediaType};base64,${base64TextOf(data)}`;
+}
+
+/** Mistral takes ids of exactly nine letters and digits; others' ids are rewritten, in call and answer alike. */
+function wireCallId(id: string, { nineCharacterIds, longestCallId }: ChatDialect): string {
+  if (nineCharacterIds) return /^[A-Za-z0-9]{9}$/.test(id) ? id : callIdOf(id, 9);
+  return longestCallId === undefined ? id : shortCallId(id, longestCallId);
+}

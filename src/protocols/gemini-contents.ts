@@ -1,0 +1,204 @@
+/** Messages → the contents of a Gemini request. */
+
+import { base64TextOf } from "../base64.ts";
+import { SendError } from "../errors.ts";
+import type { AssistantTurn, ContentPart, Message, ToolMessage } from "../message.ts";
+import { type Attachment, inlined } from "./attachments.ts";
+import { argumentsObject } from "./call-arguments.ts";
+import type { PartialArgument } from "./gemini-arguments.ts";
+import type { GeminiFamily } from "./gemini-models.ts";
+import type { Endpoint } from "./protocol.ts";
+import { wellFormed } from "./well-formed.ts";
+
+/** The protocol's name in `Replay.protocol`. */
+export const GEMINI = "gemini";
+
+/** As it stands in `Replay.data`. */
+export interface GeminiReplay {
+  /** The reply's parts, in order, each with the signature it came with. */
+  readonly parts: readonly GeminiPart[];
+  /** The ids of its function calls in their order; made up where a part has none. */
+  readonly callIds: readonly string[];
+}
+
+/** One part of a turn; every member may be missing. */
+export interface GeminiPart {
+  readonly text?: string;
+  readonly thought?: boolean;
+  readonly thoughtSignature?: string;
+  readonly functionCall?: {
+    readonly id?: string | null;
+    readonly name?: string | null;
+    readonly args?: unknown;
+    readonly partialArgs?: readonly PartialArgument[] | null;
+    readonly willContinue?: boolean | null;
+  } | null;
+  readonly functionResponse?: {
+    readonly id?: string | null;
+    readonly name?: string | null;
+    readonly response?: unknown;
+  } | null;
+  readonly executableCode?: unknown;
+  readonly codeExecutionResult?: unknown;
+  readonly toolCall?: { readonly toolType?: unknown; readonly args?: unknown } | null;
+  readonly toolResponse?: { readonly toolType?: unknown; readonly response?: unknown } | null;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+interface Content {
+  readonly role: "user" | "model";
+  readonly parts: readonly Fields[];
+}
+
+/** What the server takes for the signature of a call that never had one. */
+const NO_SIGNATURE = "skip_thought_signature_validator";
+
+/** Answers stand together, directly after the calls and in their order. */
+export function contentsOf(messages: readonly Message[], family: GeminiFamily, endpoint: Endpoint): readonly Content[] {
+  const contents: Content[] = [];
+  let asked: ReadonlyMap<string, Fields> = new Map();
+  const answers: ToolMessage[] = [];
+  const flush = () => {
+    const order = [...asked.keys()];
+    const sorted = answers.splice(0).sort((a, b) => order.indexOf(a.toolCallId) - order.indexOf(b.toolCallId));
+    if (sorted.length > 0) contents.push({ role: "user", parts: sorted.map((answer) => answerPart(answer, asked)) });
+  };
+  for (const message of messages) {
+    if (message.role === "system") continue;
+    if (message.role === "tool") {
+      answers.push(message);
+      continue;
+    }
+    flush();
+    const role = message.role === "user" ? "user" : "model";
+    const own = message.role === "user" ? undefined : modelTurn(message, family, endpoint);
+    const parts = own?.parts ?? userParts(message.content, endpoint);
+    if (own) asked = own.calls;
+    if (parts.length > 0) contents.push({ role, parts });
+  }
+  flush();
+  return contents;
+}
+
+/** A text is wrapped: an answer is an object on the wire. */
+function answerPart({ toolCallId, content, isError }: ToolMessage, asked: ReadonlyMap<string, Fields>): Fields {
+  const response = isError ? { error: wellFormed(content) } : { output: wellFormed(content) };
+  return { functionResponse: { ...(asked.get(toolCallId) ?? { name: toolCallId }), response } };
+}
+
+interface ModelTurn {
+  readonly parts: readonly Fields[];
+  /** What the answer to each call repeats of it: its name, and the id if the provider gave one. */
+  readonly calls: ReadonlyMap<string, Fields>;
+}
+
+function modelTurn(turn: AssistantTurn, family: GeminiFamily, endpoint: Endpoint): ModelTurn {
+  const { replay } = turn;
+  if (replay?.provider === endpoint.provider && replay.protocol === GEMINI && !turn.interrupted) {
+    const data = replay.data as GeminiReplay;
+    const { before = "" } = replay;
+    if (sameAs(turn, before, data)) {
+      const { parts, calls } = replayed(data, family);
+      return { parts: [...textParts(before), ...parts], calls };
+    }
+  }
+  const calls = turn.toolCalls ?? [];
+  const parts = [
+    ...textParts(turn.content),
+    ...calls.map(({ name, arguments: args }) => ({ functionCall: { name, args: argumentsObject(args) } })),
+  ];
+  return { parts: signed(parts, family), calls: new Map(calls.map(({ id, name }) => [id, { name }])) };
+}
+
+function replayed({ parts, callIds }: GeminiReplay, family: GeminiFamily): ModelTurn {
+  const calls = new Map<string, Fields>();
+  for (const { functionCall } of parts) {
+    if (!functionCall) continue;
+    const { id, name } = functionCall;
+    calls.set(callIds[calls.size] ?? "", { ...(id && { id }), name });
+  }
+  // Thoughts themselves need not go back, what is signed must.
+  const kept = parts.filter(({ thought, thoughtSignature }) => !thought || thoughtSignature);
+  return {
+    parts: signed(
+      kept.map((part) => ({ ...part })),
+      family,
+    ),
+    calls,
+  };
+}
+
+/** Only the first of the calls of one step has a signature; newer models refuse one without. */
+function signed(parts: readonly Fields[], family: GeminiFamily): readonly Fields[] {
+  const first = parts.findIndex((part) => part.functionCall);
+  if (!family.wantsSignatures || first < 0 || parts[first]?.thoughtSignature) return parts;
+  return parts.map((part, at) => (at === first ? { ...part, thoughtSignature: NO_SIGNATURE } : part));
+}
+
+/** Whoever has changed the text or the calls of a reply wants that sent, not what came. */
+function sameAs(turn: AssistantTurn, before: string, { parts, callIds }: GeminiReplay): boolean {
+  if (!Array.isArray(parts) || !Array.isArray(callIds)) return false;
+  const text = parts.map((part) => (part.thought ? "" : (part.text ?? ""))).join("");
+  const answered = parts.flatMap(({ functionResponse }) => (functionResponse ? [functionResponse] : []));
+  const calls = turn.toolCalls ?? [];
+  const isCalled = calls.every(({ id }) => callIds.includes(id));
+  return before + text === turn.content && isCalled && calls.length === callIds.length - answered.length;
+}
+
+function userParts(content: string | readonly ContentPart[], endpoint: Endpoint): readonly Fields[] {
+  if (typeof content === "string") return textParts(content);
+  return content.flatMap((part) => wirePart(part, endpoint));
+}
+
+function textParts(text: string): readonly Fields[] {
+  return text === "" ? [] : [{ text: wellFormed(text) }];
+}
+
+/** Kinds of images that people have and the model does not take. */
+const NO_IMAGES = /^image\/(gif|svg|bmp|tiff|x-)/;
+
+/** @see https://ai.google.dev/gemini-api/docs/file-input-methods */
+function wirePart(given: ContentPart, endpoint: Endpoint): readonly Fields[] {
+  if (given.type === "text") return textParts(given.text);
+  const part = inlined(given);
+  const mimeType = mediaTypeOf(part);
+  if (mimeType !== undefined && NO_IMAGES.test(mimeType)) {
+    const message = `${endpoint.provider} takes images as PNG, JPEG, WebP or HEIC, not as ${mimeType}.`;
+    throw new SendError("unsupported", message);
+  }
+  if ("data" in part) return [{ inlineData: { mimeType, data: base64TextOf(part.data) } }];
+  if ("fileId" in part) {
+    // Files have a name (`files/abc`) and an address; only the address is taken.
+    const fileUri = part.fileId.includes("://") ? part.fileId : `${endpoint.baseUrl}/v1beta/${part.fileId}`;
+    return [{ fileData: { ...(mimeType && { mimeType }), fileUri } }];
+  }
+  if (mimeType === undefined && !/^https:\/\/(www\.)?(youtube\.com|youtu\.be)\//.test(part.url)) {
+    const message = `${endpoint.provider} wants to know what is at ${part.url}: give its \`mediaType\`.`;
+    throw new SendError("invalidRequest", message);
+  }
+  return [{ fileData: { ...(mimeType && { mimeType }), fileUri: part.url } }];
+}
+
+/** As given, else by how the address ends. */
+function mediaTypeOf(part: Attachment): string | undefined {
+  if (part.mediaType !== undefined || "data" in part) return part.mediaType;
+  const address = "url" in part ? part.url : part.fileId;
+  return MEDIA_TYPES[/\.(\w+)(?:[?#]|$)/.exec(address)?.[1]?.toLowerCase() ?? ""];
+}
+
+const MEDIA_TYPES: Readonly<Record<string, string>> = {
+  png: "image/png",
+  jpg: "image/jpeg",
+  jpeg: "image/jpeg",
+  gif: "image/gif",
+  webp: "image/webp",
+  heic: "image/heic",
+  pdf: "application/pdf",
+  txt: "text/plain",
+  mp3: "audio/mpeg",
+  wav: "audio/wav",
+  ogg: "audio/ogg",
+  flac: "audio/flac",
+  mp4: "video/mp4",
+};

@@ -1,0 +1,154 @@
+/** Messages → the input items of a Responses request. */
+
+import { base64TextOf } from "../base64.ts";
+import { SendError } from "../errors.ts";
+import type { AssistantTurn, ContentPart, Message } from "../message.ts";
+import { type Attachment, inlined } from "./attachments.ts";
+import { argumentsObject } from "./call-arguments.ts";
+import { shortCallId } from "./call-ids.ts";
+import type { Endpoint } from "./protocol.ts";
+import type { ResponsesDialect } from "./responses-dialects.ts";
+import { wellFormed } from "./well-formed.ts";
+
+/** The protocol's name in `Replay.protocol`. */
+export const RESPONSES = "responses";
+
+/** One item of a reply, as it came. */
+export type ResponseItem = Readonly<Record<string, unknown>> & { readonly type?: unknown };
+
+/** As it stands in `Replay.data`: the reply's items, in order. */
+export interface ResponsesReplay {
+  readonly items: readonly ResponseItem[];
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** The longest `call_id`. */
+const LONGEST_CALL_ID = 64;
+
+export function inputOf(
+  messages: readonly Message[],
+  endpoint: Endpoint,
+  dialect: ResponsesDialect,
+): readonly Fields[] {
+  /** The calls by the ids they went out with: those of tools that take plain text are answered under another type. */
+  const calls = new Map<unknown, unknown>();
+  const input: Fields[] = [];
+  for (const message of messages) {
+    if (message.role === "user") input.push({ role: "user", content: userContent(message.content, endpoint, dialect) });
+    else if (message.role === "assistant") {
+      const items = turnItems(message, endpoint, dialect);
+      for (const { type, call_id } of items) if (call_id !== undefined) calls.set(call_id, type);
+      input.push(...items);
+    } else if (message.role === "tool") {
+      const { toolCallId } = message;
+      const id = calls.has(toolCallId) ? toolCallId : shortCallId(toolCallId, LONGEST_CALL_ID);
+      const type = calls.get(id) === "custom_tool_call" ? "custom_tool_call_output" : "function_call_output";
+      input.push({ type, call_id: id, output: wellFormed(message.content) });
+    }
+  }
+  return input;
+}
+
+/** The items as they came, if they are this provider's and still say what the turn says; else written anew. */
+function turnItems(turn: AssistantTurn, endpoint: Endpoint, dialect: ResponsesDialect): readonly Fields[] {
+  const { replay } = turn;
+  if (replay?.provider === endpoint.provider && replay.protocol === RESPONSES && !turn.interrupted) {
+    const { items } = replay.data as ResponsesReplay;
+    const { before = "" } = replay;
+    if (sameAs(turn, before, items, dialect))
+      return [...textItems(before), ...replayed(items, replay.model === endpoint.model, dialect)];
+  }
+  return [
+    ...textItems(turn.content),
+    ...(turn.toolCalls ?? []).map(({ id, name, arguments: args }) => ({
+      type: "function_call",
+      call_id: shortCallId(id, LONGEST_CALL_ID),
+      name,
+      arguments: JSON.stringify(argumentsObject(args)),
+    })),
+  ];
+}
+
+function textItems(text: string): readonly Fields[] {
+  return text === "" ? [] : [{ role: "assistant", content: [{ type: "output_text", text: wellFormed(text) }] }];
+}
+
+/**
+ * Reasoning goes back encrypted, to the model that wrote it, and never without the item it led to; what the provider's own
+ * tools did goes back with the reasoning that led to it, or not at all. Messages and the caller's calls need no id: with one,
+ * the server looks for what it was told not to keep.
+ * @see https://platform.openai.com/docs/guides/reasoning#encrypted-reasoning-items
+ */
+function replayed(items: readonly ResponseItem[], sameModel: boolean, dialect: ResponsesDialect): readonly Fields[] {
+  const last = items.findLastIndex(({ type }) => type !== "reasoning");
+  let isUnthought = !sameModel;
+  return items.flatMap((item, at): readonly Fields[] => {
+    const { id, status, ...rest } = item;
+    if (item.type === "reasoning") {
+      isUnthought = !sameModel || !item.encrypted_content;
+      return isUnthought || at > last ? [] : [{ ...rest, summary: item.summary ?? [] }];
+    }
+    if (item.type === "message" || isCallersCall(item, dialect)) return [rest];
+    return isUnthought ? [] : [{ ...rest, id, ...(status !== undefined && { status }) }];
+  });
+}
+
+/** Whether it waits for the caller's answer. */
+function isCallersCall({ type }: ResponseItem, { runsCustomTools }: ResponsesDialect): boolean {
+  return type === "function_call" || (type === "custom_tool_call" && !runsCustomTools);
+}
+
+/** Whoever has changed the text or the calls of a reply wants that sent, not what came. */
+function sameAs(
+  turn: AssistantTurn,
+  before: string,
+  items: readonly ResponseItem[],
+  dialect: ResponsesDialect,
+): boolean {
+  if (!Array.isArray(items)) return false;
+  const text = items.map((item) => (item.type === "message" ? textOfItem(item) : "")).join("");
+  const ids = items.filter((item) => isCallersCall(item, dialect)).map((item) => item.call_id);
+  const calls = turn.toolCalls ?? [];
+  return before + text === turn.content && ids.length === calls.length && calls.every(({ id }) => ids.includes(id));
+}
+
+function textOfItem(item: ResponseItem): string {
+  const parts = Array.isArray(item.content) ? (item.content as readonly Record<string, unknown>[]) : [];
+  return parts.map((part) => String(part.text ?? part.refusal ?? "")).join("");
+}
+
+function userContent(content: string | readonly ContentPart[], endpoint: Endpoint, dialect: ResponsesDialect): unknown {
+  return typeof content === "string"
+    ? wellFormed(content)
+    : content.map((part) => (part.type === "text" ? textPart(part.text) : wirePart(inlined(part), endpoint, dialect)));
+}
+
+function textPart(text: string): Fields {
+  return { type: "input_text", text: wellFormed(text) };
+}
+
+function wirePart(part: Attachment, { provider, model }: Endpoint, { inputs }: ResponsesDialect): Fields {
+  const { mediaType } = part;
+  if (mediaType?.startsWith("audio/"))
+    throw new SendError("unsupported", `${provider} takes no sound over Responses; \`api: "chat"\` may.`);
+  if (mediaType?.startsWith("video/")) throw new SendError("unsupported", `${provider} takes no video.`);
+  const kind = part.type === "image" || mediaType?.startsWith("image/") ? "image" : "file";
+  if (inputs && !inputs(model).includes(kind)) throw new SendError("unsupported", `${model} takes no ${kind}s.`);
+  if (kind === "image") {
+    if (mediaType !== undefined && !IMAGES.includes(mediaType))
+      throw new SendError("unsupported", `${provider} takes images as PNG, JPEG, WebP or GIF, not as ${mediaType}.`);
+    if ("fileId" in part) return { type: "input_image", file_id: part.fileId };
+    return { type: "input_image", image_url: "url" in part ? part.url : dataUrlOf(part) };
+  }
+  if ("fileId" in part) return { type: "input_file", file_id: part.fileId };
+  if ("url" in part) return { type: "input_file", file_url: part.url };
+  const filename = (part.type === "file" && part.filename) || "file";
+  return { type: "input_file", filename, file_data: dataUrlOf(part) };
+}
+
+const IMAGES = ["image/png", "image/jpeg", "image/webp", "image/gif"];
+
+function dataUrlOf({ data, mediaType }: { readonly data: Uint8Array | string; readonly mediaType: string }): string {
+  return `data:${mediaType};base64,${base64TextOf(data)}`;
+}

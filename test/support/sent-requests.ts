@@ -1,0 +1,150 @@
+/** What goes out: requests as a loopback server receives them, from every client in every protocol it speaks. */
+
+import {
+  type AssistantMessage,
+  ClaudeClient,
+  type ClientOptions,
+  CompatibleClient,
+  type CompatiblePreset,
+  GeminiClient,
+  GrokClient,
+  type Message,
+  OpenAIClient,
+  OpenRouterClient,
+  type ProviderClient,
+  type SendOptions,
+} from "cloudllm";
+import { httpChunk, LAST_CHUNK, rawServer, STREAM_HEAD } from "./raw-server.ts";
+
+export type ClientName =
+  | "claude"
+  | "claude chat"
+  | "openai"
+  | "openai chat"
+  | "grok"
+  | "grok chat"
+  | "gemini"
+  | "gemini chat"
+  | "openrouter"
+  | "deepseek"
+  | "mistral"
+  | "groq"
+  | "ollama"
+  | "llamacpp"
+  | "compatible";
+
+type Made = ClientOptions & { readonly baseUrl: string };
+
+const preset = (name: CompatiblePreset) => (options: Made) => new CompatibleClient({ ...options, preset: name });
+
+/** Every client in every protocol it speaks, with the path its base URL ends in. */
+const CLIENTS: Readonly<Record<ClientName, readonly [string, (options: Made) => ProviderClient]>> = {
+  claude: ["", (options: Made) => new ClaudeClient(options)],
+  "claude chat": ["/v1", (options: Made) => new ClaudeClient({ ...options, api: "chat" })],
+  openai: ["/v1", (options: Made) => new OpenAIClient(options)],
+  "openai chat": ["/v1", (options: Made) => new OpenAIClient({ ...options, api: "chat" })],
+  grok: ["/v1", (options: Made) => new GrokClient(options)],
+  "grok chat": ["/v1", (options: Made) => new GrokClient({ ...options, api: "chat" })],
+  gemini: ["", (options: Made) => new GeminiClient(options)],
+  "gemini chat": ["/v1beta/openai", (options: Made) => new GeminiClient({ ...options, api: "chat" })],
+  openrouter: ["/api/v1", (options: Made) => new OpenRouterClient(options)],
+  deepseek: ["", preset("deepseek")],
+  mistral: ["/v1", preset("mistral")],
+  groq: ["/openai/v1", preset("groq")],
+  ollama: ["/v1", preset("ollama")],
+  llamacpp: ["/v1", preset("llamacpp")],
+  compatible: ["/v1", (options: Made) => new CompatibleClient(options)],
+};
+
+export const CLIENT_NAMES = Object.keys(CLIENTS) as ClientName[];
+
+export interface SentRequest {
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Record<string, unknown>;
+}
+
+export interface RequestRecorder extends AsyncDisposable {
+  readonly requests: readonly SentRequest[];
+  client(name: ClientName, model: string, options?: Partial<ClientOptions>): ProviderClient;
+  /** Sends a conversation and gives the request that went out for it. */
+  sent(name: ClientName, model: string, messages: readonly Message[], options?: SendOptions): Promise<SentRequest>;
+  /** The reply to a question when the server answers with `body`, put through JSON as a store would. */
+  replied(
+    name: ClientName,
+    model: string,
+    body: string | Uint8Array,
+    options?: SendOptions & { readonly whole?: boolean },
+  ): Promise<AssistantMessage>;
+}
+
+const HI: Message = { role: "user", content: "hi" };
+
+/** Answers with the smallest good reply of the protocol that was spoken to, unless told otherwise. */
+export async function requestRecorder(): Promise<RequestRecorder> {
+  const requests: SentRequest[] = [];
+  let next: string | Uint8Array | undefined;
+  const server = await rawServer(({ socket, head, body }) => {
+    const [, path = ""] = /^POST (\S+)/.exec(head) ?? [];
+    requests.push({ path, headers: headersOf(head), body: JSON.parse(Buffer.from(body, "latin1").toString("utf8")) });
+    const answer = next ?? smallestReply(path);
+    next = undefined;
+    socket.write(Buffer.concat([Buffer.from(STREAM_HEAD), httpChunk(answer), Buffer.from(LAST_CHUNK)]));
+  });
+  const client = (name: ClientName, model: string, options: Partial<ClientOptions> = {}) => {
+    const [path, make] = CLIENTS[name];
+    return make({ apiKey: "k", retries: 0, ...options, model, baseUrl: `http://127.0.0.1:${server.port}${path}` });
+  };
+  return {
+    requests,
+    client,
+    async sent(name, model, messages, options = {}) {
+      const before = requests.length;
+      await (await client(name, model).sendMessageStream(messages, options)).finalMessage();
+      const request = requests[before];
+      if (!request) throw new Error("nothing was sent");
+      return request;
+    },
+    async replied(name, model, body, { whole, ...options } = {}) {
+      next = body;
+      const asked = client(name, model);
+      const message = whole
+        ? await asked.sendMessage([HI], options)
+        : await (await asked.sendMessageStream([HI], options)).finalMessage();
+      return JSON.parse(JSON.stringify(message)) as AssistantMessage;
+    },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
+
+function headersOf(head: string): Record<string, string> {
+  const lines = head.split("\r\n").slice(1);
+  return Object.fromEntries(
+    lines.map((line) => [line.split(":")[0]?.toLowerCase() ?? "", line.replace(/^[^:]*: */, "")]),
+  );
+}
+
+/** Events as a stream's body. */
+export function events(...objects: readonly object[]): string {
+  return objects.map((object) => `data: ${JSON.stringify(object)}\n\n`).join("");
+}
+
+function smallestReply(path: string): string {
+  if (path.endsWith("/messages")) {
+    return events(
+      { type: "message_start", message: { id: "msg_1", content: [], usage: { input_tokens: 1, output_tokens: 1 } } },
+      { type: "content_block_start", index: 0, content_block: { type: "text", text: "ok" } },
+      { type: "content_block_stop", index: 0 },
+      { type: "message_delta", delta: { stop_reason: "end_turn" }, usage: { output_tokens: 1 } },
+      { type: "message_stop" },
+    );
+  }
+  if (path.endsWith("/responses")) {
+    const item = { type: "message", id: "msg_1", content: [{ type: "output_text", text: "ok" }] };
+    return events({ type: "response.completed", response: { id: "r", status: "completed", output: [item] } });
+  }
+  if (path.includes("GenerateContent")) {
+    return events({ candidates: [{ content: { parts: [{ text: "ok" }] }, finishReason: "STOP" }] });
+  }
+  return `${events({ id: "c", choices: [{ index: 0, delta: { content: "ok" }, finish_reason: "stop" }] })}data: [DONE]\n\n`;
+}
