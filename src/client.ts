@@ -5,8 +5,8 @@ import type { Schema } from "./schema/schema.ts";
 import type { MessageStream } from "./stream/message-stream.ts";
 
 /**
- * How long to wait, in milliseconds; 0 turns a limit off. Each expiry throws a `SendError` with kind `timeout` and the
- * name of the limit as its `phase`.
+ * How long to wait, in milliseconds; 0 turns a limit off. Each expiry throws a `SendError` with kind `timeout`, the name of
+ * the limit as its `phase`, and how long was waited as `waitedMs`.
  */
 export interface Timeouts {
   /**

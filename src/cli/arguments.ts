@@ -17,6 +17,10 @@ export interface Settings {
   readonly envFile?: string;
   /** False: never. Absent: where there is a terminal. */
   readonly color?: false;
+  /** The name of the conversation to go on with. */
+  readonly session?: string;
+  /** Keeps nothing. */
+  readonly ephemeral?: true;
   /** Asks for replies in one piece. */
   readonly whole: boolean;
   /** Only replies and errors. */
@@ -34,7 +38,8 @@ export type Command =
       readonly settings: Settings;
     }
   | { readonly name: "compare"; readonly words?: string; readonly settings: Settings }
-  | { readonly name: "chat"; readonly settings: Settings };
+  | { readonly name: "chat"; readonly settings: Settings }
+  | { readonly name: "sessions"; readonly settings: Settings };
 
 const OPTIONS = {
   provider: { type: "string", short: "p" },
@@ -44,6 +49,8 @@ const OPTIONS = {
   "max-tokens": { type: "string" },
   temperature: { type: "string", short: "t" },
   timeout: { type: "string" },
+  session: { type: "string" },
+  ephemeral: { type: "boolean" },
   json: { type: "boolean" },
   "no-stream": { type: "boolean" },
   "no-color": { type: "boolean" },
@@ -55,8 +62,8 @@ const OPTIONS = {
 } as const;
 
 /**
- * The command that the arguments (without the interpreter and the script) ask for. `chat` and `compare` are commands only
- * as the first word; `cloudllm -- chat` asks a model about "chat".
+ * The command that the arguments (without the interpreter and the script) ask for. `chat`, `compare` and `sessions` are
+ * commands only as the first word; `cloudllm -- chat` asks a model about "chat".
  * @throws {CommandError} with exit code 2 when they make no sense
  */
 export function commandOf(args: readonly string[]): Command {
@@ -74,6 +81,13 @@ export function commandOf(args: readonly string[]): Command {
     if (positionals.length > 1) {
       throw new CommandError('chat takes no question; type it there, or ask at once: cloudllm "question"', 2);
     }
+    return { name, settings };
+  }
+  const { session, ephemeral } = settings;
+  if (session !== undefined || ephemeral)
+    throw new CommandError("--session and --ephemeral are for a chat: cloudllm chat --session NAME", 2);
+  if (name === "sessions") {
+    if (positionals.length > 1) throw new CommandError("sessions takes nothing more: cloudllm sessions", 2);
     return { name, settings };
   }
   if (name === "compare") {
@@ -100,9 +114,12 @@ function settingsOf(values: Values): Settings {
   const baseUrl = values["base-url"];
   const maxTokens = values["max-tokens"];
   const envFile = values.env;
-  const named = { "--model": model, "--base-url": baseUrl, "--env": envFile };
+  const { session, ephemeral = false } = values;
+  const named = { "--model": model, "--base-url": baseUrl, "--env": envFile, "--session": session };
   const empty = Object.entries(named).find(([, value]) => value?.trim() === "");
   if (empty) throw new CommandError(`${empty[0]} is empty.`, 2);
+  if (session !== undefined && ephemeral)
+    throw new CommandError("--session keeps the conversation, --ephemeral does not: give one of them.", 2);
   const seconds = timeout === undefined ? undefined : numberOf("--timeout", timeout, "seconds, 0 for no limit", 0);
   return {
     ...(provider !== undefined && { provider: providerOf(provider) }),
@@ -116,6 +133,8 @@ function settingsOf(values: Values): Settings {
     ...(seconds !== undefined && { timeoutMs: seconds * 1_000 }),
     ...(envFile !== undefined && { envFile }),
     ...(values["no-color"] && { color: false as const }),
+    ...(session !== undefined && { session }),
+    ...(ephemeral && { ephemeral }),
     whole: values["no-stream"] === true,
     quiet: values.quiet === true,
   };

@@ -9,6 +9,7 @@ import { compare } from "./compare.ts";
 import { HELP } from "./help.ts";
 import { LOCAL_SERVERS } from "./local-servers.ts";
 import { questionOf } from "./question.ts";
+import { listSessions } from "./sessions.ts";
 import { createTerminal, type ProcessStreams, type Terminal } from "./terminal.ts";
 import { VERSION } from "./version.ts";
 
@@ -47,7 +48,9 @@ async function execute(command: Command, terminal: Terminal, env: NodeJS.Process
   if (settings.envFile !== undefined) loadEnvironment(settings.envFile);
   switch (command.name) {
     case "chat":
-      return chat(await clientOf(settings, env), settings, terminal);
+      return chat(await clientOf(settings, env), settings, terminal, env);
+    case "sessions":
+      return listSessions(terminal, env);
     case "ask": {
       const question = await questionOf(command.words, terminal);
       const { client } = await clientOf(settings, env);

@@ -307,6 +307,7 @@ export class Race implements ChunkSource {
 
 function slowError({ client, waitedMs }: Runner): SendError {
   const { provider, model } = client;
-  const message = `${provider} let ${Math.round(waitedMs)} ms pass without a first chunk.`;
-  return new SendError("timeout", message, { provider, model, phase: "firstChunk" });
+  const rounded = Math.round(waitedMs);
+  const message = `${provider} let ${rounded} ms pass without a first chunk.`;
+  return new SendError("timeout", message, { provider, model, phase: "firstChunk", waitedMs: rounded });
 }

@@ -8,7 +8,7 @@ import { estimateTokens } from "../token-estimate.ts";
 import { GrowingValue } from "./growing-value.ts";
 import { type Clock, type ReplyMetrics, Stopwatch, systemClock } from "./metrics.ts";
 import type { DeepPartial } from "./partial-json.ts";
-import { readableSource } from "./readable.ts";
+import { readableOf, readableSource } from "./readable.ts";
 
 /** Where a stream's chunks come from. It runs only when asked. */
 export interface ChunkSource {
@@ -133,11 +133,25 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
   /**
    * A stream of chunks that come from elsewhere: from another thread (`toReadableStream()` there), or from an async
    * generator that yields `MessageChunk`s and ends with the final one. Chunks without a final one fail as `truncated`.
+   * `signal` fails it as `aborted`: a thread that ends in the middle tells nobody, so let its end fire one.
+   *
+   * @example
+   * ```ts
+   * import type { Worker } from "node:worker_threads";
+   * import { type MessageChunk, MessageStream } from "cloudllm";
+   *
+   * export function streamOf(worker: Worker, chunks: ReadableStream<MessageChunk>): MessageStream {
+   *   const gone = new AbortController();
+   *   worker.once("exit", () => gone.abort(new Error("the worker has ended")));
+   *   return MessageStream.from(chunks, { signal: gone.signal });
+   * }
+   * ```
    */
   static from<Output = unknown>(
     chunks: ReadableStream<MessageChunk<Output>> | AsyncIterable<MessageChunk<Output>>,
+    options: { readonly signal?: AbortSignal | undefined } = {},
   ): MessageStream<Output> {
-    return new MessageStream((sink) => readableSource(chunks, sink));
+    return new MessageStream((sink) => readableSource(chunks, sink, options.signal));
   }
 
   /** What has arrived so far, as a message; the whole message after the end. */
@@ -258,25 +272,12 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
   /**
    * The chunks as a web stream, which may be transferred to another thread; `MessageStream.from` reads it there. A failure
    * rejects its reader with the `SendError`, whose `cause` is the same in plain form: an error's own fields do not survive
-   * a transfer, its cause does.
+   * a transfer, its cause does. Cancelling it there closes the connection here. A thread that just ends tells nobody: stop
+   * the stream when it has (`worker.once("exit", () => stream.stop())`); else the connection closes only when the garbage
+   * collector finds the other end gone.
    */
   toReadableStream(): ReadableStream<MessageChunk<Output>> {
-    const chunks = this[Symbol.asyncIterator]();
-    return new ReadableStream<MessageChunk<Output>>(
-      {
-        pull: async (controller) => {
-          try {
-            const { done, value } = await chunks.next();
-            if (done) controller.close();
-            else controller.enqueue(value);
-          } catch (error) {
-            controller.error(error instanceof SendError ? error.forTransfer() : error);
-          }
-        },
-        cancel: () => this.#stop(),
-      },
-      { highWaterMark: 0 },
-    );
+    return readableOf(this[Symbol.asyncIterator](), () => this.#stop());
   }
 
   /**

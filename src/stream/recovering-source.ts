@@ -218,6 +218,7 @@ export class RecoveringSource implements ChunkSource {
     this.#account(error.partial, error.attempts);
     const delay = this.#mayRecover(error) ? this.#call.delayMs(error, this.#recoveries) : undefined;
     const { timeouts, signal } = this.#call.options;
+    if (signal?.aborted) return this.#abort();
     const left = timeouts?.total ? this.#call.startedAt + timeouts.total - this.#call.now() : Number.POSITIVE_INFINITY;
     if (delay === undefined || delay >= left) return this.#fail(error);
     this.#recoveries++;

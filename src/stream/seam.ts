@@ -31,6 +31,8 @@ export class Seam {
   readonly #sent: string;
   readonly #blank: string;
   #held = "";
+  /** What is held is the beginning of what arrived. */
+  #isSame = true;
   #isOpen = true;
   /** What to add to a place in the continuation to get the place in the joined text; known once the seam is closed. */
   shift = 0;
@@ -48,6 +50,8 @@ export class Seam {
   /** The next piece of the continuation. */
   add(text: string): Joined {
     if (!this.#isOpen) return { rewind: 0, text };
+    // Piece by piece, so that a long text told again costs no more than once through.
+    this.#isSame &&= this.#arrived.startsWith(text, this.#held.length);
     this.#held += text;
     return this.#isUndecided() ? NOTHING : this.end();
   }
@@ -70,7 +74,7 @@ export class Seam {
   #isUndecided(): boolean {
     const held = this.#held;
     if (held === "") return true;
-    if (held.length < this.#arrived.length && this.#arrived.startsWith(held)) return true;
+    if (this.#isSame && held.length < this.#arrived.length) return true;
     const tail = this.#sent.slice(-WINDOW);
     const at = tail.indexOf(held);
     if (at >= 0 && at + held.length < tail.length) return true;
@@ -80,9 +84,12 @@ export class Seam {
 
   /** The longest beginning of the continuation that is the end of what was sent. */
   #overlap(): number {
-    for (let length = Math.min(this.#held.length, this.#sent.length); length > 0; length--) {
-      const words = this.#held.slice(0, length);
-      if (this.#sent.endsWith(words) && this.#counts(words)) return length;
+    const held = this.#held;
+    const sent = this.#sent;
+    if (held.startsWith(sent) && this.#counts(sent)) return sent.length;
+    for (let length = Math.min(held.length, sent.length, WINDOW); length > 0; length--) {
+      const words = held.slice(0, length);
+      if (sent.endsWith(words) && this.#counts(words)) return length;
     }
     return 0;
   }

@@ -185,7 +185,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
             retries: this.#retriesOf(given),
             budget: this.#budget,
             signal: options.signal,
-            redact: (text) => withoutSecrets(text, headers, own),
+            redact: (text) => withoutSecrets(text, headers),
             estimateInput: () => estimateInputTokens(messages),
             now,
             random: Math.random,

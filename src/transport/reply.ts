@@ -103,7 +103,7 @@ export class Reply implements ChunkSource, Receiver {
     this.#deadlines.answered();
     this.#head = head;
     const requestId = head.header("x-request-id") ?? head.header("request-id") ?? head.header("x-generation-id");
-    if (requestId !== undefined) this.facts.requestId = requestId;
+    if (requestId !== undefined) this.facts.requestId = this.#call.redact(requestId);
     const rateLimits = rateLimitsOf(head, Date.now());
     if (rateLimits) this.facts.rateLimits = rateLimits;
     if (head.status >= 200 && head.status < 300) {

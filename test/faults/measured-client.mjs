@@ -1,19 +1,9 @@
 /** Asks one server once, or twice, over the built package, and says in one line of JSON how it went and what it cost. */
-import { ClaudeClient, CompatibleClient, GeminiClient, OpenAIClient, SendError } from "cloudllm";
+import { SendError } from "cloudllm";
+import { clientOf } from "./clients.mjs";
 
 const [protocol, transport, origin, what, apiKey] = process.argv.slice(2);
-const CLIENTS = {
-  "Chat Completions": (options) => new CompatibleClient({ ...options, baseUrl: `${origin}/v1` }),
-  "Anthropic Messages": (options) => new ClaudeClient({ ...options, baseUrl: origin }),
-  "OpenAI Responses": (options) => new OpenAIClient({ ...options, baseUrl: `${origin}/v1` }),
-  Gemini: (options) => new GeminiClient({ ...options, baseUrl: origin }),
-};
-const client = CLIENTS[protocol]({
-  model: "m-1",
-  apiKey,
-  retries: 0,
-  ...(transport === "fetch" && { fetch: (input, init) => fetch(input, init) }),
-});
+const client = clientOf(protocol, transport, origin, apiKey);
 
 const isSlow = what === "slow reader";
 let most = 0;

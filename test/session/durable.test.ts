@@ -389,7 +389,7 @@ describe("a store that fails", () => {
         { type: "said", messages: [{ role: "tool", toolCallId: "x", content: "y" }] },
         { type: "end", stays: true },
       ],
-      /answers the call x/,
+      /cannot be sent: message 0 must be/,
     ],
     [
       "of a senseless cost",

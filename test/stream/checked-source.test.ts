@@ -340,7 +340,7 @@ describe("output", () => {
   test("text that was taken back does not count", async () => {
     const { stream, source } = open({ output: CITY });
     const done = stream.finalMessage();
-    source.give(text('{"city":"Os'), { type: "rewind", content: "", length: 11, isFinal: false });
+    source.give(text('{"city":"Os'), { type: "rewind", content: "", length: 11, reasoningLength: 0, isFinal: false });
     source.give(text('{"city":"Rome"}'));
     source.sink.end();
     expect((await done).output).toEqual({ city: "Rome" });

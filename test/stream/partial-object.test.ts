@@ -144,7 +144,7 @@ test.each([
 });
 
 test("text that is taken back is taken back", async () => {
-  const rewind: MessageChunk = { type: "rewind", content: "", length: 9, isFinal: false };
+  const rewind: MessageChunk = { type: "rewind", content: "", length: 9, reasoningLength: 0, isFinal: false };
   const stream = MessageStream.from(chunksOf('{"a":"one', rewind, '{"b":2}'));
   expect((await all(stream.partialObject())).views).toEqual([{ a: "one" }, { b: 2 }]);
 });

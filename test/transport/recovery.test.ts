@@ -4,6 +4,7 @@ import {
   type AssistantMessage,
   CompatibleClient,
   type CompatiblePreset,
+  LLMSession,
   type MessageChunk,
   type MessageStream,
   type Recovery,
@@ -428,6 +429,35 @@ test.each([
     expect(message?.content.endsWith(expected.at(-1) ?? "")).toBe(true);
   },
 );
+
+test("a session keeps the reply as it was shown, and its whole price", async () => {
+  const server = await serve((request, index) => {
+    if (index > 0) return whole(CHAT, request, ["It begins ", "high up."]);
+    begin(CHAT, request, CUT);
+    request.socket.end(LAST_CHUNK);
+  });
+  const session = new LLMSession({ client: CHAT.client(server.port) });
+  const { shown } = await read(await session.sendMessageStream("Tell me of the river.", { recover: "restart" }));
+  expect(session.history.map(({ content }) => content)).toEqual(["Tell me of the river.", shown]);
+  expect(session.history[1]).not.toHaveProperty("interrupted");
+  expect(session.tokenUsage().totalTokens).toBeGreaterThanOrEqual(7);
+});
+
+test("what was cut is gone on with by hand, too, by any client", async () => {
+  const server = await serve((request, index) => {
+    if (index > 0) return whole(GEMINI, request, ["begins high up."]);
+    begin(GEMINI, request, CUT);
+    request.socket.end(LAST_CHUNK);
+  });
+  const client = GEMINI.client(server.port);
+  const { error } = await read(await client.sendMessageStream(QUESTION));
+  if (!error?.partial) throw new Error("nothing was kept");
+  const rest = await client.sendMessage([...QUESTION, JSON.parse(JSON.stringify(error.partial)) as AssistantMessage], {
+    recover: "restart",
+  });
+  expect(rest.content).toBe("begins high up.");
+  expect(server.requests[1]?.body).toContain("Begin by repeating exactly these last words");
+});
 
 describe("while a reply is being recovered", () => {
   /** The second request is never answered. */
