@@ -1,6 +1,14 @@
 /** `stream.partialObject()`: the value that was asked for as it is written, over loopback HTTP and by hand. */
 
-import { CompatibleClient, type MessageChunk, MessageStream, OpenAIClient, type SendError } from "cloudllm";
+import {
+  CompatibleClient,
+  fallback,
+  LLMSession,
+  type MessageChunk,
+  MessageStream,
+  OpenAIClient,
+  type SendError,
+} from "cloudllm";
 import { Gate, scriptedClient, startProviderServer } from "cloudllm/testing";
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
@@ -168,6 +176,41 @@ test("a reply that asks for tools first shows nothing and ends well", async () =
   const stream = await client.sendMessageStream(QUESTION, { output: RECIPE, tools: [{ name: "t" }] });
   expect(await all(stream.partialObject())).toEqual({ views: [], error: undefined });
   expect((await stream.finalMessage()).toolCalls).toHaveLength(1);
+});
+
+test("a reply that breaks and is written anew grows anew, and fits in the end", async () => {
+  await using server = await startProviderServer([{ text: '{"title":"So', ending: "cut" }, { text: [...TEXT] }]);
+  const client = new CompatibleClient({ baseUrl: server.baseUrl, model: "m" });
+  const stream = await client.sendMessageStream(QUESTION, { output: RECIPE, recover: "continue", retries: { max: 0 } });
+  const { views, error } = await all(stream.partialObject());
+  expect(error).toBeUndefined();
+  expect(views[0]).toEqual({ title: "So" });
+  expect(views.at(-1)).toEqual(JSON.parse(TEXT));
+  expect((await stream.finalMessage()).output).toEqual(JSON.parse(TEXT));
+});
+
+test("the client that answers instead of another is held to the same shape", async () => {
+  const refusing = scriptedClient(() => ({ refusal: { status: 503 } }));
+  const client = fallback([refusing, scriptedClient([{ text: [...TEXT] }, { text: "{}" }])]);
+  const stream = await client.sendMessageStream(QUESTION, { output: RECIPE });
+  expect((await all(stream.partialObject())).views.at(-1)).toEqual(JSON.parse(TEXT));
+  expect((await stream.finalMessage()).output).toEqual(JSON.parse(TEXT));
+  await expect(client.sendMessage(QUESTION, { output: RECIPE })).rejects.toMatchObject({ kind: "invalidOutput" });
+});
+
+test("in a session, tools are run first and the value comes in the last reply", async () => {
+  const client = scriptedClient([
+    { steps: [{ text: "Let me look." }, { toolCall: { name: "pantry", arguments: {} } }] },
+    { text: [...TEXT] },
+  ]);
+  const session = new LLMSession({ client });
+  const tools = [{ name: "pantry", run: () => "leeks" }];
+  const stream = await session.sendMessageStream("A recipe, please.", { output: RECIPE, tools });
+  const { views, error } = await all(stream.partialObject());
+  expect(error).toBeUndefined();
+  expect(views[0]).toEqual({});
+  expect(views.at(-1)).toEqual(JSON.parse(TEXT));
+  expect((await stream.finalMessage()).output).toEqual(JSON.parse(TEXT));
 });
 
 test("abort throws, stop ends", async () => {
