@@ -45,7 +45,7 @@ export type JsonSchema = Readonly<Record<string, unknown>>;
 /** A schema in either form. */
 export type Schema<Output = unknown> = StandardSchema<Output> | JsonSchema;
 
-export function isStandardSchema(schema: Schema): schema is StandardSchema {
+function isStandardSchema(schema: Schema): schema is StandardSchema {
   // ArkType's schemas are functions.
   return "~standard" in schema;
 }

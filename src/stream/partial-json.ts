@@ -500,7 +500,9 @@ function isNumberPart(code: number): boolean {
 
 /** The same with one member more, if there is one. */
 function copyOf(container: Container, key: string, added: unknown): Container {
-  const copy = Array.isArray(container) ? container.slice() : { ...container };
+  // At its final length at once: a `push` onto a fresh copy would copy it again.
+  if (Array.isArray(container)) return added === undefined ? container.slice() : container.concat([added]);
+  const copy = { ...container };
   if (added !== undefined) put(copy, key, added);
   return copy;
 }
