@@ -17,10 +17,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   clients: ["contract", "transport", "protocols"],
   reliability: ["contract", "stream"],
   session: ["contract", "schema", "stream"],
+  embedded: ["contract", "stream", "transport", "protocols"],
   store: ["contract"],
   testing: ["contract", "stream", "transport", "protocols"],
   models: [], // data beside the core, which knows nothing of it
-  cli: ["index", "models", "store"],
+  cli: ["index", "embedded", "models", "store"],
   index: ["contract", "schema", "stream", "transport", "clients", "reliability", "session"],
 };
 

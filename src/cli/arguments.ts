@@ -1,12 +1,13 @@
 /** What the command line says, as data. Reads nothing but its arguments. */
 
 import { parseArgs } from "node:util";
+import { BUILT_IN } from "./built-in.ts";
 import { CommandError } from "./command-error.ts";
 import { isProviderName, PROVIDER_NAMES, type ProviderName } from "./providers.ts";
 
 /** What every command that talks to a model takes. */
 export interface Settings {
-  readonly provider?: ProviderName;
+  readonly provider?: ProviderName | typeof BUILT_IN;
   readonly model?: string;
   readonly baseUrl?: string;
   readonly system?: string;
@@ -144,10 +145,11 @@ function wordsOf(positionals: readonly string[]): { readonly words?: string } {
   return positionals.length > 0 ? { words: positionals.join(" ") } : {};
 }
 
-function providerOf(text: string): ProviderName {
+function providerOf(text: string): ProviderName | typeof BUILT_IN {
   const name = text.toLowerCase();
-  if (isProviderName(name)) return name;
-  throw new CommandError(`There is no provider ${JSON.stringify(text)}; there are ${PROVIDER_NAMES.join(", ")}.`, 2);
+  if (isProviderName(name) || name === BUILT_IN) return name;
+  const names = [...PROVIDER_NAMES, BUILT_IN].join(", ");
+  throw new CommandError(`There is no provider ${JSON.stringify(text)}; there are ${names}.`, 2);
 }
 
 function numberOf(option: string, text: string, what: string, low: number, high = Number.MAX_VALUE): number {

@@ -22,7 +22,7 @@ export async function chat(
   terminal: Terminal,
   env: NodeJS.ProcessEnv,
 ): Promise<number> {
-  const { session, name } = await openSession(choice.client, settings, terminal, env);
+  const { session, name } = await openSession(choice, settings, terminal, env);
   const completions = COMMAND_NAMES.map((name) => `/${name}`);
   const lines = readLines(terminal, completions);
   try {

@@ -39,6 +39,8 @@ Who answers, unless it is named: the first whose key is set, in this order
 ${KEY_LINES.join("\n")}
 else the first server on this machine that answers:
 ${LOCAL_LINES}
+else a toy model that is built in (--provider embedded): it shows streaming,
+tells small stories and knows nothing.
 Also by name: vllm, compatible (with --base-url), grok for xai, claude for
 anthropic.
 

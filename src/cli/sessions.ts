@@ -2,9 +2,10 @@
 
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
-import { type ClientWrapper, LLMSession, SendError, type SessionRecord, type UserMessage } from "../index.ts";
+import { LLMSession, SendError, type SessionRecord, type UserMessage } from "../index.ts";
 import { FileStore } from "../store/file.ts";
 import type { Settings } from "./arguments.ts";
+import type { Choice } from "./choose-client.ts";
 import { CommandError } from "./command-error.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -40,13 +41,17 @@ export function sessionsFolder(env: NodeJS.ProcessEnv, platform: NodeJS.Platform
  * @throws {CommandError} when the named one cannot be opened
  */
 export async function openSession(
-  client: ClientWrapper,
+  { client, maxTokens }: Pick<Choice, "client" | "maxTokens">,
   settings: Settings,
   terminal: Terminal,
   env: NodeJS.ProcessEnv,
 ): Promise<OpenedSession> {
   const { system, session: named, ephemeral } = settings;
-  const options = { client, ...(system !== undefined && { systemPrompt: system }) };
+  const options = {
+    client,
+    ...(system !== undefined && { systemPrompt: system }),
+    ...(maxTokens !== undefined && { maxTokens }),
+  };
   if (ephemeral) return { session: new LLMSession(options) };
   const store = new FileStore(sessionsFolder(env));
   const open = async (name: string) => ({ session: await LLMSession.open({ ...options, store, id: name }), name });
