@@ -51,14 +51,15 @@ function isStandardSchema(schema: Schema): schema is StandardSchema {
 }
 
 /**
- * The schema as providers take it.
+ * The schema as providers take it, without the name of its dialect.
  * @throws {SendError} kind `invalidRequest` when the library cannot say it in JSON Schema, or a plain one cannot be used
  */
 export function jsonSchemaOf(schema: Schema): JsonSchema {
   if (!isStandardSchema(schema)) {
     const fault = schemaFault(schema);
     if (fault) throw new SendError("invalidRequest", `A JSON Schema cannot be used: ${fault}`);
-    return schema;
+    const { $schema: _dialect, ...json } = schema;
+    return json;
   }
   const { vendor, jsonSchema } = schema["~standard"];
   const advice =
