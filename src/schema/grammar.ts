@@ -13,7 +13,7 @@ const FORMATS = ["date-time", "time", "date", "duration", "email", "hostname", "
 const SHAPE = ["type", "properties", "required", "additionalProperties", "items", "enum", "const", "anyOf", "$ref"];
 
 /** Keywords that say nothing about a value. */
-const NOTES = ["title", "description", "$defs", "definitions", "$schema", "$id", "$comment", "$anchor"];
+const NOTES = ["title", "description", "$defs", "definitions", "$id", "$comment", "$anchor"];
 
 /** Keywords without which the rest says something else: no description stands for them. */
 const STRUCTURE = [
@@ -111,7 +111,8 @@ function loosened(schema: JsonSchema, isTaken: (keyword: string, value: unknown)
     // That only one of them fits is checked in the reply.
     if (keyword === "oneOf" && schema.anyOf === undefined) kept.anyOf = value;
     else if (isTaken(keyword, value)) kept[keyword] = value;
-    else said.push(`${keyword}: ${JSON.stringify(value)}`);
+    // A bound that libraries give to every whole number says nothing to a model.
+    else if (Math.abs(Number(value)) !== Number.MAX_SAFE_INTEGER) said.push(`${keyword}: ${JSON.stringify(value)}`);
   }
   const { type, properties, additionalProperties, description } = kept;
   const isOpen = additionalProperties === undefined || additionalProperties === true || isEmpty(additionalProperties);

@@ -1,7 +1,18 @@
 /** `stream.partialObject()`: the value that was asked for as it is written, over loopback HTTP and by hand. */
 
-import { CompatibleClient, type MessageChunk, MessageStream, OpenAIClient, type SendError } from "cloudllm";
-import { Gate, scriptedClient, startProviderServer } from "cloudllm/testing";
+import {
+  ClaudeClient,
+  CompatibleClient,
+  fallback,
+  GeminiClient,
+  GrokClient,
+  LLMSession,
+  type MessageChunk,
+  MessageStream,
+  OpenAIClient,
+  type SendError,
+} from "cloudllm";
+import { Gate, type ProviderServer, scriptedClient, startProviderServer } from "cloudllm/testing";
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
 
@@ -12,10 +23,23 @@ const RECIPE = z.object({ title: z.string(), minutes: z.number(), steps: z.array
 const TEXT = '{"title":"Soup","minutes":12,"steps":["Cut.","Cook."]}';
 
 const CLIENTS = [
-  ["CompatibleClient", (baseUrl: string) => new CompatibleClient({ baseUrl, model: "m" })],
+  ["CompatibleClient", ({ baseUrl }: ProviderServer) => new CompatibleClient({ baseUrl, model: "m" })],
   [
     "OpenAIClient over Chat Completions",
-    (baseUrl: string) => new OpenAIClient({ api: "chat", baseUrl, model: "gpt-4o", apiKey: "none" }),
+    ({ baseUrl }: ProviderServer) => new OpenAIClient({ api: "chat", baseUrl, model: "gpt-4o", apiKey: "none" }),
+  ],
+  [
+    "OpenAIClient over Responses",
+    ({ baseUrl }: ProviderServer) => new OpenAIClient({ baseUrl, model: "gpt-4o", apiKey: "none" }),
+  ],
+  ["GrokClient", ({ baseUrl }: ProviderServer) => new GrokClient({ baseUrl, model: "grok-4.3", apiKey: "none" })],
+  [
+    "ClaudeClient",
+    ({ origin }: ProviderServer) => new ClaudeClient({ baseUrl: origin, model: "claude-sonnet-4-5", apiKey: "none" }),
+  ],
+  [
+    "GeminiClient",
+    ({ origin }: ProviderServer) => new GeminiClient({ baseUrl: origin, model: "gemini-3.5-flash", apiKey: "none" }),
   ],
 ] as const;
 
@@ -40,7 +64,7 @@ async function* chunksOf(...pieces: readonly (string | MessageChunk)[]): AsyncGe
 
 async function* none(): AsyncGenerator<MessageChunk> {}
 
-describe.each(CLIENTS)("%s", (_name, clientAt) => {
+describe.each(CLIENTS)("%s", (_name, clientOf) => {
   test("shows the value as it grows, and validated in the end", async () => {
     const gates = [new Gate(), new Gate()] as const;
     await using server = await startProviderServer([
@@ -54,7 +78,7 @@ describe.each(CLIENTS)("%s", (_name, clientAt) => {
         ],
       },
     ]);
-    const stream = await clientAt(server.baseUrl).sendMessageStream(QUESTION, { output: RECIPE });
+    const stream = await clientOf(server).sendMessageStream(QUESTION, { output: RECIPE });
     const views = stream.partialObject();
     expect((await views.next()).value).toEqual({ title: "So" });
     gates[0].open();
@@ -67,7 +91,7 @@ describe.each(CLIENTS)("%s", (_name, clientAt) => {
 
   test("text cut anywhere ends with the whole value as written", async () => {
     await using server = await startProviderServer(() => ({ text: [...TEXT] }));
-    const stream = await clientAt(server.baseUrl).sendMessageStream(QUESTION, { output: RECIPE });
+    const stream = await clientOf(server).sendMessageStream(QUESTION, { output: RECIPE });
     const { views, error } = await all(stream.partialObject());
     expect(error).toBeUndefined();
     expect(views.at(-1)).toEqual(JSON.parse(TEXT));
@@ -88,7 +112,7 @@ describe.each(CLIENTS)("%s", (_name, clientAt) => {
     "%s: what could be shown is shown, then it throws invalidOutput with the text",
     async (_kind, text, shown, message) => {
       await using server = await startProviderServer([{ text }]);
-      const stream = await clientAt(server.baseUrl).sendMessageStream(QUESTION, { output: RECIPE });
+      const stream = await clientOf(server).sendMessageStream(QUESTION, { output: RECIPE });
       const { views, error } = await all(stream.partialObject());
       expect(views).toEqual(shown);
       expect(error).toMatchObject({
@@ -102,7 +126,7 @@ describe.each(CLIENTS)("%s", (_name, clientAt) => {
 
   test("a cut reply shows what came and throws truncated", async () => {
     await using server = await startProviderServer([{ text: '{"title":"So', ending: "cut" }]);
-    const stream = await clientAt(server.baseUrl).sendMessageStream(QUESTION, { output: RECIPE, retries: 0 });
+    const stream = await clientOf(server).sendMessageStream(QUESTION, { output: RECIPE, retries: 0 });
     const { views, error } = await all(stream.partialObject());
     expect(views).toEqual([{ title: "So" }]);
     expect(error).toMatchObject({ kind: "truncated", partial: { content: '{"title":"So' } });
@@ -110,7 +134,7 @@ describe.each(CLIENTS)("%s", (_name, clientAt) => {
 
   test("leaving the loop closes the connection", async () => {
     await using server = await startProviderServer([{ text: '{"title":"So', ending: "hang" }]);
-    const stream = await clientAt(server.baseUrl).sendMessageStream(QUESTION, { output: RECIPE });
+    const stream = await clientOf(server).sendMessageStream(QUESTION, { output: RECIPE });
     for await (const view of stream.partialObject()) {
       expect(view).toEqual({ title: "So" });
       break;
@@ -168,6 +192,41 @@ test("a reply that asks for tools first shows nothing and ends well", async () =
   const stream = await client.sendMessageStream(QUESTION, { output: RECIPE, tools: [{ name: "t" }] });
   expect(await all(stream.partialObject())).toEqual({ views: [], error: undefined });
   expect((await stream.finalMessage()).toolCalls).toHaveLength(1);
+});
+
+test("a reply that breaks and is written anew grows anew, and fits in the end", async () => {
+  await using server = await startProviderServer([{ text: '{"title":"So', ending: "cut" }, { text: [...TEXT] }]);
+  const client = new CompatibleClient({ baseUrl: server.baseUrl, model: "m" });
+  const stream = await client.sendMessageStream(QUESTION, { output: RECIPE, recover: "continue", retries: { max: 0 } });
+  const { views, error } = await all(stream.partialObject());
+  expect(error).toBeUndefined();
+  expect(views[0]).toEqual({ title: "So" });
+  expect(views.at(-1)).toEqual(JSON.parse(TEXT));
+  expect((await stream.finalMessage()).output).toEqual(JSON.parse(TEXT));
+});
+
+test("the client that answers instead of another is held to the same shape", async () => {
+  const refusing = scriptedClient(() => ({ refusal: { status: 503 } }));
+  const client = fallback([refusing, scriptedClient([{ text: [...TEXT] }, { text: "{}" }])]);
+  const stream = await client.sendMessageStream(QUESTION, { output: RECIPE });
+  expect((await all(stream.partialObject())).views.at(-1)).toEqual(JSON.parse(TEXT));
+  expect((await stream.finalMessage()).output).toEqual(JSON.parse(TEXT));
+  await expect(client.sendMessage(QUESTION, { output: RECIPE })).rejects.toMatchObject({ kind: "invalidOutput" });
+});
+
+test("in a session, tools are run first and the value comes in the last reply", async () => {
+  const client = scriptedClient([
+    { steps: [{ text: "Let me look." }, { toolCall: { name: "pantry", arguments: {} } }] },
+    { text: [...TEXT] },
+  ]);
+  const session = new LLMSession({ client });
+  const tools = [{ name: "pantry", run: () => "leeks" }];
+  const stream = await session.sendMessageStream("A recipe, please.", { output: RECIPE, tools });
+  const { views, error } = await all(stream.partialObject());
+  expect(error).toBeUndefined();
+  expect(views[0]).toEqual({});
+  expect(views.at(-1)).toEqual(JSON.parse(TEXT));
+  expect((await stream.finalMessage()).output).toEqual(JSON.parse(TEXT));
 });
 
 test("abort throws, stop ends", async () => {
