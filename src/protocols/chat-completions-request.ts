@@ -6,6 +6,7 @@ import { jsonSchemaOf } from "../schema/schema.ts";
 import { commonReasoning } from "./chat-completions-reasoning.ts";
 import { wireMessagesOf } from "./chat-completions-turns.ts";
 import { type ChatDialect, mayAsk } from "./chat-dialects.ts";
+import { openSchema } from "./open-schema.ts";
 import { type Endpoint, type ProtocolRequest, refuse } from "./protocol.ts";
 import { withProviderOptions } from "./provider-options.ts";
 
@@ -111,7 +112,9 @@ function toolFields(
       function: {
         name,
         ...(description && { description }),
-        ...(parameters && { parameters: jsonSchemaOf(parameters) }),
+        ...(parameters && {
+          parameters: dialect.opensTools ? openSchema(jsonSchemaOf(parameters)) : jsonSchemaOf(parameters),
+        }),
       },
     })),
     ...(choice && { tool_choice: choice === "required" ? (dialect.requiredToolChoice ?? "required") : choice }),

@@ -48,6 +48,8 @@ export interface ChatDialect {
   readonly takesMetadata?: true;
   /** Models that want a list of tools, if an empty one, once there were calls. */
   readonly wantsToolsAfterCalls?: RegExp;
+  /** Tools are described without `additionalProperties: false`, which is what is meant anyway. */
+  readonly opensTools?: true;
   /** What a model's input may hold beside text. Absent: everything there is a form for. */
   readonly inputs?: (model: string) => readonly InputKind[];
   /** Where plain thinking goes back with an earlier reply: a field of this name, the one it came in, or parts of the content. */
@@ -91,6 +93,7 @@ export const XAI_CHAT: ChatDialect = {
   lacks: ["search"],
   advice: 'Responses has it: `api: "responses"`.',
   cacheKey: { header: "x-grok-conv-id" },
+  opensTools: true,
   inputs: () => ["image"],
 };
 

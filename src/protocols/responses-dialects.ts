@@ -27,6 +27,8 @@ export interface ResponsesDialect {
   readonly inputs?: (model: string) => readonly ("image" | "file" | "audio")[];
   /** Requests may be labelled. */
   readonly takesMetadata?: true;
+  /** Tools are described without `additionalProperties: false`, which is what is meant anyway, and never strictly. */
+  readonly opensTools?: true;
   /** Calls of custom tools are the vendor's own and have run already. */
   readonly runsCustomTools?: true;
 }
@@ -86,5 +88,6 @@ export const XAI_RESPONSES: ResponsesDialect = {
     const posts = { type: "x_search", ...(fromDate && { from_date: fromDate }), ...(toDate && { to_date: toDate }) };
     return [...(sources.includes("web") ? [web] : []), ...(sources.includes("x") ? [posts] : [])];
   },
+  opensTools: true,
   runsCustomTools: true,
 };

@@ -5,6 +5,7 @@ import { SendError } from "../errors.ts";
 import type { Message } from "../message.ts";
 import { closedSchema, isStrictSchema } from "../schema/closed.ts";
 import { jsonSchemaOf } from "../schema/schema.ts";
+import { openSchema } from "./open-schema.ts";
 import { type Endpoint, type ProtocolRequest, refuse } from "./protocol.ts";
 import { withProviderOptions } from "./provider-options.ts";
 import type { ResponsesDialect } from "./responses-dialects.ts";
@@ -29,7 +30,7 @@ export function buildResponsesRequest(
     ...(mayReason(dialect, model) ? ["reasoning.encrypted_content"] : []),
     ...(search.length > 0 ? (dialect.searchInclude ?? []) : []),
   ];
-  const tools = [...(options.tools ?? []).map(wireTool), ...search];
+  const tools = [...(options.tools ?? []).map((tool) => wireTool(tool, dialect)), ...search];
   refuseOthers(options, endpoint, dialect);
   return {
     url: `${baseUrl}/responses`,
@@ -100,17 +101,13 @@ function formatOf(output: NonNullable<SendOptions["output"]>): Fields {
 }
 
 /** Left to itself, the server tries to be strict, and makes what is optional required. */
-function wireTool({ name, description, parameters }: Tool): Fields {
+function wireTool({ name, description, parameters }: Tool, { opensTools }: ResponsesDialect): Fields {
   const schema = parameters === undefined ? { type: "object", properties: {} } : jsonSchemaOf(parameters);
+  const about = { type: "function", name, ...(description && { description }) };
+  if (opensTools) return { ...about, parameters: openSchema(schema) };
   const closed = closedSchema(schema);
   const strict = parameters !== undefined && isStrictSchema(closed);
-  return {
-    type: "function",
-    name,
-    ...(description && { description }),
-    parameters: strict ? closed : schema,
-    strict,
-  };
+  return { ...about, parameters: strict ? closed : schema, strict };
 }
 
 function searchOf(options: SendOptions, endpoint: Endpoint, dialect: ResponsesDialect): readonly Fields[] {

@@ -99,6 +99,29 @@ test("providerOptions win, field by field", async () => {
   expect(body).not.toHaveProperty("include");
 });
 
+test("xAI's tools are described without what it refuses, a property of that name is kept", async () => {
+  const closed = { type: "object", additionalProperties: false };
+  const parameters = {
+    ...closed,
+    properties: { a: { ...closed, properties: {} }, additionalProperties: { const: { additionalProperties: false } } },
+    required: ["a"],
+  };
+  const due = {
+    type: "object",
+    properties: {
+      a: { type: "object", properties: {} },
+      additionalProperties: { const: { additionalProperties: false } },
+    },
+    required: ["a"],
+  };
+  const options = { tools: [{ name: "look", parameters }] };
+  expect((await bodyOf("grok", GROK, options)).tools).toEqual([{ type: "function", name: "look", parameters: due }]);
+  expect((await bodyOf("grok chat", GROK, options)).tools).toEqual([
+    { type: "function", function: { name: "look", parameters: due } },
+  ]);
+  expect((await bodyOf("openai", GPT, options)).tools).toMatchObject([{ parameters: closed }]);
+});
+
 describe("a model's name tells whether it thinks, and how it is told how much", () => {
   const levels = ["low", "medium", "high"];
   test.each<[string, string, readonly string[]]>([
