@@ -52,6 +52,10 @@ export interface ChatDialect {
   readonly opensTools?: true;
   /** What a model's input may hold beside text. Absent: everything there is a form for. */
   readonly inputs?: (model: string) => readonly InputKind[];
+  /** The form of files, given by bytes or URL, where it is not OpenAI's. */
+  readonly filePart?: "document_url";
+  /** Words put into the model's mouth must be marked as such. */
+  readonly marksPrefix?: true;
   /** Where plain thinking goes back with an earlier reply: a field of this name, the one it came in, or parts of the content. */
   readonly reasoningBack?: "reasoning_content" | "as it came" | "parts";
   /** Models that want the thinking of every earlier reply, an empty one where there was none; others that of the loop they are in. */
@@ -153,7 +157,9 @@ export const MISTRAL_CHAT: ChatDialect = {
   seedField: "random_seed",
   requiredToolChoice: "any",
   reasoning: mistralReasoning,
-  inputs: () => ["image"],
+  inputs: () => ["image", "file"],
+  filePart: "document_url",
+  marksPrefix: true,
   reasoningBack: "parts",
   nineCharacterIds: true,
 };

@@ -154,6 +154,7 @@ describe("a model's name tells whether it thinks, and how it is told how much", 
     ["grok-3-mini", "unasked", ["low", "high"]],
     ["grok-4.20-non-reasoning", "never", []],
     ["grok-4.20-reasoning", "unasked", []],
+    ["grok-4.20-multi-agent", "unasked", levels],
     ["grok-4", "unasked", []],
     ["grok-4.3", "unasked", ["none", ...levels]],
     ["grok-4.5", "unasked", levels],
@@ -339,6 +340,18 @@ describe("an attachment goes in the form of Responses", () => {
     await expect(failure).rejects.toMatchObject({ kind: "unsupported", provider: "openai" });
     await expect(failure).rejects.toThrow(name);
     expect(recorder.requests).toHaveLength(before);
+  });
+
+  test("xAI takes files by address or id, not by their bytes", async () => {
+    const pdf: ContentPart = { type: "file", data, mediaType: "application/pdf" };
+    const failure = bodyOf("grok", GROK, {}, [{ role: "user", content: [pdf] }]);
+    await expect(failure).rejects.toMatchObject({
+      kind: "unsupported",
+      message: expect.stringMatching(/by URL or file id/),
+    });
+    const byUrl: ContentPart = { type: "file", url: "https://a.com/b.pdf" };
+    const { input } = await bodyOf("grok", GROK, {}, [{ role: "user", content: [byUrl] }]);
+    expect(input).toEqual([{ role: "user", content: [{ type: "input_file", file_url: "https://a.com/b.pdf" }] }]);
   });
 
   test.each([
