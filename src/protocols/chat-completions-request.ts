@@ -8,6 +8,7 @@ import { commonReasoning } from "./chat-completions-reasoning.ts";
 import { wireMessagesOf } from "./chat-completions-turns.ts";
 import { type ChatDialect, mayAsk } from "./chat-dialects.ts";
 import { cutReplyOf, toldToGoOn } from "./continuation.ts";
+import { openSchema } from "./open-schema.ts";
 import { type Endpoint, type ProtocolRequest, refuse } from "./protocol.ts";
 import { withProviderOptions } from "./provider-options.ts";
 
@@ -119,7 +120,9 @@ function toolFields(
       function: {
         name,
         ...(description && { description }),
-        ...(parameters && { parameters: jsonSchemaOf(parameters) }),
+        ...(parameters && {
+          parameters: dialect.opensTools ? openSchema(jsonSchemaOf(parameters)) : jsonSchemaOf(parameters),
+        }),
       },
     })),
     ...(choice && { tool_choice: choice === "required" ? (dialect.requiredToolChoice ?? "required") : choice }),
