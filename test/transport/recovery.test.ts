@@ -430,6 +430,49 @@ test.each([
   },
 );
 
+describe("a reply that is cut at any byte, again and again", () => {
+  const TEXT =
+    "Rivers begin high up: naïve streams 😀 of melting snow,\n\n- first a trickle\n- then 日本の川 and more.\n\n" +
+    "```js\nif (a) {\n    b();\n}\n``` The end of it, said twice: the end of it.";
+
+  /** The text after what the request says was written, from some words before it on when the model is told to repeat them. */
+  function restOf(body: string, repeats: number): string {
+    const utf8 = Buffer.from(body, "latin1").toString("utf8");
+    const { messages } = JSON.parse(utf8) as { messages: { role: string; content: string }[] };
+    const written = messages.findLast(({ role }) => role === "assistant")?.content ?? "";
+    expect(TEXT.slice(0, written.length)).toBe(written);
+    let from = written.length;
+    if (repeats > 0 && written.length > 20) from = Math.max(0, written.lastIndexOf(" ", from - repeats)) + 1;
+    return TEXT.slice(from);
+  }
+
+  test.each([
+    ["as a prefix", "vllm", 0],
+    ["by an instruction", "ollama", 15],
+  ] as const)("is whole all the same, continued %s", async (_name, preset, repeats) => {
+    const cuts: number[] = [];
+    let request = 0;
+    const server = await serve(({ socket, body }) => {
+      const rest = restOf(body, repeats);
+      const pieces = rest.split(/(?<=[ \n])/);
+      const bytes = Buffer.from(CHAT.begin() + pieces.map((piece) => CHAT.text(piece, 0)).join("") + CHAT.end(1));
+      const cut = cuts[request++];
+      socket.write(HEAD);
+      if (cut === undefined) return void socket.end(Buffer.concat([httpChunk(bytes), Buffer.from(LAST_CHUNK)]));
+      socket.write(httpChunk(bytes.subarray(0, cut % bytes.length)), () => void socket.end());
+    });
+    const client = new CompatibleClient({ preset, baseUrl: server.baseUrl, model: "m", recover: "continue" });
+    for (let round = 0; round < 120; round++) {
+      request = 0;
+      cuts.splice(0, cuts.length, 150 + round * 37, 200 + round * 53);
+      const { message, shown, error } = await read(await client.sendMessageStream(QUESTION));
+      expect(error).toBeUndefined();
+      expect(message?.content).toBe(TEXT);
+      expect(shown).toBe(TEXT);
+    }
+  });
+});
+
 test("a session keeps the reply as it was shown, and its whole price", async () => {
   const server = await serve((request, index) => {
     if (index > 0) return whole(CHAT, request, ["It begins ", "high up."]);
