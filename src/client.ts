@@ -105,7 +105,7 @@ export interface RetryOptions {
  * - `restart`: the reply begins again. A `rewind` chunk, directly before its first one, says what to discard of what was shown.
  *
  * At most two times for one reply at one client (resuming goes on as long as it brings something new), and never once a tool
- * call was delivered: it would be run twice. A `fallback` goes on with its next client then. Whatever it took is in `usage` and,
+ * call was delivered: it would be run twice. A whole reply (`sendMessage`) is streamed inside, with the limits of a stream. A `fallback` goes on with its next client then. Whatever it took is in `usage` and,
  * one by one, in `metrics.attempts`.
  */
 export type Recovery = "resume" | "continue" | "restart";
