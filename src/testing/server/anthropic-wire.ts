@@ -40,6 +40,8 @@ const ERROR_TYPES: Readonly<Record<number, string>> = {
   529: "overloaded_error",
 };
 
+const MOST_BLANKS = 15;
+
 /** What matters here of a request's body. */
 interface MessagesBody {
   readonly model?: string;
@@ -177,8 +179,10 @@ class MessagesReply implements WireReply {
   }
 }
 
+/** Anthropic hides the lengths of its texts: there are blanks before the last brace. */
 function event(type: string, fields: object = {}): string {
-  return sseEvent({ type, ...fields }, type);
+  const json = JSON.stringify({ type, ...fields });
+  return `event: ${type}\ndata: ${json.slice(0, -1)}${" ".repeat(json.length % MOST_BLANKS)}}\n\n`;
 }
 
 function rawReasonOf({ finishReason, rawFinishReason }: FinishEvent): string {
