@@ -200,13 +200,13 @@ function citationOf({ citation }: Extract<ContentEvent, { type: "citation" }>): 
   return { type: "web_search_result_location", url, title, cited_text: citedText, encrypted_index };
 }
 
-/** Anthropic always counts: where a script says nothing, there is an object with nothing in it. Cached input is not input here. */
+/** Anthropic always counts: where a script says nothing, there is an object with nothing in it. What was read from the cache or written to it is no input here. */
 function usageOf(usage: ScriptedUsage | undefined): unknown {
   if (!usage) return {};
-  const { inputTokens, outputTokens, cachedInputTokens = 0, reasoningTokens } = usage;
+  const { inputTokens, outputTokens, cachedInputTokens = 0, cacheWriteTokens = 0, reasoningTokens } = usage;
   return {
-    input_tokens: inputTokens - cachedInputTokens,
-    cache_creation_input_tokens: 0,
+    input_tokens: inputTokens - cachedInputTokens - cacheWriteTokens,
+    cache_creation_input_tokens: cacheWriteTokens,
     cache_read_input_tokens: cachedInputTokens,
     output_tokens: outputTokens,
     ...(reasoningTokens !== undefined && { output_tokens_details: { thinking_tokens: reasoningTokens } }),
