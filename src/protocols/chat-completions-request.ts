@@ -119,7 +119,7 @@ function toolFields(
       function: {
         name,
         ...(description && { description }),
-        ...(parameters && { parameters: jsonSchemaOf(parameters) }),
+        ...(parameters && { parameters: jsonSchemaOf(parameters, `the tool ${name}`) }),
       },
     })),
     ...(choice && { tool_choice: choice === "required" ? (dialect.requiredToolChoice ?? "required") : choice }),
