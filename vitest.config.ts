@@ -19,6 +19,8 @@ const config: ViteUserConfig = defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     testTimeout: 20_000,
+    // Of the tests that say they are concurrent: those of faults mostly wait.
+    maxConcurrency: 16,
     hookTimeout: 20_000,
     // An unhandled rejection fails the run: the library promises there is none.
     dangerouslyIgnoreUnhandledErrors: false,

@@ -48,7 +48,7 @@ export class LocalReply implements ChunkSource {
     this.facts = { provider, model, attempts: [], estimateInput: () => estimateInputTokens(messages) };
     this.#deadlines = new Deadlines(limits, now, (phase, waitedMs) => {
       const message = `The embedded model took ${waitedMs} ms, longer than the limit \`timeouts.${phase}\`.`;
-      this.#fail(new SendError("timeout", message, { phase }));
+      this.#fail(new SendError("timeout", message, { phase, waitedMs }));
     });
     this.accepted = new Promise((resolve, reject) => {
       this.#refuse = reject;

@@ -2,12 +2,13 @@
 
 import type { SendOptions } from "../client.ts";
 import type { Message } from "../message.ts";
-import { jsonSchemaOf } from "../schema/schema.ts";
+import { type JsonSchema, jsonSchemaOf, type Schema } from "../schema/schema.ts";
 import { outputOf, withInstruction } from "./chat-completions-output.ts";
 import { commonReasoning } from "./chat-completions-reasoning.ts";
 import { wireMessagesOf } from "./chat-completions-turns.ts";
 import { type ChatDialect, mayAsk } from "./chat-dialects.ts";
 import { cutReplyOf, toldToGoOn } from "./continuation.ts";
+import { openSchema } from "./open-schema.ts";
 import { type Endpoint, type ProtocolRequest, refuse } from "./protocol.ts";
 import { withProviderOptions } from "./provider-options.ts";
 
@@ -101,6 +102,11 @@ function seedOf(options: SendOptions, endpoint: Endpoint, dialect: ChatDialect):
   return { [dialect.seedField ?? "seed"]: options.seed };
 }
 
+function parametersOf(parameters: Schema, name: string, { opensTools }: ChatDialect): JsonSchema {
+  const schema = jsonSchemaOf(parameters, `the tool ${name}`);
+  return opensTools ? openSchema(schema) : schema;
+}
+
 function toolFields(
   messages: readonly Message[],
   { tools, toolChoice }: SendOptions,
@@ -119,7 +125,7 @@ function toolFields(
       function: {
         name,
         ...(description && { description }),
-        ...(parameters && { parameters: jsonSchemaOf(parameters, `the tool ${name}`) }),
+        ...(parameters && { parameters: parametersOf(parameters, name, dialect) }),
       },
     })),
     ...(choice && { tool_choice: choice === "required" ? (dialect.requiredToolChoice ?? "required") : choice }),

@@ -19,7 +19,9 @@ export function wireMessagesOf(
   dialect: ChatDialect,
 ): readonly Fields[] {
   const lastWords = messages.findLastIndex(({ role }) => role === "user");
-  return messages.flatMap((message, at) => wireMessages(message, at > lastWords, endpoint, dialect));
+  const sent = messages.flatMap((message, at) => wireMessages(message, at > lastWords, endpoint, dialect));
+  const last = sent.at(-1);
+  return dialect.marksPrefix && last?.role === "assistant" ? [...sent.slice(0, -1), { ...last, prefix: true }] : sent;
 }
 
 function wireMessages(
@@ -105,7 +107,7 @@ function userContent(content: string | readonly ContentPart[], endpoint: Endpoin
   return content.map((part) => wirePart(part, endpoint, dialect));
 }
 
-function wirePart(given: ContentPart, endpoint: Endpoint, { inputs }: ChatDialect): Fields {
+function wirePart(given: ContentPart, endpoint: Endpoint, { inputs, filePart }: ChatDialect): Fields {
   if (given.type === "text") return { type: "text", text: wellFormed(given.text) };
   const part = inlined(given);
   const kind = kindOf(part);
@@ -120,6 +122,8 @@ function wirePart(given: ContentPart, endpoint: Endpoint, { inputs }: ChatDialec
       if (!("data" in part)) throw unsupported(provider, "a sound but by its bytes");
       return { type: "input_audio", input_audio: { data: base64TextOf(part.data), format: formatOf(part, provider) } };
     case "file":
+      if (filePart && !("fileId" in part))
+        return { type: filePart, [filePart]: "url" in part ? part.url : dataUrlOf(part) };
       if ("url" in part) throw unsupported(provider, "a file by URL; give its bytes or a file id");
       if ("fileId" in part) return { type: "file", file: { file_id: part.fileId } };
       return {

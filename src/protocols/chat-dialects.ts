@@ -53,8 +53,14 @@ export interface ChatDialect {
   readonly takesMetadata?: true;
   /** Models that want a list of tools, if an empty one, once there were calls. */
   readonly wantsToolsAfterCalls?: RegExp;
+  /** Tools are described without `additionalProperties: false`, which is what is meant anyway. */
+  readonly opensTools?: true;
   /** What a model's input may hold beside text. Absent: everything there is a form for. */
   readonly inputs?: (model: string) => readonly InputKind[];
+  /** The form of files, given by bytes or URL, where it is not OpenAI's. */
+  readonly filePart?: "document_url";
+  /** Words put into the model's mouth must be marked as such. */
+  readonly marksPrefix?: true;
   /** Where plain thinking goes back with an earlier reply: a field of this name, the one it came in, or parts of the content. */
   readonly reasoningBack?: "reasoning_content" | "as it came" | "parts";
   /** Models that want the thinking of every earlier reply, an empty one where there was none; others that of the loop they are in. */
@@ -104,6 +110,7 @@ export const XAI_CHAT: ChatDialect = {
   lacks: ["search"],
   advice: 'Responses has it: `api: "responses"`.',
   cacheKey: { header: "x-grok-conv-id" },
+  opensTools: true,
   inputs: () => ["image"],
 };
 
@@ -170,7 +177,9 @@ export const MISTRAL_CHAT: ChatDialect = {
   seedField: "random_seed",
   requiredToolChoice: "any",
   reasoning: mistralReasoning,
-  inputs: () => ["image"],
+  inputs: () => ["image", "file"],
+  filePart: "document_url",
+  marksPrefix: true,
   reasoningBack: "parts",
   nineCharacterIds: true,
   /** @see https://docs.mistral.ai/api/#tag/chat */

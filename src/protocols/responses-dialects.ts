@@ -25,8 +25,12 @@ export interface ResponsesDialect {
   readonly leastOutputTokens?: number;
   /** What a model takes beside text; absent: everything there is a form for. */
   readonly inputs?: (model: string) => readonly ("image" | "file" | "audio")[];
+  /** Files that are no images go by URL or id only. */
+  readonly refusesInlineFiles?: true;
   /** Requests may be labelled. */
   readonly takesMetadata?: true;
+  /** Tools are described without `additionalProperties: false`, which is what is meant anyway, and never strictly. */
+  readonly opensTools?: true;
   /** Calls of custom tools are the vendor's own and have run already. */
   readonly runsCustomTools?: true;
   /** Replies can be written in the background, and be resumed. */
@@ -89,5 +93,7 @@ export const XAI_RESPONSES: ResponsesDialect = {
     const posts = { type: "x_search", ...(fromDate && { from_date: fromDate }), ...(toDate && { to_date: toDate }) };
     return [...(sources.includes("web") ? [web] : []), ...(sources.includes("x") ? [posts] : [])];
   },
+  refusesInlineFiles: true,
+  opensTools: true,
   runsCustomTools: true,
 };

@@ -128,7 +128,11 @@ function textPart(text: string): Fields {
   return { type: "input_text", text: wellFormed(text) };
 }
 
-function wirePart(part: Attachment, { provider, model }: Endpoint, { inputs }: ResponsesDialect): Fields {
+function wirePart(
+  part: Attachment,
+  { provider, model }: Endpoint,
+  { inputs, refusesInlineFiles }: ResponsesDialect,
+): Fields {
   const { mediaType } = part;
   if (mediaType?.startsWith("audio/"))
     throw new SendError("unsupported", `${provider} takes no sound over Responses; \`api: "chat"\` may.`);
@@ -143,6 +147,8 @@ function wirePart(part: Attachment, { provider, model }: Endpoint, { inputs }: R
   }
   if ("fileId" in part) return { type: "input_file", file_id: part.fileId };
   if ("url" in part) return { type: "input_file", file_url: part.url };
+  if (refusesInlineFiles)
+    throw new SendError("unsupported", `${provider} takes files by URL or file id, not as bytes.`);
   const filename = (part.type === "file" && part.filename) || "file";
   return { type: "input_file", filename, file_data: dataUrlOf(part) };
 }

@@ -164,6 +164,7 @@ export class Race implements ChunkSource {
   #opened(runner: Runner, stream: MessageStream): void {
     runner.stream = stream;
     runner.batches = stream.batches();
+    if (this.#isLast) stream.onlyRest();
     if (!this.#runners.has(runner)) {
       this.#stopReading(runner);
       return;

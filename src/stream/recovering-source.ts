@@ -73,7 +73,8 @@ export class RecoveringSource implements ChunkSource {
 
   lastAttempt(): void {
     this.#isLast = true;
-    this.#stream.onlyRest();
+    if (this.#batches) return this.#stream.onlyRest();
+    this.#fail(new SendError("truncated", "The reply broke, and nobody wants it to be gone on with."));
   }
 
   close(): void {
@@ -253,7 +254,6 @@ export class RecoveringSource implements ChunkSource {
       if (this.#over) return void stream.stop();
       this.#stream = stream;
       this.#batches = stream.batches();
-      if (this.#isLast) stream.onlyRest();
       if (this.#wanted) await this.#read();
     } catch (error) {
       this.#broke(sendErrorOf(error));

@@ -6,7 +6,8 @@ const WINDOW = 400;
 /** An overlap of so many characters counts wherever it begins; a shorter one only from the beginning of a word. */
 const LONG = 12;
 
-/** Letters or digits that an overlap must hold, all different: rulers, tables and "haha" repeat themselves. */
+/** How many different characters it must hold, and a shorter one different letters: rulers, tables and "haha" repeat themselves. */
+const FEWEST_CHARACTERS = 5;
 const FEWEST_LETTERS = 3;
 
 /** So much of the text's own beginning, told again, is the text told anew. */
@@ -95,8 +96,9 @@ export class Seam {
   }
 
   #counts(words: string): boolean {
+    if (words.length >= LONG && new Set(words.match(CHARACTERS)).size >= FEWEST_CHARACTERS) return true;
     if (new Set(words.match(LETTERS)).size < FEWEST_LETTERS) return false;
-    if (words.length >= LONG || words.length >= this.#sent.length) return true;
+    if (words.length >= this.#sent.length) return true;
     const before = this.#sent.slice(0, -words.length);
     return BEGINS_WITH_LETTER.test(words) && !ENDS_WITH_LETTER.test(before);
   }
@@ -117,6 +119,7 @@ export class Seam {
   }
 }
 
+const CHARACTERS = /\S/gu;
 const LETTERS = /[\p{L}\p{N}]/gu;
 const BEGINS_WITH_LETTER = /^[\p{L}\p{N}]/u;
 const ENDS_WITH_LETTER = /[\p{L}\p{N}]$/u;

@@ -204,10 +204,11 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
   #background(headers: Readonly<Record<string, string>>): Background | undefined {
     const { background } = this.#definition.protocol;
     const endpoint = this.#endpoint;
+    const { "content-type": _ofTheBody, ...bare } = headers;
     return (
       background && {
-        resume: (position) => ({ method: "GET", url: background.resumeUrl(position, endpoint), headers }),
-        cancel: (position) => ({ url: background.cancelUrl(position, endpoint), headers }),
+        resume: (position) => ({ method: "GET", url: background.resumeUrl(position, endpoint), headers: bare }),
+        cancel: (position) => ({ url: background.cancelUrl(position, endpoint), headers: bare }),
       }
     );
   }

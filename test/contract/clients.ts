@@ -11,7 +11,13 @@ import {
   OpenRouterClient,
   type ProviderClient,
 } from "cloudllm";
-import { type ContractSubject, contractSuite, type ProviderServerOptions, startProviderServer } from "cloudllm/testing";
+import {
+  type ContractSubject,
+  contractSuite,
+  type ProviderServer,
+  type ProviderServerOptions,
+  startProviderServer,
+} from "cloudllm/testing";
 import { describe, test } from "vitest";
 
 /** A client, and how it is reached. */
@@ -95,11 +101,16 @@ export function testClient(candidate: Candidate, fetch?: FetchLike): void {
       return {
         client: create(fetch ? { ...options, fetch } : options),
         requests: () => server.requests.length,
-        closed: async (call) => (await server.request(call)).closed,
+        closed: async (call) => server.requests[call]?.closed ?? noneOpen(server),
         sent: (call) => server.requests[call]?.sent.packets ?? 0,
         dispose: () => server.close(),
       };
     },
   });
   for (const { name, skip, run } of cases) test.skipIf(skip !== undefined)(name, run);
+}
+
+/** A call may have ended before its request arrived, on a busy machine: then its connection is closed when none stands. */
+async function noneOpen({ connections }: ProviderServer): Promise<void> {
+  while (connections.open > 0) await new Promise<void>((resolve) => setImmediate(resolve));
 }

@@ -90,7 +90,7 @@ export class Scene {
   async close(): Promise<void> {
     for (const server of this.#servers) {
       if (!this.#leaves) {
-        await within(2_500, "every socket closes", server.goodbye()).catch(() => undefined);
+        await within(6_000, "every socket closes", server.goodbye()).catch(() => undefined);
         expect(server.openSockets(), `open of ${server.connections()} sockets`).toBe(0);
       }
       await server[Symbol.asyncDispose]();

@@ -19,7 +19,7 @@ import { TOY_BYTES, toyAsF32 } from "../embedded/toy.ts";
 const LLAMA = fileURLToPath(new URL("llama/", import.meta.url));
 const missing = existsSync(join(LLAMA, "node_modules", "node-llama-cpp"))
   ? ""
-  : " [skipped: llama.cpp is not installed; in test/interop/llama, run NODE_LLAMA_CPP_SKIP_DOWNLOAD=true npm ci --omit=optional]";
+  : " [skipped: llama.cpp is not installed; in test/interop/llama, run NODE_LLAMA_CPP_SKIP_DOWNLOAD=true npm install --no-save --omit=optional]";
 
 /** Tokens of an answer that are compared. */
 const MOST = 120;

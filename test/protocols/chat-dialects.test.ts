@@ -306,8 +306,27 @@ describe("attachments that a vendor or a model does not take are refused before 
       { type: "file", data, mediaType: "image/png" },
       { type: "image_url", image_url: { url: "data:image/png;base64,AQID" } },
     ],
+    ["mistral", "m", pdf, { type: "document_url", document_url: "data:application/pdf;base64,AQID" }],
+    [
+      "mistral",
+      "m",
+      { type: "file", url: "https://a.com/b.pdf" },
+      { type: "document_url", document_url: "https://a.com/b.pdf" },
+    ],
   ])("%s %s takes its own", async (client, model, part, due) => {
     const { messages } = await bodyOf(client, model, {}, [{ role: "user", content: [part] }]);
     expect(messages).toEqual([{ role: "user", content: [due] }]);
   });
+});
+
+test("words put into Mistral's mouth are marked as such", async () => {
+  const messages: Message[] = [HI, { role: "assistant", content: "{" }];
+  expect((await bodyOf("mistral", "m", {}, messages)).messages).toEqual([
+    { role: "user", content: "hi" },
+    { role: "assistant", content: "{", prefix: true },
+  ]);
+  expect((await bodyOf("groq", "m", {}, messages)).messages).toEqual([
+    { role: "user", content: "hi" },
+    { role: "assistant", content: "{" },
+  ]);
 });

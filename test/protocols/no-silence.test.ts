@@ -114,3 +114,19 @@ describe.each(CLIENT_NAMES.flatMap((client) => MODELS[client].map((model) => [cl
     });
   },
 );
+
+test.each(CLIENT_NAMES)(
+  "%s asks for a whole reply in the same words as for a stream, but for the stream",
+  async (client) => {
+    const options: SendOptions = { maxOutputTokens: 2_000, tools: [{ name: "look" }] };
+    const model = MODELS[client][0] ?? "m";
+    const streamed = await recorder.sent(client, model, HI, options);
+    const before = recorder.requests.length;
+    await recorder.client(client, model).sendMessage(HI, options);
+    const whole = recorder.requests[before];
+    const { stream, stream_options: _options, ...rest } = streamed.body;
+    expect(whole?.body).toEqual(rest);
+    if (client === "gemini") expect(whole?.path).toMatch(/:generateContent$/);
+    else expect(stream).toBe(true);
+  },
+);

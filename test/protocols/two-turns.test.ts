@@ -187,7 +187,13 @@ describe("Anthropic", () => {
       (await recorder.sent("claude", SONNET, [HI, ...turns], { reasoning: "low" })).body;
     expect(await bodyOf(foreign, answer("c"))).not.toHaveProperty("thinking");
     expect(await bodyOf(foreign, answer("c"), { role: "assistant", content: "ok" }, GO_ON)).toHaveProperty("thinking");
-    expect(await bodyOf(await replied(thinking, use), answer("toolu_1"))).toHaveProperty("thinking");
+    const begun = await replied(thinking, use);
+    expect(await bodyOf(begun, answer("toolu_1"))).toHaveProperty("thinking");
+    // Within a loop the model need not think again.
+    const next = await replied({ ...use, id: "toolu_2" });
+    expect(await bodyOf(begun, answer("toolu_1"), next, answer("toolu_2"))).toHaveProperty("thinking");
+    expect(await bodyOf(foreign, answer("c"), next, answer("toolu_2"))).not.toHaveProperty("thinking");
+    expect(await bodyOf(foreign, answer("c"), GO_ON)).not.toHaveProperty("thinking");
   });
 
   test("words put into the model's mouth lose their last blanks, or go", async () => {

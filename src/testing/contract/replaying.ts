@@ -120,9 +120,10 @@ export const replayingCases: readonly CaseDefinition[] = [
       needs,
       async run({ open }) {
         const { client } = await open({ text: "Yes." }, { text: "Yes." });
+        const options = needs.includes("toolCalls") ? { tools: TOOLS } : {};
         const messages: Message[] = [...QUESTION, ...turns, { role: "user", content: "Is it?" }];
-        assert.equal((await wholeOf(client.sendMessageStream(messages, { tools: TOOLS }))).content, "Yes.");
-        assert.equal((await client.sendMessage(messages, { tools: TOOLS })).content, "Yes.");
+        assert.equal((await wholeOf(client.sendMessageStream(messages, options))).content, "Yes.");
+        assert.equal((await client.sendMessage(messages, options)).content, "Yes.");
       },
     }),
   ),

@@ -32,7 +32,7 @@ const ERROR_STATUSES: Readonly<Record<number, string>> = {
   504: "DEADLINE_EXCEEDED",
 };
 
-const SERVED = /\/models\/([^/:]+):(generateContent|streamGenerateContent)$/;
+const SERVED = /\/(?:models|tunedModels)\/([^/:]+):(generateContent|streamGenerateContent)$/;
 
 type Part = Readonly<Record<string, unknown>>;
 
