@@ -2,7 +2,7 @@
 
 import type { SendOptions } from "../client.ts";
 import type { Message } from "../message.ts";
-import { jsonSchemaOf } from "../schema/schema.ts";
+import { type JsonSchema, jsonSchemaOf, type Schema } from "../schema/schema.ts";
 import { outputOf, withInstruction } from "./chat-completions-output.ts";
 import { commonReasoning } from "./chat-completions-reasoning.ts";
 import { wireMessagesOf } from "./chat-completions-turns.ts";
@@ -102,6 +102,11 @@ function seedOf(options: SendOptions, endpoint: Endpoint, dialect: ChatDialect):
   return { [dialect.seedField ?? "seed"]: options.seed };
 }
 
+function parametersOf(parameters: Schema, name: string, { opensTools }: ChatDialect): JsonSchema {
+  const schema = jsonSchemaOf(parameters, `the tool ${name}`);
+  return opensTools ? openSchema(schema) : schema;
+}
+
 function toolFields(
   messages: readonly Message[],
   { tools, toolChoice }: SendOptions,
@@ -120,9 +125,7 @@ function toolFields(
       function: {
         name,
         ...(description && { description }),
-        ...(parameters && {
-          parameters: dialect.opensTools ? openSchema(jsonSchemaOf(parameters)) : jsonSchemaOf(parameters),
-        }),
+        ...(parameters && { parameters: parametersOf(parameters, name, dialect) }),
       },
     })),
     ...(choice && { tool_choice: choice === "required" ? (dialect.requiredToolChoice ?? "required") : choice }),
