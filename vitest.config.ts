@@ -10,12 +10,17 @@ const config: ViteUserConfig = defineConfig({
     alias: [
       { find: /^#default-transport$/, replacement: path("./src/transport/default-node.ts") },
       { find: /^cloudllm$/, replacement: path("./src/index.ts") },
+      { find: /^cloudllm\/embedded$/, replacement: path("./src/embedded/index.ts") },
+      { find: /^cloudllm\/models$/, replacement: path("./src/models/index.ts") },
+      { find: /^cloudllm\/store\/file$/, replacement: path("./src/store/file.ts") },
       { find: /^cloudllm\/testing$/, replacement: path("./src/testing/index.ts") },
     ],
   },
   test: {
     include: ["test/**/*.test.ts"],
     testTimeout: 20_000,
+    // Of the tests that say they are concurrent: those of faults mostly wait.
+    maxConcurrency: 16,
     hookTimeout: 20_000,
     // An unhandled rejection fails the run: the library promises there is none.
     dangerouslyIgnoreUnhandledErrors: false,

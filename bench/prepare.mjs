@@ -22,10 +22,10 @@ export function installPeers() {
  * Packs the library, or takes a tarball that there is, and unpacks it as `bench/node_modules/cloudllm`. A build under way
  * elsewhere thus changes nothing while we measure. Returns the size of the tarball in bytes.
  */
-export function installPackage(tarball) {
+export async function installPackage(tarball) {
   const folder = mkdtempSync(join(tmpdir(), "cloudllm-bench-"));
   try {
-    const file = tarball ?? join(folder, pack(folder));
+    const file = tarball ?? join(folder, await pack(folder));
     const target = join(modules, "cloudllm");
     rmSync(target, { recursive: true, force: true });
     mkdirSync(target, { recursive: true });
@@ -42,9 +42,9 @@ export function versionOf(name) {
   return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")).version : undefined;
 }
 
-function pack(folder) {
+async function pack(folder) {
   install();
-  build();
+  await build();
   const [command, args] = npm("pack", "--json", "--ignore-scripts", "--pack-destination", folder);
   const listing = JSON.parse(run(command, args, root));
   return (Array.isArray(listing) ? listing[0] : Object.values(listing)[0]).filename;

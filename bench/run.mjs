@@ -50,7 +50,7 @@ const results = Object.fromEntries(contenders.map(({ name }) => [name, {}]));
 const failures = new Map();
 
 installPeers();
-const tarballBytes = installPackage(options.package);
+const tarballBytes = await installPackage(options.package);
 const load = loadavg()[0];
 const server = await startServer();
 try {

@@ -14,7 +14,7 @@ if (name === undefined || !names.includes(name)) {
   process.exitCode = 2;
 } else {
   install();
-  build();
+  await build();
   compileExamples();
   const file = join(root, ".examples", `${name}.js`);
   process.argv = [process.argv[0], file, ...args];

@@ -5,7 +5,16 @@
  */
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -15,6 +24,9 @@ export const root = fileURLToPath(new URL("..", import.meta.url));
 const notes = join(root, "node_modules", ".cache", "cloudllm");
 const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
 
+/** The embedded model's weights, which stand beside the module that reads them. */
+const WEIGHTS = "src/embedded/toy.gguf";
+
 /** Installs when node_modules does not hold what package-lock.json asks for. Throws when npm fails. */
 export function install() {
   if (isInstalled()) return;
@@ -23,18 +35,22 @@ export function install() {
   run(command, args);
 }
 
-/** Builds `dist/` when the sources changed since the last build. Throws when the compiler fails. */
-export function build() {
-  const fingerprint = fingerprintOf(["package.json", "tsconfig.json", "tsconfig.build.json", ...filesIn("src")]);
+/** Builds `dist/` when the sources changed since the last build. Throws when the compiler or the bundler fails. */
+export async function build() {
+  const makers = ["package.json", "tsconfig.json", "tsconfig.build.json", join("scripts", "bundle.mjs")];
+  const fingerprint = fingerprintOf([...makers, ...filesIn("src")]);
   const stamp = join(notes, "built");
   if (existsSync(join(root, "dist", "index.js")) && readOrEmpty(stamp) === fingerprint) return;
-  say("building dist/ (tsc)");
+  say("building dist/");
   // Built aside and swapped in: no file of a deleted source stays behind, and whoever runs dist/ meanwhile finds it whole.
   const fresh = join(notes, `dist-${process.pid}`);
   const old = join(notes, `dist-${process.pid}-old`);
   mkdirSync(notes, { recursive: true });
   try {
     run(process.execPath, [tsc, "-p", "tsconfig.build.json", "--outDir", fresh]);
+    const { bundle } = await import("./bundle.mjs"); // only now: a fresh clone has no bundler before `install`
+    await bundle(root, fresh, JSON.parse(readFileSync(join(root, "package.json"), "utf8")));
+    copyFileSync(join(root, WEIGHTS), join(fresh, "embedded", "toy.gguf"));
     if (existsSync(join(root, "dist"))) renameSync(join(root, "dist"), old);
     renameSync(fresh, join(root, "dist"));
     writeFileSync(stamp, fingerprint);
@@ -107,5 +123,5 @@ function say(line) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   install();
-  build();
+  await build();
 }

@@ -7,7 +7,7 @@ import { pathToFileURL } from "node:url";
 import { build, install, root } from "./setup.mjs";
 
 install();
-build();
+await build();
 
 const main = join(root, "dist", "cli", "main.js");
 const given = process.argv.slice(2);

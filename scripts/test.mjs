@@ -35,9 +35,9 @@ if (failed.length > 0) console.log(`failed: ${failed.join(", ")}`);
 console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
 process.exitCode = counts.failed > 0 ? 1 : 0;
 
-function built() {
+async function built() {
   try {
-    build();
+    await build();
     return 0;
   } catch (error) {
     console.log(String(error));

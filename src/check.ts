@@ -1,6 +1,6 @@
 /** Bad input is found before anything is sent. */
 
-import type { SearchParameters, SendOptions, Tool } from "./client.ts";
+import type { RetryOptions, SearchParameters, SendOptions, Tool } from "./client.ts";
 import { SendError } from "./errors.ts";
 import type { ContentPart, Message } from "./message.ts";
 
@@ -10,7 +10,11 @@ type OptionName = keyof SendOptions;
 const OPTION_FAULTS: { readonly [Name in OptionName]-?: (value: unknown) => string | undefined } = {
   signal: (value) => (value instanceof AbortSignal ? undefined : "must be an AbortSignal"),
   timeouts: timeoutsFault,
-  retries: (value) => (Number.isInteger(value) && Number(value) >= 0 ? undefined : "must be a whole number, 0 or more"),
+  retries: retriesFault,
+  recover: (value) =>
+    value === "resume" || value === "continue" || value === "restart"
+      ? undefined
+      : 'must be "resume", "continue" or "restart"',
   headers: headersFault,
   maxOutputTokens: (value) =>
     Number.isInteger(value) && Number(value) > 0 ? undefined : "must be a whole number above 0",
@@ -127,6 +131,26 @@ function timeoutsFault(value: unknown): string | undefined {
   return undefined;
 }
 
+/** What is wrong with each field of `retries`. */
+const RETRY_FAULTS: { readonly [Name in keyof RetryOptions]-?: (value: unknown) => string | undefined } = {
+  max: (value) => (isCount(value) ? undefined : "must be a whole number, 0 or more"),
+  maxRetryAfterMs: (value) =>
+    isBetween(value, 0, Number.POSITIVE_INFINITY) ? undefined : "must be milliseconds, 0 or more",
+  budget: (value) => (value === false || isBetween(value, 0, 1) ? undefined : "must be a number from 0 to 1, or false"),
+};
+
+function retriesFault(value: unknown): string | undefined {
+  if (isCount(value)) return undefined;
+  if (!isObject(value)) return "must be a whole number, 0 or more, or an object of settings";
+  for (const [name, setting] of Object.entries(value)) {
+    if (!Object.hasOwn(RETRY_FAULTS, name))
+      return `has no setting \`${name}\`; there are ${Object.keys(RETRY_FAULTS).join(", ")}`;
+    const fault = setting === undefined ? undefined : RETRY_FAULTS[name as keyof RetryOptions](setting);
+    if (fault) return `: \`${name}\` ${fault}`;
+  }
+  return undefined;
+}
+
 function headersFault(value: unknown): string | undefined {
   if (!isObject(value)) return "must be an object of texts";
   for (const [name, text] of Object.entries(value)) {
@@ -229,6 +253,10 @@ function isSchema(value: unknown): boolean {
 
 function isOptionName(name: string): name is OptionName {
   return Object.hasOwn(OPTION_FAULTS, name);
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isInteger(value) && Number(value) >= 0;
 }
 
 function isBetween(value: unknown, low: number, high: number): boolean {

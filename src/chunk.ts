@@ -79,11 +79,16 @@ export interface CitationChunk extends Citation {
   readonly isFinal: false;
 }
 
-/** The last `length` UTF-16 units of visible text delivered so far must be discarded; only with recovery switched on. */
+/**
+ * What was delivered and must be discarded; only with recovery switched on: the last `length` UTF-16 units of visible text and the
+ * last `reasoningLength` of the thinking, with the sources named for them, and every tool call that was begun and not
+ * delivered. Its place is taken by what follows.
+ */
 export interface RewindChunk {
   readonly type: "rewind";
   readonly content: "";
   readonly length: number;
+  readonly reasoningLength: number;
   readonly isFinal: false;
 }
 

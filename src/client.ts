@@ -5,8 +5,8 @@ import type { Schema } from "./schema/schema.ts";
 import type { MessageStream } from "./stream/message-stream.ts";
 
 /**
- * How long to wait, in milliseconds; 0 turns a limit off. Each expiry throws a `SendError` with kind `timeout` and the
- * name of the limit as its `phase`.
+ * How long to wait, in milliseconds; 0 turns a limit off. Each expiry throws a `SendError` with kind `timeout`, the name of
+ * the limit as its `phase`, and how long was waited as `waitedMs`.
  */
 export interface Timeouts {
   /**
@@ -46,7 +46,10 @@ export interface Tool<Arguments = unknown> {
   run?(args: Arguments, context: ToolContext): unknown;
 }
 
-/** Which tool the model must call: its own choice (default), none, at least one, or the one named. */
+/**
+ * Which tool the model must call: its own choice (default), none, at least one, or the one named. In a session that runs tools,
+ * a choice that forces a call holds for the first reply of a turn; then the model chooses.
+ */
 export type ToolChoice = "auto" | "none" | "required" | { readonly name: string };
 
 /** How much the model thinks before it answers. `maxTokens` is a budget, where the model takes one. */
@@ -77,16 +80,50 @@ export interface SearchParameters {
   readonly citations?: boolean | undefined;
 }
 
+/** How failed requests are sent again, while no chunk was delivered. */
+export interface RetryOptions {
+  /** Most times that one call is sent again. Default 2; 0 turns retries off. */
+  readonly max?: number | undefined;
+  /** Longest wait a provider may ask for (`Retry-After`), in milliseconds; a longer one ends the call at once. Default 60 000. */
+  readonly maxRetryAfterMs?: number | undefined;
+  /**
+   * The part of a client's calls that may be sent again while several are under way: with the default of 0.1, one retry for
+   * ten calls, beyond the first ten. So an outage is not answered with a multiple of the load, and calls that find the
+   * budget spent fail at once. A call that has the client for itself always has its retries. `false`: no budget.
+   */
+  readonly budget?: number | false | undefined;
+}
+
+/**
+ * How a reply that breaks after its first chunk is brought to its end (reset, early end, silence, error inside the stream alike):
+ *
+ * - `resume`: where the provider goes on writing by itself, the same reply is taken up again where it broke. OpenAI's Responses
+ *   can, and keeps such replies (`store`, for 30 days); elsewhere, and when that fails, as `continue`.
+ * - `continue`: the provider is given the text that arrived, as the beginning of its answer where it takes one, else with the
+ *   request to go on from there. What it repeats is left out. For the text to be joined, at most some words are held back.
+ *   A reply of which no text has come, or that must fit a schema (`output`), begins again as with `restart`.
+ * - `restart`: the reply begins again. A `rewind` chunk, directly before its first one, says what to discard of what was shown.
+ *
+ * At most two times for one reply at one client (resuming goes on as long as it brings something new), and never once a tool
+ * call was delivered: it would be run twice. A whole reply (`sendMessage`) is streamed inside, with the limits of a stream. A `fallback` goes on with its next client then. Whatever it took is in `usage` and,
+ * one by one, in `metrics.attempts`.
+ */
+export type Recovery = "resume" | "continue" | "restart";
+
 /** What may be said with one call. Everything is optional; the same names in a client's constructor are the defaults. */
 export interface SendOptions<Output = unknown> {
   /** Ends the call with a `SendError` of kind `aborted` and closes the socket, at any moment. */
   readonly signal?: AbortSignal | undefined;
   readonly timeouts?: Timeouts | undefined;
   /**
-   * How often a failed request is sent again, as long as no chunk was delivered. Default 2; 0 turns it off.
-   * Waits grow from 0.5 s to 8 s with full jitter; a `Retry-After` of up to 60 s is obeyed, a longer one ends the call.
+   * How often a failed request is sent again, as long as no chunk was delivered: after a status, a broken or silent connection,
+   * an early end, an error inside the stream, or an answer that is none. Default 2; 0 turns it off. Waits are random, from 0
+   * to 0.5 s, then 1 s, up to 8 s; a `Retry-After` of up to 60 s is obeyed, a longer one ends the call. The calls of one client
+   * share a budget: see `RetryOptions`.
    */
-  readonly retries?: number | undefined;
+  readonly retries?: number | RetryOptions | undefined;
+  /** What is done when a reply breaks after its first chunk: see `Recovery`. Default: the call fails, with what arrived. */
+  readonly recover?: Recovery | undefined;
   /** Extra request headers. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Most tokens to write, thinking included. */

@@ -22,7 +22,8 @@ import type { Attempt } from "./stream/metrics.ts";
  * - `aborted`: the caller's signal fired.
  * - `unsupported`: this provider, model or runtime cannot do what was asked.
  * - `invalidOutput`: the reply does not match the schema that was asked for.
- * - `busy`: the session is in the middle of another turn.
+ * - `busy`: the session is in the middle of another turn, or another process has it.
+ * - `storage`: the store of a session could not read or write; `cause` says why.
  */
 export type SendErrorKind =
   | "authentication"
@@ -41,7 +42,8 @@ export type SendErrorKind =
   | "aborted"
   | "unsupported"
   | "invalidOutput"
-  | "busy";
+  | "busy"
+  | "storage";
 
 /** The kinds after which the same request may succeed when sent again. */
 const RETRYABLE: ReadonlySet<SendErrorKind> = new Set([
@@ -51,6 +53,7 @@ const RETRYABLE: ReadonlySet<SendErrorKind> = new Set([
   "network",
   "timeout",
   "truncated",
+  "protocol",
 ]);
 
 /** Which deadline passed: see `Timeouts`. */
@@ -70,7 +73,9 @@ export interface SendErrorFacts {
   readonly retryable?: boolean | undefined;
   /** How long the provider asks to wait, in milliseconds. */
   readonly retryAfterMs?: number | undefined;
+  /** Which deadline passed, and how long was waited until it did, in milliseconds. */
   readonly phase?: TimeoutPhase | undefined;
+  readonly waitedMs?: number | undefined;
   /** Every request that was sent for this call. */
   readonly attempts?: readonly Attempt[] | undefined;
   /** Everything that did arrive. */
@@ -110,6 +115,7 @@ export class SendError extends Error {
   readonly retryable: boolean;
   declare readonly retryAfterMs?: number;
   declare readonly phase?: TimeoutPhase;
+  declare readonly waitedMs?: number;
   declare readonly attempts?: readonly Attempt[];
   declare readonly partial?: AssistantMessage;
 

@@ -26,6 +26,8 @@ export interface ReplyFacts {
   finishReason?: FinishReason;
   rawFinishReason?: string;
   usage?: TokenUsage;
+  /** An estimate by who knows more than the chunks show: the owner of a reply that is relayed, or of several attempts. */
+  estimatedUsage?: TokenUsage;
   search?: SearchActivity;
   /** The value that was asked for with the option `output`, once it is validated. */
   output?: unknown;
@@ -50,6 +52,7 @@ export function adopt(facts: ReplyFacts, message: AssistantMessage): void {
     search,
     output,
     replay,
+    rateLimits,
   } = message;
   Object.assign(facts, {
     provider,
@@ -59,9 +62,11 @@ export function adopt(facts: ReplyFacts, message: AssistantMessage): void {
     finishReason,
     rawFinishReason,
     usage,
+    estimatedUsage,
     search,
     output,
     replay,
+    rateLimits,
   });
   if (estimatedUsage) facts.estimateInput = () => estimatedUsage.inputTokens;
 }
@@ -81,8 +86,11 @@ export function chunksOf(message: AssistantMessage): readonly MessageChunk[] {
   ];
 }
 
-/** How the reply ended: as its provider ended it, by the caller, or by a failure. `running` while it has not. */
-export type Ending = "whole" | "stopped" | "interrupted" | "running";
+/**
+ * How the reply ended: as its provider ended it, by the caller, or by a failure. `drained`: stopped, and then read to its end
+ * for the bill. `running` while it has not ended.
+ */
+export type Ending = "whole" | "stopped" | "drained" | "interrupted" | "running";
 
 /** Characters that a live estimate looks at, so that reading the metrics costs the same however long the reply is. */
 const LIVE_SAMPLE = 2_000;
@@ -96,6 +104,7 @@ export class Fold {
   readonly #unfinished = new Map<number, { id: string; name: string; argumentsText: string }>();
   readonly #citations: Citation[] = [];
   readonly #providerToolCalls: ProviderToolCall[] = [];
+  #unseenTokens = 0;
 
   constructor(facts: ReplyFacts) {
     this.#facts = facts;
@@ -127,12 +136,39 @@ export class Fold {
         this.#providerToolCalls.push(chunk.providerToolCall);
         break;
       case "rewind":
-        this.#content.cut(this.#content.toString().length - chunk.length);
+        this.#rewind(chunk.length, chunk.reasoningLength);
         break;
-      case "toolResult":
+      case "toolResult": {
+        const answered = this.#toolCalls.findIndex(({ id }) => id === chunk.toolCallId);
+        if (answered >= 0) this.#toolCalls.splice(answered, 1);
+        break;
+      }
       case "final":
         break;
     }
+  }
+
+  /** A chunk that came and is no part of the message, but of the bill. Returns its tokens, estimated. */
+  addUnseen(chunk: MessageChunk): number {
+    const text =
+      chunk.type === "reasoning"
+        ? chunk.reasoning
+        : chunk.type === "toolCallDelta"
+          ? chunk.argumentsDelta
+          : chunk.content;
+    const tokens = text === "" ? 0 : estimateTokens(text);
+    this.#unseenTokens += tokens;
+    return tokens;
+  }
+
+  #rewind(length: number, reasoningLength: number): void {
+    const kept = this.#content.toString().length - length;
+    this.#content.cut(kept);
+    this.#reasoning.cut(this.#reasoning.toString().length - reasoningLength);
+    this.#unfinished.clear();
+    const stays = ({ endIndex = 0 }: Citation) => kept > 0 && endIndex <= kept;
+    this.#citations.splice(0, this.#citations.length, ...this.#citations.filter(stays));
+    if (kept <= 0) this.#providerToolCalls.length = 0;
   }
 
   /** The reply so far as a message. */
@@ -140,7 +176,9 @@ export class Fold {
     const facts = this.#facts;
     const unfinished: UnfinishedToolCall[] = ending === "whole" ? [] : [...this.#unfinished.values()];
     // Running totals of a reply that was cut do not cover its end.
-    const estimate = facts.usage === undefined || ending !== "whole" ? this.#estimateUsage() : undefined;
+    const isCovered = facts.usage !== undefined && (ending === "whole" || ending === "drained");
+    const known = ending === "running" ? undefined : facts.estimatedUsage;
+    const estimate = known ?? (isCovered ? undefined : this.#estimateUsage());
     return {
       role: "assistant",
       content: this.#content.toString(),
@@ -162,7 +200,7 @@ export class Fold {
       ...(facts.requestId !== undefined && { requestId: facts.requestId }),
       ...(facts.rateLimits && { rateLimits: facts.rateLimits }),
       ...(facts.replay && { replay: facts.replay }),
-      ...((ending === "stopped" || ending === "interrupted") && { interrupted: true as const }),
+      ...(ending !== "whole" && ending !== "running" && { interrupted: true as const }),
     };
   }
 
@@ -185,6 +223,7 @@ export class Fold {
       case "whole":
         return this.#facts.finishReason ?? "unknown";
       case "stopped":
+      case "drained":
         return "stopped";
       case "interrupted":
       case "running":
@@ -201,7 +240,7 @@ export class Fold {
     const inputTokens = usage?.inputTokens ?? estimateInput?.() ?? 0;
     const estimated = [this.#content.toString(), this.#reasoning.toString(), ...calls].reduce(
       (sum, text) => sum + estimateTokens(text),
-      0,
+      this.#unseenTokens,
     );
     const outputTokens = Math.max(estimated, usage?.outputTokens ?? 0);
     return { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens };

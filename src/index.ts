@@ -17,6 +17,8 @@ export type {
   ClientWrapper,
   PromptCache,
   ReasoningEffort,
+  Recovery,
+  RetryOptions,
   SearchParameters,
   SendOptions,
   Timeouts,
@@ -77,11 +79,15 @@ export { type HedgeOptions, hedge } from "./reliability/hedge.ts";
 export { type RateLimitOptions, rateLimit } from "./reliability/rate-limit.ts";
 export type { JsonSchema, Schema, SchemaIssue, SchemaResult, StandardSchema } from "./schema/schema.ts";
 export type { TurnInput } from "./session/history.ts";
+export type { OpenOptions, SessionOptions, TurnOptions } from "./session/options.ts";
+export type { SessionRecord } from "./session/record.ts";
 export type { SavedSession } from "./session/saved-session.ts";
-export { LLMSession, type SessionOptions } from "./session/session.ts";
+export { LLMSession } from "./session/session.ts";
+export { MemoryStore, type SessionStore, type StoredSession } from "./session/store.ts";
 export type { SessionUsage, TurnUsage } from "./session/usage.ts";
-export { MessageStream } from "./stream/message-stream.ts";
+export { type DrainLimits, MessageStream } from "./stream/message-stream.ts";
 export type { Attempt, ReplyMetrics } from "./stream/metrics.ts";
+export { type DeepPartial, PartialJson } from "./stream/partial-json.ts";
 export type { TokenCounter } from "./token-estimate.ts";
 export { type ClientOptions, ProviderClient } from "./transport/connect.ts";
 export type { FetchLike } from "./transport/fetch.ts";

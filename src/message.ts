@@ -132,6 +132,8 @@ export interface Replay {
   readonly protocol: string;
   /** The model that was asked: where signatures hold for one model only, another does without. */
   readonly model?: string;
+  /** The beginning of the reply's text, where another attempt wrote it: it stands before what `data` holds. */
+  readonly before?: string;
   readonly data: unknown;
 }
 
@@ -141,7 +143,10 @@ export interface AssistantTurn {
   readonly content: string;
   readonly toolCalls?: readonly ToolCall[];
   readonly replay?: Replay;
-  /** True when the reply is not whole: the caller stopped it, or it failed on the way. */
+  /**
+   * True when the reply is not whole: the caller stopped it, or it failed on the way. A conversation that ends with such a turn
+   * asks for the rest of it: what a provider answers belongs behind its `content`, and may say its last words again.
+   */
   readonly interrupted?: true;
 }
 
@@ -165,7 +170,14 @@ export interface AssistantMessage<Output = unknown> extends AssistantTurn {
   readonly content: string;
   /** The model's thinking, as far as the provider shows it; `""` when it shows none. */
   readonly reasoning: string;
+  /** The calls that wait for an answer; those that a session's tools have answered are on `steps`. */
   readonly toolCalls: readonly ToolCall[];
+  /**
+   * The replies of which this one is made, in order, each as its provider gave it, with its own `usage` and `replay`. Present
+   * when a session ran tools; then `content` is all their text, `usage` is the sum of what they report, the rest is the last
+   * one's, and what the tools answered is in the session's history.
+   */
+  readonly steps?: readonly AssistantMessage[];
   /** Present when calls were begun and not finished; never in a whole reply. */
   readonly unfinishedToolCalls?: readonly UnfinishedToolCall[];
   readonly citations: readonly Citation[];

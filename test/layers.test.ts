@@ -17,13 +17,16 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   clients: ["contract", "transport", "protocols"],
   reliability: ["contract", "stream"],
   session: ["contract", "schema", "stream"],
+  embedded: ["contract", "stream", "transport", "protocols"],
+  store: ["contract"],
   testing: ["contract", "stream", "transport", "protocols"],
-  cli: ["index"],
+  models: [], // data beside the core, which knows nothing of it
+  cli: ["index", "embedded", "models", "store"],
   index: ["contract", "schema", "stream", "transport", "clients", "reliability", "session"],
 };
 
 /** Where `node:` modules may be imported. The Node transport takes them from `process` at its first request. */
-const MAY_KNOW_NODE = ["cli", "testing"];
+const MAY_KNOW_NODE = ["cli", "store", "testing"];
 
 const files = readdirSync(SRC, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
 
@@ -55,6 +58,14 @@ test("one provider knows nothing of another", () => {
     for (const { specifier } of importsOf(readFileSync(join(SRC, file), "utf8"))) {
       if (specifier.startsWith("./")) expect(shared, file).toContain(specifier.slice(2));
     }
+  }
+});
+
+test("the core knows nothing of prices, not even later", () => {
+  for (const file of files.filter((name) => !["cli", "models"].includes(layerOf(name)))) {
+    expect(readFileSync(join(SRC, file), "utf8"), file).not.toMatch(
+      /(from|import\() ?"(\.\.?\/)+models\/|from "cloudllm\/models"/,
+    );
   }
 });
 

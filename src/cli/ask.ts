@@ -3,7 +3,7 @@
 import type { ClientWrapper, Message } from "../index.ts";
 import type { Settings } from "./arguments.ts";
 import { showReply, streamOf } from "./reply.ts";
-import { failureLineOf, statusLineOf } from "./status-line.ts";
+import { failureLineOf, statusOf } from "./status-line.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Resolves with the exit code. */
@@ -28,10 +28,10 @@ export async function ask(
   const { stderr } = terminal;
   switch (outcome.status) {
     case "answered":
-      if (!settings.quiet) await stderr.aside(statusLineOf(outcome.message));
+      if (!settings.quiet) await stderr.aside(await statusOf(outcome.message));
       return 0;
     case "stopped":
-      if (!settings.quiet && outcome.message) await stderr.aside(statusLineOf(outcome.message));
+      if (!settings.quiet && outcome.message) await stderr.aside(await statusOf(outcome.message));
       return 130;
     case "failed":
       await stderr.line(failureLineOf(outcome.error));

@@ -6,7 +6,7 @@ export type CommandName = "model" | "system" | "usage" | "retry" | "clear" | "sa
 const COMMANDS: Readonly<Record<CommandName, { readonly argument: string; readonly does: string }>> = {
   model: { argument: "[ID]", does: "show the model, or go on with another of the same provider" },
   system: { argument: "[TEXT]", does: "show the system prompt, or set it; /system none takes it away" },
-  usage: { argument: "", does: "tokens of this conversation so far" },
+  usage: { argument: "", does: "tokens of this conversation so far, and what they cost" },
   retry: { argument: "", does: "take the last answer back and ask again" },
   clear: { argument: "", does: "forget the conversation; what it cost stays counted" },
   save: { argument: "FILE", does: "write the conversation to a file" },

@@ -1,6 +1,7 @@
 /** What a turn was like, in one line. */
 
 import type { AssistantMessage, FinishReason, SendError } from "../index.ts";
+import { replyCostOf } from "./cost.ts";
 
 /** What is worth a word. Nothing: the model was done. */
 const ENDINGS: Readonly<Record<FinishReason, string | undefined>> = {
@@ -17,8 +18,11 @@ const ENDINGS: Readonly<Record<FinishReason, string | undefined>> = {
 /** A rate measured over less says nothing, in milliseconds: the whole reply came in one piece. */
 const SHORTEST_WRITING_MS = 50;
 
-/** Such as `0.41 s to first token · 52 tokens/s · 12 in, 118 out · gpt-5-nano`; `≈` marks an estimate. */
-export function statusLineOf(message: AssistantMessage): string {
+/**
+ * Such as `0.41 s to first token · 52 tokens/s · 12 in, 118 out · $0.000048 · gpt-5-nano`; `≈` marks an estimate.
+ * @param cost as `replyCostOf` says it
+ */
+export function statusLineOf(message: AssistantMessage, cost?: string): string {
   const { metrics, model, finishReason, rawFinishReason } = message;
   const { timeToFirstChunkMs, durationMs, outputTokensPerSecond: rate } = metrics;
   const writingMs = durationMs - (timeToFirstChunkMs ?? durationMs);
@@ -32,12 +36,18 @@ export function statusLineOf(message: AssistantMessage): string {
       : `${secondsOf(timeToFirstChunkMs)} to first token`,
     rate !== undefined && writingMs >= SHORTEST_WRITING_MS && `${about}${rateOf(rate)} tokens/s`,
     usage && `${about}${usage.inputTokens} in, ${about}${usage.outputTokens} out`,
+    cost,
     model,
     metrics.attempts.length > 1 && `${metrics.attempts.length} attempts`,
     ending !== undefined && `${ending}${raw}`,
   ]
     .filter(Boolean)
     .join(" · ");
+}
+
+/** The same, with what the reply cost where its price is known. */
+export async function statusOf(message: AssistantMessage): Promise<string> {
+  return statusLineOf(message, await replyCostOf(message));
 }
 
 /** A failure in one line. */

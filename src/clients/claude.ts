@@ -11,19 +11,19 @@ const COMMON = { provider: "anthropic", keyNames: ["CLOUDLLM_ANTHROPIC_API_KEY",
 
 const APIS = {
   /** @see https://docs.anthropic.com/en/api/messages */
-  messages: {
+  messages: () => ({
     ...COMMON,
     baseUrl: "https://api.anthropic.com",
     protocol: anthropicMessages,
     authenticate: (key) => ({ "x-api-key": key }),
-  },
+  }),
   /** @see https://docs.anthropic.com/en/api/openai-sdk */
-  chat: {
+  chat: () => ({
     ...COMMON,
     baseUrl: "https://api.anthropic.com/v1",
     protocol: chatCompletions(ANTHROPIC_CHAT),
-  },
-} as const satisfies Record<string, ProviderDefinition>;
+  }),
+} as const satisfies Record<string, () => ProviderDefinition>;
 
 /** What `ClaudeClient` takes. */
 export interface ClaudeClientOptions extends ClientOptions {

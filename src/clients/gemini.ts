@@ -14,20 +14,20 @@ const COMMON = {
 
 const APIS = {
   /** @see https://ai.google.dev/api/generate-content */
-  gemini: {
+  gemini: () => ({
     ...COMMON,
     baseUrl: "https://generativelanguage.googleapis.com",
     protocol: gemini,
     // In the URL, where it may go as well, it would end in logs.
     authenticate: (key) => ({ "x-goog-api-key": key }),
-  },
+  }),
   /** @see https://ai.google.dev/gemini-api/docs/openai */
-  chat: {
+  chat: () => ({
     ...COMMON,
     baseUrl: "https://generativelanguage.googleapis.com/v1beta/openai",
     protocol: chatCompletions(GEMINI_CHAT),
-  },
-} as const satisfies Record<string, ProviderDefinition>;
+  }),
+} as const satisfies Record<string, () => ProviderDefinition>;
 
 /** What `GeminiClient` takes. */
 export interface GeminiClientOptions extends ClientOptions {

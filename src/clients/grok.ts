@@ -16,9 +16,9 @@ const COMMON = {
 
 /** @see https://docs.x.ai/docs/api-reference */
 const APIS = {
-  responses: { ...COMMON, protocol: responses(XAI_RESPONSES) },
-  chat: { ...COMMON, protocol: chatCompletions(XAI_CHAT) },
-} as const satisfies Record<string, ProviderDefinition>;
+  responses: () => ({ ...COMMON, protocol: responses(XAI_RESPONSES) }),
+  chat: () => ({ ...COMMON, protocol: chatCompletions(XAI_CHAT) }),
+} as const satisfies Record<string, () => ProviderDefinition>;
 
 /** What `GrokClient` takes. */
 export interface GrokClientOptions extends ClientOptions {

@@ -1,21 +1,25 @@
 /**
- * Ids of chat models, as the providers' pages and SDKs named them on 2026-11-22: suggestions for an editor, never a gate. Ids
+ * Ids of chat models, as the providers' pages and SDKs named them on 2026-11-24: suggestions for an editor, never a gate. Ids
  * appear and die every month; any other string is accepted wherever a model is named, and the reply's `model` says what ran.
+ * When a model stops is said beside it, as far as it is known (see `retired` in `cloudllm/models`, with the source).
  *
  * Left out of what the Rust library listed: ids that no SDK and no price list knows (`o4-mini-high`, `gpt-5.5-mini`,
- * `gemini-2.5-pro-latest` …), misspelt ones (`claude-haiku-3-5-haiku-latest`, `grok-4-fast-nonreasoning` …), and Grok 2, 3
- * and the fast variants of 4, which xAI retired by 2026-05-15.
+ * `gemini-2.5-pro-latest` …), misspelt ones (`claude-haiku-3-5-haiku-latest`, `grok-4-fast-nonreasoning` …), and what
+ * the providers have shut down (`o1-preview`, `gpt-4.5-preview`, Claude 4.0, Grok 2 to 4 …). What they shut down while its last
+ * list was made, in the summer of 2026 or since, is here, marked as deprecated.
  */
 
-/** OpenAI's chat models. */
+/** OpenAI's chat models. `GPT5Pro`, `GPT55Pro`, `O3Pro` and `GPT53Codex` answer over Responses only. */
 export const OpenAIModel = {
+  /** @deprecated Shut down on 2026-10-23. */
   O4Mini: "o4-mini",
+  /** Shuts down on 2026-12-11. */
   O3Pro: "o3-pro",
+  /** @deprecated Shut down on 2026-10-23. */
   O3Mini: "o3-mini",
+  /** Shuts down on 2026-12-11. */
   O3: "o3",
-  O1Pro: "o1-pro",
-  O1Preview: "o1-preview",
-  O1Mini: "o1-mini",
+  /** @deprecated Shut down on 2026-10-23. */
   O1: "o1",
   GPTChatLatest: "gpt-chat-latest",
   GPT56Terra: "gpt-5.6-terra",
@@ -25,36 +29,40 @@ export const OpenAIModel = {
   GPT55Pro: "gpt-5.5-pro",
   GPT55: "gpt-5.5",
   GPT54Pro: "gpt-5.4-pro",
+  /** Shuts down on 2027-04-01. */
   GPT54Nano: "gpt-5.4-nano",
   GPT54Mini: "gpt-5.4-mini",
   GPT54: "gpt-5.4",
+  /** Shuts down on 2027-04-01. */
   GPT53Codex: "gpt-5.3-codex",
+  /** @deprecated Shut down on 2026-08-10. */
   GPT53ChatLatest: "gpt-5.3-chat-latest",
   GPT52Pro: "gpt-5.2-pro",
-  GPT52Codex: "gpt-5.2-codex",
+  /** @deprecated Shut down on 2026-08-10. */
   GPT52ChatLatest: "gpt-5.2-chat-latest",
   GPT52: "gpt-5.2",
-  GPT51CodexMini: "gpt-5.1-codex-mini",
-  GPT51CodexMax: "gpt-5.1-codex-max",
-  GPT51Codex: "gpt-5.1-codex",
-  GPT51ChatLatest: "gpt-5.1-chat-latest",
+  /** Shuts down on 2027-04-01. */
   GPT51: "gpt-5.1",
+  /** Shuts down on 2026-12-11. */
   GPT5Pro: "gpt-5-pro",
+  /** Shuts down on 2026-12-11. */
   GPT5Nano: "gpt-5-nano",
+  /** Shuts down on 2026-12-11. */
   GPT5Mini: "gpt-5-mini",
-  GPT5Codex: "gpt-5-codex",
+  /** @deprecated Shut down on 2026-07-23. */
   GPT5ChatLatest: "gpt-5-chat-latest",
+  /** Shuts down on 2026-12-11. */
   GPT5: "gpt-5",
-  GPT4oSearchPreview: "gpt-4o-search-preview",
-  GPT4oMiniSearchPreview: "gpt-4o-mini-search-preview",
+  /** Shuts down on 2027-01-14. */
   GPT4oMini: "gpt-4o-mini",
+  /** Shuts down on 2027-01-14. */
   GPT4o: "gpt-4o",
-  GPT45Preview: "gpt-4.5-preview",
+  /** @deprecated Shut down on 2026-10-23. */
   GPT41Nano: "gpt-4.1-nano",
+  /** Shuts down on 2027-01-14. */
   GPT41Mini: "gpt-4.1-mini",
+  /** Shuts down on 2027-01-14. */
   GPT41: "gpt-4.1",
-  CodexMiniLatest: "codex-mini-latest",
-  ChatGPT4oLatest: "chatgpt-4o-latest",
   GPT6Astra: "gpt-6-astra",
   GPT6Sol: "gpt-6-sol",
   GPT6Luna: "gpt-6-luna",
@@ -70,16 +78,16 @@ export type OpenAIModelId = (typeof OpenAIModel)[keyof typeof OpenAIModel] | (st
 export const ClaudeModel = {
   ClaudeSonnet5: "claude-sonnet-5",
   ClaudeSonnet46: "claude-sonnet-4-6",
+  /** Shuts down on 2026-11-30. */
   ClaudeSonnet45: "claude-sonnet-4-5",
-  ClaudeSonnet4: "claude-sonnet-4-0",
   ClaudeOpus5Fast: "claude-opus-5-fast",
   ClaudeOpus5: "claude-opus-5",
   ClaudeOpus48: "claude-opus-4-8",
   ClaudeOpus47: "claude-opus-4-7",
   ClaudeOpus46: "claude-opus-4-6",
   ClaudeOpus45: "claude-opus-4-5",
+  /** @deprecated Shut down on 2026-08-05. */
   ClaudeOpus41: "claude-opus-4-1",
-  ClaudeOpus4: "claude-opus-4-0",
   ClaudeHaiku45: "claude-haiku-4-5",
   ClaudeFable5: "claude-fable-5",
   ClaudeOpus55: "claude-opus-5-5",
@@ -100,14 +108,12 @@ export const GeminiModel = {
   Gemini35Flash: "gemini-3.5-flash",
   Gemini31ProPreviewCustomtools: "gemini-3.1-pro-preview-customtools",
   Gemini31ProPreview: "gemini-3.1-pro-preview",
-  Gemini31FlashLitePreview: "gemini-3.1-flash-lite-preview",
   Gemini31FlashLite: "gemini-3.1-flash-lite",
-  Gemini3ProPreview: "gemini-3-pro-preview",
   Gemini3FlashPreview: "gemini-3-flash-preview",
+  /** Shuts down on 2026-12-01. */
   Gemini25Pro: "gemini-2.5-pro",
-  Gemini25FlashPreview092025: "gemini-2.5-flash-preview-09-2025",
-  Gemini25FlashLitePreview092025: "gemini-2.5-flash-lite-preview-09-2025",
   Gemini25FlashLite: "gemini-2.5-flash-lite",
+  /** Shuts down on 2026-12-01. */
   Gemini25Flash: "gemini-2.5-flash",
   Gemini38Flash: "gemini-3.8-flash",
   Gemini4Argon: "gemini-4-argon",
@@ -127,8 +133,6 @@ export const GrokModel = {
   Grok43: "grok-4.3",
   Grok420Reasoning: "grok-4.20-reasoning",
   Grok420NonReasoning: "grok-4.20-non-reasoning",
-  Grok4Latest: "grok-4-latest",
-  Grok4: "grok-4",
   Grok47: "grok-4.7",
 } as const;
 

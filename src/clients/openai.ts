@@ -17,10 +17,10 @@ const COMMON = {
 
 const APIS = {
   /** @see https://platform.openai.com/docs/api-reference/responses */
-  responses: { ...COMMON, protocol: responses(OPENAI_RESPONSES) },
+  responses: () => ({ ...COMMON, protocol: responses(OPENAI_RESPONSES) }),
   /** @see https://platform.openai.com/docs/api-reference/chat/create */
-  chat: { ...COMMON, protocol: chatCompletions(OPENAI_CHAT) },
-} as const satisfies Record<string, ProviderDefinition>;
+  chat: () => ({ ...COMMON, protocol: chatCompletions(OPENAI_CHAT) }),
+} as const satisfies Record<string, () => ProviderDefinition>;
 
 /** What `OpenAIClient` takes. */
 export interface OpenAIClientOptions extends ClientOptions {

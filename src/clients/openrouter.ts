@@ -6,12 +6,12 @@ import { type ClientOptions, ProviderClient, type ProviderDefinition } from "../
 import type { OpenRouterProviderOptions } from "./provider-options.ts";
 
 /** @see https://openrouter.ai/docs/api-reference/overview */
-const OPENROUTER: ProviderDefinition = {
+const openrouter = (): ProviderDefinition => ({
   provider: "openrouter",
   baseUrl: "https://openrouter.ai/api/v1",
   keyNames: ["CLOUDLLM_OPENROUTER_API_KEY", "OPENROUTER_API_KEY"],
   protocol: chatCompletions(OPENROUTER_CHAT),
-};
+});
 
 /** What `OpenRouterClient` takes. */
 export interface OpenRouterClientOptions extends ClientOptions {
@@ -21,6 +21,6 @@ export interface OpenRouterClientOptions extends ClientOptions {
 /** Talks to OpenRouter. Models are named `maker/model`. Key: `apiKey`, else the environment's `CLOUDLLM_OPENROUTER_API_KEY` or `OPENROUTER_API_KEY`. */
 export class OpenRouterClient extends ProviderClient<OpenRouterProviderOptions> {
   constructor(options: OpenRouterClientOptions) {
-    super(OPENROUTER, options);
+    super(openrouter(), options);
   }
 }

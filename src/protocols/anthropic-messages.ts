@@ -10,9 +10,10 @@ import { TextBuffer } from "../text-buffer.ts";
 import { buildAnthropicRequest } from "./anthropic-request.ts";
 import { ANTHROPIC_MESSAGES, type AnthropicReplay } from "./anthropic-turns.ts";
 import { type AnthropicUsage, anthropicUsageOf, mergedUsage } from "./anthropic-usage.ts";
-import { errorOf } from "./error-kinds.ts";
+import { errorOf, isError } from "./error-kinds.ts";
 import type { Decoder, Protocol } from "./protocol.ts";
 import { cutCallError, malformedCallError } from "./tool-call-tracker.ts";
+import { listIn, objectIn, parsedArguments, shallow, textIn } from "./wire-values.ts";
 
 const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
   end_turn: "stop",
@@ -128,18 +129,19 @@ class AnthropicDecoder implements Decoder {
     this.#model = facts.model;
   }
 
-  push(event: unknown, _type: string, chunks: MessageChunk[]): boolean {
+  push(event: unknown, type: string, chunks: MessageChunk[]): boolean {
     if (typeof event !== "object" || event === null) return false;
     const wire = event as WireEvent;
+    if (isError(event, type)) throw errorOf(this.#facts.provider, 0, event);
     switch (wire.type) {
       case "message_start":
-        this.#readMessage(wire.message ?? {}, chunks);
+        this.#readMessage(objectIn(wire.message) ?? {}, chunks);
         break;
       case "content_block_start":
-        if (wire.content_block) this.#begin(wire.index ?? 0, wire.content_block, chunks);
+        this.#begin(wire.index ?? 0, objectIn(wire.content_block) ?? {}, chunks);
         break;
       case "content_block_delta":
-        if (wire.delta) this.#add(wire.index ?? 0, wire.delta, chunks);
+        this.#add(wire.index ?? 0, objectIn(wire.delta) ?? {}, chunks);
         break;
       case "content_block_stop":
         this.#end(wire.index ?? 0, chunks);
@@ -151,8 +153,6 @@ class AnthropicDecoder implements Decoder {
       case "message_stop":
         this.#close(chunks);
         return true;
-      case "error":
-        throw errorOf(this.#facts.provider, 0, event);
     }
     return false;
   }
@@ -165,8 +165,13 @@ class AnthropicDecoder implements Decoder {
     const message = (typeof body === "object" && body !== null ? body : {}) as WireMessage;
     if (message.type === "error" || message.error) throw errorOf(this.#facts.provider, 0, body);
     if (!Array.isArray(message.content)) throw new SendError("protocol", "The answer holds no content blocks.");
-    this.#readMessage(message, chunks);
-    if (message.stop_reason) this.#facts.rawFinishReason = message.stop_reason;
+    const { content, stop_reason: reason } = message;
+    // Nothing but the limit tells that a call at the end is cut: its input is an object all the same.
+    const last = content.at(-1);
+    const isCut = last?.type === "tool_use" && FINISH_REASONS[reason ?? ""] === "length";
+    this.#readMessage(isCut ? { ...message, content: content.slice(0, -1) } : message, chunks);
+    if (isCut) this.#begin(-1, last, chunks);
+    if (reason) this.#facts.rawFinishReason = reason;
     this.#close(chunks);
   }
 
@@ -179,9 +184,10 @@ class AnthropicDecoder implements Decoder {
     if (model) this.#facts.model = model;
     this.#readUsage(usage);
     // Whole replies, and calls made by code that runs at the provider, have their blocks here.
-    for (const block of content ?? []) {
-      if (!block) continue;
-      this.#begin(-1, block, chunks);
+    for (const block of listIn(content)) {
+      const begun = objectIn(block);
+      if (!begun) continue;
+      this.#begin(-1, begun, chunks);
       this.#end(-1, chunks);
     }
   }
@@ -205,24 +211,24 @@ class AnthropicDecoder implements Decoder {
       callIndex: type === "tool_use" ? this.#calls++ : 0,
     };
     this.#open.set(index, block);
-    if (type === "text") this.#addText(block, begun.text ?? "", chunks);
-    else if (type === "thinking") this.#addThinking(block, begun.thinking ?? "", chunks);
+    if (type === "text") this.#addText(block, textIn(begun.text), chunks);
+    else if (type === "thinking") this.#addThinking(block, textIn(begun.thinking), chunks);
     else if (type === "tool_use") this.#addArguments(block, "", chunks);
   }
 
   #add(index: number, delta: WireDelta, chunks: MessageChunk[]): void {
-    const block = this.#open.get(index);
+    const block = this.#open.get(index) ?? this.#beginUnannounced(index, delta, chunks);
     if (!block) return;
     switch (delta.type) {
       case "text_delta":
-        return this.#addText(block, delta.text ?? "", chunks);
+        return this.#addText(block, textIn(delta.text), chunks);
       case "thinking_delta":
-        return this.#addThinking(block, delta.thinking ?? "", chunks);
+        return this.#addThinking(block, textIn(delta.thinking), chunks);
       case "signature_delta":
-        block.signature += delta.signature ?? "";
+        block.signature += textIn(delta.signature);
         return;
       case "input_json_delta":
-        return this.#addArguments(block, delta.partial_json ?? "", chunks);
+        return this.#addArguments(block, textIn(delta.partial_json), chunks);
       case "citations_delta":
         if (delta.citation) block.citations.push(delta.citation);
         return;
@@ -231,8 +237,16 @@ class AnthropicDecoder implements Decoder {
     }
   }
 
+  /** The event that begins a block was lost on the way. What its deltas say must not be. */
+  #beginUnannounced(index: number, { type }: WireDelta, chunks: MessageChunk[]): OpenBlock | undefined {
+    if (type === "input_json_delta") throw new SendError("protocol", "A tool call came without its beginning.");
+    if (type !== "text_delta" && type !== "thinking_delta") return undefined;
+    this.#begin(index, { type: type === "text_delta" ? "text" : "thinking" }, chunks);
+    return this.#open.get(index);
+  }
+
   #addText(block: OpenBlock, content: string, chunks: MessageChunk[]): void {
-    if (content === "" || block.type !== "text") return;
+    if (content === "") return;
     block.text.add(content);
     this.#textLength += content.length;
     chunks.push({ type: "text", content, isFinal: false });
@@ -271,7 +285,7 @@ class AnthropicDecoder implements Decoder {
     const text = block.text.toString();
     let args: unknown;
     try {
-      args = text === "" ? (block.begun.input ?? {}) : JSON.parse(text);
+      args = text === "" ? shallow(block.begun.input ?? {}) : parsedArguments(text);
     } catch {
       this.#brokenCall ??= block;
       return;

@@ -14,6 +14,8 @@ export interface ClaudeFamily {
   readonly takesForcedTool: boolean;
   /** Whether `temperature` and `top_p` go together. */
   readonly takesBothSamplings: boolean;
+  /** Whether it goes on with an answer that the request begins for it; with thinking, none does. */
+  readonly takesPrefix: boolean;
 }
 
 /** Servers with models of their own names. */
@@ -26,6 +28,7 @@ const UNKNOWN: ClaudeFamily = {
   takesOutputFormat: true,
   takesForcedTool: true,
   takesBothSamplings: true,
+  takesPrefix: false,
 };
 
 /**
@@ -52,6 +55,7 @@ function familyOf(name: string, version: number): ClaudeFamily {
     takesOutputFormat: version >= 4.1,
     takesForcedTool: !isMythical,
     takesBothSamplings: version < 4.5,
+    takesPrefix: version < 4.6,
   };
 }
 

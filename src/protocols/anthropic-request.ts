@@ -3,10 +3,11 @@
 import type { SendOptions, Tool } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { Message } from "../message.ts";
-import { closedSchema } from "../schema/closed.ts";
+import { claudeSchema, hasRecords } from "../schema/grammar.ts";
 import { jsonSchemaOf } from "../schema/schema.ts";
 import { type ClaudeFamily, claudeFamily } from "./anthropic-models.ts";
 import { type Block, textBlock, turnsOf, type WireTurn } from "./anthropic-turns.ts";
+import { cutReplyOf, toldToGoOn } from "./continuation.ts";
 import { type Endpoint, type ProtocolRequest, refuse } from "./protocol.ts";
 import { withProviderOptions } from "./provider-options.ts";
 import { refuseSearch } from "./search-refusals.ts";
@@ -29,14 +30,16 @@ export function buildAnthropicRequest(
   const system = messages.flatMap((message) =>
     message.role === "system" && message.content !== "" ? [textBlock(message.content)] : [],
   );
-  const turns = turnsOf(messages, endpoint);
   const tools = toolsOf(options, endpoint, messages);
-  markForCache(system, tools, turns, options, endpoint);
   if (options.seed !== undefined) refuse("`seed`", endpoint, options);
   const maxTokens = options.maxOutputTokens ?? family.maxOutputTokens;
   const asked = thinkingOf(options, family, maxTokens, endpoint);
-  const thinking = asked?.hasBudget && isUnthoughtLoop(turns) ? undefined : asked;
+  const written = turnsOf(messages, endpoint);
+  const thinking = asked?.hasBudget && isUnthoughtLoop(written) ? undefined : asked;
   const output = outputConfigOf(options, family, thinking?.effort, endpoint);
+  const goesOn = !cutReplyOf(messages) || (family.takesPrefix && !thinking?.isOn);
+  const turns = goesOn ? written : turnsOf(toldToGoOn(messages), endpoint);
+  markForCache(system, tools, turns, options, endpoint);
   return {
     url: `${endpoint.baseUrl}/v1/messages`,
     headers: { "anthropic-version": "2023-06-01", ...(usesFiles(messages) && { "anthropic-beta": FILES_BETA }) },
@@ -139,14 +142,21 @@ function outputConfigOf(
   effort: string | undefined,
   endpoint: Endpoint,
 ): Block | undefined {
-  const { output } = options;
-  if (output !== undefined && !family.takesOutputFormat) refuse("`output`", endpoint, options);
-  const asksFormat = output !== undefined && family.takesOutputFormat;
-  if (!asksFormat && effort === undefined) return undefined;
-  return {
-    ...(effort !== undefined && { effort }),
-    ...(asksFormat && { format: { type: "json_schema", schema: closedSchema(jsonSchemaOf(output)) } }),
-  };
+  const format = formatOf(options, family, endpoint);
+  if (!format && effort === undefined) return undefined;
+  return { ...(effort !== undefined && { effort }), ...(format && { format }) };
+}
+
+/** @see https://docs.claude.com/en/docs/build-with-claude/structured-outputs */
+function formatOf(options: SendOptions, family: ClaudeFamily, endpoint: Endpoint): Block | undefined {
+  if (options.output === undefined) return undefined;
+  const schema = jsonSchemaOf(options.output);
+  if (!family.takesOutputFormat) refuse("`output`", endpoint, options);
+  else if (hasRecords(schema)) {
+    const advice = "Give a list of keys and values instead.";
+    refuse("objects with keys of any name in `output`", endpoint, options, advice);
+  } else return { type: "json_schema", schema: claudeSchema(schema) };
+  return undefined;
 }
 
 /** Newer models choose for themselves; with thinking on, all do. */

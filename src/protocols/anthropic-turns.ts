@@ -75,8 +75,11 @@ function assistantBlocks(turn: AssistantTurn, endpoint: Endpoint): readonly Bloc
   const { replay } = turn;
   if (replay?.provider === endpoint.provider && replay.protocol === ANTHROPIC_MESSAGES && !turn.interrupted) {
     const { blocks } = replay.data as AnthropicReplay;
-    if (sameAs(turn, blocks))
-      return blocks.filter((block): block is Block => mayGoBack(block, replay.model, endpoint.model));
+    const { before = "" } = replay;
+    if (sameAs(turn, before, blocks)) {
+      const own = blocks.filter((block): block is Block => mayGoBack(block, replay.model, endpoint.model));
+      return [...textBlocks(before), ...own];
+    }
   }
   const calls = (turn.toolCalls ?? []).map(({ id, name, arguments: args }) => ({
     type: "tool_use",
@@ -88,13 +91,13 @@ function assistantBlocks(turn: AssistantTurn, endpoint: Endpoint): readonly Bloc
 }
 
 /** Whoever has changed the text or the calls of a reply wants that sent, not what came. */
-function sameAs(turn: AssistantTurn, blocks: readonly unknown[]): boolean {
+function sameAs(turn: AssistantTurn, before: string, blocks: readonly unknown[]): boolean {
   if (!Array.isArray(blocks)) return false;
   const said = blocks as readonly { readonly type?: string; readonly text?: string; readonly id?: string }[];
   const text = said.map((block) => (block.type === "text" ? (block.text ?? "") : "")).join("");
   const ids = said.flatMap((block) => (block.type === "tool_use" ? [block.id] : []));
   const calls = turn.toolCalls ?? [];
-  return text === turn.content && ids.length === calls.length && calls.every(({ id }) => ids.includes(id));
+  return before + text === turn.content && ids.length === calls.length && calls.every(({ id }) => ids.includes(id));
 }
 
 /** Empty text is refused, and so is thinking that is not signed; signatures hold for the model that wrote them. */

@@ -3,9 +3,11 @@
 import type { SendOptions } from "../client.ts";
 import type { Message } from "../message.ts";
 import { jsonSchemaOf } from "../schema/schema.ts";
+import { outputOf, withInstruction } from "./chat-completions-output.ts";
 import { commonReasoning } from "./chat-completions-reasoning.ts";
 import { wireMessagesOf } from "./chat-completions-turns.ts";
 import { type ChatDialect, mayAsk } from "./chat-dialects.ts";
+import { cutReplyOf, toldToGoOn } from "./continuation.ts";
 import { openSchema } from "./open-schema.ts";
 import { type Endpoint, type ProtocolRequest, refuse } from "./protocol.ts";
 import { withProviderOptions } from "./provider-options.ts";
@@ -21,10 +23,15 @@ export function buildChatRequest(
   dialect: ChatDialect,
 ): ProtocolRequest {
   const { baseUrl, model } = endpoint;
+  const output = outputOf(options, endpoint, dialect);
   const cache = cacheOf(options, endpoint, dialect);
+  const prefix = cutReplyOf(messages) && dialect.prefix?.(endpoint);
+  const told = withInstruction(prefix ? messages : toldToGoOn(messages), output?.instruction);
+  const wired = wireMessagesOf(told, endpoint, dialect);
   const body = {
     model,
-    messages: wireMessagesOf(messages, endpoint, dialect),
+    messages: prefix ? wired.with(-1, { ...wired.at(-1), ...prefix.messageFields }) : wired,
+    ...prefix?.fields,
     // Fields that were not asked for are left out: some servers refuse those they do not know.
     ...(stream && { stream: true, ...(dialect.streamOptions && { stream_options: dialect.streamOptions }) }),
     ...(options.maxOutputTokens !== undefined && { [dialect.maxTokensField]: options.maxOutputTokens }),
@@ -32,6 +39,7 @@ export function buildChatRequest(
     ...samplingOf(options, endpoint, dialect),
     ...stopOf(options, endpoint, dialect),
     ...seedOf(options, endpoint, dialect),
+    ...(output && { response_format: output.format }),
     ...toolFields(messages, options, endpoint, dialect),
     ...searchOf(options, endpoint, dialect),
     ...cache.fields,

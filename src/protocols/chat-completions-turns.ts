@@ -59,11 +59,13 @@ function assistantMessage(
   // Signed and encrypted thoughts hold for the model that wrote them.
   const { isSignedFirst } = dialect;
   const isSameModel = isOwn && (replay.model ?? model) === model;
-  const keepsParts = parts !== undefined && isSameModel && textOf(parts) === turn.content;
+  const before = replay?.before ?? "";
+  const keepsParts = parts !== undefined && isSameModel && before + textOf(parts) === turn.content;
+  const written = before === "" ? parts : [{ type: "text", text: wellFormed(before) }, ...(parts ?? [])];
   return [
     {
       role: "assistant",
-      content: keepsParts ? parts : turn.content === "" ? null : wellFormed(turn.content),
+      content: keepsParts ? written : turn.content === "" ? null : wellFormed(turn.content),
       ...reasoningFields(reasoning, isInLoop, model, dialect),
       ...(details && isSameModel && { reasoning_details: details }),
       ...(calls.length > 0 && {

@@ -12,10 +12,11 @@ import { type ReasoningDetail, ReplayCollector, type WirePart } from "./chat-com
 import { buildChatRequest } from "./chat-completions-request.ts";
 import { usageOf } from "./chat-completions-usage.ts";
 import type { ChatDialect } from "./chat-dialects.ts";
-import { errorOf } from "./error-kinds.ts";
+import { errorOf, isError } from "./error-kinds.ts";
 import type { Decoder, Protocol } from "./protocol.ts";
 import { ToolCallTracker } from "./tool-call-tracker.ts";
 import { codePointsIn, utf16Offset } from "./utf16-offset.ts";
+import { listIn, objectIn } from "./wire-values.ts";
 
 const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
   stop: "stop",
@@ -136,9 +137,8 @@ class ChatDecoder implements Decoder {
     // The last report wins: some send running totals with every chunk. Usage rides on error chunks, too.
     const usage = usageOf(wire.usage ?? choice?.usage ?? wire.x_groq?.usage);
     if (usage) this.#facts.usage = usage;
-    if (wire.error || wire.x_groq?.error || type === "error" || wire.object === "error") {
-      throw errorOf(this.#facts.provider, 0, wire.error ? event : wire.x_groq?.error ? wire.x_groq : event);
-    }
+    if (isError(event, type)) throw errorOf(this.#facts.provider, 0, event);
+    if (wire.x_groq?.error) throw errorOf(this.#facts.provider, 0, wire.x_groq);
     if (wire.id && this.#facts.id === undefined) this.#facts.id = wire.id;
     if (wire.model && !this.#named) {
       this.#named = true;
@@ -182,7 +182,7 @@ class ChatDecoder implements Decoder {
 
   #readChoice(choice: WireChoice, chunks: MessageChunk[]): void {
     this.#anyChoice = true;
-    const delta = choice.delta ?? choice.message;
+    const delta = objectIn(choice.delta ?? choice.message);
     if (delta) this.#readDelta(delta, chunks);
     // `""` on every chunk is no reason.
     if (choice.finish_reason) this.#facts.rawFinishReason = choice.finish_reason;
@@ -294,7 +294,8 @@ class ChatDecoder implements Decoder {
 
 /** Of several answers (`n`), the first is the reply. */
 function firstChoice(choices: WireChunk["choices"]): WireChoice | undefined {
-  const first = choices?.[0];
-  if (!first?.index) return first ?? undefined;
-  return choices?.find((choice) => choice?.index === 0) ?? undefined;
+  const all = listIn(choices);
+  const first = objectIn(all[0]);
+  if (!first?.index) return first;
+  return all.find((choice) => choice?.index === 0) ?? undefined;
 }

@@ -27,6 +27,11 @@ export interface ChatDialect {
   readonly streamOptions?: Fields;
   readonly seedField?: "random_seed";
   readonly requiredToolChoice?: "any";
+  /**
+   * How a reply of a certain shape is asked for. Default: by its JSON Schema. `json_object`: the server only sees to it that
+   * the reply is JSON, and the model is told the shape. `none`: the server ignores it.
+   */
+  readonly outputFormat?: "json_object" | "none";
   /** The fields that ask for so much thinking. Absent: `reasoning_effort`, as the protocol has it. */
   readonly reasoning?: (effort: ReasoningEffort, endpoint: Endpoint, options: SendOptions) => Fields;
   /** The fields that ask for a search; absent where there is none. */
@@ -65,6 +70,14 @@ export interface ChatDialect {
   /** Mistral's tool call ids. */
   readonly nineCharacterIds?: true;
   readonly longestCallId?: number;
+  /** How a server is told to go on with the last message, which is the beginning of its answer; absent where none can be. */
+  readonly prefix?: (endpoint: Endpoint) => ChatPrefix | undefined;
+}
+
+/** What is sent so that the last message is gone on with. */
+export interface ChatPrefix {
+  readonly messageFields?: Fields;
+  readonly fields?: Fields;
 }
 
 /** What most servers understand. */
@@ -107,6 +120,7 @@ export const XAI_CHAT: ChatDialect = {
  */
 export const ANTHROPIC_CHAT: ChatDialect = {
   ...COMMON_CHAT,
+  outputFormat: "none",
   lacks: ["seed", "reasoning", "search"],
   advice: 'Anthropic\'s own protocol may have it: `api: "messages"`.',
   highestTemperature: 1,
@@ -144,8 +158,14 @@ export const GROQ_CHAT: ChatDialect = {
 /** @see https://api-docs.deepseek.com */
 export const DEEPSEEK_CHAT: ChatDialect = {
   ...COMMON_CHAT,
+  outputFormat: "json_object",
   reasoning: deepseekReasoning,
   inputs: () => [],
+  /**
+   * Only at its beta address.
+   * @see https://api-docs.deepseek.com/guides/chat_prefix_completion
+   */
+  prefix: ({ baseUrl }) => (baseUrl.endsWith("/beta") ? { messageFields: { prefix: true } } : undefined),
   reasoningBack: "reasoning_content",
   wantsAllReasoning: (model) => !/chat|reasoner|r1|v3/i.test(model),
 };
@@ -162,10 +182,27 @@ export const MISTRAL_CHAT: ChatDialect = {
   marksPrefix: true,
   reasoningBack: "parts",
   nineCharacterIds: true,
+  /** @see https://docs.mistral.ai/api/#tag/chat */
+  prefix: () => ({ messageFields: { prefix: true } }),
 };
 
 /** llama.cpp: models that think want it back in the field it came in. */
-export const LLAMACPP_CHAT: ChatDialect = { ...COMMON_CHAT, reasoningBack: "as it came" };
+export const LLAMACPP_CHAT: ChatDialect = {
+  ...COMMON_CHAT,
+  reasoningBack: "as it came",
+  prefix: continuesFinalMessage,
+};
+
+/** @see https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html */
+export const VLLM_CHAT: ChatDialect = { ...COMMON_CHAT, prefix: continuesFinalMessage };
+
+/**
+ * vLLM and llama.cpp take an assistant's message at the end as the beginning of the answer when told so.
+ * @see https://github.com/ggml-org/llama.cpp/pull/23012
+ */
+function continuesFinalMessage(): ChatPrefix {
+  return { fields: { continue_final_message: true, add_generation_prompt: false } };
+}
 
 /** What becomes of an option that this vendor lacks, or whose place is elsewhere. Returns whether it may be sent. */
 export function mayAsk(

@@ -107,6 +107,15 @@ export function errorOf(provider: string, status: number, body: unknown): SendEr
   });
 }
 
+/**
+ * Whether an event of a stream is an error, in whichever vendor's form: gateways pass on what they got.
+ * @param type the SSE event type
+ */
+export function isError(event: object, type: string): boolean {
+  const { error, type: own, object } = event as Readonly<Record<"error" | "type" | "object", unknown>>;
+  return Boolean(error) || type === "error" || own === "error" || object === "error";
+}
+
 /** These mean one thing whatever the body says; a 400 may be anything. */
 const CERTAIN = [401, 413, 429];
 

@@ -10,6 +10,7 @@ export interface PartialArgument {
   readonly numberValue?: number | null;
   readonly boolValue?: boolean | null;
   readonly nullValue?: unknown;
+  readonly willContinue?: boolean | null;
 }
 
 type Container = Record<string, unknown> | unknown[];

@@ -97,11 +97,15 @@ function modelTurn(turn: AssistantTurn, family: GeminiFamily, endpoint: Endpoint
   const { replay } = turn;
   if (replay?.provider === endpoint.provider && replay.protocol === GEMINI && !turn.interrupted) {
     const data = replay.data as GeminiReplay;
-    if (sameAs(turn, data)) return replayed(data, family);
+    const { before = "" } = replay;
+    if (sameAs(turn, before, data)) {
+      const { parts, calls } = replayed(data, family);
+      return { parts: [...textParts(before), ...parts], calls };
+    }
   }
   const calls = turn.toolCalls ?? [];
   const parts = [
-    ...(turn.content === "" ? [] : [{ text: wellFormed(turn.content) }]),
+    ...textParts(turn.content),
     ...calls.map(({ name, arguments: args }) => ({ functionCall: { name, args: argumentsObject(args) } })),
   ];
   return { parts: signed(parts, family), calls: new Map(calls.map(({ id, name }) => [id, { name }])) };
@@ -133,18 +137,22 @@ function signed(parts: readonly Fields[], family: GeminiFamily): readonly Fields
 }
 
 /** Whoever has changed the text or the calls of a reply wants that sent, not what came. */
-function sameAs(turn: AssistantTurn, { parts, callIds }: GeminiReplay): boolean {
+function sameAs(turn: AssistantTurn, before: string, { parts, callIds }: GeminiReplay): boolean {
   if (!Array.isArray(parts) || !Array.isArray(callIds)) return false;
   const text = parts.map((part) => (part.thought ? "" : (part.text ?? ""))).join("");
   const answered = parts.flatMap(({ functionResponse }) => (functionResponse ? [functionResponse] : []));
   const calls = turn.toolCalls ?? [];
   const isCalled = calls.every(({ id }) => callIds.includes(id));
-  return text === turn.content && isCalled && calls.length === callIds.length - answered.length;
+  return before + text === turn.content && isCalled && calls.length === callIds.length - answered.length;
 }
 
 function userParts(content: string | readonly ContentPart[], endpoint: Endpoint): readonly Fields[] {
-  if (typeof content === "string") return content === "" ? [] : [{ text: wellFormed(content) }];
+  if (typeof content === "string") return textParts(content);
   return content.flatMap((part) => wirePart(part, endpoint));
+}
+
+function textParts(text: string): readonly Fields[] {
+  return text === "" ? [] : [{ text: wellFormed(text) }];
 }
 
 /** Kinds of images that people have and the model does not take. */
@@ -152,7 +160,7 @@ const NO_IMAGES = /^image\/(gif|svg|bmp|tiff|x-)/;
 
 /** @see https://ai.google.dev/gemini-api/docs/file-input-methods */
 function wirePart(given: ContentPart, endpoint: Endpoint): readonly Fields[] {
-  if (given.type === "text") return given.text === "" ? [] : [{ text: wellFormed(given.text) }];
+  if (given.type === "text") return textParts(given.text);
   const part = inlined(given);
   const mimeType = mediaTypeOf(part);
   if (mimeType !== undefined && NO_IMAGES.test(mimeType)) {

@@ -8,8 +8,8 @@ export interface GeminiFamily {
   readonly canStopThinking: boolean;
   /** Whether calls must carry the signature of the thoughts before them. */
   readonly wantsSignatures: boolean;
-  /** Whether search goes together with functions and JSON. */
-  readonly combinesSearch: boolean;
+  /** Whether functions, search and JSON go together. */
+  readonly combinesTools: boolean;
   readonly takesSampling: boolean;
 }
 
@@ -18,7 +18,7 @@ const UNKNOWN: GeminiFamily = {
   thinking: "none",
   canStopThinking: true,
   wantsSignatures: false,
-  combinesSearch: true,
+  combinesTools: true,
   takesSampling: true,
 };
 
@@ -35,7 +35,7 @@ export function geminiFamily(model: string): GeminiFamily {
     thinking: version < 2.5 ? "none" : version < 3 ? "budget" : "level",
     canStopThinking: !alwaysThinks,
     wantsSignatures: version >= 3,
-    combinesSearch: version >= 3,
+    combinesTools: version >= 3,
     takesSampling: version < 4,
   };
 }

@@ -3,7 +3,9 @@
 import type { SendOptions, Tool } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { Message } from "../message.ts";
+import { geminiSchema } from "../schema/grammar.ts";
 import { jsonSchemaOf } from "../schema/schema.ts";
+import { toldToGoOn } from "./continuation.ts";
 import { contentsOf } from "./gemini-contents.ts";
 import { type GeminiFamily, geminiFamily } from "./gemini-models.ts";
 import { type Endpoint, type ProtocolRequest, refuse } from "./protocol.ts";
@@ -32,7 +34,7 @@ export function buildGeminiRequest(
     url: `${endpoint.baseUrl}/v1beta/${modelPath(endpoint.model)}:${stream ? "streamGenerateContent?alt=sse" : "generateContent"}`,
     body: withProviderOptions(
       {
-        contents: contentsOf(messages, family, endpoint),
+        contents: contentsOf(toldToGoOn(messages), family, endpoint),
         ...(system.length > 0 && {
           systemInstruction: { parts: system.map(({ content }) => ({ text: wellFormed(String(content)) })) },
         }),
@@ -55,7 +57,7 @@ function modelPath(model: string): string {
 }
 
 function generationConfigOf(options: SendOptions, family: GeminiFamily, endpoint: Endpoint): Fields {
-  const { maxOutputTokens, stop, seed, output } = options;
+  const { maxOutputTokens, stop, seed } = options;
   const sampling = samplingOf(options, family, endpoint);
   const thinkingConfig = thinkingOf(options, family, endpoint);
   return {
@@ -63,9 +65,19 @@ function generationConfigOf(options: SendOptions, family: GeminiFamily, endpoint
     ...sampling,
     ...(stop !== undefined && { stopSequences: stop }),
     ...(seed !== undefined && { seed }),
-    ...(output !== undefined && { responseMimeType: "application/json", responseJsonSchema: jsonSchemaOf(output) }),
+    ...outputOf(options, family, endpoint),
     ...(thinkingConfig && { thinkingConfig }),
   };
+}
+
+/** @see https://ai.google.dev/gemini-api/docs/structured-output */
+function outputOf(options: SendOptions, family: GeminiFamily, endpoint: Endpoint): Fields {
+  if (options.output === undefined) return {};
+  if (!family.combinesTools && options.tools?.length) {
+    refuse("`output` beside `tools`", endpoint, options);
+    return {};
+  }
+  return { responseMimeType: "application/json", responseJsonSchema: geminiSchema(jsonSchemaOf(options.output)) };
 }
 
 function samplingOf({ temperature, topP, ...options }: SendOptions, family: GeminiFamily, endpoint: Endpoint): Fields {
@@ -106,7 +118,7 @@ function thinkingOf(options: SendOptions, family: GeminiFamily, endpoint: Endpoi
 function toolsOf(options: SendOptions, family: GeminiFamily, endpoint: Endpoint): readonly Fields[] {
   const functions = (options.tools ?? []).map(declarationOf);
   const search = searchTool(options, endpoint);
-  if (search && !family.combinesSearch && (functions.length > 0 || options.output !== undefined)) {
+  if (search && !family.combinesTools && (functions.length > 0 || options.output !== undefined)) {
     refuse("`search` beside `tools` or `output`", endpoint, options);
     return functions.length > 0 ? [{ functionDeclarations: functions }] : [];
   }
@@ -118,7 +130,7 @@ function declarationOf({ name, description, parameters }: Tool): Fields {
   return {
     name,
     ...(description && { description }),
-    ...(parameters !== undefined && { parametersJsonSchema: jsonSchemaOf(parameters) }),
+    ...(parameters !== undefined && { parametersJsonSchema: geminiSchema(jsonSchemaOf(parameters)) }),
   };
 }
 

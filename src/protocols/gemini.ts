@@ -8,6 +8,7 @@ import type { FinishReason, MessageChunk } from "../chunk.ts";
 import { SendError } from "../errors.ts";
 import type { ReplyFacts } from "../fold.ts";
 import { TextBuffer } from "../text-buffer.ts";
+import { isError } from "./error-kinds.ts";
 import { addArgument, type PartialArgument } from "./gemini-arguments.ts";
 import { GEMINI, type GeminiPart, type GeminiReplay } from "./gemini-contents.ts";
 import { geminiError } from "./gemini-errors.ts";
@@ -15,7 +16,8 @@ import { type GroundingMetadata, groundingCitations } from "./gemini-grounding.t
 import { buildGeminiRequest } from "./gemini-request.ts";
 import { geminiUsageOf } from "./gemini-usage.ts";
 import type { Decoder, Protocol } from "./protocol.ts";
-import { cutCallError } from "./tool-call-tracker.ts";
+import { cutCallError, malformedCallError } from "./tool-call-tracker.ts";
+import { listIn, objectIn, shallow, textIn } from "./wire-values.ts";
 
 const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
   STOP: "stop",
@@ -63,6 +65,8 @@ interface OpenCall {
   readonly id: string;
   readonly name: string;
   readonly arguments: Record<string, unknown>;
+  /** More of its last text was announced. The end of the call itself may be missing. */
+  isCut: boolean;
 }
 
 /** A call the reply has made: the caller's, unless the provider answers it itself. */
@@ -106,12 +110,12 @@ class GeminiDecoder implements Decoder {
     this.#model = facts.model;
   }
 
-  push(event: unknown, _type: string, chunks: MessageChunk[]): boolean {
+  push(event: unknown, type: string, chunks: MessageChunk[]): boolean {
     if (typeof event !== "object" || event === null) return false;
     const wire = event as WireResponse;
     const usage = geminiUsageOf(wire.usageMetadata);
     if (usage) this.#facts.usage = usage;
-    if (wire.error) throw geminiError(this.#facts.provider, 0, event);
+    if (isError(event, type)) throw geminiError(this.#facts.provider, 0, event);
     if (wire.responseId && this.#facts.id === undefined) this.#facts.id = wire.responseId;
     if (wire.modelVersion) this.#facts.model = wire.modelVersion;
     const { blockReason, blockReasonMessage } = wire.promptFeedback ?? {};
@@ -119,7 +123,7 @@ class GeminiDecoder implements Decoder {
       const why = blockReasonMessage ? `: ${blockReasonMessage}` : "";
       throw new SendError("contentFilter", `The prompt was blocked (${blockReason})${why}`, { code: blockReason });
     }
-    const candidate = wire.candidates?.[0];
+    const candidate = objectIn(listIn(wire.candidates)[0]);
     if (candidate) this.#readCandidate(candidate, chunks);
     return false;
   }
@@ -153,7 +157,10 @@ class GeminiDecoder implements Decoder {
   }
 
   #readCandidate(candidate: WireCandidate, chunks: MessageChunk[]): void {
-    for (const part of candidate.content?.parts ?? []) if (part) this.#readPart(part, chunks);
+    for (const item of listIn(objectIn(candidate.content)?.parts)) {
+      const part = objectIn(item);
+      if (part) this.#readPart(part, chunks);
+    }
     // A reason in mid-stream does not end it: the last one counts.
     const { finishReason, finishMessage, groundingMetadata } = candidate;
     if (finishReason && finishReason !== "FINISH_REASON_UNSPECIFIED") this.#facts.rawFinishReason = finishReason;
@@ -165,7 +172,7 @@ class GeminiDecoder implements Decoder {
   }
 
   #readPart(part: GeminiPart, chunks: MessageChunk[]): void {
-    if (typeof part.text === "string") this.#readText(part, part.text, chunks);
+    if (part.text !== undefined && part.text !== null) this.#readText(part, textIn(part.text), chunks);
     else if (part.functionCall) this.#readCall(part, part.functionCall, chunks);
     else {
       this.#parts.push(part);
@@ -194,8 +201,8 @@ class GeminiDecoder implements Decoder {
       const index = this.#callIds.length;
       const id = call.id || `call_${(this.#facts.id ?? "").slice(-24)}_${index}`;
       this.#callIds.push(id);
-      const args = { ...(isObject(call.args) ? call.args : {}) };
-      this.#open = { part, index, id, name: call.name, arguments: args };
+      const args = argumentsOf(call.name, call.args);
+      this.#open = { part, index, id, name: call.name, arguments: args, isCut: false };
       const text = call.willContinue ? "" : JSON.stringify(args);
       chunks.push(deltaOf(this.#open, text));
     }
@@ -204,6 +211,7 @@ class GeminiDecoder implements Decoder {
     for (const piece of call.partialArgs ?? []) {
       if (!addArgument(open.arguments, piece))
         throw new SendError("protocol", `An argument of ${open.name} came without a place.`);
+      open.isCut = piece.willContinue === true;
       chunks.push(deltaOf(open, textOf(piece)));
     }
     if (!call.willContinue) this.#closeCall();
@@ -214,7 +222,8 @@ class GeminiDecoder implements Decoder {
     const open = this.#open;
     if (!open) return;
     this.#open = undefined;
-    const { part, id, name, arguments: args } = open;
+    const { part, id, name, arguments: args, isCut } = open;
+    if (isCut) throw cutCallError(name);
     const ownId = part.functionCall?.id ?? undefined;
     const functionCall = { ...(ownId && { id: ownId }), name, args };
     this.#parts.push({ ...part, functionCall });
@@ -258,6 +267,18 @@ class GeminiDecoder implements Decoder {
 
 function deltaOf({ index, id, name }: OpenCall, argumentsDelta: string): MessageChunk {
   return { type: "toolCallDelta", content: "", index, id, name, argumentsDelta, isFinal: false };
+}
+
+/** What the call is given; anything but an object would be lost. */
+function argumentsOf(name: string, args: unknown): Record<string, unknown> {
+  if (args === undefined || args === null) return {};
+  if (!isObject(args)) throw malformedCallError(name);
+  try {
+    shallow(args);
+    return { ...args };
+  } catch (cause) {
+    throw malformedCallError(name, cause);
+  }
 }
 
 /** A value without its place, for who watches. */

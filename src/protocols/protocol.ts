@@ -49,6 +49,23 @@ export interface Decoder {
    * @throws {SendError} kind `truncated` when the reply was not complete
    */
   end(sentinel: boolean, chunks: MessageChunk[]): void;
+  /** Where a reply stands that the provider keeps and has not ended; absent, or `undefined`, where it is lost with its connection. */
+  position?(): ReplyPosition | undefined;
+}
+
+/** A place in a reply that the provider keeps. */
+export interface ReplyPosition {
+  readonly id: string;
+  /** The number of the last event that was read. */
+  readonly after: number;
+}
+
+/** How to ask for a reply that the provider goes on writing when the connection breaks. */
+export interface BackgroundReplies {
+  /** GET it: the events after the position. */
+  resumeUrl(position: ReplyPosition, endpoint: Endpoint): string;
+  /** POST it: nobody wants the rest. */
+  cancelUrl(position: ReplyPosition, endpoint: Endpoint): string;
 }
 
 /** One wire format. */
@@ -66,4 +83,6 @@ export interface Protocol {
   decodeWhole(body: unknown, facts: ReplyFacts, chunks: MessageChunk[]): void;
   /** The provider's error. `body` is parsed JSON, or the text itself where it is not JSON. */
   readError(provider: string, status: number, body: unknown): SendError;
+  /** Present where a request with `recover: "resume"` makes the provider keep the reply. */
+  readonly background?: BackgroundReplies;
 }

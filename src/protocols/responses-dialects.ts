@@ -33,6 +33,8 @@ export interface ResponsesDialect {
   readonly opensTools?: true;
   /** Calls of custom tools are the vendor's own and have run already. */
   readonly runsCustomTools?: true;
+  /** Replies can be written in the background, and be resumed. */
+  readonly keepsReplies?: true;
 }
 
 /** @see https://platform.openai.com/docs/api-reference/responses/create */
@@ -59,6 +61,7 @@ export const OPENAI_RESPONSES: ResponsesDialect = {
   leastOutputTokens: 16,
   inputs: openaiInputs,
   takesMetadata: true,
+  keepsReplies: true,
 };
 
 /** Domains a search tool takes. */

@@ -55,11 +55,12 @@ function turnItems(turn: AssistantTurn, endpoint: Endpoint, dialect: ResponsesDi
   const { replay } = turn;
   if (replay?.provider === endpoint.provider && replay.protocol === RESPONSES && !turn.interrupted) {
     const { items } = replay.data as ResponsesReplay;
-    if (sameAs(turn, items, dialect)) return replayed(items, replay.model === endpoint.model, dialect);
+    const { before = "" } = replay;
+    if (sameAs(turn, before, items, dialect))
+      return [...textItems(before), ...replayed(items, replay.model === endpoint.model, dialect)];
   }
-  const text = { type: "output_text", text: wellFormed(turn.content) };
   return [
-    ...(turn.content === "" ? [] : [{ role: "assistant", content: [text] }]),
+    ...textItems(turn.content),
     ...(turn.toolCalls ?? []).map(({ id, name, arguments: args }) => ({
       type: "function_call",
       call_id: shortCallId(id, LONGEST_CALL_ID),
@@ -67,6 +68,10 @@ function turnItems(turn: AssistantTurn, endpoint: Endpoint, dialect: ResponsesDi
       arguments: JSON.stringify(argumentsObject(args)),
     })),
   ];
+}
+
+function textItems(text: string): readonly Fields[] {
+  return text === "" ? [] : [{ role: "assistant", content: [{ type: "output_text", text: wellFormed(text) }] }];
 }
 
 /**
@@ -95,12 +100,17 @@ function isCallersCall({ type }: ResponseItem, { runsCustomTools }: ResponsesDia
 }
 
 /** Whoever has changed the text or the calls of a reply wants that sent, not what came. */
-function sameAs(turn: AssistantTurn, items: readonly ResponseItem[], dialect: ResponsesDialect): boolean {
+function sameAs(
+  turn: AssistantTurn,
+  before: string,
+  items: readonly ResponseItem[],
+  dialect: ResponsesDialect,
+): boolean {
   if (!Array.isArray(items)) return false;
   const text = items.map((item) => (item.type === "message" ? textOfItem(item) : "")).join("");
   const ids = items.filter((item) => isCallersCall(item, dialect)).map((item) => item.call_id);
   const calls = turn.toolCalls ?? [];
-  return text === turn.content && ids.length === calls.length && calls.every(({ id }) => ids.includes(id));
+  return before + text === turn.content && ids.length === calls.length && calls.every(({ id }) => ids.includes(id));
 }
 
 function textOfItem(item: ResponseItem): string {

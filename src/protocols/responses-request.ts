@@ -1,10 +1,11 @@
-/** Messages and options → the body of a Responses request. Nothing is kept at the server: the whole conversation goes out. */
+/** Messages and options → the body of a Responses request. The whole conversation goes out each time. */
 
 import type { SendOptions, Tool } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { Message } from "../message.ts";
-import { closedSchema, isStrictSchema } from "../schema/closed.ts";
+import { isObjectSchema, strictSchema } from "../schema/grammar.ts";
 import { jsonSchemaOf } from "../schema/schema.ts";
+import { toldToGoOn } from "./continuation.ts";
 import { openSchema } from "./open-schema.ts";
 import { type Endpoint, type ProtocolRequest, refuse } from "./protocol.ts";
 import { withProviderOptions } from "./provider-options.ts";
@@ -37,15 +38,15 @@ export function buildResponsesRequest(
     body: withProviderOptions(
       {
         model,
-        input: inputOf(messages, endpoint, dialect),
+        input: inputOf(toldToGoOn(messages), endpoint, dialect),
         ...(system.length > 0 && { instructions: wellFormed(system.map(({ content }) => content).join("\n\n")) }),
         ...(stream && { stream: true, ...(dialect.streamOptions && { stream_options: dialect.streamOptions }) }),
-        store: false,
+        ...keepingOf(options, stream, dialect),
         ...(include.length > 0 && { include }),
         ...(options.maxOutputTokens !== undefined && { max_output_tokens: options.maxOutputTokens }),
         ...samplingOf(options, endpoint, dialect),
         ...(reasoning && { reasoning }),
-        ...(options.output !== undefined && { text: { format: formatOf(options.output) } }),
+        ...outputOf(options, endpoint),
         ...(tools.length > 0 && { tools }),
         ...toolChoiceOf(options, search.length > 0, endpoint, dialect),
         ...cacheOf(options, endpoint),
@@ -54,6 +55,11 @@ export function buildResponsesRequest(
       options.providerOptions,
     ),
   };
+}
+
+/** Nothing is kept at the server, unless the reply is to be resumed there. */
+function keepingOf({ recover }: SendOptions, stream: boolean, { keepsReplies }: ResponsesDialect): Fields {
+  return recover === "resume" && stream && keepsReplies ? { background: true, store: true } : { store: false };
 }
 
 function mayReason(dialect: ResponsesDialect, model: string): boolean {
@@ -93,11 +99,16 @@ function samplingOf(options: SendOptions, endpoint: Endpoint, dialect: Responses
   return { ...(temperature !== undefined && { temperature }), ...(topP !== undefined && { top_p: topP }) };
 }
 
-function formatOf(output: NonNullable<SendOptions["output"]>): Fields {
-  const schema = jsonSchemaOf(output);
-  const closed = closedSchema(schema);
-  const strict = isStrictSchema(closed);
-  return { type: "json_schema", name: "output", schema: strict ? closed : schema, strict };
+function outputOf(options: SendOptions, endpoint: Endpoint): Fields {
+  if (options.output === undefined) return {};
+  const schema = jsonSchemaOf(options.output);
+  if (!isObjectSchema(schema)) {
+    refuse("an `output` that is no object", endpoint, options, "Put the value into a property.");
+    return {};
+  }
+  const strict = strictSchema(schema);
+  const format = { type: "json_schema", name: "output", schema: strict ?? schema, strict: strict !== undefined };
+  return { text: { format } };
 }
 
 /** Left to itself, the server tries to be strict, and makes what is optional required. */
@@ -105,9 +116,8 @@ function wireTool({ name, description, parameters }: Tool, { opensTools }: Respo
   const schema = parameters === undefined ? { type: "object", properties: {} } : jsonSchemaOf(parameters);
   const about = { type: "function", name, ...(description && { description }) };
   if (opensTools) return { ...about, parameters: openSchema(schema) };
-  const closed = closedSchema(schema);
-  const strict = parameters !== undefined && isStrictSchema(closed);
-  return { ...about, parameters: strict ? closed : schema, strict };
+  const strict = parameters === undefined ? undefined : strictSchema(schema);
+  return { ...about, parameters: strict ?? schema, strict: strict !== undefined };
 }
 
 function searchOf(options: SendOptions, endpoint: Endpoint, dialect: ResponsesDialect): readonly Fields[] {

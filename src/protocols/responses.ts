@@ -8,8 +8,8 @@ import type { FinishReason, MessageChunk } from "../chunk.ts";
 import { SendError } from "../errors.ts";
 import type { ReplyFacts } from "../fold.ts";
 import { TextBuffer } from "../text-buffer.ts";
-import { errorOf } from "./error-kinds.ts";
-import type { Decoder, Protocol } from "./protocol.ts";
+import { errorOf, isError } from "./error-kinds.ts";
+import type { BackgroundReplies, Decoder, Protocol, ReplyPosition } from "./protocol.ts";
 import { annotationCitation, type WireAnnotation } from "./responses-citations.ts";
 import type { ResponsesDialect } from "./responses-dialects.ts";
 import { RESPONSES, type ResponseItem, type ResponsesReplay } from "./responses-input.ts";
@@ -17,6 +17,7 @@ import { providerToolCallOf, searchQueriesOf } from "./responses-provider-tools.
 import { buildResponsesRequest } from "./responses-request.ts";
 import { responsesUsageOf } from "./responses-usage.ts";
 import { cutCallError, malformedCallError } from "./tool-call-tracker.ts";
+import { listIn, objectIn, parsedArguments, textIn } from "./wire-values.ts";
 
 const INCOMPLETE: Readonly<Record<string, FinishReason>> = {
   max_output_tokens: "length",
@@ -99,8 +100,16 @@ export function responses(dialect: ResponsesDialect): Protocol {
     createDecoder: (facts) => new ResponsesDecoder(facts, dialect),
     decodeWhole: (body, facts, chunks) => new ResponsesDecoder(facts, dialect).readWhole(body, chunks),
     readError: errorOf,
+    ...(dialect.keepsReplies && { background: BACKGROUND }),
   };
 }
+
+/** @see https://platform.openai.com/docs/guides/background */
+const BACKGROUND: BackgroundReplies = {
+  resumeUrl: ({ id, after }, { baseUrl }) =>
+    `${baseUrl}/responses/${encodeURIComponent(id)}?stream=true&starting_after=${after}`,
+  cancelUrl: ({ id }, { baseUrl }) => `${baseUrl}/responses/${encodeURIComponent(id)}/cancel`,
+};
 
 class ResponsesDecoder implements Decoder {
   readonly #facts: ReplyFacts;
@@ -119,7 +128,9 @@ class ResponsesDecoder implements Decoder {
   #cutCall: string | undefined;
   #brokenCall: string | undefined;
   readonly #calledIds = new Set<string>();
-  #lastNumber = 0;
+  /** The highest number of an event so far; absent while none has come that was numbered. */
+  #lastNumber: number | undefined;
+  #isOver = false;
 
   constructor(facts: ReplyFacts, dialect: ResponsesDialect) {
     this.#facts = facts;
@@ -130,69 +141,76 @@ class ResponsesDecoder implements Decoder {
   push(event: unknown, type: string, chunks: MessageChunk[]): boolean {
     if (typeof event !== "object" || event === null) return false;
     const wire = event as WireEvent;
+    if (isError(event, type)) {
+      this.#isOver = true;
+      throw errorOf(this.#facts.provider, 0, event);
+    }
     if (this.#isRepeated(wire.sequence_number)) return false;
     const at = wire.output_index ?? 0;
     switch (wire.type ?? type) {
       case "response.output_text.delta":
-        this.#addText(`${at}.${wire.content_index ?? 0}`, wire.delta ?? "", chunks);
+        this.#addText(`${at}.${wire.content_index ?? 0}`, textIn(wire.delta), chunks);
         break;
       case "response.output_text.done":
-        this.#completeText(`${at}.${wire.content_index ?? 0}`, wire.text ?? "", chunks);
+        this.#completeText(`${at}.${wire.content_index ?? 0}`, textIn(wire.text), chunks);
         break;
       case "response.output_text.annotation.added":
         if (wire.annotation) this.#cite(`${at}.${wire.content_index ?? 0}`, wire.annotation, false, chunks);
         break;
       case "response.refusal.delta":
         this.#refused = true;
-        this.#addText(`${at}.${wire.content_index ?? 0}`, wire.delta ?? "", chunks);
+        this.#addText(`${at}.${wire.content_index ?? 0}`, textIn(wire.delta), chunks);
         break;
       case "response.refusal.done":
         this.#refused = true;
-        this.#completeText(`${at}.${wire.content_index ?? 0}`, wire.refusal ?? "", chunks);
+        this.#completeText(`${at}.${wire.content_index ?? 0}`, textIn(wire.refusal), chunks);
         break;
       case "response.reasoning_summary_text.delta":
-        this.#addReasoning(`${at}.s${wire.summary_index ?? 0}`, wire.delta ?? "", chunks);
+        this.#addReasoning(`${at}.s${wire.summary_index ?? 0}`, textIn(wire.delta), chunks);
         break;
       case "response.reasoning_summary_text.done":
-        this.#completeReasoning(`${at}.s${wire.summary_index ?? 0}`, wire.text ?? "", chunks);
+        this.#completeReasoning(`${at}.s${wire.summary_index ?? 0}`, textIn(wire.text), chunks);
         break;
       case "response.reasoning_text.delta":
-        this.#addReasoning(`${at}.r${wire.content_index ?? 0}`, wire.delta ?? "", chunks);
+        this.#addReasoning(`${at}.r${wire.content_index ?? 0}`, textIn(wire.delta), chunks);
         break;
       case "response.reasoning_text.done":
-        this.#completeReasoning(`${at}.r${wire.content_index ?? 0}`, wire.text ?? "", chunks);
+        this.#completeReasoning(`${at}.r${wire.content_index ?? 0}`, textIn(wire.text), chunks);
         break;
       case "response.function_call_arguments.delta":
       case "response.custom_tool_call_input.delta":
-        this.#addArguments(at, wire.delta ?? "", chunks);
+        this.#addArguments(at, textIn(wire.delta), chunks);
         break;
       case "response.output_item.added":
-        if (wire.item) this.#beginItem(at, wire.item, chunks);
+        this.#beginItem(at, objectIn(wire.item) ?? {}, chunks);
         break;
       case "response.output_item.done":
-        if (wire.item) this.#endItem(at, wire.item, chunks);
+        this.#endItem(at, objectIn(wire.item) ?? {}, chunks);
         break;
       case "response.created":
       case "response.queued":
       case "response.in_progress":
-        this.#readResponse(wire.response ?? {});
+        this.#readResponse(objectIn(wire.response) ?? {});
         break;
       case "response.completed":
       case "response.incomplete":
       case "response.failed":
       case "response.done":
-        this.#close(wire.response ?? {}, chunks);
+        this.#close(objectIn(wire.response) ?? {}, chunks);
         return true;
-      case "error":
-        throw errorOf(this.#facts.provider, 0, event);
-      default:
-        if (wire.error) throw errorOf(this.#facts.provider, 0, event);
     }
     return false;
   }
 
   end(): void {
     throw new SendError("truncated", "The reply ended before its last event: what came is not all of it.");
+  }
+
+  /** A server that does not number its events cannot be asked for those that are missing. */
+  position(): ReplyPosition | undefined {
+    const { id } = this.#facts;
+    if (this.#isOver || id === undefined || this.#lastNumber === undefined) return undefined;
+    return { id, after: this.#lastNumber };
   }
 
   readWhole(body: unknown, chunks: MessageChunk[]): void {
@@ -202,10 +220,10 @@ class ResponsesDecoder implements Decoder {
     this.#close(response, chunks);
   }
 
-  /** A stream that is resumed tells some events again. Vendors that do not count say nothing, or 0. */
+  /** A stream that is resumed may tell some events again. Vendors that do not count say nothing, or always 0. */
   #isRepeated(number: Nullable<number>): boolean {
-    if (!number) return false;
-    if (number <= this.#lastNumber) return true;
+    if (typeof number !== "number") return false;
+    if (number > 0 && number <= (this.#lastNumber ?? -1)) return true;
     this.#lastNumber = number;
     return false;
   }
@@ -288,19 +306,19 @@ class ResponsesDecoder implements Decoder {
   }
 
   #endMessage(at: number, { content }: WireItem, chunks: MessageChunk[]): void {
-    for (const [index, part] of (content ?? []).entries()) {
+    for (const [index, part] of listIn(content).entries()) {
       const key = `${at}.${index}`;
       if (part?.refusal) this.#refused = true;
-      this.#completeText(key, part?.text ?? part?.refusal ?? "", chunks);
+      this.#completeText(key, textIn(part?.text ?? part?.refusal), chunks);
       for (const annotation of part?.annotations ?? []) if (annotation) this.#cite(key, annotation, true, chunks);
     }
   }
 
   #endReasoning(at: number, { summary, content }: WireItem, chunks: MessageChunk[]): void {
-    for (const [index, part] of (summary ?? []).entries())
-      this.#completeReasoning(`${at}.s${index}`, part?.text ?? "", chunks);
-    for (const [index, part] of (content ?? []).entries())
-      this.#completeReasoning(`${at}.r${index}`, part?.text ?? "", chunks);
+    for (const [index, part] of listIn(summary).entries())
+      this.#completeReasoning(`${at}.s${index}`, textIn(part?.text), chunks);
+    for (const [index, part] of listIn(content).entries())
+      this.#completeReasoning(`${at}.r${index}`, textIn(part?.text), chunks);
   }
 
   /** Only a completed call is whole. */
@@ -320,7 +338,7 @@ class ResponsesDecoder implements Decoder {
     }
     let args: unknown = text;
     try {
-      if (item.type === "function_call") args = text.trim() === "" ? {} : JSON.parse(text);
+      if (item.type === "function_call") args = text.trim() === "" ? {} : parsedArguments(text);
     } catch {
       this.#brokenCall = name; // why, is told by how the reply ends
       return;
@@ -343,12 +361,13 @@ class ResponsesDecoder implements Decoder {
 
   #close(response: WireResponse, chunks: MessageChunk[]): void {
     const facts = this.#facts;
+    this.#isOver = true;
     this.#readResponse(response);
     const { status, error, incomplete_details: details, output } = response;
+    this.#readOutput(listIn(output), chunks); // also what came of one that failed
     if (status === "failed" || status === "cancelled" || error) {
       throw errorOf(facts.provider, 0, { error: error ?? { message: `The response was ${status}.` } });
     }
-    this.#readOutput(output ?? [], chunks);
     const raw = details?.reason ?? status ?? undefined;
     if (raw !== undefined) facts.rawFinishReason = raw;
     const [open] = this.#calls.values();

@@ -2,6 +2,7 @@
 
 import type { MessageChunk } from "../chunk.ts";
 import { SendError } from "../errors.ts";
+import { parsedArguments } from "./wire-values.ts";
 
 interface OpenCall {
   readonly index: number;
@@ -66,7 +67,7 @@ export class ToolCallTracker {
       const toolCall = {
         id,
         name,
-        arguments: parsedArguments(name, argumentsText, cut && call === this.#calls.at(-1)),
+        arguments: wholeArguments(name, argumentsText, cut && call === this.#calls.at(-1)),
       };
       chunks.push({ type: "toolCall", content: "", toolCall, isFinal: false });
     }
@@ -102,10 +103,10 @@ function isWhole({ argumentsText }: OpenCall): boolean {
   }
 }
 
-function parsedArguments(name: string, text: string, cut: boolean): unknown {
+function wholeArguments(name: string, text: string, cut: boolean): unknown {
   if (text.trim() === "" && !cut) return {};
   try {
-    return JSON.parse(text);
+    return parsedArguments(text);
   } catch (cause) {
     throw cut ? cutCallError(name) : malformedCallError(name, cause);
   }

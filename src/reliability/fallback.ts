@@ -1,9 +1,14 @@
 /** The next client when one fails. */
 
-import type { ClientWrapper } from "../client.ts";
+import type { ClientWrapper, Recovery, SendOptions } from "../client.ts";
 import type { SendError, SendErrorKind } from "../errors.ts";
+import type { Message } from "../message.ts";
+import { MessageStream } from "../stream/message-stream.ts";
+import { systemClock } from "../stream/metrics.ts";
+import { type RecoverableCall, RecoveringSource } from "../stream/recovering-source.ts";
 import { Circuit, type CircuitOptions } from "./circuit.ts";
-import { askStreamed, askWhole, checkedClients, raceClient } from "./race-client.ts";
+import type { RaceRules } from "./race.ts";
+import { askStreamed, askWhole, checkedClients, openRace } from "./race-client.ts";
 
 /** When the next client is asked. */
 export interface FallbackOptions {
@@ -14,9 +19,11 @@ export interface FallbackOptions {
   readonly when?: ((error: SendError) => boolean) | undefined;
   /**
    * Longest wait for a client's first chunk before the next is asked and the slow one let go, in milliseconds; only time in
-   * which the caller waits counts. The last client has no such limit. Default: off.
+   * which the caller waits counts. The last client has no such limit, and neither has a whole reply. Default: off.
    */
   readonly firstChunkWithinMs?: number | undefined;
+  /** What is done when a reply breaks after its first chunk, for calls that do not say: see `Recovery`. Default: the call fails. */
+  readonly recover?: Recovery | undefined;
   /** A client that keeps failing is left out for a while. Default: 5 failures, 30 000 ms; `false` turns it off. */
   readonly circuit?: CircuitOptions | false | undefined;
 }
@@ -32,7 +39,8 @@ const REQUEST_FAULTS: readonly SendErrorKind[] = [
 
 /**
  * A client that asks the first of `clients`, and the next one when it fails before its first chunk. Each does its own
- * retries before. After the first chunk a failure is a failure: nobody wants another beginning below the first.
+ * retries before. After the first chunk a failure is a failure, nobody wants another beginning below the first, unless it is
+ * said how to `recover`: then the next client goes on, or begins again, once the first has tried by itself.
  * `provider` and `model` of the reply say who answered; `metrics.attempts` lists everybody who was asked.
  *
  * @throws {TypeError} when `clients` is empty or an option is senseless
@@ -47,16 +55,18 @@ const REQUEST_FAULTS: readonly SendErrorKind[] = [
  * ```
  */
 export function fallback(clients: readonly ClientWrapper[], options: FallbackOptions = {}): ClientWrapper {
-  const { when = isClientsFault, firstChunkWithinMs, circuit = {} } = options;
   const list = checkedClients(clients);
+  const { when = isClientsFault, firstChunkWithinMs, circuit = {} } = options;
   if (firstChunkWithinMs !== undefined && !(firstChunkWithinMs > 0))
     throw new TypeError("`firstChunkWithinMs` must be milliseconds above 0.");
   const circuits = new Map(list.map((client) => [client, circuit && new Circuit(circuit)]));
-  const now = () => performance.now();
+  const now = systemClock();
+  const { provider, model } = list[0];
 
-  return raceClient(list, (whole) => {
-    const waiting = [...list];
-    const last = list.at(-1);
+  /** Asks the clients in the given order. */
+  function rulesFor(order: readonly ClientWrapper[], whole: boolean): RaceRules {
+    const waiting = [...order];
+    const last = order.at(-1);
     return {
       ask: whole ? askWhole : askStreamed,
       slow: "drop",
@@ -72,13 +82,48 @@ export function fallback(clients: readonly ClientWrapper[], options: FallbackOpt
       told(client, result) {
         const own = circuits.get(client);
         if (!own) return;
-        if (result.status === "first") own.succeeded();
-        else if (result.status === "failed" && when(result.error)) own.failed(now());
+        // Who begins well may yet break off; who is left alone by the caller has done its part.
+        if (result.status === "done") own.succeeded();
+        else if ((result.status === "failed" || result.status === "broke") && when(result.error)) own.failed(now());
         else own.abandoned();
       },
       retryAfterMs: () => Math.min(...[...circuits.values()].map((own) => (own ? own.waitMs(now()) : 0))),
     };
-  });
+  }
+
+  /** Everybody else goes first when a reply is to be brought to its end. */
+  async function recovering(messages: readonly Message[], its: SendOptions & { readonly recover: Recovery }) {
+    const startedAt = now();
+    let { stream, race } = await openRace(messages, its, rulesFor(list, false));
+    const call: RecoverableCall = {
+      messages,
+      options: its,
+      async open(more, theirs) {
+        const others = list.filter((client) => client !== race.winner);
+        ({ stream, race } = await openRace(more, theirs, rulesFor(others, false)));
+        return stream;
+      },
+      delayMs: (error, recoveries) => (when(error) && recoveries < list.length - 1 ? 0 : undefined),
+      now,
+      startedAt,
+    };
+    return new MessageStream((sink) => new RecoveringSource(call, stream, sink), { now, startedAt });
+  }
+
+  return {
+    provider,
+    model,
+    async sendMessage(messages, its = {}) {
+      const { recover = options.recover } = its;
+      if (recover) return (await recovering(messages, { ...its, recover })).finalMessage();
+      return (await openRace(messages, its, rulesFor(list, true))).stream.finalMessage();
+    },
+    async sendMessageStream(messages, its = {}) {
+      const { recover = options.recover } = its;
+      if (recover) return recovering(messages, { ...its, recover });
+      return (await openRace(messages, its, rulesFor(list, false))).stream;
+    },
+  };
 }
 
 function isClientsFault({ kind }: SendError): boolean {

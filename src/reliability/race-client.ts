@@ -1,9 +1,9 @@
 /** A race as a client. */
 
 import type { ClientWrapper, SendOptions } from "../client.ts";
-import { chunksOf } from "../fold.ts";
 import type { Message } from "../message.ts";
 import { MessageStream } from "../stream/message-stream.ts";
+import { streamOf } from "../stream/whole.ts";
 import { Race, type RaceRules } from "./race.ts";
 
 /** A client that runs a race for each call. `rulesOf` is asked anew each time: rules know who has started. */
@@ -12,35 +12,43 @@ export function raceClient(
   rulesOf: (whole: boolean) => RaceRules,
 ): ClientWrapper {
   const { provider, model } = first;
-  async function open(messages: readonly Message[], options: SendOptions, whole: boolean): Promise<MessageStream> {
-    let race: Race | undefined;
-    const stream = new MessageStream((sink) => {
-      race = new Race(messages, options, rulesOf(whole), sink);
-      return race;
-    });
-    race?.start();
-    await race?.accepted;
-    return stream;
-  }
   return {
     provider,
     model,
-    sendMessage: async (messages, options = {}) => (await open(messages, options, true)).finalMessage(),
-    sendMessageStream: (messages, options = {}) => open(messages, options, false),
+    async sendMessage(messages, options = {}) {
+      const { stream } = await openRace(messages, options, rulesOf(true));
+      return stream.finalMessage();
+    },
+    async sendMessageStream(messages, options = {}) {
+      const { stream } = await openRace(messages, options, rulesOf(false));
+      return stream;
+    },
   };
+}
+
+/** Runs one race, and resolves when a client's provider has accepted the request. */
+export async function openRace(
+  messages: readonly Message[],
+  options: SendOptions,
+  rules: RaceRules,
+): Promise<{ readonly stream: MessageStream; readonly race: Race }> {
+  const opened: { race?: Race } = {};
+  const stream = new MessageStream((sink) => {
+    opened.race = new Race(messages, options, rules, sink);
+    return opened.race;
+  });
+  const { race } = opened;
+  if (!race) throw new TypeError("A stream opens its source at once.");
+  race.start();
+  await race.accepted;
+  return { stream, race };
 }
 
 export const askStreamed: RaceRules["ask"] = (client, messages, options) => client.sendMessageStream(messages, options);
 
 /** A whole reply runs as a stream that is there at once. */
-export const askWhole: RaceRules["ask"] = async (client, messages, options) => {
-  const message = await client.sendMessage(messages, options);
-  return MessageStream.from(
-    (async function* () {
-      yield* chunksOf(message);
-    })(),
-  );
-};
+export const askWhole: RaceRules["ask"] = async (client, messages, options) =>
+  streamOf(await client.sendMessage(messages, options));
 
 /** @throws {TypeError} when it is no list of clients. */
 export function checkedClients(clients: readonly ClientWrapper[]): readonly [ClientWrapper, ...ClientWrapper[]] {

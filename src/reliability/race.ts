@@ -9,6 +9,9 @@ import type { ChunkSink, ChunkSource, MessageStream } from "../stream/message-st
 import type { Attempt } from "../stream/metrics.ts";
 import { sendErrorOf } from "../stream/readable.ts";
 
+/** How long to wait for somebody who was let go to say so, in milliseconds. */
+const LEAVING_LIMIT_MS = 20;
+
 /** How a race is run. */
 export interface RaceRules {
   /** Who may start now: the next one in turn, if any. Asked again whenever another is needed. */
@@ -27,11 +30,14 @@ export interface RaceRules {
 }
 
 /**
- * `first`: its chunk was the first, after the caller had waited so long. `lost`: another's was. `failed`: before its first
- * chunk. `left`: the caller has gone.
+ * `first`: its chunk was the first, after the caller had waited so long. Then `done`: it went on to its end, or until the caller
+ * had enough; or `broke`: it failed after all. `lost`: another's chunk was the first. `failed`: before its first chunk.
+ * `left`: the caller has gone before any chunk.
  */
 export type RaceResult =
   | { readonly status: "first"; readonly waitedMs: number }
+  | { readonly status: "done" }
+  | { readonly status: "broke"; readonly error: SendError }
   | { readonly status: "lost"; readonly waitedMs: number }
   | { readonly status: "failed"; readonly error: SendError }
   | { readonly status: "left" };
@@ -40,9 +46,14 @@ export type RaceResult =
 interface Runner {
   readonly client: ClientWrapper;
   readonly controller: AbortController;
+  /** Settles, well in any case, when it has a stream or has none. */
+  opening: Promise<void>;
   stream?: MessageStream;
   batches?: AsyncIterator<readonly MessageChunk[]>;
   reading: boolean;
+  readonly startedAt: number;
+  /** Stands for its attempts when it was let go, until it tells them. */
+  standIn?: Attempt;
   /** Time in which the caller waited for it, and since when it does. */
   waitedMs: number;
   waitingSince: number | undefined;
@@ -60,6 +71,8 @@ export class Race implements ChunkSource {
   readonly #sink: ChunkSink;
   readonly #runners = new Set<Runner>();
   readonly #attempts: Attempt[] = [];
+  /** Those that were let go before they had a stream: they still tell what was sent. */
+  readonly #leaving = new Set<Promise<void>>();
   #winner: Runner | undefined;
   #isAccepted = false;
   /** The caller waits for a chunk. */
@@ -81,6 +94,11 @@ export class Race implements ChunkSource {
     });
   }
 
+  /** Whose chunk was the first. */
+  get winner(): ClientWrapper | undefined {
+    return this.#winner?.client;
+  }
+
   start(): void {
     if (this.#startNext()) return;
     const retryAfterMs = this.#rules.retryAfterMs?.();
@@ -99,6 +117,7 @@ export class Race implements ChunkSource {
 
   lastAttempt(): void {
     this.#isLast = true;
+    for (const { stream } of this.#runners) stream?.onlyRest();
   }
 
   close(): void {
@@ -113,7 +132,15 @@ export class Race implements ChunkSource {
     const client = this.#over || this.#winner || this.#isLast ? undefined : this.#rules.next();
     if (!client) return false;
     const controller = new AbortController();
-    const runner: Runner = { client, controller, reading: false, waitedMs: 0, waitingSince: undefined };
+    const runner: Runner = {
+      client,
+      controller,
+      opening: Promise.resolve(),
+      reading: false,
+      startedAt: performance.now(),
+      waitedMs: 0,
+      waitingSince: undefined,
+    };
     this.#runners.add(runner);
     if (this.facts.model === "") Object.assign(this.facts, { provider: client.provider, model: client.model });
     this.#watch(runner);
@@ -122,7 +149,7 @@ export class Race implements ChunkSource {
       ...this.#options,
       signal: signal ? AbortSignal.any([signal, controller.signal]) : controller.signal,
     };
-    this.#ask(client, options).then(
+    runner.opening = this.#ask(client, options).then(
       (stream) => this.#opened(runner, stream),
       (error: unknown) => this.#failed(runner, sendErrorOf(error)),
     );
@@ -137,6 +164,7 @@ export class Race implements ChunkSource {
   #opened(runner: Runner, stream: MessageStream): void {
     runner.stream = stream;
     runner.batches = stream.batches();
+    if (this.#isLast) stream.onlyRest();
     if (!this.#runners.has(runner)) {
       this.#stopReading(runner);
       return;
@@ -173,7 +201,8 @@ export class Race implements ChunkSource {
         this.#attempts.push(...chunk.message.metrics.attempts);
         adopt(this.facts, chunk.message);
         this.#finish(runner);
-        return this.#sink.end();
+        this.#rules.told?.(runner.client, { status: "done" });
+        return this.#afterAllHaveLeft(() => this.#sink.end());
       }
       this.#sink.chunks.push(chunk);
     }
@@ -192,10 +221,14 @@ export class Race implements ChunkSource {
 
   #failed(runner: Runner, error: SendError): void {
     const attempts = error.attempts ?? error.partial?.metrics.attempts ?? [];
+    const { standIn } = runner;
+    if (standIn && attempts.length > 0) this.#attempts.splice(this.#attempts.indexOf(standIn), 1);
     this.#attempts.push(...attempts);
     if (!this.#runners.has(runner)) return;
     this.#pause(runner);
     this.#runners.delete(runner);
+    if (this.#winner === runner && error.kind !== "aborted")
+      this.#rules.told?.(runner.client, { status: "broke", error });
     if (this.#winner === runner || error.kind === "aborted") return this.#fail(error);
     this.#rules.told?.(runner.client, { status: "failed", error });
     if (this.#rules.goesOn(error) && this.#startNext()) {
@@ -228,11 +261,26 @@ export class Race implements ChunkSource {
   #letGo(runner: Runner, result?: RaceResult): void {
     this.#runners.delete(runner);
     this.#pause(runner);
-    const { waitedMs } = runner;
-    const ending: RaceResult = result ?? (this.#winner ? { status: "lost", waitedMs } : { status: "left" });
-    if (this.#winner !== runner) this.#rules.told?.(runner.client, ending);
-    if (runner.stream) this.#stopReading(runner);
-    else runner.controller.abort();
+    this.#rules.told?.(runner.client, result ?? this.#resultOf(runner));
+    if (runner.stream) return this.#stopReading(runner);
+    const { provider, model } = runner.client;
+    runner.standIn = { provider, model, durationMs: performance.now() - runner.startedAt, outcome: "stopped" };
+    this.#attempts.push(runner.standIn);
+    runner.controller.abort();
+    this.#leaving.add(runner.opening);
+    void runner.opening.finally(() => this.#leaving.delete(runner.opening));
+  }
+
+  #resultOf(runner: Runner): RaceResult {
+    if (this.#winner === runner) return { status: "done" };
+    return this.#winner ? { status: "lost", waitedMs: runner.waitedMs } : { status: "left" };
+  }
+
+  /** A reply that comes all at once must not end before those who lost against it have told what they sent. */
+  #afterAllHaveLeft(next: () => void): void {
+    if (this.#leaving.size === 0) return next();
+    const limit = new Promise((resolve) => setTimeout(resolve, LEAVING_LIMIT_MS));
+    void Promise.race([Promise.all(this.#leaving), limit]).then(next);
   }
 
   #stopReading({ stream }: Runner): void {
@@ -260,6 +308,7 @@ export class Race implements ChunkSource {
 
 function slowError({ client, waitedMs }: Runner): SendError {
   const { provider, model } = client;
-  const message = `${provider} let ${Math.round(waitedMs)} ms pass without a first chunk.`;
-  return new SendError("timeout", message, { provider, model, phase: "firstChunk" });
+  const rounded = Math.round(waitedMs);
+  const message = `${provider} let ${rounded} ms pass without a first chunk.`;
+  return new SendError("timeout", message, { provider, model, phase: "firstChunk", waitedMs: rounded });
 }

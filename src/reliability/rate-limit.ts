@@ -125,7 +125,9 @@ class Line {
       left = true;
       this.#running--;
       const partial = error instanceof SendError ? error.partial : undefined;
-      const usage = message?.usage ?? message?.estimatedUsage ?? partial?.usage ?? partial?.estimatedUsage;
+      const { usage: reported, estimatedUsage } = message ?? partial ?? {};
+      // What a cut reply reported does not cover its end; the estimate does.
+      const usage = estimatedUsage ?? reported;
       // A refusal costs nothing.
       correct(usage?.totalTokens ?? 0);
       this.#learn(message, error);

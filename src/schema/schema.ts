@@ -2,6 +2,7 @@
 
 import { SendError } from "../errors.ts";
 import { jsonSchemaIssues } from "./json-schema.ts";
+import { schemaFault } from "./soundness.ts";
 
 /**
  * What schema libraries (Zod, Valibot, ArkType …) put under `~standard`, in the parts used here. The types are our own, so
@@ -19,7 +20,10 @@ export interface StandardSchema<Output = unknown> {
      * @see https://standardschema.dev/json-schema
      */
     readonly jsonSchema?: {
-      readonly input: (options: { readonly target: "draft-2020-12" }) => Record<string, unknown>;
+      readonly input: (options: {
+        readonly target: "draft-2020-12";
+        readonly libraryOptions?: Readonly<Record<string, unknown>>;
+      }) => Record<string, unknown>;
     };
   };
 }
@@ -41,17 +45,22 @@ export type JsonSchema = Readonly<Record<string, unknown>>;
 /** A schema in either form. */
 export type Schema<Output = unknown> = StandardSchema<Output> | JsonSchema;
 
-export function isStandardSchema(schema: Schema): schema is StandardSchema {
+function isStandardSchema(schema: Schema): schema is StandardSchema {
   // ArkType's schemas are functions.
   return "~standard" in schema;
 }
 
 /**
- * The schema as providers take it.
- * @throws {SendError} kind `invalidRequest` when the library cannot say it in JSON Schema
+ * The schema as providers take it, without the name of its dialect.
+ * @throws {SendError} kind `invalidRequest` when the library cannot say it in JSON Schema, or a plain one cannot be used
  */
 export function jsonSchemaOf(schema: Schema): JsonSchema {
-  if (!isStandardSchema(schema)) return schema;
+  if (!isStandardSchema(schema)) {
+    const fault = schemaFault(schema);
+    if (fault) throw new SendError("invalidRequest", `A JSON Schema cannot be used: ${fault}`);
+    const { $schema: _dialect, ...json } = schema;
+    return json;
+  }
   const { vendor, jsonSchema } = schema["~standard"];
   const advice =
     "give a schema that can (Zod 4.2 and ArkType 2.2 can, Valibot by toStandardJsonSchema), or JSON Schema";
@@ -59,12 +68,26 @@ export function jsonSchemaOf(schema: Schema): JsonSchema {
     throw new SendError("invalidRequest", `A schema of ${vendor} does not say what it is in JSON Schema: ${advice}.`);
   }
   try {
-    const { $schema: _dialect, ...json } = jsonSchema.input({ target: "draft-2020-12" });
+    const { $schema: _dialect, ...json } = jsonSchema.input({
+      target: "draft-2020-12",
+      libraryOptions: LIBRARY_OPTIONS,
+    });
     return json;
   } catch (cause) {
     throw new SendError("invalidRequest", `A schema of ${vendor} cannot be said in JSON Schema: ${advice}.`, { cause });
   }
 }
+
+/**
+ * Rules in code cannot be said in JSON Schema, and need not be: they hold for the reply. Zod and ArkType leave them out by
+ * themselves; Valibot wants to be told, and the others do not look at it.
+ */
+const LIBRARY_OPTIONS = {
+  ignoreActions: ["check", "check_items", "partial_check", "raw_check", "every_item", "some_item"].flatMap((rule) => [
+    rule,
+    `${rule}_async`,
+  ]),
+};
 
 /** Says of a value whether it fits; a schema with asynchronous rules says so later. */
 export function validate<Output>(

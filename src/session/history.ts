@@ -2,9 +2,13 @@
 
 import { messageFault } from "../check.ts";
 import { SendError } from "../errors.ts";
-import type { AssistantMessage, AssistantTurn, Message, ToolCall, ToolMessage, UserMessage } from "../message.ts";
+import type { AssistantTurn, Message, ToolCall, ToolMessage, UnfinishedToolCall, UserMessage } from "../message.ts";
+import { failureOf } from "./run-tool.ts";
 
-/** What one turn says: the user's words (with images and files), or the answers to the tool calls of the last reply. */
+/**
+ * What one turn says: the user's words (with images and files), or the answers to the tool calls that wait for one. An empty
+ * list goes on where tools have answered and the model has not.
+ */
 export type TurnInput = UserMessage["content"] | readonly ToolMessage[];
 
 /**
@@ -15,6 +19,7 @@ export type TurnInput = UserMessage["content"] | readonly ToolMessage[];
 export function messagesOf(input: TurnInput, history: readonly Message[]): readonly Message[] {
   const pending = pendingCalls(history);
   if (isResults(input)) return resultsOf(input, pending);
+  if (Array.isArray(input) && input.length === 0 && pending.length === 0 && history.at(-1)?.role === "tool") return [];
   const message: UserMessage = { role: "user", content: Array.isArray(input) ? [...input] : input };
   const fault = messageFault(message);
   if (fault) throw new SendError("invalidRequest", `What the user says ${fault}.`);
@@ -29,7 +34,10 @@ export function messagesOf(input: TurnInput, history: readonly Message[]): reado
  * the signed reasoning before it, which the cut has made unsafe (`replay`: a reasoning item without what followed it, or
  * a signature without all it signs, is refused for ever). Without calls, every provider does without that reasoning.
  */
-export function keptOf(reply: AssistantMessage, interrupted: boolean): readonly Message[] {
+export function keptOf(
+  reply: AssistantTurn & { readonly unfinishedToolCalls?: readonly UnfinishedToolCall[] },
+  interrupted: boolean,
+): readonly AssistantTurn[] {
   const { replay: _replay, unfinishedToolCalls: _unfinished, ...rest } = reply;
   const kept: AssistantTurn = interrupted ? { ...rest, toolCalls: [], interrupted: true } : reply;
   return isBlank(kept) ? [] : [kept];
@@ -77,10 +85,8 @@ export function checkedHistory(value: unknown): readonly Message[] {
     open = openAfter(message, open);
     return message.role === "assistant" && message.interrupted ? withoutReplay(message) : message;
   });
-  const last = history.at(-1)?.role;
-  if (last === "user") throw new TypeError("`history` ends with the user's turn, unanswered: send that one instead.");
-  if (last === "tool" && open.length > 0) {
-    throw new TypeError(`\`history\` cannot be sent: its last tool calls are answered in part; ${open[0]} is not.`);
+  if (history.at(-1)?.role === "user") {
+    throw new TypeError("`history` ends with the user's turn, unanswered: send that one instead.");
   }
   return history;
 }
@@ -121,10 +127,13 @@ function openAfter(message: Message, open: readonly string[]): readonly string[]
   }
 }
 
-/** The tool calls that the conversation waits for. */
-function pendingCalls(history: readonly Message[]): readonly ToolCall[] {
-  const last = history.at(-1);
-  return last?.role === "assistant" ? (last.toolCalls ?? []) : [];
+/** The tool calls at the end that have no answer yet. */
+export function pendingCalls(messages: readonly Message[]): readonly ToolCall[] {
+  const asked = messages.findLastIndex(({ role }) => role !== "tool");
+  const last = messages[asked];
+  if (last?.role !== "assistant") return [];
+  const answered = messages.slice(asked + 1).map((message) => message.role === "tool" && message.toolCallId);
+  return (last.toolCalls ?? []).filter(({ id }) => !answered.includes(id));
 }
 
 function resultsOf(results: readonly ToolMessage[], pending: readonly ToolCall[]): readonly Message[] {
@@ -144,8 +153,8 @@ function resultsOf(results: readonly ToolMessage[], pending: readonly ToolCall[]
   });
 }
 
-function unanswered({ id }: ToolCall): ToolMessage {
-  return { role: "tool", toolCallId: id, content: "No result was given for this call.", isError: true };
+function unanswered(call: ToolCall): ToolMessage {
+  return failureOf(call, "No result was given for this call.");
 }
 
 function isResults(input: TurnInput): input is readonly ToolMessage[] {

@@ -10,6 +10,7 @@ export interface SavedSession {
   readonly systemPrompt?: string;
   readonly maxTokens?: number;
   readonly onInterrupt: "keep" | "discard";
+  readonly maxSteps?: number;
   readonly history: readonly Message[];
   readonly turns: readonly TurnUsage[];
 }

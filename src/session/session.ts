@@ -3,44 +3,45 @@
 import type { ClientWrapper, SendOptions } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantMessage, Message, SystemMessage, UserMessage } from "../message.ts";
-import type { MessageStream } from "../stream/message-stream.ts";
-import { createTokenCounter, type TokenCounter } from "../token-estimate.ts";
+import { MessageStream } from "../stream/message-stream.ts";
+import { streamOf } from "../stream/whole.ts";
+import { createTokenCounter } from "../token-estimate.ts";
 import { type Fitted, TokenBudget } from "./budget.ts";
-import { checkedHistory, keptOf, lastExchangeOf, messagesOf, type TurnInput } from "./history.ts";
+import { checkedHistory, lastExchangeOf, messagesOf, pendingCalls, type TurnInput } from "./history.ts";
+import {
+  checkedClient,
+  checkedMaxSteps,
+  checkedPrompt,
+  checkOptions,
+  type OpenOptions,
+  type SessionOptions,
+  type TurnOptions,
+} from "./options.ts";
+import { applied, endOf, restored, type SessionRecord, type SessionState } from "./record.ts";
+import { failureOf } from "./run-tool.ts";
 import { plainMessages, readSession, type SavedSession } from "./saved-session.ts";
+import { SessionLog, storageError } from "./session-log.ts";
+import { ToolLoop, type TurnKeeper } from "./tool-loop.ts";
 import { type SessionUsage, sessionUsageOf, type TurnUsage, turnUsageOf } from "./usage.ts";
-
-/** How a session is made. */
-export interface SessionOptions {
-  /** Who answers. */
-  readonly client: ClientWrapper;
-  /** Goes ahead of every request; not part of the history. */
-  readonly systemPrompt?: string;
-  /**
-   * Most tokens of one request and its reply: the model's context window, or less. Where the conversation outgrows it, its
-   * oldest whole exchanges are not sent; the history keeps them. `maxOutputTokens` is kept free for the reply, or a quarter
-   * where the call has none. Default: no limit.
-   */
-  readonly maxTokens?: number;
-  /** Counts tokens for `maxTokens`. Default: an estimate that learns from what the provider reports. */
-  readonly counter?: TokenCounter;
-  /**
-   * What becomes of a reply that was stopped, aborted or failed on the way. `keep` (default): its text stays, marked
-   * `interrupted`. `discard`: the whole turn is taken back.
-   */
-  readonly onInterrupt?: "keep" | "discard";
-  /** An earlier conversation, without its system prompt. */
-  readonly history?: readonly Message[];
-}
 
 /** A turn under way. */
 interface Turn {
   readonly client: ClientWrapper;
-  readonly added: readonly Message[];
-  readonly request: Fitted;
+  readonly options: SendOptions;
+  readonly maxSteps: number;
+  readonly startedAt: number;
+  /** What was sent last. */
+  request: Fitted;
 }
 
-const OPTION_NAMES = ["client", "systemPrompt", "maxTokens", "counter", "onInterrupt", "history"];
+/** Asks for one reply: whole, or as it is written. */
+type Ask = (client: ClientWrapper, messages: readonly Message[], options: SendOptions) => Promise<MessageStream>;
+
+const askStreamed: Ask = (client, messages, options) => client.sendMessageStream(messages, options);
+const askWhole: Ask = async (client, messages, options) => streamOf(await client.sendMessage(messages, options));
+
+const DEFAULT_MAX_STEPS = 8;
+const FLUSH_INTERVAL_MS = 100;
 
 /**
  * A conversation that keeps its own history. One turn at a time; however a turn ends, the history is complete, legal to
@@ -49,6 +50,12 @@ const OPTION_NAMES = ["client", "systemPrompt", "maxTokens", "counter", "onInter
  * - a whole reply is kept with the turn it answers;
  * - of a reply that was stopped, aborted or failed, the text that came is kept, marked `interrupted` (or see `onInterrupt`);
  * - when no text came, what the user said is taken back, too. So is an empty reply with its question.
+ *
+ * Tools with a `run` are run, and what they answered goes back, until the model is done (or `maxSteps`): all replies come in
+ * one stream, with a `toolResult` chunk for each answer, and as one message, with the single replies on `steps`. A tool that
+ * throws, arguments that do not fit, a tool that there is not: the model is told, and goes on. Calls of tools without a `run`
+ * end the turn and are left to the caller. When a turn is stopped or fails on the way, the replies and answers before that
+ * stay; calls without an answer are closed.
  *
  * A stream that is neither read to its end nor left is a turn that is still under way.
  *
@@ -65,35 +72,25 @@ const OPTION_NAMES = ["client", "systemPrompt", "maxTokens", "counter", "onInter
  * }
  * ```
  */
-export class LLMSession {
+export class LLMSession implements AsyncDisposable {
   readonly #onInterrupt: "keep" | "discard";
   readonly #budget: TokenBudget | undefined;
+  readonly #maxSteps: number | undefined;
   #client: ClientWrapper;
-  #systemPrompt: string | undefined;
-  /** Replaced, never changed: whoever holds it has the conversation as it was. */
-  #history: readonly Message[];
-  #turns: readonly TurnUsage[] = [];
-  #isBusy = false;
+  /** Replaced, never changed: whoever holds its history has the conversation as it was. */
+  #state: SessionState;
+  #log: SessionLog | undefined;
+  #isClosed = false;
 
   /** @throws {TypeError} when an option is senseless, or the history could not be sent. */
   constructor(options: SessionOptions) {
-    const { client, systemPrompt, maxTokens, counter, onInterrupt = "keep", history = [] } = options;
-    const unknown = Object.keys(options).find((name) => !OPTION_NAMES.includes(name));
-    if (unknown) throw new TypeError(`There is no option \`${unknown}\`; there are ${OPTION_NAMES.join(", ")}.`);
-    if (maxTokens !== undefined && !(Number.isInteger(maxTokens) && maxTokens > 0)) {
-      throw new TypeError(`\`maxTokens\` must be a whole number above 0, not ${String(maxTokens)}.`);
-    }
-    if (counter !== undefined && typeof counter?.count !== "function") {
-      throw new TypeError("`counter` must have a method `count(text)`.");
-    }
-    if (onInterrupt !== "keep" && onInterrupt !== "discard") {
-      throw new TypeError('`onInterrupt` must be "keep" or "discard".');
-    }
-    this.#client = checkedClient(client);
-    this.#systemPrompt = checkedPrompt(systemPrompt);
+    checkOptions(options);
+    const { client, systemPrompt, maxTokens, counter, onInterrupt = "keep", maxSteps, history = [] } = options;
+    this.#client = client;
+    this.#maxSteps = maxSteps;
     this.#budget = maxTokens === undefined ? undefined : new TokenBudget(maxTokens, counter ?? createTokenCounter());
     this.#onInterrupt = onInterrupt;
-    this.#history = checkedHistory(history);
+    this.#state = { systemPrompt: checkedPrompt(systemPrompt), history: checkedHistory(history), turns: [] };
   }
 
   /**
@@ -101,16 +98,54 @@ export class LLMSession {
    * @throws {TypeError} when it is something else
    */
   static fromJSON(json: unknown, options: Pick<SessionOptions, "client" | "counter">): LLMSession {
-    const { systemPrompt, maxTokens, onInterrupt, history, turns } = readSession(json);
+    const { systemPrompt, maxTokens, onInterrupt, maxSteps, history, turns } = readSession(json);
     const session = new LLMSession({
       ...options,
       ...(systemPrompt !== undefined && { systemPrompt }),
       ...(maxTokens !== undefined && { maxTokens }),
+      ...(maxSteps !== undefined && { maxSteps }),
       onInterrupt,
       history,
     });
-    session.#turns = turns;
+    session.#state = { ...session.#state, turns };
     return session;
+  }
+
+  /**
+   * The session that a store keeps under this id, or a new one. Every turn is written down before it is sent, its reply as it
+   * streams, what tools answer, and the whole reply before the caller has its end. When the process is killed, the session opens again
+   * with every turn that had ended whole; of a turn that had not, the text that was written down is kept, marked `interrupted`
+   * (or see `onInterrupt`), and calls without an answer are closed. A store that fails does not spoil a reply: it is told by the
+   * next `sendMessage…` or `close`, which try again.
+   *
+   * `maxTokens`, `onInterrupt`, `maxSteps` and the client are not kept: give them each time.
+   * @throws {SendError} kind `busy` when another process (or another session here) has it, `storage` when it cannot be read
+   * @example
+   * ```ts
+   * import { LLMSession, MemoryStore, OpenAIClient, OpenAIModel } from "cloudllm";
+   *
+   * const store = new MemoryStore(); // or: new FileStore("sessions"), from "cloudllm/store/file"
+   * const client = new OpenAIClient({ model: OpenAIModel.GPT5Nano });
+   * await using session = await LLMSession.open({ client, store, id: "poems" });
+   * console.log((await session.sendMessage("Write a poem")).content);
+   * ```
+   */
+  static async open({ store, id, flushIntervalMs = FLUSH_INTERVAL_MS, ...options }: OpenOptions): Promise<LLMSession> {
+    const session = new LLMSession(options);
+    try {
+      await store.claim?.(id);
+    } catch (error) {
+      throw storageError(error);
+    }
+    try {
+      const records = await store.load(id);
+      session.#resume(restored(records), new SessionLog(store, id, flushIntervalMs, records.length > 0));
+      if (options.systemPrompt !== undefined) session.setSystemPrompt(options.systemPrompt);
+      return session;
+    } catch (error) {
+      await store.release?.(id);
+      throw storageError(error);
+    }
   }
 
   /** Who answers. Another client may take over between two turns. */
@@ -125,54 +160,50 @@ export class LLMSession {
   }
 
   get systemPrompt(): string | undefined {
-    return this.#systemPrompt;
+    return this.#state.systemPrompt;
   }
 
   /** The conversation so far, without the system prompt; all of it, whatever was sent. A turn under way is not in it. */
   get history(): readonly Message[] {
-    return this.#history;
+    return this.#state.history;
+  }
+
+  /** What the user said last, when nothing came back, so that it was taken out of the history; else `undefined`. */
+  get unanswered(): UserMessage["content"] | undefined {
+    return this.#state.unanswered;
   }
 
   /** Replaces the system prompt from the next turn on; `undefined` or `""` takes it away. */
   setSystemPrompt(systemPrompt: string | undefined): void {
-    this.#systemPrompt = checkedPrompt(systemPrompt);
+    const checked = checkedPrompt(systemPrompt);
+    if (checked === this.#state.systemPrompt) return;
+    this.#record({ type: "prompt", ...(checked !== undefined && { systemPrompt: checked }) });
   }
 
   /**
    * Says something and resolves with the whole reply. `input` is text, parts with images and files, or the results of all
-   * tool calls of the last reply (`ToolMessage[]`); whoever says something else instead leaves those calls unanswered.
+   * tool calls that wait for one (`ToolMessage[]`); whoever says something else instead leaves those calls unanswered. An empty
+   * list asks for the reply to tool results that stand at the end of the history, as after a failure.
    * @throws {SendError} kind `busy` while a turn is under way, `contextLength` when this turn alone is over `maxTokens`,
    * and whatever the client throws
    */
-  async sendMessage(input: TurnInput, options: SendOptions = {}): Promise<AssistantMessage> {
+  async sendMessage(input: TurnInput, options: TurnOptions = {}): Promise<AssistantMessage> {
     const turn = this.#begin(input, options);
-    let reply: AssistantMessage;
-    try {
-      reply = await turn.client.sendMessage(turn.request.messages, options);
-    } catch (error) {
-      this.#end(turn, partialOf(error), true);
-      throw error;
-    }
+    if (hasRun(turn.options)) return (await this.#open(turn, askWhole)).finalMessage();
+    const reply = await this.#asked(turn, () => turn.client.sendMessage(turn.request.messages, turn.options));
     this.#end(turn, reply, false);
+    await this.#saved();
     return reply;
   }
 
   /** The same, and resolves with the reply as it is written. The turn ends with the stream. */
-  async sendMessageStream(input: TurnInput, options: SendOptions = {}): Promise<MessageStream> {
-    const turn = this.#begin(input, options);
-    try {
-      const stream = await turn.client.sendMessageStream(turn.request.messages, options);
-      stream.onEnd((reply, error) => this.#end(turn, reply, error !== undefined));
-      return stream;
-    } catch (error) {
-      this.#end(turn, partialOf(error), true);
-      throw error;
-    }
+  async sendMessageStream(input: TurnInput, options: TurnOptions = {}): Promise<MessageStream> {
+    return this.#open(this.#begin(input, options), askStreamed);
   }
 
   /** What the conversation has cost, turns that were taken back included. */
   tokenUsage(): SessionUsage {
-    return sessionUsageOf(this.#turns);
+    return sessionUsageOf(this.#state.turns);
   }
 
   /**
@@ -182,10 +213,11 @@ export class LLMSession {
    */
   undo(): UserMessage["content"] | undefined {
     this.#mustBeIdle("take the last exchange back");
-    const start = lastExchangeOf(this.#history);
-    const said = this.#history[start];
+    const { history } = this.#state;
+    const length = lastExchangeOf(history);
+    const said = history[length];
     if (said?.role !== "user") return undefined;
-    this.#history = this.#history.slice(0, start);
+    this.#record({ type: "cut", length });
     return said.content;
   }
 
@@ -195,64 +227,168 @@ export class LLMSession {
    */
   clear(): void {
     this.#mustBeIdle("forget the conversation");
-    this.#history = [];
+    this.#record({ type: "cut", length: 0 });
+  }
+
+  /**
+   * Makes this the conversation that `toJSON` wrote down: its history, its system prompt, and what it has cost.
+   * @throws {TypeError} when it is something else
+   * @throws {SendError} kind `busy` while a turn is under way
+   */
+  restore(json: unknown): void {
+    this.#mustBeIdle("restore another conversation");
+    const saved = readSession(json);
+    this.#record({ type: "saved", session: { ...saved, history: checkedHistory(saved.history) } });
+  }
+
+  /**
+   * Ends a session that a store keeps: resolves when everything is written, and lets others open it.
+   * @throws {SendError} kind `busy` while a turn is under way, `storage` when the store fails
+   */
+  async close(): Promise<void> {
+    this.#mustBeIdle("close the session");
+    this.#isClosed = true;
+    const log = this.#log;
+    this.#log = undefined;
+    await log?.close();
+  }
+
+  /** `await using session = …` closes it when the block is left. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
   }
 
   /** Plain data for `JSON.stringify`; a turn under way is not in it. `LLMSession.fromJSON` makes a session of it again. */
   toJSON(): SavedSession {
+    const { systemPrompt, history, turns } = this.#state;
     return {
       version: 1,
-      ...(this.#systemPrompt !== undefined && { systemPrompt: this.#systemPrompt }),
+      ...(systemPrompt !== undefined && { systemPrompt }),
       ...(this.#budget && { maxTokens: this.#budget.maxTokens }),
       onInterrupt: this.#onInterrupt,
-      history: plainMessages(this.#history),
-      turns: this.#turns,
+      ...(this.#maxSteps !== undefined && { maxSteps: this.#maxSteps }),
+      history: plainMessages(history),
+      turns,
     };
   }
 
-  #begin(input: TurnInput, options: SendOptions): Turn {
+  #begin(input: TurnInput, { maxSteps = this.#maxSteps, ...options }: TurnOptions): Turn {
     this.#mustBeIdle("send another message");
-    const added = messagesOf(input, this.#history);
-    const conversation = [...this.#history, ...added];
-    const content = this.#systemPrompt;
+    if (this.#isClosed) throw new SendError("invalidRequest", "The session is closed: open it again.");
+    const added = messagesOf(input, this.#state.history);
+    const steps = checkedMaxSteps(maxSteps) ?? DEFAULT_MAX_STEPS;
+    const request = this.#requestOf(added, options);
+    this.#record({ type: "said", messages: added });
+    // The model is told of arguments that do not fit, so that it can mend them.
+    const tolerant = hasRun(options) && options.invalidArguments === undefined;
+    const turnOptions: SendOptions = tolerant ? { ...options, invalidArguments: "deliver" } : options;
+    return { client: this.#client, options: turnOptions, maxSteps: steps, startedAt: performance.now(), request };
+  }
+
+  #requestOf(added: readonly Message[], options: SendOptions): Fitted {
+    const conversation = [...this.#state.history, ...added];
+    const content = this.#state.systemPrompt;
     const system: readonly SystemMessage[] = content === undefined ? [] : [{ role: "system", content }];
-    const request = this.#budget?.fit(system, conversation, options) ?? { messages: [...system, ...conversation] };
-    this.#isBusy = true;
-    return { client: this.#client, added, request };
+    return this.#budget?.fit(system, conversation, options) ?? { messages: [...system, ...conversation] };
+  }
+
+  async #open(turn: Turn, ask: Ask): Promise<MessageStream> {
+    const { client, options, request, startedAt } = turn;
+    const first = await this.#asked(turn, () => ask(client, request.messages, options));
+    if (hasRun(options) || this.#log) {
+      return new MessageStream((sink) => new ToolLoop(this.#keeperOf(turn, ask), first, sink), { startedAt });
+    }
+    first.onEnd((reply, error) => this.#end(turn, reply, error !== undefined));
+    return first;
+  }
+
+  /** The client's answer; a turn that has none ends here. */
+  async #asked<T>(turn: Turn, ask: () => Promise<T>): Promise<T> {
+    try {
+      await this.#log?.flush();
+      return await ask();
+    } catch (error) {
+      this.#end(turn, error instanceof SendError ? error.partial : undefined, true);
+      await this.#saved();
+      throw error;
+    }
+  }
+
+  #keeperOf(turn: Turn, ask: Ask): TurnKeeper {
+    const { client, options, maxSteps } = turn;
+    const { tools = [], signal, toolChoice } = options;
+    // A choice that held for ever would be a loop without end.
+    const later = { ...options, ...(isForced(toolChoice) && { toolChoice: "auto" as const }) };
+    return {
+      client,
+      tools,
+      maxSteps,
+      signal,
+      ask: (signal) => {
+        turn.request = this.#requestOf(this.#state.turn?.messages ?? [], later);
+        return ask(client, turn.request.messages, { ...later, signal });
+      },
+      arrived: (chunk) => this.#log?.arrived(chunk),
+      replied: (reply) => {
+        const usage = this.#paid(turn, reply);
+        this.#record({ type: "reply", message: reply, ...(usage && { usage }) });
+      },
+      answered: (message) => this.#record({ type: "result", message }),
+      ended: (reply, interrupted) => this.#end(turn, reply, interrupted),
+      saved: () => this.#saved(),
+    };
   }
 
   /** Every turn that began ends here, once. */
   #end(turn: Turn, reply: AssistantMessage | undefined, failed: boolean): void {
-    this.#isBusy = false;
+    const open = this.#state.turn;
+    if (!open) return;
     const interrupted = failed || reply?.interrupted === true;
-    const kept = !reply || (interrupted && this.#onInterrupt === "discard") ? [] : keptOf(reply, interrupted);
-    // The model has read tool results even when it had nothing to say to them.
-    const isRead = !interrupted && turn.added.at(-1)?.role === "tool";
-    if (kept.length > 0 || isRead) this.#history = [...this.#history, ...turn.added, ...kept];
-    const usage = reply && turnUsageOf(reply);
-    if (usage) this.#turns = [...this.#turns, usage];
-    const { estimatedTokens } = turn.request;
-    if (reply?.usage?.inputTokens && estimatedTokens) this.#budget?.learn(estimatedTokens, reply.usage.inputTokens);
+    const usage = reply && this.#paid(turn, reply);
+    this.#record(endOf(open, reply, { interrupted, discards: this.#onInterrupt === "discard", usage }));
+  }
+
+  /** What a reply cost, and what the token counter learns from it. */
+  #paid({ request: { estimatedTokens } }: Turn, reply: AssistantMessage): TurnUsage | undefined {
+    if (reply.usage?.inputTokens && estimatedTokens) this.#budget?.learn(estimatedTokens, reply.usage.inputTokens);
+    return turnUsageOf(reply);
+  }
+
+  #record(record: SessionRecord): void {
+    this.#state = applied(this.#state, record);
+    this.#log?.add(record);
+  }
+
+  /** What the log does not have then, the next turn's `flush` tells. */
+  async #saved(): Promise<void> {
+    await this.#log?.flush().catch(() => undefined);
+  }
+
+  /** Goes on where a log ends; a turn that is under way there was cut by the end of its process. */
+  #resume(state: SessionState, log: SessionLog): void {
+    this.#state = state;
+    this.#log = log;
+    if (!state.turn) return;
+    for (const call of pendingCalls(state.turn.messages)) {
+      this.#record({ type: "result", message: failureOf(call, "The program ended before this call had a result.") });
+    }
+    const { messages, text } = this.#state.turn ?? state.turn;
+    const reply = text === "" ? undefined : ({ role: "assistant", content: text } as const);
+    const discards = this.#onInterrupt === "discard";
+    this.#record(endOf({ messages, text }, reply, { interrupted: true, discards }));
   }
 
   #mustBeIdle(what: string): void {
-    if (!this.#isBusy) return;
+    if (!this.#state.turn) return;
     const message = `A turn is under way: read its stream to the end, or stop it, before you ${what}.`;
     throw new SendError("busy", message, { provider: this.#client.provider, model: this.#client.model });
   }
 }
 
-function checkedClient(client: ClientWrapper): ClientWrapper {
-  if (typeof client?.sendMessage === "function" && typeof client.sendMessageStream === "function") return client;
-  throw new TypeError("`client` must be a client: something with `sendMessage` and `sendMessageStream`.");
+function hasRun({ tools }: SendOptions): boolean {
+  return Array.isArray(tools) && tools.some((tool) => typeof tool?.run === "function");
 }
 
-function checkedPrompt(systemPrompt: string | undefined): string | undefined {
-  if (systemPrompt === undefined || systemPrompt === "") return undefined;
-  if (typeof systemPrompt === "string") return systemPrompt;
-  throw new TypeError("`systemPrompt` must be a text.");
-}
-
-function partialOf(error: unknown): AssistantMessage | undefined {
-  return error instanceof SendError ? error.partial : undefined;
+function isForced(choice: SendOptions["toolChoice"]): boolean {
+  return choice !== undefined && choice !== "auto" && choice !== "none";
 }

@@ -64,7 +64,8 @@ function unreportedOf({ usage = NOTHING, estimatedUsage = NOTHING }: TurnUsage):
   return { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens };
 }
 
-function sumOf(a: TokenUsage, b: TokenUsage): TokenUsage {
+/** Their sum; what only one provider counts stays known. */
+export function sumOf(a: TokenUsage, b: TokenUsage): TokenUsage {
   const known = SOMETIMES.filter((name) => a[name] !== undefined || b[name] !== undefined);
   return {
     inputTokens: a.inputTokens + b.inputTokens,

@@ -3,7 +3,7 @@
 import type { MessageChunk } from "../chunk.ts";
 import type { SendOptions, Tool } from "../client.ts";
 import { SendError } from "../errors.ts";
-import type { ToolCall } from "../message.ts";
+import type { ReplyFacts } from "../fold.ts";
 import { issuesText, type SchemaResult, validate } from "../schema/schema.ts";
 import { TextBuffer } from "../text-buffer.ts";
 import type { ChunkSink, ChunkSource } from "./message-stream.ts";
@@ -11,145 +11,220 @@ import type { ChunkSink, ChunkSource } from "./message-stream.ts";
 /** What opens a source: see `MessageStream`. */
 export type OpenSource = (sink: ChunkSink) => ChunkSource;
 
-type Checks = Pick<SendOptions, "tools" | "output" | "invalidArguments">;
+type Checks = Pick<SendOptions, "tools" | "output" | "invalidArguments" | "signal">;
 
 /** The same source, checked; itself where there is nothing to check. */
 export function checkedSource(open: OpenSource, options: Checks): OpenSource {
   const checksCalls = options.invalidArguments !== "deliver" && options.tools?.some((tool) => tool.parameters);
   if (!checksCalls && options.output === undefined) return open;
-  return (sink) => {
-    const checked = new CheckedSink(sink, { ...options, tools: checksCalls ? options.tools : [] });
-    checked.source = open(checked);
-    return checked.source;
-  };
+  return (sink) => new CheckedSource(open, sink, { ...options, tools: checksCalls ? options.tools : [] });
 }
 
 /**
- * Stands between a source and its stream. What it has to look at is looked at before the flush that shows it; rules that
- * answer later hold up the flush, and the source is not asked again before.
+ * Stands between a source and its stream, and hands on only what is looked at. Rules that answer later hold up the flush,
+ * and the source is not asked again before; a failure (the caller's signal, a deadline) does not wait for them.
  */
-class CheckedSink implements ChunkSink {
-  source: ChunkSource | undefined;
+class CheckedSource implements ChunkSource, ChunkSink {
+  readonly facts: ReplyFacts;
+  /** What the source appends to; the stream's own array holds nothing that is not checked. */
+  chunks: MessageChunk[] = [];
+  readonly #source: ChunkSource;
   readonly #sink: ChunkSink;
   readonly #tools: ReadonlyMap<string, Tool>;
   readonly #output: SendOptions["output"];
+  readonly #signal: AbortSignal | undefined;
   readonly #text = new TextBuffer();
-  #chunks: MessageChunk[] = [];
-  #seen = 0;
-  /** What is still being looked at; ends follow in turn. */
-  #pending: Promise<void> | undefined;
-  #failed = false;
+  /** How many of the chunks may be handed on. */
+  #passed = 0;
+  #isOver = false;
 
-  constructor(sink: ChunkSink, { tools, output }: Checks) {
+  constructor(open: OpenSource, sink: ChunkSink, { tools, output, signal }: Checks) {
     this.#sink = sink;
+    this.#signal = signal;
     this.#tools = new Map(tools?.map((tool) => [tool.name, tool]));
     this.#output = output;
+    this.#source = open(this);
+    this.facts = this.#source.facts;
   }
 
-  get chunks(): MessageChunk[] {
-    return this.#sink.chunks;
+  pull(at: number): void {
+    this.#source.pull(at);
+  }
+
+  close(): void {
+    this.#isOver = true;
+    this.#source.close();
+  }
+
+  lastAttempt(): void {
+    this.#source.lastAttempt?.();
   }
 
   flush(): void {
-    this.#then(this.#checkFresh(), () => this.#sink.flush());
+    this.#check(() => {
+      this.#handOver();
+      this.#sink.flush();
+    });
   }
 
   end(...message: Parameters<ChunkSink["end"]>): void {
-    this.#then(this.#checkFresh(), () => this.#then(this.#checkOutput(), () => this.#sink.end(...message)));
+    this.#check(() =>
+      this.#checkOutput(() => {
+        this.#handOver();
+        this.#over(() => this.#sink.end(...message));
+      }),
+    );
   }
 
+  /** Calls that fit are whole, whatever failed after them. */
   fail(error: SendError): void {
-    this.#then(this.#checkFresh(), () => this.#sink.fail(error));
+    if (this.#isOver) return;
+    const doubtful = this.chunks.splice(this.#passed);
+    this.#handOver();
+    for (const chunk of doubtful) {
+      const parameters = this.#parametersOf(chunk);
+      const result = parameters && held(parameters, argumentsOf(chunk));
+      if (!result || (!isPromise(result) && !result.issues)) this.#sink.chunks.push(chunk);
+    }
+    this.#over(() => this.#sink.fail(error));
   }
 
-  /** What follows a check: at once where it can be, in turn where a rule answers later. */
-  #then(check: Promise<void> | undefined, next: () => void): void {
-    const pending = check && this.#pending ? this.#pending.then(() => check) : (check ?? this.#pending);
-    if (!pending) {
-      if (!this.#failed) next();
-      return;
+  /** All chunks that came, once they are checked; then `next`. At once where no rule answers later. */
+  #check(next: () => void): void {
+    for (let chunk = this.chunks[this.#passed]; chunk && !this.#isOver; chunk = this.chunks[this.#passed]) {
+      const parameters = this.#parametersOf(chunk);
+      if (!parameters) {
+        this.#pass(chunk);
+        continue;
+      }
+      const result = held(parameters, argumentsOf(chunk));
+      if (isPromise(result)) {
+        return this.#later(result, (later) => {
+          if (this.#judgeCall(later)) this.#check(next);
+        });
+      }
+      this.#judgeCall(result);
     }
-    const turn = pending.then(() => {
-      if (this.#pending === turn) this.#pending = undefined;
-      if (!this.#failed) next();
+    if (!this.#isOver) next();
+  }
+
+  /** All at once, directly before the stream is told: what stands in its array is shown, even if it stops. */
+  #handOver(): void {
+    for (let at = 0; at < this.#passed; at++) {
+      const chunk = this.chunks[at];
+      if (chunk) this.#sink.chunks.push(chunk);
+    }
+    this.chunks = [];
+    this.#passed = 0;
+  }
+
+  /** Waits for a rule, but not longer than the caller: the source may be over, and hear no signal any more. */
+  #later(result: Promise<SchemaResult<unknown>>, use: (result: SchemaResult<unknown>) => void): void {
+    const signal = this.#signal;
+    const onAbort = (): void => {
+      this.#source.close();
+      const cause: unknown = signal?.reason;
+      const { provider, model } = this.facts;
+      this.fail(new SendError("aborted", "The caller's signal ended the call.", { provider, model, cause }));
+    };
+    if (signal?.aborted) return onAbort();
+    signal?.addEventListener("abort", onAbort, { once: true });
+    result.then((settled) => {
+      signal?.removeEventListener("abort", onAbort);
+      if (!this.#isOver) use(settled);
     });
-    this.#pending = turn;
   }
 
-  #checkFresh(): Promise<void> | undefined {
-    const { chunks } = this.#sink;
-    if (chunks !== this.#chunks) {
-      this.#chunks = chunks;
-      this.#seen = 0;
-    }
-    for (; this.#seen < chunks.length && !this.#failed; this.#seen++) {
-      const chunk = chunks[this.#seen];
-      if (chunk?.type === "text" && this.#output) this.#text.add(chunk.content);
-      const parameters = chunk?.type === "toolCall" ? this.#tools.get(chunk.toolCall.name)?.parameters : undefined;
-      if (chunk?.type !== "toolCall" || !parameters) continue;
-      const at = this.#seen;
-      const later = settled(
-        () => validate(parameters, chunk.toolCall.arguments),
-        (result) => this.#judgeCall(chunk.toolCall, at, result),
-      );
-      if (!later) continue;
-      this.#seen++;
-      return later.then(() => this.#checkFresh());
-    }
-    return undefined;
+  #pass(chunk: MessageChunk): void {
+    this.#passed++;
+    if (!this.#output) return;
+    if (chunk.type === "text") this.#text.add(chunk.content);
+    else if (chunk.type === "rewind") this.#text.cut(this.#text.toString().length - chunk.length);
   }
 
-  #judgeCall(call: ToolCall, at: number, result: SchemaResult<unknown>): void {
-    if (!result.issues) return;
-    this.#reject(`The arguments of the call of ${call.name} do not fit its schema: ${issuesText(result.issues)}.`, at);
+  #parametersOf(chunk: MessageChunk): Tool["parameters"] {
+    return chunk.type === "toolCall" ? this.#tools.get(chunk.toolCall.name)?.parameters : undefined;
+  }
+
+  /** Of the call that stands first. Returns whether it fits. */
+  #judgeCall(result: SchemaResult<unknown>): boolean {
+    const chunk = this.chunks[this.#passed];
+    if (chunk?.type !== "toolCall") return false;
+    if (!result.issues) {
+      this.#pass(chunk);
+      return true;
+    }
+    const { name } = chunk.toolCall;
+    this.#reject(`The arguments of the call of ${name} do not fit its schema: ${issuesText(result.issues)}.`);
+    return false;
   }
 
   /** A reply that asks for tools first owes no value yet; every other one does. */
-  #checkOutput(): Promise<void> | undefined {
+  #checkOutput(next: () => void): void {
     const schema = this.#output;
-    const facts = this.source?.facts;
-    if (!schema || !facts || facts.finishReason === "toolCalls") return undefined;
+    const { facts } = this;
+    if (!schema || facts.finishReason === "toolCalls") return next();
     let value: unknown;
     try {
       value = JSON.parse(this.#text.toString());
     } catch {
-      const why =
-        facts.finishReason === "stop" ? "" : ` (finish reason: ${facts.rawFinishReason ?? facts.finishReason})`;
-      this.#reject(`The reply is not the JSON that was asked for${why}: its text is on \`partial\`.`);
-      return undefined;
+      return this.#reject(
+        `The reply is not the JSON that was asked for${reasonOf(facts)}: its text is on \`partial\`.`,
+      );
     }
-    return settled(
-      () => validate(schema, value),
-      (result) => {
-        if (result.issues)
-          this.#reject(`The reply does not fit the schema of \`output\`: ${issuesText(result.issues)}.`);
-        else facts.output = result.value;
-      },
-    );
+    const judge = (result: SchemaResult<unknown>): void => {
+      if (result.issues)
+        return this.#reject(`The reply does not fit the schema of \`output\`: ${issuesText(result.issues)}.`);
+      facts.output = result.value;
+      next();
+    };
+    const result = held(schema, value);
+    if (isPromise(result)) this.#later(result, judge);
+    else judge(result);
   }
 
-  /** Chunks from `at` on are not shown. */
-  #reject(message: string, at = this.#sink.chunks.length): void {
-    this.#failed = true;
-    this.#sink.chunks.length = at;
-    this.source?.close();
-    const { provider, model } = this.source?.facts ?? {};
-    this.#sink.fail(new SendError("invalidOutput", message, { provider, model }));
+  #reject(message: string): void {
+    this.#source.close();
+    this.#handOver();
+    const { provider, model } = this.facts;
+    this.#over(() => this.#sink.fail(new SendError("invalidOutput", message, { provider, model })));
+  }
+
+  #over(tell: () => void): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    tell();
   }
 }
 
-/** `use` the result now, or later; a schema whose rules throw has found something that does not fit. */
-function settled(
-  check: () => SchemaResult<unknown> | Promise<SchemaResult<unknown>>,
-  use: (result: SchemaResult<unknown>) => void,
-): Promise<void> | undefined {
-  const thrown = (error: unknown) => use({ issues: [{ message: `the schema threw ${String(error)}` }] });
+/** Why a text that is no JSON ended where it did, if not because the model was done. */
+function reasonOf({ finishReason, rawFinishReason }: ReplyFacts): string {
+  if (finishReason === "stop" || finishReason === undefined) return "";
+  if (finishReason === "length") return ", because a token limit cut it (raise `maxOutputTokens`)";
+  return ` (finish reason: ${rawFinishReason ?? finishReason})`;
+}
+
+function argumentsOf(chunk: MessageChunk): unknown {
+  return chunk.type === "toolCall" ? chunk.toolCall.arguments : undefined;
+}
+
+/** The schema's word on a value; a rule that throws has found something that does not fit. Never rejects. */
+function held(
+  schema: NonNullable<Tool["parameters"]>,
+  value: unknown,
+): SchemaResult<unknown> | Promise<SchemaResult<unknown>> {
+  const thrown = (error: unknown): SchemaResult<unknown> => ({
+    issues: [{ message: `the schema threw ${String(error)}` }],
+  });
   try {
-    const result = check();
-    if (result instanceof Promise) return result.then(use, thrown);
-    use(result);
+    const result = validate(schema, value);
+    return isPromise(result) ? Promise.resolve(result).catch(thrown) : result;
   } catch (error) {
-    thrown(error);
+    return thrown(error);
   }
-  return undefined;
+}
+
+/** Some libraries bring promises of their own. */
+function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
+  return typeof (value as { then?: unknown } | undefined)?.then === "function";
 }

@@ -4,8 +4,10 @@ import type { FinalChunk, MessageChunk } from "../chunk.ts";
 import { SendError } from "../errors.ts";
 import { type Ending, Fold, type ReplyFacts } from "../fold.ts";
 import type { AssistantMessage } from "../message.ts";
+import { GrowingValue } from "./growing-value.ts";
 import { type Clock, type ReplyMetrics, Stopwatch, systemClock } from "./metrics.ts";
-import { readableSource } from "./readable.ts";
+import type { DeepPartial } from "./partial-json.ts";
+import { readableOf, readableSource } from "./readable.ts";
 
 /** Where a stream's chunks come from. It runs only when asked. */
 export interface ChunkSource {
@@ -20,6 +22,8 @@ export interface ChunkSource {
   close(): void;
   /** The caller has stopped and only the rest is read: what fails now is not begun again. */
   lastAttempt?(): void;
+  /** The message that the chunks make, with what only the source knows of it. */
+  complete?(message: AssistantMessage): AssistantMessage;
 }
 
 /** What a source delivers into. */
@@ -58,12 +62,19 @@ interface Waiter {
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 const RUNNING: Outcome<never> = { status: "running" };
 
-/** How long `stop({ drain: true })` reads on, in milliseconds. */
-const DRAIN_LIMIT_MS = 30_000;
+/** How far `stop({ drain })` reads on for the bill, whichever comes first. */
+export interface DrainLimits {
+  /** In milliseconds. Default 30 000: most replies are written by then. */
+  readonly withinMs?: number | undefined;
+  /** Estimated tokens that come after the stop. Default 4 000: about as much as a stop should cost at most. */
+  readonly maxTokens?: number | undefined;
+}
+
+const DRAIN_LIMITS = { withinMs: 30_000, maxTokens: 4_000 } as const;
 
 /**
  * A reply that is being written. Read it once, in whichever way suits: `for await (const chunk of stream)`, `batches()`,
- * `text()`, `toReadableStream()`, or just `finalMessage()`. Leaving the loop closes the connection.
+ * `text()`, `partialObject()`, `toReadableStream()`, or just `finalMessage()`. Leaving the loop closes the connection.
  *
  * @example
  * ```ts
@@ -78,7 +89,7 @@ const DRAIN_LIMIT_MS = 30_000;
  * }
  * ```
  */
-export class MessageStream<Output = unknown> implements AsyncIterable<MessageChunk<Output>>, AsyncDisposable {
+export class MessageStream<out Output = unknown> implements AsyncIterable<MessageChunk<Output>>, AsyncDisposable {
   readonly #source: ChunkSource;
   readonly #fold: Fold;
   readonly #stopwatch: Stopwatch;
@@ -92,8 +103,9 @@ export class MessageStream<Output = unknown> implements AsyncIterable<MessageChu
   #reader: "none" | "iterator" | "finalMessage" = "none";
   /** True while the source is read to its end without waiting for the consumer. */
   #draining = false;
-  /** True after `stop({ drain: true })`: what still comes is counted, not shown. */
+  /** True after `stop({ drain: true })`: what still comes is counted, not shown, until so many tokens have come. */
   #muted = false;
+  #mutedTokensLeft = 0;
   #thrown = false;
   /** True while the source owes an answer: it is asked once, whoever waits for it. */
   #asked = false;
@@ -120,11 +132,25 @@ export class MessageStream<Output = unknown> implements AsyncIterable<MessageChu
   /**
    * A stream of chunks that come from elsewhere: from another thread (`toReadableStream()` there), or from an async
    * generator that yields `MessageChunk`s and ends with the final one. Chunks without a final one fail as `truncated`.
+   * `signal` fails it as `aborted`: a thread that ends in the middle tells nobody, so let its end fire one.
+   *
+   * @example
+   * ```ts
+   * import type { Worker } from "node:worker_threads";
+   * import { type MessageChunk, MessageStream } from "cloudllm";
+   *
+   * export function streamOf(worker: Worker, chunks: ReadableStream<MessageChunk>): MessageStream {
+   *   const gone = new AbortController();
+   *   worker.once("exit", () => gone.abort(new Error("the worker has ended")));
+   *   return MessageStream.from(chunks, { signal: gone.signal });
+   * }
+   * ```
    */
   static from<Output = unknown>(
     chunks: ReadableStream<MessageChunk<Output>> | AsyncIterable<MessageChunk<Output>>,
+    options: { readonly signal?: AbortSignal | undefined } = {},
   ): MessageStream<Output> {
-    return new MessageStream((sink) => readableSource(chunks, sink));
+    return new MessageStream((sink) => readableSource(chunks, sink, options.signal));
   }
 
   /** What has arrived so far, as a message; the whole message after the end. */
@@ -177,6 +203,43 @@ export class MessageStream<Output = unknown> implements AsyncIterable<MessageChu
   }
 
   /**
+   * The value that the option `output` asked for, as it is written: a view of what has come, one for each read that added to
+   * it, each complete up to where the model is and none changed by what follows (see `PartialJson`). The last one is the
+   * whole value as written; as the schema returned it, it stands in `finalMessage().output`. The loop ends without an error
+   * only when that fits. A text that is no JSON shows nothing.
+   * @typeParam Partial what the views are taken for, on trust; only the whole value is checked
+   * @throws {SendError} kind `invalidOutput`, with the text on `partial`, when the value does not fit in the end; and
+   * whatever else a loop over the stream throws
+   * @example
+   * ```ts
+   * import type { ClientWrapper } from "cloudllm";
+   *
+   * const schema = { type: "object", properties: { title: { type: "string" } }, required: ["title"] };
+   *
+   * export async function name(client: ClientWrapper, story: string): Promise<unknown> {
+   *   const stream = await client.sendMessageStream([{ role: "user", content: `Name this story: ${story}` }], { output: schema });
+   *   for await (const partial of stream.partialObject()) console.log(partial); // {}, { title: "The" }, { title: "The Fox" }
+   *   return (await stream.finalMessage()).output;
+   * }
+   * ```
+   */
+  partialObject<Partial = DeepPartial<Output>>(): AsyncIterableIterator<Partial> {
+    const growing = new GrowingValue();
+    let shown: unknown;
+    return this.#iterate(() => {
+      const { chunks } = this.#queue;
+      while (this.#head < chunks.length) {
+        const chunk = chunks[this.#head++];
+        if (chunk) growing.add(chunk);
+      }
+      const { value } = growing;
+      if (value === shown) return undefined;
+      shown = value;
+      return value as Partial;
+    });
+  }
+
+  /**
    * Reads what is left and resolves with the whole message (with `finishReason: "stopped"` after `stop()` or a `break`).
    * Chunks that a loop has not taken yet stay there for it.
    * @throws {SendError} when the reply fails.
@@ -192,11 +255,14 @@ export class MessageStream<Output = unknown> implements AsyncIterable<MessageChu
 
   /**
    * Ends the reply here: the connection closes at once, the loop gets its final chunk, and the message so far resolves.
-   * With `drain`, nothing more is shown but the rest is read (for 30 seconds at most), so that `usage` is the exact bill.
+   * With `drain`, nothing more is shown but the rest is read in the background, also when the loop is left, so that `usage` is
+   * the provider's exact bill; the connection closes when a limit is reached (see `DrainLimits`), and the bill is an estimate
+   * then, as it is when the reply fails meanwhile.
    */
-  stop(options: { readonly drain?: boolean } = {}): Promise<AssistantMessage<Output>> {
+  stop(options: { readonly drain?: boolean | DrainLimits | undefined } = {}): Promise<AssistantMessage<Output>> {
+    const { drain } = options;
     if (this.#outcome.status === "running") {
-      if (options.drain) this.#drainMuted();
+      if (drain) this.#drainMuted(drain === true ? {} : drain);
       else this.#stop();
     }
     return this.#ending();
@@ -205,25 +271,12 @@ export class MessageStream<Output = unknown> implements AsyncIterable<MessageChu
   /**
    * The chunks as a web stream, which may be transferred to another thread; `MessageStream.from` reads it there. A failure
    * rejects its reader with the `SendError`, whose `cause` is the same in plain form: an error's own fields do not survive
-   * a transfer, its cause does.
+   * a transfer, its cause does. Cancelling it there closes the connection here. A thread that just ends tells nobody: stop
+   * the stream when it has (`worker.once("exit", () => stream.stop())`); else the connection closes only when the garbage
+   * collector finds the other end gone.
    */
   toReadableStream(): ReadableStream<MessageChunk<Output>> {
-    const chunks = this[Symbol.asyncIterator]();
-    return new ReadableStream<MessageChunk<Output>>(
-      {
-        pull: async (controller) => {
-          try {
-            const { done, value } = await chunks.next();
-            if (done) controller.close();
-            else controller.enqueue(value);
-          } catch (error) {
-            controller.error(error instanceof SendError ? error.forTransfer() : error);
-          }
-        },
-        cancel: () => this.#stop(),
-      },
-      { highWaterMark: 0 },
-    );
+    return readableOf(this[Symbol.asyncIterator](), () => this.#stop());
   }
 
   /**
@@ -236,9 +289,14 @@ export class MessageStream<Output = unknown> implements AsyncIterable<MessageChu
     else listener(this.partial, outcome.status === "failed" ? outcome.error : undefined);
   }
 
+  /** For wrappers: only the rest of this reply is wanted, so what fails from now on is not begun again. */
+  onlyRest(): void {
+    if (this.#outcome.status === "running") this.#source.lastAttempt?.();
+  }
+
   /** `await using stream = …` closes the connection when the block is left. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop();
+    this.#leave();
   }
 
   #iterate<T>(take: () => T | undefined): AsyncIterableIterator<T> {
@@ -252,7 +310,7 @@ export class MessageStream<Output = unknown> implements AsyncIterable<MessageChu
     return {
       next: () => this.#next(take),
       return: () => {
-        this.#stop();
+        this.#leave();
         this.#clear();
         return Promise.resolve(DONE);
       },
@@ -313,16 +371,14 @@ export class MessageStream<Output = unknown> implements AsyncIterable<MessageChu
     this.#asked = false;
     if (this.#outcome.status !== "running") return;
     this.#foldFresh();
+    if (this.#muted && this.#mutedTokensLeft <= 0) return this.#stop();
     if (this.#draining && this.#reader !== "iterator") this.#clear();
     if (this.#head < this.#queue.chunks.length) this.#deliver();
     if (this.#draining || this.#waiters.length > 0) this.#pull();
   }
 
   #foldFresh(): void {
-    if (this.#muted) {
-      this.#queue.chunks.length = this.#folded;
-      return;
-    }
+    if (this.#muted) return this.#countUnseen();
     const fresh = this.#queue.chunks.length - this.#folded;
     if (fresh === 0) return;
     for (; this.#folded < this.#queue.chunks.length; this.#folded++) {
@@ -332,12 +388,21 @@ export class MessageStream<Output = unknown> implements AsyncIterable<MessageChu
     this.#stopwatch.arrived(fresh);
   }
 
+  #countUnseen(): void {
+    for (const chunk of this.#queue.chunks.splice(this.#folded)) this.#mutedTokensLeft -= this.#fold.addUnseen(chunk);
+  }
+
   #end(message?: AssistantMessage): void {
     if (this.#outcome.status !== "running") return;
     this.#foldFresh();
     // Who stopped has seen less than the relayed message says.
-    if (this.#muted) this.#finish("stopped");
+    if (this.#muted) this.#finish("drained");
     else this.#finish("whole", message);
+  }
+
+  /** The consumer goes. What is read for its bill is read on. */
+  #leave(): void {
+    if (!this.#muted) this.#stop();
   }
 
   #stop(): void {
@@ -346,10 +411,10 @@ export class MessageStream<Output = unknown> implements AsyncIterable<MessageChu
     this.#finish("stopped");
   }
 
-  #finish(status: "whole" | "stopped", relayed?: AssistantMessage): void {
+  #finish(ending: "whole" | "stopped" | "drained", relayed?: AssistantMessage): void {
     this.#stopwatch.ended();
-    const message = (relayed as AssistantMessage<Output> | undefined) ?? this.#message(status);
-    this.#outcome = { status, message };
+    const message = (relayed as AssistantMessage<Output> | undefined) ?? this.#message(ending);
+    this.#outcome = { status: ending === "whole" ? "whole" : "stopped", message };
     const final: FinalChunk<Output> = { type: "final", content: "", message, isFinal: true };
     this.#queue.chunks.push(final);
     this.#settle(message, undefined);
@@ -377,11 +442,15 @@ export class MessageStream<Output = unknown> implements AsyncIterable<MessageChu
     }
   }
 
-  #drainMuted(): void {
+  #drainMuted(limits: DrainLimits): void {
+    if (this.#muted) return; // the first limits hold
+    const { withinMs = DRAIN_LIMITS.withinMs, maxTokens = DRAIN_LIMITS.maxTokens } = limits;
     this.#muted = true;
+    this.#mutedTokensLeft = maxTokens;
     this.#draining = true;
     this.#source.lastAttempt?.();
-    const limit = setTimeout(() => this.#stop(), DRAIN_LIMIT_MS);
+    if (this.#outcome.status !== "running") return;
+    const limit = setTimeout(() => this.#stop(), withinMs);
     this.#endWaiters.push(() => clearTimeout(limit));
     this.#pull();
   }
@@ -401,8 +470,9 @@ export class MessageStream<Output = unknown> implements AsyncIterable<MessageChu
 
   /** The one place where the value's type is taken on trust: the schema it was held against says so. */
   #message(ending: Ending): AssistantMessage<Output> {
-    return this.#fold.message(ending, (tokens) =>
+    const message = this.#fold.message(ending, (tokens) =>
       this.#stopwatch.read([...this.#source.facts.attempts], tokens),
-    ) as AssistantMessage<Output>;
+    );
+    return (this.#source.complete?.(message) ?? message) as AssistantMessage<Output>;
   }
 }

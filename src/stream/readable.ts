@@ -5,20 +5,35 @@ import { SendError, type SendErrorData } from "../errors.ts";
 import type { ReplyFacts } from "../fold.ts";
 import type { ChunkSink, ChunkSource } from "./message-stream.ts";
 
-/** Reads one chunk at a time, only when asked. A transferred stream's errors become `SendError`s again. */
+/**
+ * Reads one chunk at a time, only when asked. A transferred stream's errors become `SendError`s again. `signal` ends the
+ * stream as it ends a call.
+ */
 export function readableSource(
   chunks: ReadableStream<MessageChunk> | AsyncIterable<MessageChunk>,
   sink: ChunkSink,
+  signal?: AbortSignal,
 ): ChunkSource {
   const facts: ReplyFacts = { provider: "", model: "", attempts: [] };
   const { read, cancel } = readerOf(chunks);
+  signal?.addEventListener("abort", abort, { once: true });
 
   function release(): void {
+    signal?.removeEventListener("abort", abort);
     cancel().catch(() => undefined); // nobody is left to tell
   }
 
+  function fail(error: SendError): void {
+    release();
+    sink.fail(error);
+  }
+
+  function abort(): void {
+    fail(new SendError("aborted", "The caller's signal ended the stream.", { cause: signal?.reason }));
+  }
+
   function deliver({ done, value }: IteratorResult<MessageChunk, unknown>): void {
-    if (done) return sink.fail(new SendError("truncated", "The chunks ended without a final one."));
+    if (done) return fail(new SendError("truncated", "The chunks ended without a final one."));
     if (value.type === "final") {
       const { provider, model, usage } = value.message;
       Object.assign(facts, { provider, model, ...(usage && { usage }) });
@@ -31,10 +46,12 @@ export function readableSource(
 
   return {
     facts,
-    pull: () =>
-      void read()
+    pull() {
+      if (signal?.aborted) return abort();
+      read()
         .then(deliver)
-        .catch((error: unknown) => sink.fail(sendErrorOf(error))),
+        .catch((error: unknown) => fail(sendErrorOf(error)));
+    },
     close: release,
   };
 }
@@ -56,12 +73,45 @@ function readerOf(chunks: ReadableStream<MessageChunk> | AsyncIterable<MessageCh
   return { read: () => iterator.next(), cancel: async () => iterator.return?.() };
 }
 
+/** Streams that somebody may read, and what to do when nobody can any more. Made at the first use. */
+let abandoned: FinalizationRegistry<() => void> | undefined;
+
+/**
+ * The chunks as a web stream; `stop` is called when its reader cancels it, and when it is lost. A thread that ends takes its
+ * end of a transferred stream with it and tells nobody: then the garbage collector finds this end, sooner or later.
+ */
+export function readableOf<T>(chunks: AsyncIterator<T>, stop: () => void): ReadableStream<T> {
+  abandoned ??= new FinalizationRegistry((stopLost) => stopLost());
+  const end = {};
+  const readable = new ReadableStream<T>(
+    {
+      async pull(controller) {
+        try {
+          const { done, value } = await chunks.next();
+          if (!done) return controller.enqueue(value);
+          controller.close();
+        } catch (error) {
+          controller.error(error instanceof SendError ? error.forTransfer() : error);
+        }
+        abandoned?.unregister(end);
+      },
+      cancel() {
+        abandoned?.unregister(end);
+        stop();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  abandoned.register(readable, stop, end);
+  return readable;
+}
+
 /** Whatever a stream threw, as the one error there is. */
 export function sendErrorOf(error: unknown): SendError {
   if (error instanceof SendError) return error;
   if (error instanceof Error && isSendErrorData(error.cause)) return SendError.from(error.cause);
   const message = error instanceof Error ? error.message : String(error);
-  return new SendError("protocol", `The source of this stream failed: ${message}`, { cause: error });
+  return new SendError("protocol", `The source of this stream failed: ${message}`, { cause: error, retryable: false });
 }
 
 function isSendErrorData(value: unknown): value is SendErrorData {

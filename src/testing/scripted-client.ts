@@ -4,6 +4,7 @@ import { checkCall } from "../check.ts";
 import type { ClientWrapper, SendOptions } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantMessage, Message } from "../message.ts";
+import { checkedSource } from "../stream/checked-source.ts";
 import { type ChunkSink, MessageStream } from "../stream/message-stream.ts";
 import type { Clock } from "../stream/metrics.ts";
 import { estimateTokens } from "../token-estimate.ts";
@@ -43,7 +44,7 @@ export interface ScriptedClient extends ClientWrapper {
 
 /**
  * A client that plays one script for each call: those of a list in order, or whichever a function chooses. It keeps every
- * law of `ClientWrapper`, and `timeouts` too; it never retries. A call for which there is no script fails with kind
+ * law of `ClientWrapper`, and `timeouts` too; calls and `output` are held against their schemas. It never retries. A call for which there is no script fails with kind
  * `unsupported`.
  *
  * @example
@@ -100,7 +101,10 @@ export function scriptedClient(
     };
     try {
       const script = scriptFor(call);
-      const stream = new MessageStream((sink) => play(script, sink), { now, startedAt });
+      const stream = new MessageStream(
+        checkedSource((sink) => play(script, sink), options),
+        { now, startedAt },
+      );
       await accepted;
       return stream;
     } catch (error) {

@@ -30,8 +30,8 @@ export interface BodyTarget {
 
 /** Reads one body. What it throws ends the attempt; the chunks before it are in the sink. */
 export class Body {
+  readonly decoder: Decoder;
   readonly #target: BodyTarget;
-  readonly #decoder: Decoder;
   readonly #parse: (data: string) => unknown;
   #form: Form = { kind: "unknown", text: "" };
   #anyChunk = false;
@@ -41,9 +41,10 @@ export class Body {
   /** Whether the reply is whole, whatever may follow. */
   isComplete = false;
 
-  constructor(target: BodyTarget) {
+  /** `decoder`: the one that has read the beginning of this reply; default: a fresh one. */
+  constructor(target: BodyTarget, decoder: Decoder = target.protocol.createDecoder(target.facts)) {
+    this.decoder = decoder;
     this.#target = target;
-    this.#decoder = target.protocol.createDecoder(target.facts);
     this.#parse = createEventJsonParser(target.decode);
   }
 
@@ -93,7 +94,7 @@ export class Body {
         const last = form.parser.end();
         // Proxies lose the last blank line; an event that still parses is whole.
         if (last) this.#whole(() => this.#event(last.data, last.event));
-        if (!this.isComplete) this.#decoder.end(false, sink.chunks);
+        if (!this.isComplete) this.decoder.end(false, sink.chunks);
       }
     }
     this.isComplete = true;
@@ -129,7 +130,7 @@ export class Body {
       const text = data.trim();
       if (text === "") return false;
       if (text === "[DONE]") {
-        this.#decoder.end(true, sink.chunks);
+        this.decoder.end(true, sink.chunks);
         this.isComplete = true;
         return true;
       }
@@ -137,7 +138,7 @@ export class Body {
     // Where events come alone, the runtime's own parser is as good, and warm.
     const alone = ++this.#eventsInRead <= FEW_EVENTS;
     const event: unknown = alone ? JSON.parse(decode(data)) : this.#parse(data);
-    this.isComplete = this.#decoder.push(event, type, sink.chunks);
+    this.isComplete = this.decoder.push(event, type, sink.chunks);
     return this.isComplete;
   }
 

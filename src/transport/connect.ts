@@ -2,18 +2,22 @@
 
 import { defaultTransport } from "#default-transport";
 import { checkCall, optionsFault } from "../check.ts";
-import type { ClientWrapper, SendOptions } from "../client.ts";
+import type { ClientWrapper, Recovery, SendOptions } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantMessage, Message } from "../message.ts";
 import type { Endpoint, Protocol, ProtocolRequest } from "../protocols/protocol.ts";
+import { type RetryPolicy, retryDelayMs, retryPolicyOf } from "../retry.ts";
 import { checkedSource } from "../stream/checked-source.ts";
 import { MessageStream } from "../stream/message-stream.ts";
 import { systemClock } from "../stream/metrics.ts";
+import { type RecoverableCall, RecoveringSource } from "../stream/recovering-source.ts";
 import { estimateInputTokens } from "../token-estimate.ts";
-import { limitsOf } from "./deadlines.ts";
+import type { Background } from "./call.ts";
+import { type Limits, limitsOf } from "./deadlines.ts";
 import { type FetchLike, fetchTransport } from "./fetch.ts";
-import { redactor } from "./redact.ts";
+import { withoutSecrets } from "./redact.ts";
 import { Reply } from "./reply.ts";
+import { RetryBudget } from "./retry-budget.ts";
 import type { Transport } from "./transport.ts";
 
 /** What every provider client's constructor takes, beside the defaults for its calls. */
@@ -42,14 +46,17 @@ export interface ProviderDefinition {
 }
 
 /**
- * The definition that goes by the name the caller gave as `api`.
+ * The definition that goes by the name the caller gave as `api`. Made only now: a program carries what its own clients need.
  * @throws {TypeError} when there is none
  */
-export function chosenApi(apis: Readonly<Record<string, ProviderDefinition>>, api: string): ProviderDefinition {
+export function chosenApi(apis: Readonly<Record<string, () => ProviderDefinition>>, api: string): ProviderDefinition {
   const definition = Object.hasOwn(apis, api) ? apis[api] : undefined;
-  if (definition) return definition;
+  if (definition) return definition();
   throw new TypeError(`There is no \`api\` ${JSON.stringify(api)}; there are ${Object.keys(apis).join(", ")}.`);
 }
+
+/** How often a reply that broke is gone on with. */
+const MOST_RECOVERIES = 2;
 
 const CONSTRUCTOR_NAMES = ["model", "apiKey", "baseUrl", "fetch"];
 
@@ -67,7 +74,11 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
   readonly #endpoint: Endpoint;
   readonly #defaults: SendOptions;
   readonly #transport: Transport;
+  readonly #retries: RetryPolicy;
+  readonly #budget = new RetryBudget(systemClock());
   readonly #givenKey: string | undefined;
+  /** In force unless a call says otherwise. */
+  readonly #limits: { readonly streamed: Limits; readonly whole: Limits };
 
   constructor(definition: ProviderDefinition, options: ClientOptions) {
     const { model, apiKey, baseUrl, fetch, ...defaults } = options;
@@ -82,7 +93,9 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     this.#definition = definition;
     this.#endpoint = { provider: definition.provider, model, baseUrl: checkedBaseUrl(baseUrl ?? definition.baseUrl) };
     this.#defaults = defaults;
+    this.#retries = retryPolicyOf(defaults.retries);
     this.#givenKey = apiKey;
+    this.#limits = { streamed: limitsOf(false, defaults.timeouts), whole: limitsOf(true, defaults.timeouts) };
     this.#transport = fetch ? fetchTransport(fetch) : defaultTransport();
   }
 
@@ -90,14 +103,18 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     messages: readonly Message[],
     options: SendOptions<Output> & { readonly providerOptions?: ProviderOptions | undefined } = {},
   ): Promise<AssistantMessage<Output>> {
-    return (await this.#send(messages, options, false)).finalMessage();
+    const recover = options.recover ?? this.#defaults.recover;
+    // A reply that is to be brought to its end must be seen coming.
+    const stream = recover ? this.#recovering(messages, options, recover) : this.#open(messages, options, false);
+    return (await stream).finalMessage();
   }
 
   sendMessageStream<Output = unknown>(
     messages: readonly Message[],
     options: SendOptions<Output> & { readonly providerOptions?: ProviderOptions | undefined } = {},
   ): Promise<MessageStream<Output>> {
-    return this.#send(messages, options, true);
+    const recover = options.recover ?? this.#defaults.recover;
+    return recover ? this.#recovering(messages, options, recover) : this.#open(messages, options, true);
   }
 
   /**
@@ -111,7 +128,34 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     );
   }
 
-  async #send<Output>(
+  async #recovering<Output>(
+    messages: readonly Message[],
+    given: SendOptions<Output>,
+    recover: Recovery,
+  ): Promise<MessageStream<Output>> {
+    const now = systemClock();
+    const startedAt = now();
+    const first = await this.#open(messages, given, true);
+    const timeouts = { ...this.#defaults.timeouts, ...given.timeouts };
+    const { maxRetryAfterMs } = this.#retriesOf(given);
+    const limits = { max: MOST_RECOVERIES, maxRetryAfterMs };
+    const call: RecoverableCall = {
+      messages,
+      options: { ...this.#defaults, ...withoutUndefined(given), timeouts, recover },
+      open: (more, its) => this.#open(more, its, true),
+      delayMs: (error, recoveries) => retryDelayMs(error, recoveries + 1, limits, Math.random()),
+      now,
+      startedAt,
+    };
+    return new MessageStream((sink) => new RecoveringSource(call, first, sink), { now, startedAt });
+  }
+
+  #retriesOf({ retries }: SendOptions): RetryPolicy {
+    return retries === undefined ? this.#retries : retryPolicyOf(this.#defaults.retries, retries);
+  }
+
+  /** One reply, asked for as often as it takes until its first chunk. */
+  async #open<Output>(
     messages: readonly Message[],
     given: SendOptions<Output>,
     stream: boolean,
@@ -119,24 +163,29 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     const now = systemClock();
     const startedAt = now();
     const { provider, model } = this;
-    const call = { provider, model };
     const options: SendOptions = { ...this.#defaults, ...withoutUndefined(given) };
     const { protocol } = this.#definition;
-    const request = this.#request(messages, options, stream);
-    const headers = this.#headers(this.#key(), request, options);
+    const { url, headers: own, body } = this.#request(messages, options, stream);
+    const headers = this.#headers(this.#key(), own, options);
+    const request = { url, headers, body: jsonOf(body) };
+    const usual = stream ? this.#limits.streamed : this.#limits.whole;
+    const limits = given.timeouts ? limitsOf(!stream, this.#defaults.timeouts, given.timeouts) : usual;
     let reply: Reply | undefined;
     const result = new MessageStream<Output>(
       checkedSource((sink) => {
         reply = new Reply(
           {
-            ...call,
-            request: { url: request.url, headers, body: jsonOf(request.body) },
+            provider,
+            model,
+            request,
+            background: stream && options.recover === "resume" ? this.#background(headers) : undefined,
             protocol,
             transport: this.#transport,
-            limits: limitsOf(!stream, this.#defaults.timeouts, given.timeouts),
-            retries: options.retries ?? 2,
+            limits,
+            retries: this.#retriesOf(given),
+            budget: this.#budget,
             signal: options.signal,
-            redact: redactor(headers),
+            redact: (text) => withoutSecrets(text, headers),
             estimateInput: () => estimateInputTokens(messages),
             now,
             random: Math.random,
@@ -150,6 +199,18 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     reply?.start();
     await reply?.accepted;
     return result;
+  }
+
+  #background(headers: Readonly<Record<string, string>>): Background | undefined {
+    const { background } = this.#definition.protocol;
+    const endpoint = this.#endpoint;
+    const { "content-type": _ofTheBody, ...bare } = headers;
+    return (
+      background && {
+        resume: (position) => ({ method: "GET", url: background.resumeUrl(position, endpoint), headers: bare }),
+        cancel: (position) => ({ url: background.cancelUrl(position, endpoint), headers: bare }),
+      }
+    );
   }
 
   #request(messages: readonly Message[], options: SendOptions, stream: boolean): ProtocolRequest {
@@ -176,30 +237,30 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     throw new SendError("authentication", message, { provider, model: this.model });
   }
 
-  #headers(key: string | undefined, request: ProtocolRequest, options: SendOptions): Readonly<Record<string, string>> {
+  #headers(
+    key: string | undefined,
+    own: ProtocolRequest["headers"],
+    options: SendOptions,
+  ): Readonly<Record<string, string>> {
     const { authenticate = bearer } = this.#definition;
-    const given = { ...lowerCased(this.#defaults.headers), ...lowerCased(options.headers) };
-    return {
+    const headers: Record<string, string> = {
       "content-type": "application/json",
-      ...request.headers,
+      ...own,
       ...(key !== undefined && authenticate(key)),
-      ...given,
-      ...joined(LIST_HEADERS, request.headers ?? {}, given),
     };
+    for (const given of [this.#defaults.headers, options.headers]) {
+      for (const [name, value] of Object.entries(given ?? {})) {
+        const lower = name.toLowerCase();
+        const list = LIST_HEADERS.includes(lower) ? own?.[lower] : undefined;
+        headers[lower] = list === undefined ? value : `${list},${value}`;
+      }
+    }
+    return headers;
   }
 }
 
 /** Headers that hold lists: what the protocol needs stays in them beside what the caller adds. */
 const LIST_HEADERS = ["anthropic-beta"];
-
-function joined(
-  names: readonly string[],
-  ours: Readonly<Record<string, string>>,
-  theirs: Readonly<Record<string, string>>,
-): Record<string, string> {
-  const both = names.filter((name) => ours[name] !== undefined && theirs[name] !== undefined);
-  return Object.fromEntries(both.map((name) => [name, `${ours[name]},${theirs[name]}`]));
-}
 
 const KEY = /^[\x21-\x7e]+$/;
 
@@ -244,10 +305,6 @@ function jsonOf(body: Readonly<Record<string, unknown>>): string {
       cause,
     });
   }
-}
-
-function lowerCased(headers: Readonly<Record<string, string>> | undefined): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]));
 }
 
 function withoutUndefined(options: SendOptions): SendOptions {

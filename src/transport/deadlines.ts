@@ -105,31 +105,9 @@ export class Deadlines {
     this.#timerAt = Number.POSITIVE_INFINITY;
   }
 
-  /** Each running limit: its phase, since when it counts, and when it passes. */
-  #running(): { phase: TimeoutPhase; since: number; due: number }[] {
-    const { headers, firstChunk, idle, stall, total } = this.#limits;
-    const running = [{ phase: "total" as TimeoutPhase, since: this.#calledAt, due: this.#calledAt + total }];
-    const waitingSince = this.#waitingSince;
-    if (waitingSince === undefined) return running;
-    if (!this.#anyChunk) {
-      const since = waitingSince - this.#waitedMs;
-      running.push({ phase: "firstChunk", since, due: since + firstChunk });
-    }
-    if (this.#isBetween) return running;
-    if (this.#requestAt !== undefined) {
-      running.push({ phase: "headers", since: this.#requestAt, due: this.#requestAt + headers });
-    } else {
-      const byteSince = Math.max(waitingSince, this.#lastByteAt);
-      const chunkSince = Math.max(waitingSince, this.#lastChunkAt);
-      running.push({ phase: "idle", since: byteSince, due: byteSince + idle });
-      running.push({ phase: "stall", since: chunkSince, due: chunkSince + stall });
-    }
-    return running;
-  }
-
   #arm(): void {
-    const due = Math.min(...this.#running().map((limit) => limit.due));
-    if (due >= this.#timerAt || due === Number.POSITIVE_INFINITY) return;
+    const due = this.#soonest();
+    if (due >= this.#timerAt || due === NEVER) return;
     this.clear();
     this.#timerAt = due;
     this.#timer = setTimeout(() => this.#look(), Math.min(LONGEST_TIMER_MS, Math.max(0, due - this.#now())));
@@ -138,8 +116,41 @@ export class Deadlines {
   #look(): void {
     this.clear();
     const now = this.#now();
-    const passed = this.#running().find((limit) => limit.due <= now);
-    if (passed) this.#onExpire(passed.phase, Math.round(now - passed.since));
+    const passed = PHASES.find((phase) => this.#sinceOf(phase) + this.#limits[phase] <= now);
+    if (passed) this.#onExpire(passed, Math.round(now - this.#sinceOf(passed)));
     else this.#arm();
   }
+
+  /** When the first of the running limits passes. */
+  #soonest(): number {
+    let soonest = NEVER;
+    for (const phase of PHASES) {
+      const due = this.#sinceOf(phase) + this.#limits[phase];
+      if (due < soonest) soonest = due;
+    }
+    return soonest;
+  }
+
+  /** Since when a limit counts; `NEVER` while it does not run. */
+  #sinceOf(phase: keyof Timeouts): number {
+    const waitingSince = this.#waitingSince;
+    if (phase === "total") return this.#calledAt;
+    if (waitingSince === undefined) return NEVER;
+    const reads = this.#requestAt === undefined && !this.#isBetween;
+    switch (phase) {
+      case "firstChunk":
+        return this.#anyChunk ? NEVER : waitingSince - this.#waitedMs;
+      case "headers":
+        return this.#requestAt ?? NEVER;
+      case "idle":
+        return reads ? Math.max(waitingSince, this.#lastByteAt) : NEVER;
+      case "stall":
+        return reads ? Math.max(waitingSince, this.#lastChunkAt) : NEVER;
+    }
+  }
 }
+
+const NEVER = Number.POSITIVE_INFINITY;
+
+/** Where two limits have passed, the one that ends the whole call counts. */
+const PHASES = ["total", "firstChunk", "headers", "idle", "stall"] as const satisfies readonly (keyof Timeouts)[];

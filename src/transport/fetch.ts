@@ -45,9 +45,9 @@ function openExchange(send: FetchLike, request: HttpRequest, receiver: Receiver)
     reader?.cancel().catch(() => undefined); // for a fetch that ignores its signal
   }
 
-  const { url, headers, body } = request;
+  const { method = "POST", url, headers, body = null } = request;
   async function start(): Promise<void> {
-    const response = await send(url, { method: "POST", headers, body, redirect: "manual", signal: abort.signal });
+    const response = await send(url, { method, headers, body, redirect: "manual", signal: abort.signal });
     if (!open) return void (await response.body?.cancel()); // a fetch that ignores its signal
     reader = response.body?.getReader();
     receiver.onHead({ status: response.status, header: (name) => response.headers.get(name) ?? undefined });

@@ -8,7 +8,8 @@ export function redirectError(provider: string, head: ResponseHead): SendError {
   const location = head.header("location");
   const target = location !== undefined && URL.canParse(location) ? ` to ${new URL(location).origin}` : "";
   const message = `${provider} answered with a redirect${target}, which is not followed; set baseUrl to the final address.`;
-  return new SendError("protocol", message, head.status > 0 ? { status: head.status } : {});
+  const status = head.status > 0 ? head.status : undefined;
+  return new SendError("protocol", message, { status, retryable: false });
 }
 
 /** No connection, or one that broke; `begun` tells whether the reply had begun. */

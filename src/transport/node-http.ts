@@ -3,9 +3,9 @@
  * of the time to first token and 0.4 of the CPU for each request.
  */
 
-import type { Agent, ClientRequest, IncomingMessage } from "node:http";
+import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from "node:http";
 import type { Socket } from "node:net";
-import type { Readable } from "node:stream";
+import type { Readable, Transform } from "node:stream";
 import {
   type Exchange,
   type HttpRequest,
@@ -29,24 +29,36 @@ const NOT_ASCII = /[\x80-\xff]/;
 /** No redirect is followed; proxy environment variables are not read (pass a `fetch` that does). */
 export function nodeHttpTransport(): Transport {
   const agents: { plain?: Agent; secure?: Agent } = {};
+  /** A program asks few addresses, each of them often: taking one apart costs as much as framing ten chunks. */
+  let last: Way | undefined;
 
-  /** The module for an address, and the agent that keeps its connections. */
   function wayTo(url: string): Way {
-    if (url.startsWith("https:")) {
-      agents.secure ??= new (https().Agent)({ keepAlive: true });
-      return { send: https().request, agent: agents.secure };
-    }
-    agents.plain ??= new (http().Agent)({ keepAlive: true });
-    return { send: http().request, agent: agents.plain };
+    if (last?.url === url) return last;
+    const { protocol, hostname, port, pathname, search } = new URL(url);
+    const secure = protocol === "https:";
+    if (secure) agents.secure ??= new (https().Agent)({ keepAlive: true });
+    else agents.plain ??= new (http().Agent)({ keepAlive: true });
+    last = {
+      url,
+      send: secure ? https().request : http().request,
+      options: {
+        agent: secure ? agents.secure : agents.plain,
+        // As a URL writes it, an IPv6 address stands in brackets.
+        hostname: hostname.replace(/^\[(.*)\]$/, "$1"),
+        port: port === "" ? undefined : port,
+        path: pathname + search,
+      },
+    };
+    return last;
   }
 
   return {
     open: (request, receiver) => openExchange(request, receiver, wayTo(request.url)),
     warm(url) {
-      const { send, agent } = wayTo(url);
+      const { send, options } = wayTo(url);
       return new Promise((resolve, reject) => {
-        const options = { method: "HEAD", agent, signal: AbortSignal.timeout(WARM_LIMIT_MS) };
-        const request = send(new URL(url).origin, options, (response) => {
+        const head = { ...options, path: "/", method: "HEAD", signal: AbortSignal.timeout(WARM_LIMIT_MS) };
+        const request = send(head, (response) => {
           response.resume().on("end", resolve).on("error", reject);
         });
         request.on("error", reject).end();
@@ -55,12 +67,14 @@ export function nodeHttpTransport(): Transport {
   };
 }
 
+/** How an address is asked: by which module, over whose connections. */
 interface Way {
+  readonly url: string;
   readonly send: typeof import("node:http").request;
-  readonly agent: Agent;
+  readonly options: RequestOptions;
 }
 
-function openExchange({ url, headers, body }: HttpRequest, receiver: Receiver, way: Way): Exchange {
+function openExchange({ method = "POST", headers, body = "" }: HttpRequest, receiver: Receiver, way: Way): Exchange {
   let stream: Readable | undefined;
   let response: IncomingMessage | undefined;
   let wanted = false;
@@ -99,22 +113,16 @@ function openExchange({ url, headers, body }: HttpRequest, receiver: Receiver, w
     receiver.onEnd();
   }
 
-  const request: ClientRequest = way.send(url, {
-    method: "POST",
-    agent: way.agent,
-    headers: { ...headers, "content-length": Buffer.byteLength(body) },
+  const request: ClientRequest = way.send({
+    ...way.options,
+    method,
+    headers: method === "GET" ? headers : { ...headers, "content-length": Buffer.byteLength(body) },
   });
   request.on("error", fail);
   request.on("response", (incoming) => {
     response = incoming;
     if (!open) return;
-    try {
-      stream = decompressed(incoming, fail);
-    } catch (error) {
-      response = undefined;
-      request.destroy();
-      return fail(error);
-    }
+    stream = decompressed(incoming, fail);
     stream.on("data", read).on("end", end).on("error", fail);
     receiver.onHead({ status: incoming.statusCode ?? 0, header: (name) => headerOf(incoming, name) });
   });
@@ -152,24 +160,42 @@ function openExchange({ url, headers, body }: HttpRequest, receiver: Receiver, w
   };
 }
 
-/** A body may be compressed although it was not asked for; each flush of the sender comes through at once. */
+/**
+ * A body may be compressed although it was not asked for; each flush of the sender comes through at once. A way that is not
+ * known is left as it is, as `fetch` leaves it: its status still counts, and what cannot be read is no reply.
+ */
 function decompressed(response: IncomingMessage, fail: (error: unknown) => void): Readable {
-  const encoding = (response.headers["content-encoding"] ?? "identity").trim().toLowerCase();
-  if (encoding === "identity" || encoding === "") return response;
+  const header = response.headers["content-encoding"];
+  if (header === undefined) return response;
+  const encodings = header.toLowerCase().split(",");
+  const ways = encodings.map((name) => decompressorOf(name.trim())).reverse(); // the last was put on last
+  if (ways.every((way) => way === "none") || ways.includes(undefined)) return response;
+  let stream: Readable = response;
+  for (const way of ways) {
+    if (way === "none" || way === undefined) continue;
+    stream.on("error", fail);
+    stream = stream.pipe(way());
+  }
+  return stream;
+}
+
+function decompressorOf(encoding: string): "none" | (() => Transform) | undefined {
   const { createGunzip, createInflate, createBrotliDecompress, constants } = zlib();
   const flush = { flush: constants.Z_SYNC_FLUSH, finishFlush: constants.Z_SYNC_FLUSH };
   const brotli = { flush: constants.BROTLI_OPERATION_FLUSH, finishFlush: constants.BROTLI_OPERATION_FLUSH };
-  response.on("error", fail);
   switch (encoding) {
+    case "":
+    case "identity":
+      return "none";
     case "gzip":
     case "x-gzip":
-      return response.pipe(createGunzip(flush));
+      return () => createGunzip(flush);
     case "deflate":
-      return response.pipe(createInflate(flush));
+      return () => createInflate(flush);
     case "br":
-      return response.pipe(createBrotliDecompress(brotli));
+      return () => createBrotliDecompress(brotli);
     default:
-      throw new Error(`The response is compressed as ${JSON.stringify(encoding)}, which was not asked for.`);
+      return undefined;
   }
 }
 

@@ -3,13 +3,33 @@
 /** Shorter than any key; of a shorter one, more than the key would vanish from messages. */
 const SHORTEST_SECRET = 8;
 
+/** Of a key that is as long as this, half gives it away: where a text was cut, a key may have been. */
+const LONG_SECRET = 16;
+
+/** Says nothing that is secret. */
+const PUBLIC_HEADERS = /^(accept|content-type|user-agent|http-referer|x-title|(anthropic|openai)-(version|beta))$/;
+
 /** Takes the secrets of a request out of text that others wrote: a server may echo the key it was sent. */
-export function redactor(headers: Readonly<Record<string, string>>): (text: string) => string {
-  const values = Object.entries(headers).flatMap(([name, value]) => (name === "content-type" ? [] : [value]));
-  const secrets = values
-    .map((value) => value.replace(/^Bearer /i, ""))
-    .filter(({ length }) => length >= SHORTEST_SECRET);
-  return (text) => secrets.reduce((clean, secret) => clean.replaceAll(secret, "[key]"), text);
+export function withoutSecrets(text: string, headers: Readonly<Record<string, string>>): string {
+  let clean = text;
+  for (const [name, value] of Object.entries(headers)) {
+    if (PUBLIC_HEADERS.test(name)) continue;
+    clean = withoutSecret(clean, value.replace(/^\S+ (?=\S+$)/, "")); // what follows `Bearer` or `Basic`
+  }
+  return clean;
+}
+
+function withoutSecret(text: string, secret: string): string {
+  if (secret.length < SHORTEST_SECRET) return text;
+  const begin = secret.length < LONG_SECRET ? secret : secret.slice(0, Math.ceil(secret.length / 2));
+  let clean = "";
+  let from = 0;
+  for (let at = text.indexOf(begin); at >= 0; at = text.indexOf(begin, from)) {
+    clean += `${text.slice(from, at)}[key]`;
+    from = at + begin.length;
+    while (from - at < secret.length && text[from] === secret[from - at]) from++;
+  }
+  return clean + text.slice(from);
 }
 
 /** What an error says of itself, without the objects that its maker hung on it: the request, with its headers, may be one. */

@@ -1,38 +1,25 @@
 /** One call under way: attempts, deadlines and endings, until the reply is whole or has failed. */
 
-import { SendError, type SendErrorFacts } from "../errors.ts";
+import { SendError } from "../errors.ts";
 import type { ReplyFacts } from "../fold.ts";
-import type { Protocol } from "../protocols/protocol.ts";
+import type { Decoder, ReplyPosition } from "../protocols/protocol.ts";
+import { retryDelayMs } from "../retry.ts";
 import type { ChunkSink, ChunkSource } from "../stream/message-stream.ts";
-import type { Attempt, Clock } from "../stream/metrics.ts";
+import type { Attempt } from "../stream/metrics.ts";
 import { Body } from "./body.ts";
-import { Deadlines, type Limits } from "./deadlines.ts";
+import { type Call, describedError, refusalError } from "./call.ts";
+import { Deadlines } from "./deadlines.ts";
+import { dismiss } from "./dismiss.ts";
 import { redirectError, transportError } from "./http-errors.ts";
 import { rateLimitsOf } from "./rate-limits.ts";
-import { plainCause } from "./redact.ts";
-import { retryDelayMs } from "./retry.ts";
-import { retryAfterMs } from "./retry-after.ts";
-import type { Exchange, HttpRequest, Receiver, ResponseHead, Transport } from "./transport.ts";
-
-/** Everything one call needs. Time and chance come in from outside. */
-export interface Call {
-  readonly provider: string;
-  readonly model: string;
-  readonly request: HttpRequest;
-  readonly protocol: Protocol;
-  readonly transport: Transport;
-  readonly limits: Limits;
-  readonly retries: number;
-  readonly signal: AbortSignal | undefined;
-  /** Takes secrets out of a provider's text. */
-  readonly redact: (text: string) => string;
-  readonly estimateInput: () => number;
-  readonly now: Clock;
-  readonly random: () => number;
-}
+import type { Exchange, Receiver, ResponseHead } from "./transport.ts";
 
 /** Of an error's body, this much is read. */
 const ERROR_BODY_LIMIT = 64 * 1024;
+
+/** A reply that the provider keeps is asked for so often without a new piece of it. */
+const MOST_RESUMES_IN_VAIN = 3;
+
 /** The source behind the `MessageStream` of a provider client. */
 export class Reply implements ChunkSource, Receiver {
   readonly facts: ReplyFacts;
@@ -58,6 +45,11 @@ export class Reply implements ChunkSource, Receiver {
   #body: Body;
   /** The body of a refusal, as far as it came; absent while the answer is none. */
   #refusal: string | undefined;
+  /** Where the next attempt goes on with a reply that the provider keeps, and what broke it off; absent: it begins anew. */
+  #resumption: { readonly position: ReplyPosition; readonly reason: SendError } | undefined;
+  #resumesInVain = 0;
+  /** Why the attempt before this one failed. */
+  #lastFailure: SendError | undefined;
 
   constructor(call: Call, sink: ChunkSink) {
     this.#call = call;
@@ -68,7 +60,9 @@ export class Reply implements ChunkSource, Receiver {
       const overCall = phase === "firstChunk" || phase === "total";
       const message = `${call.provider} let ${waitedMs} ms pass (limit \`timeouts.${phase}\`); raise it, or try again.`;
       this.#fail(
-        this.#refusal !== undefined ? this.#httpError() : new SendError("timeout", message, { phase }),
+        this.#refusal !== undefined
+          ? this.#httpError()
+          : new SendError("timeout", message, { phase, waitedMs, cause: this.#lastFailure }),
         overCall,
       );
     });
@@ -79,7 +73,8 @@ export class Reply implements ChunkSource, Receiver {
   }
 
   start(): void {
-    const { signal } = this.#call;
+    const { signal, budget, retries } = this.#call;
+    budget.enter(retries.budget || 0);
     if (signal?.aborted) return this.#abort();
     signal?.addEventListener("abort", this.#onAbort, { once: true });
     this.#attempt();
@@ -94,6 +89,8 @@ export class Reply implements ChunkSource, Receiver {
 
   lastAttempt(): void {
     this.#isLastAttempt = true;
+    // Between two attempts nothing is under way that could tell a bill.
+    if (this.#backoff !== undefined && this.#lastFailure) this.#fail(this.#lastFailure, true);
   }
 
   close(): void {
@@ -101,13 +98,14 @@ export class Reply implements ChunkSource, Receiver {
     this.#record("stopped");
     this.#finish();
     this.#exchange?.close();
+    this.#cancel();
   }
 
   onHead(head: ResponseHead): void {
     this.#deadlines.answered();
     this.#head = head;
     const requestId = head.header("x-request-id") ?? head.header("request-id") ?? head.header("x-generation-id");
-    if (requestId !== undefined) this.facts.requestId = requestId;
+    if (requestId !== undefined) this.facts.requestId = this.#call.redact(requestId);
     const rateLimits = rateLimitsOf(head, Date.now());
     if (rateLimits) this.facts.rateLimits = rateLimits;
     if (head.status >= 200 && head.status < 300) {
@@ -153,14 +151,18 @@ export class Reply implements ChunkSource, Receiver {
   #attempt(): void {
     const call = this.#call;
     const facts = this.facts;
-    if (facts.attempts.length > 0) forget(facts, call.model);
+    const position = this.#resumption?.position;
+    this.#backoff = undefined;
+    const request = (position && call.background?.resume(position)) ?? call.request;
+    if (facts.attempts.length > 0 && !position) forget(facts, call.model);
     this.#head = undefined;
     this.#refusal = undefined;
-    this.#body = this.#freshBody();
+    // What is resumed goes on in the same decoder, which knows what it has seen.
+    this.#body = this.#freshBody(position && this.#body.decoder);
     this.#startedAt = call.now();
     this.#deadlines.sent();
     try {
-      this.#exchange = call.transport.open(call.request, this);
+      this.#exchange = call.transport.open(request, this);
     } catch (error) {
       this.#fail(
         new SendError("invalidRequest", `The request could not be sent: ${messageOf(error)}`, { cause: error }),
@@ -168,10 +170,10 @@ export class Reply implements ChunkSource, Receiver {
     }
   }
 
-  #freshBody(): Body {
+  #freshBody(decoder?: Decoder): Body {
     const { protocol } = this.#call;
     const decode = (delivered: string) => this.#exchange?.decode(delivered) ?? delivered;
-    return new Body({ protocol, facts: this.facts, sink: this.#sink, decode });
+    return new Body({ protocol, facts: this.facts, sink: this.#sink, decode }, decoder);
   }
 
   /** Reads what came, or the rest of what came before. */
@@ -205,6 +207,7 @@ export class Reply implements ChunkSource, Receiver {
       this.#anyChunk = true;
       this.#deadlines.chunks();
       this.#wanted = false;
+      this.#resumesInVain = 0;
     }
     this.#sink.flush();
   }
@@ -224,14 +227,7 @@ export class Reply implements ChunkSource, Receiver {
 
   /** The refusal, from as much of its body as came. */
   #httpError(): SendError {
-    const text = this.#exchange?.decode(this.#refusal ?? "") ?? "";
-    const status = this.#head?.status ?? 0;
-    const error = this.#call.protocol.readError(this.#call.provider, status, jsonOr(this.#call.redact(text)));
-    const wait = this.#head && retryAfterMs(this.#head, Date.now());
-    const shouldRetry = this.#head?.header("x-should-retry");
-    const retryable = shouldRetry === "true" || shouldRetry === "false" ? shouldRetry === "true" : error.retryable;
-    const { kind, message, ...facts } = error.toJSON();
-    return new SendError(kind, message, { ...facts, status, retryable, retryAfterMs: wait ?? error.retryAfterMs });
+    return refusalError(this.#call, this.#head, this.#exchange?.decode(this.#refusal ?? "") ?? "");
   }
 
   /** Ends the attempt; then there is another, or the call has failed. `final` rules the other out. */
@@ -240,39 +236,54 @@ export class Reply implements ChunkSource, Receiver {
     this.#exchange?.close();
     this.#deadlines.answered();
     this.#record(error.kind);
-    const failures = this.facts.attempts.length - this.#staleConnections;
-    const delay =
-      final || this.#anyChunk || this.#isLastAttempt
-        ? undefined
-        : retryDelayMs(error, failures, this.#call.retries, this.#call.random());
+    const delay = final || this.#isLastAttempt ? undefined : this.#delayBeforeNext(error);
     if (delay !== undefined) {
       this.#head = undefined;
+      this.#refusal = undefined;
+      this.#lastFailure = error;
       this.#deadlines.between();
       clearTimeout(this.#backoff);
       this.#backoff = setTimeout(() => this.#attempt(), delay);
       return;
     }
     this.#finish();
-    const failure = this.#described(error);
+    this.#cancel();
+    // A reply that cannot be resumed has failed for what broke it off.
+    const reason = this.#refusal === undefined || final ? error : (this.#resumption?.reason ?? error);
+    const failure = describedError(this.#call, reason, this.facts, this.#head);
     if (this.#isAccepted) this.#sink.fail(failure);
     else this.#refuse(failure);
   }
 
-  #described(error: SendError): SendError {
-    const { provider, model, redact } = this.#call;
-    const facts: SendErrorFacts = {
-      provider,
-      model,
-      status: this.#head?.status,
-      requestId: this.facts.requestId,
-      attempts: [...this.facts.attempts],
-    };
-    // A provider may echo the key it was sent, and a `fetch` may hang the request on its errors.
-    const { kind, message, code, ...rest } = error.with(facts).toJSON();
-    // A signal's reason is the caller's own, and stays the same object.
-    const isForeign = kind !== "aborted" && error.cause !== undefined;
-    const cause = isForeign ? plainCause(error.cause, redact) : error.cause;
-    return new SendError(kind, redact(message), { ...rest, code: code && redact(code), cause });
+  /** Milliseconds until the next attempt; `undefined`: there is none. */
+  #delayBeforeNext(error: SendError): number | undefined {
+    const { retries, budget, random } = this.#call;
+    const position = this.#position();
+    if (position) {
+      // Beginning anew would pay for it twice.
+      const limits = { max: MOST_RESUMES_IN_VAIN, maxRetryAfterMs: retries.maxRetryAfterMs };
+      const delay = retryDelayMs(error, ++this.#resumesInVain, limits, random());
+      const reason = this.#refusal === undefined ? error : (this.#resumption?.reason ?? error);
+      if (delay !== undefined) this.#resumption = { position, reason };
+      return delay;
+    }
+    this.#resumption = undefined;
+    if (this.#anyChunk) return undefined;
+    const failures = this.facts.attempts.length - this.#staleConnections;
+    const delay = retryDelayMs(error, failures, retries, random());
+    return delay === undefined || retries.budget === false || budget.take() ? delay : undefined;
+  }
+
+  /** Where a reply stands that the provider goes on writing by itself. */
+  #position(): ReplyPosition | undefined {
+    return this.#call.background && this.#body.decoder.position?.();
+  }
+
+  /** Nobody waits any more for a reply that would be written, and billed, to its end. */
+  #cancel(): void {
+    const { background, transport } = this.#call;
+    const position = this.#position();
+    if (background && position) dismiss(transport, background.cancel(position));
   }
 
   #record(outcome: Attempt["outcome"]): void {
@@ -293,7 +304,9 @@ export class Reply implements ChunkSource, Receiver {
   }
 
   #finish(): void {
+    if (this.#over) return;
     this.#over = true;
+    this.#call.budget.leave();
     this.#deadlines.clear();
     clearTimeout(this.#backoff);
     this.#call.signal?.removeEventListener("abort", this.#onAbort);
@@ -315,14 +328,6 @@ const TOLD_BY_ATTEMPT = [
 function forget(facts: ReplyFacts, model: string): void {
   facts.model = model;
   for (const fact of TOLD_BY_ATTEMPT) delete facts[fact];
-}
-
-function jsonOr(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text; // not every error body is JSON; the protocol takes both
-  }
 }
 
 function messageOf(error: unknown): string {

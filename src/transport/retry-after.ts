@@ -14,7 +14,8 @@ export function retryAfterMs(head: ResponseHead, now: number): number | undefine
   const value = head.header("retry-after");
   const seconds = numberOf(value);
   if (seconds !== undefined) return seconds * 1000;
-  const date = Date.parse(value ?? "");
+  // `Date.parse` takes `-1` and `12 monkeys` for dates; every form of an HTTP date has a time of day.
+  const date = /\d\d:\d\d:\d\d/.test(value ?? "") ? Date.parse(value ?? "") : Number.NaN;
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }
 

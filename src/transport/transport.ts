@@ -1,10 +1,12 @@
 /** The border to the network: one request out, its answer in, on demand. Callbacks, so that a read costs no promise. */
 
-/** A POST with a JSON body. */
+/** A POST with a JSON body, or a request without one. */
 export interface HttpRequest {
+  /** Default `POST`. */
+  readonly method?: "GET" | "POST";
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
+  readonly body?: string;
 }
 
 /** What comes before the body. Header names are asked for in lower case. */

@@ -72,6 +72,12 @@ describe("the status line", () => {
     ],
   ])("%s", (_name, message, line) => expect(statusLineOf(message)).toBe(line));
 
+  test("names the price after the tokens", () => {
+    expect(statusLineOf(reply(), "$0.000048")).toBe(
+      "0.41 s to first token · 52 tokens/s · 12 in, 118 out · $0.000048 · gpt-5-nano",
+    );
+  });
+
   test.each([
     [3, "0.00 s"],
     [9_994, "9.99 s"],

@@ -9,6 +9,7 @@ import {
   OpenRouterClient,
   type ProviderClient,
 } from "cloudllm";
+import { startProviderServer } from "cloudllm/testing";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { GOOD_END, httpChunk, LAST_CHUNK, rawServer, STREAM_HEAD, textEvent } from "../support/raw-server.ts";
 
@@ -55,12 +56,11 @@ describe.each(PROVIDERS)("%s", (provider, make, keyNames) => {
   test("is called by its name", () => expect(make({ apiKey: "k" }).provider).toBe(provider));
 
   test("takes its key from the option, else from the environment in a fixed order", async () => {
-    const server = await rawServer(({ socket }) =>
-      socket.write(STREAM_HEAD + httpChunk(textEvent("ok") + GOOD_END) + LAST_CHUNK),
-    );
+    await using server = await startProviderServer();
     const sentKey = async (apiKey?: string) => {
       await make({ baseUrl: server.baseUrl, ...(apiKey && { apiKey }) }).sendMessage([{ role: "user", content: "hi" }]);
-      return /authorization: Bearer (\S+)/i.exec(server.requests.at(-1)?.head ?? "")?.[1];
+      const { authorization, ...headers } = server.requests.at(-1)?.headers ?? {};
+      return headers["x-api-key"] ?? headers["x-goog-api-key"] ?? authorization?.replace("Bearer ", "");
     };
     for (const name of keyNames) vi.stubEnv(name, "");
     for (const name of [...keyNames].reverse()) {
@@ -68,7 +68,6 @@ describe.each(PROVIDERS)("%s", (provider, make, keyNames) => {
       expect(await sentKey()).toBe(`from-${name}`);
     }
     expect(await sentKey("given")).toBe("given");
-    await server[Symbol.asyncDispose]();
   });
 
   test("without a key fails at its first use and names what was tried", async () => {
@@ -116,17 +115,14 @@ test("a base URL may end in a slash, or be the whole address", async () => {
 });
 
 test("a key from a file of secrets loses its line break; one that cannot be a key is named by its variable", async () => {
-  const server = await rawServer(({ socket }) =>
-    socket.write(STREAM_HEAD + httpChunk(textEvent("ok") + GOOD_END) + LAST_CHUNK),
-  );
+  await using server = await startProviderServer();
   const client = new OpenAIClient({ model: "m", baseUrl: server.baseUrl });
   for (const name of ["CLOUDLLM_OPENAI_API_KEY", "OPEN_AI_SECRET"]) vi.stubEnv(name, "");
   vi.stubEnv("OPENAI_API_KEY", "sk-good\n");
   await client.sendMessage([{ role: "user", content: "hi" }]);
-  expect(server.requests[0]?.head).toMatch(/authorization: Bearer sk-good\r?$/im);
+  expect(server.requests[0]?.headers.authorization).toBe("Bearer sk-good");
   vi.stubEnv("OPENAI_API_KEY", "sk bad");
   await expect(client.sendMessage([{ role: "user", content: "hi" }])).rejects.toThrow("OPENAI_API_KEY");
-  await server[Symbol.asyncDispose]();
 });
 
 describe("warm", () => {

@@ -100,13 +100,13 @@ test("providerOptions win, field by field", async () => {
 
 describe("a model's name tells its family", () => {
   test.each([
-    ["gemini-2.0-flash", { thinking: "none", combinesSearch: false }],
+    ["gemini-2.0-flash", { thinking: "none", combinesTools: false }],
     ["gemini-2.5-flash-lite-preview-09-2025", { thinking: "budget", canStopThinking: true, wantsSignatures: false }],
     ["models/gemini-2.5-pro", { thinking: "budget", canStopThinking: false }],
     ["gemini-3-pro-preview", { thinking: "level", canStopThinking: false, wantsSignatures: true }],
     ["gemini-3.1-pro-preview-customtools", { thinking: "level", canStopThinking: false }],
     ["gemini-3.7-flash", { thinking: "level", canStopThinking: false }],
-    ["gemini-3.5-flash-lite", { thinking: "level", canStopThinking: true, combinesSearch: true }],
+    ["gemini-3.5-flash-lite", { thinking: "level", canStopThinking: true, combinesTools: true }],
     ["gemini-flash-latest", { thinking: "level", canStopThinking: true, wantsSignatures: true }],
     ["gemini-4-argon", { thinking: "level", canStopThinking: false, takesSampling: false }],
     ["gemma-3-27b-it", { thinking: "none", wantsSignatures: false, takesSampling: true }],

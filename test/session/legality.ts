@@ -34,5 +34,5 @@ export function historyFault(history: readonly Message[], mayWait = true): strin
     }
     before = message.role;
   }
-  return open.size > 0 && !(mayWait && before === "assistant") ? "calls are left open at the end" : undefined;
+  return open.size > 0 && !mayWait ? "calls are left open at the end" : undefined;
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it, test } from "vitest";
-import type { Message } from "../../src/message.ts";
-import { LLMSession, type SessionOptions } from "../../src/session/session.ts";
+import type { Message, ToolMessage } from "../../src/message.ts";
+import type { SessionOptions } from "../../src/session/options.ts";
+import { LLMSession } from "../../src/session/session.ts";
 import { scriptedClient } from "../../src/testing/index.ts";
 
 const USAGE = { inputTokens: 10, outputTokens: 4, cachedInputTokens: 3 };
@@ -275,17 +276,19 @@ describe("what the constructor takes", () => {
       [user, calling, result, reply],
       /message 3 comes before the result of the call b/,
     ],
-    ["that ends among results", [user, calling, result], /in part; b is not/],
     ["with a result given twice", [user, calling, result, result], /message 3 answers the call a/],
     ["with a call without a name", [user, { ...reply, toolCalls: [{ id: "a" }] }], /message 1 has tool calls that/],
   ])("is not a history %s", (_name, history, message) => {
     expect(() => new LLMSession({ client: fine(), history: history as Message[] })).toThrow(message);
   });
 
-  it("may be a history that waits for results", async () => {
+  it.each([
+    ["results", [], [result, { ...result, toolCallId: "b" }]],
+    ["the rest of its results", [result], [{ ...result, toolCallId: "b" }]],
+  ])("may be a history that waits for %s", async (_name, given, missing) => {
     const client = fine();
-    const session = new LLMSession({ client, history: [user, reply, user, calling] });
-    await session.sendMessage([result, { ...result, toolCallId: "b" }]);
+    const session = new LLMSession({ client, history: [user, reply, user, calling, ...given] });
+    await session.sendMessage(missing as ToolMessage[]);
     expect(client.calls[0]?.messages).toHaveLength(6);
   });
 

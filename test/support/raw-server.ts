@@ -14,20 +14,30 @@ export interface RawRequest {
 export interface RawServer extends AsyncDisposable {
   readonly port: number;
   readonly baseUrl: string;
+  /** The same without a path. */
+  readonly origin: string;
   readonly requests: readonly RawRequest[];
   /** Bytes that were handed to the kernel. */
   bytesSent(): number;
+  /** Connections that have not ended. */
+  openSockets(): number;
+  /** Connections there have been. */
+  connections(): number;
+  /** Says goodbye on every connection, as a server does that goes down in peace, and waits until the client's sides are gone. */
+  goodbye(): Promise<void>;
 }
 
 /** `answer` is called for each request, with the number of requests before it. */
 export async function rawServer(answer: (request: RawRequest, index: number) => void): Promise<RawServer> {
   const sockets = new Set<Socket>();
+  const ends = new Set<Promise<void>>();
   const requests: RawRequest[] = [];
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.setNoDelay(true);
     socket.on("error", () => undefined); // resets are what is being tested
     const closed = new Promise<void>((resolve) => socket.on("close", () => resolve()));
+    ends.add(closed);
     let received = "";
     socket.on("data", (bytes) => {
       received += bytes.toString("latin1");
@@ -49,8 +59,20 @@ export async function rawServer(answer: (request: RawRequest, index: number) => 
   return {
     port,
     baseUrl: `http://127.0.0.1:${port}/v1`,
+    origin: `http://127.0.0.1:${port}`,
     requests,
     bytesSent: () => [...sockets].reduce((sum, socket) => sum + socket.bytesWritten - socket.writableLength, 0),
+    openSockets: () => [...sockets].filter((socket) => !socket.closed).length,
+    connections: () => sockets.size,
+    async goodbye() {
+      // A connection may still be on its way.
+      for (let known = -1; known !== sockets.size; ) {
+        known = sockets.size;
+        for (const socket of sockets) socket.end();
+        await Promise.all(ends);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    },
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));

@@ -63,8 +63,8 @@ export const wholeCases: readonly CaseDefinition[] = REPLIES.map(({ what, script
   },
 }));
 
-/** Without what belongs to the request rather than to the reply. */
-function comparable(message: AssistantMessage): Partial<AssistantMessage> {
-  const { id: _id, requestId: _requestId, metrics: _metrics, ...rest } = message;
-  return rest;
+/** Without what belongs to the request rather than to the reply; of what is opaque, only whom it is for. */
+function comparable(message: AssistantMessage): unknown {
+  const { id: _id, requestId: _requestId, metrics: _metrics, replay, ...rest } = message;
+  return { ...rest, ...(replay && { replay: { ...replay, data: undefined } }) };
 }

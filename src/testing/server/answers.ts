@@ -63,12 +63,8 @@ export async function sendScript(
 ): Promise<void> {
   await delivery.pause(script.opensAfter);
   if ("refusal" in script) return sendRefusal(script.refusal, wire, delivery);
-  const { ending } = script;
-  const refuses = typeof ending === "object" && "finishReason" in ending && ending.finishReason === "refusal";
-  const reply = wire.reply(request, refuses);
-  return reply.streamed
-    ? sendStreamed(script, reply, delivery, paceMs)
-    : sendWhole(script, reply, wire, delivery, paceMs);
+  const reply = wire.reply(request, script.ending ?? {});
+  return reply.streamed ? sendStreamed(script, reply, delivery, paceMs) : sendWhole(script, reply, delivery, paceMs);
 }
 
 async function sendRefusal(
@@ -77,7 +73,7 @@ async function sendRefusal(
   delivery: Delivery,
 ): Promise<void> {
   delivery.head(status, { "content-type": "application/json", ...headers });
-  await delivery.send(JSON.stringify(wire.error(error)));
+  await delivery.send(JSON.stringify(wire.refusal(status, error)));
   delivery.end();
 }
 
@@ -116,13 +112,7 @@ async function sendStreamed(
 }
 
 /** A whole reply is silent until it is written, which takes as long as the streamed one. */
-async function sendWhole(
-  script: AcceptedScript,
-  reply: WireReply,
-  wire: Wire,
-  delivery: Delivery,
-  paceMs: number,
-): Promise<void> {
+async function sendWhole(script: AcceptedScript, reply: WireReply, delivery: Delivery, paceMs: number): Promise<void> {
   const events: ContentEvent[] = [];
   for (const event of eventsOf(script)) {
     switch (event.type) {
@@ -134,7 +124,7 @@ async function sendWhole(
       case "cut":
       case "reset":
       case "hang":
-        return sendDocument(events, event, reply, wire, delivery);
+        return sendDocument(events, event, reply, delivery);
       default:
         if (paceMs > 0 && events.length > 0) await delivery.pause(paceMs);
         events.push(event);
@@ -146,13 +136,11 @@ async function sendDocument(
   events: readonly ContentEvent[],
   ending: EndingEvent,
   reply: WireReply,
-  wire: Wire,
   delivery: Delivery,
 ): Promise<void> {
   if (ending.type === "hang") return delivery.hang();
   const finish: FinishEvent = ending.type === "finish" ? ending : { type: "finish", finishReason: "stop" };
-  const document =
-    ending.type === "error" ? wire.error({ code: "server_error", ...ending }) : reply.whole(events, finish);
+  const document = ending.type === "error" ? reply.wholeError(ending) : reply.whole(events, finish);
   const text = JSON.stringify(document);
   const broken = ending.type === "cut" || ending.type === "reset";
   delivery.head(200, { "content-type": reply.contentType });

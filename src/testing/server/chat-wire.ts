@@ -5,7 +5,9 @@
 
 import type { ScriptedError, ScriptedUsage } from "../script.ts";
 import type { FinishEvent } from "../script-events.ts";
-import type { ContentEvent, Wire, WireReply, WireRequest } from "./wire.ts";
+import { chatFault } from "./chat-demands.ts";
+import { openaiError } from "./openai-error.ts";
+import { type ContentEvent, isRefusal, sseEvent, type Wire, type WireReply, type WireRequest } from "./wire.ts";
 
 const FINISH_REASONS = {
   stop: "stop",
@@ -28,8 +30,9 @@ interface ChatBody {
 /** `POST …/chat/completions`. */
 export const chatWire: Wire = {
   serves: (path) => path.endsWith("/chat/completions"),
-  reply: (request, refuses) => new ChatReply(request, refuses),
-  error: errorBody,
+  fault: ({ body }) => chatFault(body),
+  reply: (request, ending) => new ChatReply(request, isRefusal(ending)),
+  refusal: (_status, error) => openaiError(error),
 };
 
 class ChatReply implements WireReply {
@@ -79,7 +82,11 @@ class ChatReply implements WireReply {
   }
 
   writeError(error: ScriptedError): string {
-    return sse(errorBody({ code: "server_error", ...error }));
+    return sseEvent(this.wholeError(error));
+  }
+
+  wholeError(error: ScriptedError): unknown {
+    return openaiError({ code: "server_error", ...error });
   }
 
   whole(events: readonly ContentEvent[], finish: FinishEvent): unknown {
@@ -87,7 +94,7 @@ class ChatReply implements WireReply {
       events.map((event) => (event.type === type ? event.text : "")).join("");
     const text = join("text");
     const reasoning = join("reasoning");
-    const calls = events.filter((event) => event.type === "toolCallEnd");
+    const calls = callsOf(events);
     const annotations = events.filter((event) => event.type === "citation").map((event) => annotationOf(event, text));
     const message = {
       role: "assistant",
@@ -117,20 +124,31 @@ class ChatReply implements WireReply {
   }
 
   #chunk(fields: object): string {
-    return sse({ ...this.#common, object: "chat.completion.chunk", ...fields });
+    return sseEvent({ ...this.#common, object: "chat.completion.chunk", ...fields });
   }
 }
 
-function sse(data: unknown): string {
-  return `data: ${JSON.stringify(data)}\n\n`;
+interface Call {
+  readonly id: string;
+  readonly name: string;
+  argumentsText: string;
+}
+
+/** Those that were cut as well, with as much of their arguments as there is. */
+function callsOf(events: readonly ContentEvent[]): readonly Call[] {
+  const calls: Call[] = [];
+  for (const event of events) {
+    if (event.type !== "toolCallDelta") continue;
+    const { index, id, name, argumentsDelta } = event;
+    const call = calls[index];
+    if (call) call.argumentsText += argumentsDelta;
+    else calls[index] = { id, name, argumentsText: argumentsDelta };
+  }
+  return calls;
 }
 
 function rawReasonOf({ finishReason, rawFinishReason }: FinishEvent): string {
   return rawFinishReason ?? FINISH_REASONS[finishReason];
-}
-
-function errorBody({ message = "The script says so.", code }: ScriptedError): unknown {
-  return { error: { message, type: null, param: null, code: code ?? null } };
 }
 
 /** Positions on this wire count code points. */

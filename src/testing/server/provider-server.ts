@@ -4,11 +4,15 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import type { AddressInfo, Socket } from "node:net";
 import { realSleep, type Sleep } from "../pause.ts";
 import { type ServerReply, sendRecording, sendScript } from "./answers.ts";
+import { anthropicWire } from "./anthropic-wire.ts";
 import { chatWire } from "./chat-wire.ts";
 import { Delivery, type Sent } from "./delivery.ts";
+import type { Seals } from "./demands.ts";
+import { geminiWire } from "./gemini-wire.ts";
+import { responsesWire } from "./responses-wire.ts";
 import type { Wire } from "./wire.ts";
 
-const WIRES: readonly Wire[] = [chatWire];
+const WIRES: readonly Wire[] = [chatWire, responsesWire, anthropicWire, geminiWire];
 
 /** One request that the server received. */
 export interface ProviderRequest {
@@ -33,6 +37,12 @@ export interface ProviderServerOptions {
   readonly pace?: number;
   /** Usage is reported in streams also when the client did not ask for it, as Mistral does. Default false, as at OpenAI. */
   readonly usageUnasked?: boolean;
+  /**
+   * Requests are looked at as the provider would, and refused in its words, with status 400, for what it would refuse: a
+   * call without its answer, an answer to no call, thinking that should have come back and did not, or not as it was, and
+   * more. Default false: every request is answered.
+   */
+  readonly strict?: boolean;
   /** How pauses in milliseconds pass. Default: real time. */
   readonly sleep?: Sleep;
 }
@@ -62,8 +72,8 @@ const DEFAULT_REPLY: ServerReply = { text: WORDS, ending: { usage: { inputTokens
 /**
  * Starts a server on 127.0.0.1 that answers one POST after another with the replies of a list, or with whichever a
  * function chooses; without any, every request gets the same short text word by word. Scripts are written in the wire
- * format of the request's path (Chat Completions so far), streamed or whole as the request asks; recordings are sent as
- * they are, to any path. A request for which there is no reply is refused with status 400. Its one model is `stand-in`.
+ * format of the request's path (Chat Completions, Responses, Anthropic Messages, Gemini's `generateContent`), streamed or
+ * whole as the request asks; recordings are sent as they are, to any path. A request for which there is no reply is refused with status 400. Its one model is `stand-in`.
  *
  * @example
  * ```ts
@@ -87,8 +97,9 @@ export async function startProviderServer(
     DEFAULT_REPLY,
   options: ProviderServerOptions = {},
 ): Promise<ProviderServer> {
-  const { port = 0, pace = 0, usageUnasked = false, sleep = realSleep } = options;
+  const { port = 0, pace = 0, usageUnasked = false, strict = false, sleep = realSleep } = options;
   const requests: ProviderRequest[] = [];
+  const seals: Seals = new Map();
   const waiting = new Map<number, (request: ProviderRequest) => void>();
   /** Those that stand, and when each will be closed. */
   const sockets = new Map<Socket, Promise<void>>();
@@ -104,9 +115,12 @@ export async function startProviderServer(
   async function answer(request: ProviderRequest, delivery: Delivery): Promise<void> {
     const reply = await replyTo(request);
     if ("body" in reply) return sendRecording(reply, delivery);
-    const path = new URL(request.path, "http://127.0.0.1").pathname;
+    const { pathname: path, searchParams: query } = new URL(request.path, "http://127.0.0.1");
     const wire = WIRES.find((candidate) => candidate.serves(path));
-    const wireRequest = { index: request.index, path, body: request.body, usageUnasked };
+    const wireRequest = { index: request.index, path, query, body: request.body, usageUnasked, seals };
+    const fault = strict ? wire?.fault(wireRequest) : undefined;
+    if (wire && fault !== undefined)
+      return sendScript({ refusal: { status: 400, message: fault } }, wire, wireRequest, delivery, pace);
     if (wire) return sendScript(reply, wire, wireRequest, delivery, pace);
     const message = `The loopback server knows no wire format for ${path}.`;
     return sendScript({ refusal: { status: 404, message } }, chatWire, wireRequest, delivery, pace);
@@ -128,7 +142,7 @@ export async function startProviderServer(
       const message = error instanceof Error ? error.message : String(error);
       if (response.headersSent) return void socket.destroy();
       response.writeHead(500, { "content-type": "application/json", "x-should-retry": "false" });
-      response.end(JSON.stringify(chatWire.error({ message })));
+      response.end(JSON.stringify(chatWire.refusal(500, { message })));
     }
   }
 

@@ -1,17 +1,22 @@
 /** The border to the wire formats in which the loopback server plays scripts. One file each. */
 
-import type { ScriptedError } from "../script.ts";
+import type { ScriptEnding, ScriptedError, ScriptedUsage } from "../script.ts";
 import type { FinishEvent, ScriptEvent } from "../script-events.ts";
+import type { Seals } from "./demands.ts";
 
 /** What a wire format needs to know of a request. */
 export interface WireRequest {
   /** Counts the server's requests from 0. */
   readonly index: number;
+  /** Without its query. */
   readonly path: string;
+  readonly query: URLSearchParams;
   /** Parsed JSON. */
   readonly body: unknown;
   /** Whether usage is told in a stream that did not ask for it. */
   readonly usageUnasked: boolean;
+  /** What the server remembers of all it wrote. */
+  readonly seals: Seals;
 }
 
 /** What a reply consists of: everything but pauses and the ways to end badly, which are the connection's affair. */
@@ -33,13 +38,36 @@ export interface WireReply {
   writeError(error: ScriptedError): string;
   /** The same reply as one document. */
   whole(events: readonly ContentEvent[], finish: FinishEvent): unknown;
+  /** The document that comes, with status 200, instead of a whole reply that failed on the way. */
+  wholeError(error: ScriptedError): unknown;
 }
 
 /** One wire format. */
 export interface Wire {
   /** Whether requests to this path are in this format. */
   serves(path: string): boolean;
-  reply(request: WireRequest, refuses: boolean): WireReply;
-  /** The body of a refusal, or of a whole reply that is an error. */
-  error(error: ScriptedError): unknown;
+  /** Why the provider would refuse the request, in its words; `undefined` when it would not. */
+  fault(request: WireRequest): string | undefined;
+  /** `ending` is how the reply will end: some formats tell a part of it, such as the size of the request, at the beginning. */
+  reply(request: WireRequest, ending: ScriptEnding): WireReply;
+  /** The body of a refusal with this status. */
+  refusal(status: number, error: ScriptedError): unknown;
+}
+
+/** What a provider says when a script does not. */
+export const NO_MESSAGE = "The script says so.";
+
+/** The tokens that a reply will have cost. */
+export function usageIn(ending: ScriptEnding): ScriptedUsage | undefined {
+  return typeof ending === "object" && "usage" in ending ? ending.usage : undefined;
+}
+
+/** Whether the reply will be the model's refusal. */
+export function isRefusal(ending: ScriptEnding): boolean {
+  return typeof ending === "object" && "finishReason" in ending && ending.finishReason === "refusal";
+}
+
+/** One event of a stream, with the name that some formats give it. */
+export function sseEvent(data: unknown, name?: string): string {
+  return `${name === undefined ? "" : `event: ${name}\n`}data: ${JSON.stringify(data)}\n\n`;
 }

@@ -1,0 +1,69 @@
+/** What a provider's own usage object (`usage.raw`) says of the bill, beside the tokens. */
+
+/** Any server may send anything: nothing is taken for what it is called. */
+interface WireBill {
+  /** OpenRouter: US dollars. With the caller's own key at the maker, only OpenRouter's fee. */
+  readonly cost?: unknown;
+  readonly is_byok?: unknown;
+  readonly cost_details?: { readonly upstream_inference_cost?: unknown } | null;
+  /** xAI: in units of 1e-10 US dollars. */
+  readonly cost_in_usd_ticks?: unknown;
+  /** Anthropic. */
+  readonly service_tier?: unknown;
+  readonly inference_geo?: unknown;
+  readonly speed?: unknown;
+  readonly cache_creation?: { readonly ephemeral_1h_input_tokens?: unknown } | null;
+  readonly iterations?: unknown;
+  /** Gemini. */
+  readonly serviceTier?: unknown;
+  readonly promptTokensDetails?: unknown;
+}
+
+/** In US dollars; `undefined` where the provider does not say. What its tools cost is in it. */
+export function statedCostOf(provider: string, raw: unknown): number | undefined {
+  const { cost, is_byok, cost_details, cost_in_usd_ticks } = billOf(raw);
+  if (provider === "openrouter" && isAmount(cost)) {
+    const upstream = cost_details?.upstream_inference_cost;
+    if (is_byok !== true) return cost;
+    return isAmount(upstream) ? cost + upstream : undefined;
+  }
+  if (provider === "xai" && isAmount(cost_in_usd_ticks)) return cost_in_usd_ticks / 1e10;
+  return undefined;
+}
+
+/** Whether the prices for everybody hold: not where another service, place, model or kind of input was billed. */
+export function isListPriced(raw: unknown): boolean {
+  const { service_tier, serviceTier, inference_geo, speed, iterations, promptTokensDetails } = billOf(raw);
+  const tier = String(service_tier ?? serviceTier ?? "standard").toLowerCase();
+  return (
+    ["standard", "default", "auto", ""].includes(tier) &&
+    // Anthropic adds a tenth where only the United States may answer (its page on data residency).
+    inference_geo !== "us" &&
+    // Its fast mode costs a multiple.
+    speed !== "fast" &&
+    // An adviser's part, and that of a model that stepped in, have prices of their own.
+    !listOf<{ type?: unknown }>(iterations).some((each) => /^(advisor|fallback)_message$/.test(String(each?.type))) &&
+    // Google's price for sound is another one.
+    !listOf<{ modality?: unknown; tokenCount?: unknown }>(promptTokensDetails).some(
+      (each) => each?.modality === "AUDIO" && each.tokenCount !== 0,
+    )
+  );
+}
+
+/** How many of the tokens written to Anthropic's cache stay there for an hour. */
+export function hourWritesOf(raw: unknown): number {
+  const tokens = billOf(raw).cache_creation?.ephemeral_1h_input_tokens;
+  return isAmount(tokens) ? tokens : 0;
+}
+
+function billOf(raw: unknown): WireBill {
+  return typeof raw === "object" && raw !== null ? raw : {};
+}
+
+function isAmount(value: unknown): value is number {
+  return typeof value === "number" && value >= 0 && Number.isFinite(value);
+}
+
+function listOf<T>(value: unknown): readonly (T | null | undefined)[] {
+  return Array.isArray(value) ? value : [];
+}

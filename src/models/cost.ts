@@ -1,0 +1,63 @@
+/** What a reply costs. */
+
+import type { TokenUsage } from "../message.ts";
+import { hourWritesOf, isListPriced, statedCostOf } from "./bill.ts";
+import { type ModelName, modelInfoOf } from "./model-info.ts";
+import type { Prices } from "./row.ts";
+
+/**
+ * What tokens cost, in US dollars. Where the provider itself says so (OpenRouter and xAI, in `usage.raw`), that is the answer,
+ * fees for their tools included. Else it is reckoned by the provider's list prices for its standard service: input afresh,
+ * input from the cache, input written to the cache and output each at their own price, and all at that for long input where
+ * `usage.inputTokens` reaches it. What is not charged by the token (searches, stored caches) is not in it then.
+ *
+ * Some of it only `usage.raw` tells: what the provider billed, another service tier (not at OpenAI, whose usage does not name
+ * it), and which cache writes were for an hour; without it they count as those for five minutes.
+ *
+ * @param model `{ provider, model }`: a reply, a client, a turn of `session.tokenUsage()`, or an attempt in `metrics.attempts`
+ * @param at when the request was made, for prices that change; default: now
+ * @returns `undefined` when the price of any part is not known: of an unknown model, of another service tier, of tokens that no
+ * source gives a price for. Never a guess.
+ * @example
+ * ```ts
+ * import type { AssistantMessage, LLMSession } from "cloudllm";
+ * import { costOf } from "cloudllm/models";
+ *
+ * export function tell(reply: AssistantMessage, session: LLMSession): void {
+ *   const cost = reply.usage && costOf(reply.usage, reply);
+ *   console.log(cost === undefined ? "nobody knows what it cost" : `$${cost.toFixed(6)}`);
+ *   for (const turn of session.tokenUsage().turns) console.log(turn.model, turn.usage && costOf(turn.usage, turn));
+ * }
+ * ```
+ */
+export function costOf(usage: TokenUsage, model: ModelName, at: Date = new Date()): number | undefined {
+  const stated = statedCostOf(model.provider, usage.raw);
+  if (stated !== undefined) return stated;
+  const prices = pricesFor(model, usage.inputTokens, at);
+  if (!prices || !isListPriced(usage.raw)) return undefined;
+
+  const { inputTokens, outputTokens, cachedInputTokens: cached = 0, cacheWriteTokens: written = 0 } = usage;
+  const writtenForAnHour = Math.min(written, hourWritesOf(usage.raw));
+  const parts: readonly (readonly [tokens: number, price: number | undefined])[] = [
+    [Math.max(0, inputTokens - cached - written), prices.input],
+    [cached, prices.cachedInput],
+    [written - writtenForAnHour, prices.cacheWrite],
+    [writtenForAnHour, prices.cacheWriteHour],
+    [outputTokens, prices.output],
+  ];
+  let cost = 0;
+  for (const [tokens, price] of parts) {
+    if (tokens === 0) continue;
+    if (price === undefined) return undefined;
+    cost += tokens * price;
+  }
+  return cost / 1_000_000;
+}
+
+/** The prices for a request of this size on this day. */
+function pricesFor(model: ModelName, inputTokens: number, at: Date): Prices | undefined {
+  const { prices, longInput, pricesUntil } = modelInfoOf(model) ?? {};
+  const isLong = longInput !== undefined && inputTokens >= longInput.fromTokens;
+  if (pricesUntil && at.toISOString().slice(0, 10) > pricesUntil.day) return isLong ? undefined : pricesUntil.later;
+  return isLong ? longInput.prices : prices;
+}

@@ -1,0 +1,66 @@
+/** What stands in an event: looked at before it is taken for what it should be. */
+
+import { SendError } from "../errors.ts";
+
+/** Deeper than anybody's arguments, and far from where writing them down again exhausts the stack. */
+const DEEPEST = 500;
+
+/**
+ * A piece of the reply; `""` where there is none.
+ * @throws {SendError} kind `protocol` when it is something else: to pass over it would be a loss
+ */
+export function textIn(value: unknown): string {
+  if (typeof value === "string") return value;
+  if (value === undefined || value === null) return "";
+  throw unreadable("a text", value);
+}
+
+/**
+ * What holds pieces of the reply, unchanged; `undefined` where there is none.
+ * @throws {SendError} kind `protocol` when it is no object
+ */
+export function objectIn<T extends object>(value: T | null | undefined): T | undefined {
+  if (typeof value === "object") return value ?? undefined;
+  if (value === undefined) return undefined;
+  throw unreadable("an object", value);
+}
+
+/**
+ * The same of a list; an empty one where there is none.
+ * @throws {SendError} kind `protocol` when it is no list
+ */
+export function listIn<T>(value: readonly T[] | null | undefined): readonly T[] {
+  if (Array.isArray(value)) return value;
+  if (value === undefined || value === null || isEmpty(value)) return [];
+  throw unreadable("a list", value);
+}
+
+function isEmpty(value: object): boolean {
+  return typeof value === "object" && Object.keys(value).length === 0;
+}
+
+function unreadable(what: string, value: unknown): SendError {
+  return new SendError("protocol", `What should be ${what} is ${String(JSON.stringify(value)).slice(0, 80)}.`);
+}
+
+/**
+ * The arguments of a call.
+ * @throws {SyntaxError} when they are not JSON, or are nested so deep that they could not be sent back
+ */
+export function parsedArguments(json: string): unknown {
+  return shallow(JSON.parse(json));
+}
+
+/**
+ * The same arguments, where they came parsed.
+ * @throws {SyntaxError} when they are nested so deep that they could not be sent back
+ */
+export function shallow(value: unknown): unknown {
+  if (isDeeper(value, DEEPEST)) throw new SyntaxError(`nested more than ${DEEPEST} deep`);
+  return value;
+}
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1));
+}

@@ -1,0 +1,150 @@
+/** What happens in a conversation, one thing a record, and what the conversation then is. Pure. */
+
+import { SendError } from "../errors.ts";
+import type { AssistantTurn, Message, ToolMessage, UserMessage } from "../message.ts";
+import { checkedHistory, keptOf } from "./history.ts";
+import type { SavedSession } from "./saved-session.ts";
+import { isTurnUsage, type TurnUsage } from "./usage.ts";
+
+/** One thing that happened; what a `SessionStore` keeps. All together, in order, are the conversation. Plain data. */
+export type SessionRecord =
+  /** The system prompt is another; without a text there is none. */
+  | { readonly type: "prompt"; readonly systemPrompt?: string }
+  /** A turn begins: what is sent now. */
+  | { readonly type: "said"; readonly messages: readonly Message[] }
+  /** More of a reply's visible text, after its last `rewind` UTF-16 units were taken back. Said for the case that no more comes. */
+  | { readonly type: "text"; readonly text: string; readonly rewind?: number }
+  /** A reply is whole, and its tools are run now. */
+  | { readonly type: "reply"; readonly message: AssistantTurn; readonly usage?: TurnUsage }
+  /** A tool has answered. */
+  | { readonly type: "result"; readonly message: ToolMessage }
+  /** The turn is over: whether anything of it stays, and its last reply as it stays. */
+  | { readonly type: "end"; readonly stays: boolean; readonly message?: AssistantTurn; readonly usage?: TurnUsage }
+  /** All but the first messages are forgotten. */
+  | { readonly type: "cut"; readonly length: number }
+  /** The conversation is another. */
+  | { readonly type: "saved"; readonly session: SavedSession };
+
+/** A conversation at one moment. */
+export interface SessionState {
+  readonly systemPrompt?: string | undefined;
+  readonly history: readonly Message[];
+  readonly turns: readonly TurnUsage[];
+  /** The turn under way. */
+  readonly turn?: OpenTurn | undefined;
+  /** What the user said last, when nothing came back and it was taken out of the history. */
+  readonly unanswered?: UserMessage["content"] | undefined;
+}
+
+/** A turn under way: what it has added so far, and the text of its reply, as far as that was recorded. */
+export interface OpenTurn {
+  readonly messages: readonly Message[];
+  readonly text: string;
+}
+
+/** Records that only a turn under way can have. */
+const IN_TURN: readonly SessionRecord["type"][] = ["text", "reply", "result", "end"];
+
+export type EndRecord = Extract<SessionRecord, { readonly type: "end" }>;
+
+/** @throws {TypeError} when that cannot have happened now */
+export function applied(state: SessionState, record: SessionRecord): SessionState {
+  const { turn } = state;
+  switch (record.type) {
+    case "prompt":
+      return { ...state, systemPrompt: record.systemPrompt };
+    case "said":
+      if (turn) throw new TypeError("there is a turn that begins within another");
+      return { ...state, turn: { messages: record.messages, text: "" }, unanswered: undefined };
+    case "cut":
+      return { ...state, history: state.history.slice(0, record.length), unanswered: undefined };
+    case "saved": {
+      const { systemPrompt, history, turns } = record.session;
+      return { systemPrompt, history, turns };
+    }
+  }
+  if (!IN_TURN.includes(record.type))
+    throw new TypeError(`there is no record of the type ${JSON.stringify(record.type)}`);
+  if (!turn) throw new TypeError(`there is a record of the type ${JSON.stringify(record.type)} outside any turn`);
+  switch (record.type) {
+    case "text": {
+      const { text, rewind = 0 } = record;
+      return { ...state, turn: { ...turn, text: turn.text.slice(0, turn.text.length - rewind) + text } };
+    }
+    case "reply": {
+      const messages = [...turn.messages, record.message];
+      return { ...state, turn: { messages, text: "" }, turns: withUsage(state.turns, record.usage) };
+    }
+    case "result":
+      return { ...state, turn: { ...turn, messages: withResult(turn.messages, record.message) } };
+    case "end": {
+      const { stays, message, usage } = record;
+      const turns = withUsage(state.turns, usage);
+      const { turn: _over, ...rest } = state;
+      if (!stays) return { ...rest, turns, unanswered: saidIn(turn.messages) };
+      return { ...rest, turns, history: [...state.history, ...turn.messages, ...(message ? [message] : [])] };
+    }
+  }
+}
+
+/**
+ * The conversation of these records, from its beginning.
+ * @throws {SendError} kind `storage` that names the first record which makes no sense
+ */
+export function restored(records: readonly SessionRecord[]): SessionState {
+  let state: SessionState = { history: [], turns: [] };
+  for (const [index, record] of records.entries()) {
+    try {
+      state = applied(state, record);
+    } catch (cause) {
+      throw damaged(`record ${index + 1}: ${cause instanceof Error ? cause.message : String(cause)}`, cause);
+    }
+  }
+  if (!state.turns.every(isTurnUsage)) throw damaged("a record of what a reply cost makes no sense");
+  try {
+    return { ...state, history: checkedHistory(state.history) };
+  } catch (cause) {
+    throw damaged(cause instanceof Error ? cause.message : String(cause), cause);
+  }
+}
+
+function damaged(what: string, cause?: unknown): SendError {
+  return new SendError("storage", `The session that was kept is damaged: ${what}.`, { cause });
+}
+
+/**
+ * How a turn ends that had this last reply. `interrupted`: the reply is not whole, or its turn was left.
+ * @param discards whether an interrupted turn is taken back
+ */
+export function endOf(
+  turn: OpenTurn,
+  reply: AssistantTurn | undefined,
+  { interrupted, discards, usage }: { interrupted: boolean; discards: boolean; usage?: TurnUsage | undefined },
+): EndRecord {
+  const [message] = reply && !(interrupted && discards) ? keptOf(reply, interrupted) : [];
+  // The model has read tool results even when it had nothing to say to them.
+  const isRead = !interrupted && turn.messages.at(-1)?.role === "tool";
+  const hasReplies = turn.messages.some(({ role }) => role === "assistant") && !(interrupted && discards);
+  const stays = message !== undefined || isRead || hasReplies;
+  return { type: "end", stays, ...(message && { message }), ...(usage && { usage }) };
+}
+
+/** The turn's messages with one more result, in the order of the calls. */
+function withResult(messages: readonly Message[], result: ToolMessage): readonly Message[] {
+  const asked = messages.findLastIndex(({ role }) => role === "assistant");
+  const reply = messages[asked];
+  if (reply?.role !== "assistant") throw new TypeError("there is a tool result without a call");
+  const placeOf = (message: Message) =>
+    message.role === "tool" ? (reply.toolCalls ?? []).findIndex(({ id }) => id === message.toolCallId) : -1;
+  const results = [...messages.slice(asked + 1), result].sort((a, b) => placeOf(a) - placeOf(b));
+  return [...messages.slice(0, asked + 1), ...results];
+}
+
+function withUsage(turns: readonly TurnUsage[], usage: TurnUsage | undefined): readonly TurnUsage[] {
+  return usage ? [...turns, usage] : turns;
+}
+
+function saidIn(messages: readonly Message[]): UserMessage["content"] | undefined {
+  const said = messages.find((message) => message.role === "user");
+  return said?.content;
+}

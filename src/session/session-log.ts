@@ -1,0 +1,146 @@
+/** A session's way into its store: what happens is written in order, soon, and again when the store has failed. */
+
+import type { MessageChunk } from "../chunk.ts";
+import { SendError } from "../errors.ts";
+import type { AssistantTurn } from "../message.ts";
+import type { SessionRecord } from "./record.ts";
+import { plainMessages } from "./saved-session.ts";
+import type { SessionStore } from "./store.ts";
+
+export class SessionLog {
+  readonly #store: SessionStore;
+  readonly #id: string;
+  readonly #flushIntervalMs: number;
+  /** What the store does not have yet. Goes only when the store has taken it, so that the log is always a beginning of the truth. */
+  readonly #pending: SessionRecord[] = [];
+  /** A reply's text that is no record yet, and how much of the text before was taken back. */
+  #text = "";
+  #rewind = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #writing: Promise<void> | undefined;
+  /** False for a session in which nothing was said: that is not worth keeping. */
+  #isWorthIt: boolean;
+
+  /** @param isThere whether the store has something under the id already */
+  constructor(store: SessionStore, id: string, flushIntervalMs: number, isThere: boolean) {
+    this.#store = store;
+    this.#id = id;
+    this.#flushIntervalMs = flushIntervalMs;
+    this.#isWorthIt = isThere;
+  }
+
+  /** It happened; writing begins at once. A failure is told by the next `flush`. */
+  add(record: SessionRecord): void {
+    if (record.type === "said" || record.type === "saved") this.#isWorthIt = true;
+    if (record.type === "reply" || record.type === "end") this.#dropText();
+    else this.#takeText();
+    this.#pending.push(plainRecord(record));
+    this.#writeSoon(0);
+  }
+
+  /** A reply's text grows, or is taken back; written once in `flushIntervalMs`. */
+  arrived(chunk: MessageChunk): void {
+    if (chunk.type === "text") this.#text += chunk.content;
+    else if (chunk.type === "rewind") {
+      this.#rewind += Math.max(0, chunk.length - this.#text.length);
+      this.#text = this.#text.slice(0, Math.max(0, this.#text.length - chunk.length));
+    } else return;
+    this.#writeSoon(this.#flushIntervalMs);
+  }
+
+  /**
+   * Resolves when the store has everything.
+   * @throws {SendError} kind `storage`; what it does not have is kept for the next time
+   */
+  async flush(): Promise<void> {
+    try {
+      while (this.#hasMore()) await this.#write();
+    } catch (error) {
+      throw storageError(error);
+    }
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.flush();
+    } finally {
+      clearTimeout(this.#timer);
+      await this.#store.release?.(this.#id);
+    }
+  }
+
+  #hasMore(): boolean {
+    return this.#isWorthIt && (this.#pending.length > 0 || this.#text !== "" || this.#rewind > 0);
+  }
+
+  #writeSoon(afterMs: number): void {
+    if (!this.#isWorthIt) return;
+    if (afterMs === 0) void this.#write().catch(() => undefined);
+    else this.#timer ??= setTimeout(() => void this.#write().catch(() => undefined), afterMs);
+  }
+
+  #write(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#writing ??= this.#writeAll();
+    return this.#writing;
+  }
+
+  async #writeAll(): Promise<void> {
+    try {
+      await undefined; // what is added in the same breath goes with it
+      this.#takeText();
+      while (this.#pending.length > 0) {
+        const records = [...this.#pending];
+        await this.#store.append(this.#id, records);
+        this.#pending.splice(0, records.length);
+      }
+    } finally {
+      this.#writing = undefined;
+    }
+  }
+
+  #takeText(): void {
+    if (this.#text === "" && this.#rewind === 0) return;
+    const rewind = this.#rewind;
+    this.#pending.push({ type: "text", text: this.#text, ...(rewind > 0 && { rewind }) });
+    this.#dropText();
+  }
+
+  /** The reply itself says what its pieces would have said. */
+  #dropText(): void {
+    this.#text = "";
+    this.#rewind = 0;
+  }
+}
+
+/**
+ * The record as JSON keeps it. A reply's `output` is made anew from its text whenever somebody wants it, and may be what
+ * JSON cannot say.
+ */
+function plainRecord(record: SessionRecord): SessionRecord {
+  switch (record.type) {
+    case "said":
+      return { ...record, messages: plainMessages(record.messages) };
+    case "saved":
+      return { ...record, session: { ...record.session, history: plainMessages(record.session.history) } };
+    case "reply":
+      return { ...record, message: withoutOutput(record.message) };
+    case "end":
+      return record.message ? { ...record, message: withoutOutput(record.message) } : record;
+    default:
+      return record;
+  }
+}
+
+function withoutOutput(message: AssistantTurn & { readonly output?: unknown }): AssistantTurn {
+  const { output: _output, ...turn } = message;
+  return turn;
+}
+
+/** What a store threw, as the one error there is; what is said of senseless options stays. */
+export function storageError(error: unknown): SendError | TypeError {
+  if (error instanceof SendError || error instanceof TypeError) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new SendError("storage", `The store of the session failed: ${reason}`, { cause: error });
+}

@@ -1,0 +1,267 @@
+/** One turn as one stream: a reply, the tools it asks for, the reply to what they answered, and so on. */
+
+import type { MessageChunk, ToolResultChunk } from "../chunk.ts";
+import type { ClientWrapper, Tool } from "../client.ts";
+import { SendError } from "../errors.ts";
+import { adopt, chunksOf, type ReplyFacts } from "../fold.ts";
+import type { AssistantMessage, ToolCall, ToolMessage } from "../message.ts";
+import type { ChunkSink, ChunkSource, MessageStream } from "../stream/message-stream.ts";
+import { sendErrorOf } from "../stream/readable.ts";
+import { joinedReply, usageOf } from "./joined-reply.ts";
+import { failureOf, resultOf } from "./run-tool.ts";
+
+/** The session's side of a turn: where replies come from, and who keeps what happens. */
+export interface TurnKeeper {
+  readonly client: ClientWrapper;
+  readonly tools: readonly Tool[];
+  /** Most replies of the turn. */
+  readonly maxSteps: number;
+  readonly signal: AbortSignal | undefined;
+  /** Asks for the next reply, with all that was kept so far. Rejects as a client does. */
+  ask(signal: AbortSignal): Promise<MessageStream>;
+  /** A chunk of a reply, before anybody sees it. */
+  arrived(chunk: MessageChunk): void;
+  /** A reply is whole, and its tools are run now. */
+  replied(reply: AssistantMessage): void;
+  /** A call of that reply has its answer. */
+  answered(result: ToolMessage): void;
+  /** The turn is over, with this last reply. Called once. */
+  ended(reply: AssistantMessage | undefined, interrupted: boolean): void;
+  /** Resolves when what was kept is safe, or cannot be made so. */
+  saved(): Promise<void>;
+}
+
+/**
+ * The source of a turn's stream. The next reply is asked for, and read, only when somebody wants more; tools run by
+ * themselves from the moment when their reply is whole.
+ */
+export class ToolLoop implements ChunkSource {
+  readonly facts: ReplyFacts;
+  readonly #keeper: TurnKeeper;
+  readonly #sink: ChunkSink;
+  readonly #flow: AsyncGenerator<readonly MessageChunk[], void>;
+  readonly #stopping = new AbortController();
+  readonly #onAbort = (): void => this.#abort();
+  /** The replies that are over; after a failure the last is cut. */
+  readonly #replies: AssistantMessage[] = [];
+  /** The reply that is being read, or asked for. */
+  #stream: MessageStream | "asked for" | undefined;
+  /** Calls whose tools are running, or that are left to the caller. A signal each: runtimes warn of many listeners on one. */
+  readonly #open = new Map<ToolCall, AbortController>();
+  /** Answers that nobody has seen yet. */
+  #results: ToolResultChunk[] = [];
+  #anyAnswered = false;
+  /** Left between two replies: no call waits any more, also where nobody is shown so. */
+  #isClosed = false;
+  #isPulling = false;
+  /** The reply that is being read has failed; what came of it is still to be shown. */
+  #isFailing = false;
+  #isOver = false;
+
+  /** `first` is the turn's first reply, which was asked for before. */
+  constructor(keeper: TurnKeeper, first: MessageStream, sink: ChunkSink) {
+    this.#keeper = keeper;
+    this.#sink = sink;
+    this.facts = { provider: keeper.client.provider, model: keeper.client.model, attempts: [] };
+    this.#flow = this.#run(first);
+    this.#read(first);
+    keeper.signal?.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  pull(): void {
+    if (this.#isOver || this.#isPulling) return;
+    this.#isPulling = true;
+    this.#flow.next().then(
+      ({ done, value }) => {
+        this.#isPulling = false;
+        if (!done && !this.#isOver) this.#show(value);
+      },
+      (error: unknown) => {
+        this.#isPulling = false;
+        this.#fail(sendErrorOf(error));
+      },
+    );
+  }
+
+  close(): void {
+    if (this.#isOver) return;
+    const reply = this.#stream === "asked for" ? undefined : this.#stream;
+    void reply?.stop();
+    this.#leave(reply?.partial);
+    if (this.#results.length > 0) this.#show(this.#results.splice(0));
+  }
+
+  /** The reply that is being read is read to its end, no tool is run or waited for, and nothing more is asked. */
+  lastAttempt(): void {
+    if (this.#isOver) return;
+    if (this.#stream && this.#stream !== "asked for") {
+      void this.#stream.stop({ drain: true });
+      return;
+    }
+    this.#leave(undefined);
+    this.#sink.chunks.push(...this.#results.splice(0));
+    this.#sink.end();
+  }
+
+  complete(message: AssistantMessage): AssistantMessage {
+    const running = this.#stream && this.#stream !== "asked for" ? [this.#stream.partial] : [];
+    const replies = [...this.#replies, ...running];
+    const [only, ...others] = replies;
+    if (!only) return message;
+    if (others.length === 0 && !this.#anyAnswered) return only;
+    return joinedReply(replies, this.#isClosed ? { ...message, toolCalls: [] } : message);
+  }
+
+  /** What the stream shows, piece by piece; asked for the next piece only when somebody wants it. */
+  async *#run(first: MessageStream): AsyncGenerator<readonly MessageChunk[], void> {
+    let stream = first;
+    for (let step = 1; ; step++) {
+      let running: Map<ToolCall, Promise<ToolCall>> | undefined;
+      for await (const batch of stream.batches()) {
+        const last = batch.at(-1);
+        const reply = last?.type === "final" ? last.message : undefined;
+        const chunks = this.#placed(reply ? batch.slice(0, -1) : batch);
+        if (reply) {
+          this.#finished(reply);
+          if (step === this.#keeper.maxSteps || !this.#isRunnable(reply)) return this.#end(reply, chunks);
+          running = this.#start(reply);
+        }
+        if (chunks.length > 0) yield chunks;
+      }
+      if (this.#isOver) return;
+      if (!running) throw new SendError("truncated", "The chunks ended without a final one.");
+
+      while (running.size > 0) {
+        running.delete(await Promise.race(running.values()));
+        if (this.#isOver) return;
+        if (this.#results.length > 0) yield this.#results.splice(0);
+      }
+      if (this.#open.size > 0) return this.#end(undefined, []);
+
+      await this.#keeper.saved();
+      if (this.#isOver) return;
+      this.#stream = "asked for";
+      stream = await this.#keeper.ask(this.#stopping.signal);
+      if (this.#isOver) return void stream.stop();
+      this.#read(stream);
+    }
+  }
+
+  #show(chunks: readonly MessageChunk[]): void {
+    for (const chunk of chunks) this.#sink.chunks.push(chunk);
+    this.#sink.flush();
+    // What had arrived before a failure is shown, and then the failure, whether somebody waits or not.
+    if (this.#isFailing) this.pull();
+  }
+
+  #read(stream: MessageStream): void {
+    this.#stream = stream;
+    stream.onEnd((_message, error) => {
+      if (!error) return;
+      this.#isFailing = true;
+      this.pull();
+    });
+  }
+
+  /** Chunks of the present reply as chunks of the whole: what counts characters or calls goes on counting. */
+  #placed(batch: readonly MessageChunk[]): readonly MessageChunk[] {
+    for (const chunk of batch) this.#keeper.arrived(chunk);
+    if (this.#replies.length === 0) return batch;
+    const characters = this.#replies.reduce((sum, { content }) => sum + content.length, 0);
+    const calls = this.#replies.reduce((sum, { toolCalls }) => sum + toolCalls.length, 0);
+    return batch.map((chunk) => {
+      if (chunk.type === "toolCallDelta") return { ...chunk, index: chunk.index + calls };
+      if (chunk.type !== "citation") return chunk;
+      const { startIndex, endIndex } = chunk;
+      return {
+        ...chunk,
+        ...(startIndex !== undefined && { startIndex: startIndex + characters }),
+        ...(endIndex !== undefined && { endIndex: endIndex + characters }),
+      };
+    });
+  }
+
+  #isRunnable({ finishReason, interrupted, toolCalls }: AssistantMessage): boolean {
+    if (finishReason !== "toolCalls" || interrupted || toolCalls.length === 0) return false;
+    return this.#keeper.tools.some(({ run }) => run);
+  }
+
+  /** Runs the reply's tools side by side. */
+  #start(reply: AssistantMessage): Map<ToolCall, Promise<ToolCall>> {
+    this.#keeper.replied(reply);
+    for (const call of reply.toolCalls) this.#open.set(call, new AbortController());
+    return new Map([...this.#open].map(([call, { signal }]) => [call, this.#answer(call, signal)]));
+  }
+
+  async #answer(call: ToolCall, signal: AbortSignal): Promise<ToolCall> {
+    const result = await resultOf(call, this.#keeper.tools, signal);
+    if (result && !this.#isOver) this.#answered(call, result);
+    return call;
+  }
+
+  #answered(call: ToolCall, result: ToolMessage): void {
+    this.#anyAnswered = true;
+    this.#open.delete(call);
+    this.#keeper.answered(result);
+    const { id: toolCallId, name } = call;
+    const { content, isError = false } = result;
+    this.#results.push({ type: "toolResult", content: "", toolCallId, name, result: content, isError, isFinal: false });
+  }
+
+  /** A reply is over, whole or not. */
+  #finished(reply: AssistantMessage): void {
+    this.#stream = undefined;
+    this.#replies.push(reply);
+    adopt(this.facts, reply);
+    this.facts.attempts.push(...reply.metrics.attempts);
+    const usage = usageOf(this.#replies);
+    if (usage) this.facts.usage = usage;
+  }
+
+  /** The turn's own end. It is kept, and safe, before the consumer learns of it. */
+  async #end(reply: AssistantMessage | undefined, chunks: readonly MessageChunk[]): Promise<void> {
+    this.#over();
+    this.#keeper.ended(reply, false);
+    if (chunks.length > 0) this.#show(chunks);
+    await this.#keeper.saved();
+    this.#sink.end();
+  }
+
+  /** The end by the caller's will, or by a failure: what the tools have not answered stays without an answer. */
+  #leave(reply: AssistantMessage | undefined): void {
+    this.#over();
+    const reason: unknown = this.#keeper.signal?.reason;
+    this.#stopping.abort(reason);
+    if (reply) this.#finished(reply);
+    else this.#isClosed = true;
+    for (const [call, running] of this.#open) {
+      running.abort(reason);
+      this.#answered(call, failureOf(call, "The turn was ended before this call had a result."));
+    }
+    this.#keeper.ended(reply, true);
+  }
+
+  #abort(): void {
+    const reason: unknown = this.#keeper.signal?.reason;
+    // A reply that is being read, or asked for, fails by itself.
+    if (this.#stream) this.#stopping.abort(reason);
+    else this.#fail(new SendError("aborted", "The caller's signal ended the call.", { cause: reason }));
+  }
+
+  #fail(error: SendError): void {
+    if (this.#isOver) return;
+    const { kind, message, partial, attempts = [], ...facts } = error.toJSON();
+    if (!partial) this.facts.attempts.push(...attempts);
+    // A whole reply that failed has shown nothing yet.
+    else if (this.#stream === "asked for") this.#sink.chunks.push(...this.#placed(chunksOf(partial).slice(0, -1)));
+    this.#leave(partial);
+    this.#sink.chunks.push(...this.#results.splice(0));
+    const { provider, model } = this.#keeper.client;
+    this.#sink.fail(new SendError(kind, message, { provider, model, ...facts, cause: error.cause }));
+  }
+
+  #over(): void {
+    this.#isOver = true;
+    this.#keeper.signal?.removeEventListener("abort", this.#onAbort);
+  }
+}

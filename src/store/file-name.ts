@@ -1,0 +1,38 @@
+/** Ids of sessions as names of files: no id leads out of its folder, and no two ids share a file on any system. */
+
+/** Names that Windows keeps for devices, whatever follows the dot. */
+const DEVICES = /^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])$/;
+/** Most systems take 255 bytes, the ending included. */
+const MAX_LENGTH = 200;
+
+/**
+ * Small letters, digits, `-` and `_` stay; all else is percent-encoded, capitals too, because some systems do not tell them apart.
+ * @throws {TypeError} when it cannot be the name of a file
+ */
+export function fileNameOf(id: string): string {
+  if (typeof id !== "string" || id === "")
+    throw new TypeError("The `id` of a session must be a text that is not empty.");
+  const name = encoded(id).replace(DEVICES, (device) => `%${device.charCodeAt(0).toString(16)}${device.slice(1)}`);
+  if (name.length <= MAX_LENGTH) return name;
+  throw new TypeError(`The \`id\` of a session is too long: as the name of a file it has ${name.length} characters.`);
+}
+
+/** The id whose file has this name; `undefined` when there is none. */
+export function idOf(name: string): string | undefined {
+  try {
+    const id = decodeURIComponent(name);
+    return fileNameOf(id) === name ? id : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function encoded(id: string): string {
+  try {
+    return encodeURIComponent(id).replace(/%[0-9A-F]{2}|[A-Z.!~*'()]/g, (part) =>
+      part.length === 3 ? part.toLowerCase() : `%${part.charCodeAt(0).toString(16)}`,
+    );
+  } catch {
+    throw new TypeError("The `id` of a session holds half a character, which no file name can.");
+  }
+}

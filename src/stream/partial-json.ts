@@ -1,0 +1,511 @@
+/** JSON that is still being written. Every character is read once, however small the pieces in which it comes. */
+
+/**
+ * What a value of type `T` may look like while it is being written: fields and elements are missing at first, and texts
+ * are as long as they have come, so that a text of a few allowed words may be the beginning of one. It is JSON, as it is
+ * before a schema checks it and adds its defaults and conversions: what JSON does not have (such as a `Date`) is `unknown`.
+ */
+export type DeepPartial<T> = T extends string
+  ? string
+  : T extends number | boolean | null | undefined
+    ? T
+    : T extends (...args: never[]) => unknown
+      ? unknown
+      : T extends readonly unknown[]
+        ? number extends T["length"]
+          ? readonly DeepPartial<T[number]>[]
+          : { readonly [Index in keyof T]?: DeepPartial<T[Index]> }
+        : T extends
+              | bigint
+              | symbol
+              | Date
+              | RegExp
+              | URL
+              | Uint8Array
+              | ReadonlyMap<unknown, unknown>
+              | ReadonlySet<unknown>
+          ? unknown
+          : T extends object
+            ? { readonly [Key in keyof T]?: DeepPartial<T[Key]> }
+            : unknown;
+
+type JsonObject = Record<string, unknown>;
+type Container = unknown[] | JsonObject;
+
+/** What the next character may be. */
+const VALUE = 0;
+const FIRST_ELEMENT = 1;
+const FIRST_KEY = 2;
+const KEY = 3;
+const COLON = 4;
+const AFTER_VALUE = 5;
+const STRING = 6;
+const NUMBER = 7;
+const WORD = 8;
+const END = 9;
+
+const QUOTE = 34;
+const BACKSLASH = 92;
+const COMMA = 44;
+const OPEN_BRACKET = 91;
+const CLOSE_BRACKET = 93;
+const OPEN_BRACE = 123;
+const CLOSE_BRACE = 125;
+const ZERO = 48;
+const NINE = 57;
+const MINUS = 45;
+const POINT = 46;
+
+const WORDS: Readonly<Record<string, { readonly text: string; readonly value: boolean | null }>> = {
+  t: { text: "true", value: true },
+  f: { text: "false", value: false },
+  n: { text: "null", value: null },
+};
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  '"': '"',
+  "\\": "\\",
+  "/": "/",
+  b: "\b",
+  f: "\f",
+  n: "\n",
+  r: "\r",
+  t: "\t",
+};
+
+const HEXADECIMAL = /^[0-9a-fA-F]$/;
+
+/** Where in a number one is, and what may follow there: a zero, another digit, or what else numbers are made of. */
+type NumberPart = "start" | "sign" | "zero" | "whole" | "point" | "fraction" | "e" | "exponentSign" | "exponent";
+
+const NUMBER_STEPS: { readonly [Part in NumberPart]: { readonly [character: string]: NumberPart } } = {
+  start: { "-": "sign", "0": "zero", "9": "whole" },
+  sign: { "0": "zero", "9": "whole" },
+  zero: { ".": "point", e: "e" },
+  whole: { "0": "whole", "9": "whole", ".": "point", e: "e" },
+  point: { "0": "fraction", "9": "fraction" },
+  fraction: { "0": "fraction", "9": "fraction", e: "e" },
+  e: { "-": "exponentSign", "+": "exponentSign", "0": "exponent", "9": "exponent" },
+  exponentSign: { "0": "exponent", "9": "exponent" },
+  exponent: { "0": "exponent", "9": "exponent" },
+};
+
+const NUMBER_ENDS: readonly NumberPart[] = ["zero", "whole", "fraction", "exponent"];
+
+/** Powers of ten that a division by is exact for: with a mantissa below 2^53 the quotient is the nearest number there is. */
+const EXACT_POWERS = Array.from({ length: 16 }, (_, power) => Number(`1e${power}`));
+const EXACT_DIGITS = 15;
+
+/** Values that are nested deeper are shown once they are closed: a view costs as much as the way to what is open is long. */
+const SHOWN_DEPTH = 256;
+
+/**
+ * Reads one JSON document piece by piece. `value` is what has come so far, at any time; `end()` is what `JSON.parse` of
+ * the whole text gives.
+ *
+ * What `value` shows is certain: whatever may follow, the finished document has these fields, elements and beginnings of
+ * texts (unless a key comes twice: then, as in `JSON.parse`, the last counts). A text grows, without half an emoji or half
+ * an escape at its end; a number, `true`, `false` or `null` is shown once it cannot change any more; a key is shown once its
+ * value has begun. What `value` returned stays as it was: containers that are still open are copied for each view, closed
+ * ones are shared by all, so do not write into them. Values nested deeper than 256 levels are shown once they are closed.
+ *
+ * @example
+ * ```ts
+ * import { PartialJson } from "cloudllm";
+ *
+ * const json = new PartialJson();
+ * json.push('{"title":"Wint');
+ * console.log(json.value); // { title: "Wint" }
+ * json.push('er","year":19');
+ * console.log(json.value); // { title: "Winter" }
+ * json.push("99}");
+ * console.log(json.end()); // { title: "Winter", year: 1999 }
+ * ```
+ */
+export class PartialJson {
+  #state = VALUE;
+  /** Came, but is not read yet: pieces that nobody looks at between cost next to nothing. */
+  #unread = "";
+  /** Characters that were read before, for error messages. */
+  #offset = 0;
+  /** The innermost open container, and the key under which it, if it is an object, will hold what is being written. */
+  #container: Container | undefined;
+  #isArray = false;
+  #key = "";
+  /** The open containers around it from the outside in, each with such a key. */
+  readonly #outer: Container[] = [];
+  readonly #outerKeys: string[] = [];
+  #root: unknown;
+  /** What has come of the text or number that is being read. */
+  #text = "";
+  /** Its last UTF-16 unit, kept apart: to look at the end of a text that is a sum of pieces would lay it out anew. */
+  #last = 0;
+  /** What has come of an escape, from its backslash on. */
+  #escape = "";
+  #readsKey = false;
+  #numberPart: NumberPart = "start";
+  #word: (typeof WORDS)[string] | undefined;
+  #error: SyntaxError | undefined;
+  #changed = false;
+  #view: unknown;
+
+  /** Takes the next piece. What is wrong with it shows in `error`, and in `end()`. */
+  push(text: string): void {
+    this.#unread += text;
+  }
+
+  /**
+   * What has come so far, up to a mistake if there is one; `undefined` before the first value begins. The same object as
+   * long as nothing changes.
+   */
+  get value(): unknown {
+    this.#read();
+    if (this.#changed) {
+      this.#changed = false;
+      this.#view = this.#look();
+    }
+    return this.#view;
+  }
+
+  /** Set once no JSON document begins with what has come. */
+  get error(): SyntaxError | undefined {
+    this.#read();
+    return this.#error;
+  }
+
+  /**
+   * The whole value.
+   * @throws {SyntaxError} when what came is no JSON document, or not a whole one
+   */
+  end(): unknown {
+    if (this.#offset === 0) this.#readWhole();
+    this.#read();
+    if (this.#error) throw this.#error;
+    if (this.#state === NUMBER && !this.#container && NUMBER_ENDS.includes(this.#numberPart))
+      this.#close(Number(this.#text));
+    if (this.#state !== END) throw new SyntaxError(`The JSON ends too early, after ${this.#offset} characters.`);
+    return this.#root;
+  }
+
+  /** Nobody has looked on the way. A text with a mistake is left to be read below, which says where it goes wrong. */
+  #readWhole(): void {
+    const text = this.#unread;
+    try {
+      this.#root = JSON.parse(text);
+    } catch {
+      return;
+    }
+    this.#unread = "";
+    this.#offset = text.length;
+    this.#state = END;
+    this.#changed = true;
+  }
+
+  #read(): void {
+    const text = this.#unread;
+    if (text === "") return;
+    this.#unread = "";
+    if (this.#error) return;
+    try {
+      this.#readOn(text);
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      this.#error = error;
+    }
+    this.#offset += text.length;
+  }
+
+  #readOn(text: string): void {
+    const { length } = text;
+    let at = 0;
+    while (at < length) {
+      switch (this.#state) {
+        case STRING:
+          at = this.#readString(text, at);
+          break;
+        case NUMBER:
+          at = this.#readNumber(text, at);
+          break;
+        case WORD:
+          at = this.#readWord(text, at);
+          break;
+        default:
+          at = this.#readToken(text, at);
+      }
+    }
+  }
+
+  /** Blanks and one character, or a whole text or number where they end within the piece. */
+  #readToken(text: string, start: number): number {
+    let at = start;
+    let code = text.charCodeAt(at);
+    while (code === 32 || code === 10 || code === 13 || code === 9) code = text.charCodeAt(++at);
+    if (at >= text.length) return at;
+    const state = this.#state;
+    switch (code) {
+      case QUOTE:
+        if (state === VALUE || state === FIRST_ELEMENT) this.#readsKey = false;
+        else if (state === KEY || state === FIRST_KEY) this.#readsKey = true;
+        else this.#fail(text, at);
+        this.#text = "";
+        this.#last = 0;
+        this.#state = STRING;
+        if (!this.#readsKey) this.#changed = true;
+        return this.#readString(text, at + 1);
+      case OPEN_BRACE:
+      case OPEN_BRACKET:
+        if (state !== VALUE && state !== FIRST_ELEMENT) this.#fail(text, at);
+        this.#openContainer(code === OPEN_BRACKET);
+        return at + 1;
+      case CLOSE_BRACE:
+      case CLOSE_BRACKET: {
+        const isObject = code === CLOSE_BRACE;
+        const canClose = state === AFTER_VALUE || state === (isObject ? FIRST_KEY : FIRST_ELEMENT);
+        if (!canClose || this.#isArray === isObject) this.#fail(text, at);
+        this.#closeContainer();
+        return at + 1;
+      }
+      case COMMA:
+        if (state !== AFTER_VALUE) this.#fail(text, at);
+        this.#state = this.#isArray ? VALUE : KEY;
+        return at + 1;
+      case 58: // a colon
+        if (state !== COLON) this.#fail(text, at);
+        this.#state = VALUE;
+        return at + 1;
+    }
+    if (state !== VALUE && state !== FIRST_ELEMENT) this.#fail(text, at);
+    if (code === MINUS || (code >= ZERO && code <= NINE)) {
+      this.#text = "";
+      this.#numberPart = "start";
+      this.#state = NUMBER;
+      return this.#readNumber(text, at);
+    }
+    this.#word = WORDS[text.charAt(at)];
+    if (!this.#word) this.#fail(text, at);
+    this.#text = "";
+    this.#state = WORD;
+    return at;
+  }
+
+  #readString(text: string, start: number): number {
+    const { length } = text;
+    const before = this.#text.length;
+    let at = this.#escape === "" ? start : this.#readEscape(text, start);
+    let built = this.#text;
+    let last = this.#last;
+    while (at < length && this.#escape === "") {
+      const from = at;
+      let code = 0;
+      while (at < length) {
+        code = text.charCodeAt(at);
+        if (code === QUOTE || code === BACKSLASH || code < 32) break;
+        at++;
+      }
+      if (at > from) {
+        built = built === "" ? text.slice(from, at) : built + text.slice(from, at);
+        last = text.charCodeAt(at - 1);
+      }
+      if (at >= length) break;
+      this.#text = built;
+      if (code === QUOTE) {
+        this.#endString();
+        return at + 1;
+      }
+      if (code !== BACKSLASH) this.#fail(text, at);
+      const meant = ESCAPES[text.charAt(at + 1)];
+      if (meant === undefined) {
+        this.#escape = "\\";
+        at = this.#readEscape(text, at + 1);
+        built = this.#text;
+        last = this.#last;
+      } else {
+        built += meant;
+        last = 0;
+        at += 2;
+      }
+    }
+    this.#text = built;
+    this.#last = last;
+    if (built.length !== before && !this.#readsKey) this.#changed = true;
+    return at;
+  }
+
+  /** On with an escape that is begun, as far as the piece goes. */
+  #readEscape(text: string, start: number): number {
+    let at = start;
+    while (at < text.length && this.#escape !== "") {
+      const character = text.charAt(at);
+      if (this.#escape === "\\" && character !== "u") {
+        const meant = ESCAPES[character];
+        if (meant === undefined) this.#fail(text, at);
+        this.#text += meant;
+        this.#last = 0;
+        this.#escape = "";
+      } else {
+        if (this.#escape !== "\\" && !HEXADECIMAL.test(character)) this.#fail(text, at);
+        this.#escape += character;
+        if (this.#escape.length === 6) {
+          this.#last = Number.parseInt(this.#escape.slice(2), 16);
+          this.#text += String.fromCharCode(this.#last);
+          this.#escape = "";
+        }
+      }
+      at++;
+    }
+    return at;
+  }
+
+  #endString(): void {
+    if (this.#readsKey) {
+      this.#key = this.#text;
+      this.#state = COLON;
+    } else this.#close(this.#text);
+  }
+
+  #readNumber(text: string, start: number): number {
+    if (this.#text === "") {
+      const end = this.#readPlainNumber(text, start);
+      if (end > start) return end;
+    }
+    let at = start;
+    for (; at < text.length; at++) {
+      const code = text.charCodeAt(at);
+      if (!isNumberPart(code)) break;
+      const next = NUMBER_STEPS[this.#numberPart][numberStepOf(code)];
+      if (!next) this.#fail(text, at);
+      this.#numberPart = next;
+    }
+    this.#text += text.slice(start, at);
+    if (at < text.length) this.#closeNumber(text, at);
+    return at;
+  }
+
+  /** Most numbers begin and end within the piece and are short: read in one go. Returns `start` for others. */
+  #readPlainNumber(text: string, start: number): number {
+    const { length } = text;
+    const isNegative = text.charCodeAt(start) === MINUS;
+    const first = isNegative ? start + 1 : start;
+    let at = first;
+    let mantissa = 0;
+    let point = -1;
+    let code = 0;
+    for (; at < length; at++) {
+      code = text.charCodeAt(at);
+      if (code >= ZERO && code <= NINE) mantissa = mantissa * 10 + (code - ZERO);
+      else if (code === POINT && point < 0 && at > first) point = at;
+      else break;
+    }
+    const isClosed = at < length && !isNumberPart(code);
+    const digits = at - first - (point < 0 ? 0 : 1);
+    const whole = (point < 0 ? at : point) - first;
+    const isPadded = text.charCodeAt(first) === ZERO && whole > 1;
+    if (!isClosed || digits === 0 || digits > EXACT_DIGITS || point === at - 1 || isPadded) return start;
+    const size = point < 0 ? mantissa : mantissa / (EXACT_POWERS[at - point - 1] ?? 1);
+    this.#close(isNegative ? -size : size);
+    return at;
+  }
+
+  #closeNumber(text: string, at: number): void {
+    if (!NUMBER_ENDS.includes(this.#numberPart)) this.#fail(text, at);
+    this.#close(Number(this.#text));
+  }
+
+  #readWord(text: string, start: number): number {
+    const { text: whole, value } = this.#word ?? { text: "", value: null };
+    let at = start;
+    while (at < text.length && this.#text.length < whole.length) {
+      if (text.charCodeAt(at) !== whole.charCodeAt(this.#text.length)) this.#fail(text, at);
+      this.#text += text.charAt(at++);
+    }
+    if (this.#text.length === whole.length) this.#close(value);
+    return at;
+  }
+
+  #openContainer(isArray: boolean): void {
+    if (this.#container) {
+      this.#outer.push(this.#container);
+      this.#outerKeys.push(this.#key);
+    }
+    this.#container = isArray ? [] : {};
+    this.#isArray = isArray;
+    this.#state = isArray ? FIRST_ELEMENT : FIRST_KEY;
+    this.#changed = true;
+  }
+
+  #closeContainer(): void {
+    const closed = this.#container;
+    this.#container = this.#outer.pop();
+    this.#key = this.#outerKeys.pop() ?? "";
+    this.#isArray = Array.isArray(this.#container);
+    this.#close(closed);
+  }
+
+  /** A value is whole: it goes into the container around it. */
+  #close(value: unknown): void {
+    this.#changed = true;
+    if (this.#container) {
+      put(this.#container, this.#key, value);
+      this.#state = AFTER_VALUE;
+    } else {
+      this.#root = value;
+      this.#state = END;
+    }
+  }
+
+  /** Copies of the open containers, each holding the next, and at the end the text that is being written. */
+  #look(): unknown {
+    if (this.#state === END) return this.#root;
+    const isText = this.#state === STRING && !this.#readsKey;
+    let inner: unknown = isText ? (isFirstHalf(this.#last) ? this.#text.slice(0, -1) : this.#text) : undefined;
+    if (!this.#container) return inner;
+    const depth = this.#outer.length;
+    if (depth < SHOWN_DEPTH) inner = copyOf(this.#container, this.#key, inner);
+    else inner = undefined;
+    for (let level = Math.min(depth, SHOWN_DEPTH) - 1; level >= 0; level--)
+      inner = copyOf(this.#outer[level] ?? [], this.#outerKeys[level] ?? "", inner);
+    return inner;
+  }
+
+  #fail(text: string, at: number): never {
+    const character = JSON.stringify(String.fromCodePoint(text.codePointAt(at) ?? 0));
+    return this.#stop(`${character} at position ${this.#offset + at} does not belong there`);
+  }
+
+  #stop(why: string): never {
+    throw new SyntaxError(`This is not JSON: ${why}.`);
+  }
+}
+
+/** As `JSON.parse` does, `__proto__` is a key like any other. */
+function put(container: Container, key: string, value: unknown): void {
+  if (Array.isArray(container)) container.push(value);
+  else if (key === "__proto__")
+    Object.defineProperty(container, key, { value, writable: true, enumerable: true, configurable: true });
+  else container[key] = value;
+}
+
+function numberStepOf(code: number): string {
+  if (code === ZERO) return "0";
+  if (code > ZERO && code <= NINE) return "9";
+  return code === 69 ? "e" : String.fromCharCode(code);
+}
+
+function isNumberPart(code: number): boolean {
+  if (code >= ZERO && code <= NINE) return true;
+  return code === POINT || code === MINUS || code === 43 || code === 69 || code === 101; // + E e
+}
+
+/** The same with one member more, if there is one. */
+function copyOf(container: Container, key: string, added: unknown): Container {
+  // At its final length at once: a `push` onto a fresh copy would copy it again.
+  if (Array.isArray(container)) return added === undefined ? container.slice() : container.concat([added]);
+  const copy = { ...container };
+  if (added !== undefined) put(copy, key, added);
+  return copy;
+}
+
+/** Of a character outside the basic plane; alone it would show as a question mark. */
+function isFirstHalf(unit: number): boolean {
+  return unit >= 0xd800 && unit < 0xdc00;
+}

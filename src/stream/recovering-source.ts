@@ -1,0 +1,297 @@
+/** A reply that, when it breaks, is brought to its end by further requests. */
+
+import type { MessageChunk, RewindChunk } from "../chunk.ts";
+import type { Recovery, SendOptions } from "../client.ts";
+import { SendError } from "../errors.ts";
+import { adopt, type ReplyFacts } from "../fold.ts";
+import type { AssistantMessage, Message, Replay } from "../message.ts";
+import { TextBuffer } from "../text-buffer.ts";
+import { estimateTokens } from "../token-estimate.ts";
+import type { ChunkSink, ChunkSource, MessageStream } from "./message-stream.ts";
+import type { Clock } from "./metrics.ts";
+import { sendErrorOf } from "./readable.ts";
+import { Seam } from "./seam.ts";
+import { Spending } from "./spending.ts";
+
+/** The call that is to be brought to its end. */
+export interface RecoverableCall {
+  readonly messages: readonly Message[];
+  readonly options: SendOptions & { readonly recover: Recovery };
+  /** Sends it, or what goes on with it. */
+  open(messages: readonly Message[], options: SendOptions): Promise<MessageStream>;
+  /** Milliseconds before the next request after this failure; `undefined`: the call has failed. `recoveries` counts from 0. */
+  delayMs(error: SendError, recoveries: number): number | undefined;
+  readonly now: Clock;
+  readonly startedAt: number;
+}
+
+/** The smallest limit on output that every provider takes. */
+const FEWEST_OUTPUT_TOKENS = 16;
+
+/** The source of the whole: relays one stream after another. */
+export class RecoveringSource implements ChunkSource {
+  readonly facts: ReplyFacts = { provider: "", model: "", attempts: [] };
+  readonly #call: RecoverableCall;
+  readonly #sink: ChunkSink;
+  readonly #spending = new Spending();
+  readonly #onAbort = (): void => this.#abort();
+  /** The text the reader has before him, and how much thinking. */
+  readonly #shown = new TextBuffer();
+  #reasoningLength = 0;
+  /** A call was begun and not delivered: the next attempt begins it anew. */
+  #anyOpenCall = false;
+  #anyCall = false;
+  #stream: MessageStream;
+  #batches: AsyncIterator<readonly MessageChunk[]> | undefined;
+  /** Present while another request is being sent. */
+  #opening: AbortController | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #recoveries = 0;
+  /** What stands between what was shown and what comes. */
+  #seam: Seam | undefined;
+  /** What is to be discarded. It is said with the first chunk that takes its place, not before: there may never be one. */
+  #discard: Pick<RewindChunk, "length" | "reasoningLength"> | undefined;
+  #wanted = false;
+  #reading = false;
+  #over = false;
+  #isLast = false;
+
+  /** `first`: the call's first stream, already accepted. */
+  constructor(call: RecoverableCall, first: MessageStream, sink: ChunkSink) {
+    this.#call = call;
+    this.#sink = sink;
+    this.#stream = first;
+    this.#batches = first.batches();
+    const { provider, model } = first.partial;
+    Object.assign(this.facts, { provider, model });
+  }
+
+  pull(): void {
+    this.#wanted = true;
+    void this.#read();
+  }
+
+  lastAttempt(): void {
+    this.#isLast = true;
+    if (this.#batches) return this.#stream.onlyRest();
+    this.#fail(new SendError("truncated", "The reply broke, and nobody wants it to be gone on with."));
+  }
+
+  close(): void {
+    if (this.#over) return;
+    this.#finish();
+    void this.#stream.stop();
+    if (this.#batches) this.#account(this.#stream.partial);
+  }
+
+  /** Reads until there is something to show. */
+  async #read(): Promise<void> {
+    if (this.#reading || !this.#batches) return;
+    this.#reading = true;
+    const batches = this.#batches;
+    const before = this.#sink.chunks.length;
+    while (this.#sink.chunks.length === before) {
+      try {
+        const { done, value } = await batches.next();
+        if (this.#over) return;
+        if (done) throw new SendError("truncated", "The chunks ended without a final one.");
+        const final = this.#take(value);
+        if (final) return this.#complete(final);
+      } catch (error) {
+        this.#reading = false;
+        return this.#broke(sendErrorOf(error));
+      }
+    }
+    this.#reading = false;
+    this.#wanted = false;
+    this.#sink.flush();
+  }
+
+  /** Relays what came, and returns the message of the final chunk, if it is there. */
+  #take(batch: readonly MessageChunk[]): AssistantMessage | undefined {
+    for (const chunk of batch) {
+      switch (chunk.type) {
+        case "text":
+          this.#addText(chunk.content);
+          break;
+        case "final":
+          this.#closeSeam();
+          return chunk.message;
+        case "citation": {
+          this.#closeSeam();
+          const shift = this.#seam?.shift ?? 0;
+          const { startIndex, endIndex } = chunk;
+          const place = {
+            ...(startIndex !== undefined && { startIndex: startIndex + shift }),
+            ...(endIndex !== undefined && { endIndex: endIndex + shift }),
+          };
+          this.#push({ ...chunk, ...place });
+          break;
+        }
+        case "rewind":
+          this.#closeSeam();
+          this.#rewind(chunk);
+          // What follows may be another continuation of the same text.
+          if (this.#seam) this.#seam = new Seam(this.#shown.toString());
+          break;
+        case "reasoning":
+          this.#push(chunk);
+          this.#reasoningLength += chunk.reasoning.length;
+          break;
+        case "toolCallDelta":
+          this.#closeSeam();
+          this.#push(chunk);
+          this.#anyOpenCall = true;
+          break;
+        case "toolCall":
+          this.#closeSeam();
+          this.#anyCall = true;
+          this.#push(chunk);
+          break;
+        case "toolResult":
+        case "providerToolCall":
+          this.#push(chunk);
+      }
+    }
+    return undefined;
+  }
+
+  #addText(content: string): void {
+    const { rewind, text } = this.#seam?.isOpen ? this.#seam.add(content) : { rewind: 0, text: content };
+    this.#show(rewind, text);
+  }
+
+  #closeSeam(): void {
+    if (!this.#seam?.isOpen) return;
+    const { rewind, text } = this.#seam.end();
+    this.#show(rewind, text);
+  }
+
+  #show(rewind: number, text: string): void {
+    if (rewind > 0) this.#rewind({ length: rewind, reasoningLength: 0 });
+    if (text === "") return;
+    this.#push({ type: "text", content: text, isFinal: false });
+    this.#shown.add(text);
+  }
+
+  #push(chunk: MessageChunk): void {
+    const discard = this.#discard;
+    this.#discard = undefined;
+    if (discard) this.#rewind(discard);
+    this.#sink.chunks.push(chunk);
+  }
+
+  #rewind({ length, reasoningLength }: Pick<RewindChunk, "length" | "reasoningLength">): void {
+    this.#push({ type: "rewind", content: "", length, reasoningLength, isFinal: false });
+    this.#shown.cut(this.#shown.toString().length - length);
+    this.#reasoningLength -= reasoningLength;
+    this.#anyOpenCall = false;
+  }
+
+  #complete(message: AssistantMessage): void {
+    this.#account(message);
+    if (this.#seam && message.replay) this.#completeReplay(message.content, message.replay);
+    this.#finish();
+    this.#sink.end();
+  }
+
+  /** What the last attempt wants back does not hold what the others wrote. */
+  #completeReplay(written: string, replay: Replay): void {
+    const text = this.#shown.toString();
+    const before = text.slice(0, text.length - written.length) + (replay.before ?? "");
+    if (text.endsWith(written)) this.facts.replay = { ...replay, before };
+    else delete this.facts.replay;
+  }
+
+  /** Takes over what a stream that is over tells. */
+  #account(message: AssistantMessage | undefined, attempts = message?.metrics.attempts ?? []): void {
+    this.facts.attempts.push(...attempts);
+    if (!message) return;
+    this.#spending.add(message);
+    adopt(this.facts, message);
+    const { usage, estimatedUsage } = this.#spending;
+    Object.assign(this.facts, { usage, estimatedUsage });
+  }
+
+  #broke(error: SendError): void {
+    if (this.#over) return;
+    this.#batches = undefined;
+    this.#account(error.partial, error.attempts);
+    const delay = this.#mayRecover(error) ? this.#call.delayMs(error, this.#recoveries) : undefined;
+    const { timeouts, signal } = this.#call.options;
+    if (signal?.aborted) return this.#abort();
+    const left = timeouts?.total ? this.#call.startedAt + timeouts.total - this.#call.now() : Number.POSITIVE_INFINITY;
+    if (delay === undefined || delay >= left) return this.#fail(error);
+    this.#recoveries++;
+    signal?.addEventListener("abort", this.#onAbort, { once: true });
+    this.#timer = setTimeout(() => void this.#goOn(), delay);
+  }
+
+  #mayRecover({ retryable, kind, phase }: SendError): boolean {
+    return retryable && kind !== "aborted" && phase !== "total" && !this.#anyCall && !this.#isLast;
+  }
+
+  async #goOn(): Promise<void> {
+    const { messages, options } = this.#call;
+    const text = this.#shown.toString();
+    // A value that must fit a schema is written in one go.
+    const continues = options.recover !== "restart" && options.output === undefined && text.trim() !== "";
+    // Half of a character is no beginning.
+    const kept = continues ? text.replace(/[\uD800-\uDBFF]$/, "") : "";
+    const beginning: Message = { role: "assistant", content: kept.trimEnd(), interrupted: true };
+    this.#seam = continues ? new Seam(kept) : undefined;
+    const length = text.length - kept.length;
+    const reasoningLength = continues ? 0 : this.#reasoningLength;
+    this.#discard = length + reasoningLength > 0 || this.#anyOpenCall ? { length, reasoningLength } : undefined;
+    const opening = new AbortController();
+    this.#opening = opening;
+    try {
+      const stream = await this.#call.open(continues ? [...messages, beginning] : messages, {
+        ...options,
+        ...this.#remaining(kept),
+        signal: opening.signal,
+      });
+      if (this.#over) return void stream.stop();
+      this.#stream = stream;
+      this.#batches = stream.batches();
+      if (this.#wanted) await this.#read();
+    } catch (error) {
+      this.#broke(sendErrorOf(error));
+    }
+  }
+
+  /** What is left of the limits on the whole call. */
+  #remaining(written: string): Pick<SendOptions, "maxOutputTokens" | "timeouts"> {
+    const { maxOutputTokens: most, timeouts } = this.#call.options;
+    const total = timeouts?.total && Math.max(1, this.#call.startedAt + timeouts.total - this.#call.now());
+    return {
+      maxOutputTokens: most && Math.min(most, Math.max(FEWEST_OUTPUT_TOKENS, most - estimateTokens(written))),
+      timeouts: { ...timeouts, total },
+    };
+  }
+
+  #abort(): void {
+    const cause: unknown = this.#call.options.signal?.reason;
+    const error = new SendError("aborted", "The caller's signal ended the call.", { cause });
+    if (this.#batches) {
+      void this.#stream.stop();
+      this.#account(this.#stream.partial);
+    }
+    this.#fail(error);
+  }
+
+  #fail(error: SendError): void {
+    if (this.#over) return;
+    this.#finish();
+    const { kind, message, partial: _own, attempts: _ownToo, ...facts } = error.toJSON();
+    const attempts = [...this.facts.attempts];
+    this.#sink.fail(new SendError(kind, message, { ...facts, attempts, cause: error.cause }));
+  }
+
+  #finish(): void {
+    this.#over = true;
+    clearTimeout(this.#timer);
+    this.#opening?.abort();
+    this.#call.options.signal?.removeEventListener("abort", this.#onAbort);
+  }
+}

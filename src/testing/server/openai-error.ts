@@ -1,0 +1,9 @@
+/** What OpenAI's servers say when they refuse, in either of their formats. */
+
+import type { ScriptedError } from "../script.ts";
+import { NO_MESSAGE } from "./wire.ts";
+
+/** @see https://platform.openai.com/docs/guides/error-codes */
+export function openaiError({ message = NO_MESSAGE, code }: ScriptedError): unknown {
+  return { error: { message, type: null, param: null, code: code ?? null } };
+}

@@ -1,0 +1,74 @@
+/** One call as its reply needs it, and how its failures are told. */
+
+import { SendError, type SendErrorFacts } from "../errors.ts";
+import type { ReplyFacts } from "../fold.ts";
+import type { Protocol, ReplyPosition } from "../protocols/protocol.ts";
+import type { RetryPolicy } from "../retry.ts";
+import type { Clock } from "../stream/metrics.ts";
+import type { Limits } from "./deadlines.ts";
+import { plainCause } from "./redact.ts";
+import { retryAfterMs } from "./retry-after.ts";
+import type { RetryBudget } from "./retry-budget.ts";
+import type { HttpRequest, ResponseHead, Transport } from "./transport.ts";
+
+/** Everything one call needs. Time and chance come in from outside. */
+export interface Call {
+  readonly provider: string;
+  readonly model: string;
+  readonly request: HttpRequest;
+  /** How to get at a reply that the provider goes on writing when the connection breaks; absent where it does not. */
+  readonly background: Background | undefined;
+  readonly protocol: Protocol;
+  readonly transport: Transport;
+  readonly limits: Limits;
+  readonly retries: RetryPolicy;
+  /** Shared by all calls of the client. */
+  readonly budget: RetryBudget;
+  readonly signal: AbortSignal | undefined;
+  /** Takes secrets out of a provider's text. */
+  readonly redact: (text: string) => string;
+  readonly estimateInput: () => number;
+  readonly now: Clock;
+  readonly random: () => number;
+}
+
+/** The requests about a reply that the provider keeps. */
+export interface Background {
+  resume(position: ReplyPosition): HttpRequest;
+  cancel(position: ReplyPosition): HttpRequest;
+}
+
+/** A refusal, from as much of its body as came. */
+export function refusalError(call: Call, head: ResponseHead | undefined, body: string): SendError {
+  const status = head?.status ?? 0;
+  const error = call.protocol.readError(call.provider, status, jsonOr(call.redact(body)));
+  const wait = head && retryAfterMs(head, Date.now());
+  const shouldRetry = head?.header("x-should-retry");
+  const retryable = shouldRetry === "true" || shouldRetry === "false" ? shouldRetry === "true" : error.retryable;
+  const { kind, message, ...facts } = error.toJSON();
+  return new SendError(kind, message, { ...facts, status, retryable, retryAfterMs: wait ?? error.retryAfterMs });
+}
+
+/** The failure of a call with all that is known of it, and without secrets. */
+export function describedError(
+  { provider, model, redact }: Call,
+  error: SendError,
+  { requestId, attempts }: ReplyFacts,
+  head: ResponseHead | undefined,
+): SendError {
+  const facts: SendErrorFacts = { provider, model, status: head?.status, requestId, attempts: [...attempts] };
+  // A provider may echo the key it was sent, and a `fetch` may hang the request on its errors.
+  const { kind, message, code, ...rest } = error.with(facts).toJSON();
+  // A signal's reason is the caller's own, and stays the same object.
+  const isForeign = kind !== "aborted" && error.cause !== undefined;
+  const cause = isForeign ? plainCause(error.cause, redact) : error.cause;
+  return new SendError(kind, redact(message), { ...rest, code: code && redact(code), cause });
+}
+
+function jsonOr(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text; // not every error body is JSON; the protocol takes both
+  }
+}

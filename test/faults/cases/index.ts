@@ -1,0 +1,12 @@
+import type { Section } from "../fault.ts";
+import { bytes } from "./bytes.ts";
+import { caller } from "./caller.ts";
+import { connection } from "./connection.ts";
+import { http } from "./http.ts";
+import { protocol } from "./protocol.ts";
+import { secrets } from "./secrets.ts";
+import { relay, sessions } from "./sessions.ts";
+import { time } from "./time.ts";
+
+/** The table, in its order. */
+export const SECTIONS: readonly Section[] = [bytes, protocol, http, time, connection, caller, secrets, sessions, relay];

@@ -1,0 +1,34 @@
+/** What a row of the table is. */
+
+import type { Scene } from "./scene.ts";
+import type { Speaker } from "./speakers/speaker.ts";
+
+/** Something the network, a provider or the caller may do to one reply. */
+export interface Fault {
+  /** Section and number. */
+  readonly id: string;
+  /** As a sentence that ends in "→", in the table. */
+  readonly title: string;
+  /** Why it cannot happen in a wire format. */
+  readonly except?: Partial<Readonly<Record<Speaker["protocol"], string>>>;
+  /** Why it is not run at all. */
+  readonly later?: string;
+  /** Makes it happen, throws when the library fails, and says in a few words how it ended. */
+  run?(scene: Scene): Promise<string>;
+}
+
+/** Sections of the table. */
+export interface Section {
+  readonly number: number;
+  readonly title: string;
+  readonly faults: readonly Fault[];
+}
+
+/** Where the words are the protocol's own, there is nothing to try elsewhere. */
+export function onlyIn(
+  protocol: Speaker["protocol"],
+  why: string,
+): Partial<Readonly<Record<Speaker["protocol"], string>>> {
+  const all: readonly Speaker["protocol"][] = ["Chat Completions", "Anthropic Messages", "OpenAI Responses", "Gemini"];
+  return Object.fromEntries(all.filter((name) => name !== protocol).map((name) => [name, why]));
+}

@@ -1,0 +1,377 @@
+/** Several clients for one reply, over real sockets. */
+
+import {
+  type AssistantMessage,
+  type ClientWrapper,
+  CompatibleClient,
+  fallback,
+  type Message,
+  type MessageChunk,
+  SendError,
+} from "cloudllm";
+import { scriptedClient } from "cloudllm/testing";
+import { afterEach, describe, expect, test } from "vitest";
+import {
+  httpChunk,
+  LAST_CHUNK,
+  type RawRequest,
+  type RawServer,
+  rawServer,
+  response,
+  STREAM_HEAD,
+} from "../support/raw-server.ts";
+import { ANTHROPIC, CHAT, GEMINI, RESPONSES, type TestWire, WIRES } from "../support/wires.ts";
+
+const QUESTION = [{ role: "user", content: "hi" }] as const;
+
+let servers: RawServer[] = [];
+afterEach(async () => {
+  for (const server of servers) await server[Symbol.asyncDispose]();
+  servers = [];
+});
+
+async function serve(answer: (request: RawRequest, index: number) => void): Promise<RawServer> {
+  const server = await rawServer(answer);
+  servers.push(server);
+  return server;
+}
+
+/** A client that does not retry, and its server. */
+async function member(answer: (request: RawRequest, index: number) => void, wire: TestWire = CHAT, options = {}) {
+  const server = await serve(answer);
+  return { server, client: wire.client(server.port, { retries: 0, ...options }) };
+}
+
+function good(text: string, wire: TestWire = CHAT) {
+  return ({ socket }: RawRequest): void =>
+    void socket.write(STREAM_HEAD + httpChunk(wire.begin() + wire.text(text, 0) + wire.end(1)) + LAST_CHUNK);
+}
+
+async function read(client: ClientWrapper, options = {}) {
+  const chunks: MessageChunk[] = [];
+  const stream = await client.sendMessageStream(QUESTION, options);
+  for await (const chunk of stream) chunks.push(chunk);
+  return { chunks, message: await stream.finalMessage() };
+}
+
+async function failure(promise: Promise<unknown>): Promise<SendError> {
+  const error = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (error instanceof SendError) return error;
+  throw new Error(`no failure: ${String(error)}`);
+}
+
+describe("the next client answers", () => {
+  test.each([
+    ["a refusal", ({ socket }: RawRequest): void => void socket.write(response(500, "{}"))],
+    ["a wrong key", ({ socket }: RawRequest): void => void socket.write(response(401, "{}"))],
+    ["a reset", ({ socket }: RawRequest): void => void socket.resetAndDestroy()],
+    [
+      "an error as the first event",
+      ({ socket }: RawRequest): void => void socket.end(STREAM_HEAD + httpChunk(CHAT.error("no", 0)) + LAST_CHUNK),
+    ],
+    ["an early end", ({ socket }: RawRequest): void => void socket.end(STREAM_HEAD + LAST_CHUNK)],
+    ["silence", ({ socket }: RawRequest): void => void socket.write(STREAM_HEAD)],
+    ["a page", ({ socket }: RawRequest): void => void socket.end(STREAM_HEAD + httpChunk("<html>") + LAST_CHUNK)],
+  ])("after %s, streamed and whole", async (_name, answer) => {
+    const a = await member(answer, CHAT, { timeouts: { idle: 100 } });
+    const b = await member(good("B", RESPONSES), RESPONSES);
+    const client = fallback([a.client, b.client]);
+    const { chunks, message } = await read(client);
+    expect(chunks.map(({ content }) => content).join("")).toBe("B");
+    expect(message).toMatchObject({ content: "B", provider: "openai" });
+    expect(message.metrics.attempts.map(({ provider }) => provider)).toEqual(["compatible", "openai"]);
+    expect(message.metrics.attempts.at(-1)?.outcome).toBe("answered");
+  });
+
+  test("after each client's own retries", async () => {
+    const a = await member(({ socket }) => void socket.write(response(500, "{}", { "retry-after-ms": "1" })), CHAT, {
+      retries: 2,
+    });
+    const b = await member(good("B"));
+    const { message } = await read(fallback([a.client, b.client]));
+    expect(a.server.requests).toHaveLength(3);
+    expect(message.metrics.attempts).toHaveLength(4);
+  });
+
+  test("after `firstChunkWithinMs`, and the slow one's socket closes at once", async () => {
+    const a = await member(({ socket }) => void socket.write(STREAM_HEAD));
+    const b = await member(good("B"));
+    const { message } = await read(fallback([a.client, b.client], { firstChunkWithinMs: 60 }));
+    expect(message.content).toBe("B");
+    await a.server.requests[0]?.closed;
+    expect(message.metrics.attempts.map(({ outcome }) => outcome)).toEqual(["stopped", "answered"]);
+  });
+
+  test("and the last one has all the time it needs", async () => {
+    const b = await member((request) => void setTimeout(() => good("B")(request), 150));
+    const { message } = await read(fallback([b.client], { firstChunkWithinMs: 20 }));
+    expect(message.content).toBe("B");
+  });
+});
+
+test.each(["invalidRequest", "contentFilter"] as const)("a fault of the request (%s) is told at once", async (kind) => {
+  const a = scriptedClient([{ refusal: { status: 400, kind, message: "no" } } as never]);
+  const b = scriptedClient([{ text: "B" }]);
+  const error = await failure(fallback([a, b]).sendMessage(QUESTION));
+  expect(error.kind).toMatch(/invalidRequest|contentFilter/);
+  expect(b.calls).toHaveLength(0);
+});
+
+test("when all fail, the last error lists everybody's attempts", async () => {
+  const down = ({ socket }: RawRequest): void => void socket.write(response(503, "{}"));
+  const [a, b, c] = [await member(down), await member(down, ANTHROPIC), await member(down, GEMINI)];
+  const error = await failure(read(fallback([a.client, b.client, c.client])));
+  expect(error).toMatchObject({ kind: "overloaded", provider: "gemini" });
+  expect(error.attempts?.map(({ provider }) => provider)).toEqual(["compatible", "anthropic", "gemini"]);
+});
+
+test("after the first chunk a failure is a failure, with what came", async () => {
+  const a = await member(({ socket }) => void socket.end(STREAM_HEAD + httpChunk(CHAT.text("A", 0)) + LAST_CHUNK));
+  const b = await member(good("B"));
+  const error = await failure(read(fallback([a.client, b.client])));
+  expect(error).toMatchObject({ kind: "truncated", partial: { content: "A" } });
+  expect(b.server.requests).toHaveLength(0);
+});
+
+describe("with `recover`, after the first chunk", () => {
+  const broken = ({ socket }: RawRequest): void =>
+    void socket.end(
+      STREAM_HEAD.replace("\r\n\r\n", "\r\nconnection: close\r\n\r\n") +
+        httpChunk(CHAT.text("The river begins hi", 0)) +
+        LAST_CHUNK,
+    );
+
+  test("the next client goes on, once the first has tried by itself", async () => {
+    const a = await member((request, index) =>
+      index === 0 ? broken(request) : void request.socket.write(response(500, "{}")),
+    );
+    const b = await member(good("begins high up.", ANTHROPIC), ANTHROPIC);
+    const { message } = await read(fallback([a.client, b.client]), { recover: "continue" });
+    expect(message).toMatchObject({
+      content: "The river begins high up.",
+      provider: "anthropic",
+      finishReason: "stop",
+    });
+    expect(a.server.requests.length).toBeGreaterThan(1);
+    expect(message.metrics.attempts.at(-1)?.provider).toBe("anthropic");
+    expect(message.metrics.attempts).toHaveLength(a.server.requests.length + 1);
+    expect(message.estimatedUsage?.inputTokens).toBeGreaterThan(message.usage?.inputTokens ?? 0);
+  });
+
+  test("clients that know nothing of it are gone on with as well", async () => {
+    const a = scriptedClient([{ text: ["The river ", "begins hi"], ending: "cut" }]);
+    const b = scriptedClient([{ text: ["gh ", "up."] }]);
+    const { message, chunks } = await read(fallback([a, b]), { recover: "continue" });
+    expect(message.content).toBe("The river begins high up.");
+    expect(chunks.some(({ type }) => type === "rewind")).toBe(false);
+    expect(b.calls[0]?.messages.at(-1)).toEqual({
+      role: "assistant",
+      content: "The river begins hi",
+      interrupted: true,
+    });
+  });
+
+  test("also when the fallback itself says so", async () => {
+    const a = scriptedClient([{ text: ["The river ", "begins hi"], ending: "cut" }]);
+    const b = scriptedClient([{ text: ["gh ", "up."] }]);
+    expect((await fallback([a, b], { recover: "continue" }).sendMessage(QUESTION)).content).toBe(
+      "The river begins high up.",
+    );
+  });
+
+  test("or begin again", async () => {
+    const a = scriptedClient([{ text: ["One "], ending: "reset" }]);
+    const b = scriptedClient([{ text: ["Two."] }]);
+    const { message, chunks } = await read(fallback([a, b]), { recover: "restart" });
+    expect(message.content).toBe("Two.");
+    expect(chunks.map(({ type }) => type)).toEqual(["text", "rewind", "text", "final"]);
+  });
+
+  test("and when nobody is left it fails with everything", async () => {
+    const a = scriptedClient([{ text: ["One "], ending: "cut" }]);
+    const b = scriptedClient([{ text: ["two "], ending: "cut" }]);
+    const error = await failure(read(fallback([a, b]), { recover: "continue" }));
+    expect(error).toMatchObject({ kind: "truncated", partial: { content: "One two " } });
+  });
+});
+
+describe("a circuit", () => {
+  const CIRCUIT = { failures: 3, pauseMs: 700 };
+
+  test("opens after repeated failures, lets one trial through after a pause, and closes when it succeeds", async () => {
+    let isDown = true;
+    const a = await member((request) => (isDown ? void request.socket.write(response(500, "{}")) : good("A")(request)));
+    const b = await member(good("B"));
+    const client = fallback([a.client, b.client], { circuit: CIRCUIT });
+    for (let call = 0; call < 6; call++) expect((await read(client)).message.content).toBe("B");
+    expect(a.server.requests).toHaveLength(3);
+    await new Promise((resolve) => setTimeout(resolve, 720));
+    await Promise.all(Array.from({ length: 4 }, () => read(client)));
+    expect(a.server.requests).toHaveLength(4);
+    isDown = false;
+    await new Promise((resolve) => setTimeout(resolve, 720));
+    expect((await read(client)).message.content).toBe("A");
+    expect((await read(client)).message.content).toBe("A");
+  });
+
+  test("counts replies that break after their first chunk", async () => {
+    const a = await member(
+      ({ socket }) =>
+        void socket.end(
+          STREAM_HEAD.replace("\r\n\r\n", "\r\nconnection: close\r\n\r\n") + httpChunk(CHAT.text("A", 0)) + LAST_CHUNK,
+        ),
+    );
+    const b = await member(good("B"));
+    const client = fallback([a.client, b.client], { circuit: CIRCUIT });
+    for (let call = 0; call < 3; call++) expect((await failure(read(client))).kind).toBe("truncated");
+    expect((await read(client)).message.content).toBe("B");
+  });
+
+  test("tells when it will be asked again, where nobody is left", async () => {
+    const a = await member(({ socket }) => void socket.write(response(500, "{}")));
+    const client = fallback([a.client], { circuit: { failures: 1, pauseMs: 60_000 } });
+    await failure(read(client));
+    const error = await failure(read(client));
+    expect(error).toMatchObject({ kind: "overloaded", retryable: true });
+    expect(error.retryAfterMs).toBeGreaterThan(50_000);
+    expect(a.server.requests).toHaveLength(1);
+  });
+
+  test("does not count what the caller did", async () => {
+    const a = await member((request, index) =>
+      index < 5 ? void request.socket.write(STREAM_HEAD + httpChunk(CHAT.text("A", 0))) : good("A")(request),
+    );
+    const b = await member(good("B"));
+    const client = fallback([a.client, b.client], { circuit: CIRCUIT });
+    for (let call = 0; call < 5; call++) {
+      const abort = new AbortController();
+      const stream = await client.sendMessageStream(QUESTION, { signal: abort.signal });
+      const reading = failure(stream.finalMessage());
+      abort.abort();
+      expect((await reading).kind).toBe("aborted");
+    }
+    expect((await read(client)).message.content).toBe("A");
+  });
+});
+
+describe("history that one provider wrote is sent to another", () => {
+  const SECRET = "c2lnbmF0dXJl";
+  const REPLAYS: Readonly<Record<string, AssistantMessage["replay"]>> = {
+    anthropic: {
+      provider: "anthropic",
+      protocol: "anthropic-messages",
+      data: {
+        blocks: [
+          { type: "thinking", thinking: "hm", signature: SECRET },
+          { type: "text", text: "Looking." },
+          { type: "tool_use", id: "call:1/x", name: "look", input: { a: 1 } },
+        ],
+      },
+    },
+    openai: {
+      provider: "openai",
+      protocol: "responses",
+      data: {
+        items: [
+          { type: "reasoning", id: "rs_1", summary: [], encrypted_content: SECRET },
+          { type: "message", role: "assistant", content: [{ type: "output_text", text: "Looking." }] },
+          { type: "function_call", call_id: "call:1/x", name: "look", arguments: '{"a":1}' },
+        ],
+      },
+    },
+    gemini: {
+      provider: "gemini",
+      protocol: "gemini",
+      data: {
+        parts: [{ text: "Looking." }, { functionCall: { name: "look", args: { a: 1 } }, thoughtSignature: SECRET }],
+        callIds: ["call:1/x"],
+      },
+    },
+    openrouter: {
+      provider: "openrouter",
+      protocol: "chat-completions",
+      data: { fields: { reasoning_details: [{ type: "reasoning.encrypted", data: SECRET }] } },
+    },
+  };
+  const history = (replay: AssistantMessage["replay"]): readonly Message[] => [
+    { role: "user", content: "look" },
+    {
+      role: "assistant",
+      content: "Looking.",
+      toolCalls: [{ id: "call:1/x", name: "look", arguments: { a: 1 } }],
+      ...(replay && { replay }),
+    },
+    { role: "tool", toolCallId: "call:1/x", content: "a tree" },
+    { role: "user", content: "go on" },
+  ];
+
+  test.each(
+    Object.entries(REPLAYS).flatMap(([writer, replay]) =>
+      // What its own writer gets back is the recordings' affair.
+      WIRES.filter((wire) => wire.client(1).provider !== writer).map(
+        (wire) => [writer, wire.name, wire, replay] as const,
+      ),
+    ),
+  )("from %s over %s, without what only its writer reads", async (_writer, _wireName, wire, replay) => {
+    const first = await member(({ socket }) => void socket.write(response(529, "{}")));
+    const second = await member(good("Fine.", wire), wire);
+    const client = fallback([first.client, second.client]);
+    const stream = await client.sendMessageStream(history(replay), { tools: [{ name: "look" }] });
+    expect((await stream.finalMessage()).content).toBe("Fine.");
+    const body = second.server.requests[0]?.body ?? "";
+    expect(body).toContain("Looking.");
+    expect(body).toContain("a tree");
+    expect(body).not.toContain(SECRET);
+    // The call and its answer still belong together, under an id that this provider takes.
+    if (wire === ANTHROPIC) {
+      const ids = [...body.matchAll(/"(?:tool_use_id|id)":"([^"]+)"/g)].map(([, id]) => id);
+      expect(ids).toHaveLength(2);
+      expect(ids[0]).toBe(ids[1]);
+      expect(ids[0]).toMatch(/^[\w-]+$/);
+    }
+  });
+});
+
+test("the caller's signal ends it while a client is waited for, and before", async () => {
+  const a = await member(() => undefined);
+  const abort = new AbortController();
+  const promise = failure(fallback([a.client, a.client]).sendMessageStream(QUESTION, { signal: abort.signal }));
+  while (a.server.requests.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  abort.abort();
+  expect((await promise).kind).toBe("aborted");
+  await a.server.requests[0]?.closed;
+  expect(a.server.requests).toHaveLength(1);
+  expect((await failure(fallback([a.client]).sendMessage(QUESTION, { signal: AbortSignal.abort() }))).kind).toBe(
+    "aborted",
+  );
+  expect(a.server.requests).toHaveLength(1);
+});
+
+test("a client that throws at once, or what is no error at all, is a failed client", async () => {
+  const bad: ClientWrapper = {
+    provider: "bad",
+    model: "bad",
+    sendMessage: () => {
+      throw new TypeError("oops");
+    },
+    sendMessageStream: () => Promise.reject("oops"),
+  };
+  const good = scriptedClient([{ text: "B" }, { text: "B" }]);
+  expect((await read(fallback([bad, good]))).message.content).toBe("B");
+  expect((await fallback([bad, good]).sendMessage(QUESTION)).content).toBe("B");
+});
+
+test.each([
+  ["no clients", () => fallback([])],
+  ["something else", () => fallback("x" as never)],
+  ["no client", () => fallback([{} as never])],
+  [
+    "no time",
+    () => fallback([new CompatibleClient({ baseUrl: "http://127.0.0.1:9", model: "m" })], { firstChunkWithinMs: 0 }),
+  ],
+])("%s is refused", (_name, make) => {
+  expect(make).toThrow(TypeError);
+});

@@ -1,0 +1,176 @@
+/** Calls that wait their turn. */
+
+import { type ClientWrapper, type RateLimitOptions, rateLimit, SendError } from "cloudllm";
+import { scriptedClient } from "cloudllm/testing";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { MinuteWindow } from "../../src/reliability/window.ts";
+import { httpChunk, LAST_CHUNK, type RawServer, rawServer, response, STREAM_HEAD } from "../support/raw-server.ts";
+import { CHAT } from "../support/wires.ts";
+
+const QUESTION = [{ role: "user", content: "hi" }] as const;
+const script = { text: "Hello.", ending: { usage: { inputTokens: 50, outputTokens: 50 } } };
+
+/** Lets everything happen that is due now. */
+const settle = () => vi.advanceTimersByTimeAsync(0);
+
+describe("in line", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  function limited(options: RateLimitOptions) {
+    const client = scriptedClient(() => script);
+    return { client, limited: rateLimit(client, options) };
+  }
+
+  test("no more than so many requests begin in any minute, in the order of the calls", async () => {
+    const { client, limited: line } = limited({ requestsPerMinute: 3 });
+    const order: number[] = [];
+    for (let call = 0; call < 8; call++)
+      void line.sendMessage([{ role: "user", content: `${call}` }]).then(() => order.push(call));
+    await settle();
+    expect(client.calls).toHaveLength(3);
+    await vi.advanceTimersByTimeAsync(59_000);
+    expect(client.calls).toHaveLength(3);
+    await vi.advanceTimersByTimeAsync(1_001);
+    expect(client.calls).toHaveLength(6);
+    await vi.advanceTimersByTimeAsync(60_001);
+    expect(client.calls).toHaveLength(8);
+    expect(order).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  });
+
+  test("a reply that costs less than was thought makes room", async () => {
+    const { client, limited: line } = limited({ tokensPerMinute: 1_250 });
+    await line.sendMessage(QUESTION);
+    await line.sendMessage(QUESTION);
+    expect(client.calls).toHaveLength(2);
+    const third = line.sendMessage(QUESTION);
+    await settle();
+    expect(client.calls).toHaveLength(3);
+    await third;
+    void line.sendMessage(QUESTION);
+    await settle();
+    expect(client.calls).toHaveLength(3); // 300 were spent, and about 1 000 are thought of
+    await vi.advanceTimersByTimeAsync(60_001);
+    expect(client.calls).toHaveLength(4);
+  });
+
+  test("only so many are under way; a stream until it is read, left or has failed", async () => {
+    const client = scriptedClient([script, { text: ["a", "b"] }, { text: "x", ending: "cut" }, script]);
+    const line = rateLimit(client, { concurrency: 1 });
+    const first = await line.sendMessageStream(QUESTION);
+    const second = line.sendMessageStream(QUESTION);
+    const third = line.sendMessageStream(QUESTION);
+    const fourth = line.sendMessage(QUESTION);
+    await settle();
+    expect(client.calls).toHaveLength(1);
+    await first.finalMessage();
+    for await (const _chunk of await second) break;
+    await expect((await third).finalMessage()).rejects.toMatchObject({ kind: "truncated" });
+    expect((await fourth).content).toBe("Hello.");
+  });
+
+  test("a call whose signal fires leaves the line, and those behind it move up", async () => {
+    const { client, limited: line } = limited({ concurrency: 1 });
+    const first = await line.sendMessageStream(QUESTION);
+    const abort = new AbortController();
+    const reason = new Error("enough");
+    const second = line.sendMessage(QUESTION, { signal: abort.signal }).catch((error: unknown) => error);
+    const third = line.sendMessage(QUESTION);
+    abort.abort(reason);
+    const error = await second;
+    expect(error).toBeInstanceOf(SendError);
+    expect(error).toMatchObject({ kind: "aborted", cause: reason, provider: "scripted" });
+    await first.stop();
+    expect((await third).content).toBe("Hello.");
+    expect(client.calls).toHaveLength(2);
+    await expect(line.sendMessage(QUESTION, { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      kind: "aborted",
+    });
+  });
+
+  test("a call that is refused lets the next one in", async () => {
+    const client = scriptedClient([{ refusal: { status: 500, message: "no" } }, script]);
+    const line = rateLimit(client, { concurrency: 1 });
+    await expect(line.sendMessageStream(QUESTION)).rejects.toMatchObject({ kind: "server" });
+    expect((await line.sendMessage(QUESTION)).content).toBe("Hello.");
+  });
+
+  test("a call that is wrong throws what the client throws", async () => {
+    const { limited: line } = limited({ tokensPerMinute: 10, concurrency: 1 });
+    for (const messages of [[], "x", undefined]) {
+      await expect(line.sendMessage(messages as never)).rejects.toMatchObject({ kind: "invalidRequest" });
+    }
+  });
+});
+
+describe("what the provider says, over sockets", () => {
+  let server: RawServer | undefined;
+  afterEach(async () => await server?.[Symbol.asyncDispose]());
+
+  async function client(answer: (index: number) => string): Promise<ClientWrapper> {
+    server = await rawServer(({ socket }, index) => void socket.write(answer(index)));
+    return CHAT.client(server.port, { retries: 0 });
+  }
+
+  const good = (headers = "") =>
+    STREAM_HEAD.replace("\r\n\r\n", `\r\n${headers}\r\n`) +
+    httpChunk(CHAT.text("Hello.", 0) + CHAT.end(1)) +
+    LAST_CHUNK;
+
+  test.each([
+    ["a refusal with a wait", response(429, "{}", { "retry-after-ms": "150" })],
+    [
+      "nothing that remains of the requests",
+      good("x-ratelimit-remaining-requests: 0\r\nx-ratelimit-reset-requests: 150ms\r\n"),
+    ],
+    [
+      "nothing that remains of the tokens",
+      good("x-ratelimit-remaining-tokens: 0\r\nx-ratelimit-reset-tokens: 0.15\r\n"),
+    ],
+    [
+      "a time of Anthropic's",
+      () =>
+        good(
+          `anthropic-ratelimit-requests-remaining: 0\r\nanthropic-ratelimit-requests-reset: ${new Date(Date.now() + 200).toISOString()}\r\n`,
+        ),
+    ],
+  ])("%s keeps everybody waiting", async (_name, first) => {
+    const line = rateLimit(
+      await client((index) => (index > 0 ? good() : typeof first === "string" ? first : first())),
+      {},
+    );
+    const read = async () => (await line.sendMessageStream(QUESTION)).finalMessage();
+    await read().catch(() => undefined);
+    const asked = performance.now();
+    await Promise.all([read(), read()]);
+    expect(performance.now() - asked).toBeGreaterThan(100);
+  });
+});
+
+describe("a window of one minute", () => {
+  test("tells how long to wait, and forgets what is older", () => {
+    const window = new MinuteWindow(10);
+    expect(window.waitMs(10, 0)).toBe(0);
+    const correct = window.spend(6, 0);
+    window.spend(4, 10_000);
+    expect(window.waitMs(1, 20_000)).toBe(40_000);
+    expect(window.waitMs(7, 20_000)).toBe(50_000);
+    correct(2);
+    expect(window.waitMs(4, 20_000)).toBe(0);
+    expect(window.waitMs(10, 70_001)).toBe(0);
+  });
+
+  test("lets more than the limit pass when nothing else has", () => {
+    const window = new MinuteWindow(10);
+    expect(window.waitMs(50, 0)).toBe(0);
+    window.spend(50, 0);
+    expect(window.waitMs(1, 1)).toBe(59_999);
+  });
+});
+
+test.each([{ requestsPerMinute: 0 }, { tokensPerMinute: -1 }, { concurrency: Number.NaN }])(
+  "%j is refused",
+  (options) => {
+    expect(() => rateLimit(scriptedClient([]), options)).toThrow(TypeError);
+  },
+);

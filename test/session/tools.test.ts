@@ -1,0 +1,660 @@
+/** Tools that a session runs: what the model gets to see, what the reader sees, and what stays. */
+
+import { describe, expect, it, test } from "vitest";
+import type { MessageChunk } from "../../src/chunk.ts";
+import type { Tool } from "../../src/client.ts";
+import { CompatibleClient } from "../../src/clients/compatible.ts";
+import { SendError } from "../../src/errors.ts";
+import type { AssistantMessage, Message } from "../../src/message.ts";
+import type { StandardSchema } from "../../src/schema/schema.ts";
+import { LLMSession } from "../../src/session/session.ts";
+import {
+  Gate,
+  type ReplyScript,
+  type ScriptedUsage,
+  scriptedClient,
+  startProviderServer,
+} from "../../src/testing/index.ts";
+import { historyFault, requestFault } from "./legality.ts";
+
+const USAGE: ScriptedUsage = { inputTokens: 10, outputTokens: 4, cachedInputTokens: 3 };
+
+/** A reply that makes these calls, each of a tool by its name. */
+const calling = (...names: string[]): ReplyScript => ({
+  steps: [
+    { text: "Let me see. " },
+    ...names.map((name) => ({ toolCall: { name, id: name, arguments: { of: name } } })),
+  ],
+  ending: { usage: USAGE },
+});
+const DONE: ReplyScript = { text: ["It is ", "done."], ending: { usage: USAGE } };
+
+const look: Tool = { name: "look", run: () => "a bird" };
+
+async function read(session: LLMSession, tools: readonly Tool[], input = "question"): Promise<MessageChunk[]> {
+  const chunks: MessageChunk[] = [];
+  for await (const chunk of await session.sendMessageStream(input, { tools })) chunks.push(chunk);
+  return chunks;
+}
+
+const linesOf = (messages: readonly Message[]) =>
+  messages.map(({ role, content, ...more }) => {
+    const marks = ["interrupted", "isError"].filter((mark) => mark in more).map((mark) => ` (${mark})`);
+    return `${role}: ${String(content)}${marks.join("")}`;
+  });
+
+const finalOf = (chunks: readonly MessageChunk[]): AssistantMessage => {
+  const last = chunks.at(-1);
+  if (last?.type !== "final") throw new Error("there is no final chunk");
+  return last.message;
+};
+
+const settled = (promise: Promise<unknown>) => promise.catch((error: unknown) => error);
+
+describe("a turn with tools", () => {
+  it("is one stream: replies, results, and one final chunk that has all", async () => {
+    const client = scriptedClient([calling("look"), DONE]);
+    const session = new LLMSession({ client });
+    const chunks = await read(session, [look]);
+    expect(chunks.map(({ type }) => type)).toEqual([
+      "text",
+      "toolCallDelta",
+      "toolCall",
+      "toolResult",
+      "text",
+      "text",
+      "final",
+    ]);
+    expect(chunks[3]).toEqual({
+      type: "toolResult",
+      content: "",
+      toolCallId: "look",
+      name: "look",
+      result: "a bird",
+      isError: false,
+      isFinal: false,
+    });
+    const message = finalOf(chunks);
+    expect(message).toMatchObject({
+      content: "Let me see. It is done.",
+      toolCalls: [],
+      finishReason: "stop",
+      usage: { inputTokens: 20, outputTokens: 8, totalTokens: 28, cachedInputTokens: 6 },
+      steps: [
+        { content: "Let me see. ", toolCalls: [{ id: "look" }], usage: USAGE, finishReason: "toolCalls" },
+        { content: "It is done.", toolCalls: [], usage: USAGE, finishReason: "stop" },
+      ],
+    });
+    expect(message).not.toHaveProperty("estimatedUsage");
+    expect(message.metrics.attempts).toHaveLength(2);
+    expect(message.metrics.chunks).toBe(6);
+    expect(linesOf(session.history)).toEqual([
+      "user: question",
+      "assistant: Let me see. ",
+      "tool: a bird",
+      "assistant: It is done.",
+    ]);
+    expect(requestFault(client.calls[1]?.messages ?? [])).toBeUndefined();
+    expect(session.tokenUsage()).toMatchObject({ totalTokens: 28, turns: [{ usage: USAGE }, { usage: USAGE }] });
+  });
+
+  it("gives the same message and the same history whole as streamed", async () => {
+    const play = async (whole: boolean) => {
+      const session = new LLMSession({ client: scriptedClient([calling("look", "look2"), calling("look"), DONE]) });
+      const tools = [look, { ...look, name: "look2" }];
+      const message = whole ? await session.sendMessage("question", { tools }) : finalOf(await read(session, tools));
+      const plain = ({ metrics: _metrics, steps, ...rest }: AssistantMessage): unknown => ({
+        ...rest,
+        steps: steps?.map(plain),
+      });
+      return { message: plain(message), history: linesOf(session.history), usage: session.tokenUsage() };
+    };
+    expect(await play(true)).toEqual(await play(false));
+  });
+
+  it("runs calls side by side; results are shown as they come and go back in the order of the calls", async () => {
+    const client = scriptedClient([calling("slow", "quick"), DONE]);
+    const session = new LLMSession({ client });
+    let release: (result: string) => void = () => undefined;
+    const slow: Tool = {
+      name: "slow",
+      run: () =>
+        new Promise<string>((resolve) => {
+          release = resolve;
+        }),
+    };
+    const seen: string[] = [];
+    for await (const chunk of await session.sendMessageStream("question", {
+      tools: [slow, { ...look, name: "quick" }],
+    })) {
+      if (chunk.type !== "toolResult") continue;
+      seen.push(chunk.name);
+      release("at last");
+    }
+    expect(seen).toEqual(["quick", "slow"]);
+    expect(linesOf(client.calls[1]?.messages ?? []).slice(2)).toEqual(["tool: at last", "tool: a bird"]);
+  });
+
+  it("runs as many calls as there are, without a warning of the runtime", async () => {
+    const warnings: unknown[] = [];
+    const hear = (warning: unknown) => warnings.push(warning);
+    process.on("warning", hear);
+    const waits: Tool = {
+      name: "look",
+      run: (_args, { signal }) =>
+        new Promise((resolve) => {
+          signal.addEventListener("abort", resolve);
+          setImmediate(resolve);
+        }),
+    };
+    const steps = Array.from({ length: 30 }, (_, id) => ({ toolCall: { name: "look", id: `${id}` } }));
+    const session = new LLMSession({ client: scriptedClient([{ steps }, DONE]) });
+    await session.sendMessage("question", { tools: [waits] });
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off("warning", hear);
+    expect(warnings).toEqual([]);
+    expect(session.history).toHaveLength(33);
+  });
+
+  it("keeps what each reply needs to be sent back with that reply", async () => {
+    const scripted = scriptedClient([calling("look"), DONE]);
+    let count = 0;
+    const client = {
+      ...scripted,
+      sendMessage: async (...call: Parameters<typeof scripted.sendMessage>): Promise<AssistantMessage> => ({
+        ...(await scripted.sendMessage(...call)),
+        replay: { provider: "scripted", protocol: "script", data: `signature ${++count}` },
+      }),
+    };
+    const session = new LLMSession({ client });
+    const message = await session.sendMessage("question", { tools: [look] });
+    const signatures = session.history.map((turn) => "replay" in turn && turn.replay?.data);
+    expect(signatures).toEqual([false, "signature 1", false, "signature 2"]);
+    expect(message).not.toHaveProperty("replay");
+  });
+
+  it("goes on counting characters and calls where the last reply ended", async () => {
+    const cited: ReplyScript = {
+      steps: [{ text: "See A." }, { citation: { url: "https://a.example/", startIndex: 4, endIndex: 5 } }],
+    };
+    const session = new LLMSession({ client: scriptedClient([calling("look"), calling("look"), cited]) });
+    const chunks = await read(session, [look]);
+    const { content, citations } = finalOf(chunks);
+    expect(content.slice(citations[0]?.startIndex, citations[0]?.endIndex)).toBe("A");
+    expect(chunks.flatMap((chunk) => (chunk.type === "toolCallDelta" ? chunk.index : []))).toEqual([0, 1]);
+  });
+
+  it("asks for the next reply only when somebody wants more", async () => {
+    const client = scriptedClient([calling("look"), { text: ["a", "b"] }]);
+    const stream = await new LLMSession({ client }).sendMessageStream("question", { tools: [look] });
+    const chunks = stream[Symbol.asyncIterator]();
+    for (const type of ["text", "toolCallDelta", "toolCall", "toolResult"]) {
+      expect((await chunks.next()).value).toMatchObject({ type });
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(client.calls).toHaveLength(1);
+    await chunks.next();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(client.calls[1]?.chunks).toBe(1);
+    await stream.stop();
+  });
+
+  it("adds the estimates of those replies that nobody counted", async () => {
+    const client = scriptedClient([calling("look"), { text: "Nobody counted this." }]);
+    const message = finalOf(await read(new LLMSession({ client }), [look]));
+    expect(message.usage).toMatchObject({ inputTokens: 10, outputTokens: 4 });
+    expect(message.estimatedUsage?.outputTokens).toBeGreaterThan(4);
+    expect(message.estimatedUsage?.inputTokens).toBeGreaterThan(10);
+  });
+
+  it("leaves replies without calls, and turns whose tools nobody runs, as the client gave them", async () => {
+    const stand = scriptedClient([DONE, calling("ask")]);
+    const session = new LLMSession({ client: stand });
+    expect(await session.sendMessage("question", { tools: [look] })).not.toHaveProperty("steps");
+    const { toolCalls } = await session.sendMessage("and?", { tools: [{ name: "ask" }] });
+    expect(toolCalls).toHaveLength(1);
+    expect(stand.calls[1]?.options).not.toHaveProperty("invalidArguments");
+  });
+});
+
+describe("what a tool answers", () => {
+  const city = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
+  const doubled: StandardSchema<number> = {
+    "~standard": {
+      version: 1,
+      vendor: "test",
+      validate: async (value) => {
+        const { of } = value as { of?: unknown };
+        return of === "look" ? { value: 42 } : { issues: [{ message: "must be look", path: ["of"] }] };
+      },
+      jsonSchema: { input: () => ({ type: "object" }) },
+    },
+  };
+  const throwing: StandardSchema = {
+    "~standard": {
+      version: 1,
+      vendor: "test",
+      validate: () => {
+        throw new Error("no rule for that");
+      },
+      jsonSchema: { input: () => ({ type: "object" }) },
+    },
+  };
+  const circular: Record<string, unknown> = {};
+  circular.self = circular;
+
+  test.each<[string, Tool, string | RegExp, boolean]>([
+    ["text as it is", { name: "look", run: () => "a bird" }, "a bird", false],
+    ["anything else as JSON", { name: "look", run: async () => ({ birds: 2 }) }, '{"birds":2}', false],
+    ["nothing as null", { name: "look", run: () => undefined }, "null", false],
+    ["what it was called with", { name: "look", run: (args) => args }, '{"of":"look"}', false],
+    ["its arguments as the schema made them", { name: "look", parameters: doubled, run: (args) => args }, "42", false],
+    ["the id of its call", { name: "look", run: (_args, { toolCallId }) => toolCallId }, "look", false],
+    [
+      "an error that it throws",
+      {
+        name: "look",
+        run: () => {
+          throw new Error("too dark");
+        },
+      },
+      "too dark",
+      true,
+    ],
+    ["an error that it rejects with", { name: "look", run: () => Promise.reject(new Error("fog")) }, "fog", true],
+    ["something thrown that is no error", { name: "look", run: () => Promise.reject("fog") }, "fog", true],
+    ["an error without words", { name: "look", run: () => Promise.reject(new Error()) }, /did not say why/, true],
+    ["a result that JSON cannot say", { name: "look", run: () => circular }, /circular/i, true],
+    [
+      "arguments that do not fit",
+      {
+        name: "look",
+        parameters: {
+          ...doubled,
+          "~standard": {
+            ...doubled["~standard"],
+            validate: () => ({ issues: [{ message: "too far", path: ["of"] }] }),
+          },
+        },
+        run: () => "ran",
+      },
+      "The arguments do not fit the schema of look: of: too far.",
+      true,
+    ],
+    ["a schema that throws", { name: "look", parameters: throwing, run: () => "ran" }, "no rule for that", true],
+    [
+      "a tool that there is not",
+      { name: "hear", parameters: city, run: () => "ran" },
+      "There is no tool look; there are hear.",
+      true,
+    ],
+  ])("%s goes back to the model, which goes on", async (_name, tool, content, isError) => {
+    const client = scriptedClient([calling("look"), DONE]);
+    const session = new LLMSession({ client });
+    const chunks = await read(session, [tool]);
+    expect(finalOf(chunks).finishReason).toBe("stop");
+    const expected = typeof content === "string" ? content : expect.stringMatching(content);
+    expect(chunks.find(({ type }) => type === "toolResult")).toMatchObject({ result: expected, isError });
+    expect(client.calls[1]?.messages.at(-1)).toEqual({
+      role: "tool",
+      toolCallId: "look",
+      content: expected,
+      ...(isError && { isError }),
+    });
+  });
+});
+
+describe("maxSteps", () => {
+  test.each([
+    ["8 replies, unless it is said otherwise", {}, {}, 8],
+    ["of the session", { maxSteps: 2 }, {}, 2],
+    ["of the call, which goes before", { maxSteps: 2 }, { maxSteps: 3 }, 3],
+    ["1: nothing is run", {}, { maxSteps: 1 }, 1],
+  ])("%s", async (_name, sessionOptions, callOptions, steps) => {
+    const client = scriptedClient(() => calling("look"));
+    const session = new LLMSession({ client, ...sessionOptions });
+    let runs = 0;
+    const tools: Tool[] = [{ name: "look", run: () => `seen ${++runs}` }];
+    const message = await session.sendMessage("question", { tools, ...callOptions });
+    expect(client.calls).toHaveLength(steps);
+    expect(runs).toBe(steps - 1);
+    // The last reply waits for its answers, as every reply does whose tools nobody runs.
+    expect(message).toMatchObject({ finishReason: "toolCalls", toolCalls: [{ id: "look" }] });
+    expect(session.history.at(-1)).toMatchObject({ role: "assistant", toolCalls: [{ id: "look" }] });
+    expect(historyFault(session.history)).toBeUndefined();
+    await session.sendMessage("that will do");
+    expect(requestFault(client.calls.at(-1)?.messages ?? [])).toBeUndefined();
+  });
+
+  it("must make sense", async () => {
+    const client = scriptedClient([DONE]);
+    expect(() => new LLMSession({ client, maxSteps: 0 })).toThrow(/`maxSteps` must be a whole number above 0/);
+    const session = new LLMSession({ client });
+    await expect(session.sendMessage("question", { maxSteps: 1.5 })).rejects.toThrow(/`maxSteps`/);
+    await session.sendMessage("question");
+  });
+
+  it("goes with the session into JSON", () => {
+    const client = scriptedClient([]);
+    const session = new LLMSession({ client, maxSteps: 3 });
+    expect(LLMSession.fromJSON(JSON.parse(JSON.stringify(session)), { client }).toJSON()).toEqual(session.toJSON());
+  });
+});
+
+describe("calls that nobody runs here", () => {
+  it("end the turn and are left to the caller, beside those that were run", async () => {
+    const client = scriptedClient([calling("look", "ask"), DONE]);
+    const session = new LLMSession({ client });
+    const tools = [look, { name: "ask" }];
+    const chunks = await read(session, tools);
+    expect(finalOf(chunks)).toMatchObject({ finishReason: "toolCalls", toolCalls: [{ id: "ask" }] });
+    expect(historyFault(session.history)).toBeUndefined();
+    const later = LLMSession.fromJSON(JSON.parse(JSON.stringify(session)), { client });
+    await later.sendMessage([{ role: "tool", toolCallId: "ask", content: "yes" }], { tools });
+    const request = client.calls[1]?.messages ?? [];
+    expect(requestFault(request)).toBeUndefined();
+    expect(linesOf(request).slice(2)).toEqual(["tool: a bird", "tool: yes"]);
+  });
+
+  it("are checked all the same: the model is told of arguments that do not fit", async () => {
+    const parameters: StandardSchema = {
+      "~standard": {
+        version: 1,
+        vendor: "test",
+        validate: () => ({ issues: [{ message: "must be polite" }] }),
+        jsonSchema: { input: () => ({ type: "object" }) },
+      },
+    };
+    const client = scriptedClient([calling("ask"), DONE]);
+    const message = await new LLMSession({ client }).sendMessage("question", {
+      tools: [look, { name: "ask", parameters }],
+    });
+    expect(message.content).toBe("Let me see. It is done.");
+    expect(client.calls[1]?.messages.at(-1)?.content).toMatch(/must be polite/);
+  });
+
+  it("do not come from a reply that ended for another reason", async () => {
+    const cut: ReplyScript = { ...calling("look"), ending: { finishReason: "length" } };
+    const client = scriptedClient([cut]);
+    const message = await new LLMSession({ client }).sendMessage("question", { tools: [look] });
+    expect(message).toMatchObject({ finishReason: "length", toolCalls: [{ id: "look" }] });
+  });
+});
+
+it("a forced choice holds for the first reply only", async () => {
+  const client = scriptedClient([calling("look"), DONE, calling("look"), DONE]);
+  const session = new LLMSession({ client });
+  await session.sendMessage("question", { tools: [look], toolChoice: "required" });
+  await session.sendMessage("and?", { tools: [look], toolChoice: "none" });
+  expect(client.calls.map(({ options }) => options.toolChoice)).toEqual(["required", "auto", "none", "none"]);
+});
+
+/** A tool that runs until its signal fires, and tells of both. */
+function endless() {
+  const running = new Gate();
+  let ended = (_reason: unknown): void => undefined;
+  const stopped = new Promise<unknown>((resolve) => {
+    ended = resolve;
+  });
+  const tool: Tool = {
+    name: "wait",
+    run: (_args, { signal }) => {
+      void running.pass();
+      signal.addEventListener("abort", () => ended(signal.reason));
+      return new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(new Error("late"))));
+    },
+  };
+  return { tool, running: running.reached, stopped };
+}
+
+describe("a turn that is left while its tools run", () => {
+  const CLOSED = "tool: The turn was ended before this call had a result. (isError)";
+  const KEPT = ["user: question", "assistant: Let me see. ", "tool: a bird", CLOSED];
+
+  /** Plays a turn up to where `look` has answered and `wait` runs, then `leave`s. */
+  async function left(
+    leave: (
+      stream: AsyncDisposable & { stop(options?: { drain: boolean }): Promise<unknown> },
+      abort: AbortController,
+    ) => unknown,
+    options: { onInterrupt?: "keep" | "discard"; breaks?: boolean } = {},
+  ) {
+    const { breaks = false, ...sessionOptions } = options;
+    const client = scriptedClient([calling("look", "wait"), DONE]);
+    const session = new LLMSession({ client, ...sessionOptions });
+    const waiting = endless();
+    const abort = new AbortController();
+    const tools = [look, waiting.tool];
+    const stream = await session.sendMessageStream("question", { tools, signal: abort.signal });
+    const ending = settled(
+      (async () => {
+        for await (const chunk of stream) if (breaks && chunk.type === "toolResult") break;
+        return stream.finalMessage();
+      })(),
+    );
+    await waiting.running;
+    await new Promise((resolve) => setImmediate(resolve)); // the result of `look` is on its way
+    leave(stream, abort);
+    const outcome = await ending;
+    await waiting.stopped;
+    return { client, session, stream, outcome };
+  }
+
+  test.each<[string, Parameters<typeof left>[0], boolean]>([
+    ["by stop()", (stream) => stream.stop(), false],
+    ["by stop({ drain: true })", (stream) => stream.stop({ drain: true }), false],
+    ["by the end of its block", (stream) => stream[Symbol.asyncDispose](), false],
+    ["by break", () => undefined, true],
+  ])("%s ends normally, and its calls are closed", async (_name, leave, breaks) => {
+    const { client, session, stream, outcome } = await left(leave, { breaks });
+    expect(outcome).toMatchObject({ content: "Let me see. ", finishReason: "stopped", toolCalls: [], usage: USAGE });
+    expect(stream.partial).toBe(outcome);
+    expect(linesOf(session.history)).toEqual(KEPT);
+    expect(session.tokenUsage().turns).toHaveLength(1);
+    expect(await session.sendMessage("go on")).toMatchObject({ content: "It is done." });
+    expect(requestFault(client.calls[1]?.messages ?? [])).toBeUndefined();
+  });
+
+  it("by the signal fails as aborted, with all that came; the tools get the caller's reason", async () => {
+    const { session, outcome } = await left((_stream, abort) => abort.abort("enough"));
+    expect(outcome).toBeInstanceOf(SendError);
+    expect(outcome).toMatchObject({
+      kind: "aborted",
+      provider: "scripted",
+      cause: "enough",
+      partial: { content: "Let me see. ", finishReason: "interrupted", toolCalls: [], usage: USAGE },
+    });
+    expect(linesOf(session.history)).toEqual(KEPT);
+  });
+
+  it("is taken back where interrupted turns are not kept", async () => {
+    const { session } = await left((stream) => stream.stop(), { onInterrupt: "discard" });
+    expect(session.history).toEqual([]);
+    expect(session.unanswered).toBe("question");
+    expect(session.tokenUsage().totalTokens).toBe(14);
+  });
+
+  it("also while nobody reads: the session is free at once", async () => {
+    const client = scriptedClient([calling("look"), DONE]);
+    const session = new LLMSession({ client });
+    const abort = new AbortController();
+    const stream = await session.sendMessageStream("question", { tools: [look], signal: abort.signal });
+    for await (const chunk of stream) {
+      if (chunk.type !== "toolResult") continue;
+      abort.abort();
+      expect(linesOf(session.history)).toEqual(["user: question", "assistant: Let me see. ", "tool: a bird"]);
+      break;
+    }
+    await expect(stream.finalMessage()).rejects.toMatchObject({ kind: "aborted" });
+  });
+
+  it("does not wait for a tool that ignores its signal", async () => {
+    const client = scriptedClient([calling("deaf"), DONE]);
+    const session = new LLMSession({ client });
+    const running = new Gate();
+    const deaf: Tool = { name: "deaf", run: () => running.pass() };
+    const stream = await session.sendMessageStream("question", { tools: [deaf] });
+    const ending = stream.finalMessage();
+    await running.reached;
+    void stream.stop();
+    await ending;
+    running.open();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(linesOf(session.history).at(-1)).toBe(CLOSED);
+  });
+});
+
+describe("a turn that fails after its first step", () => {
+  const KEPT = ["user: question", "assistant: Let me see. ", "tool: a bird"];
+
+  test.each<[string, ReplyScript, Partial<SendError>, string[]]>([
+    ["is refused", { refusal: { status: 503 } }, { kind: "overloaded" }, []],
+    ["breaks before any text", { text: [], ending: "reset" }, { kind: "network" }, []],
+    ["breaks in the text", { text: "It is", ending: "reset" }, { kind: "network" }, ["assistant: It is (interrupted)"]],
+    ["just ends", { text: "It is", ending: "cut" }, { kind: "truncated" }, ["assistant: It is (interrupted)"]],
+    [
+      "is cut in a call",
+      { steps: [{ text: "And" }, { toolCall: { name: "look", fragments: ['{"a'] } }], ending: "cut" },
+      { kind: "truncated" },
+      ["assistant: And (interrupted)"],
+    ],
+  ])("because the next reply %s keeps the step", async (_name, script, facts, added) => {
+    for (const whole of [false, true]) {
+      const client = scriptedClient([calling("look"), script, DONE]);
+      const session = new LLMSession({ client });
+      const options = { tools: [look] };
+      const error = await settled(whole ? session.sendMessage("question", options) : read(session, options.tools));
+      expect(error).toBeInstanceOf(SendError);
+      const text = added.length > 0 ? added[0]?.slice("assistant: ".length, -" (interrupted)".length) : "";
+      expect(error).toMatchObject({ ...facts, partial: { content: `Let me see. ${text}`, toolCalls: [] } });
+      expect((error as SendError).attempts).toHaveLength(2);
+      expect((error as SendError).partial?.steps?.[0]).toMatchObject({ usage: USAGE });
+      expect(linesOf(session.history)).toEqual([...KEPT, ...added]);
+      // Nothing that was paid for is paid for again.
+      await session.sendMessage(added.length > 0 ? "go on" : []);
+      const request = client.calls.at(-1)?.messages ?? [];
+      expect(requestFault(request)).toBeUndefined();
+      expect(linesOf(request).slice(0, 3)).toEqual(KEPT);
+    }
+  });
+
+  it("because it has outgrown `maxTokens` keeps the step", async () => {
+    const client = scriptedClient([calling("look"), DONE]);
+    const session = new LLMSession({ client, maxTokens: 300 });
+    const flood: Tool = { name: "look", run: () => "birds ".repeat(1_000) };
+    await expect(session.sendMessage("question", { tools: [flood] })).rejects.toMatchObject({ kind: "contextLength" });
+    expect(session.history).toHaveLength(3);
+  });
+});
+
+it("stop({ drain: true }) reads the present reply to its end for the bill, and runs nothing", async () => {
+  const gate = new Gate();
+  const client = scriptedClient([
+    {
+      steps: [{ text: "Let" }, { pause: gate }, { text: " me" }, { toolCall: { name: "look" } }],
+      ending: { usage: USAGE },
+    },
+  ]);
+  const session = new LLMSession({ client });
+  let ran = false;
+  const tools: Tool[] = [
+    {
+      name: "look",
+      run: () => {
+        ran = true;
+      },
+    },
+  ];
+  const stream = await session.sendMessageStream("question", { tools });
+  for await (const chunk of stream) {
+    if (chunk.isFinal) break;
+    const stopping = stream.stop({ drain: true });
+    gate.open();
+    expect(await stopping).toMatchObject({ content: "Let", finishReason: "stopped", usage: USAGE });
+  }
+  expect(ran).toBe(false);
+  expect(linesOf(session.history)).toEqual(["user: question", "assistant: Let (interrupted)"]);
+});
+
+describe("a turn that is left in its second reply", () => {
+  it("while that is asked for: the request is given up, also when the client answers all the same", async () => {
+    const opening = new Gate();
+    const scripted = scriptedClient([calling("look"), { ...DONE, opensAfter: opening }]);
+    const client = {
+      ...scripted,
+      // Ignores its signal.
+      sendMessageStream: (
+        ...[messages, { signal: _signal, ...options } = {}]: Parameters<typeof scripted.sendMessageStream>
+      ) => scripted.sendMessageStream(messages, options),
+    };
+    const session = new LLMSession({ client });
+    const stream = await session.sendMessageStream("question", { tools: [look] });
+    const ending = stream.finalMessage();
+    await opening.reached;
+    await stream.stop();
+    expect(await ending).toMatchObject({ finishReason: "stopped", content: "Let me see. " });
+    opening.open();
+    await scripted.calls[1]?.closed;
+    expect(linesOf(session.history)).toEqual(["user: question", "assistant: Let me see. ", "tool: a bird"]);
+  });
+
+  it("by the signal, while nobody reads: the session is free at once", async () => {
+    const client = scriptedClient([calling("look"), { text: ["It is ", "done", "."] }]);
+    const session = new LLMSession({ client });
+    const abort = new AbortController();
+    const stream = await session.sendMessageStream("question", { tools: [look], signal: abort.signal });
+    const chunks = stream[Symbol.asyncIterator]();
+    for (let chunk = await chunks.next(); chunk.value?.content !== "It is "; ) chunk = await chunks.next();
+    abort.abort();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(linesOf(session.history).at(-1)).toBe("assistant: It is  (interrupted)");
+    session.undo();
+    await expect(chunks.next()).rejects.toMatchObject({ kind: "aborted" });
+  });
+});
+
+describe("over HTTP", () => {
+  const tools = [look];
+
+  it("each reply is a request of its own, which has the answers of the last", async () => {
+    await using server = await startProviderServer([calling("look"), DONE]);
+    const client = new CompatibleClient({ baseUrl: server.baseUrl, model: "m" });
+    const stream = await new LLMSession({ client }).sendMessageStream("question", { tools });
+    expect((await stream.finalMessage()).content).toBe("Let me see. It is done.");
+    const body = server.requests[1]?.body as { readonly messages: readonly unknown[] } | undefined;
+    expect(body?.messages).toMatchObject([
+      { role: "user", content: "question" },
+      { role: "assistant", content: "Let me see. ", tool_calls: [{ id: "look", function: { name: "look" } }] },
+      { role: "tool", tool_call_id: "look", content: "a bird" },
+    ]);
+  });
+
+  it("leaving the loop in the second reply closes its connection", async () => {
+    await using server = await startProviderServer([calling("look"), { text: "It is", ending: "hang" }]);
+    const client = new CompatibleClient({ baseUrl: server.baseUrl, model: "m" });
+    const session = new LLMSession({ client });
+    for await (const chunk of await session.sendMessageStream("question", { tools })) {
+      if (chunk.content === "It is") break;
+    }
+    await server.requests[1]?.closed;
+    expect(linesOf(session.history).at(-1)).toBe("assistant: It is (interrupted)");
+  });
+
+  it("a reader who stops reading the second reply holds it up", async () => {
+    const flood = { text: Array.from({ length: 20_000 }, () => "x".repeat(1_000)) };
+    await using server = await startProviderServer([calling("look"), flood]);
+    const client = new CompatibleClient({ baseUrl: server.baseUrl, model: "m" });
+    const stream = await new LLMSession({ client }).sendMessageStream("question", { tools });
+    for await (const chunk of stream) {
+      if (!chunk.content.startsWith("x")) continue;
+      // The server has sent what the sockets on the way hold, and waits.
+      let sent = -1;
+      while (sent !== server.requests[1]?.sent.bytes) {
+        sent = server.requests[1]?.sent.bytes ?? 0;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      expect(sent).toBeLessThan(15_000_000);
+      break;
+    }
+  });
+});
