@@ -2,7 +2,7 @@
 
 import { connect } from "./connect.ts";
 
-const { client, close } = await connect();
+const client = connect();
 
 const stream = await client.sendMessageStream([
   { role: "system", content: "You are a helpful assistant." },
@@ -16,5 +16,3 @@ console.log(
   `first token after ${metrics.timeToFirstChunkMs?.toFixed(0)} ms, all after ${metrics.durationMs.toFixed(0)} ms`,
 );
 console.log(`tokens: ${usage?.inputTokens} in, ${usage?.outputTokens} out`);
-
-await close();

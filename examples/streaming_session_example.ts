@@ -3,7 +3,7 @@
 import { LLMSession } from "cloudllm";
 import { connect } from "./connect.ts";
 
-const { client, close } = await connect();
+const client = connect();
 const session = new LLMSession({ client, systemPrompt: "You are a helpful assistant.", maxTokens: 8_192 });
 
 for (const question of ["Write a poem about streams.", "Now make it shorter."]) {
@@ -14,5 +14,3 @@ for (const question of ["Write a poem about streams.", "Now make it shorter."]) 
 
 console.log(`\nturns kept: ${session.history.length}`);
 console.log("paid for:", session.tokenUsage());
-
-await close();

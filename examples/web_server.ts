@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import { SendError } from "cloudllm";
 import { connect } from "./connect.ts";
 
-const { client, close } = await connect();
+const client = connect();
 
 const server = createServer(async (request, response) => {
   const question = new URL(request.url ?? "/", "http://localhost").searchParams.get("q") ?? "Tell me a short story.";
@@ -38,5 +38,4 @@ server.listen(Number(process.env.PORT ?? 8787), "127.0.0.1", async () => {
   for await (const piece of page.body ?? []) process.stdout.write(piece);
   console.log();
   server.close();
-  await close();
 });

@@ -6,7 +6,7 @@ import { type MessageChunk, MessageStream } from "cloudllm";
 import { connect } from "./connect.ts";
 
 if (isMainThread) {
-  const { client, close } = await connect();
+  const client = connect();
   const stream = await client.sendMessageStream([{ role: "user", content: "Tell me a short story." }]);
 
   const worker = new Worker(new URL(import.meta.url));
@@ -14,8 +14,6 @@ if (isMainThread) {
   worker.postMessage(readable, [readable]);
   worker.on("message", (line: string) => console.log(line));
   await once(worker, "exit");
-
-  await close();
 } else {
   parentPort?.once("message", async (readable: ReadableStream<MessageChunk>) => {
     const stream = MessageStream.from(readable);

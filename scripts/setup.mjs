@@ -5,7 +5,16 @@
  */
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -14,6 +23,9 @@ export const root = fileURLToPath(new URL("..", import.meta.url));
 
 const notes = join(root, "node_modules", ".cache", "cloudllm");
 const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
+
+/** The embedded model's weights, which stand beside the module that reads them. */
+const WEIGHTS = "src/embedded/toy.gguf";
 
 /** Installs when node_modules does not hold what package-lock.json asks for. Throws when npm fails. */
 export function install() {
@@ -38,6 +50,7 @@ export async function build() {
     run(process.execPath, [tsc, "-p", "tsconfig.build.json", "--outDir", fresh]);
     const { bundle } = await import("./bundle.mjs"); // only now: a fresh clone has no bundler before `install`
     await bundle(root, fresh, JSON.parse(readFileSync(join(root, "package.json"), "utf8")));
+    copyFileSync(join(root, WEIGHTS), join(fresh, "embedded", "toy.gguf"));
     if (existsSync(join(root, "dist"))) renameSync(join(root, "dist"), old);
     renameSync(fresh, join(root, "dist"));
     writeFileSync(stamp, fingerprint);

@@ -5,8 +5,8 @@ import type { Schema } from "./schema/schema.ts";
 import type { MessageStream } from "./stream/message-stream.ts";
 
 /**
- * How long to wait, in milliseconds; 0 turns a limit off. Each expiry throws a `SendError` with kind `timeout` and the
- * name of the limit as its `phase`.
+ * How long to wait, in milliseconds; 0 turns a limit off. Each expiry throws a `SendError` with kind `timeout`, the name of
+ * the limit as its `phase`, and how long was waited as `waitedMs`.
  */
 export interface Timeouts {
   /**
@@ -46,7 +46,10 @@ export interface Tool<Arguments = unknown> {
   run?(args: Arguments, context: ToolContext): unknown;
 }
 
-/** Which tool the model must call: its own choice (default), none, at least one, or the one named. */
+/**
+ * Which tool the model must call: its own choice (default), none, at least one, or the one named. In a session that runs tools,
+ * a choice that forces a call holds for the first reply of a turn; then the model chooses.
+ */
 export type ToolChoice = "auto" | "none" | "required" | { readonly name: string };
 
 /** How much the model thinks before it answers. `maxTokens` is a budget, where the model takes one. */
@@ -102,7 +105,7 @@ export interface RetryOptions {
  * - `restart`: the reply begins again. A `rewind` chunk, directly before its first one, says what to discard of what was shown.
  *
  * At most two times for one reply at one client (resuming goes on as long as it brings something new), and never once a tool
- * call was delivered: it would be run twice. A `fallback` goes on with its next client then. Whatever it took is in `usage` and,
+ * call was delivered: it would be run twice. A whole reply (`sendMessage`) is streamed inside, with the limits of a stream. A `fallback` goes on with its next client then. Whatever it took is in `usage` and,
  * one by one, in `metrics.attempts`.
  */
 export type Recovery = "resume" | "continue" | "restart";
@@ -157,7 +160,10 @@ export interface SendOptions<Output = unknown> {
    * anything is sent, `ignore` leaves it out.
    */
   readonly unsupported?: "error" | "ignore" | undefined;
-  /** Fields put into the request's body as they are, last, so that they win. */
+  /**
+   * The provider's own fields, put into the request's body last, so that they win: plain objects field by field, everything
+   * else as a whole; one that is `undefined` is taken out. Provider clients know many by type (`ClaudeProviderOptions` …).
+   */
   readonly providerOptions?: Readonly<Record<string, unknown>> | undefined;
 }
 

@@ -148,9 +148,17 @@ export class Fold {
     }
   }
 
-  /** Estimated tokens of what came and is not part of the message. */
-  addUnseen(tokens: number): void {
+  /** A chunk that came and is no part of the message, but of the bill. Returns its tokens, estimated. */
+  addUnseen(chunk: MessageChunk): number {
+    const text =
+      chunk.type === "reasoning"
+        ? chunk.reasoning
+        : chunk.type === "toolCallDelta"
+          ? chunk.argumentsDelta
+          : chunk.content;
+    const tokens = text === "" ? 0 : estimateTokens(text);
     this.#unseenTokens += tokens;
+    return tokens;
   }
 
   #rewind(length: number, reasoningLength: number): void {

@@ -41,7 +41,14 @@ export {
   type OpenAIModelId,
 } from "./clients/models.ts";
 export { OpenAIClient, type OpenAIClientOptions } from "./clients/openai.ts";
-export { OpenRouterClient } from "./clients/openrouter.ts";
+export { OpenRouterClient, type OpenRouterClientOptions } from "./clients/openrouter.ts";
+export type {
+  ClaudeProviderOptions,
+  GeminiProviderOptions,
+  GrokProviderOptions,
+  OpenAIProviderOptions,
+  OpenRouterProviderOptions,
+} from "./clients/provider-options.ts";
 export { SendError, type SendErrorData, type SendErrorFacts, type SendErrorKind, type TimeoutPhase } from "./errors.ts";
 export {
   type AssistantMessage,
@@ -72,9 +79,10 @@ export { type HedgeOptions, hedge } from "./reliability/hedge.ts";
 export { type RateLimitOptions, rateLimit } from "./reliability/rate-limit.ts";
 export type { JsonSchema, Schema, SchemaIssue, SchemaResult, StandardSchema } from "./schema/schema.ts";
 export type { TurnInput } from "./session/history.ts";
+export type { OpenOptions, SessionOptions, TurnOptions } from "./session/options.ts";
 export type { SessionRecord } from "./session/record.ts";
 export type { SavedSession } from "./session/saved-session.ts";
-export { LLMSession, type OpenOptions, type SessionOptions, type TurnOptions } from "./session/session.ts";
+export { LLMSession } from "./session/session.ts";
 export { MemoryStore, type SessionStore, type StoredSession } from "./session/store.ts";
 export type { SessionUsage, TurnUsage } from "./session/usage.ts";
 export { type DrainLimits, MessageStream } from "./stream/message-stream.ts";

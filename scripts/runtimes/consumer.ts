@@ -1,5 +1,8 @@
 /** A TypeScript user of the published types, checked strictly, library files included, with `nodenext` and `bundler`. */
 import { type ClientWrapper, CompatibleClient, type Message, type MessageChunk, SendError } from "cloudllm";
+import { EmbeddedClient } from "cloudllm/embedded";
+
+export const embedded: ClientWrapper = new EmbeddedClient({ seed: 1, temperature: 0.5 });
 
 const messages: readonly Message[] = [{ role: "user", content: "hi" }];
 

@@ -3,6 +3,7 @@
  * prints which runtime it did that on. Copied beside an install of the tarball by `test-runtimes.mjs`.
  */
 import { CompatibleClient } from "cloudllm";
+import { EmbeddedClient } from "cloudllm/embedded";
 
 const baseUrl = (globalThis.Deno?.args ?? process.argv.slice(2))[0];
 const client = new CompatibleClient({ baseUrl, model: "test" });
@@ -17,9 +18,15 @@ for await (const chunk of stream) {
 if (text !== "Hello, wörld 🌍!") throw new Error(`got ${JSON.stringify(text)}`);
 if (finals !== 1) throw new Error(`got ${finals} final chunks`);
 
+// The same without a network, from the weights in the package.
+const story = await (
+  await new EmbeddedClient().sendMessageStream([{ role: "user", content: "Tell me a story" }])
+).finalMessage();
+if (story.finishReason !== "stop" || story.usage.outputTokens < 20) throw new Error(`got ${JSON.stringify(story)}`);
+
 const [name, version] = globalThis.Bun
   ? ["Bun", Bun.version]
   : globalThis.Deno
     ? ["Deno", Deno.version.deno]
     : ["Node", process.versions.node];
-console.log(`ok ${name} ${version}`);
+console.log(`ok ${name} ${version}, embedded at ${story.metrics.outputTokensPerSecond?.toFixed()} tokens/s`);

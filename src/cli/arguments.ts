@@ -1,12 +1,13 @@
 /** What the command line says, as data. Reads nothing but its arguments. */
 
 import { parseArgs } from "node:util";
+import { BUILT_IN } from "./built-in.ts";
 import { CommandError } from "./command-error.ts";
 import { isProviderName, PROVIDER_NAMES, type ProviderName } from "./providers.ts";
 
 /** What every command that talks to a model takes. */
 export interface Settings {
-  readonly provider?: ProviderName;
+  readonly provider?: ProviderName | typeof BUILT_IN;
   readonly model?: string;
   readonly baseUrl?: string;
   readonly system?: string;
@@ -17,6 +18,10 @@ export interface Settings {
   readonly envFile?: string;
   /** False: never. Absent: where there is a terminal. */
   readonly color?: false;
+  /** The name of the conversation to go on with. */
+  readonly session?: string;
+  /** Keeps nothing. */
+  readonly ephemeral?: true;
   /** Asks for replies in one piece. */
   readonly whole: boolean;
   /** Only replies and errors. */
@@ -34,7 +39,8 @@ export type Command =
       readonly settings: Settings;
     }
   | { readonly name: "compare"; readonly words?: string; readonly settings: Settings }
-  | { readonly name: "chat"; readonly settings: Settings };
+  | { readonly name: "chat"; readonly settings: Settings }
+  | { readonly name: "sessions"; readonly settings: Settings };
 
 const OPTIONS = {
   provider: { type: "string", short: "p" },
@@ -44,6 +50,8 @@ const OPTIONS = {
   "max-tokens": { type: "string" },
   temperature: { type: "string", short: "t" },
   timeout: { type: "string" },
+  session: { type: "string" },
+  ephemeral: { type: "boolean" },
   json: { type: "boolean" },
   "no-stream": { type: "boolean" },
   "no-color": { type: "boolean" },
@@ -55,8 +63,8 @@ const OPTIONS = {
 } as const;
 
 /**
- * The command that the arguments (without the interpreter and the script) ask for. `chat` and `compare` are commands only
- * as the first word; `cloudllm -- chat` asks a model about "chat".
+ * The command that the arguments (without the interpreter and the script) ask for. `chat`, `compare` and `sessions` are
+ * commands only as the first word; `cloudllm -- chat` asks a model about "chat".
  * @throws {CommandError} with exit code 2 when they make no sense
  */
 export function commandOf(args: readonly string[]): Command {
@@ -74,6 +82,13 @@ export function commandOf(args: readonly string[]): Command {
     if (positionals.length > 1) {
       throw new CommandError('chat takes no question; type it there, or ask at once: cloudllm "question"', 2);
     }
+    return { name, settings };
+  }
+  const { session, ephemeral } = settings;
+  if (session !== undefined || ephemeral)
+    throw new CommandError("--session and --ephemeral are for a chat: cloudllm chat --session NAME", 2);
+  if (name === "sessions") {
+    if (positionals.length > 1) throw new CommandError("sessions takes nothing more: cloudllm sessions", 2);
     return { name, settings };
   }
   if (name === "compare") {
@@ -100,9 +115,12 @@ function settingsOf(values: Values): Settings {
   const baseUrl = values["base-url"];
   const maxTokens = values["max-tokens"];
   const envFile = values.env;
-  const named = { "--model": model, "--base-url": baseUrl, "--env": envFile };
+  const { session, ephemeral = false } = values;
+  const named = { "--model": model, "--base-url": baseUrl, "--env": envFile, "--session": session };
   const empty = Object.entries(named).find(([, value]) => value?.trim() === "");
   if (empty) throw new CommandError(`${empty[0]} is empty.`, 2);
+  if (session !== undefined && ephemeral)
+    throw new CommandError("--session keeps the conversation, --ephemeral does not: give one of them.", 2);
   const seconds = timeout === undefined ? undefined : numberOf("--timeout", timeout, "seconds, 0 for no limit", 0);
   return {
     ...(provider !== undefined && { provider: providerOf(provider) }),
@@ -116,6 +134,8 @@ function settingsOf(values: Values): Settings {
     ...(seconds !== undefined && { timeoutMs: seconds * 1_000 }),
     ...(envFile !== undefined && { envFile }),
     ...(values["no-color"] && { color: false as const }),
+    ...(session !== undefined && { session }),
+    ...(ephemeral && { ephemeral }),
     whole: values["no-stream"] === true,
     quiet: values.quiet === true,
   };
@@ -125,10 +145,11 @@ function wordsOf(positionals: readonly string[]): { readonly words?: string } {
   return positionals.length > 0 ? { words: positionals.join(" ") } : {};
 }
 
-function providerOf(text: string): ProviderName {
+function providerOf(text: string): ProviderName | typeof BUILT_IN {
   const name = text.toLowerCase();
-  if (isProviderName(name)) return name;
-  throw new CommandError(`There is no provider ${JSON.stringify(text)}; there are ${PROVIDER_NAMES.join(", ")}.`, 2);
+  if (isProviderName(name) || name === BUILT_IN) return name;
+  const names = [...PROVIDER_NAMES, BUILT_IN].join(", ");
+  throw new CommandError(`There is no provider ${JSON.stringify(text)}; there are ${names}.`, 2);
 }
 
 function numberOf(option: string, text: string, what: string, low: number, high = Number.MAX_VALUE): number {

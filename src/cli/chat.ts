@@ -6,6 +6,7 @@ import type { Choice } from "./choose-client.ts";
 import { CommandError } from "./command-error.ts";
 import { Conversation } from "./conversation.ts";
 import { type Lines, MORE, readLines } from "./lines.ts";
+import { openSession } from "./sessions.ts";
 import type { Terminal } from "./terminal.ts";
 import { type Turn, TurnReader } from "./turn-reader.ts";
 import { VERSION } from "./version.ts";
@@ -15,17 +16,31 @@ const PROMPT = "> ";
 type Next = "go on" | "leave";
 
 /** Resolves with the exit code: a person leaves with 0 (130 by Ctrl-C), a script with 1 when any of its turns failed. */
-export async function chat(choice: Choice, settings: Settings, terminal: Terminal): Promise<number> {
+export async function chat(
+  choice: Choice,
+  settings: Settings,
+  terminal: Terminal,
+  env: NodeJS.ProcessEnv,
+): Promise<number> {
+  const { session, name } = await openSession(choice, settings, terminal, env);
   const completions = COMMAND_NAMES.map((name) => `/${name}`);
   const lines = readLines(terminal, completions);
   try {
-    const conversation = new Conversation(choice, settings, terminal, lines);
-    if (lines.isInteractive && !settings.quiet) {
+    const conversation = new Conversation(session, choice, settings, terminal, lines);
+    const isTalkative = lines.isInteractive && !settings.quiet;
+    if (isTalkative) {
       await terminal.stderr.aside(`cloudllm ${VERSION} · ${conversation.title} · /help for help, Ctrl-D to leave`);
+      for (const line of conversation.recollection()) await terminal.stderr.aside(line);
     }
-    return await converse(conversation, lines, terminal);
+    const code = await converse(conversation, lines, terminal);
+    if (isTalkative && name !== undefined && session.history.length > 0)
+      await terminal.stderr.aside(
+        `To go on: cloudllm chat --session ${/^[\w-]+$/.test(name) ? name : JSON.stringify(name)}`,
+      );
+    return code;
   } finally {
     lines.close();
+    await session.close();
   }
 }
 

@@ -1,26 +1,42 @@
 /** Who answers: what was asked for, else whose key is there, else a server on this machine. */
 
-import type { ClientOptions, ProviderClient } from "../index.ts";
+import type { ClientOptions, ClientWrapper } from "../index.ts";
 import type { Settings } from "./arguments.ts";
+import { BUILT_IN, createBuiltIn } from "./built-in.ts";
 import { CommandError } from "./command-error.ts";
 import { findServers, type LocalServer, listModels } from "./local-servers.ts";
 import { HOSTED, KEY_LINES, PROVIDERS, type Provider } from "./providers.ts";
 
+const NO_KEY =
+  "no key found: talking to the built-in toy model; set OPENAI_API_KEY or another key, or start a local server, for a real one " +
+  "(cloudllm --help lists them)";
+
 /** The key for a server that is named by its address. */
 const OWN_KEY = "CLOUDLLM_API_KEY";
 
+/** A client that can get ready before it is asked anything. */
+export interface ReadyClient extends ClientWrapper {
+  /** Resolves with whether it is ready; never rejects. */
+  warm(): Promise<boolean>;
+}
+
 export interface Choice {
-  readonly client: ProviderClient;
+  readonly client: ReadyClient;
   /** The same provider with another model. */
-  withModel(model: string): ProviderClient;
+  withModel(model: string): ReadyClient;
   /** What the server has; absent where nobody needs to ask. */
   readonly models?: () => Promise<readonly string[]>;
+  /** How much of a conversation is sent, in tokens; absent where that is no concern of ours. */
+  readonly maxTokens?: number;
+  /** What the person must know of this choice. */
+  readonly note?: string;
 }
 
 /**
  * Chooses by `--provider`, else `--base-url` (any compatible server), else the first provider of `HOSTED` whose key is
- * set, else the first of `servers` that answers and has a model.
- * @throws {CommandError} that says what to set when there is nobody; {TypeError} when a client refuses an option
+ * set, else the first of `servers` that answers and has a model, else the built-in model, which says so. Who names a model
+ * wants no other.
+ * @throws {CommandError} that says what to set when nobody has the model; {TypeError} when a client refuses an option
  */
 export async function chooseClient(
   settings: Settings,
@@ -28,6 +44,7 @@ export async function chooseClient(
   servers: readonly LocalServer[],
 ): Promise<Choice> {
   const { provider, baseUrl } = settings;
+  if (provider === BUILT_IN) return createBuiltIn(settings);
   if (provider !== undefined) return choiceOf(PROVIDERS[provider], settings, baseUrl, env);
   if (baseUrl !== undefined) return choiceOf(PROVIDERS.compatible, settings, baseUrl, env);
   const keyed = HOSTED.find((name) => keyOf(PROVIDERS[name], env) !== undefined);
@@ -36,6 +53,7 @@ export async function chooseClient(
   const found = await findServers(servers);
   const server =
     settings.model === undefined ? found.find(({ models }) => models.length > 0) : serverWith(settings.model, found);
+  if (!server && settings.model === undefined) return { ...(await createBuiltIn(settings)), note: NO_KEY };
   if (!server) throw new CommandError(nobodyOf(servers, found), 1);
   const model = settings.model ?? server.models[0];
   return choiceOf(
@@ -114,10 +132,10 @@ function nobodyOf(servers: readonly LocalServer[], found: readonly LocalServer[]
     return `  ${label.padEnd(11)} ${baseUrl}${empty ? "  (it runs, but has no model yet)" : ""}`;
   });
   return [
-    "There is nobody to ask. Set the key of a provider:",
+    "There is nobody to ask for that model. Set the key of a provider:",
     ...KEY_LINES,
     "or start a server on this machine:",
     ...places,
-    "or name a server with --base-url.",
+    "or name a server with --base-url. (Without --model, a toy model that is built in answers.)",
   ].join("\n");
 }

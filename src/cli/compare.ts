@@ -1,8 +1,9 @@
 /** What streaming is good for: one prompt both ways, and how long a person looks at nothing. */
 
-import { type AssistantMessage, type ClientWrapper, type Message, type ProviderClient, SendError } from "../index.ts";
+import { type AssistantMessage, type ClientWrapper, type Message, SendError } from "../index.ts";
 import type { Settings } from "./arguments.ts";
 import { messagesOf } from "./ask.ts";
+import type { ReadyClient } from "./choose-client.ts";
 import { failureLineOf, secondsOf } from "./status-line.ts";
 import type { Terminal } from "./terminal.ts";
 import { startWaiting } from "./waiting.ts";
@@ -21,7 +22,7 @@ export interface Felt {
 
 /** Asks for the whole reply, then for a streamed one, and prints the comparison to stdout. Resolves with the exit code. */
 export async function compare(
-  client: ProviderClient,
+  client: ReadyClient,
   question: string,
   settings: Settings,
   terminal: Terminal,
@@ -58,7 +59,7 @@ async function watched<T>({ stderr }: Terminal, label: string, work: () => Promi
 }
 
 /** Neither way is to pay for the connection. Where none comes about, the question will say why. */
-async function opened(client: ProviderClient, signal: AbortSignal): Promise<void> {
+async function opened(client: ReadyClient, signal: AbortSignal): Promise<void> {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(LONGEST_OPENING_MS)]);
   const given = new Promise<void>((resolve) => limit.addEventListener("abort", () => resolve()));
   await Promise.race([client.warm(), given]);

@@ -1,7 +1,7 @@
 /** Conversations on disk: what `LLMSession` writes down, as JSON that its `fromJSON` reads anywhere. */
 
 import { readFile, writeFile } from "node:fs/promises";
-import { type ClientWrapper, LLMSession } from "../index.ts";
+import type { LLMSession } from "../index.ts";
 import { CommandError } from "./command-error.ts";
 
 /**
@@ -20,10 +20,10 @@ export async function saveConversation(session: LLMSession, file: string): Promi
   }
 }
 
-/** @throws {CommandError} when the file cannot be read, or is no conversation */
-export async function loadConversation(file: string, client: ClientWrapper): Promise<LLMSession> {
+/** Goes on with what is in the file. @throws {CommandError} when it cannot be read, or is no conversation */
+export async function loadConversation(file: string, session: LLMSession): Promise<void> {
   try {
-    return LLMSession.fromJSON(JSON.parse(await readFile(file, "utf8")), { client });
+    session.restore(JSON.parse(await readFile(file, "utf8")));
   } catch (error) {
     throw new CommandError(`No conversation could be loaded from ${file}: ${reasonOf(error)}`, 1, error);
   }

@@ -1,6 +1,6 @@
 /** A chat's conversation: its turns and its commands. Replies go to stdout, all that is said about them to stderr. */
 
-import { LLMSession, type UserMessage } from "../index.ts";
+import type { LLMSession, UserMessage } from "../index.ts";
 import type { Settings } from "./arguments.ts";
 import { CHAT_HELP, type CommandName } from "./chat-commands.ts";
 import type { Choice } from "./choose-client.ts";
@@ -19,17 +19,14 @@ export class Conversation {
   readonly #settings: Settings;
   readonly #terminal: Terminal;
   readonly #lines: Lines;
-  #session: LLMSession;
-  /** What was said last and is not in the history, because nothing came back. */
-  #unanswered: Said | undefined;
+  readonly #session: LLMSession;
 
-  constructor(choice: Choice, settings: Settings, terminal: Terminal, lines: Lines) {
+  constructor(session: LLMSession, choice: Choice, settings: Settings, terminal: Terminal, lines: Lines) {
+    this.#session = session;
     this.#choice = choice;
     this.#settings = settings;
     this.#terminal = terminal;
     this.#lines = lines;
-    const { system } = settings;
-    this.#session = new LLMSession({ client: choice.client, ...(system !== undefined && { systemPrompt: system }) });
   }
 
   /** Provider and model. */
@@ -38,10 +35,19 @@ export class Conversation {
     return `${provider} ${model}`;
   }
 
+  /** What there is to know of a conversation that goes on. */
+  recollection(): readonly string[] {
+    const { history, unanswered } = this.#session;
+    const lines = history.length > 0 ? [`${countOf(history.length, "message")} so far`] : [];
+    if (history.at(-1)?.role === "assistant" && "interrupted" in (history.at(-1) ?? {}))
+      lines.push("The last reply was cut; /retry asks again.");
+    if (unanswered !== undefined) lines.push("What was said last has no answer; /retry asks again.");
+    return lines;
+  }
+
   /** Says something and shows the reply. Resolves with how it ended; failures have been told. */
   async say(said: Said): Promise<Outcome["status"]> {
     const session = this.#session;
-    const before = session.history;
     const outcome = await showReply(
       async (signal) =>
         this.#settings.whole
@@ -51,7 +57,6 @@ export class Conversation {
       this.#terminal,
       { onInterrupt: (listener) => this.#lines.onInterrupt(listener) },
     );
-    this.#unanswered = session.history === before ? said : undefined;
     await this.#report(outcome);
     return outcome.status;
   }
@@ -71,14 +76,12 @@ export class Conversation {
         return this.#retry();
       case "clear":
         this.#session.clear();
-        this.#unanswered = undefined;
         return this.#tell("The conversation is forgotten.");
       case "save":
         await saveConversation(this.#session, fileOf(argument, name));
         return this.#tell(`Saved ${countOf(this.#session.history.length, "message")} to ${argument}.`);
       case "load":
-        this.#session = await loadConversation(fileOf(argument, name), this.#session.client);
-        this.#unanswered = undefined;
+        await loadConversation(fileOf(argument, name), this.#session);
         return this.#tell(`Loaded ${countOf(this.#session.history.length, "message")} from ${argument}.`);
     }
   }
@@ -116,15 +119,13 @@ export class Conversation {
 
   /** Asks again. If nothing comes this time, the earlier answer is there again. */
   async #retry(): Promise<Outcome["status"] | undefined> {
-    const { client } = this.#session;
     const before = this.#session.toJSON();
-    const unanswered = this.#unanswered;
+    const { unanswered } = this.#session;
     const said = unanswered ?? this.#session.undo();
     if (said === undefined) return this.#tell("There is nothing to ask again.");
     const status = await this.say(said);
-    if (unanswered === undefined && this.#unanswered !== undefined) {
-      this.#session = LLMSession.fromJSON(before, { client });
-      this.#unanswered = undefined;
+    if (unanswered === undefined && this.#session.unanswered !== undefined) {
+      this.#session.restore({ ...before, turns: this.#session.tokenUsage().turns });
       await this.#tell("The earlier answer stays.");
     }
     return status;
@@ -132,7 +133,7 @@ export class Conversation {
 
   async #report(outcome: Outcome): Promise<void> {
     const { stderr } = this.#terminal;
-    const taken = this.#unanswered === undefined ? "" : " /retry asks again.";
+    const taken = this.#session.unanswered === undefined ? "" : " /retry asks again.";
     switch (outcome.status) {
       case "answered":
         if (!this.#settings.quiet) await stderr.aside(await statusOf(outcome.message));

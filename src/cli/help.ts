@@ -10,6 +10,7 @@ export const HELP: string = `Usage:
   … | cloudllm "question"       the question, a blank line, what the pipe brings
   echo question | cloudllm      the pipe alone is the question
   cloudllm chat                 a conversation; /help there
+  cloudllm sessions             the conversations that were kept
   cloudllm compare "question"   the same prompt whole and streamed: how long
                                 until the first words?
 
@@ -23,6 +24,8 @@ Options:
       --max-tokens N     most tokens to write, thinking included
   -t, --temperature N    0 to 2
       --timeout SECONDS  longest wait for a whole reply; 0 for no limit at all
+      --session NAME     go on with the conversation of this name, or begin it
+      --ephemeral        a conversation that is kept nowhere
       --json             every chunk as a line of JSON (one answer only)
       --no-stream        ask for replies in one piece
   -q, --quiet            only replies and errors
@@ -36,8 +39,12 @@ Who answers, unless it is named: the first whose key is set, in this order
 ${KEY_LINES.join("\n")}
 else the first server on this machine that answers:
 ${LOCAL_LINES}
+else a toy model that is built in (--provider embedded): it shows streaming,
+tells small stories and knows nothing.
 Also by name: vllm, compatible (with --base-url), grok for xai, claude for
 anthropic.
+
+Conversations are kept in the user's data folder, or in CLOUDLLM_SESSIONS.
 
 stdout has the text of replies only; thinking, timing and errors go to stderr.
 Exit codes: 0 answered, 1 failed, 2 not understood, 130 Ctrl-C.

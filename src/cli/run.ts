@@ -9,6 +9,7 @@ import { compare } from "./compare.ts";
 import { HELP } from "./help.ts";
 import { LOCAL_SERVERS } from "./local-servers.ts";
 import { questionOf } from "./question.ts";
+import { listSessions } from "./sessions.ts";
 import { createTerminal, type ProcessStreams, type Terminal } from "./terminal.ts";
 import { VERSION } from "./version.ts";
 
@@ -47,23 +48,28 @@ async function execute(command: Command, terminal: Terminal, env: NodeJS.Process
   if (settings.envFile !== undefined) loadEnvironment(settings.envFile);
   switch (command.name) {
     case "chat":
-      return chat(await clientOf(settings, env), settings, terminal);
+      return chat(await choiceOf(settings, env, terminal), settings, terminal, env);
+    case "sessions":
+      return listSessions(terminal, env);
     case "ask": {
       const question = await questionOf(command.words, terminal);
-      const { client } = await clientOf(settings, env);
+      const { client } = await choiceOf(settings, env, terminal);
       return ask(client, question, settings, { json: command.json }, terminal);
     }
     case "compare": {
       const question = await questionOf(command.words, terminal);
-      const { client } = await clientOf(settings, env);
+      const { client } = await choiceOf(settings, env, terminal);
       return compare(client, question, settings, terminal);
     }
   }
 }
 
-async function clientOf(settings: Settings, env: NodeJS.ProcessEnv): Promise<Choice> {
+async function choiceOf(settings: Settings, env: NodeJS.ProcessEnv, terminal: Terminal): Promise<Choice> {
   try {
-    return await chooseClient(settings, env, LOCAL_SERVERS);
+    const choice = await chooseClient(settings, env, LOCAL_SERVERS);
+    // Also where it is to be quiet: a toy's answer must not pass for another's.
+    if (choice.note !== undefined) await terminal.stderr.line(`cloudllm: ${choice.note}`);
+    return choice;
   } catch (error) {
     // Clients refuse senseless options, which came from the command line, by a TypeError.
     if (error instanceof TypeError) throw new CommandError(error.message, 2);

@@ -5,27 +5,29 @@ import { chatCompletions } from "../protocols/chat-completions.ts";
 import { ANTHROPIC_CHAT } from "../protocols/chat-dialects.ts";
 import { type ClientOptions, chosenApi, ProviderClient, type ProviderDefinition } from "../transport/connect.ts";
 import type { ClaudeModelId } from "./models.ts";
+import type { ClaudeProviderOptions } from "./provider-options.ts";
 
 const COMMON = { provider: "anthropic", keyNames: ["CLOUDLLM_ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY"] } as const;
 
 const APIS = {
   /** @see https://docs.anthropic.com/en/api/messages */
-  messages: {
+  messages: () => ({
     ...COMMON,
     baseUrl: "https://api.anthropic.com",
     protocol: anthropicMessages,
     authenticate: (key) => ({ "x-api-key": key }),
-  },
+  }),
   /** @see https://docs.anthropic.com/en/api/openai-sdk */
-  chat: {
+  chat: () => ({
     ...COMMON,
     baseUrl: "https://api.anthropic.com/v1",
     protocol: chatCompletions(ANTHROPIC_CHAT),
-  },
-} as const satisfies Record<string, ProviderDefinition>;
+  }),
+} as const satisfies Record<string, () => ProviderDefinition>;
 
 /** What `ClaudeClient` takes. */
 export interface ClaudeClientOptions extends ClientOptions {
+  readonly providerOptions?: ClaudeProviderOptions | undefined;
   readonly model: ClaudeModelId;
   /**
    * The protocol to speak: Anthropic Messages (`messages`, the default, with the bare origin as its `baseUrl`), or Anthropic's
@@ -39,7 +41,7 @@ export interface ClaudeClientOptions extends ClientOptions {
  * Talks to Anthropic. Key: `apiKey`, else the environment's `CLOUDLLM_ANTHROPIC_API_KEY` or `ANTHROPIC_API_KEY`. In a browser
  * Anthropic wants the header `anthropic-dangerous-direct-browser-access: true` as well: give it in `headers`.
  */
-export class ClaudeClient extends ProviderClient {
+export class ClaudeClient extends ProviderClient<ClaudeProviderOptions> {
   constructor({ api, ...options }: ClaudeClientOptions) {
     super(chosenApi(APIS, api ?? "messages"), options);
   }

@@ -14,14 +14,12 @@ import { type ClientOptions, ProviderClient, type ProviderDefinition } from "../
 
 type Preset = Omit<ProviderDefinition, "provider" | "protocol"> & { readonly dialect?: ChatDialect };
 
-const LOCAL = { keyOptional: true } as const;
-
 /** Servers whose address and habits are known, by the name to give as `preset`. */
 const PRESETS = {
-  ollama: { ...LOCAL, baseUrl: "http://localhost:11434/v1", keyNames: ["OLLAMA_API_KEY"] },
-  lmstudio: { ...LOCAL, baseUrl: "http://localhost:1234/v1", keyNames: [] },
-  llamacpp: { ...LOCAL, baseUrl: "http://localhost:8080/v1", keyNames: [], dialect: LLAMACPP_CHAT },
-  vllm: { ...LOCAL, baseUrl: "http://localhost:8000/v1", keyNames: [], dialect: VLLM_CHAT },
+  ollama: { keyOptional: true, baseUrl: "http://localhost:11434/v1", keyNames: ["OLLAMA_API_KEY"] },
+  lmstudio: { keyOptional: true, baseUrl: "http://localhost:1234/v1", keyNames: [] },
+  llamacpp: { keyOptional: true, baseUrl: "http://localhost:8080/v1", keyNames: [], dialect: LLAMACPP_CHAT },
+  vllm: { keyOptional: true, baseUrl: "http://localhost:8000/v1", keyNames: [], dialect: VLLM_CHAT },
   groq: {
     baseUrl: "https://api.groq.com/openai/v1",
     keyNames: ["CLOUDLLM_GROQ_API_KEY", "GROQ_API_KEY"],
@@ -70,7 +68,7 @@ function definitionOf(preset: CompatiblePreset | undefined, baseUrl: string | un
   if (preset === undefined) {
     if (baseUrl === undefined)
       throw new TypeError(`Name a \`baseUrl\`, or a \`preset\`: ${Object.keys(PRESETS).join(", ")}.`);
-    return { ...LOCAL, provider: "compatible", baseUrl, keyNames: [], protocol: chatCompletions(COMMON_CHAT) };
+    return { keyOptional: true, provider: "compatible", baseUrl, keyNames: [], protocol: chatCompletions(COMMON_CHAT) };
   }
   if (!Object.hasOwn(PRESETS, preset)) {
     throw new TypeError(`There is no preset ${JSON.stringify(preset)}; there are ${Object.keys(PRESETS).join(", ")}.`);

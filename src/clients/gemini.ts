@@ -5,6 +5,7 @@ import { GEMINI_CHAT } from "../protocols/chat-dialects.ts";
 import { gemini } from "../protocols/gemini.ts";
 import { type ClientOptions, chosenApi, ProviderClient, type ProviderDefinition } from "../transport/connect.ts";
 import type { GeminiModelId } from "./models.ts";
+import type { GeminiProviderOptions } from "./provider-options.ts";
 
 const COMMON = {
   provider: "gemini",
@@ -13,23 +14,24 @@ const COMMON = {
 
 const APIS = {
   /** @see https://ai.google.dev/api/generate-content */
-  gemini: {
+  gemini: () => ({
     ...COMMON,
     baseUrl: "https://generativelanguage.googleapis.com",
     protocol: gemini,
     // In the URL, where it may go as well, it would end in logs.
     authenticate: (key) => ({ "x-goog-api-key": key }),
-  },
+  }),
   /** @see https://ai.google.dev/gemini-api/docs/openai */
-  chat: {
+  chat: () => ({
     ...COMMON,
     baseUrl: "https://generativelanguage.googleapis.com/v1beta/openai",
     protocol: chatCompletions(GEMINI_CHAT),
-  },
-} as const satisfies Record<string, ProviderDefinition>;
+  }),
+} as const satisfies Record<string, () => ProviderDefinition>;
 
 /** What `GeminiClient` takes. */
 export interface GeminiClientOptions extends ClientOptions {
+  readonly providerOptions?: GeminiProviderOptions | undefined;
   readonly model: GeminiModelId;
   /**
    * The protocol to speak: Gemini's own (`gemini`, the default, with the bare origin as its `baseUrl`), or Google's endpoint
@@ -39,7 +41,7 @@ export interface GeminiClientOptions extends ClientOptions {
 }
 
 /** Talks to Google. Key: `apiKey`, else the environment's `CLOUDLLM_GEMINI_API_KEY`, `GEMINI_API_KEY`, `GOOGLE_API_KEY` or `GOOGLE_GENERATIVE_AI_API_KEY`. */
-export class GeminiClient extends ProviderClient {
+export class GeminiClient extends ProviderClient<GeminiProviderOptions> {
   constructor({ api, ...options }: GeminiClientOptions) {
     super(chosenApi(APIS, api ?? "gemini"), options);
   }

@@ -6,6 +6,7 @@ import { responses } from "../protocols/responses.ts";
 import { XAI_RESPONSES } from "../protocols/responses-dialects.ts";
 import { type ClientOptions, chosenApi, ProviderClient, type ProviderDefinition } from "../transport/connect.ts";
 import type { GrokModelId } from "./models.ts";
+import type { GrokProviderOptions } from "./provider-options.ts";
 
 const COMMON = {
   provider: "xai",
@@ -15,19 +16,20 @@ const COMMON = {
 
 /** @see https://docs.x.ai/docs/api-reference */
 const APIS = {
-  responses: { ...COMMON, protocol: responses(XAI_RESPONSES) },
-  chat: { ...COMMON, protocol: chatCompletions(XAI_CHAT) },
-} as const satisfies Record<string, ProviderDefinition>;
+  responses: () => ({ ...COMMON, protocol: responses(XAI_RESPONSES) }),
+  chat: () => ({ ...COMMON, protocol: chatCompletions(XAI_CHAT) }),
+} as const satisfies Record<string, () => ProviderDefinition>;
 
 /** What `GrokClient` takes. */
 export interface GrokClientOptions extends ClientOptions {
+  readonly providerOptions?: GrokProviderOptions | undefined;
   readonly model: GrokModelId;
   /** The protocol to speak: Responses (the default; the one that can search), or Chat Completions. */
   readonly api?: "responses" | "chat" | undefined;
 }
 
 /** Talks to xAI. Key: `apiKey`, else the environment's `CLOUDLLM_XAI_API_KEY` or `XAI_API_KEY`. */
-export class GrokClient extends ProviderClient {
+export class GrokClient extends ProviderClient<GrokProviderOptions> {
   constructor({ api, ...options }: GrokClientOptions) {
     super(chosenApi(APIS, api ?? "responses"), options);
   }

@@ -6,6 +6,7 @@ import { responses } from "../protocols/responses.ts";
 import { OPENAI_RESPONSES } from "../protocols/responses-dialects.ts";
 import { type ClientOptions, chosenApi, ProviderClient, type ProviderDefinition } from "../transport/connect.ts";
 import type { OpenAIModelId } from "./models.ts";
+import type { OpenAIProviderOptions } from "./provider-options.ts";
 
 const COMMON = {
   provider: "openai",
@@ -16,13 +17,14 @@ const COMMON = {
 
 const APIS = {
   /** @see https://platform.openai.com/docs/api-reference/responses */
-  responses: { ...COMMON, protocol: responses(OPENAI_RESPONSES) },
+  responses: () => ({ ...COMMON, protocol: responses(OPENAI_RESPONSES) }),
   /** @see https://platform.openai.com/docs/api-reference/chat/create */
-  chat: { ...COMMON, protocol: chatCompletions(OPENAI_CHAT) },
-} as const satisfies Record<string, ProviderDefinition>;
+  chat: () => ({ ...COMMON, protocol: chatCompletions(OPENAI_CHAT) }),
+} as const satisfies Record<string, () => ProviderDefinition>;
 
 /** What `OpenAIClient` takes. */
 export interface OpenAIClientOptions extends ClientOptions {
+  readonly providerOptions?: OpenAIProviderOptions | undefined;
   readonly model: OpenAIModelId;
   /**
    * The protocol to speak: Responses (the default; nothing is kept at OpenAI) or Chat Completions, which older servers know,
@@ -40,7 +42,7 @@ export interface OpenAIClientOptions extends ClientOptions {
  * export const client = new OpenAIClient({ model: OpenAIModel.GPT5Nano });
  * ```
  */
-export class OpenAIClient extends ProviderClient {
+export class OpenAIClient extends ProviderClient<OpenAIProviderOptions> {
   constructor({ api, ...options }: OpenAIClientOptions) {
     super(chosenApi(APIS, api ?? "responses"), options);
   }

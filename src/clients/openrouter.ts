@@ -3,18 +3,24 @@
 import { chatCompletions } from "../protocols/chat-completions.ts";
 import { OPENROUTER_CHAT } from "../protocols/chat-dialects.ts";
 import { type ClientOptions, ProviderClient, type ProviderDefinition } from "../transport/connect.ts";
+import type { OpenRouterProviderOptions } from "./provider-options.ts";
 
 /** @see https://openrouter.ai/docs/api-reference/overview */
-const OPENROUTER: ProviderDefinition = {
+const openrouter = (): ProviderDefinition => ({
   provider: "openrouter",
   baseUrl: "https://openrouter.ai/api/v1",
   keyNames: ["CLOUDLLM_OPENROUTER_API_KEY", "OPENROUTER_API_KEY"],
   protocol: chatCompletions(OPENROUTER_CHAT),
-};
+});
+
+/** What `OpenRouterClient` takes. */
+export interface OpenRouterClientOptions extends ClientOptions {
+  readonly providerOptions?: OpenRouterProviderOptions | undefined;
+}
 
 /** Talks to OpenRouter. Models are named `maker/model`. Key: `apiKey`, else the environment's `CLOUDLLM_OPENROUTER_API_KEY` or `OPENROUTER_API_KEY`. */
-export class OpenRouterClient extends ProviderClient {
-  constructor(options: ClientOptions) {
-    super(OPENROUTER, options);
+export class OpenRouterClient extends ProviderClient<OpenRouterProviderOptions> {
+  constructor(options: OpenRouterClientOptions) {
+    super(openrouter(), options);
   }
 }

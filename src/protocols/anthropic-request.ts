@@ -72,14 +72,14 @@ function usesFiles(messages: readonly Message[]): boolean {
 }
 
 /**
- * Whether the model is in the middle of a loop of calls that it did not think before, since another model or provider began
- * it. With a budget the server refuses to think in such a loop, so the rest of it goes on without.
+ * Whether the model is in the middle of a loop of calls that did not begin with its thinking, since another model or provider
+ * began it. With a budget the server refuses to think in such a loop, so the rest of it goes on without.
  */
 function isUnthoughtLoop(turns: readonly WireTurn[]): boolean {
-  const answers = turns.at(-1);
-  if (answers?.role !== "user" || !answers.content.some(({ type }) => type === "tool_result")) return false;
-  const types = turns.at(-2)?.content.map(({ type }) => type) ?? [];
-  return !types.includes("thinking") && !types.includes("redacted_thinking");
+  const holds = (turn: WireTurn | undefined, ...types: readonly unknown[]) =>
+    turn?.content.some(({ type }) => types.includes(type)) ?? false;
+  const asked = turns.findLastIndex((turn) => turn.role === "user" && !holds(turn, "tool_result"));
+  return holds(turns.at(-1), "tool_result") && !holds(turns[asked + 1], "thinking", "redacted_thinking");
 }
 
 interface Thinking {

@@ -3,6 +3,7 @@
 import { base64TextOf } from "../base64.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantTurn, ContentPart, Message, ToolMessage, UserMessage } from "../message.ts";
+import { inlined, textOf } from "./attachments.ts";
 import { argumentsObject } from "./call-arguments.ts";
 import type { Endpoint } from "./protocol.ts";
 import { wellFormed } from "./well-formed.ts";
@@ -114,8 +115,9 @@ function mayGoBack(block: unknown, writtenBy: string | undefined, model: string)
 const IMAGES = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 
 /** @see https://docs.anthropic.com/en/docs/build-with-claude/vision */
-function wirePart(part: ContentPart, { provider }: Endpoint): readonly Block[] {
-  if (part.type === "text") return textBlocks(part.text);
+function wirePart(given: ContentPart, { provider }: Endpoint): readonly Block[] {
+  if (given.type === "text") return textBlocks(given.text);
+  const part = inlined(given);
   const { mediaType } = part;
   const isImage = part.type === "image" || mediaType?.startsWith("image/");
   if (isImage && mediaType !== undefined && !IMAGES.includes(mediaType)) {
@@ -131,8 +133,8 @@ function wirePart(part: ContentPart, { provider }: Endpoint): readonly Block[] {
     return [{ type: "document", source: sourceOf(part), ...title }];
   }
   if ("data" in part && mediaType.startsWith("text/")) {
-    const data = typeof part.data === "string" ? textOfBase64(part.data) : new TextDecoder().decode(part.data);
-    return [{ type: "document", source: { type: "text", media_type: "text/plain", data: wellFormed(data) }, ...title }];
+    const source = { type: "text", media_type: "text/plain", data: wellFormed(textOf(part.data)) };
+    return [{ type: "document", source, ...title }];
   }
   const what = mediaType.startsWith("text/") ? "text by URL; give its bytes" : mediaType;
   throw new SendError("unsupported", `${provider} takes images, PDFs and plain text, not ${what}.`);
@@ -143,10 +145,6 @@ function sourceOf(
 ): Block {
   if ("url" in part) return { type: "url", url: part.url };
   return { type: "base64", media_type: part.mediaType, data: base64TextOf(part.data) };
-}
-
-function textOfBase64(data: string): string {
-  return new TextDecoder().decode(Uint8Array.from(atob(data), (character) => character.charCodeAt(0)));
 }
 
 function textBlocks(text: string): readonly Block[] {

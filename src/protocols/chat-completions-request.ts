@@ -2,12 +2,13 @@
 
 import type { SendOptions } from "../client.ts";
 import type { Message } from "../message.ts";
-import { isObjectSchema, strictSchema } from "../schema/grammar.ts";
-import { type JsonSchema, jsonSchemaOf } from "../schema/schema.ts";
+import { jsonSchemaOf } from "../schema/schema.ts";
+import { outputOf, withInstruction } from "./chat-completions-output.ts";
 import { commonReasoning } from "./chat-completions-reasoning.ts";
 import { wireMessagesOf } from "./chat-completions-turns.ts";
 import { type ChatDialect, mayAsk } from "./chat-dialects.ts";
 import { cutReplyOf, toldToGoOn } from "./continuation.ts";
+import { openSchema } from "./open-schema.ts";
 import { type Endpoint, type ProtocolRequest, refuse } from "./protocol.ts";
 import { withProviderOptions } from "./provider-options.ts";
 
@@ -63,15 +64,16 @@ function thinks({ reasoning }: SendOptions, { model }: Endpoint, { familyOf }: C
   return reasoning === undefined ? reasons === "unasked" : reasoning !== "none" && reasons !== "never";
 }
 
-/** Whether a model that thinks refuses the option: then so does this. */
-function refusesThinking(
+/** Whether the model refuses the option: then so does this. */
+function refusesOption(
   name: "temperature" | "topP" | "stop",
   options: SendOptions,
   endpoint: Endpoint,
   dialect: ChatDialect,
 ): boolean {
-  if (!dialect.refusedThinking?.includes(name) || !thinks(options, endpoint, dialect)) return false;
-  refuse(`\`${name}\``, endpoint, options, "It thinks.");
+  const isThinking = thinks(options, endpoint, dialect);
+  if (!dialect.refuses?.(name, endpoint.model, isThinking)) return false;
+  refuse(`\`${name}\``, endpoint, options, isThinking ? "It thinks." : "");
   return true;
 }
 
@@ -82,15 +84,15 @@ function samplingOf(options: SendOptions, endpoint: Endpoint, dialect: ChatDiale
     refuse("`temperature`", endpoint, options, `It goes from 0 to ${highestTemperature} here.`);
     temperature = undefined;
   }
-  if (temperature !== undefined && refusesThinking("temperature", options, endpoint, dialect)) temperature = undefined;
-  if (topP !== undefined && refusesThinking("topP", options, endpoint, dialect)) topP = undefined;
+  if (temperature !== undefined && refusesOption("temperature", options, endpoint, dialect)) temperature = undefined;
+  if (topP !== undefined && refusesOption("topP", options, endpoint, dialect)) topP = undefined;
   return { ...(temperature !== undefined && { temperature }), ...(topP !== undefined && { top_p: topP }) };
 }
 
 function stopOf(options: SendOptions, endpoint: Endpoint, dialect: ChatDialect): Fields {
   const { stop } = options;
   const { mostStops = Number.POSITIVE_INFINITY } = dialect;
-  if (stop === undefined || refusesThinking("stop", options, endpoint, dialect)) return {};
+  if (stop === undefined || refusesOption("stop", options, endpoint, dialect)) return {};
   if (stop.length > mostStops) refuse(`more than ${mostStops} texts in \`stop\``, endpoint, options);
   return { stop: stop.slice(0, mostStops) };
 }
@@ -98,43 +100,6 @@ function stopOf(options: SendOptions, endpoint: Endpoint, dialect: ChatDialect):
 function seedOf(options: SendOptions, endpoint: Endpoint, dialect: ChatDialect): Fields {
   if (options.seed === undefined || !mayAsk("seed", dialect, endpoint, options)) return {};
   return { [dialect.seedField ?? "seed"]: options.seed };
-}
-
-interface WireOutput {
-  readonly format: object;
-  /** What the model must be told where the format does not say it. */
-  readonly instruction?: string;
-}
-
-/** @see https://platform.openai.com/docs/guides/structured-outputs */
-function outputOf(options: SendOptions, endpoint: Endpoint, { outputFormat }: ChatDialect): WireOutput | undefined {
-  if (options.output === undefined) return undefined;
-  const schema = jsonSchemaOf(options.output);
-  if (!isObjectSchema(schema))
-    refuse("an `output` that is no object", endpoint, options, "Put the value into a property.");
-  else if (outputFormat === "none") refuse("`output`", endpoint, options);
-  else if (outputFormat === "json_object")
-    return { format: { type: "json_object" }, instruction: instructionFor(schema) };
-  else {
-    const strict = strictSchema(schema);
-    const json_schema = { name: "output", schema: strict ?? schema, ...(strict && { strict: true }) };
-    return { format: { type: "json_schema", json_schema } };
-  }
-  return undefined;
-}
-
-/** OpenAI and its likes refuse to be asked for JSON by a conversation that does not name it. */
-function instructionFor(schema: JsonSchema): string {
-  return `Answer with JSON alone, without a word or a fence around it. It must fit this JSON Schema:\n${JSON.stringify(schema)}`;
-}
-
-/** One message for the system: some servers take no second. */
-function withInstruction(messages: readonly Message[], instruction: string | undefined): readonly Message[] {
-  if (instruction === undefined) return messages;
-  const at = messages.findIndex(({ role }) => role === "system");
-  const system = messages[at];
-  if (system?.role !== "system") return [{ role: "system", content: instruction }, ...messages];
-  return messages.with(at, { role: "system", content: `${system.content}\n\n${instruction}` });
 }
 
 function toolFields(
@@ -155,7 +120,9 @@ function toolFields(
       function: {
         name,
         ...(description && { description }),
-        ...(parameters && { parameters: jsonSchemaOf(parameters) }),
+        ...(parameters && {
+          parameters: dialect.opensTools ? openSchema(jsonSchemaOf(parameters)) : jsonSchemaOf(parameters),
+        }),
       },
     })),
     ...(choice && { tool_choice: choice === "required" ? (dialect.requiredToolChoice ?? "required") : choice }),

@@ -7,7 +7,7 @@ import { refuseSearch } from "./search-refusals.ts";
 type Fields = Readonly<Record<string, unknown>>;
 
 /** Models made for it; others search over Responses. They search with every request. */
-const SEARCH_MODELS = /-search-(preview|api)/;
+export const SEARCH_MODELS: RegExp = /-search-(preview|api)/;
 
 /** @see https://platform.openai.com/docs/guides/tools-web-search?api-mode=chat */
 export function openaiSearch(search: SearchParameters, endpoint: Endpoint, options: SendOptions): Fields {

@@ -3,6 +3,7 @@
 import { base64TextOf } from "../base64.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantTurn, AttachmentSource, ContentPart, Message } from "../message.ts";
+import { type Attachment, inlined } from "./attachments.ts";
 import { argumentsObject } from "./call-arguments.ts";
 import { callIdOf, shortCallId } from "./call-ids.ts";
 import { type ChatReplay, PROTOCOL_NAME } from "./chat-completions-replay.ts";
@@ -18,7 +19,9 @@ export function wireMessagesOf(
   dialect: ChatDialect,
 ): readonly Fields[] {
   const lastWords = messages.findLastIndex(({ role }) => role === "user");
-  return messages.flatMap((message, at) => wireMessages(message, at > lastWords, endpoint, dialect));
+  const sent = messages.flatMap((message, at) => wireMessages(message, at > lastWords, endpoint, dialect));
+  const last = sent.at(-1);
+  return dialect.marksPrefix && last?.role === "assistant" ? [...sent.slice(0, -1), { ...last, prefix: true }] : sent;
 }
 
 function wireMessages(
@@ -54,6 +57,7 @@ function assistantMessage(
   const isOwn = replay?.provider === provider && replay.protocol === PROTOCOL_NAME;
   const { details, reasoning, parts, callFields }: ChatReplay = isOwn ? (replay.data as ChatReplay) : {};
   // Signed and encrypted thoughts hold for the model that wrote them.
+  const { isSignedFirst } = dialect;
   const isSameModel = isOwn && (replay.model ?? model) === model;
   const before = replay?.before ?? "";
   const keepsParts = parts !== undefined && isSameModel && before + textOf(parts) === turn.content;
@@ -65,16 +69,19 @@ function assistantMessage(
       ...reasoningFields(reasoning, isInLoop, model, dialect),
       ...(details && isSameModel && { reasoning_details: details }),
       ...(calls.length > 0 && {
-        tool_calls: calls.map(({ id, name, arguments: args }) => ({
+        tool_calls: calls.map(({ id, name, arguments: args }, at) => ({
           id: wireCallId(id, dialect),
           type: "function",
           function: { name, arguments: JSON.stringify(argumentsObject(args)) },
-          ...callFields?.[id],
+          ...(callFields?.[id] ?? (at === 0 && isSignedFirst?.(model) ? UNSIGNED : {})),
         })),
       }),
     },
   ];
 }
+
+/** What Gemini takes for the signature of a call that never had one. */
+const UNSIGNED = { extra_content: { google: { thought_signature: "skip_thought_signature_validator" } } };
 
 /** Plain thinking, where the server wants it: of the loop of calls it is in, or of every turn, also of one that had none. */
 function reasoningFields(
@@ -100,8 +107,9 @@ function userContent(content: string | readonly ContentPart[], endpoint: Endpoin
   return content.map((part) => wirePart(part, endpoint, dialect));
 }
 
-function wirePart(part: ContentPart, endpoint: Endpoint, { inputs }: ChatDialect): Fields {
-  if (part.type === "text") return { type: "text", text: wellFormed(part.text) };
+function wirePart(given: ContentPart, endpoint: Endpoint, { inputs, filePart }: ChatDialect): Fields {
+  if (given.type === "text") return { type: "text", text: wellFormed(given.text) };
+  const part = inlined(given);
   const kind = kindOf(part);
   const { provider, model } = endpoint;
   const taken = inputs?.(model) ?? ["image", "file", "audio"];
@@ -114,6 +122,8 @@ function wirePart(part: ContentPart, endpoint: Endpoint, { inputs }: ChatDialect
       if (!("data" in part)) throw unsupported(provider, "a sound but by its bytes");
       return { type: "input_audio", input_audio: { data: base64TextOf(part.data), format: formatOf(part, provider) } };
     case "file":
+      if (filePart && !("fileId" in part))
+        return { type: filePart, [filePart]: "url" in part ? part.url : dataUrlOf(part) };
       if ("url" in part) throw unsupported(provider, "a file by URL; give its bytes or a file id");
       if ("fileId" in part) return { type: "file", file: { file_id: part.fileId } };
       return {
@@ -125,7 +135,7 @@ function wirePart(part: ContentPart, endpoint: Endpoint, { inputs }: ChatDialect
 
 const NAMES: Readonly<Record<InputKind, string>> = { image: "images", file: "files", audio: "sounds" };
 
-function kindOf({ type, mediaType }: Exclude<ContentPart, { readonly type: "text" }>): InputKind {
+function kindOf({ type, mediaType }: Attachment): InputKind {
   if (type === "image" || mediaType?.startsWith("image/")) return "image";
   return mediaType?.startsWith("audio/") ? "audio" : "file";
 }

@@ -36,11 +36,14 @@ export function usageOf(raw: unknown): TokenUsage | undefined {
     details?.cached_tokens ?? wire.prompt_cache_hit_tokens ?? wire.num_cached_tokens ?? wire.cached_tokens ?? undefined;
   const written = details?.cache_write_tokens ?? undefined;
   const reasoning = wire.completion_tokens_details?.reasoning_tokens ?? wire.reasoning_tokens ?? undefined;
+  // xAI leaves cached tokens out of the prompt when there are more of them than of the rest.
+  const input = cached !== undefined && cached > prompt ? prompt + cached : prompt;
+  const thought = completion + (reasoning ?? 0);
+  // xAI leaves thinking out of the completion, others out of that and of its details; the total that is billed has it.
+  const isApart = total === prompt + thought || total === input + thought;
   return {
-    // xAI leaves cached tokens out of the prompt when there are more of them than of the rest.
-    inputTokens: cached !== undefined && cached > prompt ? prompt + cached : prompt,
-    // xAI and others leave thinking out of the completion; the total that is billed has it.
-    outputTokens: Math.max(completion, total - prompt),
+    inputTokens: input,
+    outputTokens: isApart ? thought : Math.max(completion, total - input),
     totalTokens: total,
     ...(cached !== undefined && { cachedInputTokens: cached }),
     ...(written !== undefined && { cacheWriteTokens: written }),

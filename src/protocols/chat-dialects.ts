@@ -9,7 +9,8 @@ import {
   mistralReasoning,
   openrouterReasoning,
 } from "./chat-completions-reasoning.ts";
-import { openaiSearch, openrouterSearch } from "./chat-completions-search.ts";
+import { openaiSearch, openrouterSearch, SEARCH_MODELS } from "./chat-completions-search.ts";
+import { geminiFamily } from "./gemini-models.ts";
 import { openaiFamily, openaiInputs, type ReasoningFamily, xaiFamily } from "./openai-models.ts";
 import { type Endpoint, refuse } from "./protocol.ts";
 
@@ -37,8 +38,8 @@ export interface ChatDialect {
   readonly search?: (search: SearchParameters, endpoint: Endpoint, options: SendOptions) => Fields;
   /** Which models think, where that decides what else they take. */
   readonly familyOf?: (model: string) => ReasoningFamily;
-  /** Options that models refuse while they think. */
-  readonly refusedThinking?: readonly ("temperature" | "topP" | "stop")[];
+  /** Whether a model refuses an option, knowing whether it thinks. */
+  readonly refuses?: (option: "temperature" | "topP" | "stop", model: string, thinks: boolean) => boolean;
   /** Options that the vendor ignores, and where to find them instead. */
   readonly lacks?: readonly ("seed" | "reasoning" | "search")[];
   readonly advice?: string;
@@ -52,12 +53,20 @@ export interface ChatDialect {
   readonly takesMetadata?: true;
   /** Models that want a list of tools, if an empty one, once there were calls. */
   readonly wantsToolsAfterCalls?: RegExp;
+  /** Tools are described without `additionalProperties: false`, which is what is meant anyway. */
+  readonly opensTools?: true;
   /** What a model's input may hold beside text. Absent: everything there is a form for. */
   readonly inputs?: (model: string) => readonly InputKind[];
+  /** The form of files, given by bytes or URL, where it is not OpenAI's. */
+  readonly filePart?: "document_url";
+  /** Words put into the model's mouth must be marked as such. */
+  readonly marksPrefix?: true;
   /** Where plain thinking goes back with an earlier reply: a field of this name, the one it came in, or parts of the content. */
   readonly reasoningBack?: "reasoning_content" | "as it came" | "parts";
   /** Models that want the thinking of every earlier reply, an empty one where there was none; others that of the loop they are in. */
   readonly wantsAllReasoning?: (model: string) => boolean;
+  /** Models that want the first of an earlier reply's calls signed: Gemini's. */
+  readonly isSignedFirst?: (model: string) => boolean;
   /** Mistral's tool call ids. */
   readonly nineCharacterIds?: true;
   readonly longestCallId?: number;
@@ -82,7 +91,8 @@ export const OPENAI_CHAT: ChatDialect = {
   reasoning: effortOf(openaiFamily),
   search: openaiSearch,
   familyOf: openaiFamily,
-  refusedThinking: ["temperature", "topP"],
+  refuses: (option, model, thinks) =>
+    option === "stop" ? /^(o3|o4-mini)/.test(model) : thinks || (option === "temperature" && SEARCH_MODELS.test(model)),
   mostStops: 4,
   cacheKey: { field: "prompt_cache_key" },
   takesMetadata: true,
@@ -96,10 +106,11 @@ export const XAI_CHAT: ChatDialect = {
   streamOptions: { include_usage: true },
   reasoning: effortOf(xaiFamily),
   familyOf: xaiFamily,
-  refusedThinking: ["stop"],
+  refuses: (option, _model, thinks) => option === "stop" && thinks,
   lacks: ["search"],
   advice: 'Responses has it: `api: "responses"`.',
   cacheKey: { header: "x-grok-conv-id" },
+  opensTools: true,
   inputs: () => ["image"],
 };
 
@@ -121,6 +132,7 @@ export const GEMINI_CHAT: ChatDialect = {
   maxTokensField: "max_completion_tokens",
   streamOptions: { include_usage: true },
   reasoning: geminiReasoning,
+  isSignedFirst: (model) => geminiFamily(model).wantsSignatures,
   lacks: ["search"],
   advice: 'Gemini\'s own protocol has it: `api: "gemini"`.',
   inputs: () => ["image", "audio"],
@@ -165,7 +177,9 @@ export const MISTRAL_CHAT: ChatDialect = {
   seedField: "random_seed",
   requiredToolChoice: "any",
   reasoning: mistralReasoning,
-  inputs: () => ["image"],
+  inputs: () => ["image", "file"],
+  filePart: "document_url",
+  marksPrefix: true,
   reasoningBack: "parts",
   nineCharacterIds: true,
   /** @see https://docs.mistral.ai/api/#tag/chat */

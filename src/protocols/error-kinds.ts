@@ -34,7 +34,10 @@ const KIND_BY_CODE: readonly (readonly [RegExp, SendErrorKind])[] = [
 
 /** Words that say less than a status does. */
 const KIND_BY_FAMILY: readonly (readonly [RegExp, SendErrorKind])[] = [
-  [/invalid_request|invalid_prompt|unsupported_|unknown_parameter|INVALID_ARGUMENT|tool_use_failed/i, "invalidRequest"],
+  [
+    /invalid_request|invalid_prompt|unsupported_|unknown_parameter|INVALID_ARGUMENT|tool_use_failed|bad_request/i,
+    "invalidRequest",
+  ],
   [
     /too_large|invalid_image|empty_image|failed_to_download|^image_|data_residency|encrypted_content/i,
     "invalidRequest",

@@ -3,6 +3,7 @@
 import { base64TextOf } from "../base64.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantTurn, ContentPart, Message, ToolMessage } from "../message.ts";
+import { type Attachment, inlined } from "./attachments.ts";
 import { argumentsObject } from "./call-arguments.ts";
 import type { PartialArgument } from "./gemini-arguments.ts";
 import type { GeminiFamily } from "./gemini-models.ts";
@@ -158,8 +159,9 @@ function textParts(text: string): readonly Fields[] {
 const NO_IMAGES = /^image\/(gif|svg|bmp|tiff|x-)/;
 
 /** @see https://ai.google.dev/gemini-api/docs/file-input-methods */
-function wirePart(part: ContentPart, endpoint: Endpoint): readonly Fields[] {
-  if (part.type === "text") return textParts(part.text);
+function wirePart(given: ContentPart, endpoint: Endpoint): readonly Fields[] {
+  if (given.type === "text") return textParts(given.text);
+  const part = inlined(given);
   const mimeType = mediaTypeOf(part);
   if (mimeType !== undefined && NO_IMAGES.test(mimeType)) {
     const message = `${endpoint.provider} takes images as PNG, JPEG, WebP or HEIC, not as ${mimeType}.`;
@@ -179,7 +181,7 @@ function wirePart(part: ContentPart, endpoint: Endpoint): readonly Fields[] {
 }
 
 /** As given, else by how the address ends. */
-function mediaTypeOf(part: Exclude<ContentPart, { readonly type: "text" }>): string | undefined {
+function mediaTypeOf(part: Attachment): string | undefined {
   if (part.mediaType !== undefined || "data" in part) return part.mediaType;
   const address = "url" in part ? part.url : part.fileId;
   return MEDIA_TYPES[/\.(\w+)(?:[?#]|$)/.exec(address)?.[1]?.toLowerCase() ?? ""];

@@ -160,13 +160,13 @@ function dayAfter(day: string): string {
 
 /** Together with functions, tools of Google's must be asked to show what they did. */
 function toolConfigOf({ toolChoice }: SendOptions, tools: readonly Fields[]): Fields {
-  const mixed = tools.length > 1 ? { includeServerSideToolInvocations: true } : {};
-  if (toolChoice === undefined) return tools.length > 1 ? { toolConfig: mixed } : {};
+  const isMixed = tools.length > 1;
+  if (toolChoice === undefined && !isMixed) return {};
   const functionCallingConfig =
     typeof toolChoice === "object"
       ? { mode: "ANY", allowedFunctionNames: [toolChoice.name] }
-      : { mode: { auto: "AUTO", none: "NONE", required: "ANY" }[toolChoice] };
-  return { toolConfig: { functionCallingConfig, ...mixed } };
+      : { mode: { auto: isMixed ? "VALIDATED" : "AUTO", none: "NONE", required: "ANY" }[toolChoice ?? "auto"] };
+  return { toolConfig: { functionCallingConfig, ...(isMixed && { includeServerSideToolInvocations: true }) } };
 }
 
 function refuseOthers(options: SendOptions, endpoint: Endpoint): void {

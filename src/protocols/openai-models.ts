@@ -29,6 +29,7 @@ const OPENAI: readonly (readonly [RegExp, ReasoningFamily])[] = [
 const XAI: readonly (readonly [RegExp, ReasoningFamily])[] = [
   [/non-reasoning|^grok-2|^grok-3(?!-mini)/, { reasons: "never", efforts: [] }],
   [/^grok-3-mini/, { reasons: "unasked", efforts: ["low", "high"] }],
+  [/^grok-4\.20-multi-agent/, { reasons: "unasked", efforts: LEVELS }],
   [/^grok-4\.3/, { reasons: "unasked", efforts: WITH_NONE }],
   [/^grok-4\.[5-9]/, { reasons: "unasked", efforts: LEVELS }],
   [/^grok-4(?!-latest)/, { reasons: "unasked", efforts: [] }],

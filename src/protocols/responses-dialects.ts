@@ -1,7 +1,7 @@
 /** How the vendors of Responses differ in what they take. */
 
 import type { SearchParameters, SendOptions } from "../client.ts";
-import { openaiFamily, type ReasoningFamily, xaiFamily } from "./openai-models.ts";
+import { openaiFamily, openaiInputs, type ReasoningFamily, xaiFamily } from "./openai-models.ts";
 import { type Endpoint, refuse } from "./protocol.ts";
 import { refuseSearch } from "./search-refusals.ts";
 
@@ -23,8 +23,14 @@ export interface ResponsesDialect {
   readonly refusesSampling?: true;
   /** The smallest `max_output_tokens`. */
   readonly leastOutputTokens?: number;
+  /** What a model takes beside text; absent: everything there is a form for. */
+  readonly inputs?: (model: string) => readonly ("image" | "file" | "audio")[];
+  /** Files that are no images go by URL or id only. */
+  readonly refusesInlineFiles?: true;
   /** Requests may be labelled. */
   readonly takesMetadata?: true;
+  /** Tools are described without `additionalProperties: false`, which is what is meant anyway, and never strictly. */
+  readonly opensTools?: true;
   /** Calls of custom tools are the vendor's own and have run already. */
   readonly runsCustomTools?: true;
   /** Replies can be written in the background, and be resumed. */
@@ -53,6 +59,7 @@ export const OPENAI_RESPONSES: ResponsesDialect = {
   reasoningSummary: "auto",
   refusesSampling: true,
   leastOutputTokens: 16,
+  inputs: openaiInputs,
   takesMetadata: true,
   keepsReplies: true,
 };
@@ -86,5 +93,7 @@ export const XAI_RESPONSES: ResponsesDialect = {
     const posts = { type: "x_search", ...(fromDate && { from_date: fromDate }), ...(toDate && { to_date: toDate }) };
     return [...(sources.includes("web") ? [web] : []), ...(sources.includes("x") ? [posts] : [])];
   },
+  refusesInlineFiles: true,
+  opensTools: true,
   runsCustomTools: true,
 };

@@ -3,6 +3,7 @@
 import { base64TextOf } from "../base64.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantTurn, ContentPart, Message } from "../message.ts";
+import { type Attachment, inlined } from "./attachments.ts";
 import { argumentsObject } from "./call-arguments.ts";
 import { shortCallId } from "./call-ids.ts";
 import type { Endpoint } from "./protocol.ts";
@@ -34,7 +35,7 @@ export function inputOf(
   const calls = new Map<unknown, unknown>();
   const input: Fields[] = [];
   for (const message of messages) {
-    if (message.role === "user") input.push({ role: "user", content: userContent(message.content, endpoint) });
+    if (message.role === "user") input.push({ role: "user", content: userContent(message.content, endpoint, dialect) });
     else if (message.role === "assistant") {
       const items = turnItems(message, endpoint, dialect);
       for (const { type, call_id } of items) if (call_id !== undefined) calls.set(call_id, type);
@@ -117,17 +118,28 @@ function textOfItem(item: ResponseItem): string {
   return parts.map((part) => String(part.text ?? part.refusal ?? "")).join("");
 }
 
-function userContent(content: string | readonly ContentPart[], endpoint: Endpoint): unknown {
-  return typeof content === "string" ? wellFormed(content) : content.map((part) => wirePart(part, endpoint));
+function userContent(content: string | readonly ContentPart[], endpoint: Endpoint, dialect: ResponsesDialect): unknown {
+  return typeof content === "string"
+    ? wellFormed(content)
+    : content.map((part) => (part.type === "text" ? textPart(part.text) : wirePart(inlined(part), endpoint, dialect)));
 }
 
-function wirePart(part: ContentPart, { provider }: Endpoint): Fields {
-  if (part.type === "text") return { type: "input_text", text: wellFormed(part.text) };
+function textPart(text: string): Fields {
+  return { type: "input_text", text: wellFormed(text) };
+}
+
+function wirePart(
+  part: Attachment,
+  { provider, model }: Endpoint,
+  { inputs, refusesInlineFiles }: ResponsesDialect,
+): Fields {
   const { mediaType } = part;
   if (mediaType?.startsWith("audio/"))
     throw new SendError("unsupported", `${provider} takes no sound over Responses; \`api: "chat"\` may.`);
   if (mediaType?.startsWith("video/")) throw new SendError("unsupported", `${provider} takes no video.`);
-  if (part.type === "image" || mediaType?.startsWith("image/")) {
+  const kind = part.type === "image" || mediaType?.startsWith("image/") ? "image" : "file";
+  if (inputs && !inputs(model).includes(kind)) throw new SendError("unsupported", `${model} takes no ${kind}s.`);
+  if (kind === "image") {
     if (mediaType !== undefined && !IMAGES.includes(mediaType))
       throw new SendError("unsupported", `${provider} takes images as PNG, JPEG, WebP or GIF, not as ${mediaType}.`);
     if ("fileId" in part) return { type: "input_image", file_id: part.fileId };
@@ -135,7 +147,10 @@ function wirePart(part: ContentPart, { provider }: Endpoint): Fields {
   }
   if ("fileId" in part) return { type: "input_file", file_id: part.fileId };
   if ("url" in part) return { type: "input_file", file_url: part.url };
-  return { type: "input_file", filename: part.filename ?? "file", file_data: dataUrlOf(part) };
+  if (refusesInlineFiles)
+    throw new SendError("unsupported", `${provider} takes files by URL or file id, not as bytes.`);
+  const filename = (part.type === "file" && part.filename) || "file";
+  return { type: "input_file", filename, file_data: dataUrlOf(part) };
 }
 
 const IMAGES = ["image/png", "image/jpeg", "image/webp", "image/gif"];

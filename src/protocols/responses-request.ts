@@ -6,6 +6,7 @@ import type { Message } from "../message.ts";
 import { isObjectSchema, strictSchema } from "../schema/grammar.ts";
 import { jsonSchemaOf } from "../schema/schema.ts";
 import { toldToGoOn } from "./continuation.ts";
+import { openSchema } from "./open-schema.ts";
 import { type Endpoint, type ProtocolRequest, refuse } from "./protocol.ts";
 import { withProviderOptions } from "./provider-options.ts";
 import type { ResponsesDialect } from "./responses-dialects.ts";
@@ -30,7 +31,7 @@ export function buildResponsesRequest(
     ...(mayReason(dialect, model) ? ["reasoning.encrypted_content"] : []),
     ...(search.length > 0 ? (dialect.searchInclude ?? []) : []),
   ];
-  const tools = [...(options.tools ?? []).map(wireTool), ...search];
+  const tools = [...(options.tools ?? []).map((tool) => wireTool(tool, dialect)), ...search];
   refuseOthers(options, endpoint, dialect);
   return {
     url: `${baseUrl}/responses`,
@@ -111,16 +112,12 @@ function outputOf(options: SendOptions, endpoint: Endpoint): Fields {
 }
 
 /** Left to itself, the server tries to be strict, and makes what is optional required. */
-function wireTool({ name, description, parameters }: Tool): Fields {
+function wireTool({ name, description, parameters }: Tool, { opensTools }: ResponsesDialect): Fields {
   const schema = parameters === undefined ? { type: "object", properties: {} } : jsonSchemaOf(parameters);
+  const about = { type: "function", name, ...(description && { description }) };
+  if (opensTools) return { ...about, parameters: openSchema(schema) };
   const strict = parameters === undefined ? undefined : strictSchema(schema);
-  return {
-    type: "function",
-    name,
-    ...(description && { description }),
-    parameters: strict ?? schema,
-    strict: strict !== undefined,
-  };
+  return { ...about, parameters: strict ?? schema, strict: strict !== undefined };
 }
 
 function searchOf(options: SendOptions, endpoint: Endpoint, dialect: ResponsesDialect): readonly Fields[] {

@@ -19,9 +19,11 @@ export interface FallbackOptions {
   readonly when?: ((error: SendError) => boolean) | undefined;
   /**
    * Longest wait for a client's first chunk before the next is asked and the slow one let go, in milliseconds; only time in
-   * which the caller waits counts. The last client has no such limit. Default: off.
+   * which the caller waits counts. The last client has no such limit, and neither has a whole reply. Default: off.
    */
   readonly firstChunkWithinMs?: number | undefined;
+  /** What is done when a reply breaks after its first chunk, for calls that do not say: see `Recovery`. Default: the call fails. */
+  readonly recover?: Recovery | undefined;
   /** A client that keeps failing is left out for a while. Default: 5 failures, 30 000 ms; `false` turns it off. */
   readonly circuit?: CircuitOptions | false | undefined;
 }
@@ -37,8 +39,8 @@ const REQUEST_FAULTS: readonly SendErrorKind[] = [
 
 /**
  * A client that asks the first of `clients`, and the next one when it fails before its first chunk. Each does its own
- * retries before. After the first chunk a failure is a failure, nobody wants another beginning below the first, unless the
- * call says how to `recover`: then the next client goes on, or begins again, once the first has tried by itself.
+ * retries before. After the first chunk a failure is a failure, nobody wants another beginning below the first, unless it is
+ * said how to `recover`: then the next client goes on, or begins again, once the first has tried by itself.
  * `provider` and `model` of the reply say who answered; `metrics.attempts` lists everybody who was asked.
  *
  * @throws {TypeError} when `clients` is empty or an option is senseless
@@ -112,12 +114,12 @@ export function fallback(clients: readonly ClientWrapper[], options: FallbackOpt
     provider,
     model,
     async sendMessage(messages, its = {}) {
-      const { recover } = its;
+      const { recover = options.recover } = its;
       if (recover) return (await recovering(messages, { ...its, recover })).finalMessage();
       return (await openRace(messages, its, rulesFor(list, true))).stream.finalMessage();
     },
     async sendMessageStream(messages, its = {}) {
-      const { recover } = its;
+      const { recover = options.recover } = its;
       if (recover) return recovering(messages, { ...its, recover });
       return (await openRace(messages, its, rulesFor(list, false))).stream;
     },

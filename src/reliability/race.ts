@@ -164,6 +164,7 @@ export class Race implements ChunkSource {
   #opened(runner: Runner, stream: MessageStream): void {
     runner.stream = stream;
     runner.batches = stream.batches();
+    if (this.#isLast) stream.onlyRest();
     if (!this.#runners.has(runner)) {
       this.#stopReading(runner);
       return;
@@ -307,6 +308,7 @@ export class Race implements ChunkSource {
 
 function slowError({ client, waitedMs }: Runner): SendError {
   const { provider, model } = client;
-  const message = `${provider} let ${Math.round(waitedMs)} ms pass without a first chunk.`;
-  return new SendError("timeout", message, { provider, model, phase: "firstChunk" });
+  const rounded = Math.round(waitedMs);
+  const message = `${provider} let ${rounded} ms pass without a first chunk.`;
+  return new SendError("timeout", message, { provider, model, phase: "firstChunk", waitedMs: rounded });
 }

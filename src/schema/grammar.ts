@@ -13,7 +13,7 @@ const FORMATS = ["date-time", "time", "date", "duration", "email", "hostname", "
 const SHAPE = ["type", "properties", "required", "additionalProperties", "items", "enum", "const", "anyOf", "$ref"];
 
 /** Keywords that say nothing about a value. */
-const NOTES = ["title", "description", "$defs", "definitions", "$schema", "$id", "$comment", "$anchor"];
+const NOTES = ["title", "description", "$defs", "definitions", "$id", "$comment", "$anchor"];
 
 /** Keywords without which the rest says something else: no description stands for them. */
 const STRUCTURE = [
@@ -60,10 +60,22 @@ export function strictSchema(schema: JsonSchema): JsonSchema | undefined {
  * @see https://docs.claude.com/en/docs/build-with-claude/structured-outputs#json-schema-limitations
  */
 export function claudeSchema(schema: JsonSchema): JsonSchema {
-  return loosened(schema, (keyword, value) => {
+  return loosened(withAlternatives(schema), (keyword, value) => {
     if (keyword === "format") return value === "uri" || FORMATS.includes(String(value));
     return CLAUDE.includes(keyword) || (keyword === "minItems" && (value === 0 || value === 1));
   });
+}
+
+/** Several types are said as alternatives. */
+function withAlternatives(schema: JsonSchema): JsonSchema {
+  const { type, anyOf, enum: values, title, description, ...rest } = withParts(schema, withAlternatives);
+  if (!Array.isArray(type) || anyOf !== undefined) return withParts(schema, withAlternatives);
+  const listed = Array.isArray(values) ? { enum: values.filter((value) => value !== null) } : {};
+  return {
+    ...(title !== undefined && { title }),
+    ...(description !== undefined && { description }),
+    anyOf: type.map((one) => (one === "null" ? { type: one } : { type: one, ...listed, ...rest })),
+  };
 }
 
 /** Whether objects in it may have properties of any name whose values have a shape of their own: no grammar says that. */
@@ -99,7 +111,8 @@ function loosened(schema: JsonSchema, isTaken: (keyword: string, value: unknown)
     // That only one of them fits is checked in the reply.
     if (keyword === "oneOf" && schema.anyOf === undefined) kept.anyOf = value;
     else if (isTaken(keyword, value)) kept[keyword] = value;
-    else said.push(`${keyword}: ${JSON.stringify(value)}`);
+    // A bound that libraries give to every whole number says nothing to a model.
+    else if (Math.abs(Number(value)) !== Number.MAX_SAFE_INTEGER) said.push(`${keyword}: ${JSON.stringify(value)}`);
   }
   const { type, properties, additionalProperties, description } = kept;
   const isOpen = additionalProperties === undefined || additionalProperties === true || isEmpty(additionalProperties);

@@ -237,8 +237,12 @@ class Validation {
   }
 
   #referenced(reference: unknown): unknown {
-    if (!this.#references.has(reference)) this.#references.set(reference, referenced(this.#root, reference));
-    return this.#references.get(reference);
+    const known = this.#references.get(reference);
+    if (known !== undefined) return known;
+    const found = referenced(this.#root, reference);
+    if (found === undefined) throw new Error(`${shown(reference)} leads to no schema`);
+    this.#references.set(reference, found);
+    return found;
   }
 
   #matches(pattern: string, text: string): boolean {

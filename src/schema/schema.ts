@@ -45,20 +45,21 @@ export type JsonSchema = Readonly<Record<string, unknown>>;
 /** A schema in either form. */
 export type Schema<Output = unknown> = StandardSchema<Output> | JsonSchema;
 
-export function isStandardSchema(schema: Schema): schema is StandardSchema {
+function isStandardSchema(schema: Schema): schema is StandardSchema {
   // ArkType's schemas are functions.
   return "~standard" in schema;
 }
 
 /**
- * The schema as providers take it.
+ * The schema as providers take it, without the name of its dialect.
  * @throws {SendError} kind `invalidRequest` when the library cannot say it in JSON Schema, or a plain one cannot be used
  */
 export function jsonSchemaOf(schema: Schema): JsonSchema {
   if (!isStandardSchema(schema)) {
     const fault = schemaFault(schema);
     if (fault) throw new SendError("invalidRequest", `A JSON Schema cannot be used: ${fault}`);
-    return schema;
+    const { $schema: _dialect, ...json } = schema;
+    return json;
   }
   const { vendor, jsonSchema } = schema["~standard"];
   const advice =

@@ -47,6 +47,7 @@ export function patternOf(text: string): RegExp {
 
 /** What is wrong with a JSON Schema, as a sentence that says where; `undefined` when nothing is. */
 export function schemaFault(root: JsonSchema): string | undefined {
+  if (!isJson(root)) return "it is not JSON: is there a cycle or a BigInt in it?";
   for (const { schema, way } of schemasIn(root)) {
     for (const [keyword, value] of Object.entries(schema)) {
       const fault = Object.hasOwn(FAULTS, keyword) ? FAULTS[keyword]?.(value) : undefined;
@@ -64,6 +65,14 @@ export function schemaFault(root: JsonSchema): string | undefined {
   }
   const loop = loopIn(root);
   return loop && `\`${[...loop, "$ref"].join(".")}\` leads back to itself before anything of the value is looked at.`;
+}
+
+function isJson(value: unknown): boolean {
+  try {
+    return JSON.stringify(value) !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 interface Found {

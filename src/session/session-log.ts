@@ -2,6 +2,7 @@
 
 import type { MessageChunk } from "../chunk.ts";
 import { SendError } from "../errors.ts";
+import type { AssistantTurn } from "../message.ts";
 import type { SessionRecord } from "./record.ts";
 import { plainMessages } from "./saved-session.ts";
 import type { SessionStore } from "./store.ts";
@@ -33,7 +34,7 @@ export class SessionLog {
     if (record.type === "said" || record.type === "saved") this.#isWorthIt = true;
     if (record.type === "reply" || record.type === "end") this.#dropText();
     else this.#takeText();
-    this.#pending.push(record.type === "said" ? { ...record, messages: plainMessages(record.messages) } : record);
+    this.#pending.push(plainRecord(record));
     this.#writeSoon(0);
   }
 
@@ -111,6 +112,30 @@ export class SessionLog {
     this.#text = "";
     this.#rewind = 0;
   }
+}
+
+/**
+ * The record as JSON keeps it. A reply's `output` is made anew from its text whenever somebody wants it, and may be what
+ * JSON cannot say.
+ */
+function plainRecord(record: SessionRecord): SessionRecord {
+  switch (record.type) {
+    case "said":
+      return { ...record, messages: plainMessages(record.messages) };
+    case "saved":
+      return { ...record, session: { ...record.session, history: plainMessages(record.session.history) } };
+    case "reply":
+      return { ...record, message: withoutOutput(record.message) };
+    case "end":
+      return record.message ? { ...record, message: withoutOutput(record.message) } : record;
+    default:
+      return record;
+  }
+}
+
+function withoutOutput(message: AssistantTurn & { readonly output?: unknown }): AssistantTurn {
+  const { output: _output, ...turn } = message;
+  return turn;
 }
 
 /** What a store threw, as the one error there is; what is said of senseless options stays. */

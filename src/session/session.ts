@@ -5,61 +5,24 @@ import { SendError } from "../errors.ts";
 import type { AssistantMessage, Message, SystemMessage, UserMessage } from "../message.ts";
 import { MessageStream } from "../stream/message-stream.ts";
 import { streamOf } from "../stream/whole.ts";
-import { createTokenCounter, type TokenCounter } from "../token-estimate.ts";
+import { createTokenCounter } from "../token-estimate.ts";
 import { type Fitted, TokenBudget } from "./budget.ts";
 import { checkedHistory, lastExchangeOf, messagesOf, pendingCalls, type TurnInput } from "./history.ts";
+import {
+  checkedClient,
+  checkedMaxSteps,
+  checkedPrompt,
+  checkOptions,
+  type OpenOptions,
+  type SessionOptions,
+  type TurnOptions,
+} from "./options.ts";
 import { applied, endOf, restored, type SessionRecord, type SessionState } from "./record.ts";
 import { failureOf } from "./run-tool.ts";
 import { plainMessages, readSession, type SavedSession } from "./saved-session.ts";
 import { SessionLog, storageError } from "./session-log.ts";
-import type { SessionStore } from "./store.ts";
 import { ToolLoop, type TurnKeeper } from "./tool-loop.ts";
 import { type SessionUsage, sessionUsageOf, type TurnUsage, turnUsageOf } from "./usage.ts";
-
-/** How a session is made. */
-export interface SessionOptions {
-  /** Who answers. */
-  readonly client: ClientWrapper;
-  /** Goes ahead of every request; not part of the history. */
-  readonly systemPrompt?: string;
-  /**
-   * Most tokens of one request and its reply: the model's context window, or less. Where the conversation outgrows it, its
-   * oldest whole exchanges are not sent; the history keeps them. `maxOutputTokens` is kept free for the reply, or a quarter
-   * where the call has none. Default: no limit.
-   */
-  readonly maxTokens?: number;
-  /** Counts tokens for `maxTokens`. Default: an estimate that learns from what the provider reports. */
-  readonly counter?: TokenCounter;
-  /**
-   * What becomes of a reply that was stopped, aborted or failed on the way. `keep` (default): its text stays, marked
-   * `interrupted`. `discard`: the whole turn is taken back.
-   */
-  readonly onInterrupt?: "keep" | "discard";
-  /**
-   * Most replies of one turn: as long as a reply asks for tools that have a `run`, they are run and the model is asked again.
-   * The last reply is returned as it is, its calls unanswered. Default 8.
-   */
-  readonly maxSteps?: number;
-  /** An earlier conversation, without its system prompt. */
-  readonly history?: readonly Message[];
-}
-
-/** How a session is opened that a store keeps. */
-export interface OpenOptions extends Omit<SessionOptions, "history"> {
-  readonly store: SessionStore;
-  /** Under which the store keeps it; a session that is not there begins anew. */
-  readonly id: string;
-  /** Goes before the one that was kept. Default: that one. */
-  readonly systemPrompt?: string;
-  /** How often the text of a reply is written down while it streams, in milliseconds: what a crash may cost. Default 100. */
-  readonly flushIntervalMs?: number;
-}
-
-/** What may be said with one turn. Timeouts and retries hold for each of its replies. */
-export interface TurnOptions extends SendOptions {
-  /** Most replies of this turn; see `SessionOptions`. */
-  readonly maxSteps?: number | undefined;
-}
 
 /** A turn under way. */
 interface Turn {
@@ -77,7 +40,6 @@ type Ask = (client: ClientWrapper, messages: readonly Message[], options: SendOp
 const askStreamed: Ask = (client, messages, options) => client.sendMessageStream(messages, options);
 const askWhole: Ask = async (client, messages, options) => streamOf(await client.sendMessage(messages, options));
 
-const OPTION_NAMES = ["client", "systemPrompt", "maxTokens", "counter", "onInterrupt", "maxSteps", "history"];
 const DEFAULT_MAX_STEPS = 8;
 const FLUSH_INTERVAL_MS = 100;
 
@@ -122,20 +84,10 @@ export class LLMSession implements AsyncDisposable {
 
   /** @throws {TypeError} when an option is senseless, or the history could not be sent. */
   constructor(options: SessionOptions) {
+    checkOptions(options);
     const { client, systemPrompt, maxTokens, counter, onInterrupt = "keep", maxSteps, history = [] } = options;
-    const unknown = Object.keys(options).find((name) => !OPTION_NAMES.includes(name));
-    if (unknown) throw new TypeError(`There is no option \`${unknown}\`; there are ${OPTION_NAMES.join(", ")}.`);
-    if (maxTokens !== undefined && !(Number.isInteger(maxTokens) && maxTokens > 0)) {
-      throw new TypeError(`\`maxTokens\` must be a whole number above 0, not ${String(maxTokens)}.`);
-    }
-    if (counter !== undefined && typeof counter?.count !== "function") {
-      throw new TypeError("`counter` must have a method `count(text)`.");
-    }
-    if (onInterrupt !== "keep" && onInterrupt !== "discard") {
-      throw new TypeError('`onInterrupt` must be "keep" or "discard".');
-    }
-    this.#client = checkedClient(client);
-    this.#maxSteps = checkedMaxSteps(maxSteps);
+    this.#client = client;
+    this.#maxSteps = maxSteps;
     this.#budget = maxTokens === undefined ? undefined : new TokenBudget(maxTokens, counter ?? createTokenCounter());
     this.#onInterrupt = onInterrupt;
     this.#state = { systemPrompt: checkedPrompt(systemPrompt), history: checkedHistory(history), turns: [] };
@@ -161,7 +113,7 @@ export class LLMSession implements AsyncDisposable {
 
   /**
    * The session that a store keeps under this id, or a new one. Every turn is written down before it is sent, its reply as it
-   * streams, what tools answer, and its end before the caller learns of it. When the process is killed, the session opens again
+   * streams, what tools answer, and the whole reply before the caller has its end. When the process is killed, the session opens again
    * with every turn that had ended whole; of a turn that had not, the text that was written down is kept, marked `interrupted`
    * (or see `onInterrupt`), and calls without an answer are closed. A store that fails does not spoil a reply: it is told by the
    * next `sendMessage…` or `close`, which try again.
@@ -357,6 +309,7 @@ export class LLMSession implements AsyncDisposable {
       return await ask();
     } catch (error) {
       this.#end(turn, error instanceof SendError ? error.partial : undefined, true);
+      await this.#saved();
       throw error;
     }
   }
@@ -430,22 +383,6 @@ export class LLMSession implements AsyncDisposable {
     const message = `A turn is under way: read its stream to the end, or stop it, before you ${what}.`;
     throw new SendError("busy", message, { provider: this.#client.provider, model: this.#client.model });
   }
-}
-
-function checkedClient(client: ClientWrapper): ClientWrapper {
-  if (typeof client?.sendMessage === "function" && typeof client.sendMessageStream === "function") return client;
-  throw new TypeError("`client` must be a client: something with `sendMessage` and `sendMessageStream`.");
-}
-
-function checkedPrompt(systemPrompt: string | undefined): string | undefined {
-  if (systemPrompt === undefined || systemPrompt === "") return undefined;
-  if (typeof systemPrompt === "string") return systemPrompt;
-  throw new TypeError("`systemPrompt` must be a text.");
-}
-
-function checkedMaxSteps(maxSteps: number | undefined): number | undefined {
-  if (maxSteps === undefined || (Number.isInteger(maxSteps) && maxSteps > 0)) return maxSteps;
-  throw new TypeError(`\`maxSteps\` must be a whole number above 0, not ${String(maxSteps)}.`);
 }
 
 function hasRun({ tools }: SendOptions): boolean {

@@ -46,8 +46,8 @@ export class ToolLoop implements ChunkSource {
   readonly #replies: AssistantMessage[] = [];
   /** The reply that is being read, or asked for. */
   #stream: MessageStream | "asked for" | undefined;
-  /** Calls whose tools are running, or that are left to the caller. */
-  readonly #open = new Set<ToolCall>();
+  /** Calls whose tools are running, or that are left to the caller. A signal each: runtimes warn of many listeners on one. */
+  readonly #open = new Map<ToolCall, AbortController>();
   /** Answers that nobody has seen yet. */
   #results: ToolResultChunk[] = [];
   #anyAnswered = false;
@@ -189,12 +189,12 @@ export class ToolLoop implements ChunkSource {
   /** Runs the reply's tools side by side. */
   #start(reply: AssistantMessage): Map<ToolCall, Promise<ToolCall>> {
     this.#keeper.replied(reply);
-    for (const call of reply.toolCalls) this.#open.add(call);
-    return new Map(reply.toolCalls.map((call) => [call, this.#answer(call)]));
+    for (const call of reply.toolCalls) this.#open.set(call, new AbortController());
+    return new Map([...this.#open].map(([call, { signal }]) => [call, this.#answer(call, signal)]));
   }
 
-  async #answer(call: ToolCall): Promise<ToolCall> {
-    const result = await resultOf(call, this.#keeper.tools, this.#stopping.signal);
+  async #answer(call: ToolCall, signal: AbortSignal): Promise<ToolCall> {
+    const result = await resultOf(call, this.#keeper.tools, signal);
     if (result && !this.#isOver) this.#answered(call, result);
     return call;
   }
@@ -230,10 +230,12 @@ export class ToolLoop implements ChunkSource {
   /** The end by the caller's will, or by a failure: what the tools have not answered stays without an answer. */
   #leave(reply: AssistantMessage | undefined): void {
     this.#over();
-    this.#stopping.abort(this.#keeper.signal?.reason);
+    const reason: unknown = this.#keeper.signal?.reason;
+    this.#stopping.abort(reason);
     if (reply) this.#finished(reply);
     else this.#isClosed = true;
-    for (const call of this.#open) {
+    for (const [call, running] of this.#open) {
+      running.abort(reason);
       this.#answered(call, failureOf(call, "The turn was ended before this call had a result."));
     }
     this.#keeper.ended(reply, true);

@@ -79,8 +79,8 @@ export class FileStore implements SessionStore {
     for (const file of files) {
       const id = file.endsWith(ENDING) ? idOf(file.slice(0, -ENDING.length)) : undefined;
       if (id === undefined) continue;
-      const { mtimeMs } = await stat(join(this.#directory, file));
-      sessions.push({ id, updatedAt: mtimeMs });
+      const found = await stat(join(this.#directory, file)).catch(() => undefined); // it may have gone meanwhile
+      if (found?.isFile()) sessions.push({ id, updatedAt: found.mtimeMs });
     }
     return sessions.sort((a, b) => b.updatedAt - a.updatedAt);
   }

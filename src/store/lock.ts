@@ -1,7 +1,7 @@
 /** One process at a time: a file beside another says who has it. */
 
-import { randomUUID } from "node:crypto";
-import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import { writeFileSync } from "node:fs";
+import { readFile, rm } from "node:fs/promises";
 import { hostname, uptime } from "node:os";
 import { setTimeout as elapse } from "node:timers/promises";
 import { SendError } from "../errors.ts";
@@ -15,7 +15,7 @@ interface Holder {
 
 /** Clocks are set while processes run. */
 const SLACK_MS = 60_000;
-const READ_ATTEMPTS = 10;
+const READ_ATTEMPTS = 50;
 
 /**
  * Takes the lock, also from a process of this machine that has ended without giving it back. The returned function gives
@@ -23,55 +23,64 @@ const READ_ATTEMPTS = 10;
  * @throws {SendError} kind `busy` when a process that may be alive has it
  */
 export async function takeLock(path: string, what: string): Promise<() => Promise<void>> {
-  const self = JSON.stringify({
-    pid: process.pid,
-    host: hostname(),
-    startedAt: performance.timeOrigin,
-  } satisfies Holder);
   for (;;) {
-    try {
-      await writeFile(path, self, { flag: "wx", mode: 0o600 });
-      return () => rm(path, { force: true });
-    } catch (error) {
-      if (codeOf(error) !== "EEXIST") throw error;
-    }
-    const held = await readLock(path);
-    if (held === undefined) continue;
-    const holder = holderOf(held);
-    if (holder && mayBeAlive(holder)) throw busy(what, holder, path);
-    await takeAway(path, held);
+    const release = created(path);
+    if (release) return release;
+    const holder = await holderOf(path);
+    if (holder !== "none" && mayBeAlive(holder)) throw busy(what, holder, path);
+    if (holder !== "none") await removeDead(path);
   }
 }
 
-/** What is in the lock; `undefined` when it has gone. One that is being written is empty for a moment. */
-async function readLock(path: string): Promise<string | undefined> {
+/** Makes the file, if nobody else has. */
+function created(path: string): (() => Promise<void>) | undefined {
+  const self: Holder = { pid: process.pid, host: hostname(), startedAt: performance.timeOrigin };
+  try {
+    // At once: between making it and writing into it, nothing else of this process may take its time.
+    writeFileSync(path, JSON.stringify(self), { flag: "wx", mode: 0o600 });
+    return () => rm(path, { force: true });
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Removes the lock of a process that has ended. Of several that find it, one at a time looks again and removes it: what
+ * the next would remove is the lock that somebody has taken since.
+ */
+async function removeDead(path: string): Promise<void> {
+  const turn = `${path}.dead`;
+  const release = created(turn);
+  if (!release) {
+    const other = await holderOf(turn);
+    if (other !== "none" && !mayBeAlive(other)) await rm(turn, { force: true });
+    else await elapse(10);
+    return;
+  }
+  try {
+    const holder = await holderOf(path);
+    if (holder !== "none" && !mayBeAlive(holder)) await rm(path, { force: true });
+  } finally {
+    await release();
+  }
+}
+
+/** Who has the lock: nobody where there is none, `undefined` where it does not say, even when it has had time to. */
+async function holderOf(path: string): Promise<Holder | undefined | "none"> {
   for (let attempt = 1; ; attempt++) {
     try {
-      const text = await readFile(path, "utf8");
-      if (holderOf(text) || attempt === READ_ATTEMPTS) return text;
+      const holder = parsed(await readFile(path, "utf8"));
+      if (holder || attempt === READ_ATTEMPTS) return holder;
     } catch (error) {
-      if (codeOf(error) === "ENOENT") return undefined;
+      if (codeOf(error) === "ENOENT") return "none";
       throw error;
     }
     await elapse(10);
   }
 }
 
-/** Of two that find the same dead lock, one moves it away; the other must not move away what the first then put there. */
-async function takeAway(path: string, expected: string): Promise<void> {
-  const aside = `${path}.${randomUUID()}`;
-  try {
-    await rename(path, aside);
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") return;
-    throw error;
-  }
-  const moved = await readFile(aside, "utf8");
-  if (moved !== expected) await writeFile(path, moved, { flag: "wx", mode: 0o600 }).catch(() => undefined);
-  await rm(aside, { force: true });
-}
-
-function holderOf(text: string): Holder | undefined {
+function parsed(text: string): Holder | undefined {
   try {
     const { pid, host, startedAt } = JSON.parse(text) as Partial<Holder>;
     if (typeof pid !== "number" || typeof host !== "string" || typeof startedAt !== "number") return undefined;
@@ -81,7 +90,9 @@ function holderOf(text: string): Holder | undefined {
   }
 }
 
-function mayBeAlive({ pid, host, startedAt }: Holder): boolean {
+function mayBeAlive(holder: Holder | undefined): holder is Holder {
+  if (!holder) return false;
+  const { pid, host, startedAt } = holder;
   if (host !== hostname()) return true; // from here nobody can tell
   if (pid === process.pid) return startedAt === performance.timeOrigin;
   if (startedAt < Date.now() - uptime() * 1_000 - SLACK_MS) return false; // the machine has been started since

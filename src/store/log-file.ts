@@ -1,6 +1,6 @@
 /** An append-only file of JSON lines. A line that a crash has torn is no line; anything else that is wrong is an error. */
 
-import { type FileHandle, open, readFile } from "node:fs/promises";
+import { type FileHandle, open, readFile, truncate } from "node:fs/promises";
 import { dirname } from "node:path";
 import { SendError } from "../errors.ts";
 import type { SessionRecord } from "../session/record.ts";
@@ -52,6 +52,7 @@ function damaged(path: string, what: string, cause?: unknown): SendError {
 
 /** The file, open for adding to it. */
 export class LogFile {
+  readonly #path: string;
   readonly #handle: FileHandle;
   readonly #fsync: boolean;
   /** As far as its lines are whole. */
@@ -59,7 +60,8 @@ export class LogFile {
   /** Something torn may stand after that. */
   #isTorn: boolean;
 
-  private constructor(handle: FileHandle, size: number, isTorn: boolean, fsync: boolean) {
+  private constructor(path: string, handle: FileHandle, size: number, isTorn: boolean, fsync: boolean) {
+    this.#path = path;
     this.#handle = handle;
     this.#size = size;
     this.#isTorn = isTorn;
@@ -73,7 +75,7 @@ export class LogFile {
       const { size } = await handle.stat();
       const whole = await wholeLength(handle, size);
       if (fsync && size === 0) await syncFolder(dirname(path));
-      return new LogFile(handle, whole, whole < size, fsync);
+      return new LogFile(path, handle, whole, whole < size, fsync);
     } catch (error) {
       await handle.close();
       throw error;
@@ -82,7 +84,8 @@ export class LogFile {
 
   /** Adds records: after a failure none of them is there for whoever reads. */
   async append(records: readonly SessionRecord[]): Promise<void> {
-    if (this.#isTorn) await this.#handle.truncate(this.#size);
+    // By its path: Windows does not let a handle that only appends cut anything off.
+    if (this.#isTorn) await truncate(this.#path, this.#size);
     this.#isTorn = true;
     const lines = this.#size === 0 ? [HEADER, ...records] : records;
     const bytes = Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));

@@ -34,7 +34,7 @@ class CheckedSource implements ChunkSource, ChunkSink {
   readonly #output: SendOptions["output"];
   readonly #signal: AbortSignal | undefined;
   readonly #text = new TextBuffer();
-  /** How many of the chunks are handed on. */
+  /** How many of the chunks may be handed on. */
   #passed = 0;
   #isOver = false;
 
@@ -61,17 +61,27 @@ class CheckedSource implements ChunkSource, ChunkSink {
   }
 
   flush(): void {
-    this.#handOn(() => this.#sink.flush());
+    this.#check(() => {
+      this.#handOver();
+      this.#sink.flush();
+    });
   }
 
   end(...message: Parameters<ChunkSink["end"]>): void {
-    this.#handOn(() => this.#checkOutput(() => this.#over(() => this.#sink.end(...message))));
+    this.#check(() =>
+      this.#checkOutput(() => {
+        this.#handOver();
+        this.#over(() => this.#sink.end(...message));
+      }),
+    );
   }
 
   /** Calls that fit are whole, whatever failed after them. */
   fail(error: SendError): void {
     if (this.#isOver) return;
-    for (const chunk of this.chunks.slice(this.#passed)) {
+    const doubtful = this.chunks.splice(this.#passed);
+    this.#handOver();
+    for (const chunk of doubtful) {
       const parameters = this.#parametersOf(chunk);
       const result = parameters && held(parameters, argumentsOf(chunk));
       if (!result || (!isPromise(result) && !result.issues)) this.#sink.chunks.push(chunk);
@@ -79,8 +89,8 @@ class CheckedSource implements ChunkSource, ChunkSink {
     this.#over(() => this.#sink.fail(error));
   }
 
-  /** Chunk by chunk, as far as they are checked; then `next`, at once where no rule answers later. */
-  #handOn(next: () => void): void {
+  /** All chunks that came, once they are checked; then `next`. At once where no rule answers later. */
+  #check(next: () => void): void {
     for (let chunk = this.chunks[this.#passed]; chunk && !this.#isOver; chunk = this.chunks[this.#passed]) {
       const parameters = this.#parametersOf(chunk);
       if (!parameters) {
@@ -90,15 +100,22 @@ class CheckedSource implements ChunkSource, ChunkSink {
       const result = held(parameters, argumentsOf(chunk));
       if (isPromise(result)) {
         return this.#later(result, (later) => {
-          if (this.#judgeCall(later)) this.#handOn(next);
+          if (this.#judgeCall(later)) this.#check(next);
         });
       }
       this.#judgeCall(result);
     }
-    if (this.#isOver) return;
+    if (!this.#isOver) next();
+  }
+
+  /** All at once, directly before the stream is told: what stands in its array is shown, even if it stops. */
+  #handOver(): void {
+    for (let at = 0; at < this.#passed; at++) {
+      const chunk = this.chunks[at];
+      if (chunk) this.#sink.chunks.push(chunk);
+    }
     this.chunks = [];
     this.#passed = 0;
-    next();
   }
 
   /** Waits for a rule, but not longer than the caller: the source may be over, and hear no signal any more. */
@@ -120,7 +137,6 @@ class CheckedSource implements ChunkSource, ChunkSink {
 
   #pass(chunk: MessageChunk): void {
     this.#passed++;
-    this.#sink.chunks.push(chunk);
     if (!this.#output) return;
     if (chunk.type === "text") this.#text.add(chunk.content);
     else if (chunk.type === "rewind") this.#text.cut(this.#text.toString().length - chunk.length);
@@ -169,6 +185,7 @@ class CheckedSource implements ChunkSource, ChunkSink {
 
   #reject(message: string): void {
     this.#source.close();
+    this.#handOver();
     const { provider, model } = this.facts;
     this.#over(() => this.#sink.fail(new SendError("invalidOutput", message, { provider, model })));
   }

@@ -16,6 +16,7 @@ export class GrowingValue {
         this.#text.add(chunk.content);
         break;
       case "rewind":
+        if (chunk.length === 0) break; // only thinking was taken back
         this.#text.cut(this.#text.toString().length - chunk.length);
         this.#json = new PartialJson();
         this.#json.push(this.#text.toString());

@@ -4,7 +4,6 @@ import type { FinalChunk, MessageChunk } from "../chunk.ts";
 import { SendError } from "../errors.ts";
 import { type Ending, Fold, type ReplyFacts } from "../fold.ts";
 import type { AssistantMessage } from "../message.ts";
-import { estimateTokens } from "../token-estimate.ts";
 import { GrowingValue } from "./growing-value.ts";
 import { type Clock, type ReplyMetrics, Stopwatch, systemClock } from "./metrics.ts";
 import type { DeepPartial } from "./partial-json.ts";
@@ -390,10 +389,7 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
   }
 
   #countUnseen(): void {
-    let tokens = 0;
-    for (const chunk of this.#queue.chunks.splice(this.#folded)) tokens += tokensOf(chunk);
-    this.#fold.addUnseen(tokens);
-    this.#mutedTokensLeft -= tokens;
+    for (const chunk of this.#queue.chunks.splice(this.#folded)) this.#mutedTokensLeft -= this.#fold.addUnseen(chunk);
   }
 
   #end(message?: AssistantMessage): void {
@@ -452,10 +448,11 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
     this.#muted = true;
     this.#mutedTokensLeft = maxTokens;
     this.#draining = true;
+    this.#source.lastAttempt?.();
+    if (this.#outcome.status !== "running") return;
     const limit = setTimeout(() => this.#stop(), withinMs);
     this.#endWaiters.push(() => clearTimeout(limit));
-    this.#source.lastAttempt?.();
-    if (this.#outcome.status === "running") this.#pull();
+    this.#pull();
   }
 
   #ending(): Promise<AssistantMessage<Output>> {
@@ -477,19 +474,5 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
       this.#stopwatch.read([...this.#source.facts.attempts], tokens),
     );
     return (this.#source.complete?.(message) ?? message) as AssistantMessage<Output>;
-  }
-}
-
-/** What a chunk that nobody sees adds to the bill, estimated. */
-function tokensOf(chunk: MessageChunk): number {
-  switch (chunk.type) {
-    case "text":
-      return estimateTokens(chunk.content);
-    case "reasoning":
-      return estimateTokens(chunk.reasoning);
-    case "toolCallDelta":
-      return estimateTokens(chunk.argumentsDelta);
-    default:
-      return 0;
   }
 }

@@ -31,7 +31,7 @@ export interface ReplyMetrics {
   readonly outputTokensPerSecond?: number;
   /** Longest wait between two arrivals, the caller's own pauses not counted; 0 before the second. */
   readonly longestGapMs: number;
-  /** Every request that was sent for this call; more than one after a retry. */
+  /** Every request that was sent for this call; more than one after a retry or a recovery, where several clients were asked, or a session ran tools. */
   readonly attempts: readonly Attempt[];
 }
 

@@ -73,6 +73,8 @@ const ESCAPES: Readonly<Record<string, string>> = {
   t: "\t",
 };
 
+const HEXADECIMAL = /^[0-9a-fA-F]$/;
+
 /** Where in a number one is, and what may follow there: a zero, another digit, or what else numbers are made of. */
 type NumberPart = "start" | "sign" | "zero" | "whole" | "point" | "fraction" | "e" | "exponentSign" | "exponent";
 
@@ -123,7 +125,7 @@ const SHOWN_DEPTH = 256;
 export class PartialJson {
   #state = VALUE;
   /** Came, but is not read yet: pieces that nobody looks at between cost next to nothing. */
-  #unread: string[] = [];
+  #unread = "";
   /** Characters that were read before, for error messages. */
   #offset = 0;
   /** The innermost open container, and the key under which it, if it is an object, will hold what is being written. */
@@ -136,8 +138,8 @@ export class PartialJson {
   #root: unknown;
   /** What has come of the text or number that is being read. */
   #text = "";
-  /** Told from its last piece: to look at the end of the whole text would lay it out anew. */
-  #endsInHalf = false;
+  /** Its last UTF-16 unit, kept apart: to look at the end of a text that is a sum of pieces would lay it out anew. */
+  #last = 0;
   /** What has come of an escape, from its backslash on. */
   #escape = "";
   #readsKey = false;
@@ -149,7 +151,7 @@ export class PartialJson {
 
   /** Takes the next piece. What is wrong with it shows in `error`, and in `end()`. */
   push(text: string): void {
-    this.#unread.push(text);
+    this.#unread += text;
   }
 
   /**
@@ -187,24 +189,22 @@ export class PartialJson {
 
   /** Nobody has looked on the way. A text with a mistake is left to be read below, which says where it goes wrong. */
   #readWhole(): void {
-    const text = this.#unread.join("");
-    this.#unread = [text];
+    const text = this.#unread;
     try {
       this.#root = JSON.parse(text);
     } catch {
       return;
     }
-    this.#unread = [];
+    this.#unread = "";
     this.#offset = text.length;
     this.#state = END;
     this.#changed = true;
   }
 
   #read(): void {
-    if (this.#unread.length === 0) return;
-    // Joined, not added up: V8 reads a sum of strings more slowly, even once it has laid it out.
-    const text = this.#unread.length === 1 ? (this.#unread[0] ?? "") : this.#unread.join("");
-    this.#unread = [];
+    const text = this.#unread;
+    if (text === "") return;
+    this.#unread = "";
     if (this.#error) return;
     try {
       this.#readOn(text);
@@ -248,7 +248,7 @@ export class PartialJson {
         else if (state === KEY || state === FIRST_KEY) this.#readsKey = true;
         else this.#fail(text, at);
         this.#text = "";
-        this.#endsInHalf = false;
+        this.#last = 0;
         this.#state = STRING;
         if (!this.#readsKey) this.#changed = true;
         return this.#readString(text, at + 1);
@@ -290,12 +290,11 @@ export class PartialJson {
 
   #readString(text: string, start: number): number {
     const { length } = text;
-    let at = start;
-    while (at < length) {
-      if (this.#escape !== "") {
-        at = this.#readEscape(text, at);
-        continue;
-      }
+    const before = this.#text.length;
+    let at = this.#escape === "" ? start : this.#readEscape(text, start);
+    let built = this.#text;
+    let last = this.#last;
+    while (at < length && this.#escape === "") {
       const from = at;
       let code = 0;
       while (at < length) {
@@ -304,46 +303,57 @@ export class PartialJson {
         at++;
       }
       if (at > from) {
-        const piece = text.slice(from, at);
-        this.#text = this.#text === "" ? piece : this.#text + piece;
-        this.#endsInHalf = endsInHalf(piece);
-        this.#changed ||= !this.#readsKey;
+        built = built === "" ? text.slice(from, at) : built + text.slice(from, at);
+        last = text.charCodeAt(at - 1);
       }
-      if (at >= length) return at;
+      if (at >= length) break;
+      this.#text = built;
       if (code === QUOTE) {
         this.#endString();
         return at + 1;
       }
       if (code !== BACKSLASH) this.#fail(text, at);
-      this.#escape = "\\";
-      at++;
+      const meant = ESCAPES[text.charAt(at + 1)];
+      if (meant === undefined) {
+        this.#escape = "\\";
+        at = this.#readEscape(text, at + 1);
+        built = this.#text;
+        last = this.#last;
+      } else {
+        built += meant;
+        last = 0;
+        at += 2;
+      }
     }
+    this.#text = built;
+    this.#last = last;
+    if (built.length !== before && !this.#readsKey) this.#changed = true;
     return at;
   }
 
-  #readEscape(text: string, at: number): number {
-    const character = text.charAt(at);
-    if (this.#escape === "\\") {
-      if (character === "u") {
-        this.#escape = "\\u";
-        return at + 1;
+  /** On with an escape that is begun, as far as the piece goes. */
+  #readEscape(text: string, start: number): number {
+    let at = start;
+    while (at < text.length && this.#escape !== "") {
+      const character = text.charAt(at);
+      if (this.#escape === "\\" && character !== "u") {
+        const meant = ESCAPES[character];
+        if (meant === undefined) this.#fail(text, at);
+        this.#text += meant;
+        this.#last = 0;
+        this.#escape = "";
+      } else {
+        if (this.#escape !== "\\" && !HEXADECIMAL.test(character)) this.#fail(text, at);
+        this.#escape += character;
+        if (this.#escape.length === 6) {
+          this.#last = Number.parseInt(this.#escape.slice(2), 16);
+          this.#text += String.fromCharCode(this.#last);
+          this.#escape = "";
+        }
       }
-      const meant = ESCAPES[character];
-      if (meant === undefined) this.#fail(text, at);
-      this.#endEscape(meant);
-      return at + 1;
+      at++;
     }
-    if (!/^[0-9a-fA-F]$/.test(character)) this.#fail(text, at);
-    this.#escape += character;
-    if (this.#escape.length === 6) this.#endEscape(String.fromCharCode(Number.parseInt(this.#escape.slice(2), 16)));
-    return at + 1;
-  }
-
-  #endEscape(meant: string): void {
-    this.#escape = "";
-    this.#text += meant;
-    this.#endsInHalf = endsInHalf(meant);
-    this.#changed ||= !this.#readsKey;
+    return at;
   }
 
   #endString(): void {
@@ -447,7 +457,7 @@ export class PartialJson {
   #look(): unknown {
     if (this.#state === END) return this.#root;
     const isText = this.#state === STRING && !this.#readsKey;
-    let inner: unknown = isText ? (this.#endsInHalf ? this.#text.slice(0, -1) : this.#text) : undefined;
+    let inner: unknown = isText ? (isFirstHalf(this.#last) ? this.#text.slice(0, -1) : this.#text) : undefined;
     if (!this.#container) return inner;
     const depth = this.#outer.length;
     if (depth < SHOWN_DEPTH) inner = copyOf(this.#container, this.#key, inner);
@@ -488,13 +498,14 @@ function isNumberPart(code: number): boolean {
 
 /** The same with one member more, if there is one. */
 function copyOf(container: Container, key: string, added: unknown): Container {
-  const copy = Array.isArray(container) ? container.slice() : { ...container };
+  // At its final length at once: a `push` onto a fresh copy would copy it again.
+  if (Array.isArray(container)) return added === undefined ? container.slice() : container.concat([added]);
+  const copy = { ...container };
   if (added !== undefined) put(copy, key, added);
   return copy;
 }
 
-/** Whether it ends in the first half of a character outside the basic plane, which alone would show as a question mark. */
-function endsInHalf(text: string): boolean {
-  const last = text.charCodeAt(text.length - 1);
-  return last >= 0xd800 && last < 0xdc00;
+/** Of a character outside the basic plane; alone it would show as a question mark. */
+function isFirstHalf(unit: number): boolean {
+  return unit >= 0xd800 && unit < 0xdc00;
 }

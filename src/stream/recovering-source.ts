@@ -73,7 +73,8 @@ export class RecoveringSource implements ChunkSource {
 
   lastAttempt(): void {
     this.#isLast = true;
-    this.#stream.onlyRest();
+    if (this.#batches) return this.#stream.onlyRest();
+    this.#fail(new SendError("truncated", "The reply broke, and nobody wants it to be gone on with."));
   }
 
   close(): void {
@@ -218,6 +219,7 @@ export class RecoveringSource implements ChunkSource {
     this.#account(error.partial, error.attempts);
     const delay = this.#mayRecover(error) ? this.#call.delayMs(error, this.#recoveries) : undefined;
     const { timeouts, signal } = this.#call.options;
+    if (signal?.aborted) return this.#abort();
     const left = timeouts?.total ? this.#call.startedAt + timeouts.total - this.#call.now() : Number.POSITIVE_INFINITY;
     if (delay === undefined || delay >= left) return this.#fail(error);
     this.#recoveries++;
@@ -252,7 +254,6 @@ export class RecoveringSource implements ChunkSource {
       if (this.#over) return void stream.stop();
       this.#stream = stream;
       this.#batches = stream.batches();
-      if (this.#isLast) stream.onlyRest();
       if (this.#wanted) await this.#read();
     } catch (error) {
       this.#broke(sendErrorOf(error));

@@ -6,7 +6,8 @@ const WINDOW = 400;
 /** An overlap of so many characters counts wherever it begins; a shorter one only from the beginning of a word. */
 const LONG = 12;
 
-/** Letters or digits that an overlap must hold, all different: rulers, tables and "haha" repeat themselves. */
+/** How many different characters it must hold, and a shorter one different letters: rulers, tables and "haha" repeat themselves. */
+const FEWEST_CHARACTERS = 5;
 const FEWEST_LETTERS = 3;
 
 /** So much of the text's own beginning, told again, is the text told anew. */
@@ -31,6 +32,8 @@ export class Seam {
   readonly #sent: string;
   readonly #blank: string;
   #held = "";
+  /** What is held is the beginning of what arrived. */
+  #isSame = true;
   #isOpen = true;
   /** What to add to a place in the continuation to get the place in the joined text; known once the seam is closed. */
   shift = 0;
@@ -48,6 +51,8 @@ export class Seam {
   /** The next piece of the continuation. */
   add(text: string): Joined {
     if (!this.#isOpen) return { rewind: 0, text };
+    // Piece by piece, so that a long text told again costs no more than once through.
+    this.#isSame &&= this.#arrived.startsWith(text, this.#held.length);
     this.#held += text;
     return this.#isUndecided() ? NOTHING : this.end();
   }
@@ -70,7 +75,7 @@ export class Seam {
   #isUndecided(): boolean {
     const held = this.#held;
     if (held === "") return true;
-    if (held.length < this.#arrived.length && this.#arrived.startsWith(held)) return true;
+    if (this.#isSame && held.length < this.#arrived.length) return true;
     const tail = this.#sent.slice(-WINDOW);
     const at = tail.indexOf(held);
     if (at >= 0 && at + held.length < tail.length) return true;
@@ -80,16 +85,20 @@ export class Seam {
 
   /** The longest beginning of the continuation that is the end of what was sent. */
   #overlap(): number {
-    for (let length = Math.min(this.#held.length, this.#sent.length); length > 0; length--) {
-      const words = this.#held.slice(0, length);
-      if (this.#sent.endsWith(words) && this.#counts(words)) return length;
+    const held = this.#held;
+    const sent = this.#sent;
+    if (held.startsWith(sent) && this.#counts(sent)) return sent.length;
+    for (let length = Math.min(held.length, sent.length, WINDOW); length > 0; length--) {
+      const words = held.slice(0, length);
+      if (sent.endsWith(words) && this.#counts(words)) return length;
     }
     return 0;
   }
 
   #counts(words: string): boolean {
+    if (words.length >= LONG && new Set(words.match(CHARACTERS)).size >= FEWEST_CHARACTERS) return true;
     if (new Set(words.match(LETTERS)).size < FEWEST_LETTERS) return false;
-    if (words.length >= LONG || words.length >= this.#sent.length) return true;
+    if (words.length >= this.#sent.length) return true;
     const before = this.#sent.slice(0, -words.length);
     return BEGINS_WITH_LETTER.test(words) && !ENDS_WITH_LETTER.test(before);
   }
@@ -110,6 +119,7 @@ export class Seam {
   }
 }
 
+const CHARACTERS = /\S/gu;
 const LETTERS = /[\p{L}\p{N}]/gu;
 const BEGINS_WITH_LETTER = /^[\p{L}\p{N}]/u;
 const ENDS_WITH_LETTER = /[\p{L}\p{N}]$/u;

@@ -56,7 +56,7 @@ export class ScriptedSource implements ChunkSource {
     this.#events = "refusal" in script ? [][Symbol.iterator]() : eventsOf(script);
     this.#deadlines = new Deadlines(limits, now, (phase, waitedMs) => {
       const message = `The script let ${waitedMs} ms pass (limit \`timeouts.${phase}\`).`;
-      this.#end(new SendError("timeout", message, { phase }));
+      this.#end(new SendError("timeout", message, { phase, waitedMs }));
     });
     this.accepted = new Promise((resolve, reject) => {
       this.#refuse = reject;

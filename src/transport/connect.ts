@@ -46,12 +46,12 @@ export interface ProviderDefinition {
 }
 
 /**
- * The definition that goes by the name the caller gave as `api`.
+ * The definition that goes by the name the caller gave as `api`. Made only now: a program carries what its own clients need.
  * @throws {TypeError} when there is none
  */
-export function chosenApi(apis: Readonly<Record<string, ProviderDefinition>>, api: string): ProviderDefinition {
+export function chosenApi(apis: Readonly<Record<string, () => ProviderDefinition>>, api: string): ProviderDefinition {
   const definition = Object.hasOwn(apis, api) ? apis[api] : undefined;
-  if (definition) return definition;
+  if (definition) return definition();
   throw new TypeError(`There is no \`api\` ${JSON.stringify(api)}; there are ${Object.keys(apis).join(", ")}.`);
 }
 
@@ -61,11 +61,13 @@ const MOST_RECOVERIES = 2;
 const CONSTRUCTOR_NAMES = ["model", "apiKey", "baseUrl", "fetch"];
 
 /**
- * A client of one provider. Its subclasses only say which. Keys stay in private fields: neither `util.inspect` nor
+ * A client of one provider. Its subclasses only say which, and what it takes beside the options that all have. Keys stay in private fields: neither `util.inspect` nor
  * `JSON.stringify` shows them.
  * @throws {TypeError} when an option is senseless
  */
-export class ProviderClient implements ClientWrapper {
+export class ProviderClient<ProviderOptions extends object = Readonly<Record<string, unknown>>>
+  implements ClientWrapper
+{
   readonly provider: string;
   readonly model: string;
   readonly #definition: ProviderDefinition;
@@ -99,7 +101,7 @@ export class ProviderClient implements ClientWrapper {
 
   async sendMessage<Output = unknown>(
     messages: readonly Message[],
-    options: SendOptions<Output> = {},
+    options: SendOptions<Output> & { readonly providerOptions?: ProviderOptions | undefined } = {},
   ): Promise<AssistantMessage<Output>> {
     const recover = options.recover ?? this.#defaults.recover;
     // A reply that is to be brought to its end must be seen coming.
@@ -109,7 +111,7 @@ export class ProviderClient implements ClientWrapper {
 
   sendMessageStream<Output = unknown>(
     messages: readonly Message[],
-    options: SendOptions<Output> = {},
+    options: SendOptions<Output> & { readonly providerOptions?: ProviderOptions | undefined } = {},
   ): Promise<MessageStream<Output>> {
     const recover = options.recover ?? this.#defaults.recover;
     return recover ? this.#recovering(messages, options, recover) : this.#open(messages, options, true);
@@ -202,10 +204,11 @@ export class ProviderClient implements ClientWrapper {
   #background(headers: Readonly<Record<string, string>>): Background | undefined {
     const { background } = this.#definition.protocol;
     const endpoint = this.#endpoint;
+    const { "content-type": _ofTheBody, ...bare } = headers;
     return (
       background && {
-        resume: (position) => ({ method: "GET", url: background.resumeUrl(position, endpoint), headers }),
-        cancel: (position) => ({ url: background.cancelUrl(position, endpoint), headers }),
+        resume: (position) => ({ method: "GET", url: background.resumeUrl(position, endpoint), headers: bare }),
+        cancel: (position) => ({ url: background.cancelUrl(position, endpoint), headers: bare }),
       }
     );
   }

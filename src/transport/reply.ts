@@ -89,6 +89,8 @@ export class Reply implements ChunkSource, Receiver {
 
   lastAttempt(): void {
     this.#isLastAttempt = true;
+    // Between two attempts nothing is under way that could tell a bill.
+    if (this.#backoff !== undefined && this.#lastFailure) this.#fail(this.#lastFailure, true);
   }
 
   close(): void {
@@ -150,6 +152,7 @@ export class Reply implements ChunkSource, Receiver {
     const call = this.#call;
     const facts = this.facts;
     const position = this.#resumption?.position;
+    this.#backoff = undefined;
     const request = (position && call.background?.resume(position)) ?? call.request;
     if (facts.attempts.length > 0 && !position) forget(facts, call.model);
     this.#head = undefined;
@@ -301,6 +304,7 @@ export class Reply implements ChunkSource, Receiver {
   }
 
   #finish(): void {
+    if (this.#over) return;
     this.#over = true;
     this.#call.budget.leave();
     this.#deadlines.clear();

@@ -233,3 +233,23 @@ describe("commands", () => {
     expect(code).toBe(1);
   });
 });
+
+describe("a chat with the built-in model", () => {
+  test("holds several turns, and more of them than the model can look at", async () => {
+    const lines = [
+      "Hello",
+      "Tell me a story about a fox",
+      "Another one",
+      "Tell me a story about Anna",
+      "Another one",
+      "Thanks",
+      "/usage",
+    ];
+    const args = ["chat", "--provider", "embedded", "-q", "--temperature", "0"];
+    const { stdout, stderr, code } = await command(args, { stdin: lines.map((line) => `${line}\n`).join("") });
+    expect(stdout.trimEnd().split("\n")).toHaveLength(6);
+    expect(stdout).toMatch(/fox[\s\S]+Anna/);
+    expect(stderr).toMatch(/^6 replies: \d+ tokens in, \d+ out\.\n$/);
+    expect(code).toBe(0);
+  });
+});

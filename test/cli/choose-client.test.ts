@@ -62,14 +62,40 @@ describe("without a provider and an address", () => {
     expect(client).toMatchObject({ provider: "llamacpp", model: "qwen3" });
   });
 
-  test("with nobody there, all keys and servers are named", async () => {
-    await using empty = await startModelServer([], { body: '{"object":"list","data":null}' });
-    const failure = chooseClient(NO_SETTINGS, {}, [nobody, local(empty.baseUrl, "lmstudio")]);
+  test("with nobody there, the built-in model answers, and says which key would get a real one", async () => {
+    await using empty = await startModelServer([]);
+    const { client, note, models } = await chooseClient(NO_SETTINGS, {}, [nobody, local(empty.baseUrl)]);
+    expect(client).toMatchObject({ provider: "embedded", model: "cloudllm-toy" });
+    expect(note).toMatch(
+      /^no key found: talking to the built-in toy model; set OPENAI_API_KEY [^\n]* for a real one[^\n]*$/,
+    );
+    expect(await models?.()).toEqual(["cloudllm-toy"]);
+  });
+
+  test("with nobody there who has the model that was named, all keys and servers are named", async () => {
+    const failure = chooseClient(settings({ model: "qwen3" }), {}, [nobody]);
     await expect(failure).rejects.toMatchObject({ exitCode: 1 });
     const message = await failure.catch((error: Error) => error.message);
     for (const key of Object.keys(everyKey)) if (!key.startsWith("CLOUDLLM_")) expect(message).toContain(key);
     expect(message).toContain(nobody.baseUrl);
-    expect(message).toContain(`${empty.baseUrl}  (it runs, but has no model yet)`);
+  });
+});
+
+describe("the built-in model by its name", () => {
+  test("answers also where there is a key, without a word about it", async () => {
+    const choice = await chooseClient(settings({ provider: "embedded" }), { OPENAI_API_KEY: SECRET }, []);
+    expect(choice.client.provider).toBe("embedded");
+    expect(choice.note).toBeUndefined();
+  });
+
+  test.each([
+    ["another model", { model: "gpt-5" }, "There is only one model built in, cloudllm-toy"],
+    ["an address", { baseUrl: "http://localhost/v1" }, "asks no server"],
+  ])("has no %s", async (_name, more, message) => {
+    const failure = chooseClient(settings({ provider: "embedded", ...more }), {}, []);
+    await expect(failure).rejects.toThrow(
+      expect.objectContaining({ exitCode: 2, message: expect.stringContaining(message) }),
+    );
   });
 });
 

@@ -4,11 +4,15 @@ import { join } from "node:path";
 import type { MessageChunk } from "cloudllm";
 import { Gate, type ProviderRequest, startProviderServer } from "cloudllm/testing";
 import { afterAll, describe, expect, test } from "vitest";
+import { findServers, LOCAL_SERVERS } from "../../src/cli/local-servers.ts";
 import { closedServer, command, start, startModelServer } from "./command.ts";
 
 const SECRET = "sk-0123456789abcdef";
 const USAGE = { usage: { inputTokens: 7, outputTokens: 3 } };
 const STATUS = /^\d+\.\d\d s to first token( · [\d.]+ tokens\/s)? · 7 in, 3 out · m\n$/;
+
+/** Whether a model server of the person who runs this would answer instead. */
+const localServer = (await findServers(LOCAL_SERVERS)).length > 0;
 
 const folder = mkdtempSync(join(tmpdir(), "cloudllm-cli-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -242,6 +246,49 @@ describe("who answers", () => {
     expect(server.keys).toEqual(["Bearer own"]);
     expect(stderr).toMatch(/^cloudllm: .+404.*\n$/); // it lists models and answers nothing
     expect(code).toBe(1);
+  });
+});
+
+describe("without a key", () => {
+  const NOTE =
+    /^cloudllm: no key found: talking to the built-in toy model; set OPENAI_API_KEY [^\n]* for a real one[^\n]*\n/;
+  /** An empty machine, unless the person who runs this has a model server at its usual port. */
+  const embedded = ["--provider", "embedded"];
+
+  test("a question is answered by the built-in model, offline", async () => {
+    const { stdout, stderr, code } = await command([...embedded, "-t", "0", "Tell me a story about a fox"]);
+    expect(stdout).toMatch(/fox/);
+    expect(stderr).toMatch(/s to first token · [\d.]+ tokens\/s · \d+ in, \d+ out · cloudllm-toy\n$/);
+    expect(code).toBe(0);
+  });
+
+  test.skipIf(localServer)("one line on stderr says so, also where all else is quiet", async () => {
+    const { stdout, stderr, code } = await command(["--quiet", "Hello"]);
+    expect(stdout).not.toBe("");
+    expect(stderr.match(NOTE)?.[0]).toBe(stderr);
+    expect(code).toBe(0);
+  });
+
+  test.skipIf(localServer)("compare works, and says so, too", async () => {
+    const { stdout, stderr, code } = await command(["compare", "Tell me a story about a fox"]);
+    expect(stdout).toMatch(/first words +whole reply +tokens\nwhole/);
+    expect(stderr).toMatch(NOTE);
+    expect(code).toBe(0);
+  });
+
+  test("a model that was named is not replaced", async () => {
+    const { stdout, stderr, code } = await command([...embedded, "--model", "gpt-5", "x"]);
+    expect({ stdout, code }).toEqual({ stdout: "", code: 2 });
+    expect(stderr).toMatch(/^cloudllm: There is only one model built in, cloudllm-toy; [^\n]+\n$/);
+  });
+
+  test("Ctrl-C ends a reply", async () => {
+    const running = start([...embedded, "Tell me a story about a fox"]);
+    running.process.stdin.end();
+    await running.said(" ");
+    running.process.kill("SIGINT");
+    const { code } = await running.finished;
+    expect([0, 130]).toContain(code); // it may have been faster
   });
 });
 

@@ -1,12 +1,18 @@
 /** Runs the built command as people do: a process of its own, with an environment that holds nothing by accident. */
 
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+
+/** Where chats are kept unless a test says otherwise: not where the user keeps them. */
+const SESSIONS = mkdtempSync(join(tmpdir(), "cloudllm-sessions-"));
+process.once("exit", () => rmSync(SESSIONS, { recursive: true, force: true }));
 
 export interface Finished {
   readonly stdout: string;
@@ -26,7 +32,8 @@ export interface Running {
 export function start(args: readonly string[], env: Readonly<Record<string, string>> = {}): Running {
   if (!existsSync(MAIN)) throw new Error(`${MAIN} is missing: npm test builds it, and npm run build does.`);
   const { PATH = "", HOME = "", SYSTEMROOT = "" } = process.env;
-  const child = spawn(process.execPath, [MAIN, ...args], { env: { PATH, HOME, SYSTEMROOT, ...env } });
+  const ownEnv = { PATH, HOME, SYSTEMROOT, CLOUDLLM_SESSIONS: SESSIONS, ...env };
+  const child = spawn(process.execPath, [MAIN, ...args], { env: ownEnv });
   let stdout = "";
   let stderr = "";
   const listeners = new Set<() => void>();

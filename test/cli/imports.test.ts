@@ -9,5 +9,5 @@ test.each(readdirSync(CLI))("src/cli/%s imports the library by its public entrie
     ([, name]) => name,
   );
   for (const specifier of specifiers)
-    expect(specifier).toMatch(/^(node:[a-z/]+|\.\/[a-z-]+\.ts|\.\.\/(models\/)?index\.ts)$/);
+    expect(specifier).toMatch(/^(node:[a-z/]+|\.\/[a-z-]+\.ts|\.\.\/((embedded\/|models\/)?index|store\/file)\.ts)$/);
 });

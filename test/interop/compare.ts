@@ -6,7 +6,9 @@ import {
   type ClientOptions,
   CompatibleClient,
   GeminiClient,
+  GrokClient,
   OpenAIClient,
+  OpenRouterClient,
   type ProviderClient,
   SendError,
 } from "cloudllm";
@@ -78,6 +80,20 @@ export const FORMATS: readonly Format[] = [
     peer: gemini,
     path: "",
     client: (options) => new GeminiClient(options),
+  },
+  {
+    name: "Grok's Responses",
+    model: "grok-4.3",
+    peer: responses,
+    path: "/v1",
+    client: (options) => new GrokClient(options),
+  },
+  {
+    name: "OpenRouter",
+    model: "openai/gpt-5-nano",
+    peer: chat,
+    path: "/api/v1",
+    client: (options) => new OpenRouterClient(options),
   },
   {
     name: "Ollama",

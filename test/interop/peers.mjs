@@ -151,11 +151,12 @@ export async function resultOf(peer, how, request) {
 function failureOf(error) {
   // Google's library puts the body into the message, as text.
   const said = jsonIn(error.message)?.error ?? error.error?.error ?? error.error ?? {};
+  const words = [said.code, said.type, said.status, error.code];
   const seconds = error.headers?.get?.("retry-after");
   return {
     status: typeof error.status === "number" ? error.status : undefined,
     message: said.message ?? error.message,
-    code: [said.code, said.type, said.status, error.code].find((word) => typeof word === "string"),
+    code: words.find((word) => typeof word === "string") ?? words.find(Number.isInteger)?.toString(),
     retryAfterMs: seconds ? Number(seconds) * 1_000 : undefined,
   };
 }

@@ -189,6 +189,8 @@ describe("the rest of a request", () => {
     ["warmth while it thinks", "openai chat", "gpt-5", { temperature: 0 }, /`temperature`/, "temperature"],
     ["topP while it thinks", "openai chat", "gpt-5.1", { topP: 0.5, reasoning: "low" }, /`topP`/, "top_p"],
     ["stopping while it thinks", "grok chat", "grok-4.6", { stop: ["a"] }, /`stop`/, "stop"],
+    ["stopping of one that does not", "openai chat", "o4-mini", { stop: ["a"] }, /`stop`/, "stop"],
+    ["warmth of a search", "openai chat", "gpt-4o-search-preview", { temperature: 0 }, /`temperature`/, "temperature"],
     ["a seed that is ignored", "claude chat", "claude-opus-5", { seed: 1 }, /`seed`/, "seed"],
     ["too warm", "claude chat", "claude-opus-5", { temperature: 1.5 }, /`temperature`/, "temperature"],
     ["labels", "groq", "m", { metadata: { a: "b" } }, /`metadata`/, "metadata"],
@@ -304,8 +306,27 @@ describe("attachments that a vendor or a model does not take are refused before 
       { type: "file", data, mediaType: "image/png" },
       { type: "image_url", image_url: { url: "data:image/png;base64,AQID" } },
     ],
+    ["mistral", "m", pdf, { type: "document_url", document_url: "data:application/pdf;base64,AQID" }],
+    [
+      "mistral",
+      "m",
+      { type: "file", url: "https://a.com/b.pdf" },
+      { type: "document_url", document_url: "https://a.com/b.pdf" },
+    ],
   ])("%s %s takes its own", async (client, model, part, due) => {
     const { messages } = await bodyOf(client, model, {}, [{ role: "user", content: [part] }]);
     expect(messages).toEqual([{ role: "user", content: [due] }]);
   });
+});
+
+test("words put into Mistral's mouth are marked as such", async () => {
+  const messages: Message[] = [HI, { role: "assistant", content: "{" }];
+  expect((await bodyOf("mistral", "m", {}, messages)).messages).toEqual([
+    { role: "user", content: "hi" },
+    { role: "assistant", content: "{", prefix: true },
+  ]);
+  expect((await bodyOf("groq", "m", {}, messages)).messages).toEqual([
+    { role: "user", content: "hi" },
+    { role: "assistant", content: "{" },
+  ]);
 });

@@ -218,6 +218,7 @@ describe("each provider's bodies and codes become kinds", () => {
       "invalidRequest",
       false,
     ],
+    ["groq: bad request inside a stream", 0, { error: { message: "m", type: "bad_request" } }, "invalidRequest", false],
     ["groq: busy", 498, openai("capacity_exceeded"), "overloaded", true],
     [
       "mistral: an object as its message",

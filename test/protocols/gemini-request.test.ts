@@ -196,7 +196,7 @@ describe("search is Google's", () => {
   test("together with functions newer models are asked to show both", async () => {
     expect(await bodyOf({ search: {}, tools: [LOOK], toolChoice: "auto" }, FLASH_3)).toMatchObject({
       tools: [{ functionDeclarations: [{ name: "look" }] }, { googleSearch: {} }],
-      toolConfig: { functionCallingConfig: { mode: "AUTO" }, includeServerSideToolInvocations: true },
+      toolConfig: { functionCallingConfig: { mode: "VALIDATED" }, includeServerSideToolInvocations: true },
     });
   });
 });

@@ -99,6 +99,29 @@ test("providerOptions win, field by field", async () => {
   expect(body).not.toHaveProperty("include");
 });
 
+test("xAI's tools are described without what it refuses, a property of that name is kept", async () => {
+  const closed = { type: "object", additionalProperties: false };
+  const parameters = {
+    ...closed,
+    properties: { a: { ...closed, properties: {} }, additionalProperties: { const: { additionalProperties: false } } },
+    required: ["a"],
+  };
+  const due = {
+    type: "object",
+    properties: {
+      a: { type: "object", properties: {} },
+      additionalProperties: { const: { additionalProperties: false } },
+    },
+    required: ["a"],
+  };
+  const options = { tools: [{ name: "look", parameters }] };
+  expect((await bodyOf("grok", GROK, options)).tools).toEqual([{ type: "function", name: "look", parameters: due }]);
+  expect((await bodyOf("grok chat", GROK, options)).tools).toEqual([
+    { type: "function", function: { name: "look", parameters: due } },
+  ]);
+  expect((await bodyOf("openai", GPT, options)).tools).toMatchObject([{ parameters: closed }]);
+});
+
 describe("a model's name tells whether it thinks, and how it is told how much", () => {
   const levels = ["low", "medium", "high"];
   test.each<[string, string, readonly string[]]>([
@@ -131,6 +154,7 @@ describe("a model's name tells whether it thinks, and how it is told how much", 
     ["grok-3-mini", "unasked", ["low", "high"]],
     ["grok-4.20-non-reasoning", "never", []],
     ["grok-4.20-reasoning", "unasked", []],
+    ["grok-4.20-multi-agent", "unasked", levels],
     ["grok-4", "unasked", []],
     ["grok-4.3", "unasked", ["none", ...levels]],
     ["grok-4.5", "unasked", levels],
@@ -316,5 +340,26 @@ describe("an attachment goes in the form of Responses", () => {
     await expect(failure).rejects.toMatchObject({ kind: "unsupported", provider: "openai" });
     await expect(failure).rejects.toThrow(name);
     expect(recorder.requests).toHaveLength(before);
+  });
+
+  test("xAI takes files by address or id, not by their bytes", async () => {
+    const pdf: ContentPart = { type: "file", data, mediaType: "application/pdf" };
+    const failure = bodyOf("grok", GROK, {}, [{ role: "user", content: [pdf] }]);
+    await expect(failure).rejects.toMatchObject({
+      kind: "unsupported",
+      message: expect.stringMatching(/by URL or file id/),
+    });
+    const byUrl: ContentPart = { type: "file", url: "https://a.com/b.pdf" };
+    const { input } = await bodyOf("grok", GROK, {}, [{ role: "user", content: [byUrl] }]);
+    expect(input).toEqual([{ role: "user", content: [{ type: "input_file", file_url: "https://a.com/b.pdf" }] }]);
+  });
+
+  test.each([
+    ["an image", "o3-mini", { type: "image", url: "https://a.com/b.png" }],
+    ["a file", "gpt-3.5-turbo", { type: "file", fileId: "file-1" }],
+  ] as const)("%s is refused for %s, which reads text alone", async (_name, model, part) => {
+    const failure = bodyOf("openai", model, {}, [{ role: "user", content: [part] }]);
+    await expect(failure).rejects.toMatchObject({ kind: "unsupported", model });
+    await expect(failure).rejects.toThrow(model);
   });
 });

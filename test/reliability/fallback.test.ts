@@ -174,6 +174,14 @@ describe("with `recover`, after the first chunk", () => {
     });
   });
 
+  test("also when the fallback itself says so", async () => {
+    const a = scriptedClient([{ text: ["The river ", "begins hi"], ending: "cut" }]);
+    const b = scriptedClient([{ text: ["gh ", "up."] }]);
+    expect((await fallback([a, b], { recover: "continue" }).sendMessage(QUESTION)).content).toBe(
+      "The river begins high up.",
+    );
+  });
+
   test("or begin again", async () => {
     const a = scriptedClient([{ text: ["One "], ending: "reset" }]);
     const b = scriptedClient([{ text: ["Two."] }]);
@@ -191,7 +199,7 @@ describe("with `recover`, after the first chunk", () => {
 });
 
 describe("a circuit", () => {
-  const CIRCUIT = { failures: 3, pauseMs: 150 };
+  const CIRCUIT = { failures: 3, pauseMs: 700 };
 
   test("opens after repeated failures, lets one trial through after a pause, and closes when it succeeds", async () => {
     let isDown = true;
@@ -200,11 +208,11 @@ describe("a circuit", () => {
     const client = fallback([a.client, b.client], { circuit: CIRCUIT });
     for (let call = 0; call < 6; call++) expect((await read(client)).message.content).toBe("B");
     expect(a.server.requests).toHaveLength(3);
-    await new Promise((resolve) => setTimeout(resolve, 160));
+    await new Promise((resolve) => setTimeout(resolve, 720));
     await Promise.all(Array.from({ length: 4 }, () => read(client)));
     expect(a.server.requests).toHaveLength(4);
     isDown = false;
-    await new Promise((resolve) => setTimeout(resolve, 160));
+    await new Promise((resolve) => setTimeout(resolve, 720));
     expect((await read(client)).message.content).toBe("A");
     expect((await read(client)).message.content).toBe("A");
   });

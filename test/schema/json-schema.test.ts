@@ -245,6 +245,7 @@ describe("a schema that cannot be used is found before anything is sent", () => 
       },
       "leads back to itself",
     ],
+    ["an object that holds itself", cyclic(), "it is not JSON: is there a cycle or a BigInt in it?"],
     ["properties that are no object", { properties: [] }, "`properties` must be an object"],
     ["a property that is no schema", { properties: { a: "string" } }, "`properties.a` is no schema"],
     ["alternatives that are none", { anyOf: [] }, "`anyOf` must be a list of schemas"],
@@ -306,6 +307,12 @@ test("holds what another validator holds, for any schema and value", () => {
     { numRuns: 3_000 },
   );
 });
+
+function cyclic(): JsonSchema {
+  const schema: Record<string, unknown> = { type: "object" };
+  schema.properties = { self: schema };
+  return schema;
+}
 
 const NAMES = ["a", "b", "__proto__", "constructor"];
 

@@ -4,8 +4,10 @@ import fc from "fast-check";
 import { describe, expect, it, test, vi } from "vitest";
 import type { Tool } from "../../src/client.ts";
 import type { Message } from "../../src/message.ts";
+import type { StandardSchema } from "../../src/schema/schema.ts";
+import type { OpenOptions } from "../../src/session/options.ts";
 import type { SessionRecord } from "../../src/session/record.ts";
-import { LLMSession, type OpenOptions } from "../../src/session/session.ts";
+import { LLMSession } from "../../src/session/session.ts";
 import { MemoryStore, type SessionStore } from "../../src/session/store.ts";
 import { Gate, type ReplyScript, scriptedClient } from "../../src/testing/index.ts";
 import { historyFault, requestFault } from "./legality.ts";
@@ -119,6 +121,32 @@ describe("a session that is opened again", () => {
     ]);
     await session.close();
     expect((await reopened(store)).history[0]?.content).toMatchObject([{}, { data: "AQID", mediaType: "image/png" }]);
+  });
+
+  it("keeps a reply whose validated value JSON cannot say", async () => {
+    const store = new MemoryStore();
+    const big: StandardSchema<bigint> = {
+      "~standard": {
+        version: 1,
+        vendor: "test",
+        validate: (value) => ({ value: BigInt((value as { n: number }).n) }),
+        jsonSchema: { input: () => ({ type: "object" }) },
+      },
+    };
+    const scripted = scriptedClient([{ text: '{"n":1}' }]);
+    const client = {
+      ...scripted,
+      sendMessage: async (
+        ...[messages, { output: _output, ...options } = {}]: Parameters<typeof scripted.sendMessage>
+      ) => ({
+        ...(await scripted.sendMessage(messages, options)),
+        output: 1n,
+      }),
+    };
+    const session = await reopened(store, { client });
+    expect((await session.sendMessage("one", { output: big })).output).toBe(1n);
+    await session.close();
+    expect((await reopened(store)).history.at(-1)).toMatchObject({ content: '{"n":1}' });
   });
 
   it("is not kept when nothing was said in it", async () => {
@@ -389,7 +417,7 @@ describe("a store that fails", () => {
         { type: "said", messages: [{ role: "tool", toolCallId: "x", content: "y" }] },
         { type: "end", stays: true },
       ],
-      /answers the call x/,
+      /cannot be sent: message 0 must be/,
     ],
     [
       "of a senseless cost",

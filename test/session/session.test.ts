@@ -1,6 +1,7 @@
 import { describe, expect, it, test } from "vitest";
 import type { Message, ToolMessage } from "../../src/message.ts";
-import { LLMSession, type SessionOptions } from "../../src/session/session.ts";
+import type { SessionOptions } from "../../src/session/options.ts";
+import { LLMSession } from "../../src/session/session.ts";
 import { scriptedClient } from "../../src/testing/index.ts";
 
 const USAGE = { inputTokens: 10, outputTokens: 4, cachedInputTokens: 3 };

@@ -135,6 +135,27 @@ describe("a turn with tools", () => {
     expect(linesOf(client.calls[1]?.messages ?? []).slice(2)).toEqual(["tool: at last", "tool: a bird"]);
   });
 
+  it("runs as many calls as there are, without a warning of the runtime", async () => {
+    const warnings: unknown[] = [];
+    const hear = (warning: unknown) => warnings.push(warning);
+    process.on("warning", hear);
+    const waits: Tool = {
+      name: "look",
+      run: (_args, { signal }) =>
+        new Promise((resolve) => {
+          signal.addEventListener("abort", resolve);
+          setImmediate(resolve);
+        }),
+    };
+    const steps = Array.from({ length: 30 }, (_, id) => ({ toolCall: { name: "look", id: `${id}` } }));
+    const session = new LLMSession({ client: scriptedClient([{ steps }, DONE]) });
+    await session.sendMessage("question", { tools: [waits] });
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off("warning", hear);
+    expect(warnings).toEqual([]);
+    expect(session.history).toHaveLength(33);
+  });
+
   it("keeps what each reply needs to be sent back with that reply", async () => {
     const scripted = scriptedClient([calling("look"), DONE]);
     let count = 0;

@@ -1,7 +1,7 @@
 /** `stop({ drain })`: nothing more is shown, the bill is exact, and it ends in bounded time and at a bounded price. */
 
 import { fallback } from "cloudllm";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import {
   httpChunk,
   LAST_CHUNK,
@@ -111,6 +111,34 @@ describe("it ends", () => {
     expect(message).toMatchObject({ content: "Shown.", finishReason: "stopped", interrupted: true });
     expect(message.metrics.attempts).toHaveLength(1);
     expect(servers[0]?.requests).toHaveLength(1);
+  });
+
+  test.each([
+    ["a retry", { retries: 5 }, { beginning: "" }],
+    ["a recovery", { recover: "continue" }, { beginning: CHAT.text("Shown.", 0) }],
+  ] as const)("at once when it is stopped while %s is waited for", async (_name, options, { beginning }) => {
+    let broken: () => void = () => undefined;
+    const once = new Promise<void>((resolve) => {
+      broken = resolve;
+    });
+    const server = await rawServer(({ socket }) => {
+      socket.on("close", broken);
+      const head = STREAM_HEAD.replace("\r\n\r\n", "\r\nconnection: close\r\n\r\n");
+      socket.end(head + httpChunk(beginning === "" ? ": x\n\n" : beginning) + LAST_CHUNK);
+    });
+    servers.push(server);
+    const client = CHAT.client(server.port, options);
+    vi.spyOn(Math, "random").mockReturnValue(1); // the longest waits: half a second and more
+    const stream = await client.sendMessageStream(QUESTION);
+    const reading = stream.finalMessage();
+    await once;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const message = await stream.stop({ drain: true });
+    expect(message).toMatchObject({ finishReason: "stopped", interrupted: true });
+    await reading;
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    expect(server.requests).toHaveLength(1);
+    vi.restoreAllMocks();
   });
 
   test.each(["the caller's signal fires", "it is stopped without draining"])("at once when %s", async (way) => {

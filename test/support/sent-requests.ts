@@ -58,7 +58,7 @@ const CLIENTS: Readonly<Record<ClientName, readonly [string, (options: Made) => 
 
 export const CLIENT_NAMES = Object.keys(CLIENTS) as ClientName[];
 
-export interface SentRequest {
+interface SentRequest {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Record<string, unknown>;

@@ -200,6 +200,38 @@ export const BREAKAGES: readonly Breakage[] = [
     bend: finals(({ usage: _usage, ...message }) => message),
   },
   {
+    what: "counts cached input beside the input",
+    noticedBy: ["usage has one meaning"],
+    bend: finals(({ usage, ...message }) => ({
+      ...message,
+      ...(usage && { usage: { ...usage, inputTokens: usage.inputTokens - (usage.cachedInputTokens ?? 0) } }),
+    })),
+  },
+  {
+    what: "loses sources",
+    noticedBy: ["sources are told with their titles"],
+    bend: finals((message) => ({ ...message, citations: [] })),
+  },
+  {
+    what: "counts positions in code points",
+    noticedBy: ["sources are told with their titles"],
+    bend: finals((message) => ({
+      ...message,
+      citations: message.citations.map(({ endIndex, ...citation }) => ({
+        ...citation,
+        ...(endIndex !== undefined && { endIndex: endIndex - 1 }),
+      })),
+    })),
+  },
+  {
+    what: "takes filters and refusals for a normal end",
+    noticedBy: ["a filter that withheld the rest is not", "a refusal by the model is not"],
+    bend: finals((message) => ({
+      ...message,
+      finishReason: /contentFilter|refusal/.test(message.finishReason) ? "stop" : message.finishReason,
+    })),
+  },
+  {
     what: "writes messages that JSON does not carry",
     noticedBy: ["a message survives JSON unchanged"],
     bend: finals((message) => ({ ...message, replay: { provider: "p", protocol: "p", data: new Map([["a", 1]]) } })),
@@ -401,7 +433,7 @@ export const BREAKAGES: readonly Breakage[] = [
   },
   {
     what: "refuses its own replies",
-    noticedBy: ["a reply can be put back", "thinking and tool calls can be put back"],
+    noticedBy: ["a reply can be put back", "thinking and tool calls that sendMessage brought"],
     bend: (client) => {
       const check = (messages: Parameters<Send>[0]) => {
         if (messages.some(({ role }) => role === "assistant")) throw new SendError("invalidRequest", "Who said that?");

@@ -4,6 +4,7 @@ import {
   type AssistantMessage,
   CompatibleClient,
   type CompatiblePreset,
+  LLMSession,
   type MessageChunk,
   type MessageStream,
   type Recovery,
@@ -71,6 +72,12 @@ const FAULTS: readonly (readonly [string, RegExp, (wire: TestWire, request: RawR
   ["an early end", /truncated/, (_wire, { socket }) => void socket.end(LAST_CHUNK)],
   ["an end inside a chunk", /network/, (_wire, { socket }) => void socket.end("ff\r\nda")],
   ["silence", /timeout/, () => undefined],
+  ["heartbeats and no more text", /timeout/, heartbeats],
+  [
+    "an event that is no JSON",
+    /protocol/,
+    (_wire, { socket }) => void socket.end(httpChunk("data: {oops}\n\n") + LAST_CHUNK),
+  ],
   [
     "an error inside the stream",
     /overloaded|server/,
@@ -78,7 +85,13 @@ const FAULTS: readonly (readonly [string, RegExp, (wire: TestWire, request: RawR
   ],
 ];
 
-const TIMEOUTS = { idle: 150, stall: 400 };
+function heartbeats(_wire: TestWire, { socket }: RawRequest): void {
+  const timer = setInterval(() => socket.write(httpChunk(": ping\n\n")), 50);
+  socket.on("close", () => clearInterval(timer));
+}
+
+/** Short only where silence is what is tested: a busy machine is slow. */
+const timeoutsFor = (kind: RegExp) => (kind.test("timeout") ? { idle: 300, stall: 400 } : {});
 
 /** Writes the beginning of a reply, then lets it break. */
 function begin(wire: TestWire, { socket }: RawRequest, pieces: readonly string[], from = 0): void {
@@ -102,7 +115,7 @@ describe.each(WIRES)("$name", (wire) => {
         begin(wire, request, CUT);
         breakOff(wire, request, CUT.length);
       });
-      const client = wire.client(server.port, { recover, timeouts: TIMEOUTS, ...options });
+      const client = wire.client(server.port, { recover, timeouts: timeoutsFor(kind), ...options });
       return { server, outcome: await read(await client.sendMessageStream(QUESTION)) };
     }
 
@@ -158,7 +171,7 @@ describe.each(WIRES)("$name", (wire) => {
         begin(wire, request, CUT);
         breakOff(wire, request, CUT.length);
       });
-      const client = wire.client(server.port, { timeouts: TIMEOUTS });
+      const client = wire.client(server.port, { timeouts: timeoutsFor(kind) });
       const message = await client.sendMessage(QUESTION, { recover: "continue" });
       expect(message.content).toBe("The river begins high up.");
     });
@@ -173,7 +186,7 @@ describe.each(WIRES)("$name", (wire) => {
         request.socket.write(httpChunk(wire.call(2) + wire.end(3)) + LAST_CHUNK);
       });
       const tools = [{ name: "look" }];
-      const client = wire.client(server.port, { recover: "restart", timeouts: TIMEOUTS, tools });
+      const client = wire.client(server.port, { recover: "restart", timeouts: timeoutsFor(kind), tools });
       const { message, chunks, error } = await read(await client.sendMessageStream(QUESTION));
       expect(error).toBeUndefined();
       expect(message?.toolCalls[0]).toMatchObject({ name: "look" });
@@ -192,7 +205,11 @@ describe.each(WIRES)("$name", (wire) => {
           request.socket.write(httpChunk(wire.call(CUT.length)));
           breakOff(wire, request, CUT.length + 1);
         });
-        const client = wire.client(server.port, { recover: "restart", timeouts: TIMEOUTS, tools: [{ name: "look" }] });
+        const client = wire.client(server.port, {
+          recover: "restart",
+          timeouts: timeoutsFor(kind),
+          tools: [{ name: "look" }],
+        });
         const { error } = await read(await client.sendMessageStream(QUESTION));
         expect(error?.kind).toMatch(kind);
         expect(error?.partial?.toolCalls).toHaveLength(1);
@@ -429,6 +446,78 @@ test.each([
   },
 );
 
+describe("a reply that is cut at any byte, again and again", () => {
+  const TEXT =
+    "Rivers begin high up: naïve streams 😀 of melting snow,\n\n- first a trickle\n- then 日本の川 and more.\n\n" +
+    "```js\nif (a) {\n    b();\n}\n``` The end of it, said twice: the end of it.";
+
+  /** The text after what the request says was written, from some words before it on when the model is told to repeat them. */
+  function restOf(body: string, repeats: number): string {
+    const utf8 = Buffer.from(body, "latin1").toString("utf8");
+    const { messages } = JSON.parse(utf8) as { messages: { role: string; content: string }[] };
+    const written = messages.findLast(({ role }) => role === "assistant")?.content ?? "";
+    expect(TEXT.slice(0, written.length)).toBe(written);
+    let from = written.length;
+    if (repeats > 0 && written.length > 20) from = Math.max(0, written.lastIndexOf(" ", from - repeats)) + 1;
+    return TEXT.slice(from);
+  }
+
+  test.each([
+    ["as a prefix", "vllm", 0],
+    ["by an instruction", "ollama", 15],
+  ] as const)("is whole all the same, continued %s", async (_name, preset, repeats) => {
+    const cuts: number[] = [];
+    let request = 0;
+    const server = await serve(({ socket, body }) => {
+      const rest = restOf(body, repeats);
+      const pieces = rest.split(/(?<=[ \n])/);
+      const bytes = Buffer.from(CHAT.begin() + pieces.map((piece) => CHAT.text(piece, 0)).join("") + CHAT.end(1));
+      const cut = cuts[request++];
+      socket.write(HEAD);
+      if (cut === undefined) return void socket.end(Buffer.concat([httpChunk(bytes), Buffer.from(LAST_CHUNK)]));
+      socket.write(httpChunk(bytes.subarray(0, cut % bytes.length)), () => void socket.end());
+    });
+    const client = new CompatibleClient({ preset, baseUrl: server.baseUrl, model: "m", recover: "continue" });
+    for (let round = 0; round < 120; round++) {
+      request = 0;
+      cuts.splice(0, cuts.length, 150 + round * 37, 200 + round * 53);
+      const { message, shown, error } = await read(await client.sendMessageStream(QUESTION));
+      expect(error).toBeUndefined();
+      expect(message?.content).toBe(TEXT);
+      expect(shown).toBe(TEXT);
+    }
+  });
+});
+
+test("a session keeps the reply as it was shown, and its whole price", async () => {
+  const server = await serve((request, index) => {
+    if (index > 0) return whole(CHAT, request, ["It begins ", "high up."]);
+    begin(CHAT, request, CUT);
+    request.socket.end(LAST_CHUNK);
+  });
+  const session = new LLMSession({ client: CHAT.client(server.port) });
+  const { shown } = await read(await session.sendMessageStream("Tell me of the river.", { recover: "restart" }));
+  expect(session.history.map(({ content }) => content)).toEqual(["Tell me of the river.", shown]);
+  expect(session.history[1]).not.toHaveProperty("interrupted");
+  expect(session.tokenUsage().totalTokens).toBeGreaterThanOrEqual(7);
+});
+
+test("what was cut is gone on with by hand, too, by any client", async () => {
+  const server = await serve((request, index) => {
+    if (index > 0) return whole(GEMINI, request, ["begins high up."]);
+    begin(GEMINI, request, CUT);
+    request.socket.end(LAST_CHUNK);
+  });
+  const client = GEMINI.client(server.port);
+  const { error } = await read(await client.sendMessageStream(QUESTION));
+  if (!error?.partial) throw new Error("nothing was kept");
+  const rest = await client.sendMessage([...QUESTION, JSON.parse(JSON.stringify(error.partial)) as AssistantMessage], {
+    recover: "restart",
+  });
+  expect(rest.content).toBe("begins high up.");
+  expect(server.requests[1]?.body).toContain("Begin by repeating exactly these last words");
+});
+
 describe("while a reply is being recovered", () => {
   /** The second request is never answered. */
   async function waiting(options: Options = {}) {
@@ -493,19 +582,18 @@ describe("a reply that the provider goes on writing", () => {
       if (index < breaks) return breakOff(RESPONSES, request, upTo);
       socket.write(httpChunk(RESPONSES.end(texts.length)) + LAST_CHUNK);
     });
-    const client = (options: Options = {}) =>
-      RESPONSES.client(server.port, { recover: "resume", timeouts: TIMEOUTS, ...options });
+    const client = (options: Options = {}) => RESPONSES.client(server.port, { recover: "resume", ...options });
     return { server, client };
   }
 
   const TEXTS = ["One ", "two ", "three ", "four ", "five."];
   const LOST = FAULTS.filter(([name]) => name !== "an error inside the stream");
 
-  test.each(LOST)("is taken up again after %s, as often as that brings more", async (_name, _kind, breakOff) => {
+  test.each(LOST)("is taken up again after %s, as often as that brings more", async (_name, kind, breakOff) => {
     for (const fetchLike of [undefined, (input: string, init: RequestInit) => fetch(input, init)]) {
       const { server, client } = await background(3, breakOff, TEXTS);
       const { message, chunks, error } = await read(
-        await client(fetchLike && { fetch: fetchLike }).sendMessageStream(QUESTION),
+        await client({ timeouts: timeoutsFor(kind), fetch: fetchLike }).sendMessageStream(QUESTION),
       );
       expect(error).toBeUndefined();
       expect(message).toMatchObject({ content: TEXTS.join(""), finishReason: "stop", id: "resp_1" });

@@ -60,7 +60,11 @@ const FAILURES: readonly (readonly [string, RegExp, (request: RawRequest, wire: 
   ["500", /server/, ({ socket }) => void socket.end(ERROR(500))],
   ["503", /overloaded/, ({ socket }) => void socket.end(ERROR(503))],
   ["429", /rateLimit/, ({ socket }) => void socket.end(ERROR(429, { "retry-after-ms": "5" }))],
-  ["a gateway's page", /server|overloaded/, ({ socket }) => void socket.end(response(502, "<html>Bad</html>"))],
+  [
+    "a gateway's page",
+    /server|overloaded/,
+    ({ socket }) => void socket.end(response(502, "<html>Bad</html>", { connection: "close" })),
+  ],
   ["a reset before the headers", /network/, ({ socket }) => void socket.resetAndDestroy()],
   [
     "a reset after the headers",
@@ -106,7 +110,8 @@ describe.each([
   describe.each(WIRES)("$name", (wire) => {
     test.each(FAILURES)("%s is retried unseen, and listed", async (_name, kind, fail) => {
       const server = await serve((request, index) => (index < 2 ? fail(request, wire) : good(wire, request)));
-      const timeouts = { headers: 150, idle: 150, stall: 250 };
+      // Short limits only where they are what is tested: a busy machine is slow.
+      const timeouts = kind.test("timeout") ? { headers: 300, idle: 300, stall: 400 } : {};
       const { shown, message } = await text(wire.client(server.port, { timeouts, ...over }));
       expect(shown).toBe("Hello.");
       expect(message).toMatchObject({ content: "Hello.", finishReason: "stop" });
@@ -122,13 +127,13 @@ describe.each([
 
     test("a deadline that belongs to one attempt does not kill the next", async () => {
       const server = await serve((request, index) => {
-        if (index === 0) return; // no headers for 200 ms
-        if (index === 1) return void request.socket.write(HEAD); // silence for 200 ms
+        if (index === 0) return; // no headers
+        if (index === 1) return void request.socket.write(HEAD); // silence
         // Slower than any of the two limits would allow if it ran on.
-        setTimeout(() => good(wire, request), 150);
+        setTimeout(() => good(wire, request), 300);
       });
       const { shown, message } = await text(
-        wire.client(server.port, { timeouts: { headers: 200, idle: 200, stall: 200 }, ...over }),
+        wire.client(server.port, { timeouts: { headers: 400, idle: 400, stall: 400 }, ...over }),
       );
       expect(shown).toBe("Hello.");
       expect(message.metrics.attempts.map(({ outcome }) => outcome)).toEqual(["timeout", "timeout", "answered"]);
@@ -207,7 +212,7 @@ describe.each([
       expect(error).toMatchObject({ kind: "timeout", phase, retryable: true });
       expect(error.waitedMs).toBeGreaterThanOrEqual(limit);
       expect(error.message).toContain(`${error.waitedMs} ms`);
-      expect(performance.now() - started).toBeLessThan(limit + 1_000);
+      expect(performance.now() - started).toBeLessThan(limit + 3_000);
       for (const { closed } of server.requests) await closed;
     });
 
@@ -241,7 +246,7 @@ describe.each([
           ({ socket }) => void socket.write("HTTP/1.1 500 Oops\r\ncontent-length: 99\r\n\r\nhalf of it"),
         );
         const error = await failure(
-          CHAT.client(server.port, { retries: 0, timeouts: { [phase]: 80 }, ...over }).sendMessage(QUESTION),
+          CHAT.client(server.port, { retries: 0, timeouts: { [phase]: 500 }, ...over }).sendMessage(QUESTION),
         );
         expect(error).toMatchObject({ kind: "server", status: 500, message: expect.stringContaining("half of it") });
       },

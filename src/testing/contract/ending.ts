@@ -86,6 +86,49 @@ export const endingCases: readonly CaseDefinition[] = [
     },
   },
   {
+    name: "law 2: usage has one meaning: input with what was cached, output with thinking, and both told apart",
+    needs: ["usage"],
+    async run({ open }) {
+      const usage = { inputTokens: 40, outputTokens: 20, cachedInputTokens: 30, reasoningTokens: 15 };
+      const { client } = await open({ text: "Counted", ending: { usage } }, { text: "Counted", ending: { usage } });
+      const streamed = finalOf((await readAll(await client.sendMessageStream(QUESTION))).chunks);
+      for (const message of [streamed, await client.sendMessage(QUESTION)]) {
+        const { raw: _raw, cacheWriteTokens = 0, ...told } = message.usage ?? {};
+        assert.deepEqual(told, { ...usage, totalTokens: 60 });
+        assert.equal(cacheWriteTokens, 0);
+      }
+    },
+  },
+  {
+    name: "law 2: sources are told with their titles, and lie within the text",
+    needs: ["citations"],
+    async run({ open }) {
+      const script = {
+        steps: [
+          { text: "It is 🌧 in Oslo" },
+          { citation: { url: "https://example.org/oslo", title: "Oslo", startIndex: 6, endIndex: 8 } },
+          { citation: { url: "https://example.org/more", title: "More" } },
+          { text: ", they say." },
+        ],
+      };
+      const { client } = await open(script, script);
+      const { chunks } = await readAll(await client.sendMessageStream(QUESTION));
+      const told = chunks.flatMap((chunk) => (chunk.type === "citation" ? [chunk.url] : []));
+      const expected = ["https://example.org/oslo", "https://example.org/more"];
+      assert.deepEqual(told, expected);
+      for (const { content, citations } of [finalOf(chunks), await client.sendMessage(QUESTION)]) {
+        assert.equal(content, "It is 🌧 in Oslo, they say.");
+        assert.deepEqual(
+          citations.map(({ url, title }) => ({ url, title })),
+          expected.map((url, index) => ({ url, title: ["Oslo", "More"][index] })),
+        );
+        // Some providers say which words, others only which statement.
+        const { startIndex = 0, endIndex = content.length } = citations[0] ?? {};
+        assert.match(content.slice(startIndex, endIndex), /^(It is )?🌧( in Oslo.*)?$/u);
+      }
+    },
+  },
+  {
     name: "law 2: usage that the provider does not tell stays absent, with an estimate beside it",
     async run({ open }) {
       const { client } = await open({ text: "Nobody counted these words." });

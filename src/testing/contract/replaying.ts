@@ -1,8 +1,74 @@
 /** Law 8: replays faithfully. */
 
 import assert from "node:assert/strict";
+import type { Tool } from "../../client.ts";
 import type { AssistantMessage, Message } from "../../message.ts";
+import type { MessageStream } from "../../stream/message-stream.ts";
 import { type CaseDefinition, ONCE, partialOf, QUESTION, readAll, sendErrorOf } from "./case.ts";
+import type { Ability } from "./subject.ts";
+
+const TOOLS: readonly Tool[] = [{ name: "weather", parameters: { type: "object", properties: {} } }, { name: "now" }];
+
+/** A reply that needs two rounds of tools. */
+const STEPS = [
+  {
+    steps: [
+      { reasoning: ["They want ", "the weather."] },
+      { text: "Let me see." },
+      { toolCall: { id: "call_a", name: "weather", arguments: { city: "Oslo" } } },
+      { toolCall: { id: "call_b", name: "weather", arguments: { city: "Tromsø" } } },
+    ],
+  },
+  { steps: [{ reasoning: "And the time." }, { toolCall: { id: "call_c", name: "now" } }] },
+];
+
+const CALL = { id: "call_x", name: "weather", arguments: { city: "Oslo" } };
+const ANSWER: Message = { role: "tool", toolCallId: "call_x", content: "rain" };
+
+/** Turns that the client under test has not written. */
+const FOREIGN: readonly {
+  readonly what: string;
+  readonly turns: readonly Message[];
+  readonly needs?: readonly Ability[];
+}[] = [
+  { what: "a reply written by hand", turns: [{ role: "assistant", content: "Blue." }] },
+  { what: "a reply without any text", turns: [{ role: "assistant", content: "" }] },
+  { what: "a reply that ends in blanks", turns: [{ role: "assistant", content: "Blue \n" }] },
+  {
+    what: "instructions in the middle of a conversation",
+    turns: [
+      { role: "assistant", content: "Blue." },
+      { role: "system", content: "Be brief." },
+    ],
+  },
+  {
+    what: "a tool call written by hand",
+    needs: ["toolCalls"],
+    turns: [{ role: "assistant", content: "", toolCalls: [CALL] }, ANSWER],
+  },
+  {
+    what: "a tool call that has an odd id",
+    needs: ["toolCalls"],
+    turns: [
+      { role: "assistant", content: "Let me see.", toolCalls: [{ ...CALL, id: "functions.weather:0" }] },
+      { ...ANSWER, toolCallId: "functions.weather:0" },
+      { role: "assistant", content: "It rains." },
+    ],
+  },
+  {
+    what: "what another provider wants back",
+    needs: ["toolCalls"],
+    turns: [
+      {
+        role: "assistant",
+        content: "",
+        toolCalls: [CALL],
+        replay: { provider: "nobody", protocol: "no-protocol", data: { blocks: [{ type: "thinking" }] } },
+      },
+      ANSWER,
+    ],
+  },
+];
 
 export const replayingCases: readonly CaseDefinition[] = [
   {
@@ -24,23 +90,51 @@ export const replayingCases: readonly CaseDefinition[] = [
       assert.equal((await (await client.sendMessageStream(later)).finalMessage()).content, "Red.");
     },
   },
+  ...(["sendMessageStream", "sendMessage"] as const).map(
+    (method): CaseDefinition => ({
+      name: `law 8: thinking and tool calls that ${method} brought can be put back with the tools' answers, step by step`,
+      needs: ["reasoning", "toolCalls"],
+      async run({ open }) {
+        const { client } = await open(...STEPS, { text: "It rains in both." }, { text: "Bring a coat." });
+        const messages: Message[] = [...QUESTION];
+        for (const [step, script] of STEPS.entries()) {
+          const reply = throughJson(await wholeOf(client[method](messages, { tools: TOOLS })));
+          const calls = script.steps.filter((each) => "toolCall" in each);
+          assert.equal(reply.toolCalls.length, calls.length, `step ${step} has its calls`);
+          messages.push(reply);
+          // Tools end in any order.
+          for (const { id } of reply.toolCalls.toReversed()) {
+            messages.push({ role: "tool", toolCallId: id, content: step === 0 ? "rain" : "", isError: step === 1 });
+          }
+        }
+        const answer = throughJson(await wholeOf(client[method](messages, { tools: TOOLS })));
+        assert.equal(answer.content, "It rains in both.");
+        messages.push(answer, { role: "user", content: "And now?" });
+        assert.equal((await client.sendMessage(messages)).content, "Bring a coat.");
+      },
+    }),
+  ),
+  ...FOREIGN.map(
+    ({ what, turns, needs = [] }): CaseDefinition => ({
+      name: `law 8: ${what} can be sent`,
+      needs,
+      async run({ open }) {
+        const { client } = await open({ text: "Yes." }, { text: "Yes." });
+        const options = needs.includes("toolCalls") ? { tools: TOOLS } : {};
+        const messages: Message[] = [...QUESTION, ...turns, { role: "user", content: "Is it?" }];
+        assert.equal((await wholeOf(client.sendMessageStream(messages, options))).content, "Yes.");
+        assert.equal((await client.sendMessage(messages, options)).content, "Yes.");
+      },
+    }),
+  ),
   {
-    name: "law 8: thinking and tool calls can be put back with the tools' answers",
-    needs: ["reasoning", "toolCalls"],
+    name: "law 8: a reply whose text was changed can be put back, and goes as it is now",
+    needs: ["reasoning"],
     async run({ open }) {
-      const { client } = await open(
-        {
-          steps: [
-            { reasoning: "They want the weather." },
-            { toolCall: { id: "call_a", name: "weather", arguments: { city: "Oslo" } } },
-          ],
-        },
-        { text: "It rains." },
-      );
-      const first = throughJson(await (await client.sendMessageStream(QUESTION)).finalMessage());
-      const results = first.toolCalls.map(({ id }): Message => ({ role: "tool", toolCallId: id, content: "rain" }));
-      assert.equal(results.length, 1);
-      assert.equal((await client.sendMessage([...QUESTION, first, ...results])).content, "It rains.");
+      const { client } = await open({ steps: [{ reasoning: "Hm." }, { text: "Blue." }] }, { text: "Green." });
+      const reply = { ...(await client.sendMessage(QUESTION)), content: "Red." };
+      const messages: Message[] = [...QUESTION, reply, { role: "user", content: "Another." }];
+      assert.equal((await client.sendMessage(messages)).content, "Green.");
     },
   },
   {
@@ -54,6 +148,11 @@ export const replayingCases: readonly CaseDefinition[] = [
     },
   },
 ];
+
+async function wholeOf(reply: Promise<MessageStream | AssistantMessage>): Promise<AssistantMessage> {
+  const settled = await reply;
+  return "finalMessage" in settled ? settled.finalMessage() : settled;
+}
 
 function throughJson(message: AssistantMessage): AssistantMessage {
   return JSON.parse(JSON.stringify(message)) as AssistantMessage;

@@ -138,6 +138,24 @@ export const stoppingCases: readonly CaseDefinition[] = [
     },
   },
   {
+    name: "law 5: what the provider had told of its charges when it was stopped is kept, and an estimate beside it",
+    needs: ["usage"],
+    async run({ open }) {
+      const usage = { inputTokens: 1_000, outputTokens: 9 };
+      const { client } = await open({ text: ["One ", "two ", "three"], ending: { usage } });
+      const stream = await client.sendMessageStream(QUESTION);
+      for await (const _chunk of stream) break;
+      const message = await stream.finalMessage();
+      // Some tell the size of the request with the first event, others everything with the last.
+      assert.equal(message.usage?.inputTokens ?? 1_000, 1_000);
+      assert.ok(message.estimatedUsage && message.estimatedUsage.outputTokens >= (message.usage?.outputTokens ?? 0));
+      assert.equal(
+        message.estimatedUsage.inputTokens,
+        message.usage?.inputTokens ?? message.estimatedUsage.inputTokens,
+      );
+    },
+  },
+  {
     name: "law 5: a signal that has fired before the call rejects it, and nothing is sent",
     needs: ["requests"],
     async run({ open }) {

@@ -1,6 +1,8 @@
 /** Law 3: half is not whole. */
 
 import assert from "node:assert/strict";
+import type { FinishReason } from "../../chunk.ts";
+import type { ScriptEnding } from "../script.ts";
 import {
   type CaseDefinition,
   failureOf,
@@ -12,6 +14,28 @@ import {
   sendErrorOf,
   textOf,
 } from "./case.ts";
+import type { Ability } from "./subject.ts";
+
+const ODD_ENDS: readonly {
+  readonly what: string;
+  readonly ending: ScriptEnding;
+  readonly reasons: readonly FinishReason[];
+  readonly needs?: readonly Ability[];
+}[] = [
+  { what: "a limit that cut the reply off", ending: { finishReason: "length" }, reasons: ["length"] },
+  // Anthropic says the same of its filters and of the model.
+  {
+    what: "a filter that withheld the rest",
+    ending: { finishReason: "contentFilter" },
+    reasons: ["contentFilter", "refusal"],
+  },
+  {
+    what: "a refusal by the model",
+    ending: { finishReason: "refusal" },
+    reasons: ["refusal"],
+    needs: ["refusalReason"],
+  },
+];
 
 export const truncationCases: readonly CaseDefinition[] = [
   {
@@ -143,13 +167,21 @@ export const truncationCases: readonly CaseDefinition[] = [
       assert.equal(Object.getPrototypeOf(value), Object.prototype);
     },
   },
-  {
-    name: "law 3: a limit that cut the reply off is not a normal stop",
-    async run({ open }) {
-      const { client } = await open({ text: "It was a dark and", ending: { finishReason: "length" } });
-      assert.equal((await (await client.sendMessageStream(QUESTION)).finalMessage()).finishReason, "length");
-    },
-  },
+  ...ODD_ENDS.map(
+    ({ what, ending, reasons, needs = [] }): CaseDefinition => ({
+      name: `law 3: ${what} is not a normal stop`,
+      needs,
+      async run({ open }) {
+        const { client } = await open({ text: "It was a dark and", ending }, { text: "It was a dark and", ending });
+        const streamed = await (await client.sendMessageStream(QUESTION)).finalMessage();
+        for (const message of [streamed, await client.sendMessage(QUESTION)]) {
+          assert.ok(reasons.includes(message.finishReason), `${message.finishReason} is not ${reasons.join(" or ")}`);
+          assert.equal(message.content, "It was a dark and");
+          assert.equal(message.interrupted, undefined, "its provider ended it");
+        }
+      },
+    }),
+  ),
   {
     name: "law 3: a reason to finish that nobody knows is unknown, with the provider's word beside it",
     needs: ["rawFinishReason"],

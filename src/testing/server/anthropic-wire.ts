@@ -5,6 +5,8 @@
 
 import type { ScriptEnding, ScriptedError, ScriptedUsage } from "../script.ts";
 import type { FinishEvent } from "../script-events.ts";
+import { anthropicFault } from "./anthropic-demands.ts";
+import type { Seals } from "./demands.ts";
 import { sealOf } from "./seal.ts";
 import {
   type ContentEvent,
@@ -53,6 +55,7 @@ type Block =
 /** `POST /v1/messages`. */
 export const anthropicWire: Wire = {
   serves: (path) => path.endsWith("/v1/messages"),
+  fault: ({ body, seals }) => anthropicFault(body, seals),
   reply: (request, ending) => new MessagesReply(request, ending),
   refusal: (status, error) => errorBody({ code: ERROR_TYPES[status] ?? "api_error", ...error }),
 };
@@ -67,15 +70,17 @@ class MessagesReply implements WireReply {
     readonly role: "assistant";
   };
   readonly #usage: ScriptedUsage | undefined;
+  readonly #seals: Seals;
   readonly #blocks: Block[] = [];
   #open: Block | undefined;
 
-  constructor({ index, body }: WireRequest, ending: ScriptEnding) {
+  constructor({ index, body, seals }: WireRequest, ending: ScriptEnding) {
     const { model = "unnamed", stream } = (body ?? {}) as MessagesBody;
     this.streamed = stream === true;
     this.contentType = this.streamed ? "text/event-stream; charset=utf-8" : "application/json";
     this.#message = { model, id: `msg_${index + 1}`, type: "message", role: "assistant" };
     this.#usage = usageIn(ending);
+    this.#seals = seals;
   }
 
   begin(): string {
@@ -112,6 +117,8 @@ class MessagesReply implements WireReply {
       case "toolCallDelta": {
         const { id, name, argumentsDelta, opens } = piece;
         const begun = opens ? this.#enter({ type: "tool_use", id, name, input: {} }) : "";
+        const thought = this.#blocks.findLast((block) => block.type === "thinking");
+        if (thought) this.#seals.set(id, thought.signature);
         return begun + this.#delta({ type: "input_json_delta", partial_json: argumentsDelta });
       }
       case "toolCallEnd":

@@ -5,6 +5,7 @@
 
 import type { ScriptedError, ScriptedUsage } from "../script.ts";
 import type { FinishEvent } from "../script-events.ts";
+import { chatFault } from "./chat-demands.ts";
 import { openaiError } from "./openai-error.ts";
 import { type ContentEvent, isRefusal, sseEvent, type Wire, type WireReply, type WireRequest } from "./wire.ts";
 
@@ -29,6 +30,7 @@ interface ChatBody {
 /** `POST …/chat/completions`. */
 export const chatWire: Wire = {
   serves: (path) => path.endsWith("/chat/completions"),
+  fault: ({ body }) => chatFault(body),
   reply: (request, ending) => new ChatReply(request, isRefusal(ending)),
   refusal: (_status, error) => openaiError(error),
 };

@@ -7,6 +7,8 @@
 import type { Citation } from "../../message.ts";
 import type { ScriptEnding, ScriptedError, ScriptedUsage } from "../script.ts";
 import type { FinishEvent } from "../script-events.ts";
+import type { Seals } from "./demands.ts";
+import { callMark, geminiFault } from "./gemini-demands.ts";
 import { sealOf } from "./seal.ts";
 import { type ContentEvent, NO_MESSAGE, usageIn, type Wire, type WireReply, type WireRequest } from "./wire.ts";
 
@@ -30,13 +32,14 @@ const ERROR_STATUSES: Readonly<Record<number, string>> = {
   504: "DEADLINE_EXCEEDED",
 };
 
-const SERVED = /\/models\/([^/:]+):(generateContent|streamGenerateContent)$/;
+const SERVED = /\/(?:models|tunedModels)\/([^/:]+):(generateContent|streamGenerateContent)$/;
 
 type Part = Readonly<Record<string, unknown>>;
 
 /** `POST /v1beta/models/{model}:generateContent` and `:streamGenerateContent`. */
 export const geminiWire: Wire = {
   serves: (path) => SERVED.test(path),
+  fault: ({ body, seals }) => geminiFault(body, seals),
   reply: (request, ending) => new GeminiReply(request, ending),
   refusal: errorBody,
 };
@@ -48,6 +51,7 @@ class GeminiReply implements WireReply {
   /** Without `alt=sse`, a stream is one array of JSON that comes in pieces. */
   readonly #asEvents: boolean;
   readonly #usage: ScriptedUsage | undefined;
+  readonly #seals: Seals;
   readonly #citations: Citation[] = [];
   #text = "";
   #thoughts = "";
@@ -55,13 +59,14 @@ class GeminiReply implements WireReply {
   #called = false;
   #events = 0;
 
-  constructor({ index, path, query }: WireRequest, ending: ScriptEnding) {
+  constructor({ index, path, query, seals }: WireRequest, ending: ScriptEnding) {
     const [, model = "unnamed", method] = SERVED.exec(path) ?? [];
     this.streamed = method === "streamGenerateContent";
     this.#asEvents = query.get("alt") === "sse";
     this.contentType = this.streamed && this.#asEvents ? "text/event-stream" : "application/json; charset=UTF-8";
     this.#named = { modelVersion: decodeURIComponent(model), responseId: `response-${index + 1}` };
     this.#usage = usageIn(ending);
+    this.#seals = seals;
   }
 
   begin(): string {
@@ -80,8 +85,10 @@ class GeminiReply implements WireReply {
     return this.#frame({ candidates: [{ content: contentOf(parts), index: 0 }], ...usage, ...this.#named });
   }
 
+  /** Google leaves the frame of events when it fails: the error is a document of its own. */
   writeError(error: ScriptedError): string {
-    return this.#frame(errorBody(500, error)) + this.#end();
+    const body = errorBody(500, error);
+    return this.#asEvents ? JSON.stringify(body, undefined, 2) : this.#frame(body) + this.#end();
   }
 
   whole(events: readonly ContentEvent[], finish: FinishEvent): unknown {
@@ -117,13 +124,16 @@ class GeminiReply implements WireReply {
         const { id, name, argumentsText } = event;
         this.#called = true;
         const functionCall = { id, name, args: JSON.parse(argumentsText || "{}") as unknown };
-        return [{ functionCall, ...this.#signature() }];
+        const signature = this.#signature();
+        if (signature.thoughtSignature !== undefined)
+          this.#seals.set(callMark(functionCall), signature.thoughtSignature);
+        return [{ functionCall, ...signature }];
       }
     }
   }
 
   /** Of a reply's parts, one has the signature of its thoughts: the first call, or else the last text. */
-  #signature(): Part {
+  #signature(): { readonly thoughtSignature?: string } {
     if (this.#thoughts === "" || this.#signed) return {};
     this.#signed = true;
     return { thoughtSignature: sealOf(this.#thoughts) };
@@ -131,7 +141,7 @@ class GeminiReply implements WireReply {
 
   #closing(): Part | undefined {
     const signature = this.#signature();
-    return "thoughtSignature" in signature ? { text: "", ...signature } : undefined;
+    return signature.thoughtSignature === undefined ? undefined : { text: "", ...signature };
   }
 
   #last(parts: readonly Part[], finish: FinishEvent): unknown {
@@ -179,9 +189,10 @@ function groundingOf(citations: readonly Citation[], text: string): Part {
   const urls = [...new Set(citations.map(({ url }) => url))];
   const supports = citations.filter(({ citedText, endIndex }) => citedText !== undefined || endIndex !== undefined);
   return {
-    groundingChunks: urls.map((uri) => ({
-      web: { uri, title: citations.find(({ url }) => url === uri)?.title ?? uri },
-    })),
+    groundingChunks: urls.map((uri) => {
+      const title = citations.find(({ url }) => url === uri)?.title;
+      return { web: { uri, ...(title !== undefined && { title }) } };
+    }),
     groundingSupports: supports.map(({ url, citedText, startIndex, endIndex }) => ({
       segment: {
         ...(startIndex && { startIndex: bytes(startIndex) }),

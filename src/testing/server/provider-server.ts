@@ -7,6 +7,7 @@ import { type ServerReply, sendRecording, sendScript } from "./answers.ts";
 import { anthropicWire } from "./anthropic-wire.ts";
 import { chatWire } from "./chat-wire.ts";
 import { Delivery, type Sent } from "./delivery.ts";
+import type { Seals } from "./demands.ts";
 import { geminiWire } from "./gemini-wire.ts";
 import { responsesWire } from "./responses-wire.ts";
 import type { Wire } from "./wire.ts";
@@ -36,6 +37,12 @@ export interface ProviderServerOptions {
   readonly pace?: number;
   /** Usage is reported in streams also when the client did not ask for it, as Mistral does. Default false, as at OpenAI. */
   readonly usageUnasked?: boolean;
+  /**
+   * Requests are looked at as the provider would, and refused in its words, with status 400, for what it would refuse: a
+   * call without its answer, an answer to no call, thinking that should have come back and did not, or not as it was, and
+   * more. Default false: every request is answered.
+   */
+  readonly strict?: boolean;
   /** How pauses in milliseconds pass. Default: real time. */
   readonly sleep?: Sleep;
 }
@@ -90,8 +97,9 @@ export async function startProviderServer(
     DEFAULT_REPLY,
   options: ProviderServerOptions = {},
 ): Promise<ProviderServer> {
-  const { port = 0, pace = 0, usageUnasked = false, sleep = realSleep } = options;
+  const { port = 0, pace = 0, usageUnasked = false, strict = false, sleep = realSleep } = options;
   const requests: ProviderRequest[] = [];
+  const seals: Seals = new Map();
   const waiting = new Map<number, (request: ProviderRequest) => void>();
   /** Those that stand, and when each will be closed. */
   const sockets = new Map<Socket, Promise<void>>();
@@ -109,7 +117,10 @@ export async function startProviderServer(
     if ("body" in reply) return sendRecording(reply, delivery);
     const { pathname: path, searchParams: query } = new URL(request.path, "http://127.0.0.1");
     const wire = WIRES.find((candidate) => candidate.serves(path));
-    const wireRequest = { index: request.index, path, query, body: request.body, usageUnasked };
+    const wireRequest = { index: request.index, path, query, body: request.body, usageUnasked, seals };
+    const fault = strict ? wire?.fault(wireRequest) : undefined;
+    if (wire && fault !== undefined)
+      return sendScript({ refusal: { status: 400, message: fault } }, wire, wireRequest, delivery, pace);
     if (wire) return sendScript(reply, wire, wireRequest, delivery, pace);
     const message = `The loopback server knows no wire format for ${path}.`;
     return sendScript({ refusal: { status: 404, message } }, chatWire, wireRequest, delivery, pace);

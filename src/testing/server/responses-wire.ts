@@ -6,7 +6,9 @@
 
 import type { ScriptedError, ScriptedUsage } from "../script.ts";
 import type { FinishEvent } from "../script-events.ts";
+import type { Seals } from "./demands.ts";
 import { openaiError } from "./openai-error.ts";
+import { responsesFault } from "./responses-demands.ts";
 import { sealOf } from "./seal.ts";
 import {
   type ContentEvent,
@@ -55,6 +57,7 @@ type Status = "in_progress" | "completed" | "incomplete";
 /** `POST /v1/responses`. */
 export const responsesWire: Wire = {
   serves: (path) => path.endsWith("/responses"),
+  fault: ({ body, seals }) => responsesFault(body, seals),
   reply: (request, ending) => new ResponsesReply(request, isRefusal(ending)),
   refusal: (_status, error) => openaiError(error),
 };
@@ -67,18 +70,22 @@ class ResponsesReply implements WireReply {
   readonly #number: number;
   readonly #refuses: boolean;
   readonly #encrypts: boolean;
+  readonly #seals: Seals;
   readonly #output: unknown[] = [];
   #open: Item | undefined;
+  /** Of the latest thinking, where it is to be sent back. */
+  #seal: string | undefined;
   #textLength = 0;
   #events = 0;
 
-  constructor({ index, body }: WireRequest, refuses: boolean) {
+  constructor({ index, body, seals }: WireRequest, refuses: boolean) {
     const { model = "unnamed", stream, include } = (body ?? {}) as ResponsesBody;
     this.streamed = stream === true;
     this.contentType = this.streamed ? "text/event-stream; charset=utf-8" : "application/json";
     this.#number = index + 1;
     this.#common = { id: `resp_${index + 1}`, object: "response", created_at: 1_700_000_000, model };
     this.#refuses = refuses;
+    this.#seals = seals;
     this.#encrypts = include?.includes("reasoning.encrypted_content") === true;
   }
 
@@ -116,6 +123,7 @@ class ResponsesReply implements WireReply {
         const { id: callId, name, argumentsDelta, opens } = piece;
         const item: Item = { type: "function_call", id: this.#id("fc"), callId, name, text: "" };
         const begun = opens ? this.#enter(item) : "";
+        if (this.#seal !== undefined) this.#seals.set(callId, this.#seal);
         if (this.#open?.type === "function_call") this.#open.text += argumentsDelta;
         return (
           begun + this.#event("response.function_call_arguments.delta", { ...this.#place(), delta: argumentsDelta })
@@ -176,6 +184,7 @@ class ResponsesReply implements WireReply {
     } else if (status === "completed") {
       done = this.#event("response.function_call_arguments.done", { ...this.#place(), arguments: item.text });
     }
+    if (item.type === "reasoning" && this.#encrypts) this.#seal = sealOf(item.part.text);
     const wire = this.#itemOf(item, status);
     done += this.#event("response.output_item.done", { ...this.#at(), item: wire });
     this.#output.push(wire);

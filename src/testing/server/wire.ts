@@ -2,6 +2,7 @@
 
 import type { ScriptEnding, ScriptedError, ScriptedUsage } from "../script.ts";
 import type { FinishEvent, ScriptEvent } from "../script-events.ts";
+import type { Seals } from "./demands.ts";
 
 /** What a wire format needs to know of a request. */
 export interface WireRequest {
@@ -14,6 +15,8 @@ export interface WireRequest {
   readonly body: unknown;
   /** Whether usage is told in a stream that did not ask for it. */
   readonly usageUnasked: boolean;
+  /** What the server remembers of all it wrote. */
+  readonly seals: Seals;
 }
 
 /** What a reply consists of: everything but pauses and the ways to end badly, which are the connection's affair. */
@@ -43,6 +46,8 @@ export interface WireReply {
 export interface Wire {
   /** Whether requests to this path are in this format. */
   serves(path: string): boolean;
+  /** Why the provider would refuse the request, in its words; `undefined` when it would not. */
+  fault(request: WireRequest): string | undefined;
   /** `ending` is how the reply will end: some formats tell a part of it, such as the size of the request, at the beginning. */
   reply(request: WireRequest, ending: ScriptEnding): WireReply;
   /** The body of a refusal with this status. */

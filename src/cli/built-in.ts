@@ -1,0 +1,41 @@
+/** The model that needs nobody: loaded only when it is wanted. */
+
+import type { Settings } from "./arguments.ts";
+import type { Choice } from "./choose-client.ts";
+import { CommandError } from "./command-error.ts";
+
+/** Its name as a provider. */
+export const BUILT_IN = "embedded";
+
+/** Of the 512 tokens that it can look at: the estimate of a conversation's length may be short by a fifth. */
+const MAX_TOKENS = 400;
+
+/**
+ * The built-in model as a choice.
+ * @throws {CommandError} for a server or another model; {TypeError} when the client refuses an option
+ */
+export async function createBuiltIn({
+  baseUrl,
+  model,
+  maxOutputTokens,
+  temperature,
+  timeoutMs,
+}: Settings): Promise<Choice> {
+  if (baseUrl !== undefined) throw new CommandError(`--provider ${BUILT_IN} asks no server: leave out --base-url.`, 2);
+  const { EmbeddedClient } = await import("../embedded/index.ts");
+  const client = new EmbeddedClient({
+    ...(maxOutputTokens !== undefined && { maxOutputTokens }),
+    ...(temperature !== undefined && { temperature }),
+    ...(timeoutMs !== undefined && { timeouts: { total: timeoutMs } }),
+  });
+  const withModel = (name: string) => {
+    if (name === client.model) return client;
+    throw new CommandError(`There is only one model built in, ${client.model}; others need a key or a server.`, 2);
+  };
+  return {
+    client: withModel(model ?? client.model),
+    withModel,
+    models: async () => [client.model],
+    maxTokens: MAX_TOKENS,
+  };
+}

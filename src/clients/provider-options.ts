@@ -1,0 +1,158 @@
+/**
+ * Fields that providers take beside the options that all have, by their names on the wire: what `providerOptions` is typed as,
+ * client by client. Any other field is passed on as well. Sources: the providers' own references, as of 2026-11.
+ */
+
+type Any = Readonly<Record<string, unknown>>;
+
+/** These fields and any other. */
+type Open<Fields> = Fields & Any;
+
+/**
+ * Anthropic Messages.
+ * @see https://docs.anthropic.com/en/api/messages
+ */
+export interface ClaudeProviderOptions extends Any {
+  readonly top_k?: number;
+  readonly service_tier?: "auto" | "standard_only";
+  /** A container of the code execution tool, to go on in. */
+  readonly container?: string;
+  readonly inference_geo?: string;
+  readonly thinking?: Open<{
+    readonly type?: "enabled" | "adaptive" | "disabled";
+    readonly budget_tokens?: number;
+    /** Whether thinking is shown, as a summary, or only signed. */
+    readonly display?: "summarized" | "omitted";
+  }>;
+  readonly output_config?: Open<{ readonly effort?: "low" | "medium" | "high" | "xhigh" | "max" }>;
+  readonly tool_choice?: Open<{
+    readonly type?: string;
+    readonly name?: string;
+    readonly disable_parallel_tool_use?: boolean;
+  }>;
+  /** Takes the place of the tools that were built from `tools` and `search`. */
+  readonly tools?: readonly object[];
+  readonly mcp_servers?: readonly object[];
+  readonly context_management?: object;
+}
+
+/**
+ * OpenAI, over Responses and Chat Completions; a field that only one of them has says so.
+ * @see https://platform.openai.com/docs/api-reference
+ */
+export interface OpenAIProviderOptions extends Any {
+  readonly service_tier?: "auto" | "default" | "flex" | "scale" | "priority" | "fast";
+  readonly parallel_tool_calls?: boolean;
+  readonly safety_identifier?: string;
+  readonly store?: boolean;
+  readonly top_logprobs?: number;
+  readonly prompt_cache_options?: Open<{ readonly mode?: "implicit" | "explicit"; readonly ttl?: string }>;
+  /** Responses. */
+  readonly reasoning?: Open<{
+    readonly effort?: "none" | "minimal" | "low" | "medium" | "high" | "xhigh" | "max";
+    readonly summary?: "auto" | "concise" | "detailed";
+    readonly context?: "auto" | "current_turn" | "all_turns";
+    readonly mode?: "standard" | "pro";
+  }>;
+  /** Responses. */
+  readonly text?: Open<{ readonly verbosity?: "low" | "medium" | "high"; readonly format?: object }>;
+  /** Responses; takes the place of what is asked for by itself. */
+  readonly include?: readonly string[];
+  /** Responses. */
+  readonly max_tool_calls?: number;
+  /** Responses. */
+  readonly previous_response_id?: string;
+  /** Responses. */
+  readonly truncation?: "auto" | "disabled";
+  /** Chat Completions. */
+  readonly reasoning_effort?: "none" | "minimal" | "low" | "medium" | "high" | "xhigh" | "max";
+  /** Chat Completions. */
+  readonly verbosity?: "low" | "medium" | "high";
+  /** Chat Completions. */
+  readonly frequency_penalty?: number;
+  /** Chat Completions. */
+  readonly presence_penalty?: number;
+  /** Chat Completions. */
+  readonly logit_bias?: Readonly<Record<string, number>>;
+  /** Chat Completions. */
+  readonly logprobs?: boolean;
+  /** Chat Completions. */
+  readonly modalities?: readonly ("text" | "audio")[];
+  /** Chat Completions. */
+  readonly prediction?: object;
+}
+
+/**
+ * xAI, over Responses and Chat Completions.
+ * @see https://docs.x.ai/docs/api-reference
+ */
+export interface GrokProviderOptions extends Any {
+  readonly parallel_tool_calls?: boolean;
+  readonly store?: boolean;
+  readonly top_logprobs?: number;
+  /** Responses. */
+  readonly reasoning?: Open<{ readonly effort?: "none" | "low" | "medium" | "high" | "xhigh" }>;
+  /** Responses; takes the place of what is asked for by itself. */
+  readonly include?: readonly string[];
+  /** Responses. */
+  readonly previous_response_id?: string;
+  /** Chat Completions. */
+  readonly reasoning_effort?: "none" | "low" | "medium" | "high" | "xhigh";
+}
+
+/**
+ * Gemini's `generateContent`.
+ * @see https://ai.google.dev/api/generate-content
+ */
+export interface GeminiProviderOptions extends Any {
+  readonly generationConfig?: Open<{
+    readonly topK?: number;
+    readonly presencePenalty?: number;
+    readonly frequencyPenalty?: number;
+    readonly responseModalities?: readonly string[];
+    readonly mediaResolution?: string;
+    readonly responseLogprobs?: boolean;
+    readonly logprobs?: number;
+    readonly thinkingConfig?: Open<{
+      readonly includeThoughts?: boolean;
+      readonly thinkingBudget?: number;
+      readonly thinkingLevel?: "MINIMAL" | "LOW" | "MEDIUM" | "HIGH";
+    }>;
+  }>;
+  readonly safetySettings?: readonly { readonly category: string; readonly threshold: string }[];
+  /** The name of a cache that was made before, such as `cachedContents/abc`. */
+  readonly cachedContent?: string;
+  readonly serviceTier?: "standard" | "flex" | "priority";
+  /** Takes the place of the tools that were built from `tools` and `search`. */
+  readonly tools?: readonly object[];
+  readonly toolConfig?: object;
+}
+
+/**
+ * OpenRouter.
+ * @see https://openrouter.ai/docs/api-reference/overview
+ */
+export interface OpenRouterProviderOptions extends Any {
+  /** Which providers may answer, and in which order they are tried. */
+  readonly provider?: Open<{
+    readonly order?: readonly string[];
+    readonly only?: readonly string[];
+    readonly ignore?: readonly string[];
+    readonly allow_fallbacks?: boolean;
+    readonly require_parameters?: boolean;
+    readonly data_collection?: "allow" | "deny";
+    readonly sort?: "price" | "throughput" | "latency";
+  }>;
+  /** Models to fall back to, in this order. */
+  readonly models?: readonly string[];
+  readonly reasoning?: Open<{
+    readonly effort?: "none" | "minimal" | "low" | "medium" | "high" | "xhigh";
+    readonly max_tokens?: number;
+    readonly exclude?: boolean;
+    readonly enabled?: boolean;
+  }>;
+  /** Takes the place of the one that was built from `search`. */
+  readonly plugins?: readonly object[];
+  readonly top_k?: number;
+  readonly user?: string;
+}

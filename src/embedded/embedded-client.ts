@@ -1,0 +1,61 @@
+/** A client that needs no key and no network. */
+
+import type { SendOptions } from "../client.ts";
+import { EmbeddedEngine } from "./embedded-engine.ts";
+import { LocalClient } from "./local-client.ts";
+import { ownWeights, type WeightsSource } from "./weights-file.ts";
+
+/** What an `EmbeddedClient` takes, beside the defaults for its calls. All of it is optional. */
+export interface EmbeddedClientOptions extends Omit<SendOptions, "signal"> {
+  /**
+   * The weights, where they are not beside the module: a file's bytes, or its address. Default: the toy model of this
+   * package. Bundles for an edge runtime pass the bytes of `toy.gguf`.
+   */
+  readonly weights?: WeightsSource | undefined;
+  /** What the model is called in messages and metrics. Default `"cloudllm-toy"`. */
+  readonly model?: string | undefined;
+}
+
+/** The name of our own model. */
+const TOY = "cloudllm-toy";
+
+/**
+ * A toy language model, inside this process: a real transformer that streams real tokens, offline and without a key. It tells
+ * small stories, explains streaming and tokens, and knows nothing else; for tests, examples and the first five minutes.
+ *
+ * It counts tokens exactly, obeys `maxOutputTokens`, `temperature` (default 0.6), `topP`, `stop` and `seed` (with one, the
+ * same question has the same answer), and fails with kind `contextLength` when the conversation fills its context of 512
+ * tokens. Tools, search, thinking, structured output and images are `unsupported`. The weights (0.7 MB) are read at the first call.
+ *
+ * @example
+ * ```ts
+ * import { EmbeddedClient } from "cloudllm/embedded";
+ *
+ * export async function tell(): Promise<void> {
+ *   const client = new EmbeddedClient();
+ *   const stream = await client.sendMessageStream([{ role: "user", content: "Tell me a story about a fox" }]);
+ *   for await (const chunk of stream) process.stdout.write(chunk.content);
+ * }
+ * ```
+ */
+export class EmbeddedClient extends LocalClient {
+  readonly #engine: EmbeddedEngine;
+
+  /** @throws {TypeError} when an option is senseless */
+  constructor({ weights = ownWeights(), model = TOY, ...defaults }: EmbeddedClientOptions = {}) {
+    if (!(weights instanceof Uint8Array || weights instanceof URL))
+      throw new TypeError("`weights` must be the bytes of a GGUF file, or its URL.");
+    if (typeof model !== "string" || model.trim() === "") throw new TypeError("`model` must be a name.");
+    const engine = new EmbeddedEngine(weights);
+    super(model, engine, defaults);
+    this.#engine = engine;
+  }
+
+  /** Reads the weights ahead of the first message. Resolves with whether they are there; never rejects: the message will say. */
+  warm(): Promise<boolean> {
+    return this.#engine.load().then(
+      () => true,
+      () => false,
+    );
+  }
+}

@@ -1,0 +1,142 @@
+/**
+ * GGUF, the container of llama.cpp: metadata, then tensors.
+ * @see https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+ */
+
+import { ByteReader } from "./byte-reader.ts";
+import { crc32 } from "./crc32.ts";
+import { damaged, foreign } from "./weights-error.ts";
+
+/** A value of the metadata. 64-bit numbers are read as doubles: none that matters here is larger than 2⁵³. */
+export type GgufValue = number | boolean | string | readonly GgufValue[];
+
+/** A tensor as it stands in the file. */
+export interface GgufTensor {
+  readonly name: string;
+  /** Fastest first: `[columns, rows]` for a matrix. */
+  readonly shape: readonly number[];
+  readonly type: "F32" | "F16" | "Q8_0";
+  readonly data: Uint8Array;
+}
+
+/** What is in a file. */
+export interface Gguf {
+  /** How errors call it. */
+  readonly file: string;
+  readonly metadata: ReadonlyMap<string, GgufValue>;
+  readonly tensors: ReadonlyMap<string, GgufTensor>;
+}
+
+/** Each tensor type that can be read, and how many bytes how many weights take. */
+const TENSOR_TYPES: ReadonlyMap<
+  number,
+  { readonly name: GgufTensor["type"]; readonly block: number; readonly bytes: number }
+> = new Map([
+  [0, { name: "F32", block: 1, bytes: 4 }],
+  [1, { name: "F16", block: 1, bytes: 2 }],
+  [8, { name: "Q8_0", block: 32, bytes: 34 }],
+]);
+
+/** Our own: CRC-32 of everything behind it. It is the first entry, so that little is left uncovered. */
+const CHECKSUM = "cloudllm.crc32";
+
+/** More entries than any model has: what claims more is damaged, and not worth the wait. */
+const MOST_ENTRIES = 1_000_000;
+
+/**
+ * Reads a whole file. Tensors stay where they are: `data` are views of `bytes`.
+ * @param file its name, for errors
+ * @throws {SendError} kind `unsupported` for what is no GGUF that can be read here, `protocol` for a damaged one
+ */
+export function readGguf(bytes: Uint8Array, file: string): Gguf {
+  const reader = new ByteReader(bytes, (what) => damaged(file, what));
+  if (bytes.length < 4 || reader.ascii(4, "the magic number") !== "GGUF")
+    throw foreign(file, `it is no GGUF file (its first bytes are ${hexOf(bytes.subarray(0, 4))})`);
+  const version = reader.u32("the version");
+  if (version !== 3) throw foreign(file, `it is GGUF version ${version}, and version 3 can be read`);
+  const tensorCount = reader.count(MOST_ENTRIES, "the number of tensors");
+  const entryCount = reader.count(MOST_ENTRIES, "the number of metadata entries");
+
+  const metadata = new Map<string, GgufValue>();
+  for (let index = 0; index < entryCount; index++) {
+    const key = reader.text("the name of a metadata entry");
+    metadata.set(key, readValue(reader, reader.u32(`the type of ${key}`), key));
+    if (key === CHECKSUM && crc32(bytes.subarray(reader.offset)) !== metadata.get(key))
+      throw damaged(file, "its checksum does not match its contents");
+  }
+  const heads = Array.from({ length: tensorCount }, () => readTensorHead(reader, file));
+  const alignment = metadata.get("general.alignment") ?? 32;
+  if (typeof alignment !== "number" || !(alignment > 0)) throw damaged(file, "its alignment is no positive number");
+  const base = Math.ceil(reader.offset / alignment) * alignment;
+  const tensors = new Map(heads.map((head) => [head.name, tensorOf(head, bytes, base, file)]));
+  return { file, metadata, tensors };
+}
+
+type TensorHead = Omit<GgufTensor, "data"> & { readonly offset: number; readonly size: number };
+
+function readTensorHead(reader: ByteReader, file: string): TensorHead {
+  const name = reader.text("the name of a tensor");
+  const dimensions = reader.u32(`the dimensions of ${name}`);
+  if (dimensions < 1 || dimensions > 4) throw damaged(file, `the tensor ${name} has ${dimensions} dimensions`);
+  const shape = Array.from({ length: dimensions }, () => reader.count(2 ** 31, `the shape of ${name}`));
+  const typeId = reader.u32(`the type of ${name}`);
+  const offset = reader.count(Number.MAX_SAFE_INTEGER, `the offset of ${name}`);
+  const type = TENSOR_TYPES.get(typeId);
+  if (!type) throw foreign(file, `the tensor ${name} has the type ${typeId}, and F32, F16 and Q8_0 can be read`);
+  if ((shape[0] ?? 0) % type.block !== 0) throw damaged(file, `the rows of ${name} are no whole number of blocks`);
+  const weights = shape.reduce((product, size) => product * size, 1);
+  return { name, shape, type: type.name, offset, size: (weights / type.block) * type.bytes };
+}
+
+function tensorOf(
+  { name, shape, type, offset, size }: TensorHead,
+  bytes: Uint8Array,
+  base: number,
+  file: string,
+): GgufTensor {
+  const start = base + offset;
+  if (start + size > bytes.length)
+    throw damaged(file, `it ends after ${bytes.length} bytes, and the tensor ${name} goes to byte ${start + size}`);
+  return { name, shape, type, data: bytes.subarray(start, start + size) };
+}
+
+function readValue(reader: ByteReader, type: number, key: string): GgufValue {
+  switch (type) {
+    case 0:
+      return reader.u8(key);
+    case 1:
+      return reader.i8(key);
+    case 2:
+      return reader.u16(key);
+    case 3:
+      return reader.i16(key);
+    case 4:
+      return reader.u32(key);
+    case 5:
+      return reader.i32(key);
+    case 6:
+      return reader.f32(key);
+    case 7:
+      return reader.u8(key) !== 0;
+    case 8:
+      return reader.text(key);
+    case 9: {
+      const element = reader.u32(key);
+      if (element === 9) throw reader.fault(`${key} is a list of lists`);
+      const length = reader.count(MOST_ENTRIES, key);
+      return Array.from({ length }, () => readValue(reader, element, key));
+    }
+    case 10:
+      return reader.u64(key);
+    case 11:
+      return reader.i64(key);
+    case 12:
+      return reader.f64(key);
+    default:
+      throw reader.fault(`${key} has the type ${type}, which there is not`);
+  }
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return bytes.length === 0 ? "none" : Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
+}

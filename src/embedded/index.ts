@@ -1,0 +1,3 @@
+/** `cloudllm/embedded`: a toy model that runs in this process. */
+
+export { EmbeddedClient, type EmbeddedClientOptions } from "./embedded-client.ts";

@@ -1,0 +1,68 @@
+/** A client whose replies are written in this process. */
+
+import { checkCall, optionsFault } from "../check.ts";
+import type { ClientWrapper, SendOptions } from "../client.ts";
+import { SendError } from "../errors.ts";
+import type { AssistantMessage, Message } from "../message.ts";
+import { MessageStream } from "../stream/message-stream.ts";
+import { systemClock } from "../stream/metrics.ts";
+import { limitsOf } from "../transport/deadlines.ts";
+import { LocalReply } from "./local-reply.ts";
+import { refuseWhatItCannot } from "./refusals.ts";
+import type { Engine } from "./writer.ts";
+
+/** A client of an engine. Subclasses say which. */
+export class LocalClient implements ClientWrapper {
+  readonly provider: string = "embedded";
+  readonly model: string;
+  readonly #engine: Engine;
+  readonly #defaults: SendOptions;
+
+  /** @throws {TypeError} when an option is senseless */
+  constructor(model: string, engine: Engine, defaults: SendOptions) {
+    const fault = optionsFault({ ...defaults });
+    if (fault) throw new TypeError(fault);
+    this.model = model;
+    this.#engine = engine;
+    this.#defaults = defaults;
+  }
+
+  async sendMessage(messages: readonly Message[], options: SendOptions = {}): Promise<AssistantMessage> {
+    return (await this.#send(messages, options, true)).finalMessage();
+  }
+
+  sendMessageStream(messages: readonly Message[], options: SendOptions = {}): Promise<MessageStream> {
+    return this.#send(messages, options, false);
+  }
+
+  async #send(messages: readonly Message[], given: SendOptions, whole: boolean): Promise<MessageStream> {
+    const now = systemClock();
+    const startedAt = now();
+    const { provider, model } = this;
+    const options: SendOptions = { ...this.#defaults, ...withoutUndefined(given) };
+    try {
+      checkCall(messages, options);
+      if (options.signal?.aborted)
+        throw new SendError("aborted", "The caller's signal ended the call.", { cause: options.signal.reason });
+      refuseWhatItCannot(messages, options, model);
+    } catch (error) {
+      throw error instanceof SendError ? error.with({ provider, model }) : error;
+    }
+    const limits = limitsOf(whole, this.#defaults.timeouts, given.timeouts);
+    const call = { provider, model, engine: this.#engine, messages: [...messages], options, limits, now, startedAt };
+    let reply: LocalReply | undefined;
+    const stream = new MessageStream(
+      (sink) => {
+        reply = new LocalReply(call, sink);
+        return reply;
+      },
+      { now, startedAt },
+    );
+    await reply?.accepted;
+    return stream;
+  }
+}
+
+function withoutUndefined(options: SendOptions): SendOptions {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}

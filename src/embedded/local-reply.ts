@@ -1,0 +1,123 @@
+/** The source behind a stream whose reply is written in this process: steps of a writer, as the consumer wants them. */
+
+import type { SendOptions } from "../client.ts";
+import { SendError } from "../errors.ts";
+import type { ReplyFacts } from "../fold.ts";
+import type { Message } from "../message.ts";
+import type { ChunkSink, ChunkSource } from "../stream/message-stream.ts";
+import type { Attempt, Clock } from "../stream/metrics.ts";
+import { estimateInputTokens } from "../token-estimate.ts";
+import { Deadlines, type Limits } from "../transport/deadlines.ts";
+import { turn } from "./turn.ts";
+import type { Engine, Writer } from "./writer.ts";
+
+/** What a reply needs to know of its call. */
+export interface LocalCall {
+  readonly provider: string;
+  readonly model: string;
+  readonly engine: Engine;
+  readonly messages: readonly Message[];
+  readonly options: SendOptions;
+  readonly limits: Limits;
+  readonly now: Clock;
+  readonly startedAt: number;
+}
+
+/** Runs one reply. The event loop turns before each step. */
+export class LocalReply implements ChunkSource {
+  readonly facts: ReplyFacts;
+  /** Resolves when the reply can begin; rejects when it cannot. */
+  readonly accepted: Promise<void>;
+  readonly #call: LocalCall;
+  readonly #sink: ChunkSink;
+  readonly #deadlines: Deadlines;
+  readonly #closing = new AbortController();
+  readonly #onAbort = (): void => {
+    this.#fail(
+      new SendError("aborted", "The caller's signal ended the call.", { cause: this.#call.options.signal?.reason }),
+    );
+  };
+  #writer: Writer | undefined;
+  /** Set while the reply has not begun. */
+  #refuse: ((error: SendError) => void) | undefined;
+
+  constructor(call: LocalCall, sink: ChunkSink) {
+    const { provider, model, messages, options, limits, now } = call;
+    this.#call = call;
+    this.#sink = sink;
+    this.facts = { provider, model, attempts: [], estimateInput: () => estimateInputTokens(messages) };
+    this.#deadlines = new Deadlines(limits, now, (phase, waitedMs) => {
+      const message = `The embedded model took ${waitedMs} ms, longer than the limit \`timeouts.${phase}\`.`;
+      this.#fail(new SendError("timeout", message, { phase, waitedMs }));
+    });
+    this.accepted = new Promise((resolve, reject) => {
+      this.#refuse = reject;
+      this.#deadlines.sent();
+      this.#open().then(resolve, (error: unknown) => this.#fail(error));
+    });
+    options.signal?.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  pull(at: number): void {
+    this.#deadlines.waiting(at);
+    this.#advance().catch((error: unknown) => this.#fail(error));
+  }
+
+  close(): void {
+    this.#over("stopped");
+  }
+
+  async #open(): Promise<void> {
+    const { engine, messages, options } = this.#call;
+    const writer = await engine.open(messages, options, this.#closing.signal);
+    if (this.#closing.signal.aborted) return;
+    this.#writer = writer;
+    this.#refuse = undefined;
+    this.#deadlines.answered();
+    this.#deadlines.holding();
+  }
+
+  /** Steps until there is something to show, or the end. */
+  async #advance(): Promise<void> {
+    while (!this.#closing.signal.aborted && this.#writer) {
+      await turn();
+      if (this.#closing.signal.aborted) return;
+      const { text, finishReason } = await this.#writer.write();
+      if (this.#closing.signal.aborted) return;
+      this.#deadlines.bytes();
+      if (text !== "") this.#sink.chunks.push({ type: "text", content: text, isFinal: false });
+      if (finishReason !== undefined) {
+        this.facts.finishReason = finishReason;
+        this.#over("answered");
+        return this.#sink.end();
+      }
+      if (text === "") continue;
+      this.#deadlines.chunks();
+      return this.#sink.flush();
+    }
+  }
+
+  #fail(cause: unknown): void {
+    if (this.#closing.signal.aborted) return;
+    const { provider, model } = this.#call;
+    const error =
+      cause instanceof SendError
+        ? cause
+        : new SendError("server", `The embedded engine failed: ${String(cause)}`, { cause, retryable: false });
+    const refuse = this.#refuse;
+    this.#over(error.kind);
+    const failure = error.with({ provider, model, attempts: [...this.facts.attempts] });
+    if (refuse) refuse(failure);
+    else this.#sink.fail(failure);
+  }
+
+  #over(outcome: Attempt["outcome"]): void {
+    if (this.#closing.signal.aborted) return;
+    const { provider, model, now, startedAt, options } = this.#call;
+    if (this.#writer?.usage) this.facts.usage = this.#writer.usage;
+    this.facts.attempts.push({ provider, model, durationMs: now() - startedAt, outcome });
+    this.#closing.abort();
+    this.#deadlines.clear();
+    options.signal?.removeEventListener("abort", this.#onAbort);
+  }
+}

@@ -1,0 +1,35 @@
+/** What a small model in this process has no way to do. */
+
+import type { SendOptions } from "../client.ts";
+import type { Message } from "../message.ts";
+import { refuse } from "../protocols/protocol.ts";
+
+/** Options that only a provider on a network can have; each with the values that ask for nothing. */
+const NOTHING_ASKED: { readonly [Name in keyof SendOptions]?: (value: never) => boolean } = {
+  tools: (tools: readonly unknown[]) => tools.length === 0,
+  toolChoice: (choice: unknown) => choice === "none" || choice === "auto",
+  reasoning: (reasoning: unknown) => reasoning === "none",
+  output: () => false,
+  search: ({ mode }: { readonly mode?: string }) => mode === "off",
+  promptCache: (cache: unknown) => cache === false,
+  metadata: (metadata: object) => Object.keys(metadata).length === 0,
+  providerOptions: (options: object) => Object.keys(options).length === 0,
+};
+
+/**
+ * Looks at everything before anything is written.
+ * @throws {SendError} kind `unsupported`, unless the caller wants such things left out
+ */
+export function refuseWhatItCannot(messages: readonly Message[], options: SendOptions, model: string): void {
+  const endpoint = { provider: "embedded", model, baseUrl: "" };
+  const refuseIt = (what: string) => refuse(what, endpoint, options);
+  for (const [name, asksNothing] of Object.entries(NOTHING_ASKED)) {
+    const value = options[name as keyof SendOptions];
+    if (value !== undefined && !asksNothing(value as never)) refuseIt(`\`${name}\``);
+  }
+  for (const message of messages) {
+    if (message.role === "tool" || (message.role === "assistant" && message.toolCalls?.length)) refuseIt("tool calls");
+    if (message.role !== "user" || typeof message.content === "string") continue;
+    for (const part of message.content) if (part.type !== "text") refuseIt(`${part.type}s`);
+  }
+}

@@ -1,0 +1,40 @@
+/** Texts at which a model stops writing. What may be the beginning of one is held back until it is known. */
+
+/** Passes text through until a stop text comes. */
+export class StopTexts {
+  readonly #stops: readonly string[];
+  #held = "";
+
+  constructor(stops: readonly string[]) {
+    this.#stops = stops;
+  }
+
+  /** What can be shown now, and whether a stop text came, which is not shown itself. */
+  push(text: string): { readonly text: string; readonly stopped: boolean } {
+    if (this.#stops.length === 0) return { text, stopped: false };
+    const all = this.#held + text;
+    const ends = this.#stops.map((stop) => all.indexOf(stop)).filter((at) => at >= 0);
+    if (ends.length > 0) {
+      this.#held = "";
+      return { text: all.slice(0, Math.min(...ends)), stopped: true };
+    }
+    const held = Math.max(...this.#stops.map((stop) => overlap(all, stop)));
+    this.#held = all.slice(all.length - held);
+    return { text: all.slice(0, all.length - held), stopped: false };
+  }
+
+  /** Nothing more comes: what is still held back was no stop text. */
+  rest(): string {
+    const rest = this.#held;
+    this.#held = "";
+    return rest;
+  }
+}
+
+/** How long the longest end of `text` is that is the beginning of `stop`. */
+function overlap(text: string, stop: string): number {
+  for (let length = Math.min(text.length, stop.length - 1); length > 0; length--) {
+    if (text.endsWith(stop.slice(0, length))) return length;
+  }
+  return 0;
+}

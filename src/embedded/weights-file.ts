@@ -1,0 +1,46 @@
+/** Where the weights are, and how they get here. */
+
+import { SendError } from "../errors.ts";
+
+/** The file's bytes, or its address: `file:` on Node, Bun and Deno, whatever `fetch` takes elsewhere. */
+export type WeightsSource = Uint8Array | URL;
+
+/** Our own model, beside this module. Bundlers that know `new URL(…, import.meta.url)` take it along. */
+export function ownWeights(): URL {
+  return new URL("./toy.gguf", import.meta.url);
+}
+
+/** How errors call it. */
+export function nameOf(source: WeightsSource): string {
+  if (source instanceof Uint8Array) return "passed as bytes";
+  return source.protocol === "file:" ? decodeURIComponent(source.pathname) : source.href;
+}
+
+/** @throws {SendError} kind `notFound` where there is no such file, `network` where it cannot be had */
+export async function loadWeights(source: WeightsSource): Promise<Uint8Array> {
+  if (source instanceof Uint8Array) return source;
+  const files = source.protocol === "file:" ? nodeFiles() : undefined;
+  try {
+    if (files) return await files.readFile(source);
+    const response = await fetch(source);
+    if (response.ok) return new Uint8Array(await response.arrayBuffer());
+    throw new SendError(
+      "notFound",
+      `The weights file ${nameOf(source)} cannot be had: the answer is ${response.status}.`,
+    );
+  } catch (error) {
+    if (error instanceof SendError) throw error;
+    const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
+    const why = isMissing
+      ? "is not there"
+      : `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+    const message = `The weights file ${nameOf(source)} ${why}.`;
+    throw new SendError(isMissing ? "notFound" : "network", message, { cause: error });
+  }
+}
+
+/** Node's `fetch` reads no files. The module comes from `process`, so that no bundle sees a `node:` import. */
+function nodeFiles(): typeof import("node:fs/promises") | undefined {
+  const { process } = globalThis as { readonly process?: Pick<NodeJS.Process, "getBuiltinModule"> };
+  return process?.getBuiltinModule?.("node:fs/promises");
+}

@@ -1,0 +1,29 @@
+/** The border between a client and an engine in this process: an engine opens writers, a writer writes one reply. */
+
+import type { FinishReason } from "../chunk.ts";
+import type { SendOptions } from "../client.ts";
+import type { Message, TokenUsage } from "../message.ts";
+
+/** What one step of a writer brings: text (`""` where nothing can be shown yet), and in the last one how it ended. */
+export interface Step {
+  readonly text: string;
+  readonly finishReason?: FinishReason;
+}
+
+/** Writes one reply, a token at a time, and only when it is asked to. */
+export interface Writer {
+  /** Tokens so far; absent where they are not counted. */
+  readonly usage: TokenUsage | undefined;
+  /** Nobody asks for the next step before this one is there, nor after the last. */
+  write(): Step | Promise<Step>;
+}
+
+/** Something that writes replies in this process. */
+export interface Engine {
+  /**
+   * Resolves when the reply can begin.
+   * @param signal fires when the reply is over, however it ended
+   * @throws {SendError} when it cannot
+   */
+  open(messages: readonly Message[], options: SendOptions, signal: AbortSignal): Promise<Writer>;
+}

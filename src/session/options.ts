@@ -1,0 +1,88 @@
+/** What may be said when a session is made, and with each of its turns; senseless options are refused at once. */
+
+import type { ClientWrapper, SendOptions } from "../client.ts";
+import type { Message } from "../message.ts";
+import type { TokenCounter } from "../token-estimate.ts";
+import type { SessionStore } from "./store.ts";
+
+/** How a session is made. */
+export interface SessionOptions {
+  /** Who answers. */
+  readonly client: ClientWrapper;
+  /** Goes ahead of every request; not part of the history. */
+  readonly systemPrompt?: string;
+  /**
+   * Most tokens of one request and its reply: the model's context window, or less. Where the conversation outgrows it, its
+   * oldest whole exchanges are not sent; the history keeps them. `maxOutputTokens` is kept free for the reply, or a quarter
+   * where the call has none. Default: no limit.
+   */
+  readonly maxTokens?: number;
+  /** Counts tokens for `maxTokens`. Default: an estimate that learns from what the provider reports. */
+  readonly counter?: TokenCounter;
+  /**
+   * What becomes of a reply that was stopped, aborted or failed on the way. `keep` (default): its text stays, marked
+   * `interrupted`. `discard`: the whole turn is taken back.
+   */
+  readonly onInterrupt?: "keep" | "discard";
+  /**
+   * Most replies of one turn: as long as a reply asks for tools that have a `run`, they are run and the model is asked again.
+   * The last reply is returned as it is, its calls unanswered. Default 8.
+   */
+  readonly maxSteps?: number;
+  /** An earlier conversation, without its system prompt. */
+  readonly history?: readonly Message[];
+}
+
+/** How a session is opened that a store keeps. */
+export interface OpenOptions extends Omit<SessionOptions, "history"> {
+  readonly store: SessionStore;
+  /** Under which the store keeps it; a session that is not there begins anew. */
+  readonly id: string;
+  /** Goes before the one that was kept. Default: that one. */
+  readonly systemPrompt?: string;
+  /** How often the text of a reply is written down while it streams, in milliseconds: what a crash may cost. Default 100. */
+  readonly flushIntervalMs?: number;
+}
+
+/** What may be said with one turn. Timeouts and retries hold for each of its replies. */
+export interface TurnOptions extends SendOptions {
+  /** Most replies of this turn; see `SessionOptions`. */
+  readonly maxSteps?: number | undefined;
+}
+
+const OPTION_NAMES = ["client", "systemPrompt", "maxTokens", "counter", "onInterrupt", "maxSteps", "history"];
+
+/** @throws {TypeError} that names the option which makes no sense */
+export function checkOptions(options: SessionOptions): void {
+  const { client, systemPrompt, maxTokens, counter, onInterrupt, maxSteps } = options;
+  const unknown = Object.keys(options).find((name) => !OPTION_NAMES.includes(name));
+  if (unknown) throw new TypeError(`There is no option \`${unknown}\`; there are ${OPTION_NAMES.join(", ")}.`);
+  if (maxTokens !== undefined && !(Number.isInteger(maxTokens) && maxTokens > 0)) {
+    throw new TypeError(`\`maxTokens\` must be a whole number above 0, not ${String(maxTokens)}.`);
+  }
+  if (counter !== undefined && typeof counter?.count !== "function") {
+    throw new TypeError("`counter` must have a method `count(text)`.");
+  }
+  if (onInterrupt !== undefined && onInterrupt !== "keep" && onInterrupt !== "discard") {
+    throw new TypeError('`onInterrupt` must be "keep" or "discard".');
+  }
+  checkedClient(client);
+  checkedPrompt(systemPrompt);
+  checkedMaxSteps(maxSteps);
+}
+
+export function checkedClient(client: ClientWrapper): ClientWrapper {
+  if (typeof client?.sendMessage === "function" && typeof client.sendMessageStream === "function") return client;
+  throw new TypeError("`client` must be a client: something with `sendMessage` and `sendMessageStream`.");
+}
+
+export function checkedPrompt(systemPrompt: string | undefined): string | undefined {
+  if (systemPrompt === undefined || systemPrompt === "") return undefined;
+  if (typeof systemPrompt === "string") return systemPrompt;
+  throw new TypeError("`systemPrompt` must be a text.");
+}
+
+export function checkedMaxSteps(maxSteps: number | undefined): number | undefined {
+  if (maxSteps === undefined || (Number.isInteger(maxSteps) && maxSteps > 0)) return maxSteps;
+  throw new TypeError(`\`maxSteps\` must be a whole number above 0, not ${String(maxSteps)}.`);
+}

@@ -1,0 +1,61 @@
+/** The guide in ARCHITECTURE.md, followed once: a provider that does not exist, in a file of its own, keeps every law. */
+
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { startProviderServer } from "cloudllm/testing";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { GEMINI_CANNOT, testClient } from "../contract/clients.ts";
+import { NimbusClient, type NimbusClientOptions } from "./made-up/nimbus.ts";
+
+const LONGEST = 60;
+
+/** One file for many providers, one that is data, and one that is types. */
+const NO_SINGLE_PROVIDER = ["compatible.ts", "models.ts", "provider-options.ts"];
+
+afterEach(() => vi.unstubAllEnvs());
+
+function textOf(path: string): string {
+  return readFileSync(fileURLToPath(new URL(path, import.meta.url)), "utf8");
+}
+
+describe("a provider that speaks a known protocol is one short file", () => {
+  const own = readdirSync(fileURLToPath(new URL("../../src/clients/", import.meta.url)))
+    .filter((file) => !NO_SINGLE_PROVIDER.includes(file))
+    .map((file) => `../../src/clients/${file}`);
+
+  test.each([...own, "./made-up/nimbus.ts"])("%s", (path) => {
+    expect(textOf(path).trimEnd().split("\n").length).toBeLessThanOrEqual(LONGEST);
+  });
+
+  test("the file that the guide shows is the one tested here", () => {
+    const [, shown = ""] = /```typescript\n(.*?)```/s.exec(textOf("../../ARCHITECTURE.md")) ?? [];
+    // It lives in another folder, which makes one of its imports too long for a line.
+    const inPlace = textOf("./made-up/nimbus.ts").replaceAll("../../../src/", "../");
+    const oneLine = (text: string) => text.replace(/\s+/g, " ").replaceAll(", }", " }");
+    expect(oneLine(shown)).toBe(oneLine(inPlace));
+  });
+});
+
+const APIS: readonly (readonly [NonNullable<NimbusClientOptions["api"]>, { path: string; header: string }])[] = [
+  ["chat", { path: "/v1", header: "authorization" }],
+  ["responses", { path: "/v1", header: "authorization" }],
+  ["messages", { path: "", header: "x-api-key" }],
+  ["gemini", { path: "", header: "x-goog-api-key" }],
+];
+
+describe.each(APIS)("the made-up provider in %s", (api, { path, header }) => {
+  test("goes by its name, and sends its key where the provider looks for it", async () => {
+    await using server = await startProviderServer();
+    vi.stubEnv("NIMBUS_API_KEY", "nimbus-key");
+    const client = new NimbusClient({ model: "cumulus-1", api, baseUrl: server.origin + path });
+    const { provider, content } = await client.sendMessage([{ role: "user", content: "hi" }]);
+    expect(provider).toBe("nimbus");
+    expect(content).not.toBe("");
+    expect(server.requests[0]?.headers[header]).toContain("nimbus-key");
+  });
+
+  describe("keeps the contract", () => {
+    const cannot = api === "gemini" ? GEMINI_CANNOT : {};
+    testClient({ name: api, path, cannot, create: (options) => new NimbusClient({ ...options, api }) });
+  });
+});

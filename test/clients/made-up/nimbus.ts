@@ -1,0 +1,55 @@
+/** Nimbus, a provider that does not exist and speaks everything. */
+
+import { anthropicMessages } from "../../../src/protocols/anthropic-messages.ts";
+import { chatCompletions } from "../../../src/protocols/chat-completions.ts";
+import { gemini } from "../../../src/protocols/gemini.ts";
+import { responses } from "../../../src/protocols/responses.ts";
+import { OPENAI_RESPONSES } from "../../../src/protocols/responses-dialects.ts";
+import {
+  type ClientOptions,
+  chosenApi,
+  ProviderClient,
+  type ProviderDefinition,
+} from "../../../src/transport/connect.ts";
+
+/** Its name in messages and errors, and where its key is looked for. */
+const COMMON = { provider: "nimbus", keyNames: ["CLOUDLLM_NIMBUS_API_KEY", "NIMBUS_API_KEY"] } as const;
+
+/** @see https://nimbus.example/docs/api */
+const APIS = {
+  chat: () => ({
+    ...COMMON,
+    baseUrl: "https://api.nimbus.example/v1",
+    protocol: chatCompletions({ maxTokensField: "max_tokens", streamOptions: { include_usage: true } }),
+  }),
+  responses: () => ({
+    ...COMMON,
+    baseUrl: "https://api.nimbus.example/v1",
+    protocol: responses(OPENAI_RESPONSES),
+  }),
+  messages: () => ({
+    ...COMMON,
+    baseUrl: "https://api.nimbus.example",
+    protocol: anthropicMessages,
+    authenticate: (key) => ({ "x-api-key": key }),
+  }),
+  gemini: () => ({
+    ...COMMON,
+    baseUrl: "https://api.nimbus.example",
+    protocol: gemini,
+    authenticate: (key) => ({ "x-goog-api-key": key }),
+  }),
+} as const satisfies Record<string, () => ProviderDefinition>;
+
+/** What `NimbusClient` takes. */
+export interface NimbusClientOptions extends ClientOptions {
+  /** The protocol to speak. Default `chat`. */
+  readonly api?: "chat" | "responses" | "messages" | "gemini" | undefined;
+}
+
+/** Talks to Nimbus. Key: `apiKey`, else the environment's `CLOUDLLM_NIMBUS_API_KEY` or `NIMBUS_API_KEY`. */
+export class NimbusClient extends ProviderClient {
+  constructor({ api, ...options }: NimbusClientOptions) {
+    super(chosenApi(APIS, api ?? "chat"), options);
+  }
+}

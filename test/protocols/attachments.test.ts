@@ -1,0 +1,36 @@
+/** An attachment given as a `data:` URL goes as its bytes, to every provider. */
+
+import type { ContentPart } from "cloudllm";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type ClientName, type RequestRecorder, requestRecorder } from "../support/sent-requests.ts";
+
+let recorder: RequestRecorder;
+beforeAll(async () => {
+  recorder = await requestRecorder();
+});
+afterAll(() => recorder[Symbol.asyncDispose]());
+
+const IMAGE: ContentPart = { type: "image", url: "data:image/png;base64,AQID" };
+const TEXT: ContentPart = { type: "file", url: "data:text/plain,Gr%C3%B6%C3%9Fe" };
+
+test.each<[ClientName, ContentPart, object]>([
+  ["claude", IMAGE, { type: "image", source: { type: "base64", media_type: "image/png", data: "AQID" } }],
+  ["claude", TEXT, { type: "document", source: { type: "text", media_type: "text/plain", data: "Größe" } }],
+  ["openai", IMAGE, { type: "input_image", image_url: "data:image/png;base64,AQID" }],
+  ["gemini", IMAGE, { inlineData: { mimeType: "image/png", data: "AQID" } }],
+  ["gemini", TEXT, { inlineData: { mimeType: "text/plain", data: "R3LDtsOfZQ==" } }],
+  ["openai chat", IMAGE, { type: "image_url", image_url: { url: "data:image/png;base64,AQID" } }],
+  ["ollama", IMAGE, { type: "image_url", image_url: { url: "data:image/png;base64,AQID" } }],
+])("%s: %j", async (client, part, due) => {
+  const { body } = await recorder.sent(client, "m", [{ role: "user", content: [part] }]);
+  const [turn] = (body.messages ?? body.input ?? body.contents) as { content?: object[]; parts?: object[] }[];
+  expect(turn?.content ?? turn?.parts).toEqual([due]);
+});
+
+test.each<[ContentPart]>([
+  [{ type: "file", url: "data:text/plain,%E0" }],
+  [{ type: "file", data: "not base64!", mediaType: "text/plain" }],
+])("what cannot be read is a mistake: %j", async (part) => {
+  const failure = recorder.sent("claude", "m", [{ role: "user", content: [part] }]);
+  await expect(failure).rejects.toMatchObject({ kind: "invalidRequest", provider: "anthropic" });
+});

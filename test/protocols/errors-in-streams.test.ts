@@ -1,0 +1,183 @@
+/**
+ * Errors that come after 200, in each protocol's way: thrown with their kind, with what had arrived, with the provider's own
+ * words and code. Nothing of it looks like an end.
+ */
+
+import { SendError, type SendErrorKind } from "cloudllm";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type ClientName, events, type RequestRecorder, requestRecorder } from "../support/sent-requests.ts";
+
+let recorder: RequestRecorder;
+beforeAll(async () => {
+  recorder = await requestRecorder();
+});
+afterAll(() => recorder[Symbol.asyncDispose]());
+
+const BEGUN: Partial<Record<ClientName, readonly object[]>> = {
+  claude: [
+    { type: "message_start", message: { id: "m", content: [], usage: { input_tokens: 5, output_tokens: 1 } } },
+    { type: "content_block_start", index: 0, content_block: { type: "text", text: "Half" } },
+  ],
+  openai: [
+    { type: "response.created", response: { id: "r", status: "in_progress" } },
+    { type: "response.output_text.delta", output_index: 0, content_index: 0, delta: "Half" },
+  ],
+  grok: [{ type: "response.output_text.delta", output_index: 0, content_index: 0, delta: "Half" }],
+  gemini: [{ candidates: [{ content: { parts: [{ text: "Half" }] } }] }],
+  openrouter: [{ id: "c", choices: [{ index: 0, delta: { content: "Half" } }] }],
+  groq: [{ id: "c", choices: [{ index: 0, delta: { content: "Half" } }] }],
+};
+
+interface Due {
+  readonly kind: SendErrorKind;
+  readonly retryable: boolean;
+  readonly code?: string;
+  readonly requestId?: string;
+  readonly retryAfterMs?: number;
+}
+
+const CASES: readonly (readonly [string, ClientName, readonly object[], Due])[] = [
+  [
+    "Anthropic is overloaded",
+    "claude",
+    [{ type: "error", error: { type: "overloaded_error", message: "Overloaded" }, request_id: "req_9" }],
+    { kind: "overloaded", retryable: true, code: "overloaded_error", requestId: "req_9" },
+  ],
+  [
+    "Anthropic fails",
+    "claude",
+    [{ type: "error", error: { type: "api_error", message: "Internal server error" } }],
+    { kind: "server", retryable: true, code: "api_error" },
+  ],
+  [
+    "OpenAI's quota is spent: the error is nested, then told again",
+    "openai",
+    [
+      {
+        type: "error",
+        sequence_number: 9,
+        error: { type: "insufficient_quota", code: "insufficient_quota", message: "Quota." },
+      },
+      {
+        type: "response.failed",
+        response: { status: "failed", error: { code: "insufficient_quota", message: "Quota." } },
+      },
+    ],
+    { kind: "rateLimit", retryable: false, code: "insufficient_quota" },
+  ],
+  [
+    "OpenAI fails, flat",
+    "openai",
+    [{ type: "error", code: "server_error", message: "Try again.", param: null }],
+    { kind: "server", retryable: true, code: "server_error" },
+  ],
+  [
+    "OpenAI's response failed",
+    "openai",
+    [
+      {
+        type: "response.failed",
+        response: { status: "failed", error: { code: "rate_limit_exceeded", message: "Please try again in 1.5s." } },
+      },
+    ],
+    { kind: "rateLimit", retryable: true, code: "rate_limit_exceeded", retryAfterMs: 1_500 },
+  ],
+  [
+    "OpenAI's prompt is refused",
+    "openai",
+    [
+      {
+        type: "response.failed",
+        response: { status: "failed", error: { code: "invalid_prompt", message: "It was flagged." } },
+      },
+    ],
+    { kind: "contentFilter", retryable: false, code: "invalid_prompt" },
+  ],
+  [
+    "xAI is exhausted",
+    "grok",
+    [{ type: "error", code: "Some resource has been exhausted", message: "Slow down." }],
+    { kind: "rateLimit", retryable: true, code: "Some resource has been exhausted" },
+  ],
+  [
+    "Gemini is overloaded",
+    "gemini",
+    [{ error: { code: 503, message: "The model is overloaded.", status: "UNAVAILABLE" } }],
+    { kind: "overloaded", retryable: true, code: "UNAVAILABLE" },
+  ],
+  [
+    "Gemini's limit, with the wait",
+    "gemini",
+    [{ error: { code: 429, message: "Slow.", status: "RESOURCE_EXHAUSTED", details: [{ retryDelay: "2s" }] } }],
+    { kind: "rateLimit", retryable: true, code: "RESOURCE_EXHAUSTED", retryAfterMs: 2_000 },
+  ],
+  [
+    "Gemini's model wrote a call that is none",
+    "gemini",
+    [{ candidates: [{ finishReason: "MALFORMED_FUNCTION_CALL", finishMessage: "print(default_api.look())" }] }],
+    { kind: "server", retryable: true, code: "MALFORMED_FUNCTION_CALL" },
+  ],
+  [
+    "OpenRouter's provider fails, after a finish reason",
+    "openrouter",
+    [
+      { id: "c", choices: [{ index: 0, delta: {}, finish_reason: "length" }] },
+      {
+        id: "c",
+        choices: [{ index: 0, delta: { content: "" }, finish_reason: "error" }],
+        error: { code: 502, message: "Gone." },
+      },
+    ],
+    { kind: "server", retryable: true, code: "502" },
+  ],
+  [
+    "Groq's model wrote a call that is none",
+    "groq",
+    [
+      {
+        error: {
+          message: "Failed to call a function.",
+          type: "invalid_request_error",
+          code: "tool_use_failed",
+          status_code: 400,
+        },
+      },
+    ],
+    { kind: "invalidRequest", retryable: false, code: "tool_use_failed" },
+  ],
+];
+
+describe("an error in the middle of a reply", () => {
+  test.each(CASES)("%s", async (_name, client, error, due) => {
+    const failure = await failureOf(client, [...(BEGUN[client] ?? []), ...error]);
+    expect(failure).toMatchObject({ ...due, model: "m", partial: { content: "Half", finishReason: "interrupted" } });
+    expect(failure.message).toMatch(new RegExp(`^${failure.provider} reports|^The model broke`));
+  });
+});
+
+describe("an error instead of a reply", () => {
+  test.each(CASES)("%s", async (_name, client, error, due) => {
+    expect(await failureOf(client, error)).toMatchObject({ ...due, partial: { content: "", toolCalls: [] } });
+  });
+});
+
+test("Gemini blocks a prompt at 200, and bills it", async () => {
+  const failure = await failureOf("gemini", [
+    {
+      promptFeedback: { blockReason: "PROHIBITED_CONTENT" },
+      usageMetadata: { promptTokenCount: 9, totalTokenCount: 9 },
+    },
+  ]);
+  expect(failure).toMatchObject({
+    kind: "contentFilter",
+    code: "PROHIBITED_CONTENT",
+    retryable: false,
+    partial: { usage: { inputTokens: 9, outputTokens: 0 } },
+  });
+});
+
+async function failureOf(client: ClientName, body: readonly object[]): Promise<SendError> {
+  const outcome: unknown = await recorder.replied(client, "m", events(...body)).catch((error: unknown) => error);
+  if (!(outcome instanceof SendError)) throw new Error("The reply did not fail.");
+  return outcome;
+}

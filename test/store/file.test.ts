@@ -1,0 +1,355 @@
+/** Sessions in files: whatever is in the folder, however the last writer died. */
+
+import { execFile } from "node:child_process";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { FileStore } from "cloudllm/store/file";
+import { afterAll, describe, expect, it, test } from "vitest";
+import type { Tool } from "../../src/client.ts";
+import { LLMSession } from "../../src/session/session.ts";
+import { scriptedClient } from "../../src/testing/index.ts";
+import { historyFault } from "../session/legality.ts";
+
+const root = mkdtempSync(join(tmpdir(), "cloudllm-store-"));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+let folders = 0;
+/** A folder that is not there yet. */
+const freshFolder = () => join(root, `${++folders}`);
+
+const client = () => scriptedClient(() => ({ text: ["Fine", " – 好。"] }));
+const look: Tool = { name: "look", run: () => "a bird 🐦" };
+
+async function talk(folder: string, id: string, ...texts: string[]) {
+  await using session = await LLMSession.open({ client: client(), store: new FileStore(folder), id });
+  for (const text of texts) await session.sendMessage(text);
+  return session.history;
+}
+
+async function historyOf(folder: string, id: string) {
+  await using session = await LLMSession.open({ client: client(), store: new FileStore(folder), id });
+  return session.history;
+}
+
+const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+const isWindows = process.platform === "win32";
+
+describe("a session in a file", () => {
+  it("goes on where it ended, also in another process", async () => {
+    const folder = freshFolder();
+    const history = await talk(folder, "s", "one", "two");
+    expect(await historyOf(folder, "s")).toEqual(plain(history));
+    const program = `
+      import { LLMSession } from "cloudllm";
+      import { FileStore } from "cloudllm/store/file";
+      import { scriptedClient } from "cloudllm/testing";
+      const client = scriptedClient([{ text: "From afar." }]);
+      const session = await LLMSession.open({ client, store: new FileStore(process.argv[1]), id: "s" });
+      await session.sendMessage("three");
+      await session.close();`;
+    await promisify(execFile)(process.execPath, ["--input-type=module", "-e", program, folder]);
+    expect((await historyOf(folder, "s")).map(({ content }) => content).slice(4)).toEqual(["three", "From afar."]);
+  });
+
+  it.skipIf(isWindows)("is its owner's alone", async () => {
+    const folder = freshFolder();
+    await talk(folder, "s", "one");
+    expect(statSync(folder).mode & 0o777).toBe(0o700);
+    expect(statSync(join(folder, "s.jsonl")).mode & 0o777).toBe(0o600);
+  });
+
+  it("leaves nothing behind but its file; nothing at all when nothing was said", async () => {
+    const folder = freshFolder();
+    await talk(folder, "s", "one");
+    await talk(folder, "silent");
+    expect(readdirSync(folder)).toEqual(["s.jsonl"]);
+  });
+
+  it("is a text that people can read: a line for what it is, then one a record", async () => {
+    const folder = freshFolder();
+    await talk(folder, "s", "one");
+    const lines = readFileSync(join(folder, "s.jsonl"), "utf8").trimEnd().split("\n");
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+      { cloudllm: "session", version: 1 },
+      { type: "said", messages: [{ content: "one" }] },
+      { type: "end", stays: true, message: { content: "Fine – 好。" } },
+    ]);
+  });
+
+  it("may wait for the disk each time", async () => {
+    const folder = freshFolder();
+    const store = new FileStore(folder, { fsync: true });
+    const session = await LLMSession.open({ client: client(), store, id: "s" });
+    await session.sendMessage("one");
+    await session.close();
+    expect(await historyOf(folder, "s")).toHaveLength(2);
+  });
+
+  it("is listed, the latest first; what is no session is not", async () => {
+    const folder = freshFolder();
+    expect(await new FileStore(folder).list()).toEqual([]);
+    await talk(folder, "first", "one");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await talk(folder, "Zweite Sitzung/…", "one");
+    writeFileSync(join(folder, "Notes.jsonl"), "");
+    writeFileSync(join(folder, "notes.txt"), "");
+    const sessions = await new FileStore(folder).list();
+    expect(sessions.map(({ id }) => id)).toEqual(["Zweite Sitzung/…", "first"]);
+    expect(Date.now() - (sessions[0]?.updatedAt ?? 0)).toBeLessThan(60_000);
+  });
+});
+
+describe("ids", () => {
+  test.each([
+    "..",
+    ".",
+    "../up",
+    "/etc/passwd",
+    "a/b",
+    "a\\b",
+    "C:\\x",
+    "a\0b",
+    "con",
+    "nul",
+    "COM1",
+    "a.jsonl",
+    "~",
+    "%2e%2e",
+    "é",
+    "é".normalize("NFD"),
+    "名前",
+    "a b",
+    "-",
+    "x".repeat(200),
+  ])("%j stays in its folder, under a name of its own", async (id) => {
+    const folder = join(freshFolder(), "inside");
+    await talk(folder, id, "one");
+    expect(readdirSync(join(folder, ".."))).toEqual(["inside"]);
+    const [file = ""] = readdirSync(folder);
+    expect(file).toMatch(/^[a-z0-9_%-]+\.jsonl$/);
+    expect(file).not.toMatch(/^(con|nul|com1)\./);
+    expect(await new FileStore(folder).list()).toMatchObject([{ id }]);
+    expect(await historyOf(folder, id)).toHaveLength(2);
+  });
+
+  it("that differ only in case, or in how an accent is written, are two, on any system", async () => {
+    const folder = freshFolder();
+    for (const id of ["Work", "work", "é", "é".normalize("NFD")]) await talk(folder, id, id);
+    expect(new Set(readdirSync(folder).map((name) => name.toLowerCase())).size).toBe(4);
+  });
+
+  test.each([
+    ["", /not empty/],
+    ["x".repeat(201), /too long/],
+    ["好".repeat(30), /too long/],
+    ["\ud800", /half a character/],
+  ])("%j is refused", async (id, message) => {
+    const folder = freshFolder();
+    await expect(talk(folder, id, "one")).rejects.toThrow(message);
+    expect(existsSync(folder)).toBe(false);
+  });
+});
+
+describe("a file", () => {
+  /** A session with everything in it, and its bytes. */
+  async function full() {
+    const folder = freshFolder();
+    const store = new FileStore(folder);
+    const scripted = scriptedClient([
+      { text: ["Fine", " – 好。"] },
+      { steps: [{ text: "Let me see. " }, { toolCall: { name: "look" } }] },
+      { text: "It is 🐦." },
+      { text: "Half a 🐦", ending: "cut" },
+    ]);
+    const session = await LLMSession.open({ client: scripted, store, id: "s", flushIntervalMs: 0, systemPrompt: "…" });
+    await session.sendMessage("one");
+    await (await session.sendMessageStream("two", { tools: [look] })).finalMessage();
+    await session.sendMessage("three").catch(() => undefined);
+    await session.close();
+    return { history: plain(session.history) as unknown[], bytes: readFileSync(join(folder, "s.jsonl")) };
+  }
+
+  it("that was torn anywhere opens again, as far as its lines are whole, and is written on", async () => {
+    const { history, bytes } = await full();
+    const folder = freshFolder();
+    mkdirSync(folder);
+    const file = join(folder, "s.jsonl");
+    const { load, list } = storeOver(folder);
+    const reader = { load, list, append: async () => undefined };
+    for (let length = 0; length < bytes.length; length++) {
+      writeFileSync(file, bytes.subarray(0, length));
+      const { history: kept } = await LLMSession.open({ client: client(), store: reader, id: "s" });
+      expect(historyFault(kept)).toBeUndefined();
+      const whole = kept.filter((message) => !("interrupted" in message && message.interrupted));
+      expect(history.slice(0, whole.length).map((m) => (m as { content: string }).content)).toEqual(
+        whole.map(({ content, ...more }) => ("isError" in more ? "a bird 🐦" : content)),
+      );
+      if (length % 17 > 0) continue;
+      expect(await talk(folder, "s", "and on")).toMatchObject([
+        ...kept,
+        { content: "and on" },
+        { content: "Fine – 好。" },
+      ]);
+      expect(await historyOf(folder, "s")).toHaveLength(kept.length + 2);
+    }
+  });
+
+  test.each<[string, (lines: string[]) => string | Buffer, RegExp]>([
+    ["whose middle is not JSON", (lines) => lines.with(2, "{oops").join("\n"), /line 3 is not JSON/],
+    ["whose middle is no record", (lines) => lines.with(2, "5").join("\n"), /line 3 is not a record/],
+    ["whose middle is a record nobody knows", (lines) => lines.with(2, '{"type":"mood"}').join("\n"), /type "mood"/],
+    ["whose middle was zeroed", (lines) => lines.with(2, "\0\0\0\0").join("\n"), /line 3 is not JSON/],
+    [
+      "whose middle is not UTF-8",
+      (lines) => Buffer.concat([Buffer.from(`${lines[0]}\n"`), Buffer.from([0xff, 0xfe]), Buffer.from('"\n')]),
+      /line 2 is not JSON/,
+    ],
+    ["that lacks its beginning", (lines) => lines.slice(1).join("\n"), /its first line/],
+    ["of a later version", (lines) => lines.with(0, '{"cloudllm":"session","version":2}').join("\n"), /this version/],
+    ["that is something else", () => '{"hello":"world"}\n', /its first line/],
+  ])("%s is an error that names the place; the file is left as it was", async (_name, change, message) => {
+    const { bytes } = await full();
+    const folder = freshFolder();
+    mkdirSync(folder);
+    const file = join(folder, "s.jsonl");
+    const damaged = change(bytes.toString("utf8").split("\n"));
+    writeFileSync(file, damaged);
+    await expect(historyOf(folder, "s")).rejects.toMatchObject({
+      kind: "storage",
+      message: expect.stringMatching(message),
+    });
+    expect(readFileSync(file)).toEqual(Buffer.from(damaged));
+    expect(readdirSync(folder)).toEqual(["s.jsonl"]);
+  });
+
+  it("that cannot be written fails the next send, and nothing is sent", async () => {
+    const folder = freshFolder();
+    mkdirSync(join(folder, "s.jsonl"), { recursive: true });
+    const scripted = client();
+    const session = await LLMSession.open({
+      client: scripted,
+      store: { ...storeOver(folder), load: async () => [] },
+      id: "s",
+    });
+    await expect(session.sendMessage("one")).rejects.toMatchObject({
+      kind: "storage",
+      message: expect.stringMatching(/EISDIR/),
+    });
+    expect(scripted.calls).toHaveLength(0);
+  });
+});
+
+function storeOver(folder: string) {
+  const store = new FileStore(folder);
+  return {
+    load: store.load.bind(store),
+    append: store.append.bind(store),
+    list: store.list.bind(store),
+    claim: store.claim.bind(store),
+    release: store.release.bind(store),
+  };
+}
+
+describe("the lock", () => {
+  it("lets one session in this process have the file, through whichever store", async () => {
+    const folder = freshFolder();
+    const session = await LLMSession.open({ client: client(), store: new FileStore(folder), id: "s" });
+    await expect(historyOf(folder, "s")).rejects.toMatchObject({
+      kind: "busy",
+      message: expect.stringMatching(/^The session "s" is open in this process\. .*s\.lock\.$/),
+    });
+    await talk(folder, "other", "one");
+    await session.close();
+    expect(await historyOf(folder, "s")).toEqual([]);
+  });
+
+  it("lets one process have the file; what it holds is told to others, who may still look", async () => {
+    const folder = freshFolder();
+    await talk(folder, "s", "one");
+    const program = `
+      import { FileStore } from "cloudllm/store/file";
+      const store = new FileStore(process.argv[1]);
+      await store.claim("s").then(() => console.log("mine"), (error) => console.log(error.kind, error.message));
+      console.log((await store.load("s")).length);`;
+    await using _session = await LLMSession.open({ client: client(), store: new FileStore(folder), id: "s" });
+    const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", program, folder]);
+    expect(stdout).toMatch(new RegExp(`^busy The session "s" is open in the process ${process.pid}\\..*\n2\n$`));
+  });
+
+  const lock = (holder: object) =>
+    JSON.stringify({ pid: process.pid, host: hostname(), startedAt: performance.timeOrigin, ...holder });
+
+  test.each([
+    ["of a process that has ended", async () => lock({ pid: await deadPid() })],
+    ["of an earlier process with our number", async () => lock({ startedAt: performance.timeOrigin - 86_400_000 })],
+    ["of a process from before the machine was started", async () => lock({ pid: process.ppid, startedAt: 0 })],
+    ["that was never written to its end", async () => '{"pid":'],
+    ["that is empty", async () => ""],
+  ])("%s does not hold", async (_name, contentOf) => {
+    const folder = freshFolder();
+    mkdirSync(folder);
+    writeFileSync(join(folder, "s.lock"), await contentOf());
+    expect(await talk(folder, "s", "one")).toHaveLength(2);
+    expect(readdirSync(folder)).toEqual(["s.jsonl"]);
+  });
+
+  test.each([
+    ["of a process that lives", { pid: process.ppid }, `the process ${process.ppid}`],
+    ["from another machine", { host: "elsewhere", pid: 1 }, "the process 1 on elsewhere"],
+  ])("%s holds", async (_name, holder, who) => {
+    const folder = freshFolder();
+    mkdirSync(folder);
+    writeFileSync(join(folder, "s.lock"), lock(holder));
+    await expect(talk(folder, "s", "one")).rejects.toMatchObject({
+      kind: "busy",
+      message: expect.stringContaining(who),
+    });
+    expect(readFileSync(join(folder, "s.lock"), "utf8")).toBe(lock(holder));
+  });
+
+  it("that is dead is taken by one of many at once", async () => {
+    const folder = freshFolder();
+    mkdirSync(folder);
+    for (let round = 0; round < 20; round++) {
+      writeFileSync(join(folder, "s.lock"), lock({ pid: await deadPid() }));
+      const stores = Array.from({ length: 8 }, () => new FileStore(folder));
+      const outcomes = await Promise.allSettled(stores.map((store) => store.claim("s")));
+      expect(outcomes.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+      await Promise.all(stores.map((store) => store.release("s")));
+    }
+  });
+});
+
+/** The number of a process that has just ended. */
+let dead: Promise<number> | undefined;
+function deadPid(): Promise<number> {
+  dead ??= new Promise((resolve, reject) => {
+    const child = execFile(process.execPath, ["-e", ""], (error) => (error ? reject(error) : resolve(child.pid ?? 0)));
+  });
+  return dead;
+}
+
+it("what stands after a failed write is cut by the next", async () => {
+  const folder = freshFolder();
+  await talk(folder, "s", "one");
+  const file = join(folder, "s.jsonl");
+  const before = readFileSync(file);
+  appendFileSync(file, '{"type":"said","mess');
+  expect(await historyOf(folder, "s")).toHaveLength(2);
+  await talk(folder, "s", "two");
+  const after = readFileSync(file);
+  expect(after.subarray(0, before.length)).toEqual(before);
+  expect(await historyOf(folder, "s")).toHaveLength(4);
+});

@@ -1,0 +1,240 @@
+/** A strict loopback server refuses what the provider would, and the contract suite notices through it. */
+
+import {
+  ClaudeClient,
+  type ClientOptions,
+  type ClientWrapper,
+  CompatibleClient,
+  GeminiClient,
+  type Message,
+  OpenAIClient,
+} from "cloudllm";
+import { contractSuite, startProviderServer } from "cloudllm/testing";
+import { describe, expect, test } from "vitest";
+
+const HI = { role: "user", content: "hi" };
+
+const CHAT = "/v1/chat/completions";
+const RESPONSES = "/v1/responses";
+const MESSAGES = "/v1/messages";
+const GEMINI = "/v1beta/models/m:generateContent";
+
+const chatCall = { id: "c", type: "function", function: { name: "f", arguments: "{}" } };
+const chatTurn = { role: "assistant", content: null, tool_calls: [chatCall] };
+const call = { type: "function_call", call_id: "c", name: "f", arguments: "{}" };
+const reasoning = {
+  type: "reasoning",
+  id: "rs",
+  summary: [{ type: "summary_text", text: "Hm." }],
+  encrypted_content: "?",
+};
+const use = { role: "assistant", content: [{ type: "tool_use", id: "c", name: "f", input: {} }] };
+const result = { type: "tool_result", tool_use_id: "c", content: "r" };
+const user = (...parts: unknown[]) => ({ role: "user", parts });
+const model = (...parts: unknown[]) => ({ role: "model", parts });
+const ask = user({ text: "hi" });
+const wanted = { functionCall: { name: "f", args: {} } };
+const given = { functionResponse: { name: "f", response: {} } };
+
+/** Bodies, and a part of what is said of each; without it, the body is fine. */
+const BODIES: readonly (readonly [string, string, object, RegExp?])[] = [
+  ["a question", CHAT, { messages: [HI] }],
+  ["a call with its answer", CHAT, { messages: [HI, chatTurn, { role: "tool", tool_call_id: "c", content: "r" }] }],
+  ["no messages", CHAT, { messages: [] }, /empty array/],
+  ["a call without its answer", CHAT, { messages: [HI, chatTurn, HI] }, /must be followed by tool messages.*: c$/],
+  ["a call at the end", CHAT, { messages: [HI, chatTurn] }, /must be followed by tool messages/],
+  [
+    "an answer to no call",
+    CHAT,
+    { messages: [HI, { role: "tool", tool_call_id: "c", content: "" }] },
+    /preceding message/,
+  ],
+  ["an empty reply", CHAT, { messages: [HI, { role: "assistant", content: "" }, HI] }, /to have content/],
+  [
+    "arguments that are no text",
+    CHAT,
+    { messages: [HI, { ...chatTurn, tool_calls: [{ ...chatCall, function: { name: "f", arguments: {} } }] }] },
+    /string of JSON/,
+  ],
+  ["a question", RESPONSES, { input: "hi" }],
+  [
+    "a call with its answer",
+    RESPONSES,
+    { input: [HI, call, { type: "function_call_output", call_id: "c", output: "r" }] },
+  ],
+  ["no input", RESPONSES, { input: [] }, /must be provided/],
+  ["a call without its answer", RESPONSES, { input: [HI, call] }, /No tool output found for function call c/],
+  [
+    "an answer to no call",
+    RESPONSES,
+    { input: [HI, { type: "function_call_output", call_id: "c", output: "r" }] },
+    /No tool call found/,
+  ],
+  ["thinking that leads to nothing", RESPONSES, { input: [HI, reasoning] }, /without its required following item/],
+  [
+    "thinking that was changed",
+    RESPONSES,
+    { input: [HI, reasoning, { role: "assistant", content: "x" }] },
+    /could not be verified/,
+  ],
+  [
+    "thinking that nobody kept",
+    RESPONSES,
+    { input: [HI, { ...reasoning, encrypted_content: undefined }, { role: "assistant", content: "x" }] },
+    /not persisted/,
+  ],
+  [
+    "a reply under the name of a question",
+    RESPONSES,
+    { input: [{ role: "assistant", content: [{ type: "input_text", text: "x" }] }] },
+    /Invalid value: 'input_text'/,
+  ],
+  ["a question", MESSAGES, { max_tokens: 9, messages: [HI] }],
+  ["a call with its answer", MESSAGES, { max_tokens: 9, messages: [HI, use, { role: "user", content: [result] }] }],
+  ["no limit", MESSAGES, { messages: [HI] }, /max_tokens/],
+  ["a reply first", MESSAGES, { max_tokens: 9, messages: [use] }, /first message must use the "user" role/],
+  ["empty text", MESSAGES, { max_tokens: 9, messages: [{ role: "user", content: "" }] }, /must be non-empty/],
+  [
+    "blanks at the end",
+    MESSAGES,
+    { max_tokens: 9, messages: [HI, { role: "assistant", content: "a " }] },
+    /whitespace/,
+  ],
+  ["a call without its answer", MESSAGES, { max_tokens: 9, messages: [HI, use, HI] }, /without `tool_result`.*: c$/],
+  ["an answer to no call", MESSAGES, { max_tokens: 9, messages: [{ role: "user", content: [result] }] }, /unexpected/],
+  [
+    "an answer after words",
+    MESSAGES,
+    { max_tokens: 9, messages: [HI, use, { role: "user", content: [{ type: "text", text: "x" }, result] }] },
+    /must come before/,
+  ],
+  [
+    "thinking that was changed",
+    MESSAGES,
+    {
+      max_tokens: 9,
+      messages: [HI, { role: "assistant", content: [{ type: "thinking", thinking: "a", signature: "b" }] }],
+    },
+    /Invalid `signature`/,
+  ],
+  ["a question", GEMINI, { contents: [ask] }],
+  ["a call with its answer", GEMINI, { contents: [ask, model(wanted), user(given)] }],
+  ["no contents", GEMINI, { contents: [] }, /not specified/],
+  ["a reply first", GEMINI, { contents: [model({ text: "x" })] }, /begins with a user turn/],
+  ["a turn without parts", GEMINI, { contents: [user()] }, /must not be empty/],
+  ["a part of two kinds", GEMINI, { contents: [user({ text: "a", functionCall: {} })] }, /one initialized field/],
+  [
+    "two calls with one answer",
+    GEMINI,
+    { contents: [ask, model(wanted, wanted), user(given)] },
+    /number of function response/,
+  ],
+  ["an answer to no call", GEMINI, { contents: [user(given)] }, /immediately after/],
+  [
+    "an answer that is a text",
+    GEMINI,
+    { contents: [ask, model(wanted), user({ functionResponse: { name: "f", response: "r" } })] },
+    /Struct/,
+  ],
+];
+
+describe("a strict server", () => {
+  for (const [what, path, body, words] of BODIES) {
+    test(`on ${what} at ${path}`, async () => {
+      await using strict = await startProviderServer(undefined, { strict: true });
+      await using lenient = await startProviderServer();
+      const post = (origin: string) => fetch(origin + path, { method: "POST", body: JSON.stringify(body) });
+      expect((await post(lenient.origin)).status).toBe(200);
+      const response = await post(strict.origin);
+      const { error } = (await response.json()) as { error?: { message: string } };
+      expect(response.status).toBe(words ? 400 : 200);
+      if (words) expect(error?.message).toMatch(words);
+    });
+  }
+});
+
+type Make = (options: ClientOptions & { readonly baseUrl: string }) => ClientWrapper;
+
+interface Forgetful {
+  readonly what: string;
+  readonly model: string;
+  readonly path: string;
+  readonly make: Make;
+  /** What is lost of a conversation on its way to the provider. */
+  readonly change: (message: Message, index: number) => readonly Message[];
+  readonly noticedBy: string;
+}
+
+const withoutReplay = (message: Message): readonly Message[] => {
+  if (message.role !== "assistant") return [message];
+  const { replay: _replay, ...rest } = message;
+  return [rest];
+};
+
+/** Every text in what goes back is another one. */
+const rewritten = (message: Message): readonly Message[] => {
+  if (message.role !== "assistant" || !message.replay) return [message];
+  const data = JSON.parse(JSON.stringify(message.replay.data).replaceAll("They want", "They wish"));
+  return [{ ...message, replay: { ...message.replay, data } }];
+};
+
+const withoutAnswers = (message: Message): readonly Message[] => (message.role === "tool" ? [] : [message]);
+
+const claude: Omit<Forgetful, "what" | "change"> = {
+  model: "claude-sonnet-4-5",
+  path: "",
+  make: (options) => new ClaudeClient(options),
+  noticedBy: "thinking and tool calls that",
+};
+const openai = {
+  ...claude,
+  model: "gpt-5-nano",
+  path: "/v1",
+  make: (options) => new OpenAIClient(options),
+} satisfies typeof claude;
+const google = {
+  ...claude,
+  model: "gemini-3-pro-preview",
+  make: (options) => new GeminiClient(options),
+} satisfies typeof claude;
+const other = {
+  ...claude,
+  model: "m",
+  path: "/v1",
+  make: (options) => new CompatibleClient(options),
+} satisfies typeof claude;
+
+const FORGETFUL: readonly Forgetful[] = [
+  { ...claude, what: "Claude client that loses signed thinking", change: withoutReplay },
+  { ...claude, what: "Claude client that changes signed thinking", change: rewritten },
+  { ...claude, what: "Claude client that leaves out what tools answered", change: withoutAnswers },
+  { ...openai, what: "OpenAI client that loses encrypted thinking", change: withoutReplay },
+  { ...openai, what: "OpenAI client that changes encrypted thinking", change: rewritten },
+  { ...openai, what: "OpenAI client that leaves out what tools answered", change: withoutAnswers },
+  { ...google, what: "Gemini client that loses thought signatures", change: withoutReplay },
+  { ...google, what: "Gemini client that leaves out what tools answered", change: withoutAnswers },
+  { ...other, what: "compatible client that leaves out what tools answered", change: withoutAnswers },
+];
+
+describe("through a strict server, the contract suite finds a", () => {
+  test.each(FORGETFUL)("$what", async ({ model: name, path, make, change, noticedBy }) => {
+    const cases = contractSuite({
+      async open(scripts) {
+        const server = await startProviderServer(scripts, { strict: true });
+        const client = make({ model: name, apiKey: "k", baseUrl: server.origin + path, retries: 0 });
+        return { client: bent(client, change), dispose: () => server.close() };
+      },
+    }).filter((each) => each.name.includes(noticedBy));
+    expect(cases.length).toBeGreaterThan(1);
+    for (const { run } of cases) await expect(run()).rejects.toThrow(/reports 400/);
+  });
+});
+
+function bent(client: ClientWrapper, change: Forgetful["change"]): ClientWrapper {
+  return {
+    provider: client.provider,
+    model: client.model,
+    sendMessage: (messages, options) => client.sendMessage(messages.flatMap(change), options),
+    sendMessageStream: (messages, options) => client.sendMessageStream(messages.flatMap(change), options),
+  };
+}

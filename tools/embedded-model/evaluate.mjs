@@ -1,0 +1,71 @@
+/**
+ * Scores a model on conversations it has never seen: other ways to ask, other subjects. `node evaluate.mjs [MODEL.gguf] [--show]`
+ * with the package built. Each turn is scored on three points: answered in kind, ended by itself, no broken words. Once
+ * always with the likeliest token, once as a user has it.
+ */
+import { readFileSync } from "node:fs";
+import { EmbeddedClient } from "cloudllm/embedded";
+
+const [file] = process.argv.slice(2).filter((word) => !word.startsWith("--"));
+const show = process.argv.includes("--show");
+const client = new EmbeddedClient(file === undefined ? {} : { weights: readFileSync(file) });
+const { words, conversations } = JSON.parse(readFileSync(new URL("held-out.json", import.meta.url), "utf8"));
+const lexicon = new Set(words);
+
+for (const [name, options] of [
+  ["likeliest token", { temperature: 0 }],
+  ["default temperature", { seed: 1 }],
+]) {
+  const scores = [];
+  for (const conversation of conversations) scores.push(...(await hold(conversation, options)));
+  print(name, scores);
+}
+
+/** Holds a conversation, the model's own answers included, and scores each of them. */
+async function hold(conversation, options) {
+  const messages = [];
+  const scores = [];
+  for (const turn of conversation) {
+    messages.push({ role: "user", content: turn.ask });
+    const { content, finishReason } = await client.sendMessage(messages, options);
+    const score = { kind: turn.kind, ...scoreOf(turn, content, finishReason, messages) };
+    if (show && !(score.inKind && score.ended && score.whole))
+      console.log(JSON.stringify({ ...score, ask: turn.ask, content }));
+    scores.push(score);
+    messages.push({ role: "assistant", content });
+  }
+  return scores;
+}
+
+function scoreOf(turn, content, finishReason, messages) {
+  const said = wordsOf(content);
+  const known = new Set(messages.flatMap((message) => (message.role === "user" ? wordsOf(message.content) : [])));
+  const before = messages.findLast(({ role }) => role === "assistant")?.content;
+  const inKind =
+    (turn.any?.some((key) => content.toLowerCase().includes(key)) ?? true) &&
+    (turn.about?.every((word) => said.includes(word.toLowerCase())) ?? true) &&
+    (content.match(/[.!?]/g)?.length ?? 0) >= (turn.sentences ?? 0) &&
+    content.split("\n").length >= (turn.lines ?? 0) &&
+    (!turn.shorter || said.length < wordsOf(before).length);
+  return { inKind, ended: finishReason === "stop", whole: said.every((word) => lexicon.has(word) || known.has(word)) };
+}
+
+function wordsOf(text) {
+  return text.toLowerCase().match(/[\p{L}'_]+/gu) ?? [];
+}
+
+function print(name, scores) {
+  const share = (list, point) =>
+    `${((100 * list.filter((score) => score[point]).length) / list.length).toFixed(1)} %`.padStart(8);
+  const row = (label, list) =>
+    `${label.padEnd(20)} ${String(list.length).padStart(5)} ${share(list, "inKind")} ${share(list, "ended")} ${share(list, "whole")}`;
+  console.log(`\n${name}\n${"kind".padEnd(20)} turns  in kind    ended  no broken words`);
+  for (const kind of [...new Set(scores.map((score) => score.kind))].sort())
+    console.log(
+      row(
+        kind,
+        scores.filter((score) => score.kind === kind),
+      ),
+    );
+  console.log(row("all", scores));
+}
