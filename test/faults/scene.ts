@@ -204,7 +204,7 @@ export function saidOf({ text, error }: Outcome): string {
   return `\`${error.kind}\`${phase}${status}${text === "" ? "" : ", text kept"}`;
 }
 
-export function countsOf(message: AssistantMessage | undefined): Counts | undefined {
+function countsOf(message: AssistantMessage | undefined): Counts | undefined {
   return message?.usage && { input: message.usage.inputTokens, output: message.usage.outputTokens };
 }
 
