@@ -19,16 +19,13 @@ for (const { number, title, faults } of SECTIONS) {
         for (const transport of TRANSPORTS) {
           const name = `${fault.id} ${fault.title} (${speaker.protocol}, ${transport})`;
           const why = exclusionOf(fault, speaker);
-          test.skipIf(why !== undefined)(
-            why === undefined ? name : `${name}: ${why}`,
-            { timeout: 60_000 },
-            async () => {
-              const scene = new Scene(speaker, transport);
-              const outcome = await fault.run?.(scene);
-              await scene.close();
-              outcomes.note(fault, speaker, transport, outcome ?? "");
-            },
-          );
+          const register = why === undefined ? test.concurrent : test.skip;
+          register(why === undefined ? name : `${name}: ${why}`, { timeout: 60_000 }, async () => {
+            const scene = new Scene(speaker, transport);
+            const outcome = await fault.run?.(scene);
+            await scene.close();
+            outcomes.note(fault, speaker, transport, outcome ?? "");
+          });
         }
       }
     }

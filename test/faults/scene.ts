@@ -199,12 +199,12 @@ export function judged(outcome: Outcome, due: Due): string {
 /** What happened, in the words of the table. */
 export function saidOf({ text, error }: Outcome): string {
   if (!error) return "full text";
-  const status = error.status === undefined ? "" : ` ${error.status}`;
+  const status = error.status === undefined || error.status < 400 ? "" : ` ${error.status}`;
   const phase = error.phase === undefined ? "" : ` (${error.phase})`;
   return `\`${error.kind}\`${phase}${status}${text === "" ? "" : ", text kept"}`;
 }
 
-export function countsOf(message: AssistantMessage | undefined): Counts | undefined {
+function countsOf(message: AssistantMessage | undefined): Counts | undefined {
   return message?.usage && { input: message.usage.inputTokens, output: message.usage.outputTokens };
 }
 

@@ -103,7 +103,7 @@ export function textEvent(content: string): string {
   return `data: ${JSON.stringify({ id: "c1", model: "m", choices: [{ index: 0, delta: { content }, finish_reason: null }] })}\n\n`;
 }
 
-export const FINISH_EVENT = `data: {"id":"c1","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n`;
+const FINISH_EVENT = `data: {"id":"c1","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n`;
 const USAGE_EVENT = `data: {"id":"c1","choices":[],"usage":{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7}}\n\n`;
 export const DONE_EVENT = "data: [DONE]\n\n";
 /** The end of every good reply. */

@@ -138,6 +138,7 @@ const faults: readonly Fault[] = [
       judged(await scene.reply(plainDocument(" \r\n\n", "text/event-stream")), { fails: "truncated" });
       judged(await scene.reply(untilClosed("")), { fails: "truncated" });
       judged(await scene.reply(stream([": only a comment\n\n"])), { fails: "truncated" });
+      judged(await scene.reply(stream([Buffer.from([0xef, 0xbb])])), { fails: "truncated" }); // most of a byte order mark
       return judged(await scene.reply(stream([])), { fails: "truncated" });
     },
   },

@@ -1,0 +1,169 @@
+/** One client and its server: what connections, statuses and a `fetch` of the caller's own mean. Faults have a table of their own. */
+
+import { inspect } from "node:util";
+import { type ClientOptions, CompatibleClient, SendError } from "cloudllm";
+import { afterEach, describe, expect, test } from "vitest";
+import {
+  DONE_EVENT,
+  GOOD_END,
+  httpChunk,
+  LAST_CHUNK,
+  type RawRequest,
+  type RawServer,
+  rawServer,
+  response,
+  STREAM_HEAD,
+  textEvent,
+} from "../support/raw-server.ts";
+
+const QUESTION = [{ role: "user", content: "hi" }] as const;
+const KEY = "sk-test-0123456789";
+const GOOD = STREAM_HEAD + httpChunk(textEvent("a") + GOOD_END) + LAST_CHUNK;
+
+let servers: RawServer[] = [];
+afterEach(async () => {
+  for (const server of servers) await server[Symbol.asyncDispose]();
+  servers = [];
+});
+
+describe.each([
+  ["the default transport", undefined],
+  ["fetch", (input: string, init: RequestInit) => fetch(input, init)],
+])("over %s", (_name, fetchLike) => {
+  async function serve(
+    answer: (request: RawRequest, index: number) => void,
+    options: Partial<Omit<ClientOptions, "baseUrl">> = {},
+  ): Promise<{ server: RawServer; client: CompatibleClient }> {
+    const server = await rawServer(answer);
+    servers.push(server);
+    const own = fetchLike && { fetch: fetchLike };
+    const common = { baseUrl: server.baseUrl, model: "m", apiKey: KEY, retries: 0 };
+    return { server, client: new CompatibleClient({ ...common, ...own, ...options }) };
+  }
+
+  test.each([
+    [400, "invalidRequest", false],
+    [401, "authentication", false],
+    [403, "permission", false],
+    [404, "notFound", false],
+    [413, "invalidRequest", false],
+    [429, "rateLimit", true],
+    [500, "server", true],
+    [503, "overloaded", true],
+    [529, "overloaded", true],
+  ])("status %i is kind %s, with all that is known of it", async (status, kind, retryable) => {
+    const { client, server } = await serve(({ socket }) => {
+      const headers = { "x-request-id": "req-1", "retry-after": "2" };
+      socket.write(response(status, `{"error":{"message":"no: ${KEY}"}}`, headers));
+    });
+    const error = await refusalOf(client);
+    expect(error).toMatchObject({ kind, status, retryable, requestId: "req-1", retryAfterMs: 2_000 });
+    expect(error.provider).toBe("compatible");
+    expect(error.message).toContain("no: [key]");
+    expect(server.requests).toHaveLength(1);
+  });
+
+  test("a spent quota is not retried although its status is 429", async () => {
+    const body = `{"error":{"message":"pay","code":"insufficient_quota"}}`;
+    const { client, server } = await serve(({ socket }) => void socket.write(response(429, body)), { retries: 2 });
+    expect(await refusalOf(client)).toMatchObject({ kind: "rateLimit", code: "insufficient_quota", retryable: false });
+    expect(server.requests).toHaveLength(1);
+  });
+
+  test("a sentinel without a finish reason is no end", async () => {
+    const { client } = await serve(
+      ({ socket }) => void socket.write(STREAM_HEAD + httpChunk(textEvent("a") + DONE_EVENT) + LAST_CHUNK),
+    );
+    const stream = await client.sendMessageStream(QUESTION);
+    await expect(stream.finalMessage()).rejects.toMatchObject({ kind: "truncated", partial: { content: "a" } });
+  });
+
+  test("one connection serves many replies", async () => {
+    const { client, server } = await serve(({ socket }) => void socket.write(GOOD));
+    for (let round = 0; round < 3; round++) {
+      expect((await client.sendMessage(QUESTION)).content).toBe("a");
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    expect(server.connections()).toBe(1);
+  });
+
+  test("a reply that is only drained for its bill is not sent again", async () => {
+    const { client, server } = await serve(
+      ({ socket }) => void socket.write(STREAM_HEAD, () => setTimeout(() => socket.resetAndDestroy(), 50)),
+      { retries: 2 },
+    );
+    const stream = await client.sendMessageStream(QUESTION);
+    expect((await stream.stop({ drain: true })).finishReason).toBe("stopped");
+    expect(server.requests).toHaveLength(1);
+  });
+
+  test("the clocks of an attempt do not run between two attempts", async () => {
+    const { client, server } = await serve(
+      ({ socket }, index) => void socket.write(index === 0 ? response(429, "{}", { "retry-after-ms": "1200" }) : GOOD),
+      { retries: 2, timeouts: { idle: 900, stall: 900, headers: 900 } },
+    );
+    const { content, metrics } = await client.sendMessage(QUESTION);
+    expect(content).toBe("a");
+    expect(metrics.attempts.map(({ outcome, status }) => [outcome, status])).toEqual([
+      ["rateLimit", 429],
+      ["answered", 200],
+    ]);
+    expect(server.requests).toHaveLength(2);
+  });
+});
+
+describe("a fetch of the caller's own", () => {
+  const clientOver = (own: (input: string, init: RequestInit) => Promise<Response>) =>
+    new CompatibleClient({ baseUrl: "http://127.0.0.1:9/v1", model: "m", apiKey: KEY, retries: 0, fetch: own });
+
+  test.each([
+    ["resolves with nothing", () => Promise.resolve(undefined as unknown as Response)],
+    [
+      "resolves with a body that somebody else reads",
+      () => {
+        const body = new Response("x");
+        body.body?.getReader();
+        return Promise.resolve(body);
+      },
+    ],
+    [
+      "throws at once",
+      () => {
+        throw new Error("no");
+      },
+    ],
+  ])("that %s is a network error", async (_name, own) => {
+    expect((await refusalOf(clientOver(own))).kind).toBe("network");
+  });
+
+  test("that ignores its signal has its body cancelled", async () => {
+    const cancelled = new Promise<void>((resolve) => {
+      const body = new ReadableStream({
+        pull: (controller) => controller.enqueue(new TextEncoder().encode(textEvent("a"))),
+        cancel: () => resolve(),
+      });
+      const client = clientOver(async () => new Response(body));
+      void client.sendMessageStream(QUESTION).then((stream) => stream.stop());
+    });
+    await cancelled;
+  });
+
+  test("that hangs the request on its errors does not tell the key", async () => {
+    const error = await refusalOf(
+      clientOver(() =>
+        Promise.reject(Object.assign(new Error(`bad ${KEY}`), { config: { headers: { authorization: KEY } } })),
+      ),
+    );
+    expect(inspect(error, { depth: 9, showHidden: true })).not.toContain(KEY);
+    expect(String((error.cause as Error).message)).toBe("bad [key]");
+  });
+});
+
+async function refusalOf(client: CompatibleClient): Promise<SendError> {
+  const outcome = await client.sendMessageStream(QUESTION).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  if (outcome instanceof SendError) return outcome;
+  throw new Error(`not refused: ${String(outcome)}`);
+}
