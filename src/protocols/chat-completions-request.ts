@@ -7,7 +7,7 @@ import { outputOf, withInstruction } from "./chat-completions-output.ts";
 import { commonReasoning } from "./chat-completions-reasoning.ts";
 import { wireMessagesOf } from "./chat-completions-turns.ts";
 import { type ChatDialect, mayAsk } from "./chat-dialects.ts";
-import { cutReplyOf, toldToGoOn } from "./continuation.ts";
+import { toldToGoOn } from "./continuation.ts";
 import { openSchema } from "./open-schema.ts";
 import { type Endpoint, type ProtocolRequest, refuse } from "./protocol.ts";
 import { withProviderOptions } from "./provider-options.ts";
@@ -25,7 +25,7 @@ export function buildChatRequest(
   const { baseUrl, model } = endpoint;
   const output = outputOf(options, endpoint, dialect);
   const cache = cacheOf(options, endpoint, dialect);
-  const prefix = cutReplyOf(messages) && dialect.prefix?.(endpoint);
+  const prefix = endsInAnswer(messages) ? dialect.prefix?.(endpoint) : undefined;
   const told = withInstruction(prefix ? messages : toldToGoOn(messages), output?.instruction);
   const wired = wireMessagesOf(told, endpoint, dialect);
   const body = {
@@ -50,6 +50,12 @@ export function buildChatRequest(
     ...(cache.headers && { headers: cache.headers }),
     body: withProviderOptions(cache.isMarked ? markedForCache(body, options) : body, options.providerOptions),
   };
+}
+
+/** Whether the last words are the model's: those of a reply that was cut, or words that the caller puts into its mouth. */
+function endsInAnswer(messages: readonly Message[]): boolean {
+  const last = messages.at(-1);
+  return last?.role === "assistant" && last.content !== "" && !last.toolCalls?.length;
 }
 
 function reasoningOf(options: SendOptions, endpoint: Endpoint, dialect: ChatDialect): Fields {
