@@ -150,7 +150,7 @@ function outputConfigOf(
 /** @see https://docs.claude.com/en/docs/build-with-claude/structured-outputs */
 function formatOf(options: SendOptions, family: ClaudeFamily, endpoint: Endpoint): Block | undefined {
   if (options.output === undefined) return undefined;
-  const schema = jsonSchemaOf(options.output);
+  const schema = jsonSchemaOf(options.output, "`output`");
   if (!family.takesOutputFormat) refuse("`output`", endpoint, options);
   else if (hasRecords(schema)) {
     const advice = "Give a list of keys and values instead.";
@@ -198,7 +198,7 @@ function toolsOf(options: SendOptions, endpoint: Endpoint, messages: readonly Me
 }
 
 function wireTool({ name, description, parameters }: Tool): Block {
-  const schema = parameters === undefined ? { properties: {} } : jsonSchemaOf(parameters);
+  const schema = parameters === undefined ? { properties: {} } : jsonSchemaOf(parameters, `the tool ${name}`);
   return { name, ...(description && { description }), input_schema: { type: "object", ...schema } };
 }
 

@@ -21,7 +21,7 @@ export function outputOf(
   { outputFormat }: Pick<ChatDialect, "outputFormat">,
 ): WireOutput | undefined {
   if (options.output === undefined) return undefined;
-  const schema = jsonSchemaOf(options.output);
+  const schema = jsonSchemaOf(options.output, "`output`");
   if (!isObjectSchema(schema))
     refuse("an `output` that is no object", endpoint, options, "Put the value into a property.");
   else if (outputFormat === "none") refuse("`output`", endpoint, options);

@@ -2,12 +2,12 @@
 
 import type { SendOptions } from "../client.ts";
 import type { Message } from "../message.ts";
-import { jsonSchemaOf } from "../schema/schema.ts";
+import { type JsonSchema, jsonSchemaOf, type Schema } from "../schema/schema.ts";
 import { outputOf, withInstruction } from "./chat-completions-output.ts";
 import { commonReasoning } from "./chat-completions-reasoning.ts";
 import { wireMessagesOf } from "./chat-completions-turns.ts";
 import { type ChatDialect, mayAsk } from "./chat-dialects.ts";
-import { cutReplyOf, toldToGoOn } from "./continuation.ts";
+import { toldToGoOn } from "./continuation.ts";
 import { openSchema } from "./open-schema.ts";
 import { type Endpoint, type ProtocolRequest, refuse } from "./protocol.ts";
 import { withProviderOptions } from "./provider-options.ts";
@@ -25,7 +25,7 @@ export function buildChatRequest(
   const { baseUrl, model } = endpoint;
   const output = outputOf(options, endpoint, dialect);
   const cache = cacheOf(options, endpoint, dialect);
-  const prefix = cutReplyOf(messages) && dialect.prefix?.(endpoint);
+  const prefix = endsInAnswer(messages) ? dialect.prefix?.(endpoint) : undefined;
   const told = withInstruction(prefix ? messages : toldToGoOn(messages), output?.instruction);
   const wired = wireMessagesOf(told, endpoint, dialect);
   const body = {
@@ -50,6 +50,12 @@ export function buildChatRequest(
     ...(cache.headers && { headers: cache.headers }),
     body: withProviderOptions(cache.isMarked ? markedForCache(body, options) : body, options.providerOptions),
   };
+}
+
+/** Whether the last words are the model's: those of a reply that was cut, or words that the caller puts into its mouth. */
+function endsInAnswer(messages: readonly Message[]): boolean {
+  const last = messages.at(-1);
+  return last?.role === "assistant" && last.content !== "" && !last.toolCalls?.length;
 }
 
 function reasoningOf(options: SendOptions, endpoint: Endpoint, dialect: ChatDialect): Fields {
@@ -102,6 +108,11 @@ function seedOf(options: SendOptions, endpoint: Endpoint, dialect: ChatDialect):
   return { [dialect.seedField ?? "seed"]: options.seed };
 }
 
+function parametersOf(parameters: Schema, name: string, { opensTools }: ChatDialect): JsonSchema {
+  const schema = jsonSchemaOf(parameters, `the tool ${name}`);
+  return opensTools ? openSchema(schema) : schema;
+}
+
 function toolFields(
   messages: readonly Message[],
   { tools, toolChoice }: SendOptions,
@@ -120,9 +131,7 @@ function toolFields(
       function: {
         name,
         ...(description && { description }),
-        ...(parameters && {
-          parameters: dialect.opensTools ? openSchema(jsonSchemaOf(parameters)) : jsonSchemaOf(parameters),
-        }),
+        ...(parameters && { parameters: parametersOf(parameters, name, dialect) }),
       },
     })),
     ...(choice && { tool_choice: choice === "required" ? (dialect.requiredToolChoice ?? "required") : choice }),

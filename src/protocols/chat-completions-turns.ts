@@ -19,9 +19,7 @@ export function wireMessagesOf(
   dialect: ChatDialect,
 ): readonly Fields[] {
   const lastWords = messages.findLastIndex(({ role }) => role === "user");
-  const sent = messages.flatMap((message, at) => wireMessages(message, at > lastWords, endpoint, dialect));
-  const last = sent.at(-1);
-  return dialect.marksPrefix && last?.role === "assistant" ? [...sent.slice(0, -1), { ...last, prefix: true }] : sent;
+  return messages.flatMap((message, at) => wireMessages(message, at > lastWords, endpoint, dialect));
 }
 
 function wireMessages(

@@ -59,8 +59,6 @@ export interface ChatDialect {
   readonly inputs?: (model: string) => readonly InputKind[];
   /** The form of files, given by bytes or URL, where it is not OpenAI's. */
   readonly filePart?: "document_url";
-  /** Words put into the model's mouth must be marked as such. */
-  readonly marksPrefix?: true;
   /** Where plain thinking goes back with an earlier reply: a field of this name, the one it came in, or parts of the content. */
   readonly reasoningBack?: "reasoning_content" | "as it came" | "parts";
   /** Models that want the thinking of every earlier reply, an empty one where there was none; others that of the loop they are in. */
@@ -75,7 +73,7 @@ export interface ChatDialect {
 }
 
 /** What is sent so that the last message is gone on with. */
-export interface ChatPrefix {
+interface ChatPrefix {
   readonly messageFields?: Fields;
   readonly fields?: Fields;
 }
@@ -179,7 +177,6 @@ export const MISTRAL_CHAT: ChatDialect = {
   reasoning: mistralReasoning,
   inputs: () => ["image", "file"],
   filePart: "document_url",
-  marksPrefix: true,
   reasoningBack: "parts",
   nineCharacterIds: true,
   /** @see https://docs.mistral.ai/api/#tag/chat */

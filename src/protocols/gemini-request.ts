@@ -77,7 +77,10 @@ function outputOf(options: SendOptions, family: GeminiFamily, endpoint: Endpoint
     refuse("`output` beside `tools`", endpoint, options);
     return {};
   }
-  return { responseMimeType: "application/json", responseJsonSchema: geminiSchema(jsonSchemaOf(options.output)) };
+  return {
+    responseMimeType: "application/json",
+    responseJsonSchema: geminiSchema(jsonSchemaOf(options.output, "`output`")),
+  };
 }
 
 function samplingOf({ temperature, topP, ...options }: SendOptions, family: GeminiFamily, endpoint: Endpoint): Fields {
@@ -130,7 +133,9 @@ function declarationOf({ name, description, parameters }: Tool): Fields {
   return {
     name,
     ...(description && { description }),
-    ...(parameters !== undefined && { parametersJsonSchema: geminiSchema(jsonSchemaOf(parameters)) }),
+    ...(parameters !== undefined && {
+      parametersJsonSchema: geminiSchema(jsonSchemaOf(parameters, `the tool ${name}`)),
+    }),
   };
 }
 

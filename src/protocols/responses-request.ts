@@ -101,7 +101,7 @@ function samplingOf(options: SendOptions, endpoint: Endpoint, dialect: Responses
 
 function outputOf(options: SendOptions, endpoint: Endpoint): Fields {
   if (options.output === undefined) return {};
-  const schema = jsonSchemaOf(options.output);
+  const schema = jsonSchemaOf(options.output, "`output`");
   if (!isObjectSchema(schema)) {
     refuse("an `output` that is no object", endpoint, options, "Put the value into a property.");
     return {};
@@ -113,7 +113,8 @@ function outputOf(options: SendOptions, endpoint: Endpoint): Fields {
 
 /** Left to itself, the server tries to be strict, and makes what is optional required. */
 function wireTool({ name, description, parameters }: Tool, { opensTools }: ResponsesDialect): Fields {
-  const schema = parameters === undefined ? { type: "object", properties: {} } : jsonSchemaOf(parameters);
+  const schema =
+    parameters === undefined ? { type: "object", properties: {} } : jsonSchemaOf(parameters, `the tool ${name}`);
   const about = { type: "function", name, ...(description && { description }) };
   if (opensTools) return { ...about, parameters: openSchema(schema) };
   const strict = parameters === undefined ? undefined : strictSchema(schema);

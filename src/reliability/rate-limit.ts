@@ -32,7 +32,8 @@ interface Waiting {
 /**
  * A client whose calls wait their turn, in the order in which they were made. A call whose signal fires leaves the line. It
  * learns from the provider: after a refusal with a wait (429), or when the provider says that nothing remains, nobody
- * goes before the wait is over.
+ * goes before the wait is over. A call's timeouts begin when its turn has come. What a client sends again by itself (`retries`,
+ * `recover`) is not counted.
  *
  * @throws {TypeError} when a limit is not a number above 0
  * @example

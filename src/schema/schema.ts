@@ -51,13 +51,13 @@ function isStandardSchema(schema: Schema): schema is StandardSchema {
 }
 
 /**
- * The schema as providers take it, without the name of its dialect.
+ * The schema as providers take it, without the name of its dialect. `owner` is what it belongs to, for error messages.
  * @throws {SendError} kind `invalidRequest` when the library cannot say it in JSON Schema, or a plain one cannot be used
  */
-export function jsonSchemaOf(schema: Schema): JsonSchema {
+export function jsonSchemaOf(schema: Schema, owner: string): JsonSchema {
   if (!isStandardSchema(schema)) {
     const fault = schemaFault(schema);
-    if (fault) throw new SendError("invalidRequest", `A JSON Schema cannot be used: ${fault}`);
+    if (fault) throw new SendError("invalidRequest", `The JSON Schema of ${owner} cannot be used: ${fault}`);
     const { $schema: _dialect, ...json } = schema;
     return json;
   }
@@ -65,7 +65,10 @@ export function jsonSchemaOf(schema: Schema): JsonSchema {
   const advice =
     "give a schema that can (Zod 4.2 and ArkType 2.2 can, Valibot by toStandardJsonSchema), or JSON Schema";
   if (!jsonSchema) {
-    throw new SendError("invalidRequest", `A schema of ${vendor} does not say what it is in JSON Schema: ${advice}.`);
+    throw new SendError(
+      "invalidRequest",
+      `The schema of ${owner} (${vendor}) does not say what it is in JSON Schema: ${advice}.`,
+    );
   }
   try {
     const { $schema: _dialect, ...json } = jsonSchema.input({
@@ -74,7 +77,11 @@ export function jsonSchemaOf(schema: Schema): JsonSchema {
     });
     return json;
   } catch (cause) {
-    throw new SendError("invalidRequest", `A schema of ${vendor} cannot be said in JSON Schema: ${advice}.`, { cause });
+    throw new SendError(
+      "invalidRequest",
+      `The schema of ${owner} (${vendor}) cannot be said in JSON Schema: ${advice}.`,
+      { cause },
+    );
   }
 }
 

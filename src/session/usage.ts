@@ -6,7 +6,7 @@ import type { AssistantMessage, TokenUsage } from "../message.ts";
 export interface TurnUsage {
   readonly provider: string;
   readonly model: string;
-  /** What the provider reported; absent when it reported nothing. */
+  /** What the provider reported, with its own object as `raw`: a bill may stand there. Absent when it reported nothing. */
   readonly usage?: TokenUsage;
   /** Our estimate of the whole turn, where `usage` is absent or does not cover all of it. */
   readonly estimatedUsage?: TokenUsage;
@@ -29,7 +29,7 @@ const NOTHING: TokenUsage = { inputTokens: 0, outputTokens: 0, totalTokens: 0 };
 /** What a reply cost; absent when nobody said. */
 export function turnUsageOf({ provider, model, usage, estimatedUsage }: AssistantMessage): TurnUsage | undefined {
   if (!usage && !estimatedUsage) return undefined;
-  return { provider, model, ...(usage && { usage: countsOf(usage) }), ...(estimatedUsage && { estimatedUsage }) };
+  return { provider, model, ...(usage && { usage }), ...(estimatedUsage && { estimatedUsage }) };
 }
 
 /** The sum over all turns. */
@@ -73,9 +73,4 @@ export function sumOf(a: TokenUsage, b: TokenUsage): TokenUsage {
     totalTokens: a.totalTokens + b.totalTokens,
     ...Object.fromEntries(known.map((name) => [name, (a[name] ?? 0) + (b[name] ?? 0)])),
   };
-}
-
-/** The provider's own object stays on the message. */
-function countsOf({ raw: _raw, ...counts }: TokenUsage): TokenUsage {
-  return counts;
 }

@@ -27,6 +27,7 @@ export interface ScriptedUsage {
   readonly outputTokens: number;
   readonly totalTokens?: number;
   readonly cachedInputTokens?: number;
+  readonly cacheWriteTokens?: number;
   readonly reasoningTokens?: number;
 }
 

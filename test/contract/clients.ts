@@ -36,6 +36,7 @@ export interface Candidate {
 export const GEMINI_CANNOT: NonNullable<ContractSubject["cannot"]> = {
   toolCallDeltas: "calls come whole, so that nothing is known of one that was cut",
   refusalReason: "a refusal is a text like any other",
+  cacheWrites: "they are not counted",
 };
 
 const CANDIDATES: readonly Candidate[] = [

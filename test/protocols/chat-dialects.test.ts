@@ -319,7 +319,7 @@ describe("attachments that a vendor or a model does not take are refused before 
   });
 });
 
-test("words put into Mistral's mouth are marked as such", async () => {
+test("words put into the model's mouth are marked as such where the server wants it", async () => {
   const messages: Message[] = [HI, { role: "assistant", content: "{" }];
   expect((await bodyOf("mistral", "m", {}, messages)).messages).toEqual([
     { role: "user", content: "hi" },

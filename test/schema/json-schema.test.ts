@@ -165,7 +165,7 @@ describe("says what does not fit, and where", () => {
       "[0]: must be a text, not 1; [1]: must not be there: there are 1 at most",
     ],
   ])("%s", (_name, schema, value, text) => {
-    expect(() => jsonSchemaOf(schema)).not.toThrow();
+    expect(() => jsonSchemaOf(schema, "it")).not.toThrow();
     expect(issuesText(jsonSchemaIssues(schema, value))).toBe(text);
   });
 });
@@ -196,7 +196,7 @@ describe("lets pass", () => {
       JSON.parse('{"__proto__":1}'),
     ],
   ])("%s", (_name, schema, value) => {
-    expect(() => jsonSchemaOf(schema)).not.toThrow();
+    expect(() => jsonSchemaOf(schema, "it")).not.toThrow();
     expect(jsonSchemaIssues(schema, value)).toEqual([]);
   });
 
@@ -254,13 +254,13 @@ describe("a schema that cannot be used is found before anything is sent", () => 
     ["a length below nothing", { items: { maxLength: -1 } }, "`items.maxLength` must be a whole number, 0 or more"],
     ["a multiple of nothing", { multipleOf: 0 }, "`multipleOf` must be a number above 0"],
   ])("%s", (_name, schema, text) => {
-    expect(() => jsonSchemaOf(schema)).toThrow(
+    expect(() => jsonSchemaOf(schema, "it")).toThrow(
       expect.objectContaining({ kind: "invalidRequest", message: expect.stringContaining(text) }),
     );
   });
 
   test("a recursion that takes a step each time is no loop", () => {
-    expect(() => jsonSchemaOf({ type: "object", properties: { next: { $ref: "#" } } })).not.toThrow();
+    expect(() => jsonSchemaOf({ type: "object", properties: { next: { $ref: "#" } } }, "it")).not.toThrow();
   });
 });
 

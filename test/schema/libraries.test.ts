@@ -66,12 +66,12 @@ const LIBRARIES: readonly Library[] = [
 
 describe.each(LIBRARIES)("$name", ({ name, weather, known, converted }) => {
   test("says what it is in JSON Schema", () => {
-    expect(jsonSchemaOf(weather)).toMatchObject({
+    expect(jsonSchemaOf(weather, "it")).toMatchObject({
       type: "object",
       properties: { city: { type: "string", minLength: 2 }, days: { type: "integer", minimum: 1 } },
       required: ["city"],
     });
-    expect(jsonSchemaOf(weather)).not.toHaveProperty("$schema");
+    expect(jsonSchemaOf(weather, "it")).not.toHaveProperty("$schema");
   });
 
   test("takes what fits", async () => {
@@ -139,25 +139,28 @@ test("a schema whose library cannot say what it is fails before anything is sent
   await expect(client.sendMessage([{ role: "user", content: "?" }], { output })).rejects.toMatchObject({
     kind: "invalidRequest",
     message: expect.stringContaining(
-      "A schema of valibot does not say what it is in JSON Schema: give a schema that can",
+      "The schema of `output` (valibot) does not say what it is in JSON Schema: give a schema that can",
     ),
   });
   await expect(
     client.sendMessage([{ role: "user", content: "?" }], { output: z.object({ when: z.date() }) }),
   ).rejects.toMatchObject({
     kind: "invalidRequest",
-    message: expect.stringContaining("A schema of zod cannot be said in JSON Schema"),
+    message: expect.stringContaining("The schema of `output` (zod) cannot be said in JSON Schema"),
   });
 });
 
-test("a broken plain schema fails before anything is sent", async () => {
+test.each([
+  ["output", "`output`"],
+  ["tools", "the tool weather"],
+] as const)("a broken plain schema fails before anything is sent: %s", async (option, owner) => {
   const client = new CompatibleClient({ baseUrl: "http://127.0.0.1:1/v1", model: "m", retries: 0 });
   const broken = { type: "object", properties: { city: { type: "text" } } };
-  const messages = [{ role: "user", content: "?" }] as const;
-  for (const options of [{ output: broken }, { tools: [{ name: "weather", parameters: broken }] }]) {
-    await expect(client.sendMessage(messages, options)).rejects.toMatchObject({
-      kind: "invalidRequest",
-      message: expect.stringContaining("`properties.city.type` must be of string, number"),
-    });
-  }
+  const options = option === "output" ? { output: broken } : { tools: [{ name: "weather", parameters: broken }] };
+  await expect(client.sendMessage([{ role: "user", content: "?" }], options)).rejects.toMatchObject({
+    kind: "invalidRequest",
+    message: expect.stringContaining(
+      `The JSON Schema of ${owner} cannot be used: \`properties.city.type\` must be of string, number`,
+    ),
+  });
 });

@@ -1,5 +1,6 @@
 /** Tools that a session runs: what the model gets to see, what the reader sees, and what stays. */
 
+import { getEventListeners } from "node:events";
 import { describe, expect, it, test } from "vitest";
 import type { MessageChunk } from "../../src/chunk.ts";
 import type { Tool } from "../../src/client.ts";
@@ -611,6 +612,26 @@ describe("a turn that is left in its second reply", () => {
     session.undo();
     await expect(chunks.next()).rejects.toMatchObject({ kind: "aborted" });
   });
+});
+
+it("leaves nothing on the caller's signal, however a turn ends", async () => {
+  const { signal } = new AbortController();
+  const client = scriptedClient([
+    calling("look"),
+    DONE,
+    calling("look"),
+    DONE,
+    calling("look"),
+    { text: "It", ending: "cut" },
+  ]);
+  const session = new LLMSession({ client });
+  const options = { tools: [look], signal };
+  await session.sendMessage("question", options);
+  for await (const chunk of await session.sendMessageStream("question", options))
+    if (chunk.type === "toolResult") break;
+  await settled((await session.sendMessageStream("question", options)).finalMessage());
+  await settled((await session.sendMessageStream("question", options)).finalMessage());
+  expect(getEventListeners(signal, "abort")).toEqual([]);
 });
 
 describe("over HTTP", () => {

@@ -92,7 +92,7 @@ async function killed(args: readonly string[], { afterMs, pieces }: Moment, serv
 
 it.skipIf(!existsSync(DIST))(
   "every finished turn is whole, a cut reply is a true prefix and marked, and the next send is legal",
-  { timeout: 120_000 },
+  { timeout: 240_000 },
   async () => {
     const random = chance(SEED);
     const folder = mkdtempSync(join(tmpdir(), "cloudllm-kill-"));

@@ -229,6 +229,27 @@ test("in a session, tools are run first and the value comes in the last reply", 
   expect((await stream.finalMessage()).output).toEqual(JSON.parse(TEXT));
 });
 
+test("in another thread, a relayed stream shows the same", async () => {
+  const client = scriptedClient([{ text: [...TEXT] }, { text: '{"title":5}' }]);
+  const relayed = async () =>
+    MessageStream.from((await client.sendMessageStream(QUESTION, { output: RECIPE })).toReadableStream());
+  const stream = await relayed();
+  expect((await all(stream.partialObject())).views.at(-1)).toEqual(JSON.parse(TEXT));
+  expect((await stream.finalMessage()).output).toEqual(JSON.parse(TEXT));
+  const { views, error } = await all((await relayed()).partialObject());
+  expect(views).toEqual([{ title: 5 }]);
+  expect(error).toMatchObject({ kind: "invalidOutput", partial: { content: '{"title":5}' } });
+});
+
+test("what is read unseen after a stop owes no value", async () => {
+  const client = scriptedClient([{ text: ['{"title":', "5}"] }]);
+  const stream = await client.sendMessageStream(QUESTION, { output: RECIPE });
+  const views = stream.partialObject();
+  expect((await views.next()).value).toEqual({});
+  expect(await stream.stop({ drain: true })).toMatchObject({ finishReason: "stopped", content: '{"title":' });
+  expect((await views.next()).done).toBe(true);
+});
+
 test("abort throws, stop ends", async () => {
   const aborting = new AbortController();
   const client = scriptedClient(() => ({ text: '{"title":"So', ending: "hang" }));

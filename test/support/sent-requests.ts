@@ -143,7 +143,7 @@ function smallestReply(path: string): string {
     const item = { type: "message", id: "msg_1", content: [{ type: "output_text", text: "ok" }] };
     return events({ type: "response.completed", response: { id: "r", status: "completed", output: [item] } });
   }
-  if (path.includes("GenerateContent")) {
+  if (/generateContent/i.test(path)) {
     return events({ candidates: [{ content: { parts: [{ text: "ok" }] }, finishReason: "STOP" }] });
   }
   return `${events({ id: "c", choices: [{ index: 0, delta: { content: "ok" }, finish_reason: "stop" }] })}data: [DONE]\n\n`;

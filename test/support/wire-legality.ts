@@ -6,7 +6,7 @@ type Fields = Readonly<Record<string, unknown>>;
 export function faultsOf(path: string, body: Fields): readonly string[] {
   if (path.endsWith("/messages")) return anthropicFaults(body);
   if (path.endsWith("/responses")) return responsesFaults(body);
-  return path.includes("GenerateContent") ? geminiFaults(body) : chatFaults(body);
+  return /generateContent/i.test(path) ? geminiFaults(body) : chatFaults(body);
 }
 
 function list(value: unknown): readonly Fields[] {

@@ -208,6 +208,14 @@ export const BREAKAGES: readonly Breakage[] = [
     })),
   },
   {
+    what: "leaves what was cached out of the total",
+    noticedBy: ["usage has one meaning", "written to the provider's cache is input"],
+    bend: finals(({ usage, ...message }) => ({
+      ...message,
+      ...(usage && { usage: { ...usage, totalTokens: usage.totalTokens - (usage.cachedInputTokens ?? 0) } }),
+    })),
+  },
+  {
     what: "loses sources",
     noticedBy: ["sources are told with their titles"],
     bend: finals((message) => ({ ...message, citations: [] })),

@@ -124,7 +124,7 @@ describe("Responses", () => {
   ];
   const usage = {
     input_tokens: 5,
-    input_tokens_details: { cached_tokens: 2 },
+    input_tokens_details: { cached_tokens: 2, cache_write_tokens: 0 },
     output_tokens: 7,
     output_tokens_details: { reasoning_tokens: 1 },
     total_tokens: 12,

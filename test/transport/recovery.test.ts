@@ -477,10 +477,15 @@ describe("a reply that is cut at any byte, again and again", () => {
       if (cut === undefined) return void socket.end(Buffer.concat([httpChunk(bytes), Buffer.from(LAST_CHUNK)]));
       socket.write(httpChunk(bytes.subarray(0, cut % bytes.length)), () => void socket.end());
     });
-    const client = new CompatibleClient({ preset, baseUrl: server.baseUrl, model: "m", recover: "continue" });
+    const options = { preset, baseUrl: server.baseUrl, model: "m", recover: "continue" } as const;
+    const clients = [
+      new CompatibleClient(options),
+      new CompatibleClient({ ...options, fetch: (input, init) => fetch(input, init) }),
+    ];
     for (let round = 0; round < 120; round++) {
       request = 0;
       cuts.splice(0, cuts.length, 150 + round * 37, 200 + round * 53);
+      const client = clients[round % 2] as CompatibleClient;
       const { message, shown, error } = await read(await client.sendMessageStream(QUESTION));
       expect(error).toBeUndefined();
       expect(message?.content).toBe(TEXT);
@@ -643,6 +648,34 @@ describe("a reply that the provider goes on writing", () => {
       "POST /v1/responses",
       "POST /v1/responses/resp_1/cancel",
     ]);
+  });
+
+  test("is asked for three times in vain, then gone on with from its text", async () => {
+    const server = await serve((request) => {
+      const { socket, head, body } = request;
+      if (head.includes("/cancel")) return void socket.write(response(200, "{}"));
+      if (head.startsWith("GET")) return void socket.end(HEAD + httpChunk(": nothing new\n\n") + LAST_CHUNK);
+      if (body.includes("begins hi")) return whole(RESPONSES, request, ["gh up."]);
+      begin(RESPONSES, request, CUT);
+      socket.end(LAST_CHUNK);
+    });
+    const stream = await RESPONSES.client(server.port, { recover: "resume" }).sendMessageStream(QUESTION);
+    expect((await read(stream)).message?.content).toBe("The river begins high up.");
+    expect(server.requests.filter(({ head }) => head.startsWith("GET"))).toHaveLength(3);
+  });
+
+  test("is asked for again when the server is busy at first", async () => {
+    const server = await serve(({ socket, head }, index) => {
+      if (index === 0)
+        return void socket.end(HEAD + httpChunk(RESPONSES.begin() + RESPONSES.text("Hel", 0)) + LAST_CHUNK);
+      if (index === 1) return void socket.end(response(503, "{}", { "retry-after-ms": "5", connection: "close" }));
+      expect(head).toContain("starting_after=2");
+      socket.end(HEAD + httpChunk(RESPONSES.text("lo.", 1) + RESPONSES.end(2)) + LAST_CHUNK);
+    });
+    const stream = await RESPONSES.client(server.port, { recover: "resume" }).sendMessageStream(QUESTION);
+    const { message } = await read(stream);
+    expect(message?.content).toBe("Hello.");
+    expect(message?.metrics.attempts.map(({ outcome }) => outcome)).toEqual(["truncated", "overloaded", "answered"]);
   });
 
   test("that failed is not resumed but gone on with", async () => {

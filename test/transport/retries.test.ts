@@ -286,6 +286,26 @@ describe.each([
     });
   });
 
+  test("a call that is over, however it ended, leaves the next one alone", async () => {
+    let isDown = true;
+    const server = await serve((request) => {
+      if (isDown) return void request.socket.write(response(500, "{}", { "retry-after-ms": "1" }));
+      good(CHAT, request);
+    });
+    const client = CHAT.client(server.port, over);
+    await Promise.all(Array.from({ length: 30 }, () => failure(text(client)))); // the budget is spent
+    isDown = false;
+    await text(client);
+    await client.sendMessage(QUESTION);
+    await (await client.sendMessageStream(QUESTION)).stop();
+    await (await client.sendMessageStream(QUESTION)).stop({ drain: true });
+    for await (const _chunk of await client.sendMessageStream(QUESTION)) break;
+    await failure(text(client, { signal: AbortSignal.abort() }));
+    await failure(text(client, { timeouts: { total: 0.001 } }));
+    isDown = true;
+    expect((await failure(text(client))).attempts).toHaveLength(3);
+  });
+
   test("without a budget every call has its retries", async () => {
     const server = await serve(({ socket }) => void socket.write(response(500, "{}", { "retry-after-ms": "1" })));
     const client = CHAT.client(server.port, { retries: { max: 2, budget: false }, ...over });

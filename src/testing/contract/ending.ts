@@ -100,6 +100,18 @@ export const endingCases: readonly CaseDefinition[] = [
     },
   },
   {
+    name: "law 2: what was written to the provider's cache is input, too, and told apart",
+    needs: ["usage", "cacheWrites"],
+    async run({ open }) {
+      const usage = { inputTokens: 40, outputTokens: 2, cachedInputTokens: 10, cacheWriteTokens: 20 };
+      const { client } = await open({ text: "Counted", ending: { usage } });
+      const { chunks } = await readAll(await client.sendMessageStream(QUESTION));
+      const { inputTokens, totalTokens, cachedInputTokens, cacheWriteTokens } = finalOf(chunks).usage ?? {};
+      const told = { inputTokens, totalTokens, cachedInputTokens, cacheWriteTokens };
+      assert.deepEqual(told, { inputTokens: 40, totalTokens: 42, cachedInputTokens: 10, cacheWriteTokens: 20 });
+    },
+  },
+  {
     name: "law 2: sources are told with their titles, and lie within the text",
     needs: ["citations"],
     async run({ open }) {

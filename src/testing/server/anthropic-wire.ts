@@ -40,6 +40,8 @@ const ERROR_TYPES: Readonly<Record<number, string>> = {
   529: "overloaded_error",
 };
 
+const MOST_BLANKS = 15;
+
 /** What matters here of a request's body. */
 interface MessagesBody {
   readonly model?: string;
@@ -177,8 +179,10 @@ class MessagesReply implements WireReply {
   }
 }
 
+/** Anthropic hides the lengths of its texts: there are blanks before the last brace. */
 function event(type: string, fields: object = {}): string {
-  return sseEvent({ type, ...fields }, type);
+  const json = JSON.stringify({ type, ...fields });
+  return `event: ${type}\ndata: ${json.slice(0, -1)}${" ".repeat(json.length % MOST_BLANKS)}}\n\n`;
 }
 
 function rawReasonOf({ finishReason, rawFinishReason }: FinishEvent): string {
@@ -196,13 +200,13 @@ function citationOf({ citation }: Extract<ContentEvent, { type: "citation" }>): 
   return { type: "web_search_result_location", url, title, cited_text: citedText, encrypted_index };
 }
 
-/** Anthropic always counts: where a script says nothing, there is an object with nothing in it. Cached input is not input here. */
+/** Anthropic always counts: where a script says nothing, there is an object with nothing in it. What was read from the cache or written to it is no input here. */
 function usageOf(usage: ScriptedUsage | undefined): unknown {
   if (!usage) return {};
-  const { inputTokens, outputTokens, cachedInputTokens = 0, reasoningTokens } = usage;
+  const { inputTokens, outputTokens, cachedInputTokens = 0, cacheWriteTokens = 0, reasoningTokens } = usage;
   return {
-    input_tokens: inputTokens - cachedInputTokens,
-    cache_creation_input_tokens: 0,
+    input_tokens: inputTokens - cachedInputTokens - cacheWriteTokens,
+    cache_creation_input_tokens: cacheWriteTokens,
     cache_read_input_tokens: cachedInputTokens,
     output_tokens: outputTokens,
     ...(reasoningTokens !== undefined && { output_tokens_details: { thinking_tokens: reasoningTokens } }),

@@ -173,13 +173,18 @@ function usageOf(usage: ScriptedUsage): unknown {
     outputTokens,
     totalTokens = inputTokens + outputTokens,
     cachedInputTokens,
+    cacheWriteTokens,
     reasoningTokens,
   } = usage;
+  const cache = {
+    ...(cachedInputTokens !== undefined && { cached_tokens: cachedInputTokens }),
+    ...(cacheWriteTokens !== undefined && { cache_write_tokens: cacheWriteTokens }),
+  };
   return {
     prompt_tokens: inputTokens,
     completion_tokens: outputTokens,
     total_tokens: totalTokens,
-    ...(cachedInputTokens !== undefined && { prompt_tokens_details: { cached_tokens: cachedInputTokens } }),
+    ...(Object.keys(cache).length > 0 && { prompt_tokens_details: cache }),
     ...(reasoningTokens !== undefined && { completion_tokens_details: { reasoning_tokens: reasoningTokens } }),
   };
 }

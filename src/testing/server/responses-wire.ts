@@ -275,10 +275,17 @@ function annotationOf({ citation }: Extract<ContentEvent, { type: "citation" }>,
 }
 
 function usageOf(usage: ScriptedUsage): unknown {
-  const { inputTokens, outputTokens, totalTokens, cachedInputTokens = 0, reasoningTokens = 0 } = usage;
+  const {
+    inputTokens,
+    outputTokens,
+    totalTokens,
+    cachedInputTokens = 0,
+    cacheWriteTokens = 0,
+    reasoningTokens = 0,
+  } = usage;
   return {
     input_tokens: inputTokens,
-    input_tokens_details: { cached_tokens: cachedInputTokens },
+    input_tokens_details: { cached_tokens: cachedInputTokens, cache_write_tokens: cacheWriteTokens },
     output_tokens: outputTokens,
     output_tokens_details: { reasoning_tokens: reasoningTokens },
     total_tokens: totalTokens ?? inputTokens + outputTokens,
