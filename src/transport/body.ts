@@ -2,6 +2,7 @@
 
 import { SendError } from "../errors.ts";
 import type { ReplyFacts } from "../fold.ts";
+import { DEEPEST, isDeeper } from "../json-depth.ts";
 import type { Decoder, Protocol } from "../protocols/protocol.ts";
 import type { ChunkSink } from "../stream/message-stream.ts";
 import { createEventJsonParser } from "./event-json.ts";
@@ -83,11 +84,9 @@ export class Body {
         throw new SendError("truncated", `${facts.provider} answered with an empty body.`);
       case "document": {
         const text = decode(form.pieces.join(""));
-        protocol.decodeWhole(
-          this.#whole(() => JSON.parse(text) as unknown),
-          facts,
-          sink.chunks,
-        );
+        const whole = this.#whole(() => JSON.parse(text) as unknown);
+        checkDepth(whole);
+        protocol.decodeWhole(whole, facts, sink.chunks);
         break;
       }
       case "events": {
@@ -138,6 +137,7 @@ export class Body {
     // Where events come alone, the runtime's own parser is as good, and warm.
     const alone = ++this.#eventsInRead <= FEW_EVENTS;
     const event: unknown = alone ? JSON.parse(decode(data)) : this.#parse(data);
+    if (data.length > DEEPEST) checkDepth(event);
     this.isComplete = this.decoder.push(event, type, sink.chunks);
     return this.isComplete;
   }
@@ -152,6 +152,11 @@ export class Body {
       throw new SendError("truncated", message);
     }
   }
+}
+
+/** What is read here is written down again elsewhere: in requests, in sessions, for people. */
+function checkDepth(value: unknown): void {
+  if (isDeeper(value)) throw new RangeError(`JSON nested more than ${DEEPEST} deep`);
 }
 
 /** A byte order mark, decoded or not, is no part of what follows. Nothing is left while it may still be coming. */

@@ -23,10 +23,15 @@ export function transportError(provider: string, error: unknown, begun: boolean)
   return new SendError("network", message, { code, cause: error, retryable: isCertificate(code) ? false : undefined });
 }
 
+/** Causes have causes; somebody's may go in a circle. */
+const MOST_CAUSES = 10;
+
 /** `fetch` wraps the reason, and a connection tried at several addresses gathers several. */
-function rootOf(error: unknown): Error {
-  if (error instanceof AggregateError && error.errors[0] instanceof Error) return rootOf(error.errors[0]);
-  if (error instanceof Error && error.cause instanceof Error) return rootOf(error.cause);
+function rootOf(error: unknown, left: number = MOST_CAUSES): Error {
+  if (left > 0) {
+    if (error instanceof AggregateError && error.errors[0] instanceof Error) return rootOf(error.errors[0], left - 1);
+    if (error instanceof Error && error.cause instanceof Error) return rootOf(error.cause, left - 1);
+  }
   return error instanceof Error ? error : new Error(String(error));
 }
 

@@ -32,10 +32,14 @@ function withoutSecret(text: string, secret: string): string {
   return clean + text.slice(from);
 }
 
+/** Causes have causes; somebody's may go in a circle. */
+const MOST_CAUSES = 10;
+
 /** What an error says of itself, without the objects that its maker hung on it: the request, with its headers, may be one. */
-export function plainCause(cause: unknown, redact: (text: string) => string): unknown {
+export function plainCause(cause: unknown, redact: (text: string) => string, left: number = MOST_CAUSES): unknown {
   if (!(cause instanceof Error)) return redact(String(cause));
-  const inner = cause.cause === undefined ? undefined : { cause: plainCause(cause.cause, redact) };
+  const isLast = cause.cause === undefined || left === 0;
+  const inner = isLast ? undefined : { cause: plainCause(cause.cause, redact, left - 1) };
   const plain = new Error(redact(cause.message), inner);
   plain.name = cause.name;
   plain.stack = redact(cause.stack ?? "");
