@@ -132,7 +132,6 @@ class AnthropicDecoder implements Decoder {
   push(event: unknown, type: string, chunks: MessageChunk[]): boolean {
     if (typeof event !== "object" || event === null) return false;
     const wire = event as WireEvent;
-    if (isError(event, type)) throw errorOf(this.#facts.provider, 0, event);
     switch (wire.type) {
       case "message_start":
         this.#readMessage(objectIn(wire.message) ?? {}, chunks);
@@ -153,6 +152,8 @@ class AnthropicDecoder implements Decoder {
       case "message_stop":
         this.#close(chunks);
         return true;
+      default:
+        if (isError(event, type)) throw errorOf(this.#facts.provider, 0, event);
     }
     return false;
   }
