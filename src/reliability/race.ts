@@ -173,6 +173,10 @@ export class Race implements ChunkSource {
       this.#isAccepted = true;
       this.#accept();
     }
+    // The signal ends the call whether anybody reads or not.
+    stream.onEnd((_message, error) => {
+      if (error?.kind === "aborted") this.#read(runner);
+    });
     if (this.#wanted) this.#read(runner);
     else this.#pause(runner);
   }
