@@ -1,5 +1,6 @@
 /** Keeps a client within its provider's limits: calls wait in line instead of being refused. */
 
+import { messagesFault } from "../check.ts";
 import type { ClientWrapper, SendOptions } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantMessage, Message } from "../message.ts";
@@ -99,7 +100,9 @@ class Line {
   /** Resolves when it is the call's turn. @throws {SendError} kind `aborted` when the signal fires before. */
   async enter(client: ClientWrapper, messages: readonly Message[], options: SendOptions): Promise<Leave> {
     const { signal, maxOutputTokens = EXPECTED_OUTPUT_TOKENS } = options;
-    const tokens = this.#tokens && Array.isArray(messages) ? estimateInputTokens(messages) + maxOutputTokens : 0;
+    // What makes no sense is the client's to refuse, and costs nothing.
+    const isSound = messagesFault(messages) === undefined && Number.isFinite(maxOutputTokens);
+    const tokens = this.#tokens && isSound ? estimateInputTokens(messages) + maxOutputTokens : 0;
     const correct = await new Promise<(tokens: number) => void>((resolve, reject) => {
       const abort = () => {
         this.#waiting.splice(this.#waiting.indexOf(waiting), 1);

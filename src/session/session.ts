@@ -10,9 +10,9 @@ import { type Fitted, TokenBudget } from "./budget.ts";
 import { checkedHistory, lastExchangeOf, messagesOf, pendingCalls, type TurnInput } from "./history.ts";
 import {
   checkedClient,
-  checkedMaxSteps,
   checkedPrompt,
   checkOptions,
+  maxStepsFault,
   type OpenOptions,
   type SessionOptions,
   type TurnOptions,
@@ -27,6 +27,7 @@ import { type SessionUsage, sessionUsageOf, type TurnUsage, turnUsageOf } from "
 /** A turn under way. */
 interface Turn {
   readonly client: ClientWrapper;
+  readonly systemPrompt: string | undefined;
   readonly options: SendOptions;
   readonly maxSteps: number;
   readonly startedAt: number;
@@ -272,22 +273,24 @@ export class LLMSession implements AsyncDisposable {
     };
   }
 
-  #begin(input: TurnInput, { maxSteps = this.#maxSteps, ...options }: TurnOptions): Turn {
+  #begin(input: TurnInput, { maxSteps = this.#maxSteps ?? DEFAULT_MAX_STEPS, ...options }: TurnOptions): Turn {
     this.#mustBeIdle("send another message");
     if (this.#isClosed) throw new SendError("invalidRequest", "The session is closed: open it again.");
     const added = messagesOf(input, this.#state.history);
-    const steps = checkedMaxSteps(maxSteps) ?? DEFAULT_MAX_STEPS;
-    const request = this.#requestOf(added, options);
+    const fault = maxStepsFault(maxSteps);
+    if (fault) throw new SendError("invalidRequest", fault);
+    const { systemPrompt } = this.#state;
+    const request = this.#requestOf(systemPrompt, added, options);
     this.#record({ type: "said", messages: added });
     // The model is told of arguments that do not fit, so that it can mend them.
     const tolerant = hasRun(options) && options.invalidArguments === undefined;
     const turnOptions: SendOptions = tolerant ? { ...options, invalidArguments: "deliver" } : options;
-    return { client: this.#client, options: turnOptions, maxSteps: steps, startedAt: performance.now(), request };
+    const startedAt = performance.now();
+    return { client: this.#client, systemPrompt, options: turnOptions, maxSteps, startedAt, request };
   }
 
-  #requestOf(added: readonly Message[], options: SendOptions): Fitted {
+  #requestOf(content: string | undefined, added: readonly Message[], options: SendOptions): Fitted {
     const conversation = [...this.#state.history, ...added];
-    const content = this.#state.systemPrompt;
     const system: readonly SystemMessage[] = content === undefined ? [] : [{ role: "system", content }];
     return this.#budget?.fit(system, conversation, options) ?? { messages: [...system, ...conversation] };
   }
@@ -315,7 +318,7 @@ export class LLMSession implements AsyncDisposable {
   }
 
   #keeperOf(turn: Turn, ask: Ask): TurnKeeper {
-    const { client, options, maxSteps } = turn;
+    const { client, systemPrompt, options, maxSteps } = turn;
     const { tools = [], signal, toolChoice } = options;
     // A choice that held for ever would be a loop without end.
     const later = { ...options, ...(isForced(toolChoice) && { toolChoice: "auto" as const }) };
@@ -325,7 +328,7 @@ export class LLMSession implements AsyncDisposable {
       maxSteps,
       signal,
       ask: (signal) => {
-        turn.request = this.#requestOf(this.#state.turn?.messages ?? [], later);
+        turn.request = this.#requestOf(systemPrompt, this.#state.turn?.messages ?? [], later);
         return ask(client, turn.request.messages, { ...later, signal });
       },
       arrived: (chunk) => this.#log?.arrived(chunk),

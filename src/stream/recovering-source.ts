@@ -64,6 +64,10 @@ export class RecoveringSource implements ChunkSource {
     this.#batches = first.batches();
     const { provider, model } = first.partial;
     Object.assign(this.facts, { provider, model });
+    // The signal ends the call whether anybody reads or not; once the first stream is over, `#abort` sees to it.
+    first.onEnd((_message, error) => {
+      if (error?.kind === "aborted") void this.#read();
+    });
   }
 
   pull(): void {

@@ -305,6 +305,15 @@ describe("what a tool answers", () => {
   });
 });
 
+test("a turn has one system prompt: another holds from the next turn on", async () => {
+  const client = scriptedClient([calling("look"), DONE, DONE]);
+  const session = new LLMSession({ client, systemPrompt: "old" });
+  const tools: Tool[] = [{ name: "look", run: () => session.setSystemPrompt("new") }];
+  await session.sendMessage("question", { tools });
+  await session.sendMessage("another");
+  expect(client.calls.map(({ messages }) => messages[0]?.content)).toEqual(["old", "old", "new"]);
+});
+
 describe("maxSteps", () => {
   test.each([
     ["8 replies, unless it is said otherwise", {}, {}, 8],
@@ -331,7 +340,8 @@ describe("maxSteps", () => {
     const client = scriptedClient([DONE]);
     expect(() => new LLMSession({ client, maxSteps: 0 })).toThrow(/`maxSteps` must be a whole number above 0/);
     const session = new LLMSession({ client });
-    await expect(session.sendMessage("question", { maxSteps: 1.5 })).rejects.toThrow(/`maxSteps`/);
+    const refused = { kind: "invalidRequest", message: expect.stringContaining("`maxSteps`") };
+    await expect(session.sendMessage("question", { maxSteps: 1.5 })).rejects.toMatchObject(refused);
     await session.sendMessage("question");
   });
 
