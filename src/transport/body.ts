@@ -83,11 +83,9 @@ export class Body {
         throw new SendError("truncated", `${facts.provider} answered with an empty body.`);
       case "document": {
         const text = decode(form.pieces.join(""));
-        protocol.decodeWhole(
-          this.#whole(() => JSON.parse(text) as unknown),
-          facts,
-          sink.chunks,
-        );
+        const body = this.#whole(() => JSON.parse(text) as unknown);
+        // Google's servers, also those that speak another protocol, put their errors into a list of one.
+        protocol.decodeWhole(Array.isArray(body) && body.length === 1 ? body[0] : body, facts, sink.chunks);
         break;
       }
       case "events": {
@@ -138,8 +136,16 @@ export class Body {
     // Where events come alone, the runtime's own parser is as good, and warm.
     const alone = ++this.#eventsInRead <= FEW_EVENTS;
     const event: unknown = alone ? JSON.parse(decode(data)) : this.#parse(data);
-    this.isComplete = this.decoder.push(event, type, sink.chunks);
+    this.isComplete = this.#push(event, type);
     return this.isComplete;
+  }
+
+  /** Events are objects; some gateways put one, or an error, into a list. What else comes would be lost. */
+  #push(event: unknown, type: string): boolean {
+    if (Array.isArray(event)) return event.some((one) => this.#push(one, type));
+    if (typeof event === "object" && event !== null) return this.decoder.push(event, type, this.#target.sink.chunks);
+    if (event === null) return false;
+    throw new SendError("protocol", `An event is ${JSON.stringify(event).slice(0, 80)}, which says nothing.`);
   }
 
   /** What does not parse at the end of the body was cut there. */
