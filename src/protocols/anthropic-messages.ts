@@ -129,8 +129,7 @@ class AnthropicDecoder implements Decoder {
     this.#model = facts.model;
   }
 
-  push(event: unknown, type: string, chunks: MessageChunk[]): boolean {
-    if (typeof event !== "object" || event === null) return false;
+  push(event: object, type: string, chunks: MessageChunk[]): boolean {
     const wire = event as WireEvent;
     switch (wire.type) {
       case "message_start":

@@ -100,7 +100,7 @@ export function chatCompletions(dialect: ChatDialect): Protocol {
     createDecoder: (facts) => new ChatDecoder(facts, dialect),
     decodeWhole(body, facts, chunks) {
       const decoder = new ChatDecoder(facts, dialect);
-      decoder.push(body, "", chunks);
+      decoder.push(objectIn(body as object) ?? {}, "", chunks);
       decoder.endWhole(chunks);
     },
     readError: errorOf,
@@ -130,8 +130,7 @@ class ChatDecoder implements Decoder {
     this.#calls = new ToolCallTracker((index) => `call_${(facts.id ?? "").slice(-24)}_${index}`);
   }
 
-  push(event: unknown, type: string, chunks: MessageChunk[]): boolean {
-    if (typeof event !== "object" || event === null) return false;
+  push(event: object, type: string, chunks: MessageChunk[]): boolean {
     const wire = event as WireChunk;
     const choice = firstChoice(wire.choices);
     // The last report wins: some send running totals with every chunk. Usage rides on error chunks, too.

@@ -85,7 +85,7 @@ export const gemini: Protocol = {
     const decoder = new GeminiDecoder(facts);
     // Asked for a stream without events, the server sends one array.
     const responses: readonly unknown[] = Array.isArray(body) ? body : [body];
-    for (const response of responses) decoder.push(response, "", chunks);
+    for (const response of responses) decoder.push(objectIn(response as object) ?? {}, "", chunks);
     decoder.end(false, chunks);
   },
   readError: geminiError,
@@ -110,8 +110,7 @@ class GeminiDecoder implements Decoder {
     this.#model = facts.model;
   }
 
-  push(event: unknown, type: string, chunks: MessageChunk[]): boolean {
-    if (typeof event !== "object" || event === null) return false;
+  push(event: object, type: string, chunks: MessageChunk[]): boolean {
     const wire = event as WireResponse;
     const usage = geminiUsageOf(wire.usageMetadata);
     if (usage) this.#facts.usage = usage;

@@ -37,12 +37,12 @@ export function refuse(what: string, { provider, model }: Endpoint, options: Sen
 /** Turns one reply's events into chunks, appended to an array that the caller owns. */
 export interface Decoder {
   /**
-   * @param event the parsed JSON of one event
+   * @param event the parsed JSON of one event, no list
    * @param type the SSE event type, `""` where none was sent
    * @returns true when this event ends the reply, whatever may follow
    * @throws {SendError} when the event is the provider's error
    */
-  push(event: unknown, type: string, chunks: MessageChunk[]): boolean;
+  push(event: object, type: string, chunks: MessageChunk[]): boolean;
   /**
    * The stream is over: appends what could only be told now, such as whole tool calls.
    * @param sentinel whether `[DONE]` was seen

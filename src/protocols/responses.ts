@@ -138,8 +138,7 @@ class ResponsesDecoder implements Decoder {
     this.#model = facts.model;
   }
 
-  push(event: unknown, type: string, chunks: MessageChunk[]): boolean {
-    if (typeof event !== "object" || event === null) return false;
+  push(event: object, type: string, chunks: MessageChunk[]): boolean {
     const wire = event as WireEvent;
     if (isError(event, type)) {
       this.#isOver = true;

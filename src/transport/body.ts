@@ -86,7 +86,8 @@ export class Body {
         const text = decode(form.pieces.join(""));
         const whole = this.#whole(() => JSON.parse(text) as unknown);
         checkDepth(whole);
-        protocol.decodeWhole(whole, facts, sink.chunks);
+        // Google's servers, also those that speak another protocol, put their errors into a list of one.
+        protocol.decodeWhole(Array.isArray(whole) && whole.length === 1 ? whole[0] : whole, facts, sink.chunks);
         break;
       }
       case "events": {
@@ -138,8 +139,16 @@ export class Body {
     const alone = ++this.#eventsInRead <= FEW_EVENTS;
     const event: unknown = alone ? JSON.parse(decode(data)) : this.#parse(data);
     if (data.length > DEEPEST) checkDepth(event);
-    this.isComplete = this.decoder.push(event, type, sink.chunks);
+    this.isComplete = this.#push(event, type);
     return this.isComplete;
+  }
+
+  /** Events are objects; some gateways put one, or an error, into a list. What else comes would be lost. */
+  #push(event: unknown, type: string): boolean {
+    if (Array.isArray(event)) return event.some((one) => this.#push(one, type));
+    if (typeof event === "object" && event !== null) return this.decoder.push(event, type, this.#target.sink.chunks);
+    if (event === null) return false;
+    throw new SendError("protocol", `An event is ${JSON.stringify(event).slice(0, 80)}, which says nothing.`);
   }
 
   /** What does not parse at the end of the body was cut there. */

@@ -176,8 +176,43 @@ test("Gemini blocks a prompt at 200, and bills it", async () => {
   });
 });
 
-async function failureOf(client: ClientName, body: readonly object[]): Promise<SendError> {
-  const outcome: unknown = await recorder.replied(client, "m", events(...body)).catch((error: unknown) => error);
+const ENDS: Readonly<Record<string, readonly object[]>> = {
+  claude: [{ type: "message_delta", delta: { stop_reason: "end_turn" } }, { type: "message_stop" }],
+  openai: [{ type: "response.completed", response: { id: "r", status: "completed" } }],
+  gemini: [{ candidates: [{ finishReason: "STOP" }] }],
+  groq: [{ id: "c", choices: [{ index: 0, delta: {}, finish_reason: "stop" }] }],
+};
+
+describe.each(Object.entries(ENDS))("an event of %s that is no object", (name, end) => {
+  const client = name as ClientName;
+  const begun = BEGUN[client] ?? [];
+
+  test("is read when it is a list of events", async () => {
+    const message = await recorder.replied(client, "m", events(...begun, [], end));
+    expect(message).toMatchObject({ content: "Half", finishReason: "stop" });
+  });
+
+  test("is an error when it is a list with one, as Google's servers send it", async () => {
+    const failure = await failureOf(client, [...begun, [{ error: { code: 503, message: "Gone away." } }], ...end]);
+    expect(failure).toMatchObject({ kind: "overloaded", partial: { content: "Half" } });
+    expect(failure.message).toContain("Gone away.");
+  });
+
+  test.each(['"overloaded, try later"', "7", "true", '["half of it"]'])("is no reply when it is %s", async (data) => {
+    const body = `${events(...begun)}data: ${data}\n\n${events(...end)}`;
+    expect(await failureOf(client, body)).toMatchObject({ kind: "protocol", partial: { content: "Half" } });
+  });
+
+  test("says what went wrong when the whole answer is a list with an error", async () => {
+    const failure = await failureOf(client, JSON.stringify([{ error: { code: 503, message: "Gone away." } }]));
+    expect(failure.message).toContain("Gone away.");
+  });
+});
+
+async function failureOf(client: ClientName, body: string | readonly object[]): Promise<SendError> {
+  const outcome: unknown = await recorder
+    .replied(client, "m", typeof body === "string" ? body : events(...body))
+    .catch((error: unknown) => error);
   if (!(outcome instanceof SendError)) throw new Error("The reply did not fail.");
   return outcome;
 }
