@@ -138,7 +138,7 @@ export class Body {
     // Where events come alone, the runtime's own parser is as good, and warm.
     const alone = ++this.#eventsInRead <= FEW_EVENTS;
     const event: unknown = alone ? JSON.parse(decode(data)) : this.#parse(data);
-    if (data.length > DEEPEST) checkDepth(event);
+    if (data.length > 2 * DEEPEST) checkDepth(event); // each level has two brackets
     this.isComplete = this.#push(event, type);
     return this.isComplete;
   }
