@@ -13,7 +13,7 @@ import { type AnthropicUsage, anthropicUsageOf, mergedUsage } from "./anthropic-
 import { errorOf, isError } from "./error-kinds.ts";
 import type { Decoder, Protocol } from "./protocol.ts";
 import { cutCallError, malformedCallError } from "./tool-call-tracker.ts";
-import { listIn, objectIn, parsedArguments, shallow, textIn } from "./wire-values.ts";
+import { listIn, meaningOf, objectIn, parsedArguments, shallow, textIn } from "./wire-values.ts";
 
 const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
   end_turn: "stop",
@@ -145,7 +145,7 @@ class AnthropicDecoder implements Decoder {
         this.#end(wire.index ?? 0, chunks);
         break;
       case "message_delta":
-        if (wire.delta?.stop_reason) this.#facts.rawFinishReason = wire.delta.stop_reason;
+        if (wire.delta?.stop_reason) this.#facts.rawFinishReason = textIn(wire.delta.stop_reason);
         this.#readUsage(wire.usage);
         break;
       case "message_stop":
@@ -168,10 +168,10 @@ class AnthropicDecoder implements Decoder {
     const { content, stop_reason: reason } = message;
     // Nothing but the limit tells that a call at the end is cut: its input is an object all the same.
     const last = content.at(-1);
-    const isCut = last?.type === "tool_use" && FINISH_REASONS[reason ?? ""] === "length";
+    const isCut = last?.type === "tool_use" && meaningOf(FINISH_REASONS, textIn(reason)) === "length";
     this.#readMessage(isCut ? { ...message, content: content.slice(0, -1) } : message, chunks);
     if (isCut) this.#begin(-1, last, chunks);
-    if (reason) this.#facts.rawFinishReason = reason;
+    if (reason) this.#facts.rawFinishReason = textIn(reason);
     this.#close(chunks);
   }
 
@@ -262,7 +262,8 @@ class AnthropicDecoder implements Decoder {
     block.text.add(argumentsDelta);
     if (block.type !== "tool_use") return;
     const { callIndex: index, begun } = block;
-    const { id, name } = begun;
+    const id = textIn(begun.id);
+    const name = textIn(begun.name);
     if (!id || !name) throw new SendError("protocol", "A tool call came without its id or the name of the tool.");
     chunks.push({ type: "toolCallDelta", content: "", index, id, name, argumentsDelta, isFinal: false });
   }
@@ -333,7 +334,7 @@ class AnthropicDecoder implements Decoder {
   #close(chunks: MessageChunk[]): void {
     const facts = this.#facts;
     const raw = facts.rawFinishReason;
-    const reason = (raw === undefined ? undefined : FINISH_REASONS[raw]) ?? "unknown";
+    const reason = meaningOf(FINISH_REASONS, raw) ?? "unknown";
     const cut = this.#brokenCall ?? [...this.#open.values()].find(({ type }) => type === "tool_use");
     if (cut) {
       const name = cut.begun.name ?? "";

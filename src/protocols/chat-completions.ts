@@ -16,7 +16,7 @@ import { errorOf, isError } from "./error-kinds.ts";
 import type { Decoder, Protocol } from "./protocol.ts";
 import { ToolCallTracker } from "./tool-call-tracker.ts";
 import { codePointsIn, utf16Offset } from "./utf16-offset.ts";
-import { listIn, objectIn } from "./wire-values.ts";
+import { firstAnswer, listIn, meaningOf, objectIn, textIn } from "./wire-values.ts";
 
 const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
   stop: "stop",
@@ -132,7 +132,7 @@ class ChatDecoder implements Decoder {
 
   push(event: object, type: string, chunks: MessageChunk[]): boolean {
     const wire = event as WireChunk;
-    const choice = firstChoice(wire.choices);
+    const choice = firstAnswer(wire.choices);
     // The last report wins: some send running totals with every chunk. Usage rides on error chunks, too.
     const usage = usageOf(wire.usage ?? choice?.usage ?? wire.x_groq?.usage);
     if (usage) this.#facts.usage = usage;
@@ -166,10 +166,10 @@ class ChatDecoder implements Decoder {
   #close(chunks: MessageChunk[]): void {
     const facts = this.#facts;
     const raw = facts.rawFinishReason;
-    const failure = raw === undefined ? undefined : FAILURES[raw];
+    const failure = meaningOf(FAILURES, raw);
     if (failure)
       throw new SendError(failure, `The provider broke the reply off (finish reason "${raw}").`, { code: raw });
-    const reason = raw === undefined ? "unknown" : (FINISH_REASONS[raw] ?? "unknown");
+    const reason = meaningOf(FINISH_REASONS, raw) ?? "unknown";
     for (const citation of this.#early) this.#cite(citation, chunks);
     this.#calls.close(raw !== undefined && reason !== "stop" && reason !== "toolCalls", chunks);
     facts.finishReason = this.#refused && reason === "stop" ? "refusal" : reason;
@@ -184,7 +184,7 @@ class ChatDecoder implements Decoder {
     const delta = objectIn(choice.delta ?? choice.message);
     if (delta) this.#readDelta(delta, chunks);
     // `""` on every chunk is no reason.
-    if (choice.finish_reason) this.#facts.rawFinishReason = choice.finish_reason;
+    if (choice.finish_reason) this.#facts.rawFinishReason = textIn(choice.finish_reason);
   }
 
   #readDelta(delta: WireDelta, chunks: MessageChunk[]): void {
@@ -195,21 +195,37 @@ class ChatDecoder implements Decoder {
       if (content !== "" && this.#dialect.reasoningBack === "parts")
         this.#replay.addPart({ type: "text", text: content });
       this.#addText(content, chunks);
-    } else if (content) for (const part of content) this.#readPart(part, chunks);
+    } else if (content) {
+      for (const item of listIn(content)) {
+        const part = objectIn(item);
+        if (part) this.#readPart(part, chunks);
+      }
+    }
     if (delta.refusal) {
       this.#refused = true;
-      this.#addText(delta.refusal, chunks);
+      this.#addText(textIn(delta.refusal), chunks);
     }
-    if (delta.tool_calls) for (const call of delta.tool_calls) this.#readToolCall(call, chunks);
-    if (delta.annotations) for (const annotation of delta.annotations) this.#readAnnotation(annotation, chunks);
+    if (delta.tool_calls) {
+      for (const item of listIn(delta.tool_calls)) {
+        const call = objectIn(item);
+        if (call) this.#readToolCall(call, chunks);
+      }
+    }
+    if (delta.annotations) {
+      for (const annotation of listIn(delta.annotations)) if (annotation) this.#readAnnotation(annotation, chunks);
+    }
   }
 
   /** Servers that send two spellings repeat the same text: the first that is not empty is all of it. */
   #readReasoning(delta: WireDelta, chunks: MessageChunk[]): void {
     let detailed = "";
-    for (const detail of delta.reasoning_details ?? []) {
-      this.#replay.addDetail(detail);
-      detailed += detail.text ?? detail.summary ?? "";
+    if (delta.reasoning_details) {
+      for (const item of listIn(delta.reasoning_details)) {
+        const detail = objectIn(item);
+        if (!detail) continue;
+        this.#replay.addDetail(detail);
+        detailed += textIn(detail.text ?? detail.summary);
+      }
     }
     for (const field of REASONING_FIELDS) {
       const text = delta[field];
@@ -222,9 +238,14 @@ class ChatDecoder implements Decoder {
     this.#replay.addPart(part);
     if (part.type === "thinking") {
       const { thinking } = part;
-      const text = typeof thinking === "string" ? thinking : (thinking ?? []).map((piece) => piece.text ?? "").join("");
+      const text =
+        typeof thinking === "string"
+          ? thinking
+          : listIn(thinking)
+              .map((piece) => textIn(piece?.text))
+              .join("");
       this.#addReasoning(text, "thinking", chunks);
-    } else if (part.type === "text") this.#addText(part.text ?? "", chunks);
+    } else if (part.type === "text") this.#addText(textIn(part.text), chunks);
   }
 
   #addText(content: string, chunks: MessageChunk[]): void {
@@ -244,8 +265,8 @@ class ChatDecoder implements Decoder {
     this.#calls.add(
       {
         index: call.index ?? undefined,
-        id: call.id ?? undefined,
-        name: call.function?.name ?? undefined,
+        id: textIn(call.id),
+        name: textIn(call.function?.name),
         // Some local servers send the object itself.
         argumentsDelta: typeof args === "string" ? args : JSON.stringify(args),
       },
@@ -289,12 +310,4 @@ class ChatDecoder implements Decoder {
       chunks.push({ type: "citation", content: "", url: source.url, ...title, isFinal: false });
     }
   }
-}
-
-/** Of several answers (`n`), the first is the reply. */
-function firstChoice(choices: WireChunk["choices"]): WireChoice | undefined {
-  const all = listIn(choices);
-  const first = objectIn(all[0]);
-  if (!first?.index) return first;
-  return all.find((choice) => choice?.index === 0) ?? undefined;
 }

@@ -17,7 +17,7 @@ import { buildGeminiRequest } from "./gemini-request.ts";
 import { geminiUsageOf } from "./gemini-usage.ts";
 import type { Decoder, Protocol } from "./protocol.ts";
 import { cutCallError, malformedCallError } from "./tool-call-tracker.ts";
-import { listIn, objectIn, shallow, textIn } from "./wire-values.ts";
+import { firstAnswer, listIn, meaningOf, objectIn, shallow, textIn } from "./wire-values.ts";
 
 const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
   STOP: "stop",
@@ -52,6 +52,7 @@ interface WireResponse {
 }
 
 interface WireCandidate {
+  readonly index?: Nullable<number>;
   readonly content?: Nullable<{ readonly parts?: Nullable<readonly Nullable<GeminiPart>[]> }>;
   readonly finishReason?: Nullable<string>;
   readonly finishMessage?: Nullable<string>;
@@ -122,7 +123,7 @@ class GeminiDecoder implements Decoder {
       const why = blockReasonMessage ? `: ${blockReasonMessage}` : "";
       throw new SendError("contentFilter", `The prompt was blocked (${blockReason})${why}`, { code: blockReason });
     }
-    const candidate = objectIn(listIn(wire.candidates)[0]);
+    const candidate = firstAnswer(wire.candidates);
     if (candidate) this.#readCandidate(candidate, chunks);
     return false;
   }
@@ -137,7 +138,7 @@ class GeminiDecoder implements Decoder {
       const why = this.#finishMessage === "" ? "" : `: ${this.#finishMessage}`;
       throw new SendError("server", `The model broke the reply off (${raw})${why}`, { code: raw });
     }
-    const reason = FINISH_REASONS[raw] ?? "unknown";
+    const reason = meaningOf(FINISH_REASONS, raw) ?? "unknown";
     if (this.#open && reason !== "stop") throw cutCallError(this.#open.name);
     this.#closeCall();
     for (const { id, name, arguments: args } of this.#calls) {
@@ -162,7 +163,8 @@ class GeminiDecoder implements Decoder {
     }
     // A reason in mid-stream does not end it: the last one counts.
     const { finishReason, finishMessage, groundingMetadata } = candidate;
-    if (finishReason && finishReason !== "FINISH_REASON_UNSPECIFIED") this.#facts.rawFinishReason = finishReason;
+    if (finishReason && finishReason !== "FINISH_REASON_UNSPECIFIED")
+      this.#facts.rawFinishReason = textIn(finishReason);
     if (finishMessage) this.#finishMessage = finishMessage;
     if (!groundingMetadata) return;
     for (const query of groundingMetadata.webSearchQueries ?? []) this.#queries.add(query);
@@ -195,13 +197,14 @@ class GeminiDecoder implements Decoder {
   }
 
   #readCall(part: GeminiPart, call: NonNullable<GeminiPart["functionCall"]>, chunks: MessageChunk[]): void {
-    if (call.name) {
+    const name = textIn(call.name);
+    if (name !== "") {
       this.#closeCall();
       const index = this.#callIds.length;
-      const id = call.id || `call_${(this.#facts.id ?? "").slice(-24)}_${index}`;
+      const id = textIn(call.id) || `call_${(this.#facts.id ?? "").slice(-24)}_${index}`;
       this.#callIds.push(id);
-      const args = argumentsOf(call.name, call.args);
-      this.#open = { part, index, id, name: call.name, arguments: args, isCut: false };
+      const args = argumentsOf(name, call.args);
+      this.#open = { part, index, id, name, arguments: args, isCut: false };
       const text = call.willContinue ? "" : JSON.stringify(args);
       chunks.push(deltaOf(this.#open, text));
     }

@@ -17,7 +17,7 @@ import { providerToolCallOf, searchQueriesOf } from "./responses-provider-tools.
 import { buildResponsesRequest } from "./responses-request.ts";
 import { responsesUsageOf } from "./responses-usage.ts";
 import { cutCallError, malformedCallError } from "./tool-call-tracker.ts";
-import { listIn, objectIn, parsedArguments, textIn } from "./wire-values.ts";
+import { listIn, meaningOf, objectIn, parsedArguments, textIn } from "./wire-values.ts";
 
 const INCOMPLETE: Readonly<Record<string, FinishReason>> = {
   max_output_tokens: "length",
@@ -195,7 +195,7 @@ class ResponsesDecoder implements Decoder {
       case "response.incomplete":
       case "response.failed":
       case "response.done":
-        this.#close(objectIn(wire.response) ?? {}, chunks);
+        this.#close(ended(objectIn(wire.response) ?? {}, wire.type ?? type), chunks);
         return true;
     }
     return false;
@@ -277,7 +277,8 @@ class ResponsesDecoder implements Decoder {
 
   #beginItem(at: number, item: WireItem, chunks: MessageChunk[]): void {
     if (!this.#isCallersCall(item) || this.#calls.has(at)) return;
-    const { call_id: id, name } = item;
+    const id = textIn(item.call_id);
+    const name = textIn(item.name);
     if (!id || !name) return;
     const call: OpenCall = { index: this.#callCount++, id, name, text: new TextBuffer() };
     this.#calls.set(at, call);
@@ -367,7 +368,7 @@ class ResponsesDecoder implements Decoder {
     if (status === "failed" || status === "cancelled" || error) {
       throw errorOf(facts.provider, 0, { error: error ?? { message: `The response was ${status}.` } });
     }
-    const raw = details?.reason ?? status ?? undefined;
+    const raw = textIn(details?.reason ?? status) || undefined;
     if (raw !== undefined) facts.rawFinishReason = raw;
     const [open] = this.#calls.values();
     const cut = this.#cutCall ?? open?.name ?? (status === "incomplete" ? this.#brokenCall : undefined);
@@ -397,11 +398,17 @@ class ResponsesDecoder implements Decoder {
   }
 
   #finishReason(status: Nullable<string>, raw: string | undefined): FinishReason {
-    if (status === "incomplete") return INCOMPLETE[raw ?? ""] ?? "unknown";
+    if (status === "incomplete") return meaningOf(INCOMPLETE, raw) ?? "unknown";
     if (status !== "completed") return "unknown";
     if (this.#waits) return "toolCalls";
     return this.#refused ? "refusal" : "stop";
   }
+}
+
+/** A response whose status is missing ended as the event that ends it says; what is called failed has. */
+function ended(response: WireResponse, type: string): WireResponse {
+  const named = /^response\.(completed|incomplete|failed)$/.exec(type)?.[1];
+  return { ...response, status: named === "failed" ? named : (response.status ?? named) };
 }
 
 function deltaOf({ index, id, name }: OpenCall, argumentsDelta: string): MessageChunk {

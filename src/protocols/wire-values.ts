@@ -13,6 +13,24 @@ export function textIn(value: unknown): string {
   throw unreadable("a text", value);
 }
 
+/** What a word of the provider's means; `undefined` where it is not in the table, as `constructor` is in none. */
+export function meaningOf<T>(table: Readonly<Record<string, T>>, word: string | undefined): T | undefined {
+  return word !== undefined && Object.hasOwn(table, word) ? table[word] : undefined;
+}
+
+/**
+ * Of several answers in one event, the first is the reply; undefined where the event holds others only.
+ * @throws {SendError} kind `protocol` when it is something else
+ */
+export function firstAnswer<T extends { readonly index?: number | null | undefined }>(
+  answers: readonly (T | null | undefined)[] | null | undefined,
+): T | undefined {
+  const all = listIn(answers);
+  const first = objectIn(all[0]);
+  if (!first?.index) return first;
+  return all.find((answer) => answer?.index === 0) ?? undefined;
+}
+
 /**
  * What holds pieces of the reply, unchanged; `undefined` where there is none.
  * @throws {SendError} kind `protocol` when it is no object

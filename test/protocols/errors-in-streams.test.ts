@@ -209,6 +209,77 @@ describe.each(Object.entries(ENDS))("an event of %s that is no object", (name, e
   });
 });
 
+const WORDS: Readonly<Record<string, (word: unknown) => readonly object[]>> = {
+  claude: (word) => [{ type: "message_delta", delta: { stop_reason: word } }, { type: "message_stop" }],
+  openai: (word) => [{ type: "response.incomplete", response: { incomplete_details: { reason: word } } }],
+  gemini: (word) => [{ candidates: [{ finishReason: word }] }],
+  groq: (word) => [{ id: "c", choices: [{ index: 0, delta: {}, finish_reason: word }] }],
+};
+
+describe.each(Object.entries(WORDS))("a finish reason of %s", (name, end) => {
+  const client = name as ClientName;
+
+  test.each(["constructor", "toString", "__proto__", "no_such_reason"])(
+    "that nobody knows is unknown: %s",
+    async (word) => {
+      const message = await recorder.replied(client, "m", events(...(BEGUN[client] ?? []), ...end(word)));
+      expect(message).toMatchObject({ content: "Half", finishReason: "unknown", rawFinishReason: word });
+    },
+  );
+
+  test.each([[5], [{}], [["stop"]]])("that is no word is an error: %j", async (word) => {
+    const failure = await failureOf(client, [...(BEGUN[client] ?? []), ...end(word)]);
+    expect(failure).toMatchObject({ kind: "protocol", partial: { content: "Half" } });
+  });
+});
+
+test.each([undefined, null, {}, { id: "r", status: null }, { status: "in_progress" }])(
+  "a response that failed has failed, whatever it says of itself: %j",
+  async (response) => {
+    const failure = await failureOf("openai", [...(BEGUN.openai ?? []), { type: "response.failed", response }]);
+    expect(failure).toMatchObject({ kind: "server", partial: { content: "Half" } });
+  },
+);
+
+test.each([
+  ["response.completed", "stop"],
+  ["response.incomplete", "unknown"],
+])("a response without a status ended as its event says: %s", async (type, finishReason) => {
+  const body = events(...(BEGUN.openai ?? []), { type, response: { id: "r" } });
+  expect(await recorder.replied("openai", "m", body)).toMatchObject({ content: "Half", finishReason });
+});
+
+test.each<readonly [ClientName, (index: number, text: string, reason?: string) => object]>([
+  ["gemini", (index, text, finishReason) => ({ index, content: { parts: [{ text }] }, finishReason })],
+  ["groq", (index, content, finish_reason) => ({ index, delta: { content }, finish_reason })],
+])("of several answers of %s, the first is the reply", async (client, answer) => {
+  const [stop, limit] = client === "gemini" ? ["STOP", "MAX_TOKENS"] : ["stop", "length"];
+  const together = (...answers: readonly object[]) => ({ candidates: answers, choices: answers });
+  const body = events(
+    together(answer(0, "one "), answer(1, "another ")),
+    together(answer(1, "more of it")),
+    together(answer(0, "reply", stop)),
+    together(answer(1, "", limit)),
+  );
+  expect(await recorder.replied(client, "m", body)).toMatchObject({ content: "one reply", finishReason: "stop" });
+});
+
+test.each([
+  ["text", { content: { text: "half" } }],
+  ["text in parts", { content: [{ type: "text", text: { value: "half" } }] }],
+  ["a part", { content: ["half"] }],
+  ["a refusal", { refusal: { text: "no" } }],
+  ["thinking", { reasoning_details: [{ text: ["half"] }] }],
+  ["a list of thoughts", { reasoning_details: 5 }],
+  ["a list of calls", { tool_calls: { index: 0 } }],
+  ["the name of a tool", { tool_calls: [{ index: 0, id: "c", function: { name: { first: "look" } } }] }],
+  ["the id of a call", { tool_calls: [{ index: 0, id: { n: 1 }, function: { name: "look" } }] }],
+])("%s of Chat Completions in no known form is an error, not a loss", async (_what, delta) => {
+  const failure = await failureOf("groq", [{ choices: [{ delta }] }, ...(ENDS.groq ?? [])]);
+  expect(failure).toMatchObject({ kind: "protocol", partial: { content: "", toolCalls: [] } });
+  expect(failure.message).toMatch(/^What should be/);
+});
+
 async function failureOf(client: ClientName, body: string | readonly object[]): Promise<SendError> {
   const outcome: unknown = await recorder
     .replied(client, "m", typeof body === "string" ? body : events(...body))
