@@ -1,6 +1,6 @@
 /** A conversation: a client, a system prompt, the history, and how many tokens of it may be sent. */
 
-import type { ClientWrapper, SendOptions } from "../client.ts";
+import type { ClientWrapper, SendOptions, TypedClient } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantMessage, Message, SystemMessage, UserMessage } from "../message.ts";
 import { MessageStream } from "../stream/message-stream.ts";
@@ -25,9 +25,9 @@ import { ToolLoop, type TurnKeeper } from "./tool-loop.ts";
 import { type SessionUsage, sessionUsageOf, type TurnUsage, turnUsageOf } from "./usage.ts";
 
 /** A turn under way. */
-interface Turn {
-  readonly client: ClientWrapper;
-  readonly options: SendOptions;
+interface Turn<Output = unknown> {
+  readonly client: TypedClient;
+  readonly options: SendOptions<Output>;
   readonly maxSteps: number;
   readonly startedAt: number;
   /** What was sent last. */
@@ -35,7 +35,11 @@ interface Turn {
 }
 
 /** Asks for one reply: whole, or as it is written. */
-type Ask = (client: ClientWrapper, messages: readonly Message[], options: SendOptions) => Promise<MessageStream>;
+type Ask = <Output>(
+  client: TypedClient,
+  messages: readonly Message[],
+  options: SendOptions<Output>,
+) => Promise<MessageStream<Output>>;
 
 const askStreamed: Ask = (client, messages, options) => client.sendMessageStream(messages, options);
 const askWhole: Ask = async (client, messages, options) => streamOf(await client.sendMessage(messages, options));
@@ -187,7 +191,10 @@ export class LLMSession implements AsyncDisposable {
    * @throws {SendError} kind `busy` while a turn is under way, `contextLength` when this turn alone is over `maxTokens`,
    * and whatever the client throws
    */
-  async sendMessage(input: TurnInput, options: TurnOptions = {}): Promise<AssistantMessage> {
+  async sendMessage<Output = unknown>(
+    input: TurnInput,
+    options: TurnOptions<Output> = {},
+  ): Promise<AssistantMessage<Output>> {
     const turn = this.#begin(input, options);
     if (hasRun(turn.options)) return (await this.#open(turn, askWhole)).finalMessage();
     const reply = await this.#asked(turn, () => turn.client.sendMessage(turn.request.messages, turn.options));
@@ -197,7 +204,10 @@ export class LLMSession implements AsyncDisposable {
   }
 
   /** The same, and resolves with the reply as it is written. The turn ends with the stream. */
-  async sendMessageStream(input: TurnInput, options: TurnOptions = {}): Promise<MessageStream> {
+  async sendMessageStream<Output = unknown>(
+    input: TurnInput,
+    options: TurnOptions<Output> = {},
+  ): Promise<MessageStream<Output>> {
     return this.#open(this.#begin(input, options), askStreamed);
   }
 
@@ -272,7 +282,7 @@ export class LLMSession implements AsyncDisposable {
     };
   }
 
-  #begin(input: TurnInput, { maxSteps = this.#maxSteps, ...options }: TurnOptions): Turn {
+  #begin<Output>(input: TurnInput, { maxSteps = this.#maxSteps, ...options }: TurnOptions<Output>): Turn<Output> {
     this.#mustBeIdle("send another message");
     if (this.#isClosed) throw new SendError("invalidRequest", "The session is closed: open it again.");
     const added = messagesOf(input, this.#state.history);
@@ -281,8 +291,10 @@ export class LLMSession implements AsyncDisposable {
     this.#record({ type: "said", messages: added });
     // The model is told of arguments that do not fit, so that it can mend them.
     const tolerant = hasRun(options) && options.invalidArguments === undefined;
-    const turnOptions: SendOptions = tolerant ? { ...options, invalidArguments: "deliver" } : options;
-    return { client: this.#client, options: turnOptions, maxSteps: steps, startedAt: performance.now(), request };
+    const turnOptions: SendOptions<Output> = tolerant ? { ...options, invalidArguments: "deliver" } : options;
+    // What the schema has let through is of the schema's type, whoever was asked.
+    const client = this.#client as TypedClient;
+    return { client, options: turnOptions, maxSteps: steps, startedAt: performance.now(), request };
   }
 
   #requestOf(added: readonly Message[], options: SendOptions): Fitted {
@@ -292,7 +304,7 @@ export class LLMSession implements AsyncDisposable {
     return this.#budget?.fit(system, conversation, options) ?? { messages: [...system, ...conversation] };
   }
 
-  async #open(turn: Turn, ask: Ask): Promise<MessageStream> {
+  async #open<Output>(turn: Turn<Output>, ask: Ask): Promise<MessageStream<Output>> {
     const { client, options, request, startedAt } = turn;
     const first = await this.#asked(turn, () => ask(client, request.messages, options));
     if (hasRun(options) || this.#log) {
