@@ -72,7 +72,7 @@ export function adopt(facts: ReplyFacts, message: AssistantMessage): void {
 }
 
 /** The chunks of a reply that came whole: folded, they are the same message. */
-export function chunksOf(message: AssistantMessage): readonly MessageChunk[] {
+export function chunksOf<Output>(message: AssistantMessage<Output>): readonly MessageChunk<Output>[] {
   const { content, reasoning, citations, toolCalls, providerToolCalls = [] } = message;
   return [
     ...(reasoning === "" ? [] : [{ type: "reasoning", content: "", reasoning, isFinal: false } as const]),

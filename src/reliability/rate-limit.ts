@@ -1,7 +1,7 @@
 /** Keeps a client within its provider's limits: calls wait in line instead of being refused. */
 
 import { messagesFault } from "../check.ts";
-import type { ClientWrapper, SendOptions } from "../client.ts";
+import type { ClientWrapper, SendOptions, TypedClient } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantMessage, Message } from "../message.ts";
 import { estimateInputTokens } from "../token-estimate.ts";
@@ -44,15 +44,17 @@ interface Waiting {
  * export const client = rateLimit(new OpenAIClient({ model: "gpt-5-nano" }), { requestsPerMinute: 60, concurrency: 8 });
  * ```
  */
-export function rateLimit(client: ClientWrapper, options: RateLimitOptions): ClientWrapper {
+export function rateLimit(client: ClientWrapper, options: RateLimitOptions): TypedClient {
   const line = new Line(options);
+  // What the schema has let through is of the schema's type, whoever is asked.
+  const typed = client as TypedClient;
   return {
     provider: client.provider,
     model: client.model,
-    async sendMessage(messages, options = {}) {
+    async sendMessage<Output>(messages: readonly Message[], options: SendOptions<Output> = {}) {
       const leave = await line.enter(client, messages, options);
       try {
-        const message = await client.sendMessage(messages, options);
+        const message = await typed.sendMessage(messages, options);
         leave(message, undefined);
         return message;
       } catch (error) {
@@ -60,10 +62,10 @@ export function rateLimit(client: ClientWrapper, options: RateLimitOptions): Cli
         throw error;
       }
     },
-    async sendMessageStream(messages, options = {}) {
+    async sendMessageStream<Output>(messages: readonly Message[], options: SendOptions<Output> = {}) {
       const leave = await line.enter(client, messages, options);
       try {
-        const stream = await client.sendMessageStream(messages, options);
+        const stream = await typed.sendMessageStream(messages, options);
         stream.onEnd(leave);
         return stream;
       } catch (error) {

@@ -45,7 +45,7 @@ export interface OpenOptions extends Omit<SessionOptions, "history"> {
 }
 
 /** What may be said with one turn. Timeouts and retries hold for each of its replies. */
-export interface TurnOptions extends SendOptions {
+export interface TurnOptions<Output = unknown> extends SendOptions<Output> {
   /** Most replies of this turn; see `SessionOptions`. */
   readonly maxSteps?: number | undefined;
 }

@@ -1,6 +1,6 @@
 /** A conversation: a client, a system prompt, the history, and how many tokens of it may be sent. */
 
-import type { ClientWrapper, SendOptions } from "../client.ts";
+import type { ClientWrapper, SendOptions, TypedClient } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantMessage, Message, SystemMessage, UserMessage } from "../message.ts";
 import { MessageStream } from "../stream/message-stream.ts";
@@ -25,10 +25,10 @@ import { ToolLoop, type TurnKeeper } from "./tool-loop.ts";
 import { type SessionUsage, sessionUsageOf, type TurnUsage, turnUsageOf } from "./usage.ts";
 
 /** A turn under way. */
-interface Turn {
-  readonly client: ClientWrapper;
+interface Turn<Output = unknown> {
+  readonly client: TypedClient;
   readonly systemPrompt: string | undefined;
-  readonly options: SendOptions;
+  readonly options: SendOptions<Output>;
   readonly maxSteps: number;
   readonly startedAt: number;
   /** What was sent last. */
@@ -36,7 +36,11 @@ interface Turn {
 }
 
 /** Asks for one reply: whole, or as it is written. */
-type Ask = (client: ClientWrapper, messages: readonly Message[], options: SendOptions) => Promise<MessageStream>;
+type Ask = <Output>(
+  client: TypedClient,
+  messages: readonly Message[],
+  options: SendOptions<Output>,
+) => Promise<MessageStream<Output>>;
 
 const askStreamed: Ask = (client, messages, options) => client.sendMessageStream(messages, options);
 const askWhole: Ask = async (client, messages, options) => streamOf(await client.sendMessage(messages, options));
@@ -188,7 +192,10 @@ export class LLMSession implements AsyncDisposable {
    * @throws {SendError} kind `busy` while a turn is under way, `contextLength` when this turn alone is over `maxTokens`,
    * and whatever the client throws
    */
-  async sendMessage(input: TurnInput, options: TurnOptions = {}): Promise<AssistantMessage> {
+  async sendMessage<Output = unknown>(
+    input: TurnInput,
+    options: TurnOptions<Output> = {},
+  ): Promise<AssistantMessage<Output>> {
     const turn = this.#begin(input, options);
     if (hasRun(turn.options)) return (await this.#open(turn, askWhole)).finalMessage();
     const reply = await this.#asked(turn, () => turn.client.sendMessage(turn.request.messages, turn.options));
@@ -198,7 +205,10 @@ export class LLMSession implements AsyncDisposable {
   }
 
   /** The same, and resolves with the reply as it is written. The turn ends with the stream. */
-  async sendMessageStream(input: TurnInput, options: TurnOptions = {}): Promise<MessageStream> {
+  async sendMessageStream<Output = unknown>(
+    input: TurnInput,
+    options: TurnOptions<Output> = {},
+  ): Promise<MessageStream<Output>> {
     return this.#open(this.#begin(input, options), askStreamed);
   }
 
@@ -273,7 +283,10 @@ export class LLMSession implements AsyncDisposable {
     };
   }
 
-  #begin(input: TurnInput, { maxSteps = this.#maxSteps ?? DEFAULT_MAX_STEPS, ...options }: TurnOptions): Turn {
+  #begin<Output>(
+    input: TurnInput,
+    { maxSteps = this.#maxSteps ?? DEFAULT_MAX_STEPS, ...options }: TurnOptions<Output>,
+  ): Turn<Output> {
     this.#mustBeIdle("send another message");
     if (this.#isClosed) throw new SendError("invalidRequest", "The session is closed: open it again.");
     const added = messagesOf(input, this.#state.history);
@@ -284,9 +297,11 @@ export class LLMSession implements AsyncDisposable {
     this.#record({ type: "said", messages: added });
     // The model is told of arguments that do not fit, so that it can mend them.
     const tolerant = hasRun(options) && options.invalidArguments === undefined;
-    const turnOptions: SendOptions = tolerant ? { ...options, invalidArguments: "deliver" } : options;
+    const turnOptions: SendOptions<Output> = tolerant ? { ...options, invalidArguments: "deliver" } : options;
+    // What the schema has let through is of the schema's type, whoever was asked.
+    const client = this.#client as TypedClient;
     const startedAt = performance.now();
-    return { client: this.#client, systemPrompt, options: turnOptions, maxSteps, startedAt, request };
+    return { client, systemPrompt, options: turnOptions, maxSteps, startedAt, request };
   }
 
   #requestOf(content: string | undefined, added: readonly Message[], options: SendOptions): Fitted {
@@ -295,7 +310,7 @@ export class LLMSession implements AsyncDisposable {
     return this.#budget?.fit(system, conversation, options) ?? { messages: [...system, ...conversation] };
   }
 
-  async #open(turn: Turn, ask: Ask): Promise<MessageStream> {
+  async #open<Output>(turn: Turn<Output>, ask: Ask): Promise<MessageStream<Output>> {
     const { client, options, request, startedAt } = turn;
     const first = await this.#asked(turn, () => ask(client, request.messages, options));
     if (hasRun(options) || this.#log) {

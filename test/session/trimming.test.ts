@@ -3,7 +3,7 @@ import * as z from "zod";
 import type { ClientWrapper, Tool } from "../../src/client.ts";
 import { OpenAIClient } from "../../src/clients/openai.ts";
 import type { Message, ToolMessage } from "../../src/message.ts";
-import type { JsonSchema } from "../../src/schema/schema.ts";
+import type { JsonSchema, Schema } from "../../src/schema/schema.ts";
 import { LLMSession } from "../../src/session/session.ts";
 import { scriptedClient } from "../../src/testing/index.ts";
 import type { TokenCounter } from "../../src/token-estimate.ts";
@@ -108,7 +108,7 @@ describe("trimming", () => {
     expect(session.history).toEqual([]);
   });
 
-  it.each([
+  it.each<[string, Schema]>([
     ["a library's schema", z.object({ city: z.string().meta({ description: "x".repeat(40) }) })],
     ["one that holds itself", Tree],
     ["plain JSON Schema", { type: "object", properties: { city: { type: "string", description: "x".repeat(40) } } }],
@@ -118,7 +118,7 @@ describe("trimming", () => {
     const session = new LLMSession({ client: scriptedClient([{ text: "{}" }]), maxTokens: 100, counter });
     const tools = [{ name: "look", parameters: schema }];
     await session.sendMessage("hello", { tools, output: schema }).catch(() => undefined);
-    const json: JsonSchema = schema instanceof z.ZodType ? { ...z.toJSONSchema(schema, { io: "input" }) } : schema;
+    const json = schema instanceof z.ZodType ? { ...z.toJSONSchema(schema, { io: "input" }) } : (schema as JsonSchema);
     const { $schema: _dialect, ...sent } = json;
     expect(counted).toContain(JSON.stringify([{ name: "look", parameters: sent }]));
     expect(counted).toContain(JSON.stringify(sent));
