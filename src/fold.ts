@@ -26,6 +26,8 @@ export interface ReplyFacts {
   finishReason?: FinishReason;
   rawFinishReason?: string;
   usage?: TokenUsage;
+  /** The service that is billed, where it is told outside the usage: an estimate is at that price, too. */
+  serviceTier?: string;
   /** An estimate by who knows more than the chunks show: the owner of a reply that is relayed, or of several attempts. */
   estimatedUsage?: TokenUsage;
   search?: SearchActivity;
@@ -232,7 +234,7 @@ export class Fold {
   }
 
   #estimateUsage(): TokenUsage {
-    const { usage, estimateInput } = this.#facts;
+    const { usage, estimateInput, serviceTier = usage?.serviceTier } = this.#facts;
     const calls = [
       ...this.#toolCalls.map((call) => call.name + JSON.stringify(call.arguments)),
       ...[...this.#unfinished.values()].map((call) => call.name + call.argumentsText),
@@ -243,6 +245,11 @@ export class Fold {
       this.#unseenTokens,
     );
     const outputTokens = Math.max(estimated, usage?.outputTokens ?? 0);
-    return { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens };
+    return {
+      inputTokens,
+      outputTokens,
+      totalTokens: inputTokens + outputTokens,
+      ...(serviceTier !== undefined && { serviceTier }),
+    };
   }
 }

@@ -12,6 +12,7 @@ export interface AnthropicUsage {
   readonly output_tokens?: Count;
   readonly output_tokens_details?: { readonly thinking_tokens?: Count } | null;
   readonly server_tool_use?: { readonly web_search_requests?: Count } | null;
+  readonly service_tier?: unknown;
   readonly iterations?: readonly (AnthropicUsage & { readonly type?: string })[] | null;
 }
 
@@ -40,6 +41,7 @@ export function anthropicUsageOf(raw: AnthropicUsage): TokenUsage | undefined {
     ...(typeof raw.cache_read_input_tokens === "number" && { cachedInputTokens: cached }),
     ...(typeof raw.cache_creation_input_tokens === "number" && { cacheWriteTokens: written }),
     ...(typeof thinking === "number" && { reasoningTokens: thinking }),
+    ...(typeof raw.service_tier === "string" && { serviceTier: raw.service_tier }),
     raw,
   };
 }

@@ -23,8 +23,8 @@ interface WireDetails {
   readonly cache_write_tokens?: number | null;
 }
 
-/** `undefined` when it is not a usage object. */
-export function usageOf(raw: unknown): TokenUsage | undefined {
+/** `undefined` when it is not a usage object. `serviceTier` stands in the chunk beside it. */
+export function usageOf(raw: unknown, serviceTier?: string): TokenUsage | undefined {
   if (typeof raw !== "object" || raw === null) return undefined;
   const wire = raw as WireUsage;
   if (typeof wire.prompt_tokens !== "number" && typeof wire.completion_tokens !== "number") return undefined;
@@ -48,6 +48,7 @@ export function usageOf(raw: unknown): TokenUsage | undefined {
     ...(cached !== undefined && { cachedInputTokens: cached }),
     ...(written !== undefined && { cacheWriteTokens: written }),
     ...(reasoning !== undefined && { reasoningTokens: reasoning }),
+    ...(serviceTier !== undefined && { serviceTier }),
     raw,
   };
 }

@@ -11,6 +11,7 @@ interface WireUsage {
   readonly thoughtsTokenCount?: Count;
   readonly toolUsePromptTokenCount?: Count;
   readonly totalTokenCount?: Count;
+  readonly serviceTier?: unknown;
 }
 
 /** `undefined` when it says nothing of tokens, as some early events do. */
@@ -30,6 +31,7 @@ export function geminiUsageOf(raw: unknown): TokenUsage | undefined {
     totalTokens: wire.totalTokenCount ?? inputTokens + outputTokens,
     ...(typeof wire.cachedContentTokenCount === "number" && { cachedInputTokens: wire.cachedContentTokenCount }),
     ...(typeof wire.thoughtsTokenCount === "number" && { reasoningTokens: wire.thoughtsTokenCount }),
+    ...(typeof wire.serviceTier === "string" && { serviceTier: wire.serviceTier }),
     raw,
   };
 }

@@ -12,8 +12,8 @@ interface WireUsage {
   readonly total_tokens?: Count;
 }
 
-/** `undefined` when it is not a usage object. */
-export function responsesUsageOf(raw: unknown): TokenUsage | undefined {
+/** `undefined` when it is not a usage object. `serviceTier` stands in the response beside it. */
+export function responsesUsageOf(raw: unknown, serviceTier?: string): TokenUsage | undefined {
   if (typeof raw !== "object" || raw === null) return undefined;
   const wire = raw as WireUsage;
   if (typeof wire.input_tokens !== "number" && typeof wire.output_tokens !== "number") return undefined;
@@ -31,6 +31,7 @@ export function responsesUsageOf(raw: unknown): TokenUsage | undefined {
     ...(cached !== undefined && { cachedInputTokens: cached }),
     ...(written !== undefined && { cacheWriteTokens: written }),
     ...(reasoning !== undefined && { reasoningTokens: reasoning }),
+    ...(serviceTier !== undefined && { serviceTier }),
     raw,
   };
 }

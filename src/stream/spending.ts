@@ -37,5 +37,11 @@ function sumOf(one: TokenUsage | undefined, other: TokenUsage | undefined): Toke
       one[name] === undefined && other[name] === undefined ? undefined : (one[name] ?? 0) + (other[name] ?? 0);
     if (value !== undefined) sum[name] = value;
   }
-  return { ...one, ...sum, raw: undefined } as TokenUsage;
+  return { ...one, ...sum, ...jointTier(one, other), raw: undefined } as TokenUsage;
+}
+
+/** The services of both: of two that differ there is no one price. */
+export function jointTier(one: TokenUsage, other: TokenUsage): Pick<TokenUsage, "serviceTier"> {
+  const tiers = new Set([one, other].flatMap(({ serviceTier }) => serviceTier?.split(", ") ?? []));
+  return tiers.size === 0 ? {} : { serviceTier: [...tiers].join(", ") };
 }
