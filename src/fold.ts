@@ -73,6 +73,16 @@ export function adopt(facts: ReplyFacts, message: AssistantMessage): void {
   if (estimatedUsage) facts.estimateInput = () => estimatedUsage.inputTokens;
 }
 
+/** A citation in a text that has so many more UTF-16 units before it. */
+export function movedBy<Place extends Pick<Citation, "startIndex" | "endIndex">>(length: number, place: Place): Place {
+  const { startIndex, endIndex } = place;
+  return {
+    ...place,
+    ...(startIndex !== undefined && { startIndex: startIndex + length }),
+    ...(endIndex !== undefined && { endIndex: endIndex + length }),
+  };
+}
+
 /** The chunks of a reply that came whole: folded, they are the same message. */
 export function chunksOf<Output>(message: AssistantMessage<Output>): readonly MessageChunk<Output>[] {
   const { content, reasoning, citations, toolCalls, providerToolCalls = [] } = message;

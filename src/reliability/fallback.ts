@@ -13,8 +13,8 @@ import { askStreamed, askWhole, checkedClients, openRace } from "./race-client.t
 /** When the next client is asked. */
 export interface FallbackOptions {
   /**
-   * Whether a failure lets the next client try. Default: every kind but `aborted`, `invalidRequest`, `contentFilter` and
-   * `invalidOutput`, which would fail there, too.
+   * Whether a failure lets the next client try. Default: every kind but `aborted`, `invalidRequest`, `contentFilter`,
+   * `invalidOutput` and `busy`, which would fail there, too.
    */
   readonly when?: ((error: SendError) => boolean) | undefined;
   /**

@@ -1,7 +1,7 @@
 /** What a conversation has cost so far. What providers reported and what we reckon stand apart. */
 
 import type { AssistantMessage, TokenUsage } from "../message.ts";
-import { jointTier } from "../stream/spending.ts";
+import { ALWAYS, SOMETIMES, sumOf } from "../stream/spending.ts";
 
 /** What one turn cost, and at whose price. A turn that was taken back from the history was paid for all the same. */
 export interface TurnUsage {
@@ -21,10 +21,6 @@ export interface SessionUsage extends Omit<TokenUsage, "raw" | "serviceTier"> {
   readonly turns: readonly TurnUsage[];
 }
 
-type Count = Exclude<keyof TokenUsage, "raw" | "serviceTier">;
-
-const ALWAYS = ["inputTokens", "outputTokens", "totalTokens"] as const satisfies readonly Count[];
-const SOMETIMES = ["cachedInputTokens", "cacheWriteTokens", "reasoningTokens"] as const satisfies readonly Count[];
 const NOTHING: TokenUsage = { inputTokens: 0, outputTokens: 0, totalTokens: 0 };
 
 /** What a reply cost; absent when nobody said. */
@@ -51,7 +47,7 @@ export function isTurnUsage(value: unknown): value is TurnUsage {
 
 function isUsage(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
-  const usage = value as Partial<Record<Count | "serviceTier", unknown>>;
+  const usage = value as Partial<Record<keyof TokenUsage, unknown>>;
   const isCount = (count: unknown) => typeof count === "number" && count >= 0;
   return (
     ALWAYS.every((name) => isCount(usage[name])) &&
@@ -65,16 +61,4 @@ function unreportedOf({ usage = NOTHING, estimatedUsage = NOTHING }: TurnUsage):
   const inputTokens = Math.max(0, estimatedUsage.inputTokens - usage.inputTokens);
   const outputTokens = Math.max(0, estimatedUsage.outputTokens - usage.outputTokens);
   return { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens };
-}
-
-/** Their sum; what only one provider counts stays known. */
-export function sumOf(a: TokenUsage, b: TokenUsage): TokenUsage {
-  const known = SOMETIMES.filter((name) => a[name] !== undefined || b[name] !== undefined);
-  return {
-    inputTokens: a.inputTokens + b.inputTokens,
-    outputTokens: a.outputTokens + b.outputTokens,
-    totalTokens: a.totalTokens + b.totalTokens,
-    ...Object.fromEntries(known.map((name) => [name, (a[name] ?? 0) + (b[name] ?? 0)])),
-    ...jointTier(a, b),
-  };
 }

@@ -3,7 +3,7 @@
 import type { MessageChunk, RewindChunk } from "../chunk.ts";
 import type { Recovery, SendOptions } from "../client.ts";
 import { SendError } from "../errors.ts";
-import { adopt, type ReplyFacts } from "../fold.ts";
+import { adopt, movedBy, type ReplyFacts } from "../fold.ts";
 import type { AssistantMessage, Message, Replay } from "../message.ts";
 import { TextBuffer } from "../text-buffer.ts";
 import { estimateTokens } from "../token-estimate.ts";
@@ -123,13 +123,7 @@ export class RecoveringSource implements ChunkSource {
           return chunk.message;
         case "citation": {
           this.#closeSeam();
-          const shift = this.#seam?.shift ?? 0;
-          const { startIndex, endIndex } = chunk;
-          const place = {
-            ...(startIndex !== undefined && { startIndex: startIndex + shift }),
-            ...(endIndex !== undefined && { endIndex: endIndex + shift }),
-          };
-          this.#push({ ...chunk, ...place });
+          this.#push(movedBy(this.#seam?.shift ?? 0, chunk));
           break;
         }
         case "rewind":

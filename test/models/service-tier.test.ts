@@ -11,8 +11,7 @@ import {
 } from "cloudllm";
 import { costOf } from "cloudllm/models";
 import { describe, expect, test } from "vitest";
-import { sumOf } from "../../src/session/usage.ts";
-import { Spending } from "../../src/stream/spending.ts";
+import { Spending, sumOf } from "../../src/stream/spending.ts";
 import { bodiesOf, recordingsMissing, recordingsOf } from "../support/recordings.ts";
 
 const options = { model: "asked-for", apiKey: "k", retries: 0 } as const;
