@@ -1,6 +1,7 @@
 /** Anthropic's usage object as `TokenUsage`. */
 
 import type { TokenUsage } from "../message.ts";
+import { countIn, countsOf } from "./usage-counts.ts";
 
 type Count = number | null | undefined;
 
@@ -23,24 +24,25 @@ export function mergedUsage(earlier: AnthropicUsage, later: unknown): AnthropicU
   return { ...earlier, ...Object.fromEntries(told) };
 }
 
-/** `undefined` while nothing was reported. */
+/** `undefined` while it is not told what went in and what came out. */
 export function anthropicUsageOf(raw: AnthropicUsage): TokenUsage | undefined {
-  if (typeof raw.input_tokens !== "number" && typeof raw.output_tokens !== "number") return undefined;
+  if (!countsOf(raw.input_tokens, raw.output_tokens, undefined)) return undefined;
   const billed = billedPartsOf(raw);
-  const sum = (count: (part: AnthropicUsage) => Count) => billed.reduce((total, part) => total + (count(part) ?? 0), 0);
+  const sum = (count: (part: AnthropicUsage) => Count) =>
+    billed.reduce((total, part) => total + (countIn(count(part)) ?? 0), 0);
   const cached = sum((part) => part.cache_read_input_tokens);
   const written = sum((part) => part.cache_creation_input_tokens);
   // Anthropic's input leaves both cache counts out.
   const inputTokens = sum((part) => part.input_tokens) + cached + written;
   const outputTokens = sum((part) => part.output_tokens);
-  const thinking = raw.output_tokens_details?.thinking_tokens;
+  const thinking = countIn(raw.output_tokens_details?.thinking_tokens);
   return {
     inputTokens,
     outputTokens,
     totalTokens: inputTokens + outputTokens,
-    ...(typeof raw.cache_read_input_tokens === "number" && { cachedInputTokens: cached }),
-    ...(typeof raw.cache_creation_input_tokens === "number" && { cacheWriteTokens: written }),
-    ...(typeof thinking === "number" && { reasoningTokens: thinking }),
+    ...(countIn(raw.cache_read_input_tokens) !== undefined && { cachedInputTokens: cached }),
+    ...(countIn(raw.cache_creation_input_tokens) !== undefined && { cacheWriteTokens: written }),
+    ...(thinking !== undefined && { reasoningTokens: thinking }),
     ...(typeof raw.service_tier === "string" && { serviceTier: raw.service_tier }),
     raw,
   };

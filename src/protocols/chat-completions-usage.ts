@@ -1,6 +1,7 @@
 /** The usage object of Chat Completions, in the spellings of its vendors, as `TokenUsage`. */
 
 import type { TokenUsage } from "../message.ts";
+import { countIn, countsOf } from "./usage-counts.ts";
 
 interface WireUsage {
   readonly prompt_tokens?: number | null;
@@ -23,19 +24,19 @@ interface WireDetails {
   readonly cache_write_tokens?: number | null;
 }
 
-/** `undefined` when it is not a usage object. `serviceTier` stands in the chunk beside it. */
+/** `undefined` when it does not tell what went in and what came out. `serviceTier` stands in the chunk beside it. */
 export function usageOf(raw: unknown, serviceTier?: string): TokenUsage | undefined {
   if (typeof raw !== "object" || raw === null) return undefined;
   const wire = raw as WireUsage;
-  if (typeof wire.prompt_tokens !== "number" && typeof wire.completion_tokens !== "number") return undefined;
-  const prompt = wire.prompt_tokens ?? 0;
-  const completion = wire.completion_tokens ?? 0;
-  const total = wire.total_tokens ?? prompt + completion;
+  const counts = countsOf(wire.prompt_tokens, wire.completion_tokens, wire.total_tokens);
+  if (!counts) return undefined;
+  const { input: prompt, output: completion, total } = counts;
   const details = wire.prompt_tokens_details ?? wire.prompt_token_details;
-  const cached =
-    details?.cached_tokens ?? wire.prompt_cache_hit_tokens ?? wire.num_cached_tokens ?? wire.cached_tokens ?? undefined;
-  const written = details?.cache_write_tokens ?? undefined;
-  const reasoning = wire.completion_tokens_details?.reasoning_tokens ?? wire.reasoning_tokens ?? undefined;
+  const cached = countIn(
+    details?.cached_tokens ?? wire.prompt_cache_hit_tokens ?? wire.num_cached_tokens ?? wire.cached_tokens,
+  );
+  const written = countIn(details?.cache_write_tokens);
+  const reasoning = countIn(wire.completion_tokens_details?.reasoning_tokens ?? wire.reasoning_tokens);
   // xAI leaves cached tokens out of the prompt when there are more of them than of the rest.
   const input = cached !== undefined && cached > prompt ? prompt + cached : prompt;
   const thought = completion + (reasoning ?? 0);

@@ -1,6 +1,7 @@
 /** Gemini's `usageMetadata` as `TokenUsage`. */
 
 import type { TokenUsage } from "../message.ts";
+import { countIn, countsOf } from "./usage-counts.ts";
 
 type Count = number | null | undefined;
 
@@ -14,23 +15,31 @@ interface WireUsage {
   readonly serviceTier?: unknown;
 }
 
-/** `undefined` when it says nothing of tokens, as some early events do. */
+/** `undefined` when it does not tell what went in and what came out, as some early events do not. */
 export function geminiUsageOf(raw: unknown): TokenUsage | undefined {
   if (typeof raw !== "object" || raw === null) return undefined;
   const wire = raw as WireUsage;
-  if (typeof wire.promptTokenCount !== "number" && typeof wire.totalTokenCount !== "number") return undefined;
-  const thoughts = wire.thoughtsTokenCount ?? 0;
-  // What tools of the provider's own put before the model is input on top of the prompt.
-  const inputTokens = (wire.promptTokenCount ?? 0) + (wire.toolUsePromptTokenCount ?? 0);
-  // Thoughts are not among the candidates' tokens; a last report may lack those, the total has them.
-  const candidates = wire.candidatesTokenCount ?? Math.max(0, (wire.totalTokenCount ?? 0) - inputTokens - thoughts);
-  const outputTokens = candidates + thoughts;
+  const thoughts = countIn(wire.thoughtsTokenCount) ?? 0;
+  const forTools = countIn(wire.toolUsePromptTokenCount) ?? 0;
+  const [prompt, candidates] = [countIn(wire.promptTokenCount), countIn(wire.candidatesTokenCount)];
+  // What tools of the provider's own put before the model is input on top of the prompt, and thoughts are not among the
+  // candidates' tokens. A last report may lack those; the total has them.
+  const counts = countsOf(
+    prompt === undefined ? undefined : prompt + forTools,
+    candidates === undefined ? undefined : candidates + thoughts,
+    wire.totalTokenCount,
+  );
+  if (!counts) return undefined;
+  const { input: inputTokens, output, total: totalTokens } = counts;
+  const outputTokens = Math.max(output, thoughts);
   return {
     inputTokens,
     outputTokens,
-    totalTokens: wire.totalTokenCount ?? inputTokens + outputTokens,
-    ...(typeof wire.cachedContentTokenCount === "number" && { cachedInputTokens: wire.cachedContentTokenCount }),
-    ...(typeof wire.thoughtsTokenCount === "number" && { reasoningTokens: wire.thoughtsTokenCount }),
+    totalTokens,
+    ...(countIn(wire.cachedContentTokenCount) !== undefined && {
+      cachedInputTokens: Number(wire.cachedContentTokenCount),
+    }),
+    ...(countIn(wire.thoughtsTokenCount) !== undefined && { reasoningTokens: Number(wire.thoughtsTokenCount) }),
     ...(typeof wire.serviceTier === "string" && { serviceTier: wire.serviceTier }),
     raw,
   };

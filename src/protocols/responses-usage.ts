@@ -1,6 +1,7 @@
 /** The usage object of Responses as `TokenUsage`. */
 
 import type { TokenUsage } from "../message.ts";
+import { countIn, countsOf } from "./usage-counts.ts";
 
 type Count = number | null | undefined;
 
@@ -12,22 +13,22 @@ interface WireUsage {
   readonly total_tokens?: Count;
 }
 
-/** `undefined` when it is not a usage object. `serviceTier` stands in the response beside it. */
+/** `undefined` when it does not tell what went in and what came out. `serviceTier` stands in the response beside it. */
 export function responsesUsageOf(raw: unknown, serviceTier?: string): TokenUsage | undefined {
   if (typeof raw !== "object" || raw === null) return undefined;
   const wire = raw as WireUsage;
-  if (typeof wire.input_tokens !== "number" && typeof wire.output_tokens !== "number") return undefined;
-  const input = wire.input_tokens ?? 0;
-  const output = wire.output_tokens ?? 0;
-  const cached = wire.input_tokens_details?.cached_tokens ?? undefined;
-  const written = wire.input_tokens_details?.cache_write_tokens ?? undefined;
-  const reasoning = wire.output_tokens_details?.reasoning_tokens ?? undefined;
+  const counts = countsOf(wire.input_tokens, wire.output_tokens, wire.total_tokens);
+  if (!counts) return undefined;
+  const { input, output } = counts;
+  const cached = countIn(wire.input_tokens_details?.cached_tokens);
+  const written = countIn(wire.input_tokens_details?.cache_write_tokens);
+  const reasoning = countIn(wire.output_tokens_details?.reasoning_tokens);
   // xAI leaves cached tokens out of the input when there are more of them than of the rest.
   const inputTokens = cached !== undefined && cached > input ? input + cached : input;
   return {
     inputTokens,
     outputTokens: output,
-    totalTokens: wire.total_tokens ?? inputTokens + output,
+    totalTokens: countIn(wire.total_tokens) ?? inputTokens + output,
     ...(cached !== undefined && { cachedInputTokens: cached }),
     ...(written !== undefined && { cacheWriteTokens: written }),
     ...(reasoning !== undefined && { reasoningTokens: reasoning }),

@@ -183,7 +183,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
             retries: this.#retriesOf(given),
             budget: this.#budget,
             signal: options.signal,
-            redact: (text) => withoutSecrets(text, headers),
+            redact: (text) => withoutSecrets(text, headers, options.providerOptions),
             estimateInput: () => estimateInputTokens(messages),
             now,
             random: Math.random,

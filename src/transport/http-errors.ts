@@ -1,6 +1,7 @@
 /** Failures of the network itself as `SendError`s a person can act on. */
 
 import { SendError } from "../errors.ts";
+import { wordsOf } from "./redact.ts";
 import type { ResponseHead } from "./transport.ts";
 
 /** A redirect. Not followed: the key must reach nobody but the address it was meant for. */
@@ -16,23 +17,25 @@ export function redirectError(provider: string, head: ResponseHead): SendError {
 export function transportError(provider: string, error: unknown, begun: boolean): SendError {
   const root = rootOf(error);
   const code = "code" in root && typeof root.code === "string" ? root.code : undefined;
-  const detail = root.message || code || "no reason given";
+  const detail = wordsOf(root.message) || code || "no reason given";
   const message = begun
     ? `The connection to ${provider} broke in the middle of the reply: ${detail}`
     : `Could not reach ${provider}: ${detail}${adviceFor(code)}`;
   return new SendError("network", message, { code, cause: error, retryable: isCertificate(code) ? false : undefined });
 }
 
-/** Causes have causes; somebody's may go in a circle. */
-const MOST_CAUSES = 10;
+/** An error of a caller's `fetch` may lead back to itself. */
+const DEEPEST_CAUSE = 8;
 
 /** `fetch` wraps the reason, and a connection tried at several addresses gathers several. */
-function rootOf(error: unknown, left: number = MOST_CAUSES): Error {
-  if (left > 0) {
-    if (error instanceof AggregateError && error.errors[0] instanceof Error) return rootOf(error.errors[0], left - 1);
-    if (error instanceof Error && error.cause instanceof Error) return rootOf(error.cause, left - 1);
+function rootOf(error: unknown): Error {
+  let root = error;
+  for (let depth = 0; depth < DEEPEST_CAUSE; depth++) {
+    const inner: unknown = root instanceof AggregateError ? root.errors[0] : root instanceof Error ? root.cause : root;
+    if (!(inner instanceof Error)) break;
+    root = inner;
   }
-  return error instanceof Error ? error : new Error(String(error));
+  return root instanceof Error ? root : new Error(wordsOf(root));
 }
 
 function adviceFor(code: string | undefined): string {

@@ -9,17 +9,36 @@ const LONG_SECRET = 16;
 /** Says nothing that is secret. */
 const PUBLIC_HEADERS = /^(accept|content-type|user-agent|http-referer|x-title|(anthropic|openai)-(version|beta))$/;
 
-/** Takes the secrets of a request out of text that others wrote: a server may echo the key it was sent. */
-export function withoutSecrets(text: string, headers: Readonly<Record<string, string>>): string {
+/** Names of fields that hold secrets, and of those whose fields do. */
+const SECRET_FIELDS = /key|token|secret|passw|authorization|credential|cookie|^headers$/i;
+
+/**
+ * Takes the secrets of a request out of text that others wrote: a server may echo what it was sent.
+ * @param fields what the caller gave beside the key, perhaps with the keys of other servers in it: `providerOptions`
+ */
+export function withoutSecrets(text: string, headers: Readonly<Record<string, string>>, fields?: unknown): string {
   let clean = text;
   for (const [name, value] of Object.entries(headers)) {
-    if (PUBLIC_HEADERS.test(name)) continue;
-    clean = withoutSecret(clean, value.replace(/^\S+ (?=\S+$)/, "")); // what follows `Bearer` or `Basic`
+    if (!PUBLIC_HEADERS.test(name)) clean = withoutSecret(clean, value);
   }
+  for (const secret of secretsIn(fields, false)) clean = withoutSecret(clean, secret);
   return clean;
 }
 
-function withoutSecret(text: string, secret: string): string {
+function secretsIn(value: unknown, isSecret: boolean): readonly string[] {
+  if (typeof value === "string") return isSecret ? [value] : secretsInUrl(value);
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([name, inner]) => secretsIn(inner, isSecret || SECRET_FIELDS.test(name)));
+}
+
+function secretsInUrl(text: string): readonly string[] {
+  if (!/^https?:/i.test(text) || !URL.canParse(text)) return [];
+  const { password, searchParams } = new URL(text);
+  return [password, ...searchParams.values()];
+}
+
+function withoutSecret(text: string, value: string): string {
+  const secret = value.replace(/^\S+ (?=\S+$)/, ""); // what follows `Bearer` or `Basic`
   if (secret.length < SHORTEST_SECRET) return text;
   const begin = secret.length < LONG_SECRET ? secret : secret.slice(0, Math.ceil(secret.length / 2));
   let clean = "";
@@ -32,16 +51,25 @@ function withoutSecret(text: string, secret: string): string {
   return clean + text.slice(from);
 }
 
-/** Causes have causes; somebody's may go in a circle. */
-const MOST_CAUSES = 10;
+/** Causes have causes, and may lead back to themselves. */
+const DEEPEST_CAUSE = 8;
 
 /** What an error says of itself, without the objects that its maker hung on it: the request, with its headers, may be one. */
-export function plainCause(cause: unknown, redact: (text: string) => string, left: number = MOST_CAUSES): unknown {
-  if (!(cause instanceof Error)) return redact(String(cause));
-  const isLast = cause.cause === undefined || left === 0;
-  const inner = isLast ? undefined : { cause: plainCause(cause.cause, redact, left - 1) };
-  const plain = new Error(redact(cause.message), inner);
-  plain.name = cause.name;
-  plain.stack = redact(cause.stack ?? "");
+export function plainCause(cause: unknown, redact: (text: string) => string, depth: number = DEEPEST_CAUSE): unknown {
+  if (!(cause instanceof Error)) return redact(wordsOf(cause));
+  const isLast = cause.cause === undefined || depth === 0;
+  const inner = isLast ? undefined : { cause: plainCause(cause.cause, redact, depth - 1) };
+  const plain = new Error(redact(wordsOf(cause.message)), inner);
+  plain.name = wordsOf(cause.name);
+  plain.stack = redact(wordsOf(cause.stack ?? ""));
   return "code" in cause && typeof cause.code === "string" ? Object.assign(plain, { code: cause.code }) : plain;
+}
+
+/** Whatever was thrown, in words: an object without a prototype has none. */
+export function wordsOf(thrown: unknown): string {
+  try {
+    return String(thrown);
+  } catch {
+    return "an object";
+  }
 }

@@ -323,3 +323,32 @@ describe.skipIf(recordingsMissing)(`recorded figures${recordingsMissing ? ` (${r
     expect(figuresOf(usage)).toEqual([...due, undefined, undefined, undefined].slice(0, 6));
   });
 });
+
+describe("what is no number, or was not told, is not billed", () => {
+  test.each<[string, (raw: object) => TokenUsage | undefined, object, Figures | undefined]>([
+    ["Chat Completions, texts", chatUsageOf, { prompt_tokens: "5", completion_tokens: "7" }, undefined],
+    ["Chat Completions, one text", chatUsageOf, { prompt_tokens: 5, completion_tokens: "7" }, undefined],
+    ["Chat Completions, a debt", chatUsageOf, { prompt_tokens: -1, completion_tokens: 7 }, undefined],
+    ["Chat Completions, input only", chatUsageOf, { prompt_tokens: 5 }, undefined],
+    ["Chat Completions, the total", chatUsageOf, { prompt_tokens: 5, total_tokens: 9 }, [5, 4, 9]],
+    ["Chat Completions, output and total", chatUsageOf, { completion_tokens: 4, total_tokens: 9 }, [5, 4, 9]],
+    [
+      "Chat Completions, a detail",
+      chatUsageOf,
+      { prompt_tokens: 5, completion_tokens: 7, prompt_tokens_details: { cached_tokens: "3" } },
+      [5, 7, 12],
+    ],
+    ["Responses, a text", responsesUsageOf, { input_tokens: 5, output_tokens: "7" }, undefined],
+    ["Responses, input only", responsesUsageOf, { input_tokens: 5 }, undefined],
+    ["Responses, output and total", responsesUsageOf, { output_tokens: 5, total_tokens: 9 }, [4, 5, 9]],
+    ["Gemini, a text", geminiUsageOf, { promptTokenCount: 5, candidatesTokenCount: "7" }, undefined],
+    ["Gemini, the total only", geminiUsageOf, { totalTokenCount: 9 }, undefined],
+    ["Gemini, input only", geminiUsageOf, { promptTokenCount: 5 }, undefined],
+    ["Gemini, nothing came out", geminiUsageOf, { promptTokenCount: 9, totalTokenCount: 9 }, [9, 0, 9]],
+    ["Anthropic, a text", anthropic, { input_tokens: 5, output_tokens: "7" }, undefined],
+    ["Anthropic, output only", anthropic, { output_tokens: 7 }, undefined],
+    ["Anthropic, a detail", anthropic, { input_tokens: 5, output_tokens: 7, cache_read_input_tokens: "9" }, [5, 7, 12]],
+  ])("%s", (_what, usageOf, raw, figures) => {
+    expect(figuresOf(usageOf(raw))?.filter((count) => count !== undefined)).toEqual(figures);
+  });
+});

@@ -18,6 +18,7 @@ import {
 
 const QUESTION = [{ role: "user", content: "hi" }] as const;
 const KEY = "sk-test-0123456789";
+const OTHER_KEY = "other-key-0123456789";
 const GOOD = STREAM_HEAD + httpChunk(textEvent("a") + GOOD_END) + LAST_CHUNK;
 
 let servers: RawServer[] = [];
@@ -113,9 +114,6 @@ describe.each([
 });
 
 describe("a fetch of the caller's own", () => {
-  const clientOver = (own: (input: string, init: RequestInit) => Promise<Response>) =>
-    new CompatibleClient({ baseUrl: "http://127.0.0.1:9/v1", model: "m", apiKey: KEY, retries: 0, fetch: own });
-
   test.each([
     ["resolves with nothing", () => Promise.resolve(undefined as unknown as Response)],
     [
@@ -165,7 +163,60 @@ describe("a fetch of the caller's own", () => {
     expect(inspect(error, { depth: 9, showHidden: true })).not.toContain(KEY);
     expect(String((error.cause as Error).message)).toBe("bad [key]");
   });
+
+  test.each<readonly [string, () => unknown]>([
+    ["an error that is its own cause", () => ownCause()],
+    ["a bundle that holds itself", () => ownMember()],
+    ["an error whose message is none", () => Object.assign(new Error(), { message: Object.create(null), stack: 7 })],
+    ["an object without a prototype", () => Object.create(null)],
+    ["nothing", () => undefined],
+    ["a symbol", () => Symbol("why")],
+  ])("that throws %s fails the call, and nothing else", async (_what, thrown) => {
+    const error = await refusalOf(clientOver(() => Promise.reject(thrown())));
+    expect(error).toMatchObject({ kind: "network", attempts: [expect.anything()] });
+    expect(inspect(error, { depth: 40 }).length).toBeLessThan(40_000);
+  });
 });
+
+test.each<readonly [string, Readonly<Record<string, unknown>>]>([
+  ["of a server to be asked", { mcp_servers: [{ url: "https://a.example", authorization_token: OTHER_KEY }] }],
+  ["in headers to be passed on", { tools: [{ type: "mcp", headers: { "X-Mine": `Bearer ${OTHER_KEY}` } }] }],
+  ["in an address", { tools: [{ type: "mcp", server_url: `https://a.example/mcp?k=${OTHER_KEY}` }] }],
+])("a server that sends back what it was sent does not tell the key %s", async (_where, providerOptions) => {
+  const echo = async (_url: string, { body }: RequestInit) =>
+    new Response(JSON.stringify({ error: { message: `cannot read ${String(body)}`, code: OTHER_KEY } }), {
+      status: 400,
+    });
+  const error = await refusalOf(clientOver(echo, { providerOptions }));
+  expect(error).toMatchObject({ kind: "invalidRequest", message: expect.stringContaining("[key]") });
+  expect(inspect(error, { depth: 9, showHidden: true })).not.toContain(OTHER_KEY);
+});
+
+function ownCause(): Error {
+  const error = new Error("round and round");
+  error.cause = error;
+  return error;
+}
+
+function ownMember(): Error {
+  const error = new AggregateError([]);
+  error.errors.push(error);
+  return error;
+}
+
+function clientOver(
+  own: (input: string, init: RequestInit) => Promise<Response>,
+  options: Pick<ClientOptions, "providerOptions"> = {},
+): CompatibleClient {
+  return new CompatibleClient({
+    model: "m",
+    baseUrl: "http://127.0.0.1:9/v1",
+    apiKey: KEY,
+    retries: 0,
+    fetch: own,
+    ...options,
+  });
+}
 
 async function refusalOf(client: CompatibleClient): Promise<SendError> {
   const outcome = await client.sendMessageStream(QUESTION).then(
