@@ -6,7 +6,7 @@ import { SendError } from "../errors.ts";
 import { adopt, type ReplyFacts } from "../fold.ts";
 import type { Message } from "../message.ts";
 import type { ChunkSink, ChunkSource, MessageStream } from "../stream/message-stream.ts";
-import type { Attempt } from "../stream/metrics.ts";
+import { type Attempt, LONGEST_TIMER_MS } from "../stream/metrics.ts";
 import { sendErrorOf } from "../stream/readable.ts";
 
 /** How long to wait for somebody who was let go to say so, in milliseconds. */
@@ -244,7 +244,8 @@ export class Race implements ChunkSource {
     runner.waitingSince = performance.now();
     const patience = this.#rules.patienceMs(runner.client);
     if (patience === undefined) return;
-    runner.timer = setTimeout(() => this.#tooSlow(runner), Math.max(0, patience - runner.waitedMs));
+    const left = Math.min(LONGEST_TIMER_MS, Math.max(0, patience - runner.waitedMs));
+    runner.timer = setTimeout(() => this.#tooSlow(runner), left);
   }
 
   #pause(runner: Runner): void {

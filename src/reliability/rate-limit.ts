@@ -4,6 +4,7 @@ import { messagesFault } from "../check.ts";
 import type { ClientWrapper, SendOptions, TypedClient } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantMessage, Message } from "../message.ts";
+import { LONGEST_TIMER_MS } from "../stream/metrics.ts";
 import { estimateInputTokens } from "../token-estimate.ts";
 import { MinuteWindow } from "./window.ts";
 
@@ -153,7 +154,7 @@ class Line {
         this.#tokens?.waitMs(first.tokens, now) ?? 0,
       );
       if (wait > 0) {
-        this.#timer = setTimeout(() => this.#advance(), Math.ceil(wait));
+        this.#timer = setTimeout(() => this.#advance(), Math.min(LONGEST_TIMER_MS, Math.ceil(wait)));
         return;
       }
       this.#waiting.shift();

@@ -248,8 +248,14 @@ export class LLMSession implements AsyncDisposable {
    */
   restore(json: unknown): void {
     this.#mustBeIdle("restore another conversation");
-    const saved = readSession(json);
-    this.#record({ type: "saved", session: { ...saved, history: checkedHistory(saved.history) } });
+    const { systemPrompt: given, ...saved } = readSession(json);
+    const systemPrompt = checkedPrompt(given);
+    const session = {
+      ...saved,
+      ...(systemPrompt !== undefined && { systemPrompt }),
+      history: checkedHistory(saved.history),
+    };
+    this.#record({ type: "saved", session });
   }
 
   /**

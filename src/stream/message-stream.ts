@@ -5,7 +5,7 @@ import { SendError } from "../errors.ts";
 import { type Ending, Fold, type ReplyFacts } from "../fold.ts";
 import type { AssistantMessage } from "../message.ts";
 import { GrowingValue } from "./growing-value.ts";
-import { type Clock, type ReplyMetrics, Stopwatch, systemClock } from "./metrics.ts";
+import { type Clock, LONGEST_TIMER_MS, type ReplyMetrics, Stopwatch, systemClock } from "./metrics.ts";
 import type { DeepPartial } from "./partial-json.ts";
 import { readableOf, readableSource } from "./readable.ts";
 
@@ -450,7 +450,7 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
     this.#draining = true;
     this.#source.lastAttempt?.();
     if (this.#outcome.status !== "running") return;
-    const limit = setTimeout(() => this.#stop(), withinMs);
+    const limit = setTimeout(() => this.#stop(), Math.min(withinMs, LONGEST_TIMER_MS));
     this.#endWaiters.push(() => clearTimeout(limit));
     this.#pull();
   }

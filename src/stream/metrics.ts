@@ -38,6 +38,9 @@ export interface ReplyMetrics {
 /** Milliseconds from some fixed moment, never backwards. */
 export type Clock = () => number;
 
+/** The longest that a timer can be set for, in milliseconds: one for longer, or for ever, fires at once. */
+export const LONGEST_TIMER_MS: number = 2 ** 31 - 1;
+
 /** The runtime's own clock. On Node the global `performance` is a getter, so it is asked for once. */
 export function systemClock(): Clock {
   const { performance } = globalThis;

@@ -5,6 +5,7 @@ import {
   type ClientWrapper,
   CompatibleClient,
   fallback,
+  hedge,
   type Message,
   type MessageChunk,
   SendError,
@@ -275,6 +276,16 @@ describe("a circuit", () => {
       expect((await client.sendMessage(QUESTION)).content).toBe("A");
     },
   );
+});
+
+test.each<[string, (a: ClientWrapper, b: ClientWrapper) => ClientWrapper]>([
+  ["fallback", (a, b) => fallback([a, b], { firstChunkWithinMs: Number.POSITIVE_INFINITY })],
+  ["hedge", (a, b) => hedge(a, b, { afterMs: Number.POSITIVE_INFINITY })],
+])("%s asks nobody else for slowness where patience has no end", async (_name, both) => {
+  const slow = scriptedClient([{ steps: [{ pause: 30 }, { text: "slow" }] }]);
+  const other = scriptedClient([{ text: "other" }]);
+  expect((await read(both(slow, other))).message.content).toBe("slow");
+  expect(other.calls).toEqual([]);
 });
 
 test.each(["whole", "streamed"])(

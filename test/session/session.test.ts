@@ -224,9 +224,16 @@ describe("JSON", () => {
     ["a senseless setting", { ...saved, onInterrupt: "maybe" }, /`onInterrupt`/],
     ["a limit that is none", { ...saved, maxTokens: "many" }, /`maxTokens`/],
     ["a history that cannot be sent", { ...saved, history: [{ role: "assistant", content: "Hi" }] }, /message 0/],
+    ["a system prompt that is no text", { ...saved, systemPrompt: 5 }, /`systemPrompt`/],
   ])("of %s is refused", (_name, json, message) => {
     expect(() => LLMSession.fromJSON(json, { client: fine() })).toThrow(TypeError);
     expect(() => LLMSession.fromJSON(json, { client: fine() })).toThrow(message);
+  });
+
+  test("of a system prompt that is no text is not restored, and nothing changes", () => {
+    const session = new LLMSession({ client: fine(), systemPrompt: "Be brief." });
+    expect(() => session.restore({ ...saved, systemPrompt: 5 })).toThrow(TypeError);
+    expect(session.systemPrompt).toBe("Be brief.");
   });
 });
 

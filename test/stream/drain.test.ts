@@ -50,6 +50,13 @@ test.each(WIRES)("$name: the bill is the provider's, and the message what was sh
   expect((await chunks.next()).done).toBe(true);
 });
 
+test("`withinMs: Infinity` is no limit", async () => {
+  const { stream, request } = await opened(() => undefined);
+  const bill = stream.stop({ drain: { withinMs: Number.POSITIVE_INFINITY } });
+  setTimeout(() => rest(CHAT, request), 20);
+  expect((await bill).usage).toMatchObject({ inputTokens: 5, outputTokens: 2 });
+});
+
 test("what nobody sees need not fit a schema: the bill is the provider's all the same", async () => {
   const { stream, request } = await opened(() => undefined, CHAT, { output: { type: "object" } });
   const bill = stream.stop({ drain: true });
