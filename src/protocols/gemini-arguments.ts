@@ -13,13 +13,17 @@ export interface PartialArgument {
   readonly willContinue?: boolean | null;
 }
 
+/** A list with a place far beyond would fill the memory when it is written down. */
+const LAST_PLACE = 100_000;
+
 type Container = Record<string, unknown> | unknown[];
 
 /** Puts a piece where it belongs; pieces of one text are joined. Returns false when its place is none. */
 export function addArgument(root: Record<string, unknown>, piece: PartialArgument): boolean {
   const path = stepsOf(piece.jsonPath ?? "");
   const last = path.at(-1);
-  if (!path.length || last === undefined) return false;
+  if (!path.length || last === undefined || path.some((step) => typeof step === "number" && step > LAST_PLACE))
+    return false;
   let container: Container = root;
   for (const [index, step] of path.slice(0, -1).entries()) {
     const known = read(container, step);
