@@ -198,11 +198,6 @@ describe.each(Object.entries(ENDS))("an event of %s that is no object", (name, e
     expect(failure.message).toContain("Gone away.");
   });
 
-  test.each(['"overloaded, try later"', "7", "true", '["half of it"]'])("is no reply when it is %s", async (data) => {
-    const body = `${events(...begun)}data: ${data}\n\n${events(...end)}`;
-    expect(await failureOf(client, body)).toMatchObject({ kind: "protocol", partial: { content: "Half" } });
-  });
-
   test("says what went wrong when the whole answer is a list with an error", async () => {
     const failure = await failureOf(client, JSON.stringify([{ error: { code: 503, message: "Gone away." } }]));
     expect(failure.message).toContain("Gone away.");
