@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { build, install, npm, root } from "../scripts/setup.mjs";
 
 const bench = join(root, "bench");
@@ -20,7 +21,7 @@ export function installPeers() {
 
 /**
  * Packs the library, or takes a tarball that there is, and unpacks it as `bench/node_modules/cloudllm`. A build under way
- * elsewhere thus changes nothing while we measure. Returns the size of the tarball in bytes.
+ * elsewhere thus changes nothing while we measure. Returns the size of the tarball in bytes, without the embedded model's weights.
  */
 export async function installPackage(tarball) {
   const folder = mkdtempSync(join(tmpdir(), "cloudllm-bench-"));
@@ -30,7 +31,7 @@ export async function installPackage(tarball) {
     rmSync(target, { recursive: true, force: true });
     mkdirSync(target, { recursive: true });
     run("tar", ["-xzf", file, "-C", target, "--strip-components=1"], bench);
-    return readFileSync(file).length;
+    return readFileSync(file).length - gzipSync(readFileSync(join(target, "dist", "embedded", "toy.gguf"))).length;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

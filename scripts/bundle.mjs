@@ -1,13 +1,18 @@
 /**
- * The JavaScript of `dist/`: a file for each entry that package.json names, and what several of them need in files between
- * them. One file a source would cost every program a millisecond for each 25 of them before its first request.
+ * What `dist/` holds: a file of JavaScript for each entry that package.json names, what several of them need in files between
+ * them, and the declarations that an entry leads to. One file a source would cost every program a millisecond for each 25 of
+ * them before its first request.
  */
-import { join } from "node:path";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { rolldown } from "rolldown";
+
+/** Sources that every entry shares. */
+const CORE = /[/]src[/](?!(?:cli|embedded|models|store|testing)[/]|transport[/](?:default-|node-http))/;
 
 /** Bundles the entries of `manifest` (a parsed package.json) from `root`/src into `folder`. */
 export async function bundle(root, folder, manifest) {
-  const entries = entriesOf(manifest).map((file) => [
+  const entries = filesNamed(manifest, ".js").map((file) => [
     file.slice("./dist/".length, -".js".length),
     join(root, file.replace("./dist/", "src/").replace(/\.js$/, ".ts")),
   ]);
@@ -17,21 +22,39 @@ export async function bundle(root, folder, manifest) {
     external: [/^node:/, ...Object.keys(manifest.imports ?? {})],
     platform: "neutral",
     tsconfig: false,
+    optimization: { inlineConst: true },
   });
   await build.write({
     dir: folder,
     format: "esm",
     entryFileNames: "[name].js",
     chunkFileNames: "shared/[name].js",
+    // All of the core is one file: whoever imports any entry needs most of it, and each file more costs half a millisecond.
+    codeSplitting: { groups: [{ name: "core", test: CORE }] },
     minify: "dce-only",
     comments: { legal: false, jsdoc: false, annotation: true },
   });
   await build.close();
 }
 
-/** Every built file that package.json leads to, each once. */
-function entriesOf(value) {
-  if (typeof value === "string") return /^\.\/dist\/.*\.js$/.test(value) ? [value] : [];
+/** Takes the declarations out of `folder` that nobody can import: no entry of `manifest` leads to them. */
+export function pruneDeclarations(folder, manifest) {
+  const reached = new Set();
+  const waiting = filesNamed(manifest.exports, ".d.ts").map((file) => join(folder, file.slice("./dist/".length)));
+  for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
+    if (reached.has(file)) continue;
+    reached.add(file);
+    const imports = readFileSync(file, "utf8").matchAll(/(?:\bfrom|\bimport\(|\bimport)\s*"(\.[^"]+)\.ts"/g);
+    for (const [, path] of imports) waiting.push(join(dirname(file), `${path}.d.ts`));
+  }
+  for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
+    if (name.endsWith(".d.ts") && !reached.has(join(folder, name))) rmSync(join(folder, name));
+  }
+}
+
+/** Every built file with such an ending that a part of package.json leads to, each once. */
+function filesNamed(value, ending) {
+  if (typeof value === "string") return value.startsWith("./dist/") && value.endsWith(ending) ? [value] : [];
   if (typeof value !== "object" || value === null) return [];
-  return [...new Set(Object.values(value).flatMap(entriesOf))];
+  return [...new Set(Object.values(value).flatMap((part) => filesNamed(part, ending)))];
 }

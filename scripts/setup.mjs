@@ -48,8 +48,11 @@ export async function build() {
   mkdirSync(notes, { recursive: true });
   try {
     run(process.execPath, [tsc, "-p", "tsconfig.build.json", "--outDir", fresh]);
-    const { bundle } = await import("./bundle.mjs"); // only now: a fresh clone has no bundler before `install`
-    await bundle(root, fresh, JSON.parse(readFileSync(join(root, "package.json"), "utf8")));
+    // Only now: a fresh clone has no bundler before `install`.
+    const { bundle, pruneDeclarations } = await import("./bundle.mjs");
+    const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+    await bundle(root, fresh, manifest);
+    pruneDeclarations(fresh, manifest);
     copyFileSync(join(root, WEIGHTS), join(fresh, "embedded", "toy.gguf"));
     if (existsSync(join(root, "dist"))) renameSync(join(root, "dist"), old);
     renameSync(fresh, join(root, "dist"));

@@ -5,13 +5,15 @@
  * The other runtimes come from npm, once, into `.runtimes/`; Bun and Deno are skipped where npm has none for the machine.
  */
 import { spawn } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { build, install, npm, root } from "./setup.mjs";
 
-const tarballLimitKb = 900; // of which 0.6 MB are the embedded model
+/** Beside the embedded model's weights, which do not compress. */
+const tarballLimitKb = 240;
 const timeoutMs = 120_000;
 const reply = ["Hello", ", wörld", " 🌍", "!"];
 const rows = [];
@@ -48,8 +50,11 @@ async function pack() {
   for (const file of ["program.mjs", "program.cjs", "consumer.ts"]) {
     copyFileSync(join(root, "scripts", "runtimes", file), join(folder, file));
   }
-  if (size > tarballLimitKb * 1000) throw new Error(`the tarball is ${size} bytes, over ${tarballLimitKb} kB`);
-  return `${entryCount} files, ${(size / 1000).toFixed(1)} kB of ${tarballLimitKb} kB`;
+  const weightsKb = gzipSync(readFileSync(join(root, "dist", "embedded", "toy.gguf"))).length / 1000;
+  const restKb = size / 1000 - weightsKb;
+  const sizes = `${weightsKb.toFixed(0)} kB of weights and ${restKb.toFixed(0)} kB beside them`;
+  if (restKb > tarballLimitKb) throw new Error(`the tarball has ${sizes}, over ${tarballLimitKb} kB`);
+  return `${entryCount} files, ${sizes}, of ${tarballLimitKb} kB`;
 }
 
 async function checkInstalled() {

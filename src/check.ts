@@ -70,7 +70,8 @@ function togetherFault({ toolChoice, tools }: SendOptions): string | undefined {
   return "`toolChoice` needs `tools` to choose from.";
 }
 
-function messagesFault(messages: unknown): string | undefined {
+/** What is wrong with the messages of a call, as one sentence; `undefined` when nothing is. */
+export function messagesFault(messages: unknown): string | undefined {
   if (!Array.isArray(messages)) return "`messages` must be an array of messages.";
   if (messages.length === 0) return "`messages` is empty: there is nothing to answer.";
   for (const [index, message] of messages.entries()) {

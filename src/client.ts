@@ -200,3 +200,18 @@ export interface ClientWrapper {
   /** Sends the conversation and resolves, once the provider accepted it, with the reply as it is written. Rejects with a `SendError`. */
   sendMessageStream(messages: readonly Message[], options?: SendOptions): Promise<MessageStream>;
 }
+
+/**
+ * A client whose replies have the type of the schema they were asked for with `output`: provider clients, and what `fallback`,
+ * `hedge` and `rateLimit` make. Whatever needs only a client takes a `ClientWrapper`, which is less to write.
+ */
+export interface TypedClient extends ClientWrapper {
+  sendMessage<Output = unknown>(
+    messages: readonly Message[],
+    options?: SendOptions<Output>,
+  ): Promise<AssistantMessage<Output>>;
+  sendMessageStream<Output = unknown>(
+    messages: readonly Message[],
+    options?: SendOptions<Output>,
+  ): Promise<MessageStream<Output>>;
+}

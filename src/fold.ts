@@ -26,6 +26,8 @@ export interface ReplyFacts {
   finishReason?: FinishReason;
   rawFinishReason?: string;
   usage?: TokenUsage;
+  /** The service that is billed, where it is told outside the usage: an estimate is at that price, too. */
+  serviceTier?: string;
   /** An estimate by who knows more than the chunks show: the owner of a reply that is relayed, or of several attempts. */
   estimatedUsage?: TokenUsage;
   search?: SearchActivity;
@@ -71,8 +73,18 @@ export function adopt(facts: ReplyFacts, message: AssistantMessage): void {
   if (estimatedUsage) facts.estimateInput = () => estimatedUsage.inputTokens;
 }
 
+/** A citation in a text that has so many more UTF-16 units before it. */
+export function movedBy<Place extends Pick<Citation, "startIndex" | "endIndex">>(length: number, place: Place): Place {
+  const { startIndex, endIndex } = place;
+  return {
+    ...place,
+    ...(startIndex !== undefined && { startIndex: startIndex + length }),
+    ...(endIndex !== undefined && { endIndex: endIndex + length }),
+  };
+}
+
 /** The chunks of a reply that came whole: folded, they are the same message. */
-export function chunksOf(message: AssistantMessage): readonly MessageChunk[] {
+export function chunksOf<Output>(message: AssistantMessage<Output>): readonly MessageChunk<Output>[] {
   const { content, reasoning, citations, toolCalls, providerToolCalls = [] } = message;
   return [
     ...(reasoning === "" ? [] : [{ type: "reasoning", content: "", reasoning, isFinal: false } as const]),
@@ -232,7 +244,7 @@ export class Fold {
   }
 
   #estimateUsage(): TokenUsage {
-    const { usage, estimateInput } = this.#facts;
+    const { usage, estimateInput, serviceTier = usage?.serviceTier } = this.#facts;
     const calls = [
       ...this.#toolCalls.map((call) => call.name + JSON.stringify(call.arguments)),
       ...[...this.#unfinished.values()].map((call) => call.name + call.argumentsText),
@@ -243,6 +255,11 @@ export class Fold {
       this.#unseenTokens,
     );
     const outputTokens = Math.max(estimated, usage?.outputTokens ?? 0);
-    return { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens };
+    return {
+      inputTokens,
+      outputTokens,
+      totalTokens: inputTokens + outputTokens,
+      ...(serviceTier !== undefined && { serviceTier }),
+    };
   }
 }

@@ -25,6 +25,7 @@ export type {
   Tool,
   ToolChoice,
   ToolContext,
+  TypedClient,
 } from "./client.ts";
 export { ClaudeClient, type ClaudeClientOptions } from "./clients/claude.ts";
 export { CompatibleClient, type CompatibleClientOptions, type CompatiblePreset } from "./clients/compatible.ts";

@@ -88,6 +88,13 @@ export interface TokenUsage {
   readonly cacheWriteTokens?: number;
   /** The part of `outputTokens` that was spent on thinking. */
   readonly reasoningTokens?: number;
+  /**
+   * The service the provider says it gave, in its own word (`default`, `flex`, `priority`, `batch` …), which has its own price;
+   * not what was asked for. Of a sum over several services: all their words. Absent when it did not say.
+   * @see https://platform.openai.com/docs/api-reference/chat/object#chat-object-service_tier
+   * @see https://docs.anthropic.com/en/api/service-tiers
+   */
+  readonly serviceTier?: string;
   /** The provider's own usage object, as it came. */
   readonly raw?: unknown;
 }

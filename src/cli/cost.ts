@@ -1,14 +1,15 @@
 /** What replies cost, for people. The prices are loaded when the first of them is there to be priced. */
 
-import type { AssistantMessage, SessionUsage } from "../index.ts";
+import type { SessionUsage, TurnUsage } from "../index.ts";
 
 /** Such as `$0.00042`, or `≈$0.00042` where the tokens are an estimate; `undefined` where no price is known. */
-export async function replyCostOf(reply: AssistantMessage): Promise<string | undefined> {
-  const usage = reply.usage ?? reply.estimatedUsage;
+export async function replyCostOf(reply: TurnUsage): Promise<string | undefined> {
+  // An estimate covers the whole reply, what was reported of it included.
+  const usage = reply.estimatedUsage ?? reply.usage;
   if (!usage) return undefined;
   const { costOf } = await import("../models/index.ts");
   const cost = costOf(usage, reply);
-  return cost === undefined ? undefined : `${reply.usage ? "" : "≈"}${dollarsOf(cost)}`;
+  return cost === undefined ? undefined : `${reply.estimatedUsage ? "≈" : ""}${dollarsOf(cost)}`;
 }
 
 /** The same for a conversation: `$0.0021`, or `$0.0021 for 2 of 3` where not all prices are known. */
@@ -19,7 +20,6 @@ export async function conversationCostOf({ turns }: SessionUsage): Promise<strin
   let known = 0;
   let about = "";
   for (const turn of turns) {
-    // An estimate covers the whole turn, what was reported of it included.
     const usage = turn.estimatedUsage ?? turn.usage;
     const cost = usage && costOf(usage, turn);
     if (cost === undefined) continue;

@@ -26,8 +26,8 @@ export function statusLineOf(message: AssistantMessage, cost?: string): string {
   const { metrics, model, finishReason, rawFinishReason } = message;
   const { timeToFirstChunkMs, durationMs, outputTokensPerSecond: rate } = metrics;
   const writingMs = durationMs - (timeToFirstChunkMs ?? durationMs);
-  const usage = message.usage ?? message.estimatedUsage;
-  const about = message.usage ? "" : "≈";
+  const usage = message.estimatedUsage ?? message.usage;
+  const about = message.estimatedUsage ? "≈" : "";
   const ending = ENDINGS[finishReason];
   const raw = finishReason === "unknown" && rawFinishReason !== undefined ? ` (${rawFinishReason})` : "";
   return [

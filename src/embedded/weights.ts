@@ -8,7 +8,7 @@ import { damaged, foreign } from "./weights-error.ts";
 const MOST_REMEMBERED = 2 ** 28;
 
 /** The model's measures. */
-export interface Shape {
+interface Shape {
   /** Most tokens that it can look at: question and answer together. */
   readonly context: number;
   readonly width: number;

@@ -1,4 +1,6 @@
-/** What a provider's own usage object (`usage.raw`) says of the bill, beside the tokens. */
+/** What a usage object, the provider's own (`usage.raw`) above all, says of the bill, beside the tokens. */
+
+import type { TokenUsage } from "../message.ts";
 
 /** Any server may send anything: nothing is taken for what it is called. */
 interface WireBill {
@@ -32,11 +34,11 @@ export function statedCostOf(provider: string, raw: unknown): number | undefined
 }
 
 /** Whether the prices for everybody hold: not where another service, place, model or kind of input was billed. */
-export function isListPriced(raw: unknown): boolean {
-  const { service_tier, serviceTier, inference_geo, speed, iterations, promptTokensDetails } = billOf(raw);
-  const tier = String(service_tier ?? serviceTier ?? "standard").toLowerCase();
+export function isListPriced({ raw, serviceTier }: TokenUsage): boolean {
+  const { inference_geo, speed, iterations, promptTokensDetails, ...wire } = billOf(raw);
+  const tiers = String(serviceTier ?? wire.service_tier ?? wire.serviceTier ?? "standard").toLowerCase();
   return (
-    ["standard", "default", "auto", ""].includes(tier) &&
+    tiers.split(", ").every((tier) => ["standard", "default", "auto", ""].includes(tier)) &&
     // Anthropic adds a tenth where only the United States may answer (its page on data residency).
     inference_geo !== "us" &&
     // Its fast mode costs a multiple.

@@ -11,8 +11,8 @@ import type { Prices } from "./row.ts";
  * input from the cache, input written to the cache and output each at their own price, and all at that for long input where
  * `usage.inputTokens` reaches it. What is not charged by the token (searches, stored caches) is not in it then.
  *
- * Some of it only `usage.raw` tells: what the provider billed, another service tier (not at OpenAI, whose usage does not name
- * it), and which cache writes were for an hour; without it they count as those for five minutes.
+ * Another service than the standard one is told by `usage.serviceTier`. Some of it only `usage.raw` tells: what the provider
+ * billed, and which cache writes were for an hour; without it they count as those for five minutes.
  *
  * @param model `{ provider, model }`: a reply, a client, a turn of `session.tokenUsage()`, or an attempt in `metrics.attempts`
  * @param at when the request was made, for prices that change; default: now
@@ -34,7 +34,7 @@ export function costOf(usage: TokenUsage, model: ModelName, at: Date = new Date(
   const stated = statedCostOf(model.provider, usage.raw);
   if (stated !== undefined) return stated;
   const prices = pricesFor(model, usage.inputTokens, at);
-  if (!prices || !isListPriced(usage.raw)) return undefined;
+  if (!prices || !isListPriced(usage)) return undefined;
 
   const { inputTokens, outputTokens, cachedInputTokens: cached = 0, cacheWriteTokens: written = 0 } = usage;
   const writtenForAnHour = Math.min(written, hourWritesOf(usage.raw));

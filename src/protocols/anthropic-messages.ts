@@ -133,7 +133,6 @@ class AnthropicDecoder implements Decoder {
 
   push(event: object, type: string, chunks: MessageChunk[]): boolean {
     const wire = event as WireEvent;
-    if (isError(event, type)) throw errorOf(this.#facts.provider, 0, event);
     switch (wire.type) {
       case "message_start":
         this.#readMessage(objectIn(wire.message) ?? {}, chunks);
@@ -154,6 +153,8 @@ class AnthropicDecoder implements Decoder {
       case "message_stop":
         this.#close(chunks);
         return true;
+      default:
+        if (isError(event, type)) throw errorOf(this.#facts.provider, 0, event);
     }
     return false;
   }

@@ -13,6 +13,7 @@ export interface AnthropicUsage {
   readonly output_tokens?: Count;
   readonly output_tokens_details?: { readonly thinking_tokens?: Count } | null;
   readonly server_tool_use?: { readonly web_search_requests?: Count } | null;
+  readonly service_tier?: unknown;
   readonly iterations?: readonly (AnthropicUsage & { readonly type?: string })[] | null;
 }
 
@@ -42,6 +43,7 @@ export function anthropicUsageOf(raw: AnthropicUsage): TokenUsage | undefined {
     ...(countIn(raw.cache_read_input_tokens) !== undefined && { cachedInputTokens: cached }),
     ...(countIn(raw.cache_creation_input_tokens) !== undefined && { cacheWriteTokens: written }),
     ...(thinking !== undefined && { reasoningTokens: thinking }),
+    ...(typeof raw.service_tier === "string" && { serviceTier: raw.service_tier }),
     raw,
   };
 }

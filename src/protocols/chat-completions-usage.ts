@@ -24,8 +24,8 @@ interface WireDetails {
   readonly cache_write_tokens?: number | null;
 }
 
-/** `undefined` when it does not tell what went in and what came out. */
-export function usageOf(raw: unknown): TokenUsage | undefined {
+/** `undefined` when it does not tell what went in and what came out. `serviceTier` stands in the chunk beside it. */
+export function usageOf(raw: unknown, serviceTier?: string): TokenUsage | undefined {
   if (typeof raw !== "object" || raw === null) return undefined;
   const wire = raw as WireUsage;
   const counts = countsOf(wire.prompt_tokens, wire.completion_tokens, wire.total_tokens);
@@ -49,6 +49,7 @@ export function usageOf(raw: unknown): TokenUsage | undefined {
     ...(cached !== undefined && { cachedInputTokens: cached }),
     ...(written !== undefined && { cacheWriteTokens: written }),
     ...(reasoning !== undefined && { reasoningTokens: reasoning }),
+    ...(serviceTier !== undefined && { serviceTier }),
     raw,
   };
 }

@@ -47,6 +47,7 @@ interface WireChunk {
   readonly object?: Nullable<string>;
   readonly choices?: Nullable<readonly Nullable<WireChoice>[]>;
   readonly usage?: unknown;
+  readonly service_tier?: unknown;
   readonly x_groq?: Nullable<{ readonly usage?: unknown; readonly error?: unknown }>;
   readonly error?: unknown;
   /** Perplexity: URLs, and the same with titles. */
@@ -134,7 +135,8 @@ class ChatDecoder implements Decoder {
     const wire = event as WireChunk;
     const choice = firstAnswer(wire.choices);
     // The last report wins: some send running totals with every chunk. Usage rides on error chunks, too.
-    const usage = usageOf(wire.usage ?? choice?.usage ?? wire.x_groq?.usage);
+    if (typeof wire.service_tier === "string") this.#facts.serviceTier = wire.service_tier;
+    const usage = usageOf(wire.usage ?? choice?.usage ?? wire.x_groq?.usage, this.#facts.serviceTier);
     if (usage) this.#facts.usage = usage;
     if (isError(event, type)) throw errorOf(this.#facts.provider, 0, event);
     if (wire.x_groq?.error) throw errorOf(this.#facts.provider, 0, wire.x_groq);

@@ -3,6 +3,8 @@
  * @see https://cloud.google.com/vertex-ai/generative-ai/docs/multimodal/function-calling
  */
 
+import { DEEPEST } from "../json-depth.ts";
+
 /** One value, or a piece of a text; `willContinue` says that more of the same text follows. */
 export interface PartialArgument {
   readonly jsonPath?: string | null;
@@ -13,24 +15,22 @@ export interface PartialArgument {
   readonly willContinue?: boolean | null;
 }
 
-/** A list with a place far beyond would fill the memory when it is written down. */
-const LAST_PLACE = 100_000;
-
 type Container = Record<string, unknown> | unknown[];
 
 /** Puts a piece where it belongs; pieces of one text are joined. Returns false when its place is none. */
 export function addArgument(root: Record<string, unknown>, piece: PartialArgument): boolean {
   const path = stepsOf(piece.jsonPath ?? "");
   const last = path.at(-1);
-  if (!path.length || last === undefined || path.some((step) => typeof step === "number" && step > LAST_PLACE))
-    return false;
+  if (last === undefined || path.length > DEEPEST) return false;
   let container: Container = root;
   for (const [index, step] of path.slice(0, -1).entries()) {
+    if (!hasRoom(container, step)) return false;
     const known = read(container, step);
     const next: Container = isContainer(known) ? known : typeof path[index + 1] === "number" ? [] : {};
     if (next !== known) write(container, step, next);
     container = next;
   }
+  if (!hasRoom(container, last)) return false;
   const before = read(container, last);
   const value = pieceValue(piece);
   write(container, last, typeof before === "string" && typeof value === "string" ? before + value : value);
@@ -53,6 +53,11 @@ function stepsOf(path: string): readonly (string | number)[] {
     if (step.lastIndex === path.length) return steps;
   }
   return [];
+}
+
+/** Items of a list come in their order: one far behind its end would fill the memory with nothing. */
+function hasRoom(container: Container, step: string | number): boolean {
+  return !Array.isArray(container) || (typeof step === "number" && step <= container.length);
 }
 
 function read(container: Container, step: string | number): unknown {

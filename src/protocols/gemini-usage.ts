@@ -12,6 +12,7 @@ interface WireUsage {
   readonly thoughtsTokenCount?: Count;
   readonly toolUsePromptTokenCount?: Count;
   readonly totalTokenCount?: Count;
+  readonly serviceTier?: unknown;
 }
 
 /** `undefined` when it does not tell what went in and what came out, as some early events do not. */
@@ -39,6 +40,7 @@ export function geminiUsageOf(raw: unknown): TokenUsage | undefined {
       cachedInputTokens: Number(wire.cachedContentTokenCount),
     }),
     ...(countIn(wire.thoughtsTokenCount) !== undefined && { reasoningTokens: Number(wire.thoughtsTokenCount) }),
+    ...(typeof wire.serviceTier === "string" && { serviceTier: wire.serviceTier }),
     raw,
   };
 }

@@ -13,8 +13,8 @@ interface WireUsage {
   readonly total_tokens?: Count;
 }
 
-/** `undefined` when it does not tell what went in and what came out. */
-export function responsesUsageOf(raw: unknown): TokenUsage | undefined {
+/** `undefined` when it does not tell what went in and what came out. `serviceTier` stands in the response beside it. */
+export function responsesUsageOf(raw: unknown, serviceTier?: string): TokenUsage | undefined {
   if (typeof raw !== "object" || raw === null) return undefined;
   const wire = raw as WireUsage;
   const counts = countsOf(wire.input_tokens, wire.output_tokens, wire.total_tokens);
@@ -32,6 +32,7 @@ export function responsesUsageOf(raw: unknown): TokenUsage | undefined {
     ...(cached !== undefined && { cachedInputTokens: cached }),
     ...(written !== undefined && { cacheWriteTokens: written }),
     ...(reasoning !== undefined && { reasoningTokens: reasoning }),
+    ...(serviceTier !== undefined && { serviceTier }),
     raw,
   };
 }

@@ -55,6 +55,7 @@ interface WireResponse {
   readonly error?: unknown;
   readonly output?: Nullable<readonly Nullable<WireItem>[]>;
   readonly usage?: unknown;
+  readonly service_tier?: unknown;
 }
 
 interface WireItem extends ResponseItem {
@@ -229,10 +230,12 @@ class ResponsesDecoder implements Decoder {
     return false;
   }
 
-  #readResponse({ id, model, usage }: WireResponse): void {
+  #readResponse({ id, model, usage, service_tier }: WireResponse): void {
     if (id && this.#facts.id === undefined) this.#facts.id = id;
     if (model) this.#facts.model = model;
-    const read = responsesUsageOf(usage);
+    // What was asked for at first (such as `auto`), in the last event what it was.
+    if (typeof service_tier === "string") this.#facts.serviceTier = service_tier;
+    const read = responsesUsageOf(usage, this.#facts.serviceTier);
     if (read) this.#facts.usage = read;
   }
 

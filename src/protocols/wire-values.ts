@@ -1,9 +1,7 @@
 /** What stands in an event: looked at before it is taken for what it should be. */
 
 import { SendError } from "../errors.ts";
-
-/** Deeper than anybody's arguments, and far from where writing them down again exhausts the stack. */
-const DEEPEST = 500;
+import { DEEPEST, isDeeper } from "../json-depth.ts";
 
 /**
  * A piece of the reply; `""` where there is none.
@@ -74,11 +72,6 @@ export function parsedArguments(json: string): unknown {
  * @throws {SyntaxError} when they are nested so deep that they could not be sent back
  */
 export function shallow(value: unknown): unknown {
-  if (isDeeper(value, DEEPEST)) throw new SyntaxError(`nested more than ${DEEPEST} deep`);
+  if (isDeeper(value)) throw new SyntaxError(`nested more than ${DEEPEST} deep`);
   return value;
-}
-
-function isDeeper(value: unknown, levels: number): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1));
 }

@@ -1,6 +1,6 @@
 /** The next client when one fails. */
 
-import type { ClientWrapper, Recovery, SendOptions } from "../client.ts";
+import type { ClientWrapper, Recovery, SendOptions, TypedClient } from "../client.ts";
 import type { SendError, SendErrorKind } from "../errors.ts";
 import type { Message } from "../message.ts";
 import { MessageStream } from "../stream/message-stream.ts";
@@ -13,8 +13,8 @@ import { askStreamed, askWhole, checkedClients, openRace } from "./race-client.t
 /** When the next client is asked. */
 export interface FallbackOptions {
   /**
-   * Whether a failure lets the next client try. Default: every kind but `aborted`, `invalidRequest`, `contentFilter` and
-   * `invalidOutput`, which would fail there, too.
+   * Whether a failure lets the next client try. Default: every kind but `aborted`, `invalidRequest`, `contentFilter`,
+   * `invalidOutput` and `busy`, which would fail there, too.
    */
   readonly when?: ((error: SendError) => boolean) | undefined;
   /**
@@ -54,7 +54,7 @@ const REQUEST_FAULTS: readonly SendErrorKind[] = [
  * );
  * ```
  */
-export function fallback(clients: readonly ClientWrapper[], options: FallbackOptions = {}): ClientWrapper {
+export function fallback(clients: readonly ClientWrapper[], options: FallbackOptions = {}): TypedClient {
   const list = checkedClients(clients);
   const { when = isClientsFault, firstChunkWithinMs, circuit = {} } = options;
   if (firstChunkWithinMs !== undefined && !(firstChunkWithinMs > 0))
@@ -92,9 +92,12 @@ export function fallback(clients: readonly ClientWrapper[], options: FallbackOpt
   }
 
   /** Everybody else goes first when a reply is to be brought to its end. */
-  async function recovering(messages: readonly Message[], its: SendOptions & { readonly recover: Recovery }) {
+  async function recovering<Output>(
+    messages: readonly Message[],
+    its: SendOptions<Output> & { readonly recover: Recovery },
+  ) {
     const startedAt = now();
-    let { stream, race } = await openRace(messages, its, rulesFor(list, false));
+    let { stream, race } = await openRace<unknown>(messages, its, rulesFor(list, false));
     const call: RecoverableCall = {
       messages,
       options: its,
@@ -107,18 +110,18 @@ export function fallback(clients: readonly ClientWrapper[], options: FallbackOpt
       now,
       startedAt,
     };
-    return new MessageStream((sink) => new RecoveringSource(call, stream, sink), { now, startedAt });
+    return new MessageStream<Output>((sink) => new RecoveringSource(call, stream, sink), { now, startedAt });
   }
 
   return {
     provider,
     model,
-    async sendMessage(messages, its = {}) {
+    async sendMessage<Output>(messages: readonly Message[], its: SendOptions<Output> = {}) {
       const { recover = options.recover } = its;
       if (recover) return (await recovering(messages, { ...its, recover })).finalMessage();
       return (await openRace(messages, its, rulesFor(list, true))).stream.finalMessage();
     },
-    async sendMessageStream(messages, its = {}) {
+    async sendMessageStream<Output>(messages: readonly Message[], its: SendOptions<Output> = {}) {
       const { recover = options.recover } = its;
       if (recover) return recovering(messages, { ...its, recover });
       return (await openRace(messages, its, rulesFor(list, false))).stream;

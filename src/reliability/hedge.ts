@@ -1,6 +1,6 @@
 /** The cure for slow first tokens: a second request when the first takes longer than it should. */
 
-import type { ClientWrapper } from "../client.ts";
+import type { ClientWrapper, TypedClient } from "../client.ts";
 import { askStreamed, checkedClients, raceClient } from "./race-client.ts";
 
 /** When the second client is asked: after a fixed time, or after one that most first chunks keep. */
@@ -35,7 +35,7 @@ const ENOUGH = 20;
  * export const client = hedge(new OpenAIClient(options), new OpenAIClient(options), { afterMs: 1_500 });
  * ```
  */
-export function hedge(first: ClientWrapper, second: ClientWrapper, options: HedgeOptions): ClientWrapper {
+export function hedge(first: ClientWrapper, second: ClientWrapper, options: HedgeOptions): TypedClient {
   const clients = checkedClients([first, second]);
   const afterMs = delayOf(options);
   const waits = new Waits();

@@ -1,6 +1,6 @@
 /** A race as a client. */
 
-import type { ClientWrapper, SendOptions } from "../client.ts";
+import type { ClientWrapper, SendOptions, TypedClient } from "../client.ts";
 import type { Message } from "../message.ts";
 import { MessageStream } from "../stream/message-stream.ts";
 import { streamOf } from "../stream/whole.ts";
@@ -10,16 +10,16 @@ import { Race, type RaceRules } from "./race.ts";
 export function raceClient(
   [first]: readonly [ClientWrapper, ...ClientWrapper[]],
   rulesOf: (whole: boolean) => RaceRules,
-): ClientWrapper {
+): TypedClient {
   const { provider, model } = first;
   return {
     provider,
     model,
-    async sendMessage(messages, options = {}) {
+    async sendMessage<Output>(messages: readonly Message[], options: SendOptions<Output> = {}) {
       const { stream } = await openRace(messages, options, rulesOf(true));
       return stream.finalMessage();
     },
-    async sendMessageStream(messages, options = {}) {
+    async sendMessageStream<Output>(messages: readonly Message[], options: SendOptions<Output> = {}) {
       const { stream } = await openRace(messages, options, rulesOf(false));
       return stream;
     },
@@ -27,13 +27,13 @@ export function raceClient(
 }
 
 /** Runs one race, and resolves when a client's provider has accepted the request. */
-export async function openRace(
+export async function openRace<Output>(
   messages: readonly Message[],
-  options: SendOptions,
+  options: SendOptions<Output>,
   rules: RaceRules,
-): Promise<{ readonly stream: MessageStream; readonly race: Race }> {
+): Promise<{ readonly stream: MessageStream<Output>; readonly race: Race }> {
   const opened: { race?: Race } = {};
-  const stream = new MessageStream((sink) => {
+  const stream = new MessageStream<Output>((sink) => {
     opened.race = new Race(messages, options, rules, sink);
     return opened.race;
   });

@@ -173,6 +173,10 @@ export class Race implements ChunkSource {
       this.#isAccepted = true;
       this.#accept();
     }
+    // The signal ends the call whether anybody reads or not.
+    stream.onEnd((_message, error) => {
+      if (error?.kind === "aborted") this.#read(runner);
+    });
     if (this.#wanted) this.#read(runner);
     else this.#pause(runner);
   }
@@ -227,10 +231,8 @@ export class Race implements ChunkSource {
     if (!this.#runners.has(runner)) return;
     this.#pause(runner);
     this.#runners.delete(runner);
-    if (this.#winner === runner && error.kind !== "aborted")
-      this.#rules.told?.(runner.client, { status: "broke", error });
+    this.#rules.told?.(runner.client, this.#failureOf(runner, error));
     if (this.#winner === runner || error.kind === "aborted") return this.#fail(error);
-    this.#rules.told?.(runner.client, { status: "failed", error });
     if (this.#rules.goesOn(error) && this.#startNext()) {
       if (this.#wanted) this.pull();
     } else if (this.#runners.size === 0) this.#fail(error);
@@ -276,6 +278,12 @@ export class Race implements ChunkSource {
     return this.#winner ? { status: "lost", waitedMs: runner.waitedMs } : { status: "left" };
   }
 
+  #failureOf(runner: Runner, error: SendError): RaceResult {
+    const isWinner = this.#winner === runner;
+    if (error.kind === "aborted") return { status: isWinner ? "done" : "left" };
+    return { status: isWinner ? "broke" : "failed", error };
+  }
+
   /** A reply that comes all at once must not end before those who lost against it have told what they sent. */
   #afterAllHaveLeft(next: () => void): void {
     if (this.#leaving.size === 0) return next();
@@ -300,9 +308,14 @@ export class Race implements ChunkSource {
     for (const runner of this.#runners) this.#letGo(runner);
     if (error.partial) adopt(this.facts, error.partial);
     const { kind, message, partial: _own, attempts: _ownToo, ...facts } = error.toJSON();
-    const failure = new SendError(kind, message, { ...facts, attempts: [...this.#attempts], cause: error.cause });
-    if (this.#isAccepted) this.#sink.fail(failure);
-    else this.#refuse(failure);
+    const attempts = [...this.#attempts];
+    const failure = new SendError(kind, message, { ...facts, attempts, cause: error.cause });
+    if (this.#isAccepted) return this.#sink.fail(failure);
+    // What had come of a whole reply was never shown to the stream, which would tell of it.
+    const { partial } = error;
+    this.#refuse(
+      partial ? failure.with({ partial: { ...partial, metrics: { ...partial.metrics, attempts } } }) : failure,
+    );
   }
 }
 

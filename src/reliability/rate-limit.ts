@@ -1,6 +1,7 @@
 /** Keeps a client within its provider's limits: calls wait in line instead of being refused. */
 
-import type { ClientWrapper, SendOptions } from "../client.ts";
+import { messagesFault } from "../check.ts";
+import type { ClientWrapper, SendOptions, TypedClient } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantMessage, Message } from "../message.ts";
 import { estimateInputTokens } from "../token-estimate.ts";
@@ -43,15 +44,17 @@ interface Waiting {
  * export const client = rateLimit(new OpenAIClient({ model: "gpt-5-nano" }), { requestsPerMinute: 60, concurrency: 8 });
  * ```
  */
-export function rateLimit(client: ClientWrapper, options: RateLimitOptions): ClientWrapper {
+export function rateLimit(client: ClientWrapper, options: RateLimitOptions): TypedClient {
   const line = new Line(options);
+  // What the schema has let through is of the schema's type, whoever is asked.
+  const typed = client as TypedClient;
   return {
     provider: client.provider,
     model: client.model,
-    async sendMessage(messages, options = {}) {
+    async sendMessage<Output>(messages: readonly Message[], options: SendOptions<Output> = {}) {
       const leave = await line.enter(client, messages, options);
       try {
-        const message = await client.sendMessage(messages, options);
+        const message = await typed.sendMessage(messages, options);
         leave(message, undefined);
         return message;
       } catch (error) {
@@ -59,10 +62,10 @@ export function rateLimit(client: ClientWrapper, options: RateLimitOptions): Cli
         throw error;
       }
     },
-    async sendMessageStream(messages, options = {}) {
+    async sendMessageStream<Output>(messages: readonly Message[], options: SendOptions<Output> = {}) {
       const leave = await line.enter(client, messages, options);
       try {
-        const stream = await client.sendMessageStream(messages, options);
+        const stream = await typed.sendMessageStream(messages, options);
         stream.onEnd(leave);
         return stream;
       } catch (error) {
@@ -99,7 +102,9 @@ class Line {
   /** Resolves when it is the call's turn. @throws {SendError} kind `aborted` when the signal fires before. */
   async enter(client: ClientWrapper, messages: readonly Message[], options: SendOptions): Promise<Leave> {
     const { signal, maxOutputTokens = EXPECTED_OUTPUT_TOKENS } = options;
-    const tokens = this.#tokens && Array.isArray(messages) ? estimateInputTokens(messages) + maxOutputTokens : 0;
+    // What makes no sense is the client's to refuse, and costs nothing.
+    const isSound = messagesFault(messages) === undefined && Number.isFinite(maxOutputTokens);
+    const tokens = this.#tokens && isSound ? estimateInputTokens(messages) + maxOutputTokens : 0;
     const correct = await new Promise<(tokens: number) => void>((resolve, reject) => {
       const abort = () => {
         this.#waiting.splice(this.#waiting.indexOf(waiting), 1);

@@ -1,8 +1,10 @@
 /** How much of a conversation goes into one request. */
 
+import { optionsFault } from "../check.ts";
 import type { SendOptions } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { Message, SystemMessage } from "../message.ts";
+import { type JsonSchema, jsonSchemaOf, type Schema } from "../schema/schema.ts";
 import type { TokenCounter } from "../token-estimate.ts";
 import { latestExchanges } from "./history.ts";
 
@@ -42,9 +44,9 @@ export class TokenBudget {
     const fault = this.#fault;
     this.#fault = undefined;
     if (fault) throw fault.error;
-    const { maxOutputTokens, tools, search } = options;
+    const { maxOutputTokens, search } = options;
     const tokensOf = (message: Message) => this.#tokensOf(message);
-    const fixed = (tools?.length ? this.#counter.count(JSON.stringify(tools)) : 0) + sumOf(system.map(tokensOf));
+    const fixed = sumOf(schemasOf(options).map((text) => this.#counter.count(text))) + sumOf(system.map(tokensOf));
     const room = maxOutputTokens ?? Math.floor(this.maxTokens * REPLY_SHARE);
     const { messages, cost } = latestExchanges(conversation, this.maxTokens - room - fixed, tokensOf);
     const limit = this.maxTokens - (maxOutputTokens ?? 0);
@@ -79,6 +81,24 @@ export class TokenBudget {
       this.#counter.count(textOf(message)) + TOKENS_PER_MESSAGE + attachmentsOf(message) * TOKENS_PER_ATTACHMENT;
     this.#counts.set(message, tokens);
     return tokens;
+  }
+}
+
+/** What is sent beside the messages, as it is sent: a schema library's objects are another thing, and may hold themselves. */
+function schemasOf({ tools, output }: SendOptions): readonly string[] {
+  if (optionsFault({ tools, output })) return []; // the client's to refuse
+  const functions = (tools ?? []).map(({ name, description, parameters }) => {
+    return { name, description, parameters: parameters && plainSchema(parameters) };
+  });
+  const sent = [...(functions.length > 0 ? [functions] : []), ...(output ? [plainSchema(output)] : [])];
+  return sent.map((value) => JSON.stringify(value));
+}
+
+function plainSchema(schema: Schema): JsonSchema {
+  try {
+    return jsonSchemaOf(schema, "this request");
+  } catch {
+    return {}; // a client that has to send it says what is wrong with it
   }
 }
 

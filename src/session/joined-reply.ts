@@ -1,16 +1,21 @@
 /** Several replies, between which tools ran, as one. */
 
-import type { AssistantMessage, SearchActivity, TokenUsage } from "../message.ts";
-import { sumOf } from "./usage.ts";
+import { movedBy } from "../fold.ts";
+import type { AssistantMessage, SearchActivity } from "../message.ts";
+import { Spending } from "../stream/spending.ts";
 
 /** `folded` is what their chunks make: the text of all, and the calls that are left open. */
 export function joinedReply(replies: readonly AssistantMessage[], folded: AssistantMessage): AssistantMessage {
-  const { usage: _usage, estimatedUsage: _estimate, search: _search, replay: _replay, ...rest } = folded;
-  const usage = usageOf(replies);
-  const estimatedUsage = estimatedUsageOf(replies);
+  const { usage: _usage, estimatedUsage: _estimate, search: _search, replay: _replay, ...others } = folded;
+  const { providerToolCalls: _calls, ...rest } = others;
+  const { usage, estimatedUsage } = spendingOf(replies);
   const search = searchOf(replies);
+  const providerToolCalls = replies.flatMap((reply) => reply.providerToolCalls ?? []);
   return {
     ...rest,
+    // A reply that began anew has taken back its own, not those of the replies before.
+    citations: citationsOf(replies),
+    ...(providerToolCalls.length > 0 && { providerToolCalls }),
     ...(usage && { usage }),
     ...(estimatedUsage && { estimatedUsage }),
     ...(search && { search }),
@@ -18,17 +23,20 @@ export function joinedReply(replies: readonly AssistantMessage[], folded: Assist
   };
 }
 
-/** What the providers reported, in sum; absent when none did. */
-export function usageOf(replies: readonly AssistantMessage[]): TokenUsage | undefined {
-  const [first, ...others] = replies.flatMap(({ usage }) => usage ?? []);
-  return first && (others.length === 0 ? first : others.reduce(sumOf, first));
+/** What the replies have cost together. */
+export function spendingOf(replies: readonly AssistantMessage[]): Spending {
+  const spending = new Spending();
+  for (const reply of replies) spending.add(reply);
+  return spending;
 }
 
-/** An estimate covers the whole; where a provider did report, its figures are the better estimate. */
-function estimatedUsageOf(replies: readonly AssistantMessage[]): TokenUsage | undefined {
-  if (!replies.some(({ estimatedUsage }) => estimatedUsage)) return undefined;
-  const [first, ...others] = replies.flatMap(({ usage, estimatedUsage }) => estimatedUsage ?? usage ?? []);
-  return first && others.reduce(sumOf, first);
+function citationsOf(replies: readonly AssistantMessage[]): AssistantMessage["citations"] {
+  let before = 0;
+  return replies.flatMap(({ content, citations }) => {
+    const moved = citations.map((citation) => movedBy(before, citation));
+    before += content.length;
+    return moved;
+  });
 }
 
 function searchOf(replies: readonly AssistantMessage[]): SearchActivity | undefined {

@@ -45,7 +45,7 @@ export interface OpenOptions extends Omit<SessionOptions, "history"> {
 }
 
 /** What may be said with one turn. Timeouts and retries hold for each of its replies. */
-export interface TurnOptions extends SendOptions {
+export interface TurnOptions<Output = unknown> extends SendOptions<Output> {
   /** Most replies of this turn; see `SessionOptions`. */
   readonly maxSteps?: number | undefined;
 }
@@ -68,7 +68,8 @@ export function checkOptions(options: SessionOptions): void {
   }
   checkedClient(client);
   checkedPrompt(systemPrompt);
-  checkedMaxSteps(maxSteps);
+  const fault = maxStepsFault(maxSteps);
+  if (fault) throw new TypeError(fault);
 }
 
 export function checkedClient(client: ClientWrapper): ClientWrapper {
@@ -82,7 +83,8 @@ export function checkedPrompt(systemPrompt: string | undefined): string | undefi
   throw new TypeError("`systemPrompt` must be a text.");
 }
 
-export function checkedMaxSteps(maxSteps: number | undefined): number | undefined {
-  if (maxSteps === undefined || (Number.isInteger(maxSteps) && maxSteps > 0)) return maxSteps;
-  throw new TypeError(`\`maxSteps\` must be a whole number above 0, not ${String(maxSteps)}.`);
+/** What is wrong with the number of a turn's replies, as a sentence; `undefined` when nothing is. */
+export function maxStepsFault(maxSteps: number | undefined): string | undefined {
+  if (maxSteps === undefined || (Number.isInteger(maxSteps) && maxSteps > 0)) return undefined;
+  return `\`maxSteps\` must be a whole number above 0, not ${String(maxSteps)}.`;
 }

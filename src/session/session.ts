@@ -1,6 +1,6 @@
 /** A conversation: a client, a system prompt, the history, and how many tokens of it may be sent. */
 
-import type { ClientWrapper, SendOptions } from "../client.ts";
+import type { ClientWrapper, SendOptions, TypedClient } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantMessage, Message, SystemMessage, UserMessage } from "../message.ts";
 import { MessageStream } from "../stream/message-stream.ts";
@@ -10,9 +10,9 @@ import { type Fitted, TokenBudget } from "./budget.ts";
 import { checkedHistory, lastExchangeOf, messagesOf, pendingCalls, type TurnInput } from "./history.ts";
 import {
   checkedClient,
-  checkedMaxSteps,
   checkedPrompt,
   checkOptions,
+  maxStepsFault,
   type OpenOptions,
   type SessionOptions,
   type TurnOptions,
@@ -25,9 +25,10 @@ import { ToolLoop, type TurnKeeper } from "./tool-loop.ts";
 import { type SessionUsage, sessionUsageOf, type TurnUsage, turnUsageOf } from "./usage.ts";
 
 /** A turn under way. */
-interface Turn {
-  readonly client: ClientWrapper;
-  readonly options: SendOptions;
+interface Turn<Output = unknown> {
+  readonly client: TypedClient;
+  readonly systemPrompt: string | undefined;
+  readonly options: SendOptions<Output>;
   readonly maxSteps: number;
   readonly startedAt: number;
   /** What was sent last. */
@@ -35,7 +36,11 @@ interface Turn {
 }
 
 /** Asks for one reply: whole, or as it is written. */
-type Ask = (client: ClientWrapper, messages: readonly Message[], options: SendOptions) => Promise<MessageStream>;
+type Ask = <Output>(
+  client: TypedClient,
+  messages: readonly Message[],
+  options: SendOptions<Output>,
+) => Promise<MessageStream<Output>>;
 
 const askStreamed: Ask = (client, messages, options) => client.sendMessageStream(messages, options);
 const askWhole: Ask = async (client, messages, options) => streamOf(await client.sendMessage(messages, options));
@@ -187,7 +192,10 @@ export class LLMSession implements AsyncDisposable {
    * @throws {SendError} kind `busy` while a turn is under way, `contextLength` when this turn alone is over `maxTokens`,
    * and whatever the client throws
    */
-  async sendMessage(input: TurnInput, options: TurnOptions = {}): Promise<AssistantMessage> {
+  async sendMessage<Output = unknown>(
+    input: TurnInput,
+    options: TurnOptions<Output> = {},
+  ): Promise<AssistantMessage<Output>> {
     const turn = this.#begin(input, options);
     if (hasRun(turn.options)) return (await this.#open(turn, askWhole)).finalMessage();
     const reply = await this.#asked(turn, () => turn.client.sendMessage(turn.request.messages, turn.options));
@@ -197,7 +205,10 @@ export class LLMSession implements AsyncDisposable {
   }
 
   /** The same, and resolves with the reply as it is written. The turn ends with the stream. */
-  async sendMessageStream(input: TurnInput, options: TurnOptions = {}): Promise<MessageStream> {
+  async sendMessageStream<Output = unknown>(
+    input: TurnInput,
+    options: TurnOptions<Output> = {},
+  ): Promise<MessageStream<Output>> {
     return this.#open(this.#begin(input, options), askStreamed);
   }
 
@@ -272,27 +283,34 @@ export class LLMSession implements AsyncDisposable {
     };
   }
 
-  #begin(input: TurnInput, { maxSteps = this.#maxSteps, ...options }: TurnOptions): Turn {
+  #begin<Output>(
+    input: TurnInput,
+    { maxSteps = this.#maxSteps ?? DEFAULT_MAX_STEPS, ...options }: TurnOptions<Output>,
+  ): Turn<Output> {
     this.#mustBeIdle("send another message");
     if (this.#isClosed) throw new SendError("invalidRequest", "The session is closed: open it again.");
     const added = messagesOf(input, this.#state.history);
-    const steps = checkedMaxSteps(maxSteps) ?? DEFAULT_MAX_STEPS;
-    const request = this.#requestOf(added, options);
+    const fault = maxStepsFault(maxSteps);
+    if (fault) throw new SendError("invalidRequest", fault);
+    const { systemPrompt } = this.#state;
+    const request = this.#requestOf(systemPrompt, added, options);
     this.#record({ type: "said", messages: added });
     // The model is told of arguments that do not fit, so that it can mend them.
     const tolerant = hasRun(options) && options.invalidArguments === undefined;
-    const turnOptions: SendOptions = tolerant ? { ...options, invalidArguments: "deliver" } : options;
-    return { client: this.#client, options: turnOptions, maxSteps: steps, startedAt: performance.now(), request };
+    const turnOptions: SendOptions<Output> = tolerant ? { ...options, invalidArguments: "deliver" } : options;
+    // What the schema has let through is of the schema's type, whoever was asked.
+    const client = this.#client as TypedClient;
+    const startedAt = performance.now();
+    return { client, systemPrompt, options: turnOptions, maxSteps, startedAt, request };
   }
 
-  #requestOf(added: readonly Message[], options: SendOptions): Fitted {
+  #requestOf(content: string | undefined, added: readonly Message[], options: SendOptions): Fitted {
     const conversation = [...this.#state.history, ...added];
-    const content = this.#state.systemPrompt;
     const system: readonly SystemMessage[] = content === undefined ? [] : [{ role: "system", content }];
     return this.#budget?.fit(system, conversation, options) ?? { messages: [...system, ...conversation] };
   }
 
-  async #open(turn: Turn, ask: Ask): Promise<MessageStream> {
+  async #open<Output>(turn: Turn<Output>, ask: Ask): Promise<MessageStream<Output>> {
     const { client, options, request, startedAt } = turn;
     const first = await this.#asked(turn, () => ask(client, request.messages, options));
     if (hasRun(options) || this.#log) {
@@ -315,7 +333,7 @@ export class LLMSession implements AsyncDisposable {
   }
 
   #keeperOf(turn: Turn, ask: Ask): TurnKeeper {
-    const { client, options, maxSteps } = turn;
+    const { client, systemPrompt, options, maxSteps } = turn;
     const { tools = [], signal, toolChoice } = options;
     // A choice that held for ever would be a loop without end.
     const later = { ...options, ...(isForced(toolChoice) && { toolChoice: "auto" as const }) };
@@ -325,7 +343,7 @@ export class LLMSession implements AsyncDisposable {
       maxSteps,
       signal,
       ask: (signal) => {
-        turn.request = this.#requestOf(this.#state.turn?.messages ?? [], later);
+        turn.request = this.#requestOf(systemPrompt, this.#state.turn?.messages ?? [], later);
         return ask(client, turn.request.messages, { ...later, signal });
       },
       arrived: (chunk) => this.#log?.arrived(chunk),

@@ -3,11 +3,11 @@
 import type { MessageChunk, ToolResultChunk } from "../chunk.ts";
 import type { ClientWrapper, Tool } from "../client.ts";
 import { SendError } from "../errors.ts";
-import { adopt, chunksOf, type ReplyFacts } from "../fold.ts";
+import { adopt, chunksOf, movedBy, type ReplyFacts } from "../fold.ts";
 import type { AssistantMessage, ToolCall, ToolMessage } from "../message.ts";
 import type { ChunkSink, ChunkSource, MessageStream } from "../stream/message-stream.ts";
 import { sendErrorOf } from "../stream/readable.ts";
-import { joinedReply, usageOf } from "./joined-reply.ts";
+import { joinedReply, spendingOf } from "./joined-reply.ts";
 import { failureOf, resultOf } from "./run-tool.ts";
 
 /** The session's side of a turn: where replies come from, and who keeps what happens. */
@@ -171,13 +171,7 @@ export class ToolLoop implements ChunkSource {
     const calls = this.#replies.reduce((sum, { toolCalls }) => sum + toolCalls.length, 0);
     return batch.map((chunk) => {
       if (chunk.type === "toolCallDelta") return { ...chunk, index: chunk.index + calls };
-      if (chunk.type !== "citation") return chunk;
-      const { startIndex, endIndex } = chunk;
-      return {
-        ...chunk,
-        ...(startIndex !== undefined && { startIndex: startIndex + characters }),
-        ...(endIndex !== undefined && { endIndex: endIndex + characters }),
-      };
+      return chunk.type === "citation" ? movedBy(characters, chunk) : chunk;
     });
   }
 
@@ -214,7 +208,7 @@ export class ToolLoop implements ChunkSource {
     this.#replies.push(reply);
     adopt(this.facts, reply);
     this.facts.attempts.push(...reply.metrics.attempts);
-    const usage = usageOf(this.#replies);
+    const { usage } = spendingOf(this.#replies);
     if (usage) this.facts.usage = usage;
   }
 

@@ -1,6 +1,7 @@
 /** What a conversation has cost so far. What providers reported and what we reckon stand apart. */
 
 import type { AssistantMessage, TokenUsage } from "../message.ts";
+import { ALWAYS, SOMETIMES, sumOf } from "../stream/spending.ts";
 
 /** What one turn cost, and at whose price. A turn that was taken back from the history was paid for all the same. */
 export interface TurnUsage {
@@ -13,17 +14,13 @@ export interface TurnUsage {
 }
 
 /** Tokens of a whole conversation: as the providers reported them, and apart from that what they did not report. */
-export interface SessionUsage extends Omit<TokenUsage, "raw"> {
+export interface SessionUsage extends Omit<TokenUsage, "raw" | "serviceTier"> {
   /** Our estimate of what the providers did not report, such as the end of a reply that was cut. Never in the sums beside it. */
-  readonly estimated: Omit<TokenUsage, "raw">;
+  readonly estimated: Omit<TokenUsage, "raw" | "serviceTier">;
   /** One for each reply that began, in order. */
   readonly turns: readonly TurnUsage[];
 }
 
-type Count = Exclude<keyof TokenUsage, "raw">;
-
-const ALWAYS = ["inputTokens", "outputTokens", "totalTokens"] as const satisfies readonly Count[];
-const SOMETIMES = ["cachedInputTokens", "cacheWriteTokens", "reasoningTokens"] as const satisfies readonly Count[];
 const NOTHING: TokenUsage = { inputTokens: 0, outputTokens: 0, totalTokens: 0 };
 
 /** What a reply cost; absent when nobody said. */
@@ -34,7 +31,8 @@ export function turnUsageOf({ provider, model, usage, estimatedUsage }: Assistan
 
 /** The sum over all turns. */
 export function sessionUsageOf(turns: readonly TurnUsage[]): SessionUsage {
-  const reported = turns.reduce((sum, { usage = NOTHING }) => sumOf(sum, usage), NOTHING);
+  // Turns may be of many providers, whose words mean nothing in one row.
+  const { serviceTier: _tier, ...reported } = turns.reduce((sum, { usage = NOTHING }) => sumOf(sum, usage), NOTHING);
   const estimated = turns.reduce((sum, turn) => sumOf(sum, unreportedOf(turn)), NOTHING);
   return { ...reported, estimated, turns };
 }
@@ -49,11 +47,12 @@ export function isTurnUsage(value: unknown): value is TurnUsage {
 
 function isUsage(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
-  const usage = value as Partial<Record<Count, unknown>>;
+  const usage = value as Partial<Record<keyof TokenUsage, unknown>>;
   const isCount = (count: unknown) => typeof count === "number" && count >= 0;
   return (
     ALWAYS.every((name) => isCount(usage[name])) &&
-    SOMETIMES.every((name) => usage[name] === undefined || isCount(usage[name]))
+    SOMETIMES.every((name) => usage[name] === undefined || isCount(usage[name])) &&
+    (usage.serviceTier === undefined || typeof usage.serviceTier === "string")
   );
 }
 
@@ -62,15 +61,4 @@ function unreportedOf({ usage = NOTHING, estimatedUsage = NOTHING }: TurnUsage):
   const inputTokens = Math.max(0, estimatedUsage.inputTokens - usage.inputTokens);
   const outputTokens = Math.max(0, estimatedUsage.outputTokens - usage.outputTokens);
   return { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens };
-}
-
-/** Their sum; what only one provider counts stays known. */
-export function sumOf(a: TokenUsage, b: TokenUsage): TokenUsage {
-  const known = SOMETIMES.filter((name) => a[name] !== undefined || b[name] !== undefined);
-  return {
-    inputTokens: a.inputTokens + b.inputTokens,
-    outputTokens: a.outputTokens + b.outputTokens,
-    totalTokens: a.totalTokens + b.totalTokens,
-    ...Object.fromEntries(known.map((name) => [name, (a[name] ?? 0) + (b[name] ?? 0)])),
-  };
 }

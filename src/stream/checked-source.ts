@@ -37,6 +37,8 @@ class CheckedSource implements ChunkSource, ChunkSink {
   /** How many of the chunks may be handed on. */
   #passed = 0;
   #isOver = false;
+  /** What still comes is read for its bill alone, and need not fit. */
+  #isUnseen = false;
 
   constructor(open: OpenSource, sink: ChunkSink, { tools, output, signal }: Checks) {
     this.#sink = sink;
@@ -57,6 +59,7 @@ class CheckedSource implements ChunkSource, ChunkSink {
   }
 
   lastAttempt(): void {
+    this.#isUnseen = true;
     this.#source.lastAttempt?.();
   }
 
@@ -143,7 +146,7 @@ class CheckedSource implements ChunkSource, ChunkSink {
   }
 
   #parametersOf(chunk: MessageChunk): Tool["parameters"] {
-    return chunk.type === "toolCall" ? this.#tools.get(chunk.toolCall.name)?.parameters : undefined;
+    return chunk.type === "toolCall" && !this.#isUnseen ? this.#tools.get(chunk.toolCall.name)?.parameters : undefined;
   }
 
   /** Of the call that stands first. Returns whether it fits. */
@@ -163,7 +166,7 @@ class CheckedSource implements ChunkSource, ChunkSink {
   #checkOutput(next: () => void): void {
     const schema = this.#output;
     const { facts } = this;
-    if (!schema || facts.finishReason === "toolCalls") return next();
+    if (!schema || this.#isUnseen || facts.finishReason === "toolCalls") return next();
     let value: unknown;
     try {
       value = JSON.parse(this.#text.toString());

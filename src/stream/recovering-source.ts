@@ -3,7 +3,7 @@
 import type { MessageChunk, RewindChunk } from "../chunk.ts";
 import type { Recovery, SendOptions } from "../client.ts";
 import { SendError } from "../errors.ts";
-import { adopt, type ReplyFacts } from "../fold.ts";
+import { adopt, movedBy, type ReplyFacts } from "../fold.ts";
 import type { AssistantMessage, Message, Replay } from "../message.ts";
 import { TextBuffer } from "../text-buffer.ts";
 import { estimateTokens } from "../token-estimate.ts";
@@ -64,6 +64,10 @@ export class RecoveringSource implements ChunkSource {
     this.#batches = first.batches();
     const { provider, model } = first.partial;
     Object.assign(this.facts, { provider, model });
+    // The signal ends the call whether anybody reads or not; once the first stream is over, `#abort` sees to it.
+    first.onEnd((_message, error) => {
+      if (error?.kind === "aborted") void this.#read();
+    });
   }
 
   pull(): void {
@@ -119,13 +123,7 @@ export class RecoveringSource implements ChunkSource {
           return chunk.message;
         case "citation": {
           this.#closeSeam();
-          const shift = this.#seam?.shift ?? 0;
-          const { startIndex, endIndex } = chunk;
-          const place = {
-            ...(startIndex !== undefined && { startIndex: startIndex + shift }),
-            ...(endIndex !== undefined && { endIndex: endIndex + shift }),
-          };
-          this.#push({ ...chunk, ...place });
+          this.#push(movedBy(this.#seam?.shift ?? 0, chunk));
           break;
         }
         case "rewind":

@@ -2,14 +2,11 @@
 
 import type { AssistantMessage, TokenUsage } from "../message.ts";
 
-const COUNTS = [
-  "inputTokens",
-  "outputTokens",
-  "totalTokens",
-  "cachedInputTokens",
-  "cacheWriteTokens",
-  "reasoningTokens",
-] as const satisfies readonly (keyof TokenUsage)[];
+type Count = Exclude<keyof TokenUsage, "raw" | "serviceTier">;
+
+/** What is counted in any case, and what only some providers tell. */
+export const ALWAYS: readonly Count[] = ["inputTokens", "outputTokens", "totalTokens"];
+export const SOMETIMES: readonly Count[] = ["cachedInputTokens", "cacheWriteTokens", "reasoningTokens"];
 
 /** Adds up what was reported, and beside it what was not, as estimated. */
 export class Spending {
@@ -23,19 +20,30 @@ export class Spending {
   /** A reply, or the part of one that came. */
   add({ usage, estimatedUsage }: Pick<AssistantMessage, "usage" | "estimatedUsage">): void {
     if (estimatedUsage) this.#covers = false;
-    this.usage = sumOf(this.usage, usage);
-    this.#all = sumOf(this.#all, estimatedUsage ?? usage);
+    this.usage = withMore(this.usage, usage);
+    this.#all = withMore(this.#all, estimatedUsage ?? usage);
     this.estimatedUsage = this.#covers ? undefined : this.#all;
   }
 }
 
-function sumOf(one: TokenUsage | undefined, other: TokenUsage | undefined): TokenUsage | undefined {
-  if (!one || !other) return one ?? other;
-  const sum: Partial<Record<(typeof COUNTS)[number], number>> = {};
-  for (const name of COUNTS) {
-    const value =
-      one[name] === undefined && other[name] === undefined ? undefined : (one[name] ?? 0) + (other[name] ?? 0);
-    if (value !== undefined) sum[name] = value;
-  }
-  return { ...one, ...sum, raw: undefined } as TokenUsage;
+/** Their sum; what only one provider counts stays known. */
+export function sumOf(one: TokenUsage, other: TokenUsage): TokenUsage {
+  const known = SOMETIMES.filter((name) => one[name] !== undefined || other[name] !== undefined);
+  return {
+    inputTokens: one.inputTokens + other.inputTokens,
+    outputTokens: one.outputTokens + other.outputTokens,
+    totalTokens: one.totalTokens + other.totalTokens,
+    ...Object.fromEntries(known.map((name) => [name, (one[name] ?? 0) + (other[name] ?? 0)])),
+    ...jointTier(one, other),
+  };
+}
+
+/** The services of both: of two that differ there is no one price. */
+function jointTier(one: TokenUsage, other: TokenUsage): Pick<TokenUsage, "serviceTier"> {
+  const tiers = new Set([one, other].flatMap(({ serviceTier }) => serviceTier?.split(", ") ?? []));
+  return tiers.size === 0 ? {} : { serviceTier: [...tiers].join(", ") };
+}
+
+function withMore(sum: TokenUsage | undefined, more: TokenUsage | undefined): TokenUsage | undefined {
+  return sum && more ? sumOf(sum, more) : (sum ?? more);
 }

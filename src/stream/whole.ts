@@ -4,7 +4,7 @@ import { chunksOf } from "../fold.ts";
 import type { AssistantMessage } from "../message.ts";
 import { MessageStream } from "./message-stream.ts";
 
-export function streamOf(message: AssistantMessage): MessageStream {
+export function streamOf<Output>(message: AssistantMessage<Output>): MessageStream<Output> {
   async function* chunks() {
     yield* chunksOf(message);
   }

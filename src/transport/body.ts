@@ -2,6 +2,7 @@
 
 import { SendError } from "../errors.ts";
 import type { ReplyFacts } from "../fold.ts";
+import { DEEPEST, isDeeper } from "../json-depth.ts";
 import type { Decoder, Protocol } from "../protocols/protocol.ts";
 import type { ChunkSink } from "../stream/message-stream.ts";
 import { createEventJsonParser } from "./event-json.ts";
@@ -83,9 +84,10 @@ export class Body {
         throw new SendError("truncated", `${facts.provider} answered with an empty body.`);
       case "document": {
         const text = decode(form.pieces.join(""));
-        const body = this.#whole(() => JSON.parse(text) as unknown);
+        const whole = this.#whole(() => JSON.parse(text) as unknown);
+        checkDepth(whole);
         // Google's servers, also those that speak another protocol, put their errors into a list of one.
-        protocol.decodeWhole(Array.isArray(body) && body.length === 1 ? body[0] : body, facts, sink.chunks);
+        protocol.decodeWhole(Array.isArray(whole) && whole.length === 1 ? whole[0] : whole, facts, sink.chunks);
         break;
       }
       case "events": {
@@ -136,6 +138,7 @@ export class Body {
     // Where events come alone, the runtime's own parser is as good, and warm.
     const alone = ++this.#eventsInRead <= FEW_EVENTS;
     const event: unknown = alone ? JSON.parse(decode(data)) : this.#parse(data);
+    if (data.length > 2 * DEEPEST) checkDepth(event); // each level has two brackets
     this.isComplete = this.#push(event, type);
     return this.isComplete;
   }
@@ -157,6 +160,11 @@ export class Body {
       throw new SendError("truncated", message);
     }
   }
+}
+
+/** What is read here is written down again elsewhere: in requests, in sessions, for people. */
+function checkDepth(value: unknown): void {
+  if (isDeeper(value)) throw new RangeError(`JSON nested more than ${DEEPEST} deep`);
 }
 
 /** A byte order mark, decoded or not, is no part of what follows. Nothing is left while it may still be coming. */

@@ -2,6 +2,7 @@
 
 import { SendError, type SendErrorFacts } from "../errors.ts";
 import type { ReplyFacts } from "../fold.ts";
+import { isDeeper } from "../json-depth.ts";
 import type { Protocol, ReplyPosition } from "../protocols/protocol.ts";
 import type { RetryPolicy } from "../retry.ts";
 import type { Clock } from "../stream/metrics.ts";
@@ -67,7 +68,8 @@ export function describedError(
 
 function jsonOr(text: string): unknown {
   try {
-    return JSON.parse(text);
+    const body: unknown = JSON.parse(text);
+    return isDeeper(body) ? text : body;
   } catch {
     return text; // not every error body is JSON; the protocol takes both
   }

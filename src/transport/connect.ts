@@ -2,7 +2,7 @@
 
 import { defaultTransport } from "#default-transport";
 import { checkCall, optionsFault } from "../check.ts";
-import type { ClientWrapper, Recovery, SendOptions } from "../client.ts";
+import type { Recovery, SendOptions, TypedClient } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantMessage, Message } from "../message.ts";
 import type { Endpoint, Protocol, ProtocolRequest } from "../protocols/protocol.ts";
@@ -65,9 +65,7 @@ const CONSTRUCTOR_NAMES = ["model", "apiKey", "baseUrl", "fetch"];
  * `JSON.stringify` shows them.
  * @throws {TypeError} when an option is senseless
  */
-export class ProviderClient<ProviderOptions extends object = Readonly<Record<string, unknown>>>
-  implements ClientWrapper
-{
+export class ProviderClient<ProviderOptions extends object = Readonly<Record<string, unknown>>> implements TypedClient {
   readonly provider: string;
   readonly model: string;
   readonly #definition: ProviderDefinition;

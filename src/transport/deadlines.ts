@@ -41,6 +41,8 @@ export class Deadlines {
   #waitedMs = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
+  /** It fired late, and looks again. */
+  #wasLate = false;
 
   constructor(limits: Limits, now: Clock, onExpire: (phase: TimeoutPhase, waitedMs: number) => void) {
     this.#limits = limits;
@@ -114,9 +116,18 @@ export class Deadlines {
   }
 
   #look(): void {
-    this.clear();
     const now = this.#now();
+    const late = now - this.#timerAt;
+    this.clear();
     const passed = PHASES.find((phase) => this.#sinceOf(phase) + this.#limits[phase] <= now);
+    if (passed && passed !== "total" && late > LATE_MS && !this.#wasLate) {
+      // This thread was busy: what came meanwhile has not been read, for timers go first. (The whole call did take too long.)
+      this.#wasLate = true;
+      this.#timerAt = now;
+      this.#timer = setTimeout(() => this.#look(), CATCH_UP_MS);
+      return;
+    }
+    this.#wasLate = false;
     if (passed) this.#onExpire(passed, Math.round(now - this.#sinceOf(passed)));
     else this.#arm();
   }
@@ -149,6 +160,12 @@ export class Deadlines {
     }
   }
 }
+
+/** A timer that fires so late tells of a thread that was blocked, or of a computer that slept. */
+const LATE_MS = 50;
+
+/** Then what has arrived is read first. */
+const CATCH_UP_MS = 100;
 
 const NEVER = Number.POSITIVE_INFINITY;
 

@@ -319,6 +319,7 @@ const TOLD_BY_ATTEMPT = [
   "finishReason",
   "rawFinishReason",
   "usage",
+  "serviceTier",
   "search",
   "output",
   "replay",

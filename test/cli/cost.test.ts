@@ -3,7 +3,7 @@
 import type { SessionUsage, TurnUsage } from "cloudllm";
 import { startProviderServer } from "cloudllm/testing";
 import { describe, expect, test } from "vitest";
-import { conversationCostOf, dollarsOf } from "../../src/cli/cost.ts";
+import { conversationCostOf, dollarsOf, replyCostOf } from "../../src/cli/cost.ts";
 import { command } from "./command.ts";
 
 /** A reply of Chat Completions as a provider sends it, with its own words for what it used. */
@@ -81,6 +81,19 @@ describe("a chat", () => {
     expect(stderr.match(/ out · \$0\.0032 · gpt-5\.2/g)).toHaveLength(2);
     expect(stderr).toMatch(/\n2 replies: 2000 tokens in, 200 out\. \$0\.0063\.\n$/);
     expect(stdout).toBe("Hi\nHi\n");
+  });
+});
+
+describe("a reply's cost", () => {
+  const tokens = { inputTokens: 1_000, outputTokens: 100, totalTokens: 1_100 };
+  const estimate = { inputTokens: 1_000, outputTokens: 1_100, totalTokens: 2_100 };
+  test.each<[string, Partial<TurnUsage>, string | undefined]>([
+    ["is what the provider reported", { usage: tokens }, "$0.0032"],
+    ["is an estimate where it reported nothing", { estimatedUsage: estimate }, "≈$0.017"],
+    ["covers the end of a cut one, which the report does not", { usage: tokens, estimatedUsage: estimate }, "≈$0.017"],
+    ["is not said where nothing is known", {}, undefined],
+  ])("%s", async (_name, usage, said) => {
+    expect(await replyCostOf({ provider: "openai", model: "gpt-5.2", ...usage })).toBe(said);
   });
 });
 

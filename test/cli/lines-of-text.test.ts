@@ -46,6 +46,16 @@ describe("the status line", () => {
       "0.41 s to first token · ≈52 tokens/s · ≈12 in, ≈118 out · gpt-5-nano",
     ],
     [
+      "does not take what was told of a stopped reply for all of it",
+      reply({
+        usage: { ...USAGE, outputTokens: 1 },
+        estimatedUsage: USAGE,
+        finishReason: "stopped",
+        interrupted: true,
+      }),
+      "0.41 s to first token · ≈52 tokens/s · ≈12 in, ≈118 out · gpt-5-nano · stopped",
+    ],
+    [
       "says that a reply was cut off",
       reply({ finishReason: "length" }),
       "0.41 s to first token · 52 tokens/s · 12 in, 118 out · gpt-5-nano · cut off at the token limit",

@@ -13,6 +13,8 @@ export interface Fault {
   readonly except?: Partial<Readonly<Record<Speaker["protocol"], string>>>;
   /** Why it is not run at all. */
   readonly later?: string;
+  /** Whether it must not run beside others: it stops the clock for all of them. */
+  readonly isAlone?: boolean;
   /** Makes it happen, throws when the library fails, and says in a few words how it ended. */
   run?(scene: Scene): Promise<string>;
 }

@@ -19,7 +19,7 @@ for (const { number, title, faults } of SECTIONS) {
         for (const transport of TRANSPORTS) {
           const name = `${fault.id} ${fault.title} (${speaker.protocol}, ${transport})`;
           const why = exclusionOf(fault, speaker);
-          const register = why === undefined ? test.concurrent : test.skip;
+          const register = why !== undefined ? test.skip : fault.isAlone ? test : test.concurrent;
           register(why === undefined ? name : `${name}: ${why}`, { timeout: 60_000 }, async () => {
             const scene = new Scene(speaker, transport);
             const outcome = await fault.run?.(scene);

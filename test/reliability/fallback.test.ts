@@ -9,7 +9,7 @@ import {
   type MessageChunk,
   SendError,
 } from "cloudllm";
-import { scriptedClient } from "cloudllm/testing";
+import { Gate, type ReplyScript, scriptedClient } from "cloudllm/testing";
 import { afterEach, describe, expect, test } from "vitest";
 import {
   httpChunk,
@@ -255,7 +255,44 @@ describe("a circuit", () => {
     }
     expect((await read(client)).message.content).toBe("A");
   });
+
+  test.each(["sendMessage", "sendMessageStream"] as const)(
+    "lets another trial through after one that the caller left before its first chunk (%s)",
+    async (method) => {
+      const held = new Gate();
+      const scripts: ReplyScript[] = [{ refusal: { status: 500 } }, { text: "late", opensAfter: held }, { text: "A" }];
+      const client = fallback([scriptedClient(scripts), scriptedClient(() => ({ text: "B" }))], {
+        circuit: { failures: 1, pauseMs: 1 },
+      });
+      const pauseIsOver = () => new Promise((resolve) => setTimeout(resolve, 5));
+      expect((await client.sendMessage(QUESTION)).content).toBe("B");
+      await pauseIsOver();
+      const abort = new AbortController();
+      const trial = failure(client[method](QUESTION, { signal: abort.signal }));
+      await held.reached;
+      abort.abort();
+      expect((await trial).kind).toBe("aborted");
+      expect((await client.sendMessage(QUESTION)).content).toBe("A");
+    },
+  );
 });
+
+test.each(["whole", "streamed"])(
+  "when all have failed, what had come of the last reply is not lost (%s)",
+  async (how) => {
+    const usage = { inputTokens: 1, outputTokens: 2 };
+    const client = fallback([
+      scriptedClient([{ refusal: { status: 500 } }]),
+      scriptedClient([{ text: "prose", ending: { usage } }], { model: "last" }),
+    ]);
+    const output = { type: "object" };
+    const asked = how === "whole" ? client.sendMessage(QUESTION, { output }) : read(client, { output });
+    const error = await failure(asked);
+    expect(error).toMatchObject({ kind: "invalidOutput", partial: { content: "prose", model: "last", usage } });
+    expect(error.attempts).toHaveLength(2);
+    expect(error.partial?.metrics.attempts).toEqual(error.attempts);
+  },
+);
 
 describe("history that one provider wrote is sent to another", () => {
   const SECRET = "c2lnbmF0dXJl";

@@ -97,7 +97,7 @@ describe("in line", () => {
 
   test("a call that is wrong throws what the client throws", async () => {
     const { limited: line } = limited({ tokensPerMinute: 10, concurrency: 1 });
-    for (const messages of [[], "x", undefined]) {
+    for (const messages of [[], "x", undefined, [null], [{ role: "user" }]]) {
       await expect(line.sendMessage(messages as never)).rejects.toMatchObject({ kind: "invalidRequest" });
     }
   });

@@ -2,7 +2,23 @@
 
 import { toStandardJsonSchema } from "@valibot/to-json-schema";
 import { type } from "arktype";
-import type { AssistantMessage, DeepPartial, JsonSchema, MessageStream, OpenAIClient, Schema, Tool } from "cloudllm";
+import {
+  type AssistantMessage,
+  type ClientWrapper,
+  type DeepPartial,
+  fallback,
+  hedge,
+  type JsonSchema,
+  LLMSession,
+  type Message,
+  type MessageStream,
+  type OpenAIClient,
+  rateLimit,
+  type Schema,
+  type Tool,
+  type TypedClient,
+} from "cloudllm";
+import { scriptedClient } from "cloudllm/testing";
 import * as v from "valibot";
 import { expect, expectTypeOf, test } from "vitest";
 import * as z from "zod";
@@ -47,13 +63,70 @@ async function asked(): Promise<void> {
   await any.finalMessage();
 }
 
+/** Of a client somebody wrote with nothing but the contract before the eyes. */
+const plain: ClientWrapper = {
+  provider: "mine",
+  model: "one",
+  sendMessage: (messages, options) => client.sendMessage(messages, options),
+  sendMessageStream: (messages, options) => client.sendMessageStream(messages, options),
+};
+
+/** Never called, either. */
+async function askedThroughOthers(): Promise<void> {
+  const session = new LLMSession({ client: plain });
+  expectTypeOf((await session.sendMessage("", { output: ZOD, maxSteps: 2 })).output).toEqualTypeOf<
+    Recipe | undefined
+  >();
+  expectTypeOf((await session.sendMessage("", { output: PLAIN })).output).toEqualTypeOf<unknown>();
+  expectTypeOf((await session.sendMessage<Recipe>("", { output: PLAIN })).output).toEqualTypeOf<Recipe | undefined>();
+  expectTypeOf(await session.sendMessage("")).toEqualTypeOf<AssistantMessage>();
+  const stream = await session.sendMessageStream("", { output: VALIBOT });
+  expectTypeOf(stream).toEqualTypeOf<MessageStream<Recipe>>();
+  for await (const partial of stream.partialObject()) expectTypeOf(partial).toEqualTypeOf<DeepPartial<Recipe>>();
+
+  const wrapped = [fallback([plain, client]), hedge(plain, client, { afterMs: 1 }), rateLimit(plain, {})];
+  for (const each of wrapped) {
+    expectTypeOf(each).toEqualTypeOf<TypedClient>();
+    expectTypeOf((await each.sendMessage([], { output: ARKTYPE })).output).toEqualTypeOf<Recipe | undefined>();
+    expectTypeOf(await each.sendMessageStream([], { output: ZOD })).toEqualTypeOf<MessageStream<Recipe>>();
+    expectTypeOf(await each.sendMessage([])).toEqualTypeOf<AssistantMessage>();
+  }
+  const both: readonly (ClientWrapper & TypedClient)[] = [client, ...wrapped];
+  expectTypeOf(both).not.toBeAny();
+}
+
 /** The arguments of a tool are what its schema returns; one with any arguments is a tool. */
 const COOK: Tool<Recipe> = { name: "cook", parameters: ZOD, run: ({ steps }) => steps.length };
 const TOOLS: readonly Tool[] = [COOK];
 
 test("what the compiler says above holds", () => {
   expect(asked).toBeInstanceOf(Function);
+  expect(askedThroughOthers).toBeInstanceOf(Function);
   expect(TOOLS).toHaveLength(1);
+});
+
+const ASKED: readonly Message[] = [{ role: "user", content: "A recipe?" }];
+
+test.each([
+  ["a session", (client: ClientWrapper) => new LLMSession({ client }).sendMessage("A recipe?", { output: ZOD })],
+  [
+    "a session that runs tools",
+    (client: ClientWrapper) => new LLMSession({ client }).sendMessage("A recipe?", { output: ZOD, tools: TOOLS }),
+  ],
+  [
+    "a session's stream",
+    async (client: ClientWrapper) => {
+      const session = new LLMSession({ client });
+      return (await session.sendMessageStream("A recipe?", { output: ZOD })).finalMessage();
+    },
+  ],
+  ["a fallback", (client: ClientWrapper) => fallback([client]).sendMessage(ASKED, { output: ZOD })],
+  ["a hedge", (client: ClientWrapper) => hedge(client, client, { afterMs: 1 }).sendMessage(ASKED, { output: ZOD })],
+  ["a rate limit", (client: ClientWrapper) => rateLimit(client, {}).sendMessage(ASKED, { output: ZOD })],
+])("the value that came through %s is of the type it is said to be", async (_name, send) => {
+  const recipe: Recipe = { title: "Soup", steps: [{ text: "Boil.", minutes: 20 }] };
+  const { output } = await send(scriptedClient([{ text: JSON.stringify(recipe) }]));
+  expect(output?.steps[0]?.minutes).toBe(20);
 });
 
 test("what is missing in a partial value is what may be missing", () => {

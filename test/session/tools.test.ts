@@ -3,12 +3,14 @@
 import { getEventListeners } from "node:events";
 import { describe, expect, it, test } from "vitest";
 import type { MessageChunk } from "../../src/chunk.ts";
-import type { Tool } from "../../src/client.ts";
+import type { ClientWrapper, Tool } from "../../src/client.ts";
 import { CompatibleClient } from "../../src/clients/compatible.ts";
 import { SendError } from "../../src/errors.ts";
 import type { AssistantMessage, Message } from "../../src/message.ts";
+import { fallback } from "../../src/reliability/fallback.ts";
 import type { StandardSchema } from "../../src/schema/schema.ts";
 import { LLMSession } from "../../src/session/session.ts";
+import { MessageStream } from "../../src/stream/message-stream.ts";
 import {
   Gate,
   type ReplyScript,
@@ -36,6 +38,25 @@ async function read(session: LLMSession, tools: readonly Tool[], input = "questi
   const chunks: MessageChunk[] = [];
   for await (const chunk of await session.sendMessageStream(input, { tools })) chunks.push(chunk);
   return chunks;
+}
+
+/** The same client, whose replies begin with a search that the provider runs. */
+function searching(client: ClientWrapper): ClientWrapper {
+  const providerToolCall = { name: "search" };
+  async function* searched(stream: MessageStream): AsyncGenerator<MessageChunk> {
+    yield { type: "providerToolCall", content: "", providerToolCall, isFinal: false };
+    for await (const chunk of stream) {
+      if (chunk.type !== "final") yield chunk;
+      else yield { ...chunk, message: { ...chunk.message, providerToolCalls: [providerToolCall] } };
+    }
+  }
+  return {
+    provider: client.provider,
+    model: client.model,
+    sendMessage: (messages, options) => client.sendMessage(messages, options),
+    sendMessageStream: async (messages, options) =>
+      MessageStream.from(searched(await client.sendMessageStream(messages, options))),
+  };
 }
 
 const linesOf = (messages: readonly Message[]) =>
@@ -185,6 +206,23 @@ describe("a turn with tools", () => {
     expect(chunks.flatMap((chunk) => (chunk.type === "toolCallDelta" ? chunk.index : []))).toEqual([0, 1]);
   });
 
+  it("keeps the sources and searches of a reply before the one that began anew", async () => {
+    const source = { url: "https://a.example/" };
+    const first: ReplyScript = { steps: [{ citation: source }, { toolCall: { name: "look" } }] };
+    const breaking = searching(scriptedClient([first, { text: "It w", ending: "reset" }]));
+    const client = fallback([breaking, scriptedClient([DONE])], { recover: "restart" });
+    const session = new LLMSession({ client });
+    const chunks = await read(session, [look]);
+    expect(chunks.map(({ type }) => type)).toContain("rewind");
+    const { content, citations, providerToolCalls } = finalOf(chunks);
+    expect({ content, citations, providerToolCalls }).toEqual({
+      content: "It is done.",
+      citations: [source],
+      providerToolCalls: [{ name: "search" }],
+    });
+    expect(session.history.at(-1)).toMatchObject({ content: "It is done." });
+  });
+
   it("asks for the next reply only when somebody wants more", async () => {
     const client = scriptedClient([calling("look"), { text: ["a", "b"] }]);
     const stream = await new LLMSession({ client }).sendMessageStream("question", { tools: [look] });
@@ -305,6 +343,15 @@ describe("what a tool answers", () => {
   });
 });
 
+test("a turn has one system prompt: another holds from the next turn on", async () => {
+  const client = scriptedClient([calling("look"), DONE, DONE]);
+  const session = new LLMSession({ client, systemPrompt: "old" });
+  const tools: Tool[] = [{ name: "look", run: () => session.setSystemPrompt("new") }];
+  await session.sendMessage("question", { tools });
+  await session.sendMessage("another");
+  expect(client.calls.map(({ messages }) => messages[0]?.content)).toEqual(["old", "old", "new"]);
+});
+
 describe("maxSteps", () => {
   test.each([
     ["8 replies, unless it is said otherwise", {}, {}, 8],
@@ -331,7 +378,8 @@ describe("maxSteps", () => {
     const client = scriptedClient([DONE]);
     expect(() => new LLMSession({ client, maxSteps: 0 })).toThrow(/`maxSteps` must be a whole number above 0/);
     const session = new LLMSession({ client });
-    await expect(session.sendMessage("question", { maxSteps: 1.5 })).rejects.toThrow(/`maxSteps`/);
+    const refused = { kind: "invalidRequest", message: expect.stringContaining("`maxSteps`") };
+    await expect(session.sendMessage("question", { maxSteps: 1.5 })).rejects.toMatchObject(refused);
     await session.sendMessage("question");
   });
 

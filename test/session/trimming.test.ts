@@ -1,10 +1,21 @@
 import { describe, expect, it, vi } from "vitest";
+import * as z from "zod";
 import type { ClientWrapper, Tool } from "../../src/client.ts";
+import { OpenAIClient } from "../../src/clients/openai.ts";
 import type { Message, ToolMessage } from "../../src/message.ts";
+import type { JsonSchema, Schema } from "../../src/schema/schema.ts";
 import { LLMSession } from "../../src/session/session.ts";
 import { scriptedClient } from "../../src/testing/index.ts";
 import type { TokenCounter } from "../../src/token-estimate.ts";
 import { requestFault } from "./legality.ts";
+
+/** Libraries' schemas may hold themselves. */
+const Tree = z.object({
+  name: z.string(),
+  get children() {
+    return z.array(Tree);
+  },
+});
 
 /** One token for each character, so that sums are plain to see. A message costs 4 more. */
 const characters: TokenCounter = { count: (text) => text.length };
@@ -95,6 +106,32 @@ describe("trimming", () => {
     await expect(session.sendMessageStream(text, options)).rejects.toMatchObject({ kind: "contextLength" });
     expect(client.calls).toEqual([]);
     expect(session.history).toEqual([]);
+  });
+
+  it.each<[string, Schema]>([
+    ["a library's schema", z.object({ city: z.string().meta({ description: "x".repeat(40) }) })],
+    ["one that holds itself", Tree],
+    ["plain JSON Schema", { type: "object", properties: { city: { type: "string", description: "x".repeat(40) } } }],
+  ])("counts %s of a tool, and of the output, as it is sent", async (_name, schema) => {
+    const counted: string[] = [];
+    const counter = { count: (text: string) => counted.push(text) && 1 };
+    const session = new LLMSession({ client: scriptedClient([{ text: "{}" }]), maxTokens: 100, counter });
+    const tools = [{ name: "look", parameters: schema }];
+    await session.sendMessage("hello", { tools, output: schema }).catch(() => undefined);
+    const json = schema instanceof z.ZodType ? { ...z.toJSONSchema(schema, { io: "input" }) } : (schema as JsonSchema);
+    const { $schema: _dialect, ...sent } = json;
+    expect(counted).toContain(JSON.stringify([{ name: "look", parameters: sent }]));
+    expect(counted).toContain(JSON.stringify(sent));
+  });
+
+  it.each([
+    ["tools that are none", { tools: "look" }],
+    ["a schema that cannot be used", { tools: [{ name: "look", parameters: { type: "sting" } }] }],
+  ])("leaves %s to the client to refuse", async (_name, options) => {
+    const client = new OpenAIClient({ model: "m", apiKey: "k" });
+    const session = new LLMSession({ client, maxTokens: 1_000 });
+    const asked = session.sendMessage("hello", options as never);
+    await expect(asked).rejects.toMatchObject({ kind: "invalidRequest", provider: "openai" });
   });
 
   it("keeps a turn with its results together although they are too much, and says so", async () => {

@@ -50,6 +50,16 @@ test.each(WIRES)("$name: the bill is the provider's, and the message what was sh
   expect((await chunks.next()).done).toBe(true);
 });
 
+test("what nobody sees need not fit a schema: the bill is the provider's all the same", async () => {
+  const { stream, request } = await opened(() => undefined, CHAT, { output: { type: "object" } });
+  const bill = stream.stop({ drain: true });
+  rest(CHAT, request);
+  const message = await bill;
+  expect(message.usage).toMatchObject({ inputTokens: 5, outputTokens: 2 });
+  expect(message.estimatedUsage).toBeUndefined();
+  expect(message.output).toBeUndefined();
+});
+
 test("a loop that is left meanwhile does not end it", async () => {
   const { stream, chunks, request } = await opened(() => undefined);
   const bill = stream.stop({ drain: true });

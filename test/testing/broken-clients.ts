@@ -259,9 +259,14 @@ export const BREAKAGES: readonly Breakage[] = [
       "the signal ends sendMessageStream before",
       "the signal ends sendMessage before",
       "the signal ends the wait for the next word",
-      "the signal closes the connection also while",
+      "the signal closes the connection and ends the call also while",
     ],
     bend: calls(({ signal: _signal, ...options }) => options),
+  },
+  {
+    what: "learns of the signal only when it is read on",
+    noticedBy: ["the signal closes the connection and ends the call also while"],
+    bend: streams((stream) => MessageStream.from(stream)),
   },
   {
     what: "looks at the signal only between chunks",

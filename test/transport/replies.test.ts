@@ -125,6 +125,14 @@ describe("a fetch of the caller's own", () => {
       },
     ],
     [
+      "rejects with an error that is its own cause",
+      () => {
+        const error = new Error("no");
+        error.cause = error;
+        return Promise.reject(error);
+      },
+    ],
+    [
       "throws at once",
       () => {
         throw new Error("no");

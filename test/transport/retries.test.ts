@@ -288,9 +288,9 @@ describe.each([
 
   test("a call that is over, however it ended, leaves the next one alone", async () => {
     let isDown = true;
-    let isMute = false;
+    let isSilent = false;
     const server = await serve((request) => {
-      if (isMute) return;
+      if (isSilent) return;
       if (isDown) return void request.socket.write(response(500, "{}", { "retry-after-ms": "1" }));
       good(CHAT, request);
     });
@@ -303,9 +303,9 @@ describe.each([
     await (await client.sendMessageStream(QUESTION)).stop({ drain: true });
     for await (const _chunk of await client.sendMessageStream(QUESTION)) break;
     await failure(text(client, { signal: AbortSignal.abort() }));
-    isMute = true; // an answer could be quicker than any limit
+    isSilent = true; // else a quick reply may win
     await failure(text(client, { timeouts: { total: 1 } }));
-    isMute = false;
+    isSilent = false;
     isDown = true;
     expect((await failure(text(client))).attempts).toHaveLength(3);
   });

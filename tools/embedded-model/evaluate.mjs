@@ -27,7 +27,7 @@ async function hold(conversation, options) {
   const scores = [];
   for (const turn of conversation) {
     messages.push({ role: "user", content: turn.ask });
-    const { content, finishReason } = await client.sendMessage(messages, options);
+    const { content, finishReason } = await answered(messages, options);
     const score = { kind: turn.kind, ...scoreOf(turn, content, finishReason, messages) };
     if (show && !(score.inKind && score.ended && score.whole))
       console.log(JSON.stringify({ ...score, ask: turn.ask, content }));
@@ -35,6 +35,16 @@ async function hold(conversation, options) {
     messages.push({ role: "assistant", content });
   }
   return scores;
+}
+
+/** The longest answer that was taught has some 130 tokens. What does not fit into the context is no answer, and scores nothing. */
+async function answered(messages, options) {
+  try {
+    return await client.sendMessage(messages, { ...options, maxOutputTokens: 250 });
+  } catch (error) {
+    if (error.kind !== "contextLength") throw error;
+    return { content: "(none)", finishReason: "length" };
+  }
 }
 
 function scoreOf(turn, content, finishReason, messages) {

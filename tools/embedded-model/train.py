@@ -64,8 +64,8 @@ def rate(step, steps, decay):
 def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("file")
-    arguments.add_argument("--steps", type=int, default=7500)
-    arguments.add_argument("--decay", type=int, default=2000)
+    arguments.add_argument("--steps", type=int, default=7750)
+    arguments.add_argument("--decay", type=int, default=1750)
     arguments.add_argument("--seed", type=int, default=1)
     arguments.add_argument("--resume", action="store_true")
     arguments.add_argument("--report")

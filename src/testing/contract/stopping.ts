@@ -207,15 +207,18 @@ export const stoppingCases: readonly CaseDefinition[] = [
     },
   },
   {
-    name: "law 5: the signal closes the connection also while the caller holds a chunk",
+    name: "law 5: the signal closes the connection and ends the call also while the caller holds a chunk",
     needs: ["closing"],
     async run({ open }) {
       const abort = new AbortController();
       const { client, closed } = await open(ENDLESS);
-      const chunks = (await client.sendMessageStream(QUESTION, { signal: abort.signal }))[Symbol.asyncIterator]();
+      const stream = await client.sendMessageStream(QUESTION, { signal: abort.signal });
+      const ended = new Promise((resolve) => stream.onEnd(resolve));
+      const chunks = stream[Symbol.asyncIterator]();
       await chunks.next();
       abort.abort();
       await soon(closed(0), "the connection must be closed");
+      await soon(ended, "the call must be over, though nobody reads on");
       // Whether what had arrived is still shown is the client's choice; that the end is an error is not.
       const failure = await soon(failureOf(untilDone(chunks)), "the loop must end");
       assert.equal(failure.kind, "aborted");

@@ -441,6 +441,16 @@ const faults: readonly Fault[] = [
       return judged(outcome, scene.transport === "fetch" ? { fails: "network" } : WHOLE);
     },
   },
+  {
+    id: "3.27",
+    title: "an error body is nested 30,000 deep",
+    async run(scene) {
+      const deep = "[".repeat(30_000) + "]".repeat(30_000);
+      for (const body of [`{"error":{"message":${deep}}}`, `{"error":${deep}}`, deep, `{"error":{"details":${deep}}}`])
+        await refusedWith(scene, ({ socket }) => void socket.write(response(400, body)), 400);
+      return "`invalidRequest` 400";
+    },
+  },
 ];
 
 export const http: Section = { number: 3, title: "HTTP", faults };

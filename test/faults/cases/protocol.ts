@@ -622,6 +622,51 @@ const faults: readonly Fault[] = [
       return judged(outcome, { text: scene.speaker.hasTerminalEvent ? "ab" : "abab", counts: COUNTS });
     },
   },
+  {
+    id: "2.44",
+    title: "a value of a call's arguments comes with a hostile place",
+    except: onlyIn("Gemini", "arguments come as JSON, not value by value"),
+    async run(scene) {
+      const valueAt = (jsonPath: string): readonly string[] => [
+        sse({ candidates: [{ content: { parts: [{ functionCall: { name: "f", willContinue: true } }] } }] }),
+        sse({
+          candidates: [
+            {
+              content: { parts: [{ functionCall: { partialArgs: [{ jsonPath, stringValue: "v" }] } }] },
+              finishReason: "STOP",
+            },
+          ],
+        }),
+      ];
+      for (const path of ["$.__proto__.evil", "$['constructor']['prototype']['evil']", "$.a.__proto__['evil']"]) {
+        const [call] = callsOf(await scene.reply(stream(valueAt(path))));
+        expect(Object.getPrototypeOf(call?.arguments)).toBe(Object.prototype);
+        expect({}).not.toHaveProperty("evil");
+        expect(call?.arguments).not.toHaveProperty("evil");
+      }
+      const nowhere = [
+        "",
+        "$",
+        "a.b",
+        "$.a[999999999]",
+        "$.a[4294967295].b",
+        `$${".a".repeat(100_000)}`,
+        "$[",
+        "$.a[-1]",
+      ];
+      for (const path of nowhere) judged(await scene.reply(stream(valueAt(path))), { fails: "protocol" });
+      return "own keys, or `protocol`";
+    },
+  },
+  {
+    id: "2.45",
+    title: "one JSON document is nested 100,000 deep",
+    async run(scene) {
+      const deep = `{"x":${"[".repeat(100_000)}${"]".repeat(100_000)},`;
+      const body = scene.speaker.whole("all at once", COUNTS).replace("{", deep);
+      return judged(await scene.reply(plainDocument(body, "application/json")), { fails: "protocol" });
+    },
+  },
 ];
 
 /** Copies of an object in each of which one member, at any depth, is another value. */

@@ -213,6 +213,33 @@ const faults: readonly Fault[] = [
       return "full text";
     },
   },
+  {
+    id: "4.13",
+    isAlone: true,
+    title: "the caller's thread is busy for longer than the limits while the reply arrives",
+    async run(scene) {
+      const { events } = scene.speaker.speech().text("a", "b").finish("stop", COUNTS);
+      const at = events.findIndex((event) => event.includes('"b"'));
+      let sendRest: () => unknown = () => undefined;
+      const { client } = await scene.stage(
+        ({ socket }) => {
+          socket.write(STREAM_HEAD + httpChunk(events.slice(0, at).join("")));
+          sendRest = () => socket.write(httpChunk(events.slice(at).join("")) + LAST_CHUNK);
+        },
+        { timeouts: { idle: 200, stall: 200 } },
+      );
+      const chunks = (await client.sendMessageStream([{ role: "user", content: "hi" }]))[Symbol.asyncIterator]();
+      let text = "";
+      while (text === "") text += (await chunks.next()).value?.content ?? "";
+      const next = chunks.next();
+      sendRest();
+      // The bytes are in the kernel's hands; nobody can read them now.
+      for (const end = performance.now() + 400; performance.now() < end; );
+      for (let result = await next; !result.done; result = await chunks.next()) text += result.value.content;
+      expect(text).toBe("ab");
+      return "full text";
+    },
+  },
 ];
 
 export const time: Section = { number: 4, title: "Time", faults };
