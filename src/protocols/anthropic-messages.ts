@@ -123,6 +123,8 @@ class AnthropicDecoder implements Decoder {
   #textLength = 0;
   #calls = 0;
   #brokenCall: OpenBlock | undefined;
+  /** A call that ended without arguments: it had none, or the reply was cut before them. What follows tells. */
+  #bareCall: OpenBlock | undefined;
 
   constructor(facts: ReplyFacts) {
     this.#facts = facts;
@@ -200,6 +202,11 @@ class AnthropicDecoder implements Decoder {
 
   #begin(index: number, begun: WireBlock, chunks: MessageChunk[]): void {
     const type = begun.type ?? "";
+    this.#tellBareCall(chunks);
+    const unended = this.#open.get(index);
+    if (unended?.type === "tool_use")
+      throw new SendError("protocol", "A tool call was not ended before what follows it.");
+    if (unended) this.#end(index, chunks);
     const block: OpenBlock = {
       begun,
       type,
@@ -285,13 +292,28 @@ class AnthropicDecoder implements Decoder {
     if (!id || !name) return;
     const text = block.text.toString();
     let args: unknown;
+    if (text === "" && isBare(block.begun.input)) {
+      this.#bareCall = block;
+      return;
+    }
     try {
       args = text === "" ? shallow(block.begun.input ?? {}) : parsedArguments(text);
     } catch {
       this.#brokenCall ??= block;
       return;
     }
-    this.#blocks.push({ ...block.begun, input: args });
+    this.#tellCall(block, id, name, args, chunks);
+  }
+
+  #tellBareCall(chunks: MessageChunk[]): void {
+    const block = this.#bareCall;
+    const { id, name } = block?.begun ?? {};
+    this.#bareCall = undefined;
+    if (block && id && name) this.#tellCall(block, id, name, {}, chunks);
+  }
+
+  #tellCall({ begun }: OpenBlock, id: string, name: string, args: unknown, chunks: MessageChunk[]): void {
+    this.#blocks.push({ ...begun, input: args });
     chunks.push({ type: "toolCall", content: "", toolCall: { id, name, arguments: args }, isFinal: false });
   }
 
@@ -335,11 +357,13 @@ class AnthropicDecoder implements Decoder {
     const facts = this.#facts;
     const raw = facts.rawFinishReason;
     const reason = meaningOf(FINISH_REASONS, raw) ?? "unknown";
-    const cut = this.#brokenCall ?? [...this.#open.values()].find(({ type }) => type === "tool_use");
+    const bare = reason === "length" || reason === "refusal" ? this.#bareCall : undefined;
+    const cut = this.#brokenCall ?? bare ?? [...this.#open.values()].find(({ type }) => type === "tool_use");
     if (cut) {
       const name = cut.begun.name ?? "";
       throw this.#brokenCall && reason !== "length" ? malformedCallError(name) : cutCallError(name);
     }
+    this.#tellBareCall(chunks);
     for (const [index, { type }] of this.#open) if (type === "text" || type === "thinking") this.#end(index, chunks);
     for (const providerToolCall of this.#providerCalls.values()) {
       chunks.push({ type: "providerToolCall", content: "", providerToolCall, isFinal: false });
@@ -373,6 +397,11 @@ function finished(block: OpenBlock): unknown {
 function inputOf({ begun, text }: OpenBlock): unknown {
   const json = text.toString();
   return json === "" ? begun.input : jsonOr(json);
+}
+
+/** Nothing, or an object of nothing. */
+function isBare(input: unknown): boolean {
+  return input === undefined || input === null || (isObject(input) && Object.keys(input).length === 0);
 }
 
 function jsonOr(text: string): unknown {

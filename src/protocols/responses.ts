@@ -128,6 +128,8 @@ class ResponsesDecoder implements Decoder {
   #waits = false;
   #cutCall: string | undefined;
   #brokenCall: string | undefined;
+  /** A call that ended without arguments and does not say that it is whole: what follows tells. */
+  #bareCall: { readonly id: string; readonly name: string; readonly arguments: unknown } | undefined;
   readonly #calledIds = new Set<string>();
   /** The highest number of an event so far; absent while none has come that was numbered. */
   #lastNumber: number | undefined;
@@ -340,13 +342,21 @@ class ResponsesDecoder implements Decoder {
       return;
     }
     let args: unknown = text;
+    this.#tellBareCall(chunks);
     try {
       if (item.type === "function_call") args = text.trim() === "" ? {} : parsedArguments(text);
     } catch {
       this.#brokenCall = name; // why, is told by how the reply ends
       return;
     }
-    chunks.push({ type: "toolCall", content: "", toolCall: { id, name, arguments: args }, isFinal: false });
+    this.#bareCall = { id, name, arguments: args };
+    if (text.trim() !== "" || item.status === "completed") this.#tellBareCall(chunks);
+  }
+
+  #tellBareCall(chunks: MessageChunk[]): void {
+    if (!this.#bareCall) return;
+    chunks.push({ type: "toolCall", content: "", toolCall: this.#bareCall, isFinal: false });
+    this.#bareCall = undefined;
     this.#waits = true;
   }
 
@@ -374,9 +384,11 @@ class ResponsesDecoder implements Decoder {
     const raw = textIn(details?.reason ?? status) || undefined;
     if (raw !== undefined) facts.rawFinishReason = raw;
     const [open] = this.#calls.values();
-    const cut = this.#cutCall ?? open?.name ?? (status === "incomplete" ? this.#brokenCall : undefined);
+    const lacking = this.#brokenCall ?? this.#bareCall?.name;
+    const cut = this.#cutCall ?? open?.name ?? (status === "incomplete" ? lacking : undefined);
     if (cut !== undefined) throw cutCallError(cut);
     if (this.#brokenCall !== undefined) throw malformedCallError(this.#brokenCall);
+    this.#tellBareCall(chunks);
     facts.finishReason = this.#finishReason(status, raw);
     if (this.#searches > 0) facts.search = { queries: this.#queries, count: this.#searches };
     const items = [...this.#items].sort(([a], [b]) => a - b).map(([, item]) => item);

@@ -83,7 +83,7 @@ export class ToolCallTracker {
       // A call that still lacks the provider's id gets it now; at the index of one that has another id begins a new call.
       return index !== undefined && latest && (latest.id === "" || latest.madeUpId) ? latest : this.#open();
     }
-    if (!latest || (piece.name && isWhole(latest) && piece.argumentsDelta.startsWith("{"))) return this.#open();
+    if (!latest || (piece.name && piece.argumentsDelta.startsWith("{") && isWhole(latest))) return this.#open();
     return latest;
   }
 

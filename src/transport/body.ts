@@ -143,12 +143,11 @@ export class Body {
     return this.isComplete;
   }
 
-  /** Events are objects; some gateways put one, or an error, into a list. What else comes would be lost. */
+  /** Events are objects; Google's servers put their errors into a list. What else is JSON is no event of any protocol. */
   #push(event: unknown, type: string): boolean {
     if (Array.isArray(event)) return event.some((one) => this.#push(one, type));
-    if (typeof event === "object" && event !== null) return this.decoder.push(event, type, this.#target.sink.chunks);
-    if (event === null) return false;
-    throw new SendError("protocol", `An event is ${JSON.stringify(event).slice(0, 80)}, which says nothing.`);
+    if (typeof event !== "object" || event === null) return false;
+    return this.decoder.push(event, type, this.#target.sink.chunks);
   }
 
   /** What does not parse at the end of the body was cut there. */

@@ -62,7 +62,7 @@ export function plainCause(cause: unknown, redact: (text: string) => string, dep
   const plain = new Error(redact(wordsOf(cause.message)), inner);
   plain.name = wordsOf(cause.name);
   plain.stack = redact(wordsOf(cause.stack ?? ""));
-  return "code" in cause && typeof cause.code === "string" ? Object.assign(plain, { code: cause.code }) : plain;
+  return "code" in cause && typeof cause.code === "string" ? Object.assign(plain, { code: redact(cause.code) }) : plain;
 }
 
 /** Whatever was thrown, in words: an object without a prototype has none. */

@@ -158,7 +158,7 @@ export class Reply implements ChunkSource, Receiver {
     this.#head = undefined;
     this.#refusal = undefined;
     // What is resumed goes on in the same decoder, which knows what it has seen.
-    this.#body = this.#freshBody(position && this.#body.decoder);
+    if (facts.attempts.length > 0) this.#body = this.#freshBody(position && this.#body.decoder);
     this.#startedAt = call.now();
     this.#deadlines.sent();
     try {

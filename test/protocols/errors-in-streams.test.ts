@@ -198,11 +198,6 @@ describe.each(Object.entries(ENDS))("an event of %s that is no object", (name, e
     expect(failure.message).toContain("Gone away.");
   });
 
-  test.each(['"overloaded, try later"', "7", "true", '["half of it"]'])("is no reply when it is %s", async (data) => {
-    const body = `${events(...begun)}data: ${data}\n\n${events(...end)}`;
-    expect(await failureOf(client, body)).toMatchObject({ kind: "protocol", partial: { content: "Half" } });
-  });
-
   test("says what went wrong when the whole answer is a list with an error", async () => {
     const failure = await failureOf(client, JSON.stringify([{ error: { code: 503, message: "Gone away." } }]));
     expect(failure.message).toContain("Gone away.");
@@ -278,6 +273,64 @@ test.each([
   const failure = await failureOf("groq", [{ choices: [{ delta }] }, ...(ENDS.groq ?? [])]);
   expect(failure).toMatchObject({ kind: "protocol", partial: { content: "", toolCalls: [] } });
   expect(failure.message).toMatch(/^What should be/);
+});
+
+const BARE = { type: "function_call", call_id: "c", name: "look", arguments: "" };
+
+/** A call without arguments, and the reply's end: cut at a limit, or whole. */
+const CALLS: readonly (readonly [string, ClientName, (isCut: boolean) => readonly object[]])[] = [
+  [
+    "Anthropic, its block ended",
+    "claude",
+    (isCut) => [
+      { type: "message_start", message: { id: "m", content: [] } },
+      { type: "content_block_start", index: 0, content_block: { type: "tool_use", id: "c", name: "look", input: {} } },
+      { type: "content_block_stop", index: 0 },
+      { type: "message_delta", delta: { stop_reason: isCut ? "max_tokens" : "tool_use" } },
+      { type: "message_stop" },
+    ],
+  ],
+  [
+    "Responses, its item ended",
+    "openai",
+    (isCut) => [{ type: "response.output_item.done", output_index: 0, item: BARE }, responsesEnd(isCut)],
+  ],
+  ["Responses, only in the whole response", "openai", (isCut) => [responsesEnd(isCut, [BARE])]],
+];
+
+function responsesEnd(isCut: boolean, output: readonly object[] = []): object {
+  if (!isCut) return { type: "response.completed", response: { status: "completed", output } };
+  const incomplete_details = { reason: "max_output_tokens" };
+  return { type: "response.incomplete", response: { status: "incomplete", incomplete_details, output } };
+}
+
+describe.each(CALLS)("a call without arguments: %s", (_what, client, reply) => {
+  test("may lack them where the reply was cut, and is not delivered", async () => {
+    const failure = await failureOf(client, reply(true));
+    expect(failure).toMatchObject({ kind: "truncated", retryable: false, partial: { toolCalls: [] } });
+  });
+
+  test("has none where the reply is whole", async () => {
+    const message = await recorder.replied(client, "m", events(...reply(false)));
+    expect(message).toMatchObject({ finishReason: "toolCalls", toolCalls: [{ id: "c", name: "look", arguments: {} }] });
+  });
+});
+
+test("a call of Anthropic's whose place is taken by another block is not lost in silence", async () => {
+  const block = (content_block: object) => ({ type: "content_block_start", index: 0, content_block });
+  const failure = await failureOf("claude", [
+    block({ type: "tool_use", id: "c", name: "look", input: {} }),
+    block({ type: "text", text: "Half" }),
+    ...(ENDS.claude ?? []),
+  ]);
+  expect(failure).toMatchObject({ kind: "protocol", partial: { toolCalls: [] } });
+});
+
+test("a place in a list of Gemini's that would fill the memory is refused", async () => {
+  const partialArgs = [{ jsonPath: "$.a[4294967294]", numberValue: 1 }];
+  const parts = [{ functionCall: { name: "look", partialArgs, willContinue: true } }];
+  const failure = await failureOf("gemini", [{ candidates: [{ content: { parts } }] }, ...(ENDS.gemini ?? [])]);
+  expect(failure).toMatchObject({ kind: "protocol", partial: { toolCalls: [] } });
 });
 
 async function failureOf(client: ClientName, body: string | readonly object[]): Promise<SendError> {
