@@ -2,6 +2,7 @@
 
 import type { RetryOptions, SendOptions } from "./client.ts";
 import type { SendError } from "./errors.ts";
+import { LONGEST_TIMER_MS } from "./stream/metrics.ts";
 
 const FIRST_BACKOFF_MS = 500;
 const LONGEST_BACKOFF_MS = 8_000;
@@ -37,7 +38,8 @@ export function retryDelayMs(
 ): number | undefined {
   if (!error.retryable || failures > max) return undefined;
   const { retryAfterMs } = error;
-  // Above the cap the error comes at once, so that the caller can decide.
-  if (retryAfterMs !== undefined) return retryAfterMs <= maxRetryAfterMs ? retryAfterMs : undefined;
+  // Above the cap, and above what a timer can wait, the error comes at once, so that the caller can decide.
+  if (retryAfterMs !== undefined)
+    return retryAfterMs <= Math.min(maxRetryAfterMs, LONGEST_TIMER_MS) ? retryAfterMs : undefined;
   return random * Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failures - 1));
 }

@@ -137,6 +137,11 @@ export class LLMSession implements AsyncDisposable {
    */
   static async open({ store, id, flushIntervalMs = FLUSH_INTERVAL_MS, ...options }: OpenOptions): Promise<LLMSession> {
     const session = new LLMSession(options);
+    if (typeof store?.append !== "function" || typeof store.load !== "function") {
+      throw new TypeError("`store` must be a store: something with `append`, `load` and `list`.");
+    }
+    if (typeof id !== "string" || id === "")
+      throw new TypeError("`id` must be a text: the session's name in its store.");
     try {
       await store.claim?.(id);
     } catch (error) {
@@ -180,6 +185,7 @@ export class LLMSession implements AsyncDisposable {
 
   /** Replaces the system prompt from the next turn on; `undefined` or `""` takes it away. */
   setSystemPrompt(systemPrompt: string | undefined): void {
+    this.#mustBeOpen();
     const checked = checkedPrompt(systemPrompt);
     if (checked === this.#state.systemPrompt) return;
     this.#record({ type: "prompt", ...(checked !== undefined && { systemPrompt: checked }) });
@@ -263,6 +269,7 @@ export class LLMSession implements AsyncDisposable {
    * @throws {SendError} kind `busy` while a turn is under way, `storage` when the store fails
    */
   async close(): Promise<void> {
+    if (this.#isClosed) return;
     this.#mustBeIdle("close the session");
     this.#isClosed = true;
     const log = this.#log;
@@ -294,7 +301,6 @@ export class LLMSession implements AsyncDisposable {
     { maxSteps = this.#maxSteps ?? DEFAULT_MAX_STEPS, ...options }: TurnOptions<Output>,
   ): Turn<Output> {
     this.#mustBeIdle("send another message");
-    if (this.#isClosed) throw new SendError("invalidRequest", "The session is closed: open it again.");
     const added = messagesOf(input, this.#state.history);
     const fault = maxStepsFault(maxSteps);
     if (fault) throw new SendError("invalidRequest", fault);
@@ -402,7 +408,12 @@ export class LLMSession implements AsyncDisposable {
     this.#record(endOf({ messages, text }, reply, { interrupted: true, discards }));
   }
 
+  #mustBeOpen(): void {
+    if (this.#isClosed) throw new SendError("invalidRequest", "The session is closed: open it again.");
+  }
+
   #mustBeIdle(what: string): void {
+    this.#mustBeOpen();
     if (!this.#state.turn) return;
     const message = `A turn is under way: read its stream to the end, or stop it, before you ${what}.`;
     throw new SendError("busy", message, { provider: this.#client.provider, model: this.#client.model });

@@ -2,7 +2,7 @@
 
 import type { Timeouts } from "../client.ts";
 import type { TimeoutPhase } from "../errors.ts";
-import type { Clock } from "../stream/metrics.ts";
+import { type Clock, LONGEST_TIMER_MS } from "../stream/metrics.ts";
 
 const STREAMED = { headers: 60_000, firstChunk: 180_000, idle: 60_000, stall: 120_000, total: 0 };
 // A server that is asked for the whole reply says nothing until it is written.
@@ -20,8 +20,6 @@ export function limitsOf(whole: boolean, ...settings: (Timeouts | undefined)[]):
   for (const name of Object.keys(limits) as (keyof Timeouts)[]) limits[name] ||= Number.POSITIVE_INFINITY;
   return limits;
 }
-
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** Started with the call; told what happens; tells once which limit passed. */
 export class Deadlines {

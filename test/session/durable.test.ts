@@ -505,3 +505,32 @@ it("wherever the process ends, ended turns are whole, the cut one is a true pref
     { numRuns: 60 },
   );
 });
+
+describe("a session that is closed", () => {
+  it.each<[string, (session: LLMSession) => unknown]>([
+    ["sending", (session) => session.sendMessage("two")],
+    ["taking back", (session) => session.undo()],
+    ["forgetting", (session) => session.clear()],
+    ["another system prompt", (session) => session.setSystemPrompt("Be brief.")],
+  ])("refuses %s, which nobody would keep", async (_name, act) => {
+    const session = await LLMSession.open({
+      client: scriptedClient([{ text: "One." }]),
+      store: new MemoryStore(),
+      id: "s",
+    });
+    await session.sendMessage("one");
+    await session.close();
+    await session.close(); // again is no fault
+    const { history } = session;
+    await expect((async () => act(session))()).rejects.toMatchObject({ kind: "invalidRequest" });
+    expect(session.history).toBe(history);
+  });
+});
+
+it.each([
+  ["a store", { id: "s" }, /`store` must be a store/],
+  ["an id", { store: new MemoryStore() }, /`id` must be a text/],
+])("opening without %s says so", async (_name, given, message) => {
+  const options = { client: scriptedClient([]), ...given } as unknown as Parameters<typeof LLMSession.open>[0];
+  await expect(LLMSession.open(options)).rejects.toThrow(message);
+});
