@@ -140,8 +140,7 @@ export class LLMSession implements AsyncDisposable {
     if (typeof store?.append !== "function" || typeof store.load !== "function") {
       throw new TypeError("`store` must be a store: something with `append`, `load` and `list`.");
     }
-    if (typeof id !== "string" || id === "")
-      throw new TypeError("`id` must be a text: the session's name in its store.");
+    if (typeof id !== "string") throw new TypeError("`id` must be a text: the session's name in its store.");
     try {
       await store.claim?.(id);
     } catch (error) {
