@@ -1,5 +1,6 @@
 /** The source behind a stream whose reply is written in this process: steps of a writer, as the consumer wants them. */
 
+import { offAbort, onAbort } from "../abort.ts";
 import type { SendOptions } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { ReplyFacts } from "../fold.ts";
@@ -55,7 +56,7 @@ export class LocalReply implements ChunkSource {
       this.#deadlines.sent();
       this.#open().then(resolve, (error: unknown) => this.#fail(error));
     });
-    options.signal?.addEventListener("abort", this.#onAbort, { once: true });
+    onAbort(options.signal, this.#onAbort);
   }
 
   pull(at: number): void {
@@ -118,6 +119,6 @@ export class LocalReply implements ChunkSource {
     this.facts.attempts.push({ provider, model, durationMs: now() - startedAt, outcome });
     this.#closing.abort();
     this.#deadlines.clear();
-    options.signal?.removeEventListener("abort", this.#onAbort);
+    offAbort(options.signal, this.#onAbort);
   }
 }

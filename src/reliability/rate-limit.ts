@@ -1,5 +1,6 @@
 /** Keeps a client within its provider's limits: calls wait in line instead of being refused. */
 
+import { offAbort, onAbort } from "../abort.ts";
 import { messagesFault } from "../check.ts";
 import type { ClientWrapper, SendOptions, TypedClient } from "../client.ts";
 import { SendError } from "../errors.ts";
@@ -117,13 +118,13 @@ class Line {
       const waiting: Waiting = {
         tokens,
         enter: (correct) => {
-          signal?.removeEventListener("abort", abort);
+          offAbort(signal, abort);
           resolve(correct);
         },
       };
       this.#waiting.push(waiting);
       if (signal?.aborted) return abort();
-      signal?.addEventListener("abort", abort, { once: true });
+      onAbort(signal, abort);
       this.#advance();
     });
     let left = false;

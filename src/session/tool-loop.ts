@@ -1,5 +1,6 @@
 /** One turn as one stream: a reply, the tools it asks for, the reply to what they answered, and so on. */
 
+import { offAbort, onAbort } from "../abort.ts";
 import type { MessageChunk, ToolResultChunk } from "../chunk.ts";
 import type { ClientWrapper, Tool } from "../client.ts";
 import { SendError } from "../errors.ts";
@@ -65,7 +66,7 @@ export class ToolLoop implements ChunkSource {
     this.facts = { provider: keeper.client.provider, model: keeper.client.model, attempts: [] };
     this.#flow = this.#run(first);
     this.#read(first);
-    keeper.signal?.addEventListener("abort", this.#onAbort, { once: true });
+    onAbort(keeper.signal, this.#onAbort);
   }
 
   pull(): void {
@@ -256,6 +257,6 @@ export class ToolLoop implements ChunkSource {
 
   #over(): void {
     this.#isOver = true;
-    this.#keeper.signal?.removeEventListener("abort", this.#onAbort);
+    offAbort(this.#keeper.signal, this.#onAbort);
   }
 }

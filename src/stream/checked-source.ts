@@ -1,5 +1,6 @@
 /** A source whose tool calls and whose output are held against the caller's schemas before anybody sees them as whole. */
 
+import { offAbort, onAbort } from "../abort.ts";
 import type { MessageChunk } from "../chunk.ts";
 import type { SendOptions, Tool } from "../client.ts";
 import { SendError } from "../errors.ts";
@@ -124,16 +125,16 @@ class CheckedSource implements ChunkSource, ChunkSink {
   /** Waits for a rule, but not longer than the caller: the source may be over, and hear no signal any more. */
   #later(result: Promise<SchemaResult<unknown>>, use: (result: SchemaResult<unknown>) => void): void {
     const signal = this.#signal;
-    const onAbort = (): void => {
+    const abort = (): void => {
       this.#source.close();
       const cause: unknown = signal?.reason;
       const { provider, model } = this.facts;
       this.fail(new SendError("aborted", "The caller's signal ended the call.", { provider, model, cause }));
     };
-    if (signal?.aborted) return onAbort();
-    signal?.addEventListener("abort", onAbort, { once: true });
+    if (signal?.aborted) return abort();
+    onAbort(signal, abort);
     result.then((settled) => {
-      signal?.removeEventListener("abort", onAbort);
+      offAbort(signal, abort);
       if (!this.#isOver) use(settled);
     });
   }

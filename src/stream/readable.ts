@@ -1,5 +1,6 @@
 /** A reply whose chunks come from elsewhere: another thread, or somebody's generator. */
 
+import { offAbort, onAbort } from "../abort.ts";
 import type { MessageChunk } from "../chunk.ts";
 import { SendError, type SendErrorData } from "../errors.ts";
 import type { ReplyFacts } from "../fold.ts";
@@ -16,10 +17,10 @@ export function readableSource(
 ): ChunkSource {
   const facts: ReplyFacts = { provider: "", model: "", attempts: [] };
   const { read, cancel } = readerOf(chunks);
-  signal?.addEventListener("abort", abort, { once: true });
+  onAbort(signal, abort);
 
   function release(): void {
-    signal?.removeEventListener("abort", abort);
+    offAbort(signal, abort);
     cancel().catch(() => undefined); // nobody is left to tell
   }
 

@@ -1,5 +1,6 @@
 /** A reply that, when it breaks, is brought to its end by further requests. */
 
+import { offAbort, onAbort } from "../abort.ts";
 import type { MessageChunk, RewindChunk } from "../chunk.ts";
 import type { Recovery, SendOptions } from "../client.ts";
 import { SendError } from "../errors.ts";
@@ -221,7 +222,7 @@ export class RecoveringSource implements ChunkSource {
     const left = timeouts?.total ? this.#call.startedAt + timeouts.total - this.#call.now() : Number.POSITIVE_INFINITY;
     if (delay === undefined || delay >= left) return this.#fail(error);
     this.#recoveries++;
-    signal?.addEventListener("abort", this.#onAbort, { once: true });
+    onAbort(signal, this.#onAbort);
     this.#timer = setTimeout(() => void this.#goOn(), delay);
   }
 
@@ -290,6 +291,6 @@ export class RecoveringSource implements ChunkSource {
     this.#over = true;
     clearTimeout(this.#timer);
     this.#opening?.abort();
-    this.#call.options.signal?.removeEventListener("abort", this.#onAbort);
+    offAbort(this.#call.options.signal, this.#onAbort);
   }
 }

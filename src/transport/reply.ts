@@ -1,5 +1,6 @@
 /** One call under way: attempts, deadlines and endings, until the reply is whole or has failed. */
 
+import { offAbort, onAbort } from "../abort.ts";
 import { SendError } from "../errors.ts";
 import type { ReplyFacts } from "../fold.ts";
 import type { Decoder, ReplyPosition } from "../protocols/protocol.ts";
@@ -76,7 +77,7 @@ export class Reply implements ChunkSource, Receiver {
     const { signal, budget, retries } = this.#call;
     budget.enter(retries.budget || 0);
     if (signal?.aborted) return this.#abort();
-    signal?.addEventListener("abort", this.#onAbort, { once: true });
+    onAbort(signal, this.#onAbort);
     this.#attempt();
   }
 
@@ -309,7 +310,7 @@ export class Reply implements ChunkSource, Receiver {
     this.#call.budget.leave();
     this.#deadlines.clear();
     clearTimeout(this.#backoff);
-    this.#call.signal?.removeEventListener("abort", this.#onAbort);
+    offAbort(this.#call.signal, this.#onAbort);
   }
 }
 
