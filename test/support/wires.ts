@@ -90,7 +90,13 @@ export const ANTHROPIC: TestWire = {
       type: "content_block_start",
       index: 1,
       content_block: { type: "tool_use", id: "k1", name: "look", input: {} },
-    } as never) + anthropic({ type: "content_block_stop", index: 1 } as never),
+    } as never) +
+    anthropic({
+      type: "content_block_delta",
+      index: 1,
+      delta: { type: "input_json_delta", partial_json: '{"a":1}' },
+    } as never) +
+    anthropic({ type: "content_block_stop", index: 1 } as never),
 };
 
 const numbered = (type: string, number: number, data: object) =>
