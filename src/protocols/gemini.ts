@@ -96,6 +96,8 @@ class GeminiDecoder implements Decoder {
   readonly #facts: ReplyFacts;
   readonly #model: string;
   readonly #parts: GeminiPart[] = [];
+  /** The text of the last of them, while more of it may come. */
+  #run: TextBuffer | undefined;
   readonly #text = new TextBuffer();
   readonly #calls: Call[] = [];
   /** Ids of the calls among the parts, in their order. */
@@ -150,6 +152,7 @@ class GeminiDecoder implements Decoder {
     // Calls end with STOP like everything else.
     facts.finishReason = this.#calls.length > 0 && reason === "stop" ? "toolCalls" : reason;
     if (this.#queries.size > 0) facts.search = { queries: [...this.#queries], count: this.#queries.size };
+    this.#endRun();
     const data: GeminiReplay = { parts: this.#parts, callIds: this.#callIds };
     if (this.#parts.some(isMoreThanText)) {
       facts.replay = { provider: facts.provider, protocol: GEMINI, model: this.#model, data };
@@ -176,17 +179,33 @@ class GeminiDecoder implements Decoder {
     if (part.text !== undefined && part.text !== null) this.#readText(part, textIn(part.text), chunks);
     else if (part.functionCall) this.#readCall(part, part.functionCall, chunks);
     else {
-      this.#parts.push(part);
+      this.#addPart(part);
       this.#readProviderTool(part, chunks);
     }
   }
 
+  #addPart(part: GeminiPart): void {
+    this.#endRun();
+    this.#parts.push(part);
+  }
+
+  #endRun(): void {
+    const last = this.#parts.pop();
+    if (last) this.#parts.push(this.#run ? { ...last, text: this.#run.toString() } : last);
+    this.#run = undefined;
+  }
+
   #readText(part: GeminiPart, text: string, chunks: MessageChunk[]): void {
-    const last = this.#parts.at(-1);
+    const isPlain = isPlainText(part);
     // Pieces of one text may be joined, unless one of them is signed.
-    const joins = last !== undefined && isPlainText(last) && isPlainText(part) && last.thought === part.thought;
-    if (joins) this.#parts[this.#parts.length - 1] = { ...last, text: `${last.text}${text}` };
-    else if (text !== "" || part.thoughtSignature) this.#parts.push(part);
+    if (this.#run && isPlain && this.#parts.at(-1)?.thought === part.thought) this.#run.add(text);
+    else if (text !== "" || part.thoughtSignature) {
+      this.#addPart(part);
+      if (isPlain) {
+        this.#run = new TextBuffer();
+        this.#run.add(text);
+      }
+    }
     if (text === "") return;
     if (part.thought) {
       chunks.push({ type: "reasoning", content: "", reasoning: text, isFinal: false });
@@ -228,7 +247,7 @@ class GeminiDecoder implements Decoder {
     if (isCut) throw cutCallError(name);
     const ownId = part.functionCall?.id ?? undefined;
     const functionCall = { ...(ownId && { id: ownId }), name, args };
-    this.#parts.push({ ...part, functionCall });
+    this.#addPart({ ...part, functionCall });
     this.#calls.push({ id, ownId, name, arguments: args });
   }
 
