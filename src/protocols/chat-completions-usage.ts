@@ -1,7 +1,7 @@
 /** The usage object of Chat Completions, in the spellings of its vendors, as `TokenUsage`. */
 
 import type { TokenUsage } from "../message.ts";
-import { countIn, countsOf } from "./usage-counts.ts";
+import { countIn, countsOf, withCached } from "./usage-counts.ts";
 
 interface WireUsage {
   readonly prompt_tokens?: number | null;
@@ -37,8 +37,7 @@ export function usageOf(raw: unknown, serviceTier?: string): TokenUsage | undefi
   );
   const written = countIn(details?.cache_write_tokens);
   const reasoning = countIn(wire.completion_tokens_details?.reasoning_tokens ?? wire.reasoning_tokens);
-  // xAI leaves cached tokens out of the prompt when there are more of them than of the rest.
-  const input = cached !== undefined && cached > prompt ? prompt + cached : prompt;
+  const input = withCached(prompt, cached);
   const thought = completion + (reasoning ?? 0);
   // xAI leaves thinking out of the completion, others out of that and of its details; the total that is billed has it.
   const isApart = total === prompt + thought || total === input + thought;

@@ -1,7 +1,7 @@
 /** The usage object of Responses as `TokenUsage`. */
 
 import type { TokenUsage } from "../message.ts";
-import { countIn, countsOf } from "./usage-counts.ts";
+import { countIn, countsOf, withCached } from "./usage-counts.ts";
 
 type Count = number | null | undefined;
 
@@ -23,8 +23,7 @@ export function responsesUsageOf(raw: unknown, serviceTier?: string): TokenUsage
   const cached = countIn(wire.input_tokens_details?.cached_tokens);
   const written = countIn(wire.input_tokens_details?.cache_write_tokens);
   const reasoning = countIn(wire.output_tokens_details?.reasoning_tokens);
-  // xAI leaves cached tokens out of the input when there are more of them than of the rest.
-  const inputTokens = cached !== undefined && cached > input ? input + cached : input;
+  const inputTokens = withCached(input, cached);
   return {
     inputTokens,
     outputTokens: output,

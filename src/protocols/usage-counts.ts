@@ -17,3 +17,8 @@ export function countsOf(
   if (went !== undefined) return { input: went, output: Math.max(0, total - went), total };
   return came === undefined ? undefined : { input: Math.max(0, total - came), output: came, total };
 }
+
+/** All input of a request to a server of OpenAI's formats. xAI leaves what was cached out of it when that is more than the rest. */
+export function withCached(input: number, cached: number | undefined): number {
+  return cached !== undefined && cached > input ? input + cached : input;
+}
