@@ -10,7 +10,8 @@ import { toyAsF32 } from "./toy.ts";
 
 const STORY: readonly Message[] = [{ role: "user", content: "Tell me a story about a fox" }];
 const GREEDY = { temperature: 0 } as const;
-const client = new EmbeddedClient();
+/** With a seed: what holds here holds in every run. */
+const client = new EmbeddedClient({ seed: 1 });
 
 async function pieces(messages: readonly Message[], options: SendOptions, of = client): Promise<readonly string[]> {
   const all: string[] = [];
@@ -56,7 +57,7 @@ describe("a reply", () => {
   test("is the same with the same seed, and another with another", async () => {
     const told = async (seed?: number) => (await client.sendMessage(STORY, { seed, temperature: 1 })).content;
     expect(await told(7)).toBe(await told(7));
-    expect(new Set([await told(1), await told(2), await told(3), await told()]).size).toBeGreaterThan(1);
+    expect(new Set([await told(1), await told(2), await told(3)]).size).toBeGreaterThan(1);
   });
 
   test("takes images and tools for what they are: unsupported, or left out", async () => {
