@@ -191,6 +191,16 @@ def held_conversations(random, count):
         yield [{"ask": S.capital(turn.ask) + ("?" if turn.ask.startswith(("what", "how", "why", "who", "is ")) else "."), **turn.expect} for turn in turns]
 
 
+def plain_asks(random, count):
+    """Ways to ask for a story or a poem about nothing in particular, as the examples do and in ways of the evaluation alone."""
+    asks = ["tell me a story", "tell me a short story", "tell me a long story", "write a poem", "write a short poem", "tell me something"]
+    while len(asks) < count:
+        ask = I.asks_for(random, random.choice([I.STORIES, I.STORIES, I.POEMS]), random.random() < 0.7)
+        if ask not in asks:
+            asks.append(ask)
+    return [S.capital(ask) + "." for ask in asks]
+
+
 class PlainSpeaker(Speaker):
     """Speaks of nothing but the words of the lists."""
 
@@ -214,7 +224,7 @@ def words_of(text):
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["held"]:
-        held = {"words": lexicon(chance.Random(7)), "conversations": list(held_conversations(chance.Random(2), 240))}
+        held = {"words": lexicon(chance.Random(7)), "conversations": list(held_conversations(chance.Random(2), 240)), "plain": plain_asks(chance.Random(3), 200)}
         with open(sys.argv[2], "w") as file:
             json.dump(held, file)
     else:
