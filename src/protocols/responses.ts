@@ -17,7 +17,7 @@ import { providerToolCallOf, searchQueriesOf } from "./responses-provider-tools.
 import { buildResponsesRequest } from "./responses-request.ts";
 import { responsesUsageOf } from "./responses-usage.ts";
 import { cutCallError, malformedCallError } from "./tool-call-tracker.ts";
-import { listIn, meaningOf, objectIn, parsedArguments, textIn } from "./wire-values.ts";
+import { argumentsIn, listIn, meaningOf, objectIn, textIn } from "./wire-values.ts";
 
 const INCOMPLETE: Readonly<Record<string, FinishReason>> = {
   max_output_tokens: "length",
@@ -344,7 +344,7 @@ class ResponsesDecoder implements Decoder {
     let args: unknown = text;
     this.#tellBareCall(chunks);
     try {
-      if (item.type === "function_call") args = text.trim() === "" ? {} : parsedArguments(text);
+      if (item.type === "function_call") args = argumentsIn(text);
     } catch {
       this.#brokenCall = name; // why, is told by how the reply ends
       return;
