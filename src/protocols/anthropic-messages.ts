@@ -13,7 +13,7 @@ import { type AnthropicUsage, anthropicUsageOf, mergedUsage } from "./anthropic-
 import { errorOf, isError } from "./error-kinds.ts";
 import type { Decoder, Protocol } from "./protocol.ts";
 import { cutCallError, malformedCallError } from "./tool-call-tracker.ts";
-import { listIn, meaningOf, objectIn, parsedArguments, shallow, textIn } from "./wire-values.ts";
+import { argumentsIn, listIn, meaningOf, objectIn, textIn } from "./wire-values.ts";
 
 const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
   end_turn: "stop",
@@ -291,13 +291,14 @@ class AnthropicDecoder implements Decoder {
     const { id, name } = block.begun;
     if (!id || !name) return;
     const text = block.text.toString();
+    const given = text.trim() === "" ? block.begun.input : text;
     let args: unknown;
-    if (text === "" && isBare(block.begun.input)) {
+    if (isBare(given)) {
       this.#bareCall = block;
       return;
     }
     try {
-      args = text === "" ? shallow(block.begun.input ?? {}) : parsedArguments(text);
+      args = argumentsIn(given);
     } catch {
       this.#brokenCall ??= block;
       return;
@@ -399,9 +400,11 @@ function inputOf({ begun, text }: OpenBlock): unknown {
   return json === "" ? begun.input : jsonOr(json);
 }
 
-/** Nothing, or an object of nothing. */
+/** Nothing, or an object of nothing: how a call begins whose arguments follow. */
 function isBare(input: unknown): boolean {
-  return input === undefined || input === null || (isObject(input) && Object.keys(input).length === 0);
+  if (typeof input === "string") return input.trim() === "";
+  if (!isObject(input)) return input === undefined || input === null;
+  return !Array.isArray(input) && Object.keys(input).length === 0;
 }
 
 function jsonOr(text: string): unknown {

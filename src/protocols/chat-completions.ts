@@ -122,6 +122,8 @@ class ChatDecoder implements Decoder {
   readonly #early: UrlCitation[] = [];
   #refused = false;
   #anyChoice = false;
+  #anyReasoning = false;
+  #anyAnnotation = false;
   #named = false;
 
   constructor(facts: ReplyFacts, dialect: ChatDialect) {
@@ -183,10 +185,34 @@ class ChatDecoder implements Decoder {
 
   #readChoice(choice: WireChoice, chunks: MessageChunk[]): void {
     this.#anyChoice = true;
-    const delta = objectIn(choice.delta ?? choice.message);
+    const delta = objectIn(choice.delta);
+    const message = objectIn(choice.message);
     if (delta) this.#readDelta(delta, chunks);
+    // Some servers send all that was said so far beside every delta.
+    if (message && (choice.finish_reason || !delta || Object.keys(delta).length === 0))
+      this.#readMessage(message, chunks);
     // `""` on every chunk is no reason.
     if (choice.finish_reason) this.#facts.rawFinishReason = textIn(choice.finish_reason);
+  }
+
+  /**
+   * A whole message: all of the reply, or said again after its deltas. Then only what they lack of it is told; where it does not
+   * begin with what came, what came stays, for it has been shown.
+   */
+  #readMessage({ content, refusal, tool_calls, annotations, ...message }: WireDelta, chunks: MessageChunk[]): void {
+    const told = this.#text.toString();
+    const said = textOf(content) + textIn(refusal);
+    const isAgain = told !== "" && said.startsWith(told);
+    if (refusal) this.#refused = true;
+    this.#readDelta(
+      {
+        ...(this.#anyReasoning ? {} : message),
+        ...(told === "" ? { content, refusal } : { content: isAgain ? said.slice(told.length) : "" }),
+        ...(this.#calls.size === 0 && { tool_calls }),
+        ...(!this.#anyAnnotation && { annotations }),
+      },
+      chunks,
+    );
   }
 
   #readDelta(delta: WireDelta, chunks: MessageChunk[]): void {
@@ -214,6 +240,7 @@ class ChatDecoder implements Decoder {
       }
     }
     if (delta.annotations) {
+      this.#anyAnnotation = true;
       for (const annotation of listIn(delta.annotations)) if (annotation) this.#readAnnotation(annotation, chunks);
     }
   }
@@ -258,6 +285,7 @@ class ChatDecoder implements Decoder {
 
   #addReasoning(reasoning: string, field: string, chunks: MessageChunk[]): void {
     if (reasoning === "") return;
+    this.#anyReasoning = true;
     this.#replay.addReasoning(reasoning, field);
     chunks.push({ type: "reasoning", content: "", reasoning, isFinal: false });
   }
@@ -312,4 +340,12 @@ class ChatDecoder implements Decoder {
       chunks.push({ type: "citation", content: "", url: source.url, ...title, isFinal: false });
     }
   }
+}
+
+/** The text of a message, in one piece or in parts. */
+function textOf(content: WireDelta["content"]): string {
+  if (typeof content === "string") return content;
+  return listIn(content)
+    .map((part) => (part?.type === "text" ? textIn(part.text) : ""))
+    .join("");
 }

@@ -17,7 +17,7 @@ import { buildGeminiRequest } from "./gemini-request.ts";
 import { geminiUsageOf } from "./gemini-usage.ts";
 import type { Decoder, Protocol } from "./protocol.ts";
 import { cutCallError, malformedCallError } from "./tool-call-tracker.ts";
-import { firstAnswer, listIn, meaningOf, objectIn, shallow, textIn } from "./wire-values.ts";
+import { argumentsIn, firstAnswer, listIn, meaningOf, objectIn, textIn } from "./wire-values.ts";
 
 const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
   STOP: "stop",
@@ -222,10 +222,9 @@ class GeminiDecoder implements Decoder {
       const index = this.#callIds.length;
       const id = textIn(call.id) || `call_${(this.#facts.id ?? "").slice(-24)}_${index}`;
       this.#callIds.push(id);
-      const args = argumentsOf(name, call.args);
-      this.#open = { part, index, id, name, arguments: args, isCut: false };
-      const text = call.willContinue ? "" : JSON.stringify(args);
-      chunks.push(deltaOf(this.#open, text));
+      // Told before it is looked at: what cannot be used stays to be seen.
+      chunks.push(deltaOf({ index, id, name }, call.willContinue ? "" : JSON.stringify(call.args ?? {})));
+      this.#open = { part, index, id, name, arguments: argumentsOf(name, call.args), isCut: false };
     }
     const open = this.#open;
     if (!open) return;
@@ -286,17 +285,14 @@ class GeminiDecoder implements Decoder {
   }
 }
 
-function deltaOf({ index, id, name }: OpenCall, argumentsDelta: string): MessageChunk {
+function deltaOf({ index, id, name }: Pick<OpenCall, "index" | "id" | "name">, argumentsDelta: string): MessageChunk {
   return { type: "toolCallDelta", content: "", index, id, name, argumentsDelta, isFinal: false };
 }
 
-/** What the call is given; anything but an object would be lost. */
+/** What the call is given; parts of it may still be added. */
 function argumentsOf(name: string, args: unknown): Record<string, unknown> {
-  if (args === undefined || args === null) return {};
-  if (!isObject(args)) throw malformedCallError(name);
   try {
-    shallow(args);
-    return { ...args };
+    return { ...argumentsIn(args) };
   } catch (cause) {
     throw malformedCallError(name, cause);
   }

@@ -2,7 +2,7 @@
 
 import type { MessageChunk } from "../chunk.ts";
 import { SendError } from "../errors.ts";
-import { parsedArguments } from "./wire-values.ts";
+import { argumentsIn } from "./wire-values.ts";
 
 interface OpenCall {
   readonly index: number;
@@ -58,7 +58,7 @@ export class ToolCallTracker {
   /**
    * The reply is over: appends every call whole.
    * @param cut whether the reply was cut, at a token limit or otherwise: then its last call may lack its arguments
-   * @throws {SendError} kind `truncated` or `protocol` when arguments are not JSON
+   * @throws {SendError} kind `truncated` or `protocol` when arguments are no JSON object
    */
   close(cut: boolean, chunks: MessageChunk[]): void {
     for (const call of this.#calls) {
@@ -104,9 +104,9 @@ function isWhole({ argumentsText }: OpenCall): boolean {
 }
 
 function wholeArguments(name: string, text: string, cut: boolean): unknown {
-  if (text.trim() === "" && !cut) return {};
+  if (text.trim() === "" && cut) throw cutCallError(name);
   try {
-    return parsedArguments(text);
+    return argumentsIn(text);
   } catch (cause) {
     throw cut ? cutCallError(name) : malformedCallError(name, cause);
   }
@@ -118,7 +118,7 @@ export function cutCallError(name: string): SendError {
   return new SendError("truncated", message, { retryable: false });
 }
 
-/** The provider closed the call, and its arguments are not JSON all the same. */
+/** The provider closed the call, and its arguments are no JSON object all the same. */
 export function malformedCallError(name: string, cause?: unknown): SendError {
-  return new SendError("protocol", `The arguments of the call of ${name} are not valid JSON.`, { cause });
+  return new SendError("protocol", `The arguments of the call of ${name} are not a JSON object.`, { cause });
 }

@@ -60,18 +60,13 @@ function unreadable(what: string, value: unknown): SendError {
 }
 
 /**
- * The arguments of a call.
- * @throws {SyntaxError} when they are not JSON, or are nested so deep that they could not be sent back
+ * The arguments of a call of a function: an object, as it came or as JSON. None at all, `null` among it, is an empty one.
+ * @throws {SyntaxError} when they are no JSON, no object, or nested so deep that they could not be sent back
  */
-export function parsedArguments(json: string): unknown {
-  return shallow(JSON.parse(json));
-}
-
-/**
- * The same arguments, where they came parsed.
- * @throws {SyntaxError} when they are nested so deep that they could not be sent back
- */
-export function shallow(value: unknown): unknown {
-  if (isDeeper(value)) throw new SyntaxError(`nested more than ${DEEPEST} deep`);
-  return value;
+export function argumentsIn(value: unknown): Readonly<Record<string, unknown>> {
+  const args: unknown = typeof value !== "string" ? value : value.trim() === "" ? {} : JSON.parse(value);
+  if (args === undefined || args === null) return {};
+  if (typeof args !== "object" || Array.isArray(args)) throw new SyntaxError("no object");
+  if (isDeeper(args)) throw new SyntaxError(`nested more than ${DEEPEST} deep`);
+  return args as Readonly<Record<string, unknown>>;
 }
