@@ -6,6 +6,7 @@ import type { ClientWrapper, SendOptions, TypedClient } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantMessage, Message } from "../message.ts";
 import { LONGEST_TIMER_MS } from "../stream/metrics.ts";
+import { tellSent } from "../stream/sent.ts";
 import { estimateInputTokens } from "../token-estimate.ts";
 import { MinuteWindow } from "./window.ts";
 
@@ -104,6 +105,7 @@ class Line {
   /** Resolves when it is the call's turn. @throws {SendError} kind `aborted` when the signal fires before. */
   async enter(client: ClientWrapper, messages: readonly Message[], options: SendOptions): Promise<Leave> {
     const { signal, maxOutputTokens = EXPECTED_OUTPUT_TOKENS } = options;
+    tellSent(signal, () => []); // until it is its turn
     // What makes no sense is the client's to refuse, and costs nothing.
     const isSound = messagesFault(messages) === undefined && Number.isFinite(maxOutputTokens);
     const tokens = this.#tokens && isSound ? estimateInputTokens(messages) + maxOutputTokens : 0;

@@ -11,6 +11,7 @@ import { checkedSource } from "../stream/checked-source.ts";
 import { MessageStream } from "../stream/message-stream.ts";
 import { systemClock } from "../stream/metrics.ts";
 import { type RecoverableCall, RecoveringSource } from "../stream/recovering-source.ts";
+import { tellSent } from "../stream/sent.ts";
 import { estimateInputTokens } from "../token-estimate.ts";
 import type { Background } from "./call.ts";
 import { type Limits, limitsOf } from "./deadlines.ts";
@@ -194,6 +195,8 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
       }, options),
       { now, startedAt },
     );
+    const attempts = reply?.facts.attempts ?? [];
+    tellSent(options.signal, () => attempts);
     reply?.start();
     await reply?.accepted;
     return result;

@@ -83,6 +83,15 @@ function openExchange({ method = "POST", headers, body = "" }: HttpRequest, rece
   let failure: { readonly error: unknown } | undefined;
   let ended = false;
   let open = true;
+  let keepsAlive = true;
+
+  /** A connection that nobody reads is no reason for a process to go on: nothing could come of it. */
+  function keepAlive(keeps: boolean): void {
+    if (keeps === keepsAlive) return;
+    keepsAlive = keeps;
+    if (keeps) request.socket?.ref();
+    else request.socket?.unref();
+  }
 
   function fail(error: unknown): void {
     // What had arrived before it is delivered before it.
@@ -100,6 +109,7 @@ function openExchange({ method = "POST", headers, body = "" }: HttpRequest, rece
     if (wanted) {
       wanted = false;
       receiver.onText(text);
+      if (open && !wanted) keepAlive(false);
       return;
     }
     held += text;
@@ -125,6 +135,7 @@ function openExchange({ method = "POST", headers, body = "" }: HttpRequest, rece
     stream = decompressed(incoming, fail);
     stream.on("data", read).on("end", end).on("error", fail);
     receiver.onHead({ status: incoming.statusCode ?? 0, header: (name) => headerOf(incoming, name) });
+    if (open && !wanted) keepAlive(false);
   });
   request.end(body);
 
@@ -138,6 +149,7 @@ function openExchange({ method = "POST", headers, body = "" }: HttpRequest, rece
         return receiver.onText(text);
       }
       wanted = true;
+      keepAlive(true);
       if (failure) fail(failure.error);
       else if (ended) end();
       else if (stream?.isPaused()) stream.resume();
