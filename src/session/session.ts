@@ -22,18 +22,8 @@ import { failureOf } from "./run-tool.ts";
 import { plainMessages, readSession, type SavedSession } from "./saved-session.ts";
 import { SessionLog, storageError } from "./session-log.ts";
 import { ToolLoop, type TurnKeeper } from "./tool-loop.ts";
+import { Turn } from "./turn.ts";
 import { type SessionUsage, sessionUsageOf, type TurnUsage, turnUsageOf } from "./usage.ts";
-
-/** A turn under way. */
-interface Turn<Output = unknown> {
-  readonly client: TypedClient;
-  readonly systemPrompt: string | undefined;
-  readonly options: SendOptions<Output>;
-  readonly maxSteps: number;
-  readonly startedAt: number;
-  /** What was sent last. */
-  request: Fitted;
-}
 
 /** Asks for one reply: whole, or as it is written. */
 type Ask = <Output>(
@@ -56,11 +46,11 @@ const FLUSH_INTERVAL_MS = 100;
  * - of a reply that was stopped, aborted or failed, the text that came is kept, marked `interrupted` (or see `onInterrupt`);
  * - when no text came, what the user said is taken back, too. So is an empty reply with its question.
  *
- * Tools with a `run` are run, and what they answered goes back, until the model is done (or `maxSteps`): all replies come in
- * one stream, with a `toolResult` chunk for each answer, and as one message, with the single replies on `steps`. A tool that
- * throws, arguments that do not fit, a tool that there is not: the model is told, and goes on. Calls of tools without a `run`
- * end the turn and are left to the caller. When a turn is stopped or fails on the way, the replies and answers before that
- * stay; calls without an answer are closed.
+ * Tools with a `run` (the call's, or else those that the client was made with) are run, and what they answered goes back, until
+ * the model is done (or `maxSteps`): all replies come in one stream, with a `toolResult` chunk for each answer, and as one message,
+ * with the single replies on `steps`. A tool that throws, arguments that do not fit, a tool that there is not: the model is told,
+ * and goes on. Calls of tools without a `run` end the turn and are left to the caller. When a turn is stopped or fails on the way,
+ * the replies and answers before that stay; calls without an answer are closed.
  *
  * A stream that is neither read to its end nor left is a turn that is still under way.
  *
@@ -85,7 +75,8 @@ export class LLMSession implements AsyncDisposable {
   /** Replaced, never changed: whoever holds its history has the conversation as it was. */
   #state: SessionState;
   #log: SessionLog | undefined;
-  #isClosed = false;
+  #turn: Turn | undefined;
+  #closing: Promise<void> | undefined;
 
   /** @throws {TypeError} when an option is senseless, or the history could not be sent. */
   constructor(options: SessionOptions) {
@@ -202,7 +193,7 @@ export class LLMSession implements AsyncDisposable {
     options: TurnOptions<Output> = {},
   ): Promise<AssistantMessage<Output>> {
     const turn = this.#begin(input, options);
-    if (hasRun(turn.options)) return (await this.#open(turn, askWhole)).finalMessage();
+    if (hasRun(turn.carried)) return (await this.#open(turn, askWhole)).finalMessage();
     const reply = await this.#asked(turn, () => turn.client.sendMessage(turn.request.messages, turn.options));
     this.#end(turn, reply, false);
     await this.#saved();
@@ -264,21 +255,24 @@ export class LLMSession implements AsyncDisposable {
   }
 
   /**
-   * Ends a session that a store keeps: resolves when everything is written, and lets others open it.
+   * Ends a session that a store keeps: resolves when everything is written, and lets others open it. A turn under way is
+   * an error here; leaving an `await using` block stops it.
    * @throws {SendError} kind `busy` while a turn is under way, `storage` when the store fails
    */
   async close(): Promise<void> {
-    if (this.#isClosed) return;
-    this.#mustBeIdle("close the session");
-    this.#isClosed = true;
-    const log = this.#log;
-    this.#log = undefined;
-    await log?.close();
+    if (!this.#closing) this.#mustBeIdle("close the session");
+    this.#closing ??= this.#close();
+    await this.#closing;
   }
 
-  /** `await using session = …` closes it when the block is left. */
+  /**
+   * `await using session = …` closes it when the block is left. A turn under way is stopped: its request ends at once, and
+   * what came of the reply is kept, as after `stream.stop()`.
+   * @throws {SendError} kind `storage` when the store fails
+   */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
+    this.#closing ??= this.#leave(this.#turn).then(() => this.#close());
+    await this.#closing;
   }
 
   /** Plain data for `JSON.stringify`; a turn under way is not in it. `LLMSession.fromJSON` makes a session of it again. */
@@ -304,15 +298,17 @@ export class LLMSession implements AsyncDisposable {
     const fault = maxStepsFault(maxSteps);
     if (fault) throw new SendError("invalidRequest", fault);
     const { systemPrompt } = this.#state;
-    const request = this.#requestOf(systemPrompt, added, options);
-    this.#record({ type: "said", messages: added });
-    // The model is told of arguments that do not fit, so that it can mend them.
-    const tolerant = hasRun(options) && options.invalidArguments === undefined;
-    const turnOptions: SendOptions<Output> = tolerant ? { ...options, invalidArguments: "deliver" } : options;
     // What the schema has let through is of the schema's type, whoever was asked.
     const client = this.#client as TypedClient;
-    const startedAt = performance.now();
-    return { client, systemPrompt, options: turnOptions, maxSteps, startedAt, request };
+    const carried: SendOptions = { ...client.defaults, ...withoutUndefined(options) };
+    const request = this.#requestOf(systemPrompt, added, carried);
+    this.#record({ type: "said", messages: added });
+    // The model is told of arguments that do not fit, so that it can mend them.
+    const tolerant = hasRun(carried) && carried.invalidArguments === undefined;
+    const sent: SendOptions<Output> = tolerant ? { ...options, invalidArguments: "deliver" } : options;
+    const turn = new Turn({ client, systemPrompt, options: sent, carried, maxSteps, request });
+    this.#turn = turn;
+    return turn;
   }
 
   #requestOf(content: string | undefined, added: readonly Message[], options: SendOptions): Fitted {
@@ -324,11 +320,18 @@ export class LLMSession implements AsyncDisposable {
   async #open<Output>(turn: Turn<Output>, ask: Ask): Promise<MessageStream<Output>> {
     const { client, options, request, startedAt } = turn;
     const first = await this.#asked(turn, () => ask(client, request.messages, options));
-    if (hasRun(options) || this.#log) {
-      return new MessageStream((sink) => new ToolLoop(this.#keeperOf(turn, ask), first, sink), { startedAt });
+    if (turn.isOver) {
+      void first.stop();
+      const { provider, model } = client;
+      throw new SendError("aborted", "The session was closed before the reply began.", { provider, model });
     }
-    first.onEnd((reply, error) => this.#end(turn, reply, error !== undefined));
-    return first;
+    const isPlain = !hasRun(turn.carried) && !this.#log;
+    const stream = isPlain
+      ? first
+      : new MessageStream<Output>((sink) => new ToolLoop(this.#keeperOf(turn, ask), first, sink), { startedAt });
+    turn.stream = stream;
+    if (isPlain) first.onEnd((reply, error) => this.#end(turn, reply, error !== undefined));
+    return stream;
   }
 
   /** The client's answer; a turn that has none ends here. */
@@ -344,17 +347,19 @@ export class LLMSession implements AsyncDisposable {
   }
 
   #keeperOf(turn: Turn, ask: Ask): TurnKeeper {
-    const { client, systemPrompt, options, maxSteps } = turn;
-    const { tools = [], signal, toolChoice } = options;
+    const { client, systemPrompt, options, carried, maxSteps } = turn;
+    const { tools = [], toolChoice } = carried;
+    const { signal } = options;
     // A choice that held for ever would be a loop without end.
-    const later = { ...options, ...(isForced(toolChoice) && { toolChoice: "auto" as const }) };
+    const choice = isForced(toolChoice) && { toolChoice: "auto" as const };
+    const later = { ...options, ...choice };
     return {
       client,
       tools,
       maxSteps,
       signal,
       ask: (signal) => {
-        turn.request = this.#requestOf(systemPrompt, this.#state.turn?.messages ?? [], later);
+        turn.request = this.#requestOf(systemPrompt, this.#state.turn?.messages ?? [], { ...carried, ...choice });
         return ask(client, turn.request.messages, { ...later, signal });
       },
       arrived: (chunk) => this.#log?.arrived(chunk),
@@ -371,7 +376,9 @@ export class LLMSession implements AsyncDisposable {
   /** Every turn that began ends here, once. */
   #end(turn: Turn, reply: AssistantMessage | undefined, failed: boolean): void {
     const open = this.#state.turn;
-    if (!open) return;
+    if (!open || turn.isOver) return;
+    turn.end();
+    this.#turn = undefined;
     const interrupted = failed || reply?.interrupted === true;
     const usage = reply && this.#paid(turn, reply);
     this.#record(endOf(open, reply, { interrupted, discards: this.#onInterrupt === "discard", usage }));
@@ -407,8 +414,21 @@ export class LLMSession implements AsyncDisposable {
     this.#record(endOf({ messages, text }, reply, { interrupted: true, discards }));
   }
 
+  /** Ends a turn that nobody will end. */
+  async #leave(turn: Turn | undefined): Promise<void> {
+    if (!turn) return;
+    await turn.leave();
+    this.#end(turn, undefined, true);
+  }
+
+  async #close(): Promise<void> {
+    const log = this.#log;
+    this.#log = undefined;
+    await log?.close();
+  }
+
   #mustBeOpen(): void {
-    if (this.#isClosed) throw new SendError("invalidRequest", "The session is closed: open it again.");
+    if (this.#closing) throw new SendError("invalidRequest", "The session is closed: open it again.");
   }
 
   #mustBeIdle(what: string): void {
@@ -421,6 +441,10 @@ export class LLMSession implements AsyncDisposable {
 
 function hasRun({ tools }: SendOptions): boolean {
   return Array.isArray(tools) && tools.some((tool) => typeof tool?.run === "function");
+}
+
+function withoutUndefined(options: SendOptions): SendOptions {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
 function isForced(choice: SendOptions["toolChoice"]): boolean {
