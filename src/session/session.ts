@@ -2,10 +2,10 @@
 
 import type { ClientWrapper, SendOptions, TypedClient } from "../client.ts";
 import { SendError } from "../errors.ts";
-import type { AssistantMessage, Message, SystemMessage, UserMessage } from "../message.ts";
+import type { AssistantMessage, Message, SystemMessage, TokenUsage, UserMessage } from "../message.ts";
 import { MessageStream } from "../stream/message-stream.ts";
 import { streamOf } from "../stream/whole.ts";
-import { createTokenCounter } from "../token-estimate.ts";
+import { createTokenCounter, estimateInputTokens, estimateTokens } from "../token-estimate.ts";
 import { type Fitted, TokenBudget } from "./budget.ts";
 import { checkedHistory, lastExchangeOf, messagesOf, pendingCalls, type TurnInput } from "./history.ts";
 import {
@@ -17,13 +17,13 @@ import {
   type SessionOptions,
   type TurnOptions,
 } from "./options.ts";
-import { applied, endOf, restored, type SessionRecord, type SessionState } from "./record.ts";
+import { applied, endOf, type OpenTurn, restored, type SessionRecord, type SessionState } from "./record.ts";
 import { failureOf } from "./run-tool.ts";
 import { plainMessages, readSession, type SavedSession } from "./saved-session.ts";
 import { SessionLog, storageError } from "./session-log.ts";
 import { ToolLoop, type TurnKeeper } from "./tool-loop.ts";
 import { Turn } from "./turn.ts";
-import { type SessionUsage, sessionUsageOf, type TurnUsage, turnUsageOf } from "./usage.ts";
+import { isTurnUsage, type SessionUsage, sessionUsageOf, type TurnUsage, turnUsageOf } from "./usage.ts";
 
 /** Asks for one reply: whole, or as it is written. */
 type Ask = <Output>(
@@ -111,7 +111,7 @@ export class LLMSession implements AsyncDisposable {
    * The session that a store keeps under this id, or a new one. Every turn is written down before it is sent, its reply as it
    * streams, what tools answer, and the whole reply before the caller has its end. When the process is killed, the session opens again
    * with every turn that had ended whole; of a turn that had not, the text that was written down is kept, marked `interrupted`
-   * (or see `onInterrupt`), and calls without an answer are closed. A store that fails does not spoil a reply: it is told by the
+   * (or see `onInterrupt`), calls without an answer are closed, and what that reply has cost counts as an estimate. A store that fails does not spoil a reply: it is told by the
    * next `sendMessage…` or `close`, which try again.
    *
    * `maxTokens`, `onInterrupt`, `maxSteps` and the client are not kept: give them each time.
@@ -302,7 +302,8 @@ export class LLMSession implements AsyncDisposable {
     const client = this.#client as TypedClient;
     const carried: SendOptions = { ...client.defaults, ...withoutUndefined(options) };
     const request = this.#requestOf(systemPrompt, added, carried);
-    this.#record({ type: "said", messages: added });
+    const { provider, model } = client;
+    this.#record({ type: "said", messages: added, asked: { provider, model } });
     // The model is told of arguments that do not fit, so that it can mend them.
     const tolerant = hasRun(carried) && carried.invalidArguments === undefined;
     const sent: SendOptions<Output> = tolerant ? { ...options, invalidArguments: "deliver" } : options;
@@ -404,14 +405,33 @@ export class LLMSession implements AsyncDisposable {
   #resume(state: SessionState, log: SessionLog): void {
     this.#state = state;
     this.#log = log;
-    if (!state.turn) return;
-    for (const call of pendingCalls(state.turn.messages)) {
+    const { turn } = state;
+    if (!turn) return;
+    const { asked, reply } = turn;
+    const paid = reply && { ...asked, estimatedUsage: this.#estimateOf(turn, reply) };
+    const usage = isTurnUsage(paid) ? paid : undefined; // what wrote the log may not have said who was asked
+    for (const call of pendingCalls(turn.messages)) {
       this.#record({ type: "result", message: failureOf(call, "The program ended before this call had a result.") });
     }
-    const { messages, text } = this.#state.turn ?? state.turn;
-    const reply = text === "" ? undefined : ({ role: "assistant", content: text } as const);
+    const message = reply?.text ? ({ role: "assistant", content: reply.text } as const) : undefined;
     const discards = this.#onInterrupt === "discard";
-    this.#record(endOf({ messages, text }, reply, { interrupted: true, discards }));
+    this.#record(endOf(this.#state.turn ?? turn, message, { interrupted: true, discards, usage }));
+  }
+
+  /** What the provider was sent for a reply that the end of the process cut, and what of the reply was recorded. */
+  #estimateOf({ messages }: OpenTurn, { text, unseenTokens }: NonNullable<OpenTurn["reply"]>): TokenUsage {
+    const inputTokens = estimateInputTokens(this.#sentWith(messages));
+    const outputTokens = estimateTokens(text) + unseenTokens;
+    return { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens };
+  }
+
+  /** As far as this session's `maxTokens` tell; the one that sent it may have had others. */
+  #sentWith(messages: readonly Message[]): readonly Message[] {
+    try {
+      return this.#requestOf(this.#state.systemPrompt, messages, {}).messages;
+    } catch {
+      return [...this.#state.history, ...messages];
+    }
   }
 
   /** Ends a turn that nobody will end. */
