@@ -195,6 +195,11 @@ export interface ClientWrapper {
   readonly provider: string;
   /** The model asked for, such as `"gpt-5-nano"`. */
   readonly model: string;
+  /**
+   * What its calls carry unless they say otherwise, as far as others must know it: a session runs these tools, too, and keeps
+   * room for these `maxOutputTokens`. A wrapper hands on what its client says. Absent: nothing.
+   */
+  readonly defaults?: SendOptions | undefined;
   /** Sends the conversation and resolves with the whole reply. Rejects with a `SendError`. */
   sendMessage(messages: readonly Message[], options?: SendOptions): Promise<AssistantMessage>;
   /** Sends the conversation and resolves, once the provider accepted it, with the reply as it is written. Rejects with a `SendError`. */

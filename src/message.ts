@@ -98,7 +98,10 @@ export interface TokenUsage {
    * @see https://docs.anthropic.com/en/api/service-tiers
    */
   readonly serviceTier?: string;
-  /** The provider's own usage object, as it came. */
+  /**
+   * The provider's own usage object, as it came. Of a sum over several requests (a session's tools, a recovery): a list of them,
+   * in order; absent when one of them is missing.
+   */
   readonly raw?: unknown;
 }
 

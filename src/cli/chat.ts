@@ -40,7 +40,7 @@ export async function chat(
     return code;
   } finally {
     lines.close();
-    await session.close();
+    await session[Symbol.asyncDispose]();
   }
 }
 

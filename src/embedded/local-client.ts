@@ -27,6 +27,11 @@ export class LocalClient implements ClientWrapper {
     this.#defaults = defaults;
   }
 
+  /** What the constructor was given for all calls. */
+  get defaults(): SendOptions {
+    return this.#defaults;
+  }
+
   async sendMessage(messages: readonly Message[], options: SendOptions = {}): Promise<AssistantMessage> {
     return (await this.#send(messages, options, true)).finalMessage();
   }

@@ -21,9 +21,18 @@ interface WireBill {
   readonly promptTokensDetails?: unknown;
 }
 
-/** In US dollars; `undefined` where the provider does not say. What its tools cost is in it. */
-export function statedCostOf(provider: string, raw: unknown): number | undefined {
-  const { cost, is_byok, cost_details, cost_in_usd_ticks } = billOf(raw);
+/**
+ * What the provider says that it billed, in US dollars, its tools included: for everything, or for `some` of several requests,
+ * or for `none`.
+ */
+export function statedCostOf(provider: string, raw: unknown): number | "some" | "none" {
+  const costs = billsOf(raw).map((bill) => statedBy(provider, bill));
+  const known = costs.filter((cost) => cost !== undefined);
+  if (known.length === 0) return "none";
+  return known.length < costs.length ? "some" : known.reduce((sum, cost) => sum + cost, 0);
+}
+
+function statedBy(provider: string, { cost, is_byok, cost_details, cost_in_usd_ticks }: WireBill): number | undefined {
   if (provider === "openrouter" && isAmount(cost)) {
     const upstream = cost_details?.upstream_inference_cost;
     if (is_byok !== true) return cost;
@@ -35,7 +44,11 @@ export function statedCostOf(provider: string, raw: unknown): number | undefined
 
 /** Whether the prices for everybody hold: not where another service, place, model or kind of input was billed. */
 export function isListPriced({ raw, serviceTier }: TokenUsage): boolean {
-  const { inference_geo, speed, iterations, promptTokensDetails, ...wire } = billOf(raw);
+  return billsOf(raw).every((bill) => hasListPrice(bill, serviceTier));
+}
+
+function hasListPrice(bill: WireBill, serviceTier: string | undefined): boolean {
+  const { inference_geo, speed, iterations, promptTokensDetails, ...wire } = bill;
   const tiers = String(serviceTier ?? wire.service_tier ?? wire.serviceTier ?? "standard").toLowerCase();
   return (
     tiers.split(", ").every((tier) => ["standard", "default", "auto", ""].includes(tier)) &&
@@ -54,12 +67,18 @@ export function isListPriced({ raw, serviceTier }: TokenUsage): boolean {
 
 /** How many of the tokens written to Anthropic's cache stay there for an hour. */
 export function hourWritesOf(raw: unknown): number {
-  const tokens = billOf(raw).cache_creation?.ephemeral_1h_input_tokens;
-  return isAmount(tokens) ? tokens : 0;
+  const tokens = billsOf(raw).map(({ cache_creation }) => cache_creation?.ephemeral_1h_input_tokens);
+  return tokens.filter(isAmount).reduce((sum, count) => sum + count, 0);
 }
 
-function billOf(raw: unknown): WireBill {
-  return typeof raw === "object" && raw !== null ? raw : {};
+/** Whether this is a sum over several requests. */
+export function isSum({ raw }: TokenUsage): boolean {
+  return billsOf(raw).length > 1;
+}
+
+/** One for each request. */
+function billsOf(raw: unknown): readonly WireBill[] {
+  return (Array.isArray(raw) ? raw : [raw]).map((each) => (typeof each === "object" && each !== null ? each : {}));
 }
 
 function isAmount(value: unknown): value is number {

@@ -1,7 +1,7 @@
 /** What a reply costs. */
 
 import type { TokenUsage } from "../message.ts";
-import { hourWritesOf, isListPriced, statedCostOf } from "./bill.ts";
+import { hourWritesOf, isListPriced, isSum, statedCostOf } from "./bill.ts";
 import { type ModelName, modelInfoOf } from "./model-info.ts";
 import type { Prices } from "./row.ts";
 
@@ -11,7 +11,8 @@ import type { Prices } from "./row.ts";
  * input from the cache, input written to the cache and output each at their own price, and all at that for long input where
  * `usage.inputTokens` reaches it. What is not charged by the token (searches, stored caches) is not in it then.
  *
- * Another service than the standard one is told by `usage.serviceTier`. Some of it only `usage.raw` tells: what the provider
+ * A sum over several requests of one model (a session's tools) is priced as such, where that makes no difference; else price
+ * its `steps`. Another service than the standard one is told by `usage.serviceTier`. Some of it only `usage.raw` tells: what the provider
  * billed, and which cache writes were for an hour; without it they count as those for five minutes.
  *
  * @param model `{ provider, model }`: a reply, a client, a turn of `session.tokenUsage()`, or an attempt in `metrics.attempts`
@@ -32,8 +33,9 @@ import type { Prices } from "./row.ts";
  */
 export function costOf(usage: TokenUsage, model: ModelName, at: Date = new Date()): number | undefined {
   const stated = statedCostOf(model.provider, usage.raw);
-  if (stated !== undefined) return stated;
-  const prices = pricesFor(model, usage.inputTokens, at);
+  if (stated === "some") return undefined;
+  if (stated !== "none") return stated;
+  const prices = pricesFor(model, usage, at);
   if (!prices || !isListPriced(usage)) return undefined;
 
   const { inputTokens, outputTokens, cachedInputTokens: cached = 0, cacheWriteTokens: written = 0 } = usage;
@@ -54,10 +56,11 @@ export function costOf(usage: TokenUsage, model: ModelName, at: Date = new Date(
   return cost / 1_000_000;
 }
 
-/** The prices for a request of this size on this day. */
-function pricesFor(model: ModelName, inputTokens: number, at: Date): Prices | undefined {
+/** The prices for a request of this size on this day. How long the single requests of a sum were, nobody knows. */
+function pricesFor(model: ModelName, usage: TokenUsage, at: Date): Prices | undefined {
   const { prices, longInput, pricesUntil } = modelInfoOf(model) ?? {};
-  const isLong = longInput !== undefined && inputTokens >= longInput.fromTokens;
+  const isLong = longInput !== undefined && usage.inputTokens >= longInput.fromTokens;
+  if (isLong && isSum(usage)) return undefined;
   if (pricesUntil && at.toISOString().slice(0, 10) > pricesUntil.day) return isLong ? undefined : pricesUntil.later;
   return isLong ? longInput.prices : prices;
 }

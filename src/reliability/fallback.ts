@@ -8,7 +8,7 @@ import { systemClock } from "../stream/metrics.ts";
 import { type RecoverableCall, RecoveringSource } from "../stream/recovering-source.ts";
 import { Circuit, type CircuitOptions } from "./circuit.ts";
 import type { RaceRules } from "./race.ts";
-import { askStreamed, askWhole, checkedClients, openRace } from "./race-client.ts";
+import { askStreamed, askWhole, checkedClients, jointDefaults, openRace } from "./race-client.ts";
 
 /** When the next client is asked. */
 export interface FallbackOptions {
@@ -116,6 +116,7 @@ export function fallback(clients: readonly ClientWrapper[], options: FallbackOpt
   return {
     provider,
     model,
+    defaults: jointDefaults(list),
     async sendMessage<Output>(messages: readonly Message[], its: SendOptions<Output> = {}) {
       const { recover = options.recover } = its;
       if (recover) return (await recovering(messages, { ...its, recover })).finalMessage();

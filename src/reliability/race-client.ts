@@ -1,6 +1,6 @@
 /** A race as a client. */
 
-import type { ClientWrapper, SendOptions, TypedClient } from "../client.ts";
+import type { ClientWrapper, SendOptions, Tool, TypedClient } from "../client.ts";
 import type { Message } from "../message.ts";
 import { MessageStream } from "../stream/message-stream.ts";
 import { streamOf } from "../stream/whole.ts";
@@ -8,13 +8,14 @@ import { Race, type RaceRules } from "./race.ts";
 
 /** A client that runs a race for each call. `rulesOf` is asked anew each time: rules know who has started. */
 export function raceClient(
-  [first]: readonly [ClientWrapper, ...ClientWrapper[]],
+  clients: readonly [ClientWrapper, ...ClientWrapper[]],
   rulesOf: (whole: boolean) => RaceRules,
 ): TypedClient {
-  const { provider, model } = first;
+  const { provider, model } = clients[0];
   return {
     provider,
     model,
+    defaults: jointDefaults(clients),
     async sendMessage<Output>(messages: readonly Message[], options: SendOptions<Output> = {}) {
       const { stream } = await openRace(messages, options, rulesOf(true));
       return stream.finalMessage();
@@ -49,6 +50,15 @@ export const askStreamed: RaceRules["ask"] = (client, messages, options) => clie
 /** A whole reply runs as a stream that is there at once. */
 export const askWhole: RaceRules["ask"] = async (client, messages, options) =>
   streamOf(await client.sendMessage(messages, options));
+
+/** What a call of any of them may carry: the first's defaults, and the tools of all. Of two tools of one name, the first one. */
+export function jointDefaults(clients: readonly ClientWrapper[]): SendOptions {
+  const tools = new Map<string, Tool>();
+  for (const tool of clients.flatMap(({ defaults }) => defaults?.tools ?? [])) {
+    if (!tools.has(tool.name)) tools.set(tool.name, tool);
+  }
+  return { ...clients[0]?.defaults, ...(tools.size > 0 && { tools: [...tools.values()] }) };
+}
 
 /** @throws {TypeError} when it is no list of clients. */
 export function checkedClients(clients: readonly ClientWrapper[]): readonly [ClientWrapper, ...ClientWrapper[]] {

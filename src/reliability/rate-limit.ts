@@ -54,6 +54,7 @@ export function rateLimit(client: ClientWrapper, options: RateLimitOptions): Typ
   return {
     provider: client.provider,
     model: client.model,
+    defaults: client.defaults,
     async sendMessage<Output>(messages: readonly Message[], options: SendOptions<Output> = {}) {
       const leave = await line.enter(client, messages, options);
       try {

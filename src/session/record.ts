@@ -2,6 +2,7 @@
 
 import { SendError } from "../errors.ts";
 import type { AssistantTurn, Message, ToolMessage, UserMessage } from "../message.ts";
+import { estimateTokens } from "../token-estimate.ts";
 import { checkedHistory, keptOf } from "./history.ts";
 import type { SavedSession } from "./saved-session.ts";
 import { isTurnUsage, type TurnUsage } from "./usage.ts";
@@ -10,10 +11,13 @@ import { isTurnUsage, type TurnUsage } from "./usage.ts";
 export type SessionRecord =
   /** The system prompt is another; without a text there is none. */
   | { readonly type: "prompt"; readonly systemPrompt?: string }
-  /** A turn begins: what is sent now. */
-  | { readonly type: "said"; readonly messages: readonly Message[] }
-  /** More of a reply's visible text, after its last `rewind` UTF-16 units were taken back. Said for the case that no more comes. */
-  | { readonly type: "text"; readonly text: string; readonly rewind?: number }
+  /** A turn begins: what is sent now, and who is asked. */
+  | { readonly type: "said"; readonly messages: readonly Message[]; readonly asked?: Asked }
+  /**
+   * More of a reply's visible text, after its last `rewind` UTF-16 units were taken back, and about how many tokens came that are
+   * not seen (thinking, arguments of calls). Said for the case that no more comes.
+   */
+  | { readonly type: "text"; readonly text: string; readonly rewind?: number; readonly unseenTokens?: number }
   /** A reply is whole, and its tools are run now. */
   | { readonly type: "reply"; readonly message: AssistantTurn; readonly usage?: TurnUsage }
   /** A tool has answered. */
@@ -24,6 +28,9 @@ export type SessionRecord =
   | { readonly type: "cut"; readonly length: number }
   /** The conversation is another. */
   | { readonly type: "saved"; readonly session: SavedSession };
+
+/** Who is asked, as `ClientWrapper` names it. */
+export type Asked = Pick<TurnUsage, "provider" | "model">;
 
 /** A conversation at one moment. */
 export interface SessionState {
@@ -36,10 +43,12 @@ export interface SessionState {
   readonly unanswered?: UserMessage["content"] | undefined;
 }
 
-/** A turn under way: what it has added so far, and the text of its reply, as far as that was recorded. */
+/** A turn under way: what it has added so far, and what came of its reply, as far as that was recorded. */
 export interface OpenTurn {
   readonly messages: readonly Message[];
-  readonly text: string;
+  readonly asked?: Asked | undefined;
+  /** Absent before the reply has begun. */
+  readonly reply?: { readonly text: string; readonly unseenTokens: number } | undefined;
 }
 
 /** Records that only a turn under way can have. */
@@ -55,7 +64,7 @@ export function applied(state: SessionState, record: SessionRecord): SessionStat
       return { ...state, systemPrompt: record.systemPrompt };
     case "said":
       if (turn) throw new TypeError("there is a turn that begins within another");
-      return { ...state, turn: { messages: record.messages, text: "" }, unanswered: undefined };
+      return { ...state, turn: { messages: record.messages, asked: record.asked }, unanswered: undefined };
     case "cut":
       return { ...state, history: state.history.slice(0, record.length), unanswered: undefined };
     case "saved": {
@@ -68,12 +77,16 @@ export function applied(state: SessionState, record: SessionRecord): SessionStat
   if (!turn) throw new TypeError(`there is a record of the type ${JSON.stringify(record.type)} outside any turn`);
   switch (record.type) {
     case "text": {
-      const { text, rewind = 0 } = record;
-      return { ...state, turn: { ...turn, text: turn.text.slice(0, turn.text.length - rewind) + text } };
+      const { text, rewind = 0, unseenTokens = 0 } = record;
+      const { text: before, unseenTokens: unseenBefore } = turn.reply ?? { text: "", unseenTokens: 0 };
+      const kept = before.length - rewind;
+      const withdrawn = rewind > 0 ? estimateTokens(before.slice(kept)) : 0; // written, and billed, all the same
+      const reply = { text: before.slice(0, kept) + text, unseenTokens: unseenBefore + withdrawn + unseenTokens };
+      return { ...state, turn: { ...turn, reply } };
     }
     case "reply": {
       const messages = [...turn.messages, record.message];
-      return { ...state, turn: { messages, text: "" }, turns: withUsage(state.turns, record.usage) };
+      return { ...state, turn: { messages, asked: turn.asked }, turns: withUsage(state.turns, record.usage) };
     }
     case "result":
       return { ...state, turn: { ...turn, messages: withResult(turn.messages, record.message) } };

@@ -3,6 +3,7 @@
 import type { MessageChunk } from "../chunk.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantTurn } from "../message.ts";
+import { estimateTokens } from "../token-estimate.ts";
 import type { SessionRecord } from "./record.ts";
 import { plainMessages } from "./saved-session.ts";
 import type { SessionStore } from "./store.ts";
@@ -13,9 +14,12 @@ export class SessionLog {
   readonly #flushIntervalMs: number;
   /** What the store does not have yet. Goes only when the store has taken it, so that the log is always a beginning of the truth. */
   readonly #pending: SessionRecord[] = [];
-  /** A reply's text that is no record yet, and how much of the text before was taken back. */
+  /** What came of a reply and is no record yet: its text, how much of the text before was taken back, what is not seen. */
   #text = "";
   #rewind = 0;
+  #unseen = "";
+  /** Whether there is such a reply, which may have come to nothing yet. */
+  #hasReply = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #writing: Promise<void> | undefined;
   /** False for a session in which nothing was said: that is not worth keeping. */
@@ -38,13 +42,26 @@ export class SessionLog {
     this.#writeSoon(0);
   }
 
-  /** A reply's text grows, or is taken back; written once in `flushIntervalMs`. */
+  /** A reply grows, or is taken back; written once in `flushIntervalMs`. */
   arrived(chunk: MessageChunk): void {
-    if (chunk.type === "text") this.#text += chunk.content;
-    else if (chunk.type === "rewind") {
-      this.#rewind += Math.max(0, chunk.length - this.#text.length);
-      this.#text = this.#text.slice(0, Math.max(0, this.#text.length - chunk.length));
-    } else return;
+    switch (chunk.type) {
+      case "text":
+        this.#text += chunk.content;
+        break;
+      case "reasoning":
+        this.#unseen += chunk.reasoning;
+        break;
+      case "toolCallDelta":
+        this.#unseen += chunk.argumentsDelta;
+        break;
+      case "rewind": {
+        const kept = Math.max(0, this.#text.length - chunk.length);
+        this.#rewind += Math.max(0, chunk.length - this.#text.length);
+        this.#unseen += this.#text.slice(kept);
+        this.#text = this.#text.slice(0, kept);
+      }
+    }
+    this.#hasReply = true;
     this.#writeSoon(this.#flushIntervalMs);
   }
 
@@ -70,7 +87,7 @@ export class SessionLog {
   }
 
   #hasMore(): boolean {
-    return this.#isWorthIt && (this.#pending.length > 0 || this.#text !== "" || this.#rewind > 0);
+    return this.#isWorthIt && (this.#pending.length > 0 || this.#hasReply);
   }
 
   #writeSoon(afterMs: number): void {
@@ -101,9 +118,15 @@ export class SessionLog {
   }
 
   #takeText(): void {
-    if (this.#text === "" && this.#rewind === 0) return;
+    if (!this.#hasReply) return;
     const rewind = this.#rewind;
-    this.#pending.push({ type: "text", text: this.#text, ...(rewind > 0 && { rewind }) });
+    const unseenTokens = this.#unseen === "" ? 0 : estimateTokens(this.#unseen);
+    this.#pending.push({
+      type: "text",
+      text: this.#text,
+      ...(rewind > 0 && { rewind }),
+      ...(unseenTokens > 0 && { unseenTokens }),
+    });
     this.#dropText();
   }
 
@@ -111,6 +134,8 @@ export class SessionLog {
   #dropText(): void {
     this.#text = "";
     this.#rewind = 0;
+    this.#unseen = "";
+    this.#hasReply = false;
   }
 }
 

@@ -2,10 +2,10 @@
 
 import type { ClientWrapper, SendOptions, TypedClient } from "../client.ts";
 import { SendError } from "../errors.ts";
-import type { AssistantMessage, Message, SystemMessage, UserMessage } from "../message.ts";
+import type { AssistantMessage, Message, SystemMessage, TokenUsage, UserMessage } from "../message.ts";
 import { MessageStream } from "../stream/message-stream.ts";
 import { streamOf } from "../stream/whole.ts";
-import { createTokenCounter } from "../token-estimate.ts";
+import { createTokenCounter, estimateInputTokens, estimateTokens } from "../token-estimate.ts";
 import { type Fitted, TokenBudget } from "./budget.ts";
 import { checkedHistory, lastExchangeOf, messagesOf, pendingCalls, type TurnInput } from "./history.ts";
 import {
@@ -17,23 +17,13 @@ import {
   type SessionOptions,
   type TurnOptions,
 } from "./options.ts";
-import { applied, endOf, restored, type SessionRecord, type SessionState } from "./record.ts";
+import { applied, endOf, type OpenTurn, restored, type SessionRecord, type SessionState } from "./record.ts";
 import { failureOf } from "./run-tool.ts";
 import { plainMessages, readSession, type SavedSession } from "./saved-session.ts";
 import { SessionLog, storageError } from "./session-log.ts";
 import { ToolLoop, type TurnKeeper } from "./tool-loop.ts";
-import { type SessionUsage, sessionUsageOf, type TurnUsage, turnUsageOf } from "./usage.ts";
-
-/** A turn under way. */
-interface Turn<Output = unknown> {
-  readonly client: TypedClient;
-  readonly systemPrompt: string | undefined;
-  readonly options: SendOptions<Output>;
-  readonly maxSteps: number;
-  readonly startedAt: number;
-  /** What was sent last. */
-  request: Fitted;
-}
+import { Turn } from "./turn.ts";
+import { isTurnUsage, type SessionUsage, sessionUsageOf, type TurnUsage, turnUsageOf } from "./usage.ts";
 
 /** Asks for one reply: whole, or as it is written. */
 type Ask = <Output>(
@@ -56,11 +46,11 @@ const FLUSH_INTERVAL_MS = 100;
  * - of a reply that was stopped, aborted or failed, the text that came is kept, marked `interrupted` (or see `onInterrupt`);
  * - when no text came, what the user said is taken back, too. So is an empty reply with its question.
  *
- * Tools with a `run` are run, and what they answered goes back, until the model is done (or `maxSteps`): all replies come in
- * one stream, with a `toolResult` chunk for each answer, and as one message, with the single replies on `steps`. A tool that
- * throws, arguments that do not fit, a tool that there is not: the model is told, and goes on. Calls of tools without a `run`
- * end the turn and are left to the caller. When a turn is stopped or fails on the way, the replies and answers before that
- * stay; calls without an answer are closed.
+ * Tools with a `run` (the call's, or else those that the client was made with) are run, and what they answered goes back, until
+ * the model is done (or `maxSteps`): all replies come in one stream, with a `toolResult` chunk for each answer, and as one message,
+ * with the single replies on `steps`. A tool that throws, arguments that do not fit, a tool that there is not: the model is told,
+ * and goes on. Calls of tools without a `run` end the turn and are left to the caller. When a turn is stopped or fails on the way,
+ * the replies and answers before that stay; calls without an answer are closed.
  *
  * A stream that is neither read to its end nor left is a turn that is still under way.
  *
@@ -85,7 +75,8 @@ export class LLMSession implements AsyncDisposable {
   /** Replaced, never changed: whoever holds its history has the conversation as it was. */
   #state: SessionState;
   #log: SessionLog | undefined;
-  #isClosed = false;
+  #turn: Turn | undefined;
+  #closing: Promise<void> | undefined;
 
   /** @throws {TypeError} when an option is senseless, or the history could not be sent. */
   constructor(options: SessionOptions) {
@@ -120,7 +111,7 @@ export class LLMSession implements AsyncDisposable {
    * The session that a store keeps under this id, or a new one. Every turn is written down before it is sent, its reply as it
    * streams, what tools answer, and the whole reply before the caller has its end. When the process is killed, the session opens again
    * with every turn that had ended whole; of a turn that had not, the text that was written down is kept, marked `interrupted`
-   * (or see `onInterrupt`), and calls without an answer are closed. A store that fails does not spoil a reply: it is told by the
+   * (or see `onInterrupt`), calls without an answer are closed, and what that reply has cost counts as an estimate. A store that fails does not spoil a reply: it is told by the
    * next `sendMessage…` or `close`, which try again.
    *
    * `maxTokens`, `onInterrupt`, `maxSteps` and the client are not kept: give them each time.
@@ -202,7 +193,7 @@ export class LLMSession implements AsyncDisposable {
     options: TurnOptions<Output> = {},
   ): Promise<AssistantMessage<Output>> {
     const turn = this.#begin(input, options);
-    if (hasRun(turn.options)) return (await this.#open(turn, askWhole)).finalMessage();
+    if (hasRun(turn.carried)) return (await this.#open(turn, askWhole)).finalMessage();
     const reply = await this.#asked(turn, () => turn.client.sendMessage(turn.request.messages, turn.options));
     this.#end(turn, reply, false);
     await this.#saved();
@@ -264,21 +255,24 @@ export class LLMSession implements AsyncDisposable {
   }
 
   /**
-   * Ends a session that a store keeps: resolves when everything is written, and lets others open it.
+   * Ends a session that a store keeps: resolves when everything is written, and lets others open it. A turn under way is
+   * an error here; leaving an `await using` block stops it.
    * @throws {SendError} kind `busy` while a turn is under way, `storage` when the store fails
    */
   async close(): Promise<void> {
-    if (this.#isClosed) return;
-    this.#mustBeIdle("close the session");
-    this.#isClosed = true;
-    const log = this.#log;
-    this.#log = undefined;
-    await log?.close();
+    if (!this.#closing) this.#mustBeIdle("close the session");
+    this.#closing ??= this.#close();
+    await this.#closing;
   }
 
-  /** `await using session = …` closes it when the block is left. */
+  /**
+   * `await using session = …` closes it when the block is left. A turn under way is stopped: its request ends at once, and
+   * what came of the reply is kept, as after `stream.stop()`.
+   * @throws {SendError} kind `storage` when the store fails
+   */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
+    this.#closing ??= this.#leave(this.#turn).then(() => this.#close());
+    await this.#closing;
   }
 
   /** Plain data for `JSON.stringify`; a turn under way is not in it. `LLMSession.fromJSON` makes a session of it again. */
@@ -304,15 +298,18 @@ export class LLMSession implements AsyncDisposable {
     const fault = maxStepsFault(maxSteps);
     if (fault) throw new SendError("invalidRequest", fault);
     const { systemPrompt } = this.#state;
-    const request = this.#requestOf(systemPrompt, added, options);
-    this.#record({ type: "said", messages: added });
-    // The model is told of arguments that do not fit, so that it can mend them.
-    const tolerant = hasRun(options) && options.invalidArguments === undefined;
-    const turnOptions: SendOptions<Output> = tolerant ? { ...options, invalidArguments: "deliver" } : options;
     // What the schema has let through is of the schema's type, whoever was asked.
     const client = this.#client as TypedClient;
-    const startedAt = performance.now();
-    return { client, systemPrompt, options: turnOptions, maxSteps, startedAt, request };
+    const carried: SendOptions = { ...client.defaults, ...withoutUndefined(options) };
+    const request = this.#requestOf(systemPrompt, added, carried);
+    const { provider, model } = client;
+    this.#record({ type: "said", messages: added, asked: { provider, model } });
+    // The model is told of arguments that do not fit, so that it can mend them.
+    const tolerant = hasRun(carried) && carried.invalidArguments === undefined;
+    const sent: SendOptions<Output> = tolerant ? { ...options, invalidArguments: "deliver" } : options;
+    const turn = new Turn({ client, systemPrompt, options: sent, carried, maxSteps, request });
+    this.#turn = turn;
+    return turn;
   }
 
   #requestOf(content: string | undefined, added: readonly Message[], options: SendOptions): Fitted {
@@ -324,11 +321,18 @@ export class LLMSession implements AsyncDisposable {
   async #open<Output>(turn: Turn<Output>, ask: Ask): Promise<MessageStream<Output>> {
     const { client, options, request, startedAt } = turn;
     const first = await this.#asked(turn, () => ask(client, request.messages, options));
-    if (hasRun(options) || this.#log) {
-      return new MessageStream((sink) => new ToolLoop(this.#keeperOf(turn, ask), first, sink), { startedAt });
+    if (turn.isOver) {
+      void first.stop();
+      const { provider, model } = client;
+      throw new SendError("aborted", "The session was closed before the reply began.", { provider, model });
     }
-    first.onEnd((reply, error) => this.#end(turn, reply, error !== undefined));
-    return first;
+    const isPlain = !hasRun(turn.carried) && !this.#log;
+    const stream = isPlain
+      ? first
+      : new MessageStream<Output>((sink) => new ToolLoop(this.#keeperOf(turn, ask), first, sink), { startedAt });
+    turn.stream = stream;
+    if (isPlain) first.onEnd((reply, error) => this.#end(turn, reply, error !== undefined));
+    return stream;
   }
 
   /** The client's answer; a turn that has none ends here. */
@@ -344,17 +348,19 @@ export class LLMSession implements AsyncDisposable {
   }
 
   #keeperOf(turn: Turn, ask: Ask): TurnKeeper {
-    const { client, systemPrompt, options, maxSteps } = turn;
-    const { tools = [], signal, toolChoice } = options;
+    const { client, systemPrompt, options, carried, maxSteps } = turn;
+    const { tools = [], toolChoice } = carried;
+    const { signal } = options;
     // A choice that held for ever would be a loop without end.
-    const later = { ...options, ...(isForced(toolChoice) && { toolChoice: "auto" as const }) };
+    const choice = isForced(toolChoice) && { toolChoice: "auto" as const };
+    const later = { ...options, ...choice };
     return {
       client,
       tools,
       maxSteps,
       signal,
       ask: (signal) => {
-        turn.request = this.#requestOf(systemPrompt, this.#state.turn?.messages ?? [], later);
+        turn.request = this.#requestOf(systemPrompt, this.#state.turn?.messages ?? [], { ...carried, ...choice });
         return ask(client, turn.request.messages, { ...later, signal });
       },
       arrived: (chunk) => this.#log?.arrived(chunk),
@@ -371,7 +377,9 @@ export class LLMSession implements AsyncDisposable {
   /** Every turn that began ends here, once. */
   #end(turn: Turn, reply: AssistantMessage | undefined, failed: boolean): void {
     const open = this.#state.turn;
-    if (!open) return;
+    if (!open || turn.isOver) return;
+    turn.end();
+    this.#turn = undefined;
     const interrupted = failed || reply?.interrupted === true;
     const usage = reply && this.#paid(turn, reply);
     this.#record(endOf(open, reply, { interrupted, discards: this.#onInterrupt === "discard", usage }));
@@ -397,18 +405,50 @@ export class LLMSession implements AsyncDisposable {
   #resume(state: SessionState, log: SessionLog): void {
     this.#state = state;
     this.#log = log;
-    if (!state.turn) return;
-    for (const call of pendingCalls(state.turn.messages)) {
+    const { turn } = state;
+    if (!turn) return;
+    const { asked, reply } = turn;
+    const paid = reply && { ...asked, estimatedUsage: this.#estimateOf(turn, reply) };
+    const usage = isTurnUsage(paid) ? paid : undefined; // what wrote the log may not have said who was asked
+    for (const call of pendingCalls(turn.messages)) {
       this.#record({ type: "result", message: failureOf(call, "The program ended before this call had a result.") });
     }
-    const { messages, text } = this.#state.turn ?? state.turn;
-    const reply = text === "" ? undefined : ({ role: "assistant", content: text } as const);
+    const message = reply?.text ? ({ role: "assistant", content: reply.text } as const) : undefined;
     const discards = this.#onInterrupt === "discard";
-    this.#record(endOf({ messages, text }, reply, { interrupted: true, discards }));
+    this.#record(endOf(this.#state.turn ?? turn, message, { interrupted: true, discards, usage }));
+  }
+
+  /** What the provider was sent for a reply that the end of the process cut, and what of the reply was recorded. */
+  #estimateOf({ messages }: OpenTurn, { text, unseenTokens }: NonNullable<OpenTurn["reply"]>): TokenUsage {
+    const inputTokens = estimateInputTokens(this.#sentWith(messages));
+    const outputTokens = estimateTokens(text) + unseenTokens;
+    return { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens };
+  }
+
+  /** As far as this session's `maxTokens` tell; the one that sent it may have had others. */
+  #sentWith(messages: readonly Message[]): readonly Message[] {
+    try {
+      return this.#requestOf(this.#state.systemPrompt, messages, {}).messages;
+    } catch {
+      return [...this.#state.history, ...messages];
+    }
+  }
+
+  /** Ends a turn that nobody will end. */
+  async #leave(turn: Turn | undefined): Promise<void> {
+    if (!turn) return;
+    await turn.leave();
+    this.#end(turn, undefined, true);
+  }
+
+  async #close(): Promise<void> {
+    const log = this.#log;
+    this.#log = undefined;
+    await log?.close();
   }
 
   #mustBeOpen(): void {
-    if (this.#isClosed) throw new SendError("invalidRequest", "The session is closed: open it again.");
+    if (this.#closing) throw new SendError("invalidRequest", "The session is closed: open it again.");
   }
 
   #mustBeIdle(what: string): void {
@@ -421,6 +461,10 @@ export class LLMSession implements AsyncDisposable {
 
 function hasRun({ tools }: SendOptions): boolean {
   return Array.isArray(tools) && tools.some((tool) => typeof tool?.run === "function");
+}
+
+function withoutUndefined(options: SendOptions): SendOptions {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
 function isForced(choice: SendOptions["toolChoice"]): boolean {

@@ -47,6 +47,8 @@ export class ToolLoop implements ChunkSource {
   readonly #replies: AssistantMessage[] = [];
   /** The reply that is being read, or asked for. */
   #stream: MessageStream | "asked for" | undefined;
+  /** Since when it is asked for. */
+  #askedAt = 0;
   /** Calls whose tools are running, or that are left to the caller. A signal each: runtimes warn of many listeners on one. */
   readonly #open = new Map<ToolCall, AbortController>();
   /** Answers that nobody has seen yet. */
@@ -88,6 +90,7 @@ export class ToolLoop implements ChunkSource {
     if (this.#isOver) return;
     const reply = this.#stream === "asked for" ? undefined : this.#stream;
     void reply?.stop();
+    this.#abandon();
     this.#leave(reply?.partial);
     if (this.#results.length > 0) this.#show(this.#results.splice(0));
   }
@@ -99,6 +102,7 @@ export class ToolLoop implements ChunkSource {
       void this.#stream.stop({ drain: true });
       return;
     }
+    this.#abandon();
     this.#leave(undefined);
     this.#sink.chunks.push(...this.#results.splice(0));
     this.#sink.end();
@@ -142,6 +146,7 @@ export class ToolLoop implements ChunkSource {
       await this.#keeper.saved();
       if (this.#isOver) return;
       this.#stream = "asked for";
+      this.#askedAt = performance.now();
       stream = await this.#keeper.ask(this.#stopping.signal);
       if (this.#isOver) return void stream.stop();
       this.#read(stream);
@@ -220,6 +225,13 @@ export class ToolLoop implements ChunkSource {
     if (chunks.length > 0) this.#show(chunks);
     await this.#keeper.saved();
     this.#sink.end();
+  }
+
+  /** A request whose reply has not begun is left: it was sent all the same. */
+  #abandon(): void {
+    if (this.#stream !== "asked for") return;
+    const { provider, model } = this.#keeper.client;
+    this.facts.attempts.push({ provider, model, durationMs: performance.now() - this.#askedAt, outcome: "stopped" });
   }
 
   /** The end by the caller's will, or by a failure: what the tools have not answered stays without an answer. */

@@ -10,7 +10,7 @@ export const SOMETIMES: readonly Count[] = ["cachedInputTokens", "cacheWriteToke
 
 /** Adds up what was reported, and beside it what was not, as estimated. */
 export class Spending {
-  /** The sum of what providers reported; absent while none did. `raw` is kept of one report that stands alone. */
+  /** The sum of what providers reported; absent while none did. Its `raw` is a list of theirs, if each has one. */
   usage: TokenUsage | undefined;
   /** Present when the sum does not cover everything. */
   estimatedUsage: TokenUsage | undefined;
@@ -26,7 +26,7 @@ export class Spending {
   }
 }
 
-/** Their sum; what only one provider counts stays known. */
+/** Their sum, without the providers' own objects; what only one provider counts stays known. */
 export function sumOf(one: TokenUsage, other: TokenUsage): TokenUsage {
   const known = SOMETIMES.filter((name) => one[name] !== undefined || other[name] !== undefined);
   return {
@@ -45,5 +45,12 @@ function jointTier(one: TokenUsage, other: TokenUsage): Pick<TokenUsage, "servic
 }
 
 function withMore(sum: TokenUsage | undefined, more: TokenUsage | undefined): TokenUsage | undefined {
-  return sum && more ? sumOf(sum, more) : (sum ?? more);
+  if (!sum || !more) return sum ?? more;
+  const hasRaws = sum.raw !== undefined && more.raw !== undefined;
+  return { ...sumOf(sum, more), ...(hasRaws && { raw: [...rawsOf(sum), ...rawsOf(more)] }) };
+}
+
+/** No provider's own object is a list: a list is what was made of several. */
+function rawsOf({ raw }: TokenUsage): readonly unknown[] {
+  return Array.isArray(raw) ? raw : [raw];
 }

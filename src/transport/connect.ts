@@ -116,6 +116,12 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     return recover ? this.#recovering(messages, options, recover) : this.#open(messages, options, true);
   }
 
+  /** What the constructor was given for all calls, but for what may hold secrets. */
+  get defaults(): SendOptions {
+    const { headers: _headers, providerOptions: _own, ...defaults } = this.#defaults;
+    return defaults;
+  }
+
   /**
    * Opens a connection (DNS, TCP, TLS) ahead of the first message, without the key. Resolves with whether one stands;
    * never rejects: the first message will say what is wrong.

@@ -186,6 +186,45 @@ describe("what the provider says it billed goes before the list", () => {
   });
 });
 
+describe("a sum over several requests", () => {
+  test.each<[name: string, provider: string, model: string, usage: TokenUsage, cost: number | undefined]>([
+    ["is what was billed for all", "openrouter", "a/b", usage(20, 20, { raw: [{ cost: 0.5 }, { cost: 0.25 }] }), 0.75],
+    [
+      "is not known when a bill is missing",
+      "openrouter",
+      "a/b",
+      usage(20, 20, { raw: [{ cost: 0.5 }, {}] }),
+      undefined,
+    ],
+    ["nor by the list then", "xai", "grok-4.6", usage(20, 20, { raw: [{ cost_in_usd_ticks: 5 }, {}] }), undefined],
+    [
+      "counts the hour's cache writes of all",
+      "anthropic",
+      "claude-haiku-4-5",
+      // 10 × 1 + 200 × 1.25 + 300 × 2 + 5 × 5
+      usage(510, 5, {
+        cacheWriteTokens: 500,
+        raw: [100, 200].map((tokens) => ({ cache_creation: { ephemeral_1h_input_tokens: tokens } })),
+      }),
+      0.000885,
+    ],
+    [
+      "is not by the list when one of them is not",
+      "anthropic",
+      "claude-opus-5",
+      usage(20, 20, { raw: [{}, { speed: "fast" }] }),
+      undefined,
+    ],
+    ["has no tier of its own", "gemini", "gemini-2.5-pro", usage(200_001, 10, { raw: [{}, {}] }), undefined],
+    ["below the tier is priced", "gemini", "gemini-2.5-pro", usage(200_000, 10, { raw: [{}, {}] }), 0.2501],
+    ["of one is that one", "gemini", "gemini-2.5-pro", usage(200_001, 10, { raw: [{}] }), 0.5001525],
+  ])("%s", (_name, provider, model, tokens, cost) => {
+    const said = costOf(tokens, { provider, model }, DAY);
+    if (cost === undefined) expect(said).toBeUndefined();
+    else expect(said).toBeCloseTo(cost, 12);
+  });
+});
+
 describe("the list agrees with what was billed", () => {
   /** Bills of recorded replies: `[file, model as the list has it, what the provider says of the tokens alone]`. */
   const bills = recordingsOf("openai-chat").flatMap(({ file, expected }) =>

@@ -191,9 +191,10 @@ describe("what is written when", () => {
     };
     const session = await reopened(store, { client });
     await (await session.sendMessageStream("one")).finalMessage();
-    expect(atTheCall).toEqual([{ type: "said", messages: [{ role: "user", content: "one" }] }]);
+    const asked = { provider: "scripted", model: "script" };
+    expect(atTheCall).toEqual([{ type: "said", asked, messages: [{ role: "user", content: "one" }] }]);
     await session.sendMessage("two");
-    expect(atTheCall.at(-1)).toEqual({ type: "said", messages: [{ role: "user", content: "two" }] });
+    expect(atTheCall.at(-1)).toEqual({ type: "said", asked, messages: [{ role: "user", content: "two" }] });
   });
 
   it("the reply as it streams, in pieces of `flushIntervalMs`", async () => {

@@ -685,6 +685,16 @@ it("leaves nothing on the caller's signal, however a turn ends", async () => {
 describe("over HTTP", () => {
   const tools = [look];
 
+  it("the message has what each provider said of its usage, and the steps each their own", async () => {
+    await using server = await startProviderServer([calling("look"), DONE]);
+    const client = new CompatibleClient({ baseUrl: server.baseUrl, model: "m" });
+    const stream = await new LLMSession({ client }).sendMessageStream("question", { tools });
+    const { usage, steps = [] } = await stream.finalMessage();
+    const raws = steps.map((step) => step.usage?.raw);
+    expect(raws).toMatchObject([{ prompt_tokens: 10 }, { prompt_tokens: 10 }]);
+    expect(usage?.raw).toEqual(raws);
+  });
+
   it("each reply is a request of its own, which has the answers of the last", async () => {
     await using server = await startProviderServer([calling("look"), DONE]);
     const client = new CompatibleClient({ baseUrl: server.baseUrl, model: "m" });

@@ -124,6 +124,10 @@ it.skipIf(!existsSync(DIST))(
           if (!isWhole) seen[replies.some(({ role }) => role === "tool") ? "inTools" : "cut"]++;
         }
         if (turns.length === done.length) seen.absent++;
+        const cut = history.at(-1);
+        if (cut?.role === "assistant" && cut.interrupted) {
+          expect(session.tokenUsage().turns.at(-1)?.estimatedUsage?.outputTokens, at).toBeGreaterThan(0);
+        }
 
         await session.sendMessage(`parent ${round}`);
         expect(requestFault(next.calls[0]?.messages ?? []), at).toBeUndefined();

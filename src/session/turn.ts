@@ -1,0 +1,81 @@
+/** A turn under way: what is asked of whom, and the way out of it. */
+
+import { offAbort, onAbort } from "../abort.ts";
+import type { SendOptions, TypedClient } from "../client.ts";
+import type { MessageStream } from "../stream/message-stream.ts";
+import type { Fitted } from "./budget.ts";
+
+/** What a turn is made of. */
+export interface TurnFacts<Output> {
+  readonly client: TypedClient;
+  readonly systemPrompt: string | undefined;
+  /** As they are sent, without the signal. */
+  readonly options: SendOptions<Output>;
+  /** The same with the client's own defaults: what a request really carries. */
+  readonly carried: SendOptions;
+  readonly maxSteps: number;
+  readonly request: Fitted;
+}
+
+/** A client ends at once what its signal has ended (law 5); one that does not is not waited for any longer, in milliseconds. */
+const GRACE_MS = 1_000;
+
+/** It can be left from outside as well, at any moment: its requests hear of that by a signal, as they do of the caller's. */
+export class Turn<Output = unknown> {
+  readonly client: TypedClient;
+  readonly systemPrompt: string | undefined;
+  readonly options: SendOptions<Output>;
+  readonly carried: SendOptions;
+  readonly maxSteps: number;
+  readonly startedAt: number = performance.now();
+  /** What was sent last. */
+  request: Fitted;
+  /** What the caller reads, once the client has answered. */
+  stream: MessageStream | undefined;
+  readonly #caller: AbortSignal | undefined;
+  readonly #leaving = new AbortController();
+  readonly #onAbort = (): void => this.#leaving.abort(this.#caller?.reason);
+  readonly #ended: Promise<void>;
+  #end: (() => void) | undefined;
+
+  constructor({ client, systemPrompt, options, carried, maxSteps, request }: TurnFacts<Output>) {
+    this.client = client;
+    this.systemPrompt = systemPrompt;
+    this.carried = carried;
+    this.maxSteps = maxSteps;
+    this.request = request;
+    this.#ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+    const { signal } = options;
+    const isSignal = signal === undefined || signal instanceof AbortSignal;
+    this.options = isSignal ? { ...options, signal: this.#leaving.signal } : options; // what is none, the client refuses
+    if (!isSignal) return;
+    this.#caller = signal;
+    if (signal?.aborted) this.#onAbort();
+    else onAbort(signal, this.#onAbort);
+  }
+
+  get isOver(): boolean {
+    return this.#end === undefined;
+  }
+
+  /** It has ended. */
+  end(): void {
+    offAbort(this.#caller, this.#onAbort);
+    this.#end?.();
+    this.#end = undefined;
+  }
+
+  /** Stops the reply, or what there is instead of one. Resolves when the turn has ended, or should have. */
+  async leave(): Promise<void> {
+    if (this.stream) return void this.stream.stop();
+    this.#leaving.abort(new Error("The session was closed."));
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const patience = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, GRACE_MS);
+    });
+    await Promise.race([this.#ended, patience]);
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,62 @@
+/** Every request that a turn has sent is in `metrics.attempts`, wherever the turn was left. */
+
+import { describe, expect, test } from "vitest";
+import type { Tool } from "../../src/client.ts";
+import { SendError } from "../../src/errors.ts";
+import type { AssistantMessage } from "../../src/message.ts";
+import { LLMSession } from "../../src/session/session.ts";
+import type { MessageStream } from "../../src/stream/message-stream.ts";
+import { Gate, type ReplyScript, scriptedClient } from "../../src/testing/index.ts";
+
+const look: Tool = { name: "look", run: () => "a bird" };
+const CALL: ReplyScript = { steps: [{ text: "Let me see. " }, { toolCall: { name: "look" } }] };
+
+/** Where the turn stands. */
+const PLACES: readonly (readonly [place: string, scripts: (gate: Gate) => readonly ReplyScript[], outcomes: number])[] =
+  [
+    ["in its first reply", (gate) => [{ steps: [{ text: "Let" }, { pause: gate }] }], 1],
+    ["while its second reply is asked for", (gate) => [CALL, { opensAfter: gate, text: "A bird." }], 2],
+    ["in its second reply", (gate) => [CALL, { steps: [{ text: "A" }, { pause: gate }] }], 2],
+    ["while its third reply is asked for", (gate) => [CALL, CALL, { opensAfter: gate, text: "A bird." }], 3],
+  ];
+
+/** How it is left. */
+const WAYS: readonly (readonly [
+  way: string,
+  leave: (stream: MessageStream, abort: AbortController, gate: Gate) => void,
+])[] = [
+  ["stop()", (stream) => void stream.stop()],
+  [
+    "stop({ drain: true })",
+    (stream, _abort, gate) => {
+      void stream.stop({ drain: true });
+      gate.open();
+    },
+  ],
+  ["the signal", (_stream, abort) => abort.abort()],
+  ["the end of a block", (stream) => void stream[Symbol.asyncDispose]()],
+];
+
+describe.each(WAYS)("a turn that is left by %s", (way, leave) => {
+  test.each(PLACES)("%s tells of every request", async (_place, scripts, outcomes) => {
+    const gate = new Gate();
+    const client = scriptedClient(scripts(gate));
+    const abort = new AbortController();
+    const session = new LLMSession({ client });
+    const stream = await session.sendMessageStream("question", { tools: [look], signal: abort.signal });
+    const ending: Promise<AssistantMessage | undefined> = stream.finalMessage().catch((error: unknown) => {
+      if (!(error instanceof SendError)) throw error;
+      expect(error.attempts).toEqual(error.partial?.metrics.attempts);
+      return error.partial;
+    });
+    await gate.reached;
+    leave(stream, abort, gate);
+    const attempts = (await ending)?.metrics.attempts ?? [];
+    expect(client.calls).toHaveLength(outcomes);
+    const last = way === "the signal" ? ["aborted"] : ["stopped", "answered"];
+    expect(attempts.map(({ outcome }) => outcome).slice(0, -1)).toEqual(Array(outcomes - 1).fill("answered"));
+    expect(last).toContain(attempts.at(-1)?.outcome);
+    expect(attempts).toHaveLength(outcomes);
+    for (const { durationMs } of attempts) expect(durationMs).toBeGreaterThanOrEqual(0);
+  });
+});
