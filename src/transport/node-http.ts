@@ -4,7 +4,6 @@
  */
 
 import type { Agent, ClientRequest, IncomingMessage } from "node:http";
-import type { Socket } from "node:net";
 import type { Readable, Transform } from "node:stream";
 import {
   type Exchange,
@@ -148,15 +147,22 @@ function openExchange({ method = "POST", headers, body = "" }: HttpRequest, rece
     release() {
       open = false;
       if (ended) return;
-      const limit = setTimeout(() => request.destroy(), RELEASE_LIMIT_MS);
-      const socket: Socket | null = request.socket;
-      // Neither the limit nor the rest of a finished reply keeps a process alive.
-      limit.unref();
-      socket?.unref();
-      request.on("close", () => clearTimeout(limit));
       stream?.resume();
+      // Nearly always the rest came in the same read, and needs no limit; that is known once Node has taken the read apart.
+      process.nextTick(() => {
+        if (!response?.complete) limitRest(request);
+      });
     },
   };
+}
+
+/** Reads what follows a finished reply, but not for long. Neither that nor the limit keeps a process alive. */
+function limitRest(request: ClientRequest): void {
+  if (request.destroyed) return;
+  const limit = setTimeout(() => request.destroy(), RELEASE_LIMIT_MS);
+  limit.unref();
+  request.socket?.unref();
+  request.on("close", () => clearTimeout(limit));
 }
 
 /**
