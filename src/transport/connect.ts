@@ -247,7 +247,8 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
       ...(key !== undefined && authenticate(key)),
     };
     for (const given of [this.#defaults.headers, options.headers]) {
-      for (const [name, value] of Object.entries(given ?? {})) {
+      if (!given) continue;
+      for (const [name, value] of Object.entries(given)) {
         const lower = name.toLowerCase();
         const list = LIST_HEADERS.includes(lower) ? own?.[lower] : undefined;
         headers[lower] = list === undefined ? value : `${list},${value}`;
