@@ -73,7 +73,8 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
   readonly #defaults: SendOptions;
   readonly #transport: Transport;
   readonly #retries: RetryPolicy;
-  readonly #budget = new RetryBudget(systemClock());
+  readonly #now = systemClock();
+  readonly #budget = new RetryBudget(this.#now);
   readonly #givenKey: string | undefined;
   /** In force unless a call says otherwise. */
   readonly #limits: { readonly streamed: Limits; readonly whole: Limits };
@@ -131,7 +132,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     given: SendOptions<Output>,
     recover: Recovery,
   ): Promise<MessageStream<Output>> {
-    const now = systemClock();
+    const now = this.#now;
     const startedAt = now();
     const first = await this.#open(messages, given, true);
     const timeouts = { ...this.#defaults.timeouts, ...given.timeouts };
@@ -158,7 +159,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     given: SendOptions<Output>,
     stream: boolean,
   ): Promise<MessageStream<Output>> {
-    const now = systemClock();
+    const now = this.#now;
     const startedAt = now();
     const { provider, model } = this;
     const options: SendOptions = { ...this.#defaults, ...withoutUndefined(given) };
@@ -307,5 +308,6 @@ function jsonOf(body: Readonly<Record<string, unknown>>): string {
 }
 
 function withoutUndefined(options: SendOptions): SendOptions {
+  if (!Object.values(options).includes(undefined)) return options;
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
