@@ -19,7 +19,11 @@ export function wireMessagesOf(
   dialect: ChatDialect,
 ): readonly Fields[] {
   const lastWords = messages.findLastIndex(({ role }) => role === "user");
-  return messages.flatMap((message, at) => wireMessages(message, at > lastWords, endpoint, dialect));
+  const wired: Fields[] = [];
+  messages.forEach((message, at) => {
+    wired.push(...wireMessages(message, at > lastWords, endpoint, dialect));
+  });
+  return wired;
 }
 
 function wireMessages(

@@ -74,7 +74,8 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
   readonly #defaults: SendOptions;
   readonly #transport: Transport;
   readonly #retries: RetryPolicy;
-  readonly #budget = new RetryBudget(systemClock());
+  readonly #now = systemClock();
+  readonly #budget = new RetryBudget(this.#now);
   readonly #givenKey: string | undefined;
   /** In force unless a call says otherwise. */
   readonly #limits: { readonly streamed: Limits; readonly whole: Limits };
@@ -138,7 +139,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     given: SendOptions<Output>,
     recover: Recovery,
   ): Promise<MessageStream<Output>> {
-    const now = systemClock();
+    const now = this.#now;
     const startedAt = now();
     const first = await this.#open(messages, given, true);
     const timeouts = { ...this.#defaults.timeouts, ...given.timeouts };
@@ -165,7 +166,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     given: SendOptions<Output>,
     stream: boolean,
   ): Promise<MessageStream<Output>> {
-    const now = systemClock();
+    const now = this.#now;
     const startedAt = now();
     const { provider, model } = this;
     const options: SendOptions = { ...this.#defaults, ...withoutUndefined(given) };
@@ -256,7 +257,8 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
       ...(key !== undefined && authenticate(key)),
     };
     for (const given of [this.#defaults.headers, options.headers]) {
-      for (const [name, value] of Object.entries(given ?? {})) {
+      if (!given) continue;
+      for (const [name, value] of Object.entries(given)) {
         const lower = name.toLowerCase();
         const list = LIST_HEADERS.includes(lower) ? own?.[lower] : undefined;
         headers[lower] = list === undefined ? value : `${list},${value}`;
@@ -315,5 +317,6 @@ function jsonOf(body: Readonly<Record<string, unknown>>): string {
 }
 
 function withoutUndefined(options: SendOptions): SendOptions {
+  if (!Object.values(options).includes(undefined)) return options;
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }

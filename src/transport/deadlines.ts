@@ -52,10 +52,10 @@ export class Deadlines {
   }
 
   /** A request goes out. */
-  sent(): void {
+  sent(at: number = this.#now()): void {
     this.#isBetween = false;
-    this.#requestAt = this.#now();
-    this.waiting();
+    this.#requestAt = at;
+    this.waiting(at);
   }
 
   /** Its response headers are there, or it failed. */

@@ -161,7 +161,7 @@ export class Reply implements ChunkSource, Receiver {
     // What is resumed goes on in the same decoder, which knows what it has seen.
     if (facts.attempts.length > 0) this.#body = this.#freshBody(position && this.#body.decoder);
     this.#startedAt = call.now();
-    this.#deadlines.sent();
+    this.#deadlines.sent(this.#startedAt);
     try {
       this.#exchange = call.transport.open(request, this);
     } catch (error) {
