@@ -135,8 +135,8 @@ class Speaker:
 
 
 def about(subject):
-    """The words that must come up again: the nouns, without what is said of them."""
-    return [part.split(" ")[-1] for part in subject.then.split(" and ")]
+    """The words that must come up again: the nouns, without what is said of them. None that only the grammar knows of."""
+    return [] if subject.own else [part.split(" ")[-1] for part in subject.then.split(" and ")]
 
 
 def as_typed(random, ask, answer):

@@ -20,6 +20,7 @@ def after(thing):
 class Subject:
     def __init__(self, asked, first, then, bare=False):
         self.asked, self.first, self.then, self.bare = asked, first, then, bare
+        self.own = False  # chosen by who tells, and not by who asks
 
     @property
     def First(self):
@@ -67,7 +68,9 @@ def any_subject(random, nouns, bare_names):
 
 def own_subject(random):
     """For who leaves the choice to us."""
-    return any_subject(random, OWN_SUBJECTS, BARE_SUBJECTS)
+    subject = any_subject(random, OWN_SUBJECTS, BARE_SUBJECTS)
+    subject.own = True
+    return subject
 
 
 def story(random, subject):
