@@ -315,6 +315,7 @@ class AnthropicDecoder implements Decoder {
 
   #tellCall({ begun }: OpenBlock, id: string, name: string, args: unknown, chunks: MessageChunk[]): void {
     this.#blocks.push({ ...begun, input: args });
+    this.#keep(); // if the reply is cut from here on, its call goes back with what was signed before it
     chunks.push({ type: "toolCall", content: "", toolCall: { id, name, arguments: args }, isFinal: false });
   }
 
@@ -372,9 +373,13 @@ class AnthropicDecoder implements Decoder {
     facts.finishReason = reason;
     const count = this.#usage.server_tool_use?.web_search_requests ?? this.#queries.length;
     if (count > 0) facts.search = { queries: this.#queries, count };
-    if (this.#blocks.length === 0) return;
-    const data: AnthropicReplay = { blocks: this.#blocks };
-    facts.replay = { provider: facts.provider, protocol: ANTHROPIC_MESSAGES, model: this.#model, data };
+    if (this.#blocks.length > 0) this.#keep();
+  }
+
+  /** What goes back in the next request, as far as it came. */
+  #keep(): void {
+    const data: AnthropicReplay = { blocks: [...this.#blocks] };
+    this.#facts.replay = { provider: this.#facts.provider, protocol: ANTHROPIC_MESSAGES, model: this.#model, data };
   }
 }
 

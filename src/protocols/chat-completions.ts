@@ -175,12 +175,13 @@ class ChatDecoder implements Decoder {
       throw new SendError(failure, `The provider broke the reply off (finish reason "${raw}").`, { code: raw });
     const reason = meaningOf(FINISH_REASONS, raw) ?? "unknown";
     for (const citation of this.#early) this.#cite(citation, chunks);
+    // Before the calls: of one that was cut, those before it go back with what was signed for them.
+    const replay = this.#replay.replay(facts.provider, this.#model, this.#dialect);
+    if (replay) facts.replay = replay;
     this.#calls.close(raw !== undefined && reason !== "stop" && reason !== "toolCalls", chunks);
     facts.finishReason = this.#refused && reason === "stop" ? "refusal" : reason;
     // Ollama, LM Studio and Gemini say `stop` although there are calls.
     if (this.#calls.size > 0 && reason === "stop") facts.finishReason = "toolCalls";
-    const replay = this.#replay.replay(facts.provider, this.#model, this.#dialect);
-    if (replay) facts.replay = replay;
   }
 
   #readChoice(choice: WireChoice, chunks: MessageChunk[]): void {

@@ -366,6 +366,7 @@ class ResponsesDecoder implements Decoder {
 
   #tellBareCall(chunks: MessageChunk[]): void {
     if (!this.#bareCall) return;
+    this.#keep(); // if the reply is cut from here on, its call goes back with what led to it
     chunks.push({ type: "toolCall", content: "", toolCall: this.#bareCall, isFinal: false });
     this.#bareCall = undefined;
     this.#waits = true;
@@ -407,9 +408,14 @@ class ResponsesDecoder implements Decoder {
     this.#tellBareCall(chunks);
     facts.finishReason = this.#finishReason(status, raw);
     if (this.#searches > 0) facts.search = { queries: this.#queries, count: this.#searches };
-    const items = [...this.#items].sort(([a], [b]) => a - b).map(([, item]) => item);
-    const data: ResponsesReplay = { items };
-    if (items.length > 0) facts.replay = { provider: facts.provider, protocol: RESPONSES, model: this.#model, data };
+    if (this.#items.size > 0) this.#keep();
+  }
+
+  /** What goes back in the next request, as far as it came. */
+  #keep(): void {
+    const { provider } = this.#facts;
+    const data: ResponsesReplay = { items: [...this.#items].sort(([a], [b]) => a - b).map(([, item]) => item) };
+    this.#facts.replay = { provider, protocol: RESPONSES, model: this.#model, data };
   }
 
   /**

@@ -138,7 +138,6 @@ describe("Anthropic", () => {
   });
 
   test.each<[string, (reply: AssistantMessage) => Message]>([
-    ["was cut", (reply) => ({ ...reply, interrupted: true })],
     ["the caller has changed", (reply) => ({ ...reply, content: "So!" })],
     ["is without its replay", ({ content, toolCalls }) => ({ role: "assistant", content, toolCalls })],
   ])("of a reply that %s only words and calls go back", async (_name, change) => {
@@ -311,14 +310,13 @@ describe.each([
     expect(await secondOf([reply, answer("call_1")], another)).toEqual([wordsOut, callOut, output]);
   });
 
-  test("a reply of another provider, one that was cut, and one that was changed go as words and calls", async () => {
+  test("a reply of another provider and one that was changed go as words and calls", async () => {
     const plain = [
       { role: "assistant", content: [{ type: "output_text", text: "So." }] },
       { ...callOut, arguments: '{"at":"x"}' },
       output,
     ];
     const reply = await replied(reasoning, words, call);
-    expect(await secondOf([{ ...reply, interrupted: true }, answer("call_1")])).toEqual(plain);
     const replay = { provider: "another", protocol: "responses", data: { items: [reasoning] } };
     expect(await secondOf([{ ...reply, replay }, answer("call_1")])).toEqual(plain);
     expect(await secondOf([{ ...reply, content: "So!", toolCalls: [] }, GO_ON])).toEqual([
