@@ -1,10 +1,11 @@
 /** Keeps a client within its provider's limits: calls wait in line instead of being refused. */
 
 import { offAbort, onAbort } from "../abort.ts";
-import { messagesFault } from "../check.ts";
+import { messagesFault, optionsFault } from "../check.ts";
 import type { ClientWrapper, SendOptions, TypedClient } from "../client.ts";
 import { SendError } from "../errors.ts";
-import type { AssistantMessage, Message } from "../message.ts";
+import type { AssistantMessage, Message, RateLimits } from "../message.ts";
+import { retryPolicyOf } from "../retry.ts";
 import { LONGEST_TIMER_MS } from "../stream/metrics.ts";
 import { tellSent } from "../stream/sent.ts";
 import { estimateInputTokens } from "../token-estimate.ts";
@@ -29,6 +30,9 @@ const EXPECTED_OUTPUT_TOKENS = 1_000;
 /** Somebody in line. */
 interface Waiting {
   readonly tokens: number;
+  /** A provider that asks for a longer wait than this is told to the caller. */
+  readonly longestWaitMs: number;
+  readonly refuse: (waitMs: number) => void;
   /** `correct` tells the real cost, once it is known. */
   readonly enter: (correct: (tokens: number) => void) => void;
 }
@@ -36,7 +40,8 @@ interface Waiting {
 /**
  * A client whose calls wait their turn, in the order in which they were made. A call whose signal fires leaves the line. It
  * learns from the provider: after a refusal with a wait (429), or when the provider says that nothing remains, nobody
- * goes before the wait is over. A call's timeouts begin when its turn has come. What a client sends again by itself (`retries`,
+ * goes before the wait is over; where it is longer than the call's `retries.maxRetryAfterMs` (60 s), the call fails with kind `rateLimit`
+ * and nothing is sent. A call's timeouts begin when its turn has come. What a client sends again by itself (`retries`,
  * `recover`) is not counted.
  *
  * @throws {TypeError} when a limit is not a number above 0
@@ -58,6 +63,7 @@ export function rateLimit(client: ClientWrapper, options: RateLimitOptions): Typ
       const leave = await line.enter(client, messages, options);
       try {
         const message = await typed.sendMessage(messages, options);
+        line.learn(message.rateLimits);
         leave(message, undefined);
         return message;
       } catch (error) {
@@ -69,7 +75,13 @@ export function rateLimit(client: ClientWrapper, options: RateLimitOptions): Typ
       const leave = await line.enter(client, messages, options);
       try {
         const stream = await typed.sendMessageStream(messages, options);
-        stream.onEnd(leave);
+        // Known with the headers; a wrapper may know only in the end who has answered.
+        const { rateLimits } = stream.partial;
+        line.learn(rateLimits);
+        stream.onEnd((message, error) => {
+          if (!rateLimits) line.learn(message.rateLimits);
+          leave(message, error);
+        });
         return stream;
       } catch (error) {
         leave(undefined, error);
@@ -104,23 +116,33 @@ class Line {
 
   /** Resolves when it is the call's turn. @throws {SendError} kind `aborted` when the signal fires before. */
   async enter(client: ClientWrapper, messages: readonly Message[], options: SendOptions): Promise<Leave> {
-    const { signal, maxOutputTokens = EXPECTED_OUTPUT_TOKENS } = options;
-    tellSent(signal, () => []); // until it is its turn
+    tellSent(options.signal, () => []); // until it is its turn
     // What makes no sense is the client's to refuse, and costs nothing.
-    const isSound = messagesFault(messages) === undefined && Number.isFinite(maxOutputTokens);
+    const isSound = messagesFault(messages) === undefined && optionsFault({ ...options }) === undefined;
+    const { signal, retries, maxOutputTokens = EXPECTED_OUTPUT_TOKENS } = isSound ? options : {};
     const tokens = this.#tokens && isSound ? estimateInputTokens(messages) + maxOutputTokens : 0;
+    const { provider, model } = client;
     const correct = await new Promise<(tokens: number) => void>((resolve, reject) => {
-      const abort = () => {
+      const leave = (): void => {
+        offAbort(signal, abort);
         this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
-        const { provider, model } = client;
+      };
+      const abort = (): void => {
+        leave();
         const message = "The caller's signal ended the call while it waited for its turn.";
-        reject(new SendError("aborted", message, { provider, model, cause: signal?.reason }));
+        reject(new SendError("aborted", message, { provider, model, cause: signal?.reason, attempts: [] }));
         this.#advance();
       };
       const waiting: Waiting = {
         tokens,
+        longestWaitMs: retryPolicyOf(retries).maxRetryAfterMs,
+        refuse: (waitMs) => {
+          leave();
+          const message = `${provider} asks for ${Math.ceil(waitMs / 1_000)} s without a request; send again then.`;
+          reject(new SendError("rateLimit", message, { provider, model, retryAfterMs: waitMs, attempts: [] }));
+        },
         enter: (correct) => {
-          offAbort(signal, abort);
+          leave();
           resolve(correct);
         },
       };
@@ -140,7 +162,8 @@ class Line {
       const usage = estimatedUsage ?? reported;
       // A refusal costs nothing.
       correct(usage?.totalTokens ?? 0);
-      this.#learn(message, error);
+      const asked = error instanceof SendError && error.kind === "rateLimit" ? error.retryAfterMs : undefined;
+      this.#close(asked);
       this.#advance();
     };
   }
@@ -148,6 +171,8 @@ class Line {
   /** Lets in whoever may go, first come first served; sets the clock for the next. */
   #advance(): void {
     clearTimeout(this.#timer);
+    const closedMs = this.#closedUntil - performance.now();
+    for (const waiting of [...this.#waiting]) if (closedMs > waiting.longestWaitMs) waiting.refuse(closedMs);
     for (let first = this.#waiting[0]; first; first = this.#waiting[0]) {
       if (this.#running >= this.#concurrency) return;
       const now = performance.now();
@@ -160,19 +185,18 @@ class Line {
         this.#timer = setTimeout(() => this.#advance(), Math.min(LONGEST_TIMER_MS, Math.ceil(wait)));
         return;
       }
-      this.#waiting.shift();
       this.#running++;
       this.#requests?.spend(1, now);
       first.enter(this.#tokens?.spend(first.tokens, now) ?? (() => undefined));
     }
   }
 
-  #learn(message: AssistantMessage | undefined, error: unknown): void {
-    const now = performance.now();
-    const asked = error instanceof SendError && error.kind === "rateLimit" ? error.retryAfterMs : undefined;
-    const { requests, tokens } = message?.rateLimits ?? {};
-    const spent = [requests, tokens].map((limit) => (limit?.remaining === 0 ? limit.resetMs : undefined));
-    for (const wait of [asked, ...spent])
-      if (wait !== undefined) this.#closedUntil = Math.max(this.#closedUntil, now + wait);
+  /** What the provider says that remains. */
+  learn({ requests, tokens }: RateLimits = {}): void {
+    for (const limit of [requests, tokens]) if (limit?.remaining === 0) this.#close(limit.resetMs);
+  }
+
+  #close(forMs = 0): void {
+    this.#closedUntil = Math.max(this.#closedUntil, performance.now() + forMs);
   }
 }
