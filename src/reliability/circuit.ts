@@ -40,6 +40,7 @@ export class Circuit {
 
   succeeded(): void {
     this.#failed = 0;
+    this.#openUntil = 0;
     this.#trialUntil = 0;
   }
 

@@ -78,6 +78,12 @@ export function fallback(clients: readonly ClientWrapper[], options: FallbackOpt
     return result.status === "failed" && when(result.error);
   }
 
+  /** Until a client may be asked. */
+  function waitMsFor(client: ClientWrapper): number {
+    const own = circuits.get(client);
+    return own ? own.waitMs(now()) : 0;
+  }
+
   /** Asks the clients in the given order. */
   function rulesFor(order: readonly ClientWrapper[], whole: boolean): RaceRules {
     const waiting = [...order];
@@ -107,7 +113,7 @@ export function fallback(clients: readonly ClientWrapper[], options: FallbackOpt
         else if (isItsFault(result)) own.failed(now(), wasTrial);
         else own.abandoned(wasTrial);
       },
-      retryAfterMs: () => Math.min(...[...circuits.values()].map((own) => (own ? own.waitMs(now()) : 0))),
+      retryAfterMs: () => Math.min(...list.map(waitMsFor)),
     };
   }
 
@@ -118,15 +124,18 @@ export function fallback(clients: readonly ClientWrapper[], options: FallbackOpt
   ) {
     const startedAt = now();
     let { stream, race } = await openRace<unknown>(messages, its, rulesFor(list, false));
+    const others = () => list.filter((client) => client !== race.winner);
     const call: RecoverableCall = {
       messages,
       options: its,
       async open(more, theirs) {
-        const others = list.filter((client) => client !== race.winner);
-        ({ stream, race } = await openRace(more, theirs, rulesFor(others, false)));
+        ({ stream, race } = await openRace(more, theirs, rulesFor(others(), false)));
         return stream;
       },
-      delayMs: (error, recoveries) => (when(error) && recoveries < list.length - 1 ? 0 : undefined),
+      delayMs(error, recoveries) {
+        const mayGoOn = when(error) && recoveries < list.length - 1;
+        return mayGoOn && others().some((client) => waitMsFor(client) === 0) ? 0 : undefined;
+      },
       now,
       startedAt,
     };

@@ -200,6 +200,14 @@ describe("with `recover`, after the first chunk", () => {
   });
 });
 
+test("a reply that broke fails for what broke it where nobody else may be asked", async () => {
+  const a = scriptedClient([{ text: "first" }, { text: "A", ending: "cut" }]);
+  const b = scriptedClient([{ refusal: { status: 500 } }]);
+  const client = fallback([b, a], { recover: "continue", circuit: { failures: 1 } });
+  expect((await read(client)).message.content).toBe("first");
+  expect(await failure(read(client))).toMatchObject({ kind: "truncated", partial: { content: "A" } });
+});
+
 describe("a circuit", () => {
   const CIRCUIT = { failures: 3, pauseMs: 700 };
 
