@@ -135,7 +135,7 @@ class CheckedSource implements ChunkSource, ChunkSink {
     };
     const tooLate = (): void => {
       const message = "A rule of the schema did not answer within `timeouts.total`; raise it, or look at the rule.";
-      giveUp(new SendError("timeout", message, { provider, model, phase: "total", retryable: false }));
+      giveUp(new SendError("timeout", message, { provider, model, phase: "total" }));
     };
     const giveUp = (error: SendError): void => {
       offAbort(signal, abort);

@@ -89,6 +89,28 @@ describe("in line", () => {
     });
   });
 
+  test("a call whose limit passes while it waits leaves the line; what it has waited is no more there for its reply", async () => {
+    const { client, limited: line } = limited({ concurrency: 1 });
+    const first = await line.sendMessageStream(QUESTION);
+    const calls = [500, 1_000].map((total) =>
+      line.sendMessage(QUESTION, { timeouts: { total } }).catch((error: unknown) => error),
+    );
+    await vi.advanceTimersByTimeAsync(600);
+    expect(await calls[0]).toMatchObject({
+      kind: "timeout",
+      phase: "total",
+      waitedMs: 500,
+      retryable: true,
+      attempts: [],
+    });
+    await first.stop();
+    await settle();
+    expect(await calls[1]).toMatchObject({ content: "Hello." });
+    expect(client.calls).toHaveLength(2);
+    expect(client.calls[1]?.options.timeouts?.total).toBe(400);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   test("a call that is refused lets the next one in", async () => {
     const client = scriptedClient([{ refusal: { status: 500, message: "no" } }, script]);
     const line = rateLimit(client, { concurrency: 1 });

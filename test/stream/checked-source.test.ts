@@ -381,7 +381,7 @@ describe("output", () => {
       if (what === "parameters") source.sink.chunks.push(call("1", {}));
       source.sink.end(); // the source's own clock has stopped
       const error = await done.catch((reason: unknown) => reason);
-      expect(error).toMatchObject({ kind: "timeout", phase: "total", retryable: false, partial: { content: "5" } });
+      expect(error).toMatchObject({ kind: "timeout", phase: "total", retryable: true, partial: { content: "5" } });
       expect((error as SendError).partial?.toolCalls).toEqual([]);
       slow.answer();
     },
