@@ -10,6 +10,7 @@ import type { ChunkSink, ChunkSource, MessageStream } from "../stream/message-st
 import { type Attempt, LONGEST_TIMER_MS } from "../stream/metrics.ts";
 import { sendErrorOf } from "../stream/readable.ts";
 import { asStopped, tellSent, watchSent } from "../stream/sent.ts";
+import { limitsLeft } from "../timeouts.ts";
 
 /** How long to wait for somebody who was let go to say so, in milliseconds. */
 const LEAVING_LIMIT_MS = 20;
@@ -143,8 +144,9 @@ export class Race implements ChunkSource {
 
   #startNext(): boolean {
     const { signal, timeouts } = this.#options;
-    const leftMs = timeouts?.total ? this.#startedAt + timeouts.total - performance.now() : Number.POSITIVE_INFINITY;
-    const client = this.#over || this.#winner || this.#isLast || leftMs <= 0 ? undefined : this.#rules.next();
+    const passedMs = performance.now() - this.#startedAt;
+    const isTooLate = timeouts?.total ? passedMs >= timeouts.total : false;
+    const client = this.#over || this.#winner || this.#isLast || isTooLate ? undefined : this.#rules.next();
     if (!client) return false;
     const controller = new AbortController();
     const runner: Runner = {
@@ -165,8 +167,8 @@ export class Race implements ChunkSource {
     if (signal?.aborted) controller.abort(signal.reason);
     const options: SendOptions = {
       ...this.#options,
-      // The limit on the whole call does not begin anew with each client; every other belongs to the client's own attempts.
-      ...(timeouts?.total && { timeouts: { ...timeouts, total: leftMs } }),
+      // Every limit but that on the whole call belongs to a client's own attempts.
+      timeouts: limitsLeft(timeouts, passedMs),
       signal: controller.signal,
     };
     runner.opening = this.#ask(client, options).then(

@@ -7,6 +7,7 @@ import { SendError } from "../errors.ts";
 import { adopt, movedBy, type ReplyFacts } from "../fold.ts";
 import type { AssistantMessage, Message, Replay } from "../message.ts";
 import { TextBuffer } from "../text-buffer.ts";
+import { limitsLeft } from "../timeouts.ts";
 import { estimateTokens } from "../token-estimate.ts";
 import type { ChunkSink, ChunkSource, MessageStream } from "./message-stream.ts";
 import type { Attempt, Clock } from "./metrics.ts";
@@ -275,10 +276,9 @@ export class RecoveringSource implements ChunkSource {
   /** What is left of the limits on the whole call. */
   #remaining(written: string): Pick<SendOptions, "maxOutputTokens" | "timeouts"> {
     const { maxOutputTokens: most, timeouts } = this.#call.options;
-    const total = timeouts?.total && Math.max(1, this.#call.startedAt + timeouts.total - this.#call.now());
     return {
       maxOutputTokens: most && Math.min(most, Math.max(FEWEST_OUTPUT_TOKENS, most - estimateTokens(written))),
-      timeouts: { ...timeouts, total },
+      timeouts: limitsLeft(timeouts, this.#call.now() - this.#call.startedAt),
     };
   }
 

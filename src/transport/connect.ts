@@ -176,6 +176,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     const request = { url, headers, body: jsonOf(body) };
     const usual = stream ? this.#limits.streamed : this.#limits.whole;
     const limits = given.timeouts ? limitsOf(!stream, this.#defaults.timeouts, given.timeouts) : usual;
+    const checks = limits === usual ? options : { ...options, timeouts: limits };
     let reply: Reply | undefined;
     const result = new MessageStream<Output>(
       checkedSource((sink) => {
@@ -199,7 +200,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
           sink,
         );
         return reply;
-      }, options),
+      }, checks),
       { now, startedAt },
     );
     const attempts = reply?.facts.attempts ?? [];

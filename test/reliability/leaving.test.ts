@@ -152,6 +152,20 @@ describe("the limit on the whole call", () => {
     expect(performance.now() - started).toBeLessThan(540);
   });
 
+  test("holds for a client that waits for its turn, too", async () => {
+    const server = await serve(begun);
+    const limited = rateLimit(CHAT.client(server.port), { concurrency: 1 });
+    const held = await limited.sendMessageStream(QUESTION);
+    const started = performance.now();
+    for (const client of [limited, fallback([limited, limited]), hedge(limited, limited, { afterMs: 0 })]) {
+      const error = await failure(client.sendMessage(QUESTION, { timeouts: { total: 60 } }));
+      expect(error).toMatchObject({ kind: "timeout", phase: "total", attempts: [] });
+    }
+    expect(performance.now() - started).toBeLessThan(600);
+    expect(server.requests).toHaveLength(1);
+    await held.stop();
+  });
+
   test("but a limit that a client has of its own lets the next one try", async () => {
     const [a, b] = [await serve(silent), await serve(begun)];
     const client = fallback([
