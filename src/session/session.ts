@@ -163,9 +163,12 @@ export class LLMSession implements AsyncDisposable {
     return this.#state.systemPrompt;
   }
 
-  /** The conversation so far, without the system prompt; all of it, whatever was sent. A turn under way is not in it. */
+  /**
+   * The conversation so far, without the system prompt; all of it, whatever was sent. A turn under way is not in it. The list is
+   * frozen: what is said is for `sendMessage…` to add, and `undo` or `clear` to take away.
+   */
   get history(): readonly Message[] {
-    return this.#state.history;
+    return Object.freeze(this.#state.history);
   }
 
   /** What the user said last, when nothing came back, so that it was taken out of the history; else `undefined`. */
