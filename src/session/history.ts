@@ -121,7 +121,11 @@ function placeFault(
 }
 
 /** What is wrong with an earlier reply beside its text. */
-function replyFault({ toolCalls = [], replay, interrupted }: Partial<Record<keyof AssistantTurn, unknown>>): string | undefined {
+function replyFault({
+  toolCalls = [],
+  replay,
+  interrupted,
+}: Partial<Record<keyof AssistantTurn, unknown>>): string | undefined {
   if (!Array.isArray(toolCalls) || !toolCalls.every(isCall))
     return "has tool calls that are not each { id, name, arguments }";
   if (replay !== undefined && !isReplay(replay)) return "has a `replay` that no provider wrote";

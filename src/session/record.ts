@@ -4,8 +4,9 @@ import { SendError } from "../errors.ts";
 import type { AssistantTurn, Message, ToolMessage, UserMessage } from "../message.ts";
 import { estimateTokens } from "../token-estimate.ts";
 import { checkedHistory, keptOf } from "./history.ts";
+import { recordFault } from "./record-fault.ts";
 import type { SavedSession } from "./saved-session.ts";
-import { isTurnUsage, type TurnUsage } from "./usage.ts";
+import type { TurnUsage } from "./usage.ts";
 
 /** One thing that happened; what a `SessionStore` keeps. All together, in order, are the conversation. Plain data. */
 export type SessionRecord =
@@ -51,9 +52,6 @@ export interface OpenTurn {
   readonly reply?: { readonly text: string; readonly unseenTokens: number } | undefined;
 }
 
-/** Records that only a turn under way can have. */
-const IN_TURN: readonly SessionRecord["type"][] = ["text", "reply", "result", "end"];
-
 export type EndRecord = Extract<SessionRecord, { readonly type: "end" }>;
 
 /** @throws {TypeError} when that cannot have happened now */
@@ -66,14 +64,14 @@ export function applied(state: SessionState, record: SessionRecord): SessionStat
       if (turn) throw new TypeError("there is a turn that begins within another");
       return { ...state, turn: { messages: record.messages, asked: record.asked }, unanswered: undefined };
     case "cut":
+      if (turn) throw new TypeError("there is a turn of which something is forgotten before it is over");
       return { ...state, history: state.history.slice(0, record.length), unanswered: undefined };
     case "saved": {
+      if (turn) throw new TypeError("there is a turn in which the conversation becomes another");
       const { systemPrompt, history, turns } = record.session;
       return { systemPrompt, history, turns };
     }
   }
-  if (!IN_TURN.includes(record.type))
-    throw new TypeError(`there is no record of the type ${JSON.stringify(record.type)}`);
   if (!turn) throw new TypeError(`there is a record of the type ${JSON.stringify(record.type)} outside any turn`);
   switch (record.type) {
     case "text": {
@@ -107,13 +105,14 @@ export function applied(state: SessionState, record: SessionRecord): SessionStat
 export function restored(records: readonly SessionRecord[]): SessionState {
   let state: SessionState = { history: [], turns: [] };
   for (const [index, record] of records.entries()) {
+    const fault = recordFault(record);
+    if (fault) throw damaged(`record ${index + 1} ${fault}`);
     try {
       state = applied(state, record);
     } catch (cause) {
       throw damaged(`record ${index + 1}: ${cause instanceof Error ? cause.message : String(cause)}`, cause);
     }
   }
-  if (!state.turns.every(isTurnUsage)) throw damaged("a record of what a reply cost makes no sense");
   try {
     return { ...state, history: checkedHistory(state.history) };
   } catch (cause) {
@@ -122,7 +121,7 @@ export function restored(records: readonly SessionRecord[]): SessionState {
 }
 
 function damaged(what: string, cause?: unknown): SendError {
-  return new SendError("storage", `The session that was kept is damaged: ${what}.`, { cause });
+  return new SendError("storage", `The session that was kept is damaged: ${what.replace(/\.$/, "")}.`, { cause });
 }
 
 /**

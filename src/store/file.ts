@@ -57,7 +57,7 @@ export class FileStore implements SessionStore {
   }
 
   /** Reads only, so that it may look at a session that another process writes. */
-  load(id: string): Promise<readonly SessionRecord[]> {
+  async load(id: string): Promise<readonly SessionRecord[]> {
     return readRecords(this.#pathOf(id));
   }
 
