@@ -199,7 +199,7 @@ export class LLMSession implements AsyncDisposable {
     if (hasRun(turn.carried)) return (await this.#open(turn, askWhole)).finalMessage();
     const reply = await this.#asked(turn, () => turn.client.sendMessage(turn.request.messages, turn.options));
     this.#end(turn, reply, false);
-    await this.#saved();
+    await this.#saved(turn);
     return reply;
   }
 
@@ -341,11 +341,11 @@ export class LLMSession implements AsyncDisposable {
   /** The client's answer; a turn that has none ends here. */
   async #asked<T>(turn: Turn, ask: () => Promise<T>): Promise<T> {
     try {
-      await this.#log?.flush();
+      await turn.before(this.#log?.flush());
       return await ask();
     } catch (error) {
       this.#end(turn, error instanceof SendError ? error.partial : undefined, true);
-      await this.#saved();
+      await this.#saved(turn);
       throw error;
     }
   }
@@ -373,7 +373,7 @@ export class LLMSession implements AsyncDisposable {
       },
       answered: (message) => this.#record({ type: "result", message }),
       ended: (reply, interrupted) => this.#end(turn, reply, interrupted),
-      saved: () => this.#saved(),
+      saved: () => this.#saved(turn),
     };
   }
 
@@ -400,8 +400,8 @@ export class LLMSession implements AsyncDisposable {
   }
 
   /** What the log does not have then, the next turn's `flush` tells. */
-  async #saved(): Promise<void> {
-    await this.#log?.flush().catch(() => undefined);
+  async #saved(turn: Turn): Promise<void> {
+    if (this.#log) await turn.after(this.#log.flush().catch(() => undefined));
   }
 
   /** Goes on where a log ends; a turn that is under way there was cut by the end of its process. */

@@ -593,6 +593,33 @@ describe.each(["claim", "load", "append"] as const)(
   },
 );
 
+describe("a store that never answers", () => {
+  class Hung extends MemoryStore {
+    readonly #asked = new Gate();
+    readonly asked = this.#asked.reached;
+    override append(): Promise<void> {
+      return this.#asked.pass();
+    }
+  }
+
+  test.each<[ways: string, send: (session: LLMSession, signal: AbortSignal) => Promise<unknown>]>([
+    ["a whole reply", (session, signal) => session.sendMessage("one", { signal })],
+    ["a streamed one", (session, signal) => session.sendMessageStream("one", { signal })],
+    ["one with tools", (session, signal) => session.sendMessage("one", { signal, tools: [look] })],
+  ])("is left by the caller's signal: %s", { timeout: 10_000 }, async (_way, send) => {
+    const client = scriptedClient([DONE]);
+    const store = new Hung();
+    const session = await reopened(store, { client });
+    const abort = new AbortController();
+    const sent = send(session, abort.signal);
+    await store.asked;
+    abort.abort(new Error("enough"));
+    await expect(sent).rejects.toMatchObject({ kind: "aborted", cause: new Error("enough") });
+    expect(client.calls).toEqual([]);
+    expect(session).toMatchObject({ history: [], unanswered: "one" });
+  });
+});
+
 it.each([
   ["a store", { id: "s" }, /`store` must be a store/],
   ["an id", { store: new MemoryStore() }, /`id` must be a text/],
