@@ -54,8 +54,20 @@ export interface OpenTurn {
 
 export type EndRecord = Extract<SessionRecord, { readonly type: "end" }>;
 
+/** A list with more at its end. */
+type Append = <T>(list: readonly T[], more: readonly T[]) => readonly T[];
+
+/** For a list that others hold, too. */
+const copied: Append = (list, more) => (more.length > 0 ? [...list, ...more] : list);
+
+/** For one that nobody else holds yet: thousands of turns are read in a time that grows with them, not with their square. */
+const grown: Append = (list, more) => {
+  for (const item of more) (list as (typeof item)[]).push(item);
+  return list;
+};
+
 /** @throws {TypeError} when that cannot have happened now */
-export function applied(state: SessionState, record: SessionRecord): SessionState {
+export function applied(state: SessionState, record: SessionRecord, append: Append = copied): SessionState {
   const { turn } = state;
   switch (record.type) {
     case "prompt":
@@ -69,7 +81,7 @@ export function applied(state: SessionState, record: SessionRecord): SessionStat
     case "saved": {
       if (turn) throw new TypeError("there is a turn in which the conversation becomes another");
       const { systemPrompt, history, turns } = record.session;
-      return { systemPrompt, history, turns };
+      return { systemPrompt, history: [...history], turns: [...turns] };
     }
   }
   if (!turn) throw new TypeError(`there is a record of the type ${JSON.stringify(record.type)} outside any turn`);
@@ -84,16 +96,16 @@ export function applied(state: SessionState, record: SessionRecord): SessionStat
     }
     case "reply": {
       const messages = [...turn.messages, record.message];
-      return { ...state, turn: { messages, asked: turn.asked }, turns: withUsage(state.turns, record.usage) };
+      return { ...state, turn: { messages, asked: turn.asked }, turns: append(state.turns, listOf(record.usage)) };
     }
     case "result":
       return { ...state, turn: { ...turn, messages: withResult(turn.messages, record.message) } };
     case "end": {
       const { stays, message, usage } = record;
-      const turns = withUsage(state.turns, usage);
+      const turns = append(state.turns, listOf(usage));
       const { turn: _over, ...rest } = state;
       if (!stays) return { ...rest, turns, unanswered: saidIn(turn.messages) };
-      return { ...rest, turns, history: [...state.history, ...turn.messages, ...(message ? [message] : [])] };
+      return { ...rest, turns, history: append(state.history, [...turn.messages, ...listOf(message)]) };
     }
   }
 }
@@ -108,7 +120,7 @@ export function restored(records: readonly SessionRecord[]): SessionState {
     const fault = recordFault(record);
     if (fault) throw damaged(`record ${index + 1} ${fault}`);
     try {
-      state = applied(state, record);
+      state = applied(state, record, grown);
     } catch (cause) {
       throw damaged(`record ${index + 1}: ${cause instanceof Error ? cause.message : String(cause)}`, cause);
     }
@@ -152,8 +164,8 @@ function withResult(messages: readonly Message[], result: ToolMessage): readonly
   return [...messages.slice(0, asked + 1), ...results];
 }
 
-function withUsage(turns: readonly TurnUsage[], usage: TurnUsage | undefined): readonly TurnUsage[] {
-  return usage ? [...turns, usage] : turns;
+function listOf<T>(item: T | undefined): readonly T[] {
+  return item === undefined ? [] : [item];
 }
 
 function saidIn(messages: readonly Message[]): UserMessage["content"] | undefined {
