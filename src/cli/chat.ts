@@ -7,6 +7,7 @@ import { CommandError } from "./command-error.ts";
 import { Conversation } from "./conversation.ts";
 import { type Lines, MORE, readLines } from "./lines.ts";
 import { openSession } from "./sessions.ts";
+import { optionInShell } from "./shell-word.ts";
 import type { Terminal } from "./terminal.ts";
 import { type Turn, TurnReader } from "./turn-reader.ts";
 import { VERSION } from "./version.ts";
@@ -34,9 +35,7 @@ export async function chat(
     }
     const code = await converse(conversation, lines, terminal);
     if (isTalkative && name !== undefined && session.history.length > 0)
-      await terminal.stderr.aside(
-        `To go on: cloudllm chat --session ${/^[\w-]+$/.test(name) ? name : JSON.stringify(name)}`,
-      );
+      await terminal.stderr.aside(`To go on: cloudllm chat ${optionInShell("--session", name)}`);
     return code;
   } finally {
     lines.close();

@@ -22,9 +22,12 @@ export async function run(args: readonly string[], streams: ProcessStreams, env:
   const terminal = createTerminal(streams, env, "settings" in command ? command.settings : {});
   try {
     if (command instanceof CommandError) throw command;
-    return await execute(command, terminal, env);
+    const code = await execute(command, terminal, env);
+    const failure = await terminal.stdout.ended();
+    if (failure) throw new CommandError(`The output could not be written: ${failure.message}`, 1, failure);
+    return code;
   } catch (error) {
-    if (terminal.stdout.gone.aborted) return 0; // `cloudllm … | head -1` has what it wanted
+    if (terminal.stdout.gone.aborted && !(await terminal.stdout.ended())) return 0; // `cloudllm … | head -1` has what it wanted
     await terminal.stderr.line(`cloudllm: ${error instanceof Error ? error.message : String(error)}`);
     return error instanceof CommandError ? error.exitCode : 1;
   }

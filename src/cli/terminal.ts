@@ -57,6 +57,11 @@ export function wantsColor(isTerminal: boolean, env: NodeJS.ProcessEnv): boolean
   return isTerminal && !no && kind !== "dumb";
 }
 
+/** On Windows, a pipe that was closed is at its end. */
+function isReaderGone(error: NodeJS.ErrnoException): boolean {
+  return ["EPIPE", "EOF", "ECONNRESET"].includes(error.code ?? "");
+}
+
 /** One output: text in order, as fast as its reader takes it. */
 export class Output {
   /** A screen, where text from elsewhere must not drive the terminal. */
@@ -66,6 +71,7 @@ export class Output {
   readonly canErase: boolean;
   readonly #stream: OutputStream;
   readonly #gone = new AbortController();
+  #failure: Error | undefined;
 
   constructor(
     stream: OutputStream,
@@ -75,12 +81,21 @@ export class Output {
     this.isTerminal = traits.isTerminal;
     this.color = traits.color;
     this.canErase = traits.canErase;
-    stream.on("error", () => this.#gone.abort());
+    stream.on("error", (error) => {
+      if (!this.gone.aborted && !isReaderGone(error)) this.#failure = error;
+      this.#gone.abort();
+    });
   }
 
-  /** Fires when nobody reads any more, as after `| head -1`; what is written then goes nowhere. */
+  /** Fires when nobody reads any more, as after `| head -1`, or nothing can be written; what is written then goes nowhere. */
   get gone(): AbortSignal {
     return this.#gone.signal;
+  }
+
+  /** Resolves when all that was written has been taken, with why it could not be, such as a full disk; a reader that went has had enough. */
+  async ended(): Promise<Error | undefined> {
+    if (!this.gone.aborted) await new Promise((resolve) => this.#stream.write("", resolve));
+    return this.#failure;
   }
 
   /** Its width in characters. */

@@ -2,7 +2,15 @@
 
 import { messageFault } from "../check.ts";
 import { SendError } from "../errors.ts";
-import type { AssistantTurn, Message, ToolCall, ToolMessage, UnfinishedToolCall, UserMessage } from "../message.ts";
+import type {
+  AssistantTurn,
+  Message,
+  Replay,
+  ToolCall,
+  ToolMessage,
+  UnfinishedToolCall,
+  UserMessage,
+} from "../message.ts";
 import { failureOf } from "./run-tool.ts";
 
 /**
@@ -109,10 +117,20 @@ function placeFault(
   if (isBlank(message)) return "is empty";
   if (message.role === previous?.role) return `follows another of the role ${message.role}`;
   if (message.role === "user") return undefined;
-  const calls: unknown = message.toolCalls ?? [];
-  return Array.isArray(calls) && calls.every(isCall)
-    ? undefined
-    : "has tool calls that are not each { id, name, arguments }";
+  return replyFault(message);
+}
+
+/** What is wrong with an earlier reply beside its text. */
+function replyFault({
+  toolCalls = [],
+  replay,
+  interrupted,
+}: Partial<Record<keyof AssistantTurn, unknown>>): string | undefined {
+  if (!Array.isArray(toolCalls) || !toolCalls.every(isCall))
+    return "has tool calls that are not each { id, name, arguments }";
+  if (replay !== undefined && !isReplay(replay)) return "has a `replay` that no provider wrote";
+  if (interrupted !== undefined && interrupted !== true) return "is `interrupted` in some other way than true";
+  return undefined;
 }
 
 function openAfter(message: Message, open: readonly string[]): readonly string[] {
@@ -170,8 +188,14 @@ function isBlank(message: UserMessage | AssistantTurn): boolean {
 
 function isCall(value: unknown): value is ToolCall {
   if (!isObject(value)) return false;
-  const { id, name } = value as Partial<ToolCall>;
-  return typeof id === "string" && id !== "" && typeof name === "string" && name !== "";
+  const { id, name, arguments: given } = value as Partial<ToolCall>;
+  return typeof id === "string" && id !== "" && typeof name === "string" && name !== "" && given !== undefined;
+}
+
+function isReplay(value: unknown): value is Replay {
+  if (!isObject(value)) return false;
+  const { provider, protocol } = value as Partial<Replay>;
+  return typeof provider === "string" && typeof protocol === "string";
 }
 
 function isObject(value: unknown): value is object {

@@ -4,8 +4,9 @@ import { SendError } from "../errors.ts";
 import type { AssistantTurn, Message, ToolMessage, UserMessage } from "../message.ts";
 import { estimateTokens } from "../token-estimate.ts";
 import { checkedHistory, keptOf } from "./history.ts";
+import { recordFault } from "./record-fault.ts";
 import type { SavedSession } from "./saved-session.ts";
-import { isTurnUsage, type TurnUsage } from "./usage.ts";
+import type { TurnUsage } from "./usage.ts";
 
 /** One thing that happened; what a `SessionStore` keeps. All together, in order, are the conversation. Plain data. */
 export type SessionRecord =
@@ -51,13 +52,22 @@ export interface OpenTurn {
   readonly reply?: { readonly text: string; readonly unseenTokens: number } | undefined;
 }
 
-/** Records that only a turn under way can have. */
-const IN_TURN: readonly SessionRecord["type"][] = ["text", "reply", "result", "end"];
-
 export type EndRecord = Extract<SessionRecord, { readonly type: "end" }>;
 
+/** A list with more at its end. */
+type Append = <T>(list: readonly T[], more: readonly T[]) => readonly T[];
+
+/** For a list that others hold, too. */
+const copied: Append = (list, more) => (more.length > 0 ? [...list, ...more] : list);
+
+/** For one that nobody else holds yet: thousands of turns are read in a time that grows with them, not with their square. */
+const grown: Append = (list, more) => {
+  for (const item of more) (list as (typeof item)[]).push(item);
+  return list;
+};
+
 /** @throws {TypeError} when that cannot have happened now */
-export function applied(state: SessionState, record: SessionRecord): SessionState {
+export function applied(state: SessionState, record: SessionRecord, append: Append = copied): SessionState {
   const { turn } = state;
   switch (record.type) {
     case "prompt":
@@ -66,14 +76,14 @@ export function applied(state: SessionState, record: SessionRecord): SessionStat
       if (turn) throw new TypeError("there is a turn that begins within another");
       return { ...state, turn: { messages: record.messages, asked: record.asked }, unanswered: undefined };
     case "cut":
+      if (turn) throw new TypeError("there is a turn of which something is forgotten before it is over");
       return { ...state, history: state.history.slice(0, record.length), unanswered: undefined };
     case "saved": {
+      if (turn) throw new TypeError("there is a turn in which the conversation becomes another");
       const { systemPrompt, history, turns } = record.session;
-      return { systemPrompt, history, turns };
+      return { systemPrompt, history: [...history], turns: [...turns] };
     }
   }
-  if (!IN_TURN.includes(record.type))
-    throw new TypeError(`there is no record of the type ${JSON.stringify(record.type)}`);
   if (!turn) throw new TypeError(`there is a record of the type ${JSON.stringify(record.type)} outside any turn`);
   switch (record.type) {
     case "text": {
@@ -86,16 +96,16 @@ export function applied(state: SessionState, record: SessionRecord): SessionStat
     }
     case "reply": {
       const messages = [...turn.messages, record.message];
-      return { ...state, turn: { messages, asked: turn.asked }, turns: withUsage(state.turns, record.usage) };
+      return { ...state, turn: { messages, asked: turn.asked }, turns: append(state.turns, listOf(record.usage)) };
     }
     case "result":
       return { ...state, turn: { ...turn, messages: withResult(turn.messages, record.message) } };
     case "end": {
       const { stays, message, usage } = record;
-      const turns = withUsage(state.turns, usage);
+      const turns = append(state.turns, listOf(usage));
       const { turn: _over, ...rest } = state;
       if (!stays) return { ...rest, turns, unanswered: saidIn(turn.messages) };
-      return { ...rest, turns, history: [...state.history, ...turn.messages, ...(message ? [message] : [])] };
+      return { ...rest, turns, history: append(state.history, [...turn.messages, ...listOf(message)]) };
     }
   }
 }
@@ -107,13 +117,14 @@ export function applied(state: SessionState, record: SessionRecord): SessionStat
 export function restored(records: readonly SessionRecord[]): SessionState {
   let state: SessionState = { history: [], turns: [] };
   for (const [index, record] of records.entries()) {
+    const fault = recordFault(record);
+    if (fault) throw damaged(`record ${index + 1} ${fault}`);
     try {
-      state = applied(state, record);
+      state = applied(state, record, grown);
     } catch (cause) {
       throw damaged(`record ${index + 1}: ${cause instanceof Error ? cause.message : String(cause)}`, cause);
     }
   }
-  if (!state.turns.every(isTurnUsage)) throw damaged("a record of what a reply cost makes no sense");
   try {
     return { ...state, history: checkedHistory(state.history) };
   } catch (cause) {
@@ -122,7 +133,7 @@ export function restored(records: readonly SessionRecord[]): SessionState {
 }
 
 function damaged(what: string, cause?: unknown): SendError {
-  return new SendError("storage", `The session that was kept is damaged: ${what}.`, { cause });
+  return new SendError("storage", `The session that was kept is damaged: ${what.replace(/\.$/, "")}.`, { cause });
 }
 
 /**
@@ -153,8 +164,8 @@ function withResult(messages: readonly Message[], result: ToolMessage): readonly
   return [...messages.slice(0, asked + 1), ...results];
 }
 
-function withUsage(turns: readonly TurnUsage[], usage: TurnUsage | undefined): readonly TurnUsage[] {
-  return usage ? [...turns, usage] : turns;
+function listOf<T>(item: T | undefined): readonly T[] {
+  return item === undefined ? [] : [item];
 }
 
 function saidIn(messages: readonly Message[]): UserMessage["content"] | undefined {

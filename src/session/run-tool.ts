@@ -39,7 +39,13 @@ function textOf(result: unknown): string {
   return typeof result === "string" ? result : (JSON.stringify(result) ?? "null");
 }
 
+/** Anything may be thrown, and what is thrown may throw when it is looked at. */
 function textOfError(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return text === "" ? "The tool failed and did not say why." : text;
+  try {
+    const text = error instanceof Error ? error.message : typeof error === "object" ? textOf(error) : String(error);
+    if (typeof text === "string" && text !== "") return text;
+  } catch {
+    // The model is told that much in any case.
+  }
+  return "The tool failed and did not say why.";
 }

@@ -163,9 +163,9 @@ function withoutOutput(message: AssistantTurn & { readonly output?: unknown }): 
   return turn;
 }
 
-/** What a store threw, as the one error there is; what is said of senseless options stays. */
-export function storageError(error: unknown): SendError | TypeError {
-  if (error instanceof SendError || error instanceof TypeError) return error;
+/** What a store threw, as the one error there is. */
+export function storageError(error: unknown): SendError {
+  if (error instanceof SendError) return error;
   const reason = error instanceof Error ? error.message : String(error);
   return new SendError("storage", `The store of the session failed: ${reason}`, { cause: error });
 }

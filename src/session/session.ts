@@ -163,9 +163,12 @@ export class LLMSession implements AsyncDisposable {
     return this.#state.systemPrompt;
   }
 
-  /** The conversation so far, without the system prompt; all of it, whatever was sent. A turn under way is not in it. */
+  /**
+   * The conversation so far, without the system prompt; all of it, whatever was sent. A turn under way is not in it. The list is
+   * frozen: what is said is for `sendMessage…` to add, and `undo` or `clear` to take away.
+   */
   get history(): readonly Message[] {
-    return this.#state.history;
+    return Object.freeze(this.#state.history);
   }
 
   /** What the user said last, when nothing came back, so that it was taken out of the history; else `undefined`. */
@@ -196,7 +199,7 @@ export class LLMSession implements AsyncDisposable {
     if (hasRun(turn.carried)) return (await this.#open(turn, askWhole)).finalMessage();
     const reply = await this.#asked(turn, () => turn.client.sendMessage(turn.request.messages, turn.options));
     this.#end(turn, reply, false);
-    await this.#saved();
+    await this.#saved(turn);
     return reply;
   }
 
@@ -338,11 +341,11 @@ export class LLMSession implements AsyncDisposable {
   /** The client's answer; a turn that has none ends here. */
   async #asked<T>(turn: Turn, ask: () => Promise<T>): Promise<T> {
     try {
-      await this.#log?.flush();
+      await turn.before(this.#log?.flush());
       return await ask();
     } catch (error) {
       this.#end(turn, error instanceof SendError ? error.partial : undefined, true);
-      await this.#saved();
+      await this.#saved(turn);
       throw error;
     }
   }
@@ -370,7 +373,7 @@ export class LLMSession implements AsyncDisposable {
       },
       answered: (message) => this.#record({ type: "result", message }),
       ended: (reply, interrupted) => this.#end(turn, reply, interrupted),
-      saved: () => this.#saved(),
+      saved: () => this.#saved(turn),
     };
   }
 
@@ -397,8 +400,8 @@ export class LLMSession implements AsyncDisposable {
   }
 
   /** What the log does not have then, the next turn's `flush` tells. */
-  async #saved(): Promise<void> {
-    await this.#log?.flush().catch(() => undefined);
+  async #saved(turn: Turn): Promise<void> {
+    if (this.#log) await turn.after(this.#log.flush().catch(() => undefined));
   }
 
   /** Goes on where a log ends; a turn that is under way there was cut by the end of its process. */

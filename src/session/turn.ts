@@ -2,6 +2,7 @@
 
 import { offAbort, onAbort } from "../abort.ts";
 import type { SendOptions, TypedClient } from "../client.ts";
+import { SendError } from "../errors.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
 import type { Fitted } from "./budget.ts";
 
@@ -17,7 +18,7 @@ export interface TurnFacts<Output> {
   readonly request: Fitted;
 }
 
-/** A client ends at once what its signal has ended (law 5); one that does not is not waited for any longer, in milliseconds. */
+/** Who hears of a signal ends at once (law 5); a client or a store that does not is not waited for any longer, in milliseconds. */
 const GRACE_MS = 1_000;
 
 /** It can be left from outside as well, at any moment: its requests hear of that by a signal, as they do of the caller's. */
@@ -67,15 +68,46 @@ export class Turn<Output = unknown> {
     this.#end = undefined;
   }
 
+  /**
+   * What is waited for before the client is asked.
+   * @throws {SendError} kind `aborted` as soon as the turn is left or the caller's signal fires
+   */
+  async before(work: Promise<void> | undefined): Promise<void> {
+    const { signal } = this.#leaving;
+    if (!work || signal.aborted) return; // the client refuses
+    const { provider, model } = this.client;
+    let abort: () => void = () => undefined;
+    const left = new Promise<never>((_resolve, reject) => {
+      abort = () =>
+        reject(
+          new SendError("aborted", "The caller's signal ended the call.", { provider, model, cause: signal.reason }),
+        );
+    });
+    onAbort(signal, abort);
+    try {
+      await Promise.race([work, left]);
+    } finally {
+      offAbort(signal, abort);
+    }
+  }
+
+  /** What is waited for at the end: not for ever when the turn was left. */
+  async after(work: Promise<void>): Promise<void> {
+    await (this.#leaving.signal.aborted ? patiently(work) : work);
+  }
+
   /** Stops the reply, or what there is instead of one. Resolves when the turn has ended, or should have. */
   async leave(): Promise<void> {
     if (this.stream) return void this.stream.stop();
     this.#leaving.abort(new Error("The session was closed."));
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const patience = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, GRACE_MS);
-    });
-    await Promise.race([this.#ended, patience]);
-    clearTimeout(timer);
+    await patiently(this.#ended);
   }
+}
+
+async function patiently(work: Promise<void>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const patience = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, GRACE_MS);
+  });
+  await Promise.race([work, patience]).finally(() => clearTimeout(timer));
 }

@@ -1,5 +1,7 @@
 /** Ids of sessions as names of files: no id leads out of its folder, and no two ids share a file on any system. */
 
+import { SendError } from "../errors.ts";
+
 /** Names that Windows keeps for devices, whatever follows the dot. */
 const DEVICES = /^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])$/;
 /** Most systems take 255 bytes, the ending included. */
@@ -7,14 +9,13 @@ const MAX_LENGTH = 200;
 
 /**
  * Small letters, digits, `-` and `_` stay; all else is percent-encoded, capitals too, because some systems do not tell them apart.
- * @throws {TypeError} when it cannot be the name of a file
+ * @throws {SendError} kind `invalidRequest` when it cannot be the name of a file
  */
 export function fileNameOf(id: string): string {
-  if (typeof id !== "string" || id === "")
-    throw new TypeError("The `id` of a session must be a text that is not empty.");
+  if (typeof id !== "string" || id === "") throw unusable("must be a text that is not empty");
   const name = encoded(id).replace(DEVICES, (device) => `%${device.charCodeAt(0).toString(16)}${device.slice(1)}`);
   if (name.length <= MAX_LENGTH) return name;
-  throw new TypeError(`The \`id\` of a session is too long: as the name of a file it has ${name.length} characters.`);
+  throw unusable(`is too long: as the name of a file it has ${name.length} characters`);
 }
 
 /** The id whose file has this name; `undefined` when there is none. */
@@ -33,6 +34,10 @@ function encoded(id: string): string {
       part.length === 3 ? part.toLowerCase() : `%${part.charCodeAt(0).toString(16)}`,
     );
   } catch {
-    throw new TypeError("The `id` of a session holds half a character, which no file name can.");
+    throw unusable("holds half a character, which no file name can");
   }
+}
+
+function unusable(why: string): SendError {
+  return new SendError("invalidRequest", `The \`id\` of a session ${why}.`);
 }

@@ -1,7 +1,7 @@
 /** Conversations in files: the subpath `cloudllm/store/file`. */
 
 import { mkdir, readdir, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { SessionRecord } from "../session/record.ts";
 import type { SessionStore, StoredSession } from "../session/store.ts";
 import { fileNameOf, idOf } from "./file-name.ts";
@@ -51,13 +51,13 @@ export class FileStore implements SessionStore {
 
   async claim(id: string): Promise<void> {
     const path = this.#pathOf(id);
-    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+    await makeFolder(this.#directory);
     const unlock = await takeLock(path.replace(/\.jsonl$/, ".lock"), `The session ${JSON.stringify(id)}`);
     this.#claims.set(id, { unlock });
   }
 
   /** Reads only, so that it may look at a session that another process writes. */
-  load(id: string): Promise<readonly SessionRecord[]> {
+  async load(id: string): Promise<readonly SessionRecord[]> {
     return readRecords(this.#pathOf(id));
   }
 
@@ -94,5 +94,21 @@ export class FileStore implements SessionStore {
 
   #pathOf(id: string): string {
     return join(this.#directory, `${fileNameOf(id)}${ENDING}`);
+  }
+}
+
+/** With those above it. Node's own way to do so never comes back where a folder takes none (as `/proc`). */
+async function makeFolder(path: string): Promise<void> {
+  const isMissing = (error: unknown) => codeOf(error) === "ENOENT" && dirname(path) !== path;
+  const make = () => mkdir(path, { mode: 0o700 });
+  try {
+    await make().catch(async (error: unknown) => {
+      if (!isMissing(error)) throw error;
+      await makeFolder(dirname(path));
+      await make();
+    });
+  } catch (error) {
+    const isThere = codeOf(error) === "EEXIST" && (await stat(path)).isDirectory();
+    if (!isThere) throw error;
   }
 }

@@ -1,6 +1,6 @@
 /** One process at a time: a file beside another says who has it. */
 
-import { writeFileSync } from "node:fs";
+import { closeSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
 import { hostname, uptime } from "node:os";
 import { setTimeout as elapse } from "node:timers/promises";
@@ -35,14 +35,23 @@ export async function takeLock(path: string, what: string): Promise<() => Promis
 /** Makes the file, if nobody else has. */
 function created(path: string): (() => Promise<void>) | undefined {
   const self: Holder = { pid: process.pid, host: hostname(), startedAt: performance.timeOrigin };
+  let file: number;
   try {
-    // At once: between making it and writing into it, nothing else of this process may take its time.
-    writeFileSync(path, JSON.stringify(self), { flag: "wx", mode: 0o600 });
-    return () => rm(path, { force: true });
+    file = openSync(path, "wx", 0o600);
   } catch (error) {
     if (codeOf(error) === "EEXIST") return undefined;
     throw error;
   }
+  try {
+    // At once: between making it and writing into it, nothing else of this process may take its time.
+    writeFileSync(file, JSON.stringify(self));
+  } catch (error) {
+    rmSync(path, { force: true }); // the disk may be full; a lock that says nothing holds up the next
+    throw error;
+  } finally {
+    closeSync(file);
+  }
+  return () => rm(path, { force: true });
 }
 
 /**

@@ -31,6 +31,11 @@ const linesOf = (messages: readonly Message[]) =>
     ({ role, content, ...more }) => `${role}: ${String(content)}${"interrupted" in more ? " (interrupted)" : ""}`,
   );
 
+const USER = { role: "user", content: "Hi" };
+const REPLY = { role: "assistant", content: "Hello" };
+const SAID = { type: "said", messages: [USER] };
+const SAVED = { version: 1, onInterrupt: "keep", history: [], turns: [] };
+
 /** A store of which the process dies: nobody has it any more, and no later write arrives. */
 class CrashingStore extends MemoryStore {
   isDead = false;
@@ -395,7 +400,32 @@ describe("a store that fails", () => {
   });
 
   test.each<[string, unknown[], RegExp]>([
-    ["of an unknown type", [{ type: "mood" }], /no record of the type "mood"/],
+    ["of an unknown type", [{ type: "mood" }], /record 1 has the type "mood", which there is not\.$/],
+    ["that are none", [null], /record 1 is no object/],
+    ["without a type", [{}], /record 1 has the type none/],
+    ["of a type that every object has", [{ type: "constructor" }], /record 1 has the type "constructor"/],
+    ["of a prompt that is no text", [{ type: "prompt", systemPrompt: 5 }], /record 1 has a system prompt/],
+    ["of a turn without messages", [{ type: "said" }], /record 1 has no messages/],
+    ["of a turn that says a text", [{ type: "said", messages: "Hi" }], /record 1 has no messages/],
+    ["of a turn that says nothing at all", [{ type: "said", messages: [null] }], /record 1 has a message that is not/],
+    ["of a turn that says a reply", [{ type: "said", messages: [REPLY] }], /record 1 has a message of the role assis/],
+    ["of a text that is none", [SAID, { type: "text" }], /record 2 has no text/],
+    ["of a text taken back by a word", [SAID, { type: "text", text: "", rewind: "x" }], /record 2 has no text/],
+    ["of a reply without a message", [SAID, { type: "reply" }], /record 2 has a message that is not an object/],
+    ["of a reply that is a text", [SAID, { type: "reply", message: "Hi" }], /record 2 has a message that is not/],
+    ["of a reply by the user", [SAID, { type: "reply", message: USER }], /record 2 has a message of the role user/],
+    ["of an end that does not say", [SAID, { type: "end" }], /record 2 does not say whether/],
+    ["of an end with a text", [SAID, { type: "end", stays: true, message: "Hi" }], /record 2 has a message that/],
+    ["of a cut by a word", [{ type: "cut", length: "x" }], /record 1 has no length/],
+    ["of a cut by less than nothing", [{ type: "cut", length: -1 }], /record 1 has no length/],
+    ["of a cut in a turn", [SAID, { type: "cut", length: 0 }], /record 2: there is a turn of which/],
+    ["of another conversation in a turn", [SAID, { type: "saved", session: SAVED }], /record 2: there is a turn in/],
+    ["of no other conversation", [{ type: "saved" }], /record 1 has a session that is none: This is not/],
+    [
+      "of another that is none",
+      [{ type: "saved", session: { ...SAVED, turns: 5 } }],
+      /record 1 has a session .*`turns`/,
+    ],
     [
       "of a turn in a turn",
       [
@@ -408,7 +438,7 @@ describe("a store that fails", () => {
       "of a result without a call",
       [
         { type: "said", messages: [] },
-        { type: "result", message: {} },
+        { type: "result", message: { role: "tool", toolCallId: "x", content: "y" } },
       ],
       /without a call/,
     ],
@@ -426,7 +456,7 @@ describe("a store that fails", () => {
         { type: "said", messages: [] },
         { type: "end", stays: false, usage: { provider: 5 } },
       ],
-      /what a reply cost/,
+      /record 2 has a cost that makes no sense/,
     ],
   ])("has records %s: it is told", async (_name, records, message) => {
     const store = new MemoryStore();
@@ -525,6 +555,68 @@ describe("a session that is closed", () => {
     const { history } = session;
     await expect((async () => act(session))()).rejects.toMatchObject({ kind: "invalidRequest" });
     expect(session.history).toBe(history);
+  });
+});
+
+describe.each(["claim", "load", "append"] as const)(
+  "a store whose `%s` throws a TypeError, as `fetch` does",
+  (method) => {
+    it("has failed as any other", async () => {
+      class Remote extends MemoryStore {
+        isDown = true;
+        override async claim(id: string) {
+          this.#try("claim");
+          return super.claim(id);
+        }
+        override async load(id: string) {
+          this.#try("load");
+          return super.load(id);
+        }
+        override async append(id: string, records: readonly SessionRecord[]) {
+          this.#try("append");
+          return super.append(id, records);
+        }
+        #try(name: string) {
+          if (this.isDown && name === method) throw new TypeError("fetch failed");
+        }
+      }
+      const store = new Remote();
+      const failure = { kind: "storage", message: "The store of the session failed: fetch failed" };
+      const say = async () => {
+        const session = await reopened(store);
+        await session.sendMessage("one").finally(() => session.close().catch(() => undefined));
+      };
+      await expect(say()).rejects.toMatchObject(failure);
+      store.isDown = false;
+      await say();
+    });
+  },
+);
+
+describe("a store that never answers", () => {
+  class Hung extends MemoryStore {
+    readonly #asked = new Gate();
+    readonly asked = this.#asked.reached;
+    override append(): Promise<void> {
+      return this.#asked.pass();
+    }
+  }
+
+  test.each<[ways: string, send: (session: LLMSession, signal: AbortSignal) => Promise<unknown>]>([
+    ["a whole reply", (session, signal) => session.sendMessage("one", { signal })],
+    ["a streamed one", (session, signal) => session.sendMessageStream("one", { signal })],
+    ["one with tools", (session, signal) => session.sendMessage("one", { signal, tools: [look] })],
+  ])("is left by the caller's signal: %s", { timeout: 10_000 }, async (_way, send) => {
+    const client = scriptedClient([DONE]);
+    const store = new Hung();
+    const session = await reopened(store, { client });
+    const abort = new AbortController();
+    const sent = send(session, abort.signal);
+    await store.asked;
+    abort.abort(new Error("enough"));
+    await expect(sent).rejects.toMatchObject({ kind: "aborted", cause: new Error("enough") });
+    expect(client.calls).toEqual([]);
+    expect(session).toMatchObject({ history: [], unanswered: "one" });
   });
 });
 

@@ -209,6 +209,13 @@ describe("JSON", () => {
   });
 
   const saved = { version: 1, onInterrupt: "keep", history: [], turns: [] };
+  const withReply = (more: object) => ({
+    ...saved,
+    history: [
+      { role: "user", content: "Hi" },
+      { role: "assistant", content: "Hello", ...more },
+    ],
+  });
   test.each<[string, unknown, RegExp]>([
     ["text", '{"version":1}', /JSON\.parse/],
     ["null", null, /not a saved session/],
@@ -225,6 +232,12 @@ describe("JSON", () => {
     ["a limit that is none", { ...saved, maxTokens: "many" }, /`maxTokens`/],
     ["a history that cannot be sent", { ...saved, history: [{ role: "assistant", content: "Hi" }] }, /message 0/],
     ["a system prompt that is no text", { ...saved, systemPrompt: 5 }, /`systemPrompt`/],
+    ["calls that are a text", withReply({ toolCalls: "look" }), /message 1 has tool calls/],
+    ["a call without arguments", withReply({ toolCalls: [{ id: "1", name: "look" }] }), /message 1 has tool calls/],
+    ["a replay that is a text", withReply({ replay: "signed" }), /message 1 has a `replay`/],
+    ["a replay that is null", withReply({ replay: null }), /message 1 has a `replay`/],
+    ["a replay of nobody", withReply({ replay: { data: [] } }), /message 1 has a `replay`/],
+    ["a reply that is interrupted by a word", withReply({ interrupted: "yes" }), /message 1 is `interrupted`/],
   ])("of %s is refused", (_name, json, message) => {
     expect(() => LLMSession.fromJSON(json, { client: fine() })).toThrow(TypeError);
     expect(() => LLMSession.fromJSON(json, { client: fine() })).toThrow(message);
@@ -235,6 +248,20 @@ describe("JSON", () => {
     expect(() => session.restore({ ...saved, systemPrompt: 5 })).toThrow(TypeError);
     expect(session.systemPrompt).toBe("Be brief.");
   });
+});
+
+test("nobody else adds to the history", async () => {
+  const given: Message[] = [
+    { role: "user", content: "Hi" },
+    { role: "assistant", content: "Hello" },
+  ];
+  const session = new LLMSession({ client: scriptedClient([{ text: "Fine." }]), history: given });
+  given.push({ role: "user", content: "more" });
+  const { history } = session;
+  expect(() => (history as Message[]).push({ role: "user", content: "more" })).toThrow(TypeError);
+  await session.sendMessage("How are you?");
+  expect(history).toHaveLength(2);
+  expect(session.history).toHaveLength(4);
 });
 
 describe("what the constructor takes", () => {

@@ -303,6 +303,31 @@ describe("what a tool answers", () => {
     ["an error that it rejects with", { name: "look", run: () => Promise.reject(new Error("fog")) }, "fog", true],
     ["something thrown that is no error", { name: "look", run: () => Promise.reject("fog") }, "fog", true],
     ["an error without words", { name: "look", run: () => Promise.reject(new Error()) }, /did not say why/, true],
+    [
+      "an object that was thrown, as JSON",
+      { name: "look", run: () => Promise.reject({ code: 5 }) },
+      '{"code":5}',
+      true,
+    ],
+    ...[
+      Object.create(null),
+      Object.assign(new Error("x"), { message: 5n }),
+      Object.defineProperty(new Error(), "message", {
+        get() {
+          throw new Error("not even that");
+        },
+      }),
+      { toJSON: () => circular },
+      5n,
+      Symbol("why"),
+      undefined,
+      null,
+    ].map((thrown, at): [string, Tool, RegExp, boolean] => [
+      `whatever was thrown (${at})`,
+      { name: "look", run: () => Promise.reject(thrown) },
+      /./,
+      true,
+    ]),
     ["a result that JSON cannot say", { name: "look", run: () => circular }, /circular/i, true],
     [
       "arguments that do not fit",

@@ -262,6 +262,26 @@ function storeOver(folder: string) {
   };
 }
 
+test.each<readonly [name: string, folder: string, why: RegExp]>([
+  // Where the system has such a place.
+  ...(existsSync("/proc/self")
+    ? ([["in which no folder can be made", "/proc/cloudllm/sessions", /ENOENT/]] as const)
+    : []),
+  ["that is a file", join(process.cwd(), "package.json"), /EEXIST/],
+  ["below a file", join(process.cwd(), "package.json", "sessions"), /ENOTDIR|EEXIST/],
+])("a folder %s is told at once", async (_name, folder, why) => {
+  const opening = LLMSession.open({ client: client(), store: new FileStore(folder), id: "s" });
+  await expect(opening).rejects.toMatchObject({ kind: "storage", message: expect.stringMatching(why) });
+});
+
+it("makes the folders above its own, for their owner alone", async () => {
+  const folder = freshFolder();
+  await talk(join(folder, "a", "b"), "s", "one");
+  await talk(join(folder, "a", "b"), "t", "one");
+  expect(readdirSync(join(folder, "a", "b")).sort()).toEqual(["s.jsonl", "t.jsonl"]);
+  if (process.platform !== "win32") expect(statSync(join(folder, "a")).mode & 0o777).toBe(0o700);
+});
+
 describe("the lock", () => {
   it("lets one session in this process have the file, through whichever store", async () => {
     const folder = freshFolder();

@@ -1,0 +1,68 @@
+/** Whether what a store gave back is a record: files and stores are in other hands, too. */
+
+import { messageFault } from "../check.ts";
+import type { SessionRecord } from "./record.ts";
+import { readSession } from "./saved-session.ts";
+import { isTurnUsage } from "./usage.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** What must hold for each type; the end of a sentence that names the record. */
+const FAULTS: Readonly<Record<SessionRecord["type"], (fields: Fields) => string | undefined>> = {
+  prompt: ({ systemPrompt }) => (isAbsentOr(isText, systemPrompt) ? undefined : "has a system prompt that is no text"),
+  said: ({ messages }) => (Array.isArray(messages) ? faultIn(messages, ["user", "tool"]) : "has no messages"),
+  text: ({ text, rewind, unseenTokens }) =>
+    isText(text) && isAbsentOr(isCount, rewind) && isAbsentOr(isCount, unseenTokens) ? undefined : "has no text",
+  reply: ({ message, usage }) => faultIn([message], ["assistant"]) ?? usageFault(usage),
+  result: ({ message }) => faultIn([message], ["tool"]),
+  end: ({ stays, message, usage }) => {
+    if (typeof stays !== "boolean") return "does not say whether its turn stays";
+    return (message === undefined ? undefined : faultIn([message], ["assistant"])) ?? usageFault(usage);
+  },
+  cut: ({ length }) => (isCount(length) ? undefined : "has no length"),
+  saved: ({ session }) => sessionFault(session),
+};
+
+/** What is wrong with it, as the end of a sentence that names it; `undefined` when nothing is. */
+export function recordFault(value: unknown): string | undefined {
+  if (typeof value !== "object" || value === null) return "is no object";
+  const { type } = value as Fields;
+  if (typeof type === "string" && Object.hasOwn(FAULTS, type))
+    return FAULTS[type as SessionRecord["type"]](value as Fields);
+  return `has the type ${JSON.stringify(type) ?? "none"}, which there is not`;
+}
+
+function faultIn(messages: readonly unknown[], roles: readonly string[]): string | undefined {
+  for (const message of messages) {
+    const fault = messageFault(message);
+    if (fault) return `has a message that ${fault}`;
+    const { role } = message as { readonly role: string };
+    if (!roles.includes(role)) return `has a message of the role ${role}`;
+  }
+  return undefined;
+}
+
+function usageFault(usage: unknown): string | undefined {
+  return isAbsentOr(isTurnUsage, usage) ? undefined : "has a cost that makes no sense";
+}
+
+function sessionFault(session: unknown): string | undefined {
+  try {
+    const { systemPrompt } = readSession(session);
+    return isAbsentOr(isText, systemPrompt) ? undefined : "has a system prompt that is no text";
+  } catch (error) {
+    return `has a session that is none: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}
+
+function isAbsentOr(isRight: (value: unknown) => boolean, value: unknown): boolean {
+  return value === undefined || isRight(value);
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === "string";
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
