@@ -71,9 +71,10 @@ interface Shape {
   readonly between: readonly string[];
   /** What follows the last hole, without the closing brace. */
   readonly tail: string;
-  /** The event's value, to be copied for each event, and then what is in it: no two results may share anything. */
-  readonly root: Container;
-  readonly inner: readonly (Place & { readonly template: Container })[];
+  /** The event's value, and the objects and arrays in it: copied for each event, for no two results may share anything. */
+  readonly templates: readonly Container[];
+  /** Where all of them but the first stand. */
+  readonly inner: readonly Place[];
   readonly holes: readonly Place[];
 }
 
@@ -85,22 +86,23 @@ interface Place {
 
 /** The value of an event that fits, else undefined. Throws when the holes hold no JSON. */
 function read(shape: Shape, data: string, decode: Decode): unknown {
-  const { head, between, tail } = shape;
+  const { head, between, tail, holes } = shape;
   const end = endOf(data);
   const tailAt = end - tail.length;
   // `slice` and `===` compare by memcmp; `startsWith` is four times slower.
   if (data.slice(0, head.length) !== head || data.slice(tailAt, end) !== tail) return undefined;
-  const values: unknown[] = [];
+  const containers = copyOf(shape);
   let at = head.length;
+  let hole = 0;
   for (const segment of between) {
     const next = data.indexOf(segment, at);
     if (next < 0) return undefined;
-    values.push(scalarOf(decode(data.slice(at, next))));
+    put(containers, holes[hole++], scalarOf(decode(data.slice(at, next))));
     at = next + segment.length;
   }
   if (at > tailAt) return undefined;
-  values.push(scalarOf(decode(data.slice(at, tailAt))));
-  return build(shape, values);
+  put(containers, holes[hole], scalarOf(decode(data.slice(at, tailAt))));
+  return containers[0];
 }
 
 /** Strings without escapes, short enough for `slice` to copy them: of a longer one it would keep the whole read alive. */
@@ -115,21 +117,24 @@ function scalarOf(json: string): unknown {
   return JSON.parse(json);
 }
 
-function build(shape: Shape, values: readonly unknown[]): unknown {
-  const root: Container = { ...shape.root }; // apart from the rest: V8 is fast where it sees few different objects
-  const copies = [root];
-  for (const { template, owner, key } of shape.inner) {
+/** All containers of a shape anew, within each other; the first is the root. */
+function copyOf({ templates, inner }: Shape): Container[] {
+  const [root] = templates;
+  const copies = templates.slice(); // of its final length: one that grows takes room for sixteen more
+  copies[0] = { ...root }; // apart from the rest: V8 is fast where it sees few different objects
+  let number = 1;
+  for (const place of inner) {
+    const template = templates[number];
     const copy = Array.isArray(template) ? (template.slice() as unknown as Container) : { ...template };
-    copies.push(copy);
-    put(copies[owner], key, copy);
+    copies[number++] = copy;
+    put(copies, place, copy);
   }
-  let index = 0;
-  for (const { owner, key } of shape.holes) put(copies[owner], key, values[index++]);
-  return root;
+  return copies;
 }
 
-function put(container: Container | undefined, key: string | number, value: unknown): void {
-  if (container) container[key] = value;
+function put(containers: readonly Container[], place: Place | undefined, value: unknown): void {
+  const container = place && containers[place.owner];
+  if (container) container[place.key] = value;
 }
 
 /** Where the closing brace, or the spaces before it, begin; negative when the event is no object. */
@@ -176,12 +181,12 @@ function learn(before: string, data: string, decode: Decode): Shape | undefined 
 }
 
 /** Where the marked strings and the containers are. Undefined if not all marks are found, or copying is not safe. */
-function placesOf(root: Container, marks: number): Pick<Shape, "root" | "inner" | "holes"> | undefined {
-  const containers = [root];
-  const inner: (Place & { template: Container })[] = [];
+function placesOf(root: Container, marks: number): Pick<Shape, "templates" | "inner" | "holes"> | undefined {
+  const templates = [root];
+  const inner: Place[] = [];
   const holes: Place[] = [];
   let found = 0;
-  for (const [owner, container] of containers.entries()) {
+  for (const [owner, container] of templates.entries()) {
     for (const name of Object.keys(container)) {
       const key = Array.isArray(container) ? Number(name) : name;
       const child = container[key];
@@ -192,10 +197,10 @@ function placesOf(root: Container, marks: number): Pick<Shape, "root" | "inner" 
         holes[Number(child.slice(MARK.length)) - 1] = { owner, key };
         found += 1;
       } else {
-        inner.push({ owner, key, template: child as Container });
-        if (containers.push(child as Container) > MOST_CONTAINERS) return undefined;
+        inner.push({ owner, key });
+        if (templates.push(child as Container) > MOST_CONTAINERS) return undefined;
       }
     }
   }
-  return found === marks ? { root, inner, holes } : undefined;
+  return found === marks ? { templates, inner, holes } : undefined;
 }
