@@ -5,7 +5,7 @@ import type { ReplyFacts } from "../fold.ts";
 import { DEEPEST, isDeeper } from "../json-depth.ts";
 import type { Decoder, Protocol } from "../protocols/protocol.ts";
 import type { ChunkSink } from "../stream/message-stream.ts";
-import { createEventJsonParser } from "./event-json.ts";
+import { createEventJsonParser, type EventShapes } from "./event-json.ts";
 import { createSseParser, type SseParser } from "./sse.ts";
 
 /** A reply that comes as one JSON document is held in memory whole. */
@@ -27,6 +27,7 @@ export interface BodyTarget {
   readonly sink: ChunkSink;
   /** See `Exchange.decode`. */
   readonly decode: (delivered: string) => string;
+  readonly shapes: EventShapes;
 }
 
 /** Reads one body. What it throws ends the attempt; the chunks before it are in the sink. */
@@ -46,7 +47,7 @@ export class Body {
   constructor(target: BodyTarget, decoder: Decoder = target.protocol.createDecoder(target.facts)) {
     this.decoder = decoder;
     this.#target = target;
-    this.#parse = createEventJsonParser(target.decode);
+    this.#parse = createEventJsonParser(target.decode, target.shapes);
   }
 
   get hasRest(): boolean {
@@ -55,6 +56,7 @@ export class Body {
 
   /** The next read; without one, the rest of the last. Chunks are appended to the sink. */
   read(text: string = this.#rest): void {
+    const isRest = this.#rest !== "";
     this.#rest = "";
     let form = this.#form;
     if (form.kind === "unknown") {
@@ -67,7 +69,7 @@ export class Body {
       }
       form = this.#form = this.#formOf(first);
     }
-    if (form.kind === "events") this.#readEvents(text, form.parser);
+    if (form.kind === "events") this.#readEvents(text, form.parser, isRest);
     else if (form.kind === "document") {
       form.pieces.push(text);
       form.length += text.length;
@@ -108,8 +110,8 @@ export class Body {
   }
 
   /** First token first: up to the first chunk of the reply, events are read one by one, and the rest waits for its turn. */
-  #readEvents(text: string, parser: SseParser): void {
-    this.#eventsInRead = 0;
+  #readEvents(text: string, parser: SseParser, isRest: boolean): void {
+    if (!isRest) this.#eventsInRead = 0;
     if (this.#anyChunk) return parser.push(text);
     const { sink } = this.#target;
     let from = 0;
