@@ -186,12 +186,14 @@ function heldIn({ head, between, tail }: Shape, data: string): string[] {
 
 /** Strings without escapes, short enough for `slice` to copy them: of a longer one it would keep the whole read alive. */
 const SHORT_STRING = /^"[ !#-[\]-\uFFFF]{0,12}"$/;
+const QUOTE = 0x22;
 const SHORT_COUNT = /^(?:0|[1-9]\d{0,12})$/;
 
 function scalarOf(json: string): unknown {
   if (json.length < 15) {
-    if (SHORT_STRING.test(json)) return json.slice(1, -1);
-    if (SHORT_COUNT.test(json)) return Number(json);
+    if (json.charCodeAt(0) === QUOTE) {
+      if (SHORT_STRING.test(json)) return json.slice(1, -1);
+    } else if (SHORT_COUNT.test(json)) return Number(json);
   }
   return JSON.parse(json);
 }
