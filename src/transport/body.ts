@@ -11,8 +11,8 @@ import { createSseParser, type SseParser } from "./sse.ts";
 /** A reply that comes as one JSON document is held in memory whole. */
 const WHOLE_BODY_LIMIT = 64 * 1024 * 1024;
 
-/** Of the events in one read, so many go to `JSON.parse`; from there on they are compared with the last. */
-const FEW_EVENTS = 2;
+/** In a read that has not room for so many events like the one at hand, they go to `JSON.parse`; else they are compared with the last. */
+const SEVERAL_EVENTS = 3;
 
 /** How the body turned out to be written, whatever its content type says. */
 type Form =
@@ -37,7 +37,7 @@ export class Body {
   readonly #parse: (data: string) => unknown;
   #form: Form = { kind: "unknown", text: "" };
   #anyChunk = false;
-  #eventsInRead = 0;
+  #readLength = 0;
   /** What came in the same read as the first chunk, and is not read yet. */
   #rest = "";
   /** Whether the reply is whole, whatever may follow. */
@@ -56,7 +56,7 @@ export class Body {
 
   /** The next read; without one, the rest of the last. Chunks are appended to the sink. */
   read(text: string = this.#rest): void {
-    const isRest = this.#rest !== "";
+    if (this.#rest === "") this.#readLength = text.length;
     this.#rest = "";
     let form = this.#form;
     if (form.kind === "unknown") {
@@ -69,7 +69,7 @@ export class Body {
       }
       form = this.#form = this.#formOf(first);
     }
-    if (form.kind === "events") this.#readEvents(text, form.parser, isRest);
+    if (form.kind === "events") this.#readEvents(text, form.parser);
     else if (form.kind === "document") {
       form.pieces.push(text);
       form.length += text.length;
@@ -110,8 +110,7 @@ export class Body {
   }
 
   /** First token first: up to the first chunk of the reply, events are read one by one, and the rest waits for its turn. */
-  #readEvents(text: string, parser: SseParser, isRest: boolean): void {
-    if (!isRest) this.#eventsInRead = 0;
+  #readEvents(text: string, parser: SseParser): void {
     if (this.#anyChunk) return parser.push(text);
     const { sink } = this.#target;
     let from = 0;
@@ -138,7 +137,7 @@ export class Body {
       }
     }
     // Where events come alone, the runtime's own parser is as good, and warm.
-    const alone = ++this.#eventsInRead <= FEW_EVENTS;
+    const alone = this.#readLength < SEVERAL_EVENTS * data.length;
     const event: unknown = alone ? JSON.parse(decode(data)) : this.#parse(data);
     if (data.length > 2 * DEEPEST) checkDepth(event); // each level has two brackets
     this.isComplete = this.#push(event, type);
