@@ -127,7 +127,7 @@ export class Body {
   /** Returns true when nothing after this event matters. */
   #event(data: string, type: string): boolean {
     const { sink, decode } = this.#target;
-    if (!data.startsWith("{")) {
+    if (data[0] !== "{") {
       const text = data.trim();
       if (text === "") return false;
       if (text === "[DONE]") {
