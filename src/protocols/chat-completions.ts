@@ -217,7 +217,9 @@ class ChatDecoder implements Decoder {
   }
 
   #readDelta(delta: WireDelta, chunks: MessageChunk[]): void {
-    this.#readReasoning(delta, chunks);
+    // Most pieces are no thinking: asked by name, which is cheaper than one name after the other.
+    if (delta.reasoning_content || delta.reasoning || delta.reasoning_text || delta.reasoning_details)
+      this.#readReasoning(delta, chunks);
     const { content } = delta;
     if (typeof content === "string") {
       // A server that splits its content into parts sends some of it as plain text.

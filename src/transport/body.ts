@@ -5,14 +5,14 @@ import type { ReplyFacts } from "../fold.ts";
 import { DEEPEST, isDeeper } from "../json-depth.ts";
 import type { Decoder, Protocol } from "../protocols/protocol.ts";
 import type { ChunkSink } from "../stream/message-stream.ts";
-import { createEventJsonParser } from "./event-json.ts";
+import { createEventJsonParser, type EventShapes } from "./event-json.ts";
 import { createSseParser, type SseParser } from "./sse.ts";
 
 /** A reply that comes as one JSON document is held in memory whole. */
 const WHOLE_BODY_LIMIT = 64 * 1024 * 1024;
 
-/** Of the events in one read, so many go to `JSON.parse`; from there on they are compared with the last. */
-const FEW_EVENTS = 2;
+/** In a read that has not room for so many events like the one at hand, they go to `JSON.parse`; else they are compared with the last. */
+const SEVERAL_EVENTS = 3;
 
 /** How the body turned out to be written, whatever its content type says. */
 type Form =
@@ -27,6 +27,7 @@ export interface BodyTarget {
   readonly sink: ChunkSink;
   /** See `Exchange.decode`. */
   readonly decode: (delivered: string) => string;
+  readonly shapes: EventShapes;
 }
 
 /** Reads one body. What it throws ends the attempt; the chunks before it are in the sink. */
@@ -36,7 +37,7 @@ export class Body {
   readonly #parse: (data: string) => unknown;
   #form: Form = { kind: "unknown", text: "" };
   #anyChunk = false;
-  #eventsInRead = 0;
+  #readLength = 0;
   /** What came in the same read as the first chunk, and is not read yet. */
   #rest = "";
   /** Whether the reply is whole, whatever may follow. */
@@ -46,7 +47,7 @@ export class Body {
   constructor(target: BodyTarget, decoder: Decoder = target.protocol.createDecoder(target.facts)) {
     this.decoder = decoder;
     this.#target = target;
-    this.#parse = createEventJsonParser(target.decode);
+    this.#parse = createEventJsonParser(target.decode, target.shapes);
   }
 
   get hasRest(): boolean {
@@ -55,6 +56,7 @@ export class Body {
 
   /** The next read; without one, the rest of the last. Chunks are appended to the sink. */
   read(text: string = this.#rest): void {
+    if (this.#rest === "") this.#readLength = text.length;
     this.#rest = "";
     let form = this.#form;
     if (form.kind === "unknown") {
@@ -109,7 +111,6 @@ export class Body {
 
   /** First token first: up to the first chunk of the reply, events are read one by one, and the rest waits for its turn. */
   #readEvents(text: string, parser: SseParser): void {
-    this.#eventsInRead = 0;
     if (this.#anyChunk) return parser.push(text);
     const { sink } = this.#target;
     let from = 0;
@@ -126,7 +127,7 @@ export class Body {
   /** Returns true when nothing after this event matters. */
   #event(data: string, type: string): boolean {
     const { sink, decode } = this.#target;
-    if (!data.startsWith("{")) {
+    if (data[0] !== "{") {
       const text = data.trim();
       if (text === "") return false;
       if (text === "[DONE]") {
@@ -136,7 +137,7 @@ export class Body {
       }
     }
     // Where events come alone, the runtime's own parser is as good, and warm.
-    const alone = ++this.#eventsInRead <= FEW_EVENTS;
+    const alone = this.#readLength < SEVERAL_EVENTS * data.length;
     const event: unknown = alone ? JSON.parse(decode(data)) : this.#parse(data);
     if (data.length > 2 * DEEPEST) checkDepth(event); // each level has two brackets
     this.isComplete = this.#push(event, type);

@@ -7,6 +7,7 @@ import type { Protocol, ReplyPosition } from "../protocols/protocol.ts";
 import type { RetryPolicy } from "../retry.ts";
 import type { Clock } from "../stream/metrics.ts";
 import type { Limits } from "./deadlines.ts";
+import type { EventShapes } from "./event-json.ts";
 import { plainCause } from "./redact.ts";
 import { retryAfterMs } from "./retry-after.ts";
 import type { RetryBudget } from "./retry-budget.ts";
@@ -21,6 +22,8 @@ export interface Call {
   readonly background: Background | undefined;
   readonly protocol: Protocol;
   readonly transport: Transport;
+  /** Shared by all calls of the client. */
+  readonly shapes: EventShapes;
   readonly limits: Limits;
   readonly retries: RetryPolicy;
   /** Shared by all calls of the client. */

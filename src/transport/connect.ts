@@ -15,6 +15,7 @@ import { tellSent } from "../stream/sent.ts";
 import { estimateInputTokens } from "../token-estimate.ts";
 import type { Background } from "./call.ts";
 import { type Limits, limitsOf } from "./deadlines.ts";
+import { EventShapes } from "./event-json.ts";
 import { type FetchLike, fetchTransport } from "./fetch.ts";
 import { withoutSecrets } from "./redact.ts";
 import { Reply } from "./reply.ts";
@@ -76,6 +77,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
   readonly #retries: RetryPolicy;
   readonly #now = systemClock();
   readonly #budget = new RetryBudget(this.#now);
+  readonly #shapes = new EventShapes();
   readonly #givenKey: string | undefined;
   /** In force unless a call says otherwise. */
   readonly #limits: { readonly streamed: Limits; readonly whole: Limits };
@@ -188,6 +190,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
             background: stream && options.recover === "resume" ? this.#background(headers) : undefined,
             protocol,
             transport: this.#transport,
+            shapes: this.#shapes,
             limits,
             retries: this.#retriesOf(given),
             budget: this.#budget,

@@ -92,7 +92,7 @@ export function createSseParser(onEvent: OnSseEvent, options: SseParserOptions =
         if (whole !== undefined) emit(whole, type);
         lengthBefore = 0;
         start = next;
-      } else if ((code === LF || code === CR) && dataLines === 0 && text.startsWith("data:", at)) {
+      } else if ((code === LF || code === CR) && dataLines === 0 && text.slice(at, at + 5) === "data:") {
         // Nearly every event of an LLM: one line of data and a blank line. It never enters the buffers.
         checkLength(lengthBefore + next - start);
         const type = event;
