@@ -67,8 +67,10 @@ export function describedError(
 }
 
 function jsonOr(text: string): unknown {
+  // An error may come as the one event of a stream.
+  const [, json = text] = /^\s*(?:event:.*\r?\n)?data: ?(\{.*)/.exec(text) ?? [];
   try {
-    const body: unknown = JSON.parse(text);
+    const body: unknown = JSON.parse(json);
     return isDeeper(body) ? text : body;
   } catch {
     return text; // not every error body is JSON; the protocol takes both
