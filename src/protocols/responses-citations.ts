@@ -29,7 +29,7 @@ export function annotationCitation(
 ): Citation | undefined {
   const { url, title, filename, start_index, end_index } = annotation;
   const source = url ?? filename;
-  if (!source) return undefined;
+  if (typeof source !== "string" || source === "") return undefined;
   const from = start_index ?? 0;
   const to = end_index ?? 0;
   if (!isDone && to > text.length) return undefined;
