@@ -255,8 +255,8 @@ class ChatDecoder implements Decoder {
       }
     }
     // The form of a call from before there were several.
-    const { name, arguments: args } = objectIn(delta.function_call) ?? {};
-    if (name || args) this.#readToolCall({ function: { name, arguments: args } }, chunks);
+    const only = delta.function_call && objectIn(delta.function_call);
+    if (only?.name || only?.arguments) this.#readToolCall({ function: only }, chunks);
     if (delta.annotations) {
       this.#anyAnnotation = true;
       for (const annotation of listIn(delta.annotations)) if (annotation) this.#readAnnotation(annotation, chunks);

@@ -183,8 +183,9 @@ class GeminiDecoder implements Decoder {
   }
 
   #readPart(part: GeminiPart, chunks: MessageChunk[]): void {
-    const { text, ...others } = part;
+    const { text } = part;
     if (part.functionCall) {
+      const { text: _text, ...others } = part;
       // Gateways put words, or none, into the part of the call.
       if (text) this.#readText({ text }, textIn(text), chunks);
       this.#readCall(others, part.functionCall, chunks);
