@@ -216,7 +216,7 @@ class AnthropicDecoder implements Decoder {
   }
 
   #begin(index: number, begun: WireBlock, chunks: MessageChunk[]): void {
-    const type = begun.type ?? (begun.text ? "text" : "");
+    const type = nameIn(begun.type) ?? (begun.text ? "text" : "");
     this.#tellBareCall(chunks);
     const unended = this.#open.get(index);
     if (unended?.type === "tool_use")
@@ -226,7 +226,7 @@ class AnthropicDecoder implements Decoder {
       begun,
       type,
       text: new TextBuffer(),
-      signature: begun.signature ?? "",
+      signature: textIn(begun.signature),
       citations: [...listIn(begun.citations)],
       content: begun.content,
       start: this.#textLength,
@@ -337,14 +337,16 @@ class AnthropicDecoder implements Decoder {
   /** A citation belongs to its whole block: one statement each. */
   #tellCitations({ citations, start }: OpenBlock, chunks: MessageChunk[]): void {
     for (const citation of citations) {
-      const { url, title, cited_text } = citation ?? {};
+      const title = nameIn(citation?.title);
+      const citedText = nameIn(citation?.cited_text);
+      const { url } = citation ?? {};
       if (typeof url !== "string" || url === "") continue; // places in the caller's own documents have none; they ride in the replay
       chunks.push({
         type: "citation",
         content: "",
         url,
         ...(title && { title }),
-        ...(cited_text && { citedText: cited_text }),
+        ...(citedText && { citedText }),
         ...(this.#textLength > start && { startIndex: start, endIndex: this.#textLength }),
         isFinal: false,
       });
@@ -352,14 +354,16 @@ class AnthropicDecoder implements Decoder {
   }
 
   #noteProviderCall(block: OpenBlock): void {
-    const { id, name } = block.begun;
+    const id = nameIn(block.begun.id);
+    const name = nameIn(block.begun.name);
     const args = inputOf(block);
     if (id) this.#providerCalls.set(id, { id, name: name ?? "unnamed", arguments: args });
     const query = typeof args === "object" && args !== null && "query" in args ? args.query : undefined;
     if (name === "web_search" && typeof query === "string") this.#queries.push(query);
   }
 
-  #tellProviderCall({ tool_use_id: id, type, content, is_error }: WireBlock, chunks: MessageChunk[]): void {
+  #tellProviderCall({ tool_use_id, type, content, is_error }: WireBlock, chunks: MessageChunk[]): void {
+    const id = nameIn(tool_use_id);
     const call = this.#providerCalls.get(id ?? "");
     this.#providerCalls.delete(id ?? "");
     const failed = is_error === true || (isObject(content) && String(content.type).endsWith("_error"));

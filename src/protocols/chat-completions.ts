@@ -332,7 +332,9 @@ class ChatDecoder implements Decoder {
     else this.#cite(cited, chunks);
   }
 
-  #cite({ url, title, content, start_index, end_index }: UrlCitation, chunks: MessageChunk[]): void {
+  #cite({ url, start_index, end_index, ...cited }: UrlCitation, chunks: MessageChunk[]): void {
+    const title = nameIn(cited.title);
+    const citedText = nameIn(cited.content);
     if (typeof url !== "string" || url === "") return;
     const text = this.#text.toString();
     const start = start_index ?? 0;
@@ -342,7 +344,7 @@ class ChatDecoder implements Decoder {
       content: "",
       url,
       ...(title && { title }),
-      ...(content && { citedText: content }),
+      ...(citedText && { citedText }),
       // Routers send zeros for "not known". Positions count code points.
       ...(end > start && { startIndex: utf16Offset(text, start), endIndex: utf16Offset(text, end) }),
       isFinal: false,

@@ -1,7 +1,7 @@
 /** What Gemini found on the web, as citations. */
 
 import type { Citation } from "../message.ts";
-import { listIn } from "./wire-values.ts";
+import { listIn, nameIn } from "./wire-values.ts";
 
 type Nullable<T> = T | null | undefined;
 
@@ -49,14 +49,16 @@ export function groundingCitations(metadata: GroundingMetadata, content: string)
   };
   const supports = listIn(metadata.groundingSupports);
   return listIn(metadata.groundingChunks).flatMap((chunk, index): readonly Citation[] => {
-    const { uri, title } = chunk?.web ?? chunk?.retrievedContext ?? chunk?.maps ?? {};
+    const { uri, ...named } = chunk?.web ?? chunk?.retrievedContext ?? chunk?.maps ?? {};
+    const title = nameIn(named.title);
     if (typeof uri !== "string" || uri === "") return [];
     const source = { url: uri, ...(title && { title }) };
     const statements = supports.flatMap((support) => {
       if (!support?.segment || !listIn(support.groundingChunkIndices).includes(index)) return [];
-      const { startIndex, endIndex, text } = support.segment;
+      const { startIndex, endIndex, ...said } = support.segment;
+      const text = nameIn(said.text);
       // A start of 0 is left out.
-      const place = endIndex ? placeOf(startIndex ?? 0, endIndex, text ?? undefined) : {};
+      const place = endIndex ? placeOf(startIndex ?? 0, endIndex, text) : {};
       return [{ ...source, ...(text && { citedText: text }), ...place }];
     });
     return statements.length > 0 ? statements : [source];

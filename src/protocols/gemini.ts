@@ -242,7 +242,8 @@ class GeminiDecoder implements Decoder {
     if (!open && (call.args || call.partialArgs))
       throw new SendError("protocol", "A tool call came without the name of the tool.");
     if (!open) return;
-    for (const piece of listIn(call.partialArgs)) {
+    for (const item of listIn(call.partialArgs)) {
+      const piece = objectIn(item) ?? {};
       if (!addArgument(open.arguments, piece))
         throw new SendError("protocol", `An argument of ${open.name} came without a place.`);
       open.isCut = piece.willContinue === true;
