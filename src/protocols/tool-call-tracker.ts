@@ -86,8 +86,9 @@ export class ToolCallTracker {
       // A call that still lacks the provider's id gets it now; at the index of one that has another id begins a new call.
       return index !== undefined && latest && (latest.id === "" || latest.madeUpId) ? latest : this.#open();
     }
-    if (!latest || (piece.name && piece.argumentsDelta.startsWith("{") && isWhole(latest))) return this.#open();
-    return latest;
+    if (!latest) return this.#open();
+    const isAnother = piece.name && (piece.argumentsDelta.startsWith("{") || piece.name !== latest.name);
+    return isAnother && isWhole(latest) ? this.#open() : latest;
   }
 
   #open(): OpenCall {
