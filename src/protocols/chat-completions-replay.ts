@@ -2,6 +2,7 @@
 
 import type { Replay } from "../message.ts";
 import type { ChatDialect } from "./chat-dialects.ts";
+import { listIn } from "./wire-values.ts";
 
 export const PROTOCOL_NAME = "chat-completions";
 
@@ -105,5 +106,5 @@ function addTo(parts: WirePart[], piece: WirePart): void {
 }
 
 function thoughtsOf({ thinking }: WirePart): readonly WirePart[] {
-  return typeof thinking === "string" ? [{ type: "text", text: thinking }] : (thinking ?? []);
+  return typeof thinking === "string" ? [{ type: "text", text: thinking }] : listIn(thinking);
 }

@@ -12,11 +12,11 @@ import { type ReasoningDetail, ReplayCollector, type WirePart } from "./chat-com
 import { buildChatRequest } from "./chat-completions-request.ts";
 import { usageOf } from "./chat-completions-usage.ts";
 import type { ChatDialect } from "./chat-dialects.ts";
-import { errorOf, isError } from "./error-kinds.ts";
+import { errorOf, isError, isForeignError } from "./error-kinds.ts";
 import type { Decoder, Protocol } from "./protocol.ts";
 import { ToolCallTracker } from "./tool-call-tracker.ts";
 import { codePointsIn, utf16Offset } from "./utf16-offset.ts";
-import { firstAnswer, listIn, meaningOf, objectIn, textIn } from "./wire-values.ts";
+import { firstAnswer, listIn, meaningOf, nameIn, objectIn, textIn } from "./wire-values.ts";
 
 const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
   stop: "stop",
@@ -71,6 +71,7 @@ interface WireDelta {
   readonly reasoning_text?: unknown;
   readonly reasoning_details?: Nullable<readonly ReasoningDetail[]>;
   readonly tool_calls?: Nullable<readonly WireToolCall[]>;
+  readonly function_call?: WireToolCall["function"];
   readonly annotations?: Nullable<readonly WireAnnotation[]>;
 }
 
@@ -81,7 +82,8 @@ interface WireToolCall {
   readonly extra_content?: unknown;
 }
 
-interface WireAnnotation {
+/** Some servers send what is in it without the envelope. */
+interface WireAnnotation extends UrlCitation {
   readonly url_citation?: Nullable<UrlCitation>;
 }
 
@@ -101,11 +103,18 @@ export function chatCompletions(dialect: ChatDialect): Protocol {
     createDecoder: (facts) => new ChatDecoder(facts, dialect),
     decodeWhole(body, facts, chunks) {
       const decoder = new ChatDecoder(facts, dialect);
-      decoder.push(objectIn(body as object) ?? {}, "", chunks);
+      decoder.push(answerIn(body), "", chunks);
       decoder.endWhole(chunks);
     },
     readError: errorOf,
   };
+}
+
+/** OpenRouter was seen to put the answer into the field that names who gave it. */
+function answerIn(body: unknown): object {
+  const { provider, ...answer } = (objectIn(body as object) ?? {}) as { readonly provider?: unknown } & WireChunk;
+  const isNested = !answer.choices && typeof provider === "object" && provider !== null && "choices" in provider;
+  return isNested ? provider : { provider, ...answer };
 }
 
 class ChatDecoder implements Decoder {
@@ -142,10 +151,15 @@ class ChatDecoder implements Decoder {
     if (usage) this.#facts.usage = usage;
     if (isError(event, type)) throw errorOf(this.#facts.provider, 0, event);
     if (wire.x_groq?.error) throw errorOf(this.#facts.provider, 0, wire.x_groq);
-    if (wire.id && this.#facts.id === undefined) this.#facts.id = wire.id;
-    if (wire.model && !this.#named) {
-      this.#named = true;
-      this.#facts.model = wire.model;
+    if (!wire.choices && isForeignError(event)) throw errorOf(this.#facts.provider, 0, event);
+    if (this.#facts.id === undefined) {
+      const id = nameIn(wire.id);
+      if (id !== undefined) this.#facts.id = id;
+    }
+    if (!this.#named) {
+      const model = nameIn(wire.model);
+      if (model !== undefined) Object.assign(this.#facts, { model });
+      this.#named = model !== undefined;
     }
     if (wire.citations || wire.search_results) this.#readSearchResults(wire, chunks);
     if (choice) this.#readChoice(choice, chunks);
@@ -242,6 +256,9 @@ class ChatDecoder implements Decoder {
         if (call) this.#readToolCall(call, chunks);
       }
     }
+    // The form of a call from before there were several.
+    const only = delta.function_call && objectIn(delta.function_call);
+    if (only?.name || only?.arguments) this.#readToolCall({ function: only }, chunks);
     if (delta.annotations) {
       this.#anyAnnotation = true;
       for (const annotation of listIn(delta.annotations)) if (annotation) this.#readAnnotation(annotation, chunks);
@@ -309,15 +326,18 @@ class ChatDecoder implements Decoder {
     if (call.extra_content && told?.type === "toolCallDelta") this.#replay.addCallField(told.id, call.extra_content);
   }
 
-  #readAnnotation({ url_citation: cited }: WireAnnotation, chunks: MessageChunk[]): void {
-    if (!cited?.url) return;
+  #readAnnotation(annotation: WireAnnotation, chunks: MessageChunk[]): void {
+    const cited = annotation.url_citation ?? annotation;
+    if (!cited.url) return;
     // A place is told once all of its text is there.
     if ((cited.end_index ?? 0) > codePointsIn(this.#text.toString())) this.#early.push(cited);
     else this.#cite(cited, chunks);
   }
 
-  #cite({ url, title, content, start_index, end_index }: UrlCitation, chunks: MessageChunk[]): void {
-    if (!url) return;
+  #cite({ url, start_index, end_index, ...cited }: UrlCitation, chunks: MessageChunk[]): void {
+    const title = nameIn(cited.title);
+    const citedText = nameIn(cited.content);
+    if (typeof url !== "string" || url === "") return;
     const text = this.#text.toString();
     const start = start_index ?? 0;
     const end = end_index ?? 0;
@@ -326,7 +346,7 @@ class ChatDecoder implements Decoder {
       content: "",
       url,
       ...(title && { title }),
-      ...(content && { citedText: content }),
+      ...(citedText && { citedText }),
       // Routers send zeros for "not known". Positions count code points.
       ...(end > start && { startIndex: utf16Offset(text, start), endIndex: utf16Offset(text, end) }),
       isFinal: false,
@@ -335,7 +355,7 @@ class ChatDecoder implements Decoder {
 
   /** Perplexity repeats all its sources with every chunk. */
   #readSearchResults({ citations, search_results }: WireChunk, chunks: MessageChunk[]): void {
-    const sources = [...(search_results ?? []), ...(citations ?? []).map((url) => ({ url, title: undefined }))];
+    const sources = [...listIn(search_results), ...listIn(citations).map((url) => ({ url, title: undefined }))];
     for (const source of sources) {
       if (typeof source?.url !== "string" || this.#cited.has(source.url)) continue;
       this.#cited.add(source.url);

@@ -39,10 +39,10 @@ export interface GeminiPart {
     readonly name?: string | null;
     readonly response?: unknown;
   } | null;
-  readonly executableCode?: unknown;
-  readonly codeExecutionResult?: unknown;
-  readonly toolCall?: { readonly toolType?: unknown; readonly args?: unknown } | null;
-  readonly toolResponse?: { readonly toolType?: unknown; readonly response?: unknown } | null;
+  readonly executableCode?: { readonly id?: unknown } | null;
+  readonly codeExecutionResult?: { readonly id?: unknown } | null;
+  readonly toolCall?: { readonly id?: unknown; readonly toolType?: unknown; readonly args?: unknown } | null;
+  readonly toolResponse?: { readonly id?: unknown; readonly toolType?: unknown; readonly response?: unknown } | null;
 }
 
 type Fields = Readonly<Record<string, unknown>>;

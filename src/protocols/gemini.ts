@@ -8,7 +8,7 @@ import type { FinishReason, MessageChunk } from "../chunk.ts";
 import { SendError } from "../errors.ts";
 import type { ReplyFacts } from "../fold.ts";
 import { TextBuffer } from "../text-buffer.ts";
-import { isError } from "./error-kinds.ts";
+import { isError, isForeignError } from "./error-kinds.ts";
 import { addArgument, type PartialArgument } from "./gemini-arguments.ts";
 import { GEMINI, type GeminiPart, type GeminiReplay } from "./gemini-contents.ts";
 import { geminiError } from "./gemini-errors.ts";
@@ -17,7 +17,7 @@ import { buildGeminiRequest } from "./gemini-request.ts";
 import { geminiUsageOf } from "./gemini-usage.ts";
 import type { Decoder, Protocol } from "./protocol.ts";
 import { cutCallError, malformedCallError } from "./tool-call-tracker.ts";
-import { argumentsIn, firstAnswer, listIn, meaningOf, objectIn, textIn } from "./wire-values.ts";
+import { argumentsIn, firstAnswer, listIn, meaningOf, nameIn, objectIn, textIn } from "./wire-values.ts";
 
 const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
   STOP: "stop",
@@ -106,7 +106,8 @@ class GeminiDecoder implements Decoder {
   #grounding: GroundingMetadata = {};
   #open: OpenCall | undefined;
   #finishMessage = "";
-  #pendingCode: GeminiPart | undefined;
+  /** Tools of the provider's own that have been called and have not answered. */
+  readonly #asked: GeminiPart[] = [];
 
   constructor(facts: ReplyFacts) {
     this.#facts = facts;
@@ -117,9 +118,11 @@ class GeminiDecoder implements Decoder {
     const wire = event as WireResponse;
     const usage = geminiUsageOf(wire.usageMetadata);
     if (usage) this.#facts.usage = usage;
-    if (isError(event, type)) throw geminiError(this.#facts.provider, 0, event);
-    if (wire.responseId && this.#facts.id === undefined) this.#facts.id = wire.responseId;
-    if (wire.modelVersion) this.#facts.model = wire.modelVersion;
+    if (isError(event, type) || (!wire.candidates && isForeignError(event)))
+      throw geminiError(this.#facts.provider, 0, event);
+    const id = nameIn(wire.responseId);
+    if (id !== undefined && this.#facts.id === undefined) this.#facts.id = id;
+    this.#facts.model = nameIn(wire.modelVersion) ?? this.#facts.model;
     const { blockReason, blockReasonMessage } = wire.promptFeedback ?? {};
     if (blockReason) {
       const why = blockReasonMessage ? `: ${blockReasonMessage}` : "";
@@ -149,6 +152,10 @@ class GeminiDecoder implements Decoder {
     for (const citation of groundingCitations(this.#grounding, this.#text.toString())) {
       chunks.push({ type: "citation", content: "", ...citation, isFinal: false });
     }
+    for (const { executableCode, toolCall } of this.#asked) {
+      if (executableCode) this.#tell("code_execution", executableCode, undefined, chunks);
+      else if (toolCall) this.#tell(toolName(toolCall), toolCall.args, undefined, chunks);
+    }
     // Calls end with STOP like everything else.
     facts.finishReason = this.#calls.length > 0 && reason === "stop" ? "toolCalls" : reason;
     if (this.#queries.size > 0) facts.search = { queries: [...this.#queries], count: this.#queries.size };
@@ -168,16 +175,21 @@ class GeminiDecoder implements Decoder {
     const { finishReason, finishMessage, groundingMetadata } = candidate;
     if (finishReason && finishReason !== "FINISH_REASON_UNSPECIFIED")
       this.#facts.rawFinishReason = textIn(finishReason);
-    if (finishMessage) this.#finishMessage = finishMessage;
+    if (typeof finishMessage === "string") this.#finishMessage = finishMessage;
     if (!groundingMetadata) return;
-    for (const query of groundingMetadata.webSearchQueries ?? []) this.#queries.add(query);
+    for (const query of listIn(groundingMetadata.webSearchQueries)) if (query) this.#queries.add(query);
     // Empty on most events, and whole on the last.
     if (groundingMetadata.groundingChunks?.length) this.#grounding = groundingMetadata;
   }
 
   #readPart(part: GeminiPart, chunks: MessageChunk[]): void {
-    if (part.text !== undefined && part.text !== null) this.#readText(part, textIn(part.text), chunks);
-    else if (part.functionCall) this.#readCall(part, part.functionCall, chunks);
+    const { text } = part;
+    if (part.functionCall) {
+      const { text: _text, ...others } = part;
+      // Gateways put words, or none, into the part of the call.
+      if (text) this.#readText({ text }, textIn(text), chunks);
+      this.#readCall(others, part.functionCall, chunks);
+    } else if (text !== undefined && text !== null) this.#readText(part, textIn(text), chunks);
     else {
       this.#addPart(part);
       this.#readProviderTool(part, chunks);
@@ -227,8 +239,11 @@ class GeminiDecoder implements Decoder {
       this.#open = { part, index, id, name, arguments: argumentsOf(name, call.args), isCut: false };
     }
     const open = this.#open;
+    if (!open && (call.args || call.partialArgs))
+      throw new SendError("protocol", "A tool call came without the name of the tool.");
     if (!open) return;
-    for (const piece of call.partialArgs ?? []) {
+    for (const item of listIn(call.partialArgs)) {
+      const piece = objectIn(item) ?? {};
       if (!addArgument(open.arguments, piece))
         throw new SendError("protocol", `An argument of ${open.name} came without a place.`);
       open.isCut = piece.willContinue === true;
@@ -253,16 +268,13 @@ class GeminiDecoder implements Decoder {
   /** Tools that ran at the provider: code, its own searches, its own MCP servers. */
   #readProviderTool(part: GeminiPart, chunks: MessageChunk[]): void {
     const { executableCode, codeExecutionResult, toolCall, toolResponse, functionResponse } = part;
-    if (executableCode || toolCall) {
-      this.#pendingCode = part;
-      return;
-    }
-    const asked = this.#pendingCode;
+    if (executableCode || toolCall) this.#asked.push(part);
     if (codeExecutionResult) {
-      this.#tell("code_execution", asked?.executableCode, codeExecutionResult, chunks, isFailed(codeExecutionResult));
+      const code = this.#askedBy(({ executableCode: asked }) => asked?.id, codeExecutionResult)?.executableCode;
+      this.#tell("code_execution", code, codeExecutionResult, chunks, isFailed(codeExecutionResult));
     } else if (toolResponse) {
-      const name = String(asked?.toolCall?.toolType ?? toolResponse.toolType ?? "tool").toLowerCase();
-      this.#tell(name, asked?.toolCall?.args, toolResponse.response, chunks);
+      const call = this.#askedBy(({ toolCall: asked }) => asked?.id, toolResponse)?.toolCall;
+      this.#tell(toolName(call ?? toolResponse), call?.args, toolResponse.response, chunks);
     } else if (functionResponse) {
       this.#closeCall();
       const { id, name, response } = functionResponse;
@@ -270,7 +282,12 @@ class GeminiDecoder implements Decoder {
       const [call] = at < 0 ? [] : this.#calls.splice(at, 1);
       this.#tell(name ?? "function", call?.arguments, response, chunks, false, call?.id);
     }
-    this.#pendingCode = undefined;
+  }
+
+  /** What the answer is to: the call of its id, else the first that waits. */
+  #askedBy(idOf: (asked: GeminiPart) => unknown, { id }: { readonly id?: unknown }): GeminiPart | undefined {
+    const known = id ? this.#asked.findIndex((asked) => idOf(asked) === id) : -1;
+    return this.#asked.splice(Math.max(known, 0), 1)[0];
   }
 
   #tell(name: string, args: unknown, result: unknown, chunks: MessageChunk[], failed = false, id?: string): void {
@@ -296,6 +313,10 @@ function argumentsOf(name: string, args: unknown): Record<string, unknown> {
   } catch (cause) {
     throw malformedCallError(name, cause);
   }
+}
+
+function toolName({ toolType }: { readonly toolType?: unknown }): string {
+  return String(toolType ?? "tool").toLowerCase();
 }
 
 /** A value without its place, for who watches. */

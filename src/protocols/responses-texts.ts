@@ -20,6 +20,8 @@ interface OpenText {
 export class ResponsesTexts {
   /** By place: item ids change from event to event at some vendors. */
   readonly #texts = new Map<string, OpenText>();
+  /** Sources told already. */
+  readonly #urls = new Set<string>();
   #visibleLength = 0;
 
   add(place: TextPlace, piece: string, chunks: MessageChunk[]): void {
@@ -56,7 +58,17 @@ export class ResponsesTexts {
     const mark = JSON.stringify(citation);
     if (cited.has(mark)) return;
     cited.add(mark);
+    this.#urls.add(citation.url);
     chunks.push({ type: "citation", content: "", ...citation, isFinal: false });
+  }
+
+  /** Sources without a place, as xAI lists them beside its answer; those that were cited are told already. */
+  citeAll(urls: readonly unknown[], chunks: MessageChunk[]): void {
+    for (const url of urls) {
+      if (typeof url !== "string" || url === "" || this.#urls.has(url)) continue;
+      this.#urls.add(url);
+      chunks.push({ type: "citation", content: "", url, isFinal: false });
+    }
   }
 
   #at(place: TextPlace): OpenText {

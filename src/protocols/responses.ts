@@ -8,7 +8,7 @@ import type { FinishReason, MessageChunk } from "../chunk.ts";
 import { SendError } from "../errors.ts";
 import type { ReplyFacts } from "../fold.ts";
 import { TextBuffer } from "../text-buffer.ts";
-import { errorOf, isError } from "./error-kinds.ts";
+import { errorOf, isError, isForeignError } from "./error-kinds.ts";
 import type { BackgroundReplies, Decoder, Protocol, ReplyPosition } from "./protocol.ts";
 import type { WireAnnotation } from "./responses-citations.ts";
 import type { ResponsesDialect } from "./responses-dialects.ts";
@@ -18,7 +18,7 @@ import { buildResponsesRequest } from "./responses-request.ts";
 import { ResponsesTexts, type TextPlace } from "./responses-texts.ts";
 import { responsesUsageOf } from "./responses-usage.ts";
 import { cutCallError, malformedCallError } from "./tool-call-tracker.ts";
-import { argumentsIn, listIn, meaningOf, objectIn, textIn } from "./wire-values.ts";
+import { argumentsIn, listIn, meaningOf, nameIn, objectIn, textIn } from "./wire-values.ts";
 
 const INCOMPLETE: Readonly<Record<string, FinishReason>> = {
   max_output_tokens: "length",
@@ -34,7 +34,7 @@ type Nullable<T> = T | null | undefined;
 interface WireEvent {
   readonly type?: Nullable<string>;
   readonly sequence_number?: Nullable<number>;
-  readonly output_index?: Nullable<number>;
+  readonly output_index?: Nullable<number | string>;
   readonly content_index?: Nullable<number>;
   readonly summary_index?: Nullable<number>;
   readonly delta?: Nullable<string>;
@@ -59,6 +59,8 @@ interface WireResponse {
   readonly output?: Nullable<readonly Nullable<WireItem>[]>;
   readonly usage?: unknown;
   readonly service_tier?: unknown;
+  /** xAI's. */
+  readonly citations?: Nullable<readonly unknown[]>;
 }
 
 interface WireItem extends ResponseItem {
@@ -144,7 +146,7 @@ class ResponsesDecoder implements Decoder {
 
   push(event: object, type: string, chunks: MessageChunk[]): boolean {
     const wire = event as WireEvent;
-    if (isError(event, type)) {
+    if (isError(event, type) || (wire.type === undefined && isForeignError(event))) {
       this.#isOver = true;
       throw errorOf(this.#facts.provider, 0, event);
     }
@@ -237,7 +239,7 @@ class ResponsesDecoder implements Decoder {
 
   readWhole(body: unknown, chunks: MessageChunk[]): void {
     const response = (typeof body === "object" && body !== null ? body : {}) as WireResponse;
-    if (response.error && !response.output) throw errorOf(this.#facts.provider, 0, body);
+    if (!response.output && (response.error || isForeignError(response))) throw errorOf(this.#facts.provider, 0, body);
     if (!Array.isArray(response.output)) throw new SendError("protocol", "The answer holds no output.");
     this.#close(response, chunks);
   }
@@ -256,6 +258,7 @@ class ResponsesDecoder implements Decoder {
    */
   #placeOf({ output_index, item_id, item }: WireEvent, type: string): number {
     if (typeof output_index === "number") return output_index;
+    if (typeof output_index === "string" && /^\d+$/.test(output_index)) return Number(output_index);
     const id: unknown = item_id ?? item?.id;
     const known = this.#places.get(id);
     if (known !== undefined) return known;
@@ -265,9 +268,10 @@ class ResponsesDecoder implements Decoder {
     return this.#latest;
   }
 
-  #readResponse({ id, model, usage, service_tier }: WireResponse): void {
-    if (id && this.#facts.id === undefined) this.#facts.id = id;
-    if (model) this.#facts.model = model;
+  #readResponse({ usage, service_tier, ...named }: WireResponse): void {
+    const id = nameIn(named.id);
+    if (id !== undefined && this.#facts.id === undefined) this.#facts.id = id;
+    this.#facts.model = nameIn(named.model) ?? this.#facts.model;
     // What was asked for at first (such as `auto`), in the last event what it was.
     if (typeof service_tier === "string") this.#facts.serviceTier = service_tier;
     const read = responsesUsageOf(usage, this.#facts.serviceTier);
@@ -406,6 +410,7 @@ class ResponsesDecoder implements Decoder {
     if (cut !== undefined) throw cutCallError(cut);
     if (this.#brokenCall !== undefined) throw malformedCallError(this.#brokenCall);
     this.#tellBareCall(chunks);
+    this.#texts.citeAll(listIn(response.citations), chunks);
     facts.finishReason = this.#finishReason(status, raw);
     if (this.#searches > 0) facts.search = { queries: this.#queries, count: this.#searches };
     if (this.#items.size > 0) this.#keep();

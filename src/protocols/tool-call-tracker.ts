@@ -80,11 +80,15 @@ export class ToolCallTracker {
     if (id) {
       const known = this.#calls.find((call) => call.id === id);
       if (known) return known;
+      // Some servers make up an id for each piece: what brings no name, and comes while a call is open, goes on with that.
+      const isMore = index !== undefined && latest && !piece.name && (piece.argumentsDelta === "" || !isWhole(latest));
+      if (isMore && latest.name !== "") return latest;
       // A call that still lacks the provider's id gets it now; at the index of one that has another id begins a new call.
       return index !== undefined && latest && (latest.id === "" || latest.madeUpId) ? latest : this.#open();
     }
-    if (!latest || (piece.name && piece.argumentsDelta.startsWith("{") && isWhole(latest))) return this.#open();
-    return latest;
+    if (!latest) return this.#open();
+    const isAnother = piece.name && (piece.argumentsDelta.startsWith("{") || piece.name !== latest.name);
+    return isAnother && isWhole(latest) ? this.#open() : latest;
   }
 
   #open(): OpenCall {

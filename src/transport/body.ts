@@ -126,7 +126,7 @@ export class Body {
 
   /** Returns true when nothing after this event matters. */
   #event(data: string, type: string): boolean {
-    const { sink, decode } = this.#target;
+    const { sink, decode, protocol, facts } = this.#target;
     if (data[0] !== "{") {
       const text = data.trim();
       if (text === "") return false;
@@ -135,6 +135,8 @@ export class Body {
         this.isComplete = true;
         return true;
       }
+      // Its name says what its words are.
+      if (type === "error" && !text.startsWith("[")) throw protocol.readError(facts.provider, 0, decode(text));
     }
     // Where events come alone, the runtime's own parser is as good, and warm.
     const alone = this.#readLength < SEVERAL_EVENTS * data.length;

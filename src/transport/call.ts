@@ -62,16 +62,23 @@ export function describedError(
 ): SendError {
   const facts: SendErrorFacts = { provider, model, status: head?.status, requestId, attempts: [...attempts] };
   // A provider may echo the key it was sent, and a `fetch` may hang the request on its errors.
-  const { kind, message, code, ...rest } = error.with(facts).toJSON();
+  const { kind, message, code, requestId: id, ...rest } = error.with(facts).toJSON();
   // A signal's reason is the caller's own, and stays the same object.
   const isForeign = kind !== "aborted" && error.cause !== undefined;
   const cause = isForeign ? plainCause(error.cause, redact) : error.cause;
-  return new SendError(kind, redact(message), { ...rest, code: code && redact(code), cause });
+  return new SendError(kind, redact(message), {
+    ...rest,
+    code: code && redact(code),
+    requestId: id && redact(id),
+    cause,
+  });
 }
 
 function jsonOr(text: string): unknown {
+  // An error may come as the one event of a stream.
+  const [, json = text] = /^\s*(?:event:.*\r?\n)?data: ?(\{.*)/.exec(text) ?? [];
   try {
-    const body: unknown = JSON.parse(text);
+    const body: unknown = JSON.parse(json);
     return isDeeper(body) ? text : body;
   } catch {
     return text; // not every error body is JSON; the protocol takes both
