@@ -137,9 +137,10 @@ export class Race implements ChunkSource {
   close(): void {
     if (this.#over) return;
     this.#end();
-    const winner = this.#winner;
+    // Before a first chunk the reply is whose request is being paid for.
+    const { stream } = this.#winner ?? [...this.#runners].find((runner) => runner.stream) ?? {};
     for (const runner of this.#runners) this.#letGo(runner);
-    if (winner?.stream) adopt(this.facts, winner.stream.partial);
+    if (stream) adopt(this.facts, stream.partial);
   }
 
   #startNext(): boolean {

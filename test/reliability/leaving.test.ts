@@ -101,6 +101,9 @@ describe.each(SHAPES)("%s: a stream that nobody reads", (_shapeName, shape) => {
     expect((await ended)?.kind, way).toBe(outcome === "stopped" ? undefined : outcome);
     expect(stream.metrics.attempts.map((attempt) => attempt.outcome)).toEqual([outcome]);
     expect(server.requests).toHaveLength(1);
+    // The request was sent, and will be billed.
+    expect(stream.partial).toMatchObject({ provider: "compatible", model: "m", interrupted: true });
+    expect(stream.partial.estimatedUsage?.inputTokens).toBeGreaterThan(0);
   });
 });
 
