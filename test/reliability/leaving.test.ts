@@ -117,6 +117,7 @@ describe.each(SHAPES)("%s: a stream of which only the first chunk is read", (_sh
     });
     const chunks = stream[Symbol.asyncIterator]();
     expect((await chunks.next()).value).toMatchObject({ content: "A" });
+    expect(stream.partial.estimatedUsage?.inputTokens).toBeGreaterThan(0);
     const ended = endOf(stream);
     const once = { [Symbol.asyncIterator]: () => chunks } as never as MessageStream;
     leave(_way.startsWith("a loop") ? once : stream, abort);
