@@ -11,6 +11,7 @@ import { type Attempt, LONGEST_TIMER_MS } from "../stream/metrics.ts";
 import { sendErrorOf } from "../stream/readable.ts";
 import { asStopped, tellSent, watchSent } from "../stream/sent.ts";
 import { limitsLeft } from "../timeouts.ts";
+import { estimateInputTokens } from "../token-estimate.ts";
 
 /** How long to wait for somebody who was let go to say so, in milliseconds. */
 const LEAVING_LIMIT_MS = 20;
@@ -98,7 +99,8 @@ export class Race implements ChunkSource {
     this.#options = options;
     this.#rules = rules;
     this.#sink = sink;
-    this.facts = { provider: "", model: "", attempts: this.#attempts };
+    const estimateInput = () => estimateInputTokens(messages);
+    this.facts = { provider: "", model: "", attempts: this.#attempts, estimateInput };
     this.accepted = new Promise((resolve, reject) => {
       this.#accept = resolve;
       this.#refuse = reject;
@@ -137,9 +139,10 @@ export class Race implements ChunkSource {
   close(): void {
     if (this.#over) return;
     this.#end();
-    const winner = this.#winner;
+    // Before a first chunk the reply is whose request is being paid for.
+    const { stream } = this.#winner ?? [...this.#runners].find((runner) => runner.stream) ?? {};
     for (const runner of this.#runners) this.#letGo(runner);
-    if (winner?.stream) adopt(this.facts, winner.stream.partial);
+    if (stream) adopt(this.facts, stream.partial);
   }
 
   #startNext(): boolean {

@@ -276,7 +276,7 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
    * collector finds the other end gone.
    */
   toReadableStream(): ReadableStream<MessageChunk<Output>> {
-    return readableOf(this[Symbol.asyncIterator](), () => this.#stop());
+    return readableOf(this[Symbol.asyncIterator](), () => this.#leave());
   }
 
   /**

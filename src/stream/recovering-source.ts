@@ -8,7 +8,7 @@ import { adopt, movedBy, type ReplyFacts } from "../fold.ts";
 import type { AssistantMessage, Message, Replay } from "../message.ts";
 import { TextBuffer } from "../text-buffer.ts";
 import { limitsLeft } from "../timeouts.ts";
-import { estimateTokens } from "../token-estimate.ts";
+import { estimateInputTokens, estimateTokens } from "../token-estimate.ts";
 import type { ChunkSink, ChunkSource, MessageStream } from "./message-stream.ts";
 import type { Attempt, Clock } from "./metrics.ts";
 import { sendErrorOf } from "./readable.ts";
@@ -67,7 +67,8 @@ export class RecoveringSource implements ChunkSource {
     this.#sink = sink;
     this.#stream = first;
     const { provider, model } = first.partial;
-    Object.assign(this.facts, { provider, model });
+    const estimateInput = () => estimateInputTokens(call.messages);
+    Object.assign(this.facts, { provider, model, estimateInput });
     tellSent(call.options.signal, () => this.#sent());
     this.#relay(first);
   }

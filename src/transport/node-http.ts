@@ -87,7 +87,8 @@ function openExchange({ method = "POST", headers, body = "" }: HttpRequest, rece
 
   /** A connection that nobody reads is no reason for a process to go on: nothing could come of it. */
   function keepAlive(keeps: boolean): void {
-    if (keeps === keepsAlive) return;
+    // Once the answer is whole, the connection is another request's.
+    if (keeps === keepsAlive || response?.complete) return;
     keepsAlive = keeps;
     if (keeps) request.socket?.ref();
     else request.socket?.unref();

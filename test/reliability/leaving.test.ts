@@ -101,6 +101,9 @@ describe.each(SHAPES)("%s: a stream that nobody reads", (_shapeName, shape) => {
     expect((await ended)?.kind, way).toBe(outcome === "stopped" ? undefined : outcome);
     expect(stream.metrics.attempts.map((attempt) => attempt.outcome)).toEqual([outcome]);
     expect(server.requests).toHaveLength(1);
+    // The request was sent, and will be billed.
+    expect(stream.partial).toMatchObject({ provider: "compatible", model: "m", interrupted: true });
+    expect(stream.partial.estimatedUsage?.inputTokens).toBeGreaterThan(0);
   });
 });
 
@@ -114,6 +117,7 @@ describe.each(SHAPES)("%s: a stream of which only the first chunk is read", (_sh
     });
     const chunks = stream[Symbol.asyncIterator]();
     expect((await chunks.next()).value).toMatchObject({ content: "A" });
+    expect(stream.partial.estimatedUsage?.inputTokens).toBeGreaterThan(0);
     const ended = endOf(stream);
     const once = { [Symbol.asyncIterator]: () => chunks } as never as MessageStream;
     leave(_way.startsWith("a loop") ? once : stream, abort);

@@ -3,7 +3,7 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { httpChunk, type RawServer, rawServer, STREAM_HEAD } from "../support/raw-server.ts";
+import { httpChunk, LAST_CHUNK, type RawServer, rawServer, STREAM_HEAD } from "../support/raw-server.ts";
 import { CHAT } from "../support/wires.ts";
 
 const PROGRAM = fileURLToPath(new URL("./abandoning.mjs", import.meta.url));
@@ -12,7 +12,11 @@ let server: RawServer;
 
 beforeAll(async () => {
   // Writes for ever, slowly: nothing that the server does ends a connection.
-  server = await rawServer(({ socket }) => {
+  server = await rawServer(({ socket, body }) => {
+    if (body.includes('"whole"')) {
+      const reply = STREAM_HEAD + httpChunk(CHAT.text("whole", 0) + CHAT.end(1)) + LAST_CHUNK;
+      return void setTimeout(() => socket.write(reply), 300);
+    }
     socket.write(STREAM_HEAD + httpChunk(CHAT.text("a", 0)));
     const timer = setInterval(() => socket.write(httpChunk(CHAT.text("b", 1))), 50);
     socket.on("close", () => clearInterval(timer));
@@ -41,6 +45,7 @@ describe.each(["client", "recovering", "fallback", "hedge", "limited"])("with a 
     ["that leaves its loop ends", "breaks", "a"],
     ["that drains it ends", "drains", "a"],
     ["that waits for more gets more", "waits", "abbb"],
+    ["that reads one late gets the next one, too", "reads late", "wholewhole"],
   ])("%s", async (_name, what, printed) => {
     expect(await run(shape, what)).toEqual({ printed, code: 0 });
   });

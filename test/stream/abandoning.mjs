@@ -19,8 +19,19 @@ const stream = await SHAPES[shape]().sendMessageStream([{ role: "user", content:
   timeouts: { total: 60_000 },
 });
 const chunks = stream[Symbol.asyncIterator]();
-if (what !== "nothing") process.stdout.write((await chunks.next()).value.content);
+if (what !== "nothing" && what !== "reads late") process.stdout.write((await chunks.next()).value.content);
 if (what === "waits") for (let at = 0; at < 3; at++) process.stdout.write((await chunks.next()).value.content);
 if (what === "stops") await stream.stop();
 if (what === "breaks") await chunks.return();
 if (what === "drains") void stream.stop({ drain: { withinMs: 100 } });
+
+// The connection of a reply that is whole is the next call's: reading the first late says nothing about the second.
+if (what === "reads late") {
+  const client = new CompatibleClient({ baseUrl: `http://127.0.0.1:${port}/v1`, model: "whole", apiKey: "k" });
+  const question = [{ role: "user", content: "hi" }];
+  const first = await client.sendMessageStream(question);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const second = client.sendMessage(question);
+  for await (const chunk of first.text()) process.stdout.write(chunk);
+  process.stdout.write((await second).content);
+}
