@@ -61,9 +61,9 @@ export class ReplayCollector {
     }
   }
 
-  /** Gemini's thought signature rides on the call. */
-  addCallField(callId: string, extraContent: unknown): void {
-    this.#callFields[callId] = { extra_content: extraContent };
+  /** What rides on a call: Gemini's thought signature, and of which kind it is, if not a function's. */
+  addCallFields(callId: string, fields: Readonly<Record<string, unknown>>): void {
+    this.#callFields[callId] = { ...this.#callFields[callId], ...fields };
   }
 
   /** `field`: the one it came in. */

@@ -75,7 +75,9 @@ function assistantMessage(
         tool_calls: calls.map(({ id, name, arguments: args }, at) => ({
           id: wireCallId(id, dialect),
           type: "function",
-          function: { name, arguments: JSON.stringify(argumentsObject(args)) },
+          ...(typeof args === "string" && callFields?.[id]?.type === "custom"
+            ? { custom: { name, input: wellFormed(args) } }
+            : { function: { name, arguments: JSON.stringify(argumentsObject(args)) } }),
           ...(callFields?.[id] ?? (at === 0 && isSignedFirst?.(model) ? UNSIGNED : {})),
         })),
       }),

@@ -79,6 +79,8 @@ interface WireToolCall {
   readonly index?: Nullable<number>;
   readonly id?: Nullable<string>;
   readonly function?: Nullable<{ readonly name?: Nullable<string>; readonly arguments?: unknown }>;
+  /** A call of a tool that takes plain text. */
+  readonly custom?: Nullable<{ readonly name?: Nullable<string>; readonly input?: Nullable<string> }>;
   readonly extra_content?: unknown;
 }
 
@@ -311,19 +313,23 @@ class ChatDecoder implements Decoder {
   }
 
   #readToolCall(call: WireToolCall, chunks: MessageChunk[]): void {
-    const args = call.function?.arguments ?? "";
+    const { custom } = call;
+    const args = call.function?.arguments ?? textIn(custom?.input);
     this.#calls.add(
       {
         index: call.index ?? undefined,
         id: textIn(call.id),
-        name: textIn(call.function?.name),
+        name: textIn(call.function?.name ?? custom?.name),
+        isText: Boolean(custom),
         // Some local servers send the object itself.
         argumentsDelta: typeof args === "string" ? args : JSON.stringify(args),
       },
       chunks,
     );
     const told = chunks.at(-1);
-    if (call.extra_content && told?.type === "toolCallDelta") this.#replay.addCallField(told.id, call.extra_content);
+    if (told?.type !== "toolCallDelta") return;
+    if (call.extra_content) this.#replay.addCallFields(told.id, { extra_content: call.extra_content });
+    if (custom) this.#replay.addCallFields(told.id, { type: "custom" });
   }
 
   #readAnnotation(annotation: WireAnnotation, chunks: MessageChunk[]): void {

@@ -232,7 +232,10 @@ class GeminiDecoder implements Decoder {
     if (name !== "") {
       this.#closeCall();
       const index = this.#callIds.length;
-      const id = textIn(call.id) || `call_${(this.#facts.id ?? "").slice(-24)}_${index}`;
+      const own = textIn(call.id);
+      // An answer names its call: two of one id could not be told apart.
+      const isKnown = own === "" || this.#callIds.includes(own);
+      const id = isKnown ? `call_${(this.#facts.id ?? "").slice(-24)}_${index}` : own;
       this.#callIds.push(id);
       // Told before it is looked at: what cannot be used stays to be seen.
       chunks.push(deltaOf({ index, id, name }, call.willContinue ? "" : JSON.stringify(call.args ?? {})));

@@ -24,6 +24,14 @@ export class ResponsesTexts {
   readonly #urls = new Set<string>();
   #visibleLength = 0;
 
+  get anyVisible(): boolean {
+    return this.#visibleLength > 0;
+  }
+
+  has(place: TextPlace): boolean {
+    return this.#texts.has(place);
+  }
+
   add(place: TextPlace, piece: string, chunks: MessageChunk[]): void {
     if (piece === "") return;
     const { isVisible, text } = this.#at(place);

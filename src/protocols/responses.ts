@@ -428,14 +428,18 @@ class ResponsesDecoder implements Decoder {
    * text. Its places are not those of the events.
    */
   #readOutput(output: readonly Nullable<WireItem>[], chunks: MessageChunk[]): void {
-    if (this.#items.size === 0) {
-      for (const [at, item] of output.entries()) if (item) this.#endItem(at, item, chunks);
-      return;
-    }
-    for (const item of output) {
-      if (!item || !this.#isCallersCall(item) || this.#calledIds.has(item.call_id ?? "")) continue;
-      const [at] = [...this.#calls].find(([, { id }]) => id === item.call_id) ?? [this.#items.size + output.length];
-      this.#endItem(at, item, chunks);
+    const anyItem = this.#items.size > 0;
+    const anyText = this.#texts.anyVisible;
+    for (const [place, item] of output.entries()) {
+      if (!item) continue;
+      if (!anyItem) {
+        // A text that stands elsewhere has been told from there.
+        if (item.type !== "message" || !anyText || this.#texts.has(`${place}.0`)) this.#endItem(place, item, chunks);
+        else this.#items.set(place, item);
+      } else if (this.#isCallersCall(item) && !this.#calledIds.has(item.call_id ?? "")) {
+        const [at] = [...this.#calls].find(([, { id }]) => id === item.call_id) ?? [this.#items.size + output.length];
+        this.#endItem(at, item, chunks);
+      }
     }
     const said = output.flatMap((item) => (item?.type === "message" ? listIn(item.content) : []));
     this.#texts.completeAll(said.map((part) => textIn(part?.text ?? part?.refusal)).join(""), chunks);

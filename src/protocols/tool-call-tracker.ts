@@ -11,6 +11,7 @@ interface OpenCall {
   madeUpId: boolean;
   name: string;
   argumentsText: string;
+  isText: boolean;
   /** Pieces that came before the name, not yet told to anybody. */
   untold: string;
 }
@@ -21,6 +22,8 @@ export interface ToolCallPiece {
   readonly id?: string | undefined;
   readonly name?: string | undefined;
   readonly argumentsDelta: string;
+  /** Whether its tool takes plain text: then its arguments are one. */
+  readonly isText?: boolean | undefined;
 }
 
 /** Collects calls until the reply is over: that arguments parse says nothing about their being whole. */
@@ -46,6 +49,7 @@ export class ToolCallTracker {
     // Later pieces may repeat the id and the name, or carry empty ones: nothing is glued, nothing overwritten.
     if (call.name === "" && piece.name) call.name = piece.name;
     if (piece.id && (call.id === "" || call.madeUpId)) Object.assign(call, { id: piece.id, madeUpId: false });
+    call.isText ||= piece.isText ?? false;
     call.argumentsText += piece.argumentsDelta;
     call.untold += piece.argumentsDelta;
     if (call.name === "") return;
@@ -62,13 +66,9 @@ export class ToolCallTracker {
    */
   close(cut: boolean, chunks: MessageChunk[]): void {
     for (const call of this.#calls) {
-      const { id, name, argumentsText } = call;
+      const { id, name } = call;
       if (name === "") throw new SendError("protocol", "A tool call came without the name of the tool.");
-      const toolCall = {
-        id,
-        name,
-        arguments: wholeArguments(name, argumentsText, cut && call === this.#calls.at(-1)),
-      };
+      const toolCall = { id, name, arguments: wholeArguments(call, cut && call === this.#calls.at(-1)) };
       chunks.push({ type: "toolCall", content: "", toolCall, isFinal: false });
     }
   }
@@ -92,7 +92,8 @@ export class ToolCallTracker {
   }
 
   #open(): OpenCall {
-    const call = { index: this.#calls.length, id: "", madeUpId: false, name: "", argumentsText: "", untold: "" };
+    const index = this.#calls.length;
+    const call = { index, id: "", madeUpId: false, name: "", argumentsText: "", isText: false, untold: "" };
     this.#calls.push(call);
     return call;
   }
@@ -107,8 +108,10 @@ function isWhole({ argumentsText }: OpenCall): boolean {
   }
 }
 
-function wholeArguments(name: string, text: string, cut: boolean): unknown {
-  if (text.trim() === "" && cut) throw cutCallError(name);
+function wholeArguments({ name, argumentsText: text, isText }: OpenCall, cut: boolean): unknown {
+  // Nothing tells whether a text is whole.
+  if ((text.trim() === "" || isText) && cut) throw cutCallError(name);
+  if (isText) return text;
   try {
     return argumentsIn(text);
   } catch (cause) {

@@ -14,6 +14,11 @@ const WHOLE_BODY_LIMIT = 64 * 1024 * 1024;
 /** In a read that has not room for so many events like the one at hand, they go to `JSON.parse`; else they are compared with the last. */
 const SEVERAL_EVENTS = 3;
 
+/** Of a body that is neither events nor a document, so much is told. */
+const LONGEST_QUOTE = 200;
+
+const FIELDS = ["data:", "event:", "id:", "retry:", ":"];
+
 /** How the body turned out to be written, whatever its content type says. */
 type Form =
   | { readonly kind: "unknown"; text: string }
@@ -38,6 +43,9 @@ export class Body {
   #form: Form = { kind: "unknown", text: "" };
   #anyChunk = false;
   #readLength = 0;
+  #anyEvent = false;
+  /** How the body begins, as long as no event has come. */
+  #beginning = "";
   /** What came in the same read as the first chunk, and is not read yet. */
   #rest = "";
   /** Whether the reply is whole, whatever may follow. */
@@ -69,8 +77,10 @@ export class Body {
       }
       form = this.#form = this.#formOf(first);
     }
-    if (form.kind === "events") this.#readEvents(text, form.parser);
-    else if (form.kind === "document") {
+    if (form.kind === "events") {
+      if (!this.#anyEvent && this.#beginning.length < LONGEST_QUOTE) this.#beginning += text.slice(0, LONGEST_QUOTE);
+      this.#readEvents(text, form.parser);
+    } else if (form.kind === "document") {
       form.pieces.push(text);
       form.length += text.length;
       if (form.length > WHOLE_BODY_LIMIT) throw new RangeError("the reply is larger than 64 MB");
@@ -96,6 +106,7 @@ export class Body {
         const last = form.parser.end();
         // Proxies lose the last blank line; an event that still parses is whole.
         if (last) this.#whole(() => this.#event(last.data, last.event));
+        if (!this.#anyEvent && !isEventStream(this.#beginning)) throw new SyntaxError(decode(this.#beginning).trim());
         if (!this.isComplete) this.decoder.end(false, sink.chunks);
       }
     }
@@ -127,6 +138,7 @@ export class Body {
   /** Returns true when nothing after this event matters. */
   #event(data: string, type: string): boolean {
     const { sink, decode, protocol, facts } = this.#target;
+    this.#anyEvent = true;
     if (data[0] !== "{") {
       const text = data.trim();
       if (text === "") return false;
@@ -163,6 +175,14 @@ export class Body {
       throw new SendError("truncated", message);
     }
   }
+}
+
+/** Whether a text without an event may be the beginning of a stream of them: comments, names, half a line. */
+function isEventStream(beginning: string): boolean {
+  const lines = beginning.split(/[\r\n]+/);
+  return lines.some((line) =>
+    FIELDS.some((field) => line.startsWith(field) || (line !== "" && field.startsWith(line))),
+  );
 }
 
 /** What is read here is written down again elsewhere: in requests, in sessions, for people. */

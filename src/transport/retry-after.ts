@@ -24,8 +24,8 @@ export function retryAfterMs(head: ResponseHead, now: number): number | undefine
 /** What a date ends in; its oldest form has none, and means the same. */
 const ZONE = /(GMT|UTC|Z|[+-]\d\d:?\d\d)\s*$/i;
 
-/** A header that came twice is a list: its first counts. */
+/** A header that came twice is a list: its first counts. `1,5` is none. */
 function numberOf(value: string | undefined): number | undefined {
-  const [, number] = /^\s*(\d+(?:\.\d+)?)\s*(?:,|$)/.exec(value ?? "") ?? [];
+  const [, number] = /^\s*(\d+(?:\.\d+)?)\s*(?:, |$)/.exec(value ?? "") ?? [];
   return number === undefined ? undefined : Number(number);
 }

@@ -178,6 +178,12 @@ describe("Responses", () => {
     expect((await told("openai", body)).toolCalls).toEqual([{ id: "c", name: "run", arguments: "print(1)" }]);
   });
 
+  test("a text whose place in the last event is another is told once", async () => {
+    const delta = { type: "response.output_text.delta", output_index: 1, content_index: 0, delta: "All of it." };
+    const message = { type: "message", content: [{ type: "output_text", text: "All of it." }] };
+    expect((await told("openai", events(delta, completed(message)))).content).toBe("All of it.");
+  });
+
   test("items without numbers are told apart by their ids", async () => {
     const said = (id: string, text: string) => [
       { type: "response.output_item.added", item: { type: "message", id, content: [] } },

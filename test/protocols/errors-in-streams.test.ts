@@ -380,6 +380,16 @@ describe.each(Object.entries(ENDS))("an error that is none of %s's own", (name) 
     expect(failure.message).toContain("Gone away.");
   });
 
+  test.each([["Gone away."], ["gateway: Gone away.\nTry again.\n\n"]])("words are no reply: %j", async (words) => {
+    const failure = await failureOf(client, words);
+    expect(failure).toMatchObject({ kind: "protocol", retryable: true });
+    expect(failure.message).toContain("Gone away.");
+  });
+
+  test.each([[": ping\n\n"], ["event: ping\n\n"], ["dat"]])("what may have been one was cut: %j", async (body) => {
+    expect((await failureOf(client, body)).kind).toBe("truncated");
+  });
+
   test("what only looks like one is skipped", async () => {
     const news = [{ message: "Searching", status: "in_progress" }, { code: 0, message: "ok" }, { progress: 0.5 }];
     const body = events(...(BEGUN[client] ?? []), ...news, ...(ENDS[client] ?? []));

@@ -195,6 +195,11 @@ describe("Gemini", () => {
       },
     ],
     [
+      "two calls of one id",
+      [{ ...event([call, { functionCall: { id: "a", name: "note" } }], "STOP"), responseId: "r" }],
+      { toolCalls: [...toolCalls, { id: "call_r_1", name: "note", arguments: {} }] },
+    ],
+    [
       "code without a result",
       [event([{ executableCode: { language: "PYTHON", code: "1" } }], "STOP")],
       { providerToolCalls: [{ name: "code_execution", arguments: { language: "PYTHON", code: "1" } }] },

@@ -508,6 +508,24 @@ describe("over Chat Completions", () => {
   const { index: _index, ...calledBack } = CALL;
   const result = { role: "tool", tool_call_id: "call_0001", content: "seen" };
 
+  test("a call of a tool that takes plain text goes back as one, with its text", async () => {
+    const piece = (custom: object) => ({
+      id: "c",
+      choices: [{ index: 0, delta: { tool_calls: [{ index: 0, id: "call_1", type: "custom", custom }] } }],
+    });
+    const body = `${events(piece({ name: "python", input: "print(" }), piece({ input: "1)" }), {
+      id: "c",
+      choices: [{ index: 0, delta: {}, finish_reason: "tool_calls" }],
+    })}data: [DONE]\n\n`;
+    const reply = await recorder.replied("openai chat", "gpt-5", body);
+    expect(reply.toolCalls).toEqual([{ id: "call_1", name: "python", arguments: "print(1)" }]);
+    const [turn, result] = await second("openai chat", "gpt-5", "messages", [reply, answer("call_1")]);
+    expect(turn).toMatchObject({
+      tool_calls: [{ id: "call_1", type: "custom", custom: { name: "python", input: "print(1)" } }],
+    });
+    expect(result).toEqual({ role: "tool", tool_call_id: "call_1", content: "seen" });
+  });
+
   describe("OpenRouter", () => {
     const model = "anthropic/claude-opus-5";
     const text = { type: "reasoning.text", index: 0, format: "anthropic-claude-v1" };
