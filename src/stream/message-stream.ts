@@ -281,12 +281,13 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
 
   /**
    * For wrappers that keep books: `listener` is called once, on every ending, before the consumer learns of it; at once
-   * when the reply is over already. It must not throw. A failure still reaches the consumer by being thrown there.
+   * when the reply is over already. A failure still reaches the consumer by being thrown there. What a listener throws is an
+   * uncaught exception of the program; neither the stream nor the other listeners notice.
    */
   onEnd(listener: EndListener): void {
     const outcome = this.#outcome;
     if (outcome.status === "running") this.#endListeners.push(listener);
-    else listener(this.partial, outcome.status === "failed" ? outcome.error : undefined);
+    else tell(listener, this.partial, outcome.status === "failed" ? outcome.error : undefined);
   }
 
   /** For wrappers: only the rest of this reply is wanted, so what fails from now on is not begun again. */
@@ -430,12 +431,9 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
   }
 
   #settle(message: AssistantMessage, error: SendError | undefined): void {
-    try {
-      for (const listener of this.#endListeners.splice(0)) listener(message, error);
-    } finally {
-      this.#deliver();
-      for (const wake of this.#endWaiters.splice(0)) wake();
-    }
+    for (const listener of this.#endListeners.splice(0)) tell(listener, message, error);
+    this.#deliver();
+    for (const wake of this.#endWaiters.splice(0)) wake();
   }
 
   #drainMuted(limits: DrainLimits): void {
@@ -490,5 +488,16 @@ class Reading<T> implements AsyncIterableIterator<T> {
 
   [Symbol.asyncIterator](): this {
     return this;
+  }
+}
+
+/** A listener that throws is its own affair: it is reported as uncaught, and keeps nobody else from learning of the end. */
+function tell(listener: EndListener, message: AssistantMessage, error: SendError | undefined): void {
+  try {
+    listener(message, error);
+  } catch (thrown) {
+    queueMicrotask(() => {
+      throw thrown;
+    });
   }
 }

@@ -5,6 +5,7 @@ import type { MessageChunk } from "../chunk.ts";
 import { SendError, type SendErrorData } from "../errors.ts";
 import type { ReplyFacts } from "../fold.ts";
 import type { ChunkSink, ChunkSource } from "./message-stream.ts";
+import { LONGEST_TIMER_MS } from "./metrics.ts";
 
 /**
  * Reads one chunk at a time, only when asked. A transferred stream's errors become `SendError`s again. `signal` ends the
@@ -77,6 +78,8 @@ function readerOf(chunks: ReadableStream<MessageChunk> | AsyncIterable<MessageCh
   return { read: async () => iterator.next(), cancel: async () => iterator.return?.() };
 }
 
+const nothing = (): void => undefined;
+
 /** Streams that somebody may read, and what to do when nobody can any more. Made at the first use. */
 let abandoned: FinalizationRegistry<() => void> | undefined;
 
@@ -87,9 +90,20 @@ let abandoned: FinalizationRegistry<() => void> | undefined;
 export function readableOf<T>(chunks: AsyncIterator<T>, stop: () => void): ReadableStream<T> {
   abandoned ??= new FinalizationRegistry((stopLost) => stopLost());
   const end = {};
+  let staying: ReturnType<typeof setInterval> | undefined;
+  const over = (): void => {
+    clearInterval(staying);
+    abandoned?.unregister(end);
+  };
+  const lost = (): void => {
+    over();
+    stop();
+  };
   const readable = new ReadableStream<T>(
     {
       async pull(controller) {
+        // Its reader may be in another thread, which this one must not end before: nothing else tells of it here.
+        staying ??= setInterval(nothing, LONGEST_TIMER_MS);
         try {
           const { done, value } = await chunks.next();
           if (!done) return controller.enqueue(value);
@@ -97,16 +111,13 @@ export function readableOf<T>(chunks: AsyncIterator<T>, stop: () => void): Reada
         } catch (error) {
           controller.error(error instanceof SendError ? error.forTransfer() : error);
         }
-        abandoned?.unregister(end);
+        over();
       },
-      cancel() {
-        abandoned?.unregister(end);
-        stop();
-      },
+      cancel: lost,
     },
     { highWaterMark: 0 },
   );
-  abandoned.register(readable, stop, end);
+  abandoned.register(readable, lost, end);
   return readable;
 }
 

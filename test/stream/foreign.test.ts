@@ -1,7 +1,8 @@
 /** Streams of chunks that come from elsewhere, where that elsewhere does as it pleases. */
 
-import { type MessageChunk, MessageStream, SendError } from "cloudllm";
-import { expect, test } from "vitest";
+import { type MessageChunk, MessageStream, rateLimit, SendError } from "cloudllm";
+import { scriptedClient } from "cloudllm/testing";
+import { expect, test, vi } from "vitest";
 
 const text = (content: string): MessageChunk => ({ type: "text", content, isFinal: false });
 
@@ -70,4 +71,37 @@ test("chunks that come at once, without a promise, are read as well", async () =
     })(),
   ).rejects.toMatchObject({ kind: "truncated", partial: { content: "ab" } });
   expect(seen).toEqual(["a", "b"]);
+});
+
+test("a listener that throws at the end is the program's exception, and keeps nobody else from learning of it", async () => {
+  const thrown: unknown[] = [];
+  vi.spyOn(globalThis, "queueMicrotask").mockImplementation((callback) => {
+    try {
+      callback();
+    } catch (error) {
+      thrown.push(error);
+    }
+  });
+  const client = scriptedClient(() => ({ text: "A" }));
+  const oops = new Error("oops");
+  const careless = {
+    ...client,
+    async sendMessageStream(...call: Parameters<typeof client.sendMessageStream>) {
+      const stream = await client.sendMessageStream(...call);
+      stream.onEnd(() => {
+        throw oops;
+      });
+      return stream;
+    },
+  };
+  const limited = rateLimit(careless, { concurrency: 1 });
+  for (let call = 0; call < 2; call++) {
+    const stream = await limited.sendMessageStream([{ role: "user", content: "hi" }]);
+    expect((await stream.finalMessage()).content).toBe("A");
+    stream.onEnd(() => {
+      throw oops;
+    });
+  }
+  expect(thrown).toEqual([oops, oops, oops, oops]);
+  vi.restoreAllMocks();
 });

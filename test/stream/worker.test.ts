@@ -287,3 +287,38 @@ test("a signal that has fired ends a stream from elsewhere at once", async () =>
   await expect(stream.finalMessage()).rejects.toMatchObject({ kind: "aborted" });
   expect(isLeft).toBe(false); // it had not begun
 });
+
+test.each(["slow", "whole"])(
+  "a thread with nothing more to do stays until its reply is read here (%s)",
+  async (how) => {
+    const server = await serve(({ socket }) => {
+      const end = () => socket.write(httpChunk(textEvent("c") + GOOD_END) + LAST_CHUNK);
+      socket.write(BEGUN);
+      if (how === "whole") end();
+      else setTimeout(end, 400);
+    });
+    const worker = new Worker(new URL("./handing-over.mjs", import.meta.url), { workerData: server.baseUrl });
+    workers.push(worker);
+    const gone = new AbortController();
+    const exit = once(worker, "exit").then(() => gone.abort());
+    const [chunks] = (await once(worker, "message")) as [ReadableStream<MessageChunk>];
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const { content, finishReason } = await MessageStream.from(chunks, { signal: gone.signal }).finalMessage();
+    expect({ content, finishReason }).toEqual({ content: "abc", finishReason: "stop" });
+    await exit; // and not longer
+  },
+);
+
+test("a thread whose reply is cancelled here ends, and closes the socket", async () => {
+  const server = await serve(({ socket }) => void socket.write(BEGUN));
+  const worker = new Worker(new URL("./handing-over.mjs", import.meta.url), { workerData: server.baseUrl });
+  workers.push(worker);
+  const exit = once(worker, "exit");
+  const [chunks] = (await once(worker, "message")) as [ReadableStream<MessageChunk>];
+  for await (const chunk of MessageStream.from(chunks)) {
+    expect(chunk.content).toBe("a");
+    break;
+  }
+  await exit;
+  await server.requests[0]?.closed;
+});
