@@ -8,6 +8,7 @@ import { adopt, chunksOf, movedBy, type ReplyFacts } from "../fold.ts";
 import type { AssistantMessage, ToolCall, ToolMessage } from "../message.ts";
 import type { ChunkSink, ChunkSource, MessageStream } from "../stream/message-stream.ts";
 import { sendErrorOf } from "../stream/readable.ts";
+import { replyFault } from "./history.ts";
 import { joinedReply, spendingOf } from "./joined-reply.ts";
 import { failureOf, resultOf } from "./run-tool.ts";
 
@@ -127,6 +128,8 @@ export class ToolLoop implements ChunkSource {
         const reply = last?.type === "final" ? last.message : undefined;
         const chunks = this.#placed(reply ? batch.slice(0, -1) : batch);
         if (reply) {
+          const fault = replyFault(reply);
+          if (fault) throw new SendError("protocol", `The final chunk has no reply: it ${fault}.`);
           this.#finished(reply);
           if (step === this.#keeper.maxSteps || !this.#isRunnable(reply)) return this.#end(reply, chunks);
           running = this.#start(reply);
