@@ -1,21 +1,21 @@
 /**
  * `npm run test:runtimes`: the package as users get it, on every runtime it promises. Packs the tarball, installs it into
- * an empty folder, and there streams from a loopback server on Node (this one, 22, 24), Bun and Deno; requires it from
- * CommonJS; runs the command; and type-checks a consumer. Prints a table, and fails when any row failed.
- * The other runtimes come from npm, once, into `.runtimes/`; Bun and Deno are skipped where npm has none for the machine.
+ * an empty folder, and there streams from a loopback server on Node (this one, 22, 24), Bun, Deno, in a browser's page and
+ * worker, and on an edge runtime; requires it from CommonJS; runs the command; and type-checks a consumer. Prints a table,
+ * and fails when any row failed. The other runtimes come from npm, once, into `.runtimes/`; Bun, Deno and the edge runtime
+ * are skipped where npm has none for the machine, the browser where no Chromium is installed.
  */
 import { spawn } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { startServer } from "./runtimes/server.mjs";
 import { build, install, npm, root } from "./setup.mjs";
 
 /** Beside the embedded model's weights, which do not compress. */
 const tarballLimitKb = 240;
 const timeoutMs = 120_000;
-const reply = ["Hello", ", wörld", " 🌍", "!"];
 const rows = [];
 
 /** A check that could not be made here, and why. */
@@ -24,13 +24,11 @@ class Skip extends Error {}
 install();
 await build();
 const folder = mkdtempSync(join(tmpdir(), "cloudllm-runtimes-"));
-const server = await serve();
-const baseUrl = `http://127.0.0.1:${server.address().port}/v1`;
+const server = await startServer(join(folder, "web"));
 try {
   if (await row("pack", pack)) await checkInstalled();
 } finally {
   server.close();
-  server.closeAllConnections();
   rmSync(folder, { recursive: true, force: true });
 }
 
@@ -47,9 +45,7 @@ async function pack() {
   writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "consumer", private: true }));
   const [installer, wanted] = npm("install", "--offline", "--no-audit", "--no-fund", join(folder, filename));
   await outputOf(installer, wanted, folder);
-  for (const file of ["program.mjs", "program.cjs", "consumer.ts"]) {
-    copyFileSync(join(root, "scripts", "runtimes", file), join(folder, file));
-  }
+  cpSync(join(root, "scripts", "runtimes", "consumer"), folder, { recursive: true });
   const weightsKb = gzipSync(readFileSync(join(root, "dist", "embedded", "toy.gguf"))).length / 1000;
   const restKb = size / 1000 - weightsKb;
   const sizes = `${weightsKb.toFixed(0)} kB of weights and ${restKb.toFixed(0)} kB beside them`;
@@ -58,7 +54,7 @@ async function pack() {
 }
 
 async function checkInstalled() {
-  const program = [join(folder, "program.mjs"), baseUrl];
+  const program = [join(folder, "program.mjs"), server.origin];
   await row("node, this one", () => outputOf(process.execPath, program, folder));
   await row("require() on this node", () => outputOf(process.execPath, [join(folder, "program.cjs")], folder));
   await row("npx cloudllm --help", async () => {
@@ -78,6 +74,68 @@ async function checkInstalled() {
   }
   await row("bun", async () => outputOf(await runtime("bun", 1, Skip), ["run", ...program], folder));
   await row("deno", async () => outputOf(await runtime("deno", 2, Skip), ["run", "--allow-all", ...program], folder));
+  await row("browser", inBrowser);
+  await row("edge (workerd)", onEdge);
+}
+
+/** A page that the installed package is bundled into, in a headless Chromium. */
+async function inBrowser() {
+  const chromium = await firstOf(["chromium", "chromium-browser", "google-chrome"]);
+  await bundled(["page", "worker"], "browser");
+  writeFileSync(join(folder, "web", "index.html"), '<!doctype html><script type="module" src="page.js"></script>');
+  const flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync";
+  const quiet = "--disable-background-networking --disable-component-update";
+  const profile = `--user-data-dir=${join(folder, "profile")}`;
+  const outcome = server.outcome();
+  const browser = start(chromium, [...`${flags} ${quiet}`.split(" "), profile, server.origin], folder);
+  try {
+    return passed(await Promise.race([outcome, browser.ended]));
+  } finally {
+    browser.stop();
+    await browser.ended.catch(() => undefined);
+  }
+}
+
+/** The package behind a `fetch` handler in the runtime of Cloudflare's workers. */
+async function onEdge() {
+  const workerd = await runtime("workerd", 1, Skip);
+  await bundled(["edge"], "workerd");
+  cpSync(join(folder, "edge.capnp"), join(folder, "web", "edge.capnp"));
+  const edge = start(workerd, ["serve", "--control-fd=1", join(folder, "web", "edge.capnp")], folder);
+  try {
+    const { port } = JSON.parse(await Promise.race([edge.line, edge.ended]));
+    const response = await fetch(`http://127.0.0.1:${port}/?origin=${encodeURIComponent(server.origin)}`);
+    return passed(await response.text());
+  } finally {
+    edge.stop();
+    await edge.ended.catch(() => undefined);
+  }
+}
+
+/** Bundles programs of the consumer's as its own tools would, into the folder that the server shows. */
+async function bundled(programs, condition) {
+  const { rolldown } = await import("rolldown");
+  const bundle = await rolldown({
+    cwd: folder,
+    input: programs.map((name) => `./${name}.mjs`),
+    platform: "neutral",
+    external: [/\.gguf$/],
+    resolve: { conditionNames: [condition, "import", "default"] },
+  });
+  await bundle.write({ dir: join(folder, "web"), format: "esm", entryFileNames: "[name].js" });
+  await bundle.close();
+  cpSync(join(root, "dist", "embedded", "toy.gguf"), join(folder, "web", "toy.gguf"));
+}
+
+function passed(outcome) {
+  if (!outcome.startsWith("ok")) throw new Error(outcome);
+  return outcome;
+}
+
+/** The first of these commands that is there. */
+async function firstOf(commands) {
+  for (const command of commands) if (await outputOf(command, ["--version"], folder).catch(() => "")) return command;
+  throw new Skip(`there is no ${commands.join(", ")}`);
 }
 
 async function typeCheck(moduleResolution) {
@@ -104,7 +162,8 @@ async function typeCheck(moduleResolution) {
 /** The path of a runtime's program, installed from npm when it is not there. Throws `Unavailable` when npm has none. */
 async function runtime(name, version, Unavailable = Error) {
   const home = join(root, ".runtimes", `${name}${version}`);
-  const programs = [join("bin", name), join("bin", `${name}.exe`), name, `${name}.exe`]; // each package has its own way
+  // Each package has its own way.
+  const programs = [join("bin", name), join("bin", `${name}.exe`), name, `${name}.exe`];
   const find = () => programs.map((file) => join(home, "node_modules", name, file)).find((file) => existsSync(file));
   const there = find();
   if (there && (await outputOf(there, ["--version"], home).catch(() => ""))) return there;
@@ -140,9 +199,20 @@ async function row(name, check) {
 
 /** What a command wrote to stdout. Throws with all it wrote when it fails or takes too long. */
 function outputOf(command, args, cwd) {
-  return new Promise((resolve, reject) => {
-    const env = { ...process.env, NODE_OPTIONS: "", NO_COLOR: "1" };
-    const child = spawn(command, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"], timeout: timeoutMs });
+  return start(command, args, cwd).ended;
+}
+
+/**
+ * Runs a command: its first line, and what it wrote to stdout until its end, which rejects with all it wrote when it
+ * fails or takes too long.
+ */
+function start(command, args, cwd) {
+  const env = { ...process.env, NODE_OPTIONS: "", NO_COLOR: "1" };
+  const child = spawn(command, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"], timeout: timeoutMs });
+  const line = new Promise((resolve) => {
+    child.stdout.once("data", (text) => resolve(text.split("\n")[0]));
+  });
+  const ended = new Promise((resolve, reject) => {
     let out = "";
     let all = "";
     child.stdout.setEncoding("utf8").on("data", (text) => {
@@ -158,35 +228,5 @@ function outputOf(command, args, cwd) {
       else reject(new Error(`${signal ?? `exit code ${code}`}\n${all.trim()}`));
     });
   });
-}
-
-/** A server that speaks just enough Chat Completions, and cuts its bytes where no boundary is. */
-async function serve() {
-  const chunk = (choice, more = {}) => ({
-    id: "1",
-    object: "chat.completion.chunk",
-    model: "test",
-    choices: [choice],
-    ...more,
-  });
-  const events = [
-    chunk({ index: 0, delta: { role: "assistant", content: "" }, finish_reason: null }),
-    ...reply.map((content) => chunk({ index: 0, delta: { content }, finish_reason: null })),
-    chunk({ index: 0, delta: {}, finish_reason: "stop" }),
-    { ...chunk({}), choices: [], usage: { prompt_tokens: 1, completion_tokens: 4, total_tokens: 5 } },
-  ];
-  const body = Buffer.from(`${events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join("")}data: [DONE]\n\n`);
-  const http = createServer((request, response) => {
-    request.resume().once("end", async () => {
-      if (request.method !== "POST" || request.url !== "/v1/chat/completions") return response.writeHead(404).end();
-      response.writeHead(200, { "content-type": "text/event-stream" });
-      for (let at = 0; at < body.length; at += 101) {
-        response.write(body.subarray(at, at + 101));
-        await new Promise(setImmediate);
-      }
-      response.end();
-    });
-  });
-  await new Promise((resolve) => http.listen(0, "127.0.0.1", resolve));
-  return http;
+  return { line, ended, stop: () => child.kill("SIGKILL") };
 }

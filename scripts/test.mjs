@@ -4,10 +4,10 @@
  * A failed check besides the tests counts as one failure. `npm test -- stream/sse` runs the tests that match, and only them.
  */
 import { readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { build, exitCodeOf, install, npm, root } from "./setup.mjs";
 
-const results = join(root, "coverage", "results.json");
+const resultsFile = join(root, "coverage", "results.json");
 const filters = process.argv.slice(2);
 const only = filters.length > 0;
 
@@ -19,7 +19,7 @@ const steps = [
 ];
 
 const failed = [];
-rmSync(results, { force: true });
+rmSync(resultsFile, { force: true });
 install();
 for (const { name, run } of steps.filter(({ always }) => always || !only)) {
   const start = performance.now();
@@ -28,7 +28,9 @@ for (const { name, run } of steps.filter(({ always }) => always || !only)) {
   if (code !== 0) failed.push(name);
 }
 
+const results = readResults();
 const counts = counted();
+for (const { file, name } of failedTests()) console.log(`FAILED: ${file}: ${name}`);
 if (failed.includes("tests") && counts.failed === 0) counts.failed = 1; // a file that did not load, an unhandled rejection
 counts.failed += failed.filter((name) => name !== "tests").length;
 if (failed.length > 0) console.log(`failed: ${failed.join(", ")}`);
@@ -47,16 +49,30 @@ async function built() {
 
 function tested() {
   const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
-  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${results}`];
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${resultsFile}`];
   return exitCodeOf(process.execPath, [vitest, "run", ...reporters, ...filters]);
 }
 
-function counted() {
+/** What the tests wrote about themselves; nothing when they did not come that far. */
+function readResults() {
   try {
-    const result = JSON.parse(readFileSync(results, "utf8"));
-    const skipped = result.numPendingTests + result.numTodoTests;
-    return { passed: result.numPassedTests, failed: result.numFailedTests, skipped };
+    return JSON.parse(readFileSync(resultsFile, "utf8"));
   } catch {
-    return { passed: 0, failed: 0, skipped: 0 };
+    return { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0, numTodoTests: 0, testResults: [] };
   }
+}
+
+function counted() {
+  const { numPassedTests: passed, numFailedTests: failed, numPendingTests, numTodoTests } = results;
+  return { passed, failed, skipped: numPendingTests + numTodoTests };
+}
+
+/** By name, for whoever sees only the end of the output. A file that did not load has no test to name. */
+function failedTests() {
+  return results.testResults.flatMap(({ name, status, assertionResults }) => {
+    const file = relative(root, name);
+    const tests = assertionResults.filter((test) => test.status === "failed").map(({ fullName }) => fullName);
+    if (tests.length === 0 && status === "failed") tests.push("the file could not be run");
+    return tests.map((test) => ({ file, name: test }));
+  });
 }

@@ -20,7 +20,7 @@ export interface Timeouts {
   readonly idle?: number | undefined;
   /** Longest wait for a chunk while bytes do come. Default 120 000, whole replies: off. */
   readonly stall?: number | undefined;
-  /** The whole call, retries and the caller's own pauses included. Default 0: off. */
+  /** The whole call: retries, recoveries, further clients, its wait for a turn and the caller's own pauses included. Default 0: off. */
   readonly total?: number | undefined;
 }
 

@@ -50,14 +50,17 @@ export interface UserMessage {
   readonly content: string | readonly ContentPart[];
 }
 
-/** A function the model wants called. `arguments` is the parsed JSON value (`{}` for a call without arguments). */
+/**
+ * A function the model wants called. `arguments` is an object, parsed from its JSON (`{}` for a call without arguments, `null`
+ * among them); only of a tool that takes plain text, which must be asked for with `providerOptions`, it is a text.
+ */
 export interface ToolCall {
   readonly id: string;
   readonly name: string;
   readonly arguments: unknown;
 }
 
-/** A call whose provider never closed it, or whose arguments are not JSON: for people and logs, never to be run. */
+/** A call whose provider never closed it, or whose arguments are no JSON object: for people and logs, never to be run. */
 export interface UnfinishedToolCall {
   readonly id: string;
   readonly name: string;

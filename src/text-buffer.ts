@@ -1,18 +1,19 @@
 /** Text that grows by many small pieces. */
 
-/** Joined at once: few enough to be cheap to hold, many enough to be worth a join. */
-const PIECES = 256;
+/** Gathered before they are laid out, in UTF-16 units: few enough to be cheap to hold, many enough to be worth it. */
+const ROW = 1_024;
 
 /**
  * What `text += piece` does, but gentle on the garbage collector: V8 keeps a sum of strings as a tree with a node for each
- * piece, which lives as long as the text and is walked again and again. Here pieces are joined by the hundreds.
+ * piece, which lives as long as the text and is walked again and again. Here the tree is laid out before it is large.
  */
 export class TextBuffer {
   #text = "";
-  #pieces: string[] = [];
+  #recent = "";
 
   add(piece: string): void {
-    if (this.#pieces.push(piece) === PIECES) this.#join();
+    this.#recent += piece;
+    if (this.#recent.length >= ROW) this.#layOut();
   }
 
   /** Keeps the first `length` UTF-16 units. */
@@ -21,13 +22,14 @@ export class TextBuffer {
   }
 
   toString(): string {
-    this.#join();
+    this.#layOut();
     return this.#text;
   }
 
-  #join(): void {
-    if (this.#pieces.length === 0) return;
-    this.#text += this.#pieces.join("");
-    this.#pieces = [];
+  #layOut(): void {
+    // To read a character of it, V8 writes the tree out as one row; of an empty text there is none.
+    if (Number.isNaN(this.#recent.charCodeAt(0))) return;
+    this.#text += this.#recent;
+    this.#recent = "";
   }
 }

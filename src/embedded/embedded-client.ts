@@ -27,6 +27,9 @@ const TOY = "cloudllm-toy";
  * same question has the same answer), and fails with kind `contextLength` when the conversation fills its context of 512
  * tokens. Tools, search, thinking, structured output and images are `unsupported`. The weights (0.7 MB) are read at the first call.
  *
+ * Small models may fall into a loop and repeat it until the context is full. So no run of up to 32 tokens stands three times in
+ * a row: of three, the last token is another. Except at temperature 0, which is always the likeliest token and nothing else.
+ *
  * @example
  * ```ts
  * import { EmbeddedClient } from "cloudllm/embedded";

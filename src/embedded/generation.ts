@@ -4,6 +4,7 @@ import type { FinishReason } from "../chunk.ts";
 import type { SendOptions } from "../client.ts";
 import type { TokenUsage } from "../message.ts";
 import { Evaluation } from "./evaluation.ts";
+import { withoutLoops } from "./loop-guard.ts";
 import { createSampler, type Sampler } from "./sampler.ts";
 import { StopTexts } from "./stop-texts.ts";
 import type { Tokenizer } from "./tokenizer.ts";
@@ -41,7 +42,8 @@ export class Generation implements Writer {
     this.#context = weights.shape.context;
     this.#prompt = prompt;
     this.#limit = maxOutputTokens;
-    this.#sample = createSampler({ temperature, topP, seed });
+    const sample = createSampler({ temperature, topP, seed });
+    this.#sample = temperature === 0 ? sample : withoutLoops(sample);
     this.#decode = tokenizer.createDecoder();
     this.#stops = new StopTexts(stop);
   }

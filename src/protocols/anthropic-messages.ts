@@ -10,10 +10,10 @@ import { TextBuffer } from "../text-buffer.ts";
 import { buildAnthropicRequest } from "./anthropic-request.ts";
 import { ANTHROPIC_MESSAGES, type AnthropicReplay } from "./anthropic-turns.ts";
 import { type AnthropicUsage, anthropicUsageOf, mergedUsage } from "./anthropic-usage.ts";
-import { errorOf, isError } from "./error-kinds.ts";
+import { errorOf, isError, isForeignError } from "./error-kinds.ts";
 import type { Decoder, Protocol } from "./protocol.ts";
 import { cutCallError, malformedCallError } from "./tool-call-tracker.ts";
-import { listIn, meaningOf, objectIn, parsedArguments, shallow, textIn } from "./wire-values.ts";
+import { argumentsIn, listIn, meaningOf, nameIn, objectIn, textIn } from "./wire-values.ts";
 
 const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
   end_turn: "stop",
@@ -23,6 +23,13 @@ const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
   tool_use: "toolCalls",
   refusal: "refusal",
   // `pause_turn` and `compaction` are no ends of an answer: sent back as it is, the message goes on.
+};
+
+/** What a block is filled with, where that does not say it itself. */
+const DELTAS: Readonly<Record<string, string>> = {
+  text: "text_delta",
+  thinking: "thinking_delta",
+  tool_use: "input_json_delta",
 };
 
 type Nullable<T> = T | null | undefined;
@@ -59,7 +66,7 @@ interface WireBlock {
   readonly content?: unknown;
   readonly tool_use_id?: Nullable<string>;
   readonly is_error?: Nullable<boolean>;
-  readonly citations?: Nullable<readonly WireCitation[]>;
+  readonly citations?: Nullable<readonly Nullable<WireCitation>[]>;
 }
 
 interface WireDelta {
@@ -87,7 +94,7 @@ interface OpenBlock {
   /** Text, thinking or arguments, by type. */
   readonly text: TextBuffer;
   signature: string;
-  readonly citations: WireCitation[];
+  readonly citations: Nullable<WireCitation>[];
   content: unknown;
   /** Where the block's text begins in the visible text. */
   readonly start: number;
@@ -133,10 +140,14 @@ class AnthropicDecoder implements Decoder {
 
   push(event: object, type: string, chunks: MessageChunk[]): boolean {
     const wire = event as WireEvent;
+    if (wire.error) throw errorOf(this.#facts.provider, 0, event);
     switch (wire.type) {
-      case "message_start":
-        this.#readMessage(objectIn(wire.message) ?? {}, chunks);
+      case "message_start": {
+        const message = objectIn(wire.message) ?? {};
+        if (message.error) throw errorOf(this.#facts.provider, 0, message);
+        this.#readMessage(message, chunks);
         break;
+      }
       case "content_block_start":
         this.#begin(wire.index ?? 0, objectIn(wire.content_block) ?? {}, chunks);
         break;
@@ -154,7 +165,8 @@ class AnthropicDecoder implements Decoder {
         this.#close(chunks);
         return true;
       default:
-        if (isError(event, type)) throw errorOf(this.#facts.provider, 0, event);
+        if (isError(event, type) || (wire.type === undefined && isForeignError(event)))
+          throw errorOf(this.#facts.provider, 0, event);
     }
     return false;
   }
@@ -166,6 +178,7 @@ class AnthropicDecoder implements Decoder {
   readWhole(body: unknown, chunks: MessageChunk[]): void {
     const message = (typeof body === "object" && body !== null ? body : {}) as WireMessage;
     if (message.type === "error" || message.error) throw errorOf(this.#facts.provider, 0, body);
+    if (!message.content && isForeignError(message)) throw errorOf(this.#facts.provider, 0, body);
     if (!Array.isArray(message.content)) throw new SendError("protocol", "The answer holds no content blocks.");
     const { content, stop_reason: reason } = message;
     // Nothing but the limit tells that a call at the end is cut: its input is an object all the same.
@@ -177,7 +190,9 @@ class AnthropicDecoder implements Decoder {
     this.#close(chunks);
   }
 
-  #readMessage({ id, model, content, usage }: WireMessage, chunks: MessageChunk[]): void {
+  #readMessage({ content, usage, ...named }: WireMessage, chunks: MessageChunk[]): void {
+    const id = nameIn(named.id);
+    const model = nameIn(named.model);
     if (id && this.#facts.id !== undefined) {
       if (id === this.#facts.id) return; // some proxies send the beginning twice
       throw new SendError("protocol", "Another reply began inside this one.");
@@ -201,7 +216,7 @@ class AnthropicDecoder implements Decoder {
   }
 
   #begin(index: number, begun: WireBlock, chunks: MessageChunk[]): void {
-    const type = begun.type ?? "";
+    const type = nameIn(begun.type) ?? (begun.text ? "text" : "");
     this.#tellBareCall(chunks);
     const unended = this.#open.get(index);
     if (unended?.type === "tool_use")
@@ -211,8 +226,8 @@ class AnthropicDecoder implements Decoder {
       begun,
       type,
       text: new TextBuffer(),
-      signature: begun.signature ?? "",
-      citations: [...(begun.citations ?? [])],
+      signature: textIn(begun.signature),
+      citations: [...listIn(begun.citations)],
       content: begun.content,
       start: this.#textLength,
       callIndex: type === "tool_use" ? this.#calls++ : 0,
@@ -226,7 +241,7 @@ class AnthropicDecoder implements Decoder {
   #add(index: number, delta: WireDelta, chunks: MessageChunk[]): void {
     const block = this.#open.get(index) ?? this.#beginUnannounced(index, delta, chunks);
     if (!block) return;
-    switch (delta.type) {
+    switch (delta.type ?? DELTAS[block.type]) {
       case "text_delta":
         return this.#addText(block, textIn(delta.text), chunks);
       case "thinking_delta":
@@ -291,13 +306,14 @@ class AnthropicDecoder implements Decoder {
     const { id, name } = block.begun;
     if (!id || !name) return;
     const text = block.text.toString();
+    const given = text.trim() === "" ? block.begun.input : text;
     let args: unknown;
-    if (text === "" && isBare(block.begun.input)) {
+    if (isBare(given)) {
       this.#bareCall = block;
       return;
     }
     try {
-      args = text === "" ? shallow(block.begun.input ?? {}) : parsedArguments(text);
+      args = argumentsIn(given);
     } catch {
       this.#brokenCall ??= block;
       return;
@@ -314,19 +330,23 @@ class AnthropicDecoder implements Decoder {
 
   #tellCall({ begun }: OpenBlock, id: string, name: string, args: unknown, chunks: MessageChunk[]): void {
     this.#blocks.push({ ...begun, input: args });
+    this.#keep(); // if the reply is cut from here on, its call goes back with what was signed before it
     chunks.push({ type: "toolCall", content: "", toolCall: { id, name, arguments: args }, isFinal: false });
   }
 
   /** A citation belongs to its whole block: one statement each. */
   #tellCitations({ citations, start }: OpenBlock, chunks: MessageChunk[]): void {
-    for (const { url, title, cited_text } of citations) {
-      if (!url) continue; // places in the caller's own documents have none; they ride in the replay
+    for (const citation of citations) {
+      const title = nameIn(citation?.title);
+      const citedText = nameIn(citation?.cited_text);
+      const { url } = citation ?? {};
+      if (typeof url !== "string" || url === "") continue; // places in the caller's own documents have none; they ride in the replay
       chunks.push({
         type: "citation",
         content: "",
         url,
         ...(title && { title }),
-        ...(cited_text && { citedText: cited_text }),
+        ...(citedText && { citedText }),
         ...(this.#textLength > start && { startIndex: start, endIndex: this.#textLength }),
         isFinal: false,
       });
@@ -334,14 +354,16 @@ class AnthropicDecoder implements Decoder {
   }
 
   #noteProviderCall(block: OpenBlock): void {
-    const { id, name } = block.begun;
+    const id = nameIn(block.begun.id);
+    const name = nameIn(block.begun.name);
     const args = inputOf(block);
     if (id) this.#providerCalls.set(id, { id, name: name ?? "unnamed", arguments: args });
     const query = typeof args === "object" && args !== null && "query" in args ? args.query : undefined;
     if (name === "web_search" && typeof query === "string") this.#queries.push(query);
   }
 
-  #tellProviderCall({ tool_use_id: id, type, content, is_error }: WireBlock, chunks: MessageChunk[]): void {
+  #tellProviderCall({ tool_use_id, type, content, is_error }: WireBlock, chunks: MessageChunk[]): void {
+    const id = nameIn(tool_use_id);
     const call = this.#providerCalls.get(id ?? "");
     this.#providerCalls.delete(id ?? "");
     const failed = is_error === true || (isObject(content) && String(content.type).endsWith("_error"));
@@ -371,9 +393,13 @@ class AnthropicDecoder implements Decoder {
     facts.finishReason = reason;
     const count = this.#usage.server_tool_use?.web_search_requests ?? this.#queries.length;
     if (count > 0) facts.search = { queries: this.#queries, count };
-    if (this.#blocks.length === 0) return;
-    const data: AnthropicReplay = { blocks: this.#blocks };
-    facts.replay = { provider: facts.provider, protocol: ANTHROPIC_MESSAGES, model: this.#model, data };
+    if (this.#blocks.length > 0) this.#keep();
+  }
+
+  /** What goes back in the next request, as far as it came. */
+  #keep(): void {
+    const data: AnthropicReplay = { blocks: [...this.#blocks] };
+    this.#facts.replay = { provider: this.#facts.provider, protocol: ANTHROPIC_MESSAGES, model: this.#model, data };
   }
 }
 
@@ -399,9 +425,11 @@ function inputOf({ begun, text }: OpenBlock): unknown {
   return json === "" ? begun.input : jsonOr(json);
 }
 
-/** Nothing, or an object of nothing. */
+/** Nothing, or an object of nothing: how a call begins whose arguments follow. */
 function isBare(input: unknown): boolean {
-  return input === undefined || input === null || (isObject(input) && Object.keys(input).length === 0);
+  if (typeof input === "string") return input.trim() === "";
+  if (!isObject(input)) return input === undefined || input === null;
+  return !Array.isArray(input) && Object.keys(input).length === 0;
 }
 
 function jsonOr(text: string): unknown {

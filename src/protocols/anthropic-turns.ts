@@ -5,6 +5,7 @@ import { SendError } from "../errors.ts";
 import type { AssistantTurn, ContentPart, Message, ToolMessage, UserMessage } from "../message.ts";
 import { inlined, textOf } from "./attachments.ts";
 import { argumentsObject } from "./call-arguments.ts";
+import { ownReplayOf, saysStill } from "./own-replay.ts";
 import type { Endpoint } from "./protocol.ts";
 import { wellFormed } from "./well-formed.ts";
 
@@ -72,14 +73,10 @@ function blocksOf(message: UserMessage | AssistantTurn | ToolMessage, endpoint: 
 
 /** The blocks as they came, if they are this provider's, and still say what the turn says; else written anew. */
 function assistantBlocks(turn: AssistantTurn, endpoint: Endpoint): readonly Block[] {
-  const { replay } = turn;
-  if (replay?.provider === endpoint.provider && replay.protocol === ANTHROPIC_MESSAGES && !turn.interrupted) {
-    const { blocks } = replay.data as AnthropicReplay;
-    const { before = "" } = replay;
-    if (sameAs(turn, before, blocks)) {
-      const own = blocks.filter((block): block is Block => mayGoBack(block, replay.model, endpoint.model));
-      return [...textBlocks(before), ...own];
-    }
+  const own = ownReplayOf<AnthropicReplay>(turn, endpoint, ANTHROPIC_MESSAGES);
+  if (own && isUnchanged(turn, own.before, own.data.blocks)) {
+    const blocks = own.data.blocks.filter((block): block is Block => mayGoBack(block, own.model, endpoint.model));
+    return [...textBlocks(own.before), ...blocks];
   }
   const calls = (turn.toolCalls ?? []).map(({ id, name, arguments: args }) => ({
     type: "tool_use",
@@ -90,14 +87,12 @@ function assistantBlocks(turn: AssistantTurn, endpoint: Endpoint): readonly Bloc
   return [...textBlocks(turn.content), ...calls];
 }
 
-/** Whoever has changed the text or the calls of a reply wants that sent, not what came. */
-function sameAs(turn: AssistantTurn, before: string, blocks: readonly unknown[]): boolean {
+function isUnchanged(turn: AssistantTurn, before: string, blocks: readonly unknown[]): boolean {
   if (!Array.isArray(blocks)) return false;
   const said = blocks as readonly { readonly type?: string; readonly text?: string; readonly id?: string }[];
   const text = said.map((block) => (block.type === "text" ? (block.text ?? "") : "")).join("");
   const ids = said.flatMap((block) => (block.type === "tool_use" ? [block.id] : []));
-  const calls = turn.toolCalls ?? [];
-  return before + text === turn.content && ids.length === calls.length && calls.every(({ id }) => ids.includes(id));
+  return saysStill(turn, before + text, ids);
 }
 
 /** Empty text is refused, and so is thinking that is not signed; signatures hold for the model that wrote them. */

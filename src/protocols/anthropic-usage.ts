@@ -14,8 +14,10 @@ export interface AnthropicUsage {
   readonly output_tokens_details?: { readonly thinking_tokens?: Count } | null;
   readonly server_tool_use?: { readonly web_search_requests?: Count } | null;
   readonly service_tier?: unknown;
-  readonly iterations?: readonly (AnthropicUsage & { readonly type?: string })[] | null;
+  readonly iterations?: readonly Iteration[] | null;
 }
+
+type Iteration = AnthropicUsage & { readonly type?: string };
 
 /** Counts are cumulative: the later report replaces the earlier, but for what it leaves open. */
 export function mergedUsage(earlier: AnthropicUsage, later: unknown): AnthropicUsage {
@@ -53,7 +55,8 @@ export function anthropicUsageOf(raw: AnthropicUsage): TokenUsage | undefined {
  * are right.
  */
 function billedPartsOf(raw: AnthropicUsage): readonly AnthropicUsage[] {
-  const iterations = raw.iterations ?? [];
+  const told: unknown = raw.iterations;
+  const iterations = (Array.isArray(told) ? (told as readonly (Iteration | null)[]) : []).filter((one) => one !== null);
   const isCompacted = iterations.some(({ type }) => type === "compaction");
   if (!isCompacted || iterations.some(({ type }) => type === "fallback_message")) return [raw];
   return iterations.filter(({ type }) => type === "message" || type === "compaction");

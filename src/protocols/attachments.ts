@@ -1,7 +1,8 @@
 /** Attachments of the user's turn, before they take a provider's form. */
 
+import { base64TextOf } from "../base64.ts";
 import { SendError } from "../errors.ts";
-import type { ContentPart } from "../message.ts";
+import type { AttachmentSource, ContentPart } from "../message.ts";
 
 /** A part that is no text. */
 export type Attachment = Exclude<ContentPart, { readonly type: "text" }>;
@@ -22,6 +23,11 @@ export function textOf(data: Uint8Array | string): string {
       ? readable(() => Uint8Array.from(atob(data), (character) => character.charCodeAt(0)))
       : data;
   return new TextDecoder().decode(bytes);
+}
+
+/** The bytes as an address. */
+export function dataUrlOf({ data, mediaType }: Extract<AttachmentSource, { readonly data: unknown }>): string {
+  return `data:${mediaType};base64,${base64TextOf(data)}`;
 }
 
 /** An attachment whose address is a `data:` URL holds its bytes itself: few servers take such an address. */

@@ -2,6 +2,7 @@
 
 import type { Replay } from "../message.ts";
 import type { ChatDialect } from "./chat-dialects.ts";
+import { listIn } from "./wire-values.ts";
 
 export const PROTOCOL_NAME = "chat-completions";
 
@@ -60,9 +61,9 @@ export class ReplayCollector {
     }
   }
 
-  /** Gemini's thought signature rides on the call. */
-  addCallField(callId: string, extraContent: unknown): void {
-    this.#callFields[callId] = { extra_content: extraContent };
+  /** What rides on a call: Gemini's thought signature, and of which kind it is, if not a function's. */
+  addCallFields(callId: string, fields: Readonly<Record<string, unknown>>): void {
+    this.#callFields[callId] = { ...this.#callFields[callId], ...fields };
   }
 
   /** `field`: the one it came in. */
@@ -105,5 +106,5 @@ function addTo(parts: WirePart[], piece: WirePart): void {
 }
 
 function thoughtsOf({ thinking }: WirePart): readonly WirePart[] {
-  return typeof thinking === "string" ? [{ type: "text", text: thinking }] : (thinking ?? []);
+  return typeof thinking === "string" ? [{ type: "text", text: thinking }] : listIn(thinking);
 }

@@ -2,12 +2,13 @@
 
 import { base64TextOf } from "../base64.ts";
 import { SendError } from "../errors.ts";
-import type { AssistantTurn, AttachmentSource, ContentPart, Message } from "../message.ts";
-import { type Attachment, inlined } from "./attachments.ts";
+import type { AssistantTurn, ContentPart, Message } from "../message.ts";
+import { type Attachment, dataUrlOf, inlined } from "./attachments.ts";
 import { argumentsObject } from "./call-arguments.ts";
 import { callIdOf, shortCallId } from "./call-ids.ts";
 import { type ChatReplay, PROTOCOL_NAME } from "./chat-completions-replay.ts";
 import type { ChatDialect, InputKind } from "./chat-dialects.ts";
+import { ownReplayOf } from "./own-replay.ts";
 import type { Endpoint } from "./protocol.ts";
 import { wellFormed } from "./well-formed.ts";
 
@@ -19,7 +20,11 @@ export function wireMessagesOf(
   dialect: ChatDialect,
 ): readonly Fields[] {
   const lastWords = messages.findLastIndex(({ role }) => role === "user");
-  return messages.flatMap((message, at) => wireMessages(message, at > lastWords, endpoint, dialect));
+  const wired: Fields[] = [];
+  messages.forEach((message, at) => {
+    wired.push(...wireMessages(message, at > lastWords, endpoint, dialect));
+  });
+  return wired;
 }
 
 function wireMessages(
@@ -45,19 +50,19 @@ function wireMessages(
 function assistantMessage(
   turn: AssistantTurn,
   isInLoop: boolean,
-  { provider, model }: Endpoint,
+  endpoint: Endpoint,
   dialect: ChatDialect,
 ): readonly Fields[] {
+  const { model } = endpoint;
   const calls = turn.toolCalls ?? [];
   // A turn with neither text nor calls is refused nearly everywhere.
   if (turn.content === "" && calls.length === 0) return [];
-  const { replay } = turn;
-  const isOwn = replay?.provider === provider && replay.protocol === PROTOCOL_NAME;
-  const { details, reasoning, parts, callFields }: ChatReplay = isOwn ? (replay.data as ChatReplay) : {};
+  const own = ownReplayOf<ChatReplay>(turn, endpoint, PROTOCOL_NAME);
+  const { details, reasoning, parts, callFields }: ChatReplay = own?.data ?? {};
   // Signed and encrypted thoughts hold for the model that wrote them.
   const { isSignedFirst } = dialect;
-  const isSameModel = isOwn && (replay.model ?? model) === model;
-  const before = replay?.before ?? "";
+  const isSameModel = own !== undefined && (own.model ?? model) === model;
+  const before = own?.before ?? "";
   const keepsParts = parts !== undefined && isSameModel && before + textOf(parts) === turn.content;
   const written = before === "" ? parts : [{ type: "text", text: wellFormed(before) }, ...(parts ?? [])];
   return [
@@ -70,7 +75,9 @@ function assistantMessage(
         tool_calls: calls.map(({ id, name, arguments: args }, at) => ({
           id: wireCallId(id, dialect),
           type: "function",
-          function: { name, arguments: JSON.stringify(argumentsObject(args)) },
+          ...(typeof args === "string" && callFields?.[id]?.type === "custom"
+            ? { custom: { name, input: wellFormed(args) } }
+            : { function: { name, arguments: JSON.stringify(argumentsObject(args)) } }),
           ...(callFields?.[id] ?? (at === 0 && isSignedFirst?.(model) ? UNSIGNED : {})),
         })),
       }),
@@ -149,10 +156,6 @@ function formatOf({ mediaType }: { readonly mediaType: string }, provider: strin
 
 function unsupported(provider: string, what: string): SendError {
   return new SendError("unsupported", `${provider} does not take ${what} over Chat Completions.`);
-}
-
-function dataUrlOf({ data, mediaType }: Extract<AttachmentSource, { data: unknown }>): string {
-  return `data:${mediaType};base64,${base64TextOf(data)}`;
 }
 
 /** Mistral takes ids of exactly nine letters and digits; others' ids are rewritten, in call and answer alike. */

@@ -12,11 +12,11 @@ import { type ReasoningDetail, ReplayCollector, type WirePart } from "./chat-com
 import { buildChatRequest } from "./chat-completions-request.ts";
 import { usageOf } from "./chat-completions-usage.ts";
 import type { ChatDialect } from "./chat-dialects.ts";
-import { errorOf, isError } from "./error-kinds.ts";
+import { errorOf, isError, isForeignError } from "./error-kinds.ts";
 import type { Decoder, Protocol } from "./protocol.ts";
 import { ToolCallTracker } from "./tool-call-tracker.ts";
 import { codePointsIn, utf16Offset } from "./utf16-offset.ts";
-import { firstAnswer, listIn, meaningOf, objectIn, textIn } from "./wire-values.ts";
+import { firstAnswer, listIn, meaningOf, nameIn, objectIn, textIn } from "./wire-values.ts";
 
 const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
   stop: "stop",
@@ -71,6 +71,7 @@ interface WireDelta {
   readonly reasoning_text?: unknown;
   readonly reasoning_details?: Nullable<readonly ReasoningDetail[]>;
   readonly tool_calls?: Nullable<readonly WireToolCall[]>;
+  readonly function_call?: WireToolCall["function"];
   readonly annotations?: Nullable<readonly WireAnnotation[]>;
 }
 
@@ -78,10 +79,13 @@ interface WireToolCall {
   readonly index?: Nullable<number>;
   readonly id?: Nullable<string>;
   readonly function?: Nullable<{ readonly name?: Nullable<string>; readonly arguments?: unknown }>;
+  /** A call of a tool that takes plain text. */
+  readonly custom?: Nullable<{ readonly name?: Nullable<string>; readonly input?: Nullable<string> }>;
   readonly extra_content?: unknown;
 }
 
-interface WireAnnotation {
+/** Some servers send what is in it without the envelope. */
+interface WireAnnotation extends UrlCitation {
   readonly url_citation?: Nullable<UrlCitation>;
 }
 
@@ -101,11 +105,18 @@ export function chatCompletions(dialect: ChatDialect): Protocol {
     createDecoder: (facts) => new ChatDecoder(facts, dialect),
     decodeWhole(body, facts, chunks) {
       const decoder = new ChatDecoder(facts, dialect);
-      decoder.push(objectIn(body as object) ?? {}, "", chunks);
+      decoder.push(answerIn(body), "", chunks);
       decoder.endWhole(chunks);
     },
     readError: errorOf,
   };
+}
+
+/** OpenRouter was seen to put the answer into the field that names who gave it. */
+function answerIn(body: unknown): object {
+  const { provider, ...answer } = (objectIn(body as object) ?? {}) as { readonly provider?: unknown } & WireChunk;
+  const isNested = !answer.choices && typeof provider === "object" && provider !== null && "choices" in provider;
+  return isNested ? provider : { provider, ...answer };
 }
 
 class ChatDecoder implements Decoder {
@@ -122,6 +133,8 @@ class ChatDecoder implements Decoder {
   readonly #early: UrlCitation[] = [];
   #refused = false;
   #anyChoice = false;
+  #anyReasoning = false;
+  #anyAnnotation = false;
   #named = false;
 
   constructor(facts: ReplyFacts, dialect: ChatDialect) {
@@ -140,10 +153,15 @@ class ChatDecoder implements Decoder {
     if (usage) this.#facts.usage = usage;
     if (isError(event, type)) throw errorOf(this.#facts.provider, 0, event);
     if (wire.x_groq?.error) throw errorOf(this.#facts.provider, 0, wire.x_groq);
-    if (wire.id && this.#facts.id === undefined) this.#facts.id = wire.id;
-    if (wire.model && !this.#named) {
-      this.#named = true;
-      this.#facts.model = wire.model;
+    if (!wire.choices && isForeignError(event)) throw errorOf(this.#facts.provider, 0, event);
+    if (this.#facts.id === undefined) {
+      const id = nameIn(wire.id);
+      if (id !== undefined) this.#facts.id = id;
+    }
+    if (!this.#named) {
+      const model = nameIn(wire.model);
+      if (model !== undefined) Object.assign(this.#facts, { model });
+      this.#named = model !== undefined;
     }
     if (wire.citations || wire.search_results) this.#readSearchResults(wire, chunks);
     if (choice) this.#readChoice(choice, chunks);
@@ -173,24 +191,51 @@ class ChatDecoder implements Decoder {
       throw new SendError(failure, `The provider broke the reply off (finish reason "${raw}").`, { code: raw });
     const reason = meaningOf(FINISH_REASONS, raw) ?? "unknown";
     for (const citation of this.#early) this.#cite(citation, chunks);
+    // Before the calls: of one that was cut, those before it go back with what was signed for them.
+    const replay = this.#replay.replay(facts.provider, this.#model, this.#dialect);
+    if (replay) facts.replay = replay;
     this.#calls.close(raw !== undefined && reason !== "stop" && reason !== "toolCalls", chunks);
     facts.finishReason = this.#refused && reason === "stop" ? "refusal" : reason;
     // Ollama, LM Studio and Gemini say `stop` although there are calls.
     if (this.#calls.size > 0 && reason === "stop") facts.finishReason = "toolCalls";
-    const replay = this.#replay.replay(facts.provider, this.#model, this.#dialect);
-    if (replay) facts.replay = replay;
   }
 
   #readChoice(choice: WireChoice, chunks: MessageChunk[]): void {
     this.#anyChoice = true;
-    const delta = objectIn(choice.delta ?? choice.message);
+    const delta = objectIn(choice.delta);
+    const message = objectIn(choice.message);
     if (delta) this.#readDelta(delta, chunks);
+    // Some servers send all that was said so far beside every delta.
+    if (message && (choice.finish_reason || !delta || Object.keys(delta).length === 0))
+      this.#readMessage(message, chunks);
     // `""` on every chunk is no reason.
     if (choice.finish_reason) this.#facts.rawFinishReason = textIn(choice.finish_reason);
   }
 
+  /**
+   * A whole message: all of the reply, or said again after its deltas. Then only what they lack of it is told; where it does not
+   * begin with what came, what came stays, for it has been shown.
+   */
+  #readMessage({ content, refusal, tool_calls, annotations, ...message }: WireDelta, chunks: MessageChunk[]): void {
+    const told = this.#text.toString();
+    const said = textOf(content) + textIn(refusal);
+    const isAgain = told !== "" && said.startsWith(told);
+    if (refusal) this.#refused = true;
+    this.#readDelta(
+      {
+        ...(this.#anyReasoning ? {} : message),
+        ...(told === "" ? { content, refusal } : { content: isAgain ? said.slice(told.length) : "" }),
+        ...(this.#calls.size === 0 && { tool_calls }),
+        ...(!this.#anyAnnotation && { annotations }),
+      },
+      chunks,
+    );
+  }
+
   #readDelta(delta: WireDelta, chunks: MessageChunk[]): void {
-    this.#readReasoning(delta, chunks);
+    // Most pieces are no thinking: asked by name, which is cheaper than one name after the other.
+    if (delta.reasoning_content || delta.reasoning || delta.reasoning_text || delta.reasoning_details)
+      this.#readReasoning(delta, chunks);
     const { content } = delta;
     if (typeof content === "string") {
       // A server that splits its content into parts sends some of it as plain text.
@@ -213,7 +258,11 @@ class ChatDecoder implements Decoder {
         if (call) this.#readToolCall(call, chunks);
       }
     }
+    // The form of a call from before there were several.
+    const only = delta.function_call && objectIn(delta.function_call);
+    if (only?.name || only?.arguments) this.#readToolCall({ function: only }, chunks);
     if (delta.annotations) {
+      this.#anyAnnotation = true;
       for (const annotation of listIn(delta.annotations)) if (annotation) this.#readAnnotation(annotation, chunks);
     }
   }
@@ -258,35 +307,43 @@ class ChatDecoder implements Decoder {
 
   #addReasoning(reasoning: string, field: string, chunks: MessageChunk[]): void {
     if (reasoning === "") return;
+    this.#anyReasoning = true;
     this.#replay.addReasoning(reasoning, field);
     chunks.push({ type: "reasoning", content: "", reasoning, isFinal: false });
   }
 
   #readToolCall(call: WireToolCall, chunks: MessageChunk[]): void {
-    const args = call.function?.arguments ?? "";
+    const { custom } = call;
+    const args = call.function?.arguments ?? textIn(custom?.input);
     this.#calls.add(
       {
         index: call.index ?? undefined,
         id: textIn(call.id),
-        name: textIn(call.function?.name),
+        name: textIn(call.function?.name ?? custom?.name),
+        isText: Boolean(custom),
         // Some local servers send the object itself.
         argumentsDelta: typeof args === "string" ? args : JSON.stringify(args),
       },
       chunks,
     );
     const told = chunks.at(-1);
-    if (call.extra_content && told?.type === "toolCallDelta") this.#replay.addCallField(told.id, call.extra_content);
+    if (told?.type !== "toolCallDelta") return;
+    if (call.extra_content) this.#replay.addCallFields(told.id, { extra_content: call.extra_content });
+    if (custom) this.#replay.addCallFields(told.id, { type: "custom" });
   }
 
-  #readAnnotation({ url_citation: cited }: WireAnnotation, chunks: MessageChunk[]): void {
-    if (!cited?.url) return;
+  #readAnnotation(annotation: WireAnnotation, chunks: MessageChunk[]): void {
+    const cited = annotation.url_citation ?? annotation;
+    if (!cited.url) return;
     // A place is told once all of its text is there.
     if ((cited.end_index ?? 0) > codePointsIn(this.#text.toString())) this.#early.push(cited);
     else this.#cite(cited, chunks);
   }
 
-  #cite({ url, title, content, start_index, end_index }: UrlCitation, chunks: MessageChunk[]): void {
-    if (!url) return;
+  #cite({ url, start_index, end_index, ...cited }: UrlCitation, chunks: MessageChunk[]): void {
+    const title = nameIn(cited.title);
+    const citedText = nameIn(cited.content);
+    if (typeof url !== "string" || url === "") return;
     const text = this.#text.toString();
     const start = start_index ?? 0;
     const end = end_index ?? 0;
@@ -295,7 +352,7 @@ class ChatDecoder implements Decoder {
       content: "",
       url,
       ...(title && { title }),
-      ...(content && { citedText: content }),
+      ...(citedText && { citedText }),
       // Routers send zeros for "not known". Positions count code points.
       ...(end > start && { startIndex: utf16Offset(text, start), endIndex: utf16Offset(text, end) }),
       isFinal: false,
@@ -304,7 +361,7 @@ class ChatDecoder implements Decoder {
 
   /** Perplexity repeats all its sources with every chunk. */
   #readSearchResults({ citations, search_results }: WireChunk, chunks: MessageChunk[]): void {
-    const sources = [...(search_results ?? []), ...(citations ?? []).map((url) => ({ url, title: undefined }))];
+    const sources = [...listIn(search_results), ...listIn(citations).map((url) => ({ url, title: undefined }))];
     for (const source of sources) {
       if (typeof source?.url !== "string" || this.#cited.has(source.url)) continue;
       this.#cited.add(source.url);
@@ -312,4 +369,12 @@ class ChatDecoder implements Decoder {
       chunks.push({ type: "citation", content: "", url: source.url, ...title, isFinal: false });
     }
   }
+}
+
+/** The text of a message, in one piece or in parts. */
+function textOf(content: WireDelta["content"]): string {
+  if (typeof content === "string") return content;
+  return listIn(content)
+    .map((part) => (part?.type === "text" ? textIn(part.text) : ""))
+    .join("");
 }

@@ -79,6 +79,16 @@ interface WireError {
   /** OpenRouter's: what the provider behind it said, and why a moderator held the request back. */
   readonly metadata?: { readonly raw?: unknown; readonly reasons?: unknown } | null;
   readonly detail?: unknown;
+  /** What else servers call them. */
+  readonly msg?: unknown;
+  readonly error_msg?: unknown;
+  readonly error_message?: unknown;
+  readonly status_msg?: unknown;
+  readonly error_code?: unknown;
+  readonly statusCode?: unknown;
+  readonly success?: unknown;
+  readonly errors?: unknown;
+  readonly base_resp?: { readonly status_code?: unknown; readonly status_msg?: unknown } | null;
 }
 
 /**
@@ -88,11 +98,12 @@ interface WireError {
  */
 export function errorOf(provider: string, status: number, body: unknown): SendError {
   const error = errorObjectOf(body);
-  const words = [error.code, error.type, error.status].filter((word) => typeof word === "string");
-  const ownStatus = status || numberOf(error.status_code) || numberOf(error.code) || numberOf(error.status) || 0;
+  const ownCode = codeIn(error);
+  const words = [ownCode, error.type, error.status].filter((word) => typeof word === "string");
+  const ownStatus = status || numberOf(error.status_code) || numberOf(ownCode) || numberOf(error.status) || 0;
   const text = textOf(error, body);
   const kind = kindOf(ownStatus, words, text);
-  const code = words[0] ?? (numberOf(error.code) === undefined ? undefined : String(error.code));
+  const code = words[0] ?? (numberOf(ownCode) === undefined ? undefined : String(ownCode));
   const about =
     code === undefined || code === String(ownStatus) ? ownStatus || "an error" : `${ownStatus || ""} ${code}`.trim();
   const advice = ADVICE[kind] === undefined ? "" : `${/[.!?]$/.test(text) ? "" : "."} ${ADVICE[kind]}`;
@@ -113,8 +124,28 @@ export function errorOf(provider: string, status: number, body: unknown): SendEr
  */
 export function isError(event: object, type: string): boolean {
   const { error, type: own, object } = event as Readonly<Record<"error" | "type" | "object", unknown>>;
-  return Boolean(error) || type === "error" || own === "error" || object === "error";
+  return Boolean(error) || type === "error" || own === "error" || own === "response.error" || object === "error";
 }
+
+/** What a code or a status says where nothing is wrong. */
+const FINE: readonly unknown[] = [0, 200, "0", "200", "ok", "success", "", null, undefined, true];
+const WRONG = /^(error|fail(ed|ure)?|[45]\d\d)$/i;
+
+/**
+ * Whether an event, or a whole answer, that has nothing of its protocol's own is an error: gateways, and servers that speak the
+ * protocol beside their own, have forms of their own. `{code, message}`, `{detail}`, `{errors: […]}`, MiniMax's `{base_resp}`.
+ */
+export function isForeignError(answer: object): boolean {
+  const { detail, errors, base_resp, success, status, ...told } = answer as WireError;
+  if (detail || (Array.isArray(errors) && errors.length > 0)) return true;
+  if (base_resp) return !FINE.includes(base_resp.status_code);
+  if (typeof messageIn(told) !== "string") return false;
+  return success === false || WRONG.test(String(status)) || !FINE.includes(codeIn(told));
+}
+
+const messageIn = ({ message, msg, error_msg, error_message, status_msg }: WireError): unknown =>
+  message ?? msg ?? error_msg ?? error_message ?? status_msg;
+const codeIn = ({ code, error_code, statusCode }: WireError): unknown => code ?? error_code ?? statusCode;
 
 /** These mean one thing whatever the body says; a 400 may be anything. */
 const CERTAIN = [401, 413, 429];
@@ -152,8 +183,11 @@ function errorObjectOf(body: unknown): WireError {
   if (Array.isArray(body)) return errorObjectOf(body[0]);
   if (typeof body === "string") return { message: withoutMarkup(body) };
   if (typeof body !== "object" || body === null) return {};
-  if (!("error" in body) || !body.error) return body;
   const outer = body as WireError;
+  if (!("error" in body) || !body.error) {
+    if (outer.base_resp) return { message: outer.base_resp.status_msg, code: outer.base_resp.status_code };
+    return Array.isArray(outer.errors) && messageIn(outer) === undefined ? errorObjectOf(outer.errors) : outer;
+  }
   return typeof body.error === "object" ? (body.error as WireError) : { ...outer, message: body.error };
 }
 
@@ -162,7 +196,7 @@ function textOf(error: WireError, body: unknown): string {
   const { raw: behind, reasons } = error.metadata ?? {};
   const flagged = Array.isArray(reasons) && reasons.length > 0 ? ` (flagged: ${reasons.join(", ")})` : "";
   const raw = typeof behind === "string" ? ` (${behind})` : flagged;
-  const message = error.message ?? error.detail;
+  const message = messageIn(error) ?? error.detail;
   const text = typeof message === "string" ? message : JSON.stringify(message ?? body ?? null);
   return (text + raw).slice(0, LONGEST_MESSAGE) || "no message";
 }

@@ -4,6 +4,7 @@
  */
 
 import { DEEPEST } from "../json-depth.ts";
+import { textIn } from "./wire-values.ts";
 
 /** One value, or a piece of a text; `willContinue` says that more of the same text follows. */
 export interface PartialArgument {
@@ -19,7 +20,7 @@ type Container = Record<string, unknown> | unknown[];
 
 /** Puts a piece where it belongs; pieces of one text are joined. Returns false when its place is none. */
 export function addArgument(root: Record<string, unknown>, piece: PartialArgument): boolean {
-  const path = stepsOf(piece.jsonPath ?? "");
+  const path = stepsOf(textIn(piece.jsonPath));
   const last = path.at(-1);
   if (last === undefined || path.length > DEEPEST) return false;
   let container: Container = root;
@@ -38,7 +39,7 @@ export function addArgument(root: Record<string, unknown>, piece: PartialArgumen
 }
 
 function pieceValue({ stringValue, numberValue, boolValue }: PartialArgument): unknown {
-  return stringValue ?? numberValue ?? boolValue ?? null;
+  return stringValue === undefined || stringValue === null ? (numberValue ?? boolValue ?? null) : textIn(stringValue);
 }
 
 /** `$.a['b c'][0]` → `["a", "b c", 0]`; nothing where the path is of another kind. */

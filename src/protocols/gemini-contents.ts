@@ -7,6 +7,7 @@ import { type Attachment, inlined } from "./attachments.ts";
 import { argumentsObject } from "./call-arguments.ts";
 import type { PartialArgument } from "./gemini-arguments.ts";
 import type { GeminiFamily } from "./gemini-models.ts";
+import { ownReplayOf, saysStill } from "./own-replay.ts";
 import type { Endpoint } from "./protocol.ts";
 import { wellFormed } from "./well-formed.ts";
 
@@ -38,10 +39,10 @@ export interface GeminiPart {
     readonly name?: string | null;
     readonly response?: unknown;
   } | null;
-  readonly executableCode?: unknown;
-  readonly codeExecutionResult?: unknown;
-  readonly toolCall?: { readonly toolType?: unknown; readonly args?: unknown } | null;
-  readonly toolResponse?: { readonly toolType?: unknown; readonly response?: unknown } | null;
+  readonly executableCode?: { readonly id?: unknown } | null;
+  readonly codeExecutionResult?: { readonly id?: unknown } | null;
+  readonly toolCall?: { readonly id?: unknown; readonly toolType?: unknown; readonly args?: unknown } | null;
+  readonly toolResponse?: { readonly id?: unknown; readonly toolType?: unknown; readonly response?: unknown } | null;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -94,14 +95,10 @@ interface ModelTurn {
 }
 
 function modelTurn(turn: AssistantTurn, family: GeminiFamily, endpoint: Endpoint): ModelTurn {
-  const { replay } = turn;
-  if (replay?.provider === endpoint.provider && replay.protocol === GEMINI && !turn.interrupted) {
-    const data = replay.data as GeminiReplay;
-    const { before = "" } = replay;
-    if (sameAs(turn, before, data)) {
-      const { parts, calls } = replayed(data, family);
-      return { parts: [...textParts(before), ...parts], calls };
-    }
+  const own = ownReplayOf<GeminiReplay>(turn, endpoint, GEMINI);
+  if (own && isUnchanged(turn, own.before, own.data)) {
+    const { parts, calls } = replayed(own.data, family);
+    return { parts: [...textParts(own.before), ...parts], calls };
   }
   const calls = turn.toolCalls ?? [];
   const parts = [
@@ -136,14 +133,11 @@ function signed(parts: readonly Fields[], family: GeminiFamily): readonly Fields
   return parts.map((part, at) => (at === first ? { ...part, thoughtSignature: NO_SIGNATURE } : part));
 }
 
-/** Whoever has changed the text or the calls of a reply wants that sent, not what came. */
-function sameAs(turn: AssistantTurn, before: string, { parts, callIds }: GeminiReplay): boolean {
+function isUnchanged(turn: AssistantTurn, before: string, { parts, callIds }: GeminiReplay): boolean {
   if (!Array.isArray(parts) || !Array.isArray(callIds)) return false;
   const text = parts.map((part) => (part.thought ? "" : (part.text ?? ""))).join("");
   const answered = parts.flatMap(({ functionResponse }) => (functionResponse ? [functionResponse] : []));
-  const calls = turn.toolCalls ?? [];
-  const isCalled = calls.every(({ id }) => callIds.includes(id));
-  return before + text === turn.content && isCalled && calls.length === callIds.length - answered.length;
+  return saysStill(turn, before + text, callIds, callIds.length - answered.length);
 }
 
 function userParts(content: string | readonly ContentPart[], endpoint: Endpoint): readonly Fields[] {

@@ -6,7 +6,7 @@ import { errorOf } from "./error-kinds.ts";
 interface WireDetail {
   readonly retryDelay?: unknown;
   readonly reason?: unknown;
-  readonly violations?: readonly { readonly quotaId?: unknown }[] | null;
+  readonly violations?: readonly ({ readonly quotaId?: unknown } | null)[] | null;
 }
 
 /** @see https://cloud.google.com/apis/design/errors */
@@ -18,7 +18,9 @@ export function geminiError(provider: string, status: number, body: unknown): Se
     return new SendError("authentication", message, { ...factsOf(error), retryable: false });
   }
   const retryAfterMs = details.map(({ retryDelay }) => durationMs(retryDelay)).find((wait) => wait !== undefined);
-  const isDaily = details.some(({ violations }) => violations?.some(({ quotaId }) => /PerDay/.test(String(quotaId))));
+  const isDaily = details.some(
+    ({ violations }) => Array.isArray(violations) && violations.some((one) => /PerDay/.test(String(one?.quotaId))),
+  );
   if (!isDaily && retryAfterMs === undefined) return error;
   return new SendError(error.kind, error.message, {
     ...factsOf(error),

@@ -1,6 +1,7 @@
 /** What Gemini found on the web, as citations. */
 
 import type { Citation } from "../message.ts";
+import { listIn, nameIn } from "./wire-values.ts";
 
 type Nullable<T> = T | null | undefined;
 
@@ -46,16 +47,18 @@ export function groundingCitations(metadata: GroundingMetadata, content: string)
     if (startIndex < 0 || content.lastIndexOf(text) !== startIndex) return place;
     return { startIndex, endIndex: startIndex + text.length };
   };
-  const supports = (metadata.groundingSupports ?? []).filter((support) => support !== null);
-  return (metadata.groundingChunks ?? []).flatMap((chunk, index): readonly Citation[] => {
-    const { uri, title } = chunk?.web ?? chunk?.retrievedContext ?? chunk?.maps ?? {};
-    if (!uri) return [];
+  const supports = listIn(metadata.groundingSupports);
+  return listIn(metadata.groundingChunks).flatMap((chunk, index): readonly Citation[] => {
+    const { uri, ...named } = chunk?.web ?? chunk?.retrievedContext ?? chunk?.maps ?? {};
+    const title = nameIn(named.title);
+    if (typeof uri !== "string" || uri === "") return [];
     const source = { url: uri, ...(title && { title }) };
     const statements = supports.flatMap((support) => {
-      if (!support?.segment || !support.groundingChunkIndices?.includes(index)) return [];
-      const { startIndex, endIndex, text } = support.segment;
+      if (!support?.segment || !listIn(support.groundingChunkIndices).includes(index)) return [];
+      const { startIndex, endIndex, ...said } = support.segment;
+      const text = nameIn(said.text);
       // A start of 0 is left out.
-      const place = endIndex ? placeOf(startIndex ?? 0, endIndex, text ?? undefined) : {};
+      const place = endIndex ? placeOf(startIndex ?? 0, endIndex, text) : {};
       return [{ ...source, ...(text && { citedText: text }), ...place }];
     });
     return statements.length > 0 ? statements : [source];

@@ -8,7 +8,7 @@ import type { FinishReason, MessageChunk } from "../chunk.ts";
 import { SendError } from "../errors.ts";
 import type { ReplyFacts } from "../fold.ts";
 import { TextBuffer } from "../text-buffer.ts";
-import { isError } from "./error-kinds.ts";
+import { isError, isForeignError } from "./error-kinds.ts";
 import { addArgument, type PartialArgument } from "./gemini-arguments.ts";
 import { GEMINI, type GeminiPart, type GeminiReplay } from "./gemini-contents.ts";
 import { geminiError } from "./gemini-errors.ts";
@@ -17,7 +17,7 @@ import { buildGeminiRequest } from "./gemini-request.ts";
 import { geminiUsageOf } from "./gemini-usage.ts";
 import type { Decoder, Protocol } from "./protocol.ts";
 import { cutCallError, malformedCallError } from "./tool-call-tracker.ts";
-import { firstAnswer, listIn, meaningOf, objectIn, shallow, textIn } from "./wire-values.ts";
+import { argumentsIn, firstAnswer, listIn, meaningOf, nameIn, objectIn, textIn } from "./wire-values.ts";
 
 const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
   STOP: "stop",
@@ -106,7 +106,8 @@ class GeminiDecoder implements Decoder {
   #grounding: GroundingMetadata = {};
   #open: OpenCall | undefined;
   #finishMessage = "";
-  #pendingCode: GeminiPart | undefined;
+  /** Tools of the provider's own that have been called and have not answered. */
+  readonly #asked: GeminiPart[] = [];
 
   constructor(facts: ReplyFacts) {
     this.#facts = facts;
@@ -117,9 +118,11 @@ class GeminiDecoder implements Decoder {
     const wire = event as WireResponse;
     const usage = geminiUsageOf(wire.usageMetadata);
     if (usage) this.#facts.usage = usage;
-    if (isError(event, type)) throw geminiError(this.#facts.provider, 0, event);
-    if (wire.responseId && this.#facts.id === undefined) this.#facts.id = wire.responseId;
-    if (wire.modelVersion) this.#facts.model = wire.modelVersion;
+    if (isError(event, type) || (!wire.candidates && isForeignError(event)))
+      throw geminiError(this.#facts.provider, 0, event);
+    const id = nameIn(wire.responseId);
+    if (id !== undefined && this.#facts.id === undefined) this.#facts.id = id;
+    this.#facts.model = nameIn(wire.modelVersion) ?? this.#facts.model;
     const { blockReason, blockReasonMessage } = wire.promptFeedback ?? {};
     if (blockReason) {
       const why = blockReasonMessage ? `: ${blockReasonMessage}` : "";
@@ -149,6 +152,10 @@ class GeminiDecoder implements Decoder {
     for (const citation of groundingCitations(this.#grounding, this.#text.toString())) {
       chunks.push({ type: "citation", content: "", ...citation, isFinal: false });
     }
+    for (const { executableCode, toolCall } of this.#asked) {
+      if (executableCode) this.#tell("code_execution", executableCode, undefined, chunks);
+      else if (toolCall) this.#tell(toolName(toolCall), toolCall.args, undefined, chunks);
+    }
     // Calls end with STOP like everything else.
     facts.finishReason = this.#calls.length > 0 && reason === "stop" ? "toolCalls" : reason;
     if (this.#queries.size > 0) facts.search = { queries: [...this.#queries], count: this.#queries.size };
@@ -168,16 +175,21 @@ class GeminiDecoder implements Decoder {
     const { finishReason, finishMessage, groundingMetadata } = candidate;
     if (finishReason && finishReason !== "FINISH_REASON_UNSPECIFIED")
       this.#facts.rawFinishReason = textIn(finishReason);
-    if (finishMessage) this.#finishMessage = finishMessage;
+    if (typeof finishMessage === "string") this.#finishMessage = finishMessage;
     if (!groundingMetadata) return;
-    for (const query of groundingMetadata.webSearchQueries ?? []) this.#queries.add(query);
+    for (const query of listIn(groundingMetadata.webSearchQueries)) if (query) this.#queries.add(query);
     // Empty on most events, and whole on the last.
     if (groundingMetadata.groundingChunks?.length) this.#grounding = groundingMetadata;
   }
 
   #readPart(part: GeminiPart, chunks: MessageChunk[]): void {
-    if (part.text !== undefined && part.text !== null) this.#readText(part, textIn(part.text), chunks);
-    else if (part.functionCall) this.#readCall(part, part.functionCall, chunks);
+    const { text } = part;
+    if (part.functionCall) {
+      const { text: _text, ...others } = part;
+      // Gateways put words, or none, into the part of the call.
+      if (text) this.#readText({ text }, textIn(text), chunks);
+      this.#readCall(others, part.functionCall, chunks);
+    } else if (text !== undefined && text !== null) this.#readText(part, textIn(text), chunks);
     else {
       this.#addPart(part);
       this.#readProviderTool(part, chunks);
@@ -220,16 +232,21 @@ class GeminiDecoder implements Decoder {
     if (name !== "") {
       this.#closeCall();
       const index = this.#callIds.length;
-      const id = textIn(call.id) || `call_${(this.#facts.id ?? "").slice(-24)}_${index}`;
+      const own = textIn(call.id);
+      // An answer names its call: two of one id could not be told apart.
+      const isKnown = own === "" || this.#callIds.includes(own);
+      const id = isKnown ? `call_${(this.#facts.id ?? "").slice(-24)}_${index}` : own;
       this.#callIds.push(id);
-      const args = argumentsOf(name, call.args);
-      this.#open = { part, index, id, name, arguments: args, isCut: false };
-      const text = call.willContinue ? "" : JSON.stringify(args);
-      chunks.push(deltaOf(this.#open, text));
+      // Told before it is looked at: what cannot be used stays to be seen.
+      chunks.push(deltaOf({ index, id, name }, call.willContinue ? "" : JSON.stringify(call.args ?? {})));
+      this.#open = { part, index, id, name, arguments: argumentsOf(name, call.args), isCut: false };
     }
     const open = this.#open;
+    if (!open && (call.args || call.partialArgs))
+      throw new SendError("protocol", "A tool call came without the name of the tool.");
     if (!open) return;
-    for (const piece of call.partialArgs ?? []) {
+    for (const item of listIn(call.partialArgs)) {
+      const piece = objectIn(item) ?? {};
       if (!addArgument(open.arguments, piece))
         throw new SendError("protocol", `An argument of ${open.name} came without a place.`);
       open.isCut = piece.willContinue === true;
@@ -254,16 +271,13 @@ class GeminiDecoder implements Decoder {
   /** Tools that ran at the provider: code, its own searches, its own MCP servers. */
   #readProviderTool(part: GeminiPart, chunks: MessageChunk[]): void {
     const { executableCode, codeExecutionResult, toolCall, toolResponse, functionResponse } = part;
-    if (executableCode || toolCall) {
-      this.#pendingCode = part;
-      return;
-    }
-    const asked = this.#pendingCode;
+    if (executableCode || toolCall) this.#asked.push(part);
     if (codeExecutionResult) {
-      this.#tell("code_execution", asked?.executableCode, codeExecutionResult, chunks, isFailed(codeExecutionResult));
+      const code = this.#askedBy(({ executableCode: asked }) => asked?.id, codeExecutionResult)?.executableCode;
+      this.#tell("code_execution", code, codeExecutionResult, chunks, isFailed(codeExecutionResult));
     } else if (toolResponse) {
-      const name = String(asked?.toolCall?.toolType ?? toolResponse.toolType ?? "tool").toLowerCase();
-      this.#tell(name, asked?.toolCall?.args, toolResponse.response, chunks);
+      const call = this.#askedBy(({ toolCall: asked }) => asked?.id, toolResponse)?.toolCall;
+      this.#tell(toolName(call ?? toolResponse), call?.args, toolResponse.response, chunks);
     } else if (functionResponse) {
       this.#closeCall();
       const { id, name, response } = functionResponse;
@@ -271,7 +285,12 @@ class GeminiDecoder implements Decoder {
       const [call] = at < 0 ? [] : this.#calls.splice(at, 1);
       this.#tell(name ?? "function", call?.arguments, response, chunks, false, call?.id);
     }
-    this.#pendingCode = undefined;
+  }
+
+  /** What the answer is to: the call of its id, else the first that waits. */
+  #askedBy(idOf: (asked: GeminiPart) => unknown, { id }: { readonly id?: unknown }): GeminiPart | undefined {
+    const known = id ? this.#asked.findIndex((asked) => idOf(asked) === id) : -1;
+    return this.#asked.splice(Math.max(known, 0), 1)[0];
   }
 
   #tell(name: string, args: unknown, result: unknown, chunks: MessageChunk[], failed = false, id?: string): void {
@@ -286,20 +305,21 @@ class GeminiDecoder implements Decoder {
   }
 }
 
-function deltaOf({ index, id, name }: OpenCall, argumentsDelta: string): MessageChunk {
+function deltaOf({ index, id, name }: Pick<OpenCall, "index" | "id" | "name">, argumentsDelta: string): MessageChunk {
   return { type: "toolCallDelta", content: "", index, id, name, argumentsDelta, isFinal: false };
 }
 
-/** What the call is given; anything but an object would be lost. */
+/** What the call is given; parts of it may still be added. */
 function argumentsOf(name: string, args: unknown): Record<string, unknown> {
-  if (args === undefined || args === null) return {};
-  if (!isObject(args)) throw malformedCallError(name);
   try {
-    shallow(args);
-    return { ...args };
+    return { ...argumentsIn(args) };
   } catch (cause) {
     throw malformedCallError(name, cause);
   }
+}
+
+function toolName({ toolType }: { readonly toolType?: unknown }): string {
+  return String(toolType ?? "tool").toLowerCase();
 }
 
 /** A value without its place, for who watches. */

@@ -2,6 +2,7 @@
 
 import type { Citation } from "../message.ts";
 import { utf16Offset } from "./utf16-offset.ts";
+import { nameIn } from "./wire-values.ts";
 
 type Nullable<T> = T | null | undefined;
 
@@ -27,9 +28,10 @@ export function annotationCitation(
   start: number,
   isDone: boolean,
 ): Citation | undefined {
-  const { url, title, filename, start_index, end_index } = annotation;
+  const { url, filename, start_index, end_index } = annotation;
+  const title = nameIn(annotation.title);
   const source = url ?? filename;
-  if (!source) return undefined;
+  if (typeof source !== "string" || source === "") return undefined;
   const from = start_index ?? 0;
   const to = end_index ?? 0;
   if (!isDone && to > text.length) return undefined;

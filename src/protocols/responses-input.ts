@@ -1,11 +1,11 @@
 /** Messages → the input items of a Responses request. */
 
-import { base64TextOf } from "../base64.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantTurn, ContentPart, Message } from "../message.ts";
-import { type Attachment, inlined } from "./attachments.ts";
+import { type Attachment, dataUrlOf, inlined } from "./attachments.ts";
 import { argumentsObject } from "./call-arguments.ts";
 import { shortCallId } from "./call-ids.ts";
+import { ownReplayOf, saysStill } from "./own-replay.ts";
 import type { Endpoint } from "./protocol.ts";
 import type { ResponsesDialect } from "./responses-dialects.ts";
 import { wellFormed } from "./well-formed.ts";
@@ -52,13 +52,9 @@ export function inputOf(
 
 /** The items as they came, if they are this provider's and still say what the turn says; else written anew. */
 function turnItems(turn: AssistantTurn, endpoint: Endpoint, dialect: ResponsesDialect): readonly Fields[] {
-  const { replay } = turn;
-  if (replay?.provider === endpoint.provider && replay.protocol === RESPONSES && !turn.interrupted) {
-    const { items } = replay.data as ResponsesReplay;
-    const { before = "" } = replay;
-    if (sameAs(turn, before, items, dialect))
-      return [...textItems(before), ...replayed(items, replay.model === endpoint.model, dialect)];
-  }
+  const own = ownReplayOf<ResponsesReplay>(turn, endpoint, RESPONSES);
+  if (own && isUnchanged(turn, own.before, own.data.items, dialect))
+    return [...textItems(own.before), ...replayed(own.data.items, own.model === endpoint.model, dialect)];
   return [
     ...textItems(turn.content),
     ...(turn.toolCalls ?? []).map(({ id, name, arguments: args }) => ({
@@ -99,8 +95,7 @@ function isCallersCall({ type }: ResponseItem, { runsCustomTools }: ResponsesDia
   return type === "function_call" || (type === "custom_tool_call" && !runsCustomTools);
 }
 
-/** Whoever has changed the text or the calls of a reply wants that sent, not what came. */
-function sameAs(
+function isUnchanged(
   turn: AssistantTurn,
   before: string,
   items: readonly ResponseItem[],
@@ -109,8 +104,7 @@ function sameAs(
   if (!Array.isArray(items)) return false;
   const text = items.map((item) => (item.type === "message" ? textOfItem(item) : "")).join("");
   const ids = items.filter((item) => isCallersCall(item, dialect)).map((item) => item.call_id);
-  const calls = turn.toolCalls ?? [];
-  return before + text === turn.content && ids.length === calls.length && calls.every(({ id }) => ids.includes(id));
+  return saysStill(turn, before + text, ids);
 }
 
 function textOfItem(item: ResponseItem): string {
@@ -154,7 +148,3 @@ function wirePart(
 }
 
 const IMAGES = ["image/png", "image/jpeg", "image/webp", "image/gif"];
-
-function dataUrlOf({ data, mediaType }: { readonly data: Uint8Array | string; readonly mediaType: string }): string {
-  return `data:${mediaType};base64,${base64TextOf(data)}`;
-}

@@ -8,16 +8,17 @@ import type { FinishReason, MessageChunk } from "../chunk.ts";
 import { SendError } from "../errors.ts";
 import type { ReplyFacts } from "../fold.ts";
 import { TextBuffer } from "../text-buffer.ts";
-import { errorOf, isError } from "./error-kinds.ts";
+import { errorOf, isError, isForeignError } from "./error-kinds.ts";
 import type { BackgroundReplies, Decoder, Protocol, ReplyPosition } from "./protocol.ts";
-import { annotationCitation, type WireAnnotation } from "./responses-citations.ts";
+import type { WireAnnotation } from "./responses-citations.ts";
 import type { ResponsesDialect } from "./responses-dialects.ts";
 import { RESPONSES, type ResponseItem, type ResponsesReplay } from "./responses-input.ts";
 import { providerToolCallOf, searchQueriesOf } from "./responses-provider-tools.ts";
 import { buildResponsesRequest } from "./responses-request.ts";
+import { ResponsesTexts, type TextPlace } from "./responses-texts.ts";
 import { responsesUsageOf } from "./responses-usage.ts";
 import { cutCallError, malformedCallError } from "./tool-call-tracker.ts";
-import { listIn, meaningOf, objectIn, parsedArguments, textIn } from "./wire-values.ts";
+import { argumentsIn, listIn, meaningOf, nameIn, objectIn, textIn } from "./wire-values.ts";
 
 const INCOMPLETE: Readonly<Record<string, FinishReason>> = {
   max_output_tokens: "length",
@@ -33,15 +34,17 @@ type Nullable<T> = T | null | undefined;
 interface WireEvent {
   readonly type?: Nullable<string>;
   readonly sequence_number?: Nullable<number>;
-  readonly output_index?: Nullable<number>;
+  readonly output_index?: Nullable<number | string>;
   readonly content_index?: Nullable<number>;
   readonly summary_index?: Nullable<number>;
   readonly delta?: Nullable<string>;
   readonly text?: Nullable<string>;
   readonly refusal?: Nullable<string>;
-  readonly arguments?: Nullable<string>;
+  readonly arguments?: unknown;
   readonly input?: Nullable<string>;
+  readonly item_id?: Nullable<string>;
   readonly item?: Nullable<WireItem>;
+  readonly part?: Nullable<WirePart>;
   readonly annotation?: Nullable<WireAnnotation>;
   readonly response?: Nullable<WireResponse>;
   readonly error?: unknown;
@@ -56,6 +59,8 @@ interface WireResponse {
   readonly output?: Nullable<readonly Nullable<WireItem>[]>;
   readonly usage?: unknown;
   readonly service_tier?: unknown;
+  /** xAI's. */
+  readonly citations?: Nullable<readonly unknown[]>;
 }
 
 interface WireItem extends ResponseItem {
@@ -76,21 +81,18 @@ interface WirePart {
   readonly annotations?: Nullable<readonly Nullable<WireAnnotation>[]>;
 }
 
-/** A text of one item under way. */
-interface OpenText {
-  readonly text: TextBuffer;
-  /** Where it begins in the visible text. */
-  readonly start: number;
-  /** Citations told already. */
-  readonly cited: Set<string>;
-}
-
 /** A call under way. */
 interface OpenCall {
   readonly index: number;
   readonly id: string;
   readonly name: string;
+  /** Told in pieces. */
   readonly text: TextBuffer;
+  /** What it is given, as far as it was told otherwise: when the call began, and when its arguments were done. */
+  begun: string;
+  done: string | undefined;
+  /** Whether its tool takes plain text. */
+  readonly isText: boolean;
 }
 
 /** The protocol in one vendor's dialect. */
@@ -116,13 +118,14 @@ class ResponsesDecoder implements Decoder {
   readonly #facts: ReplyFacts;
   readonly #dialect: ResponsesDialect;
   readonly #model: string;
-  /** By output index and place within: item ids change from event to event at some vendors. */
-  readonly #texts = new Map<string, OpenText>();
+  readonly #texts = new ResponsesTexts();
   readonly #calls = new Map<number, OpenCall>();
   readonly #items = new Map<number, ResponseItem>();
+  /** Of items without a number of their own. */
+  readonly #places = new Map<unknown, number>();
+  #latest = -1;
   readonly #queries: string[] = [];
   #searches = 0;
-  #textLength = 0;
   #callCount = 0;
   #refused = false;
   #waits = false;
@@ -143,45 +146,64 @@ class ResponsesDecoder implements Decoder {
 
   push(event: object, type: string, chunks: MessageChunk[]): boolean {
     const wire = event as WireEvent;
-    if (isError(event, type)) {
+    if (isError(event, type) || (wire.type === undefined && isForeignError(event))) {
       this.#isOver = true;
       throw errorOf(this.#facts.provider, 0, event);
     }
     if (this.#isRepeated(wire.sequence_number)) return false;
-    const at = wire.output_index ?? 0;
-    switch (wire.type ?? type) {
+    const what = wire.type ?? type;
+    const at = this.#placeOf(wire, what);
+    switch (what) {
       case "response.output_text.delta":
-        this.#addText(`${at}.${wire.content_index ?? 0}`, textIn(wire.delta), chunks);
+        this.#texts.add(partAt(at, wire), textIn(wire.delta), chunks);
         break;
       case "response.output_text.done":
-        this.#completeText(`${at}.${wire.content_index ?? 0}`, textIn(wire.text), chunks);
+        this.#texts.complete(partAt(at, wire), textIn(wire.text), chunks);
         break;
       case "response.output_text.annotation.added":
-        if (wire.annotation) this.#cite(`${at}.${wire.content_index ?? 0}`, wire.annotation, false, chunks);
+        if (wire.annotation) this.#texts.cite(partAt(at, wire), wire.annotation, false, chunks);
         break;
       case "response.refusal.delta":
         this.#refused = true;
-        this.#addText(`${at}.${wire.content_index ?? 0}`, textIn(wire.delta), chunks);
+        this.#texts.add(partAt(at, wire), textIn(wire.delta), chunks);
         break;
       case "response.refusal.done":
         this.#refused = true;
-        this.#completeText(`${at}.${wire.content_index ?? 0}`, textIn(wire.refusal), chunks);
+        this.#texts.complete(partAt(at, wire), textIn(wire.refusal), chunks);
+        break;
+      case "response.content_part.added":
+      case "response.content_part.done":
+        this.#completePart(
+          objectIn(wire.part)?.type === "reasoning_text" ? thoughtAt(at, wire) : partAt(at, wire),
+          wire.part,
+          chunks,
+        );
         break;
       case "response.reasoning_summary_text.delta":
-        this.#addReasoning(`${at}.s${wire.summary_index ?? 0}`, textIn(wire.delta), chunks);
+        this.#texts.add(summaryAt(at, wire), textIn(wire.delta), chunks);
         break;
       case "response.reasoning_summary_text.done":
-        this.#completeReasoning(`${at}.s${wire.summary_index ?? 0}`, textIn(wire.text), chunks);
+        this.#texts.complete(summaryAt(at, wire), textIn(wire.text), chunks);
+        break;
+      case "response.reasoning_summary_part.added":
+      case "response.reasoning_summary_part.done":
+        this.#completePart(summaryAt(at, wire), wire.part, chunks);
         break;
       case "response.reasoning_text.delta":
-        this.#addReasoning(`${at}.r${wire.content_index ?? 0}`, textIn(wire.delta), chunks);
+        this.#texts.add(thoughtAt(at, wire), textIn(wire.delta), chunks);
         break;
       case "response.reasoning_text.done":
-        this.#completeReasoning(`${at}.r${wire.content_index ?? 0}`, textIn(wire.text), chunks);
+        this.#texts.complete(thoughtAt(at, wire), textIn(wire.text), chunks);
         break;
       case "response.function_call_arguments.delta":
       case "response.custom_tool_call_input.delta":
         this.#addArguments(at, textIn(wire.delta), chunks);
+        break;
+      case "response.function_call_arguments.done":
+        this.#completeArguments(at, textOf(wire.arguments) ?? "", chunks);
+        break;
+      case "response.custom_tool_call_input.done":
+        this.#completeArguments(at, textIn(wire.input), chunks);
         break;
       case "response.output_item.added":
         this.#beginItem(at, objectIn(wire.item) ?? {}, chunks);
@@ -198,7 +220,7 @@ class ResponsesDecoder implements Decoder {
       case "response.incomplete":
       case "response.failed":
       case "response.done":
-        this.#close(ended(objectIn(wire.response) ?? {}, wire.type ?? type), chunks);
+        this.#close(ended(objectIn(wire.response) ?? {}, what), chunks);
         return true;
     }
     return false;
@@ -217,7 +239,7 @@ class ResponsesDecoder implements Decoder {
 
   readWhole(body: unknown, chunks: MessageChunk[]): void {
     const response = (typeof body === "object" && body !== null ? body : {}) as WireResponse;
-    if (response.error && !response.output) throw errorOf(this.#facts.provider, 0, body);
+    if (!response.output && (response.error || isForeignError(response))) throw errorOf(this.#facts.provider, 0, body);
     if (!Array.isArray(response.output)) throw new SendError("protocol", "The answer holds no output.");
     this.#close(response, chunks);
   }
@@ -230,54 +252,37 @@ class ResponsesDecoder implements Decoder {
     return false;
   }
 
-  #readResponse({ id, model, usage, service_tier }: WireResponse): void {
-    if (id && this.#facts.id === undefined) this.#facts.id = id;
-    if (model) this.#facts.model = model;
+  /**
+   * Where an event belongs. Its number says it: ids of items change from event to event at some vendors, and count only where
+   * there is no number.
+   */
+  #placeOf({ output_index, item_id, item }: WireEvent, type: string): number {
+    if (typeof output_index === "number") return output_index;
+    if (typeof output_index === "string" && /^\d+$/.test(output_index)) return Number(output_index);
+    const id: unknown = item_id ?? item?.id;
+    const known = this.#places.get(id);
+    if (known !== undefined) return known;
+    const isOther = type === "response.output_item.added" || ((item || id) && this.#items.has(this.#latest));
+    if (isOther || this.#latest < 0) this.#latest++;
+    if (id) this.#places.set(id, this.#latest);
+    return this.#latest;
+  }
+
+  #readResponse({ usage, service_tier, ...named }: WireResponse): void {
+    const id = nameIn(named.id);
+    if (id !== undefined && this.#facts.id === undefined) this.#facts.id = id;
+    this.#facts.model = nameIn(named.model) ?? this.#facts.model;
     // What was asked for at first (such as `auto`), in the last event what it was.
     if (typeof service_tier === "string") this.#facts.serviceTier = service_tier;
     const read = responsesUsageOf(usage, this.#facts.serviceTier);
     if (read) this.#facts.usage = read;
   }
 
-  #openText(key: string): OpenText {
-    const known = this.#texts.get(key);
-    if (known) return known;
-    const open = { text: new TextBuffer(), start: this.#textLength, cited: new Set<string>() };
-    this.#texts.set(key, open);
-    return open;
-  }
-
-  #addText(key: string, content: string, chunks: MessageChunk[]): void {
-    if (content === "") return;
-    this.#openText(key).text.add(content);
-    this.#textLength += content.length;
-    chunks.push({ type: "text", content, isFinal: false });
-  }
-
-  /** Some servers send a text only once it is done. */
-  #completeText(key: string, text: string, chunks: MessageChunk[]): void {
-    if (!this.#texts.has(key)) this.#addText(key, text, chunks);
-  }
-
-  #addReasoning(key: string, reasoning: string, chunks: MessageChunk[]): void {
-    if (reasoning === "") return;
-    this.#openText(key);
-    chunks.push({ type: "reasoning", content: "", reasoning, isFinal: false });
-  }
-
-  #completeReasoning(key: string, text: string, chunks: MessageChunk[]): void {
-    if (!this.#texts.has(key)) this.#addReasoning(key, text, chunks);
-  }
-
-  #cite(key: string, annotation: WireAnnotation, isDone: boolean, chunks: MessageChunk[]): void {
-    const open = this.#openText(key);
-    const citation = annotationCitation(annotation, open.text.toString(), open.start, isDone);
-    // One that reaches beyond the text so far is told when the item is done.
-    if (!citation) return;
-    const mark = JSON.stringify(citation);
-    if (open.cited.has(mark)) return;
-    open.cited.add(mark);
-    chunks.push({ type: "citation", content: "", ...citation, isFinal: false });
+  /** A piece of an item, as it is at its beginning or at its end. */
+  #completePart(place: TextPlace, part: Nullable<WirePart>, chunks: MessageChunk[]): void {
+    const { text, refusal } = objectIn(part) ?? {};
+    if (refusal) this.#refused = true;
+    this.#texts.complete(place, textIn(text ?? refusal), chunks);
   }
 
   #beginItem(at: number, item: WireItem, chunks: MessageChunk[]): void {
@@ -285,7 +290,9 @@ class ResponsesDecoder implements Decoder {
     const id = textIn(item.call_id);
     const name = textIn(item.name);
     if (!id || !name) return;
-    const call: OpenCall = { index: this.#callCount++, id, name, text: new TextBuffer() };
+    const isText = item.type === "custom_tool_call";
+    const begun = textOf(isText ? item.input : item.arguments) ?? "";
+    const call = { index: this.#callCount++, id, name, text: new TextBuffer(), begun, done: undefined, isText };
     this.#calls.set(at, call);
     chunks.push(deltaOf(call, ""));
   }
@@ -295,6 +302,15 @@ class ResponsesDecoder implements Decoder {
     if (!call || delta === "") return;
     call.text.add(delta);
     chunks.push(deltaOf(call, delta));
+  }
+
+  /** Arguments as they are told when they are done: the last word on them, since nobody has run what their pieces say. */
+  #completeArguments(at: number, args: string, chunks: MessageChunk[]): void {
+    const call = this.#calls.get(at);
+    if (!call) return;
+    const told = call.text.toString();
+    if (args.startsWith(told)) this.#addArguments(at, args.slice(told.length), chunks);
+    call.done = args || call.done;
   }
 
   #isCallersCall({ type }: WireItem): boolean {
@@ -312,18 +328,16 @@ class ResponsesDecoder implements Decoder {
 
   #endMessage(at: number, { content }: WireItem, chunks: MessageChunk[]): void {
     for (const [index, part] of listIn(content).entries()) {
-      const key = `${at}.${index}`;
-      if (part?.refusal) this.#refused = true;
-      this.#completeText(key, textIn(part?.text ?? part?.refusal), chunks);
-      for (const annotation of part?.annotations ?? []) if (annotation) this.#cite(key, annotation, true, chunks);
+      const place = `${at}.${index}` as const;
+      this.#completePart(place, part, chunks);
+      for (const annotation of listIn(part?.annotations))
+        if (annotation) this.#texts.cite(place, annotation, true, chunks);
     }
   }
 
   #endReasoning(at: number, { summary, content }: WireItem, chunks: MessageChunk[]): void {
-    for (const [index, part] of listIn(summary).entries())
-      this.#completeReasoning(`${at}.s${index}`, textIn(part?.text), chunks);
-    for (const [index, part] of listIn(content).entries())
-      this.#completeReasoning(`${at}.r${index}`, textIn(part?.text), chunks);
+    for (const [index, part] of listIn(summary).entries()) this.#completePart(`${at}.s${index}`, part, chunks);
+    for (const [index, part] of listIn(content).entries()) this.#completePart(`${at}.r${index}`, part, chunks);
   }
 
   /** Only a completed call is whole. */
@@ -331,11 +345,12 @@ class ResponsesDecoder implements Decoder {
     this.#beginItem(at, item, chunks);
     const call = this.#calls.get(at);
     if (!call) throw new SendError("protocol", "A tool call came without its id or the name of the tool.");
-    const told = call.text.toString();
-    const text = textOf(item.type === "custom_tool_call" ? item.input : item.arguments) ?? told;
-    if (told === "" && text !== "") this.#addArguments(at, text, chunks);
+    // Each is the last word where it says anything: some servers leave out what they have told in pieces, others have no pieces.
+    this.#completeArguments(at, textOf(call.isText ? item.input : item.arguments) ?? "", chunks);
+    if (call.done === undefined && call.text.toString() === "") this.#completeArguments(at, call.begun, chunks);
     this.#calls.delete(at);
-    const { id, name } = call;
+    const { id, name, isText } = call;
+    const text = call.done ?? call.text.toString();
     this.#calledIds.add(id);
     if (item.status === "incomplete") {
       this.#cutCall = name;
@@ -344,7 +359,7 @@ class ResponsesDecoder implements Decoder {
     let args: unknown = text;
     this.#tellBareCall(chunks);
     try {
-      if (item.type === "function_call") args = text.trim() === "" ? {} : parsedArguments(text);
+      if (!isText) args = argumentsIn(text);
     } catch {
       this.#brokenCall = name; // why, is told by how the reply ends
       return;
@@ -355,6 +370,7 @@ class ResponsesDecoder implements Decoder {
 
   #tellBareCall(chunks: MessageChunk[]): void {
     if (!this.#bareCall) return;
+    this.#keep(); // if the reply is cut from here on, its call goes back with what led to it
     chunks.push({ type: "toolCall", content: "", toolCall: this.#bareCall, isFinal: false });
     this.#bareCall = undefined;
     this.#waits = true;
@@ -383,33 +399,50 @@ class ResponsesDecoder implements Decoder {
     }
     const raw = textIn(details?.reason ?? status) || undefined;
     if (raw !== undefined) facts.rawFinishReason = raw;
+    // Nothing but the event that ends it is missing of a call whose arguments are done.
+    if (status === "completed")
+      for (const [at, { done, isText }] of this.#calls)
+        if (done !== undefined)
+          this.#endCall(at, { type: isText ? "custom_tool_call" : "function_call", status }, chunks);
     const [open] = this.#calls.values();
     const lacking = this.#brokenCall ?? this.#bareCall?.name;
     const cut = this.#cutCall ?? open?.name ?? (status === "incomplete" ? lacking : undefined);
     if (cut !== undefined) throw cutCallError(cut);
     if (this.#brokenCall !== undefined) throw malformedCallError(this.#brokenCall);
     this.#tellBareCall(chunks);
+    this.#texts.citeAll(listIn(response.citations), chunks);
     facts.finishReason = this.#finishReason(status, raw);
     if (this.#searches > 0) facts.search = { queries: this.#queries, count: this.#searches };
-    const items = [...this.#items].sort(([a], [b]) => a - b).map(([, item]) => item);
-    const data: ResponsesReplay = { items };
-    if (items.length > 0) facts.replay = { provider: facts.provider, protocol: RESPONSES, model: this.#model, data };
+    if (this.#items.size > 0) this.#keep();
+  }
+
+  /** What goes back in the next request, as far as it came. */
+  #keep(): void {
+    const { provider } = this.#facts;
+    const data: ResponsesReplay = { items: [...this.#items].sort(([a], [b]) => a - b).map(([, item]) => item) };
+    this.#facts.replay = { provider, protocol: RESPONSES, model: this.#model, data };
   }
 
   /**
-   * What came without events of its own is in the whole response: everything, or a call that was never ended. Its places
-   * are not those of the events.
+   * What came without events of its own is in the whole response: everything, a call that was never ended, the rest of the
+   * text. Its places are not those of the events.
    */
   #readOutput(output: readonly Nullable<WireItem>[], chunks: MessageChunk[]): void {
-    if (this.#items.size === 0) {
-      for (const [at, item] of output.entries()) if (item) this.#endItem(at, item, chunks);
-      return;
+    const anyItem = this.#items.size > 0;
+    const anyText = this.#texts.anyVisible;
+    for (const [place, item] of output.entries()) {
+      if (!item) continue;
+      if (!anyItem) {
+        // A text that stands elsewhere has been told from there.
+        if (item.type !== "message" || !anyText || this.#texts.has(`${place}.0`)) this.#endItem(place, item, chunks);
+        else this.#items.set(place, item);
+      } else if (this.#isCallersCall(item) && !this.#calledIds.has(item.call_id ?? "")) {
+        const [at] = [...this.#calls].find(([, { id }]) => id === item.call_id) ?? [this.#items.size + output.length];
+        this.#endItem(at, item, chunks);
+      }
     }
-    for (const item of output) {
-      if (!item || !this.#isCallersCall(item) || this.#calledIds.has(item.call_id ?? "")) continue;
-      const [at] = [...this.#calls].find(([, { id }]) => id === item.call_id) ?? [this.#items.size + output.length];
-      this.#endItem(at, item, chunks);
-    }
+    const said = output.flatMap((item) => (item?.type === "message" ? listIn(item.content) : []));
+    this.#texts.completeAll(said.map((part) => textIn(part?.text ?? part?.refusal)).join(""), chunks);
   }
 
   #finishReason(status: Nullable<string>, raw: string | undefined): FinishReason {
@@ -425,6 +458,10 @@ function ended(response: WireResponse, type: string): WireResponse {
   const named = /^response\.(completed|incomplete|failed)$/.exec(type)?.[1];
   return { ...response, status: named === "failed" ? named : (response.status ?? named) };
 }
+
+const partAt = (at: number, { content_index }: WireEvent): TextPlace => `${at}.${content_index ?? 0}`;
+const thoughtAt = (at: number, { content_index }: WireEvent): TextPlace => `${at}.r${content_index ?? 0}`;
+const summaryAt = (at: number, { summary_index }: WireEvent): TextPlace => `${at}.s${summary_index ?? 0}`;
 
 function deltaOf({ index, id, name }: OpenCall, argumentsDelta: string): MessageChunk {
   return { type: "toolCallDelta", content: "", index, id, name, argumentsDelta, isFinal: false };

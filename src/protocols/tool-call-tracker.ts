@@ -2,7 +2,7 @@
 
 import type { MessageChunk } from "../chunk.ts";
 import { SendError } from "../errors.ts";
-import { parsedArguments } from "./wire-values.ts";
+import { argumentsIn } from "./wire-values.ts";
 
 interface OpenCall {
   readonly index: number;
@@ -11,6 +11,7 @@ interface OpenCall {
   madeUpId: boolean;
   name: string;
   argumentsText: string;
+  isText: boolean;
   /** Pieces that came before the name, not yet told to anybody. */
   untold: string;
 }
@@ -21,6 +22,8 @@ export interface ToolCallPiece {
   readonly id?: string | undefined;
   readonly name?: string | undefined;
   readonly argumentsDelta: string;
+  /** Whether its tool takes plain text: then its arguments are one. */
+  readonly isText?: boolean | undefined;
 }
 
 /** Collects calls until the reply is over: that arguments parse says nothing about their being whole. */
@@ -46,6 +49,7 @@ export class ToolCallTracker {
     // Later pieces may repeat the id and the name, or carry empty ones: nothing is glued, nothing overwritten.
     if (call.name === "" && piece.name) call.name = piece.name;
     if (piece.id && (call.id === "" || call.madeUpId)) Object.assign(call, { id: piece.id, madeUpId: false });
+    call.isText ||= piece.isText ?? false;
     call.argumentsText += piece.argumentsDelta;
     call.untold += piece.argumentsDelta;
     if (call.name === "") return;
@@ -58,17 +62,13 @@ export class ToolCallTracker {
   /**
    * The reply is over: appends every call whole.
    * @param cut whether the reply was cut, at a token limit or otherwise: then its last call may lack its arguments
-   * @throws {SendError} kind `truncated` or `protocol` when arguments are not JSON
+   * @throws {SendError} kind `truncated` or `protocol` when arguments are no JSON object
    */
   close(cut: boolean, chunks: MessageChunk[]): void {
     for (const call of this.#calls) {
-      const { id, name, argumentsText } = call;
+      const { id, name } = call;
       if (name === "") throw new SendError("protocol", "A tool call came without the name of the tool.");
-      const toolCall = {
-        id,
-        name,
-        arguments: wholeArguments(name, argumentsText, cut && call === this.#calls.at(-1)),
-      };
+      const toolCall = { id, name, arguments: wholeArguments(call, cut && call === this.#calls.at(-1)) };
       chunks.push({ type: "toolCall", content: "", toolCall, isFinal: false });
     }
   }
@@ -80,15 +80,20 @@ export class ToolCallTracker {
     if (id) {
       const known = this.#calls.find((call) => call.id === id);
       if (known) return known;
+      // Some servers make up an id for each piece: what brings no name, and comes while a call is open, goes on with that.
+      const isMore = index !== undefined && latest && !piece.name && (piece.argumentsDelta === "" || !isWhole(latest));
+      if (isMore && latest.name !== "") return latest;
       // A call that still lacks the provider's id gets it now; at the index of one that has another id begins a new call.
       return index !== undefined && latest && (latest.id === "" || latest.madeUpId) ? latest : this.#open();
     }
-    if (!latest || (piece.name && piece.argumentsDelta.startsWith("{") && isWhole(latest))) return this.#open();
-    return latest;
+    if (!latest) return this.#open();
+    const isAnother = piece.name && (piece.argumentsDelta.startsWith("{") || piece.name !== latest.name);
+    return isAnother && isWhole(latest) ? this.#open() : latest;
   }
 
   #open(): OpenCall {
-    const call = { index: this.#calls.length, id: "", madeUpId: false, name: "", argumentsText: "", untold: "" };
+    const index = this.#calls.length;
+    const call = { index, id: "", madeUpId: false, name: "", argumentsText: "", isText: false, untold: "" };
     this.#calls.push(call);
     return call;
   }
@@ -103,10 +108,12 @@ function isWhole({ argumentsText }: OpenCall): boolean {
   }
 }
 
-function wholeArguments(name: string, text: string, cut: boolean): unknown {
-  if (text.trim() === "" && !cut) return {};
+function wholeArguments({ name, argumentsText: text, isText }: OpenCall, cut: boolean): unknown {
+  // Nothing tells whether a text is whole.
+  if ((text.trim() === "" || isText) && cut) throw cutCallError(name);
+  if (isText) return text;
   try {
-    return parsedArguments(text);
+    return argumentsIn(text);
   } catch (cause) {
     throw cut ? cutCallError(name) : malformedCallError(name, cause);
   }
@@ -118,7 +125,7 @@ export function cutCallError(name: string): SendError {
   return new SendError("truncated", message, { retryable: false });
 }
 
-/** The provider closed the call, and its arguments are not JSON all the same. */
+/** The provider closed the call, and its arguments are no JSON object all the same. */
 export function malformedCallError(name: string, cause?: unknown): SendError {
-  return new SendError("protocol", `The arguments of the call of ${name} are not valid JSON.`, { cause });
+  return new SendError("protocol", `The arguments of the call of ${name} are not a JSON object.`, { cause });
 }

@@ -2,5 +2,5 @@
 
 /** Half a surrogate pair, left by cutting a string, makes some servers refuse the whole request. */
 export function wellFormed(text: string): string {
-  return text.replace(/[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g, "\uFFFD");
+  return text.toWellFormed();
 }

@@ -13,6 +13,12 @@ export function textIn(value: unknown): string {
   throw unreadable("a text", value);
 }
 
+/** A name or an id; `undefined` where there is none. Some servers count in numbers. */
+export function nameIn(value: unknown): string | undefined {
+  if (typeof value === "number") return String(value);
+  return typeof value === "string" && value !== "" ? value : undefined;
+}
+
 /** What a word of the provider's means; `undefined` where it is not in the table, as `constructor` is in none. */
 export function meaningOf<T>(table: Readonly<Record<string, T>>, word: string | undefined): T | undefined {
   return word !== undefined && Object.hasOwn(table, word) ? table[word] : undefined;
@@ -22,13 +28,13 @@ export function meaningOf<T>(table: Readonly<Record<string, T>>, word: string | 
  * Of several answers in one event, the first is the reply; undefined where the event holds others only.
  * @throws {SendError} kind `protocol` when it is something else
  */
-export function firstAnswer<T extends { readonly index?: number | null | undefined }>(
+export function firstAnswer<T extends { readonly index?: number | string | null | undefined }>(
   answers: readonly (T | null | undefined)[] | null | undefined,
 ): T | undefined {
   const all = listIn(answers);
   const first = objectIn(all[0]);
-  if (!first?.index) return first;
-  return all.find((answer) => answer?.index === 0) ?? undefined;
+  if (!Number(first?.index ?? 0)) return first;
+  return all.find((answer) => answer?.index !== undefined && Number(answer?.index) === 0) ?? undefined;
 }
 
 /**
@@ -60,18 +66,13 @@ function unreadable(what: string, value: unknown): SendError {
 }
 
 /**
- * The arguments of a call.
- * @throws {SyntaxError} when they are not JSON, or are nested so deep that they could not be sent back
+ * The arguments of a call of a function: an object, as it came or as JSON. None at all, `null` among it, is an empty one.
+ * @throws {SyntaxError} when they are no JSON, no object, or nested so deep that they could not be sent back
  */
-export function parsedArguments(json: string): unknown {
-  return shallow(JSON.parse(json));
-}
-
-/**
- * The same arguments, where they came parsed.
- * @throws {SyntaxError} when they are nested so deep that they could not be sent back
- */
-export function shallow(value: unknown): unknown {
-  if (isDeeper(value)) throw new SyntaxError(`nested more than ${DEEPEST} deep`);
-  return value;
+export function argumentsIn(value: unknown): Readonly<Record<string, unknown>> {
+  const args: unknown = typeof value !== "string" ? value : value.trim() === "" ? {} : JSON.parse(value);
+  if (args === undefined || args === null) return {};
+  if (typeof args !== "object" || Array.isArray(args)) throw new SyntaxError("no object");
+  if (isDeeper(args)) throw new SyntaxError(`nested more than ${DEEPEST} deep`);
+  return args as Readonly<Record<string, unknown>>;
 }

@@ -14,39 +14,45 @@ export class Circuit {
   readonly #pauseMs: number;
   #failed = 0;
   #openUntil = 0;
-  #trial = false;
+  /** A trial that has not ended by then has told nothing. */
+  #trialUntil = 0;
 
+  /** @throws {TypeError} when an option is senseless */
   constructor({ failures = 5, pauseMs = 30_000 }: CircuitOptions) {
+    if (!(failures >= 1)) throw new TypeError("`circuit.failures` must be a number, 1 or more.");
+    if (!(pauseMs >= 0)) throw new TypeError("`circuit.pauseMs` must be milliseconds, 0 or more.");
     this.#failures = failures;
     this.#pauseMs = pauseMs;
   }
 
-  /** Whether the client may be asked now. An open circuit lets one trial through when its pause is over. */
-  enter(now: number): boolean {
-    if (this.#failed < this.#failures) return true;
-    if (this.#trial || now < this.#openUntil) return false;
-    this.#trial = true;
-    return true;
+  /** Whether the client may be asked now. An open circuit lets one trial through when its pause is over, and no more before it ends. */
+  enter(now: number): "closed" | "trial" | undefined {
+    if (this.#failed < this.#failures) return "closed";
+    if (this.waitMs(now) > 0) return undefined;
+    this.#trialUntil = now + this.#pauseMs;
+    return "trial";
   }
 
-  /** Milliseconds until the next trial. */
+  /** Milliseconds until the next trial, if the one under way tells nothing. */
   waitMs(now: number): number {
-    return Math.max(0, this.#openUntil - now);
+    return Math.max(0, this.#openUntil - now, this.#trialUntil - now);
   }
 
   succeeded(): void {
     this.#failed = 0;
-    this.#trial = false;
+    this.#openUntil = 0;
+    this.#trialUntil = 0;
   }
 
-  failed(now: number): void {
+  /** `wasTrial`: of a call that was asked before the circuit opened, a trial under way learns nothing. */
+  failed(now: number, wasTrial: boolean): void {
     this.#failed++;
-    this.#trial = false;
+    if (wasTrial) this.#trialUntil = 0;
     if (this.#failed >= this.#failures) this.#openUntil = now + this.#pauseMs;
   }
 
   /** The call was given up for another reason: it says nothing about the client. */
-  abandoned(): void {
-    this.#trial = false;
+  abandoned(wasTrial: boolean): void {
+    if (wasTrial) this.#trialUntil = 0;
   }
 }

@@ -7,14 +7,14 @@ import { MessageStream } from "../stream/message-stream.ts";
 import { systemClock } from "../stream/metrics.ts";
 import { type RecoverableCall, RecoveringSource } from "../stream/recovering-source.ts";
 import { Circuit, type CircuitOptions } from "./circuit.ts";
-import type { RaceRules } from "./race.ts";
+import type { RaceResult, RaceRules } from "./race.ts";
 import { askStreamed, askWhole, checkedClients, jointDefaults, openRace } from "./race-client.ts";
 
 /** When the next client is asked. */
 export interface FallbackOptions {
   /**
    * Whether a failure lets the next client try. Default: every kind but `aborted`, `invalidRequest`, `contentFilter`,
-   * `invalidOutput` and `busy`, which would fail there, too.
+   * `invalidOutput` and `busy`, which would fail there, too. If it throws, the call fails with the failure it was asked about.
    */
   readonly when?: ((error: SendError) => boolean) | undefined;
   /**
@@ -56,17 +56,39 @@ const REQUEST_FAULTS: readonly SendErrorKind[] = [
  */
 export function fallback(clients: readonly ClientWrapper[], options: FallbackOptions = {}): TypedClient {
   const list = checkedClients(clients);
-  const { when = isClientsFault, firstChunkWithinMs, circuit = {} } = options;
+  const { when: asked = isClientsFault, firstChunkWithinMs, circuit = {} } = options;
+  if (typeof asked !== "function") throw new TypeError("`when` must be a function.");
   if (firstChunkWithinMs !== undefined && !(firstChunkWithinMs > 0))
     throw new TypeError("`firstChunkWithinMs` must be milliseconds above 0.");
   const circuits = new Map(list.map((client) => [client, circuit && new Circuit(circuit)]));
   const now = systemClock();
   const { provider, model } = list[0];
 
+  function when(error: SendError): boolean {
+    try {
+      return asked(error);
+    } catch {
+      return false;
+    }
+  }
+
+  /** A reply that was begun and did not end within the limit on the whole call may have had a slow reader. */
+  function isItsFault(result: RaceResult): boolean {
+    if (result.status === "broke") return when(result.error) && result.error.phase !== "total";
+    return result.status === "failed" && when(result.error);
+  }
+
+  /** Until a client may be asked. */
+  function waitMsFor(client: ClientWrapper): number {
+    const own = circuits.get(client);
+    return own ? own.waitMs(now()) : 0;
+  }
+
   /** Asks the clients in the given order. */
   function rulesFor(order: readonly ClientWrapper[], whole: boolean): RaceRules {
     const waiting = [...order];
     const last = order.at(-1);
+    const trials = new Set<ClientWrapper>();
     return {
       ask: whole ? askWhole : askStreamed,
       slow: "drop",
@@ -74,7 +96,9 @@ export function fallback(clients: readonly ClientWrapper[], options: FallbackOpt
       next() {
         for (let client = waiting.shift(); client; client = waiting.shift()) {
           const own = circuits.get(client);
-          if (!own || own.enter(now())) return client;
+          const way = own ? own.enter(now()) : "closed";
+          if (way === "trial") trials.add(client);
+          if (way) return client;
         }
         return undefined;
       },
@@ -83,11 +107,13 @@ export function fallback(clients: readonly ClientWrapper[], options: FallbackOpt
         const own = circuits.get(client);
         if (!own) return;
         // Who begins well may yet break off; who is left alone by the caller has done its part.
+        if (result.status === "first") return;
+        const wasTrial = trials.delete(client);
         if (result.status === "done") own.succeeded();
-        else if ((result.status === "failed" || result.status === "broke") && when(result.error)) own.failed(now());
-        else own.abandoned();
+        else if (isItsFault(result)) own.failed(now(), wasTrial);
+        else own.abandoned(wasTrial);
       },
-      retryAfterMs: () => Math.min(...[...circuits.values()].map((own) => (own ? own.waitMs(now()) : 0))),
+      retryAfterMs: () => Math.min(...list.map(waitMsFor)),
     };
   }
 
@@ -98,15 +124,18 @@ export function fallback(clients: readonly ClientWrapper[], options: FallbackOpt
   ) {
     const startedAt = now();
     let { stream, race } = await openRace<unknown>(messages, its, rulesFor(list, false));
+    const others = () => list.filter((client) => client !== race.winner);
     const call: RecoverableCall = {
       messages,
       options: its,
       async open(more, theirs) {
-        const others = list.filter((client) => client !== race.winner);
-        ({ stream, race } = await openRace(more, theirs, rulesFor(others, false)));
+        ({ stream, race } = await openRace(more, theirs, rulesFor(others(), false)));
         return stream;
       },
-      delayMs: (error, recoveries) => (when(error) && recoveries < list.length - 1 ? 0 : undefined),
+      delayMs(error, recoveries) {
+        const mayGoOn = when(error) && recoveries < list.length - 1;
+        return mayGoOn && others().some((client) => waitMsFor(client) === 0) ? 0 : undefined;
+      },
       now,
       startedAt,
     };

@@ -1,5 +1,6 @@
 /** A race as a client. */
 
+import { checkCall } from "../check.ts";
 import type { ClientWrapper, SendOptions, Tool, TypedClient } from "../client.ts";
 import type { Message } from "../message.ts";
 import { MessageStream } from "../stream/message-stream.ts";
@@ -27,12 +28,13 @@ export function raceClient(
   };
 }
 
-/** Runs one race, and resolves when a client's provider has accepted the request. */
+/** Runs one race, and resolves when a client's provider has accepted the request. What makes no sense is nobody's fault but the caller's. */
 export async function openRace<Output>(
   messages: readonly Message[],
   options: SendOptions<Output>,
   rules: RaceRules,
 ): Promise<{ readonly stream: MessageStream<Output>; readonly race: Race }> {
+  checkCall(messages, options);
   const opened: { race?: Race } = {};
   const stream = new MessageStream<Output>((sink) => {
     opened.race = new Race(messages, options, rules, sink);

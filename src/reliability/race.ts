@@ -1,5 +1,6 @@
 /** One reply, asked of several clients: who delivers the first chunk has won, the others are let go. */
 
+import { offAbort, onAbort } from "../abort.ts";
 import type { MessageChunk } from "../chunk.ts";
 import type { ClientWrapper, SendOptions } from "../client.ts";
 import { SendError } from "../errors.ts";
@@ -8,6 +9,9 @@ import type { Message } from "../message.ts";
 import type { ChunkSink, ChunkSource, MessageStream } from "../stream/message-stream.ts";
 import { type Attempt, LONGEST_TIMER_MS } from "../stream/metrics.ts";
 import { sendErrorOf } from "../stream/readable.ts";
+import { asStopped, tellSent, watchSent } from "../stream/sent.ts";
+import { limitsLeft } from "../timeouts.ts";
+import { estimateInputTokens } from "../token-estimate.ts";
 
 /** How long to wait for somebody who was let go to say so, in milliseconds. */
 const LEAVING_LIMIT_MS = 20;
@@ -51,8 +55,14 @@ interface Runner {
   stream?: MessageStream;
   batches?: AsyncIterator<readonly MessageChunk[]>;
   reading: boolean;
+  /** Its stream has failed; what came before that is still to be read. */
+  isFailing: boolean;
   readonly startedAt: number;
-  /** Stands for its attempts when it was let go, until it tells them. */
+  /** What it has sent while it had no stream; `undefined` for a client that does not say. */
+  readonly sent: () => readonly Attempt[] | undefined;
+  /** Its attempts stand in the list. */
+  isListed: boolean;
+  /** Stands there for those of a client that was let go and did not say, until it does. */
   standIn?: Attempt;
   /** Time in which the caller waited for it, and since when it does. */
   waitedMs: number;
@@ -69,9 +79,11 @@ export class Race implements ChunkSource {
   readonly #options: SendOptions;
   readonly #rules: RaceRules;
   readonly #sink: ChunkSink;
+  readonly #startedAt = performance.now();
+  readonly #onAbort = (): void => this.#abort();
   readonly #runners = new Set<Runner>();
   readonly #attempts: Attempt[] = [];
-  /** Those that were let go before they had a stream: they still tell what was sent. */
+  /** Those that were let go before they had a stream, and have not told what was sent. */
   readonly #leaving = new Set<Promise<void>>();
   #winner: Runner | undefined;
   #isAccepted = false;
@@ -87,7 +99,8 @@ export class Race implements ChunkSource {
     this.#options = options;
     this.#rules = rules;
     this.#sink = sink;
-    this.facts = { provider: "", model: "", attempts: this.#attempts };
+    const estimateInput = () => estimateInputTokens(messages);
+    this.facts = { provider: "", model: "", attempts: this.#attempts, estimateInput };
     this.accepted = new Promise((resolve, reject) => {
       this.#accept = resolve;
       this.#refuse = reject;
@@ -100,6 +113,9 @@ export class Race implements ChunkSource {
   }
 
   start(): void {
+    const { signal } = this.#options;
+    tellSent(signal, () => this.#sent());
+    onAbort(signal, this.#onAbort);
     if (this.#startNext()) return;
     const retryAfterMs = this.#rules.retryAfterMs?.();
     const message = "No client is left to ask: all of them keep failing and are left alone for a while.";
@@ -122,14 +138,18 @@ export class Race implements ChunkSource {
 
   close(): void {
     if (this.#over) return;
-    this.#over = true;
-    const winner = this.#winner;
+    this.#end();
+    // Before a first chunk the reply is whose request is being paid for.
+    const { stream } = this.#winner ?? [...this.#runners].find((runner) => runner.stream) ?? {};
     for (const runner of this.#runners) this.#letGo(runner);
-    if (winner?.stream) adopt(this.facts, winner.stream.partial);
+    if (stream) adopt(this.facts, stream.partial);
   }
 
   #startNext(): boolean {
-    const client = this.#over || this.#winner || this.#isLast ? undefined : this.#rules.next();
+    const { signal, timeouts } = this.#options;
+    const passedMs = performance.now() - this.#startedAt;
+    const isTooLate = timeouts?.total ? passedMs >= timeouts.total : false;
+    const client = this.#over || this.#winner || this.#isLast || isTooLate ? undefined : this.#rules.next();
     if (!client) return false;
     const controller = new AbortController();
     const runner: Runner = {
@@ -137,17 +157,22 @@ export class Race implements ChunkSource {
       controller,
       opening: Promise.resolve(),
       reading: false,
+      isFailing: false,
       startedAt: performance.now(),
+      sent: watchSent(controller.signal),
+      isListed: false,
       waitedMs: 0,
       waitingSince: undefined,
     };
     this.#runners.add(runner);
     if (this.facts.model === "") Object.assign(this.facts, { provider: client.provider, model: client.model });
     this.#watch(runner);
-    const { signal } = this.#options;
-    const options = {
+    if (signal?.aborted) controller.abort(signal.reason);
+    const options: SendOptions = {
       ...this.#options,
-      signal: signal ? AbortSignal.any([signal, controller.signal]) : controller.signal,
+      // Every limit but that on the whole call belongs to a client's own attempts.
+      timeouts: limitsLeft(timeouts, passedMs),
+      signal: controller.signal,
     };
     runner.opening = this.#ask(client, options).then(
       (stream) => this.#opened(runner, stream),
@@ -173,9 +198,11 @@ export class Race implements ChunkSource {
       this.#isAccepted = true;
       this.#accept();
     }
-    // The signal ends the call whether anybody reads or not.
+    // The signal and the limit on the whole call end it whether anybody reads or not.
     stream.onEnd((_message, error) => {
-      if (error?.kind === "aborted") this.#read(runner);
+      if (!error || this.#wanted) return;
+      runner.isFailing = true;
+      this.#read(runner);
     });
     if (this.#wanted) this.#read(runner);
     else this.#pause(runner);
@@ -202,7 +229,7 @@ export class Race implements ChunkSource {
     if (this.#winner !== runner) this.#won(runner);
     for (const chunk of batch) {
       if (chunk.type === "final") {
-        this.#attempts.push(...chunk.message.metrics.attempts);
+        this.#list(runner, chunk.message.metrics.attempts);
         adopt(this.facts, chunk.message);
         this.#finish(runner);
         this.#rules.told?.(runner.client, { status: "done" });
@@ -212,6 +239,7 @@ export class Race implements ChunkSource {
     }
     this.#wanted = false;
     this.#sink.flush();
+    if (runner.isFailing) this.#read(runner);
   }
 
   #won(runner: Runner): void {
@@ -224,10 +252,7 @@ export class Race implements ChunkSource {
   }
 
   #failed(runner: Runner, error: SendError): void {
-    const attempts = error.attempts ?? error.partial?.metrics.attempts ?? [];
-    const { standIn } = runner;
-    if (standIn && attempts.length > 0) this.#attempts.splice(this.#attempts.indexOf(standIn), 1);
-    this.#attempts.push(...attempts);
+    this.#list(runner, error.attempts ?? error.partial?.metrics.attempts ?? runner.sent());
     if (!this.#runners.has(runner)) return;
     this.#pause(runner);
     this.#runners.delete(runner);
@@ -266,12 +291,29 @@ export class Race implements ChunkSource {
     this.#pause(runner);
     this.#rules.told?.(runner.client, result ?? this.#resultOf(runner));
     if (runner.stream) return this.#stopReading(runner);
+    runner.controller.abort();
+    const sent = runner.sent();
+    if (sent) return this.#list(runner, sent);
     const { provider, model } = runner.client;
     runner.standIn = { provider, model, durationMs: performance.now() - runner.startedAt, outcome: "stopped" };
     this.#attempts.push(runner.standIn);
-    runner.controller.abort();
     this.#leaving.add(runner.opening);
     void runner.opening.finally(() => this.#leaving.delete(runner.opening));
+  }
+
+  /** What a client has sent, in the place of what stood for it. Once: a client that was let go may still tell. */
+  #list(runner: Runner, attempts: readonly Attempt[] | undefined): void {
+    if (runner.isListed || !attempts) return;
+    runner.isListed = true;
+    const { standIn } = runner;
+    if (standIn) this.#attempts.splice(this.#attempts.indexOf(standIn), 1);
+    this.#attempts.push(...(this.#options.signal?.aborted ? attempts : asStopped(attempts)));
+  }
+
+  /** Everything that was sent so far. */
+  #sent(): readonly Attempt[] {
+    const running = [...this.#runners].filter(({ isListed }) => !isListed);
+    return [...this.#attempts, ...running.flatMap(({ stream, sent }) => stream?.metrics.attempts ?? sent() ?? [])];
   }
 
   #resultOf(runner: Runner): RaceResult {
@@ -292,20 +334,31 @@ export class Race implements ChunkSource {
     void Promise.race([Promise.all(this.#leaving), limit]).then(next);
   }
 
-  #stopReading({ stream }: Runner): void {
-    void stream?.stop();
-    if (stream) this.#attempts.push(...stream.metrics.attempts);
+  #stopReading(runner: Runner): void {
+    void runner.stream?.stop();
+    this.#list(runner, runner.stream?.metrics.attempts);
+  }
+
+  /** A client answers by failing, and tells what had come. */
+  #abort(): void {
+    const reason: unknown = this.#options.signal?.reason;
+    for (const { controller } of this.#runners) controller.abort(reason);
   }
 
   #finish(runner: Runner): void {
-    this.#over = true;
+    this.#end();
     this.#pause(runner);
     this.#runners.clear();
   }
 
+  #end(): void {
+    this.#over = true;
+    offAbort(this.#options.signal, this.#onAbort);
+  }
+
   #fail(error: SendError): void {
     if (this.#over) return;
-    this.#over = true;
+    this.#end();
     for (const runner of this.#runners) this.#letGo(runner);
     if (error.partial) adopt(this.facts, error.partial);
     const { kind, message, partial: _own, attempts: _ownToo, ...facts } = error.toJSON();

@@ -1,13 +1,9 @@
 /** Keeps a client within its provider's limits: calls wait in line instead of being refused. */
 
-import { offAbort, onAbort } from "../abort.ts";
-import { messagesFault } from "../check.ts";
 import type { ClientWrapper, SendOptions, TypedClient } from "../client.ts";
-import { SendError } from "../errors.ts";
-import type { AssistantMessage, Message } from "../message.ts";
-import { LONGEST_TIMER_MS } from "../stream/metrics.ts";
-import { estimateInputTokens } from "../token-estimate.ts";
-import { MinuteWindow } from "./window.ts";
+import type { Message } from "../message.ts";
+import { limitsLeft } from "../timeouts.ts";
+import { Line } from "./line.ts";
 
 /** The limits; those that are absent do not hold. */
 export interface RateLimitOptions {
@@ -22,20 +18,11 @@ export interface RateLimitOptions {
   readonly concurrency?: number | undefined;
 }
 
-/** What a reply is taken to cost before it is known. */
-const EXPECTED_OUTPUT_TOKENS = 1_000;
-
-/** Somebody in line. */
-interface Waiting {
-  readonly tokens: number;
-  /** `correct` tells the real cost, once it is known. */
-  readonly enter: (correct: (tokens: number) => void) => void;
-}
-
 /**
  * A client whose calls wait their turn, in the order in which they were made. A call whose signal fires leaves the line. It
  * learns from the provider: after a refusal with a wait (429), or when the provider says that nothing remains, nobody
- * goes before the wait is over. A call's timeouts begin when its turn has come. What a client sends again by itself (`retries`,
+ * goes before the wait is over; where it is longer than the call's `retries.maxRetryAfterMs` (60 s), the call fails with kind `rateLimit`
+ * and nothing is sent. Of a call's timeouts, `total` runs while it waits; the others begin when its turn has come. What a client sends again by itself (`retries`,
  * `recover`) is not counted.
  *
  * @throws {TypeError} when a limit is not a number above 0
@@ -55,9 +42,11 @@ export function rateLimit(client: ClientWrapper, options: RateLimitOptions): Typ
     model: client.model,
     defaults: client.defaults,
     async sendMessage<Output>(messages: readonly Message[], options: SendOptions<Output> = {}) {
+      const startedAt = performance.now();
       const leave = await line.enter(client, messages, options);
       try {
-        const message = await typed.sendMessage(messages, options);
+        const message = await typed.sendMessage(messages, afterWaiting(options, startedAt));
+        line.learn(message.rateLimits);
         leave(message, undefined);
         return message;
       } catch (error) {
@@ -66,10 +55,17 @@ export function rateLimit(client: ClientWrapper, options: RateLimitOptions): Typ
       }
     },
     async sendMessageStream<Output>(messages: readonly Message[], options: SendOptions<Output> = {}) {
+      const startedAt = performance.now();
       const leave = await line.enter(client, messages, options);
       try {
-        const stream = await typed.sendMessageStream(messages, options);
-        stream.onEnd(leave);
+        const stream = await typed.sendMessageStream(messages, afterWaiting(options, startedAt));
+        // Known with the headers; a wrapper may know only in the end who has answered.
+        const { rateLimits } = stream.partial;
+        line.learn(rateLimits);
+        stream.onEnd((message, error) => {
+          if (!rateLimits) line.learn(message.rateLimits);
+          leave(message, error);
+        });
         return stream;
       } catch (error) {
         leave(undefined, error);
@@ -79,99 +75,8 @@ export function rateLimit(client: ClientWrapper, options: RateLimitOptions): Typ
   };
 }
 
-/** Told once how a call ended. */
-type Leave = (message: AssistantMessage | undefined, error: unknown) => void;
-
-class Line {
-  readonly #requests: MinuteWindow | undefined;
-  readonly #tokens: MinuteWindow | undefined;
-  readonly #concurrency: number;
-  readonly #waiting: Waiting[] = [];
-  #running = 0;
-  /** Nobody goes before. */
-  #closedUntil = 0;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-
-  constructor({ requestsPerMinute, tokensPerMinute, concurrency = Number.POSITIVE_INFINITY }: RateLimitOptions) {
-    for (const [name, limit] of Object.entries({ requestsPerMinute, tokensPerMinute, concurrency })) {
-      if (limit !== undefined && !(typeof limit === "number" && limit > 0))
-        throw new TypeError(`\`${name}\` must be a number above 0.`);
-    }
-    this.#requests = requestsPerMinute === undefined ? undefined : new MinuteWindow(requestsPerMinute);
-    this.#tokens = tokensPerMinute === undefined ? undefined : new MinuteWindow(tokensPerMinute);
-    this.#concurrency = concurrency;
-  }
-
-  /** Resolves when it is the call's turn. @throws {SendError} kind `aborted` when the signal fires before. */
-  async enter(client: ClientWrapper, messages: readonly Message[], options: SendOptions): Promise<Leave> {
-    const { signal, maxOutputTokens = EXPECTED_OUTPUT_TOKENS } = options;
-    // What makes no sense is the client's to refuse, and costs nothing.
-    const isSound = messagesFault(messages) === undefined && Number.isFinite(maxOutputTokens);
-    const tokens = this.#tokens && isSound ? estimateInputTokens(messages) + maxOutputTokens : 0;
-    const correct = await new Promise<(tokens: number) => void>((resolve, reject) => {
-      const abort = () => {
-        this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
-        const { provider, model } = client;
-        const message = "The caller's signal ended the call while it waited for its turn.";
-        reject(new SendError("aborted", message, { provider, model, cause: signal?.reason }));
-        this.#advance();
-      };
-      const waiting: Waiting = {
-        tokens,
-        enter: (correct) => {
-          offAbort(signal, abort);
-          resolve(correct);
-        },
-      };
-      this.#waiting.push(waiting);
-      if (signal?.aborted) return abort();
-      onAbort(signal, abort);
-      this.#advance();
-    });
-    let left = false;
-    return (message, error) => {
-      if (left) return;
-      left = true;
-      this.#running--;
-      const partial = error instanceof SendError ? error.partial : undefined;
-      const { usage: reported, estimatedUsage } = message ?? partial ?? {};
-      // What a cut reply reported does not cover its end; the estimate does.
-      const usage = estimatedUsage ?? reported;
-      // A refusal costs nothing.
-      correct(usage?.totalTokens ?? 0);
-      this.#learn(message, error);
-      this.#advance();
-    };
-  }
-
-  /** Lets in whoever may go, first come first served; sets the clock for the next. */
-  #advance(): void {
-    clearTimeout(this.#timer);
-    for (let first = this.#waiting[0]; first; first = this.#waiting[0]) {
-      if (this.#running >= this.#concurrency) return;
-      const now = performance.now();
-      const wait = Math.max(
-        this.#closedUntil - now,
-        this.#requests?.waitMs(1, now) ?? 0,
-        this.#tokens?.waitMs(first.tokens, now) ?? 0,
-      );
-      if (wait > 0) {
-        this.#timer = setTimeout(() => this.#advance(), Math.min(LONGEST_TIMER_MS, Math.ceil(wait)));
-        return;
-      }
-      this.#waiting.shift();
-      this.#running++;
-      this.#requests?.spend(1, now);
-      first.enter(this.#tokens?.spend(first.tokens, now) ?? (() => undefined));
-    }
-  }
-
-  #learn(message: AssistantMessage | undefined, error: unknown): void {
-    const now = performance.now();
-    const asked = error instanceof SendError && error.kind === "rateLimit" ? error.retryAfterMs : undefined;
-    const { requests, tokens } = message?.rateLimits ?? {};
-    const spent = [requests, tokens].map((limit) => (limit?.remaining === 0 ? limit.resetMs : undefined));
-    for (const wait of [asked, ...spent])
-      if (wait !== undefined) this.#closedUntil = Math.max(this.#closedUntil, now + wait);
-  }
+/** A call's limits as its turn comes. */
+function afterWaiting<Output>(options: SendOptions<Output>, since: number): SendOptions<Output> {
+  const { timeouts } = options;
+  return timeouts?.total ? { ...options, timeouts: limitsLeft(timeouts, performance.now() - since) } : options;
 }

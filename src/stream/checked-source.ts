@@ -8,13 +8,14 @@ import type { ReplyFacts } from "../fold.ts";
 import { issuesText, type SchemaResult, validate } from "../schema/schema.ts";
 import { TextBuffer } from "../text-buffer.ts";
 import type { ChunkSink, ChunkSource } from "./message-stream.ts";
+import { LONGEST_TIMER_MS } from "./metrics.ts";
 
 /** What opens a source: see `MessageStream`. */
 export type OpenSource = (sink: ChunkSink) => ChunkSource;
 
-type Checks = Pick<SendOptions, "tools" | "output" | "invalidArguments" | "signal">;
+type Checks = Pick<SendOptions, "tools" | "output" | "invalidArguments" | "signal" | "timeouts">;
 
-/** The same source, checked; itself where there is nothing to check. */
+/** The same source, checked; itself where there is nothing to check. The limit on the whole call begins now. */
 export function checkedSource(open: OpenSource, options: Checks): OpenSource {
   const checksCalls = options.invalidArguments !== "deliver" && options.tools?.some((tool) => tool.parameters);
   if (!checksCalls && options.output === undefined) return open;
@@ -34,6 +35,7 @@ class CheckedSource implements ChunkSource, ChunkSink {
   readonly #tools: ReadonlyMap<string, Tool>;
   readonly #output: SendOptions["output"];
   readonly #signal: AbortSignal | undefined;
+  readonly #endsAt: number;
   readonly #text = new TextBuffer();
   /** How many of the chunks may be handed on. */
   #passed = 0;
@@ -41,8 +43,9 @@ class CheckedSource implements ChunkSource, ChunkSink {
   /** What still comes is read for its bill alone, and need not fit. */
   #isUnseen = false;
 
-  constructor(open: OpenSource, sink: ChunkSink, { tools, output, signal }: Checks) {
+  constructor(open: OpenSource, sink: ChunkSink, { tools, output, signal, timeouts }: Checks) {
     this.#sink = sink;
+    this.#endsAt = performance.now() + (timeouts?.total || Number.POSITIVE_INFINITY);
     this.#signal = signal;
     this.#tools = new Map(tools?.map((tool) => [tool.name, tool]));
     this.#output = output;
@@ -122,18 +125,29 @@ class CheckedSource implements ChunkSource, ChunkSink {
     this.#passed = 0;
   }
 
-  /** Waits for a rule, but not longer than the caller: the source may be over, and hear no signal any more. */
+  /** Waits for a rule, but not longer than the caller: the source may be over, with its clock, and hear no signal any more. */
   #later(result: Promise<SchemaResult<unknown>>, use: (result: SchemaResult<unknown>) => void): void {
     const signal = this.#signal;
+    const { provider, model } = this.facts;
     const abort = (): void => {
-      this.#source.close();
       const cause: unknown = signal?.reason;
-      const { provider, model } = this.facts;
-      this.fail(new SendError("aborted", "The caller's signal ended the call.", { provider, model, cause }));
+      giveUp(new SendError("aborted", "The caller's signal ended the call.", { provider, model, cause }));
+    };
+    const tooLate = (): void => {
+      const message = "A rule of the schema did not answer within `timeouts.total`; raise it, or look at the rule.";
+      giveUp(new SendError("timeout", message, { provider, model, phase: "total" }));
+    };
+    const giveUp = (error: SendError): void => {
+      offAbort(signal, abort);
+      this.#source.close();
+      this.fail(error);
     };
     if (signal?.aborted) return abort();
     onAbort(signal, abort);
+    const leftMs = this.#endsAt - performance.now();
+    const limit = leftMs < LONGEST_TIMER_MS ? setTimeout(tooLate, Math.max(0, leftMs)) : undefined;
     result.then((settled) => {
+      clearTimeout(limit);
       offAbort(signal, abort);
       if (!this.#isOver) use(settled);
     });

@@ -276,7 +276,7 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
    * collector finds the other end gone.
    */
   toReadableStream(): ReadableStream<MessageChunk<Output>> {
-    return readableOf(this[Symbol.asyncIterator](), () => this.#stop());
+    return readableOf(this[Symbol.asyncIterator](), () => this.#leave());
   }
 
   /**
@@ -307,17 +307,13 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
       );
     }
     this.#reader = "iterator";
-    return {
-      next: () => this.#next(take),
-      return: () => {
+    return new Reading(
+      () => this.#next(take),
+      () => {
         this.#leave();
         this.#clear();
-        return Promise.resolve(DONE);
       },
-      [Symbol.asyncIterator]() {
-        return this;
-      },
-    };
+    );
   }
 
   /** One promise: resolved at once when a chunk is there, else by the arrival of the next. */
@@ -474,5 +470,25 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
       this.#stopwatch.read([...this.#source.facts.attempts], tokens),
     );
     return (this.#source.complete?.(message) ?? message) as AssistantMessage<Output>;
+  }
+}
+
+/** A loop over a stream. A class, because a literal with a symbol among its names is put together anew, name by name, each time. */
+class Reading<T> implements AsyncIterableIterator<T> {
+  readonly next: () => Promise<IteratorResult<T>>;
+  readonly #leave: () => void;
+
+  constructor(next: () => Promise<IteratorResult<T>>, leave: () => void) {
+    this.next = next;
+    this.#leave = leave;
+  }
+
+  return(): Promise<IteratorResult<T>> {
+    this.#leave();
+    return Promise.resolve(DONE);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
   }
 }

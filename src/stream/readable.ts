@@ -17,9 +17,11 @@ export function readableSource(
 ): ChunkSource {
   const facts: ReplyFacts = { provider: "", model: "", attempts: [] };
   const { read, cancel } = readerOf(chunks);
+  let isOver = false;
   onAbort(signal, abort);
 
   function release(): void {
+    isOver = true;
     offAbort(signal, abort);
     cancel().catch(() => undefined); // nobody is left to tell
   }
@@ -34,6 +36,7 @@ export function readableSource(
   }
 
   function deliver({ done, value }: IteratorResult<MessageChunk, unknown>): void {
+    if (isOver) return; // a generator does not break off what it waits for
     if (done) return fail(new SendError("truncated", "The chunks ended without a final one."));
     if (value.type === "final") {
       const { provider, model, usage } = value.message;
@@ -71,7 +74,7 @@ function readerOf(chunks: ReadableStream<MessageChunk> | AsyncIterable<MessageCh
     };
   }
   const iterator = chunks[Symbol.asyncIterator]();
-  return { read: () => iterator.next(), cancel: async () => iterator.return?.() };
+  return { read: async () => iterator.next(), cancel: async () => iterator.return?.() };
 }
 
 /** Streams that somebody may read, and what to do when nobody can any more. Made at the first use. */

@@ -7,11 +7,13 @@ import { SendError } from "../errors.ts";
 import { adopt, movedBy, type ReplyFacts } from "../fold.ts";
 import type { AssistantMessage, Message, Replay } from "../message.ts";
 import { TextBuffer } from "../text-buffer.ts";
-import { estimateTokens } from "../token-estimate.ts";
+import { limitsLeft } from "../timeouts.ts";
+import { estimateInputTokens, estimateTokens } from "../token-estimate.ts";
 import type { ChunkSink, ChunkSource, MessageStream } from "./message-stream.ts";
-import type { Clock } from "./metrics.ts";
+import type { Attempt, Clock } from "./metrics.ts";
 import { sendErrorOf } from "./readable.ts";
 import { Seam } from "./seam.ts";
+import { asStopped, tellSent, watchSent } from "./sent.ts";
 import { Spending } from "./spending.ts";
 
 /** The call that is to be brought to its end. */
@@ -44,8 +46,8 @@ export class RecoveringSource implements ChunkSource {
   #anyCall = false;
   #stream: MessageStream;
   #batches: AsyncIterator<readonly MessageChunk[]> | undefined;
-  /** Present while another request is being sent. */
-  #opening: AbortController | undefined;
+  /** Ends the request after the first, and tells what was sent for it; present from then on. */
+  #opening: { readonly controller: AbortController; readonly sent: () => readonly Attempt[] | undefined } | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #recoveries = 0;
   /** What stands between what was shown and what comes. */
@@ -54,6 +56,8 @@ export class RecoveringSource implements ChunkSource {
   #discard: Pick<RewindChunk, "length" | "reasoningLength"> | undefined;
   #wanted = false;
   #reading = false;
+  /** The stream has failed; what came before that is still to be read. */
+  #isFailing = false;
   #over = false;
   #isLast = false;
 
@@ -62,13 +66,11 @@ export class RecoveringSource implements ChunkSource {
     this.#call = call;
     this.#sink = sink;
     this.#stream = first;
-    this.#batches = first.batches();
     const { provider, model } = first.partial;
-    Object.assign(this.facts, { provider, model });
-    // The signal ends the call whether anybody reads or not; once the first stream is over, `#abort` sees to it.
-    first.onEnd((_message, error) => {
-      if (error?.kind === "aborted") void this.#read();
-    });
+    const estimateInput = () => estimateInputTokens(call.messages);
+    Object.assign(this.facts, { provider, model, estimateInput });
+    tellSent(call.options.signal, () => this.#sent());
+    this.#relay(first);
   }
 
   pull(): void {
@@ -79,14 +81,26 @@ export class RecoveringSource implements ChunkSource {
   lastAttempt(): void {
     this.#isLast = true;
     if (this.#batches) return this.#stream.onlyRest();
+    this.#leave();
     this.#fail(new SendError("truncated", "The reply broke, and nobody wants it to be gone on with."));
   }
 
   close(): void {
     if (this.#over) return;
+    this.#leave();
     this.#finish();
-    void this.#stream.stop();
-    if (this.#batches) this.#account(this.#stream.partial);
+  }
+
+  #relay(stream: MessageStream): void {
+    this.#stream = stream;
+    this.#batches = stream.batches();
+    this.#isFailing = false;
+    // The signal and the limit on the whole call end it whether anybody reads or not.
+    stream.onEnd((_message, error) => {
+      if (!error || this.#wanted) return;
+      this.#isFailing = true;
+      void this.#read();
+    });
   }
 
   /** Reads until there is something to show. */
@@ -110,6 +124,7 @@ export class RecoveringSource implements ChunkSource {
     this.#reading = false;
     this.#wanted = false;
     this.#sink.flush();
+    if (this.#isFailing) void this.#read();
   }
 
   /** Relays what came, and returns the message of the final chunk, if it is there. */
@@ -215,6 +230,7 @@ export class RecoveringSource implements ChunkSource {
   #broke(error: SendError): void {
     if (this.#over) return;
     this.#batches = undefined;
+    this.#opening = undefined;
     this.#account(error.partial, error.attempts);
     const delay = this.#mayRecover(error) ? this.#call.delayMs(error, this.#recoveries) : undefined;
     const { timeouts, signal } = this.#call.options;
@@ -242,17 +258,16 @@ export class RecoveringSource implements ChunkSource {
     const length = text.length - kept.length;
     const reasoningLength = continues ? 0 : this.#reasoningLength;
     this.#discard = length + reasoningLength > 0 || this.#anyOpenCall ? { length, reasoningLength } : undefined;
-    const opening = new AbortController();
-    this.#opening = opening;
+    const controller = new AbortController();
+    this.#opening = { controller, sent: watchSent(controller.signal) };
     try {
       const stream = await this.#call.open(continues ? [...messages, beginning] : messages, {
         ...options,
         ...this.#remaining(kept),
-        signal: opening.signal,
+        signal: controller.signal,
       });
       if (this.#over) return void stream.stop();
-      this.#stream = stream;
-      this.#batches = stream.batches();
+      this.#relay(stream);
       if (this.#wanted) await this.#read();
     } catch (error) {
       this.#broke(sendErrorOf(error));
@@ -262,21 +277,36 @@ export class RecoveringSource implements ChunkSource {
   /** What is left of the limits on the whole call. */
   #remaining(written: string): Pick<SendOptions, "maxOutputTokens" | "timeouts"> {
     const { maxOutputTokens: most, timeouts } = this.#call.options;
-    const total = timeouts?.total && Math.max(1, this.#call.startedAt + timeouts.total - this.#call.now());
     return {
       maxOutputTokens: most && Math.min(most, Math.max(FEWEST_OUTPUT_TOKENS, most - estimateTokens(written))),
-      timeouts: { ...timeouts, total },
+      timeouts: limitsLeft(timeouts, this.#call.now() - this.#call.startedAt),
     };
   }
 
   #abort(): void {
     const cause: unknown = this.#call.options.signal?.reason;
-    const error = new SendError("aborted", "The caller's signal ended the call.", { cause });
+    this.#opening?.controller.abort(cause);
+    this.#leave();
+    this.#fail(new SendError("aborted", "The caller's signal ended the call.", { cause }));
+  }
+
+  /** Lets go of what is under way, and takes over what it tells. */
+  #leave(): void {
     if (this.#batches) {
       void this.#stream.stop();
-      this.#account(this.#stream.partial);
+      return this.#account(this.#stream.partial);
     }
-    this.#fail(error);
+    const { controller, sent } = this.#opening ?? {};
+    controller?.abort();
+    const attempts = sent?.() ?? [];
+    this.#account(undefined, this.#call.options.signal?.aborted ? attempts : asStopped(attempts));
+  }
+
+  /** Everything that was sent so far. */
+  #sent(): readonly Attempt[] {
+    if (this.#over) return this.facts.attempts;
+    const running = this.#batches ? this.#stream.metrics.attempts : this.#opening?.sent();
+    return [...this.facts.attempts, ...(running ?? [])];
   }
 
   #fail(error: SendError): void {
@@ -290,7 +320,7 @@ export class RecoveringSource implements ChunkSource {
   #finish(): void {
     this.#over = true;
     clearTimeout(this.#timer);
-    this.#opening?.abort();
+    this.#opening?.controller.abort();
     offAbort(this.#call.options.signal, this.#onAbort);
   }
 }

@@ -5,14 +5,19 @@ import type { ReplyFacts } from "../fold.ts";
 import { DEEPEST, isDeeper } from "../json-depth.ts";
 import type { Decoder, Protocol } from "../protocols/protocol.ts";
 import type { ChunkSink } from "../stream/message-stream.ts";
-import { createEventJsonParser } from "./event-json.ts";
+import { createEventJsonParser, type EventShapes } from "./event-json.ts";
 import { createSseParser, type SseParser } from "./sse.ts";
 
 /** A reply that comes as one JSON document is held in memory whole. */
 const WHOLE_BODY_LIMIT = 64 * 1024 * 1024;
 
-/** Of the events in one read, so many go to `JSON.parse`; from there on they are compared with the last. */
-const FEW_EVENTS = 2;
+/** In a read that has not room for so many events like the one at hand, they go to `JSON.parse`; else they are compared with the last. */
+const SEVERAL_EVENTS = 3;
+
+/** Of a body that is neither events nor a document, so much is told. */
+const LONGEST_QUOTE = 200;
+
+const FIELDS = ["data:", "event:", "id:", "retry:", ":"];
 
 /** How the body turned out to be written, whatever its content type says. */
 type Form =
@@ -27,6 +32,7 @@ export interface BodyTarget {
   readonly sink: ChunkSink;
   /** See `Exchange.decode`. */
   readonly decode: (delivered: string) => string;
+  readonly shapes: EventShapes;
 }
 
 /** Reads one body. What it throws ends the attempt; the chunks before it are in the sink. */
@@ -36,7 +42,10 @@ export class Body {
   readonly #parse: (data: string) => unknown;
   #form: Form = { kind: "unknown", text: "" };
   #anyChunk = false;
-  #eventsInRead = 0;
+  #readLength = 0;
+  #anyEvent = false;
+  /** How the body begins, as long as no event has come. */
+  #beginning = "";
   /** What came in the same read as the first chunk, and is not read yet. */
   #rest = "";
   /** Whether the reply is whole, whatever may follow. */
@@ -46,7 +55,7 @@ export class Body {
   constructor(target: BodyTarget, decoder: Decoder = target.protocol.createDecoder(target.facts)) {
     this.decoder = decoder;
     this.#target = target;
-    this.#parse = createEventJsonParser(target.decode);
+    this.#parse = createEventJsonParser(target.decode, target.shapes);
   }
 
   get hasRest(): boolean {
@@ -55,6 +64,7 @@ export class Body {
 
   /** The next read; without one, the rest of the last. Chunks are appended to the sink. */
   read(text: string = this.#rest): void {
+    if (this.#rest === "") this.#readLength = text.length;
     this.#rest = "";
     let form = this.#form;
     if (form.kind === "unknown") {
@@ -67,8 +77,10 @@ export class Body {
       }
       form = this.#form = this.#formOf(first);
     }
-    if (form.kind === "events") this.#readEvents(text, form.parser);
-    else if (form.kind === "document") {
+    if (form.kind === "events") {
+      if (!this.#anyEvent && this.#beginning.length < LONGEST_QUOTE) this.#beginning += text.slice(0, LONGEST_QUOTE);
+      this.#readEvents(text, form.parser);
+    } else if (form.kind === "document") {
       form.pieces.push(text);
       form.length += text.length;
       if (form.length > WHOLE_BODY_LIMIT) throw new RangeError("the reply is larger than 64 MB");
@@ -94,6 +106,7 @@ export class Body {
         const last = form.parser.end();
         // Proxies lose the last blank line; an event that still parses is whole.
         if (last) this.#whole(() => this.#event(last.data, last.event));
+        if (!this.#anyEvent && !isEventStream(this.#beginning)) throw new SyntaxError(decode(this.#beginning).trim());
         if (!this.isComplete) this.decoder.end(false, sink.chunks);
       }
     }
@@ -109,7 +122,6 @@ export class Body {
 
   /** First token first: up to the first chunk of the reply, events are read one by one, and the rest waits for its turn. */
   #readEvents(text: string, parser: SseParser): void {
-    this.#eventsInRead = 0;
     if (this.#anyChunk) return parser.push(text);
     const { sink } = this.#target;
     let from = 0;
@@ -125,8 +137,9 @@ export class Body {
 
   /** Returns true when nothing after this event matters. */
   #event(data: string, type: string): boolean {
-    const { sink, decode } = this.#target;
-    if (!data.startsWith("{")) {
+    const { sink, decode, protocol, facts } = this.#target;
+    this.#anyEvent = true;
+    if (data[0] !== "{") {
       const text = data.trim();
       if (text === "") return false;
       if (text === "[DONE]") {
@@ -134,9 +147,11 @@ export class Body {
         this.isComplete = true;
         return true;
       }
+      // Its name says what its words are.
+      if (type === "error" && !text.startsWith("[")) throw protocol.readError(facts.provider, 0, decode(text));
     }
     // Where events come alone, the runtime's own parser is as good, and warm.
-    const alone = ++this.#eventsInRead <= FEW_EVENTS;
+    const alone = this.#readLength < SEVERAL_EVENTS * data.length;
     const event: unknown = alone ? JSON.parse(decode(data)) : this.#parse(data);
     if (data.length > 2 * DEEPEST) checkDepth(event); // each level has two brackets
     this.isComplete = this.#push(event, type);
@@ -160,6 +175,14 @@ export class Body {
       throw new SendError("truncated", message);
     }
   }
+}
+
+/** Whether a text without an event may be the beginning of a stream of them: comments, names, half a line. */
+function isEventStream(beginning: string): boolean {
+  const lines = beginning.split(/[\r\n]+/);
+  return lines.some((line) =>
+    FIELDS.some((field) => line.startsWith(field) || (line !== "" && field.startsWith(line))),
+  );
 }
 
 /** What is read here is written down again elsewhere: in requests, in sessions, for people. */

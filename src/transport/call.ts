@@ -7,6 +7,7 @@ import type { Protocol, ReplyPosition } from "../protocols/protocol.ts";
 import type { RetryPolicy } from "../retry.ts";
 import type { Clock } from "../stream/metrics.ts";
 import type { Limits } from "./deadlines.ts";
+import type { EventShapes } from "./event-json.ts";
 import { plainCause } from "./redact.ts";
 import { retryAfterMs } from "./retry-after.ts";
 import type { RetryBudget } from "./retry-budget.ts";
@@ -21,6 +22,8 @@ export interface Call {
   readonly background: Background | undefined;
   readonly protocol: Protocol;
   readonly transport: Transport;
+  /** Shared by all calls of the client. */
+  readonly shapes: EventShapes;
   readonly limits: Limits;
   readonly retries: RetryPolicy;
   /** Shared by all calls of the client. */
@@ -59,16 +62,23 @@ export function describedError(
 ): SendError {
   const facts: SendErrorFacts = { provider, model, status: head?.status, requestId, attempts: [...attempts] };
   // A provider may echo the key it was sent, and a `fetch` may hang the request on its errors.
-  const { kind, message, code, ...rest } = error.with(facts).toJSON();
+  const { kind, message, code, requestId: id, ...rest } = error.with(facts).toJSON();
   // A signal's reason is the caller's own, and stays the same object.
   const isForeign = kind !== "aborted" && error.cause !== undefined;
   const cause = isForeign ? plainCause(error.cause, redact) : error.cause;
-  return new SendError(kind, redact(message), { ...rest, code: code && redact(code), cause });
+  return new SendError(kind, redact(message), {
+    ...rest,
+    code: code && redact(code),
+    requestId: id && redact(id),
+    cause,
+  });
 }
 
 function jsonOr(text: string): unknown {
+  // An error may come as the one event of a stream.
+  const [, json = text] = /^\s*(?:event:.*\r?\n)?data: ?(\{.*)/.exec(text) ?? [];
   try {
-    const body: unknown = JSON.parse(text);
+    const body: unknown = JSON.parse(json);
     return isDeeper(body) ? text : body;
   } catch {
     return text; // not every error body is JSON; the protocol takes both

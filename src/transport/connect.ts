@@ -11,9 +11,11 @@ import { checkedSource } from "../stream/checked-source.ts";
 import { MessageStream } from "../stream/message-stream.ts";
 import { systemClock } from "../stream/metrics.ts";
 import { type RecoverableCall, RecoveringSource } from "../stream/recovering-source.ts";
+import { tellSent } from "../stream/sent.ts";
 import { estimateInputTokens } from "../token-estimate.ts";
 import type { Background } from "./call.ts";
 import { type Limits, limitsOf } from "./deadlines.ts";
+import { EventShapes } from "./event-json.ts";
 import { type FetchLike, fetchTransport } from "./fetch.ts";
 import { withoutSecrets } from "./redact.ts";
 import { Reply } from "./reply.ts";
@@ -73,7 +75,9 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
   readonly #defaults: SendOptions;
   readonly #transport: Transport;
   readonly #retries: RetryPolicy;
-  readonly #budget = new RetryBudget(systemClock());
+  readonly #now = systemClock();
+  readonly #budget = new RetryBudget(this.#now);
+  readonly #shapes = new EventShapes();
   readonly #givenKey: string | undefined;
   /** In force unless a call says otherwise. */
   readonly #limits: { readonly streamed: Limits; readonly whole: Limits };
@@ -137,7 +141,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     given: SendOptions<Output>,
     recover: Recovery,
   ): Promise<MessageStream<Output>> {
-    const now = systemClock();
+    const now = this.#now;
     const startedAt = now();
     const first = await this.#open(messages, given, true);
     const timeouts = { ...this.#defaults.timeouts, ...given.timeouts };
@@ -164,7 +168,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     given: SendOptions<Output>,
     stream: boolean,
   ): Promise<MessageStream<Output>> {
-    const now = systemClock();
+    const now = this.#now;
     const startedAt = now();
     const { provider, model } = this;
     const options: SendOptions = { ...this.#defaults, ...withoutUndefined(given) };
@@ -174,6 +178,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     const request = { url, headers, body: jsonOf(body) };
     const usual = stream ? this.#limits.streamed : this.#limits.whole;
     const limits = given.timeouts ? limitsOf(!stream, this.#defaults.timeouts, given.timeouts) : usual;
+    const checks = limits === usual ? options : { ...options, timeouts: limits };
     let reply: Reply | undefined;
     const result = new MessageStream<Output>(
       checkedSource((sink) => {
@@ -185,6 +190,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
             background: stream && options.recover === "resume" ? this.#background(headers) : undefined,
             protocol,
             transport: this.#transport,
+            shapes: this.#shapes,
             limits,
             retries: this.#retriesOf(given),
             budget: this.#budget,
@@ -197,9 +203,11 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
           sink,
         );
         return reply;
-      }, options),
+      }, checks),
       { now, startedAt },
     );
+    const attempts = reply?.facts.attempts ?? [];
+    tellSent(options.signal, () => attempts);
     reply?.start();
     await reply?.accepted;
     return result;
@@ -253,7 +261,8 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
       ...(key !== undefined && authenticate(key)),
     };
     for (const given of [this.#defaults.headers, options.headers]) {
-      for (const [name, value] of Object.entries(given ?? {})) {
+      if (!given) continue;
+      for (const [name, value] of Object.entries(given)) {
         const lower = name.toLowerCase();
         const list = LIST_HEADERS.includes(lower) ? own?.[lower] : undefined;
         headers[lower] = list === undefined ? value : `${list},${value}`;
@@ -312,5 +321,6 @@ function jsonOf(body: Readonly<Record<string, unknown>>): string {
 }
 
 function withoutUndefined(options: SendOptions): SendOptions {
+  if (!Object.values(options).includes(undefined)) return options;
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }

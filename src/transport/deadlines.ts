@@ -52,10 +52,10 @@ export class Deadlines {
   }
 
   /** A request goes out. */
-  sent(): void {
+  sent(at: number = this.#now()): void {
     this.#isBetween = false;
-    this.#requestAt = this.#now();
-    this.waiting();
+    this.#requestAt = at;
+    this.waiting(at);
   }
 
   /** Its response headers are there, or it failed. */
@@ -81,12 +81,15 @@ export class Deadlines {
   chunks(): void {
     this.#lastChunkAt = this.#lastByteAt;
     this.#anyChunk = true;
-    this.#waitingSince = undefined;
+    this.#hold();
   }
 
   /** The caller waits, since `at`. */
   waiting(at: number = this.#now()): void {
-    this.#waitingSince ??= at;
+    if (this.#waitingSince === undefined) {
+      this.#waitingSince = at;
+      this.#timer?.ref?.();
+    }
     const { idle, stall, headers } = this.#limits;
     const soonest = this.#waitingSince + Math.min(idle, stall, headers);
     if (this.#anyChunk && this.#timerAt <= soonest) return; // the timer will look
@@ -96,7 +99,7 @@ export class Deadlines {
   /** The caller has something to do, though no chunk. */
   holding(): void {
     if (this.#waitingSince !== undefined && !this.#anyChunk) this.#waitedMs += this.#now() - this.#waitingSince;
-    this.#waitingSince = undefined;
+    this.#hold();
   }
 
   clear(): void {
@@ -105,12 +108,19 @@ export class Deadlines {
     this.#timerAt = Number.POSITIVE_INFINITY;
   }
 
+  /** Nobody waits, so no process need wait for the clock. */
+  #hold(): void {
+    this.#waitingSince = undefined;
+    this.#timer?.unref?.();
+  }
+
   #arm(): void {
     const due = this.#soonest();
     if (due >= this.#timerAt || due === NEVER) return;
     this.clear();
     this.#timerAt = due;
     this.#timer = setTimeout(() => this.#look(), Math.min(LONGEST_TIMER_MS, Math.max(0, due - this.#now())));
+    if (this.#waitingSince === undefined) this.#timer.unref?.();
   }
 
   #look(): void {

@@ -1,7 +1,8 @@
 /**
- * `JSON.parse` for the events of one reply, which are equal but for a token, a counter and some random padding. Once two
- * events in a row have shown which scalars change (the holes), an event that fits is read by comparing the text between
- * the holes and parsing only the holes; anything else goes through `JSON.parse`. The result is always the same.
+ * `JSON.parse` for the events of one client's replies, which are equal but for a token, a counter, some random padding, and
+ * an id in each reply. Once two events have shown which scalars change (the holes), an event that fits is read by comparing
+ * the text between the holes and parsing only the holes; anything else goes through `JSON.parse`. The result is always the
+ * same.
  *
  * Why it is exact: the shape was proved by putting marked strings into the holes and finding each of them as a *value* in
  * the parsed result. So a hole is a place where the grammar takes a value, and an event of the form
@@ -9,36 +10,83 @@
  * borders were found. Spaces before the last `}` (Anthropic pads with a random number of them) never mean anything.
  */
 
+/** The shapes that a client's events had, for its next replies to begin with. What changes between two replies is a hole, too. */
+export class EventShapes {
+  /** The newest first. */
+  known: readonly Shape[] = [];
+  /** How many events looked like the one before them. */
+  alike = 0;
+
+  /** Keeps the shape that an event has in common with an earlier reply's, or else with the event before it. */
+  learn(before: string, data: string, decode: Decode): void {
+    const now = tokensOf(data);
+    if (now === undefined) return;
+    for (const known of this.known) {
+      const shape = common(known.tokens, now, decode);
+      if (shape) return this.#keep(shape, known);
+    }
+    const shape = common(tokensOf(before) ?? [], now, decode);
+    if (shape) this.#keep(shape);
+  }
+
+  #keep(shape: Shape, instead?: Shape): void {
+    this.known = [shape, ...this.known.filter((known) => known !== instead)].slice(0, MOST_SHAPES);
+  }
+}
+
 /**
  * Creates the parser for one reply. It behaves like `JSON.parse`, values, key order and `SyntaxError` included.
  * @param decode makes text of data that is still bytes, of all of it or of a value in it; only its ASCII is looked at before
+ * @param shapes what the client's replies have shown so far, and will show; default: nothing
  */
-export function createEventJsonParser(decode: Decode = (data) => data): (data: string) => unknown {
-  let shape: Shape | undefined;
-  let before = ""; // the previous event, if it did not fit
-  let run = 0; // how many events in a row looked alike and did not fit
+export function createEventJsonParser(
+  decode: Decode = (data) => data,
+  shapes: EventShapes = new EventShapes(),
+): (data: string) => unknown {
+  let own: Shape | undefined; // this reply's: its id is no hole
+  let fitted: Shape | undefined; // the client's, if the previous event fitted one and not the reply's own
+  let before = ""; // the previous event, unless it fitted the reply's own shape
+  let run = 0; // how many events in a row looked alike and fitted no shape
   let credit = CREDIT_AT_START;
+  let isOdd = false;
+
+  /** By a shape of the client's; two events in a row that have it show what is constant in this reply. */
+  function readByKnown(data: string): unknown {
+    for (const known of shapes.known) {
+      const value = read(known, data, decode);
+      if (value === undefined) continue;
+      if (known === fitted && credit >= CREDIT_TO_NARROW) {
+        credit -= CREDIT_TO_NARROW;
+        own = narrowed(known, before, data, decode) ?? own;
+      }
+      fitted = known;
+      before = data;
+      return value;
+    }
+    return undefined;
+  }
 
   return function parse(data: string): unknown {
-    if (shape !== undefined) {
-      try {
-        const value = read(shape, data, decode);
-        if (value !== undefined) {
-          before = "";
-          if (credit < CREDIT_AT_START) credit += CREDIT_PER_HIT;
-          return value;
-        }
-      } catch {
-        shape = undefined; // what stands in a hole is no JSON text; perhaps the event as a whole is
+    if (isOdd) return JSON.parse(decode(data));
+    try {
+      const value = (own && read(own, data, decode)) ?? readByKnown(data);
+      if (value !== undefined) {
+        run = 0;
+        if (credit < CREDIT_AT_START) credit += CREDIT_PER_HIT;
+        return value;
       }
+    } catch {
+      isOdd = true; // what stands in a hole is no JSON text; perhaps the event as a whole is
     }
     const value: unknown = JSON.parse(decode(data));
+    fitted = undefined;
     credit += CREDIT_PER_MISS;
     if (credit >= CREDIT_TO_LEARN) {
-      run = looksAlike(before, data) ? run + 1 : 1;
-      if (run >= (shape === undefined ? FIRST_RUN : LATER_RUN)) {
+      run = run > 0 && looksAlike(before, data) ? run + 1 : 1;
+      if (run > 1) shapes.alike += 1;
+      if (run >= SHORTEST_RUN && shapes.alike >= FEWEST_ALIKE) {
         credit -= CREDIT_TO_LEARN;
-        shape = learn(before, data, decode) ?? shape;
+        shapes.learn(before, data, decode);
       }
       before = data;
     }
@@ -50,11 +98,15 @@ export function createEventJsonParser(decode: Decode = (data) => data): (data: s
 const CREDIT_PER_MISS = 1;
 const CREDIT_PER_HIT = 16;
 const CREDIT_TO_LEARN = 256;
+/** No tokens are cut, but the result is proved as well. */
+const CREDIT_TO_NARROW = 64;
 const CREDIT_AT_START = 4 * CREDIT_TO_LEARN;
-/** The first time in a process all this code is cold and takes 1 ms: not for a reply of a few dozen events. */
-const FIRST_RUN = 32;
-/** Once the reply has had a shape: its `created` ticked, or its reasoning gave way to the answer. */
-const LATER_RUN = 3;
+/** The first time in a process all this code is cold and takes 1 ms: not for a client that reads a few dozen events. */
+const FEWEST_ALIKE = 31;
+/** A `created` ticked, or the reasoning gave way to the answer: what comes three times may come often. */
+const SHORTEST_RUN = 3;
+/** Of reasoning, text and arguments of calls, and one more. Each is tried for an event that does not fit the last one's. */
+const MOST_SHAPES = 4;
 /** In characters. Longer events do not come in rows; and the regular expression below is not meant for megabytes. */
 const LONGEST_SHAPE = 16_384;
 const MOST_HOLES = 8;
@@ -66,14 +118,17 @@ type Decode = (data: string) => string;
 type Container = Record<string | number, unknown>; // an object or an array
 
 interface Shape {
+  /** Of an event that has it. */
+  readonly tokens: readonly string[];
   readonly head: string;
   /** What stands between two holes. */
   readonly between: readonly string[];
   /** What follows the last hole, without the closing brace. */
   readonly tail: string;
-  /** The event's value, to be copied for each event, and then what is in it: no two results may share anything. */
-  readonly root: Container;
-  readonly inner: readonly (Place & { readonly template: Container })[];
+  /** The event's value, and the objects and arrays in it: copied for each event, for no two results may share anything. */
+  readonly templates: readonly Container[];
+  /** Where all of them but the first stand. */
+  readonly inner: readonly Place[];
   readonly holes: readonly Place[];
 }
 
@@ -85,51 +140,82 @@ interface Place {
 
 /** The value of an event that fits, else undefined. Throws when the holes hold no JSON. */
 function read(shape: Shape, data: string, decode: Decode): unknown {
-  const { head, between, tail } = shape;
+  const { head, between, tail, holes } = shape;
   const end = endOf(data);
   const tailAt = end - tail.length;
   // `slice` and `===` compare by memcmp; `startsWith` is four times slower.
   if (data.slice(0, head.length) !== head || data.slice(tailAt, end) !== tail) return undefined;
-  const values: unknown[] = [];
+  const containers = copyOf(shape);
   let at = head.length;
+  let hole = 0;
   for (const segment of between) {
     const next = data.indexOf(segment, at);
     if (next < 0) return undefined;
-    values.push(scalarOf(decode(data.slice(at, next))));
+    put(containers, holes[hole++], scalarOf(decode(data.slice(at, next))));
     at = next + segment.length;
   }
   if (at > tailAt) return undefined;
-  values.push(scalarOf(decode(data.slice(at, tailAt))));
-  return build(shape, values);
+  put(containers, holes[hole], scalarOf(decode(data.slice(at, tailAt))));
+  return containers[0];
+}
+
+/** The same shape for one reply: what did not change between two of its events is no hole. Undefined if nothing changed. */
+function narrowed(shape: Shape, before: string, data: string, decode: Decode): Shape | undefined {
+  const was = heldIn(shape, before);
+  const segments = [shape.head];
+  for (const [index, text] of heldIn(shape, data).entries()) {
+    const next = shape.between[index] ?? shape.tail;
+    if (text === was[index]) segments.push(`${segments.pop()}${text}${next}`);
+    else segments.push(next);
+  }
+  return segments.length > shape.holes.length ? shape : shapeOf(segments, shape.tokens, decode);
+}
+
+/** The JSON texts in the holes of an event that fits. */
+function heldIn({ head, between, tail }: Shape, data: string): string[] {
+  const texts: string[] = [];
+  let at = head.length;
+  for (const segment of between) {
+    const next = data.indexOf(segment, at);
+    texts.push(data.slice(at, next));
+    at = next + segment.length;
+  }
+  texts.push(data.slice(at, endOf(data) - tail.length));
+  return texts;
 }
 
 /** Strings without escapes, short enough for `slice` to copy them: of a longer one it would keep the whole read alive. */
 const SHORT_STRING = /^"[ !#-[\]-\uFFFF]{0,12}"$/;
+const QUOTE = 0x22;
 const SHORT_COUNT = /^(?:0|[1-9]\d{0,12})$/;
 
 function scalarOf(json: string): unknown {
   if (json.length < 15) {
-    if (SHORT_STRING.test(json)) return json.slice(1, -1);
-    if (SHORT_COUNT.test(json)) return Number(json);
+    if (json.charCodeAt(0) === QUOTE) {
+      if (SHORT_STRING.test(json)) return json.slice(1, -1);
+    } else if (SHORT_COUNT.test(json)) return Number(json);
   }
   return JSON.parse(json);
 }
 
-function build(shape: Shape, values: readonly unknown[]): unknown {
-  const root: Container = { ...shape.root }; // apart from the rest: V8 is fast where it sees few different objects
-  const copies = [root];
-  for (const { template, owner, key } of shape.inner) {
+/** All containers of a shape anew, within each other; the first is the root. */
+function copyOf({ templates, inner }: Shape): Container[] {
+  const [root] = templates;
+  const copies = templates.slice(); // of its final length: one that grows takes room for sixteen more
+  copies[0] = { ...root }; // apart from the rest: V8 is fast where it sees few different objects
+  let number = 1;
+  for (const place of inner) {
+    const template = templates[number];
     const copy = Array.isArray(template) ? (template.slice() as unknown as Container) : { ...template };
-    copies.push(copy);
-    put(copies[owner], key, copy);
+    copies[number++] = copy;
+    put(copies, place, copy);
   }
-  let index = 0;
-  for (const { owner, key } of shape.holes) put(copies[owner], key, values[index++]);
-  return root;
+  return copies;
 }
 
-function put(container: Container | undefined, key: string | number, value: unknown): void {
-  if (container) container[key] = value;
+function put(containers: readonly Container[], place: Place | undefined, value: unknown): void {
+  const container = place && containers[place.owner];
+  if (container) container[place.key] = value;
 }
 
 /** Where the closing brace, or the spaces before it, begin; negative when the event is no object. */
@@ -152,19 +238,34 @@ const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|[\w+.-]+|[^"\w+.-]+/g;
 const MARK = "\u0001";
 const MARK_IN_JSON = "\\u0001";
 
-/** The shape that two events, both valid JSON, have in common: undefined if they differ in more than scalar values. */
-function learn(before: string, data: string, decode: Decode): Shape | undefined {
+/** Stands for the token in a hole, whatever it is; no token is empty. */
+const HOLE = "";
+
+/** What an event that is valid JSON is made of, without its last brace; undefined if it cannot be learned from. */
+function tokensOf(data: string): readonly string[] | undefined {
   const end = endOf(data);
   if (end < 0 || data.includes(MARK_IN_JSON)) return undefined;
-  const was = before.slice(0, endOf(before)).match(TOKEN) ?? [];
-  const now = data.slice(0, end).match(TOKEN) ?? [];
+  // Put together anew: what is cut out of the read would keep all of it alive as long as the shape.
+  return ` ${data}`.slice(1, end + 1).match(TOKEN) ?? undefined;
+}
+
+/** The shape that two events have in common: undefined if they differ in more than scalar values. */
+function common(was: readonly string[], now: readonly string[], decode: Decode): Shape | undefined {
   if (was.length !== now.length) return undefined;
   const segments = [""];
+  const tokens: string[] = [];
   for (const [index, token] of now.entries()) {
-    if (token === was[index]) segments.push(`${segments.pop()}${token}`);
+    const isConstant = token === was[index];
+    if (isConstant) segments.push(`${segments.pop()}${token}`);
     else if (/^["\w-]/.test(token)) segments.push("");
     else return undefined;
+    tokens.push(isConstant ? token : HOLE);
   }
+  return shapeOf(segments, tokens, decode);
+}
+
+/** The shape with these segments between its holes; undefined if a hole is no value, or it would not be fast. */
+function shapeOf(segments: readonly string[], tokens: readonly string[], decode: Decode): Shape | undefined {
   const [head = "", ...between] = segments;
   const tail = between.pop();
   if (tail === undefined || segments.length > MOST_HOLES + 1) return undefined;
@@ -172,16 +273,16 @@ function learn(before: string, data: string, decode: Decode): Shape | undefined 
   if (!between.every((segment) => segment.includes('"'))) return undefined;
   const proof = `${segments.reduce((text, segment, index) => `${text}"${MARK_IN_JSON}${index}"${segment}`)}}`;
   const places = placesOf(JSON.parse(decode(proof)), segments.length - 1);
-  return places && { head, between, tail, ...places };
+  return places && { tokens, head, between, tail, ...places };
 }
 
 /** Where the marked strings and the containers are. Undefined if not all marks are found, or copying is not safe. */
-function placesOf(root: Container, marks: number): Pick<Shape, "root" | "inner" | "holes"> | undefined {
-  const containers = [root];
-  const inner: (Place & { template: Container })[] = [];
+function placesOf(root: Container, marks: number): Pick<Shape, "templates" | "inner" | "holes"> | undefined {
+  const templates = [root];
+  const inner: Place[] = [];
   const holes: Place[] = [];
   let found = 0;
-  for (const [owner, container] of containers.entries()) {
+  for (const [owner, container] of templates.entries()) {
     for (const name of Object.keys(container)) {
       const key = Array.isArray(container) ? Number(name) : name;
       const child = container[key];
@@ -192,10 +293,10 @@ function placesOf(root: Container, marks: number): Pick<Shape, "root" | "inner" 
         holes[Number(child.slice(MARK.length)) - 1] = { owner, key };
         found += 1;
       } else {
-        inner.push({ owner, key, template: child as Container });
-        if (containers.push(child as Container) > MOST_CONTAINERS) return undefined;
+        inner.push({ owner, key });
+        if (templates.push(child as Container) > MOST_CONTAINERS) return undefined;
       }
     }
   }
-  return found === marks ? { root, inner, holes } : undefined;
+  return found === marks ? { templates, inner, holes } : undefined;
 }

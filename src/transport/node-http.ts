@@ -3,8 +3,7 @@
  * of the time to first token and 0.4 of the CPU for each request.
  */
 
-import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from "node:http";
-import type { Socket } from "node:net";
+import type { Agent, ClientRequest, IncomingMessage } from "node:http";
 import type { Readable, Transform } from "node:stream";
 import {
   type Exchange,
@@ -41,13 +40,11 @@ export function nodeHttpTransport(): Transport {
     last = {
       url,
       send: secure ? https().request : http().request,
-      options: {
-        agent: secure ? agents.secure : agents.plain,
-        // As a URL writes it, an IPv6 address stands in brackets.
-        hostname: hostname.replace(/^\[(.*)\]$/, "$1"),
-        port: port === "" ? undefined : port,
-        path: pathname + search,
-      },
+      agent: secure ? agents.secure : agents.plain,
+      // As a URL writes it, an IPv6 address stands in brackets.
+      hostname: hostname.replace(/^\[(.*)\]$/, "$1"),
+      port: port === "" ? undefined : port,
+      path: pathname + search,
     };
     return last;
   }
@@ -55,10 +52,10 @@ export function nodeHttpTransport(): Transport {
   return {
     open: (request, receiver) => openExchange(request, receiver, wayTo(request.url)),
     warm(url) {
-      const { send, options } = wayTo(url);
+      const { send, agent, hostname, port } = wayTo(url);
       return new Promise((resolve, reject) => {
-        const head = { ...options, path: "/", method: "HEAD", signal: AbortSignal.timeout(WARM_LIMIT_MS) };
-        const request = send(head, (response) => {
+        const signal = AbortSignal.timeout(WARM_LIMIT_MS);
+        const request = send({ agent, hostname, port, path: "/", method: "HEAD", signal }, (response) => {
           response.resume().on("end", resolve).on("error", reject);
         });
         request.on("error", reject).end();
@@ -71,7 +68,10 @@ export function nodeHttpTransport(): Transport {
 interface Way {
   readonly url: string;
   readonly send: typeof import("node:http").request;
-  readonly options: RequestOptions;
+  readonly agent: Agent | undefined;
+  readonly hostname: string;
+  readonly port: string | undefined;
+  readonly path: string;
 }
 
 function openExchange({ method = "POST", headers, body = "" }: HttpRequest, receiver: Receiver, way: Way): Exchange {
@@ -83,6 +83,16 @@ function openExchange({ method = "POST", headers, body = "" }: HttpRequest, rece
   let failure: { readonly error: unknown } | undefined;
   let ended = false;
   let open = true;
+  let keepsAlive = true;
+
+  /** A connection that nobody reads is no reason for a process to go on: nothing could come of it. */
+  function keepAlive(keeps: boolean): void {
+    // Once the answer is whole, the connection is another request's.
+    if (keeps === keepsAlive || response?.complete) return;
+    keepsAlive = keeps;
+    if (keeps) request.socket?.ref();
+    else request.socket?.unref();
+  }
 
   function fail(error: unknown): void {
     // What had arrived before it is delivered before it.
@@ -100,6 +110,7 @@ function openExchange({ method = "POST", headers, body = "" }: HttpRequest, rece
     if (wanted) {
       wanted = false;
       receiver.onText(text);
+      if (open && !wanted) keepAlive(false);
       return;
     }
     held += text;
@@ -113,11 +124,9 @@ function openExchange({ method = "POST", headers, body = "" }: HttpRequest, rece
     receiver.onEnd();
   }
 
-  const request: ClientRequest = way.send({
-    ...way.options,
-    method,
-    headers: method === "GET" ? headers : { ...headers, "content-length": Buffer.byteLength(body) },
-  });
+  const { agent, hostname, port, path } = way;
+  // One literal, so that Node always sees the same kind of object; the length of the body it finds by itself.
+  const request: ClientRequest = way.send({ agent, hostname, port, path, method, headers });
   request.on("error", fail);
   request.on("response", (incoming) => {
     response = incoming;
@@ -125,6 +134,7 @@ function openExchange({ method = "POST", headers, body = "" }: HttpRequest, rece
     stream = decompressed(incoming, fail);
     stream.on("data", read).on("end", end).on("error", fail);
     receiver.onHead({ status: incoming.statusCode ?? 0, header: (name) => headerOf(incoming, name) });
+    if (open && !wanted) keepAlive(false);
   });
   request.end(body);
 
@@ -138,6 +148,7 @@ function openExchange({ method = "POST", headers, body = "" }: HttpRequest, rece
         return receiver.onText(text);
       }
       wanted = true;
+      keepAlive(true);
       if (failure) fail(failure.error);
       else if (ended) end();
       else if (stream?.isPaused()) stream.resume();
@@ -149,15 +160,22 @@ function openExchange({ method = "POST", headers, body = "" }: HttpRequest, rece
     release() {
       open = false;
       if (ended) return;
-      const limit = setTimeout(() => request.destroy(), RELEASE_LIMIT_MS);
-      const socket: Socket | null = request.socket;
-      // Neither the limit nor the rest of a finished reply keeps a process alive.
-      limit.unref();
-      socket?.unref();
-      request.on("close", () => clearTimeout(limit));
       stream?.resume();
+      // Nearly always the rest came in the same read, and needs no limit; that is known once Node has taken the read apart.
+      process.nextTick(() => {
+        if (!response?.complete) limitRest(request);
+      });
     },
   };
+}
+
+/** Reads what follows a finished reply, but not for long. Neither that nor the limit keeps a process alive. */
+function limitRest(request: ClientRequest): void {
+  if (request.destroyed) return;
+  const limit = setTimeout(() => request.destroy(), RELEASE_LIMIT_MS);
+  limit.unref();
+  request.socket?.unref();
+  request.on("close", () => clearTimeout(limit));
 }
 
 /**

@@ -26,9 +26,15 @@ export function rateLimitsOf(head: ResponseHead, now: number): RateLimits | unde
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
+/** Plain seconds above this are a time, in seconds since the epoch (2001 and later); a thousand times as many, in milliseconds. */
+const FIRST_TIME_S = 1e9;
+
 /** `1s`, `6m0s`, `120ms`, plain seconds, or a time. */
 function resetMsOf(text: string, now: number): number | undefined {
-  if (/^\d+(\.\d+)?$/.test(text)) return Number(text) * 1_000;
+  if (/^\d+(\.\d+)?$/.test(text)) {
+    const ms = Number(text) >= FIRST_TIME_S * 1_000 ? Number(text) : Number(text) * 1_000;
+    return ms >= FIRST_TIME_S * 1_000 ? Math.max(0, ms - now) : ms;
+  }
   const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)];
   if (parts.length > 0 && parts.map(([part]) => part).join("") === text) {
     return parts.reduce((sum, [, value, unit = "s"]) => sum + Number(value) * (UNIT_MS[unit] ?? 0), 0);

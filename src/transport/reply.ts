@@ -161,7 +161,7 @@ export class Reply implements ChunkSource, Receiver {
     // What is resumed goes on in the same decoder, which knows what it has seen.
     if (facts.attempts.length > 0) this.#body = this.#freshBody(position && this.#body.decoder);
     this.#startedAt = call.now();
-    this.#deadlines.sent();
+    this.#deadlines.sent(this.#startedAt);
     try {
       this.#exchange = call.transport.open(request, this);
     } catch (error) {
@@ -172,9 +172,9 @@ export class Reply implements ChunkSource, Receiver {
   }
 
   #freshBody(decoder?: Decoder): Body {
-    const { protocol } = this.#call;
+    const { protocol, shapes } = this.#call;
     const decode = (delivered: string) => this.#exchange?.decode(delivered) ?? delivered;
-    return new Body({ protocol, facts: this.facts, sink: this.#sink, decode }, decoder);
+    return new Body({ protocol, facts: this.facts, sink: this.#sink, decode, shapes }, decoder);
   }
 
   /** Reads what came, or the rest of what came before. */

@@ -15,11 +15,17 @@ export function retryAfterMs(head: ResponseHead, now: number): number | undefine
   const seconds = numberOf(value);
   if (seconds !== undefined) return seconds * 1000;
   // `Date.parse` takes `-1` and `12 monkeys` for dates; every form of an HTTP date has a time of day.
-  const date = /\d\d:\d\d:\d\d/.test(value ?? "") ? Date.parse(value ?? "") : Number.NaN;
+  const date = /\d\d:\d\d:\d\d/.test(value ?? "")
+    ? Date.parse(`${value}${ZONE.test(value ?? "") ? "" : " GMT"}`)
+    : Number.NaN;
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }
 
+/** What a date ends in; its oldest form has none, and means the same. */
+const ZONE = /(GMT|UTC|Z|[+-]\d\d:?\d\d)\s*$/i;
+
+/** A header that came twice is a list: its first counts. `1,5` is none. */
 function numberOf(value: string | undefined): number | undefined {
-  if (value === undefined || !/^\s*\d+(\.\d+)?\s*$/.test(value)) return undefined;
-  return Number(value);
+  const [, number] = /^\s*(\d+(?:\.\d+)?)\s*(?:, |$)/.exec(value ?? "") ?? [];
+  return number === undefined ? undefined : Number(number);
 }

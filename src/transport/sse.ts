@@ -92,7 +92,7 @@ export function createSseParser(onEvent: OnSseEvent, options: SseParserOptions =
         if (whole !== undefined) emit(whole, type);
         lengthBefore = 0;
         start = next;
-      } else if ((code === LF || code === CR) && dataLines === 0 && text.startsWith("data:", at)) {
+      } else if ((code === LF || code === CR) && dataLines === 0 && text.slice(at, at + 5) === "data:") {
         // Nearly every event of an LLM: one line of data and a blank line. It never enters the buffers.
         checkLength(lengthBefore + next - start);
         const type = event;
@@ -126,7 +126,7 @@ export function createSseParser(onEvent: OnSseEvent, options: SseParserOptions =
       event = value;
     } else if (name === "error" && isJson(value)) {
       errorJson = value;
-    } else if (plainLines !== "" || text.startsWith("{")) {
+    } else if (plainLines !== "" || text.startsWith("{") || text.startsWith("[")) {
       plainLines += `${text}\n`;
     }
   }
@@ -185,7 +185,9 @@ function isJson(text: string): boolean {
 
 function isError(text: string): boolean {
   try {
-    return Boolean((JSON.parse(text) as { readonly error?: unknown } | null)?.error);
+    const value: unknown = JSON.parse(text);
+    const [first] = Array.isArray(value) ? (value as readonly unknown[]) : [value];
+    return Boolean((first as { readonly error?: unknown } | null | undefined)?.error);
   } catch {
     return false;
   }

@@ -252,7 +252,10 @@ describe("who answers", () => {
 describe("without a key", () => {
   const NOTE =
     /^cloudllm: no key found: talking to the built-in toy model; set OPENAI_API_KEY [^\n]* for a real one[^\n]*\n/;
-  /** An empty machine, unless the person who runs this has a model server at its usual port. */
+  /**
+   * An empty machine, unless the person who runs this has a model server at its usual port. What the model says is asked for
+   * at temperature 0: nothing here depends on chance.
+   */
   const embedded = ["--provider", "embedded"];
 
   test("a question is answered by the built-in model, offline", async () => {
@@ -263,14 +266,14 @@ describe("without a key", () => {
   });
 
   test.skipIf(localServer)("one line on stderr says so, also where all else is quiet", async () => {
-    const { stdout, stderr, code } = await command(["--quiet", "Hello"]);
+    const { stdout, stderr, code } = await command(["--quiet", "-t", "0", "Hello"]);
     expect(stdout).not.toBe("");
     expect(stderr.match(NOTE)?.[0]).toBe(stderr);
     expect(code).toBe(0);
   });
 
   test.skipIf(localServer)("compare works, and says so, too", async () => {
-    const { stdout, stderr, code } = await command(["compare", "Tell me a story about a fox"]);
+    const { stdout, stderr, code } = await command(["compare", "-t", "0", "Tell me a story about a fox"]);
     expect(stdout).toMatch(/first words +whole reply +tokens\nwhole/);
     expect(stderr).toMatch(NOTE);
     expect(code).toBe(0);
@@ -283,7 +286,7 @@ describe("without a key", () => {
   });
 
   test("Ctrl-C ends a reply", async () => {
-    const running = start([...embedded, "Tell me a story about a fox"]);
+    const running = start([...embedded, "-t", "0", "Tell me a story about a fox"]);
     running.process.stdin.end();
     await running.said(" ");
     running.process.kill("SIGINT");

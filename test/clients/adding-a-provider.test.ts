@@ -1,4 +1,4 @@
-/** The guide in ARCHITECTURE.md, followed once: a provider that does not exist, in a file of its own, keeps every law. */
+/** The guide in docs/adding-a-provider.md, followed once: a provider that does not exist, in a file of its own, keeps every law. */
 
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -28,7 +28,7 @@ describe("a provider that speaks a known protocol is one short file", () => {
   });
 
   test("the file that the guide shows is the one tested here", () => {
-    const [, shown = ""] = /```typescript\n(.*?)```/s.exec(textOf("../../ARCHITECTURE.md")) ?? [];
+    const [, shown = ""] = /```typescript\n(.*?)```/s.exec(textOf("../../docs/adding-a-provider.md")) ?? [];
     // It lives in another folder, which makes one of its imports too long for a line.
     const inPlace = textOf("./made-up/nimbus.ts").replaceAll("../../../src/", "../");
     const oneLine = (text: string) => text.replace(/\s+/g, " ").replaceAll(", }", " }");

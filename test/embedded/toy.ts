@@ -9,14 +9,23 @@ export const TOY_BYTES: Uint8Array = readFileSync(new URL("../../src/embedded/to
 
 export const TOY: Gguf = readGguf(TOY_BYTES, "toy.gguf");
 
-/** The model once more, its bytes multiplied out: every weight in single precision. `changes` replace metadata entries. */
-export function toyAsF32(changes: Readonly<Record<string, Entry[1] | undefined>> = {}): Uint8Array {
+/**
+ * The model once more, its bytes multiplied out: every weight in single precision. `changes` replace metadata entries; the
+ * tensors whose names match `silenced` are all zeros.
+ */
+export function toyAsF32(
+  changes: Readonly<Record<string, Entry[1] | undefined>> = {},
+  silenced: RegExp = /^$/,
+): Uint8Array {
   const metadata = new Map<string, Entry[1] | undefined>();
   for (const [key, value] of TOY.metadata) metadata.set(key, entryOf(key, value));
   for (const [key, value] of Object.entries({ "general.file_type": 0, "cloudllm.crc32": undefined, ...changes }))
     metadata.set(key, value);
   const entries = [...metadata].flatMap(([key, value]): Entry[] => (value === undefined ? [] : [[key, value]]));
-  const tensors = [...TOY.tensors.values()].map((tensor) => ({ ...tensor, data: vectorOf(tensor) }));
+  const tensors = [...TOY.tensors.values()].map((tensor) => ({
+    ...tensor,
+    data: silenced.test(tensor.name) ? vectorOf(tensor).fill(0) : vectorOf(tensor),
+  }));
   return writeGguf(entries, tensors);
 }
 

@@ -143,7 +143,9 @@ describe("where the file comes from", () => {
   });
 
   test("bytes and a web address do as well; a failed download is tried again by the next message", async () => {
-    expect((await new EmbeddedClient({ weights: TOY_BYTES }).sendMessage(QUESTION)).finishReason).toBe("stop");
+    expect(
+      (await new EmbeddedClient({ weights: TOY_BYTES }).sendMessage(QUESTION, { temperature: 0 })).finishReason,
+    ).toBe("stop");
     let requests = 0;
     const server = createServer((_request, response) => {
       requests += 1;

@@ -340,3 +340,66 @@ async function failureOf(client: ClientName, body: string | readonly object[]): 
   if (!(outcome instanceof SendError)) throw new Error("The reply did not fail.");
   return outcome;
 }
+
+/** Errors as gateways and servers beside the protocol write them: none has anything of the protocol's own. */
+const FOREIGN: readonly (readonly [string, object, Partial<Due>])[] = [
+  ["a code and a message", { code: "InvalidParameter", message: "Gone away." }, {}],
+  ["a status as its code", { code: 429, message: "Gone away." }, { kind: "rateLimit" }],
+  ["a code and a `msg`", { code: 1302, msg: "Gone away." }, {}],
+  ["`error_code` and `error_msg`", { error_code: 17, error_msg: "Gone away." }, {}],
+  ["a detail", { detail: "Gone away." }, {}],
+  ["a list of details", { detail: [{ loc: ["body"], msg: "Gone away.", type: "missing" }] }, {}],
+  ["a list of errors", { errors: [{ code: 503, message: "Gone away." }] }, { kind: "overloaded" }],
+  ["a failure and a message", { success: false, message: "Gone away." }, {}],
+  ["the status `error`", { status: "error", message: "Gone away." }, {}],
+  ["MiniMax's `base_resp`", { base_resp: { status_code: 1004, status_msg: "Gone away." } }, {}],
+];
+
+describe.each(Object.entries(ENDS))("an error that is none of %s's own", (name) => {
+  const client = name as ClientName;
+
+  test.each(FOREIGN)("in the middle: %s", async (_form, error, due) => {
+    const failure = await failureOf(client, [...(BEGUN[client] ?? []), error]);
+    expect(failure).toMatchObject({ ...due, partial: { content: "Half" } });
+    expect(failure.message).toContain("Gone away.");
+  });
+
+  test.each(FOREIGN)("in the place of a whole answer: %s", async (_form, error, due) => {
+    const failure = await failureOf(client, JSON.stringify(error));
+    expect(failure).toMatchObject(due);
+    expect(failure.message).toContain("Gone away.");
+  });
+
+  test.each([
+    ["words", "Gone away."],
+    ["a text", '"Gone away."'],
+  ])("under the name of the event, as %s", async (_form, data) => {
+    const body = `${events(...(BEGUN[client] ?? []))}event: error\ndata: ${data}\n\n`;
+    const failure = await failureOf(client, body);
+    expect(failure).toMatchObject({ kind: "server", partial: { content: "Half" } });
+    expect(failure.message).toContain("Gone away.");
+  });
+
+  test.each([["Gone away."], ["gateway: Gone away.\nTry again.\n\n"]])("words are no reply: %j", async (words) => {
+    const failure = await failureOf(client, words);
+    expect(failure).toMatchObject({ kind: "protocol", retryable: true });
+    expect(failure.message).toContain("Gone away.");
+  });
+
+  test.each([[": ping\n\n"], ["event: ping\n\n"], ["dat"]])("what may have been one was cut: %j", async (body) => {
+    expect((await failureOf(client, body)).kind).toBe("truncated");
+  });
+
+  test("what only looks like one is skipped", async () => {
+    const news = [{ message: "Searching", status: "in_progress" }, { code: 0, message: "ok" }, { progress: 0.5 }];
+    const body = events(...(BEGUN[client] ?? []), ...news, ...(ENDS[client] ?? []));
+    expect(await recorder.replied(client, "m", body)).toMatchObject({ content: "Half", finishReason: "stop" });
+  });
+});
+
+test.each<[string, object]>([
+  ["its beginning", { type: "message_start", message: { type: "error", error: { message: "Gone away." } } }],
+  ["its last event but one", { type: "message_delta", delta: {}, error: { message: "Gone away." } }],
+])("an error inside another event of Anthropic is one: %s", async (_where, event) => {
+  expect((await failureOf("claude", [event])).message).toContain("Gone away.");
+});

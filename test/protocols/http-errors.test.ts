@@ -157,3 +157,14 @@ test.each<[string, Make, Record<string, string>, Due]>([
   });
   expect(await failureOf(make, 429, body, headers)).toMatchObject({ status: 429, retryable: true, ...due });
 });
+
+test.each([
+  ["an event", 'data: {"error":{"message":"Pay.","code":"insufficient_quota"}}\n\n'],
+  ["an event with a name", 'event: error\r\ndata: {"error":{"message":"Pay.","code":"insufficient_quota"}}\r\n\r\n'],
+])("a refusal that comes as %s is read like any other", async (_form, body) => {
+  answer = response(429, body, { "content-type": "text/event-stream" });
+  const client = openai({ baseUrl: server.baseUrl, model: "m", apiKey: "k", retries: 0 });
+  const error: unknown = await client.sendMessage([{ role: "user", content: "hi" }]).catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(SendError);
+  expect(error).toMatchObject({ kind: "rateLimit", status: 429, code: "insufficient_quota", retryable: false });
+});

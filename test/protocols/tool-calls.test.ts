@@ -83,6 +83,14 @@ describe("whole calls", () => {
         ["g", { y: 2 }],
       ],
     ],
+    [
+      "begun anew by another name, with neither ids nor different indices",
+      [[call(0, "", "f", '{"x":1}')], [call(0, "", "g", "")], [call(0, "", "", '{"y":2}')]],
+      [
+        ["f", { x: 1 }],
+        ["g", { y: 2 }],
+      ],
+    ],
     ["from index 1", [[call(1, "a", "f", "{}")]], [["f", {}]]],
     ["with the arguments as an object", [[call(0, "a", "f", { x: 1 })]], [["f", { x: 1 }]]],
     ["without arguments", [[call(0, "a", "f", "")]], [["f", {}]]],

@@ -138,7 +138,6 @@ describe("Anthropic", () => {
   });
 
   test.each<[string, (reply: AssistantMessage) => Message]>([
-    ["was cut", (reply) => ({ ...reply, interrupted: true })],
     ["the caller has changed", (reply) => ({ ...reply, content: "So!" })],
     ["is without its replay", ({ content, toolCalls }) => ({ role: "assistant", content, toolCalls })],
   ])("of a reply that %s only words and calls go back", async (_name, change) => {
@@ -311,14 +310,13 @@ describe.each([
     expect(await secondOf([reply, answer("call_1")], another)).toEqual([wordsOut, callOut, output]);
   });
 
-  test("a reply of another provider, one that was cut, and one that was changed go as words and calls", async () => {
+  test("a reply of another provider and one that was changed go as words and calls", async () => {
     const plain = [
       { role: "assistant", content: [{ type: "output_text", text: "So." }] },
       { ...callOut, arguments: '{"at":"x"}' },
       output,
     ];
     const reply = await replied(reasoning, words, call);
-    expect(await secondOf([{ ...reply, interrupted: true }, answer("call_1")])).toEqual(plain);
     const replay = { provider: "another", protocol: "responses", data: { items: [reasoning] } };
     expect(await secondOf([{ ...reply, replay }, answer("call_1")])).toEqual(plain);
     expect(await secondOf([{ ...reply, content: "So!", toolCalls: [] }, GO_ON])).toEqual([
@@ -509,6 +507,24 @@ describe("over Chat Completions", () => {
   const CALL = { index: 0, id: "call_0001", type: "function", function: { name: "look", arguments: "{}" } };
   const { index: _index, ...calledBack } = CALL;
   const result = { role: "tool", tool_call_id: "call_0001", content: "seen" };
+
+  test("a call of a tool that takes plain text goes back as one, with its text", async () => {
+    const piece = (custom: object) => ({
+      id: "c",
+      choices: [{ index: 0, delta: { tool_calls: [{ index: 0, id: "call_1", type: "custom", custom }] } }],
+    });
+    const body = `${events(piece({ name: "python", input: "print(" }), piece({ input: "1)" }), {
+      id: "c",
+      choices: [{ index: 0, delta: {}, finish_reason: "tool_calls" }],
+    })}data: [DONE]\n\n`;
+    const reply = await recorder.replied("openai chat", "gpt-5", body);
+    expect(reply.toolCalls).toEqual([{ id: "call_1", name: "python", arguments: "print(1)" }]);
+    const [turn, result] = await second("openai chat", "gpt-5", "messages", [reply, answer("call_1")]);
+    expect(turn).toMatchObject({
+      tool_calls: [{ id: "call_1", type: "custom", custom: { name: "python", input: "print(1)" } }],
+    });
+    expect(result).toEqual({ role: "tool", tool_call_id: "call_1", content: "seen" });
+  });
 
   describe("OpenRouter", () => {
     const model = "anthropic/claude-opus-5";

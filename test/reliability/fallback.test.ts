@@ -8,6 +8,7 @@ import {
   hedge,
   type Message,
   type MessageChunk,
+  rateLimit,
   SendError,
 } from "cloudllm";
 import { Gate, type ReplyScript, scriptedClient } from "cloudllm/testing";
@@ -199,6 +200,14 @@ describe("with `recover`, after the first chunk", () => {
   });
 });
 
+test("a reply that broke fails for what broke it where nobody else may be asked", async () => {
+  const a = scriptedClient([{ text: "first" }, { text: "A", ending: "cut" }]);
+  const b = scriptedClient([{ refusal: { status: 500 } }]);
+  const client = fallback([b, a], { recover: "continue", circuit: { failures: 1 } });
+  expect((await read(client)).message.content).toBe("first");
+  expect(await failure(read(client))).toMatchObject({ kind: "truncated", partial: { content: "A" } });
+});
+
 describe("a circuit", () => {
   const CIRCUIT = { failures: 3, pauseMs: 700 };
 
@@ -255,6 +264,55 @@ describe("a circuit", () => {
       expect((await reading).kind).toBe("aborted");
     }
     expect((await read(client)).message.content).toBe("A");
+  });
+
+  test("lets one trial through, however many ask at once, and the next when that one tells nothing", async () => {
+    const held = new Gate();
+    let asked = 0;
+    const a = scriptedClient(() => (asked++ === 0 ? { refusal: { status: 500 } } : { steps: [{ pause: held }] }));
+    const b = scriptedClient(() => ({ text: "B" }));
+    const client = fallback([a, b], { circuit: { failures: 1, pauseMs: 80 } });
+    const pauseIsOver = () => new Promise((resolve) => setTimeout(resolve, 90));
+    await client.sendMessage(QUESTION);
+    await pauseIsOver();
+    for (const calls of [2, 3, 4]) {
+      const streams = await Promise.all(Array.from({ length: 20 }, () => client.sendMessageStream(QUESTION)));
+      expect(a.calls).toHaveLength(calls); // the trial's stream is never read, and never ends
+      expect(streams).toHaveLength(20);
+      await pauseIsOver();
+    }
+  });
+
+  test("learns nothing of a trial from a call that was asked before it opened", async () => {
+    const first = new Gate();
+    const a = scriptedClient([
+      { text: "late", opensAfter: first },
+      { refusal: { status: 500 } },
+      { steps: [{ pause: new Gate() }] },
+      { text: "A" },
+    ]);
+    const b = scriptedClient(() => ({ text: "B" }));
+    const client = fallback([a, b], { circuit: { failures: 1, pauseMs: 50 } });
+    const abort = new AbortController();
+    const early = failure(client.sendMessage(QUESTION, { signal: abort.signal }));
+    await first.reached;
+    expect((await client.sendMessage(QUESTION)).content).toBe("B");
+    await new Promise((resolve) => setTimeout(resolve, 55));
+    const trial = await client.sendMessageStream(QUESTION);
+    abort.abort();
+    await early;
+    expect((await client.sendMessage(QUESTION)).content).toBe("B");
+    await trial.stop();
+    expect(a.calls).toHaveLength(3);
+  });
+
+  test("does not count a reply that the caller's own limit ended while he read", async () => {
+    const a = scriptedClient((call) => ({ text: `A${call.messages.length}`, ending: "hang" }));
+    const b = scriptedClient(() => ({ text: "B" }));
+    const client = fallback([a, b], { circuit: { failures: 1, pauseMs: 60_000 } });
+    for (let call = 0; call < 2; call++)
+      expect(await failure(read(client, { timeouts: { total: 30 } }))).toMatchObject({ phase: "total" });
+    expect(a.calls).toHaveLength(2);
   });
 
   test.each(["sendMessage", "sendMessageStream"] as const)(
@@ -398,6 +456,37 @@ test("the caller's signal ends it while a client is waited for, and before", asy
   expect(a.server.requests).toHaveLength(1);
 });
 
+test("a `when` that throws says no, and the call fails with what it was asked about", async () => {
+  const when = () => {
+    throw new Error("mine");
+  };
+  for (const method of ["sendMessage", "sendMessageStream"] as const) {
+    const b = scriptedClient([{ text: "B" }]);
+    const client = fallback([scriptedClient([{ refusal: { status: 500 } }]), b], { when });
+    expect((await failure(client[method](QUESTION))).kind).toBe("server");
+    expect(b.calls).toEqual([]);
+  }
+});
+
+test.each<[string, object]>([
+  ["a signal that is none", { signal: {} }],
+  ["limits that are none", { timeouts: { total: "soon" } }],
+  ["no limits", { timeouts: null }],
+  ["an option that nobody knows", { recovery: "continue" }],
+])("%s is refused as a client refuses it, by every wrapper", async (_name, options) => {
+  const client = scriptedClient(() => ({ text: "A" }));
+  const wrappers = [
+    fallback([client, client]),
+    fallback([client], { recover: "continue" }),
+    hedge(client, client, { afterMs: 0 }),
+    rateLimit(client, { concurrency: 1 }),
+  ];
+  for (const wrapper of wrappers)
+    for (const method of ["sendMessage", "sendMessageStream"] as const)
+      expect((await failure(wrapper[method](QUESTION, options))).kind).toBe("invalidRequest");
+  expect(client.calls).toEqual([]);
+});
+
 test("a client that throws at once, or what is no error at all, is a failed client", async () => {
   const bad: ClientWrapper = {
     provider: "bad",
@@ -416,6 +505,9 @@ test.each([
   ["no clients", () => fallback([])],
   ["something else", () => fallback("x" as never)],
   ["no client", () => fallback([{} as never])],
+  ["a circuit that never closes", () => fallback([scriptedClient([])], { circuit: { failures: 0 } })],
+  ["a pause that is none", () => fallback([scriptedClient([])], { circuit: { pauseMs: Number.NaN } })],
+  ["a `when` that is no function", () => fallback([scriptedClient([])], { when: "always" as never })],
   [
     "no time",
     () => fallback([new CompatibleClient({ baseUrl: "http://127.0.0.1:9", model: "m" })], { firstChunkWithinMs: 0 }),

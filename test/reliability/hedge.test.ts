@@ -53,7 +53,7 @@ describe("the second is asked", () => {
   });
 
   test.each([
-    ["sends no headers", never, "aborted"],
+    ["sends no headers", never, "stopped"],
     ["sends headers and no chunk", headersOnly, "stopped"],
   ])("when the first %s; its socket closes, and both are listed", async (_name, slow, outcome) => {
     const [a, b] = [await member(slow), await member(good("B"))];

@@ -4,6 +4,7 @@ import { type ClientWrapper, type RateLimitOptions, rateLimit, SendError } from 
 import { scriptedClient } from "cloudllm/testing";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { MinuteWindow } from "../../src/reliability/window.ts";
+import { rateLimitsOf } from "../../src/transport/rate-limits.ts";
 import { httpChunk, LAST_CHUNK, type RawServer, rawServer, response, STREAM_HEAD } from "../support/raw-server.ts";
 import { CHAT } from "../support/wires.ts";
 
@@ -88,6 +89,28 @@ describe("in line", () => {
     });
   });
 
+  test("a call whose limit passes while it waits leaves the line; what it has waited is no more there for its reply", async () => {
+    const { client, limited: line } = limited({ concurrency: 1 });
+    const first = await line.sendMessageStream(QUESTION);
+    const calls = [500, 1_000].map((total) =>
+      line.sendMessage(QUESTION, { timeouts: { total } }).catch((error: unknown) => error),
+    );
+    await vi.advanceTimersByTimeAsync(600);
+    expect(await calls[0]).toMatchObject({
+      kind: "timeout",
+      phase: "total",
+      waitedMs: 500,
+      retryable: true,
+      attempts: [],
+    });
+    await first.stop();
+    await settle();
+    expect(await calls[1]).toMatchObject({ content: "Hello." });
+    expect(client.calls).toHaveLength(2);
+    expect(client.calls[1]?.options.timeouts?.total).toBe(400);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   test("a call that is refused lets the next one in", async () => {
     const client = scriptedClient([{ refusal: { status: 500, message: "no" } }, script]);
     const line = rateLimit(client, { concurrency: 1 });
@@ -145,6 +168,90 @@ describe("what the provider says, over sockets", () => {
     await Promise.all([read(), read()]);
     expect(performance.now() - asked).toBeGreaterThan(100);
   });
+});
+
+describe("a wait that is longer than a call takes", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  const HOUR_MS = 3_600_000;
+
+  test("is told at once, to whoever waits in line and to whoever comes; nothing is sent before it is over", async () => {
+    const client = scriptedClient([{ refusal: { status: 429, headers: { "retry-after": "3600" } } }, script, script]);
+    const line = rateLimit(client, { concurrency: 1 });
+    const [first, second] = [line.sendMessage(QUESTION), line.sendMessage(QUESTION)];
+    for (const call of [first, second, line.sendMessageStream(QUESTION)]) {
+      const error = await call.then(
+        () => undefined,
+        (reason: unknown) => reason,
+      );
+      expect(error).toMatchObject({ kind: "rateLimit", retryable: true, provider: "scripted" });
+      expect((error as SendError).retryAfterMs).toBeGreaterThan(HOUR_MS - 1_000);
+    }
+    expect(client.calls).toHaveLength(1);
+    const patient = line.sendMessage(QUESTION, { retries: { maxRetryAfterMs: 2 * HOUR_MS } });
+    await vi.advanceTimersByTimeAsync(HOUR_MS - 10_000);
+    expect(client.calls).toHaveLength(1);
+    const late = line.sendMessage(QUESTION); // ten seconds are no hour
+    await vi.advanceTimersByTimeAsync(10_001);
+    expect((await patient).content).toBe("Hello.");
+    expect((await late).content).toBe("Hello.");
+  });
+});
+
+test("what the provider says of its limits counts from the headers on, not from the end of the reply", async () => {
+  const head = STREAM_HEAD.replace(
+    "\r\n\r\n",
+    "\r\nx-ratelimit-remaining-requests: 0\r\nx-ratelimit-reset-requests: 200ms\r\n\r\n",
+  );
+  let finish: () => unknown = () => undefined;
+  const server = await rawServer(({ socket }, index) => {
+    socket.write((index === 0 ? head : STREAM_HEAD) + httpChunk(CHAT.text("Hello.", 0)));
+    const end = () => socket.write(httpChunk(CHAT.end(1)) + LAST_CHUNK);
+    if (index > 0) end();
+    else finish = end;
+  });
+  const line = rateLimit(CHAT.client(server.port), {});
+  const started = performance.now();
+  const first = await line.sendMessageStream(QUESTION);
+  const second = line.sendMessage(QUESTION);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(server.requests).toHaveLength(1);
+  await second;
+  expect(performance.now() - started).toBeGreaterThan(195);
+  finish();
+  await first.stop();
+  const third = performance.now();
+  await line.sendMessage(QUESTION);
+  expect(performance.now() - third).toBeLessThan(150);
+  await server[Symbol.asyncDispose]();
+});
+
+test.each([
+  ["1", 1_000],
+  ["0.25", 250],
+  ["120ms", 120],
+  ["1m30s", 90_000],
+  ["2m59.56s", 179_560],
+  ["6h0m0s", 21_600_000],
+  ["1d", 86_400_000],
+  ["2030-01-01T00:00:10Z", 10_000],
+  ["Tue, 01 Jan 2030 00:00:10 GMT", 10_000],
+  ["1893456010", 10_000],
+  ["1893456010000", 10_000],
+  ["2029-01-01T00:00:00Z", 0],
+  ["soon", undefined],
+  ["", undefined],
+])("a limit that is whole again after %j", (text, expected) => {
+  const now = Date.parse("2030-01-01T00:00:00Z");
+  const headers: Record<string, string> = {
+    "x-ratelimit-remaining-requests": "0",
+    "x-ratelimit-reset-requests": text,
+  };
+  const limits = rateLimitsOf({ status: 200, header: (name) => headers[name] }, now);
+  expect(limits?.requests?.remaining).toBe(0);
+  if (expected === undefined) expect(limits?.requests?.resetMs).toBeUndefined();
+  else expect(limits?.requests?.resetMs).toBeCloseTo(expected, 6);
 });
 
 describe("a window of one minute", () => {

@@ -39,7 +39,7 @@ class HandSource implements ChunkSource {
   }
 }
 
-function open(options: Pick<SendOptions, "tools" | "output" | "invalidArguments" | "signal">) {
+function open(options: Pick<SendOptions, "tools" | "output" | "invalidArguments" | "signal" | "timeouts">) {
   let source: HandSource | undefined;
   const stream = new MessageStream(
     checkedSource((sink) => {
@@ -366,6 +366,26 @@ describe("output", () => {
       slow.answer();
     }
   });
+
+  test.each(["output", "parameters"])(
+    "the limit on the whole call ends the wait for a rule, too (%s)",
+    async (what) => {
+      const slow = new SlowSchema();
+      const tools = [{ name: "weather", parameters: slow }];
+      const { stream, source } = open({
+        ...(what === "output" ? { output: slow } : { tools }),
+        timeouts: { total: 30 },
+      });
+      const done = stream.finalMessage();
+      source.give(text("5"));
+      if (what === "parameters") source.sink.chunks.push(call("1", {}));
+      source.sink.end(); // the source's own clock has stopped
+      const error = await done.catch((reason: unknown) => reason);
+      expect(error).toMatchObject({ kind: "timeout", phase: "total", retryable: true, partial: { content: "5" } });
+      expect((error as SendError).partial?.toolCalls).toEqual([]);
+      slow.answer();
+    },
+  );
 
   test("a stop while a rule is waited for shows what the message says", async () => {
     const slow = new SlowSchema();

@@ -76,6 +76,18 @@ test("a loop that is left meanwhile does not end it", async () => {
   expect((await bill).usage).toMatchObject({ inputTokens: 5, outputTokens: 2 });
 });
 
+test("nor does a web stream that its reader cancels meanwhile", async () => {
+  const server = await rawServer(({ socket }) => void socket.write(STREAM_HEAD + httpChunk(CHAT.text("Shown.", 0))));
+  servers.push(server);
+  const stream = await CHAT.client(server.port).sendMessageStream(QUESTION);
+  const reader = stream.toReadableStream().getReader();
+  expect((await reader.read()).value).toMatchObject({ content: "Shown." });
+  const bill = stream.stop({ drain: true });
+  await reader.cancel();
+  rest(CHAT, server.requests[0] as RawRequest);
+  expect(await bill).toMatchObject({ content: "Shown.", usage: { totalTokens: 7 } });
+});
+
 test("through a wrapper it is the same", async () => {
   const server = await rawServer(({ socket }) => void socket.write(STREAM_HEAD + httpChunk(CHAT.text("Shown.", 0))));
   servers.push(server);

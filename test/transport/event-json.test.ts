@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
-import { createEventJsonParser } from "../../src/transport/event-json.ts";
+import { createEventJsonParser, EventShapes } from "../../src/transport/event-json.ts";
 
 type Outcome = { readonly value: unknown } | { readonly error: unknown };
 
@@ -15,10 +15,12 @@ function outcomeOf(parse: (data: string) => unknown, data: string): Outcome {
   }
 }
 
-/** Feeds the events of one reply, and spoils each result, which must harm no later one. */
-function expectSameAsJsonParse(events: readonly string[]): void {
-  const parse = createEventJsonParser();
+/** Feeds the events of one client's replies, so many to each, and spoils each result, which must harm no later one. */
+function expectSameAsJsonParse(events: readonly string[], eventsEach: number = events.length): void {
+  const shapes = new EventShapes();
+  let parse = createEventJsonParser(undefined, shapes);
   for (const [index, data] of events.entries()) {
+    if (index > 0 && index % eventsEach === 0) parse = createEventJsonParser(undefined, shapes);
     const ours = outcomeOf(parse, data);
     const theirs = outcomeOf(JSON.parse, data);
     const where = `event ${index}: ${data}`;
@@ -51,8 +53,8 @@ const row = (eventOf: (body: string, index: number) => string, start = 0): strin
   Array.from({ length: 40 }, (_, index) => eventOf(`"word ${start + index}"`, start + index));
 
 /** Which of the events are parsed whole by `JSON.parse`. */
-function parsedWhole(events: readonly string[]): boolean[] {
-  const parse = createEventJsonParser();
+function parsedWhole(events: readonly string[], shapes: EventShapes = new EventShapes()): boolean[] {
+  const parse = createEventJsonParser(undefined, shapes);
   const spy = vi.spyOn(JSON, "parse");
   try {
     return events.map((data) => {
@@ -111,6 +113,56 @@ describe("event-json takes the short way", () => {
     expect(parsedWhole([...row(chat), '{"type":"ping"}', chat('"x"')]).slice(-2)).toEqual([true, false]);
   });
 
+  /** The same events with another id. */
+  const inReply = (number: number, eventOf: (body: string, index: number) => string = chat) => {
+    return (body: string, index: number): string =>
+      eventOf(body, index).replace(/chatcmpl-|msg_|"(?=g"})/, (id) => `${id}${"x".repeat(number)}`);
+  };
+  const countWhole = (whole: readonly boolean[]): number => whole.filter((isWhole) => isWhole).length;
+
+  test.each(Object.entries(VENDORS))(
+    "from the first %s event on, once two replies have shown what changes",
+    (_name, eventOf) => {
+      const shapes = new EventShapes();
+      parsedWhole(row(inReply(1, eventOf)), shapes);
+      expect(countWhole(parsedWhole(row(inReply(2, eventOf)), shapes))).toBeLessThanOrEqual(3);
+      for (const reply of [3, 4]) expect(parsedWhole(row(inReply(reply, eventOf)), shapes)).not.toContain(true);
+    },
+  );
+
+  test("for short replies, once there were many", () => {
+    const shapes = new EventShapes();
+    const counts = Array.from({ length: 6 }, (_, reply) =>
+      countWhole(parsedWhole(row(inReply(reply)).slice(0, 12), shapes)),
+    );
+    expect(counts).toEqual([12, 12, 10, 3, 0, 0]);
+  });
+
+  test("for each kind of event in a reply, and for replies that run side by side", () => {
+    const shapes = new EventShapes();
+    const events = (reply: number): string[] => [
+      ...row((body) => inReply(reply)(body, 0).replace("content", "reasoning_content")),
+      ...row(inReply(reply)),
+    ];
+    parsedWhole(events(1), shapes);
+    expect(countWhole(parsedWhole(events(2), shapes))).toBe(6);
+    expect(parsedWhole(events(3), shapes)).not.toContain(true);
+    const parsers = [4, 5].map((reply) => ({ events: events(reply), parse: createEventJsonParser(undefined, shapes) }));
+    for (let at = 0; at < 80; at++) {
+      for (const { events, parse } of parsers) expect(parse(events[at] ?? "")).toEqual(JSON.parse(events[at] ?? ""));
+    }
+  });
+
+  test("not for the rest of a reply in which a value was none, but for the next reply", () => {
+    const shapes = new EventShapes();
+    const odd = [
+      ...row(chat),
+      '{"id":"chatcmpl-1","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"a","content":"b"},"logprobs":null}],"usage":null}',
+    ];
+    expect(parsedWhole([...odd, ...row(chat)], shapes).slice(-41)).not.toContain(false);
+    expect(parsedWhole(row(chat), shapes)).not.toContain(true);
+  });
+
   test("not for what has a `__proto__` on the way", () => {
     const eventOf = (body: string): string => `{"the beginning is long enough":1,"__proto__":{"a":${body}}}`;
     expect(parsedWhole(row(eventOf))).not.toContain(false);
@@ -147,6 +199,7 @@ describe("event-json gives what JSON.parse gives", () => {
       const events = row(eventOf);
       for (const index of [30, 31, 32]) events.push(eventOf(body, index), eventOf(`"after ${index}"`, index));
       expectSameAsJsonParse(events);
+      expectSameAsJsonParse(events, 17);
       expectSameAsJsonParse([
         ...row(eventOf),
         ...bodies.slice(0, 20).map((text) => eventOf(text, 7)),
@@ -224,7 +277,8 @@ describe("event-json gives what JSON.parse gives", () => {
     ["values that end alike", (_body, index) => `{"the beginning is long enough":"${index}\\\\","a":"\\"${index}\\""}`],
   ])("for a row with %s", (_name, eventOf) => {
     const tail = bodies.flatMap((body) => [eventOf(body, 50), eventOf('"x"', 51)]);
-    expectSameAsJsonParse([...row(eventOf), ...tail, ...row(eventOf, 60)]);
+    const events = [...row(eventOf), ...tail, ...row(eventOf, 60)];
+    for (const eventsEach of [events.length, 40, 3]) expectSameAsJsonParse(events, eventsEach);
   });
 
   test("and no result shares anything with another, or with what is learned", () => {
@@ -355,13 +409,14 @@ describe("event-json, fuzzed against JSON.parse", () => {
         fc.array(fc.array(scalar, { minLength: 3, maxLength: 3 }), { minLength: 36, maxLength: 36 }),
         fc.array(fc.tuple(fc.array(hostile, { minLength: 1, maxLength: 3 }), change), { maxLength: 30 }),
         fc.array(fc.array(scalar, { minLength: 3, maxLength: 3 }), { minLength: 4, maxLength: 4 }),
-        (template, first, misfits, last) => {
+        fc.integer({ min: 1, max: 120 }),
+        (template, first, misfits, last, eventsEach) => {
           const events = first.map((values) => fill(template, values));
           for (const [values, alteration] of misfits) {
             events.push(changed(fill(template, values), alteration), fill(template, values.slice(0, 1)));
           }
           for (const values of last) events.push(fill(template, values));
-          expectSameAsJsonParse(events);
+          expectSameAsJsonParse(events, eventsEach);
           fast += Number(parsedWhole(events.slice(0, 36)).includes(false));
         },
       ),
@@ -380,6 +435,10 @@ describe("event-json, on recordings", () => {
   test("every payload of every reply is what JSON.parse makes of it", ({ skip }) => {
     if (files.length === 0) skip("the recordings in ../shared/fixtures are not on this machine");
     for (const name of files) expectSameAsJsonParse(payloadsOf(`${folder}${name}`));
+    expectSameAsJsonParse(
+      files.flatMap((name) => payloadsOf(`${folder}${name}`)),
+      100,
+    );
   });
 
   test("most payloads of the long replies take the short way", ({ skip }) => {

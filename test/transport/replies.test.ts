@@ -71,6 +71,19 @@ describe.each([
     expect(server.requests).toHaveLength(1);
   });
 
+  test("a key that is echoed in any field of an error is nowhere on it, in a refusal and in the middle of a reply", async () => {
+    const echo = { error: { message: KEY, code: KEY, type: `Bearer ${KEY}`, param: KEY }, request_id: KEY };
+    const { client } = await serve(({ socket }, index) => {
+      if (index === 0) return void socket.write(response(401, JSON.stringify(echo), { "x-request-id": KEY }));
+      socket.write(STREAM_HEAD + httpChunk(`${textEvent("a")}data: ${JSON.stringify(echo)}\n\n`) + LAST_CHUNK);
+    });
+    const failures = [await refusalOf(client), await client.sendMessage(QUESTION).catch((error: unknown) => error)];
+    expect(failures[1]).toMatchObject({ kind: "server", partial: { content: "a" } });
+    for (const failure of failures) {
+      expect(inspect(failure, { depth: 9, showHidden: true }) + JSON.stringify(failure)).not.toContain(KEY);
+    }
+  });
+
   test("a sentinel without a finish reason is no end", async () => {
     const { client } = await serve(
       ({ socket }) => void socket.write(STREAM_HEAD + httpChunk(textEvent("a") + DONE_EVENT) + LAST_CHUNK),

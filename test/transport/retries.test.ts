@@ -321,6 +321,8 @@ describe.each([
     ["seconds", () => "7", 7_000],
     ["a date", () => new Date(Date.now() + 7_400).toUTCString(), 7_000],
     ["a date that has passed", () => new Date(0).toUTCString(), 0],
+    ["seconds, twice", () => "7, 9", 7_000],
+    ["a date in its oldest form", () => asctime(new Date(Date.now() + 7_400)), 7_000],
   ])("a wait above the cap is told at once, in %s", async (_name, value, waitMs) => {
     const server = await serve(({ socket }) => void socket.write(response(429, "{}", { "retry-after": value() })));
     const retries = { max: 1, maxRetryAfterMs: 6_000 };
@@ -424,3 +426,9 @@ test.each([
   const error = await failure(CHAT.client(1).sendMessage(QUESTION, { retries: retries as never }));
   expect(error).toMatchObject({ kind: "invalidRequest", message: expect.stringContaining(name) });
 });
+
+/** `Sun Nov  6 08:49:37 1994`, which means universal time. @see https://www.rfc-editor.org/rfc/rfc9110#http.date */
+function asctime(date: Date): string {
+  const [day = "", number = "", month = "", year = "", time = ""] = date.toUTCString().replace(",", "").split(" ");
+  return `${day} ${month} ${number.replace(/^0/, " ")} ${time} ${year}`;
+}

@@ -9,7 +9,7 @@ import sys
 import intents as I
 import stories as S
 import unknown as U
-from words import BARE_SUBJECTS, HELD_BARE_SUBJECTS, HELD_SUBJECTS, SUBJECTS, SYSTEM_PROMPTS, invented_word
+from words import ADJECTIVES, BARE_SUBJECTS, HELD_BARE_SUBJECTS, HELD_SUBJECTS, OWN_SUBJECTS, SUBJECTS, SYSTEM_PROMPTS, invented_word
 
 TALK = [name for name in I.INTENTS if name not in ("joke",)]
 EXPLAINED = ["streaming", "token", "latency", "firstToken", "cloudllm", "session", "usage", "key", "model", "size"]
@@ -40,22 +40,22 @@ class Speaker:
     def fresh_turn(self):
         """A question that needs nothing said before."""
         draw = self.random.random()
-        if draw < 0.3:
+        if draw < 0.33:
             return self.story()
-        if draw < 0.4:
+        if draw < 0.44:
             return self.poem()
-        if draw < 0.43:
+        if draw < 0.47:
             return self.joke()
-        if draw < 0.66:
+        if draw < 0.7:
             return self.talk()
-        if draw < 0.72 and not self.held:
+        if draw < 0.76 and not self.held:
             return self.unheard_of()
         return self.unknown()
 
     def story(self):
         other = self.random.random() < 0.2 and not self.held
-        if self.random.random() < 0.2:
-            subject = S.any_subject(self.random, SUBJECTS, BARE_SUBJECTS)
+        if self.random.random() < 0.35:
+            subject = S.own_subject(self.random)
             ask = self.random.choice(I.OTHER_PLAIN_STORY_ASKS) if other else I.asks_for(self.random, I.STORIES, self.held)
             return Turn(ask, S.story(self.random, subject), ("story", subject), kind="story", sentences=4)
         subject = self.subject()
@@ -63,8 +63,8 @@ class Speaker:
         return Turn(ask, S.story(self.random, subject), ("story", subject), kind="story", sentences=4, about=about(subject))
 
     def poem(self):
-        if self.random.random() < 0.25:
-            subject = S.any_subject(self.random, SUBJECTS, BARE_SUBJECTS)
+        if self.random.random() < 0.35:
+            subject = S.own_subject(self.random)
             ask = I.asks_for(self.random, I.POEMS, self.held)
             return Turn(ask, S.poem(self.random, subject), ("poem", subject), kind="poem", lines=4)
         subject = self.subject()
@@ -116,7 +116,7 @@ class Speaker:
             return Turn(ask, self.random.choice([full for full in I.INTENTS[what].full if full != before.answer]), before.topic, kind="another explanation", any=I.INTENTS[what].keys)
         if kind == "unknown":
             return Turn(ask, U.admission(self.random, what), before.topic, kind="unknown again", any=U.ADMISSION_KEYS)
-        subject = S.any_subject(self.random, SUBJECTS, BARE_SUBJECTS)
+        subject = S.own_subject(self.random)
         return Turn(ask, S.story(self.random, subject), ("story", subject), kind="another of nothing", sentences=4)
 
     def shorter(self, ask, before):
@@ -135,19 +135,22 @@ class Speaker:
 
 
 def about(subject):
-    """The words that must come up again: the nouns, without what is said of them."""
-    return [part.split(" ")[-1] for part in subject.then.split(" and ")]
+    """The words that must come up again: the nouns, without what is said of them. None that only the grammar knows of."""
+    return [] if subject.own else [part.split(" ")[-1] for part in subject.then.split(" and ")]
 
 
-def as_typed(random, ask):
-    """As people write it: with or without capitals, a full stop, a slip of the finger."""
+def as_typed(random, ask, answer):
+    """As people write it: with or without capitals, a full stop, a slip of the finger (but not in a word that the answer
+    says again: nobody could tell what it was)."""
     if random.random() < 0.25 and "CloudLLM" in ask:
         ask = ask.lower()
     if random.random() < 0.5:
         ask = S.capital(ask)
     if random.random() < 0.04 and len(ask) > 8:
         at = random.randrange(1, len(ask) - 2)
-        ask = random.choice([ask[:at] + ask[at + 1 :], ask[:at] + ask[at + 1] + ask[at] + ask[at + 2 :], ask[:at] + ask[at] + ask[at:]])
+        slip = random.choice([ask[:at] + ask[at + 1 :], ask[:at] + ask[at + 1] + ask[at] + ask[at + 2 :], ask[:at] + ask[at] + ask[at:]])
+        if not set(words_of(ask)) & set(words_of(answer)) - set(words_of(slip)):
+            ask = slip
     if random.random() < 0.04:
         ask = random.choice(["hey, ", "hi, ", "hello, ", "so, ", "well, ", "and "]) + ask
     if ask[-1].isalnum() and random.random() < 0.55:
@@ -170,8 +173,15 @@ def training_conversation(random):
     messages = [("system", random.choice(SYSTEM_PROMPTS))] if random.random() < 0.2 else []
     for turn in turns:
         ask = turn.ask if turn.topic[0] in ("story", "poem") else distracted(random, turn.ask)
-        messages += [("user", as_typed(random, ask)), ("assistant", turn.answer)]
+        messages += [("user", as_typed(random, ask, turn.answer)), ("assistant", turn.answer)]
     return messages
+
+
+def text_to_tokenize(random):
+    """What the tokenizer learns from: conversations, and the words that the model has to choose by itself so often that each
+    becomes one piece. In pieces, it may begin with one of them and end with another."""
+    said = [text for _ in range(20000) for _, text in training_conversation(random)]
+    return said + [" " + " ".join(ADJECTIVES + OWN_SUBJECTS + BARE_SUBJECTS)] * 1500
 
 
 def held_conversations(random, count):
@@ -181,11 +191,24 @@ def held_conversations(random, count):
         yield [{"ask": S.capital(turn.ask) + ("?" if turn.ask.startswith(("what", "how", "why", "who", "is ")) else "."), **turn.expect} for turn in turns]
 
 
+def plain_asks(random, count):
+    """Ways to ask for a story or a poem about nothing in particular, as the examples do and in ways of the evaluation alone."""
+    asks = ["tell me a story", "tell me a short story", "tell me a long story", "write a poem", "write a short poem", "tell me something"]
+    while len(asks) < count:
+        ask = I.asks_for(random, random.choice([I.STORIES, I.STORIES, I.POEMS]), random.random() < 0.7)
+        if ask not in asks:
+            asks.append(ask)
+    return [S.capital(ask) + "." for ask in asks]
+
+
 class PlainSpeaker(Speaker):
     """Speaks of nothing but the words of the lists."""
 
     def subject(self):
         return S.any_subject(self.random, SUBJECTS, BARE_SUBJECTS)
+
+    def unheard_of(self):
+        return self.unknown()
 
 
 def lexicon(random):
@@ -201,7 +224,7 @@ def words_of(text):
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["held"]:
-        held = {"words": lexicon(chance.Random(7)), "conversations": list(held_conversations(chance.Random(2), 240))}
+        held = {"words": lexicon(chance.Random(7)), "conversations": list(held_conversations(chance.Random(2), 240)), "plain": plain_asks(chance.Random(3), 200)}
         with open(sys.argv[2], "w") as file:
             json.dump(held, file)
     else:

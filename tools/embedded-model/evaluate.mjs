@@ -1,7 +1,10 @@
 /**
- * Scores a model on conversations it has never seen: other ways to ask, other subjects. `node evaluate.mjs [MODEL.gguf] [--show]`
- * with the package built. Each turn is scored on three points: answered in kind, ended by itself, no broken words. Once
- * always with the likeliest token, once as a user has it.
+ * Scores a model on conversations it has never seen: other ways to ask, other subjects. `node evaluate.mjs [MODEL.gguf] [--show]
+ * [--samples=1000]` with the package built. Each turn is scored on three points: answered in kind, ended by itself, no broken
+ * words. Once always with the likeliest token, once as a user has it.
+ *
+ * Then it asks for stories about nothing in particular, where the model has to choose everything by itself, many times with
+ * other seeds: how many end by themselves, and how many say a word three times in a row.
  */
 import { readFileSync } from "node:fs";
 import { EmbeddedClient } from "cloudllm/embedded";
@@ -9,7 +12,8 @@ import { EmbeddedClient } from "cloudllm/embedded";
 const [file] = process.argv.slice(2).filter((word) => !word.startsWith("--"));
 const show = process.argv.includes("--show");
 const client = new EmbeddedClient(file === undefined ? {} : { weights: readFileSync(file) });
-const { words, conversations } = JSON.parse(readFileSync(new URL("held-out.json", import.meta.url), "utf8"));
+const samples = Number(process.argv.find((word) => word.startsWith("--samples="))?.slice(10) ?? 1000);
+const { words, conversations, plain } = JSON.parse(readFileSync(new URL("held-out.json", import.meta.url), "utf8"));
 const lexicon = new Set(words);
 
 for (const [name, options] of [
@@ -19,6 +23,32 @@ for (const [name, options] of [
   const scores = [];
   for (const conversation of conversations) scores.push(...(await hold(conversation, options)));
   print(name, scores);
+}
+
+console.log(`\nnothing in particular    turns    ended  no word thrice  no broken words`);
+await tell("likeliest token", plain.length, () => ({ temperature: 0 }));
+await tell("default temperature", samples, (seed) => ({ seed }));
+
+/** Asks for `count` plain stories, each way to ask as often as the others. */
+async function tell(name, count, optionsOf) {
+  const points = { ended: 0, free: 0, whole: 0 };
+  for (let index = 0; index < count; index++) {
+    const content = plain[index % plain.length];
+    const answer = await answered([{ role: "user", content }], optionsOf(index));
+    const said = wordsOf(answer.content);
+    const score = {
+      ended: answer.finishReason === "stop",
+      free: said.every((word, at) => at < 2 || word !== said[at - 1] || word !== said[at - 2]),
+      whole: said.every((word) => lexicon.has(word)),
+    };
+    if (show && !(score.ended && score.free && score.whole))
+      console.log(JSON.stringify({ ...score, ask: content, seed: index, content: answer.content }));
+    for (const point of Object.keys(points)) points[point] += score[point];
+  }
+  const share = (point) => `${((100 * points[point]) / count).toFixed(1)} %`;
+  console.log(
+    `${name.padEnd(23)} ${String(count).padStart(6)} ${share("ended").padStart(8)} ${share("free").padStart(15)} ${share("whole").padStart(16)}`,
+  );
 }
 
 /** Holds a conversation, the model's own answers included, and scores each of them. */

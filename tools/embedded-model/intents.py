@@ -201,11 +201,20 @@ OTHER_STORY_ASKS = "story about {}|once upon a time there was {}|tell me about {
 OTHER_PLAIN_STORY_ASKS = "story|I am bored|entertain me|say something|tell me something|tell me anything|write something|once upon a time|tell me.|yes|yes please|yes, a story|yes, please do|surprise me".split("|")
 
 
+# What is said beside the thing where no subject is: none of it is one.
+PLAIN_TAILS = "for children|for my son|for my daughter|for my child|for us|for me|in a few sentences|in five sentences|with a happy end|before I sleep|from long ago|of your own|about anything|about anything you like|about whatever you like|now|today|again".split("|")
+HELD_PLAIN_TAILS = "for my sister|for the children|in six sentences|about something nice|tonight".split("|")
+
+
 def asks_for(random, things, held, about=None):
     """Such as "please write a short story about a fox"."""
     lead = random.choice(HELD_LEADS if held else LEADS)
     thing = random.choice(things)
-    return f"{lead} {thing}{' about ' + about if about else ''}{random.choice(['', '', '', '', ' please', ', please'])}".strip()
+    if about:
+        thing = f"{thing} about {about}"
+    elif random.random() < 0.2:
+        thing = f"{thing} {random.choice(HELD_PLAIN_TAILS if held else PLAIN_TAILS)}"
+    return f"{lead} {thing}{random.choice(['', '', '', '', ' please', ', please'])}".strip()
 
 
 ANOTHER_LEADS = "|||give me|I want|tell me|please|show me|now|and now|let me have|let me hear|how about|can I get|could I have|may I hear|write|make|can you tell|do you have|I would like".split("|")

@@ -1,6 +1,6 @@
 """Stories, poems and jokes about a subject. A subject has two forms: how it is introduced, and how it is spoken of after."""
 
-from words import ADJECTIVES, NAMES, article
+from words import ADJECTIVES, BARE_SUBJECTS, NAMES, OWN_SUBJECTS, article
 
 PLACES = ["the forest", "the river", "the old mill", "the market", "the garden", "the hill", "the beach", "the library", "the harbour", "the bridge"]
 TIMES = ["One rainy morning", "One sunny day", "One windy evening", "One cold night", "One day in spring", "Late in the summer", "On a foggy morning", "On the first day of snow"]
@@ -20,6 +20,7 @@ def after(thing):
 class Subject:
     def __init__(self, asked, first, then, bare=False):
         self.asked, self.first, self.then, self.bare = asked, first, then, bare
+        self.own = False  # chosen by who tells, and not by who asks
 
     @property
     def First(self):
@@ -62,7 +63,14 @@ def any_subject(random, nouns, bare_names):
     noun = random.choice(nouns)
     if draw < 0.28 and noun[-1] not in "syxhf" and noun not in IRREGULAR:
         return plural_subject(noun)
-    return common_subject(random, noun, random.choice(ADJECTIVES) if random.random() < 0.3 else None)
+    return common_subject(random, noun, random.choice(ADJECTIVES) if random.random() < 0.4 else None)
+
+
+def own_subject(random):
+    """For who leaves the choice to us."""
+    subject = any_subject(random, OWN_SUBJECTS, BARE_SUBJECTS)
+    subject.own = True
+    return subject
 
 
 def story(random, subject):

@@ -75,7 +75,7 @@ def main():
     torch.manual_seed(given.seed)
     random = chance.Random(given.seed)
 
-    tokenizer = T.learn([text for _ in range(20000) for _, text in corpus.training_conversation(random)], 1024)
+    tokenizer = T.learn(corpus.text_to_tokenize(random), 1024)
     model = Model(Shape(len(tokenizer.pieces)))
     weights = sum(weight.numel() for weight in model.parameters())
     print(f"{weights} weights, {len(tokenizer.pieces)} pieces", flush=True)

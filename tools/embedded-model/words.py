@@ -36,6 +36,12 @@ trumpet teapot suitcase feather pebble lemon waterfall desert comet rainbow tele
 
 ADJECTIVES = "little old young brave lonely lazy clever quiet red blue green golden silver tiny huge shy funny strange lost hungry".split()
 
+# Whom a story is about when nobody has said: few enough that the model knows each of them by heart.
+OWN_SUBJECTS = """
+cat dog fox owl bear duck frog horse mouse rabbit turtle wolf lion goat hen goose swan whale dragon witch wizard giant ghost
+knight king queen princess pirate robot baker farmer sailor painter gardener fisherman grandmother boy girl snowman star
+""".split()
+
 # Proper names and words without an article, asked for as they are.
 BARE_SUBJECTS = NAMES + "Max Lena Otto Nina Luca Ella Oscar Maya".split()
 HELD_BARE_SUBJECTS = "Greta Ivan Ruby Simon Alma Victor".split()

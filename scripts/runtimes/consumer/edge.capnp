@@ -1,0 +1,18 @@
+# The edge runtime's own configuration of a worker that may call any address: the test's server is on loopback.
+using Workerd = import "/workerd/workerd.capnp";
+
+const config :Workerd.Config = (
+  services = [
+    ( name = "main",
+      worker = (
+        modules = [
+          ( name = "edge.js", esModule = embed "edge.js" ),
+          ( name = "toy.gguf", data = embed "toy.gguf" ),
+        ],
+        compatibilityDate = "2026-01-01",
+        globalOutbound = "anywhere",
+      ) ),
+    ( name = "anywhere", network = ( allow = ["public", "private", "local"] ) ),
+  ],
+  sockets = [ ( name = "http", address = "127.0.0.1:0", http = (), service = "main" ) ],
+);

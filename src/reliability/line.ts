@@ -1,0 +1,147 @@
+/** Who may go now: calls in the order in which they came, within the limits and what the provider says of them. */
+
+import { offAbort, onAbort } from "../abort.ts";
+import { messagesFault, optionsFault } from "../check.ts";
+import type { ClientWrapper, SendOptions } from "../client.ts";
+import { SendError, type SendErrorFacts, type SendErrorKind } from "../errors.ts";
+import type { AssistantMessage, Message, RateLimits } from "../message.ts";
+import { retryPolicyOf } from "../retry.ts";
+import { LONGEST_TIMER_MS } from "../stream/metrics.ts";
+import { tellSent } from "../stream/sent.ts";
+import { estimateInputTokens } from "../token-estimate.ts";
+import type { RateLimitOptions } from "./rate-limit.ts";
+import { MinuteWindow } from "./window.ts";
+
+/** What a reply is taken to cost before it is known. */
+const EXPECTED_OUTPUT_TOKENS = 1_000;
+
+/** Somebody in line. */
+interface Waiting {
+  readonly tokens: number;
+  /** A provider that asks for a longer wait than this is told to the caller. */
+  readonly longestWaitMs: number;
+  readonly refuse: (waitMs: number) => void;
+  /** `correct` tells the real cost, once it is known. */
+  readonly enter: (correct: (tokens: number) => void) => void;
+}
+
+/** Told once how a call ended. */
+export type Leave = (message: AssistantMessage | undefined, error: unknown) => void;
+
+/** The line of one client's calls. */
+export class Line {
+  readonly #requests: MinuteWindow | undefined;
+  readonly #tokens: MinuteWindow | undefined;
+  readonly #concurrency: number;
+  readonly #waiting: Waiting[] = [];
+  #running = 0;
+  /** Nobody goes before. */
+  #closedUntil = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor({ requestsPerMinute, tokensPerMinute, concurrency = Number.POSITIVE_INFINITY }: RateLimitOptions) {
+    for (const [name, limit] of Object.entries({ requestsPerMinute, tokensPerMinute, concurrency })) {
+      if (limit !== undefined && !(typeof limit === "number" && limit > 0))
+        throw new TypeError(`\`${name}\` must be a number above 0.`);
+    }
+    this.#requests = requestsPerMinute === undefined ? undefined : new MinuteWindow(requestsPerMinute);
+    this.#tokens = tokensPerMinute === undefined ? undefined : new MinuteWindow(tokensPerMinute);
+    this.#concurrency = concurrency;
+  }
+
+  /** Resolves when it is the call's turn. @throws {SendError} kind `aborted` when the signal fires before. */
+  async enter(client: ClientWrapper, messages: readonly Message[], options: SendOptions): Promise<Leave> {
+    tellSent(options.signal, () => []); // until it is its turn
+    // What makes no sense is the client's to refuse, and costs nothing.
+    const isSound = messagesFault(messages) === undefined && optionsFault({ ...options }) === undefined;
+    const { signal, retries, timeouts, maxOutputTokens = EXPECTED_OUTPUT_TOKENS } = isSound ? options : {};
+    const tokens = this.#tokens && isSound ? estimateInputTokens(messages) + maxOutputTokens : 0;
+    const { provider, model } = client;
+    const correct = await new Promise<(tokens: number) => void>((resolve, reject) => {
+      const leave = (): void => {
+        clearTimeout(limit);
+        offAbort(signal, abort);
+        this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+      };
+      const fail = (kind: SendErrorKind, message: string, facts: SendErrorFacts): void => {
+        leave();
+        reject(new SendError(kind, message, { provider, model, attempts: [], ...facts }));
+      };
+      const abort = (): void => {
+        const message = "The caller's signal ended the call while it waited for its turn.";
+        fail("aborted", message, { cause: signal?.reason });
+        this.#advance();
+      };
+      const tooLate = (): void => {
+        const waitedMs = timeouts?.total;
+        const message = `The call waited ${waitedMs} ms for its turn (limit \`timeouts.total\`); raise it, or try again.`;
+        fail("timeout", message, { phase: "total", waitedMs });
+        this.#advance();
+      };
+      const limit = timeouts?.total ? setTimeout(tooLate, Math.min(LONGEST_TIMER_MS, timeouts.total)) : undefined;
+      const waiting: Waiting = {
+        tokens,
+        longestWaitMs: retryPolicyOf(retries).maxRetryAfterMs,
+        refuse(waitMs) {
+          const message = `${provider} asks for ${Math.ceil(waitMs / 1_000)} s without a request; send again then.`;
+          fail("rateLimit", message, { retryAfterMs: waitMs });
+        },
+        enter(correct) {
+          leave();
+          resolve(correct);
+        },
+      };
+      this.#waiting.push(waiting);
+      if (signal?.aborted) return abort();
+      onAbort(signal, abort);
+      this.#advance();
+    });
+    let left = false;
+    return (message, error) => {
+      if (left) return;
+      left = true;
+      this.#running--;
+      const partial = error instanceof SendError ? error.partial : undefined;
+      const { usage: reported, estimatedUsage } = message ?? partial ?? {};
+      // What a cut reply reported does not cover its end; the estimate does.
+      const usage = estimatedUsage ?? reported;
+      // A refusal costs nothing.
+      correct(usage?.totalTokens ?? 0);
+      const asked = error instanceof SendError && error.kind === "rateLimit" ? error.retryAfterMs : undefined;
+      this.#close(asked);
+      this.#advance();
+    };
+  }
+
+  /** Lets in whoever may go, first come first served; sets the clock for the next. */
+  #advance(): void {
+    clearTimeout(this.#timer);
+    const closedMs = this.#closedUntil - performance.now();
+    for (const waiting of [...this.#waiting]) if (closedMs > waiting.longestWaitMs) waiting.refuse(closedMs);
+    for (let first = this.#waiting[0]; first; first = this.#waiting[0]) {
+      if (this.#running >= this.#concurrency) return;
+      const now = performance.now();
+      const wait = Math.max(
+        this.#closedUntil - now,
+        this.#requests?.waitMs(1, now) ?? 0,
+        this.#tokens?.waitMs(first.tokens, now) ?? 0,
+      );
+      if (wait > 0) {
+        this.#timer = setTimeout(() => this.#advance(), Math.min(LONGEST_TIMER_MS, Math.ceil(wait)));
+        return;
+      }
+      this.#running++;
+      this.#requests?.spend(1, now);
+      first.enter(this.#tokens?.spend(first.tokens, now) ?? (() => undefined));
+    }
+  }
+
+  /** What the provider says that remains. */
+  learn({ requests, tokens }: RateLimits = {}): void {
+    for (const limit of [requests, tokens]) if (limit?.remaining === 0) this.#close(limit.resetMs);
+  }
+
+  #close(forMs = 0): void {
+    this.#closedUntil = Math.max(this.#closedUntil, performance.now() + forMs);
+  }
+}
