@@ -139,6 +139,7 @@ class Keyboard implements Lines {
     stdin.on("keypress", this.#onKey);
     this.#readline.on("line", (text) => this.#onLine(text));
     this.#readline.on("SIGINT", () => this.#onInterrupt());
+    this.#readline.on("SIGCONT", () => this.#onContinue());
     this.#readline.on("close", () => this.#queue.push({ type: "end" }));
     this.#offInterrupt = terminal.onInterrupt(() => this.#onInterrupt());
     stderr.write(PASTE_ON);
@@ -182,6 +183,12 @@ class Keyboard implements Lines {
     }
     this.#echo.isShown = false;
     this.#queue.push({ type: "line", text: [...this.#pasted.splice(0), text].join("\n") });
+  }
+
+  /** Back after Ctrl-Z. Readline has paused itself, so that nothing typed would be heard, not even Ctrl-C. */
+  #onContinue(): void {
+    this.#readline.resume();
+    this.#screen.write(PASTE_ON); // the shell had the terminal meanwhile
   }
 
   #onInterrupt(): void {

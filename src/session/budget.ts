@@ -38,7 +38,8 @@ export class TokenBudget {
   /**
    * The latest exchanges that fit, and room for the reply beside them. The last exchange may use that room, unless
    * `maxOutputTokens` claims it.
-   * @throws {SendError} kind `contextLength` when even the last exchange alone does not fit
+   * @throws {SendError} kind `contextLength` when even the last exchange alone does not fit, `invalidRequest` when the counter
+   * does not count
    */
   fit(system: readonly SystemMessage[], conversation: readonly Message[], options: SendOptions): Fitted {
     const fault = this.#fault;
@@ -46,7 +47,7 @@ export class TokenBudget {
     if (fault) throw fault.error;
     const { maxOutputTokens, search } = options;
     const tokensOf = (message: Message) => this.#tokensOf(message);
-    const fixed = sumOf(schemasOf(options).map((text) => this.#counter.count(text))) + sumOf(system.map(tokensOf));
+    const fixed = sumOf(schemasOf(options).map((text) => this.#count(text))) + sumOf(system.map(tokensOf));
     const room = maxOutputTokens ?? Math.floor(this.maxTokens * REPLY_SHARE);
     const { messages, cost } = latestExchanges(conversation, this.maxTokens - room - fixed, tokensOf);
     const limit = this.maxTokens - (maxOutputTokens ?? 0);
@@ -74,11 +75,20 @@ export class TokenBudget {
     this.#counts = new WeakMap();
   }
 
+  /** A count that is none would let everything pass. */
+  #count(text: string): number {
+    const tokens: unknown = this.#counter.count(text);
+    if (typeof tokens === "number" && tokens >= 0) return tokens;
+    throw new SendError(
+      "invalidRequest",
+      `The \`counter\` counted ${String(tokens)} tokens: it must give a number, 0 or more.`,
+    );
+  }
+
   #tokensOf(message: Message): number {
     const known = this.#counts.get(message);
     if (known !== undefined) return known;
-    const tokens =
-      this.#counter.count(textOf(message)) + TOKENS_PER_MESSAGE + attachmentsOf(message) * TOKENS_PER_ATTACHMENT;
+    const tokens = this.#count(textOf(message)) + TOKENS_PER_MESSAGE + attachmentsOf(message) * TOKENS_PER_ATTACHMENT;
     this.#counts.set(message, tokens);
     return tokens;
   }

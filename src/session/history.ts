@@ -117,11 +117,19 @@ function placeFault(
   if (isBlank(message)) return "is empty";
   if (message.role === previous?.role) return `follows another of the role ${message.role}`;
   if (message.role === "user") return undefined;
-  return replyFault(message);
+  return fieldsFault(message);
 }
 
-/** What is wrong with an earlier reply beside its text. */
-function replyFault({
+/** What is wrong with what a client gave as its reply, as the end of a sentence that names it; anybody may write a client. */
+export function replyFault(value: unknown): string | undefined {
+  const fault = messageFault(value);
+  if (fault) return fault;
+  const message = value as Message;
+  return message.role === "assistant" ? fieldsFault(message) : `has the role ${message.role}`;
+}
+
+/** What is wrong with a reply beside its text. */
+function fieldsFault({
   toolCalls = [],
   replay,
   interrupted,

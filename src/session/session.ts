@@ -7,7 +7,7 @@ import { MessageStream } from "../stream/message-stream.ts";
 import { streamOf } from "../stream/whole.ts";
 import { createTokenCounter, estimateInputTokens, estimateTokens } from "../token-estimate.ts";
 import { type Fitted, TokenBudget } from "./budget.ts";
-import { checkedHistory, lastExchangeOf, messagesOf, pendingCalls, type TurnInput } from "./history.ts";
+import { checkedHistory, lastExchangeOf, messagesOf, pendingCalls, replyFault, type TurnInput } from "./history.ts";
 import {
   checkedClient,
   checkedPrompt,
@@ -32,8 +32,24 @@ type Ask = <Output>(
   options: SendOptions<Output>,
 ) => Promise<MessageStream<Output>>;
 
-const askStreamed: Ask = (client, messages, options) => client.sendMessageStream(messages, options);
-const askWhole: Ask = async (client, messages, options) => streamOf(await client.sendMessage(messages, options));
+const askStreamed: Ask = async (client, messages, options) => {
+  const stream = await client.sendMessageStream(messages, options);
+  if (typeof stream?.onEnd === "function") return stream;
+  throw new SendError("protocol", "The client's `sendMessageStream` gave no MessageStream.");
+};
+
+const askWhole: Ask = async (client, messages, options) => streamOf(await replyOf(client, messages, options));
+
+async function replyOf<Output>(
+  client: TypedClient,
+  messages: readonly Message[],
+  options: SendOptions<Output>,
+): Promise<AssistantMessage<Output>> {
+  const reply = await client.sendMessage(messages, options);
+  const fault = replyFault(reply);
+  if (!fault) return reply;
+  throw new SendError("protocol", `The client's \`sendMessage\` gave no reply: it ${fault}.`);
+}
 
 const DEFAULT_MAX_STEPS = 8;
 const FLUSH_INTERVAL_MS = 100;
@@ -197,7 +213,7 @@ export class LLMSession implements AsyncDisposable {
   ): Promise<AssistantMessage<Output>> {
     const turn = this.#begin(input, options);
     if (hasRun(turn.carried)) return (await this.#open(turn, askWhole)).finalMessage();
-    const reply = await this.#asked(turn, () => turn.client.sendMessage(turn.request.messages, turn.options));
+    const reply = await this.#asked(turn, () => replyOf(turn.client, turn.request.messages, turn.options));
     this.#end(turn, reply, false);
     await this.#saved(turn);
     return reply;
@@ -383,15 +399,18 @@ export class LLMSession implements AsyncDisposable {
     if (!open || turn.isOver) return;
     turn.end();
     this.#turn = undefined;
-    const interrupted = failed || reply?.interrupted === true;
-    const usage = reply && this.#paid(turn, reply);
-    this.#record(endOf(open, reply, { interrupted, discards: this.#onInterrupt === "discard", usage }));
+    const sound = replyFault(reply) ? undefined : reply;
+    const interrupted = failed || sound?.interrupted === true || sound !== reply;
+    const usage = sound && this.#paid(turn, sound);
+    this.#record(endOf(open, sound, { interrupted, discards: this.#onInterrupt === "discard", usage }));
   }
 
   /** What a reply cost, and what the token counter learns from it. */
   #paid({ request: { estimatedTokens } }: Turn, reply: AssistantMessage): TurnUsage | undefined {
-    if (reply.usage?.inputTokens && estimatedTokens) this.#budget?.learn(estimatedTokens, reply.usage.inputTokens);
-    return turnUsageOf(reply);
+    const paid = turnUsageOf(reply);
+    if (!isTurnUsage(paid)) return undefined;
+    if (paid.usage?.inputTokens && estimatedTokens) this.#budget?.learn(estimatedTokens, paid.usage.inputTokens);
+    return paid;
   }
 
   #record(record: SessionRecord): void {

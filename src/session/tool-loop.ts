@@ -8,6 +8,7 @@ import { adopt, chunksOf, movedBy, type ReplyFacts } from "../fold.ts";
 import type { AssistantMessage, ToolCall, ToolMessage } from "../message.ts";
 import type { ChunkSink, ChunkSource, MessageStream } from "../stream/message-stream.ts";
 import { sendErrorOf } from "../stream/readable.ts";
+import { replyFault } from "./history.ts";
 import { joinedReply, spendingOf } from "./joined-reply.ts";
 import { failureOf, resultOf } from "./run-tool.ts";
 
@@ -113,7 +114,8 @@ export class ToolLoop implements ChunkSource {
     const replies = [...this.#replies, ...running];
     const [only, ...others] = replies;
     if (!only) return message;
-    if (others.length === 0 && !this.#anyAnswered) return only;
+    if (others.length === 0 && !this.#anyAnswered)
+      return only.content === message.content ? only : asShown(only, message);
     return joinedReply(replies, this.#isClosed ? { ...message, toolCalls: [] } : message);
   }
 
@@ -123,10 +125,13 @@ export class ToolLoop implements ChunkSource {
     for (let step = 1; ; step++) {
       let running: Map<ToolCall, Promise<ToolCall>> | undefined;
       for await (const batch of stream.batches()) {
+        if (this.#isOver) return; // what was stopped has said its last
         const last = batch.at(-1);
         const reply = last?.type === "final" ? last.message : undefined;
         const chunks = this.#placed(reply ? batch.slice(0, -1) : batch);
         if (reply) {
+          const fault = replyFault(reply);
+          if (fault) throw new SendError("protocol", `The final chunk has no reply: it ${fault}.`);
           this.#finished(reply);
           if (step === this.#keeper.maxSteps || !this.#isRunnable(reply)) return this.#end(reply, chunks);
           running = this.#start(reply);
@@ -271,4 +276,11 @@ export class ToolLoop implements ChunkSource {
     this.#isOver = true;
     offAbort(this.#keeper.signal, this.#onAbort);
   }
+}
+
+/** A reply that was stopped between the arrival of a piece and its being shown: its reader has seen less than has come, and is kept. */
+function asShown(reply: AssistantMessage, shown: AssistantMessage): AssistantMessage {
+  const { replay: _replay, output: _output, unfinishedToolCalls: _unfinished, ...rest } = reply;
+  const { content, reasoning, toolCalls, unfinishedToolCalls, citations } = shown;
+  return { ...rest, content, reasoning, toolCalls, citations, ...(unfinishedToolCalls && { unfinishedToolCalls }) };
 }

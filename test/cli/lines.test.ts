@@ -1,6 +1,6 @@
 /** Typing: what keys do at the prompt and while a reply is being written. */
 
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { type Line, type Lines, readLines } from "../../src/cli/lines.ts";
 import { createTerminal } from "../../src/cli/terminal.ts";
 import { createScreen, type Screen } from "./screen.ts";
@@ -129,6 +129,39 @@ describe("while a reply is being written", () => {
     });
   });
 });
+
+test.skipIf(process.platform === "win32")(
+  "after Ctrl-Z and fg, keys are heard again, at the prompt and during a reply",
+  async () => {
+    const kill = vi.spyOn(process, "kill").mockReturnValue(true); // it would stop the tests
+    try {
+      const written = await typing(async (lines, { stdin }) => {
+        let stopped = 0;
+        const off = lines.onInterrupt(() => {
+          stopped += 1;
+        });
+        stdin.write("\u001a");
+        await settled();
+        expect(kill).toHaveBeenCalledWith(process.pid, "SIGTSTP");
+        process.emit("SIGCONT");
+        stdin.write(CTRL_C);
+        await settled();
+        expect(stopped).toBe(1);
+        off();
+        const next = lines.next("> ");
+        stdin.write("half");
+        stdin.write("\u001a");
+        await settled();
+        process.emit("SIGCONT");
+        stdin.write(" a one\r");
+        expect(await next).toEqual(line("half a one"));
+      });
+      expect(written.split("\u001b[?2004h")).toHaveLength(4); // the shell has its own way with the terminal
+    } finally {
+      kill.mockRestore();
+    }
+  },
+);
 
 test("the terminal is left as it was found", async () => {
   const written = await typing(async () => undefined);

@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it, test, vi } from "vitest";
 import * as z from "zod";
 import type { ClientWrapper, Tool } from "../../src/client.ts";
 import { OpenAIClient } from "../../src/clients/openai.ts";
@@ -245,3 +245,20 @@ describe("the counter learns", () => {
     expect(calibrate).not.toHaveBeenCalled();
   });
 });
+
+test.each([Number.NaN, -5, "5", undefined, null])(
+  "a counter that counts %s sends nothing, and the session goes on",
+  async (tokens) => {
+    let isBroken = true;
+    const client = scriptedClient([{ text: "Fine." }]);
+    const count = (text: string) => (isBroken ? (tokens as number) : text.length);
+    const session = new LLMSession({ client, maxTokens: 100, counter: { count } });
+    await expect(session.sendMessage("one")).rejects.toMatchObject({
+      kind: "invalidRequest",
+      message: expect.stringMatching(/`counter`/),
+    });
+    expect(client.calls).toEqual([]);
+    isBroken = false;
+    expect(await session.sendMessage("one")).toMatchObject({ content: "Fine." });
+  },
+);

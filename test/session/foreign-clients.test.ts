@@ -1,0 +1,98 @@
+/** Anybody may write a client: one that answers with something else fails its turn, and only that. */
+
+import { describe, expect, test } from "vitest";
+import type { MessageChunk } from "../../src/chunk.ts";
+import type { ClientWrapper, Tool } from "../../src/client.ts";
+import type { AssistantMessage } from "../../src/message.ts";
+import { LLMSession } from "../../src/session/session.ts";
+import { MemoryStore } from "../../src/session/store.ts";
+import { MessageStream } from "../../src/stream/message-stream.ts";
+import { scriptedClient } from "../../src/testing/index.ts";
+
+const GOOD = await scriptedClient([{ text: "Fine." }]).sendMessage([{ role: "user", content: "How are you?" }]);
+
+/** A stream that ends with this for a message. */
+function streamOf(message: unknown): MessageStream {
+  return MessageStream.from(
+    (async function* (): AsyncGenerator<MessageChunk> {
+      yield { type: "final", content: "", message: message as AssistantMessage, isFinal: true };
+    })(),
+  );
+}
+
+/** A client whose first reply is this. */
+function answering(first: unknown, firstStream: unknown): ClientWrapper {
+  let isFirst = true;
+  const once = <T>(bad: unknown, good: T): T => {
+    const given = isFirst ? (bad as T) : good;
+    isFirst = false;
+    return given;
+  };
+  return {
+    provider: "p",
+    model: "m",
+    sendMessage: async () => once(first, GOOD),
+    sendMessageStream: async () => once(firstStream, streamOf(GOOD)),
+  };
+}
+
+const look: Tool = { name: "look", run: () => "a bird" };
+
+const NO_REPLIES: readonly (readonly [name: string, reply: unknown, stream?: unknown])[] = [
+  ["nothing", undefined, undefined],
+  ["null", null, null],
+  ["a text", "Fine.", "Fine."],
+  ["an object of its own", { text: "Fine." }, { text: "Fine." }],
+  ["a reply without a role", { ...GOOD, role: undefined }],
+  ["a reply of the user", { ...GOOD, role: "user" }],
+  ["a reply without a text", { ...GOOD, content: undefined }],
+  ["a reply whose text is a number", { ...GOOD, content: 5 }],
+  ["calls that are a text", { ...GOOD, toolCalls: "look", finishReason: "toolCalls" }],
+  ["calls that nobody can answer", { ...GOOD, toolCalls: [{ name: "look" }], finishReason: "toolCalls" }],
+];
+
+describe.each(["in memory", "in a store"])("a session that is kept %s", (kind) => {
+  async function opened(client: ClientWrapper): Promise<LLMSession> {
+    return kind === "in memory"
+      ? new LLMSession({ client })
+      : LLMSession.open({ client, store: new MemoryStore(), id: "s" });
+  }
+
+  describe.each([
+    ["whole", undefined],
+    ["whole", [look]],
+    ["streamed", undefined],
+    ["streamed", [look]],
+  ] as const)("and asks for a %s reply, with the tools %j", (way, given) => {
+    const tools = given && { tools: given };
+    const say = async (session: LLMSession) =>
+      way === "whole"
+        ? session.sendMessage("question", tools)
+        : (await session.sendMessageStream("question", tools)).finalMessage();
+
+    test.each(NO_REPLIES)("goes on after %s", async (_name, reply, stream = streamOf(reply)) => {
+      const session = await opened(answering(reply, reply === undefined || reply === null ? reply : stream));
+      const outcome = await say(session).catch((error: unknown) => error);
+      // A stream that is handed through is its maker's; whatever the session makes says what is wrong.
+      const isHandedThrough = way === "streamed" && !given && kind === "in memory" && stream instanceof MessageStream;
+      if (!isHandedThrough) expect(outcome).toMatchObject({ kind: "protocol" });
+      expect(session.history).toEqual([]);
+      expect(session.unanswered).toBe("question");
+      expect(await session.sendMessage("again")).toMatchObject({ content: "Fine." });
+      expect(session.history).toHaveLength(2);
+      JSON.stringify(session);
+    });
+
+    test.each<[name: string, usage: unknown]>([
+      ["a number", 5],
+      ["counts that are texts", { inputTokens: "5", outputTokens: "5", totalTokens: "10" }],
+      ["counts below nothing", { inputTokens: -5, outputTokens: 1, totalTokens: 0 }],
+      ["half of the counts", { inputTokens: 5 }],
+    ])("counts no usage that is %s", async (_name, usage) => {
+      const reply = { ...GOOD, estimatedUsage: undefined, usage };
+      const session = await opened(answering(reply, streamOf(reply)));
+      expect(await say(session)).toMatchObject({ content: "Fine." });
+      expect(session.tokenUsage()).toMatchObject({ totalTokens: 0, turns: [] });
+    });
+  });
+});
