@@ -16,12 +16,13 @@ const samples = Number(process.argv.find((word) => word.startsWith("--samples=")
 const { words, conversations, plain } = JSON.parse(readFileSync(new URL("held-out.json", import.meta.url), "utf8"));
 const lexicon = new Set(words);
 
-for (const [name, options] of [
-  ["likeliest token", { temperature: 0 }],
-  ["default temperature", { seed: 1 }],
+for (const [name, optionsOf] of [
+  ["likeliest token", () => ({ temperature: 0 })],
+  ["default temperature", (seed) => ({ seed })],
 ]) {
   const scores = [];
-  for (const conversation of conversations) scores.push(...(await hold(conversation, options)));
+  for (const [index, conversation] of conversations.entries())
+    scores.push(...(await hold(conversation, optionsOf(index))));
   print(name, scores);
 }
 
