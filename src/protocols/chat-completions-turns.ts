@@ -73,12 +73,11 @@ function assistantMessage(
       ...(details && isSameModel && { reasoning_details: details }),
       ...(calls.length > 0 && {
         tool_calls: calls.map(({ id, name, arguments: args }, at) => ({
-          id: wireCallId(id, dialect),
-          type: "function",
-          ...(typeof args === "string" && callFields?.[id]?.type === "custom"
-            ? { custom: { name, input: wellFormed(args) } }
-            : { function: { name, arguments: JSON.stringify(argumentsObject(args)) } }),
           ...(callFields?.[id] ?? (at === 0 && isSignedFirst?.(model) ? UNSIGNED : {})),
+          id: wireCallId(id, dialect),
+          ...(typeof args === "string" && callFields?.[id]?.type === "custom"
+            ? { type: "custom", custom: { name, input: wellFormed(args) } }
+            : { type: "function", function: { name, arguments: JSON.stringify(argumentsObject(args)) } }),
         })),
       }),
     },
