@@ -233,7 +233,7 @@ describe("a request that is under way when the caller leaves stands in the list"
     });
   });
 
-  test.each(["stop", "abort"] as const)("with those before it that failed, by %s", async (way) => {
+  test.each(["stop", "drain", "abort"] as const)("with those before it that failed, by %s", async (way) => {
     let count = 0;
     let arrived: () => void = () => undefined;
     const third = new Promise<void>((resolve) => {
@@ -247,11 +247,11 @@ describe("a request that is under way when the caller leaves stands in the list"
       },
     );
     await third;
-    if (way === "stop") void stream.stop();
-    else abort.abort();
+    if (way === "abort") abort.abort();
+    else void stream.stop({ drain: way === "drain" });
     await next;
     expect(server.requests).toHaveLength(3);
-    const outcome = way === "stop" ? "stopped" : "aborted";
+    const outcome = way === "abort" ? "aborted" : "stopped";
     expect(stream.metrics.attempts.map((attempt) => attempt.outcome)).toEqual(["truncated", "overloaded", outcome]);
   });
 
