@@ -57,8 +57,9 @@ export function adopt(facts: ReplyFacts, message: AssistantMessage): void {
     rateLimits,
   } = message;
   Object.assign(facts, {
-    provider,
-    model,
+    // A stream of somebody's chunks learns only in the end who wrote them.
+    provider: provider || facts.provider,
+    model: model || facts.model,
     id,
     requestId,
     finishReason,

@@ -13,7 +13,7 @@ import { asStopped, tellSent, watchSent } from "../stream/sent.ts";
 import { limitsLeft } from "../timeouts.ts";
 import { estimateInputTokens } from "../token-estimate.ts";
 
-/** How long to wait for somebody who was let go to say so, in milliseconds. */
+/** How long to wait for somebody who was let go, or whose time is up, to say so, in milliseconds. */
 const LEAVING_LIMIT_MS = 20;
 
 /** How a race is run. */
@@ -85,6 +85,8 @@ export class Race implements ChunkSource {
   readonly #attempts: Attempt[] = [];
   /** Those that were let go before they had a stream, and have not told what was sent. */
   readonly #leaving = new Set<Promise<void>>();
+  /** Ends the race when a client hears neither the signal nor the clock. */
+  #limit: ReturnType<typeof setTimeout> | undefined;
   #winner: Runner | undefined;
   #isAccepted = false;
   /** The caller waits for a chunk. */
@@ -113,10 +115,18 @@ export class Race implements ChunkSource {
   }
 
   start(): void {
-    const { signal } = this.#options;
+    const { signal, timeouts } = this.#options;
     tellSent(signal, () => this.#sent());
+    if (timeouts?.total) {
+      const { total: waitedMs } = timeouts;
+      const message = `The clients let ${waitedMs} ms pass (limit \`timeouts.total\`); raise it, or try again.`;
+      this.#endWithin(waitedMs, () => new SendError("timeout", message, { ...this.#who(), phase: "total", waitedMs }));
+      this.#limit?.unref?.(); // who waits for a client keeps the process running by its connection
+    }
     onAbort(signal, this.#onAbort);
-    if (this.#startNext()) return;
+    const hasStarted = this.#startNext();
+    if (signal?.aborted) this.#abort();
+    if (hasStarted) return;
     const retryAfterMs = this.#rules.retryAfterMs?.();
     const message = "No client is left to ask: all of them keep failing and are left alone for a while.";
     this.#fail(new SendError("overloaded", message, { retryAfterMs }));
@@ -341,8 +351,21 @@ export class Race implements ChunkSource {
 
   /** A client answers by failing, and tells what had come. */
   #abort(): void {
-    const reason: unknown = this.#options.signal?.reason;
-    for (const { controller } of this.#runners) controller.abort(reason);
+    const cause: unknown = this.#options.signal?.reason;
+    for (const { controller } of this.#runners) controller.abort(cause);
+    const message = "The caller's signal ended the call.";
+    this.#endWithin(0, () => new SendError("aborted", message, { ...this.#who(), cause }));
+  }
+
+  /** A client's own failure says more, and comes first. */
+  #endWithin(ms: number, failure: () => SendError): void {
+    clearTimeout(this.#limit);
+    this.#limit = setTimeout(() => this.#fail(failure()), Math.min(LONGEST_TIMER_MS, ms + LEAVING_LIMIT_MS));
+  }
+
+  #who(): { readonly provider: string; readonly model: string } {
+    const { provider, model } = this.facts;
+    return { provider, model };
   }
 
   #finish(runner: Runner): void {
@@ -353,14 +376,17 @@ export class Race implements ChunkSource {
 
   #end(): void {
     this.#over = true;
+    clearTimeout(this.#limit);
     offAbort(this.#options.signal, this.#onAbort);
   }
 
   #fail(error: SendError): void {
     if (this.#over) return;
     this.#end();
+    const winner = this.#winner;
     for (const runner of this.#runners) this.#letGo(runner);
-    if (error.partial) adopt(this.facts, error.partial);
+    const told = error.partial ?? winner?.stream?.partial;
+    if (told) adopt(this.facts, told);
     const { kind, message, partial: _own, attempts: _ownToo, ...facts } = error.toJSON();
     const attempts = [...this.#attempts];
     const failure = new SendError(kind, message, { ...facts, attempts, cause: error.cause });

@@ -287,7 +287,8 @@ export class RecoveringSource implements ChunkSource {
     const cause: unknown = this.#call.options.signal?.reason;
     this.#opening?.controller.abort(cause);
     this.#leave();
-    this.#fail(new SendError("aborted", "The caller's signal ended the call.", { cause }));
+    const { provider, model } = this.facts;
+    this.#fail(new SendError("aborted", "The caller's signal ended the call.", { provider, model, cause }));
   }
 
   /** Lets go of what is under way, and takes over what it tells. */

@@ -4,7 +4,8 @@ import {
   type ClientWrapper,
   fallback,
   hedge,
-  type MessageStream,
+  type MessageChunk,
+  MessageStream,
   rateLimit,
   SendError,
   type SendOptions,
@@ -98,7 +99,9 @@ describe.each(SHAPES)("%s: a stream that nobody reads", (_shapeName, shape) => {
     const ended = endOf(stream);
     leave(stream, abort);
     await server.requests[0]?.closed;
-    expect((await ended)?.kind, way).toBe(outcome === "stopped" ? undefined : outcome);
+    const error = await ended;
+    expect(error?.kind, way).toBe(outcome === "stopped" ? undefined : outcome);
+    if (error) expect(error).toMatchObject({ provider: "compatible", model: "m", retryable: outcome === "timeout" });
     expect(stream.metrics.attempts.map((attempt) => attempt.outcome)).toEqual([outcome]);
     expect(server.requests).toHaveLength(1);
     // The request was sent, and will be billed.
@@ -230,7 +233,7 @@ describe("a request that is under way when the caller leaves stands in the list"
     });
   });
 
-  test.each(["stop", "abort"] as const)("with those before it that failed, by %s", async (way) => {
+  test.each(["stop", "drain", "abort"] as const)("with those before it that failed, by %s", async (way) => {
     let count = 0;
     let arrived: () => void = () => undefined;
     const third = new Promise<void>((resolve) => {
@@ -244,11 +247,11 @@ describe("a request that is under way when the caller leaves stands in the list"
       },
     );
     await third;
-    if (way === "stop") void stream.stop();
-    else abort.abort();
+    if (way === "abort") abort.abort();
+    else void stream.stop({ drain: way === "drain" });
     await next;
     expect(server.requests).toHaveLength(3);
-    const outcome = way === "stop" ? "stopped" : "aborted";
+    const outcome = way === "abort" ? "aborted" : "stopped";
     expect(stream.metrics.attempts.map((attempt) => attempt.outcome)).toEqual(["truncated", "overloaded", outcome]);
   });
 
@@ -278,5 +281,65 @@ describe("a request that is under way when the caller leaves stands in the list"
     expect(stream.metrics.attempts.map(({ outcome }) => outcome)).toEqual(["stopped"]);
     expect(a.requests).toHaveLength(1);
     await held.stop();
+  });
+});
+
+describe("a client that hears neither the signal nor the clock", () => {
+  /** Chunks that say whether they were let go. */
+  function deaf(beginning: readonly MessageChunk[]) {
+    let letGo: () => void = () => undefined;
+    const left = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    const chunks = [...beginning];
+    const iterator = {
+      next: () => {
+        const value = chunks.shift();
+        return value ? Promise.resolve({ done: false, value }) : new Promise(() => undefined);
+      },
+      return: () => {
+        letGo();
+        return Promise.resolve({ done: true, value: undefined });
+      },
+    };
+    const client = {
+      provider: "deaf",
+      model: "m",
+      sendMessage: () => new Promise(() => undefined),
+      sendMessageStream: async () =>
+        MessageStream.from({ [Symbol.asyncIterator]: () => iterator } as AsyncIterable<MessageChunk>),
+    } as unknown as ClientWrapper;
+    return { client, left };
+  }
+
+  const begun: readonly MessageChunk[] = [{ type: "text", content: "A", isFinal: false }];
+  const BOTH: readonly (readonly [string, (client: ClientWrapper) => ClientWrapper])[] = [
+    ["fallback", (client) => fallback([client, client])],
+    ["fallback that recovers", (client) => fallback([client, client], { recover: "restart" })],
+    ["hedge", (client) => hedge(client, client, { afterMs: 60_000 })],
+  ];
+
+  describe.each(BOTH)("is left by a %s", (_name, wrap) => {
+    test.each([
+      ["the signal", "aborted"],
+      ["the limit on the whole call", "timeout"],
+    ])("that is ended by %s", async (_way, kind) => {
+      const abort = new AbortController();
+      const options = kind === "aborted" ? { signal: abort.signal } : { timeouts: { total: 40 } };
+      for (const beginning of [[], begun]) {
+        const { client, left } = deaf(beginning);
+        const stream = await wrap(client).sendMessageStream(QUESTION, options);
+        const reading = failure(stream.finalMessage());
+        setTimeout(() => abort.abort(), 10);
+        expect(await reading).toMatchObject({
+          kind,
+          provider: "deaf",
+          partial: { content: beginning[0]?.content ?? "" },
+        });
+        await left;
+        if (kind === "aborted") break; // the signal has fired
+      }
+      expect(await failure(wrap(deaf([]).client).sendMessage(QUESTION, options))).toMatchObject({ kind });
+    });
   });
 });
