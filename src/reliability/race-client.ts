@@ -34,7 +34,7 @@ export async function openRace<Output>(
   options: SendOptions<Output>,
   rules: RaceRules,
 ): Promise<{ readonly stream: MessageStream<Output>; readonly race: Race }> {
-  checkCall(messages, options);
+  checkCall(messages, { ...options, toolChoice: undefined }); // whether there are tools to choose from, a client of tools knows
   const opened: { race?: Race } = {};
   const stream = new MessageStream<Output>((sink) => {
     opened.race = new Race(messages, options, rules, sink);

@@ -31,7 +31,7 @@ export type SessionRecord =
   | { readonly type: "saved"; readonly session: SavedSession };
 
 /** Who is asked, as `ClientWrapper` names it. */
-export type Asked = Pick<TurnUsage, "provider" | "model">;
+type Asked = Pick<TurnUsage, "provider" | "model">;
 
 /** A conversation at one moment. */
 export interface SessionState {

@@ -7,7 +7,9 @@ import { SendError } from "../errors.ts";
 import { adopt, chunksOf, movedBy, type ReplyFacts } from "../fold.ts";
 import type { AssistantMessage, ToolCall, ToolMessage } from "../message.ts";
 import type { ChunkSink, ChunkSource, MessageStream } from "../stream/message-stream.ts";
+import type { Attempt } from "../stream/metrics.ts";
 import { sendErrorOf } from "../stream/readable.ts";
+import { asStopped, watchSent } from "../stream/sent.ts";
 import { replyFault } from "./history.ts";
 import { joinedReply, spendingOf } from "./joined-reply.ts";
 import { failureOf, resultOf } from "./run-tool.ts";
@@ -48,8 +50,9 @@ export class ToolLoop implements ChunkSource {
   readonly #replies: AssistantMessage[] = [];
   /** The reply that is being read, or asked for. */
   #stream: MessageStream | "asked for" | undefined;
-  /** Since when it is asked for. */
+  /** Since when it is asked for, and what was sent for it. */
   #askedAt = 0;
+  #sent: () => readonly Attempt[] | undefined = () => undefined;
   /** Calls whose tools are running, or that are left to the caller. A signal each: runtimes warn of many listeners on one. */
   readonly #open = new Map<ToolCall, AbortController>();
   /** Answers that nobody has seen yet. */
@@ -152,6 +155,7 @@ export class ToolLoop implements ChunkSource {
       if (this.#isOver) return;
       this.#stream = "asked for";
       this.#askedAt = performance.now();
+      this.#sent = watchSent(this.#stopping.signal);
       stream = await this.#keeper.ask(this.#stopping.signal);
       if (this.#isOver) return void stream.stop();
       this.#read(stream);
@@ -235,8 +239,11 @@ export class ToolLoop implements ChunkSource {
   /** A request whose reply has not begun is left: it was sent all the same. */
   #abandon(): void {
     if (this.#stream !== "asked for") return;
+    this.#stopping.abort(this.#keeper.signal?.reason);
     const { provider, model } = this.#keeper.client;
-    this.facts.attempts.push({ provider, model, durationMs: performance.now() - this.#askedAt, outcome: "stopped" });
+    // A client of somebody else's does not say what it has sent.
+    const one: Attempt = { provider, model, durationMs: performance.now() - this.#askedAt, outcome: "stopped" };
+    this.facts.attempts.push(...asStopped(this.#sent() ?? [one]));
   }
 
   /** The end by the caller's will, or by a failure: what the tools have not answered stays without an answer. */

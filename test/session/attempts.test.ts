@@ -2,11 +2,13 @@
 
 import { describe, expect, test } from "vitest";
 import type { Tool } from "../../src/client.ts";
+import { CompatibleClient } from "../../src/clients/compatible.ts";
 import { SendError } from "../../src/errors.ts";
 import type { AssistantMessage } from "../../src/message.ts";
+import { rateLimit } from "../../src/reliability/rate-limit.ts";
 import { LLMSession } from "../../src/session/session.ts";
 import type { MessageStream } from "../../src/stream/message-stream.ts";
-import { Gate, type ReplyScript, scriptedClient } from "../../src/testing/index.ts";
+import { Gate, type ReplyScript, scriptedClient, startProviderServer } from "../../src/testing/index.ts";
 
 const look: Tool = { name: "look", run: () => "a bird" };
 const CALL: ReplyScript = { steps: [{ text: "Let me see. " }, { toolCall: { name: "look" } }] };
@@ -59,4 +61,28 @@ describe.each(WAYS)("a turn that is left by %s", (way, leave) => {
     expect(attempts).toHaveLength(outcomes);
     for (const { durationMs } of attempts) expect(durationMs).toBeGreaterThanOrEqual(0);
   });
+});
+
+test("a request that was sent again is there twice", async () => {
+  const gate = new Gate();
+  await using server = await startProviderServer([CALL, { refusal: { status: 503 } }, { opensAfter: gate, text: "A" }]);
+  const client = new CompatibleClient({ baseUrl: server.baseUrl, model: "m" });
+  const stream = await new LLMSession({ client }).sendMessageStream("question", { tools: [look] });
+  const ending = stream.finalMessage();
+  await gate.reached;
+  await stream.stop();
+  const outcomes = (await ending).metrics.attempts.map(({ outcome, status }) => `${outcome} ${status ?? "-"}`);
+  expect(outcomes).toEqual(["answered 200", "overloaded 503", "stopped -"]);
+});
+
+test("what waits for its turn was not sent", async () => {
+  const client = rateLimit(scriptedClient([CALL, { text: "A bird." }]), { requestsPerMinute: 1 });
+  const stream = await new LLMSession({ client }).sendMessageStream("question", { tools: [look] });
+  for await (const chunk of stream) {
+    if (chunk.type !== "toolResult") continue;
+    void stream.finalMessage();
+    await new Promise((resolve) => setImmediate(resolve)); // the next reply is asked for
+    await stream.stop();
+  }
+  expect(stream.metrics.attempts.map(({ outcome }) => outcome)).toEqual(["answered"]);
 });

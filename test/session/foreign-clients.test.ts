@@ -15,6 +15,7 @@ const GOOD = await scriptedClient([{ text: "Fine." }]).sendMessage([{ role: "use
 function streamOf(message: unknown): MessageStream {
   return MessageStream.from(
     (async function* (): AsyncGenerator<MessageChunk> {
+      yield { type: "text", content: GOOD.content, isFinal: false };
       yield { type: "final", content: "", message: message as AssistantMessage, isFinal: true };
     })(),
   );
