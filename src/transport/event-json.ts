@@ -48,7 +48,6 @@ export function createEventJsonParser(
   let before = ""; // the previous event, unless it fitted the reply's own shape
   let run = 0; // how many events in a row looked alike and fitted no shape
   let credit = CREDIT_AT_START;
-  let isOdd = false;
 
   /** By a shape of the client's; two events in a row that have it show what is constant in this reply. */
   function readByKnown(data: string): unknown {
@@ -66,17 +65,23 @@ export function createEventJsonParser(
     return undefined;
   }
 
-  return function parse(data: string): unknown {
-    if (isOdd) return JSON.parse(decode(data));
+  /** By any shape, unless that was in vain too often. */
+  function readByShape(data: string): unknown {
+    if (credit < 0) return undefined;
     try {
-      const value = (own && read(own, data, decode)) ?? readByKnown(data);
-      if (value !== undefined) {
-        run = 0;
-        if (credit < CREDIT_AT_START) credit += CREDIT_PER_HIT;
-        return value;
-      }
+      return (own && read(own, data, decode)) ?? readByKnown(data);
     } catch {
-      isOdd = true; // what stands in a hole is no JSON text; perhaps the event as a whole is
+      credit -= CREDIT_TO_LEARN; // what stands in a hole is no JSON text; perhaps the event as a whole is
+      return undefined;
+    }
+  }
+
+  return function parse(data: string): unknown {
+    const fast = readByShape(data);
+    if (fast !== undefined) {
+      run = 0;
+      if (credit < CREDIT_AT_START) credit += CREDIT_PER_HIT;
+      return fast;
     }
     const value: unknown = JSON.parse(decode(data));
     fitted = undefined;
