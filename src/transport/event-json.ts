@@ -192,15 +192,29 @@ function heldIn({ head, between, tail }: Shape, data: string): string[] {
 /** Strings without escapes, short enough for `slice` to copy them: of a longer one it would keep the whole read alive. */
 const SHORT_STRING = /^"[ !#-[\]-\uFFFF]{0,12}"$/;
 const QUOTE = 0x22;
-const SHORT_COUNT = /^(?:0|[1-9]\d{0,12})$/;
 
 function scalarOf(json: string): unknown {
   if (json.length < 15) {
     if (json.charCodeAt(0) === QUOTE) {
       if (SHORT_STRING.test(json)) return json.slice(1, -1);
-    } else if (SHORT_COUNT.test(json)) return Number(json);
+    } else {
+      const count = countOf(json);
+      if (count !== undefined) return count;
+    }
   }
   return JSON.parse(json);
+}
+
+/** Of digits alone, so few that the sum is exact; undefined if it is anything else, or no JSON. */
+function countOf(json: string): number | undefined {
+  if (json === "" || (json.length > 1 && json[0] === "0")) return undefined;
+  let count = 0;
+  for (let at = 0; at < json.length; at++) {
+    const digit = json.charCodeAt(at) - 0x30;
+    if (digit < 0 || digit > 9) return undefined;
+    count = count * 10 + digit;
+  }
+  return count;
 }
 
 /** All containers of a shape anew, within each other; the first is the root. */
