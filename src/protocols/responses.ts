@@ -118,6 +118,7 @@ class ResponsesDecoder implements Decoder {
   readonly #model: string;
   /** By output index and place within: item ids change from event to event at some vendors. */
   readonly #texts = new Map<string, OpenText>();
+  #lastKey = { at: 0, index: 0, key: "0.0" };
   readonly #calls = new Map<number, OpenCall>();
   readonly #items = new Map<number, ResponseItem>();
   readonly #queries: string[] = [];
@@ -151,21 +152,21 @@ class ResponsesDecoder implements Decoder {
     const at = wire.output_index ?? 0;
     switch (wire.type ?? type) {
       case "response.output_text.delta":
-        this.#addText(`${at}.${wire.content_index ?? 0}`, textIn(wire.delta), chunks);
+        this.#addText(this.#textKey(at, wire.content_index ?? 0), textIn(wire.delta), chunks);
         break;
       case "response.output_text.done":
-        this.#completeText(`${at}.${wire.content_index ?? 0}`, textIn(wire.text), chunks);
+        this.#completeText(this.#textKey(at, wire.content_index ?? 0), textIn(wire.text), chunks);
         break;
       case "response.output_text.annotation.added":
-        if (wire.annotation) this.#cite(`${at}.${wire.content_index ?? 0}`, wire.annotation, false, chunks);
+        if (wire.annotation) this.#cite(this.#textKey(at, wire.content_index ?? 0), wire.annotation, false, chunks);
         break;
       case "response.refusal.delta":
         this.#refused = true;
-        this.#addText(`${at}.${wire.content_index ?? 0}`, textIn(wire.delta), chunks);
+        this.#addText(this.#textKey(at, wire.content_index ?? 0), textIn(wire.delta), chunks);
         break;
       case "response.refusal.done":
         this.#refused = true;
-        this.#completeText(`${at}.${wire.content_index ?? 0}`, textIn(wire.refusal), chunks);
+        this.#completeText(this.#textKey(at, wire.content_index ?? 0), textIn(wire.refusal), chunks);
         break;
       case "response.reasoning_summary_text.delta":
         this.#addReasoning(`${at}.s${wire.summary_index ?? 0}`, textIn(wire.delta), chunks);
@@ -237,6 +238,13 @@ class ResponsesDecoder implements Decoder {
     if (typeof service_tier === "string") this.#facts.serviceTier = service_tier;
     const read = responsesUsageOf(usage, this.#facts.serviceTier);
     if (read) this.#facts.usage = read;
+  }
+
+  /** Nearly always the same as for the event before. */
+  #textKey(at: number, index: number): string {
+    const last = this.#lastKey;
+    if (last.at !== at || last.index !== index) this.#lastKey = { at, index, key: `${at}.${index}` };
+    return this.#lastKey.key;
   }
 
   #openText(key: string): OpenText {
