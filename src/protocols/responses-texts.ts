@@ -43,19 +43,21 @@ export class ResponsesTexts {
   }
 
   /**
-   * The text as it is told when it is done: some servers send it only then, or the last of it. Where it does not begin with what
-   * came, what came stays, for it has been shown.
+   * The text as it is told when it is done, which is when some servers send it. What came in pieces stays as it is: it has been
+   * shown, and a recording or a proxy that thins out the pieces does not make them another text.
    */
   complete(place: TextPlace, whole: string, chunks: MessageChunk[]): void {
-    const told = this.#texts.get(place)?.text.toString() ?? "";
-    if (whole.startsWith(told)) this.add(place, whole.slice(told.length), chunks);
+    if (!this.#isTold(this.#texts.get(place))) this.add(place, whole, chunks);
   }
 
-  /** The same of all visible text of a reply, whose places in its last event are not those of the events before. */
-  completeAll(whole: string, chunks: MessageChunk[]): void {
-    const visible = [...this.#texts.values()].filter(({ isVisible }) => isVisible);
-    const told = visible.map(({ text }) => text.toString()).join("");
-    if (whole.startsWith(told)) this.add(`${Number.POSITIVE_INFINITY}.0`, whole.slice(told.length), chunks);
+  /** The same of the visible texts of a reply, in order: their places in its last event are not always those of the events before. */
+  completeAll(wholes: readonly string[], chunks: MessageChunk[]): void {
+    const told = [...this.#texts.values()].filter((open) => open.isVisible && this.#isTold(open)).length;
+    for (const [index, whole] of wholes
+      .filter((text) => text !== "")
+      .slice(told)
+      .entries())
+      this.add(`${Number.POSITIVE_INFINITY}.${index}`, whole, chunks);
   }
 
   cite(place: TextPlace, annotation: WireAnnotation, isDone: boolean, chunks: MessageChunk[]): void {
@@ -77,6 +79,10 @@ export class ResponsesTexts {
       this.#urls.add(url);
       chunks.push({ type: "citation", content: "", url, isFinal: false });
     }
+  }
+
+  #isTold(open: OpenText | undefined): boolean {
+    return open !== undefined && open.text.toString() !== "";
   }
 
   #at(place: TextPlace): OpenText {

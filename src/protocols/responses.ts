@@ -119,6 +119,11 @@ class ResponsesDecoder implements Decoder {
   readonly #dialect: ResponsesDialect;
   readonly #model: string;
   readonly #texts = new ResponsesTexts();
+  #lastPart: { readonly at: number; readonly index: number; readonly place: TextPlace } = {
+    at: 0,
+    index: 0,
+    place: "0.0",
+  };
   readonly #calls = new Map<number, OpenCall>();
   readonly #items = new Map<number, ResponseItem>();
   /** Of items without a number of their own. */
@@ -155,26 +160,26 @@ class ResponsesDecoder implements Decoder {
     const at = this.#placeOf(wire, what);
     switch (what) {
       case "response.output_text.delta":
-        this.#texts.add(partAt(at, wire), textIn(wire.delta), chunks);
+        this.#texts.add(this.#partAt(at, wire), textIn(wire.delta), chunks);
         break;
       case "response.output_text.done":
-        this.#texts.complete(partAt(at, wire), textIn(wire.text), chunks);
+        this.#texts.complete(this.#partAt(at, wire), textIn(wire.text), chunks);
         break;
       case "response.output_text.annotation.added":
-        if (wire.annotation) this.#texts.cite(partAt(at, wire), wire.annotation, false, chunks);
+        if (wire.annotation) this.#texts.cite(this.#partAt(at, wire), wire.annotation, false, chunks);
         break;
       case "response.refusal.delta":
         this.#refused = true;
-        this.#texts.add(partAt(at, wire), textIn(wire.delta), chunks);
+        this.#texts.add(this.#partAt(at, wire), textIn(wire.delta), chunks);
         break;
       case "response.refusal.done":
         this.#refused = true;
-        this.#texts.complete(partAt(at, wire), textIn(wire.refusal), chunks);
+        this.#texts.complete(this.#partAt(at, wire), textIn(wire.refusal), chunks);
         break;
       case "response.content_part.added":
       case "response.content_part.done":
         this.#completePart(
-          objectIn(wire.part)?.type === "reasoning_text" ? thoughtAt(at, wire) : partAt(at, wire),
+          objectIn(wire.part)?.type === "reasoning_text" ? thoughtAt(at, wire) : this.#partAt(at, wire),
           wire.part,
           chunks,
         );
@@ -276,6 +281,14 @@ class ResponsesDecoder implements Decoder {
     if (typeof service_tier === "string") this.#facts.serviceTier = service_tier;
     const read = responsesUsageOf(usage, this.#facts.serviceTier);
     if (read) this.#facts.usage = read;
+  }
+
+  /** Nearly always the same as for the event before. */
+  #partAt(at: number, { content_index }: WireEvent): TextPlace {
+    const index = content_index ?? 0;
+    if (this.#lastPart.at !== at || this.#lastPart.index !== index)
+      this.#lastPart = { at, index, place: `${at}.${index}` };
+    return this.#lastPart.place;
   }
 
   /** A piece of an item, as it is at its beginning or at its end. */
@@ -442,7 +455,10 @@ class ResponsesDecoder implements Decoder {
       }
     }
     const said = output.flatMap((item) => (item?.type === "message" ? listIn(item.content) : []));
-    this.#texts.completeAll(said.map((part) => textIn(part?.text ?? part?.refusal)).join(""), chunks);
+    this.#texts.completeAll(
+      said.map((part) => textIn(part?.text ?? part?.refusal)),
+      chunks,
+    );
   }
 
   #finishReason(status: Nullable<string>, raw: string | undefined): FinishReason {
@@ -459,7 +475,6 @@ function ended(response: WireResponse, type: string): WireResponse {
   return { ...response, status: named === "failed" ? named : (response.status ?? named) };
 }
 
-const partAt = (at: number, { content_index }: WireEvent): TextPlace => `${at}.${content_index ?? 0}`;
 const thoughtAt = (at: number, { content_index }: WireEvent): TextPlace => `${at}.r${content_index ?? 0}`;
 const summaryAt = (at: number, { summary_index }: WireEvent): TextPlace => `${at}.s${summary_index ?? 0}`;
 

@@ -48,7 +48,6 @@ export function createEventJsonParser(
   let before = ""; // the previous event, unless it fitted the reply's own shape
   let run = 0; // how many events in a row looked alike and fitted no shape
   let credit = CREDIT_AT_START;
-  let isOdd = false;
 
   /** By a shape of the client's; two events in a row that have it show what is constant in this reply. */
   function readByKnown(data: string): unknown {
@@ -66,17 +65,23 @@ export function createEventJsonParser(
     return undefined;
   }
 
-  return function parse(data: string): unknown {
-    if (isOdd) return JSON.parse(decode(data));
+  /** By any shape, unless that was in vain too often. */
+  function readByShape(data: string): unknown {
+    if (credit < 0) return undefined;
     try {
-      const value = (own && read(own, data, decode)) ?? readByKnown(data);
-      if (value !== undefined) {
-        run = 0;
-        if (credit < CREDIT_AT_START) credit += CREDIT_PER_HIT;
-        return value;
-      }
+      return (own && read(own, data, decode)) ?? readByKnown(data);
     } catch {
-      isOdd = true; // what stands in a hole is no JSON text; perhaps the event as a whole is
+      credit -= CREDIT_TO_LEARN; // what stands in a hole is no JSON text; perhaps the event as a whole is
+      return undefined;
+    }
+  }
+
+  return function parse(data: string): unknown {
+    const fast = readByShape(data);
+    if (fast !== undefined) {
+      run = 0;
+      if (credit < CREDIT_AT_START) credit += CREDIT_PER_HIT;
+      return fast;
     }
     const value: unknown = JSON.parse(decode(data));
     fitted = undefined;
@@ -112,6 +117,7 @@ const LONGEST_SHAPE = 16_384;
 const MOST_HOLES = 8;
 /** Each is copied for each event. Bounds the work, and keeps out what is nested for malice. */
 const MOST_CONTAINERS = 16;
+const FEW_CONTAINERS = 4;
 
 type Decode = (data: string) => string;
 
@@ -187,26 +193,44 @@ function heldIn({ head, between, tail }: Shape, data: string): string[] {
 /** Strings without escapes, short enough for `slice` to copy them: of a longer one it would keep the whole read alive. */
 const SHORT_STRING = /^"[ !#-[\]-\uFFFF]{0,12}"$/;
 const QUOTE = 0x22;
-const SHORT_COUNT = /^(?:0|[1-9]\d{0,12})$/;
 
 function scalarOf(json: string): unknown {
   if (json.length < 15) {
     if (json.charCodeAt(0) === QUOTE) {
       if (SHORT_STRING.test(json)) return json.slice(1, -1);
-    } else if (SHORT_COUNT.test(json)) return Number(json);
+    } else {
+      const count = countOf(json);
+      if (count !== undefined) return count;
+    }
   }
   return JSON.parse(json);
+}
+
+/** Of digits alone, so few that the sum is exact; undefined if it is anything else, or no JSON. */
+function countOf(json: string): number | undefined {
+  if (json === "" || (json.length > 1 && json[0] === "0")) return undefined;
+  let count = 0;
+  for (let at = 0; at < json.length; at++) {
+    const digit = json.charCodeAt(at) - 0x30;
+    if (digit < 0 || digit > 9) return undefined;
+    count = count * 10 + digit;
+  }
+  return count;
 }
 
 /** All containers of a shape anew, within each other; the first is the root. */
 function copyOf({ templates, inner }: Shape): Container[] {
   const [root] = templates;
   const copies = templates.slice(); // of its final length: one that grows takes room for sixteen more
-  copies[0] = { ...root }; // apart from the rest: V8 is fast where it sees few different objects
+  // The root, the next few and the rest are copied in places of their own: V8 is fast where one sees few kinds of objects.
+  copies[0] = { ...root };
   let number = 1;
   for (const place of inner) {
     const template = templates[number];
-    const copy = Array.isArray(template) ? (template.slice() as unknown as Container) : { ...template };
+    let copy: Container;
+    if (Array.isArray(template)) copy = template.slice() as unknown as Container;
+    else if (number < FEW_CONTAINERS) copy = { ...template };
+    else copy = { ...template };
     copies[number++] = copy;
     put(copies, place, copy);
   }

@@ -79,6 +79,8 @@ function openExchange({ method = "POST", headers, body = "" }: HttpRequest, rece
   let response: IncomingMessage | undefined;
   let wanted = false;
   let held = "";
+  /** Nobody has asked for text yet. */
+  let isBeginning = true;
   let onlyAscii = true;
   let failure: { readonly error: unknown } | undefined;
   let ended = false;
@@ -115,6 +117,14 @@ function openExchange({ method = "POST", headers, body = "" }: HttpRequest, rece
     }
     held += text;
     if (held.length >= HIGH_WATER_MARK) stream?.pause();
+    else if (isBeginning) letConsumerGoFirst();
+  }
+
+  /** Whoever has been waiting for the head reads the beginning before Node goes on: the first token does not wait for the end. */
+  function letConsumerGoFirst(): void {
+    isBeginning = false;
+    stream?.pause();
+    queueMicrotask(() => stream?.resume());
   }
 
   function end(): void {
@@ -141,6 +151,7 @@ function openExchange({ method = "POST", headers, body = "" }: HttpRequest, rece
   return {
     decode: (text) => (onlyAscii || !NOT_ASCII.test(text) ? text : Buffer.from(text, "latin1").toString("utf8")),
     pull() {
+      isBeginning = false;
       if (held !== "") {
         const text = held;
         held = "";

@@ -11,17 +11,28 @@ import type { ResponseHead } from "./transport.ts";
  * @see https://docs.anthropic.com/en/api/rate-limits
  */
 export function rateLimitsOf(head: ResponseHead, now: number): RateLimits | undefined {
-  const read = (kind: "requests" | "tokens") => {
-    const remaining =
-      head.header(`x-ratelimit-remaining-${kind}`) ?? head.header(`anthropic-ratelimit-${kind}-remaining`);
-    if (remaining === undefined || !/^\d+$/.test(remaining)) return undefined;
-    const reset = head.header(`x-ratelimit-reset-${kind}`) ?? head.header(`anthropic-ratelimit-${kind}-reset`);
-    const resetMs = reset === undefined ? undefined : resetMsOf(reset, now);
-    return { remaining: Number(remaining), ...(resetMs !== undefined && { resetMs }) };
-  };
-  const requests = read("requests");
-  const tokens = read("tokens");
+  const requests = limitIn(head, now, REQUESTS);
+  const tokens = limitIn(head, now, TOKENS);
   return requests || tokens ? { ...(requests && { requests }), ...(tokens && { tokens }) } : undefined;
+}
+
+const REQUESTS = {
+  remaining: ["x-ratelimit-remaining-requests", "anthropic-ratelimit-requests-remaining"],
+  reset: ["x-ratelimit-reset-requests", "anthropic-ratelimit-requests-reset"],
+} as const;
+
+const TOKENS = {
+  remaining: ["x-ratelimit-remaining-tokens", "anthropic-ratelimit-tokens-remaining"],
+  reset: ["x-ratelimit-reset-tokens", "anthropic-ratelimit-tokens-reset"],
+} as const;
+
+/** What one kind of limit leaves; the names of its headers by vendor, written out for they are asked for in each response. */
+function limitIn(head: ResponseHead, now: number, names: typeof REQUESTS | typeof TOKENS): RateLimits["requests"] {
+  const remaining = head.header(names.remaining[0]) ?? head.header(names.remaining[1]);
+  if (remaining === undefined || !/^\d+$/.test(remaining)) return undefined;
+  const reset = head.header(names.reset[0]) ?? head.header(names.reset[1]);
+  const resetMs = reset === undefined ? undefined : resetMsOf(reset, now);
+  return { remaining: Number(remaining), ...(resetMs !== undefined && { resetMs }) };
 }
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };

@@ -1,6 +1,5 @@
 /**
- * What is told twice: in pieces, and once more when it is done. Nothing of it is lost where the pieces are fewer, and nothing is
- * doubled where they are not.
+ * What is told twice: in pieces, and once more when it is done. It is told again in full where no piece came, and never doubled.
  */
 
 import type { AssistantMessage } from "cloudllm";
@@ -16,12 +15,20 @@ afterAll(() => recorder[Symbol.asyncDispose]());
 /** Text, thinking and arguments: how far it is told in pieces, and what all of it is told to be in the end. */
 const CASES: readonly (readonly [string, string, string, string])[] = [
   ["all of it came in pieces", "All of it.", "All of it.", "All of it."],
-  ["the last of it came only when it was done", "All o", "All of it.", "All of it."],
   ["it came only when it was done", "", "All of it.", "All of it."],
   ["it is not told again", "All of it.", "", "All of it."],
   ["its white space is taken off when it is told again", "All of it.\n", "All of it.", "All of it.\n"],
   ["it is another when it is told again: what was shown stays", "All of it.", "Nothing of it.", "All of it."],
 ];
+
+/** Recordings are thinned out by those who keep them: in Responses the pieces are the text, whatever is told of it later. */
+const THINNED_RESPONSES = [
+  "some pieces are missing: those that came are the text",
+  "All o",
+  "All of it.",
+  "All o",
+] as const;
+const THINNED_CHAT = ["the last of it came only when it was done", "All o", "All of it.", "All of it."] as const;
 
 type Told = Pick<AssistantMessage, "content" | "reasoning" | "toolCalls" | "finishReason">;
 const told = async (client: ClientName, body: string): Promise<Told> => {
@@ -67,7 +74,7 @@ describe("Responses", () => {
     ],
   ];
   describe.each(TEXTS)("a text that %s tells again", (_name, again) => {
-    test.each(CASES)("%s", async (_case, pieces, whole, content) => {
+    test.each([...CASES, THINNED_RESPONSES])("%s", async (_case, pieces, whole, content) => {
       const body = events(
         ...unless(pieces === "", { type: "response.output_text.delta", ...at, delta: pieces }),
         ...again(whole),
@@ -77,7 +84,7 @@ describe("Responses", () => {
     });
   });
 
-  test.each(CASES)("a refusal: %s", async (_case, pieces, refusal, content) => {
+  test.each([...CASES, THINNED_RESPONSES])("a refusal: %s", async (_case, pieces, refusal, content) => {
     const body = events(
       ...unless(pieces === "", { type: "response.refusal.delta", ...at, delta: pieces }),
       { type: "response.refusal.done", ...at, refusal },
@@ -123,7 +130,7 @@ describe("Responses", () => {
     ],
   ];
   describe.each(THOUGHTS)("thinking that %s tells again", (_name, delta, again) => {
-    test.each(CASES)("%s", async (_case, pieces, whole, reasoning) => {
+    test.each([...CASES, THINNED_RESPONSES])("%s", async (_case, pieces, whole, reasoning) => {
       const body = events(...unless(pieces === "", { ...delta, delta: pieces }), again(whole), completed());
       expect(await told("openai", body)).toMatchObject({ content: "", reasoning });
     });
@@ -184,6 +191,12 @@ describe("Responses", () => {
     expect((await told("openai", events(delta, completed(message)))).content).toBe("All of it.");
   });
 
+  test("a text of which no piece came is told by the last event, beside one that came in pieces", async () => {
+    const delta = { type: "response.output_text.delta", output_index: 0, content_index: 0, delta: "One, " };
+    const said = (text: string) => ({ type: "message", content: [{ type: "output_text", text }] });
+    expect((await told("openai", events(delta, completed(said("One, "), said("two."))))).content).toBe("One, two.");
+  });
+
   test("items without numbers are told apart by their ids", async () => {
     const said = (id: string, text: string) => [
       { type: "response.output_item.added", item: { type: "message", id, content: [] } },
@@ -205,7 +218,7 @@ describe("Chat Completions", () => {
     ["beside a delta of null", (content) => chunk({ delta: null, message: { role: "assistant", content }, ...stop })],
   ];
   describe.each(ENDS)("a whole message at the end, %s", (_name, end) => {
-    test.each(CASES)("%s", async (_case, pieces, whole, content) => {
+    test.each([...CASES, THINNED_CHAT])("%s", async (_case, pieces, whole, content) => {
       const body = `${events(...unless(pieces === "", chunk({ delta: { content: pieces } })), end(whole))}data: [DONE]\n\n`;
       expect(await told("compatible", body)).toMatchObject({ content, finishReason: "stop" });
     });

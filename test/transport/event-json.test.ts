@@ -153,14 +153,23 @@ describe("event-json takes the short way", () => {
     }
   });
 
-  test("not for the rest of a reply in which a value was none, but for the next reply", () => {
+  test("again after an event with something more in the changing place", () => {
+    const odd = chat('"a","content":"b"');
+    const whole = parsedWhole([...row(chat), odd, chat('"x"'), odd, chat('"y"')]);
+    expect(whole.slice(32)).toEqual([...Array(8).fill(false), true, false, true, false]);
+  });
+
+  test("and gives up where that is so for every event", () => {
     const shapes = new EventShapes();
-    const odd = [
-      ...row(chat),
-      '{"id":"chatcmpl-1","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"a","content":"b"},"logprobs":null}],"usage":null}',
-    ];
-    expect(parsedWhole([...odd, ...row(chat)], shapes).slice(-41)).not.toContain(false);
-    expect(parsedWhole(row(chat), shapes)).not.toContain(true);
+    parsedWhole(row(chat), shapes);
+    const parse = createEventJsonParser(undefined, shapes);
+    const spy = vi.spyOn(JSON, "parse");
+    try {
+      for (let i = 0; i < 10_000; i++) parse(chat(`"a${i}","content":"b"`));
+      expect(spy.mock.calls.length).toBeLessThan(10_000 + 10_000 / 128 + 10);
+    } finally {
+      spy.mockRestore();
+    }
   });
 
   test("not for what has a `__proto__` on the way", () => {
