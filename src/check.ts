@@ -88,9 +88,8 @@ export function messageFault(value: unknown): string | undefined {
   switch (message.role) {
     case "system":
     case "assistant":
-      return typeof message.content === "string"
-        ? undefined
-        : `has the role ${message.role} and no text as its content`;
+      if (typeof message.content !== "string") return `has the role ${message.role} and no text as its content`;
+      return message.role === "assistant" ? mediaFault(message.media) : undefined;
     case "tool":
       if (typeof message.toolCallId !== "string" || message.toolCallId === "")
         return "answers no tool call (`toolCallId`)";
@@ -111,6 +110,19 @@ function userContentFault(content: unknown): string | undefined {
     return "has a part that is not { type: text, text }, or an image or file with data and mediaType, url or fileId";
   }
   return undefined;
+}
+
+/** What is wrong with the media of a reply, as the end of a sentence that names it. */
+function mediaFault(media: unknown): string | undefined {
+  if (media === undefined) return undefined;
+  if (!Array.isArray(media)) return "has `media` that is not an array";
+  const isRight = (item: unknown) =>
+    isObject(item) &&
+    typeof item.mediaType === "string" &&
+    [item.data, item.url, item.fileId].filter((source) => typeof source === "string").length === 1;
+  return media.every(isRight)
+    ? undefined
+    : "has `media` that are not each { mediaType } with one of data (base64), url and fileId";
 }
 
 function hasSource(part: Readonly<Record<string, unknown>>): boolean {

@@ -1,6 +1,6 @@
 /** The pieces in which a reply arrives. */
 
-import type { AssistantMessage, Citation, ProviderToolCall, ToolCall } from "./message.ts";
+import type { AssistantMessage, Citation, Media, ProviderToolCall, ToolCall } from "./message.ts";
 
 /**
  * Why a reply ended.
@@ -80,6 +80,22 @@ export interface CitationChunk extends Citation {
 }
 
 /**
+ * A picture or a sound the model made, or a part of one. A chunk without `partial` completes its medium; all complete ones
+ * are in `message.media`. The transcript of a sound arrives as text chunks.
+ */
+export type MediaChunk = Media & {
+  readonly type: "media";
+  readonly content: "";
+  /** Counts the reply's media from 0: chunks of one medium share it. */
+  readonly index: number;
+  /** True when `data` is a piece: its bytes follow those of the chunks of this `index` before it. Else it replaces them. */
+  readonly append?: true;
+  /** True for a sketch the model made while thinking: always `partial`, never in the message. */
+  readonly thought?: true;
+  readonly isFinal: false;
+};
+
+/**
  * What was delivered and must be discarded; only with recovery switched on: the last `length` UTF-16 units of visible text and the
  * last `reasoningLength` of the thinking, with the sources named for them, and every tool call that was begun and not
  * delivered. Its place is taken by what follows.
@@ -112,5 +128,6 @@ export type MessageChunk<Output = unknown> =
   | ToolResultChunk
   | ProviderToolCallChunk
   | CitationChunk
+  | MediaChunk
   | RewindChunk
   | FinalChunk<Output>;

@@ -1,6 +1,7 @@
 /** Chunks → `AssistantMessage`. The only place that accumulates a reply. */
 
 import type { FinishReason, MessageChunk } from "./chunk.ts";
+import { estimateMediaTokens, MediaCollector } from "./media.ts";
 import type {
   AssistantMessage,
   Citation,
@@ -86,13 +87,14 @@ export function movedBy<Place extends Pick<Citation, "startIndex" | "endIndex">>
 
 /** The chunks of a reply that came whole: folded, they are the same message. */
 export function chunksOf<Output>(message: AssistantMessage<Output>): readonly MessageChunk<Output>[] {
-  const { content, reasoning, citations, toolCalls, providerToolCalls = [] } = message;
+  const { content, reasoning, citations, toolCalls, providerToolCalls = [], media = [] } = message;
   return [
     ...(reasoning === "" ? [] : [{ type: "reasoning", content: "", reasoning, isFinal: false } as const]),
     ...providerToolCalls.map(
       (providerToolCall) => ({ type: "providerToolCall", content: "", providerToolCall, isFinal: false }) as const,
     ),
     ...(content === "" ? [] : [{ type: "text", content, isFinal: false } as const]),
+    ...media.map((medium, index) => ({ type: "media", content: "", index, ...medium, isFinal: false }) as const),
     ...citations.map((citation) => ({ type: "citation", content: "", ...citation, isFinal: false }) as const),
     ...toolCalls.map((toolCall) => ({ type: "toolCall", content: "", toolCall, isFinal: false }) as const),
     { type: "final", content: "", message, isFinal: true },
@@ -117,6 +119,8 @@ export class Fold {
   readonly #unfinished = new Map<number, { id: string; name: string; argumentsText: string }>();
   readonly #citations: Citation[] = [];
   readonly #providerToolCalls: ProviderToolCall[] = [];
+  /** Most replies have none. */
+  #media: MediaCollector | undefined;
   #unseenTokens = 0;
 
   constructor(facts: ReplyFacts) {
@@ -148,6 +152,10 @@ export class Fold {
       case "providerToolCall":
         this.#providerToolCalls.push(chunk.providerToolCall);
         break;
+      case "media":
+        this.#media ??= new MediaCollector();
+        this.#media.add(chunk);
+        break;
       case "rewind":
         this.#rewind(chunk.length, chunk.reasoningLength);
         break;
@@ -169,7 +177,8 @@ export class Fold {
         : chunk.type === "toolCallDelta"
           ? chunk.argumentsDelta
           : chunk.content;
-    const tokens = text === "" ? 0 : estimateTokens(text);
+    const seenTokens = chunk.type === "media" ? Math.ceil(estimateMediaTokens(chunk)) : 0;
+    const tokens = text === "" ? seenTokens : estimateTokens(text);
     this.#unseenTokens += tokens;
     return tokens;
   }
@@ -182,11 +191,13 @@ export class Fold {
     const stays = ({ endIndex = 0 }: Citation) => kept > 0 && endIndex <= kept;
     this.#citations.splice(0, this.#citations.length, ...this.#citations.filter(stays));
     if (kept <= 0) this.#providerToolCalls.length = 0;
+    this.#media?.dropPartial();
   }
 
   /** The reply so far as a message. */
   message(ending: Ending, metricsOf: (outputTokens: number | undefined) => ReplyMetrics): AssistantMessage {
     const facts = this.#facts;
+    const media = this.#media?.list(ending === "whole") ?? [];
     const unfinished: UnfinishedToolCall[] = ending === "whole" ? [] : [...this.#unfinished.values()];
     // Running totals of a reply that was cut do not cover its end.
     const isCovered = facts.usage !== undefined && (ending === "whole" || ending === "drained");
@@ -199,6 +210,7 @@ export class Fold {
       toolCalls: [...this.#toolCalls],
       ...(unfinished.length > 0 && { unfinishedToolCalls: unfinished.map((call) => ({ ...call })) }),
       citations: [...this.#citations],
+      ...(media.length > 0 && { media }),
       ...(facts.search && { search: facts.search }),
       ...(this.#providerToolCalls.length > 0 && { providerToolCalls: [...this.#providerToolCalls] }),
       ...(facts.output !== undefined && ending === "whole" && { output: facts.output }),
@@ -222,7 +234,8 @@ export class Fold {
     const text = `${this.#content}${this.#reasoning}`;
     const sample = text.slice(0, LIVE_SAMPLE);
     const estimate = sample === "" ? 0 : (estimateTokens(sample) * text.length) / sample.length;
-    return Math.max(this.#facts.usage?.outputTokens ?? 0, Math.round(estimate));
+    const all = Math.round(estimate) + (this.#media?.tokens ?? 0);
+    return Math.max(this.#facts.usage?.outputTokens ?? 0, all);
   }
 
   #addToolCallDelta(index: number, id: string, name: string, argumentsDelta: string): void {
@@ -253,7 +266,7 @@ export class Fold {
     const inputTokens = usage?.inputTokens ?? estimateInput?.() ?? 0;
     const estimated = [this.#content.toString(), this.#reasoning.toString(), ...calls].reduce(
       (sum, text) => sum + estimateTokens(text),
-      this.#unseenTokens,
+      this.#unseenTokens + (this.#media?.tokens ?? 0),
     );
     const outputTokens = Math.max(estimated, usage?.outputTokens ?? 0);
     return {

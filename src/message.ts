@@ -38,6 +38,31 @@ export type FilePart = { readonly type: "file"; readonly filename?: string } & A
 /** One piece of a user turn. */
 export type ContentPart = TextPart | ImagePart | FilePart;
 
+/** Where the bytes of a medium are: inline as base64, at a URL, or in the provider's file store. Exactly one is present. */
+type MediaSource =
+  | { readonly data: string; readonly url?: undefined; readonly fileId?: undefined }
+  | { readonly url: string; readonly data?: undefined; readonly fileId?: undefined }
+  | { readonly fileId: string; readonly data?: undefined; readonly url?: undefined };
+
+/**
+ * A picture, a sound or another file that the model made. `data` is base64, so that a message survives JSON;
+ * `Buffer.from(data, "base64")` gives the bytes.
+ */
+export type Media = MediaSource & {
+  /** An IANA type such as `image/png`. Raw sound names its rate: `audio/pcm;rate=24000` (16-bit little-endian, mono). */
+  readonly mediaType: string;
+  /** The provider's id of it. */
+  readonly id?: string;
+  /** A file name, as the provider gives it: never a path to write to unchecked. */
+  readonly name?: string;
+  /** What a sound says; also part of the message's `content`. */
+  readonly transcript?: string;
+  /** When the provider forgets the `id` or the `url`, in milliseconds since 1970. */
+  readonly expiresAt?: number;
+  /** True when not all of it came: a preview of a picture, the beginning of a sound. Never in a complete reply. */
+  readonly partial?: true;
+};
+
 /** Instructions that hold for the whole conversation. */
 export interface SystemMessage {
   readonly role: "system";
@@ -155,6 +180,11 @@ export interface AssistantTurn {
   readonly role: "assistant";
   readonly content: string;
   readonly toolCalls?: readonly ToolCall[];
+  /**
+   * Pictures and sounds the model made. They go back as its provider wants them; another provider gets its pictures as part of
+   * the user's next turn, and a line of text for what it does not take.
+   */
+  readonly media?: readonly Media[];
   readonly replay?: Replay;
   /**
    * True when the reply is not whole: the caller stopped it, or it failed on the way. A conversation that ends with such a turn

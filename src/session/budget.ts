@@ -3,6 +3,7 @@
 import { optionsFault } from "../check.ts";
 import type { SendOptions } from "../client.ts";
 import { SendError } from "../errors.ts";
+import { estimateMediaTokens } from "../media.ts";
 import type { Message, SystemMessage } from "../message.ts";
 import { type JsonSchema, jsonSchemaOf, type Schema } from "../schema/schema.ts";
 import type { TokenCounter } from "../token-estimate.ts";
@@ -88,7 +89,7 @@ export class TokenBudget {
   #tokensOf(message: Message): number {
     const known = this.#counts.get(message);
     if (known !== undefined) return known;
-    const tokens = this.#count(textOf(message)) + TOKENS_PER_MESSAGE + attachmentsOf(message) * TOKENS_PER_ATTACHMENT;
+    const tokens = this.#count(textOf(message)) + TOKENS_PER_MESSAGE + attachmentTokensOf(message);
     this.#counts.set(message, tokens);
     return tokens;
   }
@@ -127,7 +128,13 @@ function textOf(message: Message): string {
   }
 }
 
+function attachmentTokensOf(message: Message): number {
+  if (message.role !== "assistant") return attachmentsOf(message) * TOKENS_PER_ATTACHMENT;
+  return Math.ceil(sumOf((message.media ?? []).map(estimateMediaTokens)));
+}
+
 function attachmentsOf(message: Message): number {
+  if (message.role === "assistant") return message.media?.length ?? 0;
   if (message.role !== "user" || typeof message.content === "string") return 0;
   return message.content.filter((part) => part.type !== "text").length;
 }

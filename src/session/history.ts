@@ -36,7 +36,7 @@ export function messagesOf(input: TurnInput, history: readonly Message[]): reado
 }
 
 /**
- * What stays of a reply: nothing of one without text and calls, which no provider takes back.
+ * What stays of a reply: nothing of one without text, calls and complete media, which no provider takes back.
  *
  * Of an interrupted one its text stays. Its calls go, also the finished ones: nobody will answer them, and a call needs
  * the signed reasoning before it, which the cut has made unsafe (`replay`: a reasoning item without what followed it, or
@@ -189,7 +189,9 @@ function isResults(input: TurnInput): input is readonly ToolMessage[] {
 
 /** Providers refuse turns of nothing but white space, too. */
 function isBlank(message: UserMessage | AssistantTurn): boolean {
-  if (message.role === "assistant" && message.toolCalls?.length) return false;
+  if (message.role === "assistant") {
+    if (message.toolCalls?.length || message.media?.some(({ partial }) => !partial)) return false;
+  }
   if (typeof message.content === "string") return message.content.trim() === "";
   return message.content.every((part) => part.type === "text" && part.text.trim() === "");
 }

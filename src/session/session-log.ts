@@ -2,6 +2,7 @@
 
 import type { MessageChunk } from "../chunk.ts";
 import { SendError } from "../errors.ts";
+import { estimateMediaTokens } from "../media.ts";
 import type { AssistantTurn } from "../message.ts";
 import { estimateTokens } from "../token-estimate.ts";
 import type { SessionRecord } from "./record.ts";
@@ -18,6 +19,7 @@ export class SessionLog {
   #text = "";
   #rewind = 0;
   #unseen = "";
+  #mediaTokens = 0;
   /** Whether there is such a reply, which may have come to nothing yet. */
   #hasReply = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -53,6 +55,9 @@ export class SessionLog {
         break;
       case "toolCallDelta":
         this.#unseen += chunk.argumentsDelta;
+        break;
+      case "media":
+        this.#mediaTokens += estimateMediaTokens(chunk);
         break;
       case "rewind": {
         const kept = Math.max(0, this.#text.length - chunk.length);
@@ -120,7 +125,7 @@ export class SessionLog {
   #takeText(): void {
     if (!this.#hasReply) return;
     const rewind = this.#rewind;
-    const unseenTokens = this.#unseen === "" ? 0 : estimateTokens(this.#unseen);
+    const unseenTokens = (this.#unseen === "" ? 0 : estimateTokens(this.#unseen)) + Math.ceil(this.#mediaTokens);
     this.#pending.push({
       type: "text",
       text: this.#text,
@@ -135,6 +140,7 @@ export class SessionLog {
     this.#text = "";
     this.#rewind = 0;
     this.#unseen = "";
+    this.#mediaTokens = 0;
     this.#hasReply = false;
   }
 }

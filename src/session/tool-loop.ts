@@ -184,7 +184,9 @@ export class ToolLoop implements ChunkSource {
     if (this.#replies.length === 0) return batch;
     const characters = this.#replies.reduce((sum, { content }) => sum + content.length, 0);
     const calls = this.#replies.reduce((sum, { toolCalls }) => sum + toolCalls.length, 0);
+    const media = this.#replies.reduce((sum, reply) => sum + (reply.media?.length ?? 0), 0);
     return batch.map((chunk) => {
+      if (chunk.type === "media") return { ...chunk, index: chunk.index + media };
       if (chunk.type === "toolCallDelta") return { ...chunk, index: chunk.index + calls };
       return chunk.type === "citation" ? movedBy(characters, chunk) : chunk;
     });
@@ -287,7 +289,15 @@ export class ToolLoop implements ChunkSource {
 
 /** A reply that was stopped between the arrival of a piece and its being shown: its reader has seen less than has come, and is kept. */
 function asShown(reply: AssistantMessage, shown: AssistantMessage): AssistantMessage {
-  const { replay: _replay, output: _output, unfinishedToolCalls: _unfinished, ...rest } = reply;
-  const { content, reasoning, toolCalls, unfinishedToolCalls, citations } = shown;
-  return { ...rest, content, reasoning, toolCalls, citations, ...(unfinishedToolCalls && { unfinishedToolCalls }) };
+  const { replay: _replay, output: _output, unfinishedToolCalls: _unfinished, media: _media, ...rest } = reply;
+  const { content, reasoning, toolCalls, unfinishedToolCalls, citations, media } = shown;
+  return {
+    ...rest,
+    content,
+    reasoning,
+    toolCalls,
+    citations,
+    ...(media && { media }),
+    ...(unfinishedToolCalls && { unfinishedToolCalls }),
+  };
 }

@@ -44,6 +44,8 @@ export class RecoveringSource implements ChunkSource {
   /** A call was begun and not delivered: the next attempt begins it anew. */
   #anyOpenCall = false;
   #anyCall = false;
+  /** A picture is there, or the beginning of a sound: another attempt would make, and bill, another one. */
+  #anyMedia = false;
   #stream: MessageStream;
   #batches: AsyncIterator<readonly MessageChunk[]> | undefined;
   /** Ends the request after the first, and tells what was sent for it; present from then on. */
@@ -162,6 +164,10 @@ export class RecoveringSource implements ChunkSource {
           this.#anyCall = true;
           this.#push(chunk);
           break;
+        case "media":
+          this.#anyMedia ||= !chunk.partial || chunk.append === true;
+          this.#push(chunk);
+          break;
         case "toolResult":
         case "providerToolCall":
           this.#push(chunk);
@@ -243,7 +249,7 @@ export class RecoveringSource implements ChunkSource {
   }
 
   #mayRecover({ retryable, kind, phase }: SendError): boolean {
-    return retryable && kind !== "aborted" && phase !== "total" && !this.#anyCall && !this.#isLast;
+    return retryable && kind !== "aborted" && phase !== "total" && !this.#anyCall && !this.#anyMedia && !this.#isLast;
   }
 
   async #goOn(): Promise<void> {

@@ -1,0 +1,82 @@
+/** Pictures and sounds of a reply: their chunks joined, their cost estimated. */
+
+import { Base64Buffer, base64Size } from "./base64.ts";
+import type { MediaChunk } from "./chunk.ts";
+import type { Media } from "./message.ts";
+
+/** Estimated tokens of a picture: 258 to 1,300 at Gemini, 200 to 6,000 at OpenAI, by size and quality. */
+const TOKENS_PER_PICTURE = 1_000;
+/**
+ * OpenAI's price for a preview of a picture.
+ * @see https://platform.openai.com/docs/guides/image-generation
+ */
+const TOKENS_PER_PREVIEW = 100;
+/** OpenAI counts a token for each 50 ms of sound, Gemini 25 a second. */
+const SOUND_TOKENS_PER_SECOND = 22;
+/** Bytes a second of 16-bit mono at 24 kHz, and of a usual compressed file. */
+const PCM_RATE = 48_000;
+const COMPRESSED_RATE = 16_000;
+
+/** Estimated tokens of one medium, or of a piece of one. */
+export function estimateMediaTokens({
+  mediaType,
+  data,
+  partial,
+}: {
+  readonly mediaType: string;
+  readonly data?: string | undefined;
+  readonly partial?: true;
+}): number {
+  if (!mediaType.startsWith("audio/")) return partial ? TOKENS_PER_PREVIEW : TOKENS_PER_PICTURE;
+  const isRaw = /^audio\/(l16|pcm|wav)/i.test(mediaType);
+  return (base64Size(data ?? "") * SOUND_TOKENS_PER_SECOND) / (isRaw ? PCM_RATE : COMPRESSED_RATE);
+}
+
+/** One medium as far as it has arrived. */
+interface Arrived {
+  media: Media;
+  /** Present when the data arrives in pieces. */
+  joined?: Base64Buffer;
+}
+
+/** Collects the media chunks of one reply. */
+export class MediaCollector {
+  readonly #arrived = new Map<number, Arrived>();
+  #tokens = 0;
+
+  /** Estimated output tokens of everything that arrived, previews included. */
+  get tokens(): number {
+    return Math.ceil(this.#tokens);
+  }
+
+  add(chunk: MediaChunk): void {
+    const { type: _type, content: _content, isFinal: _isFinal, index, append, thought, ...media } = chunk;
+    const known = this.#arrived.get(index);
+    if (!(append && known && media.data === "")) this.#tokens += estimateMediaTokens(media);
+    if (thought) return;
+    if (append) this.#append(index, known, media);
+    // A preview does not replace what is complete.
+    else if (!media.partial || !known || known.media.partial) this.#arrived.set(index, { media });
+  }
+
+  #append(index: number, known: Arrived | undefined, piece: Media): void {
+    const { partial: _partial, ...earlier } = known?.media ?? piece;
+    const joined = known?.joined ?? new Base64Buffer();
+    if (known && !known.joined) joined.add(known.media.data ?? "");
+    joined.add(piece.data ?? "");
+    this.#arrived.set(index, { media: { ...earlier, ...piece } as Media, joined });
+  }
+
+  /** Forgets what is not complete: a new attempt takes its place. */
+  dropPartial(): void {
+    for (const [index, { media }] of this.#arrived) if (media.partial) this.#arrived.delete(index);
+  }
+
+  /** The media in order; of a complete reply without those that are not complete. */
+  list(isComplete: boolean): readonly Media[] {
+    return [...this.#arrived]
+      .filter(([, { media }]) => !(isComplete && media.partial))
+      .sort(([one], [other]) => one - other)
+      .map(([, { media, joined }]) => (joined ? ({ ...media, data: joined.toString() } as Media) : media));
+  }
+}

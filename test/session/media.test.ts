@@ -1,0 +1,114 @@
+/** A session whose model answers with pictures. */
+
+import { describe, expect, test } from "vitest";
+import type { MessageChunk } from "../../src/chunk.ts";
+import type { AssistantMessage, Media } from "../../src/message.ts";
+import { LLMSession } from "../../src/session/session.ts";
+import { MemoryStore } from "../../src/session/store.ts";
+import { MessageStream } from "../../src/stream/message-stream.ts";
+import { scriptedClient } from "../../src/testing/index.ts";
+
+const PICTURE: Media = { mediaType: "image/png", data: "iVBORw0KGgo=" };
+
+/** Answers each turn with these chunks, and then ends, breaks, or waits to be stopped. */
+function client(chunks: readonly MessageChunk[], ending: "whole" | "broken" = "whole") {
+  const base = scriptedClient(() => ({ text: "Fine." }));
+  const asked: unknown[] = [];
+  const open = async (messages: unknown) => {
+    asked.push(messages);
+    const { metrics } = await base.sendMessage([{ role: "user", content: "?" }]);
+    async function* reply(): AsyncGenerator<MessageChunk> {
+      yield* chunks;
+      if (ending === "broken") return;
+      const media = chunks.flatMap((chunk) => (chunk.type === "media" ? [PICTURE] : []));
+      const message: AssistantMessage = {
+        role: "assistant",
+        content: "",
+        reasoning: "",
+        toolCalls: [],
+        citations: [],
+        media,
+        finishReason: "stop",
+        metrics,
+        provider: "p",
+        model: "m",
+      };
+      yield { type: "final", content: "", message, isFinal: true };
+    }
+    return MessageStream.from(reply());
+  };
+  return {
+    provider: "p",
+    model: "m",
+    asked,
+    sendMessageStream: open,
+    sendMessage: async (messages: unknown) => (await open(messages)).finalMessage(),
+  };
+}
+
+const picture: MessageChunk = { type: "media", content: "", index: 0, ...PICTURE, isFinal: false };
+
+describe("a turn that answers with a picture alone", () => {
+  test.each(["streamed", "non-streamed"])("stays in the history, %s", async (way) => {
+    const session = new LLMSession({ client: client([picture]) });
+    const reply =
+      way === "streamed"
+        ? await (await session.sendMessageStream("draw")).finalMessage()
+        : await session.sendMessage("draw");
+    expect(reply.media).toEqual([PICTURE]);
+    expect(session.history).toHaveLength(2);
+    expect(session.history[1]).toMatchObject({ role: "assistant", content: "", media: [PICTURE] });
+  });
+
+  test("is sent with the next turn, and survives JSON and a store", async () => {
+    const store = new MemoryStore();
+    const asked = client([picture]);
+    const session = await LLMSession.open({ client: asked, store, id: "s" });
+    await session.sendMessage("draw");
+    await session.sendMessage("again");
+    expect(asked.asked[1]).toMatchObject([{ role: "user" }, { media: [PICTURE] }, { role: "user", content: "again" }]);
+    await session.close();
+    const again = await LLMSession.open({ client: client([]), store, id: "s" });
+    expect(again.history[1]).toMatchObject({ media: [PICTURE] });
+    const copy = LLMSession.fromJSON(JSON.parse(JSON.stringify(session)), { client: client([]) });
+    expect(copy.history).toEqual(again.history);
+  });
+
+  test("is kept when it breaks off after the picture", async () => {
+    const session = new LLMSession({ client: client([picture], "broken") });
+    await expect(session.sendMessage("draw")).rejects.toMatchObject({ partial: { media: [PICTURE] } });
+    expect(session.history[1]).toMatchObject({ media: [PICTURE], interrupted: true });
+  });
+
+  test("is taken back when only a preview came", async () => {
+    const preview: MessageChunk = { ...picture, partial: true };
+    const session = new LLMSession({ client: client([preview], "broken") });
+    await expect(session.sendMessage("draw")).rejects.toMatchObject({ partial: { media: [{ partial: true }] } });
+    expect(session.history).toEqual([]);
+    expect(session.unanswered).toBe("draw");
+  });
+
+  test("has its share of the token budget", async () => {
+    const asked = client([picture]);
+    const session = new LLMSession({ client: asked, maxTokens: 2_000, counter: { count: (text) => text.length } });
+    await session.sendMessage("one");
+    await session.sendMessage("two");
+    await session.sendMessage("three");
+    expect(asked.asked[2]).toMatchObject([{ content: "two" }, { media: [PICTURE] }, { content: "three" }]);
+  });
+});
+
+test.each([
+  ["no media type", [{ data: "AAAA" }]],
+  ["no source", [{ mediaType: "image/png" }]],
+  ["two sources", [{ mediaType: "image/png", data: "AAAA", url: "https://example.com/a.png" }]],
+  ["no array", { mediaType: "image/png", data: "AAAA" }],
+])("a history whose media have %s is refused by name", (_name, media) => {
+  const history = [
+    { role: "user", content: "draw" },
+    { role: "assistant", content: "", media },
+  ];
+  expect(() => LLMSession.fromJSON({ version: 1, history, turns: [] } as never, { client: client([]) })).toThrow(
+    /media/,
+  );
+});
