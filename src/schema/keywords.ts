@@ -55,3 +55,8 @@ export function withParts(schema: JsonSchema, change: (part: JsonSchema) => Json
 export function isJsonObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
+
+/** The schemas under a keyword that names them; none where it is absent. */
+export function namedSchemas(value: unknown): Readonly<Record<string, unknown>> {
+  return isJsonObject(value) ? value : {};
+}

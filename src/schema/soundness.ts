@@ -1,70 +1,43 @@
 /** Whether a JSON Schema can be used at all: found before anything is sent, not when a reply is held against it. */
 
 import { isJsonObject, partsOf } from "./keywords.ts";
+import { Pattern } from "./pattern.ts";
 import type { JsonSchema } from "./schema.ts";
-
-/** What a reference within a document leads to; `undefined` when it leads nowhere, or out of the document. */
-export function referenced(root: JsonSchema, reference: unknown): unknown {
-  if (typeof reference !== "string") return undefined;
-  const own =
-    typeof root.$id === "string" && reference.startsWith(root.$id) ? reference.slice(root.$id.length) : reference;
-  if (own === "" || own === "#") return root;
-  if (!own.startsWith("#")) return undefined;
-  if (!own.startsWith("#/")) return anchored(root, own.slice(1));
-  let found: unknown = root;
-  for (const step of own.slice(2).split("/")) {
-    const name = unescaped(step);
-    if (typeof found !== "object" || found === null || !Object.hasOwn(found, name)) return undefined;
-    found = (found as Readonly<Record<string, unknown>>)[name];
-  }
-  return found;
-}
-
-/** @see https://www.rfc-editor.org/rfc/rfc6901#section-6 */
-function unescaped(step: string): string {
-  try {
-    return decodeURIComponent(step).replaceAll("~1", "/").replaceAll("~0", "~");
-  } catch {
-    return step; // a lone percent sign stands for itself
-  }
-}
-
-function anchored(root: JsonSchema, name: string): unknown {
-  for (const { schema } of schemasIn(root)) {
-    if (schema.$anchor === name || schema.$dynamicAnchor === name) return schema;
-  }
-  return undefined;
-}
-
-/** Patterns are meant to be read with Unicode in mind; those that only work without are taken, too. */
-export function patternOf(text: string): RegExp {
-  try {
-    return new RegExp(text, "u");
-  } catch {
-    return new RegExp(text);
-  }
-}
+import { draftOf, type LocatedSchema, SchemaDocument, type Way } from "./schema-document.ts";
 
 /** What is wrong with a JSON Schema, as a sentence that says where; `undefined` when nothing is. */
 export function schemaFault(root: JsonSchema): string | undefined {
   if (!isJson(root)) return "it is not JSON: is there a cycle or a BigInt in it?";
-  for (const { schema, way } of schemasIn(root)) {
-    for (const [keyword, value] of Object.entries(schema)) {
-      const fault = Object.hasOwn(FAULTS, keyword) ? FAULTS[keyword]?.(value) : undefined;
-      if (fault) return `\`${[...way, keyword].join(".")}\` ${fault}.`;
-    }
-    for (const { way: further, part } of partsOf(schema)) {
-      if (!isSchema(part))
-        return `\`${[...way, ...further].join(".")}\` is no schema: it must be an object, true or false.`;
-    }
-    for (const keyword of ["$ref", "$dynamicRef"]) {
-      const reference = schema[keyword];
-      if (reference !== undefined && !isSchema(referenced(root, reference)))
-        return `\`${[...way, keyword].join(".")}\` is ${JSON.stringify(reference)}, which leads to no schema within this one.`;
-    }
+  const document = new SchemaDocument(root);
+  for (const located of document.schemas) {
+    const fault = faultIn(document, located);
+    if (fault) return fault;
   }
-  const loop = loopIn(root);
+  const loop = loopIn(document);
   return loop && `\`${[...loop, "$ref"].join(".")}\` leads back to itself before anything of the value is looked at.`;
+}
+
+function faultIn(document: SchemaDocument, { schema, way }: LocatedSchema): string | undefined {
+  const at = (...further: Way): string => `\`${[...way, ...further].join(".")}\``;
+  if (document.isReferenceAlone(schema)) return referenceFault(document, schema, "$ref", at);
+  for (const [keyword, value] of Object.entries(schema)) {
+    const fault = Object.hasOwn(FAULTS, keyword) ? FAULTS[keyword]?.(value) : undefined;
+    if (fault) return `${at(keyword)} ${fault}.`;
+  }
+  for (const { way: further, part } of partsOf(schema))
+    if (!isSchema(part)) return `${at(...further)} is no schema: it must be an object, true or false.`;
+  return referenceFault(document, schema, "$ref", at) ?? referenceFault(document, schema, "$dynamicRef", at);
+}
+
+function referenceFault(
+  document: SchemaDocument,
+  schema: JsonSchema,
+  keyword: string,
+  at: (keyword: string) => string,
+): string | undefined {
+  const reference = schema[keyword];
+  if (reference === undefined || isSchema(document.resolve(schema, reference))) return undefined;
+  return `${at(keyword)} is ${JSON.stringify(reference)}, which leads to no schema within this one.`;
 }
 
 function isJson(value: unknown): boolean {
@@ -75,37 +48,18 @@ function isJson(value: unknown): boolean {
   }
 }
 
-interface Found {
-  readonly schema: JsonSchema;
-  readonly way: readonly (string | number)[];
-}
-
-/** A schema and all that are in it, each once. */
-function* schemasIn(root: JsonSchema): Generator<Found> {
-  const seen = new Set<unknown>([root]);
-  const waiting: Found[] = [{ schema: root, way: [] }];
-  for (let found = waiting.pop(); found; found = waiting.pop()) {
-    yield found;
-    for (const { way, part } of partsOf(found.schema)) {
-      if (!isJsonObject(part) || seen.has(part)) continue;
-      seen.add(part);
-      waiting.push({ schema: part, way: [...found.way, ...way] });
-    }
-  }
-}
-
 /** Keywords whose schemas are held against the value itself, not against a part of it. */
 const IN_PLACE = ["anyOf", "oneOf", "allOf", "not", "if", "then", "else", "dependentSchemas", "dependencies"];
 
 /** The way to a schema from which references lead back to it without taking a step into the value. */
-function loopIn(root: JsonSchema): readonly (string | number)[] | undefined {
+function loopIn(document: SchemaDocument): Way | undefined {
   const sound = new Set<JsonSchema>();
-  for (const { schema: start, way } of schemasIn(root)) {
+  for (const { schema: start, way } of document.schemas) {
     const path = new Set<JsonSchema>();
     const steps: { readonly schema: JsonSchema; readonly next: Iterator<JsonSchema> }[] = [];
     const enter = (schema: JsonSchema): void => {
       path.add(schema);
-      steps.push({ schema, next: inPlace(root, schema)[Symbol.iterator]() });
+      steps.push({ schema, next: inPlace(document, schema)[Symbol.iterator]() });
     };
     if (!sound.has(start)) enter(start);
     for (let step = steps.at(-1); step; step = steps.at(-1)) {
@@ -121,11 +75,14 @@ function loopIn(root: JsonSchema): readonly (string | number)[] | undefined {
   return undefined;
 }
 
-function* inPlace(root: JsonSchema, schema: JsonSchema): Generator<JsonSchema> {
+function* inPlace(document: SchemaDocument, schema: JsonSchema): Generator<JsonSchema> {
   for (const keyword of ["$ref", "$dynamicRef"]) {
-    const target = schema[keyword] === undefined ? undefined : referenced(root, schema[keyword]);
+    const target = schema[keyword] === undefined ? undefined : document.resolve(schema, schema[keyword]);
     if (isJsonObject(target)) yield target;
   }
+  if (document.isReferenceAlone(schema)) return;
+  const name = document.dynamicNameOf(schema, schema.$dynamicRef);
+  if (name !== undefined) yield* document.dynamicTargets(name);
   for (const { way, part } of partsOf(schema)) if (IN_PLACE.includes(String(way[0])) && isJsonObject(part)) yield part;
 }
 
@@ -151,13 +108,18 @@ const FAULTS: Readonly<Record<string, (value: unknown) => string | undefined>> =
   $defs: namedFault,
   definitions: namedFault,
   dependentSchemas: namedFault,
-  dependentRequired: namedFault,
-  dependencies: namedFault,
-  // A boolean is how the third draft said it, at the property itself.
-  required: (value) =>
-    typeof value === "boolean" || (Array.isArray(value) && value.every((name) => typeof name === "string"))
-      ? undefined
-      : "must be a list of names",
+  dependentRequired: (value) =>
+    namedFault(value) ??
+    Object.values(value as object)
+      .map(namesFault)
+      .find((fault) => fault !== undefined),
+  dependencies: (value) =>
+    namedFault(value) ??
+    Object.values(value as object)
+      .map((one) => (Array.isArray(one) ? namesFault(one) : undefined))
+      .find((fault) => fault !== undefined),
+  // A boolean is how the third draft says it, at the property itself.
+  required: (value) => (typeof value === "boolean" ? undefined : namesFault(value)),
   pattern: (value) => (typeof value === "string" ? patternFault(value) : "must be a regular expression as a text"),
   minimum: numberFault,
   maximum: numberFault,
@@ -173,6 +135,20 @@ const FAULTS: Readonly<Record<string, (value: unknown) => string | undefined>> =
   maxProperties: countFault,
   minContains: countFault,
   maxContains: countFault,
+  uniqueItems: flagFault,
+  nullable: flagFault,
+  $schema: (value) =>
+    draftOf(value) === undefined
+      ? `is ${JSON.stringify(value)}, a dialect that is not known here: use draft 2020-12, 2019-09, 7, 6 or 4`
+      : undefined,
+  $recursiveRef: unknownFault,
+  extends: unknownFault,
+  disallow: unknownFault,
+  divisibleBy: unknownFault,
+  propertyDependencies: unknownFault,
+  patternRequired: unknownFault,
+  formatMinimum: unknownFault,
+  formatMaximum: unknownFault,
 };
 
 function schemasFault(value: unknown): string | undefined {
@@ -185,11 +161,26 @@ function namedFault(value: unknown): string | undefined {
 
 function patternFault(text: string): string | undefined {
   try {
-    patternOf(text);
-    return undefined;
+    const { fault } = new Pattern(text);
+    return fault && `is ${JSON.stringify(text)}, which ${fault}`;
   } catch {
     return `is ${JSON.stringify(text)}, which is not a regular expression`;
   }
+}
+
+function namesFault(value: unknown): string | undefined {
+  return Array.isArray(value) && value.every((name) => typeof name === "string")
+    ? undefined
+    : "must be a list of names";
+}
+
+function flagFault(value: unknown): string | undefined {
+  return typeof value === "boolean" ? undefined : "must be true or false";
+}
+
+/** Keywords that only some drafts or validators know: taking them for annotations would let pass what they rule out. */
+function unknownFault(): string {
+  return "is not a keyword that is checked here: say the same in keywords of draft 2020-12";
 }
 
 function numberFault(value: unknown): string | undefined {

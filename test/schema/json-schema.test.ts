@@ -159,6 +159,69 @@ describe("says what does not fit, and where", () => {
       "children[0].children[0].children: is missing",
     ],
     [
+      "a property that no schema beside has looked at",
+      { allOf: [address], properties: { a: {} }, unevaluatedProperties: false },
+      { city: "x", a: 1, zip: 1 },
+      "zip: is not a known property",
+    ],
+    [
+      "a property that no schema beside has looked at, of the wrong kind",
+      { $ref: "#/$defs/a", $defs: { a: address }, unevaluatedProperties: { type: "number" } },
+      { city: "x", zip: "1" },
+      "zip: must be a number, not a text",
+    ],
+    [
+      "only what is wrong, where what is known depends on it",
+      { anyOf: [address], unevaluatedProperties: false },
+      { city: 1 },
+      "city: must be a text, not 1",
+    ],
+    [
+      "an element that no schema beside has looked at",
+      { allOf: [{ prefixItems: [{ type: "string" }] }], contains: { const: 7 }, unevaluatedItems: false },
+      ["a", 7, 8],
+      "[2]: is not a known element",
+    ],
+    [
+      "what an inner document's relative reference leads to",
+      {
+        $id: "https://example.com/a/",
+        properties: { x: { $ref: "b/c" } },
+        $defs: { b: { $id: "b/c", $ref: "d" }, d: { $id: "b/d", type: "string" } },
+      },
+      { x: 1 },
+      "x: must be a text, not 1",
+    ],
+    [
+      "what the outermost document makes of a dynamic reference",
+      {
+        $id: "https://example.com/texts",
+        $ref: "list",
+        $defs: {
+          text: { $dynamicAnchor: "part", type: "string" },
+          list: { $id: "list", items: { $dynamicRef: "#part" }, $defs: { any: { $dynamicAnchor: "part" } } },
+        },
+      },
+      ["a", 1],
+      "[1]: must be a text, not 1",
+    ],
+    [
+      "nothing beside a reference in draft 7",
+      {
+        $schema: "http://json-schema.org/draft-07/schema#",
+        properties: { a: { $ref: "#/definitions/a", maxLength: 1 } },
+        definitions: { a: { type: "string", minLength: 3 } },
+      },
+      { a: "xx" },
+      "a: must have at least 3 characters",
+    ],
+    [
+      "a property that requires itself, as in draft 3",
+      { type: "object", properties: { a: { type: "string", required: true } } },
+      {},
+      "a: is missing",
+    ],
+    [
       "tuples of older drafts",
       { items: [{ type: "string" }], additionalItems: false },
       [1, 2],
@@ -252,6 +315,25 @@ describe("a schema that cannot be used is found before anything is sent", () => 
     ["required names that are no list", { required: "a" }, "`required` must be a list of names"],
     ["a bound that is no number", { minimum: "3" }, "`minimum` must be a number"],
     ["a length below nothing", { items: { maxLength: -1 } }, "`items.maxLength` must be a whole number, 0 or more"],
+    [
+      "a relative reference to another document",
+      { $id: "https://example.com/a/b", properties: { a: { $ref: "c#/$defs/d" } } },
+      '`properties.a.$ref` is "c#/$defs/d", which leads to no schema within this one',
+    ],
+    ["a dialect that nobody knows", { $schema: "https://example.com/mine" }, "a dialect that is not known here"],
+    ["names that go with a name and are none", { dependentRequired: { a: "b" } }, "must be a list of names"],
+    ["a flag that is a text", { uniqueItems: "true" }, "`uniqueItems` must be true or false"],
+    [
+      "a keyword of one draft alone",
+      { properties: { a: { $recursiveRef: "#" } } },
+      "`properties.a.$recursiveRef` is not a keyword that is checked here",
+    ],
+    ["a pattern that refers back", { pattern: "^(a|b)*\\1$" }, "cannot be matched in bounded time"],
+    [
+      "a pattern that counts too far",
+      { pattern: "^((a{1,1000}){1,1000}){1,1000}$" },
+      "counts repetitions too far to be matched in bounded time",
+    ],
     ["a multiple of nothing", { multipleOf: 0 }, "`multipleOf` must be a number above 0"],
   ])("%s", (_name, schema, text) => {
     expect(() => jsonSchemaOf(schema, "it")).toThrow(
@@ -275,6 +357,42 @@ describe("takes time in proportion to the value", () => {
     let value: unknown = {};
     for (let level = 0; level < 60; level++) value = { next: value }; // 3^60 ways to go wrong
     expect(jsonSchemaIssues(schema, value).length).toBeGreaterThan(0);
+  });
+
+  test("alternatives within alternatives over a value without parts", () => {
+    let looks = 0;
+    let schema: JsonSchema = {
+      get minimum() {
+        looks++;
+        return 1;
+      },
+    };
+    const $defs: Record<string, JsonSchema> = {};
+    for (let level = 0; level < 40; level++) {
+      $defs[level] = schema;
+      schema = {
+        anyOf: [{ $ref: `#/$defs/${level}` }, { not: { $ref: `#/$defs/${level}` } }],
+        oneOf: [{ $ref: `#/$defs/${level}` }],
+      };
+    }
+    looks = 0;
+    jsonSchemaIssues({ properties: { a: { ...schema } }, $defs }, { a: 0 }); // 3^40 ways
+    expect(looks).toBeLessThan(20);
+  });
+
+  test("what schemas beside have looked at", () => {
+    const wide = Object.fromEntries(Array.from({ length: 200 }, (_, index) => [`p${index}`, index]));
+    let looks = 0;
+    let schema: JsonSchema = {
+      get additionalProperties() {
+        looks++;
+        return { type: "number" };
+      },
+    };
+    for (let level = 0; level < 16; level++) schema = { allOf: [schema, schema], unevaluatedProperties: false };
+    looks = 0;
+    expect(jsonSchemaIssues(schema, wide)).toEqual([]);
+    expect(looks).toBeLessThan(20);
   });
 
   test("many elements that must differ", () => {

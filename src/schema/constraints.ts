@@ -1,0 +1,79 @@
+/** What a schema demands of a value by itself, without further schemas. */
+
+import { add, type Issue, issue } from "./issues.ts";
+import { isJsonObject } from "./keywords.ts";
+import type { JsonSchema } from "./schema.ts";
+import { canonical, isEqual, isMultiple } from "./values.ts";
+import { counted, kindOf, listed, shown, typesText } from "./wording.ts";
+
+export function holdValues(schema: JsonSchema, value: unknown, found: Issue[]): void {
+  const { enum: values } = schema;
+  if (Array.isArray(values) && !isAmong(values, value)) found.push(issue(`must be one of ${listed(values)}`));
+  if (Object.hasOwn(schema, "const") && !isEqual(schema.const, value))
+    found.push(issue(`must be ${shown(schema.const)}`));
+}
+
+function isAmong(values: readonly unknown[], value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return values.includes(value);
+  const text = canonical(value);
+  return values.some((one) => typeof one === "object" && one !== null && canonical(one) === text);
+}
+
+export function holdCounts(
+  { required, minProperties, maxProperties }: JsonSchema,
+  properties: Readonly<Record<string, unknown>>,
+  object: Readonly<Record<string, unknown>>,
+  found: Issue[],
+): void {
+  if (Array.isArray(required)) {
+    for (const name of required) if (!Object.hasOwn(object, name)) add(found, [issue("is missing")], name);
+  }
+  for (const [name, part] of Object.entries(properties)) {
+    if (isJsonObject(part) && part.required === true && !Object.hasOwn(object, name))
+      add(found, [issue("is missing")], name);
+  }
+  const count = Object.keys(object).length;
+  if (count < Number(minProperties ?? 0)) found.push(issue(`must have at least ${counted(minProperties, "property")}`));
+  if (count > Number(maxProperties ?? Number.POSITIVE_INFINITY))
+    found.push(issue(`must have at most ${counted(maxProperties, "property")}`));
+}
+
+export function holdNumber(schema: JsonSchema, value: number, found: Issue[]): void {
+  const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf } = schema;
+  if (typeof minimum === "number") {
+    if (exclusiveMinimum === true && value <= minimum) found.push(issue(`must be more than ${minimum}`));
+    else if (value < minimum) found.push(issue(`must be ${minimum} or more`));
+  }
+  if (typeof maximum === "number") {
+    if (exclusiveMaximum === true && value >= maximum) found.push(issue(`must be less than ${maximum}`));
+    else if (value > maximum) found.push(issue(`must be ${maximum} or less`));
+  }
+  if (typeof exclusiveMinimum === "number" && value <= exclusiveMinimum)
+    found.push(issue(`must be more than ${exclusiveMinimum}`));
+  if (typeof exclusiveMaximum === "number" && value >= exclusiveMaximum)
+    found.push(issue(`must be less than ${exclusiveMaximum}`));
+  if (typeof multipleOf === "number" && !isMultiple(value, multipleOf))
+    found.push(issue(`must be a multiple of ${multipleOf}`));
+}
+
+export function typeFault(type: unknown, value: unknown): string | undefined {
+  if (type === undefined) return undefined;
+  const types: readonly unknown[] = Array.isArray(type) ? type : [type];
+  if (types.some((one) => isOfType(one, value))) return undefined;
+  return `must be ${typesText(types)}, not ${kindOf(value)}`;
+}
+
+function isOfType(type: unknown, value: unknown): boolean {
+  switch (type) {
+    case "null":
+      return value === null;
+    case "array":
+      return Array.isArray(value);
+    case "object":
+      return isJsonObject(value);
+    case "integer":
+      return Number.isInteger(value);
+    default:
+      return typeof value === type;
+  }
+}

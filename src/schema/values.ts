@@ -1,0 +1,48 @@
+/** JSON values as JSON Schema compares, counts and divides them. */
+
+import { isJsonObject } from "./keywords.ts";
+
+/** 0.3 is a multiple of 0.1, whatever binary fractions say. */
+export function isMultiple(value: number, divisor: number): boolean {
+  const quotient = value / divisor;
+  if (!Number.isFinite(quotient)) return value % divisor === 0;
+  return Math.abs(quotient - Math.round(quotient)) <= Math.abs(quotient) * 2 * Number.EPSILON;
+}
+
+/** In characters as people count them, roughly: code points. */
+export function lengthOf(text: string): number {
+  let length = text.length;
+  for (let at = 1; at < text.length; at++) {
+    const isPair = (text.charCodeAt(at) & 0xfc00) === 0xdc00 && (text.charCodeAt(at - 1) & 0xfc00) === 0xd800;
+    if (isPair) length--;
+  }
+  return length;
+}
+
+/** The indices of the first two that are equal. */
+export function equalPair(elements: readonly unknown[]): readonly [number, number] | undefined {
+  const seen = new Map<string, number>();
+  for (const [index, element] of elements.entries()) {
+    const text = canonical(element);
+    const before = seen.get(text);
+    if (before !== undefined) return [before, index];
+    seen.set(text, index);
+  }
+  return undefined;
+}
+
+export function isEqual(one: unknown, other: unknown): boolean {
+  if (one === other) return true;
+  if (typeof one !== "object" || typeof other !== "object" || one === null || other === null) return false;
+  return canonical(one) === canonical(other);
+}
+
+/** One text for all values that JSON Schema holds for equal: the order of keys does not matter. */
+export function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+  if (!isJsonObject(value)) return JSON.stringify(value) ?? "undefined";
+  const members = Object.keys(value)
+    .sort()
+    .map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`);
+  return `{${members.join(",")}}`;
+}
