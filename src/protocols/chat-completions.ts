@@ -13,6 +13,7 @@ import { buildChatRequest } from "./chat-completions-request.ts";
 import { usageOf } from "./chat-completions-usage.ts";
 import type { ChatDialect } from "./chat-dialects.ts";
 import { errorOf, isError, isForeignError } from "./error-kinds.ts";
+import { isRestored, lostTextError } from "./lost-text.ts";
 import type { Decoder, Protocol } from "./protocol.ts";
 import { ToolCallTracker } from "./tool-call-tracker.ts";
 import { codePointsIn, utf16Offset } from "./utf16-offset.ts";
@@ -132,6 +133,7 @@ class ChatDecoder implements Decoder {
   /** Annotations of text that is still to come. */
   readonly #early: UrlCitation[] = [];
   #refused = false;
+  #lostText = false;
   #anyChoice = false;
   #anyReasoning = false;
   #anyAnnotation = false;
@@ -189,6 +191,7 @@ class ChatDecoder implements Decoder {
     const failure = meaningOf(FAILURES, raw);
     if (failure)
       throw new SendError(failure, `The provider broke the reply off (finish reason "${raw}").`, { code: raw });
+    if (this.#lostText) throw lostTextError();
     const reason = meaningOf(FINISH_REASONS, raw) ?? "unknown";
     for (const citation of this.#early) this.#cite(citation, chunks);
     // Before the calls: of one that was cut, those before it go back with what was signed for them.
@@ -213,14 +216,15 @@ class ChatDecoder implements Decoder {
   }
 
   /**
-   * A whole message: all of the reply, or said again after its deltas. Then only what they lack of it is told; where it does not
-   * begin with what came, what came stays, for it has been shown.
+   * A whole message: all of the reply, or said again after its deltas. Then only what they lack of it is told. If it does not begin
+   * with what came, then either pieces were lost, or it is another text, and what came stays, for it has been shown.
    */
   #readMessage({ content, refusal, tool_calls, annotations, ...message }: WireDelta, chunks: MessageChunk[]): void {
     const told = this.#text.toString();
     const said = textOf(content) + textIn(refusal);
     const isAgain = told !== "" && said.startsWith(told);
     if (refusal) this.#refused = true;
+    this.#lostText ||= told !== "" && !isAgain && said.trim() !== told.trim() && isRestored(told, said);
     this.#readDelta(
       {
         ...(this.#anyReasoning ? {} : message),

@@ -51,6 +51,8 @@ export interface Decoder {
   end(sentinel: boolean, chunks: MessageChunk[]): void;
   /** Where a reply stands that the provider keeps and has not ended; absent, or `undefined`, where it is lost with its connection. */
   position?(): ReplyPosition | undefined;
+  /** Called before the events of a body that was asked for from `position` on: it may repeat events before that. */
+  resume?(): void;
 }
 
 /** A place in a reply that the provider keeps. */

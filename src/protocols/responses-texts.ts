@@ -2,10 +2,22 @@
 
 import type { MessageChunk } from "../chunk.ts";
 import { TextBuffer } from "../text-buffer.ts";
+import { isRestored } from "./lost-text.ts";
 import { annotationCitation, type WireAnnotation } from "./responses-citations.ts";
 
 /** Where a text stands: its item, and its place within, of a kind. */
 export type TextPlace = `${number}.${"" | "s" | "r"}${number}`;
+
+/** What the `sequence_number`s of a reply's events have shown so far. */
+export interface EventNumbers {
+  /** Each event had a number greater than that of the event before. */
+  readonly areRising: boolean;
+  /** Numbers are missing between those that came. */
+  readonly haveGaps: boolean;
+}
+
+/** How a text that was delivered differs from what the server says it is. */
+type Difference = "lost" | "thinned";
 
 /** One text, as far as it came. */
 interface OpenText {
@@ -23,6 +35,23 @@ export class ResponsesTexts {
   /** Sources told already. */
   readonly #urls = new Set<string>();
   #visibleLength = 0;
+  /** The visible text that was added to last: only there a continuation stands where it belongs. */
+  #latest: OpenText | undefined;
+  #difference: Difference | undefined;
+  readonly #numbering: EventNumbers;
+
+  /** `numbering`: what is known of the numbers of the events so far. */
+  constructor(numbering: EventNumbers) {
+    this.#numbering = numbering;
+  }
+
+  /**
+   * How the visible texts differ from what the server says they are, beyond what was delivered since. `lost`: pieces are missing or
+   * wrong. `thinned`: most pieces are missing, as in recordings whose keeper has removed them.
+   */
+  get difference(): Difference | undefined {
+    return this.#difference;
+  }
 
   get anyVisible(): boolean {
     return this.#visibleLength > 0;
@@ -34,30 +63,41 @@ export class ResponsesTexts {
 
   add(place: TextPlace, piece: string, chunks: MessageChunk[]): void {
     if (piece === "") return;
-    const { isVisible, text } = this.#at(place);
-    text.add(piece);
-    if (isVisible) {
+    const open = this.#at(place);
+    open.text.add(piece);
+    if (open.isVisible) {
+      this.#latest = open;
       this.#visibleLength += piece.length;
       chunks.push({ type: "text", content: piece, isFinal: false });
     } else chunks.push({ type: "reasoning", content: "", reasoning: piece, isFinal: false });
   }
 
   /**
-   * The text as it is told when it is done, which is when some servers send it. What came in pieces stays as it is: it has been
-   * shown, and a recording or a proxy that thins out the pieces does not make them another text.
+   * The text as the server repeats it when it is done. If no piece came, or the text goes on from the pieces, the rest is delivered.
+   * Any other difference of a visible text is remembered in `difference`. Surrounding white space is not a difference.
    */
   complete(place: TextPlace, whole: string, chunks: MessageChunk[]): void {
-    if (!this.#isTold(this.#texts.get(place))) this.add(place, whole, chunks);
+    const told = this.#texts.get(place)?.text.toString() ?? "";
+    if (whole === "" || (told !== "" && whole.trim() === told.trim())) return;
+    const open = this.#at(place);
+    const isThinned = isMostlyMissing(told, whole) && this.#numbering.areRising;
+    const isLast = !open.isVisible || told === "" || open === this.#latest;
+    if (whole.startsWith(told) && isLast && !(isThinned && this.#numbering.haveGaps && told !== ""))
+      this.add(place, whole.slice(told.length), chunks);
+    else if (open.isVisible && this.#difference !== "lost") this.#difference = isThinned ? "thinned" : "lost";
   }
 
-  /** The same of the visible texts of a reply, in order: their places in its last event are not always those of the events before. */
+  /** Does the same for all visible texts of a reply, in order: their places in its last event are not always those of the events before. */
   completeAll(wholes: readonly string[], chunks: MessageChunk[]): void {
-    const told = [...this.#texts.values()].filter((open) => open.isVisible && this.#isTold(open)).length;
-    for (const [index, whole] of wholes
-      .filter((text) => text !== "")
-      .slice(told)
-      .entries())
-      this.add(`${Number.POSITIVE_INFINITY}.${index}`, whole, chunks);
+    const told = [...this.#texts].filter(([, { isVisible, text }]) => isVisible && text.toString() !== "");
+    const rest = wholes.filter((whole) => {
+      if (whole === "") return false;
+      const at = told.findIndex(([, { text }]) => text.toString().trim() === whole.trim());
+      if (at >= 0) told.splice(at, 1);
+      return at < 0;
+    });
+    for (const [index, whole] of rest.entries())
+      this.complete((told[index]?.[0] ?? `${Number.POSITIVE_INFINITY}.${index}`) as TextPlace, whole, chunks);
   }
 
   cite(place: TextPlace, annotation: WireAnnotation, isDone: boolean, chunks: MessageChunk[]): void {
@@ -81,10 +121,6 @@ export class ResponsesTexts {
     }
   }
 
-  #isTold(open: OpenText | undefined): boolean {
-    return open !== undefined && open.text.toString() !== "";
-  }
-
   #at(place: TextPlace): OpenText {
     const known = this.#texts.get(place);
     if (known) return known;
@@ -93,4 +129,9 @@ export class ResponsesTexts {
     this.#texts.set(place, open);
     return open;
   }
+}
+
+/** Less than a quarter of a text came. */
+function isMostlyMissing(told: string, whole: string): boolean {
+  return told.length * 4 < whole.length && isRestored(told, whole);
 }

@@ -9,13 +9,14 @@ import { SendError } from "../errors.ts";
 import type { ReplyFacts } from "../fold.ts";
 import { TextBuffer } from "../text-buffer.ts";
 import { errorOf, isError, isForeignError } from "./error-kinds.ts";
+import { lostTextError } from "./lost-text.ts";
 import type { BackgroundReplies, Decoder, Protocol, ReplyPosition } from "./protocol.ts";
 import type { WireAnnotation } from "./responses-citations.ts";
 import type { ResponsesDialect } from "./responses-dialects.ts";
 import { RESPONSES, type ResponseItem, type ResponsesReplay } from "./responses-input.ts";
 import { providerToolCallOf, searchQueriesOf } from "./responses-provider-tools.ts";
 import { buildResponsesRequest } from "./responses-request.ts";
-import { ResponsesTexts, type TextPlace } from "./responses-texts.ts";
+import { type EventNumbers, ResponsesTexts, type TextPlace } from "./responses-texts.ts";
 import { responsesUsageOf } from "./responses-usage.ts";
 import { cutCallError, malformedCallError } from "./tool-call-tracker.ts";
 import { argumentsIn, listIn, meaningOf, nameIn, objectIn, textIn } from "./wire-values.ts";
@@ -114,11 +115,35 @@ const BACKGROUND: BackgroundReplies = {
   cancelUrl: ({ id }, { baseUrl }) => `${baseUrl}/responses/${encodeURIComponent(id)}/cancel`,
 };
 
+/** The `sequence_number`s of one reply. Only in a body that was asked for again do they say what is known already. */
+class NumberSequence implements EventNumbers {
+  last: number | undefined;
+  areRising = true;
+  haveGaps = false;
+  #known = Number.NEGATIVE_INFINITY;
+
+  /** The next body goes on after the last number. */
+  resume(): void {
+    this.#known = this.last ?? this.#known;
+  }
+
+  /** Notes the number of the next event, unless an earlier body has brought that event. */
+  isRepeated(number: number): boolean {
+    if (number <= this.#known) return true;
+    // Gateways begin to count anew, and some servers count some of their events apart.
+    if (number <= (this.last ?? Number.NEGATIVE_INFINITY)) this.areRising = false;
+    else if (number > (this.last ?? number) + 1) this.haveGaps = true;
+    this.last = number;
+    return false;
+  }
+}
+
 class ResponsesDecoder implements Decoder {
   readonly #facts: ReplyFacts;
   readonly #dialect: ResponsesDialect;
   readonly #model: string;
-  readonly #texts = new ResponsesTexts();
+  readonly #numbers = new NumberSequence();
+  readonly #texts = new ResponsesTexts(this.#numbers);
   #lastPart: { readonly at: number; readonly index: number; readonly place: TextPlace } = {
     at: 0,
     index: 0,
@@ -139,8 +164,6 @@ class ResponsesDecoder implements Decoder {
   /** A call that ended without arguments and does not say that it is whole: what follows tells. */
   #bareCall: { readonly id: string; readonly name: string; readonly arguments: unknown } | undefined;
   readonly #calledIds = new Set<string>();
-  /** The highest number of an event so far; absent while none has come that was numbered. */
-  #lastNumber: number | undefined;
   #isOver = false;
 
   constructor(facts: ReplyFacts, dialect: ResponsesDialect) {
@@ -155,7 +178,7 @@ class ResponsesDecoder implements Decoder {
       this.#isOver = true;
       throw errorOf(this.#facts.provider, 0, event);
     }
-    if (this.#isRepeated(wire.sequence_number)) return false;
+    if (typeof wire.sequence_number === "number" && this.#numbers.isRepeated(wire.sequence_number)) return false;
     const what = wire.type ?? type;
     const at = this.#placeOf(wire, what);
     switch (what) {
@@ -235,11 +258,15 @@ class ResponsesDecoder implements Decoder {
     throw new SendError("truncated", "The reply ended before its last event: what came is not all of it.");
   }
 
-  /** A server that does not number its events cannot be asked for those that are missing. */
+  /** A server that does not count its events cannot be asked for those that are missing. */
   position(): ReplyPosition | undefined {
     const { id } = this.#facts;
-    if (this.#isOver || id === undefined || this.#lastNumber === undefined) return undefined;
-    return { id, after: this.#lastNumber };
+    const { last, areRising } = this.#numbers;
+    return this.#isOver || id === undefined || last === undefined || !areRising ? undefined : { id, after: last };
+  }
+
+  resume(): void {
+    this.#numbers.resume();
   }
 
   readWhole(body: unknown, chunks: MessageChunk[]): void {
@@ -247,14 +274,6 @@ class ResponsesDecoder implements Decoder {
     if (!response.output && (response.error || isForeignError(response))) throw errorOf(this.#facts.provider, 0, body);
     if (!Array.isArray(response.output)) throw new SendError("protocol", "The answer holds no output.");
     this.#close(response, chunks);
-  }
-
-  /** A stream that is resumed may tell some events again. Vendors that do not count say nothing, or always 0. */
-  #isRepeated(number: Nullable<number>): boolean {
-    if (typeof number !== "number") return false;
-    if (number > 0 && number <= (this.#lastNumber ?? -1)) return true;
-    this.#lastNumber = number;
-    return false;
   }
 
   /**
@@ -424,6 +443,7 @@ class ResponsesDecoder implements Decoder {
     if (this.#brokenCall !== undefined) throw malformedCallError(this.#brokenCall);
     this.#tellBareCall(chunks);
     this.#texts.citeAll(listIn(response.citations), chunks);
+    if (this.#texts.difference === "lost") throw lostTextError();
     facts.finishReason = this.#finishReason(status, raw);
     if (this.#searches > 0) facts.search = { queries: this.#queries, count: this.#searches };
     if (this.#items.size > 0) this.#keep();
@@ -463,7 +483,8 @@ class ResponsesDecoder implements Decoder {
 
   #finishReason(status: Nullable<string>, raw: string | undefined): FinishReason {
     if (status === "incomplete") return meaningOf(INCOMPLETE, raw) ?? "unknown";
-    if (status !== "completed") return "unknown";
+    // Whoever thinned out the pieces says `completed` all the same.
+    if (status !== "completed" || this.#texts.difference) return "unknown";
     if (this.#waits) return "toolCalls";
     return this.#refused ? "refusal" : "stop";
   }

@@ -160,6 +160,7 @@ export class Reply implements ChunkSource, Receiver {
     this.#refusal = undefined;
     // What is resumed goes on in the same decoder, which knows what it has seen.
     if (facts.attempts.length > 0) this.#body = this.#freshBody(position && this.#body.decoder);
+    if (position) this.#body.decoder.resume?.();
     this.#startedAt = call.now();
     this.#deadlines.sent(this.#startedAt);
     try {

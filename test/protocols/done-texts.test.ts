@@ -18,17 +18,14 @@ const CASES: readonly (readonly [string, string, string, string])[] = [
   ["it came only when it was done", "", "All of it.", "All of it."],
   ["it is not told again", "All of it.", "", "All of it."],
   ["its white space is taken off when it is told again", "All of it.\n", "All of it.", "All of it.\n"],
-  ["it is another when it is told again: what was shown stays", "All of it.", "Nothing of it.", "All of it."],
+  ["the last of it came only when it was done", "All o", "All of it.", "All of it."],
 ];
-
-/** Recordings are thinned out by those who keep them: in Responses the pieces are the text, whatever is told of it later. */
-const THINNED_RESPONSES = [
-  "some pieces are missing: those that came are the text",
-  "All o",
+const ANOTHER = [
+  "it is another when it is told again: what was shown stays",
   "All of it.",
-  "All o",
+  "Nothing of it.",
+  "All of it.",
 ] as const;
-const THINNED_CHAT = ["the last of it came only when it was done", "All o", "All of it.", "All of it."] as const;
 
 type Told = Pick<AssistantMessage, "content" | "reasoning" | "toolCalls" | "finishReason">;
 const told = async (client: ClientName, body: string): Promise<Told> => {
@@ -74,7 +71,7 @@ describe("Responses", () => {
     ],
   ];
   describe.each(TEXTS)("a text that %s tells again", (_name, again) => {
-    test.each([...CASES, THINNED_RESPONSES])("%s", async (_case, pieces, whole, content) => {
+    test.each(CASES)("%s", async (_case, pieces, whole, content) => {
       const body = events(
         ...unless(pieces === "", { type: "response.output_text.delta", ...at, delta: pieces }),
         ...again(whole),
@@ -82,9 +79,22 @@ describe("Responses", () => {
       );
       expect(await told("openai", body)).toMatchObject({ content, finishReason: "stop" });
     });
+
+    test.each([
+      ["pieces are missing", "All it."],
+      ["pieces are another text", "Nothing of it."],
+      ["pieces came twice", "All of it.All of it."],
+    ])("%s: it does not pass for the text", async (_case, pieces) => {
+      const piece = { type: "response.output_text.delta", ...at, delta: pieces };
+      await expect(told("openai", events(piece, ...again("All of it."), completed()))).rejects.toMatchObject({
+        kind: "truncated",
+        retryable: false,
+        partial: { content: pieces },
+      });
+    });
   });
 
-  test.each([...CASES, THINNED_RESPONSES])("a refusal: %s", async (_case, pieces, refusal, content) => {
+  test.each(CASES)("a refusal: %s", async (_case, pieces, refusal, content) => {
     const body = events(
       ...unless(pieces === "", { type: "response.refusal.delta", ...at, delta: pieces }),
       { type: "response.refusal.done", ...at, refusal },
@@ -130,7 +140,7 @@ describe("Responses", () => {
     ],
   ];
   describe.each(THOUGHTS)("thinking that %s tells again", (_name, delta, again) => {
-    test.each([...CASES, THINNED_RESPONSES])("%s", async (_case, pieces, whole, reasoning) => {
+    test.each([...CASES, ANOTHER])("%s", async (_case, pieces, whole, reasoning) => {
       const body = events(...unless(pieces === "", { ...delta, delta: pieces }), again(whole), completed());
       expect(await told("openai", body)).toMatchObject({ content: "", reasoning });
     });
@@ -197,6 +207,12 @@ describe("Responses", () => {
     expect((await told("openai", events(delta, completed(said("One, "), said("two."))))).content).toBe("One, two.");
   });
 
+  test("a blank text beside an empty one is not doubled by the last event", async () => {
+    const delta = { type: "response.output_text.delta", output_index: 1, content_index: 0, delta: "\n" };
+    const said = (text: string) => ({ type: "message", content: [{ type: "output_text", text }] });
+    expect((await told("openai", events(delta, completed(said(""), said("\n"))))).content).toBe("\n");
+  });
+
   test("items without numbers are told apart by their ids", async () => {
     const said = (id: string, text: string) => [
       { type: "response.output_item.added", item: { type: "message", id, content: [] } },
@@ -218,10 +234,17 @@ describe("Chat Completions", () => {
     ["beside a delta of null", (content) => chunk({ delta: null, message: { role: "assistant", content }, ...stop })],
   ];
   describe.each(ENDS)("a whole message at the end, %s", (_name, end) => {
-    test.each([...CASES, THINNED_CHAT])("%s", async (_case, pieces, whole, content) => {
+    test.each([...CASES, ANOTHER])("%s", async (_case, pieces, whole, content) => {
       const body = `${events(...unless(pieces === "", chunk({ delta: { content: pieces } })), end(whole))}data: [DONE]\n\n`;
       expect(await told("compatible", body)).toMatchObject({ content, finishReason: "stop" });
     });
+  });
+
+  test("a piece that was lost is missed when the whole message ends the stream", async () => {
+    const pieces = ["All ", "it."].map((content) => chunk({ delta: { content } }));
+    const end = chunk({ message: { content: "All of it." }, ...stop });
+    const reply = told("compatible", `${events(...pieces, end)}data: [DONE]\n\n`);
+    await expect(reply).rejects.toMatchObject({ kind: "truncated", partial: { content: "All it." } });
   });
 
   test("a message that grows with each event is shown once", async () => {
