@@ -6,8 +6,9 @@ import type { Message } from "../message.ts";
 import { claudeSchema, hasRecords } from "../schema/grammar.ts";
 import { jsonSchemaOf } from "../schema/schema.ts";
 import { type ClaudeFamily, claudeFamily } from "./anthropic-models.ts";
-import { type Block, textBlock, turnsOf, type WireTurn } from "./anthropic-turns.ts";
+import { type Block, callsOf, textBlock, turnsOf, type WireTurn } from "./anthropic-turns.ts";
 import { cutReplyOf, toldToGoOn } from "./continuation.ts";
+import type { HistoryCalls } from "./history-calls.ts";
 import { type Endpoint, type ProtocolRequest, refuse } from "./protocol.ts";
 import { withProviderOptions } from "./provider-options.ts";
 import { refuseSearch } from "./search-refusals.ts";
@@ -30,15 +31,16 @@ export function buildAnthropicRequest(
   const system = messages.flatMap((message) =>
     message.role === "system" && message.content !== "" ? [textBlock(message.content)] : [],
   );
-  const tools = toolsOf(options, endpoint, messages);
+  const calls = callsOf(messages, options.tools);
+  const tools = toolsOf(options, endpoint, messages, calls);
   if (options.seed !== undefined) refuse("`seed`", endpoint, options);
   const maxTokens = options.maxOutputTokens ?? family.maxOutputTokens;
   const asked = thinkingOf(options, family, maxTokens, endpoint);
-  const written = turnsOf(messages, endpoint);
+  const written = turnsOf(messages, calls, endpoint);
   const thinking = asked?.hasBudget && isUnthoughtLoop(written) ? undefined : asked;
   const output = outputConfigOf(options, family, thinking?.effort, endpoint);
   const goesOn = !cutReplyOf(messages) || (family.takesPrefix && !thinking?.isOn);
-  const turns = goesOn ? written : turnsOf(toldToGoOn(messages), endpoint);
+  const turns = goesOn ? written : turnsOf(toldToGoOn(messages), calls, endpoint);
   markForCache(system, tools, turns, options, endpoint);
   return {
     url: `${endpoint.baseUrl}/v1/messages`,
@@ -188,12 +190,12 @@ function stopOf(options: SendOptions, endpoint: Endpoint): Block {
 }
 
 /** A history with calls must come with tools: where the caller has none any more, the called ones are named. */
-function toolsOf(options: SendOptions, endpoint: Endpoint, messages: readonly Message[]): Block[] {
+function toolsOf(options: SendOptions, endpoint: Endpoint, messages: readonly Message[], calls: HistoryCalls): Block[] {
   const tools: Block[] = (options.tools ?? []).map(wireTool);
   const search = searchTool(options, endpoint);
   if (search) tools.push(search);
   if (tools.length > 0) return tools;
-  const called = messages.flatMap((message) => (message.role === "assistant" ? (message.toolCalls ?? []) : []));
+  const called = messages.flatMap((_message, index) => calls.callsAt(index));
   return [...new Set(called.map(({ name }) => name))].map((name) => ({ name, input_schema: { type: "object" } }));
 }
 

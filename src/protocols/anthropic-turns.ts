@@ -1,10 +1,13 @@
 /** Messages → the turns of an Anthropic Messages request. */
 
 import { base64TextOf } from "../base64.ts";
+import type { Tool } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantTurn, ContentPart, Message, ToolMessage, UserMessage } from "../message.ts";
 import { inlined, textOf } from "./attachments.ts";
 import { argumentsObject } from "./call-arguments.ts";
+import { ANTHROPIC_NAMES } from "./call-ids.ts";
+import { type CallRules, callsById, type HistoryCalls, historyCalls, type SentCall } from "./history-calls.ts";
 import { ownReplayOf, saysStill } from "./own-replay.ts";
 import type { Endpoint } from "./protocol.ts";
 import { wellFormed } from "./well-formed.ts";
@@ -26,12 +29,12 @@ export interface WireTurn {
 }
 
 /** Neighbours of one role are one turn, and results stand before words: the protocol wants both. */
-export function turnsOf(messages: readonly Message[], endpoint: Endpoint): readonly WireTurn[] {
+export function turnsOf(messages: readonly Message[], calls: HistoryCalls, endpoint: Endpoint): readonly WireTurn[] {
   const turns: WireTurn[] = [];
-  for (const message of messages) {
+  for (const [index, message] of messages.entries()) {
     if (message.role === "system") continue;
     const role = message.role === "assistant" ? "assistant" : "user";
-    const blocks = blocksOf(message, endpoint);
+    const blocks = blocksOf(message, index, calls, endpoint);
     if (blocks.length === 0) continue;
     const last = turns.at(-1);
     if (last?.role === role) last.content.push(...blocks);
@@ -51,19 +54,32 @@ function trimPrefill(turns: WireTurn[]): void {
   if (last.content.length === 0) turns.pop();
 }
 
-function blocksOf(message: UserMessage | AssistantTurn | ToolMessage, endpoint: Endpoint): readonly Block[] {
+/** Other providers' ids may hold characters that this one refuses. */
+const CALL_RULES: CallRules = { names: ANTHROPIC_NAMES, legalId: (id) => id.replace(/[^\w-]/g, "_") };
+
+/** The calls of the conversation as this provider takes them. */
+export function callsOf(messages: readonly Message[], tools: readonly Tool[] | undefined): HistoryCalls {
+  return historyCalls(messages, tools, CALL_RULES);
+}
+
+function blocksOf(
+  message: UserMessage | AssistantTurn | ToolMessage,
+  index: number,
+  calls: HistoryCalls,
+  endpoint: Endpoint,
+): readonly Block[] {
   switch (message.role) {
     case "user":
       return typeof message.content === "string"
         ? textBlocks(message.content)
         : message.content.flatMap((part) => wirePart(part, endpoint));
     case "assistant":
-      return assistantBlocks(message, endpoint);
+      return assistantBlocks(message, calls.callsAt(index), endpoint);
     case "tool":
       return [
         {
           type: "tool_result",
-          tool_use_id: wireCallId(message.toolCallId),
+          tool_use_id: calls.answeredAt(index).id,
           ...(message.content !== "" && { content: wellFormed(message.content) }),
           ...(message.isError && { is_error: true }),
         },
@@ -72,19 +88,28 @@ function blocksOf(message: UserMessage | AssistantTurn | ToolMessage, endpoint: 
 }
 
 /** The blocks as they came, if they are this provider's, and still say what the turn says; else written anew. */
-function assistantBlocks(turn: AssistantTurn, endpoint: Endpoint): readonly Block[] {
+function assistantBlocks(turn: AssistantTurn, calls: readonly SentCall[], endpoint: Endpoint): readonly Block[] {
   const own = ownReplayOf<AnthropicReplay>(turn, endpoint, ANTHROPIC_MESSAGES);
   if (own && isUnchanged(turn, own.before, own.data.blocks)) {
     const blocks = own.data.blocks.filter((block): block is Block => mayGoBack(block, own.model, endpoint.model));
-    return [...textBlocks(own.before), ...blocks];
+    return [...textBlocks(own.before), ...blocks.map(callBlocks(calls))];
   }
-  const calls = (turn.toolCalls ?? []).map(({ id, name, arguments: args }) => ({
+  const uses = calls.map(({ call, id, name }) => ({
     type: "tool_use",
-    id: wireCallId(id),
+    id,
     name,
-    input: argumentsObject(args),
+    input: argumentsObject(call.arguments),
   }));
-  return [...textBlocks(turn.content), ...calls];
+  return [...textBlocks(turn.content), ...uses];
+}
+
+/** Puts the names and ids under which calls are sent into the blocks as they came. */
+function callBlocks(calls: readonly SentCall[]): (block: Block) => Block {
+  const sentCall = callsById(calls);
+  return (block) => {
+    const sent = block.type === "tool_use" ? sentCall(block.id) : undefined;
+    return sent ? { ...block, id: sent.id, name: sent.name } : block;
+  };
 }
 
 function isUnchanged(turn: AssistantTurn, before: string, blocks: readonly unknown[]): boolean {
@@ -148,9 +173,4 @@ function textBlocks(text: string): readonly Block[] {
 
 export function textBlock(text: string): Block {
   return { type: "text", text: wellFormed(text) };
-}
-
-/** Other providers' ids may hold signs that this one refuses; call and result change alike. */
-function wireCallId(id: string): string {
-  return id.replace(/[^\w-]/g, "_");
 }

@@ -1,8 +1,15 @@
-/** A call's arguments as an object, which is all that most providers take. */
+/** A call's arguments as providers take them. */
 
-/** Text (of a tool that takes plain text) and other values become the one field of an object. */
+import { jsonOf } from "../json-text.ts";
+
+/** The arguments as an object: text (of a tool that takes plain text) and other values become its one field. */
 export function argumentsObject(args: unknown): Readonly<Record<string, unknown>> {
   if (args === undefined || args === null) return {};
   const isObject = typeof args === "object" && !Array.isArray(args);
   return isObject ? (args as Readonly<Record<string, unknown>>) : { input: args };
+}
+
+/** The same object as the JSON that OpenAI's protocols take, which the server reads once more: well-formed in itself. */
+export function argumentsJson(args: unknown): string {
+  return jsonOf(argumentsObject(args));
 }

@@ -1,13 +1,41 @@
-/** Ids of tool calls as the provider that is asked takes them: others' may be too long, or hold other signs. */
+/** Ids and names of tool calls as the provider that is asked takes them: others' may be too long, or hold other characters. */
 
-/** The id itself where it is short enough, else a short one that is the same for the call and for its answer. */
+/** Returns the id itself where it is short enough, else a short one that depends on the id alone. */
 export function shortCallId(id: string, longest: number): string {
   return id.length <= longest ? id : `call_${hashOf(id)}`;
 }
 
-/** Letters and digits, a fixed number of them. */
+/** Returns letters and digits, a fixed number of them. */
 export function callIdOf(id: string, length: number): string {
   return hashOf(id).padEnd(length, "0").slice(0, length);
+}
+
+/** What a provider takes as the name of a tool. */
+export interface NameRule {
+  readonly pattern: RegExp;
+  /** Every character that it refuses anywhere. */
+  readonly foreign: RegExp;
+  readonly longest: number;
+}
+
+/** @see https://platform.openai.com/docs/api-reference/chat/create#chat_create-tools */
+export const OPENAI_NAMES: NameRule = { pattern: /^[\w-]{1,64}$/, foreign: /[^\w-]/g, longest: 64 };
+
+/** @see https://docs.anthropic.com/en/api/messages#body-tools-name */
+export const ANTHROPIC_NAMES: NameRule = { pattern: /^[\w-]{1,128}$/, foreign: /[^\w-]/g, longest: 128 };
+
+/** @see https://ai.google.dev/api/caching#FunctionDeclaration */
+export const GEMINI_NAMES: NameRule = { pattern: /^[A-Za-z_][\w.:-]{0,63}$/, foreign: /[^\w.:-]/g, longest: 64 };
+
+/**
+ * Returns the name itself where the provider takes it, else one that resembles it and depends on the name alone: a name that
+ * changed from request to request would cost the provider's cache, and bound signatures.
+ */
+export function legalName(name: string, { pattern, foreign, longest }: NameRule): string {
+  if (pattern.test(name)) return name;
+  const mark = `_${hashOf(name)}`;
+  const readable = name.replace(foreign, "_").replace(/^(?![A-Za-z_])/, "_");
+  return readable.slice(0, longest - mark.length) + mark;
 }
 
 /** Two independent sums of 32 bits: enough to tell the calls of one conversation apart. */

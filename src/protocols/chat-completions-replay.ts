@@ -40,7 +40,8 @@ const JOINED = ["text", "summary", "data"] as const;
 /** Collects it while the reply streams. */
 export class ReplayCollector {
   readonly #details: Record<string, unknown>[] = [];
-  readonly #callFields: Record<string, Readonly<Record<string, unknown>>> = {};
+  /** By the call's id, which may be `__proto__`. */
+  readonly #callFields = new Map<string, Readonly<Record<string, unknown>>>();
   readonly #parts: WirePart[] = [];
   #field = "";
   #reasoning = "";
@@ -63,7 +64,7 @@ export class ReplayCollector {
 
   /** What rides on a call: Gemini's thought signature, and of which kind it is, if not a function's. */
   addCallFields(callId: string, fields: Readonly<Record<string, unknown>>): void {
-    this.#callFields[callId] = { ...this.#callFields[callId], ...fields };
+    this.#callFields.set(callId, { ...this.#callFields.get(callId), ...fields });
   }
 
   /** `field`: the one it came in. */
@@ -84,7 +85,7 @@ export class ReplayCollector {
       ...(this.#details.length > 0 && { details: this.#details }),
       ...(field && field !== "parts" && this.#reasoning !== "" && { reasoning: { field, text: this.#reasoning } }),
       ...(reasoningBack === "parts" && isSplit && { parts: this.#parts }),
-      ...(Object.keys(this.#callFields).length > 0 && { callFields: this.#callFields }),
+      ...(this.#callFields.size > 0 && { callFields: Object.fromEntries(this.#callFields) }),
     };
     return Object.keys(data).length > 0 ? { provider, protocol: PROTOCOL_NAME, model, data } : undefined;
   }

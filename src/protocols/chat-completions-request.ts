@@ -27,7 +27,7 @@ export function buildChatRequest(
   const cache = cacheOf(options, endpoint, dialect);
   const prefix = endsInAnswer(messages) ? dialect.prefix?.(endpoint) : undefined;
   const told = withInstruction(prefix ? messages : toldToGoOn(messages), output?.instruction);
-  const wired = wireMessagesOf(told, endpoint, dialect);
+  const wired = wireMessagesOf(told, options.tools, endpoint, dialect);
   const body = {
     model,
     messages: prefix ? wired.with(-1, { ...wired.at(-1), ...prefix.messageFields }) : wired,

@@ -1,34 +1,37 @@
 /** Messages → the messages of a Chat Completions request. */
 
 import { base64TextOf } from "../base64.ts";
+import type { Tool } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantTurn, ContentPart, Message } from "../message.ts";
 import { type Attachment, dataUrlOf, inlined } from "./attachments.ts";
-import { argumentsObject } from "./call-arguments.ts";
-import { callIdOf, shortCallId } from "./call-ids.ts";
+import { argumentsJson } from "./call-arguments.ts";
+import { callIdOf, OPENAI_NAMES, shortCallId } from "./call-ids.ts";
 import { type ChatReplay, PROTOCOL_NAME } from "./chat-completions-replay.ts";
 import type { ChatDialect, InputKind } from "./chat-dialects.ts";
+import { type HistoryCalls, historyCalls, type SentCall } from "./history-calls.ts";
 import { ownReplayOf } from "./own-replay.ts";
 import type { Endpoint } from "./protocol.ts";
 import { wellFormed } from "./well-formed.ts";
+import { meaningOf } from "./wire-values.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
 export function wireMessagesOf(
   messages: readonly Message[],
+  tools: readonly Tool[] | undefined,
   endpoint: Endpoint,
   dialect: ChatDialect,
 ): readonly Fields[] {
   const lastWords = messages.findLastIndex(({ role }) => role === "user");
-  const wired: Fields[] = [];
-  messages.forEach((message, at) => {
-    wired.push(...wireMessages(message, at > lastWords, endpoint, dialect));
-  });
-  return wired;
+  const calls = historyCalls(messages, tools, { names: OPENAI_NAMES, legalId: (id) => wireCallId(id, dialect) });
+  return messages.flatMap((message, at) => wireMessages(message, at, calls, at > lastWords, endpoint, dialect));
 }
 
 function wireMessages(
   message: Message,
+  at: number,
+  calls: HistoryCalls,
   isInLoop: boolean,
   endpoint: Endpoint,
   dialect: ChatDialect,
@@ -39,28 +42,25 @@ function wireMessages(
     case "user":
       return [{ role: "user", content: userContent(message.content, endpoint, dialect) }];
     case "assistant":
-      return assistantMessage(message, isInLoop, endpoint, dialect);
-    case "tool": {
-      const id = wireCallId(message.toolCallId, dialect);
-      return [{ role: "tool", tool_call_id: id, content: wellFormed(message.content) }];
-    }
+      return assistantMessage(message, calls.callsAt(at), isInLoop, endpoint, dialect);
+    case "tool":
+      return [{ role: "tool", tool_call_id: calls.answeredAt(at).id, content: wellFormed(message.content) }];
   }
 }
 
 function assistantMessage(
   turn: AssistantTurn,
+  calls: readonly SentCall[],
   isInLoop: boolean,
   endpoint: Endpoint,
   dialect: ChatDialect,
 ): readonly Fields[] {
   const { model } = endpoint;
-  const calls = turn.toolCalls ?? [];
   // A turn with neither text nor calls is refused nearly everywhere.
   if (turn.content === "" && calls.length === 0) return [];
   const own = ownReplayOf<ChatReplay>(turn, endpoint, PROTOCOL_NAME);
   const { details, reasoning, parts, callFields }: ChatReplay = own?.data ?? {};
   // Signed and encrypted thoughts hold for the model that wrote them.
-  const { isSignedFirst } = dialect;
   const isSameModel = own !== undefined && (own.model ?? model) === model;
   const before = own?.before ?? "";
   const keepsParts = parts !== undefined && isSameModel && before + textOf(parts) === turn.content;
@@ -70,18 +70,37 @@ function assistantMessage(
       role: "assistant",
       content: keepsParts ? written : turn.content === "" ? null : wellFormed(turn.content),
       ...reasoningFields(reasoning, isInLoop, model, dialect),
-      ...(details && isSameModel && { reasoning_details: details }),
-      ...(calls.length > 0 && {
-        tool_calls: calls.map(({ id, name, arguments: args }, at) => ({
-          ...(callFields?.[id] ?? (at === 0 && isSignedFirst?.(model) ? UNSIGNED : {})),
-          id: wireCallId(id, dialect),
-          ...(typeof args === "string" && callFields?.[id]?.type === "custom"
-            ? { type: "custom", custom: { name, input: wellFormed(args) } }
-            : { type: "function", function: { name, arguments: JSON.stringify(argumentsObject(args)) } }),
-        })),
-      }),
+      ...(details && isSameModel && { reasoning_details: detailsFor(calls, details) }),
+      ...(calls.length > 0 && { tool_calls: calls.map((call, at) => wireCall(call, at, callFields, model, dialect)) }),
     },
   ];
+}
+
+function wireCall(
+  { call, id, name }: SentCall,
+  at: number,
+  callFields: ChatReplay["callFields"],
+  model: string,
+  { isSignedFirst }: ChatDialect,
+): Fields {
+  const { arguments: args } = call;
+  const own = meaningOf(callFields ?? {}, call.id);
+  return {
+    ...(own ?? (at === 0 && isSignedFirst?.(model) ? UNSIGNED : {})),
+    id,
+    ...(typeof args === "string" && own?.type === "custom"
+      ? { type: "custom", custom: { name, input: wellFormed(args) } }
+      : { type: "function", function: { name, arguments: argumentsJson(args) } }),
+  };
+}
+
+/** A detail may belong to a call, by the id that it came with. */
+function detailsFor(calls: readonly SentCall[], details: readonly unknown[]): readonly unknown[] {
+  return details.map((detail) => {
+    const id = (detail as Fields | null)?.id;
+    const sent = calls.find(({ call }) => call.id === id);
+    return sent ? { ...(detail as Fields), id: sent.id } : detail;
+  });
 }
 
 /** What Gemini takes for the signature of a call that never had one. */
@@ -157,7 +176,7 @@ function unsupported(provider: string, what: string): SendError {
   return new SendError("unsupported", `${provider} does not take ${what} over Chat Completions.`);
 }
 
-/** Mistral takes ids of exactly nine letters and digits; others' ids are rewritten, in call and answer alike. */
+/** Mistral takes ids of exactly nine letters and digits. */
 function wireCallId(id: string, { nineCharacterIds, longestCallId }: ChatDialect): string {
   if (nineCharacterIds) return /^[A-Za-z0-9]{9}$/.test(id) ? id : callIdOf(id, 9);
   return longestCallId === undefined ? id : shortCallId(id, longestCallId);

@@ -1,12 +1,15 @@
 /** Messages → the contents of a Gemini request. */
 
 import { base64TextOf } from "../base64.ts";
+import type { Tool } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantTurn, ContentPart, Message, ToolMessage } from "../message.ts";
 import { type Attachment, inlined } from "./attachments.ts";
 import { argumentsObject } from "./call-arguments.ts";
+import { GEMINI_NAMES } from "./call-ids.ts";
 import type { PartialArgument } from "./gemini-arguments.ts";
 import type { GeminiFamily } from "./gemini-models.ts";
+import { type CallRules, callsById, historyCalls, type SentCall } from "./history-calls.ts";
 import { ownReplayOf, saysStill } from "./own-replay.ts";
 import type { Endpoint } from "./protocol.ts";
 import { wellFormed } from "./well-formed.ts";
@@ -55,25 +58,35 @@ interface Content {
 /** What the server takes for the signature of a call that never had one. */
 const NO_SIGNATURE = "skip_thought_signature_validator";
 
+/** Ids of any form are taken, if they come from here; calls of others go without. */
+const CALL_RULES: CallRules = { names: GEMINI_NAMES, legalId: (id) => id };
+
 /** Answers stand together, directly after the calls and in their order. */
-export function contentsOf(messages: readonly Message[], family: GeminiFamily, endpoint: Endpoint): readonly Content[] {
+export function contentsOf(
+  messages: readonly Message[],
+  tools: readonly Tool[] | undefined,
+  family: GeminiFamily,
+  endpoint: Endpoint,
+): readonly Content[] {
+  const calls = historyCalls(messages, tools, CALL_RULES);
   const contents: Content[] = [];
+  /** The calls of the latest turn of the model, by the ids they are sent with. */
   let asked: ReadonlyMap<string, Fields> = new Map();
-  const answers: ToolMessage[] = [];
+  const answers: Answer[] = [];
   const flush = () => {
     const order = [...asked.keys()];
-    const sorted = answers.splice(0).sort((a, b) => order.indexOf(a.toolCallId) - order.indexOf(b.toolCallId));
+    const sorted = answers.splice(0).sort((a, b) => order.indexOf(a.id) - order.indexOf(b.id));
     if (sorted.length > 0) contents.push({ role: "user", parts: sorted.map((answer) => answerPart(answer, asked)) });
   };
-  for (const message of messages) {
+  for (const [index, message] of messages.entries()) {
     if (message.role === "system") continue;
     if (message.role === "tool") {
-      answers.push(message);
+      answers.push({ ...calls.answeredAt(index), message });
       continue;
     }
     flush();
     const role = message.role === "user" ? "user" : "model";
-    const own = message.role === "user" ? undefined : modelTurn(message, family, endpoint);
+    const own = message.role === "user" ? undefined : modelTurn(message, calls.callsAt(index), family, endpoint);
     const parts = own?.parts ?? userParts(message.content, endpoint);
     if (own) asked = own.calls;
     if (parts.length > 0) contents.push({ role, parts });
@@ -82,10 +95,18 @@ export function contentsOf(messages: readonly Message[], family: GeminiFamily, e
   return contents;
 }
 
+interface Answer {
+  readonly message: ToolMessage;
+  /** Of the call that it answers, as that is sent. */
+  readonly id: string;
+  readonly name: string;
+}
+
 /** A text is wrapped: an answer is an object on the wire. */
-function answerPart({ toolCallId, content, isError }: ToolMessage, asked: ReadonlyMap<string, Fields>): Fields {
-  const response = isError ? { error: wellFormed(content) } : { output: wellFormed(content) };
-  return { functionResponse: { ...(asked.get(toolCallId) ?? { name: toolCallId }), response } };
+function answerPart({ id, name, message }: Answer, asked: ReadonlyMap<string, Fields>): Fields {
+  const text = wellFormed(message.content);
+  const response = message.isError ? { error: text } : { output: text };
+  return { functionResponse: { ...(asked.get(id) ?? { name }), response } };
 }
 
 interface ModelTurn {
@@ -94,36 +115,39 @@ interface ModelTurn {
   readonly calls: ReadonlyMap<string, Fields>;
 }
 
-function modelTurn(turn: AssistantTurn, family: GeminiFamily, endpoint: Endpoint): ModelTurn {
+function modelTurn(
+  turn: AssistantTurn,
+  calls: readonly SentCall[],
+  family: GeminiFamily,
+  endpoint: Endpoint,
+): ModelTurn {
   const own = ownReplayOf<GeminiReplay>(turn, endpoint, GEMINI);
   if (own && isUnchanged(turn, own.before, own.data)) {
-    const { parts, calls } = replayed(own.data, family);
-    return { parts: [...textParts(own.before), ...parts], calls };
+    const replay = replayed(own.data, calls, family);
+    return { ...replay, parts: [...textParts(own.before), ...replay.parts] };
   }
-  const calls = turn.toolCalls ?? [];
   const parts = [
     ...textParts(turn.content),
-    ...calls.map(({ name, arguments: args }) => ({ functionCall: { name, args: argumentsObject(args) } })),
+    ...calls.map(({ call, name }) => ({ functionCall: { name, args: argumentsObject(call.arguments) } })),
   ];
   return { parts: signed(parts, family), calls: new Map(calls.map(({ id, name }) => [id, { name }])) };
 }
 
-function replayed({ parts, callIds }: GeminiReplay, family: GeminiFamily): ModelTurn {
-  const calls = new Map<string, Fields>();
-  for (const { functionCall } of parts) {
-    if (!functionCall) continue;
-    const { id, name } = functionCall;
-    calls.set(callIds[calls.size] ?? "", { ...(id && { id }), name });
-  }
-  // Thoughts themselves need not go back, what is signed must.
-  const kept = parts.filter(({ thought, thoughtSignature }) => !thought || thoughtSignature);
-  return {
-    parts: signed(
-      kept.map((part) => ({ ...part })),
-      family,
-    ),
-    calls,
-  };
+function replayed({ parts, callIds }: GeminiReplay, calls: readonly SentCall[], family: GeminiFamily): ModelTurn {
+  const asked = new Map<string, Fields>();
+  const sentCall = callsById(calls);
+  let count = 0;
+  const sent = parts.flatMap((part): readonly Fields[] => {
+    const { functionCall, thought, thoughtSignature } = part;
+    // Thoughts themselves need not go back, what is signed must.
+    if (!functionCall) return thought && !thoughtSignature ? [] : [{ ...part }];
+    const call = sentCall(callIds[count++]);
+    if (!call) return [{ ...part }];
+    const about = { ...(functionCall.id && { id: call.id }), name: call.name };
+    asked.set(call.id, about);
+    return [{ ...part, functionCall: { ...functionCall, ...about } }];
+  });
+  return { parts: signed(sent, family), calls: asked };
 }
 
 /** Only the first of the calls of one step has a signature; newer models refuse one without. */

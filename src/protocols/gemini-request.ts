@@ -5,6 +5,7 @@ import { SendError } from "../errors.ts";
 import type { Message } from "../message.ts";
 import { geminiSchema } from "../schema/grammar.ts";
 import { jsonSchemaOf } from "../schema/schema.ts";
+import { GEMINI_NAMES } from "./call-ids.ts";
 import { toldToGoOn } from "./continuation.ts";
 import { contentsOf } from "./gemini-contents.ts";
 import { type GeminiFamily, geminiFamily } from "./gemini-models.ts";
@@ -34,7 +35,7 @@ export function buildGeminiRequest(
     url: `${endpoint.baseUrl}/v1beta/${modelPath(endpoint.model)}:${stream ? "streamGenerateContent?alt=sse" : "generateContent"}`,
     body: withProviderOptions(
       {
-        contents: contentsOf(toldToGoOn(messages), family, endpoint),
+        contents: contentsOf(toldToGoOn(messages), options.tools, family, endpoint),
         ...(system.length > 0 && {
           systemInstruction: { parts: system.map(({ content }) => ({ text: wellFormed(String(content)) })) },
         }),
@@ -51,7 +52,7 @@ export function buildGeminiRequest(
 function modelPath(model: string): string {
   const path = model.includes("/") ? model : `models/${model}`;
   const steps = path.split("/");
-  if (steps.some((step) => step === "" || step === "." || step === ".."))
+  if (steps.some((step) => step === "" || step === "." || step === ".." || !step.isWellFormed()))
     throw new SendError("invalidRequest", `${JSON.stringify(model)} is not the name of a model.`);
   return steps.map(encodeURIComponent).join("/");
 }
@@ -130,6 +131,8 @@ function toolsOf(options: SendOptions, family: GeminiFamily, endpoint: Endpoint)
 
 /** A function without parameters must not have any: an empty object is refused by older models. */
 function declarationOf({ name, description, parameters }: Tool): Fields {
+  if (!GEMINI_NAMES.pattern.test(name))
+    throw new SendError("invalidRequest", `Gemini takes no tool ${name}: a name begins with a letter or _.`);
   return {
     name,
     ...(description && { description }),

@@ -1,10 +1,13 @@
 /** Messages → the input items of a Responses request. */
 
+import type { Tool } from "../client.ts";
 import { SendError } from "../errors.ts";
+import { wellFormedJson } from "../json-text.ts";
 import type { AssistantTurn, ContentPart, Message } from "../message.ts";
 import { type Attachment, dataUrlOf, inlined } from "./attachments.ts";
-import { argumentsObject } from "./call-arguments.ts";
-import { shortCallId } from "./call-ids.ts";
+import { argumentsJson } from "./call-arguments.ts";
+import { OPENAI_NAMES, shortCallId } from "./call-ids.ts";
+import { type CallRules, callsById, historyCalls, type SentCall } from "./history-calls.ts";
 import { ownReplayOf, saysStill } from "./own-replay.ts";
 import type { Endpoint } from "./protocol.ts";
 import type { ResponsesDialect } from "./responses-dialects.ts";
@@ -23,27 +26,28 @@ export interface ResponsesReplay {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** The longest `call_id`. */
-const LONGEST_CALL_ID = 64;
+/** The longest `call_id` has 64 characters. */
+const CALL_RULES: CallRules = { names: OPENAI_NAMES, legalId: (id) => shortCallId(id, 64) };
 
 export function inputOf(
   messages: readonly Message[],
+  tools: readonly Tool[] | undefined,
   endpoint: Endpoint,
   dialect: ResponsesDialect,
 ): readonly Fields[] {
-  /** The calls by the ids they went out with: those of tools that take plain text are answered under another type. */
-  const calls = new Map<unknown, unknown>();
+  const calls = historyCalls(messages, tools, CALL_RULES);
+  /** By the ids they went out with: calls of tools that take plain text are answered under another type. */
+  const types = new Map<unknown, unknown>();
   const input: Fields[] = [];
-  for (const message of messages) {
+  for (const [index, message] of messages.entries()) {
     if (message.role === "user") input.push({ role: "user", content: userContent(message.content, endpoint, dialect) });
     else if (message.role === "assistant") {
-      const items = turnItems(message, endpoint, dialect);
-      for (const { type, call_id } of items) if (call_id !== undefined) calls.set(call_id, type);
+      const items = turnItems(message, calls.callsAt(index), endpoint, dialect);
+      for (const { type, call_id } of items) if (call_id !== undefined) types.set(call_id, type);
       input.push(...items);
     } else if (message.role === "tool") {
-      const { toolCallId } = message;
-      const id = calls.has(toolCallId) ? toolCallId : shortCallId(toolCallId, LONGEST_CALL_ID);
-      const type = calls.get(id) === "custom_tool_call" ? "custom_tool_call_output" : "function_call_output";
+      const { id } = calls.answeredAt(index);
+      const type = types.get(id) === "custom_tool_call" ? "custom_tool_call_output" : "function_call_output";
       input.push({ type, call_id: id, output: wellFormed(message.content) });
     }
   }
@@ -51,17 +55,22 @@ export function inputOf(
 }
 
 /** The items as they came, if they are this provider's and still say what the turn says; else written anew. */
-function turnItems(turn: AssistantTurn, endpoint: Endpoint, dialect: ResponsesDialect): readonly Fields[] {
+function turnItems(
+  turn: AssistantTurn,
+  calls: readonly SentCall[],
+  endpoint: Endpoint,
+  dialect: ResponsesDialect,
+): readonly Fields[] {
   const own = ownReplayOf<ResponsesReplay>(turn, endpoint, RESPONSES);
   if (own && isUnchanged(turn, own.before, own.data.items, dialect))
-    return [...textItems(own.before), ...replayed(own.data.items, own.model === endpoint.model, dialect)];
+    return [...textItems(own.before), ...replayed(own.data.items, calls, own.model === endpoint.model, dialect)];
   return [
     ...textItems(turn.content),
-    ...(turn.toolCalls ?? []).map(({ id, name, arguments: args }) => ({
+    ...calls.map(({ call, id, name }) => ({
       type: "function_call",
-      call_id: shortCallId(id, LONGEST_CALL_ID),
+      call_id: id,
       name,
-      arguments: JSON.stringify(argumentsObject(args)),
+      arguments: argumentsJson(call.arguments),
     })),
   ];
 }
@@ -76,7 +85,13 @@ function textItems(text: string): readonly Fields[] {
  * the server looks for what it was told not to keep.
  * @see https://platform.openai.com/docs/guides/reasoning#encrypted-reasoning-items
  */
-function replayed(items: readonly ResponseItem[], sameModel: boolean, dialect: ResponsesDialect): readonly Fields[] {
+function replayed(
+  items: readonly ResponseItem[],
+  calls: readonly SentCall[],
+  sameModel: boolean,
+  dialect: ResponsesDialect,
+): readonly Fields[] {
+  const sentCall = callsById(calls);
   const last = items.findLastIndex(({ type }) => type !== "reasoning");
   let isUnthought = !sameModel;
   return items.flatMap((item, at): readonly Fields[] => {
@@ -85,9 +100,19 @@ function replayed(items: readonly ResponseItem[], sameModel: boolean, dialect: R
       isUnthought = !sameModel || !item.encrypted_content;
       return isUnthought || at > last ? [] : [{ ...rest, summary: item.summary ?? [] }];
     }
-    if (item.type === "message" || isCallersCall(item, dialect)) return [rest];
+    if (item.type === "message") return [rest];
+    if (isCallersCall(item, dialect)) return [callItem(rest, sentCall(item.call_id))];
     return isUnthought ? [] : [{ ...rest, id, ...(status !== undefined && { status }) }];
   });
+}
+
+/** The call as it came, by the name and the id under which it is sent. */
+function callItem(item: Fields, sent: SentCall | undefined): Fields {
+  return {
+    ...item,
+    ...(sent && { call_id: sent.id, name: sent.name }),
+    ...(typeof item.arguments === "string" && { arguments: wellFormedJson(item.arguments) }),
+  };
 }
 
 /** Whether it waits for the caller's answer. */

@@ -38,7 +38,7 @@ export function buildResponsesRequest(
     body: withProviderOptions(
       {
         model,
-        input: inputOf(toldToGoOn(messages), endpoint, dialect),
+        input: inputOf(toldToGoOn(messages), options.tools, endpoint, dialect),
         ...(system.length > 0 && { instructions: wellFormed(system.map(({ content }) => content).join("\n\n")) }),
         ...(stream && { stream: true, ...(dialect.streamOptions && { stream_options: dialect.streamOptions }) }),
         ...keepingOf(options, stream, dialect),
