@@ -2,6 +2,7 @@
 
 import type { RetryOptions, SearchParameters, SendOptions, Tool } from "./client.ts";
 import { SendError } from "./errors.ts";
+import { jsonFault } from "./json-depth.ts";
 import type { ContentPart, Message } from "./message.ts";
 
 type OptionName = keyof SendOptions;
@@ -32,7 +33,7 @@ const OPTION_FAULTS: { readonly [Name in OptionName]-?: (value: unknown) => stri
       : 'must be "auto", "none", "required" or { name }',
   invalidArguments: (value) => (value === "fail" || value === "deliver" ? undefined : 'must be "fail" or "deliver"'),
   reasoning: reasoningFault,
-  output: (value) => (isSchema(value) ? undefined : "must be a JSON Schema or a Standard Schema"),
+  output: (value) => (isSchema(value) ? schemaFault(value) : "must be a JSON Schema or a Standard Schema"),
   search: searchFault,
   promptCache: promptCacheFault,
   metadata: (value) =>
@@ -40,7 +41,7 @@ const OPTION_FAULTS: { readonly [Name in OptionName]-?: (value: unknown) => stri
       ? undefined
       : "must be an object of texts",
   unsupported: (value) => (value === "error" || value === "ignore" ? undefined : 'must be "error" or "ignore"'),
-  providerOptions: (value) => (isObject(value) ? undefined : "must be an object"),
+  providerOptions: (value) => (isObject(value) ? jsonFault(value) : "must be an object"),
 };
 
 const TIMEOUT_NAMES = ["headers", "firstChunk", "idle", "stall", "total"];
@@ -89,7 +90,9 @@ export function messageFault(value: unknown): string | undefined {
     case "system":
     case "assistant":
       if (typeof message.content !== "string") return `has the role ${message.role} and no text as its content`;
-      return message.role === "assistant" ? mediaFault(message.media) : undefined;
+      return message.role === "assistant"
+        ? (toolCallsFault(message.toolCalls) ?? mediaFault(message.media))
+        : undefined;
     case "tool":
       if (typeof message.toolCallId !== "string" || message.toolCallId === "")
         return "answers no tool call (`toolCallId`)";
@@ -99,6 +102,19 @@ export function messageFault(value: unknown): string | undefined {
     default:
       return `has the role ${JSON.stringify(value.role)}; roles are system, user, assistant, tool`;
   }
+}
+
+/** Calls of any name and id are taken, also of none: a model may have made them up. */
+function toolCallsFault(value: unknown): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (!Array.isArray(value)) return "has `toolCalls` that are not an array";
+  for (const call of value as readonly unknown[]) {
+    if (!isObject(call) || typeof call.id !== "string" || typeof call.name !== "string")
+      return "has a tool call that is not { id, name, arguments } with strings as its `id` and `name`";
+    const fault = jsonFault(call.arguments);
+    if (fault) return `has a call of ${JSON.stringify(call.name)} whose \`arguments\` cannot be sent: it ${fault}`;
+  }
+  return undefined;
 }
 
 function userContentFault(content: unknown): string | undefined {
@@ -183,6 +199,8 @@ function toolsFault(value: unknown): string | undefined {
   for (const { name, parameters, run } of value as readonly Partial<Tool>[]) {
     if (parameters !== undefined && !isSchema(parameters))
       return `holds the tool ${name}, whose \`parameters\` are neither a JSON Schema nor a Standard Schema`;
+    const fault = parameters === undefined ? undefined : schemaFault(parameters);
+    if (fault) return `holds the tool ${name}, whose schema of \`parameters\` ${fault}`;
     if (run !== undefined && typeof run !== "function") return `holds the tool ${name}, whose \`run\` is no function`;
   }
   return new Set(names).size < names.length ? "holds two tools of one name" : undefined;
@@ -260,8 +278,13 @@ function domainsFault(value: unknown): string | undefined {
 
 const DOMAIN = /^[^\s/:]+\.[^\s/:]+(?:\/\S*)?$/;
 
-function isSchema(value: unknown): boolean {
+function isSchema(value: unknown): value is object {
   return isObject(value) || (typeof value === "function" && "~standard" in value);
+}
+
+/** Of a Standard Schema, what it says is looked at, not how it is made. */
+function schemaFault(value: object): string | undefined {
+  return "~standard" in value ? undefined : jsonFault(value);
 }
 
 function isOptionName(name: string): name is OptionName {

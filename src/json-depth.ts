@@ -1,4 +1,4 @@
-/** How deep JSON may be nested: `JSON.parse` takes any depth, but who writes it down again exhausts the stack, far away. */
+/** What JSON can hold: `JSON.parse` takes any depth, but `JSON.stringify` exhausts the stack, far from where the value came in. */
 
 /** Deeper than anybody's data, and far from the depth at which `JSON.stringify` fails. */
 export const DEEPEST = 500;
@@ -7,4 +7,27 @@ export const DEEPEST = 500;
 export function isDeeper(value: unknown, levels: number = DEEPEST): boolean {
   if (typeof value !== "object" || value === null) return false;
   return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1));
+}
+
+/** Why a value cannot be sent as JSON, as the end of a sentence that names it; `undefined` when it can. */
+export function jsonFault(value: unknown): string | undefined {
+  try {
+    return faultIn(value, DEEPEST);
+  } catch {
+    return "cannot be read: a getter or a `toJSON` throws"; // the caller's own code
+  }
+}
+
+/** A cycle is a value that is nested without end. */
+function faultIn(value: unknown, levels: number): string | undefined {
+  if (typeof value === "bigint") return "holds a BigInt, which JSON does not have";
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return undefined;
+  if (levels === 0) return `is nested more than ${DEEPEST} deep, or holds itself`;
+  const { toJSON } = value as { readonly toJSON?: unknown };
+  if (typeof toJSON === "function") return faultIn(toJSON.call(value, ""), levels - 1);
+  for (const inner of Object.values(value)) {
+    const fault = faultIn(inner, levels - 1);
+    if (fault !== undefined) return fault;
+  }
+  return undefined;
 }

@@ -4,6 +4,7 @@ import { defaultTransport } from "#default-transport";
 import { checkCall, optionsFault } from "../check.ts";
 import type { Recovery, SendOptions, TypedClient } from "../client.ts";
 import { SendError } from "../errors.ts";
+import { jsonOf } from "../json-text.ts";
 import type { AssistantMessage, Message } from "../message.ts";
 import type { Endpoint, Protocol, ProtocolRequest } from "../protocols/protocol.ts";
 import { type RetryPolicy, retryDelayMs, retryPolicyOf } from "../retry.ts";
@@ -46,6 +47,9 @@ export interface ProviderDefinition {
   /** Default: `authorization: Bearer …`. */
   readonly authenticate?: (key: string) => Readonly<Record<string, string>>;
 }
+
+/** A protocol's request whose body is written. */
+type WrittenRequest = Omit<ProtocolRequest, "body"> & { readonly body: string };
 
 /**
  * The definition that goes by the name the caller gave as `api`. Made only now: a program carries what its own clients need.
@@ -175,7 +179,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     const { protocol } = this.#definition;
     const { url, headers: own, body } = this.#request(messages, options, stream);
     const headers = this.#headers(this.#key(), own, options);
-    const request = { url, headers, body: jsonOf(body) };
+    const request = { url, headers, body };
     const usual = stream ? this.#limits.streamed : this.#limits.whole;
     const limits = given.timeouts ? limitsOf(!stream, this.#defaults.timeouts, given.timeouts) : usual;
     const checks = limits === usual ? options : { ...options, timeouts: limits };
@@ -225,12 +229,13 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     );
   }
 
-  #request(messages: readonly Message[], options: SendOptions, stream: boolean): ProtocolRequest {
+  #request(messages: readonly Message[], options: SendOptions, stream: boolean): WrittenRequest {
     try {
       checkCall(messages, options);
-      return this.#definition.protocol.buildRequest(messages, options, this.#endpoint, stream);
+      const { body, ...request } = this.#definition.protocol.buildRequest(messages, options, this.#endpoint, stream);
+      return { ...request, body: jsonOf(body) };
     } catch (error) {
-      throw error instanceof SendError ? error.with({ provider: this.provider, model: this.model }) : error;
+      throw unsendable(error).with({ provider: this.provider, model: this.model });
     }
   }
 
@@ -255,20 +260,21 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     options: SendOptions,
   ): Readonly<Record<string, string>> {
     const { authenticate = bearer } = this.#definition;
-    const headers: Record<string, string> = {
-      "content-type": "application/json",
-      ...own,
-      ...(key !== undefined && authenticate(key)),
-    };
+    // A map, since a header may be called `__proto__`.
+    const headers = new Map<string, string>([
+      ["content-type", "application/json"],
+      ...Object.entries(own ?? {}),
+      ...Object.entries(key === undefined ? {} : authenticate(key)),
+    ]);
     for (const given of [this.#defaults.headers, options.headers]) {
       if (!given) continue;
       for (const [name, value] of Object.entries(given)) {
         const lower = name.toLowerCase();
         const list = LIST_HEADERS.includes(lower) ? own?.[lower] : undefined;
-        headers[lower] = list === undefined ? value : `${list},${value}`;
+        headers.set(lower, list === undefined ? value : `${list},${value}`);
       }
     }
-    return headers;
+    return Object.fromEntries(headers);
   }
 }
 
@@ -310,14 +316,11 @@ function checkedBaseUrl(text: string): string {
   return text.replace(/\/+$/, "");
 }
 
-function jsonOf(body: Readonly<Record<string, unknown>>): string {
-  try {
-    return JSON.stringify(body);
-  } catch (cause) {
-    throw new SendError("invalidRequest", "The request cannot be written as JSON: is there a cycle or a BigInt?", {
-      cause,
-    });
-  }
+/** What could not be written is the caller's: a getter that throws, or what no look ahead has found. */
+function unsendable(error: unknown): SendError {
+  if (error instanceof SendError) return error;
+  const message = "The request cannot be written as JSON: is there a cycle, a BigInt, or a getter that throws?";
+  return new SendError("invalidRequest", message, { cause: error });
 }
 
 function withoutUndefined(options: SendOptions): SendOptions {
