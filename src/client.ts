@@ -100,7 +100,8 @@ export interface RetryOptions {
  * - `resume`: where the provider goes on writing by itself, the same reply is taken up again where it broke. OpenAI's Responses
  *   can, and keeps such replies (`store`, for 30 days); elsewhere, and when that fails, as `continue`.
  * - `continue`: the provider is given the text that arrived, as the beginning of its answer where it takes one, else with the
- *   request to go on from there. What it repeats is left out. For the text to be joined, at most some words are held back.
+ *   request to go on from there. What it repeats then is left out, for which at most some words are held back. Where the text repeats
+ *   itself (equal rows, a refrain), nobody can know what is a repetition, and the call fails as `truncated`.
  *   A reply of which no text has come, or that must fit a schema (`output`), begins again as with `restart`.
  * - `restart`: the reply begins again. A `rewind` chunk, directly before its first one, says what to discard of what was shown.
  *

@@ -37,6 +37,8 @@ export interface ReplyFacts {
   replay?: Replay;
   rateLimits?: RateLimits;
   readonly attempts: Attempt[];
+  /** The provider took the conversation's last turn as the beginning of this reply: the text goes on exactly behind it. */
+  continuesExactly?: boolean;
   /** Estimated tokens of the request; asked for only when the provider did not count. */
   estimateInput?: () => number;
 }

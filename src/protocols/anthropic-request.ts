@@ -39,12 +39,15 @@ export function buildAnthropicRequest(
   const written = turnsOf(messages, calls, endpoint);
   const thinking = asked?.hasBudget && isUnthoughtLoop(written) ? undefined : asked;
   const output = outputConfigOf(options, family, thinking?.effort, endpoint);
-  const goesOn = !cutReplyOf(messages) || (family.takesPrefix && !thinking?.isOn);
-  const turns = goesOn ? written : turnsOf(toldToGoOn(messages), calls, endpoint);
+  const cut = cutReplyOf(messages);
+  // White space at its end is refused, and what the model writes in its place could not be told from the text itself.
+  const goesOn = family.takesPrefix && !thinking?.isOn && cut !== undefined && !/\s$/.test(cut.content);
+  const turns = cut && !goesOn ? turnsOf(toldToGoOn(messages), calls, endpoint) : written;
   markForCache(system, tools, turns, options, endpoint);
   return {
     url: `${endpoint.baseUrl}/v1/messages`,
     headers: { "anthropic-version": "2023-06-01", ...(usesFiles(messages) && { "anthropic-beta": FILES_BETA }) },
+    ...(goesOn && { continuesExactly: true }),
     body: withProviderOptions(
       {
         model: endpoint.model,

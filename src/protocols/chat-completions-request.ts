@@ -48,6 +48,7 @@ export function buildChatRequest(
   return {
     url: baseUrl.endsWith("/chat/completions") ? baseUrl : `${baseUrl}/chat/completions`,
     ...(cache.headers && { headers: cache.headers }),
+    ...(prefix && { continuesExactly: true }),
     body: withProviderOptions(cache.isMarked ? markedForCache(body, options) : body, options.providerOptions),
   };
 }

@@ -21,6 +21,8 @@ export interface ProtocolRequest {
   /** What the protocol itself wants said in headers; names in lower case. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly body: Readonly<Record<string, unknown>>;
+  /** True where the provider takes the last turn as the beginning of its reply, and goes on exactly behind it. */
+  readonly continuesExactly?: boolean;
 }
 
 /**

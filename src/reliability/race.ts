@@ -256,7 +256,8 @@ export class Race implements ChunkSource {
     this.#pause(runner);
     this.#winner = runner;
     const { provider, model } = runner.client;
-    Object.assign(this.facts, { provider, model });
+    const continuesExactly = runner.stream?.continuesExactly ?? false;
+    Object.assign(this.facts, { provider, model, continuesExactly });
     this.#rules.told?.(runner.client, { status: "first", waitedMs: runner.waitedMs });
     for (const other of this.#runners) if (other !== runner) this.#letGo(other);
   }

@@ -295,6 +295,14 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
     if (this.#outcome.status === "running") this.#source.lastAttempt?.();
   }
 
+  /**
+   * For wrappers: whether the provider took the conversation's last turn as the beginning of this reply, so that its text goes on
+   * exactly behind it. Known with the first chunk.
+   */
+  get continuesExactly(): boolean {
+    return this.#source.facts.continuesExactly === true;
+  }
+
   /** `await using stream = …` closes the connection when the block is left. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#leave();

@@ -11,8 +11,8 @@ import { limitsLeft } from "../timeouts.ts";
 import { estimateInputTokens, estimateTokens } from "../token-estimate.ts";
 import type { ChunkSink, ChunkSource, MessageStream } from "./message-stream.ts";
 import type { Attempt, Clock } from "./metrics.ts";
+import { type Joined, OverlapRemover } from "./overlap-remover.ts";
 import { sendErrorOf } from "./readable.ts";
-import { Seam } from "./seam.ts";
 import { asStopped, tellSent, watchSent } from "./sent.ts";
 import { Spending } from "./spending.ts";
 
@@ -30,6 +30,10 @@ export interface RecoverableCall {
 
 /** The smallest limit on output that every provider takes. */
 const FEWEST_OUTPUT_TOKENS = 16;
+
+const UNKNOWN_PLACE =
+  "The reply broke, and its rest begins with words that the text repeats anyway: nobody can know where it belongs. " +
+  'Use `recover: "restart"` for texts that repeat themselves.';
 
 /** The source of the whole: relays one stream after another. */
 export class RecoveringSource implements ChunkSource {
@@ -52,8 +56,8 @@ export class RecoveringSource implements ChunkSource {
   #opening: { readonly controller: AbortController; readonly sent: () => readonly Attempt[] | undefined } | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #recoveries = 0;
-  /** What stands between what was shown and what comes. */
-  #seam: Seam | undefined;
+  /** Joins what comes to what was shown. */
+  #remover: OverlapRemover | undefined;
   /** What is to be discarded. It is said with the first chunk that takes its place, not before: there may never be one. */
   #discard: Pick<RewindChunk, "length" | "reasoningLength"> | undefined;
   #wanted = false;
@@ -120,7 +124,7 @@ export class RecoveringSource implements ChunkSource {
         if (final) return this.#complete(final);
       } catch (error) {
         this.#reading = false;
-        return this.#broke(sendErrorOf(error));
+        return this.#remover?.isUnknown ? this.#failUnjoined() : this.#broke(sendErrorOf(error));
       }
     }
     this.#reading = false;
@@ -131,36 +135,40 @@ export class RecoveringSource implements ChunkSource {
 
   /** Relays what came, and returns the message of the final chunk, if it is there. */
   #take(batch: readonly MessageChunk[]): AssistantMessage | undefined {
+    if (this.#stream.continuesExactly) {
+      if (this.#remover) this.#remover.trust();
+      else this.facts.continuesExactly = true;
+    }
     for (const chunk of batch) {
       switch (chunk.type) {
         case "text":
           this.#addText(chunk.content);
           break;
         case "final":
-          this.#closeSeam();
+          this.#closeRemover();
           return chunk.message;
         case "citation": {
-          this.#closeSeam();
-          this.#push(movedBy(this.#seam?.shift ?? 0, chunk));
+          this.#closeRemover();
+          this.#push(movedBy(this.#remover?.shift ?? 0, chunk));
           break;
         }
         case "rewind":
-          this.#closeSeam();
+          this.#closeRemover();
           this.#rewind(chunk);
           // What follows may be another continuation of the same text.
-          if (this.#seam) this.#seam = new Seam(this.#shown.toString());
+          if (this.#remover) this.#remover = new OverlapRemover(this.#shown.toString());
           break;
         case "reasoning":
           this.#push(chunk);
           this.#reasoningLength += chunk.reasoning.length;
           break;
         case "toolCallDelta":
-          this.#closeSeam();
+          this.#closeRemover();
           this.#push(chunk);
           this.#anyOpenCall = true;
           break;
         case "toolCall":
-          this.#closeSeam();
+          this.#closeRemover();
           this.#anyCall = true;
           this.#push(chunk);
           break;
@@ -177,17 +185,18 @@ export class RecoveringSource implements ChunkSource {
   }
 
   #addText(content: string): void {
-    const { rewind, text } = this.#seam?.isOpen ? this.#seam.add(content) : { rewind: 0, text: content };
-    this.#show(rewind, text);
+    if (!this.#remover?.isOpen) return this.#show({ rewind: 0, text: content });
+    this.#show(this.#remover.add(content));
   }
 
-  #closeSeam(): void {
-    if (!this.#seam?.isOpen) return;
-    const { rewind, text } = this.#seam.end();
-    this.#show(rewind, text);
+  #closeRemover(): void {
+    if (!this.#remover?.isOpen) return;
+    this.#show(this.#remover.end());
   }
 
-  #show(rewind: number, text: string): void {
+  /** @throws {SendError} when nobody can know where the continuation belongs */
+  #show({ rewind, text }: Joined): void {
+    if (this.#remover?.isUnknown) throw this.#unjoined();
     if (rewind > 0) this.#rewind({ length: rewind, reasoningLength: 0 });
     if (text === "") return;
     this.#push({ type: "text", content: text, isFinal: false });
@@ -210,7 +219,7 @@ export class RecoveringSource implements ChunkSource {
 
   #complete(message: AssistantMessage): void {
     this.#account(message);
-    if (this.#seam && message.replay) this.#completeReplay(message.content, message.replay);
+    if (this.#remover && message.replay) this.#completeReplay(message.content, message.replay);
     this.#finish();
     this.#sink.end();
   }
@@ -248,6 +257,17 @@ export class RecoveringSource implements ChunkSource {
     this.#timer = setTimeout(() => void this.#goOn(), delay);
   }
 
+  #unjoined(): SendError {
+    const { provider, model } = this.facts;
+    return new SendError("truncated", UNKNOWN_PLACE, { provider, model });
+  }
+
+  /** The next continuation would begin with the same words. */
+  #failUnjoined(): void {
+    this.#leave();
+    this.#fail(this.#unjoined());
+  }
+
   #mayRecover({ retryable, kind, phase }: SendError): boolean {
     return retryable && kind !== "aborted" && phase !== "total" && !this.#anyCall && !this.#anyMedia && !this.#isLast;
   }
@@ -259,8 +279,8 @@ export class RecoveringSource implements ChunkSource {
     const continues = options.recover !== "restart" && options.output === undefined && text.trim() !== "";
     // Half of a character is no beginning.
     const kept = continues ? text.replace(/[\uD800-\uDBFF]$/, "") : "";
-    const beginning: Message = { role: "assistant", content: kept.trimEnd(), interrupted: true };
-    this.#seam = continues ? new Seam(kept) : undefined;
+    const beginning: Message = { role: "assistant", content: kept, interrupted: true };
+    this.#remover = continues ? new OverlapRemover(kept) : undefined;
     const length = text.length - kept.length;
     const reasoningLength = continues ? 0 : this.#reasoningLength;
     this.#discard = length + reasoningLength > 0 || this.#anyOpenCall ? { length, reasoningLength } : undefined;

@@ -177,7 +177,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     const { provider, model } = this;
     const options: SendOptions = { ...this.#defaults, ...withoutUndefined(given) };
     const { protocol } = this.#definition;
-    const { url, headers: own, body } = this.#request(messages, options, stream);
+    const { url, headers: own, body, continuesExactly } = this.#request(messages, options, stream);
     const headers = this.#headers(this.#key(), own, options);
     const request = { url, headers, body };
     const usual = stream ? this.#limits.streamed : this.#limits.whole;
@@ -206,6 +206,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
           },
           sink,
         );
+        if (continuesExactly) reply.facts.continuesExactly = true;
         return reply;
       }, checks),
       { now, startedAt },

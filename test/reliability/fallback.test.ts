@@ -150,7 +150,7 @@ describe("with `recover`, after the first chunk", () => {
     const a = await member((request, index) =>
       index === 0 ? broken(request) : void request.socket.write(response(500, "{}")),
     );
-    const b = await member(good("begins high up.", ANTHROPIC), ANTHROPIC);
+    const b = await member(good("begins high up.", ANTHROPIC), ANTHROPIC, { model: "claude-opus-4-8" });
     const { message } = await read(fallback([a.client, b.client]), { recover: "continue" });
     expect(message).toMatchObject({
       content: "The river begins high up.",

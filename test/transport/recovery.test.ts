@@ -2,14 +2,18 @@
 
 import {
   type AssistantMessage,
+  type ClientWrapper,
   CompatibleClient,
   type CompatiblePreset,
+  fallback,
   LLMSession,
   type MessageChunk,
   type MessageStream,
   type Recovery,
+  rateLimit,
   SendError,
 } from "cloudllm";
+import { scriptedClient } from "cloudllm/testing";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import {
   httpChunk,
@@ -107,9 +111,17 @@ function whole(wire: TestWire, request: RawRequest, pieces: readonly string[]): 
 
 const CUT = ["The river ", "begins hi"];
 
+/** A model that is told to go on: one that takes the beginning of its reply has no reason to repeat it. */
+const toldOptions = (wire: TestWire): Options & { readonly model?: string } =>
+  wire === ANTHROPIC ? { model: "claude-opus-4-8" } : {};
+
 describe.each(WIRES)("$name", (wire) => {
   describe.each(FAULTS)("after %s", (_name, kind, breakOff) => {
-    async function recovered(recover: Recovery | undefined, rest: readonly string[], options: Options = {}) {
+    async function recovered(
+      recover: Recovery | undefined,
+      rest: readonly string[],
+      options: Options & { readonly model?: string } = {},
+    ) {
       const server = await serve((request, index) => {
         if (index > 0) return whole(wire, request, rest);
         begin(wire, request, CUT);
@@ -131,7 +143,7 @@ describe.each(WIRES)("$name", (wire) => {
       ["says its last words again", ["begins ", "high up."]],
       ["says everything again", ["The river begins ", "high up."]],
     ])("`continue` joins a rest that %s", async (_how, rest) => {
-      const { outcome, server } = await recovered("continue", rest);
+      const { outcome, server } = await recovered("continue", rest, toldOptions(wire));
       expect(outcome.error).toBeUndefined();
       expect(outcome.shown).toBe("The river begins high up.");
       expect(outcome.message).toMatchObject({ content: outcome.shown, finishReason: "stop" });
@@ -246,6 +258,96 @@ describe.each(WIRES)("$name", (wire) => {
     expect(shown).toBe("The river begins hi");
     expect(chunks.some(({ type }) => type === "rewind")).toBe(false);
     expect(error?.attempts?.map(({ outcome }) => outcome)).toEqual(["truncated", "authentication"]);
+  });
+});
+
+describe("a text that repeats itself", () => {
+  const rows = (count: number, row: (number: number) => string) =>
+    Array.from({ length: count }, (_, at) => row(at)).join("");
+  const TEXTS = [
+    ["closing tags", "<div><div>\n  <p>text</p>\n  </div>\n", "  </div>\n  </div>\n"],
+    ["equal rows", rows(30, () => "0,0,0,0\n"), rows(20, () => "0,0,0,0\n")],
+    ["one letter", "a".repeat(50), "a".repeat(50)],
+    ["empty lines", "a\n\n", "\n\nb\n\n\n\nc"],
+    ["a text that begins again in its own right", "One, two, three. One, two, three. ", "One, two, three. One, two."],
+  ] as const;
+  const compatible =
+    (preset: CompatiblePreset | undefined, path = "/v1") =>
+    (port: number) =>
+      new CompatibleClient({
+        preset,
+        baseUrl: `http://127.0.0.1:${port}${path}`,
+        model: "m",
+        apiKey: "k",
+        recover: "continue",
+      });
+
+  async function recoveredText(wire: TestWire, client: (port: number) => ClientWrapper, cut: string, rest: string) {
+    const server = await serve((request, index) => {
+      if (index > 0) return whole(wire, request, rest.match(/[\s\S]{1,3}/g) ?? []);
+      begin(wire, request, [cut]);
+      request.socket.end(LAST_CHUNK);
+    });
+    return {
+      server,
+      outcome: await read(await client(server.port).sendMessageStream(QUESTION, { recover: "continue" })),
+    };
+  }
+
+  describe.each([
+    ["vLLM", CHAT, compatible("vllm")],
+    ["llama.cpp", CHAT, compatible("llamacpp")],
+    ["Mistral", CHAT, compatible("mistral")],
+    ["DeepSeek's beta", CHAT, compatible("deepseek", "/beta")],
+    ["Claude 4.5", ANTHROPIC, (port: number) => ANTHROPIC.client(port)],
+  ] as const)("is whole where %s takes the beginning", (name, wire, client) => {
+    // White space at the end is no beginning that Claude takes.
+    const texts = TEXTS.map(([what, cut, rest]) =>
+      wire === ANTHROPIC ? [what, cut.trimEnd(), cut.slice(cut.trimEnd().length) + rest] : [what, cut, rest],
+    );
+    test.each(texts)("%s", async (_what, cut = "", rest = "") => {
+      const { outcome } = await recoveredText(wire, client, cut, rest);
+      expect(outcome.error, name).toBeUndefined();
+      expect(outcome.shown).toBe(cut + rest);
+      expect(outcome.message).toMatchObject({ content: cut + rest, finishReason: "stop" });
+    });
+  });
+
+  test("is whole where the next client of a fallback takes the beginning", async () => {
+    for (const [, cut, rest] of TEXTS) {
+      const server = await serve((request) => whole(CHAT, request, rest.match(/[\s\S]{1,3}/g) ?? []));
+      const first = scriptedClient([{ text: [cut], ending: "cut" }]);
+      const client = fallback([first, rateLimit(compatible("vllm")(server.port), { concurrency: 1 })], {
+        recover: "continue",
+      });
+      expect((await read(await client.sendMessageStream(QUESTION))).message?.content).toBe(cut + rest);
+    }
+  });
+
+  test.each(WIRES)("fails with what came where nobody can know where the rest belongs: $name", async (wire) => {
+    const row = "0,0,0,0\n";
+    const { outcome, server } = await recoveredText(
+      wire,
+      (port) => wire.client(port, toldOptions(wire)),
+      row.repeat(30),
+      row.repeat(20),
+    );
+    expect(outcome.error).toMatchObject({ kind: "truncated", partial: { content: row.repeat(30), interrupted: true } });
+    expect(outcome.shown).toBe(row.repeat(30));
+    expect(outcome.error?.attempts).toHaveLength(2);
+    expect(server.requests).toHaveLength(2);
+  });
+
+  test("Claude is told to go on with a text that ends in white space: it takes no such beginning", async () => {
+    const { server, outcome } = await recoveredText(
+      ANTHROPIC,
+      (port) => ANTHROPIC.client(port),
+      "One line.\n",
+      "Another.",
+    );
+    expect(outcome.message?.content).toBe("One line.\nAnother.");
+    const { messages } = JSON.parse(server.requests[1]?.body ?? "") as { messages: { role: string }[] };
+    expect(messages.map(({ role }) => role)).toEqual(["user", "assistant", "user"]);
   });
 });
 
@@ -424,7 +526,7 @@ test.each([
       const events = rest.map((text) => ANTHROPIC.text(text, 0)).join("");
       request.socket.write(HEAD + httpChunk(start + events + ANTHROPIC.call(2) + ANTHROPIC.end(3)) + LAST_CHUNK);
     });
-    const client = ANTHROPIC.client(server.port, { recover, tools: [{ name: "look" }] });
+    const client = ANTHROPIC.client(server.port, { ...toldOptions(ANTHROPIC), recover, tools: [{ name: "look" }] });
     const { message } = await read(await client.sendMessageStream(QUESTION));
     expect(message?.toolCalls).toHaveLength(1);
     const turn = JSON.parse(JSON.stringify(message)) as AssistantMessage;
