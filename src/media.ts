@@ -34,37 +34,41 @@ export function estimateMediaTokens({
 
 /** One medium as far as it has arrived. */
 interface Arrived {
-  media: Media;
+  readonly media: Media;
+  readonly tokens: number;
   /** Present when the data arrives in pieces. */
-  joined?: Base64Buffer;
+  readonly joined?: Base64Buffer;
 }
 
 /** Collects the media chunks of one reply. */
 export class MediaCollector {
   readonly #arrived = new Map<number, Arrived>();
-  #tokens = 0;
 
-  /** Estimated output tokens of everything that arrived, previews included. */
+  /** Estimated output tokens of what arrived. A picture counts without its previews, which only a streamed reply shows. */
   get tokens(): number {
-    return Math.ceil(this.#tokens);
+    let sum = 0;
+    for (const { tokens } of this.#arrived.values()) sum += tokens;
+    return Math.ceil(sum);
   }
 
   add(chunk: MediaChunk): void {
     const { type: _type, content: _content, isFinal: _isFinal, index, append, thought, ...media } = chunk;
-    const known = this.#arrived.get(index);
-    if (!(append && known && media.data === "")) this.#tokens += estimateMediaTokens(media);
     if (thought) return;
-    if (append) this.#append(index, known, media);
+    const known = this.#arrived.get(index);
+    const tokens = estimateMediaTokens(media);
+    if (append) this.#append(index, known, media, tokens);
+    else if (!media.partial) this.#arrived.set(index, { media, tokens });
     // A preview does not replace what is complete.
-    else if (!media.partial || !known || known.media.partial) this.#arrived.set(index, { media });
+    else if (!known || known.media.partial) this.#arrived.set(index, { media, tokens: tokens + (known?.tokens ?? 0) });
   }
 
-  #append(index: number, known: Arrived | undefined, piece: Media): void {
+  #append(index: number, known: Arrived | undefined, piece: Media, tokens: number): void {
     const { partial: _partial, ...earlier } = known?.media ?? piece;
     const joined = known?.joined ?? new Base64Buffer();
     if (known && !known.joined) joined.add(known.media.data ?? "");
     joined.add(piece.data ?? "");
-    this.#arrived.set(index, { media: { ...earlier, ...piece } as Media, joined });
+    const media = { ...earlier, ...piece } as Media;
+    this.#arrived.set(index, { media, tokens: tokens + (known?.tokens ?? 0), joined });
   }
 
   /** Forgets what is not complete: a new attempt takes its place. */

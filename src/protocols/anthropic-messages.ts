@@ -11,6 +11,7 @@ import { buildAnthropicRequest } from "./anthropic-request.ts";
 import { ANTHROPIC_MESSAGES, type AnthropicReplay } from "./anthropic-turns.ts";
 import { type AnthropicUsage, anthropicUsageOf, mergedUsage } from "./anthropic-usage.ts";
 import { errorOf, isError, isForeignError } from "./error-kinds.ts";
+import { mediaChunk, mediaIn } from "./media-parts.ts";
 import type { Decoder, Protocol } from "./protocol.ts";
 import { cutCallError, malformedCallError } from "./tool-call-tracker.ts";
 import { argumentsIn, listIn, meaningOf, nameIn, objectIn, textIn } from "./wire-values.ts";
@@ -124,6 +125,7 @@ class AnthropicDecoder implements Decoder {
   readonly #open = new Map<number, OpenBlock>();
   /** Ended blocks, as they go back in the next request. */
   readonly #blocks: unknown[] = [];
+  #media = 0;
   readonly #providerCalls = new Map<string, ProviderCall>();
   readonly #queries: string[] = [];
   #usage: AnthropicUsage = {};
@@ -299,6 +301,13 @@ class AnthropicDecoder implements Decoder {
     if (block.type === "text") this.#tellCitations(block, chunks);
     else if (block.type.endsWith("tool_use")) this.#noteProviderCall(block);
     else if (block.type.endsWith("_tool_result")) this.#tellProviderCall(block.begun, chunks);
+    else this.#tellMedium(block, chunks);
+  }
+
+  /** No model draws yet; a gateway's may. */
+  #tellMedium({ begun }: OpenBlock, chunks: MessageChunk[]): void {
+    const medium = mediaIn({ ...begun });
+    if (medium) chunks.push(mediaChunk(this.#media++, medium));
   }
 
   /** The block is closed, so the call is whole, if its arguments are. Why they may not be is told later. */

@@ -8,6 +8,8 @@ import { inlined, textOf } from "./attachments.ts";
 import { argumentsObject } from "./call-arguments.ts";
 import { ANTHROPIC_NAMES } from "./call-ids.ts";
 import { type CallRules, callsById, type HistoryCalls, historyCalls, type SentCall } from "./history-calls.ts";
+import { mediaIn } from "./media-parts.ts";
+import { withMovedMedia } from "./media-turns.ts";
 import { ownReplayOf, saysStill } from "./own-replay.ts";
 import type { Endpoint } from "./protocol.ts";
 import { wellFormed } from "./well-formed.ts";
@@ -29,7 +31,11 @@ export interface WireTurn {
 }
 
 /** Neighbours of one role are one turn, and results stand before words: the protocol wants both. */
-export function turnsOf(messages: readonly Message[], calls: HistoryCalls, endpoint: Endpoint): readonly WireTurn[] {
+export function turnsOf(given: readonly Message[], calls: HistoryCalls, endpoint: Endpoint): readonly WireTurn[] {
+  const messages = withMovedMedia(given, {
+    carries: () => false,
+    takes: ({ mediaType, fileId }) => IMAGES.includes(mediaType) && fileId === undefined,
+  });
   const turns: WireTurn[] = [];
   for (const [index, message] of messages.entries()) {
     if (message.role === "system") continue;
@@ -129,6 +135,8 @@ function mayGoBack(block: unknown, writtenBy: string | undefined, model: string)
   };
   if (type === "text") return text !== "" && text !== undefined;
   if (type === "thinking") return Boolean(signature) && writtenBy === model;
+  // What a gateway's model drew goes back in the user's turn.
+  if (mediaIn({ ...(block as Block) })) return false;
   return type !== "redacted_thinking" || writtenBy === model;
 }
 

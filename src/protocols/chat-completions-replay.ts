@@ -1,6 +1,7 @@
 /** What a Chat Completions server wants back with an earlier reply (law 8). */
 
 import type { Replay } from "../message.ts";
+import type { SoundReference } from "./chat-completions-media.ts";
 import type { ChatDialect } from "./chat-dialects.ts";
 import { listIn } from "./wire-values.ts";
 
@@ -16,6 +17,8 @@ export interface ChatReplay {
   readonly parts?: readonly unknown[];
   /** Fields of a call beside its function, by its id. */
   readonly callFields?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** The name of the sound that was made. */
+  readonly sound?: SoundReference;
 }
 
 /** One element of OpenRouter's `reasoning_details`. */
@@ -45,6 +48,7 @@ export class ReplayCollector {
   readonly #parts: WirePart[] = [];
   #field = "";
   #reasoning = "";
+  sound: SoundReference | undefined;
 
   /**
    * Pieces belong together by type and index: Gemini's text and its encrypted twin share an index.
@@ -86,6 +90,7 @@ export class ReplayCollector {
       ...(field && field !== "parts" && this.#reasoning !== "" && { reasoning: { field, text: this.#reasoning } }),
       ...(reasoningBack === "parts" && isSplit && { parts: this.#parts }),
       ...(this.#callFields.size > 0 && { callFields: Object.fromEntries(this.#callFields) }),
+      ...(this.sound && { sound: this.sound }),
     };
     return Object.keys(data).length > 0 ? { provider, protocol: PROTOCOL_NAME, model, data } : undefined;
   }

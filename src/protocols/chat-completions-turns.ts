@@ -3,13 +3,14 @@
 import { base64TextOf } from "../base64.ts";
 import type { Tool } from "../client.ts";
 import { SendError } from "../errors.ts";
-import type { AssistantTurn, ContentPart, Message } from "../message.ts";
+import type { AssistantTurn, ContentPart, Media, Message } from "../message.ts";
 import { type Attachment, dataUrlOf, inlined } from "./attachments.ts";
 import { argumentsJson } from "./call-arguments.ts";
 import { callIdOf, OPENAI_NAMES, shortCallId } from "./call-ids.ts";
 import { type ChatReplay, PROTOCOL_NAME } from "./chat-completions-replay.ts";
 import type { ChatDialect, InputKind } from "./chat-dialects.ts";
 import { type HistoryCalls, historyCalls, type SentCall } from "./history-calls.ts";
+import { completeMedia, withMovedMedia } from "./media-turns.ts";
 import { ownReplayOf } from "./own-replay.ts";
 import type { Endpoint } from "./protocol.ts";
 import { wellFormed } from "./well-formed.ts";
@@ -18,11 +19,16 @@ import { meaningOf } from "./wire-values.ts";
 type Fields = Readonly<Record<string, unknown>>;
 
 export function wireMessagesOf(
-  messages: readonly Message[],
+  given: readonly Message[],
   tools: readonly Tool[] | undefined,
   endpoint: Endpoint,
   dialect: ChatDialect,
 ): readonly Fields[] {
+  const messages = withMovedMedia(given, {
+    carries: (turn, medium) =>
+      isPicture(medium) ? isCarried(medium, dialect) : soundOf(turn, endpoint, dialect) !== undefined,
+    takes: ({ fileId }) => fileId === undefined && (dialect.inputs?.(endpoint.model) ?? ["image"]).includes("image"),
+  });
   const lastWords = messages.findLastIndex(({ role }) => role === "user");
   const calls = historyCalls(messages, tools, { names: OPENAI_NAMES, legalId: (id) => wireCallId(id, dialect) });
   return messages.flatMap((message, at) => wireMessages(message, at, calls, at > lastWords, endpoint, dialect));
@@ -56,8 +62,11 @@ function assistantMessage(
   dialect: ChatDialect,
 ): readonly Fields[] {
   const { model } = endpoint;
+  const sound = soundOf(turn, endpoint, dialect);
+  if (sound !== undefined) return [{ role: "assistant", audio: { id: sound } }];
+  const images = completeMedia(turn).filter((medium) => isCarried(medium, dialect));
   // A turn with neither text nor calls is refused nearly everywhere.
-  if (turn.content === "" && calls.length === 0) return [];
+  if (turn.content === "" && calls.length === 0 && images.length === 0) return [];
   const own = ownReplayOf<ChatReplay>(turn, endpoint, PROTOCOL_NAME);
   const { details, reasoning, parts, callFields }: ChatReplay = own?.data ?? {};
   // Signed and encrypted thoughts hold for the model that wrote them.
@@ -68,7 +77,8 @@ function assistantMessage(
   return [
     {
       role: "assistant",
-      content: keepsParts ? written : turn.content === "" ? null : wellFormed(turn.content),
+      content: keepsParts ? written : turn.content === "" && images.length === 0 ? null : wellFormed(turn.content),
+      ...(images.length > 0 && { images: images.map(wireImage) }),
       ...reasoningFields(reasoning, isInLoop, model, dialect),
       ...(details && isSameModel && { reasoning_details: detailsFor(calls, details) }),
       ...(calls.length > 0 && { tool_calls: calls.map((call, at) => wireCall(call, at, callFields, model, dialect)) }),
@@ -101,6 +111,32 @@ function detailsFor(calls: readonly SentCall[], details: readonly unknown[]): re
     const sent = calls.find(({ call }) => call.id === id);
     return sent ? { ...(detail as Fields), id: sent.id } : detail;
   });
+}
+
+function isPicture({ mediaType }: Media): boolean {
+  return mediaType.startsWith("image/");
+}
+
+/** Whether the turn that made it carries the picture. */
+function isCarried(medium: Media, { imagesBack }: ChatDialect): boolean {
+  return imagesBack === true && isPicture(medium) && medium.fileId === undefined;
+}
+
+function wireImage({ mediaType, data, url }: Media): Fields {
+  return { type: "image_url", image_url: { url: url ?? dataUrlOf({ mediaType, data: data ?? "" }) } };
+}
+
+/** An id that may expire on the way counts as expired, in milliseconds. */
+const EXPIRY_MARGIN_MS = 30_000;
+
+/** The id by which the sound of a turn goes back: its words go with it. After its time the turn is its words. */
+function soundOf(turn: AssistantTurn, endpoint: Endpoint, { soundsBack }: ChatDialect): string | undefined {
+  if (!soundsBack || turn.toolCalls?.length || !turn.media?.length) return undefined;
+  const { id, expiresAt = 0 } = ownReplayOf<ChatReplay>(turn, endpoint, PROTOCOL_NAME)?.data.sound ?? {};
+  const [sound] = completeMedia(turn);
+  const isUnchanged = sound?.id === id && (sound?.transcript ?? "") === turn.content;
+  const isAlive = expiresAt > (endpoint.at ?? Number.POSITIVE_INFINITY) + EXPIRY_MARGIN_MS;
+  return isUnchanged && isAlive ? id : undefined;
 }
 
 /** What Gemini takes for the signature of a call that never had one. */

@@ -8,12 +8,14 @@ import type { FinishReason, MessageChunk } from "../chunk.ts";
 import { SendError, type SendErrorKind } from "../errors.ts";
 import type { ReplyFacts } from "../fold.ts";
 import { TextBuffer } from "../text-buffer.ts";
+import { audioIn, ChatMedia } from "./chat-completions-media.ts";
 import { type ReasoningDetail, ReplayCollector, type WirePart } from "./chat-completions-replay.ts";
 import { buildChatRequest } from "./chat-completions-request.ts";
 import { usageOf } from "./chat-completions-usage.ts";
 import type { ChatDialect } from "./chat-dialects.ts";
 import { errorOf, isError, isForeignError } from "./error-kinds.ts";
 import { isRestored, lostTextError } from "./lost-text.ts";
+import { mediaIn } from "./media-parts.ts";
 import type { Decoder, Protocol } from "./protocol.ts";
 import { ToolCallTracker } from "./tool-call-tracker.ts";
 import { codePointsIn, utf16Offset } from "./utf16-offset.ts";
@@ -74,6 +76,8 @@ interface WireDelta {
   readonly tool_calls?: Nullable<readonly WireToolCall[]>;
   readonly function_call?: WireToolCall["function"];
   readonly annotations?: Nullable<readonly WireAnnotation[]>;
+  readonly audio?: unknown;
+  readonly images?: unknown;
 }
 
 interface WireToolCall {
@@ -127,6 +131,7 @@ class ChatDecoder implements Decoder {
   readonly #model: string;
   readonly #calls: ToolCallTracker;
   readonly #replay = new ReplayCollector();
+  readonly #media = new ChatMedia();
   readonly #cited = new Set<string>();
   /** Kept to translate positions in it. */
   readonly #text = new TextBuffer();
@@ -193,6 +198,8 @@ class ChatDecoder implements Decoder {
       throw new SendError(failure, `The provider broke the reply off (finish reason "${raw}").`, { code: raw });
     if (this.#lostText) throw lostTextError();
     const reason = meaningOf(FINISH_REASONS, raw) ?? "unknown";
+    this.#media.close(chunks);
+    this.#replay.sound = this.#media.sound;
     for (const citation of this.#early) this.#cite(citation, chunks);
     // Before the calls: of one that was cut, those before it go back with what was signed for them.
     const replay = this.#replay.replay(facts.provider, this.#model, this.#dialect);
@@ -219,7 +226,10 @@ class ChatDecoder implements Decoder {
    * A whole message: all of the reply, or said again after its deltas. Then only what they lack of it is told. If it does not begin
    * with what came, then either pieces were lost, or it is another text, and what came stays, for it has been shown.
    */
-  #readMessage({ content, refusal, tool_calls, annotations, ...message }: WireDelta, chunks: MessageChunk[]): void {
+  #readMessage(
+    { content, refusal, tool_calls, annotations, audio, images, ...message }: WireDelta,
+    chunks: MessageChunk[],
+  ): void {
     const told = this.#text.toString();
     const said = textOf(content) + textIn(refusal);
     const isAgain = told !== "" && said.startsWith(told);
@@ -228,6 +238,7 @@ class ChatDecoder implements Decoder {
     this.#readDelta(
       {
         ...(this.#anyReasoning ? {} : message),
+        ...(!this.#media.any && { audio, images }),
         ...(told === "" ? { content, refusal } : { content: isAgain ? said.slice(told.length) : "" }),
         ...(this.#calls.size === 0 && { tool_calls }),
         ...(!this.#anyAnnotation && { annotations }),
@@ -252,6 +263,7 @@ class ChatDecoder implements Decoder {
         if (part) this.#readPart(part, chunks);
       }
     }
+    if (delta.audio || delta.images) this.#readMedia(delta, chunks);
     if (delta.refusal) {
       this.#refused = true;
       this.#addText(textIn(delta.refusal), chunks);
@@ -301,6 +313,16 @@ class ChatDecoder implements Decoder {
               .join("");
       this.#addReasoning(text, "thinking", chunks);
     } else if (part.type === "text") this.#addText(textIn(part.text), chunks);
+    else {
+      const medium = mediaIn({ ...part });
+      if (medium) this.#media.add(medium, chunks);
+    }
+  }
+
+  #readMedia({ audio, images }: WireDelta, chunks: MessageChunk[]): void {
+    this.#media.readImages(images, chunks);
+    const sound = audioIn(audio);
+    if (sound) this.#addText(this.#media.readAudio(sound, chunks), chunks);
   }
 
   #addText(content: string, chunks: MessageChunk[]): void {

@@ -65,6 +65,10 @@ export interface ChatDialect {
   readonly wantsAllReasoning?: (model: string) => boolean;
   /** Models that want the first of an earlier reply's calls signed: Gemini's. */
   readonly isSignedFirst?: (model: string) => boolean;
+  /** Pictures go back in the turn that made them, as they came. */
+  readonly imagesBack?: true;
+  /** Sounds go back by their id, while it holds. */
+  readonly soundsBack?: true;
   /** Mistral's tool call ids. */
   readonly nineCharacterIds?: true;
   readonly longestCallId?: number;
@@ -95,6 +99,7 @@ export const OPENAI_CHAT: ChatDialect = {
   cacheKey: { field: "prompt_cache_key" },
   takesMetadata: true,
   inputs: openaiInputs,
+  soundsBack: true,
   longestCallId: 40,
 };
 
@@ -141,6 +146,7 @@ export const OPENROUTER_CHAT: ChatDialect = {
   ...COMMON_CHAT,
   reasoning: openrouterReasoning,
   search: openrouterSearch,
+  imagesBack: true,
   cacheMarks: /^~?anthropic\//,
   wantsToolsAfterCalls: /^~?anthropic\//,
 };

@@ -8,8 +8,10 @@ import { type Attachment, inlined } from "./attachments.ts";
 import { argumentsObject } from "./call-arguments.ts";
 import { GEMINI_NAMES } from "./call-ids.ts";
 import type { PartialArgument } from "./gemini-arguments.ts";
+import { type FileData, type InlineData, latestMedia, refilled } from "./gemini-media.ts";
 import type { GeminiFamily } from "./gemini-models.ts";
 import { type CallRules, callsById, historyCalls, type SentCall } from "./history-calls.ts";
+import { completeMedia, withMovedMedia } from "./media-turns.ts";
 import { ownReplayOf, saysStill } from "./own-replay.ts";
 import type { Endpoint } from "./protocol.ts";
 import { wellFormed } from "./well-formed.ts";
@@ -42,6 +44,10 @@ export interface GeminiPart {
     readonly name?: string | null;
     readonly response?: unknown;
   } | null;
+  readonly inlineData?: InlineData | null;
+  readonly fileData?: FileData | null;
+  /** In a replay: which of the message's complete media stood here. */
+  readonly media?: number;
   readonly executableCode?: { readonly id?: unknown } | null;
   readonly codeExecutionResult?: { readonly id?: unknown } | null;
   readonly toolCall?: { readonly id?: unknown; readonly toolType?: unknown; readonly args?: unknown } | null;
@@ -63,11 +69,16 @@ const CALL_RULES: CallRules = { names: GEMINI_NAMES, legalId: (id) => id };
 
 /** Answers stand together, directly after the calls and in their order. */
 export function contentsOf(
-  messages: readonly Message[],
+  given: readonly Message[],
   tools: readonly Tool[] | undefined,
   family: GeminiFamily,
   endpoint: Endpoint,
 ): readonly Content[] {
+  const latest = latestMedia(given);
+  const messages = withMovedMedia(given, {
+    carries: (turn, _medium, position) => placesIn(turn, endpoint).includes(position),
+    takes: (picture) => !NO_IMAGES.test(picture.mediaType) && picture.fileId === undefined && latest.has(picture),
+  });
   const calls = historyCalls(messages, tools, CALL_RULES);
   const contents: Content[] = [];
   /** The calls of the latest turn of the model, by the ids they are sent with. */
@@ -87,7 +98,7 @@ export function contentsOf(
     flush();
     const role = message.role === "user" ? "user" : "model";
     const own = message.role === "user" ? undefined : modelTurn(message, calls.callsAt(index), family, endpoint);
-    const parts = own?.parts ?? userParts(message.content, endpoint);
+    const parts = own ? own.parts.map((part) => refilled(part, message, latest)) : userParts(message.content, endpoint);
     if (own) asked = own.calls;
     if (parts.length > 0) contents.push({ role, parts });
   }
@@ -113,6 +124,12 @@ interface ModelTurn {
   readonly parts: readonly Fields[];
   /** What the answer to each call repeats of it: its name, and the id if the provider gave one. */
   readonly calls: ReadonlyMap<string, Fields>;
+}
+
+/** The places of the media that the turn's own parts bring. */
+function placesIn(turn: AssistantTurn, endpoint: Endpoint): readonly unknown[] {
+  const own = ownReplayOf<GeminiReplay>(turn, endpoint, GEMINI);
+  return own && isUnchanged(turn, own.before, own.data) ? own.data.parts.map(({ media }) => media) : [];
 }
 
 function modelTurn(
@@ -159,6 +176,7 @@ function signed(parts: readonly Fields[], family: GeminiFamily): readonly Fields
 
 function isUnchanged(turn: AssistantTurn, before: string, { parts, callIds }: GeminiReplay): boolean {
   if (!Array.isArray(parts) || !Array.isArray(callIds)) return false;
+  if (parts.some(({ media }) => media !== undefined && !completeMedia(turn)[media])) return false;
   const text = parts.map((part) => (part.thought ? "" : (part.text ?? ""))).join("");
   const answered = parts.flatMap(({ functionResponse }) => (functionResponse ? [functionResponse] : []));
   return saysStill(turn, before + text, callIds, callIds.length - answered.length);

@@ -13,6 +13,7 @@ import { addArgument, type PartialArgument } from "./gemini-arguments.ts";
 import { GEMINI, type GeminiPart, type GeminiReplay } from "./gemini-contents.ts";
 import { geminiError } from "./gemini-errors.ts";
 import { type GroundingMetadata, groundingCitations } from "./gemini-grounding.ts";
+import { GeminiMedia } from "./gemini-media.ts";
 import { buildGeminiRequest } from "./gemini-request.ts";
 import { geminiUsageOf } from "./gemini-usage.ts";
 import type { Decoder, Protocol } from "./protocol.ts";
@@ -104,6 +105,7 @@ class GeminiDecoder implements Decoder {
   readonly #callIds: string[] = [];
   readonly #queries = new Set<string>();
   #grounding: GroundingMetadata = {};
+  readonly #media = new GeminiMedia();
   #open: OpenCall | undefined;
   #finishMessage = "";
   /** Tools of the provider's own that have been called and have not answered. */
@@ -144,6 +146,7 @@ class GeminiDecoder implements Decoder {
       throw new SendError("server", `The model broke the reply off (${raw})${why}`, { code: raw });
     }
     const reason = meaningOf(FINISH_REASONS, raw) ?? "unknown";
+    this.#media.close(chunks);
     if (this.#open && reason !== "stop") throw cutCallError(this.#open.name);
     this.#closeCall();
     for (const { id, name, arguments: args } of this.#calls) {
@@ -190,7 +193,10 @@ class GeminiDecoder implements Decoder {
       if (text) this.#readText({ text }, textIn(text), chunks);
       this.#readCall(others, part.functionCall, chunks);
     } else if (text !== undefined && text !== null) this.#readText(part, textIn(text), chunks);
-    else {
+    else if (part.inlineData || part.fileData) {
+      const kept = this.#media.read(part, chunks);
+      if (kept) this.#addPart(kept);
+    } else {
       this.#addPart(part);
       this.#readProviderTool(part, chunks);
     }

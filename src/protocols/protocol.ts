@@ -13,6 +13,8 @@ export interface Endpoint {
   readonly model: string;
   /** Without a slash at its end. */
   readonly baseUrl: string;
+  /** When the request is made, in milliseconds since 1970; where it is absent, nothing that expires is sent. */
+  readonly at?: number;
 }
 
 /** A request before authentication. */

@@ -8,9 +8,11 @@ import { type Attachment, dataUrlOf, inlined } from "./attachments.ts";
 import { argumentsJson } from "./call-arguments.ts";
 import { OPENAI_NAMES, shortCallId } from "./call-ids.ts";
 import { type CallRules, callsById, historyCalls, type SentCall } from "./history-calls.ts";
+import { completeMedia, withMovedMedia } from "./media-turns.ts";
 import { ownReplayOf, saysStill } from "./own-replay.ts";
 import type { Endpoint } from "./protocol.ts";
 import type { ResponsesDialect } from "./responses-dialects.ts";
+import { PICTURE_CALL, pictureItem } from "./responses-media.ts";
 import { wellFormed } from "./well-formed.ts";
 
 /** The protocol's name in `Replay.protocol`. */
@@ -30,11 +32,17 @@ type Fields = Readonly<Record<string, unknown>>;
 const CALL_RULES: CallRules = { names: OPENAI_NAMES, legalId: (id) => shortCallId(id, 64) };
 
 export function inputOf(
-  messages: readonly Message[],
+  given: readonly Message[],
   tools: readonly Tool[] | undefined,
   endpoint: Endpoint,
   dialect: ResponsesDialect,
 ): readonly Fields[] {
+  const { model } = endpoint;
+  const messages = withMovedMedia(given, {
+    carries: (turn, _medium, position) => placesIn(turn, endpoint, dialect).includes(position),
+    takes: ({ mediaType, fileId }) =>
+      fileId === undefined && IMAGES.includes(mediaType) && (dialect.inputs?.(model) ?? ["image"]).includes("image"),
+  });
   const calls = historyCalls(messages, tools, CALL_RULES);
   /** By the ids they went out with: calls of tools that take plain text are answered under another type. */
   const types = new Map<unknown, unknown>();
@@ -63,7 +71,7 @@ function turnItems(
 ): readonly Fields[] {
   const own = ownReplayOf<ResponsesReplay>(turn, endpoint, RESPONSES);
   if (own && isUnchanged(turn, own.before, own.data.items, dialect))
-    return [...textItems(own.before), ...replayed(own.data.items, calls, own.model === endpoint.model, dialect)];
+    return [...textItems(own.before), ...replayed(turn, own.data.items, calls, own.model === endpoint.model, dialect)];
   return [
     ...textItems(turn.content),
     ...calls.map(({ call, id, name }) => ({
@@ -73,6 +81,15 @@ function turnItems(
       arguments: argumentsJson(call.arguments),
     })),
   ];
+}
+
+/** The places of the pictures among the turn's media that go back with their items. */
+function placesIn(turn: AssistantTurn, endpoint: Endpoint, dialect: ResponsesDialect): readonly unknown[] {
+  const own = ownReplayOf<ResponsesReplay>(turn, endpoint, RESPONSES);
+  if (!own || !isUnchanged(turn, own.before, own.data.items, dialect)) return [];
+  return kept(own.data.items, [], own.model === endpoint.model, dialect).map(
+    ({ type, media }) => type === PICTURE_CALL && media,
+  );
 }
 
 function textItems(text: string): readonly Fields[] {
@@ -86,6 +103,20 @@ function textItems(text: string): readonly Fields[] {
  * @see https://platform.openai.com/docs/guides/reasoning#encrypted-reasoning-items
  */
 function replayed(
+  turn: AssistantTurn,
+  items: readonly ResponseItem[],
+  calls: readonly SentCall[],
+  sameModel: boolean,
+  dialect: ResponsesDialect,
+): readonly Fields[] {
+  const media = completeMedia(turn);
+  return kept(items, calls, sameModel, dialect).flatMap((item): readonly Fields[] => {
+    const sent = item.type === PICTURE_CALL ? pictureItem(item, media) : item;
+    return sent ? [sent] : [];
+  });
+}
+
+function kept(
   items: readonly ResponseItem[],
   calls: readonly SentCall[],
   sameModel: boolean,

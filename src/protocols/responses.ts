@@ -14,6 +14,7 @@ import type { BackgroundReplies, Decoder, Protocol, ReplyPosition } from "./prot
 import type { WireAnnotation } from "./responses-citations.ts";
 import type { ResponsesDialect } from "./responses-dialects.ts";
 import { RESPONSES, type ResponseItem, type ResponsesReplay } from "./responses-input.ts";
+import { PICTURE_CALL, ResponsesMedia } from "./responses-media.ts";
 import { providerToolCallOf, searchQueriesOf } from "./responses-provider-tools.ts";
 import { buildResponsesRequest } from "./responses-request.ts";
 import { type EventNumbers, ResponsesTexts, type TextPlace } from "./responses-texts.ts";
@@ -49,6 +50,7 @@ interface WireEvent {
   readonly annotation?: Nullable<WireAnnotation>;
   readonly response?: Nullable<WireResponse>;
   readonly error?: unknown;
+  readonly partial_image_b64?: unknown;
 }
 
 interface WireResponse {
@@ -79,6 +81,7 @@ interface WirePart {
   readonly type?: Nullable<string>;
   readonly text?: Nullable<string>;
   readonly refusal?: Nullable<string>;
+  readonly transcript?: Nullable<string>;
   readonly annotations?: Nullable<readonly Nullable<WireAnnotation>[]>;
 }
 
@@ -144,6 +147,7 @@ class ResponsesDecoder implements Decoder {
   readonly #model: string;
   readonly #numbers = new NumberSequence();
   readonly #texts = new ResponsesTexts(this.#numbers);
+  readonly #media = new ResponsesMedia();
   #lastPart: { readonly at: number; readonly index: number; readonly place: TextPlace } = {
     at: 0,
     index: 0,
@@ -239,6 +243,9 @@ class ResponsesDecoder implements Decoder {
       case "response.output_item.done":
         this.#endItem(at, objectIn(wire.item) ?? {}, chunks);
         break;
+      case "response.image_generation_call.partial_image":
+        this.#media.addPreview(at, { ...wire }, chunks);
+        break;
       case "response.created":
       case "response.queued":
       case "response.in_progress":
@@ -312,9 +319,9 @@ class ResponsesDecoder implements Decoder {
 
   /** A piece of an item, as it is at its beginning or at its end. */
   #completePart(place: TextPlace, part: Nullable<WirePart>, chunks: MessageChunk[]): void {
-    const { text, refusal } = objectIn(part) ?? {};
+    const { text, refusal, transcript } = objectIn(part) ?? {};
     if (refusal) this.#refused = true;
-    this.#texts.complete(place, textIn(text ?? refusal), chunks);
+    this.#texts.complete(place, textIn(text ?? refusal ?? transcript), chunks);
   }
 
   #beginItem(at: number, item: WireItem, chunks: MessageChunk[]): void {
@@ -355,6 +362,7 @@ class ResponsesDecoder implements Decoder {
     if (this.#isCallersCall(item)) this.#endCall(at, item, chunks);
     else if (item.type === "message") this.#endMessage(at, item, chunks);
     else if (item.type === "reasoning") this.#endReasoning(at, item, chunks);
+    else if (item.type === PICTURE_CALL) this.#items.set(at, this.#media.end(at, item, chunks));
     else this.#endProviderTool(item, chunks);
   }
 
@@ -362,6 +370,7 @@ class ResponsesDecoder implements Decoder {
     for (const [index, part] of listIn(content).entries()) {
       const place = `${at}.${index}` as const;
       this.#completePart(place, part, chunks);
+      if (part) this.#media.readPart(place, { ...part }, chunks);
       for (const annotation of listIn(part?.annotations))
         if (annotation) this.#texts.cite(place, annotation, true, chunks);
     }
@@ -452,7 +461,9 @@ class ResponsesDecoder implements Decoder {
   /** What goes back in the next request, as far as it came. */
   #keep(): void {
     const { provider } = this.#facts;
-    const data: ResponsesReplay = { items: [...this.#items].sort(([a], [b]) => a - b).map(([, item]) => item) };
+    const data: ResponsesReplay = {
+      items: [...this.#items].sort(([a], [b]) => a - b).map(([, item]) => this.#media.placed(item)),
+    };
     this.#facts.replay = { provider, protocol: RESPONSES, model: this.#model, data };
   }
 
@@ -472,6 +483,8 @@ class ResponsesDecoder implements Decoder {
       } else if (this.#isCallersCall(item) && !this.#calledIds.has(item.call_id ?? "")) {
         const [at] = [...this.#calls].find(([, { id }]) => id === item.call_id) ?? [this.#items.size + output.length];
         this.#endItem(at, item, chunks);
+      } else if (item.type === PICTURE_CALL && !this.#media.hasEnded(item.id)) {
+        this.#endItem(this.#items.has(place) ? this.#items.size + output.length : place, item, chunks);
       }
     }
     const said = output.flatMap((item) => (item?.type === "message" ? listIn(item.content) : []));

@@ -233,7 +233,8 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
   #request(messages: readonly Message[], options: SendOptions, stream: boolean): WrittenRequest {
     try {
       checkCall(messages, options);
-      const { body, ...request } = this.#definition.protocol.buildRequest(messages, options, this.#endpoint, stream);
+      const endpoint = { ...this.#endpoint, at: Date.now() };
+      const { body, ...request } = this.#definition.protocol.buildRequest(messages, options, endpoint, stream);
       return { ...request, body: jsonOf(body) };
     } catch (error) {
       throw unsendable(error).with({ provider: this.provider, model: this.model });
