@@ -85,12 +85,12 @@ export function latestExchanges(
 export function checkedHistory(value: unknown): readonly Message[] {
   if (!Array.isArray(value)) throw new TypeError("`history` must be an array of messages.");
   const messages: readonly unknown[] = value;
-  let open: readonly string[] = [];
+  const open: OpenCalls = new Map();
   const history = messages.map((item, index) => {
     const fault = messageFault(item) ?? placeFault(item as Message, index, open, messages[index - 1] as Message);
     if (fault) throw new TypeError(`\`history\` cannot be sent: message ${index} ${fault}.`);
     const message = item as Message;
-    open = openAfter(message, open);
+    follow(message, open);
     return message.role === "assistant" && message.interrupted ? withoutReplay(message) : message;
   });
   if (history.at(-1)?.role === "user") {
@@ -103,17 +103,18 @@ export function checkedHistory(value: unknown): readonly Message[] {
 function placeFault(
   message: Message,
   index: number,
-  open: readonly string[],
+  open: OpenCalls,
   previous: Message | undefined,
 ): string | undefined {
   if (message.role === "system") return "is a system message; give it as `systemPrompt`";
   if (index === 0 && message.role !== "user") return "must be the user's, as the first of a conversation";
   if (message.role === "tool") {
-    return open.includes(message.toolCallId)
+    return open.has(message.toolCallId)
       ? undefined
       : `answers the call ${message.toolCallId}, which nobody made before`;
   }
-  if (open.length > 0) return `comes before the result of the call ${open[0]}`;
+  const [waiting] = open.keys();
+  if (waiting !== undefined) return `comes before the result of the call ${waiting}`;
   if (isBlank(message)) return "is empty";
   if (message.role === previous?.role) return `follows another of the role ${message.role}`;
   if (message.role === "user") return undefined;
@@ -141,16 +142,15 @@ function fieldsFault({
   return undefined;
 }
 
-function openAfter(message: Message, open: readonly string[]): readonly string[] {
-  switch (message.role) {
-    case "assistant":
-      return (message.toolCalls ?? []).map(({ id }) => id);
-    case "tool":
-      return open.toSpliced(open.indexOf(message.toolCallId), 1);
-    case "user":
-    case "system":
-      return open;
-  }
+/** The ids of the calls that wait for a result, and how many calls have each. */
+type OpenCalls = Map<string, number>;
+
+function follow(message: Message, open: OpenCalls): void {
+  if (message.role === "assistant") for (const { id } of message.toolCalls ?? []) open.set(id, (open.get(id) ?? 0) + 1);
+  if (message.role !== "tool") return;
+  const left = (open.get(message.toolCallId) ?? 0) - 1;
+  if (left > 0) open.set(message.toolCallId, left);
+  else open.delete(message.toolCallId);
 }
 
 /** The tool calls at the end that have no answer yet. */
@@ -158,21 +158,25 @@ export function pendingCalls(messages: readonly Message[]): readonly ToolCall[] 
   const asked = messages.findLastIndex(({ role }) => role !== "tool");
   const last = messages[asked];
   if (last?.role !== "assistant") return [];
-  const answered = messages.slice(asked + 1).map((message) => message.role === "tool" && message.toolCallId);
-  return (last.toolCalls ?? []).filter(({ id }) => !answered.includes(id));
+  const answered = new Set(messages.slice(asked + 1).map((message) => message.role === "tool" && message.toolCallId));
+  return (last.toolCalls ?? []).filter(({ id }) => !answered.has(id));
 }
 
 function resultsOf(results: readonly ToolMessage[], pending: readonly ToolCall[]): readonly Message[] {
   const faulty = results.map(messageFault).find((fault) => fault !== undefined);
   if (faulty) throw new SendError("invalidRequest", `A tool result ${faulty}.`);
-  const ids = results.map((result) => result.toolCallId);
-  const stray = ids.find((id, at) => ids.indexOf(id) < at || !pending.some((call) => call.id === id));
-  if (stray !== undefined) {
-    const message = `The tool result for ${stray} answers no call of the last reply that still waits for one.`;
-    throw new SendError("invalidRequest", message);
+  const waiting = new Set(pending.map(({ id }) => id));
+  const given = new Map<string, ToolMessage>();
+  for (const result of results) {
+    const { toolCallId } = result;
+    if (!waiting.has(toolCallId) || given.has(toolCallId)) {
+      const message = `The tool result for ${toolCallId} answers no call of the last reply that still waits for one.`;
+      throw new SendError("invalidRequest", message);
+    }
+    given.set(toolCallId, result);
   }
   return pending.map((call) => {
-    const result = results.find(({ toolCallId }) => toolCallId === call.id);
+    const result = given.get(call.id);
     if (result) return result;
     const message = `The call ${call.id} of ${call.name} has no result: answer all calls of a reply at once.`;
     throw new SendError("invalidRequest", message);

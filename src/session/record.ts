@@ -46,7 +46,13 @@ export interface SessionState {
 
 /** A turn under way: what it has added so far, and what came of its reply, as far as that was recorded. */
 export interface OpenTurn {
+  /**
+   * Results stand behind their calls in the order in which they came; `inCallOrder` puts them right. The list is the turn's own and
+   * grows: a result costs the same, however many there are.
+   */
   readonly messages: readonly Message[];
+  /** Whether a reply is among the messages, so that there are calls to answer. */
+  readonly hasReply?: boolean;
   readonly asked?: Asked | undefined;
   /** Absent before the reply has begun. */
   readonly reply?: { readonly text: string; readonly unseenTokens: number } | undefined;
@@ -74,7 +80,7 @@ export function applied(state: SessionState, record: SessionRecord, append: Appe
       return { ...state, systemPrompt: record.systemPrompt };
     case "said":
       if (turn) throw new TypeError("there is a turn that begins within another");
-      return { ...state, turn: { messages: record.messages, asked: record.asked }, unanswered: undefined };
+      return { ...state, turn: { messages: [...record.messages], asked: record.asked }, unanswered: undefined };
     case "cut":
       if (turn) throw new TypeError("there is a turn of which something is forgotten before it is over");
       return { ...state, history: state.history.slice(0, record.length), unanswered: undefined };
@@ -95,17 +101,19 @@ export function applied(state: SessionState, record: SessionRecord, append: Appe
       return { ...state, turn: { ...turn, reply } };
     }
     case "reply": {
-      const messages = [...turn.messages, record.message];
-      return { ...state, turn: { messages, asked: turn.asked }, turns: append(state.turns, listOf(record.usage)) };
+      const messages = grown(inCallOrder(turn.messages), [record.message]);
+      const next = { messages, hasReply: true, asked: turn.asked };
+      return { ...state, turn: next, turns: append(state.turns, listOf(record.usage)) };
     }
     case "result":
-      return { ...state, turn: { ...turn, messages: withResult(turn.messages, record.message) } };
+      if (!turn.hasReply) throw new TypeError("there is a tool result without a call");
+      return { ...state, turn: { ...turn, messages: grown(turn.messages, [record.message]) } };
     case "end": {
       const { stays, message, usage } = record;
       const turns = append(state.turns, listOf(usage));
       const { turn: _over, ...rest } = state;
       if (!stays) return { ...rest, turns, unanswered: saidIn(turn.messages) };
-      return { ...rest, turns, history: append(state.history, [...turn.messages, ...listOf(message)]) };
+      return { ...rest, turns, history: append(state.history, [...inCallOrder(turn.messages), ...listOf(message)]) };
     }
   }
 }
@@ -153,14 +161,14 @@ export function endOf(
   return { type: "end", stays, ...(message && { message }), ...(usage && { usage }) };
 }
 
-/** The turn's messages with one more result, in the order of the calls. */
-function withResult(messages: readonly Message[], result: ToolMessage): readonly Message[] {
+/** A turn's messages, the results of its last reply in the order of that reply's calls. */
+export function inCallOrder(messages: readonly Message[]): readonly Message[] {
   const asked = messages.findLastIndex(({ role }) => role === "assistant");
   const reply = messages[asked];
-  if (reply?.role !== "assistant") throw new TypeError("there is a tool result without a call");
-  const placeOf = (message: Message) =>
-    message.role === "tool" ? (reply.toolCalls ?? []).findIndex(({ id }) => id === message.toolCallId) : -1;
-  const results = [...messages.slice(asked + 1), result].sort((a, b) => placeOf(a) - placeOf(b));
+  if (reply?.role !== "assistant") return messages;
+  const places = new Map((reply.toolCalls ?? []).map(({ id }, place) => [id, place]));
+  const placeOf = (message: Message) => (message.role === "tool" ? (places.get(message.toolCallId) ?? -1) : -1);
+  const results = messages.slice(asked + 1).sort((a, b) => placeOf(a) - placeOf(b));
   return [...messages.slice(0, asked + 1), ...results];
 }
 
