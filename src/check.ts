@@ -196,12 +196,14 @@ function toolsFault(value: unknown): string | undefined {
   const bad = names.find((name) => typeof name !== "string" || !/^[\w-]{1,64}$/.test(name));
   if (names.includes(undefined) || bad !== undefined)
     return `holds a tool whose name is not 1 to 64 letters, digits, _ or -`;
-  for (const { name, parameters, run } of value as readonly Partial<Tool>[]) {
+  for (const { name, parameters, run, timeoutMs } of value as readonly Partial<Tool>[]) {
     if (parameters !== undefined && !isSchema(parameters))
       return `holds the tool ${name}, whose \`parameters\` are neither a JSON Schema nor a Standard Schema`;
     const fault = parameters === undefined ? undefined : schemaFault(parameters);
     if (fault) return `holds the tool ${name}, whose schema of \`parameters\` ${fault}`;
     if (run !== undefined && typeof run !== "function") return `holds the tool ${name}, whose \`run\` is no function`;
+    if (timeoutMs !== undefined && !(typeof timeoutMs === "number" && timeoutMs >= 0))
+      return `holds the tool ${name}, whose \`timeoutMs\` is not a number of milliseconds, 0 or more`;
   }
   return new Set(names).size < names.length ? "holds two tools of one name" : undefined;
 }

@@ -61,6 +61,8 @@ export interface ToolResultChunk {
   readonly name: string;
   readonly result: string;
   readonly isError: boolean;
+  /** What the tool threw; not enumerable (see `ToolMessage.error`). Absent when the model made the mistake. */
+  readonly error?: unknown;
   readonly isFinal: false;
 }
 

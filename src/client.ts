@@ -20,7 +20,10 @@ export interface Timeouts {
   readonly idle?: number | undefined;
   /** Longest wait for a chunk while bytes do come. Default 120 000, whole replies: off. */
   readonly stall?: number | undefined;
-  /** The whole call: retries, recoveries, further clients, its wait for a turn and the caller's own pauses included. Default 0: off. */
+  /**
+   * The whole call: retries, recoveries, further clients, its wait for a turn and the caller's own pauses included. In a session that
+   * runs tools: the whole turn, its tools included. Default 0: off.
+   */
   readonly total?: number | undefined;
 }
 
@@ -40,8 +43,21 @@ export interface Tool<Arguments = unknown> {
   /** Schema of its arguments (an object): JSON Schema, or a schema library's. Absent for a function without any. */
   readonly parameters?: Schema<Arguments> | undefined;
   /**
-   * Does it. An `LLMSession` calls it with the arguments as `parameters` returned them; a result that is no text goes back
-   * as JSON, and what it throws goes back as an error that the model sees. Without it, the caller answers the call.
+   * Maximum time for one call, in milliseconds; 0 turns the limit off. When it passes, the tool's `signal` fires, the model receives
+   * an error result, and a result that comes later is dropped.
+   * @default no limit of its own; `timeouts.total` covers the whole turn
+   */
+  readonly timeoutMs?: number | undefined;
+  /**
+   * Does it. An `LLMSession` calls it with the arguments as `parameters` returned them, once the consumer has taken the last
+   * `toolCall` chunk of the reply and asks for more: leaving the stream at a call is a veto. Without `run`, the caller answers.
+   *
+   * The result goes back to the model: a string as it is, everything else as JSON, `undefined` as `null`. A `Map` is sent as its
+   * entries, a `Set` as an array, a nested `Error` as its name and message, a `bigint` and a number that is not finite as a string.
+   *
+   * The model receives an error result if the tool throws, returns an `Error`, or returns what is not data (a function, a symbol, a
+   * `Promise` within the result, an object whose fields JSON does not see, a circular reference). It gets the message without the stack;
+   * the program gets the error itself as `error` of the `toolResult` chunk, and in `SessionOptions.onToolError`.
    */
   run?(args: Arguments, context: ToolContext): unknown;
 }

@@ -199,6 +199,11 @@ export interface ToolMessage {
   readonly toolCallId: string;
   readonly content: string;
   readonly isError?: boolean;
+  /**
+   * What the tool threw, where a session ran it: for the program, never for the model. Not enumerable: it is there in memory, and
+   * neither JSON, a store nor another thread keeps it.
+   */
+  readonly error?: unknown;
 }
 
 /** One turn of a conversation. An `AssistantMessage` that came back is one, too. */

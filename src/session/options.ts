@@ -1,7 +1,7 @@
 /** What may be said when a session is made, and with each of its turns; senseless options are refused at once. */
 
 import type { ClientWrapper, SendOptions } from "../client.ts";
-import type { Message } from "../message.ts";
+import type { Message, ToolCall } from "../message.ts";
 import type { TokenCounter } from "../token-estimate.ts";
 import type { SessionStore } from "./store.ts";
 
@@ -29,6 +29,11 @@ export interface SessionOptions {
    * The last reply is returned as it is, its calls unanswered. Default 8.
    */
   readonly maxSteps?: number;
+  /**
+   * Called when a tool has failed: with what it threw, or the error that says which limit passed or why its result is not JSON.
+   * The model has received the message as an error result, and the turn goes on. What this function throws is ignored.
+   */
+  readonly onToolError?: ((error: unknown, call: ToolCall) => void) | undefined;
   /** An earlier conversation, without its system prompt. */
   readonly history?: readonly Message[];
 }
@@ -44,17 +49,26 @@ export interface OpenOptions extends Omit<SessionOptions, "history"> {
   readonly flushIntervalMs?: number;
 }
 
-/** What may be said with one turn. Timeouts and retries hold for each of its replies. */
+/** What may be said with one turn. Timeouts and retries hold for each of its replies; `timeouts.total` for the whole turn. */
 export interface TurnOptions<Output = unknown> extends SendOptions<Output> {
   /** Most replies of this turn; see `SessionOptions`. */
   readonly maxSteps?: number | undefined;
 }
 
-const OPTION_NAMES = ["client", "systemPrompt", "maxTokens", "counter", "onInterrupt", "maxSteps", "history"];
+const OPTION_NAMES = [
+  "client",
+  "systemPrompt",
+  "maxTokens",
+  "counter",
+  "onInterrupt",
+  "maxSteps",
+  "onToolError",
+  "history",
+];
 
 /** @throws {TypeError} that names the option which makes no sense */
 export function checkOptions(options: SessionOptions): void {
-  const { client, systemPrompt, maxTokens, counter, onInterrupt, maxSteps } = options;
+  const { client, systemPrompt, maxTokens, counter, onInterrupt, maxSteps, onToolError } = options;
   const unknown = Object.keys(options).find((name) => !OPTION_NAMES.includes(name));
   if (unknown) throw new TypeError(`There is no option \`${unknown}\`; there are ${OPTION_NAMES.join(", ")}.`);
   if (maxTokens !== undefined && !(Number.isInteger(maxTokens) && maxTokens > 0)) {
@@ -65,6 +79,9 @@ export function checkOptions(options: SessionOptions): void {
   }
   if (onInterrupt !== undefined && onInterrupt !== "keep" && onInterrupt !== "discard") {
     throw new TypeError('`onInterrupt` must be "keep" or "discard".');
+  }
+  if (onToolError !== undefined && typeof onToolError !== "function") {
+    throw new TypeError("`onToolError` must be a function.");
   }
   checkedClient(client);
   checkedPrompt(systemPrompt);

@@ -1,31 +1,29 @@
 /** One call of a tool: from its arguments to the message that answers it. */
 
 import type { Tool } from "../client.ts";
+import { SendError } from "../errors.ts";
 import type { ToolCall, ToolMessage } from "../message.ts";
 import { issuesText, validate } from "../schema/schema.ts";
+import { LONGEST_TIMER_MS } from "../stream/metrics.ts";
+import { errorText, isError, resultText } from "./result-text.ts";
 
 /**
  * What a call's tool answers; `undefined` when it has no `run`, so that the caller is to answer. Whatever goes wrong is an
- * answer, too, which the model sees: a tool that there is not, arguments that do not fit, an error. Never rejects.
+ * answer, too, which the model sees: a tool that there is not, arguments that do not fit, an error, a limit that passed. What the
+ * tool itself did wrong is also the message's `error`. Never rejects.
+ * @param running its signal is the tool's; aborted here when `Tool.timeoutMs` passes
  */
 export async function resultOf(
   call: ToolCall,
-  tools: readonly Tool[],
-  signal: AbortSignal,
+  tools: ReadonlyMap<string, Tool>,
+  running: AbortController,
 ): Promise<ToolMessage | undefined> {
-  const tool = tools.find(({ name }) => name === call.name);
-  if (!tool)
-    return failureOf(call, `There is no tool ${call.name}; there are ${tools.map(({ name }) => name).join(", ")}.`);
+  const tool = tools.get(call.name);
+  if (!tool) return failureOf(call, `There is no tool ${call.name}; there are ${[...tools.keys()].join(", ")}.`);
   try {
-    const checked = tool.parameters ? await validate(tool.parameters, call.arguments) : { value: call.arguments };
-    if (checked.issues) {
-      return failureOf(call, `The arguments do not fit the schema of ${call.name}: ${issuesText(checked.issues)}.`);
-    }
-    if (!tool.run) return undefined;
-    const result = await tool.run(checked.value, { signal, toolCallId: call.id });
-    return { role: "tool", toolCallId: call.id, content: textOf(result) };
+    return await limited(answerOf(call, tool, running.signal), tool, running);
   } catch (error) {
-    return failureOf(call, textOfError(error));
+    return withError(failureOf(call, errorText(error)), error);
   }
 }
 
@@ -34,18 +32,34 @@ export function failureOf({ id }: ToolCall, content: string): ToolMessage {
   return { role: "tool", toolCallId: id, content, isError: true };
 }
 
-/** A tool that returns nothing has answered, too; some servers refuse a message without any text. */
-function textOf(result: unknown): string {
-  return typeof result === "string" ? result : (JSON.stringify(result) ?? "null");
+/** The same object with what was thrown, for the program alone: JSON and other threads do without it. */
+export function withError<T extends object>(target: T, error: unknown): T & { readonly error?: unknown } {
+  return Object.defineProperty(target, "error", { value: error, enumerable: false });
 }
 
-/** Anything may be thrown, and what is thrown may throw when it is looked at. */
-function textOfError(error: unknown): string {
-  try {
-    const text = error instanceof Error ? error.message : typeof error === "object" ? textOf(error) : String(error);
-    if (typeof text === "string" && text !== "") return text;
-  } catch {
-    // The model is told that much in any case.
+async function answerOf(call: ToolCall, tool: Tool, signal: AbortSignal): Promise<ToolMessage | undefined> {
+  const checked = tool.parameters ? await validate(tool.parameters, call.arguments) : { value: call.arguments };
+  if (checked.issues) {
+    return failureOf(call, `The arguments do not fit the schema of ${call.name}: ${issuesText(checked.issues)}.`);
   }
-  return "The tool failed and did not say why.";
+  if (!tool.run) return undefined;
+  signal.throwIfAborted(); // the turn was left while the arguments were checked
+  const result = await tool.run(checked.value, { signal, toolCallId: call.id });
+  if (isError(result)) throw result;
+  return { role: "tool", toolCallId: call.id, content: resultText(result) };
+}
+
+/** The answer, if it comes within the tool's limit. One that comes later, or fails then, is dropped. */
+function limited<T>(answer: Promise<T>, { name, timeoutMs }: Tool, running: AbortController): Promise<T> {
+  if (!timeoutMs) return answer;
+  return new Promise((resolve, reject) => {
+    const expire = () => {
+      const message = `The tool ${name} gave no result within ${timeoutMs} ms (\`timeoutMs\`).`;
+      const error = new SendError("timeout", message, { waitedMs: timeoutMs });
+      reject(error);
+      running.abort(error);
+    };
+    const timer = setTimeout(expire, Math.min(timeoutMs, LONGEST_TIMER_MS));
+    answer.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }

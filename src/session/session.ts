@@ -2,7 +2,7 @@
 
 import type { ClientWrapper, SendOptions, TypedClient } from "../client.ts";
 import { SendError } from "../errors.ts";
-import type { AssistantMessage, Message, SystemMessage, TokenUsage, UserMessage } from "../message.ts";
+import type { AssistantMessage, Message, SystemMessage, TokenUsage, ToolCall, UserMessage } from "../message.ts";
 import { MessageStream } from "../stream/message-stream.ts";
 import { streamOf } from "../stream/whole.ts";
 import { createTokenCounter, estimateInputTokens, estimateTokens } from "../token-estimate.ts";
@@ -17,7 +17,15 @@ import {
   type SessionOptions,
   type TurnOptions,
 } from "./options.ts";
-import { applied, endOf, type OpenTurn, restored, type SessionRecord, type SessionState } from "./record.ts";
+import {
+  applied,
+  endOf,
+  inCallOrder,
+  type OpenTurn,
+  restored,
+  type SessionRecord,
+  type SessionState,
+} from "./record.ts";
 import { failureOf } from "./run-tool.ts";
 import { plainMessages, readSession, type SavedSession } from "./saved-session.ts";
 import { SessionLog, storageError } from "./session-log.ts";
@@ -64,8 +72,9 @@ const FLUSH_INTERVAL_MS = 100;
  *
  * Tools with a `run` (the call's, or else those that the client was made with) are run, and what they answered goes back, until
  * the model is done (or `maxSteps`): all replies come in one stream, with a `toolResult` chunk for each answer, and as one message,
- * with the single replies on `steps`. A tool that throws, arguments that do not fit, a tool that there is not: the model is told,
- * and goes on. Calls of tools without a `run` end the turn and are left to the caller. When a turn is stopped or fails on the way,
+ * with the single replies on `steps`. The tools of a reply start when the consumer has taken its last `toolCall` and asks for more
+ * (`sendMessage` and `finalMessage` always do): leaving the stream at a call is a veto. If a tool throws, is unknown, exceeds its
+ * `timeoutMs` or gets invalid arguments, the model receives an error result and continues. Calls of tools without a `run` end the turn and are left to the caller. When a turn is stopped or fails on the way,
  * the replies and answers before that stay; calls without an answer are closed.
  *
  * A stream that is neither read to its end nor left is a turn that is still under way.
@@ -87,6 +96,7 @@ export class LLMSession implements AsyncDisposable {
   readonly #onInterrupt: "keep" | "discard";
   readonly #budget: TokenBudget | undefined;
   readonly #maxSteps: number | undefined;
+  readonly #onToolError: SessionOptions["onToolError"];
   #client: ClientWrapper;
   /** Replaced, never changed: whoever holds its history has the conversation as it was. */
   #state: SessionState;
@@ -97,8 +107,18 @@ export class LLMSession implements AsyncDisposable {
   /** @throws {TypeError} when an option is senseless, or the history could not be sent. */
   constructor(options: SessionOptions) {
     checkOptions(options);
-    const { client, systemPrompt, maxTokens, counter, onInterrupt = "keep", maxSteps, history = [] } = options;
+    const {
+      client,
+      systemPrompt,
+      maxTokens,
+      counter,
+      onInterrupt = "keep",
+      maxSteps,
+      onToolError,
+      history = [],
+    } = options;
     this.#client = client;
+    this.#onToolError = onToolError;
     this.#maxSteps = maxSteps;
     this.#budget = maxTokens === undefined ? undefined : new TokenBudget(maxTokens, counter ?? createTokenCounter());
     this.#onInterrupt = onInterrupt;
@@ -109,7 +129,7 @@ export class LLMSession implements AsyncDisposable {
    * The session that `toJSON` wrote down, with its history, usage and settings.
    * @throws {TypeError} when it is something else
    */
-  static fromJSON(json: unknown, options: Pick<SessionOptions, "client" | "counter">): LLMSession {
+  static fromJSON(json: unknown, options: Pick<SessionOptions, "client" | "counter" | "onToolError">): LLMSession {
     const { systemPrompt, maxTokens, onInterrupt, maxSteps, history, turns } = readSession(json);
     const session = new LLMSession({
       ...options,
@@ -326,7 +346,8 @@ export class LLMSession implements AsyncDisposable {
     // The model is told of arguments that do not fit, so that it can mend them.
     const tolerant = hasRun(carried) && carried.invalidArguments === undefined;
     const sent: SendOptions<Output> = tolerant ? { ...options, invalidArguments: "deliver" } : options;
-    const turn = new Turn({ client, systemPrompt, options: sent, carried, maxSteps, request });
+    const totalMs = options.timeouts?.total ?? client.defaults?.timeouts?.total;
+    const turn = new Turn({ client, systemPrompt, options: sent, carried, maxSteps, request, totalMs });
     this.#turn = turn;
     return turn;
   }
@@ -378,9 +399,11 @@ export class LLMSession implements AsyncDisposable {
       tools,
       maxSteps,
       signal,
+      limit: turn.limit,
       ask: (signal) => {
-        turn.request = this.#requestOf(systemPrompt, this.#state.turn?.messages ?? [], { ...carried, ...choice });
-        return ask(client, turn.request.messages, { ...later, signal });
+        const added = inCallOrder(this.#state.turn?.messages ?? []);
+        turn.request = this.#requestOf(systemPrompt, added, { ...carried, ...choice });
+        return ask(client, turn.request.messages, { ...later, ...turn.limit.timeouts(options.timeouts), signal });
       },
       arrived: (chunk) => this.#log?.arrived(chunk),
       replied: (reply) => {
@@ -388,6 +411,7 @@ export class LLMSession implements AsyncDisposable {
         this.#record({ type: "reply", message: reply, ...(usage && { usage }) });
       },
       answered: (message) => this.#record({ type: "result", message }),
+      toolFailed: (error, call) => this.#tellToolError(error, call),
       ended: (reply, interrupted) => this.#end(turn, reply, interrupted),
       saved: () => this.#saved(turn),
     };
@@ -403,6 +427,15 @@ export class LLMSession implements AsyncDisposable {
     const interrupted = failed || sound?.interrupted === true || sound !== reply;
     const usage = sound && this.#paid(turn, sound);
     this.#record(endOf(open, sound, { interrupted, discards: this.#onInterrupt === "discard", usage }));
+  }
+
+  #tellToolError(error: unknown, call: ToolCall): void {
+    try {
+      const told: unknown = this.#onToolError?.(error, call);
+      if (told instanceof Promise) told.catch(() => undefined);
+    } catch {
+      // A hook that fails is not the turn's affair.
+    }
   }
 
   /** What a reply cost, and what the token counter learns from it. */

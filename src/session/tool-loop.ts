@@ -10,9 +10,15 @@ import type { ChunkSink, ChunkSource, MessageStream } from "../stream/message-st
 import type { Attempt } from "../stream/metrics.ts";
 import { sendErrorOf } from "../stream/readable.ts";
 import { asStopped, watchSent } from "../stream/sent.ts";
+import { Spending } from "../stream/spending.ts";
 import { replyFault } from "./history.ts";
-import { joinedReply, spendingOf } from "./joined-reply.ts";
-import { failureOf, resultOf } from "./run-tool.ts";
+import { joinedReply } from "./joined-reply.ts";
+import { failureOf, resultOf, withError } from "./run-tool.ts";
+import type { TurnLimit } from "./turn-limit.ts";
+
+/** What the model reads of a call that was ended while its tool ran, and of one whose tool never began. */
+const WITHOUT_RESULT = "The turn was ended before this call had a result.";
+const NOT_RUN = "This call was not run: the turn was ended before it.";
 
 /** The session's side of a turn: where replies come from, and who keeps what happens. */
 export interface TurnKeeper {
@@ -21,14 +27,18 @@ export interface TurnKeeper {
   /** Most replies of the turn. */
   readonly maxSteps: number;
   readonly signal: AbortSignal | undefined;
+  /** How long the turn may take, its tools included. Absent: as long as it takes. */
+  readonly limit?: TurnLimit;
   /** Asks for the next reply, with all that was kept so far. Rejects as a client does. */
   ask(signal: AbortSignal): Promise<MessageStream>;
   /** A chunk of a reply, before anybody sees it. */
   arrived(chunk: MessageChunk): void;
-  /** A reply is whole, and its tools are run now. */
+  /** A reply is whole, and its tools are run once the consumer has seen its calls. */
   replied(reply: AssistantMessage): void;
   /** A call of that reply has its answer. */
   answered(result: ToolMessage): void;
+  /** A tool has failed. */
+  toolFailed?(error: unknown, call: ToolCall): void;
   /** The turn is over, with this last reply. Called once. */
   ended(reply: AssistantMessage | undefined, interrupted: boolean): void;
   /** Resolves when what was kept is safe, or cannot be made so. */
@@ -36,25 +46,37 @@ export interface TurnKeeper {
 }
 
 /**
- * The source of a turn's stream. The next reply is asked for, and read, only when somebody wants more; tools run by
- * themselves from the moment when their reply is whole.
+ * The source of a turn's stream. The next reply is asked for, and read, only when somebody wants more. The tools of a reply start
+ * when its last call was taken and more is wanted, so that leaving the stream at a call is a veto; then they run by themselves.
  */
 export class ToolLoop implements ChunkSource {
   readonly facts: ReplyFacts;
   readonly #keeper: TurnKeeper;
+  readonly #tools: ReadonlyMap<string, Tool>;
   readonly #sink: ChunkSink;
   readonly #flow: AsyncGenerator<readonly MessageChunk[], void>;
   readonly #stopping = new AbortController();
   readonly #onAbort = (): void => this.#abort();
   /** The replies that are over; after a failure the last is cut. */
   readonly #replies: AssistantMessage[] = [];
+  readonly #spending = new Spending();
+  /** How many characters, calls and media they have, which those of the next reply come after. */
+  #characters = 0;
+  #calls = 0;
+  #media = 0;
   /** The reply that is being read, or asked for. */
   #stream: MessageStream | "asked for" | undefined;
   /** Since when it is asked for, and what was sent for it. */
   #askedAt = 0;
   #sent: () => readonly Attempt[] | undefined = () => undefined;
-  /** Calls whose tools are running, or that are left to the caller. A signal each: runtimes warn of many listeners on one. */
+  /** Calls of the last reply without an answer. A signal each: runtimes warn of many listeners on one. */
   readonly #open = new Map<ToolCall, AbortController>();
+  /** Whether the tools of the last reply were started, how many of them run, and who waits for the next to end. */
+  #isStarted = false;
+  #running = 0;
+  #wake: (() => void) | undefined;
+  /** Fires when the turn has taken too long. */
+  readonly #timer: ReturnType<typeof setTimeout> | undefined;
   /** Answers that nobody has seen yet. */
   #results: ToolResultChunk[] = [];
   #anyAnswered = false;
@@ -68,11 +90,13 @@ export class ToolLoop implements ChunkSource {
   /** `first` is the turn's first reply, which was asked for before. */
   constructor(keeper: TurnKeeper, first: MessageStream, sink: ChunkSink) {
     this.#keeper = keeper;
+    this.#tools = new Map(keeper.tools.map((tool) => [tool.name, tool]));
     this.#sink = sink;
     this.facts = { provider: keeper.client.provider, model: keeper.client.model, attempts: [] };
     this.#flow = this.#run(first);
     this.#read(first);
     onAbort(keeper.signal, this.#onAbort);
+    this.#timer = keeper.limit?.timer(() => this.#expire());
   }
 
   pull(): void {
@@ -95,7 +119,7 @@ export class ToolLoop implements ChunkSource {
     const reply = this.#stream === "asked for" ? undefined : this.#stream;
     void reply?.stop();
     this.#abandon();
-    this.#leave(reply?.partial);
+    this.#leave(reply?.partial, "left");
     if (this.#results.length > 0) this.#show(this.#results.splice(0));
   }
 
@@ -107,7 +131,7 @@ export class ToolLoop implements ChunkSource {
       return;
     }
     this.#abandon();
-    this.#leave(undefined);
+    this.#leave(undefined, "left");
     this.#sink.chunks.push(...this.#results.splice(0));
     this.#sink.end();
   }
@@ -126,7 +150,7 @@ export class ToolLoop implements ChunkSource {
   async *#run(first: MessageStream): AsyncGenerator<readonly MessageChunk[], void> {
     let stream = first;
     for (let step = 1; ; step++) {
-      let running: Map<ToolCall, Promise<ToolCall>> | undefined;
+      let isWhole = false;
       for await (const batch of stream.batches()) {
         if (this.#isOver) return; // what was stopped has said its last
         const last = batch.at(-1);
@@ -137,15 +161,17 @@ export class ToolLoop implements ChunkSource {
           if (fault) throw new SendError("protocol", `The final chunk has no reply: it ${fault}.`);
           this.#finished(reply);
           if (step === this.#keeper.maxSteps || !this.#isRunnable(reply)) return this.#end(reply, chunks);
-          running = this.#start(reply);
+          this.#offer(reply);
+          isWhole = true;
         }
         if (chunks.length > 0) yield chunks;
       }
       if (this.#isOver) return;
-      if (!running) throw new SendError("truncated", "The chunks ended without a final one.");
+      if (!isWhole) throw new SendError("truncated", "The chunks ended without a final one.");
 
-      while (running.size > 0) {
-        running.delete(await Promise.race(running.values()));
+      this.#start();
+      while (this.#running > 0 || this.#results.length > 0) {
+        if (this.#results.length === 0) await this.#nextAnswer();
         if (this.#isOver) return;
         if (this.#results.length > 0) yield this.#results.splice(0);
       }
@@ -153,6 +179,7 @@ export class ToolLoop implements ChunkSource {
 
       await this.#keeper.saved();
       if (this.#isOver) return;
+      this.#keeper.limit?.check();
       this.#stream = "asked for";
       this.#askedAt = performance.now();
       this.#sent = watchSent(this.#stopping.signal);
@@ -182,13 +209,10 @@ export class ToolLoop implements ChunkSource {
   #placed(batch: readonly MessageChunk[]): readonly MessageChunk[] {
     for (const chunk of batch) this.#keeper.arrived(chunk);
     if (this.#replies.length === 0) return batch;
-    const characters = this.#replies.reduce((sum, { content }) => sum + content.length, 0);
-    const calls = this.#replies.reduce((sum, { toolCalls }) => sum + toolCalls.length, 0);
-    const media = this.#replies.reduce((sum, reply) => sum + (reply.media?.length ?? 0), 0);
     return batch.map((chunk) => {
-      if (chunk.type === "media") return { ...chunk, index: chunk.index + media };
-      if (chunk.type === "toolCallDelta") return { ...chunk, index: chunk.index + calls };
-      return chunk.type === "citation" ? movedBy(characters, chunk) : chunk;
+      if (chunk.type === "media") return { ...chunk, index: chunk.index + this.#media };
+      if (chunk.type === "toolCallDelta") return { ...chunk, index: chunk.index + this.#calls };
+      return chunk.type === "citation" ? movedBy(this.#characters, chunk) : chunk;
     });
   }
 
@@ -197,17 +221,45 @@ export class ToolLoop implements ChunkSource {
     return this.#keeper.tools.some(({ run }) => run);
   }
 
-  /** Runs the reply's tools side by side. */
-  #start(reply: AssistantMessage): Map<ToolCall, Promise<ToolCall>> {
+  /** The reply is kept; what it calls is not run before the consumer has seen it. */
+  #offer(reply: AssistantMessage): void {
     this.#keeper.replied(reply);
+    this.#isStarted = false;
     for (const call of reply.toolCalls) this.#open.set(call, new AbortController());
-    return new Map([...this.#open].map(([call, { signal }]) => [call, this.#answer(call, signal)]));
   }
 
-  async #answer(call: ToolCall, signal: AbortSignal): Promise<ToolCall> {
-    const result = await resultOf(call, this.#keeper.tools, signal);
-    if (result && !this.#isOver) this.#answered(call, result);
-    return call;
+  /** Whether a reply was left at calls that would have been run. Without its signed parts it is as any other client's. */
+  #vetoes({
+    replay: _replay,
+    unfinishedToolCalls: _unfinished,
+    interrupted: _cut,
+    ...reply
+  }: AssistantMessage): boolean {
+    if (reply.toolCalls.length === 0 || !this.#keeper.tools.some(({ run }) => run)) return false;
+    this.#offer(reply);
+    return true;
+  }
+
+  /** Runs the reply's tools side by side. */
+  #start(): void {
+    this.#keeper.limit?.check();
+    this.#isStarted = true;
+    for (const [call, running] of this.#open) void this.#answer(call, running);
+  }
+
+  async #answer(call: ToolCall, running: AbortController): Promise<void> {
+    this.#running++;
+    const result = await resultOf(call, this.#tools, running);
+    this.#running--;
+    if (this.#isOver) return;
+    if (result) this.#answered(call, result);
+    this.#wake?.();
+  }
+
+  #nextAnswer(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
   }
 
   #answered(call: ToolCall, result: ToolMessage): void {
@@ -216,7 +268,17 @@ export class ToolLoop implements ChunkSource {
     this.#keeper.answered(result);
     const { id: toolCallId, name } = call;
     const { content, isError = false } = result;
-    this.#results.push({ type: "toolResult", content: "", toolCallId, name, result: content, isError, isFinal: false });
+    const chunk = {
+      type: "toolResult",
+      content: "",
+      toolCallId,
+      name,
+      result: content,
+      isError,
+      isFinal: false,
+    } as const;
+    this.#results.push(Object.hasOwn(result, "error") ? withError(chunk, result.error) : chunk);
+    if (Object.hasOwn(result, "error")) this.#keeper.toolFailed?.(result.error, call);
   }
 
   /** A reply is over, whole or not. */
@@ -225,14 +287,20 @@ export class ToolLoop implements ChunkSource {
     this.#replies.push(reply);
     adopt(this.facts, reply);
     this.facts.attempts.push(...reply.metrics.attempts);
-    const { usage } = spendingOf(this.#replies);
-    if (usage) this.facts.usage = usage;
+    this.#characters += reply.content.length;
+    this.#calls += reply.toolCalls.length;
+    this.#media += reply.media?.length ?? 0;
+    this.#spending.add(reply);
+    if (this.#spending.usage) this.facts.usage = this.#spending.usage;
   }
 
   /** The turn's own end. It is kept, and safe, before the consumer learns of it. */
   async #end(reply: AssistantMessage | undefined, chunks: readonly MessageChunk[]): Promise<void> {
     this.#over();
-    this.#keeper.ended(reply, false);
+    // Stopped, and read on for the bill.
+    const areVetoed = reply?.interrupted === true && this.#vetoes(reply);
+    if (areVetoed) this.#closeCalls(undefined);
+    this.#keeper.ended(areVetoed ? undefined : reply, areVetoed);
     if (chunks.length > 0) this.#show(chunks);
     await this.#keeper.saved();
     this.#sink.end();
@@ -248,18 +316,27 @@ export class ToolLoop implements ChunkSource {
     this.facts.attempts.push(...asStopped(this.#sent() ?? [one]));
   }
 
-  /** The end by the caller's will, or by a failure: what the tools have not answered stays without an answer. */
-  #leave(reply: AssistantMessage | undefined): void {
+  /**
+   * The end by the caller's will (`left`), or by a failure: calls without a result are closed. Of a reply that was left the calls
+   * that came stay, for the history to tell that they were not run.
+   */
+  #leave(reply: AssistantMessage | undefined, how: "left" | "failed"): void {
     this.#over();
     const reason: unknown = this.#keeper.signal?.reason;
     this.#stopping.abort(reason);
     if (reply) this.#finished(reply);
-    else this.#isClosed = true;
+    const areVetoed = reply !== undefined && how === "left" && this.#vetoes(reply);
+    if (!reply || areVetoed) this.#closeCalls(reason);
+    this.#keeper.ended(areVetoed ? undefined : reply, true);
+  }
+
+  /** Every call that waits gets the answer that it has none. */
+  #closeCalls(reason: unknown): void {
+    this.#isClosed = true;
     for (const [call, running] of this.#open) {
       running.abort(reason);
-      this.#answered(call, failureOf(call, "The turn was ended before this call had a result."));
+      this.#answered(call, failureOf(call, this.#isStarted ? WITHOUT_RESULT : NOT_RUN));
     }
-    this.#keeper.ended(reply, true);
   }
 
   #abort(): void {
@@ -269,13 +346,18 @@ export class ToolLoop implements ChunkSource {
     else this.#fail(new SendError("aborted", "The caller's signal ended the call.", { cause: reason }));
   }
 
+  /** A reply that is being read, or asked for, has what is left of the limit as its own. */
+  #expire(): void {
+    if (!this.#stream && this.#keeper.limit) this.#fail(this.#keeper.limit.error());
+  }
+
   #fail(error: SendError): void {
     if (this.#isOver) return;
     const { kind, message, partial, attempts = [], ...facts } = error.toJSON();
     if (!partial) this.facts.attempts.push(...attempts);
     // A whole reply that failed has shown nothing yet.
     else if (this.#stream === "asked for") this.#sink.chunks.push(...this.#placed(chunksOf(partial).slice(0, -1)));
-    this.#leave(partial);
+    this.#leave(partial, kind === "aborted" ? "left" : "failed");
     this.#sink.chunks.push(...this.#results.splice(0));
     const { provider, model } = this.#keeper.client;
     this.#sink.fail(new SendError(kind, message, { provider, model, ...facts, cause: error.cause }));
@@ -283,6 +365,8 @@ export class ToolLoop implements ChunkSource {
 
   #over(): void {
     this.#isOver = true;
+    clearTimeout(this.#timer);
+    this.#wake?.();
     offAbort(this.#keeper.signal, this.#onAbort);
   }
 }

@@ -5,6 +5,7 @@ import type { SendOptions, TypedClient } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
 import type { Fitted } from "./budget.ts";
+import { TurnLimit } from "./turn-limit.ts";
 
 /** What a turn is made of. */
 export interface TurnFacts<Output> {
@@ -16,6 +17,8 @@ export interface TurnFacts<Output> {
   readonly carried: SendOptions;
   readonly maxSteps: number;
   readonly request: Fitted;
+  /** `timeouts.total`, wherever it was set. */
+  readonly totalMs: number | undefined;
 }
 
 /** Who hears of a signal ends at once (law 5); a client or a store that does not is not waited for any longer, in milliseconds. */
@@ -29,6 +32,7 @@ export class Turn<Output = unknown> {
   readonly carried: SendOptions;
   readonly maxSteps: number;
   readonly startedAt: number = performance.now();
+  readonly limit: TurnLimit;
   /** What was sent last. */
   request: Fitted;
   /** What the caller reads, once the client has answered. */
@@ -39,12 +43,13 @@ export class Turn<Output = unknown> {
   readonly #ended: Promise<void>;
   #end: (() => void) | undefined;
 
-  constructor({ client, systemPrompt, options, carried, maxSteps, request }: TurnFacts<Output>) {
+  constructor({ client, systemPrompt, options, carried, maxSteps, request, totalMs }: TurnFacts<Output>) {
     this.client = client;
     this.systemPrompt = systemPrompt;
     this.carried = carried;
     this.maxSteps = maxSteps;
     this.request = request;
+    this.limit = new TurnLimit(totalMs, this.startedAt);
     this.#ended = new Promise((resolve) => {
       this.#end = resolve;
     });

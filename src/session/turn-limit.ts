@@ -1,0 +1,49 @@
+/** How long a whole turn may take: `timeouts.total`, which covers its replies and the tools between them. */
+
+import type { Timeouts } from "../client.ts";
+import { SendError } from "../errors.ts";
+import { LONGEST_TIMER_MS } from "../stream/metrics.ts";
+
+export class TurnLimit {
+  readonly #totalMs: number;
+  readonly #startedAt: number;
+
+  /**
+   * @param totalMs in milliseconds; 0 and `undefined` turn the limit off
+   * @param startedAt when the turn began, as `performance.now` says
+   */
+  constructor(totalMs: number | undefined, startedAt: number) {
+    this.#totalMs = totalMs || Number.POSITIVE_INFINITY;
+    this.#startedAt = startedAt;
+  }
+
+  /** The timeouts of the turn's next request: `total` is what is left of it. */
+  timeouts(given: Timeouts | undefined): { readonly timeouts?: Timeouts } {
+    if (this.#totalMs === Number.POSITIVE_INFINITY) return given ? { timeouts: given } : {};
+    return { timeouts: { ...given, total: Math.max(1, Math.ceil(this.#remainingMs())) } };
+  }
+
+  /** Calls `expire` when the limit passes; to be given to `clearTimeout`. */
+  timer(expire: () => void): ReturnType<typeof setTimeout> | undefined {
+    if (this.#totalMs > LONGEST_TIMER_MS) return undefined;
+    return setTimeout(expire, Math.max(0, this.#remainingMs()));
+  }
+
+  /** @throws {SendError} kind `timeout`, phase `total`, when the limit has passed */
+  check(): void {
+    if (this.#remainingMs() <= 0) throw this.error();
+  }
+
+  error(): SendError {
+    const message = `The turn took longer than ${this.#totalMs} ms, its tools included (\`timeouts.total\`).`;
+    return new SendError("timeout", message, { phase: "total", waitedMs: Math.round(this.#elapsedMs()) });
+  }
+
+  #elapsedMs(): number {
+    return performance.now() - this.#startedAt;
+  }
+
+  #remainingMs(): number {
+    return this.#totalMs - this.#elapsedMs();
+  }
+}
