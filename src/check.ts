@@ -104,13 +104,14 @@ export function messageFault(value: unknown): string | undefined {
   }
 }
 
+const NOT_CALLS = "has tool calls that are not each { id, name, arguments }";
+
 /** Calls of any name and id are taken, also of none: a model may have made them up. */
 function toolCallsFault(value: unknown): string | undefined {
   if (value === undefined || value === null) return undefined;
-  if (!Array.isArray(value)) return "has `toolCalls` that are not an array";
+  if (!Array.isArray(value)) return NOT_CALLS;
   for (const call of value as readonly unknown[]) {
-    if (!isObject(call) || typeof call.id !== "string" || typeof call.name !== "string")
-      return "has a tool call that is not { id, name, arguments } with strings as its `id` and `name`";
+    if (!isObject(call) || typeof call.id !== "string" || typeof call.name !== "string") return NOT_CALLS;
     const fault = jsonFault(call.arguments);
     if (fault) return `has a call of ${JSON.stringify(call.name)} whose \`arguments\` cannot be sent: it ${fault}`;
   }
