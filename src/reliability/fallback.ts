@@ -7,7 +7,7 @@ import { MessageStream } from "../stream/message-stream.ts";
 import { systemClock } from "../stream/metrics.ts";
 import { type RecoverableCall, RecoveringSource } from "../stream/recovering-source.ts";
 import { Circuit, type CircuitOptions } from "./circuit.ts";
-import type { RaceResult, RaceRules } from "./race.ts";
+import type { Race, RaceRules } from "./race.ts";
 import { askStreamed, askWhole, checkedClients, jointDefaults, openRace } from "./race-client.ts";
 
 /** When the next client is asked. */
@@ -24,9 +24,24 @@ export interface FallbackOptions {
   readonly firstChunkWithinMs?: number | undefined;
   /** What is done when a reply breaks after its first chunk, for calls that do not say: see `Recovery`. Default: the call fails. */
   readonly recover?: Recovery | undefined;
-  /** A client that keeps failing is left out for a while. Default: 5 failures, 30 000 ms; `false` turns it off. */
+  /**
+   * A client that keeps failing is left out for a while. Only the kinds `server`, `overloaded`, `network`, `timeout` (but for
+   * the caller's own `timeouts.total`), `truncated`, `protocol` and `rateLimit` count: anything else says nothing about the
+   * client for other callers. Default: 5 failures, 30 000 ms; `false` turns it off.
+   */
   readonly circuit?: CircuitOptions | false | undefined;
 }
+
+/** Failures that say something about the client, and not about one caller's request or key: they count for its circuit. */
+const CLIENT_FAULTS: readonly SendErrorKind[] = [
+  "server",
+  "overloaded",
+  "network",
+  "timeout",
+  "truncated",
+  "protocol",
+  "rateLimit",
+];
 
 /** Failures that belong to the request, not to the client. */
 const REQUEST_FAULTS: readonly SendErrorKind[] = [
@@ -39,7 +54,8 @@ const REQUEST_FAULTS: readonly SendErrorKind[] = [
 
 /**
  * A client that asks the first of `clients`, and the next one when it fails before its first chunk. Each does its own
- * retries before. After the first chunk a failure is a failure, nobody wants another beginning below the first, unless it is
+ * retries before, but waits longer than a second (`Retry-After`, back-off, its turn in a `rateLimit`) only while no other
+ * client is idle: the call goes on to that one at once, and only the last one waits. After the first chunk a failure is a failure, nobody wants another beginning below the first, unless it is
  * said how to `recover`: then the next client goes on, or begins again, once the first has tried by itself.
  * `provider` and `model` of the reply say who answered; `metrics.attempts` lists everybody who was asked.
  *
@@ -56,7 +72,7 @@ const REQUEST_FAULTS: readonly SendErrorKind[] = [
  */
 export function fallback(clients: readonly ClientWrapper[], options: FallbackOptions = {}): TypedClient {
   const list = checkedClients(clients);
-  const { when: asked = isClientsFault, firstChunkWithinMs, circuit = {} } = options;
+  const { when: asked = goesOnByDefault, firstChunkWithinMs, circuit = {} } = options;
   if (typeof asked !== "function") throw new TypeError("`when` must be a function.");
   if (firstChunkWithinMs !== undefined && !(firstChunkWithinMs > 0))
     throw new TypeError("`firstChunkWithinMs` must be milliseconds above 0.");
@@ -72,12 +88,6 @@ export function fallback(clients: readonly ClientWrapper[], options: FallbackOpt
     }
   }
 
-  /** A reply that was begun and did not end within the limit on the whole call may have had a slow reader. */
-  function isItsFault(result: RaceResult): boolean {
-    if (result.status === "broke") return when(result.error) && result.error.phase !== "total";
-    return result.status === "failed" && when(result.error);
-  }
-
   /** Until a client may be asked. */
   function waitMsFor(client: ClientWrapper): number {
     const own = circuits.get(client);
@@ -85,7 +95,11 @@ export function fallback(clients: readonly ClientWrapper[], options: FallbackOpt
   }
 
   /** Asks the clients in the given order. */
-  function rulesFor(order: readonly ClientWrapper[], whole: boolean): RaceRules {
+  function rulesFor(
+    order: readonly ClientWrapper[],
+    whole: boolean,
+    mayGoOn: (error: SendError) => boolean = () => false,
+  ): RaceRules {
     const waiting = [...order];
     const last = order.at(-1);
     const trials = new Set<ClientWrapper>();
@@ -102,6 +116,10 @@ export function fallback(clients: readonly ClientWrapper[], options: FallbackOpt
         }
         return undefined;
       },
+      hasIdle(error, hasWinner) {
+        if (hasWinner) return mayGoOn(error);
+        return when(error) && waiting.some((client) => waitMsFor(client) === 0);
+      },
       patienceMs: (client) => (whole || client === last ? undefined : firstChunkWithinMs),
       told(client, result) {
         const own = circuits.get(client);
@@ -110,7 +128,7 @@ export function fallback(clients: readonly ClientWrapper[], options: FallbackOpt
         if (result.status === "first") return;
         const wasTrial = trials.delete(client);
         if (result.status === "done") own.succeeded();
-        else if (isItsFault(result)) own.failed(now(), wasTrial);
+        else if ("error" in result && isClientFault(result.error)) own.failed(now(), wasTrial);
         else own.abandoned(wasTrial);
       },
       retryAfterMs: () => Math.min(...list.map(waitMsFor)),
@@ -123,19 +141,25 @@ export function fallback(clients: readonly ClientWrapper[], options: FallbackOpt
     its: SendOptions<Output> & { readonly recover: Recovery },
   ) {
     const startedAt = now();
-    let { stream, race } = await openRace<unknown>(messages, its, rulesFor(list, false));
-    const others = () => list.filter((client) => client !== race.winner);
+    let recovered = 0;
+    let race: Race | undefined;
+    const others = () => list.filter((client) => client !== race?.winner);
+    const mayGoOn = (error: SendError): boolean =>
+      when(error) && recovered < list.length - 1 && others().some((client) => waitMsFor(client) === 0);
+    const opened = async (more: readonly Message[], theirs: SendOptions, order: readonly ClientWrapper[]) => {
+      const { stream, race: opening } = await openRace<unknown>(more, theirs, rulesFor(order, false, mayGoOn));
+      race = opening;
+      return stream;
+    };
+    const stream = await opened(messages, its, list);
     const call: RecoverableCall = {
       messages,
       options: its,
-      async open(more, theirs) {
-        ({ stream, race } = await openRace(more, theirs, rulesFor(others(), false)));
-        return stream;
+      open(more, theirs) {
+        recovered++;
+        return opened(more, theirs, others());
       },
-      delayMs(error, recoveries) {
-        const mayGoOn = when(error) && recoveries < list.length - 1;
-        return mayGoOn && others().some((client) => waitMsFor(client) === 0) ? 0 : undefined;
-      },
+      delayMs: (error) => (mayGoOn(error) ? 0 : undefined),
       now,
       startedAt,
     };
@@ -159,6 +183,14 @@ export function fallback(clients: readonly ClientWrapper[], options: FallbackOpt
   };
 }
 
-function isClientsFault({ kind }: SendError): boolean {
+/**
+ * `total` is the caller's limit, and includes the caller's own pauses. A call of which nothing was sent says nothing, such as
+ * one that a `rateLimit` within the fallback has refused.
+ */
+function isClientFault({ kind, phase, attempts }: SendError): boolean {
+  return CLIENT_FAULTS.includes(kind) && phase !== "total" && attempts?.length !== 0;
+}
+
+function goesOnByDefault({ kind }: SendError): boolean {
   return !REQUEST_FAULTS.includes(kind);
 }

@@ -6,6 +6,7 @@ import type { ClientWrapper, SendOptions } from "../client.ts";
 import { SendError, type SendErrorFacts, type SendErrorKind } from "../errors.ts";
 import type { AssistantMessage, Message, RateLimits } from "../message.ts";
 import { retryPolicyOf } from "../retry.ts";
+import { waitsInVain } from "../stream/alternative.ts";
 import { LONGEST_TIMER_MS } from "../stream/metrics.ts";
 import { tellSent } from "../stream/sent.ts";
 import { estimateInputTokens } from "../token-estimate.ts";
@@ -21,6 +22,8 @@ interface Waiting {
   /** A provider that asks for a longer wait than this is told to the caller. */
   readonly longestWaitMs: number;
   readonly refuse: (waitMs: number) => void;
+  /** Whether another client is idle, so that a long wait is in vain. */
+  readonly mayPassOn: (waitMs: number) => boolean;
   /** `correct` tells the real cost, once it is known. */
   readonly enter: (correct: (tokens: number) => void) => void;
 }
@@ -67,6 +70,10 @@ export class Line {
         leave();
         reject(new SendError(kind, message, { provider, model, attempts: [], ...facts }));
       };
+      const refusal = (waitMs: number): SendError => {
+        const message = `${provider} can be asked again in ${Math.ceil(waitMs / 1_000)} s; send again then.`;
+        return new SendError("rateLimit", message, { provider, model, attempts: [], retryAfterMs: waitMs });
+      };
       const abort = (): void => {
         const message = "The caller's signal ended the call while it waited for its turn.";
         fail("aborted", message, { cause: signal?.reason });
@@ -83,9 +90,10 @@ export class Line {
         tokens,
         longestWaitMs: retryPolicyOf(retries).maxRetryAfterMs,
         refuse(waitMs) {
-          const message = `${provider} asks for ${Math.ceil(waitMs / 1_000)} s without a request; send again then.`;
-          fail("rateLimit", message, { retryAfterMs: waitMs });
+          leave();
+          reject(refusal(waitMs));
         },
+        mayPassOn: (waitMs) => waitsInVain(signal, waitMs, refusal(waitMs)),
         enter(correct) {
           leave();
           resolve(correct);
@@ -127,6 +135,8 @@ export class Line {
         this.#tokens?.waitMs(first.tokens, now) ?? 0,
       );
       if (wait > 0) {
+        for (const waiting of [...this.#waiting]) if (waiting.mayPassOn(wait)) waiting.refuse(wait);
+        if (this.#waiting.length === 0) return;
         this.#timer = setTimeout(() => this.#advance(), Math.min(LONGEST_TIMER_MS, Math.ceil(wait)));
         return;
       }

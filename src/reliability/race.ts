@@ -6,6 +6,7 @@ import type { ClientWrapper, SendOptions } from "../client.ts";
 import { SendError } from "../errors.ts";
 import { adopt, type ReplyFacts } from "../fold.ts";
 import type { Message } from "../message.ts";
+import { hasAlternative, offerAlternative } from "../stream/alternative.ts";
 import type { ChunkSink, ChunkSource, MessageStream } from "../stream/message-stream.ts";
 import { type Attempt, LONGEST_TIMER_MS } from "../stream/metrics.ts";
 import { sendErrorOf } from "../stream/readable.ts";
@@ -29,6 +30,8 @@ export interface RaceRules {
   readonly slow: "keep" | "drop";
   /** Whether this failure lets the next one start. */
   goesOn(error: SendError): boolean;
+  /** Whether another is idle that would be asked after this failure of one under way, so that a long wait of that one is in vain. */
+  hasIdle?(error: SendError, hasWinner: boolean): boolean;
   /** What became of a client: see `RaceResult`. */
   told?(client: ClientWrapper, result: RaceResult): void;
 }
@@ -175,6 +178,11 @@ export class Race implements ChunkSource {
       waitingSince: undefined,
     };
     this.#runners.add(runner);
+    offerAlternative(
+      controller.signal,
+      (error) =>
+        (!this.#isLast && this.#rules.hasIdle?.(error, this.#winner !== undefined)) || hasAlternative(signal, error),
+    );
     if (this.facts.model === "") Object.assign(this.facts, { provider: client.provider, model: client.model });
     this.#watch(runner);
     if (signal?.aborted) controller.abort(signal.reason);

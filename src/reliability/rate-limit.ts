@@ -21,7 +21,7 @@ export interface RateLimitOptions {
 /**
  * A client whose calls wait their turn, in the order in which they were made. A call whose signal fires leaves the line. It
  * learns from the provider: after a refusal with a wait (429), or when the provider says that nothing remains, nobody
- * goes before the wait is over; where it is longer than the call's `retries.maxRetryAfterMs` (60 s), the call fails with kind `rateLimit`
+ * goes before the wait is over; within a `fallback` with an idle client, a wait beyond a second goes to that one. Where it is longer than the call's `retries.maxRetryAfterMs` (60 s), the call fails with kind `rateLimit`
  * and nothing is sent. Of a call's timeouts, `total` runs while it waits; the others begin when its turn has come. What a client sends again by itself (`retries`,
  * `recover`) is not counted.
  *

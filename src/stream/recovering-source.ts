@@ -9,6 +9,7 @@ import type { AssistantMessage, Message, Replay } from "../message.ts";
 import { TextBuffer } from "../text-buffer.ts";
 import { limitsLeft } from "../timeouts.ts";
 import { estimateInputTokens, estimateTokens } from "../token-estimate.ts";
+import { hasAlternative, offerAlternative, waitsInVain } from "./alternative.ts";
 import type { ChunkSink, ChunkSource, MessageStream } from "./message-stream.ts";
 import type { Attempt, Clock } from "./metrics.ts";
 import { type Joined, OverlapRemover } from "./overlap-remover.ts";
@@ -251,7 +252,7 @@ export class RecoveringSource implements ChunkSource {
     const { timeouts, signal } = this.#call.options;
     if (signal?.aborted) return this.#abort();
     const left = timeouts?.total ? this.#call.startedAt + timeouts.total - this.#call.now() : Number.POSITIVE_INFINITY;
-    if (delay === undefined || delay >= left) return this.#fail(error);
+    if (delay === undefined || delay >= left || waitsInVain(signal, delay, error)) return this.#fail(error);
     this.#recoveries++;
     onAbort(signal, this.#onAbort);
     this.#timer = setTimeout(() => void this.#goOn(), delay);
@@ -286,6 +287,7 @@ export class RecoveringSource implements ChunkSource {
     this.#discard = length + reasoningLength > 0 || this.#anyOpenCall ? { length, reasoningLength } : undefined;
     const controller = new AbortController();
     this.#opening = { controller, sent: watchSent(controller.signal) };
+    offerAlternative(controller.signal, (error) => hasAlternative(options.signal, error));
     try {
       const stream = await this.#call.open(continues ? [...messages, beginning] : messages, {
         ...options,

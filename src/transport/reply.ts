@@ -5,6 +5,7 @@ import { SendError } from "../errors.ts";
 import type { ReplyFacts } from "../fold.ts";
 import type { Decoder, ReplyPosition } from "../protocols/protocol.ts";
 import { retryDelayMs } from "../retry.ts";
+import { waitsInVain } from "../stream/alternative.ts";
 import type { ChunkSink, ChunkSource } from "../stream/message-stream.ts";
 import type { Attempt } from "../stream/metrics.ts";
 import { Body } from "./body.ts";
@@ -259,7 +260,7 @@ export class Reply implements ChunkSource, Receiver {
 
   /** Milliseconds until the next attempt; `undefined`: there is none. */
   #delayBeforeNext(error: SendError): number | undefined {
-    const { retries, budget, random } = this.#call;
+    const { retries, budget, random, signal } = this.#call;
     const position = this.#position();
     if (position) {
       // Beginning anew would pay for it twice.
@@ -273,7 +274,8 @@ export class Reply implements ChunkSource, Receiver {
     if (this.#anyChunk) return undefined;
     const failures = this.facts.attempts.length - this.#staleConnections;
     const delay = retryDelayMs(error, failures, retries, random());
-    return delay === undefined || retries.budget === false || budget.take() ? delay : undefined;
+    if (delay === undefined || waitsInVain(signal, delay, error)) return undefined;
+    return retries.budget === false || budget.take() ? delay : undefined;
   }
 
   /** Where a reply stands that the provider goes on writing by itself. */

@@ -515,3 +515,135 @@ test.each([
 ])("%s is refused", (_name, make) => {
   expect(make).toThrow(TypeError);
 });
+
+describe("one caller's fault does not shut a client for all", () => {
+  const REFUSALS: readonly (readonly [kind: string, status: number, body: object])[] = [
+    ["contextLength", 400, { error: { code: "context_length_exceeded", message: "too long" } }],
+    ["authentication", 401, { error: { message: "no such key" } }],
+    ["permission", 403, { error: { message: "not yours" } }],
+    ["notFound", 404, { error: { message: "no such model" } }],
+    ["invalidRequest", 400, { error: { message: "what is that?" } }],
+  ];
+
+  test.each(REFUSALS)("%s", async (kind, status, body) => {
+    const a = await member((request, index) =>
+      index < 6 ? void request.socket.write(response(status, JSON.stringify(body))) : good("A")(request),
+    );
+    const client = fallback([a.client]);
+    for (let call = 0; call < 6; call++) expect((await failure(read(client))).kind).toBe(kind);
+    expect((await read(client)).message.content).toBe("A");
+  });
+
+  test.each<[string, object]>([
+    ["an option that the client does not have", { search: { sources: ["x"] } }],
+    ["a reply that does not fit its schema", { output: { type: "object", required: ["a"] } }],
+    ["the caller's own limit on the whole call, before the first chunk", { timeouts: { total: 1 } }],
+  ])("%s", async (_name, options) => {
+    const a = await member((request, index) => {
+      const isHanging = "timeouts" in options && index < 6;
+      if (!isHanging) good("{}")(request);
+    });
+    const client = fallback([a.client]);
+    for (let call = 0; call < 6; call++) await failure(read(client, options));
+    expect((await read(client)).message.content).toBe("{}");
+  });
+
+  test("a trial that ends with a caller's fault neither closes the circuit nor keeps the next trial waiting", async () => {
+    const statuses = [500, 400, 500, 400];
+    const a = await member((request, index) => {
+      const status = statuses[index];
+      if (status) request.socket.write(response(status, "{}"));
+      else good("A")(request);
+    });
+    const b = await member(good("B"));
+    const client = fallback([a.client, b.client], { circuit: { failures: 1, pauseMs: 60 } });
+    const pauseIsOver = () => new Promise((resolve) => setTimeout(resolve, 70));
+    expect((await read(client)).message.content).toBe("B");
+    await pauseIsOver();
+    expect((await failure(read(client))).kind).toBe("invalidRequest");
+    expect((await read(client)).message.content).toBe("B"); // another trial at once, which fails
+    expect((await read(client)).message.content).toBe("B"); // open again: nobody asks a
+    expect(a.server.requests).toHaveLength(3);
+    await pauseIsOver();
+    await failure(read(client));
+    expect((await read(client)).message.content).toBe("A");
+  });
+});
+
+describe("nobody waits for a client while another is idle", () => {
+  /** Refuses every request with a wait. */
+  const refusing =
+    (wait: string) =>
+    ({ socket }: RawRequest): void =>
+      void socket.write(response(429, "{}", { "retry-after": wait }));
+
+  test.each<[string, (busy: ClientWrapper, idle: ClientWrapper) => ClientWrapper]>([
+    ["in a fallback", (busy, idle) => fallback([busy, idle])],
+    ["in a fallback that recovers", (busy, idle) => fallback([busy, idle], { recover: "continue" })],
+    ["where the fallback is within another", (busy, idle) => fallback([fallback([busy]), idle])],
+    ["where the next is within another", (busy, idle) => fallback([fallback([busy, idle])])],
+    ["behind a rate limit", (busy, idle) => fallback([rateLimit(busy, { concurrency: 1 }), idle])],
+    ["behind a hedge", (busy, idle) => fallback([hedge(busy, busy, { afterMs: 60_000 }), idle])],
+    ["with a rate limit around", (busy, idle) => rateLimit(fallback([busy, idle]), { concurrency: 1 })],
+  ])("%s", async (_name, both) => {
+    const busy = await member(refusing("30"), CHAT, { retries: 2 });
+    const idle = await member(good("idle"));
+    const client = both(busy.client, idle.client);
+    expect((await read(client)).message.content).toBe("idle");
+    expect(busy.server.requests.length).toBeLessThan(3);
+  });
+
+  test("a whole reply does not wait, either", async () => {
+    const busy = await member(refusing("30"), CHAT, { retries: 2 });
+    const idle = scriptedClient([{ text: "idle" }]);
+    expect((await fallback([busy.client, idle]).sendMessage(QUESTION)).content).toBe("idle");
+  });
+
+  test("a turn that comes late in a rate limit goes to the next, and shuts nobody out", async () => {
+    const busy = scriptedClient(() => ({ text: "first" }));
+    const idle = scriptedClient(() => ({ text: "idle" }));
+    const client = fallback([rateLimit(busy, { requestsPerMinute: 1 }), idle], { circuit: { failures: 1 } });
+    expect((await client.sendMessage(QUESTION)).content).toBe("first");
+    for (let call = 0; call < 3; call++) expect((await client.sendMessage(QUESTION)).content).toBe("idle");
+    expect(busy.calls).toHaveLength(1);
+  });
+
+  test("a reply that broke goes on elsewhere at once, where the client asks for a wait", async () => {
+    const busy = await member(
+      ({ socket }, index) => {
+        if (index > 0) return refusing("30")({ socket } as RawRequest);
+        socket.end(
+          STREAM_HEAD.replace("\r\n\r\n", "\r\nconnection: close\r\n\r\n") + httpChunk(CHAT.text("A ", 0)) + LAST_CHUNK,
+        );
+      },
+      CHAT,
+      { retries: 2 },
+    );
+    const idle = await member(good("B"));
+    const client = fallback([busy.client, idle.client], { recover: "continue" });
+    expect((await read(client)).message.content).toBe("A B");
+  });
+
+  test("a short wait is waited for, and a long one where no other may be asked", async () => {
+    const busy = (wait: string) =>
+      member(
+        (request, index) =>
+          index === 0
+            ? void request.socket.write(response(429, "{}", { "retry-after-ms": wait }))
+            : good("later")(request),
+        CHAT,
+        { retries: 2 },
+      );
+    const idle = await member(good("idle"));
+    const short = await busy("20");
+    expect((await read(fallback([short.client, idle.client]))).message.content).toBe("later");
+    const refusesAll = { when: () => false };
+    const [last, alone] = [await busy("1100"), await busy("1100")];
+    const down = await member(({ socket }) => void socket.write(response(500, "{}")));
+    const replies = await Promise.all([
+      read(fallback([down.client, last.client])),
+      read(fallback([alone.client, idle.client], refusesAll)),
+    ]);
+    expect(replies.map(({ message }) => message.content)).toEqual(["later", "later"]);
+  });
+});
