@@ -10,6 +10,7 @@ import { TextBuffer } from "../text-buffer.ts";
 import { buildAnthropicRequest } from "./anthropic-request.ts";
 import { ANTHROPIC_MESSAGES, type AnthropicReplay } from "./anthropic-turns.ts";
 import { type AnthropicUsage, anthropicUsageOf, mergedUsage } from "./anthropic-usage.ts";
+import { uniqueCallId } from "./call-ids.ts";
 import { errorOf, isError, isForeignError } from "./error-kinds.ts";
 import { mediaChunk, mediaIn } from "./media-parts.ts";
 import type { Decoder, Protocol } from "./protocol.ts";
@@ -105,7 +106,7 @@ interface OpenBlock {
 
 /** A tool of the provider's that has been called and has not answered. */
 interface ProviderCall {
-  readonly id: string;
+  readonly id?: string;
   readonly name: string;
   readonly arguments: unknown;
 }
@@ -126,7 +127,11 @@ class AnthropicDecoder implements Decoder {
   /** Ended blocks, as they go back in the next request. */
   readonly #blocks: unknown[] = [];
   #media = 0;
-  readonly #providerCalls = new Map<string, ProviderCall>();
+  /** The index of the block that began last, which events without one belong to. */
+  #latest = -1;
+  readonly #callIds = new Set<string>();
+  /** In the order they were called in: two may have one id. */
+  readonly #providerCalls: ProviderCall[] = [];
   readonly #queries: string[] = [];
   #usage: AnthropicUsage = {};
   #textLength = 0;
@@ -151,13 +156,14 @@ class AnthropicDecoder implements Decoder {
         break;
       }
       case "content_block_start":
-        this.#begin(wire.index ?? 0, objectIn(wire.content_block) ?? {}, chunks);
+        this.#latest = wire.index ?? this.#latest + 1;
+        this.#begin(this.#latest, objectIn(wire.content_block) ?? {}, chunks);
         break;
       case "content_block_delta":
-        this.#add(wire.index ?? 0, objectIn(wire.delta) ?? {}, chunks);
+        this.#add(wire.index ?? this.#latest, objectIn(wire.delta) ?? {}, chunks);
         break;
       case "content_block_stop":
-        this.#end(wire.index ?? 0, chunks);
+        this.#end(wire.index ?? this.#latest, chunks);
         break;
       case "message_delta":
         if (wire.delta?.stop_reason) this.#facts.rawFinishReason = textIn(wire.delta.stop_reason);
@@ -217,13 +223,15 @@ class AnthropicDecoder implements Decoder {
     if (read) this.#facts.usage = read;
   }
 
-  #begin(index: number, begun: WireBlock, chunks: MessageChunk[]): void {
-    const type = nameIn(begun.type) ?? (begun.text ? "text" : "");
+  #begin(index: number, asBegun: WireBlock, chunks: MessageChunk[]): void {
+    const type = nameIn(asBegun.type) ?? (asBegun.text ? "text" : "");
     this.#tellBareCall(chunks);
     const unended = this.#open.get(index);
     if (unended?.type === "tool_use")
       throw new SendError("protocol", "A tool call was not ended before what follows it.");
     if (unended) this.#end(index, chunks);
+    const callIndex = type === "tool_use" ? this.#calls++ : 0;
+    const begun = type === "tool_use" ? { ...asBegun, id: this.#callIdOf(asBegun, callIndex) } : asBegun;
     const block: OpenBlock = {
       begun,
       type,
@@ -232,12 +240,16 @@ class AnthropicDecoder implements Decoder {
       citations: [...listIn(begun.citations)],
       content: begun.content,
       start: this.#textLength,
-      callIndex: type === "tool_use" ? this.#calls++ : 0,
+      callIndex,
     };
     this.#open.set(index, block);
     if (type === "text") this.#addText(block, textIn(begun.text), chunks);
     else if (type === "thinking") this.#addThinking(block, textIn(begun.thinking), chunks);
     else if (type === "tool_use") this.#addArguments(block, "", chunks);
+  }
+
+  #callIdOf({ id }: WireBlock, callIndex: number): string {
+    return uniqueCallId(textIn(id), this.#facts.id, callIndex, this.#callIds);
   }
 
   #add(index: number, delta: WireDelta, chunks: MessageChunk[]): void {
@@ -288,7 +300,7 @@ class AnthropicDecoder implements Decoder {
     const { callIndex: index, begun } = block;
     const id = textIn(begun.id);
     const name = textIn(begun.name);
-    if (!id || !name) throw new SendError("protocol", "A tool call came without its id or the name of the tool.");
+    if (!id || !name) throw new SendError("protocol", "A tool call came without the name of the tool.");
     chunks.push({ type: "toolCallDelta", content: "", index, id, name, argumentsDelta, isFinal: false });
   }
 
@@ -366,15 +378,15 @@ class AnthropicDecoder implements Decoder {
     const id = nameIn(block.begun.id);
     const name = nameIn(block.begun.name);
     const args = inputOf(block);
-    if (id) this.#providerCalls.set(id, { id, name: name ?? "unnamed", arguments: args });
+    this.#providerCalls.push({ ...(id && { id }), name: name ?? "unnamed", arguments: args });
     const query = typeof args === "object" && args !== null && "query" in args ? args.query : undefined;
     if (name === "web_search" && typeof query === "string") this.#queries.push(query);
   }
 
   #tellProviderCall({ tool_use_id, type, content, is_error }: WireBlock, chunks: MessageChunk[]): void {
     const id = nameIn(tool_use_id);
-    const call = this.#providerCalls.get(id ?? "");
-    this.#providerCalls.delete(id ?? "");
+    const at = this.#providerCalls.findIndex((asked) => id === undefined || asked.id === undefined || asked.id === id);
+    const [call] = at < 0 ? [] : this.#providerCalls.splice(at, 1);
     const failed = is_error === true || (isObject(content) && String(content.type).endsWith("_error"));
     const providerToolCall = {
       ...(call ?? { ...(id && { id }), name: (type ?? "").replace(/_tool_result$/, "") }),
@@ -396,7 +408,7 @@ class AnthropicDecoder implements Decoder {
     }
     this.#tellBareCall(chunks);
     for (const [index, { type }] of this.#open) if (type === "text" || type === "thinking") this.#end(index, chunks);
-    for (const providerToolCall of this.#providerCalls.values()) {
+    for (const providerToolCall of this.#providerCalls) {
       chunks.push({ type: "providerToolCall", content: "", providerToolCall, isFinal: false });
     }
     facts.finishReason = reason;

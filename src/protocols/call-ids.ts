@@ -10,6 +10,22 @@ export function callIdOf(id: string, length: number): string {
   return hashOf(id).padEnd(length, "0").slice(0, length);
 }
 
+/** Returns the id of a call whose provider gives none: unique within a conversation, as far as the ids of replies are. */
+export function madeUpCallId(replyId: string | undefined, index: number): string {
+  return `call_${(replyId ?? "").slice(-24)}_${index}`;
+}
+
+/**
+ * Returns the provider's own id, or a made up one where it gives none or has given it to another call of the reply: an answer names its
+ * call. Adds it to `taken`.
+ */
+export function uniqueCallId(own: string, replyId: string | undefined, index: number, taken: Set<string>): string {
+  let id = own === "" || taken.has(own) ? madeUpCallId(replyId, index) : own;
+  while (taken.has(id)) id += "_";
+  taken.add(id);
+  return id;
+}
+
 /** What a provider takes as the name of a tool. */
 export interface NameRule {
   readonly pattern: RegExp;

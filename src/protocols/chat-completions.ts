@@ -8,6 +8,7 @@ import type { FinishReason, MessageChunk } from "../chunk.ts";
 import { SendError, type SendErrorKind } from "../errors.ts";
 import type { ReplyFacts } from "../fold.ts";
 import { TextBuffer } from "../text-buffer.ts";
+import { madeUpCallId } from "./call-ids.ts";
 import { audioIn, ChatMedia } from "./chat-completions-media.ts";
 import { type ReasoningDetail, ReplayCollector, type WirePart } from "./chat-completions-replay.ts";
 import { buildChatRequest } from "./chat-completions-request.ts";
@@ -148,7 +149,7 @@ class ChatDecoder implements Decoder {
     this.#facts = facts;
     this.#dialect = dialect;
     this.#model = facts.model;
-    this.#calls = new ToolCallTracker((index) => `call_${(facts.id ?? "").slice(-24)}_${index}`);
+    this.#calls = new ToolCallTracker((index) => madeUpCallId(facts.id, index));
   }
 
   push(event: object, type: string, chunks: MessageChunk[]): boolean {
@@ -240,11 +241,11 @@ class ChatDecoder implements Decoder {
         ...(this.#anyReasoning ? {} : message),
         ...(!this.#media.any && { audio, images }),
         ...(told === "" ? { content, refusal } : { content: isAgain ? said.slice(told.length) : "" }),
-        ...(this.#calls.size === 0 && { tool_calls }),
         ...(!this.#anyAnnotation && { annotations }),
       },
       chunks,
     );
+    if (this.#calls.size === 0) this.#readToolCalls(tool_calls, chunks, true);
   }
 
   #readDelta(delta: WireDelta, chunks: MessageChunk[]): void {
@@ -268,12 +269,7 @@ class ChatDecoder implements Decoder {
       this.#refused = true;
       this.#addText(textIn(delta.refusal), chunks);
     }
-    if (delta.tool_calls) {
-      for (const item of listIn(delta.tool_calls)) {
-        const call = objectIn(item);
-        if (call) this.#readToolCall(call, chunks);
-      }
-    }
+    if (delta.tool_calls) this.#readToolCalls(delta.tool_calls, chunks, false);
     // The form of a call from before there were several.
     const only = delta.function_call && objectIn(delta.function_call);
     if (only?.name || only?.arguments) this.#readToolCall({ function: only }, chunks);
@@ -338,10 +334,18 @@ class ChatDecoder implements Decoder {
     chunks.push({ type: "reasoning", content: "", reasoning, isFinal: false });
   }
 
-  #readToolCall(call: WireToolCall, chunks: MessageChunk[]): void {
+  #readToolCalls(calls: WireDelta["tool_calls"], chunks: MessageChunk[], areWhole: boolean): void {
+    this.#calls.beginList();
+    for (const item of listIn(calls)) {
+      const call = objectIn(item);
+      if (call) this.#readToolCall(call, chunks, areWhole);
+    }
+  }
+
+  #readToolCall(call: WireToolCall, chunks: MessageChunk[], isWhole = false): void {
     const { custom } = call;
     const args = call.function?.arguments ?? textIn(custom?.input);
-    this.#calls.add(
+    const id = this.#calls.add(
       {
         index: call.index ?? undefined,
         id: textIn(call.id),
@@ -351,11 +355,11 @@ class ChatDecoder implements Decoder {
         argumentsDelta: typeof args === "string" ? args : JSON.stringify(args),
       },
       chunks,
+      isWhole,
     );
-    const told = chunks.at(-1);
-    if (told?.type !== "toolCallDelta") return;
-    if (call.extra_content) this.#replay.addCallFields(told.id, { extra_content: call.extra_content });
-    if (custom) this.#replay.addCallFields(told.id, { type: "custom" });
+    if (id === "") return;
+    if (call.extra_content) this.#replay.addCallFields(id, { extra_content: call.extra_content });
+    if (custom) this.#replay.addCallFields(id, { type: "custom" });
   }
 
   #readAnnotation(annotation: WireAnnotation, chunks: MessageChunk[]): void {

@@ -8,6 +8,7 @@ import type { FinishReason, MessageChunk } from "../chunk.ts";
 import { SendError } from "../errors.ts";
 import type { ReplyFacts } from "../fold.ts";
 import { TextBuffer } from "../text-buffer.ts";
+import { uniqueCallId } from "./call-ids.ts";
 import { isError, isForeignError } from "./error-kinds.ts";
 import { addArgument, type PartialArgument } from "./gemini-arguments.ts";
 import { GEMINI, type GeminiPart, type GeminiReplay } from "./gemini-contents.ts";
@@ -103,6 +104,7 @@ class GeminiDecoder implements Decoder {
   readonly #calls: Call[] = [];
   /** Ids of the calls among the parts, in their order. */
   readonly #callIds: string[] = [];
+  readonly #takenIds = new Set<string>();
   readonly #queries = new Set<string>();
   #grounding: GroundingMetadata = {};
   readonly #media = new GeminiMedia();
@@ -239,9 +241,7 @@ class GeminiDecoder implements Decoder {
       this.#closeCall();
       const index = this.#callIds.length;
       const own = textIn(call.id);
-      // An answer names its call: two of one id could not be told apart.
-      const isKnown = own === "" || this.#callIds.includes(own);
-      const id = isKnown ? `call_${(this.#facts.id ?? "").slice(-24)}_${index}` : own;
+      const id = uniqueCallId(own, this.#facts.id, index, this.#takenIds);
       this.#callIds.push(id);
       // Told before it is looked at: what cannot be used stays to be seen.
       chunks.push(deltaOf({ index, id, name }, call.willContinue ? "" : JSON.stringify(call.args ?? {})));

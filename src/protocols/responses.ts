@@ -8,7 +8,9 @@ import type { FinishReason, MessageChunk } from "../chunk.ts";
 import { SendError } from "../errors.ts";
 import type { ReplyFacts } from "../fold.ts";
 import { TextBuffer } from "../text-buffer.ts";
+import { uniqueCallId } from "./call-ids.ts";
 import { errorOf, isError, isForeignError } from "./error-kinds.ts";
+import { ItemPlaces } from "./item-places.ts";
 import { lostTextError } from "./lost-text.ts";
 import type { BackgroundReplies, Decoder, Protocol, ReplyPosition } from "./protocol.ts";
 import type { WireAnnotation } from "./responses-citations.ts";
@@ -29,6 +31,9 @@ const INCOMPLETE: Readonly<Record<string, FinishReason>> = {
 
 /** Items that wait for the caller though they are no calls of functions: shells, patches, screens, approvals. */
 const WAITING = ["local_shell_call", "shell_call", "apply_patch_call", "computer_call", "mcp_approval_request"];
+
+/** The place of what came in the last event alone. */
+const AFTER_ALL = 2_000_000;
 
 type Nullable<T> = T | null | undefined;
 
@@ -89,6 +94,8 @@ interface WirePart {
 interface OpenCall {
   readonly index: number;
   readonly id: string;
+  /** As the server gave it. */
+  readonly ownId: string;
   readonly name: string;
   /** Told in pieces. */
   readonly text: TextBuffer;
@@ -155,9 +162,7 @@ class ResponsesDecoder implements Decoder {
   };
   readonly #calls = new Map<number, OpenCall>();
   readonly #items = new Map<number, ResponseItem>();
-  /** Of items without a number of their own. */
-  readonly #places = new Map<unknown, number>();
-  #latest = -1;
+  readonly #places = new ItemPlaces();
   readonly #queries: string[] = [];
   #searches = 0;
   #callCount = 0;
@@ -167,7 +172,10 @@ class ResponsesDecoder implements Decoder {
   #brokenCall: string | undefined;
   /** A call that ended without arguments and does not say that it is whole: what follows tells. */
   #bareCall: { readonly id: string; readonly name: string; readonly arguments: unknown } | undefined;
-  readonly #calledIds = new Set<string>();
+  /** The ids of the calls that have ended, as the server gave them, which may be one for two calls. */
+  readonly #calledIds: string[] = [];
+  /** What the calls are called: what answers one must find it. */
+  readonly #callIds = new Set<string>();
   #isOver = false;
 
   constructor(facts: ReplyFacts, dialect: ResponsesDialect) {
@@ -184,7 +192,7 @@ class ResponsesDecoder implements Decoder {
     }
     if (typeof wire.sequence_number === "number" && this.#numbers.isRepeated(wire.sequence_number)) return false;
     const what = wire.type ?? type;
-    const at = this.#placeOf(wire, what);
+    const at = this.#places.placeOf(wire, what);
     switch (what) {
       case "response.output_text.delta":
         this.#texts.add(this.#partAt(at, wire), textIn(wire.delta), chunks);
@@ -283,22 +291,6 @@ class ResponsesDecoder implements Decoder {
     this.#close(response, chunks);
   }
 
-  /**
-   * Where an event belongs. Its number says it: ids of items change from event to event at some vendors, and count only where
-   * there is no number.
-   */
-  #placeOf({ output_index, item_id, item }: WireEvent, type: string): number {
-    if (typeof output_index === "number") return output_index;
-    if (typeof output_index === "string" && /^\d+$/.test(output_index)) return Number(output_index);
-    const id: unknown = item_id ?? item?.id;
-    const known = this.#places.get(id);
-    if (known !== undefined) return known;
-    const isOther = type === "response.output_item.added" || ((item || id) && this.#items.has(this.#latest));
-    if (isOther || this.#latest < 0) this.#latest++;
-    if (id) this.#places.set(id, this.#latest);
-    return this.#latest;
-  }
-
   #readResponse({ usage, service_tier, ...named }: WireResponse): void {
     const id = nameIn(named.id);
     if (id !== undefined && this.#facts.id === undefined) this.#facts.id = id;
@@ -324,14 +316,17 @@ class ResponsesDecoder implements Decoder {
     this.#texts.complete(place, textIn(text ?? refusal ?? transcript), chunks);
   }
 
-  #beginItem(at: number, item: WireItem, chunks: MessageChunk[]): void {
+  /** An id may still come until the item has ended. */
+  #beginItem(at: number, item: WireItem, chunks: MessageChunk[], isEnded = false): void {
     if (!this.#isCallersCall(item) || this.#calls.has(at)) return;
-    const id = textIn(item.call_id);
+    const ownId = textIn(item.call_id);
     const name = textIn(item.name);
-    if (!id || !name) return;
+    if ((!ownId && !isEnded) || !name) return;
     const isText = item.type === "custom_tool_call";
     const begun = textOf(isText ? item.input : item.arguments) ?? "";
-    const call = { index: this.#callCount++, id, name, text: new TextBuffer(), begun, done: undefined, isText };
+    const index = this.#callCount++;
+    const id = uniqueCallId(ownId, this.#facts.id, index, this.#callIds);
+    const call = { index, id, ownId, name, text: new TextBuffer(), begun, done: undefined, isText };
     this.#calls.set(at, call);
     chunks.push(deltaOf(call, ""));
   }
@@ -383,16 +378,17 @@ class ResponsesDecoder implements Decoder {
 
   /** Only a completed call is whole. */
   #endCall(at: number, item: WireItem, chunks: MessageChunk[]): void {
-    this.#beginItem(at, item, chunks);
+    this.#beginItem(at, item, chunks, true);
     const call = this.#calls.get(at);
-    if (!call) throw new SendError("protocol", "A tool call came without its id or the name of the tool.");
+    if (!call) throw new SendError("protocol", "A tool call came without the name of the tool.");
+    if (this.#items.has(at) && call.id !== item.call_id) this.#items.set(at, { ...item, call_id: call.id });
     // Each is the last word where it says anything: some servers leave out what they have told in pieces, others have no pieces.
     this.#completeArguments(at, textOf(call.isText ? item.input : item.arguments) ?? "", chunks);
     if (call.done === undefined && call.text.toString() === "") this.#completeArguments(at, call.begun, chunks);
     this.#calls.delete(at);
     const { id, name, isText } = call;
     const text = call.done ?? call.text.toString();
-    this.#calledIds.add(id);
+    this.#calledIds.push(call.ownId);
     if (item.status === "incomplete") {
       this.#cutCall = name;
       return;
@@ -474,17 +470,22 @@ class ResponsesDecoder implements Decoder {
   #readOutput(output: readonly Nullable<WireItem>[], chunks: MessageChunk[]): void {
     const anyItem = this.#items.size > 0;
     const anyText = this.#texts.anyVisible;
+    const called = [...this.#calledIds];
     for (const [place, item] of output.entries()) {
       if (!item) continue;
       if (!anyItem) {
         // A text that stands elsewhere has been told from there.
         if (item.type !== "message" || !anyText || this.#texts.has(`${place}.0`)) this.#endItem(place, item, chunks);
         else this.#items.set(place, item);
-      } else if (this.#isCallersCall(item) && !this.#calledIds.has(item.call_id ?? "")) {
-        const [at] = [...this.#calls].find(([, { id }]) => id === item.call_id) ?? [this.#items.size + output.length];
-        this.#endItem(at, item, chunks);
+      } else if (this.#isCallersCall(item)) {
+        const known = called.indexOf(item.call_id ?? "");
+        if (known >= 0) called.splice(known, 1);
+        else {
+          const [at] = [...this.#calls].find(([, { ownId }]) => ownId === item.call_id) ?? [AFTER_ALL + place];
+          this.#endItem(at, item, chunks);
+        }
       } else if (item.type === PICTURE_CALL && !this.#media.hasEnded(item.id)) {
-        this.#endItem(this.#items.has(place) ? this.#items.size + output.length : place, item, chunks);
+        this.#endItem(this.#items.has(place) ? AFTER_ALL + place : place, item, chunks);
       }
     }
     const said = output.flatMap((item) => (item?.type === "message" ? listIn(item.content) : []));

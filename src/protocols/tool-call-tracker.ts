@@ -6,11 +6,14 @@ import { argumentsIn } from "./wire-values.ts";
 
 interface OpenCall {
   readonly index: number;
-  /** The provider's; made up, where it gives none, once somebody must be told of the call. */
+  /** The provider's; made up, where it gives none or gives it to two calls, once somebody must be told of the call. */
   id: string;
   madeUpId: boolean;
+  /** Where on the wire its last piece stood. */
+  wireIndex: number | undefined;
   name: string;
   argumentsText: string;
+  readonly progress: JsonProgress;
   isText: boolean;
   /** Pieces that came before the name, not yet told to anybody. */
   untold: string;
@@ -26,12 +29,23 @@ export interface ToolCallPiece {
   readonly isText?: boolean | undefined;
 }
 
-/** Collects calls until the reply is over: that arguments parse says nothing about their being whole. */
+/**
+ * Collects calls until the reply is over: that arguments parse says nothing about their being whole.
+ *
+ * Servers mark what belongs together in ways of their own: an id or an index may be missing, or be the same for two calls. One mark
+ * that differs, the name among them, is enough for another call; only what brings no name always goes on with a call.
+ */
 export class ToolCallTracker {
   readonly #calls: OpenCall[] = [];
   readonly #madeUpId: (index: number) => string;
   /** The call last seen at each wire index; indices may start anywhere, or be all the same. */
   readonly #byIndex = new Map<number, OpenCall>();
+  /** The call last seen under each id of the provider's. */
+  readonly #byId = new Map<string, OpenCall>();
+  /** What the calls are called, as far as the provider has a say in it. */
+  readonly #ids = new Set<string>();
+  /** Calls that the list at hand has named already. */
+  readonly #named = new Set<OpenCall>();
 
   /** `madeUpId` names calls whose provider does not; unique within a conversation. */
   constructor(madeUpId: (index: number) => string) {
@@ -42,21 +56,35 @@ export class ToolCallTracker {
     return this.#calls.length;
   }
 
-  /** Adds a piece and tells of it in a `toolCallDelta`, once the call has a name. */
-  add(piece: ToolCallPiece, chunks: MessageChunk[]): void {
-    const call = this.#callOf(piece);
+  /** Begins a list of pieces: one that names a call twice names two calls. */
+  beginList(): void {
+    if (this.#named.size > 0) this.#named.clear();
+  }
+
+  /**
+   * Adds a piece and tells of it in a `toolCallDelta`, once the call has a name.
+   * @param isWhole whether the piece is a call by itself, as in a message that is not streamed
+   * @returns the id of the call; `""` while it has none
+   */
+  add(piece: ToolCallPiece, chunks: MessageChunk[], isWhole = false): string {
+    const call = isWhole ? this.#open() : this.#callOf(piece);
+    const isAgain = call.id !== "" && call.id === piece.id && isSame(call, piece) && !this.#named.has(call);
     if (piece.index !== undefined) this.#byIndex.set(piece.index, call);
+    call.wireIndex = piece.index ?? call.wireIndex;
     // Later pieces may repeat the id and the name, or carry empty ones: nothing is glued, nothing overwritten.
     if (call.name === "" && piece.name) call.name = piece.name;
-    if (piece.id && (call.id === "" || call.madeUpId)) Object.assign(call, { id: piece.id, madeUpId: false });
+    if (piece.id && (call.id === "" || call.madeUpId)) this.#name(call, piece.id);
+    if (piece.name) this.#named.add(call);
+    if (isAgain) return call.id; // a call that is told twice is one
     call.isText ||= piece.isText ?? false;
     call.argumentsText += piece.argumentsDelta;
     call.untold += piece.argumentsDelta;
-    if (call.name === "") return;
+    if (call.name === "") return "";
     if (call.id === "") Object.assign(call, { id: this.#madeUpId(call.index), madeUpId: true });
     const { index, id, name, untold } = call;
     call.untold = "";
     chunks.push({ type: "toolCallDelta", content: "", index, id, name, argumentsDelta: untold, isFinal: false });
+    return id;
   }
 
   /**
@@ -77,35 +105,85 @@ export class ToolCallTracker {
   #callOf(piece: ToolCallPiece): OpenCall {
     const { id, index } = piece;
     const latest = index === undefined ? this.#calls.at(-1) : this.#byIndex.get(index);
-    if (id) {
-      const known = this.#calls.find((call) => call.id === id);
-      if (known) return known;
-      // Some servers make up an id for each piece: what brings no name, and comes while a call is open, goes on with that.
-      const isMore = index !== undefined && latest && !piece.name && (piece.argumentsDelta === "" || !isWhole(latest));
-      if (isMore && latest.name !== "") return latest;
-      // A call that still lacks the provider's id gets it now; at the index of one that has another id begins a new call.
-      return index !== undefined && latest && (latest.id === "" || latest.madeUpId) ? latest : this.#open();
+    if (!id) return latest && !this.#isAnother(piece, latest) ? latest : this.#open();
+    const known = this.#byId.get(id);
+    if (known) {
+      // Of two calls with one id, the piece belongs to that at its index.
+      if (latest && latest !== known && index !== undefined && (latest.madeUpId || !piece.name)) return latest;
+      return this.#isAnother(piece, known) ? this.#open() : known;
     }
-    if (!latest) return this.#open();
-    const isAnother = piece.name && (piece.argumentsDelta.startsWith("{") || piece.name !== latest.name);
-    return isAnother && isWhole(latest) ? this.#open() : latest;
+    // Some servers make up an id for each piece: what brings no name, and comes while a call is open, goes on with that.
+    const isMore = index !== undefined && latest && !piece.name && (piece.argumentsDelta === "" || !isWhole(latest));
+    if (isMore && latest.name !== "") return latest;
+    // A call that still lacks the provider's id gets it now; at the index of one that has another id begins a new call.
+    const isUnnamed = index !== undefined && latest && (latest.id === "" || latest.madeUpId);
+    return isUnnamed && !this.#isAnother(piece, latest) ? latest : this.#open();
+  }
+
+  /** Whether a piece that has the marks of a call begins one of its own. */
+  #isAnother(piece: ToolCallPiece, call: OpenCall): boolean {
+    if (!piece.name || call.name === "") return false;
+    if (piece.name !== call.name || (this.#named.has(call) && (!piece.id || isWhole(call)))) return true;
+    if (piece.index !== undefined && call.wireIndex !== undefined && piece.index !== call.wireIndex)
+      return call.argumentsText.trim() === "" || isWhole(call);
+    if (piece.id && isSame(call, piece)) return false;
+    return piece.argumentsDelta.trimStart().startsWith("{") && isWhole(call);
+  }
+
+  /** Gives a call the provider's id, or, where another has that, one of its own: what answers it must find it. */
+  #name(call: OpenCall, id: string): void {
+    const isTaken = this.#ids.has(id);
+    Object.assign(call, isTaken ? { id: this.#madeUpId(call.index), madeUpId: true } : { id, madeUpId: false });
+    this.#ids.add(call.id);
+    this.#byId.set(id, call);
   }
 
   #open(): OpenCall {
-    const index = this.#calls.length;
-    const call = { index, id: "", madeUpId: false, name: "", argumentsText: "", isText: false, untold: "" };
+    const call: OpenCall = {
+      index: this.#calls.length,
+      id: "",
+      madeUpId: false,
+      wireIndex: undefined,
+      name: "",
+      argumentsText: "",
+      progress: { at: 0, depth: 0, isQuoted: false, isEscaped: false },
+      isText: false,
+      untold: "",
+    };
     this.#calls.push(call);
     return call;
   }
 }
 
-/** Whether a server that sends neither ids nor indices, but whole calls, has sent this one. */
-function isWhole({ argumentsText }: OpenCall): boolean {
-  try {
-    return typeof JSON.parse(argumentsText) === "object";
-  } catch {
-    return false;
+/** How far a JSON text has been looked at. */
+interface JsonProgress {
+  at: number;
+  depth: number;
+  isQuoted: boolean;
+  isEscaped: boolean;
+}
+
+/**
+ * Whether a server that sends neither ids nor indices, but whole calls, has sent this one: as many brackets are closed as were opened.
+ * Each character is looked at once, however often this is asked.
+ */
+function isWhole({ argumentsText: text, progress }: OpenCall): boolean {
+  for (; progress.at < text.length; progress.at++) {
+    const character = text[progress.at];
+    if (progress.isEscaped) progress.isEscaped = false;
+    else if (progress.isQuoted) {
+      if (character === "\\") progress.isEscaped = true;
+      else if (character === '"') progress.isQuoted = false;
+    } else if (character === '"') progress.isQuoted = true;
+    else if (character === "{" || character === "[") progress.depth++;
+    else if (character === "}" || character === "]") progress.depth--;
   }
+  return progress.depth === 0 && !progress.isQuoted && text.trimEnd() !== "";
+}
+
+/** Whether the piece is the call once more, all of it. */
+function isSame(call: OpenCall, { name, argumentsDelta }: ToolCallPiece): boolean {
+  return name === call.name && argumentsDelta === call.argumentsText && argumentsDelta.trim() !== "";
 }
 
 function wholeArguments({ name, argumentsText: text, isText }: OpenCall, cut: boolean): unknown {
