@@ -35,6 +35,8 @@ export interface ReplyFacts {
   /** The value that was asked for with the option `output`, once it is validated. */
   output?: unknown;
   replay?: Replay;
+  /** Who was asked, to be noted in `replay`. */
+  readonly writer?: Pick<Replay, "origin" | "account">;
   rateLimits?: RateLimits;
   readonly attempts: Attempt[];
   /** The provider took the conversation's last turn as the beginning of this reply: the text goes on exactly behind it. */
@@ -226,7 +228,7 @@ export class Fold {
       ...(facts.id !== undefined && { id: facts.id }),
       ...(facts.requestId !== undefined && { requestId: facts.requestId }),
       ...(facts.rateLimits && { rateLimits: facts.rateLimits }),
-      ...(facts.replay && { replay: facts.replay }),
+      ...(facts.replay && { replay: { ...facts.replay, ...facts.writer } }),
       ...(ending !== "whole" && ending !== "running" && { interrupted: true as const }),
     };
   }

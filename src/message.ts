@@ -170,6 +170,10 @@ export interface Replay {
   readonly protocol: string;
   /** The model that was asked: where signatures hold for one model only, another does without. */
   readonly model?: string;
+  /** The origin of the address that was asked, such as `https://api.openai.com`: elsewhere, what is encrypted cannot be read. */
+  readonly origin?: string;
+  /** A mark of the account that was asked, of which no key can be found again. Absent where nothing told. */
+  readonly account?: string;
   /** The beginning of the reply's text, where another attempt wrote it: it stands before what `data` holds. */
   readonly before?: string;
   readonly data: unknown;

@@ -70,7 +70,8 @@ function assistantMessage(
   const own = ownReplayOf<ChatReplay>(turn, endpoint, PROTOCOL_NAME);
   const { details, reasoning, parts, callFields }: ChatReplay = own?.data ?? {};
   // Signed and encrypted thoughts hold for the model that wrote them.
-  const isSameModel = own !== undefined && (own.model ?? model) === model;
+  const isSameModel = own?.isFromHere === true && (own.model ?? model) === model;
+  const fields = own?.isFromAccount ? callFields : unsignedFields(callFields);
   const before = own?.before ?? "";
   const keepsParts = parts !== undefined && isSameModel && before + textOf(parts) === turn.content;
   const written = before === "" ? parts : [{ type: "text", text: wellFormed(before) }, ...(parts ?? [])];
@@ -79,9 +80,9 @@ function assistantMessage(
       role: "assistant",
       content: keepsParts ? written : turn.content === "" && images.length === 0 ? null : wellFormed(turn.content),
       ...(images.length > 0 && { images: images.map(wireImage) }),
-      ...reasoningFields(reasoning, isInLoop, model, dialect),
-      ...(details && isSameModel && { reasoning_details: detailsFor(calls, details) }),
-      ...(calls.length > 0 && { tool_calls: calls.map((call, at) => wireCall(call, at, callFields, model, dialect)) }),
+      ...reasoningFields(own?.isFromHere ? reasoning : undefined, isInLoop, model, dialect),
+      ...(details && isSameModel && own?.isFromAccount && { reasoning_details: detailsFor(calls, details) }),
+      ...(calls.length > 0 && { tool_calls: calls.map((call, at) => wireCall(call, at, fields, model, dialect)) }),
     },
   ];
 }
@@ -96,12 +97,21 @@ function wireCall(
   const { arguments: args } = call;
   const own = meaningOf(callFields ?? {}, call.id);
   return {
-    ...(own ?? (at === 0 && isSignedFirst?.(model) ? UNSIGNED : {})),
+    ...(at === 0 && own?.extra_content === undefined && isSignedFirst?.(model) && UNSIGNED),
+    ...own,
     id,
     ...(typeof args === "string" && own?.type === "custom"
       ? { type: "custom", custom: { name, input: wellFormed(args) } }
       : { type: "function", function: { name, arguments: argumentsJson(args) } }),
   };
+}
+
+/** Of which kind a call is, without what was signed for another account or at another address. */
+function unsignedFields(callFields: ChatReplay["callFields"]): ChatReplay["callFields"] {
+  const kept = Object.entries(callFields ?? {}).flatMap(([id, { type }]) =>
+    type === undefined ? [] : [[id, { type }]],
+  );
+  return Object.fromEntries(kept);
 }
 
 /** A detail may belong to a call, by the id that it came with. */
@@ -132,7 +142,8 @@ const EXPIRY_MARGIN_MS = 30_000;
 /** The id by which the sound of a turn goes back: its words go with it. After its time the turn is its words. */
 function soundOf(turn: AssistantTurn, endpoint: Endpoint, { soundsBack }: ChatDialect): string | undefined {
   if (!soundsBack || turn.toolCalls?.length || !turn.media?.length) return undefined;
-  const { id, expiresAt = 0 } = ownReplayOf<ChatReplay>(turn, endpoint, PROTOCOL_NAME)?.data.sound ?? {};
+  const own = ownReplayOf<ChatReplay>(turn, endpoint, PROTOCOL_NAME);
+  const { id, expiresAt = 0 } = (own?.isFromAccount ? own.data.sound : undefined) ?? {};
   const [sound] = completeMedia(turn);
   const isUnchanged = sound?.id === id && (sound?.transcript ?? "") === turn.content;
   const isAlive = expiresAt > (endpoint.at ?? Number.POSITIVE_INFINITY) + EXPIRY_MARGIN_MS;

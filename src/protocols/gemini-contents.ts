@@ -128,8 +128,16 @@ interface ModelTurn {
 
 /** The places of the media that the turn's own parts bring. */
 function placesIn(turn: AssistantTurn, endpoint: Endpoint): readonly unknown[] {
+  return ownTurnOf(turn, endpoint)?.data.parts.map(({ media }) => media) ?? [];
+}
+
+/**
+ * What goes back as it came: of this account at this address, and still what the turn says. Elsewhere a signature is taken for a broken
+ * one, and what Google's own tools did is refused without theirs: words and calls go there.
+ */
+function ownTurnOf(turn: AssistantTurn, endpoint: Endpoint) {
   const own = ownReplayOf<GeminiReplay>(turn, endpoint, GEMINI);
-  return own && isUnchanged(turn, own.before, own.data) ? own.data.parts.map(({ media }) => media) : [];
+  return own?.isFromAccount && isUnchanged(turn, own.before, own.data) ? own : undefined;
 }
 
 function modelTurn(
@@ -138,8 +146,8 @@ function modelTurn(
   family: GeminiFamily,
   endpoint: Endpoint,
 ): ModelTurn {
-  const own = ownReplayOf<GeminiReplay>(turn, endpoint, GEMINI);
-  if (own && isUnchanged(turn, own.before, own.data)) {
+  const own = ownTurnOf(turn, endpoint);
+  if (own) {
     const replay = replayed(own.data, calls, family);
     return { ...replay, parts: [...textParts(own.before), ...replay.parts] };
   }
@@ -162,7 +170,9 @@ function replayed({ parts, callIds }: GeminiReplay, calls: readonly SentCall[], 
     if (!call) return [{ ...part }];
     const about = { ...(functionCall.id && { id: call.id }), name: call.name };
     asked.set(call.id, about);
-    return [{ ...part, functionCall: { ...functionCall, ...about } }];
+    // How it came, in pieces or at once, is no part of a request.
+    const { partialArgs: _pieces, willContinue: _more, ...called } = functionCall;
+    return [{ ...part, functionCall: { ...called, ...about } }];
   });
   return { parts: signed(sent, family), calls: asked };
 }

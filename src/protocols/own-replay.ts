@@ -4,11 +4,15 @@ import type { AssistantTurn } from "../message.ts";
 import type { Endpoint } from "./protocol.ts";
 
 /** What the provider that is asked has written itself in this protocol. */
-interface OwnReplay<Data> {
+export interface OwnReplay<Data> {
   readonly data: Data;
   /** The beginning of the reply's text, which is not in the data. */
   readonly before: string;
   readonly model: string | undefined;
+  /** Whether it was written at the same address; so it is taken to be where the reply does not say. */
+  readonly isFromHere: boolean;
+  /** Whether, in addition, it was written for the same account: only then can it be relied on that what is encrypted can be read. */
+  readonly isFromAccount: boolean;
 }
 
 /**
@@ -17,13 +21,16 @@ interface OwnReplay<Data> {
  */
 export function ownReplayOf<Data>(
   { replay, interrupted, toolCalls }: AssistantTurn,
-  { provider }: Endpoint,
+  { provider, baseUrl, account }: Endpoint,
   protocol: string,
 ): OwnReplay<Data> | undefined {
   if (replay?.provider !== provider || replay.protocol !== protocol) return undefined;
   if (interrupted && !toolCalls?.length) return undefined;
   if (typeof replay.data !== "object" || replay.data === null) return undefined;
-  return { data: replay.data as Data, before: replay.before ?? "", model: replay.model };
+  const { data, before = "", model, origin, account: writer } = replay;
+  const isFromHere = origin === undefined || origin === originOf(baseUrl);
+  const isFromAccount = isFromHere && (writer === undefined || account === undefined || writer === account);
+  return { data: data as Data, before, model, isFromHere, isFromAccount };
 }
 
 /**
@@ -40,4 +47,9 @@ export function saysStill(
 ): boolean {
   const calls = turn.toolCalls ?? [];
   return text === turn.content && calls.length === waiting && calls.every(({ id }) => callIds.includes(id));
+}
+
+/** The origin of an address, as `Replay.origin` has it. */
+export function originOf(baseUrl: string): string {
+  return new URL(baseUrl).origin;
 }

@@ -15,6 +15,8 @@ export interface Endpoint {
   readonly baseUrl: string;
   /** When the request is made, in milliseconds since 1970; where it is absent, nothing that expires is sent. */
   readonly at?: number;
+  /** The account, as `Replay.account` has it. */
+  readonly account?: string | undefined;
 }
 
 /** A request before authentication. */

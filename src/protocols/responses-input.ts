@@ -9,17 +9,15 @@ import { argumentsJson } from "./call-arguments.ts";
 import { OPENAI_NAMES, shortCallId } from "./call-ids.ts";
 import { type CallRules, callsById, historyCalls, type SentCall } from "./history-calls.ts";
 import { completeMedia, withMovedMedia } from "./media-turns.ts";
-import { ownReplayOf, saysStill } from "./own-replay.ts";
+import { type OwnReplay, ownReplayOf, saysStill } from "./own-replay.ts";
 import type { Endpoint } from "./protocol.ts";
 import type { ResponsesDialect } from "./responses-dialects.ts";
+import { hasContent, inputForm, type ResponseItem } from "./responses-items.ts";
 import { PICTURE_CALL, pictureItem } from "./responses-media.ts";
 import { wellFormed } from "./well-formed.ts";
 
 /** The protocol's name in `Replay.protocol`. */
 export const RESPONSES = "responses";
-
-/** One item of a reply, as it came. */
-export type ResponseItem = Readonly<Record<string, unknown>> & { readonly type?: unknown };
 
 /** As it stands in `Replay.data`: the reply's items, in order. */
 export interface ResponsesReplay {
@@ -71,7 +69,7 @@ function turnItems(
 ): readonly Fields[] {
   const own = ownReplayOf<ResponsesReplay>(turn, endpoint, RESPONSES);
   if (own && isUnchanged(turn, own.before, own.data.items, dialect))
-    return [...textItems(own.before), ...replayed(turn, own.data.items, calls, own.model === endpoint.model, dialect)];
+    return [...textItems(own.before), ...replayed(turn, own.data.items, calls, isReadable(own, endpoint), dialect)];
   return [
     ...textItems(turn.content),
     ...calls.map(({ call, id, name }) => ({
@@ -83,11 +81,16 @@ function turnItems(
   ];
 }
 
+/** Whether the model that is asked can read what is encrypted in it. */
+function isReadable({ model, isFromAccount }: OwnReplay<unknown>, endpoint: Endpoint): boolean {
+  return model === endpoint.model && isFromAccount;
+}
+
 /** The places of the pictures among the turn's media that go back with their items. */
 function placesIn(turn: AssistantTurn, endpoint: Endpoint, dialect: ResponsesDialect): readonly unknown[] {
   const own = ownReplayOf<ResponsesReplay>(turn, endpoint, RESPONSES);
   if (!own || !isUnchanged(turn, own.before, own.data.items, dialect)) return [];
-  return kept(own.data.items, [], own.model === endpoint.model, dialect).map(
+  return kept(own.data.items, [], isReadable(own, endpoint), dialect).map(
     ({ type, media }) => type === PICTURE_CALL && media,
   );
 }
@@ -97,20 +100,21 @@ function textItems(text: string): readonly Fields[] {
 }
 
 /**
- * Reasoning goes back encrypted, to the model that wrote it, and never without the item it led to; what the provider's own
- * tools did goes back with the reasoning that led to it, or not at all. Messages and the caller's calls need no id: with one,
+ * Reasoning goes back encrypted, to the model and the account that wrote it, and never without the item it led to; what the provider's
+ * own tools did goes back with the reasoning that led to it, or not at all. Messages and the caller's calls need no id: with one,
  * the server looks for what it was told not to keep.
+ * @param hasThought whether the thinking can be read where this goes
  * @see https://platform.openai.com/docs/guides/reasoning#encrypted-reasoning-items
  */
 function replayed(
   turn: AssistantTurn,
   items: readonly ResponseItem[],
   calls: readonly SentCall[],
-  sameModel: boolean,
+  hasThought: boolean,
   dialect: ResponsesDialect,
 ): readonly Fields[] {
   const media = completeMedia(turn);
-  return kept(items, calls, sameModel, dialect).flatMap((item): readonly Fields[] => {
+  return kept(items, calls, hasThought, dialect).flatMap((item): readonly Fields[] => {
     const sent = item.type === PICTURE_CALL ? pictureItem(item, media) : item;
     return sent ? [sent] : [];
   });
@@ -119,26 +123,25 @@ function replayed(
 function kept(
   items: readonly ResponseItem[],
   calls: readonly SentCall[],
-  sameModel: boolean,
+  hasThought: boolean,
   dialect: ResponsesDialect,
 ): readonly Fields[] {
   const sentCall = callsById(calls);
   const last = items.findLastIndex(({ type }) => type !== "reasoning");
-  let isUnthought = !sameModel;
+  let isUnthought = !hasThought;
   return items.flatMap((item, at): readonly Fields[] => {
-    const { id, status, ...rest } = item;
     if (item.type === "reasoning") {
-      isUnthought = !sameModel || !item.encrypted_content;
-      return isUnthought || at > last ? [] : [{ ...rest, summary: item.summary ?? [] }];
+      isUnthought = !hasThought || !item.encrypted_content;
+      return isUnthought || at > last ? [] : [inputForm(item)];
     }
-    if (item.type === "message") return [rest];
-    if (isCallersCall(item, dialect)) return [callItem(rest, sentCall(item.call_id))];
-    return isUnthought ? [] : [{ ...rest, id, ...(status !== undefined && { status }) }];
+    if (item.type === "message") return hasContent(item) ? [inputForm(item)] : [];
+    if (isCallersCall(item, dialect)) return [callItem(inputForm(item), sentCall(item.call_id))];
+    return isUnthought ? [] : [inputForm(item)];
   });
 }
 
 /** The call as it came, by the name and the id under which it is sent. */
-function callItem(item: Fields, sent: SentCall | undefined): Fields {
+function callItem({ id: _id, status: _status, ...item }: Fields, sent: SentCall | undefined): Fields {
   return {
     ...item,
     ...(sent && { call_id: sent.id, name: sent.name }),

@@ -1,7 +1,7 @@
 /** Items that tell of tools which ran at the provider. */
 
 import type { ProviderToolCall } from "../message.ts";
-import type { ResponseItem } from "./responses-input.ts";
+import type { ResponseItem } from "./responses-items.ts";
 
 /** Items that end like calls and are none, or none of the provider's. */
 const OTHERS = ["function_call"];

@@ -17,6 +17,8 @@ import type { HttpRequest, ResponseHead, Transport } from "./transport.ts";
 export interface Call {
   readonly provider: string;
   readonly model: string;
+  /** Who is asked, as far as a later request must know. */
+  readonly writer: ReplyFacts["writer"];
   readonly request: HttpRequest;
   /** How to get at a reply that the provider goes on writing when the connection breaks; absent where it does not. */
   readonly background: Background | undefined;

@@ -14,6 +14,7 @@ import { systemClock } from "../stream/metrics.ts";
 import { type RecoverableCall, RecoveringSource } from "../stream/recovering-source.ts";
 import { tellSent } from "../stream/sent.ts";
 import { estimateInputTokens } from "../token-estimate.ts";
+import { accountMark } from "./account.ts";
 import type { Background } from "./call.ts";
 import { type Limits, limitsOf } from "./deadlines.ts";
 import { EventShapes } from "./event-json.ts";
@@ -76,6 +77,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
   readonly model: string;
   readonly #definition: ProviderDefinition;
   readonly #endpoint: Endpoint;
+  readonly #origin: string;
   readonly #defaults: SendOptions;
   readonly #transport: Transport;
   readonly #retries: RetryPolicy;
@@ -98,6 +100,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     this.model = model;
     this.#definition = definition;
     this.#endpoint = { provider: definition.provider, model, baseUrl: checkedBaseUrl(baseUrl ?? definition.baseUrl) };
+    this.#origin = new URL(this.#endpoint.baseUrl).origin;
     this.#defaults = defaults;
     this.#retries = retryPolicyOf(defaults.retries);
     this.#givenKey = apiKey;
@@ -177,7 +180,10 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     const { provider, model } = this;
     const options: SendOptions = { ...this.#defaults, ...withoutUndefined(given) };
     const { protocol } = this.#definition;
-    const { url, headers: own, body, continuesExactly } = this.#request(messages, options, stream);
+    const account = this.#account(options);
+    const origin = this.#origin;
+    const endpoint = { ...this.#endpoint, at: Date.now(), account };
+    const { url, headers: own, body, continuesExactly } = this.#request(messages, options, endpoint, stream);
     const headers = this.#headers(this.#key(), own, options);
     const request = { url, headers, body };
     const usual = stream ? this.#limits.streamed : this.#limits.whole;
@@ -190,6 +196,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
           {
             provider,
             model,
+            writer: { origin, ...(account !== undefined && { account }) },
             request,
             background: stream && options.recover === "resume" ? this.#background(headers) : undefined,
             protocol,
@@ -230,10 +237,9 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     );
   }
 
-  #request(messages: readonly Message[], options: SendOptions, stream: boolean): WrittenRequest {
+  #request(messages: readonly Message[], options: SendOptions, endpoint: Endpoint, stream: boolean): WrittenRequest {
     try {
       checkCall(messages, options);
-      const endpoint = { ...this.#endpoint, at: Date.now() };
       const { body, ...request } = this.#definition.protocol.buildRequest(messages, options, endpoint, stream);
       return { ...request, body: jsonOf(body) };
     } catch (error) {
@@ -254,6 +260,15 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     if (keyOptional) return undefined;
     const message = `No API key for ${provider}: pass \`apiKey\`, or set ${keyNames.join(" or ")}.`;
     throw new SendError("authentication", message, { provider, model: this.model });
+  }
+
+  /** A mark of the account that is asked; a key that is missing is told of where it is needed. */
+  #account(options: SendOptions): string | undefined {
+    try {
+      return accountMark(this.#headers(this.#key(), undefined, options));
+    } catch {
+      return undefined;
+    }
   }
 
   #headers(

@@ -56,7 +56,8 @@ export class Reply implements ChunkSource, Receiver {
   constructor(call: Call, sink: ChunkSink) {
     this.#call = call;
     this.#sink = sink;
-    this.facts = { provider: call.provider, model: call.model, attempts: [], estimateInput: call.estimateInput };
+    const { provider, model, writer, estimateInput } = call;
+    this.facts = { provider, model, attempts: [], estimateInput, ...(writer && { writer }) };
     this.#body = this.#freshBody();
     this.#deadlines = new Deadlines(call.limits, call.now, (phase, waitedMs) => {
       const overCall = phase === "firstChunk" || phase === "total";

@@ -74,7 +74,7 @@ export interface RequestRecorder extends AsyncDisposable {
     name: ClientName,
     model: string,
     body: string | Uint8Array,
-    options?: SendOptions & { readonly whole?: boolean },
+    options?: Partial<ClientOptions> & { readonly whole?: boolean },
   ): Promise<AssistantMessage>;
 }
 
@@ -107,10 +107,10 @@ export async function requestRecorder(): Promise<RequestRecorder> {
     },
     async replied(name, model, body, { whole, ...options } = {}) {
       next = body;
-      const asked = client(name, model);
+      const asked = client(name, model, options);
       const message = whole
-        ? await asked.sendMessage([HI], options)
-        : await (await asked.sendMessageStream([HI], options)).finalMessage();
+        ? await asked.sendMessage([HI])
+        : await (await asked.sendMessageStream([HI])).finalMessage();
       return JSON.parse(JSON.stringify(message)) as AssistantMessage;
     },
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),

@@ -1,0 +1,79 @@
+/** Items of a reply as the input of a later request takes them: replies have fields that requests refuse by name. */
+
+/** One item of a reply, as it came. */
+export type ResponseItem = Readonly<Record<string, unknown>> & { readonly type?: unknown };
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/**
+ * The fields of each type of item in the input, beside `type`; a type that is not here goes back as it came. Messages, reasoning and the
+ * caller's calls go without `id` and `status`: the server would look for what it was told not to keep.
+ * @see https://platform.openai.com/docs/api-reference/responses/create#responses-create-input
+ */
+const INPUT_FIELDS: Readonly<Record<string, readonly string[]>> = {
+  message: ["role", "content", "phase"],
+  // Routers sign, and say in which format.
+  reasoning: ["summary", "content", "encrypted_content", "signature", "format"],
+  function_call: ["call_id", "name", "arguments", "namespace", "caller"],
+  custom_tool_call: ["call_id", "name", "input", "namespace", "caller", "id", "status"],
+  // xAI names and describes its searches as calls.
+  web_search_call: ["id", "status", "action", "name", "arguments", "call_id"],
+  file_search_call: ["id", "status", "queries", "results"],
+  code_interpreter_call: ["id", "status", "code", "container_id", "outputs"],
+  computer_call: ["id", "status", "call_id", "action", "actions", "pending_safety_checks"],
+  local_shell_call: ["id", "status", "call_id", "action"],
+  shell_call: ["id", "status", "call_id", "action", "environment", "caller"],
+  shell_call_output: ["id", "status", "call_id", "output", "max_output_length", "caller"],
+  apply_patch_call: ["id", "status", "call_id", "operation", "caller"],
+  apply_patch_call_output: ["id", "status", "call_id", "output", "caller"],
+  mcp_list_tools: ["id", "server_label", "tools", "error"],
+  mcp_approval_request: ["id", "server_label", "name", "arguments"],
+  mcp_call: ["id", "status", "server_label", "name", "arguments", "output", "error", "approval_request_id"],
+  tool_search_call: ["id", "status", "call_id", "execution", "arguments"],
+  tool_search_output: ["id", "status", "call_id", "execution", "tools"],
+  program: ["id", "call_id", "code", "fingerprint"],
+  program_output: ["id", "status", "call_id", "result"],
+  compaction: ["id", "encrypted_content"],
+};
+
+/** The fields of each type of part in a message. Probabilities are many, and nobody's to send. */
+const PART_FIELDS: Readonly<Record<string, readonly string[]>> = {
+  output_text: ["text", "annotations"],
+  refusal: ["refusal"],
+};
+
+/** Types that may lack what they have as `null`. */
+const NULL_IS_ABSENT = ["message", "reasoning", "function_call", "custom_tool_call"];
+
+/** Returns the item with the fields that a request may hold. */
+export function inputForm(item: ResponseItem): Fields {
+  const type = String(item.type);
+  const fields = Object.hasOwn(INPUT_FIELDS, type) ? INPUT_FIELDS[type] : undefined;
+  if (fields === undefined) return item;
+  const kept = picked(item, fields);
+  const form = NULL_IS_ABSENT.includes(type) ? withoutNulls(kept) : kept;
+  if (type === "message") return { ...form, content: partsOf(item) };
+  return type === "reasoning" ? { ...form, summary: item.summary ?? [] } : form;
+}
+
+/** Whether anything of a message can go back. */
+export function hasContent(item: ResponseItem): boolean {
+  return partsOf(item).length > 0;
+}
+
+function partsOf({ content }: ResponseItem): readonly Fields[] {
+  const parts = (Array.isArray(content) ? content : []) as readonly (ResponseItem | null)[];
+  return parts.flatMap((part) => {
+    const type = String(part?.type);
+    const fields = Object.hasOwn(PART_FIELDS, type) ? PART_FIELDS[type] : undefined;
+    return part && fields ? [withoutNulls(picked(part, fields))] : [];
+  });
+}
+
+function picked(item: Fields, fields: readonly string[]): Fields {
+  return Object.fromEntries(Object.entries(item).filter(([name]) => name === "type" || fields.includes(name)));
+}
+
+function withoutNulls(item: Fields): Fields {
+  return Object.fromEntries(Object.entries(item).filter(([, value]) => value !== null));
+}

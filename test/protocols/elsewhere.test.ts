@@ -1,0 +1,214 @@
+/** What one account at one address has encrypted or signed is not sent to another, which would refuse every further request. */
+
+import type { AssistantMessage, ClientOptions, Message } from "cloudllm";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type ClientName, events, type RequestRecorder, requestRecorder } from "../support/sent-requests.ts";
+
+let writer: RequestRecorder;
+let elsewhere: RequestRecorder;
+beforeAll(async () => {
+  writer = await requestRecorder();
+  elsewhere = await requestRecorder();
+});
+afterAll(async () => {
+  await writer[Symbol.asyncDispose]();
+  await elsewhere[Symbol.asyncDispose]();
+});
+
+const HI: Message = { role: "user", content: "hi" };
+const answer = (toolCallId: string): Message => ({ role: "tool", toolCallId, content: "seen" });
+
+const chat = (...deltas: readonly object[]) =>
+  `${events(...deltas.map((delta) => ({ id: "c", choices: [{ index: 0, delta, finish_reason: null }] })), {
+    id: "c",
+    choices: [{ index: 0, delta: {}, finish_reason: "tool_calls" }],
+  })}data: [DONE]\n\n`;
+const CALL = { index: 0, id: "c1", type: "function", function: { name: "w", arguments: "{}" } };
+const responses = (...output: readonly object[]) =>
+  events({ type: "response.completed", response: { id: "r", status: "completed", output } });
+const google = (...parts: readonly object[]) =>
+  events({ candidates: [{ content: { role: "model", parts }, finishReason: "STOP" }], responseId: "r" });
+
+const reasoning = { type: "reasoning", id: "rs_1", summary: [], encrypted_content: "SECRET" };
+const call = { type: "function_call", id: "fc_1", call_id: "c1", name: "w", arguments: "{}", status: "completed" };
+const search = { type: "web_search_call", id: "ws_1", status: "completed", action: { type: "search", query: "q" } };
+
+/** Each with what only its writer can read marked as SECRET. */
+const REPLIES: readonly [string, ClientName, string, string][] = [
+  ["OpenAI's encrypted thinking", "openai", "gpt-5.4", responses(reasoning, search, reasoning, call)],
+  ["xAI's encrypted thinking", "grok", "grok-4.6", responses(reasoning, call)],
+  [
+    "Gemini's signatures",
+    "gemini",
+    "gemini-3.5-flash",
+    google(
+      { text: "hm", thought: true, thoughtSignature: "SECRET" },
+      { toolCall: { id: "t", toolType: "GOOGLE_SEARCH" }, thoughtSignature: "SECRET" },
+      { toolResponse: { id: "t" }, thoughtSignature: "SECRET" },
+      { functionCall: { id: "c1", name: "w", args: {} }, thoughtSignature: "SECRET" },
+      { text: "", thoughtSignature: "SECRET" },
+    ),
+  ],
+  [
+    "Gemini's signatures over Chat Completions",
+    "gemini chat",
+    "gemini-3.5-flash",
+    chat({ tool_calls: [{ ...CALL, extra_content: { google: { thought_signature: "SECRET" } } }] }),
+  ],
+  [
+    "OpenRouter's details",
+    "openrouter",
+    "anthropic/claude-opus-5",
+    chat({ reasoning_details: [{ type: "reasoning.encrypted", index: 0, data: "SECRET" }] }, { tool_calls: [CALL] }),
+  ],
+];
+
+async function body(
+  recorder: RequestRecorder,
+  client: ClientName,
+  model: string,
+  turns: readonly Message[],
+  options: Partial<ClientOptions> = {},
+): Promise<string> {
+  const before = recorder.requests.length;
+  await recorder.client(client, model, options).sendMessage([HI, ...turns]);
+  return JSON.stringify(recorder.requests[before]?.body);
+}
+
+describe.each(REPLIES)("%s", (_what, client, model, reply) => {
+  const loop = (message: AssistantMessage) => [message, answer(message.toolCalls[0]?.id ?? "")];
+
+  test("go back to who wrote them, after JSON", async () => {
+    const message = await writer.replied(client, model, reply);
+    expect(await body(writer, client, model, loop(message))).toContain("SECRET");
+  });
+
+  test("go neither to another address nor to another account; the call and its answer do", async () => {
+    const message = await writer.replied(client, model, reply);
+    const other = await body(elsewhere, client, model, loop(message));
+    const account = await body(writer, client, model, loop(message), { apiKey: "another-key-9" });
+    for (const sent of [other, account]) {
+      expect(sent).not.toContain("SECRET");
+      for (const gone of ["rs_1", "ws_1", "toolCall", "toolResponse", "reasoning_details"])
+        expect(sent).not.toContain(gone);
+      expect(sent).toMatch(/"name":"w"/);
+      expect(sent).toContain("seen");
+      if (client.startsWith("gemini")) expect(sent).toContain("skip_thought_signature_validator");
+    }
+  });
+
+  test("of a history from before addresses were noted go back", async () => {
+    const message = await writer.replied(client, model, reply);
+    const { origin: _origin, account: _account, ...replay } = message.replay ?? expect.fail("no replay");
+    expect(await body(elsewhere, client, model, loop({ ...message, replay }))).toContain("SECRET");
+  });
+
+  test.each<[string, Partial<ClientOptions>, Partial<ClientOptions>]>([
+    [
+      "the account has a name",
+      { apiKey: "key-one", headers: { "OpenAI-Organization": "org-1" } },
+      { apiKey: "key-two", headers: { "openai-organization": "org-1" } },
+    ],
+    [
+      "keys are tokens that live an hour",
+      { headers: { authorization: "Bearer eyJhbGciOi.eyJhdWQi.c2ln" } },
+      { headers: { Authorization: "Bearer eyJhbGciOi.eyJhdWQj.c2lo" } },
+    ],
+  ])("go on after a rotation where %s", async (_where, before, after) => {
+    const message = await writer.replied(client, model, reply, before);
+    expect(await body(writer, client, model, loop(message), after)).toContain("SECRET");
+  });
+});
+
+test("who wrote a reply is noted without the key", async () => {
+  const key = "sk-proj-0123456789abcdefghijklmnopqrstuvwxyz";
+  const made = responses(reasoning, call);
+  const { replay } = await writer.replied("openai", "gpt-5.4", made, { apiKey: key });
+  expect(replay?.origin).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+  expect(replay?.account).toMatch(/^[0-9a-z]{1,7}$/);
+  const again = await writer.replied("openai", "gpt-5.4", made, { apiKey: key });
+  expect(again.replay?.account).toBe(replay?.account);
+  const other = await writer.replied("openai", "gpt-5.4", made, { apiKey: `${key}A` });
+  expect(other.replay?.account).not.toBe(replay?.account);
+});
+
+/** As they arrive: with fields that only replies have, and with those that requests have, too. */
+const ITEMS: readonly [object, object][] = [
+  [
+    {
+      type: "message",
+      id: "msg_1",
+      status: "completed",
+      role: "assistant",
+      phase: null,
+      content: [
+        { type: "output_text", text: "So.", annotations: [], logprobs: [], parsed: null },
+        { type: "refusal", refusal: "", extra: 1 },
+        { type: "reasoning_text", text: "hm" },
+      ],
+    },
+    {
+      type: "message",
+      role: "assistant",
+      content: [
+        { type: "output_text", text: "So.", annotations: [] },
+        { type: "refusal", refusal: "" },
+      ],
+    },
+  ],
+  [
+    { ...call, created_by: "m", namespace: null, parsed_arguments: {} },
+    { type: "function_call", call_id: "c1", name: "w", arguments: "{}" },
+  ],
+  [{ ...search, created_by: "m", duration: 1 }, search],
+  [
+    { type: "shell_call", id: "s", call_id: "x", status: "completed", action: { commands: [] }, created_by: "m" },
+    { type: "shell_call", id: "s", call_id: "x", status: "completed", action: { commands: [] } },
+  ],
+  [
+    {
+      type: "code_interpreter_call",
+      id: "ci",
+      status: "completed",
+      code: null,
+      container_id: "k",
+      outputs: null,
+      extra: 1,
+    },
+    { type: "code_interpreter_call", id: "ci", status: "completed", code: null, container_id: "k", outputs: null },
+  ],
+  [
+    { type: "compaction", id: "cmp", encrypted_content: "e", created_by: "m" },
+    { type: "compaction", id: "cmp", encrypted_content: "e" },
+  ],
+  [
+    { type: "unheard_of_call", id: "u", anything: 1 },
+    { type: "unheard_of_call", id: "u", anything: 1 },
+  ],
+];
+
+test.each(ITEMS.map(([came, due]) => [String((came as { type: string }).type), came, due] as const))(
+  "a %s goes back with the fields that a request may hold",
+  async (_type, came, due) => {
+    const message = await writer.replied(
+      "openai",
+      "gpt-5.4",
+      responses({ ...reasoning, status: null, content: null }, came),
+    );
+    const calls = message.toolCalls.map(({ id }) => answer(id));
+    const sent = JSON.parse(await body(writer, "openai", "gpt-5.4", [message, ...calls])) as { input: object[] };
+    expect(sent.input.slice(1, 3)).toEqual([{ type: "reasoning", summary: [], encrypted_content: "SECRET" }, due]);
+  },
+);
+
+test("of a call that Gemini streamed in pieces only the call goes back", async () => {
+  const made = google(
+    { functionCall: { name: "w", willContinue: true }, thoughtSignature: "s" },
+    { functionCall: { partialArgs: [{ jsonPath: "$.a", stringValue: "x" }], willContinue: true } },
+    { functionCall: {} },
+  );
+  const message = await writer.replied("gemini", "gemini-3.5-flash", made);
+  const sent = await body(writer, "gemini", "gemini-3.5-flash", [message, answer(message.toolCalls[0]?.id ?? "")]);
+  expect(sent).not.toMatch(/partialArgs|willContinue/);
+  expect(sent).toContain('"functionCall":{"name":"w","args":{"a":"x"}}');
+});
