@@ -8,6 +8,7 @@ export type {
   ScriptEnding,
   ScriptedError,
   ScriptedFinish,
+  ScriptedMedia,
   ScriptedRefusal,
   ScriptedToolCall,
   ScriptedUsage,

@@ -1,12 +1,13 @@
 /** A script → what its player has to do, one thing at a time. Lazy: a script may be endless. */
 
-import type { Citation } from "../message.ts";
+import type { Citation, Media } from "../message.ts";
 import type { Pause } from "./pause.ts";
 import type {
   AcceptedScript,
   ScriptEnding,
   ScriptedError,
   ScriptedFinish,
+  ScriptedMedia,
   ScriptedToolCall,
   ScriptStep,
 } from "./script.ts";
@@ -36,6 +37,14 @@ interface ToolCallEndEvent {
   readonly argumentsText: string;
 }
 
+/** A medium: all of it, a preview (`partial`), or a piece (`append`); the last piece is not `partial`. */
+interface MediaEvent {
+  readonly type: "media";
+  readonly index: number;
+  readonly medium: Media;
+  readonly append?: true;
+}
+
 /** How a reply ends; the last event of every script. */
 export type EndingEvent =
   | FinishEvent
@@ -51,20 +60,25 @@ export type ScriptEvent =
   | ToolCallDeltaEvent
   | ToolCallEndEvent
   | { readonly type: "citation"; readonly citation: Citation }
+  | MediaEvent
   | { readonly type: "pause"; readonly pause: Pause }
   | EndingEvent;
 
 /** Everything a script does, in order. The last event, and only that, is an `EndingEvent`. */
 export function* eventsOf(script: AcceptedScript): Generator<ScriptEvent, void> {
   let calls = 0;
+  let media = 0;
   for (const step of "steps" in script ? script.steps : [{ text: script.text }]) {
     if ("toolCall" in step) yield* toolCallEvents(step.toolCall, calls++);
+    else if ("media" in step) yield* mediaEvents(step.media, media++);
     else yield* stepEvents(step);
   }
   yield endingEvent(script.ending ?? {}, calls > 0);
 }
 
-function* stepEvents(step: Exclude<ScriptStep, { readonly toolCall: ScriptedToolCall }>): Generator<ScriptEvent, void> {
+type PlainStep = Exclude<ScriptStep, { readonly toolCall: ScriptedToolCall } | { readonly media: ScriptedMedia }>;
+
+function* stepEvents(step: PlainStep): Generator<ScriptEvent, void> {
   if ("text" in step) for (const text of piecesOf(step.text)) yield { type: "text", text };
   else if ("reasoning" in step) for (const text of piecesOf(step.reasoning)) yield { type: "reasoning", text };
   else if ("citation" in step) yield { type: "citation", citation: step.citation };
@@ -85,6 +99,16 @@ function* toolCallEvents(call: ScriptedToolCall, index: number): Generator<Scrip
   }
   const argumentsText = fragments.join("");
   if (!unfinished && isWhole(argumentsText)) yield { type: "toolCallEnd", index, id, name, argumentsText };
+}
+
+function* mediaEvents(scripted: ScriptedMedia, index: number): Generator<MediaEvent, void> {
+  const { previews = [], ...medium } = scripted;
+  const { mediaType } = medium;
+  for (const data of previews) yield { type: "media", index, medium: { mediaType, data, partial: true } };
+  if (!("pieces" in medium)) return yield { type: "media", index, medium };
+  const { pieces, ...about } = medium;
+  for (const data of pieces) yield { type: "media", index, medium: { mediaType, data, partial: true }, append: true };
+  yield { type: "media", index, medium: { ...about, data: "" }, append: true };
 }
 
 function isWhole(argumentsText: string): boolean {

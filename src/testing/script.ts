@@ -1,7 +1,7 @@
 /** What a reply does, in no provider's words. Played in memory by `scriptedClient`, over HTTP by `startProviderServer`. */
 
 import type { FinishReason } from "../chunk.ts";
-import type { Citation } from "../message.ts";
+import type { Citation, Media } from "../message.ts";
 import type { Pause } from "./pause.ts";
 
 /** A tool call the model makes: its arguments as a value, or as the pieces of text in which they arrive. */
@@ -13,12 +13,23 @@ export type ScriptedToolCall = {
   readonly unfinished?: boolean;
 } & ({ readonly arguments?: unknown } | { readonly fragments: readonly string[] });
 
+/**
+ * A picture or a sound the model makes. `previews`: pictures shown before it, in base64. `pieces`: the sound in pieces of base64 instead
+ * of its `data`. A wire that has no words for one of them leaves it out: previews are told by Responses alone, sounds by
+ * Chat Completions and Gemini, transcripts by Chat Completions, addresses by all but Anthropic's.
+ */
+export type ScriptedMedia = { readonly previews?: readonly string[] } & (
+  | Media
+  | (Pick<Media, "mediaType" | "id" | "transcript" | "expiresAt"> & { readonly pieces: readonly string[] })
+);
+
 /** One thing a reply does. A list of texts is a list of chunks. */
 export type ScriptStep =
   | { readonly text: string | Iterable<string> }
   | { readonly reasoning: string | Iterable<string> }
   | { readonly toolCall: ScriptedToolCall }
   | { readonly citation: Citation }
+  | { readonly media: ScriptedMedia }
   | { readonly pause: Pause };
 
 /** Token counts as the provider reports them; `totalTokens` defaults to the sum. */

@@ -12,6 +12,7 @@ import { retryAfterMs } from "../transport/retry-after.ts";
 import { passed, type Sleep } from "./pause.ts";
 import type { ReplyScript, ScriptedRefusal, ScriptedUsage } from "./script.ts";
 import { eventsOf, type FinishEvent, type ScriptEvent } from "./script-events.ts";
+import { chunkOf } from "./server/scripted-media.ts";
 
 /** What a scripted reply needs from its client. */
 export interface ScriptedReply {
@@ -110,6 +111,11 @@ export class ScriptedSource implements ChunkSource {
       }
       case "citation":
         return this.#give({ type: "citation", content: "", ...event.citation, isFinal: false });
+      case "media": {
+        const { transcript, partial } = event.medium;
+        if (transcript && !partial) this.#sink.chunks.push({ type: "text", content: transcript, isFinal: false });
+        return this.#give(chunkOf(event));
+      }
       case "pause":
         return this.#after(event.pause, () => this.#play());
       case "finish":

@@ -20,6 +20,7 @@ describe("the contract, on the embedded client", () => {
       refusals: "there is no server that could refuse",
       reasoning: "the model does not think",
       toolCalls: "the model calls no tools",
+      media: "the model writes text alone",
       citations: "the model knows no sources",
       rawFinishReason: "the engine knows its own reasons",
     },

@@ -35,6 +35,7 @@ const step: fc.Arbitrary<ScriptStep> = fc.oneof(
   fc.record({
     toolCall: fc.record({ name: fc.constantFrom("look", "add_up"), arguments: fc.dictionary(text, fc.jsonValue()) }),
   }),
+  fc.record({ media: fc.record({ mediaType: fc.constant("image/png"), data: fc.base64String({ minLength: 16 }) }) }),
   fc.record({ citation: fc.record({ url: fc.webUrl(), title: fc.constantFrom("A title", "Another") }) }),
 );
 
@@ -50,7 +51,9 @@ function due(steps: readonly ScriptStep[]) {
     steps
       .map((each) => (name in each ? [...((each as Record<string, Iterable<string>>)[name] ?? [])].join("") : ""))
       .join("");
+  const media = steps.flatMap((each) => ("media" in each && "data" in each.media ? [each.media] : []));
   return {
+    ...(media.length > 0 && { media: media.map(({ mediaType, data }) => ({ mediaType, data })) }),
     content: join("text"),
     reasoning: join("reasoning"),
     toolCalls: calls.map((call, index) => ({

@@ -221,6 +221,11 @@ export const BREAKAGES: readonly Breakage[] = [
     bend: finals((message) => ({ ...message, citations: [] })),
   },
   {
+    what: "loses pictures",
+    noticedBy: ["a picture is a reply"],
+    bend: finals(({ media: _media, ...message }) => message),
+  },
+  {
     what: "counts positions in code points",
     noticedBy: ["sources are told with their titles"],
     bend: finals((message) => ({

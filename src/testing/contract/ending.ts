@@ -1,6 +1,7 @@
 /** Law 2: ends once. */
 
 import assert from "node:assert/strict";
+import type { Media } from "../../message.ts";
 import { type CaseDefinition, finalOf, QUESTION, readAll, textOf } from "./case.ts";
 
 /** Texts that careless decoding loses: characters of two to four bytes, half pairs, line ends, wire marks, controls. */
@@ -137,6 +138,23 @@ export const endingCases: readonly CaseDefinition[] = [
         // Some providers say which words, others only which statement.
         const { startIndex = 0, endIndex = content.length } = citations[0] ?? {};
         assert.match(content.slice(startIndex, endIndex), /^(It is )?🌧( in Oslo.*)?$/u);
+      }
+    },
+  },
+  {
+    name: "law 2: a picture is a reply, in the message and in one complete chunk, streamed and not",
+    needs: ["media"],
+    async run({ open }) {
+      const picture = { mediaType: "image/png", data: "iVBORw0KGgo=" };
+      const script = { steps: [{ media: { ...picture, previews: ["iVBORw0KGgoA"] } }] };
+      const { client } = await open(script, script);
+      const { chunks } = await readAll(await client.sendMessageStream(QUESTION));
+      const told = chunks.flatMap((chunk) => (chunk.type === "media" && !chunk.partial ? [chunk] : []));
+      const shown = (media: readonly Media[] | undefined) => media?.map(({ mediaType, data }) => ({ mediaType, data }));
+      assert.deepEqual(shown(told), [picture]);
+      for (const { content, media } of [finalOf(chunks), await client.sendMessage(QUESTION)]) {
+        assert.equal(content, "");
+        assert.deepEqual(shown(media), [picture]);
       }
     },
   },

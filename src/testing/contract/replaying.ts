@@ -35,6 +35,10 @@ const FOREIGN: readonly {
   { what: "a reply without any text", turns: [{ role: "assistant", content: "" }] },
   { what: "a reply that ends in blanks", turns: [{ role: "assistant", content: "Blue \n" }] },
   {
+    what: "a picture that another model made",
+    turns: [{ role: "assistant", content: "", media: [{ mediaType: "image/png", data: "iVBORw0KGgo=" }] }],
+  },
+  {
     what: "instructions in the middle of a conversation",
     turns: [
       { role: "assistant", content: "Blue." },

@@ -8,6 +8,7 @@ import type { ReplyScript } from "../script.ts";
  * closed), `requests` (how many were sent), `sent` (how much the provider has sent). Said in a script: all others;
  * `toolCallDeltas` are calls whose arguments come in pieces, so that there is something to see of one that was cut;
  * `cacheWrites` are tokens that were written to the provider's cache, where it counts them;
+ * `media` are pictures, by their bytes;
  * `refusalReason` is a word for the end of a reply in which the model declined.
  */
 export type Ability =
@@ -18,6 +19,7 @@ export type Ability =
   | "toolCalls"
   | "toolCallDeltas"
   | "citations"
+  | "media"
   | "usage"
   | "cacheWrites"
   | "rawFinishReason"

@@ -51,6 +51,7 @@ interface MessagesBody {
 /** As far as it has been written. */
 type Block =
   | { readonly type: "text"; text: string; citations?: unknown[] }
+  | { readonly type: "image"; readonly source: object }
   | { readonly type: "thinking"; thinking: string; signature: string }
   | { readonly type: "tool_use"; readonly id: string; readonly name: string; input: unknown };
 
@@ -115,6 +116,12 @@ class MessagesReply implements WireReply {
         const citation = citationOf(piece);
         block.citations = [...(block.citations ?? []), citation];
         return begun + this.#delta({ type: "citations_delta", citation });
+      }
+      case "media": {
+        // Not of Anthropic's own models, but of others behind this format.
+        const { mediaType, data, partial } = piece.medium;
+        if (!mediaType.startsWith("image/") || data === undefined || partial) return "";
+        return this.#enter({ type: "image", source: { type: "base64", media_type: mediaType, data } }) + this.#leave();
       }
       case "toolCallDelta": {
         const { id, name, argumentsDelta, opens } = piece;

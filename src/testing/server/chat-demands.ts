@@ -8,7 +8,7 @@ export function chatFault(body: unknown): string | undefined {
   if (messages.length === 0) return "Invalid 'messages': empty array. Expected an array with minimum length 1.";
   let open: readonly unknown[] = [];
   for (const [at, message] of messages.entries()) {
-    const { role, content, tool_calls, tool_call_id } = message;
+    const { role, content, tool_calls, tool_call_id, audio, images } = message;
     const where = `messages.[${at}]`;
     if (role === "tool") {
       if (!open.includes(tool_call_id))
@@ -21,7 +21,9 @@ export function chatFault(body: unknown): string | undefined {
       const calls = listOf(tool_calls);
       const fault = calls.map((call) => callFault(call, where)).find((found) => found !== undefined);
       if (fault !== undefined) return fault;
-      if (calls.length === 0 && (typeof content !== "string" || content === ""))
+      // Sound goes back by its id; routers take pictures.
+      const hasMedia = looseOf(audio).id !== undefined || listOf(images).length > 0;
+      if (calls.length === 0 && !hasMedia && (typeof content !== "string" || content === ""))
         return `${where}: expected an assistant message to have content or 'tool_calls'.`;
       open = calls.map(({ id }) => id);
     } else if (role !== "user" && role !== "system" && role !== "developer") return `${where}: unknown role.`;

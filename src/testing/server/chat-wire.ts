@@ -7,6 +7,7 @@ import type { ScriptedError, ScriptedUsage } from "../script.ts";
 import type { FinishEvent } from "../script-events.ts";
 import { chatFault } from "./chat-demands.ts";
 import { openaiError } from "./openai-error.ts";
+import { chatMedia, scriptedMedia } from "./scripted-media.ts";
 import { type ContentEvent, isRefusal, sseEvent, type Wire, type WireReply, type WireRequest } from "./wire.ts";
 
 const FINISH_REASONS = {
@@ -74,6 +75,10 @@ class ChatReply implements WireReply {
         return ""; // only the end of the reply closes a call
       case "citation":
         return this.#choice({ annotations: [annotationOf(event, this.#text)] });
+      case "media": {
+        const media = chatMedia(event);
+        return Object.keys(media).length > 0 ? this.#choice(media) : "";
+      }
       case "finish": {
         const usage = event.usage && this.#usageWanted ? this.#chunk({ choices: [], usage: usageOf(event.usage) }) : "";
         return `${this.#choice({}, rawReasonOf(event))}${usage}data: [DONE]\n\n`;
@@ -96,6 +101,9 @@ class ChatReply implements WireReply {
     const reasoning = join("reasoning");
     const calls = callsOf(events);
     const annotations = events.filter((event) => event.type === "citation").map((event) => annotationOf(event, text));
+    const media = scriptedMedia(events).map((medium) => chatMedia({ medium }));
+    const images = media.flatMap((fields) => fields.images ?? []);
+    const sound = media.find(({ audio }) => audio);
     const message = {
       role: "assistant",
       content: null,
@@ -103,6 +111,8 @@ class ChatReply implements WireReply {
       ...(text !== "" && { [this.#textField]: text }),
       ...(reasoning !== "" && { reasoning_content: reasoning }),
       ...(annotations.length > 0 && { annotations }),
+      ...(images.length > 0 && { images }),
+      ...sound,
       ...(calls.length > 0 && {
         tool_calls: calls.map(({ id, name, argumentsText }) => ({
           id,

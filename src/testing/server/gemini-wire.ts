@@ -9,6 +9,7 @@ import type { ScriptEnding, ScriptedError, ScriptedUsage } from "../script.ts";
 import type { FinishEvent } from "../script-events.ts";
 import type { Seals } from "./demands.ts";
 import { callMark, geminiFault } from "./gemini-demands.ts";
+import type { MediaEvent } from "./scripted-media.ts";
 import { sealOf } from "./seal.ts";
 import { type ContentEvent, NO_MESSAGE, usageIn, type Wire, type WireReply, type WireRequest } from "./wire.ts";
 
@@ -118,6 +119,8 @@ class GeminiReply implements WireReply {
       case "citation":
         this.#citations.push(event.citation);
         return [];
+      case "media":
+        return partsOfMedium(event);
       case "toolCallDelta":
         return []; // a call is written when it is whole
       case "toolCallEnd": {
@@ -166,6 +169,13 @@ class GeminiReply implements WireReply {
   #end(): string {
     return this.#asEvents ? "" : "]";
   }
+}
+
+/** A picture in one part, a sound in one for each piece; previews and transcripts have no place. */
+function partsOfMedium({ medium, append }: MediaEvent): readonly Part[] {
+  const { mediaType: mimeType, data, url, fileId, partial } = medium;
+  if (data === "" || (partial && !append)) return [];
+  return [data === undefined ? { fileData: { mimeType, fileUri: fileId ?? url } } : { inlineData: { mimeType, data } }];
 }
 
 function contentOf(parts: readonly Part[]): Part {

@@ -36,6 +36,10 @@ function itemFault(item: Loose, at: number, items: readonly Loose[]): string | u
       const isAsked = items.slice(0, at).some((other) => other.type === "function_call" && other.call_id === call_id);
       return isAsked ? undefined : `No tool call found for function call output with call_id ${call_id}.`;
     }
+    case "image_generation_call": {
+      const stray = Object.keys(item).find((name) => !["type", "id", "status", "result"].includes(name));
+      return stray && `Unknown parameter: 'input[${at}].${stray}'.`;
+    }
     case "reasoning":
       return reasoningFault(item, at, items[at + 1]);
     default:

@@ -9,6 +9,7 @@ import type { FinishEvent } from "../script-events.ts";
 import type { Seals } from "./demands.ts";
 import { openaiError } from "./openai-error.ts";
 import { responsesFault } from "./responses-demands.ts";
+import type { MediaEvent } from "./scripted-media.ts";
 import { sealOf } from "./seal.ts";
 import {
   type ContentEvent,
@@ -50,6 +51,13 @@ type Item =
       readonly callId: string;
       readonly name: string;
       text: string;
+    }
+  | {
+      readonly type: "image_generation_call";
+      readonly id: string;
+      readonly index: number;
+      previews: number;
+      result?: string;
     };
 
 type Status = "in_progress" | "completed" | "incomplete";
@@ -119,6 +127,8 @@ class ResponsesReply implements WireReply {
         const fields = { ...this.#place(), annotation_index, annotation };
         return begun + this.#event("response.output_text.annotation.added", fields);
       }
+      case "media":
+        return this.#writePicture(piece);
       case "toolCallDelta": {
         const { id: callId, name, argumentsDelta, opens } = piece;
         const item: Item = { type: "function_call", id: this.#id("fc"), callId, name, text: "" };
@@ -154,6 +164,24 @@ class ResponsesReply implements WireReply {
     return { ...this.#response("failed"), error: { code, message } };
   }
 
+  /** There is no sound in this format. */
+  #writePicture({ index, medium }: MediaEvent): string {
+    const { mediaType, data, url, partial } = medium;
+    const [kind, output_format = ""] = mediaType.split("/");
+    if (kind !== "image" || (data ?? url) === undefined) return "";
+    const isOpen = this.#open?.type === "image_generation_call" && this.#open.index === index;
+    const id = medium.id ?? this.#id("ig");
+    const begun = isOpen ? "" : this.#enter({ type: "image_generation_call", id, index, previews: 0 });
+    if (this.#open?.type !== "image_generation_call") return begun;
+    const place = this.#place();
+    if (partial) {
+      const fields = { ...place, partial_image_index: this.#open.previews++, partial_image_b64: data, output_format };
+      return begun + this.#event("response.image_generation_call.partial_image", fields);
+    }
+    this.#open.result = data ?? url ?? "";
+    return begun + this.#event("response.image_generation_call.completed", place) + this.#leave("completed");
+  }
+
   #enterMessage(): string {
     if (this.#open?.type === "message") return "";
     const part: Part = { type: this.#refuses ? "refusal" : "output_text", text: "", annotations: [] };
@@ -164,7 +192,7 @@ class ResponsesReply implements WireReply {
     const left = this.#leave(this.#open?.type === "function_call" ? "incomplete" : "completed");
     this.#open = item;
     const begun = this.#event("response.output_item.added", { ...this.#at(), item: this.#itemOf(item, "in_progress") });
-    if (item.type === "function_call") return left + begun;
+    if (item.type === "function_call" || item.type === "image_generation_call") return left + begun;
     const added = item.type === "message" ? "response.content_part.added" : "response.reasoning_summary_part.added";
     return left + begun + this.#event(added, { ...this.#place(), part: partOf(item.part) });
   }
@@ -174,14 +202,14 @@ class ResponsesReply implements WireReply {
     const item = this.#open;
     if (!item) return "";
     let done = "";
-    if (item.type !== "function_call") {
+    if (item.type === "message" || item.type === "reasoning") {
       const { part } = item;
       const [text, ofPart] = DONE[part.type];
       const whole = part.type === "refusal" ? { refusal: part.text } : { text: part.text };
       done =
         this.#event(text, { ...this.#place(), ...whole }) +
         this.#event(ofPart, { ...this.#place(), part: partOf(part) });
-    } else if (status === "completed") {
+    } else if (item.type === "function_call" && status === "completed") {
       done = this.#event("response.function_call_arguments.done", { ...this.#place(), arguments: item.text });
     }
     if (item.type === "reasoning" && this.#encrypts) this.#seal = sealOf(item.part.text);
@@ -205,6 +233,8 @@ class ResponsesReply implements WireReply {
       }
       case "function_call":
         return { id, type, status, arguments: item.text, call_id: item.callId, name: item.name };
+      case "image_generation_call":
+        return { id, type, status, result: item.result ?? null };
     }
   }
 

@@ -1,0 +1,44 @@
+/** The media of a script, as the wires write them. */
+
+import { MediaCollector } from "../../media.ts";
+import type { Media } from "../../message.ts";
+import type { ContentEvent } from "./wire.ts";
+
+/** A medium, or a piece of one. */
+export type MediaEvent = Extract<ContentEvent, { readonly type: "media" }>;
+
+/** All of them, complete. */
+export function scriptedMedia(events: readonly ContentEvent[]): readonly Media[] {
+  const media = new MediaCollector();
+  for (const event of events) if (event.type === "media") media.add(chunkOf(event));
+  return media.list(true);
+}
+
+/** The event as a chunk. */
+export function chunkOf({ index, medium, append }: MediaEvent): Parameters<MediaCollector["add"]>[0] {
+  return { type: "media", content: "", index, ...medium, ...(append && { append }), isFinal: false };
+}
+
+/** The address of a picture, with its bytes in it where it has them. */
+export function addressOf({ mediaType, data, url }: Media): string | undefined {
+  return data === undefined ? url : `data:${mediaType};base64,${data}`;
+}
+
+/** As Chat Completions has them: pictures of OpenRouter, sound of OpenAI; nothing for a preview or a file id. */
+export function chatMedia({
+  medium,
+  append,
+}: Pick<MediaEvent, "medium" | "append">): Readonly<Record<string, unknown>> {
+  const { mediaType, data, id, transcript, expiresAt, partial } = medium;
+  if (mediaType.startsWith("audio/") && data !== undefined) {
+    const audio = {
+      ...(id && { id }),
+      ...(data !== "" && { data }),
+      ...(transcript && { transcript }),
+      ...(expiresAt !== undefined && { expires_at: expiresAt / 1_000 }),
+    };
+    return { audio };
+  }
+  const url = addressOf(medium);
+  return url === undefined || (partial && !append) ? {} : { images: [{ type: "image_url", image_url: { url } }] };
+}
