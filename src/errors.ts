@@ -25,36 +25,34 @@ import type { Attempt } from "./stream/metrics.ts";
  * - `busy`: the session is in the middle of another turn, or another process has it.
  * - `storage`: the store of a session could not read or write; `cause` says why.
  */
-export type SendErrorKind =
-  | "authentication"
-  | "permission"
-  | "notFound"
-  | "invalidRequest"
-  | "contextLength"
-  | "contentFilter"
-  | "rateLimit"
-  | "overloaded"
-  | "server"
-  | "network"
-  | "timeout"
-  | "truncated"
-  | "protocol"
-  | "aborted"
-  | "unsupported"
-  | "invalidOutput"
-  | "busy"
-  | "storage";
+export type SendErrorKind = keyof typeof RETRYABLE;
 
-/** The kinds after which the same request may succeed when sent again. */
-const RETRYABLE: ReadonlySet<SendErrorKind> = new Set([
-  "rateLimit",
-  "overloaded",
-  "server",
-  "network",
-  "timeout",
-  "truncated",
-  "protocol",
-]);
+/** Every kind, and whether the same request may succeed when sent again after it. */
+const RETRYABLE = {
+  authentication: false,
+  permission: false,
+  notFound: false,
+  invalidRequest: false,
+  contextLength: false,
+  contentFilter: false,
+  rateLimit: true,
+  overloaded: true,
+  server: true,
+  network: true,
+  timeout: true,
+  truncated: true,
+  protocol: true,
+  aborted: false,
+  unsupported: false,
+  invalidOutput: false,
+  busy: false,
+  storage: false,
+} as const;
+
+/** Whether a value, such as one from another thread, is a kind. */
+export function isSendErrorKind(value: unknown): value is SendErrorKind {
+  return typeof value === "string" && Object.hasOwn(RETRYABLE, value);
+}
 
 /** Which deadline passed: see `Timeouts`. */
 export type TimeoutPhase = "connect" | "headers" | "firstChunk" | "idle" | "stall" | "total";
@@ -122,7 +120,7 @@ export class SendError extends Error {
   constructor(kind: SendErrorKind, message: string, facts: SendErrorFacts = {}) {
     super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
     this.kind = kind;
-    const { cause: _kept, retryable = RETRYABLE.has(kind), ...rest } = facts;
+    const { cause: _kept, retryable = RETRYABLE[kind], ...rest } = facts;
     this.retryable = retryable;
     for (const [name, value] of Object.entries(rest)) {
       if (value !== undefined) Object.defineProperty(this, name, { value, enumerable: true });

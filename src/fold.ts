@@ -264,10 +264,10 @@ export class Fold {
   #estimateUsage(): TokenUsage {
     const { usage, estimateInput, serviceTier = usage?.serviceTier } = this.#facts;
     const calls = [
-      ...this.#toolCalls.map((call) => call.name + JSON.stringify(call.arguments)),
+      ...this.#toolCalls.map((call) => call.name + jsonOf(call.arguments)),
       ...[...this.#unfinished.values()].map((call) => call.name + call.argumentsText),
     ];
-    const inputTokens = usage?.inputTokens ?? estimateInput?.() ?? 0;
+    const inputTokens = usage?.inputTokens ?? numberFrom(estimateInput) ?? 0;
     const estimated = [this.#content.toString(), this.#reasoning.toString(), ...calls].reduce(
       (sum, text) => sum + estimateTokens(text),
       this.#unseenTokens + (this.#media?.tokens ?? 0),
@@ -279,5 +279,22 @@ export class Fold {
       totalTokens: inputTokens + outputTokens,
       ...(serviceTier !== undefined && { serviceTier }),
     };
+  }
+}
+
+/** An estimate must not stand in the way of the message that it belongs to. */
+function numberFrom(estimate: (() => number) | undefined): number | undefined {
+  try {
+    return estimate?.();
+  } catch {
+    return undefined;
+  }
+}
+
+function jsonOf(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? "";
+  } catch {
+    return "";
   }
 }

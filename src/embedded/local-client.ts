@@ -1,5 +1,6 @@
 /** A client whose replies are written in this process. */
 
+import { settledFor } from "../caller-stack.ts";
 import { checkCall, optionsFault } from "../check.ts";
 import type { ClientWrapper, SendOptions } from "../client.ts";
 import { SendError } from "../errors.ts";
@@ -63,7 +64,7 @@ export class LocalClient implements ClientWrapper {
       },
       { now, startedAt },
     );
-    await reply?.accepted;
+    if (reply) await settledFor(reply.accepted);
     return stream;
   }
 }

@@ -1,6 +1,7 @@
 /** A provider's error body → `SendError`. Bodies differ by vendor; what is looked for is the same. */
 
 import { SendError, type SendErrorKind } from "../errors.ts";
+import { wordsOf } from "../words.ts";
 
 /** The longest piece of a provider's text that goes into a message. */
 const LONGEST_MESSAGE = 2_000;
@@ -140,7 +141,7 @@ export function isForeignError(answer: object): boolean {
   if (detail || (Array.isArray(errors) && errors.length > 0)) return true;
   if (base_resp) return !FINE.includes(base_resp.status_code);
   if (typeof messageIn(told) !== "string") return false;
-  return success === false || WRONG.test(String(status)) || !FINE.includes(codeIn(told));
+  return success === false || WRONG.test(wordsOf(status)) || !FINE.includes(codeIn(told));
 }
 
 const messageIn = ({ message, msg, error_msg, error_message, status_msg }: WireError): unknown =>
@@ -194,7 +195,7 @@ function errorObjectOf(body: unknown): WireError {
 function textOf(error: WireError, body: unknown): string {
   // A router's own message hides what the provider behind it said.
   const { raw: behind, reasons } = error.metadata ?? {};
-  const flagged = Array.isArray(reasons) && reasons.length > 0 ? ` (flagged: ${reasons.join(", ")})` : "";
+  const flagged = Array.isArray(reasons) && reasons.length > 0 ? ` (flagged: ${reasons.map(wordsOf).join(", ")})` : "";
   const raw = typeof behind === "string" ? ` (${behind})` : flagged;
   const message = messageIn(error) ?? error.detail;
   const text = typeof message === "string" ? message : JSON.stringify(message ?? body ?? null);

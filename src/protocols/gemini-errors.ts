@@ -1,6 +1,7 @@
 /** Google's errors: the wait is in the body, and a daily quota does not come back by waiting. */
 
 import { SendError } from "../errors.ts";
+import { wordsOf } from "../words.ts";
 import { errorOf } from "./error-kinds.ts";
 
 interface WireDetail {
@@ -19,7 +20,7 @@ export function geminiError(provider: string, status: number, body: unknown): Se
   }
   const retryAfterMs = details.map(({ retryDelay }) => durationMs(retryDelay)).find((wait) => wait !== undefined);
   const isDaily = details.some(
-    ({ violations }) => Array.isArray(violations) && violations.some((one) => /PerDay/.test(String(one?.quotaId))),
+    ({ violations }) => Array.isArray(violations) && violations.some((one) => /PerDay/.test(wordsOf(one?.quotaId))),
   );
   if (!isDaily && retryAfterMs === undefined) return error;
   return new SendError(error.kind, error.message, {

@@ -30,7 +30,7 @@ export function ownReplayOf<Data>(
   const { data, before = "", model, origin, account: writer } = replay;
   const isFromHere = origin === undefined || origin === originOf(baseUrl);
   const isFromAccount = isFromHere && (writer === undefined || account === undefined || writer === account);
-  return { data: data as Data, before, model, isFromHere, isFromAccount };
+  return { data: withoutHoles(data) as Data, before, model, isFromHere, isFromAccount };
 }
 
 /**
@@ -52,4 +52,31 @@ export function saysStill(
 /** The origin of an address, as `Replay.origin` has it. */
 export function originOf(baseUrl: string): string {
   return new URL(baseUrl).origin;
+}
+
+/** The arrays that a reply is made of. Elsewhere, as in the arguments of a call, an array holds what its writer wants. */
+const STRUCTURE: readonly string[] = [
+  "items",
+  "blocks",
+  "parts",
+  "details",
+  "content",
+  "summary",
+  "citations",
+  "annotations",
+  "thinking",
+];
+
+/** The same data, byte for byte, without the elements that are nothing: a server that sent a `null` part takes none back. */
+function withoutHoles<T extends object>(data: T): T {
+  const changes: [string, unknown][] = [];
+  for (const [name, value] of Object.entries(data)) {
+    if (!STRUCTURE.includes(name) || !Array.isArray(value)) continue;
+    const kept = value.flatMap((part: unknown) =>
+      typeof part === "object" && part !== null ? [withoutHoles(part)] : [],
+    );
+    if (kept.length === value.length && kept.every((part, at) => part === value[at])) continue;
+    changes.push([name, kept]);
+  }
+  return changes.length === 0 ? data : { ...data, ...Object.fromEntries(changes) };
 }

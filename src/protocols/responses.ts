@@ -149,6 +149,11 @@ class NumberSequence implements EventNumbers {
   }
 }
 
+/** An id becomes a part of a URL's path: one that leads elsewhere (`..`, a slash), or that no URL can hold, is no address. */
+function isPathSegment(id: string): boolean {
+  return /^[\w.~:-]+$/.test(id) && !/^\.\.?$/.test(id);
+}
+
 class ResponsesDecoder implements Decoder {
   readonly #facts: ReplyFacts;
   readonly #dialect: ResponsesDialect;
@@ -278,7 +283,8 @@ class ResponsesDecoder implements Decoder {
   position(): ReplyPosition | undefined {
     const { id } = this.#facts;
     const { last, areRising } = this.#numbers;
-    return this.#isOver || id === undefined || last === undefined || !areRising ? undefined : { id, after: last };
+    const isLost = this.#isOver || id === undefined || last === undefined || !areRising;
+    return isLost || !isPathSegment(id) ? undefined : { id, after: last };
   }
 
   resume(): void {

@@ -1,5 +1,6 @@
 /** A race as a client. */
 
+import { settledFor } from "../caller-stack.ts";
 import { checkCall } from "../check.ts";
 import type { ClientWrapper, SendOptions, Tool, TypedClient } from "../client.ts";
 import type { Message } from "../message.ts";
@@ -43,7 +44,7 @@ export async function openRace<Output>(
   const { race } = opened;
   if (!race) throw new TypeError("A stream opens its source at once.");
   race.start();
-  await race.accepted;
+  await settledFor(race.accepted);
   return { stream, race };
 }
 

@@ -1,5 +1,6 @@
 /** Keeps a client within its provider's limits: calls wait in line instead of being refused. */
 
+import { settledFor } from "../caller-stack.ts";
 import type { ClientWrapper, SendOptions, TypedClient } from "../client.ts";
 import type { Message } from "../message.ts";
 import { limitsLeft } from "../timeouts.ts";
@@ -43,7 +44,7 @@ export function rateLimit(client: ClientWrapper, options: RateLimitOptions): Typ
     defaults: client.defaults,
     async sendMessage<Output>(messages: readonly Message[], options: SendOptions<Output> = {}) {
       const startedAt = performance.now();
-      const leave = await line.enter(client, messages, options);
+      const leave = await settledFor(line.enter(client, messages, options));
       try {
         const message = await typed.sendMessage(messages, afterWaiting(options, startedAt));
         line.learn(message.rateLimits);
@@ -56,7 +57,7 @@ export function rateLimit(client: ClientWrapper, options: RateLimitOptions): Typ
     },
     async sendMessageStream<Output>(messages: readonly Message[], options: SendOptions<Output> = {}) {
       const startedAt = performance.now();
-      const leave = await line.enter(client, messages, options);
+      const leave = await settledFor(line.enter(client, messages, options));
       try {
         const stream = await typed.sendMessageStream(messages, afterWaiting(options, startedAt));
         // Known with the headers; a wrapper may know only in the end who has answered.

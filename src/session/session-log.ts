@@ -5,6 +5,7 @@ import { SendError } from "../errors.ts";
 import { estimateMediaTokens } from "../media.ts";
 import type { AssistantTurn } from "../message.ts";
 import { estimateTokens } from "../token-estimate.ts";
+import { messageOf } from "../words.ts";
 import type { SessionRecord } from "./record.ts";
 import { plainMessages } from "./saved-session.ts";
 import type { SessionStore } from "./store.ts";
@@ -87,7 +88,15 @@ export class SessionLog {
       await this.flush();
     } finally {
       clearTimeout(this.#timer);
+      await this.#release();
+    }
+  }
+
+  async #release(): Promise<void> {
+    try {
       await this.#store.release?.(this.#id);
+    } catch (error) {
+      throw storageError(error);
     }
   }
 
@@ -171,7 +180,10 @@ function withoutOutput(message: AssistantTurn & { readonly output?: unknown }): 
 
 /** What a store threw, as the one error there is. */
 export function storageError(error: unknown): SendError {
-  if (error instanceof SendError) return error;
-  const reason = error instanceof Error ? error.message : String(error);
-  return new SendError("storage", `The store of the session failed: ${reason}`, { cause: error });
+  try {
+    if (error instanceof SendError) return error;
+  } catch {
+    // a proxy
+  }
+  return new SendError("storage", `The store of the session failed: ${messageOf(error)}`, { cause: error });
 }

@@ -4,6 +4,7 @@ import type { ClientWrapper, SendOptions, TypedClient } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantMessage, Message, SystemMessage, TokenUsage, ToolCall, UserMessage } from "../message.ts";
 import { MessageStream } from "../stream/message-stream.ts";
+import { sendErrorOf } from "../stream/readable.ts";
 import { streamOf } from "../stream/whole.ts";
 import { createTokenCounter, estimateInputTokens, estimateTokens } from "../token-estimate.ts";
 import { type Fitted, TokenBudget } from "./budget.ts";
@@ -179,7 +180,7 @@ export class LLMSession implements AsyncDisposable {
       if (options.systemPrompt !== undefined) session.setSystemPrompt(options.systemPrompt);
       return session;
     } catch (error) {
-      await store.release?.(id);
+      await released(store, id);
       throw storageError(error);
     }
   }
@@ -381,9 +382,9 @@ export class LLMSession implements AsyncDisposable {
       await turn.before(this.#log?.flush());
       return await ask();
     } catch (error) {
-      this.#end(turn, error instanceof SendError ? error.partial : undefined, true);
+      this.#end(turn, sendErrorOf(error).partial, true);
       await this.#saved(turn);
-      throw error;
+      throw error; // what a client of somebody else's throws is its own affair
     }
   }
 
@@ -524,4 +525,13 @@ function withoutUndefined(options: SendOptions): SendOptions {
 
 function isForced(choice: SendOptions["toolChoice"]): boolean {
   return choice !== undefined && choice !== "auto" && choice !== "none";
+}
+
+/** A store that does not let go either has failed once already, for the reason that is told. */
+async function released(store: OpenOptions["store"], id: string): Promise<void> {
+  try {
+    await store.release?.(id);
+  } catch {
+    // see above
+  }
 }

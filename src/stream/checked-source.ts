@@ -7,6 +7,7 @@ import { SendError } from "../errors.ts";
 import type { ReplyFacts } from "../fold.ts";
 import { issuesText, type SchemaResult, validate } from "../schema/schema.ts";
 import { TextBuffer } from "../text-buffer.ts";
+import { wordsOf } from "../words.ts";
 import type { ChunkSink, ChunkSource } from "./message-stream.ts";
 import { LONGEST_TIMER_MS } from "./metrics.ts";
 
@@ -232,7 +233,7 @@ function held(
   value: unknown,
 ): SchemaResult<unknown> | Promise<SchemaResult<unknown>> {
   const thrown = (error: unknown): SchemaResult<unknown> => ({
-    issues: [{ message: `the schema threw ${String(error)}` }],
+    issues: [{ message: `the schema threw ${wordsOf(error)}` }],
   });
   try {
     const result = validate(schema, value);

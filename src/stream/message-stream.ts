@@ -1,5 +1,6 @@
 /** The reply as it is written: one consumer, a small queue, no stack of generators. */
 
+import { thrownToCaller } from "../caller-stack.ts";
 import type { FinalChunk, MessageChunk } from "../chunk.ts";
 import { SendError } from "../errors.ts";
 import { type Ending, Fold, type ReplyFacts } from "../fold.ts";
@@ -7,7 +8,7 @@ import type { AssistantMessage } from "../message.ts";
 import { GrowingValue } from "./growing-value.ts";
 import { type Clock, LONGEST_TIMER_MS, type ReplyMetrics, Stopwatch, systemClock } from "./metrics.ts";
 import type { DeepPartial } from "./partial-json.ts";
-import { readableOf, readableSource } from "./readable.ts";
+import { readableOf, readableSource, sendErrorOf } from "./readable.ts";
 
 /** Where a stream's chunks come from. It runs only when asked. */
 export interface ChunkSource {
@@ -56,7 +57,6 @@ type Outcome<Output> =
 interface Waiter {
   take(): unknown;
   resolve(result: IteratorResult<unknown> | PromiseLike<IteratorResult<unknown>>): void;
-  reject(error: SendError): void;
 }
 
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
@@ -292,7 +292,7 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
 
   /** For wrappers: only the rest of this reply is wanted, so what fails from now on is not begun again. */
   onlyRest(): void {
-    if (this.#outcome.status === "running") this.#source.lastAttempt?.();
+    if (this.#outcome.status === "running") this.#lastAttempt();
   }
 
   /**
@@ -327,10 +327,16 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
 
   /** One promise: resolved at once when a chunk is there, else by the arrival of the next. */
   #next<T>(take: () => T | undefined): Promise<IteratorResult<T>> {
-    const value = this.#waiters.length === 0 ? take() : undefined;
+    let value: T | undefined;
+    try {
+      value = this.#waiters.length === 0 ? take() : undefined;
+    } catch (error) {
+      this.#thrown = true;
+      return thrownToCaller(this.#collapse(error));
+    }
     if (value !== undefined) return Promise.resolve({ done: false, value });
-    return new Promise((resolve, reject) => {
-      this.#waiters.push({ take, resolve, reject });
+    return new Promise((resolve) => {
+      this.#waiters.push({ take, resolve });
       if (this.#outcome.status !== "running") this.#deliver();
       else this.#pull();
     });
@@ -339,13 +345,21 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
   /** Settles whoever waits, in turn, as far as there are chunks or there is an end. */
   #deliver(): void {
     for (let waiter = this.#waiters[0]; waiter; waiter = this.#waiters[0]) {
-      const value = waiter.take();
+      let value: unknown;
+      try {
+        value = waiter.take();
+      } catch (error) {
+        this.#waiters.shift();
+        this.#thrown = true;
+        waiter.resolve(thrownToCaller(this.#collapse(error)));
+        continue;
+      }
       if (value === undefined && this.#outcome.status === "running") return;
       this.#waiters.shift();
       if (value !== undefined) waiter.resolve({ done: false, value });
       else if (this.#outcome.status === "failed" && !this.#thrown) {
         this.#thrown = true;
-        waiter.reject(this.#outcome.error);
+        waiter.resolve(thrownToCaller(this.#outcome.error));
       } else waiter.resolve(DONE);
     }
   }
@@ -361,9 +375,36 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
     do {
       this.#pullAgain = false;
       this.#asked = true;
-      this.#source.pull(at);
+      try {
+        this.#source.pull(at);
+      } catch (error) {
+        this.#collapse(error);
+      }
     } while (this.#pullAgain && this.#outcome.status === "running");
     this.#pulling = false;
+  }
+
+  /** What cannot be read ends the stream, wherever that shows itself. Returns the error for who was about to read it. */
+  #collapse(thrown: unknown): SendError {
+    const error = sendErrorOf(thrown);
+    this.#queue.chunks.length = Math.min(this.#folded, this.#queue.chunks.length);
+    if (this.#outcome.status !== "running") return error;
+    this.#close();
+    this.#fail(error);
+    return this.#failure ?? error;
+  }
+
+  get #failure(): SendError | undefined {
+    return this.#outcome.status === "failed" ? this.#outcome.error : undefined;
+  }
+
+  /** A source that cannot be closed has been let go of all the same. */
+  #close(): void {
+    try {
+      this.#source.close();
+    } catch {
+      // nobody is left to tell
+    }
   }
 
   #clear(): void {
@@ -374,23 +415,33 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
 
   #flush(): void {
     this.#asked = false;
-    if (this.#outcome.status !== "running") return;
-    this.#foldFresh();
+    if (this.#outcome.status !== "running" || !this.#foldFresh()) return;
     if (this.#muted && this.#mutedTokensLeft <= 0) return this.#stop();
     if (this.#draining && this.#reader !== "iterator") this.#clear();
     if (this.#head < this.#queue.chunks.length) this.#deliver();
     if (this.#draining || this.#waiters.length > 0) this.#pull();
   }
 
-  #foldFresh(): void {
-    if (this.#muted) return this.#countUnseen();
+  /** Returns false when there is something that cannot be folded: the stream is over then. */
+  #foldFresh(): boolean {
     const fresh = this.#queue.chunks.length - this.#folded;
-    if (fresh === 0) return;
+    if (fresh === 0) return true;
+    try {
+      if (this.#muted) this.#countUnseen();
+      else this.#foldAll();
+    } catch (error) {
+      this.#collapse(error);
+      return false;
+    }
+    if (!this.#muted) this.#stopwatch.arrived(fresh);
+    return true;
+  }
+
+  #foldAll(): void {
     for (; this.#folded < this.#queue.chunks.length; this.#folded++) {
       const chunk = this.#queue.chunks[this.#folded];
       if (chunk) this.#fold.add(chunk);
     }
-    this.#stopwatch.arrived(fresh);
   }
 
   #countUnseen(): void {
@@ -398,8 +449,7 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
   }
 
   #end(message?: AssistantMessage): void {
-    if (this.#outcome.status !== "running") return;
-    this.#foldFresh();
+    if (this.#outcome.status !== "running" || !this.#foldFresh()) return;
     // Who stopped has seen less than the relayed message says.
     if (this.#muted) this.#finish("drained");
     else this.#finish("whole", message);
@@ -412,8 +462,8 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
 
   #stop(): void {
     if (this.#outcome.status !== "running") return;
-    this.#source.close();
-    this.#finish("stopped");
+    this.#close();
+    if (this.#outcome.status === "running") this.#finish("stopped");
   }
 
   #finish(ending: "whole" | "stopped" | "drained", relayed?: AssistantMessage): void {
@@ -426,8 +476,7 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
   }
 
   #fail(error: SendError): void {
-    if (this.#outcome.status !== "running") return;
-    this.#foldFresh();
+    if (this.#outcome.status !== "running" || !this.#foldFresh()) return;
     if (this.#muted) return this.#finish("stopped");
     this.#stopwatch.ended();
     const partial = error.partial ?? this.#message("interrupted");
@@ -450,23 +499,32 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
     this.#muted = true;
     this.#mutedTokensLeft = maxTokens;
     this.#draining = true;
-    this.#source.lastAttempt?.();
+    this.#lastAttempt();
     if (this.#outcome.status !== "running") return;
     const limit = setTimeout(() => this.#stop(), Math.min(withinMs, LONGEST_TIMER_MS));
     this.#endWaiters.push(() => clearTimeout(limit));
     this.#pull();
   }
 
+  #lastAttempt(): void {
+    try {
+      this.#source.lastAttempt?.();
+    } catch (error) {
+      this.#collapse(error);
+    }
+  }
+
   #ending(): Promise<AssistantMessage<Output>> {
-    const ending = new Promise<AssistantMessage<Output>>((resolve, reject) => {
+    // `stop()` and `finalMessage()` need not be awaited; whoever awaits still gets the error.
+    const forgive = (): void => void ending.catch(() => undefined);
+    const ending = new Promise<AssistantMessage<Output>>((resolve) => {
       const settle = () => {
-        if (this.#outcome.status === "failed") reject(this.#outcome.error);
+        if (this.#outcome.status === "failed") resolve(thrownToCaller(this.#outcome.error, forgive));
         else if (this.#outcome.status !== "running") resolve(this.#outcome.message);
       };
       if (this.#outcome.status === "running") this.#endWaiters.push(settle);
       else settle();
     });
-    ending.catch(() => undefined); // `stop()` need not be awaited; whoever awaits still gets the error
     return ending;
   }
 
@@ -475,7 +533,16 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
     const message = this.#fold.message(ending, (tokens) =>
       this.#stopwatch.read([...this.#source.facts.attempts], tokens),
     );
-    return (this.#source.complete?.(message) ?? message) as AssistantMessage<Output>;
+    return this.#completed(message) as AssistantMessage<Output>;
+  }
+
+  /** What only the source knows is left out where it cannot say it. */
+  #completed(message: AssistantMessage): AssistantMessage {
+    try {
+      return this.#source.complete?.(message) ?? message;
+    } catch {
+      return message;
+    }
   }
 }
 

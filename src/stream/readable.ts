@@ -2,8 +2,10 @@
 
 import { offAbort, onAbort } from "../abort.ts";
 import type { MessageChunk } from "../chunk.ts";
-import { SendError, type SendErrorData } from "../errors.ts";
+import { isSendErrorKind, SendError, type SendErrorData } from "../errors.ts";
 import type { ReplyFacts } from "../fold.ts";
+import { messageOf } from "../words.ts";
+import { chunkFault } from "./chunk-fault.ts";
 import type { ChunkSink, ChunkSource } from "./message-stream.ts";
 import { LONGEST_TIMER_MS } from "./metrics.ts";
 
@@ -17,7 +19,7 @@ export function readableSource(
   signal?: AbortSignal,
 ): ChunkSource {
   const facts: ReplyFacts = { provider: "", model: "", attempts: [] };
-  const { read, cancel } = readerOf(chunks);
+  const { read, cancel } = openReader(chunks);
   let isOver = false;
   onAbort(signal, abort);
 
@@ -39,13 +41,15 @@ export function readableSource(
   function deliver({ done, value }: IteratorResult<MessageChunk, unknown>): void {
     if (isOver) return; // a generator does not break off what it waits for
     if (done) return fail(new SendError("truncated", "The chunks ended without a final one."));
+    const fault = chunkFault(value);
+    if (fault) return fail(new SendError("protocol", `What came as a chunk ${fault}.`, { retryable: false }));
     if (value.type === "final") {
       const { provider, model, usage } = value.message;
       Object.assign(facts, { provider, model, ...(usage && { usage }) });
       release(); // a generator waits after its last `yield`: its `finally` must run
       return sink.end(value.message);
     }
-    sink.chunks.push(value);
+    sink.chunks.push({ ...value }); // as it is now, whatever becomes of the object
     sink.flush();
   }
 
@@ -53,9 +57,8 @@ export function readableSource(
     facts,
     pull() {
       if (signal?.aborted) return abort();
-      read()
-        .then(deliver)
-        .catch((error: unknown) => fail(sendErrorOf(error)));
+      const broken = (error: unknown): void => fail(sendErrorOf(error));
+      read().then(deliver).catch(broken);
     },
     close: release,
   };
@@ -66,12 +69,21 @@ interface ChunkReader {
   cancel(): Promise<unknown>;
 }
 
+/** @throws {SendError} kind `invalidRequest` for what cannot be read, or is being read already */
+function openReader(chunks: ReadableStream<MessageChunk> | AsyncIterable<MessageChunk>): ChunkReader {
+  try {
+    return readerOf(chunks);
+  } catch (cause) {
+    throw new SendError("invalidRequest", `The chunks cannot be read: ${messageOf(cause)}.`, { cause });
+  }
+}
+
 function readerOf(chunks: ReadableStream<MessageChunk> | AsyncIterable<MessageChunk>): ChunkReader {
   if ("getReader" in chunks) {
     const reader = chunks.getReader();
     return {
-      read: () => reader.read() as Promise<IteratorResult<MessageChunk, unknown>>,
-      cancel: () => reader.cancel(),
+      read: async () => reader.read() as Promise<IteratorResult<MessageChunk, unknown>>,
+      cancel: async () => reader.cancel(),
     };
   }
   const iterator = chunks[Symbol.asyncIterator]();
@@ -121,14 +133,25 @@ export function readableOf<T>(chunks: AsyncIterator<T>, stop: () => void): Reada
   return readable;
 }
 
-/** Whatever a stream threw, as the one error there is. */
+/** Whatever a stream threw, as the one error there is. Never throws itself. */
 export function sendErrorOf(error: unknown): SendError {
-  if (error instanceof SendError) return error;
-  if (error instanceof Error && isSendErrorData(error.cause)) return SendError.from(error.cause);
-  const message = error instanceof Error ? error.message : String(error);
-  return new SendError("protocol", `The source of this stream failed: ${message}`, { cause: error, retryable: false });
+  try {
+    if (error instanceof SendError) return error;
+    if (error instanceof Error && isSendErrorData(error.cause)) return SendError.from(error.cause);
+  } catch {
+    // a proxy, or accessors that throw
+  }
+  const message = `The source of this stream failed: ${messageOf(error)}`;
+  return new SendError("protocol", message, { cause: error, retryable: false });
 }
 
 function isSendErrorData(value: unknown): value is SendErrorData {
-  return typeof value === "object" && value !== null && "kind" in value && "message" in value;
+  if (typeof value !== "object" || value === null) return false;
+  const { kind, message, partial, attempts } = value as Partial<Record<keyof SendErrorData, unknown>>;
+  const isWhole = partial === undefined || (typeof partial === "object" && partial !== null && "content" in partial);
+  return isSendErrorKind(kind) && typeof message === "string" && isWhole && isAbsentOrArray(attempts);
+}
+
+function isAbsentOrArray(value: unknown): boolean {
+  return value === undefined || Array.isArray(value);
 }

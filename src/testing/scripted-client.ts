@@ -1,5 +1,6 @@
 /** A client that plays scripts instead of asking a provider: for testing an application without a network. */
 
+import { settledFor } from "../caller-stack.ts";
 import { checkCall } from "../check.ts";
 import type { ClientWrapper, SendOptions } from "../client.ts";
 import { SendError } from "../errors.ts";
@@ -105,7 +106,7 @@ export function scriptedClient(
         checkedSource((sink) => play(script, sink), options),
         { now, startedAt },
       );
-      await accepted;
+      await settledFor(accepted);
       return stream;
     } catch (error) {
       call.close(); // there may have been no script

@@ -47,12 +47,21 @@ export interface Background {
 /** A refusal, from as much of its body as came. */
 export function refusalError(call: Call, head: ResponseHead | undefined, body: string): SendError {
   const status = head?.status ?? 0;
-  const error = call.protocol.readError(call.provider, status, jsonOr(call.redact(body)));
+  const error = readErrorOf(call, status, jsonOr(call.redact(body)));
   const wait = head && retryAfterMs(head, Date.now());
   const shouldRetry = head?.header("x-should-retry");
   const retryable = shouldRetry === "true" || shouldRetry === "false" ? shouldRetry === "true" : error.retryable;
   const { kind, message, ...facts } = error.toJSON();
   return new SendError(kind, message, { ...facts, status, retryable, retryAfterMs: wait ?? error.retryAfterMs });
+}
+
+/** A body that cannot be read takes nothing from what its status says. */
+function readErrorOf({ protocol, provider }: Call, status: number, body: unknown): SendError {
+  try {
+    return protocol.readError(provider, status, body);
+  } catch {
+    return protocol.readError(provider, status, "its error cannot be read");
+  }
 }
 
 /** The failure of a call with all that is known of it, and without secrets. */

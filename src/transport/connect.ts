@@ -1,6 +1,7 @@
 /** The join: protocol + transport = client. */
 
 import { defaultTransport } from "#default-transport";
+import { settledFor } from "../caller-stack.ts";
 import { checkCall, optionsFault } from "../check.ts";
 import type { Recovery, SendOptions, TypedClient } from "../client.ts";
 import { SendError } from "../errors.ts";
@@ -221,7 +222,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     const attempts = reply?.facts.attempts ?? [];
     tellSent(options.signal, () => attempts);
     reply?.start();
-    await reply?.accepted;
+    if (reply) await settledFor(reply.accepted);
     return result;
   }
 

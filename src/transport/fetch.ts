@@ -42,7 +42,14 @@ function openExchange(send: FetchLike, request: HttpRequest, receiver: Receiver)
   function close(): void {
     open = false;
     abort.abort();
-    reader?.cancel().catch(() => undefined); // for a fetch that ignores its signal
+    if (reader) void cancel(reader); // for a fetch that ignores its signal
+  }
+
+  function deliver({ done, value }: ReadableStreamReadResult<Uint8Array>): void {
+    if (!open) return;
+    if (!done) return receiver.onText(decoder.decode(value, { stream: true }));
+    open = false;
+    receiver.onEnd();
   }
 
   const { method = "POST", url, headers, body = null } = request;
@@ -61,11 +68,12 @@ function openExchange(send: FetchLike, request: HttpRequest, receiver: Receiver)
         open = false;
         return receiver.onEnd();
       }
-      reader.read().then(({ done, value }) => {
-        if (!open) return;
-        if (!done) return receiver.onText(decoder.decode(value, { stream: true }));
-        open = false;
-        receiver.onEnd();
+      reader.read().then((result) => {
+        try {
+          deliver(result);
+        } catch (error) {
+          fail(error); // a body of a caller's own may yield anything
+        }
       }, fail);
     },
     close,
@@ -76,6 +84,14 @@ function openExchange(send: FetchLike, request: HttpRequest, receiver: Receiver)
       void readToEnd(reader).finally(() => clearTimeout(limit));
     },
   };
+}
+
+async function cancel(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+  try {
+    await reader.cancel();
+  } catch {
+    // it is over already, or cannot be cancelled
+  }
 }
 
 async function readToEnd(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {

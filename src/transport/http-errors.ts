@@ -1,7 +1,7 @@
 /** Failures of the network itself as `SendError`s a person can act on. */
 
 import { SendError } from "../errors.ts";
-import { wordsOf } from "./redact.ts";
+import { wordsOf } from "../words.ts";
 import type { ResponseHead } from "./transport.ts";
 
 /** A redirect. Not followed: the key must reach nobody but the address it was meant for. */

@@ -1,5 +1,7 @@
 /** Keeps secrets out of errors. */
 
+import { wordsOf } from "../words.ts";
+
 /** Shorter than any key; of a shorter one, more than the key would vanish from messages. */
 const SHORTEST_SECRET = 8;
 
@@ -73,13 +75,4 @@ export function plainCause(cause: unknown, redact: (text: string) => string, dep
   plain.name = wordsOf(cause.name);
   plain.stack = redact(wordsOf(cause.stack ?? ""));
   return "code" in cause && typeof cause.code === "string" ? Object.assign(plain, { code: redact(cause.code) }) : plain;
-}
-
-/** Whatever was thrown, in words: an object without a prototype has none. */
-export function wordsOf(thrown: unknown): string {
-  try {
-    return String(thrown);
-  } catch {
-    return "an object";
-  }
 }

@@ -1,13 +1,14 @@
 /** One call under way: attempts, deadlines and endings, until the reply is whole or has failed. */
 
 import { offAbort, onAbort } from "../abort.ts";
-import { SendError } from "../errors.ts";
+import { SendError, type TimeoutPhase } from "../errors.ts";
 import type { ReplyFacts } from "../fold.ts";
 import type { Decoder, ReplyPosition } from "../protocols/protocol.ts";
 import { retryDelayMs } from "../retry.ts";
 import { waitsInVain } from "../stream/alternative.ts";
 import type { ChunkSink, ChunkSource } from "../stream/message-stream.ts";
 import type { Attempt } from "../stream/metrics.ts";
+import { messageOf } from "../words.ts";
 import { Body } from "./body.ts";
 import { type Call, describedError, refusalError } from "./call.ts";
 import { Deadlines } from "./deadlines.ts";
@@ -30,7 +31,7 @@ export class Reply implements ChunkSource, Receiver {
   readonly #call: Call;
   readonly #sink: ChunkSink;
   readonly #deadlines: Deadlines;
-  readonly #onAbort = (): void => this.#abort();
+  readonly #onAbort = (): void => this.#step(() => this.#abort());
   #accept: () => void = () => undefined;
   #refuse: (error: SendError) => void = () => undefined;
   #isAccepted = false;
@@ -59,16 +60,9 @@ export class Reply implements ChunkSource, Receiver {
     const { provider, model, writer, estimateInput } = call;
     this.facts = { provider, model, attempts: [], estimateInput, ...(writer && { writer }) };
     this.#body = this.#freshBody();
-    this.#deadlines = new Deadlines(call.limits, call.now, (phase, waitedMs) => {
-      const overCall = phase === "firstChunk" || phase === "total";
-      const message = `${call.provider} let ${waitedMs} ms pass (limit \`timeouts.${phase}\`); raise it, or try again.`;
-      this.#fail(
-        this.#refusal !== undefined
-          ? this.#httpError()
-          : new SendError("timeout", message, { phase, waitedMs, cause: this.#lastFailure }),
-        overCall,
-      );
-    });
+    this.#deadlines = new Deadlines(call.limits, call.now, (phase, waitedMs) =>
+      this.#step(() => this.#expire(phase, waitedMs)),
+    );
     this.accepted = new Promise((resolve, reject) => {
       this.#accept = resolve;
       this.#refuse = reject;
@@ -76,35 +70,84 @@ export class Reply implements ChunkSource, Receiver {
   }
 
   start(): void {
-    const { signal, budget, retries } = this.#call;
-    budget.enter(retries.budget || 0);
-    if (signal?.aborted) return this.#abort();
-    onAbort(signal, this.#onAbort);
-    this.#attempt();
+    this.#step(() => {
+      const { signal, budget, retries } = this.#call;
+      budget.enter(retries.budget || 0);
+      if (signal?.aborted) return this.#abort();
+      onAbort(signal, this.#onAbort);
+      this.#attempt();
+    });
   }
 
   pull(at: number): void {
-    this.#wanted = true;
-    this.#deadlines.waiting(at);
-    if (this.#body.hasRest) this.#read();
-    else if (this.#head) this.#exchange?.pull();
+    this.#step(() => {
+      this.#wanted = true;
+      this.#deadlines.waiting(at);
+      if (this.#body.hasRest) this.#read();
+      else if (this.#head) this.#exchange?.pull();
+    });
   }
 
   lastAttempt(): void {
-    this.#isLastAttempt = true;
-    // Between two attempts nothing is under way that could tell a bill.
-    if (this.#backoff !== undefined && this.#lastFailure) this.#fail(this.#lastFailure, true);
+    this.#step(() => {
+      this.#isLastAttempt = true;
+      // Between two attempts nothing is under way that could tell a bill.
+      if (this.#backoff !== undefined && this.#lastFailure) this.#fail(this.#lastFailure, true);
+    });
   }
 
   close(): void {
     if (this.#over) return;
-    this.#record("stopped");
-    this.#finish();
-    this.#exchange?.close();
-    this.#cancel();
+    this.#step(() => {
+      this.#record("stopped");
+      this.#finish();
+      this.#exchange?.close();
+      this.#cancel();
+    });
   }
 
   onHead(head: ResponseHead): void {
+    this.#step(() => this.#begin(head));
+  }
+
+  onText(text: string): void {
+    this.#step(() => {
+      this.#deadlines.bytes();
+      this.#read(text);
+    });
+  }
+
+  onEnd(): void {
+    this.#step(() => this.#end());
+  }
+
+  onError(error: unknown, safeToResend = false): void {
+    this.#step(() => this.#breakOff(error, safeToResend));
+  }
+
+  /**
+   * Every way into a call leads through here: callbacks of the socket, of timers and of the signal, and what the stream asks.
+   * What a step throws ends the call, and never the program.
+   */
+  #step(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.#collapse(error);
+    }
+  }
+
+  /** The call ends here whatever its state is: no step that may have thrown is taken again. */
+  #collapse(error: unknown): void {
+    this.#finish();
+    const { provider, model } = this.#call;
+    const message = `The answer of ${provider} could not be read: ${messageOf(error)}.`;
+    const attempts = [...this.facts.attempts];
+    this.#settle(new SendError("protocol", message, { provider, model, attempts, retryable: false, cause: error }));
+    this.#exchange?.close();
+  }
+
+  #begin(head: ResponseHead): void {
     this.#deadlines.answered();
     this.#head = head;
     const requestId = head.header("x-request-id") ?? head.header("request-id") ?? head.header("x-generation-id");
@@ -125,12 +168,7 @@ export class Reply implements ChunkSource, Receiver {
     }
   }
 
-  onText(text: string): void {
-    this.#deadlines.bytes();
-    this.#read(text);
-  }
-
-  onEnd(): void {
+  #end(): void {
     if (this.#refusal !== undefined) return this.#fail(this.#httpError());
     try {
       this.#body.end();
@@ -140,7 +178,7 @@ export class Reply implements ChunkSource, Receiver {
     this.#succeed();
   }
 
-  onError(error: unknown, safeToResend = false): void {
+  #breakOff(error: unknown, safeToResend: boolean): void {
     if (this.#refusal !== undefined) return this.#fail(this.#httpError());
     if (safeToResend && this.#staleConnections === 0) {
       this.#staleConnections = 1;
@@ -149,6 +187,14 @@ export class Reply implements ChunkSource, Receiver {
       return this.#attempt();
     }
     this.#fail(transportError(this.#call.provider, error, this.#head !== undefined));
+  }
+
+  #expire(phase: TimeoutPhase, waitedMs: number): void {
+    const overCall = phase === "firstChunk" || phase === "total";
+    const { provider } = this.#call;
+    const message = `${provider} let ${waitedMs} ms pass (limit \`timeouts.${phase}\`); raise it, or try again.`;
+    const timeout = () => new SendError("timeout", message, { phase, waitedMs, cause: this.#lastFailure });
+    this.#fail(this.#refusal === undefined ? timeout() : this.#httpError(), overCall);
   }
 
   #attempt(): void {
@@ -247,14 +293,18 @@ export class Reply implements ChunkSource, Receiver {
       this.#lastFailure = error;
       this.#deadlines.between();
       clearTimeout(this.#backoff);
-      this.#backoff = setTimeout(() => this.#attempt(), delay);
+      this.#backoff = setTimeout(() => this.#step(() => this.#attempt()), delay);
       return;
     }
     this.#finish();
     this.#cancel();
     // A reply that cannot be resumed has failed for what broke it off.
     const reason = this.#refusal === undefined || final ? error : (this.#resumption?.reason ?? error);
-    const failure = describedError(this.#call, reason, this.facts, this.#head);
+    this.#settle(describedError(this.#call, reason, this.facts, this.#head));
+  }
+
+  /** Has no effect on a call that has its end. */
+  #settle(failure: SendError): void {
     if (this.#isAccepted) this.#sink.fail(failure);
     else this.#refuse(failure);
   }
@@ -334,8 +384,4 @@ const TOLD_BY_ATTEMPT = [
 function forget(facts: ReplyFacts, model: string): void {
   facts.model = model;
   for (const fact of TOLD_BY_ATTEMPT) delete facts[fact];
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,0 +1,74 @@
+/** Whether what came from elsewhere (another thread, somebody's generator) is a chunk: looked at before anything is built on it. */
+
+import type { MessageChunk } from "../chunk.ts";
+import { jsonFault } from "../json-depth.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** What must hold for each type beside its `content`; the end of a sentence that names the chunk. */
+const FAULTS: Readonly<Record<MessageChunk["type"], (fields: Fields) => string | undefined>> = {
+  text: () => undefined,
+  reasoning: ({ reasoning }) => stringsFault({ reasoning }),
+  toolCallDelta: ({ index, id, name, argumentsDelta }) =>
+    countsFault({ index }) ?? stringsFault({ id, name, argumentsDelta }),
+  toolCall: ({ toolCall }) => callFault(toolCall),
+  toolResult: ({ toolCallId, name, result }) => stringsFault({ toolCallId, name, result }),
+  providerToolCall: ({ providerToolCall: call }) =>
+    isObject(call) ? (stringsFault({ name: call.name }) ?? plainFault({ call })) : "has no `providerToolCall`",
+  citation: (citation) => plainFault({ citation }),
+  media: ({ index, mediaType }) => countsFault({ index }) ?? stringsFault({ mediaType }),
+  rewind: ({ length, reasoningLength }) => countsFault({ length, reasoningLength }),
+  final: ({ message }) => messageFault(message),
+};
+
+/** What is wrong with it, as the end of a sentence that names it; `undefined` when nothing is. */
+export function chunkFault(value: unknown): string | undefined {
+  if (!isObject(value)) return "is not an object";
+  const { type, content } = value;
+  if (typeof type !== "string" || !Object.hasOwn(FAULTS, type)) return `has an unknown type`;
+  if (typeof content !== "string") return "has no string as its `content`";
+  return FAULTS[type as MessageChunk["type"]](value);
+}
+
+/** What is wrong with a final chunk's message: what every reader relies on. Its text and its calls a session judges, which takes such a turn back. */
+function messageFault(message: unknown): string | undefined {
+  if (!isObject(message)) return "has no `message`";
+  const { reasoning, toolCalls, citations, finishReason, provider, model, metrics } = message;
+  const fault = stringsFault({ reasoning, finishReason, provider, model });
+  if (fault) return `has a message that ${fault}`;
+  if (!isObject(metrics) || !Array.isArray(metrics.attempts)) return "has a message without `metrics`";
+  if (!Array.isArray(citations)) return "has a message without `citations`";
+  const { providerToolCalls, replay, usage } = message;
+  return plainFault({ toolCalls, citations, providerToolCalls, replay, usage });
+}
+
+function callFault(call: unknown): string | undefined {
+  if (!isObject(call)) return "has no `toolCall`";
+  const fault = stringsFault({ id: call.id, name: call.name });
+  if (fault) return `has a call that ${fault}`;
+  if (!isObject(call.arguments)) return "has a call whose `arguments` are not an object";
+  return plainFault({ arguments: call.arguments });
+}
+
+/** What is written down again in requests, sessions and estimates: a cycle, a BigInt or an accessor that throws must not wait until then. */
+function plainFault(fields: Fields): string | undefined {
+  for (const [name, value] of Object.entries(fields)) {
+    const fault = jsonFault(value);
+    if (fault) return `has \`${name}\` that ${fault}`;
+  }
+  return undefined;
+}
+
+function stringsFault(fields: Fields): string | undefined {
+  const wrong = Object.keys(fields).find((name) => typeof fields[name] !== "string");
+  return wrong && `has no string as its \`${wrong}\``;
+}
+
+function countsFault(fields: Fields): string | undefined {
+  const wrong = Object.keys(fields).find((name) => !Number.isSafeInteger(fields[name]) || Number(fields[name]) < 0);
+  return wrong && `has no integer of 0 or more as its \`${wrong}\``;
+}
+
+function isObject(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
