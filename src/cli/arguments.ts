@@ -22,6 +22,8 @@ export interface Settings {
   readonly session?: string;
   /** Keeps nothing. */
   readonly ephemeral?: true;
+  /** The folder for pictures and sounds. Absent: the current one. */
+  readonly media?: string;
   /** Asks for replies in one piece. */
   readonly whole: boolean;
   /** Only replies and errors. */
@@ -52,6 +54,7 @@ const OPTIONS = {
   timeout: { type: "string" },
   session: { type: "string" },
   ephemeral: { type: "boolean" },
+  media: { type: "string" },
   json: { type: "boolean" },
   "no-stream": { type: "boolean" },
   "no-color": { type: "boolean" },
@@ -77,6 +80,8 @@ export function commandOf(args: readonly string[]): Command {
   const terminator = tokens.find((token) => token.kind === "option-terminator")?.index ?? args.length;
   const first = tokens.find((token) => token.kind === "positional");
   const name = first && first.index < terminator ? first.value : undefined;
+  if (json && settings.media !== undefined)
+    throw new CommandError("--json prints pictures and sounds, --media saves them: give one of them.", 2);
   if (name === "chat") {
     if (json) throw new CommandError("--json works for one answer only, not for a chat.", 2);
     if (positionals.length > 1) {
@@ -115,8 +120,8 @@ function settingsOf(values: Values): Settings {
   const baseUrl = values["base-url"];
   const maxTokens = values["max-tokens"];
   const envFile = values.env;
-  const { session, ephemeral = false } = values;
-  const named = { "--model": model, "--base-url": baseUrl, "--env": envFile, "--session": session };
+  const { session, ephemeral = false, media } = values;
+  const named = { "--model": model, "--base-url": baseUrl, "--env": envFile, "--session": session, "--media": media };
   const empty = Object.entries(named).find(([, value]) => value?.trim() === "");
   if (empty) throw new CommandError(`${empty[0]} is empty.`, 2);
   if (session !== undefined && ephemeral)
@@ -136,6 +141,7 @@ function settingsOf(values: Values): Settings {
     ...(values["no-color"] && { color: false as const }),
     ...(session !== undefined && { session }),
     ...(ephemeral && { ephemeral }),
+    ...(media !== undefined && { media }),
     whole: values["no-stream"] === true,
     quiet: values.quiet === true,
   };

@@ -2,7 +2,8 @@
 
 import type { ClientWrapper, Message } from "../index.ts";
 import type { Settings } from "./arguments.ts";
-import { showReply, streamOf } from "./reply.ts";
+import { saveMedia } from "./media-files.ts";
+import { mediaOf, showReply, streamOf } from "./reply.ts";
 import { failureLineOf, statusOf } from "./status-line.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -26,6 +27,7 @@ export async function ask(
     { json, onInterrupt },
   );
   const { stderr } = terminal;
+  if (!json) await saveMedia(mediaOf(outcome), settings.media, terminal);
   switch (outcome.status) {
     case "answered":
       if (!settings.quiet) await stderr.aside(await statusOf(outcome.message));

@@ -8,7 +8,8 @@ import { CommandError } from "./command-error.ts";
 import { loadConversation, saveConversation } from "./conversation-file.ts";
 import { conversationCostOf } from "./cost.ts";
 import type { Lines } from "./lines.ts";
-import { type Outcome, showReply, streamOf } from "./reply.ts";
+import { saveMedia } from "./media-files.ts";
+import { mediaOf, type Outcome, showReply, streamOf } from "./reply.ts";
 import { failureLineOf, statusOf } from "./status-line.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -57,6 +58,7 @@ export class Conversation {
       this.#terminal,
       { onInterrupt: (listener) => this.#lines.onInterrupt(listener) },
     );
+    await saveMedia(mediaOf(outcome), this.#settings.media, this.#terminal);
     await this.#report(outcome);
     return outcome.status;
   }

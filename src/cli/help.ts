@@ -28,6 +28,7 @@ Options:
       --ephemeral        a conversation that is kept nowhere
       --json             every chunk as a line of JSON (one answer only)
       --no-stream        ask for replies in one piece
+      --media DIR        where pictures and sounds are saved; default: here
   -q, --quiet            only replies and errors
       --no-color         no colours; NO_COLOR and FORCE_COLOR are respected, too
       --env PATH         read keys from a .env file; what is set already stays

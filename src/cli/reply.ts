@@ -1,6 +1,13 @@
 /** One reply on its way to the reader: words to stdout as they come, everything else around them to stderr. */
 
-import { type AssistantMessage, type ClientWrapper, type MessageChunk, MessageStream, SendError } from "../index.ts";
+import {
+  type AssistantMessage,
+  type ClientWrapper,
+  type Media,
+  type MessageChunk,
+  MessageStream,
+  SendError,
+} from "../index.ts";
 import { createMarkdownRenderer, type MarkdownRenderer, printable } from "./markdown.ts";
 import type { Terminal } from "./terminal.ts";
 import { startWaiting, type Waiting } from "./waiting.ts";
@@ -11,6 +18,12 @@ export type Outcome =
   | { readonly status: "stopped"; readonly message: AssistantMessage | undefined }
   | { readonly status: "failed"; readonly error: SendError }
   | { readonly status: "unread" };
+
+/** The pictures and sounds that came, also of a reply that failed. */
+export function mediaOf(outcome: Outcome): readonly Media[] | undefined {
+  if (outcome.status === "unread") return undefined;
+  return (outcome.status === "failed" ? outcome.error.partial : outcome.message)?.media;
+}
 
 export interface ShowOptions {
   /** Writes every chunk as a line of JSON instead of the text. */
@@ -74,6 +87,8 @@ export function streamOf(message: AssistantMessage): MessageStream {
     if (message.reasoning !== "")
       yield { type: "reasoning", content: "", reasoning: message.reasoning, isFinal: false };
     if (message.content !== "") yield { type: "text", content: message.content, isFinal: false };
+    for (const [index, medium] of (message.media ?? []).entries())
+      yield { type: "media", content: "", index, ...medium, isFinal: false };
     for (const citation of message.citations) yield { type: "citation", content: "", ...citation, isFinal: false };
     yield { type: "final", content: "", message, isFinal: true };
   }
@@ -140,6 +155,9 @@ class TextView implements View {
       case "rewind":
         // Nothing here switches recovery on; what is on paper cannot be taken back, but it can be said.
         return this.#note(`[the last ${chunk.length} characters are withdrawn]`);
+      case "media":
+        if (chunk.partial) this.#waiting.now("a picture or a sound is being made");
+        return;
       case "toolCallDelta":
         return this.#waiting.now(`${chunk.name} is being called`);
       case "toolCall":
