@@ -86,6 +86,7 @@ export type { OpenOptions, SessionOptions, TurnOptions } from "./session/options
 export type { SessionRecord } from "./session/record.ts";
 export type { SavedSession } from "./session/saved-session.ts";
 export { LLMSession } from "./session/session.ts";
+export type { SessionSnapshot } from "./session/snapshot.ts";
 export { MemoryStore, type SessionStore, type StoredSession } from "./session/store.ts";
 export type { SessionUsage, TurnUsage } from "./session/usage.ts";
 export { type DrainLimits, MessageStream } from "./stream/message-stream.ts";

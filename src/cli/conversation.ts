@@ -77,7 +77,7 @@ export class Conversation {
       case "retry":
         return this.#retry();
       case "clear":
-        this.#session.clear();
+        await this.#session.clear();
         return this.#tell("The conversation is forgotten.");
       case "save":
         await saveConversation(this.#session, fileOf(argument, name));

@@ -30,6 +30,13 @@ export interface SessionOptions {
    */
   readonly maxSteps?: number;
   /**
+   * Maximum time for which nobody takes a chunk of a turn's stream or waits for one, in milliseconds; 0 turns the limit off. A stream that
+   * was forgotten would keep its session `busy` for ever. After it the turn is ended as by the caller's signal: what came is kept as
+   * `interrupted`, calls that were not run are closed, and a late reader gets a `SendError` of kind `aborted`.
+   * @default 600 000
+   */
+  readonly unreadTimeoutMs?: number | undefined;
+  /**
    * Called when a tool has failed: with what it threw, or the error that says which limit passed or why its result is not JSON.
    * The model has received the message as an error result, and the turn goes on. What this function throws is ignored.
    */
@@ -62,13 +69,14 @@ const OPTION_NAMES = [
   "counter",
   "onInterrupt",
   "maxSteps",
+  "unreadTimeoutMs",
   "onToolError",
   "history",
 ];
 
 /** @throws {TypeError} that names the option which makes no sense */
 export function checkOptions(options: SessionOptions): void {
-  const { client, systemPrompt, maxTokens, counter, onInterrupt, maxSteps, onToolError } = options;
+  const { client, systemPrompt, maxTokens, counter, onInterrupt, maxSteps, unreadTimeoutMs, onToolError } = options;
   const unknown = Object.keys(options).find((name) => !OPTION_NAMES.includes(name));
   if (unknown) throw new TypeError(`There is no option \`${unknown}\`; there are ${OPTION_NAMES.join(", ")}.`);
   if (maxTokens !== undefined && !(Number.isInteger(maxTokens) && maxTokens > 0)) {
@@ -79,6 +87,11 @@ export function checkOptions(options: SessionOptions): void {
   }
   if (onInterrupt !== undefined && onInterrupt !== "keep" && onInterrupt !== "discard") {
     throw new TypeError('`onInterrupt` must be "keep" or "discard".');
+  }
+  if (unreadTimeoutMs !== undefined && !(typeof unreadTimeoutMs === "number" && unreadTimeoutMs >= 0)) {
+    throw new TypeError(
+      `\`unreadTimeoutMs\` must be a number of milliseconds, 0 or more, not ${String(unreadTimeoutMs)}.`,
+    );
   }
   if (onToolError !== undefined && typeof onToolError !== "function") {
     throw new TypeError("`onToolError` must be a function.");
@@ -98,6 +111,14 @@ export function checkedPrompt(systemPrompt: string | undefined): string | undefi
   if (systemPrompt === undefined || systemPrompt === "") return undefined;
   if (typeof systemPrompt === "string") return systemPrompt;
   throw new TypeError("`systemPrompt` must be a text.");
+}
+
+/** @throws {TypeError} when that is no place where a session could be kept */
+export function checkPlace(store: SessionStore, id: string): void {
+  if (typeof store?.append !== "function" || typeof store.load !== "function") {
+    throw new TypeError("`store` must be a store: something with `append`, `load` and `list`.");
+  }
+  if (typeof id !== "string") throw new TypeError("`id` must be a text: the session's name in its store.");
 }
 
 /** What is wrong with the number of a turn's replies, as a sentence; `undefined` when nothing is. */

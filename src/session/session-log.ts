@@ -15,7 +15,9 @@ export class SessionLog {
   readonly #id: string;
   readonly #flushIntervalMs: number;
   /** What the store does not have yet. Goes only when the store has taken it, so that the log is always a beginning of the truth. */
-  readonly #pending: SessionRecord[] = [];
+  #pending: SessionRecord[] = [];
+  /** Whether that stands in the place of all that the store has. */
+  #replaces = false;
   /** What came of a reply and is no record yet: its text, how much of the text before was taken back, what is not seen. */
   #text = "";
   #rewind = 0;
@@ -43,6 +45,20 @@ export class SessionLog {
     else this.#takeText();
     this.#pending.push(plainRecord(record));
     this.#writeSoon(0);
+  }
+
+  /**
+   * Everything before is forgotten, and `record` is what there is now. A store that cannot replace what it has gets `instead`.
+   * Resolves when the store has it.
+   */
+  replace(record: SessionRecord, instead: SessionRecord): Promise<void> {
+    if (!this.#store.replace) this.add(instead);
+    else {
+      this.#dropText();
+      this.#pending = [plainRecord(record)];
+      this.#replaces = true;
+    }
+    return this.flush();
   }
 
   /** A reply grows, or is taken back; written once in `flushIntervalMs`. */
@@ -122,9 +138,13 @@ export class SessionLog {
       await undefined; // what is added in the same breath goes with it
       this.#takeText();
       while (this.#pending.length > 0) {
-        const records = [...this.#pending];
-        await this.#store.append(this.#id, records);
-        this.#pending.splice(0, records.length);
+        const pending = this.#pending;
+        const records = [...pending];
+        if (this.#replaces) await this.#store.replace?.(this.#id, records);
+        else await this.#store.append(this.#id, records);
+        if (this.#pending !== pending) continue; // meanwhile that was forgotten
+        pending.splice(0, records.length);
+        this.#replaces = false;
       }
     } finally {
       this.#writing = undefined;
@@ -178,12 +198,20 @@ function withoutOutput(message: AssistantTurn & { readonly output?: unknown }): 
   return turn;
 }
 
-/** What a store threw, as the one error there is. */
+/** What a store threw, as the one error there is. Its message may be shown to anybody, so it names no folder; the `cause` does. */
 export function storageError(error: unknown): SendError {
   try {
     if (error instanceof SendError) return error;
   } catch {
     // a proxy
   }
-  return new SendError("storage", `The store of the session failed: ${messageOf(error)}`, { cause: error });
+  const reason = withoutFolders(messageOf(error));
+  return new SendError("storage", `The store of the session failed: ${reason}`, { cause: error });
+}
+
+/** Absolute paths, of any system, up to their last name. */
+const FOLDERS = /(?<![\w:./\\])(?:[A-Za-z]:[\\/]|\\\\|\/)(?:[^'"\n\\/]*[^'"\s\\/][\\/])*(?=[^\s'"\\/])/g;
+
+function withoutFolders(text: string): string {
+  return text.replace(FOLDERS, "");
 }

@@ -13,6 +13,7 @@ import {
   checkedClient,
   checkedPrompt,
   checkOptions,
+  checkPlace,
   maxStepsFault,
   type OpenOptions,
   type SessionOptions,
@@ -30,6 +31,7 @@ import {
 import { failureOf } from "./run-tool.ts";
 import { plainMessages, readSession, type SavedSession } from "./saved-session.ts";
 import { SessionLog, storageError } from "./session-log.ts";
+import { type SessionSnapshot, snapshotOf } from "./snapshot.ts";
 import { ToolLoop, type TurnKeeper } from "./tool-loop.ts";
 import { Turn } from "./turn.ts";
 import { isTurnUsage, type SessionUsage, sessionUsageOf, type TurnUsage, turnUsageOf } from "./usage.ts";
@@ -62,6 +64,8 @@ async function replyOf<Output>(
 
 const DEFAULT_MAX_STEPS = 8;
 const FLUSH_INTERVAL_MS = 100;
+/** Longer than a person thinks about a call, shorter than a session should be lost to a stream that was forgotten. */
+const UNREAD_TIMEOUT_MS = 600_000;
 
 /**
  * A conversation that keeps its own history. One turn at a time; however a turn ends, the history is complete, legal to
@@ -78,7 +82,8 @@ const FLUSH_INTERVAL_MS = 100;
  * `timeoutMs` or gets invalid arguments, the model receives an error result and continues. Calls of tools without a `run` end the turn and are left to the caller. When a turn is stopped or fails on the way,
  * the replies and answers before that stay; calls without an answer are closed.
  *
- * A stream that is neither read to its end nor left is a turn that is still under way.
+ * A stream that is neither read to its end nor left is a turn that is still under way, until nobody has read it for ten minutes
+ * (`unreadTimeoutMs`).
  *
  * @example
  * ```ts
@@ -98,6 +103,7 @@ export class LLMSession implements AsyncDisposable {
   readonly #budget: TokenBudget | undefined;
   readonly #maxSteps: number | undefined;
   readonly #onToolError: SessionOptions["onToolError"];
+  readonly #unreadTimeoutMs: number;
   #client: ClientWrapper;
   /** Replaced, never changed: whoever holds its history has the conversation as it was. */
   #state: SessionState;
@@ -120,6 +126,7 @@ export class LLMSession implements AsyncDisposable {
     } = options;
     this.#client = client;
     this.#onToolError = onToolError;
+    this.#unreadTimeoutMs = options.unreadTimeoutMs ?? UNREAD_TIMEOUT_MS;
     this.#maxSteps = maxSteps;
     this.#budget = maxTokens === undefined ? undefined : new TokenBudget(maxTokens, counter ?? createTokenCounter());
     this.#onInterrupt = onInterrupt;
@@ -130,7 +137,10 @@ export class LLMSession implements AsyncDisposable {
    * The session that `toJSON` wrote down, with its history, usage and settings.
    * @throws {TypeError} when it is something else
    */
-  static fromJSON(json: unknown, options: Pick<SessionOptions, "client" | "counter" | "onToolError">): LLMSession {
+  static fromJSON(
+    json: unknown,
+    options: Pick<SessionOptions, "client" | "counter" | "unreadTimeoutMs" | "onToolError">,
+  ): LLMSession {
     const { systemPrompt, maxTokens, onInterrupt, maxSteps, history, turns } = readSession(json);
     const session = new LLMSession({
       ...options,
@@ -165,10 +175,7 @@ export class LLMSession implements AsyncDisposable {
    */
   static async open({ store, id, flushIntervalMs = FLUSH_INTERVAL_MS, ...options }: OpenOptions): Promise<LLMSession> {
     const session = new LLMSession(options);
-    if (typeof store?.append !== "function" || typeof store.load !== "function") {
-      throw new TypeError("`store` must be a store: something with `append`, `load` and `list`.");
-    }
-    if (typeof id !== "string") throw new TypeError("`id` must be a text: the session's name in its store.");
+    checkPlace(store, id);
     try {
       await store.claim?.(id);
     } catch (error) {
@@ -183,6 +190,16 @@ export class LLMSession implements AsyncDisposable {
       await released(store, id);
       throw storageError(error);
     }
+  }
+
+  /**
+   * The conversation that a store keeps under this id, as it is now: read without opening it, also while this or another process has it
+   * open and a turn runs. Nothing is locked or written. An id that is not there has an empty history.
+   * @throws {SendError} kind `storage` when it cannot be read
+   */
+  static async peek({ store, id }: Pick<OpenOptions, "store" | "id">): Promise<SessionSnapshot> {
+    checkPlace(store, id);
+    return snapshotOf(store, id);
   }
 
   /** Who answers. Another client may take over between two turns. */
@@ -269,12 +286,18 @@ export class LLMSession implements AsyncDisposable {
   }
 
   /**
-   * Forgets the conversation. The system prompt stays, and so does what was paid.
-   * @throws {SendError} kind `busy` while a turn is under way
+   * Forgets the conversation, here at once. The system prompt stays, and so does what was paid. Resolves when the store has forgotten
+   * it, too: nothing that was said is kept, if the store can replace what it has (`SessionStore.replace`; both of ours can).
+   * @throws {SendError} kind `busy` while a turn is under way; rejects with kind `storage` when the store fails, and the next call
+   * tries again
    */
-  clear(): void {
+  clear(): Promise<void> {
     this.#mustBeIdle("forget the conversation");
-    this.#record({ type: "cut", length: 0 });
+    const record = { type: "cut", length: 0 } as const;
+    this.#state = applied(this.#state, record);
+    const cleared = this.#log?.replace({ type: "saved", session: this.toJSON() }, record) ?? Promise.resolve();
+    cleared.catch(() => undefined); // it need not be awaited; the next call tells of it
+    return cleared;
   }
 
   /**
@@ -372,6 +395,8 @@ export class LLMSession implements AsyncDisposable {
       ? first
       : new MessageStream<Output>((sink) => new ToolLoop(this.#keeperOf(turn, ask), first, sink), { startedAt });
     turn.stream = stream;
+    const unreadMs = this.#unreadTimeoutMs;
+    if (unreadMs > 0) stream.onUnread?.(unreadMs, () => void this.#abandon(turn, unreadMs));
     if (isPlain) first.onEnd((reply, error) => this.#end(turn, reply, error !== undefined));
     return stream;
   }
@@ -495,6 +520,12 @@ export class LLMSession implements AsyncDisposable {
     if (!turn) return;
     await turn.leave();
     this.#end(turn, undefined, true);
+  }
+
+  /** Ends a turn whose stream nobody reads. */
+  async #abandon(turn: Turn, unreadMs: number): Promise<void> {
+    await turn.abandon(unreadMs);
+    this.#end(turn, turn.stream?.partial, true);
   }
 
   async #close(): Promise<void> {

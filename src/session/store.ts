@@ -25,6 +25,16 @@ export interface SessionStore {
   /** What is kept, in any order. */
   list(): Promise<readonly StoredSession[]>;
   /**
+   * Puts these records in the place of all that is kept under the id, at once: a crash leaves the old ones or the new ones. Resolves
+   * when the old ones are gone. A store without it keeps what `LLMSession.clear` forgets, and adds a record that says so.
+   */
+  replace?(id: string, records: readonly SessionRecord[]): Promise<void>;
+  /**
+   * Forgets a conversation; resolves when nothing of it is kept, also when nothing was.
+   * @throws {SendError} kind `busy` when it is open
+   */
+  delete?(id: string): Promise<void>;
+  /**
    * Nobody else may append until `release`. A session calls it before it loads.
    * @throws {SendError} kind `busy` when somebody else may
    */
@@ -50,13 +60,27 @@ export class MemoryStore implements SessionStore {
     return (this.#sessions.get(id)?.lines ?? []).map((line) => JSON.parse(line) as SessionRecord);
   }
 
+  async replace(id: string, records: readonly SessionRecord[]): Promise<void> {
+    this.#sessions.delete(id);
+    await this.append(id, records);
+  }
+
+  async delete(id: string): Promise<void> {
+    this.#mustBeFree(id);
+    this.#sessions.delete(id);
+  }
+
   async list(): Promise<readonly StoredSession[]> {
     return [...this.#sessions].map(([id, { updatedAt }]) => ({ id, updatedAt }));
   }
 
   async claim(id: string): Promise<void> {
-    if (this.#claimed.has(id)) throw new SendError("busy", `The session ${JSON.stringify(id)} is open already.`);
+    this.#mustBeFree(id);
     this.#claimed.add(id);
+  }
+
+  #mustBeFree(id: string): void {
+    if (this.#claimed.has(id)) throw new SendError("busy", `The session ${JSON.stringify(id)} is open already.`);
   }
 
   async release(id: string): Promise<void> {

@@ -101,6 +101,12 @@ export class Turn<Output = unknown> {
     await (this.#leaving.signal.aborted ? patiently(work) : work);
   }
 
+  /** Ends a reply that nobody reads, as the caller's signal would. Resolves when the turn has ended, or should have. */
+  async abandon(unreadMs: number): Promise<void> {
+    this.#leaving.abort(new Error(`Nobody has read the stream for ${unreadMs} ms (\`unreadTimeoutMs\`).`));
+    await patiently(this.#ended);
+  }
+
   /** Stops the reply, or what there is instead of one. Resolves when the turn has ended, or should have. */
   async leave(): Promise<void> {
     if (this.stream) return void this.stream.stop();

@@ -1,12 +1,13 @@
 /** Conversations in files: the subpath `cloudllm/store/file`. */
 
-import { mkdir, readdir, stat } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { SessionRecord } from "../session/record.ts";
 import type { SessionStore, StoredSession } from "../session/store.ts";
 import { fileNameOf, idOf } from "./file-name.ts";
 import { codeOf, takeLock } from "./lock.ts";
-import { LogFile, readRecords } from "./log-file.ts";
+import { LogFile, readRecords, replaceRecords, successorOf, syncFolder } from "./log-file.ts";
 
 /** How a file store writes. */
 export interface FileStoreOptions {
@@ -20,7 +21,8 @@ export interface FileStoreOptions {
 const ENDING = ".jsonl";
 
 /**
- * Keeps each session in a file of its own, one record a line, to which is only added. Folder and files are for their owner
+ * Keeps each session in a file of its own, one record a line, to which is only added; what `LLMSession.clear` forgets is gone from
+ * it, since a new file takes its place. Folder and files are for their owner
  * alone. A session that is open has a lock beside its file; another process that opens it is told (kind `busy`). The lock of a
  * process that was killed does not hold; one from another machine that shares the folder does, until it is removed.
  *
@@ -52,8 +54,7 @@ export class FileStore implements SessionStore {
   async claim(id: string): Promise<void> {
     const path = this.#pathOf(id);
     await makeFolder(this.#directory);
-    const unlock = await takeLock(path.replace(/\.jsonl$/, ".lock"), `The session ${JSON.stringify(id)}`);
-    this.#claims.set(id, { unlock });
+    this.#claims.set(id, { unlock: await lock(path, id) });
   }
 
   /** Reads only, so that it may look at a session that another process writes. */
@@ -67,6 +68,30 @@ export class FileStore implements SessionStore {
     if (!claim) return;
     claim.file ??= await LogFile.open(this.#pathOf(id), this.#fsync);
     await claim.file.append(records);
+  }
+
+  /** The new records are on the disk, and the old ones are not, before this resolves; a crash leaves the file as it was or as it will be. */
+  async replace(id: string, records: readonly SessionRecord[]): Promise<void> {
+    if (!this.#claims.has(id)) await this.claim(id);
+    const claim = this.#claims.get(id);
+    if (!claim) return;
+    const { file } = claim;
+    delete claim.file; // the next record opens the new one
+    await file?.close();
+    await replaceRecords(this.#pathOf(id), records);
+  }
+
+  async delete(id: string): Promise<void> {
+    const path = this.#pathOf(id);
+    if (!existsSync(this.#directory)) return;
+    const unlock = await lock(path, id);
+    try {
+      await rm(successorOf(path), { force: true });
+      await rm(path, { force: true });
+      await syncFolder(this.#directory);
+    } finally {
+      await unlock();
+    }
   }
 
   /** Those that were written to last come first. */
@@ -95,6 +120,10 @@ export class FileStore implements SessionStore {
   #pathOf(id: string): string {
     return join(this.#directory, `${fileNameOf(id)}${ENDING}`);
   }
+}
+
+function lock(path: string, id: string): Promise<() => Promise<void>> {
+  return takeLock(path.replace(/\.jsonl$/, ".lock"), `The session ${JSON.stringify(id)}`);
 }
 
 /** With those above it. Node's own way to do so never comes back where a folder takes none (as `/proc`). */

@@ -3,6 +3,7 @@
 import { closeSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
 import { hostname, uptime } from "node:os";
+import { basename } from "node:path";
 import { setTimeout as elapse } from "node:timers/promises";
 import { SendError } from "../errors.ts";
 
@@ -116,7 +117,8 @@ function mayBeAlive(holder: Holder | undefined): holder is Holder {
 function busy(what: string, { pid, host }: Holder, path: string): SendError {
   const where = host === hostname() ? "" : ` on ${host}`;
   const who = pid === process.pid && where === "" ? "this process" : `the process ${pid}${where}`;
-  return new SendError("busy", `${what} is open in ${who}. If that is not so any more, remove ${path}.`);
+  const message = `${what} is open in ${who}. If that is not so any more, remove ${basename(path)}.`;
+  return new SendError("busy", message, { cause: new Error(`The lock is ${path}.`) });
 }
 
 export function codeOf(error: unknown): unknown {

@@ -1,7 +1,7 @@
 /** An append-only file of JSON lines. A line that a crash has torn is no line; anything else that is wrong is an error. */
 
-import { type FileHandle, open, readFile, truncate } from "node:fs/promises";
-import { dirname } from "node:path";
+import { type FileHandle, open, readFile, rename, rm, truncate } from "node:fs/promises";
+import { basename, dirname } from "node:path";
 import { SendError } from "../errors.ts";
 import type { SessionRecord } from "../session/record.ts";
 import { codeOf } from "./lock.ts";
@@ -47,7 +47,40 @@ function parsed(decoder: TextDecoder, line: Uint8Array, path: string, number: nu
 }
 
 function damaged(path: string, what: string, cause?: unknown): SendError {
-  return new SendError("storage", `${path} is damaged: ${what}. It was left as it is.`, { cause });
+  const message = `${basename(path)} is damaged: ${what}. It was left as it is.`;
+  return new SendError("storage", message, { cause: new Error(`The file is ${path}.`, { cause }) });
+}
+
+/** The name beside a file under which its successor is written. */
+export function successorOf(path: string): string {
+  return `${path}.new`;
+}
+
+/**
+ * Puts a file with these records alone in the place of the file. A crash leaves the one or the other; what this resolves for, the
+ * disk has. For who has the lock, and does not have the file open: Windows renames nothing over an open file.
+ */
+export async function replaceRecords(path: string, records: readonly SessionRecord[]): Promise<void> {
+  const next = successorOf(path);
+  await rm(next, { force: true }); // of a process that ended in the middle
+  try {
+    const handle = await open(next, "wx", 0o600);
+    try {
+      await handle.writeFile(bytesOf([HEADER, ...records]));
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(next, path);
+  } catch (error) {
+    await rm(next, { force: true });
+    throw error;
+  }
+  await syncFolder(dirname(path));
+}
+
+function bytesOf(lines: readonly object[]): Buffer {
+  return Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
 }
 
 /** The file, open for adding to it. */
@@ -87,8 +120,7 @@ export class LogFile {
     // By its path: Windows does not let a handle that only appends cut anything off.
     if (this.#isTorn) await truncate(this.#path, this.#size);
     this.#isTorn = true;
-    const lines = this.#size === 0 ? [HEADER, ...records] : records;
-    const bytes = Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+    const bytes = bytesOf(this.#size === 0 ? [HEADER, ...records] : records);
     await this.#handle.appendFile(bytes);
     if (this.#fsync) await this.#handle.datasync();
     this.#size += bytes.length;
@@ -114,7 +146,7 @@ async function wholeLength(handle: FileHandle, size: number): Promise<number> {
 }
 
 /** So that the file's name survives a power cut, too. Not every system can. */
-async function syncFolder(path: string): Promise<void> {
+export async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, "r").catch(() => undefined);
   try {
     await folder?.sync();

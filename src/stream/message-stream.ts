@@ -70,6 +70,9 @@ export interface DrainLimits {
   readonly maxTokens?: number | undefined;
 }
 
+/** How often a stream is looked at until it counts as unread. */
+const UNREAD_LOOKS = 4;
+
 const DRAIN_LIMITS = { withinMs: 30_000, maxTokens: 4_000 } as const;
 
 /**
@@ -288,6 +291,24 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
     const outcome = this.#outcome;
     if (outcome.status === "running") this.#endListeners.push(listener);
     else tell(listener, this.partial, outcome.status === "failed" ? outcome.error : undefined);
+  }
+
+  /**
+   * For wrappers: calls `listener` once, when nobody has taken a chunk or waited for one for `afterMs` milliseconds (or up to a
+   * quarter more, after an earlier read); never after the end. The process need not run on for it.
+   */
+  onUnread(afterMs: number, listener: () => void): void {
+    if (this.#outcome.status !== "running") return;
+    let [seen, head, quiet] = [this.#queue.chunks, this.#head, 0];
+    const look = (): void => {
+      // No chunk costs anything for this: what was taken shows in the queue.
+      const isRead = this.#draining || this.#waiters.length > 0 || this.#head !== head || this.#queue.chunks !== seen;
+      [seen, head, quiet] = [this.#queue.chunks, this.#head, isRead ? 0 : quiet + 1];
+      if (quiet === UNREAD_LOOKS) listener();
+      else timer = later(look, afterMs / UNREAD_LOOKS);
+    };
+    let timer = later(look, afterMs / UNREAD_LOOKS);
+    this.#endWaiters.push(() => clearTimeout(timer));
   }
 
   /** For wrappers: only the rest of this reply is wanted, so what fails from now on is not begun again. */
@@ -544,6 +565,13 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
       return message;
     }
   }
+}
+
+/** A timer that no process need wait for. */
+function later(task: () => void, afterMs: number): ReturnType<typeof setTimeout> {
+  const timer = setTimeout(task, Math.min(afterMs, LONGEST_TIMER_MS));
+  timer.unref?.();
+  return timer;
 }
 
 /** A loop over a stream. A class, because a literal with a symbol among its names is put together anew, name by name, each time. */
