@@ -1,6 +1,6 @@
 /** The one contract: something that answers messages, whole or streamed. Its laws stand here; one suite checks them. */
 
-import type { AssistantMessage, Message } from "./message.ts";
+import type { AssistantMessage, Message, MessageWithOutput } from "./message.ts";
 import type { Schema } from "./schema/schema.ts";
 import type { MessageStream } from "./stream/message-stream.ts";
 
@@ -34,14 +34,17 @@ export interface ToolContext {
   readonly toolCallId: string;
 }
 
-/** A function the model may ask to have called. `Arguments` is what `parameters` says they are. */
-export interface Tool<Arguments = unknown> {
+/**
+ * A function the model may ask to have called. `Arguments` is what `parameters` says they are: `tool` infers it. The default has
+ * no fields to take out, so that arguments are typed or do not compile: those of type `unknown` would be taken apart into `any`.
+ */
+export interface Tool<Arguments = NonNullable<unknown>> {
   /** Letters, digits, `_` and `-`, at most 64. */
   readonly name: string;
   /** What it does and when to use it; the model decides by this text. */
   readonly description?: string | undefined;
   /** Schema of its arguments (an object): JSON Schema, or a schema library's. Absent for a function without any. */
-  readonly parameters?: Schema<Arguments> | undefined;
+  readonly parameters?: Schema<Arguments | null | undefined> | undefined;
   /**
    * Maximum time for one call, in milliseconds; 0 turns the limit off. When it passes, the tool's `signal` fires, the model receives
    * an error result, and a result that comes later is dropped.
@@ -185,6 +188,21 @@ export interface SendOptions<Output = unknown> {
 }
 
 /**
+ * The reply to a call with these options: with `output` and without `tools` to ask for first it has the value, or the call has
+ * failed. A client whose constructor was given tools may still ask for those.
+ */
+export type ReplyTo<Output, Tools> = unknown extends Output
+  ? AssistantMessage<Output>
+  : [Tools] extends [undefined]
+    ? MessageWithOutput<Output>
+    : AssistantMessage<Output>;
+
+/** A reply as `ReplyTo` types it: the compiler cannot decide that where the options are not known yet. */
+export function typedReply<Output, Tools>(reply: AssistantMessage<Output>): ReplyTo<Output, Tools> {
+  return reply as ReplyTo<Output, Tools>;
+}
+
+/**
  * Something that answers messages. Provider clients, wrappers around them, fakes for tests and whatever you write
  * yourself are all `ClientWrapper`s, and all keep these laws:
  *
@@ -228,12 +246,13 @@ export interface ClientWrapper {
  * `hedge` and `rateLimit` make. Whatever needs only a client takes a `ClientWrapper`, which is less to write.
  */
 export interface TypedClient extends ClientWrapper {
-  sendMessage<Output = unknown>(
+  sendMessage<Output = unknown, Tools extends readonly Tool[] | undefined = undefined>(
     messages: readonly Message[],
-    options?: SendOptions<Output>,
-  ): Promise<AssistantMessage<Output>>;
-  sendMessageStream<Output = unknown>(
+    options?: SendOptions<Output> & { readonly tools?: Tools },
+  ): Promise<ReplyTo<Output, Tools>>;
+  /** `Tools` changes nothing here: a stream may be stopped before its value. It keeps unions of both methods callable. */
+  sendMessageStream<Output = unknown, Tools extends readonly Tool[] | undefined = undefined>(
     messages: readonly Message[],
-    options?: SendOptions<Output>,
+    options?: SendOptions<Output> & { readonly tools?: Tools },
   ): Promise<MessageStream<Output>>;
 }

@@ -19,6 +19,7 @@ export type {
   PromptCache,
   ReasoningEffort,
   Recovery,
+  ReplyTo,
   RetryOptions,
   SearchParameters,
   SendOptions,
@@ -62,6 +63,7 @@ export {
   type ImagePart,
   type Media,
   type Message,
+  type MessageWithOutput,
   type ProviderToolCall,
   type RateLimit,
   type RateLimits,
@@ -80,9 +82,10 @@ export type { CircuitOptions } from "./reliability/circuit.ts";
 export { type FallbackOptions, fallback } from "./reliability/fallback.ts";
 export { type HedgeOptions, hedge } from "./reliability/hedge.ts";
 export { type RateLimitOptions, rateLimit } from "./reliability/rate-limit.ts";
+export type { InferArguments, InferSchema } from "./schema/inferred.ts";
 export type { JsonSchema, Schema, SchemaIssue, SchemaResult, StandardSchema } from "./schema/schema.ts";
 export type { TurnInput } from "./session/history.ts";
-export type { OpenOptions, SessionOptions, TurnOptions } from "./session/options.ts";
+export type { OpenOptions, RestoreOptions, SessionOptions, TurnOptions } from "./session/options.ts";
 export type { SessionRecord } from "./session/record.ts";
 export type { SavedSession } from "./session/saved-session.ts";
 export { LLMSession } from "./session/session.ts";
@@ -93,5 +96,6 @@ export { type DrainLimits, MessageStream } from "./stream/message-stream.ts";
 export type { Attempt, ReplyMetrics } from "./stream/metrics.ts";
 export { type DeepPartial, PartialJson } from "./stream/partial-json.ts";
 export type { TokenCounter } from "./token-estimate.ts";
+export { type ToolDefinition, tool } from "./tool.ts";
 export { type ClientOptions, ProviderClient } from "./transport/connect.ts";
 export type { FetchLike } from "./transport/fetch.ts";

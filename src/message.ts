@@ -256,3 +256,8 @@ export interface AssistantMessage<Output = unknown> extends AssistantTurn {
   readonly requestId?: string;
   readonly rateLimits?: RateLimits;
 }
+
+/** A reply to a call with `output` and without tools: it has the value, or the call has failed. */
+export interface MessageWithOutput<Output> extends AssistantMessage<Output> {
+  readonly output: Output;
+}

@@ -1,6 +1,14 @@
 /** The next client when one fails. */
 
-import type { ClientWrapper, Recovery, SendOptions, TypedClient } from "../client.ts";
+import {
+  type ClientWrapper,
+  type Recovery,
+  type ReplyTo,
+  type SendOptions,
+  type Tool,
+  type TypedClient,
+  typedReply,
+} from "../client.ts";
 import type { SendError, SendErrorKind } from "../errors.ts";
 import type { Message } from "../message.ts";
 import { MessageStream } from "../stream/message-stream.ts";
@@ -170,10 +178,16 @@ export function fallback(clients: readonly ClientWrapper[], options: FallbackOpt
     provider,
     model,
     defaults: jointDefaults(list),
-    async sendMessage<Output>(messages: readonly Message[], its: SendOptions<Output> = {}) {
+    async sendMessage<Output, Tools extends readonly Tool[] | undefined>(
+      messages: readonly Message[],
+      its: SendOptions<Output> & { readonly tools?: Tools } = {},
+    ): Promise<ReplyTo<Output, Tools>> {
       const { recover = options.recover } = its;
-      if (recover) return (await recovering(messages, { ...its, recover })).finalMessage();
-      return (await openRace(messages, its, rulesFor(list, true))).stream.finalMessage();
+      if (recover)
+        return typedReply<Output, Tools>(await (await recovering(messages, { ...its, recover })).finalMessage());
+      return typedReply<Output, Tools>(
+        await (await openRace(messages, its, rulesFor(list, true))).stream.finalMessage(),
+      );
     },
     async sendMessageStream<Output>(messages: readonly Message[], its: SendOptions<Output> = {}) {
       const { recover = options.recover } = its;

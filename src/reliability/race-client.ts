@@ -2,7 +2,14 @@
 
 import { settledFor } from "../caller-stack.ts";
 import { checkCall } from "../check.ts";
-import type { ClientWrapper, SendOptions, Tool, TypedClient } from "../client.ts";
+import {
+  type ClientWrapper,
+  type ReplyTo,
+  type SendOptions,
+  type Tool,
+  type TypedClient,
+  typedReply,
+} from "../client.ts";
 import type { Message } from "../message.ts";
 import { MessageStream } from "../stream/message-stream.ts";
 import { streamOf } from "../stream/whole.ts";
@@ -18,9 +25,12 @@ export function raceClient(
     provider,
     model,
     defaults: jointDefaults(clients),
-    async sendMessage<Output>(messages: readonly Message[], options: SendOptions<Output> = {}) {
+    async sendMessage<Output, Tools extends readonly Tool[] | undefined>(
+      messages: readonly Message[],
+      options: SendOptions<Output> & { readonly tools?: Tools } = {},
+    ): Promise<ReplyTo<Output, Tools>> {
       const { stream } = await openRace(messages, options, rulesOf(true));
-      return stream.finalMessage();
+      return typedReply<Output, Tools>(await stream.finalMessage());
     },
     async sendMessageStream<Output>(messages: readonly Message[], options: SendOptions<Output> = {}) {
       const { stream } = await openRace(messages, options, rulesOf(false));

@@ -1,7 +1,14 @@
 /** Keeps a client within its provider's limits: calls wait in line instead of being refused. */
 
 import { settledFor } from "../caller-stack.ts";
-import type { ClientWrapper, SendOptions, TypedClient } from "../client.ts";
+import {
+  type ClientWrapper,
+  type ReplyTo,
+  type SendOptions,
+  type Tool,
+  type TypedClient,
+  typedReply,
+} from "../client.ts";
 import type { Message } from "../message.ts";
 import { limitsLeft } from "../timeouts.ts";
 import { Line } from "./line.ts";
@@ -42,14 +49,17 @@ export function rateLimit(client: ClientWrapper, options: RateLimitOptions): Typ
     provider: client.provider,
     model: client.model,
     defaults: client.defaults,
-    async sendMessage<Output>(messages: readonly Message[], options: SendOptions<Output> = {}) {
+    async sendMessage<Output, Tools extends readonly Tool[] | undefined>(
+      messages: readonly Message[],
+      options: SendOptions<Output> & { readonly tools?: Tools } = {},
+    ): Promise<ReplyTo<Output, Tools>> {
       const startedAt = performance.now();
       const leave = await settledFor(line.enter(client, messages, options));
       try {
         const message = await typed.sendMessage(messages, afterWaiting(options, startedAt));
         line.learn(message.rateLimits);
         leave(message, undefined);
-        return message;
+        return typedReply<Output, Tools>(message);
       } catch (error) {
         leave(undefined, error);
         throw error;

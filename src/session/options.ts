@@ -1,6 +1,7 @@
 /** What may be said when a session is made, and with each of its turns; senseless options are refused at once. */
 
-import type { ClientWrapper, SendOptions } from "../client.ts";
+import { optionsFault } from "../check.ts";
+import type { ClientWrapper, SendOptions, Tool } from "../client.ts";
 import type { Message, ToolCall } from "../message.ts";
 import type { TokenCounter } from "../token-estimate.ts";
 import type { SessionStore } from "./store.ts";
@@ -41,6 +42,10 @@ export interface SessionOptions {
    * The model has received the message as an error result, and the turn goes on. What this function throws is ignored.
    */
   readonly onToolError?: ((error: unknown, call: ToolCall) => void) | undefined;
+  /** Tools of every turn that names none itself. They go before those of `defaults` and of the client. */
+  readonly tools?: readonly Tool[] | undefined;
+  /** What every turn carries unless it says otherwise: temperature, `maxOutputTokens`, `reasoning` … Not written down by `toJSON` or a store. */
+  readonly defaults?: Omit<SendOptions, "signal"> | undefined;
   /** An earlier conversation, without its system prompt. */
   readonly history?: readonly Message[];
 }
@@ -71,6 +76,8 @@ const OPTION_NAMES = [
   "maxSteps",
   "unreadTimeoutMs",
   "onToolError",
+  "tools",
+  "defaults",
   "history",
 ];
 
@@ -98,9 +105,20 @@ export function checkOptions(options: SessionOptions): void {
   }
   checkedClient(client);
   checkedPrompt(systemPrompt);
-  const fault = maxStepsFault(maxSteps);
+  const fault = maxStepsFault(maxSteps) ?? optionsFault({ ...turnDefaults(options) });
   if (fault) throw new TypeError(fault);
 }
+
+/** What a session's turns carry unless they say otherwise. */
+export function turnDefaults({ tools, defaults }: Pick<SessionOptions, "tools" | "defaults">): SendOptions {
+  return tools === undefined ? { ...defaults } : { ...defaults, tools };
+}
+
+/** What a session needs again where it is made of what was written down. */
+export type RestoreOptions = Pick<
+  SessionOptions,
+  "client" | "counter" | "unreadTimeoutMs" | "onToolError" | "tools" | "defaults"
+>;
 
 export function checkedClient(client: ClientWrapper): ClientWrapper {
   if (typeof client?.sendMessage === "function" && typeof client.sendMessageStream === "function") return client;

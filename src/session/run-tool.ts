@@ -3,7 +3,7 @@
 import type { Tool } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { ToolCall, ToolMessage } from "../message.ts";
-import { issuesText, validate } from "../schema/schema.ts";
+import { issuesText, type SchemaResult, validate } from "../schema/schema.ts";
 import { LONGEST_TIMER_MS } from "../stream/metrics.ts";
 import { errorText, isError, resultText } from "./result-text.ts";
 
@@ -37,8 +37,10 @@ export function withError<T extends object>(target: T, error: unknown): T & { re
   return Object.defineProperty(target, "error", { value: error, enumerable: false });
 }
 
-async function answerOf(call: ToolCall, tool: Tool, signal: AbortSignal): Promise<ToolMessage | undefined> {
-  const checked = tool.parameters ? await validate(tool.parameters, call.arguments) : { value: call.arguments };
+async function answerOf(call: ToolCall, tool: Tool<unknown>, signal: AbortSignal): Promise<ToolMessage | undefined> {
+  const checked: SchemaResult<unknown> = tool.parameters
+    ? await validate(tool.parameters, call.arguments)
+    : { value: call.arguments };
   if (checked.issues) {
     return failureOf(call, `The arguments do not fit the schema of ${call.name}: ${issuesText(checked.issues)}.`);
   }

@@ -16,8 +16,10 @@ import {
   checkPlace,
   maxStepsFault,
   type OpenOptions,
+  type RestoreOptions,
   type SessionOptions,
   type TurnOptions,
+  turnDefaults,
 } from "./options.ts";
 import {
   applied,
@@ -104,6 +106,7 @@ export class LLMSession implements AsyncDisposable {
   readonly #maxSteps: number | undefined;
   readonly #onToolError: SessionOptions["onToolError"];
   readonly #unreadTimeoutMs: number;
+  readonly #defaults: SendOptions;
   #client: ClientWrapper;
   /** Replaced, never changed: whoever holds its history has the conversation as it was. */
   #state: SessionState;
@@ -128,6 +131,7 @@ export class LLMSession implements AsyncDisposable {
     this.#onToolError = onToolError;
     this.#unreadTimeoutMs = options.unreadTimeoutMs ?? UNREAD_TIMEOUT_MS;
     this.#maxSteps = maxSteps;
+    this.#defaults = turnDefaults(options);
     this.#budget = maxTokens === undefined ? undefined : new TokenBudget(maxTokens, counter ?? createTokenCounter());
     this.#onInterrupt = onInterrupt;
     this.#state = { systemPrompt: checkedPrompt(systemPrompt), history: checkedHistory(history), turns: [] };
@@ -137,10 +141,7 @@ export class LLMSession implements AsyncDisposable {
    * The session that `toJSON` wrote down, with its history, usage and settings.
    * @throws {TypeError} when it is something else
    */
-  static fromJSON(
-    json: unknown,
-    options: Pick<SessionOptions, "client" | "counter" | "unreadTimeoutMs" | "onToolError">,
-  ): LLMSession {
+  static fromJSON(json: unknown, options: RestoreOptions): LLMSession {
     const { systemPrompt, maxTokens, onInterrupt, maxSteps, history, turns } = readSession(json);
     const session = new LLMSession({
       ...options,
@@ -161,7 +162,7 @@ export class LLMSession implements AsyncDisposable {
    * (or see `onInterrupt`), calls without an answer are closed, and what that reply has cost counts as an estimate. A store that fails does not spoil a reply: it is told by the
    * next `sendMessage…` or `close`, which try again.
    *
-   * `maxTokens`, `onInterrupt`, `maxSteps` and the client are not kept: give them each time.
+   * `maxTokens`, `onInterrupt`, `maxSteps`, `tools`, `defaults` and the client are not kept: give them each time.
    * @throws {SendError} kind `busy` when another process (or another session here) has it, `storage` when it cannot be read
    * @example
    * ```ts
@@ -354,7 +355,7 @@ export class LLMSession implements AsyncDisposable {
 
   #begin<Output>(
     input: TurnInput,
-    { maxSteps = this.#maxSteps ?? DEFAULT_MAX_STEPS, ...options }: TurnOptions<Output>,
+    { maxSteps = this.#maxSteps ?? DEFAULT_MAX_STEPS, ...its }: TurnOptions<Output>,
   ): Turn<Output> {
     this.#mustBeIdle("send another message");
     const added = messagesOf(input, this.#state.history);
@@ -363,7 +364,9 @@ export class LLMSession implements AsyncDisposable {
     const { systemPrompt } = this.#state;
     // What the schema has let through is of the schema's type, whoever was asked.
     const client = this.#client as TypedClient;
-    const carried: SendOptions = { ...client.defaults, ...withoutUndefined(options) };
+    // What the session's default for `output` lets through is not typed: nobody asked for it with this turn.
+    const options = { ...this.#defaults, ...withoutUndefined(its) } as SendOptions<Output>;
+    const carried: SendOptions = { ...client.defaults, ...options };
     const request = this.#requestOf(systemPrompt, added, carried);
     const { provider, model } = client;
     this.#record({ type: "said", messages: added, asked: { provider, model } });

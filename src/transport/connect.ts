@@ -3,10 +3,10 @@
 import { defaultTransport } from "#default-transport";
 import { settledFor } from "../caller-stack.ts";
 import { checkCall, optionsFault } from "../check.ts";
-import type { Recovery, SendOptions, TypedClient } from "../client.ts";
+import { type Recovery, type ReplyTo, type SendOptions, type Tool, type TypedClient, typedReply } from "../client.ts";
 import { SendError } from "../errors.ts";
 import { jsonOf } from "../json-text.ts";
-import type { AssistantMessage, Message } from "../message.ts";
+import type { Message } from "../message.ts";
 import type { Endpoint, Protocol, ProtocolRequest } from "../protocols/protocol.ts";
 import { type RetryPolicy, retryDelayMs, retryPolicyOf } from "../retry.ts";
 import { checkedSource } from "../stream/checked-source.ts";
@@ -109,19 +109,25 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     this.#transport = fetch ? fetchTransport(fetch) : defaultTransport();
   }
 
-  async sendMessage<Output = unknown>(
+  async sendMessage<Output = unknown, Tools extends readonly Tool[] | undefined = undefined>(
     messages: readonly Message[],
-    options: SendOptions<Output> & { readonly providerOptions?: ProviderOptions | undefined } = {},
-  ): Promise<AssistantMessage<Output>> {
+    options: SendOptions<Output> & {
+      readonly tools?: Tools;
+      readonly providerOptions?: ProviderOptions | undefined;
+    } = {},
+  ): Promise<ReplyTo<Output, Tools>> {
     const recover = options.recover ?? this.#defaults.recover;
     // A reply that is to be brought to its end must be seen coming.
     const stream = recover ? this.#recovering(messages, options, recover) : this.#open(messages, options, false);
-    return (await stream).finalMessage();
+    return typedReply(await (await stream).finalMessage());
   }
 
-  sendMessageStream<Output = unknown>(
+  sendMessageStream<Output = unknown, Tools extends readonly Tool[] | undefined = undefined>(
     messages: readonly Message[],
-    options: SendOptions<Output> & { readonly providerOptions?: ProviderOptions | undefined } = {},
+    options: SendOptions<Output> & {
+      readonly tools?: Tools;
+      readonly providerOptions?: ProviderOptions | undefined;
+    } = {},
   ): Promise<MessageStream<Output>> {
     const recover = options.recover ?? this.#defaults.recover;
     return recover ? this.#recovering(messages, options, recover) : this.#open(messages, options, true);

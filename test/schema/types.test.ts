@@ -12,11 +12,13 @@ import {
   LLMSession,
   type Message,
   type MessageStream,
+  type MessageWithOutput,
   type OpenAIClient,
   rateLimit,
   type Schema,
   type Tool,
   type TypedClient,
+  tool,
 } from "cloudllm";
 import { scriptedClient } from "cloudllm/testing";
 import * as v from "valibot";
@@ -51,11 +53,16 @@ async function asked(): Promise<void> {
   for await (const chunk of zod)
     if (chunk.type === "final") expectTypeOf(chunk.message.output).toEqualTypeOf<Recipe | undefined>();
 
-  expectTypeOf((await client.sendMessage([], { output: VALIBOT })).output).toEqualTypeOf<Recipe | undefined>();
-  expectTypeOf((await client.sendMessage([], { output: ARKTYPE })).output).toEqualTypeOf<Recipe | undefined>();
+  // Without tools to ask for first, a reply has the value; a stream may be stopped before it.
+  expectTypeOf((await client.sendMessage([], { output: VALIBOT })).output).toEqualTypeOf<Recipe>();
+  expectTypeOf((await client.sendMessage([], { output: ARKTYPE })).output).toEqualTypeOf<Recipe>();
+  expectTypeOf(await client.sendMessage([], { output: ZOD })).toEqualTypeOf<MessageWithOutput<Recipe>>();
+  expectTypeOf((await client.sendMessage([], { output: ZOD, tools: TOOLS })).output).toEqualTypeOf<
+    Recipe | undefined
+  >();
   expectTypeOf((await client.sendMessage([], { output: PLAIN })).output).toEqualTypeOf<unknown>();
-  expectTypeOf((await client.sendMessage([], { output: PLAIN_TYPED })).output).toEqualTypeOf<Recipe | undefined>();
-  expectTypeOf((await client.sendMessage<Recipe>([], { output: PLAIN })).output).toEqualTypeOf<Recipe | undefined>();
+  expectTypeOf((await client.sendMessage([], { output: PLAIN_TYPED })).output).toEqualTypeOf<Recipe>();
+  expectTypeOf((await client.sendMessage<Recipe>([], { output: PLAIN })).output).toEqualTypeOf<Recipe>();
   expectTypeOf((await client.sendMessage([])).output).toEqualTypeOf<unknown>();
 
   // A stream of something is a stream.
@@ -87,7 +94,7 @@ async function askedThroughOthers(): Promise<void> {
   const wrapped = [fallback([plain, client]), hedge(plain, client, { afterMs: 1 }), rateLimit(plain, {})];
   for (const each of wrapped) {
     expectTypeOf(each).toEqualTypeOf<TypedClient>();
-    expectTypeOf((await each.sendMessage([], { output: ARKTYPE })).output).toEqualTypeOf<Recipe | undefined>();
+    expectTypeOf((await each.sendMessage([], { output: ARKTYPE })).output).toEqualTypeOf<Recipe>();
     expectTypeOf(await each.sendMessageStream([], { output: ZOD })).toEqualTypeOf<MessageStream<Recipe>>();
     expectTypeOf(await each.sendMessage([])).toEqualTypeOf<AssistantMessage>();
   }
@@ -99,10 +106,73 @@ async function askedThroughOthers(): Promise<void> {
 const COOK: Tool<Recipe> = { name: "cook", parameters: ZOD, run: ({ steps }) => steps.length };
 const TOOLS: readonly Tool[] = [COOK];
 
+/** As they are written everywhere: the schema says what `run` gets. */
+const WRITTEN = [
+  tool({
+    name: "zod",
+    parameters: z.object({ city: z.string(), days: z.number().optional() }),
+    run: ({ city, days }, { signal }) => {
+      expectTypeOf(city).toEqualTypeOf<string>();
+      expectTypeOf(days).toEqualTypeOf<number | undefined>();
+      expectTypeOf(signal).toEqualTypeOf<AbortSignal>();
+      return city;
+    },
+  }),
+  tool({
+    name: "valibot",
+    parameters: VALIBOT,
+    run: ({ steps }) => expectTypeOf(steps).toEqualTypeOf<Recipe["steps"]>(),
+  }),
+  tool({ name: "arktype", parameters: ARKTYPE, run: ({ title }) => expectTypeOf(title).toEqualTypeOf<string>() }),
+  tool({
+    name: "json",
+    parameters: {
+      type: "object",
+      properties: {
+        city: { type: "string" },
+        unit: { enum: ["C", "F"] },
+        days: { type: ["integer", "null"] },
+        tags: { type: "array", items: { type: "string" } },
+        place: {
+          anyOf: [{ type: "string" }, { type: "object", properties: { lat: { type: "number" } }, required: ["lat"] }],
+        },
+        any: { $ref: "#/$defs/any" },
+      },
+      required: ["city", "unit"],
+      $defs: { any: {} },
+    },
+    run: (args) =>
+      expectTypeOf(args).toEqualTypeOf<{
+        city: string;
+        unit: "C" | "F";
+        days?: number | null;
+        tags?: string[];
+        place?: string | { lat: number };
+        any?: unknown;
+      }>(),
+  }),
+  tool({
+    name: "unknown",
+    parameters: PLAIN,
+    run: ({ city }) => expectTypeOf(city).toEqualTypeOf<unknown>(),
+  }),
+  tool({ name: "none", run: (args) => expectTypeOf(args).toEqualTypeOf<Readonly<Record<string, unknown>>>() }),
+  tool({ name: "unanswered", parameters: ZOD }),
+];
+
+/** Arguments that nobody has typed cannot be taken apart: they would be of type `any`. */
+const UNTYPED: readonly Tool[] = [
+  // @ts-expect-error
+  { name: "zod", parameters: z.object({ city: z.string() }), run: ({ city }) => city },
+  { name: "annotated", parameters: ZOD, run: ({ title }: Recipe) => title },
+  { name: "counted", run: (_args: unknown) => 1 },
+];
+
 test("what the compiler says above holds", () => {
   expect(asked).toBeInstanceOf(Function);
   expect(askedThroughOthers).toBeInstanceOf(Function);
-  expect(TOOLS).toHaveLength(1);
+  expect([TOOLS, WRITTEN, UNTYPED]).toHaveLength(3);
+  expect(() => new LLMSession({ client: plain, tools: WRITTEN })).not.toThrow();
 });
 
 const ASKED: readonly Message[] = [{ role: "user", content: "A recipe?" }];
