@@ -12,6 +12,7 @@ import { ANTHROPIC_MESSAGES, type AnthropicReplay } from "./anthropic-turns.ts";
 import { type AnthropicUsage, anthropicUsageOf, mergedUsage } from "./anthropic-usage.ts";
 import { uniqueCallId } from "./call-ids.ts";
 import { errorOf, isError, isForeignError } from "./error-kinds.ts";
+import { brokenOffError, finishReasonOf } from "./finish-reasons.ts";
 import { mediaChunk, mediaIn } from "./media-parts.ts";
 import type { Decoder, Protocol } from "./protocol.ts";
 import { cutCallError, malformedCallError } from "./tool-call-tracker.ts";
@@ -399,7 +400,10 @@ class AnthropicDecoder implements Decoder {
   #close(chunks: MessageChunk[]): void {
     const facts = this.#facts;
     const raw = facts.rawFinishReason;
-    const reason = meaningOf(FINISH_REASONS, raw) ?? "unknown";
+    const known = meaningOf(FINISH_REASONS, raw) ?? finishReasonOf(raw);
+    const failure = known ? undefined : brokenOffError(raw);
+    if (failure) throw failure;
+    const reason = known ?? "unknown";
     const bare = reason === "length" || reason === "refusal" ? this.#bareCall : undefined;
     const cut = this.#brokenCall ?? bare ?? [...this.#open.values()].find(({ type }) => type === "tool_use");
     if (cut) {

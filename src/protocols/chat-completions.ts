@@ -4,8 +4,8 @@
  * @see https://platform.openai.com/docs/api-reference/chat-streaming
  */
 
-import type { FinishReason, MessageChunk } from "../chunk.ts";
-import { SendError, type SendErrorKind } from "../errors.ts";
+import type { MessageChunk } from "../chunk.ts";
+import { SendError } from "../errors.ts";
 import type { ReplyFacts } from "../fold.ts";
 import { TextBuffer } from "../text-buffer.ts";
 import { madeUpCallId } from "./call-ids.ts";
@@ -15,29 +15,13 @@ import { buildChatRequest } from "./chat-completions-request.ts";
 import { usageOf } from "./chat-completions-usage.ts";
 import type { ChatDialect } from "./chat-dialects.ts";
 import { errorOf, isError, isForeignError } from "./error-kinds.ts";
-import { isRestored, lostTextError } from "./lost-text.ts";
+import { brokenOffError, finishReasonOf } from "./finish-reasons.ts";
+import { isOneText, isRestored, lostTextError } from "./lost-text.ts";
 import { mediaIn } from "./media-parts.ts";
 import type { Decoder, Protocol } from "./protocol.ts";
 import { ToolCallTracker } from "./tool-call-tracker.ts";
 import { codePointsIn, utf16Offset } from "./utf16-offset.ts";
-import { firstAnswer, listIn, meaningOf, nameIn, objectIn, textIn } from "./wire-values.ts";
-
-const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
-  stop: "stop",
-  end: "stop",
-  eos: "stop",
-  length: "length",
-  model_length: "length",
-  tool_calls: "toolCalls",
-  function_call: "toolCalls",
-  content_filter: "contentFilter",
-};
-
-/** Words that look like an end but say that the server broke off. */
-const FAILURES: Readonly<Record<string, SendErrorKind>> = {
-  error: "server",
-  insufficient_system_resource: "overloaded",
-};
+import { firstAnswer, listIn, nameIn, objectIn, textIn } from "./wire-values.ts";
 
 /** The spellings of plain thinking. */
 const REASONING_FIELDS = ["reasoning_content", "reasoning", "reasoning_text"] as const;
@@ -64,6 +48,8 @@ interface WireChoice {
   readonly delta?: Nullable<WireDelta>;
   readonly message?: Nullable<WireDelta>;
   readonly finish_reason?: Nullable<string>;
+  /** OpenRouter: the provider behind it failed. */
+  readonly error?: unknown;
   readonly usage?: unknown;
 }
 
@@ -194,11 +180,11 @@ class ChatDecoder implements Decoder {
   #close(chunks: MessageChunk[]): void {
     const facts = this.#facts;
     const raw = facts.rawFinishReason;
-    const failure = meaningOf(FAILURES, raw);
-    if (failure)
-      throw new SendError(failure, `The provider broke the reply off (finish reason "${raw}").`, { code: raw });
+    const known = finishReasonOf(raw);
+    const failure = known ? undefined : brokenOffError(raw);
+    if (failure) throw failure;
     if (this.#lostText) throw lostTextError();
-    const reason = meaningOf(FINISH_REASONS, raw) ?? "unknown";
+    const reason = known ?? "unknown";
     this.#media.close(chunks);
     this.#replay.sound = this.#media.sound;
     for (const citation of this.#early) this.#cite(citation, chunks);
@@ -219,8 +205,10 @@ class ChatDecoder implements Decoder {
     // Some servers send all that was said so far beside every delta.
     if (message && (choice.finish_reason || !delta || Object.keys(delta).length === 0))
       this.#readMessage(message, chunks);
-    // `""` on every chunk is no reason.
-    if (choice.finish_reason) this.#facts.rawFinishReason = textIn(choice.finish_reason);
+    // `""`, or the word `null`, on every chunk is no reason.
+    const reason = choice.finish_reason && textIn(choice.finish_reason);
+    if (reason && reason !== "null") this.#facts.rawFinishReason = reason;
+    if (choice.error) throw errorOf(this.#facts.provider, 0, { error: choice.error });
   }
 
   /**
@@ -235,7 +223,7 @@ class ChatDecoder implements Decoder {
     const said = textOf(content) + textIn(refusal);
     const isAgain = told !== "" && said.startsWith(told);
     if (refusal) this.#refused = true;
-    this.#lostText ||= told !== "" && !isAgain && said.trim() !== told.trim() && isRestored(told, said);
+    this.#lostText ||= told !== "" && !isAgain && !isOneText(told, said) && isRestored(told, said);
     this.#readDelta(
       {
         ...(this.#anyReasoning ? {} : message),

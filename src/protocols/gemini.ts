@@ -10,6 +10,7 @@ import type { ReplyFacts } from "../fold.ts";
 import { TextBuffer } from "../text-buffer.ts";
 import { uniqueCallId } from "./call-ids.ts";
 import { isError, isForeignError } from "./error-kinds.ts";
+import { brokenOff, brokenOffError, finishReasonOf } from "./finish-reasons.ts";
 import { addArgument, type PartialArgument } from "./gemini-arguments.ts";
 import { GEMINI, type GeminiPart, type GeminiReplay } from "./gemini-contents.ts";
 import { geminiError } from "./gemini-errors.ts";
@@ -35,8 +36,8 @@ const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
   MODEL_ARMOR: "contentFilter",
 };
 
-/** The model went wrong; asked again, it may not. */
-const FAILURES = ["MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS", "LANGUAGE"];
+/** The model wrote in a language it must not; asked again, it may not. */
+const FAILURE = "LANGUAGE";
 
 type Nullable<T> = T | null | undefined;
 
@@ -143,11 +144,11 @@ class GeminiDecoder implements Decoder {
     if (raw === undefined) {
       throw new SendError("truncated", "The reply ended before its finish reason: what came is not all of it.");
     }
-    if (FAILURES.includes(raw)) {
-      const why = this.#finishMessage === "" ? "" : `: ${this.#finishMessage}`;
-      throw new SendError("server", `The model broke the reply off (${raw})${why}`, { code: raw });
-    }
-    const reason = meaningOf(FINISH_REASONS, raw) ?? "unknown";
+    const known = meaningOf(FINISH_REASONS, raw) ?? finishReasonOf(raw);
+    const failure = raw === FAILURE ? brokenOff("server", raw, this.#finishMessage) : undefined;
+    const broken = known ? undefined : (failure ?? brokenOffError(raw, this.#finishMessage));
+    if (broken) throw broken;
+    const reason = known ?? "unknown";
     this.#media.close(chunks);
     if (this.#open && reason !== "stop") throw cutCallError(this.#open.name);
     this.#closeCall();

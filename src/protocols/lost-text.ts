@@ -12,6 +12,15 @@ export function isRestored(pieces: string, whole: string): boolean {
   return true;
 }
 
+/** Whether they are one text: but for white space around it, and for bytes that were no UTF-8 in the pieces. */
+export function isOneText(pieces: string, whole: string): boolean {
+  if (pieces.trim() === whole.trim()) return true;
+  if (!pieces.includes("\uFFFD") || whole.length > pieces.length) return false;
+  const [first = "", ...rest] = pieces.split(/\uFFFD+/);
+  const last = rest.pop() ?? "";
+  return whole.startsWith(first) && whole.endsWith(last) && isRestored(rest.join(""), whole.slice(first.length));
+}
+
 /**
  * Returns the error of a reply whose text is not what its server says it is. Not retryable by itself: a continuation would be
  * written behind a hole.

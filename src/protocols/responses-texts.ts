@@ -2,7 +2,7 @@
 
 import type { MessageChunk } from "../chunk.ts";
 import { TextBuffer } from "../text-buffer.ts";
-import { isRestored } from "./lost-text.ts";
+import { isOneText, isRestored } from "./lost-text.ts";
 import { annotationCitation, type WireAnnotation } from "./responses-citations.ts";
 
 /** Where a text stands: its item, and its place within, of a kind. */
@@ -78,7 +78,7 @@ export class ResponsesTexts {
    */
   complete(place: TextPlace, whole: string, chunks: MessageChunk[]): void {
     const told = this.#texts.get(place)?.text.toString() ?? "";
-    if (whole === "" || (told !== "" && whole.trim() === told.trim())) return;
+    if (whole === "" || (told !== "" && isOneText(told, whole))) return;
     const open = this.#at(place);
     const isThinned = isMostlyMissing(told, whole) && this.#numbering.areRising;
     const isLast = !open.isVisible || told === "" || open === this.#latest;
@@ -92,7 +92,7 @@ export class ResponsesTexts {
     const told = [...this.#texts].filter(([, { isVisible, text }]) => isVisible && text.toString() !== "");
     const rest = wholes.filter((whole) => {
       if (whole === "") return false;
-      const at = told.findIndex(([, { text }]) => text.toString().trim() === whole.trim());
+      const at = told.findIndex(([, { text }]) => isOneText(text.toString(), whole));
       if (at >= 0) told.splice(at, 1);
       return at < 0;
     });

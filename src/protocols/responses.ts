@@ -10,6 +10,7 @@ import type { ReplyFacts } from "../fold.ts";
 import { TextBuffer } from "../text-buffer.ts";
 import { uniqueCallId } from "./call-ids.ts";
 import { errorOf, isError, isForeignError } from "./error-kinds.ts";
+import { brokenOffError, finishReasonOf } from "./finish-reasons.ts";
 import { ItemPlaces } from "./item-places.ts";
 import { lostTextError } from "./lost-text.ts";
 import type { BackgroundReplies, Decoder, Protocol, ReplyPosition } from "./protocol.ts";
@@ -23,12 +24,7 @@ import { buildResponsesRequest } from "./responses-request.ts";
 import { type EventNumbers, ResponsesTexts, type TextPlace } from "./responses-texts.ts";
 import { responsesUsageOf } from "./responses-usage.ts";
 import { cutCallError, malformedCallError } from "./tool-call-tracker.ts";
-import { argumentsIn, listIn, meaningOf, nameIn, objectIn, textIn } from "./wire-values.ts";
-
-const INCOMPLETE: Readonly<Record<string, FinishReason>> = {
-  max_output_tokens: "length",
-  content_filter: "contentFilter",
-};
+import { argumentsIn, listIn, nameIn, objectIn, textIn } from "./wire-values.ts";
 
 /** Items that wait for the caller though they are no calls of functions: shells, patches, screens, approvals. */
 const WAITING = ["local_shell_call", "shell_call", "apply_patch_call", "computer_call", "mcp_approval_request"];
@@ -443,6 +439,8 @@ class ResponsesDecoder implements Decoder {
     }
     const raw = textIn(details?.reason ?? status) || undefined;
     if (raw !== undefined) facts.rawFinishReason = raw;
+    const broken = status === "completed" || finishReasonOf(raw) ? undefined : brokenOffError(raw);
+    if (broken) throw broken;
     // Nothing but the event that ends it is missing of a call whose arguments are done.
     if (status === "completed")
       for (const [at, { done, isText }] of this.#calls)
@@ -503,7 +501,7 @@ class ResponsesDecoder implements Decoder {
   }
 
   #finishReason(status: Nullable<string>, raw: string | undefined): FinishReason {
-    if (status === "incomplete") return meaningOf(INCOMPLETE, raw) ?? "unknown";
+    if (status === "incomplete") return finishReasonOf(raw) ?? "unknown";
     // Whoever thinned out the pieces says `completed` all the same.
     if (status !== "completed" || this.#texts.difference) return "unknown";
     if (this.#waits) return "toolCalls";
