@@ -68,11 +68,24 @@ function definitionOf(preset: CompatiblePreset | undefined, baseUrl: string | un
   if (preset === undefined) {
     if (baseUrl === undefined)
       throw new TypeError(`Name a \`baseUrl\`, or a \`preset\`: ${Object.keys(PRESETS).join(", ")}.`);
-    return { keyOptional: true, provider: "compatible", baseUrl, keyNames: [], protocol: chatCompletions(COMMON_CHAT) };
+    return {
+      keyOptional: true,
+      provider: "compatible",
+      baseUrl,
+      keyNames: [],
+      protocol: chatCompletions(dialectAt(baseUrl)),
+    };
   }
   if (!Object.hasOwn(PRESETS, preset)) {
     throw new TypeError(`There is no preset ${JSON.stringify(preset)}; there are ${Object.keys(PRESETS).join(", ")}.`);
   }
   const { dialect = COMMON_CHAT, ...definition }: Preset = PRESETS[preset];
   return { ...definition, provider: preset, protocol: chatCompletions(dialect) };
+}
+
+/** Hosted servers are known by their address, too; an address that is none is refused elsewhere. */
+function dialectAt(baseUrl: string): ChatDialect {
+  const host = URL.canParse(baseUrl) ? new URL(baseUrl).host : "";
+  const hosted = [PRESETS.groq, PRESETS.deepseek, PRESETS.mistral];
+  return hosted.find((preset) => new URL(preset.baseUrl).host === host)?.dialect ?? COMMON_CHAT;
 }

@@ -10,6 +10,7 @@ import { ANTHROPIC_NAMES } from "./call-ids.ts";
 import { type CallRules, callsById, type HistoryCalls, historyCalls, type SentCall } from "./history-calls.ts";
 import { mediaIn } from "./media-parts.ts";
 import { withMovedMedia } from "./media-turns.ts";
+import { OPENING } from "./opening.ts";
 import { ownReplayOf, saysStill } from "./own-replay.ts";
 import type { Endpoint } from "./protocol.ts";
 import { wellFormed } from "./well-formed.ts";
@@ -47,6 +48,7 @@ export function turnsOf(given: readonly Message[], calls: HistoryCalls, endpoint
     else turns.push({ role, content: [...blocks] });
   }
   trimPrefill(turns);
+  if (turns[0]?.role === "assistant") turns.unshift({ role: "user", content: [textBlock(OPENING)] });
   return turns;
 }
 

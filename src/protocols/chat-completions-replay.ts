@@ -2,7 +2,7 @@
 
 import type { Replay } from "../message.ts";
 import type { SoundReference } from "./chat-completions-media.ts";
-import type { ChatDialect } from "./chat-dialects.ts";
+import type { ReasoningReplay } from "./chat-reasoning-replay.ts";
 import { listIn } from "./wire-values.ts";
 
 export const PROTOCOL_NAME = "chat-completions";
@@ -82,13 +82,13 @@ export class ReplayCollector {
     addTo(this.#parts, part);
   }
 
-  replay(provider: string, model: string, { reasoningBack }: ChatDialect): Replay | undefined {
+  replay(provider: string, model: string, place: ReasoningReplay["place"] | undefined): Replay | undefined {
     const isSplit = this.#parts.some(({ type }) => type !== "text");
-    const field = reasoningBack === "as it came" ? this.#field : reasoningBack;
+    const field = place === "as it came" ? this.#field : place;
     const data: ChatReplay = {
       ...(this.#details.length > 0 && { details: this.#details }),
       ...(field && field !== "parts" && this.#reasoning !== "" && { reasoning: { field, text: this.#reasoning } }),
-      ...(reasoningBack === "parts" && isSplit && { parts: this.#parts }),
+      ...(place === "parts" && isSplit && { parts: this.#parts }),
       ...(this.#callFields.size > 0 && { callFields: Object.fromEntries(this.#callFields) }),
       ...(this.sound && { sound: this.sound }),
     };

@@ -9,9 +9,11 @@ import { argumentsJson } from "./call-arguments.ts";
 import { callIdOf, OPENAI_NAMES, shortCallId } from "./call-ids.ts";
 import { type ChatReplay, PROTOCOL_NAME } from "./chat-completions-replay.ts";
 import type { ChatDialect, InputKind } from "./chat-dialects.ts";
+import type { ReasoningReplay } from "./chat-reasoning-replay.ts";
+import { inOrder } from "./chat-turn-order.ts";
 import { type HistoryCalls, historyCalls, type SentCall } from "./history-calls.ts";
 import { completeMedia, withMovedMedia } from "./media-turns.ts";
-import { ownReplayOf } from "./own-replay.ts";
+import { originOf, ownReplayOf } from "./own-replay.ts";
 import type { Endpoint } from "./protocol.ts";
 import { wellFormed } from "./well-formed.ts";
 import { meaningOf } from "./wire-values.ts";
@@ -31,7 +33,9 @@ export function wireMessagesOf(
   });
   const lastWords = messages.findLastIndex(({ role }) => role === "user");
   const calls = historyCalls(messages, tools, { names: OPENAI_NAMES, legalId: (id) => wireCallId(id, dialect) });
-  return messages.flatMap((message, at) => wireMessages(message, at, calls, at > lastWords, endpoint, dialect));
+  const wired = messages.flatMap((message, at) => wireMessages(message, at, calls, at > lastWords, endpoint, dialect));
+  const order = dialect.turnOrder?.(endpoint.model, originOf(endpoint.baseUrl));
+  return order ? inOrder(wired, order) : wired;
 }
 
 function wireMessages(
@@ -71,6 +75,7 @@ function assistantMessage(
   const { details, reasoning, parts, callFields }: ChatReplay = own?.data ?? {};
   // Signed and encrypted thoughts hold for the model that wrote them.
   const isSameModel = own?.isFromHere === true && (own.model ?? model) === model;
+  const rule = dialect.reasoningReplay?.(model, originOf(endpoint.baseUrl));
   const fields = own?.isFromAccount ? callFields : unsignedFields(callFields);
   const before = own?.before ?? "";
   const keepsParts = parts !== undefined && isSameModel && before + textOf(parts) === turn.content;
@@ -80,7 +85,7 @@ function assistantMessage(
       role: "assistant",
       content: keepsParts ? written : turn.content === "" && images.length === 0 ? null : wellFormed(turn.content),
       ...(images.length > 0 && { images: images.map(wireImage) }),
-      ...reasoningFields(own?.isFromHere ? reasoning : undefined, isInLoop, model, dialect),
+      ...reasoningFields(own?.isFromHere ? reasoning : undefined, calls.length > 0, isInLoop, rule),
       ...(details && isSameModel && own?.isFromAccount && { reasoning_details: detailsFor(calls, details) }),
       ...(calls.length > 0 && { tool_calls: calls.map((call, at) => wireCall(call, at, fields, model, dialect)) }),
     },
@@ -153,15 +158,16 @@ function soundOf(turn: AssistantTurn, endpoint: Endpoint, { soundsBack }: ChatDi
 /** What Gemini takes for the signature of a call that never had one. */
 const UNSIGNED = { extra_content: { google: { thought_signature: "skip_thought_signature_validator" } } };
 
-/** Plain thinking, where the server wants it: of the loop of calls it is in, or of every turn, also of one that had none. */
+/** Plain thinking where the server wants it, also of a turn that had none. */
 function reasoningFields(
   reasoning: ChatReplay["reasoning"],
+  hasCalls: boolean,
   isInLoop: boolean,
-  model: string,
-  { reasoningBack, wantsAllReasoning }: ChatDialect,
+  rule: ReasoningReplay | undefined,
 ): Fields {
-  if (wantsAllReasoning?.(model)) return { reasoning_content: reasoning?.text ?? "" };
-  return reasoning && reasoningBack && isInLoop ? { [reasoning.field]: reasoning.text } : {};
+  const { turns, missing } = rule ?? {};
+  if (reasoning && (turns === "all" || (turns === "loop" && isInLoop))) return { [reasoning.field]: reasoning.text };
+  return missing && (missing.turns === "all" || hasCalls) ? { reasoning_content: missing.text } : {};
 }
 
 /** The text in parts that a server sent. */

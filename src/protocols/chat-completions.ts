@@ -14,6 +14,7 @@ import { type ReasoningDetail, ReplayCollector, type WirePart } from "./chat-com
 import { buildChatRequest } from "./chat-completions-request.ts";
 import { usageOf } from "./chat-completions-usage.ts";
 import type { ChatDialect } from "./chat-dialects.ts";
+import type { ReasoningReplay } from "./chat-reasoning-replay.ts";
 import { errorOf, isError, isForeignError } from "./error-kinds.ts";
 import { brokenOffError, finishReasonOf } from "./finish-reasons.ts";
 import { isOneText, isRestored, lostTextError } from "./lost-text.ts";
@@ -113,9 +114,10 @@ function answerIn(body: unknown): object {
 
 class ChatDecoder implements Decoder {
   readonly #facts: ReplyFacts;
-  readonly #dialect: ChatDialect;
   /** The one that was asked. */
   readonly #model: string;
+  /** Where its thinking will go back to. */
+  readonly #reasoningPlace: ReasoningReplay["place"] | undefined;
   readonly #calls: ToolCallTracker;
   readonly #replay = new ReplayCollector();
   readonly #media = new ChatMedia();
@@ -133,8 +135,8 @@ class ChatDecoder implements Decoder {
 
   constructor(facts: ReplyFacts, dialect: ChatDialect) {
     this.#facts = facts;
-    this.#dialect = dialect;
     this.#model = facts.model;
+    this.#reasoningPlace = dialect.reasoningReplay?.(facts.model, facts.writer?.origin ?? "")?.place;
     this.#calls = new ToolCallTracker((index) => madeUpCallId(facts.id, index));
   }
 
@@ -189,7 +191,7 @@ class ChatDecoder implements Decoder {
     this.#replay.sound = this.#media.sound;
     for (const citation of this.#early) this.#cite(citation, chunks);
     // Before the calls: of one that was cut, those before it go back with what was signed for them.
-    const replay = this.#replay.replay(facts.provider, this.#model, this.#dialect);
+    const replay = this.#replay.replay(facts.provider, this.#model, this.#reasoningPlace);
     if (replay) facts.replay = replay;
     this.#calls.close(raw !== undefined && reason !== "stop" && reason !== "toolCalls", chunks);
     facts.finishReason = this.#refused && reason === "stop" ? "refusal" : reason;
@@ -243,8 +245,7 @@ class ChatDecoder implements Decoder {
     const { content } = delta;
     if (typeof content === "string") {
       // A server that splits its content into parts sends some of it as plain text.
-      if (content !== "" && this.#dialect.reasoningBack === "parts")
-        this.#replay.addPart({ type: "text", text: content });
+      if (content !== "" && this.#reasoningPlace === "parts") this.#replay.addPart({ type: "text", text: content });
       this.#addText(content, chunks);
     } else if (content) {
       for (const item of listIn(content)) {

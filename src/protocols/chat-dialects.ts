@@ -10,6 +10,8 @@ import {
   openrouterReasoning,
 } from "./chat-completions-reasoning.ts";
 import { openaiSearch, openrouterSearch, SEARCH_MODELS } from "./chat-completions-search.ts";
+import { commonReplay, deepseekReplay, llamacppReplay, type ReasoningRule } from "./chat-reasoning-replay.ts";
+import { commonOrder, deepseekOrder, mistralOrder, type OrderRule, openrouterOrder } from "./chat-turn-order.ts";
 import { geminiFamily } from "./gemini-models.ts";
 import { openaiFamily, openaiInputs, type ReasoningFamily, xaiFamily } from "./openai-models.ts";
 import { type Endpoint, refuse } from "./protocol.ts";
@@ -59,10 +61,10 @@ export interface ChatDialect {
   readonly inputs?: (model: string) => readonly InputKind[];
   /** The form of files, given by bytes or URL, where it is not OpenAI's. */
   readonly filePart?: "document_url";
-  /** Where plain thinking goes back with an earlier reply: a field of this name, the one it came in, or parts of the content. */
-  readonly reasoningBack?: "reasoning_content" | "as it came" | "parts";
-  /** Models that want the thinking of every earlier reply, an empty one where there was none; others that of the loop they are in. */
-  readonly wantsAllReasoning?: (model: string) => boolean;
+  /** Which thinking goes back with earlier replies; absent: none. */
+  readonly reasoningReplay?: ReasoningRule;
+  /** In which order the turns go out; absent: as they are. */
+  readonly turnOrder?: OrderRule;
   /** Models that want the first of an earlier reply's calls signed: Gemini's. */
   readonly isSignedFirst?: (model: string) => boolean;
   /** Pictures go back in the turn that made them, as they came. */
@@ -83,7 +85,14 @@ interface ChatPrefix {
 }
 
 /** What most servers understand. */
-export const COMMON_CHAT: ChatDialect = { maxTokensField: "max_tokens", streamOptions: { include_usage: true } };
+const MOST_SERVERS: ChatDialect = { maxTokensField: "max_tokens", streamOptions: { include_usage: true } };
+
+/** A server of which no more is known than its address and its model's name. */
+export const COMMON_CHAT: ChatDialect = {
+  ...MOST_SERVERS,
+  reasoningReplay: commonReplay,
+  turnOrder: commonOrder,
+};
 
 /** @see https://platform.openai.com/docs/api-reference/chat/create */
 export const OPENAI_CHAT: ChatDialect = {
@@ -122,7 +131,7 @@ export const XAI_CHAT: ChatDialect = {
  * @see https://docs.anthropic.com/en/api/openai-sdk
  */
 export const ANTHROPIC_CHAT: ChatDialect = {
-  ...COMMON_CHAT,
+  ...MOST_SERVERS,
   outputFormat: "none",
   lacks: ["seed", "reasoning", "search"],
   advice: 'Anthropic\'s own protocol may have it: `api: "messages"`.',
@@ -143,17 +152,18 @@ export const GEMINI_CHAT: ChatDialect = {
 
 /** @see https://openrouter.ai/docs/api-reference/overview */
 export const OPENROUTER_CHAT: ChatDialect = {
-  ...COMMON_CHAT,
+  ...MOST_SERVERS,
   reasoning: openrouterReasoning,
   search: openrouterSearch,
   imagesBack: true,
   cacheMarks: /^~?anthropic\//,
   wantsToolsAfterCalls: /^~?anthropic\//,
+  turnOrder: openrouterOrder,
 };
 
 /** @see https://console.groq.com/docs/reasoning */
 export const GROQ_CHAT: ChatDialect = {
-  ...COMMON_CHAT,
+  ...MOST_SERVERS,
   maxTokensField: "max_completion_tokens",
   reasoning: groqReasoning,
   inputs: () => ["image"],
@@ -161,7 +171,7 @@ export const GROQ_CHAT: ChatDialect = {
 
 /** @see https://api-docs.deepseek.com */
 export const DEEPSEEK_CHAT: ChatDialect = {
-  ...COMMON_CHAT,
+  ...MOST_SERVERS,
   outputFormat: "json_object",
   reasoning: deepseekReasoning,
   inputs: () => [],
@@ -170,8 +180,8 @@ export const DEEPSEEK_CHAT: ChatDialect = {
    * @see https://api-docs.deepseek.com/guides/chat_prefix_completion
    */
   prefix: ({ baseUrl }) => (baseUrl.endsWith("/beta") ? { messageFields: { prefix: true } } : undefined),
-  reasoningBack: "reasoning_content",
-  wantsAllReasoning: (model) => !/chat|reasoner|r1|v3/i.test(model),
+  reasoningReplay: deepseekReplay,
+  turnOrder: deepseekOrder,
 };
 
 /** @see https://docs.mistral.ai/api */
@@ -183,16 +193,16 @@ export const MISTRAL_CHAT: ChatDialect = {
   reasoning: mistralReasoning,
   inputs: () => ["image", "file"],
   filePart: "document_url",
-  reasoningBack: "parts",
+  reasoningReplay: () => ({ place: "parts", turns: "all" }),
+  turnOrder: mistralOrder,
   nineCharacterIds: true,
   /** @see https://docs.mistral.ai/api/#tag/chat */
   prefix: () => ({ messageFields: { prefix: true } }),
 };
 
-/** llama.cpp: models that think want it back in the field it came in. */
 export const LLAMACPP_CHAT: ChatDialect = {
   ...COMMON_CHAT,
-  reasoningBack: "as it came",
+  reasoningReplay: llamacppReplay,
   prefix: continuesFinalMessage,
 };
 

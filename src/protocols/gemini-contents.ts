@@ -12,6 +12,7 @@ import { type FileData, type InlineData, latestMedia, refilled } from "./gemini-
 import type { GeminiFamily } from "./gemini-models.ts";
 import { type CallRules, callsById, historyCalls, type SentCall } from "./history-calls.ts";
 import { completeMedia, withMovedMedia } from "./media-turns.ts";
+import { OPENING } from "./opening.ts";
 import { ownReplayOf, saysStill } from "./own-replay.ts";
 import type { Endpoint } from "./protocol.ts";
 import { wellFormed } from "./well-formed.ts";
@@ -103,7 +104,14 @@ export function contentsOf(
     if (parts.length > 0) contents.push({ role, parts });
   }
   flush();
-  return contents;
+  return contents[0]?.role === "model" ? [{ role: "user", parts: textParts(OPENING) }, ...contents] : contents;
+}
+
+/** The same contents with more parts before the first of the user's. */
+export function withFirst(contents: readonly Content[], parts: readonly Fields[]): readonly Content[] {
+  const [first, ...rest] = contents;
+  if (first?.role !== "user") return [{ role: "user", parts }, ...contents];
+  return [{ role: "user", parts: [...parts, ...first.parts] }, ...rest];
 }
 
 interface Answer {

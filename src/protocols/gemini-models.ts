@@ -11,6 +11,8 @@ export interface GeminiFamily {
   /** Whether functions, search and JSON go together. */
   readonly combinesTools: boolean;
   readonly takesSampling: boolean;
+  /** Whether the system has a place of its own; the first Gemmas take its text as the user's. */
+  readonly takesSystem: boolean;
 }
 
 /** Models of other names (Gemma, tuned ones): nothing is known of them. */
@@ -20,6 +22,7 @@ const UNKNOWN: GeminiFamily = {
   wantsSignatures: false,
   combinesTools: true,
   takesSampling: true,
+  takesSystem: true,
 };
 
 /**
@@ -27,7 +30,7 @@ const UNKNOWN: GeminiFamily = {
  * @see https://ai.google.dev/gemini-api/docs/thinking
  */
 export function geminiFamily(model: string): GeminiFamily {
-  if (!model.includes("gemini")) return UNKNOWN;
+  if (!model.includes("gemini")) return { ...UNKNOWN, takesSystem: !/gemma-[123]/.test(model) };
   const [, major, minor] = /gemini-(\d+)(?:\.(\d+))?/.exec(model) ?? [];
   const version = major === undefined ? 3 : Number(`${major}.${minor ?? 0}`);
   const alwaysThinks = version >= 4 || /pro/.test(model) || /gemini-3\.7-flash(?!-lite)/.test(model);
@@ -37,5 +40,6 @@ export function geminiFamily(model: string): GeminiFamily {
     wantsSignatures: version >= 3,
     combinesTools: version >= 3,
     takesSampling: version < 4,
+    takesSystem: true,
   };
 }

@@ -7,7 +7,7 @@ import { geminiSchema } from "../schema/grammar.ts";
 import { jsonSchemaOf } from "../schema/schema.ts";
 import { GEMINI_NAMES } from "./call-ids.ts";
 import { toldToGoOn } from "./continuation.ts";
-import { contentsOf } from "./gemini-contents.ts";
+import { contentsOf, withFirst } from "./gemini-contents.ts";
 import { type GeminiFamily, geminiFamily } from "./gemini-models.ts";
 import { type Endpoint, type ProtocolRequest, refuse } from "./protocol.ts";
 import { withProviderOptions } from "./provider-options.ts";
@@ -29,16 +29,19 @@ export function buildGeminiRequest(
   const family = geminiFamily(endpoint.model);
   const system = messages.filter(({ role, content }) => role === "system" && content !== "");
   const generationConfig = generationConfigOf(options, family, endpoint);
+  const contents = contentsOf(toldToGoOn(messages), options.tools, family, endpoint);
+  const saidBySystem = system.map(({ content }) => ({ text: wellFormed(String(content)) }));
   const tools = toolsOf(options, family, endpoint);
   refuseOthers(options, endpoint);
   return {
     url: `${endpoint.baseUrl}/v1beta/${modelPath(endpoint.model)}:${stream ? "streamGenerateContent?alt=sse" : "generateContent"}`,
     body: withProviderOptions(
       {
-        contents: contentsOf(toldToGoOn(messages), options.tools, family, endpoint),
-        ...(system.length > 0 && {
-          systemInstruction: { parts: system.map(({ content }) => ({ text: wellFormed(String(content)) })) },
-        }),
+        ...(system.length === 0
+          ? { contents }
+          : family.takesSystem
+            ? { contents, systemInstruction: { parts: saidBySystem } }
+            : { contents: withFirst(contents, saidBySystem) }),
         ...(Object.keys(generationConfig).length > 0 && { generationConfig }),
         ...(tools.length > 0 && { tools }),
         ...toolConfigOf(options, tools),

@@ -197,17 +197,19 @@ test("a reply goes back with what its own provider wants, after JSON, and to oth
     { type: "reasoning.text", text: "nk", index: 0 },
     { type: "reasoning.encrypted", data: "xyz", index: 0 },
   ];
-  const other = await rawServer(({ socket }) => {
+  const bodies: string[] = [];
+  const writer = await rawServer(({ socket, body }) => {
+    bodies.push(Buffer.from(body, "latin1").toString("utf8"));
     const events = details.map(
       (detail) => `data: ${JSON.stringify({ choices: [{ index: 0, delta: { reasoning_details: [detail] } }] })}\n\n`,
     );
     socket.write(STREAM_HEAD + httpChunk(events.join("") + textEvent("ok") + GOOD_END) + LAST_CHUNK);
   });
-  const first = await new CompatibleClient({ baseUrl: other.baseUrl, model: "m" }).sendMessageStream([HI]);
-  const reply = JSON.parse(JSON.stringify(await first.finalMessage()));
-  await other[Symbol.asyncDispose]();
-  const own = await sent([HI, reply, HI]);
-  expect(messagesOf(own)[1]).toEqual({
+  const client = new CompatibleClient({ baseUrl: writer.baseUrl, model: "m" });
+  const reply = JSON.parse(JSON.stringify(await (await client.sendMessageStream([HI])).finalMessage()));
+  await client.sendMessage([HI, reply, HI]);
+  await writer[Symbol.asyncDispose]();
+  expect(JSON.parse(bodies.at(-1) ?? "").messages[1]).toEqual({
     role: "assistant",
     content: "ok",
     reasoning_details: [
@@ -215,6 +217,8 @@ test("a reply goes back with what its own provider wants, after JSON, and to oth
       { type: "reasoning.encrypted", data: "xyz", index: 0 },
     ],
   });
+  // Another address cannot read what is encrypted.
+  expect(messagesOf(await sent([HI, reply, HI]))[1]).toEqual({ role: "assistant", content: "ok" });
   await (
     await new OpenAIClient({
       baseUrl: server.baseUrl,
