@@ -209,10 +209,12 @@ function toolsFault(value: unknown): string | undefined {
   return new Set(names).size < names.length ? "holds two tools of one name" : undefined;
 }
 
+const EFFORTS: readonly unknown[] = ["none", "low", "medium", "high", "xhigh", "max"];
+
 function reasoningFault(value: unknown): string | undefined {
-  if (value === "none" || value === "low" || value === "medium" || value === "high") return undefined;
+  if (EFFORTS.includes(value)) return undefined;
   if (isObject(value) && Number.isInteger(value.maxTokens) && Number(value.maxTokens) > 0) return undefined;
-  return 'must be "none", "low", "medium", "high" or { maxTokens } with a whole number above 0';
+  return 'must be "none", "low", "medium", "high", "xhigh", "max" or { maxTokens } with an integer above 0';
 }
 
 function promptCacheFault(value: unknown): string | undefined {

@@ -72,7 +72,7 @@ export interface Tool<Arguments = NonNullable<unknown>> {
 export type ToolChoice = "auto" | "none" | "required" | { readonly name: string };
 
 /** How much the model thinks before it answers. `maxTokens` is a budget, where the model takes one. */
-export type ReasoningEffort = "none" | "low" | "medium" | "high" | { readonly maxTokens: number };
+export type ReasoningEffort = "none" | "low" | "medium" | "high" | "xhigh" | "max" | { readonly maxTokens: number };
 
 /**
  * Whether the provider keeps the beginning of the request for the next one, which is then cheaper. Anthropic asks for it to
@@ -163,7 +163,11 @@ export interface SendOptions<Output = unknown> {
    * or is delivered all the same (`deliver`), for who tells the model. Sessions do.
    */
   readonly invalidArguments?: "fail" | "deliver" | undefined;
-  /** How much to think. Default: the model's own. Thinking that the provider shows comes as `reasoning` chunks. */
+  /**
+   * How much to think. Thinking that the provider shows comes as `reasoning` chunks. A model without `xhigh` or `max` gets the
+   * next lower level it has (`max`, `xhigh`, `high`); any other level that a model lacks is `unsupported`.
+   * @default the model's own
+   */
   readonly reasoning?: ReasoningEffort | undefined;
   /**
    * Asks for JSON of this shape (an object) instead of prose. The value is validated and stands in `message.output`;

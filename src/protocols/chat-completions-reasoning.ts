@@ -1,6 +1,7 @@
 /** How much to think, in the words of each vendor of Chat Completions. */
 
 import type { ReasoningEffort, SendOptions } from "../client.ts";
+import { nearestEffort } from "./effort.ts";
 import { geminiFamily } from "./gemini-models.ts";
 import type { ReasoningFamily } from "./openai-models.ts";
 import { type Endpoint, refuse } from "./protocol.ts";
@@ -8,7 +9,7 @@ import { type Endpoint, refuse } from "./protocol.ts";
 type Fields = Readonly<Record<string, unknown>>;
 type Ask = (effort: ReasoningEffort, endpoint: Endpoint, options: SendOptions) => Fields;
 
-const LEVELS_ONLY = 'Give "low", "medium" or "high".';
+const LEVELS_ONLY = 'Give a level such as "low" or "high".';
 
 /** A level as one of the words that a model takes; refused where it takes none or others. */
 function level(effort: ReasoningEffort, words: readonly string[], endpoint: Endpoint, options: SendOptions) {
@@ -16,7 +17,8 @@ function level(effort: ReasoningEffort, words: readonly string[], endpoint: Endp
     refuse("`reasoning.maxTokens`", endpoint, options, LEVELS_ONLY);
     return undefined;
   }
-  if (words.includes(effort)) return effort;
+  const word = nearestEffort(effort, words);
+  if (words.includes(word)) return word;
   const advice = words.length === 0 ? "This model cannot be told how much to think." : `It takes ${words.join(", ")}.`;
   refuse(`\`reasoning: "${effort}"\``, endpoint, options, advice);
   return undefined;
@@ -59,7 +61,7 @@ export const deepseekReasoning: Ask = (effort, endpoint, options) => {
     refuse('`reasoning: "none"`', endpoint, options, "This model always thinks.");
     return {};
   }
-  const word = level(effort, ["none", "low", "medium", "high"], endpoint, options);
+  const word = level(effort, ["none", "low", "medium", "high", "max"], endpoint, options);
   if (word === undefined) return {};
   return word === "none"
     ? { thinking: { type: "disabled" } }

@@ -6,6 +6,8 @@ export interface GeminiFamily {
   readonly thinking: "none" | "budget" | "level";
   /** Whether thinking can be turned off (a budget of 0), or down to next to nothing (level MINIMAL). */
   readonly canStopThinking: boolean;
+  /** Whether there is a level above HIGH. */
+  readonly hasXhigh: boolean;
   /** Whether calls must carry the signature of the thoughts before them. */
   readonly wantsSignatures: boolean;
   /** Whether functions, search and JSON go together. */
@@ -19,6 +21,7 @@ export interface GeminiFamily {
 const UNKNOWN: GeminiFamily = {
   thinking: "none",
   canStopThinking: true,
+  hasXhigh: false,
   wantsSignatures: false,
   combinesTools: true,
   takesSampling: true,
@@ -37,6 +40,7 @@ export function geminiFamily(model: string): GeminiFamily {
   return {
     thinking: version < 2.5 ? "none" : version < 3 ? "budget" : "level",
     canStopThinking: !alwaysThinks,
+    hasXhigh: /gemini-4-(hydrogen|neon)/.test(model),
     wantsSignatures: version >= 3,
     combinesTools: version >= 3,
     takesSampling: version < 4,

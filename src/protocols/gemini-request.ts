@@ -7,6 +7,7 @@ import { geminiSchema } from "../schema/grammar.ts";
 import { jsonSchemaOf } from "../schema/schema.ts";
 import { GEMINI_NAMES } from "./call-ids.ts";
 import { toldToGoOn } from "./continuation.ts";
+import { nearestEffort } from "./effort.ts";
 import { contentsOf, withFirst } from "./gemini-contents.ts";
 import { type GeminiFamily, geminiFamily } from "./gemini-models.ts";
 import { type Endpoint, type ProtocolRequest, refuse } from "./protocol.ts";
@@ -17,7 +18,7 @@ import { wellFormed } from "./well-formed.ts";
 type Fields = Readonly<Record<string, unknown>>;
 
 /** Tokens of thinking for models that want a budget. */
-const BUDGETS = { low: 2_048, medium: 8_192, high: 24_576 } as const;
+const BUDGETS = { low: 2_048, medium: 8_192, high: 24_576, xhigh: 24_576, max: 24_576 } as const;
 
 /** @see https://ai.google.dev/api/generate-content */
 export function buildGeminiRequest(
@@ -116,10 +117,11 @@ function thinkingOf(options: SendOptions, family: GeminiFamily, endpoint: Endpoi
     return { includeThoughts: true, thinkingBudget };
   }
   if (typeof reasoning === "object") {
-    refuse("`reasoning.maxTokens`", endpoint, options, 'Give "low", "medium" or "high".');
+    refuse("`reasoning.maxTokens`", endpoint, options, 'Give a level such as "low" or "high".');
     return undefined;
   }
-  return { includeThoughts: true, thinkingLevel: reasoning.toUpperCase() };
+  const levels = ["low", "medium", "high", ...(family.hasXhigh ? ["xhigh"] : [])];
+  return { includeThoughts: true, thinkingLevel: nearestEffort(reasoning, levels).toUpperCase() };
 }
 
 function toolsOf(options: SendOptions, family: GeminiFamily, endpoint: Endpoint): readonly Fields[] {

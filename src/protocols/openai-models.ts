@@ -10,19 +10,24 @@ export interface ReasoningFamily {
 
 const LEVELS = ["low", "medium", "high"];
 const WITH_NONE = ["none", ...LEVELS];
+/** `xhigh` since 5.2, `max` since 5.6. */
+const TO_XHIGH = [...LEVELS, "xhigh"];
+const TO_MAX = [...TO_XHIGH, "max"];
 
 /** The first that fits counts. Seen at OpenAI's servers in July 2026 by the authors of Pydantic AI (`profiles/openai.py`). */
 const OPENAI: readonly (readonly [RegExp, ReasoningFamily])[] = [
   [/^gpt-5\.[1-3]-chat|^gpt-5\.1-codex|^gpt-5\.2-pro/, { reasons: "unasked", efforts: LEVELS }],
-  [/^gpt-5\.\d+-pro/, { reasons: "unasked", efforts: LEVELS }],
-  [/^gpt-5\.[1-4](?!\d)/, { reasons: "asked", efforts: WITH_NONE }],
-  [/^gpt-5\.\d/, { reasons: "unasked", efforts: WITH_NONE }],
+  [/^gpt-5\.\d+-pro/, { reasons: "unasked", efforts: TO_XHIGH }],
+  [/^gpt-5\.1(?!\d)/, { reasons: "asked", efforts: WITH_NONE }],
+  [/^gpt-5\.[2-4](?!\d)/, { reasons: "asked", efforts: ["none", ...TO_XHIGH] }],
+  [/^gpt-5\.5(?!\d)/, { reasons: "unasked", efforts: ["none", ...TO_XHIGH] }],
+  [/^gpt-5\.\d/, { reasons: "unasked", efforts: ["none", ...TO_MAX] }],
   [/^gpt-5-chat/, { reasons: "never", efforts: [] }],
   [/^(gpt-5|o\d|codex)/, { reasons: "unasked", efforts: LEVELS }],
   [/^(gpt-[34]|chatgpt)/, { reasons: "never", efforts: [] }],
-  [/^gpt-6-(sol|luna)/, { reasons: "unasked", efforts: WITH_NONE }],
+  [/^gpt-6-(sol|luna)|^gpt-6\.1-terra/, { reasons: "unasked", efforts: ["none", ...TO_MAX] }],
   // The other models of the sixth generation refuse `none` as far as is known.
-  [/^gpt-\d/, { reasons: "unasked", efforts: LEVELS }],
+  [/^gpt-\d/, { reasons: "unasked", efforts: TO_MAX }],
 ];
 
 /** @see https://docs.x.ai/docs/guides/reasoning */
@@ -31,7 +36,8 @@ const XAI: readonly (readonly [RegExp, ReasoningFamily])[] = [
   [/^grok-3-mini/, { reasons: "unasked", efforts: ["low", "high"] }],
   [/^grok-4\.20-multi-agent/, { reasons: "unasked", efforts: LEVELS }],
   [/^grok-4\.3/, { reasons: "unasked", efforts: WITH_NONE }],
-  [/^grok-4\.[5-9]/, { reasons: "unasked", efforts: LEVELS }],
+  [/^grok-4\.5/, { reasons: "unasked", efforts: LEVELS }],
+  [/^grok-4\.[6-9]/, { reasons: "unasked", efforts: TO_XHIGH }],
   [/^grok-4(?!-latest)/, { reasons: "unasked", efforts: [] }],
   // Names that float lead to the newest model.
   [/^grok-/, { reasons: "unasked", efforts: LEVELS }],

@@ -6,6 +6,7 @@ import type { Message } from "../message.ts";
 import { isObjectSchema, strictSchema } from "../schema/grammar.ts";
 import { jsonSchemaOf } from "../schema/schema.ts";
 import { toldToGoOn } from "./continuation.ts";
+import { nearestEffort } from "./effort.ts";
 import { openSchema } from "./open-schema.ts";
 import { type Endpoint, type ProtocolRequest, refuse } from "./protocol.ts";
 import { withProviderOptions } from "./provider-options.ts";
@@ -73,14 +74,15 @@ function reasoningOf(options: SendOptions, endpoint: Endpoint, dialect: Response
   const summary = dialect.reasoningSummary ? { summary: dialect.reasoningSummary } : {};
   if (reasoning === undefined) return undefined;
   if (typeof reasoning === "object") {
-    refuse("`reasoning.maxTokens`", endpoint, options, 'Give "low", "medium" or "high".');
+    refuse("`reasoning.maxTokens`", endpoint, options, 'Give a level such as "low" or "high".');
     return undefined;
   }
   if (reasons === "never") {
     if (reasoning !== "none") refuse("`reasoning`", endpoint, options, "This model does not think.");
     return undefined;
   }
-  if (efforts.includes(reasoning)) return { effort: reasoning, ...(reasoning !== "none" && summary) };
+  const effort = nearestEffort(reasoning, efforts);
+  if (efforts.includes(effort)) return { effort, ...(effort !== "none" && summary) };
   const advice =
     efforts.length === 0 ? "This model cannot be told how much to think." : `It takes ${efforts.join(", ")}.`;
   refuse(`\`reasoning: "${reasoning}"\``, endpoint, options, advice);

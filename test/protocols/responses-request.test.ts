@@ -124,6 +124,8 @@ test("xAI's tools are described without what it refuses, a property of that name
 
 describe("a model's name tells whether it thinks, and how it is told how much", () => {
   const levels = ["low", "medium", "high"];
+  const toXhigh = [...levels, "xhigh"];
+  const toMax = [...toXhigh, "max"];
   test.each<[string, string, readonly string[]]>([
     ["gpt-4o-mini", "never", []],
     ["gpt-4.1", "never", []],
@@ -137,15 +139,16 @@ describe("a model's name tells whether it thinks, and how it is told how much", 
     ["gpt-5.1-codex-max", "unasked", levels],
     ["gpt-5.2-chat-latest", "unasked", levels],
     ["gpt-5.2-pro", "unasked", levels],
-    ["gpt-5.4", "asked", ["none", ...levels]],
-    ["gpt-5.4-pro", "unasked", levels],
-    ["gpt-5.5", "unasked", ["none", ...levels]],
-    ["gpt-5.5-pro", "unasked", levels],
-    ["gpt-5.6-sol", "unasked", ["none", ...levels]],
-    ["gpt-6-sol", "unasked", ["none", ...levels]],
-    ["gpt-6-astra", "unasked", levels],
-    ["gpt-6.1-sol", "unasked", levels],
-    ["gpt-6.2-astra", "unasked", levels],
+    ["gpt-5.4", "asked", ["none", ...toXhigh]],
+    ["gpt-5.4-pro", "unasked", toXhigh],
+    ["gpt-5.5", "unasked", ["none", ...toXhigh]],
+    ["gpt-5.5-pro", "unasked", toXhigh],
+    ["gpt-5.6-sol", "unasked", ["none", ...toMax]],
+    ["gpt-6-sol", "unasked", ["none", ...toMax]],
+    ["gpt-6.1-terra", "unasked", ["none", ...toMax]],
+    ["gpt-6-astra", "unasked", toMax],
+    ["gpt-6.1-sol", "unasked", toMax],
+    ["gpt-6.2-astra", "unasked", toMax],
     ["my-deployment", "unknown", ["none", ...levels]],
   ])("%s", (model, reasons, efforts) => expect(openaiFamily(model)).toEqual({ reasons, efforts }));
 
@@ -158,7 +161,7 @@ describe("a model's name tells whether it thinks, and how it is told how much", 
     ["grok-4", "unasked", []],
     ["grok-4.3", "unasked", ["none", ...levels]],
     ["grok-4.5", "unasked", levels],
-    ["grok-4.7", "unasked", levels],
+    ["grok-4.7", "unasked", toXhigh],
     ["grok-latest", "unasked", levels],
   ])("%s", (model, reasons, efforts) => expect(xaiFamily(model)).toEqual({ reasons, efforts }));
 });
