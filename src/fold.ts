@@ -41,6 +41,8 @@ export interface ReplyFacts {
   readonly attempts: Attempt[];
   /** The provider took the conversation's last turn as the beginning of this reply: the text goes on exactly behind it. */
   continuesExactly?: boolean;
+  /** What the provider ties signed parts of this reply to; for the decoder. See `ProtocolRequest.binding`. */
+  binding?: () => unknown;
   /** Estimated tokens of the request; asked for only when the provider did not count. */
   estimateInput?: () => number;
 }

@@ -7,6 +7,7 @@ import type { FinishReason, MessageChunk } from "../chunk.ts";
 import { SendError } from "../errors.ts";
 import type { ReplyFacts } from "../fold.ts";
 import { TextBuffer } from "../text-buffer.ts";
+import type { Place } from "./anthropic-binding.ts";
 import { buildAnthropicRequest } from "./anthropic-request.ts";
 import { ANTHROPIC_MESSAGES, type AnthropicReplay } from "./anthropic-turns.ts";
 import { type AnthropicUsage, anthropicUsageOf, mergedUsage } from "./anthropic-usage.ts";
@@ -423,7 +424,8 @@ class AnthropicDecoder implements Decoder {
 
   /** What goes back in the next request, as far as it came. */
   #keep(): void {
-    const data: AnthropicReplay = { blocks: [...this.#blocks] };
+    const place = this.#facts.binding?.() as Place | undefined;
+    const data: AnthropicReplay = { blocks: [...this.#blocks], ...(place && { place }) };
     this.#facts.replay = { provider: this.#facts.provider, protocol: ANTHROPIC_MESSAGES, model: this.#model, data };
   }
 }

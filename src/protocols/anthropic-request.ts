@@ -5,20 +5,24 @@ import { SendError } from "../errors.ts";
 import type { Message } from "../message.ts";
 import { claudeSchema, hasRecords } from "../schema/grammar.ts";
 import { jsonSchemaOf } from "../schema/schema.ts";
-import { type ClaudeFamily, claudeFamily } from "./anthropic-models.ts";
-import { type Block, callsOf, textBlock, turnsOf, type WireTurn } from "./anthropic-turns.ts";
+import { type BoundPieces, boundPieces, hasThinking, unboundPieces } from "./anthropic-binding.ts";
+import { thinkingOf } from "./anthropic-thinking.ts";
+import {
+  type Block,
+  callsOf,
+  isPaused,
+  type Piece,
+  piecesOf,
+  textBlocks,
+  turnsOf,
+  type WireTurn,
+} from "./anthropic-turns.ts";
+import { type ClaudeCapabilities, capabilitiesOf } from "./capabilities/claude.ts";
 import { cutReplyOf, toldToGoOn } from "./continuation.ts";
 import type { HistoryCalls } from "./history-calls.ts";
 import { type Endpoint, type ProtocolRequest, refuse } from "./protocol.ts";
 import { withProviderOptions } from "./provider-options.ts";
 import { refuseSearch } from "./search-refusals.ts";
-
-/** Tokens of thinking for models that want a budget. */
-const BUDGETS = { low: 4_096, medium: 16_384, high: 32_768 } as const;
-const SMALLEST_BUDGET = 1_024;
-
-/** Tokens that are left for the answer where a limit on all output is lower than a level's budget. */
-const SMALLEST_ANSWER = 256;
 
 /** @see https://docs.anthropic.com/en/api/messages */
 export function buildAnthropicRequest(
@@ -27,45 +31,75 @@ export function buildAnthropicRequest(
   endpoint: Endpoint,
   stream: boolean,
 ): ProtocolRequest {
-  const family = claudeFamily(endpoint.model);
-  const system = messages.flatMap((message) =>
-    message.role === "system" && message.content !== "" ? [textBlock(message.content)] : [],
-  );
+  const model = capabilitiesOf(endpoint.model);
+  const { providerOptions } = options;
+  const system = messages.flatMap((message) => (message.role === "system" ? textBlocks(message.content) : []));
   const calls = callsOf(messages, options.tools);
   const tools = toolsOf(options, endpoint, messages, calls);
   if (options.seed !== undefined) refuse("`seed`", endpoint, options);
-  const maxTokens = options.maxOutputTokens ?? family.maxOutputTokens;
-  const asked = thinkingOf(options, family, maxTokens, endpoint);
-  const written = turnsOf(messages, calls, endpoint);
-  const thinking = asked?.hasBudget && isUnthoughtLoop(written) ? undefined : asked;
-  const output = outputConfigOf(options, family, thinking?.effort, endpoint);
+  const maxTokens = options.maxOutputTokens ?? model.maxOutputTokens;
+  const said = piecesOf(messages, calls, endpoint);
+  const thinking = thinkingOf(options, model, maxTokens, turnsOf(said), endpoint);
+  const output = outputConfigOf(options, model, thinking.effort, endpoint);
+  const takesPrefill = model.prefill === "taken" && !thinking.isOn;
   const cut = cutReplyOf(messages);
   // White space at its end is refused, and what the model writes in its place could not be told from the text itself.
-  const goesOn = family.takesPrefix && !thinking?.isOn && cut !== undefined && !/\s$/.test(cut.content);
-  const turns = cut && !goesOn ? turnsOf(toldToGoOn(messages), calls, endpoint) : written;
-  markForCache(system, tools, turns, options, endpoint);
-  return {
-    url: `${endpoint.baseUrl}/v1/messages`,
-    headers: { "anthropic-version": "2023-06-01", ...(usesFiles(messages) && { "anthropic-beta": FILES_BETA }) },
-    ...(goesOn && { continuesExactly: true }),
-    body: withProviderOptions(
-      {
-        model: endpoint.model,
-        max_tokens: maxTokens,
-        messages: turns,
-        ...(system.length > 0 && { system }),
-        ...(stream && { stream: true }),
-        ...(thinking?.field && { thinking: thinking.field }),
-        ...(output && { output_config: output }),
-        ...samplingOf(options, family, thinking?.isOn ?? false, endpoint),
-        ...stopOf(options, endpoint),
-        ...(tools.length > 0 && { tools }),
-        ...toolChoiceOf(options, family, thinking?.hasBudget ?? false, tools.length > 0, endpoint),
-        ...metadataOf(options, endpoint),
-      },
-      options.providerOptions,
-    ),
+  const goesOn = cut !== undefined && takesPrefill && !/\s$/.test(cut.content);
+  const asked = cut && !goesOn ? piecesOf(toldToGoOn(messages), calls, endpoint) : said;
+  const isPrefill = !cut && asked.at(-1)?.role === "assistant" && !isPaused(messages, asked);
+  const pieces = isPrefill && !takesPrefill ? withoutPrefill(asked, model, endpoint, options) : asked;
+  if (pieces.length === 0) throw new SendError("invalidRequest", "There is nothing to send: every message is blank.");
+  const beside = {
+    ...(system.length > 0 && { system }),
+    ...(tools.length > 0 && { tools }),
   };
+  const carried = withProviderOptions(beside, providerOptions);
+  const fields = {
+    model: endpoint.model,
+    max_tokens: maxTokens,
+    ...(stream && { stream: true }),
+    ...(thinking.field && { thinking: thinking.field }),
+    ...(output && { output_config: output }),
+    ...samplingOf(options, model, thinking.isOn, endpoint),
+    ...stopOf(options, endpoint),
+    ...toolChoiceOf(options, model, thinking.hasBudget, tools.length > 0, endpoint),
+    ...metadataOf(options, endpoint),
+  };
+  const marks = cacheMarkOf(options, endpoint);
+  const headers = { "anthropic-version": "2023-06-01", ...(usesFiles(messages) && { "anthropic-beta": FILES_BETA }) };
+  const requestOf = (bound: BoundPieces): ProtocolRequest => {
+    const turns = turnsOf(bound.pieces);
+    const body = { ...fields, ...(marks ? marked(beside, turns, marks) : { ...beside, messages: turns }) };
+    return {
+      url: `${endpoint.baseUrl}/v1/messages`,
+      headers,
+      ...(goesOn && { continuesExactly: true }),
+      body: withProviderOptions(body, providerOptions),
+      ...(bound.place && { binding: bound.place }),
+      instead: (refusal) =>
+        IS_BOUND_ELSEWHERE.test(refusal.message) && hasThinking(bound.pieces)
+          ? requestOf(unboundPieces(bound, carried))
+          : undefined,
+    };
+  };
+  return requestOf(boundPieces(pieces, carried, model.bindsThinking));
+}
+
+/** The refusal of thinking that was written for another conversation; it has no code of its own. */
+const IS_BOUND_ELSEWHERE = /bound to a different conversation/;
+
+/** An answer begun by the caller. Only a credit for a refused answer is redeemed so at every model. */
+function withoutPrefill(
+  pieces: readonly Piece[],
+  { prefill }: ClaudeCapabilities,
+  endpoint: Endpoint,
+  options: SendOptions,
+): readonly Piece[] {
+  if (prefill === "unknown" || options.providerOptions?.fallback_credit_token !== undefined) return pieces;
+  const advice = prefill === "taken" ? "It does not go with thinking." : "End the conversation with the user's turn.";
+  refuse("the beginning of an answer (an assistant's turn at the end)", endpoint, options, advice);
+  const end = pieces.findLastIndex(({ role }) => role === "user") + 1;
+  return pieces.slice(0, end);
 }
 
 const FILES_BETA = "files-api-2025-04-14";
@@ -76,87 +110,22 @@ function usesFiles(messages: readonly Message[]): boolean {
   );
 }
 
-/**
- * Whether the model is in the middle of a loop of calls that did not begin with its thinking, since another model or provider
- * began it. With a budget the server refuses to think in such a loop, so the rest of it goes on without.
- */
-function isUnthoughtLoop(turns: readonly WireTurn[]): boolean {
-  const holds = (turn: WireTurn | undefined, ...types: readonly unknown[]) =>
-    turn?.content.some(({ type }) => types.includes(type)) ?? false;
-  const asked = turns.findLastIndex((turn) => turn.role === "user" && !holds(turn, "tool_result"));
-  return holds(turns.at(-1), "tool_result") && !holds(turns[asked + 1], "thinking", "redacted_thinking");
-}
-
-interface Thinking {
-  readonly field?: Block;
-  readonly effort?: string;
-  readonly isOn: boolean;
-  readonly hasBudget: boolean;
-}
-
-/** @see https://docs.anthropic.com/en/docs/build-with-claude/adaptive-thinking */
-function thinkingOf(
-  options: SendOptions,
-  family: ClaudeFamily,
-  maxTokens: number,
-  endpoint: Endpoint,
-): Thinking | undefined {
-  const { reasoning } = options;
-  if (reasoning === undefined) return { isOn: family.thinksUnasked, hasBudget: false };
-  if (reasoning === "none") {
-    if (!family.thinksUnasked) return undefined;
-    if (family.canStopThinking) return { field: { type: "disabled" }, isOn: false, hasBudget: false };
-    refuse('`reasoning: "none"`', endpoint, options, "This model always thinks.");
-    return undefined;
-  }
-  if (family.thinking === "none") {
-    refuse("`reasoning`", endpoint, options, "This model does not think.");
-    return undefined;
-  }
-  if (typeof reasoning !== "object") {
-    if (family.thinking !== "budget") {
-      const field = { type: "adaptive", display: "summarized" };
-      return { field, effort: reasoning, isOn: true, hasBudget: false };
-    }
-    const budget = Math.min(BUDGETS[reasoning], maxTokens - SMALLEST_ANSWER);
-    return budgetOf(budget, maxTokens);
-  }
-  if (family.thinking === "adaptive") {
-    refuse(
-      "`reasoning.maxTokens`",
-      endpoint,
-      options,
-      'Give "low", "medium" or "high": this model keeps its own budget.',
-    );
-    return undefined;
-  }
-  return budgetOf(reasoning.maxTokens, maxTokens);
-}
-
-function budgetOf(budget: number, maxTokens: number): Thinking {
-  if (budget < SMALLEST_BUDGET || budget >= maxTokens) {
-    const message = `Thinking takes a budget of at least ${SMALLEST_BUDGET} tokens, and less than all output (${maxTokens}): raise \`maxOutputTokens\`, or change \`reasoning\`.`;
-    throw new SendError("invalidRequest", message);
-  }
-  return { field: { type: "enabled", budget_tokens: budget }, isOn: true, hasBudget: true };
-}
-
 function outputConfigOf(
   options: SendOptions,
-  family: ClaudeFamily,
+  model: ClaudeCapabilities,
   effort: string | undefined,
   endpoint: Endpoint,
 ): Block | undefined {
-  const format = formatOf(options, family, endpoint);
+  const format = formatOf(options, model, endpoint);
   if (!format && effort === undefined) return undefined;
   return { ...(effort !== undefined && { effort }), ...(format && { format }) };
 }
 
 /** @see https://docs.claude.com/en/docs/build-with-claude/structured-outputs */
-function formatOf(options: SendOptions, family: ClaudeFamily, endpoint: Endpoint): Block | undefined {
+function formatOf(options: SendOptions, model: ClaudeCapabilities, endpoint: Endpoint): Block | undefined {
   if (options.output === undefined) return undefined;
   const schema = jsonSchemaOf(options.output, "`output`");
-  if (!family.takesOutputFormat) refuse("`output`", endpoint, options);
+  if (!model.takesOutputFormat) refuse("`output`", endpoint, options);
   else if (hasRecords(schema)) {
     const advice = "Give a list of keys and values instead.";
     refuse("objects with keys of any name in `output`", endpoint, options, advice);
@@ -165,22 +134,29 @@ function formatOf(options: SendOptions, family: ClaudeFamily, endpoint: Endpoint
 }
 
 /** Newer models choose for themselves; with thinking on, all do. */
-function samplingOf(options: SendOptions, family: ClaudeFamily, thinks: boolean, endpoint: Endpoint): Block {
+function samplingOf(options: SendOptions, model: ClaudeCapabilities, thinks: boolean, endpoint: Endpoint): Block {
   let { temperature, topP } = options;
-  if (temperature !== undefined && temperature !== 1 && (!family.takesSampling || thinks || temperature > 1)) {
-    const advice = family.takesSampling && !thinks ? "It goes from 0 to 1 here." : "";
+  if (temperature !== undefined && temperature !== 1 && (!model.takesSampling || thinks || temperature > 1)) {
+    const advice = model.takesSampling && !thinks ? "It goes from 0 to 1 here." : "";
     refuse("`temperature`", endpoint, options, advice);
     temperature = undefined;
   }
-  if (topP !== undefined && topP < 0.99 && (!family.takesSampling || (thinks && topP < 0.95))) {
+  // The newest models refuse even what changes nothing, but for 0.99.
+  if (topP === 1 && model.bindsThinking) topP = undefined;
+  if (topP !== undefined && !takesTopP(topP, model, thinks)) {
     refuse("`topP`", endpoint, options);
     topP = undefined;
   }
-  if (temperature !== undefined && topP !== undefined && !family.takesBothSamplings) {
+  if (temperature !== undefined && topP !== undefined && !model.takesBothSamplings) {
     refuse("`topP` beside `temperature`", endpoint, options);
     topP = undefined;
   }
   return { ...(temperature !== undefined && { temperature }), ...(topP !== undefined && { top_p: topP }) };
+}
+
+function takesTopP(topP: number, { takesSampling, bindsThinking }: ClaudeCapabilities, thinks: boolean): boolean {
+  if (takesSampling) return !thinks || topP >= 0.95;
+  return bindsThinking ? topP === 0.99 : topP >= 0.99;
 }
 
 /** Sequences of nothing but white space are refused. */
@@ -227,7 +203,7 @@ function searchTool(options: SendOptions, endpoint: Endpoint): Block | undefined
 
 function toolChoiceOf(
   options: SendOptions,
-  family: ClaudeFamily,
+  model: ClaudeCapabilities,
   hasBudget: boolean,
   hasTools: boolean,
   endpoint: Endpoint,
@@ -240,9 +216,12 @@ function toolChoiceOf(
     return hasTools && !tools?.length && !search ? { tool_choice: { type: "none" } } : {};
   }
   if (toolChoice === "auto" || toolChoice === "none") return { tool_choice: { type: toolChoice } };
-  if (!family.takesForcedTool || hasBudget) {
+  if (!model.takesForcedTool || hasBudget) {
     const what = mustSearch ? '`search.mode: "on"`' : "a `toolChoice` that forces a call";
-    refuse(what, endpoint, options, hasBudget ? "It does not go with a budget for thinking." : "");
+    const advice = hasBudget
+      ? "It does not go with a budget for thinking."
+      : "Say in the prompt that the tool must be used, or ask for `output`.";
+    refuse(what, endpoint, options, advice);
     return {};
   }
   if (toolChoice === "required") return { tool_choice: { type: "any" } };
@@ -256,22 +235,26 @@ function metadataOf(options: SendOptions, endpoint: Endpoint): Block {
   return user_id === undefined ? {} : { metadata: { user_id } };
 }
 
-/** Of the four marks a request may have: one for the system's text, one for the tools, two for the latest turns. */
-function markForCache(
-  system: Block[],
-  tools: Block[],
-  turns: readonly WireTurn[],
-  options: SendOptions,
-  endpoint: Endpoint,
-): void {
+/** The mark of what the provider is to keep for the next request; `undefined` where it is to keep nothing. */
+function cacheMarkOf(options: SendOptions, endpoint: Endpoint): Block | undefined {
   const { promptCache } = options;
-  if (!promptCache) return;
+  if (!promptCache) return undefined;
   const { key, ttl } = promptCache === true ? {} : promptCache;
   if (key !== undefined) refuse("`promptCache.key`", endpoint, options);
-  const mark = { cache_control: { type: "ephemeral", ...(ttl && { ttl }) } };
+  return { cache_control: { type: "ephemeral", ...(ttl && { ttl }) } };
+}
+
+/** Of the four marks a request may have: one for the system's text, one for the tools, two for the latest turns. */
+function marked(
+  { system, tools }: { readonly system?: readonly Block[]; readonly tools?: readonly Block[] },
+  turns: readonly WireTurn[],
+  mark: Block,
+): Block {
+  const last = (blocks: readonly Block[]): readonly Block[] => blocks.with(-1, { ...blocks.at(-1), ...mark });
   const said = turns.filter(({ role }) => role === "user").slice(-2);
-  for (const blocks of [system, tools, ...said.map(({ content }) => content)]) {
-    const last = blocks.at(-1);
-    if (last) blocks[blocks.length - 1] = { ...last, ...mark };
-  }
+  return {
+    ...(system && { system: last(system) }),
+    ...(tools && { tools: last(tools) }),
+    messages: turns.map((turn) => (said.includes(turn) ? { ...turn, content: last(turn.content) } : turn)),
+  };
 }

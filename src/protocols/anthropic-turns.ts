@@ -4,6 +4,7 @@ import { base64TextOf } from "../base64.ts";
 import type { Tool } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantTurn, ContentPart, Message, ToolMessage, UserMessage } from "../message.ts";
+import type { Place } from "./anthropic-binding.ts";
 import { inlined, textOf } from "./attachments.ts";
 import { argumentsObject } from "./call-arguments.ts";
 import { ANTHROPIC_NAMES } from "./call-ids.ts";
@@ -18,12 +19,21 @@ import { wellFormed } from "./well-formed.ts";
 /** The protocol's name in `Replay.protocol`. */
 export const ANTHROPIC_MESSAGES = "anthropic-messages";
 
-/** As it stands in `Replay.data`: the reply's blocks, in order, as they came. */
+/** As it stands in `Replay.data`: the reply's blocks, in order, as they came, and where they were written. */
 export interface AnthropicReplay {
   readonly blocks: readonly unknown[];
+  readonly place?: Place;
 }
 
 export type Block = Readonly<Record<string, unknown>>;
+
+/** One message on the wire. */
+export interface Piece {
+  readonly role: "user" | "assistant";
+  readonly blocks: readonly Block[];
+  /** Where it was written, if its thinking is tied to that. */
+  readonly place?: Place;
+}
 
 /** One turn on the wire. */
 export interface WireTurn {
@@ -31,35 +41,90 @@ export interface WireTurn {
   readonly content: Block[];
 }
 
-/** Neighbours of one role are one turn, and results stand before words: the protocol wants both. */
-export function turnsOf(given: readonly Message[], calls: HistoryCalls, endpoint: Endpoint): readonly WireTurn[] {
+/** Returns the messages as blocks, without system messages and messages that say nothing. */
+export function piecesOf(given: readonly Message[], calls: HistoryCalls, endpoint: Endpoint): readonly Piece[] {
   const messages = withMovedMedia(given, {
     carries: () => false,
     takes: ({ mediaType, fileId }) => IMAGES.includes(mediaType) && fileId === undefined,
   });
+  const pieces = messages.map((message, index) => pieceOf(message, index, calls, endpoint));
+  return withTrimmedPrefill(withoutOpenTools(pieces).filter(({ blocks }) => blocks.length > 0));
+}
+
+function pieceOf(message: Message, index: number, calls: HistoryCalls, endpoint: Endpoint): Piece {
+  switch (message.role) {
+    case "system":
+      return { role: "user", blocks: [] }; // it has a place of its own
+    case "user":
+      return { role: "user", blocks: userBlocks(message, endpoint) };
+    case "tool":
+      return { role: "user", blocks: [resultBlock(message, calls.answeredAt(index).id)] };
+    case "assistant":
+      return { role: "assistant", ...assistantBlocks(message, calls.callsAt(index), endpoint) };
+  }
+}
+
+/** Neighbours of one role are one turn, results stand before words, and the user begins: the protocol wants all three. */
+export function turnsOf(pieces: readonly Piece[]): readonly WireTurn[] {
   const turns: WireTurn[] = [];
-  for (const [index, message] of messages.entries()) {
-    if (message.role === "system") continue;
-    const role = message.role === "assistant" ? "assistant" : "user";
-    const blocks = blocksOf(message, index, calls, endpoint);
+  for (const { role, blocks } of pieces) {
     if (blocks.length === 0) continue;
     const last = turns.at(-1);
     if (last?.role === role) last.content.push(...blocks);
     else turns.push({ role, content: [...blocks] });
   }
-  trimPrefill(turns);
   if (turns[0]?.role === "assistant") turns.unshift({ role: "user", content: [textBlock(OPENING)] });
   return turns;
 }
 
 /** Words put into the model's mouth must not end in white space, nor be nothing else. */
-function trimPrefill(turns: WireTurn[]): void {
-  const last = turns.at(-1);
-  const words = last?.role === "assistant" ? last.content.at(-1) : undefined;
-  if (!last || words?.type !== "text" || typeof words.text !== "string") return;
-  const text = words.text.trimEnd();
-  last.content.splice(-1, 1, ...(text === "" ? [] : [{ ...words, text }]));
-  if (last.content.length === 0) turns.pop();
+function withTrimmedPrefill(pieces: readonly Piece[]): readonly Piece[] {
+  const last = pieces.at(-1);
+  const words = last?.role === "assistant" ? last.blocks.at(-1) : undefined;
+  if (!last || words?.type !== "text" || typeof words.text !== "string") return pieces;
+  return pieces.with(-1, { ...last, blocks: last.blocks.with(-1, { ...words, text: words.text.trimEnd() }) });
+}
+
+/**
+ * A tool that the provider was running when its reply ended (`pause_turn`) goes on when that reply is the last message. Behind
+ * anything else a call without its result is refused, and so is a result without its call.
+ */
+function withoutOpenTools(pieces: readonly Piece[]): readonly Piece[] {
+  const all = pieces.flatMap(({ blocks }) => blocks);
+  const called = new Set(all.flatMap((block) => (isProviderCall(block) ? [block.id] : [])));
+  const answers = all.filter(isProviderResult);
+  if (called.size === 0 && answers.length === 0) return pieces;
+  const going = new Set(answers.map(({ tool_use_id }) => tool_use_id));
+  // Code that calls the caller's tools waits for their answers, and has its own later.
+  for (const { caller } of all) if (isFields(caller)) going.add(caller.tool_id);
+  const open = pieces.findLastIndex(({ role }) => role === "user") + 1;
+  return pieces.map((piece, at) => ({
+    ...piece,
+    blocks: piece.blocks.filter((block) => {
+      if (isProviderCall(block)) return at >= open || going.has(block.id);
+      return !isProviderResult(block) || called.has(block.tool_use_id);
+    }),
+  }));
+}
+
+function isProviderCall({ type }: Block): boolean {
+  return type === "server_tool_use" || type === "mcp_tool_use";
+}
+
+function isProviderResult({ type }: Block): boolean {
+  return typeof type === "string" && type.endsWith("_tool_result");
+}
+
+/**
+ * Whether the conversation ends in a reply that the provider has paused, and goes on with.
+ * @see https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons
+ */
+export function isPaused(messages: readonly Message[], pieces: readonly Piece[]): boolean {
+  const last = messages.at(-1);
+  if (last?.role !== "assistant") return false;
+  if ("rawFinishReason" in last && (last.rawFinishReason === "pause_turn" || last.rawFinishReason === "compaction"))
+    return true;
+  return pieces.at(-1)?.blocks.some((block) => isProviderCall(block) || block.type === "compaction") ?? false;
 }
 
 /** Other providers' ids may hold characters that this one refuses. */
@@ -70,37 +135,30 @@ export function callsOf(messages: readonly Message[], tools: readonly Tool[] | u
   return historyCalls(messages, tools, CALL_RULES);
 }
 
-function blocksOf(
-  message: UserMessage | AssistantTurn | ToolMessage,
-  index: number,
-  calls: HistoryCalls,
-  endpoint: Endpoint,
-): readonly Block[] {
-  switch (message.role) {
-    case "user":
-      return typeof message.content === "string"
-        ? textBlocks(message.content)
-        : message.content.flatMap((part) => wirePart(part, endpoint));
-    case "assistant":
-      return assistantBlocks(message, calls.callsAt(index), endpoint);
-    case "tool":
-      return [
-        {
-          type: "tool_result",
-          tool_use_id: calls.answeredAt(index).id,
-          ...(message.content !== "" && { content: wellFormed(message.content) }),
-          ...(message.isError && { is_error: true }),
-        },
-      ];
-  }
+function userBlocks({ content }: UserMessage, endpoint: Endpoint): readonly Block[] {
+  return typeof content === "string" ? textBlocks(content) : content.flatMap((part) => wirePart(part, endpoint));
+}
+
+function resultBlock({ content, isError }: ToolMessage, callId: string): Block {
+  return {
+    type: "tool_result",
+    tool_use_id: callId,
+    ...(content.trim() !== "" && { content: wellFormed(content) }),
+    ...(isError && { is_error: true }),
+  };
 }
 
 /** The blocks as they came, if they are this provider's, and still say what the turn says; else written anew. */
-function assistantBlocks(turn: AssistantTurn, calls: readonly SentCall[], endpoint: Endpoint): readonly Block[] {
+function assistantBlocks(turn: AssistantTurn, calls: readonly SentCall[], endpoint: Endpoint): Omit<Piece, "role"> {
   const own = ownReplayOf<AnthropicReplay>(turn, endpoint, ANTHROPIC_MESSAGES);
   if (own && isUnchanged(turn, own.before, own.data.blocks)) {
-    const blocks = own.data.blocks.filter((block): block is Block => mayGoBack(block, own.model, endpoint.model));
-    return [...textBlocks(own.before), ...blocks.map(callBlocks(calls))];
+    const isReadable = own.model === endpoint.model && own.isFromHere;
+    const place = placeIn(own.data.place);
+    const blocks = own.data.blocks
+      .filter((block): block is Block => mayGoBack(block, isReadable))
+      .map(withoutBlankTexts)
+      .map(callBlocks(calls));
+    return { blocks: [...textBlocks(own.before), ...blocks], ...(place && { place }) };
   }
   const uses = calls.map(({ call, id, name }) => ({
     type: "tool_use",
@@ -108,7 +166,7 @@ function assistantBlocks(turn: AssistantTurn, calls: readonly SentCall[], endpoi
     name,
     input: argumentsObject(call.arguments),
   }));
-  return [...textBlocks(turn.content), ...uses];
+  return { blocks: [...textBlocks(turn.content), ...uses] };
 }
 
 /** Puts the names and ids under which calls are sent into the blocks as they came. */
@@ -120,6 +178,27 @@ function callBlocks(calls: readonly SentCall[]): (block: Block) => Block {
   };
 }
 
+/** What stores give back may be anything. */
+function placeIn(value: unknown): Place | undefined {
+  const { prefix, after } = isFields(value) ? value : {};
+  return typeof prefix === "string" && (after === null || typeof after === "string") ? { prefix, after } : undefined;
+}
+
+/** Blocks inside a block are looked at like those beside it. */
+function withoutBlankTexts(block: Block): Block {
+  const { content } = block;
+  if (!Array.isArray(content) || !content.some(isBlankText)) return block;
+  return { ...block, content: content.filter((inner) => !isBlankText(inner)) };
+}
+
+function isBlankText(block: unknown): boolean {
+  return isFields(block) && block.type === "text" && typeof block.text === "string" && block.text.trim() === "";
+}
+
+function isFields(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
+}
+
 function isUnchanged(turn: AssistantTurn, before: string, blocks: readonly unknown[]): boolean {
   if (!Array.isArray(blocks)) return false;
   const said = blocks as readonly { readonly type?: string; readonly text?: string; readonly id?: string }[];
@@ -128,18 +207,18 @@ function isUnchanged(turn: AssistantTurn, before: string, blocks: readonly unkno
   return saysStill(turn, before + text, ids);
 }
 
-/** Empty text is refused, and so is thinking that is not signed; signatures hold for the model that wrote them. */
-function mayGoBack(block: unknown, writtenBy: string | undefined, model: string): boolean {
+/** Blank text is refused, and so is thinking that is not signed; signatures hold for the model and the address that wrote them. */
+function mayGoBack(block: unknown, isReadable: boolean): boolean {
   const { type, text, signature } = block as {
     readonly type?: string;
     readonly text?: string;
     readonly signature?: string;
   };
-  if (type === "text") return text !== "" && text !== undefined;
-  if (type === "thinking") return Boolean(signature) && writtenBy === model;
+  if (type === "text") return typeof text === "string" && text.trim() !== "";
+  if (type === "thinking") return Boolean(signature) && isReadable;
   // What a gateway's model drew goes back in the user's turn.
   if (mediaIn({ ...(block as Block) })) return false;
-  return type !== "redacted_thinking" || writtenBy === model;
+  return type !== "redacted_thinking" || isReadable;
 }
 
 const IMAGES = ["image/png", "image/jpeg", "image/gif", "image/webp"];
@@ -177,10 +256,11 @@ function sourceOf(
   return { type: "base64", media_type: part.mediaType, data: base64TextOf(part.data) };
 }
 
-function textBlocks(text: string): readonly Block[] {
-  return text === "" ? [] : [textBlock(text)];
+/** Text of nothing but white space is refused everywhere. */
+export function textBlocks(text: string): readonly Block[] {
+  return text.trim() === "" ? [] : [textBlock(text)];
 }
 
-export function textBlock(text: string): Block {
+function textBlock(text: string): Block {
   return { type: "text", text: wellFormed(text) };
 }

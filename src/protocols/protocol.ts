@@ -27,6 +27,10 @@ export interface ProtocolRequest {
   readonly body: Readonly<Record<string, unknown>>;
   /** True where the provider takes the last turn as the beginning of its reply, and goes on exactly behind it. */
   readonly continuesExactly?: boolean;
+  /** What the provider ties signed parts of its reply to: the decoder finds it in its facts and puts it into `replay`. */
+  readonly binding?: () => unknown;
+  /** The request to send at once, instead of this one, after the provider's refusal; `undefined` where nothing would help. */
+  readonly instead?: (refusal: SendError) => ProtocolRequest | undefined;
 }
 
 /**

@@ -12,6 +12,11 @@ export interface Attempt {
   readonly outcome: "answered" | "stopped" | SendErrorKind;
   /** The HTTP status, where one came. */
   readonly status?: number;
+  /**
+   * True when the client has changed the request: the provider had refused the thinking of earlier replies as another
+   * conversation's, and it was left out.
+   */
+  readonly amended?: true;
   /** What the provider reported for this one; a failed attempt may be billed, too. */
   readonly usage?: TokenUsage;
 }

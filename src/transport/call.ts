@@ -19,7 +19,7 @@ export interface Call {
   readonly model: string;
   /** Who is asked, as far as a later request must know. */
   readonly writer: ReplyFacts["writer"];
-  readonly request: HttpRequest;
+  readonly request: CallRequest;
   /** How to get at a reply that the provider goes on writing when the connection breaks; absent where it does not. */
   readonly background: Background | undefined;
   readonly protocol: Protocol;
@@ -36,6 +36,14 @@ export interface Call {
   readonly estimateInput: () => number;
   readonly now: Clock;
   readonly random: () => number;
+}
+
+/** What is sent, with what the protocol says of it. */
+export interface CallRequest extends HttpRequest {
+  /** See `ProtocolRequest.binding`. */
+  readonly binding?: (() => unknown) | undefined;
+  /** See `ProtocolRequest.instead`. */
+  readonly instead?: ((refusal: SendError) => CallRequest | undefined) | undefined;
 }
 
 /** The requests about a reply that the provider keeps. */

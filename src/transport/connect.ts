@@ -16,7 +16,7 @@ import { type RecoverableCall, RecoveringSource } from "../stream/recovering-sou
 import { tellSent } from "../stream/sent.ts";
 import { estimateInputTokens } from "../token-estimate.ts";
 import { accountMark } from "./account.ts";
-import type { Background } from "./call.ts";
+import type { Background, CallRequest } from "./call.ts";
 import { type Limits, limitsOf } from "./deadlines.ts";
 import { EventShapes } from "./event-json.ts";
 import { type FetchLike, fetchTransport } from "./fetch.ts";
@@ -190,9 +190,10 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     const account = this.#account(options);
     const origin = this.#origin;
     const endpoint = { ...this.#endpoint, at: Date.now(), account };
-    const { url, headers: own, body, continuesExactly } = this.#request(messages, options, endpoint, stream);
-    const headers = this.#headers(this.#key(), own, options);
-    const request = { url, headers, body };
+    const asked = this.#request(messages, options, endpoint, stream);
+    const headers = this.#headers(this.#key(), asked.headers, options);
+    const { continuesExactly } = asked;
+    const request = callRequestOf(asked, headers);
     const usual = stream ? this.#limits.streamed : this.#limits.whole;
     const limits = given.timeouts ? limitsOf(!stream, this.#defaults.timeouts, given.timeouts) : usual;
     const checks = limits === usual ? options : { ...options, timeouts: limits };
@@ -345,6 +346,24 @@ function unsendable(error: unknown): SendError {
   if (error instanceof SendError) return error;
   const message = "The request cannot be written as JSON: is there a cycle, a BigInt, or a getter that throws?";
   return new SendError("invalidRequest", message, { cause: error });
+}
+
+function callRequestOf(
+  { url, body, binding, instead }: WrittenRequest,
+  headers: Readonly<Record<string, string>>,
+): CallRequest {
+  return {
+    url,
+    headers,
+    body,
+    binding,
+    instead:
+      instead &&
+      ((refusal) => {
+        const other = instead(refusal);
+        return other && callRequestOf({ ...other, body: jsonOf(other.body) }, headers);
+      }),
+  };
 }
 
 function withoutUndefined(options: SendOptions): SendOptions {

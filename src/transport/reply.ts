@@ -10,7 +10,7 @@ import type { ChunkSink, ChunkSource } from "../stream/message-stream.ts";
 import type { Attempt } from "../stream/metrics.ts";
 import { messageOf } from "../words.ts";
 import { Body } from "./body.ts";
-import { type Call, describedError, refusalError } from "./call.ts";
+import { type Call, type CallRequest, describedError, refusalError } from "./call.ts";
 import { Deadlines } from "./deadlines.ts";
 import { dismiss } from "./dismiss.ts";
 import { redirectError, transportError } from "./http-errors.ts";
@@ -44,6 +44,9 @@ export class Reply implements ChunkSource, Receiver {
   #backoff: ReturnType<typeof setTimeout> | undefined;
   #startedAt = 0;
   #staleConnections = 0;
+  /** What is sent now, and how many others it has taken the place of. */
+  #request: CallRequest;
+  #amendments = 0;
   #head: ResponseHead | undefined;
   #body: Body;
   /** The body of a refusal, as far as it came; absent while the answer is none. */
@@ -57,8 +60,10 @@ export class Reply implements ChunkSource, Receiver {
   constructor(call: Call, sink: ChunkSink) {
     this.#call = call;
     this.#sink = sink;
+    this.#request = call.request;
     const { provider, model, writer, estimateInput } = call;
     this.facts = { provider, model, attempts: [], estimateInput, ...(writer && { writer }) };
+    if (call.request.binding) this.facts.binding = call.request.binding;
     this.#body = this.#freshBody();
     this.#deadlines = new Deadlines(call.limits, call.now, (phase, waitedMs) =>
       this.#step(() => this.#expire(phase, waitedMs)),
@@ -202,7 +207,7 @@ export class Reply implements ChunkSource, Receiver {
     const facts = this.facts;
     const position = this.#resumption?.position;
     this.#backoff = undefined;
-    const request = (position && call.background?.resume(position)) ?? call.request;
+    const request = (position && call.background?.resume(position)) ?? this.#request;
     if (facts.attempts.length > 0 && !position) forget(facts, call.model);
     this.#head = undefined;
     this.#refusal = undefined;
@@ -286,6 +291,7 @@ export class Reply implements ChunkSource, Receiver {
     this.#exchange?.close();
     this.#deadlines.answered();
     this.#record(error.kind);
+    if (!final && !this.#isLastAttempt && this.#amend(error)) return this.#attempt();
     const delay = final || this.#isLastAttempt ? undefined : this.#delayBeforeNext(error);
     if (delay !== undefined) {
       this.#head = undefined;
@@ -309,6 +315,16 @@ export class Reply implements ChunkSource, Receiver {
     else this.#refuse(failure);
   }
 
+  /** Whether the protocol has another request to send after this refusal. */
+  #amend(error: SendError): boolean {
+    const other = this.#refusal === undefined ? undefined : this.#request.instead?.(error);
+    if (!other) return false;
+    this.#request = other;
+    this.#amendments += 1;
+    if (other.binding) this.facts.binding = other.binding;
+    return true;
+  }
+
   /** Milliseconds until the next attempt; `undefined`: there is none. */
   #delayBeforeNext(error: SendError): number | undefined {
     const { retries, budget, random, signal } = this.#call;
@@ -323,7 +339,7 @@ export class Reply implements ChunkSource, Receiver {
     }
     this.#resumption = undefined;
     if (this.#anyChunk) return undefined;
-    const failures = this.facts.attempts.length - this.#staleConnections;
+    const failures = this.facts.attempts.length - this.#staleConnections - this.#amendments;
     const delay = retryDelayMs(error, failures, retries, random());
     if (delay === undefined || waitsInVain(signal, delay, error)) return undefined;
     return retries.budget === false || budget.take() ? delay : undefined;
@@ -353,6 +369,7 @@ export class Reply implements ChunkSource, Receiver {
       durationMs,
       outcome,
       ...(status !== undefined && { status }),
+      ...(this.#amendments > 0 && { amended: true as const }),
       ...(usage && { usage }),
     });
     this.#startedAt = 0;

@@ -2,7 +2,7 @@
 
 import type { ContentPart, Message, SendOptions } from "cloudllm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { claudeFamily } from "../../src/protocols/anthropic-models.ts";
+import { capabilitiesOf } from "../../src/protocols/capabilities/claude.ts";
 import { type RequestRecorder, requestRecorder } from "../support/sent-requests.ts";
 
 let recorder: RequestRecorder;
@@ -98,15 +98,29 @@ describe("a model's name tells its family", () => {
     ["claude-opus-4-5", { maxOutputTokens: 64_000, thinking: "budget", takesBothSamplings: false }],
     ["claude-haiku-4-5@20251001", { maxOutputTokens: 64_000, thinking: "budget" }],
     ["us.anthropic.claude-sonnet-4-6-v1:0", { maxOutputTokens: 128_000, thinking: "either", takesSampling: true }],
-    ["claude-opus-4-7", { maxOutputTokens: 128_000, thinking: "adaptive", takesSampling: false, thinksUnasked: false }],
-    ["claude-opus-5", { thinking: "adaptive", thinksUnasked: true, canStopThinking: true, takesForcedTool: true }],
-    ["claude-opus-5-fast", { thinking: "adaptive", thinksUnasked: true, canStopThinking: true }],
-    ["claude-fable-5", { thinksUnasked: true, canStopThinking: false, takesForcedTool: false }],
-    ["claude-mythos-preview", { thinksUnasked: true, canStopThinking: false, takesForcedTool: false }],
-    ["claude-opus-5-5", { thinksUnasked: true, canStopThinking: false, takesForcedTool: true }],
-    ["claude-sonnet-9", { maxOutputTokens: 128_000, thinking: "adaptive" }],
+    [
+      "claude-opus-4-7",
+      { maxOutputTokens: 128_000, thinking: "adaptive", takesSampling: false, thinksByDefault: false },
+    ],
+    [
+      "claude-opus-5",
+      { thinksByDefault: true, stopsThinking: "disabled", takesForcedTool: true, bindsThinking: false },
+    ],
+    ["claude-opus-5-fast", { thinking: "adaptive", thinksByDefault: true, stopsThinking: "disabled" }],
+    ["claude-sonnet-5-20260630", { thinksByDefault: true, stopsThinking: "disabled", prefill: "refused" }],
+    ["claude-fable-5", { thinksByDefault: true, stopsThinking: "never", takesForcedTool: false, bindsThinking: false }],
+    ["claude-fable-5-1", { stopsThinking: "never", takesForcedTool: false, bindsThinking: true }],
+    ["claude-mythos-preview", { thinksByDefault: true, stopsThinking: "never", takesForcedTool: false }],
+    ["claude-opus-5-5", { stopsThinking: "never", takesForcedTool: false, bindsThinking: true, prefill: "refused" }],
+    ["anthropic.claude-opus-5-5-v1:0", { stopsThinking: "never", takesForcedTool: false, bindsThinking: true }],
+    ["claude-sonnet-5.5", { stopsThinking: "between_tools", takesForcedTool: false, bindsThinking: true }],
+    ["claude-haiku-5-5", { stopsThinking: "disabled", takesForcedTool: true, bindsThinking: true }],
+    ["claude-haiku-6", { stopsThinking: "never", takesForcedTool: false, bindsThinking: true }],
+    ["claude-sonnet-9", { maxOutputTokens: 128_000, thinking: "adaptive", stopsThinking: "never" }],
+    ["claude-opus-5-10", { stopsThinking: "never", takesForcedTool: false }],
+    ["claude-next", { maxOutputTokens: 128_000, stopsThinking: "never", takesForcedTool: false, takesSampling: false }],
     ["someone-elses", { maxOutputTokens: 8_192, thinking: "budget", takesSampling: true }],
-  ] as const)("%s", (model, due) => expect(claudeFamily(model)).toMatchObject(due));
+  ] as const)("%s", (model, due) => expect(capabilitiesOf(model)).toMatchObject(due));
 });
 
 describe("reasoning is asked for in each model's way", () => {
@@ -134,13 +148,39 @@ describe("reasoning is asked for in each model's way", () => {
       { thinking: { type: "enabled" } },
     ],
     ["off where it is on", "claude-opus-5", { reasoning: "none" }, { thinking: { type: "disabled" } }],
+    ["off at a newer one", "claude-haiku-5-5", { reasoning: "none" }, { thinking: { type: "disabled" } }],
+    ["off between tools only", "claude-sonnet-5-5", { reasoning: "none" }, { thinking: { type: "between_tools" } }],
+    ["beyond high", "claude-opus-4-7", { reasoning: "xhigh" }, { output_config: { effort: "xhigh" } }],
+    ["as much as there is", "claude-sonnet-5", { reasoning: "max" }, { output_config: { effort: "max" } }],
+    ["beyond high where only max is", "claude-opus-4-6", { reasoning: "xhigh" }, { output_config: { effort: "high" } }],
+    ["max at 4.6", "claude-opus-4-6", { reasoning: "max" }, { output_config: { effort: "max" } }],
+    ["max where budgets are", SONNET, { reasoning: "max" }, { thinking: { budget_tokens: 32_768 } }],
   ])("%s", async (_name, model, options, due) => expect(await bodyOf(options, model)).toMatchObject(due));
 
   test.each([
     ["not off where it is off", SONNET, { reasoning: "none" }],
-    ["not at all unasked", "claude-opus-5", {}],
+    ["not at all unasked", "claude-opus-4-8", {}],
   ] as const)("%s", async (_name, model, options) => {
     expect(await bodyOf(options, model)).not.toHaveProperty("thinking");
+  });
+
+  // Between two calls these models say what they do as thinking alone, which is empty at the API's default.
+  test.each([
+    "claude-sonnet-5",
+    "claude-opus-5-5",
+    "claude-sonnet-5-5",
+    "claude-haiku-5-5",
+    "claude-fable-5-1",
+    "claude-new",
+  ])("a loop of tools does not go silent at %s", async (model) => {
+    expect((await bodyOf({}, model)).thinking).toEqual({ type: "adaptive", display: "summarized" });
+    const shown = { thinking: { display: "omitted" } };
+    expect((await bodyOf({ providerOptions: shown }, model)).thinking).toEqual({
+      type: "adaptive",
+      display: "omitted",
+    });
+    const own = { thinking: { type: "between_tools" } };
+    expect((await bodyOf({ providerOptions: own }, model)).thinking).toEqual({ type: "between_tools" });
   });
 
   test.each<[string, string, SendOptions, RegExp]>([
@@ -149,7 +189,8 @@ describe("reasoning is asked for in each model's way", () => {
     ["always", "claude-fable-5", { reasoning: "none" }, /`reasoning: "none"`/],
     ["always, since 5.5", "claude-opus-5-5", { reasoning: "none" }, /`reasoning: "none"`/],
   ])("%s, and says so", async (_name, model, options, name) => {
-    expect(await expectRefusal(options, model, name)).not.toHaveProperty("thinking");
+    const { thinking = { type: "adaptive" } } = await expectRefusal(options, model, name);
+    expect(thinking).toMatchObject({ type: "adaptive" }); // as if nothing had been said
   });
 
   test.each([
@@ -187,6 +228,22 @@ describe("what a model lacks is refused by name, or left out", () => {
       /`toolChoice`/,
       ["tool_choice"],
     ],
+    [
+      "a forced call, since 5.1",
+      "claude-fable-5-1",
+      { tools: [LOOK], toolChoice: "required" },
+      /toolChoice/,
+      ["tool_choice"],
+    ],
+    [
+      "a forced call, since 5.5",
+      "claude-opus-5-5",
+      { tools: [LOOK], toolChoice: "required" },
+      /toolChoice/,
+      ["tool_choice"],
+    ],
+    ["a search at a newer one", "claude-sonnet-5-5", { search: { mode: "on" } }, /search\.mode/, ["tool_choice"]],
+    ["a narrow topP at 5.5", "claude-haiku-5-5", { topP: 0.995 }, /`topP`/, ["top_p"]],
     ["a number of results", SONNET, { search: { maxResults: 3 } }, /`search\.maxResults`/, []],
     ["a first day", SONNET, { search: { fromDate: "2026-01-01" } }, /`search\.fromDate`/, []],
     ["a last day", SONNET, { search: { toDate: "2026-01-01" } }, /`search\.toDate`/, []],
@@ -214,6 +271,24 @@ describe("what a model lacks is refused by name, or left out", () => {
   test("a temperature of 1 and a topP of 1 are what every model does", async () => {
     expect(await bodyOf({ temperature: 1 }, "claude-opus-5")).toMatchObject({ temperature: 1 });
     expect(await bodyOf({ topP: 1 }, "claude-opus-5")).toMatchObject({ top_p: 1 });
+    expect(await bodyOf({ topP: 0.99 }, "claude-haiku-5-5")).toMatchObject({ top_p: 0.99 });
+    expect(await bodyOf({ topP: 1 }, "claude-haiku-5-5")).not.toHaveProperty("top_p"); // refused there, and the default
+  });
+
+  test("a forced call goes with the newest Haiku", async () => {
+    const body = await bodyOf({ tools: [LOOK], toolChoice: "required" }, "claude-haiku-5-5");
+    expect(body.tool_choice).toEqual({ type: "any" });
+  });
+
+  test.each([
+    ["a model that refuses it", "claude-opus-5-5", {}],
+    ["thinking", SONNET, { reasoning: "low" }],
+  ] as const)("the beginning of an answer does not go to %s", async (_name, model, options) => {
+    const begun: readonly Message[] = [HI, { role: "assistant", content: "{" }];
+    await expect(bodyOf(options, model, begun)).rejects.toMatchObject({ kind: "unsupported" });
+    const body = await bodyOf({ ...options, unsupported: "ignore" }, model, begun);
+    expect(body.messages).toEqual([{ role: "user", content: [{ type: "text", text: "hi" }] }]);
+    expect((await bodyOf({}, SONNET, begun)).messages).toHaveLength(2);
   });
 });
 

@@ -76,12 +76,18 @@ describe("Anthropic", () => {
 
   test.each<[string, readonly object[]]>([
     ["thinking and words", [thinking, text]],
-    ["words before thinking", [{ type: "text", text: "\n\n" }, thinking, text]],
+    ["words before thinking", [{ type: "text", text: "Hm." }, thinking, text]],
     ["thinking that is not shown", [omitted, text]],
     ["thinking that is hidden", [thinking, redacted, omitted, text]],
     ["a search, with what it found and cites", [thinking, searched, found, cited]],
   ])("%s go back as they came", async (_name, blocks) => {
     expect(await secondOf([await replied(...blocks), GO_ON])).toEqual([{ role: "assistant", content: blocks }, goOn]);
+  });
+
+  // "text content blocks must contain non-whitespace text": also of the model's own.
+  test("blank words before thinking stay behind", async () => {
+    const reply = await replied({ type: "text", text: "\n\n" }, thinking, text);
+    expect(await secondOf([reply, GO_ON])).toEqual([{ role: "assistant", content: [thinking, text] }, goOn]);
   });
 
   test("a loop of calls goes back whole, its results in one turn before any words", async () => {

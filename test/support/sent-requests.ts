@@ -58,6 +58,17 @@ const CLIENTS: Readonly<Record<ClientName, readonly [string, (options: Made) => 
 
 export const CLIENT_NAMES = Object.keys(CLIENTS) as ClientName[];
 
+/** The client, at a server of any origin. */
+export function clientAt(
+  origin: string,
+  name: ClientName,
+  model: string,
+  options: Partial<ClientOptions> = {},
+): ProviderClient {
+  const [path, make] = CLIENTS[name];
+  return make({ apiKey: "k", retries: 0, ...options, model, baseUrl: origin + path });
+}
+
 interface SentRequest {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -91,10 +102,8 @@ export async function requestRecorder(): Promise<RequestRecorder> {
     next = undefined;
     socket.write(Buffer.concat([Buffer.from(STREAM_HEAD), httpChunk(answer), Buffer.from(LAST_CHUNK)]));
   });
-  const client = (name: ClientName, model: string, options: Partial<ClientOptions> = {}) => {
-    const [path, make] = CLIENTS[name];
-    return make({ apiKey: "k", retries: 0, ...options, model, baseUrl: `http://127.0.0.1:${server.port}${path}` });
-  };
+  const client = (name: ClientName, model: string, options: Partial<ClientOptions> = {}) =>
+    clientAt(`http://127.0.0.1:${server.port}`, name, model, options);
   return {
     requests,
     client,

@@ -36,6 +36,59 @@ const ask = user({ text: "hi" });
 const wanted = { functionCall: { name: "f", args: {} } };
 const given = { functionResponse: { name: "f", response: {} } };
 
+const search = { type: "server_tool_use", id: "srvtoolu_1", name: "web_search", input: {} };
+const found = { type: "web_search_tool_result", tool_use_id: "srvtoolu_1", content: [] };
+
+/** What each family of Claude models takes, by its documents of November 2026. */
+function optionRows(): readonly (readonly [string, string, object, RegExp?])[] {
+  const disabled = { thinking: { type: "disabled" } };
+  const between = { thinking: { type: "between_tools" } };
+  const budget = { max_tokens: 4_096, thinking: { type: "enabled", budget_tokens: 2_048 } };
+  const adaptive = { thinking: { type: "adaptive", display: "summarized" } };
+  const forced = { tools: [{ name: "f", input_schema: { type: "object" } }], tool_choice: { type: "any" } };
+  const prefill = { messages: [HI, { role: "assistant", content: "{" }] };
+  const xhigh = { output_config: { effort: "xhigh" } };
+  const rows: readonly (readonly [string, object, RegExp?])[] = [
+    ["claude-sonnet-4-5", budget],
+    ["claude-sonnet-4-5", adaptive, /"thinking.type.adaptive" is not supported/],
+    ["claude-sonnet-4-5", prefill],
+    ["claude-sonnet-4-5", { ...prefill, ...budget }, /prefill/],
+    ["claude-sonnet-4-5", { ...forced, ...budget }, /forces tool use/],
+    ["claude-sonnet-4-5", { temperature: 0.5, top_p: 0.5 }, /cannot both/],
+    ["claude-sonnet-4-6", { ...adaptive, ...forced }],
+    ["claude-sonnet-4-6", { temperature: 0.5 }],
+    ["claude-sonnet-4-6", { temperature: 0.5, ...adaptive }, /`temperature`/],
+    ["claude-sonnet-4-6", xhigh, /effort/],
+    ["claude-sonnet-4-6", prefill, /prefill/],
+    ["claude-opus-4-7", budget, /"thinking.type.enabled" is not supported/],
+    ["claude-opus-4-7", xhigh],
+    ["claude-opus-4-7", { temperature: 0.5 }, /`temperature`/],
+    ["claude-opus-4-7", { temperature: 1 }],
+    ["claude-opus-4-7", { top_k: 5 }, /`top_k`/],
+    ["claude-opus-5", disabled],
+    ["claude-opus-5", { ...disabled, ...xhigh }, /effort/],
+    ["claude-opus-5", forced],
+    ["claude-opus-5-5", disabled, /"thinking.type.disabled" is not supported/],
+    ["claude-opus-5-5", between, /not supported/],
+    ["claude-opus-5-5", forced, /tool_choice: type "tool" and "any" are not supported/],
+    ["claude-opus-5-5", adaptive],
+    ["claude-fable-5-1", forced, /tool_choice/],
+    ["claude-sonnet-5-5", between],
+    ["claude-sonnet-5-5", { thinking: { type: "between_tools", display: "summarized" } }, /Extra inputs/],
+    ["claude-sonnet-5-5", { ...between, ...xhigh }, /effort/],
+    ["claude-sonnet-5-5", disabled, /between_tools/],
+    ["claude-haiku-5-5", { ...disabled, ...forced }],
+    ["claude-haiku-5-5", { top_p: 0.99 }],
+    ["claude-haiku-5-5", { top_p: 1 }, /`top_p`/],
+    ["claude-of-tomorrow", disabled, /not supported/],
+  ];
+  return rows.map(([name, options, words]) => {
+    const what = `${Object.keys(options).join(" and ")} at ${name} (${JSON.stringify(options)})`;
+    const body = { max_tokens: 99, messages: [HI], model: name, ...options };
+    return words ? [what, MESSAGES, body, words] : [what, MESSAGES, body];
+  });
+}
+
 /** Bodies, and a part of what is said of each; without it, the body is fine. */
 const BODIES: readonly (readonly [string, string, object, RegExp?])[] = [
   ["a question", CHAT, { messages: [HI] }],
@@ -117,6 +170,36 @@ const BODIES: readonly (readonly [string, string, object, RegExp?])[] = [
     },
     /Invalid `signature`/,
   ],
+  ["blank text", MESSAGES, { max_tokens: 9, messages: [{ role: "user", content: " \n" }] }, /non-whitespace/],
+  [
+    "a blank system",
+    MESSAGES,
+    { max_tokens: 9, messages: [HI], system: [{ type: "text", text: " " }] },
+    /non-whitespace/,
+  ],
+  [
+    "blank text in a result",
+    MESSAGES,
+    {
+      max_tokens: 9,
+      messages: [HI, use, { role: "user", content: [{ ...result, content: [{ type: "text", text: "\n" }] }] }],
+    },
+    /non-whitespace/,
+  ],
+  ["a search that goes on", MESSAGES, { max_tokens: 9, messages: [HI, { role: "assistant", content: [search] }] }],
+  [
+    "a search without its result",
+    MESSAGES,
+    { max_tokens: 9, messages: [HI, { role: "assistant", content: [search] }, HI] },
+    /`server_tool_use` ids were found without/,
+  ],
+  [
+    "a result without its search",
+    MESSAGES,
+    { max_tokens: 9, messages: [HI, { role: "assistant", content: [found] }, HI] },
+    /unexpected `tool_use_id`/,
+  ],
+  ...optionRows(),
   ["a question", GEMINI, { contents: [ask] }],
   ["a call with its answer", GEMINI, { contents: [ask, model(wanted), user(given)] }],
   ["no contents", GEMINI, { contents: [] }, /not specified/],
@@ -151,6 +234,83 @@ describe("a strict server", () => {
       if (words) expect(error?.message).toMatch(words);
     });
   }
+});
+
+describe("thinking at a model that ties it to its conversation", () => {
+  const system = "Be brief.";
+  const tools = [{ name: "f", input_schema: { type: "object", properties: {} } }];
+
+  async function conversation() {
+    const thought = { steps: [{ reasoning: "Hm." }, { text: "a" }] };
+    const server = await startProviderServer(() => thought, { strict: true });
+    const post = async (body: object) => {
+      const response = await fetch(server.origin + MESSAGES, {
+        method: "POST",
+        body: JSON.stringify({ model: "claude-opus-5-5", max_tokens: 9, system, tools, ...body }),
+      });
+      return (await response.json()) as { content: object[]; error?: { message: string } };
+    };
+    const reply = async (messages: readonly object[]) => ({
+      role: "assistant",
+      content: (await post({ messages })).content,
+    });
+    const one = await reply([HI]);
+    const two = await reply([HI, one, HI]);
+    const three = await reply([HI, one, HI, two, HI]);
+    return { server, post, one, two, three };
+  }
+  const bare = ({ content, ...turn }: { role: string; content: object[] }) => ({ ...turn, content: content.slice(1) });
+
+  type Turns = Omit<Awaited<ReturnType<typeof conversation>>, "server" | "post">;
+  test.each<[string, (turns: Turns) => object, RegExp?]>([
+    ["as it was", ({ one, two, three }) => ({ messages: [HI, one, HI, two, HI, three, HI] })],
+    ["without the first", ({ one, two }) => ({ messages: [HI, bare(one), HI, two, HI] })],
+    ["without the last", ({ one, two }) => ({ messages: [HI, one, HI, bare(two), HI] })],
+    [
+      "without one in the middle",
+      ({ one, two, three }) => ({ messages: [HI, one, HI, bare(two), HI, three, HI] }),
+      /bound/,
+    ],
+    [
+      "with a mark for the cache",
+      ({ one }) => ({
+        messages: [HI, one, { role: "user", content: [{ type: "text", text: "x", cache_control: {} }] }],
+      }),
+    ],
+    ["under another system", ({ one }) => ({ system: "Else.", messages: [HI, one, HI] }), /bound/],
+    [
+      "with another tool",
+      ({ one }) => ({ tools: [...tools, { name: "g", input_schema: {} }], messages: [HI, one, HI] }),
+      /bound/,
+    ],
+    [
+      "with a deferred tool",
+      ({ one }) => ({ tools: [...tools, { name: "g", defer_loading: true }], messages: [HI, one, HI] }),
+    ],
+    ["with an earlier turn gone", ({ two }) => ({ messages: [HI, two, HI] }), /bound/],
+    ["with an earlier turn edited", ({ one }) => ({ messages: [{ role: "user", content: "Else" }, one, HI] }), /bound/],
+    ["at an older model", ({ one }) => ({ model: "claude-opus-4-8", system: "Else.", messages: [HI, one, HI] })],
+    [
+      "with its signature changed",
+      ({ one }) => ({
+        messages: [
+          HI,
+          {
+            ...one,
+            content: one.content.map((block) => ({ ...block, ...("signature" in block && { signature: "x" }) })),
+          },
+          HI,
+        ],
+      }),
+      /Invalid `signature` in `thinking` block$/,
+    ],
+  ])("%s", async (_name, bodyOf, words) => {
+    const { server, post, ...turns } = await conversation();
+    await using _server = server;
+    const { error } = await post(bodyOf(turns));
+    if (words) expect(error?.message).toMatch(words);
+    else expect(error).toBeUndefined();
+  });
 });
 
 type Make = (options: ClientOptions & { readonly baseUrl: string }) => ClientWrapper;

@@ -1,7 +1,9 @@
 /** What Anthropic Messages demands of a conversation. */
 
-import { type Loose, listOf, looseOf, type Seals } from "./demands.ts";
-import { sealOf } from "./seal.ts";
+import { type ClaudeCapabilities, capabilitiesOf } from "../../protocols/capabilities/claude.ts";
+import { anthropicOptionFault } from "./anthropic-option-demands.ts";
+import { signatureFault } from "./anthropic-signatures.ts";
+import { type Loose, listOf, looseOf, type Recorded, type Seals } from "./demands.ts";
 
 interface Turn {
   readonly role: unknown;
@@ -12,26 +14,73 @@ interface Turn {
  * Why Anthropic would refuse the request; `undefined` when it would not.
  * @see https://docs.anthropic.com/en/docs/build-with-claude/extended-thinking#preserving-thinking-blocks
  */
-export function anthropicFault(body: unknown, seals: Seals): string | undefined {
-  const { max_tokens, messages } = looseOf(body);
+export function anthropicFault(body: unknown, seals: Seals, recorded: Recorded): string | undefined {
+  const request = looseOf(body);
+  const { max_tokens, messages, model } = request;
+  const capabilities = capabilitiesOf(String(model));
   if (typeof max_tokens !== "number") return "max_tokens: Field required";
+  const option = anthropicOptionFault(request, capabilities);
+  if (option !== undefined) return option;
+  if (listOf(request.system).some(isBlankText)) return `system: ${BLANK}`;
   const turns = turnsOf(listOf(messages));
   if (turns.length === 0) return "messages: at least one message is required";
   if (turns[0]?.role !== "user") return 'messages: first message must use the "user" role';
-  // Thinking before the last question may be left out.
+  // Thinking before the last question may be left out; a model that thinks as it sees fit does without any.
+  const mustThink = capabilities.thinking === "budget" || looseOf(request.thinking).type === "enabled";
   const asked = turns.findLastIndex(
     ({ role, blocks }) => role === "user" && blocks.some(({ type }) => type !== "tool_result"),
   );
   for (const [at, turn] of turns.entries()) {
     const fault =
-      turnFault(turn, turns[at - 1], turns[at + 1]) ?? (at > asked ? thinkingFault(turn, seals) : undefined);
+      turnFault(turn, turns[at - 1], turns[at + 1]) ??
+      (mustThink && at > asked ? thinkingFault(turn, seals) : undefined);
     if (fault !== undefined) return `messages.${at}: ${fault}`;
   }
-  const last = turns.at(-1);
-  const words = last?.role === "assistant" ? last.blocks.at(-1)?.text : undefined;
+  return (
+    providerToolFault(turns) ??
+    signatureFault(request, recorded, capabilities.bindsThinking) ??
+    prefillFault(turns.at(-1), request, capabilities)
+  );
+}
+
+/** An answer that the request begins. A reply that the provider has paused is none: it goes on. */
+function prefillFault(
+  last: Turn | undefined,
+  { thinking, fallback_credit_token }: Loose,
+  { prefill, thinksByDefault }: ClaudeCapabilities,
+): string | undefined {
+  if (last?.role !== "assistant") return undefined;
+  if (last.blocks.some((block) => isProviderCall(block) || block.type === "compaction")) return undefined;
+  const words = last.blocks.at(-1)?.text;
   if (typeof words === "string" && /\s$/.test(words))
     return "messages: final assistant content cannot end with trailing whitespace";
-  return undefined;
+  const { type = thinksByDefault ? "adaptive" : "disabled" } = looseOf(thinking);
+  const thinks = type === "enabled" || type === "adaptive";
+  if (fallback_credit_token !== undefined || (prefill !== "refused" && !thinks)) return undefined;
+  return "This model does not support assistant message prefill. The conversation must end with a user message.";
+}
+
+/** A tool of the provider's that was called has answered, unless its reply goes on now. */
+function providerToolFault(turns: readonly Turn[]): string | undefined {
+  const all = turns.flatMap(({ blocks }) => blocks);
+  const answers = all.filter(isProviderResult).map(({ tool_use_id }) => tool_use_id);
+  const called = all.filter(isProviderCall).map(({ id }) => id);
+  const callers = all.map(({ caller }) => looseOf(caller).tool_id);
+  for (const [at, { blocks }] of turns.entries()) {
+    if (at === turns.length - 1) break;
+    const open = blocks.find((block) => isProviderCall(block) && ![...answers, ...callers].includes(block.id));
+    if (open) return `messages.${at}: \`${open.type}\` ids were found without a result block: ${open.id}`;
+  }
+  const stray = answers.find((id) => !called.includes(id));
+  return stray === undefined ? undefined : `messages: unexpected \`tool_use_id\` found in a result block: ${stray}`;
+}
+
+function isProviderCall({ type }: Loose): boolean {
+  return type === "server_tool_use" || type === "mcp_tool_use";
+}
+
+function isProviderResult({ type }: Loose): boolean {
+  return String(type).endsWith("_tool_result");
 }
 
 /** Neighbours of one role are one turn. */
@@ -50,7 +99,7 @@ function turnFault(turn: Turn, before: Turn | undefined, after: Turn | undefined
   const { role, blocks } = turn;
   if (role !== "user" && role !== "assistant") return "Input tag must be 'user' or 'assistant'";
   if (blocks.length === 0) return "all messages must have non-empty content";
-  const fault = blocks.map((block) => blockFault(block, role)).find((found) => found !== undefined);
+  const fault = blocks.map(blockFault).find((found) => found !== undefined);
   if (fault !== undefined) return fault;
   const calls = idsOf(turn, "tool_use", "id");
   const answers = idsOf(after, "tool_result", "tool_use_id");
@@ -66,22 +115,23 @@ function turnFault(turn: Turn, before: Turn | undefined, after: Turn | undefined
   return undefined;
 }
 
-function blockFault({ type, text, id, input, thinking, signature }: Loose, role: string): string | undefined {
-  switch (type) {
-    case "text":
-      return typeof text === "string" && text !== "" ? undefined : "text content blocks must be non-empty";
-    case "thinking":
-      return role === "assistant" && typeof thinking === "string" && signature === sealOf(thinking)
-        ? undefined
-        : "Invalid `signature` in `thinking` block";
-    case "tool_use":
-      if (!/^[\w-]+$/.test(String(id))) return "tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'";
-      return typeof input === "object" && input !== null
-        ? undefined
-        : "tool_use.input: Input should be a valid dictionary";
-    default:
-      return undefined;
+const BLANK = "text content blocks must contain non-whitespace text";
+
+function blockFault(block: Loose): string | undefined {
+  const { type, id, input, content, text } = block;
+  if (type === "text") {
+    if (text === "" || typeof text !== "string") return "text content blocks must be non-empty";
+    return isBlankText(block) ? BLANK : undefined;
   }
+  if (typeof content === "string" && content !== "" && content.trim() === "") return BLANK;
+  if (listOf(content).some(isBlankText)) return BLANK;
+  if (type !== "tool_use") return undefined;
+  if (!/^[\w-]+$/.test(String(id))) return "tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'";
+  return typeof input === "object" && input !== null ? undefined : "tool_use.input: Input should be a valid dictionary";
+}
+
+function isBlankText({ type, text }: Loose): boolean {
+  return type === "text" && typeof text === "string" && text.trim() === "";
 }
 
 function thinkingFault({ blocks }: Turn, seals: Seals): string | undefined {

@@ -3,10 +3,13 @@
  * @see https://docs.anthropic.com/en/api/messages-streaming
  */
 
+import { capabilitiesOf } from "../../protocols/capabilities/claude.ts";
 import type { ScriptEnding, ScriptedError, ScriptedUsage } from "../script.ts";
 import type { FinishEvent } from "../script-events.ts";
 import { anthropicFault } from "./anthropic-demands.ts";
-import type { Seals } from "./demands.ts";
+import { recordedBlocks } from "./anthropic-recording.ts";
+import { noteRecorded, signatureOf } from "./anthropic-signatures.ts";
+import { type Loose, looseOf, type Seals } from "./demands.ts";
 import { sealOf } from "./seal.ts";
 import {
   type ContentEvent,
@@ -58,7 +61,8 @@ type Block =
 /** `POST /v1/messages`. */
 export const anthropicWire: Wire = {
   serves: (path) => path.endsWith("/v1/messages"),
-  fault: ({ body, seals }) => anthropicFault(body, seals),
+  note: ({ body, recorded }, reply) => noteRecorded(looseOf(body), recordedBlocks(reply), recorded),
+  fault: ({ body, seals, recorded }) => anthropicFault(body, seals, recorded),
   reply: (request, ending) => new MessagesReply(request, ending),
   refusal: (status, error) => errorBody({ code: ERROR_TYPES[status] ?? "api_error", ...error }),
 };
@@ -74,6 +78,8 @@ class MessagesReply implements WireReply {
   };
   readonly #usage: ScriptedUsage | undefined;
   readonly #seals: Seals;
+  /** What signatures are tied to; absent at models that tie them to nothing. */
+  readonly #bound: Loose | undefined;
   readonly #blocks: Block[] = [];
   #open: Block | undefined;
 
@@ -84,6 +90,7 @@ class MessagesReply implements WireReply {
     this.#message = { model, id: `msg_${index + 1}`, type: "message", role: "assistant" };
     this.#usage = usageIn(ending);
     this.#seals = seals;
+    this.#bound = capabilitiesOf(model).bindsThinking ? looseOf(body) : undefined;
   }
 
   begin(): string {
@@ -174,7 +181,8 @@ class MessagesReply implements WireReply {
     if (!block) return "";
     let signed = "";
     if (block.type === "thinking") {
-      block.signature = sealOf(block.thinking);
+      const before = this.#blocks.slice(0, -1);
+      block.signature = this.#bound ? signatureOf(block.thinking, this.#bound, before) : sealOf(block.thinking);
       signed = this.#delta({ type: "signature_delta", signature: block.signature });
     }
     this.#open = undefined;

@@ -6,6 +6,9 @@ export type Loose = Readonly<Record<string, unknown>>;
 /** Which thinking a call followed, by the call's id (or what else the format knows it by): who answers the call must send that thinking back as it was. */
 export type Seals = Map<string, string>;
 
+/** What recorded replies have signed, by the signature, and what each format must know of it. */
+export type Recorded = Map<string, unknown>;
+
 export function looseOf(value: unknown): Loose {
   return typeof value === "object" && value !== null ? (value as Loose) : {};
 }
@@ -13,6 +16,19 @@ export function looseOf(value: unknown): Loose {
 /** The objects of a list. */
 export function listOf(value: unknown): readonly Loose[] {
   return Array.isArray(value) ? value.map(looseOf) : [];
+}
+
+/** The objects of a body: a JSON document, or the events of a stream. What is not JSON is left out. */
+export function objectsIn(body: string): readonly Loose[] {
+  const texts = /^\s*[{[]/.test(body) ? [body] : [...body.matchAll(/^data:(.*)$/gm)].map(([, json = ""]) => json);
+  return texts.flatMap((text) => {
+    try {
+      const value: unknown = JSON.parse(text);
+      return Array.isArray(value) ? listOf(value) : [looseOf(value)];
+    } catch {
+      return [];
+    }
+  });
 }
 
 export function isJsonText(value: unknown): boolean {

@@ -7,8 +7,9 @@ import { type ServerReply, sendRecording, sendScript } from "./answers.ts";
 import { anthropicWire } from "./anthropic-wire.ts";
 import { chatWire } from "./chat-wire.ts";
 import { Delivery, type Sent } from "./delivery.ts";
-import type { Seals } from "./demands.ts";
+import type { Recorded, Seals } from "./demands.ts";
 import { geminiWire } from "./gemini-wire.ts";
+import { recordedText } from "./recording.ts";
 import { responsesWire } from "./responses-wire.ts";
 import type { Wire } from "./wire.ts";
 
@@ -100,6 +101,7 @@ export async function startProviderServer(
   const { port = 0, pace = 0, usageUnasked = false, strict = false, sleep = realSleep } = options;
   const requests: ProviderRequest[] = [];
   const seals: Seals = new Map();
+  const recorded: Recorded = new Map();
   const waiting = new Map<number, (request: ProviderRequest) => void>();
   /** Those that stand, and when each will be closed. */
   const sockets = new Map<Socket, Promise<void>>();
@@ -114,13 +116,16 @@ export async function startProviderServer(
 
   async function answer(request: ProviderRequest, delivery: Delivery): Promise<void> {
     const reply = await replyTo(request);
-    if ("body" in reply) return sendRecording(reply, delivery);
     const { pathname: path, searchParams: query } = new URL(request.path, "http://127.0.0.1");
     const wire = WIRES.find((candidate) => candidate.serves(path));
-    const wireRequest = { index: request.index, path, query, body: request.body, usageUnasked, seals };
+    const wireRequest = { index: request.index, path, query, body: request.body, usageUnasked, seals, recorded };
     const fault = strict ? wire?.fault(wireRequest) : undefined;
     if (wire && fault !== undefined)
       return sendScript({ refusal: { status: 400, message: fault } }, wire, wireRequest, delivery, pace);
+    if ("body" in reply) {
+      if (strict) wire?.note?.(wireRequest, recordedText(reply));
+      return sendRecording(reply, delivery);
+    }
     if (wire) return sendScript(reply, wire, wireRequest, delivery, pace);
     const message = `The loopback server knows no wire format for ${path}.`;
     return sendScript({ refusal: { status: 404, message } }, chatWire, wireRequest, delivery, pace);

@@ -66,6 +66,12 @@ export function* packetsOf({ body, cuts }: Recording): Generator<Uint8Array, voi
   yield bytes.subarray(start);
 }
 
+/** The body as text; `""` where it is packets, perhaps without end. */
+export function recordedText({ body }: Recording): string {
+  if (typeof body === "string") return body;
+  return body instanceof Uint8Array ? textOf(body) : "";
+}
+
 /** What a server would say the body is. */
 export function contentTypeOf({ body }: Recording): string {
   const start = typeof body === "string" ? body : body instanceof Uint8Array ? textOf(body.subarray(0, 100)) : "data:";

@@ -2,7 +2,7 @@
 
 import type { ScriptEnding, ScriptedError, ScriptedUsage } from "../script.ts";
 import type { FinishEvent, ScriptEvent } from "../script-events.ts";
-import type { Seals } from "./demands.ts";
+import type { Recorded, Seals } from "./demands.ts";
 
 /** What a wire format needs to know of a request. */
 export interface WireRequest {
@@ -17,6 +17,8 @@ export interface WireRequest {
   readonly usageUnasked: boolean;
   /** What the server remembers of all it wrote. */
   readonly seals: Seals;
+  /** What the server remembers of the recordings it sent: signatures that only their provider can verify. */
+  readonly recorded: Recorded;
 }
 
 /** What a reply consists of: everything but pauses and the ways to end badly, which are the connection's affair. */
@@ -46,6 +48,8 @@ export interface WireReply {
 export interface Wire {
   /** Whether requests to this path are in this format. */
   serves(path: string): boolean;
+  /** Notes what a recorded reply to the request has signed, so that it is known again; absent where nothing is. */
+  note?(request: WireRequest, body: string): void;
   /** Why the provider would refuse the request, in its words; `undefined` when it would not. */
   fault(request: WireRequest): string | undefined;
   /** `ending` is how the reply will end: some formats tell a part of it, such as the size of the request, at the beginning. */

@@ -1,0 +1,115 @@
+/**
+ * The signatures of thinking, as Anthropic's servers write and verify them: since Claude 5.1 each is tied to the conversation that
+ * its thinking was written for, and to the thinking before it.
+ * @see https://platform.claude.com/docs/en/build-with-claude/preserved-thinking
+ */
+
+import { type Loose, listOf, looseOf, type Recorded } from "./demands.ts";
+import { sealOf } from "./seal.ts";
+
+/** What a signature says beside that its thinking is genuine. */
+interface Bond {
+  /** The seal of the conversation before the block. */
+  readonly prefix: string;
+  /** The seal of the thinking block before it. */
+  readonly after: string;
+}
+
+const FIRST = "first";
+
+/** The signature of thinking that follows `blocks` in the reply to this request. */
+export function signatureOf(thinking: string, body: Loose, blocks: readonly Loose[]): string {
+  const { prefix, after } = bondAfter(body, blocks);
+  return [sealOf(thinking), prefix, after].join(".");
+}
+
+/** Notes which thinking a recorded reply to this request holds. */
+export function noteRecorded(body: Loose, blocks: readonly Loose[], recorded: Recorded): void {
+  for (const [at, block] of blocks.entries()) {
+    if (isThinking(block)) recorded.set(markOf(block), bondAfter(body, blocks.slice(0, at)));
+  }
+}
+
+const TAMPERED = "Invalid `signature` in `thinking` block";
+const BOUND_ELSEWHERE = `${TAMPERED}. The block is bound to a different conversation. Remove the block, or set \`thinking.block_binding.prefix_mismatch_behavior\` to "drop_block". That setting requires the \`thinking-binding-controls-2026-08-01\` value in the \`anthropic-beta\` header.`;
+
+/** Why thinking in the request would be refused. `binds` says whether the model looks at what it is tied to. */
+export function signatureFault(body: Loose, recorded: Recorded, binds: boolean): string | undefined {
+  const messages = listOf(body.messages);
+  let before: Loose | undefined;
+  for (const [at, message] of messages.entries()) {
+    const blocks = blocksOf(message);
+    for (const [index, block] of blocks.entries()) {
+      if (!isThinking(block)) continue;
+      const place = `messages.${at}.content.${index}: `;
+      if (message.role !== "assistant") return `${place}${TAMPERED}`;
+      const bond = bondOf(block, recorded);
+      if (bond === "tampered") return `${place}${TAMPERED}`;
+      if (binds && bond !== "free") {
+        const prefix = prefixSeal(body, [...messages.slice(0, at), { ...message, content: blocks.slice(0, index) }]);
+        if (prefix !== bond.prefix || (before && sealOf(markOf(before)) !== bond.after)) return place + BOUND_ELSEWHERE;
+      }
+      before = block;
+    }
+  }
+  return undefined;
+}
+
+/** What a block's signature ties it to; `free` where that is not known. */
+function bondOf(block: Loose, recorded: Recorded): Bond | "free" | "tampered" {
+  const known = recorded.get(markOf(block));
+  if (known !== undefined) return known as Bond;
+  if (block.type === "redacted_thinking") return "free";
+  const { thinking, signature } = block;
+  if (typeof thinking !== "string" || typeof signature !== "string") return "tampered";
+  const [seal, prefix, after] = signature.split(".");
+  if (seal !== sealOf(thinking)) return "tampered";
+  return prefix === undefined || after === undefined ? "free" : { prefix, after };
+}
+
+function bondAfter(body: Loose, blocks: readonly Loose[]): Bond {
+  const messages = [...listOf(body.messages), { role: "assistant", content: blocks }];
+  const last = messages.flatMap(blocksOf).findLast(isThinking);
+  return { prefix: prefixSeal(body, messages), after: last ? sealOf(markOf(last)) : FIRST };
+}
+
+/** System, tools and messages by their values; without thinking, marks for the cache, and blank text, which never goes back. */
+function prefixSeal({ system, tools }: Loose, messages: readonly Loose[]): string {
+  const said = messages.flatMap((message) =>
+    blocksOf(message)
+      .filter((block) => !isThinking(block) && !isBlank(block))
+      .map((block) => [message.role, block]),
+  );
+  const compacted = said.findLastIndex(([, block]) => looseOf(block).type === "compaction");
+  const offered = listOf(tools)
+    .filter(({ defer_loading }) => defer_loading !== true)
+    .map((tool) => canonical(tool))
+    .sort();
+  const texts = typeof system === "string" ? [{ type: "text", text: system }] : listOf(system);
+  return sealOf(canonical([texts, offered, said.slice(Math.max(0, compacted))]));
+}
+
+function blocksOf({ content }: Loose): readonly Loose[] {
+  return typeof content === "string" ? [{ type: "text", text: content }] : listOf(content);
+}
+
+function isThinking({ type }: Loose): boolean {
+  return type === "thinking" || type === "redacted_thinking";
+}
+
+function isBlank({ type, text }: Loose): boolean {
+  return type === "text" && typeof text === "string" && text.trim() === "";
+}
+
+function markOf({ signature, data }: Loose): string {
+  return String(signature ?? data);
+}
+
+/** JSON with its keys in order. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (name, inner: unknown) => {
+    if (name === "cache_control") return undefined;
+    if (typeof inner !== "object" || inner === null || Array.isArray(inner)) return inner;
+    return Object.fromEntries(Object.entries(inner).sort(([one], [other]) => (one < other ? -1 : 1)));
+  });
+}
