@@ -9,6 +9,7 @@ import type {
   RateLimits,
   Replay,
   SearchActivity,
+  TokenLogprob,
   TokenUsage,
   ToolCall,
   UnfinishedToolCall,
@@ -32,6 +33,8 @@ export interface ReplyFacts {
   /** An estimate by who knows more than the chunks show: the owner of a reply that is relayed, or of several attempts. */
   estimatedUsage?: TokenUsage;
   search?: SearchActivity;
+  /** In the order of the text; grows while the reply runs. */
+  logprobs?: TokenLogprob[];
   /** The value that was asked for with the option `output`, once it is validated. */
   output?: unknown;
   replay?: Replay;
@@ -59,6 +62,7 @@ export function adopt(facts: ReplyFacts, message: AssistantMessage): void {
     usage,
     estimatedUsage,
     search,
+    logprobs,
     output,
     replay,
     rateLimits,
@@ -74,6 +78,7 @@ export function adopt(facts: ReplyFacts, message: AssistantMessage): void {
     usage,
     estimatedUsage,
     search,
+    logprobs: logprobs && [...logprobs],
     output,
     replay,
     rateLimits,
@@ -218,6 +223,7 @@ export class Fold {
       citations: [...this.#citations],
       ...(media.length > 0 && { media }),
       ...(facts.search && { search: facts.search }),
+      ...(facts.logprobs && ending !== "running" && { logprobs: facts.logprobs }),
       ...(this.#providerToolCalls.length > 0 && { providerToolCalls: [...this.#providerToolCalls] }),
       ...(facts.output !== undefined && ending === "whole" && { output: facts.output }),
       finishReason: this.#finishReason(ending),

@@ -72,6 +72,7 @@ export {
   type SearchActivity,
   type SystemMessage,
   type TextPart,
+  type TokenLogprob,
   type TokenUsage,
   type ToolCall,
   type ToolMessage,

@@ -143,6 +143,17 @@ export interface ProviderToolCall {
   readonly isError?: true;
 }
 
+/** A token the model wrote, and how likely it found it. */
+export interface TokenLogprob {
+  readonly token: string;
+  /** The natural logarithm of its probability. */
+  readonly logprob: number;
+  /** The bytes of the token in UTF-8, where the provider gives them: a token may be half a character. */
+  readonly bytes?: readonly number[];
+  /** The likeliest tokens in its place, where they were asked for; the token itself may be among them. */
+  readonly alternatives?: readonly Omit<TokenLogprob, "alternatives">[];
+}
+
 /** What was searched for on the web. */
 export interface SearchActivity {
   /** In the order in which they were sent; empty where the provider does not show them. */
@@ -237,6 +248,11 @@ export interface AssistantMessage<Output = unknown> extends AssistantTurn {
   readonly search?: SearchActivity;
   /** Present when the provider ran tools of its own. */
   readonly providerToolCalls?: readonly ProviderToolCall[];
+  /**
+   * Log probabilities of the visible text, token by token, where `providerOptions` asked for them (`logprobs` of Chat Completions,
+   * `include: ["message.output_text.logprobs"]` of Responses, `responseLogprobs` of Gemini).
+   */
+  readonly logprobs?: readonly TokenLogprob[];
   /** What the option `output` asked for: the value in `content`, validated. Absent when the reply asks for tools first. */
   readonly output?: Output;
   readonly finishReason: FinishReason;

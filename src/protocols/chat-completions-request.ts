@@ -8,6 +8,7 @@ import { commonReasoning } from "./chat-completions-reasoning.ts";
 import { wireMessagesOf } from "./chat-completions-turns.ts";
 import { type ChatDialect, mayAsk } from "./chat-dialects.ts";
 import { toldToGoOn } from "./continuation.ts";
+import { oneAnswer } from "./one-answer.ts";
 import { openSchema } from "./open-schema.ts";
 import { type Endpoint, type ProtocolRequest, refuse } from "./protocol.ts";
 import { withProviderOptions } from "./provider-options.ts";
@@ -49,7 +50,12 @@ export function buildChatRequest(
     url: baseUrl.endsWith("/chat/completions") ? baseUrl : `${baseUrl}/chat/completions`,
     ...(cache.headers && { headers: cache.headers }),
     ...(prefix && { continuesExactly: true }),
-    body: withProviderOptions(cache.isMarked ? markedForCache(body, options) : body, options.providerOptions),
+    body: oneAnswer(
+      withProviderOptions(cache.isMarked ? markedForCache(body, options) : body, options.providerOptions),
+      "n",
+      endpoint,
+      options,
+    ),
   };
 }
 

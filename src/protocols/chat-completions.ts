@@ -17,6 +17,7 @@ import type { ChatDialect } from "./chat-dialects.ts";
 import type { ReasoningReplay } from "./chat-reasoning-replay.ts";
 import { errorOf, isError, isForeignError } from "./error-kinds.ts";
 import { brokenOffError, finishReasonOf } from "./finish-reasons.ts";
+import { addLogprobs } from "./logprobs.ts";
 import { isOneText, isRestored, lostTextError } from "./lost-text.ts";
 import { mediaIn } from "./media-parts.ts";
 import type { Decoder, Protocol } from "./protocol.ts";
@@ -51,6 +52,7 @@ interface WireChoice {
   readonly finish_reason?: Nullable<string>;
   /** OpenRouter: the provider behind it failed. */
   readonly error?: unknown;
+  readonly logprobs?: unknown;
   readonly usage?: unknown;
 }
 
@@ -203,6 +205,7 @@ class ChatDecoder implements Decoder {
     this.#anyChoice = true;
     const delta = objectIn(choice.delta);
     const message = objectIn(choice.message);
+    if (choice.logprobs) addLogprobs(this.#facts, choice.logprobs);
     if (delta) this.#readDelta(delta, chunks);
     // Some servers send all that was said so far beside every delta.
     if (message && (choice.finish_reason || !delta || Object.keys(delta).length === 0))

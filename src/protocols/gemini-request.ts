@@ -10,6 +10,7 @@ import { toldToGoOn } from "./continuation.ts";
 import { nearestEffort } from "./effort.ts";
 import { contentsOf, withFirst } from "./gemini-contents.ts";
 import { type GeminiFamily, geminiFamily } from "./gemini-models.ts";
+import { oneAnswer } from "./one-answer.ts";
 import { type Endpoint, type ProtocolRequest, refuse } from "./protocol.ts";
 import { withProviderOptions } from "./provider-options.ts";
 import { refuseSearch } from "./search-refusals.ts";
@@ -34,22 +35,28 @@ export function buildGeminiRequest(
   const saidBySystem = system.map(({ content }) => ({ text: wellFormed(String(content)) }));
   const tools = toolsOf(options, family, endpoint);
   refuseOthers(options, endpoint);
+  const body = withProviderOptions(
+    {
+      ...(system.length === 0
+        ? { contents }
+        : family.takesSystem
+          ? { contents, systemInstruction: { parts: saidBySystem } }
+          : { contents: withFirst(contents, saidBySystem) }),
+      ...(Object.keys(generationConfig).length > 0 && { generationConfig }),
+      ...(tools.length > 0 && { tools }),
+      ...toolConfigOf(options, tools),
+    },
+    options.providerOptions,
+  );
+  const config = oneAnswer(objectOr(body.generationConfig), "candidateCount", endpoint, options);
   return {
     url: `${endpoint.baseUrl}/v1beta/${modelPath(endpoint.model)}:${stream ? "streamGenerateContent?alt=sse" : "generateContent"}`,
-    body: withProviderOptions(
-      {
-        ...(system.length === 0
-          ? { contents }
-          : family.takesSystem
-            ? { contents, systemInstruction: { parts: saidBySystem } }
-            : { contents: withFirst(contents, saidBySystem) }),
-        ...(Object.keys(generationConfig).length > 0 && { generationConfig }),
-        ...(tools.length > 0 && { tools }),
-        ...toolConfigOf(options, tools),
-      },
-      options.providerOptions,
-    ),
+    body: body.generationConfig === undefined ? body : { ...body, generationConfig: config },
   };
+}
+
+function objectOr(value: unknown): Fields {
+  return typeof value === "object" && value !== null ? (value as Fields) : {};
 }
 
 /** A name with a folder of its own (`tunedModels/…`) is left as it is. */

@@ -18,6 +18,7 @@ import { type GroundingMetadata, groundingCitations } from "./gemini-grounding.t
 import { GeminiMedia } from "./gemini-media.ts";
 import { buildGeminiRequest } from "./gemini-request.ts";
 import { geminiUsageOf } from "./gemini-usage.ts";
+import { addGeminiLogprobs } from "./logprobs.ts";
 import type { Decoder, Protocol } from "./protocol.ts";
 import { cutCallError, malformedCallError } from "./tool-call-tracker.ts";
 import { argumentsIn, firstAnswer, listIn, meaningOf, nameIn, objectIn, textIn } from "./wire-values.ts";
@@ -60,6 +61,7 @@ interface WireCandidate {
   readonly finishReason?: Nullable<string>;
   readonly finishMessage?: Nullable<string>;
   readonly groundingMetadata?: Nullable<GroundingMetadata>;
+  readonly logprobsResult?: unknown;
 }
 
 /** A call whose arguments come value by value. */
@@ -177,6 +179,7 @@ class GeminiDecoder implements Decoder {
       const part = objectIn(item);
       if (part) this.#readPart(part, chunks);
     }
+    if (candidate.logprobsResult) addGeminiLogprobs(this.#facts, candidate.logprobsResult);
     // A reason in mid-stream does not end it: the last one counts.
     const { finishReason, finishMessage, groundingMetadata } = candidate;
     if (finishReason && finishReason !== "FINISH_REASON_UNSPECIFIED")

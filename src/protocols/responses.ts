@@ -12,6 +12,7 @@ import { uniqueCallId } from "./call-ids.ts";
 import { errorOf, isError, isForeignError } from "./error-kinds.ts";
 import { brokenOffError, finishReasonOf } from "./finish-reasons.ts";
 import { ItemPlaces } from "./item-places.ts";
+import { addLogprobs } from "./logprobs.ts";
 import { lostTextError } from "./lost-text.ts";
 import type { BackgroundReplies, Decoder, Protocol, ReplyPosition } from "./protocol.ts";
 import type { WireAnnotation } from "./responses-citations.ts";
@@ -85,6 +86,7 @@ interface WirePart {
   readonly refusal?: Nullable<string>;
   readonly transcript?: Nullable<string>;
   readonly annotations?: Nullable<readonly Nullable<WireAnnotation>[]>;
+  readonly logprobs?: unknown;
 }
 
 /** A call under way. */
@@ -368,6 +370,7 @@ class ResponsesDecoder implements Decoder {
     for (const [index, part] of listIn(content).entries()) {
       const place = `${at}.${index}` as const;
       this.#completePart(place, part, chunks);
+      addLogprobs(this.#facts, part?.logprobs);
       if (part) this.#media.readPart(place, { ...part }, chunks);
       for (const annotation of listIn(part?.annotations))
         if (annotation) this.#texts.cite(place, annotation, true, chunks);

@@ -7,17 +7,19 @@ import { Spending } from "../stream/spending.ts";
 /** `folded` is what their chunks make: the text of all, and the calls that are left open. */
 export function joinedReply(replies: readonly AssistantMessage[], folded: AssistantMessage): AssistantMessage {
   const { usage: _usage, estimatedUsage: _estimate, search: _search, replay: _replay, ...others } = folded;
-  const { providerToolCalls: _calls, media: _media, ...rest } = others;
+  const { providerToolCalls: _calls, media: _media, logprobs: _logprobs, ...rest } = others;
   const { usage, estimatedUsage } = spendingOf(replies);
   const search = searchOf(replies);
   const providerToolCalls = replies.flatMap((reply) => reply.providerToolCalls ?? []);
   const media = replies.flatMap((reply) => reply.media ?? []);
+  const logprobs = replies.flatMap((reply) => reply.logprobs ?? []);
   return {
     ...rest,
     // A reply that began anew has taken back its own, not those of the replies before.
     citations: citationsOf(replies),
     ...(providerToolCalls.length > 0 && { providerToolCalls }),
     ...(media.length > 0 && { media }),
+    ...(logprobs.length > 0 && { logprobs }),
     ...(usage && { usage }),
     ...(estimatedUsage && { estimatedUsage }),
     ...(search && { search }),

@@ -220,6 +220,8 @@ export class RecoveringSource implements ChunkSource {
 
   #complete(message: AssistantMessage): void {
     this.#account(message);
+    // They are those of the last attempt, and their text is not all of the reply's.
+    if (this.#remover) delete this.facts.logprobs;
     if (this.#remover && message.replay) this.#completeReplay(message.content, message.replay);
     this.#finish();
     this.#sink.end();

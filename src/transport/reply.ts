@@ -393,6 +393,7 @@ const TOLD_BY_ATTEMPT = [
   "usage",
   "serviceTier",
   "search",
+  "logprobs",
   "output",
   "replay",
 ] as const;
