@@ -140,6 +140,33 @@ describe.each(CLIENTS)("%s: the tools run", (_client, make) => {
   });
 });
 
+test.each(CLIENTS)("%s: a reader of text() vetoes by leaving at the words before a call", async (_name, make) => {
+  const script: ReplyScript = { steps: [{ text: "I will. " }, { toolCall: { name: "delete_all", id: "first" } }] };
+  await using server = await startProviderServer([script, DONE], { strict: true });
+  let ran = 0;
+  const client = _name === "a scripted client" ? scriptedClient([script, DONE]) : make(server);
+  const session = new LLMSession({ client });
+  const tools: readonly Tool[] = [{ name: "delete_all", run: () => ++ran }];
+  for await (const text of (await session.sendMessageStream("tidy up", { tools })).text()) if (text !== "") break;
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(ran).toBe(0);
+  expect(historyFault(session.history, false)).toBeUndefined();
+  expect((await session.sendMessage("then leave it", { tools })).content).toBe("As you wish.");
+});
+
+test.each(CLIENTS)("%s: a web stream that is cancelled at a call runs nothing", async (_name, make) => {
+  await using server = await startProviderServer([CALLS, DONE], { strict: true });
+  let ran = 0;
+  const session = new LLMSession({ client: make(server) });
+  const tools: readonly Tool[] = [{ name: "delete_all", run: () => ++ran }];
+  const reader = (await session.sendMessageStream("tidy up", { tools })).toReadableStream().getReader();
+  for (let calls = 0; calls < 2; ) if ((await reader.read()).value?.type === "toolCall") calls++;
+  await reader.cancel();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(ran).toBe(0);
+  expect(session.history).toHaveLength(4);
+});
+
 test("a call at which the reader waits is not run, however long the reader waits", async () => {
   await using server = await startProviderServer([CALLS, DONE]);
   let ran = 0;
