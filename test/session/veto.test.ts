@@ -190,3 +190,29 @@ test("what a veto came before stays in the history that a store opens again", as
   expect(again.history).toEqual(JSON.parse(JSON.stringify(session.history)));
   expect(again.history.at(-1)).toMatchObject({ role: "tool", content: expect.stringContaining("was not run") });
 });
+
+/** The first call is left while the second is still on its way: the reply has no signature yet. */
+const THINKING: ReplyScript = {
+  steps: [
+    { reasoning: "Hm, let me think." },
+    { toolCall: { name: "delete_all", id: "first" } },
+    { pause: 20 },
+    { toolCall: { name: "delete_all", id: "second" } },
+  ],
+};
+
+test.each(CLIENTS)(
+  "%s: a veto while the model still writes, after thinking, goes back as the provider takes it",
+  async (name, make) => {
+    await using server = await startProviderServer([THINKING, DONE], { strict: true });
+    const session = new LLMSession({
+      client: name === "a scripted client" ? scriptedClient([THINKING, DONE]) : make(server),
+    });
+    let ran = 0;
+    const options = { tools: [{ name: "delete_all", run: () => ++ran }], reasoning: "medium" } as const;
+    for await (const chunk of await session.sendMessageStream("tidy up", options)) if (chunk.type === "toolCall") break;
+    expect(session.history.at(-1)).toMatchObject({ role: "tool", content: expect.stringContaining("was not run") });
+    expect((await session.sendMessage("then leave it", options)).content).toBe("As you wish.");
+    expect(ran).toBe(0);
+  },
+);
