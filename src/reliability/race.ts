@@ -233,8 +233,12 @@ export class Race implements ChunkSource {
       ({ done, value }) => {
         runner.reading = false;
         if (!this.#runners.has(runner)) return;
-        if (done) this.#failed(runner, new SendError("truncated", "The chunks ended without a final one."));
-        else this.#delivered(runner, value);
+        if (done) return this.#failed(runner, new SendError("truncated", "The chunks ended without a final one."));
+        try {
+          this.#delivered(runner, value);
+        } catch (error) {
+          this.#failed(runner, sendErrorOf(error)); // a client may be anybody's
+        }
       },
       (error: unknown) => {
         runner.reading = false;

@@ -11,12 +11,13 @@ const FAULTS: Readonly<Record<MessageChunk["type"], (fields: Fields) => string |
   reasoning: ({ reasoning }) => stringsFault({ reasoning }),
   toolCallDelta: ({ index, id, name, argumentsDelta }) =>
     countsFault({ index }) ?? stringsFault({ id, name, argumentsDelta }),
-  toolCall: ({ toolCall }) => callFault(toolCall),
+  toolCall: ({ toolCall }) => callFault(toolCall) ?? plainFault({ toolCall }),
   toolResult: ({ toolCallId, name, result }) => stringsFault({ toolCallId, name, result }),
   providerToolCall: ({ providerToolCall: call }) =>
     isObject(call) ? (stringsFault({ name: call.name }) ?? plainFault({ call })) : "has no `providerToolCall`",
   citation: (citation) => plainFault({ citation }),
-  media: ({ index, mediaType }) => countsFault({ index }) ?? stringsFault({ mediaType }),
+  media: (media) =>
+    countsFault({ index: media.index }) ?? stringsFault({ mediaType: media.mediaType }) ?? plainFault({ media }),
   rewind: ({ length, reasoningLength }) => countsFault({ length, reasoningLength }),
   final: ({ message }) => messageFault(message),
 };
@@ -33,13 +34,14 @@ export function chunkFault(value: unknown): string | undefined {
 /** What is wrong with a final chunk's message: what every reader relies on. Its text and its calls a session judges, which takes such a turn back. */
 function messageFault(message: unknown): string | undefined {
   if (!isObject(message)) return "has no `message`";
-  const { reasoning, toolCalls, citations, finishReason, provider, model, metrics } = message;
+  const { reasoning, citations, finishReason, provider, model, metrics } = message;
   const fault = stringsFault({ reasoning, finishReason, provider, model });
   if (fault) return `has a message that ${fault}`;
-  if (!isObject(metrics) || !Array.isArray(metrics.attempts)) return "has a message without `metrics`";
+  if (!isObject(metrics) || !Array.isArray(metrics.attempts) || !metrics.attempts.every(isObject))
+    return "has a message without `metrics`";
   if (!Array.isArray(citations)) return "has a message without `citations`";
-  const { providerToolCalls, replay, usage } = message;
-  return plainFault({ toolCalls, citations, providerToolCalls, replay, usage });
+  const { output: _made, steps: _ofOthers, ...fields } = message; // what a schema returned may be anything
+  return plainFault(fields);
 }
 
 function callFault(call: unknown): string | undefined {
@@ -47,7 +49,7 @@ function callFault(call: unknown): string | undefined {
   const fault = stringsFault({ id: call.id, name: call.name });
   if (fault) return `has a call that ${fault}`;
   if (!isObject(call.arguments)) return "has a call whose `arguments` are not an object";
-  return plainFault({ arguments: call.arguments });
+  return undefined;
 }
 
 /** What is written down again in requests, sessions and estimates: a cycle, a BigInt or an accessor that throws must not wait until then. */
