@@ -7,6 +7,9 @@ import type { MessageStream } from "./stream/message-stream.ts";
 /**
  * How long to wait, in milliseconds; 0 turns a limit off. Each expiry throws a `SendError` with kind `timeout`, the name of
  * the limit as its `phase`, and how long was waited as `waitedMs`.
+ *
+ * Local servers (the presets `ollama`, `lmstudio`, `llamacpp`, `vllm`, and any loopback address) read a long prompt for minutes and
+ * send nothing meanwhile. Until their first chunk no limit has a default; set `headers` or `firstChunk` where you want one.
  */
 export interface Timeouts {
   /**

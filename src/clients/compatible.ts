@@ -16,10 +16,16 @@ type Preset = Omit<ProviderDefinition, "provider" | "protocol"> & { readonly dia
 
 /** Servers whose address and habits are known, by the name to give as `preset`. */
 const PRESETS = {
-  ollama: { keyOptional: true, baseUrl: "http://localhost:11434/v1", keyNames: ["OLLAMA_API_KEY"] },
-  lmstudio: { keyOptional: true, baseUrl: "http://localhost:1234/v1", keyNames: [] },
-  llamacpp: { keyOptional: true, baseUrl: "http://localhost:8080/v1", keyNames: [], dialect: LLAMACPP_CHAT },
-  vllm: { keyOptional: true, baseUrl: "http://localhost:8000/v1", keyNames: [], dialect: VLLM_CHAT },
+  ollama: { keyOptional: true, isLocal: true, baseUrl: "http://localhost:11434/v1", keyNames: ["OLLAMA_API_KEY"] },
+  lmstudio: { keyOptional: true, isLocal: true, baseUrl: "http://localhost:1234/v1", keyNames: [] },
+  llamacpp: {
+    keyOptional: true,
+    isLocal: true,
+    baseUrl: "http://localhost:8080/v1",
+    keyNames: [],
+    dialect: LLAMACPP_CHAT,
+  },
+  vllm: { keyOptional: true, isLocal: true, baseUrl: "http://localhost:8000/v1", keyNames: [], dialect: VLLM_CHAT },
   groq: {
     baseUrl: "https://api.groq.com/openai/v1",
     keyNames: ["CLOUDLLM_GROQ_API_KEY", "GROQ_API_KEY"],

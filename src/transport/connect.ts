@@ -17,7 +17,7 @@ import { tellSent } from "../stream/sent.ts";
 import { estimateInputTokens } from "../token-estimate.ts";
 import { accountMark } from "./account.ts";
 import type { Background, CallRequest } from "./call.ts";
-import { type Limits, limitsOf } from "./deadlines.ts";
+import { type Limits, limitsOf, localLimitsOf } from "./deadlines.ts";
 import { EventShapes } from "./event-json.ts";
 import { type FetchLike, fetchTransport } from "./fetch.ts";
 import { withoutSecrets } from "./redact.ts";
@@ -46,6 +46,8 @@ export interface ProviderDefinition {
   readonly keyNames: readonly string[];
   /** Whether requests may go out without a key. */
   readonly keyOptional?: boolean;
+  /** A server of the caller's own, which reads long prompts slowly: see `Timeouts`. One at a loopback address is taken for one. */
+  readonly isLocal?: boolean;
   /** Default: `authorization: Bearer …`. */
   readonly authenticate?: (key: string) => Readonly<Record<string, string>>;
 }
@@ -86,6 +88,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
   readonly #budget = new RetryBudget(this.#now);
   readonly #shapes = new EventShapes();
   readonly #givenKey: string | undefined;
+  readonly #limitsOf: typeof limitsOf;
   /** In force unless a call says otherwise. */
   readonly #limits: { readonly streamed: Limits; readonly whole: Limits };
 
@@ -105,7 +108,11 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     this.#defaults = defaults;
     this.#retries = retryPolicyOf(defaults.retries);
     this.#givenKey = apiKey;
-    this.#limits = { streamed: limitsOf(false, defaults.timeouts), whole: limitsOf(true, defaults.timeouts) };
+    this.#limitsOf = definition.isLocal || isLoopback(this.#endpoint.baseUrl) ? localLimitsOf : limitsOf;
+    this.#limits = {
+      streamed: this.#limitsOf(false, defaults.timeouts),
+      whole: this.#limitsOf(true, defaults.timeouts),
+    };
     this.#transport = fetch ? fetchTransport(fetch) : defaultTransport();
   }
 
@@ -141,7 +148,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
 
   /**
    * Opens a connection (DNS, TCP, TLS) ahead of the first message, without the key. Resolves with whether one stands;
-   * never rejects: the first message will say what is wrong.
+   * never rejects: the first message will say what is wrong. On Node it is kept for 4 s.
    */
   warm(): Promise<boolean> {
     return this.#transport.warm(this.#endpoint.baseUrl).then(
@@ -195,7 +202,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     const { continuesExactly } = asked;
     const request = callRequestOf(asked, headers);
     const usual = stream ? this.#limits.streamed : this.#limits.whole;
-    const limits = given.timeouts ? limitsOf(!stream, this.#defaults.timeouts, given.timeouts) : usual;
+    const limits = given.timeouts ? this.#limitsOf(!stream, this.#defaults.timeouts, given.timeouts) : usual;
     const checks = limits === usual ? options : { ...options, timeouts: limits };
     let reply: Reply | undefined;
     const result = new MessageStream<Output>(
@@ -364,6 +371,11 @@ function callRequestOf(
         return other && callRequestOf({ ...other, body: jsonOf(other.body) }, headers);
       }),
   };
+}
+
+/** Whether an address is this computer's own. */
+function isLoopback(baseUrl: string): boolean {
+  return /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\]|\[::ffff:7f[\da-f:]*\])\.?$/.test(new URL(baseUrl).hostname);
 }
 
 function withoutUndefined(options: SendOptions): SendOptions {

@@ -8,12 +8,31 @@ const STREAMED = { headers: 60_000, firstChunk: 180_000, idle: 60_000, stall: 12
 // A server that is asked for the whole reply says nothing until it is written.
 const WHOLE = { headers: 600_000, firstChunk: 0, idle: 600_000, stall: 0, total: 0 };
 
+const OFF = { headers: 0, firstChunk: 0, idle: 0, stall: 0, total: 0 };
+
+type LimitsInForce = Readonly<Record<keyof Timeouts, number>>;
+
 /** The limits in force, in milliseconds; infinite where one is off. */
-export type Limits = Readonly<Record<keyof Timeouts, number>>;
+export interface Limits extends LimitsInForce {
+  /** Those until the first chunk, where they are others. */
+  readonly untilFirstChunk?: LimitsInForce;
+}
 
 /** Later settings win; what they leave undefined, they leave alone. */
 export function limitsOf(whole: boolean, ...settings: (Timeouts | undefined)[]): Limits {
-  const limits = { ...(whole ? WHOLE : STREAMED) };
+  return inForce(whole ? WHOLE : STREAMED, settings);
+}
+
+/**
+ * The same for a server on the caller's own computer: until the first chunk only what the caller has set. It reads one prompt at a
+ * time, for minutes perhaps and without a byte, and begins anew when the request is sent again.
+ */
+export function localLimitsOf(whole: boolean, ...settings: (Timeouts | undefined)[]): Limits {
+  return { ...limitsOf(whole, ...settings), untilFirstChunk: inForce(OFF, settings) };
+}
+
+function inForce(defaults: LimitsInForce, settings: readonly (Timeouts | undefined)[]): LimitsInForce {
+  const limits = { ...defaults };
   for (const setting of settings) {
     for (const name of Object.keys(limits) as (keyof Timeouts)[]) limits[name] = setting?.[name] ?? limits[name];
   }
@@ -24,6 +43,7 @@ export function limitsOf(whole: boolean, ...settings: (Timeouts | undefined)[]):
 /** Started with the call; told what happens; tells once which limit passed. */
 export class Deadlines {
   readonly #limits: Limits;
+  readonly #untilFirstChunk: LimitsInForce;
   readonly #now: Clock;
   readonly #onExpire: (phase: TimeoutPhase, waitedMs: number) => void;
   readonly #calledAt: number;
@@ -44,6 +64,7 @@ export class Deadlines {
 
   constructor(limits: Limits, now: Clock, onExpire: (phase: TimeoutPhase, waitedMs: number) => void) {
     this.#limits = limits;
+    this.#untilFirstChunk = limits.untilFirstChunk ?? limits;
     this.#now = now;
     this.#onExpire = onExpire;
     this.#calledAt = now();
@@ -127,7 +148,8 @@ export class Deadlines {
     const now = this.#now();
     const late = now - this.#timerAt;
     this.clear();
-    const passed = PHASES.find((phase) => this.#sinceOf(phase) + this.#limits[phase] <= now);
+    const limits = this.#limitsNow();
+    const passed = PHASES.find((phase) => this.#sinceOf(phase) + limits[phase] <= now);
     if (passed && passed !== "total" && late > LATE_MS && !this.#wasLate) {
       // This thread was busy: what came meanwhile has not been read, for timers go first. (The whole call did take too long.)
       this.#wasLate = true;
@@ -142,12 +164,17 @@ export class Deadlines {
 
   /** When the first of the running limits passes. */
   #soonest(): number {
+    const limits = this.#limitsNow();
     let soonest = NEVER;
     for (const phase of PHASES) {
-      const due = this.#sinceOf(phase) + this.#limits[phase];
+      const due = this.#sinceOf(phase) + limits[phase];
       if (due < soonest) soonest = due;
     }
     return soonest;
+  }
+
+  #limitsNow(): LimitsInForce {
+    return this.#anyChunk ? this.#limits : this.#untilFirstChunk;
   }
 
   /** Since when a limit counts; `NEVER` while it does not run. */

@@ -4,6 +4,7 @@
  */
 
 import type { Agent, ClientRequest, IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import type { Readable, Transform } from "node:stream";
 import {
   type Exchange,
@@ -13,6 +14,12 @@ import {
   type Transport,
   WARM_LIMIT_MS,
 } from "./transport.ts";
+
+/**
+ * An idle connection is closed after so long, in milliseconds, and a second before its server would (`Keep-Alive: timeout=…`): routers and
+ * load balancers forget idle connections without a word, and what is sent on one that is forgotten is never answered.
+ */
+const IDLE_LIMIT_MS = 4_000;
 
 /** Text that is held while the consumer is busy before the socket is paused: one read of Node's. */
 const HIGH_WATER_MARK = 64 * 1024;
@@ -25,8 +32,12 @@ const { isAscii } = process.getBuiltinModule("node:buffer");
 
 const NOT_ASCII = /[\x80-\xff]/;
 
-/** No redirect is followed; proxy environment variables are not read (pass a `fetch` that does). */
-export function nodeHttpTransport(): Transport {
+/**
+ * No redirect is followed; proxy environment variables are not read (pass a `fetch` that does).
+ * @param idleMs how long a connection is kept without a request
+ */
+export function nodeHttpTransport(idleMs: number = IDLE_LIMIT_MS): Transport {
+  const options = { keepAlive: true, timeout: idleMs } as const;
   const agents: { plain?: Agent; secure?: Agent } = {};
   /** A program asks few addresses, each of them often: taking one apart costs as much as framing ten chunks. */
   let last: Way | undefined;
@@ -35,16 +46,18 @@ export function nodeHttpTransport(): Transport {
     if (last?.url === url) return last;
     const { protocol, hostname, port, pathname, search } = new URL(url);
     const secure = protocol === "https:";
-    if (secure) agents.secure ??= new (https().Agent)({ keepAlive: true });
-    else agents.plain ??= new (http().Agent)({ keepAlive: true });
+    if (secure) agents.secure ??= new (https().Agent)(options);
+    else agents.plain ??= new (http().Agent)(options);
+    // As a URL writes it, an IPv6 address stands in brackets.
+    const host = hostname.replace(/^\[(.*)\]$/, "$1");
     last = {
       url,
       send: secure ? https().request : http().request,
       agent: secure ? agents.secure : agents.plain,
-      // As a URL writes it, an IPv6 address stands in brackets.
-      hostname: hostname.replace(/^\[(.*)\]$/, "$1"),
+      hostname: host,
       port: port === "" ? undefined : port,
       path: pathname + search,
+      socketName: `${host}:${port || (secure ? 443 : 80)}:`,
     };
     return last;
   }
@@ -72,6 +85,8 @@ interface Way {
   readonly hostname: string;
   readonly port: string | undefined;
   readonly path: string;
+  /** How the agent's names of its connections begin. */
+  readonly socketName: string;
 }
 
 function openExchange({ method = "POST", headers, body = "" }: HttpRequest, receiver: Receiver, way: Way): Exchange {
@@ -168,6 +183,11 @@ function openExchange({ method = "POST", headers, body = "" }: HttpRequest, rece
       open = false;
       request.destroy();
     },
+    forget() {
+      if (!request.reusedSocket || response) return false;
+      for (const socket of idleSocketsOf(way)) socket.destroy();
+      return true;
+    },
     release() {
       open = false;
       if (ended) return;
@@ -178,6 +198,12 @@ function openExchange({ method = "POST", headers, body = "" }: HttpRequest, rece
       });
     },
   };
+}
+
+/** The connections to the same address that no request uses. */
+function idleSocketsOf({ agent, socketName }: Way): readonly Socket[] {
+  const idle = Object.entries(agent?.freeSockets ?? {});
+  return idle.flatMap(([name, sockets]) => (name.startsWith(socketName) ? (sockets ?? []) : []));
 }
 
 /** Reads what follows a finished reply, but not for long. Neither that nor the limit keeps a process alive. */

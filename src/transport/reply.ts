@@ -47,6 +47,8 @@ export class Reply implements ChunkSource, Receiver {
   /** What is sent now, and how many others it has taken the place of. */
   #request: CallRequest;
   #amendments = 0;
+  /** The attempt that just failed went out on a connection that was dead, as it seems: a fresh one need not wait. */
+  #wasForgotten = false;
   #head: ResponseHead | undefined;
   #body: Body;
   /** The body of a refusal, as far as it came; absent while the answer is none. */
@@ -198,6 +200,7 @@ export class Reply implements ChunkSource, Receiver {
     const overCall = phase === "firstChunk" || phase === "total";
     const { provider } = this.#call;
     const message = `${provider} let ${waitedMs} ms pass (limit \`timeouts.${phase}\`); raise it, or try again.`;
+    this.#wasForgotten = phase === "headers" && this.#exchange?.forget?.() === true;
     const timeout = () => new SendError("timeout", message, { phase, waitedMs, cause: this.#lastFailure });
     this.#fail(this.#refusal === undefined ? timeout() : this.#httpError(), overCall);
   }
@@ -214,6 +217,7 @@ export class Reply implements ChunkSource, Receiver {
     // What is resumed goes on in the same decoder, which knows what it has seen.
     if (facts.attempts.length > 0) this.#body = this.#freshBody(position && this.#body.decoder);
     if (position) this.#body.decoder.resume?.();
+    this.#wasForgotten = false;
     this.#startedAt = call.now();
     this.#deadlines.sent(this.#startedAt);
     try {
@@ -342,7 +346,8 @@ export class Reply implements ChunkSource, Receiver {
     const failures = this.facts.attempts.length - this.#staleConnections - this.#amendments;
     const delay = retryDelayMs(error, failures, retries, random());
     if (delay === undefined || waitsInVain(signal, delay, error)) return undefined;
-    return retries.budget === false || budget.take() ? delay : undefined;
+    const mayRetry = retries.budget === false || budget.take();
+    return mayRetry && this.#wasForgotten ? 0 : mayRetry ? delay : undefined;
   }
 
   /** Where a reply stands that the provider goes on writing by itself. */

@@ -36,6 +36,12 @@ export interface Exchange {
   pull(): void;
   /** Closes the connection at once. */
   close(): void;
+  /**
+   * Whether the request went out on a connection kept from an earlier one, and nothing has come back. Then the way to the server may
+   * have forgotten it, and others that are as old: all idle ones to the same address are closed. Absent where the runtime keeps
+   * connections itself.
+   */
+  forget?(): boolean;
   /** The reply is complete: the connection is kept for the next one if the body ends within a second. */
   release(): void;
 }
