@@ -78,6 +78,8 @@ export interface OpenAIProviderOptions extends Any {
   readonly logprobs?: boolean;
   /** Chat Completions. */
   readonly modalities?: readonly ("text" | "audio")[];
+  /** Chat Completions, with `modalities`: how the sound is made. A streamed one is `pcm16`. */
+  readonly audio?: Open<{ readonly voice?: string | object; readonly format?: string }>;
   /** Chat Completions. */
   readonly prediction?: object;
 }
@@ -110,6 +112,8 @@ export interface GeminiProviderOptions extends Any {
     readonly presencePenalty?: number;
     readonly frequencyPenalty?: number;
     readonly responseModalities?: readonly string[];
+    readonly imageConfig?: Open<{ readonly aspectRatio?: string; readonly imageSize?: string }>;
+    readonly speechConfig?: object;
     readonly mediaResolution?: string;
     readonly responseLogprobs?: boolean;
     readonly logprobs?: number;

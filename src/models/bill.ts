@@ -19,7 +19,15 @@ interface WireBill {
   /** Gemini. */
   readonly serviceTier?: unknown;
   readonly promptTokensDetails?: unknown;
+  readonly candidatesTokensDetails?: unknown;
+  /** OpenAI: what its tools were billed for, apart from the tokens. */
+  readonly tool_usage?: { readonly image_gen?: { readonly total_tokens?: unknown } | null } | null;
+  readonly prompt_tokens_details?: Modalities;
+  readonly completion_tokens_details?: Modalities;
 }
+
+/** Tokens that have prices of their own. */
+type Modalities = { readonly audio_tokens?: unknown; readonly image_tokens?: unknown } | null;
 
 /**
  * What the provider says that it billed, in US dollars, its tools included: for everything, or for `some` of several requests,
@@ -48,7 +56,7 @@ export function isListPriced({ raw, serviceTier }: TokenUsage): boolean {
 }
 
 function hasListPrice(bill: WireBill, serviceTier: string | undefined): boolean {
-  const { inference_geo, speed, iterations, promptTokensDetails, ...wire } = bill;
+  const { inference_geo, speed, iterations, promptTokensDetails, candidatesTokensDetails, ...wire } = bill;
   const tiers = String(serviceTier ?? wire.service_tier ?? wire.serviceTier ?? "standard").toLowerCase();
   return (
     tiers.split(", ").every((tier) => ["standard", "default", "auto", ""].includes(tier)) &&
@@ -58,11 +66,25 @@ function hasListPrice(bill: WireBill, serviceTier: string | undefined): boolean 
     speed !== "fast" &&
     // An adviser's part, and that of a model that stepped in, have prices of their own.
     !listOf<{ type?: unknown }>(iterations).some((each) => /^(advisor|fallback)_message$/.test(String(each?.type))) &&
-    // Google's price for sound is another one.
-    !listOf<{ modality?: unknown; tokenCount?: unknown }>(promptTokensDetails).some(
-      (each) => each?.modality === "AUDIO" && each.tokenCount !== 0,
-    )
+    // Sound has a price of its own, going in and coming out, and so do pictures that a model makes.
+    !hasModality(promptTokensDetails, ["AUDIO"]) &&
+    !hasModality(candidatesTokensDetails, ["AUDIO", "IMAGE", "VIDEO"]) &&
+    !isPositive(wire.prompt_tokens_details?.audio_tokens) &&
+    !isPositive(wire.completion_tokens_details?.audio_tokens) &&
+    !isPositive(wire.completion_tokens_details?.image_tokens) &&
+    // OpenAI's pictures are drawn, and billed, by another model than the one that answers.
+    !isPositive(wire.tool_usage?.image_gen?.total_tokens)
   );
+}
+
+function hasModality(details: unknown, modalities: readonly unknown[]): boolean {
+  return listOf<{ modality?: unknown; tokenCount?: unknown }>(details).some(
+    (each) => modalities.includes(each?.modality) && each?.tokenCount !== 0,
+  );
+}
+
+function isPositive(count: unknown): boolean {
+  return typeof count === "number" && count > 0;
 }
 
 /** How many of the tokens written to Anthropic's cache stay there for an hour. */

@@ -17,8 +17,8 @@ import type { Prices } from "./row.ts";
  *
  * @param model `{ provider, model }`: a reply, a client, a turn of `session.tokenUsage()`, or an attempt in `metrics.attempts`
  * @param at when the request was made, for prices that change; default: now
- * @returns `undefined` when the price of any part is not known: of an unknown model, of another service tier, of tokens that no
- * source gives a price for. Never a guess.
+ * @returns `undefined` when the price of any part is not known: of an unknown model, of another service tier, of pictures and sounds
+ * that a model made, of tokens that no source gives a price for. Never a guess.
  * @example
  * ```ts
  * import type { AssistantMessage, LLMSession } from "cloudllm";

@@ -13,8 +13,11 @@ interface WireUsage {
   readonly total_tokens?: Count;
 }
 
-/** `undefined` when it does not tell what went in and what came out. `serviceTier` stands in the response beside it. */
-export function responsesUsageOf(raw: unknown, serviceTier?: string): TokenUsage | undefined {
+/**
+ * `undefined` when it does not tell what went in and what came out. `serviceTier` stands in the response beside it, and so does what
+ * tools of the provider's own were billed for (`tool_usage`: pictures), which goes into the raw object.
+ */
+export function responsesUsageOf(raw: unknown, serviceTier?: string, toolUsage?: unknown): TokenUsage | undefined {
   if (typeof raw !== "object" || raw === null) return undefined;
   const wire = raw as WireUsage;
   const counts = countsOf(wire.input_tokens, wire.output_tokens, wire.total_tokens);
@@ -32,6 +35,15 @@ export function responsesUsageOf(raw: unknown, serviceTier?: string): TokenUsage
     ...(written !== undefined && { cacheWriteTokens: written }),
     ...(reasoning !== undefined && { reasoningTokens: reasoning }),
     ...(serviceTier !== undefined && { serviceTier }),
-    raw,
+    raw: isBilled(toolUsage) ? { ...raw, tool_usage: toolUsage } : raw,
   };
+}
+
+/** Responses report it with every tool, most of the time as zeros. */
+function isBilled(toolUsage: unknown): boolean {
+  if (typeof toolUsage !== "object" || toolUsage === null) return false;
+  return Object.values(toolUsage).some((tool: unknown) => {
+    if (typeof tool !== "object" || tool === null) return false;
+    return Object.values(tool).some((count) => typeof count === "number" && count > 0);
+  });
 }

@@ -65,6 +65,7 @@ interface WireResponse {
   readonly output?: Nullable<readonly Nullable<WireItem>[]>;
   readonly usage?: unknown;
   readonly service_tier?: unknown;
+  readonly tool_usage?: unknown;
   /** xAI's. */
   readonly citations?: Nullable<readonly unknown[]>;
 }
@@ -296,13 +297,13 @@ class ResponsesDecoder implements Decoder {
     this.#close(response, chunks);
   }
 
-  #readResponse({ usage, service_tier, ...named }: WireResponse): void {
+  #readResponse({ usage, service_tier, tool_usage, ...named }: WireResponse): void {
     const id = nameIn(named.id);
     if (id !== undefined && this.#facts.id === undefined) this.#facts.id = id;
     this.#facts.model = nameIn(named.model) ?? this.#facts.model;
     // What was asked for at first (such as `auto`), in the last event what it was.
     if (typeof service_tier === "string") this.#facts.serviceTier = service_tier;
-    const read = responsesUsageOf(usage, this.#facts.serviceTier);
+    const read = responsesUsageOf(usage, this.#facts.serviceTier, tool_usage);
     if (read) this.#facts.usage = read;
   }
 

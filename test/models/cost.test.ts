@@ -109,6 +109,24 @@ describe("not known, and not guessed", () => {
       "gemini-2.5-flash",
       usage(300, 10, { raw: { promptTokensDetails: [{ modality: "AUDIO", tokenCount: 290 }] } }),
     ],
+    [
+      "a picture of Gemini's",
+      "gemini",
+      "gemini-2.5-flash",
+      usage(9, 1_300, { raw: { candidatesTokensDetails: [{ modality: "IMAGE", tokenCount: 1_290 }] } }),
+    ],
+    [
+      "spoken words",
+      "openai",
+      "gpt-5-nano",
+      usage(9, 90, { raw: { completion_tokens_details: { audio_tokens: 80 } } }),
+    ],
+    [
+      "a picture that another model of OpenAI's drew",
+      "openai",
+      "gpt-5-nano",
+      usage(9, 90, { raw: { tool_usage: { image_gen: { total_tokens: 1_100 } } } }),
+    ],
   ])("%s", (_why, provider, model, tokens) => expect(costOf(tokens, { provider, model }, DAY)).toBeUndefined());
 
   test("but what has no tokens needs no price", () => {
@@ -135,6 +153,10 @@ test.each([
   ["a list", [1]],
   ["members of other kinds", { iterations: {}, promptTokensDetails: "AUDIO", cache_creation: 5, service_tier: null }],
   ["lists of nothing", { iterations: [null], promptTokensDetails: [undefined, 3] }],
+  [
+    "counts of nothing",
+    { tool_usage: { image_gen: { total_tokens: 0 } }, completion_tokens_details: { audio_tokens: 0 } },
+  ],
 ])("a usage object that is %s says nothing of the bill", (_what, raw) => {
   const tokens = usage(1_000, 0, { cacheWriteTokens: 400, raw });
   // 600 × 1 + 400 × 1.25

@@ -607,3 +607,23 @@ test("a reply that breaks after its picture has it on `partial`", async () => {
     expect(error).toMatchObject({ kind: "truncated", partial: { media: given.media, interrupted: true } });
   }
 });
+
+test("what a picture was billed for stands in the raw usage, since the counts leave it out", async () => {
+  const usage = { input_tokens: 9, output_tokens: 20, total_tokens: 29 };
+  const tool_usage = {
+    image_gen: { input_tokens: 30, output_tokens: 1_056, total_tokens: 1_086 },
+    web_search: { num_requests: 0 },
+  };
+  const response = { ...completed(call()), usage, tool_usage };
+  await using server = await provider({
+    client: "openai",
+    events: [
+      { type: "response.output_item.done", output_index: 0, item: call() },
+      { type: "response.completed", response },
+    ],
+    whole: response,
+  });
+  const { message } = await read(server.client);
+  expect(message.usage).toMatchObject({ totalTokens: 29, raw: { ...usage, tool_usage } });
+  expect((await server.client.sendMessage(ASK)).usage).toEqual(message.usage);
+});
