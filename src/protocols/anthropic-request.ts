@@ -23,6 +23,7 @@ import type { HistoryCalls } from "./history-calls.ts";
 import { type Endpoint, type ProtocolRequest, refuse } from "./protocol.ts";
 import { withProviderOptions } from "./provider-options.ts";
 import { refuseSearch } from "./search-refusals.ts";
+import { ANTHROPIC_ROOT_REFUSALS, NO_PARAMETERS, parametersOf } from "./tool-parameters.ts";
 
 /** @see https://docs.anthropic.com/en/api/messages */
 export function buildAnthropicRequest(
@@ -170,7 +171,7 @@ function stopOf(options: SendOptions, endpoint: Endpoint): Block {
 
 /** A history with calls must come with tools: where the caller has none any more, the called ones are named. */
 function toolsOf(options: SendOptions, endpoint: Endpoint, messages: readonly Message[], calls: HistoryCalls): Block[] {
-  const tools: Block[] = (options.tools ?? []).map(wireTool);
+  const tools: Block[] = (options.tools ?? []).map((tool) => wireTool(tool, options, endpoint));
   const search = searchTool(options, endpoint);
   if (search) tools.push(search);
   if (tools.length > 0) return tools;
@@ -178,9 +179,10 @@ function toolsOf(options: SendOptions, endpoint: Endpoint, messages: readonly Me
   return [...new Set(called.map(({ name }) => name))].map((name) => ({ name, input_schema: { type: "object" } }));
 }
 
-function wireTool({ name, description, parameters }: Tool): Block {
-  const schema = parameters === undefined ? { properties: {} } : jsonSchemaOf(parameters, `the tool ${name}`);
-  return { name, ...(description && { description }), input_schema: { type: "object", ...schema } };
+function wireTool(tool: Tool, options: SendOptions, endpoint: Endpoint): Block {
+  const { name, description } = tool;
+  const schema = parametersOf(tool, endpoint, options, ANTHROPIC_ROOT_REFUSALS) ?? NO_PARAMETERS;
+  return { name, ...(description && { description }), input_schema: schema };
 }
 
 /** The version that searches and nothing else: later ones run code on what they find. */

@@ -1,8 +1,7 @@
 /** Messages and options → the body of a Chat Completions request. */
 
-import type { SendOptions } from "../client.ts";
+import type { SendOptions, Tool } from "../client.ts";
 import type { Message } from "../message.ts";
-import { type JsonSchema, jsonSchemaOf, type Schema } from "../schema/schema.ts";
 import { outputOf, withInstruction } from "./chat-completions-output.ts";
 import { commonReasoning } from "./chat-completions-reasoning.ts";
 import { wireMessagesOf } from "./chat-completions-turns.ts";
@@ -12,6 +11,7 @@ import { oneAnswer } from "./one-answer.ts";
 import { openSchema } from "./open-schema.ts";
 import { type Endpoint, type ProtocolRequest, refuse } from "./protocol.ts";
 import { withProviderOptions } from "./provider-options.ts";
+import { hasNoParameters, NO_PARAMETERS, parametersOf } from "./tool-parameters.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -115,30 +115,34 @@ function seedOf(options: SendOptions, endpoint: Endpoint, dialect: ChatDialect):
   return { [dialect.seedField ?? "seed"]: options.seed };
 }
 
-function parametersOf(parameters: Schema, name: string, { opensTools }: ChatDialect): JsonSchema {
-  const schema = jsonSchemaOf(parameters, `the tool ${name}`);
-  return opensTools ? openSchema(schema) : schema;
+/** Mistral and llama.cpp want a schema of every tool. */
+function wireParameters(tool: Tool, options: SendOptions, endpoint: Endpoint, dialect: ChatDialect): Fields {
+  const { opensTools, omitsNoParameters, rootRefusals } = dialect;
+  const schema = parametersOf(tool, endpoint, options, rootRefusals?.(endpoint.model));
+  if (omitsNoParameters && (!schema || hasNoParameters(schema))) return {};
+  return { parameters: opensTools && schema ? openSchema(schema) : (schema ?? NO_PARAMETERS) };
 }
 
 function toolFields(
   messages: readonly Message[],
-  { tools, toolChoice }: SendOptions,
-  { model }: Endpoint,
+  options: SendOptions,
+  endpoint: Endpoint,
   dialect: ChatDialect,
 ): Fields {
+  const { tools, toolChoice } = options;
   if (!tools || tools.length === 0) {
     const hasCalls = messages.some((message) => message.role === "assistant" && message.toolCalls?.length);
-    return hasCalls && dialect.wantsToolsAfterCalls?.test(model) ? { tools: [] } : {};
+    return hasCalls && dialect.wantsToolsAfterCalls?.test(endpoint.model) ? { tools: [] } : {};
   }
   const choice =
     typeof toolChoice === "object" ? { type: "function", function: { name: toolChoice.name } } : toolChoice;
   return {
-    tools: tools.map(({ name, description, parameters }) => ({
+    tools: tools.map((tool) => ({
       type: "function",
       function: {
-        name,
-        ...(description && { description }),
-        ...(parameters && { parameters: parametersOf(parameters, name, dialect) }),
+        name: tool.name,
+        ...(tool.description && { description: tool.description }),
+        ...wireParameters(tool, options, endpoint, dialect),
       },
     })),
     ...(choice && { tool_choice: choice === "required" ? (dialect.requiredToolChoice ?? "required") : choice }),

@@ -15,6 +15,7 @@ import { commonOrder, deepseekOrder, mistralOrder, type OrderRule, openrouterOrd
 import { geminiFamily } from "./gemini-models.ts";
 import { openaiFamily, openaiInputs, type ReasoningFamily, xaiFamily } from "./openai-models.ts";
 import { type Endpoint, refuse } from "./protocol.ts";
+import { ANTHROPIC_ROOT_REFUSALS, OPENAI_ROOT_REFUSALS } from "./tool-parameters.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -57,6 +58,10 @@ export interface ChatDialect {
   readonly wantsToolsAfterCalls?: RegExp;
   /** Tools are described without `additionalProperties: false`, which is what is meant anyway. */
   readonly opensTools?: true;
+  /** A tool without arguments has no schema: older models refuse one without properties. */
+  readonly omitsNoParameters?: true;
+  /** Keywords that a model's provider refuses at the root of a tool's schema. */
+  readonly rootRefusals?: (model: string) => readonly string[];
   /** What a model's input may hold beside text. Absent: everything there is a form for. */
   readonly inputs?: (model: string) => readonly InputKind[];
   /** The form of files, given by bytes or URL, where it is not OpenAI's. */
@@ -110,6 +115,7 @@ export const OPENAI_CHAT: ChatDialect = {
   inputs: openaiInputs,
   soundsBack: true,
   longestCallId: 40,
+  rootRefusals: () => OPENAI_ROOT_REFUSALS,
 };
 
 /** @see https://docs.x.ai/docs/api-reference#chat-completions */
@@ -137,6 +143,7 @@ export const ANTHROPIC_CHAT: ChatDialect = {
   advice: 'Anthropic\'s own protocol may have it: `api: "messages"`.',
   highestTemperature: 1,
   inputs: () => ["image"],
+  rootRefusals: () => ANTHROPIC_ROOT_REFUSALS,
 };
 
 /** @see https://ai.google.dev/gemini-api/docs/openai */
@@ -147,6 +154,7 @@ export const GEMINI_CHAT: ChatDialect = {
   isSignedFirst: (model) => geminiFamily(model).wantsSignatures,
   lacks: ["search"],
   advice: 'Gemini\'s own protocol has it: `api: "gemini"`.',
+  omitsNoParameters: true,
   inputs: () => ["image", "audio"],
 };
 
@@ -159,6 +167,8 @@ export const OPENROUTER_CHAT: ChatDialect = {
   cacheMarks: /^~?anthropic\//,
   wantsToolsAfterCalls: /^~?anthropic\//,
   turnOrder: openrouterOrder,
+  rootRefusals: (model) =>
+    /^~?anthropic\//.test(model) ? ANTHROPIC_ROOT_REFUSALS : /^~?openai\//.test(model) ? OPENAI_ROOT_REFUSALS : [],
 };
 
 /** @see https://console.groq.com/docs/reasoning */

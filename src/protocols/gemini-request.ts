@@ -14,6 +14,7 @@ import { oneAnswer } from "./one-answer.ts";
 import { type Endpoint, type ProtocolRequest, refuse } from "./protocol.ts";
 import { withProviderOptions } from "./provider-options.ts";
 import { refuseSearch } from "./search-refusals.ts";
+import { hasNoParameters, parametersOf } from "./tool-parameters.ts";
 import { wellFormed } from "./well-formed.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -132,7 +133,7 @@ function thinkingOf(options: SendOptions, family: GeminiFamily, endpoint: Endpoi
 }
 
 function toolsOf(options: SendOptions, family: GeminiFamily, endpoint: Endpoint): readonly Fields[] {
-  const functions = (options.tools ?? []).map(declarationOf);
+  const functions = (options.tools ?? []).map((tool) => declarationOf(tool, options, endpoint));
   const search = searchTool(options, endpoint);
   if (search && !family.combinesTools && (functions.length > 0 || options.output !== undefined)) {
     refuse("`search` beside `tools` or `output`", endpoint, options);
@@ -142,15 +143,15 @@ function toolsOf(options: SendOptions, family: GeminiFamily, endpoint: Endpoint)
 }
 
 /** A function without parameters must not have any: an empty object is refused by older models. */
-function declarationOf({ name, description, parameters }: Tool): Fields {
+function declarationOf(tool: Tool, options: SendOptions, endpoint: Endpoint): Fields {
+  const { name, description } = tool;
   if (!GEMINI_NAMES.pattern.test(name))
     throw new SendError("invalidRequest", `Gemini takes no tool ${name}: a name begins with a letter or _.`);
+  const schema = parametersOf(tool, endpoint, options);
   return {
     name,
     ...(description && { description }),
-    ...(parameters !== undefined && {
-      parametersJsonSchema: geminiSchema(jsonSchemaOf(parameters, `the tool ${name}`)),
-    }),
+    ...(schema && !hasNoParameters(schema) && { parametersJsonSchema: geminiSchema(schema) }),
   };
 }
 

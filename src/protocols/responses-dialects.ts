@@ -4,6 +4,7 @@ import type { SearchParameters, SendOptions } from "../client.ts";
 import { openaiFamily, openaiInputs, type ReasoningFamily, xaiFamily } from "./openai-models.ts";
 import { type Endpoint, refuse } from "./protocol.ts";
 import { refuseSearch } from "./search-refusals.ts";
+import { OPENAI_ROOT_REFUSALS } from "./tool-parameters.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -31,6 +32,8 @@ export interface ResponsesDialect {
   readonly takesMetadata?: true;
   /** Tools are described without `additionalProperties: false`, which is what is meant anyway, and never strictly. */
   readonly opensTools?: true;
+  /** Keywords that are refused at the root of a tool's schema. */
+  readonly rootRefusals?: readonly string[];
   /** Calls of custom tools are the vendor's own and have run already. */
   readonly runsCustomTools?: true;
   /** Replies can be written in the background, and be resumed. */
@@ -62,6 +65,7 @@ export const OPENAI_RESPONSES: ResponsesDialect = {
   inputs: openaiInputs,
   takesMetadata: true,
   keepsReplies: true,
+  rootRefusals: OPENAI_ROOT_REFUSALS,
 };
 
 /** Domains a search tool takes. */

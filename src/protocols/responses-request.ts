@@ -12,6 +12,7 @@ import { type Endpoint, type ProtocolRequest, refuse } from "./protocol.ts";
 import { withProviderOptions } from "./provider-options.ts";
 import type { ResponsesDialect } from "./responses-dialects.ts";
 import { inputOf } from "./responses-input.ts";
+import { NO_PARAMETERS, parametersOf } from "./tool-parameters.ts";
 import { wellFormed } from "./well-formed.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -32,7 +33,7 @@ export function buildResponsesRequest(
     ...(mayReason(dialect, model) ? ["reasoning.encrypted_content"] : []),
     ...(search.length > 0 ? (dialect.searchInclude ?? []) : []),
   ];
-  const tools = [...(options.tools ?? []).map((tool) => wireTool(tool, dialect)), ...search];
+  const tools = [...(options.tools ?? []).map((tool) => wireTool(tool, options, endpoint, dialect)), ...search];
   refuseOthers(options, endpoint, dialect);
   return {
     url: `${baseUrl}/responses`,
@@ -114,9 +115,10 @@ function outputOf(options: SendOptions, endpoint: Endpoint): Fields {
 }
 
 /** Left to itself, the server tries to be strict, and makes what is optional required. */
-function wireTool({ name, description, parameters }: Tool, { opensTools }: ResponsesDialect): Fields {
-  const schema =
-    parameters === undefined ? { type: "object", properties: {} } : jsonSchemaOf(parameters, `the tool ${name}`);
+function wireTool(tool: Tool, options: SendOptions, endpoint: Endpoint, dialect: ResponsesDialect): Fields {
+  const { name, description, parameters } = tool;
+  const { opensTools, rootRefusals } = dialect;
+  const schema = parametersOf(tool, endpoint, options, rootRefusals) ?? NO_PARAMETERS;
   const about = { type: "function", name, ...(description && { description }) };
   if (opensTools) return { ...about, parameters: openSchema(schema) };
   const strict = parameters === undefined ? undefined : strictSchema(schema);

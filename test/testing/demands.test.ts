@@ -280,12 +280,15 @@ describe("thinking at a model that ties it to its conversation", () => {
     ["under another system", ({ one }) => ({ system: "Else.", messages: [HI, one, HI] }), /bound/],
     [
       "with another tool",
-      ({ one }) => ({ tools: [...tools, { name: "g", input_schema: {} }], messages: [HI, one, HI] }),
+      ({ one }) => ({ tools: [...tools, { name: "g", input_schema: { type: "object" } }], messages: [HI, one, HI] }),
       /bound/,
     ],
     [
       "with a deferred tool",
-      ({ one }) => ({ tools: [...tools, { name: "g", defer_loading: true }], messages: [HI, one, HI] }),
+      ({ one }) => ({
+        tools: [...tools, { name: "g", input_schema: { type: "object" }, defer_loading: true }],
+        messages: [HI, one, HI],
+      }),
     ],
     ["with an earlier turn gone", ({ two }) => ({ messages: [HI, two, HI] }), /bound/],
     ["with an earlier turn edited", ({ one }) => ({ messages: [{ role: "user", content: "Else" }, one, HI] }), /bound/],

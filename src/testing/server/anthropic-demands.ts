@@ -1,9 +1,11 @@
 /** What Anthropic Messages demands of a conversation. */
 
 import { type ClaudeCapabilities, capabilitiesOf } from "../../protocols/capabilities/claude.ts";
+import { ANTHROPIC_ROOT_REFUSALS } from "../../protocols/tool-parameters.ts";
 import { anthropicOptionFault } from "./anthropic-option-demands.ts";
 import { signatureFault } from "./anthropic-signatures.ts";
 import { type Loose, listOf, looseOf, type Recorded, type Seals } from "./demands.ts";
+import { rootFault } from "./tool-demands.ts";
 
 interface Turn {
   readonly role: unknown;
@@ -16,12 +18,16 @@ interface Turn {
  */
 export function anthropicFault(body: unknown, seals: Seals, recorded: Recorded): string | undefined {
   const request = looseOf(body);
-  const { max_tokens, messages, model } = request;
+  const { max_tokens, messages, model, tools } = request;
   const capabilities = capabilitiesOf(String(model));
   if (typeof max_tokens !== "number") return "max_tokens: Field required";
   const option = anthropicOptionFault(request, capabilities);
   if (option !== undefined) return option;
   if (listOf(request.system).some(isBlankText)) return `system: ${BLANK}`;
+  for (const [at, { type = "custom", input_schema }] of listOf(tools).entries()) {
+    const fault = type === "custom" ? rootFault(input_schema, ANTHROPIC_ROOT_REFUSALS) : undefined;
+    if (fault !== undefined) return `tools.${at}.custom.input_schema: ${fault}`;
+  }
   const turns = turnsOf(listOf(messages));
   if (turns.length === 0) return "messages: at least one message is required";
   if (turns[0]?.role !== "user") return 'messages: first message must use the "user" role';

@@ -1,11 +1,18 @@
 /** What Chat Completions demands of a conversation. */
 
+import { OPENAI_ROOT_REFUSALS } from "../../protocols/tool-parameters.ts";
 import { isJsonText, type Loose, listOf, looseOf } from "./demands.ts";
+import { rootFault } from "./tool-demands.ts";
 
 /** Why OpenAI would refuse the request; `undefined` when it would not. */
 export function chatFault(body: unknown): string | undefined {
   const messages = listOf(looseOf(body).messages);
   if (messages.length === 0) return "Invalid 'messages': empty array. Expected an array with minimum length 1.";
+  for (const { function: its } of listOf(looseOf(body).tools)) {
+    const { name, parameters } = looseOf(its);
+    const fault = parameters === undefined ? undefined : rootFault(parameters, OPENAI_ROOT_REFUSALS);
+    if (fault !== undefined) return `Invalid schema for function '${name}': ${fault}`;
+  }
   let open: readonly unknown[] = [];
   for (const [at, message] of messages.entries()) {
     const { role, content, tool_calls, tool_call_id, audio, images } = message;

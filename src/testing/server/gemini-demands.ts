@@ -1,6 +1,7 @@
 /** What Gemini demands of a conversation. */
 
 import { type Loose, listOf, looseOf, type Seals } from "./demands.ts";
+import { rootFault } from "./tool-demands.ts";
 
 /** Of these, a part has one. */
 const MEMBERS = ["text", "inlineData", "fileData", "functionCall", "functionResponse"];
@@ -10,6 +11,11 @@ const MEMBERS = ["text", "inlineData", "fileData", "functionCall", "functionResp
  * @see https://ai.google.dev/gemini-api/docs/thought-signatures
  */
 export function geminiFault(body: unknown, seals: Seals): string | undefined {
+  const { tools } = looseOf(body);
+  for (const { name, parametersJsonSchema } of listOf(tools).flatMap((tool) => listOf(tool.functionDeclarations))) {
+    const fault = parametersJsonSchema === undefined ? undefined : rootFault(parametersJsonSchema, []);
+    if (fault !== undefined) return `${name} functionDeclaration parameters ${fault}`;
+  }
   const contents = listOf(looseOf(body).contents);
   if (contents.length === 0) return "* GenerateContentRequest.contents: contents is not specified";
   if (contents[0]?.role === "model") return "Please ensure that the conversation begins with a user turn.";

@@ -1,11 +1,17 @@
 /** What Responses demands of a conversation whose client keeps it itself. */
 
+import { OPENAI_ROOT_REFUSALS } from "../../protocols/tool-parameters.ts";
 import { isJsonText, type Loose, listOf, looseOf, type Seals } from "./demands.ts";
 import { sealOf } from "./seal.ts";
+import { rootFault } from "./tool-demands.ts";
 
 /** Why OpenAI would refuse the request; `undefined` when it would not. */
 export function responsesFault(body: unknown, seals: Seals): string | undefined {
-  const { input } = looseOf(body);
+  const { input, tools } = looseOf(body);
+  for (const { type, name, parameters } of listOf(tools)) {
+    const fault = type === "function" ? rootFault(parameters, OPENAI_ROOT_REFUSALS) : undefined;
+    if (fault !== undefined) return `Invalid schema for function '${name}': ${fault}`;
+  }
   if (typeof input === "string" && input !== "") return undefined;
   const items = listOf(input);
   if (items.length === 0) return "One of 'input' or 'previous_response_id' must be provided.";
