@@ -19,10 +19,10 @@ export interface ClaudeProviderOptions extends Any {
   readonly container?: string;
   readonly inference_geo?: string;
   readonly thinking?: Open<{
-    readonly type?: "enabled" | "adaptive" | "disabled";
+    readonly type?: "enabled" | "adaptive" | "disabled" | "between_tools";
     readonly budget_tokens?: number;
     /** Whether thinking is shown, as a summary, or only signed. */
-    readonly display?: "summarized" | "omitted";
+    readonly display?: "summarized" | "omitted" | "updates";
   }>;
   readonly output_config?: Open<{ readonly effort?: "low" | "medium" | "high" | "xhigh" | "max" }>;
   readonly tool_choice?: Open<{

@@ -26,10 +26,16 @@ const KIND_BY_STATUS: Readonly<Record<number, SendErrorKind>> = {
 const KIND_BY_CODE: readonly (readonly [RegExp, SendErrorKind])[] = [
   [/context_length|context_size|string_above_max_length|max_context/, "contextLength"],
   [/content_filter|content_policy|ResponsibleAI|moderation|bio_policy|data_inspection_failed/i, "contentFilter"],
-  [/insufficient_quota|rate_limit|RESOURCE_EXHAUSTED|resource has been exhausted|too_many_requests/i, "rateLimit"],
-  [/overloaded|capacity_exceeded|UNAVAILABLE|insufficient_system_resource|slow_down/i, "overloaded"],
+  [
+    /insufficient_quota|rate_limit|ramp_limit_exceeded|spend_limit_reached|RESOURCE_EXHAUSTED|resource has been exhausted|too_many_requests/i,
+    "rateLimit",
+  ],
+  [
+    /overloaded|capacity_exceeded|compaction_unavailable|UNAVAILABLE|insufficient_system_resource|slow_down/i,
+    "overloaded",
+  ],
   [/invalid_api_key|API_KEY_INVALID|authentication|UNAUTHENTICATED/i, "authentication"],
-  [/permission|billing|PERMISSION_DENIED|FAILED_PRECONDITION/i, "permission"],
+  [/permission|billing|organization_on_hold|linked_organization_|PERMISSION_DENIED|FAILED_PRECONDITION/i, "permission"],
   [/model_not_found|not_found/i, "notFound"],
 ];
 
@@ -59,7 +65,7 @@ const KIND_BY_TEXT: readonly (readonly [RegExp, SendErrorKind])[] = [
 ];
 
 /** A limit of the account's own that waiting does not lift. */
-const SPENT = /insufficient_quota|billing|usage_limit|specified API usage limits/;
+const SPENT = /insufficient_quota|spend_limit_reached|billing|usage_limit|specified API usage limits/;
 
 /** What a person can do about it. */
 const ADVICE: Partial<Record<SendErrorKind, string>> = {
@@ -86,6 +92,7 @@ interface WireError {
   readonly error_message?: unknown;
   readonly status_msg?: unknown;
   readonly error_code?: unknown;
+  readonly details?: unknown;
   readonly statusCode?: unknown;
   readonly success?: unknown;
   readonly errors?: unknown;
@@ -146,7 +153,15 @@ export function isForeignError(answer: object): boolean {
 
 const messageIn = ({ message, msg, error_msg, error_message, status_msg }: WireError): unknown =>
   message ?? msg ?? error_msg ?? error_message ?? status_msg;
-const codeIn = ({ code, error_code, statusCode }: WireError): unknown => code ?? error_code ?? statusCode;
+const codeIn = ({ code, error_code, statusCode, details }: WireError): unknown =>
+  code ?? error_code ?? detailedCode(details) ?? statusCode;
+
+/** Anthropic's code stands beside the data it speaks of. Google's details are an array, and have none. */
+function detailedCode(details: unknown): unknown {
+  const code =
+    typeof details === "object" && details !== null && "error_code" in details ? details.error_code : undefined;
+  return typeof code === "string" ? code : undefined;
+}
 
 /** These mean one thing whatever the body says; a 400 may be anything. */
 const CERTAIN = [401, 413, 429];

@@ -15,7 +15,8 @@ import { failureOf } from "./run-tool.ts";
 
 /**
  * What one turn says: the user's words (with images and files), or the answers to the tool calls that wait for one. An empty
- * list goes on where tools have answered and the model has not.
+ * list goes on where tools have answered and the model has not, and where the provider has paused its reply (`rawFinishReason`
+ * is `pause_turn` or `compaction`).
  */
 export type TurnInput = UserMessage["content"] | readonly ToolMessage[];
 
@@ -27,7 +28,9 @@ export type TurnInput = UserMessage["content"] | readonly ToolMessage[];
 export function messagesOf(input: TurnInput, history: readonly Message[]): readonly Message[] {
   const pending = pendingCalls(history);
   if (isResults(input)) return resultsOf(input, pending);
-  if (Array.isArray(input) && input.length === 0 && pending.length === 0 && history.at(-1)?.role === "tool") return [];
+  const last = history.at(-1);
+  const isOpen = pending.length === 0 && (last?.role === "tool" || isPaused(last));
+  if (Array.isArray(input) && input.length === 0 && isOpen) return [];
   const message: UserMessage = { role: "user", content: Array.isArray(input) ? [...input] : input };
   const fault = messageFault(message);
   if (fault) throw new SendError("invalidRequest", `What the user says ${fault}.`);
@@ -48,7 +51,7 @@ export function keptOf(
 ): readonly AssistantTurn[] {
   const { replay: _replay, unfinishedToolCalls: _unfinished, ...rest } = reply;
   const kept: AssistantTurn = interrupted ? { ...rest, toolCalls: [], interrupted: true } : reply;
-  return isBlank(kept) ? [] : [kept];
+  return isBlank(kept) && !isPaused(kept) ? [] : [kept];
 }
 
 /** Where the last exchange begins: what the user said, with all that followed. -1 when there is none. */
@@ -115,8 +118,8 @@ function placeFault(
   }
   const [waiting] = open.keys();
   if (waiting !== undefined) return `comes before the result of the call ${waiting}`;
-  if (isBlank(message)) return "is empty";
-  if (message.role === previous?.role) return `follows another of the role ${message.role}`;
+  if (isBlank(message) && !isPaused(message)) return "is empty";
+  if (message.role === previous?.role && !isPaused(previous)) return `follows another of the role ${message.role}`;
   if (message.role === "user") return undefined;
   return fieldsFault(message);
 }
@@ -189,6 +192,16 @@ function unanswered(call: ToolCall): ToolMessage {
 
 function isResults(input: TurnInput): input is readonly ToolMessage[] {
   return typeof input !== "string" && Array.isArray(input) && input.some((item) => isObject(item) && "role" in item);
+}
+
+/**
+ * Whether the provider has stopped on the way, and goes on when it gets its reply back: Anthropic does after many steps of its
+ * own tools, and after summing the conversation up.
+ * @see https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons
+ */
+function isPaused(message: Message | undefined): boolean {
+  if (message?.role !== "assistant" || message.interrupted || !("rawFinishReason" in message)) return false;
+  return message.rawFinishReason === "pause_turn" || message.rawFinishReason === "compaction";
 }
 
 /** Providers refuse turns of nothing but white space, too. */

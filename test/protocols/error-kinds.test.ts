@@ -62,6 +62,24 @@ describe("each provider's bodies and codes become kinds", () => {
     ["anthropic: bad request inside a stream", 0, anthropic("invalid_request_error"), "invalidRequest", false],
     ["anthropic: rate limit inside a stream", 0, anthropic("rate_limit_error"), "rateLimit", true],
 
+    [
+      "anthropic: spend limit of the organization",
+      400,
+      {
+        type: "error",
+        error: { type: "invalid_request_error", message: "m", details: { error_code: "enforced_spend_limit_reached" } },
+      },
+      "rateLimit",
+      false,
+    ],
+    [
+      "anthropic: compaction is not there now",
+      529,
+      { type: "error", error: { type: "api_error", message: "m", details: { error_code: "compaction_unavailable" } } },
+      "overloaded",
+      true,
+    ],
+
     ["openai: unknown field", 400, openai("unknown_parameter"), "invalidRequest", false],
     ["openai: unsupported field", 400, openai("unsupported_parameter"), "invalidRequest", false],
     ["openai: too long", 400, openai("context_length_exceeded"), "contextLength", false],
@@ -328,4 +346,11 @@ test("a router's message carries what the provider behind it said", () => {
 
 test("a long body makes a short message", () => {
   expect(errorOf("x", 500, "e".repeat(100_000)).message.length).toBeLessThan(3_000);
+});
+
+test("Anthropic's code of an error is kept, or else its type", () => {
+  const details = { error_code: "image_dimensions_too_large", paths: ["messages.0"], max_side_length_pixels: 8_000 };
+  const body = { type: "error", error: { type: "invalid_request_error", message: "m", details } };
+  expect(errorOf("anthropic", 400, body)).toMatchObject({ kind: "invalidRequest", code: "image_dimensions_too_large" });
+  expect(errorOf("anthropic", 400, anthropic("invalid_request_error")).code).toBe("invalid_request_error");
 });

@@ -45,7 +45,7 @@ export function anthropicFault(body: unknown, seals: Seals, recorded: Recorded):
   return (
     providerToolFault(turns) ??
     signatureFault(request, recorded, capabilities.bindsThinking) ??
-    prefillFault(turns.at(-1), request, capabilities)
+    prefillFault(turns.at(-1), request, capabilities, seals)
   );
 }
 
@@ -54,8 +54,9 @@ function prefillFault(
   last: Turn | undefined,
   { thinking, fallback_credit_token }: Loose,
   { prefill, thinksByDefault }: ClaudeCapabilities,
+  seals: Seals,
 ): string | undefined {
-  if (last?.role !== "assistant") return undefined;
+  if (last?.role !== "assistant" || seals.has(pauseMark(last.blocks))) return undefined;
   if (last.blocks.some((block) => isProviderCall(block) || block.type === "compaction")) return undefined;
   const words = last.blocks.at(-1)?.text;
   if (typeof words === "string" && /\s$/.test(words))
@@ -64,6 +65,14 @@ function prefillFault(
   const thinks = type === "enabled" || type === "adaptive";
   if (fallback_credit_token !== undefined || (prefill !== "refused" && !thinks)) return undefined;
   return "This model does not support assistant message prefill. The conversation must end with a user message.";
+}
+
+/** What a reply that the provider has paused is known by when it comes back. */
+export function pauseMark(blocks: readonly Loose[]): string {
+  return JSON.stringify([
+    "paused",
+    ...blocks.flatMap(({ type, text }) => (type === "text" ? [String(text).trim()] : [])),
+  ]);
 }
 
 /** A tool of the provider's that was called has answered, unless its reply goes on now. */

@@ -6,7 +6,7 @@
 import { capabilitiesOf } from "../../protocols/capabilities/claude.ts";
 import type { ScriptEnding, ScriptedError, ScriptedUsage } from "../script.ts";
 import type { FinishEvent } from "../script-events.ts";
-import { anthropicFault } from "./anthropic-demands.ts";
+import { anthropicFault, pauseMark } from "./anthropic-demands.ts";
 import { recordedBlocks } from "./anthropic-recording.ts";
 import { noteRecorded, signatureOf } from "./anthropic-signatures.ts";
 import { type Loose, looseOf, type Seals } from "./demands.ts";
@@ -143,6 +143,7 @@ class MessagesReply implements WireReply {
       case "finish": {
         // A call that was cut has no end of its own.
         const left = this.#open?.type === "tool_use" ? "" : this.#leave();
+        if (rawReasonOf(piece) === "pause_turn") this.#seals.set(pauseMark(this.#blocks), "");
         const delta = { stop_reason: rawReasonOf(piece), stop_sequence: null };
         return left + event("message_delta", { delta, usage: usageOf(piece.usage) }) + event("message_stop");
       }
