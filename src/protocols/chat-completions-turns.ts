@@ -5,6 +5,7 @@ import type { Tool } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantTurn, ContentPart, Media, Message } from "../message.ts";
 import { type Attachment, dataUrlOf, inlined } from "./attachments.ts";
+import { withoutBlankText } from "./blank-text.ts";
 import { argumentsJson } from "./call-arguments.ts";
 import { callIdOf, OPENAI_NAMES, shortCallId } from "./call-ids.ts";
 import { type ChatReplay, PROTOCOL_NAME } from "./chat-completions-replay.ts";
@@ -26,7 +27,8 @@ export function wireMessagesOf(
   endpoint: Endpoint,
   dialect: ChatDialect,
 ): readonly Fields[] {
-  const messages = withMovedMedia(given, {
+  const said = dialect.refusesBlankText?.test(endpoint.model) ? withoutBlankText(given) : given;
+  const messages = withMovedMedia(said, {
     carries: (turn, medium) =>
       isPicture(medium) ? isCarried(medium, dialect) : soundOf(turn, endpoint, dialect) !== undefined,
     takes: ({ fileId }) => fileId === undefined && (dialect.inputs?.(endpoint.model) ?? ["image"]).includes("image"),

@@ -68,6 +68,8 @@ export interface ChatDialect {
   readonly filePart?: "document_url";
   /** Which thinking goes back with earlier replies; absent: none. */
   readonly reasoningReplay?: ReasoningRule;
+  /** Models behind which text of nothing but white space is refused: Claude. */
+  readonly refusesBlankText?: RegExp;
   /** In which order the turns go out; absent: as they are. */
   readonly turnOrder?: OrderRule;
   /** Models that want the first of an earlier reply's calls signed: Gemini's. */
@@ -140,6 +142,7 @@ export const ANTHROPIC_CHAT: ChatDialect = {
   ...MOST_SERVERS,
   outputFormat: "none",
   lacks: ["seed", "reasoning", "search"],
+  refusesBlankText: /^/,
   advice: 'Anthropic\'s own protocol may have it: `api: "messages"`.',
   highestTemperature: 1,
   inputs: () => ["image"],
@@ -166,6 +169,7 @@ export const OPENROUTER_CHAT: ChatDialect = {
   imagesBack: true,
   cacheMarks: /^~?anthropic\//,
   wantsToolsAfterCalls: /^~?anthropic\//,
+  refusesBlankText: /^~?anthropic\//,
   turnOrder: openrouterOrder,
   rootRefusals: (model) =>
     /^~?anthropic\//.test(model) ? ANTHROPIC_ROOT_REFUSALS : /^~?openai\//.test(model) ? OPENAI_ROOT_REFUSALS : [],
