@@ -77,8 +77,7 @@ export class Conversation {
       case "retry":
         return this.#retry();
       case "clear":
-        await this.#session.clear();
-        return this.#tell("The conversation is forgotten.");
+        return this.#clear();
       case "save":
         await saveConversation(this.#session, fileOf(argument, name));
         return this.#tell(`Saved ${countOf(this.#session.history.length, "message")} to ${argument}.`);
@@ -86,6 +85,16 @@ export class Conversation {
         await loadConversation(fileOf(argument, name), this.#session);
         return this.#tell(`Loaded ${countOf(this.#session.history.length, "message")} from ${argument}.`);
     }
+  }
+
+  async #clear(): Promise<undefined> {
+    try {
+      await this.#session.clear();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new CommandError(`The conversation is forgotten here, but not yet in its file. ${reason}`, 1, error);
+    }
+    return this.#tell("The conversation is forgotten.");
   }
 
   async #model(id: string): Promise<undefined> {

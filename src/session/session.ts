@@ -272,7 +272,8 @@ export class LLMSession implements AsyncDisposable {
   }
 
   /**
-   * Takes the last exchange back: what the user said, and everything since. Send what it returns to try again.
+   * Takes the last exchange back: what the user said, and everything since. Send what it returns to try again. A store has it until
+   * `clear`.
    * @returns what the user said; `undefined` when the history is empty
    * @throws {SendError} kind `busy` while a turn is under way
    */
@@ -365,7 +366,9 @@ export class LLMSession implements AsyncDisposable {
     // What the schema has let through is of the schema's type, whoever was asked.
     const client = this.#client as TypedClient;
     // What the session's default for `output` lets through is not typed: nobody asked for it with this turn.
-    const options = { ...this.#defaults, ...withoutUndefined(its) } as SendOptions<Output>;
+    const limits = this.#defaults.timeouts;
+    const timeouts = limits && its.timeouts ? { ...limits, ...its.timeouts } : its.timeouts; // name by name, as a client does it
+    const options = { ...this.#defaults, ...withoutUndefined({ ...its, timeouts }) } as SendOptions<Output>;
     const carried: SendOptions = { ...client.defaults, ...options };
     const request = this.#requestOf(systemPrompt, added, carried);
     const { provider, model } = client;
@@ -428,7 +431,7 @@ export class LLMSession implements AsyncDisposable {
       tools,
       maxSteps,
       signal,
-      limit: turn.limit,
+      ...(hasRun(carried) && { limit: turn.limit }), // without tools a client's own limit is enough
       ask: (signal) => {
         const added = inCallOrder(this.#state.turn?.messages ?? []);
         turn.request = this.#requestOf(systemPrompt, added, { ...carried, ...choice });

@@ -1,6 +1,15 @@
 /** Chats that are kept from one run of the command to the next. */
 
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ServerReply, startProviderServer } from "cloudllm/testing";
@@ -76,6 +85,21 @@ describe("a chat with a name", () => {
     expect(loaded.stderr).toMatch(/The earlier answer stays/);
     const { requests } = await chat(folder, [{ text: "C" }], ["c"], "--session", "work");
     expect(requests).toEqual([["user: a", "assistant: A", "user: c"]]);
+  });
+
+  test("has nothing in its file of what /clear forgot, or says that it has", async () => {
+    const folder = freshFolder();
+    const words = "my own words";
+    await chat(folder, [{ text: "A" }], [words, "/clear"], "--session", "work");
+    expect(readFileSync(join(folder, "work.jsonl"), "utf8")).not.toContain(words);
+    mkdirSync(join(folder, "work.jsonl.new", "in the way"), { recursive: true });
+    const { stderr, stdout, code } = await chat(folder, [{ text: "A" }], [words, "/clear"], "--session", "work");
+    expect(stderr).toContain(
+      "The conversation is forgotten here, but not yet in its file. The store of the session failed",
+    );
+    expect(stdout).toBe("A\n");
+    expect(stderr).not.toContain(folder);
+    expect(code).toBe(1);
   });
 
   test("is one process's at a time", async () => {

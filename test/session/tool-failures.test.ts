@@ -292,6 +292,18 @@ describe("a tool that hangs", () => {
     expect(await ended).toMatchObject({ kind: "timeout", phase: "total" });
   });
 
+  test("is ended by the `timeouts.total` of its session, also where the call sets another limit", async () => {
+    const client = scriptedClient([calling("hang"), DONE]);
+    const { tool, started } = hanging();
+    const session = new LLMSession({ client, defaults: { timeouts: { total: 3_000 } } });
+    const ended = session
+      .sendMessage("question", { tools: [tool], timeouts: { idle: 60_000 } })
+      .catch((error: unknown) => error);
+    await started;
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect(await ended).toMatchObject({ kind: "timeout", phase: "total" });
+  });
+
   test("each reply of a turn has what is left of `timeouts.total`", async () => {
     const client = scriptedClient([calling("slow"), DONE]);
     const slow: Tool = { name: "slow", run: () => new Promise((resolve) => setTimeout(resolve, 4_000, "at last")) };
