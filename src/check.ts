@@ -16,6 +16,8 @@ const OPTION_FAULTS: { readonly [Name in OptionName]-?: (value: unknown) => stri
     value === "resume" || value === "continue" || value === "restart"
       ? undefined
       : 'must be "resume", "continue" or "restart"',
+  maxReplyBytes: (value) =>
+    isBetween(value, 1, Number.POSITIVE_INFINITY) ? undefined : "must be a number of bytes, 1 or more",
   headers: headersFault,
   maxOutputTokens: (value) =>
     Number.isInteger(value) && Number(value) > 0 ? undefined : "must be a whole number above 0",

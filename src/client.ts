@@ -147,6 +147,12 @@ export interface SendOptions<Output = unknown> {
   readonly retries?: number | RetryOptions | undefined;
   /** What is done when a reply breaks after its first chunk: see `Recovery`. Default: the call fails, with what arrived. */
   readonly recover?: Recovery | undefined;
+  /**
+   * Maximum size of one reply, in bytes of its body after decompression, thinking, tool calls and framing included. A larger reply fails
+   * with kind `protocol` (not retryable), with what arrived on `partial`: a megabyte of gzip can hold a thousand of text.
+   * @default 67 108 864 (64 MiB)
+   */
+  readonly maxReplyBytes?: number | undefined;
   /** Extra request headers. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Most tokens to write, thinking included. */

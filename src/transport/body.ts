@@ -8,9 +8,6 @@ import type { ChunkSink } from "../stream/message-stream.ts";
 import { createEventJsonParser, type EventShapes } from "./event-json.ts";
 import { createSseParser, type SseParser } from "./sse.ts";
 
-/** A reply that comes as one JSON document is held in memory whole. */
-const WHOLE_BODY_LIMIT = 64 * 1024 * 1024;
-
 /** In a read that has not room for so many events like the one at hand, they go to `JSON.parse`; else they are compared with the last. */
 const SEVERAL_EVENTS = 3;
 
@@ -23,7 +20,7 @@ const FIELDS = ["data:", "event:", "id:", "retry:", ":"];
 type Form =
   | { readonly kind: "unknown"; text: string }
   | { readonly kind: "events"; readonly parser: SseParser }
-  | { readonly kind: "document"; readonly pieces: string[]; length: number };
+  | { readonly kind: "document"; readonly pieces: string[] };
 
 /** Where a body's chunks and facts go. */
 export interface BodyTarget {
@@ -82,8 +79,6 @@ export class Body {
       this.#readEvents(text, form.parser);
     } else if (form.kind === "document") {
       form.pieces.push(text);
-      form.length += text.length;
-      if (form.length > WHOLE_BODY_LIMIT) throw new RangeError("the reply is larger than 64 MB");
     }
   }
 
@@ -116,7 +111,7 @@ export class Body {
   /** Labels lie (event streams come as `text/plain`, errors as event streams): the first character does not. */
   #formOf(first: string): Form {
     if (first === "<") throw new SyntaxError("a web page came instead of a reply; is the base URL right?");
-    if (first === "{" || first === "[") return { kind: "document", pieces: [], length: 0 };
+    if (first === "{" || first === "[") return { kind: "document", pieces: [] };
     return { kind: "events", parser: createSseParser((data, type) => this.#event(data, type)) };
   }
 

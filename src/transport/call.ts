@@ -27,6 +27,8 @@ export interface Call {
   /** Shared by all calls of the client. */
   readonly shapes: EventShapes;
   readonly limits: Limits;
+  /** See `SendOptions`. */
+  readonly maxReplyBytes: number;
   readonly retries: RetryPolicy;
   /** Shared by all calls of the client. */
   readonly budget: RetryBudget;

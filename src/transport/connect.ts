@@ -65,6 +65,9 @@ export function chosenApi(apis: Readonly<Record<string, () => ProviderDefinition
   throw new TypeError(`There is no \`api\` ${JSON.stringify(api)}; there are ${Object.keys(apis).join(", ")}.`);
 }
 
+/** `SendOptions.maxReplyBytes`, where nothing was said. */
+const MAX_REPLY_BYTES = 64 * 1024 * 1024;
+
 /** How often a reply that broke is gone on with. */
 const MOST_RECOVERIES = 2;
 
@@ -218,6 +221,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
             transport: this.#transport,
             shapes: this.#shapes,
             limits,
+            maxReplyBytes: options.maxReplyBytes ?? MAX_REPLY_BYTES,
             retries: this.#retriesOf(given),
             budget: this.#budget,
             signal: options.signal,

@@ -47,7 +47,7 @@ function openExchange(send: FetchLike, request: HttpRequest, receiver: Receiver)
 
   function deliver({ done, value }: ReadableStreamReadResult<Uint8Array>): void {
     if (!open) return;
-    if (!done) return receiver.onText(decoder.decode(value, { stream: true }));
+    if (!done) return receiver.onText(decoder.decode(value, { stream: true }), value.byteLength);
     open = false;
     receiver.onEnd();
   }

@@ -13,6 +13,18 @@ export function redirectError(provider: string, head: ResponseHead): SendError {
   return new SendError("protocol", message, { status, retryable: false });
 }
 
+/** A reply that does not end where any should. Sent again, it would be as large. */
+export function tooLargeError({
+  provider,
+  maxReplyBytes,
+}: {
+  readonly provider: string;
+  readonly maxReplyBytes: number;
+}): SendError {
+  const message = `${provider} sent more than ${maxReplyBytes} bytes in one reply (limit \`maxReplyBytes\`). Raise it if replies may be so large.`;
+  return new SendError("protocol", message, { retryable: false });
+}
+
 /** No connection, or one that broke; `begun` tells whether the reply had begun. */
 export function transportError(provider: string, error: unknown, begun: boolean): SendError {
   const root = rootOf(error);

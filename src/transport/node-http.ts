@@ -126,7 +126,7 @@ function openExchange({ method = "POST", headers, body = "" }: HttpRequest, rece
     onlyAscii &&= isAscii(bytes);
     if (wanted) {
       wanted = false;
-      receiver.onText(text);
+      receiver.onText(text, text.length);
       if (open && !wanted) keepAlive(false);
       return;
     }
@@ -171,7 +171,7 @@ function openExchange({ method = "POST", headers, body = "" }: HttpRequest, rece
         const text = held;
         held = "";
         stream?.resume();
-        return receiver.onText(text);
+        return receiver.onText(text, text.length);
       }
       wanted = true;
       keepAlive(true);

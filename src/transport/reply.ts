@@ -9,11 +9,12 @@ import { waitsInVain } from "../stream/alternative.ts";
 import type { ChunkSink, ChunkSource } from "../stream/message-stream.ts";
 import type { Attempt } from "../stream/metrics.ts";
 import { messageOf } from "../words.ts";
+import { resetFacts } from "./attempt-facts.ts";
 import { Body } from "./body.ts";
 import { type Call, type CallRequest, describedError, refusalError } from "./call.ts";
 import { Deadlines } from "./deadlines.ts";
 import { dismiss } from "./dismiss.ts";
-import { redirectError, transportError } from "./http-errors.ts";
+import { redirectError, tooLargeError, transportError } from "./http-errors.ts";
 import { rateLimitsOf } from "./rate-limits.ts";
 import type { Exchange, Receiver, ResponseHead } from "./transport.ts";
 
@@ -43,6 +44,8 @@ export class Reply implements ChunkSource, Receiver {
   #exchange: Exchange | undefined;
   #backoff: ReturnType<typeof setTimeout> | undefined;
   #startedAt = 0;
+  /** What came of this reply, in all the bodies it comes in. */
+  #replyBytes = 0;
   #staleConnections = 0;
   /** What is sent now, and how many others it has taken the place of. */
   #request: CallRequest;
@@ -117,10 +120,12 @@ export class Reply implements ChunkSource, Receiver {
     this.#step(() => this.#begin(head));
   }
 
-  onText(text: string): void {
+  onText(text: string, byteLength: number): void {
     this.#step(() => {
       this.#deadlines.bytes();
-      this.#read(text);
+      this.#replyBytes += byteLength;
+      if (this.#replyBytes > this.#call.maxReplyBytes) this.#fail(tooLargeError(this.#call));
+      else this.#read(text);
     });
   }
 
@@ -211,7 +216,8 @@ export class Reply implements ChunkSource, Receiver {
     const position = this.#resumption?.position;
     this.#backoff = undefined;
     const request = (position && call.background?.resume(position)) ?? this.#request;
-    if (facts.attempts.length > 0 && !position) forget(facts, call.model);
+    if (!position) this.#replyBytes = 0;
+    if (facts.attempts.length > 0 && !position) resetFacts(facts, call.model);
     this.#head = undefined;
     this.#refusal = undefined;
     // What is resumed goes on in the same decoder, which knows what it has seen.
@@ -388,23 +394,4 @@ export class Reply implements ChunkSource, Receiver {
     clearTimeout(this.#backoff);
     offAbort(this.#call.signal, this.#onAbort);
   }
-}
-
-const TOLD_BY_ATTEMPT = [
-  "id",
-  "requestId",
-  "finishReason",
-  "rawFinishReason",
-  "usage",
-  "serviceTier",
-  "search",
-  "logprobs",
-  "output",
-  "replay",
-] as const;
-
-/** What an earlier attempt told of itself does not hold for the next. */
-function forget(facts: ReplyFacts, model: string): void {
-  facts.model = model;
-  for (const fact of TOLD_BY_ATTEMPT) delete facts[fact];
 }

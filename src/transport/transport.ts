@@ -18,8 +18,8 @@ export interface ResponseHead {
 /** Who is told what arrives. After `onEnd` or `onError` nothing more comes. */
 export interface Receiver {
   onHead(head: ResponseHead): void;
-  /** What one read brought, for `Exchange.decode`; may be empty. One call for each `pull`. */
-  onText(text: string): void;
+  /** What one read brought, for `Exchange.decode`, and of how many bytes after decompression; may be empty. One call for each `pull`. */
+  onText(text: string, byteLength: number): void;
   onEnd(): void;
   /** The connection failed. `safeToResend`: the server closed a kept connection without having read the request. */
   onError(error: unknown, safeToResend?: boolean): void;
