@@ -1,6 +1,8 @@
 /** Chunks → `AssistantMessage`. The only place that accumulates a reply. */
 
+import { CallsSoFar } from "./calls-so-far.ts";
 import type { FinishReason, MessageChunk } from "./chunk.ts";
+import { LiveEstimate } from "./live-estimate.ts";
 import { estimateMediaTokens, MediaCollector } from "./media.ts";
 import type {
   AssistantMessage,
@@ -11,8 +13,6 @@ import type {
   SearchActivity,
   TokenLogprob,
   TokenUsage,
-  ToolCall,
-  UnfinishedToolCall,
 } from "./message.ts";
 import type { Attempt, ReplyMetrics } from "./stream/metrics.ts";
 import { TextBuffer } from "./text-buffer.ts";
@@ -118,21 +118,23 @@ export function chunksOf<Output>(message: AssistantMessage<Output>): readonly Me
  */
 export type Ending = "whole" | "stopped" | "drained" | "interrupted" | "running";
 
-/** Characters that a live estimate looks at, so that reading the metrics costs the same however long the reply is. */
-const LIVE_SAMPLE = 2_000;
-
 /** Collects the chunks of one reply. */
 export class Fold {
   readonly #facts: ReplyFacts;
   readonly #content = new TextBuffer();
   readonly #reasoning = new TextBuffer();
-  readonly #toolCalls: ToolCall[] = [];
-  readonly #unfinished = new Map<number, { id: string; name: string; argumentsText: string }>();
+  /** Most replies have none. */
+  #calls: CallsSoFar | undefined;
+  /** Of content and reasoning; made when somebody looks. */
+  #estimates: readonly LiveEstimate[] | undefined;
   readonly #citations: Citation[] = [];
   readonly #providerToolCalls: ProviderToolCall[] = [];
   /** Most replies have none. */
   #media: MediaCollector | undefined;
   #unseenTokens = 0;
+  /** Of the citations, until another one comes. */
+  #shownCitations: readonly Citation[] | undefined;
+  #counted: { readonly estimateInput: () => number; readonly tokens: number } | undefined;
 
   constructor(facts: ReplyFacts) {
     this.#facts = facts;
@@ -147,17 +149,17 @@ export class Fold {
         this.#reasoning.add(chunk.reasoning);
         break;
       case "toolCallDelta":
-        this.#addToolCallDelta(chunk.index, chunk.id, chunk.name, chunk.argumentsDelta);
+        this.#calls ??= new CallsSoFar();
+        this.#calls.begin(chunk.index, chunk.id, chunk.name, chunk.argumentsDelta);
         break;
       case "toolCall":
-        this.#toolCalls.push(chunk.toolCall);
-        for (const [index, call] of this.#unfinished) {
-          if (call.id === chunk.toolCall.id) this.#unfinished.delete(index);
-        }
+        this.#calls ??= new CallsSoFar();
+        this.#calls.deliver(chunk.toolCall);
         break;
       case "citation": {
         const { type: _type, content: _content, isFinal: _isFinal, ...citation } = chunk;
         this.#citations.push(citation);
+        this.#shownCitations = undefined;
         break;
       }
       case "providerToolCall":
@@ -170,11 +172,9 @@ export class Fold {
       case "rewind":
         this.#rewind(chunk.length, chunk.reasoningLength);
         break;
-      case "toolResult": {
-        const answered = this.#toolCalls.findIndex(({ id }) => id === chunk.toolCallId);
-        if (answered >= 0) this.#toolCalls.splice(answered, 1);
+      case "toolResult":
+        this.#calls?.answer(chunk.toolCallId);
         break;
-      }
       case "final":
         break;
     }
@@ -195,10 +195,11 @@ export class Fold {
   }
 
   #rewind(length: number, reasoningLength: number): void {
-    const kept = this.#content.toString().length - length;
-    this.#content.cut(kept);
-    this.#reasoning.cut(this.#reasoning.toString().length - reasoningLength);
-    this.#unfinished.clear();
+    const kept = this.#content.length - length;
+    if (length > 0) this.#content.cut(kept);
+    if (reasoningLength > 0) this.#reasoning.cut(this.#reasoning.length - reasoningLength);
+    this.#calls?.dropBegun();
+    this.#shownCitations = undefined;
     const stays = ({ endIndex = 0 }: Citation) => kept > 0 && endIndex <= kept;
     this.#citations.splice(0, this.#citations.length, ...this.#citations.filter(stays));
     if (kept <= 0) this.#providerToolCalls.length = 0;
@@ -209,18 +210,19 @@ export class Fold {
   message(ending: Ending, metricsOf: (outputTokens: number | undefined) => ReplyMetrics): AssistantMessage {
     const facts = this.#facts;
     const media = this.#media?.list(ending === "whole") ?? [];
-    const unfinished: UnfinishedToolCall[] = ending === "whole" ? [] : [...this.#unfinished.values()];
+    const unfinished = (ending !== "whole" && this.#calls?.begun) || [];
+    this.#shownCitations ??= [...this.#citations];
     // Running totals of a reply that was cut do not cover its end.
     const isCovered = facts.usage !== undefined && (ending === "whole" || ending === "drained");
     const known = ending === "running" ? undefined : facts.estimatedUsage;
-    const estimate = known ?? (isCovered ? undefined : this.#estimateUsage());
+    const estimate = known ?? (isCovered ? undefined : this.#estimateUsage(ending === "running"));
     return {
       role: "assistant",
       content: this.#content.toString(),
       reasoning: this.#reasoning.toString(),
-      toolCalls: [...this.#toolCalls],
-      ...(unfinished.length > 0 && { unfinishedToolCalls: unfinished.map((call) => ({ ...call })) }),
-      citations: [...this.#citations],
+      toolCalls: this.#calls?.delivered ?? [],
+      ...(unfinished.length > 0 && { unfinishedToolCalls: unfinished }),
+      citations: this.#shownCitations,
       ...(media.length > 0 && { media }),
       ...(facts.search && { search: facts.search }),
       ...(facts.logprobs && ending !== "running" && { logprobs: facts.logprobs }),
@@ -243,17 +245,23 @@ export class Fold {
 
   /** Output tokens so far, as reported or as estimated from the beginning of the reply. */
   outputTokens(): number {
-    const text = `${this.#content}${this.#reasoning}`;
-    const sample = text.slice(0, LIVE_SAMPLE);
-    const estimate = sample === "" ? 0 : (estimateTokens(sample) * text.length) / sample.length;
-    const all = Math.round(estimate) + (this.#media?.tokens ?? 0);
-    return Math.max(this.#facts.usage?.outputTokens ?? 0, all);
+    return Math.max(this.#facts.usage?.outputTokens ?? 0, this.#liveTokens());
   }
 
-  #addToolCallDelta(index: number, id: string, name: string, argumentsDelta: string): void {
-    const call = this.#unfinished.get(index);
-    if (call) call.argumentsText += argumentsDelta;
-    else this.#unfinished.set(index, { id, name, argumentsText: argumentsDelta });
+  #liveTokens(): number {
+    this.#estimates ??= [new LiveEstimate(this.#content), new LiveEstimate(this.#reasoning)];
+    const texts = this.#estimates.reduce((sum, estimate) => sum + estimate.tokens(), 0);
+    return Math.round(texts + (this.#calls?.liveTokens ?? 0)) + (this.#media?.tokens ?? 0);
+  }
+
+  /** The request is counted once: it does not change. */
+  #inputTokens(): number {
+    const { estimateInput } = this.#facts;
+    if (!estimateInput) return 0;
+    if (this.#counted?.estimateInput !== estimateInput) {
+      this.#counted = { estimateInput, tokens: numberFrom(estimateInput) };
+    }
+    return this.#counted.tokens;
   }
 
   #finishReason(ending: Ending): FinishReason {
@@ -269,18 +277,11 @@ export class Fold {
     }
   }
 
-  #estimateUsage(): TokenUsage {
-    const { usage, estimateInput, serviceTier = usage?.serviceTier } = this.#facts;
-    const calls = [
-      ...this.#toolCalls.map((call) => call.name + jsonOf(call.arguments)),
-      ...[...this.#unfinished.values()].map((call) => call.name + call.argumentsText),
-    ];
-    const inputTokens = usage?.inputTokens ?? numberFrom(estimateInput) ?? 0;
-    const estimated = [this.#content.toString(), this.#reasoning.toString(), ...calls].reduce(
-      (sum, text) => sum + estimateTokens(text),
-      this.#unseenTokens + (this.#media?.tokens ?? 0),
-    );
-    const outputTokens = Math.max(estimated, usage?.outputTokens ?? 0);
+  #estimateUsage(isRunning: boolean): TokenUsage {
+    const { usage, serviceTier = usage?.serviceTier } = this.#facts;
+    const inputTokens = usage?.inputTokens ?? this.#inputTokens();
+    const written = isRunning ? this.#liveTokens() : this.#writtenTokens();
+    const outputTokens = Math.max(written + this.#unseenTokens, usage?.outputTokens ?? 0);
     return {
       inputTokens,
       outputTokens,
@@ -288,21 +289,20 @@ export class Fold {
       ...(serviceTier !== undefined && { serviceTier }),
     };
   }
-}
 
-/** An estimate must not stand in the way of the message that it belongs to. */
-function numberFrom(estimate: (() => number) | undefined): number | undefined {
-  try {
-    return estimate?.();
-  } catch {
-    return undefined;
+  #writtenTokens(): number {
+    return [this.#content.toString(), this.#reasoning.toString(), ...(this.#calls?.texts() ?? [])].reduce(
+      (sum, text) => sum + estimateTokens(text),
+      this.#media?.tokens ?? 0,
+    );
   }
 }
 
-function jsonOf(value: unknown): string {
+/** An estimate must not stand in the way of the message that it belongs to. */
+function numberFrom(estimate: () => number): number {
   try {
-    return JSON.stringify(value) ?? "";
+    return estimate();
   } catch {
-    return "";
+    return 0;
   }
 }

@@ -158,7 +158,7 @@ class CheckedSource implements ChunkSource, ChunkSink {
     this.#passed++;
     if (!this.#output) return;
     if (chunk.type === "text") this.#text.add(chunk.content);
-    else if (chunk.type === "rewind") this.#text.cut(this.#text.toString().length - chunk.length);
+    else if (chunk.type === "rewind") this.#text.cut(this.#text.length - chunk.length);
   }
 
   #parametersOf(chunk: MessageChunk): Tool["parameters"] {

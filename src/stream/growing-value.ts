@@ -17,7 +17,7 @@ export class GrowingValue {
         break;
       case "rewind":
         if (chunk.length === 0) break; // only thinking was taken back
-        this.#text.cut(this.#text.toString().length - chunk.length);
+        this.#text.cut(this.#text.length - chunk.length);
         this.#json = new PartialJson();
         this.#json.push(this.#text.toString());
         break;

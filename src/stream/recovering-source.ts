@@ -213,7 +213,7 @@ export class RecoveringSource implements ChunkSource {
 
   #rewind({ length, reasoningLength }: Pick<RewindChunk, "length" | "reasoningLength">): void {
     this.#push({ type: "rewind", content: "", length, reasoningLength, isFinal: false });
-    this.#shown.cut(this.#shown.toString().length - length);
+    this.#shown.cut(this.#shown.length - length);
     this.#reasoningLength -= reasoningLength;
     this.#anyOpenCall = false;
   }
