@@ -99,6 +99,11 @@ const EXACT_DIGITS = 15;
 /** Values that are nested deeper are shown once they are closed: a view costs as much as the way to what is open is long. */
 const SHOWN_DEPTH = 256;
 
+/** Open containers with more members than this are copied only when enough has come since the last copy. */
+const MAX_COPIED_ALWAYS = 256;
+/** How many members a view may copy for each character that has come since the last one. */
+const COPIED_PER_CHARACTER = 4;
+
 /**
  * Reads one JSON document piece by piece. `value` is what has come so far, at any time; `end()` is what `JSON.parse` of
  * the whole text gives.
@@ -108,6 +113,8 @@ const SHOWN_DEPTH = 256;
  * an escape at its end; a number, `true`, `false` or `null` is shown once it cannot change any more; a key is shown once its
  * value has begun. What `value` returned stays as it was: containers that are still open are copied for each view, closed
  * ones are shared by all, so do not write into them. Values nested deeper than 256 levels are shown once they are closed.
+ * While the open containers have more than 256 members together, a view may lag: there is a new one for every fourth of a character
+ * for each member, so that looking at every piece costs in proportion to the text.
  *
  * @example
  * ```ts
@@ -135,11 +142,18 @@ export class PartialJson {
   /** The open containers around it from the outside in, each with such a key. */
   readonly #outer: Container[] = [];
   readonly #outerKeys: string[] = [];
+  /** How many members the open containers have: that of the innermost one, those around it, and of all. */
+  #members = 0;
+  readonly #outerMembers: number[] = [];
+  #openMembers = 0;
   #root: unknown;
   /** What has come of the text or number that is being read. */
   #text = "";
-  /** Its last UTF-16 unit, kept apart: to look at the end of a text that is a sum of pieces would lay it out anew. */
-  #last = 0;
+  /**
+   * The first half of a character that stands at its end, kept apart until its second half comes: to cut it from a text that is a
+   * sum of pieces would lay the text out anew.
+   */
+  #half = "";
   /** What has come of an escape, from its backslash on. */
   #escape = "";
   #readsKey = false;
@@ -148,6 +162,10 @@ export class PartialJson {
   #error: SyntaxError | undefined;
   #changed = false;
   #view: unknown;
+  /** The end was asked for. */
+  #isOver = false;
+  /** How many characters had come when the view was made. */
+  #viewedAt = 0;
 
   /** Takes the next piece. What is wrong with it shows in `error`, and in `end()`. */
   push(text: string): void {
@@ -160,11 +178,19 @@ export class PartialJson {
    */
   get value(): unknown {
     this.#read();
-    if (this.#changed) {
+    if (this.#changed && this.#mayCopy()) {
       this.#changed = false;
+      this.#viewedAt = this.#offset;
       this.#view = this.#look();
     }
     return this.#view;
+  }
+
+  /** Whether enough has come for another copy of the open containers; also when nothing more can come. */
+  #mayCopy(): boolean {
+    const members = this.#openMembers;
+    if (members <= MAX_COPIED_ALWAYS || this.#isOver || this.#error) return true;
+    return (this.#offset - this.#viewedAt) * COPIED_PER_CHARACTER >= members;
   }
 
   /** Set once no JSON document begins with what has come. */
@@ -178,6 +204,7 @@ export class PartialJson {
    * @throws {SyntaxError} when what came is no JSON document, or not a whole one
    */
   end(): unknown {
+    this.#isOver = true;
     if (this.#offset === 0) this.#readWhole();
     this.#read();
     if (this.#error) throw this.#error;
@@ -248,7 +275,7 @@ export class PartialJson {
         else if (state === KEY || state === FIRST_KEY) this.#readsKey = true;
         else this.#fail(text, at);
         this.#text = "";
-        this.#last = 0;
+        this.#half = "";
         this.#state = STRING;
         if (!this.#readsKey) this.#changed = true;
         return this.#readString(text, at + 1);
@@ -293,7 +320,6 @@ export class PartialJson {
     const before = this.#text.length;
     let at = this.#escape === "" ? start : this.#readEscape(text, start);
     let built = this.#text;
-    let last = this.#last;
     while (at < length && this.#escape === "") {
       const from = at;
       let code = 0;
@@ -303,8 +329,14 @@ export class PartialJson {
         at++;
       }
       if (at > from) {
-        built = built === "" ? text.slice(from, at) : built + text.slice(from, at);
-        last = text.charCodeAt(at - 1);
+        if (this.#half !== "") {
+          built += this.#half;
+          this.#half = "";
+        }
+        // Half a character at the end of the piece waits for the other half.
+        const end = at === length && isFirstHalf(text.charCodeAt(at - 1)) ? at - 1 : at;
+        built = built === "" ? text.slice(from, end) : built + text.slice(from, end);
+        if (end < at) this.#half = text.charAt(end);
       }
       if (at >= length) break;
       this.#text = built;
@@ -318,15 +350,13 @@ export class PartialJson {
         this.#escape = "\\";
         at = this.#readEscape(text, at + 1);
         built = this.#text;
-        last = this.#last;
       } else {
-        built += meant;
-        last = 0;
+        built += this.#half + meant;
+        this.#half = "";
         at += 2;
       }
     }
     this.#text = built;
-    this.#last = last;
     if (built.length !== before && !this.#readsKey) this.#changed = true;
     return at;
   }
@@ -339,15 +369,18 @@ export class PartialJson {
       if (this.#escape === "\\" && character !== "u") {
         const meant = ESCAPES[character];
         if (meant === undefined) this.#fail(text, at);
-        this.#text += meant;
-        this.#last = 0;
+        this.#text += this.#half + meant;
+        this.#half = "";
         this.#escape = "";
       } else {
         if (this.#escape !== "\\" && !HEXADECIMAL.test(character)) this.#fail(text, at);
         this.#escape += character;
         if (this.#escape.length === 6) {
-          this.#last = Number.parseInt(this.#escape.slice(2), 16);
-          this.#text += String.fromCharCode(this.#last);
+          const unit = Number.parseInt(this.#escape.slice(2), 16);
+          this.#text += this.#half;
+          this.#half = "";
+          if (isFirstHalf(unit)) this.#half = String.fromCharCode(unit);
+          else this.#text += String.fromCharCode(unit);
           this.#escape = "";
         }
       }
@@ -357,6 +390,7 @@ export class PartialJson {
   }
 
   #endString(): void {
+    if (this.#half !== "") this.#text += this.#half;
     if (this.#readsKey) {
       this.#key = this.#text;
       this.#state = COLON;
@@ -426,7 +460,9 @@ export class PartialJson {
     if (this.#container) {
       this.#outer.push(this.#container);
       this.#outerKeys.push(this.#key);
+      this.#outerMembers.push(this.#members);
     }
+    this.#members = 0;
     this.#container = isArray ? [] : {};
     this.#isArray = isArray;
     this.#state = isArray ? FIRST_ELEMENT : FIRST_KEY;
@@ -437,6 +473,8 @@ export class PartialJson {
     const closed = this.#container;
     this.#container = this.#outer.pop();
     this.#key = this.#outerKeys.pop() ?? "";
+    this.#openMembers -= this.#members;
+    this.#members = this.#outerMembers.pop() ?? 0;
     this.#isArray = Array.isArray(this.#container);
     this.#close(closed);
   }
@@ -446,6 +484,8 @@ export class PartialJson {
     this.#changed = true;
     if (this.#container) {
       put(this.#container, this.#key, value);
+      this.#members++;
+      this.#openMembers++;
       this.#state = AFTER_VALUE;
     } else {
       this.#root = value;
@@ -457,7 +497,7 @@ export class PartialJson {
   #look(): unknown {
     if (this.#state === END) return this.#root;
     const isText = this.#state === STRING && !this.#readsKey;
-    let inner: unknown = isText ? (isFirstHalf(this.#last) ? this.#text.slice(0, -1) : this.#text) : undefined;
+    let inner: unknown = isText ? this.#text : undefined;
     if (!this.#container) return inner;
     const depth = this.#outer.length;
     if (depth < SHOWN_DEPTH) inner = copyOf(this.#container, this.#key, inner);
