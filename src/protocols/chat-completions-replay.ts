@@ -43,9 +43,12 @@ const JOINED = ["text", "summary", "data"] as const;
 /** Collects it while the reply streams. */
 export class ReplayCollector {
   readonly #details: Record<string, unknown>[] = [];
+  /** Those that may go on, by type and index. */
+  readonly #openDetails = new Map<string, Record<string, unknown>>();
   /** By the call's id, which may be `__proto__`. */
   readonly #callFields = new Map<string, Readonly<Record<string, unknown>>>();
   readonly #parts: WirePart[] = [];
+  readonly #grown = new WeakMap<WirePart, WirePart[]>();
   #field = "";
   #reasoning = "";
   sound: SoundReference | undefined;
@@ -55,10 +58,14 @@ export class ReplayCollector {
    * Text, summary and data are joined; everything else, signatures among it, replaces.
    */
   addDetail(piece: ReasoningDetail): void {
-    const known = this.#details.find(
-      (detail) => detail.type === piece.type && detail.index === piece.index && piece.index !== undefined,
-    );
-    if (!known) return void this.#details.push({ ...piece });
+    const mark = piece.index === undefined ? undefined : JSON.stringify([piece.type, piece.index]);
+    const known = mark === undefined ? undefined : this.#openDetails.get(mark);
+    if (!known) {
+      const detail: Record<string, unknown> = { ...piece };
+      this.#details.push(detail);
+      if (mark !== undefined) this.#openDetails.set(mark, detail);
+      return;
+    }
     for (const [name, value] of Object.entries(piece)) {
       if (value === null || value === undefined) continue;
       const joined = JOINED.some((field) => field === name) && typeof known[name] === "string";
@@ -79,7 +86,7 @@ export class ReplayCollector {
 
   /** Pieces of one text are joined, within a thought as well. */
   addPart(part: WirePart): void {
-    addTo(this.#parts, part);
+    addTo(this.#parts, part, this.#grown);
   }
 
   replay(provider: string, model: string, place: ReasoningReplay["place"] | undefined): Replay | undefined {
@@ -96,8 +103,11 @@ export class ReplayCollector {
   }
 }
 
-/** Puts a piece at the end of a row of parts, or into the last one where it goes on with that. */
-function addTo(parts: WirePart[], piece: WirePart): void {
+/**
+ * Puts a piece at the end of a row of parts, or into the last one where it goes on with that.
+ * @param grown the thoughts that are ours to add to, by their part
+ */
+function addTo(parts: WirePart[], piece: WirePart, grown: WeakMap<WirePart, WirePart[]>): void {
   const last = parts.at(-1);
   const joins = piece.type === "text" || piece.type === "thinking";
   if (!last || !joins || last.type !== piece.type) return void parts.push(piece);
@@ -106,9 +116,11 @@ function addTo(parts: WirePart[], piece: WirePart): void {
     parts[parts.length - 1] = { ...fields, text: `${last.text ?? ""}${piece.text ?? ""}` };
     return;
   }
-  const thoughts = [...thoughtsOf(last)];
-  for (const thought of thoughtsOf(piece)) addTo(thoughts, thought);
-  parts[parts.length - 1] = { ...fields, thinking: thoughts };
+  const thoughts = grown.get(last) ?? [...thoughtsOf(last)];
+  for (const thought of thoughtsOf(piece)) addTo(thoughts, thought, grown);
+  const joined = { ...fields, thinking: thoughts };
+  grown.set(joined, thoughts);
+  parts[parts.length - 1] = joined;
 }
 
 function thoughtsOf({ thinking }: WirePart): readonly WirePart[] {

@@ -21,8 +21,8 @@ import { addLogprobs } from "./logprobs.ts";
 import { isOneText, isRestored, lostTextError } from "./lost-text.ts";
 import { mediaIn } from "./media-parts.ts";
 import type { Decoder, Protocol } from "./protocol.ts";
+import { codePoints, TextPositions } from "./text-positions.ts";
 import { ToolCallTracker } from "./tool-call-tracker.ts";
-import { codePointsIn, utf16Offset } from "./utf16-offset.ts";
 import { firstAnswer, listIn, nameIn, objectIn, textIn } from "./wire-values.ts";
 
 /** The spellings of plain thinking. */
@@ -124,8 +124,9 @@ class ChatDecoder implements Decoder {
   readonly #replay = new ReplayCollector();
   readonly #media = new ChatMedia();
   readonly #cited = new Set<string>();
-  /** Kept to translate positions in it. */
   readonly #text = new TextBuffer();
+  /** Of citations in the text, once there are some. */
+  #positions: TextPositions | undefined;
   /** Annotations of text that is still to come. */
   readonly #early: UrlCitation[] = [];
   #refused = false;
@@ -316,6 +317,7 @@ class ChatDecoder implements Decoder {
   #addText(content: string, chunks: MessageChunk[]): void {
     if (content === "") return;
     this.#text.add(content);
+    this.#positions?.add(content);
     chunks.push({ type: "text", content, isFinal: false });
   }
 
@@ -358,7 +360,8 @@ class ChatDecoder implements Decoder {
     const cited = annotation.url_citation ?? annotation;
     if (!cited.url) return;
     // A place is told once all of its text is there.
-    if ((cited.end_index ?? 0) > codePointsIn(this.#text.toString())) this.#early.push(cited);
+    this.#positions ??= new TextPositions(codePoints, this.#text.toString());
+    if ((cited.end_index ?? 0) > this.#positions.count) this.#early.push(cited);
     else this.#cite(cited, chunks);
   }
 
@@ -366,7 +369,7 @@ class ChatDecoder implements Decoder {
     const title = nameIn(cited.title);
     const citedText = nameIn(cited.content);
     if (typeof url !== "string" || url === "") return;
-    const text = this.#text.toString();
+    this.#positions ??= new TextPositions(codePoints, this.#text.toString());
     const start = start_index ?? 0;
     const end = end_index ?? 0;
     chunks.push({
@@ -376,7 +379,7 @@ class ChatDecoder implements Decoder {
       ...(title && { title }),
       ...(citedText && { citedText }),
       // Routers send zeros for "not known". Positions count code points.
-      ...(end > start && { startIndex: utf16Offset(text, start), endIndex: utf16Offset(text, end) }),
+      ...(end > start && { startIndex: this.#positions.offsetOf(start), endIndex: this.#positions.offsetOf(end) }),
       isFinal: false,
     });
   }

@@ -1,7 +1,7 @@
 /** Annotations of a text as citations. */
 
 import type { Citation } from "../message.ts";
-import { utf16Offset } from "./utf16-offset.ts";
+import type { TextPositions } from "./text-positions.ts";
 import { nameIn } from "./wire-values.ts";
 
 type Nullable<T> = T | null | undefined;
@@ -17,14 +17,14 @@ export interface WireAnnotation {
 }
 
 /**
- * @param text the text it belongs to, which its positions (code points) are in
+ * @param text the text it belongs to, by its positions (code points)
  * @param start where that text begins in the visible text
  * @param isDone whether the text is whole
  * @returns `undefined` for one that names no source, or reaches beyond a text that is not whole
  */
 export function annotationCitation(
   annotation: WireAnnotation,
-  text: string,
+  text: TextPositions,
   start: number,
   isDone: boolean,
 ): Citation | undefined {
@@ -37,7 +37,6 @@ export function annotationCitation(
   if (!isDone && to > text.length) return undefined;
   // Some vendors number their sources where a title should be.
   const name = title && !/^\d+$/.test(title) ? { title } : {};
-  const place =
-    to > from ? { startIndex: start + utf16Offset(text, from), endIndex: start + utf16Offset(text, to) } : {};
+  const place = to > from ? { startIndex: start + text.offsetOf(from), endIndex: start + text.offsetOf(to) } : {};
   return { url: source, ...name, ...place };
 }

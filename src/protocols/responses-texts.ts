@@ -4,6 +4,7 @@ import type { MessageChunk } from "../chunk.ts";
 import { TextBuffer } from "../text-buffer.ts";
 import { isOneText, isRestored } from "./lost-text.ts";
 import { annotationCitation, type WireAnnotation } from "./responses-citations.ts";
+import { codePoints, TextPositions } from "./text-positions.ts";
 
 /** Where a text stands: its item, and its place within, of a kind. */
 export type TextPlace = `${number}.${"" | "s" | "r"}${number}`;
@@ -23,6 +24,8 @@ type Difference = "lost" | "thinned";
 interface OpenText {
   readonly isVisible: boolean;
   readonly text: TextBuffer;
+  /** Of citations in it, once there are some. */
+  positions: TextPositions | undefined;
   /** Where it begins in the visible text. */
   readonly start: number;
   /** Citations told already. */
@@ -65,6 +68,7 @@ export class ResponsesTexts {
     if (piece === "") return;
     const open = this.#at(place);
     open.text.add(piece);
+    open.positions?.add(piece);
     if (open.isVisible) {
       this.#latest = open;
       this.#visibleLength += piece.length;
@@ -89,20 +93,35 @@ export class ResponsesTexts {
 
   /** Does the same for all visible texts of a reply, in order: their places in its last event are not always those of the events before. */
   completeAll(wholes: readonly string[], chunks: MessageChunk[]): void {
-    const told = [...this.#texts].filter(([, { isVisible, text }]) => isVisible && text.toString() !== "");
+    const visible = [...this.#texts].filter(([, { isVisible, text }]) => isVisible && text.length > 0);
+    const placesOf = new Map<string, string[]>();
+    for (const [place, { text }] of visible) {
+      const same = text.toString().trim();
+      const places = placesOf.get(same);
+      if (places) places.push(place);
+      else placesOf.set(same, [place]);
+    }
+    // Only those with bytes that were no UTF-8 may be the same in another form.
+    const broken = visible.filter(([, { text }]) => text.toString().includes("\ufffd"));
+    const found = new Set<string>();
     const rest = wholes.filter((whole) => {
       if (whole === "") return false;
-      const at = told.findIndex(([, { text }]) => isOneText(text.toString(), whole));
-      if (at >= 0) told.splice(at, 1);
-      return at < 0;
+      const isIt = ([place, { text }]: (typeof visible)[number]) =>
+        !found.has(place) && isOneText(text.toString(), whole);
+      const place = placesOf.get(whole.trim())?.shift() ?? broken.find(isIt)?.[0];
+      if (place !== undefined) found.add(place);
+      return place === undefined;
     });
+    const told = visible.filter(([place]) => !found.has(place));
     for (const [index, whole] of rest.entries())
       this.complete((told[index]?.[0] ?? `${Number.POSITIVE_INFINITY}.${index}`) as TextPlace, whole, chunks);
   }
 
   cite(place: TextPlace, annotation: WireAnnotation, isDone: boolean, chunks: MessageChunk[]): void {
-    const { text, start, cited } = this.#at(place);
-    const citation = annotationCitation(annotation, text.toString(), start, isDone);
+    const open = this.#at(place);
+    const { text, start, cited } = open;
+    open.positions ??= new TextPositions(codePoints, text.toString());
+    const citation = annotationCitation(annotation, open.positions, start, isDone);
     // One that reaches beyond the text so far is told when the item is done.
     if (!citation) return;
     const mark = JSON.stringify(citation);
@@ -125,7 +144,13 @@ export class ResponsesTexts {
     const known = this.#texts.get(place);
     if (known) return known;
     const isVisible = /\.\d/.test(place);
-    const open = { isVisible, text: new TextBuffer(), start: this.#visibleLength, cited: new Set<string>() };
+    const open: OpenText = {
+      isVisible,
+      text: new TextBuffer(),
+      positions: undefined,
+      start: this.#visibleLength,
+      cited: new Set<string>(),
+    };
     this.#texts.set(place, open);
     return open;
   }

@@ -479,7 +479,8 @@ class ResponsesDecoder implements Decoder {
   #readOutput(output: readonly Nullable<WireItem>[], chunks: MessageChunk[]): void {
     const anyItem = this.#items.size > 0;
     const anyText = this.#texts.anyVisible;
-    const called = [...this.#calledIds];
+    const called = countsOf(this.#calledIds);
+    const begun = new Map([...this.#calls].reverse().map(([at, { ownId }]) => [ownId, at]));
     for (const [place, item] of output.entries()) {
       if (!item) continue;
       if (!anyItem) {
@@ -487,12 +488,10 @@ class ResponsesDecoder implements Decoder {
         if (item.type !== "message" || !anyText || this.#texts.has(`${place}.0`)) this.#endItem(place, item, chunks);
         else this.#items.set(place, item);
       } else if (this.#isCallersCall(item)) {
-        const known = called.indexOf(item.call_id ?? "");
-        if (known >= 0) called.splice(known, 1);
-        else {
-          const [at] = [...this.#calls].find(([, { ownId }]) => ownId === item.call_id) ?? [AFTER_ALL + place];
-          this.#endItem(at, item, chunks);
-        }
+        const id = item.call_id ?? "";
+        const known = called.get(id) ?? 0;
+        if (known > 0) called.set(id, known - 1);
+        else this.#endItem(begun.get(id) ?? AFTER_ALL + place, item, chunks);
       } else if (item.type === PICTURE_CALL && !this.#media.hasEnded(item.id)) {
         this.#endItem(this.#items.has(place) ? AFTER_ALL + place : place, item, chunks);
       }
@@ -530,4 +529,10 @@ function deltaOf({ index, id, name }: OpenCall, argumentsDelta: string): Message
 function textOf(args: unknown): string | undefined {
   if (args === undefined || args === null) return undefined;
   return typeof args === "string" ? args : JSON.stringify(args);
+}
+
+function countsOf(ids: Iterable<string>): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const id of ids) counts.set(id, (counts.get(id) ?? 0) + 1);
+  return counts;
 }

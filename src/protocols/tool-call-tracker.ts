@@ -2,6 +2,7 @@
 
 import type { MessageChunk } from "../chunk.ts";
 import { SendError } from "../errors.ts";
+import { JsonProgress } from "./json-progress.ts";
 import { argumentsIn } from "./wire-values.ts";
 
 interface OpenCall {
@@ -13,7 +14,8 @@ interface OpenCall {
   wireIndex: number | undefined;
   name: string;
   argumentsText: string;
-  readonly progress: JsonProgress;
+  /** Made when somebody asks whether the call is whole. */
+  progress: JsonProgress | undefined;
   isText: boolean;
   /** Pieces that came before the name, not yet told to anybody. */
   untold: string;
@@ -78,6 +80,7 @@ export class ToolCallTracker {
     if (isAgain) return call.id; // a call that is told twice is one
     call.isText ||= piece.isText ?? false;
     call.argumentsText += piece.argumentsDelta;
+    call.progress?.add(piece.argumentsDelta);
     call.untold += piece.argumentsDelta;
     if (call.name === "") return "";
     if (call.id === "") Object.assign(call, { id: this.#madeUpId(call.index), madeUpId: true });
@@ -125,7 +128,7 @@ export class ToolCallTracker {
     if (!piece.name || call.name === "") return false;
     if (piece.name !== call.name || (this.#named.has(call) && (!piece.id || isWhole(call)))) return true;
     if (piece.index !== undefined && call.wireIndex !== undefined && piece.index !== call.wireIndex)
-      return call.argumentsText.trim() === "" || isWhole(call);
+      return progressOf(call).isEmpty || isWhole(call);
     if (piece.id && isSame(call, piece)) return false;
     return piece.argumentsDelta.trimStart().startsWith("{") && isWhole(call);
   }
@@ -146,7 +149,7 @@ export class ToolCallTracker {
       wireIndex: undefined,
       name: "",
       argumentsText: "",
-      progress: { at: 0, depth: 0, isQuoted: false, isEscaped: false },
+      progress: undefined,
       isText: false,
       untold: "",
     };
@@ -155,30 +158,16 @@ export class ToolCallTracker {
   }
 }
 
-/** How far a JSON text has been looked at. */
-interface JsonProgress {
-  at: number;
-  depth: number;
-  isQuoted: boolean;
-  isEscaped: boolean;
-}
-
 /**
  * Whether a server that sends neither ids nor indices, but whole calls, has sent this one: as many brackets are closed as were opened.
- * Each character is looked at once, however often this is asked.
  */
-function isWhole({ argumentsText: text, progress }: OpenCall): boolean {
-  for (; progress.at < text.length; progress.at++) {
-    const character = text[progress.at];
-    if (progress.isEscaped) progress.isEscaped = false;
-    else if (progress.isQuoted) {
-      if (character === "\\") progress.isEscaped = true;
-      else if (character === '"') progress.isQuoted = false;
-    } else if (character === '"') progress.isQuoted = true;
-    else if (character === "{" || character === "[") progress.depth++;
-    else if (character === "}" || character === "]") progress.depth--;
-  }
-  return progress.depth === 0 && !progress.isQuoted && text.trimEnd() !== "";
+function isWhole(call: OpenCall): boolean {
+  return progressOf(call).isWhole;
+}
+
+function progressOf(call: OpenCall): JsonProgress {
+  call.progress ??= new JsonProgress(call.argumentsText);
+  return call.progress;
 }
 
 /** Whether the piece is the call once more, all of it. */
