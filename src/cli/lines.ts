@@ -22,7 +22,9 @@ export interface Lines {
 
 /** Lines that came and were not asked for yet. */
 class LineQueue {
-  readonly #lines: Line[] = [];
+  #lines: Line[] = [];
+  /** How many of them were taken: to move all others up for each would be felt in a long pipe. */
+  #taken = 0;
   #waiter: ((line: Line) => void) | undefined;
   #listener: (() => void) | undefined;
 
@@ -31,12 +33,22 @@ class LineQueue {
     const waiter = this.#waiter;
     this.#waiter = undefined;
     if (waiter) waiter(line);
-    else if (line.type === "interrupt") this.#lines.unshift(line);
+    else if (line.type === "interrupt") this.#interrupt(line);
     else this.#lines.push(line);
   }
 
+  #interrupt(line: Line): void {
+    this.#lines = [line, ...this.#lines.slice(this.#taken)];
+    this.#taken = 0;
+  }
+
   take(): Line | undefined {
-    return this.#lines.shift();
+    const line = this.#lines[this.#taken++];
+    if (this.#taken >= this.#lines.length) {
+      this.#lines = [];
+      this.#taken = 0;
+    }
+    return line;
   }
 
   wait(): Promise<Line> {

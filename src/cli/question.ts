@@ -26,8 +26,8 @@ async function readAll({ streams, stderr }: Terminal): Promise<string> {
     const text = Buffer.concat(pieces)
       .toString("utf8")
       .replace(/^\ufeff/, "")
-      .replace(/\s+$/, "");
-    return text.trim() === "" ? "" : text;
+      .trimEnd(); // an expression would look through every run of blanks
+    return text;
   } finally {
     waiting.end();
   }

@@ -54,6 +54,8 @@ describe("one question", () => {
     ["stdin follows the question after a blank line", ["Summarise"], "line 1\nline 2\n", "Summarise\n\nline 1\nline 2"],
     ["stdin alone is the question", [], "  hi\n", "  hi"],
     ["empty stdin adds nothing", ["Hi"], "\n", "Hi"],
+    // An expression for the blanks at the end would look at each of these a quarter of a million times.
+    ["stdin with a wide gap is read once", [], `a${" ".repeat(500_000)}b \n`, `a${" ".repeat(500_000)}b`],
   ])("%s", async (_name, words, stdin, question) => {
     await using server = await startProviderServer([{ text: "OK" }]);
     expect((await command(at(server, ...words), { stdin })).code).toBe(0);
