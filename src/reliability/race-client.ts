@@ -70,12 +70,7 @@ export function jointDefaults(clients: readonly ClientWrapper[]): SendOptions {
   for (const tool of clients.flatMap(({ defaults }) => defaults?.tools ?? [])) {
     if (!tools.has(tool.name)) tools.set(tool.name, tool);
   }
-  const { timeouts, ...defaults } = clients[0]?.defaults ?? {};
-  return {
-    ...defaults,
-    ...(clients.length === 1 && timeouts && { timeouts }), // a limit of one client is none of the call
-    ...(tools.size > 0 && { tools: [...tools.values()] }),
-  };
+  return { ...clients[0]?.defaults, ...(tools.size > 0 && { tools: [...tools.values()] }) };
 }
 
 /** @throws {TypeError} when it is no list of clients. */

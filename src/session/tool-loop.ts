@@ -1,11 +1,11 @@
 /** One turn as one stream: a reply, the tools it asks for, the reply to what they answered, and so on. */
 
 import { offAbort, onAbort } from "../abort.ts";
-import type { MessageChunk } from "../chunk.ts";
+import type { MessageChunk, ToolResultChunk } from "../chunk.ts";
 import type { ClientWrapper, Tool } from "../client.ts";
 import { SendError } from "../errors.ts";
 import { adopt, chunksOf, movedBy, type ReplyFacts } from "../fold.ts";
-import type { AssistantMessage } from "../message.ts";
+import type { AssistantMessage, ToolCall, ToolMessage } from "../message.ts";
 import type { ChunkSink, ChunkSource, MessageStream } from "../stream/message-stream.ts";
 import type { Attempt } from "../stream/metrics.ts";
 import { sendErrorOf } from "../stream/readable.ts";
@@ -13,11 +13,15 @@ import { asStopped, watchSent } from "../stream/sent.ts";
 import { Spending } from "../stream/spending.ts";
 import { replyFault } from "./history.ts";
 import { joinedReply } from "./joined-reply.ts";
-import { type CallListener, OpenCalls } from "./open-calls.ts";
+import { failureOf, resultOf, withError } from "./run-tool.ts";
 import type { TurnLimit } from "./turn-limit.ts";
 
+/** What the model reads of a call that was ended while its tool ran, and of one whose tool never began. */
+const WITHOUT_RESULT = "The turn was ended before this call had a result.";
+const NOT_RUN = "This call was not run: the turn was ended before it.";
+
 /** The session's side of a turn: where replies come from, and who keeps what happens. */
-export interface TurnKeeper extends CallListener {
+export interface TurnKeeper {
   readonly client: ClientWrapper;
   readonly tools: readonly Tool[];
   /** Most replies of the turn. */
@@ -31,6 +35,10 @@ export interface TurnKeeper extends CallListener {
   arrived(chunk: MessageChunk): void;
   /** A reply is whole, and its tools are run once the consumer has seen its calls. */
   replied(reply: AssistantMessage): void;
+  /** A call of that reply has its answer. */
+  answered(result: ToolMessage): void;
+  /** A tool has failed. */
+  toolFailed?(error: unknown, call: ToolCall): void;
   /** The turn is over, with this last reply. Called once. */
   ended(reply: AssistantMessage | undefined, interrupted: boolean): void;
   /** Resolves when what was kept is safe, or cannot be made so. */
@@ -44,6 +52,7 @@ export interface TurnKeeper extends CallListener {
 export class ToolLoop implements ChunkSource {
   readonly facts: ReplyFacts;
   readonly #keeper: TurnKeeper;
+  readonly #tools: ReadonlyMap<string, Tool>;
   readonly #sink: ChunkSink;
   readonly #flow: AsyncGenerator<readonly MessageChunk[], void>;
   readonly #stopping = new AbortController();
@@ -60,9 +69,17 @@ export class ToolLoop implements ChunkSource {
   /** Since when it is asked for, and what was sent for it. */
   #askedAt = 0;
   #sent: () => readonly Attempt[] | undefined = () => undefined;
-  readonly #open: OpenCalls;
+  /** Calls of the last reply without an answer. A signal each: runtimes warn of many listeners on one. */
+  readonly #open = new Map<ToolCall, AbortController>();
+  /** Whether the tools of the last reply were started, how many of them run, and who waits for the next to end. */
+  #isStarted = false;
+  #running = 0;
+  #wake: (() => void) | undefined;
   /** Fires when the turn has taken too long. */
   readonly #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Answers that nobody has seen yet. */
+  #results: ToolResultChunk[] = [];
+  #anyAnswered = false;
   /** Left between two replies: no call waits any more, also where nobody is shown so. */
   #isClosed = false;
   #isPulling = false;
@@ -73,7 +90,7 @@ export class ToolLoop implements ChunkSource {
   /** `first` is the turn's first reply, which was asked for before. */
   constructor(keeper: TurnKeeper, first: MessageStream, sink: ChunkSink) {
     this.#keeper = keeper;
-    this.#open = new OpenCalls(keeper.tools, keeper);
+    this.#tools = new Map(keeper.tools.map((tool) => [tool.name, tool]));
     this.#sink = sink;
     this.facts = { provider: keeper.client.provider, model: keeper.client.model, attempts: [] };
     this.#flow = this.#run(first);
@@ -103,8 +120,7 @@ export class ToolLoop implements ChunkSource {
     void reply?.stop();
     this.#abandon();
     this.#leave(reply?.partial, "left");
-    const results = this.#open.taken();
-    if (results.length > 0) this.#show(results);
+    if (this.#results.length > 0) this.#show(this.#results.splice(0));
   }
 
   /** The reply that is being read is read to its end, no tool is run or waited for, and nothing more is asked. */
@@ -116,7 +132,7 @@ export class ToolLoop implements ChunkSource {
     }
     this.#abandon();
     this.#leave(undefined, "left");
-    this.#sink.chunks.push(...this.#open.taken());
+    this.#sink.chunks.push(...this.#results.splice(0));
     this.#sink.end();
   }
 
@@ -125,7 +141,7 @@ export class ToolLoop implements ChunkSource {
     const replies = [...this.#replies, ...running];
     const [only, ...others] = replies;
     if (!only) return message;
-    if (others.length === 0 && !this.#open.anyAnswered)
+    if (others.length === 0 && !this.#anyAnswered)
       return only.content === message.content ? only : asShown(only, message);
     return joinedReply(replies, this.#isClosed ? { ...message, toolCalls: [] } : message);
   }
@@ -153,13 +169,11 @@ export class ToolLoop implements ChunkSource {
       if (this.#isOver) return;
       if (!isWhole) throw new SendError("truncated", "The chunks ended without a final one.");
 
-      this.#keeper.limit?.check();
-      this.#open.start();
-      while (this.#open.areRunning) {
-        await this.#open.next();
+      this.#start();
+      while (this.#running > 0 || this.#results.length > 0) {
+        if (this.#results.length === 0) await this.#nextAnswer();
         if (this.#isOver) return;
-        const results = this.#open.taken();
-        if (results.length > 0) yield results;
+        if (this.#results.length > 0) yield this.#results.splice(0);
       }
       if (this.#open.size > 0) return this.#end(undefined, []);
 
@@ -210,7 +224,8 @@ export class ToolLoop implements ChunkSource {
   /** The reply is kept; what it calls is not run before the consumer has seen it. */
   #offer(reply: AssistantMessage): void {
     this.#keeper.replied(reply);
-    this.#open.add(reply.toolCalls);
+    this.#isStarted = false;
+    for (const call of reply.toolCalls) this.#open.set(call, new AbortController());
   }
 
   /** Whether a reply was left at calls that would have been run. Without its signed parts it is as any other client's. */
@@ -223,6 +238,47 @@ export class ToolLoop implements ChunkSource {
     if (reply.toolCalls.length === 0 || !this.#keeper.tools.some(({ run }) => run)) return false;
     this.#offer(reply);
     return true;
+  }
+
+  /** Runs the reply's tools side by side. */
+  #start(): void {
+    this.#keeper.limit?.check();
+    this.#isStarted = true;
+    for (const [call, running] of this.#open) void this.#answer(call, running);
+  }
+
+  async #answer(call: ToolCall, running: AbortController): Promise<void> {
+    this.#running++;
+    const result = await resultOf(call, this.#tools, running);
+    this.#running--;
+    if (this.#isOver) return;
+    if (result) this.#answered(call, result);
+    this.#wake?.();
+  }
+
+  #nextAnswer(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  #answered(call: ToolCall, result: ToolMessage): void {
+    this.#anyAnswered = true;
+    this.#open.delete(call);
+    this.#keeper.answered(result);
+    const { id: toolCallId, name } = call;
+    const { content, isError = false } = result;
+    const chunk = {
+      type: "toolResult",
+      content: "",
+      toolCallId,
+      name,
+      result: content,
+      isError,
+      isFinal: false,
+    } as const;
+    this.#results.push(Object.hasOwn(result, "error") ? withError(chunk, result.error) : chunk);
+    if (Object.hasOwn(result, "error")) this.#keeper.toolFailed?.(result.error, call);
   }
 
   /** A reply is over, whole or not. */
@@ -274,9 +330,13 @@ export class ToolLoop implements ChunkSource {
     this.#keeper.ended(areVetoed ? undefined : reply, true);
   }
 
+  /** Every call that waits gets the answer that it has none. */
   #closeCalls(reason: unknown): void {
     this.#isClosed = true;
-    this.#open.close(reason);
+    for (const [call, running] of this.#open) {
+      running.abort(reason);
+      this.#answered(call, failureOf(call, this.#isStarted ? WITHOUT_RESULT : NOT_RUN));
+    }
   }
 
   #abort(): void {
@@ -298,7 +358,7 @@ export class ToolLoop implements ChunkSource {
     // A whole reply that failed has shown nothing yet.
     else if (this.#stream === "asked for") this.#sink.chunks.push(...this.#placed(chunksOf(partial).slice(0, -1)));
     this.#leave(partial, kind === "aborted" ? "left" : "failed");
-    this.#sink.chunks.push(...this.#open.taken());
+    this.#sink.chunks.push(...this.#results.splice(0));
     const { provider, model } = this.#keeper.client;
     this.#sink.fail(new SendError(kind, message, { provider, model, ...facts, cause: error.cause }));
   }
@@ -306,6 +366,7 @@ export class ToolLoop implements ChunkSource {
   #over(): void {
     this.#isOver = true;
     clearTimeout(this.#timer);
+    this.#wake?.();
     offAbort(this.#keeper.signal, this.#onAbort);
   }
 }

@@ -106,13 +106,3 @@ it("what a client tells of its defaults holds no secret", () => {
   const { defaults } = new ClaudeClient(options);
   expect(defaults).toEqual({ temperature: 1 });
 });
-
-test("a limit of one client among several is none of the turn", async () => {
-  await using server = await startProviderServer([calling("look"), DONE]);
-  const limited = one({ baseUrl: server.baseUrl, tools: [look], timeouts: { total: 40 } });
-  const client = fallback([limited, one({ baseUrl: server.baseUrl })]);
-  expect(client.defaults?.timeouts).toBeUndefined();
-  expect(fallback([limited]).defaults?.timeouts).toEqual({ total: 40 });
-  const slow: Tool = { name: "look", run: () => new Promise((resolve) => setTimeout(resolve, 80, "a bird")) };
-  expect((await new LLMSession({ client }).sendMessage("question", { tools: [slow] })).content).toBe("A bird.");
-});

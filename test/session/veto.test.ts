@@ -140,33 +140,6 @@ describe.each(CLIENTS)("%s: the tools run", (_client, make) => {
   });
 });
 
-test.each(CLIENTS)("%s: a reader of text() vetoes by leaving at the words before a call", async (_name, make) => {
-  const script: ReplyScript = { steps: [{ text: "I will. " }, { toolCall: { name: "delete_all", id: "first" } }] };
-  await using server = await startProviderServer([script, DONE], { strict: true });
-  let ran = 0;
-  const client = _name === "a scripted client" ? scriptedClient([script, DONE]) : make(server);
-  const session = new LLMSession({ client });
-  const tools: readonly Tool[] = [{ name: "delete_all", run: () => ++ran }];
-  for await (const text of (await session.sendMessageStream("tidy up", { tools })).text()) if (text !== "") break;
-  await new Promise((resolve) => setImmediate(resolve));
-  expect(ran).toBe(0);
-  expect(historyFault(session.history, false)).toBeUndefined();
-  expect((await session.sendMessage("then leave it", { tools })).content).toBe("As you wish.");
-});
-
-test.each(CLIENTS)("%s: a web stream that is cancelled at a call runs nothing", async (_name, make) => {
-  await using server = await startProviderServer([CALLS, DONE], { strict: true });
-  let ran = 0;
-  const session = new LLMSession({ client: make(server) });
-  const tools: readonly Tool[] = [{ name: "delete_all", run: () => ++ran }];
-  const reader = (await session.sendMessageStream("tidy up", { tools })).toReadableStream().getReader();
-  for (let calls = 0; calls < 2; ) if ((await reader.read()).value?.type === "toolCall") calls++;
-  await reader.cancel();
-  await new Promise((resolve) => setImmediate(resolve));
-  expect(ran).toBe(0);
-  expect(session.history).toHaveLength(4);
-});
-
 test("a call at which the reader waits is not run, however long the reader waits", async () => {
   await using server = await startProviderServer([CALLS, DONE]);
   let ran = 0;
@@ -190,29 +163,3 @@ test("what a veto came before stays in the history that a store opens again", as
   expect(again.history).toEqual(JSON.parse(JSON.stringify(session.history)));
   expect(again.history.at(-1)).toMatchObject({ role: "tool", content: expect.stringContaining("was not run") });
 });
-
-/** The first call is left while the second is still on its way: the reply has no signature yet. */
-const THINKING: ReplyScript = {
-  steps: [
-    { reasoning: "Hm, let me think." },
-    { toolCall: { name: "delete_all", id: "first" } },
-    { pause: 20 },
-    { toolCall: { name: "delete_all", id: "second" } },
-  ],
-};
-
-test.each(CLIENTS)(
-  "%s: a veto while the model still writes, after thinking, goes back as the provider takes it",
-  async (name, make) => {
-    await using server = await startProviderServer([THINKING, DONE], { strict: true });
-    const session = new LLMSession({
-      client: name === "a scripted client" ? scriptedClient([THINKING, DONE]) : make(server),
-    });
-    let ran = 0;
-    const options = { tools: [{ name: "delete_all", run: () => ++ran }], reasoning: "medium" } as const;
-    for await (const chunk of await session.sendMessageStream("tidy up", options)) if (chunk.type === "toolCall") break;
-    expect(session.history.at(-1)).toMatchObject({ role: "tool", content: expect.stringContaining("was not run") });
-    expect((await session.sendMessage("then leave it", options)).content).toBe("As you wish.");
-    expect(ran).toBe(0);
-  },
-);
