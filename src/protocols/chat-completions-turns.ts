@@ -168,8 +168,13 @@ function reasoningFields(
   rule: ReasoningReplay | undefined,
 ): Fields {
   const { turns, missing } = rule ?? {};
-  if (reasoning && (turns === "all" || (turns === "loop" && isInLoop))) return { [reasoning.field]: reasoning.text };
-  return missing && (missing.turns === "all" || hasCalls) ? { reasoning_content: missing.text } : {};
+  const kept = turns === "all" || (turns === "loop" && isInLoop) ? reasoning : undefined;
+  // A server that demands the field does so although its models may be served under another name elsewhere.
+  const isDemanded = missing !== undefined && (missing.turns === "all" || hasCalls);
+  return {
+    ...(isDemanded && { reasoning_content: kept?.text ?? missing.text }),
+    ...(kept && { [kept.field]: kept.text }),
+  };
 }
 
 /** The text in parts that a server sent. */

@@ -92,7 +92,11 @@ interface ChatPrefix {
 }
 
 /** What most servers understand. */
-const MOST_SERVERS: ChatDialect = { maxTokensField: "max_tokens", streamOptions: { include_usage: true } };
+const MOST_SERVERS: ChatDialect = {
+  maxTokensField: "max_tokens",
+  streamOptions: { include_usage: true },
+  longestCallId: 40, // OpenAI's: others take longer ones, or not
+};
 
 /** A server of which no more is known than its address and its model's name. */
 export const COMMON_CHAT: ChatDialect = {
@@ -132,6 +136,7 @@ export const XAI_CHAT: ChatDialect = {
   cacheKey: { header: "x-grok-conv-id" },
   opensTools: true,
   inputs: () => ["image"],
+  longestCallId: 40,
 };
 
 /**
@@ -159,6 +164,7 @@ export const GEMINI_CHAT: ChatDialect = {
   advice: 'Gemini\'s own protocol has it: `api: "gemini"`.',
   omitsNoParameters: true,
   inputs: () => ["image", "audio"],
+  longestCallId: 40,
 };
 
 /** @see https://openrouter.ai/docs/api-reference/overview */

@@ -20,6 +20,7 @@ const MESSAGES = "/v1/messages";
 const GEMINI = "/v1beta/models/m:generateContent";
 
 const chatCall = { id: "c", type: "function", function: { name: "f", arguments: "{}" } };
+const chatTurnOf = (fields: object) => ({ role: "assistant", content: null, tool_calls: [{ ...chatCall, ...fields }] });
 const chatTurn = { role: "assistant", content: null, tool_calls: [chatCall] };
 const call = { type: "function_call", call_id: "c", name: "f", arguments: "{}" };
 const reasoning = {
@@ -218,6 +219,132 @@ const BODIES: readonly (readonly [string, string, object, RegExp?])[] = [
     GEMINI,
     { contents: [ask, model(wanted), user({ functionResponse: { name: "f", response: "r" } })] },
     /Struct/,
+  ],
+  ...(
+    [
+      [CHAT, { messages: [{ role: "user", content: "cut \ud83d" }] }],
+      [CHAT, { messages: [HI, chatTurnOf({ function: { name: "f", arguments: '{"a":"\\ud83d"}' } })] }],
+      [RESPONSES, { input: [{ ...HI, content: "cut \ud83d" }] }],
+      [MESSAGES, { max_tokens: 9, messages: [{ role: "user", content: "cut \ud83d" }] }],
+      [GEMINI, { contents: [user({ text: "cut \ude00" })] }],
+    ] as const
+  ).map(([path, body]) => ["half a surrogate pair", path, body, /lone surrogate/] as const),
+  [
+    "a name that nobody may have",
+    CHAT,
+    { messages: [HI, chatTurnOf({ function: { name: "a b", arguments: "{}" } })] },
+    /pattern/,
+  ],
+  [
+    "a tool of such a name",
+    CHAT,
+    { messages: [HI], tools: [{ type: "function", function: { name: "a.b" } }] },
+    /pattern/,
+  ],
+  ["an id that is too long", CHAT, { messages: [HI, chatTurnOf({ id: "x".repeat(41) })] }, /string too long/],
+  ["two calls of one id", CHAT, { messages: [HI, { ...chatTurn, tool_calls: [chatCall, chatCall] }] }, /the same id/],
+  [
+    "a field that OpenAI does not know",
+    CHAT,
+    { model: "gpt-4.1", messages: [HI, { role: "assistant", content: "x", reasoning_content: "y" }, HI] },
+    /Unknown parameter: 'messages\[1\].reasoning_content'/,
+  ],
+  [
+    "Kimi's thinking left out",
+    CHAT,
+    { model: "kimi-k2.5", messages: [HI, chatTurn, { role: "tool", tool_call_id: "c", content: "r" }] },
+    /reasoning_content is missing in assistant tool call message at index 1/,
+  ],
+  [
+    "DeepSeek's thinking left out",
+    CHAT,
+    { model: "deepseek-v4", messages: [HI, { role: "assistant", content: "x" }, HI] },
+    /must be passed back/,
+  ],
+  [
+    "words after a result at Mistral",
+    CHAT,
+    {
+      model: "mistral-large",
+      messages: [HI, chatTurnOf({ id: "abcdefghi" }), { role: "tool", tool_call_id: "abcdefghi", content: "r" }, HI],
+    },
+    /Unexpected role 'user' after role 'tool'/,
+  ],
+  [
+    "an id that Mistral does not take",
+    CHAT,
+    { model: "mistral-large", messages: [HI, chatTurn, { role: "tool", tool_call_id: "c", content: "r" }] },
+    /length of 9/,
+  ],
+  ["two turns of one role at Perplexity", CHAT, { model: "sonar", messages: [HI, HI] }, /should alternate/],
+  [
+    "a name that nobody may have",
+    RESPONSES,
+    { input: [HI, { ...call, name: "a b" }, { type: "function_call_output", call_id: "c", output: "r" }] },
+    /pattern/,
+  ],
+  [
+    "a field that only replies have",
+    RESPONSES,
+    { input: [HI, { type: "web_search_call", id: "ws", status: "completed", action: {}, created_by: "m" }] },
+    /Unknown parameter: 'input\[1\].created_by'/,
+  ],
+  [
+    "two calls of one id",
+    RESPONSES,
+    { input: [HI, call, call, { type: "function_call_output", call_id: "c", output: "r" }] },
+    /Duplicate function call/,
+  ],
+  [
+    "a name that nobody may have",
+    MESSAGES,
+    {
+      max_tokens: 9,
+      messages: [
+        HI,
+        { ...use, content: [{ type: "tool_use", id: "c", name: "a b", input: {} }] },
+        { role: "user", content: [result] },
+      ],
+    },
+    /tool_use.name/,
+  ],
+  [
+    "two calls of one id",
+    MESSAGES,
+    {
+      max_tokens: 9,
+      messages: [HI, use, { role: "user", content: [result] }, use, { role: "user", content: [result] }],
+    },
+    /must be unique/,
+  ],
+  [
+    "a name that nobody may have",
+    GEMINI,
+    {
+      contents: [
+        ask,
+        model({ functionCall: { name: "a b", args: {} } }),
+        user({ functionResponse: { name: "a b", response: {} } }),
+      ],
+    },
+    /Invalid function name/,
+  ],
+  [
+    "a signature of another's",
+    GEMINI,
+    { contents: [ask, model({ text: "x", thoughtSignature: "?" })] },
+    /Thought signature is not valid/,
+  ],
+  [
+    "a signature that says there was none",
+    GEMINI,
+    { contents: [ask, model({ text: "x", thoughtSignature: "skip_thought_signature_validator" })] },
+  ],
+  [
+    "a field that only replies have",
+    GEMINI,
+    { contents: [ask, model({ functionCall: { name: "f", args: {}, willContinue: true } }), user(given)] },
+    /Unknown name "willContinue"/,
   ],
 ];
 

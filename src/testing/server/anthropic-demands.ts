@@ -4,6 +4,7 @@ import { type ClaudeCapabilities, capabilitiesOf } from "../../protocols/capabil
 import { ANTHROPIC_ROOT_REFUSALS } from "../../protocols/tool-parameters.ts";
 import { anthropicOptionFault } from "./anthropic-option-demands.ts";
 import { signatureFault } from "./anthropic-signatures.ts";
+import { unreadableFault } from "./common-demands.ts";
 import { type Loose, listOf, looseOf, type Recorded, type Seals } from "./demands.ts";
 import { rootFault } from "./tool-demands.ts";
 
@@ -21,7 +22,7 @@ export function anthropicFault(body: unknown, seals: Seals, recorded: Recorded):
   const { max_tokens, messages, model, tools } = request;
   const capabilities = capabilitiesOf(String(model));
   if (typeof max_tokens !== "number") return "max_tokens: Field required";
-  const option = anthropicOptionFault(request, capabilities);
+  const option = unreadableFault(body) ?? anthropicOptionFault(request, capabilities);
   if (option !== undefined) return option;
   if (listOf(request.system).some(isBlankText)) return `system: ${BLANK}`;
   for (const [at, { type = "custom", input_schema }] of listOf(tools).entries()) {
@@ -42,6 +43,8 @@ export function anthropicFault(body: unknown, seals: Seals, recorded: Recorded):
       (mustThink && at > asked ? thinkingFault(turn, seals) : undefined);
     if (fault !== undefined) return `messages.${at}: ${fault}`;
   }
+  const ids = turns.flatMap((turn) => idsOf(turn, "tool_use", "id"));
+  if (new Set(ids).size < ids.length) return "messages: `tool_use` ids must be unique";
   return (
     providerToolFault(turns) ??
     signatureFault(request, recorded, capabilities.bindsThinking) ??
@@ -141,6 +144,8 @@ function blockFault(block: Loose): string | undefined {
   if (typeof content === "string" && content !== "" && content.trim() === "") return BLANK;
   if (listOf(content).some(isBlankText)) return BLANK;
   if (type !== "tool_use") return undefined;
+  if (!/^[\w-]{1,128}$/.test(String(block.name)))
+    return "tool_use.name: String should match pattern '^[a-zA-Z0-9_-]{1,128}$'";
   if (!/^[\w-]+$/.test(String(id))) return "tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'";
   return typeof input === "object" && input !== null ? undefined : "tool_use.input: Input should be a valid dictionary";
 }

@@ -7,7 +7,7 @@
 import type { Citation } from "../../message.ts";
 import type { ScriptEnding, ScriptedError, ScriptedUsage } from "../script.ts";
 import type { FinishEvent } from "../script-events.ts";
-import type { Seals } from "./demands.ts";
+import { objectsIn, type Recorded, type Seals } from "./demands.ts";
 import { callMark, geminiFault } from "./gemini-demands.ts";
 import type { MediaEvent } from "./scripted-media.ts";
 import { sealOf } from "./seal.ts";
@@ -40,7 +40,10 @@ type Part = Readonly<Record<string, unknown>>;
 /** `POST /v1beta/models/{model}:generateContent` and `:streamGenerateContent`. */
 export const geminiWire: Wire = {
   serves: (path) => SERVED.test(path),
-  fault: ({ body, seals }) => geminiFault(body, seals),
+  note: ({ recorded }, body) => {
+    for (const signature of signaturesIn(objectsIn(body))) recorded.set(signature, true);
+  },
+  fault: ({ body, seals, recorded }) => geminiFault(body, seals, recorded),
   reply: (request, ending) => new GeminiReply(request, ending),
   refusal: errorBody,
 };
@@ -53,6 +56,7 @@ class GeminiReply implements WireReply {
   readonly #asEvents: boolean;
   readonly #usage: ScriptedUsage | undefined;
   readonly #seals: Seals;
+  readonly #recorded: Recorded;
   readonly #citations: Citation[] = [];
   #text = "";
   #thoughts = "";
@@ -60,7 +64,7 @@ class GeminiReply implements WireReply {
   #called = false;
   #events = 0;
 
-  constructor({ index, path, query, seals }: WireRequest, ending: ScriptEnding) {
+  constructor({ index, path, query, seals, recorded }: WireRequest, ending: ScriptEnding) {
     const [, model = "unnamed", method] = SERVED.exec(path) ?? [];
     this.streamed = method === "streamGenerateContent";
     this.#asEvents = query.get("alt") === "sse";
@@ -68,6 +72,7 @@ class GeminiReply implements WireReply {
     this.#named = { modelVersion: decodeURIComponent(model), responseId: `response-${index + 1}` };
     this.#usage = usageIn(ending);
     this.#seals = seals;
+    this.#recorded = recorded;
   }
 
   begin(): string {
@@ -139,7 +144,9 @@ class GeminiReply implements WireReply {
   #signature(): { readonly thoughtSignature?: string } {
     if (this.#thoughts === "" || this.#signed) return {};
     this.#signed = true;
-    return { thoughtSignature: sealOf(this.#thoughts) };
+    const thoughtSignature = sealOf(this.#thoughts);
+    this.#recorded.set(thoughtSignature, "scripted");
+    return { thoughtSignature };
   }
 
   #closing(): Part | undefined {
@@ -224,4 +231,12 @@ function usageOf(usage: ScriptedUsage): unknown {
     ...(cachedInputTokens !== undefined && { cachedContentTokenCount: cachedInputTokens }),
     ...(reasoningTokens > 0 && { thoughtsTokenCount: reasoningTokens }),
   };
+}
+
+/** The signatures in a recorded body, wherever they stand. */
+function signaturesIn(value: unknown): readonly string[] {
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([name, inner]) =>
+    name === "thoughtSignature" && typeof inner === "string" ? [inner] : signaturesIn(inner),
+  );
 }

@@ -6,7 +6,7 @@
 
 import type { ScriptedError, ScriptedUsage } from "../script.ts";
 import type { FinishEvent } from "../script-events.ts";
-import type { Seals } from "./demands.ts";
+import { type Loose, listOf, looseOf, objectsIn, type Recorded, type Seals } from "./demands.ts";
 import { openaiError } from "./openai-error.ts";
 import { responsesFault } from "./responses-demands.ts";
 import type { MediaEvent } from "./scripted-media.ts";
@@ -65,7 +65,11 @@ type Status = "in_progress" | "completed" | "incomplete";
 /** `POST /v1/responses`. */
 export const responsesWire: Wire = {
   serves: (path) => path.endsWith("/responses"),
-  fault: ({ body, seals }) => responsesFault(body, seals),
+  note: ({ recorded }, body) => {
+    for (const { encrypted_content } of itemsIn(body))
+      if (encrypted_content) recorded.set(String(encrypted_content), true);
+  },
+  fault: ({ body, seals, recorded }) => responsesFault(body, seals, recorded),
   reply: (request, ending) => new ResponsesReply(request, isRefusal(ending)),
   refusal: (_status, error) => openaiError(error),
 };
@@ -79,6 +83,7 @@ class ResponsesReply implements WireReply {
   readonly #refuses: boolean;
   readonly #encrypts: boolean;
   readonly #seals: Seals;
+  readonly #recorded: Recorded;
   readonly #output: unknown[] = [];
   #open: Item | undefined;
   /** Of the latest thinking, where it is to be sent back. */
@@ -86,7 +91,7 @@ class ResponsesReply implements WireReply {
   #textLength = 0;
   #events = 0;
 
-  constructor({ index, body, seals }: WireRequest, refuses: boolean) {
+  constructor({ index, body, seals, recorded }: WireRequest, refuses: boolean) {
     const { model = "unnamed", stream, include } = (body ?? {}) as ResponsesBody;
     this.streamed = stream === true;
     this.contentType = this.streamed ? "text/event-stream; charset=utf-8" : "application/json";
@@ -94,6 +99,7 @@ class ResponsesReply implements WireReply {
     this.#common = { id: `resp_${index + 1}`, object: "response", created_at: 1_700_000_000, model };
     this.#refuses = refuses;
     this.#seals = seals;
+    this.#recorded = recorded;
     this.#encrypts = include?.includes("reasoning.encrypted_content") === true;
   }
 
@@ -212,7 +218,10 @@ class ResponsesReply implements WireReply {
     } else if (item.type === "function_call" && status === "completed") {
       done = this.#event("response.function_call_arguments.done", { ...this.#place(), arguments: item.text });
     }
-    if (item.type === "reasoning" && this.#encrypts) this.#seal = sealOf(item.part.text);
+    if (item.type === "reasoning" && this.#encrypts) {
+      this.#seal = sealOf(item.part.text);
+      this.#recorded.set(this.#seal, "scripted");
+    }
     const wire = this.#itemOf(item, status);
     done += this.#event("response.output_item.done", { ...this.#at(), item: wire });
     this.#output.push(wire);
@@ -320,4 +329,13 @@ function usageOf(usage: ScriptedUsage): unknown {
     output_tokens_details: { reasoning_tokens: reasoningTokens },
     total_tokens: totalTokens ?? inputTokens + outputTokens,
   };
+}
+
+/** The items of a recorded body, as they were done. */
+function itemsIn(body: string): readonly Loose[] {
+  return objectsIn(body).flatMap(({ item, output, response }) => [
+    ...(item === undefined ? [] : [looseOf(item)]),
+    ...listOf(output),
+    ...listOf(looseOf(response).output),
+  ]);
 }
