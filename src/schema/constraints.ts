@@ -21,18 +21,15 @@ function isAmong(values: readonly unknown[], value: unknown): boolean {
 
 export function holdCounts(
   { required, minProperties, maxProperties }: JsonSchema,
-  properties: Readonly<Record<string, unknown>>,
+  ownRequired: readonly string[],
+  count: number,
   object: Readonly<Record<string, unknown>>,
   found: Issue[],
 ): void {
   if (Array.isArray(required)) {
     for (const name of required) if (!Object.hasOwn(object, name)) add(found, [issue("is missing")], name);
   }
-  for (const [name, part] of Object.entries(properties)) {
-    if (isJsonObject(part) && part.required === true && !Object.hasOwn(object, name))
-      add(found, [issue("is missing")], name);
-  }
-  const count = Object.keys(object).length;
+  for (const name of ownRequired) if (!Object.hasOwn(object, name)) add(found, [issue("is missing")], name);
   if (count < Number(minProperties ?? 0)) found.push(issue(`must have at least ${counted(minProperties, "property")}`));
   if (count > Number(maxProperties ?? Number.POSITIVE_INFINITY))
     found.push(issue(`must have at most ${counted(maxProperties, "property")}`));

@@ -68,12 +68,27 @@ class Scope {
 const TYPE_ISSUE = /^must be ((?:a |an |null).*), not /;
 
 /** Keywords that hold other schemas against the same value. */
-const IN_PLACE = ["$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "not", "if", "dependentSchemas", "dependencies"];
+const IN_PLACE = ["$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "not", "if"];
+
+const DEPENDENT = ["dependentRequired", "dependentSchemas", "dependencies"];
+
+/** What is looked up once for each schema, not for each value. */
+interface Outline {
+  /** Its `$ref` is all there is to it. */
+  readonly isReference: boolean;
+  readonly isInPlace: boolean;
+  readonly isDependent: boolean;
+  readonly properties: Readonly<Record<string, unknown>>;
+  /** Properties that say of themselves that they are required. */
+  readonly ownRequired: readonly string[];
+  readonly patterns: readonly (readonly [pattern: string, part: unknown])[];
+}
 
 /** One value held against one schema, with what is worth knowing twice. */
 class Validation {
   readonly #document: SchemaDocument;
   readonly #patterns = new Map<string, Pattern>();
+  readonly #outlines = new Map<JsonSchema, Outline>();
   readonly #references = new Map<JsonSchema, Map<unknown, unknown>>();
 
   constructor(document: SchemaDocument) {
@@ -85,7 +100,7 @@ class Validation {
     if (schema === false) return [issue("must not be there")];
     if (!isJsonObject(schema) || (value === null && schema.nullable === true)) return NONE;
     const scope = this.#document.hasDynamicRef ? outer.entering(this.#document.resourceOf(schema)) : outer;
-    const isRemembered = typeof value === "object" ? value !== null : IN_PLACE.some((keyword) => keyword in schema);
+    const isRemembered = typeof value === "object" ? value !== null : this.#outlineOf(schema).isInPlace;
     const known = isRemembered ? (scope.known.get(schema) ?? new Map<unknown, Known>()) : undefined;
     if (known) scope.known.set(schema, known);
     let result = known?.get(value);
@@ -106,7 +121,8 @@ class Validation {
 
   #hold(schema: JsonSchema, value: unknown, scope: Scope, evaluated: Evaluated | undefined): Issues {
     const found: Issue[] = [];
-    if (this.#document.isReferenceAlone(schema)) {
+    const outline = this.#outlineOf(schema);
+    if (outline.isReference) {
       add(found, this.issuesOf(this.#referenced(schema, schema.$ref), value, scope, evaluated));
       return found;
     }
@@ -118,10 +134,11 @@ class Validation {
       if (typeof value === "string") this.#holdText(schema, value, found);
       else if (typeof value === "number") holdNumber(schema, value, found);
       else if (Array.isArray(value)) this.#holdArray(schema, value, scope, found, evaluated);
-      else if (isJsonObject(value)) this.#holdObject(schema, value, scope, found, evaluated);
+      else if (isJsonObject(value)) this.#holdObject(schema, outline, value, scope, found, evaluated);
     }
     const before = found.length;
-    this.#holdInPlace(schema, value, scope, found, evaluated);
+    if (outline.isInPlace) this.#holdInPlace(schema, value, scope, found, evaluated);
+    if (outline.isDependent) this.#holdDependencies(schema, value, scope, found, evaluated);
     // Where a schema beside does not fit, what it would have looked at is not worth a second issue.
     if (evaluated && found.length === before) this.#holdUnevaluated(schema, value, scope, found, evaluated);
     return found.length === 0 ? NONE : found;
@@ -195,6 +212,7 @@ class Validation {
 
   #holdObject(
     schema: JsonSchema,
+    { properties, patterns, ownRequired }: Outline,
     object: Readonly<Record<string, unknown>>,
     scope: Scope,
     found: Issue[],
@@ -202,9 +220,7 @@ class Validation {
   ): void {
     const { propertyNames, additionalProperties } = schema;
     const keys = Object.keys(object);
-    const properties = namedSchemas(schema.properties);
-    holdCounts(schema, properties, object, found);
-    const patterns = Object.entries(namedSchemas(schema.patternProperties));
+    holdCounts(schema, ownRequired, keys.length, object, found);
     for (const key of keys) {
       const value = object[key];
       if (propertyNames !== undefined) {
@@ -233,7 +249,7 @@ class Validation {
 
   #holdDependencies(schema: JsonSchema, value: unknown, scope: Scope, found: Issue[], evaluated?: Evaluated): void {
     if (!isJsonObject(value)) return;
-    for (const keyword of ["dependentRequired", "dependentSchemas", "dependencies"]) {
+    for (const keyword of DEPENDENT) {
       if (schema[keyword] === undefined) continue;
       for (const [name, needed] of Object.entries(namedSchemas(schema[keyword]))) {
         if (!Object.hasOwn(value, name)) continue;
@@ -265,7 +281,6 @@ class Validation {
       if (fitting > 1) found.push(issue(`must fit only one of the alternatives, not ${fitting}`));
     }
     if (not !== undefined && this.#fits(not, value, scope)) found.push(issue("is what `not` rules out"));
-    this.#holdDependencies(schema, value, scope, found, evaluated);
     if (schema.if === undefined) return;
     const then = this.#fits(schema.if, value, scope, evaluated) ? schema.then : schema.else;
     if (then !== undefined) add(found, this.issuesOf(then, value, scope, evaluated));
@@ -309,6 +324,25 @@ class Validation {
       candidates.reduce((best, issues) => (closeness(issues) < closeness(best) ? issues : best)),
     );
     return 0;
+  }
+
+  #outlineOf(schema: JsonSchema): Outline {
+    const known = this.#outlines.get(schema);
+    if (known) return known;
+    const properties = namedSchemas(schema.properties);
+    const outline: Outline = {
+      isReference: this.#document.isReferenceAlone(schema),
+      isInPlace: IN_PLACE.some((keyword) => schema[keyword] !== undefined),
+      isDependent: DEPENDENT.some((keyword) => schema[keyword] !== undefined),
+      properties,
+      ownRequired: Object.keys(properties).filter((name) => {
+        const part = properties[name];
+        return isJsonObject(part) && part.required === true;
+      }),
+      patterns: Object.entries(namedSchemas(schema.patternProperties)),
+    };
+    this.#outlines.set(schema, outline);
+    return outline;
   }
 
   #referenced(schema: JsonSchema, reference: unknown): unknown {
