@@ -1,11 +1,13 @@
 /** Tools that hang, throw, or return what is not JSON: the model learns something true, the program learns everything. */
 
+import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { MessageChunk, ToolResultChunk } from "../../src/chunk.ts";
 import type { Tool } from "../../src/client.ts";
 import { CompatibleClient } from "../../src/clients/compatible.ts";
 import { SendError } from "../../src/errors.ts";
 import type { ToolCall, ToolMessage } from "../../src/message.ts";
+import { errorText, resultText } from "../../src/session/result-text.ts";
 import { LLMSession } from "../../src/session/session.ts";
 import { MemoryStore } from "../../src/session/store.ts";
 import { type ReplyScript, scriptedClient, startProviderServer } from "../../src/testing/index.ts";
@@ -340,4 +342,73 @@ test("limits and hooks that make no sense are refused", async () => {
     });
   }
   expect(() => new LLMSession({ client, onToolError: "log" as never })).toThrow("`onToolError` must be a function");
+});
+
+describe("whatever a tool returns or throws", () => {
+  const hostile = new Proxy(
+    {},
+    {
+      get() {
+        throw new Error("do not touch");
+      },
+      getPrototypeOf() {
+        throw new Error("do not look");
+      },
+    },
+  );
+  const revoked = Proxy.revocable({}, {});
+  revoked.revoke();
+  const odd: readonly unknown[] = [
+    () => 1,
+    Symbol("s"),
+    hostile,
+    revoked.proxy,
+    new Empty(),
+    /a/,
+    circular,
+    [hostile],
+    new Map([[hostile, 1]]),
+    { inner: revoked.proxy },
+  ];
+  /** Functions, since the generator itself would stumble over some of them. */
+  const values = fc.oneof(
+    fc
+      .anything({
+        withBigInt: true,
+        withDate: true,
+        withMap: true,
+        withSet: true,
+        withTypedArray: true,
+        withNullPrototype: true,
+      })
+      .map((value) => () => value),
+    fc.nat(odd.length - 1).map((at) => () => odd[at]),
+  );
+
+  test("has a text for the model, and never an exception of another kind", () => {
+    fc.assert(
+      fc.property(values, (made) => {
+        const value = made();
+        expect(errorText(value)).toMatch(/\S/);
+        let text: string;
+        try {
+          text = resultText(value);
+        } catch (error) {
+          expect(errorText(error)).toMatch(/\S/);
+          return;
+        }
+        if (typeof value !== "string") JSON.parse(text);
+        if (text === "null") expect(value ?? null).toBeNull();
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test.each([
+    ["a proxy that throws", hostile],
+    ["a proxy that was revoked", revoked.proxy],
+  ])("%s ends no turn", async (_name, value) => {
+    expect((await turnWith(() => value)).isError).toBe(true);
+    expect((await turnWith(() => Promise.reject(value))).isError).toBe(true);
+  });
 });
