@@ -132,7 +132,7 @@ function userContentFault(content: unknown): string | undefined {
 }
 
 /** What is wrong with the media of a reply, as the end of a sentence that names it. */
-function mediaFault(media: unknown): string | undefined {
+export function mediaFault(media: unknown): string | undefined {
   if (media === undefined) return undefined;
   if (!Array.isArray(media)) return "has `media` that is not an array";
   const isRight = (item: unknown) =>

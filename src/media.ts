@@ -32,6 +32,12 @@ export function estimateMediaTokens({
   return (base64Size(data ?? "") * SOUND_TOKENS_PER_SECOND) / (isRaw ? PCM_RATE : COMPRESSED_RATE);
 }
 
+/** The medium that the chunk brings, all of it; `undefined` for a preview or a piece. */
+export function completeMedium(chunk: MediaChunk): Media | undefined {
+  const { type: _type, content: _content, isFinal: _isFinal, index: _index, append, thought, ...media } = chunk;
+  return append || thought || media.partial ? undefined : media;
+}
+
 /** One medium as far as it has arrived. */
 interface Arrived {
   readonly media: Media;

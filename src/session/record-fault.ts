@@ -1,6 +1,6 @@
 /** Whether what a store gave back is a record: files and stores are in other hands, too. */
 
-import { messageFault } from "../check.ts";
+import { mediaFault, messageFault } from "../check.ts";
 import type { SessionRecord } from "./record.ts";
 import { readSession } from "./saved-session.ts";
 import { isTurnUsage } from "./usage.ts";
@@ -11,8 +11,10 @@ type Fields = Readonly<Record<string, unknown>>;
 const FAULTS: Readonly<Record<SessionRecord["type"], (fields: Fields) => string | undefined>> = {
   prompt: ({ systemPrompt }) => (isAbsentOr(isText, systemPrompt) ? undefined : "has a system prompt that is no text"),
   said: ({ messages }) => (Array.isArray(messages) ? faultIn(messages, ["user", "tool"]) : "has no messages"),
-  text: ({ text, rewind, unseenTokens }) =>
-    isText(text) && isAbsentOr(isCount, rewind) && isAbsentOr(isCount, unseenTokens) ? undefined : "has no text",
+  text: ({ text, rewind, unseenTokens, media }) =>
+    isText(text) && isAbsentOr(isCount, rewind) && isAbsentOr(isCount, unseenTokens)
+      ? mediaFault(media)
+      : "has no text",
   reply: ({ message, usage }) => faultIn([message], ["assistant"]) ?? usageFault(usage),
   result: ({ message }) => faultIn([message], ["tool"]),
   end: ({ stays, message, usage }) => {

@@ -1,7 +1,7 @@
 /** What happens in a conversation, one thing a record, and what the conversation then is. Pure. */
 
 import { SendError } from "../errors.ts";
-import type { AssistantTurn, Message, ToolMessage, UserMessage } from "../message.ts";
+import type { AssistantTurn, Media, Message, ToolMessage, UserMessage } from "../message.ts";
 import { estimateTokens } from "../token-estimate.ts";
 import { checkedHistory, keptOf } from "./history.ts";
 import { recordFault } from "./record-fault.ts";
@@ -16,9 +16,15 @@ export type SessionRecord =
   | { readonly type: "said"; readonly messages: readonly Message[]; readonly asked?: Asked }
   /**
    * More of a reply's visible text, after its last `rewind` UTF-16 units were taken back, and about how many tokens came that are
-   * not seen (thinking, arguments of calls). Said for the case that no more comes.
+   * not seen (thinking, arguments of calls, media), and which media are complete. Said for the case that no more comes.
    */
-  | { readonly type: "text"; readonly text: string; readonly rewind?: number; readonly unseenTokens?: number }
+  | {
+      readonly type: "text";
+      readonly text: string;
+      readonly rewind?: number;
+      readonly unseenTokens?: number;
+      readonly media?: readonly Media[];
+    }
   /** A reply is whole, and its tools are run now. */
   | { readonly type: "reply"; readonly message: AssistantTurn; readonly usage?: TurnUsage }
   /** A tool has answered. */
@@ -55,7 +61,9 @@ export interface OpenTurn {
   readonly hasReply?: boolean;
   readonly asked?: Asked | undefined;
   /** Absent before the reply has begun. */
-  readonly reply?: { readonly text: string; readonly unseenTokens: number } | undefined;
+  readonly reply?:
+    | { readonly text: string; readonly unseenTokens: number; readonly media?: readonly Media[] }
+    | undefined;
 }
 
 export type EndRecord = Extract<SessionRecord, { readonly type: "end" }>;
@@ -94,10 +102,15 @@ export function applied(state: SessionState, record: SessionRecord, append: Appe
   switch (record.type) {
     case "text": {
       const { text, rewind = 0, unseenTokens = 0 } = record;
+      const media = [...(turn.reply?.media ?? []), ...(record.media ?? [])];
       const { text: before, unseenTokens: unseenBefore } = turn.reply ?? { text: "", unseenTokens: 0 };
       const kept = before.length - rewind;
       const withdrawn = rewind > 0 ? estimateTokens(before.slice(kept)) : 0; // written, and billed, all the same
-      const reply = { text: before.slice(0, kept) + text, unseenTokens: unseenBefore + withdrawn + unseenTokens };
+      const reply = {
+        text: before.slice(0, kept) + text,
+        unseenTokens: unseenBefore + withdrawn + unseenTokens,
+        ...(media.length > 0 && { media }),
+      };
       return { ...state, turn: { ...turn, reply } };
     }
     case "reply": {

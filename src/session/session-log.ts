@@ -2,8 +2,8 @@
 
 import type { MessageChunk } from "../chunk.ts";
 import { SendError } from "../errors.ts";
-import { estimateMediaTokens } from "../media.ts";
-import type { AssistantTurn } from "../message.ts";
+import { completeMedium, estimateMediaTokens } from "../media.ts";
+import type { AssistantTurn, Media } from "../message.ts";
 import { estimateTokens } from "../token-estimate.ts";
 import { messageOf } from "../words.ts";
 import type { SessionRecord } from "./record.ts";
@@ -23,6 +23,7 @@ export class SessionLog {
   #rewind = 0;
   #unseen = "";
   #mediaTokens = 0;
+  #media: Media[] = [];
   /** Whether there is such a reply, which may have come to nothing yet. */
   #hasReply = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -73,9 +74,12 @@ export class SessionLog {
       case "toolCallDelta":
         this.#unseen += chunk.argumentsDelta;
         break;
-      case "media":
+      case "media": {
+        const medium = completeMedium(chunk);
+        if (medium) this.#media.push(medium);
         this.#mediaTokens += estimateMediaTokens(chunk);
         break;
+      }
       case "rewind": {
         const kept = Math.max(0, this.#text.length - chunk.length);
         this.#rewind += Math.max(0, chunk.length - this.#text.length);
@@ -160,6 +164,7 @@ export class SessionLog {
       text: this.#text,
       ...(rewind > 0 && { rewind }),
       ...(unseenTokens > 0 && { unseenTokens }),
+      ...(this.#media.length > 0 && { media: this.#media }),
     });
     this.#dropText();
   }
@@ -170,6 +175,7 @@ export class SessionLog {
     this.#rewind = 0;
     this.#unseen = "";
     this.#mediaTokens = 0;
+    this.#media = [];
     this.#hasReply = false;
   }
 }

@@ -500,7 +500,9 @@ export class LLMSession implements AsyncDisposable {
     for (const call of pendingCalls(turn.messages)) {
       this.#record({ type: "result", message: failureOf(call, "The program ended before this call had a result.") });
     }
-    const message = reply?.text ? ({ role: "assistant", content: reply.text } as const) : undefined;
+    const { text = "", media } = reply ?? {};
+    const message =
+      text || media ? ({ role: "assistant", content: text, ...(media && { media }) } as const) : undefined;
     const discards = this.#onInterrupt === "discard";
     this.#record(endOf(this.#state.turn ?? turn, message, { interrupted: true, discards, usage }));
   }

@@ -1,7 +1,7 @@
 /** A conversation that a store keeps, as it is at this moment: to be read, by whoever likes, also while a turn runs elsewhere. */
 
-import type { Message, UserMessage } from "../message.ts";
-import { inCallOrder, restored } from "./record.ts";
+import type { Media, Message, UserMessage } from "../message.ts";
+import { inCallOrder, type OpenTurn, restored } from "./record.ts";
 import { storageError } from "./session-log.ts";
 import type { SessionStore } from "./store.ts";
 import { type SessionUsage, sessionUsageOf } from "./usage.ts";
@@ -12,10 +12,10 @@ export interface SessionSnapshot {
   /** The turns that have ended, as `LLMSession.history` has them. */
   readonly history: readonly Message[];
   /**
-   * A turn that has begun and not ended: what was said, with the replies and tool results since, and the text of the reply that is being
+   * A turn that has begun and not ended: what was said, with the replies and tool results since, and text and media of the reply that is being
    * written, as far as the store has it. Also present when the process of that turn was killed; `LLMSession.open` ends it then.
    */
-  readonly turn?: { readonly messages: readonly Message[]; readonly text: string };
+  readonly turn?: { readonly messages: readonly Message[]; readonly text: string; readonly media?: readonly Media[] };
   /** What the user said last, when nothing came back and it was taken out of the history. */
   readonly unanswered?: UserMessage["content"];
   readonly tokenUsage: SessionUsage;
@@ -28,11 +28,17 @@ export async function snapshotOf(store: SessionStore, id: string): Promise<Sessi
     return {
       ...(systemPrompt !== undefined && { systemPrompt }),
       history,
-      ...(turn && { turn: { messages: inCallOrder(turn.messages), text: turn.reply?.text ?? "" } }),
+      ...(turn && { turn: { messages: inCallOrder(turn.messages), text: "", ...shownOf(turn.reply) } }),
       ...(unanswered !== undefined && { unanswered }),
       tokenUsage: sessionUsageOf(turns),
     };
   } catch (error) {
     throw storageError(error);
   }
+}
+
+function shownOf(reply: OpenTurn["reply"]): { readonly text?: string; readonly media?: readonly Media[] } {
+  if (!reply) return {};
+  const { text, media } = reply;
+  return { text, ...(media && { media }) };
 }

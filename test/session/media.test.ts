@@ -1,12 +1,12 @@
 /** A session whose model answers with pictures. */
 
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { MessageChunk } from "../../src/chunk.ts";
 import type { AssistantMessage, Media } from "../../src/message.ts";
 import { LLMSession } from "../../src/session/session.ts";
 import { MemoryStore } from "../../src/session/store.ts";
 import { MessageStream } from "../../src/stream/message-stream.ts";
-import { scriptedClient } from "../../src/testing/index.ts";
+import { Gate, type ReplyScript, scriptedClient } from "../../src/testing/index.ts";
 
 const PICTURE: Media = { mediaType: "image/png", data: "iVBORw0KGgo=" };
 
@@ -111,4 +111,48 @@ test.each([
   expect(() => LLMSession.fromJSON({ version: 1, history, turns: [] } as never, { client: client([]) })).toThrow(
     /media/,
   );
+});
+
+describe("a process that dies after a picture", () => {
+  async function died(flushIntervalMs: number): Promise<MemoryStore> {
+    const store = new MemoryStore();
+    const script: ReplyScript = { steps: [{ media: PICTURE }, { pause: new Gate() }] };
+    const session = await LLMSession.open({ client: scriptedClient([script]), store, id: "s", flushIntervalMs });
+    const chunks = (await session.sendMessageStream("draw"))[Symbol.asyncIterator]();
+    await chunks.next();
+    void chunks.next();
+    return store;
+  }
+
+  test("leaves it in the store: it was paid for", async () => {
+    const store = await died(0);
+    await vi.waitFor(async () => expect((await store.load("s")).at(-1)?.type).toBe("text"));
+    const copy = new MemoryStore();
+    await copy.append("s", JSON.parse(JSON.stringify(await store.load("s"))));
+    expect((await LLMSession.peek({ store: copy, id: "s" })).turn).toMatchObject({ text: "", media: [PICTURE] });
+    const session = await LLMSession.open({ client: scriptedClient([]), store: copy, id: "s" });
+    expect(session.history[1]).toMatchObject({ content: "", media: [PICTURE], interrupted: true });
+    expect(session.tokenUsage().estimated.outputTokens).toBeGreaterThan(100);
+  });
+
+  test("a record whose media nobody could send is refused", async () => {
+    const store = await died(0);
+    await vi.waitFor(async () => expect((await store.load("s")).at(-1)?.type).toBe("text"));
+    const records = JSON.parse(JSON.stringify(await store.load("s")).replace('"mediaType"', '"kind"'));
+    const copy = new MemoryStore();
+    await copy.append("s", records);
+    await expect(LLMSession.open({ client: scriptedClient([]), store: copy, id: "s" })).rejects.toMatchObject({
+      kind: "storage",
+      message: expect.stringContaining("media"),
+    });
+  });
+
+  test("a reply that ends before anything is written down is written down once", async () => {
+    const store = new MemoryStore();
+    const client = scriptedClient([{ steps: [{ media: PICTURE }, { text: "Here." }] }]);
+    const session = await LLMSession.open({ client, store, id: "s" });
+    await session.sendMessage("draw");
+    await session.close();
+    expect(JSON.stringify(await store.load("s")).split(PICTURE.data ?? "?").length - 1).toBe(1);
+  });
 });
