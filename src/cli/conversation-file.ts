@@ -1,6 +1,7 @@
 /** Conversations on disk: what `LLMSession` writes down, as JSON that its `fromJSON` reads anywhere. */
 
-import { readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { lstat, readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import type { LLMSession } from "../index.ts";
 import { CommandError } from "./command-error.ts";
 
@@ -10,8 +11,11 @@ import { CommandError } from "./command-error.ts";
  */
 export async function saveConversation(session: LLMSession, file: string): Promise<void> {
   const there = await readFile(file, "utf8").catch(() => undefined);
-  if (there !== undefined && there.trim() !== "" && !isConversation(there)) {
-    throw new CommandError(`${file} holds something that is not a conversation; it was left as it is.`, 1);
+  if (there !== undefined && there.trim() !== "" && !isConversation(there, session.toJSON().version)) {
+    throw new CommandError(
+      `${file} is not a conversation that this version of cloudllm can read. It was not overwritten.`,
+      1,
+    );
   }
   try {
     await replace(file, `${JSON.stringify(session, null, 2)}\n`);
@@ -29,14 +33,18 @@ export async function loadConversation(file: string, session: LLMSession): Promi
   }
 }
 
-/** Whoever had the file before keeps it until the new text is whole: the disk may be full, and the process may end. */
+/**
+ * Writes a draft beside the file and renames it: the old file stays until the new text is complete, on a full disk and in a crash.
+ * The draft has a name that nobody can guess and must not exist, so that it follows no link that somebody has put there. The file
+ * is its owner's alone from then on, whatever its mode was.
+ */
 async function replace(file: string, text: string): Promise<void> {
-  const there = await stat(file).catch(() => undefined);
-  if (there && !there.isFile()) return writeFile(file, text); // a device or a pipe is not to be replaced
-  const target = there ? await realpath(file) : file;
-  const draft = `${target}.${process.pid}.draft`;
+  const target = await targetOf(file);
+  const there = await stat(target).catch(() => undefined);
+  if (there && !there.isFile()) return writeFile(target, text); // a device or a pipe cannot be replaced
+  const draft = `${target}.${randomUUID()}.draft`;
   try {
-    await writeFile(draft, text, { mode: there ? there.mode & 0o777 : 0o600 });
+    await writeFile(draft, text, { mode: 0o600, flag: "wx" });
     await rename(draft, target);
   } catch (error) {
     await rm(draft, { force: true });
@@ -44,10 +52,25 @@ async function replace(file: string, text: string): Promise<void> {
   }
 }
 
-function isConversation(text: string): boolean {
+/** Where the file is written: through a link of the user's own, and through no other. */
+async function targetOf(file: string): Promise<string> {
+  const link = await lstat(file).catch(() => undefined);
+  if (!link?.isSymbolicLink()) return file;
+  const user = process.getuid?.();
+  if (user !== undefined && link.uid !== user) throw new Error(`${file} is a link that another user has made.`);
+  return realpath(file);
+}
+
+function isConversation(text: string, version: number): boolean {
   try {
     const saved: unknown = JSON.parse(text);
-    return typeof saved === "object" && saved !== null && "version" in saved && "history" in saved;
+    return (
+      typeof saved === "object" &&
+      saved !== null &&
+      "version" in saved &&
+      saved.version === version &&
+      "history" in saved
+    );
   } catch {
     return false;
   }

@@ -90,7 +90,8 @@ export async function listSessions(terminal: Terminal, env: NodeJS.ProcessEnv): 
   for (const { id, updatedAt } of sessions) {
     const title = await store
       .load(id)
-      .then(titleOf, (error: unknown) => `(${error instanceof Error ? error.message : error})`);
+      .then(titleOf)
+      .catch((error: unknown) => `(${error instanceof Error ? error.message : error})`); // the others are listed all the same
     await terminal.stdout.line(`${id.padEnd(width)}  ${timeOf(new Date(updatedAt))}  ${title}`.trimEnd());
   }
   return 0;

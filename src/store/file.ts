@@ -6,8 +6,17 @@ import { dirname, join } from "node:path";
 import type { SessionRecord } from "../session/record.ts";
 import type { SessionStore, StoredSession } from "../session/store.ts";
 import { fileNameOf, idOf } from "./file-name.ts";
-import { codeOf, takeLock } from "./lock.ts";
-import { LogFile, readRecords, replaceRecords, successorOf, syncFolder } from "./log-file.ts";
+import { codeOf, type Lease, takeLease } from "./lease.ts";
+import {
+  detach,
+  type FileIdentity,
+  identityOf,
+  LogFile,
+  readRecords,
+  replaceRecords,
+  successorOf,
+  syncFolder,
+} from "./log-file.ts";
 
 /** How a file store writes. */
 export interface FileStoreOptions {
@@ -16,6 +25,21 @@ export interface FileStoreOptions {
    * however it dies, but the last seconds before a power cut or a crash of the system may be lost.
    */
   readonly fsync?: boolean;
+  /**
+   * After how many milliseconds without a renewal another process may open a session whose process it cannot look up: one in
+   * another container or on another machine. @default 15_000
+   */
+  readonly leaseMs?: number;
+}
+
+const DEFAULT_LEASE_MS = 15_000;
+
+/** A session that this store may write. */
+interface Claim {
+  readonly lease: Lease;
+  /** The file that stood there when it was claimed, or that has been put in its place here. */
+  identity: FileIdentity;
+  file?: LogFile;
 }
 
 const ENDING = ".jsonl";
@@ -23,8 +47,9 @@ const ENDING = ".jsonl";
 /**
  * Keeps each session in a file of its own, one record a line, to which is only added; what `LLMSession.clear` forgets is gone from
  * it, since a new file takes its place. Folder and files are for their owner
- * alone. A session that is open has a lock beside its file; another process that opens it is told (kind `busy`). The lock of a
- * process that was killed does not hold; one from another machine that shares the folder does, until it is removed.
+ * alone. A session that is open has a lease beside its file (`.lock`), which its process renews; another process that opens it gets
+ * kind `busy`. A process of this machine that was killed loses the lease at once, one in another container or on another machine
+ * after `leaseMs`. The holder that lost it cannot write any more: its sends fail with kind `busy`.
  *
  * @example
  * ```ts
@@ -41,20 +66,32 @@ const ENDING = ".jsonl";
 export class FileStore implements SessionStore {
   readonly #directory: string;
   readonly #fsync: boolean;
-  readonly #claims = new Map<string, { readonly unlock: () => Promise<void>; file?: LogFile }>();
+  readonly #leaseMs: number;
+  readonly #claims = new Map<string, Claim>();
 
   /** @param directory is made, for its owner alone, when there is none */
   constructor(directory: string, options: FileStoreOptions = {}) {
     if (typeof directory !== "string" || directory === "")
       throw new TypeError("`directory` must be the path of a folder.");
     this.#directory = directory;
-    this.#fsync = options.fsync ?? false;
+    const { fsync = false, leaseMs = DEFAULT_LEASE_MS } = options;
+    if (typeof leaseMs !== "number" || !(leaseMs >= 1))
+      throw new TypeError(`\`leaseMs\` must be a number of milliseconds, at least 1. Received ${leaseMs}.`);
+    this.#fsync = fsync;
+    this.#leaseMs = leaseMs;
   }
 
   async claim(id: string): Promise<void> {
     const path = this.#pathOf(id);
     await makeFolder(this.#directory);
-    this.#claims.set(id, { unlock: await lock(path, id) });
+    const lease = await this.#leaseOf(path, id);
+    try {
+      if (lease.isFromSilentHolder) await detach(path);
+      this.#claims.set(id, { lease, identity: await identityOf(path) });
+    } catch (error) {
+      lease.release();
+      throw error;
+    }
   }
 
   /** Reads only, so that it may look at a session that another process writes. */
@@ -63,34 +100,34 @@ export class FileStore implements SessionStore {
   }
 
   async append(id: string, records: readonly SessionRecord[]): Promise<void> {
-    if (!this.#claims.has(id)) await this.claim(id);
-    const claim = this.#claims.get(id);
-    if (!claim) return;
-    claim.file ??= await LogFile.open(this.#pathOf(id), this.#fsync);
+    const claim = await this.#claimOf(id);
+    claim.file ??= await LogFile.open(this.#pathOf(id), claim.identity, this.#fsync);
+    claim.lease.check();
     await claim.file.append(records);
   }
 
   /** The new records are on the disk, and the old ones are not, before this resolves; a crash leaves the file as it was or as it will be. */
   async replace(id: string, records: readonly SessionRecord[]): Promise<void> {
-    if (!this.#claims.has(id)) await this.claim(id);
-    const claim = this.#claims.get(id);
-    if (!claim) return;
+    const path = this.#pathOf(id);
+    const claim = await this.#claimOf(id);
+    claim.lease.check();
     const { file } = claim;
     delete claim.file; // the next record opens the new one
     await file?.close();
-    await replaceRecords(this.#pathOf(id), records);
+    await replaceRecords(path, records);
+    claim.identity = await identityOf(path);
   }
 
   async delete(id: string): Promise<void> {
     const path = this.#pathOf(id);
     if (!existsSync(this.#directory)) return;
-    const unlock = await lock(path, id);
+    const lease = await this.#leaseOf(path, id);
     try {
       await rm(successorOf(path), { force: true });
       await rm(path, { force: true });
       await syncFolder(this.#directory);
     } finally {
-      await unlock();
+      lease.release();
     }
   }
 
@@ -114,16 +151,23 @@ export class FileStore implements SessionStore {
     const claim = this.#claims.get(id);
     this.#claims.delete(id);
     await claim?.file?.close();
-    await claim?.unlock();
+    claim?.lease.release();
+  }
+
+  async #claimOf(id: string): Promise<Claim> {
+    const claim = this.#claims.get(id);
+    if (claim) return claim;
+    await this.claim(id);
+    return this.#claimOf(id);
+  }
+
+  #leaseOf(path: string, id: string): Promise<Lease> {
+    return takeLease(path.replace(/\.jsonl$/, ".lock"), `The session ${JSON.stringify(id)}`, this.#leaseMs);
   }
 
   #pathOf(id: string): string {
     return join(this.#directory, `${fileNameOf(id)}${ENDING}`);
   }
-}
-
-function lock(path: string, id: string): Promise<() => Promise<void>> {
-  return takeLock(path.replace(/\.jsonl$/, ".lock"), `The session ${JSON.stringify(id)}`);
 }
 
 /** With those above it. Node's own way to do so never comes back where a folder takes none (as `/proc`). */

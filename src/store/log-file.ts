@@ -1,13 +1,18 @@
-/** An append-only file of JSON lines. A line that a crash has torn is no line; anything else that is wrong is an error. */
+/** An append-only file of JSON lines. A last line that a crash has torn does not count; anything else that is wrong is an error. */
 
-import { type FileHandle, open, readFile, rename, rm, truncate } from "node:fs/promises";
+import { type BigIntStats, constants } from "node:fs";
+import { copyFile, type FileHandle, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { SendError } from "../errors.ts";
 import type { SessionRecord } from "../session/record.ts";
-import { codeOf } from "./lock.ts";
+import { codeOf } from "./lease.ts";
 
 /** The first line: what this is. */
 const HEADER = { cloudllm: "session", version: 1 };
+
+const HEADER_LINE = JSON.stringify(HEADER);
+/** How each record begins: `type` is its first field. */
+const RECORD_BEGINNING = '{"type":"';
 
 const LINE_FEED = 0x0a;
 const BLOCK = 65_536;
@@ -25,15 +30,49 @@ export async function readRecords(path: string): Promise<readonly SessionRecord[
   const lines: unknown[] = [];
   for (let start = 0; ; ) {
     const end = bytes.indexOf(LINE_FEED, start);
-    if (end < 0) break; // what follows the last line feed is torn
+    if (end < 0) {
+      if (tailOf(bytes.subarray(start), start === 0, path) === "record") {
+        lines.push(parsed(decoder, bytes.subarray(start), path, lines.length + 1));
+      }
+      break;
+    }
     lines.push(parsed(decoder, bytes.subarray(start, end), path, lines.length + 1));
     start = end + 1;
   }
-  const [header, ...records] = lines as [Partial<typeof HEADER>?, ...SessionRecord[]];
-  if (header && (header.cloudllm !== HEADER.cloudllm || header.version !== HEADER.version)) {
-    throw damaged(path, "its first line is not that of a session which this version of cloudllm can read");
-  }
+  const [header, ...records] = lines as [unknown?, ...SessionRecord[]];
+  if (header !== undefined) checkHeader(header, path);
   return records;
+}
+
+function checkHeader(line: unknown, path: string): void {
+  const header = line as Partial<typeof HEADER>;
+  if (header.cloudllm === HEADER.cloudllm && header.version === HEADER.version) return;
+  throw damaged(path, "its first line is not that of a session which this version of cloudllm can read");
+}
+
+/**
+ * What stands after the last line feed: nothing, a record that lacks only its line feed, or what is provably the beginning of a line
+ * of ours (or the zeros that a power cut leaves in its place), which a crash has torn.
+ * @param isFirst whether the file has no line feed at all
+ * @throws {SendError} kind `storage` for anything else: it is not ours to cut
+ */
+function tailOf(bytes: Uint8Array, isFirst: boolean, path: string): "nothing" | "record" | "torn" {
+  const tail = new TextDecoder().decode(bytes);
+  const text = tail.replace(/\0+$/, "");
+  if (tail === "") return "nothing";
+  if (isFirst ? tail === HEADER_LINE : isJsonObject(tail)) return "record";
+  if (isFirst && text !== "" && HEADER_LINE.startsWith(text)) return "torn";
+  if (!isFirst && (RECORD_BEGINNING.startsWith(text) || text.startsWith(RECORD_BEGINNING))) return "torn";
+  throw damaged(path, isFirst ? "it is not a session" : "it ends with something that cloudllm did not write");
+}
+
+function isJsonObject(text: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null;
+  } catch {
+    return false;
+  }
 }
 
 function parsed(decoder: TextDecoder, line: Uint8Array, path: string, number: number): unknown {
@@ -83,57 +122,139 @@ function bytesOf(lines: readonly object[]): Buffer {
   return Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
 }
 
+/** Which file stands under a path; `undefined` when there is none. */
+export type FileIdentity = Pick<BigIntStats, "dev" | "ino"> | undefined;
+
+/** The identity of the file that stands there now. */
+export async function identityOf(path: string): Promise<FileIdentity> {
+  try {
+    const { dev, ino } = await stat(path, { bigint: true });
+    return { dev, ino };
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Puts a copy in the place of the file. A process that has the old file open writes into a file without a name from then on, so
+ * that nothing it still writes can reach the session.
+ */
+export async function detach(path: string): Promise<void> {
+  const next = successorOf(path);
+  await rm(next, { force: true });
+  try {
+    await copyFile(path, next, constants.COPYFILE_EXCL);
+    await rename(next, path);
+  } catch (error) {
+    await rm(next, { force: true });
+    if (codeOf(error) !== "ENOENT") throw error;
+  }
+}
+
 /** The file, open for adding to it. */
 export class LogFile {
   readonly #path: string;
   readonly #handle: FileHandle;
   readonly #fsync: boolean;
-  /** As far as its lines are whole. */
+  /** As far as its records are complete. */
   #size: number;
   /** Something torn may stand after that. */
   #isTorn: boolean;
+  /** The last record lacks its line feed. */
+  #isUnterminated: boolean;
 
-  private constructor(path: string, handle: FileHandle, size: number, isTorn: boolean, fsync: boolean) {
+  private constructor(
+    path: string,
+    handle: FileHandle,
+    size: number,
+    tail: "nothing" | "record" | "torn",
+    fsync: boolean,
+  ) {
     this.#path = path;
     this.#handle = handle;
     this.#size = size;
-    this.#isTorn = isTorn;
+    this.#isTorn = tail === "torn";
+    this.#isUnterminated = tail === "record";
     this.#fsync = fsync;
   }
 
-  /** Opens the file, or makes one that only its owner can read. */
-  static async open(path: string, fsync: boolean): Promise<LogFile> {
-    const handle = await open(path, "a+", 0o600);
+  /**
+   * Opens the file with this identity, or makes one that only its owner can read where there was none.
+   * @throws {SendError} kind `storage` when another file stands there by now, or one that is not a session
+   */
+  static async open(path: string, expected: FileIdentity, fsync: boolean): Promise<LogFile> {
+    const { O_RDWR, O_CREAT, O_EXCL } = constants;
+    const handle = await open(path, expected ? O_RDWR : O_RDWR | O_CREAT | O_EXCL, 0o600).catch((error: unknown) => {
+      throw codeOf(error) === (expected ? "ENOENT" : "EEXIST") ? replaced(path, error) : error;
+    });
     try {
-      const { size } = await handle.stat();
-      const whole = await wholeLength(handle, size);
-      if (fsync && size === 0) await syncFolder(dirname(path));
-      return new LogFile(path, handle, whole, whole < size, fsync);
+      const { size, dev, ino } = await handle.stat({ bigint: true });
+      if (expected && (dev !== expected.dev || ino !== expected.ino)) throw replaced(path);
+      const lines = await linesLength(handle, Number(size));
+      await checkFirstLine(handle, lines, path);
+      const rest = Buffer.alloc(Number(size) - lines);
+      await handle.read(rest, 0, rest.length, lines);
+      const tail = tailOf(rest, lines === 0, path);
+      if (fsync && size === 0n) await syncFolder(dirname(path));
+      return new LogFile(path, handle, tail === "record" ? Number(size) : lines, tail, fsync);
     } catch (error) {
       await handle.close();
       throw error;
     }
   }
 
-  /** Adds records: after a failure none of them is there for whoever reads. */
+  /**
+   * Adds records. After a failure none of them is there for a reader.
+   * @throws {SendError} kind `storage` when the file was deleted, replaced or written to by another program
+   */
   async append(records: readonly SessionRecord[]): Promise<void> {
-    // By its path: Windows does not let a handle that only appends cut anything off.
-    if (this.#isTorn) await truncate(this.#path, this.#size);
+    await this.#checkPlace();
+    if (this.#isTorn) await this.#handle.truncate(this.#size);
     this.#isTorn = true;
-    const bytes = bytesOf(this.#size === 0 ? [HEADER, ...records] : records);
-    await this.#handle.appendFile(bytes);
+    const lines = bytesOf(this.#size === 0 ? [HEADER, ...records] : records);
+    const bytes = this.#isUnterminated ? Buffer.concat([Buffer.of(LINE_FEED), lines]) : lines;
+    for (let done = 0; done < bytes.length; ) {
+      const { bytesWritten } = await this.#handle.write(bytes, done, bytes.length - done, this.#size + done);
+      done += bytesWritten;
+    }
     if (this.#fsync) await this.#handle.datasync();
     this.#size += bytes.length;
     this.#isTorn = false;
+    this.#isUnterminated = false;
   }
 
   close(): Promise<void> {
     return this.#handle.close();
   }
+
+  /** What is written into a file without a name is lost, and what another program has added would be overwritten. */
+  async #checkPlace(): Promise<void> {
+    const [there, ours] = await Promise.all([identityOf(this.#path), this.#handle.stat({ bigint: true })]);
+    if (!there || there.dev !== ours.dev || there.ino !== ours.ino) throw replaced(this.#path);
+    if (!this.#isTorn && Number(ours.size) !== this.#size) {
+      throw new SendError("storage", `${basename(this.#path)} was changed by another program. Nothing was written.`, {
+        cause: new Error(`The file is ${this.#path}.`),
+      });
+    }
+  }
+}
+
+function replaced(path: string, cause?: unknown): SendError {
+  const message = `${basename(path)} was deleted or replaced while the session was open. Nothing was written.`;
+  return new SendError("storage", message, { cause: new Error(`The file is ${path}.`, { cause }) });
+}
+
+/** Only a session is written to. */
+async function checkFirstLine(handle: FileHandle, lines: number, path: string): Promise<void> {
+  if (lines === 0) return;
+  const { buffer, bytesRead } = await handle.read(Buffer.alloc(Math.min(lines, HEADER_LINE.length + 1)), 0, null, 0);
+  const line = buffer.subarray(0, bytesRead).toString();
+  checkHeader(line === `${HEADER_LINE}\n` ? HEADER : {}, path);
 }
 
 /** The length up to and with the last line feed. */
-async function wholeLength(handle: FileHandle, size: number): Promise<number> {
+async function linesLength(handle: FileHandle, size: number): Promise<number> {
   const block = Buffer.alloc(BLOCK);
   for (let end = size; end > 0; ) {
     const start = Math.max(0, end - BLOCK);

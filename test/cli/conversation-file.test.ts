@@ -1,12 +1,15 @@
 /** `/save`: what was in the file before is there until the new conversation is. */
 
 import {
+  chmodSync,
+  lchownSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -60,4 +63,47 @@ it("says why a folder is no file", async () => {
   const there = join(folder, "there");
   mkdirSync(there);
   await expect(saveConversation(await sessionOf("one"), there)).rejects.toThrow(/could not be saved: EISDIR/);
+});
+
+it("leaves a file of a later version as it is", async () => {
+  const file = join(folder, "later.json");
+  writeFileSync(file, '{"version":2,"history":[]}');
+  await expect(saveConversation(await sessionOf("one"), file)).rejects.toThrow(/not overwritten/);
+  expect(readFileSync(file, "utf8")).toBe('{"version":2,"history":[]}');
+});
+
+it.skipIf(process.platform === "win32")("makes a file that others could read its owner's alone", async () => {
+  const file = join(folder, "open.json");
+  await saveConversation(await sessionOf("one"), file);
+  chmodSync(file, 0o666);
+  await saveConversation(await sessionOf("two"), file);
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+});
+
+it.skipIf(process.platform === "win32")("follows no link that waits where the draft would be", async () => {
+  const victim = join(folder, "victim.txt");
+  writeFileSync(victim, "mine");
+  const file = join(folder, "planted.json");
+  let draft = "";
+  vi.mocked(writeFile).mockImplementationOnce(async (path, text, options) => {
+    draft = String(path);
+    symlinkSync(victim, draft);
+    const { writeFile: write } = await vi.importActual<typeof import("node:fs/promises")>("node:fs/promises");
+    await write(path, text, options);
+  });
+  await expect(saveConversation(await sessionOf("one"), file)).rejects.toThrow(/EEXIST/);
+  expect(readFileSync(victim, "utf8")).toBe("mine");
+  await saveConversation(await sessionOf("one"), file);
+  expect(draft).toMatch(/[0-9a-f-]{36}/);
+});
+
+/** Only root may give a link to somebody else. */
+it.skipIf(process.getuid?.() !== 0)("follows no link that another user has made", async () => {
+  const victim = join(folder, "theirs.txt");
+  writeFileSync(victim, "");
+  const link = join(folder, "theirs.json");
+  symlinkSync(victim, link);
+  lchownSync(link, 12_345, 12_345);
+  await expect(saveConversation(await sessionOf("one"), link)).rejects.toThrow(/another user/);
+  expect(readFileSync(victim, "utf8")).toBe("");
 });

@@ -111,7 +111,7 @@ describe("a chat with a name", () => {
     await first.said("OK");
     const second = await chat(folder, [], ["b"], "--session", "work");
     expect(second).toMatchObject({ stdout: "", code: 1 });
-    expect(second.stderr).toMatch(/^cloudllm: The session "work" is open in the process \d+\. .*work\.lock\.\n$/);
+    expect(second.stderr).toMatch(/^cloudllm: The session "work" is open in the process \d+\. .*\n$/);
     first.process.stdin.end();
     expect((await first.finished).code).toBe(0);
     expect(readdirSync(folder)).toEqual(["work.jsonl"]);
@@ -218,4 +218,22 @@ test.each<[string, NodeJS.ProcessEnv, NodeJS.Platform, string | RegExp]>([
 ])("the folder is %s", (_name, env, platform, folder) => {
   if (typeof folder === "string") expect(sessionsFolder(env, platform)).toBe(folder);
   else expect(sessionsFolder(env, platform)).toMatch(folder);
+});
+
+test.each([
+  ["is not JSON", "{oops\n"],
+  [
+    "holds records of odd shapes",
+    '{"cloudllm":"session","version":1}\n{"type":"said","messages":[null]}\n{"type":"said","messages":5}\n',
+  ],
+  ["holds a record without a history", '{"cloudllm":"session","version":1}\n{"type":"saved","session":null}\n'],
+  ["is foreign", "notes"],
+])("a session that %s does not hide the others", async (_name, text) => {
+  const folder = freshFolder();
+  await chat(folder, [{ text: "A" }], ["hello there"], "--session", "good");
+  writeFileSync(join(folder, "bad.jsonl"), text);
+  const { stdout, code } = await list(folder);
+  expect(stdout).toMatch(/^bad .*\(/m);
+  expect(stdout).toMatch(/^good .*hello there/m);
+  expect(code).toBe(0);
 });

@@ -8,11 +8,13 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
-import { hostname, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { FileStore } from "cloudllm/store/file";
@@ -282,85 +284,6 @@ it("makes the folders above its own, for their owner alone", async () => {
   if (process.platform !== "win32") expect(statSync(join(folder, "a")).mode & 0o777).toBe(0o700);
 });
 
-describe("the lock", () => {
-  it("lets one session in this process have the file, through whichever store", async () => {
-    const folder = freshFolder();
-    const session = await LLMSession.open({ client: client(), store: new FileStore(folder), id: "s" });
-    await expect(historyOf(folder, "s")).rejects.toMatchObject({
-      kind: "busy",
-      message: expect.stringMatching(/^The session "s" is open in this process\. .*s\.lock\.$/),
-    });
-    await talk(folder, "other", "one");
-    await session.close();
-    expect(await historyOf(folder, "s")).toEqual([]);
-  });
-
-  it("lets one process have the file; what it holds is told to others, who may still look", async () => {
-    const folder = freshFolder();
-    await talk(folder, "s", "one");
-    const program = `
-      import { FileStore } from "cloudllm/store/file";
-      const store = new FileStore(process.argv[1]);
-      await store.claim("s").then(() => console.log("mine"), (error) => console.log(error.kind, error.message));
-      console.log((await store.load("s")).length);`;
-    await using _session = await LLMSession.open({ client: client(), store: new FileStore(folder), id: "s" });
-    const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", program, folder]);
-    expect(stdout).toMatch(new RegExp(`^busy The session "s" is open in the process ${process.pid}\\..*\n2\n$`));
-  });
-
-  const lock = (holder: object) =>
-    JSON.stringify({ pid: process.pid, host: hostname(), startedAt: performance.timeOrigin, ...holder });
-
-  test.each([
-    ["of a process that has ended", async () => lock({ pid: await deadPid() })],
-    ["of an earlier process with our number", async () => lock({ startedAt: performance.timeOrigin - 86_400_000 })],
-    ["of a process from before the machine was started", async () => lock({ pid: process.ppid, startedAt: 0 })],
-    ["that was never written to its end", async () => '{"pid":'],
-    ["that is empty", async () => ""],
-  ])("%s does not hold", async (_name, contentOf) => {
-    const folder = freshFolder();
-    mkdirSync(folder);
-    writeFileSync(join(folder, "s.lock"), await contentOf());
-    expect(await talk(folder, "s", "one")).toHaveLength(2);
-    expect(readdirSync(folder)).toEqual(["s.jsonl"]);
-  });
-
-  test.each([
-    ["of a process that lives", { pid: process.ppid }, `the process ${process.ppid}`],
-    ["from another machine", { host: "elsewhere", pid: 1 }, "the process 1 on elsewhere"],
-  ])("%s holds", async (_name, holder, who) => {
-    const folder = freshFolder();
-    mkdirSync(folder);
-    writeFileSync(join(folder, "s.lock"), lock(holder));
-    await expect(talk(folder, "s", "one")).rejects.toMatchObject({
-      kind: "busy",
-      message: expect.stringContaining(who),
-    });
-    expect(readFileSync(join(folder, "s.lock"), "utf8")).toBe(lock(holder));
-  });
-
-  it("that is dead is taken by one of many at once", async () => {
-    const folder = freshFolder();
-    mkdirSync(folder);
-    for (let round = 0; round < 20; round++) {
-      writeFileSync(join(folder, "s.lock"), lock({ pid: await deadPid() }));
-      const stores = Array.from({ length: 8 }, () => new FileStore(folder));
-      const outcomes = await Promise.allSettled(stores.map((store) => store.claim("s")));
-      expect(outcomes.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
-      await Promise.all(stores.map((store) => store.release("s")));
-    }
-  });
-});
-
-/** The number of a process that has just ended. */
-let dead: Promise<number> | undefined;
-function deadPid(): Promise<number> {
-  dead ??= new Promise((resolve, reject) => {
-    const child = execFile(process.execPath, ["-e", ""], (error) => (error ? reject(error) : resolve(child.pid ?? 0)));
-  });
-  return dead;
-}
-
 it("what stands after a failed write is cut by the next", async () => {
   const folder = freshFolder();
   await talk(folder, "s", "one");
@@ -372,4 +295,109 @@ it("what stands after a failed write is cut by the next", async () => {
   const after = readFileSync(file);
   expect(after.subarray(0, before.length)).toEqual(before);
   expect(await historyOf(folder, "s")).toHaveLength(4);
+});
+
+describe("the end of a file", () => {
+  const ended = (text: string) => text.replace(/\n$/, "");
+
+  test("a last record that lacks only its line feed is kept, and written on", async () => {
+    const folder = freshFolder();
+    const history = await talk(folder, "s", "one");
+    const file = join(folder, "s.jsonl");
+    writeFileSync(file, ended(readFileSync(file, "utf8")));
+    expect(await historyOf(folder, "s")).toEqual(plain(history));
+    await talk(folder, "s", "two");
+    expect((await historyOf(folder, "s")).map(({ content }) => content)).toEqual([
+      "one",
+      "Fine – 好。",
+      "two",
+      "Fine – 好。",
+    ]);
+  });
+
+  test("a header that lacks only its line feed is one", async () => {
+    const folder = freshFolder();
+    mkdirSync(folder);
+    writeFileSync(join(folder, "s.jsonl"), '{"cloudllm":"session","version":1}');
+    expect(await talk(folder, "s", "one")).toHaveLength(2);
+    expect(await historyOf(folder, "s")).toHaveLength(2);
+  });
+
+  test.each([
+    ["a text without a line feed", () => "my notes"],
+    ["a JSON document without a line feed", () => '{"hello":"world"}'],
+    ["zeros", () => "\0\0\0\0"],
+    ["a later version's header without a line feed", () => '{"cloudllm":"session","version":2}'],
+    ["a session with a text at its end", (session: string) => `${session}my notes`],
+    ["a session with half of a foreign document at its end", (session: string) => `${session}{"hello":"wor`],
+    ["a session with a foreign document at its end", (session: string) => `${session}{"hello":"world"}`],
+  ])("%s is an error and stays as it is, also when it is only written to", async (_name, contentOf) => {
+    const folder = freshFolder();
+    await talk(folder, "s", "one");
+    const file = join(folder, "s.jsonl");
+    const content = contentOf(readFileSync(file, "utf8"));
+    writeFileSync(file, content);
+    await expect(talk(folder, "s", "two")).rejects.toMatchObject({ kind: "storage" });
+    const store = new FileStore(folder);
+    const appended = store.append("s", [{ type: "prompt" }]);
+    if (!content.endsWith("}") || content.startsWith('{"hello"') || content.includes('"version":2')) {
+      await expect(appended).rejects.toMatchObject({ kind: "storage", message: expect.not.stringContaining(folder) });
+      expect(readFileSync(file, "utf8")).toBe(content);
+    } else await appended;
+    await store.release("s");
+    expect(readFileSync(file, "utf8").startsWith(content)).toBe(true);
+  });
+
+  test("zeros that a power cut left in the place of a record are cut", async () => {
+    const folder = freshFolder();
+    await talk(folder, "s", "one");
+    appendFileSync(join(folder, "s.jsonl"), '{"type":"said"\0\0\0');
+    expect(await talk(folder, "s", "two")).toHaveLength(4);
+    expect(await historyOf(folder, "s")).toHaveLength(4);
+  });
+});
+
+describe("a file that changes under an open session", () => {
+  test.each<[string, (file: string, folder: string) => void]>([
+    ["deleted", (file) => rmSync(file)],
+    ["deleted with its folder", (_file, folder) => rmSync(folder, { recursive: true })],
+    [
+      "replaced",
+      (file) => {
+        const bytes = readFileSync(file);
+        writeFileSync(`${file}.other`, bytes);
+        renameSync(`${file}.other`, file);
+      },
+    ],
+    ["written to by another program", (file) => appendFileSync(file, '{"type":"prompt"}\n')],
+    ["cut", (file) => truncateSync(file, 60)],
+  ])("%s: the next append fails and says so", async (_name, change) => {
+    const folder = freshFolder();
+    const session = await LLMSession.open({ client: client(), store: new FileStore(folder), id: "s" });
+    await session.sendMessage("one");
+    const file = join(folder, "s.jsonl");
+    change(file, folder);
+    const there = existsSync(file) ? readFileSync(file) : undefined;
+    const failure = await session
+      .sendMessage("two")
+      .then(() => session.close())
+      .catch((error) => error);
+    expect(["storage", "busy"]).toContain(failure?.kind);
+    expect(failure.message).not.toContain(folder);
+    expect(existsSync(file) ? readFileSync(file) : undefined).toEqual(there);
+    await session.close().catch(() => undefined);
+  });
+
+  test("deleted before the first record of an opened session: its history is not lost without a word", async () => {
+    const folder = freshFolder();
+    await talk(folder, "s", "one");
+    const session = await LLMSession.open({ client: client(), store: new FileStore(folder), id: "s" });
+    rmSync(join(folder, "s.jsonl"));
+    const failure = await session
+      .sendMessage("two")
+      .then(() => session.close())
+      .catch((error) => error);
+    expect(failure).toMatchObject({ kind: "storage", message: expect.stringContaining("deleted or replaced") });
+    await session.close().catch(() => undefined);
+  });
 });

@@ -1,0 +1,250 @@
+/** One writer for a session: among stores, processes, process namespaces and machines, whatever the clocks say. */
+
+import { execFile, spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { FileStore } from "cloudllm/store/file";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { LLMSession } from "../../src/session/session.ts";
+import { scriptedClient } from "../../src/testing/index.ts";
+
+let folder = "";
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "cloudllm-lease-"));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const LEASE_MS = 90;
+/** Renews so rarely that it is silent for the whole of a test. */
+const silentStore = () => new FileStore(folder, { leaseMs: 600_000 });
+const quickStore = () => new FileStore(folder, { leaseMs: LEASE_MS });
+
+const lock = () => join(folder, "s.lock");
+const lockText = () => readFileSync(lock(), "utf8");
+const record = { type: "prompt", systemPrompt: "?" } as const;
+
+/** A lock as a process elsewhere would have written it: another container, another machine. */
+function writeForeignLock(ageMs: number): string {
+  const text = JSON.stringify({ token: "another", pid: process.pid, host: hostname(), space: "another boot pid:[1]" });
+  writeFileSync(lock(), text);
+  age(ageMs);
+  return text;
+}
+
+function age(ageMs: number): void {
+  const then = new Date(Date.now() - ageMs);
+  utimesSync(lock(), then, then);
+}
+
+/** As if the holder ran where its process cannot be looked up. */
+function moveElsewhere(): void {
+  writeFileSync(lock(), JSON.stringify({ ...JSON.parse(lockText()), space: "another boot pid:[1]" }));
+}
+
+const busy = (message = /./) => ({ kind: "busy", message: expect.stringMatching(message) });
+
+describe("in one process space", () => {
+  test("one session in this process has the file, through whichever store", async () => {
+    const client = scriptedClient(() => ({ text: "Fine." }));
+    const open = () => LLMSession.open({ client, store: new FileStore(folder), id: "s" });
+    const session = await open();
+    const failure = await open().catch((error) => error);
+    expect(failure).toMatchObject(busy(/^The session "s" is open in this process\./));
+    expect(failure.message).not.toContain(folder);
+    await session.close();
+    await (await open()).close();
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test("one process has the file; others are told who, and may still read", async () => {
+    const store = new FileStore(folder);
+    await store.append("s", [record]);
+    const program = `
+      import { FileStore } from "cloudllm/store/file";
+      const store = new FileStore(process.argv[1]);
+      await store.claim("s").then(() => console.log("mine"), (error) => console.log(error.kind, error.message));
+      console.log((await store.load("s")).length);`;
+    const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", program, folder]);
+    expect(stdout).toMatch(new RegExp(`^busy The session "s" is open in the process ${process.pid}\\..*\n1\n$`));
+    await store.release("s");
+  });
+
+  const ownLock = async (holder: object) => {
+    const store = new FileStore(folder);
+    await store.claim("s");
+    const text = JSON.stringify({ ...JSON.parse(lockText()), ...holder });
+    await store.release("s");
+    return text;
+  };
+
+  test.each([
+    ["of a process that has ended", async () => ownLock({ pid: await deadPid(), token: "dead" })],
+    ["that was never written to its end", async () => '{"pid":'],
+    ["that is empty", async () => ""],
+  ])("a lease %s does not hold", async (_name, contentOf) => {
+    const text = await contentOf();
+    writeFileSync(lock(), text);
+    await quickStore().claim("s");
+    expect(lockText()).not.toBe(text);
+  });
+
+  test.skipIf(process.platform !== "linux")("an earlier process with the same number does not hold it", async () => {
+    writeFileSync(lock(), await ownLock({ startTime: "1", token: "earlier" }));
+    await new FileStore(folder).claim("s");
+    expect(JSON.parse(lockText()).token).not.toBe("earlier");
+  });
+
+  test.skipIf(process.platform !== "linux").each([
+    ["forward", -86_400_000],
+    ["back", 86_400_000],
+  ])("a clock that jumps %s takes it from nobody", async (_name, jump) => {
+    const store = silentStore();
+    await store.append("s", [record]);
+    age(-jump);
+    await expect(quickStore().claim("s")).rejects.toMatchObject(busy());
+    await store.append("s", [record]);
+    await store.release("s");
+  });
+
+  test("of many that find a dead one at once, one has it", async () => {
+    for (let round = 0; round < 20; round++) {
+      writeFileSync(lock(), await ownLock({ pid: await deadPid(), token: "dead" }));
+      const stores = Array.from({ length: 8 }, () => new FileStore(folder));
+      const outcomes = await Promise.allSettled(stores.map((store) => store.claim("s")));
+      expect(outcomes.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+      await Promise.all(stores.map((store) => store.release("s")));
+    }
+  });
+});
+
+describe("a holder that cannot be looked up", () => {
+  test("holds while its last renewal is recent", async () => {
+    const text = writeForeignLock(0);
+    await expect(new FileStore(folder).claim("s")).rejects.toMatchObject(busy(/lease/));
+    expect(lockText()).toBe(text);
+  });
+
+  test.each([
+    ["long ago", 3_600_000],
+    ["in the future, by its clock", -3_600_000],
+  ])("loses it after a lease without renewal, when it was last renewed %s", async (_name, ageMs) => {
+    writeForeignLock(ageMs);
+    await quickStore().claim("s");
+    expect(JSON.parse(lockText()).token).not.toBe("another");
+  });
+
+  test("keeps it when it renews while another watches, however far its clock is off", async () => {
+    const text = writeForeignLock(3_600_000);
+    const claimed = new FileStore(folder, { leaseMs: 600 }).claim("s").then(
+      () => "mine",
+      (error) => error.kind,
+    );
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    age(-7_200_000);
+    expect(await claimed).toBe("busy");
+    expect(lockText()).toBe(text);
+  });
+
+  test("a live store renews: nobody takes over while it is idle", async () => {
+    const store = quickStore();
+    await store.append("s", [record]);
+    moveElsewhere();
+    const before = statSync(lock()).mtimeMs;
+    await expect.poll(() => statSync(lock()).mtimeMs).toBeGreaterThan(before);
+    await expect(quickStore().claim("s")).rejects.toMatchObject(busy());
+    await store.release("s");
+  });
+});
+
+describe("a holder that was silent, lost the lease, and wakes up", () => {
+  async function takenOver() {
+    const sleeper = silentStore();
+    await sleeper.append("s", [record]);
+    moveElsewhere();
+    age(3_600_000);
+    const heir = quickStore();
+    await heir.append("s", [{ type: "prompt", systemPrompt: "heir" }]);
+    return { sleeper, heir };
+  }
+
+  test("cannot write: the store refuses it by the token", async () => {
+    const { sleeper, heir } = await takenOver();
+    await expect(sleeper.append("s", [record])).rejects.toMatchObject(busy(/taken over/));
+    await expect(sleeper.replace("s", [record])).rejects.toMatchObject(busy(/taken over/));
+    expect(await heir.load("s")).toEqual([record, { type: "prompt", systemPrompt: "heir" }]);
+  });
+
+  test("does not give back what is another's", async () => {
+    const { sleeper, heir } = await takenOver();
+    const text = lockText();
+    await sleeper.release("s");
+    expect(lockText()).toBe(text);
+    await heir.append("s", [record]);
+    await heir.release("s");
+    expect(readdirSync(folder)).toEqual(["s.jsonl"]);
+  });
+});
+
+/** Where this user may make process namespaces. */
+const canUnshare =
+  process.platform === "linux" &&
+  spawnSync("unshare", ["--pid", "--fork", "--mount-proc", "true"], { timeout: 10_000 }).status === 0;
+
+describe.skipIf(!canUnshare)("two process namespaces with one host name (needs the right to make them)", () => {
+  const PROGRAM = `
+    import { FileStore } from "cloudllm/store/file";
+    globalThis.store = new FileStore(process.argv[1], { leaseMs: 600 });
+    await store.append("s", [{ type: "prompt", systemPrompt: "inside" }]);
+    console.log("open");
+    setInterval(() => 0, 1_000);`;
+
+  test("the lease holds while the process in the other one lives, and falls after it was killed", async () => {
+    const args = [
+      "--pid",
+      "--fork",
+      "--mount-proc",
+      "--kill-child",
+      process.execPath,
+      "--input-type=module",
+      "-e",
+      PROGRAM,
+      folder,
+    ];
+    const child = spawn("unshare", args, { stdio: ["ignore", "pipe", "inherit"] });
+    await new Promise((resolve) => child.stdout.once("data", resolve));
+    const store = () => new FileStore(folder, { leaseMs: 600 });
+    await expect(store().claim("s")).rejects.toMatchObject(busy());
+    child.kill("SIGKILL");
+    await new Promise((resolve) => child.once("exit", resolve));
+    const heir = store();
+    await expect
+      .poll(
+        () =>
+          heir.claim("s").then(
+            () => "mine",
+            (error) => error.kind,
+          ),
+        { timeout: 10_000 },
+      )
+      .toBe("mine");
+    expect(await heir.load("s")).toEqual([{ type: "prompt", systemPrompt: "inside" }]);
+    await heir.release("s");
+  });
+});
+
+test("options that cannot be are refused", () => {
+  for (const leaseMs of [0, -1, Number.NaN, "1" as unknown as number]) {
+    expect(() => new FileStore(folder, { leaseMs })).toThrow(/leaseMs/);
+  }
+});
+
+/** The number of a process that has just ended. */
+let dead: Promise<number> | undefined;
+function deadPid(): Promise<number> {
+  dead ??= new Promise((resolve, reject) => {
+    const child = execFile(process.execPath, ["-e", ""], (error) => (error ? reject(error) : resolve(child.pid ?? 0)));
+  });
+  return dead;
+}
