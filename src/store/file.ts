@@ -102,6 +102,7 @@ export class FileStore implements SessionStore {
   async append(id: string, records: readonly SessionRecord[]): Promise<void> {
     const claim = await this.#claimOf(id);
     claim.file ??= await LogFile.open(this.#pathOf(id), claim.identity, this.#fsync);
+    claim.identity = claim.file.identity;
     claim.lease.check();
     await claim.file.append(records);
   }

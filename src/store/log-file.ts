@@ -154,6 +154,7 @@ export async function detach(path: string): Promise<void> {
 
 /** The file, open for adding to it. */
 export class LogFile {
+  readonly identity: FileIdentity;
   readonly #path: string;
   readonly #handle: FileHandle;
   readonly #fsync: boolean;
@@ -167,12 +168,14 @@ export class LogFile {
   private constructor(
     path: string,
     handle: FileHandle,
+    identity: FileIdentity,
     size: number,
     tail: "nothing" | "record" | "torn",
     fsync: boolean,
   ) {
     this.#path = path;
     this.#handle = handle;
+    this.identity = identity;
     this.#size = size;
     this.#isTorn = tail === "torn";
     this.#isUnterminated = tail === "record";
@@ -197,7 +200,7 @@ export class LogFile {
       await handle.read(rest, 0, rest.length, lines);
       const tail = tailOf(rest, lines === 0, path);
       if (fsync && size === 0n) await syncFolder(dirname(path));
-      return new LogFile(path, handle, tail === "record" ? Number(size) : lines, tail, fsync);
+      return new LogFile(path, handle, { dev, ino }, tail === "record" ? Number(size) : lines, tail, fsync);
     } catch (error) {
       await handle.close();
       throw error;
@@ -230,9 +233,10 @@ export class LogFile {
 
   /** What is written into a file without a name is lost, and what another program has added would be overwritten. */
   async #checkPlace(): Promise<void> {
-    const [there, ours] = await Promise.all([identityOf(this.#path), this.#handle.stat({ bigint: true })]);
-    if (!there || there.dev !== ours.dev || there.ino !== ours.ino) throw replaced(this.#path);
-    if (!this.#isTorn && Number(ours.size) !== this.#size) {
+    const there = await identityOf(this.#path);
+    if (there?.dev !== this.identity?.dev || there?.ino !== this.identity?.ino) throw replaced(this.#path);
+    const { size } = await this.#handle.stat();
+    if (!this.#isTorn && size !== this.#size) {
       throw new SendError("storage", `${basename(this.#path)} was changed by another program. Nothing was written.`, {
         cause: new Error(`The file is ${this.#path}.`),
       });

@@ -388,6 +388,18 @@ describe("a file that changes under an open session", () => {
     await session.close().catch(() => undefined);
   });
 
+  test("that its own store made and then could not replace is still written to", async () => {
+    const folder = freshFolder();
+    const store = new FileStore(folder);
+    const record = { type: "prompt", systemPrompt: "?" } as const;
+    await store.append("s", [record]);
+    mkdirSync(join(folder, "s.jsonl.new", "in the way"), { recursive: true });
+    await expect(store.replace("s", [])).rejects.toThrow();
+    await store.append("s", [record]);
+    expect(await store.load("s")).toEqual([record, record]);
+    await store.release("s");
+  });
+
   test("deleted before the first record of an opened session: its history is not lost without a word", async () => {
     const folder = freshFolder();
     await talk(folder, "s", "one");
