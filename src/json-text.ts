@@ -1,5 +1,7 @@
 /** JSON as every server takes it. Half a surrogate pair, left by cutting a string, makes some refuse the whole request. */
 
+import { withNumbers } from "./exact-json.ts";
+
 /** What `JSON.stringify` writes for half a pair begins like this, and seldom does anything else. */
 const HALF = /\\u[dD][89a-fA-F]/;
 
@@ -17,5 +19,5 @@ export function wellFormedJson(json: string): string {
  * @throws {TypeError | RangeError} when it holds itself, a BigInt, or is nested too deep
  */
 export function jsonOf(value: unknown): string {
-  return wellFormedJson(JSON.stringify(value));
+  return wellFormedJson(withNumbers(JSON.stringify(value)));
 }

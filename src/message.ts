@@ -83,6 +83,12 @@ export interface ToolCall {
   readonly id: string;
   readonly name: string;
   readonly arguments: unknown;
+  /**
+   * The arguments as JSON with all digits, which is what goes back to the model. Present only where `arguments` hold an integer that a
+   * double cannot hold: such an integer is a string of decimal digits there (`"2512292042121000001"`), and a number beyond
+   * every double (`1e400`) a string, too. JSON Schema judges the integer, a Standard Schema sees the string.
+   */
+  readonly rawArguments?: string;
 }
 
 /** A call whose provider never closed it, or whose arguments are no JSON object: for people and logs, never to be run. */

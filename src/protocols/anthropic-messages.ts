@@ -5,12 +5,14 @@
 
 import type { FinishReason, MessageChunk } from "../chunk.ts";
 import { SendError } from "../errors.ts";
+import { parseExact } from "../exact-json.ts";
 import type { ReplyFacts } from "../fold.ts";
 import { TextBuffer } from "../text-buffer.ts";
 import type { Place } from "./anthropic-binding.ts";
 import { buildAnthropicRequest } from "./anthropic-request.ts";
 import { ANTHROPIC_MESSAGES, type AnthropicReplay } from "./anthropic-turns.ts";
 import { type AnthropicUsage, anthropicUsageOf, mergedUsage } from "./anthropic-usage.ts";
+import { toolCallOf } from "./call-arguments.ts";
 import { uniqueCallId } from "./call-ids.ts";
 import { errorOf, isError, isForeignError } from "./error-kinds.ts";
 import { brokenOffError, finishReasonOf } from "./finish-reasons.ts";
@@ -354,7 +356,7 @@ class AnthropicDecoder implements Decoder {
   #tellCall({ begun }: OpenBlock, id: string, name: string, args: unknown, chunks: MessageChunk[]): void {
     this.#blocks.push({ ...begun, input: args });
     this.#keep(); // if the reply is cut from here on, its call goes back with what was signed before it
-    chunks.push({ type: "toolCall", content: "", toolCall: { id, name, arguments: args }, isFinal: false });
+    chunks.push({ type: "toolCall", content: "", toolCall: toolCallOf(id, name, args), isFinal: false });
   }
 
   /** A citation belongs to its whole block: one statement each. */
@@ -461,7 +463,7 @@ function isBare(input: unknown): boolean {
 
 function jsonOr(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseExact(text);
   } catch {
     return text;
   }

@@ -6,7 +6,7 @@ import { SendError } from "../errors.ts";
 import type { AssistantTurn, ContentPart, Message, ToolMessage, UserMessage } from "../message.ts";
 import type { Place } from "./anthropic-binding.ts";
 import { inlined, textOf } from "./attachments.ts";
-import { argumentsObject } from "./call-arguments.ts";
+import { argumentsObject, rawArgumentsOf } from "./call-arguments.ts";
 import { ANTHROPIC_NAMES } from "./call-ids.ts";
 import { type CallRules, callsById, type HistoryCalls, historyCalls, type SentCall } from "./history-calls.ts";
 import { mediaIn } from "./media-parts.ts";
@@ -164,7 +164,7 @@ function assistantBlocks(turn: AssistantTurn, calls: readonly SentCall[], endpoi
     type: "tool_use",
     id,
     name,
-    input: argumentsObject(call.arguments),
+    input: argumentsObject(call),
   }));
   return { blocks: [...textBlocks(turn.content), ...uses] };
 }
@@ -174,7 +174,9 @@ function callBlocks(calls: readonly SentCall[]): (block: Block) => Block {
   const sentCall = callsById(calls);
   return (block) => {
     const sent = block.type === "tool_use" ? sentCall(block.id) : undefined;
-    return sent ? { ...block, id: sent.id, name: sent.name } : block;
+    if (!sent) return block;
+    const exact = rawArgumentsOf(sent.call) === undefined ? {} : { input: argumentsObject(sent.call) };
+    return { ...block, id: sent.id, name: sent.name, ...exact };
   };
 }
 

@@ -109,7 +109,7 @@ function wireCall(
     id,
     ...(typeof args === "string" && own?.type === "custom"
       ? { type: "custom", custom: { name, input: wellFormed(args) } }
-      : { type: "function", function: { name, arguments: argumentsJson(args) } }),
+      : { type: "function", function: { name, arguments: argumentsJson(call) } }),
   };
 }
 

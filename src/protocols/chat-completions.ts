@@ -6,6 +6,7 @@
 
 import type { MessageChunk } from "../chunk.ts";
 import { SendError } from "../errors.ts";
+import { exactJson } from "../exact-json.ts";
 import type { ReplyFacts } from "../fold.ts";
 import { TextBuffer } from "../text-buffer.ts";
 import { madeUpCallId } from "./call-ids.ts";
@@ -346,7 +347,7 @@ class ChatDecoder implements Decoder {
         name: textIn(call.function?.name ?? custom?.name),
         isText: Boolean(custom),
         // Some local servers send the object itself.
-        argumentsDelta: typeof args === "string" ? args : JSON.stringify(args),
+        argumentsDelta: typeof args === "string" ? args : exactJson(args),
       },
       chunks,
       isWhole,

@@ -3,6 +3,7 @@
  * @see https://cloud.google.com/vertex-ai/generative-ai/docs/multimodal/function-calling
  */
 
+import { moveExact } from "../exact-json.ts";
 import { DEEPEST } from "../json-depth.ts";
 import { textIn } from "./wire-values.ts";
 
@@ -10,7 +11,8 @@ import { textIn } from "./wire-values.ts";
 export interface PartialArgument {
   readonly jsonPath?: string | null;
   readonly stringValue?: string | null;
-  readonly numberValue?: number | null;
+  /** A string where a double cannot hold it. */
+  readonly numberValue?: number | string | null;
   readonly boolValue?: boolean | null;
   readonly nullValue?: unknown;
   readonly willContinue?: boolean | null;
@@ -34,7 +36,9 @@ export function addArgument(root: Record<string, unknown>, piece: PartialArgumen
   if (!hasRoom(container, last)) return false;
   const before = read(container, last);
   const value = pieceValue(piece);
-  write(container, last, typeof before === "string" && typeof value === "string" ? before + value : value);
+  const isMore = typeof before === "string" && typeof value === "string" && piece.stringValue !== undefined;
+  write(container, last, isMore ? before + value : value);
+  moveExact(piece, "numberValue", container, String(last));
   return true;
 }
 

@@ -5,7 +5,7 @@ import type { Tool } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantTurn, ContentPart, Message, ToolMessage } from "../message.ts";
 import { type Attachment, inlined } from "./attachments.ts";
-import { argumentsObject } from "./call-arguments.ts";
+import { argumentsObject, rawArgumentsOf } from "./call-arguments.ts";
 import { GEMINI_NAMES } from "./call-ids.ts";
 import type { PartialArgument } from "./gemini-arguments.ts";
 import { type FileData, type InlineData, latestMedia, refilled } from "./gemini-media.ts";
@@ -161,7 +161,7 @@ function modelTurn(
   }
   const parts = [
     ...textParts(turn.content),
-    ...calls.map(({ call, name }) => ({ functionCall: { name, args: argumentsObject(call.arguments) } })),
+    ...calls.map(({ call, name }) => ({ functionCall: { name, args: argumentsObject(call) } })),
   ];
   return { parts: signed(parts, family), calls: new Map(calls.map(({ id, name }) => [id, { name }])) };
 }
@@ -180,7 +180,8 @@ function replayed({ parts, callIds }: GeminiReplay, calls: readonly SentCall[], 
     asked.set(call.id, about);
     // How it came, in pieces or at once, is no part of a request.
     const { partialArgs: _pieces, willContinue: _more, ...called } = functionCall;
-    return [{ ...part, functionCall: { ...called, ...about } }];
+    const exact = rawArgumentsOf(call.call) === undefined ? {} : { args: argumentsObject(call.call) };
+    return [{ ...part, functionCall: { ...called, ...exact, ...about } }];
   });
   return { parts: signed(sent, family), calls: asked };
 }

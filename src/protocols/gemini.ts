@@ -6,8 +6,10 @@
 
 import type { FinishReason, MessageChunk } from "../chunk.ts";
 import { SendError } from "../errors.ts";
+import { exactCopy, exactJson } from "../exact-json.ts";
 import type { ReplyFacts } from "../fold.ts";
 import { TextBuffer } from "../text-buffer.ts";
+import { toolCallOf } from "./call-arguments.ts";
 import { uniqueCallId } from "./call-ids.ts";
 import { isError, isForeignError } from "./error-kinds.ts";
 import { brokenOff, brokenOffError, finishReasonOf } from "./finish-reasons.ts";
@@ -155,7 +157,7 @@ class GeminiDecoder implements Decoder {
     if (this.#open && reason !== "stop") throw cutCallError(this.#open.name);
     this.#closeCall();
     for (const { id, name, arguments: args } of this.#calls) {
-      chunks.push({ type: "toolCall", content: "", toolCall: { id, name, arguments: args }, isFinal: false });
+      chunks.push({ type: "toolCall", content: "", toolCall: toolCallOf(id, name, args), isFinal: false });
     }
     for (const citation of groundingCitations(this.#grounding, this.#text.toString())) {
       chunks.push({ type: "citation", content: "", ...citation, isFinal: false });
@@ -248,7 +250,7 @@ class GeminiDecoder implements Decoder {
       const id = uniqueCallId(own, this.#facts.id, index, this.#takenIds);
       this.#callIds.push(id);
       // Told before it is looked at: what cannot be used stays to be seen.
-      chunks.push(deltaOf({ index, id, name }, call.willContinue ? "" : JSON.stringify(call.args ?? {})));
+      chunks.push(deltaOf({ index, id, name }, call.willContinue ? "" : exactJson(call.args ?? {})));
       this.#open = { part, index, id, name, arguments: argumentsOf(name, call.args), isCut: false };
     }
     const open = this.#open;
@@ -322,7 +324,7 @@ function deltaOf({ index, id, name }: Pick<OpenCall, "index" | "id" | "name">, a
 /** What the call is given; parts of it may still be added. */
 function argumentsOf(name: string, args: unknown): Record<string, unknown> {
   try {
-    return { ...argumentsIn(args) };
+    return exactCopy(argumentsIn(args));
   } catch (cause) {
     throw malformedCallError(name, cause);
   }

@@ -76,7 +76,7 @@ function turnItems(
       type: "function_call",
       call_id: id,
       name,
-      arguments: argumentsJson(call.arguments),
+      arguments: argumentsJson(call),
     })),
   ];
 }
@@ -145,7 +145,9 @@ function callItem({ id: _id, status: _status, ...item }: Fields, sent: SentCall 
   return {
     ...item,
     ...(sent && { call_id: sent.id, name: sent.name }),
-    ...(typeof item.arguments === "string" && { arguments: wellFormedJson(item.arguments) }),
+    ...(typeof item.arguments === "string"
+      ? { arguments: wellFormedJson(item.arguments) }
+      : sent && item.type === "function_call" && { arguments: argumentsJson(sent.call) }),
   };
 }
 

@@ -1,5 +1,6 @@
 /** Items that tell of tools which ran at the provider. */
 
+import { parseExact } from "../exact-json.ts";
 import type { ProviderToolCall } from "../message.ts";
 import type { ResponseItem } from "./responses-items.ts";
 
@@ -38,7 +39,7 @@ export function searchQueriesOf(item: ResponseItem): readonly string[] | undefin
 function parsedOr(value: unknown): unknown {
   if (typeof value !== "string") return value;
   try {
-    return JSON.parse(value);
+    return parseExact(value);
   } catch {
     return value;
   }

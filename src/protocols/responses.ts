@@ -6,8 +6,11 @@
 
 import type { FinishReason, MessageChunk } from "../chunk.ts";
 import { SendError } from "../errors.ts";
+import { exactJson } from "../exact-json.ts";
 import type { ReplyFacts } from "../fold.ts";
+import type { ToolCall } from "../message.ts";
 import { TextBuffer } from "../text-buffer.ts";
+import { toolCallOf } from "./call-arguments.ts";
 import { uniqueCallId } from "./call-ids.ts";
 import { errorOf, isError, isForeignError } from "./error-kinds.ts";
 import { brokenOffError, finishReasonOf } from "./finish-reasons.ts";
@@ -176,7 +179,7 @@ class ResponsesDecoder implements Decoder {
   #cutCall: string | undefined;
   #brokenCall: string | undefined;
   /** A call that ended without arguments and does not say that it is whole: what follows tells. */
-  #bareCall: { readonly id: string; readonly name: string; readonly arguments: unknown } | undefined;
+  #bareCall: ToolCall | undefined;
   /** The ids of the calls that have ended, as the server gave them, which may be one for two calls. */
   readonly #calledIds: string[] = [];
   /** What the calls are called: what answers one must find it. */
@@ -408,7 +411,7 @@ class ResponsesDecoder implements Decoder {
       this.#brokenCall = name; // why, is told by how the reply ends
       return;
     }
-    this.#bareCall = { id, name, arguments: args };
+    this.#bareCall = toolCallOf(id, name, args);
     if (text.trim() !== "" || item.status === "completed") this.#tellBareCall(chunks);
   }
 
@@ -528,7 +531,7 @@ function deltaOf({ index, id, name }: OpenCall, argumentsDelta: string): Message
 /** Some servers send the object itself. */
 function textOf(args: unknown): string | undefined {
   if (args === undefined || args === null) return undefined;
-  return typeof args === "string" ? args : JSON.stringify(args);
+  return typeof args === "string" ? args : exactJson(args);
 }
 
 function countsOf(ids: Iterable<string>): Map<string, number> {

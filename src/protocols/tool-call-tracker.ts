@@ -2,6 +2,7 @@
 
 import type { MessageChunk } from "../chunk.ts";
 import { SendError } from "../errors.ts";
+import { toolCallOf } from "./call-arguments.ts";
 import { JsonProgress } from "./json-progress.ts";
 import { argumentsIn } from "./wire-values.ts";
 
@@ -99,7 +100,7 @@ export class ToolCallTracker {
     for (const call of this.#calls) {
       const { id, name } = call;
       if (name === "") throw new SendError("protocol", "A tool call came without the name of the tool.");
-      const toolCall = { id, name, arguments: wholeArguments(call, cut && call === this.#calls.at(-1)) };
+      const toolCall = toolCallOf(id, name, wholeArguments(call, cut && call === this.#calls.at(-1)));
       chunks.push({ type: "toolCall", content: "", toolCall, isFinal: false });
     }
   }

@@ -1,6 +1,7 @@
 /** What stands in an event: looked at before it is taken for what it should be. */
 
 import { SendError } from "../errors.ts";
+import { parseExact } from "../exact-json.ts";
 import { DEEPEST, isDeeper } from "../json-depth.ts";
 
 /**
@@ -70,7 +71,7 @@ function unreadable(what: string, value: unknown): SendError {
  * @throws {SyntaxError} when they are no JSON, no object, or nested so deep that they could not be sent back
  */
 export function argumentsIn(value: unknown): Readonly<Record<string, unknown>> {
-  const args: unknown = typeof value !== "string" ? value : value.trim() === "" ? {} : JSON.parse(value);
+  const args: unknown = typeof value !== "string" ? value : value.trim() === "" ? {} : parseExact(value);
   if (args === undefined || args === null) return {};
   if (typeof args !== "object" || Array.isArray(args)) throw new SyntaxError("no object");
   if (isDeeper(args)) throw new SyntaxError(`nested more than ${DEEPEST} deep`);

@@ -35,7 +35,7 @@ export function holdCounts(
     found.push(issue(`must have at most ${counted(maxProperties, "property")}`));
 }
 
-export function holdNumber(schema: JsonSchema, value: number, found: Issue[]): void {
+export function holdNumber(schema: JsonSchema, value: number | bigint, found: Issue[]): void {
   const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf } = schema;
   if (typeof minimum === "number") {
     if (exclusiveMinimum === true && value <= minimum) found.push(issue(`must be more than ${minimum}`));
@@ -69,7 +69,9 @@ function isOfType(type: unknown, value: unknown): boolean {
     case "object":
       return isJsonObject(value);
     case "integer":
-      return Number.isInteger(value);
+      return Number.isInteger(value) || typeof value === "bigint";
+    case "number":
+      return typeof value === "number" || typeof value === "bigint";
     default:
       return typeof value === type;
   }

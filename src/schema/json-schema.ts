@@ -132,7 +132,7 @@ class Validation {
     else {
       holdValues(schema, value, found);
       if (typeof value === "string") this.#holdText(schema, value, found);
-      else if (typeof value === "number") holdNumber(schema, value, found);
+      else if (typeof value === "number" || typeof value === "bigint") holdNumber(schema, value, found);
       else if (Array.isArray(value)) this.#holdArray(schema, value, scope, found, evaluated);
       else if (isJsonObject(value)) this.#holdObject(schema, outline, value, scope, found, evaluated);
     }

@@ -1,6 +1,7 @@
 /** What a schema is here, in either of the two forms people have one in: a library's (Standard Schema), or plain JSON Schema. */
 
 import { SendError } from "../errors.ts";
+import { mayLoseDigits, parseBigInts } from "../exact-json.ts";
 import { jsonSchemaIssues } from "./json-schema.ts";
 import { schemaFault } from "./soundness.ts";
 
@@ -96,13 +97,17 @@ const LIBRARY_OPTIONS = {
   ]),
 };
 
-/** Says of a value whether it fits; a schema with asynchronous rules says so later. */
+/**
+ * Says of a value whether it fits; a schema with asynchronous rules says so later.
+ * @param json what the value was parsed from: JSON Schema judges the integers that stand there, which may be strings in `value`
+ */
 export function validate<Output>(
   schema: Schema<Output>,
   value: unknown,
+  json?: string,
 ): SchemaResult<Output> | Promise<SchemaResult<Output>> {
   if (isStandardSchema(schema)) return (schema as StandardSchema<Output>)["~standard"].validate(value);
-  const issues = jsonSchemaIssues(schema, value);
+  const issues = jsonSchemaIssues(schema, json && mayLoseDigits(json) ? parseBigInts(json) : value);
   return issues.length > 0 ? { issues } : { value: value as Output };
 }
 

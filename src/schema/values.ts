@@ -3,7 +3,12 @@
 import { isJsonObject } from "./keywords.ts";
 
 /** 0.3 is a multiple of 0.1, whatever binary fractions say. */
-export function isMultiple(value: number, divisor: number): boolean {
+export function isMultiple(value: number | bigint, divisor: number): boolean {
+  if (typeof value === "bigint") {
+    const [, whole = "", fraction = ""] = /^(\d+)(?:\.(\d+))?$/.exec(String(divisor)) ?? [];
+    if (whole === "") return isMultiple(Number(value), divisor);
+    return (value * 10n ** BigInt(fraction.length)) % BigInt(whole + fraction) === 0n;
+  }
   const quotient = value / divisor;
   if (!Number.isFinite(quotient)) return value % divisor === 0;
   return Math.abs(quotient - Math.round(quotient)) <= Math.abs(quotient) * 2 * Number.EPSILON;
@@ -40,6 +45,7 @@ export function isEqual(one: unknown, other: unknown): boolean {
 /** One text for all values that JSON Schema holds for equal: the order of keys does not matter. */
 export function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+  if (typeof value === "bigint") return String(value);
   if (!isJsonObject(value)) return JSON.stringify(value) ?? "undefined";
   const members = Object.keys(value)
     .sort()

@@ -18,7 +18,7 @@ export function typesText(types: readonly unknown[]): string {
 export function kindOf(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return "a list";
-  if (typeof value === "number") return String(value);
+  if (typeof value === "number" || typeof value === "bigint") return String(value);
   if (typeof value === "boolean") return String(value);
   return TYPE_NAMES[typeof value] ?? `a ${typeof value}`;
 }

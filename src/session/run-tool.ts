@@ -39,7 +39,7 @@ export function withError<T extends object>(target: T, error: unknown): T & { re
 
 async function answerOf(call: ToolCall, tool: Tool<unknown>, signal: AbortSignal): Promise<ToolMessage | undefined> {
   const checked: SchemaResult<unknown> = tool.parameters
-    ? await validate(tool.parameters, call.arguments)
+    ? await validate(tool.parameters, call.arguments, call.rawArguments)
     : { value: call.arguments };
   if (checked.issues) {
     return failureOf(call, `The arguments do not fit the schema of ${call.name}: ${issuesText(checked.issues)}.`);

@@ -4,6 +4,7 @@ import { offAbort, onAbort } from "../abort.ts";
 import type { MessageChunk } from "../chunk.ts";
 import type { SendOptions, Tool } from "../client.ts";
 import { SendError } from "../errors.ts";
+import { parseExact } from "../exact-json.ts";
 import type { ReplyFacts } from "../fold.ts";
 import { issuesText, type SchemaResult, validate } from "../schema/schema.ts";
 import { TextBuffer } from "../text-buffer.ts";
@@ -91,7 +92,7 @@ class CheckedSource implements ChunkSource, ChunkSink {
     this.#handOver();
     for (const chunk of doubtful) {
       const parameters = this.#parametersOf(chunk);
-      const result = parameters && held(parameters, argumentsOf(chunk));
+      const result = parameters && held(parameters, argumentsOf(chunk), rawArgumentsIn(chunk));
       if (!result || (!isPromise(result) && !result.issues)) this.#sink.chunks.push(chunk);
     }
     this.#over(() => this.#sink.fail(error));
@@ -105,7 +106,7 @@ class CheckedSource implements ChunkSource, ChunkSink {
         this.#pass(chunk);
         continue;
       }
-      const result = held(parameters, argumentsOf(chunk));
+      const result = held(parameters, argumentsOf(chunk), rawArgumentsIn(chunk));
       if (isPromise(result)) {
         return this.#later(result, (later) => {
           if (this.#judgeCall(later)) this.#check(next);
@@ -183,9 +184,10 @@ class CheckedSource implements ChunkSource, ChunkSink {
     const schema = this.#output;
     const { facts } = this;
     if (!schema || this.#isUnseen || facts.finishReason === "toolCalls") return next();
+    const text = this.#text.toString();
     let value: unknown;
     try {
-      value = JSON.parse(this.#text.toString());
+      value = parseExact(text);
     } catch {
       return this.#reject(
         `The reply is not the JSON that was asked for${reasonOf(facts)}: its text is on \`partial\`.`,
@@ -197,7 +199,7 @@ class CheckedSource implements ChunkSource, ChunkSink {
       facts.output = result.value;
       next();
     };
-    const result = held(schema, value);
+    const result = held(schema, value, text);
     if (isPromise(result)) this.#later(result, judge);
     else judge(result);
   }
@@ -223,6 +225,10 @@ function reasonOf({ finishReason, rawFinishReason }: ReplyFacts): string {
   return ` (finish reason: ${rawFinishReason ?? finishReason})`;
 }
 
+function rawArgumentsIn(chunk: MessageChunk): string | undefined {
+  return chunk.type === "toolCall" ? chunk.toolCall.rawArguments : undefined;
+}
+
 function argumentsOf(chunk: MessageChunk): unknown {
   return chunk.type === "toolCall" ? chunk.toolCall.arguments : undefined;
 }
@@ -231,12 +237,13 @@ function argumentsOf(chunk: MessageChunk): unknown {
 function held(
   schema: NonNullable<Tool["parameters"]>,
   value: unknown,
+  json: string | undefined,
 ): SchemaResult<unknown> | Promise<SchemaResult<unknown>> {
   const thrown = (error: unknown): SchemaResult<unknown> => ({
     issues: [{ message: `the schema threw ${wordsOf(error)}` }],
   });
   try {
-    const result = validate(schema, value);
+    const result = validate(schema, value, json);
     return isPromise(result) ? Promise.resolve(result).catch(thrown) : result;
   } catch (error) {
     return thrown(error);

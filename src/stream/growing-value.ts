@@ -6,7 +6,7 @@ import { PartialJson } from "./partial-json.ts";
 
 /** What the text of a reply says so far. */
 export class GrowingValue {
-  #json = new PartialJson();
+  #json = new PartialJson({ exact: true });
   #text = new TextBuffer();
 
   add(chunk: MessageChunk): void {
@@ -18,11 +18,11 @@ export class GrowingValue {
       case "rewind":
         if (chunk.length === 0) break; // only thinking was taken back
         this.#text.cut(this.#text.length - chunk.length);
-        this.#json = new PartialJson();
+        this.#json = new PartialJson({ exact: true });
         this.#json.push(this.#text.toString());
         break;
       case "toolResult": // the model reads it and begins anew
-        this.#json = new PartialJson();
+        this.#json = new PartialJson({ exact: true });
         this.#text = new TextBuffer();
         break;
       case "final":

@@ -1,5 +1,7 @@
 /** JSON that is still being written. Every character is read once, however small the pieces in which it comes. */
 
+import { exactNumber, parseExact } from "../exact-json.ts";
+
 /**
  * What a value of type `T` may look like while it is being written: fields and elements are missing at first, and texts
  * are as long as they have come, so that a text of a few allowed words may be the beginning of one. It is JSON, as it is
@@ -167,6 +169,15 @@ export class PartialJson {
   /** How many characters had come when the view was made. */
   #viewedAt = 0;
 
+  readonly #toNumber: (token: string) => number | string;
+  readonly #parse: (json: string) => unknown;
+
+  /** `exact`: whether integers that a double cannot hold become strings of their digits, as in `ToolCall.arguments`; default: false. */
+  constructor({ exact = false }: { readonly exact?: boolean | undefined } = {}) {
+    this.#toNumber = exact ? exactNumber : Number;
+    this.#parse = exact ? parseExact : JSON.parse;
+  }
+
   /** Takes the next piece. What is wrong with it shows in `error`, and in `end()`. */
   push(text: string): void {
     this.#unread += text;
@@ -209,7 +220,7 @@ export class PartialJson {
     this.#read();
     if (this.#error) throw this.#error;
     if (this.#state === NUMBER && !this.#container && NUMBER_ENDS.includes(this.#numberPart))
-      this.#close(Number(this.#text));
+      this.#close(this.#toNumber(this.#text));
     if (this.#state !== END) throw new SyntaxError(`The JSON ends too early, after ${this.#offset} characters.`);
     return this.#root;
   }
@@ -218,7 +229,7 @@ export class PartialJson {
   #readWhole(): void {
     const text = this.#unread;
     try {
-      this.#root = JSON.parse(text);
+      this.#root = this.#parse(text);
     } catch {
       return;
     }
@@ -442,7 +453,7 @@ export class PartialJson {
 
   #closeNumber(text: string, at: number): void {
     if (!NUMBER_ENDS.includes(this.#numberPart)) this.#fail(text, at);
-    this.#close(Number(this.#text));
+    this.#close(this.#toNumber(this.#text));
   }
 
   #readWord(text: string, start: number): number {

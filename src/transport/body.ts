@@ -1,6 +1,7 @@
 /** The body of one answer: what form it has, and its events or its document through the protocol into chunks. */
 
 import { SendError } from "../errors.ts";
+import { parseExact } from "../exact-json.ts";
 import type { ReplyFacts } from "../fold.ts";
 import { DEEPEST, isDeeper } from "../json-depth.ts";
 import type { Decoder, Protocol } from "../protocols/protocol.ts";
@@ -52,7 +53,7 @@ export class Body {
   constructor(target: BodyTarget, decoder: Decoder = target.protocol.createDecoder(target.facts)) {
     this.decoder = decoder;
     this.#target = target;
-    this.#parse = createEventJsonParser(target.decode, target.shapes);
+    this.#parse = createEventJsonParser(target.decode, target.shapes, parseExact);
   }
 
   get hasRest(): boolean {
@@ -91,7 +92,7 @@ export class Body {
         throw new SendError("truncated", `${facts.provider} answered with an empty body.`);
       case "document": {
         const text = decode(form.pieces.join(""));
-        const whole = this.#whole(() => JSON.parse(text) as unknown);
+        const whole = this.#whole(() => parseExact(text));
         checkDepth(whole);
         // Google's servers, also those that speak another protocol, put their errors into a list of one.
         protocol.decodeWhole(Array.isArray(whole) && whole.length === 1 ? whole[0] : whole, facts, sink.chunks);
@@ -147,7 +148,7 @@ export class Body {
     }
     // Where events come alone, the runtime's own parser is as good, and warm.
     const alone = this.#readLength < SEVERAL_EVENTS * data.length;
-    const event: unknown = alone ? JSON.parse(decode(data)) : this.#parse(data);
+    const event: unknown = alone ? parseExact(decode(data)) : this.#parse(data);
     if (data.length > 2 * DEEPEST) checkDepth(event); // each level has two brackets
     this.isComplete = this.#push(event, type);
     return this.isComplete;

@@ -1,7 +1,7 @@
 /**
  * `JSON.parse` for the events of one client's replies, which are equal but for a token, a counter, some random padding, and
  * an id in each reply. Once two events have shown which scalars change (the holes), an event that fits is read by comparing
- * the text between the holes and parsing only the holes; anything else goes through `JSON.parse`. The result is always the
+ * the text between the holes and parsing only the holes; anything else goes through `JSON.parse`, or what stands in its place. The result is always the
  * same.
  *
  * Why it is exact: the shape was proved by putting marked strings into the holes and finding each of them as a *value* in
@@ -9,6 +9,8 @@
  * `head value segment value … tail`, where each value is by itself a JSON text, has the proved structure, wherever the
  * borders were found. Spaces before the last `}` (Anthropic pads with a random number of them) never mean anything.
  */
+
+import { mayLoseDigits } from "../exact-json.ts";
 
 /** The shapes that a client's events had, for its next replies to begin with. What changes between two replies is a hole, too. */
 export class EventShapes {
@@ -38,10 +40,12 @@ export class EventShapes {
  * Creates the parser for one reply. It behaves like `JSON.parse`, values, key order and `SyntaxError` included.
  * @param decode makes text of data that is still bytes, of all of it or of a value in it; only its ASCII is looked at before
  * @param shapes what the client's replies have shown so far, and will show; default: nothing
+ * @param parseOther reads what fits no shape, numbers of more than 15 digits among it; default: `JSON.parse`
  */
 export function createEventJsonParser(
   decode: Decode = (data) => data,
   shapes: EventShapes = new EventShapes(),
+  parseOther: (json: string) => unknown = (json) => JSON.parse(json),
 ): (data: string) => unknown {
   let own: Shape | undefined; // this reply's: its id is no hole
   let fitted: Shape | undefined; // the client's, if the previous event fitted one and not the reply's own
@@ -83,7 +87,7 @@ export function createEventJsonParser(
       if (credit < CREDIT_AT_START) credit += CREDIT_PER_HIT;
       return fast;
     }
-    const value: unknown = JSON.parse(decode(data));
+    const value = parseOther(decode(data));
     fitted = undefined;
     credit += CREDIT_PER_MISS;
     if (credit >= CREDIT_TO_LEARN) {
@@ -203,6 +207,7 @@ function scalarOf(json: string): unknown {
       if (count !== undefined) return count;
     }
   }
+  if (json.charCodeAt(0) !== QUOTE && mayLoseDigits(json)) throw new SyntaxError("not for the fast way");
   return JSON.parse(json);
 }
 
@@ -268,7 +273,7 @@ const HOLE = "";
 /** What an event that is valid JSON is made of, without its last brace; undefined if it cannot be learned from. */
 function tokensOf(data: string): readonly string[] | undefined {
   const end = endOf(data);
-  if (end < 0 || data.includes(MARK_IN_JSON)) return undefined;
+  if (end < 0 || data.includes(MARK_IN_JSON) || mayLoseDigits(data)) return undefined;
   // Put together anew: what is cut out of the read would keep all of it alive as long as the shape.
   return ` ${data}`.slice(1, end + 1).match(TOKEN) ?? undefined;
 }

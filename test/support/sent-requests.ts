@@ -73,6 +73,8 @@ interface SentRequest {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Record<string, unknown>;
+  /** The body as it came. */
+  readonly text: string;
 }
 
 export interface RequestRecorder extends AsyncDisposable {
@@ -80,6 +82,8 @@ export interface RequestRecorder extends AsyncDisposable {
   client(name: ClientName, model: string, options?: Partial<ClientOptions>): ProviderClient;
   /** Sends a conversation and gives the request that went out for it. */
   sent(name: ClientName, model: string, messages: readonly Message[], options?: SendOptions): Promise<SentRequest>;
+  /** The bodies that the next requests are answered with, in order. */
+  answer(...bodies: readonly (string | Uint8Array)[]): void;
   /** The reply to a question when the server answers with `body`, put through JSON as a store would. */
   replied(
     name: ClientName,
@@ -94,12 +98,12 @@ const HI: Message = { role: "user", content: "hi" };
 /** Answers with the smallest good reply of the protocol that was spoken to, unless told otherwise. */
 export async function requestRecorder(): Promise<RequestRecorder> {
   const requests: SentRequest[] = [];
-  let next: string | Uint8Array | undefined;
+  const next: (string | Uint8Array)[] = [];
   const server = await rawServer(({ socket, head, body }) => {
     const [, path = ""] = /^POST (\S+)/.exec(head) ?? [];
-    requests.push({ path, headers: headersOf(head), body: JSON.parse(Buffer.from(body, "latin1").toString("utf8")) });
-    const answer = next ?? smallestReply(path);
-    next = undefined;
+    const text = Buffer.from(body, "latin1").toString("utf8");
+    requests.push({ path, headers: headersOf(head), body: JSON.parse(text), text });
+    const answer = next.shift() ?? smallestReply(path);
     socket.write(Buffer.concat([Buffer.from(STREAM_HEAD), httpChunk(answer), Buffer.from(LAST_CHUNK)]));
   });
   const client = (name: ClientName, model: string, options: Partial<ClientOptions> = {}) =>
@@ -107,6 +111,7 @@ export async function requestRecorder(): Promise<RequestRecorder> {
   return {
     requests,
     client,
+    answer: (...bodies) => void next.push(...bodies),
     async sent(name, model, messages, options = {}) {
       const before = requests.length;
       await (await client(name, model).sendMessageStream(messages, options)).finalMessage();
@@ -115,7 +120,7 @@ export async function requestRecorder(): Promise<RequestRecorder> {
       return request;
     },
     async replied(name, model, body, { whole, ...options } = {}) {
-      next = body;
+      next.push(body);
       const asked = client(name, model, options);
       const message = whole
         ? await asked.sendMessage([HI])
