@@ -22,6 +22,16 @@ interface Beside {
   readonly tools?: unknown;
 }
 
+/** Reads a place out of a `replay`, which a store may have given back as anything. */
+export function placeIn(value: unknown): Place | undefined {
+  if (typeof value !== "object" || value === null || !("prefix" in value) || !("after" in value)) return undefined;
+  const { prefix, after } = value;
+  return typeof prefix === "string" && (after === null || typeof after === "string") ? { prefix, after } : undefined;
+}
+
+/** The refusal of thinking that was written for another conversation; it has no code of its own. */
+export const BOUND_ELSEWHERE: RegExp = /bound to a different conversation/;
+
 /** A conversation of which every thinking block is accepted. */
 export interface BoundPieces {
   readonly pieces: readonly Piece[];

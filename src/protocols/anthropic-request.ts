@@ -5,7 +5,7 @@ import { SendError } from "../errors.ts";
 import type { Message } from "../message.ts";
 import { claudeSchema, hasRecords } from "../schema/grammar.ts";
 import { jsonSchemaOf } from "../schema/schema.ts";
-import { type BoundPieces, boundPieces, hasThinking, unboundPieces } from "./anthropic-binding.ts";
+import { BOUND_ELSEWHERE, type BoundPieces, boundPieces, hasThinking, unboundPieces } from "./anthropic-binding.ts";
 import { thinkingOf } from "./anthropic-thinking.ts";
 import {
   type Block,
@@ -78,16 +78,13 @@ export function buildAnthropicRequest(
       body: withProviderOptions(body, providerOptions),
       ...(bound.place && { binding: bound.place }),
       instead: (refusal) =>
-        IS_BOUND_ELSEWHERE.test(refusal.message) && hasThinking(bound.pieces)
+        BOUND_ELSEWHERE.test(refusal.message) && hasThinking(bound.pieces)
           ? requestOf(unboundPieces(bound, carried))
           : undefined,
     };
   };
   return requestOf(boundPieces(pieces, carried, model.bindsThinking));
 }
-
-/** The refusal of thinking that was written for another conversation; it has no code of its own. */
-const IS_BOUND_ELSEWHERE = /bound to a different conversation/;
 
 /** An answer begun by the caller. Only a credit for a refused answer is redeemed so at every model. */
 function withoutPrefill(

@@ -4,7 +4,7 @@ import { base64TextOf } from "../base64.ts";
 import type { Tool } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantTurn, ContentPart, Message, ToolMessage, UserMessage } from "../message.ts";
-import type { Place } from "./anthropic-binding.ts";
+import { type Place, placeIn } from "./anthropic-binding.ts";
 import { inlined, textOf } from "./attachments.ts";
 import { argumentsObject, rawArgumentsOf } from "./call-arguments.ts";
 import { ANTHROPIC_NAMES } from "./call-ids.ts";
@@ -178,12 +178,6 @@ function callBlocks(calls: readonly SentCall[]): (block: Block) => Block {
     const exact = rawArgumentsOf(sent.call) === undefined ? {} : { input: argumentsObject(sent.call) };
     return { ...block, id: sent.id, name: sent.name, ...exact };
   };
-}
-
-/** What stores give back may be anything. */
-function placeIn(value: unknown): Place | undefined {
-  const { prefix, after } = isFields(value) ? value : {};
-  return typeof prefix === "string" && (after === null || typeof after === "string") ? { prefix, after } : undefined;
 }
 
 /** Blocks inside a block are looked at like those beside it. */

@@ -17,6 +17,8 @@ export interface ChatReplay {
   readonly parts?: readonly unknown[];
   /** Fields of a call beside its function, by its id. */
   readonly callFields?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** Where `details` were written, at models that refuse them elsewhere. */
+  readonly place?: unknown;
   /** The name of the sound that was made. */
   readonly sound?: SoundReference;
 }
@@ -89,11 +91,18 @@ export class ReplayCollector {
     addTo(this.#parts, part, this.#grown);
   }
 
-  replay(provider: string, model: string, place: ReasoningReplay["place"] | undefined): Replay | undefined {
+  /** `placeOf`: see `ProtocolRequest.binding`. */
+  replay(
+    provider: string,
+    model: string,
+    place: ReasoningReplay["place"] | undefined,
+    placeOf?: () => unknown,
+  ): Replay | undefined {
     const isSplit = this.#parts.some(({ type }) => type !== "text");
     const field = place === "as it came" ? this.#field : place;
     const data: ChatReplay = {
       ...(this.#details.length > 0 && { details: this.#details }),
+      ...(placeOf && { place: placeOf() }),
       ...(field && field !== "parts" && this.#reasoning !== "" && { reasoning: { field, text: this.#reasoning } }),
       ...(place === "parts" && isSplit && { parts: this.#parts }),
       ...(this.#callFields.size > 0 && { callFields: Object.fromEntries(this.#callFields) }),

@@ -2,10 +2,12 @@
 
 import type { SendOptions, Tool } from "../client.ts";
 import type { Message } from "../message.ts";
+import { BOUND_ELSEWHERE } from "./anthropic-binding.ts";
 import { outputOf, withInstruction } from "./chat-completions-output.ts";
 import { commonReasoning } from "./chat-completions-reasoning.ts";
 import { wireMessagesOf } from "./chat-completions-turns.ts";
 import { type ChatDialect, mayAsk } from "./chat-dialects.ts";
+import { type BoundMessages, boundMessages } from "./chat-thinking-binding.ts";
 import { toldToGoOn } from "./continuation.ts";
 import { oneAnswer } from "./one-answer.ts";
 import { openSchema } from "./open-schema.ts";
@@ -28,10 +30,10 @@ export function buildChatRequest(
   const cache = cacheOf(options, endpoint, dialect);
   const prefix = endsInAnswer(messages) ? dialect.prefix?.(endpoint) : undefined;
   const told = withInstruction(prefix ? messages : toldToGoOn(messages), output?.instruction);
-  const wired = wireMessagesOf(told, options.tools, endpoint, dialect);
-  const body = {
-    model,
-    messages: prefix ? wired.with(-1, { ...wired.at(-1), ...prefix.messageFields }) : wired,
+  const places = new Map<Fields, unknown>();
+  const wired = wireMessagesOf(told, options.tools, endpoint, dialect, places);
+  const tools = toolFields(messages, options, endpoint, dialect);
+  const fields = {
     ...prefix?.fields,
     // Fields that were not asked for are left out: some servers refuse those they do not know.
     ...(stream && { stream: true, ...(dialect.streamOptions && { stream_options: dialect.streamOptions }) }),
@@ -41,22 +43,33 @@ export function buildChatRequest(
     ...stopOf(options, endpoint, dialect),
     ...seedOf(options, endpoint, dialect),
     ...(output && { response_format: output.format }),
-    ...toolFields(messages, options, endpoint, dialect),
+    ...tools,
     ...searchOf(options, endpoint, dialect),
     ...cache.fields,
     ...metadataOf(options, endpoint, dialect),
   };
-  return {
-    url: baseUrl.endsWith("/chat/completions") ? baseUrl : `${baseUrl}/chat/completions`,
-    ...(cache.headers && { headers: cache.headers }),
-    ...(prefix && { continuesExactly: true }),
-    body: oneAnswer(
-      withProviderOptions(cache.isMarked ? markedForCache(body, options) : body, options.providerOptions),
-      "n",
-      endpoint,
-      options,
-    ),
+  const requestOf = (bound: BoundMessages): ProtocolRequest => {
+    const sent = bound.messages;
+    const said = prefix ? sent.with(-1, { ...sent.at(-1), ...prefix.messageFields }) : sent;
+    const body = { model, messages: said, ...fields };
+    return {
+      url: baseUrl.endsWith("/chat/completions") ? baseUrl : `${baseUrl}/chat/completions`,
+      ...(cache.headers && { headers: cache.headers }),
+      ...(prefix && { continuesExactly: true }),
+      body: oneAnswer(
+        withProviderOptions(cache.isMarked ? markedForCache(body, options) : body, options.providerOptions),
+        "n",
+        endpoint,
+        options,
+      ),
+      ...(bound.place && { binding: bound.place }),
+      instead(refusal) {
+        const rest = BOUND_ELSEWHERE.test(refusal.message) ? bound.unbound() : undefined;
+        return rest && requestOf(rest);
+      },
+    };
   };
+  return requestOf(boundMessages(wired, places, tools.tools, dialect.bindsThinking?.(model) ?? false));
 }
 
 /** Whether the last words are the model's: those of a reply that was cut, or words that the caller puts into its mouth. */

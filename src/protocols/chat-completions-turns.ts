@@ -21,11 +21,13 @@ import { meaningOf } from "./wire-values.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
+/** @param places gets, for each message that is sent, where it was written, if its reply says so */
 export function wireMessagesOf(
   given: readonly Message[],
   tools: readonly Tool[] | undefined,
   endpoint: Endpoint,
   dialect: ChatDialect,
+  places: Map<Fields, unknown> = new Map(),
 ): readonly Fields[] {
   const said = dialect.refusesBlankText?.test(endpoint.model) ? withoutBlankText(given) : given;
   const messages = withMovedMedia(said, {
@@ -35,7 +37,13 @@ export function wireMessagesOf(
   });
   const lastWords = messages.findLastIndex(({ role }) => role === "user");
   const calls = historyCalls(messages, tools, { names: OPENAI_NAMES, legalId: (id) => wireCallId(id, dialect) });
-  const wired = messages.flatMap((message, at) => wireMessages(message, at, calls, at > lastWords, endpoint, dialect));
+  const wired = messages.flatMap((message, at) => {
+    const sent = wireMessages(message, at, calls, at > lastWords, endpoint, dialect);
+    const data = message.role === "assistant" ? message.replay?.data : undefined;
+    if (typeof data === "object" && data !== null && "place" in data)
+      for (const each of sent) places.set(each, data.place);
+    return sent;
+  });
   const order = dialect.turnOrder?.(endpoint.model, originOf(endpoint.baseUrl));
   return order ? inOrder(wired, order) : wired;
 }

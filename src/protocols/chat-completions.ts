@@ -195,7 +195,7 @@ class ChatDecoder implements Decoder {
     this.#replay.sound = this.#media.sound;
     for (const citation of this.#early) this.#cite(citation, chunks);
     // Before the calls: of one that was cut, those before it go back with what was signed for them.
-    const replay = this.#replay.replay(facts.provider, this.#model, this.#reasoningPlace);
+    const replay = this.#replay.replay(facts.provider, this.#model, this.#reasoningPlace, facts.binding);
     if (replay) facts.replay = replay;
     this.#calls.close(raw !== undefined && reason !== "stop" && reason !== "toolCalls", chunks);
     facts.finishReason = this.#refused && reason === "stop" ? "refusal" : reason;

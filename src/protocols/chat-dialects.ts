@@ -1,6 +1,7 @@
 /** How the vendors of Chat Completions differ in what they take. */
 
 import type { ReasoningEffort, SearchParameters, SendOptions } from "../client.ts";
+import { capabilitiesOf } from "./capabilities/claude.ts";
 import {
   deepseekReasoning,
   effortOf,
@@ -68,6 +69,8 @@ export interface ChatDialect {
   readonly filePart?: "document_url";
   /** Which thinking goes back with earlier replies; absent: none. */
   readonly reasoningReplay?: ReasoningRule;
+  /** Whether a model refuses signed thinking of another conversation: Claude since 5.1. */
+  readonly bindsThinking?: (model: string) => boolean;
   /** Models behind which text of nothing but white space is refused: Claude. */
   readonly refusesBlankText?: RegExp;
   /** In which order the turns go out; absent: as they are. */
@@ -176,6 +179,7 @@ export const OPENROUTER_CHAT: ChatDialect = {
   cacheMarks: /^~?anthropic\//,
   wantsToolsAfterCalls: /^~?anthropic\//,
   refusesBlankText: /^~?anthropic\//,
+  bindsThinking: (model) => /^~?anthropic\//.test(model) && capabilitiesOf(model).bindsThinking,
   turnOrder: openrouterOrder,
   rootRefusals: (model) =>
     /^~?anthropic\//.test(model) ? ANTHROPIC_ROOT_REFUSALS : /^~?openai\//.test(model) ? OPENAI_ROOT_REFUSALS : [],
