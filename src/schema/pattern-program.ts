@@ -2,8 +2,9 @@
 
 import type { PatternNode } from "./pattern-syntax.ts";
 
-/** Steps of one match. They take a second or so; a text that needs more is not matched to its end. */
+/** Steps of one match, and more for each character. They take a second or so; a text that needs more is not matched to its end. */
 const MAX_STEPS = 10_000_000;
+const MAX_STEPS_EACH = 20;
 
 /** Instructions of one expression: repetitions with large counts are written out. */
 const MAX_INSTRUCTIONS = 20_000;
@@ -15,6 +16,7 @@ type Instruction =
   | { readonly op: "assert"; readonly holds: (text: string, at: number, work: Work) => boolean };
 
 interface Work {
+  /** What is left to do; below 0 it was too much. */
   steps: number;
 }
 
@@ -32,9 +34,9 @@ export class PatternProgram {
 
   /** Whether it matches somewhere in the text; `undefined` when that takes too many steps to say. */
   matches(text: string): boolean | undefined {
-    const work = { steps: 0 };
+    const work = { steps: MAX_STEPS + MAX_STEPS_EACH * text.length };
     const isFound = this.#run(text, 0, { isAnchored: false }, work);
-    return work.steps > MAX_STEPS ? undefined : isFound;
+    return work.steps < 0 ? undefined : isFound;
   }
 
   /** `isAnchored`: it must begin at `from`. `to`: it must end there. */
@@ -44,7 +46,7 @@ export class PatternProgram {
     // When a state was last entered, as a position; one for each instruction.
     const entered = new Array<number>(this.#instructions.length).fill(-1);
     const limit = ends.to ?? text.length;
-    work.steps += this.#instructions.length;
+    work.steps -= this.#instructions.length;
     for (let at = from; at <= limit; ) {
       if (!ends.isAnchored || at === from) this.#enter(0, text, at, states, entered, work);
       const character = this.#characterAt(text, at);
@@ -54,7 +56,7 @@ export class PatternProgram {
         if (instruction?.op !== "character" || at >= limit || !instruction.fits(character)) continue;
         this.#enter(state + 1, text, at + character.length, next, entered, work);
       }
-      if (work.steps > MAX_STEPS) return false;
+      if (work.steps < 0) return false;
       if (next.length === 0 && ends.isAnchored) return false;
       at += character.length || 1;
       [states, next] = [next, states];
@@ -67,8 +69,8 @@ export class PatternProgram {
   #enter(state: number, text: string, at: number, states: number[], entered: number[], work: Work): void {
     const waiting = [state];
     for (let one = waiting.pop(); one !== undefined; one = waiting.pop()) {
-      work.steps++;
-      if (entered[one] === at || work.steps > MAX_STEPS) continue;
+      work.steps--;
+      if (entered[one] === at || work.steps < 0) continue;
       entered[one] = at;
       const instruction = this.#instructions[one];
       if (instruction?.op === "jump") waiting.push(...instruction.to);

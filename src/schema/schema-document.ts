@@ -6,10 +6,24 @@ import type { JsonSchema } from "./schema.ts";
 /** The way to a schema from the root of its document. */
 export type Way = readonly (string | number)[];
 
-/** A schema of a document, with the way to it. */
-export interface LocatedSchema {
+/** A schema of a document, and where it is. */
+export class LocatedSchema {
   readonly schema: JsonSchema;
-  readonly way: Way;
+  readonly #outer: LocatedSchema | undefined;
+  readonly #steps: Way;
+
+  constructor(schema: JsonSchema, outer?: LocatedSchema, steps: Way = []) {
+    this.schema = schema;
+    this.#outer = outer;
+    this.#steps = steps;
+  }
+
+  /** Put together only for who asks: deep schemas would cost the square of their depth. */
+  get way(): Way {
+    const ways: Way[] = [];
+    for (let located: LocatedSchema | undefined = this; located; located = located.#outer) ways.unshift(located.#steps);
+    return ways.flat();
+  }
 }
 
 /** A part of a document that has an address of its own: the document itself, and each schema in it with an `$id`. */
@@ -58,13 +72,14 @@ export class SchemaDocument {
   readonly #resourceOf = new Map<JsonSchema, Resource>();
 
   constructor(root: JsonSchema) {
-    this.#add(root, [], undefined);
+    this.#add(new LocatedSchema(root), undefined);
     // Pointers may lead to schemas under keywords that nobody knows.
-    for (const { schema, way } of this.schemas) {
+    for (const located of this.schemas) {
+      const { schema } = located;
       for (const keyword of ["$ref", "$dynamicRef"]) {
         const target = this.resolve(schema, schema[keyword]);
         if (isJsonObject(target) && !this.#resourceOf.has(target))
-          this.#add(target, [...way, keyword], this.resourceOf(schema));
+          this.#add(new LocatedSchema(target, located, [keyword]), this.resourceOf(schema));
       }
     }
     this.hasUnevaluated = this.#uses("unevaluatedProperties") || this.#uses("unevaluatedItems");
@@ -111,18 +126,17 @@ export class SchemaDocument {
     return { resource: this.#resources.get(uri), fragment: decoded(fragment) };
   }
 
-  #add(root: JsonSchema, way: Way, around: Resource | undefined): void {
-    const waiting: (LocatedSchema & { readonly outer: Resource | undefined })[] = [
-      { schema: root, way, outer: around },
-    ];
-    for (let found = waiting.pop(); found; found = waiting.pop()) {
-      const { schema, outer } = found;
+  #add(first: LocatedSchema, around: Resource | undefined): void {
+    const waiting: (readonly [LocatedSchema, Resource | undefined])[] = [[first, around]];
+    for (let next = waiting.pop(); next; next = waiting.pop()) {
+      const [located, outer] = next;
+      const { schema } = located;
       if (this.#resourceOf.has(schema)) continue;
       const resource = this.#resourceWith(schema, outer);
       this.#resourceOf.set(schema, resource);
-      this.schemas.push({ schema, way: found.way });
-      for (const { way: further, part } of partsOf(schema))
-        if (isJsonObject(part)) waiting.push({ schema: part, way: [...found.way, ...further], outer: resource });
+      this.schemas.push(located);
+      for (const { way, part } of partsOf(schema))
+        if (isJsonObject(part)) waiting.push([new LocatedSchema(part, located, way), resource]);
     }
   }
 

@@ -17,8 +17,9 @@ export function schemaFault(root: JsonSchema): string | undefined {
   return loop && `\`${[...loop, "$ref"].join(".")}\` leads back to itself before anything of the value is looked at.`;
 }
 
-function faultIn(document: SchemaDocument, { schema, way }: LocatedSchema): string | undefined {
-  const at = (...further: Way): string => `\`${[...way, ...further].join(".")}\``;
+function faultIn(document: SchemaDocument, located: LocatedSchema): string | undefined {
+  const { schema } = located;
+  const at = (...further: Way): string => `\`${[...located.way, ...further].join(".")}\``;
   if (document.isReferenceAlone(schema)) return referenceFault(document, schema, "$ref", at);
   for (const [keyword, value] of Object.entries(schema)) {
     const fault = Object.hasOwn(FAULTS, keyword) ? FAULTS[keyword]?.(value) : undefined;
@@ -54,7 +55,8 @@ const IN_PLACE = ["anyOf", "oneOf", "allOf", "not", "if", "then", "else", "depen
 /** The way to a schema from which references lead back to it without taking a step into the value. */
 function loopIn(document: SchemaDocument): Way | undefined {
   const sound = new Set<JsonSchema>();
-  for (const { schema: start, way } of document.schemas) {
+  for (const located of document.schemas) {
+    const { schema: start } = located;
     const path = new Set<JsonSchema>();
     const steps: { readonly schema: JsonSchema; readonly next: Iterator<JsonSchema> }[] = [];
     const enter = (schema: JsonSchema): void => {
@@ -68,7 +70,7 @@ function loopIn(document: SchemaDocument): Way | undefined {
         steps.pop();
         path.delete(step.schema);
         sound.add(step.schema);
-      } else if (path.has(value)) return way;
+      } else if (path.has(value)) return located.way;
       else if (!sound.has(value)) enter(value);
     }
   }
