@@ -28,7 +28,7 @@ export function joinedReply(replies: readonly AssistantMessage[], folded: Assist
 }
 
 /** What the replies have cost together. */
-export function spendingOf(replies: readonly AssistantMessage[]): Spending {
+function spendingOf(replies: readonly AssistantMessage[]): Spending {
   const spending = new Spending();
   for (const reply of replies) spending.add(reply);
   return spending;
