@@ -31,6 +31,8 @@ export interface BodyTarget {
   /** See `Exchange.decode`. */
   readonly decode: (delivered: string) => string;
   readonly shapes: EventShapes;
+  /** The longest event, in characters: as long as the whole reply may be, since a picture comes in one, and all of them in the last. */
+  readonly maxEventLength: number;
 }
 
 /** Reads one body. What it throws ends the attempt; the chunks before it are in the sink. */
@@ -113,7 +115,8 @@ export class Body {
   #formOf(first: string): Form {
     if (first === "<") throw new SyntaxError("a web page came instead of a reply; is the base URL right?");
     if (first === "{" || first === "[") return { kind: "document", pieces: [] };
-    return { kind: "events", parser: createSseParser((data, type) => this.#event(data, type)) };
+    const { maxEventLength } = this.#target;
+    return { kind: "events", parser: createSseParser((data, type) => this.#event(data, type), { maxEventLength }) };
   }
 
   /** First token first: up to the first chunk of the reply, events are read one by one, and the rest waits for its turn. */

@@ -627,3 +627,11 @@ test("what a picture was billed for stands in the raw usage, since the counts le
   expect(message.usage).toMatchObject({ totalTokens: 29, raw: { ...usage, tool_usage } });
   expect((await server.client.sendMessage(ASK)).usage).toEqual(message.usage);
 });
+
+test("a picture of 36 MB arrives: an event may be as long as its reply", async () => {
+  const data = "A".repeat(36_000_000);
+  const part = { inlineData: { mimeType: "image/png", data } };
+  await using server = await provider({ client: "gemini", events: [parts(part), stop], whole: {} });
+  const { message } = await read(server.client);
+  expect(message.media?.[0]?.data?.length).toBe(data.length);
+});

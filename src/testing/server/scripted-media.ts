@@ -20,7 +20,7 @@ export function chunkOf({ index, medium, append }: MediaEvent): Parameters<Media
 }
 
 /** The address of a picture, with its bytes in it where it has them. */
-export function addressOf({ mediaType, data, url }: Media): string | undefined {
+function addressOf({ mediaType, data, url }: Media): string | undefined {
   return data === undefined ? url : `data:${mediaType};base64,${data}`;
 }
 
