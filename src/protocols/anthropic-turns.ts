@@ -5,6 +5,7 @@ import type { Tool } from "../client.ts";
 import { SendError } from "../errors.ts";
 import type { AssistantTurn, ContentPart, Message, ToolMessage, UserMessage } from "../message.ts";
 import { type Place, placeIn } from "./anthropic-binding.ts";
+import { shareSignatures, thinksUnsigned } from "./anthropic-hosts.ts";
 import { inlined, textOf } from "./attachments.ts";
 import { argumentsObject, rawArgumentsOf } from "./call-arguments.ts";
 import { ANTHROPIC_NAMES } from "./call-ids.ts";
@@ -12,7 +13,7 @@ import { type CallRules, callsById, type HistoryCalls, historyCalls, type SentCa
 import { mediaIn } from "./media-parts.ts";
 import { withMovedMedia } from "./media-turns.ts";
 import { OPENING } from "./opening.ts";
-import { ownReplayOf, saysStill } from "./own-replay.ts";
+import { originOf, ownReplayOf, saysStill } from "./own-replay.ts";
 import type { Endpoint } from "./protocol.ts";
 import { wellFormed } from "./well-formed.ts";
 
@@ -152,10 +153,12 @@ function resultBlock({ content, isError }: ToolMessage, callId: string): Block {
 function assistantBlocks(turn: AssistantTurn, calls: readonly SentCall[], endpoint: Endpoint): Omit<Piece, "role"> {
   const own = ownReplayOf<AnthropicReplay>(turn, endpoint, ANTHROPIC_MESSAGES);
   if (own && isUnchanged(turn, own.before, own.data.blocks)) {
-    const isReadable = own.model === endpoint.model && own.isFromHere;
+    const address = originOf(endpoint.baseUrl);
+    const isReadable = own.model === endpoint.model && (own.isFromHere || shareSignatures(own.origin, address));
+    const mustBeSigned = !(own.isFromHere && thinksUnsigned(endpoint.model, address));
     const place = placeIn(own.data.place);
     const blocks = own.data.blocks
-      .filter((block): block is Block => mayGoBack(block, isReadable))
+      .filter((block): block is Block => mayGoBack(block, isReadable, mustBeSigned))
       .map(withoutBlankTexts)
       .map(callBlocks(calls));
     return { blocks: [...textBlocks(own.before), ...blocks], ...(place && { place }) };
@@ -203,15 +206,15 @@ function isUnchanged(turn: AssistantTurn, before: string, blocks: readonly unkno
   return saysStill(turn, before + text, ids);
 }
 
-/** Blank text is refused, and so is thinking that is not signed; signatures hold for the model and the address that wrote them. */
-function mayGoBack(block: unknown, isReadable: boolean): boolean {
+/** Blank text is refused, and so is unsigned thinking where it must be signed; signatures hold for the model that wrote them. */
+function mayGoBack(block: unknown, isReadable: boolean, mustBeSigned: boolean): boolean {
   const { type, text, signature } = block as {
     readonly type?: string;
     readonly text?: string;
     readonly signature?: string;
   };
   if (type === "text") return typeof text === "string" && text.trim() !== "";
-  if (type === "thinking") return Boolean(signature) && isReadable;
+  if (type === "thinking") return isReadable && (Boolean(signature) || !mustBeSigned);
   // What a gateway's model drew goes back in the user's turn.
   if (mediaIn({ ...(block as Block) })) return false;
   return type !== "redacted_thinking" || isReadable;

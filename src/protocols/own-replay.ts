@@ -9,6 +9,8 @@ export interface OwnReplay<Data> {
   /** The beginning of the reply's text, which is not in the data. */
   readonly before: string;
   readonly model: string | undefined;
+  /** The address that wrote it, where the reply says. */
+  readonly origin: string | undefined;
   /** Whether it was written at the same address; so it is taken to be where the reply does not say. */
   readonly isFromHere: boolean;
   /** Whether, in addition, it was written for the same account: only then can it be relied on that what is encrypted can be read. */
@@ -30,7 +32,7 @@ export function ownReplayOf<Data>(
   const { data, before = "", model, origin, account: writer } = replay;
   const isFromHere = origin === undefined || origin === originOf(baseUrl);
   const isFromAccount = isFromHere && (writer === undefined || account === undefined || writer === account);
-  return { data: withoutHoles(data) as Data, before, model, isFromHere, isFromAccount };
+  return { data: withoutHoles(data) as Data, before, model, origin, isFromHere, isFromAccount };
 }
 
 /**

@@ -1,6 +1,6 @@
 /** What one account at one address has encrypted or signed is not sent to another, which would refuse every further request. */
 
-import type { AssistantMessage, ClientOptions, Message } from "cloudllm";
+import { type AssistantMessage, ClaudeClient, type ClientOptions, type Message } from "cloudllm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ClientName, events, type RequestRecorder, requestRecorder } from "../support/sent-requests.ts";
 
@@ -130,6 +130,82 @@ test("who wrote a reply is noted without the key", async () => {
   expect(again.replay?.account).toBe(replay?.account);
   const other = await writer.replied("openai", "gpt-5.4", made, { apiKey: `${key}A` });
   expect(other.replay?.account).not.toBe(replay?.account);
+});
+
+describe("Anthropic Messages", () => {
+  /** What goes out in the place of a reply that thought, when one address wrote it and another is asked. */
+  async function blocksAt(
+    written: string,
+    asked: string,
+    model: string,
+    signature: string,
+    apiKey = "k",
+  ): Promise<unknown[]> {
+    const reply = events(
+      { type: "message_start", message: { id: "m", content: [], usage: { input_tokens: 1, output_tokens: 1 } } },
+      { type: "content_block_start", index: 0, content_block: { type: "thinking", thinking: "hm", signature } },
+      { type: "content_block_stop", index: 0 },
+      { type: "content_block_start", index: 1, content_block: { type: "tool_use", id: "c1", name: "w", input: {} } },
+      { type: "content_block_stop", index: 1 },
+      { type: "message_delta", delta: { stop_reason: "tool_use" }, usage: { output_tokens: 1 } },
+      { type: "message_stop" },
+    );
+    const bodies: { messages: { content: unknown[] }[] }[] = [];
+    const fetch: typeof globalThis.fetch = async (_url, init) => {
+      bodies.push(JSON.parse(String(init?.body)));
+      return new Response(reply, { headers: { "content-type": "text/event-stream" } });
+    };
+    const at = (baseUrl: string, key: string) => new ClaudeClient({ model, baseUrl, fetch, apiKey: key });
+    const first = await (await at(written, "k").sendMessageStream([HI])).finalMessage();
+    const history: readonly Message[] = [HI, JSON.parse(JSON.stringify(first)), answer("c1")];
+    await (await at(asked, apiKey).sendMessageStream(history)).finalMessage();
+    return bodies[1]?.messages[1]?.content ?? [];
+  }
+  const ANTHROPIC = "https://api.anthropic.com";
+  const thought = (signature: string) => ({ type: "thinking", thinking: "hm", signature });
+
+  test.each<[string, string, string, string, string, boolean]>([
+    ["goes on at another of its clouds", ANTHROPIC, "https://us.aws.amazonaws.com", "claude-sonnet-4-5", "s", true],
+    ["goes on with another key", ANTHROPIC, ANTHROPIC, "claude-sonnet-4-5", "s", true],
+    [
+      "stays behind at another vendor's",
+      ANTHROPIC,
+      "https://api.moonshot.ai/anthropic",
+      "claude-sonnet-4-5",
+      "s",
+      false,
+    ],
+    ["unsigned stays behind", ANTHROPIC, ANTHROPIC, "claude-sonnet-4-5", "", false],
+    [
+      "unsigned goes back to Kimi",
+      "https://api.moonshot.ai/anthropic",
+      "https://api.moonshot.ai/anthropic",
+      "k",
+      "",
+      true,
+    ],
+    [
+      "unsigned goes back to DeepSeek",
+      "https://api.deepseek.com/anthropic",
+      "https://api.deepseek.com/anthropic",
+      "deepseek-v4",
+      "",
+      true,
+    ],
+    [
+      "unsigned goes back to MiniMax behind a proxy",
+      "http://proxy.local",
+      "http://proxy.local",
+      "MiniMax-M2",
+      "",
+      true,
+    ],
+    ["unsigned stays behind elsewhere", "https://api.z.ai/api/anthropic", ANTHROPIC, "glm-5.3", "", false],
+  ])("thinking %s", async (_what, written, asked, model, signature, goes) => {
+    const blocks = await blocksAt(written, asked, model, signature, "another-key");
+    if (goes) expect(blocks).toContainEqual(thought(signature));
+    else expect(blocks).toMatchObject([{ type: "tool_use" }]);
+  });
 });
 
 /** As they arrive: with fields that only replies have, and with those that requests have, too. */
