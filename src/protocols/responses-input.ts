@@ -11,6 +11,7 @@ import { type CallRules, callsById, historyCalls, type SentCall } from "./histor
 import { completeMedia, withMovedMedia } from "./media-turns.ts";
 import { type OwnReplay, ownReplayOf, saysStill } from "./own-replay.ts";
 import type { Endpoint } from "./protocol.ts";
+import { isCallersCall } from "./responses-callers.ts";
 import type { ResponsesDialect } from "./responses-dialects.ts";
 import { hasContent, inputForm, type ResponseItem } from "./responses-items.ts";
 import { PICTURE_CALL, pictureItem } from "./responses-media.ts";
@@ -136,7 +137,8 @@ function kept(
     }
     if (item.type === "message") return hasContent(item) ? [inputForm(item)] : [];
     if (isCallersCall(item, dialect)) return [callItem(inputForm(item), sentCall(item.call_id))];
-    return isUnthought ? [] : [inputForm(item)];
+    // A function's call demands an output, also one that the provider has run.
+    return isUnthought || item.type === "function_call" ? [] : [inputForm(item)];
   });
 }
 
@@ -149,11 +151,6 @@ function callItem({ id: _id, status: _status, ...item }: Fields, sent: SentCall 
       ? { arguments: wellFormedJson(item.arguments) }
       : sent && item.type === "function_call" && { arguments: argumentsJson(sent.call) }),
   };
-}
-
-/** Whether it waits for the caller's answer. */
-function isCallersCall({ type }: ResponseItem, { runsCustomTools }: ResponsesDialect): boolean {
-  return type === "function_call" || (type === "custom_tool_call" && !runsCustomTools);
 }
 
 function isUnchanged(

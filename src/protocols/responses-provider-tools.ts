@@ -4,14 +4,11 @@ import { parseExact } from "../exact-json.ts";
 import type { ProviderToolCall } from "../message.ts";
 import type { ResponseItem } from "./responses-items.ts";
 
-/** Items that end like calls and are none, or none of the provider's. */
-const OTHERS = ["function_call"];
-
 /** `undefined` for an item that tells of no tool. */
 export function providerToolCallOf(item: ResponseItem): ProviderToolCall | undefined {
   const type = String(item.type ?? "");
   const isCall = type.endsWith("_call") || type.startsWith("mcp_") || type === "program";
-  if (!isCall || OTHERS.includes(type)) return undefined;
+  if (!isCall) return undefined;
   const args = item.action ?? item.arguments ?? item.input ?? item.code ?? item.queries ?? item.operation;
   const result = item.results ?? item.outputs ?? item.output ?? item.result ?? item.tools ?? item.error;
   return {

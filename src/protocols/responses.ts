@@ -18,6 +18,7 @@ import { ItemPlaces } from "./item-places.ts";
 import { addLogprobs } from "./logprobs.ts";
 import { lostTextError } from "./lost-text.ts";
 import type { BackgroundReplies, Decoder, Protocol, ReplyPosition } from "./protocol.ts";
+import { anyWaits, isCallersCall } from "./responses-callers.ts";
 import type { WireAnnotation } from "./responses-citations.ts";
 import type { ResponsesDialect } from "./responses-dialects.ts";
 import { RESPONSES, type ResponsesReplay } from "./responses-input.ts";
@@ -29,9 +30,6 @@ import { type EventNumbers, ResponsesTexts, type TextPlace } from "./responses-t
 import { responsesUsageOf } from "./responses-usage.ts";
 import { cutCallError, malformedCallError } from "./tool-call-tracker.ts";
 import { argumentsIn, listIn, nameIn, objectIn, textIn } from "./wire-values.ts";
-
-/** Items that wait for the caller though they are no calls of functions: shells, patches, screens, approvals. */
-const WAITING = ["local_shell_call", "shell_call", "apply_patch_call", "computer_call", "mcp_approval_request"];
 
 /** The place of what came in the last event alone. */
 const AFTER_ALL = 2_000_000;
@@ -356,8 +354,8 @@ class ResponsesDecoder implements Decoder {
     call.done = args || call.done;
   }
 
-  #isCallersCall({ type }: WireItem): boolean {
-    return type === "function_call" || (type === "custom_tool_call" && !this.#dialect.runsCustomTools);
+  #isCallersCall(item: WireItem): boolean {
+    return isCallersCall(item, this.#dialect);
   }
 
   #endItem(at: number, item: WireItem, chunks: MessageChunk[]): void {
@@ -424,7 +422,6 @@ class ResponsesDecoder implements Decoder {
   }
 
   #endProviderTool(item: WireItem, chunks: MessageChunk[]): void {
-    if (WAITING.includes(item.type ?? "")) this.#waits = true;
     const providerToolCall = providerToolCallOf(item);
     if (!providerToolCall) return;
     const queries = searchQueriesOf(item);
@@ -510,7 +507,7 @@ class ResponsesDecoder implements Decoder {
     if (status === "incomplete") return finishReasonOf(raw) ?? "unknown";
     // Whoever thinned out the pieces says `completed` all the same.
     if (status !== "completed" || this.#texts.difference) return "unknown";
-    if (this.#waits) return "toolCalls";
+    if (this.#waits || anyWaits([...this.#items.values()])) return "toolCalls";
     return this.#refused ? "refusal" : "stop";
   }
 }
