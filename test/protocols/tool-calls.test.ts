@@ -106,7 +106,7 @@ describe("a call that was cut is never whole", () => {
     ["at the token limit, before its arguments", "length", "", "truncated"],
     ["at the token limit, within them", "length", '{"x"', "truncated"],
     ["by a filter", "content_filter", "", "truncated"],
-    ["for a reason nobody knows", "abort", "", "truncated"],
+    ["for a reason nobody knows", "a_word_of_next_year", "", "truncated"],
     ["although the provider calls it finished", "tool_calls", '{"x"', "protocol"],
     ["without any reason", null, "{}", "truncated"],
   ])("%s", (_name, finish, args, kind) => {
