@@ -13,6 +13,7 @@ import {
   MessageStream,
   SendError,
   type SessionStore,
+  type Tool,
 } from "cloudllm";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { REPLY_KINDS, type ReplyKind, sseOf } from "./support/odd-replies.ts";
@@ -21,7 +22,17 @@ import { mutated, oddJson, oddObject, pick, type Random, randomFrom } from "./su
 const CASES = Number(process.env.ODD_CASES ?? 4_000);
 const SETTLES_WITHIN_MS = 5_000;
 const QUESTION = [{ role: "user", content: "?" }] as const;
-const TOOLS = [{ name: "look", parameters: { type: "object" }, run: () => "seen" }] as const;
+/** A tool that answers, answers oddly, or throws something odd; so may its schema. */
+function toolsOf(random: Random): readonly Tool[] {
+  const throwing = () => {
+    throw oddObject(random);
+  };
+  const run = pick<() => unknown>(random, [() => "seen", () => "seen", () => oddObject(random), throwing]);
+  const validate = pick<() => unknown>(random, [() => ({ value: {} }), async () => oddObject(random), throwing]);
+  const jsonSchema = { input: () => ({ type: "object" }), output: () => ({ type: "object" }) };
+  const schema = { "~standard": { version: 1, vendor: "odd", validate, jsonSchema } } as unknown as Tool["parameters"];
+  return [{ name: "look", parameters: random() < 0.7 ? { type: "object" } : schema, run }];
+}
 
 const strays: unknown[] = [];
 const stray = (error: unknown): void => void strays.push(error);
@@ -114,12 +125,12 @@ async function ask(random: Random, client: ClientWrapper): Promise<void> {
   const controller = new AbortController();
   const options = {
     signal: controller.signal,
-    ...(random() < 0.3 && { tools: TOOLS }),
+    ...(random() < 0.3 && { tools: toolsOf(random) }),
     ...(random() < 0.2 && { output: { type: "object" } }),
     ...(random() < 0.5 && { recover: pick(random, ["resume", "continue", "restart"] as const) }),
   };
   if (random() < 0.3) return void (await client.sendMessage(QUESTION, options));
-  await read(random, await client.sendMessageStream(QUESTION, options), () => controller.abort());
+  await read(random, await client.sendMessageStream(QUESTION, options), () => controller.abort(oddObject(random)));
 }
 
 function clientOf(random: Random, kind: ReplyKind, answer: (body: string) => Response): ClientWrapper {
@@ -201,7 +212,7 @@ const sessionAfterwards: Case = async (random) => {
     },
   });
   const session = new LLMSession({ client });
-  const options = random() < 0.5 ? { tools: TOOLS } : {};
+  const options = random() < 0.5 ? { tools: toolsOf(random) } : {};
   const first = whole
     ? session.sendMessage("one", options)
     : session.sendMessageStream("one", options).then((stream) => stream.finalMessage());
@@ -297,8 +308,8 @@ const foreignClient: Case = async (random) => {
   if (chance < 0.3) return settled(ask(random, fallback([client, client])));
   if (chance < 0.6) return settled(ask(random, hedge(client, client, { afterMs: 50 })));
   const session = new LLMSession({ client });
-  if (random() < 0.5) return settled(session.sendMessage("one", { tools: TOOLS }));
-  const stream = session.sendMessageStream("one", { tools: TOOLS });
+  if (random() < 0.5) return settled(session.sendMessage("one", { tools: toolsOf(random) }));
+  const stream = session.sendMessageStream("one", { tools: toolsOf(random) });
   return settled(stream.then((opened) => read(random, opened, () => undefined)));
 };
 

@@ -33,8 +33,17 @@ function eventsThenFailure(): ReadableStream<Uint8Array> {
   });
 }
 
+const NEVER: Answer = () => new Promise(() => undefined);
+
 const clientOf = (answer: Answer) =>
-  new OpenAIClient({ api: "chat", model: "m", apiKey: "k-123456789", retries: 0, fetch: (_url, init) => answer(init) });
+  new OpenAIClient({
+    api: "chat",
+    model: "m",
+    apiKey: "k-123456789",
+    retries: 0,
+    timeouts: { headers: 30 },
+    fetch: (_url, init) => answer(init),
+  });
 
 type Client = ReturnType<typeof clientOf>;
 
@@ -67,6 +76,7 @@ describe.each([
   ["is refused", REFUSED],
   ["is refused later", late(REFUSED)],
   ["cannot be sent", late(UNREACHABLE)],
+  ["is never answered", NEVER],
   ["breaks", BROKEN],
 ])("an error of a call that %s", (_name, answer) => {
   test.each(ways)("shows the line that called: %s", async (_way, call) => {
