@@ -58,7 +58,11 @@ export function readableSource(
     pull() {
       if (signal?.aborted) return abort();
       const broken = (error: unknown): void => fail(sendErrorOf(error));
-      read().then(deliver).catch(broken);
+      try {
+        read().then(deliver).catch(broken);
+      } catch (error) {
+        broken(error);
+      }
     },
     close: release,
   };
@@ -82,7 +86,7 @@ function readerOf(chunks: ReadableStream<MessageChunk> | AsyncIterable<MessageCh
   if ("getReader" in chunks) {
     const reader = chunks.getReader();
     return {
-      read: async () => reader.read() as Promise<IteratorResult<MessageChunk, unknown>>,
+      read: () => reader.read() as Promise<IteratorResult<MessageChunk, unknown>>,
       cancel: async () => reader.cancel(),
     };
   }
