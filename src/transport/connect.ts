@@ -1,7 +1,7 @@
 /** The join: protocol + transport = client. */
 
 import { defaultTransport } from "#default-transport";
-import { settledFor } from "../caller-stack.ts";
+import { seenByCaller } from "../caller-stack.ts";
 import { checkCall, optionsFault } from "../check.ts";
 import { type Recovery, type ReplyTo, type SendOptions, type Tool, type TypedClient, typedReply } from "../client.ts";
 import { SendError } from "../errors.ts";
@@ -240,7 +240,11 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     const attempts = reply?.facts.attempts ?? [];
     tellSent(options.signal, () => attempts);
     reply?.start();
-    if (reply) await settledFor(reply.accepted);
+    try {
+      await reply?.accepted;
+    } catch (error) {
+      throw error instanceof SendError ? seenByCaller(error) : error;
+    }
     return result;
   }
 

@@ -90,12 +90,14 @@ export class Reply implements ChunkSource, Receiver {
   }
 
   pull(at: number): void {
-    this.#step(() => {
+    try {
       this.#wanted = true;
       this.#deadlines.waiting(at);
       if (this.#body.hasRest) this.#read();
       else if (this.#head) this.#exchange?.pull();
-    });
+    } catch (error) {
+      this.#collapse(error);
+    }
   }
 
   lastAttempt(): void {
@@ -117,16 +119,22 @@ export class Reply implements ChunkSource, Receiver {
   }
 
   onHead(head: ResponseHead): void {
-    this.#step(() => this.#begin(head));
+    try {
+      this.#begin(head);
+    } catch (error) {
+      this.#collapse(error);
+    }
   }
 
   onText(text: string, byteLength: number): void {
-    this.#step(() => {
+    try {
       this.#deadlines.bytes();
       this.#replyBytes += byteLength;
       if (this.#replyBytes > this.#call.maxReplyBytes) this.#fail(tooLargeError(this.#call));
       else this.#read(text);
-    });
+    } catch (error) {
+      this.#collapse(error);
+    }
   }
 
   onEnd(): void {
@@ -138,8 +146,8 @@ export class Reply implements ChunkSource, Receiver {
   }
 
   /**
-   * Every way into a call leads through here: callbacks of the socket, of timers and of the signal, and what the stream asks.
-   * What a step throws ends the call, and never the program.
+   * Every way into a call ends here or in a `catch` that does the same (a read and a pull cost no closure): callbacks of the socket,
+   * of timers and of the signal, and what the stream asks. What a step throws ends the call, and never the program.
    */
   #step(run: () => void): void {
     try {
