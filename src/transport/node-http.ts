@@ -6,6 +6,7 @@
 import type { Agent, ClientRequest, IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Readable, Transform } from "node:stream";
+import { IdleSockets } from "./idle-sockets.ts";
 import {
   type Exchange,
   type HttpRequest,
@@ -37,8 +38,9 @@ const NOT_ASCII = /[\x80-\xff]/;
  * @param idleMs how long a connection is kept without a request
  */
 export function nodeHttpTransport(idleMs: number = IDLE_LIMIT_MS): Transport {
-  const options = { keepAlive: true, timeout: idleMs } as const;
-  const agents: { plain?: Agent; secure?: Agent } = {};
+  const options = { keepAlive: true } as const;
+  const agents: { plain?: Kept; secure?: Kept } = {};
+  const kept = (agent: Agent): Kept => ({ agent, idle: new IdleSockets(agent, idleMs) });
   /** A program asks few addresses, each of them often: taking one apart costs as much as framing ten chunks. */
   let last: Way | undefined;
 
@@ -46,14 +48,14 @@ export function nodeHttpTransport(idleMs: number = IDLE_LIMIT_MS): Transport {
     if (last?.url === url) return last;
     const { protocol, hostname, port, pathname, search } = new URL(url);
     const secure = protocol === "https:";
-    if (secure) agents.secure ??= new (https().Agent)(options);
-    else agents.plain ??= new (http().Agent)(options);
+    if (secure) agents.secure ??= kept(new (https().Agent)(options));
+    else agents.plain ??= kept(new (http().Agent)(options));
     // As a URL writes it, an IPv6 address stands in brackets.
     const host = hostname.replace(/^\[(.*)\]$/, "$1");
     last = {
       url,
       send: secure ? https().request : http().request,
-      agent: secure ? agents.secure : agents.plain,
+      ...(secure ? agents.secure : agents.plain),
       hostname: host,
       port: port === "" ? undefined : port,
       path: pathname + search,
@@ -77,11 +79,18 @@ export function nodeHttpTransport(idleMs: number = IDLE_LIMIT_MS): Transport {
   };
 }
 
+/** Connections that are kept, and who closes them. */
+interface Kept {
+  readonly agent: Agent;
+  readonly idle: IdleSockets;
+}
+
 /** How an address is asked: by which module, over whose connections. */
 interface Way {
   readonly url: string;
   readonly send: typeof import("node:http").request;
-  readonly agent: Agent | undefined;
+  readonly agent?: Agent;
+  readonly idle?: IdleSockets;
   readonly hostname: string;
   readonly port: string | undefined;
   readonly path: string;
@@ -155,6 +164,8 @@ function openExchange({ method = "POST", headers, body = "" }: HttpRequest, rece
   request.on("error", fail);
   request.on("response", (incoming) => {
     response = incoming;
+    const hint = headerOf(incoming, "keep-alive");
+    if (hint !== undefined) way.idle?.learn(incoming.socket, hint);
     if (!open) return;
     stream = decompressed(incoming, fail);
     stream.on("data", read).on("end", end).on("error", fail);

@@ -1,0 +1,55 @@
+/**
+ * Closes kept connections that no request has used for a while. Node's agent can do it too, with a timer for each socket that every
+ * read sets anew: measured, that is a twentieth of a small request's CPU.
+ */
+
+import type { Agent } from "node:http";
+import type { Socket } from "node:net";
+
+/** A connection is closed so much before its server would do it, in milliseconds: a request may be on its way. */
+const MARGIN_MS = 1_000;
+
+/** The idle connections of one agent. One timer serves them all, and keeps no process alive. */
+export class IdleSockets {
+  readonly #agent: Agent;
+  readonly #idleMs: number;
+  readonly #limits = new WeakMap<Socket, number>();
+  readonly #endsAt = new WeakMap<Socket, number>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timerAt = Number.POSITIVE_INFINITY;
+
+  constructor(agent: Agent, idleMs: number) {
+    this.#agent = agent;
+    this.#idleMs = idleMs;
+    agent.on("free", (socket: Socket) => {
+      const endsAt = performance.now() + (this.#limits.get(socket) ?? idleMs);
+      this.#endsAt.set(socket, endsAt);
+      this.#arm(endsAt);
+    });
+  }
+
+  /** Notes how long the server keeps the connection: the header `Keep-Alive: timeout=5, max=100`. */
+  learn(socket: Socket, keepAlive: string): void {
+    const seconds = /(?:^|[,\s])timeout=(\d+)/i.exec(keepAlive)?.[1];
+    if (seconds === undefined) return;
+    this.#limits.set(socket, Math.min(this.#idleMs, Math.max(0, Number(seconds) * 1_000 - MARGIN_MS)));
+  }
+
+  #arm(at: number): void {
+    if (at >= this.#timerAt) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = at;
+    this.#timer = setTimeout(() => this.#sweep(), Math.max(0, at - performance.now()));
+    this.#timer.unref?.();
+  }
+
+  #sweep(): void {
+    this.#timerAt = Number.POSITIVE_INFINITY;
+    const now = performance.now();
+    for (const socket of Object.values(this.#agent.freeSockets).flatMap((sockets) => sockets ?? [])) {
+      const endsAt = this.#endsAt.get(socket) ?? now;
+      if (endsAt <= now) socket.destroy();
+      else this.#arm(endsAt);
+    }
+  }
+}
