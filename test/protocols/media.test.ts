@@ -634,4 +634,4 @@ test("a picture of 36 MB arrives: an event may be as long as its reply", async (
   await using server = await provider({ client: "gemini", events: [parts(part), stop], whole: {} });
   const { message } = await read(server.client);
   expect(message.media?.[0]?.data?.length).toBe(data.length);
-});
+}, 30_000);
