@@ -42,6 +42,7 @@ const OPTION_FAULTS: { readonly [Name in OptionName]-?: (value: unknown) => stri
     isObject(value) && Object.values(value).every((text) => typeof text === "string")
       ? undefined
       : "must be an object of texts",
+  raw: (value) => (typeof value === "boolean" ? undefined : "must be true or false"),
   unsupported: (value) => (value === "error" || value === "ignore" ? undefined : 'must be "error" or "ignore"'),
   providerOptions: (value) => (isObject(value) ? jsonFault(value) : "must be an object"),
 };

@@ -19,15 +19,21 @@ export type FinishReason =
   | "interrupted"
   | "unknown";
 
+/** What every chunk may carry. */
+export interface FromEvent {
+  /** The provider's event that the chunk was read from, parsed. Present only with `SendOptions.raw`. */
+  readonly raw?: unknown;
+}
+
 /** Visible text. */
-export interface TextChunk {
+export interface TextChunk extends FromEvent {
   readonly type: "text";
   readonly content: string;
   readonly isFinal: false;
 }
 
 /** The model's thinking; not part of the visible text. */
-export interface ReasoningChunk {
+export interface ReasoningChunk extends FromEvent {
   readonly type: "reasoning";
   readonly content: "";
   readonly reasoning: string;
@@ -35,7 +41,7 @@ export interface ReasoningChunk {
 }
 
 /** A piece of a tool call's arguments: to show progress with, not to run. `index` counts the reply's calls from 0. */
-export interface ToolCallDeltaChunk {
+export interface ToolCallDeltaChunk extends FromEvent {
   readonly type: "toolCallDelta";
   readonly content: "";
   readonly index: number;
@@ -46,7 +52,7 @@ export interface ToolCallDeltaChunk {
 }
 
 /** A whole tool call, after the provider closed it and its arguments parsed. */
-export interface ToolCallChunk {
+export interface ToolCallChunk extends FromEvent {
   readonly type: "toolCall";
   readonly content: "";
   readonly toolCall: ToolCall;
@@ -67,7 +73,7 @@ export interface ToolResultChunk {
 }
 
 /** A tool that the provider ran itself has answered; nothing is to be done about it. */
-export interface ProviderToolCallChunk {
+export interface ProviderToolCallChunk extends FromEvent {
   readonly type: "providerToolCall";
   readonly content: "";
   readonly providerToolCall: ProviderToolCall;
@@ -75,7 +81,7 @@ export interface ProviderToolCallChunk {
 }
 
 /** A source the model names. */
-export interface CitationChunk extends Citation {
+export interface CitationChunk extends Citation, FromEvent {
   readonly type: "citation";
   readonly content: "";
   readonly isFinal: false;

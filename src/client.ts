@@ -194,6 +194,12 @@ export interface SendOptions<Output = unknown> {
    */
   readonly unsupported?: "error" | "ignore" | undefined;
   /**
+   * Whether each chunk of a stream carries the provider's event that it was read from, as `chunk.raw`; a non-streamed reply carries its whole
+   * body, as `message.raw`. Events that make no chunk are not shown. Wrappers that make chunks of their own leave it out.
+   * @default false
+   */
+  readonly raw?: boolean | undefined;
+  /**
    * The provider's own fields, put into the request's body last, so that they win: plain objects field by field, everything
    * else as a whole; one that is `undefined` is taken out. Provider clients know many by type (`ClaudeProviderOptions` …).
    */

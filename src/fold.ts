@@ -24,6 +24,8 @@ export interface ReplyFacts {
   model: string;
   id?: string;
   requestId?: string;
+  /** See `AssistantMessage.raw`. */
+  raw?: unknown;
   /** Set only once the provider gave a reason. */
   finishReason?: FinishReason;
   rawFinishReason?: string;
@@ -65,6 +67,7 @@ export function adopt(facts: ReplyFacts, message: AssistantMessage): void {
     logprobs,
     output,
     replay,
+    raw,
     rateLimits,
   } = message;
   Object.assign(facts, {
@@ -81,6 +84,7 @@ export function adopt(facts: ReplyFacts, message: AssistantMessage): void {
     logprobs: logprobs && [...logprobs],
     output,
     replay,
+    raw,
     rateLimits,
   });
   if (estimatedUsage) facts.estimateInput = () => estimatedUsage.inputTokens;
@@ -239,6 +243,7 @@ export class Fold {
       ...(facts.requestId !== undefined && { requestId: facts.requestId }),
       ...(facts.rateLimits && { rateLimits: facts.rateLimits }),
       ...(facts.replay && { replay: { ...facts.replay, ...facts.writer } }),
+      ...(facts.raw !== undefined && { raw: facts.raw }),
       ...(ending !== "whole" && ending !== "running" && { interrupted: true as const }),
     };
   }

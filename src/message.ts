@@ -277,6 +277,8 @@ export interface AssistantMessage<Output = unknown> extends AssistantTurn {
   /** The provider's id of the request, for its support staff. */
   readonly requestId?: string;
   readonly rateLimits?: RateLimits;
+  /** The provider's answer as it came, parsed. Present only on a non-streamed reply that was asked for with `SendOptions.raw`. */
+  readonly raw?: unknown;
 }
 
 /** A reply to a call with `output` and without tools: it has the value, or the call has failed. */

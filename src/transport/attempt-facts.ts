@@ -13,6 +13,7 @@ const OF_ONE_ATTEMPT = [
   "logprobs",
   "output",
   "replay",
+  "raw",
 ] as const;
 
 /** Removes what an earlier attempt reported of itself: it does not hold for the next. */

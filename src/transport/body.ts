@@ -31,6 +31,8 @@ export interface BodyTarget {
   /** See `Exchange.decode`. */
   readonly decode: (delivered: string) => string;
   readonly shapes: EventShapes;
+  /** See `SendOptions.raw`. */
+  readonly raw: boolean;
   /** The longest event, in characters: as long as the whole reply may be, since a picture comes in one, and all of them in the last. */
   readonly maxEventLength: number;
 }
@@ -96,6 +98,7 @@ export class Body {
         const text = decode(form.pieces.join(""));
         const whole = this.#whole(() => parseExact(text));
         checkDepth(whole);
+        if (this.#target.raw) facts.raw = whole;
         // Google's servers, also those that speak another protocol, put their errors into a list of one.
         protocol.decodeWhole(Array.isArray(whole) && whole.length === 1 ? whole[0] : whole, facts, sink.chunks);
         break;
@@ -153,7 +156,7 @@ export class Body {
     const alone = this.#readLength < SEVERAL_EVENTS * data.length;
     const event: unknown = alone ? parseExact(decode(data)) : this.#parse(data);
     if (data.length > 2 * DEEPEST) checkDepth(event); // each level has two brackets
-    this.isComplete = this.#push(event, type);
+    this.isComplete = this.#target.raw ? this.#pushRaw(event, type) : this.#push(event, type);
     return this.isComplete;
   }
 
@@ -162,6 +165,17 @@ export class Body {
     if (Array.isArray(event)) return event.some((one) => this.#push(one, type));
     if (typeof event !== "object" || event === null) return false;
     return this.decoder.push(event, type, this.#target.sink.chunks);
+  }
+
+  /** The same, with the event on its chunks; also on those before an error. */
+  #pushRaw(event: unknown, type: string): boolean {
+    const { chunks } = this.#target.sink;
+    const from = chunks.length;
+    try {
+      return this.#push(event, type);
+    } finally {
+      for (const chunk of chunks.slice(from)) Object.assign(chunk, { raw: event });
+    }
   }
 
   /** What does not parse at the end of the body was cut there. */

@@ -29,6 +29,7 @@ export interface Call {
   readonly limits: Limits;
   /** See `SendOptions`. */
   readonly maxReplyBytes: number;
+  readonly raw: boolean;
   readonly retries: RetryPolicy;
   /** Shared by all calls of the client. */
   readonly budget: RetryBudget;

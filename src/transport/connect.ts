@@ -222,6 +222,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
             shapes: this.#shapes,
             limits,
             maxReplyBytes: options.maxReplyBytes ?? MAX_REPLY_BYTES,
+            raw: options.raw === true,
             retries: this.#retriesOf(given),
             budget: this.#budget,
             signal: options.signal,

@@ -244,9 +244,9 @@ export class Reply implements ChunkSource, Receiver {
   }
 
   #freshBody(decoder?: Decoder): Body {
-    const { protocol, shapes, maxReplyBytes: maxEventLength } = this.#call;
+    const { protocol, shapes, raw, maxReplyBytes: maxEventLength } = this.#call;
     const decode = (delivered: string) => this.#exchange?.decode(delivered) ?? delivered;
-    return new Body({ protocol, facts: this.facts, sink: this.#sink, decode, shapes, maxEventLength }, decoder);
+    return new Body({ protocol, facts: this.facts, sink: this.#sink, decode, shapes, raw, maxEventLength }, decoder);
   }
 
   /** Reads what came, or the rest of what came before. */
