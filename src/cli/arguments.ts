@@ -108,7 +108,7 @@ function parsed(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true, tokens: true });
   } catch (error) {
-    const message = error instanceof Error ? error.message.replaceAll("\n", " ") : String(error);
+    const message = error instanceof Error ? error.message : String(error);
     throw new CommandError(`${message.replace(/\.?$/, ".")} See cloudllm --help.`, 2);
   }
 }

@@ -1,5 +1,7 @@
 /** The commands of a chat: what they are called, and what is said to somebody who mistypes one. */
 
+import { quoted } from "./one-line.ts";
+
 export type CommandName = "model" | "system" | "usage" | "retry" | "clear" | "save" | "load" | "help" | "quit";
 
 /** Each command with its argument and what it does. */
@@ -38,7 +40,7 @@ export function unknownCommand(name: string): string {
   const near = COMMAND_NAMES.find((known) => known.startsWith(name) || name.startsWith(known) || isTypo(name, known));
   const advice =
     name !== "" && near ? `Did you mean /${near}?` : `There are ${COMMAND_NAMES.map((each) => `/${each}`).join(" ")}.`;
-  return `There is no /${name}. ${advice}`;
+  return `There is no /${quoted(name)}. ${advice}`;
 }
 
 /** One letter wrong, missing, too many, or two of them swapped. */

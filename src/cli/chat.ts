@@ -56,7 +56,7 @@ async function converse(conversation: Conversation, lines: Lines, terminal: Term
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
       anyFailed = true;
-      await terminal.stderr.line(error.message);
+      for (const line of error.lines) await terminal.stderr.line(line);
       return "go on";
     }
   }

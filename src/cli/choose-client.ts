@@ -54,7 +54,7 @@ export async function chooseClient(
   const server =
     settings.model === undefined ? found.find(({ models }) => models.length > 0) : serverWith(settings.model, found);
   if (!server && settings.model === undefined) return { ...(await createBuiltIn(settings)), note: NO_KEY };
-  if (!server) throw new CommandError(nobodyOf(servers, found), 1);
+  if (!server) throw nobodyFor(servers, found);
   const model = settings.model ?? server.models[0];
   return choiceOf(
     PROVIDERS[server.provider],
@@ -126,16 +126,19 @@ function serverWith<T extends { readonly models: readonly string[] }>(
   return found.find(({ models }) => models.includes(model)) ?? found[0];
 }
 
-function nobodyOf(servers: readonly LocalServer[], found: readonly LocalServer[]): string {
+function nobodyFor(servers: readonly LocalServer[], found: readonly LocalServer[]): CommandError {
   const places = servers.map(({ label, baseUrl }) => {
     const empty = found.some((server) => server.baseUrl === baseUrl);
     return `  ${label.padEnd(11)} ${baseUrl}${empty ? "  (it runs, but has no model yet)" : ""}`;
   });
-  return [
-    "There is nobody to ask for that model. Set the key of a provider:",
-    ...KEY_LINES,
-    "or start a server on this machine:",
-    ...places,
-    "or name a server with --base-url. (Without --model, a toy model that is built in answers.)",
-  ].join("\n");
+  return new CommandError(
+    [
+      "There is nobody to ask for that model. Set the key of a provider:",
+      ...KEY_LINES,
+      "or start a server on this machine:",
+      ...places,
+      "or name a server with --base-url. (Without --model, a toy model that is built in answers.)",
+    ],
+    1,
+  );
 }

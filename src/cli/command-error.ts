@@ -1,11 +1,15 @@
-/** A command that cannot be carried out, in one sentence for the person who gave it. */
+/** A command that cannot be carried out, in a sentence for the person who gave it. */
 export class CommandError extends Error {
   override readonly name = "CommandError";
   /** 1: it failed. 2: it was not understood. */
   readonly exitCode: 1 | 2;
+  /** The message line by line. Each is shown as one, since it may quote foreign text. */
+  readonly lines: readonly string[];
 
-  constructor(message: string, exitCode: 1 | 2, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause });
+  constructor(message: string | readonly string[], exitCode: 1 | 2, cause?: unknown) {
+    const lines = typeof message === "string" ? [message] : message;
+    super(lines.join("\n"), cause === undefined ? undefined : { cause });
     this.exitCode = exitCode;
+    this.lines = lines;
   }
 }

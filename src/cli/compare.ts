@@ -4,6 +4,7 @@ import { type AssistantMessage, type ClientWrapper, type Message, SendError } fr
 import type { Settings } from "./arguments.ts";
 import { messagesOf } from "./ask.ts";
 import type { ReadyClient } from "./choose-client.ts";
+import { quoted } from "./one-line.ts";
 import { failureLineOf, secondsOf } from "./status-line.ts";
 import type { Terminal } from "./terminal.ts";
 import { startWaiting } from "./waiting.ts";
@@ -33,8 +34,10 @@ export async function compare(
   const { stderr, stdout } = terminal;
   try {
     await watched(terminal, "connecting", () => opened(client, abort.signal));
-    const whole = await watched(terminal, `${client.model}, whole`, () => askWhole(client, messages, abort.signal));
-    const streamed = await watched(terminal, `${client.model}, streamed`, () =>
+    const whole = await watched(terminal, `${quoted(client.model)}, whole`, () =>
+      askWhole(client, messages, abort.signal),
+    );
+    const streamed = await watched(terminal, `${quoted(client.model)}, streamed`, () =>
       askStreamed(client, messages, abort.signal),
     );
     for (const line of comparisonOf(whole, streamed, stdout.isTerminal ? stdout.columns : 80)) await stdout.line(line);

@@ -13,7 +13,7 @@ export async function saveConversation(session: LLMSession, file: string): Promi
   const there = await readFile(file, "utf8").catch(() => undefined);
   if (there !== undefined && there.trim() !== "" && !isConversation(there, session.toJSON().version)) {
     throw new CommandError(
-      `${file} is not a conversation that this version of cloudllm can read. It was not overwritten.`,
+      `${file} is not a conversation that this version of cloudllm can read. It was left as it is, not overwritten.`,
       1,
     );
   }

@@ -9,6 +9,7 @@ import { loadConversation, saveConversation } from "./conversation-file.ts";
 import { conversationCostOf } from "./cost.ts";
 import type { Lines } from "./lines.ts";
 import { saveMedia } from "./media-files.ts";
+import { quoted } from "./one-line.ts";
 import { mediaOf, type Outcome, showReply, streamOf } from "./reply.ts";
 import { failureLineOf, statusOf } from "./status-line.ts";
 import type { Terminal } from "./terminal.ts";
@@ -33,7 +34,7 @@ export class Conversation {
   /** Provider and model. */
   get title(): string {
     const { provider, model } = this.#session.client;
-    return `${provider} ${model}`;
+    return `${quoted(provider)} ${quoted(model)}`;
   }
 
   /** What there is to know of a conversation that goes on. */
@@ -104,7 +105,7 @@ export class Conversation {
     }
     await this.#tell(this.title);
     const models = (await this.#choice.models?.().catch(() => [])) ?? [];
-    if (models.length > 0) await this.#tell(`There are: ${models.join(" ")}`);
+    if (models.length > 0) await this.#tell(`There are: ${models.map((each) => quoted(each)).join(" ")}`);
   }
 
   #system(text: string): Promise<undefined> {

@@ -48,5 +48,7 @@ anthropic.
 Conversations are kept in the user's data folder, or in CLOUDLLM_SESSIONS.
 
 stdout has the text of replies only; thinking, timing and errors go to stderr.
+On a terminal control characters of a reply are shown, not obeyed. A pipe gets
+the text as the model wrote it: view it with less, not with less -R.
 Exit codes: 0 answered, 1 failed, 2 not understood, 130 Ctrl-C.
 `;

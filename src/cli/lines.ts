@@ -2,6 +2,7 @@
 
 import { createInterface, type Interface } from "node:readline";
 import { Writable } from "node:stream";
+import { oneLine } from "./one-line.ts";
 import type { ProcessStreams, Terminal } from "./terminal.ts";
 
 export type Line =
@@ -160,7 +161,8 @@ class Keyboard implements Lines {
   async next(prompt: string): Promise<Line> {
     const early = this.#queue.take();
     if (early) {
-      if (early.type === "line") this.#screen.write(`${prompt}${early.text}\n`);
+      if (early.type === "line")
+        this.#screen.write(`${prompt}${early.text.split("\n").map(oneLine).join(`\n${MORE}`)}\n`);
       return early;
     }
     this.#echo.isShown = true;
@@ -224,6 +226,12 @@ class Keyboard implements Lines {
 /** Shown where a turn goes on. */
 export const MORE = "… ";
 
+/**
+ * Control characters and direction overrides that a paste may bring and readline, whose own sequences begin with ESC, does not use. It
+ * counts no column for them.
+ */
+const UNSEEN = /[\u0080-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
 /** What readline writes to: the screen, or nothing. Synchronous, so that it keeps its place among what others write. */
 class Echo extends Writable {
   isShown = false;
@@ -240,7 +248,7 @@ class Echo extends Writable {
   }
 
   override _write(text: string, _encoding: BufferEncoding, done: () => void): void {
-    if (this.isShown) this.#screen.write(text);
+    if (this.isShown) this.#screen.write(text.replace(UNSEEN, "").replace(/[\u2028\u2029]/g, " "));
     done();
   }
 }

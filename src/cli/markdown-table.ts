@@ -127,7 +127,7 @@ function dim(text: string): string {
 }
 
 /** Terminal columns of a text: two for East Asian wide characters and emoji, none for combining marks. */
-function columnsOf(painted: string): number {
+export function columnsOf(painted: string): number {
   let columns = 0;
   for (const char of stripVTControlCharacters(painted)) {
     if (!/[\p{Mn}\p{Me}\p{Cf}]/u.test(char)) columns += WIDE.test(char) ? 2 : 1;

@@ -4,7 +4,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Media } from "../index.ts";
 import { CommandError } from "./command-error.ts";
-import { printable } from "./markdown.ts";
+import { quoted } from "./one-line.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Endings of files. What a provider calls a type does not get into a name. */
@@ -29,6 +29,9 @@ const ENDINGS: Readonly<Record<string, string>> = {
 
 const KINDS: Readonly<Record<string, string>> = { image: "picture", audio: "sound", video: "video" };
 
+/** Longer addresses are cut, in characters. */
+const MAX_PLACE = 2_000;
+
 /** So many names are tried in one folder. */
 const MAX_NUMBER = 100_000;
 
@@ -50,9 +53,9 @@ export async function saveMedia(
     try {
       const place =
         medium.data === undefined
-          ? (medium.url ?? `the provider's file ${medium.fileId}`)
+          ? quoted(medium.url ?? `the provider's file ${medium.fileId}`, MAX_PLACE)
           : await saved(medium, `${kind}`, folder);
-      await stderr.line(printable(`${kind}${note}: ${place}`));
+      await stderr.line(`${kind}${note}: ${place}`);
     } catch (error) {
       failure ??= error;
     }

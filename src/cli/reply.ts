@@ -9,6 +9,7 @@ import {
   SendError,
 } from "../index.ts";
 import { createMarkdownRenderer, type MarkdownRenderer, printable } from "./markdown.ts";
+import { quoted, visibleJson } from "./one-line.ts";
 import type { Terminal } from "./terminal.ts";
 import { startWaiting, type Waiting } from "./waiting.ts";
 
@@ -56,7 +57,7 @@ export async function showReply(
   };
   const offInterrupt = onInterrupt(stop);
   gone.addEventListener("abort", stop);
-  const waiting = startWaiting(terminal.stderr, `waiting for ${client.model}`);
+  const waiting = startWaiting(terminal.stderr, `waiting for ${quoted(client.model)}`);
   const view = json ? new JsonView(terminal, waiting) : new TextView(terminal, waiting);
   try {
     stream = await send(abort.signal);
@@ -114,15 +115,16 @@ class JsonView implements View {
 
   show(chunk: MessageChunk): Promise<void> {
     this.#waiting.end();
-    const { stdout } = this.#terminal;
-    const line = JSON.stringify(chunk);
-    return stdout.write(`${stdout.isTerminal ? printable(line) : line}\n`);
+    return this.#terminal.stdout.write(`${visibleJson(JSON.stringify(chunk))}\n`);
   }
 
   async end(): Promise<void> {
     this.#waiting.end();
   }
 }
+
+/** Longer addresses are cut, in characters. */
+const MAX_URL = 2_000;
 
 /** For people: rendered on a screen, as it is into a pipe. Thinking and sources are shown only where both outputs are screens. */
 class TextView implements View {
@@ -159,7 +161,7 @@ class TextView implements View {
         if (chunk.partial) this.#waiting.now("a picture or a sound is being made");
         return;
       case "toolCallDelta":
-        return this.#waiting.now(`${chunk.name} is being called`);
+        return this.#waiting.now(`${quoted(chunk.name)} is being called`);
       case "toolCall":
       case "toolResult":
       case "final":
@@ -177,7 +179,7 @@ class TextView implements View {
     let number = 0;
     for (const [url, title] of this.#sources) {
       number += 1;
-      await this.#terminal.stderr.aside(`[${number}] ${title ? `${title}: ` : ""}${url}`);
+      await this.#terminal.stderr.aside(`[${number}] ${title ? `${quoted(title)}: ` : ""}${quoted(url, MAX_URL)}`);
     }
   }
 

@@ -28,9 +28,15 @@ export async function run(args: readonly string[], streams: ProcessStreams, env:
     return code;
   } catch (error) {
     if (terminal.stdout.gone.aborted && !(await terminal.stdout.ended())) return 0; // `cloudllm … | head -1` has what it wanted
-    await terminal.stderr.line(`cloudllm: ${error instanceof Error ? error.message : String(error)}`);
+    const [first = "", ...more] = linesOf(error);
+    for (const line of [`cloudllm: ${first}`, ...more]) await terminal.stderr.line(line);
     return error instanceof CommandError ? error.exitCode : 1;
   }
+}
+
+function linesOf(error: unknown): readonly string[] {
+  if (error instanceof CommandError) return error.lines;
+  return [error instanceof Error ? error.message : String(error)];
 }
 
 function understood(args: readonly string[]): Command | CommandError {

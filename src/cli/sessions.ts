@@ -7,6 +7,7 @@ import { FileStore } from "../store/file.ts";
 import type { Settings } from "./arguments.ts";
 import type { Choice } from "./choose-client.ts";
 import { CommandError } from "./command-error.ts";
+import { quoted } from "./one-line.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** A chat's session; `name` is absent where it is kept nowhere. */
@@ -86,13 +87,13 @@ export async function listSessions(terminal: Terminal, env: NodeJS.ProcessEnv): 
   const store = new FileStore(folder);
   const sessions = await store.list();
   if (sessions.length === 0) await terminal.stderr.line(`There are no sessions in ${folder}.`);
-  const width = Math.max(...sessions.map(({ id }) => id.length));
+  const width = Math.max(...sessions.map(({ id }) => quoted(id).length));
   for (const { id, updatedAt } of sessions) {
     const title = await store
       .load(id)
       .then(titleOf)
       .catch((error: unknown) => `(${error instanceof Error ? error.message : error})`); // the others are listed all the same
-    await terminal.stdout.line(`${id.padEnd(width)}  ${timeOf(new Date(updatedAt))}  ${title}`.trimEnd());
+    await terminal.stdout.line(`${quoted(id).padEnd(width)}  ${timeOf(new Date(updatedAt))}  ${title}`.trimEnd());
   }
   return 0;
 }
@@ -102,7 +103,7 @@ function titleOf(records: readonly SessionRecord[]): string {
   for (const record of records) {
     const messages = record.type === "said" ? record.messages : record.type === "saved" ? record.session.history : [];
     const said = messages.find((message) => message.role === "user");
-    if (said) return shortened(textOf(said));
+    if (said) return quoted(textOf(said), TITLE_LENGTH);
   }
   return "";
 }
@@ -110,12 +111,6 @@ function titleOf(records: readonly SessionRecord[]): string {
 function textOf({ content }: UserMessage): string {
   if (typeof content === "string") return content;
   return content.map((part) => (part.type === "text" ? part.text : `[${part.type}]`)).join(" ");
-}
-
-function shortened(text: string): string {
-  const line = text.replace(/\s+/g, " ").trim();
-  const characters = [...line];
-  return characters.length <= TITLE_LENGTH ? line : `${characters.slice(0, TITLE_LENGTH - 1).join("")}…`;
 }
 
 /** `2026-11-24 15:39`, where the user is. */

@@ -2,6 +2,7 @@
 
 import type { AssistantMessage, FinishReason, SendError } from "../index.ts";
 import { replyCostOf } from "./cost.ts";
+import { oneLine, quoted } from "./one-line.ts";
 
 /** What is worth a word. Nothing: the model was done. */
 const ENDINGS: Readonly<Record<FinishReason, string | undefined>> = {
@@ -29,7 +30,7 @@ export function statusLineOf(message: AssistantMessage, cost?: string): string {
   const usage = message.estimatedUsage ?? message.usage;
   const about = message.estimatedUsage ? "≈" : "";
   const ending = ENDINGS[finishReason];
-  const raw = finishReason === "unknown" && rawFinishReason !== undefined ? ` (${rawFinishReason})` : "";
+  const raw = finishReason === "unknown" && rawFinishReason !== undefined ? ` (${quoted(rawFinishReason)})` : "";
   return [
     timeToFirstChunkMs === undefined
       ? `${secondsOf(durationMs)}, nothing came`
@@ -37,7 +38,7 @@ export function statusLineOf(message: AssistantMessage, cost?: string): string {
     rate !== undefined && writingMs >= SHORTEST_WRITING_MS && `${about}${rateOf(rate)} tokens/s`,
     usage && `${about}${usage.inputTokens} in, ${about}${usage.outputTokens} out`,
     cost,
-    model,
+    quoted(model),
     metrics.attempts.length > 1 && `${metrics.attempts.length} attempts`,
     ending !== undefined && `${ending}${raw}`,
   ]
@@ -52,7 +53,7 @@ export async function statusOf(message: AssistantMessage): Promise<string> {
 
 /** A failure in one line. */
 export function failureLineOf({ message }: SendError): string {
-  return `cloudllm: ${message.replaceAll(/\s*\n\s*/g, " ")}`;
+  return `cloudllm: ${oneLine(message)}`;
 }
 
 /** `0.41 s`, `12.3 s`, `2 min 5 s`. */

@@ -1,6 +1,6 @@
 /** Where the command line reads and writes: the one place that knows what is a screen and what is a pipe. */
 
-import { printable } from "./markdown.ts";
+import { oneLine } from "./one-line.ts";
 
 /** What of a process is used; `process` itself is one. */
 export interface ProcessStreams {
@@ -117,14 +117,14 @@ export class Output {
     });
   }
 
-  /** Writes a line of our own, which may quote others. */
+  /** Writes one line of our own, whatever it quotes. */
   line(text: string): Promise<void> {
-    return this.write(`${printable(text)}\n`);
+    return this.write(`${oneLine(text)}\n`);
   }
 
   /** The same, less conspicuous. */
   aside(text: string): Promise<void> {
-    return this.write(`${this.dim(printable(text))}\n`);
+    return this.write(`${this.dim(oneLine(text))}\n`);
   }
 
   /** The text dimmed where there are colours. */

@@ -1,6 +1,7 @@
 /** The sign that something is under way, until the first word is there. Screens only. */
 
-import { printable } from "./markdown.ts";
+import { columnsOf } from "./markdown-table.ts";
+import { oneLine } from "./one-line.ts";
 import type { Output } from "./terminal.ts";
 
 const FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏";
@@ -19,7 +20,7 @@ export interface Waiting {
 export function startWaiting(stderr: Output, label: string): Waiting {
   if (!stderr.canErase) return { now: () => undefined, end: () => undefined };
   const startedAt = performance.now();
-  let text = printable(label);
+  let text = oneLine(label);
   let shown = false;
   const timer = setInterval(() => {
     const passedMs = performance.now() - startedAt;
@@ -30,7 +31,7 @@ export function startWaiting(stderr: Output, label: string): Waiting {
   timer.unref();
   return {
     now(label) {
-      text = printable(label);
+      text = oneLine(label);
     },
     end() {
       clearInterval(timer);
@@ -45,5 +46,18 @@ function signOf(label: string, passedMs: number, columns: number): string {
   const frame = FRAMES[Math.floor(passedMs / FRAME_MS) % FRAMES.length] ?? "";
   const seconds = ` · ${Math.floor(passedMs / 1_000)} s`;
   const room = Math.max(0, columns - seconds.length - 3);
-  return `${frame} ${label.length > room ? `${label.slice(0, Math.max(0, room - 1))}…` : label}${seconds}`;
+  return `${frame} ${cut(label, room)}${seconds}`;
+}
+
+/** As much of the text as so many columns hold. */
+function cut(text: string, room: number): string {
+  if (columnsOf(text) <= room) return text;
+  let left = room - 1;
+  let kept = "";
+  for (const char of text) {
+    left -= columnsOf(char);
+    if (left < 0) break;
+    kept += char;
+  }
+  return `${kept}…`;
 }

@@ -1,0 +1,61 @@
+/**
+ * Foreign text within a line of our own. It can neither end the line, nor hide anything in it, nor drive the terminal: a name or
+ * a message must not pass for a line that the command line has written.
+ */
+
+import { printable } from "./markdown.ts";
+
+/** Default of `quoted`, in characters. */
+const MAX_QUOTED = 200;
+
+/** White space, and the control character that ends a line. */
+const BLANKS = /[\s\u0085]+/gu;
+
+/** Joiners and selectors that belong to what they stand in: to an emoji, or to letters of a script that needs them. */
+const AT_HOME = [
+  "(?<=\\p{ExtPict})[\\ufe0e\\ufe0f]",
+  "(?<=[0-9#*])\\ufe0f(?=\\u20e3)",
+  "(?<=[\\p{ExtPict}\\p{EMod}\\ufe0f])\\u200d(?=\\p{ExtPict})",
+  "(?<=[\\p{Lo}\\p{M}])[\\u200c\\u200d](?=[\\p{Lo}\\p{M}])",
+].join("|");
+
+/**
+ * Characters without a shape: what Unicode lets a program ignore (zero width, direction, selectors, tags, fillers), annotations, the
+ * blank pattern of Braille, halves of characters.
+ * @see https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point
+ */
+const SHAPELESS = "\\p{DI}\\ufff9-\\ufffb\\u2800\\p{Cs}";
+
+const HIDDEN = new RegExp(`(${AT_HOME})|\\p{Cc}|[${SHAPELESS}]+`, "gu");
+
+/**
+ * Returns the text as a part of one line. Line breaks, with the blanks around them, and other white space become a blank each; blanks
+ * in a row stay. Control characters become visible signs, and so does each run of invisible ones: � stands for it.
+ */
+export function oneLine(text: string): string {
+  return text
+    .replace(BLANKS, (blanks) => (/^ +$/.test(blanks) ? blanks : " "))
+    .replace(HIDDEN, (hidden, atHome: string | undefined) => {
+      if (atHome !== undefined) return hidden;
+      return /\p{Cc}/u.test(hidden) ? printable(hidden) : "\ufffd";
+    });
+}
+
+/**
+ * Returns a name, a title or an address for a line of ours: one line, without blanks in a row (enough of them would begin a line of the
+ * screen), and at most so many characters long.
+ */
+export function quoted(text: string, max: number = MAX_QUOTED): string {
+  const line = oneLine(text).replace(/ {2,}/g, " ").trim();
+  const characters = [...line.slice(0, 2 * max + 2)];
+  return characters.length <= max ? line : `${characters.slice(0, max - 1).join("")}…`;
+}
+
+/** Returns the same JSON with everything escaped that could drive a terminal or hides in it. */
+export function visibleJson(json: string): string {
+  return json.replace(new RegExp(`[\\p{Cc}\\p{Zl}\\p{Zp}${SHAPELESS}]`, "gu"), (hidden) =>
+    Array.from({ length: hidden.length }, (_, at) => `\\u${hidden.charCodeAt(at).toString(16).padStart(4, "0")}`).join(
+      "",
+    ),
+  );
+}
