@@ -116,6 +116,8 @@ export class SendError extends Error {
   declare readonly waitedMs?: number;
   declare readonly attempts?: readonly Attempt[];
   declare readonly partial?: AssistantMessage;
+  /** Takes the secrets of the call out of texts that are added later. */
+  #redact: ((text: string) => string) | undefined;
 
   constructor(kind: SendErrorKind, message: string, facts: SendErrorFacts = {}) {
     super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
@@ -129,13 +131,25 @@ export class SendError extends Error {
 
   /** The same error with more facts; what it already knows stays. */
   with(facts: SendErrorFacts): SendError {
-    const more = new SendError(this.kind, this.message, {
-      ...facts,
-      ...this.toJSON(),
-      cause: this.cause ?? facts.cause,
-    });
+    const partial = facts.partial && this.#redact ? redacted(facts.partial, this.#redact) : facts.partial;
+    const more = this.replacing({ ...facts, partial, ...this.toJSON(), cause: this.cause ?? facts.cause });
     if (this.stack !== undefined) more.stack = this.stack;
     return more;
+  }
+
+  /** The same kind and message with these facts in the place of its own. */
+  replacing(facts: SendErrorFacts): SendError {
+    const other = new SendError(this.kind, this.message, facts);
+    other.#redact = this.#redact;
+    return other;
+  }
+
+  /** The same error; what `with` adds to it has no text that `redact` takes out. The function shows in no output. */
+  redactedBy(redact: (text: string) => string): SendError {
+    const { kind: _kind, message: _message, ...facts } = this.toJSON();
+    const other = this.replacing({ ...facts, cause: this.cause });
+    other.#redact = redact;
+    return other;
   }
 
   /** Plain data, without the cause and the stack. `SendError.from` makes an error of it again. */
@@ -156,4 +170,15 @@ export class SendError extends Error {
     const { kind, message, ...facts } = data;
     return new SendError(kind, message, facts);
   }
+}
+
+/** Plain data with every text passed through `redact`, names of fields included. */
+function redacted<Value>(value: Value, redact: (text: string) => string): Value {
+  const walk = (inner: unknown): unknown => {
+    if (typeof inner === "string") return redact(inner);
+    if (Array.isArray(inner)) return inner.map(walk);
+    if (typeof inner !== "object" || inner === null || ArrayBuffer.isView(inner)) return inner;
+    return Object.fromEntries(Object.entries(inner).map(([name, field]) => [redact(name), walk(field)]));
+  };
+  return walk(value) as Value;
 }

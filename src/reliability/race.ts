@@ -400,9 +400,9 @@ export class Race implements ChunkSource {
     for (const runner of this.#runners) this.#letGo(runner);
     const told = error.partial ?? winner?.stream?.partial;
     if (told) adopt(this.facts, told);
-    const { kind, message, partial: _own, attempts: _ownToo, ...facts } = error.toJSON();
+    const { partial: _own, ...facts } = error.toJSON();
     const attempts = [...this.#attempts];
-    const failure = new SendError(kind, message, { ...facts, attempts, cause: error.cause });
+    const failure = error.replacing({ ...facts, attempts, cause: error.cause });
     if (this.#isAccepted) return this.#sink.fail(failure);
     // What had come of a whole reply was never shown to the stream, which would tell of it.
     const { partial } = error;

@@ -353,14 +353,14 @@ export class ToolLoop implements ChunkSource {
 
   #fail(error: SendError): void {
     if (this.#isOver) return;
-    const { kind, message, partial, attempts = [], ...facts } = error.toJSON();
+    const { kind, partial, attempts = [], ...facts } = error.toJSON();
     if (!partial) this.facts.attempts.push(...attempts);
     // A whole reply that failed has shown nothing yet.
     else if (this.#stream === "asked for") this.#sink.chunks.push(...this.#placed(chunksOf(partial).slice(0, -1)));
     this.#leave(partial, kind === "aborted" ? "left" : "failed");
     this.#sink.chunks.push(...this.#results.splice(0));
     const { provider, model } = this.#keeper.client;
-    this.#sink.fail(new SendError(kind, message, { provider, model, ...facts, cause: error.cause }));
+    this.#sink.fail(error.replacing({ provider, model, ...facts, cause: error.cause }));
   }
 
   #over(): void {

@@ -500,8 +500,9 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
     if (this.#outcome.status !== "running" || !this.#foldFresh()) return;
     if (this.#muted) return this.#finish("stopped");
     this.#stopwatch.ended();
-    const partial = error.partial ?? this.#message("interrupted");
-    const failure = error.partial ? error : error.with({ partial, attempts: this.#source.facts.attempts });
+    const arrived = error.partial ?? this.#message("interrupted");
+    const failure = error.partial ? error : error.with({ partial: arrived, attempts: this.#source.facts.attempts });
+    const { partial = arrived } = failure;
     this.#outcome = { status: "failed", error: failure };
     // Whoever aborts wants nothing more; every other failure comes after what had arrived.
     if (failure.kind === "aborted") this.#clear();

@@ -343,9 +343,8 @@ export class RecoveringSource implements ChunkSource {
   #fail(error: SendError): void {
     if (this.#over) return;
     this.#finish();
-    const { kind, message, partial: _own, attempts: _ownToo, ...facts } = error.toJSON();
-    const attempts = [...this.facts.attempts];
-    this.#sink.fail(new SendError(kind, message, { ...facts, attempts, cause: error.cause }));
+    const { partial: _own, ...facts } = error.toJSON();
+    this.#sink.fail(error.replacing({ ...facts, attempts: [...this.facts.attempts], cause: error.cause }));
   }
 
   #finish(): void {

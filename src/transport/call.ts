@@ -88,12 +88,13 @@ export function describedError(
   // A signal's reason is the caller's own, and stays the same object.
   const isForeign = kind !== "aborted" && error.cause !== undefined;
   const cause = isForeign ? plainCause(error.cause, redact) : error.cause;
-  return new SendError(kind, redact(message), {
+  const described = new SendError(kind, redact(message), {
     ...rest,
     code: code && redact(code),
     requestId: id && redact(id),
     cause,
   });
+  return described.redactedBy(redact);
 }
 
 function jsonOr(text: string): unknown {

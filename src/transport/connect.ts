@@ -20,7 +20,8 @@ import type { Background, CallRequest } from "./call.ts";
 import { type Limits, limitsOf, localLimitsOf } from "./deadlines.ts";
 import { EventShapes } from "./event-json.ts";
 import { type FetchLike, fetchTransport } from "./fetch.ts";
-import { withoutSecrets } from "./redact.ts";
+import { isLoopback, isPrivateNetwork } from "./hosts.ts";
+import { isSecretHeader, Redactions } from "./redact.ts";
 import { Reply } from "./reply.ts";
 import { RetryBudget } from "./retry-budget.ts";
 import type { Transport } from "./transport.ts";
@@ -33,6 +34,10 @@ export interface ClientOptions extends Omit<SendOptions, "signal"> {
   readonly apiKey?: string | undefined;
   /** As the provider's official SDK takes it. Default: the provider's own address. */
   readonly baseUrl?: string | undefined;
+  /**
+   * Allows a key to be sent over `http:` to a public address, where everyone on the way can read it. @default false
+   */
+  readonly allowInsecureHttp?: boolean | undefined;
   /** Sends requests instead of the runtime's own connection: for proxies, tests, other runtimes. */
   readonly fetch?: FetchLike | undefined;
 }
@@ -71,7 +76,7 @@ const MAX_REPLY_BYTES = 64 * 1024 * 1024;
 /** How often a reply that broke is gone on with. */
 const MOST_RECOVERIES = 2;
 
-const CONSTRUCTOR_NAMES = ["model", "apiKey", "baseUrl", "fetch"];
+const CONSTRUCTOR_NAMES = ["model", "apiKey", "baseUrl", "allowInsecureHttp", "fetch"];
 
 /**
  * A client of one provider. Its subclasses only say which, and what it takes beside the options that all have. Keys stay in private fields: neither `util.inspect` nor
@@ -84,19 +89,22 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
   readonly #definition: ProviderDefinition;
   readonly #endpoint: Endpoint;
   readonly #origin: string;
+  /** Whether a key would go out in clear text over networks of others. */
+  readonly #isReadableOnTheWay: boolean;
   readonly #defaults: SendOptions;
   readonly #transport: Transport;
   readonly #retries: RetryPolicy;
   readonly #now = systemClock();
   readonly #budget = new RetryBudget(this.#now);
   readonly #shapes = new EventShapes();
+  readonly #redactions = new Redactions();
   readonly #givenKey: string | undefined;
   readonly #limitsOf: typeof limitsOf;
   /** In force unless a call says otherwise. */
   readonly #limits: { readonly streamed: Limits; readonly whole: Limits };
 
   constructor(definition: ProviderDefinition, options: ClientOptions) {
-    const { model, apiKey, baseUrl, fetch, ...defaults } = options;
+    const { model, apiKey, baseUrl, allowInsecureHttp = false, fetch, ...defaults } = options;
     if (typeof model !== "string" || model.trim() === "")
       throw new TypeError("`model` is missing: name the model to ask.");
     if (apiKey !== undefined) checkKey(apiKey);
@@ -107,11 +115,14 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     this.model = model;
     this.#definition = definition;
     this.#endpoint = { provider: definition.provider, model, baseUrl: checkedBaseUrl(baseUrl ?? definition.baseUrl) };
-    this.#origin = new URL(this.#endpoint.baseUrl).origin;
+    const { origin, protocol, hostname } = new URL(this.#endpoint.baseUrl);
+    this.#origin = origin;
+    this.#isReadableOnTheWay = protocol === "http:" && !isPrivateNetwork(hostname) && !allowInsecureHttp;
+    if (this.#isReadableOnTheWay && apiKey !== undefined) throw new TypeError(insecureFault(hostname));
     this.#defaults = defaults;
     this.#retries = retryPolicyOf(defaults.retries);
     this.#givenKey = apiKey;
-    this.#limitsOf = definition.isLocal || isLoopback(this.#endpoint.baseUrl) ? localLimitsOf : limitsOf;
+    this.#limitsOf = definition.isLocal || isLoopback(hostname) ? localLimitsOf : limitsOf;
     this.#limits = {
       streamed: this.#limitsOf(false, defaults.timeouts),
       whole: this.#limitsOf(true, defaults.timeouts),
@@ -226,7 +237,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
             retries: this.#retriesOf(given),
             budget: this.#budget,
             signal: options.signal,
-            redact: (text) => withoutSecrets(text, headers, options.providerOptions),
+            redact: this.#redactions.of(headers, options.providerOptions),
             estimateInput: () => estimateInputTokens(messages),
             now,
             random: Math.random,
@@ -315,6 +326,10 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
         headers.set(lower, list === undefined ? value : `${list},${value}`);
       }
     }
+    if (this.#isReadableOnTheWay && [...headers.keys()].some(isSecretHeader)) {
+      const fault = insecureFault(new URL(this.#endpoint.baseUrl).hostname);
+      throw new SendError("invalidRequest", fault, { provider: this.provider, model: this.model });
+    }
     return Object.fromEntries(headers);
   }
 }
@@ -343,6 +358,10 @@ function checkKey(apiKey: unknown): void {
   }
   if (!/^[\x21-\x7e]+$/.test(apiKey))
     throw new TypeError("`apiKey` holds characters that no key has (spaces, line breaks …).");
+}
+
+function insecureFault(hostname: string): string {
+  return `The key would be sent to ${hostname} over http, readable on the way. Use an https address, or set \`allowInsecureHttp: true\`.`;
 }
 
 function checkedBaseUrl(text: string): string {
@@ -380,11 +399,6 @@ function callRequestOf(
         return other && callRequestOf({ ...other, body: jsonOf(other.body) }, headers);
       }),
   };
-}
-
-/** Whether an address is this computer's own. */
-function isLoopback(baseUrl: string): boolean {
-  return /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\]|\[::ffff:7f[\da-f:]*\])\.?$/.test(new URL(baseUrl).hostname);
 }
 
 function withoutUndefined(options: SendOptions): SendOptions {

@@ -16,6 +16,7 @@ import { Deadlines } from "./deadlines.ts";
 import { dismiss } from "./dismiss.ts";
 import { redirectError, tooLargeError, transportError } from "./http-errors.ts";
 import { rateLimitsOf } from "./rate-limits.ts";
+import { NameRedaction } from "./redact.ts";
 import type { Exchange, Receiver, ResponseHead } from "./transport.ts";
 
 /** Of an error's body, this much is read. */
@@ -31,6 +32,7 @@ export class Reply implements ChunkSource, Receiver {
   readonly accepted: Promise<void>;
   readonly #call: Call;
   readonly #sink: ChunkSink;
+  readonly #names: NameRedaction;
   readonly #deadlines: Deadlines;
   readonly #onAbort = (): void => this.#step(() => this.#abort());
   #accept: () => void = () => undefined;
@@ -65,6 +67,7 @@ export class Reply implements ChunkSource, Receiver {
   constructor(call: Call, sink: ChunkSink) {
     this.#call = call;
     this.#sink = sink;
+    this.#names = new NameRedaction(call.redact);
     this.#request = call.request;
     const { provider, model, writer, estimateInput } = call;
     this.facts = { provider, model, attempts: [], estimateInput, ...(writer && { writer }) };
@@ -269,6 +272,7 @@ export class Reply implements ChunkSource, Receiver {
 
   /** What decoding throws ends the attempt, after the chunks before it. */
   #failToRead(error: unknown): void {
+    this.#names.apply(this.facts, this.#sink.chunks);
     if (this.#sink.chunks.length > 0) this.#anyChunk = true;
     if (error instanceof SendError) return this.#fail(error);
     const message = `${this.#call.provider} sent what is not its protocol: ${messageOf(error)}`;
@@ -276,6 +280,7 @@ export class Reply implements ChunkSource, Receiver {
   }
 
   #flush(): void {
+    this.#names.apply(this.facts, this.#sink.chunks);
     if (this.#sink.chunks.length > 0) {
       this.#anyChunk = true;
       this.#deadlines.chunks();
@@ -286,6 +291,7 @@ export class Reply implements ChunkSource, Receiver {
   }
 
   #succeed(): void {
+    this.#names.apply(this.facts, this.#sink.chunks);
     this.#anyChunk = true;
     this.#record("answered");
     this.#finish();

@@ -87,7 +87,7 @@ const faults: readonly Fault[] = [
     id: "5.3",
     title: "the host does not resolve; refuses; shows a certificate that nobody vouches for",
     async run(scene) {
-      expect(await refusalOf(scene.client("http://nowhere.invalid"))).toMatchObject({
+      expect(await refusalOf(scene.client("https://nowhere.invalid"))).toMatchObject({
         kind: "network",
         retryable: true,
       });

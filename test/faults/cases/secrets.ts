@@ -66,7 +66,7 @@ const faults: readonly Fault[] = [
         // Nor half of it.
         expect(shown(error), `echo ${at}`).not.toContain(KEY.slice(0, KEY.length / 2));
       }
-      for (const origin of ["http://127.0.0.1:9", "http://nowhere.invalid"])
+      for (const origin of ["http://127.0.0.1:9", "https://nowhere.invalid"])
         expect(shown(await refusalOf(scene.client(origin)))).not.toContain(KEY);
       return "not in message, stack, cause, inspect, JSON";
     },

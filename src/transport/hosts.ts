@@ -1,0 +1,40 @@
+/** Whose network an address belongs to, by its name alone: nothing is looked up. */
+
+/** Whether an address is this computer's own. */
+export function isLoopback(hostname: string): boolean {
+  return /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\]|\[::ffff:7f[\da-f:]*\])\.?$/.test(hostname);
+}
+
+/**
+ * Whether an address is in a network of the caller's own: loopback, link-local, private and shared (CGNAT) ranges, names of one label,
+ * and the endings `.local`, `.internal` and `.home.arpa`.
+ * @param hostname as `URL.hostname` has it
+ * @see https://www.rfc-editor.org/rfc/rfc1918, https://www.rfc-editor.org/rfc/rfc4193, https://www.rfc-editor.org/rfc/rfc6598
+ */
+export function isPrivateNetwork(hostname: string): boolean {
+  const name = hostname.replace(/\.$/, "");
+  if (isLoopback(name)) return true;
+  const mapped = /^\[::ffff:([\da-f]{1,4}):([\da-f]{1,4})\]$/.exec(name); // IPv4 inside IPv6, as URL writes it
+  if (mapped) return isPrivateAddress(octetsOf(mapped[1], mapped[2]));
+  if (name.startsWith("[")) return /^\[f(?:[cd][\da-f]{2}|e[89ab][\da-f]):/.test(name);
+  if (/^\d+(\.\d+){3}$/.test(name)) return isPrivateAddress(name.split(".").map(Number));
+  return !name.includes(".") || /\.(local|internal|home\.arpa)$/.test(name);
+}
+
+function octetsOf(...groups: readonly (string | undefined)[]): readonly number[] {
+  return groups.flatMap((group = "0") => {
+    const value = Number.parseInt(group, 16);
+    return [value >> 8, value & 0xff];
+  });
+}
+
+function isPrivateAddress([a = 0, b = 0]: readonly number[]): boolean {
+  return (
+    a === 10 ||
+    a === 127 ||
+    (a === 172 && b >= 16 && b < 32) ||
+    (a === 192 && b === 168) ||
+    (a === 169 && b === 254) ||
+    (a === 100 && b >= 64 && b < 128)
+  );
+}
