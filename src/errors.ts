@@ -2,6 +2,7 @@
 
 import type { AssistantMessage } from "./message.ts";
 import type { Attempt } from "./stream/metrics.ts";
+import { mapTexts } from "./words.ts";
 
 /**
  * What went wrong, as a closed set a program can switch on.
@@ -131,7 +132,7 @@ export class SendError extends Error {
 
   /** The same error with more facts; what it already knows stays. */
   with(facts: SendErrorFacts): SendError {
-    const partial = facts.partial && this.#redact ? redacted(facts.partial, this.#redact) : facts.partial;
+    const partial = facts.partial && this.#redact ? mapTexts(facts.partial, this.#redact) : facts.partial;
     const more = this.replacing({ ...facts, partial, ...this.toJSON(), cause: this.cause ?? facts.cause });
     if (this.stack !== undefined) more.stack = this.stack;
     return more;
@@ -170,15 +171,4 @@ export class SendError extends Error {
     const { kind, message, ...facts } = data;
     return new SendError(kind, message, facts);
   }
-}
-
-/** Plain data with every text passed through `redact`, names of fields included. */
-function redacted<Value>(value: Value, redact: (text: string) => string): Value {
-  const walk = (inner: unknown): unknown => {
-    if (typeof inner === "string") return redact(inner);
-    if (Array.isArray(inner)) return inner.map(walk);
-    if (typeof inner !== "object" || inner === null || ArrayBuffer.isView(inner)) return inner;
-    return Object.fromEntries(Object.entries(inner).map(([name, field]) => [redact(name), walk(field)]));
-  };
-  return walk(value) as Value;
 }

@@ -17,3 +17,14 @@ export function messageOf(error: unknown): string {
     return "an object"; // a proxy or an accessor that throws
   }
 }
+
+/** Plain data with every text in it replaced, names of fields included. */
+export function mapTexts<Value>(value: Value, replace: (text: string) => string): Value {
+  const walk = (inner: unknown): unknown => {
+    if (typeof inner === "string") return replace(inner);
+    if (Array.isArray(inner)) return inner.map(walk);
+    if (typeof inner !== "object" || inner === null || ArrayBuffer.isView(inner)) return inner;
+    return Object.fromEntries(Object.entries(inner).map(([name, field]) => [replace(name), walk(field)]));
+  };
+  return walk(value) as Value;
+}

@@ -10,9 +10,12 @@ export function callIdOf(id: string, length: number): string {
   return hashOf(id).padEnd(length, "0").slice(0, length);
 }
 
-/** Returns the id of a call whose provider gives none: unique within a conversation, as far as the ids of replies are. */
+/**
+ * Returns the id of a call whose provider gives none: unique within a conversation, as far as the ids of replies are. It shows nothing
+ * of the reply's id, which a server may have made of a secret.
+ */
 export function madeUpCallId(replyId: string | undefined, index: number): string {
-  return `call_${(replyId ?? "").slice(-24)}_${index}`;
+  return `call_${hashOf(replyId ?? "")}_${index}`;
 }
 
 /**

@@ -3,7 +3,7 @@
 import { base64Of } from "../base64.ts";
 import type { MessageChunk } from "../chunk.ts";
 import type { ReplyFacts } from "../fold.ts";
-import { wordsOf } from "../words.ts";
+import { mapTexts, wordsOf } from "../words.ts";
 
 /** Shorter than any key; of a shorter one, more than the key would vanish from messages. */
 const SHORTEST_SECRET = 8;
@@ -68,12 +68,17 @@ function redactionOf(headers: Readonly<Record<string, string>>, fields?: unknown
 function secretsInHeaders(headers: Readonly<Record<string, string>>): readonly string[] {
   return Object.entries(headers).flatMap(([name, value]) => {
     if (PUBLIC_HEADERS.includes(name)) return [];
-    const credentials = value.replace(/^\S+ (?=\S+$)/, ""); // what follows `Bearer` or `Basic`
+    const credentials = withoutScheme(value);
     if (!isSecretHeader(name)) return [credentials];
     // A cookie's values, and the parameters of a scheme that has several.
     const parts = value.split(/[\s;,]+/).map((part) => part.replace(/^[^=]*=(?=.)/, "").replace(/^"|"$/g, ""));
     return [credentials, ...parts, ...passwordsIn(credentials)];
   });
+}
+
+/** What follows `Bearer` or `Basic`. */
+function withoutScheme(value: string): string {
+  return value.replace(/^\S+ (?=\S+$)/, "");
 }
 
 /** User and password of Basic credentials. */
@@ -88,7 +93,7 @@ function passwordsIn(credentials: string): readonly string[] {
 }
 
 function secretsIn(value: unknown, isSecret: boolean): readonly string[] {
-  if (typeof value === "string") return isSecret ? [value] : secretsInUrl(value);
+  if (typeof value === "string") return isSecret ? [withoutScheme(value)] : secretsInUrl(value);
   if (typeof value !== "object" || value === null) return [];
   return Object.entries(value).flatMap(([name, inner]) => secretsIn(inner, isSecret || SECRET_FIELDS.test(name)));
 }
@@ -192,13 +197,18 @@ export class NameRedaction {
   readonly #redact: (text: string) => string;
   /** As they were last seen, cleaned: most reads bring no other. */
   readonly #seen: { model?: string; id?: string; rawFinishReason?: string } = {};
+  #foundAny = false;
 
   constructor(redact: (text: string) => string) {
-    this.#redact = redact;
+    this.#redact = (text) => {
+      const clean = redact(text);
+      this.#foundAny ||= clean !== text;
+      return clean;
+    };
   }
 
-  /** Cleans what `facts` and `chunks` have, in place. */
-  apply(facts: Pick<ReplyFacts, "id" | "model" | "rawFinishReason">, chunks: MessageChunk[]): void {
+  /** Cleans what `facts` and `chunks` have, in place. What goes back to the provider is looked at only where a name had a secret in it. */
+  apply(facts: Pick<ReplyFacts, "id" | "model" | "rawFinishReason" | "replay">, chunks: MessageChunk[]): void {
     const seen = this.#seen;
     if (facts.model !== seen.model) seen.model = facts.model = this.#redact(facts.model);
     if (facts.id !== undefined && facts.id !== seen.id) seen.id = facts.id = this.#redact(facts.id);
@@ -210,6 +220,7 @@ export class NameRedaction {
       const chunk = chunks[at];
       if (chunk !== undefined && chunk.type !== "text") chunks[at] = this.#cleaned(chunk);
     }
+    if (this.#foundAny && facts.replay) facts.replay = mapTexts(facts.replay, this.#redact);
   }
 
   #cleaned(chunk: MessageChunk): MessageChunk {

@@ -96,7 +96,7 @@ const CHAT_PLACES: typeof PLACES = [
     (echo) =>
       answering(
         200,
-        sse(
+        `${sse(
           { id: echo, model: echo, choices: [{ index: 0, delta: { content: "hi" } }] },
           {
             id: echo,
@@ -106,7 +106,7 @@ const CHAT_PLACES: typeof PLACES = [
             ],
           },
           { id: echo, model: echo, choices: [{ index: 0, delta: {}, finish_reason: echo }] },
-        ) + "data: [DONE]\n\n",
+        )}data: [DONE]\n\n`,
       ),
   ],
   [

@@ -46,7 +46,7 @@ describe("Chat Completions", () => {
         chunk({ function_call: { arguments: '{"at":1}' } }),
         chunk({}, "function_call"),
       ],
-      { toolCalls: [{ ...call, id: "call_c_0" }], finishReason: "toolCalls" },
+      { toolCalls: [{ ...call, id: "call_8sdw_0" }], finishReason: "toolCalls" },
     ],
     [
       "an annotation without its envelope",
@@ -197,7 +197,7 @@ describe("Gemini", () => {
     [
       "two calls of one id",
       [{ ...event([call, { functionCall: { id: "a", name: "note" } }], "STOP"), responseId: "r" }],
-      { toolCalls: [...toolCalls, { id: "call_r_1", name: "note", arguments: {} }] },
+      { toolCalls: [...toolCalls, { id: "call_97dh_1", name: "note", arguments: {} }] },
     ],
     [
       "code without a result",
