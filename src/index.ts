@@ -1,34 +1,5 @@
 /** The public face of `cloudllm`. */
 
-export type {
-  CitationChunk,
-  FinalChunk,
-  FinishReason,
-  MediaChunk,
-  MessageChunk,
-  ProviderToolCallChunk,
-  ReasoningChunk,
-  RewindChunk,
-  TextChunk,
-  ToolCallChunk,
-  ToolCallDeltaChunk,
-  ToolResultChunk,
-} from "./chunk.ts";
-export type {
-  ClientWrapper,
-  PromptCache,
-  ReasoningEffort,
-  Recovery,
-  ReplyTo,
-  RetryOptions,
-  SearchParameters,
-  SendOptions,
-  Timeouts,
-  Tool,
-  ToolChoice,
-  ToolContext,
-  TypedClient,
-} from "./client.ts";
 export { ClaudeClient, type ClaudeClientOptions } from "./clients/claude.ts";
 export { CompatibleClient, type CompatibleClientOptions, type CompatiblePreset } from "./clients/compatible.ts";
 export { GeminiClient, type GeminiClientOptions } from "./clients/gemini.ts";
@@ -45,6 +16,7 @@ export {
 } from "./clients/models.ts";
 export { OpenAIClient, type OpenAIClientOptions } from "./clients/openai.ts";
 export { OpenRouterClient, type OpenRouterClientOptions } from "./clients/openrouter.ts";
+export { type ClientOptions, ProviderClient } from "./clients/provider-client.ts";
 export type {
   ClaudeProviderOptions,
   GeminiProviderOptions,
@@ -52,7 +24,42 @@ export type {
   OpenAIProviderOptions,
   OpenRouterProviderOptions,
 } from "./clients/provider-options.ts";
-export { SendError, type SendErrorData, type SendErrorFacts, type SendErrorKind, type TimeoutPhase } from "./errors.ts";
+export type {
+  CitationChunk,
+  FinalChunk,
+  FinishReason,
+  MediaChunk,
+  MessageChunk,
+  ProviderToolCallChunk,
+  ReasoningChunk,
+  RewindChunk,
+  TextChunk,
+  ToolCallChunk,
+  ToolCallDeltaChunk,
+  ToolResultChunk,
+} from "./contract/chunk.ts";
+export type {
+  ClientWrapper,
+  PromptCache,
+  ReasoningEffort,
+  Recovery,
+  ReplyTo,
+  RetryOptions,
+  SearchParameters,
+  SendOptions,
+  Timeouts,
+  Tool,
+  ToolChoice,
+  ToolContext,
+  TypedClient,
+} from "./contract/client.ts";
+export {
+  SendError,
+  type SendErrorData,
+  type SendErrorFacts,
+  type SendErrorKind,
+  type TimeoutPhase,
+} from "./contract/errors.ts";
 export {
   type AssistantMessage,
   type AssistantTurn,
@@ -78,8 +85,9 @@ export {
   type ToolMessage,
   type UnfinishedToolCall,
   type UserMessage,
-} from "./message.ts";
-export type { CircuitOptions } from "./reliability/circuit.ts";
+} from "./contract/message.ts";
+export { type ToolDefinition, tool } from "./contract/tool.ts";
+export type { CircuitOptions } from "./reliability/circuit-breaker.ts";
 export { type FallbackOptions, fallback } from "./reliability/fallback.ts";
 export { type HedgeOptions, hedge } from "./reliability/hedge.ts";
 export { type RateLimitOptions, rateLimit } from "./reliability/rate-limit.ts";
@@ -94,9 +102,7 @@ export type { SessionSnapshot } from "./session/snapshot.ts";
 export { MemoryStore, type SessionStore, type StoredSession } from "./session/store.ts";
 export type { SessionUsage, TurnUsage } from "./session/usage.ts";
 export { type DrainLimits, MessageStream } from "./stream/message-stream.ts";
-export type { Attempt, ReplyMetrics } from "./stream/metrics.ts";
 export { type DeepPartial, PartialJson } from "./stream/partial-json.ts";
-export type { TokenCounter } from "./token-estimate.ts";
-export { type ToolDefinition, tool } from "./tool.ts";
-export { type ClientOptions, ProviderClient } from "./transport/connect.ts";
+export type { Attempt, ReplyMetrics } from "./stream/stopwatch.ts";
+export type { TokenCounter } from "./tokens/estimate.ts";
 export type { FetchLike } from "./transport/fetch.ts";

@@ -1,8 +1,8 @@
 /** One signal for many: whoever listens hears it once, whoever has left does not, and the runtime has nothing to warn of. */
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { offAbort, onAbort } from "../src/abort.ts";
 import { CompatibleClient, SendError } from "../src/index.ts";
+import { offAbort, onAbort } from "../src/platform/abort.ts";
 import { startProviderServer } from "../src/testing/index.ts";
 
 const warnings: string[] = [];

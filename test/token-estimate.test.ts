@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { countTokens } from "gpt-tokenizer/encoding/o200k_base";
 import { describe, expect, test } from "vitest";
-import { createTokenCounter, estimateTokens } from "../src/token-estimate.ts";
+import { createTokenCounter, estimateTokens } from "../src/tokens/estimate.ts";
 
 const HERE = new URL(".", import.meta.url);
 

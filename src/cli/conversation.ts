@@ -2,9 +2,9 @@
 
 import type { LLMSession, UserMessage } from "../index.ts";
 import type { Settings } from "./arguments.ts";
-import { CHAT_HELP, type CommandName } from "./chat-commands.ts";
 import type { Choice } from "./choose-client.ts";
 import { CommandError } from "./command-error.ts";
+import { CHAT_HELP, type CommandName } from "./commands/chat-commands.ts";
 import { loadConversation, saveConversation } from "./conversation-file.ts";
 import { conversationCostOf } from "./cost.ts";
 import type { Lines } from "./lines.ts";

@@ -3,7 +3,7 @@
  * a message must not pass for a line that the command line has written.
  */
 
-import { printable } from "./markdown.ts";
+import { printable } from "./markdown/markdown.ts";
 
 /** Default of `quoted`, in characters. */
 const MAX_QUOTED = 200;

@@ -8,7 +8,7 @@ import {
   MessageStream,
   SendError,
 } from "../index.ts";
-import { createMarkdownRenderer, type MarkdownRenderer, printable } from "./markdown.ts";
+import { createMarkdownRenderer, type MarkdownRenderer, printable } from "./markdown/markdown.ts";
 import { quoted, visibleJson } from "./one-line.ts";
 import type { Terminal } from "./terminal.ts";
 import { startWaiting, type Waiting } from "./waiting.ts";

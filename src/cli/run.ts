@@ -1,15 +1,15 @@
 /** From the words of a command line to an exit code: 0 all went well, 1 it failed, 2 it was not understood, 130 Ctrl-C. */
 
 import { type Command, commandOf, type Settings } from "./arguments.ts";
-import { ask } from "./ask.ts";
-import { chat } from "./chat.ts";
 import { type Choice, chooseClient } from "./choose-client.ts";
 import { CommandError } from "./command-error.ts";
-import { compare } from "./compare.ts";
+import { ask } from "./commands/ask.ts";
+import { chat } from "./commands/chat.ts";
+import { compare } from "./commands/compare.ts";
+import { listSessions } from "./commands/sessions.ts";
 import { HELP } from "./help.ts";
 import { LOCAL_SERVERS } from "./local-servers.ts";
 import { questionOf } from "./question.ts";
-import { listSessions } from "./sessions.ts";
 import { createTerminal, type ProcessStreams, type Terminal } from "./terminal.ts";
 import { VERSION } from "./version.ts";
 

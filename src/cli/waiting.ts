@@ -1,6 +1,6 @@
 /** The sign that something is under way, until the first word is there. Screens only. */
 
-import { columnsOf } from "./markdown-table.ts";
+import { columnsOf } from "./markdown/table.ts";
 import { oneLine } from "./one-line.ts";
 import type { Output } from "./terminal.ts";
 

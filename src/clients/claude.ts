@@ -1,10 +1,10 @@
 /** Anthropic's Claude. */
 
-import { anthropicMessages } from "../protocols/anthropic-messages.ts";
-import { chatCompletions } from "../protocols/chat-completions.ts";
-import { ANTHROPIC_CHAT } from "../protocols/chat-dialects.ts";
-import { type ClientOptions, chosenApi, ProviderClient, type ProviderDefinition } from "../transport/connect.ts";
+import { anthropicMessages } from "../protocols/anthropic-messages/decoder.ts";
+import { chatCompletions } from "../protocols/chat-completions/decoder.ts";
+import { ANTHROPIC_CHAT } from "../protocols/chat-completions/dialects.ts";
 import type { ClaudeModelId } from "./models.ts";
+import { type ClientOptions, chosenApi, ProviderClient, type ProviderDefinition } from "./provider-client.ts";
 import type { ClaudeProviderOptions } from "./provider-options.ts";
 
 const COMMON = { provider: "anthropic", keyNames: ["CLOUDLLM_ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY"] } as const;

@@ -1,6 +1,6 @@
 /** Any server that speaks OpenAI's Chat Completions. */
 
-import { chatCompletions } from "../protocols/chat-completions.ts";
+import { chatCompletions } from "../protocols/chat-completions/decoder.ts";
 import {
   type ChatDialect,
   COMMON_CHAT,
@@ -9,8 +9,8 @@ import {
   LLAMACPP_CHAT,
   MISTRAL_CHAT,
   VLLM_CHAT,
-} from "../protocols/chat-dialects.ts";
-import { type ClientOptions, ProviderClient, type ProviderDefinition } from "../transport/connect.ts";
+} from "../protocols/chat-completions/dialects.ts";
+import { type ClientOptions, ProviderClient, type ProviderDefinition } from "./provider-client.ts";
 
 type Preset = Omit<ProviderDefinition, "provider" | "protocol"> & { readonly dialect?: ChatDialect };
 

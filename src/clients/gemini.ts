@@ -1,10 +1,10 @@
 /** Google's Gemini. */
 
-import { chatCompletions } from "../protocols/chat-completions.ts";
-import { GEMINI_CHAT } from "../protocols/chat-dialects.ts";
-import { gemini } from "../protocols/gemini.ts";
-import { type ClientOptions, chosenApi, ProviderClient, type ProviderDefinition } from "../transport/connect.ts";
+import { chatCompletions } from "../protocols/chat-completions/decoder.ts";
+import { GEMINI_CHAT } from "../protocols/chat-completions/dialects.ts";
+import { gemini } from "../protocols/gemini/decoder.ts";
 import type { GeminiModelId } from "./models.ts";
+import { type ClientOptions, chosenApi, ProviderClient, type ProviderDefinition } from "./provider-client.ts";
 import type { GeminiProviderOptions } from "./provider-options.ts";
 
 const COMMON = {

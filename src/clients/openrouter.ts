@@ -1,8 +1,8 @@
 /** OpenRouter, which passes requests on to many providers. */
 
-import { chatCompletions } from "../protocols/chat-completions.ts";
-import { OPENROUTER_CHAT } from "../protocols/chat-dialects.ts";
-import { type ClientOptions, ProviderClient, type ProviderDefinition } from "../transport/connect.ts";
+import { chatCompletions } from "../protocols/chat-completions/decoder.ts";
+import { OPENROUTER_CHAT } from "../protocols/chat-completions/dialects.ts";
+import { type ClientOptions, ProviderClient, type ProviderDefinition } from "./provider-client.ts";
 import type { OpenRouterProviderOptions } from "./provider-options.ts";
 
 /** @see https://openrouter.ai/docs/api-reference/overview */

@@ -1,13 +1,13 @@
 /** A client whose replies are written in this process. */
 
-import { settledFor } from "../caller-stack.ts";
-import { checkCall, optionsFault } from "../check.ts";
-import type { ClientWrapper, SendOptions } from "../client.ts";
-import { SendError } from "../errors.ts";
-import type { AssistantMessage, Message } from "../message.ts";
+import { limitsOf } from "../call/deadlines.ts";
+import type { ClientWrapper, SendOptions } from "../contract/client.ts";
+import { SendError } from "../contract/errors.ts";
+import type { AssistantMessage, Message } from "../contract/message.ts";
+import { checkCall, optionsFault } from "../contract/validate.ts";
+import { settledFor } from "../stream/caller-stack.ts";
 import { MessageStream } from "../stream/message-stream.ts";
-import { systemClock } from "../stream/metrics.ts";
-import { limitsOf } from "../transport/deadlines.ts";
+import { systemClock } from "../stream/stopwatch.ts";
 import { LocalReply } from "./local-reply.ts";
 import { refuseWhatItCannot } from "./refusals.ts";
 import type { Engine } from "./writer.ts";

@@ -1,14 +1,14 @@
 /** The source behind a stream whose reply is written in this process: steps of a writer, as the consumer wants them. */
 
-import { offAbort, onAbort } from "../abort.ts";
-import type { SendOptions } from "../client.ts";
-import { SendError } from "../errors.ts";
-import type { ReplyFacts } from "../fold.ts";
-import type { Message } from "../message.ts";
+import { Deadlines, type Limits } from "../call/deadlines.ts";
+import type { SendOptions } from "../contract/client.ts";
+import { SendError } from "../contract/errors.ts";
+import type { Message } from "../contract/message.ts";
+import { offAbort, onAbort } from "../platform/abort.ts";
+import type { ReplyFacts } from "../stream/fold.ts";
 import type { ChunkSink, ChunkSource } from "../stream/message-stream.ts";
-import type { Attempt, Clock } from "../stream/metrics.ts";
-import { estimateInputTokens } from "../token-estimate.ts";
-import { Deadlines, type Limits } from "../transport/deadlines.ts";
+import type { Attempt, Clock } from "../stream/stopwatch.ts";
+import { estimateInputTokens } from "../tokens/estimate.ts";
 import { turn } from "./turn.ts";
 import type { Engine, Writer } from "./writer.ts";
 

@@ -1,7 +1,7 @@
 /** A conversation → the tokens that the model goes on from. The form is ChatML, which the model was trained on. */
 
-import { SendError } from "../errors.ts";
-import type { Message } from "../message.ts";
+import { SendError } from "../contract/errors.ts";
+import type { Message } from "../contract/message.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** The control tokens around each turn. */

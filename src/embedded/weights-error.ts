@@ -1,6 +1,6 @@
 /** What is said of a weights file that cannot be used. */
 
-import { SendError } from "../errors.ts";
+import { SendError } from "../contract/errors.ts";
 
 /** The file is not what it was: kind `protocol`. `what` ends a sentence that begins with the file's name. */
 export function damaged(file: string, what: string): SendError {

@@ -1,6 +1,6 @@
 /** Where the weights are, and how they get here. */
 
-import { SendError } from "../errors.ts";
+import { SendError } from "../contract/errors.ts";
 
 /** The file's bytes, or its address: `file:` on Node, Bun and Deno, whatever `fetch` takes elsewhere. */
 export type WeightsSource = Uint8Array | URL;

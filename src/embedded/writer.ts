@@ -1,8 +1,8 @@
 /** The border between a client and an engine in this process: an engine opens writers, a writer writes one reply. */
 
-import type { FinishReason } from "../chunk.ts";
-import type { SendOptions } from "../client.ts";
-import type { Message, TokenUsage } from "../message.ts";
+import type { FinishReason } from "../contract/chunk.ts";
+import type { SendOptions } from "../contract/client.ts";
+import type { Message, TokenUsage } from "../contract/message.ts";
 
 /** What one step of a writer brings: text (`""` where nothing can be shown yet), and in the last one how it ended. */
 export interface Step {

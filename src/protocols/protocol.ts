@@ -1,10 +1,10 @@
 /** The border to the wire formats. A protocol is pure: objects in, objects out; no network, no clock, no environment. */
 
-import type { MessageChunk } from "../chunk.ts";
-import type { SendOptions } from "../client.ts";
-import { SendError } from "../errors.ts";
-import type { ReplyFacts } from "../fold.ts";
-import type { Message } from "../message.ts";
+import type { MessageChunk } from "../contract/chunk.ts";
+import type { SendOptions } from "../contract/client.ts";
+import { SendError } from "../contract/errors.ts";
+import type { Message } from "../contract/message.ts";
+import type { ReplyFacts } from "../stream/fold.ts";
 
 /** Whom a request goes to. */
 export interface Endpoint {

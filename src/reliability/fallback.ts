@@ -8,13 +8,13 @@ import {
   type Tool,
   type TypedClient,
   typedReply,
-} from "../client.ts";
-import type { SendError, SendErrorKind } from "../errors.ts";
-import type { Message } from "../message.ts";
+} from "../contract/client.ts";
+import type { SendError, SendErrorKind } from "../contract/errors.ts";
+import type { Message } from "../contract/message.ts";
 import { MessageStream } from "../stream/message-stream.ts";
-import { systemClock } from "../stream/metrics.ts";
 import { type RecoverableCall, RecoveringSource } from "../stream/recovering-source.ts";
-import { Circuit, type CircuitOptions } from "./circuit.ts";
+import { systemClock } from "../stream/stopwatch.ts";
+import { Circuit, type CircuitOptions } from "./circuit-breaker.ts";
 import type { Race, RaceRules } from "./race.ts";
 import { askStreamed, askWhole, checkedClients, jointDefaults, openRace } from "./race-client.ts";
 

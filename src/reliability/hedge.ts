@@ -1,6 +1,6 @@
 /** The cure for slow first tokens: a second request when the first takes longer than it should. */
 
-import type { ClientWrapper, TypedClient } from "../client.ts";
+import type { ClientWrapper, TypedClient } from "../contract/client.ts";
 import { askStreamed, checkedClients, raceClient } from "./race-client.ts";
 
 /** When the second client is asked: after a fixed time, or after one that most first chunks keep. */

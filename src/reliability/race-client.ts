@@ -1,7 +1,5 @@
 /** A race as a client. */
 
-import { settledFor } from "../caller-stack.ts";
-import { checkCall } from "../check.ts";
 import {
   type ClientWrapper,
   type ReplyTo,
@@ -9,10 +7,12 @@ import {
   type Tool,
   type TypedClient,
   typedReply,
-} from "../client.ts";
-import type { Message } from "../message.ts";
+} from "../contract/client.ts";
+import type { Message } from "../contract/message.ts";
+import { checkCall } from "../contract/validate.ts";
+import { settledFor } from "../stream/caller-stack.ts";
+import { streamOf } from "../stream/complete-source.ts";
 import { MessageStream } from "../stream/message-stream.ts";
-import { streamOf } from "../stream/whole.ts";
 import { Race, type RaceRules } from "./race.ts";
 
 /** A client that runs a race for each call. `rulesOf` is asked anew each time: rules know who has started. */

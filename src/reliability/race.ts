@@ -1,18 +1,18 @@
 /** One reply, asked of several clients: who delivers the first chunk has won, the others are let go. */
 
-import { offAbort, onAbort } from "../abort.ts";
-import type { MessageChunk } from "../chunk.ts";
-import type { ClientWrapper, SendOptions } from "../client.ts";
-import { SendError } from "../errors.ts";
-import { adopt, type ReplyFacts } from "../fold.ts";
-import type { Message } from "../message.ts";
-import { hasAlternative, offerAlternative } from "../stream/alternative.ts";
+import type { MessageChunk } from "../contract/chunk.ts";
+import type { ClientWrapper, SendOptions } from "../contract/client.ts";
+import { SendError } from "../contract/errors.ts";
+import type { Message } from "../contract/message.ts";
+import { limitsLeft } from "../contract/timeouts.ts";
+import { offAbort, onAbort } from "../platform/abort.ts";
+import { asStopped, tellSent, watchSent } from "../stream/attempts-in-flight.ts";
+import { adopt, type ReplyFacts } from "../stream/fold.ts";
+import { hasAlternative, offerAlternative } from "../stream/idle-alternative.ts";
 import type { ChunkSink, ChunkSource, MessageStream } from "../stream/message-stream.ts";
-import { type Attempt, LONGEST_TIMER_MS } from "../stream/metrics.ts";
-import { sendErrorOf } from "../stream/readable.ts";
-import { asStopped, tellSent, watchSent } from "../stream/sent.ts";
-import { limitsLeft } from "../timeouts.ts";
-import { estimateInputTokens } from "../token-estimate.ts";
+import { type Attempt, LONGEST_TIMER_MS } from "../stream/stopwatch.ts";
+import { sendErrorOf } from "../stream/transfer.ts";
+import { estimateInputTokens } from "../tokens/estimate.ts";
 
 /** How long to wait for somebody who was let go, or whose time is up, to say so, in milliseconds. */
 const LEAVING_LIMIT_MS = 20;

@@ -1,6 +1,5 @@
 /** Keeps a client within its provider's limits: calls wait in line instead of being refused. */
 
-import { settledFor } from "../caller-stack.ts";
 import {
   type ClientWrapper,
   type ReplyTo,
@@ -8,10 +7,11 @@ import {
   type Tool,
   type TypedClient,
   typedReply,
-} from "../client.ts";
-import type { Message } from "../message.ts";
-import { limitsLeft } from "../timeouts.ts";
-import { Line } from "./line.ts";
+} from "../contract/client.ts";
+import type { Message } from "../contract/message.ts";
+import { limitsLeft } from "../contract/timeouts.ts";
+import { settledFor } from "../stream/caller-stack.ts";
+import { Line } from "./call-queue.ts";
 
 /** The limits; those that are absent do not hold. */
 export interface RateLimitOptions {

@@ -1,8 +1,8 @@
 /** What a schema demands of a value by itself, without further schemas. */
 
 import { add, type Issue, issue } from "./issues.ts";
-import { isJsonObject } from "./keywords.ts";
 import type { JsonSchema } from "./schema.ts";
+import { isJsonObject } from "./subschemas.ts";
 import { canonical, isEqual, isMultiple } from "./values.ts";
 import { counted, kindOf, listed, shown, typesText } from "./wording.ts";
 

@@ -1,7 +1,7 @@
 /** What a JSON Schema document holds: its schemas, the resources and anchors they belong to, and where references lead. */
 
-import { isJsonObject, partsOf } from "./keywords.ts";
 import type { JsonSchema } from "./schema.ts";
+import { isJsonObject, partsOf } from "./subschemas.ts";
 
 /** The way to a schema from the root of its document. */
 export type Way = readonly (string | number)[];

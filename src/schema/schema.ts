@@ -1,9 +1,9 @@
 /** What a schema is here, in either of the two forms people have one in: a library's (Standard Schema), or plain JSON Schema. */
 
-import { SendError } from "../errors.ts";
-import { mayLoseDigits, parseBigInts } from "../exact-json.ts";
-import { jsonSchemaIssues } from "./json-schema.ts";
-import { schemaFault } from "./soundness.ts";
+import { SendError } from "../contract/errors.ts";
+import { mayLoseDigits, parseBigInts } from "../platform/exact-json.ts";
+import { schemaFault } from "./schema-check.ts";
+import { jsonSchemaIssues } from "./validator.ts";
 
 /**
  * What schema libraries (Zod, Valibot, ArkType …) put under `~standard`, in the parts used here. The types are our own, so

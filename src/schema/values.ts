@@ -1,6 +1,6 @@
 /** JSON values as JSON Schema compares, counts and divides them. */
 
-import { isJsonObject } from "./keywords.ts";
+import { isJsonObject } from "./subschemas.ts";
 
 /** 0.3 is a multiple of 0.1, whatever binary fractions say. */
 export function isMultiple(value: number | bigint, divisor: number): boolean {

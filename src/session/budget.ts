@@ -1,12 +1,12 @@
 /** How much of a conversation goes into one request. */
 
-import { optionsFault } from "../check.ts";
-import type { SendOptions } from "../client.ts";
-import { SendError } from "../errors.ts";
-import { estimateMediaTokens } from "../media.ts";
-import type { Message, SystemMessage } from "../message.ts";
+import type { SendOptions } from "../contract/client.ts";
+import { SendError } from "../contract/errors.ts";
+import type { Message, SystemMessage } from "../contract/message.ts";
+import { optionsFault } from "../contract/validate.ts";
 import { type JsonSchema, jsonSchemaOf, type Schema } from "../schema/schema.ts";
-import type { TokenCounter } from "../token-estimate.ts";
+import { estimateMediaTokens } from "../stream/media-collector.ts";
+import type { TokenCounter } from "../tokens/estimate.ts";
 import { latestExchanges } from "./history.ts";
 
 /** What a message costs beside its text, at OpenAI; others are alike. */

@@ -1,7 +1,6 @@
 /** What a conversation keeps, and what of it is sent. Pure; every function here leaves a history legal to send. */
 
-import { messageFault } from "../check.ts";
-import { SendError } from "../errors.ts";
+import { SendError } from "../contract/errors.ts";
 import type {
   AssistantTurn,
   Message,
@@ -10,7 +9,8 @@ import type {
   ToolMessage,
   UnfinishedToolCall,
   UserMessage,
-} from "../message.ts";
+} from "../contract/message.ts";
+import { messageFault } from "../contract/validate.ts";
 import { failureOf } from "./run-tool.ts";
 
 /**

@@ -1,8 +1,8 @@
 /** Several replies, between which tools ran, as one. */
 
-import { movedBy } from "../fold.ts";
-import type { AssistantMessage, SearchActivity } from "../message.ts";
-import { Spending } from "../stream/spending.ts";
+import type { AssistantMessage, SearchActivity } from "../contract/message.ts";
+import { movedBy } from "../stream/fold.ts";
+import { Spending } from "../tokens/usage-total.ts";
 
 /** `folded` is what their chunks make: the text of all, and the calls that are left open. */
 export function joinedReply(replies: readonly AssistantMessage[], folded: AssistantMessage): AssistantMessage {

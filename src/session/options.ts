@@ -1,9 +1,9 @@
 /** What may be said when a session is made, and with each of its turns; senseless options are refused at once. */
 
-import { optionsFault } from "../check.ts";
-import type { ClientWrapper, SendOptions, Tool } from "../client.ts";
-import type { Message, ToolCall } from "../message.ts";
-import type { TokenCounter } from "../token-estimate.ts";
+import type { ClientWrapper, SendOptions, Tool } from "../contract/client.ts";
+import type { Message, ToolCall } from "../contract/message.ts";
+import { optionsFault } from "../contract/validate.ts";
+import type { TokenCounter } from "../tokens/estimate.ts";
 import type { SessionStore } from "./store.ts";
 
 /** How a session is made. */

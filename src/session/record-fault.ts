@@ -1,6 +1,6 @@
 /** Whether what a store gave back is a record: files and stores are in other hands, too. */
 
-import { mediaFault, messageFault } from "../check.ts";
+import { mediaFault, messageFault } from "../contract/validate.ts";
 import type { SessionRecord } from "./record.ts";
 import { readSession } from "./saved-session.ts";
 import { isTurnUsage } from "./usage.ts";

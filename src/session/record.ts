@@ -1,8 +1,8 @@
 /** What happens in a conversation, one thing a record, and what the conversation then is. Pure. */
 
-import { SendError } from "../errors.ts";
-import type { AssistantTurn, Media, Message, ToolMessage, UserMessage } from "../message.ts";
-import { estimateTokens } from "../token-estimate.ts";
+import { SendError } from "../contract/errors.ts";
+import type { AssistantTurn, Media, Message, ToolMessage, UserMessage } from "../contract/message.ts";
+import { estimateTokens } from "../tokens/estimate.ts";
 import { checkedHistory, keptOf } from "./history.ts";
 import { recordFault } from "./record-fault.ts";
 import type { SavedSession } from "./saved-session.ts";

@@ -1,10 +1,10 @@
 /** One call of a tool: from its arguments to the message that answers it. */
 
-import type { Tool } from "../client.ts";
-import { SendError } from "../errors.ts";
-import type { ToolCall, ToolMessage } from "../message.ts";
+import type { Tool } from "../contract/client.ts";
+import { SendError } from "../contract/errors.ts";
+import type { ToolCall, ToolMessage } from "../contract/message.ts";
 import { issuesText, type SchemaResult, validate } from "../schema/schema.ts";
-import { LONGEST_TIMER_MS } from "../stream/metrics.ts";
+import { LONGEST_TIMER_MS } from "../stream/stopwatch.ts";
 import { errorText, isError, resultText } from "./result-text.ts";
 
 /**

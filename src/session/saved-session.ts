@@ -1,7 +1,7 @@
 /** A session as plain data. */
 
-import { base64Of } from "../base64.ts";
-import type { ContentPart, Message } from "../message.ts";
+import type { ContentPart, Message } from "../contract/message.ts";
+import { base64Of } from "../platform/base64.ts";
 import { isTurnUsage, type TurnUsage } from "./usage.ts";
 
 /** What `JSON.stringify(session)` writes: everything but the client and the counter. */

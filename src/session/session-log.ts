@@ -1,11 +1,11 @@
 /** A session's way into its store: what happens is written in order, soon, and again when the store has failed. */
 
-import type { MessageChunk } from "../chunk.ts";
-import { SendError } from "../errors.ts";
-import { completeMedium, estimateMediaTokens } from "../media.ts";
-import type { AssistantTurn, Media } from "../message.ts";
-import { estimateTokens } from "../token-estimate.ts";
-import { messageOf } from "../words.ts";
+import type { MessageChunk } from "../contract/chunk.ts";
+import { SendError } from "../contract/errors.ts";
+import type { AssistantTurn, Media } from "../contract/message.ts";
+import { messageOf } from "../platform/text-of.ts";
+import { completeMedium, estimateMediaTokens } from "../stream/media-collector.ts";
+import { estimateTokens } from "../tokens/estimate.ts";
 import type { SessionRecord } from "./record.ts";
 import { plainMessages } from "./saved-session.ts";
 import type { SessionStore } from "./store.ts";

@@ -1,12 +1,19 @@
 /** A conversation: a client, a system prompt, the history, and how many tokens of it may be sent. */
 
-import type { ClientWrapper, SendOptions, TypedClient } from "../client.ts";
-import { SendError } from "../errors.ts";
-import type { AssistantMessage, Message, SystemMessage, TokenUsage, ToolCall, UserMessage } from "../message.ts";
+import type { ClientWrapper, SendOptions, TypedClient } from "../contract/client.ts";
+import { SendError } from "../contract/errors.ts";
+import type {
+  AssistantMessage,
+  Message,
+  SystemMessage,
+  TokenUsage,
+  ToolCall,
+  UserMessage,
+} from "../contract/message.ts";
+import { streamOf } from "../stream/complete-source.ts";
 import { MessageStream } from "../stream/message-stream.ts";
-import { sendErrorOf } from "../stream/readable.ts";
-import { streamOf } from "../stream/whole.ts";
-import { createTokenCounter, estimateInputTokens, estimateTokens } from "../token-estimate.ts";
+import { sendErrorOf } from "../stream/transfer.ts";
+import { createTokenCounter, estimateInputTokens, estimateTokens } from "../tokens/estimate.ts";
 import { type Fitted, TokenBudget } from "./budget.ts";
 import { checkedHistory, lastExchangeOf, messagesOf, pendingCalls, replyFault, type TurnInput } from "./history.ts";
 import {

@@ -1,6 +1,6 @@
 /** A conversation that a store keeps, as it is at this moment: to be read, by whoever likes, also while a turn runs elsewhere. */
 
-import type { Media, Message, UserMessage } from "../message.ts";
+import type { Media, Message, UserMessage } from "../contract/message.ts";
 import { inCallOrder, type OpenTurn, restored } from "./record.ts";
 import { storageError } from "./session-log.ts";
 import type { SessionStore } from "./store.ts";

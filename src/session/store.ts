@@ -1,6 +1,6 @@
 /** Where conversations are kept, and the store that keeps them in memory. */
 
-import { SendError } from "../errors.ts";
+import { SendError } from "../contract/errors.ts";
 import type { SessionRecord } from "./record.ts";
 
 /** One conversation of a store. */

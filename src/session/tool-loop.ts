@@ -1,16 +1,16 @@
 /** One turn as one stream: a reply, the tools it asks for, the reply to what they answered, and so on. */
 
-import { offAbort, onAbort } from "../abort.ts";
-import type { MessageChunk, ToolResultChunk } from "../chunk.ts";
-import type { ClientWrapper, Tool } from "../client.ts";
-import { SendError } from "../errors.ts";
-import { adopt, chunksOf, movedBy, type ReplyFacts } from "../fold.ts";
-import type { AssistantMessage, ToolCall, ToolMessage } from "../message.ts";
+import type { MessageChunk, ToolResultChunk } from "../contract/chunk.ts";
+import type { ClientWrapper, Tool } from "../contract/client.ts";
+import { SendError } from "../contract/errors.ts";
+import type { AssistantMessage, ToolCall, ToolMessage } from "../contract/message.ts";
+import { offAbort, onAbort } from "../platform/abort.ts";
+import { asStopped, watchSent } from "../stream/attempts-in-flight.ts";
+import { adopt, chunksOf, movedBy, type ReplyFacts } from "../stream/fold.ts";
 import type { ChunkSink, ChunkSource, MessageStream } from "../stream/message-stream.ts";
-import type { Attempt } from "../stream/metrics.ts";
-import { sendErrorOf } from "../stream/readable.ts";
-import { asStopped, watchSent } from "../stream/sent.ts";
-import { Spending } from "../stream/spending.ts";
+import type { Attempt } from "../stream/stopwatch.ts";
+import { sendErrorOf } from "../stream/transfer.ts";
+import { Spending } from "../tokens/usage-total.ts";
 import { replyFault } from "./history.ts";
 import { joinedReply } from "./joined-reply.ts";
 import { failureOf, resultOf, withError } from "./run-tool.ts";

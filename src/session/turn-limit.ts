@@ -1,8 +1,8 @@
 /** How long a whole turn may take: `timeouts.total`, which covers its replies and the tools between them. */
 
-import type { Timeouts } from "../client.ts";
-import { SendError } from "../errors.ts";
-import { LONGEST_TIMER_MS } from "../stream/metrics.ts";
+import type { Timeouts } from "../contract/client.ts";
+import { SendError } from "../contract/errors.ts";
+import { LONGEST_TIMER_MS } from "../stream/stopwatch.ts";
 
 export class TurnLimit {
   readonly #totalMs: number;

@@ -1,8 +1,8 @@
 /** A turn under way: what is asked of whom, and the way out of it. */
 
-import { offAbort, onAbort } from "../abort.ts";
-import type { SendOptions, TypedClient } from "../client.ts";
-import { SendError } from "../errors.ts";
+import type { SendOptions, TypedClient } from "../contract/client.ts";
+import { SendError } from "../contract/errors.ts";
+import { offAbort, onAbort } from "../platform/abort.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
 import type { Fitted } from "./budget.ts";
 import { TurnLimit } from "./turn-limit.ts";

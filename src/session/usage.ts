@@ -1,7 +1,7 @@
 /** What a conversation has cost so far. What providers reported and what we reckon stand apart. */
 
-import type { AssistantMessage, TokenUsage } from "../message.ts";
-import { ALWAYS, SOMETIMES, sumOf } from "../stream/spending.ts";
+import type { AssistantMessage, TokenUsage } from "../contract/message.ts";
+import { ALWAYS, SOMETIMES, sumOf } from "../tokens/usage-total.ts";
 
 /** What one turn cost, and at whose price. A turn that was taken back from the history was paid for all the same. */
 export interface TurnUsage {

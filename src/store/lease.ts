@@ -6,7 +6,7 @@ import { readFile, rm, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename } from "node:path";
 import { setTimeout as elapse } from "node:timers/promises";
-import { SendError } from "../errors.ts";
+import { SendError } from "../contract/errors.ts";
 
 /** The holder of a lease, as its file names it. */
 interface Holder {

@@ -3,7 +3,7 @@
 import { type BigIntStats, constants } from "node:fs";
 import { copyFile, type FileHandle, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
-import { SendError } from "../errors.ts";
+import { SendError } from "../contract/errors.ts";
 import type { SessionRecord } from "../session/record.ts";
 import { codeOf } from "./lease.ts";
 

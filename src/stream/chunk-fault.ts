@@ -1,7 +1,7 @@
 /** Whether what came from elsewhere (another thread, somebody's generator) is a chunk: looked at before anything is built on it. */
 
-import type { MessageChunk } from "../chunk.ts";
-import { jsonFault } from "../json-depth.ts";
+import type { MessageChunk } from "../contract/chunk.ts";
+import { jsonFault } from "../platform/json-depth.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 

@@ -1,14 +1,14 @@
 /** The reply as it is written: one consumer, a small queue, no stack of generators. */
 
-import { thrownToCaller } from "../caller-stack.ts";
-import type { FinalChunk, MessageChunk } from "../chunk.ts";
-import { SendError } from "../errors.ts";
-import { type Ending, Fold, type ReplyFacts } from "../fold.ts";
-import type { AssistantMessage } from "../message.ts";
-import { GrowingValue } from "./growing-value.ts";
-import { type Clock, LONGEST_TIMER_MS, type ReplyMetrics, Stopwatch, systemClock } from "./metrics.ts";
+import type { FinalChunk, MessageChunk } from "../contract/chunk.ts";
+import { SendError } from "../contract/errors.ts";
+import type { AssistantMessage } from "../contract/message.ts";
+import { thrownToCaller } from "./caller-stack.ts";
+import { type Ending, Fold, type ReplyFacts } from "./fold.ts";
 import type { DeepPartial } from "./partial-json.ts";
-import { readableOf, readableSource, sendErrorOf } from "./readable.ts";
+import { GrowingValue } from "./partial-output.ts";
+import { type Clock, LONGEST_TIMER_MS, type ReplyMetrics, Stopwatch, systemClock } from "./stopwatch.ts";
+import { readableOf, readableSource, sendErrorOf } from "./transfer.ts";
 
 /** Where a stream's chunks come from. It runs only when asked. */
 export interface ChunkSource {

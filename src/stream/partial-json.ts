@@ -1,6 +1,6 @@
 /** JSON that is still being written. Every character is read once, however small the pieces in which it comes. */
 
-import { exactNumber, parseExact } from "../exact-json.ts";
+import { exactNumber, parseExact } from "../platform/exact-json.ts";
 
 /**
  * What a value of type `T` may look like while it is being written: fields and elements are missing at first, and texts

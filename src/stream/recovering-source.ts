@@ -1,21 +1,21 @@
 /** A reply that, when it breaks, is brought to its end by further requests. */
 
-import { offAbort, onAbort } from "../abort.ts";
-import type { MessageChunk, RewindChunk } from "../chunk.ts";
-import type { Recovery, SendOptions } from "../client.ts";
-import { SendError } from "../errors.ts";
-import { adopt, movedBy, type ReplyFacts } from "../fold.ts";
-import type { AssistantMessage, Message, Replay } from "../message.ts";
-import { TextBuffer } from "../text-buffer.ts";
-import { limitsLeft } from "../timeouts.ts";
-import { estimateInputTokens, estimateTokens } from "../token-estimate.ts";
-import { hasAlternative, offerAlternative, waitsInVain } from "./alternative.ts";
+import type { MessageChunk, RewindChunk } from "../contract/chunk.ts";
+import type { Recovery, SendOptions } from "../contract/client.ts";
+import { SendError } from "../contract/errors.ts";
+import type { AssistantMessage, Message, Replay } from "../contract/message.ts";
+import { limitsLeft } from "../contract/timeouts.ts";
+import { offAbort, onAbort } from "../platform/abort.ts";
+import { TextBuffer } from "../platform/text-buffer.ts";
+import { estimateInputTokens, estimateTokens } from "../tokens/estimate.ts";
+import { Spending } from "../tokens/usage-total.ts";
+import { asStopped, tellSent, watchSent } from "./attempts-in-flight.ts";
+import { adopt, movedBy, type ReplyFacts } from "./fold.ts";
+import { hasAlternative, offerAlternative, waitsInVain } from "./idle-alternative.ts";
 import type { ChunkSink, ChunkSource, MessageStream } from "./message-stream.ts";
-import type { Attempt, Clock } from "./metrics.ts";
 import { type Joined, OverlapRemover } from "./overlap-remover.ts";
-import { sendErrorOf } from "./readable.ts";
-import { asStopped, tellSent, watchSent } from "./sent.ts";
-import { Spending } from "./spending.ts";
+import type { Attempt, Clock } from "./stopwatch.ts";
+import { sendErrorOf } from "./transfer.ts";
 
 /** The call that is to be brought to its end. */
 export interface RecoverableCall {

@@ -1,6 +1,6 @@
 /** A script → what its player has to do, one thing at a time. Lazy: a script may be endless. */
 
-import type { Citation, Media } from "../message.ts";
+import type { Citation, Media } from "../contract/message.ts";
 import type { Pause } from "./pause.ts";
 import type {
   AcceptedScript,

@@ -1,7 +1,7 @@
 /** What a reply does, in no provider's words. Played in memory by `scriptedClient`, over HTTP by `startProviderServer`. */
 
-import type { FinishReason } from "../chunk.ts";
-import type { Citation, Media } from "../message.ts";
+import type { FinishReason } from "../contract/chunk.ts";
+import type { Citation, Media } from "../contract/message.ts";
 import type { Pause } from "./pause.ts";
 
 /** A tool call the model makes: its arguments as a value, or as the pieces of text in which they arrive. */

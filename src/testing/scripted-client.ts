@@ -1,15 +1,15 @@
 /** A client that plays scripts instead of asking a provider: for testing an application without a network. */
 
-import { settledFor } from "../caller-stack.ts";
-import { checkCall } from "../check.ts";
-import type { ClientWrapper, SendOptions } from "../client.ts";
-import { SendError } from "../errors.ts";
-import type { AssistantMessage, Message } from "../message.ts";
-import { checkedSource } from "../stream/checked-source.ts";
+import { limitsOf } from "../call/deadlines.ts";
+import type { ClientWrapper, SendOptions } from "../contract/client.ts";
+import { SendError } from "../contract/errors.ts";
+import type { AssistantMessage, Message } from "../contract/message.ts";
+import { checkCall } from "../contract/validate.ts";
+import { settledFor } from "../stream/caller-stack.ts";
 import { type ChunkSink, MessageStream } from "../stream/message-stream.ts";
-import type { Clock } from "../stream/metrics.ts";
-import { estimateTokens } from "../token-estimate.ts";
-import { limitsOf } from "../transport/deadlines.ts";
+import type { Clock } from "../stream/stopwatch.ts";
+import { checkedSource } from "../stream/validating-source.ts";
+import { estimateTokens } from "../tokens/estimate.ts";
 import { realSleep, type Sleep } from "./pause.ts";
 import type { ReplyScript } from "./script.ts";
 import { ScriptedSource } from "./scripted-source.ts";

@@ -1,14 +1,14 @@
 /** The source behind a scripted client's stream: plays one script, a step for each pull. */
 
-import type { MessageChunk } from "../chunk.ts";
-import { SendError } from "../errors.ts";
-import type { ReplyFacts } from "../fold.ts";
-import type { TokenUsage } from "../message.ts";
-import { errorOf } from "../protocols/error-kinds.ts";
+import { Deadlines, type Limits } from "../call/deadlines.ts";
+import { retryAfterMs } from "../call/retry-after.ts";
+import type { MessageChunk } from "../contract/chunk.ts";
+import { SendError } from "../contract/errors.ts";
+import type { TokenUsage } from "../contract/message.ts";
+import { errorOf } from "../protocols/common/error-kinds.ts";
+import type { ReplyFacts } from "../stream/fold.ts";
 import type { ChunkSink, ChunkSource } from "../stream/message-stream.ts";
-import type { Attempt, Clock } from "../stream/metrics.ts";
-import { Deadlines, type Limits } from "../transport/deadlines.ts";
-import { retryAfterMs } from "../transport/retry-after.ts";
+import type { Attempt, Clock } from "../stream/stopwatch.ts";
 import { passed, type Sleep } from "./pause.ts";
 import type { ReplyScript, ScriptedRefusal, ScriptedUsage } from "./script.ts";
 import { eventsOf, type FinishEvent, type ScriptEvent } from "./script-events.ts";

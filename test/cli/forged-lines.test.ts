@@ -6,7 +6,7 @@ import { scriptedClient, startProviderServer } from "cloudllm/testing";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { commandOf } from "../../src/cli/arguments.ts";
-import { unknownCommand } from "../../src/cli/chat-commands.ts";
+import { unknownCommand } from "../../src/cli/commands/chat-commands.ts";
 import { readLines } from "../../src/cli/lines.ts";
 import { oneLine, quoted, visibleJson } from "../../src/cli/one-line.ts";
 import { showReply } from "../../src/cli/reply.ts";

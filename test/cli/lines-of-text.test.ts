@@ -2,8 +2,8 @@
 
 import type { AssistantMessage, TokenUsage } from "cloudllm";
 import { describe, expect, test } from "vitest";
-import { CHAT_HELP, unknownCommand } from "../../src/cli/chat-commands.ts";
-import { comparisonOf } from "../../src/cli/compare.ts";
+import { CHAT_HELP, unknownCommand } from "../../src/cli/commands/chat-commands.ts";
+import { comparisonOf } from "../../src/cli/commands/compare.ts";
 import { HELP } from "../../src/cli/help.ts";
 import { secondsOf, statusLineOf } from "../../src/cli/status-line.ts";
 

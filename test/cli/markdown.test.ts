@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createMarkdownRenderer, printable } from "../../src/cli/markdown.ts";
+import { createMarkdownRenderer, printable } from "../../src/cli/markdown/markdown.ts";
 
 const STYLE_NAMES: Record<string, string> = {
   0: "/",

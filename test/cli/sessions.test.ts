@@ -14,7 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ServerReply, startProviderServer } from "cloudllm/testing";
 import { afterAll, describe, expect, test } from "vitest";
-import { sessionsFolder } from "../../src/cli/sessions.ts";
+import { sessionsFolder } from "../../src/cli/commands/sessions.ts";
 import { command, start } from "./command.ts";
 
 const root = mkdtempSync(join(tmpdir(), "cloudllm-kept-"));

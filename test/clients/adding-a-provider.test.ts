@@ -10,7 +10,7 @@ import { NimbusClient, type NimbusClientOptions } from "./made-up/nimbus.ts";
 const LONGEST = 60;
 
 /** One file for many providers, one that is data, and one that is types. */
-const NO_SINGLE_PROVIDER = ["compatible.ts", "models.ts", "provider-options.ts"];
+const NO_SINGLE_PROVIDER = ["provider-client.ts", "account.ts", "compatible.ts", "models.ts", "provider-options.ts"];
 
 afterEach(() => vi.unstubAllEnvs());
 

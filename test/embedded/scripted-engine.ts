@@ -2,9 +2,9 @@
 
 import { SendError } from "cloudllm";
 import type { ReplyScript } from "cloudllm/testing";
+import type { TokenUsage } from "../../src/contract/message.ts";
 import type { Engine, Step, Writer } from "../../src/embedded/writer.ts";
-import type { TokenUsage } from "../../src/message.ts";
-import { errorOf } from "../../src/protocols/error-kinds.ts";
+import { errorOf } from "../../src/protocols/common/error-kinds.ts";
 import { passed, realSleep } from "../../src/testing/pause.ts";
 import { type EndingEvent, eventsOf, type ScriptEvent } from "../../src/testing/script-events.ts";
 

@@ -1,9 +1,9 @@
 /** What tokens cost: held against sums done by hand, and against what providers billed. */
 
 import { describe, expect, test } from "vitest";
-import type { TokenUsage } from "../../src/message.ts";
+import type { TokenUsage } from "../../src/contract/message.ts";
 import { costOf } from "../../src/models/index.ts";
-import { usageOf } from "../../src/protocols/chat-completions-usage.ts";
+import { usageOf } from "../../src/protocols/chat-completions/usage.ts";
 import { recordingsMissing, recordingsOf } from "../support/recordings.ts";
 
 /** Prices change; these sums were done on that day. */

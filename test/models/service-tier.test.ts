@@ -11,7 +11,7 @@ import {
 } from "cloudllm";
 import { costOf } from "cloudllm/models";
 import { describe, expect, test } from "vitest";
-import { Spending, sumOf } from "../../src/stream/spending.ts";
+import { Spending, sumOf } from "../../src/tokens/usage-total.ts";
 import { bodiesOf, recordingsMissing, recordingsOf } from "../support/recordings.ts";
 
 const options = { model: "asked-for", apiKey: "k", retries: 0 } as const;

@@ -2,8 +2,8 @@
 
 import type { SendError, SendErrorKind } from "cloudllm";
 import { describe, expect, test } from "vitest";
-import { errorOf } from "../../src/protocols/error-kinds.ts";
-import { geminiError } from "../../src/protocols/gemini-errors.ts";
+import { errorOf } from "../../src/protocols/common/error-kinds.ts";
+import { geminiError } from "../../src/protocols/gemini/errors.ts";
 
 /** An Anthropic body. */
 const anthropic = (type: string, message = "m") => ({ type: "error", error: { type, message }, request_id: "req_1" });

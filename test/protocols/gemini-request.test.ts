@@ -2,7 +2,7 @@
 
 import type { ContentPart, Message, SendOptions } from "cloudllm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { geminiFamily } from "../../src/protocols/gemini-models.ts";
+import { geminiFamily } from "../../src/protocols/capabilities/gemini.ts";
 import { type RequestRecorder, requestRecorder } from "../support/sent-requests.ts";
 
 let recorder: RequestRecorder;

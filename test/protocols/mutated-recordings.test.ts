@@ -5,14 +5,14 @@
 
 import { type MessageChunk, SendError } from "cloudllm";
 import { describe, expect, test } from "vitest";
-import type { ReplyFacts } from "../../src/fold.ts";
-import { anthropicMessages } from "../../src/protocols/anthropic-messages.ts";
-import { chatCompletions } from "../../src/protocols/chat-completions.ts";
-import { COMMON_CHAT, MISTRAL_CHAT } from "../../src/protocols/chat-dialects.ts";
-import { gemini } from "../../src/protocols/gemini.ts";
+import { anthropicMessages } from "../../src/protocols/anthropic-messages/decoder.ts";
+import { chatCompletions } from "../../src/protocols/chat-completions/decoder.ts";
+import { COMMON_CHAT, MISTRAL_CHAT } from "../../src/protocols/chat-completions/dialects.ts";
+import { gemini } from "../../src/protocols/gemini/decoder.ts";
 import type { Protocol } from "../../src/protocols/protocol.ts";
-import { responses } from "../../src/protocols/responses.ts";
-import { OPENAI_RESPONSES, XAI_RESPONSES } from "../../src/protocols/responses-dialects.ts";
+import { responses } from "../../src/protocols/responses/decoder.ts";
+import { OPENAI_RESPONSES, XAI_RESPONSES } from "../../src/protocols/responses/dialects.ts";
+import type { ReplyFacts } from "../../src/stream/fold.ts";
 import { bodiesOf, type Recording, recordingsMissing, recordingsOf } from "../support/recordings.ts";
 
 const ROUNDS = 12;

@@ -2,7 +2,7 @@
 
 import { ClaudeClient, GeminiClient, type GeminiProviderOptions, OpenAIClient, OpenRouterClient } from "cloudllm";
 import { describe, expect, test } from "vitest";
-import { withProviderOptions } from "../../src/protocols/provider-options.ts";
+import { withProviderOptions } from "../../src/protocols/common/provider-options.ts";
 
 describe("a field of providerOptions", () => {
   test.each<[string, Record<string, unknown>, Record<string, unknown>, unknown]>([

@@ -2,7 +2,7 @@
 
 import type { ContentPart, Message, SendOptions } from "cloudllm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openaiFamily, xaiFamily } from "../../src/protocols/openai-models.ts";
+import { openaiFamily, xaiFamily } from "../../src/protocols/capabilities/openai.ts";
 import { type ClientName, type RequestRecorder, requestRecorder } from "../support/sent-requests.ts";
 
 let recorder: RequestRecorder;

@@ -2,7 +2,7 @@
 
 import type { MessageChunk } from "cloudllm";
 import { describe, expect, test } from "vitest";
-import { chatCompletions } from "../../src/protocols/chat-completions.ts";
+import { chatCompletions } from "../../src/protocols/chat-completions/decoder.ts";
 
 interface WireCall {
   readonly index?: number;

@@ -5,10 +5,10 @@
 
 import type { TokenUsage } from "cloudllm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { anthropicUsageOf, mergedUsage } from "../../src/protocols/anthropic-usage.ts";
-import { usageOf as chatUsageOf } from "../../src/protocols/chat-completions-usage.ts";
-import { geminiUsageOf } from "../../src/protocols/gemini-usage.ts";
-import { responsesUsageOf } from "../../src/protocols/responses-usage.ts";
+import { anthropicUsageOf, mergedUsage } from "../../src/protocols/anthropic-messages/usage.ts";
+import { usageOf as chatUsageOf } from "../../src/protocols/chat-completions/usage.ts";
+import { geminiUsageOf } from "../../src/protocols/gemini/usage.ts";
+import { responsesUsageOf } from "../../src/protocols/responses/usage.ts";
 import { bodiesOf, recordingsMissing, recordingsOf } from "../support/recordings.ts";
 import { type ClientName, events, type RequestRecorder, requestRecorder } from "../support/sent-requests.ts";
 

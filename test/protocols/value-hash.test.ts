@@ -1,7 +1,7 @@
 /** Hashes of JSON values: equal where the values are, whatever the order of their keys. */
 
 import { describe, expect, test } from "vitest";
-import { ValueHash } from "../../src/protocols/value-hash.ts";
+import { ValueHash } from "../../src/protocols/common/value-hash.ts";
 
 const hashOf = (...values: readonly unknown[]) => {
   const hash = ValueHash.empty();

@@ -3,8 +3,8 @@
 import { type ClientWrapper, type RateLimitOptions, rateLimit, SendError } from "cloudllm";
 import { scriptedClient } from "cloudllm/testing";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { MinuteWindow } from "../../src/reliability/window.ts";
-import { rateLimitsOf } from "../../src/transport/rate-limits.ts";
+import { rateLimitsOf } from "../../src/call/rate-limits.ts";
+import { MinuteWindow } from "../../src/reliability/sliding-window.ts";
 import { httpChunk, LAST_CHUNK, type RawServer, rawServer, response, STREAM_HEAD } from "../support/raw-server.ts";
 import { CHAT } from "../support/wires.ts";
 

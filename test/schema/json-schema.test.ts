@@ -3,8 +3,8 @@
 import { Validator } from "@cfworker/json-schema";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { jsonSchemaIssues } from "../../src/schema/json-schema.ts";
 import { issuesText, type JsonSchema, jsonSchemaOf } from "../../src/schema/schema.ts";
+import { jsonSchemaIssues } from "../../src/schema/validator.ts";
 
 describe("says what does not fit, and where", () => {
   const address = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };

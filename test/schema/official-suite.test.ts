@@ -2,9 +2,9 @@
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { jsonSchemaIssues } from "../../src/schema/json-schema.ts";
 import type { JsonSchema } from "../../src/schema/schema.ts";
-import { schemaFault } from "../../src/schema/soundness.ts";
+import { schemaFault } from "../../src/schema/schema-check.ts";
+import { jsonSchemaIssues } from "../../src/schema/validator.ts";
 
 interface Group {
   readonly description: string;

@@ -2,11 +2,11 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { jsonSchemaIssues } from "../../src/schema/json-schema.ts";
 import { Pattern } from "../../src/schema/pattern.ts";
 import { PatternProgram } from "../../src/schema/pattern-program.ts";
 import { patternTree } from "../../src/schema/pattern-syntax.ts";
 import { issuesText } from "../../src/schema/schema.ts";
+import { jsonSchemaIssues } from "../../src/schema/validator.ts";
 
 describe("a pattern whose attempts double with each character does not stop the process", () => {
   test.each([

@@ -1,10 +1,10 @@
 /** Every request that a turn has sent is in `metrics.attempts`, wherever the turn was left. */
 
 import { describe, expect, test } from "vitest";
-import type { Tool } from "../../src/client.ts";
 import { CompatibleClient } from "../../src/clients/compatible.ts";
-import { SendError } from "../../src/errors.ts";
-import type { AssistantMessage } from "../../src/message.ts";
+import type { Tool } from "../../src/contract/client.ts";
+import { SendError } from "../../src/contract/errors.ts";
+import type { AssistantMessage } from "../../src/contract/message.ts";
 import { rateLimit } from "../../src/reliability/rate-limit.ts";
 import { LLMSession } from "../../src/session/session.ts";
 import type { MessageStream } from "../../src/stream/message-stream.ts";

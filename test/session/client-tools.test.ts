@@ -1,16 +1,16 @@
 /** Tools that a client was given for all its calls: a session runs them, as if they had been given with the call. */
 
 import { expect, it, test } from "vitest";
-import type { ClientWrapper, Tool } from "../../src/client.ts";
 import { ClaudeClient } from "../../src/clients/claude.ts";
 import { CompatibleClient } from "../../src/clients/compatible.ts";
+import type { ClientOptions } from "../../src/clients/provider-client.ts";
+import type { ClientWrapper, Tool } from "../../src/contract/client.ts";
 import { fallback } from "../../src/reliability/fallback.ts";
 import { hedge } from "../../src/reliability/hedge.ts";
 import { rateLimit } from "../../src/reliability/rate-limit.ts";
 import { LLMSession } from "../../src/session/session.ts";
 import { MemoryStore } from "../../src/session/store.ts";
 import { type ReplyScript, startProviderServer } from "../../src/testing/index.ts";
-import type { ClientOptions } from "../../src/transport/connect.ts";
 
 const calling = (...names: readonly string[]): ReplyScript => ({
   steps: names.map((name) => ({ toolCall: { name, id: name, arguments: { of: name } } })),

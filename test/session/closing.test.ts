@@ -1,9 +1,9 @@
 /** A session that is left in the middle of a turn: what came is kept, the request ends, and the store is free. */
 
 import { describe, expect, it, test } from "vitest";
-import type { ClientWrapper, Tool } from "../../src/client.ts";
 import { CompatibleClient } from "../../src/clients/compatible.ts";
-import type { Message } from "../../src/message.ts";
+import type { ClientWrapper, Tool } from "../../src/contract/client.ts";
+import type { Message } from "../../src/contract/message.ts";
 import { LLMSession } from "../../src/session/session.ts";
 import { MemoryStore } from "../../src/session/store.ts";
 import {

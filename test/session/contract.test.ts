@@ -4,8 +4,8 @@ import type { ClientWrapper } from "cloudllm";
 import { contractSuite, scriptedClient } from "cloudllm/testing";
 import { describe, test } from "vitest";
 import { ToolLoop } from "../../src/session/tool-loop.ts";
+import { streamOf } from "../../src/stream/complete-source.ts";
 import { MessageStream } from "../../src/stream/message-stream.ts";
-import { streamOf } from "../../src/stream/whole.ts";
 
 /** A client each of whose calls is a turn of one reply. */
 function asTurns(client: ClientWrapper): ClientWrapper {

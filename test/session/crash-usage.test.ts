@@ -1,12 +1,12 @@
 /** What a turn had cost when its process died: an estimate in the place where the provider would have said it. */
 
 import { describe, expect, it, test, vi } from "vitest";
-import type { Tool } from "../../src/client.ts";
+import type { Tool } from "../../src/contract/client.ts";
 import type { SessionRecord } from "../../src/session/record.ts";
 import { LLMSession } from "../../src/session/session.ts";
 import { MemoryStore } from "../../src/session/store.ts";
 import { Gate, type ReplyScript, type ScriptStep as Step, scriptedClient } from "../../src/testing/index.ts";
-import { estimateInputTokens, estimateTokens } from "../../src/token-estimate.ts";
+import { estimateInputTokens, estimateTokens } from "../../src/tokens/estimate.ts";
 
 const QUESTION = "What is it that sings there in the morning?";
 const SYSTEM = "You know birds.";

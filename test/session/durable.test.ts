@@ -2,8 +2,8 @@
 
 import fc from "fast-check";
 import { describe, expect, it, test, vi } from "vitest";
-import type { Tool } from "../../src/client.ts";
-import type { Message } from "../../src/message.ts";
+import type { Tool } from "../../src/contract/client.ts";
+import type { Message } from "../../src/contract/message.ts";
 import type { StandardSchema } from "../../src/schema/schema.ts";
 import type { OpenOptions } from "../../src/session/options.ts";
 import type { SessionRecord } from "../../src/session/record.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it, test } from "vitest";
-import { SendError } from "../../src/errors.ts";
-import type { Message, ToolMessage } from "../../src/message.ts";
+import { SendError } from "../../src/contract/errors.ts";
+import type { Message, ToolMessage } from "../../src/contract/message.ts";
 import { LLMSession } from "../../src/session/session.ts";
 import { MessageStream } from "../../src/stream/message-stream.ts";
 import { Gate, type ReplyScript, scriptedClient } from "../../src/testing/index.ts";

@@ -1,9 +1,9 @@
 /** Anybody may write a client: one that answers with something else fails its turn, and only that. */
 
 import { describe, expect, test } from "vitest";
-import type { MessageChunk } from "../../src/chunk.ts";
-import type { ClientWrapper, Tool } from "../../src/client.ts";
-import type { AssistantMessage } from "../../src/message.ts";
+import type { MessageChunk } from "../../src/contract/chunk.ts";
+import type { ClientWrapper, Tool } from "../../src/contract/client.ts";
+import type { AssistantMessage } from "../../src/contract/message.ts";
 import { LLMSession } from "../../src/session/session.ts";
 import { MemoryStore } from "../../src/session/store.ts";
 import { MessageStream } from "../../src/stream/message-stream.ts";

@@ -2,11 +2,11 @@
 
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { SendError } from "../../src/errors.ts";
-import type { AssistantMessage, Message, ToolMessage } from "../../src/message.ts";
+import { SendError } from "../../src/contract/errors.ts";
+import type { AssistantMessage, Message, ToolMessage } from "../../src/contract/message.ts";
 import { LLMSession } from "../../src/session/session.ts";
 import { Gate, type ReplyScript, type ScriptEnding, type ScriptStep, scriptedClient } from "../../src/testing/index.ts";
-import type { TokenCounter } from "../../src/token-estimate.ts";
+import type { TokenCounter } from "../../src/tokens/estimate.ts";
 import { historyFault, requestFault } from "./legality.ts";
 
 const characters: TokenCounter = { count: (text) => text.length };

@@ -1,13 +1,13 @@
 /** Many calls, many steps: the work of a session grows with them, not with their square. Reads are counted, no time is taken. */
 
 import { expect, test } from "vitest";
-import type { ClientWrapper, Tool } from "../../src/client.ts";
-import { SendError } from "../../src/errors.ts";
-import type { AssistantMessage, Message, ToolCall, ToolMessage } from "../../src/message.ts";
+import type { ClientWrapper, Tool } from "../../src/contract/client.ts";
+import { SendError } from "../../src/contract/errors.ts";
+import type { AssistantMessage, Message, ToolCall, ToolMessage } from "../../src/contract/message.ts";
 import { checkedHistory, messagesOf, pendingCalls } from "../../src/session/history.ts";
 import { applied, restored, type SessionRecord, type SessionState } from "../../src/session/record.ts";
 import { LLMSession } from "../../src/session/session.ts";
-import { streamOf } from "../../src/stream/whole.ts";
+import { streamOf } from "../../src/stream/complete-source.ts";
 import { scriptedClient } from "../../src/testing/index.ts";
 
 /** How often the ids of these calls and results were read. */

@@ -1,8 +1,8 @@
 /** A session whose model answers with pictures. */
 
 import { describe, expect, test, vi } from "vitest";
-import type { MessageChunk } from "../../src/chunk.ts";
-import type { AssistantMessage, Media } from "../../src/message.ts";
+import type { MessageChunk } from "../../src/contract/chunk.ts";
+import type { AssistantMessage, Media } from "../../src/contract/message.ts";
 import { LLMSession } from "../../src/session/session.ts";
 import { MemoryStore } from "../../src/session/store.ts";
 import { MessageStream } from "../../src/stream/message-stream.ts";

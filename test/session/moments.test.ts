@@ -1,10 +1,10 @@
 /** A turn that is left at any moment, between any two steps of its promises: it has one end, for its reader and in its store. */
 
 import { describe, expect, test } from "vitest";
-import type { MessageChunk } from "../../src/chunk.ts";
-import type { Tool } from "../../src/client.ts";
-import { SendError } from "../../src/errors.ts";
-import type { AssistantMessage } from "../../src/message.ts";
+import type { MessageChunk } from "../../src/contract/chunk.ts";
+import type { Tool } from "../../src/contract/client.ts";
+import { SendError } from "../../src/contract/errors.ts";
+import type { AssistantMessage } from "../../src/contract/message.ts";
 import { LLMSession } from "../../src/session/session.ts";
 import { MemoryStore } from "../../src/session/store.ts";
 import type { MessageStream } from "../../src/stream/message-stream.ts";

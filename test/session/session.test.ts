@@ -1,5 +1,5 @@
 import { describe, expect, it, test } from "vitest";
-import type { Message, ToolMessage } from "../../src/message.ts";
+import type { Message, ToolMessage } from "../../src/contract/message.ts";
 import type { SessionOptions } from "../../src/session/options.ts";
 import { LLMSession } from "../../src/session/session.ts";
 import { scriptedClient } from "../../src/testing/index.ts";

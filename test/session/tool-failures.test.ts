@@ -2,11 +2,11 @@
 
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { MessageChunk, ToolResultChunk } from "../../src/chunk.ts";
-import type { Tool } from "../../src/client.ts";
 import { CompatibleClient } from "../../src/clients/compatible.ts";
-import { SendError } from "../../src/errors.ts";
-import type { ToolCall, ToolMessage } from "../../src/message.ts";
+import type { MessageChunk, ToolResultChunk } from "../../src/contract/chunk.ts";
+import type { Tool } from "../../src/contract/client.ts";
+import { SendError } from "../../src/contract/errors.ts";
+import type { ToolCall, ToolMessage } from "../../src/contract/message.ts";
 import { errorText, resultText } from "../../src/session/result-text.ts";
 import { LLMSession } from "../../src/session/session.ts";
 import { MemoryStore } from "../../src/session/store.ts";

@@ -2,9 +2,9 @@
 
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import type { Tool } from "../../src/client.ts";
-import { SendError } from "../../src/errors.ts";
-import type { AssistantMessage, Message } from "../../src/message.ts";
+import type { Tool } from "../../src/contract/client.ts";
+import { SendError } from "../../src/contract/errors.ts";
+import type { AssistantMessage, Message } from "../../src/contract/message.ts";
 import { LLMSession } from "../../src/session/session.ts";
 import { type ReplyScript, type ScriptEnding, type ScriptStep, scriptedClient } from "../../src/testing/index.ts";
 import { historyFault, requestFault } from "./legality.ts";

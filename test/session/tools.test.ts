@@ -2,11 +2,11 @@
 
 import { getEventListeners } from "node:events";
 import { describe, expect, it, test } from "vitest";
-import type { MessageChunk } from "../../src/chunk.ts";
-import type { ClientWrapper, Tool } from "../../src/client.ts";
 import { CompatibleClient } from "../../src/clients/compatible.ts";
-import { SendError } from "../../src/errors.ts";
-import type { AssistantMessage, Message } from "../../src/message.ts";
+import type { MessageChunk } from "../../src/contract/chunk.ts";
+import type { ClientWrapper, Tool } from "../../src/contract/client.ts";
+import { SendError } from "../../src/contract/errors.ts";
+import type { AssistantMessage, Message } from "../../src/contract/message.ts";
 import { fallback } from "../../src/reliability/fallback.ts";
 import type { StandardSchema } from "../../src/schema/schema.ts";
 import { LLMSession } from "../../src/session/session.ts";

@@ -1,12 +1,12 @@
 import { describe, expect, it, test, vi } from "vitest";
 import * as z from "zod";
-import type { ClientWrapper, Tool } from "../../src/client.ts";
 import { OpenAIClient } from "../../src/clients/openai.ts";
-import type { Message, ToolMessage } from "../../src/message.ts";
+import type { ClientWrapper, Tool } from "../../src/contract/client.ts";
+import type { Message, ToolMessage } from "../../src/contract/message.ts";
 import type { JsonSchema, Schema } from "../../src/schema/schema.ts";
 import { LLMSession } from "../../src/session/session.ts";
 import { scriptedClient } from "../../src/testing/index.ts";
-import type { TokenCounter } from "../../src/token-estimate.ts";
+import type { TokenCounter } from "../../src/tokens/estimate.ts";
 import { requestFault } from "./legality.ts";
 
 /** Libraries' schemas may hold themselves. */

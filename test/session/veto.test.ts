@@ -1,11 +1,11 @@
 /** Leaving a stream at a tool call is a veto, whatever the client and however it is left: the tool does not run, and the history says so. */
 
 import { describe, expect, test } from "vitest";
-import type { ClientWrapper, Tool } from "../../src/client.ts";
 import { ClaudeClient } from "../../src/clients/claude.ts";
 import { CompatibleClient } from "../../src/clients/compatible.ts";
 import { GeminiClient } from "../../src/clients/gemini.ts";
 import { OpenAIClient } from "../../src/clients/openai.ts";
+import type { ClientWrapper, Tool } from "../../src/contract/client.ts";
 import { fallback } from "../../src/reliability/fallback.ts";
 import { LLMSession } from "../../src/session/session.ts";
 import { MemoryStore } from "../../src/session/store.ts";

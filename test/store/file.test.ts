@@ -19,7 +19,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { FileStore } from "cloudllm/store/file";
 import { afterAll, describe, expect, it, test } from "vitest";
-import type { Tool } from "../../src/client.ts";
+import type { Tool } from "../../src/contract/client.ts";
 import { LLMSession } from "../../src/session/session.ts";
 import { scriptedClient } from "../../src/testing/index.ts";
 import { historyFault } from "../session/legality.ts";

@@ -14,7 +14,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { SendError } from "../../src/errors.ts";
+import { SendError } from "../../src/contract/errors.ts";
 import type { SessionRecord } from "../../src/session/record.ts";
 import { LLMSession } from "../../src/session/session.ts";
 import { MemoryStore, type SessionStore } from "../../src/session/store.ts";

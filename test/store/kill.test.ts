@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { FileStore } from "cloudllm/store/file";
 import { expect, it } from "vitest";
-import type { Message } from "../../src/message.ts";
+import type { Message } from "../../src/contract/message.ts";
 import { LLMSession } from "../../src/session/session.ts";
 import {
   type ProviderRequest,

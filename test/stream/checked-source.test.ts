@@ -2,8 +2,8 @@
 
 import type { AssistantMessage, JsonSchema, MessageChunk, SendError, SendOptions, StandardSchema } from "cloudllm";
 import { describe, expect, test } from "vitest";
-import { checkedSource } from "../../src/stream/checked-source.ts";
 import { type ChunkSink, type ChunkSource, MessageStream } from "../../src/stream/message-stream.ts";
+import { checkedSource } from "../../src/stream/validating-source.ts";
 
 /** A source played by hand: what it gives, and what was done to it. */
 class HandSource implements ChunkSource {

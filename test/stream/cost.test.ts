@@ -2,7 +2,7 @@
 
 import { CompatibleClient, GeminiClient, type MessageChunk, OpenAIClient } from "cloudllm";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { Fold, type ReplyFacts } from "../../src/fold.ts";
+import { Fold, type ReplyFacts } from "../../src/stream/fold.ts";
 import { PartialJson } from "../../src/stream/partial-json.ts";
 
 const spies: { mockRestore(): void }[] = [];

@@ -1,10 +1,10 @@
 /** Pictures and sounds in a stream's message: what is joined, what is replaced, what stays when the reply breaks. */
 
 import { describe, expect, test } from "vitest";
-import { Base64Buffer } from "../../src/base64.ts";
-import type { MediaChunk, MessageChunk } from "../../src/chunk.ts";
-import { chunksOf, Fold } from "../../src/fold.ts";
-import type { AssistantMessage, Media } from "../../src/message.ts";
+import type { MediaChunk, MessageChunk } from "../../src/contract/chunk.ts";
+import type { AssistantMessage, Media } from "../../src/contract/message.ts";
+import { Base64Buffer } from "../../src/platform/base64.ts";
+import { chunksOf, Fold } from "../../src/stream/fold.ts";
 
 const NO_METRICS = () => ({}) as AssistantMessage["metrics"];
 

@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { toldToGoOn } from "../../src/protocols/continuation.ts";
+import { toldToGoOn } from "../../src/protocols/common/continuation.ts";
 import { OverlapRemover } from "../../src/stream/overlap-remover.ts";
 
 /** What the reader ends up with when the continuation comes in pieces of the given size; "unknown": an honest failure. */

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
-import { createEventJsonParser, EventShapes } from "../../src/transport/event-json.ts";
+import { createEventJsonParser, EventShapes } from "../../src/call/event-json.ts";
 
 type Outcome = { readonly value: unknown } | { readonly error: unknown };
 

@@ -2,8 +2,8 @@
 
 import { type ClientWrapper, SendError } from "cloudllm";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { retryDelayMs, retryPolicyOf } from "../../src/retry.ts";
-import { RetryBudget } from "../../src/transport/retry-budget.ts";
+import { RetryBudget } from "../../src/call/retry-budget.ts";
+import { retryDelayMs, retryPolicyOf } from "../../src/contract/retries.ts";
 import {
   httpChunk,
   LAST_CHUNK,

@@ -1,7 +1,7 @@
 /** What each family of Claude models accepts, read from the model's name. */
 
 /** A word for how much a model thinks. */
-export type ClaudeEffort = "low" | "medium" | "high" | "xhigh" | "max";
+type ClaudeEffort = "low" | "medium" | "high" | "xhigh" | "max";
 
 /** The capabilities of one family. */
 export interface ClaudeCapabilities {

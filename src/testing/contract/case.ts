@@ -1,9 +1,9 @@
 /** One case of the contract, and what it is written with. */
 
 import assert from "node:assert/strict";
-import type { MessageChunk } from "../../chunk.ts";
-import { SendError } from "../../errors.ts";
-import type { AssistantMessage, Message } from "../../message.ts";
+import type { MessageChunk } from "../../contract/chunk.ts";
+import { SendError } from "../../contract/errors.ts";
+import type { AssistantMessage, Message } from "../../contract/message.ts";
 import type { MessageStream } from "../../stream/message-stream.ts";
 import type { ReplyScript } from "../script.ts";
 import type { Ability, OpenedSubject } from "./subject.ts";

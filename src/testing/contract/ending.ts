@@ -1,7 +1,7 @@
 /** Law 2: ends once. */
 
 import assert from "node:assert/strict";
-import type { Media } from "../../message.ts";
+import type { Media } from "../../contract/message.ts";
 import { type CaseDefinition, finalOf, QUESTION, readAll, textOf } from "./case.ts";
 
 /** Texts that careless decoding loses: characters of two to four bytes, half pairs, line ends, wire marks, controls. */

@@ -1,8 +1,8 @@
 /** Metrics are there on every ending, and while the reply runs. */
 
 import assert from "node:assert/strict";
-import type { MessageChunk } from "../../chunk.ts";
-import type { ReplyMetrics } from "../../stream/metrics.ts";
+import type { MessageChunk } from "../../contract/chunk.ts";
+import type { ReplyMetrics } from "../../stream/stopwatch.ts";
 import { Gate } from "../pause.ts";
 import { type CaseDefinition, finalOf, ONCE, partialOf, QUESTION, readAll, sendErrorOf } from "./case.ts";
 

@@ -1,7 +1,7 @@
 /** The ways to read a stream: each gives the same reply. */
 
 import assert from "node:assert/strict";
-import { SendError } from "../../errors.ts";
+import { SendError } from "../../contract/errors.ts";
 import { MessageStream } from "../../stream/message-stream.ts";
 import {
   type CaseDefinition,

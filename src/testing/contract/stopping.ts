@@ -1,7 +1,7 @@
 /** Law 5: stops when you stop. */
 
 import assert from "node:assert/strict";
-import type { MessageChunk } from "../../chunk.ts";
+import type { MessageChunk } from "../../contract/chunk.ts";
 import type { MessageStream } from "../../stream/message-stream.ts";
 import { Gate } from "../pause.ts";
 import {

@@ -1,6 +1,6 @@
 /** What the contract suite is run on. */
 
-import type { ClientWrapper } from "../../client.ts";
+import type { ClientWrapper } from "../../contract/client.ts";
 import type { ReplyScript } from "../script.ts";
 
 /**

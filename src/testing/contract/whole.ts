@@ -1,7 +1,7 @@
 /** Law 7: whole equals streamed. */
 
 import assert from "node:assert/strict";
-import type { AssistantMessage } from "../../message.ts";
+import type { AssistantMessage } from "../../contract/message.ts";
 import type { ReplyScript } from "../script.ts";
 import { type CaseDefinition, finalOf, QUESTION, readAll } from "./case.ts";
 import type { Ability } from "./subject.ts";

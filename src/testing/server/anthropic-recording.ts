@@ -1,6 +1,6 @@
 /** The blocks of a recorded reply as they go back. */
 
-import { type Loose, listOf, looseOf, objectsIn } from "./demands.ts";
+import { type Loose, listOf, looseOf, objectsIn } from "./rules.ts";
 
 /** Returns the content blocks of a recorded body, streamed or not, as far as they can be read. */
 export function recordedBlocks(body: string): readonly Loose[] {

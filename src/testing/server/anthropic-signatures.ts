@@ -4,7 +4,7 @@
  * @see https://platform.claude.com/docs/en/build-with-claude/preserved-thinking
  */
 
-import { type Loose, listOf, looseOf, type Recorded } from "./demands.ts";
+import { type Loose, listOf, looseOf, type Recorded } from "./rules.ts";
 import { sealOf } from "./seal.ts";
 
 /** What a signature says beside that its thinking is genuine. */

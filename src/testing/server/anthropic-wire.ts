@@ -6,10 +6,10 @@
 import { capabilitiesOf } from "../../protocols/capabilities/claude.ts";
 import type { ScriptEnding, ScriptedError, ScriptedUsage } from "../script.ts";
 import type { FinishEvent } from "../script-events.ts";
-import { anthropicFault, pauseMark } from "./anthropic-demands.ts";
 import { recordedBlocks } from "./anthropic-recording.ts";
+import { anthropicFault, pauseMark } from "./anthropic-rules.ts";
 import { noteRecorded, signatureOf } from "./anthropic-signatures.ts";
-import { type Loose, looseOf, type Seals } from "./demands.ts";
+import { type Loose, looseOf, type Seals } from "./rules.ts";
 import { sealOf } from "./seal.ts";
 import {
   type ContentEvent,

@@ -5,7 +5,7 @@
 
 import type { ScriptedError, ScriptedUsage } from "../script.ts";
 import type { FinishEvent } from "../script-events.ts";
-import { chatFault } from "./chat-demands.ts";
+import { chatFault } from "./chat-rules.ts";
 import { openaiError } from "./openai-error.ts";
 import { chatMedia, scriptedMedia } from "./scripted-media.ts";
 import { type ContentEvent, isRefusal, sseEvent, type Wire, type WireReply, type WireRequest } from "./wire.ts";

@@ -4,11 +4,11 @@
  * @see https://ai.google.dev/api/generate-content
  */
 
-import type { Citation } from "../../message.ts";
+import type { Citation } from "../../contract/message.ts";
 import type { ScriptEnding, ScriptedError, ScriptedUsage } from "../script.ts";
 import type { FinishEvent } from "../script-events.ts";
-import { objectsIn, type Recorded, type Seals } from "./demands.ts";
-import { callMark, geminiFault } from "./gemini-demands.ts";
+import { callMark, geminiFault } from "./gemini-rules.ts";
+import { objectsIn, type Recorded, type Seals } from "./rules.ts";
 import type { MediaEvent } from "./scripted-media.ts";
 import { sealOf } from "./seal.ts";
 import { type ContentEvent, NO_MESSAGE, usageIn, type Wire, type WireReply, type WireRequest } from "./wire.ts";

@@ -7,10 +7,10 @@ import { type ServerReply, sendRecording, sendScript } from "./answers.ts";
 import { anthropicWire } from "./anthropic-wire.ts";
 import { chatWire } from "./chat-wire.ts";
 import { Delivery, type Sent } from "./delivery.ts";
-import type { Recorded, Seals } from "./demands.ts";
 import { geminiWire } from "./gemini-wire.ts";
 import { recordedText } from "./recording.ts";
 import { responsesWire } from "./responses-wire.ts";
+import type { Recorded, Seals } from "./rules.ts";
 import type { Wire } from "./wire.ts";
 
 const WIRES: readonly Wire[] = [chatWire, responsesWire, anthropicWire, geminiWire];

@@ -1,7 +1,7 @@
 /** The fields of the items that OpenAI takes as input; replies have more. */
 
-import { strayField } from "./common-demands.ts";
-import type { Loose } from "./demands.ts";
+import { strayField } from "./common-rules.ts";
+import type { Loose } from "./rules.ts";
 
 const CALLED = ["type", "id", "status", "call_id"];
 

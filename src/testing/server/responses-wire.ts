@@ -6,9 +6,9 @@
 
 import type { ScriptedError, ScriptedUsage } from "../script.ts";
 import type { FinishEvent } from "../script-events.ts";
-import { type Loose, listOf, looseOf, objectsIn, type Recorded, type Seals } from "./demands.ts";
 import { openaiError } from "./openai-error.ts";
-import { responsesFault } from "./responses-demands.ts";
+import { responsesFault } from "./responses-rules.ts";
+import { type Loose, listOf, looseOf, objectsIn, type Recorded, type Seals } from "./rules.ts";
 import type { MediaEvent } from "./scripted-media.ts";
 import { sealOf } from "./seal.ts";
 import {

@@ -1,7 +1,7 @@
 /** The media of a script, as the wires write them. */
 
-import { MediaCollector } from "../../media.ts";
-import type { Media } from "../../message.ts";
+import type { Media } from "../../contract/message.ts";
+import { MediaCollector } from "../../stream/media-collector.ts";
 import type { ContentEvent } from "./wire.ts";
 
 /** A medium, or a piece of one. */

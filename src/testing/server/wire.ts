@@ -2,7 +2,7 @@
 
 import type { ScriptEnding, ScriptedError, ScriptedUsage } from "../script.ts";
 import type { FinishEvent, ScriptEvent } from "../script-events.ts";
-import type { Recorded, Seals } from "./demands.ts";
+import type { Recorded, Seals } from "./rules.ts";
 
 /** What a wire format needs to know of a request. */
 export interface WireRequest {

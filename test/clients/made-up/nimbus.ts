@@ -1,16 +1,16 @@
 /** Nimbus, a provider that does not exist and speaks everything. */
 
-import { anthropicMessages } from "../../../src/protocols/anthropic-messages.ts";
-import { chatCompletions } from "../../../src/protocols/chat-completions.ts";
-import { gemini } from "../../../src/protocols/gemini.ts";
-import { responses } from "../../../src/protocols/responses.ts";
-import { OPENAI_RESPONSES } from "../../../src/protocols/responses-dialects.ts";
 import {
   type ClientOptions,
   chosenApi,
   ProviderClient,
   type ProviderDefinition,
-} from "../../../src/transport/connect.ts";
+} from "../../../src/clients/provider-client.ts";
+import { anthropicMessages } from "../../../src/protocols/anthropic-messages/decoder.ts";
+import { chatCompletions } from "../../../src/protocols/chat-completions/decoder.ts";
+import { gemini } from "../../../src/protocols/gemini/decoder.ts";
+import { responses } from "../../../src/protocols/responses/decoder.ts";
+import { OPENAI_RESPONSES } from "../../../src/protocols/responses/dialects.ts";
 
 /** Its name in messages and errors, and where its key is looked for. */
 const COMMON = { provider: "nimbus", keyNames: ["CLOUDLLM_NIMBUS_API_KEY", "NIMBUS_API_KEY"] } as const;

@@ -1,0 +1,257 @@
+/** Keeps secrets out of errors, in whatever spelling a server repeats them. */
+
+import type { MessageChunk } from "../contract/chunk.ts";
+import { base64Of } from "../platform/base64.ts";
+import { mapTexts, wordsOf } from "../platform/text-of.ts";
+import type { ReplyFacts } from "../stream/fold.ts";
+
+/** Shorter than any key; of a shorter one, more than the key would vanish from messages. */
+const SHORTEST_SECRET = 8;
+
+/** Of a key that is as long as this, half gives it away: where a text was cut, a key may have been. */
+const LONG_SECRET = 16;
+
+/** Say nothing that is secret. */
+const PUBLIC_HEADERS = [
+  "content-type",
+  "anthropic-version",
+  "anthropic-beta",
+  "openai-beta",
+  "openai-version",
+  "accept",
+  "user-agent",
+  "http-referer",
+  "x-title",
+];
+
+/** Names of fields that hold secrets, and of those whose fields do. */
+const SECRET_FIELDS = /key|token|secret|passw|authorization|credential|cookie|^headers$/i;
+
+/** Whether a header of this name, in small letters, carries a secret. */
+export function isSecretHeader(name: string): boolean {
+  return !PUBLIC_HEADERS.includes(name) && SECRET_FIELDS.test(name);
+}
+
+/** How often text may be escaped on top of being escaped. */
+const MAX_ESCAPES = 3;
+
+/** The redactions of a client's calls. Most calls have the same secrets, whose spellings are found once. */
+export class Redactions {
+  #last: { readonly secrets: string; readonly redact: (text: string) => string } | undefined;
+
+  /** @see redactionOf */
+  of(headers: Readonly<Record<string, string>>, fields?: unknown): (text: string) => string {
+    if (fields !== undefined) return redactionOf(headers, fields);
+    const secrets = JSON.stringify(headers);
+    if (this.#last?.secrets !== secrets) this.#last = { secrets, redact: redactionOf(headers) };
+    return this.#last.redact;
+  }
+}
+
+/**
+ * Returns a function that takes the secrets of a request out of text that others wrote: a server may echo what it was sent. It finds
+ * them in upper and lower case, URL-encoded, JSON- and HTML-escaped, in base64 (also as a part of what was encoded) and in hex.
+ * @param fields what the caller gave beside the key, perhaps with the keys of other servers in it: `providerOptions`
+ */
+function redactionOf(headers: Readonly<Record<string, string>>, fields?: unknown): (text: string) => string {
+  let spellings: readonly string[] | undefined;
+  let shortest = 0;
+  return (text) => {
+    if (spellings === undefined) {
+      spellings = spellingsOf([...secretsInHeaders(headers), ...secretsIn(fields, false)]);
+      shortest = Math.min(...spellings.map((spelling) => beginningOf(spelling).length));
+    }
+    return text.length < shortest ? text : withoutSpellings(text, spellings);
+  };
+}
+
+function secretsInHeaders(headers: Readonly<Record<string, string>>): readonly string[] {
+  return Object.entries(headers).flatMap(([name, value]) => {
+    if (PUBLIC_HEADERS.includes(name)) return [];
+    const credentials = withoutScheme(value);
+    if (!isSecretHeader(name)) return [credentials];
+    // A cookie's values, and the parameters of a scheme that has several.
+    const parts = value.split(/[\s;,]+/).map((part) => part.replace(/^[^=]*=(?=.)/, "").replace(/^"|"$/g, ""));
+    return [credentials, ...parts, ...passwordsIn(credentials)];
+  });
+}
+
+/** What follows `Bearer` or `Basic`. */
+function withoutScheme(value: string): string {
+  return value.replace(/^\S+ (?=\S+$)/, "");
+}
+
+/** User and password of Basic credentials. */
+function passwordsIn(credentials: string): readonly string[] {
+  try {
+    const text = atob(credentials);
+    if (!/^[\x20-\x7e]*:[\x20-\x7e]*$/.test(text)) return [];
+    return [text, text.slice(text.indexOf(":") + 1)];
+  } catch {
+    return []; // not base64
+  }
+}
+
+function secretsIn(value: unknown, isSecret: boolean): readonly string[] {
+  if (typeof value === "string") return isSecret ? [withoutScheme(value)] : secretsInUrl(value);
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([name, inner]) => secretsIn(inner, isSecret || SECRET_FIELDS.test(name)));
+}
+
+function secretsInUrl(text: string): readonly string[] {
+  if (!/^https?:/i.test(text) || !URL.canParse(text)) return [];
+  const { password, searchParams } = new URL(text);
+  return [password, ...searchParams.values()];
+}
+
+/** Each secret as it is and encoded, in small letters. */
+function spellingsOf(secrets: readonly string[]): readonly string[] {
+  const long = [...new Set(secrets)].filter((secret) => secret.length >= SHORTEST_SECRET);
+  return [...new Set(long.flatMap((secret) => [secret, ...encodingsOf(secret)]).map(lowered))];
+}
+
+/** Base64 depends on where in the encoded text the secret begins: three ways, each without the signs that its neighbours share. */
+function encodingsOf(secret: string): readonly string[] {
+  const bytes = new TextEncoder().encode(secret);
+  const base64 = [0, 1, 2].map((shift) => {
+    const shifted = new Uint8Array(bytes.length + shift);
+    shifted.set(bytes, shift);
+    const from = Math.ceil((shift * 8) / 6);
+    return base64Of(shifted).slice(from, Math.floor((shifted.length * 8) / 6));
+  });
+  const urlSafe = base64.map((text) => text.replaceAll("+", "-").replaceAll("/", "_"));
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return [...base64, ...urlSafe, hex];
+}
+
+/** ASCII only: the length stays. */
+function lowered(text: string): string {
+  return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+}
+
+function beginningOf(secret: string): string {
+  return secret.length < LONG_SECRET ? secret : secret.slice(0, Math.ceil(secret.length / 2));
+}
+
+/** A text as it reads once its escapes are read, and where each of its characters stood. The last place is the text's length. */
+interface Reading {
+  readonly text: string;
+  readonly places: (index: number) => number;
+}
+
+function withoutSpellings(text: string, spellings: readonly string[]): string {
+  const found: [from: number, to: number][] = [];
+  let reading: Reading | undefined = { text, places: (index) => index };
+  for (let escapes = 0; reading && escapes <= MAX_ESCAPES; escapes++) {
+    const lower = lowered(reading.text);
+    for (const spelling of spellings) {
+      const beginning = beginningOf(spelling);
+      for (let at = lower.indexOf(beginning); at >= 0; ) {
+        let end = at + beginning.length;
+        while (end - at < spelling.length && lower[end] === spelling[end - at]) end++;
+        found.push([reading.places(at), reading.places(end)]);
+        at = lower.indexOf(beginning, end);
+      }
+    }
+    reading = unescaped(reading);
+  }
+  if (found.length === 0) return text;
+  let clean = "";
+  let done = 0;
+  for (const [from, to] of found.sort(([a], [b]) => a - b)) {
+    if (from >= done) clean += `${text.slice(done, from)}[key]`;
+    done = Math.max(done, to);
+  }
+  return clean + text.slice(done);
+}
+
+const ESCAPE =
+  /%([\da-f]{2})|\\u([\da-f]{4})|\\x([\da-f]{2})|&#x([\da-f]{1,5});|&#(\d{1,6});|\\(["'\\/])|&(amp|lt|gt|quot|apos);/gi;
+const ENTITIES: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
+
+/** One layer of escapes read; `undefined` where there is none. */
+function unescaped({ text, places }: Reading): Reading | undefined {
+  const starts: number[] = [];
+  let read = "";
+  let done = 0;
+  for (const match of text.matchAll(ESCAPE)) {
+    const [sequence, percent, unicode, hex, hexEntity, entity, quoted, named] = match;
+    for (let at = done; at < match.index; at++) starts.push(at);
+    read += text.slice(done, match.index);
+    const code = percent ?? unicode ?? hex ?? hexEntity;
+    const character =
+      quoted ??
+      (named ? ENTITIES[named.toLowerCase()] : undefined) ??
+      String.fromCharCode(code ? Number.parseInt(code, 16) : Number(entity));
+    starts.push(match.index);
+    read += character;
+    done = match.index + sequence.length;
+  }
+  if (done === 0) return undefined;
+  for (let at = done; at <= text.length; at++) starts.push(at);
+  return { text: read + text.slice(done), places: (index) => places(starts[index] ?? text.length) };
+}
+
+/** The names that a provider gives to its reply and to the tools in it, cleaned. Looks at a chunk's type, and at nothing else of a text. */
+export class NameRedaction {
+  readonly #redact: (text: string) => string;
+  /** As they were last seen, cleaned: most reads bring no other. */
+  readonly #seen: { model?: string; id?: string; rawFinishReason?: string } = {};
+  #foundAny = false;
+
+  constructor(redact: (text: string) => string) {
+    this.#redact = (text) => {
+      const clean = redact(text);
+      this.#foundAny ||= clean !== text;
+      return clean;
+    };
+  }
+
+  /** Cleans what `facts` and `chunks` have, in place. What goes back to the provider is looked at only where a name had a secret in it. */
+  apply(facts: Pick<ReplyFacts, "id" | "model" | "rawFinishReason" | "replay">, chunks: MessageChunk[]): void {
+    const seen = this.#seen;
+    if (facts.model !== seen.model) seen.model = facts.model = this.#redact(facts.model);
+    if (facts.id !== undefined && facts.id !== seen.id) seen.id = facts.id = this.#redact(facts.id);
+    const { rawFinishReason: reason } = facts;
+    if (reason !== undefined && reason !== seen.rawFinishReason) {
+      seen.rawFinishReason = facts.rawFinishReason = this.#redact(reason);
+    }
+    for (let at = 0; at < chunks.length; at++) {
+      const chunk = chunks[at];
+      if (chunk !== undefined && chunk.type !== "text") chunks[at] = this.#cleaned(chunk);
+    }
+    if (this.#foundAny && facts.replay) facts.replay = mapTexts(facts.replay, this.#redact);
+  }
+
+  #cleaned(chunk: MessageChunk): MessageChunk {
+    switch (chunk.type) {
+      case "toolCall":
+        return { ...chunk, toolCall: this.#named(chunk.toolCall) };
+      case "toolCallDelta":
+        return this.#named(chunk);
+      case "providerToolCall":
+        return { ...chunk, providerToolCall: this.#named(chunk.providerToolCall) };
+      default:
+        return chunk;
+    }
+  }
+
+  #named<Named extends { readonly name: string }>(value: Named): Named {
+    const name = this.#redact(value.name);
+    return name === value.name ? value : { ...value, name };
+  }
+}
+
+/** Causes have causes, and may lead back to themselves. */
+const DEEPEST_CAUSE = 8;
+
+/** What an error says of itself, without the objects that its maker hung on it: the request, with its headers, may be one. */
+export function plainCause(cause: unknown, redact: (text: string) => string, depth: number = DEEPEST_CAUSE): unknown {
+  if (!(cause instanceof Error)) return redact(wordsOf(cause));
+  const isLast = cause.cause === undefined || depth === 0;
+  const inner = isLast ? undefined : { cause: plainCause(cause.cause, redact, depth - 1) };
+  const plain = new Error(redact(wordsOf(cause.message)), inner);
+  plain.name = redact(wordsOf(cause.name));
+  plain.stack = redact(wordsOf(cause.stack ?? ""));
+  return "code" in cause && typeof cause.code === "string" ? Object.assign(plain, { code: redact(cause.code) }) : plain;
+}

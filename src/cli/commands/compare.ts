@@ -1,0 +1,135 @@
+/** What streaming is good for: one prompt both ways, and how long a person looks at nothing. */
+
+import { type AssistantMessage, type ClientWrapper, type Message, SendError } from "../../index.ts";
+import type { Settings } from "../arguments.ts";
+import type { ReadyClient } from "../choose-client.ts";
+import { quoted } from "../one-line.ts";
+import { failureLineOf, secondsOf } from "../status-line.ts";
+import type { Terminal } from "../terminal.ts";
+import { startWaiting } from "../waiting.ts";
+import { messagesOf } from "./ask.ts";
+
+const LONGEST_OPENING_MS = 2_000;
+
+/** One way of asking, as a person felt it. */
+export interface Felt {
+  /** From the question to the first words one can read, in milliseconds. */
+  readonly firstWordsMs: number;
+  /** To the last. */
+  readonly totalMs: number;
+  /** Tokens written; `≈` marks an estimate, `?` that nobody knows. */
+  readonly tokens: string;
+}
+
+/** Asks for the whole reply, then for a streamed one, and prints the comparison to stdout. Resolves with the exit code. */
+export async function compare(
+  client: ReadyClient,
+  question: string,
+  settings: Settings,
+  terminal: Terminal,
+): Promise<number> {
+  const messages = messagesOf(question, settings);
+  const abort = new AbortController();
+  const off = terminal.onInterrupt(() => abort.abort());
+  const { stderr, stdout } = terminal;
+  try {
+    await watched(terminal, "connecting", () => opened(client, abort.signal));
+    const whole = await watched(terminal, `${quoted(client.model)}, whole`, () =>
+      askWhole(client, messages, abort.signal),
+    );
+    const streamed = await watched(terminal, `${quoted(client.model)}, streamed`, () =>
+      askStreamed(client, messages, abort.signal),
+    );
+    for (const line of comparisonOf(whole, streamed, stdout.isTerminal ? stdout.columns : 80)) await stdout.line(line);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof SendError)) throw error;
+    if (error.kind === "aborted") return 130;
+    await stderr.line(failureLineOf(error));
+    return 1;
+  } finally {
+    off();
+  }
+}
+
+async function watched<T>({ stderr }: Terminal, label: string, work: () => Promise<T>): Promise<T> {
+  const waiting = startWaiting(stderr, label);
+  try {
+    return await work();
+  } finally {
+    waiting.end();
+  }
+}
+
+/** Neither way is to pay for the connection. Where none comes about, the question will say why. */
+async function opened(client: ReadyClient, signal: AbortSignal): Promise<void> {
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(LONGEST_OPENING_MS)]);
+  const given = new Promise<void>((resolve) => limit.addEventListener("abort", () => resolve()));
+  await Promise.race([client.warm(), given]);
+}
+
+async function askWhole(client: ClientWrapper, messages: readonly Message[], signal: AbortSignal): Promise<Felt> {
+  const startedAt = performance.now();
+  const message = await client.sendMessage(messages, { signal });
+  const totalMs = performance.now() - startedAt;
+  return { firstWordsMs: totalMs, totalMs, tokens: tokensOf(message) };
+}
+
+async function askStreamed(client: ClientWrapper, messages: readonly Message[], signal: AbortSignal): Promise<Felt> {
+  const startedAt = performance.now();
+  const stream = await client.sendMessageStream(messages, { signal });
+  let firstWordsMs: number | undefined;
+  for await (const chunk of stream) {
+    // Not `timeToFirstChunkMs`: thinking is a chunk, too, and nothing one can read.
+    if (chunk.content.trim() !== "") firstWordsMs ??= performance.now() - startedAt;
+  }
+  const totalMs = performance.now() - startedAt;
+  const message = await stream.finalMessage();
+  return { firstWordsMs: firstWordsMs ?? totalMs, totalMs, tokens: tokensOf(message) };
+}
+
+function tokensOf({ usage, estimatedUsage }: AssistantMessage): string {
+  if (usage) return String(usage.outputTokens);
+  return estimatedUsage ? `≈${estimatedUsage.outputTokens}` : "?";
+}
+
+const LONGEST_BAR = 60;
+
+/** The lines of the comparison, none wider than `columns` where that is at least 60. */
+export function comparisonOf(whole: Felt, streamed: Felt, columns: number): readonly string[] {
+  const rows = [
+    ["", "first words", "whole reply", "tokens"],
+    ["whole", secondsOf(whole.firstWordsMs), secondsOf(whole.totalMs), whole.tokens],
+    ["streamed", secondsOf(streamed.firstWordsMs), secondsOf(streamed.totalMs), streamed.tokens],
+  ] as const;
+  const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const table = rows.map((row) =>
+    row
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
+      .join("  "),
+  );
+  const room = Math.max(10, Math.min(LONGEST_BAR, columns - 11));
+  const scale = room / Math.max(whole.totalMs, streamed.totalMs, 1);
+  return [
+    ...table.map((line) => line.trimEnd()),
+    "",
+    `whole     ${barOf(whole, scale)}`,
+    `streamed  ${barOf(streamed, scale)}`,
+    "          ░ looking at nothing  █ reading",
+    "",
+    verdictOf(whole.firstWordsMs / streamed.firstWordsMs),
+  ];
+}
+
+/** At least one column of reading: the words are there in the end. */
+function barOf({ firstWordsMs, totalMs }: Felt, scale: number): string {
+  const length = Math.max(2, Math.round(totalMs * scale));
+  const nothing = Math.min(length - 1, Math.max(1, Math.round(firstWordsMs * scale)));
+  return "░".repeat(nothing) + "█".repeat(length - nothing);
+}
+
+function verdictOf(ratio: number): string {
+  if (!(ratio >= 1.05)) return "Streaming brought the first words no sooner this time.";
+  const times = ratio < 9.95 ? ratio.toFixed(1) : String(Math.round(ratio));
+  return `Streamed, the first words were there ${times} times sooner.`;
+}

@@ -1,0 +1,121 @@
+/** Where chats are kept: in a folder of the user's, each under a name. */
+
+import { homedir } from "node:os";
+import { isAbsolute, join } from "node:path";
+import { LLMSession, SendError, type SessionRecord, type UserMessage } from "../../index.ts";
+import { FileStore } from "../../store/file.ts";
+import type { Settings } from "../arguments.ts";
+import type { Choice } from "../choose-client.ts";
+import { CommandError } from "../command-error.ts";
+import { quoted } from "../one-line.ts";
+import type { Terminal } from "../terminal.ts";
+
+/** A chat's session; `name` is absent where it is kept nowhere. */
+export interface OpenedSession {
+  readonly session: LLMSession;
+  readonly name?: string;
+}
+
+/** How much of what was said first is shown in the list. */
+const TITLE_LENGTH = 60;
+
+/**
+ * `CLOUDLLM_SESSIONS`, else where the system keeps what belongs to a user and a program.
+ * @see https://specifications.freedesktop.org/basedir-spec/latest/
+ */
+export function sessionsFolder(env: NodeJS.ProcessEnv, platform: NodeJS.Platform = process.platform): string {
+  const { CLOUDLLM_SESSIONS: own, XDG_DATA_HOME: xdg, APPDATA: roaming } = env;
+  if (own) return own;
+  return join(dataFolder(), "cloudllm", "sessions");
+
+  function dataFolder(): string {
+    if (xdg && isAbsolute(xdg)) return xdg; // the specification has relative paths ignored
+    if (platform === "win32") return roaming || join(homedir(), "AppData", "Roaming");
+    if (platform === "darwin") return join(homedir(), "Library", "Application Support");
+    return join(homedir(), ".local", "share");
+  }
+}
+
+/**
+ * The session to talk in: the named one, a new one, or one that is not kept. Where a new one cannot be kept, the chat goes
+ * on without, and says so.
+ * @throws {CommandError} when the named one cannot be opened
+ */
+export async function openSession(
+  { client, maxTokens }: Pick<Choice, "client" | "maxTokens">,
+  settings: Settings,
+  terminal: Terminal,
+  env: NodeJS.ProcessEnv,
+): Promise<OpenedSession> {
+  const { system, session: named, ephemeral } = settings;
+  const options = {
+    client,
+    ...(system !== undefined && { systemPrompt: system }),
+    ...(maxTokens !== undefined && { maxTokens }),
+  };
+  if (ephemeral) return { session: new LLMSession(options) };
+  const store = new FileStore(sessionsFolder(env));
+  const open = async (name: string) => ({ session: await LLMSession.open({ ...options, store, id: name }), name });
+  try {
+    return named === undefined ? await openNew(store, open) : await open(named);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    if (named !== undefined) throw new CommandError(reason, 1, error);
+    await terminal.stderr.line(`This conversation is not kept: ${reason}`);
+    return { session: new LLMSession(options) };
+  }
+}
+
+/** One that is named after the moment, and after those that began in the same. */
+async function openNew(store: FileStore, open: (name: string) => Promise<OpenedSession>): Promise<OpenedSession> {
+  const taken = (await store.list()).map(({ id }) => id);
+  const moment = timeOf(new Date()).replace(" ", "-").replace(":", "");
+  for (let number = 1; ; number++) {
+    const name = number === 1 ? moment : `${moment}-${number}`;
+    if (taken.includes(name)) continue;
+    try {
+      return await open(name);
+    } catch (error) {
+      if (!(error instanceof SendError && error.kind === "busy")) throw error; // somebody else has just begun it
+    }
+  }
+}
+
+/** `cloudllm sessions`: name, time and first words of each, the latest first. */
+export async function listSessions(terminal: Terminal, env: NodeJS.ProcessEnv): Promise<number> {
+  const folder = sessionsFolder(env);
+  const store = new FileStore(folder);
+  const sessions = await store.list();
+  if (sessions.length === 0) await terminal.stderr.line(`There are no sessions in ${folder}.`);
+  const width = Math.max(...sessions.map(({ id }) => quoted(id).length));
+  for (const { id, updatedAt } of sessions) {
+    const title = await store
+      .load(id)
+      .then(titleOf)
+      .catch((error: unknown) => `(${error instanceof Error ? error.message : error})`); // the others are listed all the same
+    await terminal.stdout.line(`${quoted(id).padEnd(width)}  ${timeOf(new Date(updatedAt))}  ${title}`.trimEnd());
+  }
+  return 0;
+}
+
+/** What was said first, in one line. */
+function titleOf(records: readonly SessionRecord[]): string {
+  for (const record of records) {
+    const messages = record.type === "said" ? record.messages : record.type === "saved" ? record.session.history : [];
+    const said = messages.find((message) => message.role === "user");
+    if (said) return quoted(textOf(said), TITLE_LENGTH);
+  }
+  return "";
+}
+
+function textOf({ content }: UserMessage): string {
+  if (typeof content === "string") return content;
+  return content.map((part) => (part.type === "text" ? part.text : `[${part.type}]`)).join(" ");
+}
+
+/** `2026-11-24 15:39`, where the user is. */
+function timeOf(date: Date): string {
+  const two = (number: number) => String(number).padStart(2, "0");
+  const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join("-");
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
+}

@@ -1,0 +1,414 @@
+/** The join: protocol + transport = client. */
+
+import { defaultTransport } from "#default-transport";
+import type { Background, CallRequest } from "../call/call.ts";
+import { type Limits, limitsOf, localLimitsOf } from "../call/deadlines.ts";
+import { EventShapes } from "../call/event-json.ts";
+import { isSecretHeader, Redactions } from "../call/redact.ts";
+import { Reply } from "../call/reply.ts";
+import { RetryBudget } from "../call/retry-budget.ts";
+import {
+  type Recovery,
+  type ReplyTo,
+  type SendOptions,
+  type Tool,
+  type TypedClient,
+  typedReply,
+} from "../contract/client.ts";
+import { SendError } from "../contract/errors.ts";
+import type { Message } from "../contract/message.ts";
+import { type RetryPolicy, retryDelayMs, retryPolicyOf } from "../contract/retries.ts";
+import { checkCall, optionsFault } from "../contract/validate.ts";
+import { jsonOf } from "../platform/json-text.ts";
+import type { Endpoint, Protocol, ProtocolRequest } from "../protocols/protocol.ts";
+import { tellSent } from "../stream/attempts-in-flight.ts";
+import { seenByCaller } from "../stream/caller-stack.ts";
+import { MessageStream } from "../stream/message-stream.ts";
+import { type RecoverableCall, RecoveringSource } from "../stream/recovering-source.ts";
+import { systemClock } from "../stream/stopwatch.ts";
+import { checkedSource } from "../stream/validating-source.ts";
+import { estimateInputTokens } from "../tokens/estimate.ts";
+import { type FetchLike, fetchTransport } from "../transport/fetch.ts";
+import { isLoopback, isPrivateNetwork } from "../transport/hosts.ts";
+import type { Transport } from "../transport/transport.ts";
+import { accountMark } from "./account.ts";
+
+/** What every provider client's constructor takes, beside the defaults for its calls. */
+export interface ClientOptions extends Omit<SendOptions, "signal"> {
+  /** Any id the provider knows; the typed constants are suggestions. */
+  readonly model: string;
+  /** Default: from the environment. */
+  readonly apiKey?: string | undefined;
+  /** As the provider's official SDK takes it. Default: the provider's own address. */
+  readonly baseUrl?: string | undefined;
+  /**
+   * Allows a key to be sent over `http:` to a public address, where everyone on the way can read it. @default false
+   */
+  readonly allowInsecureHttp?: boolean | undefined;
+  /** Sends requests instead of the runtime's own connection: for proxies, tests, other runtimes. */
+  readonly fetch?: FetchLike | undefined;
+}
+
+/** What makes a provider out of a protocol. */
+export interface ProviderDefinition {
+  readonly provider: string;
+  readonly protocol: Protocol;
+  readonly baseUrl: string;
+  /** Where a key is looked for, in this order; empty where none is needed. */
+  readonly keyNames: readonly string[];
+  /** Whether requests may go out without a key. */
+  readonly keyOptional?: boolean;
+  /** A server of the caller's own, which reads long prompts slowly: see `Timeouts`. One at a loopback address is taken for one. */
+  readonly isLocal?: boolean;
+  /** Default: `authorization: Bearer …`. */
+  readonly authenticate?: (key: string) => Readonly<Record<string, string>>;
+}
+
+/** A protocol's request whose body is written. */
+type WrittenRequest = Omit<ProtocolRequest, "body"> & { readonly body: string };
+
+/**
+ * The definition that goes by the name the caller gave as `api`. Made only now: a program carries what its own clients need.
+ * @throws {TypeError} when there is none
+ */
+export function chosenApi(apis: Readonly<Record<string, () => ProviderDefinition>>, api: string): ProviderDefinition {
+  const definition = Object.hasOwn(apis, api) ? apis[api] : undefined;
+  if (definition) return definition();
+  throw new TypeError(`There is no \`api\` ${JSON.stringify(api)}; there are ${Object.keys(apis).join(", ")}.`);
+}
+
+/** `SendOptions.maxReplyBytes`, where nothing was said. */
+const MAX_REPLY_BYTES = 64 * 1024 * 1024;
+
+/** How often a reply that broke is gone on with. */
+const MOST_RECOVERIES = 2;
+
+const CONSTRUCTOR_NAMES = ["model", "apiKey", "baseUrl", "allowInsecureHttp", "fetch"];
+
+/**
+ * A client of one provider. Its subclasses only say which, and what it takes beside the options that all have. Keys stay in private fields: neither `util.inspect` nor
+ * `JSON.stringify` shows them.
+ * @throws {TypeError} when an option is senseless
+ */
+export class ProviderClient<ProviderOptions extends object = Readonly<Record<string, unknown>>> implements TypedClient {
+  readonly provider: string;
+  readonly model: string;
+  readonly #definition: ProviderDefinition;
+  readonly #endpoint: Endpoint;
+  readonly #origin: string;
+  /** Whether a key would go out in clear text over networks of others. */
+  readonly #isReadableOnTheWay: boolean;
+  readonly #defaults: SendOptions;
+  readonly #transport: Transport;
+  readonly #retries: RetryPolicy;
+  readonly #now = systemClock();
+  readonly #budget = new RetryBudget(this.#now);
+  readonly #shapes = new EventShapes();
+  readonly #redactions = new Redactions();
+  readonly #givenKey: string | undefined;
+  readonly #limitsOf: typeof limitsOf;
+  /** In force unless a call says otherwise. */
+  readonly #limits: { readonly streamed: Limits; readonly whole: Limits };
+
+  constructor(definition: ProviderDefinition, options: ClientOptions) {
+    const { model, apiKey, baseUrl, allowInsecureHttp = false, fetch, ...defaults } = options;
+    if (typeof model !== "string" || model.trim() === "")
+      throw new TypeError("`model` is missing: name the model to ask.");
+    if (apiKey !== undefined) checkKey(apiKey);
+    if (fetch !== undefined && typeof fetch !== "function") throw new TypeError("`fetch` must be a function.");
+    const fault = optionsFault(defaults);
+    if (fault) throw new TypeError(fault.replace("there are ", `there are ${CONSTRUCTOR_NAMES.join(", ")}, `));
+    this.provider = definition.provider;
+    this.model = model;
+    this.#definition = definition;
+    this.#endpoint = { provider: definition.provider, model, baseUrl: checkedBaseUrl(baseUrl ?? definition.baseUrl) };
+    const { origin, protocol, hostname } = new URL(this.#endpoint.baseUrl);
+    this.#origin = origin;
+    this.#isReadableOnTheWay = protocol === "http:" && !isPrivateNetwork(hostname) && !allowInsecureHttp;
+    if (this.#isReadableOnTheWay && apiKey !== undefined) throw new TypeError(insecureFault(hostname));
+    this.#defaults = defaults;
+    this.#retries = retryPolicyOf(defaults.retries);
+    this.#givenKey = apiKey;
+    this.#limitsOf = definition.isLocal || isLoopback(hostname) ? localLimitsOf : limitsOf;
+    this.#limits = {
+      streamed: this.#limitsOf(false, defaults.timeouts),
+      whole: this.#limitsOf(true, defaults.timeouts),
+    };
+    this.#transport = fetch ? fetchTransport(fetch) : defaultTransport();
+  }
+
+  async sendMessage<Output = unknown, Tools extends readonly Tool[] | undefined = undefined>(
+    messages: readonly Message[],
+    options: SendOptions<Output> & {
+      readonly tools?: Tools;
+      readonly providerOptions?: ProviderOptions | undefined;
+    } = {},
+  ): Promise<ReplyTo<Output, Tools>> {
+    const recover = options.recover ?? this.#defaults.recover;
+    // A reply that is to be brought to its end must be seen coming.
+    const stream = recover ? this.#recovering(messages, options, recover) : this.#open(messages, options, false);
+    return typedReply(await (await stream).finalMessage());
+  }
+
+  sendMessageStream<Output = unknown, Tools extends readonly Tool[] | undefined = undefined>(
+    messages: readonly Message[],
+    options: SendOptions<Output> & {
+      readonly tools?: Tools;
+      readonly providerOptions?: ProviderOptions | undefined;
+    } = {},
+  ): Promise<MessageStream<Output>> {
+    const recover = options.recover ?? this.#defaults.recover;
+    return recover ? this.#recovering(messages, options, recover) : this.#open(messages, options, true);
+  }
+
+  /** What the constructor was given for all calls, but for what may hold secrets. */
+  get defaults(): SendOptions {
+    const { headers: _headers, providerOptions: _own, ...defaults } = this.#defaults;
+    return defaults;
+  }
+
+  /**
+   * Opens a connection (DNS, TCP, TLS) ahead of the first message, without the key. Resolves with whether one stands;
+   * never rejects: the first message will say what is wrong. On Node it is kept for 4 s.
+   */
+  warm(): Promise<boolean> {
+    return this.#transport.warm(this.#endpoint.baseUrl).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async #recovering<Output>(
+    messages: readonly Message[],
+    given: SendOptions<Output>,
+    recover: Recovery,
+  ): Promise<MessageStream<Output>> {
+    const now = this.#now;
+    const startedAt = now();
+    const first = await this.#open(messages, given, true);
+    const timeouts = { ...this.#defaults.timeouts, ...given.timeouts };
+    const { maxRetryAfterMs } = this.#retriesOf(given);
+    const limits = { max: MOST_RECOVERIES, maxRetryAfterMs };
+    const call: RecoverableCall = {
+      messages,
+      options: { ...this.#defaults, ...withoutUndefined(given), timeouts, recover },
+      open: (more, its) => this.#open(more, its, true),
+      delayMs: (error, recoveries) => retryDelayMs(error, recoveries + 1, limits, Math.random()),
+      now,
+      startedAt,
+    };
+    return new MessageStream((sink) => new RecoveringSource(call, first, sink), { now, startedAt });
+  }
+
+  #retriesOf({ retries }: SendOptions): RetryPolicy {
+    return retries === undefined ? this.#retries : retryPolicyOf(this.#defaults.retries, retries);
+  }
+
+  /** One reply, asked for as often as it takes until its first chunk. */
+  async #open<Output>(
+    messages: readonly Message[],
+    given: SendOptions<Output>,
+    stream: boolean,
+  ): Promise<MessageStream<Output>> {
+    const now = this.#now;
+    const startedAt = now();
+    const { provider, model } = this;
+    const options: SendOptions = { ...this.#defaults, ...withoutUndefined(given) };
+    const { protocol } = this.#definition;
+    const account = this.#account(options);
+    const origin = this.#origin;
+    const endpoint = { ...this.#endpoint, at: Date.now(), account };
+    const asked = this.#request(messages, options, endpoint, stream);
+    const headers = this.#headers(this.#key(), asked.headers, options);
+    const { continuesExactly } = asked;
+    const request = callRequestOf(asked, headers);
+    const usual = stream ? this.#limits.streamed : this.#limits.whole;
+    const limits = given.timeouts ? this.#limitsOf(!stream, this.#defaults.timeouts, given.timeouts) : usual;
+    const checks = limits === usual ? options : { ...options, timeouts: limits };
+    let reply: Reply | undefined;
+    const result = new MessageStream<Output>(
+      checkedSource((sink) => {
+        reply = new Reply(
+          {
+            provider,
+            model,
+            writer: { origin, ...(account !== undefined && { account }) },
+            request,
+            background: stream && options.recover === "resume" ? this.#background(headers) : undefined,
+            protocol,
+            transport: this.#transport,
+            shapes: this.#shapes,
+            limits,
+            maxReplyBytes: options.maxReplyBytes ?? MAX_REPLY_BYTES,
+            raw: options.raw === true,
+            retries: this.#retriesOf(given),
+            budget: this.#budget,
+            signal: options.signal,
+            redact: this.#redactions.of(headers, options.providerOptions),
+            estimateInput: () => estimateInputTokens(messages),
+            now,
+            random: Math.random,
+          },
+          sink,
+        );
+        if (continuesExactly) reply.facts.continuesExactly = true;
+        return reply;
+      }, checks),
+      { now, startedAt },
+    );
+    const attempts = reply?.facts.attempts ?? [];
+    tellSent(options.signal, () => attempts);
+    reply?.start();
+    try {
+      await reply?.accepted;
+    } catch (error) {
+      throw error instanceof SendError ? seenByCaller(error) : error;
+    }
+    return result;
+  }
+
+  #background(headers: Readonly<Record<string, string>>): Background | undefined {
+    const { background } = this.#definition.protocol;
+    const endpoint = this.#endpoint;
+    const { "content-type": _ofTheBody, ...bare } = headers;
+    return (
+      background && {
+        resume: (position) => ({ method: "GET", url: background.resumeUrl(position, endpoint), headers: bare }),
+        cancel: (position) => ({ url: background.cancelUrl(position, endpoint), headers: bare }),
+      }
+    );
+  }
+
+  #request(messages: readonly Message[], options: SendOptions, endpoint: Endpoint, stream: boolean): WrittenRequest {
+    try {
+      checkCall(messages, options);
+      const { body, ...request } = this.#definition.protocol.buildRequest(messages, options, endpoint, stream);
+      return { ...request, body: jsonOf(body) };
+    } catch (error) {
+      throw unsendable(error).with({ provider: this.provider, model: this.model });
+    }
+  }
+
+  /** The key to send; looked for at each call, so that one set later counts. */
+  #key(): string | undefined {
+    const { provider, keyNames, keyOptional } = this.#definition;
+    if (this.#givenKey !== undefined) return this.#givenKey;
+    for (const name of keyNames) {
+      const key = environmentValue(name);
+      if (key === undefined) continue;
+      if (KEY.test(key)) return key;
+      throw new SendError("authentication", `The key in ${name} holds characters that no key has.`, { provider });
+    }
+    if (keyOptional) return undefined;
+    const message = `No API key for ${provider}: pass \`apiKey\`, or set ${keyNames.join(" or ")}.`;
+    throw new SendError("authentication", message, { provider, model: this.model });
+  }
+
+  /** A mark of the account that is asked; a key that is missing is told of where it is needed. */
+  #account(options: SendOptions): string | undefined {
+    try {
+      return accountMark(this.#headers(this.#key(), undefined, options));
+    } catch {
+      return undefined;
+    }
+  }
+
+  #headers(
+    key: string | undefined,
+    own: ProtocolRequest["headers"],
+    options: SendOptions,
+  ): Readonly<Record<string, string>> {
+    const { authenticate = bearer } = this.#definition;
+    // A map, since a header may be called `__proto__`.
+    const headers = new Map<string, string>([
+      ["content-type", "application/json"],
+      ...Object.entries(own ?? {}),
+      ...Object.entries(key === undefined ? {} : authenticate(key)),
+    ]);
+    for (const given of [this.#defaults.headers, options.headers]) {
+      if (!given) continue;
+      for (const [name, value] of Object.entries(given)) {
+        const lower = name.toLowerCase();
+        const list = LIST_HEADERS.includes(lower) ? own?.[lower] : undefined;
+        headers.set(lower, list === undefined ? value : `${list},${value}`);
+      }
+    }
+    if (this.#isReadableOnTheWay && [...headers.keys()].some(isSecretHeader)) {
+      const fault = insecureFault(new URL(this.#endpoint.baseUrl).hostname);
+      throw new SendError("invalidRequest", fault, { provider: this.provider, model: this.model });
+    }
+    return Object.fromEntries(headers);
+  }
+}
+
+/** Headers that hold lists: what the protocol needs stays in them beside what the caller adds. */
+const LIST_HEADERS = ["anthropic-beta"];
+
+const KEY = /^[\x21-\x7e]+$/;
+
+/** Without the line break that files of secrets end in. Some runtimes have no environment, or ask before they show it. */
+function environmentValue(name: string): string | undefined {
+  try {
+    return globalThis.process?.env?.[name]?.trim() || undefined;
+  } catch {
+    return undefined; // not allowed is as good as not set
+  }
+}
+
+function bearer(key: string): Readonly<Record<string, string>> {
+  return { authorization: `Bearer ${key}` };
+}
+
+function checkKey(apiKey: unknown): void {
+  if (typeof apiKey !== "string" || apiKey.trim() === "") {
+    throw new TypeError("`apiKey` is empty: give a key, or leave it out to take it from the environment.");
+  }
+  if (!/^[\x21-\x7e]+$/.test(apiKey))
+    throw new TypeError("`apiKey` holds characters that no key has (spaces, line breaks …).");
+}
+
+function insecureFault(hostname: string): string {
+  return `The key would be sent to ${hostname} over http, readable on the way. Use an https address, or set \`allowInsecureHttp: true\`.`;
+}
+
+function checkedBaseUrl(text: string): string {
+  const url = typeof text === "string" && URL.canParse(text) ? new URL(text) : undefined;
+  if (!url || !/^https?:$/.test(url.protocol)) {
+    throw new TypeError("`baseUrl` must be an absolute http or https URL, such as https://api.example.com/v1.");
+  }
+  if (url.username || url.password)
+    throw new TypeError("`baseUrl` holds a user name or password; use `apiKey` or `headers`.");
+  if (url.search || url.hash)
+    throw new TypeError("`baseUrl` must end with its path: what follows a ? or # has no place there.");
+  return text.replace(/\/+$/, "");
+}
+
+/** What could not be written is the caller's: a getter that throws, or what no look ahead has found. */
+function unsendable(error: unknown): SendError {
+  if (error instanceof SendError) return error;
+  const message = "The request cannot be written as JSON: is there a cycle, a BigInt, or a getter that throws?";
+  return new SendError("invalidRequest", message, { cause: error });
+}
+
+function callRequestOf(
+  { url, body, binding, instead }: WrittenRequest,
+  headers: Readonly<Record<string, string>>,
+): CallRequest {
+  return {
+    url,
+    headers,
+    body,
+    binding,
+    instead:
+      instead &&
+      ((refusal) => {
+        const other = instead(refusal);
+        return other && callRequestOf({ ...other, body: jsonOf(other.body) }, headers);
+      }),
+  };
+}
+
+function withoutUndefined(options: SendOptions): SendOptions {
+  if (!Object.values(options).includes(undefined)) return options;
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,174 @@
+/** The one error class. Its kinds are a table; its facts are fields; its message is for a person. */
+
+import { mapTexts } from "../platform/text-of.ts";
+import type { Attempt } from "../stream/stopwatch.ts";
+import type { AssistantMessage } from "./message.ts";
+
+/**
+ * What went wrong, as a closed set a program can switch on.
+ *
+ * - `authentication`: the key is missing, wrong or revoked.
+ * - `permission`: the key is good but may not do this, or the account cannot pay for it.
+ * - `notFound`: no such model or address.
+ * - `invalidRequest`: the request is malformed; nothing was sent, or the provider refused it.
+ * - `contextLength`: the conversation does not fit into the model's context window.
+ * - `contentFilter`: the provider withheld the reply for its content.
+ * - `rateLimit`: too many requests or tokens for now (see `retryAfterMs`), or a spent quota (not `retryable` then).
+ * - `overloaded`: the provider has no capacity at the moment.
+ * - `server`: the provider failed.
+ * - `network`: no connection, or it broke.
+ * - `timeout`: a deadline passed; `phase` says which.
+ * - `truncated`: the reply ended before the provider finished it.
+ * - `protocol`: the answer is not what the protocol promises.
+ * - `aborted`: the caller's signal fired.
+ * - `unsupported`: this provider, model or runtime cannot do what was asked.
+ * - `invalidOutput`: the reply does not match the schema that was asked for.
+ * - `busy`: the session is in the middle of another turn, or another process has it.
+ * - `storage`: the store of a session could not read or write; `cause` says why.
+ */
+export type SendErrorKind = keyof typeof RETRYABLE;
+
+/** Every kind, and whether the same request may succeed when sent again after it. */
+const RETRYABLE = {
+  authentication: false,
+  permission: false,
+  notFound: false,
+  invalidRequest: false,
+  contextLength: false,
+  contentFilter: false,
+  rateLimit: true,
+  overloaded: true,
+  server: true,
+  network: true,
+  timeout: true,
+  truncated: true,
+  protocol: true,
+  aborted: false,
+  unsupported: false,
+  invalidOutput: false,
+  busy: false,
+  storage: false,
+} as const;
+
+/** Whether a value, such as one from another thread, is a kind. */
+export function isSendErrorKind(value: unknown): value is SendErrorKind {
+  return typeof value === "string" && Object.hasOwn(RETRYABLE, value);
+}
+
+/** Which deadline passed: see `Timeouts`. */
+export type TimeoutPhase = "connect" | "headers" | "firstChunk" | "idle" | "stall" | "total";
+
+/** What is known about a failure. Absent means not known. */
+export interface SendErrorFacts {
+  readonly provider?: string | undefined;
+  readonly model?: string | undefined;
+  /** The HTTP status. */
+  readonly status?: number | undefined;
+  /** The provider's own code for it, such as `insufficient_quota`. */
+  readonly code?: string | undefined;
+  /** The provider's id of the request, for its support staff. */
+  readonly requestId?: string | undefined;
+  /** Whether the same request may succeed when sent again. Default: by kind. */
+  readonly retryable?: boolean | undefined;
+  /** How long the provider asks to wait, in milliseconds. */
+  readonly retryAfterMs?: number | undefined;
+  /** Which deadline passed, and how long was waited until it did, in milliseconds. */
+  readonly phase?: TimeoutPhase | undefined;
+  readonly waitedMs?: number | undefined;
+  /** Every request that was sent for this call. */
+  readonly attempts?: readonly Attempt[] | undefined;
+  /** Everything that did arrive. */
+  readonly partial?: AssistantMessage | undefined;
+  /** The error underneath. */
+  readonly cause?: unknown;
+}
+
+/** A `SendError` as plain data, as it travels to another thread or a log. */
+export type SendErrorData = Omit<SendErrorFacts, "cause"> & { readonly kind: SendErrorKind; readonly message: string };
+
+/**
+ * Why a reply failed. The only error that `ClientWrapper`s and sessions throw at a call (law 4).
+ *
+ * @example
+ * ```ts
+ * import { SendError, type ClientWrapper } from "cloudllm";
+ *
+ * export async function ask(client: ClientWrapper, question: string): Promise<string> {
+ *   try {
+ *     return (await client.sendMessage([{ role: "user", content: question }])).content;
+ *   } catch (error) {
+ *     if (error instanceof SendError && error.partial) return error.partial.content; // nothing paid for is lost
+ *     throw error;
+ *   }
+ * }
+ * ```
+ */
+export class SendError extends Error {
+  override readonly name = "SendError";
+  readonly kind: SendErrorKind;
+  declare readonly provider?: string;
+  declare readonly model?: string;
+  declare readonly status?: number;
+  declare readonly code?: string;
+  declare readonly requestId?: string;
+  readonly retryable: boolean;
+  declare readonly retryAfterMs?: number;
+  declare readonly phase?: TimeoutPhase;
+  declare readonly waitedMs?: number;
+  declare readonly attempts?: readonly Attempt[];
+  declare readonly partial?: AssistantMessage;
+  /** Takes the secrets of the call out of texts that are added later. */
+  #redact: ((text: string) => string) | undefined;
+
+  constructor(kind: SendErrorKind, message: string, facts: SendErrorFacts = {}) {
+    super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
+    this.kind = kind;
+    const { cause: _kept, retryable = RETRYABLE[kind], ...rest } = facts;
+    this.retryable = retryable;
+    for (const [name, value] of Object.entries(rest)) {
+      if (value !== undefined) Object.defineProperty(this, name, { value, enumerable: true });
+    }
+  }
+
+  /** The same error with more facts; what it already knows stays. */
+  with(facts: SendErrorFacts): SendError {
+    const partial = facts.partial && this.#redact ? mapTexts(facts.partial, this.#redact) : facts.partial;
+    const more = this.replacing({ ...facts, partial, ...this.toJSON(), cause: this.cause ?? facts.cause });
+    if (this.stack !== undefined) more.stack = this.stack;
+    return more;
+  }
+
+  /** The same kind and message with these facts in the place of its own. */
+  replacing(facts: SendErrorFacts): SendError {
+    const other = new SendError(this.kind, this.message, facts);
+    other.#redact = this.#redact;
+    return other;
+  }
+
+  /** The same error; what `with` adds to it has no text that `redact` takes out. The function shows in no output. */
+  redactedBy(redact: (text: string) => string): SendError {
+    const { kind: _kind, message: _message, ...facts } = this.toJSON();
+    const other = this.replacing({ ...facts, cause: this.cause });
+    other.#redact = redact;
+    return other;
+  }
+
+  /** Plain data, without the cause and the stack. `SendError.from` makes an error of it again. */
+  toJSON(): SendErrorData {
+    const { name: _name, cause: _cause, ...facts } = this as SendErrorFacts & { name: string };
+    return { ...facts, kind: this.kind, message: this.message };
+  }
+
+  /** The same error with its plain form as its `cause`, the one part of an error that survives a transfer to another thread. */
+  forTransfer(): SendError {
+    const data = this.toJSON();
+    const { kind, message, ...facts } = data;
+    return new SendError(kind, message, { ...facts, cause: data });
+  }
+
+  /** The error that `toJSON` wrote down. */
+  static from(data: SendErrorData): SendError {
+    const { kind, message, ...facts } = data;
+    return new SendError(kind, message, facts);
+  }
+}

@@ -1,0 +1,45 @@
+/** Whether and when a failed request is sent again. Pure: waiting is the caller's affair. */
+
+import { LONGEST_TIMER_MS } from "../stream/stopwatch.ts";
+import type { RetryOptions, SendOptions } from "./client.ts";
+import type { SendError } from "./errors.ts";
+
+const FIRST_BACKOFF_MS = 500;
+const LONGEST_BACKOFF_MS = 8_000;
+
+/** What is in force where nothing was said. */
+const DEFAULTS = { max: 2, maxRetryAfterMs: 60_000, budget: 0.1 } as const;
+
+/** The rules of one call. */
+export type RetryPolicy = Readonly<Required<{ [Name in keyof RetryOptions]: Exclude<RetryOptions[Name], undefined> }>>;
+
+/** What the option `retries` says, in full. Later settings win, field by field. */
+export function retryPolicyOf(...settings: readonly SendOptions["retries"][]): RetryPolicy {
+  const policy: { -readonly [Name in keyof RetryPolicy]: RetryPolicy[Name] } = { ...DEFAULTS };
+  for (const setting of settings) {
+    const { max, maxRetryAfterMs, budget } = typeof setting === "number" ? { max: setting } : (setting ?? {});
+    policy.max = max ?? policy.max;
+    policy.maxRetryAfterMs = maxRetryAfterMs ?? policy.maxRetryAfterMs;
+    policy.budget = budget ?? policy.budget;
+  }
+  return policy;
+}
+
+/**
+ * Milliseconds to wait before the next attempt, or `undefined` when there must be none.
+ * @param failures how many attempts have failed, this one included
+ * @param random a number from 0 to 1: full jitter spreads clients that failed together
+ */
+export function retryDelayMs(
+  error: SendError,
+  failures: number,
+  { max, maxRetryAfterMs }: Pick<RetryPolicy, "max" | "maxRetryAfterMs">,
+  random: number,
+): number | undefined {
+  if (!error.retryable || failures > max) return undefined;
+  const { retryAfterMs } = error;
+  // Above the cap, and above what a timer can wait, the error comes at once, so that the caller can decide.
+  if (retryAfterMs !== undefined)
+    return retryAfterMs <= Math.min(maxRetryAfterMs, LONGEST_TIMER_MS) ? retryAfterMs : undefined;
+  return random * Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failures - 1));
+}

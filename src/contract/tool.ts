@@ -1,0 +1,39 @@
+/** Tools whose `run` knows the type of its arguments. */
+
+import type { InferArguments } from "../schema/inferred.ts";
+import type { JsonSchema, Schema } from "../schema/schema.ts";
+import type { Tool, ToolContext } from "./client.ts";
+
+/** What `tool` takes: a `Tool` whose `run` gets what `parameters` says. */
+export interface ToolDefinition<Parameters extends Schema> extends Omit<Tool, "parameters" | "run"> {
+  /** Schema of the arguments (an object): a schema library's, or JSON Schema. Absent for a function without any. */
+  readonly parameters?: Parameters | undefined;
+  /** Does it: see `Tool`. */
+  run?(args: InferArguments<Parameters>, context: ToolContext): unknown;
+}
+
+/**
+ * Returns the tool as it is, with the types that its `parameters` say: from a schema of Zod, Valibot, ArkType or any library
+ * with Standard Schema, or from JSON Schema that is written in place.
+ *
+ * @example
+ * ```ts
+ * import { LLMSession, OpenAIClient, tool } from "cloudllm";
+ * import * as z from "zod";
+ *
+ * const weather = tool({
+ *   name: "weather",
+ *   description: "The weather in a city, now.",
+ *   parameters: z.object({ city: z.string() }),
+ *   run: ({ city }) => `Rain in ${city}.`, // city is a string
+ * });
+ *
+ * export const session = new LLMSession({ client: new OpenAIClient({ model: "gpt-5" }), tools: [weather] });
+ * ```
+ */
+export function tool<const Parameters extends Schema = JsonSchema>(
+  definition: ToolDefinition<Parameters>,
+): Tool<InferArguments<Parameters>> {
+  // What the schema has let through is of the schema's type.
+  return definition as Tool<InferArguments<Parameters>>;
+}

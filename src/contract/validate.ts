@@ -1,0 +1,312 @@
+/** Bad input is found before anything is sent. */
+
+import { jsonFault } from "../platform/json-depth.ts";
+import type { RetryOptions, SearchParameters, SendOptions, Tool } from "./client.ts";
+import { SendError } from "./errors.ts";
+import type { ContentPart, Message } from "./message.ts";
+
+type OptionName = keyof SendOptions;
+
+/** Every option of a call, and what is wrong with a value; `undefined` when nothing is. */
+const OPTION_FAULTS: { readonly [Name in OptionName]-?: (value: unknown) => string | undefined } = {
+  signal: (value) => (value instanceof AbortSignal ? undefined : "must be an AbortSignal"),
+  timeouts: timeoutsFault,
+  retries: retriesFault,
+  recover: (value) =>
+    value === "resume" || value === "continue" || value === "restart"
+      ? undefined
+      : 'must be "resume", "continue" or "restart"',
+  maxReplyBytes: (value) =>
+    isBetween(value, 1, Number.POSITIVE_INFINITY) ? undefined : "must be a number of bytes, 1 or more",
+  headers: headersFault,
+  maxOutputTokens: (value) =>
+    Number.isInteger(value) && Number(value) > 0 ? undefined : "must be a whole number above 0",
+  temperature: (value) => (isBetween(value, 0, 2) ? undefined : "must be a number from 0 to 2"),
+  topP: (value) => (isBetween(value, 0, 1) ? undefined : "must be a number from 0 to 1"),
+  stop: (value) =>
+    Array.isArray(value) && value.every((text) => typeof text === "string" && text !== "")
+      ? undefined
+      : "must be an array of texts, none of them empty",
+  seed: (value) => (Number.isInteger(value) ? undefined : "must be a whole number"),
+  tools: toolsFault,
+  toolChoice: (value) =>
+    value === "auto" || value === "none" || value === "required" || (isObject(value) && typeof value.name === "string")
+      ? undefined
+      : 'must be "auto", "none", "required" or { name }',
+  invalidArguments: (value) => (value === "fail" || value === "deliver" ? undefined : 'must be "fail" or "deliver"'),
+  reasoning: reasoningFault,
+  output: (value) => (isSchema(value) ? schemaFault(value) : "must be a JSON Schema or a Standard Schema"),
+  search: searchFault,
+  promptCache: promptCacheFault,
+  metadata: (value) =>
+    isObject(value) && Object.values(value).every((text) => typeof text === "string")
+      ? undefined
+      : "must be an object of texts",
+  raw: (value) => (typeof value === "boolean" ? undefined : "must be true or false"),
+  unsupported: (value) => (value === "error" || value === "ignore" ? undefined : 'must be "error" or "ignore"'),
+  providerOptions: (value) => (isObject(value) ? jsonFault(value) : "must be an object"),
+};
+
+const TIMEOUT_NAMES = ["headers", "firstChunk", "idle", "stall", "total"];
+
+const OPTION_NAMES: readonly string[] = Object.keys(OPTION_FAULTS);
+
+/** What is wrong with the options, as one sentence; `undefined` when nothing is. Options that are `undefined` are absent. */
+export function optionsFault(options: Readonly<Record<string, unknown>>): string | undefined {
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined) continue;
+    if (!isOptionName(name)) return `There is no option \`${name}\`; there are ${OPTION_NAMES.join(", ")}.`;
+    const fault = OPTION_FAULTS[name](value);
+    if (fault) return `The option \`${name}\` ${fault}.`;
+  }
+  return undefined;
+}
+
+/** @throws {SendError} kind `invalidRequest` that names what is wrong with the call. */
+export function checkCall(messages: readonly Message[], options: SendOptions): void {
+  const fault = messagesFault(messages) ?? optionsFault({ ...options }) ?? togetherFault(options);
+  if (fault) throw new SendError("invalidRequest", fault);
+}
+
+/** What is wrong with options that are right one by one. */
+function togetherFault({ toolChoice, tools }: SendOptions): string | undefined {
+  if (!toolChoice || toolChoice === "none" || tools?.length) return undefined;
+  return "`toolChoice` needs `tools` to choose from.";
+}
+
+/** What is wrong with the messages of a call, as one sentence; `undefined` when nothing is. */
+export function messagesFault(messages: unknown): string | undefined {
+  if (!Array.isArray(messages)) return "`messages` must be an array of messages.";
+  if (messages.length === 0) return "`messages` is empty: there is nothing to answer.";
+  for (const [index, message] of messages.entries()) {
+    const fault = messageFault(message);
+    if (fault) return `Message ${index} ${fault}.`;
+  }
+  return undefined;
+}
+
+/** What is wrong with one message, as the end of a sentence that names it; `undefined` when nothing is. */
+export function messageFault(value: unknown): string | undefined {
+  if (!isObject(value)) return "is not an object";
+  const message = value as Partial<Message>;
+  switch (message.role) {
+    case "system":
+    case "assistant":
+      if (typeof message.content !== "string") return `has the role ${message.role} and no text as its content`;
+      return message.role === "assistant"
+        ? (toolCallsFault(message.toolCalls) ?? mediaFault(message.media))
+        : undefined;
+    case "tool":
+      if (typeof message.toolCallId !== "string" || message.toolCallId === "")
+        return "answers no tool call (`toolCallId`)";
+      return typeof message.content === "string" ? undefined : "has the role tool and no text as its content";
+    case "user":
+      return userContentFault(message.content);
+    default:
+      return `has the role ${JSON.stringify(value.role)}; roles are system, user, assistant, tool`;
+  }
+}
+
+const NOT_CALLS = "has tool calls that are not each { id, name, arguments }";
+
+/** Calls of any name and id are taken, also of none: a model may have made them up. */
+function toolCallsFault(value: unknown): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (!Array.isArray(value)) return NOT_CALLS;
+  for (const call of value as readonly unknown[]) {
+    if (!isObject(call) || typeof call.id !== "string" || typeof call.name !== "string") return NOT_CALLS;
+    const fault = jsonFault(call.arguments);
+    if (fault) return `has a call of ${JSON.stringify(call.name)} whose \`arguments\` cannot be sent: it ${fault}`;
+  }
+  return undefined;
+}
+
+function userContentFault(content: unknown): string | undefined {
+  if (typeof content === "string") return undefined;
+  if (!Array.isArray(content) || content.length === 0) return "has neither text nor parts as its content";
+  for (const part of content as Partial<ContentPart>[]) {
+    if (part?.type === "text" && typeof part.text === "string") continue;
+    if ((part?.type === "image" || part?.type === "file") && hasSource(part)) continue;
+    return "has a part that is not { type: text, text }, or an image or file with data and mediaType, url or fileId";
+  }
+  return undefined;
+}
+
+/** What is wrong with the media of a reply, as the end of a sentence that names it. */
+export function mediaFault(media: unknown): string | undefined {
+  if (media === undefined) return undefined;
+  if (!Array.isArray(media)) return "has `media` that is not an array";
+  const isRight = (item: unknown) =>
+    isObject(item) &&
+    typeof item.mediaType === "string" &&
+    [item.data, item.url, item.fileId].filter((source) => typeof source === "string").length === 1;
+  return media.every(isRight)
+    ? undefined
+    : "has `media` that are not each { mediaType } with one of data (base64), url and fileId";
+}
+
+function hasSource(part: Readonly<Record<string, unknown>>): boolean {
+  const { data, mediaType, url, fileId } = part;
+  if (typeof url === "string") return URL.canParse(url);
+  if (typeof fileId === "string") return fileId !== "";
+  return (
+    (typeof data === "string" || data instanceof Uint8Array) && typeof mediaType === "string" && mediaType.includes("/")
+  );
+}
+
+function timeoutsFault(value: unknown): string | undefined {
+  if (!isObject(value)) return "must be an object of milliseconds";
+  for (const [name, limit] of Object.entries(value)) {
+    if (!TIMEOUT_NAMES.includes(name)) return `has no limit \`${name}\`; there are ${TIMEOUT_NAMES.join(", ")}`;
+    if (limit !== undefined && !isBetween(limit, 0, Number.MAX_VALUE))
+      return `\`${name}\` must be milliseconds, 0 or more`;
+  }
+  return undefined;
+}
+
+/** What is wrong with each field of `retries`. */
+const RETRY_FAULTS: { readonly [Name in keyof RetryOptions]-?: (value: unknown) => string | undefined } = {
+  max: (value) => (isCount(value) ? undefined : "must be a whole number, 0 or more"),
+  maxRetryAfterMs: (value) =>
+    isBetween(value, 0, Number.POSITIVE_INFINITY) ? undefined : "must be milliseconds, 0 or more",
+  budget: (value) => (value === false || isBetween(value, 0, 1) ? undefined : "must be a number from 0 to 1, or false"),
+};
+
+function retriesFault(value: unknown): string | undefined {
+  if (isCount(value)) return undefined;
+  if (!isObject(value)) return "must be a whole number, 0 or more, or an object of settings";
+  for (const [name, setting] of Object.entries(value)) {
+    if (!Object.hasOwn(RETRY_FAULTS, name))
+      return `has no setting \`${name}\`; there are ${Object.keys(RETRY_FAULTS).join(", ")}`;
+    const fault = setting === undefined ? undefined : RETRY_FAULTS[name as keyof RetryOptions](setting);
+    if (fault) return `: \`${name}\` ${fault}`;
+  }
+  return undefined;
+}
+
+function headersFault(value: unknown): string | undefined {
+  if (!isObject(value)) return "must be an object of texts";
+  for (const [name, text] of Object.entries(value)) {
+    if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(name)) return `holds ${JSON.stringify(name)}, which is not a header name`;
+    // A line break would smuggle in another header; the value itself may be secret and is not shown.
+    if (typeof text !== "string" || !/^[\t\x20-\x7e\x80-\xff]*$/.test(text)) return `\`${name}\` is not a header value`;
+  }
+  return undefined;
+}
+
+function toolsFault(value: unknown): string | undefined {
+  if (!Array.isArray(value)) return "must be an array of tools";
+  const names = value.map((tool: unknown) => (isObject(tool) ? tool.name : undefined));
+  const bad = names.find((name) => typeof name !== "string" || !/^[\w-]{1,64}$/.test(name));
+  if (names.includes(undefined) || bad !== undefined)
+    return `holds a tool whose name is not 1 to 64 letters, digits, _ or -`;
+  for (const { name, parameters, run, timeoutMs } of value as readonly Partial<Tool>[]) {
+    if (parameters !== undefined && !isSchema(parameters))
+      return `holds the tool ${name}, whose \`parameters\` are neither a JSON Schema nor a Standard Schema`;
+    const fault = parameters === undefined ? undefined : schemaFault(parameters);
+    if (fault) return `holds the tool ${name}, whose schema of \`parameters\` ${fault}`;
+    if (run !== undefined && typeof run !== "function") return `holds the tool ${name}, whose \`run\` is no function`;
+    if (timeoutMs !== undefined && !(typeof timeoutMs === "number" && timeoutMs >= 0))
+      return `holds the tool ${name}, whose \`timeoutMs\` is not a number of milliseconds, 0 or more`;
+  }
+  return new Set(names).size < names.length ? "holds two tools of one name" : undefined;
+}
+
+const EFFORTS: readonly unknown[] = ["none", "low", "medium", "high", "xhigh", "max"];
+
+function reasoningFault(value: unknown): string | undefined {
+  if (EFFORTS.includes(value)) return undefined;
+  if (isObject(value) && Number.isInteger(value.maxTokens) && Number(value.maxTokens) > 0) return undefined;
+  return 'must be "none", "low", "medium", "high", "xhigh", "max" or { maxTokens } with an integer above 0';
+}
+
+function promptCacheFault(value: unknown): string | undefined {
+  if (typeof value === "boolean") return undefined;
+  if (!isObject(value)) return "must be true, false or { key, ttl }";
+  const { key, ttl, ...others } = value;
+  const stray = Object.keys(others)[0];
+  if (stray !== undefined) return `has no field \`${stray}\`; there are key, ttl`;
+  if (key !== undefined && (typeof key !== "string" || key === "")) return "must have a text as its `key`";
+  return ttl === undefined || ttl === "5m" || ttl === "1h" ? undefined : 'must have "5m" or "1h" as its `ttl`';
+}
+
+const SEARCH_SOURCES = ["web", "x", "news"];
+
+/** Every search parameter, and what is wrong with a value. */
+const SEARCH_FAULTS: { readonly [Name in keyof SearchParameters]-?: (value: unknown) => string | undefined } = {
+  mode: (value) =>
+    value === "auto" || value === "on" || value === "off" ? undefined : 'must be "auto", "on" or "off"',
+  maxResults: (value) => (Number.isInteger(value) && Number(value) > 0 ? undefined : "must be a whole number above 0"),
+  fromDate: dateFault,
+  toDate: dateFault,
+  allowedDomains: domainsFault,
+  blockedDomains: domainsFault,
+  country: (value) =>
+    typeof value === "string" && /^[A-Za-z]{2}$/.test(value) ? undefined : "must be a code of two letters, such as DE",
+  sources: (value) =>
+    Array.isArray(value) && value.length > 0 && value.every((source) => SEARCH_SOURCES.includes(source))
+      ? undefined
+      : `must be a list of ${SEARCH_SOURCES.join(", ")}`,
+  citations: (value) => (typeof value === "boolean" ? undefined : "must be true or false"),
+};
+
+function searchFault(value: unknown): string | undefined {
+  if (!isObject(value)) return "must be an object";
+  for (const [name, parameter] of Object.entries(value)) {
+    if (parameter === undefined) continue;
+    if (!isSearchName(name)) return `has no parameter \`${name}\`; there are ${Object.keys(SEARCH_FAULTS).join(", ")}`;
+    const fault = SEARCH_FAULTS[name](parameter);
+    if (fault) return `: \`${name}\` ${fault}`;
+  }
+  const { allowedDomains, blockedDomains, fromDate, toDate } = value as SearchParameters;
+  if (allowedDomains && blockedDomains) return "takes `allowedDomains` or `blockedDomains`, not both";
+  return fromDate && toDate && fromDate > toDate ? "ends (`toDate`) before it begins (`fromDate`)" : undefined;
+}
+
+function isSearchName(name: string): name is keyof SearchParameters {
+  return Object.hasOwn(SEARCH_FAULTS, name);
+}
+
+function dateFault(value: unknown): string | undefined {
+  const isDate =
+    typeof value === "string" &&
+    /^\d{4}-\d{2}-\d{2}$/.test(value) &&
+    !Number.isNaN(Date.parse(value)) &&
+    new Date(value).toISOString().startsWith(value);
+  return isDate ? undefined : "must be a day, written YYYY-MM-DD";
+}
+
+function domainsFault(value: unknown): string | undefined {
+  return Array.isArray(value) &&
+    value.length > 0 &&
+    value.every((domain) => typeof domain === "string" && DOMAIN.test(domain))
+    ? undefined
+    : "must be a list of domains, such as example.com";
+}
+
+const DOMAIN = /^[^\s/:]+\.[^\s/:]+(?:\/\S*)?$/;
+
+function isSchema(value: unknown): value is object {
+  return isObject(value) || (typeof value === "function" && "~standard" in value);
+}
+
+/** Of a Standard Schema, what it says is looked at, not how it is made. */
+function schemaFault(value: object): string | undefined {
+  return "~standard" in value ? undefined : jsonFault(value);
+}
+
+function isOptionName(name: string): name is OptionName {
+  return Object.hasOwn(OPTION_FAULTS, name);
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isInteger(value) && Number(value) >= 0;
+}
+
+function isBetween(value: unknown, low: number, high: number): boolean {
+  return typeof value === "number" && value >= low && value <= high;
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

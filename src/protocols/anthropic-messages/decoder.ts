@@ -1,0 +1,474 @@
+/**
+ * Anthropic Messages: a reply is a row of blocks, each begun, filled and ended by events of its own.
+ * @see https://docs.anthropic.com/en/api/messages-streaming
+ */
+
+import type { FinishReason, MessageChunk } from "../../contract/chunk.ts";
+import { SendError } from "../../contract/errors.ts";
+import { parseExact } from "../../platform/exact-json.ts";
+import { TextBuffer } from "../../platform/text-buffer.ts";
+import type { ReplyFacts } from "../../stream/fold.ts";
+import { toolCallOf } from "../common/call-arguments.ts";
+import { uniqueCallId } from "../common/call-ids.ts";
+import { errorOf, isError, isForeignError } from "../common/error-kinds.ts";
+import { brokenOffError, finishReasonOf } from "../common/finish-reasons.ts";
+import { mediaChunk, mediaIn } from "../common/media-parts.ts";
+import { cutCallError, malformedCallError } from "../common/tool-call-tracker.ts";
+import { argumentsIn, listIn, meaningOf, nameIn, objectIn, textIn } from "../common/wire-values.ts";
+import type { Decoder, Protocol } from "../protocol.ts";
+import { ANTHROPIC_MESSAGES, type AnthropicReplay } from "./messages.ts";
+import { buildAnthropicRequest } from "./request.ts";
+import type { Place } from "./thinking-binding.ts";
+import { type AnthropicUsage, anthropicUsageOf, mergedUsage } from "./usage.ts";
+
+const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
+  end_turn: "stop",
+  stop_sequence: "stop",
+  max_tokens: "length",
+  model_context_window_exceeded: "length",
+  tool_use: "toolCalls",
+  refusal: "refusal",
+  // `pause_turn` and `compaction` are no ends of an answer: sent back as it is, the message goes on.
+};
+
+/** What a block is filled with, where that does not say it itself. */
+const DELTAS: Readonly<Record<string, string>> = {
+  text: "text_delta",
+  thinking: "thinking_delta",
+  tool_use: "input_json_delta",
+};
+
+type Nullable<T> = T | null | undefined;
+
+/** What crosses the wire; every member may be missing or null somewhere. */
+interface WireEvent {
+  readonly type?: Nullable<string>;
+  readonly index?: Nullable<number>;
+  readonly message?: Nullable<WireMessage>;
+  readonly content_block?: Nullable<WireBlock>;
+  readonly delta?: Nullable<WireDelta>;
+  readonly usage?: unknown;
+  readonly error?: unknown;
+}
+
+interface WireMessage {
+  readonly type?: Nullable<string>;
+  readonly id?: Nullable<string>;
+  readonly model?: Nullable<string>;
+  readonly content?: Nullable<readonly Nullable<WireBlock>[]>;
+  readonly stop_reason?: Nullable<string>;
+  readonly usage?: unknown;
+  readonly error?: unknown;
+}
+
+interface WireBlock {
+  readonly type?: Nullable<string>;
+  readonly text?: Nullable<string>;
+  readonly thinking?: Nullable<string>;
+  readonly signature?: Nullable<string>;
+  readonly id?: Nullable<string>;
+  readonly name?: Nullable<string>;
+  readonly input?: unknown;
+  readonly content?: unknown;
+  readonly tool_use_id?: Nullable<string>;
+  readonly is_error?: Nullable<boolean>;
+  readonly citations?: Nullable<readonly Nullable<WireCitation>[]>;
+}
+
+interface WireDelta {
+  readonly type?: Nullable<string>;
+  readonly text?: Nullable<string>;
+  readonly thinking?: Nullable<string>;
+  readonly signature?: Nullable<string>;
+  readonly partial_json?: Nullable<string>;
+  readonly content?: unknown;
+  readonly citation?: Nullable<WireCitation>;
+  readonly stop_reason?: Nullable<string>;
+}
+
+interface WireCitation {
+  readonly type?: Nullable<string>;
+  readonly url?: Nullable<string>;
+  readonly title?: Nullable<string>;
+  readonly cited_text?: Nullable<string>;
+}
+
+/** A block under way: as it began, and what its deltas have added. */
+interface OpenBlock {
+  readonly begun: WireBlock;
+  readonly type: string;
+  /** Text, thinking or arguments, by type. */
+  readonly text: TextBuffer;
+  signature: string;
+  readonly citations: Nullable<WireCitation>[];
+  content: unknown;
+  /** Where the block's text begins in the visible text. */
+  readonly start: number;
+  /** Of a tool call: which of the reply's calls it is. */
+  readonly callIndex: number;
+}
+
+/** A tool of the provider's that has been called and has not answered. */
+interface ProviderCall {
+  readonly id?: string;
+  readonly name: string;
+  readonly arguments: unknown;
+}
+
+/** The protocol. */
+export const anthropicMessages: Protocol = {
+  buildRequest: buildAnthropicRequest,
+  createDecoder: (facts) => new AnthropicDecoder(facts),
+  decodeWhole: (body, facts, chunks) => new AnthropicDecoder(facts).readWhole(body, chunks),
+  readError: errorOf,
+};
+
+class AnthropicDecoder implements Decoder {
+  readonly #facts: ReplyFacts;
+  /** The one that was asked, which signatures hold for. */
+  readonly #model: string;
+  readonly #open = new Map<number, OpenBlock>();
+  /** Ended blocks, as they go back in the next request. */
+  readonly #blocks: unknown[] = [];
+  #media = 0;
+  /** The index of the block that began last, which events without one belong to. */
+  #latest = -1;
+  readonly #callIds = new Set<string>();
+  /** In the order they were called in: two may have one id. */
+  readonly #providerCalls: ProviderCall[] = [];
+  readonly #queries: string[] = [];
+  #usage: AnthropicUsage = {};
+  #textLength = 0;
+  #calls = 0;
+  #brokenCall: OpenBlock | undefined;
+  /** A call that ended without arguments: it had none, or the reply was cut before them. What follows tells. */
+  #bareCall: OpenBlock | undefined;
+
+  constructor(facts: ReplyFacts) {
+    this.#facts = facts;
+    this.#model = facts.model;
+  }
+
+  push(event: object, type: string, chunks: MessageChunk[]): boolean {
+    const wire = event as WireEvent;
+    if (wire.error) throw errorOf(this.#facts.provider, 0, event);
+    switch (wire.type) {
+      case "message_start": {
+        const message = objectIn(wire.message) ?? {};
+        if (message.error) throw errorOf(this.#facts.provider, 0, message);
+        this.#readMessage(message, chunks);
+        break;
+      }
+      case "content_block_start":
+        this.#latest = wire.index ?? this.#latest + 1;
+        this.#begin(this.#latest, objectIn(wire.content_block) ?? {}, chunks);
+        break;
+      case "content_block_delta":
+        this.#add(wire.index ?? this.#latest, objectIn(wire.delta) ?? {}, chunks);
+        break;
+      case "content_block_stop":
+        this.#end(wire.index ?? this.#latest, chunks);
+        break;
+      case "message_delta":
+        if (wire.delta?.stop_reason) this.#facts.rawFinishReason = textIn(wire.delta.stop_reason);
+        this.#readUsage(wire.usage);
+        break;
+      case "message_stop":
+        this.#close(chunks);
+        return true;
+      default:
+        if (isError(event, type) || (wire.type === undefined && isForeignError(event)))
+          throw errorOf(this.#facts.provider, 0, event);
+    }
+    return false;
+  }
+
+  end(): void {
+    throw new SendError("truncated", "The reply ended before its `message_stop`: what came is not all of it.");
+  }
+
+  readWhole(body: unknown, chunks: MessageChunk[]): void {
+    const message = (typeof body === "object" && body !== null ? body : {}) as WireMessage;
+    if (message.type === "error" || message.error) throw errorOf(this.#facts.provider, 0, body);
+    if (!message.content && isForeignError(message)) throw errorOf(this.#facts.provider, 0, body);
+    if (!Array.isArray(message.content)) throw new SendError("protocol", "The answer holds no content blocks.");
+    const { content, stop_reason: reason } = message;
+    // Nothing but the limit tells that a call at the end is cut: its input is an object all the same.
+    const last = content.at(-1);
+    const isCut = last?.type === "tool_use" && meaningOf(FINISH_REASONS, textIn(reason)) === "length";
+    this.#readMessage(isCut ? { ...message, content: content.slice(0, -1) } : message, chunks);
+    if (isCut) this.#begin(-1, last, chunks);
+    if (reason) this.#facts.rawFinishReason = textIn(reason);
+    this.#close(chunks);
+  }
+
+  #readMessage({ content, usage, ...named }: WireMessage, chunks: MessageChunk[]): void {
+    const id = nameIn(named.id);
+    const model = nameIn(named.model);
+    if (id && this.#facts.id !== undefined) {
+      if (id === this.#facts.id) return; // some proxies send the beginning twice
+      throw new SendError("protocol", "Another reply began inside this one.");
+    }
+    if (id) this.#facts.id = id;
+    if (model) this.#facts.model = model;
+    this.#readUsage(usage);
+    // Whole replies, and calls made by code that runs at the provider, have their blocks here.
+    for (const block of listIn(content)) {
+      const begun = objectIn(block);
+      if (!begun) continue;
+      this.#begin(-1, begun, chunks);
+      this.#end(-1, chunks);
+    }
+  }
+
+  #readUsage(usage: unknown): void {
+    this.#usage = mergedUsage(this.#usage, usage);
+    const read = anthropicUsageOf(this.#usage);
+    if (read) this.#facts.usage = read;
+  }
+
+  #begin(index: number, asBegun: WireBlock, chunks: MessageChunk[]): void {
+    const type = nameIn(asBegun.type) ?? (asBegun.text ? "text" : "");
+    this.#tellBareCall(chunks);
+    const unended = this.#open.get(index);
+    if (unended?.type === "tool_use")
+      throw new SendError("protocol", "A tool call was not ended before what follows it.");
+    if (unended) this.#end(index, chunks);
+    const callIndex = type === "tool_use" ? this.#calls++ : 0;
+    const begun = type === "tool_use" ? { ...asBegun, id: this.#callIdOf(asBegun, callIndex) } : asBegun;
+    const block: OpenBlock = {
+      begun,
+      type,
+      text: new TextBuffer(),
+      signature: textIn(begun.signature),
+      citations: [...listIn(begun.citations)],
+      content: begun.content,
+      start: this.#textLength,
+      callIndex,
+    };
+    this.#open.set(index, block);
+    if (type === "text") this.#addText(block, textIn(begun.text), chunks);
+    else if (type === "thinking") this.#addThinking(block, textIn(begun.thinking), chunks);
+    else if (type === "tool_use") this.#addArguments(block, "", chunks);
+  }
+
+  #callIdOf({ id }: WireBlock, callIndex: number): string {
+    return uniqueCallId(textIn(id), this.#facts.id, callIndex, this.#callIds);
+  }
+
+  #add(index: number, delta: WireDelta, chunks: MessageChunk[]): void {
+    const block = this.#open.get(index) ?? this.#beginUnannounced(index, delta, chunks);
+    if (!block) return;
+    switch (delta.type ?? DELTAS[block.type]) {
+      case "text_delta":
+        return this.#addText(block, textIn(delta.text), chunks);
+      case "thinking_delta":
+        return this.#addThinking(block, textIn(delta.thinking), chunks);
+      case "signature_delta":
+        block.signature += textIn(delta.signature);
+        return;
+      case "input_json_delta":
+        return this.#addArguments(block, textIn(delta.partial_json), chunks);
+      case "citations_delta":
+        if (delta.citation) block.citations.push(delta.citation);
+        return;
+      case "compaction_delta":
+        block.content = delta.content;
+    }
+  }
+
+  /** The event that begins a block was lost on the way. What its deltas say must not be. */
+  #beginUnannounced(index: number, { type }: WireDelta, chunks: MessageChunk[]): OpenBlock | undefined {
+    if (type === "input_json_delta") throw new SendError("protocol", "A tool call came without its beginning.");
+    if (type !== "text_delta" && type !== "thinking_delta") return undefined;
+    this.#begin(index, { type: type === "text_delta" ? "text" : "thinking" }, chunks);
+    return this.#open.get(index);
+  }
+
+  #addText(block: OpenBlock, content: string, chunks: MessageChunk[]): void {
+    if (content === "") return;
+    block.text.add(content);
+    this.#textLength += content.length;
+    chunks.push({ type: "text", content, isFinal: false });
+  }
+
+  #addThinking(block: OpenBlock, reasoning: string, chunks: MessageChunk[]): void {
+    if (reasoning === "") return;
+    block.text.add(reasoning);
+    chunks.push({ type: "reasoning", content: "", reasoning, isFinal: false });
+  }
+
+  #addArguments(block: OpenBlock, argumentsDelta: string, chunks: MessageChunk[]): void {
+    block.text.add(argumentsDelta);
+    if (block.type !== "tool_use") return;
+    const { callIndex: index, begun } = block;
+    const id = textIn(begun.id);
+    const name = textIn(begun.name);
+    if (!id || !name) throw new SendError("protocol", "A tool call came without the name of the tool.");
+    chunks.push({ type: "toolCallDelta", content: "", index, id, name, argumentsDelta, isFinal: false });
+  }
+
+  #end(index: number, chunks: MessageChunk[]): void {
+    const block = this.#open.get(index);
+    if (!block) return;
+    this.#open.delete(index);
+    if (block.type === "tool_use") return this.#endCall(block, chunks);
+    this.#blocks.push(finished(block));
+    if (block.type === "text") this.#tellCitations(block, chunks);
+    else if (block.type.endsWith("tool_use")) this.#noteProviderCall(block);
+    else if (block.type.endsWith("_tool_result")) this.#tellProviderCall(block.begun, chunks);
+    else this.#tellMedium(block, chunks);
+  }
+
+  /** No model draws yet; a gateway's may. */
+  #tellMedium({ begun }: OpenBlock, chunks: MessageChunk[]): void {
+    const medium = mediaIn({ ...begun });
+    if (medium) chunks.push(mediaChunk(this.#media++, medium));
+  }
+
+  /** The block is closed, so the call is whole, if its arguments are. Why they may not be is told later. */
+  #endCall(block: OpenBlock, chunks: MessageChunk[]): void {
+    const { id, name } = block.begun;
+    if (!id || !name) return;
+    const text = block.text.toString();
+    const given = text.trim() === "" ? block.begun.input : text;
+    let args: unknown;
+    if (isBare(given)) {
+      this.#bareCall = block;
+      return;
+    }
+    try {
+      args = argumentsIn(given);
+    } catch {
+      this.#brokenCall ??= block;
+      return;
+    }
+    this.#tellCall(block, id, name, args, chunks);
+  }
+
+  #tellBareCall(chunks: MessageChunk[]): void {
+    const block = this.#bareCall;
+    const { id, name } = block?.begun ?? {};
+    this.#bareCall = undefined;
+    if (block && id && name) this.#tellCall(block, id, name, {}, chunks);
+  }
+
+  #tellCall({ begun }: OpenBlock, id: string, name: string, args: unknown, chunks: MessageChunk[]): void {
+    this.#blocks.push({ ...begun, input: args });
+    this.#keep(); // if the reply is cut from here on, its call goes back with what was signed before it
+    chunks.push({ type: "toolCall", content: "", toolCall: toolCallOf(id, name, args), isFinal: false });
+  }
+
+  /** A citation belongs to its whole block: one statement each. */
+  #tellCitations({ citations, start }: OpenBlock, chunks: MessageChunk[]): void {
+    for (const citation of citations) {
+      const title = nameIn(citation?.title);
+      const citedText = nameIn(citation?.cited_text);
+      const { url } = citation ?? {};
+      if (typeof url !== "string" || url === "") continue; // places in the caller's own documents have none; they ride in the replay
+      chunks.push({
+        type: "citation",
+        content: "",
+        url,
+        ...(title && { title }),
+        ...(citedText && { citedText }),
+        ...(this.#textLength > start && { startIndex: start, endIndex: this.#textLength }),
+        isFinal: false,
+      });
+    }
+  }
+
+  #noteProviderCall(block: OpenBlock): void {
+    const id = nameIn(block.begun.id);
+    const name = nameIn(block.begun.name);
+    const args = inputOf(block);
+    this.#providerCalls.push({ ...(id && { id }), name: name ?? "unnamed", arguments: args });
+    const query = typeof args === "object" && args !== null && "query" in args ? args.query : undefined;
+    if (name === "web_search" && typeof query === "string") this.#queries.push(query);
+  }
+
+  #tellProviderCall({ tool_use_id, type, content, is_error }: WireBlock, chunks: MessageChunk[]): void {
+    const id = nameIn(tool_use_id);
+    const at = this.#providerCalls.findIndex((asked) => id === undefined || asked.id === undefined || asked.id === id);
+    const [call] = at < 0 ? [] : this.#providerCalls.splice(at, 1);
+    const failed = is_error === true || (isObject(content) && String(content.type).endsWith("_error"));
+    const providerToolCall = {
+      ...(call ?? { ...(id && { id }), name: (type ?? "").replace(/_tool_result$/, "") }),
+      result: content,
+      ...(failed && { isError: true as const }),
+    };
+    chunks.push({ type: "providerToolCall", content: "", providerToolCall, isFinal: false });
+  }
+
+  #close(chunks: MessageChunk[]): void {
+    const facts = this.#facts;
+    const raw = facts.rawFinishReason;
+    const known = meaningOf(FINISH_REASONS, raw) ?? finishReasonOf(raw);
+    const failure = known ? undefined : brokenOffError(raw);
+    if (failure) throw failure;
+    const reason = known ?? "unknown";
+    const bare = reason === "length" || reason === "refusal" ? this.#bareCall : undefined;
+    const cut = this.#brokenCall ?? bare ?? [...this.#open.values()].find(({ type }) => type === "tool_use");
+    if (cut) {
+      const name = cut.begun.name ?? "";
+      throw this.#brokenCall && reason !== "length" ? malformedCallError(name) : cutCallError(name);
+    }
+    this.#tellBareCall(chunks);
+    for (const [index, { type }] of this.#open) if (type === "text" || type === "thinking") this.#end(index, chunks);
+    for (const providerToolCall of this.#providerCalls) {
+      chunks.push({ type: "providerToolCall", content: "", providerToolCall, isFinal: false });
+    }
+    facts.finishReason = reason;
+    const count = this.#usage.server_tool_use?.web_search_requests ?? this.#queries.length;
+    if (count > 0) facts.search = { queries: this.#queries, count };
+    if (this.#blocks.length > 0) this.#keep();
+  }
+
+  /** What goes back in the next request, as far as it came. */
+  #keep(): void {
+    const place = this.#facts.binding?.() as Place | undefined;
+    const data: AnthropicReplay = { blocks: [...this.#blocks], ...(place && { place }) };
+    this.#facts.replay = { provider: this.#facts.provider, protocol: ANTHROPIC_MESSAGES, model: this.#model, data };
+  }
+}
+
+/** The block as it would have come whole. */
+function finished(block: OpenBlock): unknown {
+  const { begun, type, text, signature, citations, content } = block;
+  switch (type) {
+    case "text":
+      return { ...begun, text: text.toString(), ...(citations.length > 0 && { citations }) };
+    case "thinking":
+      return { ...begun, thinking: text.toString(), signature };
+    case "server_tool_use":
+    case "mcp_tool_use":
+      return { ...begun, input: inputOf(block) };
+    default:
+      return content === begun.content ? begun : { ...begun, content };
+  }
+}
+
+/** What a tool was given: by its deltas, else by its beginning. */
+function inputOf({ begun, text }: OpenBlock): unknown {
+  const json = text.toString();
+  return json === "" ? begun.input : jsonOr(json);
+}
+
+/** Nothing, or an object of nothing: how a call begins whose arguments follow. */
+function isBare(input: unknown): boolean {
+  if (typeof input === "string") return input.trim() === "";
+  if (!isObject(input)) return input === undefined || input === null;
+  return !Array.isArray(input) && Object.keys(input).length === 0;
+}
+
+function jsonOr(text: string): unknown {
+  try {
+    return parseExact(text);
+  } catch {
+    return text;
+  }
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
+}

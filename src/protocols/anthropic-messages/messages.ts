@@ -1,0 +1,265 @@
+/** Messages → the turns of an Anthropic Messages request. */
+
+import type { Tool } from "../../contract/client.ts";
+import { SendError } from "../../contract/errors.ts";
+import type { AssistantTurn, ContentPart, Message, ToolMessage, UserMessage } from "../../contract/message.ts";
+import { base64TextOf } from "../../platform/base64.ts";
+import { inlined, textOf } from "../common/attachments.ts";
+import { argumentsObject, rawArgumentsOf } from "../common/call-arguments.ts";
+import { ANTHROPIC_NAMES } from "../common/call-ids.ts";
+import { OPENING } from "../common/first-turn.ts";
+import { type CallRules, callsById, type HistoryCalls, historyCalls, type SentCall } from "../common/history-calls.ts";
+import { mediaIn } from "../common/media-parts.ts";
+import { withMovedMedia } from "../common/media-turns.ts";
+import { originOf, ownReplayOf, saysStill } from "../common/replay.ts";
+import { wellFormed } from "../common/well-formed.ts";
+import type { Endpoint } from "../protocol.ts";
+import { shareSignatures, thinksUnsigned } from "./hosts.ts";
+import { type Place, placeIn } from "./thinking-binding.ts";
+
+/** The protocol's name in `Replay.protocol`. */
+export const ANTHROPIC_MESSAGES = "anthropic-messages";
+
+/** As it stands in `Replay.data`: the reply's blocks, in order, as they came, and where they were written. */
+export interface AnthropicReplay {
+  readonly blocks: readonly unknown[];
+  readonly place?: Place;
+}
+
+export type Block = Readonly<Record<string, unknown>>;
+
+/** One message on the wire. */
+export interface Piece {
+  readonly role: "user" | "assistant";
+  readonly blocks: readonly Block[];
+  /** Where it was written, if its thinking is tied to that. */
+  readonly place?: Place;
+}
+
+/** One turn on the wire. */
+export interface WireTurn {
+  readonly role: "user" | "assistant";
+  readonly content: Block[];
+}
+
+/** Returns the messages as blocks, without system messages and messages that say nothing. */
+export function piecesOf(given: readonly Message[], calls: HistoryCalls, endpoint: Endpoint): readonly Piece[] {
+  const messages = withMovedMedia(given, {
+    carries: () => false,
+    takes: ({ mediaType, fileId }) => IMAGES.includes(mediaType) && fileId === undefined,
+  });
+  const pieces = messages.map((message, index) => pieceOf(message, index, calls, endpoint));
+  return withTrimmedPrefill(withoutOpenTools(pieces).filter(({ blocks }) => blocks.length > 0));
+}
+
+function pieceOf(message: Message, index: number, calls: HistoryCalls, endpoint: Endpoint): Piece {
+  switch (message.role) {
+    case "system":
+      return { role: "user", blocks: [] }; // it has a place of its own
+    case "user":
+      return { role: "user", blocks: userBlocks(message, endpoint) };
+    case "tool":
+      return { role: "user", blocks: [resultBlock(message, calls.answeredAt(index).id)] };
+    case "assistant":
+      return { role: "assistant", ...assistantBlocks(message, calls.callsAt(index), endpoint) };
+  }
+}
+
+/** Neighbours of one role are one turn, results stand before words, and the user begins: the protocol wants all three. */
+export function turnsOf(pieces: readonly Piece[]): readonly WireTurn[] {
+  const turns: WireTurn[] = [];
+  for (const { role, blocks } of pieces) {
+    if (blocks.length === 0) continue;
+    const last = turns.at(-1);
+    if (last?.role === role) last.content.push(...blocks);
+    else turns.push({ role, content: [...blocks] });
+  }
+  if (turns[0]?.role === "assistant") turns.unshift({ role: "user", content: [textBlock(OPENING)] });
+  return turns;
+}
+
+/** Words put into the model's mouth must not end in white space, nor be nothing else. */
+function withTrimmedPrefill(pieces: readonly Piece[]): readonly Piece[] {
+  const last = pieces.at(-1);
+  const words = last?.role === "assistant" ? last.blocks.at(-1) : undefined;
+  if (!last || words?.type !== "text" || typeof words.text !== "string") return pieces;
+  return pieces.with(-1, { ...last, blocks: last.blocks.with(-1, { ...words, text: words.text.trimEnd() }) });
+}
+
+/**
+ * A tool that the provider was running when its reply ended (`pause_turn`) goes on when that reply is the last message. Behind
+ * anything else a call without its result is refused, and so is a result without its call.
+ */
+function withoutOpenTools(pieces: readonly Piece[]): readonly Piece[] {
+  const all = pieces.flatMap(({ blocks }) => blocks);
+  const called = new Set(all.flatMap((block) => (isProviderCall(block) ? [block.id] : [])));
+  const answers = all.filter(isProviderResult);
+  if (called.size === 0 && answers.length === 0) return pieces;
+  const going = new Set(answers.map(({ tool_use_id }) => tool_use_id));
+  // Code that calls the caller's tools waits for their answers, and has its own later.
+  for (const { caller } of all) if (isFields(caller)) going.add(caller.tool_id);
+  const open = pieces.findLastIndex(({ role }) => role === "user") + 1;
+  return pieces.map((piece, at) => ({
+    ...piece,
+    blocks: piece.blocks.filter((block) => {
+      if (isProviderCall(block)) return at >= open || going.has(block.id);
+      return !isProviderResult(block) || called.has(block.tool_use_id);
+    }),
+  }));
+}
+
+function isProviderCall({ type }: Block): boolean {
+  return type === "server_tool_use" || type === "mcp_tool_use";
+}
+
+function isProviderResult({ type }: Block): boolean {
+  return typeof type === "string" && type.endsWith("_tool_result");
+}
+
+/**
+ * Whether the conversation ends in a reply that the provider has paused, and goes on with.
+ * @see https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons
+ */
+export function isPaused(messages: readonly Message[], pieces: readonly Piece[]): boolean {
+  const last = messages.at(-1);
+  if (last?.role !== "assistant") return false;
+  if ("rawFinishReason" in last && (last.rawFinishReason === "pause_turn" || last.rawFinishReason === "compaction"))
+    return true;
+  return pieces.at(-1)?.blocks.some((block) => isProviderCall(block) || block.type === "compaction") ?? false;
+}
+
+/** Other providers' ids may hold characters that this one refuses. */
+const CALL_RULES: CallRules = { names: ANTHROPIC_NAMES, legalId: (id) => id.replace(/[^\w-]/g, "_") };
+
+/** The calls of the conversation as this provider takes them. */
+export function callsOf(messages: readonly Message[], tools: readonly Tool[] | undefined): HistoryCalls {
+  return historyCalls(messages, tools, CALL_RULES);
+}
+
+function userBlocks({ content }: UserMessage, endpoint: Endpoint): readonly Block[] {
+  return typeof content === "string" ? textBlocks(content) : content.flatMap((part) => wirePart(part, endpoint));
+}
+
+function resultBlock({ content, isError }: ToolMessage, callId: string): Block {
+  return {
+    type: "tool_result",
+    tool_use_id: callId,
+    ...(content.trim() !== "" && { content: wellFormed(content) }),
+    ...(isError && { is_error: true }),
+  };
+}
+
+/** The blocks as they came, if they are this provider's, and still say what the turn says; else written anew. */
+function assistantBlocks(turn: AssistantTurn, calls: readonly SentCall[], endpoint: Endpoint): Omit<Piece, "role"> {
+  const own = ownReplayOf<AnthropicReplay>(turn, endpoint, ANTHROPIC_MESSAGES);
+  if (own && isUnchanged(turn, own.before, own.data.blocks)) {
+    const address = originOf(endpoint.baseUrl);
+    const isReadable = own.model === endpoint.model && (own.isFromHere || shareSignatures(own.origin, address));
+    const mustBeSigned = !(own.isFromHere && thinksUnsigned(endpoint.model, address));
+    const place = placeIn(own.data.place);
+    const blocks = own.data.blocks
+      .filter((block): block is Block => mayGoBack(block, isReadable, mustBeSigned))
+      .map(withoutBlankTexts)
+      .map(callBlocks(calls));
+    return { blocks: [...textBlocks(own.before), ...blocks], ...(place && { place }) };
+  }
+  const uses = calls.map(({ call, id, name }) => ({
+    type: "tool_use",
+    id,
+    name,
+    input: argumentsObject(call),
+  }));
+  return { blocks: [...textBlocks(turn.content), ...uses] };
+}
+
+/** Puts the names and ids under which calls are sent into the blocks as they came. */
+function callBlocks(calls: readonly SentCall[]): (block: Block) => Block {
+  const sentCall = callsById(calls);
+  return (block) => {
+    const sent = block.type === "tool_use" ? sentCall(block.id) : undefined;
+    if (!sent) return block;
+    const exact = rawArgumentsOf(sent.call) === undefined ? {} : { input: argumentsObject(sent.call) };
+    return { ...block, id: sent.id, name: sent.name, ...exact };
+  };
+}
+
+/** Blocks inside a block are looked at like those beside it. */
+function withoutBlankTexts(block: Block): Block {
+  const { content } = block;
+  if (!Array.isArray(content) || !content.some(isBlankText)) return block;
+  return { ...block, content: content.filter((inner) => !isBlankText(inner)) };
+}
+
+function isBlankText(block: unknown): boolean {
+  return isFields(block) && block.type === "text" && typeof block.text === "string" && block.text.trim() === "";
+}
+
+function isFields(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
+}
+
+function isUnchanged(turn: AssistantTurn, before: string, blocks: readonly unknown[]): boolean {
+  if (!Array.isArray(blocks)) return false;
+  const said = blocks as readonly { readonly type?: string; readonly text?: string; readonly id?: string }[];
+  const text = said.map((block) => (block.type === "text" ? (block.text ?? "") : "")).join("");
+  const ids = said.flatMap((block) => (block.type === "tool_use" ? [block.id] : []));
+  return saysStill(turn, before + text, ids);
+}
+
+/** Blank text is refused, and so is unsigned thinking where it must be signed; signatures hold for the model that wrote them. */
+function mayGoBack(block: unknown, isReadable: boolean, mustBeSigned: boolean): boolean {
+  const { type, text, signature } = block as {
+    readonly type?: string;
+    readonly text?: string;
+    readonly signature?: string;
+  };
+  if (type === "text") return typeof text === "string" && text.trim() !== "";
+  if (type === "thinking") return isReadable && (Boolean(signature) || !mustBeSigned);
+  // What a gateway's model drew goes back in the user's turn.
+  if (mediaIn({ ...(block as Block) })) return false;
+  return type !== "redacted_thinking" || isReadable;
+}
+
+const IMAGES = ["image/png", "image/jpeg", "image/gif", "image/webp"];
+
+/** @see https://docs.anthropic.com/en/docs/build-with-claude/vision */
+function wirePart(given: ContentPart, { provider }: Endpoint): readonly Block[] {
+  if (given.type === "text") return textBlocks(given.text);
+  const part = inlined(given);
+  const { mediaType } = part;
+  const isImage = part.type === "image" || mediaType?.startsWith("image/");
+  if (isImage && mediaType !== undefined && !IMAGES.includes(mediaType)) {
+    throw new SendError("unsupported", `${provider} takes images as PNG, JPEG, GIF or WebP, not as ${mediaType}.`);
+  }
+  const title = part.type === "file" && part.filename !== undefined ? { title: part.filename } : {};
+  if ("fileId" in part) {
+    const source = { type: "file", file_id: part.fileId };
+    return [isImage ? { type: "image", source } : { type: "document", source, ...title }];
+  }
+  if (isImage) return [{ type: "image", source: sourceOf(part) }];
+  if (mediaType === undefined || mediaType === "application/pdf") {
+    return [{ type: "document", source: sourceOf(part), ...title }];
+  }
+  if ("data" in part && mediaType.startsWith("text/")) {
+    const source = { type: "text", media_type: "text/plain", data: wellFormed(textOf(part.data)) };
+    return [{ type: "document", source, ...title }];
+  }
+  const what = mediaType.startsWith("text/") ? "text by URL; give its bytes" : mediaType;
+  throw new SendError("unsupported", `${provider} takes images, PDFs and plain text, not ${what}.`);
+}
+
+function sourceOf(
+  part: { readonly url: string } | { readonly data: Uint8Array | string; readonly mediaType: string },
+): Block {
+  if ("url" in part) return { type: "url", url: part.url };
+  return { type: "base64", media_type: part.mediaType, data: base64TextOf(part.data) };
+}
+
+/** Text of nothing but white space is refused everywhere. */
+export function textBlocks(text: string): readonly Block[] {
+  return text.trim() === "" ? [] : [textBlock(text)];
+}
+
+function textBlock(text: string): Block {
+  return { type: "text", text: wellFormed(text) };
+}

@@ -1,0 +1,250 @@
+/** Messages and options → the body of an Anthropic Messages request. */
+
+import type { SendOptions, Tool } from "../../contract/client.ts";
+import { SendError } from "../../contract/errors.ts";
+import type { Message } from "../../contract/message.ts";
+import { claudeSchema, hasRecords } from "../../schema/provider-schemas.ts";
+import { jsonSchemaOf } from "../../schema/schema.ts";
+import { type ClaudeCapabilities, capabilitiesOf } from "../capabilities/claude.ts";
+import { cutReplyOf, toldToGoOn } from "../common/continuation.ts";
+import type { HistoryCalls } from "../common/history-calls.ts";
+import { withProviderOptions } from "../common/provider-options.ts";
+import { ANTHROPIC_ROOT_REFUSALS, NO_PARAMETERS, parametersOf } from "../common/tool-parameters.ts";
+import { refuseSearch } from "../common/unsupported-search.ts";
+import { type Endpoint, type ProtocolRequest, refuse } from "../protocol.ts";
+import { type Block, callsOf, isPaused, type Piece, piecesOf, textBlocks, turnsOf, type WireTurn } from "./messages.ts";
+import { thinkingOf } from "./thinking.ts";
+import { BOUND_ELSEWHERE, type BoundPieces, boundPieces, hasThinking, unboundPieces } from "./thinking-binding.ts";
+
+/** @see https://docs.anthropic.com/en/api/messages */
+export function buildAnthropicRequest(
+  messages: readonly Message[],
+  options: SendOptions,
+  endpoint: Endpoint,
+  stream: boolean,
+): ProtocolRequest {
+  const model = capabilitiesOf(endpoint.model);
+  const { providerOptions } = options;
+  const system = messages.flatMap((message) => (message.role === "system" ? textBlocks(message.content) : []));
+  const calls = callsOf(messages, options.tools);
+  const tools = toolsOf(options, endpoint, messages, calls);
+  if (options.seed !== undefined) refuse("`seed`", endpoint, options);
+  const maxTokens = options.maxOutputTokens ?? model.maxOutputTokens;
+  const said = piecesOf(messages, calls, endpoint);
+  const thinking = thinkingOf(options, model, maxTokens, turnsOf(said), endpoint);
+  const output = outputConfigOf(options, model, thinking.effort, endpoint);
+  const takesPrefill = model.prefill === "taken" && !thinking.isOn;
+  const cut = cutReplyOf(messages);
+  // White space at its end is refused, and what the model writes in its place could not be told from the text itself.
+  const goesOn = cut !== undefined && takesPrefill && !/\s$/.test(cut.content);
+  const asked = cut && !goesOn ? piecesOf(toldToGoOn(messages), calls, endpoint) : said;
+  const isPrefill = !cut && asked.at(-1)?.role === "assistant" && !isPaused(messages, asked);
+  const pieces = isPrefill && !takesPrefill ? withoutPrefill(asked, model, endpoint, options) : asked;
+  if (pieces.length === 0) throw new SendError("invalidRequest", "There is nothing to send: every message is blank.");
+  const beside = {
+    ...(system.length > 0 && { system }),
+    ...(tools.length > 0 && { tools }),
+  };
+  const carried = withProviderOptions(beside, providerOptions);
+  const fields = {
+    model: endpoint.model,
+    max_tokens: maxTokens,
+    ...(stream && { stream: true }),
+    ...(thinking.field && { thinking: thinking.field }),
+    ...(output && { output_config: output }),
+    ...samplingOf(options, model, thinking.isOn, endpoint),
+    ...stopOf(options, endpoint),
+    ...toolChoiceOf(options, model, thinking.hasBudget, tools.length > 0, endpoint),
+    ...metadataOf(options, endpoint),
+  };
+  const marks = cacheMarkOf(options, endpoint);
+  const headers = { "anthropic-version": "2023-06-01", ...(usesFiles(messages) && { "anthropic-beta": FILES_BETA }) };
+  const requestOf = (bound: BoundPieces): ProtocolRequest => {
+    const turns = turnsOf(bound.pieces);
+    const body = { ...fields, ...(marks ? marked(beside, turns, marks) : { ...beside, messages: turns }) };
+    return {
+      url: `${endpoint.baseUrl}/v1/messages`,
+      headers,
+      ...(goesOn && { continuesExactly: true }),
+      body: withProviderOptions(body, providerOptions),
+      ...(bound.place && { binding: bound.place }),
+      instead: (refusal) =>
+        BOUND_ELSEWHERE.test(refusal.message) && hasThinking(bound.pieces)
+          ? requestOf(unboundPieces(bound, carried))
+          : undefined,
+    };
+  };
+  return requestOf(boundPieces(pieces, carried, model.bindsThinking));
+}
+
+/** An answer begun by the caller. Only a credit for a refused answer is redeemed so at every model. */
+function withoutPrefill(
+  pieces: readonly Piece[],
+  { prefill }: ClaudeCapabilities,
+  endpoint: Endpoint,
+  options: SendOptions,
+): readonly Piece[] {
+  if (prefill === "unknown" || options.providerOptions?.fallback_credit_token !== undefined) return pieces;
+  const advice = prefill === "taken" ? "It does not go with thinking." : "End the conversation with the user's turn.";
+  refuse("the beginning of an answer (an assistant's turn at the end)", endpoint, options, advice);
+  const end = pieces.findLastIndex(({ role }) => role === "user") + 1;
+  return pieces.slice(0, end);
+}
+
+const FILES_BETA = "files-api-2025-04-14";
+
+function usesFiles(messages: readonly Message[]): boolean {
+  return messages.some(
+    ({ role, content }) => role === "user" && typeof content !== "string" && content.some((part) => "fileId" in part),
+  );
+}
+
+function outputConfigOf(
+  options: SendOptions,
+  model: ClaudeCapabilities,
+  effort: string | undefined,
+  endpoint: Endpoint,
+): Block | undefined {
+  const format = formatOf(options, model, endpoint);
+  if (!format && effort === undefined) return undefined;
+  return { ...(effort !== undefined && { effort }), ...(format && { format }) };
+}
+
+/** @see https://docs.claude.com/en/docs/build-with-claude/structured-outputs */
+function formatOf(options: SendOptions, model: ClaudeCapabilities, endpoint: Endpoint): Block | undefined {
+  if (options.output === undefined) return undefined;
+  const schema = jsonSchemaOf(options.output, "`output`");
+  if (!model.takesOutputFormat) refuse("`output`", endpoint, options);
+  else if (hasRecords(schema)) {
+    const advice = "Give a list of keys and values instead.";
+    refuse("objects with keys of any name in `output`", endpoint, options, advice);
+  } else return { type: "json_schema", schema: claudeSchema(schema) };
+  return undefined;
+}
+
+/** Newer models choose for themselves; with thinking on, all do. */
+function samplingOf(options: SendOptions, model: ClaudeCapabilities, thinks: boolean, endpoint: Endpoint): Block {
+  let { temperature, topP } = options;
+  if (temperature !== undefined && temperature !== 1 && (!model.takesSampling || thinks || temperature > 1)) {
+    const advice = model.takesSampling && !thinks ? "It goes from 0 to 1 here." : "";
+    refuse("`temperature`", endpoint, options, advice);
+    temperature = undefined;
+  }
+  // The newest models refuse even what changes nothing, but for 0.99.
+  if (topP === 1 && model.bindsThinking) topP = undefined;
+  if (topP !== undefined && !takesTopP(topP, model, thinks)) {
+    refuse("`topP`", endpoint, options);
+    topP = undefined;
+  }
+  if (temperature !== undefined && topP !== undefined && !model.takesBothSamplings) {
+    refuse("`topP` beside `temperature`", endpoint, options);
+    topP = undefined;
+  }
+  return { ...(temperature !== undefined && { temperature }), ...(topP !== undefined && { top_p: topP }) };
+}
+
+function takesTopP(topP: number, { takesSampling, bindsThinking }: ClaudeCapabilities, thinks: boolean): boolean {
+  if (takesSampling) return !thinks || topP >= 0.95;
+  return bindsThinking ? topP === 0.99 : topP >= 0.99;
+}
+
+/** Sequences of nothing but white space are refused. */
+function stopOf(options: SendOptions, endpoint: Endpoint): Block {
+  const { stop } = options;
+  if (stop === undefined) return {};
+  const words = stop.filter((text) => text.trim() !== "");
+  if (words.length < stop.length) refuse("a `stop` of white space", endpoint, options);
+  return words.length > 0 ? { stop_sequences: words } : {};
+}
+
+/** A history with calls must come with tools: where the caller has none any more, the called ones are named. */
+function toolsOf(options: SendOptions, endpoint: Endpoint, messages: readonly Message[], calls: HistoryCalls): Block[] {
+  const tools: Block[] = (options.tools ?? []).map((tool) => wireTool(tool, options, endpoint));
+  const search = searchTool(options, endpoint);
+  if (search) tools.push(search);
+  if (tools.length > 0) return tools;
+  const called = messages.flatMap((_message, index) => calls.callsAt(index));
+  return [...new Set(called.map(({ name }) => name))].map((name) => ({ name, input_schema: { type: "object" } }));
+}
+
+function wireTool(tool: Tool, options: SendOptions, endpoint: Endpoint): Block {
+  const { name, description } = tool;
+  const schema = parametersOf(tool, endpoint, options, ANTHROPIC_ROOT_REFUSALS) ?? NO_PARAMETERS;
+  return { name, ...(description && { description }), input_schema: schema };
+}
+
+/** The version that searches and nothing else: later ones run code on what they find. */
+const SEARCH_TOOL = { type: "web_search_20250305", name: "web_search" } as const;
+
+/** @see https://docs.anthropic.com/en/docs/agents-and-tools/tool-use/web-search-tool */
+function searchTool(options: SendOptions, endpoint: Endpoint): Block | undefined {
+  const { search } = options;
+  if (!search || search.mode === "off") return undefined;
+  const { maxResults, allowedDomains, blockedDomains, country } = search;
+  if (maxResults !== undefined) refuse("`search.maxResults`", endpoint, options, "It limits searches, not results.");
+  refuseSearch(search, ["fromDate", "toDate", "sources", "citations"], endpoint, options);
+  return {
+    ...SEARCH_TOOL,
+    ...(allowedDomains && { allowed_domains: allowedDomains }),
+    ...(blockedDomains && { blocked_domains: blockedDomains }),
+    ...(country && { user_location: { type: "approximate", country: country.toUpperCase() } }),
+  };
+}
+
+function toolChoiceOf(
+  options: SendOptions,
+  model: ClaudeCapabilities,
+  hasBudget: boolean,
+  hasTools: boolean,
+  endpoint: Endpoint,
+): Block {
+  const { toolChoice, tools, search } = options;
+  if (search?.mode === "on" && toolChoice !== undefined)
+    refuse('`search.mode: "on"` beside a `toolChoice`', endpoint, options);
+  const mustSearch = search?.mode === "on" && toolChoice === undefined;
+  if (toolChoice === undefined && !mustSearch) {
+    return hasTools && !tools?.length && !search ? { tool_choice: { type: "none" } } : {};
+  }
+  if (toolChoice === "auto" || toolChoice === "none") return { tool_choice: { type: toolChoice } };
+  if (!model.takesForcedTool || hasBudget) {
+    const what = mustSearch ? '`search.mode: "on"`' : "a `toolChoice` that forces a call";
+    const advice = hasBudget
+      ? "It does not go with a budget for thinking."
+      : "Say in the prompt that the tool must be used, or ask for `output`.";
+    refuse(what, endpoint, options, advice);
+    return {};
+  }
+  if (toolChoice === "required") return { tool_choice: { type: "any" } };
+  return { tool_choice: { type: "tool", name: toolChoice?.name ?? SEARCH_TOOL.name } };
+}
+
+function metadataOf(options: SendOptions, endpoint: Endpoint): Block {
+  const { user_id, ...others } = options.metadata ?? {};
+  const [stray] = Object.keys(others);
+  if (stray !== undefined) refuse(`\`metadata.${stray}\``, endpoint, options, "It takes `user_id` only.");
+  return user_id === undefined ? {} : { metadata: { user_id } };
+}
+
+/** The mark of what the provider is to keep for the next request; `undefined` where it is to keep nothing. */
+function cacheMarkOf(options: SendOptions, endpoint: Endpoint): Block | undefined {
+  const { promptCache } = options;
+  if (!promptCache) return undefined;
+  const { key, ttl } = promptCache === true ? {} : promptCache;
+  if (key !== undefined) refuse("`promptCache.key`", endpoint, options);
+  return { cache_control: { type: "ephemeral", ...(ttl && { ttl }) } };
+}
+
+/** Of the four marks a request may have: one for the system's text, one for the tools, two for the latest turns. */
+function marked(
+  { system, tools }: { readonly system?: readonly Block[]; readonly tools?: readonly Block[] },
+  turns: readonly WireTurn[],
+  mark: Block,
+): Block {
+  const last = (blocks: readonly Block[]): readonly Block[] => blocks.with(-1, { ...blocks.at(-1), ...mark });
+  const said = turns.filter(({ role }) => role === "user").slice(-2);
+  return {
+    ...(system && { system: last(system) }),
+    ...(tools && { tools: last(tools) }),
+    messages: turns.map((turn) => (said.includes(turn) ? { ...turn, content: last(turn.content) } : turn)),
+  };
+}

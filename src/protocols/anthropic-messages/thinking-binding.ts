@@ -1,0 +1,146 @@
+/**
+ * Signed thinking and what it is tied to. Since Claude 5.1 the API accepts a thinking block only behind the very conversation it
+ * was written for: system, tools and every message before it, other thinking left out; and only directly behind the thinking
+ * block that preceded it then, or as the first of a request.
+ * @see https://platform.claude.com/docs/en/build-with-claude/preserved-thinking
+ */
+
+import { ValueHash } from "../common/value-hash.ts";
+import type { Block, Piece } from "./messages.ts";
+
+/** Where in a conversation a reply was written, which its thinking is tied to; it rides in the reply's `replay`. */
+export interface Place {
+  /** The hash of system, tools and messages that the reply was written for. */
+  readonly prefix: string;
+  /** The hash of the last thinking block among them; `null` where there was none. */
+  readonly after: string | null;
+}
+
+/** What a request says beside its messages, as it is sent. */
+interface Beside {
+  readonly system?: unknown;
+  readonly tools?: unknown;
+}
+
+/** Reads a place out of a `replay`, which a store may have given back as anything. */
+export function placeIn(value: unknown): Place | undefined {
+  if (typeof value !== "object" || value === null || !("prefix" in value) || !("after" in value)) return undefined;
+  const { prefix, after } = value;
+  return typeof prefix === "string" && (after === null || typeof after === "string") ? { prefix, after } : undefined;
+}
+
+/** The refusal of thinking that was written for another conversation; it has no code of its own. */
+export const BOUND_ELSEWHERE: RegExp = /bound to a different conversation/;
+
+/** A conversation of which every thinking block is accepted. */
+export interface BoundPieces {
+  readonly pieces: readonly Piece[];
+  /** Where the reply to it will stand. The first call computes it where nothing had to be compared before. Absent: it does not matter. */
+  readonly place?: () => Place;
+}
+
+/**
+ * Returns the conversation without the thinking that the API would refuse. What is kept is the latest unbroken run of thinking
+ * whose conversation has not changed. Thinking that was left out once stays out: the replies after it know that they followed
+ * none.
+ * @param binds whether the model refuses thinking of another conversation; then a reply that does not say what it was written for
+ * goes back without its thinking
+ */
+export function boundPieces(pieces: readonly Piece[], beside: Beside, binds: boolean): BoundPieces {
+  if (!pieces.some((piece) => piece.place || (binds && thinkingIn(piece).length > 0))) {
+    return binds ? { pieces, place: placeAfter(pieces, beside) } : { pieces };
+  }
+  const { before, end } = prefixesOf(pieces, beside);
+  const kept = [...pieces];
+  /** The mark that the thinking before must end with; `undefined` while no thinking follows. */
+  let wanted: string | null | undefined;
+  for (let at = pieces.length - 1; at >= 0; at--) {
+    const piece = pieces[at];
+    if (!piece) continue;
+    const { place } = piece;
+    const last = lastMarkOf([piece]);
+    const isWhole = place ? place.prefix === before[at] : !binds;
+    if (last !== null && (!isWhole || (wanted !== undefined && wanted !== last))) kept[at] = withoutThinking(piece);
+    else if (isWhole && place && (last !== null || wanted === undefined)) wanted = place.after;
+  }
+  const place = { prefix: end, after: lastMarkOf(kept) };
+  return { pieces: kept, place: () => place };
+}
+
+/** The same conversation without any thinking. */
+export function unboundPieces({ pieces, place }: BoundPieces, beside: Beside): BoundPieces {
+  const rest = pieces.map(withoutThinking);
+  return { pieces: rest, place: place ? () => ({ ...place(), after: null }) : placeAfter(rest, beside) };
+}
+
+function placeAfter(pieces: readonly Piece[], beside: Beside): () => Place {
+  let place: Place | undefined;
+  return () => {
+    place ??= { prefix: prefixesOf(pieces, beside).end, after: lastMarkOf(pieces) };
+    return place;
+  };
+}
+
+export function hasThinking(pieces: readonly Piece[]): boolean {
+  return pieces.some((piece) => thinkingIn(piece).length > 0);
+}
+
+/** The hash of all that stands before each message, and of everything. */
+function prefixesOf(pieces: readonly Piece[], { system, tools }: Beside): { before: readonly string[]; end: string } {
+  const beside = ValueHash.empty();
+  for (const block of listOf(system)) beside.add(block, UNCOUNTED);
+  beside.addSet(
+    listOf(tools)
+      .filter(isOffered)
+      .map((tool) => ValueHash.empty().add(tool, UNCOUNTED).digest()),
+  );
+  let hash = beside.copy();
+  const before = pieces.map(({ role, blocks }) => {
+    const digest = hash.copy().digest();
+    for (const block of blocks) {
+      if (isThinking(block)) continue;
+      if (block.type === "compaction") hash = beside.copy(); // the server forgets what it summed up
+      hash.add(role).add(block, UNCOUNTED);
+    }
+    return digest;
+  });
+  return { before, end: hash.digest() };
+}
+
+/** Marks for the cache may come and go. */
+const UNCOUNTED = ["cache_control"];
+
+/** A tool whose loading is deferred is not there until something refers to it. */
+function isOffered(tool: unknown): boolean {
+  return !(typeof tool === "object" && tool !== null && "defer_loading" in tool && tool.defer_loading === true);
+}
+
+function withoutThinking(piece: Piece): Piece {
+  return thinkingIn(piece).length === 0
+    ? piece
+    : { ...piece, blocks: piece.blocks.filter((block) => !isThinking(block)) };
+}
+
+function lastMarkOf(pieces: readonly Piece[]): string | null {
+  for (let at = pieces.length - 1; at >= 0; at--) {
+    const piece = pieces[at];
+    const last = piece && thinkingIn(piece).at(-1);
+    if (last)
+      return ValueHash.empty()
+        .add(last.signature ?? last.data)
+        .digest();
+  }
+  return null;
+}
+
+function thinkingIn({ role, blocks }: Piece): readonly Block[] {
+  return role === "assistant" ? blocks.filter(isThinking) : [];
+}
+
+function isThinking({ type }: Block): boolean {
+  return type === "thinking" || type === "redacted_thinking";
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : value === undefined ? [] : [value];
+}

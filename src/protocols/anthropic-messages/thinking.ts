@@ -1,0 +1,104 @@
+/** How an Anthropic Messages request asks a model to think, or not to. */
+
+import type { SendOptions } from "../../contract/client.ts";
+import { SendError } from "../../contract/errors.ts";
+import type { ClaudeCapabilities } from "../capabilities/claude.ts";
+import { nearestEffort } from "../common/effort.ts";
+import { type Endpoint, refuse } from "../protocol.ts";
+import type { Block, WireTurn } from "./messages.ts";
+
+/** Tokens of thinking for models that want a budget; they have no level above `high`. */
+const BUDGETS = { low: 4_096, medium: 16_384, high: 32_768, xhigh: 32_768, max: 32_768 } as const;
+const SMALLEST_BUDGET = 1_024;
+
+/** Tokens that are left for the answer where a limit on all output is lower than a level's budget. */
+const SMALLEST_ANSWER = 256;
+
+/**
+ * Models that think by default say between two tool calls what they do as thinking, which is empty unless it is asked for: a
+ * program would show nothing for minutes.
+ * @see https://platform.claude.com/docs/en/build-with-claude/thinking
+ */
+const SHOWN = { type: "adaptive", display: "summarized" } as const;
+
+/** What a request says about thinking. */
+export interface Thinking {
+  /** The member `thinking`. */
+  readonly field?: Block;
+  readonly effort?: string;
+  readonly isOn: boolean;
+  readonly hasBudget: boolean;
+}
+
+/** @see https://docs.anthropic.com/en/docs/build-with-claude/adaptive-thinking */
+export function thinkingOf(
+  options: SendOptions,
+  model: ClaudeCapabilities,
+  maxTokens: number,
+  turns: readonly WireTurn[],
+  endpoint: Endpoint,
+): Thinking {
+  const thinking = askedOf(options, model, maxTokens, endpoint) ?? byDefault(model);
+  if (thinking.hasBudget && isUnthoughtLoop(turns)) return { isOn: false, hasBudget: false };
+  const own = options.providerOptions?.thinking;
+  const isOwnType = typeof own === "object" && own !== null && "type" in own && own.type !== thinking.field?.type;
+  if (!isOwnType) return thinking;
+  // The caller's own type goes with none of the members of ours.
+  const { field: _field, ...rest } = thinking;
+  return rest;
+}
+
+function byDefault({ thinksByDefault }: ClaudeCapabilities): Thinking {
+  return thinksByDefault ? { field: SHOWN, isOn: true, hasBudget: false } : { isOn: false, hasBudget: false };
+}
+
+/** What the option `reasoning` says; `undefined` where it says nothing, or what the model does anyway. */
+function askedOf(
+  options: SendOptions,
+  model: ClaudeCapabilities,
+  maxTokens: number,
+  endpoint: Endpoint,
+): Thinking | undefined {
+  const { reasoning } = options;
+  if (reasoning === undefined) return undefined;
+  if (reasoning === "none") {
+    if (model.stopsThinking === "byOmission") return undefined;
+    if (model.stopsThinking !== "never") return { field: { type: model.stopsThinking }, isOn: false, hasBudget: false };
+    refuse('`reasoning: "none"`', endpoint, options, "This model always thinks.");
+    return undefined;
+  }
+  if (model.thinking === "none") {
+    refuse("`reasoning`", endpoint, options, "This model does not think.");
+    return undefined;
+  }
+  if (typeof reasoning !== "object") {
+    if (model.thinking === "budget")
+      return budgetOf(Math.min(BUDGETS[reasoning], maxTokens - SMALLEST_ANSWER), maxTokens);
+    return { field: SHOWN, effort: nearestEffort(reasoning, model.efforts), isOn: true, hasBudget: false };
+  }
+  if (model.thinking === "adaptive") {
+    const advice = 'Give a level such as "low" or "high": this model keeps its own budget.';
+    refuse("`reasoning.maxTokens`", endpoint, options, advice);
+    return undefined;
+  }
+  return budgetOf(reasoning.maxTokens, maxTokens);
+}
+
+function budgetOf(budget: number, maxTokens: number): Thinking {
+  if (budget < SMALLEST_BUDGET || budget >= maxTokens) {
+    const message = `Thinking takes a budget of at least ${SMALLEST_BUDGET} tokens, and less than all output (${maxTokens}): raise \`maxOutputTokens\`, or change \`reasoning\`.`;
+    throw new SendError("invalidRequest", message);
+  }
+  return { field: { type: "enabled", budget_tokens: budget }, isOn: true, hasBudget: true };
+}
+
+/**
+ * Whether the model is in the middle of a loop of calls that did not begin with its thinking, since another model or provider
+ * began it. With a budget the server refuses to think in such a loop, so the rest of it goes on without.
+ */
+function isUnthoughtLoop(turns: readonly WireTurn[]): boolean {
+  const holds = (turn: WireTurn | undefined, ...types: readonly unknown[]) =>
+    turn?.content.some(({ type }) => types.includes(type)) ?? false;
+  const asked = turns.findLastIndex((turn) => turn.role === "user" && !holds(turn, "tool_result"));
+  return holds(turns.at(-1), "tool_result") && !holds(turns[asked + 1], "thinking", "redacted_thinking");
+}

@@ -1,0 +1,63 @@
+/** Anthropic's usage object as `TokenUsage`. */
+
+import type { TokenUsage } from "../../contract/message.ts";
+import { countIn, countsOf } from "../common/usage-counts.ts";
+
+type Count = number | null | undefined;
+
+/** Every member may be missing or null; what a reply tells first is corrected by what it tells last. */
+export interface AnthropicUsage {
+  readonly input_tokens?: Count;
+  readonly cache_creation_input_tokens?: Count;
+  readonly cache_read_input_tokens?: Count;
+  readonly output_tokens?: Count;
+  readonly output_tokens_details?: { readonly thinking_tokens?: Count } | null;
+  readonly server_tool_use?: { readonly web_search_requests?: Count } | null;
+  readonly service_tier?: unknown;
+  readonly iterations?: readonly Iteration[] | null;
+}
+
+type Iteration = AnthropicUsage & { readonly type?: string };
+
+/** Counts are cumulative: the later report replaces the earlier, but for what it leaves open. */
+export function mergedUsage(earlier: AnthropicUsage, later: unknown): AnthropicUsage {
+  if (typeof later !== "object" || later === null) return earlier;
+  const told = Object.entries(later).filter(([, value]) => value !== null && value !== undefined);
+  return { ...earlier, ...Object.fromEntries(told) };
+}
+
+/** `undefined` while it is not told what went in and what came out. */
+export function anthropicUsageOf(raw: AnthropicUsage): TokenUsage | undefined {
+  if (!countsOf(raw.input_tokens, raw.output_tokens, undefined)) return undefined;
+  const billed = billedPartsOf(raw);
+  const sum = (count: (part: AnthropicUsage) => Count) =>
+    billed.reduce((total, part) => total + (countIn(count(part)) ?? 0), 0);
+  const cached = sum((part) => part.cache_read_input_tokens);
+  const written = sum((part) => part.cache_creation_input_tokens);
+  // Anthropic's input leaves both cache counts out.
+  const inputTokens = sum((part) => part.input_tokens) + cached + written;
+  const outputTokens = sum((part) => part.output_tokens);
+  const thinking = countIn(raw.output_tokens_details?.thinking_tokens);
+  return {
+    inputTokens,
+    outputTokens,
+    totalTokens: inputTokens + outputTokens,
+    ...(countIn(raw.cache_read_input_tokens) !== undefined && { cachedInputTokens: cached }),
+    ...(countIn(raw.cache_creation_input_tokens) !== undefined && { cacheWriteTokens: written }),
+    ...(thinking !== undefined && { reasoningTokens: thinking }),
+    ...(typeof raw.service_tier === "string" && { serviceTier: raw.service_tier }),
+    raw,
+  };
+}
+
+/**
+ * The totals leave out what compacting the context cost; the iterations have it. Where another model took over, the totals
+ * are right.
+ */
+function billedPartsOf(raw: AnthropicUsage): readonly AnthropicUsage[] {
+  const told: unknown = raw.iterations;
+  const iterations = (Array.isArray(told) ? (told as readonly (Iteration | null)[]) : []).filter((one) => one !== null);
+  const isCompacted = iterations.some(({ type }) => type === "compaction");
+  if (!isCompacted || iterations.some(({ type }) => type === "fallback_message")) return [raw];
+  return iterations.filter(({ type }) => type === "message" || type === "compaction");
+}

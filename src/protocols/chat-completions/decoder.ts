@@ -1,0 +1,406 @@
+/**
+ * Chat Completions: OpenAI's oldest protocol, spoken by many servers in their own dialects. What a server may do to the
+ * stream is accepted from every server; only requests differ by dialect.
+ * @see https://platform.openai.com/docs/api-reference/chat-streaming
+ */
+
+import type { MessageChunk } from "../../contract/chunk.ts";
+import { SendError } from "../../contract/errors.ts";
+import { exactJson } from "../../platform/exact-json.ts";
+import { TextBuffer } from "../../platform/text-buffer.ts";
+import type { ReplyFacts } from "../../stream/fold.ts";
+import { madeUpCallId } from "../common/call-ids.ts";
+import { errorOf, isError, isForeignError } from "../common/error-kinds.ts";
+import { brokenOffError, finishReasonOf } from "../common/finish-reasons.ts";
+import { addLogprobs } from "../common/logprobs.ts";
+import { isOneText, isRestored, lostTextError } from "../common/lost-text.ts";
+import { mediaIn } from "../common/media-parts.ts";
+import { codePoints, TextPositions } from "../common/text-positions.ts";
+import { ToolCallTracker } from "../common/tool-call-tracker.ts";
+import { firstAnswer, listIn, nameIn, objectIn, textIn } from "../common/wire-values.ts";
+import type { Decoder, Protocol } from "../protocol.ts";
+import type { ChatDialect } from "./dialects.ts";
+import { audioIn, ChatMedia } from "./media.ts";
+import type { ReasoningReplay } from "./reasoning-replay.ts";
+import { type ReasoningDetail, ReplayCollector, type WirePart } from "./replay.ts";
+import { buildChatRequest } from "./request.ts";
+import { usageOf } from "./usage.ts";
+
+/** The spellings of plain thinking. */
+const REASONING_FIELDS = ["reasoning_content", "reasoning", "reasoning_text"] as const;
+
+type Nullable<T> = T | null | undefined;
+
+/** What crosses the wire; every member may be missing or null somewhere. */
+interface WireChunk {
+  readonly id?: Nullable<string>;
+  readonly model?: Nullable<string>;
+  readonly object?: Nullable<string>;
+  readonly choices?: Nullable<readonly Nullable<WireChoice>[]>;
+  readonly usage?: unknown;
+  readonly service_tier?: unknown;
+  readonly x_groq?: Nullable<{ readonly usage?: unknown; readonly error?: unknown }>;
+  readonly error?: unknown;
+  /** Perplexity: URLs, and the same with titles. */
+  readonly citations?: Nullable<readonly unknown[]>;
+  readonly search_results?: Nullable<readonly Nullable<{ readonly url?: unknown; readonly title?: unknown }>[]>;
+}
+
+interface WireChoice {
+  readonly index?: Nullable<number>;
+  readonly delta?: Nullable<WireDelta>;
+  readonly message?: Nullable<WireDelta>;
+  readonly finish_reason?: Nullable<string>;
+  /** OpenRouter: the provider behind it failed. */
+  readonly error?: unknown;
+  readonly logprobs?: unknown;
+  readonly usage?: unknown;
+}
+
+interface WireDelta {
+  readonly content?: Nullable<string | readonly WirePart[]>;
+  readonly refusal?: Nullable<string>;
+  readonly reasoning_content?: unknown;
+  readonly reasoning?: unknown;
+  readonly reasoning_text?: unknown;
+  readonly reasoning_details?: Nullable<readonly ReasoningDetail[]>;
+  readonly tool_calls?: Nullable<readonly WireToolCall[]>;
+  readonly function_call?: WireToolCall["function"];
+  readonly annotations?: Nullable<readonly WireAnnotation[]>;
+  readonly audio?: unknown;
+  readonly images?: unknown;
+}
+
+interface WireToolCall {
+  readonly index?: Nullable<number>;
+  readonly id?: Nullable<string>;
+  readonly function?: Nullable<{ readonly name?: Nullable<string>; readonly arguments?: unknown }>;
+  /** A call of a tool that takes plain text. */
+  readonly custom?: Nullable<{ readonly name?: Nullable<string>; readonly input?: Nullable<string> }>;
+  readonly extra_content?: unknown;
+}
+
+/** Some servers send what is in it without the envelope. */
+interface WireAnnotation extends UrlCitation {
+  readonly url_citation?: Nullable<UrlCitation>;
+}
+
+interface UrlCitation {
+  readonly url?: Nullable<string>;
+  readonly title?: Nullable<string>;
+  readonly content?: Nullable<string>;
+  readonly start_index?: Nullable<number>;
+  readonly end_index?: Nullable<number>;
+}
+
+/** The protocol in one vendor's dialect. */
+export function chatCompletions(dialect: ChatDialect): Protocol {
+  return {
+    buildRequest: (messages, options, endpoint, stream) =>
+      buildChatRequest(messages, options, endpoint, stream, dialect),
+    createDecoder: (facts) => new ChatDecoder(facts, dialect),
+    decodeWhole(body, facts, chunks) {
+      const decoder = new ChatDecoder(facts, dialect);
+      decoder.push(answerIn(body), "", chunks);
+      decoder.endWhole(chunks);
+    },
+    readError: errorOf,
+  };
+}
+
+/** OpenRouter was seen to put the answer into the field that names who gave it. */
+function answerIn(body: unknown): object {
+  const { provider, ...answer } = (objectIn(body as object) ?? {}) as { readonly provider?: unknown } & WireChunk;
+  const isNested = !answer.choices && typeof provider === "object" && provider !== null && "choices" in provider;
+  return isNested ? provider : { provider, ...answer };
+}
+
+class ChatDecoder implements Decoder {
+  readonly #facts: ReplyFacts;
+  /** The one that was asked. */
+  readonly #model: string;
+  /** Where its thinking will go back to. */
+  readonly #reasoningPlace: ReasoningReplay["place"] | undefined;
+  readonly #calls: ToolCallTracker;
+  readonly #replay = new ReplayCollector();
+  readonly #media = new ChatMedia();
+  readonly #cited = new Set<string>();
+  readonly #text = new TextBuffer();
+  /** Of citations in the text, once there are some. */
+  #positions: TextPositions | undefined;
+  /** Annotations of text that is still to come. */
+  readonly #early: UrlCitation[] = [];
+  #refused = false;
+  #lostText = false;
+  #anyChoice = false;
+  #anyReasoning = false;
+  #anyAnnotation = false;
+  #named = false;
+
+  constructor(facts: ReplyFacts, dialect: ChatDialect) {
+    this.#facts = facts;
+    this.#model = facts.model;
+    this.#reasoningPlace = dialect.reasoningReplay?.(facts.model, facts.writer?.origin ?? "")?.place;
+    this.#calls = new ToolCallTracker((index) => madeUpCallId(facts.id, index));
+  }
+
+  push(event: object, type: string, chunks: MessageChunk[]): boolean {
+    const wire = event as WireChunk;
+    const choice = firstAnswer(wire.choices);
+    // The last report wins: some send running totals with every chunk. Usage rides on error chunks, too.
+    if (typeof wire.service_tier === "string") this.#facts.serviceTier = wire.service_tier;
+    const usage = usageOf(wire.usage ?? choice?.usage ?? wire.x_groq?.usage, this.#facts.serviceTier);
+    if (usage) this.#facts.usage = usage;
+    if (isError(event, type)) throw errorOf(this.#facts.provider, 0, event);
+    if (wire.x_groq?.error) throw errorOf(this.#facts.provider, 0, wire.x_groq);
+    if (!wire.choices && isForeignError(event)) throw errorOf(this.#facts.provider, 0, event);
+    if (this.#facts.id === undefined) {
+      const id = nameIn(wire.id);
+      if (id !== undefined) this.#facts.id = id;
+    }
+    if (!this.#named) {
+      const model = nameIn(wire.model);
+      if (model !== undefined) Object.assign(this.#facts, { model });
+      this.#named = model !== undefined;
+    }
+    if (wire.citations || wire.search_results) this.#readSearchResults(wire, chunks);
+    if (choice) this.#readChoice(choice, chunks);
+    return false;
+  }
+
+  end(sentinel: boolean, chunks: MessageChunk[]): void {
+    const { rawFinishReason, usage } = this.#facts;
+    // One vendor never gives a reason; its usage and `[DONE]` together are the end then.
+    if (rawFinishReason === undefined && !(sentinel && usage)) {
+      throw new SendError("truncated", "The reply ended before its finish reason: what came is not all of it.");
+    }
+    this.#close(chunks);
+  }
+
+  /** The end of a reply that came as one document, which is whole by itself. */
+  endWhole(chunks: MessageChunk[]): void {
+    if (!this.#anyChoice) throw new SendError("protocol", "The answer holds no choices.");
+    this.#close(chunks);
+  }
+
+  #close(chunks: MessageChunk[]): void {
+    const facts = this.#facts;
+    const raw = facts.rawFinishReason;
+    const known = finishReasonOf(raw);
+    const failure = known ? undefined : brokenOffError(raw);
+    if (failure) throw failure;
+    if (this.#lostText) throw lostTextError();
+    const reason = known ?? "unknown";
+    this.#media.close(chunks);
+    this.#replay.sound = this.#media.sound;
+    for (const citation of this.#early) this.#cite(citation, chunks);
+    // Before the calls: of one that was cut, those before it go back with what was signed for them.
+    const replay = this.#replay.replay(facts.provider, this.#model, this.#reasoningPlace, facts.binding);
+    if (replay) facts.replay = replay;
+    this.#calls.close(raw !== undefined && reason !== "stop" && reason !== "toolCalls", chunks);
+    facts.finishReason = this.#refused && reason === "stop" ? "refusal" : reason;
+    // Ollama, LM Studio and Gemini say `stop` although there are calls.
+    if (this.#calls.size > 0 && reason === "stop") facts.finishReason = "toolCalls";
+  }
+
+  #readChoice(choice: WireChoice, chunks: MessageChunk[]): void {
+    this.#anyChoice = true;
+    const delta = objectIn(choice.delta);
+    const message = objectIn(choice.message);
+    if (choice.logprobs) addLogprobs(this.#facts, choice.logprobs);
+    if (delta) this.#readDelta(delta, chunks);
+    // Some servers send all that was said so far beside every delta.
+    if (message && (choice.finish_reason || !delta || Object.keys(delta).length === 0))
+      this.#readMessage(message, chunks);
+    // `""`, or the word `null`, on every chunk is no reason.
+    const reason = choice.finish_reason && textIn(choice.finish_reason);
+    if (reason && reason !== "null") this.#facts.rawFinishReason = reason;
+    if (choice.error) throw errorOf(this.#facts.provider, 0, { error: choice.error });
+  }
+
+  /**
+   * A whole message: all of the reply, or said again after its deltas. Then only what they lack of it is told. If it does not begin
+   * with what came, then either pieces were lost, or it is another text, and what came stays, for it has been shown.
+   */
+  #readMessage(
+    { content, refusal, tool_calls, annotations, audio, images, ...message }: WireDelta,
+    chunks: MessageChunk[],
+  ): void {
+    const told = this.#text.toString();
+    const said = textOf(content) + textIn(refusal);
+    const isAgain = told !== "" && said.startsWith(told);
+    if (refusal) this.#refused = true;
+    this.#lostText ||= told !== "" && !isAgain && !isOneText(told, said) && isRestored(told, said);
+    this.#readDelta(
+      {
+        ...(this.#anyReasoning ? {} : message),
+        ...(!this.#media.any && { audio, images }),
+        ...(told === "" ? { content, refusal } : { content: isAgain ? said.slice(told.length) : "" }),
+        ...(!this.#anyAnnotation && { annotations }),
+      },
+      chunks,
+    );
+    if (this.#calls.size === 0) this.#readToolCalls(tool_calls, chunks, true);
+  }
+
+  #readDelta(delta: WireDelta, chunks: MessageChunk[]): void {
+    // Most pieces are no thinking: asked by name, which is cheaper than one name after the other.
+    if (delta.reasoning_content || delta.reasoning || delta.reasoning_text || delta.reasoning_details)
+      this.#readReasoning(delta, chunks);
+    const { content } = delta;
+    if (typeof content === "string") {
+      // A server that splits its content into parts sends some of it as plain text.
+      if (content !== "" && this.#reasoningPlace === "parts") this.#replay.addPart({ type: "text", text: content });
+      this.#addText(content, chunks);
+    } else if (content) {
+      for (const item of listIn(content)) {
+        const part = objectIn(item);
+        if (part) this.#readPart(part, chunks);
+      }
+    }
+    if (delta.audio || delta.images) this.#readMedia(delta, chunks);
+    if (delta.refusal) {
+      this.#refused = true;
+      this.#addText(textIn(delta.refusal), chunks);
+    }
+    if (delta.tool_calls) this.#readToolCalls(delta.tool_calls, chunks, false);
+    // The form of a call from before there were several.
+    const only = delta.function_call && objectIn(delta.function_call);
+    if (only?.name || only?.arguments) this.#readToolCall({ function: only }, chunks);
+    if (delta.annotations) {
+      this.#anyAnnotation = true;
+      for (const annotation of listIn(delta.annotations)) if (annotation) this.#readAnnotation(annotation, chunks);
+    }
+  }
+
+  /** Servers that send two spellings repeat the same text: the first that is not empty is all of it. */
+  #readReasoning(delta: WireDelta, chunks: MessageChunk[]): void {
+    let detailed = "";
+    if (delta.reasoning_details) {
+      for (const item of listIn(delta.reasoning_details)) {
+        const detail = objectIn(item);
+        if (!detail) continue;
+        this.#replay.addDetail(detail);
+        detailed += textIn(detail.text ?? detail.summary);
+      }
+    }
+    for (const field of REASONING_FIELDS) {
+      const text = delta[field];
+      if (typeof text === "string" && text !== "") return this.#addReasoning(text, field, chunks);
+    }
+    this.#addReasoning(detailed, "reasoning", chunks);
+  }
+
+  #readPart(part: WirePart, chunks: MessageChunk[]): void {
+    this.#replay.addPart(part);
+    if (part.type === "thinking") {
+      const { thinking } = part;
+      const text =
+        typeof thinking === "string"
+          ? thinking
+          : listIn(thinking)
+              .map((piece) => textIn(piece?.text))
+              .join("");
+      this.#addReasoning(text, "thinking", chunks);
+    } else if (part.type === "text") this.#addText(textIn(part.text), chunks);
+    else {
+      const medium = mediaIn({ ...part });
+      if (medium) this.#media.add(medium, chunks);
+    }
+  }
+
+  #readMedia({ audio, images }: WireDelta, chunks: MessageChunk[]): void {
+    this.#media.readImages(images, chunks);
+    const sound = audioIn(audio);
+    if (sound) this.#addText(this.#media.readAudio(sound, chunks), chunks);
+  }
+
+  #addText(content: string, chunks: MessageChunk[]): void {
+    if (content === "") return;
+    this.#text.add(content);
+    this.#positions?.add(content);
+    chunks.push({ type: "text", content, isFinal: false });
+  }
+
+  #addReasoning(reasoning: string, field: string, chunks: MessageChunk[]): void {
+    if (reasoning === "") return;
+    this.#anyReasoning = true;
+    this.#replay.addReasoning(reasoning, field);
+    chunks.push({ type: "reasoning", content: "", reasoning, isFinal: false });
+  }
+
+  #readToolCalls(calls: WireDelta["tool_calls"], chunks: MessageChunk[], areWhole: boolean): void {
+    this.#calls.beginList();
+    for (const item of listIn(calls)) {
+      const call = objectIn(item);
+      if (call) this.#readToolCall(call, chunks, areWhole);
+    }
+  }
+
+  #readToolCall(call: WireToolCall, chunks: MessageChunk[], isWhole = false): void {
+    const { custom } = call;
+    const args = call.function?.arguments ?? textIn(custom?.input);
+    const id = this.#calls.add(
+      {
+        index: call.index ?? undefined,
+        id: textIn(call.id),
+        name: textIn(call.function?.name ?? custom?.name),
+        isText: Boolean(custom),
+        // Some local servers send the object itself.
+        argumentsDelta: typeof args === "string" ? args : exactJson(args),
+      },
+      chunks,
+      isWhole,
+    );
+    if (id === "") return;
+    if (call.extra_content) this.#replay.addCallFields(id, { extra_content: call.extra_content });
+    if (custom) this.#replay.addCallFields(id, { type: "custom" });
+  }
+
+  #readAnnotation(annotation: WireAnnotation, chunks: MessageChunk[]): void {
+    const cited = annotation.url_citation ?? annotation;
+    if (!cited.url) return;
+    // A place is told once all of its text is there.
+    this.#positions ??= new TextPositions(codePoints, this.#text.toString());
+    if ((cited.end_index ?? 0) > this.#positions.count) this.#early.push(cited);
+    else this.#cite(cited, chunks);
+  }
+
+  #cite({ url, start_index, end_index, ...cited }: UrlCitation, chunks: MessageChunk[]): void {
+    const title = nameIn(cited.title);
+    const citedText = nameIn(cited.content);
+    if (typeof url !== "string" || url === "") return;
+    this.#positions ??= new TextPositions(codePoints, this.#text.toString());
+    const start = start_index ?? 0;
+    const end = end_index ?? 0;
+    chunks.push({
+      type: "citation",
+      content: "",
+      url,
+      ...(title && { title }),
+      ...(citedText && { citedText }),
+      // Routers send zeros for "not known". Positions count code points.
+      ...(end > start && { startIndex: this.#positions.offsetOf(start), endIndex: this.#positions.offsetOf(end) }),
+      isFinal: false,
+    });
+  }
+
+  /** Perplexity repeats all its sources with every chunk. */
+  #readSearchResults({ citations, search_results }: WireChunk, chunks: MessageChunk[]): void {
+    const sources = [...listIn(search_results), ...listIn(citations).map((url) => ({ url, title: undefined }))];
+    for (const source of sources) {
+      if (typeof source?.url !== "string" || this.#cited.has(source.url)) continue;
+      this.#cited.add(source.url);
+      const title = typeof source.title === "string" ? { title: source.title } : {};
+      chunks.push({ type: "citation", content: "", url: source.url, ...title, isFinal: false });
+    }
+  }
+}
+
+/** The text of a message, in one piece or in parts. */
+function textOf(content: WireDelta["content"]): string {
+  if (typeof content === "string") return content;
+  return listIn(content)
+    .map((part) => (part?.type === "text" ? textIn(part.text) : ""))
+    .join("");
+}

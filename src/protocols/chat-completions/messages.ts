@@ -1,0 +1,251 @@
+/** Messages → the messages of a Chat Completions request. */
+
+import type { Tool } from "../../contract/client.ts";
+import { SendError } from "../../contract/errors.ts";
+import type { AssistantTurn, ContentPart, Media, Message } from "../../contract/message.ts";
+import { base64TextOf } from "../../platform/base64.ts";
+import { type Attachment, dataUrlOf, inlined } from "../common/attachments.ts";
+import { withoutBlankText } from "../common/blank-text.ts";
+import { argumentsJson } from "../common/call-arguments.ts";
+import { callIdOf, OPENAI_NAMES, shortCallId } from "../common/call-ids.ts";
+import { type HistoryCalls, historyCalls, type SentCall } from "../common/history-calls.ts";
+import { completeMedia, withMovedMedia } from "../common/media-turns.ts";
+import { originOf, ownReplayOf } from "../common/replay.ts";
+import { wellFormed } from "../common/well-formed.ts";
+import { meaningOf } from "../common/wire-values.ts";
+import type { Endpoint } from "../protocol.ts";
+import type { ChatDialect, InputKind } from "./dialects.ts";
+import type { ReasoningReplay } from "./reasoning-replay.ts";
+import { type ChatReplay, PROTOCOL_NAME } from "./replay.ts";
+import { inOrder } from "./turn-order.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** @param places gets, for each message that is sent, where it was written, if its reply says so */
+export function wireMessagesOf(
+  given: readonly Message[],
+  tools: readonly Tool[] | undefined,
+  endpoint: Endpoint,
+  dialect: ChatDialect,
+  places: Map<Fields, unknown> = new Map(),
+): readonly Fields[] {
+  const said = dialect.refusesBlankText?.test(endpoint.model) ? withoutBlankText(given) : given;
+  const messages = withMovedMedia(said, {
+    carries: (turn, medium) =>
+      isPicture(medium) ? isCarried(medium, dialect) : soundOf(turn, endpoint, dialect) !== undefined,
+    takes: ({ fileId }) => fileId === undefined && (dialect.inputs?.(endpoint.model) ?? ["image"]).includes("image"),
+  });
+  const lastWords = messages.findLastIndex(({ role }) => role === "user");
+  const calls = historyCalls(messages, tools, { names: OPENAI_NAMES, legalId: (id) => wireCallId(id, dialect) });
+  const wired = messages.flatMap((message, at) => {
+    const sent = wireMessages(message, at, calls, at > lastWords, endpoint, dialect);
+    const data = message.role === "assistant" ? message.replay?.data : undefined;
+    if (typeof data === "object" && data !== null && "place" in data)
+      for (const each of sent) places.set(each, data.place);
+    return sent;
+  });
+  const order = dialect.turnOrder?.(endpoint.model, originOf(endpoint.baseUrl));
+  return order ? inOrder(wired, order) : wired;
+}
+
+function wireMessages(
+  message: Message,
+  at: number,
+  calls: HistoryCalls,
+  isInLoop: boolean,
+  endpoint: Endpoint,
+  dialect: ChatDialect,
+): readonly Fields[] {
+  switch (message.role) {
+    case "system":
+      return [{ role: "system", content: wellFormed(message.content) }];
+    case "user":
+      return [{ role: "user", content: userContent(message.content, endpoint, dialect) }];
+    case "assistant":
+      return assistantMessage(message, calls.callsAt(at), isInLoop, endpoint, dialect);
+    case "tool":
+      return [{ role: "tool", tool_call_id: calls.answeredAt(at).id, content: wellFormed(message.content) }];
+  }
+}
+
+function assistantMessage(
+  turn: AssistantTurn,
+  calls: readonly SentCall[],
+  isInLoop: boolean,
+  endpoint: Endpoint,
+  dialect: ChatDialect,
+): readonly Fields[] {
+  const { model } = endpoint;
+  const sound = soundOf(turn, endpoint, dialect);
+  if (sound !== undefined) return [{ role: "assistant", audio: { id: sound } }];
+  const images = completeMedia(turn).filter((medium) => isCarried(medium, dialect));
+  // A turn with neither text nor calls is refused nearly everywhere.
+  if (turn.content === "" && calls.length === 0 && images.length === 0) return [];
+  const own = ownReplayOf<ChatReplay>(turn, endpoint, PROTOCOL_NAME);
+  const { details, reasoning, parts, callFields }: ChatReplay = own?.data ?? {};
+  // Signed and encrypted thoughts hold for the model that wrote them.
+  const isSameModel = own?.isFromHere === true && (own.model ?? model) === model;
+  const rule = dialect.reasoningReplay?.(model, originOf(endpoint.baseUrl));
+  const fields = own?.isFromAccount ? callFields : unsignedFields(callFields);
+  const before = own?.before ?? "";
+  const keepsParts = parts !== undefined && isSameModel && before + textOf(parts) === turn.content;
+  const written = before === "" ? parts : [{ type: "text", text: wellFormed(before) }, ...(parts ?? [])];
+  return [
+    {
+      role: "assistant",
+      content: keepsParts ? written : turn.content === "" && images.length === 0 ? null : wellFormed(turn.content),
+      ...(images.length > 0 && { images: images.map(wireImage) }),
+      ...reasoningFields(own?.isFromHere ? reasoning : undefined, calls.length > 0, isInLoop, rule),
+      ...(details && isSameModel && own?.isFromAccount && { reasoning_details: detailsFor(calls, details) }),
+      ...(calls.length > 0 && { tool_calls: calls.map((call, at) => wireCall(call, at, fields, model, dialect)) }),
+    },
+  ];
+}
+
+function wireCall(
+  { call, id, name }: SentCall,
+  at: number,
+  callFields: ChatReplay["callFields"],
+  model: string,
+  { isSignedFirst }: ChatDialect,
+): Fields {
+  const { arguments: args } = call;
+  const own = meaningOf(callFields ?? {}, call.id);
+  return {
+    ...(at === 0 && own?.extra_content === undefined && isSignedFirst?.(model) && UNSIGNED),
+    ...own,
+    id,
+    ...(typeof args === "string" && own?.type === "custom"
+      ? { type: "custom", custom: { name, input: wellFormed(args) } }
+      : { type: "function", function: { name, arguments: argumentsJson(call) } }),
+  };
+}
+
+/** Of which kind a call is, without what was signed for another account or at another address. */
+function unsignedFields(callFields: ChatReplay["callFields"]): ChatReplay["callFields"] {
+  const kept = Object.entries(callFields ?? {}).flatMap(([id, { type }]) =>
+    type === undefined ? [] : [[id, { type }]],
+  );
+  return Object.fromEntries(kept);
+}
+
+/** A detail may belong to a call, by the id that it came with. */
+function detailsFor(calls: readonly SentCall[], details: readonly unknown[]): readonly unknown[] {
+  return details.map((detail) => {
+    const id = (detail as Fields | null)?.id;
+    const sent = calls.find(({ call }) => call.id === id);
+    return sent ? { ...(detail as Fields), id: sent.id } : detail;
+  });
+}
+
+function isPicture({ mediaType }: Media): boolean {
+  return mediaType.startsWith("image/");
+}
+
+/** Whether the turn that made it carries the picture. */
+function isCarried(medium: Media, { imagesBack }: ChatDialect): boolean {
+  return imagesBack === true && isPicture(medium) && medium.fileId === undefined;
+}
+
+function wireImage({ mediaType, data, url }: Media): Fields {
+  return { type: "image_url", image_url: { url: url ?? dataUrlOf({ mediaType, data: data ?? "" }) } };
+}
+
+/** An id that may expire on the way counts as expired, in milliseconds. */
+const EXPIRY_MARGIN_MS = 30_000;
+
+/** The id by which the sound of a turn goes back: its words go with it. After its time the turn is its words. */
+function soundOf(turn: AssistantTurn, endpoint: Endpoint, { soundsBack }: ChatDialect): string | undefined {
+  if (!soundsBack || turn.toolCalls?.length || !turn.media?.length) return undefined;
+  const own = ownReplayOf<ChatReplay>(turn, endpoint, PROTOCOL_NAME);
+  const { id, expiresAt = 0 } = (own?.isFromAccount ? own.data.sound : undefined) ?? {};
+  const [sound] = completeMedia(turn);
+  const isUnchanged = sound?.id === id && (sound?.transcript ?? "") === turn.content;
+  const isAlive = expiresAt > (endpoint.at ?? Number.POSITIVE_INFINITY) + EXPIRY_MARGIN_MS;
+  return isUnchanged && isAlive ? id : undefined;
+}
+
+/** What Gemini takes for the signature of a call that never had one. */
+const UNSIGNED = { extra_content: { google: { thought_signature: "skip_thought_signature_validator" } } };
+
+/** Plain thinking where the server wants it, also of a turn that had none. */
+function reasoningFields(
+  reasoning: ChatReplay["reasoning"],
+  hasCalls: boolean,
+  isInLoop: boolean,
+  rule: ReasoningReplay | undefined,
+): Fields {
+  const { turns, missing } = rule ?? {};
+  const kept = turns === "all" || (turns === "loop" && isInLoop) ? reasoning : undefined;
+  // A server that demands the field does so although its models may be served under another name elsewhere.
+  const isDemanded = missing !== undefined && (missing.turns === "all" || hasCalls);
+  return {
+    ...(isDemanded && { reasoning_content: kept?.text ?? missing.text }),
+    ...(kept && { [kept.field]: kept.text }),
+  };
+}
+
+/** The text in parts that a server sent. */
+function textOf(parts: readonly unknown[]): string {
+  const texts = parts as readonly { readonly type?: unknown; readonly text?: unknown }[];
+  return texts.map(({ type, text }) => (type === "text" && typeof text === "string" ? text : "")).join("");
+}
+
+/** A plain string where there is only text: some servers refuse arrays, and some models mirror them in their answer. */
+function userContent(content: string | readonly ContentPart[], endpoint: Endpoint, dialect: ChatDialect): unknown {
+  if (typeof content === "string") return wellFormed(content);
+  if (content.every((part) => part.type === "text")) return wellFormed(content.map((part) => part.text).join("\n"));
+  return content.map((part) => wirePart(part, endpoint, dialect));
+}
+
+function wirePart(given: ContentPart, endpoint: Endpoint, { inputs, filePart }: ChatDialect): Fields {
+  if (given.type === "text") return { type: "text", text: wellFormed(given.text) };
+  const part = inlined(given);
+  const kind = kindOf(part);
+  const { provider, model } = endpoint;
+  const taken = inputs?.(model) ?? ["image", "file", "audio"];
+  if (!taken.includes(kind)) throw unsupported(provider, `${NAMES[kind]} for ${model}`);
+  switch (kind) {
+    case "image":
+      if ("fileId" in part) throw unsupported(provider, "an image by file id; give its bytes or a URL");
+      return { type: "image_url", image_url: { url: "url" in part ? part.url : dataUrlOf(part) } };
+    case "audio":
+      if (!("data" in part)) throw unsupported(provider, "a sound but by its bytes");
+      return { type: "input_audio", input_audio: { data: base64TextOf(part.data), format: formatOf(part, provider) } };
+    case "file":
+      if (filePart && !("fileId" in part))
+        return { type: filePart, [filePart]: "url" in part ? part.url : dataUrlOf(part) };
+      if ("url" in part) throw unsupported(provider, "a file by URL; give its bytes or a file id");
+      if ("fileId" in part) return { type: "file", file: { file_id: part.fileId } };
+      return {
+        type: "file",
+        file: { filename: (part.type === "file" && part.filename) || "file", file_data: dataUrlOf(part) },
+      };
+  }
+}
+
+const NAMES: Readonly<Record<InputKind, string>> = { image: "images", file: "files", audio: "sounds" };
+
+function kindOf({ type, mediaType }: Attachment): InputKind {
+  if (type === "image" || mediaType?.startsWith("image/")) return "image";
+  return mediaType?.startsWith("audio/") ? "audio" : "file";
+}
+
+/** OpenAI takes two formats, others more. */
+function formatOf({ mediaType }: { readonly mediaType: string }, provider: string): string {
+  const format = mediaType.replace(/^audio\/(x-)?/, "");
+  if (/^wave?$/.test(format)) return "wav";
+  if (/^(mp3|mpeg)$/.test(format)) return "mp3";
+  if (provider === "openai") throw unsupported(provider, `${mediaType}; give WAV or MP3`);
+  return format;
+}
+
+function unsupported(provider: string, what: string): SendError {
+  return new SendError("unsupported", `${provider} does not take ${what} over Chat Completions.`);
+}
+
+/** Mistral takes ids of exactly nine letters and digits. */
+function wireCallId(id: string, { nineCharacterIds, longestCallId }: ChatDialect): string {
+  if (nineCharacterIds) return /^[A-Za-z0-9]{9}$/.test(id) ? id : callIdOf(id, 9);
+  return longestCallId === undefined ? id : shortCallId(id, longestCallId);
+}

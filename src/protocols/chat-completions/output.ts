@@ -1,0 +1,50 @@
+/** How a reply of a certain shape is asked for over Chat Completions. */
+
+import type { SendOptions } from "../../contract/client.ts";
+import type { Message } from "../../contract/message.ts";
+import { isObjectSchema, strictSchema } from "../../schema/provider-schemas.ts";
+import { type JsonSchema, jsonSchemaOf } from "../../schema/schema.ts";
+import { type Endpoint, refuse } from "../protocol.ts";
+import type { ChatDialect } from "./dialects.ts";
+
+/** What the option `output` puts into a request. */
+interface WireOutput {
+  readonly format: object;
+  /** What the model must be told where the format does not say it. */
+  readonly instruction?: string;
+}
+
+/** @see https://platform.openai.com/docs/guides/structured-outputs */
+export function outputOf(
+  options: SendOptions,
+  endpoint: Endpoint,
+  { outputFormat }: Pick<ChatDialect, "outputFormat">,
+): WireOutput | undefined {
+  if (options.output === undefined) return undefined;
+  const schema = jsonSchemaOf(options.output, "`output`");
+  if (!isObjectSchema(schema))
+    refuse("an `output` that is no object", endpoint, options, "Put the value into a property.");
+  else if (outputFormat === "none") refuse("`output`", endpoint, options);
+  else if (outputFormat === "json_object")
+    return { format: { type: "json_object" }, instruction: instructionFor(schema) };
+  else {
+    const strict = strictSchema(schema);
+    const json_schema = { name: "output", schema: strict ?? schema, ...(strict && { strict: true }) };
+    return { format: { type: "json_schema", json_schema } };
+  }
+  return undefined;
+}
+
+/** OpenAI and its likes refuse to be asked for JSON by a conversation that does not name it. */
+function instructionFor(schema: JsonSchema): string {
+  return `Answer with JSON alone, without a word or a fence around it. It must fit this JSON Schema:\n${JSON.stringify(schema)}`;
+}
+
+/** One message for the system: some servers take no second. */
+export function withInstruction(messages: readonly Message[], instruction: string | undefined): readonly Message[] {
+  if (instruction === undefined) return messages;
+  const at = messages.findIndex(({ role }) => role === "system");
+  const system = messages[at];
+  if (system?.role !== "system") return [{ role: "system", content: instruction }, ...messages];
+  return messages.with(at, { role: "system", content: `${system.content}\n\n${instruction}` });
+}

@@ -1,0 +1,137 @@
+/** What a Chat Completions server wants back with an earlier reply (law 8). */
+
+import type { Replay } from "../../contract/message.ts";
+import { listIn } from "../common/wire-values.ts";
+import type { SoundReference } from "./media.ts";
+import type { ReasoningReplay } from "./reasoning-replay.ts";
+
+export const PROTOCOL_NAME = "chat-completions";
+
+/** As it stands in `Replay.data`; every member may be missing. */
+export interface ChatReplay {
+  /** OpenRouter's `reasoning_details`, as they came. */
+  readonly details?: readonly unknown[];
+  /** Plain thinking, and the field it came in. */
+  readonly reasoning?: { readonly field: string; readonly text: string };
+  /** Content that came in parts, thinking among them. */
+  readonly parts?: readonly unknown[];
+  /** Fields of a call beside its function, by its id. */
+  readonly callFields?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** Where `details` were written, at models that refuse them elsewhere. */
+  readonly place?: unknown;
+  /** The name of the sound that was made. */
+  readonly sound?: SoundReference;
+}
+
+/** One element of OpenRouter's `reasoning_details`. */
+export interface ReasoningDetail {
+  readonly type?: string;
+  readonly index?: number;
+  readonly text?: string | null;
+  readonly summary?: string | null;
+  readonly data?: string | null;
+  readonly signature?: string | null;
+}
+
+/** One of Mistral's content parts. */
+export interface WirePart {
+  readonly type?: string;
+  readonly text?: string | null;
+  readonly thinking?: readonly WirePart[] | string | null;
+}
+
+const JOINED = ["text", "summary", "data"] as const;
+
+/** Collects it while the reply streams. */
+export class ReplayCollector {
+  readonly #details: Record<string, unknown>[] = [];
+  /** Those that may go on, by type and index. */
+  readonly #openDetails = new Map<string, Record<string, unknown>>();
+  /** By the call's id, which may be `__proto__`. */
+  readonly #callFields = new Map<string, Readonly<Record<string, unknown>>>();
+  readonly #parts: WirePart[] = [];
+  readonly #grown = new WeakMap<WirePart, WirePart[]>();
+  #field = "";
+  #reasoning = "";
+  sound: SoundReference | undefined;
+
+  /**
+   * Pieces belong together by type and index: Gemini's text and its encrypted twin share an index.
+   * Text, summary and data are joined; everything else, signatures among it, replaces.
+   */
+  addDetail(piece: ReasoningDetail): void {
+    const mark = piece.index === undefined ? undefined : JSON.stringify([piece.type, piece.index]);
+    const known = mark === undefined ? undefined : this.#openDetails.get(mark);
+    if (!known) {
+      const detail: Record<string, unknown> = { ...piece };
+      this.#details.push(detail);
+      if (mark !== undefined) this.#openDetails.set(mark, detail);
+      return;
+    }
+    for (const [name, value] of Object.entries(piece)) {
+      if (value === null || value === undefined) continue;
+      const joined = JOINED.some((field) => field === name) && typeof known[name] === "string";
+      known[name] = joined ? `${known[name]}${value}` : value;
+    }
+  }
+
+  /** What rides on a call: Gemini's thought signature, and of which kind it is, if not a function's. */
+  addCallFields(callId: string, fields: Readonly<Record<string, unknown>>): void {
+    this.#callFields.set(callId, { ...this.#callFields.get(callId), ...fields });
+  }
+
+  /** `field`: the one it came in. */
+  addReasoning(text: string, field: string): void {
+    this.#field = field;
+    this.#reasoning += text;
+  }
+
+  /** Pieces of one text are joined, within a thought as well. */
+  addPart(part: WirePart): void {
+    addTo(this.#parts, part, this.#grown);
+  }
+
+  /** `placeOf`: see `ProtocolRequest.binding`. */
+  replay(
+    provider: string,
+    model: string,
+    place: ReasoningReplay["place"] | undefined,
+    placeOf?: () => unknown,
+  ): Replay | undefined {
+    const isSplit = this.#parts.some(({ type }) => type !== "text");
+    const field = place === "as it came" ? this.#field : place;
+    const data: ChatReplay = {
+      ...(this.#details.length > 0 && { details: this.#details }),
+      ...(placeOf && { place: placeOf() }),
+      ...(field && field !== "parts" && this.#reasoning !== "" && { reasoning: { field, text: this.#reasoning } }),
+      ...(place === "parts" && isSplit && { parts: this.#parts }),
+      ...(this.#callFields.size > 0 && { callFields: Object.fromEntries(this.#callFields) }),
+      ...(this.sound && { sound: this.sound }),
+    };
+    return Object.keys(data).length > 0 ? { provider, protocol: PROTOCOL_NAME, model, data } : undefined;
+  }
+}
+
+/**
+ * Puts a piece at the end of a row of parts, or into the last one where it goes on with that.
+ * @param grown the thoughts that are ours to add to, by their part
+ */
+function addTo(parts: WirePart[], piece: WirePart, grown: WeakMap<WirePart, WirePart[]>): void {
+  const last = parts.at(-1);
+  const joins = piece.type === "text" || piece.type === "thinking";
+  if (!last || !joins || last.type !== piece.type) return void parts.push(piece);
+  const fields = { ...last, ...piece };
+  if (piece.type === "text") {
+    parts[parts.length - 1] = { ...fields, text: `${last.text ?? ""}${piece.text ?? ""}` };
+    return;
+  }
+  const thoughts = grown.get(last) ?? [...thoughtsOf(last)];
+  for (const thought of thoughtsOf(piece)) addTo(thoughts, thought, grown);
+  const joined = { ...fields, thinking: thoughts };
+  grown.set(joined, thoughts);
+  parts[parts.length - 1] = joined;
+}
+
+function thoughtsOf({ thinking }: WirePart): readonly WirePart[] {
+  return typeof thinking === "string" ? [{ type: "text", text: thinking }] : listIn(thinking);
+}

@@ -1,0 +1,49 @@
+/** Web search over Chat Completions, where there is one. */
+
+import type { SearchParameters, SendOptions } from "../../contract/client.ts";
+import { refuseSearch } from "../common/unsupported-search.ts";
+import { type Endpoint, refuse } from "../protocol.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Models made for it; others search over Responses. They search with every request. */
+export const SEARCH_MODELS: RegExp = /-search-(preview|api)/;
+
+/** @see https://platform.openai.com/docs/guides/tools-web-search?api-mode=chat */
+export function openaiSearch(search: SearchParameters, endpoint: Endpoint, options: SendOptions): Fields {
+  if (!SEARCH_MODELS.test(endpoint.model)) {
+    refuse("`search`", endpoint, options, 'Responses has it: `api: "responses"`.');
+    return {};
+  }
+  const lacking = [
+    "maxResults",
+    "fromDate",
+    "toDate",
+    "allowedDomains",
+    "blockedDomains",
+    "sources",
+    "citations",
+  ] as const;
+  refuseSearch(search, lacking, endpoint, options);
+  const { country } = search;
+  const location = country && {
+    user_location: { type: "approximate", approximate: { country: country.toUpperCase() } },
+  };
+  return { web_search_options: { ...location } };
+}
+
+/**
+ * OpenRouter's plugin, for every model: it searches with each request, so `auto` and `on` are one.
+ * @see https://openrouter.ai/docs/guides/features/plugins/web-search
+ */
+export function openrouterSearch(search: SearchParameters, endpoint: Endpoint, options: SendOptions): Fields {
+  refuseSearch(search, ["fromDate", "toDate", "country", "sources", "citations"], endpoint, options);
+  const { maxResults, allowedDomains, blockedDomains } = search;
+  const plugin = {
+    id: "web",
+    ...(maxResults !== undefined && { max_results: maxResults }),
+    ...(allowedDomains && { include_domains: allowedDomains }),
+    ...(blockedDomains && { exclude_domains: blockedDomains }),
+  };
+  return { plugins: [plugin] };
+}

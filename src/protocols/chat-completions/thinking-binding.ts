@@ -1,0 +1,62 @@
+/** Claude's signed thinking behind a router: tied to its conversation as it is in Anthropic's own protocol. */
+
+import type { Piece } from "../anthropic-messages/messages.ts";
+import {
+  type BoundPieces,
+  boundPieces,
+  type Place,
+  placeIn,
+  unboundPieces,
+} from "../anthropic-messages/thinking-binding.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** The messages of a request with the thinking that is accepted, and where the reply to them will stand. */
+export interface BoundMessages {
+  readonly messages: readonly Fields[];
+  readonly place?: () => Place;
+  /** The same without any thinking; `undefined` where there is none. */
+  unbound(): BoundMessages | undefined;
+}
+
+/**
+ * Returns the messages without the `reasoning_details` that the model would refuse.
+ * @param places where each message was written, as its `replay` has it
+ */
+export function boundMessages(
+  messages: readonly Fields[],
+  places: ReadonlyMap<Fields, unknown>,
+  tools: unknown,
+  binds: boolean,
+): BoundMessages {
+  if (binds || places.size > 0)
+    return messagesOf(messages, boundPieces(piecesOf(messages, places), { tools }, binds), tools);
+  const hasDetails = messages.some(({ reasoning_details }) => reasoning_details !== undefined);
+  const unbound = () => messagesOf(messages, unboundPieces({ pieces: piecesOf(messages, places) }, { tools }), tools);
+  return { messages, unbound: () => (hasDetails ? unbound() : undefined) };
+}
+
+function piecesOf(messages: readonly Fields[], places: ReadonlyMap<Fields, unknown>): readonly Piece[] {
+  return messages.map((message): Piece => {
+    const { reasoning_details, ...rest } = message;
+    const place = placeIn(places.get(message));
+    const thinking = reasoning_details === undefined ? [] : [{ type: "thinking", data: reasoning_details }];
+    const role = message.role === "assistant" ? "assistant" : "user";
+    return { role, blocks: [...thinking, rest], ...(place && { place }) };
+  });
+}
+
+function messagesOf(messages: readonly Fields[], bound: BoundPieces, tools: unknown): BoundMessages {
+  const kept = messages.map((message, at) => {
+    const [first] = bound.pieces[at]?.blocks ?? [];
+    return message.reasoning_details === undefined || first?.type === "thinking" ? message : (first ?? message);
+  });
+  return {
+    messages: kept,
+    ...(bound.place && { place: bound.place }),
+    unbound() {
+      const isBare = kept.every(({ reasoning_details }) => reasoning_details === undefined);
+      return isBare ? undefined : messagesOf(kept, unboundPieces(bound, { tools }), tools);
+    },
+  };
+}

@@ -1,0 +1,54 @@
+/** The usage object of Chat Completions, in the spellings of its vendors, as `TokenUsage`. */
+
+import type { TokenUsage } from "../../contract/message.ts";
+import { countIn, countsOf, withCached } from "../common/usage-counts.ts";
+
+interface WireUsage {
+  readonly prompt_tokens?: number | null;
+  readonly completion_tokens?: number | null;
+  readonly total_tokens?: number | null;
+  readonly prompt_tokens_details?: WireDetails | null;
+  /** Mistral's spelling. */
+  readonly prompt_token_details?: WireDetails | null;
+  readonly completion_tokens_details?: { readonly reasoning_tokens?: number | null } | null;
+  /** DeepSeek, Moonshot, Mistral. */
+  readonly prompt_cache_hit_tokens?: number | null;
+  readonly cached_tokens?: number | null;
+  readonly num_cached_tokens?: number | null;
+  /** Azure's DeepSeek. */
+  readonly reasoning_tokens?: number | null;
+}
+
+interface WireDetails {
+  readonly cached_tokens?: number | null;
+  readonly cache_write_tokens?: number | null;
+}
+
+/** `undefined` when it does not tell what went in and what came out. `serviceTier` stands in the chunk beside it. */
+export function usageOf(raw: unknown, serviceTier?: string): TokenUsage | undefined {
+  if (typeof raw !== "object" || raw === null) return undefined;
+  const wire = raw as WireUsage;
+  const counts = countsOf(wire.prompt_tokens, wire.completion_tokens, wire.total_tokens);
+  if (!counts) return undefined;
+  const { input: prompt, output: completion, total } = counts;
+  const details = wire.prompt_tokens_details ?? wire.prompt_token_details;
+  const cached = countIn(
+    details?.cached_tokens ?? wire.prompt_cache_hit_tokens ?? wire.num_cached_tokens ?? wire.cached_tokens,
+  );
+  const written = countIn(details?.cache_write_tokens);
+  const reasoning = countIn(wire.completion_tokens_details?.reasoning_tokens ?? wire.reasoning_tokens);
+  const input = withCached(prompt, cached);
+  const thought = completion + (reasoning ?? 0);
+  // xAI leaves thinking out of the completion, others out of that and of its details; the total that is billed has it.
+  const isApart = total === prompt + thought || total === input + thought;
+  return {
+    inputTokens: input,
+    outputTokens: isApart ? thought : Math.max(completion, total - input),
+    totalTokens: total,
+    ...(cached !== undefined && { cachedInputTokens: cached }),
+    ...(written !== undefined && { cacheWriteTokens: written }),
+    ...(reasoning !== undefined && { reasoningTokens: reasoning }),
+    ...(serviceTier !== undefined && { serviceTier }),
+    raw,
+  };
+}

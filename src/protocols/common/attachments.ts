@@ -1,0 +1,45 @@
+/** Attachments of the user's turn, before they take a provider's form. */
+
+import { SendError } from "../../contract/errors.ts";
+import type { AttachmentSource, ContentPart } from "../../contract/message.ts";
+import { base64TextOf } from "../../platform/base64.ts";
+
+/** A part that is no text. */
+export type Attachment = Exclude<ContentPart, { readonly type: "text" }>;
+
+/** @throws {SendError} kind `invalidRequest` where `read` fails */
+function readable<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    throw new SendError("invalidRequest", "An attachment's data cannot be read: is it base64?", { cause });
+  }
+}
+
+/** The text of an attachment, whose bytes are UTF-8. */
+export function textOf(data: Uint8Array | string): string {
+  const bytes =
+    typeof data === "string"
+      ? readable(() => Uint8Array.from(atob(data), (character) => character.charCodeAt(0)))
+      : data;
+  return new TextDecoder().decode(bytes);
+}
+
+/** The bytes as an address. */
+export function dataUrlOf({ data, mediaType }: Extract<AttachmentSource, { readonly data: unknown }>): string {
+  return `data:${mediaType};base64,${base64TextOf(data)}`;
+}
+
+/** An attachment whose address is a `data:` URL holds its bytes itself: few servers take such an address. */
+export function inlined(part: Attachment): Attachment {
+  if (!("url" in part) || !/^data:/i.test(part.url)) return part;
+  const [, head = "", body = ""] = /^data:([^,]*),(.*)$/is.exec(part.url) ?? [];
+  const isBase64 = /;\s*base64\s*$/i.test(head);
+  const { url: _url, ...rest } = part;
+  const mediaType = part.mediaType ?? (head.split(";")[0]?.trim().toLowerCase() || "text/plain");
+  return {
+    ...rest,
+    mediaType,
+    data: isBase64 ? body : readable(() => new TextEncoder().encode(decodeURIComponent(body))),
+  };
+}

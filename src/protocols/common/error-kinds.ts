@@ -1,0 +1,230 @@
+/** A provider's error body → `SendError`. Bodies differ by vendor; what is looked for is the same. */
+
+import { SendError, type SendErrorKind } from "../../contract/errors.ts";
+import { wordsOf } from "../../platform/text-of.ts";
+
+/** The longest piece of a provider's text that goes into a message. */
+const LONGEST_MESSAGE = 2_000;
+
+const KIND_BY_STATUS: Readonly<Record<number, SendErrorKind>> = {
+  400: "invalidRequest",
+  401: "authentication",
+  402: "permission",
+  403: "permission",
+  404: "notFound",
+  408: "server",
+  409: "server",
+  413: "invalidRequest",
+  422: "invalidRequest",
+  429: "rateLimit",
+  498: "overloaded",
+  503: "overloaded",
+  529: "overloaded",
+};
+
+/** Codes and types that say more than the status; matched against `code`, `type` and `status` words of the body. */
+const KIND_BY_CODE: readonly (readonly [RegExp, SendErrorKind])[] = [
+  [/context_length|context_size|string_above_max_length|max_context/, "contextLength"],
+  [/content_filter|content_policy|ResponsibleAI|moderation|bio_policy|data_inspection_failed/i, "contentFilter"],
+  [
+    /insufficient_quota|rate_limit|ramp_limit_exceeded|spend_limit_reached|RESOURCE_EXHAUSTED|resource has been exhausted|too_many_requests/i,
+    "rateLimit",
+  ],
+  [
+    /overloaded|capacity_exceeded|compaction_unavailable|UNAVAILABLE|insufficient_system_resource|slow_down/i,
+    "overloaded",
+  ],
+  [/invalid_api_key|API_KEY_INVALID|authentication|UNAUTHENTICATED/i, "authentication"],
+  [/permission|billing|organization_on_hold|linked_organization_|PERMISSION_DENIED|FAILED_PRECONDITION/i, "permission"],
+  [/model_not_found|not_found/i, "notFound"],
+];
+
+/** Words that say less than a status does. */
+const KIND_BY_FAMILY: readonly (readonly [RegExp, SendErrorKind])[] = [
+  [
+    /invalid_request|invalid_prompt|unsupported_|unknown_parameter|INVALID_ARGUMENT|tool_use_failed|bad_request/i,
+    "invalidRequest",
+  ],
+  [
+    /too_large|invalid_image|empty_image|failed_to_download|^image_|data_residency|encrypted_content/i,
+    "invalidRequest",
+  ],
+  [/server_error|internal|api_error/i, "server"],
+];
+
+/** What some servers say only in words, under a code or a status that may be anything. */
+const KIND_BY_TEXT: readonly (readonly [RegExp, SendErrorKind])[] = [
+  [
+    /context[ _](length|window|size|limit)|prompt is too long|too many (input )?tokens|maximum prompt length|token count.{0,40}exceeds/i,
+    "contextLength",
+  ],
+  [/(incorrect|invalid) api key|api key (not valid|expired)/i, "authentication"],
+  [/specified API usage limits/, "rateLimit"],
+  [/credit balance|insufficient (balance|credits|funds)/i, "permission"],
+  [/flagged|content[ _]filter|(usage|content) (policy|policies|guidelines)|content exists risk/i, "contentFilter"],
+];
+
+/** A limit of the account's own that waiting does not lift. */
+const SPENT = /insufficient_quota|spend_limit_reached|billing|usage_limit|specified API usage limits/;
+
+/** What a person can do about it. */
+const ADVICE: Partial<Record<SendErrorKind, string>> = {
+  authentication: "Check the API key.",
+  permission: "Check what the key may do, and the account's balance.",
+  notFound: "Check the model's name and the base URL.",
+  contextLength: "Send less, or give the session a `maxTokens`.",
+  contentFilter: "Change what is asked.",
+};
+
+/** Of the error objects seen; every field may be missing or of another type. */
+interface WireError {
+  readonly message?: unknown;
+  readonly type?: unknown;
+  readonly code?: unknown;
+  readonly status?: unknown;
+  readonly status_code?: unknown;
+  /** OpenRouter's: what the provider behind it said, and why a moderator held the request back. */
+  readonly metadata?: { readonly raw?: unknown; readonly reasons?: unknown } | null;
+  readonly detail?: unknown;
+  /** What else servers call them. */
+  readonly msg?: unknown;
+  readonly error_msg?: unknown;
+  readonly error_message?: unknown;
+  readonly status_msg?: unknown;
+  readonly error_code?: unknown;
+  readonly details?: unknown;
+  readonly statusCode?: unknown;
+  readonly success?: unknown;
+  readonly errors?: unknown;
+  readonly base_resp?: { readonly status_code?: unknown; readonly status_msg?: unknown } | null;
+}
+
+/**
+ * @param provider who reports it
+ * @param status the HTTP status; 0 for an error inside a stream that had begun with 200
+ * @param body parsed JSON, or the text itself where it is not JSON
+ */
+export function errorOf(provider: string, status: number, body: unknown): SendError {
+  const error = errorObjectOf(body);
+  const ownCode = codeIn(error);
+  const words = [ownCode, error.type, error.status].filter((word) => typeof word === "string");
+  const ownStatus = status || numberOf(error.status_code) || numberOf(ownCode) || numberOf(error.status) || 0;
+  const text = textOf(error, body);
+  const kind = kindOf(ownStatus, words, text);
+  const code = words[0] ?? (numberOf(ownCode) === undefined ? undefined : String(ownCode));
+  const about =
+    code === undefined || code === String(ownStatus) ? ownStatus || "an error" : `${ownStatus || ""} ${code}`.trim();
+  const advice = ADVICE[kind] === undefined ? "" : `${/[.!?]$/.test(text) ? "" : "."} ${ADVICE[kind]}`;
+  const message = `${provider} reports ${about}: ${text}${advice}`;
+  const spent = SPENT.test(`${words.join(" ")} ${text}`);
+  return new SendError(kind, message, {
+    code,
+    status: ownStatus || undefined,
+    requestId: requestIdOf(body),
+    retryable: spent ? false : ownStatus === 408 || ownStatus === 409 ? true : undefined,
+    retryAfterMs: kind === "rateLimit" || kind === "overloaded" ? retryHintMs(text) : undefined,
+  });
+}
+
+/**
+ * Whether an event of a stream is an error, in whichever vendor's form: gateways pass on what they got.
+ * @param type the SSE event type
+ */
+export function isError(event: object, type: string): boolean {
+  const { error, type: own, object } = event as Readonly<Record<"error" | "type" | "object", unknown>>;
+  return Boolean(error) || type === "error" || own === "error" || own === "response.error" || object === "error";
+}
+
+/** What a code or a status says where nothing is wrong. */
+const FINE: readonly unknown[] = [0, 200, "0", "200", "ok", "success", "", null, undefined, true];
+const WRONG = /^(error|fail(ed|ure)?|[45]\d\d)$/i;
+
+/**
+ * Whether an event, or a whole answer, that has nothing of its protocol's own is an error: gateways, and servers that speak the
+ * protocol beside their own, have forms of their own. `{code, message}`, `{detail}`, `{errors: […]}`, MiniMax's `{base_resp}`.
+ */
+export function isForeignError(answer: object): boolean {
+  const { detail, errors, base_resp, success, status, ...told } = answer as WireError;
+  if (detail || (Array.isArray(errors) && errors.length > 0)) return true;
+  if (base_resp) return !FINE.includes(base_resp.status_code);
+  if (typeof messageIn(told) !== "string") return false;
+  return success === false || WRONG.test(wordsOf(status)) || !FINE.includes(codeIn(told));
+}
+
+const messageIn = ({ message, msg, error_msg, error_message, status_msg }: WireError): unknown =>
+  message ?? msg ?? error_msg ?? error_message ?? status_msg;
+const codeIn = ({ code, error_code, statusCode, details }: WireError): unknown =>
+  code ?? error_code ?? detailedCode(details) ?? statusCode;
+
+/** Anthropic's code stands beside the data it speaks of. Google's details are an array, and have none. */
+function detailedCode(details: unknown): unknown {
+  const code =
+    typeof details === "object" && details !== null && "error_code" in details ? details.error_code : undefined;
+  return typeof code === "string" ? code : undefined;
+}
+
+/** These mean one thing whatever the body says; a 400 may be anything. */
+const CERTAIN = [401, 413, 429];
+
+function kindOf(status: number, words: readonly string[], text: string): SendErrorKind {
+  if (CERTAIN.includes(status)) return KIND_BY_STATUS[status] ?? "server";
+  const tell = (kinds: typeof KIND_BY_CODE) => kinds.find(([pattern]) => words.some((word) => pattern.test(word)))?.[1];
+  const kind = tell(KIND_BY_CODE) ?? KIND_BY_STATUS[status] ?? tell(KIND_BY_FAMILY) ?? kindOfOther(status);
+  if (kind !== "invalidRequest" && kind !== "permission") return kind;
+  return KIND_BY_TEXT.find(([pattern]) => pattern.test(text))?.[1] ?? kind;
+}
+
+/** OpenAI and Groq say in words how long to wait: `Please try again in 1m2.5s`, `in 20ms`. */
+function retryHintMs(text: string): number | undefined {
+  const [, hours, minutes, seconds, milliseconds] =
+    /try again in (?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?/.exec(text) ?? [];
+  const parts = [hours, minutes, seconds, milliseconds];
+  if (parts.every((part) => part === undefined)) return undefined;
+  const [h = 0, m = 0, s = 0, ms = 0] = parts.map((part) => Number(part ?? 0));
+  return Math.ceil((h * 3_600 + m * 60 + s) * 1_000 + ms);
+}
+
+/** Anthropic repeats it in the body; inside a stream there is no other place. */
+function requestIdOf(body: unknown): string | undefined {
+  const id = typeof body === "object" && body !== null && "request_id" in body ? body.request_id : undefined;
+  return typeof id === "string" ? id : undefined;
+}
+
+function kindOfOther(status: number): SendErrorKind {
+  return status >= 400 && status < 500 ? "invalidRequest" : "server";
+}
+
+/** `{error: {…}}`, `{error: "text"}`, `[{error: {…}}]`, or the object itself. */
+function errorObjectOf(body: unknown): WireError {
+  if (Array.isArray(body)) return errorObjectOf(body[0]);
+  if (typeof body === "string") return { message: withoutMarkup(body) };
+  if (typeof body !== "object" || body === null) return {};
+  const outer = body as WireError;
+  if (!("error" in body) || !body.error) {
+    if (outer.base_resp) return { message: outer.base_resp.status_msg, code: outer.base_resp.status_code };
+    return Array.isArray(outer.errors) && messageIn(outer) === undefined ? errorObjectOf(outer.errors) : outer;
+  }
+  return typeof body.error === "object" ? (body.error as WireError) : { ...outer, message: body.error };
+}
+
+function textOf(error: WireError, body: unknown): string {
+  // A router's own message hides what the provider behind it said.
+  const { raw: behind, reasons } = error.metadata ?? {};
+  const flagged = Array.isArray(reasons) && reasons.length > 0 ? ` (flagged: ${reasons.map(wordsOf).join(", ")})` : "";
+  const raw = typeof behind === "string" ? ` (${behind})` : flagged;
+  const message = messageIn(error) ?? error.detail;
+  const text = typeof message === "string" ? message : JSON.stringify(message ?? body ?? null);
+  return (text + raw).slice(0, LONGEST_MESSAGE) || "no message";
+}
+
+function withoutMarkup(text: string): string {
+  return text
+    .replace(/<[^<>]*>/g, " ")
+    .replace(/\s+/g, " ")
+    .trim();
+}
+
+function numberOf(value: unknown): number | undefined {
+  const number = typeof value === "string" && /^\d{3}$/.test(value) ? Number(value) : value;
+  return typeof number === "number" && number >= 400 && number < 600 ? number : undefined;
+}

@@ -1,0 +1,95 @@
+/**
+ * The calls of a conversation as they are sent. A model makes up names of tools, a server without ids repeats its own, and a
+ * history may come from another provider: what goes out is legal where it goes, unique, and the same for a call and its answer.
+ */
+
+import type { Tool } from "../../contract/client.ts";
+import type { Message, ToolCall } from "../../contract/message.ts";
+import { legalName, type NameRule } from "./call-ids.ts";
+
+/** What a provider takes. */
+export interface CallRules {
+  readonly names: NameRule;
+  /** Returns the id itself where the provider takes it, else one that depends on it alone. */
+  readonly legalId: (id: string) => string;
+}
+
+/** A call, and what stands for its id and its name in the request. */
+export interface SentCall {
+  readonly call: ToolCall;
+  readonly id: string;
+  readonly name: string;
+}
+
+/** By the places of the messages. */
+export interface HistoryCalls {
+  /** The calls of an assistant's turn, in its order. */
+  callsAt(index: number): readonly SentCall[];
+  /** What a tool's message repeats of the call that it answers. */
+  answeredAt(index: number): Pick<SentCall, "id" | "name">;
+}
+
+export function historyCalls(
+  messages: readonly Message[],
+  tools: readonly Tool[] | undefined,
+  { names, legalId }: CallRules,
+): HistoryCalls {
+  const nameOf = legalNames([...(tools ?? []).map(({ name }) => name), ...calledNames(messages)], names);
+  const ids = new Set<string>();
+  const idOf = (id: string): string => {
+    const given = id === "" ? "call" : id;
+    let free = legalId(given);
+    for (let count = 2; ids.has(free); count++) free = legalId(`${given}_${count}`);
+    ids.add(free);
+    return free;
+  };
+  const calls = new Map<number, readonly SentCall[]>();
+  const answers = new Map<number, Pick<SentCall, "id" | "name">>();
+  /** Those that wait for an answer, the latest turn's first. */
+  let open: readonly SentCall[] = [];
+  for (const [index, message] of messages.entries()) {
+    if (message.role === "assistant") {
+      const made = (message.toolCalls ?? []).map((call) => ({ call, id: idOf(call.id), name: nameOf(call.name) }));
+      calls.set(index, made);
+      open = [...made, ...open];
+    } else if (message.role === "tool") {
+      const { toolCallId } = message;
+      const answered = open.find(({ call }) => call.id === toolCallId);
+      open = open.filter((call) => call !== answered);
+      answers.set(index, answered ?? { id: legalId(toolCallId), name: nameOf(toolCallId) });
+    }
+  }
+  return {
+    callsAt: (index) => calls.get(index) ?? [],
+    answeredAt: (index) => answers.get(index) ?? { id: "", name: "" },
+  };
+}
+
+/** Gives the calls of one turn one after the other, by the ids they came with, which may repeat. */
+export function callsById(calls: readonly SentCall[]): (id: unknown) => SentCall | undefined {
+  const left = [...calls];
+  return (id) => {
+    const at = left.findIndex(({ call }) => call.id === id);
+    return at < 0 ? undefined : left.splice(at, 1)[0];
+  };
+}
+
+function calledNames(messages: readonly Message[]): readonly string[] {
+  return messages.flatMap((message) =>
+    message.role === "assistant" ? (message.toolCalls ?? []).map(({ name }) => name) : [],
+  );
+}
+
+/** Different names stay different. */
+function legalNames(given: readonly string[], rule: NameRule): (name: string) => string {
+  const taken = new Set(given.filter((name) => rule.pattern.test(name)));
+  const known = new Map<string, string>();
+  return (name) => {
+    if (rule.pattern.test(name)) return name;
+    let legal = known.get(name) ?? legalName(name, rule);
+    for (let count = 2; !known.has(name) && taken.has(legal); count++) legal = legalName(`${name} ${count}`, rule);
+    taken.add(legal);
+    known.set(name, legal);
+    return legal;
+  };
+}

@@ -1,0 +1,58 @@
+/** Log probabilities, which are asked for with `providerOptions`, in the forms of their providers. */
+
+import type { TokenLogprob } from "../../contract/message.ts";
+import type { ReplyFacts } from "../../stream/fold.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Whatever a server sends is looked at: these are numbers about the reply, not the reply. */
+function listOf(value: unknown): readonly Fields[] {
+  if (!Array.isArray(value)) return [];
+  return (value as readonly unknown[]).filter((each): each is Fields => typeof each === "object" && each !== null);
+}
+
+function tokenOf(wire: Fields): Omit<TokenLogprob, "alternatives"> | undefined {
+  const { token, bytes } = wire;
+  const logprob = wire.logprob ?? wire.logProbability;
+  if (typeof token !== "string" || typeof logprob !== "number") return undefined;
+  // Without the sign of zero, which JSON loses.
+  return { token, logprob: logprob + 0, ...(isBytes(bytes) && { bytes }) };
+}
+
+function isBytes(value: unknown): value is readonly number[] {
+  return Array.isArray(value) && value.every((byte) => typeof byte === "number");
+}
+
+function add(facts: ReplyFacts, wire: Fields, others: unknown): void {
+  const token = tokenOf(wire);
+  if (!token) return;
+  const alternatives = listOf(others).flatMap((other) => tokenOf(other) ?? []);
+  facts.logprobs ??= [];
+  facts.logprobs.push({ ...token, ...(alternatives.length > 0 && { alternatives }) });
+}
+
+/**
+ * Adds those of a piece of text: of Responses a list, of Chat Completions a list within an object, of some servers of its format
+ * two lists side by side.
+ * @see https://platform.openai.com/docs/api-reference/chat/object#chat-object-choices-logprobs
+ */
+export function addLogprobs(facts: ReplyFacts, wire: unknown): void {
+  if (typeof wire !== "object" || wire === null) return;
+  const { content, refusal, tokens, token_logprobs } = wire as Fields;
+  const told = Array.isArray(wire) ? listOf(wire) : [...listOf(content), ...listOf(refusal)];
+  for (const each of told) add(facts, each, each.top_logprobs);
+  if (!Array.isArray(tokens) || !Array.isArray(token_logprobs) || told.length > 0) return;
+  for (const [at, token] of (tokens as readonly unknown[]).entries())
+    add(facts, { token, logprob: (token_logprobs as readonly unknown[])[at] }, []);
+}
+
+/**
+ * The same of Gemini's `logprobsResult`, where what was chosen and what was weighed stand side by side.
+ * @see https://ai.google.dev/api/generate-content#LogprobsResult
+ */
+export function addGeminiLogprobs(facts: ReplyFacts, wire: unknown): void {
+  if (typeof wire !== "object" || wire === null) return;
+  const { chosenCandidates, topCandidates } = wire as Fields;
+  const weighed = listOf(topCandidates);
+  for (const [at, chosen] of listOf(chosenCandidates).entries()) add(facts, chosen, weighed[at]?.candidates);
+}

@@ -1,0 +1,135 @@
+/** Pictures and sounds as they stand on the wires: as data URL, address, bare base64 or file id, in fields of many names. */
+
+import type { MediaChunk } from "../../contract/chunk.ts";
+import type { Media } from "../../contract/message.ts";
+import { base64Of } from "../../platform/base64.ts";
+import { nameIn } from "./wire-values.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Formats as providers name them, and endings of addresses. */
+const MEDIA_TYPES: Readonly<Record<string, string>> = {
+  png: "image/png",
+  jpg: "image/jpeg",
+  jpeg: "image/jpeg",
+  webp: "image/webp",
+  gif: "image/gif",
+  svg: "image/svg+xml",
+  wav: "audio/wav",
+  mp3: "audio/mpeg",
+  aac: "audio/aac",
+  flac: "audio/flac",
+  opus: "audio/ogg",
+  ogg: "audio/ogg",
+  pcm: "audio/pcm;rate=24000",
+  pcm16: "audio/pcm;rate=24000",
+  mp4: "video/mp4",
+  pdf: "application/pdf",
+};
+
+/** How files of each type begin, in base64. */
+const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
+  [/^iVBORw0KGgo/, "image/png"],
+  [/^\/9j\//, "image/jpeg"],
+  [/^R0lGOD/, "image/gif"],
+  [/^UklGR.{11}V0VCU/, "image/webp"],
+  [/^UklGR.{11}V0FWR/, "audio/wav"],
+  [/^T2dnUw/, "audio/ogg"],
+  [/^ZkxhQ/, "audio/flac"],
+  [/^SUQz|^\/\/[s-vMNOI]/, "audio/mpeg"],
+  [/^\/\/[EFkl]/, "audio/aac"],
+];
+
+/** The type that bytes in base64 begin like, or else `fallback`. */
+export function mediaTypeOf(data: string, fallback: string): string {
+  return BEGINNINGS.find(([beginning]) => beginning.test(data))?.[1] ?? fallback;
+}
+
+/** The type that a format's name or a media type stands for. */
+export function mediaTypeNamed(name: unknown): string | undefined {
+  if (typeof name !== "string" || name === "") return undefined;
+  if (name.includes("/")) return name;
+  return Object.hasOwn(MEDIA_TYPES, name.toLowerCase()) ? MEDIA_TYPES[name.toLowerCase()] : undefined;
+}
+
+/** What a text says that is a data URL, an address, or bare base64. */
+export function mediaFrom(text: string, named: unknown, fallback: string): Media {
+  const mediaType = mediaTypeNamed(named);
+  if (/^data:/i.test(text)) return fromDataUrl(text, mediaType, fallback);
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) {
+    const ending = /\.(\w{2,4})(?:[?#]|$)/.exec(text)?.[1];
+    return { mediaType: mediaType ?? mediaTypeNamed(ending) ?? fallback, url: text };
+  }
+  return { mediaType: mediaType ?? mediaTypeOf(text, fallback), data: text };
+}
+
+function fromDataUrl(url: string, named: string | undefined, fallback: string): Media {
+  const comma = url.indexOf(",");
+  const head = url.slice("data:".length, Math.max(comma, 0));
+  const body = url.slice(comma + 1);
+  const isBase64 = /;\s*base64\s*$/i.test(head);
+  const data = isBase64 ? body : base64Of(new TextEncoder().encode(unescaped(body)));
+  const told = head.replace(/;\s*base64\s*$/i, "").trim();
+  return { mediaType: told || named || mediaTypeOf(data, fallback), data };
+}
+
+function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Fields in which a part keeps what it holds. */
+const HOLDERS = [
+  "image_url",
+  "audio_url",
+  "video_url",
+  "inlineData",
+  "inline_data",
+  "source",
+  "audio",
+  "image",
+  "file",
+];
+
+/**
+ * The medium of a part whose type is not known by name; `undefined` when it holds none. Types that say nothing of pictures,
+ * sounds or files hold none.
+ * @param fallback the type of bytes that do not say theirs
+ */
+export function mediaIn(part: Fields, fallback = "image/jpeg"): Media | undefined {
+  const type = String(part.type ?? "");
+  const isMedia = /image|audio|video|media|file/i.test(type) || "inlineData" in part || "inline_data" in part;
+  if (!isMedia || /call|result|search/.test(type)) return undefined;
+  const usual = /audio/i.test(type) ? "audio/pcm;rate=24000" : fallback;
+  const { [HOLDERS.find((name) => part[name]) ?? ""]: held } = part;
+  if (typeof held === "string") return mediaFrom(held, formatIn(part), usual);
+  const fields: Fields = typeof held === "object" && held !== null ? { ...part, ...held } : part;
+  const source = [fields.data, fields.b64_json, fields.url, fields.uri, fields.result].find(isText);
+  const fileId = nameIn(fields.file_id ?? fields.fileId);
+  if (source === undefined && fileId === undefined) return undefined;
+  const mediaType = mediaTypeNamed(formatIn(fields));
+  const medium =
+    source === undefined
+      ? { mediaType: mediaType ?? "application/octet-stream", fileId: fileId ?? "" }
+      : mediaFrom(source, mediaType, usual);
+  const id = nameIn(fields.id);
+  const name = nameIn(fields.file_name ?? fields.filename);
+  const transcript = nameIn(fields.transcript);
+  return { ...medium, ...(id && { id }), ...(name && { name }), ...(transcript && { transcript }) };
+}
+
+function formatIn({ mime_type, mimeType, media_type, file_type, format }: Fields): unknown {
+  return mime_type ?? mimeType ?? media_type ?? file_type ?? format;
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string" && value !== "";
+}
+
+/** One medium, or a piece of one, as a chunk. */
+export function mediaChunk(index: number, medium: Media, how: Pick<MediaChunk, "append" | "thought"> = {}): MediaChunk {
+  return { type: "media", content: "", index, ...medium, ...how, isFinal: false };
+}

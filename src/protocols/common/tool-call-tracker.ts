@@ -1,0 +1,199 @@
+/** Tool calls that arrive in pieces, told apart the way each server marks them. */
+
+import type { MessageChunk } from "../../contract/chunk.ts";
+import { SendError } from "../../contract/errors.ts";
+import { toolCallOf } from "./call-arguments.ts";
+import { JsonProgress } from "./json-progress.ts";
+import { argumentsIn } from "./wire-values.ts";
+
+interface OpenCall {
+  readonly index: number;
+  /** The provider's; made up, where it gives none or gives it to two calls, once somebody must be told of the call. */
+  id: string;
+  madeUpId: boolean;
+  /** Where on the wire its last piece stood. */
+  wireIndex: number | undefined;
+  name: string;
+  argumentsText: string;
+  /** Made when somebody asks whether the call is whole. */
+  progress: JsonProgress | undefined;
+  isText: boolean;
+  /** Pieces that came before the name, not yet told to anybody. */
+  untold: string;
+}
+
+/** One piece of a call; what is absent on the wire is `undefined` or empty. */
+export interface ToolCallPiece {
+  readonly index?: number | undefined;
+  readonly id?: string | undefined;
+  readonly name?: string | undefined;
+  readonly argumentsDelta: string;
+  /** Whether its tool takes plain text: then its arguments are one. */
+  readonly isText?: boolean | undefined;
+}
+
+/**
+ * Collects calls until the reply is over: that arguments parse says nothing about their being whole.
+ *
+ * Servers mark what belongs together in ways of their own: an id or an index may be missing, or be the same for two calls. One mark
+ * that differs, the name among them, is enough for another call; only what brings no name always goes on with a call.
+ */
+export class ToolCallTracker {
+  readonly #calls: OpenCall[] = [];
+  readonly #madeUpId: (index: number) => string;
+  /** The call last seen at each wire index; indices may start anywhere, or be all the same. */
+  readonly #byIndex = new Map<number, OpenCall>();
+  /** The call last seen under each id of the provider's. */
+  readonly #byId = new Map<string, OpenCall>();
+  /** What the calls are called, as far as the provider has a say in it. */
+  readonly #ids = new Set<string>();
+  /** Calls that the list at hand has named already. */
+  readonly #named = new Set<OpenCall>();
+
+  /** `madeUpId` names calls whose provider does not; unique within a conversation. */
+  constructor(madeUpId: (index: number) => string) {
+    this.#madeUpId = madeUpId;
+  }
+
+  get size(): number {
+    return this.#calls.length;
+  }
+
+  /** Begins a list of pieces: one that names a call twice names two calls. */
+  beginList(): void {
+    if (this.#named.size > 0) this.#named.clear();
+  }
+
+  /**
+   * Adds a piece and tells of it in a `toolCallDelta`, once the call has a name.
+   * @param isWhole whether the piece is a call by itself, as in a message that is not streamed
+   * @returns the id of the call; `""` while it has none
+   */
+  add(piece: ToolCallPiece, chunks: MessageChunk[], isWhole = false): string {
+    const call = isWhole ? this.#open() : this.#callOf(piece);
+    const isAgain = call.id !== "" && call.id === piece.id && isSame(call, piece) && !this.#named.has(call);
+    if (piece.index !== undefined) this.#byIndex.set(piece.index, call);
+    call.wireIndex = piece.index ?? call.wireIndex;
+    // Later pieces may repeat the id and the name, or carry empty ones: nothing is glued, nothing overwritten.
+    if (call.name === "" && piece.name) call.name = piece.name;
+    if (piece.id && (call.id === "" || call.madeUpId)) this.#name(call, piece.id);
+    if (piece.name) this.#named.add(call);
+    if (isAgain) return call.id; // a call that is told twice is one
+    call.isText ||= piece.isText ?? false;
+    call.argumentsText += piece.argumentsDelta;
+    call.progress?.add(piece.argumentsDelta);
+    call.untold += piece.argumentsDelta;
+    if (call.name === "") return "";
+    if (call.id === "") Object.assign(call, { id: this.#madeUpId(call.index), madeUpId: true });
+    const { index, id, name, untold } = call;
+    call.untold = "";
+    chunks.push({ type: "toolCallDelta", content: "", index, id, name, argumentsDelta: untold, isFinal: false });
+    return id;
+  }
+
+  /**
+   * The reply is over: appends every call whole.
+   * @param cut whether the reply was cut, at a token limit or otherwise: then its last call may lack its arguments
+   * @throws {SendError} kind `truncated` or `protocol` when arguments are no JSON object
+   */
+  close(cut: boolean, chunks: MessageChunk[]): void {
+    for (const call of this.#calls) {
+      const { id, name } = call;
+      if (name === "") throw new SendError("protocol", "A tool call came without the name of the tool.");
+      const toolCall = toolCallOf(id, name, wholeArguments(call, cut && call === this.#calls.at(-1)));
+      chunks.push({ type: "toolCall", content: "", toolCall, isFinal: false });
+    }
+  }
+
+  /** A known id, else a new one, else the index, else the latest call: in this order. */
+  #callOf(piece: ToolCallPiece): OpenCall {
+    const { id, index } = piece;
+    const latest = index === undefined ? this.#calls.at(-1) : this.#byIndex.get(index);
+    if (!id) return latest && !this.#isAnother(piece, latest) ? latest : this.#open();
+    const known = this.#byId.get(id);
+    if (known) {
+      // Of two calls with one id, the piece belongs to that at its index.
+      if (latest && latest !== known && index !== undefined && (latest.madeUpId || !piece.name)) return latest;
+      return this.#isAnother(piece, known) ? this.#open() : known;
+    }
+    // Some servers make up an id for each piece: what brings no name, and comes while a call is open, goes on with that.
+    const isMore = index !== undefined && latest && !piece.name && (piece.argumentsDelta === "" || !isWhole(latest));
+    if (isMore && latest.name !== "") return latest;
+    // A call that still lacks the provider's id gets it now; at the index of one that has another id begins a new call.
+    const isUnnamed = index !== undefined && latest && (latest.id === "" || latest.madeUpId);
+    return isUnnamed && !this.#isAnother(piece, latest) ? latest : this.#open();
+  }
+
+  /** Whether a piece that has the marks of a call begins one of its own. */
+  #isAnother(piece: ToolCallPiece, call: OpenCall): boolean {
+    if (!piece.name || call.name === "") return false;
+    if (piece.name !== call.name || (this.#named.has(call) && (!piece.id || isWhole(call)))) return true;
+    if (piece.index !== undefined && call.wireIndex !== undefined && piece.index !== call.wireIndex)
+      return progressOf(call).isEmpty || isWhole(call);
+    if (piece.id && isSame(call, piece)) return false;
+    return piece.argumentsDelta.trimStart().startsWith("{") && isWhole(call);
+  }
+
+  /** Gives a call the provider's id, or, where another has that, one of its own: what answers it must find it. */
+  #name(call: OpenCall, id: string): void {
+    const isTaken = this.#ids.has(id);
+    Object.assign(call, isTaken ? { id: this.#madeUpId(call.index), madeUpId: true } : { id, madeUpId: false });
+    this.#ids.add(call.id);
+    this.#byId.set(id, call);
+  }
+
+  #open(): OpenCall {
+    const call: OpenCall = {
+      index: this.#calls.length,
+      id: "",
+      madeUpId: false,
+      wireIndex: undefined,
+      name: "",
+      argumentsText: "",
+      progress: undefined,
+      isText: false,
+      untold: "",
+    };
+    this.#calls.push(call);
+    return call;
+  }
+}
+
+/**
+ * Whether a server that sends neither ids nor indices, but whole calls, has sent this one: as many brackets are closed as were opened.
+ */
+function isWhole(call: OpenCall): boolean {
+  return progressOf(call).isWhole;
+}
+
+function progressOf(call: OpenCall): JsonProgress {
+  call.progress ??= new JsonProgress(call.argumentsText);
+  return call.progress;
+}
+
+/** Whether the piece is the call once more, all of it. */
+function isSame(call: OpenCall, { name, argumentsDelta }: ToolCallPiece): boolean {
+  return name === call.name && argumentsDelta === call.argumentsText && argumentsDelta.trim() !== "";
+}
+
+function wholeArguments({ name, argumentsText: text, isText }: OpenCall, cut: boolean): unknown {
+  // Nothing tells whether a text is whole.
+  if ((text.trim() === "" || isText) && cut) throw cutCallError(name);
+  if (isText) return text;
+  try {
+    return argumentsIn(text);
+  } catch (cause) {
+    throw cut ? cutCallError(name) : malformedCallError(name, cause);
+  }
+}
+
+/** The reply was cut inside a call: at a limit, or by a provider that never closed it. */
+export function cutCallError(name: string): SendError {
+  const message = `The reply was cut inside a call of ${name}; raise maxOutputTokens if that was its limit.`;
+  return new SendError("truncated", message, { retryable: false });
+}
+
+/** The provider closed the call, and its arguments are no JSON object all the same. */
+export function malformedCallError(name: string, cause?: unknown): SendError {
+  return new SendError("protocol", `The arguments of the call of ${name} are not a JSON object.`, { cause });
+}

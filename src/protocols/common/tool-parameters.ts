@@ -1,0 +1,145 @@
+/** The schema of a tool's arguments as providers take it: its root describes an object, and says so. */
+
+import type { SendOptions, Tool } from "../../contract/client.ts";
+import { SendError } from "../../contract/errors.ts";
+import { type JsonSchema, jsonSchemaOf } from "../../schema/schema.ts";
+import { schemaFault } from "../../schema/schema-check.ts";
+import { SchemaDocument } from "../../schema/schema-document.ts";
+import { isJsonObject } from "../../schema/subschemas.ts";
+import { type Endpoint, refuse } from "../protocol.ts";
+
+/** What OpenAI refuses at the root, by the words of its error: "schema must have type 'object' and not have …". */
+export const OPENAI_ROOT_REFUSALS: readonly string[] = ["oneOf", "anyOf", "allOf", "enum", "not"];
+
+/** What Anthropic refuses at the root, by the words of its error: "input_schema does not support …". */
+export const ANTHROPIC_ROOT_REFUSALS: readonly string[] = ["oneOf", "allOf", "anyOf"];
+
+/** For servers that want a schema of every tool. */
+export const NO_PARAMETERS: JsonSchema = { type: "object", properties: {} };
+
+/** Keywords that may stand beside a reference or a lone alternative without changing what the whole lets through. */
+const NEUTRAL = ["$defs", "definitions", "$comment", "title", "description", "examples", "default", "deprecated"];
+
+/** Keywords of parts of an `allOf` that can be said of one object as well. */
+const MERGED = ["type", "properties", "required", "title", "description", "$comment"];
+
+/**
+ * The schema of a tool's arguments, which are always an object: a root that says the same in another way (a reference, no
+ * `type`, one alternative, an `allOf` of plain objects) is rewritten.
+ *
+ * @param refused keywords that the provider does not take at the root
+ * @throws {SendError} kind `invalidRequest` when no object fits, `unsupported` when the provider does not take such a root
+ */
+export function parametersOf(
+  { name, parameters }: Tool,
+  endpoint: Endpoint,
+  options: SendOptions,
+  refused: readonly string[] = [],
+): JsonSchema | undefined {
+  if (parameters === undefined) return undefined;
+  const schema = jsonSchemaOf(parameters, `the tool ${name}`);
+  if (!mayBeObject(schema, new SchemaDocument(schema))) {
+    throw new SendError(
+      "invalidRequest",
+      `The tool ${name} cannot be called: arguments are an object, and the root of its \`parameters\` lets none through. Put it under a property of an object.`,
+    );
+  }
+  const root = rewritten(schema);
+  const stray = refused.filter((keyword) => root[keyword] !== undefined);
+  for (const keyword of stray) {
+    const what = `\`${keyword}\` at the root of the \`parameters\` of the tool ${name}`;
+    refuse(what, endpoint, options, "Under a property of an object it may stand.");
+  }
+  if (root.type === "object") return withoutKeywords(root, stray);
+  return { type: "object", ...withoutKeywords(root, ["type", ...stray]) };
+}
+
+/** Whether a schema lets no argument through: some servers want nothing of it, then. */
+export function hasNoParameters({ properties, additionalProperties = false, ...rest }: JsonSchema): boolean {
+  const isClosed = isJsonObject(properties) && Object.keys(properties).length === 0 && additionalProperties === false;
+  const { required } = rest;
+  const isOptional = required === undefined || (Array.isArray(required) && required.length === 0);
+  return isClosed && isOptional && Object.keys(rest).every((keyword) => MERGED.includes(keyword));
+}
+
+/** The same root without a detour. */
+function rewritten(schema: JsonSchema): JsonSchema {
+  const inlined = referencedRoot(schema) ?? onlyPart(schema) ?? mergedRoot(schema);
+  // A reference to what stood at its old place would lead nowhere.
+  return inlined && schemaFault(inlined) === undefined ? rewritten(inlined) : schema;
+}
+
+/** What a root refers to, which takes along what it refers to itself. */
+function referencedRoot(schema: JsonSchema): JsonSchema | undefined {
+  const { $ref, ...beside } = schema;
+  if ($ref === undefined || schema.$id !== undefined || !isNeutral(beside)) return undefined;
+  const target = new SchemaDocument(schema).resolve(schema, $ref);
+  // What the target calls its own might be called by two names then.
+  if (
+    !isJsonObject(target) ||
+    target === schema ||
+    ["$id", "$anchor", "$dynamicAnchor", "$defs"].some((k) => k in target)
+  )
+    return undefined;
+  return { ...target, ...beside };
+}
+
+function onlyPart(schema: JsonSchema): JsonSchema | undefined {
+  for (const keyword of ["anyOf", "oneOf", "allOf"]) {
+    const { [keyword]: parts, ...beside } = schema;
+    const [part, ...others] = Array.isArray(parts) ? parts : [];
+    if (!isJsonObject(part) || others.length > 0 || !isNeutral(beside)) continue;
+    return part.$defs === undefined && part.$id === undefined ? { ...part, ...beside } : undefined;
+  }
+  return undefined;
+}
+
+/** Objects that must all fit, as one with the properties of all. */
+function mergedRoot(schema: JsonSchema): JsonSchema | undefined {
+  const { allOf, ...beside } = schema;
+  if (!Array.isArray(allOf) || !Object.keys(beside).every((key) => MERGED.includes(key) || NEUTRAL.includes(key)))
+    return undefined;
+  const properties = new Map<string, unknown>();
+  const required = new Set<unknown>();
+  for (const part of [beside, ...allOf] as readonly unknown[]) {
+    if (!isJsonObject(part)) return undefined;
+    const isPlain = part === beside || Object.keys(part).every((keyword) => MERGED.includes(keyword));
+    if (!isPlain || (part.type !== undefined && part.type !== "object")) return undefined;
+    for (const name of Array.isArray(part.required) ? part.required : []) required.add(name);
+    for (const [name, its] of Object.entries(isJsonObject(part.properties) ? part.properties : {}))
+      properties.set(name, properties.has(name) ? { allOf: [properties.get(name), its] } : its);
+  }
+  return {
+    ...beside,
+    type: "object",
+    properties: Object.fromEntries(properties),
+    ...(required.size > 0 && { required: [...required] }),
+  };
+}
+
+/** Whether an object may fit, as far as the root alone says. The schema has no loops. */
+function mayBeObject(schema: unknown, document: SchemaDocument): boolean {
+  if (!isJsonObject(schema)) return schema === true;
+  const { type, $ref, enum: values, anyOf, oneOf, allOf } = schema;
+  if (type !== undefined && type !== "object" && !(Array.isArray(type) && type.includes("object"))) return false;
+  if (Array.isArray(values) && !values.some(isJsonObject)) return false;
+  if (schema.const !== undefined && !isJsonObject(schema.const)) return false;
+  const fits = (part: unknown) => mayBeObject(part, document);
+  if ($ref !== undefined && !fits(document.resolve(schema, $ref))) return false;
+  if ([anyOf, oneOf].some((parts) => Array.isArray(parts) && !parts.some(fits))) return false;
+  return !Array.isArray(allOf) || allOf.every(fits);
+}
+
+function isNeutral(schema: JsonSchema): boolean {
+  return (
+    Object.keys(schema).every((keyword) => NEUTRAL.includes(keyword) || keyword === "type") && isObjectOrAny(schema)
+  );
+}
+
+function isObjectOrAny({ type }: JsonSchema): boolean {
+  return type === undefined || type === "object";
+}
+
+function withoutKeywords(schema: JsonSchema, keywords: readonly string[]): JsonSchema {
+  return Object.fromEntries(Object.entries(schema).filter(([keyword]) => !keywords.includes(keyword)));
+}

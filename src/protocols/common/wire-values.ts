@@ -1,0 +1,79 @@
+/** What stands in an event: looked at before it is taken for what it should be. */
+
+import { SendError } from "../../contract/errors.ts";
+import { parseExact } from "../../platform/exact-json.ts";
+import { DEEPEST, isDeeper } from "../../platform/json-depth.ts";
+
+/**
+ * A piece of the reply; `""` where there is none.
+ * @throws {SendError} kind `protocol` when it is something else: to pass over it would be a loss
+ */
+export function textIn(value: unknown): string {
+  if (typeof value === "string") return value;
+  if (value === undefined || value === null) return "";
+  throw unreadable("a text", value);
+}
+
+/** A name or an id; `undefined` where there is none. Some servers count in numbers. */
+export function nameIn(value: unknown): string | undefined {
+  if (typeof value === "number") return String(value);
+  return typeof value === "string" && value !== "" ? value : undefined;
+}
+
+/** What a word of the provider's means; `undefined` where it is not in the table, as `constructor` is in none. */
+export function meaningOf<T>(table: Readonly<Record<string, T>>, word: string | undefined): T | undefined {
+  return word !== undefined && Object.hasOwn(table, word) ? table[word] : undefined;
+}
+
+/**
+ * Of several answers in one event, the first is the reply; undefined where the event holds others only.
+ * @throws {SendError} kind `protocol` when it is something else
+ */
+export function firstAnswer<T extends { readonly index?: number | string | null | undefined }>(
+  answers: readonly (T | null | undefined)[] | null | undefined,
+): T | undefined {
+  const all = listIn(answers);
+  const first = objectIn(all[0]);
+  if (!Number(first?.index ?? 0)) return first;
+  return all.find((answer) => answer?.index !== undefined && Number(answer?.index) === 0) ?? undefined;
+}
+
+/**
+ * What holds pieces of the reply, unchanged; `undefined` where there is none.
+ * @throws {SendError} kind `protocol` when it is no object
+ */
+export function objectIn<T extends object>(value: T | null | undefined): T | undefined {
+  if (typeof value === "object") return value ?? undefined;
+  if (value === undefined) return undefined;
+  throw unreadable("an object", value);
+}
+
+/**
+ * The same of a list; an empty one where there is none.
+ * @throws {SendError} kind `protocol` when it is no list
+ */
+export function listIn<T>(value: readonly T[] | null | undefined): readonly T[] {
+  if (Array.isArray(value)) return value;
+  if (value === undefined || value === null || isEmpty(value)) return [];
+  throw unreadable("a list", value);
+}
+
+function isEmpty(value: object): boolean {
+  return typeof value === "object" && Object.keys(value).length === 0;
+}
+
+function unreadable(what: string, value: unknown): SendError {
+  return new SendError("protocol", `What should be ${what} is ${String(JSON.stringify(value)).slice(0, 80)}.`);
+}
+
+/**
+ * The arguments of a call of a function: an object, as it came or as JSON. None at all, `null` among it, is an empty one.
+ * @throws {SyntaxError} when they are no JSON, no object, or nested so deep that they could not be sent back
+ */
+export function argumentsIn(value: unknown): Readonly<Record<string, unknown>> {
+  const args: unknown = typeof value !== "string" ? value : value.trim() === "" ? {} : parseExact(value);
+  if (args === undefined || args === null) return {};
+  if (typeof args !== "object" || Array.isArray(args)) throw new SyntaxError("no object");
+  if (isDeeper(args)) throw new SyntaxError(`nested more than ${DEEPEST} deep`);
+  return args as Readonly<Record<string, unknown>>;
+}

@@ -1,0 +1,79 @@
+/**
+ * Arguments of a call that come value by value, each with its place: `{jsonPath: "$.a.b[0]", stringValue: "…"}`.
+ * @see https://cloud.google.com/vertex-ai/generative-ai/docs/multimodal/function-calling
+ */
+
+import { moveExact } from "../../platform/exact-json.ts";
+import { DEEPEST } from "../../platform/json-depth.ts";
+import { textIn } from "../common/wire-values.ts";
+
+/** One value, or a piece of a text; `willContinue` says that more of the same text follows. */
+export interface PartialArgument {
+  readonly jsonPath?: string | null;
+  readonly stringValue?: string | null;
+  /** A string where a double cannot hold it. */
+  readonly numberValue?: number | string | null;
+  readonly boolValue?: boolean | null;
+  readonly nullValue?: unknown;
+  readonly willContinue?: boolean | null;
+}
+
+type Container = Record<string, unknown> | unknown[];
+
+/** Puts a piece where it belongs; pieces of one text are joined. Returns false when its place is none. */
+export function addArgument(root: Record<string, unknown>, piece: PartialArgument): boolean {
+  const path = stepsOf(textIn(piece.jsonPath));
+  const last = path.at(-1);
+  if (last === undefined || path.length > DEEPEST) return false;
+  let container: Container = root;
+  for (const [index, step] of path.slice(0, -1).entries()) {
+    if (!hasRoom(container, step)) return false;
+    const known = read(container, step);
+    const next: Container = isContainer(known) ? known : typeof path[index + 1] === "number" ? [] : {};
+    if (next !== known) write(container, step, next);
+    container = next;
+  }
+  if (!hasRoom(container, last)) return false;
+  const before = read(container, last);
+  const value = pieceValue(piece);
+  const isMore = typeof before === "string" && typeof value === "string" && piece.stringValue !== undefined;
+  write(container, last, isMore ? before + value : value);
+  moveExact(piece, "numberValue", container, String(last));
+  return true;
+}
+
+function pieceValue({ stringValue, numberValue, boolValue }: PartialArgument): unknown {
+  return stringValue === undefined || stringValue === null ? (numberValue ?? boolValue ?? null) : textIn(stringValue);
+}
+
+/** `$.a['b c'][0]` → `["a", "b c", 0]`; nothing where the path is of another kind. */
+function stepsOf(path: string): readonly (string | number)[] {
+  if (!path.startsWith("$")) return [];
+  const steps: (string | number)[] = [];
+  const step = /\.([^.[\]]+)|\[(\d+)\]|\['((?:[^'\\]|\\.)*)'\]|\["((?:[^"\\]|\\.)*)"\]/y;
+  step.lastIndex = 1;
+  for (let match = step.exec(path); match; match = step.exec(path)) {
+    const [, name, index, single, double] = match;
+    steps.push(index === undefined ? (name ?? (single ?? double ?? "").replace(/\\(.)/g, "$1")) : Number(index));
+    if (step.lastIndex === path.length) return steps;
+  }
+  return [];
+}
+
+/** Items of a list come in their order: one far behind its end would fill the memory with nothing. */
+function hasRoom(container: Container, step: string | number): boolean {
+  return !Array.isArray(container) || (typeof step === "number" && step <= container.length);
+}
+
+function read(container: Container, step: string | number): unknown {
+  return Object.getOwnPropertyDescriptor(container, step)?.value;
+}
+
+/** As a property of its own, also where its name is `__proto__`. */
+function write(container: Container, step: string | number, value: unknown): void {
+  Object.defineProperty(container, step, { value, enumerable: true, writable: true, configurable: true });
+}
+
+function isContainer(value: unknown): value is Container {
+  return typeof value === "object" && value !== null;
+}

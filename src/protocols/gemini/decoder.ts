@@ -1,0 +1,357 @@
+/**
+ * Gemini's `generateContent`: every event holds new parts of the reply. Nothing but the end of the body says that it is
+ * over, and nothing but a finish reason before it that it is whole.
+ * @see https://ai.google.dev/api/generate-content
+ */
+
+import type { FinishReason, MessageChunk } from "../../contract/chunk.ts";
+import { SendError } from "../../contract/errors.ts";
+import { exactCopy, exactJson } from "../../platform/exact-json.ts";
+import { TextBuffer } from "../../platform/text-buffer.ts";
+import type { ReplyFacts } from "../../stream/fold.ts";
+import { toolCallOf } from "../common/call-arguments.ts";
+import { uniqueCallId } from "../common/call-ids.ts";
+import { isError, isForeignError } from "../common/error-kinds.ts";
+import { brokenOff, brokenOffError, finishReasonOf } from "../common/finish-reasons.ts";
+import { addGeminiLogprobs } from "../common/logprobs.ts";
+import { cutCallError, malformedCallError } from "../common/tool-call-tracker.ts";
+import { argumentsIn, firstAnswer, listIn, meaningOf, nameIn, objectIn, textIn } from "../common/wire-values.ts";
+import type { Decoder, Protocol } from "../protocol.ts";
+import { addArgument, type PartialArgument } from "./arguments.ts";
+import { type GroundingMetadata, groundingCitations } from "./citations.ts";
+import { geminiError } from "./errors.ts";
+import { GeminiMedia } from "./media.ts";
+import { GEMINI, type GeminiPart, type GeminiReplay } from "./messages.ts";
+import { buildGeminiRequest } from "./request.ts";
+import { geminiUsageOf } from "./usage.ts";
+
+const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
+  STOP: "stop",
+  MAX_TOKENS: "length",
+  SAFETY: "contentFilter",
+  RECITATION: "contentFilter",
+  BLOCKLIST: "contentFilter",
+  PROHIBITED_CONTENT: "contentFilter",
+  SPII: "contentFilter",
+  IMAGE_SAFETY: "contentFilter",
+  IMAGE_PROHIBITED_CONTENT: "contentFilter",
+  IMAGE_RECITATION: "contentFilter",
+  MODEL_ARMOR: "contentFilter",
+};
+
+/** The model wrote in a language it must not; asked again, it may not. */
+const FAILURE = "LANGUAGE";
+
+type Nullable<T> = T | null | undefined;
+
+/** What crosses the wire; every member may be missing or null somewhere. */
+interface WireResponse {
+  readonly candidates?: Nullable<readonly Nullable<WireCandidate>[]>;
+  readonly promptFeedback?: Nullable<{
+    readonly blockReason?: Nullable<string>;
+    readonly blockReasonMessage?: Nullable<string>;
+  }>;
+  readonly usageMetadata?: unknown;
+  readonly modelVersion?: Nullable<string>;
+  readonly responseId?: Nullable<string>;
+  readonly error?: unknown;
+}
+
+interface WireCandidate {
+  readonly index?: Nullable<number>;
+  readonly content?: Nullable<{ readonly parts?: Nullable<readonly Nullable<GeminiPart>[]> }>;
+  readonly finishReason?: Nullable<string>;
+  readonly finishMessage?: Nullable<string>;
+  readonly groundingMetadata?: Nullable<GroundingMetadata>;
+  readonly logprobsResult?: unknown;
+}
+
+/** A call whose arguments come value by value. */
+interface OpenCall {
+  readonly part: GeminiPart;
+  readonly index: number;
+  readonly id: string;
+  readonly name: string;
+  readonly arguments: Record<string, unknown>;
+  /** More of its last text was announced. The end of the call itself may be missing. */
+  isCut: boolean;
+}
+
+/** A call the reply has made: the caller's, unless the provider answers it itself. */
+interface Call {
+  readonly id: string;
+  readonly ownId: string | undefined;
+  readonly name: string;
+  readonly arguments: unknown;
+}
+
+/** The protocol. */
+export const gemini: Protocol = {
+  buildRequest: buildGeminiRequest,
+  createDecoder: (facts) => new GeminiDecoder(facts),
+  decodeWhole(body, facts, chunks) {
+    const decoder = new GeminiDecoder(facts);
+    // Asked for a stream without events, the server sends one array.
+    const responses: readonly unknown[] = Array.isArray(body) ? body : [body];
+    for (const response of responses) decoder.push(objectIn(response as object) ?? {}, "", chunks);
+    decoder.end(false, chunks);
+  },
+  readError: geminiError,
+};
+
+class GeminiDecoder implements Decoder {
+  readonly #facts: ReplyFacts;
+  readonly #model: string;
+  readonly #parts: GeminiPart[] = [];
+  /** The text of the last of them, while more of it may come. */
+  #run: TextBuffer | undefined;
+  readonly #text = new TextBuffer();
+  readonly #calls: Call[] = [];
+  /** Ids of the calls among the parts, in their order. */
+  readonly #callIds: string[] = [];
+  readonly #takenIds = new Set<string>();
+  readonly #queries = new Set<string>();
+  #grounding: GroundingMetadata = {};
+  readonly #media = new GeminiMedia();
+  #open: OpenCall | undefined;
+  #finishMessage = "";
+  /** Tools of the provider's own that have been called and have not answered. */
+  readonly #asked: GeminiPart[] = [];
+
+  constructor(facts: ReplyFacts) {
+    this.#facts = facts;
+    this.#model = facts.model;
+  }
+
+  push(event: object, type: string, chunks: MessageChunk[]): boolean {
+    const wire = event as WireResponse;
+    const usage = geminiUsageOf(wire.usageMetadata);
+    if (usage) this.#facts.usage = usage;
+    if (isError(event, type) || (!wire.candidates && isForeignError(event)))
+      throw geminiError(this.#facts.provider, 0, event);
+    const id = nameIn(wire.responseId);
+    if (id !== undefined && this.#facts.id === undefined) this.#facts.id = id;
+    this.#facts.model = nameIn(wire.modelVersion) ?? this.#facts.model;
+    const { blockReason, blockReasonMessage } = wire.promptFeedback ?? {};
+    if (blockReason) {
+      const why = blockReasonMessage ? `: ${blockReasonMessage}` : "";
+      throw new SendError("contentFilter", `The prompt was blocked (${blockReason})${why}`, { code: blockReason });
+    }
+    const candidate = firstAnswer(wire.candidates);
+    if (candidate) this.#readCandidate(candidate, chunks);
+    return false;
+  }
+
+  end(_sentinel: boolean, chunks: MessageChunk[]): void {
+    const facts = this.#facts;
+    const raw = facts.rawFinishReason;
+    if (raw === undefined) {
+      throw new SendError("truncated", "The reply ended before its finish reason: what came is not all of it.");
+    }
+    const known = meaningOf(FINISH_REASONS, raw) ?? finishReasonOf(raw);
+    const failure = raw === FAILURE ? brokenOff("server", raw, this.#finishMessage) : undefined;
+    const broken = known ? undefined : (failure ?? brokenOffError(raw, this.#finishMessage));
+    if (broken) throw broken;
+    const reason = known ?? "unknown";
+    this.#media.close(chunks);
+    if (this.#open && reason !== "stop") throw cutCallError(this.#open.name);
+    this.#closeCall();
+    for (const { id, name, arguments: args } of this.#calls) {
+      chunks.push({ type: "toolCall", content: "", toolCall: toolCallOf(id, name, args), isFinal: false });
+    }
+    for (const citation of groundingCitations(this.#grounding, this.#text.toString())) {
+      chunks.push({ type: "citation", content: "", ...citation, isFinal: false });
+    }
+    for (const { executableCode, toolCall } of this.#asked) {
+      if (executableCode) this.#tell("code_execution", executableCode, undefined, chunks);
+      else if (toolCall) this.#tell(toolName(toolCall), toolCall.args, undefined, chunks);
+    }
+    // Calls end with STOP like everything else.
+    facts.finishReason = this.#calls.length > 0 && reason === "stop" ? "toolCalls" : reason;
+    if (this.#queries.size > 0) facts.search = { queries: [...this.#queries], count: this.#queries.size };
+    this.#endRun();
+    const data: GeminiReplay = { parts: this.#parts, callIds: this.#callIds };
+    if (this.#parts.some(isMoreThanText)) {
+      facts.replay = { provider: facts.provider, protocol: GEMINI, model: this.#model, data };
+    }
+  }
+
+  #readCandidate(candidate: WireCandidate, chunks: MessageChunk[]): void {
+    for (const item of listIn(objectIn(candidate.content)?.parts)) {
+      const part = objectIn(item);
+      if (part) this.#readPart(part, chunks);
+    }
+    if (candidate.logprobsResult) addGeminiLogprobs(this.#facts, candidate.logprobsResult);
+    // A reason in mid-stream does not end it: the last one counts.
+    const { finishReason, finishMessage, groundingMetadata } = candidate;
+    if (finishReason && finishReason !== "FINISH_REASON_UNSPECIFIED")
+      this.#facts.rawFinishReason = textIn(finishReason);
+    if (typeof finishMessage === "string") this.#finishMessage = finishMessage;
+    if (!groundingMetadata) return;
+    for (const query of listIn(groundingMetadata.webSearchQueries)) if (query) this.#queries.add(query);
+    // Empty on most events, and whole on the last.
+    if (groundingMetadata.groundingChunks?.length) this.#grounding = groundingMetadata;
+  }
+
+  #readPart(part: GeminiPart, chunks: MessageChunk[]): void {
+    const { text } = part;
+    if (part.functionCall) {
+      const { text: _text, ...others } = part;
+      // Gateways put words, or none, into the part of the call.
+      if (text) this.#readText({ text }, textIn(text), chunks);
+      this.#readCall(others, part.functionCall, chunks);
+    } else if (text !== undefined && text !== null) this.#readText(part, textIn(text), chunks);
+    else if (part.inlineData || part.fileData) {
+      const kept = this.#media.read(part, chunks);
+      if (kept) this.#addPart(kept);
+    } else {
+      this.#addPart(part);
+      this.#readProviderTool(part, chunks);
+    }
+  }
+
+  #addPart(part: GeminiPart): void {
+    this.#endRun();
+    this.#parts.push(part);
+  }
+
+  #endRun(): void {
+    const last = this.#parts.pop();
+    if (last) this.#parts.push(this.#run ? { ...last, text: this.#run.toString() } : last);
+    this.#run = undefined;
+  }
+
+  #readText(part: GeminiPart, text: string, chunks: MessageChunk[]): void {
+    const isPlain = isPlainText(part);
+    // Pieces of one text may be joined, unless one of them is signed.
+    if (this.#run && isPlain && this.#parts.at(-1)?.thought === part.thought) this.#run.add(text);
+    else if (text !== "" || part.thoughtSignature) {
+      this.#addPart(part);
+      if (isPlain) {
+        this.#run = new TextBuffer();
+        this.#run.add(text);
+      }
+    }
+    if (text === "") return;
+    if (part.thought) {
+      chunks.push({ type: "reasoning", content: "", reasoning: text, isFinal: false });
+      return;
+    }
+    this.#text.add(text);
+    chunks.push({ type: "text", content: text, isFinal: false });
+  }
+
+  #readCall(part: GeminiPart, call: NonNullable<GeminiPart["functionCall"]>, chunks: MessageChunk[]): void {
+    const name = textIn(call.name);
+    if (name !== "") {
+      this.#closeCall();
+      const index = this.#callIds.length;
+      const own = textIn(call.id);
+      const id = uniqueCallId(own, this.#facts.id, index, this.#takenIds);
+      this.#callIds.push(id);
+      // Told before it is looked at: what cannot be used stays to be seen.
+      chunks.push(deltaOf({ index, id, name }, call.willContinue ? "" : exactJson(call.args ?? {})));
+      this.#open = { part, index, id, name, arguments: argumentsOf(name, call.args), isCut: false };
+    }
+    const open = this.#open;
+    if (!open && (call.args || call.partialArgs))
+      throw new SendError("protocol", "A tool call came without the name of the tool.");
+    if (!open) return;
+    for (const item of listIn(call.partialArgs)) {
+      const piece = objectIn(item) ?? {};
+      if (!addArgument(open.arguments, piece))
+        throw new SendError("protocol", `An argument of ${open.name} came without a place.`);
+      open.isCut = piece.willContinue === true;
+      chunks.push(deltaOf(open, textOf(piece)));
+    }
+    if (!call.willContinue) this.#closeCall();
+  }
+
+  /** Whole, but the provider may still answer it itself: the end of the reply tells. */
+  #closeCall(): void {
+    const open = this.#open;
+    if (!open) return;
+    this.#open = undefined;
+    const { part, id, name, arguments: args, isCut } = open;
+    if (isCut) throw cutCallError(name);
+    const ownId = part.functionCall?.id ?? undefined;
+    const functionCall = { ...(ownId && { id: ownId }), name, args };
+    this.#addPart({ ...part, functionCall });
+    this.#calls.push({ id, ownId, name, arguments: args });
+  }
+
+  /** Tools that ran at the provider: code, its own searches, its own MCP servers. */
+  #readProviderTool(part: GeminiPart, chunks: MessageChunk[]): void {
+    const { executableCode, codeExecutionResult, toolCall, toolResponse, functionResponse } = part;
+    if (executableCode || toolCall) this.#asked.push(part);
+    if (codeExecutionResult) {
+      const code = this.#askedBy(({ executableCode: asked }) => asked?.id, codeExecutionResult)?.executableCode;
+      this.#tell("code_execution", code, codeExecutionResult, chunks, isFailed(codeExecutionResult));
+    } else if (toolResponse) {
+      const call = this.#askedBy(({ toolCall: asked }) => asked?.id, toolResponse)?.toolCall;
+      this.#tell(toolName(call ?? toolResponse), call?.args, toolResponse.response, chunks);
+    } else if (functionResponse) {
+      this.#closeCall();
+      const { id, name, response } = functionResponse;
+      const at = this.#calls.findIndex((call) => (id && call.ownId ? call.ownId === id : call.name === name));
+      const [call] = at < 0 ? [] : this.#calls.splice(at, 1);
+      this.#tell(name ?? "function", call?.arguments, response, chunks, false, call?.id);
+    }
+  }
+
+  /** What the answer is to: the call of its id, else the first that waits. */
+  #askedBy(idOf: (asked: GeminiPart) => unknown, { id }: { readonly id?: unknown }): GeminiPart | undefined {
+    const known = id ? this.#asked.findIndex((asked) => idOf(asked) === id) : -1;
+    return this.#asked.splice(Math.max(known, 0), 1)[0];
+  }
+
+  #tell(name: string, args: unknown, result: unknown, chunks: MessageChunk[], failed = false, id?: string): void {
+    const providerToolCall = {
+      ...(id && { id }),
+      name,
+      ...(args !== undefined && { arguments: args }),
+      ...(result !== undefined && { result }),
+      ...(failed && { isError: true as const }),
+    };
+    chunks.push({ type: "providerToolCall", content: "", providerToolCall, isFinal: false });
+  }
+}
+
+function deltaOf({ index, id, name }: Pick<OpenCall, "index" | "id" | "name">, argumentsDelta: string): MessageChunk {
+  return { type: "toolCallDelta", content: "", index, id, name, argumentsDelta, isFinal: false };
+}
+
+/** What the call is given; parts of it may still be added. */
+function argumentsOf(name: string, args: unknown): Record<string, unknown> {
+  try {
+    return exactCopy(argumentsIn(args));
+  } catch (cause) {
+    throw malformedCallError(name, cause);
+  }
+}
+
+function toolName({ toolType }: { readonly toolType?: unknown }): string {
+  return String(toolType ?? "tool").toLowerCase();
+}
+
+/** A value without its place, for who watches. */
+function textOf({ stringValue, numberValue, boolValue }: PartialArgument): string {
+  return stringValue ?? String(numberValue ?? boolValue ?? "null");
+}
+
+function isPlainText({ text, thoughtSignature }: GeminiPart): boolean {
+  return text !== undefined && !thoughtSignature;
+}
+
+/** What a turn's text does not say, or says without what the provider wants back. */
+function isMoreThanText(part: GeminiPart): boolean {
+  return !isPlainText(part);
+}
+
+function isFailed(result: unknown): boolean {
+  return isObject(result) && typeof result.outcome === "string" && result.outcome !== "OUTCOME_OK";
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

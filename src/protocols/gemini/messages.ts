@@ -1,0 +1,259 @@
+/** Messages → the contents of a Gemini request. */
+
+import type { Tool } from "../../contract/client.ts";
+import { SendError } from "../../contract/errors.ts";
+import type { AssistantTurn, ContentPart, Message, ToolMessage } from "../../contract/message.ts";
+import { base64TextOf } from "../../platform/base64.ts";
+import type { GeminiFamily } from "../capabilities/gemini.ts";
+import { type Attachment, inlined } from "../common/attachments.ts";
+import { argumentsObject, rawArgumentsOf } from "../common/call-arguments.ts";
+import { GEMINI_NAMES } from "../common/call-ids.ts";
+import { OPENING } from "../common/first-turn.ts";
+import { type CallRules, callsById, historyCalls, type SentCall } from "../common/history-calls.ts";
+import { completeMedia, withMovedMedia } from "../common/media-turns.ts";
+import { ownReplayOf, saysStill } from "../common/replay.ts";
+import { wellFormed } from "../common/well-formed.ts";
+import type { Endpoint } from "../protocol.ts";
+import type { PartialArgument } from "./arguments.ts";
+import { type FileData, type InlineData, latestMedia, refilled } from "./media.ts";
+
+/** The protocol's name in `Replay.protocol`. */
+export const GEMINI = "gemini";
+
+/** As it stands in `Replay.data`. */
+export interface GeminiReplay {
+  /** The reply's parts, in order, each with the signature it came with. */
+  readonly parts: readonly GeminiPart[];
+  /** The ids of its function calls in their order; made up where a part has none. */
+  readonly callIds: readonly string[];
+}
+
+/** One part of a turn; every member may be missing. */
+export interface GeminiPart {
+  readonly text?: string;
+  readonly thought?: boolean;
+  readonly thoughtSignature?: string;
+  readonly functionCall?: {
+    readonly id?: string | null;
+    readonly name?: string | null;
+    readonly args?: unknown;
+    readonly partialArgs?: readonly PartialArgument[] | null;
+    readonly willContinue?: boolean | null;
+  } | null;
+  readonly functionResponse?: {
+    readonly id?: string | null;
+    readonly name?: string | null;
+    readonly response?: unknown;
+  } | null;
+  readonly inlineData?: InlineData | null;
+  readonly fileData?: FileData | null;
+  /** In a replay: which of the message's complete media stood here. */
+  readonly media?: number;
+  readonly executableCode?: { readonly id?: unknown } | null;
+  readonly codeExecutionResult?: { readonly id?: unknown } | null;
+  readonly toolCall?: { readonly id?: unknown; readonly toolType?: unknown; readonly args?: unknown } | null;
+  readonly toolResponse?: { readonly id?: unknown; readonly toolType?: unknown; readonly response?: unknown } | null;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+interface Content {
+  readonly role: "user" | "model";
+  readonly parts: readonly Fields[];
+}
+
+/** What the server takes for the signature of a call that never had one. */
+const NO_SIGNATURE = "skip_thought_signature_validator";
+
+/** Ids of any form are taken, if they come from here; calls of others go without. */
+const CALL_RULES: CallRules = { names: GEMINI_NAMES, legalId: (id) => id };
+
+/** Answers stand together, directly after the calls and in their order. */
+export function contentsOf(
+  given: readonly Message[],
+  tools: readonly Tool[] | undefined,
+  family: GeminiFamily,
+  endpoint: Endpoint,
+): readonly Content[] {
+  const latest = latestMedia(given);
+  const messages = withMovedMedia(given, {
+    carries: (turn, _medium, position) => placesIn(turn, endpoint).includes(position),
+    takes: (picture) => !NO_IMAGES.test(picture.mediaType) && picture.fileId === undefined && latest.has(picture),
+  });
+  const calls = historyCalls(messages, tools, CALL_RULES);
+  const contents: Content[] = [];
+  /** The calls of the latest turn of the model, by the ids they are sent with. */
+  let asked: ReadonlyMap<string, Fields> = new Map();
+  const answers: Answer[] = [];
+  const flush = () => {
+    const order = [...asked.keys()];
+    const sorted = answers.splice(0).sort((a, b) => order.indexOf(a.id) - order.indexOf(b.id));
+    if (sorted.length > 0) contents.push({ role: "user", parts: sorted.map((answer) => answerPart(answer, asked)) });
+  };
+  for (const [index, message] of messages.entries()) {
+    if (message.role === "system") continue;
+    if (message.role === "tool") {
+      answers.push({ ...calls.answeredAt(index), message });
+      continue;
+    }
+    flush();
+    const role = message.role === "user" ? "user" : "model";
+    const own = message.role === "user" ? undefined : modelTurn(message, calls.callsAt(index), family, endpoint);
+    const parts = own ? own.parts.map((part) => refilled(part, message, latest)) : userParts(message.content, endpoint);
+    if (own) asked = own.calls;
+    if (parts.length > 0) contents.push({ role, parts });
+  }
+  flush();
+  return contents[0]?.role === "model" ? [{ role: "user", parts: textParts(OPENING) }, ...contents] : contents;
+}
+
+/** The same contents with more parts before the first of the user's. */
+export function withFirst(contents: readonly Content[], parts: readonly Fields[]): readonly Content[] {
+  const [first, ...rest] = contents;
+  if (first?.role !== "user") return [{ role: "user", parts }, ...contents];
+  return [{ role: "user", parts: [...parts, ...first.parts] }, ...rest];
+}
+
+interface Answer {
+  readonly message: ToolMessage;
+  /** Of the call that it answers, as that is sent. */
+  readonly id: string;
+  readonly name: string;
+}
+
+/** A text is wrapped: an answer is an object on the wire. */
+function answerPart({ id, name, message }: Answer, asked: ReadonlyMap<string, Fields>): Fields {
+  const text = wellFormed(message.content);
+  const response = message.isError ? { error: text } : { output: text };
+  return { functionResponse: { ...(asked.get(id) ?? { name }), response } };
+}
+
+interface ModelTurn {
+  readonly parts: readonly Fields[];
+  /** What the answer to each call repeats of it: its name, and the id if the provider gave one. */
+  readonly calls: ReadonlyMap<string, Fields>;
+}
+
+/** The places of the media that the turn's own parts bring. */
+function placesIn(turn: AssistantTurn, endpoint: Endpoint): readonly unknown[] {
+  return ownTurnOf(turn, endpoint)?.data.parts.map(({ media }) => media) ?? [];
+}
+
+/**
+ * What goes back as it came: of this account at this address, and still what the turn says. Elsewhere a signature is taken for a broken
+ * one, and what Google's own tools did is refused without theirs: words and calls go there.
+ */
+function ownTurnOf(turn: AssistantTurn, endpoint: Endpoint) {
+  const own = ownReplayOf<GeminiReplay>(turn, endpoint, GEMINI);
+  return own?.isFromAccount && isUnchanged(turn, own.before, own.data) ? own : undefined;
+}
+
+function modelTurn(
+  turn: AssistantTurn,
+  calls: readonly SentCall[],
+  family: GeminiFamily,
+  endpoint: Endpoint,
+): ModelTurn {
+  const own = ownTurnOf(turn, endpoint);
+  if (own) {
+    const replay = replayed(own.data, calls, family);
+    return { ...replay, parts: [...textParts(own.before), ...replay.parts] };
+  }
+  const parts = [
+    ...textParts(turn.content),
+    ...calls.map(({ call, name }) => ({ functionCall: { name, args: argumentsObject(call) } })),
+  ];
+  return { parts: signed(parts, family), calls: new Map(calls.map(({ id, name }) => [id, { name }])) };
+}
+
+function replayed({ parts, callIds }: GeminiReplay, calls: readonly SentCall[], family: GeminiFamily): ModelTurn {
+  const asked = new Map<string, Fields>();
+  const sentCall = callsById(calls);
+  let count = 0;
+  const sent = parts.flatMap((part): readonly Fields[] => {
+    const { functionCall, thought, thoughtSignature } = part;
+    // Thoughts themselves need not go back, what is signed must.
+    if (!functionCall) return thought && !thoughtSignature ? [] : [{ ...part }];
+    const call = sentCall(callIds[count++]);
+    if (!call) return [{ ...part }];
+    const about = { ...(functionCall.id && { id: call.id }), name: call.name };
+    asked.set(call.id, about);
+    // How it came, in pieces or at once, is no part of a request.
+    const { partialArgs: _pieces, willContinue: _more, ...called } = functionCall;
+    const exact = rawArgumentsOf(call.call) === undefined ? {} : { args: argumentsObject(call.call) };
+    return [{ ...part, functionCall: { ...called, ...exact, ...about } }];
+  });
+  return { parts: signed(sent, family), calls: asked };
+}
+
+/** Only the first of the calls of one step has a signature; newer models refuse one without. */
+function signed(parts: readonly Fields[], family: GeminiFamily): readonly Fields[] {
+  const first = parts.findIndex((part) => part.functionCall);
+  if (!family.wantsSignatures || first < 0 || parts[first]?.thoughtSignature) return parts;
+  return parts.map((part, at) => (at === first ? { ...part, thoughtSignature: NO_SIGNATURE } : part));
+}
+
+function isUnchanged(turn: AssistantTurn, before: string, { parts, callIds }: GeminiReplay): boolean {
+  if (!Array.isArray(parts) || !Array.isArray(callIds)) return false;
+  if (parts.some(({ media }) => media !== undefined && !completeMedia(turn)[media])) return false;
+  const text = parts.map((part) => (part.thought ? "" : (part.text ?? ""))).join("");
+  const answered = parts.flatMap(({ functionResponse }) => (functionResponse ? [functionResponse] : []));
+  return saysStill(turn, before + text, callIds, callIds.length - answered.length);
+}
+
+function userParts(content: string | readonly ContentPart[], endpoint: Endpoint): readonly Fields[] {
+  if (typeof content === "string") return textParts(content);
+  return content.flatMap((part) => wirePart(part, endpoint));
+}
+
+function textParts(text: string): readonly Fields[] {
+  return text === "" ? [] : [{ text: wellFormed(text) }];
+}
+
+/** Kinds of images that people have and the model does not take. */
+const NO_IMAGES = /^image\/(gif|svg|bmp|tiff|x-)/;
+
+/** @see https://ai.google.dev/gemini-api/docs/file-input-methods */
+function wirePart(given: ContentPart, endpoint: Endpoint): readonly Fields[] {
+  if (given.type === "text") return textParts(given.text);
+  const part = inlined(given);
+  const mimeType = mediaTypeOf(part);
+  if (mimeType !== undefined && NO_IMAGES.test(mimeType)) {
+    const message = `${endpoint.provider} takes images as PNG, JPEG, WebP or HEIC, not as ${mimeType}.`;
+    throw new SendError("unsupported", message);
+  }
+  if ("data" in part) return [{ inlineData: { mimeType, data: base64TextOf(part.data) } }];
+  if ("fileId" in part) {
+    // Files have a name (`files/abc`) and an address; only the address is taken.
+    const fileUri = part.fileId.includes("://") ? part.fileId : `${endpoint.baseUrl}/v1beta/${part.fileId}`;
+    return [{ fileData: { ...(mimeType && { mimeType }), fileUri } }];
+  }
+  if (mimeType === undefined && !/^https:\/\/(www\.)?(youtube\.com|youtu\.be)\//.test(part.url)) {
+    const message = `${endpoint.provider} wants to know what is at ${part.url}: give its \`mediaType\`.`;
+    throw new SendError("invalidRequest", message);
+  }
+  return [{ fileData: { ...(mimeType && { mimeType }), fileUri: part.url } }];
+}
+
+/** As given, else by how the address ends. */
+function mediaTypeOf(part: Attachment): string | undefined {
+  if (part.mediaType !== undefined || "data" in part) return part.mediaType;
+  const address = "url" in part ? part.url : part.fileId;
+  return MEDIA_TYPES[/\.(\w+)(?:[?#]|$)/.exec(address)?.[1]?.toLowerCase() ?? ""];
+}
+
+const MEDIA_TYPES: Readonly<Record<string, string>> = {
+  png: "image/png",
+  jpg: "image/jpeg",
+  jpeg: "image/jpeg",
+  gif: "image/gif",
+  webp: "image/webp",
+  heic: "image/heic",
+  pdf: "application/pdf",
+  txt: "text/plain",
+  mp3: "audio/mpeg",
+  wav: "audio/wav",
+  ogg: "audio/ogg",
+  flac: "audio/flac",
+  mp4: "video/mp4",
+};

@@ -1,0 +1,42 @@
+/** Annotations of a text as citations. */
+
+import type { Citation } from "../../contract/message.ts";
+import type { TextPositions } from "../common/text-positions.ts";
+import { nameIn } from "../common/wire-values.ts";
+
+type Nullable<T> = T | null | undefined;
+
+/** Every member may be missing. */
+export interface WireAnnotation {
+  readonly type?: Nullable<string>;
+  readonly url?: Nullable<string>;
+  readonly title?: Nullable<string>;
+  readonly filename?: Nullable<string>;
+  readonly start_index?: Nullable<number>;
+  readonly end_index?: Nullable<number>;
+}
+
+/**
+ * @param text the text it belongs to, by its positions (code points)
+ * @param start where that text begins in the visible text
+ * @param isDone whether the text is whole
+ * @returns `undefined` for one that names no source, or reaches beyond a text that is not whole
+ */
+export function annotationCitation(
+  annotation: WireAnnotation,
+  text: TextPositions,
+  start: number,
+  isDone: boolean,
+): Citation | undefined {
+  const { url, filename, start_index, end_index } = annotation;
+  const title = nameIn(annotation.title);
+  const source = url ?? filename;
+  if (typeof source !== "string" || source === "") return undefined;
+  const from = start_index ?? 0;
+  const to = end_index ?? 0;
+  if (!isDone && to > text.length) return undefined;
+  // Some vendors number their sources where a title should be.
+  const name = title && !/^\d+$/.test(title) ? { title } : {};
+  const place = to > from ? { startIndex: start + text.offsetOf(from), endIndex: start + text.offsetOf(to) } : {};
+  return { url: source, ...name, ...place };
+}

@@ -1,0 +1,538 @@
+/**
+ * Responses: a reply is a row of items (messages, thinking, calls), each begun, filled and ended by events of its own, and
+ * told once more, whole, at the end.
+ * @see https://platform.openai.com/docs/api-reference/responses-streaming
+ */
+
+import type { FinishReason, MessageChunk } from "../../contract/chunk.ts";
+import { SendError } from "../../contract/errors.ts";
+import type { ToolCall } from "../../contract/message.ts";
+import { exactJson } from "../../platform/exact-json.ts";
+import { TextBuffer } from "../../platform/text-buffer.ts";
+import type { ReplyFacts } from "../../stream/fold.ts";
+import { toolCallOf } from "../common/call-arguments.ts";
+import { uniqueCallId } from "../common/call-ids.ts";
+import { errorOf, isError, isForeignError } from "../common/error-kinds.ts";
+import { brokenOffError, finishReasonOf } from "../common/finish-reasons.ts";
+import { addLogprobs } from "../common/logprobs.ts";
+import { lostTextError } from "../common/lost-text.ts";
+import { cutCallError, malformedCallError } from "../common/tool-call-tracker.ts";
+import { argumentsIn, listIn, nameIn, objectIn, textIn } from "../common/wire-values.ts";
+import type { BackgroundReplies, Decoder, Protocol, ReplyPosition } from "../protocol.ts";
+import { anyWaits, isCallersCall } from "./callers.ts";
+import type { WireAnnotation } from "./citations.ts";
+import type { ResponsesDialect } from "./dialects.ts";
+import type { ResponseItem } from "./input-items.ts";
+import { ItemPlaces } from "./item-places.ts";
+import { PICTURE_CALL, ResponsesMedia } from "./media.ts";
+import { RESPONSES, type ResponsesReplay } from "./messages.ts";
+import { providerToolCallOf, searchQueriesOf } from "./provider-tools.ts";
+import { buildResponsesRequest } from "./request.ts";
+import { type EventNumbers, ResponsesTexts, type TextPlace } from "./texts.ts";
+import { responsesUsageOf } from "./usage.ts";
+
+/** The place of what came in the last event alone. */
+const AFTER_ALL = 2_000_000;
+
+type Nullable<T> = T | null | undefined;
+
+/** What crosses the wire; every member may be missing or null somewhere. */
+interface WireEvent {
+  readonly type?: Nullable<string>;
+  readonly sequence_number?: Nullable<number>;
+  readonly output_index?: Nullable<number | string>;
+  readonly content_index?: Nullable<number>;
+  readonly summary_index?: Nullable<number>;
+  readonly delta?: Nullable<string>;
+  readonly text?: Nullable<string>;
+  readonly refusal?: Nullable<string>;
+  readonly arguments?: unknown;
+  readonly input?: Nullable<string>;
+  readonly item_id?: Nullable<string>;
+  readonly item?: Nullable<WireItem>;
+  readonly part?: Nullable<WirePart>;
+  readonly annotation?: Nullable<WireAnnotation>;
+  readonly response?: Nullable<WireResponse>;
+  readonly error?: unknown;
+  readonly partial_image_b64?: unknown;
+}
+
+interface WireResponse {
+  readonly id?: Nullable<string>;
+  readonly model?: Nullable<string>;
+  readonly status?: Nullable<string>;
+  readonly incomplete_details?: Nullable<{ readonly reason?: Nullable<string> }>;
+  readonly error?: unknown;
+  readonly output?: Nullable<readonly Nullable<WireItem>[]>;
+  readonly usage?: unknown;
+  readonly service_tier?: unknown;
+  readonly tool_usage?: unknown;
+  /** xAI's. */
+  readonly citations?: Nullable<readonly unknown[]>;
+}
+
+interface WireItem extends ResponseItem {
+  readonly type?: Nullable<string>;
+  readonly status?: Nullable<string>;
+  readonly call_id?: Nullable<string>;
+  readonly name?: Nullable<string>;
+  readonly arguments?: unknown;
+  readonly input?: Nullable<string>;
+  readonly content?: Nullable<readonly Nullable<WirePart>[]>;
+  readonly summary?: Nullable<readonly Nullable<WirePart>[]>;
+}
+
+interface WirePart {
+  readonly type?: Nullable<string>;
+  readonly text?: Nullable<string>;
+  readonly refusal?: Nullable<string>;
+  readonly transcript?: Nullable<string>;
+  readonly annotations?: Nullable<readonly Nullable<WireAnnotation>[]>;
+  readonly logprobs?: unknown;
+}
+
+/** A call under way. */
+interface OpenCall {
+  readonly index: number;
+  readonly id: string;
+  /** As the server gave it. */
+  readonly ownId: string;
+  readonly name: string;
+  /** Told in pieces. */
+  readonly text: TextBuffer;
+  /** What it is given, as far as it was told otherwise: when the call began, and when its arguments were done. */
+  begun: string;
+  done: string | undefined;
+  /** Whether its tool takes plain text. */
+  readonly isText: boolean;
+}
+
+/** The protocol in one vendor's dialect. */
+export function responses(dialect: ResponsesDialect): Protocol {
+  return {
+    buildRequest: (messages, options, endpoint, stream) =>
+      buildResponsesRequest(messages, options, endpoint, stream, dialect),
+    createDecoder: (facts) => new ResponsesDecoder(facts, dialect),
+    decodeWhole: (body, facts, chunks) => new ResponsesDecoder(facts, dialect).readWhole(body, chunks),
+    readError: errorOf,
+    ...(dialect.keepsReplies && { background: BACKGROUND }),
+  };
+}
+
+/** @see https://platform.openai.com/docs/guides/background */
+const BACKGROUND: BackgroundReplies = {
+  resumeUrl: ({ id, after }, { baseUrl }) =>
+    `${baseUrl}/responses/${encodeURIComponent(id)}?stream=true&starting_after=${after}`,
+  cancelUrl: ({ id }, { baseUrl }) => `${baseUrl}/responses/${encodeURIComponent(id)}/cancel`,
+};
+
+/** The `sequence_number`s of one reply. Only in a body that was asked for again do they say what is known already. */
+class NumberSequence implements EventNumbers {
+  last: number | undefined;
+  areRising = true;
+  haveGaps = false;
+  #known = Number.NEGATIVE_INFINITY;
+
+  /** The next body goes on after the last number. */
+  resume(): void {
+    this.#known = this.last ?? this.#known;
+  }
+
+  /** Notes the number of the next event, unless an earlier body has brought that event. */
+  isRepeated(number: number): boolean {
+    if (number <= this.#known) return true;
+    // Gateways begin to count anew, and some servers count some of their events apart.
+    if (number <= (this.last ?? Number.NEGATIVE_INFINITY)) this.areRising = false;
+    else if (number > (this.last ?? number) + 1) this.haveGaps = true;
+    this.last = number;
+    return false;
+  }
+}
+
+/** An id becomes a part of a URL's path: one that leads elsewhere (`..`, a slash), or that no URL can hold, is no address. */
+function isPathSegment(id: string): boolean {
+  return /^[\w.~:-]+$/.test(id) && !/^\.\.?$/.test(id);
+}
+
+class ResponsesDecoder implements Decoder {
+  readonly #facts: ReplyFacts;
+  readonly #dialect: ResponsesDialect;
+  readonly #model: string;
+  readonly #numbers = new NumberSequence();
+  readonly #texts = new ResponsesTexts(this.#numbers);
+  readonly #media = new ResponsesMedia();
+  #lastPart: { readonly at: number; readonly index: number; readonly place: TextPlace } = {
+    at: 0,
+    index: 0,
+    place: "0.0",
+  };
+  readonly #calls = new Map<number, OpenCall>();
+  readonly #items = new Map<number, ResponseItem>();
+  readonly #places = new ItemPlaces();
+  readonly #queries: string[] = [];
+  #searches = 0;
+  #callCount = 0;
+  #refused = false;
+  #waits = false;
+  #cutCall: string | undefined;
+  #brokenCall: string | undefined;
+  /** A call that ended without arguments and does not say that it is whole: what follows tells. */
+  #bareCall: ToolCall | undefined;
+  /** The ids of the calls that have ended, as the server gave them, which may be one for two calls. */
+  readonly #calledIds: string[] = [];
+  /** What the calls are called: what answers one must find it. */
+  readonly #callIds = new Set<string>();
+  #isOver = false;
+
+  constructor(facts: ReplyFacts, dialect: ResponsesDialect) {
+    this.#facts = facts;
+    this.#dialect = dialect;
+    this.#model = facts.model;
+  }
+
+  push(event: object, type: string, chunks: MessageChunk[]): boolean {
+    const wire = event as WireEvent;
+    if (isError(event, type) || (wire.type === undefined && isForeignError(event))) {
+      this.#isOver = true;
+      throw errorOf(this.#facts.provider, 0, event);
+    }
+    if (typeof wire.sequence_number === "number" && this.#numbers.isRepeated(wire.sequence_number)) return false;
+    const what = wire.type ?? type;
+    const at = this.#places.placeOf(wire, what);
+    switch (what) {
+      case "response.output_text.delta":
+        this.#texts.add(this.#partAt(at, wire), textIn(wire.delta), chunks);
+        break;
+      case "response.output_text.done":
+        this.#texts.complete(this.#partAt(at, wire), textIn(wire.text), chunks);
+        break;
+      case "response.output_text.annotation.added":
+        if (wire.annotation) this.#texts.cite(this.#partAt(at, wire), wire.annotation, false, chunks);
+        break;
+      case "response.refusal.delta":
+        this.#refused = true;
+        this.#texts.add(this.#partAt(at, wire), textIn(wire.delta), chunks);
+        break;
+      case "response.refusal.done":
+        this.#refused = true;
+        this.#texts.complete(this.#partAt(at, wire), textIn(wire.refusal), chunks);
+        break;
+      case "response.content_part.added":
+      case "response.content_part.done":
+        this.#completePart(
+          objectIn(wire.part)?.type === "reasoning_text" ? thoughtAt(at, wire) : this.#partAt(at, wire),
+          wire.part,
+          chunks,
+        );
+        break;
+      case "response.reasoning_summary_text.delta":
+        this.#texts.add(summaryAt(at, wire), textIn(wire.delta), chunks);
+        break;
+      case "response.reasoning_summary_text.done":
+        this.#texts.complete(summaryAt(at, wire), textIn(wire.text), chunks);
+        break;
+      case "response.reasoning_summary_part.added":
+      case "response.reasoning_summary_part.done":
+        this.#completePart(summaryAt(at, wire), wire.part, chunks);
+        break;
+      case "response.reasoning_text.delta":
+        this.#texts.add(thoughtAt(at, wire), textIn(wire.delta), chunks);
+        break;
+      case "response.reasoning_text.done":
+        this.#texts.complete(thoughtAt(at, wire), textIn(wire.text), chunks);
+        break;
+      case "response.function_call_arguments.delta":
+      case "response.custom_tool_call_input.delta":
+        this.#addArguments(at, textIn(wire.delta), chunks);
+        break;
+      case "response.function_call_arguments.done":
+        this.#completeArguments(at, textOf(wire.arguments) ?? "", chunks);
+        break;
+      case "response.custom_tool_call_input.done":
+        this.#completeArguments(at, textIn(wire.input), chunks);
+        break;
+      case "response.output_item.added":
+        this.#beginItem(at, objectIn(wire.item) ?? {}, chunks);
+        break;
+      case "response.output_item.done":
+        this.#endItem(at, objectIn(wire.item) ?? {}, chunks);
+        break;
+      case "response.image_generation_call.partial_image":
+        this.#media.addPreview(at, { ...wire }, chunks);
+        break;
+      case "response.created":
+      case "response.queued":
+      case "response.in_progress":
+        this.#readResponse(objectIn(wire.response) ?? {});
+        break;
+      case "response.completed":
+      case "response.incomplete":
+      case "response.failed":
+      case "response.done":
+        this.#close(ended(objectIn(wire.response) ?? {}, what), chunks);
+        return true;
+    }
+    return false;
+  }
+
+  end(): void {
+    throw new SendError("truncated", "The reply ended before its last event: what came is not all of it.");
+  }
+
+  /** A server that does not count its events cannot be asked for those that are missing. */
+  position(): ReplyPosition | undefined {
+    const { id } = this.#facts;
+    const { last, areRising } = this.#numbers;
+    const isLost = this.#isOver || id === undefined || last === undefined || !areRising;
+    return isLost || !isPathSegment(id) ? undefined : { id, after: last };
+  }
+
+  resume(): void {
+    this.#numbers.resume();
+  }
+
+  readWhole(body: unknown, chunks: MessageChunk[]): void {
+    const response = (typeof body === "object" && body !== null ? body : {}) as WireResponse;
+    if (!response.output && (response.error || isForeignError(response))) throw errorOf(this.#facts.provider, 0, body);
+    if (!Array.isArray(response.output)) throw new SendError("protocol", "The answer holds no output.");
+    this.#close(response, chunks);
+  }
+
+  #readResponse({ usage, service_tier, tool_usage, ...named }: WireResponse): void {
+    const id = nameIn(named.id);
+    if (id !== undefined && this.#facts.id === undefined) this.#facts.id = id;
+    this.#facts.model = nameIn(named.model) ?? this.#facts.model;
+    // What was asked for at first (such as `auto`), in the last event what it was.
+    if (typeof service_tier === "string") this.#facts.serviceTier = service_tier;
+    const read = responsesUsageOf(usage, this.#facts.serviceTier, tool_usage);
+    if (read) this.#facts.usage = read;
+  }
+
+  /** Nearly always the same as for the event before. */
+  #partAt(at: number, { content_index }: WireEvent): TextPlace {
+    const index = content_index ?? 0;
+    if (this.#lastPart.at !== at || this.#lastPart.index !== index)
+      this.#lastPart = { at, index, place: `${at}.${index}` };
+    return this.#lastPart.place;
+  }
+
+  /** A piece of an item, as it is at its beginning or at its end. */
+  #completePart(place: TextPlace, part: Nullable<WirePart>, chunks: MessageChunk[]): void {
+    const { text, refusal, transcript } = objectIn(part) ?? {};
+    if (refusal) this.#refused = true;
+    this.#texts.complete(place, textIn(text ?? refusal ?? transcript), chunks);
+  }
+
+  /** An id may still come until the item has ended. */
+  #beginItem(at: number, item: WireItem, chunks: MessageChunk[], isEnded = false): void {
+    if (!this.#isCallersCall(item) || this.#calls.has(at)) return;
+    const ownId = textIn(item.call_id);
+    const name = textIn(item.name);
+    if ((!ownId && !isEnded) || !name) return;
+    const isText = item.type === "custom_tool_call";
+    const begun = textOf(isText ? item.input : item.arguments) ?? "";
+    const index = this.#callCount++;
+    const id = uniqueCallId(ownId, this.#facts.id, index, this.#callIds);
+    const call = { index, id, ownId, name, text: new TextBuffer(), begun, done: undefined, isText };
+    this.#calls.set(at, call);
+    chunks.push(deltaOf(call, ""));
+  }
+
+  #addArguments(at: number, delta: string, chunks: MessageChunk[]): void {
+    const call = this.#calls.get(at);
+    if (!call || delta === "") return;
+    call.text.add(delta);
+    chunks.push(deltaOf(call, delta));
+  }
+
+  /** Arguments as they are told when they are done: the last word on them, since nobody has run what their pieces say. */
+  #completeArguments(at: number, args: string, chunks: MessageChunk[]): void {
+    const call = this.#calls.get(at);
+    if (!call) return;
+    const told = call.text.toString();
+    if (args.startsWith(told)) this.#addArguments(at, args.slice(told.length), chunks);
+    call.done = args || call.done;
+  }
+
+  #isCallersCall(item: WireItem): boolean {
+    return isCallersCall(item, this.#dialect);
+  }
+
+  #endItem(at: number, item: WireItem, chunks: MessageChunk[]): void {
+    if (this.#items.has(at)) return;
+    this.#items.set(at, item);
+    if (this.#isCallersCall(item)) this.#endCall(at, item, chunks);
+    else if (item.type === "message") this.#endMessage(at, item, chunks);
+    else if (item.type === "reasoning") this.#endReasoning(at, item, chunks);
+    else if (item.type === PICTURE_CALL) this.#items.set(at, this.#media.end(at, item, chunks));
+    else this.#endProviderTool(item, chunks);
+  }
+
+  #endMessage(at: number, { content }: WireItem, chunks: MessageChunk[]): void {
+    for (const [index, part] of listIn(content).entries()) {
+      const place = `${at}.${index}` as const;
+      this.#completePart(place, part, chunks);
+      addLogprobs(this.#facts, part?.logprobs);
+      if (part) this.#media.readPart(place, { ...part }, chunks);
+      for (const annotation of listIn(part?.annotations))
+        if (annotation) this.#texts.cite(place, annotation, true, chunks);
+    }
+  }
+
+  #endReasoning(at: number, { summary, content }: WireItem, chunks: MessageChunk[]): void {
+    for (const [index, part] of listIn(summary).entries()) this.#completePart(`${at}.s${index}`, part, chunks);
+    for (const [index, part] of listIn(content).entries()) this.#completePart(`${at}.r${index}`, part, chunks);
+  }
+
+  /** Only a completed call is whole. */
+  #endCall(at: number, item: WireItem, chunks: MessageChunk[]): void {
+    this.#beginItem(at, item, chunks, true);
+    const call = this.#calls.get(at);
+    if (!call) throw new SendError("protocol", "A tool call came without the name of the tool.");
+    if (this.#items.has(at) && call.id !== item.call_id) this.#items.set(at, { ...item, call_id: call.id });
+    // Each is the last word where it says anything: some servers leave out what they have told in pieces, others have no pieces.
+    this.#completeArguments(at, textOf(call.isText ? item.input : item.arguments) ?? "", chunks);
+    if (call.done === undefined && call.text.toString() === "") this.#completeArguments(at, call.begun, chunks);
+    this.#calls.delete(at);
+    const { id, name, isText } = call;
+    const text = call.done ?? call.text.toString();
+    this.#calledIds.push(call.ownId);
+    if (item.status === "incomplete") {
+      this.#cutCall = name;
+      return;
+    }
+    let args: unknown = text;
+    this.#tellBareCall(chunks);
+    try {
+      if (!isText) args = argumentsIn(text);
+    } catch {
+      this.#brokenCall = name; // why, is told by how the reply ends
+      return;
+    }
+    this.#bareCall = toolCallOf(id, name, args);
+    if (text.trim() !== "" || item.status === "completed") this.#tellBareCall(chunks);
+  }
+
+  #tellBareCall(chunks: MessageChunk[]): void {
+    if (!this.#bareCall) return;
+    this.#keep(); // if the reply is cut from here on, its call goes back with what led to it
+    chunks.push({ type: "toolCall", content: "", toolCall: this.#bareCall, isFinal: false });
+    this.#bareCall = undefined;
+    this.#waits = true;
+  }
+
+  #endProviderTool(item: WireItem, chunks: MessageChunk[]): void {
+    const providerToolCall = providerToolCallOf(item);
+    if (!providerToolCall) return;
+    const queries = searchQueriesOf(item);
+    if (queries) {
+      this.#searches++;
+      this.#queries.push(...queries);
+    }
+    chunks.push({ type: "providerToolCall", content: "", providerToolCall, isFinal: false });
+  }
+
+  #close(response: WireResponse, chunks: MessageChunk[]): void {
+    const facts = this.#facts;
+    this.#isOver = true;
+    this.#readResponse(response);
+    const { status, error, incomplete_details: details, output } = response;
+    this.#readOutput(listIn(output), chunks); // also what came of one that failed
+    if (status === "failed" || status === "cancelled" || error) {
+      throw errorOf(facts.provider, 0, { error: error ?? { message: `The response was ${status}.` } });
+    }
+    const raw = textIn(details?.reason ?? status) || undefined;
+    if (raw !== undefined) facts.rawFinishReason = raw;
+    const broken = status === "completed" || finishReasonOf(raw) ? undefined : brokenOffError(raw);
+    if (broken) throw broken;
+    // Nothing but the event that ends it is missing of a call whose arguments are done.
+    if (status === "completed")
+      for (const [at, { done, isText }] of this.#calls)
+        if (done !== undefined)
+          this.#endCall(at, { type: isText ? "custom_tool_call" : "function_call", status }, chunks);
+    const [open] = this.#calls.values();
+    const lacking = this.#brokenCall ?? this.#bareCall?.name;
+    const cut = this.#cutCall ?? open?.name ?? (status === "incomplete" ? lacking : undefined);
+    if (cut !== undefined) throw cutCallError(cut);
+    if (this.#brokenCall !== undefined) throw malformedCallError(this.#brokenCall);
+    this.#tellBareCall(chunks);
+    this.#texts.citeAll(listIn(response.citations), chunks);
+    if (this.#texts.difference === "lost") throw lostTextError();
+    facts.finishReason = this.#finishReason(status, raw);
+    if (this.#searches > 0) facts.search = { queries: this.#queries, count: this.#searches };
+    if (this.#items.size > 0) this.#keep();
+  }
+
+  /** What goes back in the next request, as far as it came. */
+  #keep(): void {
+    const { provider } = this.#facts;
+    const data: ResponsesReplay = {
+      items: [...this.#items].sort(([a], [b]) => a - b).map(([, item]) => this.#media.placed(item)),
+    };
+    this.#facts.replay = { provider, protocol: RESPONSES, model: this.#model, data };
+  }
+
+  /**
+   * What came without events of its own is in the whole response: everything, a call that was never ended, the rest of the
+   * text. Its places are not those of the events.
+   */
+  #readOutput(output: readonly Nullable<WireItem>[], chunks: MessageChunk[]): void {
+    const anyItem = this.#items.size > 0;
+    const anyText = this.#texts.anyVisible;
+    const called = countsOf(this.#calledIds);
+    const begun = new Map([...this.#calls].reverse().map(([at, { ownId }]) => [ownId, at]));
+    for (const [place, item] of output.entries()) {
+      if (!item) continue;
+      if (!anyItem) {
+        // A text that stands elsewhere has been told from there.
+        if (item.type !== "message" || !anyText || this.#texts.has(`${place}.0`)) this.#endItem(place, item, chunks);
+        else this.#items.set(place, item);
+      } else if (this.#isCallersCall(item)) {
+        const id = item.call_id ?? "";
+        const known = called.get(id) ?? 0;
+        if (known > 0) called.set(id, known - 1);
+        else this.#endItem(begun.get(id) ?? AFTER_ALL + place, item, chunks);
+      } else if (item.type === PICTURE_CALL && !this.#media.hasEnded(item.id)) {
+        this.#endItem(this.#items.has(place) ? AFTER_ALL + place : place, item, chunks);
+      }
+    }
+    const said = output.flatMap((item) => (item?.type === "message" ? listIn(item.content) : []));
+    this.#texts.completeAll(
+      said.map((part) => textIn(part?.text ?? part?.refusal)),
+      chunks,
+    );
+  }
+
+  #finishReason(status: Nullable<string>, raw: string | undefined): FinishReason {
+    if (status === "incomplete") return finishReasonOf(raw) ?? "unknown";
+    // Whoever thinned out the pieces says `completed` all the same.
+    if (status !== "completed" || this.#texts.difference) return "unknown";
+    if (this.#waits || anyWaits([...this.#items.values()])) return "toolCalls";
+    return this.#refused ? "refusal" : "stop";
+  }
+}
+
+/** A response whose status is missing ended as the event that ends it says; what is called failed has. */
+function ended(response: WireResponse, type: string): WireResponse {
+  const named = /^response\.(completed|incomplete|failed)$/.exec(type)?.[1];
+  return { ...response, status: named === "failed" ? named : (response.status ?? named) };
+}
+
+const thoughtAt = (at: number, { content_index }: WireEvent): TextPlace => `${at}.r${content_index ?? 0}`;
+const summaryAt = (at: number, { summary_index }: WireEvent): TextPlace => `${at}.s${summary_index ?? 0}`;
+
+function deltaOf({ index, id, name }: OpenCall, argumentsDelta: string): MessageChunk {
+  return { type: "toolCallDelta", content: "", index, id, name, argumentsDelta, isFinal: false };
+}
+
+/** Some servers send the object itself. */
+function textOf(args: unknown): string | undefined {
+  if (args === undefined || args === null) return undefined;
+  return typeof args === "string" ? args : exactJson(args);
+}
+
+function countsOf(ids: Iterable<string>): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const id of ids) counts.set(id, (counts.get(id) ?? 0) + 1);
+  return counts;
+}

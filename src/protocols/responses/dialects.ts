@@ -1,0 +1,103 @@
+/** How the vendors of Responses differ in what they take. */
+
+import type { SearchParameters, SendOptions } from "../../contract/client.ts";
+import { openaiFamily, openaiInputs, type ReasoningFamily, xaiFamily } from "../capabilities/openai.ts";
+import { OPENAI_ROOT_REFUSALS } from "../common/tool-parameters.ts";
+import { refuseSearch } from "../common/unsupported-search.ts";
+import { type Endpoint, refuse } from "../protocol.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** One vendor. */
+export interface ResponsesDialect {
+  readonly familyOf: (model: string) => ReasoningFamily;
+  readonly searchTools: (search: SearchParameters, endpoint: Endpoint, options: SendOptions) => readonly Fields[];
+  /** What to send so that the model must search; absent where it cannot be made to. */
+  readonly searchChoice?: Fields;
+  /** What else to ask for in the reply when the model may search. */
+  readonly searchInclude?: readonly string[];
+  /** Sent with a streamed request. */
+  readonly streamOptions?: Fields;
+  /** A readable summary of the thinking must be asked for. */
+  readonly reasoningSummary?: "auto";
+  /** Models that think refuse `temperature` and `top_p`. */
+  readonly refusesSampling?: true;
+  /** The smallest `max_output_tokens`. */
+  readonly leastOutputTokens?: number;
+  /** What a model takes beside text; absent: everything there is a form for. */
+  readonly inputs?: (model: string) => readonly ("image" | "file" | "audio")[];
+  /** Files that are no images go by URL or id only. */
+  readonly refusesInlineFiles?: true;
+  /** Requests may be labelled. */
+  readonly takesMetadata?: true;
+  /** Tools are described without `additionalProperties: false`, which is what is meant anyway, and never strictly. */
+  readonly opensTools?: true;
+  /** Keywords that are refused at the root of a tool's schema. */
+  readonly rootRefusals?: readonly string[];
+  /** Calls of custom tools are the vendor's own and have run already. */
+  readonly runsCustomTools?: true;
+  /** Replies can be written in the background, and be resumed. */
+  readonly keepsReplies?: true;
+}
+
+/** @see https://platform.openai.com/docs/api-reference/responses/create */
+export const OPENAI_RESPONSES: ResponsesDialect = {
+  familyOf: openaiFamily,
+  searchTools(search, endpoint, options) {
+    const { allowedDomains, country } = search;
+    const lacking = ["maxResults", "fromDate", "toDate", "blockedDomains", "sources", "citations"] as const;
+    refuseSearch(search, lacking, endpoint, options);
+    return [
+      {
+        type: "web_search",
+        ...(allowedDomains && { filters: { allowed_domains: allowedDomains } }),
+        ...(country && { user_location: { type: "approximate", country: country.toUpperCase() } }),
+      },
+    ];
+  },
+  searchChoice: { type: "web_search" },
+  searchInclude: ["web_search_call.action.sources"],
+  // Without it every event carries a random text of its own.
+  streamOptions: { include_obfuscation: false },
+  reasoningSummary: "auto",
+  refusesSampling: true,
+  leastOutputTokens: 16,
+  inputs: openaiInputs,
+  takesMetadata: true,
+  keepsReplies: true,
+  rootRefusals: OPENAI_ROOT_REFUSALS,
+};
+
+/** Domains a search tool takes. */
+const MOST_DOMAINS = 5;
+
+/** @see https://docs.x.ai/docs/guides/tools/overview */
+export const XAI_RESPONSES: ResponsesDialect = {
+  familyOf: xaiFamily,
+  searchTools(search, endpoint, options) {
+    const { sources = ["web"], allowedDomains, blockedDomains, fromDate, toDate } = search;
+    refuseSearch(search, ["maxResults", "country", "citations"], endpoint, options);
+    if (sources.includes("news")) refuse("`search.sources` with news", endpoint, options, "There are web and x.");
+    const advice = `It takes ${MOST_DOMAINS} domains; the first ${MOST_DOMAINS} are sent then.`;
+    for (const name of ["allowedDomains", "blockedDomains"] as const) {
+      const domains = search[name];
+      if (domains && !sources.includes("web"))
+        refuse(`\`search.${name}\` for posts`, endpoint, options, 'They are of web pages: `sources: ["web"]`.');
+      if (domains && domains.length > MOST_DOMAINS) refuse(`all of \`search.${name}\``, endpoint, options, advice);
+    }
+    for (const name of ["fromDate", "toDate"] as const) {
+      if (search[name] !== undefined && sources.includes("web"))
+        refuse(`\`search.${name}\` for web pages`, endpoint, options, 'Only posts have dates: `sources: ["x"]`.');
+    }
+    const web = {
+      type: "web_search",
+      ...(allowedDomains && { allowed_domains: allowedDomains.slice(0, MOST_DOMAINS) }),
+      ...(blockedDomains && { excluded_domains: blockedDomains.slice(0, MOST_DOMAINS) }),
+    };
+    const posts = { type: "x_search", ...(fromDate && { from_date: fromDate }), ...(toDate && { to_date: toDate }) };
+    return [...(sources.includes("web") ? [web] : []), ...(sources.includes("x") ? [posts] : [])];
+  },
+  refusesInlineFiles: true,
+  opensTools: true,
+  runsCustomTools: true,
+};

@@ -1,0 +1,208 @@
+/** Messages → the input items of a Responses request. */
+
+import type { Tool } from "../../contract/client.ts";
+import { SendError } from "../../contract/errors.ts";
+import type { AssistantTurn, ContentPart, Message } from "../../contract/message.ts";
+import { wellFormedJson } from "../../platform/json-text.ts";
+import { type Attachment, dataUrlOf, inlined } from "../common/attachments.ts";
+import { argumentsJson } from "../common/call-arguments.ts";
+import { OPENAI_NAMES, shortCallId } from "../common/call-ids.ts";
+import { type CallRules, callsById, historyCalls, type SentCall } from "../common/history-calls.ts";
+import { completeMedia, withMovedMedia } from "../common/media-turns.ts";
+import { type OwnReplay, ownReplayOf, saysStill } from "../common/replay.ts";
+import { wellFormed } from "../common/well-formed.ts";
+import type { Endpoint } from "../protocol.ts";
+import { isCallersCall } from "./callers.ts";
+import type { ResponsesDialect } from "./dialects.ts";
+import { hasContent, inputForm, type ResponseItem } from "./input-items.ts";
+import { PICTURE_CALL, pictureItem } from "./media.ts";
+
+/** The protocol's name in `Replay.protocol`. */
+export const RESPONSES = "responses";
+
+/** As it stands in `Replay.data`: the reply's items, in order. */
+export interface ResponsesReplay {
+  readonly items: readonly ResponseItem[];
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** The longest `call_id` has 64 characters. */
+const CALL_RULES: CallRules = { names: OPENAI_NAMES, legalId: (id) => shortCallId(id, 64) };
+
+export function inputOf(
+  given: readonly Message[],
+  tools: readonly Tool[] | undefined,
+  endpoint: Endpoint,
+  dialect: ResponsesDialect,
+): readonly Fields[] {
+  const { model } = endpoint;
+  const messages = withMovedMedia(given, {
+    carries: (turn, _medium, position) => placesIn(turn, endpoint, dialect).includes(position),
+    takes: ({ mediaType, fileId }) =>
+      fileId === undefined && IMAGES.includes(mediaType) && (dialect.inputs?.(model) ?? ["image"]).includes("image"),
+  });
+  const calls = historyCalls(messages, tools, CALL_RULES);
+  /** By the ids they went out with: calls of tools that take plain text are answered under another type. */
+  const types = new Map<unknown, unknown>();
+  const input: Fields[] = [];
+  for (const [index, message] of messages.entries()) {
+    if (message.role === "user") input.push({ role: "user", content: userContent(message.content, endpoint, dialect) });
+    else if (message.role === "assistant") {
+      const items = turnItems(message, calls.callsAt(index), endpoint, dialect);
+      for (const { type, call_id } of items) if (call_id !== undefined) types.set(call_id, type);
+      input.push(...items);
+    } else if (message.role === "tool") {
+      const { id } = calls.answeredAt(index);
+      const type = types.get(id) === "custom_tool_call" ? "custom_tool_call_output" : "function_call_output";
+      input.push({ type, call_id: id, output: wellFormed(message.content) });
+    }
+  }
+  return input;
+}
+
+/** The items as they came, if they are this provider's and still say what the turn says; else written anew. */
+function turnItems(
+  turn: AssistantTurn,
+  calls: readonly SentCall[],
+  endpoint: Endpoint,
+  dialect: ResponsesDialect,
+): readonly Fields[] {
+  const own = ownReplayOf<ResponsesReplay>(turn, endpoint, RESPONSES);
+  if (own && isUnchanged(turn, own.before, own.data.items, dialect))
+    return [...textItems(own.before), ...replayed(turn, own.data.items, calls, isReadable(own, endpoint), dialect)];
+  return [
+    ...textItems(turn.content),
+    ...calls.map(({ call, id, name }) => ({
+      type: "function_call",
+      call_id: id,
+      name,
+      arguments: argumentsJson(call),
+    })),
+  ];
+}
+
+/** Whether the model that is asked can read what is encrypted in it. */
+function isReadable({ model, isFromAccount }: OwnReplay<unknown>, endpoint: Endpoint): boolean {
+  return model === endpoint.model && isFromAccount;
+}
+
+/** The places of the pictures among the turn's media that go back with their items. */
+function placesIn(turn: AssistantTurn, endpoint: Endpoint, dialect: ResponsesDialect): readonly unknown[] {
+  const own = ownReplayOf<ResponsesReplay>(turn, endpoint, RESPONSES);
+  if (!own || !isUnchanged(turn, own.before, own.data.items, dialect)) return [];
+  return kept(own.data.items, [], isReadable(own, endpoint), dialect).map(
+    ({ type, media }) => type === PICTURE_CALL && media,
+  );
+}
+
+function textItems(text: string): readonly Fields[] {
+  return text === "" ? [] : [{ role: "assistant", content: [{ type: "output_text", text: wellFormed(text) }] }];
+}
+
+/**
+ * Reasoning goes back encrypted, to the model and the account that wrote it, and never without the item it led to; what the provider's
+ * own tools did goes back with the reasoning that led to it, or not at all. Messages and the caller's calls need no id: with one,
+ * the server looks for what it was told not to keep.
+ * @param hasThought whether the thinking can be read where this goes
+ * @see https://platform.openai.com/docs/guides/reasoning#encrypted-reasoning-items
+ */
+function replayed(
+  turn: AssistantTurn,
+  items: readonly ResponseItem[],
+  calls: readonly SentCall[],
+  hasThought: boolean,
+  dialect: ResponsesDialect,
+): readonly Fields[] {
+  const media = completeMedia(turn);
+  return kept(items, calls, hasThought, dialect).flatMap((item): readonly Fields[] => {
+    const sent = item.type === PICTURE_CALL ? pictureItem(item, media) : item;
+    return sent ? [sent] : [];
+  });
+}
+
+function kept(
+  items: readonly ResponseItem[],
+  calls: readonly SentCall[],
+  hasThought: boolean,
+  dialect: ResponsesDialect,
+): readonly Fields[] {
+  const sentCall = callsById(calls);
+  const last = items.findLastIndex(({ type }) => type !== "reasoning");
+  let isUnthought = !hasThought;
+  return items.flatMap((item, at): readonly Fields[] => {
+    if (item.type === "reasoning") {
+      isUnthought = !hasThought || !item.encrypted_content;
+      return isUnthought || at > last ? [] : [inputForm(item)];
+    }
+    if (item.type === "message") return hasContent(item) ? [inputForm(item)] : [];
+    if (isCallersCall(item, dialect)) return [callItem(inputForm(item), sentCall(item.call_id))];
+    // A function's call demands an output, also one that the provider has run.
+    return isUnthought || item.type === "function_call" ? [] : [inputForm(item)];
+  });
+}
+
+/** The call as it came, by the name and the id under which it is sent. */
+function callItem({ id: _id, status: _status, ...item }: Fields, sent: SentCall | undefined): Fields {
+  return {
+    ...item,
+    ...(sent && { call_id: sent.id, name: sent.name }),
+    ...(typeof item.arguments === "string"
+      ? { arguments: wellFormedJson(item.arguments) }
+      : sent && item.type === "function_call" && { arguments: argumentsJson(sent.call) }),
+  };
+}
+
+function isUnchanged(
+  turn: AssistantTurn,
+  before: string,
+  items: readonly ResponseItem[],
+  dialect: ResponsesDialect,
+): boolean {
+  if (!Array.isArray(items)) return false;
+  const text = items.map((item) => (item.type === "message" ? textOfItem(item) : "")).join("");
+  const ids = items.filter((item) => isCallersCall(item, dialect)).map((item) => item.call_id);
+  return saysStill(turn, before + text, ids);
+}
+
+function textOfItem(item: ResponseItem): string {
+  const parts = Array.isArray(item.content) ? (item.content as readonly Record<string, unknown>[]) : [];
+  return parts.map((part) => String(part.text ?? part.refusal ?? "")).join("");
+}
+
+function userContent(content: string | readonly ContentPart[], endpoint: Endpoint, dialect: ResponsesDialect): unknown {
+  return typeof content === "string"
+    ? wellFormed(content)
+    : content.map((part) => (part.type === "text" ? textPart(part.text) : wirePart(inlined(part), endpoint, dialect)));
+}
+
+function textPart(text: string): Fields {
+  return { type: "input_text", text: wellFormed(text) };
+}
+
+function wirePart(
+  part: Attachment,
+  { provider, model }: Endpoint,
+  { inputs, refusesInlineFiles }: ResponsesDialect,
+): Fields {
+  const { mediaType } = part;
+  if (mediaType?.startsWith("audio/"))
+    throw new SendError("unsupported", `${provider} takes no sound over Responses; \`api: "chat"\` may.`);
+  if (mediaType?.startsWith("video/")) throw new SendError("unsupported", `${provider} takes no video.`);
+  const kind = part.type === "image" || mediaType?.startsWith("image/") ? "image" : "file";
+  if (inputs && !inputs(model).includes(kind)) throw new SendError("unsupported", `${model} takes no ${kind}s.`);
+  if (kind === "image") {
+    if (mediaType !== undefined && !IMAGES.includes(mediaType))
+      throw new SendError("unsupported", `${provider} takes images as PNG, JPEG, WebP or GIF, not as ${mediaType}.`);
+    if ("fileId" in part) return { type: "input_image", file_id: part.fileId };
+    return { type: "input_image", image_url: "url" in part ? part.url : dataUrlOf(part) };
+  }
+  if ("fileId" in part) return { type: "input_file", file_id: part.fileId };
+  if ("url" in part) return { type: "input_file", file_url: part.url };
+  if (refusesInlineFiles)
+    throw new SendError("unsupported", `${provider} takes files by URL or file id, not as bytes.`);
+  const filename = (part.type === "file" && part.filename) || "file";
+  return { type: "input_file", filename, file_data: dataUrlOf(part) };
+}
+
+const IMAGES = ["image/png", "image/jpeg", "image/webp", "image/gif"];

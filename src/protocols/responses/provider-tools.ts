@@ -1,0 +1,43 @@
+/** Items that tell of tools which ran at the provider. */
+
+import type { ProviderToolCall } from "../../contract/message.ts";
+import { parseExact } from "../../platform/exact-json.ts";
+import type { ResponseItem } from "./input-items.ts";
+
+/** `undefined` for an item that tells of no tool. */
+export function providerToolCallOf(item: ResponseItem): ProviderToolCall | undefined {
+  const type = String(item.type ?? "");
+  const isCall = type.endsWith("_call") || type.startsWith("mcp_") || type === "program";
+  if (!isCall) return undefined;
+  const args = item.action ?? item.arguments ?? item.input ?? item.code ?? item.queries ?? item.operation;
+  const result = item.results ?? item.outputs ?? item.output ?? item.result ?? item.tools ?? item.error;
+  return {
+    ...(typeof item.id === "string" && { id: item.id }),
+    name: typeof item.name === "string" ? item.name : type.replace(/_call$/, ""),
+    ...(args !== undefined && args !== null && { arguments: parsedOr(args) }),
+    ...(result !== undefined && result !== null && { result }),
+    ...((item.status === "failed" || Boolean(item.error)) && { isError: true as const }),
+  };
+}
+
+/** What a search looked for; `undefined` for what is no search. */
+export function searchQueriesOf(item: ResponseItem): readonly string[] | undefined {
+  const name = typeof item.name === "string" ? item.name : "";
+  const isSearch = /^(web|x)_search_call$/.test(String(item.type)) || /^(web_search|x_\w+_search)/.test(name);
+  if (!isSearch) return undefined;
+  const action = parsedOr(item.action ?? item.arguments ?? item.input);
+  if (typeof action !== "object" || action === null) return [];
+  const { type, query, queries } = action as Readonly<Record<string, unknown>>;
+  if (type === "open_page" || type === "find_in_page") return undefined;
+  if (Array.isArray(queries)) return queries.filter((text) => typeof text === "string");
+  return typeof query === "string" ? [query] : [];
+}
+
+function parsedOr(value: unknown): unknown {
+  if (typeof value !== "string") return value;
+  try {
+    return parseExact(value);
+  } catch {
+    return value;
+  }
+}

@@ -1,0 +1,162 @@
+/** The texts of a Responses reply, the visible ones and the thinking: each comes in pieces, and is told again when it is done. */
+
+import type { MessageChunk } from "../../contract/chunk.ts";
+import { TextBuffer } from "../../platform/text-buffer.ts";
+import { isOneText, isRestored } from "../common/lost-text.ts";
+import { codePoints, TextPositions } from "../common/text-positions.ts";
+import { annotationCitation, type WireAnnotation } from "./citations.ts";
+
+/** Where a text stands: its item, and its place within, of a kind. */
+export type TextPlace = `${number}.${"" | "s" | "r"}${number}`;
+
+/** What the `sequence_number`s of a reply's events have shown so far. */
+export interface EventNumbers {
+  /** Each event had a number greater than that of the event before. */
+  readonly areRising: boolean;
+  /** Numbers are missing between those that came. */
+  readonly haveGaps: boolean;
+}
+
+/** How a text that was delivered differs from what the server says it is. */
+type Difference = "lost" | "thinned";
+
+/** One text, as far as it came. */
+interface OpenText {
+  readonly isVisible: boolean;
+  readonly text: TextBuffer;
+  /** Of citations in it, once there are some. */
+  positions: TextPositions | undefined;
+  /** Where it begins in the visible text. */
+  readonly start: number;
+  /** Citations told already. */
+  readonly cited: Set<string>;
+}
+
+export class ResponsesTexts {
+  /** By place: item ids change from event to event at some vendors. */
+  readonly #texts = new Map<string, OpenText>();
+  /** Sources told already. */
+  readonly #urls = new Set<string>();
+  #visibleLength = 0;
+  /** The visible text that was added to last: only there a continuation stands where it belongs. */
+  #latest: OpenText | undefined;
+  #difference: Difference | undefined;
+  readonly #numbering: EventNumbers;
+
+  /** `numbering`: what is known of the numbers of the events so far. */
+  constructor(numbering: EventNumbers) {
+    this.#numbering = numbering;
+  }
+
+  /**
+   * How the visible texts differ from what the server says they are, beyond what was delivered since. `lost`: pieces are missing or
+   * wrong. `thinned`: most pieces are missing, as in recordings whose keeper has removed them.
+   */
+  get difference(): Difference | undefined {
+    return this.#difference;
+  }
+
+  get anyVisible(): boolean {
+    return this.#visibleLength > 0;
+  }
+
+  has(place: TextPlace): boolean {
+    return this.#texts.has(place);
+  }
+
+  add(place: TextPlace, piece: string, chunks: MessageChunk[]): void {
+    if (piece === "") return;
+    const open = this.#at(place);
+    open.text.add(piece);
+    open.positions?.add(piece);
+    if (open.isVisible) {
+      this.#latest = open;
+      this.#visibleLength += piece.length;
+      chunks.push({ type: "text", content: piece, isFinal: false });
+    } else chunks.push({ type: "reasoning", content: "", reasoning: piece, isFinal: false });
+  }
+
+  /**
+   * The text as the server repeats it when it is done. If no piece came, or the text goes on from the pieces, the rest is delivered.
+   * Any other difference of a visible text is remembered in `difference`. Surrounding white space is not a difference.
+   */
+  complete(place: TextPlace, whole: string, chunks: MessageChunk[]): void {
+    const told = this.#texts.get(place)?.text.toString() ?? "";
+    if (whole === "" || (told !== "" && isOneText(told, whole))) return;
+    const open = this.#at(place);
+    const isThinned = isMostlyMissing(told, whole) && this.#numbering.areRising;
+    const isLast = !open.isVisible || told === "" || open === this.#latest;
+    if (whole.startsWith(told) && isLast && !(isThinned && this.#numbering.haveGaps && told !== ""))
+      this.add(place, whole.slice(told.length), chunks);
+    else if (open.isVisible && this.#difference !== "lost") this.#difference = isThinned ? "thinned" : "lost";
+  }
+
+  /** Does the same for all visible texts of a reply, in order: their places in its last event are not always those of the events before. */
+  completeAll(wholes: readonly string[], chunks: MessageChunk[]): void {
+    const visible = [...this.#texts].filter(([, { isVisible, text }]) => isVisible && text.length > 0);
+    const placesOf = new Map<string, string[]>();
+    for (const [place, { text }] of visible) {
+      const same = text.toString().trim();
+      const places = placesOf.get(same);
+      if (places) places.push(place);
+      else placesOf.set(same, [place]);
+    }
+    // Only those with bytes that were no UTF-8 may be the same in another form.
+    const broken = visible.filter(([, { text }]) => text.toString().includes("\ufffd"));
+    const found = new Set<string>();
+    const rest = wholes.filter((whole) => {
+      if (whole === "") return false;
+      const isIt = ([place, { text }]: (typeof visible)[number]) =>
+        !found.has(place) && isOneText(text.toString(), whole);
+      const place = placesOf.get(whole.trim())?.shift() ?? broken.find(isIt)?.[0];
+      if (place !== undefined) found.add(place);
+      return place === undefined;
+    });
+    const told = visible.filter(([place]) => !found.has(place));
+    for (const [index, whole] of rest.entries())
+      this.complete((told[index]?.[0] ?? `${Number.POSITIVE_INFINITY}.${index}`) as TextPlace, whole, chunks);
+  }
+
+  cite(place: TextPlace, annotation: WireAnnotation, isDone: boolean, chunks: MessageChunk[]): void {
+    const open = this.#at(place);
+    const { text, start, cited } = open;
+    open.positions ??= new TextPositions(codePoints, text.toString());
+    const citation = annotationCitation(annotation, open.positions, start, isDone);
+    // One that reaches beyond the text so far is told when the item is done.
+    if (!citation) return;
+    const mark = JSON.stringify(citation);
+    if (cited.has(mark)) return;
+    cited.add(mark);
+    this.#urls.add(citation.url);
+    chunks.push({ type: "citation", content: "", ...citation, isFinal: false });
+  }
+
+  /** Sources without a place, as xAI lists them beside its answer; those that were cited are told already. */
+  citeAll(urls: readonly unknown[], chunks: MessageChunk[]): void {
+    for (const url of urls) {
+      if (typeof url !== "string" || url === "" || this.#urls.has(url)) continue;
+      this.#urls.add(url);
+      chunks.push({ type: "citation", content: "", url, isFinal: false });
+    }
+  }
+
+  #at(place: TextPlace): OpenText {
+    const known = this.#texts.get(place);
+    if (known) return known;
+    const isVisible = /\.\d/.test(place);
+    const open: OpenText = {
+      isVisible,
+      text: new TextBuffer(),
+      positions: undefined,
+      start: this.#visibleLength,
+      cited: new Set<string>(),
+    };
+    this.#texts.set(place, open);
+    return open;
+  }
+}
+
+/** Less than a quarter of a text came. */
+function isMostlyMissing(told: string, whole: string): boolean {
+  return told.length * 4 < whole.length && isRestored(told, whole);
+}

@@ -1,0 +1,49 @@
+/** The usage object of Responses as `TokenUsage`. */
+
+import type { TokenUsage } from "../../contract/message.ts";
+import { countIn, countsOf, withCached } from "../common/usage-counts.ts";
+
+type Count = number | null | undefined;
+
+interface WireUsage {
+  readonly input_tokens?: Count;
+  readonly input_tokens_details?: { readonly cached_tokens?: Count; readonly cache_write_tokens?: Count } | null;
+  readonly output_tokens?: Count;
+  readonly output_tokens_details?: { readonly reasoning_tokens?: Count } | null;
+  readonly total_tokens?: Count;
+}
+
+/**
+ * `undefined` when it does not tell what went in and what came out. `serviceTier` stands in the response beside it, and so does what
+ * tools of the provider's own were billed for (`tool_usage`: pictures), which goes into the raw object.
+ */
+export function responsesUsageOf(raw: unknown, serviceTier?: string, toolUsage?: unknown): TokenUsage | undefined {
+  if (typeof raw !== "object" || raw === null) return undefined;
+  const wire = raw as WireUsage;
+  const counts = countsOf(wire.input_tokens, wire.output_tokens, wire.total_tokens);
+  if (!counts) return undefined;
+  const { input, output } = counts;
+  const cached = countIn(wire.input_tokens_details?.cached_tokens);
+  const written = countIn(wire.input_tokens_details?.cache_write_tokens);
+  const reasoning = countIn(wire.output_tokens_details?.reasoning_tokens);
+  const inputTokens = withCached(input, cached);
+  return {
+    inputTokens,
+    outputTokens: output,
+    totalTokens: countIn(wire.total_tokens) ?? inputTokens + output,
+    ...(cached !== undefined && { cachedInputTokens: cached }),
+    ...(written !== undefined && { cacheWriteTokens: written }),
+    ...(reasoning !== undefined && { reasoningTokens: reasoning }),
+    ...(serviceTier !== undefined && { serviceTier }),
+    raw: isBilled(toolUsage) ? { ...raw, tool_usage: toolUsage } : raw,
+  };
+}
+
+/** Responses report it with every tool, most of the time as zeros. */
+function isBilled(toolUsage: unknown): boolean {
+  if (typeof toolUsage !== "object" || toolUsage === null) return false;
+  return Object.values(toolUsage).some((tool: unknown) => {
+    if (typeof tool !== "object" || tool === null) return false;
+    return Object.values(tool).some((count) => typeof count === "number" && count > 0);
+  });
+}

@@ -1,0 +1,157 @@
+/** Who may go now: calls in the order in which they came, within the limits and what the provider says of them. */
+
+import type { ClientWrapper, SendOptions } from "../contract/client.ts";
+import { SendError, type SendErrorFacts, type SendErrorKind } from "../contract/errors.ts";
+import type { AssistantMessage, Message, RateLimits } from "../contract/message.ts";
+import { retryPolicyOf } from "../contract/retries.ts";
+import { messagesFault, optionsFault } from "../contract/validate.ts";
+import { offAbort, onAbort } from "../platform/abort.ts";
+import { tellSent } from "../stream/attempts-in-flight.ts";
+import { waitsInVain } from "../stream/idle-alternative.ts";
+import { LONGEST_TIMER_MS } from "../stream/stopwatch.ts";
+import { estimateInputTokens } from "../tokens/estimate.ts";
+import type { RateLimitOptions } from "./rate-limit.ts";
+import { MinuteWindow } from "./sliding-window.ts";
+
+/** What a reply is taken to cost before it is known. */
+const EXPECTED_OUTPUT_TOKENS = 1_000;
+
+/** Somebody in line. */
+interface Waiting {
+  readonly tokens: number;
+  /** A provider that asks for a longer wait than this is told to the caller. */
+  readonly longestWaitMs: number;
+  readonly refuse: (waitMs: number) => void;
+  /** Whether another client is idle, so that a long wait is in vain. */
+  readonly mayPassOn: (waitMs: number) => boolean;
+  /** `correct` tells the real cost, once it is known. */
+  readonly enter: (correct: (tokens: number) => void) => void;
+}
+
+/** Told once how a call ended. */
+export type Leave = (message: AssistantMessage | undefined, error: unknown) => void;
+
+/** The line of one client's calls. */
+export class Line {
+  readonly #requests: MinuteWindow | undefined;
+  readonly #tokens: MinuteWindow | undefined;
+  readonly #concurrency: number;
+  readonly #waiting: Waiting[] = [];
+  #running = 0;
+  /** Nobody goes before. */
+  #closedUntil = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor({ requestsPerMinute, tokensPerMinute, concurrency = Number.POSITIVE_INFINITY }: RateLimitOptions) {
+    for (const [name, limit] of Object.entries({ requestsPerMinute, tokensPerMinute, concurrency })) {
+      if (limit !== undefined && !(typeof limit === "number" && limit > 0))
+        throw new TypeError(`\`${name}\` must be a number above 0.`);
+    }
+    this.#requests = requestsPerMinute === undefined ? undefined : new MinuteWindow(requestsPerMinute);
+    this.#tokens = tokensPerMinute === undefined ? undefined : new MinuteWindow(tokensPerMinute);
+    this.#concurrency = concurrency;
+  }
+
+  /** Resolves when it is the call's turn. @throws {SendError} kind `aborted` when the signal fires before. */
+  async enter(client: ClientWrapper, messages: readonly Message[], options: SendOptions): Promise<Leave> {
+    tellSent(options.signal, () => []); // until it is its turn
+    // What makes no sense is the client's to refuse, and costs nothing.
+    const isSound = messagesFault(messages) === undefined && optionsFault({ ...options }) === undefined;
+    const { signal, retries, timeouts, maxOutputTokens = EXPECTED_OUTPUT_TOKENS } = isSound ? options : {};
+    const tokens = this.#tokens && isSound ? estimateInputTokens(messages) + maxOutputTokens : 0;
+    const { provider, model } = client;
+    const correct = await new Promise<(tokens: number) => void>((resolve, reject) => {
+      const leave = (): void => {
+        clearTimeout(limit);
+        offAbort(signal, abort);
+        this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+      };
+      const fail = (kind: SendErrorKind, message: string, facts: SendErrorFacts): void => {
+        leave();
+        reject(new SendError(kind, message, { provider, model, attempts: [], ...facts }));
+      };
+      const refusal = (waitMs: number): SendError => {
+        const message = `${provider} can be asked again in ${Math.ceil(waitMs / 1_000)} s; send again then.`;
+        return new SendError("rateLimit", message, { provider, model, attempts: [], retryAfterMs: waitMs });
+      };
+      const abort = (): void => {
+        const message = "The caller's signal ended the call while it waited for its turn.";
+        fail("aborted", message, { cause: signal?.reason });
+        this.#advance();
+      };
+      const tooLate = (): void => {
+        const waitedMs = timeouts?.total;
+        const message = `The call waited ${waitedMs} ms for its turn (limit \`timeouts.total\`); raise it, or try again.`;
+        fail("timeout", message, { phase: "total", waitedMs });
+        this.#advance();
+      };
+      const limit = timeouts?.total ? setTimeout(tooLate, Math.min(LONGEST_TIMER_MS, timeouts.total)) : undefined;
+      const waiting: Waiting = {
+        tokens,
+        longestWaitMs: retryPolicyOf(retries).maxRetryAfterMs,
+        refuse(waitMs) {
+          leave();
+          reject(refusal(waitMs));
+        },
+        mayPassOn: (waitMs) => waitsInVain(signal, waitMs, refusal(waitMs)),
+        enter(correct) {
+          leave();
+          resolve(correct);
+        },
+      };
+      this.#waiting.push(waiting);
+      if (signal?.aborted) return abort();
+      onAbort(signal, abort);
+      this.#advance();
+    });
+    let left = false;
+    return (message, error) => {
+      if (left) return;
+      left = true;
+      this.#running--;
+      const partial = error instanceof SendError ? error.partial : undefined;
+      const { usage: reported, estimatedUsage } = message ?? partial ?? {};
+      // What a cut reply reported does not cover its end; the estimate does.
+      const usage = estimatedUsage ?? reported;
+      // A refusal costs nothing.
+      correct(usage?.totalTokens ?? 0);
+      const asked = error instanceof SendError && error.kind === "rateLimit" ? error.retryAfterMs : undefined;
+      this.#close(asked);
+      this.#advance();
+    };
+  }
+
+  /** Lets in whoever may go, first come first served; sets the clock for the next. */
+  #advance(): void {
+    clearTimeout(this.#timer);
+    const closedMs = this.#closedUntil - performance.now();
+    for (const waiting of [...this.#waiting]) if (closedMs > waiting.longestWaitMs) waiting.refuse(closedMs);
+    for (let first = this.#waiting[0]; first; first = this.#waiting[0]) {
+      if (this.#running >= this.#concurrency) return;
+      const now = performance.now();
+      const wait = Math.max(
+        this.#closedUntil - now,
+        this.#requests?.waitMs(1, now) ?? 0,
+        this.#tokens?.waitMs(first.tokens, now) ?? 0,
+      );
+      if (wait > 0) {
+        for (const waiting of [...this.#waiting]) if (waiting.mayPassOn(wait)) waiting.refuse(wait);
+        if (this.#waiting.length === 0) return;
+        this.#timer = setTimeout(() => this.#advance(), Math.min(LONGEST_TIMER_MS, Math.ceil(wait)));
+        return;
+      }
+      this.#running++;
+      this.#requests?.spend(1, now);
+      first.enter(this.#tokens?.spend(first.tokens, now) ?? (() => undefined));
+    }
+  }
+
+  /** What the provider says that remains. */
+  learn({ requests, tokens }: RateLimits = {}): void {
+    for (const limit of [requests, tokens]) if (limit?.remaining === 0) this.#close(limit.resetMs);
+  }
+
+  #close(forMs = 0): void {
+    this.#closedUntil = Math.max(this.#closedUntil, performance.now() + forMs);
+  }
+}

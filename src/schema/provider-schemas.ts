@@ -1,0 +1,142 @@
+/**
+ * What providers that write by a grammar want of a JSON Schema: closed objects, and few keywords. What a grammar cannot
+ * say is said to the model in the description; the reply is held against the caller's own schema in any case.
+ */
+
+import type { JsonSchema } from "./schema.ts";
+import { isJsonObject, partsOf, withParts } from "./subschemas.ts";
+
+/** Formats of texts that both take. */
+const FORMATS = ["date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"];
+
+/** Keywords that say how a value is built. */
+const SHAPE = ["type", "properties", "required", "additionalProperties", "items", "enum", "const", "anyOf", "$ref"];
+
+/** Keywords that say nothing about a value. */
+const NOTES = ["title", "description", "$defs", "definitions", "$id", "$comment", "$anchor"];
+
+/** Keywords without which the rest says something else: no description stands for them. */
+const STRUCTURE = [
+  "allOf",
+  "not",
+  "if",
+  "then",
+  "else",
+  "oneOf",
+  "prefixItems",
+  "additionalItems",
+  "patternProperties",
+  "propertyNames",
+  "contains",
+  "dependentRequired",
+  "dependentSchemas",
+  "dependencies",
+  "unevaluatedItems",
+  "unevaluatedProperties",
+  "$dynamicRef",
+  "nullable",
+];
+
+const RANGES = ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"];
+
+const OPENAI: readonly string[] = [...SHAPE, ...NOTES, ...RANGES, "pattern", "minItems", "maxItems", ...STRUCTURE];
+
+const CLAUDE: readonly string[] = [...SHAPE, ...NOTES, "allOf"];
+
+/**
+ * The schema for OpenAI's strict mode, in which a reply cannot but fit; `undefined` where that mode cannot say it: an
+ * object with further or optional properties, a root that is no object, or a keyword that it does not know.
+ * @see https://platform.openai.com/docs/guides/structured-outputs#supported-schemas
+ */
+export function strictSchema(schema: JsonSchema): JsonSchema | undefined {
+  const strict = loosened(schema, (keyword, value) =>
+    keyword === "format" ? FORMATS.includes(String(value)) : OPENAI.includes(keyword),
+  );
+  return isObjectSchema(strict) && isStrict(strict) ? strict : undefined;
+}
+
+/**
+ * The schema as Anthropic's structured outputs take it.
+ * @see https://docs.claude.com/en/docs/build-with-claude/structured-outputs#json-schema-limitations
+ */
+export function claudeSchema(schema: JsonSchema): JsonSchema {
+  return loosened(withAlternatives(schema), (keyword, value) => {
+    if (keyword === "format") return value === "uri" || FORMATS.includes(String(value));
+    return CLAUDE.includes(keyword) || (keyword === "minItems" && (value === 0 || value === 1));
+  });
+}
+
+/** Several types are said as alternatives. */
+function withAlternatives(schema: JsonSchema): JsonSchema {
+  const { type, anyOf, enum: values, title, description, ...rest } = withParts(schema, withAlternatives);
+  if (!Array.isArray(type) || anyOf !== undefined) return withParts(schema, withAlternatives);
+  const listed = Array.isArray(values) ? { enum: values.filter((value) => value !== null) } : {};
+  return {
+    ...(title !== undefined && { title }),
+    ...(description !== undefined && { description }),
+    anyOf: type.map((one) => (one === "null" ? { type: one } : { type: one, ...listed, ...rest })),
+  };
+}
+
+/** Whether objects in it may have properties of any name whose values have a shape of their own: no grammar says that. */
+export function hasRecords(schema: JsonSchema): boolean {
+  const { additionalProperties: others } = schema;
+  if (isJsonObject(others) && Object.keys(others).length > 0) return true;
+  return [...partsOf(schema)].some(({ part }) => isJsonObject(part) && hasRecords(part));
+}
+
+/** The schema as Gemini takes it, which knows no `const`. */
+export function geminiSchema(schema: JsonSchema): JsonSchema {
+  const { const: value, ...rest } = withParts(schema, geminiSchema);
+  const isSaid = typeof value === "string" || typeof value === "number";
+  return value === undefined ? rest : { ...rest, ...(isSaid ? { enum: [value] } : { const: value }) };
+}
+
+/** Whether its root is an object: the providers' structured outputs want one. */
+export function isObjectSchema({ type, properties }: JsonSchema): boolean {
+  return type === "object" || (type === undefined && properties !== undefined);
+}
+
+/** Closes every object and says in words what `isTaken` does not let through. */
+function loosened(schema: JsonSchema, isTaken: (keyword: string, value: unknown) => boolean): JsonSchema {
+  const { $ref, $defs, definitions } = schema;
+  // Nothing may stand beside a reference, but what the root refers to.
+  if ($ref !== undefined) {
+    const parts = { ...($defs !== undefined && { $defs }), ...(definitions !== undefined && { definitions }) };
+    return { $ref, ...withParts(parts, (part) => loosened(part, isTaken)) };
+  }
+  const kept: Record<string, unknown> = {};
+  const said: string[] = [];
+  for (const [keyword, value] of Object.entries(schema)) {
+    // That only one of them fits is checked in the reply.
+    if (keyword === "oneOf" && schema.anyOf === undefined) kept.anyOf = value;
+    else if (isTaken(keyword, value)) kept[keyword] = value;
+    // A bound that libraries give to every whole number says nothing to a model.
+    else if (Math.abs(Number(value)) !== Number.MAX_SAFE_INTEGER) said.push(`${keyword}: ${JSON.stringify(value)}`);
+  }
+  const { type, properties, additionalProperties, description } = kept;
+  const isOpen = additionalProperties === undefined || additionalProperties === true || isEmpty(additionalProperties);
+  if ((type === "object" || properties !== undefined) && isOpen) kept.additionalProperties = false;
+  if (said.length > 0) kept.description = [description, `{${said.join(", ")}}`].filter(Boolean).join("\n\n");
+  return withParts(kept, (part) => loosened(part, isTaken));
+}
+
+/** Whether every object in it is closed and requires all its properties, and everything has a shape. */
+function isStrict(schema: JsonSchema): boolean {
+  const { type, properties, required, additionalProperties, items } = schema;
+  if (STRUCTURE.some((keyword) => schema[keyword] !== undefined)) return false;
+  if (["type", "enum", "const", "anyOf", "$ref"].every((keyword) => schema[keyword] === undefined)) return false;
+  if (type === "object" || properties !== undefined) {
+    const names = Object.keys((properties ?? {}) as object);
+    if (additionalProperties !== false) return false;
+    if (!Array.isArray(required) ? names.length > 0 : names.some((name) => !required.includes(name))) return false;
+  }
+  if (type === "array" && !isJsonObject(items)) return false;
+  return [...partsOf(schema)].every(({ way, part }) =>
+    isJsonObject(part) ? isStrict(part) : way[0] === "additionalProperties" && part === false,
+  );
+}
+
+function isEmpty(value: unknown): boolean {
+  return isJsonObject(value) && Object.keys(value).length === 0;
+}

@@ -1,0 +1,198 @@
+/** Whether a JSON Schema can be used at all: found before anything is sent, not when a reply is held against it. */
+
+import { Pattern } from "./pattern.ts";
+import type { JsonSchema } from "./schema.ts";
+import { draftOf, type LocatedSchema, SchemaDocument, type Way } from "./schema-document.ts";
+import { isJsonObject, partsOf } from "./subschemas.ts";
+
+/** What is wrong with a JSON Schema, as a sentence that says where; `undefined` when nothing is. */
+export function schemaFault(root: JsonSchema): string | undefined {
+  if (!isJson(root)) return "it is not JSON: is there a cycle or a BigInt in it?";
+  const document = new SchemaDocument(root);
+  for (const located of document.schemas) {
+    const fault = faultIn(document, located);
+    if (fault) return fault;
+  }
+  const loop = loopIn(document);
+  return loop && `\`${[...loop, "$ref"].join(".")}\` leads back to itself before anything of the value is looked at.`;
+}
+
+function faultIn(document: SchemaDocument, located: LocatedSchema): string | undefined {
+  const { schema } = located;
+  const at = (...further: Way): string => `\`${[...located.way, ...further].join(".")}\``;
+  if (document.isReferenceAlone(schema)) return referenceFault(document, schema, "$ref", at);
+  for (const [keyword, value] of Object.entries(schema)) {
+    const fault = Object.hasOwn(FAULTS, keyword) ? FAULTS[keyword]?.(value) : undefined;
+    if (fault) return `${at(keyword)} ${fault}.`;
+  }
+  for (const { way: further, part } of partsOf(schema))
+    if (!isSchema(part)) return `${at(...further)} is no schema: it must be an object, true or false.`;
+  return referenceFault(document, schema, "$ref", at) ?? referenceFault(document, schema, "$dynamicRef", at);
+}
+
+function referenceFault(
+  document: SchemaDocument,
+  schema: JsonSchema,
+  keyword: string,
+  at: (keyword: string) => string,
+): string | undefined {
+  const reference = schema[keyword];
+  if (reference === undefined || isSchema(document.resolve(schema, reference))) return undefined;
+  return `${at(keyword)} is ${JSON.stringify(reference)}, which leads to no schema within this one.`;
+}
+
+function isJson(value: unknown): boolean {
+  try {
+    return JSON.stringify(value) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** Keywords whose schemas are held against the value itself, not against a part of it. */
+const IN_PLACE = ["anyOf", "oneOf", "allOf", "not", "if", "then", "else", "dependentSchemas", "dependencies"];
+
+/** The way to a schema from which references lead back to it without taking a step into the value. */
+function loopIn(document: SchemaDocument): Way | undefined {
+  const sound = new Set<JsonSchema>();
+  for (const located of document.schemas) {
+    const { schema: start } = located;
+    const path = new Set<JsonSchema>();
+    const steps: { readonly schema: JsonSchema; readonly next: Iterator<JsonSchema> }[] = [];
+    const enter = (schema: JsonSchema): void => {
+      path.add(schema);
+      steps.push({ schema, next: inPlace(document, schema)[Symbol.iterator]() });
+    };
+    if (!sound.has(start)) enter(start);
+    for (let step = steps.at(-1); step; step = steps.at(-1)) {
+      const { done, value } = step.next.next();
+      if (done) {
+        steps.pop();
+        path.delete(step.schema);
+        sound.add(step.schema);
+      } else if (path.has(value)) return located.way;
+      else if (!sound.has(value)) enter(value);
+    }
+  }
+  return undefined;
+}
+
+function* inPlace(document: SchemaDocument, schema: JsonSchema): Generator<JsonSchema> {
+  for (const keyword of ["$ref", "$dynamicRef"]) {
+    const target = schema[keyword] === undefined ? undefined : document.resolve(schema, schema[keyword]);
+    if (isJsonObject(target)) yield target;
+  }
+  if (document.isReferenceAlone(schema)) return;
+  const name = document.dynamicNameOf(schema, schema.$dynamicRef);
+  if (name !== undefined) yield* document.dynamicTargets(name);
+  for (const { way, part } of partsOf(schema)) if (IN_PLACE.includes(String(way[0])) && isJsonObject(part)) yield part;
+}
+
+const TYPES = ["string", "number", "integer", "boolean", "null", "array", "object"];
+
+/** What is wrong with a keyword's value. Keywords that are not here may have any: they are annotations, or hold schemas. */
+const FAULTS: Readonly<Record<string, (value: unknown) => string | undefined>> = {
+  type: (value) =>
+    (Array.isArray(value) ? value : [value]).every((type) => TYPES.includes(type))
+      ? undefined
+      : `must be of ${TYPES.join(", ")}`,
+  enum: (value) => (Array.isArray(value) ? undefined : "must be a list"),
+  anyOf: schemasFault,
+  oneOf: schemasFault,
+  allOf: schemasFault,
+  prefixItems: schemasFault,
+  properties: namedFault,
+  patternProperties: (value) =>
+    namedFault(value) ??
+    Object.keys(value as object)
+      .map(patternFault)
+      .find((fault) => fault !== undefined),
+  $defs: namedFault,
+  definitions: namedFault,
+  dependentSchemas: namedFault,
+  dependentRequired: (value) =>
+    namedFault(value) ??
+    Object.values(value as object)
+      .map(namesFault)
+      .find((fault) => fault !== undefined),
+  dependencies: (value) =>
+    namedFault(value) ??
+    Object.values(value as object)
+      .map((one) => (Array.isArray(one) ? namesFault(one) : undefined))
+      .find((fault) => fault !== undefined),
+  // A boolean is how the third draft says it, at the property itself.
+  required: (value) => (typeof value === "boolean" ? undefined : namesFault(value)),
+  pattern: (value) => (typeof value === "string" ? patternFault(value) : "must be a regular expression as a text"),
+  minimum: numberFault,
+  maximum: numberFault,
+  // A boolean is how the fourth draft and OpenAPI 3.0 say it.
+  exclusiveMinimum: (value) => (typeof value === "boolean" ? undefined : numberFault(value)),
+  exclusiveMaximum: (value) => (typeof value === "boolean" ? undefined : numberFault(value)),
+  multipleOf: (value) => (typeof value === "number" && value > 0 ? undefined : "must be a number above 0"),
+  minLength: countFault,
+  maxLength: countFault,
+  minItems: countFault,
+  maxItems: countFault,
+  minProperties: countFault,
+  maxProperties: countFault,
+  minContains: countFault,
+  maxContains: countFault,
+  uniqueItems: flagFault,
+  nullable: flagFault,
+  $schema: (value) =>
+    draftOf(value) === undefined
+      ? `is ${JSON.stringify(value)}, a dialect that is not known here: use draft 2020-12, 2019-09, 7, 6 or 4`
+      : undefined,
+  $recursiveRef: unknownFault,
+  extends: unknownFault,
+  disallow: unknownFault,
+  divisibleBy: unknownFault,
+  propertyDependencies: unknownFault,
+  patternRequired: unknownFault,
+  formatMinimum: unknownFault,
+  formatMaximum: unknownFault,
+};
+
+function schemasFault(value: unknown): string | undefined {
+  return Array.isArray(value) && value.length > 0 ? undefined : "must be a list of schemas";
+}
+
+function namedFault(value: unknown): string | undefined {
+  return isJsonObject(value) ? undefined : "must be an object";
+}
+
+function patternFault(text: string): string | undefined {
+  try {
+    const { fault } = new Pattern(text);
+    return fault && `is ${JSON.stringify(text)}, which ${fault}`;
+  } catch {
+    return `is ${JSON.stringify(text)}, which is not a regular expression`;
+  }
+}
+
+function namesFault(value: unknown): string | undefined {
+  return Array.isArray(value) && value.every((name) => typeof name === "string")
+    ? undefined
+    : "must be a list of names";
+}
+
+function flagFault(value: unknown): string | undefined {
+  return typeof value === "boolean" ? undefined : "must be true or false";
+}
+
+/** Keywords that only some drafts or validators know: taking them for annotations would let pass what they rule out. */
+function unknownFault(): string {
+  return "is not a keyword that is checked here: say the same in keywords of draft 2020-12";
+}
+
+function numberFault(value: unknown): string | undefined {
+  return typeof value === "number" && Number.isFinite(value) ? undefined : "must be a number";
+}
+
+function countFault(value: unknown): string | undefined {
+  return Number.isInteger(value) && Number(value) >= 0 ? undefined : "must be a whole number, 0 or more";
+}
+
+function isSchema(value: unknown): value is JsonSchema | boolean {
+  return typeof value === "boolean" || isJsonObject(value);
+}

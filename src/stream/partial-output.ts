@@ -1,0 +1,47 @@
+/** The JSON value in a reply's text, chunk by chunk. */
+
+import type { MessageChunk } from "../contract/chunk.ts";
+import { TextBuffer } from "../platform/text-buffer.ts";
+import { PartialJson } from "./partial-json.ts";
+
+/** What the text of a reply says so far. */
+export class GrowingValue {
+  #json = new PartialJson({ exact: true });
+  #text = new TextBuffer();
+
+  add(chunk: MessageChunk): void {
+    switch (chunk.type) {
+      case "text":
+        this.#json.push(chunk.content);
+        this.#text.add(chunk.content);
+        break;
+      case "rewind":
+        if (chunk.length === 0) break; // only thinking was taken back
+        this.#text.cut(this.#text.length - chunk.length);
+        this.#json = new PartialJson({ exact: true });
+        this.#json.push(this.#text.toString());
+        break;
+      case "toolResult": // the model reads it and begins anew
+        this.#json = new PartialJson({ exact: true });
+        this.#text = new TextBuffer();
+        break;
+      case "final":
+        this.#end();
+        break;
+    }
+  }
+
+  /** The same as before where nothing was added; `undefined` before it begins. */
+  get value(): unknown {
+    return this.#json.value;
+  }
+
+  /** Only the end closes a number that stands alone. What is no JSON has been told by whoever checked the reply. */
+  #end(): void {
+    try {
+      this.#json.end();
+    } catch {
+      // nothing to show
+    }
+  }
+}

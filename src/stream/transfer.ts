@@ -1,0 +1,161 @@
+/** A reply whose chunks come from elsewhere: another thread, or somebody's generator. */
+
+import type { MessageChunk } from "../contract/chunk.ts";
+import { isSendErrorKind, SendError, type SendErrorData } from "../contract/errors.ts";
+import { offAbort, onAbort } from "../platform/abort.ts";
+import { messageOf } from "../platform/text-of.ts";
+import { chunkFault } from "./chunk-fault.ts";
+import type { ReplyFacts } from "./fold.ts";
+import type { ChunkSink, ChunkSource } from "./message-stream.ts";
+import { LONGEST_TIMER_MS } from "./stopwatch.ts";
+
+/**
+ * Reads one chunk at a time, only when asked. A transferred stream's errors become `SendError`s again. `signal` ends the
+ * stream as it ends a call.
+ */
+export function readableSource(
+  chunks: ReadableStream<MessageChunk> | AsyncIterable<MessageChunk>,
+  sink: ChunkSink,
+  signal?: AbortSignal,
+): ChunkSource {
+  const facts: ReplyFacts = { provider: "", model: "", attempts: [] };
+  const { read, cancel } = openReader(chunks);
+  let isOver = false;
+  onAbort(signal, abort);
+
+  function release(): void {
+    isOver = true;
+    offAbort(signal, abort);
+    cancel().catch(() => undefined); // nobody is left to tell
+  }
+
+  function fail(error: SendError): void {
+    release();
+    sink.fail(error);
+  }
+
+  function abort(): void {
+    fail(new SendError("aborted", "The caller's signal ended the stream.", { cause: signal?.reason }));
+  }
+
+  function deliver({ done, value }: IteratorResult<MessageChunk, unknown>): void {
+    if (isOver) return; // a generator does not break off what it waits for
+    if (done) return fail(new SendError("truncated", "The chunks ended without a final one."));
+    const fault = chunkFault(value);
+    if (fault) return fail(new SendError("protocol", `What came as a chunk ${fault}.`, { retryable: false }));
+    if (value.type === "final") {
+      const { provider, model, usage } = value.message;
+      Object.assign(facts, { provider, model, ...(usage && { usage }) });
+      release(); // a generator waits after its last `yield`: its `finally` must run
+      return sink.end(value.message);
+    }
+    sink.chunks.push({ ...value }); // as it is now, whatever becomes of the object
+    sink.flush();
+  }
+
+  return {
+    facts,
+    pull() {
+      if (signal?.aborted) return abort();
+      const broken = (error: unknown): void => fail(sendErrorOf(error));
+      try {
+        read().then(deliver).catch(broken);
+      } catch (error) {
+        broken(error);
+      }
+    },
+    close: release,
+  };
+}
+
+interface ChunkReader {
+  read(): Promise<IteratorResult<MessageChunk, unknown>>;
+  cancel(): Promise<unknown>;
+}
+
+/** @throws {SendError} kind `invalidRequest` for what cannot be read, or is being read already */
+function openReader(chunks: ReadableStream<MessageChunk> | AsyncIterable<MessageChunk>): ChunkReader {
+  try {
+    return readerOf(chunks);
+  } catch (cause) {
+    throw new SendError("invalidRequest", `The chunks cannot be read: ${messageOf(cause)}.`, { cause });
+  }
+}
+
+function readerOf(chunks: ReadableStream<MessageChunk> | AsyncIterable<MessageChunk>): ChunkReader {
+  if ("getReader" in chunks) {
+    const reader = chunks.getReader();
+    return {
+      read: () => reader.read() as Promise<IteratorResult<MessageChunk, unknown>>,
+      cancel: async () => reader.cancel(),
+    };
+  }
+  const iterator = chunks[Symbol.asyncIterator]();
+  return { read: async () => iterator.next(), cancel: async () => iterator.return?.() };
+}
+
+const nothing = (): void => undefined;
+
+/** Streams that somebody may read, and what to do when nobody can any more. Made at the first use. */
+let abandoned: FinalizationRegistry<() => void> | undefined;
+
+/**
+ * The chunks as a web stream; `stop` is called when its reader cancels it, and when it is lost. A thread that ends takes its
+ * end of a transferred stream with it and tells nobody: then the garbage collector finds this end, sooner or later.
+ */
+export function readableOf<T>(chunks: AsyncIterator<T>, stop: () => void): ReadableStream<T> {
+  abandoned ??= new FinalizationRegistry((stopLost) => stopLost());
+  const end = {};
+  let staying: ReturnType<typeof setInterval> | undefined;
+  const over = (): void => {
+    clearInterval(staying);
+    abandoned?.unregister(end);
+  };
+  const lost = (): void => {
+    over();
+    stop();
+  };
+  const readable = new ReadableStream<T>(
+    {
+      async pull(controller) {
+        // Its reader may be in another thread, which this one must not end before: nothing else tells of it here.
+        staying ??= setInterval(nothing, LONGEST_TIMER_MS);
+        try {
+          const { done, value } = await chunks.next();
+          if (!done) return controller.enqueue(value);
+          controller.close();
+        } catch (error) {
+          controller.error(error instanceof SendError ? error.forTransfer() : error);
+        }
+        over();
+      },
+      cancel: lost,
+    },
+    { highWaterMark: 0 },
+  );
+  abandoned.register(readable, lost, end);
+  return readable;
+}
+
+/** Whatever a stream threw, as the one error there is. Never throws itself. */
+export function sendErrorOf(error: unknown): SendError {
+  try {
+    if (error instanceof SendError) return error;
+    if (error instanceof Error && isSendErrorData(error.cause)) return SendError.from(error.cause);
+  } catch {
+    // a proxy, or accessors that throw
+  }
+  const message = `The source of this stream failed: ${messageOf(error)}`;
+  return new SendError("protocol", message, { cause: error, retryable: false });
+}
+
+function isSendErrorData(value: unknown): value is SendErrorData {
+  if (typeof value !== "object" || value === null) return false;
+  const { kind, message, partial, attempts } = value as Partial<Record<keyof SendErrorData, unknown>>;
+  const isWhole = partial === undefined || (typeof partial === "object" && partial !== null && "content" in partial);
+  return isSendErrorKind(kind) && typeof message === "string" && isWhole && isAbsentOrArray(attempts);
+}
+
+function isAbsentOrArray(value: unknown): boolean {
+  return value === undefined || Array.isArray(value);
+}

@@ -1,0 +1,256 @@
+/** A source whose tool calls and whose output are held against the caller's schemas before anybody sees them as whole. */
+
+import type { MessageChunk } from "../contract/chunk.ts";
+import type { SendOptions, Tool } from "../contract/client.ts";
+import { SendError } from "../contract/errors.ts";
+import { offAbort, onAbort } from "../platform/abort.ts";
+import { parseExact } from "../platform/exact-json.ts";
+import { TextBuffer } from "../platform/text-buffer.ts";
+import { wordsOf } from "../platform/text-of.ts";
+import { issuesText, type SchemaResult, validate } from "../schema/schema.ts";
+import type { ReplyFacts } from "./fold.ts";
+import type { ChunkSink, ChunkSource } from "./message-stream.ts";
+import { LONGEST_TIMER_MS } from "./stopwatch.ts";
+
+/** What opens a source: see `MessageStream`. */
+export type OpenSource = (sink: ChunkSink) => ChunkSource;
+
+type Checks = Pick<SendOptions, "tools" | "output" | "invalidArguments" | "signal" | "timeouts">;
+
+/** The same source, checked; itself where there is nothing to check. The limit on the whole call begins now. */
+export function checkedSource(open: OpenSource, options: Checks): OpenSource {
+  const checksCalls = options.invalidArguments !== "deliver" && options.tools?.some((tool) => tool.parameters);
+  if (!checksCalls && options.output === undefined) return open;
+  return (sink) => new CheckedSource(open, sink, { ...options, tools: checksCalls ? options.tools : [] });
+}
+
+/**
+ * Stands between a source and its stream, and hands on only what is looked at. Rules that answer later hold up the flush,
+ * and the source is not asked again before; a failure (the caller's signal, a deadline) does not wait for them.
+ */
+class CheckedSource implements ChunkSource, ChunkSink {
+  readonly facts: ReplyFacts;
+  /** What the source appends to; the stream's own array holds nothing that is not checked. */
+  chunks: MessageChunk[] = [];
+  readonly #source: ChunkSource;
+  readonly #sink: ChunkSink;
+  readonly #tools: ReadonlyMap<string, Tool>;
+  readonly #output: SendOptions["output"];
+  readonly #signal: AbortSignal | undefined;
+  readonly #endsAt: number;
+  readonly #text = new TextBuffer();
+  /** How many of the chunks may be handed on. */
+  #passed = 0;
+  #isOver = false;
+  /** What still comes is read for its bill alone, and need not fit. */
+  #isUnseen = false;
+
+  constructor(open: OpenSource, sink: ChunkSink, { tools, output, signal, timeouts }: Checks) {
+    this.#sink = sink;
+    this.#endsAt = performance.now() + (timeouts?.total || Number.POSITIVE_INFINITY);
+    this.#signal = signal;
+    this.#tools = new Map(tools?.map((tool) => [tool.name, tool]));
+    this.#output = output;
+    this.#source = open(this);
+    this.facts = this.#source.facts;
+  }
+
+  pull(at: number): void {
+    this.#source.pull(at);
+  }
+
+  close(): void {
+    this.#isOver = true;
+    this.#source.close();
+  }
+
+  lastAttempt(): void {
+    this.#isUnseen = true;
+    this.#source.lastAttempt?.();
+  }
+
+  flush(): void {
+    this.#check(() => {
+      this.#handOver();
+      this.#sink.flush();
+    });
+  }
+
+  end(...message: Parameters<ChunkSink["end"]>): void {
+    this.#check(() =>
+      this.#checkOutput(() => {
+        this.#handOver();
+        this.#over(() => this.#sink.end(...message));
+      }),
+    );
+  }
+
+  /** Calls that fit are whole, whatever failed after them. */
+  fail(error: SendError): void {
+    if (this.#isOver) return;
+    const doubtful = this.chunks.splice(this.#passed);
+    this.#handOver();
+    for (const chunk of doubtful) {
+      const parameters = this.#parametersOf(chunk);
+      const result = parameters && held(parameters, argumentsOf(chunk), rawArgumentsIn(chunk));
+      if (!result || (!isPromise(result) && !result.issues)) this.#sink.chunks.push(chunk);
+    }
+    this.#over(() => this.#sink.fail(error));
+  }
+
+  /** All chunks that came, once they are checked; then `next`. At once where no rule answers later. */
+  #check(next: () => void): void {
+    for (let chunk = this.chunks[this.#passed]; chunk && !this.#isOver; chunk = this.chunks[this.#passed]) {
+      const parameters = this.#parametersOf(chunk);
+      if (!parameters) {
+        this.#pass(chunk);
+        continue;
+      }
+      const result = held(parameters, argumentsOf(chunk), rawArgumentsIn(chunk));
+      if (isPromise(result)) {
+        return this.#later(result, (later) => {
+          if (this.#judgeCall(later)) this.#check(next);
+        });
+      }
+      this.#judgeCall(result);
+    }
+    if (!this.#isOver) next();
+  }
+
+  /** All at once, directly before the stream is told: what stands in its array is shown, even if it stops. */
+  #handOver(): void {
+    for (let at = 0; at < this.#passed; at++) {
+      const chunk = this.chunks[at];
+      if (chunk) this.#sink.chunks.push(chunk);
+    }
+    this.chunks = [];
+    this.#passed = 0;
+  }
+
+  /** Waits for a rule, but not longer than the caller: the source may be over, with its clock, and hear no signal any more. */
+  #later(result: Promise<SchemaResult<unknown>>, use: (result: SchemaResult<unknown>) => void): void {
+    const signal = this.#signal;
+    const { provider, model } = this.facts;
+    const abort = (): void => {
+      const cause: unknown = signal?.reason;
+      giveUp(new SendError("aborted", "The caller's signal ended the call.", { provider, model, cause }));
+    };
+    const tooLate = (): void => {
+      const message = "A rule of the schema did not answer within `timeouts.total`; raise it, or look at the rule.";
+      giveUp(new SendError("timeout", message, { provider, model, phase: "total" }));
+    };
+    const giveUp = (error: SendError): void => {
+      offAbort(signal, abort);
+      this.#source.close();
+      this.fail(error);
+    };
+    if (signal?.aborted) return abort();
+    onAbort(signal, abort);
+    const leftMs = this.#endsAt - performance.now();
+    const limit = leftMs < LONGEST_TIMER_MS ? setTimeout(tooLate, Math.max(0, leftMs)) : undefined;
+    result.then((settled) => {
+      clearTimeout(limit);
+      offAbort(signal, abort);
+      if (!this.#isOver) use(settled);
+    });
+  }
+
+  #pass(chunk: MessageChunk): void {
+    this.#passed++;
+    if (!this.#output) return;
+    if (chunk.type === "text") this.#text.add(chunk.content);
+    else if (chunk.type === "rewind") this.#text.cut(this.#text.length - chunk.length);
+  }
+
+  #parametersOf(chunk: MessageChunk): Tool["parameters"] {
+    return chunk.type === "toolCall" && !this.#isUnseen ? this.#tools.get(chunk.toolCall.name)?.parameters : undefined;
+  }
+
+  /** Of the call that stands first. Returns whether it fits. */
+  #judgeCall(result: SchemaResult<unknown>): boolean {
+    const chunk = this.chunks[this.#passed];
+    if (chunk?.type !== "toolCall") return false;
+    if (!result.issues) {
+      this.#pass(chunk);
+      return true;
+    }
+    const { name } = chunk.toolCall;
+    this.#reject(`The arguments of the call of ${name} do not fit its schema: ${issuesText(result.issues)}.`);
+    return false;
+  }
+
+  /** A reply that asks for tools first owes no value yet; every other one does. */
+  #checkOutput(next: () => void): void {
+    const schema = this.#output;
+    const { facts } = this;
+    if (!schema || this.#isUnseen || facts.finishReason === "toolCalls") return next();
+    const text = this.#text.toString();
+    let value: unknown;
+    try {
+      value = parseExact(text);
+    } catch {
+      return this.#reject(
+        `The reply is not the JSON that was asked for${reasonOf(facts)}: its text is on \`partial\`.`,
+      );
+    }
+    const judge = (result: SchemaResult<unknown>): void => {
+      if (result.issues)
+        return this.#reject(`The reply does not fit the schema of \`output\`: ${issuesText(result.issues)}.`);
+      facts.output = result.value;
+      next();
+    };
+    const result = held(schema, value, text);
+    if (isPromise(result)) this.#later(result, judge);
+    else judge(result);
+  }
+
+  #reject(message: string): void {
+    this.#source.close();
+    this.#handOver();
+    const { provider, model } = this.facts;
+    this.#over(() => this.#sink.fail(new SendError("invalidOutput", message, { provider, model })));
+  }
+
+  #over(tell: () => void): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    tell();
+  }
+}
+
+/** Why a text that is no JSON ended where it did, if not because the model was done. */
+function reasonOf({ finishReason, rawFinishReason }: ReplyFacts): string {
+  if (finishReason === "stop" || finishReason === undefined) return "";
+  if (finishReason === "length") return ", because a token limit cut it (raise `maxOutputTokens`)";
+  return ` (finish reason: ${rawFinishReason ?? finishReason})`;
+}
+
+function rawArgumentsIn(chunk: MessageChunk): string | undefined {
+  return chunk.type === "toolCall" ? chunk.toolCall.rawArguments : undefined;
+}
+
+function argumentsOf(chunk: MessageChunk): unknown {
+  return chunk.type === "toolCall" ? chunk.toolCall.arguments : undefined;
+}
+
+/** The schema's word on a value; a rule that throws has found something that does not fit. Never rejects. */
+function held(
+  schema: NonNullable<Tool["parameters"]>,
+  value: unknown,
+  json: string | undefined,
+): SchemaResult<unknown> | Promise<SchemaResult<unknown>> {
+  const thrown = (error: unknown): SchemaResult<unknown> => ({
+    issues: [{ message: `the schema threw ${wordsOf(error)}` }],
+  });
+  try {
+    const result = validate(schema, value, json);
+    return isPromise(result) ? Promise.resolve(result).catch(thrown) : result;
+  } catch (error) {
+    return thrown(error);
+  }
+}
+
+/** Some libraries bring promises of their own. */
+function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
+  return typeof (value as { then?: unknown } | undefined)?.then === "function";
+}

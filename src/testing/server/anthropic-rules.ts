@@ -1,0 +1,168 @@
+/** What Anthropic Messages demands of a conversation. */
+
+import { type ClaudeCapabilities, capabilitiesOf } from "../../protocols/capabilities/claude.ts";
+import { ANTHROPIC_ROOT_REFUSALS } from "../../protocols/common/tool-parameters.ts";
+import { anthropicOptionFault } from "./anthropic-option-rules.ts";
+import { signatureFault } from "./anthropic-signatures.ts";
+import { unreadableFault } from "./common-rules.ts";
+import { type Loose, listOf, looseOf, type Recorded, type Seals } from "./rules.ts";
+import { rootFault } from "./tool-rules.ts";
+
+interface Turn {
+  readonly role: unknown;
+  readonly blocks: readonly Loose[];
+}
+
+/**
+ * Why Anthropic would refuse the request; `undefined` when it would not.
+ * @see https://docs.anthropic.com/en/docs/build-with-claude/extended-thinking#preserving-thinking-blocks
+ */
+export function anthropicFault(body: unknown, seals: Seals, recorded: Recorded): string | undefined {
+  const request = looseOf(body);
+  const { max_tokens, messages, model, tools } = request;
+  const capabilities = capabilitiesOf(String(model));
+  if (typeof max_tokens !== "number") return "max_tokens: Field required";
+  const option = unreadableFault(body) ?? anthropicOptionFault(request, capabilities);
+  if (option !== undefined) return option;
+  if (listOf(request.system).some(isBlankText)) return `system: ${BLANK}`;
+  for (const [at, { type = "custom", input_schema }] of listOf(tools).entries()) {
+    const fault = type === "custom" ? rootFault(input_schema, ANTHROPIC_ROOT_REFUSALS) : undefined;
+    if (fault !== undefined) return `tools.${at}.custom.input_schema: ${fault}`;
+  }
+  const turns = turnsOf(listOf(messages));
+  if (turns.length === 0) return "messages: at least one message is required";
+  if (turns[0]?.role !== "user") return 'messages: first message must use the "user" role';
+  // Thinking before the last question may be left out; a model that thinks as it sees fit does without any.
+  const mustThink = capabilities.thinking === "budget" || looseOf(request.thinking).type === "enabled";
+  const asked = turns.findLastIndex(
+    ({ role, blocks }) => role === "user" && blocks.some(({ type }) => type !== "tool_result"),
+  );
+  for (const [at, turn] of turns.entries()) {
+    const fault =
+      turnFault(turn, turns[at - 1], turns[at + 1]) ??
+      (mustThink && at > asked ? thinkingFault(turn, seals) : undefined);
+    if (fault !== undefined) return `messages.${at}: ${fault}`;
+  }
+  const ids = turns.flatMap((turn) => idsOf(turn, "tool_use", "id"));
+  if (new Set(ids).size < ids.length) return "messages: `tool_use` ids must be unique";
+  return (
+    providerToolFault(turns) ??
+    signatureFault(request, recorded, capabilities.bindsThinking) ??
+    prefillFault(turns.at(-1), request, capabilities, seals)
+  );
+}
+
+/** An answer that the request begins. A reply that the provider has paused is none: it goes on. */
+function prefillFault(
+  last: Turn | undefined,
+  { thinking, fallback_credit_token }: Loose,
+  { prefill, thinksByDefault }: ClaudeCapabilities,
+  seals: Seals,
+): string | undefined {
+  if (last?.role !== "assistant" || seals.has(pauseMark(last.blocks))) return undefined;
+  if (last.blocks.some((block) => isProviderCall(block) || block.type === "compaction")) return undefined;
+  const words = last.blocks.at(-1)?.text;
+  if (typeof words === "string" && /\s$/.test(words))
+    return "messages: final assistant content cannot end with trailing whitespace";
+  const { type = thinksByDefault ? "adaptive" : "disabled" } = looseOf(thinking);
+  const thinks = type === "enabled" || type === "adaptive";
+  if (fallback_credit_token !== undefined || (prefill !== "refused" && !thinks)) return undefined;
+  return "This model does not support assistant message prefill. The conversation must end with a user message.";
+}
+
+/** What a reply that the provider has paused is known by when it comes back. */
+export function pauseMark(blocks: readonly Loose[]): string {
+  return JSON.stringify([
+    "paused",
+    ...blocks.flatMap(({ type, text }) => (type === "text" ? [String(text).trim()] : [])),
+  ]);
+}
+
+/** A tool of the provider's that was called has answered, unless its reply goes on now. */
+function providerToolFault(turns: readonly Turn[]): string | undefined {
+  const all = turns.flatMap(({ blocks }) => blocks);
+  const answers = all.filter(isProviderResult).map(({ tool_use_id }) => tool_use_id);
+  const called = all.filter(isProviderCall).map(({ id }) => id);
+  const callers = all.map(({ caller }) => looseOf(caller).tool_id);
+  for (const [at, { blocks }] of turns.entries()) {
+    if (at === turns.length - 1) break;
+    const open = blocks.find((block) => isProviderCall(block) && ![...answers, ...callers].includes(block.id));
+    if (open) return `messages.${at}: \`${open.type}\` ids were found without a result block: ${open.id}`;
+  }
+  const stray = answers.find((id) => !called.includes(id));
+  return stray === undefined ? undefined : `messages: unexpected \`tool_use_id\` found in a result block: ${stray}`;
+}
+
+function isProviderCall({ type }: Loose): boolean {
+  return type === "server_tool_use" || type === "mcp_tool_use";
+}
+
+function isProviderResult({ type }: Loose): boolean {
+  return String(type).endsWith("_tool_result");
+}
+
+/** Neighbours of one role are one turn. */
+function turnsOf(messages: readonly Loose[]): readonly Turn[] {
+  const turns: { role: unknown; blocks: Loose[] }[] = [];
+  for (const { role, content } of messages) {
+    const blocks = typeof content === "string" ? [{ type: "text", text: content }] : listOf(content);
+    const last = turns.at(-1);
+    if (last?.role === role && last) last.blocks.push(...blocks);
+    else turns.push({ role, blocks: [...blocks] });
+  }
+  return turns;
+}
+
+function turnFault(turn: Turn, before: Turn | undefined, after: Turn | undefined): string | undefined {
+  const { role, blocks } = turn;
+  if (role !== "user" && role !== "assistant") return "Input tag must be 'user' or 'assistant'";
+  if (blocks.length === 0) return "all messages must have non-empty content";
+  const fault = blocks.map(blockFault).find((found) => found !== undefined);
+  if (fault !== undefined) return fault;
+  const calls = idsOf(turn, "tool_use", "id");
+  const answers = idsOf(after, "tool_result", "tool_use_id");
+  const unanswered = calls.filter((id) => !answers.includes(id));
+  if (unanswered.length > 0)
+    return `\`tool_use\` ids were found without \`tool_result\` blocks immediately after: ${unanswered.join(", ")}`;
+  const asked = idsOf(before, "tool_use", "id");
+  const stray = idsOf(turn, "tool_result", "tool_use_id").filter((id) => !asked.includes(id));
+  if (stray.length > 0) return `unexpected \`tool_use_id\` found in \`tool_result\` blocks: ${stray.join(", ")}`;
+  const words = blocks.findIndex(({ type }) => type !== "tool_result");
+  if (words >= 0 && blocks.slice(words).some(({ type }) => type === "tool_result"))
+    return "`tool_result` blocks must come before other content";
+  return undefined;
+}
+
+const BLANK = "text content blocks must contain non-whitespace text";
+
+function blockFault(block: Loose): string | undefined {
+  const { type, id, input, content, text } = block;
+  if (type === "text") {
+    if (text === "" || typeof text !== "string") return "text content blocks must be non-empty";
+    return isBlankText(block) ? BLANK : undefined;
+  }
+  if (typeof content === "string" && content !== "" && content.trim() === "") return BLANK;
+  if (listOf(content).some(isBlankText)) return BLANK;
+  if (type !== "tool_use") return undefined;
+  if (!/^[\w-]{1,128}$/.test(String(block.name)))
+    return "tool_use.name: String should match pattern '^[a-zA-Z0-9_-]{1,128}$'";
+  if (!/^[\w-]+$/.test(String(id))) return "tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'";
+  return typeof input === "object" && input !== null ? undefined : "tool_use.input: Input should be a valid dictionary";
+}
+
+function isBlankText({ type, text }: Loose): boolean {
+  return type === "text" && typeof text === "string" && text.trim() === "";
+}
+
+function thinkingFault({ blocks }: Turn, seals: Seals): string | undefined {
+  for (const [at, { type, id }] of blocks.entries()) {
+    const seal = type === "tool_use" ? seals.get(String(id)) : undefined;
+    if (seal !== undefined && !blocks.slice(0, at).some(({ signature }) => signature === seal))
+      return "Expected `thinking` or `redacted_thinking`, but found `tool_use`";
+  }
+  return undefined;
+}
+
+function idsOf(turn: Turn | undefined, type: string, field: string): readonly unknown[] {
+  return (turn?.blocks ?? []).flatMap((block) => (block.type === type ? [block[field]] : []));
+}

@@ -1,0 +1,70 @@
+/** What single vendors of Chat Completions demand beyond OpenAI, told by the name of the model that is asked. */
+
+import { type Loose, listOf } from "./rules.ts";
+
+/** Why the vendor of this model would refuse the messages; `undefined` when it would not. */
+export function chatFamilyFault(model: string, messages: readonly Loose[]): string | undefined {
+  if (/^(gpt-|o\d)/.test(model)) return unknownFieldFault(messages);
+  if (/kimi/i.test(model)) return kimiFault(messages);
+  if (/deepseek-v4/i.test(model)) return deepseekFault(messages);
+  if (/mistral|magistral|devstral/i.test(model)) return mistralFault(messages);
+  return /^sonar|gemma/.test(model) ? alternationFault(messages) : undefined;
+}
+
+/** What OpenAI's input messages hold. */
+const FIELDS = ["role", "content", "name", "refusal", "audio", "tool_calls", "tool_call_id", "function_call"];
+
+function unknownFieldFault(messages: readonly Loose[]): string | undefined {
+  for (const [at, message] of messages.entries()) {
+    const stray = Object.keys(message).find((name) => !FIELDS.includes(name));
+    if (stray !== undefined) return `Unknown parameter: 'messages[${at}].${stray}'.`;
+  }
+  return undefined;
+}
+
+/** @see https://platform.moonshot.ai/docs/guide/use-kimi-k2-thinking-model */
+function kimiFault(messages: readonly Loose[]): string | undefined {
+  const at = messages.findIndex(
+    ({ tool_calls, reasoning_content }) => listOf(tool_calls).length > 0 && !reasoning_content,
+  );
+  return at < 0
+    ? undefined
+    : `thinking is enabled but reasoning_content is missing in assistant tool call message at index ${at}`;
+}
+
+/** @see https://api-docs.deepseek.com/guides/thinking_mode */
+function deepseekFault(messages: readonly Loose[]): string | undefined {
+  const lacks = messages.some(
+    ({ role, reasoning_content }) => role === "assistant" && typeof reasoning_content !== "string",
+  );
+  return lacks ? "The `reasoning_content` in the thinking mode must be passed back to the API." : undefined;
+}
+
+/** Which roles may follow each other at Mistral. */
+const FOLLOWERS: Readonly<Record<string, readonly string[]>> = {
+  system: ["system", "user", "assistant"],
+  user: ["user", "assistant", "system"],
+  assistant: ["assistant", "user", "tool"],
+  tool: ["tool", "assistant"],
+};
+
+/** @see https://github.com/mistralai/mistral-common */
+function mistralFault(messages: readonly Loose[]): string | undefined {
+  for (const [at, { role, tool_calls, tool_call_id }] of messages.entries()) {
+    const before = messages[at - 1]?.role;
+    if (before !== undefined && !FOLLOWERS[String(before)]?.includes(String(role)))
+      return `Unexpected role '${role}' after role '${before}'`;
+    const ids = [...listOf(tool_calls).map(({ id }) => id), ...(role === "tool" ? [tool_call_id] : [])];
+    const bad = ids.find((id) => !/^[a-zA-Z0-9]{9}$/.test(String(id)));
+    if (bad !== undefined) return `Tool call id was ${bad} but must be a-z, A-Z, 0-9, with a length of 9.`;
+  }
+  return undefined;
+}
+
+function alternationFault(messages: readonly Loose[]): string | undefined {
+  const spoken = messages.filter(({ role }, at) => role !== "system" || at > 0);
+  const isInTurn = spoken.every(({ role }, at) => (role === "assistant") === (at % 2 === 1));
+  return isInTurn
+    ? undefined
+    : "After the (optional) system message(s), user or tool message(s) should alternate with assistant message(s).";
+}

@@ -1,0 +1,128 @@
+/** What Gemini demands of a conversation. */
+
+import { strayField, unreadableFault } from "./common-rules.ts";
+import { type Loose, listOf, looseOf, type Seals } from "./rules.ts";
+import { rootFault } from "./tool-rules.ts";
+
+/** Of these, a part has one. */
+const MEMBERS = [
+  "text",
+  "inlineData",
+  "fileData",
+  "functionCall",
+  "functionResponse",
+  "executableCode",
+  "codeExecutionResult",
+  "toolCall",
+  "toolResponse",
+];
+
+/** And of these any number. */
+const MARKS = ["thought", "thoughtSignature", "videoMetadata", "mediaResolution", "partMetadata"];
+
+/** What stands for a signature that never was. */
+const NO_SIGNATURE = "skip_thought_signature_validator";
+
+/** @see https://ai.google.dev/api/caching#FunctionDeclaration */
+const NAME = /^[A-Za-z_][\w.:-]{0,63}$/;
+
+/** What a server has signed, to be known again. */
+type Written = ReadonlyMap<string, unknown>;
+
+/**
+ * Why Google would refuse the request; `undefined` when it would not.
+ * @param seals of the thinking that this server has written before calls
+ * @param written what it has signed, in scripts and in recordings
+ * @see https://ai.google.dev/gemini-api/docs/thought-signatures
+ */
+export function geminiFault(body: unknown, seals: Seals, written: Written): string | undefined {
+  const unreadable = unreadableFault(body) ?? toolsFault(body);
+  if (unreadable !== undefined) return unreadable;
+  const contents = listOf(looseOf(body).contents);
+  if (contents.length === 0) return "* GenerateContentRequest.contents: contents is not specified";
+  if (contents[0]?.role === "model") return "Please ensure that the conversation begins with a user turn.";
+  // Signatures before the last question may be left out.
+  const asked = contents.findLastIndex(
+    ({ role, parts }) => role === "user" && listOf(parts).some((part) => !part.functionResponse),
+  );
+  for (const [at, content] of contents.entries()) {
+    const fault =
+      contentFault(content, contents[at - 1], contents[at + 1]) ??
+      signatureFault(content, written) ??
+      (at > asked ? unsignedFault(content, seals) : undefined);
+    if (fault !== undefined) return `* GenerateContentRequest.contents[${at}]: ${fault}`;
+  }
+  return undefined;
+}
+
+function toolsFault(body: unknown): string | undefined {
+  const declared = listOf(looseOf(body).tools).flatMap((tool) => listOf(tool.functionDeclarations));
+  for (const [at, { name, parametersJsonSchema }] of declared.entries()) {
+    if (!NAME.test(String(name)))
+      return `* GenerateContentRequest.tools[0].function_declarations[${at}].name: Invalid function name. Must start with a letter or an underscore. Must be alphameric (a-z, A-Z, 0-9), underscores (_), dots (.), colons (:), or dashes (-), with a maximum length of 64.`;
+    const fault = parametersJsonSchema === undefined ? undefined : rootFault(parametersJsonSchema, []);
+    if (fault !== undefined) return `${name} functionDeclaration parameters ${fault}`;
+  }
+  return undefined;
+}
+
+/** Of another account, or at another address, a signature is no signature. */
+function signatureFault({ parts }: Loose, written: Written): string | undefined {
+  const isForeign = listOf(parts).some(
+    ({ thoughtSignature }) =>
+      thoughtSignature !== undefined && thoughtSignature !== NO_SIGNATURE && !written.has(String(thoughtSignature)),
+  );
+  return isForeign ? "Thought signature is not valid." : undefined;
+}
+
+/** What a call is known by: it need not have an id. */
+export function callMark({ name, args = {} }: Loose): string {
+  return JSON.stringify([name, args]);
+}
+
+function contentFault({ role, parts }: Loose, before: Loose | undefined, after: Loose | undefined): string | undefined {
+  if (role !== "user" && role !== "model") return "Please use a valid role: user, model.";
+  const given = listOf(parts);
+  if (given.length === 0) return "contents.parts must not be empty.";
+  const fault = given.map(partFault).find((found) => found !== undefined);
+  if (fault !== undefined) return fault;
+  // Functions that Google ran itself are answered in the same turn.
+  const ran = membersOf(given, "functionResponse").length;
+  const calls = role === "model" ? membersOf(given, "functionCall").slice(ran) : [];
+  const answers = membersOf(listOf(after?.parts), "functionResponse").map(({ name }) => name);
+  const isAnswered = calls.length === answers.length && calls.every(({ name }, at) => answers[at] === name);
+  if (calls.length > 0 && !isAnswered)
+    return "Please ensure that the number of function response parts is equal to the number of function call parts of the function call turn.";
+  const asked = membersOf(listOf(before?.parts), "functionCall");
+  if (role === "user" && ran > 0 && asked.length === 0)
+    return "Please ensure that function response turn comes immediately after a function call turn.";
+  return undefined;
+}
+
+function unsignedFault({ parts }: Loose, seals: Seals): string | undefined {
+  const unsigned = listOf(parts).some(({ functionCall, thoughtSignature }) => {
+    const seal = functionCall === undefined ? undefined : seals.get(callMark(looseOf(functionCall)));
+    return seal !== undefined && thoughtSignature !== seal;
+  });
+  return unsigned ? "Function call is missing a thought_signature in functionCall parts." : undefined;
+}
+
+function partFault(part: Loose): string | undefined {
+  const stray =
+    strayField(part, [...MEMBERS, ...MARKS]) ?? strayField(looseOf(part.functionCall), ["id", "name", "args"]);
+  if (stray !== undefined) return `Invalid JSON payload received. Unknown name "${stray}": Cannot find field.`;
+  const members = MEMBERS.filter((name) => part[name] !== undefined);
+  if (members.length !== 1) return "parts.data: required oneof field 'data' must have one initialized field";
+  if (part.text === "" && part.thoughtSignature === undefined)
+    return "Unable to submit request because it has an empty text parameter.";
+  const { functionResponse, functionCall } = part;
+  const { response } = looseOf(functionResponse);
+  if (functionResponse && (typeof response !== "object" || response === null || Array.isArray(response)))
+    return "function_response.response: a Struct is needed.";
+  const called = [functionCall, functionResponse].find((value) => value !== undefined);
+  return called !== undefined && !NAME.test(String(looseOf(called).name)) ? "Invalid function name." : undefined;
+}
+
+function membersOf(parts: readonly Loose[], name: string): readonly Loose[] {
+  return parts.flatMap((part) => (part[name] === undefined ? [] : [looseOf(part[name])]));
+}

@@ -1,0 +1,56 @@
+/** What several attempts at one reply have cost together. */
+
+import type { AssistantMessage, TokenUsage } from "../contract/message.ts";
+
+type Count = Exclude<keyof TokenUsage, "raw" | "serviceTier">;
+
+/** What is counted in any case, and what only some providers tell. */
+export const ALWAYS: readonly Count[] = ["inputTokens", "outputTokens", "totalTokens"];
+export const SOMETIMES: readonly Count[] = ["cachedInputTokens", "cacheWriteTokens", "reasoningTokens"];
+
+/** Adds up what was reported, and beside it what was not, as estimated. */
+export class Spending {
+  /** The sum of what providers reported; absent while none did. Its `raw` is a list of theirs, if each has one. */
+  usage: TokenUsage | undefined;
+  /** Present when the sum does not cover everything. */
+  estimatedUsage: TokenUsage | undefined;
+  #covers = true;
+  #all: TokenUsage | undefined;
+
+  /** A reply, or the part of one that came. */
+  add({ usage, estimatedUsage }: Pick<AssistantMessage, "usage" | "estimatedUsage">): void {
+    if (estimatedUsage) this.#covers = false;
+    this.usage = withMore(this.usage, usage);
+    this.#all = withMore(this.#all, estimatedUsage ?? usage);
+    this.estimatedUsage = this.#covers ? undefined : this.#all;
+  }
+}
+
+/** Their sum, without the providers' own objects; what only one provider counts stays known. */
+export function sumOf(one: TokenUsage, other: TokenUsage): TokenUsage {
+  const known = SOMETIMES.filter((name) => one[name] !== undefined || other[name] !== undefined);
+  return {
+    inputTokens: one.inputTokens + other.inputTokens,
+    outputTokens: one.outputTokens + other.outputTokens,
+    totalTokens: one.totalTokens + other.totalTokens,
+    ...Object.fromEntries(known.map((name) => [name, (one[name] ?? 0) + (other[name] ?? 0)])),
+    ...jointTier(one, other),
+  };
+}
+
+/** The services of both: of two that differ there is no one price. */
+function jointTier(one: TokenUsage, other: TokenUsage): Pick<TokenUsage, "serviceTier"> {
+  const tiers = new Set([one, other].flatMap(({ serviceTier }) => serviceTier?.split(", ") ?? []));
+  return tiers.size === 0 ? {} : { serviceTier: [...tiers].join(", ") };
+}
+
+function withMore(sum: TokenUsage | undefined, more: TokenUsage | undefined): TokenUsage | undefined {
+  if (!sum || !more) return sum ?? more;
+  const hasRaws = sum.raw !== undefined && more.raw !== undefined;
+  return { ...sumOf(sum, more), ...(hasRaws && { raw: [...rawsOf(sum), ...rawsOf(more)] }) };
+}
+
+/** No provider's own object is a list: a list is what was made of several. */
+function rawsOf({ raw }: TokenUsage): readonly unknown[] {
+  return Array.isArray(raw) ? raw : [raw];
+}

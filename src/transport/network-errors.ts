@@ -1,0 +1,62 @@
+/** Failures of the network itself as `SendError`s a person can act on. */
+
+import { SendError } from "../contract/errors.ts";
+import { wordsOf } from "../platform/text-of.ts";
+import type { ResponseHead } from "./transport.ts";
+
+/** A redirect. Not followed: the key must reach nobody but the address it was meant for. */
+export function redirectError(provider: string, head: ResponseHead): SendError {
+  const location = head.header("location");
+  const target = location !== undefined && URL.canParse(location) ? ` to ${new URL(location).origin}` : "";
+  const message = `${provider} answered with a redirect${target}, which is not followed; set baseUrl to the final address.`;
+  const status = head.status > 0 ? head.status : undefined;
+  return new SendError("protocol", message, { status, retryable: false });
+}
+
+/** A reply that does not end where any should. Sent again, it would be as large. */
+export function tooLargeError({
+  provider,
+  maxReplyBytes,
+}: {
+  readonly provider: string;
+  readonly maxReplyBytes: number;
+}): SendError {
+  const message = `${provider} sent more than ${maxReplyBytes} bytes in one reply (limit \`maxReplyBytes\`). Raise it if replies may be so large.`;
+  return new SendError("protocol", message, { retryable: false });
+}
+
+/** No connection, or one that broke; `begun` tells whether the reply had begun. */
+export function transportError(provider: string, error: unknown, begun: boolean): SendError {
+  const root = rootOf(error);
+  const code = "code" in root && typeof root.code === "string" ? root.code : undefined;
+  const detail = wordsOf(root.message) || code || "no reason given";
+  const message = begun
+    ? `The connection to ${provider} broke in the middle of the reply: ${detail}`
+    : `Could not reach ${provider}: ${detail}${adviceFor(code)}`;
+  return new SendError("network", message, { code, cause: error, retryable: isCertificate(code) ? false : undefined });
+}
+
+/** An error of a caller's `fetch` may lead back to itself. */
+const DEEPEST_CAUSE = 8;
+
+/** `fetch` wraps the reason, and a connection tried at several addresses gathers several. */
+function rootOf(error: unknown): Error {
+  let root = error;
+  for (let depth = 0; depth < DEEPEST_CAUSE; depth++) {
+    const inner: unknown = root instanceof AggregateError ? root.errors[0] : root instanceof Error ? root.cause : root;
+    if (!(inner instanceof Error)) break;
+    root = inner;
+  }
+  return root instanceof Error ? root : new Error(wordsOf(root));
+}
+
+function adviceFor(code: string | undefined): string {
+  if (code === "ECONNREFUSED") return ". Is the server running there?";
+  if (code === "ENOTFOUND") return ". Is the base URL right, and is there a network?";
+  if (isCertificate(code)) return ". Nothing was sent: its certificate is not trusted.";
+  return "";
+}
+
+function isCertificate(code: string | undefined): boolean {
+  return code !== undefined && /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ALTNAME/.test(code);
+}
