@@ -10,7 +10,7 @@ import { EmbeddedClient } from "cloudllm/embedded";
  */
 export function connect(): ClientWrapper {
   const { OPENAI_API_KEY, CLOUDLLM_BASE_URL: baseUrl, CLOUDLLM_MODEL = "llama3.2" } = process.env;
-  if (OPENAI_API_KEY) return new OpenAIClient({ model: OpenAIModel.GPT5Nano });
+  if (OPENAI_API_KEY) return new OpenAIClient({ model: OpenAIModel.GPT6Luna });
   if (baseUrl) return new CompatibleClient({ baseUrl, model: CLOUDLLM_MODEL });
   console.error("(no OPENAI_API_KEY or CLOUDLLM_BASE_URL: the built-in toy model answers)");
   return new EmbeddedClient({ seed: 1 });

@@ -132,6 +132,30 @@ const FOUND = {
   "grok-4.20-non-reasoning": ["https://docs.apiyi.com/api-capabilities/grok/overview", { input: 1.25, output: 2.5 }],
 };
 
+/** Models that are younger than the collection: the command line's own defaults, so that it can say what they cost. */
+const YOUNGER = {
+  source: [
+    "price lists of npm @earendil-works/pi-ai 1.6.0 (vendors', OpenRouter's, Vercel AI Gateway's: they agree)",
+    "2026-11-29",
+  ],
+  openai: [
+    {
+      id: "gpt-6-luna",
+      contextWindow: 1_050_000,
+      maxOutput: 128_000,
+      price: { input: 0.1, cachedInput: 0.01, cacheWrite: 0.125, output: 0.5 },
+    },
+  ],
+  anthropic: [
+    {
+      id: "claude-haiku-5-5",
+      contextWindow: 1_000_000,
+      maxOutput: 128_000,
+      price: { input: 0.1, cachedInput: 0.01, cacheWrite: 0.125, output: 0.5 },
+    },
+  ],
+};
+
 /** Where a name outlives its model, whatever answers to it then is billed at its own price. */
 const REDIRECTS = /^gemini-2\.5-(pro|flash)$|^grok-/;
 
@@ -145,6 +169,8 @@ function longInputOf(provider, { id, contextWindow, ...row }) {
   // More than their window, which a beta header allows.
   if (/^claude-sonnet-4-(0|5|20250514)$/.test(id)) return [200_001, notes()];
   if (/^grok-4\.(20-.*|[356])$/.test(id)) return [200_000, notes(), timesTwo(row)];
+  if (id === "claude-haiku-5-5")
+    return [100_001, letterOf(...YOUNGER.source), { input: 0.5, cachedInput: 0.05, cacheWrite: 0.625, output: 2.5 }];
   if (id === "grok-4.7") return [200_000, notes()];
   return undefined;
 }
@@ -215,7 +241,14 @@ function rowsOf(provider) {
       const facts = { id, contextWindow: fact(contextWindow), maxOutput: fact(maxOutput), price: prices };
       return rowOf(provider, facts, (value) => value.letter);
     });
-  const rows = [...snapshots, ...newer];
+  const youngest = (YOUNGER[provider] ?? []).map(({ price, ...model }) => {
+    const letter = letterOf(...YOUNGER.source);
+    const facts = (values) =>
+      Object.fromEntries(Object.entries(values).map(([name, value]) => [name, { value, letter }]));
+    const { id, ...limits } = model;
+    return rowOf(provider, { id, ...facts(limits), price: facts(price) }, () => letter);
+  });
+  const rows = [...snapshots, ...newer, ...youngest];
   // A snapshot that differs in nothing is found by its family's name.
   return rows.filter((row) => {
     const family = rows.find(

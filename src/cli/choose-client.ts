@@ -1,6 +1,6 @@
 /** Who answers: what was asked for, else whose key is there, else a server on this machine. */
 
-import type { ClientOptions, ClientWrapper } from "../index.ts";
+import type { ClientOptions, ClientWrapper, ReasoningEffort } from "../index.ts";
 import type { Settings } from "./arguments.ts";
 import { BUILT_IN, createBuiltIn } from "./built-in.ts";
 import { CommandError } from "./command-error.ts";
@@ -74,7 +74,8 @@ async function choiceOf(
   if (provider === PROVIDERS.compatible && address === undefined) {
     throw new CommandError("--provider compatible needs --base-url, such as http://localhost:8000/v1.", 2);
   }
-  const create = (model: string) => provider.create(optionsOf(model, provider, settings, baseUrl, env));
+  const create = (model: string, reasoning?: ReasoningEffort) =>
+    provider.create({ ...optionsOf(model, provider, settings, baseUrl, env), ...(reasoning && { reasoning }) });
   create("not known yet"); // senseless options are refused before anybody is asked anything
   const asks = provider.defaultModel === undefined && address !== undefined;
   const models = () => listModels(address ?? "", keyOf(provider, env) ?? ownKeyOf(provider, env));
@@ -82,7 +83,9 @@ async function choiceOf(
   if (model === undefined) {
     throw new CommandError(`The server at ${address} has no model yet. Load one there, or name one with --model.`, 1);
   }
-  return { client: create(model), withModel: create, ...(asks && { models }) };
+  // Who names a model wants it as it is.
+  const reasoning = settings.model === undefined ? provider.defaultReasoning : undefined;
+  return { client: create(model, reasoning), withModel: (other) => create(other), ...(asks && { models }) };
 }
 
 function optionsOf(

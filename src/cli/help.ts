@@ -16,7 +16,8 @@ export const HELP: string = `Usage:
 
 Options:
   -p, --provider NAME    who answers: see below
-  -m, --model ID         default: a small, cheap one, or the server's first
+  -m, --model ID         default: a small, cheap one, which is asked to think
+                         little or not at all; or the server's first
       --base-url URL     any server that speaks OpenAI's protocol, such as
                          http://localhost:9000/v1; its key, if it needs one, is
                          CLOUDLLM_API_KEY

@@ -13,6 +13,7 @@ import {
   OpenAIModel,
   OpenRouterClient,
   type ProviderClient,
+  type ReasoningEffort,
 } from "../index.ts";
 
 /** One provider, as the command line knows it. */
@@ -21,6 +22,11 @@ export interface Provider {
   readonly keyNames: readonly string[];
   /** A small, cheap and current one; absent where only the server knows what it has. */
   readonly defaultModel?: string;
+  /**
+   * How much `defaultModel` is asked to think: as little as it can, since it is here for a quick answer. Absent where it does not think
+   * unasked, or where nobody knows what answers.
+   */
+  readonly defaultReasoning?: ReasoningEffort;
   /** Where it listens unless `--base-url` says otherwise; present where the server is asked for its models. */
   readonly localUrl?: string;
   create(options: ClientOptions): ProviderClient;
@@ -48,22 +54,26 @@ export type ProviderName = OwnName | "grok" | "claude";
 const TABLE: Readonly<Record<OwnName, Provider>> = {
   openai: {
     keyNames: ["CLOUDLLM_OPENAI_API_KEY", "OPENAI_API_KEY", "OPEN_AI_SECRET"],
-    defaultModel: OpenAIModel.GPT5Nano,
+    defaultModel: OpenAIModel.GPT6Luna,
+    defaultReasoning: "none",
     create: (options) => new OpenAIClient(options),
   },
   xai: {
     keyNames: ["CLOUDLLM_XAI_API_KEY", "XAI_API_KEY"],
     defaultModel: GrokModel.Grok43,
+    defaultReasoning: "none",
     create: (options) => new GrokClient(options),
   },
   anthropic: {
     keyNames: ["CLOUDLLM_ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY"],
-    defaultModel: ClaudeModel.ClaudeHaiku45,
+    defaultModel: ClaudeModel.ClaudeHaiku55,
+    defaultReasoning: "none",
     create: (options) => new ClaudeClient(options),
   },
   gemini: {
     keyNames: ["CLOUDLLM_GEMINI_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GENERATIVE_AI_API_KEY"],
     defaultModel: GeminiModel.Gemini35FlashLite,
+    defaultReasoning: "none",
     create: (options) => new GeminiClient(options),
   },
   openrouter: {
@@ -74,11 +84,13 @@ const TABLE: Readonly<Record<OwnName, Provider>> = {
   groq: {
     keyNames: ["CLOUDLLM_GROQ_API_KEY", "GROQ_API_KEY"],
     defaultModel: "openai/gpt-oss-20b",
+    defaultReasoning: "low",
     create: (options) => new CompatibleClient({ ...options, preset: "groq" }),
   },
   deepseek: {
     keyNames: ["CLOUDLLM_DEEPSEEK_API_KEY", "DEEPSEEK_API_KEY"],
-    defaultModel: "deepseek-chat",
+    defaultModel: "deepseek-flash",
+    defaultReasoning: "none",
     create: (options) => new CompatibleClient({ ...options, preset: "deepseek" }),
   },
   mistral: {

@@ -20,7 +20,7 @@ const ENDINGS: Readonly<Record<FinishReason, string | undefined>> = {
 const SHORTEST_WRITING_MS = 50;
 
 /**
- * Such as `0.41 s to first token · 52 tokens/s · 12 in, 118 out · $0.000048 · gpt-5-nano`; `≈` marks an estimate.
+ * Such as `0.41 s to first token · 52 tokens/s · 12 in, 118 out · $0.000048 · gpt-6-luna`; `≈` marks an estimate.
  * @param cost as `replyCostOf` says it
  */
 export function statusLineOf(message: AssistantMessage, cost?: string): string {

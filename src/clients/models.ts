@@ -1,11 +1,11 @@
 /**
- * Ids of chat models, as the providers' pages and SDKs named them on 2026-11-24: suggestions for an editor, never a gate. Ids
+ * Ids of chat models, as the providers' pages and SDKs named them on 2026-11-29: suggestions for an editor, never a gate. Ids
  * appear and die every month; any other string is accepted wherever a model is named, and the reply's `model` says what ran.
  * When a model stops is said beside it, as far as it is known (see `retired` in `cloudllm/models`, with the source).
  *
  * Left out of what the Rust library listed: ids that no SDK and no price list knows (`o4-mini-high`, `gpt-5.5-mini`,
  * `gemini-2.5-pro-latest` …), misspelt ones (`claude-haiku-3-5-haiku-latest`, `grok-4-fast-nonreasoning` …), and what
- * the providers have shut down (`o1-preview`, `gpt-4.5-preview`, Claude 4.0, Grok 2 to 4 …). What they shut down while its last
+ * the providers have shut down (`o1-preview`, `gpt-4.5-preview`, Claude 4.0, Grok 2 to 4, `grok-build-0.1` …). What they shut down while its last
  * list was made, in the summer of 2026 or since, is here, marked as deprecated.
  */
 
@@ -66,6 +66,7 @@ export const OpenAIModel = {
   GPT6Astra: "gpt-6-astra",
   GPT6Sol: "gpt-6-sol",
   GPT6Luna: "gpt-6-luna",
+  GPT61Terra: "gpt-6.1-terra",
   GPT61Sol: "gpt-6.1-sol",
   GPT62Astra: "gpt-6.2-astra",
   GPT62Sol: "gpt-6.2-sol",
@@ -88,11 +89,13 @@ export const ClaudeModel = {
   ClaudeOpus45: "claude-opus-4-5",
   /** @deprecated Shut down on 2026-08-05. */
   ClaudeOpus41: "claude-opus-4-1",
+  ClaudeHaiku55: "claude-haiku-5-5",
   ClaudeHaiku45: "claude-haiku-4-5",
   ClaudeFable5: "claude-fable-5",
   ClaudeOpus55: "claude-opus-5-5",
   ClaudeSonnet55: "claude-sonnet-5-5",
   ClaudeFable51: "claude-fable-5-1",
+  ClaudeFable52: "claude-fable-5-2",
 } as const;
 
 /** One of `ClaudeModel`, or any other id. */
@@ -117,6 +120,9 @@ export const GeminiModel = {
   Gemini25Flash: "gemini-2.5-flash",
   Gemini38Flash: "gemini-3.8-flash",
   Gemini4Argon: "gemini-4-argon",
+  Gemini4Carbon: "gemini-4-carbon",
+  Gemini4Hydrogen: "gemini-4-hydrogen",
+  Gemini4Neon: "gemini-4-neon",
 } as const;
 
 /** One of `GeminiModel`, or any other id. */
@@ -124,7 +130,6 @@ export type GeminiModelId = (typeof GeminiModel)[keyof typeof GeminiModel] | (st
 
 /** xAI's chat models. */
 export const GrokModel = {
-  GrokBuild01: "grok-build-0.1",
   Grok46Latest: "grok-4.6-latest",
   Grok46: "grok-4.6",
   Grok45Latest: "grok-4.5-latest",

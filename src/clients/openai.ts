@@ -39,7 +39,7 @@ export interface OpenAIClientOptions extends ClientOptions {
  * ```ts
  * import { OpenAIClient, OpenAIModel } from "cloudllm";
  *
- * export const client = new OpenAIClient({ model: OpenAIModel.GPT5Nano });
+ * export const client = new OpenAIClient({ model: OpenAIModel.GPT6Luna });
  * ```
  */
 export class OpenAIClient extends ProviderClient<OpenAIProviderOptions> {

@@ -247,7 +247,7 @@ export function typedReply<Output, Tools>(reply: AssistantMessage<Output>): Repl
 export interface ClientWrapper {
   /** The provider's name in lower case, such as `"openai"`. */
   readonly provider: string;
-  /** The model asked for, such as `"gpt-5-nano"`. */
+  /** The model asked for, such as `"gpt-6-luna"`. */
   readonly model: string;
   /**
    * What its calls carry unless they say otherwise, as far as others must know it: a session runs these tools, too, and keeps

@@ -28,7 +28,7 @@ export interface ToolDefinition<Parameters extends Schema> extends Omit<Tool, "p
  *   run: ({ city }) => `Rain in ${city}.`, // city is a string
  * });
  *
- * export const session = new LLMSession({ client: new OpenAIClient({ model: "gpt-5" }), tools: [weather] });
+ * export const session = new LLMSession({ client: new OpenAIClient({ model: "gpt-6-sol" }), tools: [weather] });
  * ```
  */
 export function tool<const Parameters extends Schema = JsonSchema>(

@@ -34,8 +34,8 @@ export interface ModelInfo {
 }
 
 /**
- * Looks a model up. Snapshots are found by their own name or else by their family's (`claude-sonnet-4-5-20250929`,
- * `gpt-5-nano-2025-08-07`, `grok-4.3-latest`). Nothing is guessed: a name that only resembles a known one is not known, and
+ * Looks a model up. Snapshots are found by their own name or else by their family's (`claude-haiku-4-5-20251001`,
+ * `gpt-5.4-2026-03-05`, `grok-4.3-latest`). Nothing is guessed: a name that only resembles a known one is not known, and
  * names that move from one model to the next (`gemini-flash-latest`) are not either; there the reply's `model` says what ran.
  * @returns `undefined` when the model is not known
  * @example

@@ -73,7 +73,7 @@ const REQUEST_FAULTS: readonly SendErrorKind[] = [
  * import { ClaudeClient, fallback, OpenAIClient } from "cloudllm";
  *
  * export const client = fallback(
- *   [new ClaudeClient({ model: "claude-sonnet-4-5" }), new OpenAIClient({ model: "gpt-5" })],
+ *   [new ClaudeClient({ model: "claude-sonnet-5-5" }), new OpenAIClient({ model: "gpt-6-sol" })],
  *   { firstChunkWithinMs: 5_000 },
  * );
  * ```

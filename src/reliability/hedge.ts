@@ -31,7 +31,7 @@ const ENOUGH = 20;
  * ```ts
  * import { hedge, OpenAIClient } from "cloudllm";
  *
- * const options = { model: "gpt-5-nano" };
+ * const options = { model: "gpt-6-luna" };
  * export const client = hedge(new OpenAIClient(options), new OpenAIClient(options), { afterMs: 1_500 });
  * ```
  */

@@ -38,7 +38,7 @@ export interface RateLimitOptions {
  * ```ts
  * import { OpenAIClient, rateLimit } from "cloudllm";
  *
- * export const client = rateLimit(new OpenAIClient({ model: "gpt-5-nano" }), { requestsPerMinute: 60, concurrency: 8 });
+ * export const client = rateLimit(new OpenAIClient({ model: "gpt-6-luna" }), { requestsPerMinute: 60, concurrency: 8 });
  * ```
  */
 export function rateLimit(client: ClientWrapper, options: RateLimitOptions): TypedClient {

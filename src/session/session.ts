@@ -99,7 +99,7 @@ const UNREAD_TIMEOUT_MS = 600_000;
  * import { LLMSession, OpenAIClient, OpenAIModel } from "cloudllm";
  *
  * export async function talk(): Promise<void> {
- *   const client = new OpenAIClient({ model: OpenAIModel.GPT5Nano });
+ *   const client = new OpenAIClient({ model: OpenAIModel.GPT6Luna });
  *   const session = new LLMSession({ client, systemPrompt: "You are a poet.", maxTokens: 8_192 });
  *   for await (const chunk of await session.sendMessageStream("Write a poem")) process.stdout.write(chunk.content);
  *   const { content } = await session.sendMessage("And its title?");
@@ -176,7 +176,7 @@ export class LLMSession implements AsyncDisposable {
    * import { LLMSession, MemoryStore, OpenAIClient, OpenAIModel } from "cloudllm";
    *
    * const store = new MemoryStore(); // or: new FileStore("sessions"), from "cloudllm/store/file"
-   * const client = new OpenAIClient({ model: OpenAIModel.GPT5Nano });
+   * const client = new OpenAIClient({ model: OpenAIModel.GPT6Luna });
    * await using session = await LLMSession.open({ client, store, id: "poems" });
    * console.log((await session.sendMessage("Write a poem")).content);
    * ```

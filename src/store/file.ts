@@ -57,7 +57,7 @@ const ENDING = ".jsonl";
  * import { FileStore } from "cloudllm/store/file";
  *
  * export async function talk(text: string, folder: string): Promise<string> {
- *   const client = new OpenAIClient({ model: OpenAIModel.GPT5Nano });
+ *   const client = new OpenAIClient({ model: OpenAIModel.GPT6Luna });
  *   await using session = await LLMSession.open({ client, store: new FileStore(folder), id: "poems" });
  *   return (await session.sendMessage(text)).content; // the next call, in whichever process, goes on from here
  * }

@@ -84,7 +84,7 @@ const DRAIN_LIMITS = { withinMs: 30_000, maxTokens: 4_000 } as const;
  * import { OpenAIClient, OpenAIModel } from "cloudllm";
  *
  * export async function tell(): Promise<void> {
- *   const client = new OpenAIClient({ model: OpenAIModel.GPT5Nano });
+ *   const client = new OpenAIClient({ model: OpenAIModel.GPT6Luna });
  *   const stream = await client.sendMessageStream([{ role: "user", content: "Tell me a short story" }]);
  *   for await (const chunk of stream) process.stdout.write(chunk.content);
  *   const { usage, finishReason, metrics } = await stream.finalMessage();

@@ -27,7 +27,7 @@ function reply(more: Partial<AssistantMessage> = {}): AssistantMessage {
       attempts: [{ provider: "openai", model: "m", durationMs: 2_680, outcome: "answered", status: 200 }],
     },
     provider: "openai",
-    model: "gpt-5-nano",
+    model: "gpt-6-luna",
     ...more,
   };
 }
@@ -38,12 +38,12 @@ describe("the status line", () => {
     [
       "says when, how fast, how much and who",
       reply(),
-      "0.41 s to first token · 52 tokens/s · 12 in, 118 out · gpt-5-nano",
+      "0.41 s to first token · 52 tokens/s · 12 in, 118 out · gpt-6-luna",
     ],
     [
       "marks what is estimated",
       { ...without, metrics, estimatedUsage: USAGE },
-      "0.41 s to first token · ≈52 tokens/s · ≈12 in, ≈118 out · gpt-5-nano",
+      "0.41 s to first token · ≈52 tokens/s · ≈12 in, ≈118 out · gpt-6-luna",
     ],
     [
       "does not take what was told of a stopped reply for all of it",
@@ -53,38 +53,38 @@ describe("the status line", () => {
         finishReason: "stopped",
         interrupted: true,
       }),
-      "0.41 s to first token · ≈52 tokens/s · ≈12 in, ≈118 out · gpt-5-nano · stopped",
+      "0.41 s to first token · ≈52 tokens/s · ≈12 in, ≈118 out · gpt-6-luna · stopped",
     ],
     [
       "says that a reply was cut off",
       reply({ finishReason: "length" }),
-      "0.41 s to first token · 52 tokens/s · 12 in, 118 out · gpt-5-nano · cut off at the token limit",
+      "0.41 s to first token · 52 tokens/s · 12 in, 118 out · gpt-6-luna · cut off at the token limit",
     ],
     [
       "repeats an ending nobody knows",
       reply({ finishReason: "unknown", rawFinishReason: "eos" }),
-      "0.41 s to first token · 52 tokens/s · 12 in, 118 out · gpt-5-nano · ended for an unknown reason (eos)",
+      "0.41 s to first token · 52 tokens/s · 12 in, 118 out · gpt-6-luna · ended for an unknown reason (eos)",
     ],
     [
       "tells of a second attempt",
       reply({ metrics: { ...metrics, attempts: [...metrics.attempts, ...metrics.attempts] } }),
-      "0.41 s to first token · 52 tokens/s · 12 in, 118 out · gpt-5-nano · 2 attempts",
+      "0.41 s to first token · 52 tokens/s · 12 in, 118 out · gpt-6-luna · 2 attempts",
     ],
     [
       "has no rate for what came in one piece",
       reply({ metrics: { ...metrics, durationMs: 411, outputTokensPerSecond: 118_000 } }),
-      "0.41 s to first token · 12 in, 118 out · gpt-5-nano",
+      "0.41 s to first token · 12 in, 118 out · gpt-6-luna",
     ],
     [
       "can do with nothing",
       { ...without, finishReason: "stopped", metrics: { durationMs: 950, chunks: 0, longestGapMs: 0, attempts: [] } },
-      "0.95 s, nothing came · gpt-5-nano · stopped",
+      "0.95 s, nothing came · gpt-6-luna · stopped",
     ],
   ])("%s", (_name, message, line) => expect(statusLineOf(message)).toBe(line));
 
   test("names the price after the tokens", () => {
     expect(statusLineOf(reply(), "$0.000048")).toBe(
-      "0.41 s to first token · 52 tokens/s · 12 in, 118 out · $0.000048 · gpt-5-nano",
+      "0.41 s to first token · 52 tokens/s · 12 in, 118 out · $0.000048 · gpt-6-luna",
     );
   });
 

@@ -40,10 +40,10 @@ export const GEMINI_CANNOT: NonNullable<ContractSubject["cannot"]> = {
 };
 
 const CANDIDATES: readonly Candidate[] = [
-  { name: "OpenAIClient (responses)", model: "gpt-5-nano", create: (options) => new OpenAIClient(options) },
+  { name: "OpenAIClient (responses)", model: "gpt-6-luna", create: (options) => new OpenAIClient(options) },
   {
     name: "OpenAIClient (chat)",
-    model: "gpt-5-nano",
+    model: "gpt-6-luna",
     create: (options) => new OpenAIClient({ ...options, api: "chat" }),
   },
   { name: "GrokClient (responses)", model: "grok-4.3", create: (options) => new GrokClient(options) },

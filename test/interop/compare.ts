@@ -55,14 +55,14 @@ export interface Format {
 export const FORMATS: readonly Format[] = [
   {
     name: "Chat Completions",
-    model: "gpt-5-nano",
+    model: "gpt-6-luna",
     peer: chat,
     path: "/v1",
     client: (options) => new OpenAIClient({ ...options, api: "chat" }),
   },
   {
     name: "Responses",
-    model: "gpt-5-nano",
+    model: "gpt-6-luna",
     peer: responses,
     path: "/v1",
     client: (options) => new OpenAIClient(options),
@@ -90,7 +90,7 @@ export const FORMATS: readonly Format[] = [
   },
   {
     name: "OpenRouter",
-    model: "openai/gpt-5-nano",
+    model: "openai/gpt-6-luna",
     peer: chat,
     path: "/api/v1",
     client: (options) => new OpenRouterClient(options),

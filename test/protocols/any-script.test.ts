@@ -18,7 +18,7 @@ type Make = (options: ClientOptions & { readonly baseUrl: string }) => ProviderC
 
 const CLIENTS: readonly (readonly [string, string, string, Make])[] = [
   ["Chat Completions", "/v1", "m", (options) => new CompatibleClient(options)],
-  ["Responses", "/v1", "gpt-5-nano", (options) => new OpenAIClient(options)],
+  ["Responses", "/v1", "gpt-6-luna", (options) => new OpenAIClient(options)],
   ["Anthropic Messages", "", "claude-sonnet-4-5", (options) => new ClaudeClient(options)],
   ["Gemini", "", "gemini-3-pro-preview", (options) => new GeminiClient(options)],
 ];

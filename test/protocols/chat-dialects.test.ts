@@ -187,6 +187,14 @@ describe("the rest of a request", () => {
 
   test.each<[string, ClientName, string, SendOptions, RegExp, string]>([
     ["warmth while it thinks", "openai chat", "gpt-5", { temperature: 0 }, /`temperature`/, "temperature"],
+    [
+      "warmth of GPT-6, thinking or not",
+      "openai chat",
+      "gpt-6-luna",
+      { temperature: 0, reasoning: "none" },
+      /`temperature`/,
+      "temperature",
+    ],
     ["topP while it thinks", "openai chat", "gpt-5.1", { topP: 0.5, reasoning: "low" }, /`topP`/, "top_p"],
     ["stopping while it thinks", "grok chat", "grok-4.6", { stop: ["a"] }, /`stop`/, "stop"],
     ["stopping of one that does not", "openai chat", "o4-mini", { stop: ["a"] }, /`stop`/, "stop"],

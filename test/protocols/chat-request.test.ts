@@ -223,7 +223,7 @@ test("a reply goes back with what its own provider wants, after JSON, and to oth
     await new OpenAIClient({
       baseUrl: server.baseUrl,
       apiKey: "k",
-      model: "gpt-5-nano",
+      model: "gpt-6-luna",
       api: "chat",
     }).sendMessageStream([HI, reply, HI])
   ).finalMessage();

@@ -51,8 +51,8 @@ const ZOD = z.object({
 });
 
 const CLIENTS = {
-  openai: (options) => new OpenAIClient({ model: "gpt-5-nano", ...options }),
-  openaiChat: (options) => new OpenAIClient({ api: "chat", model: "gpt-5-nano", ...options }),
+  openai: (options) => new OpenAIClient({ model: "gpt-6-luna", ...options }),
+  openaiChat: (options) => new OpenAIClient({ api: "chat", model: "gpt-6-luna", ...options }),
   grok: (options) => new GrokClient({ model: "grok-4.3", ...options }),
   grokChat: (options) => new GrokClient({ api: "chat", model: "grok-4.3", ...options }),
   claude: (options) => new ClaudeClient({ model: "claude-sonnet-4-5", ...options }),

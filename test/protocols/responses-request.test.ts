@@ -200,6 +200,15 @@ describe("what a provider or a model lacks is refused by name, or left out", () 
     ["texts to stop at", "openai", GPT, { stop: ["a"] }, /`stop`/, "stop"],
     ["a seed", "openai", GPT, { seed: 1 }, /`seed`/, "seed"],
     ["warmth while it thinks", "openai", "gpt-5", { temperature: 0 }, /`temperature`/, "temperature"],
+    [
+      "warmth of GPT-6, thinking or not",
+      "openai",
+      "gpt-6-luna",
+      { temperature: 0, reasoning: "none" },
+      /`temperature`/,
+      "temperature",
+    ],
+    ["topP of GPT-6, thinking or not", "openai", "gpt-6.1-terra", { topP: 0.5, reasoning: "none" }, /`topP`/, "top_p"],
     ["topP while it thinks", "openai", "gpt-5.1", { topP: 0.5, reasoning: "low" }, /`topP`/, "top_p"],
     [
       "a time for the cache",

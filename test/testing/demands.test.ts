@@ -478,7 +478,7 @@ const claude: Omit<Forgetful, "what" | "change"> = {
 };
 const openai = {
   ...claude,
-  model: "gpt-5-nano",
+  model: "gpt-6-luna",
   path: "/v1",
   make: (options) => new OpenAIClient(options),
 } satisfies typeof claude;

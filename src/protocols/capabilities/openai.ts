@@ -53,6 +53,14 @@ export function xaiFamily(model: string): ReasoningFamily {
   return XAI.find(([name]) => name.test(model))?.[1] ?? UNKNOWN;
 }
 
+/**
+ * Whether a model of OpenAI's refuses `temperature` and `top_p`. The sixth generation does, also when it does not think.
+ * @param thinks whether it thinks in this call
+ */
+export function openaiRefusesSampling(model: string, thinks: boolean): boolean {
+  return thinks || /^gpt-([6-9]|\d\d)/.test(model);
+}
+
 /** Models of OpenAI's that read text alone. */
 const TEXT_ONLY = /^(gpt-3\.5|gpt-4(-\d{4}.*|-32k.*)?$|o1-mini|o1-preview|o3-mini)/;
 

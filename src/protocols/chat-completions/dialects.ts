@@ -3,7 +3,13 @@
 import type { ReasoningEffort, SearchParameters, SendOptions } from "../../contract/client.ts";
 import { capabilitiesOf } from "../capabilities/claude.ts";
 import { geminiFamily } from "../capabilities/gemini.ts";
-import { openaiFamily, openaiInputs, type ReasoningFamily, xaiFamily } from "../capabilities/openai.ts";
+import {
+  openaiFamily,
+  openaiInputs,
+  openaiRefusesSampling,
+  type ReasoningFamily,
+  xaiFamily,
+} from "../capabilities/openai.ts";
 import { ANTHROPIC_ROOT_REFUSALS, OPENAI_ROOT_REFUSALS } from "../common/tool-parameters.ts";
 import { type Endpoint, refuse } from "../protocol.ts";
 import {
@@ -117,7 +123,9 @@ export const OPENAI_CHAT: ChatDialect = {
   search: openaiSearch,
   familyOf: openaiFamily,
   refuses: (option, model, thinks) =>
-    option === "stop" ? /^(o3|o4-mini)/.test(model) : thinks || (option === "temperature" && SEARCH_MODELS.test(model)),
+    option === "stop"
+      ? /^(o3|o4-mini)/.test(model)
+      : openaiRefusesSampling(model, thinks) || (option === "temperature" && SEARCH_MODELS.test(model)),
   mostStops: 4,
   cacheKey: { field: "prompt_cache_key" },
   takesMetadata: true,

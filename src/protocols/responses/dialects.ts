@@ -1,7 +1,13 @@
 /** How the vendors of Responses differ in what they take. */
 
 import type { SearchParameters, SendOptions } from "../../contract/client.ts";
-import { openaiFamily, openaiInputs, type ReasoningFamily, xaiFamily } from "../capabilities/openai.ts";
+import {
+  openaiFamily,
+  openaiInputs,
+  openaiRefusesSampling,
+  type ReasoningFamily,
+  xaiFamily,
+} from "../capabilities/openai.ts";
 import { OPENAI_ROOT_REFUSALS } from "../common/tool-parameters.ts";
 import { refuseSearch } from "../common/unsupported-search.ts";
 import { type Endpoint, refuse } from "../protocol.ts";
@@ -20,8 +26,8 @@ export interface ResponsesDialect {
   readonly streamOptions?: Fields;
   /** A readable summary of the thinking must be asked for. */
   readonly reasoningSummary?: "auto";
-  /** Models that think refuse `temperature` and `top_p`. */
-  readonly refusesSampling?: true;
+  /** Whether a model refuses `temperature` and `top_p`, knowing whether it thinks. Absent: no model does. */
+  readonly refusesSampling?: (model: string, thinks: boolean) => boolean;
   /** The smallest `max_output_tokens`. */
   readonly leastOutputTokens?: number;
   /** What a model takes beside text; absent: everything there is a form for. */
@@ -60,7 +66,7 @@ export const OPENAI_RESPONSES: ResponsesDialect = {
   // Without it every event carries a random text of its own.
   streamOptions: { include_obfuscation: false },
   reasoningSummary: "auto",
-  refusesSampling: true,
+  refusesSampling: openaiRefusesSampling,
   leastOutputTokens: 16,
   inputs: openaiInputs,
   takesMetadata: true,

@@ -95,9 +95,10 @@ function samplingOf(options: SendOptions, endpoint: Endpoint, dialect: Responses
   const { temperature, topP, reasoning } = options;
   const { reasons } = dialect.familyOf(endpoint.model);
   const thinks = reasoning === undefined ? reasons === "unasked" : reasoning !== "none" && reasons !== "never";
-  const refused = dialect.refusesSampling && thinks;
-  if (refused && temperature !== undefined) refuse("`temperature`", endpoint, options, "It thinks.");
-  if (refused && topP !== undefined) refuse("`topP`", endpoint, options, "It thinks.");
+  const refused = dialect.refusesSampling?.(endpoint.model, thinks) ?? false;
+  const advice = thinks ? "It thinks." : "";
+  if (refused && temperature !== undefined) refuse("`temperature`", endpoint, options, advice);
+  if (refused && topP !== undefined) refuse("`topP`", endpoint, options, advice);
   if (refused) return {};
   return { ...(temperature !== undefined && { temperature }), ...(topP !== undefined && { top_p: topP }) };
 }
