@@ -86,6 +86,7 @@ export {
   type UnfinishedToolCall,
   type UserMessage,
 } from "./contract/message.ts";
+export type { Attempt, ReplyMetrics } from "./contract/metrics.ts";
 export { type ToolDefinition, tool } from "./contract/tool.ts";
 export type { CircuitOptions } from "./reliability/circuit-breaker.ts";
 export { type FallbackOptions, fallback } from "./reliability/fallback.ts";
@@ -103,6 +104,5 @@ export { MemoryStore, type SessionStore, type StoredSession } from "./session/st
 export type { SessionUsage, TurnUsage } from "./session/usage.ts";
 export { type DrainLimits, MessageStream } from "./stream/message-stream.ts";
 export { type DeepPartial, PartialJson } from "./stream/partial-json.ts";
-export type { Attempt, ReplyMetrics } from "./stream/stopwatch.ts";
 export type { TokenCounter } from "./tokens/estimate.ts";
 export type { FetchLike } from "./transport/fetch.ts";

@@ -4,8 +4,8 @@ import { SendError } from "../contract/errors.ts";
 import { parseExact } from "../platform/exact-json.ts";
 import { DEEPEST, isDeeper } from "../platform/json-depth.ts";
 import type { Decoder, Protocol } from "../protocols/protocol.ts";
-import type { ReplyFacts } from "../stream/fold.ts";
-import type { ChunkSink } from "../stream/message-stream.ts";
+import type { ReplyFacts } from "../stream/reply-facts.ts";
+import type { ChunkSink } from "../stream/source.ts";
 import { createSseParser, type SseParser } from "../transport/sse.ts";
 import { createEventJsonParser, type EventShapes } from "./event-json.ts";
 

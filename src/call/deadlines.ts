@@ -2,7 +2,7 @@
 
 import type { Timeouts } from "../contract/client.ts";
 import type { TimeoutPhase } from "../contract/errors.ts";
-import { type Clock, LONGEST_TIMER_MS } from "../stream/stopwatch.ts";
+import { type Clock, MAX_TIMER_MS } from "../platform/clock.ts";
 
 const STREAMED = { headers: 60_000, firstChunk: 180_000, idle: 60_000, stall: 120_000, total: 0 };
 // A server that is asked for the whole reply says nothing until it is written.
@@ -140,7 +140,7 @@ export class Deadlines {
     if (due >= this.#timerAt || due === NEVER) return;
     this.clear();
     this.#timerAt = due;
-    this.#timer = setTimeout(() => this.#look(), Math.min(LONGEST_TIMER_MS, Math.max(0, due - this.#now())));
+    this.#timer = setTimeout(() => this.#look(), Math.min(MAX_TIMER_MS, Math.max(0, due - this.#now())));
     if (this.#waitingSince === undefined) this.#timer.unref?.();
   }
 

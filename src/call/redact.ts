@@ -3,7 +3,7 @@
 import type { MessageChunk } from "../contract/chunk.ts";
 import { base64Of } from "../platform/base64.ts";
 import { mapTexts, wordsOf } from "../platform/text-of.ts";
-import type { ReplyFacts } from "../stream/fold.ts";
+import type { ReplyFacts } from "../stream/reply-facts.ts";
 
 /** Shorter than any key; of a shorter one, more than the key would vanish from messages. */
 const SHORTEST_SECRET = 8;

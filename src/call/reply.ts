@@ -1,23 +1,23 @@
 /** One call under way: attempts, deadlines and endings, until the reply is whole or has failed. */
 
 import { SendError, type TimeoutPhase } from "../contract/errors.ts";
+import type { Attempt } from "../contract/metrics.ts";
 import { retryDelayMs } from "../contract/retries.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import { messageOf } from "../platform/text-of.ts";
 import type { Decoder, ReplyPosition } from "../protocols/protocol.ts";
-import type { ReplyFacts } from "../stream/fold.ts";
 import { waitsInVain } from "../stream/idle-alternative.ts";
-import type { ChunkSink, ChunkSource } from "../stream/message-stream.ts";
-import type { Attempt } from "../stream/stopwatch.ts";
+import type { ReplyFacts } from "../stream/reply-facts.ts";
+import { resetFacts } from "../stream/reply-facts.ts";
+import type { ChunkSink, ChunkSource } from "../stream/source.ts";
 import { redirectError, tooLargeError, transportError } from "../transport/network-errors.ts";
 import type { Exchange, Receiver, ResponseHead } from "../transport/transport.ts";
-import { resetFacts } from "./attempt-facts.ts";
 import { Body } from "./body.ts";
 import { type Call, type CallRequest, describedError, refusalError } from "./call.ts";
 import { Deadlines } from "./deadlines.ts";
 import { rateLimitsOf } from "./rate-limits.ts";
 import { NameRedaction } from "./redact.ts";
-import { dismiss } from "./send-and-forget.ts";
+import { sendAndForget } from "./send-and-forget.ts";
 
 /** Of an error's body, this much is read. */
 const ERROR_BODY_LIMIT = 64 * 1024;
@@ -379,7 +379,7 @@ export class Reply implements ChunkSource, Receiver {
   #cancel(): void {
     const { background, transport } = this.#call;
     const position = this.#position();
-    if (background && position) dismiss(transport, background.cancel(position));
+    if (background && position) sendAndForget(transport, background.cancel(position));
   }
 
   #record(outcome: Attempt["outcome"]): void {

@@ -1,6 +1,6 @@
 /** What a client's calls may send again together, so that an outage is not answered with three times the load. */
 
-import type { Clock } from "../stream/stopwatch.ts";
+import type { Clock } from "../platform/clock.ts";
 
 /** Retries that are always there to begin with: a burst of a few failures is not yet an outage. */
 const CAPACITY = 10;

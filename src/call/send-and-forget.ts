@@ -6,7 +6,7 @@ import type { Exchange, HttpRequest, Transport } from "../transport/transport.ts
 const LIMIT_MS = 5_000;
 
 /** Sends it and forgets it: what becomes of it is nobody's concern. */
-export function dismiss(transport: Transport, request: HttpRequest): void {
+export function sendAndForget(transport: Transport, request: HttpRequest): void {
   const limit = setTimeout(() => exchange?.close(), LIMIT_MS);
   const over = () => clearTimeout(limit);
   let exchange: Exchange | undefined;

@@ -19,13 +19,13 @@ import { SendError } from "../contract/errors.ts";
 import type { Message } from "../contract/message.ts";
 import { type RetryPolicy, retryDelayMs, retryPolicyOf } from "../contract/retries.ts";
 import { checkCall, optionsFault } from "../contract/validate.ts";
+import { systemClock } from "../platform/clock.ts";
 import { jsonOf } from "../platform/json-text.ts";
 import type { Endpoint, Protocol, ProtocolRequest } from "../protocols/protocol.ts";
-import { tellSent } from "../stream/attempts-in-flight.ts";
+import { reportAttempts } from "../stream/attempts-in-flight.ts";
 import { seenByCaller } from "../stream/caller-stack.ts";
 import { MessageStream } from "../stream/message-stream.ts";
 import { type RecoverableCall, RecoveringSource } from "../stream/recovering-source.ts";
-import { systemClock } from "../stream/stopwatch.ts";
 import { checkedSource } from "../stream/validating-source.ts";
 import { estimateInputTokens } from "../tokens/estimate.ts";
 import { type FetchLike, fetchTransport } from "../transport/fetch.ts";
@@ -257,7 +257,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
       { now, startedAt },
     );
     const attempts = reply?.facts.attempts ?? [];
-    tellSent(options.signal, () => attempts);
+    reportAttempts(options.signal, () => attempts);
     reply?.start();
     try {
       await reply?.accepted;

@@ -1,8 +1,8 @@
 /** The one error class. Its kinds are a table; its facts are fields; its message is for a person. */
 
 import { mapTexts } from "../platform/text-of.ts";
-import type { Attempt } from "../stream/stopwatch.ts";
 import type { AssistantMessage } from "./message.ts";
+import type { Attempt } from "./metrics.ts";
 
 /**
  * What went wrong, as a closed set a program can switch on.

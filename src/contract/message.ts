@@ -1,7 +1,7 @@
 /** The turns of a conversation, and what one whole reply is. Data only: everything here survives `JSON.stringify`. */
 
-import type { ReplyMetrics } from "../stream/stopwatch.ts";
 import type { FinishReason } from "./chunk.ts";
+import type { ReplyMetrics } from "./metrics.ts";
 
 /** Who speaks in a turn. The constant makes `Role.User` work as well as `"user"`. */
 export const Role = {

@@ -1,6 +1,6 @@
 /** Whether and when a failed request is sent again. Pure: waiting is the caller's affair. */
 
-import { LONGEST_TIMER_MS } from "../stream/stopwatch.ts";
+import { MAX_TIMER_MS } from "../platform/clock.ts";
 import type { RetryOptions, SendOptions } from "./client.ts";
 import type { SendError } from "./errors.ts";
 
@@ -40,6 +40,6 @@ export function retryDelayMs(
   const { retryAfterMs } = error;
   // Above the cap, and above what a timer can wait, the error comes at once, so that the caller can decide.
   if (retryAfterMs !== undefined)
-    return retryAfterMs <= Math.min(maxRetryAfterMs, LONGEST_TIMER_MS) ? retryAfterMs : undefined;
+    return retryAfterMs <= Math.min(maxRetryAfterMs, MAX_TIMER_MS) ? retryAfterMs : undefined;
   return random * Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failures - 1));
 }

@@ -4,7 +4,7 @@ import type { MessageChunk } from "../contract/chunk.ts";
 import type { SendOptions } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
 import type { Message } from "../contract/message.ts";
-import type { ReplyFacts } from "../stream/fold.ts";
+import type { ReplyFacts } from "../stream/reply-facts.ts";
 
 /** Whom a request goes to. */
 export interface Endpoint {

@@ -6,12 +6,12 @@ import type { AssistantMessage, Message, RateLimits } from "../contract/message.
 import { retryPolicyOf } from "../contract/retries.ts";
 import { messagesFault, optionsFault } from "../contract/validate.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
-import { tellSent } from "../stream/attempts-in-flight.ts";
+import { MAX_TIMER_MS } from "../platform/clock.ts";
+import { reportAttempts } from "../stream/attempts-in-flight.ts";
 import { waitsInVain } from "../stream/idle-alternative.ts";
-import { LONGEST_TIMER_MS } from "../stream/stopwatch.ts";
 import { estimateInputTokens } from "../tokens/estimate.ts";
 import type { RateLimitOptions } from "./rate-limit.ts";
-import { MinuteWindow } from "./sliding-window.ts";
+import { SlidingWindow } from "./sliding-window.ts";
 
 /** What a reply is taken to cost before it is known. */
 const EXPECTED_OUTPUT_TOKENS = 1_000;
@@ -29,12 +29,12 @@ interface Waiting {
 }
 
 /** Told once how a call ended. */
-export type Leave = (message: AssistantMessage | undefined, error: unknown) => void;
+export type Release = (message: AssistantMessage | undefined, error: unknown) => void;
 
 /** The line of one client's calls. */
-export class Line {
-  readonly #requests: MinuteWindow | undefined;
-  readonly #tokens: MinuteWindow | undefined;
+export class CallQueue {
+  readonly #requests: SlidingWindow | undefined;
+  readonly #tokens: SlidingWindow | undefined;
   readonly #concurrency: number;
   readonly #waiting: Waiting[] = [];
   #running = 0;
@@ -47,14 +47,14 @@ export class Line {
       if (limit !== undefined && !(typeof limit === "number" && limit > 0))
         throw new TypeError(`\`${name}\` must be a number above 0.`);
     }
-    this.#requests = requestsPerMinute === undefined ? undefined : new MinuteWindow(requestsPerMinute);
-    this.#tokens = tokensPerMinute === undefined ? undefined : new MinuteWindow(tokensPerMinute);
+    this.#requests = requestsPerMinute === undefined ? undefined : new SlidingWindow(requestsPerMinute);
+    this.#tokens = tokensPerMinute === undefined ? undefined : new SlidingWindow(tokensPerMinute);
     this.#concurrency = concurrency;
   }
 
   /** Resolves when it is the call's turn. @throws {SendError} kind `aborted` when the signal fires before. */
-  async enter(client: ClientWrapper, messages: readonly Message[], options: SendOptions): Promise<Leave> {
-    tellSent(options.signal, () => []); // until it is its turn
+  async acquire(client: ClientWrapper, messages: readonly Message[], options: SendOptions): Promise<Release> {
+    reportAttempts(options.signal, () => []); // until it is its turn
     // What makes no sense is the client's to refuse, and costs nothing.
     const isSound = messagesFault(messages) === undefined && optionsFault({ ...options }) === undefined;
     const { signal, retries, timeouts, maxOutputTokens = EXPECTED_OUTPUT_TOKENS } = isSound ? options : {};
@@ -85,7 +85,7 @@ export class Line {
         fail("timeout", message, { phase: "total", waitedMs });
         this.#advance();
       };
-      const limit = timeouts?.total ? setTimeout(tooLate, Math.min(LONGEST_TIMER_MS, timeouts.total)) : undefined;
+      const limit = timeouts?.total ? setTimeout(tooLate, Math.min(MAX_TIMER_MS, timeouts.total)) : undefined;
       const waiting: Waiting = {
         tokens,
         longestWaitMs: retryPolicyOf(retries).maxRetryAfterMs,
@@ -137,7 +137,7 @@ export class Line {
       if (wait > 0) {
         for (const waiting of [...this.#waiting]) if (waiting.mayPassOn(wait)) waiting.refuse(wait);
         if (this.#waiting.length === 0) return;
-        this.#timer = setTimeout(() => this.#advance(), Math.min(LONGEST_TIMER_MS, Math.ceil(wait)));
+        this.#timer = setTimeout(() => this.#advance(), Math.min(MAX_TIMER_MS, Math.ceil(wait)));
         return;
       }
       this.#running++;

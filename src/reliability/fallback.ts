@@ -11,9 +11,9 @@ import {
 } from "../contract/client.ts";
 import type { SendError, SendErrorKind } from "../contract/errors.ts";
 import type { Message } from "../contract/message.ts";
+import { systemClock } from "../platform/clock.ts";
 import { MessageStream } from "../stream/message-stream.ts";
 import { type RecoverableCall, RecoveringSource } from "../stream/recovering-source.ts";
-import { systemClock } from "../stream/stopwatch.ts";
 import { Circuit, type CircuitOptions } from "./circuit-breaker.ts";
 import type { Race, RaceRules } from "./race.ts";
 import { askStreamed, askWhole, checkedClients, jointDefaults, openRace } from "./race-client.ts";

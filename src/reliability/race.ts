@@ -4,13 +4,15 @@ import type { MessageChunk } from "../contract/chunk.ts";
 import type { ClientWrapper, SendOptions } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
 import type { Message } from "../contract/message.ts";
+import type { Attempt } from "../contract/metrics.ts";
 import { limitsLeft } from "../contract/timeouts.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
-import { asStopped, tellSent, watchSent } from "../stream/attempts-in-flight.ts";
-import { adopt, type ReplyFacts } from "../stream/fold.ts";
+import { MAX_TIMER_MS } from "../platform/clock.ts";
+import { asStopped, observeAttempts, reportAttempts } from "../stream/attempts-in-flight.ts";
 import { hasAlternative, offerAlternative } from "../stream/idle-alternative.ts";
-import type { ChunkSink, ChunkSource, MessageStream } from "../stream/message-stream.ts";
-import { type Attempt, LONGEST_TIMER_MS } from "../stream/stopwatch.ts";
+import type { MessageStream } from "../stream/message-stream.ts";
+import { mergeFacts, type ReplyFacts } from "../stream/reply-facts.ts";
+import type { ChunkSink, ChunkSource } from "../stream/source.ts";
 import { sendErrorOf } from "../stream/transfer.ts";
 import { estimateInputTokens } from "../tokens/estimate.ts";
 
@@ -119,7 +121,7 @@ export class Race implements ChunkSource {
 
   start(): void {
     const { signal, timeouts } = this.#options;
-    tellSent(signal, () => this.#sent());
+    reportAttempts(signal, () => this.#sent());
     if (timeouts?.total) {
       const { total: waitedMs } = timeouts;
       const message = `The clients let ${waitedMs} ms pass (limit \`timeouts.total\`); raise it, or try again.`;
@@ -155,7 +157,7 @@ export class Race implements ChunkSource {
     // Before a first chunk the reply is whose request is being paid for.
     const { stream } = this.#winner ?? [...this.#runners].find((runner) => runner.stream) ?? {};
     for (const runner of this.#runners) this.#letGo(runner);
-    if (stream) adopt(this.facts, stream.partial);
+    if (stream) mergeFacts(this.facts, stream.partial);
   }
 
   #startNext(): boolean {
@@ -172,7 +174,7 @@ export class Race implements ChunkSource {
       reading: false,
       isFailing: false,
       startedAt: performance.now(),
-      sent: watchSent(controller.signal),
+      sent: observeAttempts(controller.signal),
       isListed: false,
       waitedMs: 0,
       waitingSince: undefined,
@@ -252,7 +254,7 @@ export class Race implements ChunkSource {
     for (const chunk of batch) {
       if (chunk.type === "final") {
         this.#list(runner, chunk.message.metrics.attempts);
-        adopt(this.facts, chunk.message);
+        mergeFacts(this.facts, chunk.message);
         this.#finish(runner);
         this.#rules.told?.(runner.client, { status: "done" });
         return this.#afterAllHaveLeft(() => this.#sink.end());
@@ -292,7 +294,7 @@ export class Race implements ChunkSource {
     runner.waitingSince = performance.now();
     const patience = this.#rules.patienceMs(runner.client);
     if (patience === undefined) return;
-    const left = Math.min(LONGEST_TIMER_MS, Math.max(0, patience - runner.waitedMs));
+    const left = Math.min(MAX_TIMER_MS, Math.max(0, patience - runner.waitedMs));
     runner.timer = setTimeout(() => this.#tooSlow(runner), left);
   }
 
@@ -373,7 +375,7 @@ export class Race implements ChunkSource {
   /** A client's own failure says more, and comes first. */
   #endWithin(ms: number, failure: () => SendError): void {
     clearTimeout(this.#limit);
-    this.#limit = setTimeout(() => this.#fail(failure()), Math.min(LONGEST_TIMER_MS, ms + LEAVING_LIMIT_MS));
+    this.#limit = setTimeout(() => this.#fail(failure()), Math.min(MAX_TIMER_MS, ms + LEAVING_LIMIT_MS));
   }
 
   #who(): { readonly provider: string; readonly model: string } {
@@ -399,7 +401,7 @@ export class Race implements ChunkSource {
     const winner = this.#winner;
     for (const runner of this.#runners) this.#letGo(runner);
     const told = error.partial ?? winner?.stream?.partial;
-    if (told) adopt(this.facts, told);
+    if (told) mergeFacts(this.facts, told);
     const { partial: _own, ...facts } = error.toJSON();
     const attempts = [...this.#attempts];
     const failure = error.replacing({ ...facts, attempts, cause: error.cause });

@@ -11,7 +11,7 @@ import {
 import type { Message } from "../contract/message.ts";
 import { limitsLeft } from "../contract/timeouts.ts";
 import { settledFor } from "../stream/caller-stack.ts";
-import { Line } from "./call-queue.ts";
+import { CallQueue } from "./call-queue.ts";
 
 /** The limits; those that are absent do not hold. */
 export interface RateLimitOptions {
@@ -42,7 +42,7 @@ export interface RateLimitOptions {
  * ```
  */
 export function rateLimit(client: ClientWrapper, options: RateLimitOptions): TypedClient {
-  const line = new Line(options);
+  const queue = new CallQueue(options);
   // What the schema has let through is of the schema's type, whoever is asked.
   const typed = client as TypedClient;
   return {
@@ -54,32 +54,32 @@ export function rateLimit(client: ClientWrapper, options: RateLimitOptions): Typ
       options: SendOptions<Output> & { readonly tools?: Tools } = {},
     ): Promise<ReplyTo<Output, Tools>> {
       const startedAt = performance.now();
-      const leave = await settledFor(line.enter(client, messages, options));
+      const release = await settledFor(queue.acquire(client, messages, options));
       try {
         const message = await typed.sendMessage(messages, afterWaiting(options, startedAt));
-        line.learn(message.rateLimits);
-        leave(message, undefined);
+        queue.learn(message.rateLimits);
+        release(message, undefined);
         return typedReply<Output, Tools>(message);
       } catch (error) {
-        leave(undefined, error);
+        release(undefined, error);
         throw error;
       }
     },
     async sendMessageStream<Output>(messages: readonly Message[], options: SendOptions<Output> = {}) {
       const startedAt = performance.now();
-      const leave = await settledFor(line.enter(client, messages, options));
+      const release = await settledFor(queue.acquire(client, messages, options));
       try {
         const stream = await typed.sendMessageStream(messages, afterWaiting(options, startedAt));
         // Known with the headers; a wrapper may know only in the end who has answered.
         const { rateLimits } = stream.partial;
-        line.learn(rateLimits);
+        queue.learn(rateLimits);
         stream.onEnd((message, error) => {
-          if (!rateLimits) line.learn(message.rateLimits);
-          leave(message, error);
+          if (!rateLimits) queue.learn(message.rateLimits);
+          release(message, error);
         });
         return stream;
       } catch (error) {
-        leave(undefined, error);
+        release(undefined, error);
         throw error;
       }
     },

@@ -2,15 +2,15 @@
 
 const MINUTE_MS = 60_000;
 
-interface Spending {
+interface Entry {
   readonly at: number;
   amount: number;
 }
 
 /** A limit on what is spent in any 60 seconds. Times are milliseconds on one clock. */
-export class MinuteWindow {
+export class SlidingWindow {
   readonly #limit: number;
-  readonly #spendings: Spending[] = [];
+  readonly #entries: Entry[] = [];
   #sum = 0;
 
   constructor(limit: number) {
@@ -19,32 +19,32 @@ export class MinuteWindow {
 
   /** Milliseconds until `amount` may be spent; 0: now. More than the whole limit may go when nothing else has. */
   waitMs(amount: number, now: number): number {
-    this.#forget(now);
+    this.#dropExpired(now);
     let over = this.#sum + amount - this.#limit;
     let wait = 0;
-    for (const spending of this.#spendings) {
+    for (const entry of this.#entries) {
       if (over <= 0) break;
-      over -= spending.amount;
-      wait = spending.at + MINUTE_MS - now;
+      over -= entry.amount;
+      wait = entry.at + MINUTE_MS - now;
     }
     return Math.max(0, wait);
   }
 
   /** Returns a function that corrects the amount, once it is known. */
   spend(amount: number, now: number): (real: number) => void {
-    const spending = { at: now, amount };
-    this.#spendings.push(spending);
+    const entry = { at: now, amount };
+    this.#entries.push(entry);
     this.#sum += amount;
     return (real) => {
-      if (this.#spendings.includes(spending)) this.#sum += real - spending.amount;
-      spending.amount = real;
+      if (this.#entries.includes(entry)) this.#sum += real - entry.amount;
+      entry.amount = real;
     };
   }
 
-  #forget(now: number): void {
-    for (let first = this.#spendings[0]; first && first.at + MINUTE_MS <= now; first = this.#spendings[0]) {
+  #dropExpired(now: number): void {
+    for (let first = this.#entries[0]; first && first.at + MINUTE_MS <= now; first = this.#entries[0]) {
       this.#sum -= first.amount;
-      this.#spendings.shift();
+      this.#entries.shift();
     }
   }
 }

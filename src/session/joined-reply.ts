@@ -1,14 +1,14 @@
 /** Several replies, between which tools ran, as one. */
 
 import type { AssistantMessage, SearchActivity } from "../contract/message.ts";
-import { movedBy } from "../stream/fold.ts";
-import { Spending } from "../tokens/usage-total.ts";
+import { shiftCitation } from "../stream/shift-citation.ts";
+import { UsageTotal } from "../tokens/usage-total.ts";
 
 /** `folded` is what their chunks make: the text of all, and the calls that are left open. */
 export function joinedReply(replies: readonly AssistantMessage[], folded: AssistantMessage): AssistantMessage {
   const { usage: _usage, estimatedUsage: _estimate, search: _search, replay: _replay, ...others } = folded;
   const { providerToolCalls: _calls, media: _media, logprobs: _logprobs, ...rest } = others;
-  const { usage, estimatedUsage } = spendingOf(replies);
+  const { usage, estimatedUsage } = usageTotalOf(replies);
   const search = searchOf(replies);
   const providerToolCalls = replies.flatMap((reply) => reply.providerToolCalls ?? []);
   const media = replies.flatMap((reply) => reply.media ?? []);
@@ -28,16 +28,16 @@ export function joinedReply(replies: readonly AssistantMessage[], folded: Assist
 }
 
 /** What the replies have cost together. */
-function spendingOf(replies: readonly AssistantMessage[]): Spending {
-  const spending = new Spending();
-  for (const reply of replies) spending.add(reply);
-  return spending;
+function usageTotalOf(replies: readonly AssistantMessage[]): UsageTotal {
+  const total = new UsageTotal();
+  for (const reply of replies) total.add(reply);
+  return total;
 }
 
 function citationsOf(replies: readonly AssistantMessage[]): AssistantMessage["citations"] {
   let before = 0;
   return replies.flatMap(({ content, citations }) => {
-    const moved = citations.map((citation) => movedBy(before, citation));
+    const moved = citations.map((citation) => shiftCitation(before, citation));
     before += content.length;
     return moved;
   });

@@ -3,8 +3,8 @@
 import type { Tool } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
 import type { ToolCall, ToolMessage } from "../contract/message.ts";
+import { MAX_TIMER_MS } from "../platform/clock.ts";
 import { issuesText, type SchemaResult, validate } from "../schema/schema.ts";
-import { LONGEST_TIMER_MS } from "../stream/stopwatch.ts";
 import { errorText, isError, resultText } from "./result-text.ts";
 
 /**
@@ -61,7 +61,7 @@ function limited<T>(answer: Promise<T>, { name, timeoutMs }: Tool, running: Abor
       reject(error);
       running.abort(error);
     };
-    const timer = setTimeout(expire, Math.min(timeoutMs, LONGEST_TIMER_MS));
+    const timer = setTimeout(expire, Math.min(timeoutMs, MAX_TIMER_MS));
     answer.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }

@@ -4,13 +4,16 @@ import type { MessageChunk, ToolResultChunk } from "../contract/chunk.ts";
 import type { ClientWrapper, Tool } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage, ToolCall, ToolMessage } from "../contract/message.ts";
+import type { Attempt } from "../contract/metrics.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
-import { asStopped, watchSent } from "../stream/attempts-in-flight.ts";
-import { adopt, chunksOf, movedBy, type ReplyFacts } from "../stream/fold.ts";
-import type { ChunkSink, ChunkSource, MessageStream } from "../stream/message-stream.ts";
-import type { Attempt } from "../stream/stopwatch.ts";
+import { asStopped, observeAttempts } from "../stream/attempts-in-flight.ts";
+import { chunksOf } from "../stream/complete-source.ts";
+import type { MessageStream } from "../stream/message-stream.ts";
+import { mergeFacts, type ReplyFacts } from "../stream/reply-facts.ts";
+import { shiftCitation } from "../stream/shift-citation.ts";
+import type { ChunkSink, ChunkSource } from "../stream/source.ts";
 import { sendErrorOf } from "../stream/transfer.ts";
-import { Spending } from "../tokens/usage-total.ts";
+import { UsageTotal } from "../tokens/usage-total.ts";
 import { replyFault } from "./history.ts";
 import { joinedReply } from "./joined-reply.ts";
 import { failureOf, resultOf, withError } from "./run-tool.ts";
@@ -59,7 +62,7 @@ export class ToolLoop implements ChunkSource {
   readonly #onAbort = (): void => this.#abort();
   /** The replies that are over; after a failure the last is cut. */
   readonly #replies: AssistantMessage[] = [];
-  readonly #spending = new Spending();
+  readonly #usageTotal = new UsageTotal();
   /** How many characters, calls and media they have, which those of the next reply come after. */
   #characters = 0;
   #calls = 0;
@@ -182,7 +185,7 @@ export class ToolLoop implements ChunkSource {
       this.#keeper.limit?.check();
       this.#stream = "asked for";
       this.#askedAt = performance.now();
-      this.#sent = watchSent(this.#stopping.signal);
+      this.#sent = observeAttempts(this.#stopping.signal);
       stream = await this.#keeper.ask(this.#stopping.signal);
       if (this.#isOver) return void stream.stop();
       this.#read(stream);
@@ -212,7 +215,7 @@ export class ToolLoop implements ChunkSource {
     return batch.map((chunk) => {
       if (chunk.type === "media") return { ...chunk, index: chunk.index + this.#media };
       if (chunk.type === "toolCallDelta") return { ...chunk, index: chunk.index + this.#calls };
-      return chunk.type === "citation" ? movedBy(this.#characters, chunk) : chunk;
+      return chunk.type === "citation" ? shiftCitation(this.#characters, chunk) : chunk;
     });
   }
 
@@ -285,13 +288,13 @@ export class ToolLoop implements ChunkSource {
   #finished(reply: AssistantMessage): void {
     this.#stream = undefined;
     this.#replies.push(reply);
-    adopt(this.facts, reply);
+    mergeFacts(this.facts, reply);
     this.facts.attempts.push(...reply.metrics.attempts);
     this.#characters += reply.content.length;
     this.#calls += reply.toolCalls.length;
     this.#media += reply.media?.length ?? 0;
-    this.#spending.add(reply);
-    if (this.#spending.usage) this.facts.usage = this.#spending.usage;
+    this.#usageTotal.add(reply);
+    if (this.#usageTotal.usage) this.facts.usage = this.#usageTotal.usage;
   }
 
   /** The turn's own end. It is kept, and safe, before the consumer learns of it. */

@@ -2,7 +2,7 @@
 
 import type { Timeouts } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
-import { LONGEST_TIMER_MS } from "../stream/stopwatch.ts";
+import { MAX_TIMER_MS } from "../platform/clock.ts";
 
 export class TurnLimit {
   readonly #totalMs: number;
@@ -25,7 +25,7 @@ export class TurnLimit {
 
   /** Calls `expire` when the limit passes; to be given to `clearTimeout`. */
   timer(expire: () => void): ReturnType<typeof setTimeout> | undefined {
-    if (this.#totalMs > LONGEST_TIMER_MS) return undefined;
+    if (this.#totalMs > MAX_TIMER_MS) return undefined;
     return setTimeout(expire, Math.max(0, this.#remainingMs()));
   }
 

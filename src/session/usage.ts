@@ -1,7 +1,7 @@
 /** What a conversation has cost so far. What providers reported and what we reckon stand apart. */
 
 import type { AssistantMessage, TokenUsage } from "../contract/message.ts";
-import { ALWAYS, SOMETIMES, sumOf } from "../tokens/usage-total.ts";
+import { OPTIONAL_COUNTS, REQUIRED_COUNTS, sumOf } from "../tokens/usage-total.ts";
 
 /** What one turn cost, and at whose price. A turn that was taken back from the history was paid for all the same. */
 export interface TurnUsage {
@@ -50,8 +50,8 @@ function isUsage(value: unknown): boolean {
   const usage = value as Partial<Record<keyof TokenUsage, unknown>>;
   const isCount = (count: unknown) => typeof count === "number" && count >= 0;
   return (
-    ALWAYS.every((name) => isCount(usage[name])) &&
-    SOMETIMES.every((name) => usage[name] === undefined || isCount(usage[name])) &&
+    REQUIRED_COUNTS.every((name) => isCount(usage[name])) &&
+    OPTIONAL_COUNTS.every((name) => usage[name] === undefined || isCount(usage[name])) &&
     (usage.serviceTier === undefined || typeof usage.serviceTier === "string")
   );
 }

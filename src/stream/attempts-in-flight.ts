@@ -1,6 +1,6 @@
 /** What was sent for a call that is still being opened. */
 
-import type { Attempt } from "./stopwatch.ts";
+import type { Attempt } from "../contract/metrics.ts";
 
 /**
  * A call that is given up before it has a stream tells its attempts with an error, which comes after whoever gave it up has
@@ -9,14 +9,14 @@ import type { Attempt } from "./stopwatch.ts";
 const WATCHED = new WeakMap<AbortSignal, { sent?: () => readonly Attempt[] }>();
 
 /** For who asks a client under a signal of its own: what it has sent so far; `undefined` for a client that does not say. */
-export function watchSent(signal: AbortSignal): () => readonly Attempt[] | undefined {
+export function observeAttempts(signal: AbortSignal): () => readonly Attempt[] | undefined {
   const watched: { sent?: () => readonly Attempt[] } = {};
   WATCHED.set(signal, watched);
   return () => watched.sent?.();
 }
 
 /** For who is asked: `sent` lists what was sent under this signal, from now on. */
-export function tellSent(signal: AbortSignal | undefined, sent: () => readonly Attempt[]): void {
+export function reportAttempts(signal: AbortSignal | undefined, sent: () => readonly Attempt[]): void {
   const watched = signal && WATCHED.get(signal);
   if (watched) watched.sent = sent;
 }

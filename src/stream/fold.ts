@@ -1,120 +1,14 @@
 /** Chunks → `AssistantMessage`. The only place that accumulates a reply. */
 
 import type { FinishReason, MessageChunk } from "../contract/chunk.ts";
-import type {
-  AssistantMessage,
-  Citation,
-  ProviderToolCall,
-  RateLimits,
-  Replay,
-  SearchActivity,
-  TokenLogprob,
-  TokenUsage,
-} from "../contract/message.ts";
+import type { AssistantMessage, Citation, ProviderToolCall, TokenUsage } from "../contract/message.ts";
+import type { ReplyMetrics } from "../contract/metrics.ts";
 import { TextBuffer } from "../platform/text-buffer.ts";
 import { estimateTokens } from "../tokens/estimate.ts";
 import { LiveEstimate } from "../tokens/live-estimate.ts";
 import { CallsSoFar } from "./calls-so-far.ts";
 import { estimateMediaTokens, MediaCollector } from "./media-collector.ts";
-import type { Attempt, ReplyMetrics } from "./stopwatch.ts";
-
-/** What is known of a reply beside its chunks. Its owner writes into it while the reply runs. */
-export interface ReplyFacts {
-  provider: string;
-  model: string;
-  id?: string;
-  requestId?: string;
-  /** See `AssistantMessage.raw`. */
-  raw?: unknown;
-  /** Set only once the provider gave a reason. */
-  finishReason?: FinishReason;
-  rawFinishReason?: string;
-  usage?: TokenUsage;
-  /** The service that is billed, where it is told outside the usage: an estimate is at that price, too. */
-  serviceTier?: string;
-  /** An estimate by who knows more than the chunks show: the owner of a reply that is relayed, or of several attempts. */
-  estimatedUsage?: TokenUsage;
-  search?: SearchActivity;
-  /** In the order of the text; grows while the reply runs. */
-  logprobs?: TokenLogprob[];
-  /** The value that was asked for with the option `output`, once it is validated. */
-  output?: unknown;
-  replay?: Replay;
-  /** Who was asked, to be noted in `replay`. */
-  readonly writer?: Pick<Replay, "origin" | "account">;
-  rateLimits?: RateLimits;
-  readonly attempts: Attempt[];
-  /** The provider took the conversation's last turn as the beginning of this reply: the text goes on exactly behind it. */
-  continuesExactly?: boolean;
-  /** What the provider ties signed parts of this reply to; for the decoder. See `ProtocolRequest.binding`. */
-  binding?: () => unknown;
-  /** Estimated tokens of the request; asked for only when the provider did not count. */
-  estimateInput?: () => number;
-}
-
-/** Takes over what another reply's message tells beside its text; attempts are the owner's own affair. */
-export function adopt(facts: ReplyFacts, message: AssistantMessage): void {
-  const {
-    provider,
-    model,
-    id,
-    requestId,
-    finishReason,
-    rawFinishReason,
-    usage,
-    estimatedUsage,
-    search,
-    logprobs,
-    output,
-    replay,
-    raw,
-    rateLimits,
-  } = message;
-  Object.assign(facts, {
-    // A stream of somebody's chunks learns only in the end who wrote them.
-    provider: provider || facts.provider,
-    model: model || facts.model,
-    id,
-    requestId,
-    finishReason,
-    rawFinishReason,
-    usage,
-    estimatedUsage,
-    search,
-    logprobs: logprobs && [...logprobs],
-    output,
-    replay,
-    raw,
-    rateLimits,
-  });
-  if (estimatedUsage) facts.estimateInput = () => estimatedUsage.inputTokens;
-}
-
-/** A citation in a text that has so many more UTF-16 units before it. */
-export function movedBy<Place extends Pick<Citation, "startIndex" | "endIndex">>(length: number, place: Place): Place {
-  const { startIndex, endIndex } = place;
-  return {
-    ...place,
-    ...(startIndex !== undefined && { startIndex: startIndex + length }),
-    ...(endIndex !== undefined && { endIndex: endIndex + length }),
-  };
-}
-
-/** The chunks of a reply that came whole: folded, they are the same message. */
-export function chunksOf<Output>(message: AssistantMessage<Output>): readonly MessageChunk<Output>[] {
-  const { content, reasoning, citations, toolCalls, providerToolCalls = [], media = [] } = message;
-  return [
-    ...(reasoning === "" ? [] : [{ type: "reasoning", content: "", reasoning, isFinal: false } as const]),
-    ...providerToolCalls.map(
-      (providerToolCall) => ({ type: "providerToolCall", content: "", providerToolCall, isFinal: false }) as const,
-    ),
-    ...(content === "" ? [] : [{ type: "text", content, isFinal: false } as const]),
-    ...media.map((medium, index) => ({ type: "media", content: "", index, ...medium, isFinal: false }) as const),
-    ...citations.map((citation) => ({ type: "citation", content: "", ...citation, isFinal: false }) as const),
-    ...toolCalls.map((toolCall) => ({ type: "toolCall", content: "", toolCall, isFinal: false }) as const),
-    { type: "final", content: "", message, isFinal: true },
-  ];
-}
+import type { ReplyFacts } from "./reply-facts.ts";
 
 /**
  * How the reply ended: as its provider ended it, by the caller, or by a failure. `drained`: stopped, and then read to its end

@@ -3,39 +3,15 @@
 import type { FinalChunk, MessageChunk } from "../contract/chunk.ts";
 import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage } from "../contract/message.ts";
+import type { ReplyMetrics } from "../contract/metrics.ts";
+import { type Clock, MAX_TIMER_MS, systemClock } from "../platform/clock.ts";
 import { thrownToCaller } from "./caller-stack.ts";
-import { type Ending, Fold, type ReplyFacts } from "./fold.ts";
+import { type Ending, Fold } from "./fold.ts";
 import type { DeepPartial } from "./partial-json.ts";
-import { GrowingValue } from "./partial-output.ts";
-import { type Clock, LONGEST_TIMER_MS, type ReplyMetrics, Stopwatch, systemClock } from "./stopwatch.ts";
+import { PartialOutput } from "./partial-output.ts";
+import type { ChunkSink, ChunkSource } from "./source.ts";
+import { Stopwatch } from "./stopwatch.ts";
 import { readableOf, readableSource, sendErrorOf } from "./transfer.ts";
-
-/** Where a stream's chunks come from. It runs only when asked. */
-export interface ChunkSource {
-  /** What is known of the reply beside its chunks; live. */
-  readonly facts: ReplyFacts;
-  /**
-   * Asks for more, which the consumer waits for since `at` (on the clock of the stream). Answered by one call of the sink's
-   * `flush`, `end` or `fail`, now or later.
-   */
-  pull(at: number): void;
-  /** Nobody wants more: lets go of the connection at once. */
-  close(): void;
-  /** The caller has stopped and only the rest is read: what fails now is not begun again. */
-  lastAttempt?(): void;
-  /** The message that the chunks make, with what only the source knows of it. */
-  complete?(message: AssistantMessage): AssistantMessage;
-}
-
-/** What a source delivers into. */
-export interface ChunkSink {
-  /** Append what arrived in one read here, then call `flush`. Taken anew after each `flush`. */
-  readonly chunks: MessageChunk[];
-  flush(): void;
-  /** The reply is whole. A source that relays somebody else's reply hands over its message. */
-  end(message?: AssistantMessage): void;
-  fail(error: SendError): void;
-}
 
 /** Learns how a reply ended: the message as far as it came, and the error if it failed. */
 export type EndListener = (message: AssistantMessage, error: SendError | undefined) => void;
@@ -227,7 +203,7 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
    * ```
    */
   partialObject<Partial = DeepPartial<Output>>(): AsyncIterableIterator<Partial> {
-    const growing = new GrowingValue();
+    const growing = new PartialOutput();
     let shown: unknown;
     return this.#iterate(() => {
       const { chunks } = this.#queue;
@@ -523,7 +499,7 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
     this.#draining = true;
     this.#lastAttempt();
     if (this.#outcome.status !== "running") return;
-    const limit = setTimeout(() => this.#stop(), Math.min(withinMs, LONGEST_TIMER_MS));
+    const limit = setTimeout(() => this.#stop(), Math.min(withinMs, MAX_TIMER_MS));
     this.#endWaiters.push(() => clearTimeout(limit));
     this.#pull();
   }
@@ -570,7 +546,7 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
 
 /** A timer that no process need wait for. */
 function later(task: () => void, afterMs: number): ReturnType<typeof setTimeout> {
-  const timer = setTimeout(task, Math.min(afterMs, LONGEST_TIMER_MS));
+  const timer = setTimeout(task, Math.min(afterMs, MAX_TIMER_MS));
   timer.unref?.();
   return timer;
 }

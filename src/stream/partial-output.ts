@@ -5,7 +5,7 @@ import { TextBuffer } from "../platform/text-buffer.ts";
 import { PartialJson } from "./partial-json.ts";
 
 /** What the text of a reply says so far. */
-export class GrowingValue {
+export class PartialOutput {
   #json = new PartialJson({ exact: true });
   #text = new TextBuffer();
 

@@ -4,17 +4,20 @@ import type { MessageChunk, RewindChunk } from "../contract/chunk.ts";
 import type { Recovery, SendOptions } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage, Message, Replay } from "../contract/message.ts";
+import type { Attempt } from "../contract/metrics.ts";
 import { limitsLeft } from "../contract/timeouts.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
+import type { Clock } from "../platform/clock.ts";
 import { TextBuffer } from "../platform/text-buffer.ts";
 import { estimateInputTokens, estimateTokens } from "../tokens/estimate.ts";
-import { Spending } from "../tokens/usage-total.ts";
-import { asStopped, tellSent, watchSent } from "./attempts-in-flight.ts";
-import { adopt, movedBy, type ReplyFacts } from "./fold.ts";
+import { UsageTotal } from "../tokens/usage-total.ts";
+import { asStopped, observeAttempts, reportAttempts } from "./attempts-in-flight.ts";
 import { hasAlternative, offerAlternative, waitsInVain } from "./idle-alternative.ts";
-import type { ChunkSink, ChunkSource, MessageStream } from "./message-stream.ts";
+import type { MessageStream } from "./message-stream.ts";
 import { type Joined, OverlapRemover } from "./overlap-remover.ts";
-import type { Attempt, Clock } from "./stopwatch.ts";
+import { mergeFacts, type ReplyFacts } from "./reply-facts.ts";
+import { shiftCitation } from "./shift-citation.ts";
+import type { ChunkSink, ChunkSource } from "./source.ts";
 import { sendErrorOf } from "./transfer.ts";
 
 /** The call that is to be brought to its end. */
@@ -41,7 +44,7 @@ export class RecoveringSource implements ChunkSource {
   readonly facts: ReplyFacts = { provider: "", model: "", attempts: [] };
   readonly #call: RecoverableCall;
   readonly #sink: ChunkSink;
-  readonly #spending = new Spending();
+  readonly #usageTotal = new UsageTotal();
   readonly #onAbort = (): void => this.#abort();
   /** The text the reader has before him, and how much thinking. */
   readonly #shown = new TextBuffer();
@@ -76,7 +79,7 @@ export class RecoveringSource implements ChunkSource {
     const { provider, model } = first.partial;
     const estimateInput = () => estimateInputTokens(call.messages);
     Object.assign(this.facts, { provider, model, estimateInput });
-    tellSent(call.options.signal, () => this.#sent());
+    reportAttempts(call.options.signal, () => this.#sent());
     this.#relay(first);
   }
 
@@ -150,7 +153,7 @@ export class RecoveringSource implements ChunkSource {
           return chunk.message;
         case "citation": {
           this.#closeRemover();
-          this.#push(movedBy(this.#remover?.shift ?? 0, chunk));
+          this.#push(shiftCitation(this.#remover?.shift ?? 0, chunk));
           break;
         }
         case "rewind":
@@ -239,9 +242,9 @@ export class RecoveringSource implements ChunkSource {
   #account(message: AssistantMessage | undefined, attempts = message?.metrics.attempts ?? []): void {
     this.facts.attempts.push(...attempts);
     if (!message) return;
-    this.#spending.add(message);
-    adopt(this.facts, message);
-    const { usage, estimatedUsage } = this.#spending;
+    this.#usageTotal.add(message);
+    mergeFacts(this.facts, message);
+    const { usage, estimatedUsage } = this.#usageTotal;
     Object.assign(this.facts, { usage, estimatedUsage });
   }
 
@@ -288,7 +291,7 @@ export class RecoveringSource implements ChunkSource {
     const reasoningLength = continues ? 0 : this.#reasoningLength;
     this.#discard = length + reasoningLength > 0 || this.#anyOpenCall ? { length, reasoningLength } : undefined;
     const controller = new AbortController();
-    this.#opening = { controller, sent: watchSent(controller.signal) };
+    this.#opening = { controller, sent: observeAttempts(controller.signal) };
     offerAlternative(controller.signal, (error) => hasAlternative(options.signal, error));
     try {
       const stream = await this.#call.open(continues ? [...messages, beginning] : messages, {

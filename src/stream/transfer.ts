@@ -3,11 +3,11 @@
 import type { MessageChunk } from "../contract/chunk.ts";
 import { isSendErrorKind, SendError, type SendErrorData } from "../contract/errors.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
+import { MAX_TIMER_MS } from "../platform/clock.ts";
 import { messageOf } from "../platform/text-of.ts";
 import { chunkFault } from "./chunk-fault.ts";
-import type { ReplyFacts } from "./fold.ts";
-import type { ChunkSink, ChunkSource } from "./message-stream.ts";
-import { LONGEST_TIMER_MS } from "./stopwatch.ts";
+import type { ReplyFacts } from "./reply-facts.ts";
+import type { ChunkSink, ChunkSource } from "./source.ts";
 
 /**
  * Reads one chunk at a time, only when asked. A transferred stream's errors become `SendError`s again. `signal` ends the
@@ -119,7 +119,7 @@ export function readableOf<T>(chunks: AsyncIterator<T>, stop: () => void): Reada
     {
       async pull(controller) {
         // Its reader may be in another thread, which this one must not end before: nothing else tells of it here.
-        staying ??= setInterval(nothing, LONGEST_TIMER_MS);
+        staying ??= setInterval(nothing, MAX_TIMER_MS);
         try {
           const { done, value } = await chunks.next();
           if (!done) return controller.enqueue(value);

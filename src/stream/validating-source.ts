@@ -4,13 +4,13 @@ import type { MessageChunk } from "../contract/chunk.ts";
 import type { SendOptions, Tool } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
+import { MAX_TIMER_MS } from "../platform/clock.ts";
 import { parseExact } from "../platform/exact-json.ts";
 import { TextBuffer } from "../platform/text-buffer.ts";
 import { wordsOf } from "../platform/text-of.ts";
 import { issuesText, type SchemaResult, validate } from "../schema/schema.ts";
-import type { ReplyFacts } from "./fold.ts";
-import type { ChunkSink, ChunkSource } from "./message-stream.ts";
-import { LONGEST_TIMER_MS } from "./stopwatch.ts";
+import type { ReplyFacts } from "./reply-facts.ts";
+import type { ChunkSink, ChunkSource } from "./source.ts";
 
 /** What opens a source: see `MessageStream`. */
 export type OpenSource = (sink: ChunkSink) => ChunkSource;
@@ -147,7 +147,7 @@ class CheckedSource implements ChunkSource, ChunkSink {
     if (signal?.aborted) return abort();
     onAbort(signal, abort);
     const leftMs = this.#endsAt - performance.now();
-    const limit = leftMs < LONGEST_TIMER_MS ? setTimeout(tooLate, Math.max(0, leftMs)) : undefined;
+    const limit = leftMs < MAX_TIMER_MS ? setTimeout(tooLate, Math.max(0, leftMs)) : undefined;
     result.then((settled) => {
       clearTimeout(limit);
       offAbort(signal, abort);

@@ -4,12 +4,12 @@ import type { AssistantMessage, TokenUsage } from "../contract/message.ts";
 
 type Count = Exclude<keyof TokenUsage, "raw" | "serviceTier">;
 
-/** What is counted in any case, and what only some providers tell. */
-export const ALWAYS: readonly Count[] = ["inputTokens", "outputTokens", "totalTokens"];
-export const SOMETIMES: readonly Count[] = ["cachedInputTokens", "cacheWriteTokens", "reasoningTokens"];
+/** The counts that every usage has, and those that only some providers report. */
+export const REQUIRED_COUNTS: readonly Count[] = ["inputTokens", "outputTokens", "totalTokens"];
+export const OPTIONAL_COUNTS: readonly Count[] = ["cachedInputTokens", "cacheWriteTokens", "reasoningTokens"];
 
 /** Adds up what was reported, and beside it what was not, as estimated. */
-export class Spending {
+export class UsageTotal {
   /** The sum of what providers reported; absent while none did. Its `raw` is a list of theirs, if each has one. */
   usage: TokenUsage | undefined;
   /** Present when the sum does not cover everything. */
@@ -28,7 +28,7 @@ export class Spending {
 
 /** Their sum, without the providers' own objects; what only one provider counts stays known. */
 export function sumOf(one: TokenUsage, other: TokenUsage): TokenUsage {
-  const known = SOMETIMES.filter((name) => one[name] !== undefined || other[name] !== undefined);
+  const known = OPTIONAL_COUNTS.filter((name) => one[name] !== undefined || other[name] !== undefined);
   return {
     inputTokens: one.inputTokens + other.inputTokens,
     outputTokens: one.outputTokens + other.outputTokens,

@@ -11,7 +11,7 @@ import {
 } from "cloudllm";
 import { costOf } from "cloudllm/models";
 import { describe, expect, test } from "vitest";
-import { Spending, sumOf } from "../../src/tokens/usage-total.ts";
+import { sumOf, UsageTotal } from "../../src/tokens/usage-total.ts";
 import { bodiesOf, recordingsMissing, recordingsOf } from "../support/recordings.ts";
 
 const options = { model: "asked-for", apiKey: "k", retries: 0 } as const;
@@ -123,10 +123,10 @@ test.each<[string | undefined, string | undefined, string | undefined, boolean]>
 ])("%s and %s are %s in sum; has a list price: %s", (one, other, both, isPriced) => {
   const at = (serviceTier?: string): TokenUsage => ({ ...TOKENS, ...(serviceTier && { serviceTier }) });
   const [first, second] = [at(one), at(other)];
-  const spending = new Spending();
-  spending.add({ usage: first });
-  spending.add({ usage: second });
-  for (const sum of [sumOf(first, second), spending.usage ?? TOKENS]) {
+  const total = new UsageTotal();
+  total.add({ usage: first });
+  total.add({ usage: second });
+  for (const sum of [sumOf(first, second), total.usage ?? TOKENS]) {
     expect(sum).toMatchObject({ inputTokens: 20 });
     expect(sum.serviceTier).toBe(both);
     expect(costOf(sum, { provider: "openai", model: "gpt-5-nano" }) !== undefined).toBe(isPriced);

@@ -12,7 +12,7 @@ import { gemini } from "../../src/protocols/gemini/decoder.ts";
 import type { Protocol } from "../../src/protocols/protocol.ts";
 import { responses } from "../../src/protocols/responses/decoder.ts";
 import { OPENAI_RESPONSES, XAI_RESPONSES } from "../../src/protocols/responses/dialects.ts";
-import type { ReplyFacts } from "../../src/stream/fold.ts";
+import type { ReplyFacts } from "../../src/stream/reply-facts.ts";
 import { bodiesOf, type Recording, recordingsMissing, recordingsOf } from "../support/recordings.ts";
 
 const ROUNDS = 12;

@@ -4,7 +4,7 @@ import { type ClientWrapper, type RateLimitOptions, rateLimit, SendError } from 
 import { scriptedClient } from "cloudllm/testing";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { rateLimitsOf } from "../../src/call/rate-limits.ts";
-import { MinuteWindow } from "../../src/reliability/sliding-window.ts";
+import { SlidingWindow } from "../../src/reliability/sliding-window.ts";
 import { httpChunk, LAST_CHUNK, type RawServer, rawServer, response, STREAM_HEAD } from "../support/raw-server.ts";
 import { CHAT } from "../support/wires.ts";
 
@@ -256,7 +256,7 @@ test.each([
 
 describe("a window of one minute", () => {
   test("tells how long to wait, and forgets what is older", () => {
-    const window = new MinuteWindow(10);
+    const window = new SlidingWindow(10);
     expect(window.waitMs(10, 0)).toBe(0);
     const correct = window.spend(6, 0);
     window.spend(4, 10_000);
@@ -268,7 +268,7 @@ describe("a window of one minute", () => {
   });
 
   test("lets more than the limit pass when nothing else has", () => {
-    const window = new MinuteWindow(10);
+    const window = new SlidingWindow(10);
     expect(window.waitMs(50, 0)).toBe(0);
     window.spend(50, 0);
     expect(window.waitMs(1, 1)).toBe(59_999);

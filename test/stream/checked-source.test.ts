@@ -2,7 +2,8 @@
 
 import type { AssistantMessage, JsonSchema, MessageChunk, SendError, SendOptions, StandardSchema } from "cloudllm";
 import { describe, expect, test } from "vitest";
-import { type ChunkSink, type ChunkSource, MessageStream } from "../../src/stream/message-stream.ts";
+import { MessageStream } from "../../src/stream/message-stream.ts";
+import type { ChunkSink, ChunkSource } from "../../src/stream/source.ts";
 import { checkedSource } from "../../src/stream/validating-source.ts";
 
 /** A source played by hand: what it gives, and what was done to it. */

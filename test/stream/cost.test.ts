@@ -2,8 +2,9 @@
 
 import { CompatibleClient, GeminiClient, type MessageChunk, OpenAIClient } from "cloudllm";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { Fold, type ReplyFacts } from "../../src/stream/fold.ts";
+import { Fold } from "../../src/stream/fold.ts";
 import { PartialJson } from "../../src/stream/partial-json.ts";
+import type { ReplyFacts } from "../../src/stream/reply-facts.ts";
 
 const spies: { mockRestore(): void }[] = [];
 afterEach(() => {

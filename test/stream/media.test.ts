@@ -4,7 +4,8 @@ import { describe, expect, test } from "vitest";
 import type { MediaChunk, MessageChunk } from "../../src/contract/chunk.ts";
 import type { AssistantMessage, Media } from "../../src/contract/message.ts";
 import { Base64Buffer } from "../../src/platform/base64.ts";
-import { chunksOf, Fold } from "../../src/stream/fold.ts";
+import { chunksOf } from "../../src/stream/complete-source.ts";
+import { Fold } from "../../src/stream/fold.ts";
 
 const NO_METRICS = () => ({}) as AssistantMessage["metrics"];
 

@@ -7,7 +7,7 @@ import type { FinishReason, MessageChunk } from "../../contract/chunk.ts";
 import { SendError } from "../../contract/errors.ts";
 import { parseExact } from "../../platform/exact-json.ts";
 import { TextBuffer } from "../../platform/text-buffer.ts";
-import type { ReplyFacts } from "../../stream/fold.ts";
+import type { ReplyFacts } from "../../stream/reply-facts.ts";
 import { toolCallOf } from "../common/call-arguments.ts";
 import { uniqueCallId } from "../common/call-ids.ts";
 import { errorOf, isError, isForeignError } from "../common/error-kinds.ts";

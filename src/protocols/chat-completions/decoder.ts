@@ -8,7 +8,7 @@ import type { MessageChunk } from "../../contract/chunk.ts";
 import { SendError } from "../../contract/errors.ts";
 import { exactJson } from "../../platform/exact-json.ts";
 import { TextBuffer } from "../../platform/text-buffer.ts";
-import type { ReplyFacts } from "../../stream/fold.ts";
+import type { ReplyFacts } from "../../stream/reply-facts.ts";
 import { madeUpCallId } from "../common/call-ids.ts";
 import { errorOf, isError, isForeignError } from "../common/error-kinds.ts";
 import { brokenOffError, finishReasonOf } from "../common/finish-reasons.ts";

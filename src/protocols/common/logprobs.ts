@@ -1,7 +1,7 @@
 /** Log probabilities, which are asked for with `providerOptions`, in the forms of their providers. */
 
 import type { TokenLogprob } from "../../contract/message.ts";
-import type { ReplyFacts } from "../../stream/fold.ts";
+import type { ReplyFacts } from "../../stream/reply-facts.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 

@@ -8,7 +8,7 @@ import type { FinishReason, MessageChunk } from "../../contract/chunk.ts";
 import { SendError } from "../../contract/errors.ts";
 import { exactCopy, exactJson } from "../../platform/exact-json.ts";
 import { TextBuffer } from "../../platform/text-buffer.ts";
-import type { ReplyFacts } from "../../stream/fold.ts";
+import type { ReplyFacts } from "../../stream/reply-facts.ts";
 import { toolCallOf } from "../common/call-arguments.ts";
 import { uniqueCallId } from "../common/call-ids.ts";
 import { isError, isForeignError } from "../common/error-kinds.ts";

@@ -9,7 +9,7 @@ import { SendError } from "../../contract/errors.ts";
 import type { ToolCall } from "../../contract/message.ts";
 import { exactJson } from "../../platform/exact-json.ts";
 import { TextBuffer } from "../../platform/text-buffer.ts";
-import type { ReplyFacts } from "../../stream/fold.ts";
+import type { ReplyFacts } from "../../stream/reply-facts.ts";
 import { toolCallOf } from "../common/call-arguments.ts";
 import { uniqueCallId } from "../common/call-ids.ts";
 import { errorOf, isError, isForeignError } from "../common/error-kinds.ts";

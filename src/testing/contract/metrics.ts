@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { MessageChunk } from "../../contract/chunk.ts";
-import type { ReplyMetrics } from "../../stream/stopwatch.ts";
+import type { ReplyMetrics } from "../../contract/metrics.ts";
 import { Gate } from "../pause.ts";
 import { type CaseDefinition, finalOf, ONCE, partialOf, QUESTION, readAll, sendErrorOf } from "./case.ts";
 

@@ -1,0 +1,16 @@
+/** Citations in a text that is put behind another. */
+
+import type { Citation } from "../contract/message.ts";
+
+/** A citation in a text that has so many more UTF-16 units before it. */
+export function shiftCitation<Place extends Pick<Citation, "startIndex" | "endIndex">>(
+  length: number,
+  place: Place,
+): Place {
+  const { startIndex, endIndex } = place;
+  return {
+    ...place,
+    ...(startIndex !== undefined && { startIndex: startIndex + length }),
+    ...(endIndex !== undefined && { endIndex: endIndex + length }),
+  };
+}
