@@ -2,6 +2,7 @@
 
 import { SendError } from "../contract/errors.ts";
 import { mayLoseDigits, parseBigInts } from "../platform/exact-json.ts";
+import { wordsOf } from "../platform/text-of.ts";
 import { schemaFault } from "./schema-check.ts";
 import { jsonSchemaIssues } from "./validator.ts";
 
@@ -98,7 +99,7 @@ const LIBRARY_OPTIONS = {
 };
 
 /**
- * Says of a value whether it fits; a schema with asynchronous rules says so later.
+ * Says of a value whether it fits; a schema with asynchronous rules says so later. Throws, or rejects, where the schema does.
  * @param json what the value was parsed from: JSON Schema judges the integers that stand there, which may be strings in `value`
  */
 export function validate<Output>(
@@ -106,9 +107,40 @@ export function validate<Output>(
   value: unknown,
   json?: string,
 ): SchemaResult<Output> | Promise<SchemaResult<Output>> {
-  if (isStandardSchema(schema)) return (schema as StandardSchema<Output>)["~standard"].validate(value);
+  if (isStandardSchema(schema)) {
+    const answer = (schema as StandardSchema<Output>)["~standard"].validate(value);
+    return isPromise(answer) ? Promise.resolve(answer).then(readResult) : readResult(answer);
+  }
   const issues = jsonSchemaIssues(schema, json && mayLoseDigits(json) ? parseBigInts(json) : value);
   return issues.length > 0 ? { issues } : { value: value as Output };
+}
+
+/** A library's answer in our form, read once: code of others, also a rule written by hand, may answer with anything. */
+function readResult<Output>(answer: SchemaResult<Output>): SchemaResult<Output> {
+  if (typeof answer !== "object" || answer === null) return { issues: [{ message: "the schema gave no result" }] };
+  const issues: unknown = answer.issues;
+  if (!issues) return { value: (answer as { readonly value: Output }).value };
+  const list: readonly unknown[] = Array.isArray(issues) ? issues : [issues];
+  return { issues: list.map(readIssue) };
+}
+
+function readIssue(issue: unknown): SchemaIssue {
+  const { message, path } = (typeof issue === "object" && issue !== null ? issue : { message: issue }) as {
+    readonly message?: unknown;
+    readonly path?: unknown;
+  };
+  const steps: readonly unknown[] = Array.isArray(path) ? path : [];
+  return { message: wordsOf(message), path: steps.map(keyOf) };
+}
+
+function keyOf(step: unknown): PropertyKey {
+  const key = typeof step === "object" && step !== null && "key" in step ? step.key : step;
+  return typeof key === "number" ? key : wordsOf(key);
+}
+
+/** Whether it answers later: some libraries bring promises of their own. */
+function isPromise<T>(answer: T | Promise<T>): answer is Promise<T> {
+  return typeof (answer as { readonly then?: unknown } | undefined)?.then === "function";
 }
 
 /** What does not fit, as the end of a sentence: `items[2].price: must be a number`. */

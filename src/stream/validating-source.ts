@@ -244,13 +244,12 @@ function held(
   });
   try {
     const result = validate(schema, value, json);
-    return isPromise(result) ? Promise.resolve(result).catch(thrown) : result;
+    return isPromise(result) ? result.catch(thrown) : result;
   } catch (error) {
     return thrown(error);
   }
 }
 
-/** Some libraries bring promises of their own. */
 function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
-  return typeof (value as { then?: unknown } | undefined)?.then === "function";
+  return value instanceof Promise;
 }

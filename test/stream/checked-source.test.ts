@@ -170,6 +170,36 @@ describe("tool calls", () => {
     }
   });
 
+  const thrower = {
+    get issues() {
+      throw new Error("a getter");
+    },
+  };
+  test.each<readonly [string, unknown, string]>([
+    ["nothing", undefined, "the schema gave no result"],
+    ["null", null, "the schema gave no result"],
+    ["a text", "yes", "the schema gave no result"],
+    ["a text as issues", { issues: "wrong" }, "wrong"],
+    ["issues that are none", { issues: [null, 7, { path: 3 }] }, "null; 7; undefined"],
+    [
+      "a symbol as its words",
+      { issues: [{ message: Symbol("no"), path: ["a", 1, {}] }] },
+      "a[1].[object Object]: Symbol(no)",
+    ],
+    ["words without a text form", { issues: [{ message: Object.create(null) }] }, "an object"],
+    ["a getter that throws", thrower, "the schema threw Error: a getter"],
+  ])("a rule that answers %s is a call that does not fit, at once and later", async (_name, answer, words) => {
+    for (const validate of [() => answer, () => Promise.resolve(answer)]) {
+      const parameters = { "~standard": { version: 1, vendor: "odd", validate } } as StandardSchema;
+      const { stream, source } = open({ tools: [{ name: "weather", parameters }] });
+      const done = rest(stream);
+      source.give(call("1", {}));
+      const { error } = await done;
+      expect(error).toMatchObject({ kind: "invalidOutput", provider: "hand" });
+      expect(error?.message).toBe(`The arguments of the call of weather do not fit its schema: ${words}.`);
+    }
+  });
+
   test("rules that answer later hold up the chunks, keep their order, and the source is not asked meanwhile", async () => {
     const slow = new SlowSchema();
     const { stream, source } = open({ tools: [{ name: "weather", parameters: slow }] });
