@@ -1,6 +1,6 @@
 /** Waiting inside a script: for a time, for something the test decides, or for ever. */
 
-import { setTimeout as elapse } from "node:timers/promises";
+import { offAbort, onAbort } from "../platform/abort.ts";
 
 /** Resolves after so many milliseconds; rejects, or resolves early, when the signal fires. */
 export type Sleep = (ms: number, signal: AbortSignal) => Promise<unknown>;
@@ -59,8 +59,22 @@ export class Gate {
   }
 }
 
-/** Milliseconds of real time, which do not keep a process alive once the signal has fired. */
-export const realSleep: Sleep = (ms, signal) => elapse(ms, undefined, { signal });
+/**
+ * Waits as long as the global `setTimeout` does, which a test may have replaced: under fake timers a pause passes when they are advanced,
+ * and together with the deadlines. Does not keep a process alive once the signal has fired.
+ */
+export function realSleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      offAbort(signal, done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    if (signal.aborted) done();
+    else onAbort(signal, done);
+  });
+}
 
 /** Resolves when the pause is over, or at once when the signal fires. Rejects when the pause's own promise does. */
 export async function passed(pause: Pause | undefined, signal: AbortSignal, sleep: Sleep): Promise<void> {
@@ -68,12 +82,12 @@ export async function passed(pause: Pause | undefined, signal: AbortSignal, slee
   const over = typeof pause === "number" ? sleep(pause, signal) : pause instanceof Gate ? pause.pass() : pause;
   await new Promise<void>((resolve, reject) => {
     const stop = () => resolve();
-    signal.addEventListener("abort", stop, { once: true });
+    onAbort(signal, stop);
     Promise.resolve(over)
       .then(
         () => resolve(),
         (error: unknown) => (signal.aborted ? resolve() : reject(error)),
       )
-      .finally(() => signal.removeEventListener("abort", stop));
+      .finally(() => offAbort(signal, stop));
   });
 }

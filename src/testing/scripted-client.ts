@@ -32,7 +32,7 @@ export interface ScriptedClientOptions {
   readonly provider?: string;
   /** Default `"script"`. */
   readonly model?: string;
-  /** How pauses in milliseconds pass. Default: real time. */
+  /** How pauses in milliseconds pass. Default: as `setTimeout` does, so that fake timers advance them. */
   readonly sleep?: Sleep;
   /** The clock of the metrics and timeouts, in milliseconds. Default: `performance.now`. */
   readonly now?: Clock;

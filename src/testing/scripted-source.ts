@@ -6,6 +6,7 @@ import type { MessageChunk } from "../contract/chunk.ts";
 import { SendError } from "../contract/errors.ts";
 import type { TokenUsage } from "../contract/message.ts";
 import type { Attempt } from "../contract/metrics.ts";
+import { offAbort, onAbort } from "../platform/abort.ts";
 import type { Clock } from "../platform/clock.ts";
 import { errorOf } from "../protocols/common/error-kinds.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
@@ -64,7 +65,7 @@ export class ScriptedSource implements ChunkSource {
       this.#refuse = reject;
       this.#open(resolve);
     });
-    signal?.addEventListener("abort", this.#onAbort, { once: true });
+    onAbort(signal, this.#onAbort);
   }
 
   pull(): void {
@@ -179,7 +180,7 @@ export class ScriptedSource implements ChunkSource {
     this.facts.attempts.push({ provider, model, durationMs, outcome, ...(status !== undefined && { status }) });
     this.#closing.abort();
     this.#deadlines.clear();
-    signal?.removeEventListener("abort", this.#onAbort);
+    offAbort(signal, this.#onAbort);
     onClose();
   }
 }

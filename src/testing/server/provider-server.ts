@@ -44,7 +44,7 @@ export interface ProviderServerOptions {
    * more. Default false: every request is answered.
    */
   readonly strict?: boolean;
-  /** How pauses in milliseconds pass. Default: real time. */
+  /** How pauses in milliseconds pass. Default: as `setTimeout` does, so that fake timers advance them. */
   readonly sleep?: Sleep;
 }
 
