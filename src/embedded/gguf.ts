@@ -43,6 +43,14 @@ const CHECKSUM = "cloudllm.crc32";
 /** More entries than any model has: what claims more is damaged, and not worth the wait. */
 const MOST_ENTRIES = 1_000_000;
 
+/** In bytes. Files have 32; a page is 4,096. */
+const MAX_ALIGNMENT = 2 ** 20;
+
+/** Whether a value of the metadata is an integer from 1 to `max`: what a file says may be any number, or none. */
+export function isCount(value: GgufValue | undefined, max: number): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= max;
+}
+
 /**
  * Reads a whole file. Tensors stay where they are: `data` are views of `bytes`.
  * @param file its name, for errors
@@ -66,7 +74,7 @@ export function readGguf(bytes: Uint8Array, file: string): Gguf {
   }
   const heads = Array.from({ length: tensorCount }, () => readTensorHead(reader, file));
   const alignment = metadata.get("general.alignment") ?? 32;
-  if (typeof alignment !== "number" || !(alignment > 0)) throw damaged(file, "its alignment is no positive number");
+  if (!isCount(alignment, MAX_ALIGNMENT)) throw damaged(file, "its alignment is not a positive integer");
   const base = Math.ceil(reader.offset / alignment) * alignment;
   const tensors = new Map(heads.map((head) => [head.name, tensorOf(head, bytes, base, file)]));
   return { file, metadata, tensors };
@@ -79,6 +87,7 @@ function readTensorHead(reader: ByteReader, file: string): TensorHead {
   const dimensions = reader.u32(`the dimensions of ${name}`);
   if (dimensions < 1 || dimensions > 4) throw damaged(file, `the tensor ${name} has ${dimensions} dimensions`);
   const shape = Array.from({ length: dimensions }, () => reader.count(2 ** 31, `the shape of ${name}`));
+  if (shape.includes(0)) throw damaged(file, `the tensor ${name} has the shape ${shape.join(" × ")}`);
   const typeId = reader.u32(`the type of ${name}`);
   const offset = reader.count(Number.MAX_SAFE_INTEGER, `the offset of ${name}`);
   const type = TENSOR_TYPES.get(typeId);

@@ -14,6 +14,8 @@ export interface Matrix {
   readonly columns: number;
   /** `out[row] = Σ this[row][column] · x[column]` */
   multiply(x: Float32Array, out: Float32Array): void;
+  /** Whether all its weights are finite. Of blocks of bytes, their scales say it. */
+  isFinite(): boolean;
   /** Copies one row. */
   row(index: number, out: Float32Array): void;
 }
@@ -49,6 +51,10 @@ class PlainMatrix implements Matrix {
     const { rows, columns } = this;
     const weights = this.#weights;
     for (let row = 0; row < rows; row++) out[row] = dot(weights, row * columns, x, 0, columns);
+  }
+
+  isFinite(): boolean {
+    return this.#weights.every(Number.isFinite);
   }
 
   row(index: number, out: Float32Array): void {
@@ -98,6 +104,10 @@ class ByteMatrix implements Matrix {
       }
       out[row] = sum;
     }
+  }
+
+  isFinite(): boolean {
+    return this.#scales.every(Number.isFinite);
   }
 
   row(index: number, out: Float32Array): void {

@@ -13,7 +13,12 @@ export function ownWeights(): URL {
 /** How errors call it. */
 export function nameOf(source: WeightsSource): string {
   if (source instanceof Uint8Array) return "passed as bytes";
-  return source.protocol === "file:" ? decodeURIComponent(source.pathname) : source.href;
+  if (source.protocol !== "file:") return source.href;
+  try {
+    return decodeURIComponent(source.pathname);
+  } catch {
+    return source.href; // a % that begins nothing
+  }
 }
 
 /** @throws {SendError} kind `notFound` where there is no such file, `network` where it cannot be had */

@@ -1,16 +1,20 @@
 /** A model's weights, out of its file: each by its name, and in the shape it must have. */
 
-import type { Gguf, GgufTensor } from "./gguf.ts";
+import { type Gguf, type GgufTensor, isCount } from "./gguf.ts";
 import { type Matrix, matrixOf, vectorOf } from "./matrix.ts";
 import { damaged, foreign } from "./weights-error.ts";
 
-/** Numbers that a layer may remember of a conversation: a gigabyte. */
-const MOST_REMEMBERED = 2 ** 28;
+/** Numbers that all layers together may remember of a conversation: two gigabytes. */
+const MAX_REMEMBERED = 2 ** 29;
+
+/** Of layers, columns, heads or tokens to look at: as many as the file's own type for them can say. */
+const MAX_MEASURE = 2 ** 32 - 1;
 
 /** The model's measures. */
 interface Shape {
   /** Most tokens that it can look at: question and answer together. */
   readonly context: number;
+  readonly layers: number;
   readonly width: number;
   readonly heads: number;
   readonly headWidth: number;
@@ -46,13 +50,21 @@ export interface Weights {
 export function weightsOf(gguf: Gguf, vocabulary: number): Weights {
   const shape = shapeOf(gguf, vocabulary);
   const { width, hidden } = shape;
-  const matrix = (name: string, rows: number, columns: number) => matrixOf(tensorOf(gguf, name, [columns, rows]));
-  const vector = (name: string) => vectorOf(tensorOf(gguf, name, [width]));
+  const matrix = (name: string, rows: number, columns: number) => {
+    const read = matrixOf(tensorOf(gguf, name, [columns, rows]));
+    if (read.isFinite()) return read;
+    throw notFinite(gguf, name);
+  };
+  const vector = (name: string) => {
+    const read = vectorOf(tensorOf(gguf, name, [width]));
+    if (read.every(Number.isFinite)) return read;
+    throw notFinite(gguf, name);
+  };
   const embedding = matrix("token_embd.weight", vocabulary, width);
   return {
     shape,
     embedding,
-    layers: Array.from({ length: numberOf(gguf, "llama.block_count", 0) }, (_, index) => ({
+    layers: Array.from({ length: shape.layers }, (_, index) => ({
       attentionNorm: vector(`blk.${index}.attn_norm.weight`),
       query: matrix(`blk.${index}.attn_q.weight`, width, width),
       key: matrix(`blk.${index}.attn_k.weight`, width, width),
@@ -73,8 +85,10 @@ function shapeOf(gguf: Gguf, vocabulary: number): Shape {
   const architecture = gguf.metadata.get("general.architecture");
   if (architecture !== "llama")
     throw foreign(gguf.file, `its architecture is ${String(architecture)}, and only llama is known`);
-  const width = numberOf(gguf, "llama.embedding_length");
-  const heads = numberOf(gguf, "llama.attention.head_count");
+  // A model without layers is one for tests.
+  const layers = (gguf.metadata.get("llama.block_count") ?? 0) === 0 ? 0 : countOf(gguf, "llama.block_count");
+  const width = countOf(gguf, "llama.embedding_length");
+  const heads = countOf(gguf, "llama.attention.head_count");
   const headWidth = width / heads;
   if (numberOf(gguf, "llama.attention.head_count_kv", heads) !== heads)
     throw foreign(gguf.file, "its heads share keys and values");
@@ -84,14 +98,16 @@ function shapeOf(gguf: Gguf, vocabulary: number): Shape {
     throw foreign(gguf.file, "it turns only a part of each head");
   if ([...gguf.metadata.keys()].some((key) => key.startsWith("llama.rope.scaling")))
     throw foreign(gguf.file, "it stretches its positions");
-  const context = numberOf(gguf, "llama.context_length");
-  if (context * width > MOST_REMEMBERED) throw foreign(gguf.file, `its context of ${context} tokens is too large`);
+  const context = countOf(gguf, "llama.context_length");
+  if (2 * Math.max(1, layers) * context * width > MAX_REMEMBERED)
+    throw foreign(gguf.file, `its context of ${context} tokens is too large`);
   return {
     context,
+    layers,
     width,
     heads,
     headWidth,
-    hidden: numberOf(gguf, "llama.feed_forward_length"),
+    hidden: countOf(gguf, "llama.feed_forward_length"),
     vocabulary,
     epsilon: numberOf(gguf, "llama.attention.layer_norm_rms_epsilon"),
     ropeBase: numberOf(gguf, "llama.rope.freq_base", 10_000),
@@ -100,9 +116,18 @@ function shapeOf(gguf: Gguf, vocabulary: number): Shape {
 
 function numberOf({ metadata, file }: Gguf, key: string, otherwise?: number): number {
   const value = metadata.get(key) ?? otherwise;
-  if (typeof value === "number" && value > 0) return value;
-  if (value === 0 && otherwise === 0) return 0;
-  throw damaged(file, `${key} is missing, or no positive number`);
+  if (typeof value === "number" && value > 0 && Number.isFinite(value)) return value;
+  throw damaged(file, `${key} is missing, or not a positive number`);
+}
+
+function countOf({ metadata, file }: Gguf, key: string): number {
+  const value = metadata.get(key);
+  if (isCount(value, MAX_MEASURE)) return value;
+  throw damaged(file, `${key} is missing, or not an integer from 1 to ${MAX_MEASURE}`);
+}
+
+function notFinite({ file }: Gguf, name: string): Error {
+  return damaged(file, `the tensor ${name} has a weight that is not a finite number`);
 }
 
 function tensorOf({ tensors, file }: Gguf, name: string, shape: readonly number[]): GgufTensor {

@@ -11,11 +11,12 @@ export const TOY: Gguf = readGguf(TOY_BYTES, "toy.gguf");
 
 /**
  * The model once more, its bytes multiplied out: every weight in single precision. `changes` replace metadata entries; the
- * tensors whose names match `silenced` are all zeros.
+ * tensors whose names match `silenced` are all zeros; `spoil` may write into each.
  */
 export function toyAsF32(
   changes: Readonly<Record<string, Entry[1] | undefined>> = {},
   silenced: RegExp = /^$/,
+  spoil: (tensor: string, data: Float32Array) => void = () => undefined,
 ): Uint8Array {
   const metadata = new Map<string, Entry[1] | undefined>();
   for (const [key, value] of TOY.metadata) metadata.set(key, entryOf(key, value));
@@ -26,6 +27,7 @@ export function toyAsF32(
     ...tensor,
     data: silenced.test(tensor.name) ? vectorOf(tensor).fill(0) : vectorOf(tensor),
   }));
+  for (const { name, data } of tensors) spoil(name, data);
   return writeGguf(entries, tensors);
 }
 
