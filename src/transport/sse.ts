@@ -12,9 +12,9 @@ export type OnSseEvent = (data: string, event: string) => boolean | undefined;
 
 export interface SseParserOptions {
   /**
-   * The longest event taken, in characters (UTF-16 units): all its text from the blank line before it, so that comments
-   * and endless lines count as well. Default 33 554 432 (32 Mi): inline images need megabytes, and a server that never ends
-   * a line must not fill the memory.
+   * Maximum length of one event, in characters of the text that is pushed: UTF-16 units of decoded text, bytes of text that is not decoded
+   * yet. All text from the blank line before it counts, comments and a line without an end as well.
+   * @default 33 554 432 (32 Mi). Clients count bytes instead, whatever the transport, and give their `maxReplyBytes` here.
    */
   readonly maxEventLength?: number;
 }

@@ -97,6 +97,21 @@ describe.each<[string, Partial<ClientOptions>]>([
     },
   );
 
+  test.each([
+    ["in one event", (text: string) => sse({ choices: [{ index: 0, delta: { content: text } }] })],
+    ["in a line without an end", (text: string) => `: ${text}`],
+  ])(
+    "a text of letters that take several bytes each is counted in bytes, as the message says: %s",
+    async (_where, body) => {
+      const client = new CompatibleClient({ ...KEY, ...transport, baseUrl: origin, maxReplyBytes: 20_000 });
+      answer = { type: "text/event-stream", body: Buffer.from(body("数".repeat(8_000))) }; // 24,000 bytes, 8,000 characters
+      const call = client.sendMessage(QUESTION);
+      await expect(call).rejects.toThrow("more than 20000 bytes in one reply (limit `maxReplyBytes`)");
+      answer = { type: "text/event-stream", body: Buffer.from(body("数".repeat(6_000))) };
+      await expect(client.sendMessage(QUESTION)).rejects.toThrow(/ended before|end/);
+    },
+  );
+
   test("a whole reply beyond the limit fails, and is not sent again", async () => {
     const body = JSON.stringify({ choices: [{ message: { content: "x".repeat(3 * MB) }, finish_reason: "stop" }] });
     answer = { type: "application/json", gzip: true, body: gzipSync(body) };
