@@ -11,7 +11,7 @@ import type {
   UserMessage,
 } from "../contract/message.ts";
 import { messageFault } from "../contract/validate.ts";
-import { failureOf } from "./run-tool.ts";
+import { errorResult } from "./execute-tool.ts";
 
 /**
  * What one turn says: the user's words (with images and files), or the answers to the tool calls that wait for one. An empty
@@ -187,7 +187,7 @@ function resultsOf(results: readonly ToolMessage[], pending: readonly ToolCall[]
 }
 
 function unanswered(call: ToolCall): ToolMessage {
-  return failureOf(call, "No result was given for this call.");
+  return errorResult(call, "No result was given for this call.");
 }
 
 function isResults(input: TurnInput): input is readonly ToolMessage[] {

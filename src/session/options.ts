@@ -1,4 +1,4 @@
-/** What may be said when a session is made, and with each of its turns; senseless options are refused at once. */
+/** The options of a session and of its turns, and their validation. */
 
 import type { ClientWrapper, SendOptions, Tool } from "../contract/client.ts";
 import type { Message, ToolCall } from "../contract/message.ts";
@@ -6,64 +6,91 @@ import { optionsFault } from "../contract/validate.ts";
 import type { TokenCounter } from "../tokens/estimate.ts";
 import type { SessionStore } from "./store.ts";
 
-/** How a session is made. */
+/** The options of `new LLMSession`. */
 export interface SessionOptions {
-  /** Who answers. */
+  /** The client that the session asks: a provider's, a wrapper, or any other `ClientWrapper`. */
   readonly client: ClientWrapper;
-  /** Goes ahead of every request; not part of the history. */
-  readonly systemPrompt?: string;
+  /** The system prompt, sent first with every request. It is not part of the history. */
+  readonly systemPrompt?: string | undefined;
   /**
-   * Most tokens of one request and its reply: the model's context window, or less. Where the conversation outgrows it, its
-   * oldest whole exchanges are not sent; the history keeps them. `maxOutputTokens` is kept free for the reply, or a quarter
-   * where the call has none. Default: no limit.
+   * Maximum number of tokens of one request and its reply: the model's context window, or less. If the conversation is longer, its
+   * oldest complete exchanges are not sent; the history keeps them. The reply reserves `maxOutputTokens`, or a quarter of `maxTokens` if
+   * the call has none.
+   * @default no limit
    */
-  readonly maxTokens?: number;
-  /** Counts tokens for `maxTokens`. Default: an estimate that learns from what the provider reports. */
-  readonly counter?: TokenCounter;
+  readonly maxTokens?: number | undefined;
   /**
-   * What becomes of a reply that was stopped, aborted or failed on the way. `keep` (default): its text stays, marked
-   * `interrupted`. `discard`: the whole turn is taken back.
+   * Counts tokens for `maxTokens`.
+   * @default an estimate that learns from the counts that the provider reports
    */
-  readonly onInterrupt?: "keep" | "discard";
+  readonly counter?: TokenCounter | undefined;
   /**
-   * Most replies of one turn: as long as a reply asks for tools that have a `run`, they are run and the model is asked again.
-   * The last reply is returned as it is, its calls unanswered. Default 8.
+   * How a turn ends whose reply was stopped, was aborted or failed. `"keep"`: the history keeps the text so far, marked `interrupted`.
+   * `"discard"`: the whole turn is removed.
+   * @default "keep"
    */
-  readonly maxSteps?: number;
+  readonly onInterrupt?: "keep" | "discard" | undefined;
   /**
-   * Maximum time for which nobody takes a chunk of a turn's stream or waits for one, in milliseconds; 0 turns the limit off. A stream that
-   * was forgotten would keep its session `busy` for ever. After it the turn is ended as by the caller's signal: what came is kept as
-   * `interrupted`, calls that were not run are closed, and a late reader gets a `SendError` of kind `aborted`.
-   * @default 600 000
+   * Maximum number of replies in one turn. While a reply calls tools that have a `run`, the session runs them and asks again. The last
+   * reply is returned as received, with its calls unanswered.
+   * @default 8
+   */
+  readonly maxSteps?: number | undefined;
+  /**
+   * Maximum time without a consumer that takes a chunk of a turn's stream or waits for one, in milliseconds; 0 turns the limit off. A
+   * forgotten stream would otherwise keep its session `busy` for ever. When the limit passes, the turn ends as by the caller's signal:
+   * the history keeps the text so far as `interrupted`, calls that were not run are closed, and a late consumer gets a `SendError` of kind
+   * `aborted`.
+   * @default 600_000
    */
   readonly unreadTimeoutMs?: number | undefined;
   /**
-   * Called when a tool has failed: with what it threw, or the error that says which limit passed or why its result is not JSON.
-   * The model has received the message as an error result, and the turn goes on. What this function throws is ignored.
+   * Called when a tool fails, with the value that it threw, or with an error that says which limit passed or why its result is not JSON.
+   * The model has received the message as an error result, and the turn continues. Errors that this function throws are ignored.
    */
   readonly onToolError?: ((error: unknown, call: ToolCall) => void) | undefined;
-  /** Tools of every turn that names none itself. They go before those of `defaults` and of the client. */
+  /** The tools of every turn that names none itself. They take precedence over those of `defaults` and of the client. */
   readonly tools?: readonly Tool[] | undefined;
-  /** What every turn carries unless it says otherwise: temperature, `maxOutputTokens`, `reasoning` … Not written down by `toJSON` or a store. */
+  /**
+   * Options of every turn, such as `temperature`, `maxOutputTokens` or `reasoning`; a turn's own options take precedence. `toJSON` and stores
+   * do not keep them.
+   */
   readonly defaults?: Omit<SendOptions, "signal"> | undefined;
-  /** An earlier conversation, without its system prompt. */
-  readonly history?: readonly Message[];
+  /**
+   * An earlier conversation, without its system prompt.
+   * @default []
+   */
+  readonly history?: readonly Message[] | undefined;
 }
 
-/** How a session is opened that a store keeps. */
+/** The options of `LLMSession.open`. */
 export interface OpenOptions extends Omit<SessionOptions, "history"> {
+  /** Where the session is kept: a `MemoryStore`, a `FileStore` (from `cloudllm/store/file`), or your own. */
   readonly store: SessionStore;
-  /** Under which the store keeps it; a session that is not there begins anew. */
+  /** The session's name in the store. A new name begins a new session. */
   readonly id: string;
-  /** Goes before the one that was kept. Default: that one. */
-  readonly systemPrompt?: string;
-  /** How often the text of a reply is written down while it streams, in milliseconds: what a crash may cost. Default 100. */
-  readonly flushIntervalMs?: number;
+  /**
+   * Replaces the stored system prompt.
+   * @default the stored one
+   */
+  readonly systemPrompt?: string | undefined;
+  /**
+   * Interval at which the text of a streamed reply is written to the store, in milliseconds. A crash loses at most the text of one
+   * interval.
+   * @default 100
+   */
+  readonly flushIntervalMs?: number | undefined;
 }
 
-/** What may be said with one turn. Timeouts and retries hold for each of its replies; `timeouts.total` for the whole turn. */
+/**
+ * The options of one turn. Timeouts and retries apply to each of its replies, except `timeouts.total`, which limits the whole turn,
+ * its tools included.
+ */
 export interface TurnOptions<Output = unknown> extends SendOptions<Output> {
-  /** Most replies of this turn; see `SessionOptions`. */
+  /**
+   * Maximum number of replies in this turn.
+   * @default `SessionOptions.maxSteps`
+   */
   readonly maxSteps?: number | undefined;
 }
 
@@ -81,23 +108,23 @@ const OPTION_NAMES = [
   "history",
 ];
 
-/** @throws {TypeError} that names the option which makes no sense */
+/** @throws {TypeError} that names the invalid option */
 export function checkOptions(options: SessionOptions): void {
   const { client, systemPrompt, maxTokens, counter, onInterrupt, maxSteps, unreadTimeoutMs, onToolError } = options;
   const unknown = Object.keys(options).find((name) => !OPTION_NAMES.includes(name));
-  if (unknown) throw new TypeError(`There is no option \`${unknown}\`; there are ${OPTION_NAMES.join(", ")}.`);
+  if (unknown) throw new TypeError(`Unknown option \`${unknown}\`. Valid options: ${OPTION_NAMES.join(", ")}.`);
   if (maxTokens !== undefined && !(Number.isInteger(maxTokens) && maxTokens > 0)) {
-    throw new TypeError(`\`maxTokens\` must be a whole number above 0, not ${String(maxTokens)}.`);
+    throw new TypeError(`\`maxTokens\` must be an integer above 0. Received ${String(maxTokens)}.`);
   }
   if (counter !== undefined && typeof counter?.count !== "function") {
-    throw new TypeError("`counter` must have a method `count(text)`.");
+    throw new TypeError("`counter` must be an object with a method `count(text)`.");
   }
   if (onInterrupt !== undefined && onInterrupt !== "keep" && onInterrupt !== "discard") {
     throw new TypeError('`onInterrupt` must be "keep" or "discard".');
   }
   if (unreadTimeoutMs !== undefined && !(typeof unreadTimeoutMs === "number" && unreadTimeoutMs >= 0)) {
     throw new TypeError(
-      `\`unreadTimeoutMs\` must be a number of milliseconds, 0 or more, not ${String(unreadTimeoutMs)}.`,
+      `\`unreadTimeoutMs\` must be a number of milliseconds, at least 0. Received ${String(unreadTimeoutMs)}.`,
     );
   }
   if (onToolError !== undefined && typeof onToolError !== "function") {
@@ -109,38 +136,43 @@ export function checkOptions(options: SessionOptions): void {
   if (fault) throw new TypeError(fault);
 }
 
-/** What a session's turns carry unless they say otherwise. */
+/** Returns the options that a session adds to each of its turns. */
 export function turnDefaults({ tools, defaults }: Pick<SessionOptions, "tools" | "defaults">): SendOptions {
   return tools === undefined ? { ...defaults } : { ...defaults, tools };
 }
 
-/** What a session needs again where it is made of what was written down. */
+/** The options of `LLMSession.fromJSON`: the settings that `toJSON` does not keep. */
 export type RestoreOptions = Pick<
   SessionOptions,
   "client" | "counter" | "unreadTimeoutMs" | "onToolError" | "tools" | "defaults"
 >;
 
+/** @throws {TypeError} when the value is not a client */
 export function checkedClient(client: ClientWrapper): ClientWrapper {
   if (typeof client?.sendMessage === "function" && typeof client.sendMessageStream === "function") return client;
-  throw new TypeError("`client` must be a client: something with `sendMessage` and `sendMessageStream`.");
+  throw new TypeError("`client` must be an object with methods `sendMessage` and `sendMessageStream`.");
 }
 
+/**
+ * Returns the system prompt; `undefined` for an empty one.
+ * @throws {TypeError} when it is not a string
+ */
 export function checkedPrompt(systemPrompt: string | undefined): string | undefined {
   if (systemPrompt === undefined || systemPrompt === "") return undefined;
   if (typeof systemPrompt === "string") return systemPrompt;
-  throw new TypeError("`systemPrompt` must be a text.");
+  throw new TypeError("`systemPrompt` must be a string.");
 }
 
-/** @throws {TypeError} when that is no place where a session could be kept */
+/** @throws {TypeError} when `store` is not a store, or `id` is not a string */
 export function checkPlace(store: SessionStore, id: string): void {
   if (typeof store?.append !== "function" || typeof store.load !== "function") {
-    throw new TypeError("`store` must be a store: something with `append`, `load` and `list`.");
+    throw new TypeError("`store` must be an object with methods `append`, `load` and `list`.");
   }
-  if (typeof id !== "string") throw new TypeError("`id` must be a text: the session's name in its store.");
+  if (typeof id !== "string") throw new TypeError("`id` must be a string: the session's name in its store.");
 }
 
-/** What is wrong with the number of a turn's replies, as a sentence; `undefined` when nothing is. */
+/** Returns what is wrong with `maxSteps`, as a sentence; `undefined` when it is valid. */
 export function maxStepsFault(maxSteps: number | undefined): string | undefined {
   if (maxSteps === undefined || (Number.isInteger(maxSteps) && maxSteps > 0)) return undefined;
-  return `\`maxSteps\` must be a whole number above 0, not ${String(maxSteps)}.`;
+  return `\`maxSteps\` must be an integer above 0. Received ${String(maxSteps)}.`;
 }

@@ -1,4 +1,4 @@
-/** Whether what a store gave back is a record: files and stores are in other hands, too. */
+/** Validates the records that a store returns: programs other than this one also write stores and files. */
 
 import { mediaFault, messageFault } from "../contract/validate.ts";
 import type { SessionRecord } from "./record.ts";
@@ -7,31 +7,32 @@ import { isTurnUsage } from "./usage.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** What must hold for each type; the end of a sentence that names the record. */
+/** Returns, for each type of record, what is wrong with its fields, as the end of a sentence that names the record. */
 const FAULTS: Readonly<Record<SessionRecord["type"], (fields: Fields) => string | undefined>> = {
-  prompt: ({ systemPrompt }) => (isAbsentOr(isText, systemPrompt) ? undefined : "has a system prompt that is no text"),
+  prompt: ({ systemPrompt }) =>
+    isAbsentOr(isString, systemPrompt) ? undefined : "has a system prompt that is not a string",
   said: ({ messages }) => (Array.isArray(messages) ? faultIn(messages, ["user", "tool"]) : "has no messages"),
   text: ({ text, rewind, unseenTokens, media }) =>
-    isText(text) && isAbsentOr(isCount, rewind) && isAbsentOr(isCount, unseenTokens)
+    isString(text) && isAbsentOr(isCount, rewind) && isAbsentOr(isCount, unseenTokens)
       ? mediaFault(media)
       : "has no text",
   reply: ({ message, usage }) => faultIn([message], ["assistant"]) ?? usageFault(usage),
   result: ({ message }) => faultIn([message], ["tool"]),
   end: ({ stays, message, usage }) => {
-    if (typeof stays !== "boolean") return "does not say whether its turn stays";
+    if (typeof stays !== "boolean") return "has no boolean `stays`";
     return (message === undefined ? undefined : faultIn([message], ["assistant"])) ?? usageFault(usage);
   },
   cut: ({ length }) => (isCount(length) ? undefined : "has no length"),
   saved: ({ session }) => sessionFault(session),
 };
 
-/** What is wrong with it, as the end of a sentence that names it; `undefined` when nothing is. */
+/** Returns what is wrong with a record, as the end of a sentence that names the record; `undefined` when it is valid. */
 export function recordFault(value: unknown): string | undefined {
-  if (typeof value !== "object" || value === null) return "is no object";
+  if (typeof value !== "object" || value === null) return "is not an object";
   const { type } = value as Fields;
   if (typeof type === "string" && Object.hasOwn(FAULTS, type))
     return FAULTS[type as SessionRecord["type"]](value as Fields);
-  return `has the type ${JSON.stringify(type) ?? "none"}, which there is not`;
+  return `has the unknown type ${JSON.stringify(type) ?? "undefined"}`;
 }
 
 function faultIn(messages: readonly unknown[], roles: readonly string[]): string | undefined {
@@ -45,15 +46,15 @@ function faultIn(messages: readonly unknown[], roles: readonly string[]): string
 }
 
 function usageFault(usage: unknown): string | undefined {
-  return isAbsentOr(isTurnUsage, usage) ? undefined : "has a cost that makes no sense";
+  return isAbsentOr(isTurnUsage, usage) ? undefined : "has an invalid `usage`";
 }
 
 function sessionFault(session: unknown): string | undefined {
   try {
     const { systemPrompt } = readSession(session);
-    return isAbsentOr(isText, systemPrompt) ? undefined : "has a system prompt that is no text";
+    return isAbsentOr(isString, systemPrompt) ? undefined : "has a system prompt that is not a string";
   } catch (error) {
-    return `has a session that is none: ${error instanceof Error ? error.message : String(error)}`;
+    return `has an invalid session: ${error instanceof Error ? error.message : String(error)}`;
   }
 }
 
@@ -61,7 +62,7 @@ function isAbsentOr(isRight: (value: unknown) => boolean, value: unknown): boole
   return value === undefined || isRight(value);
 }
 
-function isText(value: unknown): boolean {
+function isString(value: unknown): boolean {
   return typeof value === "string";
 }
 

@@ -1,10 +1,13 @@
-/** A session as plain data. */
+/** A session as JSON: the form of `LLMSession.toJSON` and of a record of type `saved`. */
 
 import type { ContentPart, Message } from "../contract/message.ts";
 import { base64Of } from "../platform/base64.ts";
 import { isTurnUsage, type TurnUsage } from "./usage.ts";
 
-/** What `JSON.stringify(session)` writes: everything but the client and the counter. */
+/**
+ * A session as plain data: the history, the usage, and the settings that are data. Its client, counter, tools and `defaults` are not in
+ * it.
+ */
 export interface SavedSession {
   readonly version: 1;
   readonly systemPrompt?: string;
@@ -16,27 +19,26 @@ export interface SavedSession {
 }
 
 /**
- * What `JSON.parse` gave back, if it is a session at all; its parts that are options are the constructor's to check.
- * @throws {TypeError} that says what is wrong with it
+ * Returns a parsed value as a session. The constructor of `LLMSession` validates the parts that are options.
+ * @throws {TypeError} when the value is not a session
  */
 export function readSession(json: unknown): SavedSession {
-  if (typeof json === "string") throw new TypeError("This is text: give `fromJSON` what `JSON.parse` makes of it.");
-  if (typeof json !== "object" || json === null) throw new TypeError("This is not a saved session.");
+  if (typeof json === "string")
+    throw new TypeError("A saved session must be an object. Received a string: parse it with `JSON.parse` first.");
+  if (typeof json !== "object" || json === null) throw new TypeError("A saved session must be an object.");
   const saved = json as Partial<SavedSession>;
   if (saved.version !== 1) {
-    const version = JSON.stringify(saved.version) ?? "none";
-    throw new TypeError(
-      `This is not a session that this version of cloudllm can read: its \`version\` is ${version}, not 1.`,
-    );
+    const version = JSON.stringify(saved.version) ?? "undefined";
+    throw new TypeError(`This version of cloudllm reads saved sessions of \`version\` 1. Received ${version}.`);
   }
   if (!Array.isArray(saved.turns) || !saved.turns.every(isTurnUsage)) {
-    throw new TypeError("This saved session is damaged: `turns` is not a list of what its turns cost.");
+    throw new TypeError("The saved session is damaged: `turns` is not an array of usage objects.");
   }
-  if (!Array.isArray(saved.history)) throw new TypeError("This saved session is damaged: it has no `history`.");
+  if (!Array.isArray(saved.history)) throw new TypeError("The saved session is damaged: `history` is not an array.");
   return saved as SavedSession;
 }
 
-/** Messages that survive JSON: bytes become base64, which `AttachmentSource` takes as well. */
+/** Returns messages that survive JSON: bytes become base64, which `AttachmentSource` also accepts. */
 export function plainMessages(history: readonly Message[]): readonly Message[] {
   return history.map((message) =>
     message.role === "user" && typeof message.content !== "string"

@@ -15,6 +15,7 @@ import { MessageStream } from "../stream/message-stream.ts";
 import { sendErrorOf } from "../stream/transfer.ts";
 import { createTokenCounter, estimateInputTokens, estimateTokens } from "../tokens/estimate.ts";
 import { type Fitted, TokenBudget } from "./budget.ts";
+import { errorResult } from "./execute-tool.ts";
 import { checkedHistory, lastExchangeOf, messagesOf, pendingCalls, replyFault, type TurnInput } from "./history.ts";
 import {
   checkedClient,
@@ -28,21 +29,13 @@ import {
   type TurnOptions,
   turnDefaults,
 } from "./options.ts";
-import {
-  applied,
-  endOf,
-  inCallOrder,
-  type OpenTurn,
-  restored,
-  type SessionRecord,
-  type SessionState,
-} from "./record.ts";
-import { failureOf } from "./run-tool.ts";
+import type { OpenTurn, SessionRecord, SessionState } from "./record.ts";
+import { endRecordOf, inCallOrder, reduce, replay } from "./reducer.ts";
 import { plainMessages, readSession, type SavedSession } from "./saved-session.ts";
 import { SessionLog, storageError } from "./session-log.ts";
 import { type SessionSnapshot, snapshotOf } from "./snapshot.ts";
-import { ToolLoop, type TurnKeeper } from "./tool-loop.ts";
 import { Turn } from "./turn.ts";
+import { type TurnKeeper, TurnSource } from "./turn-source.ts";
 import { isTurnUsage, type SessionUsage, sessionUsageOf, type TurnUsage, turnUsageOf } from "./usage.ts";
 
 /** Asks for one reply: whole, or as it is written. */
@@ -191,7 +184,7 @@ export class LLMSession implements AsyncDisposable {
     }
     try {
       const records = await store.load(id);
-      session.#resume(restored(records), new SessionLog(store, id, flushIntervalMs, records.length > 0));
+      session.#resume(replay(records), new SessionLog(store, id, flushIntervalMs, records.length > 0));
       if (options.systemPrompt !== undefined) session.setSystemPrompt(options.systemPrompt);
       return session;
     } catch (error) {
@@ -303,7 +296,7 @@ export class LLMSession implements AsyncDisposable {
   clear(): Promise<void> {
     this.#mustBeIdle("forget the conversation");
     const record = { type: "cut", length: 0 } as const;
-    this.#state = applied(this.#state, record);
+    this.#state = reduce(this.#state, record);
     const cleared = this.#log?.replace({ type: "saved", session: this.toJSON() }, record) ?? Promise.resolve();
     cleared.catch(() => undefined); // it need not be awaited; the next call tells of it
     return cleared;
@@ -406,7 +399,7 @@ export class LLMSession implements AsyncDisposable {
     const isPlain = !hasRun(turn.carried) && !this.#log;
     const stream = isPlain
       ? first
-      : new MessageStream<Output>((sink) => new ToolLoop(this.#keeperOf(turn, ask), first, sink), { startedAt });
+      : new MessageStream<Output>((sink) => new TurnSource(this.#keeperOf(turn, ask), first, sink), { startedAt });
     turn.stream = stream;
     const unreadMs = this.#unreadTimeoutMs;
     if (unreadMs > 0) stream.onUnread?.(unreadMs, () => void this.#abandon(turn, unreadMs));
@@ -465,7 +458,7 @@ export class LLMSession implements AsyncDisposable {
     const sound = replyFault(reply) ? undefined : reply;
     const interrupted = failed || sound?.interrupted === true || sound !== reply;
     const usage = sound && this.#paid(turn, sound);
-    this.#record(endOf(open, sound, { interrupted, discards: this.#onInterrupt === "discard", usage }));
+    this.#record(endRecordOf(open, sound, { interrupted, discards: this.#onInterrupt === "discard", usage }));
   }
 
   #tellToolError(error: unknown, call: ToolCall): void {
@@ -486,7 +479,7 @@ export class LLMSession implements AsyncDisposable {
   }
 
   #record(record: SessionRecord): void {
-    this.#state = applied(this.#state, record);
+    this.#state = reduce(this.#state, record);
     this.#log?.add(record);
   }
 
@@ -505,13 +498,13 @@ export class LLMSession implements AsyncDisposable {
     const paid = reply && { ...asked, estimatedUsage: this.#estimateOf(turn, reply) };
     const usage = isTurnUsage(paid) ? paid : undefined; // what wrote the log may not have said who was asked
     for (const call of pendingCalls(turn.messages)) {
-      this.#record({ type: "result", message: failureOf(call, "The program ended before this call had a result.") });
+      this.#record({ type: "result", message: errorResult(call, "The program ended before this call had a result.") });
     }
     const { text = "", media } = reply ?? {};
     const message =
       text || media ? ({ role: "assistant", content: text, ...(media && { media }) } as const) : undefined;
     const discards = this.#onInterrupt === "discard";
-    this.#record(endOf(this.#state.turn ?? turn, message, { interrupted: true, discards, usage }));
+    this.#record(endRecordOf(this.#state.turn ?? turn, message, { interrupted: true, discards, usage }));
   }
 
   /** What the provider was sent for a reply that the end of the process cut, and what of the reply was recorded. */

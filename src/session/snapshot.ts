@@ -1,30 +1,35 @@
-/** A conversation that a store keeps, as it is at this moment: to be read, by whoever likes, also while a turn runs elsewhere. */
+/** Reads a stored conversation without opening it, also while a turn runs elsewhere. */
 
 import type { Media, Message, UserMessage } from "../contract/message.ts";
-import { inCallOrder, type OpenTurn, restored } from "./record.ts";
+import type { OpenTurn } from "./record.ts";
+import { inCallOrder, replay } from "./reducer.ts";
 import { storageError } from "./session-log.ts";
 import type { SessionStore } from "./store.ts";
 import { type SessionUsage, sessionUsageOf } from "./usage.ts";
 
-/** What `LLMSession.peek` found. Plain data, which no later turn changes. */
+/** The result of `LLMSession.peek`: a stored conversation at one moment. Plain data, which later turns do not change. */
 export interface SessionSnapshot {
   readonly systemPrompt?: string;
   /** The turns that have ended, as `LLMSession.history` has them. */
   readonly history: readonly Message[];
   /**
-   * A turn that has begun and not ended: what was said, with the replies and tool results since, and text and media of the reply that is being
-   * written, as far as the store has it. Also present when the process of that turn was killed; `LLMSession.open` ends it then.
+   * A turn that has begun and not ended, as far as the store has it: the user message with the replies and tool results since, and the
+   * text and media so far of the reply being written. Also present after the process of the turn was killed, until `LLMSession.open` ends
+   * the turn.
    */
   readonly turn?: { readonly messages: readonly Message[]; readonly text: string; readonly media?: readonly Media[] };
-  /** What the user said last, when nothing came back and it was taken out of the history. */
+  /** The last user message, if it got no reply and was removed from the history. */
   readonly unanswered?: UserMessage["content"];
   readonly tokenUsage: SessionUsage;
 }
 
-/** @throws {SendError} kind `storage` when the store fails, or what it keeps is damaged */
+/**
+ * Resolves with the conversation that a store keeps under an id.
+ * @throws {SendError} kind `storage` when the store fails or its records are damaged
+ */
 export async function snapshotOf(store: SessionStore, id: string): Promise<SessionSnapshot> {
   try {
-    const { systemPrompt, history, turns, turn, unanswered } = restored(await store.load(id));
+    const { systemPrompt, history, turns, turn, unanswered } = replay(await store.load(id));
     return {
       ...(systemPrompt !== undefined && { systemPrompt }),
       history,

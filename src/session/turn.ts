@@ -5,7 +5,7 @@ import { SendError } from "../contract/errors.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
 import type { Fitted } from "./budget.ts";
-import { TurnLimit } from "./turn-limit.ts";
+import { TurnTimeout } from "./turn-timeout.ts";
 
 /** What a turn is made of. */
 export interface TurnFacts<Output> {
@@ -32,7 +32,7 @@ export class Turn<Output = unknown> {
   readonly carried: SendOptions;
   readonly maxSteps: number;
   readonly startedAt: number = performance.now();
-  readonly limit: TurnLimit;
+  readonly limit: TurnTimeout;
   /** What was sent last. */
   request: Fitted;
   /** What the caller reads, once the client has answered. */
@@ -49,7 +49,7 @@ export class Turn<Output = unknown> {
     this.carried = carried;
     this.maxSteps = maxSteps;
     this.request = request;
-    this.limit = new TurnLimit(totalMs, this.startedAt);
+    this.limit = new TurnTimeout(totalMs, this.startedAt);
     this.#ended = new Promise((resolve) => {
       this.#end = resolve;
     });

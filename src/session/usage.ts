@@ -1,43 +1,43 @@
-/** What a conversation has cost so far. What providers reported and what we reckon stand apart. */
+/** The tokens that a conversation has used so far. Reported counts and estimates are kept apart. */
 
 import type { AssistantMessage, TokenUsage } from "../contract/message.ts";
 import { OPTIONAL_COUNTS, REQUIRED_COUNTS, sumOf } from "../tokens/usage-total.ts";
 
-/** What one turn cost, and at whose price. A turn that was taken back from the history was paid for all the same. */
+/** The tokens of one reply, and the provider and model that bill them. Replies that were removed from the history are billed and so counted. */
 export interface TurnUsage {
   readonly provider: string;
   readonly model: string;
-  /** What the provider reported, with its own object as `raw`: a bill may stand there. Absent when it reported nothing. */
+  /** The counts that the provider reported, with its own object as `raw`, which may contain the cost. Absent when it reported none. */
   readonly usage?: TokenUsage;
-  /** Our estimate of the whole turn, where `usage` is absent or does not cover all of it. */
+  /** An estimate of the complete reply, present when `usage` is absent or does not cover all of it. */
   readonly estimatedUsage?: TokenUsage;
 }
 
-/** Tokens of a whole conversation: as the providers reported them, and apart from that what they did not report. */
+/** The tokens of a conversation: the sums that the providers reported, and an estimate of the rest. */
 export interface SessionUsage extends Omit<TokenUsage, "raw" | "serviceTier"> {
-  /** Our estimate of what the providers did not report, such as the end of a reply that was cut. Never in the sums beside it. */
+  /** An estimate of the tokens that the providers did not report, such as the end of an aborted reply. The sums do not include it. */
   readonly estimated: Omit<TokenUsage, "raw" | "serviceTier">;
-  /** One for each reply that began, in order. */
+  /** One entry for each reply that began, in order. */
   readonly turns: readonly TurnUsage[];
 }
 
 const NOTHING: TokenUsage = { inputTokens: 0, outputTokens: 0, totalTokens: 0 };
 
-/** What a reply cost; absent when nobody said. */
+/** Returns the tokens of a reply; `undefined` when they are unknown. */
 export function turnUsageOf({ provider, model, usage, estimatedUsage }: AssistantMessage): TurnUsage | undefined {
   if (!usage && !estimatedUsage) return undefined;
   return { provider, model, ...(usage && { usage }), ...(estimatedUsage && { estimatedUsage }) };
 }
 
-/** The sum over all turns. */
+/** Returns the sums over all turns. */
 export function sessionUsageOf(turns: readonly TurnUsage[]): SessionUsage {
-  // Turns may be of many providers, whose words mean nothing in one row.
+  // Turns may have several providers, whose service tiers have no common meaning.
   const { serviceTier: _tier, ...reported } = turns.reduce((sum, { usage = NOTHING }) => sumOf(sum, usage), NOTHING);
   const estimated = turns.reduce((sum, turn) => sumOf(sum, unreportedOf(turn)), NOTHING);
   return { ...reported, estimated, turns };
 }
 
-/** Whether a value is what `turnUsageOf` made. */
+/** Whether a value is a valid `TurnUsage`. */
 export function isTurnUsage(value: unknown): value is TurnUsage {
   if (typeof value !== "object" || value === null) return false;
   const { provider, model, usage, estimatedUsage } = value as Partial<TurnUsage>;
@@ -56,7 +56,7 @@ function isUsage(value: unknown): boolean {
   );
 }
 
-/** An estimate covers the whole turn, the reported part included. */
+/** Returns the estimated tokens beyond the reported ones. An estimate covers the complete reply, the reported part included. */
 function unreportedOf({ usage = NOTHING, estimatedUsage = NOTHING }: TurnUsage): TokenUsage {
   const inputTokens = Math.max(0, estimatedUsage.inputTokens - usage.inputTokens);
   const outputTokens = Math.max(0, estimatedUsage.outputTokens - usage.outputTokens);

@@ -18,18 +18,20 @@ import {
   syncFolder,
 } from "./log-file.ts";
 
-/** How a file store writes. */
+/** The options of `new FileStore`. */
 export interface FileStoreOptions {
   /**
-   * Whether each write waits until the disk has it. Without it (the default), what was written survives the death of the process,
-   * however it dies, but the last seconds before a power cut or a crash of the system may be lost.
+   * Whether each write waits until the disk has it. Without it, written records survive any death of the process, but a power cut or a
+   * crash of the system may lose the last seconds.
+   * @default false
    */
-  readonly fsync?: boolean;
+  readonly fsync?: boolean | undefined;
   /**
-   * After how many milliseconds without a renewal another process may open a session whose process it cannot look up: one in
-   * another container or on another machine. @default 15_000
+   * Time without a renewal after which another process may open a session whose process it cannot look up (one in another container or
+   * on another machine), in milliseconds.
+   * @default 15_000
    */
-  readonly leaseMs?: number;
+  readonly leaseMs?: number | undefined;
 }
 
 const DEFAULT_LEASE_MS = 15_000;

@@ -1,14 +1,16 @@
 /** Every request that a turn has sent is in `metrics.attempts`, wherever the turn was left. */
 
+import {
+  type AssistantMessage,
+  CompatibleClient,
+  LLMSession,
+  type MessageStream,
+  rateLimit,
+  SendError,
+  type Tool,
+} from "cloudllm";
+import { Gate, type ReplyScript, scriptedClient, startProviderServer } from "cloudllm/testing";
 import { describe, expect, test } from "vitest";
-import { CompatibleClient } from "../../src/clients/compatible.ts";
-import type { Tool } from "../../src/contract/client.ts";
-import { SendError } from "../../src/contract/errors.ts";
-import type { AssistantMessage } from "../../src/contract/message.ts";
-import { rateLimit } from "../../src/reliability/rate-limit.ts";
-import { LLMSession } from "../../src/session/session.ts";
-import type { MessageStream } from "../../src/stream/message-stream.ts";
-import { Gate, type ReplyScript, scriptedClient, startProviderServer } from "../../src/testing/index.ts";
 
 const look: Tool = { name: "look", run: () => "a bird" };
 const CALL: ReplyScript = { steps: [{ text: "Let me see. " }, { toolCall: { name: "look" } }] };

@@ -1,16 +1,19 @@
 /** Tools that a client was given for all its calls: a session runs them, as if they had been given with the call. */
 
-import { expect, it, test } from "vitest";
-import { ClaudeClient } from "../../src/clients/claude.ts";
-import { CompatibleClient } from "../../src/clients/compatible.ts";
-import type { ClientOptions } from "../../src/clients/provider-client.ts";
-import type { ClientWrapper, Tool } from "../../src/contract/client.ts";
-import { fallback } from "../../src/reliability/fallback.ts";
-import { hedge } from "../../src/reliability/hedge.ts";
-import { rateLimit } from "../../src/reliability/rate-limit.ts";
-import { LLMSession } from "../../src/session/session.ts";
-import { MemoryStore } from "../../src/session/store.ts";
-import { type ReplyScript, startProviderServer } from "../../src/testing/index.ts";
+import {
+  ClaudeClient,
+  type ClientOptions,
+  type ClientWrapper,
+  CompatibleClient,
+  fallback,
+  hedge,
+  LLMSession,
+  MemoryStore,
+  rateLimit,
+  type Tool,
+} from "cloudllm";
+import { type ReplyScript, startProviderServer } from "cloudllm/testing";
+import { expect, test } from "vitest";
 
 const calling = (...names: readonly string[]): ReplyScript => ({
   steps: names.map((name) => ({ toolCall: { name, id: name, arguments: { of: name } } })),
@@ -81,7 +84,7 @@ test.each(CLIENTS)("%s: its tools and its longest reply count against `maxTokens
   await expect(long.sendMessage("question")).rejects.toMatchObject({ kind: "contextLength", message: /the 199 of/ });
 });
 
-it("tools of several clients are all run, whoever answers", async () => {
+test("tools of several clients are all run, whoever answers", async () => {
   await using failing = await startProviderServer([{ refusal: { status: 503 } }, { refusal: { status: 503 } }]);
   await using server = await startProviderServer([calling("listen"), DONE]);
   const listen: Tool = { name: "listen", run: () => "a song" };
@@ -95,7 +98,7 @@ it("tools of several clients are all run, whoever answers", async () => {
   expect(client.defaults?.tools).toEqual([look, listen]); // of one name, the first client's
 });
 
-it("what a client tells of its defaults holds no secret", () => {
+test("what a client tells of its defaults holds no secret", () => {
   const options = {
     model: "m",
     apiKey: "sk-secret",

@@ -1,18 +1,8 @@
 /** A session that is left in the middle of a turn: what came is kept, the request ends, and the store is free. */
 
-import { describe, expect, it, test } from "vitest";
-import { CompatibleClient } from "../../src/clients/compatible.ts";
-import type { ClientWrapper, Tool } from "../../src/contract/client.ts";
-import type { Message } from "../../src/contract/message.ts";
-import { LLMSession } from "../../src/session/session.ts";
-import { MemoryStore } from "../../src/session/store.ts";
-import {
-  Gate,
-  type ReplyScript,
-  type ScriptedClient,
-  scriptedClient,
-  startProviderServer,
-} from "../../src/testing/index.ts";
+import { type ClientWrapper, CompatibleClient, LLMSession, MemoryStore, type Message, type Tool } from "cloudllm";
+import { Gate, type ReplyScript, type ScriptedClient, scriptedClient, startProviderServer } from "cloudllm/testing";
+import { describe, expect, test } from "vitest";
 import { historyFault } from "./legality.ts";
 
 const linesOf = (messages: readonly Message[]) =>
@@ -162,7 +152,7 @@ describe.each(["with a store", "without a store"])("a session %s that its block 
   });
 });
 
-it("is closed once, however often and by whomever", async () => {
+test("is closed once, however often and by whomever", async () => {
   const store = new MemoryStore();
   const session = await opened(scriptedClient([{ text: TEXT }]), store);
   await session.sendMessageStream("question");
@@ -172,7 +162,7 @@ it("is closed once, however often and by whomever", async () => {
   await store.claim("s");
 });
 
-it("takes the answer of a client that has ignored its signal from the caller, who would wait for it", {
+test("takes the answer of a client that has ignored its signal from the caller, who would wait for it", {
   timeout: 10_000,
 }, async () => {
   const gate = new Gate();
@@ -194,7 +184,7 @@ it("takes the answer of a client that has ignored its signal from the caller, wh
   await scripted.calls[0]?.closed;
 });
 
-it("closes the socket of a reply that nobody reads", async () => {
+test("closes the socket of a reply that nobody reads", async () => {
   const gate = new Gate();
   await using server = await startProviderServer([{ steps: [{ text: "Well" }, { pause: gate }] }]);
   {

@@ -1,11 +1,10 @@
 /** The contract, on a turn: the stream of a tool loop keeps the laws that a client's own stream keeps. */
 
-import type { ClientWrapper } from "cloudllm";
+import { type ClientWrapper, MessageStream } from "cloudllm";
 import { contractSuite, scriptedClient } from "cloudllm/testing";
 import { describe, test } from "vitest";
-import { ToolLoop } from "../../src/session/tool-loop.ts";
+import { TurnSource } from "../../src/session/turn-source.ts";
 import { streamOf } from "../../src/stream/complete-source.ts";
-import { MessageStream } from "../../src/stream/message-stream.ts";
 
 /** A client each of whose calls is a turn of one reply. */
 function asTurns(client: ClientWrapper): ClientWrapper {
@@ -24,7 +23,7 @@ function asTurns(client: ClientWrapper): ClientWrapper {
       ended: nothing,
       saved: async () => undefined,
     };
-    return new MessageStream((sink) => new ToolLoop(keeper, first, sink), { startedAt });
+    return new MessageStream((sink) => new TurnSource(keeper, first, sink), { startedAt });
   }
   return {
     provider: client.provider,

@@ -1,11 +1,8 @@
 /** What a turn had cost when its process died: an estimate in the place where the provider would have said it. */
 
-import { describe, expect, it, test, vi } from "vitest";
-import type { Tool } from "../../src/contract/client.ts";
-import type { SessionRecord } from "../../src/session/record.ts";
-import { LLMSession } from "../../src/session/session.ts";
-import { MemoryStore } from "../../src/session/store.ts";
-import { Gate, type ReplyScript, type ScriptStep as Step, scriptedClient } from "../../src/testing/index.ts";
+import { LLMSession, MemoryStore, type SessionRecord, type Tool } from "cloudllm";
+import { Gate, type ReplyScript, type ScriptStep as Step, scriptedClient } from "cloudllm/testing";
+import { describe, expect, test, vi } from "vitest";
 import { estimateInputTokens, estimateTokens } from "../../src/tokens/estimate.ts";
 
 const QUESTION = "What is it that sings there in the morning?";
@@ -62,7 +59,7 @@ describe("a turn that its process cut", () => {
     expect(session.tokenUsage().turns[0]).not.toHaveProperty("usage");
   });
 
-  it("in the second reply of a tool loop has cost the first, as reported, and the second, as estimated", async () => {
+  test("in the second reply of a tool loop has cost the first, as reported, and the second, as estimated", async () => {
     const records = await crashedAfter(5, "text", [CALL, hanging({ text: "A blackbird" })], [look]);
     const { turns } = (await reopened(records)).tokenUsage();
     expect(turns).toHaveLength(2);
@@ -70,7 +67,7 @@ describe("a turn that its process cut", () => {
     expect(turns[1]?.estimatedUsage?.inputTokens).toBeGreaterThan(asked + estimateTokens("Let me see. "));
   });
 
-  it("before its reply began, or while its tools ran, has cost nothing that is known", async () => {
+  test("before its reply began, or while its tools ran, has cost nothing that is known", async () => {
     const nothing = await reopened(await crashedAfter(0, "said", [hanging()]));
     expect(nothing.tokenUsage()).toMatchObject({ turns: [], estimated: { totalTokens: 0 } });
     const endless: Tool = { name: "look", run: () => new Promise(() => undefined) };
@@ -78,7 +75,7 @@ describe("a turn that its process cut", () => {
     expect(inTools.tokenUsage()).toMatchObject({ totalTokens: 14, estimated: { totalTokens: 0 }, turns: [{}] });
   });
 
-  it("is counted once, however often it is opened", async () => {
+  test("is counted once, however often it is opened", async () => {
     const store = new MemoryStore();
     await store.append("s", await crashedAfter(1, "text", [hanging({ text: "It is a blackbird" })]));
     const usages = [];
@@ -90,7 +87,7 @@ describe("a turn that its process cut", () => {
     expect(usages).toEqual([usages[0], usages[0], usages[0]]);
   });
 
-  it("counts text that a recovery took back", async () => {
+  test("counts text that a recovery took back", async () => {
     const records = await reopened([
       { type: "said", messages: [user], asked: { provider: "birds", model: "b-1" } },
       { type: "text", text: "It is a blackbird" },

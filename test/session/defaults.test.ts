@@ -51,11 +51,34 @@ test("what a turn says goes before the session's defaults, and those before the 
 });
 
 test.each<[string, object, string]>([
-  ["an option that there is not", { defaults: { temprature: 1 } }, "temprature"],
-  ["a default that makes no sense", { defaults: { temperature: "hot" } }, "temperature"],
-  ["tools that are none", { tools: "weather" }, "tools"],
-])("%s is refused when the session is made", (_name, options, named) => {
+  ["an unknown option", { defaults: { temprature: 1 } }, "temprature"],
+  ["an invalid default", { defaults: { temperature: "hot" } }, "temperature"],
+  ["tools that are not an array", { tools: "weather" }, "tools"],
+])("%s throws when the session is created", (_name, options, named) => {
   const client = scriptedClient([]);
   expect(() => new LLMSession({ client, ...options })).toThrow(TypeError);
   expect(() => new LLMSession({ client, ...options })).toThrow(named);
+});
+
+test("takes `undefined` for every option that may be absent, as a variable may have it", async () => {
+  const absent: { readonly value?: string | undefined } = {};
+  const client = scriptedClient([{ text: "One." }]);
+  const session = new LLMSession({
+    client,
+    systemPrompt: absent.value,
+    maxTokens: undefined,
+    counter: undefined,
+    onInterrupt: undefined,
+    maxSteps: undefined,
+    unreadTimeoutMs: undefined,
+    onToolError: undefined,
+    tools: undefined,
+    defaults: undefined,
+    history: undefined,
+  });
+  const options = { systemPrompt: absent.value, flushIntervalMs: undefined };
+  await using stored = await LLMSession.open({ client, store: new MemoryStore(), id: "a", ...options });
+
+  expect((await session.sendMessage("Hi")).content).toBe("One.");
+  expect(stored.history).toEqual([]);
 });

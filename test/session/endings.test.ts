@@ -1,9 +1,6 @@
-import { describe, expect, it, test } from "vitest";
-import { SendError } from "../../src/contract/errors.ts";
-import type { Message, ToolMessage } from "../../src/contract/message.ts";
-import { LLMSession } from "../../src/session/session.ts";
-import { MessageStream } from "../../src/stream/message-stream.ts";
-import { Gate, type ReplyScript, scriptedClient } from "../../src/testing/index.ts";
+import { LLMSession, type Message, MessageStream, SendError, type ToolMessage } from "cloudllm";
+import { Gate, type ReplyScript, scriptedClient } from "cloudllm/testing";
+import { describe, expect, test } from "vitest";
 import { historyFault, requestFault } from "./legality.ts";
 
 /** Role and text of each message, as one line each. */
@@ -154,7 +151,7 @@ const CASES: readonly Case[] = [
 
 describe("however a turn ends", () => {
   describe.each(CASES)("%s", (_name, consumer, script, kept) => {
-    it("and the next request is legal and has each text once", async () => {
+    test("and the next request is legal and has each text once", async () => {
       const gate = new Gate();
       const client = scriptedClient([script(gate), { text: "Sure." }]);
       const session = new LLMSession({ client });
@@ -168,7 +165,7 @@ describe("however a turn ends", () => {
       expect(requestFault(request)).toBeUndefined();
     });
 
-    it("and with `discard` an interrupted turn leaves no trace", async () => {
+    test("and with `discard` an interrupted turn leaves no trace", async () => {
       const gate = new Gate();
       const session = new LLMSession({ client: scriptedClient([script(gate)]), onInterrupt: "discard" });
       await consumer(session, gate);
@@ -176,7 +173,7 @@ describe("however a turn ends", () => {
     });
   });
 
-  it("the history is up to date before the consumer sees the final chunk", async () => {
+  test("the history is up to date before the consumer sees the final chunk", async () => {
     const session = new LLMSession({ client: scriptedClient([{ text: "Hi" }, { text: "Again" }]) });
     for await (const chunk of await session.sendMessageStream("question")) {
       expect(session.history).toHaveLength(chunk.isFinal ? 2 : 0);
@@ -185,14 +182,14 @@ describe("however a turn ends", () => {
     expect(session.history).toHaveLength(4);
   });
 
-  it("the history is up to date before the consumer sees the error", async () => {
+  test("the history is up to date before the consumer sees the error", async () => {
     const session = new LLMSession({ client: scriptedClient([{ text: "Hi", ending: "cut" }]) });
     const stream = await session.sendMessageStream("question");
     await stream.finalMessage().catch(() => expect(linesOf(session.history)).toHaveLength(2));
     expect.assertions(1);
   });
 
-  it("a stop that drains keeps what was shown, and counts the exact bill", async () => {
+  test("a stop that drains keeps what was shown, and counts the exact bill", async () => {
     const usage = { inputTokens: 9, outputTokens: 5 };
     const session = new LLMSession({ client: scriptedClient([{ text: TEXT, ending: { usage } }]) });
     const stream = await session.sendMessageStream("question");
@@ -201,7 +198,7 @@ describe("however a turn ends", () => {
     expect(session.tokenUsage()).toMatchObject(usage);
   });
 
-  it("a stop that drains keeps what was shown, also of a stream that came from another thread", async () => {
+  test("a stop that drains keeps what was shown, also of a stream that came from another thread", async () => {
     const usage = { inputTokens: 9, outputTokens: 5 };
     const scripted = scriptedClient([{ text: TEXT, ending: { usage } }]);
     const client: typeof scripted = {
@@ -217,7 +214,7 @@ describe("however a turn ends", () => {
     expect(session.tokenUsage()).toMatchObject(usage);
   });
 
-  it("a whole reply is kept as it came, with what its provider wants back", async () => {
+  test("a whole reply is kept as it came, with what its provider wants back", async () => {
     const replay = { provider: "fake", protocol: "fake", data: { signature: "x" } };
     const { session } = sessionOver((message) => ({ ...message, replay }));
     const reply = await session.sendMessage("question");
@@ -225,7 +222,7 @@ describe("however a turn ends", () => {
     expect(reply.replay).toEqual(replay);
   });
 
-  it("of an interrupted reply nothing goes back that its provider signed", async () => {
+  test("of an interrupted reply nothing goes back that its provider signed", async () => {
     const replay = { provider: "fake", protocol: "fake", data: { signature: "x" } };
     const { session } = sessionOver((message) => ({ ...message, replay, interrupted: true }));
     await session.sendMessage("question");
@@ -233,7 +230,7 @@ describe("however a turn ends", () => {
     expect(session.history.at(-1)).not.toHaveProperty("replay");
   });
 
-  it("an error that is not the library's own passes through, and the session is free again", async () => {
+  test("an error that is not the library's own passes through, and the session is free again", async () => {
     const fault = new Error("a bug in somebody's client");
     const scripted = scriptedClient([{ text: "Hi" }]);
     const session = new LLMSession({ client: { ...scripted, sendMessage: () => Promise.reject(fault) } });
@@ -243,7 +240,7 @@ describe("however a turn ends", () => {
     expect(linesOf(session.history)).toEqual(["user: question", "assistant: Hi"]);
   });
 
-  it("a stream that had failed before the session got it is over at once", async () => {
+  test("a stream that had failed before the session got it is over at once", async () => {
     const failed = MessageStream.from(
       (async function* () {
         yield { type: "text", content: "Well", isFinal: false } as const;
@@ -271,7 +268,7 @@ function sessionOver(alter: (message: Awaited<ReturnType<LLMSession["sendMessage
 describe("one turn at a time", () => {
   const busy = expect.objectContaining({ kind: "busy" });
 
-  it("a second send is refused while the first opens, flows or waits for its reader", async () => {
+  test("a second send is refused while the first opens, flows or waits for its reader", async () => {
     const opening = new Gate();
     const client = scriptedClient([{ opensAfter: opening, text: TEXT }]);
     const session = new LLMSession({ client });
@@ -286,7 +283,7 @@ describe("one turn at a time", () => {
     expect(linesOf(session.history)).toEqual(WHOLE);
   });
 
-  it("two sends at once: one is answered, the other refused", async () => {
+  test("two sends at once: one is answered, the other refused", async () => {
     const session = new LLMSession({ client: scriptedClient([{ text: TEXT }]) });
     const [first, second] = await Promise.allSettled([session.sendMessage("question"), session.sendMessage("other")]);
     expect(first.status).toBe("fulfilled");
@@ -294,14 +291,14 @@ describe("one turn at a time", () => {
     expect(linesOf(session.history)).toEqual(WHOLE);
   });
 
-  it("a refused second send leaves the first to end as it would", async () => {
+  test("a refused second send leaves the first to end as it would", async () => {
     const session = new LLMSession({ client: scriptedClient([{ text: TEXT }]) });
     const stream = await session.sendMessageStream("question");
     await settled(session.sendMessage("other"));
     expect((await stream.finalMessage()).content).toBe("Well, yes.");
   });
 
-  it("the client, the last exchange and the history are not changed under a turn", async () => {
+  test("the client, the last exchange and the history are not changed under a turn", async () => {
     const client = scriptedClient([{ text: TEXT }, { text: TEXT }]);
     const session = new LLMSession({ client });
     await session.sendMessage("first");
@@ -315,7 +312,7 @@ describe("one turn at a time", () => {
     expect(session.undo()).toBe("first");
   });
 
-  it("input that is refused leaves the session free", async () => {
+  test("input that is refused leaves the session free", async () => {
     const session = new LLMSession({ client: scriptedClient([{ text: TEXT }]), maxTokens: 100 });
     await expect(session.sendMessage("")).rejects.toMatchObject({ kind: "invalidRequest" });
     await expect(session.sendMessage("long ".repeat(1_000))).rejects.toMatchObject({ kind: "contextLength" });
@@ -332,7 +329,7 @@ describe("tool calls", () => {
     content: `result of ${toolCallId}`,
   });
 
-  it("are answered by their results, in the order of the calls", async () => {
+  test("are answered by their results, in the order of the calls", async () => {
     const client = scriptedClient([calls, { text: "Both." }]);
     const session = new LLMSession({ client });
     const { toolCalls } = await session.sendMessage("question");
@@ -348,7 +345,7 @@ describe("tool calls", () => {
     expect(requestFault(client.calls.at(-1)?.messages ?? [])).toBeUndefined();
   });
 
-  it("are closed as not answered when the user says something else", async () => {
+  test("are closed as not answered when the user says something else", async () => {
     const client = scriptedClient([calls, { text: "As you like." }]);
     const session = new LLMSession({ client });
     await session.sendMessage("question");
@@ -361,7 +358,7 @@ describe("tool calls", () => {
     ]);
   });
 
-  it.each([
+  test.each([
     ["the words that came instead", "never mind" as const],
     ["the results", [result("call_1"), result("call_2")]],
   ])("wait again when the send of %s fails", async (_name, input) => {
@@ -376,7 +373,7 @@ describe("tool calls", () => {
     expect(session.history).toHaveLength(5);
   });
 
-  it("stay answered when the model has nothing to add", async () => {
+  test("stay answered when the model has nothing to add", async () => {
     const client = scriptedClient([calls, { text: [] }, { text: "Yes?" }]);
     const session = new LLMSession({ client });
     await session.sendMessage("question");
@@ -411,7 +408,7 @@ describe("tool calls", () => {
     expect(client.calls).toHaveLength(1);
   });
 
-  it("results when nobody asked are refused", async () => {
+  test("results when nobody asked are refused", async () => {
     const session = new LLMSession({ client: scriptedClient([{ text: TEXT }]) });
     await session.sendMessage("question");
     await expect(session.sendMessage([result("call_1")])).rejects.toMatchObject({ kind: "invalidRequest" });

@@ -1,13 +1,16 @@
 /** Anybody may write a client: one that answers with something else fails its turn, and only that. */
 
+import {
+  type AssistantMessage,
+  type ClientWrapper,
+  LLMSession,
+  MemoryStore,
+  type MessageChunk,
+  MessageStream,
+  type Tool,
+} from "cloudllm";
+import { scriptedClient } from "cloudllm/testing";
 import { describe, expect, test } from "vitest";
-import type { MessageChunk } from "../../src/contract/chunk.ts";
-import type { ClientWrapper, Tool } from "../../src/contract/client.ts";
-import type { AssistantMessage } from "../../src/contract/message.ts";
-import { LLMSession } from "../../src/session/session.ts";
-import { MemoryStore } from "../../src/session/store.ts";
-import { MessageStream } from "../../src/stream/message-stream.ts";
-import { scriptedClient } from "../../src/testing/index.ts";
 
 const GOOD = await scriptedClient([{ text: "Fine." }]).sendMessage([{ role: "user", content: "How are you?" }]);
 

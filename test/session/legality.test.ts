@@ -1,12 +1,16 @@
 /** Whatever happens to a conversation, every request is one that providers take. */
 
+import {
+  type AssistantMessage,
+  LLMSession,
+  type Message,
+  SendError,
+  type TokenCounter,
+  type ToolMessage,
+} from "cloudllm";
+import { Gate, type ReplyScript, type ScriptEnding, type ScriptStep, scriptedClient } from "cloudllm/testing";
 import fc from "fast-check";
-import { expect, it } from "vitest";
-import { SendError } from "../../src/contract/errors.ts";
-import type { AssistantMessage, Message, ToolMessage } from "../../src/contract/message.ts";
-import { LLMSession } from "../../src/session/session.ts";
-import { Gate, type ReplyScript, type ScriptEnding, type ScriptStep, scriptedClient } from "../../src/testing/index.ts";
-import type { TokenCounter } from "../../src/tokens/estimate.ts";
+import { expect, test } from "vitest";
 import { historyFault, requestFault } from "./legality.ts";
 
 const characters: TokenCounter = { count: (text) => text.length };
@@ -90,7 +94,7 @@ function isKept(reply: AssistantMessage, onInterrupt: "keep" | "discard"): boole
 
 const contentsOf = (messages: readonly Message[]) => messages.map(({ content }) => content);
 
-it("every request is legal and within its limit, says each text once, and no turn stays under way", async () => {
+test("every request is legal and within its limit, says each text once, and no turn stays under way", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.oneof({ weight: 4, arbitrary: turn }, { weight: 1, arbitrary: between }), { maxLength: 14 }),

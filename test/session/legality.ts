@@ -1,6 +1,6 @@
 /** What a request must look like for every provider to take it. Written apart from the session, to judge it by. */
 
-import type { Message } from "../../src/contract/message.ts";
+import type { Message } from "cloudllm";
 
 /** The first thing that some provider would refuse; `undefined` when there is none. */
 export function requestFault(messages: readonly Message[]): string | undefined {

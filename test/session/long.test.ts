@@ -1,7 +1,8 @@
 /** Conversations of many turns: what they cost to open grows with them, not with their square. */
 
-import { expect, it } from "vitest";
-import { restored, type SessionRecord } from "../../src/session/record.ts";
+import type { SessionRecord } from "cloudllm";
+import { expect, test } from "vitest";
+import { replay } from "../../src/session/reducer.ts";
 
 function recordsOf(turns: number): readonly SessionRecord[] {
   return Array.from({ length: turns }, (_, turn): readonly SessionRecord[] => [
@@ -19,19 +20,19 @@ function recordsOf(turns: number): readonly SessionRecord[] {
 function timeOf(records: readonly SessionRecord[]): number {
   const times = Array.from({ length: 5 }, () => {
     const startedAt = performance.now();
-    restored(records);
+    replay(records);
     return performance.now() - startedAt;
   });
   return Math.min(...times);
 }
 
-it("sixteen times the turns are not two hundred times the work", () => {
+test("sixteen times the turns are not two hundred times the work", () => {
   const some = recordsOf(1_000);
   const many = recordsOf(16_000);
   expect(timeOf(many) / timeOf(some)).toBeLessThan(60);
 });
 
-it("reading leaves the records as they are, however a conversation was replaced and cut", () => {
+test("reading leaves the records as they are, however a conversation was replaced and cut", () => {
   const session = { version: 1, onInterrupt: "keep", history: [], turns: [] } as const;
   const records = [
     ...recordsOf(3),
@@ -40,8 +41,8 @@ it("reading leaves the records as they are, however a conversation was replaced 
     { type: "cut", length: 2 } as const,
   ];
   const before = structuredClone(records);
-  const first = restored(records);
-  const second = restored([...records, ...recordsOf(1)]);
+  const first = replay(records);
+  const second = replay([...records, ...recordsOf(1)]);
   expect(records).toEqual(before);
   expect(first).toMatchObject({ history: [{ content: "question 0" }, { content: "answer 0" }] });
   expect(first.history).toHaveLength(2);

@@ -1,14 +1,22 @@
 /** Many calls, many steps: the work of a session grows with them, not with their square. Reads are counted, no time is taken. */
 
+import {
+  type AssistantMessage,
+  type ClientWrapper,
+  LLMSession,
+  type Message,
+  SendError,
+  type SessionRecord,
+  type Tool,
+  type ToolCall,
+  type ToolMessage,
+} from "cloudllm";
+import { scriptedClient } from "cloudllm/testing";
 import { expect, test } from "vitest";
-import type { ClientWrapper, Tool } from "../../src/contract/client.ts";
-import { SendError } from "../../src/contract/errors.ts";
-import type { AssistantMessage, Message, ToolCall, ToolMessage } from "../../src/contract/message.ts";
 import { checkedHistory, messagesOf, pendingCalls } from "../../src/session/history.ts";
-import { applied, restored, type SessionRecord, type SessionState } from "../../src/session/record.ts";
-import { LLMSession } from "../../src/session/session.ts";
+import type { SessionState } from "../../src/session/record.ts";
+import { reduce, replay } from "../../src/session/reducer.ts";
 import { streamOf } from "../../src/stream/complete-source.ts";
-import { scriptedClient } from "../../src/testing/index.ts";
 
 /** How often the ids of these calls and results were read. */
 class Reads {
@@ -65,7 +73,7 @@ const historyOf = (ids: readonly string[], reads: Reads): readonly Message[] => 
 
 test.each<[string, (ids: readonly string[], reads: Reads) => unknown]>([
   ["results that come, the last call's first", (ids, reads) => play(recordsOf(ids, reads))],
-  ["records that are read", (ids, reads) => restored(recordsOf(ids, reads))],
+  ["records that are read", (ids, reads) => replay(recordsOf(ids, reads))],
   [
     "a history that is checked",
     (ids, reads) => checkedHistory([...historyOf(ids, reads), ...ids.toReversed().map((id) => reads.result(id))]),
@@ -87,7 +95,7 @@ test.each<[string, (ids: readonly string[], reads: Reads) => unknown]>([
 });
 
 function play(records: readonly SessionRecord[]): SessionState {
-  return records.reduce<SessionState>((state, record) => applied(state, record), { history: [], turns: [] });
+  return records.reduce<SessionState>((state, record) => reduce(state, record), { history: [], turns: [] });
 }
 
 test("results stand in the order of their calls, whenever they came", () => {
@@ -138,6 +146,6 @@ test("a turn that runs four times the calls asks four times as often which call 
 
 test("a result that no call of its turn waits for is still an error", () => {
   const state = play([{ type: "said", messages: [{ role: "user", content: "question" }] }]);
-  expect(() => applied(state, { type: "result", message: new Reads().result("c") })).toThrow("without a call");
+  expect(() => reduce(state, { type: "result", message: new Reads().result("c") })).toThrow("without a call");
   expect(() => messagesOf([new Reads().result("c")], historyOf(["a"], new Reads()))).toThrow(SendError);
 });

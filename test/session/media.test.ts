@@ -1,12 +1,8 @@
 /** A session whose model answers with pictures. */
 
+import { type AssistantMessage, LLMSession, type Media, MemoryStore, type MessageChunk, MessageStream } from "cloudllm";
+import { Gate, type ReplyScript, scriptedClient } from "cloudllm/testing";
 import { describe, expect, test, vi } from "vitest";
-import type { MessageChunk } from "../../src/contract/chunk.ts";
-import type { AssistantMessage, Media } from "../../src/contract/message.ts";
-import { LLMSession } from "../../src/session/session.ts";
-import { MemoryStore } from "../../src/session/store.ts";
-import { MessageStream } from "../../src/stream/message-stream.ts";
-import { Gate, type ReplyScript, scriptedClient } from "../../src/testing/index.ts";
 
 const PICTURE: Media = { mediaType: "image/png", data: "iVBORw0KGgo=" };
 

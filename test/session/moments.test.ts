@@ -1,14 +1,16 @@
 /** A turn that is left at any moment, between any two steps of its promises: it has one end, for its reader and in its store. */
 
+import {
+  type AssistantMessage,
+  LLMSession,
+  MemoryStore,
+  type MessageChunk,
+  type MessageStream,
+  SendError,
+  type Tool,
+} from "cloudllm";
+import { type ReplyScript, scriptedClient } from "cloudllm/testing";
 import { describe, expect, test } from "vitest";
-import type { MessageChunk } from "../../src/contract/chunk.ts";
-import type { Tool } from "../../src/contract/client.ts";
-import { SendError } from "../../src/contract/errors.ts";
-import type { AssistantMessage } from "../../src/contract/message.ts";
-import { LLMSession } from "../../src/session/session.ts";
-import { MemoryStore } from "../../src/session/store.ts";
-import type { MessageStream } from "../../src/stream/message-stream.ts";
-import { type ReplyScript, scriptedClient } from "../../src/testing/index.ts";
 import { historyFault } from "./legality.ts";
 
 const look: Tool = { name: "look", run: () => "a bird" };

@@ -1,11 +1,8 @@
 /** A conversation that is read while a turn runs, and a stream that nobody reads. */
 
+import { type ClientWrapper, CompatibleClient, LLMSession, MemoryStore, type SessionStore, type Tool } from "cloudllm";
+import { type ReplyScript, scriptedClient, startProviderServer } from "cloudllm/testing";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { CompatibleClient } from "../../src/clients/compatible.ts";
-import type { ClientWrapper, Tool } from "../../src/contract/client.ts";
-import { LLMSession } from "../../src/session/session.ts";
-import { MemoryStore, type SessionStore } from "../../src/session/store.ts";
-import { type ReplyScript, scriptedClient, startProviderServer } from "../../src/testing/index.ts";
 
 const USAGE = { inputTokens: 3, outputTokens: 2 };
 

@@ -1,8 +1,6 @@
-import { describe, expect, it, test } from "vitest";
-import type { Message, ToolMessage } from "../../src/contract/message.ts";
-import type { SessionOptions } from "../../src/session/options.ts";
-import { LLMSession } from "../../src/session/session.ts";
-import { scriptedClient } from "../../src/testing/index.ts";
+import { LLMSession, type Message, type SessionOptions, type ToolMessage } from "cloudllm";
+import { scriptedClient } from "cloudllm/testing";
+import { describe, expect, test } from "vitest";
 
 const USAGE = { inputTokens: 10, outputTokens: 4, cachedInputTokens: 3 };
 
@@ -10,7 +8,7 @@ const USAGE = { inputTokens: 10, outputTokens: 4, cachedInputTokens: 3 };
 const fine = (model = "script") => scriptedClient(() => ({ text: "Fine." }), { model });
 
 describe("tokenUsage", () => {
-  it("sums what the providers reported, for streamed and whole turns alike", async () => {
+  test("sums what the providers reported, for streamed and whole turns alike", async () => {
     const session = new LLMSession({ client: scriptedClient(() => ({ text: "Fine.", ending: { usage: USAGE } })) });
     await session.sendMessage("one");
     await (await session.sendMessageStream("two")).finalMessage();
@@ -27,12 +25,12 @@ describe("tokenUsage", () => {
     ]);
   });
 
-  it("is zero, and no more than that, before anything was sent", () => {
+  test("is zero, and no more than that, before anything was sent", () => {
     const nothing = { inputTokens: 0, outputTokens: 0, totalTokens: 0 };
     expect(new LLMSession({ client: fine() }).tokenUsage()).toEqual({ ...nothing, estimated: nothing, turns: [] });
   });
 
-  it("keeps estimates out of the facts", async () => {
+  test("keeps estimates out of the facts", async () => {
     const session = new LLMSession({
       client: scriptedClient([{ text: "Fine.", ending: { usage: USAGE } }, { text: "Nobody counted this." }]),
     });
@@ -45,7 +43,7 @@ describe("tokenUsage", () => {
     expect(estimated.outputTokens).toBeGreaterThan(0);
   });
 
-  it("of a reply that was cut, estimates only what the provider had not yet reported", async () => {
+  test("of a reply that was cut, estimates only what the provider had not yet reported", async () => {
     const scripted = fine();
     const session = new LLMSession({
       client: {
@@ -65,7 +63,7 @@ describe("tokenUsage", () => {
     });
   });
 
-  it("counts a turn that was taken back: it was paid for", async () => {
+  test("counts a turn that was taken back: it was paid for", async () => {
     const client = scriptedClient([{ text: "Well", ending: "cut" }, { refusal: { status: 401 } }]);
     const session = new LLMSession({ client, onInterrupt: "discard" });
     await session.sendMessage("one").catch(() => undefined);
@@ -75,7 +73,7 @@ describe("tokenUsage", () => {
     expect(session.tokenUsage().estimated.outputTokens).toBeGreaterThan(0);
   });
 
-  it("stays when the conversation is forgotten, and tells the models apart", async () => {
+  test("stays when the conversation is forgotten, and tells the models apart", async () => {
     const session = new LLMSession({ client: fine("small") });
     await session.sendMessage("one");
     session.client = fine("large");
@@ -87,7 +85,7 @@ describe("tokenUsage", () => {
 });
 
 describe("changing one's mind", () => {
-  it("undo takes the last exchange back and returns what was said, to be sent again", async () => {
+  test("undo takes the last exchange back and returns what was said, to be sent again", async () => {
     const client = scriptedClient([{ text: "First." }, { text: "Bad." }, { text: "Better." }]);
     const session = new LLMSession({ client });
     await session.sendMessage("one");
@@ -100,7 +98,7 @@ describe("changing one's mind", () => {
     expect(session.history.map(({ content }) => content)).toEqual(["one", "First.", "two", "Better."]);
   });
 
-  it("undo takes a whole tool loop back", async () => {
+  test("undo takes a whole tool loop back", async () => {
     const client = scriptedClient([{ steps: [{ toolCall: { name: "look" } }] }, { text: "I saw." }]);
     const session = new LLMSession({ client });
     const parts = [{ type: "text", text: "Look!" }] as const;
@@ -110,11 +108,11 @@ describe("changing one's mind", () => {
     expect(session.history).toEqual([]);
   });
 
-  it("undo with nothing to undo says so", () => {
+  test("undo with nothing to undo says so", () => {
     expect(new LLMSession({ client: fine() }).undo()).toBeUndefined();
   });
 
-  it("clear forgets the conversation and keeps the system prompt", async () => {
+  test("clear forgets the conversation and keeps the system prompt", async () => {
     const client = fine();
     const session = new LLMSession({ client, systemPrompt: "Be brief." });
     await session.sendMessage("one");
@@ -123,7 +121,7 @@ describe("changing one's mind", () => {
     expect(client.calls[1]?.messages.map(({ content }) => content)).toEqual(["Be brief.", "two"]);
   });
 
-  it("a new system prompt counts from the next turn on, and is never in the history", async () => {
+  test("a new system prompt counts from the next turn on, and is never in the history", async () => {
     const client = fine();
     const session = new LLMSession({ client, systemPrompt: "Be brief." });
     await session.sendMessage("one");
@@ -136,7 +134,7 @@ describe("changing one's mind", () => {
     expect(session.systemPrompt).toBeUndefined();
   });
 
-  it("another client goes on where the first left off", async () => {
+  test("another client goes on where the first left off", async () => {
     const session = new LLMSession({ client: fine("small") });
     await session.sendMessage("one");
     const large = fine("large");
@@ -146,7 +144,7 @@ describe("changing one's mind", () => {
     expect(session.client).toBe(large);
   });
 
-  it("a history once read does not change in its reader's hands", async () => {
+  test("a history once read does not change in its reader's hands", async () => {
     const session = new LLMSession({ client: fine() });
     await session.sendMessage("one");
     const before = session.history;
@@ -154,7 +152,7 @@ describe("changing one's mind", () => {
     expect(before).toHaveLength(2);
   });
 
-  it("parts that the caller changes later were said as they were", async () => {
+  test("parts that the caller changes later were said as they were", async () => {
     const session = new LLMSession({ client: fine() });
     const parts = [{ type: "text" as const, text: "one" }];
     await session.sendMessage(parts);
@@ -164,7 +162,7 @@ describe("changing one's mind", () => {
 });
 
 describe("JSON", () => {
-  it("makes the same session again: history, usage, settings", async () => {
+  test("makes the same session again: history, usage, settings", async () => {
     const client = scriptedClient([
       { text: "Fine.", ending: { usage: USAGE } },
       { text: "Well", ending: "cut" },
@@ -194,14 +192,14 @@ describe("JSON", () => {
     });
   });
 
-  it("leaves out the turn under way", async () => {
+  test("leaves out the turn under way", async () => {
     const session = new LLMSession({ client: fine() });
     const stream = await session.sendMessageStream("one");
     expect(session.toJSON().history).toEqual([]);
     await stream.stop();
   });
 
-  it("keeps the trimming and the counter", async () => {
+  test("keeps the trimming and the counter", async () => {
     const session = new LLMSession({ client: fine(), maxTokens: 100 });
     const counter = { count: (text: string) => text.length };
     const again = LLMSession.fromJSON(session.toJSON(), { client: fine(), counter });
@@ -218,10 +216,10 @@ describe("JSON", () => {
   });
   test.each<[string, unknown, RegExp]>([
     ["text", '{"version":1}', /JSON\.parse/],
-    ["null", null, /not a saved session/],
-    ["some other object", {}, /`version` is none, not 1/],
-    ["a later version", { ...saved, version: 2 }, /`version` is 2, not 1/],
-    ["no history", { ...saved, history: undefined }, /no `history`/],
+    ["null", null, /must be an object/],
+    ["some other object", {}, /`version` 1\. Received undefined/],
+    ["a later version", { ...saved, version: 2 }, /`version` 1\. Received 2/],
+    ["no history", { ...saved, history: undefined }, /`history` is not an array/],
     ["no turns", { ...saved, turns: undefined }, /`turns`/],
     [
       "turns that are not usage",
@@ -268,14 +266,14 @@ describe("what the constructor takes", () => {
   test.each<[string, object, RegExp]>([
     ["no client", { client: undefined }, /`client`/],
     ["a client that is none", { client: { sendMessage: () => undefined } }, /`client`/],
-    ["a limit of nothing", { maxTokens: 0 }, /`maxTokens`.* not 0/],
+    ["a limit of nothing", { maxTokens: 0 }, /`maxTokens`.* Received 0/],
     ["a negative limit", { maxTokens: -1 }, /`maxTokens`/],
     ["half a token", { maxTokens: 1.5 }, /`maxTokens`/],
-    ["a limit that is not a number", { maxTokens: Number.NaN }, /`maxTokens`.* not NaN/],
+    ["a limit that is not a number", { maxTokens: Number.NaN }, /`maxTokens`.* Received NaN/],
     ["a counter that cannot count", { maxTokens: 9, counter: {} }, /`counter`/],
     ["a third way to end", { onInterrupt: "save" }, /`onInterrupt`/],
     ["a system prompt that is not text", { systemPrompt: 5 }, /`systemPrompt`/],
-    ["an option there is not", { maxToken: 5 }, /no option `maxToken`/],
+    ["an option there is not", { maxToken: 5 }, /Unknown option `maxToken`/],
   ])("is not %s", (_name, options, message) => {
     expect(() => new LLMSession({ client: fine(), ...options } as SessionOptions)).toThrow(TypeError);
     expect(() => new LLMSession({ client: fine(), ...options } as SessionOptions)).toThrow(message);
@@ -293,7 +291,7 @@ describe("what the constructor takes", () => {
   };
   const result: Message = { role: "tool", toolCallId: "a", content: "A bird." };
   test.each<[string, unknown, RegExp]>([
-    ["that is not a list", "Hi", /must be an array/],
+    ["that is not an array", "Hi", /must be an array/],
     ["with something else in it", [user, 5], /message 1 is not an object/],
     ["with a role nobody knows", [{ role: "developer", content: "Hi" }], /message 0 has the role/],
     ["with its system prompt", [{ role: "system", content: "Hi" }, user], /`systemPrompt`/],
@@ -316,7 +314,7 @@ describe("what the constructor takes", () => {
     expect(() => new LLMSession({ client: fine(), history: history as Message[] })).toThrow(message);
   });
 
-  it.each([
+  test.each([
     ["results", [], [result, { ...result, toolCallId: "b" }]],
     ["the rest of its results", [result], [{ ...result, toolCallId: "b" }]],
   ])("may be a history that waits for %s", async (_name, given, missing) => {
@@ -326,7 +324,7 @@ describe("what the constructor takes", () => {
     expect(client.calls[0]?.messages).toHaveLength(6);
   });
 
-  it("may be a history with a reply that was cut; what was signed in it is not sent", () => {
+  test("may be a history with a reply that was cut; what was signed in it is not sent", () => {
     const replay = { provider: "x", protocol: "y", data: {} };
     const session = new LLMSession({ client: fine(), history: [user, { ...reply, replay, interrupted: true }] });
     expect(session.history[1]).toEqual({ ...reply, interrupted: true });

@@ -1,16 +1,20 @@
 /** Tools that hang, throw, or return what is not JSON: the model learns something true, the program learns everything. */
 
+import {
+  CompatibleClient,
+  LLMSession,
+  MemoryStore,
+  type MessageChunk,
+  SendError,
+  type Tool,
+  type ToolCall,
+  type ToolMessage,
+  type ToolResultChunk,
+} from "cloudllm";
+import { type ReplyScript, scriptedClient, startProviderServer } from "cloudllm/testing";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { CompatibleClient } from "../../src/clients/compatible.ts";
-import type { MessageChunk, ToolResultChunk } from "../../src/contract/chunk.ts";
-import type { Tool } from "../../src/contract/client.ts";
-import { SendError } from "../../src/contract/errors.ts";
-import type { ToolCall, ToolMessage } from "../../src/contract/message.ts";
-import { errorText, resultText } from "../../src/session/result-text.ts";
-import { LLMSession } from "../../src/session/session.ts";
-import { MemoryStore } from "../../src/session/store.ts";
-import { type ReplyScript, scriptedClient, startProviderServer } from "../../src/testing/index.ts";
+import { toolErrorText, toolResultText } from "../../src/session/tool-result-text.ts";
 import { historyFault } from "./legality.ts";
 
 const calling = (...names: readonly string[]): ReplyScript => ({
@@ -389,12 +393,12 @@ describe("whatever a tool returns or throws", () => {
     fc.assert(
       fc.property(values, (made) => {
         const value = made();
-        expect(errorText(value)).toMatch(/\S/);
+        expect(toolErrorText(value)).toMatch(/\S/);
         let text: string;
         try {
-          text = resultText(value);
+          text = toolResultText(value);
         } catch (error) {
-          expect(errorText(error)).toMatch(/\S/);
+          expect(toolErrorText(error)).toMatch(/\S/);
           return;
         }
         if (typeof value !== "string") JSON.parse(text);

@@ -1,12 +1,9 @@
 /** Whatever tools do, and whenever the caller leaves: every request is one that providers take, and the stream keeps its laws. */
 
+import { type AssistantMessage, LLMSession, type Message, SendError, type Tool } from "cloudllm";
+import { type ReplyScript, type ScriptEnding, type ScriptStep, scriptedClient } from "cloudllm/testing";
 import fc from "fast-check";
-import { expect, it } from "vitest";
-import type { Tool } from "../../src/contract/client.ts";
-import { SendError } from "../../src/contract/errors.ts";
-import type { AssistantMessage, Message } from "../../src/contract/message.ts";
-import { LLMSession } from "../../src/session/session.ts";
-import { type ReplyScript, type ScriptEnding, type ScriptStep, scriptedClient } from "../../src/testing/index.ts";
+import { expect, test } from "vitest";
 import { historyFault, requestFault } from "./legality.ts";
 
 const NAMES = ["answers", "later", "throws", "hangs", "obeys", "caller", "unknown"] as const;
@@ -125,7 +122,7 @@ async function send(
   return message;
 }
 
-it("every request is legal, no call is left open by a turn that was left, no turn stays under way", async () => {
+test("every request is legal, no call is left open by a turn that was left, no turn stays under way", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(turn, { minLength: 1, maxLength: 5 }),

@@ -1,12 +1,8 @@
 /** Real replies that ask for tools, each in its provider's own protocol: what the loop sends back is what the provider wants. */
 
+import { ClaudeClient, type ClientWrapper, GeminiClient, LLMSession, OpenAIClient } from "cloudllm";
+import { startProviderServer } from "cloudllm/testing";
 import { expect, test } from "vitest";
-import { ClaudeClient } from "../../src/clients/claude.ts";
-import { GeminiClient } from "../../src/clients/gemini.ts";
-import { OpenAIClient } from "../../src/clients/openai.ts";
-import type { ClientWrapper } from "../../src/contract/client.ts";
-import { LLMSession } from "../../src/session/session.ts";
-import { startProviderServer } from "../../src/testing/index.ts";
 import { bodiesOf, type Recording, recordingsMissing, recordingsOf, sha256 } from "../support/recordings.ts";
 
 const PROTOCOLS: readonly (readonly [protocol: string, text: string, create: (baseUrl: string) => ClientWrapper])[] = [

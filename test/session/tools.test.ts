@@ -1,23 +1,21 @@
 /** Tools that a session runs: what the model gets to see, what the reader sees, and what stays. */
 
 import { getEventListeners } from "node:events";
-import { describe, expect, it, test } from "vitest";
-import { CompatibleClient } from "../../src/clients/compatible.ts";
-import type { MessageChunk } from "../../src/contract/chunk.ts";
-import type { ClientWrapper, Tool } from "../../src/contract/client.ts";
-import { SendError } from "../../src/contract/errors.ts";
-import type { AssistantMessage, Message } from "../../src/contract/message.ts";
-import { fallback } from "../../src/reliability/fallback.ts";
-import type { StandardSchema } from "../../src/schema/schema.ts";
-import { LLMSession } from "../../src/session/session.ts";
-import { MessageStream } from "../../src/stream/message-stream.ts";
 import {
-  Gate,
-  type ReplyScript,
-  type ScriptedUsage,
-  scriptedClient,
-  startProviderServer,
-} from "../../src/testing/index.ts";
+  type AssistantMessage,
+  type ClientWrapper,
+  CompatibleClient,
+  fallback,
+  LLMSession,
+  type Message,
+  type MessageChunk,
+  MessageStream,
+  SendError,
+  type StandardSchema,
+  type Tool,
+} from "cloudllm";
+import { Gate, type ReplyScript, type ScriptedUsage, scriptedClient, startProviderServer } from "cloudllm/testing";
+import { describe, expect, test } from "vitest";
 import { historyFault, requestFault } from "./legality.ts";
 
 const USAGE: ScriptedUsage = { inputTokens: 10, outputTokens: 4, cachedInputTokens: 3 };
@@ -74,7 +72,7 @@ const finalOf = (chunks: readonly MessageChunk[]): AssistantMessage => {
 const settled = (promise: Promise<unknown>) => promise.catch((error: unknown) => error);
 
 describe("a turn with tools", () => {
-  it("is one stream: replies, results, and one final chunk that has all", async () => {
+  test("is one stream: replies, results, and one final chunk that has all", async () => {
     const client = scriptedClient([calling("look"), DONE]);
     const session = new LLMSession({ client });
     const chunks = await read(session, [look]);
@@ -120,7 +118,7 @@ describe("a turn with tools", () => {
     expect(session.tokenUsage()).toMatchObject({ totalTokens: 28, turns: [{ usage: USAGE }, { usage: USAGE }] });
   });
 
-  it("gives the same message and the same history whole as streamed", async () => {
+  test("gives the same message and the same history whole as streamed", async () => {
     const play = async (whole: boolean) => {
       const session = new LLMSession({ client: scriptedClient([calling("look", "look2"), calling("look"), DONE]) });
       const tools = [look, { ...look, name: "look2" }];
@@ -134,7 +132,7 @@ describe("a turn with tools", () => {
     expect(await play(true)).toEqual(await play(false));
   });
 
-  it("runs calls side by side; results are shown as they come and go back in the order of the calls", async () => {
+  test("runs calls side by side; results are shown as they come and go back in the order of the calls", async () => {
     const client = scriptedClient([calling("slow", "quick"), DONE]);
     const session = new LLMSession({ client });
     let release: (result: string) => void = () => undefined;
@@ -157,7 +155,7 @@ describe("a turn with tools", () => {
     expect(linesOf(client.calls[1]?.messages ?? []).slice(2)).toEqual(["tool: at last", "tool: a bird"]);
   });
 
-  it("runs as many calls as there are, without a warning of the runtime", async () => {
+  test("runs as many calls as there are, without a warning of the runtime", async () => {
     const warnings: unknown[] = [];
     const hear = (warning: unknown) => warnings.push(warning);
     process.on("warning", hear);
@@ -178,7 +176,7 @@ describe("a turn with tools", () => {
     expect(session.history).toHaveLength(33);
   });
 
-  it("keeps what each reply needs to be sent back with that reply", async () => {
+  test("keeps what each reply needs to be sent back with that reply", async () => {
     const scripted = scriptedClient([calling("look"), DONE]);
     let count = 0;
     const client = {
@@ -195,7 +193,7 @@ describe("a turn with tools", () => {
     expect(message).not.toHaveProperty("replay");
   });
 
-  it("goes on counting characters and calls where the last reply ended", async () => {
+  test("goes on counting characters and calls where the last reply ended", async () => {
     const cited: ReplyScript = {
       steps: [{ text: "See A." }, { citation: { url: "https://a.example/", startIndex: 4, endIndex: 5 } }],
     };
@@ -206,7 +204,7 @@ describe("a turn with tools", () => {
     expect(chunks.flatMap((chunk) => (chunk.type === "toolCallDelta" ? chunk.index : []))).toEqual([0, 1]);
   });
 
-  it("keeps the sources and searches of a reply before the one that began anew", async () => {
+  test("keeps the sources and searches of a reply before the one that began anew", async () => {
     const source = { url: "https://a.example/" };
     const first: ReplyScript = { steps: [{ citation: source }, { toolCall: { name: "look" } }] };
     const breaking = searching(scriptedClient([first, { text: "It w", ending: "reset" }]));
@@ -223,7 +221,7 @@ describe("a turn with tools", () => {
     expect(session.history.at(-1)).toMatchObject({ content: "It is done." });
   });
 
-  it("asks for the next reply only when somebody wants more", async () => {
+  test("asks for the next reply only when somebody wants more", async () => {
     const client = scriptedClient([calling("look"), { text: ["a", "b"] }]);
     const stream = await new LLMSession({ client }).sendMessageStream("question", { tools: [look] });
     const chunks = stream[Symbol.asyncIterator]();
@@ -238,7 +236,7 @@ describe("a turn with tools", () => {
     await stream.stop();
   });
 
-  it("adds the estimates of those replies that nobody counted", async () => {
+  test("adds the estimates of those replies that nobody counted", async () => {
     const client = scriptedClient([calling("look"), { text: "Nobody counted this." }]);
     const message = finalOf(await read(new LLMSession({ client }), [look]));
     expect(message.usage).toMatchObject({ inputTokens: 10, outputTokens: 4 });
@@ -246,7 +244,7 @@ describe("a turn with tools", () => {
     expect(message.estimatedUsage?.inputTokens).toBeGreaterThan(10);
   });
 
-  it("leaves replies without calls, and turns whose tools nobody runs, as the client gave them", async () => {
+  test("leaves replies without calls, and turns whose tools nobody runs, as the client gave them", async () => {
     const stand = scriptedClient([DONE, calling("ask")]);
     const session = new LLMSession({ client: stand });
     expect(await session.sendMessage("question", { tools: [look] })).not.toHaveProperty("steps");
@@ -342,14 +340,14 @@ describe("what a tool answers", () => {
         },
         run: () => "ran",
       },
-      "The arguments do not fit the schema of look: of: too far.",
+      "The arguments do not match the schema of look: of: too far.",
       true,
     ],
     ["a schema that throws", { name: "look", parameters: throwing, run: () => "ran" }, "no rule for that", true],
     [
       "a tool that there is not",
       { name: "hear", parameters: city, run: () => "ran" },
-      "There is no tool look; there are hear.",
+      "Unknown tool look. Available tools: hear.",
       true,
     ],
   ])("%s goes back to the model, which goes on", async (_name, tool, content, isError) => {
@@ -399,16 +397,16 @@ describe("maxSteps", () => {
     expect(requestFault(client.calls.at(-1)?.messages ?? [])).toBeUndefined();
   });
 
-  it("must make sense", async () => {
+  test("must make sense", async () => {
     const client = scriptedClient([DONE]);
-    expect(() => new LLMSession({ client, maxSteps: 0 })).toThrow(/`maxSteps` must be a whole number above 0/);
+    expect(() => new LLMSession({ client, maxSteps: 0 })).toThrow(/`maxSteps` must be an integer above 0/);
     const session = new LLMSession({ client });
     const refused = { kind: "invalidRequest", message: expect.stringContaining("`maxSteps`") };
     await expect(session.sendMessage("question", { maxSteps: 1.5 })).rejects.toMatchObject(refused);
     await session.sendMessage("question");
   });
 
-  it("goes with the session into JSON", () => {
+  test("goes with the session into JSON", () => {
     const client = scriptedClient([]);
     const session = new LLMSession({ client, maxSteps: 3 });
     expect(LLMSession.fromJSON(JSON.parse(JSON.stringify(session)), { client }).toJSON()).toEqual(session.toJSON());
@@ -416,7 +414,7 @@ describe("maxSteps", () => {
 });
 
 describe("calls that nobody runs here", () => {
-  it("end the turn and are left to the caller, beside those that were run", async () => {
+  test("end the turn and are left to the caller, beside those that were run", async () => {
     const client = scriptedClient([calling("look", "ask"), DONE]);
     const session = new LLMSession({ client });
     const tools = [look, { name: "ask" }];
@@ -430,7 +428,7 @@ describe("calls that nobody runs here", () => {
     expect(linesOf(request).slice(2)).toEqual(["tool: a bird", "tool: yes"]);
   });
 
-  it("are checked all the same: the model is told of arguments that do not fit", async () => {
+  test("are checked all the same: the model is told of arguments that do not fit", async () => {
     const parameters: StandardSchema = {
       "~standard": {
         version: 1,
@@ -447,7 +445,7 @@ describe("calls that nobody runs here", () => {
     expect(client.calls[1]?.messages.at(-1)?.content).toMatch(/must be polite/);
   });
 
-  it("do not come from a reply that ended for another reason", async () => {
+  test("do not come from a reply that ended for another reason", async () => {
     const cut: ReplyScript = { ...calling("look"), ending: { finishReason: "length" } };
     const client = scriptedClient([cut]);
     const message = await new LLMSession({ client }).sendMessage("question", { tools: [look] });
@@ -455,7 +453,7 @@ describe("calls that nobody runs here", () => {
   });
 });
 
-it("a forced choice holds for the first reply only", async () => {
+test("a forced choice holds for the first reply only", async () => {
   const client = scriptedClient([calling("look"), DONE, calling("look"), DONE]);
   const session = new LLMSession({ client });
   await session.sendMessage("question", { tools: [look], toolChoice: "required" });
@@ -529,7 +527,7 @@ describe("a turn that is left while its tools run", () => {
     expect(requestFault(client.calls[1]?.messages ?? [])).toBeUndefined();
   });
 
-  it("by the signal fails as aborted, with all that came; the tools get the caller's reason", async () => {
+  test("by the signal fails as aborted, with all that came; the tools get the caller's reason", async () => {
     const { session, outcome } = await left((_stream, abort) => abort.abort("enough"));
     expect(outcome).toBeInstanceOf(SendError);
     expect(outcome).toMatchObject({
@@ -541,14 +539,14 @@ describe("a turn that is left while its tools run", () => {
     expect(linesOf(session.history)).toEqual(KEPT);
   });
 
-  it("is taken back where interrupted turns are not kept", async () => {
+  test("is taken back where interrupted turns are not kept", async () => {
     const { session } = await left((stream) => stream.stop(), { onInterrupt: "discard" });
     expect(session.history).toEqual([]);
     expect(session.unanswered).toBe("question");
     expect(session.tokenUsage().totalTokens).toBe(14);
   });
 
-  it("also while nobody reads: the session is free at once", async () => {
+  test("also while nobody reads: the session is free at once", async () => {
     const client = scriptedClient([calling("look"), DONE]);
     const session = new LLMSession({ client });
     const abort = new AbortController();
@@ -562,7 +560,7 @@ describe("a turn that is left while its tools run", () => {
     await expect(stream.finalMessage()).rejects.toMatchObject({ kind: "aborted" });
   });
 
-  it("does not wait for a tool that ignores its signal", async () => {
+  test("does not wait for a tool that ignores its signal", async () => {
     const client = scriptedClient([calling("deaf"), DONE]);
     const session = new LLMSession({ client });
     const running = new Gate();
@@ -612,7 +610,7 @@ describe("a turn that fails after its first step", () => {
     }
   });
 
-  it("because it has outgrown `maxTokens` keeps the step", async () => {
+  test("because it has outgrown `maxTokens` keeps the step", async () => {
     const client = scriptedClient([calling("look"), DONE]);
     const session = new LLMSession({ client, maxTokens: 300 });
     const flood: Tool = { name: "look", run: () => "birds ".repeat(1_000) };
@@ -621,7 +619,7 @@ describe("a turn that fails after its first step", () => {
   });
 });
 
-it("stop({ drain: true }) reads the present reply to its end for the bill, and runs nothing", async () => {
+test("stop({ drain: true }) reads the present reply to its end for the bill, and runs nothing", async () => {
   const gate = new Gate();
   const client = scriptedClient([
     {
@@ -651,7 +649,7 @@ it("stop({ drain: true }) reads the present reply to its end for the bill, and r
 });
 
 describe("a turn that is left in its second reply", () => {
-  it("while that is asked for: the request is given up, also when the client answers all the same", async () => {
+  test("while that is asked for: the request is given up, also when the client answers all the same", async () => {
     const opening = new Gate();
     const scripted = scriptedClient([calling("look"), { ...DONE, opensAfter: opening }]);
     const client = {
@@ -672,7 +670,7 @@ describe("a turn that is left in its second reply", () => {
     expect(linesOf(session.history)).toEqual(["user: question", "assistant: Let me see. ", "tool: a bird"]);
   });
 
-  it("by the signal, while nobody reads: the session is free at once", async () => {
+  test("by the signal, while nobody reads: the session is free at once", async () => {
     const client = scriptedClient([calling("look"), { text: ["It is ", "done", "."] }]);
     const session = new LLMSession({ client });
     const abort = new AbortController();
@@ -687,7 +685,7 @@ describe("a turn that is left in its second reply", () => {
   });
 });
 
-it("leaves nothing on the caller's signal, however a turn ends", async () => {
+test("leaves nothing on the caller's signal, however a turn ends", async () => {
   const { signal } = new AbortController();
   const client = scriptedClient([
     calling("look"),
@@ -710,7 +708,7 @@ it("leaves nothing on the caller's signal, however a turn ends", async () => {
 describe("over HTTP", () => {
   const tools = [look];
 
-  it("the message has what each provider said of its usage, and the steps each their own", async () => {
+  test("the message has what each provider said of its usage, and the steps each their own", async () => {
     await using server = await startProviderServer([calling("look"), DONE]);
     const client = new CompatibleClient({ baseUrl: server.baseUrl, model: "m" });
     const stream = await new LLMSession({ client }).sendMessageStream("question", { tools });
@@ -720,7 +718,7 @@ describe("over HTTP", () => {
     expect(usage?.raw).toEqual(raws);
   });
 
-  it("each reply is a request of its own, which has the answers of the last", async () => {
+  test("each reply is a request of its own, which has the answers of the last", async () => {
     await using server = await startProviderServer([calling("look"), DONE]);
     const client = new CompatibleClient({ baseUrl: server.baseUrl, model: "m" });
     const stream = await new LLMSession({ client }).sendMessageStream("question", { tools });
@@ -733,7 +731,7 @@ describe("over HTTP", () => {
     ]);
   });
 
-  it("leaving the loop in the second reply closes its connection", async () => {
+  test("leaving the loop in the second reply closes its connection", async () => {
     await using server = await startProviderServer([calling("look"), { text: "It is", ending: "hang" }]);
     const client = new CompatibleClient({ baseUrl: server.baseUrl, model: "m" });
     const session = new LLMSession({ client });
@@ -744,7 +742,7 @@ describe("over HTTP", () => {
     expect(linesOf(session.history).at(-1)).toBe("assistant: It is (interrupted)");
   });
 
-  it("a reader who stops reading the second reply holds it up", async () => {
+  test("a reader who stops reading the second reply holds it up", async () => {
     const flood = { text: Array.from({ length: 20_000 }, () => "x".repeat(1_000)) };
     await using server = await startProviderServer([calling("look"), flood]);
     const client = new CompatibleClient({ baseUrl: server.baseUrl, model: "m" });

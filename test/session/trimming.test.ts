@@ -1,12 +1,17 @@
-import { describe, expect, it, test, vi } from "vitest";
+import {
+  type ClientWrapper,
+  type JsonSchema,
+  LLMSession,
+  type Message,
+  OpenAIClient,
+  type Schema,
+  type TokenCounter,
+  type Tool,
+  type ToolMessage,
+} from "cloudllm";
+import { scriptedClient } from "cloudllm/testing";
+import { describe, expect, test, vi } from "vitest";
 import * as z from "zod";
-import { OpenAIClient } from "../../src/clients/openai.ts";
-import type { ClientWrapper, Tool } from "../../src/contract/client.ts";
-import type { Message, ToolMessage } from "../../src/contract/message.ts";
-import type { JsonSchema, Schema } from "../../src/schema/schema.ts";
-import { LLMSession } from "../../src/session/session.ts";
-import { scriptedClient } from "../../src/testing/index.ts";
-import type { TokenCounter } from "../../src/tokens/estimate.ts";
 import { requestFault } from "./legality.ts";
 
 /** Libraries' schemas may hold themselves. */
@@ -30,7 +35,7 @@ const contentsOf = (messages: readonly Message[] | undefined) => messages?.map((
 const echo = () => scriptedClient(({ messages }) => ({ text: `re: ${String(messages.at(-1)?.content).slice(0, 2)}` }));
 
 describe("trimming", () => {
-  it("sends everything while it fits", async () => {
+  test("sends everything while it fits", async () => {
     const client = echo();
     const session = new LLMSession({ client, maxTokens: 1_000, counter: characters, systemPrompt: "Be brief." });
     for (const text of ["1: one", "2: two", "3: now"]) await session.sendMessage(text);
@@ -44,7 +49,7 @@ describe("trimming", () => {
     ]);
   });
 
-  it("leaves out the oldest whole exchanges, and never the system prompt", async () => {
+  test("leaves out the oldest whole exchanges, and never the system prompt", async () => {
     const client = echo();
     // Three quarters of 72 are 54: the prompt (14), the new turn (10) and one exchange (20) fit, two do not.
     const session = new LLMSession({ client, maxTokens: 72, counter: characters, systemPrompt: "Be brief.." });
@@ -53,7 +58,7 @@ describe("trimming", () => {
     expect(session.history).toHaveLength(6);
   });
 
-  it("fits to the token: one token less, one exchange fewer", async () => {
+  test("fits to the token: one token less, one exchange fewer", async () => {
     const history: Message[] = [
       { role: "user", content: "1: one" },
       { role: "assistant", content: "re: 1:" },
@@ -68,7 +73,7 @@ describe("trimming", () => {
     expect(await sent(39)).toBe(1);
   });
 
-  it("never parts a call from its results, nor the results from their question", async () => {
+  test("never parts a call from its results, nor the results from their question", async () => {
     const client = scriptedClient(({ messages }) =>
       messages.at(-1)?.role === "user"
         ? { steps: [{ text: "Let me see." }, { toolCall: { name: "look" } }] }
@@ -87,14 +92,14 @@ describe("trimming", () => {
     expect(new Set(requests.map(({ length }) => length)).size).toBeGreaterThan(6);
   });
 
-  it("lets a long turn use the room that is kept for the reply", async () => {
+  test("lets a long turn use the room that is kept for the reply", async () => {
     const client = echo();
     const session = new LLMSession({ client, maxTokens: 100, counter: characters });
     await session.sendMessage("x".repeat(96));
     expect(client.calls).toHaveLength(1);
   });
 
-  it.each([
+  test.each([
     ["the turn", {}, "x".repeat(97), {}],
     ["the system prompt", { systemPrompt: "x".repeat(92) }, "y", {}],
     ["the room asked for", {}, "x".repeat(50), { maxOutputTokens: 50 }],
@@ -108,7 +113,7 @@ describe("trimming", () => {
     expect(session.history).toEqual([]);
   });
 
-  it.each<[string, Schema]>([
+  test.each<[string, Schema]>([
     ["a library's schema", z.object({ city: z.string().meta({ description: "x".repeat(40) }) })],
     ["one that holds itself", Tree],
     ["plain JSON Schema", { type: "object", properties: { city: { type: "string", description: "x".repeat(40) } } }],
@@ -124,7 +129,7 @@ describe("trimming", () => {
     expect(counted).toContain(JSON.stringify(sent));
   });
 
-  it.each([
+  test.each([
     ["tools that are none", { tools: "look" }],
     ["a schema that cannot be used", { tools: [{ name: "look", parameters: { type: "sting" } }] }],
   ])("leaves %s to the client to refuse", async (_name, options) => {
@@ -134,7 +139,7 @@ describe("trimming", () => {
     await expect(asked).rejects.toMatchObject({ kind: "invalidRequest", provider: "openai" });
   });
 
-  it("keeps a turn with its results together although they are too much, and says so", async () => {
+  test("keeps a turn with its results together although they are too much, and says so", async () => {
     const client = scriptedClient([{ steps: [{ toolCall: { name: "look" } }] }]);
     const session = new LLMSession({ client, maxTokens: 100, counter: characters });
     await session.sendMessage("Look!");
@@ -143,7 +148,7 @@ describe("trimming", () => {
     expect(session.history).toHaveLength(2);
   });
 
-  it("does not read an image's bytes as text", async () => {
+  test("does not read an image's bytes as text", async () => {
     const client = echo();
     const session = new LLMSession({ client, maxTokens: 2_000, counter: characters });
     const image = { type: "image", data: "A".repeat(100_000), mediaType: "image/png" } as const;
@@ -151,14 +156,14 @@ describe("trimming", () => {
     expect(client.calls).toHaveLength(1);
   });
 
-  it("counts each message once with a counter that does not learn", async () => {
+  test("counts each message once with a counter that does not learn", async () => {
     const count = vi.fn((text: string) => text.length);
     const session = new LLMSession({ client: echo(), maxTokens: 100_000, counter: { count } });
     for (let turn = 0; turn < 50; turn++) await session.sendMessage(`${turn}: text`);
     expect(count).toHaveBeenCalledTimes(99); // 50 questions, and 49 answers that were sent back
   });
 
-  it("counts only what may be sent with a counter that learns", async () => {
+  test("counts only what may be sent with a counter that learns", async () => {
     const count = vi.fn((text: string) => text.length);
     const client = reporting(() => 20);
     const session = new LLMSession({ client, maxTokens: 100, counter: { count, calibrate: () => undefined } });
@@ -176,7 +181,7 @@ function reporting(inputTokens: (characters: number) => number): ReturnType<type
 }
 
 describe("the counter learns", () => {
-  it("from what the provider counted, beside the estimate of exactly what was sent", async () => {
+  test("from what the provider counted, beside the estimate of exactly what was sent", async () => {
     const calibrate = vi.fn();
     const session = new LLMSession({
       client: reporting((tokens) => tokens * 2),
@@ -192,7 +197,7 @@ describe("the counter learns", () => {
     ]);
   });
 
-  it("and what it learned counts for the next request", async () => {
+  test("and what it learned counts for the next request", async () => {
     let factor = 1;
     const counter: TokenCounter = {
       count: (text) => text.length * factor,
@@ -206,7 +211,7 @@ describe("the counter learns", () => {
     expect(client.calls.map(({ messages }) => messages.length)).toEqual([1, 1]);
   });
 
-  it.each<[string, Parameters<ClientWrapper["sendMessage"]>[1], Parameters<LLMSession["sendMessage"]>[0]]>([
+  test.each<[string, Parameters<ClientWrapper["sendMessage"]>[1], Parameters<LLMSession["sendMessage"]>[0]]>([
     ["a search, which is billed with what it found", { search: { mode: "on" } }, "news?"],
     ["an image, whose cost is a guess", {}, [{ type: "image", url: "https://example.com/a.png" }]],
   ])("but not from %s", async (_name, options, input) => {
@@ -220,7 +225,7 @@ describe("the counter learns", () => {
     expect(calibrate).not.toHaveBeenCalled();
   });
 
-  it("and a counter that fails to learn fails the next send, not the reply that is being read", async () => {
+  test("and a counter that fails to learn fails the next send, not the reply that is being read", async () => {
     const fault = new Error("a bug in somebody's counter");
     const calibrate = vi.fn().mockImplementationOnce(() => {
       throw fault;
@@ -238,7 +243,7 @@ describe("the counter learns", () => {
     expect(session.history).toHaveLength(4);
   });
 
-  it("and not from a provider that reported nothing", async () => {
+  test("and not from a provider that reported nothing", async () => {
     const calibrate = vi.fn();
     const session = new LLMSession({ client: echo(), maxTokens: 5_000, counter: { ...characters, calibrate } });
     await session.sendMessage("hello");

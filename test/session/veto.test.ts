@@ -1,16 +1,19 @@
 /** Leaving a stream at a tool call is a veto, whatever the client and however it is left: the tool does not run, and the history says so. */
 
+import {
+  ClaudeClient,
+  type ClientWrapper,
+  CompatibleClient,
+  fallback,
+  GeminiClient,
+  LLMSession,
+  MemoryStore,
+  type MessageStream,
+  OpenAIClient,
+  type Tool,
+} from "cloudllm";
+import { type ProviderServer, type ReplyScript, scriptedClient, startProviderServer } from "cloudllm/testing";
 import { describe, expect, test } from "vitest";
-import { ClaudeClient } from "../../src/clients/claude.ts";
-import { CompatibleClient } from "../../src/clients/compatible.ts";
-import { GeminiClient } from "../../src/clients/gemini.ts";
-import { OpenAIClient } from "../../src/clients/openai.ts";
-import type { ClientWrapper, Tool } from "../../src/contract/client.ts";
-import { fallback } from "../../src/reliability/fallback.ts";
-import { LLMSession } from "../../src/session/session.ts";
-import { MemoryStore } from "../../src/session/store.ts";
-import type { MessageStream } from "../../src/stream/message-stream.ts";
-import { type ProviderServer, type ReplyScript, scriptedClient, startProviderServer } from "../../src/testing/index.ts";
 import { historyFault } from "./legality.ts";
 
 const CALLS: ReplyScript = {

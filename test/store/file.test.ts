@@ -17,11 +17,10 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { LLMSession, type Tool } from "cloudllm";
 import { FileStore } from "cloudllm/store/file";
-import { afterAll, describe, expect, it, test } from "vitest";
-import type { Tool } from "../../src/contract/client.ts";
-import { LLMSession } from "../../src/session/session.ts";
-import { scriptedClient } from "../../src/testing/index.ts";
+import { scriptedClient } from "cloudllm/testing";
+import { afterAll, describe, expect, test } from "vitest";
 import { historyFault } from "../session/legality.ts";
 
 const root = mkdtempSync(join(tmpdir(), "cloudllm-store-"));
@@ -49,7 +48,7 @@ const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 const isWindows = process.platform === "win32";
 
 describe("a session in a file", () => {
-  it("goes on where it ended, also in another process", async () => {
+  test("goes on where it ended, also in another process", async () => {
     const folder = freshFolder();
     const history = await talk(folder, "s", "one", "two");
     expect(await historyOf(folder, "s")).toEqual(plain(history));
@@ -65,21 +64,21 @@ describe("a session in a file", () => {
     expect((await historyOf(folder, "s")).map(({ content }) => content).slice(4)).toEqual(["three", "From afar."]);
   });
 
-  it.skipIf(isWindows)("is its owner's alone", async () => {
+  test.skipIf(isWindows)("is its owner's alone", async () => {
     const folder = freshFolder();
     await talk(folder, "s", "one");
     expect(statSync(folder).mode & 0o777).toBe(0o700);
     expect(statSync(join(folder, "s.jsonl")).mode & 0o777).toBe(0o600);
   });
 
-  it("leaves nothing behind but its file; nothing at all when nothing was said", async () => {
+  test("leaves nothing behind but its file; nothing at all when nothing was said", async () => {
     const folder = freshFolder();
     await talk(folder, "s", "one");
     await talk(folder, "silent");
     expect(readdirSync(folder)).toEqual(["s.jsonl"]);
   });
 
-  it("is a text that people can read: a line for what it is, then one a record", async () => {
+  test("is a text that people can read: a line for what it is, then one a record", async () => {
     const folder = freshFolder();
     await talk(folder, "s", "one");
     const lines = readFileSync(join(folder, "s.jsonl"), "utf8").trimEnd().split("\n");
@@ -90,7 +89,7 @@ describe("a session in a file", () => {
     ]);
   });
 
-  it("may wait for the disk each time", async () => {
+  test("may wait for the disk each time", async () => {
     const folder = freshFolder();
     const store = new FileStore(folder, { fsync: true });
     const session = await LLMSession.open({ client: client(), store, id: "s" });
@@ -99,7 +98,7 @@ describe("a session in a file", () => {
     expect(await historyOf(folder, "s")).toHaveLength(2);
   });
 
-  it("is listed, the latest first; what is no session is not", async () => {
+  test("is listed, the latest first; what is no session is not", async () => {
     const folder = freshFolder();
     expect(await new FileStore(folder).list()).toEqual([]);
     await talk(folder, "first", "one");
@@ -146,7 +145,7 @@ describe("ids", () => {
     expect(await historyOf(folder, id)).toHaveLength(2);
   });
 
-  it("that differ only in case, or in how an accent is written, are two, on any system", async () => {
+  test("that differ only in case, or in how an accent is written, are two, on any system", async () => {
     const folder = freshFolder();
     for (const id of ["Work", "work", "é", "é".normalize("NFD")]) await talk(folder, id, id);
     expect(new Set(readdirSync(folder).map((name) => name.toLowerCase())).size).toBe(4);
@@ -183,7 +182,7 @@ describe("a file", () => {
     return { history: plain(session.history) as unknown[], bytes: readFileSync(join(folder, "s.jsonl")) };
   }
 
-  it("that was torn anywhere opens again, as far as its lines are whole, and is written on", async () => {
+  test("that was torn anywhere opens again, as far as its lines are whole, and is written on", async () => {
     const { history, bytes } = await full();
     const folder = freshFolder();
     mkdirSync(folder);
@@ -236,7 +235,7 @@ describe("a file", () => {
     expect(readdirSync(folder)).toEqual(["s.jsonl"]);
   });
 
-  it("that cannot be written fails the next send, and nothing is sent", async () => {
+  test("that cannot be written fails the next send, and nothing is sent", async () => {
     const folder = freshFolder();
     mkdirSync(join(folder, "s.jsonl"), { recursive: true });
     const scripted = client();
@@ -276,7 +275,7 @@ test.each<readonly [name: string, folder: string, why: RegExp]>([
   await expect(opening).rejects.toMatchObject({ kind: "storage", message: expect.stringMatching(why) });
 });
 
-it("makes the folders above its own, for their owner alone", async () => {
+test("makes the folders above its own, for their owner alone", async () => {
   const folder = freshFolder();
   await talk(join(folder, "a", "b"), "s", "one");
   await talk(join(folder, "a", "b"), "t", "one");
@@ -284,7 +283,7 @@ it("makes the folders above its own, for their owner alone", async () => {
   if (process.platform !== "win32") expect(statSync(join(folder, "a")).mode & 0o777).toBe(0o700);
 });
 
-it("what stands after a failed write is cut by the next", async () => {
+test("what stands after a failed write is cut by the next", async () => {
   const folder = freshFolder();
   await talk(folder, "s", "one");
   const file = join(folder, "s.jsonl");

@@ -13,13 +13,10 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { LLMSession, MemoryStore, SendError, type SessionRecord, type SessionStore } from "cloudllm";
+import { FileStore } from "cloudllm/store/file";
+import { scriptedClient } from "cloudllm/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { SendError } from "../../src/contract/errors.ts";
-import type { SessionRecord } from "../../src/session/record.ts";
-import { LLMSession } from "../../src/session/session.ts";
-import { MemoryStore, type SessionStore } from "../../src/session/store.ts";
-import { FileStore } from "../../src/store/file.ts";
-import { scriptedClient } from "../../src/testing/index.ts";
 
 const SECRET = "my-secret-words";
 let folder = "";

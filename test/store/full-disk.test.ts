@@ -3,17 +3,17 @@
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, it, vi } from "vitest";
-import { LLMSession } from "../../src/session/session.ts";
-import { FileStore } from "../../src/store/file.ts";
-import { scriptedClient } from "../../src/testing/index.ts";
+import { LLMSession } from "cloudllm";
+import { FileStore } from "cloudllm/store/file";
+import { scriptedClient } from "cloudllm/testing";
+import { expect, test, vi } from "vitest";
 
 vi.mock("node:fs", async (original) => {
   const fs = await original<typeof import("node:fs")>();
   return { ...fs, writeFileSync: vi.fn(fs.writeFileSync) };
 });
 
-it("leaves no lock behind that says nothing, and the next may open the session", async () => {
+test("leaves no lock behind that says nothing, and the next may open the session", async () => {
   const folder = mkdtempSync(join(tmpdir(), "cloudllm-full-"));
   try {
     vi.mocked(writeFileSync).mockImplementationOnce(() => {

@@ -5,16 +5,10 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { LLMSession, type Message } from "cloudllm";
 import { FileStore } from "cloudllm/store/file";
-import { expect, it } from "vitest";
-import type { Message } from "../../src/contract/message.ts";
-import { LLMSession } from "../../src/session/session.ts";
-import {
-  type ProviderRequest,
-  type ReplyScript,
-  scriptedClient,
-  startProviderServer,
-} from "../../src/testing/index.ts";
+import { type ProviderRequest, type ReplyScript, scriptedClient, startProviderServer } from "cloudllm/testing";
+import { expect, test } from "vitest";
 import { historyFault, requestFault } from "../session/legality.ts";
 
 const ROUNDS = 100;
@@ -90,7 +84,7 @@ async function killed(args: readonly string[], { afterMs, pieces }: Moment, serv
   return [...stdout.matchAll(/^done (.+)\n/gm)].map(([, said = ""]) => said);
 }
 
-it.skipIf(!existsSync(DIST))(
+test.skipIf(!existsSync(DIST))(
   "every finished turn is whole, a cut reply is a true prefix and marked, and the next send is legal",
   { timeout: 240_000 },
   async () => {

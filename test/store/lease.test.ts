@@ -5,10 +5,10 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, w
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { LLMSession } from "cloudllm";
 import { FileStore } from "cloudllm/store/file";
+import { scriptedClient } from "cloudllm/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { LLMSession } from "../../src/session/session.ts";
-import { scriptedClient } from "../../src/testing/index.ts";
 
 let folder = "";
 beforeEach(() => {

@@ -1,11 +1,14 @@
-/** Several replies, between which tools ran, as one. */
+/** Merges the replies of one turn, between which tools ran, into one message. */
 
 import type { AssistantMessage, SearchActivity } from "../contract/message.ts";
 import { shiftCitation } from "../stream/shift-citation.ts";
 import { UsageTotal } from "../tokens/usage-total.ts";
 
-/** `folded` is what their chunks make: the text of all, and the calls that are left open. */
-export function joinedReply(replies: readonly AssistantMessage[], folded: AssistantMessage): AssistantMessage {
+/**
+ * Returns the replies of a turn as one message, with each of them on `steps`.
+ * @param folded the message that all their chunks make: the joined text, and the calls without a result
+ */
+export function mergeReplies(replies: readonly AssistantMessage[], folded: AssistantMessage): AssistantMessage {
   const { usage: _usage, estimatedUsage: _estimate, search: _search, replay: _replay, ...others } = folded;
   const { providerToolCalls: _calls, media: _media, logprobs: _logprobs, ...rest } = others;
   const { usage, estimatedUsage } = usageTotalOf(replies);
@@ -15,7 +18,7 @@ export function joinedReply(replies: readonly AssistantMessage[], folded: Assist
   const logprobs = replies.flatMap((reply) => reply.logprobs ?? []);
   return {
     ...rest,
-    // A reply that began anew has taken back its own, not those of the replies before.
+    // A reply that was restarted has removed its own citations, not those of the replies before.
     citations: citationsOf(replies),
     ...(providerToolCalls.length > 0 && { providerToolCalls }),
     ...(media.length > 0 && { media }),
@@ -27,7 +30,7 @@ export function joinedReply(replies: readonly AssistantMessage[], folded: Assist
   };
 }
 
-/** What the replies have cost together. */
+/** Returns the tokens of all replies together. */
 function usageTotalOf(replies: readonly AssistantMessage[]): UsageTotal {
   const total = new UsageTotal();
   for (const reply of replies) total.add(reply);

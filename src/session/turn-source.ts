@@ -14,10 +14,10 @@ import { shiftCitation } from "../stream/shift-citation.ts";
 import type { ChunkSink, ChunkSource } from "../stream/source.ts";
 import { sendErrorOf } from "../stream/transfer.ts";
 import { UsageTotal } from "../tokens/usage-total.ts";
+import { errorResult, executeTool, withError } from "./execute-tool.ts";
 import { replyFault } from "./history.ts";
-import { joinedReply } from "./joined-reply.ts";
-import { failureOf, resultOf, withError } from "./run-tool.ts";
-import type { TurnLimit } from "./turn-limit.ts";
+import { mergeReplies } from "./merge-replies.ts";
+import type { TurnTimeout } from "./turn-timeout.ts";
 
 /** What the model reads of a call that was ended while its tool ran, and of one whose tool never began. */
 const WITHOUT_RESULT = "The turn was ended before this call had a result.";
@@ -31,7 +31,7 @@ export interface TurnKeeper {
   readonly maxSteps: number;
   readonly signal: AbortSignal | undefined;
   /** How long the turn may take, its tools included. Absent: as long as it takes. */
-  readonly limit?: TurnLimit;
+  readonly limit?: TurnTimeout;
   /** Asks for the next reply, with all that was kept so far. Rejects as a client does. */
   ask(signal: AbortSignal): Promise<MessageStream>;
   /** A chunk of a reply, before anybody sees it. */
@@ -52,7 +52,7 @@ export interface TurnKeeper {
  * The source of a turn's stream. The next reply is asked for, and read, only when somebody wants more. The tools of a reply start
  * when its last call was taken and more is wanted, so that leaving the stream at a call is a veto; then they run by themselves.
  */
-export class ToolLoop implements ChunkSource {
+export class TurnSource implements ChunkSource {
   readonly facts: ReplyFacts;
   readonly #keeper: TurnKeeper;
   readonly #tools: ReadonlyMap<string, Tool>;
@@ -146,7 +146,7 @@ export class ToolLoop implements ChunkSource {
     if (!only) return message;
     if (others.length === 0 && !this.#anyAnswered)
       return only.content === message.content ? only : asShown(only, message);
-    return joinedReply(replies, this.#isClosed ? { ...message, toolCalls: [] } : message);
+    return mergeReplies(replies, this.#isClosed ? { ...message, toolCalls: [] } : message);
   }
 
   /** What the stream shows, piece by piece; asked for the next piece only when somebody wants it. */
@@ -252,7 +252,7 @@ export class ToolLoop implements ChunkSource {
 
   async #answer(call: ToolCall, running: AbortController): Promise<void> {
     this.#running++;
-    const result = await resultOf(call, this.#tools, running);
+    const result = await executeTool(call, this.#tools, running);
     this.#running--;
     if (this.#isOver) return;
     if (result) this.#answered(call, result);
@@ -338,7 +338,7 @@ export class ToolLoop implements ChunkSource {
     this.#isClosed = true;
     for (const [call, running] of this.#open) {
       running.abort(reason);
-      this.#answered(call, failureOf(call, this.#isStarted ? WITHOUT_RESULT : NOT_RUN));
+      this.#answered(call, errorResult(call, this.#isStarted ? WITHOUT_RESULT : NOT_RUN));
     }
   }
 

@@ -1,29 +1,30 @@
-/** How long a whole turn may take: `timeouts.total`, which covers its replies and the tools between them. */
+/** The limit of a whole turn: `timeouts.total`, which covers its replies and the tools between them. */
 
 import type { Timeouts } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
 import { MAX_TIMER_MS } from "../platform/clock.ts";
 
-export class TurnLimit {
+/** Limits the time of one turn. */
+export class TurnTimeout {
   readonly #totalMs: number;
   readonly #startedAt: number;
 
   /**
    * @param totalMs in milliseconds; 0 and `undefined` turn the limit off
-   * @param startedAt when the turn began, as `performance.now` says
+   * @param startedAt when the turn began, on the clock of `performance.now`
    */
   constructor(totalMs: number | undefined, startedAt: number) {
     this.#totalMs = totalMs || Number.POSITIVE_INFINITY;
     this.#startedAt = startedAt;
   }
 
-  /** The timeouts of the turn's next request: `total` is what is left of it. */
+  /** Returns the timeouts of the turn's next request; its `total` is the time that is left. */
   timeouts(given: Timeouts | undefined): { readonly timeouts?: Timeouts } {
     if (this.#totalMs === Number.POSITIVE_INFINITY) return given ? { timeouts: given } : {};
     return { timeouts: { ...given, total: Math.max(1, Math.ceil(this.#remainingMs())) } };
   }
 
-  /** Calls `expire` when the limit passes; to be given to `clearTimeout`. */
+  /** Calls `expire` when the limit passes. Returns the timer, for `clearTimeout`. */
   timer(expire: () => void): ReturnType<typeof setTimeout> | undefined {
     if (this.#totalMs > MAX_TIMER_MS) return undefined;
     return setTimeout(expire, Math.max(0, this.#remainingMs()));
@@ -34,6 +35,7 @@ export class TurnLimit {
     if (this.#remainingMs() <= 0) throw this.error();
   }
 
+  /** Returns the error of a turn that exceeded the limit. */
   error(): SendError {
     const message = `The turn took longer than ${this.#totalMs} ms, its tools included (\`timeouts.total\`).`;
     return new SendError("timeout", message, { phase: "total", waitedMs: Math.round(this.#elapsedMs()) });

@@ -1,13 +1,13 @@
-/** The text that a model reads for what a tool returned or threw. Nothing becomes `{}` or `null` without a word. */
+/** Formats the value that a tool returned or threw as text for the model. No data is lost silently, as `{}` or `null`. */
 
 /**
- * Returns a tool's result as text: a string as it is, everything else as JSON; no value is `null`. What JSON has no word for is
- * written as something true: a `Map` as its entries, a `Set` as an array, a nested `Error` as its name and message, a `bigint`
+ * Returns a tool's result as text: a string as it is, everything else as JSON; no value is `null`. Values that JSON cannot represent are
+ * converted: a `Map` as its entries, a `Set` as an array, a nested `Error` as its name and message, a `bigint`
  * and a number that is not finite as a string, an invalid `Date` as `"Invalid Date"`. Methods of an object are left out.
  * @throws {TypeError} when the result, or a part of it, is not data (a function, a symbol, a `Promise`, an object whose data
- * JSON does not see), has a circular reference, or throws while it is written
+ * JSON does not see), has a circular reference, or throws while it is converted
  */
-export function resultText(result: unknown): string {
+export function toolResultText(result: unknown): string {
   if (typeof result === "string") return result;
   if (result === undefined) return "null";
   return jsonOf(result, jsonValue);
@@ -17,7 +17,7 @@ export function resultText(result: unknown): string {
  * Returns why a tool failed: the message of what it threw, without its stack. Never throws: anything may be thrown, and it may
  * throw when it is looked at.
  */
-export function errorText(error: unknown): string {
+export function toolErrorText(error: unknown): string {
   try {
     const text = withoutFrames(messageOf(error)).trim();
     if (text !== "" && text !== "{}") return text;
@@ -70,7 +70,7 @@ const jsonValue: Replacer = function (key, value) {
     case "function":
     case "symbol":
       if (Array.isArray(this)) throw new NotData(value, key);
-      return undefined; // a method is no data; `isEmptied` looks at what is left
+      return undefined; // a method is not data; `isEmptied` looks at the other fields
     case "object":
       if (value instanceof Map || value instanceof Set) return [...value];
       if (value !== null && isEmptied(value)) throw new NotData(value, key);
@@ -80,12 +80,12 @@ const jsonValue: Replacer = function (key, value) {
   }
 };
 
-/** The same for what was thrown: an error that was made into an object carries its stack as a field. */
+/** The same for a thrown value: an error that was converted to an object has its stack as a field. */
 const thrownValue: Replacer = function (key, value) {
   return key === "stack" ? undefined : jsonValue.call(this, key, value);
 };
 
-/** Whether JSON would make `{}` of an object that is more than that. */
+/** Whether JSON would convert an object with other data to `{}`. */
 function isEmptied(value: object): boolean {
   if (Array.isArray(value) || value instanceof Number || value instanceof Boolean || value instanceof String)
     return false;

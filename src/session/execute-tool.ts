@@ -1,0 +1,67 @@
+/** Executes one tool call: from its arguments to its result message. */
+
+import type { Tool } from "../contract/client.ts";
+import { SendError } from "../contract/errors.ts";
+import type { ToolCall, ToolMessage } from "../contract/message.ts";
+import { MAX_TIMER_MS } from "../platform/clock.ts";
+import { issuesText, type SchemaResult, validate } from "../schema/schema.ts";
+import { isError, toolErrorText, toolResultText } from "./tool-result-text.ts";
+
+/**
+ * Resolves with the result of a call; with `undefined` when the tool has no `run`, so that the caller has to answer. Never rejects: an
+ * unknown tool, invalid arguments, an error and a passed limit each become an error result for the model. An error of the tool itself is
+ * also the message's `error`.
+ * @param running provides the signal of the tool; aborted here when `Tool.timeoutMs` passes
+ */
+export async function executeTool(
+  call: ToolCall,
+  tools: ReadonlyMap<string, Tool>,
+  running: AbortController,
+): Promise<ToolMessage | undefined> {
+  const tool = tools.get(call.name);
+  if (!tool) return errorResult(call, `Unknown tool ${call.name}. Available tools: ${[...tools.keys()].join(", ")}.`);
+  try {
+    return await withTimeout(run(call, tool, running.signal), tool, running);
+  } catch (error) {
+    return withError(errorResult(call, toolErrorText(error)), error);
+  }
+}
+
+/** Returns an error result for a call. */
+export function errorResult({ id }: ToolCall, content: string): ToolMessage {
+  return { role: "tool", toolCallId: id, content, isError: true };
+}
+
+/** Returns the object with the thrown value as a hidden field: JSON and transfers to other threads leave it out. */
+export function withError<T extends object>(target: T, error: unknown): T & { readonly error?: unknown } {
+  return Object.defineProperty(target, "error", { value: error, enumerable: false });
+}
+
+async function run(call: ToolCall, tool: Tool<unknown>, signal: AbortSignal): Promise<ToolMessage | undefined> {
+  const validated: SchemaResult<unknown> = tool.parameters
+    ? await validate(tool.parameters, call.arguments, call.rawArguments)
+    : { value: call.arguments };
+  if (validated.issues) {
+    return errorResult(call, `The arguments do not match the schema of ${call.name}: ${issuesText(validated.issues)}.`);
+  }
+  if (!tool.run) return undefined;
+  signal.throwIfAborted(); // the turn was left while the arguments were validated
+  const result = await tool.run(validated.value, { signal, toolCallId: call.id });
+  if (isError(result)) throw result;
+  return { role: "tool", toolCallId: call.id, content: toolResultText(result) };
+}
+
+/** Limits the time of a tool. A result or failure after the limit is ignored. */
+function withTimeout<T>(result: Promise<T>, { name, timeoutMs }: Tool, running: AbortController): Promise<T> {
+  if (!timeoutMs) return result;
+  return new Promise((resolve, reject) => {
+    const expire = () => {
+      const message = `The tool ${name} gave no result within ${timeoutMs} ms (\`timeoutMs\`).`;
+      const error = new SendError("timeout", message, { waitedMs: timeoutMs });
+      reject(error);
+      running.abort(error);
+    };
+    const timer = setTimeout(expire, Math.min(timeoutMs, MAX_TIMER_MS));
+    result.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
