@@ -1,8 +1,8 @@
 /** Anthropic's Claude. */
 
-import { anthropicMessages } from "../protocols/anthropic-messages/decoder.ts";
-import { chatCompletions } from "../protocols/chat-completions/decoder.ts";
+import { anthropicMessages } from "../protocols/anthropic-messages/protocol.ts";
 import { ANTHROPIC_CHAT } from "../protocols/chat-completions/dialects.ts";
+import { chatCompletions } from "../protocols/chat-completions/protocol.ts";
 import type { ClaudeModelId } from "./models.ts";
 import { type ClientOptions, chosenApi, ProviderClient, type ProviderDefinition } from "./provider-client.ts";
 import type { ClaudeProviderOptions } from "./provider-options.ts";

@@ -1,6 +1,5 @@
 /** Any server that speaks OpenAI's Chat Completions. */
 
-import { chatCompletions } from "../protocols/chat-completions/decoder.ts";
 import {
   type ChatDialect,
   COMMON_CHAT,
@@ -10,6 +9,7 @@ import {
   MISTRAL_CHAT,
   VLLM_CHAT,
 } from "../protocols/chat-completions/dialects.ts";
+import { chatCompletions } from "../protocols/chat-completions/protocol.ts";
 import { type ClientOptions, ProviderClient, type ProviderDefinition } from "./provider-client.ts";
 
 type Preset = Omit<ProviderDefinition, "provider" | "protocol"> & { readonly dialect?: ChatDialect };

@@ -1,8 +1,8 @@
 /** Google's Gemini. */
 
-import { chatCompletions } from "../protocols/chat-completions/decoder.ts";
 import { GEMINI_CHAT } from "../protocols/chat-completions/dialects.ts";
-import { gemini } from "../protocols/gemini/decoder.ts";
+import { chatCompletions } from "../protocols/chat-completions/protocol.ts";
+import { gemini } from "../protocols/gemini/protocol.ts";
 import type { GeminiModelId } from "./models.ts";
 import { type ClientOptions, chosenApi, ProviderClient, type ProviderDefinition } from "./provider-client.ts";
 import type { GeminiProviderOptions } from "./provider-options.ts";

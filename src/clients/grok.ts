@@ -1,9 +1,9 @@
 /** xAI's Grok. */
 
-import { chatCompletions } from "../protocols/chat-completions/decoder.ts";
 import { XAI_CHAT } from "../protocols/chat-completions/dialects.ts";
-import { responses } from "../protocols/responses/decoder.ts";
+import { chatCompletions } from "../protocols/chat-completions/protocol.ts";
 import { XAI_RESPONSES } from "../protocols/responses/dialects.ts";
+import { responses } from "../protocols/responses/protocol.ts";
 import type { GrokModelId } from "./models.ts";
 import { type ClientOptions, chosenApi, ProviderClient, type ProviderDefinition } from "./provider-client.ts";
 import type { GrokProviderOptions } from "./provider-options.ts";

@@ -1,7 +1,7 @@
 /** OpenRouter, which passes requests on to many providers. */
 
-import { chatCompletions } from "../protocols/chat-completions/decoder.ts";
 import { OPENROUTER_CHAT } from "../protocols/chat-completions/dialects.ts";
+import { chatCompletions } from "../protocols/chat-completions/protocol.ts";
 import { type ClientOptions, ProviderClient, type ProviderDefinition } from "./provider-client.ts";
 import type { OpenRouterProviderOptions } from "./provider-options.ts";
 

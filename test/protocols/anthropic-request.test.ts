@@ -2,7 +2,7 @@
 
 import type { ContentPart, Message, SendOptions } from "cloudllm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { capabilitiesOf } from "../../src/protocols/capabilities/claude.ts";
+import { claudeCapabilitiesOf } from "../../src/protocols/capabilities/claude.ts";
 import { type RequestRecorder, requestRecorder } from "../support/sent-requests.ts";
 
 let recorder: RequestRecorder;
@@ -120,7 +120,7 @@ describe("a model's name tells its family", () => {
     ["claude-opus-5-10", { stopsThinking: "never", takesForcedTool: false }],
     ["claude-next", { maxOutputTokens: 128_000, stopsThinking: "never", takesForcedTool: false, takesSampling: false }],
     ["someone-elses", { maxOutputTokens: 8_192, thinking: "budget", takesSampling: true }],
-  ] as const)("%s", (model, due) => expect(capabilitiesOf(model)).toMatchObject(due));
+  ] as const)("%s", (model, due) => expect(claudeCapabilitiesOf(model)).toMatchObject(due));
 });
 
 describe("reasoning is asked for in each model's way", () => {

@@ -2,7 +2,7 @@
 
 import type { ContentPart, Message, SendOptions } from "cloudllm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { geminiFamily } from "../../src/protocols/capabilities/gemini.ts";
+import { geminiCapabilitiesOf } from "../../src/protocols/capabilities/gemini.ts";
 import { type RequestRecorder, requestRecorder } from "../support/sent-requests.ts";
 
 let recorder: RequestRecorder;
@@ -110,7 +110,7 @@ describe("a model's name tells its family", () => {
     ["gemini-flash-latest", { thinking: "level", canStopThinking: true, wantsSignatures: true }],
     ["gemini-4-argon", { thinking: "level", canStopThinking: false, takesSampling: false }],
     ["gemma-3-27b-it", { thinking: "none", wantsSignatures: false, takesSampling: true }],
-  ] as const)("%s", (model, due) => expect(geminiFamily(model)).toMatchObject(due));
+  ] as const)("%s", (model, due) => expect(geminiCapabilitiesOf(model)).toMatchObject(due));
 });
 
 describe("reasoning is asked for in each model's way", () => {

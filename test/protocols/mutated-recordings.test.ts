@@ -5,13 +5,13 @@
 
 import { type MessageChunk, SendError } from "cloudllm";
 import { describe, expect, test } from "vitest";
-import { anthropicMessages } from "../../src/protocols/anthropic-messages/decoder.ts";
-import { chatCompletions } from "../../src/protocols/chat-completions/decoder.ts";
+import { anthropicMessages } from "../../src/protocols/anthropic-messages/protocol.ts";
 import { COMMON_CHAT, MISTRAL_CHAT } from "../../src/protocols/chat-completions/dialects.ts";
-import { gemini } from "../../src/protocols/gemini/decoder.ts";
+import { chatCompletions } from "../../src/protocols/chat-completions/protocol.ts";
+import { gemini } from "../../src/protocols/gemini/protocol.ts";
 import type { Protocol } from "../../src/protocols/protocol.ts";
-import { responses } from "../../src/protocols/responses/decoder.ts";
 import { OPENAI_RESPONSES, XAI_RESPONSES } from "../../src/protocols/responses/dialects.ts";
+import { responses } from "../../src/protocols/responses/protocol.ts";
 import type { ReplyFacts } from "../../src/stream/reply-facts.ts";
 import { bodiesOf, type Recording, recordingsMissing, recordingsOf } from "../support/recordings.ts";
 

@@ -2,7 +2,8 @@
 
 import type { ContentPart, Message, SendOptions } from "cloudllm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openaiFamily, xaiFamily } from "../../src/protocols/capabilities/openai.ts";
+import { openaiCapabilitiesOf } from "../../src/protocols/capabilities/openai.ts";
+import { xaiCapabilitiesOf } from "../../src/protocols/capabilities/xai.ts";
 import { type ClientName, type RequestRecorder, requestRecorder } from "../support/sent-requests.ts";
 
 let recorder: RequestRecorder;
@@ -150,7 +151,7 @@ describe("a model's name tells whether it thinks, and how it is told how much", 
     ["gpt-6.1-sol", "unasked", toMax],
     ["gpt-6.2-astra", "unasked", toMax],
     ["my-deployment", "unknown", ["none", ...levels]],
-  ])("%s", (model, reasons, efforts) => expect(openaiFamily(model)).toEqual({ reasons, efforts }));
+  ])("%s", (model, reasons, efforts) => expect(openaiCapabilitiesOf(model)).toEqual({ reasons, efforts }));
 
   test.each<[string, string, readonly string[]]>([
     ["grok-3", "never", []],
@@ -163,7 +164,7 @@ describe("a model's name tells whether it thinks, and how it is told how much", 
     ["grok-4.5", "unasked", levels],
     ["grok-4.7", "unasked", toXhigh],
     ["grok-latest", "unasked", levels],
-  ])("%s", (model, reasons, efforts) => expect(xaiFamily(model)).toEqual({ reasons, efforts }));
+  ])("%s", (model, reasons, efforts) => expect(xaiCapabilitiesOf(model)).toEqual({ reasons, efforts }));
 });
 
 describe("reasoning is asked for in each model's way", () => {

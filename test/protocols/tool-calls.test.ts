@@ -2,7 +2,7 @@
 
 import type { MessageChunk } from "cloudllm";
 import { describe, expect, test } from "vitest";
-import { chatCompletions } from "../../src/protocols/chat-completions/decoder.ts";
+import { chatCompletions } from "../../src/protocols/chat-completions/protocol.ts";
 
 interface WireCall {
   readonly index?: number;

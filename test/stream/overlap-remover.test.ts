@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { toldToGoOn } from "../../src/protocols/common/continuation.ts";
+import { withContinuationPrompt } from "../../src/protocols/common/continuation.ts";
 import { OverlapRemover } from "../../src/stream/overlap-remover.ts";
 
 /** What the reader ends up with when the continuation comes in pieces of the given size; "unknown": an honest failure. */
@@ -116,7 +116,7 @@ describe("a continuation", () => {
 /** What the model is asked to repeat. */
 function quotedOf(arrived: string): string {
   const turn = { role: "assistant", content: arrived, interrupted: true } as const;
-  const asked = toldToGoOn([{ role: "user", content: "?" }, turn]).at(-1)?.content;
+  const asked = withContinuationPrompt([{ role: "user", content: "?" }, turn]).at(-1)?.content;
   return /words are:\n\n([\s\S]*)\n\nWrite the rest/.exec(String(asked))?.[1] ?? "";
 }
 

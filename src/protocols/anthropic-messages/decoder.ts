@@ -5,21 +5,22 @@
 
 import type { FinishReason, MessageChunk } from "../../contract/chunk.ts";
 import { SendError } from "../../contract/errors.ts";
-import { parseExact } from "../../platform/exact-json.ts";
+import { isJsonObject } from "../../platform/json-object.ts";
 import { TextBuffer } from "../../platform/text-buffer.ts";
 import type { ReplyFacts } from "../../stream/reply-facts.ts";
-import { toolCallOf } from "../common/call-arguments.ts";
-import { uniqueCallId } from "../common/call-ids.ts";
 import { errorOf, isError, isForeignError } from "../common/error-kinds.ts";
 import { brokenOffError, finishReasonOf } from "../common/finish-reasons.ts";
-import { mediaChunk, mediaIn } from "../common/media-parts.ts";
+import { mediaChunk, mediaIn } from "../common/media-decoding.ts";
+import { toolCallOf } from "../common/tool-call-arguments.ts";
+import { uniqueCallId } from "../common/tool-call-ids.ts";
 import { cutCallError, malformedCallError } from "../common/tool-call-tracker.ts";
 import { argumentsIn, listIn, meaningOf, nameIn, objectIn, textIn } from "../common/wire-values.ts";
-import type { Decoder, Protocol } from "../protocol.ts";
+import type { Decoder } from "../protocol.ts";
+import { finished, inputOf, isBare, type OpenBlock } from "./blocks.ts";
 import { ANTHROPIC_MESSAGES, type AnthropicReplay } from "./messages.ts";
-import { buildAnthropicRequest } from "./request.ts";
 import type { Place } from "./thinking-binding.ts";
-import { type AnthropicUsage, anthropicUsageOf, mergedUsage } from "./usage.ts";
+import { anthropicUsageOf, mergedUsage } from "./usage.ts";
+import type { AnthropicUsage, WireBlock, WireDelta, WireEvent, WireMessage } from "./wire.ts";
 
 const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
   end_turn: "stop",
@@ -38,76 +39,6 @@ const DELTAS: Readonly<Record<string, string>> = {
   tool_use: "input_json_delta",
 };
 
-type Nullable<T> = T | null | undefined;
-
-/** What crosses the wire; every member may be missing or null somewhere. */
-interface WireEvent {
-  readonly type?: Nullable<string>;
-  readonly index?: Nullable<number>;
-  readonly message?: Nullable<WireMessage>;
-  readonly content_block?: Nullable<WireBlock>;
-  readonly delta?: Nullable<WireDelta>;
-  readonly usage?: unknown;
-  readonly error?: unknown;
-}
-
-interface WireMessage {
-  readonly type?: Nullable<string>;
-  readonly id?: Nullable<string>;
-  readonly model?: Nullable<string>;
-  readonly content?: Nullable<readonly Nullable<WireBlock>[]>;
-  readonly stop_reason?: Nullable<string>;
-  readonly usage?: unknown;
-  readonly error?: unknown;
-}
-
-interface WireBlock {
-  readonly type?: Nullable<string>;
-  readonly text?: Nullable<string>;
-  readonly thinking?: Nullable<string>;
-  readonly signature?: Nullable<string>;
-  readonly id?: Nullable<string>;
-  readonly name?: Nullable<string>;
-  readonly input?: unknown;
-  readonly content?: unknown;
-  readonly tool_use_id?: Nullable<string>;
-  readonly is_error?: Nullable<boolean>;
-  readonly citations?: Nullable<readonly Nullable<WireCitation>[]>;
-}
-
-interface WireDelta {
-  readonly type?: Nullable<string>;
-  readonly text?: Nullable<string>;
-  readonly thinking?: Nullable<string>;
-  readonly signature?: Nullable<string>;
-  readonly partial_json?: Nullable<string>;
-  readonly content?: unknown;
-  readonly citation?: Nullable<WireCitation>;
-  readonly stop_reason?: Nullable<string>;
-}
-
-interface WireCitation {
-  readonly type?: Nullable<string>;
-  readonly url?: Nullable<string>;
-  readonly title?: Nullable<string>;
-  readonly cited_text?: Nullable<string>;
-}
-
-/** A block under way: as it began, and what its deltas have added. */
-interface OpenBlock {
-  readonly begun: WireBlock;
-  readonly type: string;
-  /** Text, thinking or arguments, by type. */
-  readonly text: TextBuffer;
-  signature: string;
-  readonly citations: Nullable<WireCitation>[];
-  content: unknown;
-  /** Where the block's text begins in the visible text. */
-  readonly start: number;
-  /** Of a tool call: which of the reply's calls it is. */
-  readonly callIndex: number;
-}
-
 /** A tool of the provider's that has been called and has not answered. */
 interface ProviderCall {
   readonly id?: string;
@@ -115,15 +46,8 @@ interface ProviderCall {
   readonly arguments: unknown;
 }
 
-/** The protocol. */
-export const anthropicMessages: Protocol = {
-  buildRequest: buildAnthropicRequest,
-  createDecoder: (facts) => new AnthropicDecoder(facts),
-  decodeWhole: (body, facts, chunks) => new AnthropicDecoder(facts).readWhole(body, chunks),
-  readError: errorOf,
-};
-
-class AnthropicDecoder implements Decoder {
+/** Decodes one reply. */
+export class AnthropicDecoder implements Decoder {
   readonly #facts: ReplyFacts;
   /** The one that was asked, which signatures hold for. */
   readonly #model: string;
@@ -391,7 +315,7 @@ class AnthropicDecoder implements Decoder {
     const id = nameIn(tool_use_id);
     const at = this.#providerCalls.findIndex((asked) => id === undefined || asked.id === undefined || asked.id === id);
     const [call] = at < 0 ? [] : this.#providerCalls.splice(at, 1);
-    const failed = is_error === true || (isObject(content) && String(content.type).endsWith("_error"));
+    const failed = is_error === true || (isJsonObject(content) && String(content.type).endsWith("_error"));
     const providerToolCall = {
       ...(call ?? { ...(id && { id }), name: (type ?? "").replace(/_tool_result$/, "") }),
       result: content,
@@ -430,45 +354,4 @@ class AnthropicDecoder implements Decoder {
     const data: AnthropicReplay = { blocks: [...this.#blocks], ...(place && { place }) };
     this.#facts.replay = { provider: this.#facts.provider, protocol: ANTHROPIC_MESSAGES, model: this.#model, data };
   }
-}
-
-/** The block as it would have come whole. */
-function finished(block: OpenBlock): unknown {
-  const { begun, type, text, signature, citations, content } = block;
-  switch (type) {
-    case "text":
-      return { ...begun, text: text.toString(), ...(citations.length > 0 && { citations }) };
-    case "thinking":
-      return { ...begun, thinking: text.toString(), signature };
-    case "server_tool_use":
-    case "mcp_tool_use":
-      return { ...begun, input: inputOf(block) };
-    default:
-      return content === begun.content ? begun : { ...begun, content };
-  }
-}
-
-/** What a tool was given: by its deltas, else by its beginning. */
-function inputOf({ begun, text }: OpenBlock): unknown {
-  const json = text.toString();
-  return json === "" ? begun.input : jsonOr(json);
-}
-
-/** Nothing, or an object of nothing: how a call begins whose arguments follow. */
-function isBare(input: unknown): boolean {
-  if (typeof input === "string") return input.trim() === "";
-  if (!isObject(input)) return input === undefined || input === null;
-  return !Array.isArray(input) && Object.keys(input).length === 0;
-}
-
-function jsonOr(text: string): unknown {
-  try {
-    return parseExact(text);
-  } catch {
-    return text;
-  }
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null;
 }

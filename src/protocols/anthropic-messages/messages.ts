@@ -4,15 +4,21 @@ import type { Tool } from "../../contract/client.ts";
 import { SendError } from "../../contract/errors.ts";
 import type { AssistantTurn, ContentPart, Message, ToolMessage, UserMessage } from "../../contract/message.ts";
 import { base64TextOf } from "../../platform/base64.ts";
+import { isJsonObject } from "../../platform/json-object.ts";
 import { inlined, textOf } from "../common/attachments.ts";
-import { argumentsObject, rawArgumentsOf } from "../common/call-arguments.ts";
-import { ANTHROPIC_NAMES } from "../common/call-ids.ts";
-import { OPENING } from "../common/first-turn.ts";
-import { type CallRules, callsById, type HistoryCalls, historyCalls, type SentCall } from "../common/history-calls.ts";
-import { mediaIn } from "../common/media-parts.ts";
-import { withMovedMedia } from "../common/media-turns.ts";
-import { originOf, ownReplayOf, saysStill } from "../common/replay.ts";
-import { wellFormed } from "../common/well-formed.ts";
+import { mediaIn } from "../common/media-decoding.ts";
+import { withMovedMedia } from "../common/media-history.ts";
+import { OPENING, wellFormed } from "../common/message-text.ts";
+import { isUnedited, originOf, ownReplayOf } from "../common/replay.ts";
+import { argumentsObject, rawArgumentsOf } from "../common/tool-call-arguments.ts";
+import {
+  type CallRules,
+  callsById,
+  type HistoryCalls,
+  historyCalls,
+  type SentCall,
+} from "../common/tool-call-history.ts";
+import { ANTHROPIC_NAMES } from "../common/tool-call-ids.ts";
 import type { Endpoint } from "../protocol.ts";
 import { shareSignatures, thinksUnsigned } from "./hosts.ts";
 import { type Place, placeIn } from "./thinking-binding.ts";
@@ -97,7 +103,7 @@ function withoutOpenTools(pieces: readonly Piece[]): readonly Piece[] {
   if (called.size === 0 && answers.length === 0) return pieces;
   const going = new Set(answers.map(({ tool_use_id }) => tool_use_id));
   // Code that calls the caller's tools waits for their answers, and has its own later.
-  for (const { caller } of all) if (isFields(caller)) going.add(caller.tool_id);
+  for (const { caller } of all) if (isJsonObject(caller)) going.add(caller.tool_id);
   const open = pieces.findLastIndex(({ role }) => role === "user") + 1;
   return pieces.map((piece, at) => ({
     ...piece,
@@ -191,11 +197,7 @@ function withoutBlankTexts(block: Block): Block {
 }
 
 function isBlankText(block: unknown): boolean {
-  return isFields(block) && block.type === "text" && typeof block.text === "string" && block.text.trim() === "";
-}
-
-function isFields(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null;
+  return isJsonObject(block) && block.type === "text" && typeof block.text === "string" && block.text.trim() === "";
 }
 
 function isUnchanged(turn: AssistantTurn, before: string, blocks: readonly unknown[]): boolean {
@@ -203,7 +205,7 @@ function isUnchanged(turn: AssistantTurn, before: string, blocks: readonly unkno
   const said = blocks as readonly { readonly type?: string; readonly text?: string; readonly id?: string }[];
   const text = said.map((block) => (block.type === "text" ? (block.text ?? "") : "")).join("");
   const ids = said.flatMap((block) => (block.type === "tool_use" ? [block.id] : []));
-  return saysStill(turn, before + text, ids);
+  return isUnedited(turn, before + text, ids);
 }
 
 /** Blank text is refused, and so is unsigned thinking where it must be signed; signatures hold for the model that wrote them. */

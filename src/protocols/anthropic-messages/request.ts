@@ -5,10 +5,10 @@ import { SendError } from "../../contract/errors.ts";
 import type { Message } from "../../contract/message.ts";
 import { claudeSchema, hasRecords } from "../../schema/provider-schemas.ts";
 import { jsonSchemaOf } from "../../schema/schema.ts";
-import { type ClaudeCapabilities, capabilitiesOf } from "../capabilities/claude.ts";
-import { cutReplyOf, toldToGoOn } from "../common/continuation.ts";
-import type { HistoryCalls } from "../common/history-calls.ts";
+import { type ClaudeCapabilities, claudeCapabilitiesOf } from "../capabilities/claude.ts";
+import { cutReplyOf, withContinuationPrompt } from "../common/continuation.ts";
 import { withProviderOptions } from "../common/provider-options.ts";
+import type { HistoryCalls } from "../common/tool-call-history.ts";
 import { ANTHROPIC_ROOT_REFUSALS, NO_PARAMETERS, parametersOf } from "../common/tool-parameters.ts";
 import { refuseSearch } from "../common/unsupported-search.ts";
 import { type Endpoint, type ProtocolRequest, refuse } from "../protocol.ts";
@@ -23,7 +23,7 @@ export function buildAnthropicRequest(
   endpoint: Endpoint,
   stream: boolean,
 ): ProtocolRequest {
-  const model = capabilitiesOf(endpoint.model);
+  const model = claudeCapabilitiesOf(endpoint.model);
   const { providerOptions } = options;
   const system = messages.flatMap((message) => (message.role === "system" ? textBlocks(message.content) : []));
   const calls = callsOf(messages, options.tools);
@@ -37,7 +37,7 @@ export function buildAnthropicRequest(
   const cut = cutReplyOf(messages);
   // White space at its end is refused, and what the model writes in its place could not be told from the text itself.
   const goesOn = cut !== undefined && takesPrefill && !/\s$/.test(cut.content);
-  const asked = cut && !goesOn ? piecesOf(toldToGoOn(messages), calls, endpoint) : said;
+  const asked = cut && !goesOn ? piecesOf(withContinuationPrompt(messages), calls, endpoint) : said;
   const isPrefill = !cut && asked.at(-1)?.role === "assistant" && !isPaused(messages, asked);
   const pieces = isPrefill && !takesPrefill ? withoutPrefill(asked, model, endpoint, options) : asked;
   if (pieces.length === 0) throw new SendError("invalidRequest", "There is nothing to send: every message is blank.");

@@ -3,7 +3,7 @@
 import type { SendOptions } from "../../contract/client.ts";
 import { SendError } from "../../contract/errors.ts";
 import type { ClaudeCapabilities } from "../capabilities/claude.ts";
-import { nearestEffort } from "../common/effort.ts";
+import { nearestEffort } from "../common/reasoning-effort.ts";
 import { type Endpoint, refuse } from "../protocol.ts";
 import type { Block, WireTurn } from "./messages.ts";
 

@@ -2,22 +2,7 @@
 
 import type { TokenUsage } from "../../contract/message.ts";
 import { countIn, countsOf } from "../common/usage-counts.ts";
-
-type Count = number | null | undefined;
-
-/** Every member may be missing or null; what a reply tells first is corrected by what it tells last. */
-export interface AnthropicUsage {
-  readonly input_tokens?: Count;
-  readonly cache_creation_input_tokens?: Count;
-  readonly cache_read_input_tokens?: Count;
-  readonly output_tokens?: Count;
-  readonly output_tokens_details?: { readonly thinking_tokens?: Count } | null;
-  readonly server_tool_use?: { readonly web_search_requests?: Count } | null;
-  readonly service_tier?: unknown;
-  readonly iterations?: readonly Iteration[] | null;
-}
-
-type Iteration = AnthropicUsage & { readonly type?: string };
+import type { AnthropicUsage, Count, Iteration } from "./wire.ts";
 
 /** Counts are cumulative: the later report replaces the earlier, but for what it leaves open. */
 export function mergedUsage(earlier: AnthropicUsage, later: unknown): AnthropicUsage {

@@ -53,7 +53,7 @@ const LATEST = version(5, 5);
  * @see https://platform.claude.com/docs/en/about-claude/models/overview
  * @see https://platform.claude.com/docs/en/build-with-claude/thinking
  */
-export function capabilitiesOf(model: string): ClaudeCapabilities {
+export function claudeCapabilitiesOf(model: string): ClaudeCapabilities {
   // A name may be followed by a date.
   const named = /(opus|sonnet|haiku|fable|mythos)-(\d{1,2})(?!\d)(?:[-.](\d{1,2})(?!\d))?/.exec(model);
   if (named) return familyOf(named[1] ?? "", version(Number(named[2]), Number(named[3] ?? 0)));

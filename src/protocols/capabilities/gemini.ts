@@ -1,7 +1,7 @@
 /** What families of Gemini models take; told by the model's name. */
 
 /** One family's habits. */
-export interface GeminiFamily {
+export interface GeminiCapabilities {
   /** How thinking is asked for: not at all, with a budget of tokens, or by level. */
   readonly thinking: "none" | "budget" | "level";
   /** Whether thinking can be turned off (a budget of 0), or down to next to nothing (level MINIMAL). */
@@ -18,7 +18,7 @@ export interface GeminiFamily {
 }
 
 /** Models of other names (Gemma, tuned ones): nothing is known of them. */
-const UNKNOWN: GeminiFamily = {
+const UNKNOWN: GeminiCapabilities = {
   thinking: "none",
   canStopThinking: true,
   hasXhigh: false,
@@ -32,7 +32,7 @@ const UNKNOWN: GeminiFamily = {
  * The family of a model's name. A name without a version is an alias of the newest.
  * @see https://ai.google.dev/gemini-api/docs/thinking
  */
-export function geminiFamily(model: string): GeminiFamily {
+export function geminiCapabilitiesOf(model: string): GeminiCapabilities {
   if (!model.includes("gemini")) return { ...UNKNOWN, takesSystem: !/gemma-[123]/.test(model) };
   const [, major, minor] = /gemini-(\d+)(?:\.(\d+))?/.exec(model) ?? [];
   const version = major === undefined ? 3 : Number(`${major}.${minor ?? 0}`);

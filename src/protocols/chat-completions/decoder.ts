@@ -9,113 +9,35 @@ import { SendError } from "../../contract/errors.ts";
 import { exactJson } from "../../platform/exact-json.ts";
 import { TextBuffer } from "../../platform/text-buffer.ts";
 import type { ReplyFacts } from "../../stream/reply-facts.ts";
-import { madeUpCallId } from "../common/call-ids.ts";
 import { errorOf, isError, isForeignError } from "../common/error-kinds.ts";
 import { brokenOffError, finishReasonOf } from "../common/finish-reasons.ts";
 import { addLogprobs } from "../common/logprobs.ts";
-import { isOneText, isRestored, lostTextError } from "../common/lost-text.ts";
-import { mediaIn } from "../common/media-parts.ts";
+import { mediaIn } from "../common/media-decoding.ts";
+import { isOneText, isRestored, lostTextError } from "../common/text-comparison.ts";
 import { codePoints, TextPositions } from "../common/text-positions.ts";
+import { madeUpCallId } from "../common/tool-call-ids.ts";
 import { ToolCallTracker } from "../common/tool-call-tracker.ts";
 import { firstAnswer, listIn, nameIn, objectIn, textIn } from "../common/wire-values.ts";
-import type { Decoder, Protocol } from "../protocol.ts";
+import type { Decoder } from "../protocol.ts";
 import type { ChatDialect } from "./dialects.ts";
 import { audioIn, ChatMedia } from "./media.ts";
 import type { ReasoningReplay } from "./reasoning-replay.ts";
-import { type ReasoningDetail, ReplayCollector, type WirePart } from "./replay.ts";
-import { buildChatRequest } from "./request.ts";
+import { ReplayCollector } from "./replay.ts";
 import { usageOf } from "./usage.ts";
+import type { UrlCitation, WireAnnotation, WireChoice, WireChunk, WireDelta, WirePart, WireToolCall } from "./wire.ts";
 
 /** The spellings of plain thinking. */
 const REASONING_FIELDS = ["reasoning_content", "reasoning", "reasoning_text"] as const;
 
-type Nullable<T> = T | null | undefined;
-
-/** What crosses the wire; every member may be missing or null somewhere. */
-interface WireChunk {
-  readonly id?: Nullable<string>;
-  readonly model?: Nullable<string>;
-  readonly object?: Nullable<string>;
-  readonly choices?: Nullable<readonly Nullable<WireChoice>[]>;
-  readonly usage?: unknown;
-  readonly service_tier?: unknown;
-  readonly x_groq?: Nullable<{ readonly usage?: unknown; readonly error?: unknown }>;
-  readonly error?: unknown;
-  /** Perplexity: URLs, and the same with titles. */
-  readonly citations?: Nullable<readonly unknown[]>;
-  readonly search_results?: Nullable<readonly Nullable<{ readonly url?: unknown; readonly title?: unknown }>[]>;
-}
-
-interface WireChoice {
-  readonly index?: Nullable<number>;
-  readonly delta?: Nullable<WireDelta>;
-  readonly message?: Nullable<WireDelta>;
-  readonly finish_reason?: Nullable<string>;
-  /** OpenRouter: the provider behind it failed. */
-  readonly error?: unknown;
-  readonly logprobs?: unknown;
-  readonly usage?: unknown;
-}
-
-interface WireDelta {
-  readonly content?: Nullable<string | readonly WirePart[]>;
-  readonly refusal?: Nullable<string>;
-  readonly reasoning_content?: unknown;
-  readonly reasoning?: unknown;
-  readonly reasoning_text?: unknown;
-  readonly reasoning_details?: Nullable<readonly ReasoningDetail[]>;
-  readonly tool_calls?: Nullable<readonly WireToolCall[]>;
-  readonly function_call?: WireToolCall["function"];
-  readonly annotations?: Nullable<readonly WireAnnotation[]>;
-  readonly audio?: unknown;
-  readonly images?: unknown;
-}
-
-interface WireToolCall {
-  readonly index?: Nullable<number>;
-  readonly id?: Nullable<string>;
-  readonly function?: Nullable<{ readonly name?: Nullable<string>; readonly arguments?: unknown }>;
-  /** A call of a tool that takes plain text. */
-  readonly custom?: Nullable<{ readonly name?: Nullable<string>; readonly input?: Nullable<string> }>;
-  readonly extra_content?: unknown;
-}
-
-/** Some servers send what is in it without the envelope. */
-interface WireAnnotation extends UrlCitation {
-  readonly url_citation?: Nullable<UrlCitation>;
-}
-
-interface UrlCitation {
-  readonly url?: Nullable<string>;
-  readonly title?: Nullable<string>;
-  readonly content?: Nullable<string>;
-  readonly start_index?: Nullable<number>;
-  readonly end_index?: Nullable<number>;
-}
-
-/** The protocol in one vendor's dialect. */
-export function chatCompletions(dialect: ChatDialect): Protocol {
-  return {
-    buildRequest: (messages, options, endpoint, stream) =>
-      buildChatRequest(messages, options, endpoint, stream, dialect),
-    createDecoder: (facts) => new ChatDecoder(facts, dialect),
-    decodeWhole(body, facts, chunks) {
-      const decoder = new ChatDecoder(facts, dialect);
-      decoder.push(answerIn(body), "", chunks);
-      decoder.endWhole(chunks);
-    },
-    readError: errorOf,
-  };
-}
-
 /** OpenRouter was seen to put the answer into the field that names who gave it. */
-function answerIn(body: unknown): object {
+export function answerIn(body: unknown): object {
   const { provider, ...answer } = (objectIn(body as object) ?? {}) as { readonly provider?: unknown } & WireChunk;
   const isNested = !answer.choices && typeof provider === "object" && provider !== null && "choices" in provider;
   return isNested ? provider : { provider, ...answer };
 }
 
-class ChatDecoder implements Decoder {
+/** Decodes one reply. */
+export class ChatDecoder implements Decoder {
   readonly #facts: ReplyFacts;
   /** The one that was asked. */
   readonly #model: string;

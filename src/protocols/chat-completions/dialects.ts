@@ -1,15 +1,12 @@
 /** How the vendors of Chat Completions differ in what they take. */
 
 import type { ReasoningEffort, SearchParameters, SendOptions } from "../../contract/client.ts";
-import { capabilitiesOf } from "../capabilities/claude.ts";
-import { geminiFamily } from "../capabilities/gemini.ts";
-import {
-  openaiFamily,
-  openaiInputs,
-  openaiRefusesSampling,
-  type ReasoningFamily,
-  xaiFamily,
-} from "../capabilities/openai.ts";
+import type { JsonObject } from "../../platform/json-object.ts";
+import { claudeCapabilitiesOf } from "../capabilities/claude.ts";
+import { geminiCapabilitiesOf } from "../capabilities/gemini.ts";
+import { openaiCapabilitiesOf, openaiInputs, openaiRefusesSampling } from "../capabilities/openai.ts";
+import type { ReasoningCapabilities } from "../capabilities/reasoning.ts";
+import { xaiCapabilitiesOf } from "../capabilities/xai.ts";
 import { ANTHROPIC_ROOT_REFUSALS, OPENAI_ROOT_REFUSALS } from "../common/tool-parameters.ts";
 import { type Endpoint, refuse } from "../protocol.ts";
 import {
@@ -24,8 +21,6 @@ import { commonReplay, deepseekReplay, llamacppReplay, type ReasoningRule } from
 import { openaiSearch, openrouterSearch, SEARCH_MODELS } from "./search.ts";
 import { commonOrder, deepseekOrder, mistralOrder, type OrderRule, openrouterOrder } from "./turn-order.ts";
 
-type Fields = Readonly<Record<string, unknown>>;
-
 /** What a part of the user's turn may be. */
 export type InputKind = "image" | "file" | "audio";
 
@@ -34,7 +29,7 @@ export interface ChatDialect {
   /** The name of the limit on output: newer models refuse the old name, most other servers know only that. */
   readonly maxTokensField: "max_completion_tokens" | "max_tokens";
   /** Sent with a streamed request; absent where the vendor refuses it. */
-  readonly streamOptions?: Fields;
+  readonly streamOptions?: JsonObject;
   readonly seedField?: "random_seed";
   readonly requiredToolChoice?: "any";
   /**
@@ -43,15 +38,15 @@ export interface ChatDialect {
    */
   readonly outputFormat?: "json_object" | "none";
   /** The fields that ask for so much thinking. Absent: `reasoning_effort`, as the protocol has it. */
-  readonly reasoning?: (effort: ReasoningEffort, endpoint: Endpoint, options: SendOptions) => Fields;
+  readonly reasoning?: (effort: ReasoningEffort, endpoint: Endpoint, options: SendOptions) => JsonObject;
   /** The fields that ask for a search; absent where there is none. */
-  readonly search?: (search: SearchParameters, endpoint: Endpoint, options: SendOptions) => Fields;
+  readonly search?: (search: SearchParameters, endpoint: Endpoint, options: SendOptions) => JsonObject;
   /** Which models think, where that decides what else they take. */
-  readonly familyOf?: (model: string) => ReasoningFamily;
+  readonly capabilitiesOf?: (model: string) => ReasoningCapabilities;
   /** Whether a model refuses an option, knowing whether it thinks. */
   readonly refuses?: (option: "temperature" | "topP" | "stop", model: string, thinks: boolean) => boolean;
   /** Options that the vendor ignores, and where to find them instead. */
-  readonly lacks?: readonly ("seed" | "reasoning" | "search")[];
+  readonly unsupported?: readonly ("seed" | "reasoning" | "search")[];
   readonly advice?: string;
   readonly highestTemperature?: number;
   /** How many texts to stop at. */
@@ -64,7 +59,7 @@ export interface ChatDialect {
   /** Models that want a list of tools, if an empty one, once there were calls. */
   readonly wantsToolsAfterCalls?: RegExp;
   /** Tools are described without `additionalProperties: false`, which is what is meant anyway. */
-  readonly opensTools?: true;
+  readonly stripsAdditionalProperties?: true;
   /** A tool without arguments has no schema: older models refuse one without properties. */
   readonly omitsNoParameters?: true;
   /** Keywords that a model's provider refuses at the root of a tool's schema. */
@@ -96,8 +91,8 @@ export interface ChatDialect {
 
 /** What is sent so that the last message is gone on with. */
 interface ChatPrefix {
-  readonly messageFields?: Fields;
-  readonly fields?: Fields;
+  readonly messageFields?: JsonObject;
+  readonly fields?: JsonObject;
 }
 
 /** What most servers understand. */
@@ -119,9 +114,9 @@ export const OPENAI_CHAT: ChatDialect = {
   maxTokensField: "max_completion_tokens",
   // Without it every chunk carries a random text of its own.
   streamOptions: { include_usage: true, include_obfuscation: false },
-  reasoning: effortOf(openaiFamily),
+  reasoning: effortOf(openaiCapabilitiesOf),
   search: openaiSearch,
-  familyOf: openaiFamily,
+  capabilitiesOf: openaiCapabilitiesOf,
   refuses: (option, model, thinks) =>
     option === "stop"
       ? /^(o3|o4-mini)/.test(model)
@@ -139,13 +134,13 @@ export const OPENAI_CHAT: ChatDialect = {
 export const XAI_CHAT: ChatDialect = {
   maxTokensField: "max_completion_tokens",
   streamOptions: { include_usage: true },
-  reasoning: effortOf(xaiFamily),
-  familyOf: xaiFamily,
+  reasoning: effortOf(xaiCapabilitiesOf),
+  capabilitiesOf: xaiCapabilitiesOf,
   refuses: (option, _model, thinks) => option === "stop" && thinks,
-  lacks: ["search"],
+  unsupported: ["search"],
   advice: 'Responses has it: `api: "responses"`.',
   cacheKey: { header: "x-grok-conv-id" },
-  opensTools: true,
+  stripsAdditionalProperties: true,
   inputs: () => ["image"],
   longestCallId: 40,
 };
@@ -157,7 +152,7 @@ export const XAI_CHAT: ChatDialect = {
 export const ANTHROPIC_CHAT: ChatDialect = {
   ...MOST_SERVERS,
   outputFormat: "none",
-  lacks: ["seed", "reasoning", "search"],
+  unsupported: ["seed", "reasoning", "search"],
   refusesBlankText: /^/,
   advice: 'Anthropic\'s own protocol may have it: `api: "messages"`.',
   highestTemperature: 1,
@@ -170,8 +165,8 @@ export const GEMINI_CHAT: ChatDialect = {
   maxTokensField: "max_completion_tokens",
   streamOptions: { include_usage: true },
   reasoning: geminiReasoning,
-  isSignedFirst: (model) => geminiFamily(model).wantsSignatures,
-  lacks: ["search"],
+  isSignedFirst: (model) => geminiCapabilitiesOf(model).wantsSignatures,
+  unsupported: ["search"],
   advice: 'Gemini\'s own protocol has it: `api: "gemini"`.',
   omitsNoParameters: true,
   inputs: () => ["image", "audio"],
@@ -187,7 +182,7 @@ export const OPENROUTER_CHAT: ChatDialect = {
   cacheMarks: /^~?anthropic\//,
   wantsToolsAfterCalls: /^~?anthropic\//,
   refusesBlankText: /^~?anthropic\//,
-  bindsThinking: (model) => /^~?anthropic\//.test(model) && capabilitiesOf(model).bindsThinking,
+  bindsThinking: (model) => /^~?anthropic\//.test(model) && claudeCapabilitiesOf(model).bindsThinking,
   turnOrder: openrouterOrder,
   rootRefusals: (model) =>
     /^~?anthropic\//.test(model) ? ANTHROPIC_ROOT_REFUSALS : /^~?openai\//.test(model) ? OPENAI_ROOT_REFUSALS : [],
@@ -249,14 +244,14 @@ function continuesFinalMessage(): ChatPrefix {
   return { fields: { continue_final_message: true, add_generation_prompt: false } };
 }
 
-/** What becomes of an option that this vendor lacks, or whose place is elsewhere. Returns whether it may be sent. */
+/** What becomes of an option that the vendor does not support, or whose place is elsewhere. Returns whether it may be sent. */
 export function mayAsk(
   name: "seed" | "reasoning" | "search",
-  { lacks, advice, search }: ChatDialect,
+  { unsupported, advice, search }: ChatDialect,
   endpoint: Endpoint,
   options: SendOptions,
 ): boolean {
-  if (!lacks?.includes(name) && (name !== "search" || search)) return true;
+  if (!unsupported?.includes(name) && (name !== "search" || search)) return true;
   refuse(`\`${name}\``, endpoint, options, advice);
   return false;
 }

@@ -6,17 +6,9 @@
 
 import type { MessageChunk } from "../../contract/chunk.ts";
 import type { Media } from "../../contract/message.ts";
-import { mediaChunk, mediaIn, mediaTypeOf } from "../common/media-parts.ts";
+import { mediaChunk, mediaIn, mediaTypeOf } from "../common/media-decoding.ts";
 import { listIn, nameIn, objectIn, textIn } from "../common/wire-values.ts";
-
-/** A sound, or a piece of one: every member may be missing. */
-export interface WireAudio {
-  readonly id?: unknown;
-  readonly data?: string | null;
-  readonly transcript?: string | null;
-  /** Seconds since 1970. */
-  readonly expires_at?: unknown;
-}
+import type { WireAudio } from "./wire.ts";
 
 /** What names a sound in the next request. */
 export interface SoundReference {

@@ -4,14 +4,14 @@ import type { Tool } from "../../contract/client.ts";
 import { SendError } from "../../contract/errors.ts";
 import type { AssistantTurn, ContentPart, Media, Message } from "../../contract/message.ts";
 import { base64TextOf } from "../../platform/base64.ts";
+import type { JsonObject } from "../../platform/json-object.ts";
 import { type Attachment, dataUrlOf, inlined } from "../common/attachments.ts";
-import { withoutBlankText } from "../common/blank-text.ts";
-import { argumentsJson } from "../common/call-arguments.ts";
-import { callIdOf, OPENAI_NAMES, shortCallId } from "../common/call-ids.ts";
-import { type HistoryCalls, historyCalls, type SentCall } from "../common/history-calls.ts";
-import { completeMedia, withMovedMedia } from "../common/media-turns.ts";
+import { completeMedia, withMovedMedia } from "../common/media-history.ts";
+import { wellFormed, withoutBlankText } from "../common/message-text.ts";
 import { originOf, ownReplayOf } from "../common/replay.ts";
-import { wellFormed } from "../common/well-formed.ts";
+import { argumentsJson } from "../common/tool-call-arguments.ts";
+import { type HistoryCalls, historyCalls, type SentCall } from "../common/tool-call-history.ts";
+import { callIdOf, OPENAI_NAMES, shortCallId } from "../common/tool-call-ids.ts";
 import { meaningOf } from "../common/wire-values.ts";
 import type { Endpoint } from "../protocol.ts";
 import type { ChatDialect, InputKind } from "./dialects.ts";
@@ -19,16 +19,14 @@ import type { ReasoningReplay } from "./reasoning-replay.ts";
 import { type ChatReplay, PROTOCOL_NAME } from "./replay.ts";
 import { inOrder } from "./turn-order.ts";
 
-type Fields = Readonly<Record<string, unknown>>;
-
 /** @param places gets, for each message that is sent, where it was written, if its reply says so */
 export function wireMessagesOf(
   given: readonly Message[],
   tools: readonly Tool[] | undefined,
   endpoint: Endpoint,
   dialect: ChatDialect,
-  places: Map<Fields, unknown> = new Map(),
-): readonly Fields[] {
+  places: Map<JsonObject, unknown> = new Map(),
+): readonly JsonObject[] {
   const said = dialect.refusesBlankText?.test(endpoint.model) ? withoutBlankText(given) : given;
   const messages = withMovedMedia(said, {
     carries: (turn, medium) =>
@@ -55,7 +53,7 @@ function wireMessages(
   isInLoop: boolean,
   endpoint: Endpoint,
   dialect: ChatDialect,
-): readonly Fields[] {
+): readonly JsonObject[] {
   switch (message.role) {
     case "system":
       return [{ role: "system", content: wellFormed(message.content) }];
@@ -74,7 +72,7 @@ function assistantMessage(
   isInLoop: boolean,
   endpoint: Endpoint,
   dialect: ChatDialect,
-): readonly Fields[] {
+): readonly JsonObject[] {
   const { model } = endpoint;
   const sound = soundOf(turn, endpoint, dialect);
   if (sound !== undefined) return [{ role: "assistant", audio: { id: sound } }];
@@ -108,7 +106,7 @@ function wireCall(
   callFields: ChatReplay["callFields"],
   model: string,
   { isSignedFirst }: ChatDialect,
-): Fields {
+): JsonObject {
   const { arguments: args } = call;
   const own = meaningOf(callFields ?? {}, call.id);
   return {
@@ -132,9 +130,9 @@ function unsignedFields(callFields: ChatReplay["callFields"]): ChatReplay["callF
 /** A detail may belong to a call, by the id that it came with. */
 function detailsFor(calls: readonly SentCall[], details: readonly unknown[]): readonly unknown[] {
   return details.map((detail) => {
-    const id = (detail as Fields | null)?.id;
+    const id = (detail as JsonObject | null)?.id;
     const sent = calls.find(({ call }) => call.id === id);
-    return sent ? { ...(detail as Fields), id: sent.id } : detail;
+    return sent ? { ...(detail as JsonObject), id: sent.id } : detail;
   });
 }
 
@@ -147,7 +145,7 @@ function isCarried(medium: Media, { imagesBack }: ChatDialect): boolean {
   return imagesBack === true && isPicture(medium) && medium.fileId === undefined;
 }
 
-function wireImage({ mediaType, data, url }: Media): Fields {
+function wireImage({ mediaType, data, url }: Media): JsonObject {
   return { type: "image_url", image_url: { url: url ?? dataUrlOf({ mediaType, data: data ?? "" }) } };
 }
 
@@ -174,7 +172,7 @@ function reasoningFields(
   hasCalls: boolean,
   isInLoop: boolean,
   rule: ReasoningReplay | undefined,
-): Fields {
+): JsonObject {
   const { turns, missing } = rule ?? {};
   const kept = turns === "all" || (turns === "loop" && isInLoop) ? reasoning : undefined;
   // A server that demands the field does so although its models may be served under another name elsewhere.
@@ -198,7 +196,7 @@ function userContent(content: string | readonly ContentPart[], endpoint: Endpoin
   return content.map((part) => wirePart(part, endpoint, dialect));
 }
 
-function wirePart(given: ContentPart, endpoint: Endpoint, { inputs, filePart }: ChatDialect): Fields {
+function wirePart(given: ContentPart, endpoint: Endpoint, { inputs, filePart }: ChatDialect): JsonObject {
   if (given.type === "text") return { type: "text", text: wellFormed(given.text) };
   const part = inlined(given);
   const kind = kindOf(part);

@@ -1,13 +1,13 @@
 /** How much to think, in the words of each vendor of Chat Completions. */
 
 import type { ReasoningEffort, SendOptions } from "../../contract/client.ts";
-import { geminiFamily } from "../capabilities/gemini.ts";
-import type { ReasoningFamily } from "../capabilities/openai.ts";
-import { nearestEffort } from "../common/effort.ts";
+import type { JsonObject } from "../../platform/json-object.ts";
+import { geminiCapabilitiesOf } from "../capabilities/gemini.ts";
+import type { ReasoningCapabilities } from "../capabilities/reasoning.ts";
+import { nearestEffort } from "../common/reasoning-effort.ts";
 import { type Endpoint, refuse } from "../protocol.ts";
 
-type Fields = Readonly<Record<string, unknown>>;
-type Ask = (effort: ReasoningEffort, endpoint: Endpoint, options: SendOptions) => Fields;
+type Ask = (effort: ReasoningEffort, endpoint: Endpoint, options: SendOptions) => JsonObject;
 
 const LEVELS_ONLY = 'Give a level such as "low" or "high".';
 
@@ -31,9 +31,9 @@ export const commonReasoning: Ask = (effort, endpoint, options) => {
 };
 
 /** The protocol's own field, where it is known which model takes what. */
-export function effortOf(familyOf: (model: string) => ReasoningFamily): Ask {
+export function effortOf(capabilitiesOf: (model: string) => ReasoningCapabilities): Ask {
   return (effort, endpoint, options) => {
-    const { reasons, efforts } = familyOf(endpoint.model);
+    const { reasons, efforts } = capabilitiesOf(endpoint.model);
     if (reasons === "never") {
       if (effort !== "none") refuse("`reasoning`", endpoint, options, "This model does not think.");
       return {};
@@ -103,7 +103,7 @@ export const mistralReasoning: Ask = (effort, endpoint, options) => {
 
 /** @see https://ai.google.dev/gemini-api/docs/openai#thinking */
 export const geminiReasoning: Ask = (effort, endpoint, options) => {
-  const { thinking, canStopThinking } = geminiFamily(endpoint.model);
+  const { thinking, canStopThinking } = geminiCapabilitiesOf(endpoint.model);
   if (thinking === "none") {
     if (effort !== "none") refuse("`reasoning`", endpoint, options, "This model does not think.");
     return {};

@@ -4,6 +4,7 @@ import type { Replay } from "../../contract/message.ts";
 import { listIn } from "../common/wire-values.ts";
 import type { SoundReference } from "./media.ts";
 import type { ReasoningReplay } from "./reasoning-replay.ts";
+import type { ReasoningDetail, WirePart } from "./wire.ts";
 
 export const PROTOCOL_NAME = "chat-completions";
 
@@ -21,23 +22,6 @@ export interface ChatReplay {
   readonly place?: unknown;
   /** The name of the sound that was made. */
   readonly sound?: SoundReference;
-}
-
-/** One element of OpenRouter's `reasoning_details`. */
-export interface ReasoningDetail {
-  readonly type?: string;
-  readonly index?: number;
-  readonly text?: string | null;
-  readonly summary?: string | null;
-  readonly data?: string | null;
-  readonly signature?: string | null;
-}
-
-/** One of Mistral's content parts. */
-export interface WirePart {
-  readonly type?: string;
-  readonly text?: string | null;
-  readonly thinking?: readonly WirePart[] | string | null;
 }
 
 const JOINED = ["text", "summary", "data"] as const;

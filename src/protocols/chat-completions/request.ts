@@ -2,20 +2,17 @@
 
 import type { SendOptions, Tool } from "../../contract/client.ts";
 import type { Message } from "../../contract/message.ts";
+import type { JsonObject } from "../../platform/json-object.ts";
 import { BOUND_ELSEWHERE } from "../anthropic-messages/thinking-binding.ts";
-import { toldToGoOn } from "../common/continuation.ts";
-import { openSchema } from "../common/open-schema.ts";
-import { withProviderOptions } from "../common/provider-options.ts";
-import { oneAnswer } from "../common/single-answer.ts";
-import { hasNoParameters, NO_PARAMETERS, parametersOf } from "../common/tool-parameters.ts";
+import { withContinuationPrompt } from "../common/continuation.ts";
+import { withOneAnswer, withProviderOptions } from "../common/provider-options.ts";
+import { hasNoParameters, NO_PARAMETERS, parametersOf, withoutClosedObjects } from "../common/tool-parameters.ts";
 import { type Endpoint, type ProtocolRequest, refuse } from "../protocol.ts";
 import { type ChatDialect, mayAsk } from "./dialects.ts";
 import { wireMessagesOf } from "./messages.ts";
 import { outputOf, withInstruction } from "./output.ts";
 import { commonReasoning } from "./reasoning.ts";
 import { type BoundMessages, boundMessages } from "./thinking-binding.ts";
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /** @see https://platform.openai.com/docs/api-reference/chat/create */
 export function buildChatRequest(
@@ -29,13 +26,13 @@ export function buildChatRequest(
   const output = outputOf(options, endpoint, dialect);
   const cache = cacheOf(options, endpoint, dialect);
   const prefix = endsInAnswer(messages) ? dialect.prefix?.(endpoint) : undefined;
-  const told = withInstruction(prefix ? messages : toldToGoOn(messages), output?.instruction);
-  const places = new Map<Fields, unknown>();
+  const told = withInstruction(prefix ? messages : withContinuationPrompt(messages), output?.instruction);
+  const places = new Map<JsonObject, unknown>();
   const wired = wireMessagesOf(told, options.tools, endpoint, dialect, places);
   const tools = toolFields(messages, options, endpoint, dialect);
   const fields = {
     ...prefix?.fields,
-    // Fields that were not asked for are left out: some servers refuse those they do not know.
+    // JsonObject that were not asked for are left out: some servers refuse those they do not know.
     ...(stream && { stream: true, ...(dialect.streamOptions && { stream_options: dialect.streamOptions }) }),
     ...(options.maxOutputTokens !== undefined && { [dialect.maxTokensField]: options.maxOutputTokens }),
     ...reasoningOf(options, endpoint, dialect),
@@ -56,7 +53,7 @@ export function buildChatRequest(
       url: baseUrl.endsWith("/chat/completions") ? baseUrl : `${baseUrl}/chat/completions`,
       ...(cache.headers && { headers: cache.headers }),
       ...(prefix && { continuesExactly: true }),
-      body: oneAnswer(
+      body: withOneAnswer(
         withProviderOptions(cache.isMarked ? markedForCache(body, options) : body, options.providerOptions),
         "n",
         endpoint,
@@ -78,15 +75,15 @@ function endsInAnswer(messages: readonly Message[]): boolean {
   return last?.role === "assistant" && last.content !== "" && !last.toolCalls?.length;
 }
 
-function reasoningOf(options: SendOptions, endpoint: Endpoint, dialect: ChatDialect): Fields {
+function reasoningOf(options: SendOptions, endpoint: Endpoint, dialect: ChatDialect): JsonObject {
   const { reasoning } = options;
   if (reasoning === undefined || !mayAsk("reasoning", dialect, endpoint, options)) return {};
   return (dialect.reasoning ?? commonReasoning)(reasoning, endpoint, options);
 }
 
 /** Whether the model is known to think in this request. */
-function thinks({ reasoning }: SendOptions, { model }: Endpoint, { familyOf }: ChatDialect): boolean {
-  const reasons = familyOf?.(model).reasons;
+function thinks({ reasoning }: SendOptions, { model }: Endpoint, { capabilitiesOf }: ChatDialect): boolean {
+  const reasons = capabilitiesOf?.(model).reasons;
   return reasoning === undefined ? reasons === "unasked" : reasoning !== "none" && reasons !== "never";
 }
 
@@ -103,7 +100,7 @@ function refusesOption(
   return true;
 }
 
-function samplingOf(options: SendOptions, endpoint: Endpoint, dialect: ChatDialect): Fields {
+function samplingOf(options: SendOptions, endpoint: Endpoint, dialect: ChatDialect): JsonObject {
   let { temperature, topP } = options;
   const { highestTemperature = 2 } = dialect;
   if (temperature !== undefined && temperature > highestTemperature) {
@@ -115,7 +112,7 @@ function samplingOf(options: SendOptions, endpoint: Endpoint, dialect: ChatDiale
   return { ...(temperature !== undefined && { temperature }), ...(topP !== undefined && { top_p: topP }) };
 }
 
-function stopOf(options: SendOptions, endpoint: Endpoint, dialect: ChatDialect): Fields {
+function stopOf(options: SendOptions, endpoint: Endpoint, dialect: ChatDialect): JsonObject {
   const { stop } = options;
   const { mostStops = Number.POSITIVE_INFINITY } = dialect;
   if (stop === undefined || refusesOption("stop", options, endpoint, dialect)) return {};
@@ -123,17 +120,19 @@ function stopOf(options: SendOptions, endpoint: Endpoint, dialect: ChatDialect):
   return { stop: stop.slice(0, mostStops) };
 }
 
-function seedOf(options: SendOptions, endpoint: Endpoint, dialect: ChatDialect): Fields {
+function seedOf(options: SendOptions, endpoint: Endpoint, dialect: ChatDialect): JsonObject {
   if (options.seed === undefined || !mayAsk("seed", dialect, endpoint, options)) return {};
   return { [dialect.seedField ?? "seed"]: options.seed };
 }
 
 /** Mistral and llama.cpp want a schema of every tool. */
-function wireParameters(tool: Tool, options: SendOptions, endpoint: Endpoint, dialect: ChatDialect): Fields {
-  const { opensTools, omitsNoParameters, rootRefusals } = dialect;
+function wireParameters(tool: Tool, options: SendOptions, endpoint: Endpoint, dialect: ChatDialect): JsonObject {
+  const { stripsAdditionalProperties, omitsNoParameters, rootRefusals } = dialect;
   const schema = parametersOf(tool, endpoint, options, rootRefusals?.(endpoint.model));
   if (omitsNoParameters && (!schema || hasNoParameters(schema))) return {};
-  return { parameters: opensTools && schema ? openSchema(schema) : (schema ?? NO_PARAMETERS) };
+  return {
+    parameters: stripsAdditionalProperties && schema ? withoutClosedObjects(schema) : (schema ?? NO_PARAMETERS),
+  };
 }
 
 function toolFields(
@@ -141,7 +140,7 @@ function toolFields(
   options: SendOptions,
   endpoint: Endpoint,
   dialect: ChatDialect,
-): Fields {
+): JsonObject {
   const { tools, toolChoice } = options;
   if (!tools || tools.length === 0) {
     const hasCalls = messages.some((message) => message.role === "assistant" && message.toolCalls?.length);
@@ -162,13 +161,13 @@ function toolFields(
   };
 }
 
-function searchOf(options: SendOptions, endpoint: Endpoint, dialect: ChatDialect): Fields {
+function searchOf(options: SendOptions, endpoint: Endpoint, dialect: ChatDialect): JsonObject {
   const { search } = options;
   if (!search || search.mode === "off" || !mayAsk("search", dialect, endpoint, options)) return {};
   return dialect.search?.(search, endpoint, options) ?? {};
 }
 
-function metadataOf(options: SendOptions, endpoint: Endpoint, { takesMetadata }: ChatDialect): Fields {
+function metadataOf(options: SendOptions, endpoint: Endpoint, { takesMetadata }: ChatDialect): JsonObject {
   const { metadata } = options;
   if (metadata === undefined) return {};
   if (takesMetadata) return { metadata };
@@ -177,7 +176,7 @@ function metadataOf(options: SendOptions, endpoint: Endpoint, { takesMetadata }:
 }
 
 interface Caching {
-  readonly fields?: Fields;
+  readonly fields?: JsonObject;
   readonly headers?: Readonly<Record<string, string>>;
   /** Whether the messages must be marked. */
   readonly isMarked?: boolean;
@@ -202,7 +201,10 @@ function cacheOf(options: SendOptions, endpoint: Endpoint, { cacheKey, cacheMark
 }
 
 /** Marks the system's text and the latest two turns of the user, as Anthropic's models behind a router want it. */
-function markedForCache(body: Fields & { readonly messages: readonly Fields[] }, { promptCache }: SendOptions): Fields {
+function markedForCache(
+  body: JsonObject & { readonly messages: readonly JsonObject[] },
+  { promptCache }: SendOptions,
+): JsonObject {
   const ttl = typeof promptCache === "object" ? promptCache.ttl : undefined;
   const mark = { cache_control: { type: "ephemeral", ...(ttl && { ttl }) } };
   const { messages } = body;
@@ -213,7 +215,7 @@ function markedForCache(body: Fields & { readonly messages: readonly Fields[] },
   const marked = messages.map((message, at) => {
     const { content } = message;
     if (!places.includes(at)) return message;
-    const parts = Array.isArray(content) ? (content as readonly Fields[]) : [{ type: "text", text: content }];
+    const parts = Array.isArray(content) ? (content as readonly JsonObject[]) : [{ type: "text", text: content }];
     const last = parts.findLastIndex(({ type, text }) => type === "text" && text !== "");
     return { ...message, content: parts.map((part, index) => (index === last ? { ...part, ...mark } : part)) };
   });

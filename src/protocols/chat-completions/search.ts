@@ -1,16 +1,15 @@
 /** Web search over Chat Completions, where there is one. */
 
 import type { SearchParameters, SendOptions } from "../../contract/client.ts";
+import type { JsonObject } from "../../platform/json-object.ts";
 import { refuseSearch } from "../common/unsupported-search.ts";
 import { type Endpoint, refuse } from "../protocol.ts";
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /** Models made for it; others search over Responses. They search with every request. */
 export const SEARCH_MODELS: RegExp = /-search-(preview|api)/;
 
 /** @see https://platform.openai.com/docs/guides/tools-web-search?api-mode=chat */
-export function openaiSearch(search: SearchParameters, endpoint: Endpoint, options: SendOptions): Fields {
+export function openaiSearch(search: SearchParameters, endpoint: Endpoint, options: SendOptions): JsonObject {
   if (!SEARCH_MODELS.test(endpoint.model)) {
     refuse("`search`", endpoint, options, 'Responses has it: `api: "responses"`.');
     return {};
@@ -36,7 +35,7 @@ export function openaiSearch(search: SearchParameters, endpoint: Endpoint, optio
  * OpenRouter's plugin, for every model: it searches with each request, so `auto` and `on` are one.
  * @see https://openrouter.ai/docs/guides/features/plugins/web-search
  */
-export function openrouterSearch(search: SearchParameters, endpoint: Endpoint, options: SendOptions): Fields {
+export function openrouterSearch(search: SearchParameters, endpoint: Endpoint, options: SendOptions): JsonObject {
   refuseSearch(search, ["fromDate", "toDate", "country", "sources", "citations"], endpoint, options);
   const { maxResults, allowedDomains, blockedDomains } = search;
   const plugin = {

@@ -1,5 +1,6 @@
 /** Claude's signed thinking behind a router: tied to its conversation as it is in Anthropic's own protocol. */
 
+import type { JsonObject } from "../../platform/json-object.ts";
 import type { Piece } from "../anthropic-messages/messages.ts";
 import {
   type BoundPieces,
@@ -9,11 +10,9 @@ import {
   unboundPieces,
 } from "../anthropic-messages/thinking-binding.ts";
 
-type Fields = Readonly<Record<string, unknown>>;
-
 /** The messages of a request with the thinking that is accepted, and where the reply to them will stand. */
 export interface BoundMessages {
-  readonly messages: readonly Fields[];
+  readonly messages: readonly JsonObject[];
   readonly place?: () => Place;
   /** The same without any thinking; `undefined` where there is none. */
   unbound(): BoundMessages | undefined;
@@ -24,8 +23,8 @@ export interface BoundMessages {
  * @param places where each message was written, as its `replay` has it
  */
 export function boundMessages(
-  messages: readonly Fields[],
-  places: ReadonlyMap<Fields, unknown>,
+  messages: readonly JsonObject[],
+  places: ReadonlyMap<JsonObject, unknown>,
   tools: unknown,
   binds: boolean,
 ): BoundMessages {
@@ -36,7 +35,7 @@ export function boundMessages(
   return { messages, unbound: () => (hasDetails ? unbound() : undefined) };
 }
 
-function piecesOf(messages: readonly Fields[], places: ReadonlyMap<Fields, unknown>): readonly Piece[] {
+function piecesOf(messages: readonly JsonObject[], places: ReadonlyMap<JsonObject, unknown>): readonly Piece[] {
   return messages.map((message): Piece => {
     const { reasoning_details, ...rest } = message;
     const place = placeIn(places.get(message));
@@ -46,7 +45,7 @@ function piecesOf(messages: readonly Fields[], places: ReadonlyMap<Fields, unkno
   });
 }
 
-function messagesOf(messages: readonly Fields[], bound: BoundPieces, tools: unknown): BoundMessages {
+function messagesOf(messages: readonly JsonObject[], bound: BoundPieces, tools: unknown): BoundMessages {
   const kept = messages.map((message, at) => {
     const [first] = bound.pieces[at]?.blocks ?? [];
     return message.reasoning_details === undefined || first?.type === "thinking" ? message : (first ?? message);

@@ -1,8 +1,7 @@
 /** The order of turns as a server takes it: some refuse what others have answered, and go on refusing the conversation. */
 
-import { OPENING } from "../common/first-turn.ts";
-
-type Fields = Readonly<Record<string, unknown>>;
+import type { JsonObject } from "../../platform/json-object.ts";
+import { OPENING } from "../common/message-text.ts";
 
 /** What one model at one address demands. */
 export interface TurnOrder {
@@ -52,29 +51,29 @@ const BRIDGE = "Understood.";
 
 /** The messages in that order, with the words that they came with. */
 export function inOrder(
-  messages: readonly Fields[],
+  messages: readonly JsonObject[],
   { system, answersResults, alternates }: TurnOrder,
-): readonly Fields[] {
+): readonly JsonObject[] {
   const placed = system === undefined ? messages : systemFirst(messages);
   const begun = system === "user" ? systemInUser(placed) : placed;
   const spoken = answersResults ? withBridges(begun) : begun;
   return alternates ? alternating(spoken) : spoken;
 }
 
-function systemFirst(messages: readonly Fields[]): readonly Fields[] {
+function systemFirst(messages: readonly JsonObject[]): readonly JsonObject[] {
   const said = messages.filter(({ role }) => role === "system");
   if (said.length === 0 || (said.length === 1 && messages[0] === said[0])) return messages;
   return [said.reduce(joined), ...messages.filter(({ role }) => role !== "system")];
 }
 
-function systemInUser([first, ...rest]: readonly Fields[]): readonly Fields[] {
+function systemInUser([first, ...rest]: readonly JsonObject[]): readonly JsonObject[] {
   if (first?.role !== "system") return first ? [first, ...rest] : [];
   const [next] = rest;
   const user = { role: "user", content: first.content };
   return next?.role === "user" ? [joined(user, next), ...rest.slice(1)] : [user, ...rest];
 }
 
-function withBridges(messages: readonly Fields[]): readonly Fields[] {
+function withBridges(messages: readonly JsonObject[]): readonly JsonObject[] {
   return messages.flatMap((message, at) =>
     message.role === "user" && messages[at - 1]?.role === "tool"
       ? [{ role: "assistant", content: BRIDGE }, message]
@@ -82,8 +81,8 @@ function withBridges(messages: readonly Fields[]): readonly Fields[] {
   );
 }
 
-function alternating(messages: readonly Fields[]): readonly Fields[] {
-  const turns: Fields[] = [];
+function alternating(messages: readonly JsonObject[]): readonly JsonObject[] {
+  const turns: JsonObject[] = [];
   for (const message of messages) {
     const last = turns.at(-1);
     if (message.role === "assistant" && (last === undefined || last.role === "system"))
@@ -95,12 +94,12 @@ function alternating(messages: readonly Fields[]): readonly Fields[] {
 }
 
 /** Results of tools stay apart, and so do calls, which their results follow. */
-function isOneTurn(last: Fields, next: Fields): boolean {
+function isOneTurn(last: JsonObject, next: JsonObject): boolean {
   return last.role === next.role && (last.role === "user" || (last.role === "assistant" && !last.tool_calls));
 }
 
 /** Two messages as one; fields of the later one count. */
-function joined(one: Fields, two: Fields): Fields {
+function joined(one: JsonObject, two: JsonObject): JsonObject {
   const [before, after] = [one.content ?? "", two.content ?? ""];
   const isText = typeof before === "string" && typeof after === "string";
   const content = isText

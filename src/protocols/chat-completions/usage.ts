@@ -2,27 +2,7 @@
 
 import type { TokenUsage } from "../../contract/message.ts";
 import { countIn, countsOf, withCached } from "../common/usage-counts.ts";
-
-interface WireUsage {
-  readonly prompt_tokens?: number | null;
-  readonly completion_tokens?: number | null;
-  readonly total_tokens?: number | null;
-  readonly prompt_tokens_details?: WireDetails | null;
-  /** Mistral's spelling. */
-  readonly prompt_token_details?: WireDetails | null;
-  readonly completion_tokens_details?: { readonly reasoning_tokens?: number | null } | null;
-  /** DeepSeek, Moonshot, Mistral. */
-  readonly prompt_cache_hit_tokens?: number | null;
-  readonly cached_tokens?: number | null;
-  readonly num_cached_tokens?: number | null;
-  /** Azure's DeepSeek. */
-  readonly reasoning_tokens?: number | null;
-}
-
-interface WireDetails {
-  readonly cached_tokens?: number | null;
-  readonly cache_write_tokens?: number | null;
-}
+import type { WireUsage } from "./wire.ts";
 
 /** `undefined` when it does not tell what went in and what came out. `serviceTier` stands in the chunk beside it. */
 export function usageOf(raw: unknown, serviceTier?: string): TokenUsage | undefined {

@@ -15,7 +15,7 @@ export function cutReplyOf(messages: readonly Message[]): AssistantTurn | undefi
 }
 
 /** The same conversation for a model that begins a new turn after each one: with the words that make it go on. */
-export function toldToGoOn(messages: readonly Message[]): readonly Message[] {
+export function withContinuationPrompt(messages: readonly Message[]): readonly Message[] {
   const cut = cutReplyOf(messages);
   if (!cut) return messages;
   // Said again, the last words show where the rest belongs, down to the white space; whoever joins the two leaves them out.

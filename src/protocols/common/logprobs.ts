@@ -1,17 +1,16 @@
 /** Log probabilities, which are asked for with `providerOptions`, in the forms of their providers. */
 
 import type { TokenLogprob } from "../../contract/message.ts";
+import type { JsonObject } from "../../platform/json-object.ts";
 import type { ReplyFacts } from "../../stream/reply-facts.ts";
 
-type Fields = Readonly<Record<string, unknown>>;
-
 /** Whatever a server sends is looked at: these are numbers about the reply, not the reply. */
-function listOf(value: unknown): readonly Fields[] {
+function listOf(value: unknown): readonly JsonObject[] {
   if (!Array.isArray(value)) return [];
-  return (value as readonly unknown[]).filter((each): each is Fields => typeof each === "object" && each !== null);
+  return (value as readonly unknown[]).filter((each): each is JsonObject => typeof each === "object" && each !== null);
 }
 
-function tokenOf(wire: Fields): Omit<TokenLogprob, "alternatives"> | undefined {
+function tokenOf(wire: JsonObject): Omit<TokenLogprob, "alternatives"> | undefined {
   const { token, bytes } = wire;
   const logprob = wire.logprob ?? wire.logProbability;
   if (typeof token !== "string" || typeof logprob !== "number") return undefined;
@@ -23,7 +22,7 @@ function isBytes(value: unknown): value is readonly number[] {
   return Array.isArray(value) && value.every((byte) => typeof byte === "number");
 }
 
-function add(facts: ReplyFacts, wire: Fields, others: unknown): void {
+function add(facts: ReplyFacts, wire: JsonObject, others: unknown): void {
   const token = tokenOf(wire);
   if (!token) return;
   const alternatives = listOf(others).flatMap((other) => tokenOf(other) ?? []);
@@ -38,7 +37,7 @@ function add(facts: ReplyFacts, wire: Fields, others: unknown): void {
  */
 export function addLogprobs(facts: ReplyFacts, wire: unknown): void {
   if (typeof wire !== "object" || wire === null) return;
-  const { content, refusal, tokens, token_logprobs } = wire as Fields;
+  const { content, refusal, tokens, token_logprobs } = wire as JsonObject;
   const told = Array.isArray(wire) ? listOf(wire) : [...listOf(content), ...listOf(refusal)];
   for (const each of told) add(facts, each, each.top_logprobs);
   if (!Array.isArray(tokens) || !Array.isArray(token_logprobs) || told.length > 0) return;
@@ -52,7 +51,7 @@ export function addLogprobs(facts: ReplyFacts, wire: unknown): void {
  */
 export function addGeminiLogprobs(facts: ReplyFacts, wire: unknown): void {
   if (typeof wire !== "object" || wire === null) return;
-  const { chosenCandidates, topCandidates } = wire as Fields;
+  const { chosenCandidates, topCandidates } = wire as JsonObject;
   const weighed = listOf(topCandidates);
   for (const [at, chosen] of listOf(chosenCandidates).entries()) add(facts, chosen, weighed[at]?.candidates);
 }

@@ -1,17 +1,19 @@
-/** The caller's own fields, put into a request's body last. */
+/** The caller's own fields, merged into a request's body last. */
 
-type Fields = Readonly<Record<string, unknown>>;
+import type { SendOptions } from "../../contract/client.ts";
+import type { JsonObject } from "../../platform/json-object.ts";
+import { type Endpoint, refuse } from "../protocol.ts";
 
 /**
  * The body with `providerOptions` merged into it: plain objects field by field, at every depth, so that
  * `{ generationConfig: { topK: 40 } }` keeps what else is in `generationConfig`; everything else, lists among it, takes the
  * place of what was there. A field that is `undefined` is taken out of the body.
  */
-export function withProviderOptions(body: Fields, providerOptions: Fields | undefined): Fields {
+export function withProviderOptions(body: JsonObject, providerOptions: JsonObject | undefined): JsonObject {
   return providerOptions === undefined ? body : merged(body, providerOptions);
 }
 
-function merged(fields: Fields, more: Fields): Fields {
+function merged(fields: JsonObject, more: JsonObject): JsonObject {
   const all = new Map(Object.entries(fields));
   for (const [name, value] of Object.entries(more)) {
     const known = all.get(name);
@@ -21,8 +23,21 @@ function merged(fields: Fields, more: Fields): Fields {
   return Object.fromEntries(all);
 }
 
-function isPlain(value: unknown): value is Fields {
+function isPlain(value: unknown): value is JsonObject {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
+}
+
+/**
+ * The fields without a number of answers above one.
+ * @param name the field, under which `providerOptions` may ask for them
+ * @throws {SendError} kind `unsupported`, unless the caller wants such options left out
+ */
+export function withOneAnswer(fields: JsonObject, name: string, endpoint: Endpoint, options: SendOptions): JsonObject {
+  const { [name]: count, ...rest } = fields;
+  if (!(Number(count) > 1)) return fields;
+  const advice = "A reply is one answer: send the question several times instead.";
+  refuse(`several answers (\`${name}: ${Number(count)}\`)`, endpoint, options, advice);
+  return rest;
 }

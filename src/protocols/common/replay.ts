@@ -41,7 +41,7 @@ export function ownReplayOf<Data>(
  * @param callIds of the calls that came
  * @param waiting how many of them wait for the caller's answer
  */
-export function saysStill(
+export function isUnedited(
   turn: AssistantTurn,
   text: string,
   callIds: readonly unknown[],

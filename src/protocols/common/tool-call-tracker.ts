@@ -2,8 +2,8 @@
 
 import type { MessageChunk } from "../../contract/chunk.ts";
 import { SendError } from "../../contract/errors.ts";
-import { toolCallOf } from "./call-arguments.ts";
 import { JsonProgress } from "./json-progress.ts";
+import { toolCallOf } from "./tool-call-arguments.ts";
 import { argumentsIn } from "./wire-values.ts";
 
 interface OpenCall {

@@ -143,3 +143,17 @@ function isObjectOrAny({ type }: JsonSchema): boolean {
 function withoutKeywords(schema: JsonSchema, keywords: readonly string[]): JsonSchema {
   return Object.fromEntries(Object.entries(schema).filter(([keyword]) => !keywords.includes(keyword)));
 }
+
+/** Keywords whose value is no schema but a value of the caller's. */
+const VALUES = ["const", "enum", "default", "examples"];
+
+/** The same schema without `additionalProperties: false`, at any depth. */
+export function withoutClosedObjects(schema: JsonSchema): JsonSchema {
+  const kept = Object.entries(schema).filter(([name, value]) => name !== "additionalProperties" || value !== false);
+  return Object.fromEntries(kept.map(([name, value]) => [name, VALUES.includes(name) ? value : opened(value)]));
+}
+
+function opened(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(opened);
+  return typeof value === "object" && value !== null ? withoutClosedObjects(value as JsonSchema) : value;
+}

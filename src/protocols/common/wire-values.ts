@@ -4,6 +4,9 @@ import { SendError } from "../../contract/errors.ts";
 import { parseExact } from "../../platform/exact-json.ts";
 import { DEEPEST, isDeeper } from "../../platform/json-depth.ts";
 
+/** A member that a server may leave out, or send as `null`. */
+export type Nullable<T> = T | null | undefined;
+
 /**
  * A piece of the reply; `""` where there is none.
  * @throws {SendError} kind `protocol` when it is something else: to pass over it would be a loss

@@ -3,35 +3,7 @@
 import type { Citation } from "../../contract/message.ts";
 import { TextPositions, utf8Bytes } from "../common/text-positions.ts";
 import { listIn, nameIn } from "../common/wire-values.ts";
-
-type Nullable<T> = T | null | undefined;
-
-/** Every member may be missing. */
-export interface GroundingMetadata {
-  readonly webSearchQueries?: Nullable<readonly string[]>;
-  readonly groundingChunks?: Nullable<readonly Nullable<GroundingChunk>[]>;
-  readonly groundingSupports?: Nullable<readonly Nullable<GroundingSupport>[]>;
-}
-
-interface GroundingChunk {
-  readonly web?: Nullable<WebSource>;
-  readonly retrievedContext?: Nullable<WebSource>;
-  readonly maps?: Nullable<WebSource>;
-}
-
-interface WebSource {
-  readonly uri?: Nullable<string>;
-  readonly title?: Nullable<string>;
-}
-
-interface GroundingSupport {
-  readonly segment?: Nullable<{
-    readonly startIndex?: Nullable<number>;
-    readonly endIndex?: Nullable<number>;
-    readonly text?: Nullable<string>;
-  }>;
-  readonly groundingChunkIndices?: Nullable<readonly number[]>;
-}
+import type { GroundingMetadata, GroundingSupport } from "./wire.ts";
 
 /** Statements are looked for only until so many characters were looked at: a place is not worth a search of the text for each. */
 const MAX_SEARCHED = 10_000_000;

@@ -7,23 +7,24 @@
 import type { FinishReason, MessageChunk } from "../../contract/chunk.ts";
 import { SendError } from "../../contract/errors.ts";
 import { exactCopy, exactJson } from "../../platform/exact-json.ts";
+import { isJsonObject } from "../../platform/json-object.ts";
 import { TextBuffer } from "../../platform/text-buffer.ts";
 import type { ReplyFacts } from "../../stream/reply-facts.ts";
-import { toolCallOf } from "../common/call-arguments.ts";
-import { uniqueCallId } from "../common/call-ids.ts";
 import { isError, isForeignError } from "../common/error-kinds.ts";
 import { brokenOff, brokenOffError, finishReasonOf } from "../common/finish-reasons.ts";
 import { addGeminiLogprobs } from "../common/logprobs.ts";
+import { toolCallOf } from "../common/tool-call-arguments.ts";
+import { uniqueCallId } from "../common/tool-call-ids.ts";
 import { cutCallError, malformedCallError } from "../common/tool-call-tracker.ts";
 import { argumentsIn, firstAnswer, listIn, meaningOf, nameIn, objectIn, textIn } from "../common/wire-values.ts";
-import type { Decoder, Protocol } from "../protocol.ts";
-import { addArgument, type PartialArgument } from "./arguments.ts";
-import { type GroundingMetadata, groundingCitations } from "./citations.ts";
+import type { Decoder } from "../protocol.ts";
+import { groundingCitations } from "./citations.ts";
 import { geminiError } from "./errors.ts";
 import { GeminiMedia } from "./media.ts";
-import { GEMINI, type GeminiPart, type GeminiReplay } from "./messages.ts";
-import { buildGeminiRequest } from "./request.ts";
+import { GEMINI, type GeminiReplay } from "./messages.ts";
+import { addArgument } from "./partial-arguments.ts";
 import { geminiUsageOf } from "./usage.ts";
+import type { GeminiPart, GroundingMetadata, PartialArgument, WireCandidate, WireResponse } from "./wire.ts";
 
 const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
   STOP: "stop",
@@ -41,30 +42,6 @@ const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
 
 /** The model wrote in a language it must not; asked again, it may not. */
 const FAILURE = "LANGUAGE";
-
-type Nullable<T> = T | null | undefined;
-
-/** What crosses the wire; every member may be missing or null somewhere. */
-interface WireResponse {
-  readonly candidates?: Nullable<readonly Nullable<WireCandidate>[]>;
-  readonly promptFeedback?: Nullable<{
-    readonly blockReason?: Nullable<string>;
-    readonly blockReasonMessage?: Nullable<string>;
-  }>;
-  readonly usageMetadata?: unknown;
-  readonly modelVersion?: Nullable<string>;
-  readonly responseId?: Nullable<string>;
-  readonly error?: unknown;
-}
-
-interface WireCandidate {
-  readonly index?: Nullable<number>;
-  readonly content?: Nullable<{ readonly parts?: Nullable<readonly Nullable<GeminiPart>[]> }>;
-  readonly finishReason?: Nullable<string>;
-  readonly finishMessage?: Nullable<string>;
-  readonly groundingMetadata?: Nullable<GroundingMetadata>;
-  readonly logprobsResult?: unknown;
-}
 
 /** A call whose arguments come value by value. */
 interface OpenCall {
@@ -85,21 +62,8 @@ interface Call {
   readonly arguments: unknown;
 }
 
-/** The protocol. */
-export const gemini: Protocol = {
-  buildRequest: buildGeminiRequest,
-  createDecoder: (facts) => new GeminiDecoder(facts),
-  decodeWhole(body, facts, chunks) {
-    const decoder = new GeminiDecoder(facts);
-    // Asked for a stream without events, the server sends one array.
-    const responses: readonly unknown[] = Array.isArray(body) ? body : [body];
-    for (const response of responses) decoder.push(objectIn(response as object) ?? {}, "", chunks);
-    decoder.end(false, chunks);
-  },
-  readError: geminiError,
-};
-
-class GeminiDecoder implements Decoder {
+/** Decodes one reply. */
+export class GeminiDecoder implements Decoder {
   readonly #facts: ReplyFacts;
   readonly #model: string;
   readonly #parts: GeminiPart[] = [];
@@ -349,9 +313,5 @@ function isMoreThanText(part: GeminiPart): boolean {
 }
 
 function isFailed(result: unknown): boolean {
-  return isObject(result) && typeof result.outcome === "string" && result.outcome !== "OUTCOME_OK";
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return isJsonObject(result) && typeof result.outcome === "string" && result.outcome !== "OUTCOME_OK";
 }

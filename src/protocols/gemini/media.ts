@@ -6,24 +6,11 @@
 
 import type { MessageChunk } from "../../contract/chunk.ts";
 import type { Media, Message } from "../../contract/message.ts";
-import { mediaChunk, mediaTypeOf } from "../common/media-parts.ts";
-import { completeMedia } from "../common/media-turns.ts";
+import type { JsonObject } from "../../platform/json-object.ts";
+import { mediaChunk, mediaTypeOf } from "../common/media-decoding.ts";
+import { completeMedia } from "../common/media-history.ts";
 import { nameIn, objectIn, textIn } from "../common/wire-values.ts";
-import type { GeminiPart } from "./messages.ts";
-
-type Fields = Readonly<Record<string, unknown>>;
-
-/** Bytes in the part itself. */
-export interface InlineData {
-  readonly mimeType?: string | null;
-  readonly data?: string | null;
-}
-
-/** Bytes in a file of the provider. */
-export interface FileData {
-  readonly mimeType?: string | null;
-  readonly fileUri?: string | null;
-}
+import type { GeminiPart } from "./wire.ts";
 
 /** Tells of them while the reply streams. */
 export class GeminiMedia {
@@ -110,8 +97,8 @@ export function latestMedia(messages: readonly Message[]): ReadonlySet<Media> {
 }
 
 /** A part that was kept, with its medium in it again; a line of text where that is too old to be sent. */
-export function refilled(part: Fields, turn: Message, latest: ReadonlySet<Media>): Fields {
-  const { media: place, inlineData, fileData, ...rest } = part as GeminiPart & Fields;
+export function refilled(part: JsonObject, turn: Message, latest: ReadonlySet<Media>): JsonObject {
+  const { media: place, inlineData, fileData, ...rest } = part as GeminiPart & JsonObject;
   if (place === undefined || turn.role !== "assistant") return part;
   const medium = completeMedia(turn)[place];
   if (!medium || !latest.has(medium))

@@ -4,18 +4,18 @@ import type { Tool } from "../../contract/client.ts";
 import { SendError } from "../../contract/errors.ts";
 import type { AssistantTurn, ContentPart, Message, ToolMessage } from "../../contract/message.ts";
 import { base64TextOf } from "../../platform/base64.ts";
-import type { GeminiFamily } from "../capabilities/gemini.ts";
+import type { JsonObject } from "../../platform/json-object.ts";
+import type { GeminiCapabilities } from "../capabilities/gemini.ts";
 import { type Attachment, inlined } from "../common/attachments.ts";
-import { argumentsObject, rawArgumentsOf } from "../common/call-arguments.ts";
-import { GEMINI_NAMES } from "../common/call-ids.ts";
-import { OPENING } from "../common/first-turn.ts";
-import { type CallRules, callsById, historyCalls, type SentCall } from "../common/history-calls.ts";
-import { completeMedia, withMovedMedia } from "../common/media-turns.ts";
-import { ownReplayOf, saysStill } from "../common/replay.ts";
-import { wellFormed } from "../common/well-formed.ts";
+import { completeMedia, withMovedMedia } from "../common/media-history.ts";
+import { OPENING, wellFormed } from "../common/message-text.ts";
+import { isUnedited, ownReplayOf } from "../common/replay.ts";
+import { argumentsObject, rawArgumentsOf } from "../common/tool-call-arguments.ts";
+import { type CallRules, callsById, historyCalls, type SentCall } from "../common/tool-call-history.ts";
+import { GEMINI_NAMES } from "../common/tool-call-ids.ts";
 import type { Endpoint } from "../protocol.ts";
-import type { PartialArgument } from "./arguments.ts";
-import { type FileData, type InlineData, latestMedia, refilled } from "./media.ts";
+import { latestMedia, refilled } from "./media.ts";
+import type { GeminiPart } from "./wire.ts";
 
 /** The protocol's name in `Replay.protocol`. */
 export const GEMINI = "gemini";
@@ -28,38 +28,9 @@ export interface GeminiReplay {
   readonly callIds: readonly string[];
 }
 
-/** One part of a turn; every member may be missing. */
-export interface GeminiPart {
-  readonly text?: string;
-  readonly thought?: boolean;
-  readonly thoughtSignature?: string;
-  readonly functionCall?: {
-    readonly id?: string | null;
-    readonly name?: string | null;
-    readonly args?: unknown;
-    readonly partialArgs?: readonly PartialArgument[] | null;
-    readonly willContinue?: boolean | null;
-  } | null;
-  readonly functionResponse?: {
-    readonly id?: string | null;
-    readonly name?: string | null;
-    readonly response?: unknown;
-  } | null;
-  readonly inlineData?: InlineData | null;
-  readonly fileData?: FileData | null;
-  /** In a replay: which of the message's complete media stood here. */
-  readonly media?: number;
-  readonly executableCode?: { readonly id?: unknown } | null;
-  readonly codeExecutionResult?: { readonly id?: unknown } | null;
-  readonly toolCall?: { readonly id?: unknown; readonly toolType?: unknown; readonly args?: unknown } | null;
-  readonly toolResponse?: { readonly id?: unknown; readonly toolType?: unknown; readonly response?: unknown } | null;
-}
-
-type Fields = Readonly<Record<string, unknown>>;
-
 interface Content {
   readonly role: "user" | "model";
-  readonly parts: readonly Fields[];
+  readonly parts: readonly JsonObject[];
 }
 
 /** What the server takes for the signature of a call that never had one. */
@@ -72,7 +43,7 @@ const CALL_RULES: CallRules = { names: GEMINI_NAMES, legalId: (id) => id };
 export function contentsOf(
   given: readonly Message[],
   tools: readonly Tool[] | undefined,
-  family: GeminiFamily,
+  capabilities: GeminiCapabilities,
   endpoint: Endpoint,
 ): readonly Content[] {
   const latest = latestMedia(given);
@@ -83,7 +54,7 @@ export function contentsOf(
   const calls = historyCalls(messages, tools, CALL_RULES);
   const contents: Content[] = [];
   /** The calls of the latest turn of the model, by the ids they are sent with. */
-  let asked: ReadonlyMap<string, Fields> = new Map();
+  let asked: ReadonlyMap<string, JsonObject> = new Map();
   const answers: Answer[] = [];
   const flush = () => {
     const order = [...asked.keys()];
@@ -98,7 +69,7 @@ export function contentsOf(
     }
     flush();
     const role = message.role === "user" ? "user" : "model";
-    const own = message.role === "user" ? undefined : modelTurn(message, calls.callsAt(index), family, endpoint);
+    const own = message.role === "user" ? undefined : modelTurn(message, calls.callsAt(index), capabilities, endpoint);
     const parts = own ? own.parts.map((part) => refilled(part, message, latest)) : userParts(message.content, endpoint);
     if (own) asked = own.calls;
     if (parts.length > 0) contents.push({ role, parts });
@@ -108,7 +79,7 @@ export function contentsOf(
 }
 
 /** The same contents with more parts before the first of the user's. */
-export function withFirst(contents: readonly Content[], parts: readonly Fields[]): readonly Content[] {
+export function withFirst(contents: readonly Content[], parts: readonly JsonObject[]): readonly Content[] {
   const [first, ...rest] = contents;
   if (first?.role !== "user") return [{ role: "user", parts }, ...contents];
   return [{ role: "user", parts: [...parts, ...first.parts] }, ...rest];
@@ -122,16 +93,16 @@ interface Answer {
 }
 
 /** A text is wrapped: an answer is an object on the wire. */
-function answerPart({ id, name, message }: Answer, asked: ReadonlyMap<string, Fields>): Fields {
+function answerPart({ id, name, message }: Answer, asked: ReadonlyMap<string, JsonObject>): JsonObject {
   const text = wellFormed(message.content);
   const response = message.isError ? { error: text } : { output: text };
   return { functionResponse: { ...(asked.get(id) ?? { name }), response } };
 }
 
 interface ModelTurn {
-  readonly parts: readonly Fields[];
+  readonly parts: readonly JsonObject[];
   /** What the answer to each call repeats of it: its name, and the id if the provider gave one. */
-  readonly calls: ReadonlyMap<string, Fields>;
+  readonly calls: ReadonlyMap<string, JsonObject>;
 }
 
 /** The places of the media that the turn's own parts bring. */
@@ -151,26 +122,30 @@ function ownTurnOf(turn: AssistantTurn, endpoint: Endpoint) {
 function modelTurn(
   turn: AssistantTurn,
   calls: readonly SentCall[],
-  family: GeminiFamily,
+  capabilities: GeminiCapabilities,
   endpoint: Endpoint,
 ): ModelTurn {
   const own = ownTurnOf(turn, endpoint);
   if (own) {
-    const replay = replayed(own.data, calls, family);
+    const replay = replayed(own.data, calls, capabilities);
     return { ...replay, parts: [...textParts(own.before), ...replay.parts] };
   }
   const parts = [
     ...textParts(turn.content),
     ...calls.map(({ call, name }) => ({ functionCall: { name, args: argumentsObject(call) } })),
   ];
-  return { parts: signed(parts, family), calls: new Map(calls.map(({ id, name }) => [id, { name }])) };
+  return { parts: signed(parts, capabilities), calls: new Map(calls.map(({ id, name }) => [id, { name }])) };
 }
 
-function replayed({ parts, callIds }: GeminiReplay, calls: readonly SentCall[], family: GeminiFamily): ModelTurn {
-  const asked = new Map<string, Fields>();
+function replayed(
+  { parts, callIds }: GeminiReplay,
+  calls: readonly SentCall[],
+  capabilities: GeminiCapabilities,
+): ModelTurn {
+  const asked = new Map<string, JsonObject>();
   const sentCall = callsById(calls);
   let count = 0;
-  const sent = parts.flatMap((part): readonly Fields[] => {
+  const sent = parts.flatMap((part): readonly JsonObject[] => {
     const { functionCall, thought, thoughtSignature } = part;
     // Thoughts themselves need not go back, what is signed must.
     if (!functionCall) return thought && !thoughtSignature ? [] : [{ ...part }];
@@ -183,13 +158,13 @@ function replayed({ parts, callIds }: GeminiReplay, calls: readonly SentCall[], 
     const exact = rawArgumentsOf(call.call) === undefined ? {} : { args: argumentsObject(call.call) };
     return [{ ...part, functionCall: { ...called, ...exact, ...about } }];
   });
-  return { parts: signed(sent, family), calls: asked };
+  return { parts: signed(sent, capabilities), calls: asked };
 }
 
 /** Only the first of the calls of one step has a signature; newer models refuse one without. */
-function signed(parts: readonly Fields[], family: GeminiFamily): readonly Fields[] {
+function signed(parts: readonly JsonObject[], capabilities: GeminiCapabilities): readonly JsonObject[] {
   const first = parts.findIndex((part) => part.functionCall);
-  if (!family.wantsSignatures || first < 0 || parts[first]?.thoughtSignature) return parts;
+  if (!capabilities.wantsSignatures || first < 0 || parts[first]?.thoughtSignature) return parts;
   return parts.map((part, at) => (at === first ? { ...part, thoughtSignature: NO_SIGNATURE } : part));
 }
 
@@ -198,15 +173,15 @@ function isUnchanged(turn: AssistantTurn, before: string, { parts, callIds }: Ge
   if (parts.some(({ media }) => media !== undefined && !completeMedia(turn)[media])) return false;
   const text = parts.map((part) => (part.thought ? "" : (part.text ?? ""))).join("");
   const answered = parts.flatMap(({ functionResponse }) => (functionResponse ? [functionResponse] : []));
-  return saysStill(turn, before + text, callIds, callIds.length - answered.length);
+  return isUnedited(turn, before + text, callIds, callIds.length - answered.length);
 }
 
-function userParts(content: string | readonly ContentPart[], endpoint: Endpoint): readonly Fields[] {
+function userParts(content: string | readonly ContentPart[], endpoint: Endpoint): readonly JsonObject[] {
   if (typeof content === "string") return textParts(content);
   return content.flatMap((part) => wirePart(part, endpoint));
 }
 
-function textParts(text: string): readonly Fields[] {
+function textParts(text: string): readonly JsonObject[] {
   return text === "" ? [] : [{ text: wellFormed(text) }];
 }
 
@@ -214,7 +189,7 @@ function textParts(text: string): readonly Fields[] {
 const NO_IMAGES = /^image\/(gif|svg|bmp|tiff|x-)/;
 
 /** @see https://ai.google.dev/gemini-api/docs/file-input-methods */
-function wirePart(given: ContentPart, endpoint: Endpoint): readonly Fields[] {
+function wirePart(given: ContentPart, endpoint: Endpoint): readonly JsonObject[] {
   if (given.type === "text") return textParts(given.text);
   const part = inlined(given);
   const mimeType = mediaTypeOf(part);

@@ -3,21 +3,19 @@
 import type { SendOptions, Tool } from "../../contract/client.ts";
 import { SendError } from "../../contract/errors.ts";
 import type { Message } from "../../contract/message.ts";
+import type { JsonObject } from "../../platform/json-object.ts";
 import { geminiSchema } from "../../schema/provider-schemas.ts";
 import { jsonSchemaOf } from "../../schema/schema.ts";
-import { type GeminiFamily, geminiFamily } from "../capabilities/gemini.ts";
-import { GEMINI_NAMES } from "../common/call-ids.ts";
-import { toldToGoOn } from "../common/continuation.ts";
-import { nearestEffort } from "../common/effort.ts";
-import { withProviderOptions } from "../common/provider-options.ts";
-import { oneAnswer } from "../common/single-answer.ts";
+import { type GeminiCapabilities, geminiCapabilitiesOf } from "../capabilities/gemini.ts";
+import { withContinuationPrompt } from "../common/continuation.ts";
+import { wellFormed } from "../common/message-text.ts";
+import { withOneAnswer, withProviderOptions } from "../common/provider-options.ts";
+import { nearestEffort } from "../common/reasoning-effort.ts";
+import { GEMINI_NAMES } from "../common/tool-call-ids.ts";
 import { hasNoParameters, parametersOf } from "../common/tool-parameters.ts";
 import { refuseSearch } from "../common/unsupported-search.ts";
-import { wellFormed } from "../common/well-formed.ts";
 import { type Endpoint, type ProtocolRequest, refuse } from "../protocol.ts";
 import { contentsOf, withFirst } from "./messages.ts";
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /** Tokens of thinking for models that want a budget. */
 const BUDGETS = { low: 2_048, medium: 8_192, high: 24_576, xhigh: 24_576, max: 24_576 } as const;
@@ -29,18 +27,18 @@ export function buildGeminiRequest(
   endpoint: Endpoint,
   stream: boolean,
 ): ProtocolRequest {
-  const family = geminiFamily(endpoint.model);
+  const capabilities = geminiCapabilitiesOf(endpoint.model);
   const system = messages.filter(({ role, content }) => role === "system" && content !== "");
-  const generationConfig = generationConfigOf(options, family, endpoint);
-  const contents = contentsOf(toldToGoOn(messages), options.tools, family, endpoint);
+  const generationConfig = generationConfigOf(options, capabilities, endpoint);
+  const contents = contentsOf(withContinuationPrompt(messages), options.tools, capabilities, endpoint);
   const saidBySystem = system.map(({ content }) => ({ text: wellFormed(String(content)) }));
-  const tools = toolsOf(options, family, endpoint);
+  const tools = toolsOf(options, capabilities, endpoint);
   refuseOthers(options, endpoint);
   const body = withProviderOptions(
     {
       ...(system.length === 0
         ? { contents }
-        : family.takesSystem
+        : capabilities.takesSystem
           ? { contents, systemInstruction: { parts: saidBySystem } }
           : { contents: withFirst(contents, saidBySystem) }),
       ...(Object.keys(generationConfig).length > 0 && { generationConfig }),
@@ -49,15 +47,15 @@ export function buildGeminiRequest(
     },
     options.providerOptions,
   );
-  const config = oneAnswer(objectOr(body.generationConfig), "candidateCount", endpoint, options);
+  const config = withOneAnswer(objectOr(body.generationConfig), "candidateCount", endpoint, options);
   return {
     url: `${endpoint.baseUrl}/v1beta/${modelPath(endpoint.model)}:${stream ? "streamGenerateContent?alt=sse" : "generateContent"}`,
     body: body.generationConfig === undefined ? body : { ...body, generationConfig: config },
   };
 }
 
-function objectOr(value: unknown): Fields {
-  return typeof value === "object" && value !== null ? (value as Fields) : {};
+function objectOr(value: unknown): JsonObject {
+  return typeof value === "object" && value !== null ? (value as JsonObject) : {};
 }
 
 /** A name with a folder of its own (`tunedModels/…`) is left as it is. */
@@ -69,24 +67,24 @@ function modelPath(model: string): string {
   return steps.map(encodeURIComponent).join("/");
 }
 
-function generationConfigOf(options: SendOptions, family: GeminiFamily, endpoint: Endpoint): Fields {
+function generationConfigOf(options: SendOptions, capabilities: GeminiCapabilities, endpoint: Endpoint): JsonObject {
   const { maxOutputTokens, stop, seed } = options;
-  const sampling = samplingOf(options, family, endpoint);
-  const thinkingConfig = thinkingOf(options, family, endpoint);
+  const sampling = samplingOf(options, capabilities, endpoint);
+  const thinkingConfig = thinkingOf(options, capabilities, endpoint);
   return {
     ...(maxOutputTokens !== undefined && { maxOutputTokens }),
     ...sampling,
     ...(stop !== undefined && { stopSequences: stop }),
     ...(seed !== undefined && { seed }),
-    ...outputOf(options, family, endpoint),
+    ...outputOf(options, capabilities, endpoint),
     ...(thinkingConfig && { thinkingConfig }),
   };
 }
 
 /** @see https://ai.google.dev/gemini-api/docs/structured-output */
-function outputOf(options: SendOptions, family: GeminiFamily, endpoint: Endpoint): Fields {
+function outputOf(options: SendOptions, capabilities: GeminiCapabilities, endpoint: Endpoint): JsonObject {
   if (options.output === undefined) return {};
-  if (!family.combinesTools && options.tools?.length) {
+  if (!capabilities.combinesTools && options.tools?.length) {
     refuse("`output` beside `tools`", endpoint, options);
     return {};
   }
@@ -96,8 +94,12 @@ function outputOf(options: SendOptions, family: GeminiFamily, endpoint: Endpoint
   };
 }
 
-function samplingOf({ temperature, topP, ...options }: SendOptions, family: GeminiFamily, endpoint: Endpoint): Fields {
-  if (!family.takesSampling) {
+function samplingOf(
+  { temperature, topP, ...options }: SendOptions,
+  capabilities: GeminiCapabilities,
+  endpoint: Endpoint,
+): JsonObject {
+  if (!capabilities.takesSampling) {
     if (temperature !== undefined) refuse("`temperature`", endpoint, options);
     if (topP !== undefined) refuse("`topP`", endpoint, options);
     return {};
@@ -106,21 +108,25 @@ function samplingOf({ temperature, topP, ...options }: SendOptions, family: Gemi
 }
 
 /** @see https://ai.google.dev/gemini-api/docs/thinking */
-function thinkingOf(options: SendOptions, family: GeminiFamily, endpoint: Endpoint): Fields | undefined {
+function thinkingOf(
+  options: SendOptions,
+  capabilities: GeminiCapabilities,
+  endpoint: Endpoint,
+): JsonObject | undefined {
   const { reasoning } = options;
   if (reasoning === undefined) return undefined;
   if (reasoning === "none") {
-    if (family.thinking === "none") return undefined;
-    if (family.canStopThinking)
-      return family.thinking === "budget" ? { thinkingBudget: 0 } : { thinkingLevel: "MINIMAL" };
+    if (capabilities.thinking === "none") return undefined;
+    if (capabilities.canStopThinking)
+      return capabilities.thinking === "budget" ? { thinkingBudget: 0 } : { thinkingLevel: "MINIMAL" };
     refuse('`reasoning: "none"`', endpoint, options, "This model always thinks.");
     return undefined;
   }
-  if (family.thinking === "none") {
+  if (capabilities.thinking === "none") {
     refuse("`reasoning`", endpoint, options, "This model does not think.");
     return undefined;
   }
-  if (family.thinking === "budget") {
+  if (capabilities.thinking === "budget") {
     const thinkingBudget = typeof reasoning === "object" ? reasoning.maxTokens : BUDGETS[reasoning];
     return { includeThoughts: true, thinkingBudget };
   }
@@ -128,14 +134,14 @@ function thinkingOf(options: SendOptions, family: GeminiFamily, endpoint: Endpoi
     refuse("`reasoning.maxTokens`", endpoint, options, 'Give a level such as "low" or "high".');
     return undefined;
   }
-  const levels = ["low", "medium", "high", ...(family.hasXhigh ? ["xhigh"] : [])];
+  const levels = ["low", "medium", "high", ...(capabilities.hasXhigh ? ["xhigh"] : [])];
   return { includeThoughts: true, thinkingLevel: nearestEffort(reasoning, levels).toUpperCase() };
 }
 
-function toolsOf(options: SendOptions, family: GeminiFamily, endpoint: Endpoint): readonly Fields[] {
+function toolsOf(options: SendOptions, capabilities: GeminiCapabilities, endpoint: Endpoint): readonly JsonObject[] {
   const functions = (options.tools ?? []).map((tool) => declarationOf(tool, options, endpoint));
   const search = searchTool(options, endpoint);
-  if (search && !family.combinesTools && (functions.length > 0 || options.output !== undefined)) {
+  if (search && !capabilities.combinesTools && (functions.length > 0 || options.output !== undefined)) {
     refuse("`search` beside `tools` or `output`", endpoint, options);
     return functions.length > 0 ? [{ functionDeclarations: functions }] : [];
   }
@@ -143,7 +149,7 @@ function toolsOf(options: SendOptions, family: GeminiFamily, endpoint: Endpoint)
 }
 
 /** A function without parameters must not have any: an empty object is refused by older models. */
-function declarationOf(tool: Tool, options: SendOptions, endpoint: Endpoint): Fields {
+function declarationOf(tool: Tool, options: SendOptions, endpoint: Endpoint): JsonObject {
   const { name, description } = tool;
   if (!GEMINI_NAMES.pattern.test(name))
     throw new SendError("invalidRequest", `Gemini takes no tool ${name}: a name begins with a letter or _.`);
@@ -156,7 +162,7 @@ function declarationOf(tool: Tool, options: SendOptions, endpoint: Endpoint): Fi
 }
 
 /** @see https://ai.google.dev/gemini-api/docs/google-search */
-function searchTool(options: SendOptions, endpoint: Endpoint): Fields | undefined {
+function searchTool(options: SendOptions, endpoint: Endpoint): JsonObject | undefined {
   const { search } = options;
   if (!search || search.mode === "off") return undefined;
   const { mode, fromDate, toDate } = search;
@@ -180,7 +186,7 @@ function dayAfter(day: string): string {
 }
 
 /** Together with functions, tools of Google's must be asked to show what they did. */
-function toolConfigOf({ toolChoice }: SendOptions, tools: readonly Fields[]): Fields {
+function toolConfigOf({ toolChoice }: SendOptions, tools: readonly JsonObject[]): JsonObject {
   const isMixed = tools.length > 1;
   if (toolChoice === undefined && !isMixed) return {};
   const functionCallingConfig =

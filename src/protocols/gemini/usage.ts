@@ -2,18 +2,7 @@
 
 import type { TokenUsage } from "../../contract/message.ts";
 import { countIn, countsOf } from "../common/usage-counts.ts";
-
-type Count = number | null | undefined;
-
-interface WireUsage {
-  readonly promptTokenCount?: Count;
-  readonly cachedContentTokenCount?: Count;
-  readonly candidatesTokenCount?: Count;
-  readonly thoughtsTokenCount?: Count;
-  readonly toolUsePromptTokenCount?: Count;
-  readonly totalTokenCount?: Count;
-  readonly serviceTier?: unknown;
-}
+import type { WireUsage } from "./wire.ts";
 
 /** `undefined` when it does not tell what went in and what came out, as some early events do not. */
 export function geminiUsageOf(raw: unknown): TokenUsage | undefined {

@@ -3,18 +3,7 @@
 import type { Citation } from "../../contract/message.ts";
 import type { TextPositions } from "../common/text-positions.ts";
 import { nameIn } from "../common/wire-values.ts";
-
-type Nullable<T> = T | null | undefined;
-
-/** Every member may be missing. */
-export interface WireAnnotation {
-  readonly type?: Nullable<string>;
-  readonly url?: Nullable<string>;
-  readonly title?: Nullable<string>;
-  readonly filename?: Nullable<string>;
-  readonly start_index?: Nullable<number>;
-  readonly end_index?: Nullable<number>;
-}
+import type { WireAnnotation } from "./wire.ts";
 
 /**
  * @param text the text it belongs to, by its positions (code points)

@@ -10,86 +10,28 @@ import type { ToolCall } from "../../contract/message.ts";
 import { exactJson } from "../../platform/exact-json.ts";
 import { TextBuffer } from "../../platform/text-buffer.ts";
 import type { ReplyFacts } from "../../stream/reply-facts.ts";
-import { toolCallOf } from "../common/call-arguments.ts";
-import { uniqueCallId } from "../common/call-ids.ts";
 import { errorOf, isError, isForeignError } from "../common/error-kinds.ts";
 import { brokenOffError, finishReasonOf } from "../common/finish-reasons.ts";
 import { addLogprobs } from "../common/logprobs.ts";
-import { lostTextError } from "../common/lost-text.ts";
+import { lostTextError } from "../common/text-comparison.ts";
+import { toolCallOf } from "../common/tool-call-arguments.ts";
+import { uniqueCallId } from "../common/tool-call-ids.ts";
 import { cutCallError, malformedCallError } from "../common/tool-call-tracker.ts";
-import { argumentsIn, listIn, nameIn, objectIn, textIn } from "../common/wire-values.ts";
-import type { BackgroundReplies, Decoder, Protocol, ReplyPosition } from "../protocol.ts";
-import { anyWaits, isCallersCall } from "./callers.ts";
-import type { WireAnnotation } from "./citations.ts";
+import { argumentsIn, listIn, type Nullable, nameIn, objectIn, textIn } from "../common/wire-values.ts";
+import type { Decoder, ReplyPosition } from "../protocol.ts";
+import { anyWaits, isCallersCall } from "./client-tools.ts";
 import type { ResponsesDialect } from "./dialects.ts";
-import type { ResponseItem } from "./input-items.ts";
-import { ItemPlaces } from "./item-places.ts";
 import { PICTURE_CALL, ResponsesMedia } from "./media.ts";
 import { RESPONSES, type ResponsesReplay } from "./messages.ts";
+import { ItemPlaces } from "./output-index.ts";
 import { providerToolCallOf, searchQueriesOf } from "./provider-tools.ts";
-import { buildResponsesRequest } from "./request.ts";
-import { type EventNumbers, ResponsesTexts, type TextPlace } from "./texts.ts";
+import { NumberSequence } from "./sequence-numbers.ts";
+import { ResponsesTexts, type TextPlace } from "./texts.ts";
 import { responsesUsageOf } from "./usage.ts";
+import type { ResponseItem, WireEvent, WireItem, WirePart, WireResponse } from "./wire.ts";
 
 /** The place of what came in the last event alone. */
 const AFTER_ALL = 2_000_000;
-
-type Nullable<T> = T | null | undefined;
-
-/** What crosses the wire; every member may be missing or null somewhere. */
-interface WireEvent {
-  readonly type?: Nullable<string>;
-  readonly sequence_number?: Nullable<number>;
-  readonly output_index?: Nullable<number | string>;
-  readonly content_index?: Nullable<number>;
-  readonly summary_index?: Nullable<number>;
-  readonly delta?: Nullable<string>;
-  readonly text?: Nullable<string>;
-  readonly refusal?: Nullable<string>;
-  readonly arguments?: unknown;
-  readonly input?: Nullable<string>;
-  readonly item_id?: Nullable<string>;
-  readonly item?: Nullable<WireItem>;
-  readonly part?: Nullable<WirePart>;
-  readonly annotation?: Nullable<WireAnnotation>;
-  readonly response?: Nullable<WireResponse>;
-  readonly error?: unknown;
-  readonly partial_image_b64?: unknown;
-}
-
-interface WireResponse {
-  readonly id?: Nullable<string>;
-  readonly model?: Nullable<string>;
-  readonly status?: Nullable<string>;
-  readonly incomplete_details?: Nullable<{ readonly reason?: Nullable<string> }>;
-  readonly error?: unknown;
-  readonly output?: Nullable<readonly Nullable<WireItem>[]>;
-  readonly usage?: unknown;
-  readonly service_tier?: unknown;
-  readonly tool_usage?: unknown;
-  /** xAI's. */
-  readonly citations?: Nullable<readonly unknown[]>;
-}
-
-interface WireItem extends ResponseItem {
-  readonly type?: Nullable<string>;
-  readonly status?: Nullable<string>;
-  readonly call_id?: Nullable<string>;
-  readonly name?: Nullable<string>;
-  readonly arguments?: unknown;
-  readonly input?: Nullable<string>;
-  readonly content?: Nullable<readonly Nullable<WirePart>[]>;
-  readonly summary?: Nullable<readonly Nullable<WirePart>[]>;
-}
-
-interface WirePart {
-  readonly type?: Nullable<string>;
-  readonly text?: Nullable<string>;
-  readonly refusal?: Nullable<string>;
-  readonly transcript?: Nullable<string>;
-  readonly annotations?: Nullable<readonly Nullable<WireAnnotation>[]>;
-  readonly logprobs?: unknown;
-}
 
 /** A call under way. */
 interface OpenCall {
@@ -107,54 +49,13 @@ interface OpenCall {
   readonly isText: boolean;
 }
 
-/** The protocol in one vendor's dialect. */
-export function responses(dialect: ResponsesDialect): Protocol {
-  return {
-    buildRequest: (messages, options, endpoint, stream) =>
-      buildResponsesRequest(messages, options, endpoint, stream, dialect),
-    createDecoder: (facts) => new ResponsesDecoder(facts, dialect),
-    decodeWhole: (body, facts, chunks) => new ResponsesDecoder(facts, dialect).readWhole(body, chunks),
-    readError: errorOf,
-    ...(dialect.keepsReplies && { background: BACKGROUND }),
-  };
-}
-
-/** @see https://platform.openai.com/docs/guides/background */
-const BACKGROUND: BackgroundReplies = {
-  resumeUrl: ({ id, after }, { baseUrl }) =>
-    `${baseUrl}/responses/${encodeURIComponent(id)}?stream=true&starting_after=${after}`,
-  cancelUrl: ({ id }, { baseUrl }) => `${baseUrl}/responses/${encodeURIComponent(id)}/cancel`,
-};
-
-/** The `sequence_number`s of one reply. Only in a body that was asked for again do they say what is known already. */
-class NumberSequence implements EventNumbers {
-  last: number | undefined;
-  areRising = true;
-  haveGaps = false;
-  #known = Number.NEGATIVE_INFINITY;
-
-  /** The next body goes on after the last number. */
-  resume(): void {
-    this.#known = this.last ?? this.#known;
-  }
-
-  /** Notes the number of the next event, unless an earlier body has brought that event. */
-  isRepeated(number: number): boolean {
-    if (number <= this.#known) return true;
-    // Gateways begin to count anew, and some servers count some of their events apart.
-    if (number <= (this.last ?? Number.NEGATIVE_INFINITY)) this.areRising = false;
-    else if (number > (this.last ?? number) + 1) this.haveGaps = true;
-    this.last = number;
-    return false;
-  }
-}
-
 /** An id becomes a part of a URL's path: one that leads elsewhere (`..`, a slash), or that no URL can hold, is no address. */
 function isPathSegment(id: string): boolean {
   return /^[\w.~:-]+$/.test(id) && !/^\.\.?$/.test(id);
 }
 
-class ResponsesDecoder implements Decoder {
+/** Decodes one reply. */
+export class ResponsesDecoder implements Decoder {
   readonly #facts: ReplyFacts;
   readonly #dialect: ResponsesDialect;
   readonly #model: string;

@@ -1,29 +1,24 @@
 /** How the vendors of Responses differ in what they take. */
 
 import type { SearchParameters, SendOptions } from "../../contract/client.ts";
-import {
-  openaiFamily,
-  openaiInputs,
-  openaiRefusesSampling,
-  type ReasoningFamily,
-  xaiFamily,
-} from "../capabilities/openai.ts";
+import type { JsonObject } from "../../platform/json-object.ts";
+import { openaiCapabilitiesOf, openaiInputs, openaiRefusesSampling } from "../capabilities/openai.ts";
+import type { ReasoningCapabilities } from "../capabilities/reasoning.ts";
+import { xaiCapabilitiesOf } from "../capabilities/xai.ts";
 import { OPENAI_ROOT_REFUSALS } from "../common/tool-parameters.ts";
 import { refuseSearch } from "../common/unsupported-search.ts";
 import { type Endpoint, refuse } from "../protocol.ts";
 
-type Fields = Readonly<Record<string, unknown>>;
-
 /** One vendor. */
 export interface ResponsesDialect {
-  readonly familyOf: (model: string) => ReasoningFamily;
-  readonly searchTools: (search: SearchParameters, endpoint: Endpoint, options: SendOptions) => readonly Fields[];
+  readonly capabilitiesOf: (model: string) => ReasoningCapabilities;
+  readonly searchTools: (search: SearchParameters, endpoint: Endpoint, options: SendOptions) => readonly JsonObject[];
   /** What to send so that the model must search; absent where it cannot be made to. */
-  readonly searchChoice?: Fields;
+  readonly searchChoice?: JsonObject;
   /** What else to ask for in the reply when the model may search. */
   readonly searchInclude?: readonly string[];
   /** Sent with a streamed request. */
-  readonly streamOptions?: Fields;
+  readonly streamOptions?: JsonObject;
   /** A readable summary of the thinking must be asked for. */
   readonly reasoningSummary?: "auto";
   /** Whether a model refuses `temperature` and `top_p`, knowing whether it thinks. Absent: no model does. */
@@ -37,7 +32,7 @@ export interface ResponsesDialect {
   /** Requests may be labelled. */
   readonly takesMetadata?: true;
   /** Tools are described without `additionalProperties: false`, which is what is meant anyway, and never strictly. */
-  readonly opensTools?: true;
+  readonly stripsAdditionalProperties?: true;
   /** Keywords that are refused at the root of a tool's schema. */
   readonly rootRefusals?: readonly string[];
   /** Calls of custom tools are the vendor's own and have run already. */
@@ -48,7 +43,7 @@ export interface ResponsesDialect {
 
 /** @see https://platform.openai.com/docs/api-reference/responses/create */
 export const OPENAI_RESPONSES: ResponsesDialect = {
-  familyOf: openaiFamily,
+  capabilitiesOf: openaiCapabilitiesOf,
   searchTools(search, endpoint, options) {
     const { allowedDomains, country } = search;
     const lacking = ["maxResults", "fromDate", "toDate", "blockedDomains", "sources", "citations"] as const;
@@ -79,7 +74,7 @@ const MOST_DOMAINS = 5;
 
 /** @see https://docs.x.ai/docs/guides/tools/overview */
 export const XAI_RESPONSES: ResponsesDialect = {
-  familyOf: xaiFamily,
+  capabilitiesOf: xaiCapabilitiesOf,
   searchTools(search, endpoint, options) {
     const { sources = ["web"], allowedDomains, blockedDomains, fromDate, toDate } = search;
     refuseSearch(search, ["maxResults", "country", "citations"], endpoint, options);
@@ -104,6 +99,6 @@ export const XAI_RESPONSES: ResponsesDialect = {
     return [...(sources.includes("web") ? [web] : []), ...(sources.includes("x") ? [posts] : [])];
   },
   refusesInlineFiles: true,
-  opensTools: true,
+  stripsAdditionalProperties: true,
   runsCustomTools: true,
 };

@@ -1,9 +1,7 @@
 /** Items of a reply as the input of a later request takes them: replies have fields that requests refuse by name. */
 
-/** One item of a reply, as it came. */
-export type ResponseItem = Readonly<Record<string, unknown>> & { readonly type?: unknown };
-
-type Fields = Readonly<Record<string, unknown>>;
+import type { JsonObject } from "../../platform/json-object.ts";
+import type { ResponseItem } from "./wire.ts";
 
 /**
  * The fields of each type of item in the input, beside `type`; a type that is not here goes back as it came. Messages, reasoning and the
@@ -46,7 +44,7 @@ const PART_FIELDS: Readonly<Record<string, readonly string[]>> = {
 const NULL_IS_ABSENT = ["message", "reasoning", "function_call", "custom_tool_call"];
 
 /** Returns the item with the fields that a request may hold. */
-export function inputForm(item: ResponseItem): Fields {
+export function inputForm(item: ResponseItem): JsonObject {
   const type = String(item.type);
   const fields = Object.hasOwn(INPUT_FIELDS, type) ? INPUT_FIELDS[type] : undefined;
   if (fields === undefined) return item;
@@ -61,7 +59,7 @@ export function hasContent(item: ResponseItem): boolean {
   return partsOf(item).length > 0;
 }
 
-function partsOf({ content }: ResponseItem): readonly Fields[] {
+function partsOf({ content }: ResponseItem): readonly JsonObject[] {
   const parts = (Array.isArray(content) ? content : []) as readonly (ResponseItem | null)[];
   return parts.flatMap((part) => {
     const type = String(part?.type);
@@ -70,10 +68,10 @@ function partsOf({ content }: ResponseItem): readonly Fields[] {
   });
 }
 
-function picked(item: Fields, fields: readonly string[]): Fields {
+function picked(item: JsonObject, fields: readonly string[]): JsonObject {
   return Object.fromEntries(Object.entries(item).filter(([name]) => name === "type" || fields.includes(name)));
 }
 
-function withoutNulls(item: Fields): Fields {
+function withoutNulls(item: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(item).filter(([, value]) => value !== null));
 }

@@ -5,10 +5,9 @@
 
 import type { MessageChunk } from "../../contract/chunk.ts";
 import type { Media, ProviderToolCall } from "../../contract/message.ts";
-import { mediaChunk, mediaFrom, mediaIn, mediaTypeNamed } from "../common/media-parts.ts";
+import type { JsonObject } from "../../platform/json-object.ts";
+import { mediaChunk, mediaFrom, mediaIn, mediaTypeNamed } from "../common/media-decoding.ts";
 import { nameIn, textIn } from "../common/wire-values.ts";
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /** The type of the items. */
 export const PICTURE_CALL = "image_generation_call";
@@ -23,7 +22,7 @@ export class ResponsesMedia {
   readonly #endedIds = new Set<unknown>();
 
   /** A preview: a whole picture that replaces the one before it. */
-  addPreview(at: number, event: Fields, chunks: MessageChunk[]): void {
+  addPreview(at: number, event: JsonObject, chunks: MessageChunk[]): void {
     const data = textIn(event.partial_image_b64);
     if (data === "") return;
     const id = nameIn(event.item_id);
@@ -35,7 +34,7 @@ export class ResponsesMedia {
    * The end of such an item: tells of the call and its picture.
    * @returns what goes back in the next request, without the picture, which is in the message
    */
-  end(at: number, item: Fields, chunks: MessageChunk[]): Fields {
+  end(at: number, item: JsonObject, chunks: MessageChunk[]): JsonObject {
     this.#endedIds.add(item.id);
     chunks.push({ type: "providerToolCall", content: "", providerToolCall: callOf(item), isFinal: false });
     const { type, id, status } = item;
@@ -53,7 +52,7 @@ export class ResponsesMedia {
   }
 
   /** A part of a message that may hold a picture or a sound. */
-  readPart(place: string, part: Fields, chunks: MessageChunk[]): void {
+  readPart(place: string, part: JsonObject, chunks: MessageChunk[]): void {
     const medium = mediaIn(part, PNG);
     if (medium) this.#tell(place, medium, chunks);
   }
@@ -66,7 +65,7 @@ export class ResponsesMedia {
   }
 
   /** The item as it is kept: its picture is named by its place among the complete media of the message. */
-  placed(item: Fields): Fields {
+  placed(item: JsonObject): JsonObject {
     const { media: index } = item;
     if (item.type !== PICTURE_CALL || typeof index !== "number") return item;
     return { ...item, media: [...this.#complete].filter((other) => other < index).length };
@@ -82,7 +81,7 @@ export class ResponsesMedia {
 }
 
 /** The picture itself is told apart. */
-function callOf({ id, revised_prompt, prompt, action, status, error }: Fields): ProviderToolCall {
+function callOf({ id, revised_prompt, prompt, action, status, error }: JsonObject): ProviderToolCall {
   const name = nameIn(id);
   const told = nameIn(revised_prompt ?? prompt);
   const args = { ...(told && { prompt: told }), ...(typeof action === "string" && { action }) };
@@ -100,7 +99,10 @@ function callOf({ id, revised_prompt, prompt, action, status, error }: Fields): 
  * An item in the form that requests take, which has these four members only; `undefined` when its picture is gone.
  * @see https://platform.openai.com/docs/api-reference/responses/create (input items)
  */
-export function pictureItem({ id, status, result, media: place }: Fields, media: readonly Media[]): Fields | undefined {
+export function pictureItem(
+  { id, status, result, media: place }: JsonObject,
+  media: readonly Media[],
+): JsonObject | undefined {
   const medium = typeof place === "number" ? media[place] : undefined;
   const picture = medium ? (medium.data ?? medium.url) : result;
   if (picture === undefined || (typeof place === "number" && !medium)) return undefined;

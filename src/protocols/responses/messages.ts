@@ -3,19 +3,21 @@
 import type { Tool } from "../../contract/client.ts";
 import { SendError } from "../../contract/errors.ts";
 import type { AssistantTurn, ContentPart, Message } from "../../contract/message.ts";
+import type { JsonObject } from "../../platform/json-object.ts";
 import { wellFormedJson } from "../../platform/json-text.ts";
 import { type Attachment, dataUrlOf, inlined } from "../common/attachments.ts";
-import { argumentsJson } from "../common/call-arguments.ts";
-import { OPENAI_NAMES, shortCallId } from "../common/call-ids.ts";
-import { type CallRules, callsById, historyCalls, type SentCall } from "../common/history-calls.ts";
-import { completeMedia, withMovedMedia } from "../common/media-turns.ts";
-import { type OwnReplay, ownReplayOf, saysStill } from "../common/replay.ts";
-import { wellFormed } from "../common/well-formed.ts";
+import { completeMedia, withMovedMedia } from "../common/media-history.ts";
+import { wellFormed } from "../common/message-text.ts";
+import { isUnedited, type OwnReplay, ownReplayOf } from "../common/replay.ts";
+import { argumentsJson } from "../common/tool-call-arguments.ts";
+import { type CallRules, callsById, historyCalls, type SentCall } from "../common/tool-call-history.ts";
+import { OPENAI_NAMES, shortCallId } from "../common/tool-call-ids.ts";
 import type { Endpoint } from "../protocol.ts";
-import { isCallersCall } from "./callers.ts";
+import { isCallersCall } from "./client-tools.ts";
 import type { ResponsesDialect } from "./dialects.ts";
-import { hasContent, inputForm, type ResponseItem } from "./input-items.ts";
+import { hasContent, inputForm } from "./input-items.ts";
 import { PICTURE_CALL, pictureItem } from "./media.ts";
+import type { ResponseItem } from "./wire.ts";
 
 /** The protocol's name in `Replay.protocol`. */
 export const RESPONSES = "responses";
@@ -25,8 +27,6 @@ export interface ResponsesReplay {
   readonly items: readonly ResponseItem[];
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-
 /** The longest `call_id` has 64 characters. */
 const CALL_RULES: CallRules = { names: OPENAI_NAMES, legalId: (id) => shortCallId(id, 64) };
 
@@ -35,7 +35,7 @@ export function inputOf(
   tools: readonly Tool[] | undefined,
   endpoint: Endpoint,
   dialect: ResponsesDialect,
-): readonly Fields[] {
+): readonly JsonObject[] {
   const { model } = endpoint;
   const messages = withMovedMedia(given, {
     carries: (turn, _medium, position) => placesIn(turn, endpoint, dialect).includes(position),
@@ -45,7 +45,7 @@ export function inputOf(
   const calls = historyCalls(messages, tools, CALL_RULES);
   /** By the ids they went out with: calls of tools that take plain text are answered under another type. */
   const types = new Map<unknown, unknown>();
-  const input: Fields[] = [];
+  const input: JsonObject[] = [];
   for (const [index, message] of messages.entries()) {
     if (message.role === "user") input.push({ role: "user", content: userContent(message.content, endpoint, dialect) });
     else if (message.role === "assistant") {
@@ -67,7 +67,7 @@ function turnItems(
   calls: readonly SentCall[],
   endpoint: Endpoint,
   dialect: ResponsesDialect,
-): readonly Fields[] {
+): readonly JsonObject[] {
   const own = ownReplayOf<ResponsesReplay>(turn, endpoint, RESPONSES);
   if (own && isUnchanged(turn, own.before, own.data.items, dialect))
     return [...textItems(own.before), ...replayed(turn, own.data.items, calls, isReadable(own, endpoint), dialect)];
@@ -96,7 +96,7 @@ function placesIn(turn: AssistantTurn, endpoint: Endpoint, dialect: ResponsesDia
   );
 }
 
-function textItems(text: string): readonly Fields[] {
+function textItems(text: string): readonly JsonObject[] {
   return text === "" ? [] : [{ role: "assistant", content: [{ type: "output_text", text: wellFormed(text) }] }];
 }
 
@@ -113,9 +113,9 @@ function replayed(
   calls: readonly SentCall[],
   hasThought: boolean,
   dialect: ResponsesDialect,
-): readonly Fields[] {
+): readonly JsonObject[] {
   const media = completeMedia(turn);
-  return kept(items, calls, hasThought, dialect).flatMap((item): readonly Fields[] => {
+  return kept(items, calls, hasThought, dialect).flatMap((item): readonly JsonObject[] => {
     const sent = item.type === PICTURE_CALL ? pictureItem(item, media) : item;
     return sent ? [sent] : [];
   });
@@ -126,11 +126,11 @@ function kept(
   calls: readonly SentCall[],
   hasThought: boolean,
   dialect: ResponsesDialect,
-): readonly Fields[] {
+): readonly JsonObject[] {
   const sentCall = callsById(calls);
   const last = items.findLastIndex(({ type }) => type !== "reasoning");
   let isUnthought = !hasThought;
-  return items.flatMap((item, at): readonly Fields[] => {
+  return items.flatMap((item, at): readonly JsonObject[] => {
     if (item.type === "reasoning") {
       isUnthought = !hasThought || !item.encrypted_content;
       return isUnthought || at > last ? [] : [inputForm(item)];
@@ -143,7 +143,7 @@ function kept(
 }
 
 /** The call as it came, by the name and the id under which it is sent. */
-function callItem({ id: _id, status: _status, ...item }: Fields, sent: SentCall | undefined): Fields {
+function callItem({ id: _id, status: _status, ...item }: JsonObject, sent: SentCall | undefined): JsonObject {
   return {
     ...item,
     ...(sent && { call_id: sent.id, name: sent.name }),
@@ -162,7 +162,7 @@ function isUnchanged(
   if (!Array.isArray(items)) return false;
   const text = items.map((item) => (item.type === "message" ? textOfItem(item) : "")).join("");
   const ids = items.filter((item) => isCallersCall(item, dialect)).map((item) => item.call_id);
-  return saysStill(turn, before + text, ids);
+  return isUnedited(turn, before + text, ids);
 }
 
 function textOfItem(item: ResponseItem): string {
@@ -176,7 +176,7 @@ function userContent(content: string | readonly ContentPart[], endpoint: Endpoin
     : content.map((part) => (part.type === "text" ? textPart(part.text) : wirePart(inlined(part), endpoint, dialect)));
 }
 
-function textPart(text: string): Fields {
+function textPart(text: string): JsonObject {
   return { type: "input_text", text: wellFormed(text) };
 }
 
@@ -184,7 +184,7 @@ function wirePart(
   part: Attachment,
   { provider, model }: Endpoint,
   { inputs, refusesInlineFiles }: ResponsesDialect,
-): Fields {
+): JsonObject {
   const { mediaType } = part;
   if (mediaType?.startsWith("audio/"))
     throw new SendError("unsupported", `${provider} takes no sound over Responses; \`api: "chat"\` may.`);

@@ -2,7 +2,7 @@
 
 import type { ProviderToolCall } from "../../contract/message.ts";
 import { parseExact } from "../../platform/exact-json.ts";
-import type { ResponseItem } from "./input-items.ts";
+import type { ResponseItem } from "./wire.ts";
 
 /** `undefined` for an item that tells of no tool. */
 export function providerToolCallOf(item: ResponseItem): ProviderToolCall | undefined {

@@ -3,19 +3,17 @@
 import type { SendOptions, Tool } from "../../contract/client.ts";
 import { SendError } from "../../contract/errors.ts";
 import type { Message } from "../../contract/message.ts";
+import type { JsonObject } from "../../platform/json-object.ts";
 import { isObjectSchema, strictSchema } from "../../schema/provider-schemas.ts";
 import { jsonSchemaOf } from "../../schema/schema.ts";
-import { toldToGoOn } from "../common/continuation.ts";
-import { nearestEffort } from "../common/effort.ts";
-import { openSchema } from "../common/open-schema.ts";
+import { withContinuationPrompt } from "../common/continuation.ts";
+import { wellFormed } from "../common/message-text.ts";
 import { withProviderOptions } from "../common/provider-options.ts";
-import { NO_PARAMETERS, parametersOf } from "../common/tool-parameters.ts";
-import { wellFormed } from "../common/well-formed.ts";
+import { nearestEffort } from "../common/reasoning-effort.ts";
+import { NO_PARAMETERS, parametersOf, withoutClosedObjects } from "../common/tool-parameters.ts";
 import { type Endpoint, type ProtocolRequest, refuse } from "../protocol.ts";
 import type { ResponsesDialect } from "./dialects.ts";
 import { inputOf } from "./messages.ts";
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /** @see https://platform.openai.com/docs/api-reference/responses/create */
 export function buildResponsesRequest(
@@ -40,7 +38,7 @@ export function buildResponsesRequest(
     body: withProviderOptions(
       {
         model,
-        input: inputOf(toldToGoOn(messages), options.tools, endpoint, dialect),
+        input: inputOf(withContinuationPrompt(messages), options.tools, endpoint, dialect),
         ...(system.length > 0 && { instructions: wellFormed(system.map(({ content }) => content).join("\n\n")) }),
         ...(stream && { stream: true, ...(dialect.streamOptions && { stream_options: dialect.streamOptions }) }),
         ...keepingOf(options, stream, dialect),
@@ -60,18 +58,18 @@ export function buildResponsesRequest(
 }
 
 /** Nothing is kept at the server, unless the reply is to be resumed there. */
-function keepingOf({ recover }: SendOptions, stream: boolean, { keepsReplies }: ResponsesDialect): Fields {
+function keepingOf({ recover }: SendOptions, stream: boolean, { keepsReplies }: ResponsesDialect): JsonObject {
   return recover === "resume" && stream && keepsReplies ? { background: true, store: true } : { store: false };
 }
 
 function mayReason(dialect: ResponsesDialect, model: string): boolean {
-  const { reasons } = dialect.familyOf(model);
+  const { reasons } = dialect.capabilitiesOf(model);
   return reasons === "asked" || reasons === "unasked";
 }
 
-function reasoningOf(options: SendOptions, endpoint: Endpoint, dialect: ResponsesDialect): Fields | undefined {
+function reasoningOf(options: SendOptions, endpoint: Endpoint, dialect: ResponsesDialect): JsonObject | undefined {
   const { reasoning } = options;
-  const { reasons, efforts } = dialect.familyOf(endpoint.model);
+  const { reasons, efforts } = dialect.capabilitiesOf(endpoint.model);
   const summary = dialect.reasoningSummary ? { summary: dialect.reasoningSummary } : {};
   if (reasoning === undefined) return undefined;
   if (typeof reasoning === "object") {
@@ -91,9 +89,9 @@ function reasoningOf(options: SendOptions, endpoint: Endpoint, dialect: Response
 }
 
 /** A model that thinks chooses for itself; one that need not takes both when it does not. */
-function samplingOf(options: SendOptions, endpoint: Endpoint, dialect: ResponsesDialect): Fields {
+function samplingOf(options: SendOptions, endpoint: Endpoint, dialect: ResponsesDialect): JsonObject {
   const { temperature, topP, reasoning } = options;
-  const { reasons } = dialect.familyOf(endpoint.model);
+  const { reasons } = dialect.capabilitiesOf(endpoint.model);
   const thinks = reasoning === undefined ? reasons === "unasked" : reasoning !== "none" && reasons !== "never";
   const refused = dialect.refusesSampling?.(endpoint.model, thinks) ?? false;
   const advice = thinks ? "It thinks." : "";
@@ -103,7 +101,7 @@ function samplingOf(options: SendOptions, endpoint: Endpoint, dialect: Responses
   return { ...(temperature !== undefined && { temperature }), ...(topP !== undefined && { top_p: topP }) };
 }
 
-function outputOf(options: SendOptions, endpoint: Endpoint): Fields {
+function outputOf(options: SendOptions, endpoint: Endpoint): JsonObject {
   if (options.output === undefined) return {};
   const schema = jsonSchemaOf(options.output, "`output`");
   if (!isObjectSchema(schema)) {
@@ -116,17 +114,17 @@ function outputOf(options: SendOptions, endpoint: Endpoint): Fields {
 }
 
 /** Left to itself, the server tries to be strict, and makes what is optional required. */
-function wireTool(tool: Tool, options: SendOptions, endpoint: Endpoint, dialect: ResponsesDialect): Fields {
+function wireTool(tool: Tool, options: SendOptions, endpoint: Endpoint, dialect: ResponsesDialect): JsonObject {
   const { name, description, parameters } = tool;
-  const { opensTools, rootRefusals } = dialect;
+  const { stripsAdditionalProperties, rootRefusals } = dialect;
   const schema = parametersOf(tool, endpoint, options, rootRefusals) ?? NO_PARAMETERS;
   const about = { type: "function", name, ...(description && { description }) };
-  if (opensTools) return { ...about, parameters: openSchema(schema) };
+  if (stripsAdditionalProperties) return { ...about, parameters: withoutClosedObjects(schema) };
   const strict = parameters === undefined ? undefined : strictSchema(schema);
   return { ...about, parameters: strict ?? schema, strict: strict !== undefined };
 }
 
-function searchOf(options: SendOptions, endpoint: Endpoint, dialect: ResponsesDialect): readonly Fields[] {
+function searchOf(options: SendOptions, endpoint: Endpoint, dialect: ResponsesDialect): readonly JsonObject[] {
   const { search } = options;
   return search && search.mode !== "off" ? dialect.searchTools(search, endpoint, options) : [];
 }
@@ -136,7 +134,7 @@ function toolChoiceOf(
   searches: boolean,
   endpoint: Endpoint,
   dialect: ResponsesDialect,
-): Fields {
+): JsonObject {
   if (searches && search?.mode === "on" && toolChoice !== undefined)
     refuse('`search.mode: "on"` beside a `toolChoice`', endpoint, options);
   if (typeof toolChoice === "object") return { tool_choice: { type: "function", name: toolChoice.name } };
@@ -148,7 +146,7 @@ function toolChoiceOf(
 }
 
 /** Caching is automatic; a key brings the requests of one conversation to the same cache. */
-function cacheOf(options: SendOptions, endpoint: Endpoint): Fields {
+function cacheOf(options: SendOptions, endpoint: Endpoint): JsonObject {
   const { promptCache } = options;
   if (promptCache === false) refuse("`promptCache: false`", endpoint, options, "It caches by itself.");
   if (typeof promptCache !== "object") return {};

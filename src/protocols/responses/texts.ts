@@ -2,20 +2,14 @@
 
 import type { MessageChunk } from "../../contract/chunk.ts";
 import { TextBuffer } from "../../platform/text-buffer.ts";
-import { isOneText, isRestored } from "../common/lost-text.ts";
+import { isOneText, isRestored } from "../common/text-comparison.ts";
 import { codePoints, TextPositions } from "../common/text-positions.ts";
-import { annotationCitation, type WireAnnotation } from "./citations.ts";
+import { annotationCitation } from "./citations.ts";
+import type { EventNumbers } from "./sequence-numbers.ts";
+import type { WireAnnotation } from "./wire.ts";
 
 /** Where a text stands: its item, and its place within, of a kind. */
 export type TextPlace = `${number}.${"" | "s" | "r"}${number}`;
-
-/** What the `sequence_number`s of a reply's events have shown so far. */
-export interface EventNumbers {
-  /** Each event had a number greater than that of the event before. */
-  readonly areRising: boolean;
-  /** Numbers are missing between those that came. */
-  readonly haveGaps: boolean;
-}
 
 /** How a text that was delivered differs from what the server says it is. */
 type Difference = "lost" | "thinned";

@@ -2,16 +2,7 @@
 
 import type { TokenUsage } from "../../contract/message.ts";
 import { countIn, countsOf, withCached } from "../common/usage-counts.ts";
-
-type Count = number | null | undefined;
-
-interface WireUsage {
-  readonly input_tokens?: Count;
-  readonly input_tokens_details?: { readonly cached_tokens?: Count; readonly cache_write_tokens?: Count } | null;
-  readonly output_tokens?: Count;
-  readonly output_tokens_details?: { readonly reasoning_tokens?: Count } | null;
-  readonly total_tokens?: Count;
-}
+import type { WireUsage } from "./wire.ts";
 
 /**
  * `undefined` when it does not tell what went in and what came out. `serviceTier` stands in the response beside it, and so does what

@@ -1,6 +1,6 @@
 /** What Anthropic Messages demands of a conversation. */
 
-import { type ClaudeCapabilities, capabilitiesOf } from "../../protocols/capabilities/claude.ts";
+import { type ClaudeCapabilities, claudeCapabilitiesOf } from "../../protocols/capabilities/claude.ts";
 import { ANTHROPIC_ROOT_REFUSALS } from "../../protocols/common/tool-parameters.ts";
 import { anthropicOptionFault } from "./anthropic-option-rules.ts";
 import { signatureFault } from "./anthropic-signatures.ts";
@@ -20,7 +20,7 @@ interface Turn {
 export function anthropicFault(body: unknown, seals: Seals, recorded: Recorded): string | undefined {
   const request = looseOf(body);
   const { max_tokens, messages, model, tools } = request;
-  const capabilities = capabilitiesOf(String(model));
+  const capabilities = claudeCapabilitiesOf(String(model));
   if (typeof max_tokens !== "number") return "max_tokens: Field required";
   const option = unreadableFault(body) ?? anthropicOptionFault(request, capabilities);
   if (option !== undefined) return option;

@@ -5,7 +5,7 @@
  */
 
 import { type Loose, listOf, looseOf, type Recorded } from "./rules.ts";
-import { sealOf } from "./seal.ts";
+import { sealOf } from "./signatures.ts";
 
 /** What a signature says beside that its thinking is genuine. */
 interface Bond {

@@ -3,14 +3,14 @@
  * @see https://docs.anthropic.com/en/api/messages-streaming
  */
 
-import { capabilitiesOf } from "../../protocols/capabilities/claude.ts";
+import { claudeCapabilitiesOf } from "../../protocols/capabilities/claude.ts";
 import type { ScriptEnding, ScriptedError, ScriptedUsage } from "../script.ts";
 import type { FinishEvent } from "../script-events.ts";
 import { recordedBlocks } from "./anthropic-recording.ts";
 import { anthropicFault, pauseMark } from "./anthropic-rules.ts";
 import { noteRecorded, signatureOf } from "./anthropic-signatures.ts";
 import { type Loose, looseOf, type Seals } from "./rules.ts";
-import { sealOf } from "./seal.ts";
+import { sealOf } from "./signatures.ts";
 import {
   type ContentEvent,
   NO_MESSAGE,
@@ -90,7 +90,7 @@ class MessagesReply implements WireReply {
     this.#message = { model, id: `msg_${index + 1}`, type: "message", role: "assistant" };
     this.#usage = usageIn(ending);
     this.#seals = seals;
-    this.#bound = capabilitiesOf(model).bindsThinking ? looseOf(body) : undefined;
+    this.#bound = claudeCapabilitiesOf(model).bindsThinking ? looseOf(body) : undefined;
   }
 
   begin(): string {

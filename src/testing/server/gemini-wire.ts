@@ -10,7 +10,7 @@ import type { FinishEvent } from "../script-events.ts";
 import { callMark, geminiFault } from "./gemini-rules.ts";
 import { objectsIn, type Recorded, type Seals } from "./rules.ts";
 import type { MediaEvent } from "./scripted-media.ts";
-import { sealOf } from "./seal.ts";
+import { sealOf } from "./signatures.ts";
 import { type ContentEvent, NO_MESSAGE, usageIn, type Wire, type WireReply, type WireRequest } from "./wire.ts";
 
 const FINISH_REASONS = {

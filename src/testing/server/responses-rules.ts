@@ -4,7 +4,7 @@ import { OPENAI_ROOT_REFUSALS } from "../../protocols/common/tool-parameters.ts"
 import { OPENAI_NAME, unreadableFault } from "./common-rules.ts";
 import { fieldFault } from "./responses-fields.ts";
 import { isJsonText, type Loose, listOf, looseOf, type Seals } from "./rules.ts";
-import { sealOf } from "./seal.ts";
+import { sealOf } from "./signatures.ts";
 import { rootFault } from "./tool-rules.ts";
 
 /** The longest id of a call. */

@@ -10,7 +10,7 @@ import { openaiError } from "./openai-error.ts";
 import { responsesFault } from "./responses-rules.ts";
 import { type Loose, listOf, looseOf, objectsIn, type Recorded, type Seals } from "./rules.ts";
 import type { MediaEvent } from "./scripted-media.ts";
-import { sealOf } from "./seal.ts";
+import { sealOf } from "./signatures.ts";
 import {
   type ContentEvent,
   isRefusal,

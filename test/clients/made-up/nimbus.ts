@@ -6,11 +6,11 @@ import {
   ProviderClient,
   type ProviderDefinition,
 } from "../../../src/clients/provider-client.ts";
-import { anthropicMessages } from "../../../src/protocols/anthropic-messages/decoder.ts";
-import { chatCompletions } from "../../../src/protocols/chat-completions/decoder.ts";
-import { gemini } from "../../../src/protocols/gemini/decoder.ts";
-import { responses } from "../../../src/protocols/responses/decoder.ts";
+import { anthropicMessages } from "../../../src/protocols/anthropic-messages/protocol.ts";
+import { chatCompletions } from "../../../src/protocols/chat-completions/protocol.ts";
+import { gemini } from "../../../src/protocols/gemini/protocol.ts";
 import { OPENAI_RESPONSES } from "../../../src/protocols/responses/dialects.ts";
+import { responses } from "../../../src/protocols/responses/protocol.ts";
 
 /** Its name in messages and errors, and where its key is looked for. */
 const COMMON = { provider: "nimbus", keyNames: ["CLOUDLLM_NIMBUS_API_KEY", "NIMBUS_API_KEY"] } as const;

@@ -1,6 +1,6 @@
 /** Where the items of a Responses reply stand, told apart though two of them may come at one place or under one id. */
 
-import type { ResponseItem } from "./input-items.ts";
+import type { ResponseItem } from "./wire.ts";
 
 /** What of an event says where it belongs. */
 export interface PlacedEvent {

@@ -1,14 +1,25 @@
-/** Text of nothing but white space, for servers behind which Claude refuses it. */
+/** Text of messages in the form that every server accepts. */
 
 import type { Message } from "../../contract/message.ts";
 
-/** Returns the messages without blank text; what is left empty goes, unless a call or its answer stands there. */
-export function withoutBlankText(messages: readonly Message[]): readonly Message[] {
-  if (!messages.some(hasBlankText)) return messages;
-  return messages.flatMap((message) => (hasBlankText(message) ? restOf(message) : [message]));
+/** Stands for the user's first turn where a conversation begins with the model's, since most servers require the user to begin. */
+export const OPENING = "Hello.";
+
+/** Returns the text without lone surrogates, which cutting a string leaves and which make some servers refuse the request. */
+export function wellFormed(text: string): string {
+  return text.toWellFormed();
 }
 
-function restOf(message: Message): readonly Message[] {
+/**
+ * Returns the messages without text that is only white space, for servers behind which Claude refuses such text. An emptied
+ * message is dropped, unless it holds a tool call or a tool result.
+ */
+export function withoutBlankText(messages: readonly Message[]): readonly Message[] {
+  if (!messages.some(hasBlankText)) return messages;
+  return messages.flatMap((message) => (hasBlankText(message) ? withoutIts(message) : [message]));
+}
+
+function withoutIts(message: Message): readonly Message[] {
   switch (message.role) {
     case "system":
       return [];

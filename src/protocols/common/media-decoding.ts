@@ -3,9 +3,8 @@
 import type { MediaChunk } from "../../contract/chunk.ts";
 import type { Media } from "../../contract/message.ts";
 import { base64Of } from "../../platform/base64.ts";
+import type { JsonObject } from "../../platform/json-object.ts";
 import { nameIn } from "./wire-values.ts";
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /** Formats as providers name them, and endings of addresses. */
 const MEDIA_TYPES: Readonly<Record<string, string>> = {
@@ -81,7 +80,7 @@ function unescaped(text: string): string {
   }
 }
 
-/** Fields in which a part keeps what it holds. */
+/** JsonObject in which a part keeps what it holds. */
 const HOLDERS = [
   "image_url",
   "audio_url",
@@ -99,14 +98,14 @@ const HOLDERS = [
  * sounds or files hold none.
  * @param fallback the type of bytes that do not say theirs
  */
-export function mediaIn(part: Fields, fallback = "image/jpeg"): Media | undefined {
+export function mediaIn(part: JsonObject, fallback = "image/jpeg"): Media | undefined {
   const type = String(part.type ?? "");
   const isMedia = /image|audio|video|media|file/i.test(type) || "inlineData" in part || "inline_data" in part;
   if (!isMedia || /call|result|search/.test(type)) return undefined;
   const usual = /audio/i.test(type) ? "audio/pcm;rate=24000" : fallback;
   const { [HOLDERS.find((name) => part[name]) ?? ""]: held } = part;
   if (typeof held === "string") return mediaFrom(held, formatIn(part), usual);
-  const fields: Fields = typeof held === "object" && held !== null ? { ...part, ...held } : part;
+  const fields: JsonObject = typeof held === "object" && held !== null ? { ...part, ...held } : part;
   const source = [fields.data, fields.b64_json, fields.url, fields.uri, fields.result].find(isText);
   const fileId = nameIn(fields.file_id ?? fields.fileId);
   if (source === undefined && fileId === undefined) return undefined;
@@ -121,7 +120,7 @@ export function mediaIn(part: Fields, fallback = "image/jpeg"): Media | undefine
   return { ...medium, ...(id && { id }), ...(name && { name }), ...(transcript && { transcript }) };
 }
 
-function formatIn({ mime_type, mimeType, media_type, file_type, format }: Fields): unknown {
+function formatIn({ mime_type, mimeType, media_type, file_type, format }: JsonObject): unknown {
   return mime_type ?? mimeType ?? media_type ?? file_type ?? format;
 }
 

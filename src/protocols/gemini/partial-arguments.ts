@@ -6,17 +6,7 @@
 import { moveExact } from "../../platform/exact-json.ts";
 import { DEEPEST } from "../../platform/json-depth.ts";
 import { textIn } from "../common/wire-values.ts";
-
-/** One value, or a piece of a text; `willContinue` says that more of the same text follows. */
-export interface PartialArgument {
-  readonly jsonPath?: string | null;
-  readonly stringValue?: string | null;
-  /** A string where a double cannot hold it. */
-  readonly numberValue?: number | string | null;
-  readonly boolValue?: boolean | null;
-  readonly nullValue?: unknown;
-  readonly willContinue?: boolean | null;
-}
+import type { PartialArgument } from "./wire.ts";
 
 type Container = Record<string, unknown> | unknown[];
 

@@ -5,7 +5,7 @@
 
 import type { Tool } from "../../contract/client.ts";
 import type { Message, ToolCall } from "../../contract/message.ts";
-import { legalName, type NameRule } from "./call-ids.ts";
+import { legalName, type NameRule } from "./tool-call-ids.ts";
 
 /** What a provider takes. */
 export interface CallRules {

@@ -1,0 +1,26 @@
+/** What a model takes of the option `reasoning`, in the words of OpenAI's protocols. */
+
+/** The capabilities of one family of models. */
+export interface ReasoningCapabilities {
+  /** Whether the model thinks: never, only when asked to, by default, or unknown because its name is. */
+  readonly reasons: "never" | "asked" | "unasked" | "unknown";
+  /** The efforts that the model takes, weakest first; empty where it takes none. */
+  readonly efforts: readonly string[];
+}
+
+/** The efforts that most models take. */
+export const LEVELS: readonly string[] = ["low", "medium", "high"];
+
+/** The same for models whose thinking can be turned off. */
+export const LEVELS_AND_NONE: readonly string[] = ["none", ...LEVELS];
+
+/** Models of unknown names. */
+export const UNKNOWN_REASONING: ReasoningCapabilities = { reasons: "unknown", efforts: LEVELS_AND_NONE };
+
+/** Models by their names: the first row whose pattern matches counts. */
+export type ReasoningTable = readonly (readonly [RegExp, ReasoningCapabilities])[];
+
+/** Returns the capabilities of a model. */
+export function reasoningIn(table: ReasoningTable, model: string): ReasoningCapabilities {
+  return table.find(([name]) => name.test(model))?.[1] ?? UNKNOWN_REASONING;
+}

@@ -1,0 +1,115 @@
+/**
+ * The types of what a Chat Completions server sends; every member may be missing or null somewhere.
+ * @see https://platform.openai.com/docs/api-reference/chat-streaming
+ */
+
+import type { Nullable } from "../common/wire-values.ts";
+
+/** What crosses the wire; every member may be missing or null somewhere. */
+export interface WireChunk {
+  readonly id?: Nullable<string>;
+  readonly model?: Nullable<string>;
+  readonly object?: Nullable<string>;
+  readonly choices?: Nullable<readonly Nullable<WireChoice>[]>;
+  readonly usage?: unknown;
+  readonly service_tier?: unknown;
+  readonly x_groq?: Nullable<{ readonly usage?: unknown; readonly error?: unknown }>;
+  readonly error?: unknown;
+  /** Perplexity: URLs, and the same with titles. */
+  readonly citations?: Nullable<readonly unknown[]>;
+  readonly search_results?: Nullable<readonly Nullable<{ readonly url?: unknown; readonly title?: unknown }>[]>;
+}
+
+export interface WireChoice {
+  readonly index?: Nullable<number>;
+  readonly delta?: Nullable<WireDelta>;
+  readonly message?: Nullable<WireDelta>;
+  readonly finish_reason?: Nullable<string>;
+  /** OpenRouter: the provider behind it failed. */
+  readonly error?: unknown;
+  readonly logprobs?: unknown;
+  readonly usage?: unknown;
+}
+
+export interface WireDelta {
+  readonly content?: Nullable<string | readonly WirePart[]>;
+  readonly refusal?: Nullable<string>;
+  readonly reasoning_content?: unknown;
+  readonly reasoning?: unknown;
+  readonly reasoning_text?: unknown;
+  readonly reasoning_details?: Nullable<readonly ReasoningDetail[]>;
+  readonly tool_calls?: Nullable<readonly WireToolCall[]>;
+  readonly function_call?: WireToolCall["function"];
+  readonly annotations?: Nullable<readonly WireAnnotation[]>;
+  readonly audio?: unknown;
+  readonly images?: unknown;
+}
+
+export interface WireToolCall {
+  readonly index?: Nullable<number>;
+  readonly id?: Nullable<string>;
+  readonly function?: Nullable<{ readonly name?: Nullable<string>; readonly arguments?: unknown }>;
+  /** A call of a tool that takes plain text. */
+  readonly custom?: Nullable<{ readonly name?: Nullable<string>; readonly input?: Nullable<string> }>;
+  readonly extra_content?: unknown;
+}
+
+/** Some servers send what is in it without the envelope. */
+export interface WireAnnotation extends UrlCitation {
+  readonly url_citation?: Nullable<UrlCitation>;
+}
+
+export interface UrlCitation {
+  readonly url?: Nullable<string>;
+  readonly title?: Nullable<string>;
+  readonly content?: Nullable<string>;
+  readonly start_index?: Nullable<number>;
+  readonly end_index?: Nullable<number>;
+}
+
+/** One element of OpenRouter's `reasoning_details`. */
+export interface ReasoningDetail {
+  readonly type?: string;
+  readonly index?: number;
+  readonly text?: string | null;
+  readonly summary?: string | null;
+  readonly data?: string | null;
+  readonly signature?: string | null;
+}
+
+/** One of Mistral's content parts. */
+export interface WirePart {
+  readonly type?: string;
+  readonly text?: string | null;
+  readonly thinking?: readonly WirePart[] | string | null;
+}
+
+/** A sound, or a piece of one: every member may be missing. */
+export interface WireAudio {
+  readonly id?: unknown;
+  readonly data?: string | null;
+  readonly transcript?: string | null;
+  /** Seconds since 1970. */
+  readonly expires_at?: unknown;
+}
+
+export interface WireUsage {
+  readonly prompt_tokens?: number | null;
+  readonly completion_tokens?: number | null;
+  readonly total_tokens?: number | null;
+  readonly prompt_tokens_details?: WireDetails | null;
+  /** Mistral's spelling. */
+  readonly prompt_token_details?: WireDetails | null;
+  readonly completion_tokens_details?: { readonly reasoning_tokens?: number | null } | null;
+  /** DeepSeek, Moonshot, Mistral. */
+  readonly prompt_cache_hit_tokens?: number | null;
+  readonly cached_tokens?: number | null;
+  readonly num_cached_tokens?: number | null;
+  /** Azure's DeepSeek. */
+  readonly reasoning_tokens?: number | null;
+}
+
+export interface WireDetails {
+  readonly cached_tokens?: number | null;
+  readonly cache_write_tokens?: number | null;
+}

@@ -1,0 +1,21 @@
+/** Gemini's `generateContent` as a `Protocol`. */
+
+import { objectIn } from "../common/wire-values.ts";
+import type { Protocol } from "../protocol.ts";
+import { GeminiDecoder } from "./decoder.ts";
+import { geminiError } from "./errors.ts";
+import { buildGeminiRequest } from "./request.ts";
+
+/** The protocol. */
+export const gemini: Protocol = {
+  buildRequest: buildGeminiRequest,
+  createDecoder: (facts) => new GeminiDecoder(facts),
+  decodeWhole(body, facts, chunks) {
+    const decoder = new GeminiDecoder(facts);
+    // Asked for a stream without events, the server sends one array.
+    const responses: readonly unknown[] = Array.isArray(body) ? body : [body];
+    for (const response of responses) decoder.push(objectIn(response as object) ?? {}, "", chunks);
+    decoder.end(false, chunks);
+  },
+  readError: geminiError,
+};

@@ -1,0 +1,26 @@
+/** OpenAI's Responses as a `Protocol`, which xAI speaks as well. */
+
+import { errorOf } from "../common/error-kinds.ts";
+import type { BackgroundReplies, Protocol } from "../protocol.ts";
+import { ResponsesDecoder } from "./decoder.ts";
+import type { ResponsesDialect } from "./dialects.ts";
+import { buildResponsesRequest } from "./request.ts";
+
+/** The protocol in one vendor's dialect. */
+export function responses(dialect: ResponsesDialect): Protocol {
+  return {
+    buildRequest: (messages, options, endpoint, stream) =>
+      buildResponsesRequest(messages, options, endpoint, stream, dialect),
+    createDecoder: (facts) => new ResponsesDecoder(facts, dialect),
+    decodeWhole: (body, facts, chunks) => new ResponsesDecoder(facts, dialect).readWhole(body, chunks),
+    readError: errorOf,
+    ...(dialect.keepsReplies && { background: BACKGROUND }),
+  };
+}
+
+/** @see https://platform.openai.com/docs/guides/background */
+const BACKGROUND: BackgroundReplies = {
+  resumeUrl: ({ id, after }, { baseUrl }) =>
+    `${baseUrl}/responses/${encodeURIComponent(id)}?stream=true&starting_after=${after}`,
+  cancelUrl: ({ id }, { baseUrl }) => `${baseUrl}/responses/${encodeURIComponent(id)}/cancel`,
+};
