@@ -2,7 +2,7 @@
 
 import type { AssistantMessage, FinishReason, SendError } from "../index.ts";
 import { replyCostOf } from "./cost.ts";
-import { oneLine, quoted } from "./one-line.ts";
+import { quoted } from "./one-line.ts";
 
 /** What is worth a word. Nothing: the model was done. */
 const ENDINGS: Readonly<Record<FinishReason, string | undefined>> = {
@@ -15,6 +15,9 @@ const ENDINGS: Readonly<Record<FinishReason, string | undefined>> = {
   interrupted: "broke off",
   unknown: "ended for an unknown reason",
 };
+
+/** Providers write long messages; what is longer is cut, in characters. */
+const MAX_MESSAGE = 4_000;
 
 /** A rate measured over less says nothing, in milliseconds: the whole reply came in one piece. */
 const SHORTEST_WRITING_MS = 50;
@@ -53,7 +56,7 @@ export async function statusOf(message: AssistantMessage): Promise<string> {
 
 /** A failure in one line. */
 export function failureLineOf({ message }: SendError): string {
-  return `cloudllm: ${oneLine(message)}`;
+  return `cloudllm: ${quoted(message, MAX_MESSAGE)}`;
 }
 
 /** `0.41 s`, `12.3 s`, `2 min 5 s`. */

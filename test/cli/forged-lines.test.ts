@@ -136,6 +136,8 @@ describe("on a screen, a forged line does not come from", () => {
     expect(await run(["--base-url", server.baseUrl, "-m", EVIL, "Hi"], screen, { NO_COLOR: "1" })).toBe(1);
     expectNoForgery(screen.written());
     expectNoForgery(failureLineOf(new SendError("protocol", EVIL)));
+    const wrapped = new SendError("protocol", `No.${" ".repeat(500)}${FORGED}`);
+    expect(failureLineOf(wrapped)).toBe(`cloudllm: No. ${FORGED}`);
   });
 
   test.each([
