@@ -1,11 +1,16 @@
-/** Code in docstrings and documents compiles against the built package and runs, against a stand-in provider. */
+/**
+ * What documents say is so: their code compiles against the built package and runs, against a stand-in provider; their commands print
+ * what they show; their links lead somewhere in the tarball; their words are those of the house.
+ */
 
 import { execFile, execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, test } from "vitest";
+import { anchorsOf, linksOf } from "./support/links.ts";
+import { proseFaults, proseOfDocument, proseOfSource } from "./support/prose.ts";
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -17,14 +22,23 @@ interface Block {
   readonly code: string;
 }
 
-const documents = [
-  ...["README.md", "ARCHITECTURE.md"],
-  ...readdirSync(join(root, "docs")).flatMap((file) => (file.endsWith(".md") ? [`docs/${file}`] : [])),
-  ...readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" }).flatMap((file) =>
-    file.endsWith(".ts") ? [`src/${file}`] : [],
-  ),
+/** Documents that are not rewritten yet. */
+const OLD_DOCUMENTS: readonly string[] = [
+  ...["ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"],
+  ...["docs/decisions.md", "docs/adding-a-provider.md", "docs/embedded-model.md"],
 ];
-const blocks = documents.flatMap((file) => blocksOf(file));
+
+/** Folders of `src` whose comments keep the rules for prose already. Add one when it is clean. */
+const CLEAN_FOLDERS: readonly string[] = [];
+
+const documents = [
+  ...["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "llms.txt"],
+  ...readdirSync(join(root, "docs")).flatMap((file) => (file.endsWith(".md") ? [`docs/${file}`] : [])),
+];
+const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" }).flatMap((file) =>
+  file.endsWith(".ts") ? [`src/${file}`] : [],
+);
+const blocks = [...documents, ...sources].flatMap((file) => blocksOf(file));
 
 /** Started in a process of its own: imports one block, and calls what it exports if that needs no argument. */
 const RUNNER = `
@@ -75,9 +89,79 @@ describe("the code block runs:", () => {
   });
 });
 
+/** Blocks that begin with a command: it runs offline, and prints what is shown but for the numbers. */
+describe("the command prints what the document shows:", () => {
+  const shown = documents.flatMap((file) =>
+    [...textOf(file).matchAll(/^```text\n\$ (.+)\n([\s\S]*?)^```$/gm)].map(([, command = "", output = ""]) => ({
+      command: command.replace(/^npx /, ""),
+      output,
+    })),
+  );
+  const isTimed = ({ command }: { command: string }) => command.includes(" compare ");
+
+  async function printed(command: string): Promise<string> {
+    const [, ...args] = [...command.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, word]) => quoted ?? word ?? "");
+    const started = run(process.execPath, [join(root, "dist/cli/main.js"), ...args], { cwd: folder, timeout: 15_000 });
+    started.child.stdin?.end();
+    const { stdout, stderr } = await started;
+    return stdout + stderr;
+  }
+
+  test.each(shown.filter((each) => !isTimed(each)))("$command", async ({ command, output }) => {
+    // A reply that is written within 50 ms has no speed.
+    const withoutNumbers = (text: string) => text.replace(/ · \d+ tokens\/s|\d+(?:\.\d+)?/g, "").trim();
+    expect(withoutNumbers(await printed(command))).toBe(withoutNumbers(output));
+  });
+
+  test.each(shown.filter(isTimed))("$command, but for its bars", async ({ command, output }) => {
+    const words = (text: string) => text.match(/[a-z]{2,}/gi)?.slice(0, 7);
+    expect(words(await printed(command))).toEqual(words(output));
+  });
+});
+
+describe("every link leads somewhere in the tarball:", () => {
+  const { files } = JSON.parse(textOf("package.json")) as { readonly files: readonly string[] };
+  const packed = [...files, "README.md", "LICENSE", "package.json"];
+
+  test.each(documents)("%s", (file) => {
+    const broken = linksOf(textOf(file)).filter((link) => {
+      if (/^https?:/.test(link)) return false;
+      const [path = "", anchor] = link.split("#");
+      const target = path === "" ? file : relative(root, resolve(root, dirname(file), path));
+      const isPacked = packed.some((each) => target === each || target.startsWith(`${each}/`));
+      if (!isPacked || !existsSync(join(root, target)) || statSync(join(root, target)).isDirectory()) return true;
+      return anchor !== undefined && !anchorsOf(textOf(target)).includes(anchor);
+    });
+    expect(broken).toEqual([]);
+  });
+
+  test("README.md has at most 200 lines, and the glossary at most 60", () => {
+    expect(textOf("README.md").trimEnd().split("\n").length).toBeLessThanOrEqual(200);
+    expect(textOf("docs/glossary.md").trimEnd().split("\n").length).toBeLessThanOrEqual(60);
+  });
+});
+
+describe("the prose keeps the rules of the house:", () => {
+  test.each(documents.filter((file) => !OLD_DOCUMENTS.includes(file)))("%s", (file) => {
+    // Tables of faults are written by the tests that run them.
+    const [written = ""] = textOf(file).split("<!-- The table of faults");
+    expect(proseFaults(proseOfDocument(written))).toEqual([]);
+  });
+
+  const clean = sources.filter((file) => CLEAN_FOLDERS.some((each) => file.startsWith(`src/${each}/`)));
+  test.skipIf(clean.length === 0)("comments of the folders that are clean", () => {
+    const faults = clean.flatMap((file) => proseFaults(proseOfSource(textOf(file))).map((fault) => `${file}:${fault}`));
+    expect(faults).toEqual([]);
+  });
+});
+
+function textOf(file: string): string {
+  return readFileSync(join(root, file), "utf8");
+}
+
 /** The `ts` blocks of a document, or of the docstrings in a source file. */
 function blocksOf(file: string): Block[] {
-  const text = readFileSync(join(root, file), "utf8");
+  const text = textOf(file);
   const plain = file.endsWith(".ts") ? text.replace(/^ *\* ?/gm, "") : text;
   return [...plain.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code = ""], index) => ({
     name: `${file.replace(/\W/g, "_")}_${index}`,
