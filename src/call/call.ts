@@ -19,6 +19,8 @@ export interface Call {
   readonly model: string;
   /** Who is asked, as far as a later request must know. */
   readonly writer: ReplyFacts["writer"];
+  /** See `ProtocolRequest.continuesExactly`. */
+  readonly continuesExactly: boolean;
   readonly request: CallRequest;
   /** How to get at a reply that the provider goes on writing when the connection breaks; absent where it does not. */
   readonly background: Background | undefined;

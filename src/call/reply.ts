@@ -6,10 +6,11 @@ import { retryDelayMs } from "../contract/retries.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import { messageOf } from "../platform/text-of.ts";
 import type { Decoder, ReplyPosition } from "../protocols/protocol.ts";
+import { reportAttempts } from "../stream/attempts-in-flight.ts";
 import { waitsInVain } from "../stream/idle-alternative.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
 import { resetFacts } from "../stream/reply-facts.ts";
-import type { ChunkSink, ChunkSource } from "../stream/source.ts";
+import { type ChunkSink, type ChunkSource, NO_SINK, Opening } from "../stream/source.ts";
 import { redirectError, tooLargeError, transportError } from "../transport/network-errors.ts";
 import type { Exchange, Receiver, ResponseHead } from "../transport/transport.ts";
 import { Body } from "./body.ts";
@@ -28,16 +29,12 @@ const MOST_RESUMES_IN_VAIN = 3;
 /** The source behind the `MessageStream` of a provider client. */
 export class Reply implements ChunkSource, Receiver {
   readonly facts: ReplyFacts;
-  /** Resolves when the provider has accepted the request; rejects with the refusal. */
-  readonly accepted: Promise<void>;
   readonly #call: Call;
-  readonly #sink: ChunkSink;
+  readonly #opening = new Opening();
+  #sink: ChunkSink = NO_SINK;
   readonly #names: NameRedaction;
   readonly #deadlines: Deadlines;
   readonly #onAbort = (): void => this.#step(() => this.#abort());
-  #accept: () => void = () => undefined;
-  #refuse: (error: SendError) => void = () => undefined;
-  #isAccepted = false;
   #anyChunk = false;
   #over = false;
   #isLastAttempt = false;
@@ -55,7 +52,7 @@ export class Reply implements ChunkSource, Receiver {
   /** The attempt that just failed went out on a connection that was dead, as it seems: a fresh one need not wait. */
   #wasForgotten = false;
   #head: ResponseHead | undefined;
-  #body: Body;
+  #body: Body | undefined;
   /** The body of a refusal, as far as it came; absent while the answer is none. */
   #refusal: string | undefined;
   /** Where the next attempt goes on with a reply that the provider keeps, and what broke it off; absent: it begins anew. */
@@ -64,25 +61,26 @@ export class Reply implements ChunkSource, Receiver {
   /** Why the attempt before this one failed. */
   #lastFailure: SendError | undefined;
 
-  constructor(call: Call, sink: ChunkSink) {
+  constructor(call: Call) {
     this.#call = call;
-    this.#sink = sink;
     this.#names = new NameRedaction(call.redact);
     this.#request = call.request;
     const { provider, model, writer, estimateInput } = call;
     this.facts = { provider, model, attempts: [], estimateInput, ...(writer && { writer }) };
+    if (call.continuesExactly) this.facts.continuesExactly = true;
     if (call.request.binding) this.facts.binding = call.request.binding;
-    this.#body = this.#freshBody();
     this.#deadlines = new Deadlines(call.limits, call.now, (phase, waitedMs) =>
       this.#step(() => this.#expire(phase, waitedMs)),
     );
-    this.accepted = new Promise((resolve, reject) => {
-      this.#accept = resolve;
-      this.#refuse = reject;
-    });
   }
 
-  start(): void {
+  get opened(): Promise<void> {
+    return this.#opening.promise;
+  }
+
+  attach(sink: ChunkSink): void {
+    this.#sink = sink;
+    reportAttempts(this.#call.signal, () => this.facts.attempts);
     this.#step(() => {
       const { signal, budget, retries } = this.#call;
       budget.enter(retries.budget || 0);
@@ -96,7 +94,7 @@ export class Reply implements ChunkSource, Receiver {
     try {
       this.#wanted = true;
       this.#deadlines.waiting(at);
-      if (this.#body.hasRest) this.#read();
+      if (this.#body?.hasRest) this.#read();
       else if (this.#head) this.#exchange?.pull();
     } catch (error) {
       this.#collapse(error);
@@ -178,9 +176,8 @@ export class Reply implements ChunkSource, Receiver {
     const rateLimits = rateLimitsOf(head, Date.now());
     if (rateLimits) this.facts.rateLimits = rateLimits;
     if (head.status >= 200 && head.status < 300) {
-      this.#isAccepted = true;
       if (!this.#wanted) this.#deadlines.holding();
-      this.#accept();
+      this.#opening.accept();
       if (this.#wanted) this.#exchange?.pull();
     } else if (head.status < 400) {
       // A browser hides where a redirect leads behind status 0.
@@ -194,7 +191,7 @@ export class Reply implements ChunkSource, Receiver {
   #end(): void {
     if (this.#refusal !== undefined) return this.#fail(this.#httpError());
     try {
-      this.#body.end();
+      this.#body?.end();
     } catch (error) {
       return this.#failToRead(error);
     }
@@ -232,7 +229,7 @@ export class Reply implements ChunkSource, Receiver {
     this.#head = undefined;
     this.#refusal = undefined;
     // What is resumed goes on in the same decoder, which knows what it has seen.
-    if (facts.attempts.length > 0) this.#body = this.#freshBody(position && this.#body.decoder);
+    this.#body = this.#freshBody(position && this.#body?.decoder);
     if (position) this.#body.decoder.resume?.();
     this.#wasForgotten = false;
     this.#startedAt = call.now();
@@ -256,11 +253,11 @@ export class Reply implements ChunkSource, Receiver {
   #read(text?: string): void {
     if (this.#refusal !== undefined) return this.#readRefusal(text ?? "");
     try {
-      this.#body.read(text);
+      this.#body?.read(text);
     } catch (error) {
       return this.#failToRead(error);
     }
-    if (this.#body.isComplete) this.#succeed();
+    if (this.#body?.isComplete) this.#succeed();
     else this.#flush();
   }
 
@@ -335,8 +332,7 @@ export class Reply implements ChunkSource, Receiver {
 
   /** Has no effect on a call that has its end. */
   #settle(failure: SendError): void {
-    if (this.#isAccepted) this.#sink.fail(failure);
-    else this.#refuse(failure);
+    this.#opening.fail(this.#sink, failure);
   }
 
   /** Whether the protocol has another request to send after this refusal. */
@@ -372,7 +368,7 @@ export class Reply implements ChunkSource, Receiver {
 
   /** Where a reply stands that the provider goes on writing by itself. */
   #position(): ReplyPosition | undefined {
-    return this.#call.background && this.#body.decoder.position?.();
+    return this.#call.background && this.#body?.decoder.position?.();
   }
 
   /** Nobody waits any more for a reply that would be written, and billed, to its end. */

@@ -22,11 +22,10 @@ import { checkCall, optionsFault } from "../contract/validate.ts";
 import { systemClock } from "../platform/clock.ts";
 import { jsonOf } from "../platform/json-text.ts";
 import type { Endpoint, Protocol, ProtocolRequest } from "../protocols/protocol.ts";
-import { reportAttempts } from "../stream/attempts-in-flight.ts";
-import { seenByCaller } from "../stream/caller-stack.ts";
-import { MessageStream } from "../stream/message-stream.ts";
+import type { MessageStream } from "../stream/message-stream.ts";
+import { openStream } from "../stream/open-stream.ts";
 import { type RecoverableCall, RecoveringSource } from "../stream/recovering-source.ts";
-import { checkedSource } from "../stream/validating-source.ts";
+import { validatingSource } from "../stream/validating-source.ts";
 import { estimateInputTokens } from "../tokens/estimate.ts";
 import { type FetchLike, fetchTransport } from "../transport/fetch.ts";
 import { isLoopback, isPrivateNetwork } from "../transport/hosts.ts";
@@ -197,7 +196,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
       now,
       startedAt,
     };
-    return new MessageStream((sink) => new RecoveringSource(call, first, sink), { now, startedAt });
+    return openStream(new RecoveringSource(call, first), { now, startedAt });
   }
 
   #retriesOf({ retries }: SendOptions): RetryPolicy {
@@ -220,51 +219,32 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     const endpoint = { ...this.#endpoint, at: Date.now(), account };
     const asked = this.#request(messages, options, endpoint, stream);
     const headers = this.#headers(this.#key(), asked.headers, options);
-    const { continuesExactly } = asked;
     const request = callRequestOf(asked, headers);
     const usual = stream ? this.#limits.streamed : this.#limits.whole;
     const limits = given.timeouts ? this.#limitsOf(!stream, this.#defaults.timeouts, given.timeouts) : usual;
     const checks = limits === usual ? options : { ...options, timeouts: limits };
-    let reply: Reply | undefined;
-    const result = new MessageStream<Output>(
-      checkedSource((sink) => {
-        reply = new Reply(
-          {
-            provider,
-            model,
-            writer: { origin, ...(account !== undefined && { account }) },
-            request,
-            background: stream && options.recover === "resume" ? this.#background(headers) : undefined,
-            protocol,
-            transport: this.#transport,
-            shapes: this.#shapes,
-            limits,
-            maxReplyBytes: options.maxReplyBytes ?? MAX_REPLY_BYTES,
-            raw: options.raw === true,
-            retries: this.#retriesOf(given),
-            budget: this.#budget,
-            signal: options.signal,
-            redact: this.#redactions.of(headers, options.providerOptions),
-            estimateInput: () => estimateInputTokens(messages),
-            now,
-            random: Math.random,
-          },
-          sink,
-        );
-        if (continuesExactly) reply.facts.continuesExactly = true;
-        return reply;
-      }, checks),
-      { now, startedAt },
-    );
-    const attempts = reply?.facts.attempts ?? [];
-    reportAttempts(options.signal, () => attempts);
-    reply?.start();
-    try {
-      await reply?.accepted;
-    } catch (error) {
-      throw error instanceof SendError ? seenByCaller(error) : error;
-    }
-    return result;
+    const reply = new Reply({
+      provider,
+      model,
+      writer: { origin, ...(account !== undefined && { account }) },
+      continuesExactly: asked.continuesExactly === true,
+      request,
+      background: stream && options.recover === "resume" ? this.#background(headers) : undefined,
+      protocol,
+      transport: this.#transport,
+      shapes: this.#shapes,
+      limits,
+      maxReplyBytes: options.maxReplyBytes ?? MAX_REPLY_BYTES,
+      raw: options.raw === true,
+      retries: this.#retriesOf(given),
+      budget: this.#budget,
+      signal: options.signal,
+      redact: this.#redactions.of(headers, options.providerOptions),
+      estimateInput: () => estimateInputTokens(messages),
+      now,
+      random: Math.random,
+    });
+    return openStream<Output>(validatingSource(reply, checks), { now, startedAt });
   }
 
   #background(headers: Readonly<Record<string, string>>): Background | undefined {

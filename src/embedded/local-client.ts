@@ -6,8 +6,8 @@ import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage, Message } from "../contract/message.ts";
 import { checkCall, optionsFault } from "../contract/validate.ts";
 import { systemClock } from "../platform/clock.ts";
-import { settledFor } from "../stream/caller-stack.ts";
-import { MessageStream } from "../stream/message-stream.ts";
+import type { MessageStream } from "../stream/message-stream.ts";
+import { openStream } from "../stream/open-stream.ts";
 import { LocalReply } from "./local-reply.ts";
 import { refuseWhatItCannot } from "./refusals.ts";
 import type { Engine } from "./writer.ts";
@@ -56,16 +56,7 @@ export class LocalClient implements ClientWrapper {
     }
     const limits = limitsOf(whole, this.#defaults.timeouts, given.timeouts);
     const call = { provider, model, engine: this.#engine, messages: [...messages], options, limits, now, startedAt };
-    let reply: LocalReply | undefined;
-    const stream = new MessageStream(
-      (sink) => {
-        reply = new LocalReply(call, sink);
-        return reply;
-      },
-      { now, startedAt },
-    );
-    if (reply) await settledFor(reply.accepted);
-    return stream;
+    return openStream(new LocalReply(call), { now, startedAt });
   }
 }
 

@@ -8,7 +8,7 @@ import type { Attempt } from "../contract/metrics.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
-import type { ChunkSink, ChunkSource } from "../stream/source.ts";
+import { type ChunkSink, type ChunkSource, NO_SINK, Opening } from "../stream/source.ts";
 import { estimateInputTokens } from "../tokens/estimate.ts";
 import { turn } from "./turn.ts";
 import type { Engine, Writer } from "./writer.ts";
@@ -28,10 +28,9 @@ export interface LocalCall {
 /** Runs one reply. The event loop turns before each step. */
 export class LocalReply implements ChunkSource {
   readonly facts: ReplyFacts;
-  /** Resolves when the reply can begin; rejects when it cannot. */
-  readonly accepted: Promise<void>;
   readonly #call: LocalCall;
-  readonly #sink: ChunkSink;
+  readonly #opening = new Opening();
+  #sink: ChunkSink = NO_SINK;
   readonly #deadlines: Deadlines;
   readonly #closing = new AbortController();
   readonly #onAbort = (): void => {
@@ -40,24 +39,26 @@ export class LocalReply implements ChunkSource {
     );
   };
   #writer: Writer | undefined;
-  /** Set while the reply has not begun. */
-  #refuse: ((error: SendError) => void) | undefined;
 
-  constructor(call: LocalCall, sink: ChunkSink) {
-    const { provider, model, messages, options, limits, now } = call;
+  constructor(call: LocalCall) {
+    const { provider, model, messages, limits, now } = call;
     this.#call = call;
-    this.#sink = sink;
     this.facts = { provider, model, attempts: [], estimateInput: () => estimateInputTokens(messages) };
     this.#deadlines = new Deadlines(limits, now, (phase, waitedMs) => {
       const message = `The embedded model took ${waitedMs} ms, longer than the limit \`timeouts.${phase}\`.`;
       this.#fail(new SendError("timeout", message, { phase, waitedMs }));
     });
-    this.accepted = new Promise((resolve, reject) => {
-      this.#refuse = reject;
-      this.#deadlines.sent();
-      this.#open().then(resolve, (error: unknown) => this.#fail(error));
-    });
-    onAbort(options.signal, this.#onAbort);
+  }
+
+  get opened(): Promise<void> {
+    return this.#opening.promise;
+  }
+
+  attach(sink: ChunkSink): void {
+    this.#sink = sink;
+    this.#deadlines.sent();
+    this.#open().catch((error: unknown) => this.#fail(error));
+    onAbort(this.#call.options.signal, this.#onAbort);
   }
 
   pull(at: number): void {
@@ -74,9 +75,9 @@ export class LocalReply implements ChunkSource {
     const writer = await engine.open(messages, options, this.#closing.signal);
     if (this.#closing.signal.aborted) return;
     this.#writer = writer;
-    this.#refuse = undefined;
     this.#deadlines.answered();
     this.#deadlines.holding();
+    this.#opening.accept();
   }
 
   /** Steps until there is something to show, or the end. */
@@ -106,11 +107,9 @@ export class LocalReply implements ChunkSource {
       cause instanceof SendError
         ? cause
         : new SendError("server", `The embedded engine failed: ${String(cause)}`, { cause, retryable: false });
-    const refuse = this.#refuse;
     this.#over(error.kind);
     const failure = error.with({ provider, model, attempts: [...this.facts.attempts] });
-    if (refuse) refuse(failure);
-    else this.#sink.fail(failure);
+    this.#opening.fail(this.#sink, failure);
   }
 
   #over(outcome: Attempt["outcome"]): void {

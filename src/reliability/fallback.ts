@@ -1,22 +1,14 @@
 /** The next client when one fails. */
 
-import {
-  type ClientWrapper,
-  type Recovery,
-  type ReplyTo,
-  type SendOptions,
-  type Tool,
-  type TypedClient,
-  typedReply,
-} from "../contract/client.ts";
+import type { ClientWrapper, Recovery, SendOptions, TypedClient } from "../contract/client.ts";
 import type { SendError, SendErrorKind } from "../contract/errors.ts";
 import type { Message } from "../contract/message.ts";
 import { systemClock } from "../platform/clock.ts";
-import { MessageStream } from "../stream/message-stream.ts";
+import { clientOf, openStream } from "../stream/open-stream.ts";
 import { type RecoverableCall, RecoveringSource } from "../stream/recovering-source.ts";
 import { Circuit, type CircuitOptions } from "./circuit-breaker.ts";
 import type { Race, RaceRules } from "./race.ts";
-import { askStreamed, askWhole, checkedClients, jointDefaults, openRace } from "./race-client.ts";
+import { askComplete, askStreamed, checkedClients, jointDefaults, raceOf } from "./race-client.ts";
 
 /** When the next client is asked. */
 export interface FallbackOptions {
@@ -105,14 +97,14 @@ export function fallback(clients: readonly ClientWrapper[], options: FallbackOpt
   /** Asks the clients in the given order. */
   function rulesFor(
     order: readonly ClientWrapper[],
-    whole: boolean,
+    streamed: boolean,
     mayGoOn: (error: SendError) => boolean = () => false,
   ): RaceRules {
     const waiting = [...order];
     const last = order.at(-1);
     const trials = new Set<ClientWrapper>();
     return {
-      ask: whole ? askWhole : askStreamed,
+      ask: streamed ? askStreamed : askComplete,
       slow: "drop",
       goesOn: when,
       next() {
@@ -128,7 +120,7 @@ export function fallback(clients: readonly ClientWrapper[], options: FallbackOpt
         if (hasWinner) return mayGoOn(error);
         return when(error) && waiting.some((client) => waitMsFor(client) === 0);
       },
-      patienceMs: (client) => (whole || client === last ? undefined : firstChunkWithinMs),
+      patienceMs: (client) => (streamed && client !== last ? firstChunkWithinMs : undefined),
       told(client, result) {
         const own = circuits.get(client);
         if (!own) return;
@@ -154,12 +146,14 @@ export function fallback(clients: readonly ClientWrapper[], options: FallbackOpt
     const others = () => list.filter((client) => client !== race?.winner);
     const mayGoOn = (error: SendError): boolean =>
       when(error) && recovered < list.length - 1 && others().some((client) => waitMsFor(client) === 0);
-    const opened = async (more: readonly Message[], theirs: SendOptions, order: readonly ClientWrapper[]) => {
-      const { stream, race: opening } = await openRace<unknown>(more, theirs, rulesFor(order, false, mayGoOn));
-      race = opening;
-      return stream;
+    const opened = (more: readonly Message[], theirs: SendOptions, order: readonly ClientWrapper[]) => {
+      const opening = raceOf(more, theirs, rulesFor(order, true, mayGoOn));
+      return openStream(opening).then((stream) => {
+        race = opening;
+        return stream;
+      });
     };
-    const stream = await opened(messages, its, list);
+    const first = await opened(messages, its, list);
     const call: RecoverableCall = {
       messages,
       options: its,
@@ -171,30 +165,19 @@ export function fallback(clients: readonly ClientWrapper[], options: FallbackOpt
       now,
       startedAt,
     };
-    return new MessageStream<Output>((sink) => new RecoveringSource(call, stream, sink), { now, startedAt });
+    return openStream<Output>(new RecoveringSource(call, first), { now, startedAt });
   }
 
-  return {
+  return clientOf({
     provider,
     model,
     defaults: jointDefaults(list),
-    async sendMessage<Output, Tools extends readonly Tool[] | undefined>(
-      messages: readonly Message[],
-      its: SendOptions<Output> & { readonly tools?: Tools } = {},
-    ): Promise<ReplyTo<Output, Tools>> {
-      const { recover = options.recover } = its;
-      if (recover)
-        return typedReply<Output, Tools>(await (await recovering(messages, { ...its, recover })).finalMessage());
-      return typedReply<Output, Tools>(
-        await (await openRace(messages, its, rulesFor(list, true))).stream.finalMessage(),
-      );
-    },
-    async sendMessageStream<Output>(messages: readonly Message[], its: SendOptions<Output> = {}) {
+    open<Output>(messages: readonly Message[], its: SendOptions<Output>, streamed: boolean) {
       const { recover = options.recover } = its;
       if (recover) return recovering(messages, { ...its, recover });
-      return (await openRace(messages, its, rulesFor(list, false))).stream;
+      return openStream<Output>(raceOf(messages, its, rulesFor(list, streamed)));
     },
-  };
+  });
 }
 
 /**

@@ -12,7 +12,7 @@ import { asStopped, observeAttempts, reportAttempts } from "../stream/attempts-i
 import { hasAlternative, offerAlternative } from "../stream/idle-alternative.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
 import { mergeFacts, type ReplyFacts } from "../stream/reply-facts.ts";
-import type { ChunkSink, ChunkSource } from "../stream/source.ts";
+import { type ChunkSink, type ChunkSource, NO_SINK, Opening } from "../stream/source.ts";
 import { sendErrorOf } from "../stream/transfer.ts";
 import { estimateInputTokens } from "../tokens/estimate.ts";
 
@@ -75,15 +75,13 @@ interface Runner {
   timer?: ReturnType<typeof setTimeout>;
 }
 
-/** The source of a race's stream. Start it, wait until it is `accepted`, then read. */
+/** The source of a race's stream. Open when the provider of one client has accepted the request; refused when all have failed before. */
 export class Race implements ChunkSource {
   readonly facts: ReplyFacts;
-  /** Resolves when a client's provider has accepted the request; rejects when all have failed before. */
-  readonly accepted: Promise<void>;
   readonly #messages: readonly Message[];
   readonly #options: SendOptions;
   readonly #rules: RaceRules;
-  readonly #sink: ChunkSink;
+  readonly #opening = new Opening();
   readonly #startedAt = performance.now();
   readonly #onAbort = (): void => this.#abort();
   readonly #runners = new Set<Runner>();
@@ -93,25 +91,22 @@ export class Race implements ChunkSource {
   /** Ends the race when a client hears neither the signal nor the clock. */
   #limit: ReturnType<typeof setTimeout> | undefined;
   #winner: Runner | undefined;
-  #isAccepted = false;
+  #sink: ChunkSink = NO_SINK;
   /** The caller waits for a chunk. */
   #wanted = false;
   #over = false;
   #isLast = false;
-  #accept: () => void = () => undefined;
-  #refuse: (error: SendError) => void = () => undefined;
 
-  constructor(messages: readonly Message[], options: SendOptions, rules: RaceRules, sink: ChunkSink) {
+  constructor(messages: readonly Message[], options: SendOptions, rules: RaceRules) {
     this.#messages = messages;
     this.#options = options;
     this.#rules = rules;
-    this.#sink = sink;
     const estimateInput = () => estimateInputTokens(messages);
     this.facts = { provider: "", model: "", attempts: this.#attempts, estimateInput };
-    this.accepted = new Promise((resolve, reject) => {
-      this.#accept = resolve;
-      this.#refuse = reject;
-    });
+  }
+
+  get opened(): Promise<void> {
+    return this.#opening.promise;
   }
 
   /** Whose chunk was the first. */
@@ -119,7 +114,8 @@ export class Race implements ChunkSource {
     return this.#winner?.client;
   }
 
-  start(): void {
+  attach(sink: ChunkSink): void {
+    this.#sink = sink;
     const { signal, timeouts } = this.#options;
     reportAttempts(signal, () => this.#sent());
     if (timeouts?.total) {
@@ -214,10 +210,7 @@ export class Race implements ChunkSource {
       this.#stopReading(runner);
       return;
     }
-    if (!this.#isAccepted) {
-      this.#isAccepted = true;
-      this.#accept();
-    }
+    this.#opening.accept();
     // The signal and the limit on the whole call end it whether anybody reads or not.
     stream.onEnd((_message, error) => {
       if (!error || this.#wanted) return;
@@ -405,12 +398,10 @@ export class Race implements ChunkSource {
     const { partial: _own, ...facts } = error.toJSON();
     const attempts = [...this.#attempts];
     const failure = error.replacing({ ...facts, attempts, cause: error.cause });
-    if (this.#isAccepted) return this.#sink.fail(failure);
-    // What had come of a whole reply was never shown to the stream, which would tell of it.
+    // What had come of a complete reply was never shown to the stream, which would report it.
     const { partial } = error;
-    this.#refuse(
-      partial ? failure.with({ partial: { ...partial, metrics: { ...partial.metrics, attempts } } }) : failure,
-    );
+    const refusal = partial && failure.with({ partial: { ...partial, metrics: { ...partial.metrics, attempts } } });
+    this.#opening.fail(this.#sink, failure, refusal);
   }
 }
 

@@ -1,17 +1,12 @@
 /** Keeps a client within its provider's limits: calls wait in line instead of being refused. */
 
-import {
-  type ClientWrapper,
-  type ReplyTo,
-  type SendOptions,
-  type Tool,
-  type TypedClient,
-  typedReply,
-} from "../contract/client.ts";
-import type { Message } from "../contract/message.ts";
+import type { ClientWrapper, SendOptions, TypedClient } from "../contract/client.ts";
 import { limitsLeft } from "../contract/timeouts.ts";
 import { settledFor } from "../stream/caller-stack.ts";
+import type { MessageStream } from "../stream/message-stream.ts";
+import { clientOf } from "../stream/open-stream.ts";
 import { CallQueue } from "./call-queue.ts";
+import { askComplete, askStreamed } from "./race-client.ts";
 
 /** The limits; those that are absent do not hold. */
 export interface RateLimitOptions {
@@ -43,33 +38,16 @@ export interface RateLimitOptions {
  */
 export function rateLimit(client: ClientWrapper, options: RateLimitOptions): TypedClient {
   const queue = new CallQueue(options);
-  // What the schema has let through is of the schema's type, whoever is asked.
-  const typed = client as TypedClient;
-  return {
+  return clientOf({
     provider: client.provider,
     model: client.model,
     defaults: client.defaults,
-    async sendMessage<Output, Tools extends readonly Tool[] | undefined>(
-      messages: readonly Message[],
-      options: SendOptions<Output> & { readonly tools?: Tools } = {},
-    ): Promise<ReplyTo<Output, Tools>> {
+    async open(messages, options, streamed) {
       const startedAt = performance.now();
       const release = await settledFor(queue.acquire(client, messages, options));
       try {
-        const message = await typed.sendMessage(messages, afterWaiting(options, startedAt));
-        queue.learn(message.rateLimits);
-        release(message, undefined);
-        return typedReply<Output, Tools>(message);
-      } catch (error) {
-        release(undefined, error);
-        throw error;
-      }
-    },
-    async sendMessageStream<Output>(messages: readonly Message[], options: SendOptions<Output> = {}) {
-      const startedAt = performance.now();
-      const release = await settledFor(queue.acquire(client, messages, options));
-      try {
-        const stream = await typed.sendMessageStream(messages, afterWaiting(options, startedAt));
+        const ask = streamed ? askStreamed : askComplete;
+        const stream = await ask(client, messages, afterWaiting(options, startedAt));
         // Known with the headers; a wrapper may know only in the end who has answered.
         const { rateLimits } = stream.partial;
         queue.learn(rateLimits);
@@ -77,13 +55,14 @@ export function rateLimit(client: ClientWrapper, options: RateLimitOptions): Typ
           if (!rateLimits) queue.learn(message.rateLimits);
           release(message, error);
         });
-        return stream;
+        // What the schema has let through is of the schema's type, whichever client was asked.
+        return stream as MessageStream<never>;
       } catch (error) {
         release(undefined, error);
         throw error;
       }
     },
-  };
+  });
 }
 
 /** A call's limits as its turn comes. */

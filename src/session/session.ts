@@ -399,7 +399,7 @@ export class LLMSession implements AsyncDisposable {
     const isPlain = !hasRun(turn.carried) && !this.#log;
     const stream = isPlain
       ? first
-      : new MessageStream<Output>((sink) => new TurnSource(this.#keeperOf(turn, ask), first, sink), { startedAt });
+      : new MessageStream<Output>(new TurnSource(this.#keeperOf(turn, ask), first), { startedAt });
     turn.stream = stream;
     const unreadMs = this.#unreadTimeoutMs;
     if (unreadMs > 0) stream.onUnread?.(unreadMs, () => void this.#abandon(turn, unreadMs));

@@ -11,7 +11,7 @@ import { chunksOf } from "../stream/complete-source.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
 import { mergeFacts, type ReplyFacts } from "../stream/reply-facts.ts";
 import { shiftCitation } from "../stream/shift-citation.ts";
-import type { ChunkSink, ChunkSource } from "../stream/source.ts";
+import { type ChunkSink, type ChunkSource, NO_SINK } from "../stream/source.ts";
 import { sendErrorOf } from "../stream/transfer.ts";
 import { UsageTotal } from "../tokens/usage-total.ts";
 import { errorResult, executeTool, withError } from "./execute-tool.ts";
@@ -56,7 +56,8 @@ export class TurnSource implements ChunkSource {
   readonly facts: ReplyFacts;
   readonly #keeper: TurnKeeper;
   readonly #tools: ReadonlyMap<string, Tool>;
-  readonly #sink: ChunkSink;
+  #sink: ChunkSink = NO_SINK;
+  readonly #first: MessageStream;
   readonly #flow: AsyncGenerator<readonly MessageChunk[], void>;
   readonly #stopping = new AbortController();
   readonly #onAbort = (): void => this.#abort();
@@ -79,7 +80,7 @@ export class TurnSource implements ChunkSource {
   #running = 0;
   #wake: (() => void) | undefined;
   /** Fires when the turn has taken too long. */
-  readonly #timer: ReturnType<typeof setTimeout> | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
   /** Answers that nobody has seen yet. */
   #results: ToolResultChunk[] = [];
   #anyAnswered = false;
@@ -91,15 +92,19 @@ export class TurnSource implements ChunkSource {
   #isOver = false;
 
   /** `first` is the turn's first reply, which was asked for before. */
-  constructor(keeper: TurnKeeper, first: MessageStream, sink: ChunkSink) {
+  constructor(keeper: TurnKeeper, first: MessageStream) {
     this.#keeper = keeper;
     this.#tools = new Map(keeper.tools.map((tool) => [tool.name, tool]));
-    this.#sink = sink;
     this.facts = { provider: keeper.client.provider, model: keeper.client.model, attempts: [] };
+    this.#first = first;
     this.#flow = this.#run(first);
-    this.#read(first);
-    onAbort(keeper.signal, this.#onAbort);
-    this.#timer = keeper.limit?.timer(() => this.#expire());
+  }
+
+  attach(sink: ChunkSink): void {
+    this.#sink = sink;
+    this.#read(this.#first);
+    onAbort(this.#keeper.signal, this.#onAbort);
+    this.#timer = this.#keeper.limit?.timer(() => this.#expire());
   }
 
   pull(): void {

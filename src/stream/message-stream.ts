@@ -95,7 +95,7 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
   readonly #endWaiters: (() => void)[] = [];
 
   /** Streams come from a `ClientWrapper` or from `MessageStream.from`; a source is the library's own affair. */
-  constructor(open: (sink: ChunkSink) => ChunkSource, options: StreamOptions = {}) {
+  constructor(source: ChunkSource, options: StreamOptions = {}) {
     const now = options.now ?? systemClock();
     this.#queue = {
       chunks: [],
@@ -103,9 +103,10 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
       end: (message) => this.#end(message),
       fail: (error) => this.#fail(error),
     };
-    this.#source = open(this.#queue);
-    this.#fold = new Fold(this.#source.facts);
+    this.#source = source;
+    this.#fold = new Fold(source.facts);
     this.#stopwatch = new Stopwatch(now, options.startedAt ?? now());
+    source.attach(this.#queue);
   }
 
   /**
@@ -129,7 +130,7 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
     chunks: ReadableStream<MessageChunk<Output>> | AsyncIterable<MessageChunk<Output>>,
     options: { readonly signal?: AbortSignal | undefined } = {},
   ): MessageStream<Output> {
-    return new MessageStream((sink) => readableSource(chunks, sink, options.signal));
+    return new MessageStream(readableSource(chunks, options.signal));
   }
 
   /** What has arrived so far, as a message; the whole message after the end. */

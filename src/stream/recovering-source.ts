@@ -17,7 +17,7 @@ import type { MessageStream } from "./message-stream.ts";
 import { type Joined, OverlapRemover } from "./overlap-remover.ts";
 import { mergeFacts, type ReplyFacts } from "./reply-facts.ts";
 import { shiftCitation } from "./shift-citation.ts";
-import type { ChunkSink, ChunkSource } from "./source.ts";
+import { type ChunkSink, type ChunkSource, NO_SINK } from "./source.ts";
 import { sendErrorOf } from "./transfer.ts";
 
 /** The call that is to be brought to its end. */
@@ -43,7 +43,7 @@ const UNKNOWN_PLACE =
 export class RecoveringSource implements ChunkSource {
   readonly facts: ReplyFacts = { provider: "", model: "", attempts: [] };
   readonly #call: RecoverableCall;
-  readonly #sink: ChunkSink;
+  #sink: ChunkSink = NO_SINK;
   readonly #usageTotal = new UsageTotal();
   readonly #onAbort = (): void => this.#abort();
   /** The text the reader has before him, and how much thinking. */
@@ -72,15 +72,18 @@ export class RecoveringSource implements ChunkSource {
   #isLast = false;
 
   /** `first`: the call's first stream, already accepted. */
-  constructor(call: RecoverableCall, first: MessageStream, sink: ChunkSink) {
+  constructor(call: RecoverableCall, first: MessageStream) {
     this.#call = call;
-    this.#sink = sink;
     this.#stream = first;
     const { provider, model } = first.partial;
     const estimateInput = () => estimateInputTokens(call.messages);
     Object.assign(this.facts, { provider, model, estimateInput });
-    reportAttempts(call.options.signal, () => this.#sent());
-    this.#relay(first);
+  }
+
+  attach(sink: ChunkSink): void {
+    this.#sink = sink;
+    reportAttempts(this.#call.options.signal, () => this.#sent());
+    this.#relay(this.#stream);
   }
 
   pull(): void {

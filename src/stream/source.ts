@@ -1,24 +1,31 @@
-/** The border between streams and what fills them. */
+/** The border between a stream and its source: what every source implements, and what it delivers into. */
 
 import type { MessageChunk } from "../contract/chunk.ts";
 import type { SendError } from "../contract/errors.ts";
 import type { AssistantMessage } from "../contract/message.ts";
 import type { ReplyFacts } from "./reply-facts.ts";
 
-/** Where a stream's chunks come from. It runs only when asked. */
+/** Where a stream's chunks come from. It delivers only when asked. */
 export interface ChunkSource {
   /** What is known of the reply beside its chunks; live. */
   readonly facts: ReplyFacts;
+  /**
+   * Resolves when the reply can be read, such as when the provider has accepted the request; rejects with the refusal. Absent: it
+   * can be read at once.
+   */
+  readonly opened?: Promise<void> | undefined;
+  /** Begins to open the reply, which is delivered into `sink`. Called once, before everything else, by the stream. */
+  attach(sink: ChunkSink): void;
   /**
    * Asks for more, which the consumer waits for since `at` (on the clock of the stream). Answered by one call of the sink's
    * `flush`, `end` or `fail`, now or later.
    */
   pull(at: number): void;
-  /** Nobody wants more: lets go of the connection at once. */
+  /** Releases the connection at once: no consumer wants more. */
   close(): void;
-  /** The caller has stopped and only the rest is read: what fails now is not begun again. */
+  /** The caller has stopped, and the rest is read only for its usage: a failure from now on is not retried. */
   lastAttempt?(): void;
-  /** The message that the chunks make, with what only the source knows of it. */
+  /** Returns the message that the chunks make, with what only the source knows of it. */
   complete?(message: AssistantMessage): AssistantMessage;
 }
 
@@ -27,7 +34,49 @@ export interface ChunkSink {
   /** Append what arrived in one read here, then call `flush`. Taken anew after each `flush`. */
   readonly chunks: MessageChunk[];
   flush(): void;
-  /** The reply is whole. A source that relays somebody else's reply hands over its message. */
+  /** The reply is complete. A source that relays the reply of another client hands over its message. */
   end(message?: AssistantMessage): void;
   fail(error: SendError): void;
+}
+
+/** The sink of a source that has none yet: drops everything. */
+export const NO_SINK: ChunkSink = {
+  chunks: [],
+  flush: () => undefined,
+  end: () => undefined,
+  fail: () => undefined,
+};
+
+/**
+ * The opening of a reply. A failure before it is a refusal, which rejects the call; a failure after it ends the stream. Only the
+ * first outcome counts.
+ */
+export class Opening {
+  /** For `ChunkSource.opened`. */
+  readonly promise: Promise<void>;
+  #accept: () => void = () => undefined;
+  #refuse: (error: SendError) => void = () => undefined;
+  #isOpen = false;
+
+  constructor() {
+    this.promise = new Promise((resolve, reject) => {
+      this.#accept = resolve;
+      this.#refuse = reject;
+    });
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  accept(): void {
+    this.#isOpen = true;
+    this.#accept();
+  }
+
+  /** Fails the call with `refusal` while the reply is not open, and the stream behind `sink` with `failure` afterwards. */
+  fail(sink: ChunkSink, failure: SendError, refusal: SendError = failure): void {
+    if (this.#isOpen) sink.fail(failure);
+    else this.#refuse(refusal);
+  }
 }

@@ -7,7 +7,7 @@ import { MAX_TIMER_MS } from "../platform/clock.ts";
 import { messageOf } from "../platform/text-of.ts";
 import { chunkFault } from "./chunk-fault.ts";
 import type { ReplyFacts } from "./reply-facts.ts";
-import type { ChunkSink, ChunkSource } from "./source.ts";
+import { type ChunkSource, NO_SINK } from "./source.ts";
 
 /**
  * Reads one chunk at a time, only when asked. A transferred stream's errors become `SendError`s again. `signal` ends the
@@ -15,13 +15,12 @@ import type { ChunkSink, ChunkSource } from "./source.ts";
  */
 export function readableSource(
   chunks: ReadableStream<MessageChunk> | AsyncIterable<MessageChunk>,
-  sink: ChunkSink,
   signal?: AbortSignal,
 ): ChunkSource {
   const facts: ReplyFacts = { provider: "", model: "", attempts: [] };
   const { read, cancel } = openReader(chunks);
+  let sink = NO_SINK;
   let isOver = false;
-  onAbort(signal, abort);
 
   function release(): void {
     isOver = true;
@@ -55,6 +54,10 @@ export function readableSource(
 
   return {
     facts,
+    attach(to) {
+      sink = to;
+      onAbort(signal, abort);
+    },
     pull() {
       if (signal?.aborted) return abort();
       const broken = (error: unknown): void => fail(sendErrorOf(error));

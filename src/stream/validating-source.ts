@@ -10,30 +10,27 @@ import { TextBuffer } from "../platform/text-buffer.ts";
 import { wordsOf } from "../platform/text-of.ts";
 import { issuesText, type SchemaResult, validate } from "../schema/schema.ts";
 import type { ReplyFacts } from "./reply-facts.ts";
-import type { ChunkSink, ChunkSource } from "./source.ts";
-
-/** What opens a source: see `MessageStream`. */
-export type OpenSource = (sink: ChunkSink) => ChunkSource;
+import { type ChunkSink, type ChunkSource, NO_SINK } from "./source.ts";
 
 type Checks = Pick<SendOptions, "tools" | "output" | "invalidArguments" | "signal" | "timeouts">;
 
-/** The same source, checked; itself where there is nothing to check. The limit on the whole call begins now. */
-export function checkedSource(open: OpenSource, options: Checks): OpenSource {
+/** Returns the same source with validation, or the source itself if nothing is to be validated. `timeouts.total` begins now. */
+export function validatingSource(source: ChunkSource, options: Checks): ChunkSource {
   const checksCalls = options.invalidArguments !== "deliver" && options.tools?.some((tool) => tool.parameters);
-  if (!checksCalls && options.output === undefined) return open;
-  return (sink) => new CheckedSource(open, sink, { ...options, tools: checksCalls ? options.tools : [] });
+  if (!checksCalls && options.output === undefined) return source;
+  return new ValidatingSource(source, { ...options, tools: checksCalls ? options.tools : [] });
 }
 
 /**
  * Stands between a source and its stream, and hands on only what is looked at. Rules that answer later hold up the flush,
  * and the source is not asked again before; a failure (the caller's signal, a deadline) does not wait for them.
  */
-class CheckedSource implements ChunkSource, ChunkSink {
+class ValidatingSource implements ChunkSource, ChunkSink {
   readonly facts: ReplyFacts;
   /** What the source appends to; the stream's own array holds nothing that is not checked. */
   chunks: MessageChunk[] = [];
   readonly #source: ChunkSource;
-  readonly #sink: ChunkSink;
+  #sink: ChunkSink = NO_SINK;
   readonly #tools: ReadonlyMap<string, Tool>;
   readonly #output: SendOptions["output"];
   readonly #signal: AbortSignal | undefined;
@@ -45,14 +42,22 @@ class CheckedSource implements ChunkSource, ChunkSink {
   /** What still comes is read for its bill alone, and need not fit. */
   #isUnseen = false;
 
-  constructor(open: OpenSource, sink: ChunkSink, { tools, output, signal, timeouts }: Checks) {
-    this.#sink = sink;
+  constructor(source: ChunkSource, { tools, output, signal, timeouts }: Checks) {
+    this.facts = source.facts;
+    this.#source = source;
     this.#endsAt = performance.now() + (timeouts?.total || Number.POSITIVE_INFINITY);
     this.#signal = signal;
     this.#tools = new Map(tools?.map((tool) => [tool.name, tool]));
     this.#output = output;
-    this.#source = open(this);
-    this.facts = this.#source.facts;
+  }
+
+  get opened(): Promise<void> | undefined {
+    return this.#source.opened;
+  }
+
+  attach(sink: ChunkSink): void {
+    this.#sink = sink;
+    this.#source.attach(this);
   }
 
   pull(at: number): void {

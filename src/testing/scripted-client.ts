@@ -3,13 +3,11 @@
 import { limitsOf } from "../call/deadlines.ts";
 import type { ClientWrapper, SendOptions } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
-import type { AssistantMessage, Message } from "../contract/message.ts";
+import type { Message } from "../contract/message.ts";
 import { checkCall } from "../contract/validate.ts";
 import type { Clock } from "../platform/clock.ts";
-import { settledFor } from "../stream/caller-stack.ts";
-import { MessageStream } from "../stream/message-stream.ts";
-import type { ChunkSink } from "../stream/source.ts";
-import { checkedSource } from "../stream/validating-source.ts";
+import { clientOf, openStream } from "../stream/open-stream.ts";
+import { validatingSource } from "../stream/validating-source.ts";
 import { estimateTokens } from "../tokens/estimate.ts";
 import { realSleep, type Sleep } from "./pause.ts";
 import type { ReplyScript } from "./script.ts";
@@ -82,48 +80,30 @@ export function scriptedClient(
     }
   }
 
-  async function open(method: ScriptedCall["method"], messages: readonly Message[], options: SendOptions) {
+  async function open<Output>(messages: readonly Message[], options: SendOptions<Output>, streamed: boolean) {
     const startedAt = now();
     checkScriptedCall(messages, options);
     if (options.signal?.aborted) {
       const cause: unknown = options.signal.reason;
       throw new SendError("aborted", "The caller's signal ended the call.", { provider, model, cause });
     }
-    const call = new RecordedCall(method, [...messages], options);
+    const call = new RecordedCall(streamed ? "sendMessageStream" : "sendMessage", [...messages], options);
     const id = `scripted-${calls.push(call)}`;
-    let accepted = Promise.resolve();
-    const play = (script: ReplyScript, sink: ChunkSink): ScriptedSource => {
-      const { signal, timeouts } = options;
-      const limits = limitsOf(method === "sendMessage", timeouts);
-      const estimateInput = () => estimateTokens(JSON.stringify(messages));
-      const context = { provider, model, id, limits, signal, sleep, now, startedAt, estimateInput };
-      const source = new ScriptedSource({ ...context, script, onChunk: call.count, onClose: call.close }, sink);
-      accepted = source.accepted;
-      return source;
-    };
     try {
       const script = scriptFor(call);
-      const stream = new MessageStream(
-        checkedSource((sink) => play(script, sink), options),
-        { now, startedAt },
-      );
-      await settledFor(accepted);
-      return stream;
+      const { signal, timeouts } = options;
+      const limits = limitsOf(!streamed, timeouts);
+      const estimateInput = () => estimateTokens(JSON.stringify(messages));
+      const context = { provider, model, id, limits, signal, sleep, now, startedAt, estimateInput };
+      const source = new ScriptedSource({ ...context, script, onChunk: call.count, onClose: call.close });
+      return await openStream<Output>(validatingSource(source, options), { now, startedAt });
     } catch (error) {
       call.close(); // there may have been no script
       throw error;
     }
   }
 
-  return {
-    provider,
-    model,
-    calls,
-    sendMessageStream: (messages, options = {}) => open("sendMessageStream", messages, options),
-    async sendMessage(messages, options = {}): Promise<AssistantMessage> {
-      return (await open("sendMessage", messages, options)).finalMessage();
-    },
-  };
+  return { ...clientOf({ provider, model, open }), calls };
 }
 
 /** Writes into what everybody else reads. */

@@ -10,7 +10,7 @@ import { offAbort, onAbort } from "../platform/abort.ts";
 import type { Clock } from "../platform/clock.ts";
 import { errorOf } from "../protocols/common/error-kinds.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
-import type { ChunkSink, ChunkSource } from "../stream/source.ts";
+import { type ChunkSink, type ChunkSource, NO_SINK, Opening } from "../stream/source.ts";
 import { passed, type Sleep } from "./pause.ts";
 import type { ReplyScript, ScriptedRefusal, ScriptedUsage } from "./script.ts";
 import { eventsOf, type FinishEvent, type ScriptEvent } from "./script-events.ts";
@@ -37,35 +37,36 @@ export interface ScriptedReply {
 /** Plays a script. */
 export class ScriptedSource implements ChunkSource {
   readonly facts: ReplyFacts;
-  /** Resolves when the reply begins; rejects with the refusal. */
-  readonly accepted: Promise<void>;
   readonly #reply: ScriptedReply;
-  readonly #sink: ChunkSink;
+  readonly #opening = new Opening();
+  #sink: ChunkSink = NO_SINK;
   readonly #events: Iterator<ScriptEvent, void>;
   readonly #deadlines: Deadlines;
   readonly #closing = new AbortController();
   readonly #onAbort = (): void =>
     this.#fail("aborted", "The caller's signal ended the call.", this.#reply.signal?.reason);
-  /** Set while the reply has not begun. */
-  #refuse: ((error: SendError) => void) | undefined;
   readonly #unfinishedCalls = new Set<number>();
   #asked = false;
 
-  constructor(reply: ScriptedReply, sink: ChunkSink) {
-    const { script, provider, model, id, limits, signal, now, estimateInput } = reply;
+  constructor(reply: ScriptedReply) {
+    const { script, provider, model, id, limits, now, estimateInput } = reply;
     this.#reply = reply;
-    this.#sink = sink;
     this.facts = { provider, model, id, attempts: [], estimateInput };
     this.#events = "refusal" in script ? [][Symbol.iterator]() : eventsOf(script);
     this.#deadlines = new Deadlines(limits, now, (phase, waitedMs) => {
       const message = `The script let ${waitedMs} ms pass (limit \`timeouts.${phase}\`).`;
       this.#end(new SendError("timeout", message, { phase, waitedMs }));
     });
-    this.accepted = new Promise((resolve, reject) => {
-      this.#refuse = reject;
-      this.#open(resolve);
-    });
-    onAbort(signal, this.#onAbort);
+  }
+
+  get opened(): Promise<void> {
+    return this.#opening.promise;
+  }
+
+  attach(sink: ChunkSink): void {
+    this.#sink = sink;
+    this.#open();
+    onAbort(this.#reply.signal, this.#onAbort);
   }
 
   pull(): void {
@@ -79,15 +80,14 @@ export class ScriptedSource implements ChunkSource {
     if (!this.#closing.signal.aborted) this.#over("stopped", 200);
   }
 
-  #open(accept: () => void): void {
+  #open(): void {
     const { script, provider } = this.#reply;
     this.#deadlines.sent();
     this.#after(script.opensAfter, () => {
       this.#deadlines.answered();
       if ("refusal" in script) return this.#end(refusalError(provider, script.refusal));
       this.#deadlines.holding();
-      this.#refuse = undefined;
-      accept();
+      this.#opening.accept();
     });
   }
 
@@ -167,11 +167,10 @@ export class ScriptedSource implements ChunkSource {
 
   #end(error: SendError): void {
     if (this.#closing.signal.aborted) return;
-    this.#over(error.kind, this.#refuse ? error.status : 200);
+    this.#over(error.kind, this.#opening.isOpen ? 200 : error.status);
     const { provider, model } = this.#reply;
     const failure = error.with({ provider, model, attempts: [...this.facts.attempts] });
-    if (this.#refuse) this.#refuse(failure);
-    else this.#sink.fail(failure);
+    this.#opening.fail(this.#sink, failure);
   }
 
   #over(outcome: Attempt["outcome"], status: number | undefined): void {

@@ -23,7 +23,7 @@ function asTurns(client: ClientWrapper): ClientWrapper {
       ended: nothing,
       saved: async () => undefined,
     };
-    return new MessageStream((sink) => new TurnSource(keeper, first, sink), { startedAt });
+    return new MessageStream(new TurnSource(keeper, first), { startedAt });
   }
   return {
     provider: client.provider,

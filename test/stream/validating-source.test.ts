@@ -3,18 +3,18 @@
 import type { AssistantMessage, JsonSchema, MessageChunk, SendError, SendOptions, StandardSchema } from "cloudllm";
 import { describe, expect, test } from "vitest";
 import { MessageStream } from "../../src/stream/message-stream.ts";
-import type { ChunkSink, ChunkSource } from "../../src/stream/source.ts";
-import { checkedSource } from "../../src/stream/validating-source.ts";
+import { type ChunkSink, type ChunkSource, NO_SINK } from "../../src/stream/source.ts";
+import { validatingSource } from "../../src/stream/validating-source.ts";
 
 /** A source played by hand: what it gives, and what was done to it. */
 class HandSource implements ChunkSource {
   readonly facts: ChunkSource["facts"] = { provider: "hand", model: "m", attempts: [], finishReason: "stop" };
-  readonly sink: ChunkSink;
+  sink: ChunkSink = NO_SINK;
   pulls = 0;
   closed = false;
   #onPull: (() => void) | undefined;
 
-  constructor(sink: ChunkSink) {
+  attach(sink: ChunkSink): void {
     this.sink = sink;
   }
 
@@ -41,14 +41,8 @@ class HandSource implements ChunkSource {
 }
 
 function open(options: Pick<SendOptions, "tools" | "output" | "invalidArguments" | "signal" | "timeouts">) {
-  let source: HandSource | undefined;
-  const stream = new MessageStream(
-    checkedSource((sink) => {
-      source = new HandSource(sink);
-      return source;
-    }, options),
-  );
-  if (!source) throw new Error("the source was not opened");
+  const source = new HandSource();
+  const stream = new MessageStream(validatingSource(source, options));
   return { stream, source };
 }
 
@@ -111,8 +105,8 @@ test.each([
     { tools: [{ name: "now", parameters: CITY }], invalidArguments: "deliver" as const },
   ],
 ])("%s: the source itself, with nothing in between", (_name, options) => {
-  const source = (sink: ChunkSink): ChunkSource => new HandSource(sink);
-  expect(checkedSource(source, options)).toBe(source);
+  const source = new HandSource();
+  expect(validatingSource(source, options)).toBe(source);
 });
 
 describe("tool calls", () => {

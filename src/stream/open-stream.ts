@@ -1,0 +1,52 @@
+/** From a source to the stream that a client's caller gets, and from there to a client. */
+
+import { type ReplyTo, type SendOptions, type Tool, type TypedClient, typedReply } from "../contract/client.ts";
+import type { Message } from "../contract/message.ts";
+import { settledFor } from "./caller-stack.ts";
+import { MessageStream, type StreamOptions } from "./message-stream.ts";
+import type { ChunkSource } from "./source.ts";
+
+/**
+ * Resolves with the source's stream once its reply is open.
+ * @throws {SendError} the refusal
+ */
+export async function openStream<Output>(
+  source: ChunkSource,
+  options: StreamOptions = {},
+): Promise<MessageStream<Output>> {
+  const stream = new MessageStream<Output>(source, options);
+  if (source.opened) await settledFor(source.opened);
+  return stream;
+}
+
+/** What `clientOf` makes a client of. */
+export interface ClientParts {
+  readonly provider: string;
+  readonly model: string;
+  readonly defaults?: SendOptions | undefined;
+  /** Opens one reply: one that is streamed, or one whose caller waits for the complete message. Rejects with a `SendError`. */
+  open<Output>(
+    messages: readonly Message[],
+    options: SendOptions<Output>,
+    streamed: boolean,
+  ): Promise<MessageStream<Output>>;
+}
+
+/** Returns a client both of whose methods read the same stream: law 7 of `ClientWrapper` holds by construction. */
+export function clientOf({ provider, model, defaults, open }: ClientParts): TypedClient {
+  return {
+    provider,
+    model,
+    ...(defaults && { defaults }),
+    async sendMessage<Output, Tools extends readonly Tool[] | undefined>(
+      messages: readonly Message[],
+      options: SendOptions<Output> & { readonly tools?: Tools } = {},
+    ): Promise<ReplyTo<Output, Tools>> {
+      const stream = await open(messages, options, false);
+      return typedReply<Output, Tools>(await stream.finalMessage());
+    },
+    async sendMessageStream<Output>(messages: readonly Message[], options: SendOptions<Output> = {}) {
+      return open(messages, options, true);
+    },
+  };
+}
