@@ -157,6 +157,43 @@ const CASES: readonly (readonly [string, ClientName, string, readonly Call[]])[]
       { ...B, args: "{}" },
     ],
   ],
+  ...[{}, one, { index: 0 }, { index: 0, ...one }].map((marks): (typeof CASES)[number] => [
+    `the same marks (${Object.keys(marks).join(" and ") || "none"}), each begun by its name alone`,
+    "compatible",
+    chatStream(...[A, C, B].flatMap((call) => inPieces(call, marks))),
+    [A, C, B],
+  ]),
+  [
+    "one index, at the same time",
+    "compatible",
+    chatStream(
+      ...[0, 1, 2].map((at) => [A, C].flatMap((call, n) => inPieces(call, { index: 0, id: `i${n}` })[at] ?? [])),
+    ),
+    [A, C],
+  ],
+  [
+    "one id and names on every piece, at the same time",
+    "compatible",
+    chatStream(
+      ...[0, 1, 2].map((at) =>
+        [A, C].flatMap((call, index) =>
+          (inPieces(call, { index, ...one })[at] ?? []).map((piece) => ({
+            ...piece,
+            function: { name: call.name, ...("function" in piece && (piece.function as object)) },
+          })),
+        ),
+      ),
+    ),
+    [A, C],
+  ],
+  [
+    "an id for each piece",
+    "compatible",
+    chatStream(
+      ...[A, C].flatMap((call, n) => inPieces(call, {}).map(([piece], at) => [{ ...piece, id: `i${n}.${at}` }])),
+    ),
+    [A, C],
+  ],
   [
     "empty ids",
     "compatible",
@@ -242,6 +279,46 @@ const CASES: readonly (readonly [string, ClientName, string, readonly Call[]])[]
     "openai",
     events(done(A, { id: "i", call_id: "a" }, {}), done(B, { id: "i", call_id: "b" }, {}), completed()),
     [A, B],
+  ],
+  ...[{}, { output_index: 0 }].flatMap((at) =>
+    [true, false].map((named): (typeof CASES)[number] => [
+      `${named ? "ids of items" : "no ids of items"} at ${JSON.stringify(at)}, never ended one by one`,
+      "openai",
+      events(
+        { type: "response.created", response: { id: "r" } },
+        ...[A, B].flatMap((call, n) => [
+          added(call, { ...(named && { id: `fc${n}` }), call_id: `c${n}` }, at),
+          piece(call, { ...at, ...(named && { item_id: `fc${n}` }) }),
+        ]),
+        completed(...[A, B].map((call, n) => item(call, { ...(named && { id: `fc${n}` }), call_id: `c${n}` }))),
+      ),
+      [A, B],
+    ]),
+  ),
+  [
+    "one id of item, never ended one by one",
+    "openai",
+    events(
+      ...[A, B].flatMap((call, n) => [
+        added(call, { id: "fc", call_id: `c${n}` }, {}),
+        piece(call, { item_id: "fc" }),
+        { type: "response.function_call_arguments.done", item_id: "fc", arguments: call.args },
+      ]),
+      completed(...[A, B].map((call, n) => item(call, { id: "fc", call_id: `c${n}` }))),
+    ),
+    [A, B],
+  ],
+  [
+    "equal calls with equal marks, each begun",
+    "openai",
+    events(
+      ...[A, A].flatMap((call) => [
+        added(call, { id: "fc", ...call1 }, { output_index: 0 }),
+        done(call, { id: "fc", ...call1 }, { output_index: 0 }),
+      ]),
+      completed(),
+    ),
+    [A, A],
   ],
 
   ["one id, whole reply", "claude", claudeWhole(block(A, one), block(C, one)), [A, C]],

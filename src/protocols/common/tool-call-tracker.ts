@@ -11,6 +11,8 @@ interface OpenCall {
   /** The provider's; made up, where it gives none or gives it to two calls, once somebody must be told of the call. */
   id: string;
   madeUpId: boolean;
+  /** As the provider gave it. */
+  ownId: string;
   /** Where on the wire its last piece stood. */
   wireIndex: number | undefined;
   name: string;
@@ -18,6 +20,8 @@ interface OpenCall {
   /** Made when somebody asks whether the call is whole. */
   progress: JsonProgress | undefined;
   isText: boolean;
+  /** Its name came once more, and nothing with it, when it was whole: what follows tells whether that began another call. */
+  maybeOver: boolean;
   /** Pieces that came before the name, not yet told to anybody. */
   untold: string;
 }
@@ -76,6 +80,7 @@ export class ToolCallTracker {
     call.wireIndex = piece.index ?? call.wireIndex;
     // Later pieces may repeat the id and the name, or carry empty ones: nothing is glued, nothing overwritten.
     if (call.name === "" && piece.name) call.name = piece.name;
+    if (piece.name && piece.argumentsDelta === "" && !call.isText && progressOf(call).isWhole) call.maybeOver = true;
     if (piece.id && (call.id === "" || call.madeUpId)) this.#name(call, piece.id);
     if (piece.name) this.#named.add(call);
     if (isAgain) return call.id; // a call that is told twice is one
@@ -107,21 +112,33 @@ export class ToolCallTracker {
 
   /** A known id, else a new one, else the index, else the latest call: in this order. */
   #callOf(piece: ToolCallPiece): OpenCall {
+    const call = this.#markedCallOf(piece);
+    if (!call) return this.#open();
+    if (!call.maybeOver || piece.argumentsDelta.trim() === "") return call;
+    call.maybeOver = false;
+    return Object.assign(this.#open(), { name: call.name });
+  }
+
+  /** `undefined` where the marks say that it is another. */
+  #markedCallOf(piece: ToolCallPiece): OpenCall | undefined {
     const { id, index } = piece;
     const latest = index === undefined ? this.#calls.at(-1) : this.#byIndex.get(index);
-    if (!id) return latest && !this.#isAnother(piece, latest) ? latest : this.#open();
+    if (!id) return latest && !this.#isAnother(piece, latest) ? latest : undefined;
     const known = this.#byId.get(id);
     if (known) {
       // Of two calls with one id, the piece belongs to that at its index.
-      if (latest && latest !== known && index !== undefined && (latest.madeUpId || !piece.name)) return latest;
-      return this.#isAnother(piece, known) ? this.#open() : known;
+      const isElsewhere = latest && latest !== known && index !== undefined && known.wireIndex !== index;
+      if (isElsewhere && (latest.madeUpId || !piece.name)) return latest;
+      if (isElsewhere && latest.ownId === id && !this.#isAnother(piece, latest)) return latest;
+      return this.#isAnother(piece, known) ? undefined : known;
     }
     // Some servers make up an id for each piece: what brings no name, and comes while a call is open, goes on with that.
-    const isMore = index !== undefined && latest && !piece.name && (piece.argumentsDelta === "" || !isWhole(latest));
+    const { argumentsDelta: args, name } = piece;
+    const isMore = latest && !name && (args === "" ? index !== undefined : !isWhole(latest));
     if (isMore && latest.name !== "") return latest;
     // A call that still lacks the provider's id gets it now; at the index of one that has another id begins a new call.
     const isUnnamed = index !== undefined && latest && (latest.id === "" || latest.madeUpId);
-    return isUnnamed && !this.#isAnother(piece, latest) ? latest : this.#open();
+    return isUnnamed && !this.#isAnother(piece, latest) ? latest : undefined;
   }
 
   /** Whether a piece that has the marks of a call begins one of its own. */
@@ -137,6 +154,7 @@ export class ToolCallTracker {
   /** Gives a call the provider's id, or, where another has that, one of its own: what answers it must find it. */
   #name(call: OpenCall, id: string): void {
     const isTaken = this.#ids.has(id);
+    call.ownId = id;
     Object.assign(call, isTaken ? { id: this.#madeUpId(call.index), madeUpId: true } : { id, madeUpId: false });
     this.#ids.add(call.id);
     this.#byId.set(id, call);
@@ -147,11 +165,13 @@ export class ToolCallTracker {
       index: this.#calls.length,
       id: "",
       madeUpId: false,
+      ownId: "",
       wireIndex: undefined,
       name: "",
       argumentsText: "",
       progress: undefined,
       isText: false,
+      maybeOver: false,
       untold: "",
     };
     this.#calls.push(call);

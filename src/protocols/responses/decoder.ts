@@ -98,8 +98,9 @@ export class ResponsesDecoder implements Decoder {
       throw errorOf(this.#facts.provider, 0, event);
     }
     if (typeof wire.sequence_number === "number" && this.#numbers.isRepeated(wire.sequence_number)) return false;
-    const what = wire.type ?? type;
-    const at = this.#places.placeOf(wire, what);
+    const what = textIn(wire.type ?? type);
+    // What is about the whole reply has no place in it.
+    const at = wire.response || !what.startsWith("response.") ? 0 : this.#places.placeOf(wire, what);
     switch (what) {
       case "response.output_text.delta":
         this.#texts.add(this.#partAt(at, wire), textIn(wire.delta), chunks);
@@ -381,27 +382,45 @@ export class ResponsesDecoder implements Decoder {
     const anyItem = this.#items.size > 0;
     const anyText = this.#texts.anyVisible;
     const called = countsOf(this.#calledIds);
-    const begun = new Map([...this.#calls].reverse().map(([at, { ownId }]) => [ownId, at]));
+    const begun = new Map<string, number[]>();
+    for (const [at, { ownId }] of [...this.#calls].reverse()) {
+      const places = begun.get(ownId);
+      if (places) places.push(at);
+      else begun.set(ownId, [at]);
+    }
     for (const [place, item] of output.entries()) {
       if (!item) continue;
-      if (!anyItem) {
-        // A text that stands elsewhere has been told from there.
-        if (item.type !== "message" || !anyText || this.#texts.has(`${place}.0`)) this.#endItem(place, item, chunks);
-        else this.#items.set(place, item);
-      } else if (this.#isCallersCall(item)) {
+      if (this.#isCallersCall(item)) {
         const id = item.call_id ?? "";
         const known = called.get(id) ?? 0;
         if (known > 0) called.set(id, known - 1);
-        else this.#endItem(begun.get(id) ?? AFTER_ALL + place, item, chunks);
+        else
+          this.#endItem(
+            begun.get(id)?.pop() ?? (anyItem || this.#calls.has(place) ? AFTER_ALL + place : place),
+            item,
+            chunks,
+          );
+      } else if (!anyItem) {
+        // A text that stands elsewhere has been told from there.
+        if (item.type !== "message" || !anyText || this.#texts.has(`${place}.0`)) this.#endItem(place, item, chunks);
+        else this.#items.set(place, item);
       } else if (item.type === PICTURE_CALL && !this.#media.hasEnded(item.id)) {
         this.#endItem(this.#items.has(place) ? AFTER_ALL + place : place, item, chunks);
       }
     }
+    if (!anyItem) this.#numberAnew();
     const said = output.flatMap((item) => (item?.type === "message" ? listIn(item.content) : []));
     this.#texts.completeAll(
       said.map((part) => textIn(part?.text ?? part?.refusal)),
       chunks,
     );
+  }
+
+  /** Items in the order in which they were noted, wherever their pieces stood. */
+  #numberAnew(): void {
+    const items = [...this.#items.values()];
+    this.#items.clear();
+    for (const [at, item] of items.entries()) this.#items.set(at, item);
   }
 
   #finishReason(status: Nullable<string>, raw: string | undefined): FinishReason {

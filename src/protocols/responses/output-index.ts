@@ -11,10 +11,19 @@ export interface PlacedEvent {
 
 interface PlacedItem {
   readonly place: number;
-  id: unknown;
-  callId: unknown;
-  /** As it was ended, in JSON. */
-  ended: string | undefined;
+  readonly id: unknown;
+  readonly callId: unknown;
+}
+
+/** The items that came at one number. */
+interface ItemsAtNumber {
+  latest: PlacedItem | undefined;
+  /** The latest under each id. */
+  readonly byId: Map<unknown, PlacedItem>;
+  /** Those that have not ended. */
+  readonly open: PlacedItem[];
+  /** The others, by what ended them, in JSON. */
+  readonly ended: Map<string, PlacedItem>;
 }
 
 /** The first place of items that came where another stood. */
@@ -27,8 +36,7 @@ const FIRST_SPARE = 1_000_000;
 export class ItemPlaces {
   /** Of items without a number of their own. */
   readonly #numberOf = new Map<unknown, number>();
-  /** By number: the items that came at it. */
-  readonly #items = new Map<number, PlacedItem[]>();
+  readonly #items = new Map<number, ItemsAtNumber>();
   #latest = -1;
   #spare = FIRST_SPARE;
 
@@ -36,9 +44,8 @@ export class ItemPlaces {
     const number = this.#number(event, type);
     if (event.item) return this.#itemOf(number, event.item, type).place;
     const items = this.#items.get(number);
-    if (!items || items.length < 2) return number;
     const { item_id: id } = event;
-    return ((id && items.find((item) => item.id === id)) || items.at(-1))?.place ?? number;
+    return ((id && items?.byId.get(id)) || items?.latest)?.place ?? number;
   }
 
   #number({ output_index: index, item_id, item }: PlacedEvent, type: string): number {
@@ -47,7 +54,7 @@ export class ItemPlaces {
     const id = item_id ?? item?.id;
     const known = this.#numberOf.get(id);
     if (known !== undefined) return known;
-    const hasEnded = this.#items.get(this.#latest)?.every(({ ended }) => ended !== undefined);
+    const hasEnded = this.#items.get(this.#latest)?.open.length === 0;
     const isOther = type === "response.output_item.added" || ((item || id) && hasEnded);
     if (isOther || this.#latest < 0) this.#latest++;
     if (id) this.#numberOf.set(id, this.#latest);
@@ -56,30 +63,34 @@ export class ItemPlaces {
 
   /** The item that begins or ends: one that is under way, one that is told again, or another. */
   #itemOf(number: number, item: ResponseItem, type: string): PlacedItem {
-    const items = this.#items.get(number) ?? [];
-    if (items.length === 0) this.#items.set(number, items);
-    const { id, call_id: callId } = item;
-    const open = items.filter(({ ended }) => ended === undefined);
-    if (type === "response.output_item.done") {
-      const json = JSON.stringify(item);
-      const again = items.find(({ ended }) => ended === json);
-      if (again) return again;
-      const found =
-        open.find((one) => one.id === id && one.callId === callId) ??
-        open.find((one) => callId && one.callId === callId) ??
-        open.find((one) => id && one.id === id && !(callId && one.callId)) ??
-        open.find((one) => !(callId && one.callId)) ??
-        this.#add(items, number, item);
-      found.ended = json;
-      return found;
+    let items = this.#items.get(number);
+    if (!items) {
+      items = { latest: undefined, byId: new Map(), open: [], ended: new Map() };
+      this.#items.set(number, items);
     }
-    return open.find((one) => one.id === id && one.callId === callId) ?? this.#add(items, number, item);
+    const { id, call_id: callId } = item;
+    const { open } = items;
+    const same = open.find((one) => one.id === id && one.callId === callId);
+    if (type !== "response.output_item.done") return same ?? this.#add(items, number, item);
+    const json = JSON.stringify(item);
+    const again = same ? undefined : items.ended.get(json);
+    if (again) return again;
+    const found =
+      same ??
+      open.find((one) => callId && one.callId === callId) ??
+      open.find((one) => id && one.id === id && !(callId && one.callId)) ??
+      open.find((one) => !(callId && one.callId)) ??
+      this.#add(items, number, item);
+    open.splice(open.indexOf(found), 1);
+    items.ended.set(json, found);
+    return found;
   }
 
-  #add(items: PlacedItem[], number: number, { id, call_id: callId }: ResponseItem): PlacedItem {
-    const place = items.length === 0 ? number : this.#spare++;
-    const item = { place, id, callId, ended: undefined };
-    items.push(item);
+  #add(items: ItemsAtNumber, number: number, { id, call_id: callId }: ResponseItem): PlacedItem {
+    const item = { place: items.latest ? this.#spare++ : number, id, callId };
+    items.latest = item;
+    items.byId.set(id, item);
+    items.open.push(item);
     return item;
   }
 }
