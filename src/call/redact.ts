@@ -223,6 +223,15 @@ export class NameRedaction {
     if (this.#foundAny && facts.replay) facts.replay = mapTexts(facts.replay, this.#redact);
   }
 
+  /** Cleans what the provider counted: it goes into the lists of attempts, and as it was sent into `usage.raw`. */
+  applyToUsage(facts: Pick<ReplyFacts, "usage" | "serviceTier">): void {
+    if (facts.serviceTier !== undefined) facts.serviceTier = this.#redact(facts.serviceTier);
+    const { usage } = facts;
+    if (!usage) return;
+    const text = JSON.stringify(usage);
+    if (this.#redact(text) !== text) facts.usage = mapTexts(usage, this.#redact);
+  }
+
   #cleaned(chunk: MessageChunk): MessageChunk {
     switch (chunk.type) {
       case "toolCall":

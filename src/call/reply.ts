@@ -66,7 +66,8 @@ export class Reply implements ChunkSource, Receiver {
     this.#names = new NameRedaction(call.redact);
     this.#request = call.request;
     const { provider, model, writer, estimateInput } = call;
-    this.facts = { provider, model, attempts: [], estimateInput, ...(writer && { writer }) };
+    const redactions = new Set([call.redact]);
+    this.facts = { provider, model, attempts: [], estimateInput, redactions, ...(writer && { writer }) };
     if (call.continuesExactly) this.facts.continuesExactly = true;
     if (call.request.binding) this.facts.binding = call.request.binding;
     this.#deadlines = new Deadlines(call.limits, call.now, (phase, waitedMs) =>
@@ -383,6 +384,7 @@ export class Reply implements ChunkSource, Receiver {
     if (this.#startedAt === 0) return; // aborted before anything was sent
     const durationMs = now() - this.#startedAt;
     const status = this.#head?.status;
+    this.#names.applyToUsage(this.facts);
     const { attempts, usage } = this.facts;
     attempts.push({
       provider,

@@ -145,11 +145,16 @@ export class SendError extends Error {
     return other;
   }
 
-  /** The same error; what `with` adds to it has no text that `redact` takes out. The function shows in no output. */
+  /**
+   * The same error; its message, and what `with` adds to it, have no text that `redact` takes out. The function shows in no output.
+   * One after the other, several take out what each knows.
+   */
   redactedBy(redact: (text: string) => string): SendError {
-    const { kind: _kind, message: _message, ...facts } = this.toJSON();
-    const other = this.replacing({ ...facts, cause: this.cause });
-    other.#redact = redact;
+    const { kind, message, ...facts } = this.toJSON();
+    const other = new SendError(kind, redact(message), { ...facts, cause: this.cause });
+    if (this.stack !== undefined) other.stack = redact(this.stack);
+    const own = this.#redact;
+    other.#redact = own && own !== redact ? (text) => redact(own(text)) : redact;
     return other;
   }
 

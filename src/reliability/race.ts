@@ -10,7 +10,7 @@ import { offAbort, onAbort } from "../platform/abort.ts";
 import { MAX_TIMER_MS } from "../platform/clock.ts";
 import { asStopped, observeAttempts, reportAttempts } from "../stream/attempts-in-flight.ts";
 import { hasAlternative, offerAlternative } from "../stream/idle-alternative.ts";
-import type { MessageStream } from "../stream/message-stream.ts";
+import { type MessageStream, relayRedactions } from "../stream/message-stream.ts";
 import { mergeFacts, type ReplyFacts } from "../stream/reply-facts.ts";
 import { type ChunkSink, type ChunkSource, NO_SINK, Opening } from "../stream/source.ts";
 import { sendErrorOf } from "../stream/transfer.ts";
@@ -204,6 +204,7 @@ export class Race implements ChunkSource {
 
   #opened(runner: Runner, stream: MessageStream): void {
     runner.stream = stream;
+    relayRedactions(stream, this.facts);
     runner.batches = stream.batches();
     if (this.#isLast) stream.onlyRest();
     if (!this.#runners.has(runner)) {

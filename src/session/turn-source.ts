@@ -8,7 +8,7 @@ import type { Attempt } from "../contract/metrics.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import { asStopped, observeAttempts } from "../stream/attempts-in-flight.ts";
 import { chunksOf } from "../stream/complete-source.ts";
-import type { MessageStream } from "../stream/message-stream.ts";
+import { type MessageStream, relayRedactions } from "../stream/message-stream.ts";
 import { mergeFacts, type ReplyFacts } from "../stream/reply-facts.ts";
 import { shiftCitation } from "../stream/shift-citation.ts";
 import { type ChunkSink, type ChunkSource, NO_SINK } from "../stream/source.ts";
@@ -206,6 +206,7 @@ export class TurnSource implements ChunkSource {
 
   #read(stream: MessageStream): void {
     this.#stream = stream;
+    relayRedactions(stream, this.facts);
     stream.onEnd((_message, error) => {
       if (!error) return;
       this.#isFailing = true;

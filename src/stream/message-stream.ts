@@ -49,6 +49,9 @@ export interface DrainLimits {
 /** How often a stream is looked at until it counts as unread. */
 const UNREAD_LOOKS = 4;
 
+/** For a source that relays `stream`: its own errors, whose `partial` holds the other's text, repeat no secret of that one's requests. */
+export let relayRedactions: (stream: MessageStream, facts: Pick<ReplyFacts, "redactions">) => void;
+
 const DRAIN_LIMITS = { withinMs: 30_000, maxTokens: 4_000 } as const;
 
 /**
@@ -93,6 +96,16 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
   /** Plain objects: a closure over a promise's functions outlives it by many collections. */
   readonly #waiters: Waiter[] = [];
   readonly #endWaiters: (() => void)[] = [];
+
+  static {
+    relayRedactions = (stream, facts) => {
+      if (!(#source in stream)) return; // a stream of somebody else's
+      for (const redact of stream.#source.facts.redactions ?? []) {
+        facts.redactions ??= new Set();
+        facts.redactions.add(redact);
+      }
+    };
+  }
 
   /** Streams come from a `ClientWrapper` or from `MessageStream.from`; a source is the library's own affair. */
   constructor(source: ChunkSource, options: StreamOptions = {}) {
@@ -478,7 +491,12 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
     if (this.#muted) return this.#finish("stopped");
     this.#stopwatch.ended();
     const arrived = error.partial ?? this.#message("interrupted");
-    const failure = error.partial ? error : error.with({ partial: arrived, attempts: this.#source.facts.attempts });
+    const { attempts, redactions = [] } = this.#source.facts;
+    let failure = error;
+    if (!error.partial) {
+      for (const redact of redactions) failure = failure.redactedBy(redact);
+      failure = failure.with({ partial: arrived, attempts });
+    }
     const { partial = arrived } = failure;
     this.#outcome = { status: "failed", error: failure };
     // Whoever aborts wants nothing more; every other failure comes after what had arrived.

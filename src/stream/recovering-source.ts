@@ -13,7 +13,7 @@ import { estimateInputTokens, estimateTokens } from "../tokens/estimate.ts";
 import { UsageTotal } from "../tokens/usage-total.ts";
 import { asStopped, observeAttempts, reportAttempts } from "./attempts-in-flight.ts";
 import { hasAlternative, offerAlternative, waitsInVain } from "./idle-alternative.ts";
-import type { MessageStream } from "./message-stream.ts";
+import { type MessageStream, relayRedactions } from "./message-stream.ts";
 import { type Joined, OverlapRemover } from "./overlap-remover.ts";
 import { mergeFacts, type ReplyFacts } from "./reply-facts.ts";
 import { shiftCitation } from "./shift-citation.ts";
@@ -106,6 +106,7 @@ export class RecoveringSource implements ChunkSource {
 
   #relay(stream: MessageStream): void {
     this.#stream = stream;
+    relayRedactions(stream, this.facts);
     this.#batches = stream.batches();
     this.#isFailing = false;
     // The signal and the limit on the whole call end it whether anybody reads or not.

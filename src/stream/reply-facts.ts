@@ -46,6 +46,8 @@ export interface ReplyFacts extends MessageFacts {
   continuesExactly?: boolean;
   /** What the provider ties signed parts of this reply to; for the decoder. See `ProtocolRequest.binding`. */
   binding?: () => unknown;
+  /** Remove the secrets of the requests from the texts of an error, whoever finds it in the reply. */
+  redactions?: Set<(text: string) => string>;
   /** Estimated tokens of the request; called only when the provider did not count. */
   estimateInput?: () => number;
 }
