@@ -107,6 +107,7 @@ export class FileStore implements SessionStore {
     claim.identity = claim.file.identity;
     claim.lease.check();
     await claim.file.append(records);
+    claim.lease.check(); // a process that stood still in between has written where nobody reads
   }
 
   /** The new records are on the disk, and the old ones are not, before this resolves; a crash leaves the file as it was or as it will be. */
@@ -117,7 +118,7 @@ export class FileStore implements SessionStore {
     const { file } = claim;
     delete claim.file; // the next record opens the new one
     await file?.close();
-    await replaceRecords(path, records);
+    await replaceRecords(path, records, () => claim.lease.check());
     claim.identity = await identityOf(path);
   }
 

@@ -2,7 +2,7 @@
 
 import { randomUUID } from "node:crypto";
 import { closeSync, openSync, readFileSync, readlinkSync, rmSync, utimesSync, writeFileSync } from "node:fs";
-import { readFile, rm, stat } from "node:fs/promises";
+import { lstat, readFile, rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename } from "node:path";
 import { setTimeout as elapse } from "node:timers/promises";
@@ -10,10 +10,12 @@ import { SendError } from "../contract/errors.ts";
 
 /** The holder of a lease, as its file names it. */
 interface Holder {
-  /** Random: no two leases have the same. */
+  /** Random: no two leases have the same. In a file of another version, which has none, the file's text. */
   readonly token: string;
-  readonly pid: number;
-  readonly host: string;
+  readonly pid?: number;
+  readonly host?: string;
+  /** Written by a version that named no token, and renewed nothing. */
+  readonly isUnrenewed?: true;
   /** Where `pid` names a process: one start of one machine, and one process namespace of it. Absent where the system does not say. */
   readonly space?: string;
   /** When the process began, in the units of `/proc`: a later process with the same number began later. */
@@ -35,6 +37,9 @@ export interface Lease {
   /** Gives the lease back. A lease that another process has by now stays with that process. */
   release(): void;
 }
+
+/** The leases of this thread. A worker has the number of its process, which goes on when the worker ends. */
+const ownTokens = new Set<string>();
 
 /** How often a file that names no holder is read again: its maker may be between creating and writing it. */
 const READ_ATTEMPTS = 50;
@@ -76,6 +81,7 @@ class FileLease implements Lease {
     this.isFromSilentHolder = isFromSilentHolder;
     this.#timer = setInterval(() => this.#renew(), leaseMs / RENEWALS_A_LEASE);
     this.#timer.unref();
+    ownTokens.add(token);
   }
 
   check(): void {
@@ -87,6 +93,7 @@ class FileLease implements Lease {
 
   release(): void {
     clearInterval(this.#timer);
+    ownTokens.delete(this.#token);
     removeOwn(this.#path, this.#token);
   }
 
@@ -162,11 +169,16 @@ async function removeStale(path: string, stale: Sighting, leaseMs: number): Prom
   }
 }
 
-/** What the file says now; `undefined` when there is none. */
+/**
+ * What the file says now; `undefined` when there is none.
+ * @throws {SendError} kind `storage` when something stands there that no lease is: a link would be followed elsewhere
+ */
 async function sightingOf(path: string): Promise<Sighting | undefined> {
   for (let attempt = 1; ; attempt++) {
     try {
-      const { mtimeMs: renewedAt } = await stat(path);
+      const found = await lstat(path);
+      if (!found.isFile()) throw noLease(path);
+      const { mtimeMs: renewedAt } = found;
       const holder = parsed(await readFile(path, "utf8"));
       if (holder || attempt === READ_ATTEMPTS) return { holder, renewedAt };
     } catch (error) {
@@ -204,11 +216,24 @@ function isSame(a: Sighting, b: Sighting): boolean {
   return a.holder?.token === b.holder?.token && a.renewedAt === b.renewedAt;
 }
 
+function noLease(path: string): SendError {
+  const message = `${basename(path)} is in the way: it is no file, so no lease can stand there. It was left as it is.`;
+  return new SendError("storage", message, { cause: new Error(`The lease is ${path}.`) });
+}
+
+/** Whoever wrote a whole object holds the lease, also a version that names its holder in other words. */
 function parsed(text: string): Holder | undefined {
   try {
-    const { token, pid, host, space, startTime } = JSON.parse(text) as Partial<Holder>;
-    if (typeof token !== "string" || typeof pid !== "number" || typeof host !== "string") return undefined;
-    return { token, pid, host, ...(space !== undefined && { space }), ...(startTime !== undefined && { startTime }) };
+    const value: unknown = JSON.parse(text);
+    if (typeof value !== "object" || value === null) return undefined;
+    const { token, pid, host, space, startTime } = value as { readonly [Field in keyof Holder]?: unknown };
+    return {
+      ...(typeof token === "string" ? { token } : { token: text, isUnrenewed: true as const }),
+      ...(typeof pid === "number" && { pid }),
+      ...(typeof host === "string" && { host }),
+      ...(typeof space === "string" && { space }),
+      ...(typeof startTime === "string" && { startTime }),
+    };
   } catch {
     return undefined;
   }
@@ -217,16 +242,24 @@ function parsed(text: string): Holder | undefined {
 /** Whether the holder's process runs. `unknown` where this process cannot tell: then the renewals decide. */
 function processState(holder: Holder | undefined): "running" | "ended" | "unknown" {
   if (!holder) return "ended"; // its maker ended between creating the file and writing it
-  const { pid, space, startTime } = holder;
+  const { token, pid = 0, host, space, startTime, isUnrenewed } = holder;
+  if (isUnrenewed && pid > 0 && host === hostname() && isThere(pid)) return "running";
   if (space === undefined || space !== ownIdentity().space) return "unknown";
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    if (codeOf(error) === "ESRCH") return "ended";
-  }
+  if (!isThere(pid)) return "ended";
   const started = startTimeOf(pid);
   if (started === undefined || startTime === undefined) return "unknown";
-  return started === startTime ? "running" : "ended";
+  if (started !== startTime) return "ended";
+  // Another thread of this process may have ended.
+  return pid !== process.pid || ownTokens.has(token) ? "running" : "unknown";
+}
+
+function isThere(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return codeOf(error) !== "ESRCH"; // it may belong to another user
+  }
 }
 
 /** Read anew each time: it costs microseconds, and a restored snapshot of a machine has another. */
@@ -255,8 +288,9 @@ function startTimeOf(pid: number): string | undefined {
 
 function busy(what: string, holder: Holder | undefined, path: string): SendError {
   const { pid, host } = holder ?? {};
-  const where = host === hostname() ? "" : ` on ${host}`;
-  const who = pid === process.pid && where === "" ? "this process" : `the process ${pid}${where}`;
+  const where = host === undefined || host === hostname() ? "" : ` on ${host}`;
+  const other = pid === undefined ? "another program" : `the process ${pid}${where}`;
+  const who = pid === process.pid && where === "" ? "this process" : other;
   const message = `${what} is open in ${who}. It can be opened once that process has closed it, or has not renewed its lease (${basename(path)}) for some seconds.`;
   return new SendError("busy", message, { cause: new Error(`The lease is ${path}.`) });
 }

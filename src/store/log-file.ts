@@ -97,9 +97,14 @@ export function successorOf(path: string): string {
 
 /**
  * Puts a file with these records alone in the place of the file. A crash leaves the one or the other; what this resolves for, the
- * disk has. For who has the lock, and does not have the file open: Windows renames nothing over an open file.
+ * disk has. For who has the lease, and does not have the file open: Windows renames nothing over an open file.
+ * @param check throws where that is no longer so, right before the file takes its place
  */
-export async function replaceRecords(path: string, records: readonly SessionRecord[]): Promise<void> {
+export async function replaceRecords(
+  path: string,
+  records: readonly SessionRecord[],
+  check: () => void,
+): Promise<void> {
   const next = successorOf(path);
   await rm(next, { force: true }); // of a process that ended in the middle
   try {
@@ -110,6 +115,7 @@ export async function replaceRecords(path: string, records: readonly SessionReco
     } finally {
       await handle.close();
     }
+    check();
     await rename(next, path);
   } catch (error) {
     await rm(next, { force: true });
@@ -252,9 +258,11 @@ function replaced(path: string, cause?: unknown): SendError {
 /** Only a session is written to. */
 async function checkFirstLine(handle: FileHandle, lines: number, path: string): Promise<void> {
   if (lines === 0) return;
-  const { buffer, bytesRead } = await handle.read(Buffer.alloc(Math.min(lines, HEADER_LINE.length + 1)), 0, null, 0);
-  const line = buffer.subarray(0, bytesRead).toString();
-  checkHeader(line === `${HEADER_LINE}\n` ? HEADER : {}, path);
+  const { buffer, bytesRead } = await handle.read(Buffer.alloc(Math.min(lines, HEADER_LINE.length + 2)), 0, null, 0);
+  const beginning = buffer.subarray(0, bytesRead).toString();
+  // With the carriage return of a tool that turns line ends.
+  const isOurs = [`${HEADER_LINE}\n`, `${HEADER_LINE}\r\n`].some((line) => beginning.startsWith(line));
+  checkHeader(isOurs ? HEADER : {}, path);
 }
 
 /** The length up to and with the last line feed. */

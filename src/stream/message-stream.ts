@@ -9,6 +9,7 @@ import { thrownToCaller } from "./caller-stack.ts";
 import { type Ending, Fold } from "./fold.ts";
 import type { DeepPartial } from "./partial-json.ts";
 import { PartialOutput } from "./partial-output.ts";
+import type { ReplyFacts } from "./reply-facts.ts";
 import type { ChunkSink, ChunkSource } from "./source.ts";
 import { Stopwatch } from "./stopwatch.ts";
 import { readableOf, readableSource, sendErrorOf } from "./transfer.ts";

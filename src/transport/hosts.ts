@@ -1,8 +1,10 @@
 /** Whose network an address belongs to, by its name alone: nothing is looked up. */
 
-/** Whether an address is this computer's own. */
+/** Whether an address is this computer's own, as `0.0.0.0` is where servers print what they listen on. */
 export function isLoopback(hostname: string): boolean {
-  return /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\]|\[::ffff:7f[\da-f:]*\])\.?$/.test(hostname);
+  return /^(localhost|.+\.localhost|127(\.\d+){3}|0\.0\.0\.0|\[::1?\]|\[::ffff:(7f[\da-f]{2}:[\da-f]{1,4}|0:0)\])\.?$/.test(
+    hostname,
+  );
 }
 
 /**

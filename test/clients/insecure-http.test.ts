@@ -14,6 +14,9 @@ const PUBLIC = [
   "http://100.128.0.1",
   "http://[2001:db8::1]/v1",
   "http://[::ffff:8.8.8.8]",
+  "http://[::ffff:7.240.0.1]", // not 127.…, though it begins with 7f in hex
+  "http://0.0.0.1",
+  "http://134744072", // 8.8.8.8
   "http://localhost.example.com",
   "http://10.example.com",
   "http://internal.example",
@@ -22,6 +25,11 @@ const OWN = [
   "http://localhost:11434/v1",
   "http://127.0.0.1:1/v1",
   "http://127.9.9.9",
+  "http://0.0.0.0:8000/v1", // what a server prints that listens everywhere
+  "http://[::]:8000/v1",
+  "http://[::ffff:127.0.0.1]",
+  "http://2130706433", // 127.0.0.1
+  "http://0x7f.1",
   "http://[::1]:8080/v1",
   "http://10.1.2.3",
   "http://172.16.0.1",

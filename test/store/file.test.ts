@@ -314,6 +314,17 @@ describe("the end of a file", () => {
     ]);
   });
 
+  test("a file whose line ends a tool has turned into CRLF is written on", async () => {
+    const folder = freshFolder();
+    await talk(folder, "s", "one");
+    const file = join(folder, "s.jsonl");
+    writeFileSync(file, readFileSync(file, "utf8").replaceAll("\n", "\r\n"));
+    await talk(folder, "s", "two");
+    const session = await LLMSession.open({ client: client(), store: new FileStore(folder), id: "s" });
+    expect(session.history.filter(({ role }) => role === "user")).toHaveLength(2);
+    await session.close();
+  });
+
   test("a header that lacks only its line feed is one", async () => {
     const folder = freshFolder();
     mkdirSync(folder);

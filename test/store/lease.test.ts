@@ -1,14 +1,28 @@
 /** One writer for a session: among stores, processes, process namespaces and machines, whatever the clocks say. */
 
 import { execFile, spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { Worker } from "node:worker_threads";
 import { LLMSession } from "cloudllm";
 import { FileStore } from "cloudllm/store/file";
 import { scriptedClient } from "cloudllm/testing";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { LogFile } from "../../src/store/log-file.ts";
 
 let folder = "";
 beforeEach(() => {
@@ -88,6 +102,58 @@ describe("in one process space", () => {
     writeFileSync(lock(), text);
     await quickStore().claim("s");
     expect(lockText()).not.toBe(text);
+  });
+
+  test.each([
+    ["an older version, whose process runs", () => ({ pid: process.pid, host: hostname(), startedAt: 1 })],
+    ["a later version, which names its holder otherwise", () => ({ version: 9, owner: { process: "?" } })],
+  ])("a lease in the words of %s holds", async (_name, holder) => {
+    const text = JSON.stringify(holder());
+    writeFileSync(lock(), text);
+    await expect(new FileStore(folder).claim("s")).rejects.toMatchObject(busy());
+    expect(lockText()).toBe(text);
+  });
+
+  test("a lease in the words of a later version falls once it is not renewed any more", async () => {
+    writeFileSync(lock(), JSON.stringify({ version: 9 }));
+    age(60_000);
+    const store = quickStore();
+    await store.append("s", [record]);
+    await store.release("s");
+  });
+
+  const inTheWay: readonly (readonly [string, (path: string) => void])[] = [
+    ["a link that leads nowhere", (path) => symlinkSync(join(folder, "nowhere"), path)],
+    ["a link to a file of somebody's", (path) => symlinkSync(join(folder, "s.jsonl"), path)],
+    ["a folder", (path) => mkdirSync(path)],
+  ];
+  test.each(inTheWay)("%s in the place of the lease is told of, and left", async (_name, put) => {
+    put(lock());
+    const failure = await quickStore()
+      .claim("s")
+      .catch((error: unknown) => error);
+    expect(failure).toMatchObject({ kind: "storage", message: expect.stringContaining("s.lock is in the way") });
+    expect(lstatSync(lock()).isFile()).toBe(false);
+  });
+
+  test("the lease of a worker thread holds while it lives, and falls after it was terminated", async () => {
+    const program = `
+      const { parentPort, workerData } = require("node:worker_threads");
+      import("cloudllm/store/file").then(async ({ FileStore }) => {
+        const store = new FileStore(workerData, { leaseMs: 300 });
+        await store.append("s", [{ type: "prompt", systemPrompt: "?" }]);
+        parentPort.postMessage("mine");
+        setInterval(() => {}, 1000);
+      });`;
+    const worker = new Worker(program, { eval: true, workerData: folder });
+    await once(worker, "message");
+    const store = new FileStore(folder, { leaseMs: 300 });
+    await expect(store.claim("s")).rejects.toMatchObject(busy(/this process/));
+    await worker.terminate();
+    age(60_000);
+    await store.append("s", [record]);
+    expect(await store.load("s")).toHaveLength(2);
+    await store.release("s");
   });
 
   test.skipIf(process.platform !== "linux")("an earlier process with the same number does not hold it", async () => {
@@ -174,6 +240,33 @@ describe("a holder that was silent, lost the lease, and wakes up", () => {
     await expect(sleeper.append("s", [record])).rejects.toMatchObject(busy(/taken over/));
     await expect(sleeper.replace("s", [record])).rejects.toMatchObject(busy(/taken over/));
     expect(await heir.load("s")).toEqual([record, { type: "prompt", systemPrompt: "heir" }]);
+  });
+
+  test("tells so when it stood still in the middle of an append", async () => {
+    const store = silentStore();
+    await store.append("s", [record]);
+    const write = vi.spyOn(LogFile.prototype, "append").mockImplementation(async () => {
+      writeFileSync(lock(), JSON.stringify({ ...JSON.parse(lockText()), token: "another" }));
+    });
+    await expect(store.append("s", [record])).rejects.toMatchObject(busy(/taken over/));
+    write.mockRestore();
+  });
+
+  test("does not put its forgotten session over another's file, though it stood still in the middle", async () => {
+    const store = silentStore();
+    await store.append("s", [record]);
+    const file = readFileSync(join(folder, "s.jsonl"), "utf8");
+    const slow = record as { type: "prompt"; systemPrompt: string };
+    const stopping = {
+      ...slow,
+      toJSON: () => {
+        writeFileSync(lock(), JSON.stringify({ ...JSON.parse(lockText()), token: "another" }));
+        return slow;
+      },
+    };
+    await expect(store.replace("s", [stopping])).rejects.toMatchObject(busy(/taken over/));
+    expect(readFileSync(join(folder, "s.jsonl"), "utf8")).toBe(file);
+    expect(readdirSync(folder).sort()).toEqual(["s.jsonl", "s.lock"]);
   });
 
   test("does not give back what is another's", async () => {
