@@ -2,7 +2,7 @@
 
 import type { SendOptions } from "../contract/client.ts";
 import type { Message } from "../contract/message.ts";
-import { refuse } from "../protocols/protocol.ts";
+import { requestContext } from "../protocols/protocol.ts";
 
 /** Options that only a provider on a network can have; each with the values that ask for nothing. */
 const NOTHING_ASKED: { readonly [Name in keyof SendOptions]?: (value: never) => boolean } = {
@@ -21,15 +21,15 @@ const NOTHING_ASKED: { readonly [Name in keyof SendOptions]?: (value: never) => 
  * @throws {SendError} kind `unsupported`, unless the caller wants such things left out
  */
 export function refuseWhatItCannot(messages: readonly Message[], options: SendOptions, model: string): void {
-  const endpoint = { provider: "embedded", model, baseUrl: "" };
-  const refuseIt = (what: string) => refuse(what, endpoint, options);
+  const { unsupported } = requestContext(options, { provider: "embedded", model, baseUrl: "" }, {});
   for (const [name, asksNothing] of Object.entries(NOTHING_ASKED)) {
     const value = options[name as keyof SendOptions];
-    if (value !== undefined && !asksNothing(value as never)) refuseIt(`\`${name}\``);
+    if (value !== undefined && !asksNothing(value as never)) unsupported(`\`${name}\``);
   }
   for (const message of messages) {
-    if (message.role === "tool" || (message.role === "assistant" && message.toolCalls?.length)) refuseIt("tool calls");
+    if (message.role === "tool" || (message.role === "assistant" && message.toolCalls?.length))
+      unsupported("tool calls");
     if (message.role !== "user" || typeof message.content === "string") continue;
-    for (const part of message.content) if (part.type !== "text") refuseIt(`${part.type}s`);
+    for (const part of message.content) if (part.type !== "text") unsupported(`${part.type}s`);
   }
 }

@@ -6,94 +6,118 @@ import { SendError } from "../contract/errors.ts";
 import type { Message } from "../contract/message.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
 
-/** Whom a request goes to. */
+/** The receiver of a request. */
 export interface Endpoint {
   /** The provider's name in lower case. */
   readonly provider: string;
   readonly model: string;
   /** Without a slash at its end. */
   readonly baseUrl: string;
-  /** When the request is made, in milliseconds since 1970; where it is absent, nothing that expires is sent. */
+  /** When the request is made, in milliseconds since 1970. Without it, nothing that expires is sent. */
   readonly at?: number;
-  /** The account, as `Replay.account` has it. */
+  /** The account, as in `Replay.account`. */
   readonly account?: string | undefined;
 }
 
 /** A request before authentication. */
 export interface ProtocolRequest {
   readonly url: string;
-  /** What the protocol itself wants said in headers; names in lower case. */
+  /** Headers that the protocol itself requires; names in lower case. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly body: Readonly<Record<string, unknown>>;
-  /** True where the provider takes the last turn as the beginning of its reply, and goes on exactly behind it. */
+  /** True where the provider takes the last turn as the beginning of its reply, and continues exactly behind it. */
   readonly continuesExactly?: boolean;
-  /** What the provider ties signed parts of its reply to: the decoder finds it in its facts and puts it into `replay`. */
+  /** Returns what the provider ties signed parts of its reply to. The decoder finds it in its facts and puts it into `replay`. */
   readonly binding?: () => unknown;
-  /** The request to send at once, instead of this one, after the provider's refusal; `undefined` where nothing would help. */
+  /** Returns the request to send after the provider's refusal of this one; `undefined` where no other request would help. */
   readonly instead?: (refusal: SendError) => ProtocolRequest | undefined;
 }
 
-/**
- * Call it for an option that cannot be said: throws, or returns when the caller wants such options left out.
- * @param what the option and whose lack it is, as the end of a sentence: "`seed`" or "`search.maxResults`"
- * @throws {SendError} kind `unsupported`
- */
-export function refuse(what: string, { provider, model }: Endpoint, options: SendOptions, advice = ""): void {
-  if (options.unsupported === "ignore") return;
-  const message = `${provider} (${model}) has no way to say ${what}: leave it out, or set \`unsupported: "ignore"\`.`;
-  throw new SendError("unsupported", advice === "" ? message : `${message} ${advice}`);
+/** What the functions of a request builder share. Each protocol adds what it knows of the vendor or the model. */
+export interface RequestContext {
+  readonly options: SendOptions;
+  readonly endpoint: Endpoint;
+  /**
+   * Reports an option that the request cannot express. Returns only where the caller wants such options left out.
+   * @param what the option, as the end of a sentence: "`seed`" or "`search.maxResults`"
+   * @param advice what to do instead, as a sentence
+   * @throws {SendError} kind `unsupported`, unless `options.unsupported` is `"ignore"`
+   */
+  readonly unsupported: (what: string, advice?: string) => void;
+}
+
+/** Returns the context of one request, with the protocol's own members in it. */
+export function requestContext<Own extends object>(
+  options: SendOptions,
+  endpoint: Endpoint,
+  own: Own,
+): RequestContext & Own {
+  const { provider, model } = endpoint;
+  return {
+    ...own,
+    options,
+    endpoint,
+    unsupported(what, advice) {
+      if (options.unsupported === "ignore") return;
+      const message = `${provider} (${model}) does not support ${what}. Leave it out, or set \`unsupported: "ignore"\`.`;
+      throw new SendError("unsupported", advice ? `${message} ${advice}` : message);
+    },
+  };
 }
 
 /** Turns one reply's events into chunks, appended to an array that the caller owns. */
 export interface Decoder {
   /**
-   * @param event the parsed JSON of one event, no list
+   * @param event the parsed JSON of one event, not an array
    * @param type the SSE event type, `""` where none was sent
-   * @returns true when this event ends the reply, whatever may follow
+   * @returns true when this event ends the reply; events after it do not count
    * @throws {SendError} when the event is the provider's error
    */
   push(event: object, type: string, chunks: MessageChunk[]): boolean;
   /**
-   * The stream is over: appends what could only be told now, such as whole tool calls.
+   * Ends the stream: appends the chunks that only the end makes possible, such as complete tool calls.
    * @param sentinel whether `[DONE]` was seen
    * @throws {SendError} kind `truncated` when the reply was not complete
    */
   end(sentinel: boolean, chunks: MessageChunk[]): void;
-  /** Where a reply stands that the provider keeps and has not ended; absent, or `undefined`, where it is lost with its connection. */
+  /** Returns the position in a reply that the provider keeps and has not ended; `undefined` where it is lost with its connection. */
   position?(): ReplyPosition | undefined;
-  /** Called before the events of a body that was asked for from `position` on: it may repeat events before that. */
+  /** Called before the events of a body that was requested from `position` on. Such a body may repeat earlier events. */
   resume?(): void;
 }
 
-/** A place in a reply that the provider keeps. */
+/** A position in a reply that the provider keeps. */
 export interface ReplyPosition {
   readonly id: string;
   /** The number of the last event that was read. */
   readonly after: number;
 }
 
-/** How to ask for a reply that the provider goes on writing when the connection breaks. */
+/** How to request a reply that the provider goes on writing when the connection breaks. */
 export interface BackgroundReplies {
-  /** GET it: the events after the position. */
+  /** Returns the URL to GET the events after the position. */
   resumeUrl(position: ReplyPosition, endpoint: Endpoint): string;
-  /** POST it: nobody wants the rest. */
+  /** Returns the URL to POST to when the rest is not wanted. */
   cancelUrl(position: ReplyPosition, endpoint: Endpoint): string;
 }
 
 /** One wire format. */
 export interface Protocol {
-  /** @throws {SendError} kind `unsupported` or `invalidRequest` for what cannot be said in it. */
+  /**
+   * Returns the request for a conversation.
+   * @throws {SendError} kind `unsupported` or `invalidRequest` for what the format cannot express
+   */
   buildRequest(
     messages: readonly Message[],
     options: SendOptions,
     endpoint: Endpoint,
     stream: boolean,
   ): ProtocolRequest;
-  /** `facts` is where the decoder writes what is not a chunk: usage, finish reason, ids. */
+  /** Returns a decoder for one reply. It writes into `facts` what is not a chunk: usage, finish reason, ids. */
   createDecoder(facts: ReplyFacts): Decoder;
-  /** The reply that was not streamed, through the same small functions. Throws as a decoder does. */
+  /** Decodes a non-streamed reply through the same small functions. Throws as a decoder does. */
   decodeWhole(body: unknown, facts: ReplyFacts, chunks: MessageChunk[]): void;
-  /** The provider's error. `body` is parsed JSON, or the text itself where it is not JSON. */
+  /** Returns the provider's error. `body` is parsed JSON, or the text itself where it is not JSON. */
   readError(provider: string, status: number, body: unknown): SendError;
   /** Present where a request with `recover: "resume"` makes the provider keep the reply. */
   readonly background?: BackgroundReplies;

@@ -285,20 +285,20 @@ describe("what cannot be asked for fails before anything is sent, or is left out
       {},
       "objects with keys of any name in `output`",
     ],
-    ["a value that is no object at OpenAI", "openai", z.array(z.string()), {}, "an `output` that is no object"],
+    ["a value that is not an object at OpenAI", "openai", z.array(z.string()), {}, "an `output` that is not an object"],
     [
       "the same over Chat Completions",
       "openaiChat",
       z.union([z.object({ a: z.string() }), z.null()]),
       {},
-      "an `output` that is no object",
+      "an `output` that is not an object",
     ],
     ["tools beside it at Gemini 2.5", "gemini25", CITY, { tools: [{ name: "weather" }] }, "`output` beside `tools`"],
   ])("%s", async (_name, name, output, options, what) => {
     const client = CLIENTS[name]({ apiKey: "none", fetch: () => Promise.reject(new Error("was sent")) });
     await expect(client.sendMessage(QUESTION, { output, retries: 0, ...options })).rejects.toMatchObject({
       kind: "unsupported",
-      message: expect.stringContaining(`has no way to say ${what}: leave it out, or set`),
+      message: expect.stringContaining(`does not support ${what}. Leave it out, or set`),
     });
     const body = await bodyOf(CLIENTS[name], { output, unsupported: "ignore", ...options });
     expect(JSON.stringify(body)).not.toMatch(/json_schema|json_object|responseMimeType/);

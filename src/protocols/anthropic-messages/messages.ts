@@ -19,7 +19,7 @@ import {
   type SentCall,
 } from "../common/tool-call-history.ts";
 import { ANTHROPIC_NAMES } from "../common/tool-call-ids.ts";
-import type { Endpoint } from "../protocol.ts";
+import type { Endpoint, RequestContext } from "../protocol.ts";
 import { shareSignatures, thinksUnsigned } from "./hosts.ts";
 import { type Place, placeIn } from "./thinking-binding.ts";
 
@@ -49,25 +49,25 @@ export interface WireTurn {
 }
 
 /** Returns the messages as blocks, without system messages and messages that say nothing. */
-export function piecesOf(given: readonly Message[], calls: HistoryCalls, endpoint: Endpoint): readonly Piece[] {
+export function piecesOf(given: readonly Message[], calls: HistoryCalls, context: RequestContext): readonly Piece[] {
   const messages = withMovedMedia(given, {
     carries: () => false,
     takes: ({ mediaType, fileId }) => IMAGES.includes(mediaType) && fileId === undefined,
   });
-  const pieces = messages.map((message, index) => pieceOf(message, index, calls, endpoint));
+  const pieces = messages.map((message, index) => pieceOf(message, index, calls, context));
   return withTrimmedPrefill(withoutOpenTools(pieces).filter(({ blocks }) => blocks.length > 0));
 }
 
-function pieceOf(message: Message, index: number, calls: HistoryCalls, endpoint: Endpoint): Piece {
+function pieceOf(message: Message, index: number, calls: HistoryCalls, context: RequestContext): Piece {
   switch (message.role) {
     case "system":
       return { role: "user", blocks: [] }; // it has a place of its own
     case "user":
-      return { role: "user", blocks: userBlocks(message, endpoint) };
+      return { role: "user", blocks: userBlocks(message, context) };
     case "tool":
       return { role: "user", blocks: [resultBlock(message, calls.answeredAt(index).id)] };
     case "assistant":
-      return { role: "assistant", ...assistantBlocks(message, calls.callsAt(index), endpoint) };
+      return { role: "assistant", ...assistantBlocks(message, calls.callsAt(index), context) };
   }
 }
 
@@ -142,7 +142,7 @@ export function callsOf(messages: readonly Message[], tools: readonly Tool[] | u
   return historyCalls(messages, tools, CALL_RULES);
 }
 
-function userBlocks({ content }: UserMessage, endpoint: Endpoint): readonly Block[] {
+function userBlocks({ content }: UserMessage, { endpoint }: RequestContext): readonly Block[] {
   return typeof content === "string" ? textBlocks(content) : content.flatMap((part) => wirePart(part, endpoint));
 }
 
@@ -156,7 +156,11 @@ function resultBlock({ content, isError }: ToolMessage, callId: string): Block {
 }
 
 /** The blocks as they came, if they are this provider's, and still say what the turn says; else written anew. */
-function assistantBlocks(turn: AssistantTurn, calls: readonly SentCall[], endpoint: Endpoint): Omit<Piece, "role"> {
+function assistantBlocks(
+  turn: AssistantTurn,
+  calls: readonly SentCall[],
+  { endpoint }: RequestContext,
+): Omit<Piece, "role"> {
   const own = ownReplayOf<AnthropicReplay>(turn, endpoint, ANTHROPIC_MESSAGES);
   if (own && isUnchanged(turn, own.before, own.data.blocks)) {
     const address = originOf(endpoint.baseUrl);

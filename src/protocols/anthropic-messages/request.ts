@@ -10,8 +10,9 @@ import { cutReplyOf, withContinuationPrompt } from "../common/continuation.ts";
 import { withProviderOptions } from "../common/provider-options.ts";
 import type { HistoryCalls } from "../common/tool-call-history.ts";
 import { ANTHROPIC_ROOT_REFUSALS, NO_PARAMETERS, parametersOf } from "../common/tool-parameters.ts";
-import { refuseSearch } from "../common/unsupported-search.ts";
-import { type Endpoint, type ProtocolRequest, refuse } from "../protocol.ts";
+import { unsupportedSearch } from "../common/unsupported-search.ts";
+import { type Endpoint, type ProtocolRequest, requestContext } from "../protocol.ts";
+import type { AnthropicContext } from "./context.ts";
 import { type Block, callsOf, isPaused, type Piece, piecesOf, textBlocks, turnsOf, type WireTurn } from "./messages.ts";
 import { thinkingOf } from "./thinking.ts";
 import { BOUND_ELSEWHERE, type BoundPieces, boundPieces, hasThinking, unboundPieces } from "./thinking-binding.ts";
@@ -23,23 +24,24 @@ export function buildAnthropicRequest(
   endpoint: Endpoint,
   stream: boolean,
 ): ProtocolRequest {
-  const model = claudeCapabilitiesOf(endpoint.model);
+  const capabilities = claudeCapabilitiesOf(endpoint.model);
+  const context = requestContext(options, endpoint, { capabilities });
   const { providerOptions } = options;
   const system = messages.flatMap((message) => (message.role === "system" ? textBlocks(message.content) : []));
   const calls = callsOf(messages, options.tools);
-  const tools = toolsOf(options, endpoint, messages, calls);
-  if (options.seed !== undefined) refuse("`seed`", endpoint, options);
-  const maxTokens = options.maxOutputTokens ?? model.maxOutputTokens;
-  const said = piecesOf(messages, calls, endpoint);
-  const thinking = thinkingOf(options, model, maxTokens, turnsOf(said), endpoint);
-  const output = outputConfigOf(options, model, thinking.effort, endpoint);
-  const takesPrefill = model.prefill === "taken" && !thinking.isOn;
+  const tools = toolsOf(context, messages, calls);
+  if (options.seed !== undefined) context.unsupported("`seed`");
+  const maxTokens = options.maxOutputTokens ?? capabilities.maxOutputTokens;
+  const said = piecesOf(messages, calls, context);
+  const thinking = thinkingOf(context, maxTokens, turnsOf(said));
+  const output = outputConfigOf(context, thinking.effort);
+  const takesPrefill = capabilities.prefill === "taken" && !thinking.isOn;
   const cut = cutReplyOf(messages);
   // White space at its end is refused, and what the model writes in its place could not be told from the text itself.
   const goesOn = cut !== undefined && takesPrefill && !/\s$/.test(cut.content);
-  const asked = cut && !goesOn ? piecesOf(withContinuationPrompt(messages), calls, endpoint) : said;
+  const asked = cut && !goesOn ? piecesOf(withContinuationPrompt(messages), calls, context) : said;
   const isPrefill = !cut && asked.at(-1)?.role === "assistant" && !isPaused(messages, asked);
-  const pieces = isPrefill && !takesPrefill ? withoutPrefill(asked, model, endpoint, options) : asked;
+  const pieces = isPrefill && !takesPrefill ? withoutPrefill(asked, context) : asked;
   if (pieces.length === 0) throw new SendError("invalidRequest", "There is nothing to send: every message is blank.");
   const beside = {
     ...(system.length > 0 && { system }),
@@ -52,12 +54,12 @@ export function buildAnthropicRequest(
     ...(stream && { stream: true }),
     ...(thinking.field && { thinking: thinking.field }),
     ...(output && { output_config: output }),
-    ...samplingOf(options, model, thinking.isOn, endpoint),
-    ...stopOf(options, endpoint),
-    ...toolChoiceOf(options, model, thinking.hasBudget, tools.length > 0, endpoint),
-    ...metadataOf(options, endpoint),
+    ...samplingOf(context, thinking.isOn),
+    ...stopOf(context),
+    ...toolChoiceOf(context, thinking.hasBudget, tools.length > 0),
+    ...metadataOf(context),
   };
-  const marks = cacheMarkOf(options, endpoint);
+  const marks = cacheMarkOf(context);
   const headers = { "anthropic-version": "2023-06-01", ...(usesFiles(messages) && { "anthropic-beta": FILES_BETA }) };
   const requestOf = (bound: BoundPieces): ProtocolRequest => {
     const turns = turnsOf(bound.pieces);
@@ -74,19 +76,18 @@ export function buildAnthropicRequest(
           : undefined,
     };
   };
-  return requestOf(boundPieces(pieces, carried, model.bindsThinking));
+  return requestOf(boundPieces(pieces, carried, capabilities.bindsThinking));
 }
 
 /** An answer begun by the caller. Only a credit for a refused answer is redeemed so at every model. */
 function withoutPrefill(
   pieces: readonly Piece[],
-  { prefill }: ClaudeCapabilities,
-  endpoint: Endpoint,
-  options: SendOptions,
+  { options, capabilities, unsupported }: AnthropicContext,
 ): readonly Piece[] {
+  const { prefill } = capabilities;
   if (prefill === "unknown" || options.providerOptions?.fallback_credit_token !== undefined) return pieces;
   const advice = prefill === "taken" ? "It does not go with thinking." : "End the conversation with the user's turn.";
-  refuse("the beginning of an answer (an assistant's turn at the end)", endpoint, options, advice);
+  unsupported("the beginning of an answer (an assistant's turn at the end)", advice);
   const end = pieces.findLastIndex(({ role }) => role === "user") + 1;
   return pieces.slice(0, end);
 }
@@ -99,45 +100,40 @@ function usesFiles(messages: readonly Message[]): boolean {
   );
 }
 
-function outputConfigOf(
-  options: SendOptions,
-  model: ClaudeCapabilities,
-  effort: string | undefined,
-  endpoint: Endpoint,
-): Block | undefined {
-  const format = formatOf(options, model, endpoint);
+function outputConfigOf(context: AnthropicContext, effort: string | undefined): Block | undefined {
+  const format = formatOf(context);
   if (!format && effort === undefined) return undefined;
   return { ...(effort !== undefined && { effort }), ...(format && { format }) };
 }
 
 /** @see https://docs.claude.com/en/docs/build-with-claude/structured-outputs */
-function formatOf(options: SendOptions, model: ClaudeCapabilities, endpoint: Endpoint): Block | undefined {
+function formatOf({ options, capabilities, unsupported }: AnthropicContext): Block | undefined {
   if (options.output === undefined) return undefined;
   const schema = jsonSchemaOf(options.output, "`output`");
-  if (!model.takesOutputFormat) refuse("`output`", endpoint, options);
+  if (!capabilities.takesOutputFormat) unsupported("`output`");
   else if (hasRecords(schema)) {
     const advice = "Give a list of keys and values instead.";
-    refuse("objects with keys of any name in `output`", endpoint, options, advice);
+    unsupported("objects with keys of any name in `output`", advice);
   } else return { type: "json_schema", schema: claudeSchema(schema) };
   return undefined;
 }
 
 /** Newer models choose for themselves; with thinking on, all do. */
-function samplingOf(options: SendOptions, model: ClaudeCapabilities, thinks: boolean, endpoint: Endpoint): Block {
+function samplingOf({ options, capabilities, unsupported }: AnthropicContext, thinks: boolean): Block {
   let { temperature, topP } = options;
-  if (temperature !== undefined && temperature !== 1 && (!model.takesSampling || thinks || temperature > 1)) {
-    const advice = model.takesSampling && !thinks ? "It goes from 0 to 1 here." : "";
-    refuse("`temperature`", endpoint, options, advice);
+  if (temperature !== undefined && temperature !== 1 && (!capabilities.takesSampling || thinks || temperature > 1)) {
+    const advice = capabilities.takesSampling && !thinks ? "It goes from 0 to 1 here." : "";
+    unsupported("`temperature`", advice);
     temperature = undefined;
   }
   // The newest models refuse even what changes nothing, but for 0.99.
-  if (topP === 1 && model.bindsThinking) topP = undefined;
-  if (topP !== undefined && !takesTopP(topP, model, thinks)) {
-    refuse("`topP`", endpoint, options);
+  if (topP === 1 && capabilities.bindsThinking) topP = undefined;
+  if (topP !== undefined && !takesTopP(topP, capabilities, thinks)) {
+    unsupported("`topP`");
     topP = undefined;
   }
-  if (temperature !== undefined && topP !== undefined && !model.takesBothSamplings) {
-    refuse("`topP` beside `temperature`", endpoint, options);
+  if (temperature !== undefined && topP !== undefined && !capabilities.takesBothSamplings) {
+    unsupported("`topP` beside `temperature`");
     topP = undefined;
   }
   return { ...(temperature !== undefined && { temperature }), ...(topP !== undefined && { top_p: topP }) };
@@ -149,27 +145,28 @@ function takesTopP(topP: number, { takesSampling, bindsThinking }: ClaudeCapabil
 }
 
 /** Sequences of nothing but white space are refused. */
-function stopOf(options: SendOptions, endpoint: Endpoint): Block {
+function stopOf({ options, unsupported }: AnthropicContext): Block {
   const { stop } = options;
   if (stop === undefined) return {};
   const words = stop.filter((text) => text.trim() !== "");
-  if (words.length < stop.length) refuse("a `stop` of white space", endpoint, options);
+  if (words.length < stop.length) unsupported("a `stop` of white space");
   return words.length > 0 ? { stop_sequences: words } : {};
 }
 
 /** A history with calls must come with tools: where the caller has none any more, the called ones are named. */
-function toolsOf(options: SendOptions, endpoint: Endpoint, messages: readonly Message[], calls: HistoryCalls): Block[] {
-  const tools: Block[] = (options.tools ?? []).map((tool) => wireTool(tool, options, endpoint));
-  const search = searchTool(options, endpoint);
+function toolsOf(context: AnthropicContext, messages: readonly Message[], calls: HistoryCalls): Block[] {
+  const { options } = context;
+  const tools: Block[] = (options.tools ?? []).map((tool) => wireTool(tool, context));
+  const search = searchTool(context);
   if (search) tools.push(search);
   if (tools.length > 0) return tools;
   const called = messages.flatMap((_message, index) => calls.callsAt(index));
   return [...new Set(called.map(({ name }) => name))].map((name) => ({ name, input_schema: { type: "object" } }));
 }
 
-function wireTool(tool: Tool, options: SendOptions, endpoint: Endpoint): Block {
+function wireTool(tool: Tool, context: AnthropicContext): Block {
   const { name, description } = tool;
-  const schema = parametersOf(tool, endpoint, options, ANTHROPIC_ROOT_REFUSALS) ?? NO_PARAMETERS;
+  const schema = parametersOf(tool, context, ANTHROPIC_ROOT_REFUSALS) ?? NO_PARAMETERS;
   return { name, ...(description && { description }), input_schema: schema };
 }
 
@@ -177,12 +174,13 @@ function wireTool(tool: Tool, options: SendOptions, endpoint: Endpoint): Block {
 const SEARCH_TOOL = { type: "web_search_20250305", name: "web_search" } as const;
 
 /** @see https://docs.anthropic.com/en/docs/agents-and-tools/tool-use/web-search-tool */
-function searchTool(options: SendOptions, endpoint: Endpoint): Block | undefined {
+function searchTool(context: AnthropicContext): Block | undefined {
+  const { options, unsupported } = context;
   const { search } = options;
   if (!search || search.mode === "off") return undefined;
   const { maxResults, allowedDomains, blockedDomains, country } = search;
-  if (maxResults !== undefined) refuse("`search.maxResults`", endpoint, options, "It limits searches, not results.");
-  refuseSearch(search, ["fromDate", "toDate", "sources", "citations"], endpoint, options);
+  if (maxResults !== undefined) unsupported("`search.maxResults`", "It limits searches, not results.");
+  unsupportedSearch(search, ["fromDate", "toDate", "sources", "citations"], context);
   return {
     ...SEARCH_TOOL,
     ...(allowedDomains && { allowed_domains: allowedDomains }),
@@ -192,45 +190,42 @@ function searchTool(options: SendOptions, endpoint: Endpoint): Block | undefined
 }
 
 function toolChoiceOf(
-  options: SendOptions,
-  model: ClaudeCapabilities,
+  { options, capabilities, unsupported }: AnthropicContext,
   hasBudget: boolean,
   hasTools: boolean,
-  endpoint: Endpoint,
 ): Block {
   const { toolChoice, tools, search } = options;
-  if (search?.mode === "on" && toolChoice !== undefined)
-    refuse('`search.mode: "on"` beside a `toolChoice`', endpoint, options);
+  if (search?.mode === "on" && toolChoice !== undefined) unsupported('`search.mode: "on"` beside a `toolChoice`');
   const mustSearch = search?.mode === "on" && toolChoice === undefined;
   if (toolChoice === undefined && !mustSearch) {
     return hasTools && !tools?.length && !search ? { tool_choice: { type: "none" } } : {};
   }
   if (toolChoice === "auto" || toolChoice === "none") return { tool_choice: { type: toolChoice } };
-  if (!model.takesForcedTool || hasBudget) {
+  if (!capabilities.takesForcedTool || hasBudget) {
     const what = mustSearch ? '`search.mode: "on"`' : "a `toolChoice` that forces a call";
     const advice = hasBudget
       ? "It does not go with a budget for thinking."
       : "Say in the prompt that the tool must be used, or ask for `output`.";
-    refuse(what, endpoint, options, advice);
+    unsupported(what, advice);
     return {};
   }
   if (toolChoice === "required") return { tool_choice: { type: "any" } };
   return { tool_choice: { type: "tool", name: toolChoice?.name ?? SEARCH_TOOL.name } };
 }
 
-function metadataOf(options: SendOptions, endpoint: Endpoint): Block {
+function metadataOf({ options, unsupported }: AnthropicContext): Block {
   const { user_id, ...others } = options.metadata ?? {};
   const [stray] = Object.keys(others);
-  if (stray !== undefined) refuse(`\`metadata.${stray}\``, endpoint, options, "It takes `user_id` only.");
+  if (stray !== undefined) unsupported(`\`metadata.${stray}\``, "It takes `user_id` only.");
   return user_id === undefined ? {} : { metadata: { user_id } };
 }
 
 /** The mark of what the provider is to keep for the next request; `undefined` where it is to keep nothing. */
-function cacheMarkOf(options: SendOptions, endpoint: Endpoint): Block | undefined {
+function cacheMarkOf({ options, unsupported }: AnthropicContext): Block | undefined {
   const { promptCache } = options;
   if (!promptCache) return undefined;
   const { key, ttl } = promptCache === true ? {} : promptCache;
-  if (key !== undefined) refuse("`promptCache.key`", endpoint, options);
+  if (key !== undefined) unsupported("`promptCache.key`");
   return { cache_control: { type: "ephemeral", ...(ttl && { ttl }) } };
 }
 

@@ -1,10 +1,9 @@
 /** How an Anthropic Messages request asks a model to think, or not to. */
 
-import type { SendOptions } from "../../contract/client.ts";
 import { SendError } from "../../contract/errors.ts";
 import type { ClaudeCapabilities } from "../capabilities/claude.ts";
 import { nearestEffort } from "../common/reasoning-effort.ts";
-import { type Endpoint, refuse } from "../protocol.ts";
+import type { AnthropicContext } from "./context.ts";
 import type { Block, WireTurn } from "./messages.ts";
 
 /** Tokens of thinking for models that want a budget; they have no level above `high`. */
@@ -31,14 +30,9 @@ export interface Thinking {
 }
 
 /** @see https://docs.anthropic.com/en/docs/build-with-claude/adaptive-thinking */
-export function thinkingOf(
-  options: SendOptions,
-  model: ClaudeCapabilities,
-  maxTokens: number,
-  turns: readonly WireTurn[],
-  endpoint: Endpoint,
-): Thinking {
-  const thinking = askedOf(options, model, maxTokens, endpoint) ?? byDefault(model);
+export function thinkingOf(context: AnthropicContext, maxTokens: number, turns: readonly WireTurn[]): Thinking {
+  const { options, capabilities } = context;
+  const thinking = askedOf(context, maxTokens) ?? byDefault(capabilities);
   if (thinking.hasBudget && isUnthoughtLoop(turns)) return { isOn: false, hasBudget: false };
   const own = options.providerOptions?.thinking;
   const isOwnType = typeof own === "object" && own !== null && "type" in own && own.type !== thinking.field?.type;
@@ -53,32 +47,28 @@ function byDefault({ thinksByDefault }: ClaudeCapabilities): Thinking {
 }
 
 /** What the option `reasoning` says; `undefined` where it says nothing, or what the model does anyway. */
-function askedOf(
-  options: SendOptions,
-  model: ClaudeCapabilities,
-  maxTokens: number,
-  endpoint: Endpoint,
-): Thinking | undefined {
+function askedOf({ options, capabilities, unsupported }: AnthropicContext, maxTokens: number): Thinking | undefined {
   const { reasoning } = options;
   if (reasoning === undefined) return undefined;
   if (reasoning === "none") {
-    if (model.stopsThinking === "byOmission") return undefined;
-    if (model.stopsThinking !== "never") return { field: { type: model.stopsThinking }, isOn: false, hasBudget: false };
-    refuse('`reasoning: "none"`', endpoint, options, "This model always thinks.");
+    if (capabilities.stopsThinking === "byOmission") return undefined;
+    if (capabilities.stopsThinking !== "never")
+      return { field: { type: capabilities.stopsThinking }, isOn: false, hasBudget: false };
+    unsupported('`reasoning: "none"`', "This model always thinks.");
     return undefined;
   }
-  if (model.thinking === "none") {
-    refuse("`reasoning`", endpoint, options, "This model does not think.");
+  if (capabilities.thinking === "none") {
+    unsupported("`reasoning`", "This model does not think.");
     return undefined;
   }
   if (typeof reasoning !== "object") {
-    if (model.thinking === "budget")
+    if (capabilities.thinking === "budget")
       return budgetOf(Math.min(BUDGETS[reasoning], maxTokens - SMALLEST_ANSWER), maxTokens);
-    return { field: SHOWN, effort: nearestEffort(reasoning, model.efforts), isOn: true, hasBudget: false };
+    return { field: SHOWN, effort: nearestEffort(reasoning, capabilities.efforts), isOn: true, hasBudget: false };
   }
-  if (model.thinking === "adaptive") {
+  if (capabilities.thinking === "adaptive") {
     const advice = 'Give a level such as "low" or "high": this model keeps its own budget.';
-    refuse("`reasoning.maxTokens`", endpoint, options, advice);
+    unsupported("`reasoning.maxTokens`", advice);
     return undefined;
   }
   return budgetOf(reasoning.maxTokens, maxTokens);

@@ -1,6 +1,6 @@
 /** How the vendors of Chat Completions differ in what they take. */
 
-import type { ReasoningEffort, SearchParameters, SendOptions } from "../../contract/client.ts";
+import type { ReasoningEffort, SearchParameters } from "../../contract/client.ts";
 import type { JsonObject } from "../../platform/json-object.ts";
 import { claudeCapabilitiesOf } from "../capabilities/claude.ts";
 import { geminiCapabilitiesOf } from "../capabilities/gemini.ts";
@@ -8,7 +8,7 @@ import { openaiCapabilitiesOf, openaiInputs, openaiRefusesSampling } from "../ca
 import type { ReasoningCapabilities } from "../capabilities/reasoning.ts";
 import { xaiCapabilitiesOf } from "../capabilities/xai.ts";
 import { ANTHROPIC_ROOT_REFUSALS, OPENAI_ROOT_REFUSALS } from "../common/tool-parameters.ts";
-import { type Endpoint, refuse } from "../protocol.ts";
+import type { Endpoint, RequestContext } from "../protocol.ts";
 import {
   deepseekReasoning,
   effortOf,
@@ -38,9 +38,9 @@ export interface ChatDialect {
    */
   readonly outputFormat?: "json_object" | "none";
   /** The fields that ask for so much thinking. Absent: `reasoning_effort`, as the protocol has it. */
-  readonly reasoning?: (effort: ReasoningEffort, endpoint: Endpoint, options: SendOptions) => JsonObject;
+  readonly reasoning?: (effort: ReasoningEffort, context: RequestContext) => JsonObject;
   /** The fields that ask for a search; absent where there is none. */
-  readonly search?: (search: SearchParameters, endpoint: Endpoint, options: SendOptions) => JsonObject;
+  readonly search?: (search: SearchParameters, context: RequestContext) => JsonObject;
   /** Which models think, where that decides what else they take. */
   readonly capabilitiesOf?: (model: string) => ReasoningCapabilities;
   /** Whether a model refuses an option, knowing whether it thinks. */
@@ -48,16 +48,16 @@ export interface ChatDialect {
   /** Options that the vendor ignores, and where to find them instead. */
   readonly unsupported?: readonly ("seed" | "reasoning" | "search")[];
   readonly advice?: string;
-  readonly highestTemperature?: number;
+  readonly maxTemperature?: number;
   /** How many texts to stop at. */
-  readonly mostStops?: number;
+  readonly maxStops?: number;
   /** Where the key of a conversation's cache goes. */
   readonly cacheKey?: { readonly field: string } | { readonly header: string };
   /** Models whose prompts must be marked to be cached. */
   readonly cacheMarks?: RegExp;
   readonly takesMetadata?: true;
   /** Models that want a list of tools, if an empty one, once there were calls. */
-  readonly wantsToolsAfterCalls?: RegExp;
+  readonly requiresToolsAfterCalls?: RegExp;
   /** Tools are described without `additionalProperties: false`, which is what is meant anyway. */
   readonly stripsAdditionalProperties?: true;
   /** A tool without arguments has no schema: older models refuse one without properties. */
@@ -79,12 +79,12 @@ export interface ChatDialect {
   /** Models that want the first of an earlier reply's calls signed: Gemini's. */
   readonly isSignedFirst?: (model: string) => boolean;
   /** Pictures go back in the turn that made them, as they came. */
-  readonly imagesBack?: true;
+  readonly replaysImages?: true;
   /** Sounds go back by their id, while it holds. */
-  readonly soundsBack?: true;
+  readonly replaysSounds?: true;
   /** Mistral's tool call ids. */
   readonly nineCharacterIds?: true;
-  readonly longestCallId?: number;
+  readonly maxCallIdLength?: number;
   /** How a server is told to go on with the last message, which is the beginning of its answer; absent where none can be. */
   readonly prefix?: (endpoint: Endpoint) => ChatPrefix | undefined;
 }
@@ -99,7 +99,7 @@ interface ChatPrefix {
 const MOST_SERVERS: ChatDialect = {
   maxTokensField: "max_tokens",
   streamOptions: { include_usage: true },
-  longestCallId: 40, // OpenAI's: others take longer ones, or not
+  maxCallIdLength: 40, // OpenAI's: others take longer ones, or not
 };
 
 /** A server of which no more is known than its address and its model's name. */
@@ -121,12 +121,12 @@ export const OPENAI_CHAT: ChatDialect = {
     option === "stop"
       ? /^(o3|o4-mini)/.test(model)
       : openaiRefusesSampling(model, thinks) || (option === "temperature" && SEARCH_MODELS.test(model)),
-  mostStops: 4,
+  maxStops: 4,
   cacheKey: { field: "prompt_cache_key" },
   takesMetadata: true,
   inputs: openaiInputs,
-  soundsBack: true,
-  longestCallId: 40,
+  replaysSounds: true,
+  maxCallIdLength: 40,
   rootRefusals: () => OPENAI_ROOT_REFUSALS,
 };
 
@@ -142,7 +142,7 @@ export const XAI_CHAT: ChatDialect = {
   cacheKey: { header: "x-grok-conv-id" },
   stripsAdditionalProperties: true,
   inputs: () => ["image"],
-  longestCallId: 40,
+  maxCallIdLength: 40,
 };
 
 /**
@@ -155,7 +155,7 @@ export const ANTHROPIC_CHAT: ChatDialect = {
   unsupported: ["seed", "reasoning", "search"],
   refusesBlankText: /^/,
   advice: 'Anthropic\'s own protocol may have it: `api: "messages"`.',
-  highestTemperature: 1,
+  maxTemperature: 1,
   inputs: () => ["image"],
   rootRefusals: () => ANTHROPIC_ROOT_REFUSALS,
 };
@@ -170,7 +170,7 @@ export const GEMINI_CHAT: ChatDialect = {
   advice: 'Gemini\'s own protocol has it: `api: "gemini"`.',
   omitsNoParameters: true,
   inputs: () => ["image", "audio"],
-  longestCallId: 40,
+  maxCallIdLength: 40,
 };
 
 /** @see https://openrouter.ai/docs/api-reference/overview */
@@ -178,9 +178,9 @@ export const OPENROUTER_CHAT: ChatDialect = {
   ...MOST_SERVERS,
   reasoning: openrouterReasoning,
   search: openrouterSearch,
-  imagesBack: true,
+  replaysImages: true,
   cacheMarks: /^~?anthropic\//,
-  wantsToolsAfterCalls: /^~?anthropic\//,
+  requiresToolsAfterCalls: /^~?anthropic\//,
   refusesBlankText: /^~?anthropic\//,
   bindsThinking: (model) => /^~?anthropic\//.test(model) && claudeCapabilitiesOf(model).bindsThinking,
   turnOrder: openrouterOrder,
@@ -242,16 +242,4 @@ export const VLLM_CHAT: ChatDialect = { ...COMMON_CHAT, prefix: continuesFinalMe
  */
 function continuesFinalMessage(): ChatPrefix {
   return { fields: { continue_final_message: true, add_generation_prompt: false } };
-}
-
-/** What becomes of an option that the vendor does not support, or whose place is elsewhere. Returns whether it may be sent. */
-export function mayAsk(
-  name: "seed" | "reasoning" | "search",
-  { unsupported, advice, search }: ChatDialect,
-  endpoint: Endpoint,
-  options: SendOptions,
-): boolean {
-  if (!unsupported?.includes(name) && (name !== "search" || search)) return true;
-  refuse(`\`${name}\``, endpoint, options, advice);
-  return false;
 }

@@ -1,6 +1,5 @@
 /** Messages → the messages of a Chat Completions request. */
 
-import type { Tool } from "../../contract/client.ts";
 import { SendError } from "../../contract/errors.ts";
 import type { AssistantTurn, ContentPart, Media, Message } from "../../contract/message.ts";
 import { base64TextOf } from "../../platform/base64.ts";
@@ -13,7 +12,7 @@ import { argumentsJson } from "../common/tool-call-arguments.ts";
 import { type HistoryCalls, historyCalls, type SentCall } from "../common/tool-call-history.ts";
 import { callIdOf, OPENAI_NAMES, shortCallId } from "../common/tool-call-ids.ts";
 import { meaningOf } from "../common/wire-values.ts";
-import type { Endpoint } from "../protocol.ts";
+import type { ChatContext } from "./context.ts";
 import type { ChatDialect, InputKind } from "./dialects.ts";
 import type { ReasoningReplay } from "./reasoning-replay.ts";
 import { type ChatReplay, PROTOCOL_NAME } from "./replay.ts";
@@ -22,21 +21,22 @@ import { inOrder } from "./turn-order.ts";
 /** @param places gets, for each message that is sent, where it was written, if its reply says so */
 export function wireMessagesOf(
   given: readonly Message[],
-  tools: readonly Tool[] | undefined,
-  endpoint: Endpoint,
-  dialect: ChatDialect,
+  context: ChatContext,
   places: Map<JsonObject, unknown> = new Map(),
 ): readonly JsonObject[] {
+  const { endpoint, dialect } = context;
   const said = dialect.refusesBlankText?.test(endpoint.model) ? withoutBlankText(given) : given;
   const messages = withMovedMedia(said, {
-    carries: (turn, medium) =>
-      isPicture(medium) ? isCarried(medium, dialect) : soundOf(turn, endpoint, dialect) !== undefined,
+    carries: (turn, medium) => (isPicture(medium) ? isCarried(medium, dialect) : soundOf(turn, context) !== undefined),
     takes: ({ fileId }) => fileId === undefined && (dialect.inputs?.(endpoint.model) ?? ["image"]).includes("image"),
   });
   const lastWords = messages.findLastIndex(({ role }) => role === "user");
-  const calls = historyCalls(messages, tools, { names: OPENAI_NAMES, legalId: (id) => wireCallId(id, dialect) });
+  const calls = historyCalls(messages, context.options.tools, {
+    names: OPENAI_NAMES,
+    legalId: (id) => wireCallId(id, dialect),
+  });
   const wired = messages.flatMap((message, at) => {
-    const sent = wireMessages(message, at, calls, at > lastWords, endpoint, dialect);
+    const sent = wireMessages(message, at, calls, at > lastWords, context);
     const data = message.role === "assistant" ? message.replay?.data : undefined;
     if (typeof data === "object" && data !== null && "place" in data)
       for (const each of sent) places.set(each, data.place);
@@ -51,16 +51,15 @@ function wireMessages(
   at: number,
   calls: HistoryCalls,
   isInLoop: boolean,
-  endpoint: Endpoint,
-  dialect: ChatDialect,
+  context: ChatContext,
 ): readonly JsonObject[] {
   switch (message.role) {
     case "system":
       return [{ role: "system", content: wellFormed(message.content) }];
     case "user":
-      return [{ role: "user", content: userContent(message.content, endpoint, dialect) }];
+      return [{ role: "user", content: userContent(message.content, context) }];
     case "assistant":
-      return assistantMessage(message, calls.callsAt(at), isInLoop, endpoint, dialect);
+      return assistantMessage(message, calls.callsAt(at), isInLoop, context);
     case "tool":
       return [{ role: "tool", tool_call_id: calls.answeredAt(at).id, content: wellFormed(message.content) }];
   }
@@ -70,11 +69,11 @@ function assistantMessage(
   turn: AssistantTurn,
   calls: readonly SentCall[],
   isInLoop: boolean,
-  endpoint: Endpoint,
-  dialect: ChatDialect,
+  context: ChatContext,
 ): readonly JsonObject[] {
+  const { endpoint, dialect } = context;
   const { model } = endpoint;
-  const sound = soundOf(turn, endpoint, dialect);
+  const sound = soundOf(turn, context);
   if (sound !== undefined) return [{ role: "assistant", audio: { id: sound } }];
   const images = completeMedia(turn).filter((medium) => isCarried(medium, dialect));
   // A turn with neither text nor calls is refused nearly everywhere.
@@ -95,7 +94,7 @@ function assistantMessage(
       ...(images.length > 0 && { images: images.map(wireImage) }),
       ...reasoningFields(own?.isFromHere ? reasoning : undefined, calls.length > 0, isInLoop, rule),
       ...(details && isSameModel && own?.isFromAccount && { reasoning_details: detailsFor(calls, details) }),
-      ...(calls.length > 0 && { tool_calls: calls.map((call, at) => wireCall(call, at, fields, model, dialect)) }),
+      ...(calls.length > 0 && { tool_calls: calls.map((call, at) => wireCall(call, at, fields, model, context)) }),
     },
   ];
 }
@@ -105,8 +104,9 @@ function wireCall(
   at: number,
   callFields: ChatReplay["callFields"],
   model: string,
-  { isSignedFirst }: ChatDialect,
+  { dialect }: ChatContext,
 ): JsonObject {
+  const { isSignedFirst } = dialect;
   const { arguments: args } = call;
   const own = meaningOf(callFields ?? {}, call.id);
   return {
@@ -141,8 +141,8 @@ function isPicture({ mediaType }: Media): boolean {
 }
 
 /** Whether the turn that made it carries the picture. */
-function isCarried(medium: Media, { imagesBack }: ChatDialect): boolean {
-  return imagesBack === true && isPicture(medium) && medium.fileId === undefined;
+function isCarried(medium: Media, { replaysImages }: ChatDialect): boolean {
+  return replaysImages === true && isPicture(medium) && medium.fileId === undefined;
 }
 
 function wireImage({ mediaType, data, url }: Media): JsonObject {
@@ -153,8 +153,9 @@ function wireImage({ mediaType, data, url }: Media): JsonObject {
 const EXPIRY_MARGIN_MS = 30_000;
 
 /** The id by which the sound of a turn goes back: its words go with it. After its time the turn is its words. */
-function soundOf(turn: AssistantTurn, endpoint: Endpoint, { soundsBack }: ChatDialect): string | undefined {
-  if (!soundsBack || turn.toolCalls?.length || !turn.media?.length) return undefined;
+function soundOf(turn: AssistantTurn, { endpoint, dialect }: ChatContext): string | undefined {
+  const { replaysSounds } = dialect;
+  if (!replaysSounds || turn.toolCalls?.length || !turn.media?.length) return undefined;
   const own = ownReplayOf<ChatReplay>(turn, endpoint, PROTOCOL_NAME);
   const { id, expiresAt = 0 } = (own?.isFromAccount ? own.data.sound : undefined) ?? {};
   const [sound] = completeMedia(turn);
@@ -190,30 +191,31 @@ function textOf(parts: readonly unknown[]): string {
 }
 
 /** A plain string where there is only text: some servers refuse arrays, and some models mirror them in their answer. */
-function userContent(content: string | readonly ContentPart[], endpoint: Endpoint, dialect: ChatDialect): unknown {
+function userContent(content: string | readonly ContentPart[], context: ChatContext): unknown {
   if (typeof content === "string") return wellFormed(content);
   if (content.every((part) => part.type === "text")) return wellFormed(content.map((part) => part.text).join("\n"));
-  return content.map((part) => wirePart(part, endpoint, dialect));
+  return content.map((part) => wirePart(part, context));
 }
 
-function wirePart(given: ContentPart, endpoint: Endpoint, { inputs, filePart }: ChatDialect): JsonObject {
+function wirePart(given: ContentPart, { endpoint, dialect }: ChatContext): JsonObject {
+  const { inputs, filePart } = dialect;
   if (given.type === "text") return { type: "text", text: wellFormed(given.text) };
   const part = inlined(given);
   const kind = kindOf(part);
   const { provider, model } = endpoint;
   const taken = inputs?.(model) ?? ["image", "file", "audio"];
-  if (!taken.includes(kind)) throw unsupported(provider, `${NAMES[kind]} for ${model}`);
+  if (!taken.includes(kind)) throw notTaken(provider, `${NAMES[kind]} for ${model}`);
   switch (kind) {
     case "image":
-      if ("fileId" in part) throw unsupported(provider, "an image by file id; give its bytes or a URL");
+      if ("fileId" in part) throw notTaken(provider, "an image by file id; give its bytes or a URL");
       return { type: "image_url", image_url: { url: "url" in part ? part.url : dataUrlOf(part) } };
     case "audio":
-      if (!("data" in part)) throw unsupported(provider, "a sound but by its bytes");
+      if (!("data" in part)) throw notTaken(provider, "a sound but by its bytes");
       return { type: "input_audio", input_audio: { data: base64TextOf(part.data), format: formatOf(part, provider) } };
     case "file":
       if (filePart && !("fileId" in part))
         return { type: filePart, [filePart]: "url" in part ? part.url : dataUrlOf(part) };
-      if ("url" in part) throw unsupported(provider, "a file by URL; give its bytes or a file id");
+      if ("url" in part) throw notTaken(provider, "a file by URL; give its bytes or a file id");
       if ("fileId" in part) return { type: "file", file: { file_id: part.fileId } };
       return {
         type: "file",
@@ -234,16 +236,16 @@ function formatOf({ mediaType }: { readonly mediaType: string }, provider: strin
   const format = mediaType.replace(/^audio\/(x-)?/, "");
   if (/^wave?$/.test(format)) return "wav";
   if (/^(mp3|mpeg)$/.test(format)) return "mp3";
-  if (provider === "openai") throw unsupported(provider, `${mediaType}; give WAV or MP3`);
+  if (provider === "openai") throw notTaken(provider, `${mediaType}; give WAV or MP3`);
   return format;
 }
 
-function unsupported(provider: string, what: string): SendError {
+function notTaken(provider: string, what: string): SendError {
   return new SendError("unsupported", `${provider} does not take ${what} over Chat Completions.`);
 }
 
 /** Mistral takes ids of exactly nine letters and digits. */
-function wireCallId(id: string, { nineCharacterIds, longestCallId }: ChatDialect): string {
+function wireCallId(id: string, { nineCharacterIds, maxCallIdLength }: ChatDialect): string {
   if (nineCharacterIds) return /^[A-Za-z0-9]{9}$/.test(id) ? id : callIdOf(id, 9);
-  return longestCallId === undefined ? id : shortCallId(id, longestCallId);
+  return maxCallIdLength === undefined ? id : shortCallId(id, maxCallIdLength);
 }

@@ -1,11 +1,9 @@
 /** How a reply of a certain shape is asked for over Chat Completions. */
 
-import type { SendOptions } from "../../contract/client.ts";
 import type { Message } from "../../contract/message.ts";
 import { isObjectSchema, strictSchema } from "../../schema/provider-schemas.ts";
 import { type JsonSchema, jsonSchemaOf } from "../../schema/schema.ts";
-import { type Endpoint, refuse } from "../protocol.ts";
-import type { ChatDialect } from "./dialects.ts";
+import type { ChatContext } from "./context.ts";
 
 /** What the option `output` puts into a request. */
 interface WireOutput {
@@ -15,16 +13,12 @@ interface WireOutput {
 }
 
 /** @see https://platform.openai.com/docs/guides/structured-outputs */
-export function outputOf(
-  options: SendOptions,
-  endpoint: Endpoint,
-  { outputFormat }: Pick<ChatDialect, "outputFormat">,
-): WireOutput | undefined {
+export function outputOf({ options, dialect, unsupported }: ChatContext): WireOutput | undefined {
+  const { outputFormat } = dialect;
   if (options.output === undefined) return undefined;
   const schema = jsonSchemaOf(options.output, "`output`");
-  if (!isObjectSchema(schema))
-    refuse("an `output` that is no object", endpoint, options, "Put the value into a property.");
-  else if (outputFormat === "none") refuse("`output`", endpoint, options);
+  if (!isObjectSchema(schema)) unsupported("an `output` that is not an object", "Put the value into a property.");
+  else if (outputFormat === "none") unsupported("`output`");
   else if (outputFormat === "json_object")
     return { format: { type: "json_object" }, instruction: instructionFor(schema) };
   else {

@@ -1,44 +1,44 @@
 /** How much to think, in the words of each vendor of Chat Completions. */
 
-import type { ReasoningEffort, SendOptions } from "../../contract/client.ts";
+import type { ReasoningEffort } from "../../contract/client.ts";
 import type { JsonObject } from "../../platform/json-object.ts";
 import { geminiCapabilitiesOf } from "../capabilities/gemini.ts";
 import type { ReasoningCapabilities } from "../capabilities/reasoning.ts";
 import { nearestEffort } from "../common/reasoning-effort.ts";
-import { type Endpoint, refuse } from "../protocol.ts";
+import type { RequestContext } from "../protocol.ts";
 
-type Ask = (effort: ReasoningEffort, endpoint: Endpoint, options: SendOptions) => JsonObject;
+type Ask = (effort: ReasoningEffort, context: RequestContext) => JsonObject;
 
 const LEVELS_ONLY = 'Give a level such as "low" or "high".';
 
 /** A level as one of the words that a model takes; refused where it takes none or others. */
-function level(effort: ReasoningEffort, words: readonly string[], endpoint: Endpoint, options: SendOptions) {
+function level(effort: ReasoningEffort, words: readonly string[], context: RequestContext) {
   if (typeof effort === "object") {
-    refuse("`reasoning.maxTokens`", endpoint, options, LEVELS_ONLY);
+    context.unsupported("`reasoning.maxTokens`", LEVELS_ONLY);
     return undefined;
   }
   const word = nearestEffort(effort, words);
   if (words.includes(word)) return word;
   const advice = words.length === 0 ? "This model cannot be told how much to think." : `It takes ${words.join(", ")}.`;
-  refuse(`\`reasoning: "${effort}"\``, endpoint, options, advice);
+  context.unsupported(`\`reasoning: "${effort}"\``, advice);
   return undefined;
 }
 
 /** The protocol's own field, for servers of which no more is known. */
-export const commonReasoning: Ask = (effort, endpoint, options) => {
-  const word = level(effort, ["none", "low", "medium", "high"], endpoint, options);
+export const commonReasoning: Ask = (effort, context) => {
+  const word = level(effort, ["none", "low", "medium", "high"], context);
   return word === undefined ? {} : { reasoning_effort: word };
 };
 
 /** The protocol's own field, where it is known which model takes what. */
 export function effortOf(capabilitiesOf: (model: string) => ReasoningCapabilities): Ask {
-  return (effort, endpoint, options) => {
-    const { reasons, efforts } = capabilitiesOf(endpoint.model);
+  return (effort, context) => {
+    const { reasons, efforts } = capabilitiesOf(context.endpoint.model);
     if (reasons === "never") {
-      if (effort !== "none") refuse("`reasoning`", endpoint, options, "This model does not think.");
+      if (effort !== "none") context.unsupported("`reasoning`", "This model does not think.");
       return {};
     }
-    const word = level(effort, efforts, endpoint, options);
+    const word = level(effort, efforts, context);
     return word === undefined ? {} : { reasoning_effort: word };
   };
 }
@@ -56,12 +56,12 @@ export const openrouterReasoning: Ask = (effort) => {
 };
 
 /** @see https://api-docs.deepseek.com/guides/thinking_mode */
-export const deepseekReasoning: Ask = (effort, endpoint, options) => {
-  if (effort === "none" && /reasoner|r1/i.test(endpoint.model)) {
-    refuse('`reasoning: "none"`', endpoint, options, "This model always thinks.");
+export const deepseekReasoning: Ask = (effort, context) => {
+  if (effort === "none" && /reasoner|r1/i.test(context.endpoint.model)) {
+    context.unsupported('`reasoning: "none"`', "This model always thinks.");
     return {};
   }
-  const word = level(effort, ["none", "low", "medium", "high", "max"], endpoint, options);
+  const word = level(effort, ["none", "low", "medium", "high", "max"], context);
   if (word === undefined) return {};
   return word === "none"
     ? { thinking: { type: "disabled" } }
@@ -69,52 +69,52 @@ export const deepseekReasoning: Ask = (effort, endpoint, options) => {
 };
 
 /** @see https://console.groq.com/docs/reasoning */
-export const groqReasoning: Ask = (effort, endpoint, options) => {
-  const { model } = endpoint;
+export const groqReasoning: Ask = (effort, context) => {
+  const { model } = context.endpoint;
   if (/gpt-oss/.test(model)) {
-    const word = level(effort, ["low", "medium", "high"], endpoint, options);
+    const word = level(effort, ["low", "medium", "high"], context);
     return word === undefined ? {} : { reasoning_effort: word };
   }
   if (/qwen-?3/.test(model)) {
-    const word = level(effort, ["none", "low", "medium", "high"], endpoint, options);
+    const word = level(effort, ["none", "low", "medium", "high"], context);
     if (word === undefined) return {};
     // Unparsed, thoughts would stand in the text.
     return word === "none" ? { reasoning_effort: "none" } : { reasoning_effort: "default", reasoning_format: "parsed" };
   }
-  if (effort !== "none") refuse("`reasoning`", endpoint, options, "This model does not think as far as is known.");
+  if (effort !== "none") context.unsupported("`reasoning`", "This model does not think as far as is known.");
   return {};
 };
 
 /** @see https://docs.mistral.ai/capabilities/reasoning */
-export const mistralReasoning: Ask = (effort, endpoint, options) => {
-  const { model } = endpoint;
+export const mistralReasoning: Ask = (effort, context) => {
+  const { model } = context.endpoint;
   if (/magistral/.test(model)) {
     // It always thinks, and as much as it sees fit.
-    if (level(effort, ["high"], endpoint, options) === undefined) return {};
+    if (level(effort, ["high"], context) === undefined) return {};
     return { prompt_mode: "reasoning" };
   }
   if (/small|medium/.test(model)) {
-    const word = level(effort, ["none", "high"], endpoint, options);
+    const word = level(effort, ["none", "high"], context);
     return word === undefined ? {} : { reasoning_effort: word };
   }
-  if (effort !== "none") refuse("`reasoning`", endpoint, options, "This model does not think.");
+  if (effort !== "none") context.unsupported("`reasoning`", "This model does not think.");
   return {};
 };
 
 /** @see https://ai.google.dev/gemini-api/docs/openai#thinking */
-export const geminiReasoning: Ask = (effort, endpoint, options) => {
-  const { thinking, canStopThinking } = geminiCapabilitiesOf(endpoint.model);
+export const geminiReasoning: Ask = (effort, context) => {
+  const { thinking, canStopThinking } = geminiCapabilitiesOf(context.endpoint.model);
   if (thinking === "none") {
-    if (effort !== "none") refuse("`reasoning`", endpoint, options, "This model does not think.");
+    if (effort !== "none") context.unsupported("`reasoning`", "This model does not think.");
     return {};
   }
   if (effort === "none" && !canStopThinking) {
-    refuse('`reasoning: "none"`', endpoint, options, "This model always thinks.");
+    context.unsupported('`reasoning: "none"`', "This model always thinks.");
     return {};
   }
   if (typeof effort === "object" && thinking === "budget")
     return { extra_body: { google: { thinking_config: { thinking_budget: effort.maxTokens } } } };
-  const word = level(effort, ["none", "low", "medium", "high"], endpoint, options);
+  const word = level(effort, ["none", "low", "medium", "high"], context);
   if (word === undefined) return {};
   // Models that are told by level have no less than this.
   return { reasoning_effort: word === "none" && thinking === "level" ? "minimal" : word };

@@ -7,8 +7,9 @@ import { BOUND_ELSEWHERE } from "../anthropic-messages/thinking-binding.ts";
 import { withContinuationPrompt } from "../common/continuation.ts";
 import { withOneAnswer, withProviderOptions } from "../common/provider-options.ts";
 import { hasNoParameters, NO_PARAMETERS, parametersOf, withoutClosedObjects } from "../common/tool-parameters.ts";
-import { type Endpoint, type ProtocolRequest, refuse } from "../protocol.ts";
-import { type ChatDialect, mayAsk } from "./dialects.ts";
+import { type Endpoint, type ProtocolRequest, requestContext } from "../protocol.ts";
+import type { ChatContext } from "./context.ts";
+import type { ChatDialect } from "./dialects.ts";
 import { wireMessagesOf } from "./messages.ts";
 import { outputOf, withInstruction } from "./output.ts";
 import { commonReasoning } from "./reasoning.ts";
@@ -23,27 +24,28 @@ export function buildChatRequest(
   dialect: ChatDialect,
 ): ProtocolRequest {
   const { baseUrl, model } = endpoint;
-  const output = outputOf(options, endpoint, dialect);
-  const cache = cacheOf(options, endpoint, dialect);
+  const context = requestContext(options, endpoint, { dialect });
+  const output = outputOf(context);
+  const cache = cacheOf(context);
   const prefix = endsInAnswer(messages) ? dialect.prefix?.(endpoint) : undefined;
   const told = withInstruction(prefix ? messages : withContinuationPrompt(messages), output?.instruction);
   const places = new Map<JsonObject, unknown>();
-  const wired = wireMessagesOf(told, options.tools, endpoint, dialect, places);
-  const tools = toolFields(messages, options, endpoint, dialect);
+  const wired = wireMessagesOf(told, context, places);
+  const tools = toolFields(messages, context);
   const fields = {
     ...prefix?.fields,
-    // JsonObject that were not asked for are left out: some servers refuse those they do not know.
+    // Fields that were not asked for are left out: some servers refuse fields that they do not know.
     ...(stream && { stream: true, ...(dialect.streamOptions && { stream_options: dialect.streamOptions }) }),
     ...(options.maxOutputTokens !== undefined && { [dialect.maxTokensField]: options.maxOutputTokens }),
-    ...reasoningOf(options, endpoint, dialect),
-    ...samplingOf(options, endpoint, dialect),
-    ...stopOf(options, endpoint, dialect),
-    ...seedOf(options, endpoint, dialect),
+    ...reasoningOf(context),
+    ...samplingOf(context),
+    ...stopOf(context),
+    ...seedOf(context),
     ...(output && { response_format: output.format }),
     ...tools,
-    ...searchOf(options, endpoint, dialect),
+    ...searchOf(context),
     ...cache.fields,
-    ...metadataOf(options, endpoint, dialect),
+    ...metadataOf(context),
   };
   const requestOf = (bound: BoundMessages): ProtocolRequest => {
     const sent = bound.messages;
@@ -54,10 +56,9 @@ export function buildChatRequest(
       ...(cache.headers && { headers: cache.headers }),
       ...(prefix && { continuesExactly: true }),
       body: withOneAnswer(
-        withProviderOptions(cache.isMarked ? markedForCache(body, options) : body, options.providerOptions),
+        withProviderOptions(cache.isMarked ? markedForCache(body, context) : body, options.providerOptions),
         "n",
-        endpoint,
-        options,
+        context,
       ),
       ...(bound.place && { binding: bound.place }),
       instead(refusal) {
@@ -75,76 +76,74 @@ function endsInAnswer(messages: readonly Message[]): boolean {
   return last?.role === "assistant" && last.content !== "" && !last.toolCalls?.length;
 }
 
-function reasoningOf(options: SendOptions, endpoint: Endpoint, dialect: ChatDialect): JsonObject {
+function reasoningOf(context: ChatContext): JsonObject {
+  const { options, dialect } = context;
   const { reasoning } = options;
-  if (reasoning === undefined || !mayAsk("reasoning", dialect, endpoint, options)) return {};
-  return (dialect.reasoning ?? commonReasoning)(reasoning, endpoint, options);
+  if (reasoning === undefined || !mayAsk("reasoning", context)) return {};
+  return (dialect.reasoning ?? commonReasoning)(reasoning, context);
 }
 
 /** Whether the model is known to think in this request. */
-function thinks({ reasoning }: SendOptions, { model }: Endpoint, { capabilitiesOf }: ChatDialect): boolean {
-  const reasons = capabilitiesOf?.(model).reasons;
+function thinks({ options, endpoint, dialect }: ChatContext): boolean {
+  const { reasoning } = options;
+  const reasons = dialect.capabilitiesOf?.(endpoint.model).reasons;
   return reasoning === undefined ? reasons === "unasked" : reasoning !== "none" && reasons !== "never";
 }
 
 /** Whether the model refuses the option: then so does this. */
-function refusesOption(
-  name: "temperature" | "topP" | "stop",
-  options: SendOptions,
-  endpoint: Endpoint,
-  dialect: ChatDialect,
-): boolean {
-  const isThinking = thinks(options, endpoint, dialect);
+function refusesOption(name: "temperature" | "topP" | "stop", context: ChatContext): boolean {
+  const { endpoint, dialect, unsupported } = context;
+  const isThinking = thinks(context);
   if (!dialect.refuses?.(name, endpoint.model, isThinking)) return false;
-  refuse(`\`${name}\``, endpoint, options, isThinking ? "It thinks." : "");
+  unsupported(`\`${name}\``, isThinking ? "It thinks." : "");
   return true;
 }
 
-function samplingOf(options: SendOptions, endpoint: Endpoint, dialect: ChatDialect): JsonObject {
+function samplingOf(context: ChatContext): JsonObject {
+  const { options, dialect, unsupported } = context;
   let { temperature, topP } = options;
-  const { highestTemperature = 2 } = dialect;
-  if (temperature !== undefined && temperature > highestTemperature) {
-    refuse("`temperature`", endpoint, options, `It goes from 0 to ${highestTemperature} here.`);
+  const { maxTemperature = 2 } = dialect;
+  if (temperature !== undefined && temperature > maxTemperature) {
+    unsupported("`temperature`", `It goes from 0 to ${maxTemperature} here.`);
     temperature = undefined;
   }
-  if (temperature !== undefined && refusesOption("temperature", options, endpoint, dialect)) temperature = undefined;
-  if (topP !== undefined && refusesOption("topP", options, endpoint, dialect)) topP = undefined;
+  if (temperature !== undefined && refusesOption("temperature", context)) temperature = undefined;
+  if (topP !== undefined && refusesOption("topP", context)) topP = undefined;
   return { ...(temperature !== undefined && { temperature }), ...(topP !== undefined && { top_p: topP }) };
 }
 
-function stopOf(options: SendOptions, endpoint: Endpoint, dialect: ChatDialect): JsonObject {
+function stopOf(context: ChatContext): JsonObject {
+  const { options, dialect, unsupported } = context;
   const { stop } = options;
-  const { mostStops = Number.POSITIVE_INFINITY } = dialect;
-  if (stop === undefined || refusesOption("stop", options, endpoint, dialect)) return {};
-  if (stop.length > mostStops) refuse(`more than ${mostStops} texts in \`stop\``, endpoint, options);
-  return { stop: stop.slice(0, mostStops) };
+  const { maxStops = Number.POSITIVE_INFINITY } = dialect;
+  if (stop === undefined || refusesOption("stop", context)) return {};
+  if (stop.length > maxStops) unsupported(`more than ${maxStops} strings in \`stop\``);
+  return { stop: stop.slice(0, maxStops) };
 }
 
-function seedOf(options: SendOptions, endpoint: Endpoint, dialect: ChatDialect): JsonObject {
-  if (options.seed === undefined || !mayAsk("seed", dialect, endpoint, options)) return {};
+function seedOf(context: ChatContext): JsonObject {
+  const { options, dialect } = context;
+  if (options.seed === undefined || !mayAsk("seed", context)) return {};
   return { [dialect.seedField ?? "seed"]: options.seed };
 }
 
 /** Mistral and llama.cpp want a schema of every tool. */
-function wireParameters(tool: Tool, options: SendOptions, endpoint: Endpoint, dialect: ChatDialect): JsonObject {
+function wireParameters(tool: Tool, context: ChatContext): JsonObject {
+  const { endpoint, dialect } = context;
   const { stripsAdditionalProperties, omitsNoParameters, rootRefusals } = dialect;
-  const schema = parametersOf(tool, endpoint, options, rootRefusals?.(endpoint.model));
+  const schema = parametersOf(tool, context, rootRefusals?.(endpoint.model));
   if (omitsNoParameters && (!schema || hasNoParameters(schema))) return {};
   return {
     parameters: stripsAdditionalProperties && schema ? withoutClosedObjects(schema) : (schema ?? NO_PARAMETERS),
   };
 }
 
-function toolFields(
-  messages: readonly Message[],
-  options: SendOptions,
-  endpoint: Endpoint,
-  dialect: ChatDialect,
-): JsonObject {
+function toolFields(messages: readonly Message[], context: ChatContext): JsonObject {
+  const { options, endpoint, dialect } = context;
   const { tools, toolChoice } = options;
   if (!tools || tools.length === 0) {
     const hasCalls = messages.some((message) => message.role === "assistant" && message.toolCalls?.length);
-    return hasCalls && dialect.wantsToolsAfterCalls?.test(endpoint.model) ? { tools: [] } : {};
+    return hasCalls && dialect.requiresToolsAfterCalls?.test(endpoint.model) ? { tools: [] } : {};
   }
   const choice =
     typeof toolChoice === "object" ? { type: "function", function: { name: toolChoice.name } } : toolChoice;
@@ -154,24 +153,26 @@ function toolFields(
       function: {
         name: tool.name,
         ...(tool.description && { description: tool.description }),
-        ...wireParameters(tool, options, endpoint, dialect),
+        ...wireParameters(tool, context),
       },
     })),
     ...(choice && { tool_choice: choice === "required" ? (dialect.requiredToolChoice ?? "required") : choice }),
   };
 }
 
-function searchOf(options: SendOptions, endpoint: Endpoint, dialect: ChatDialect): JsonObject {
+function searchOf(context: ChatContext): JsonObject {
+  const { options, dialect } = context;
   const { search } = options;
-  if (!search || search.mode === "off" || !mayAsk("search", dialect, endpoint, options)) return {};
-  return dialect.search?.(search, endpoint, options) ?? {};
+  if (!search || search.mode === "off" || !mayAsk("search", context)) return {};
+  return dialect.search?.(search, context) ?? {};
 }
 
-function metadataOf(options: SendOptions, endpoint: Endpoint, { takesMetadata }: ChatDialect): JsonObject {
+function metadataOf({ options, dialect, unsupported }: ChatContext): JsonObject {
+  const { takesMetadata } = dialect;
   const { metadata } = options;
   if (metadata === undefined) return {};
   if (takesMetadata) return { metadata };
-  refuse("`metadata`", endpoint, options);
+  unsupported("`metadata`");
   return {};
 }
 
@@ -183,17 +184,18 @@ interface Caching {
 }
 
 /** Servers cache by themselves, but for models whose prompts must be marked; some want to know what belongs together. */
-function cacheOf(options: SendOptions, endpoint: Endpoint, { cacheKey, cacheMarks }: ChatDialect): Caching {
+function cacheOf({ options, endpoint, dialect, unsupported }: ChatContext): Caching {
+  const { cacheKey, cacheMarks } = dialect;
   const { promptCache } = options;
   const isMarked = cacheMarks?.test(endpoint.model) ?? false;
   if (promptCache === undefined || (promptCache === false && isMarked)) return {};
   if (promptCache === false) {
-    refuse("`promptCache: false`", endpoint, options, "It caches by itself.");
+    unsupported("`promptCache: false`", "It caches by itself.");
     return {};
   }
   const { key, ttl } = promptCache === true ? {} : promptCache;
-  if (ttl !== undefined && !isMarked) refuse("`promptCache.ttl`", endpoint, options);
-  if (key !== undefined && !cacheKey) refuse("`promptCache.key`", endpoint, options);
+  if (ttl !== undefined && !isMarked) unsupported("`promptCache.ttl`");
+  if (key !== undefined && !cacheKey) unsupported("`promptCache.key`");
   if (key === undefined || !cacheKey) return { isMarked };
   return "field" in cacheKey
     ? { isMarked, fields: { [cacheKey.field]: key } }
@@ -203,8 +205,9 @@ function cacheOf(options: SendOptions, endpoint: Endpoint, { cacheKey, cacheMark
 /** Marks the system's text and the latest two turns of the user, as Anthropic's models behind a router want it. */
 function markedForCache(
   body: JsonObject & { readonly messages: readonly JsonObject[] },
-  { promptCache }: SendOptions,
+  { options }: ChatContext,
 ): JsonObject {
+  const { promptCache } = options;
   const ttl = typeof promptCache === "object" ? promptCache.ttl : undefined;
   const mark = { cache_control: { type: "ephemeral", ...(ttl && { ttl }) } };
   const { messages } = body;
@@ -220,4 +223,11 @@ function markedForCache(
     return { ...message, content: parts.map((part, index) => (index === last ? { ...part, ...mark } : part)) };
   });
   return { ...body, messages: marked };
+}
+
+/** Returns whether the option may be sent. Reports it where the vendor ignores it. */
+function mayAsk(name: "seed" | "reasoning" | "search", { dialect, unsupported }: ChatContext): boolean {
+  if (!dialect.unsupported?.includes(name) && (name !== "search" || dialect.search)) return true;
+  unsupported(`\`${name}\``, dialect.advice);
+  return false;
 }

@@ -1,17 +1,18 @@
 /** Web search over Chat Completions, where there is one. */
 
-import type { SearchParameters, SendOptions } from "../../contract/client.ts";
+import type { SearchParameters } from "../../contract/client.ts";
 import type { JsonObject } from "../../platform/json-object.ts";
-import { refuseSearch } from "../common/unsupported-search.ts";
-import { type Endpoint, refuse } from "../protocol.ts";
+import { unsupportedSearch } from "../common/unsupported-search.ts";
+import type { RequestContext } from "../protocol.ts";
 
 /** Models made for it; others search over Responses. They search with every request. */
 export const SEARCH_MODELS: RegExp = /-search-(preview|api)/;
 
 /** @see https://platform.openai.com/docs/guides/tools-web-search?api-mode=chat */
-export function openaiSearch(search: SearchParameters, endpoint: Endpoint, options: SendOptions): JsonObject {
+export function openaiSearch(search: SearchParameters, context: RequestContext): JsonObject {
+  const { endpoint, unsupported } = context;
   if (!SEARCH_MODELS.test(endpoint.model)) {
-    refuse("`search`", endpoint, options, 'Responses has it: `api: "responses"`.');
+    unsupported("`search`", 'Responses has it: `api: "responses"`.');
     return {};
   }
   const lacking = [
@@ -23,7 +24,7 @@ export function openaiSearch(search: SearchParameters, endpoint: Endpoint, optio
     "sources",
     "citations",
   ] as const;
-  refuseSearch(search, lacking, endpoint, options);
+  unsupportedSearch(search, lacking, context);
   const { country } = search;
   const location = country && {
     user_location: { type: "approximate", approximate: { country: country.toUpperCase() } },
@@ -35,8 +36,8 @@ export function openaiSearch(search: SearchParameters, endpoint: Endpoint, optio
  * OpenRouter's plugin, for every model: it searches with each request, so `auto` and `on` are one.
  * @see https://openrouter.ai/docs/guides/features/plugins/web-search
  */
-export function openrouterSearch(search: SearchParameters, endpoint: Endpoint, options: SendOptions): JsonObject {
-  refuseSearch(search, ["fromDate", "toDate", "country", "sources", "citations"], endpoint, options);
+export function openrouterSearch(search: SearchParameters, context: RequestContext): JsonObject {
+  unsupportedSearch(search, ["fromDate", "toDate", "country", "sources", "citations"], context);
   const { maxResults, allowedDomains, blockedDomains } = search;
   const plugin = {
     id: "web",

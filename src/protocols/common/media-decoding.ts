@@ -80,7 +80,7 @@ function unescaped(text: string): string {
   }
 }
 
-/** JsonObject in which a part keeps what it holds. */
+/** Fields in which a part keeps what it holds. */
 const HOLDERS = [
   "image_url",
   "audio_url",

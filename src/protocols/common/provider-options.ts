@@ -1,8 +1,7 @@
 /** The caller's own fields, merged into a request's body last. */
 
-import type { SendOptions } from "../../contract/client.ts";
 import type { JsonObject } from "../../platform/json-object.ts";
-import { type Endpoint, refuse } from "../protocol.ts";
+import type { RequestContext } from "../protocol.ts";
 
 /**
  * The body with `providerOptions` merged into it: plain objects field by field, at every depth, so that
@@ -30,14 +29,14 @@ function isPlain(value: unknown): value is JsonObject {
 }
 
 /**
- * The fields without a number of answers above one.
- * @param name the field, under which `providerOptions` may ask for them
+ * Returns the body with at most one answer requested: several would be billed, and one message cannot tell them apart.
+ * @param name the field with which `providerOptions` may ask for several
  * @throws {SendError} kind `unsupported`, unless the caller wants such options left out
  */
-export function withOneAnswer(fields: JsonObject, name: string, endpoint: Endpoint, options: SendOptions): JsonObject {
-  const { [name]: count, ...rest } = fields;
-  if (!(Number(count) > 1)) return fields;
-  const advice = "A reply is one answer: send the question several times instead.";
-  refuse(`several answers (\`${name}: ${Number(count)}\`)`, endpoint, options, advice);
+export function withOneAnswer(body: JsonObject, name: string, { unsupported }: RequestContext): JsonObject {
+  const { [name]: count, ...rest } = body;
+  if (!(Number(count) > 1)) return body;
+  const advice = "A reply is one answer: send the request several times instead.";
+  unsupported(`several answers (\`${name}: ${Number(count)}\`)`, advice);
   return rest;
 }

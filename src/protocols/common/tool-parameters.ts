@@ -1,12 +1,12 @@
 /** The schema of a tool's arguments as providers take it: its root describes an object, and says so. */
 
-import type { SendOptions, Tool } from "../../contract/client.ts";
+import type { Tool } from "../../contract/client.ts";
 import { SendError } from "../../contract/errors.ts";
 import { type JsonSchema, jsonSchemaOf } from "../../schema/schema.ts";
 import { schemaFault } from "../../schema/schema-check.ts";
 import { SchemaDocument } from "../../schema/schema-document.ts";
 import { isJsonObject } from "../../schema/subschemas.ts";
-import { type Endpoint, refuse } from "../protocol.ts";
+import type { RequestContext } from "../protocol.ts";
 
 /** What OpenAI refuses at the root, by the words of its error: "schema must have type 'object' and not have …". */
 export const OPENAI_ROOT_REFUSALS: readonly string[] = ["oneOf", "anyOf", "allOf", "enum", "not"];
@@ -32,8 +32,7 @@ const MERGED = ["type", "properties", "required", "title", "description", "$comm
  */
 export function parametersOf(
   { name, parameters }: Tool,
-  endpoint: Endpoint,
-  options: SendOptions,
+  { unsupported }: RequestContext,
   refused: readonly string[] = [],
 ): JsonSchema | undefined {
   if (parameters === undefined) return undefined;
@@ -48,7 +47,7 @@ export function parametersOf(
   const stray = refused.filter((keyword) => root[keyword] !== undefined);
   for (const keyword of stray) {
     const what = `\`${keyword}\` at the root of the \`parameters\` of the tool ${name}`;
-    refuse(what, endpoint, options, "Under a property of an object it may stand.");
+    unsupported(what, "It may stand under a property of an object.");
   }
   if (root.type === "object") return withoutKeywords(root, stray);
   return { type: "object", ...withoutKeywords(root, ["type", ...stray]) };

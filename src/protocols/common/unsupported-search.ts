@@ -1,21 +1,19 @@
-/** Search parameters that a provider has no way to say. */
+/** Search parameters that a provider does not support. */
 
-import type { SearchParameters, SendOptions } from "../../contract/client.ts";
-import { type Endpoint, refuse } from "../protocol.ts";
+import type { SearchParameters } from "../../contract/client.ts";
+import type { RequestContext } from "../protocol.ts";
 
-/** Refuses the parameters named; of `sources` all but the web, of `citations` to do without. */
-export function refuseSearch(
+/** Reports each of the named parameters that is set: of `sources` those other than the web, of `citations` only `false`. */
+export function unsupportedSearch(
   search: SearchParameters,
   names: readonly (keyof SearchParameters)[],
-  endpoint: Endpoint,
-  options: SendOptions,
+  { unsupported }: RequestContext,
 ): void {
   for (const name of names) {
     if (name === "sources") {
-      const isElsewhere = search.sources?.some((source) => source !== "web");
-      if (isElsewhere) refuse("`search.sources` other than web", endpoint, options);
+      if (search.sources?.some((source) => source !== "web")) unsupported("`search.sources` other than web");
     } else if (name === "citations") {
-      if (search.citations === false) refuse("`search.citations: false`", endpoint, options);
-    } else if (search[name] !== undefined) refuse(`\`search.${name}\``, endpoint, options);
+      if (search.citations === false) unsupported("`search.citations: false`");
+    } else if (search[name] !== undefined) unsupported(`\`search.${name}\``);
   }
 }

@@ -1,6 +1,5 @@
 /** Messages → the contents of a Gemini request. */
 
-import type { Tool } from "../../contract/client.ts";
 import { SendError } from "../../contract/errors.ts";
 import type { AssistantTurn, ContentPart, Message, ToolMessage } from "../../contract/message.ts";
 import { base64TextOf } from "../../platform/base64.ts";
@@ -14,6 +13,7 @@ import { argumentsObject, rawArgumentsOf } from "../common/tool-call-arguments.t
 import { type CallRules, callsById, historyCalls, type SentCall } from "../common/tool-call-history.ts";
 import { GEMINI_NAMES } from "../common/tool-call-ids.ts";
 import type { Endpoint } from "../protocol.ts";
+import type { GeminiContext } from "./context.ts";
 import { latestMedia, refilled } from "./media.ts";
 import type { GeminiPart } from "./wire.ts";
 
@@ -40,18 +40,13 @@ const NO_SIGNATURE = "skip_thought_signature_validator";
 const CALL_RULES: CallRules = { names: GEMINI_NAMES, legalId: (id) => id };
 
 /** Answers stand together, directly after the calls and in their order. */
-export function contentsOf(
-  given: readonly Message[],
-  tools: readonly Tool[] | undefined,
-  capabilities: GeminiCapabilities,
-  endpoint: Endpoint,
-): readonly Content[] {
+export function contentsOf(given: readonly Message[], context: GeminiContext): readonly Content[] {
   const latest = latestMedia(given);
   const messages = withMovedMedia(given, {
-    carries: (turn, _medium, position) => placesIn(turn, endpoint).includes(position),
+    carries: (turn, _medium, position) => placesIn(turn, context).includes(position),
     takes: (picture) => !NO_IMAGES.test(picture.mediaType) && picture.fileId === undefined && latest.has(picture),
   });
-  const calls = historyCalls(messages, tools, CALL_RULES);
+  const calls = historyCalls(messages, context.options.tools, CALL_RULES);
   const contents: Content[] = [];
   /** The calls of the latest turn of the model, by the ids they are sent with. */
   let asked: ReadonlyMap<string, JsonObject> = new Map();
@@ -69,8 +64,8 @@ export function contentsOf(
     }
     flush();
     const role = message.role === "user" ? "user" : "model";
-    const own = message.role === "user" ? undefined : modelTurn(message, calls.callsAt(index), capabilities, endpoint);
-    const parts = own ? own.parts.map((part) => refilled(part, message, latest)) : userParts(message.content, endpoint);
+    const own = message.role === "user" ? undefined : modelTurn(message, calls.callsAt(index), context);
+    const parts = own ? own.parts.map((part) => refilled(part, message, latest)) : userParts(message.content, context);
     if (own) asked = own.calls;
     if (parts.length > 0) contents.push({ role, parts });
   }
@@ -106,28 +101,24 @@ interface ModelTurn {
 }
 
 /** The places of the media that the turn's own parts bring. */
-function placesIn(turn: AssistantTurn, endpoint: Endpoint): readonly unknown[] {
-  return ownTurnOf(turn, endpoint)?.data.parts.map(({ media }) => media) ?? [];
+function placesIn(turn: AssistantTurn, context: GeminiContext): readonly unknown[] {
+  return ownTurnOf(turn, context)?.data.parts.map(({ media }) => media) ?? [];
 }
 
 /**
  * What goes back as it came: of this account at this address, and still what the turn says. Elsewhere a signature is taken for a broken
  * one, and what Google's own tools did is refused without theirs: words and calls go there.
  */
-function ownTurnOf(turn: AssistantTurn, endpoint: Endpoint) {
+function ownTurnOf(turn: AssistantTurn, { endpoint }: GeminiContext) {
   const own = ownReplayOf<GeminiReplay>(turn, endpoint, GEMINI);
   return own?.isFromAccount && isUnchanged(turn, own.before, own.data) ? own : undefined;
 }
 
-function modelTurn(
-  turn: AssistantTurn,
-  calls: readonly SentCall[],
-  capabilities: GeminiCapabilities,
-  endpoint: Endpoint,
-): ModelTurn {
-  const own = ownTurnOf(turn, endpoint);
+function modelTurn(turn: AssistantTurn, calls: readonly SentCall[], context: GeminiContext): ModelTurn {
+  const { capabilities } = context;
+  const own = ownTurnOf(turn, context);
   if (own) {
-    const replay = replayed(own.data, calls, capabilities);
+    const replay = replayed(own.data, calls, context);
     return { ...replay, parts: [...textParts(own.before), ...replay.parts] };
   }
   const parts = [
@@ -140,7 +131,7 @@ function modelTurn(
 function replayed(
   { parts, callIds }: GeminiReplay,
   calls: readonly SentCall[],
-  capabilities: GeminiCapabilities,
+  { capabilities }: GeminiContext,
 ): ModelTurn {
   const asked = new Map<string, JsonObject>();
   const sentCall = callsById(calls);
@@ -176,7 +167,7 @@ function isUnchanged(turn: AssistantTurn, before: string, { parts, callIds }: Ge
   return isUnedited(turn, before + text, callIds, callIds.length - answered.length);
 }
 
-function userParts(content: string | readonly ContentPart[], endpoint: Endpoint): readonly JsonObject[] {
+function userParts(content: string | readonly ContentPart[], { endpoint }: GeminiContext): readonly JsonObject[] {
   if (typeof content === "string") return textParts(content);
   return content.flatMap((part) => wirePart(part, endpoint));
 }

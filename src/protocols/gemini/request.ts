@@ -6,15 +6,16 @@ import type { Message } from "../../contract/message.ts";
 import type { JsonObject } from "../../platform/json-object.ts";
 import { geminiSchema } from "../../schema/provider-schemas.ts";
 import { jsonSchemaOf } from "../../schema/schema.ts";
-import { type GeminiCapabilities, geminiCapabilitiesOf } from "../capabilities/gemini.ts";
+import { geminiCapabilitiesOf } from "../capabilities/gemini.ts";
 import { withContinuationPrompt } from "../common/continuation.ts";
 import { wellFormed } from "../common/message-text.ts";
 import { withOneAnswer, withProviderOptions } from "../common/provider-options.ts";
 import { nearestEffort } from "../common/reasoning-effort.ts";
 import { GEMINI_NAMES } from "../common/tool-call-ids.ts";
 import { hasNoParameters, parametersOf } from "../common/tool-parameters.ts";
-import { refuseSearch } from "../common/unsupported-search.ts";
-import { type Endpoint, type ProtocolRequest, refuse } from "../protocol.ts";
+import { unsupportedSearch } from "../common/unsupported-search.ts";
+import { type Endpoint, type ProtocolRequest, requestContext } from "../protocol.ts";
+import type { GeminiContext } from "./context.ts";
 import { contentsOf, withFirst } from "./messages.ts";
 
 /** Tokens of thinking for models that want a budget. */
@@ -28,26 +29,27 @@ export function buildGeminiRequest(
   stream: boolean,
 ): ProtocolRequest {
   const capabilities = geminiCapabilitiesOf(endpoint.model);
+  const context = requestContext(options, endpoint, { capabilities });
   const system = messages.filter(({ role, content }) => role === "system" && content !== "");
-  const generationConfig = generationConfigOf(options, capabilities, endpoint);
-  const contents = contentsOf(withContinuationPrompt(messages), options.tools, capabilities, endpoint);
-  const saidBySystem = system.map(({ content }) => ({ text: wellFormed(String(content)) }));
-  const tools = toolsOf(options, capabilities, endpoint);
-  refuseOthers(options, endpoint);
+  const generationConfig = generationConfigOf(context);
+  const contents = contentsOf(withContinuationPrompt(messages), context);
+  const systemParts = system.map(({ content }) => ({ text: wellFormed(String(content)) }));
+  const tools = toolsOf(context);
+  reportOthers(context);
   const body = withProviderOptions(
     {
       ...(system.length === 0
         ? { contents }
         : capabilities.takesSystem
-          ? { contents, systemInstruction: { parts: saidBySystem } }
-          : { contents: withFirst(contents, saidBySystem) }),
+          ? { contents, systemInstruction: { parts: systemParts } }
+          : { contents: withFirst(contents, systemParts) }),
       ...(Object.keys(generationConfig).length > 0 && { generationConfig }),
       ...(tools.length > 0 && { tools }),
       ...toolConfigOf(options, tools),
     },
     options.providerOptions,
   );
-  const config = withOneAnswer(objectOr(body.generationConfig), "candidateCount", endpoint, options);
+  const config = withOneAnswer(objectOr(body.generationConfig), "candidateCount", context);
   return {
     url: `${endpoint.baseUrl}/v1beta/${modelPath(endpoint.model)}:${stream ? "streamGenerateContent?alt=sse" : "generateContent"}`,
     body: body.generationConfig === undefined ? body : { ...body, generationConfig: config },
@@ -58,7 +60,7 @@ function objectOr(value: unknown): JsonObject {
   return typeof value === "object" && value !== null ? (value as JsonObject) : {};
 }
 
-/** A name with a folder of its own (`tunedModels/…`) is left as it is. */
+/** Returns the model's path. A name with a folder of its own (`tunedModels/…`) stays as it is. */
 function modelPath(model: string): string {
   const path = model.includes("/") ? model : `models/${model}`;
   const steps = path.split("/");
@@ -67,25 +69,25 @@ function modelPath(model: string): string {
   return steps.map(encodeURIComponent).join("/");
 }
 
-function generationConfigOf(options: SendOptions, capabilities: GeminiCapabilities, endpoint: Endpoint): JsonObject {
-  const { maxOutputTokens, stop, seed } = options;
-  const sampling = samplingOf(options, capabilities, endpoint);
-  const thinkingConfig = thinkingOf(options, capabilities, endpoint);
+function generationConfigOf(context: GeminiContext): JsonObject {
+  const { maxOutputTokens, stop, seed } = context.options;
+  const sampling = samplingOf(context);
+  const thinkingConfig = thinkingOf(context);
   return {
     ...(maxOutputTokens !== undefined && { maxOutputTokens }),
     ...sampling,
     ...(stop !== undefined && { stopSequences: stop }),
     ...(seed !== undefined && { seed }),
-    ...outputOf(options, capabilities, endpoint),
+    ...outputOf(context),
     ...(thinkingConfig && { thinkingConfig }),
   };
 }
 
 /** @see https://ai.google.dev/gemini-api/docs/structured-output */
-function outputOf(options: SendOptions, capabilities: GeminiCapabilities, endpoint: Endpoint): JsonObject {
+function outputOf({ options, capabilities, unsupported }: GeminiContext): JsonObject {
   if (options.output === undefined) return {};
   if (!capabilities.combinesTools && options.tools?.length) {
-    refuse("`output` beside `tools`", endpoint, options);
+    unsupported("`output` beside `tools`");
     return {};
   }
   return {
@@ -94,36 +96,27 @@ function outputOf(options: SendOptions, capabilities: GeminiCapabilities, endpoi
   };
 }
 
-function samplingOf(
-  { temperature, topP, ...options }: SendOptions,
-  capabilities: GeminiCapabilities,
-  endpoint: Endpoint,
-): JsonObject {
+function samplingOf({ options: { temperature, topP }, capabilities, unsupported }: GeminiContext): JsonObject {
   if (!capabilities.takesSampling) {
-    if (temperature !== undefined) refuse("`temperature`", endpoint, options);
-    if (topP !== undefined) refuse("`topP`", endpoint, options);
+    if (temperature !== undefined) unsupported("`temperature`");
+    if (topP !== undefined) unsupported("`topP`");
     return {};
   }
   return { ...(temperature !== undefined && { temperature }), ...(topP !== undefined && { topP }) };
 }
 
 /** @see https://ai.google.dev/gemini-api/docs/thinking */
-function thinkingOf(
-  options: SendOptions,
-  capabilities: GeminiCapabilities,
-  endpoint: Endpoint,
-): JsonObject | undefined {
-  const { reasoning } = options;
+function thinkingOf({ options: { reasoning }, capabilities, unsupported }: GeminiContext): JsonObject | undefined {
   if (reasoning === undefined) return undefined;
   if (reasoning === "none") {
     if (capabilities.thinking === "none") return undefined;
     if (capabilities.canStopThinking)
       return capabilities.thinking === "budget" ? { thinkingBudget: 0 } : { thinkingLevel: "MINIMAL" };
-    refuse('`reasoning: "none"`', endpoint, options, "This model always thinks.");
+    unsupported('`reasoning: "none"`', "This model always thinks.");
     return undefined;
   }
   if (capabilities.thinking === "none") {
-    refuse("`reasoning`", endpoint, options, "This model does not think.");
+    unsupported("`reasoning`", "This model does not think.");
     return undefined;
   }
   if (capabilities.thinking === "budget") {
@@ -131,29 +124,33 @@ function thinkingOf(
     return { includeThoughts: true, thinkingBudget };
   }
   if (typeof reasoning === "object") {
-    refuse("`reasoning.maxTokens`", endpoint, options, 'Give a level such as "low" or "high".');
+    unsupported("`reasoning.maxTokens`", 'Give a level such as "low" or "high".');
     return undefined;
   }
   const levels = ["low", "medium", "high", ...(capabilities.hasXhigh ? ["xhigh"] : [])];
   return { includeThoughts: true, thinkingLevel: nearestEffort(reasoning, levels).toUpperCase() };
 }
 
-function toolsOf(options: SendOptions, capabilities: GeminiCapabilities, endpoint: Endpoint): readonly JsonObject[] {
-  const functions = (options.tools ?? []).map((tool) => declarationOf(tool, options, endpoint));
-  const search = searchTool(options, endpoint);
-  if (search && !capabilities.combinesTools && (functions.length > 0 || options.output !== undefined)) {
-    refuse("`search` beside `tools` or `output`", endpoint, options);
-    return functions.length > 0 ? [{ functionDeclarations: functions }] : [];
-  }
-  return [...(functions.length > 0 ? [{ functionDeclarations: functions }] : []), ...(search ? [search] : [])];
+function toolsOf(context: GeminiContext): readonly JsonObject[] {
+  const { options, capabilities, unsupported } = context;
+  const functions = (options.tools ?? []).map((tool) => declarationOf(tool, context));
+  const declarations = functions.length > 0 ? [{ functionDeclarations: functions }] : [];
+  const search = searchTool(context);
+  if (!search) return declarations;
+  if (capabilities.combinesTools || (functions.length === 0 && options.output === undefined))
+    return [...declarations, search];
+  unsupported("`search` beside `tools` or `output`");
+  return declarations;
 }
 
-/** A function without parameters must not have any: an empty object is refused by older models. */
-function declarationOf(tool: Tool, options: SendOptions, endpoint: Endpoint): JsonObject {
+/** Returns a function's declaration. Older models refuse an empty object as `parameters`, so a function without them has none. */
+function declarationOf(tool: Tool, context: GeminiContext): JsonObject {
   const { name, description } = tool;
-  if (!GEMINI_NAMES.pattern.test(name))
-    throw new SendError("invalidRequest", `Gemini takes no tool ${name}: a name begins with a letter or _.`);
-  const schema = parametersOf(tool, endpoint, options);
+  if (!GEMINI_NAMES.pattern.test(name)) {
+    const message = `Gemini does not take a tool named ${name}. Begin the name with a letter or _.`;
+    throw new SendError("invalidRequest", message);
+  }
+  const schema = parametersOf(tool, context);
   return {
     name,
     ...(description && { description }),
@@ -162,15 +159,15 @@ function declarationOf(tool: Tool, options: SendOptions, endpoint: Endpoint): Js
 }
 
 /** @see https://ai.google.dev/gemini-api/docs/google-search */
-function searchTool(options: SendOptions, endpoint: Endpoint): JsonObject | undefined {
-  const { search } = options;
+function searchTool(context: GeminiContext): JsonObject | undefined {
+  const { search } = context.options;
   if (!search || search.mode === "off") return undefined;
   const { mode, fromDate, toDate } = search;
-  if (mode === "on") refuse('`search.mode: "on"`', endpoint, options, "The model decides by itself.");
+  if (mode === "on") context.unsupported('`search.mode: "on"`', "The model decides by itself.");
   const lacking = ["maxResults", "allowedDomains", "blockedDomains", "country", "sources", "citations"] as const;
-  refuseSearch(search, lacking, endpoint, options);
+  unsupportedSearch(search, lacking, context);
   if (fromDate === undefined && toDate === undefined) return { googleSearch: {} };
-  // Neither end goes without the other.
+  // The server refuses one end without the other.
   const startTime = `${fromDate ?? FIRST_DAY}T00:00:00Z`;
   const endTime = `${toDate === undefined ? LAST_DAY : dayAfter(toDate)}T00:00:00Z`;
   return { googleSearch: { timeRangeFilter: { startTime, endTime } } };
@@ -180,12 +177,12 @@ function searchTool(options: SendOptions, endpoint: Endpoint): JsonObject | unde
 const FIRST_DAY = "1990-01-01";
 const LAST_DAY = "2100-01-01";
 
-/** The end of an interval is not part of it. */
+/** Returns the next day: the end of an interval is exclusive. */
 function dayAfter(day: string): string {
   return new Date(Date.parse(day) + 86_400_000).toISOString().slice(0, 10);
 }
 
-/** Together with functions, tools of Google's must be asked to show what they did. */
+/** Beside functions, the server shows what Google's own tools did only when asked to. */
 function toolConfigOf({ toolChoice }: SendOptions, tools: readonly JsonObject[]): JsonObject {
   const isMixed = tools.length > 1;
   if (toolChoice === undefined && !isMixed) return {};
@@ -196,12 +193,12 @@ function toolConfigOf({ toolChoice }: SendOptions, tools: readonly JsonObject[])
   return { toolConfig: { functionCallingConfig, ...(isMixed && { includeServerSideToolInvocations: true }) } };
 }
 
-function refuseOthers(options: SendOptions, endpoint: Endpoint): void {
-  const { promptCache, metadata } = options;
+/** Reports the options that no model of Gemini's supports. */
+function reportOthers({ options: { promptCache, metadata }, unsupported }: GeminiContext): void {
   if (typeof promptCache === "object") {
-    if (promptCache.key !== undefined) refuse("`promptCache.key`", endpoint, options);
-    if (promptCache.ttl !== undefined) refuse("`promptCache.ttl`", endpoint, options);
+    if (promptCache.key !== undefined) unsupported("`promptCache.key`");
+    if (promptCache.ttl !== undefined) unsupported("`promptCache.ttl`");
   }
-  if (promptCache === false) refuse("`promptCache: false`", endpoint, options, "It caches by itself.");
-  if (metadata !== undefined) refuse("`metadata`", endpoint, options);
+  if (promptCache === false) unsupported("`promptCache: false`", "It caches by itself.");
+  if (metadata !== undefined) unsupported("`metadata`");
 }

@@ -1,18 +1,18 @@
 /** How the vendors of Responses differ in what they take. */
 
-import type { SearchParameters, SendOptions } from "../../contract/client.ts";
+import type { SearchParameters } from "../../contract/client.ts";
 import type { JsonObject } from "../../platform/json-object.ts";
 import { openaiCapabilitiesOf, openaiInputs, openaiRefusesSampling } from "../capabilities/openai.ts";
 import type { ReasoningCapabilities } from "../capabilities/reasoning.ts";
 import { xaiCapabilitiesOf } from "../capabilities/xai.ts";
 import { OPENAI_ROOT_REFUSALS } from "../common/tool-parameters.ts";
-import { refuseSearch } from "../common/unsupported-search.ts";
-import { type Endpoint, refuse } from "../protocol.ts";
+import { unsupportedSearch } from "../common/unsupported-search.ts";
+import type { RequestContext } from "../protocol.ts";
 
 /** One vendor. */
 export interface ResponsesDialect {
   readonly capabilitiesOf: (model: string) => ReasoningCapabilities;
-  readonly searchTools: (search: SearchParameters, endpoint: Endpoint, options: SendOptions) => readonly JsonObject[];
+  readonly searchTools: (search: SearchParameters, context: RequestContext) => readonly JsonObject[];
   /** What to send so that the model must search; absent where it cannot be made to. */
   readonly searchChoice?: JsonObject;
   /** What else to ask for in the reply when the model may search. */
@@ -24,7 +24,7 @@ export interface ResponsesDialect {
   /** Whether a model refuses `temperature` and `top_p`, knowing whether it thinks. Absent: no model does. */
   readonly refusesSampling?: (model: string, thinks: boolean) => boolean;
   /** The smallest `max_output_tokens`. */
-  readonly leastOutputTokens?: number;
+  readonly minOutputTokens?: number;
   /** What a model takes beside text; absent: everything there is a form for. */
   readonly inputs?: (model: string) => readonly ("image" | "file" | "audio")[];
   /** Files that are no images go by URL or id only. */
@@ -44,10 +44,10 @@ export interface ResponsesDialect {
 /** @see https://platform.openai.com/docs/api-reference/responses/create */
 export const OPENAI_RESPONSES: ResponsesDialect = {
   capabilitiesOf: openaiCapabilitiesOf,
-  searchTools(search, endpoint, options) {
+  searchTools(search, context) {
     const { allowedDomains, country } = search;
     const lacking = ["maxResults", "fromDate", "toDate", "blockedDomains", "sources", "citations"] as const;
-    refuseSearch(search, lacking, endpoint, options);
+    unsupportedSearch(search, lacking, context);
     return [
       {
         type: "web_search",
@@ -62,7 +62,7 @@ export const OPENAI_RESPONSES: ResponsesDialect = {
   streamOptions: { include_obfuscation: false },
   reasoningSummary: "auto",
   refusesSampling: openaiRefusesSampling,
-  leastOutputTokens: 16,
+  minOutputTokens: 16,
   inputs: openaiInputs,
   takesMetadata: true,
   keepsReplies: true,
@@ -70,30 +70,30 @@ export const OPENAI_RESPONSES: ResponsesDialect = {
 };
 
 /** Domains a search tool takes. */
-const MOST_DOMAINS = 5;
+const MAX_DOMAINS = 5;
 
 /** @see https://docs.x.ai/docs/guides/tools/overview */
 export const XAI_RESPONSES: ResponsesDialect = {
   capabilitiesOf: xaiCapabilitiesOf,
-  searchTools(search, endpoint, options) {
+  searchTools(search, context) {
     const { sources = ["web"], allowedDomains, blockedDomains, fromDate, toDate } = search;
-    refuseSearch(search, ["maxResults", "country", "citations"], endpoint, options);
-    if (sources.includes("news")) refuse("`search.sources` with news", endpoint, options, "There are web and x.");
-    const advice = `It takes ${MOST_DOMAINS} domains; the first ${MOST_DOMAINS} are sent then.`;
+    unsupportedSearch(search, ["maxResults", "country", "citations"], context);
+    if (sources.includes("news")) context.unsupported("`search.sources` with news", "There are web and x.");
+    const advice = `It takes ${MAX_DOMAINS} domains; the first ${MAX_DOMAINS} are sent then.`;
     for (const name of ["allowedDomains", "blockedDomains"] as const) {
       const domains = search[name];
       if (domains && !sources.includes("web"))
-        refuse(`\`search.${name}\` for posts`, endpoint, options, 'They are of web pages: `sources: ["web"]`.');
-      if (domains && domains.length > MOST_DOMAINS) refuse(`all of \`search.${name}\``, endpoint, options, advice);
+        context.unsupported(`\`search.${name}\` for posts`, 'They are of web pages: `sources: ["web"]`.');
+      if (domains && domains.length > MAX_DOMAINS) context.unsupported(`all of \`search.${name}\``, advice);
     }
     for (const name of ["fromDate", "toDate"] as const) {
       if (search[name] !== undefined && sources.includes("web"))
-        refuse(`\`search.${name}\` for web pages`, endpoint, options, 'Only posts have dates: `sources: ["x"]`.');
+        context.unsupported(`\`search.${name}\` for web pages`, 'Only posts have dates: `sources: ["x"]`.');
     }
     const web = {
       type: "web_search",
-      ...(allowedDomains && { allowed_domains: allowedDomains.slice(0, MOST_DOMAINS) }),
-      ...(blockedDomains && { excluded_domains: blockedDomains.slice(0, MOST_DOMAINS) }),
+      ...(allowedDomains && { allowed_domains: allowedDomains.slice(0, MAX_DOMAINS) }),
+      ...(blockedDomains && { excluded_domains: blockedDomains.slice(0, MAX_DOMAINS) }),
     };
     const posts = { type: "x_search", ...(fromDate && { from_date: fromDate }), ...(toDate && { to_date: toDate }) };
     return [...(sources.includes("web") ? [web] : []), ...(sources.includes("x") ? [posts] : [])];

@@ -1,6 +1,5 @@
 /** Messages → the input items of a Responses request. */
 
-import type { Tool } from "../../contract/client.ts";
 import { SendError } from "../../contract/errors.ts";
 import type { AssistantTurn, ContentPart, Message } from "../../contract/message.ts";
 import type { JsonObject } from "../../platform/json-object.ts";
@@ -12,8 +11,8 @@ import { isUnedited, type OwnReplay, ownReplayOf } from "../common/replay.ts";
 import { argumentsJson } from "../common/tool-call-arguments.ts";
 import { type CallRules, callsById, historyCalls, type SentCall } from "../common/tool-call-history.ts";
 import { OPENAI_NAMES, shortCallId } from "../common/tool-call-ids.ts";
-import type { Endpoint } from "../protocol.ts";
 import { isCallersCall } from "./client-tools.ts";
+import type { ResponsesContext } from "./context.ts";
 import type { ResponsesDialect } from "./dialects.ts";
 import { hasContent, inputForm } from "./input-items.ts";
 import { PICTURE_CALL, pictureItem } from "./media.ts";
@@ -30,26 +29,22 @@ export interface ResponsesReplay {
 /** The longest `call_id` has 64 characters. */
 const CALL_RULES: CallRules = { names: OPENAI_NAMES, legalId: (id) => shortCallId(id, 64) };
 
-export function inputOf(
-  given: readonly Message[],
-  tools: readonly Tool[] | undefined,
-  endpoint: Endpoint,
-  dialect: ResponsesDialect,
-): readonly JsonObject[] {
+export function inputOf(given: readonly Message[], context: ResponsesContext): readonly JsonObject[] {
+  const { endpoint, dialect } = context;
   const { model } = endpoint;
   const messages = withMovedMedia(given, {
-    carries: (turn, _medium, position) => placesIn(turn, endpoint, dialect).includes(position),
+    carries: (turn, _medium, position) => placesIn(turn, context).includes(position),
     takes: ({ mediaType, fileId }) =>
       fileId === undefined && IMAGES.includes(mediaType) && (dialect.inputs?.(model) ?? ["image"]).includes("image"),
   });
-  const calls = historyCalls(messages, tools, CALL_RULES);
+  const calls = historyCalls(messages, context.options.tools, CALL_RULES);
   /** By the ids they went out with: calls of tools that take plain text are answered under another type. */
   const types = new Map<unknown, unknown>();
   const input: JsonObject[] = [];
   for (const [index, message] of messages.entries()) {
-    if (message.role === "user") input.push({ role: "user", content: userContent(message.content, endpoint, dialect) });
+    if (message.role === "user") input.push({ role: "user", content: userContent(message.content, context) });
     else if (message.role === "assistant") {
-      const items = turnItems(message, calls.callsAt(index), endpoint, dialect);
+      const items = turnItems(message, calls.callsAt(index), context);
       for (const { type, call_id } of items) if (call_id !== undefined) types.set(call_id, type);
       input.push(...items);
     } else if (message.role === "tool") {
@@ -62,15 +57,11 @@ export function inputOf(
 }
 
 /** The items as they came, if they are this provider's and still say what the turn says; else written anew. */
-function turnItems(
-  turn: AssistantTurn,
-  calls: readonly SentCall[],
-  endpoint: Endpoint,
-  dialect: ResponsesDialect,
-): readonly JsonObject[] {
+function turnItems(turn: AssistantTurn, calls: readonly SentCall[], context: ResponsesContext): readonly JsonObject[] {
+  const { endpoint, dialect } = context;
   const own = ownReplayOf<ResponsesReplay>(turn, endpoint, RESPONSES);
   if (own && isUnchanged(turn, own.before, own.data.items, dialect))
-    return [...textItems(own.before), ...replayed(turn, own.data.items, calls, isReadable(own, endpoint), dialect)];
+    return [...textItems(own.before), ...replayed(turn, own.data.items, calls, isReadable(own, context), dialect)];
   return [
     ...textItems(turn.content),
     ...calls.map(({ call, id, name }) => ({
@@ -83,15 +74,16 @@ function turnItems(
 }
 
 /** Whether the model that is asked can read what is encrypted in it. */
-function isReadable({ model, isFromAccount }: OwnReplay<unknown>, endpoint: Endpoint): boolean {
+function isReadable({ model, isFromAccount }: OwnReplay<unknown>, { endpoint }: ResponsesContext): boolean {
   return model === endpoint.model && isFromAccount;
 }
 
 /** The places of the pictures among the turn's media that go back with their items. */
-function placesIn(turn: AssistantTurn, endpoint: Endpoint, dialect: ResponsesDialect): readonly unknown[] {
+function placesIn(turn: AssistantTurn, context: ResponsesContext): readonly unknown[] {
+  const { endpoint, dialect } = context;
   const own = ownReplayOf<ResponsesReplay>(turn, endpoint, RESPONSES);
   if (!own || !isUnchanged(turn, own.before, own.data.items, dialect)) return [];
-  return kept(own.data.items, [], isReadable(own, endpoint), dialect).map(
+  return kept(own.data.items, [], isReadable(own, context), dialect).map(
     ({ type, media }) => type === PICTURE_CALL && media,
   );
 }
@@ -170,21 +162,19 @@ function textOfItem(item: ResponseItem): string {
   return parts.map((part) => String(part.text ?? part.refusal ?? "")).join("");
 }
 
-function userContent(content: string | readonly ContentPart[], endpoint: Endpoint, dialect: ResponsesDialect): unknown {
+function userContent(content: string | readonly ContentPart[], context: ResponsesContext): unknown {
   return typeof content === "string"
     ? wellFormed(content)
-    : content.map((part) => (part.type === "text" ? textPart(part.text) : wirePart(inlined(part), endpoint, dialect)));
+    : content.map((part) => (part.type === "text" ? textPart(part.text) : wirePart(inlined(part), context)));
 }
 
 function textPart(text: string): JsonObject {
   return { type: "input_text", text: wellFormed(text) };
 }
 
-function wirePart(
-  part: Attachment,
-  { provider, model }: Endpoint,
-  { inputs, refusesInlineFiles }: ResponsesDialect,
-): JsonObject {
+function wirePart(part: Attachment, { endpoint, dialect }: ResponsesContext): JsonObject {
+  const { provider, model } = endpoint;
+  const { inputs, refusesInlineFiles } = dialect;
   const { mediaType } = part;
   if (mediaType?.startsWith("audio/"))
     throw new SendError("unsupported", `${provider} takes no sound over Responses; \`api: "chat"\` may.`);

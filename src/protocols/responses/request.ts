@@ -11,7 +11,8 @@ import { wellFormed } from "../common/message-text.ts";
 import { withProviderOptions } from "../common/provider-options.ts";
 import { nearestEffort } from "../common/reasoning-effort.ts";
 import { NO_PARAMETERS, parametersOf, withoutClosedObjects } from "../common/tool-parameters.ts";
-import { type Endpoint, type ProtocolRequest, refuse } from "../protocol.ts";
+import { type Endpoint, type ProtocolRequest, requestContext } from "../protocol.ts";
+import type { ResponsesContext } from "./context.ts";
 import type { ResponsesDialect } from "./dialects.ts";
 import { inputOf } from "./messages.ts";
 
@@ -24,32 +25,33 @@ export function buildResponsesRequest(
   dialect: ResponsesDialect,
 ): ProtocolRequest {
   const { model, baseUrl } = endpoint;
+  const context = requestContext(options, endpoint, { dialect });
   const system = messages.filter(({ role, content }) => role === "system" && content !== "");
-  const reasoning = reasoningOf(options, endpoint, dialect);
-  const search = searchOf(options, endpoint, dialect);
+  const reasoning = reasoningOf(context);
+  const search = searchOf(context);
   const include = [
-    ...(mayReason(dialect, model) ? ["reasoning.encrypted_content"] : []),
+    ...(mayReason(context) ? ["reasoning.encrypted_content"] : []),
     ...(search.length > 0 ? (dialect.searchInclude ?? []) : []),
   ];
-  const tools = [...(options.tools ?? []).map((tool) => wireTool(tool, options, endpoint, dialect)), ...search];
-  refuseOthers(options, endpoint, dialect);
+  const tools = [...(options.tools ?? []).map((tool) => wireTool(tool, context)), ...search];
+  reportOthers(context);
   return {
     url: `${baseUrl}/responses`,
     body: withProviderOptions(
       {
         model,
-        input: inputOf(withContinuationPrompt(messages), options.tools, endpoint, dialect),
+        input: inputOf(withContinuationPrompt(messages), context),
         ...(system.length > 0 && { instructions: wellFormed(system.map(({ content }) => content).join("\n\n")) }),
         ...(stream && { stream: true, ...(dialect.streamOptions && { stream_options: dialect.streamOptions }) }),
-        ...keepingOf(options, stream, dialect),
+        ...keepingOf(context, stream),
         ...(include.length > 0 && { include }),
         ...(options.maxOutputTokens !== undefined && { max_output_tokens: options.maxOutputTokens }),
-        ...samplingOf(options, endpoint, dialect),
+        ...samplingOf(context),
         ...(reasoning && { reasoning }),
-        ...outputOf(options, endpoint),
+        ...outputOf(context),
         ...(tools.length > 0 && { tools }),
-        ...toolChoiceOf(options, search.length > 0, endpoint, dialect),
-        ...cacheOf(options, endpoint),
+        ...toolChoiceOf(context, search.length > 0),
+        ...cacheOf(context),
         ...(options.metadata !== undefined && dialect.takesMetadata && { metadata: options.metadata }),
       },
       options.providerOptions,
@@ -58,54 +60,56 @@ export function buildResponsesRequest(
 }
 
 /** Nothing is kept at the server, unless the reply is to be resumed there. */
-function keepingOf({ recover }: SendOptions, stream: boolean, { keepsReplies }: ResponsesDialect): JsonObject {
+function keepingOf({ options, dialect }: ResponsesContext, stream: boolean): JsonObject {
+  const { recover } = options;
+  const { keepsReplies } = dialect;
   return recover === "resume" && stream && keepsReplies ? { background: true, store: true } : { store: false };
 }
 
-function mayReason(dialect: ResponsesDialect, model: string): boolean {
+function mayReason({ dialect, endpoint: { model } }: ResponsesContext): boolean {
   const { reasons } = dialect.capabilitiesOf(model);
   return reasons === "asked" || reasons === "unasked";
 }
 
-function reasoningOf(options: SendOptions, endpoint: Endpoint, dialect: ResponsesDialect): JsonObject | undefined {
+function reasoningOf({ options, endpoint, dialect, unsupported }: ResponsesContext): JsonObject | undefined {
   const { reasoning } = options;
   const { reasons, efforts } = dialect.capabilitiesOf(endpoint.model);
   const summary = dialect.reasoningSummary ? { summary: dialect.reasoningSummary } : {};
   if (reasoning === undefined) return undefined;
   if (typeof reasoning === "object") {
-    refuse("`reasoning.maxTokens`", endpoint, options, 'Give a level such as "low" or "high".');
+    unsupported("`reasoning.maxTokens`", 'Give a level such as "low" or "high".');
     return undefined;
   }
   if (reasons === "never") {
-    if (reasoning !== "none") refuse("`reasoning`", endpoint, options, "This model does not think.");
+    if (reasoning !== "none") unsupported("`reasoning`", "This model does not think.");
     return undefined;
   }
   const effort = nearestEffort(reasoning, efforts);
   if (efforts.includes(effort)) return { effort, ...(effort !== "none" && summary) };
   const advice =
     efforts.length === 0 ? "This model cannot be told how much to think." : `It takes ${efforts.join(", ")}.`;
-  refuse(`\`reasoning: "${reasoning}"\``, endpoint, options, advice);
+  unsupported(`\`reasoning: "${reasoning}"\``, advice);
   return undefined;
 }
 
 /** A model that thinks chooses for itself; one that need not takes both when it does not. */
-function samplingOf(options: SendOptions, endpoint: Endpoint, dialect: ResponsesDialect): JsonObject {
+function samplingOf({ options, endpoint, dialect, unsupported }: ResponsesContext): JsonObject {
   const { temperature, topP, reasoning } = options;
   const { reasons } = dialect.capabilitiesOf(endpoint.model);
   const thinks = reasoning === undefined ? reasons === "unasked" : reasoning !== "none" && reasons !== "never";
   const refused = dialect.refusesSampling?.(endpoint.model, thinks) ?? false;
   const advice = thinks ? "It thinks." : "";
-  if (refused && temperature !== undefined) refuse("`temperature`", endpoint, options, advice);
-  if (refused && topP !== undefined) refuse("`topP`", endpoint, options, advice);
+  if (refused && temperature !== undefined) unsupported("`temperature`", advice);
+  if (refused && topP !== undefined) unsupported("`topP`", advice);
   if (refused) return {};
   return { ...(temperature !== undefined && { temperature }), ...(topP !== undefined && { top_p: topP }) };
 }
 
-function outputOf(options: SendOptions, endpoint: Endpoint): JsonObject {
+function outputOf({ options, unsupported }: ResponsesContext): JsonObject {
   if (options.output === undefined) return {};
   const schema = jsonSchemaOf(options.output, "`output`");
   if (!isObjectSchema(schema)) {
-    refuse("an `output` that is no object", endpoint, options, "Put the value into a property.");
+    unsupported("an `output` that is not an object", "Put the value into a property.");
     return {};
   }
   const strict = strictSchema(schema);
@@ -114,54 +118,52 @@ function outputOf(options: SendOptions, endpoint: Endpoint): JsonObject {
 }
 
 /** Left to itself, the server tries to be strict, and makes what is optional required. */
-function wireTool(tool: Tool, options: SendOptions, endpoint: Endpoint, dialect: ResponsesDialect): JsonObject {
+function wireTool(tool: Tool, context: ResponsesContext): JsonObject {
+  const { dialect } = context;
   const { name, description, parameters } = tool;
   const { stripsAdditionalProperties, rootRefusals } = dialect;
-  const schema = parametersOf(tool, endpoint, options, rootRefusals) ?? NO_PARAMETERS;
+  const schema = parametersOf(tool, context, rootRefusals) ?? NO_PARAMETERS;
   const about = { type: "function", name, ...(description && { description }) };
   if (stripsAdditionalProperties) return { ...about, parameters: withoutClosedObjects(schema) };
   const strict = parameters === undefined ? undefined : strictSchema(schema);
   return { ...about, parameters: strict ?? schema, strict: strict !== undefined };
 }
 
-function searchOf(options: SendOptions, endpoint: Endpoint, dialect: ResponsesDialect): readonly JsonObject[] {
+function searchOf(context: ResponsesContext): readonly JsonObject[] {
+  const { dialect, options } = context;
   const { search } = options;
-  return search && search.mode !== "off" ? dialect.searchTools(search, endpoint, options) : [];
+  return search && search.mode !== "off" ? dialect.searchTools(search, context) : [];
 }
 
-function toolChoiceOf(
-  { toolChoice, search, ...options }: SendOptions,
-  searches: boolean,
-  endpoint: Endpoint,
-  dialect: ResponsesDialect,
-): JsonObject {
+function toolChoiceOf({ options, dialect, unsupported }: ResponsesContext, searches: boolean): JsonObject {
+  const { toolChoice, search } = options;
   if (searches && search?.mode === "on" && toolChoice !== undefined)
-    refuse('`search.mode: "on"` beside a `toolChoice`', endpoint, options);
+    unsupported('`search.mode: "on"` beside a `toolChoice`');
   if (typeof toolChoice === "object") return { tool_choice: { type: "function", name: toolChoice.name } };
   if (toolChoice !== undefined) return { tool_choice: toolChoice };
   if (!searches || search?.mode !== "on") return {};
   if (dialect.searchChoice) return { tool_choice: dialect.searchChoice };
-  refuse('`search.mode: "on"`', endpoint, options, "The model decides by itself.");
+  unsupported('`search.mode: "on"`', "The model decides by itself.");
   return {};
 }
 
 /** Caching is automatic; a key brings the requests of one conversation to the same cache. */
-function cacheOf(options: SendOptions, endpoint: Endpoint): JsonObject {
+function cacheOf({ options, unsupported }: ResponsesContext): JsonObject {
   const { promptCache } = options;
-  if (promptCache === false) refuse("`promptCache: false`", endpoint, options, "It caches by itself.");
+  if (promptCache === false) unsupported("`promptCache: false`", "It caches by itself.");
   if (typeof promptCache !== "object") return {};
-  if (promptCache.ttl !== undefined) refuse("`promptCache.ttl`", endpoint, options);
+  if (promptCache.ttl !== undefined) unsupported("`promptCache.ttl`");
   return promptCache.key === undefined ? {} : { prompt_cache_key: promptCache.key };
 }
 
-function refuseOthers(options: SendOptions, endpoint: Endpoint, dialect: ResponsesDialect): void {
-  if (options.stop !== undefined) refuse("`stop`", endpoint, options, 'Chat Completions has it: `api: "chat"`.');
-  if (options.seed !== undefined) refuse("`seed`", endpoint, options, 'Chat Completions has it: `api: "chat"`.');
-  if (options.metadata !== undefined && !dialect.takesMetadata) refuse("`metadata`", endpoint, options);
+function reportOthers({ options, endpoint, dialect, unsupported }: ResponsesContext): void {
+  if (options.stop !== undefined) unsupported("`stop`", 'Chat Completions has it: `api: "chat"`.');
+  if (options.seed !== undefined) unsupported("`seed`", 'Chat Completions has it: `api: "chat"`.');
+  if (options.metadata !== undefined && !dialect.takesMetadata) unsupported("`metadata`");
   const { maxOutputTokens } = options;
-  const { leastOutputTokens = 1 } = dialect;
-  if (maxOutputTokens !== undefined && maxOutputTokens < leastOutputTokens) {
-    const message = `${endpoint.provider} takes a \`maxOutputTokens\` of ${leastOutputTokens} or more.`;
+  const { minOutputTokens = 1 } = dialect;
+  if (maxOutputTokens !== undefined && maxOutputTokens < minOutputTokens) {
+    const message = `${endpoint.provider} takes a \`maxOutputTokens\` of ${minOutputTokens} or more.`;
     throw new SendError("invalidRequest", message);
   }
 }
