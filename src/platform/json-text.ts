@@ -10,7 +10,7 @@ const ESCAPES = /\\\\|\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|\\ud[89a-f][0-9a
 
 /** The same JSON, with U+FFFD for each half of a surrogate pair that stands in it as an escape, in names as in values. */
 export function wellFormedJson(json: string): string {
-  if (!HALF.test(json)) return json;
+  if (!json.includes("\\u") || !HALF.test(json)) return json; // a letter is found faster than a pattern
   return json.replace(ESCAPES, (found) => (found.length === 6 ? "\\ufffd" : found));
 }
 
