@@ -11,7 +11,7 @@ const LONG = /(?:^|[:[,\s-])\d(?:\d{15}|[\d.]*[eE]\+?\d{3})/;
  * What stands wherever `LONG` is found, and seldom elsewhere. Its first eight characters are written out, since V8 then skips text by
  * several characters at a time: a third of the time, for each event.
  */
-const FIRST_LOOK = /\d\d\d\d\d\d\d\d\d{8}|[\d.][eE][+\d]\d\d/;
+const FIRST_LOOK = /\d\d\d\d\d\d\d\d\d{8}|[\d.][eE][+\d]\d\d+(?!["\w])/;
 
 const TOKENS = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
