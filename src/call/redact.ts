@@ -54,12 +54,12 @@ export class Redactions {
  * @param fields what the caller gave beside the key, perhaps with the keys of other servers in it: `providerOptions`
  */
 function redactionOf(headers: Readonly<Record<string, string>>, fields?: unknown): (text: string) => string {
-  let spellings: readonly string[] | undefined;
+  let spellings: readonly Spelling[] | undefined;
   let shortest = 0;
   return (text) => {
     if (spellings === undefined) {
       spellings = spellingsOf([...secretsInHeaders(headers), ...secretsIn(fields, false)]);
-      shortest = Math.min(...spellings.map((spelling) => beginningOf(spelling).length));
+      shortest = Math.min(...spellings.map(({ beginning }) => beginning.length));
     }
     return text.length < shortest ? text : withoutSpellings(text, spellings);
   };
@@ -105,9 +105,10 @@ function secretsInUrl(text: string): readonly string[] {
 }
 
 /** Each secret as it is and encoded, in small letters. */
-function spellingsOf(secrets: readonly string[]): readonly string[] {
+function spellingsOf(secrets: readonly string[]): readonly Spelling[] {
   const long = [...new Set(secrets)].filter((secret) => secret.length >= SHORTEST_SECRET);
-  return [...new Set(long.flatMap((secret) => [secret, ...encodingsOf(secret)]).map(lowered))];
+  const spellings = new Set(long.flatMap((secret) => [secret, ...encodingsOf(secret)]).map(lowered));
+  return [...spellings].map((spelling) => ({ spelling, beginning: beginningOf(spelling) }));
 }
 
 /** Base64 depends on where in the encoded text the secret begins: three ways, each without the signs that its neighbours share. */
@@ -124,13 +125,22 @@ function encodingsOf(secret: string): readonly string[] {
   return [...base64, ...urlSafe, hex];
 }
 
+const NOT_ASCII = /[^\0-\x7f]/;
+
 /** ASCII only: the length stays. */
 function lowered(text: string): string {
+  if (!NOT_ASCII.test(text)) return text.toLowerCase();
   return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
 
 function beginningOf(secret: string): string {
   return secret.length < LONG_SECRET ? secret : secret.slice(0, Math.ceil(secret.length / 2));
+}
+
+/** A secret as it may be spelled, and how much of it gives it away. */
+interface Spelling {
+  readonly spelling: string;
+  readonly beginning: string;
 }
 
 /** A text as it reads once its escapes are read, and where each of its characters stood. The last place is the text's length. */
@@ -139,13 +149,12 @@ interface Reading {
   readonly places: (index: number) => number;
 }
 
-function withoutSpellings(text: string, spellings: readonly string[]): string {
+function withoutSpellings(text: string, spellings: readonly Spelling[]): string {
   const found: [from: number, to: number][] = [];
   let reading: Reading | undefined = { text, places: (index) => index };
   for (let escapes = 0; reading && escapes <= MAX_ESCAPES; escapes++) {
     const lower = lowered(reading.text);
-    for (const spelling of spellings) {
-      const beginning = beginningOf(spelling);
+    for (const { spelling, beginning } of spellings) {
       for (let at = lower.indexOf(beginning); at >= 0; ) {
         let end = at + beginning.length;
         while (end - at < spelling.length && lower[end] === spelling[end - at]) end++;
@@ -167,10 +176,12 @@ function withoutSpellings(text: string, spellings: readonly string[]): string {
 
 const ESCAPE =
   /%([\da-f]{2})|\\u([\da-f]{4})|\\x([\da-f]{2})|&#x([\da-f]{1,5});|&#(\d{1,6});|\\(["'\\/])|&(amp|lt|gt|quot|apos);/gi;
+const BEGINS_ESCAPE = /[%\\&]/;
 const ENTITIES: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
 
 /** One layer of escapes read; `undefined` where there is none. */
 function unescaped({ text, places }: Reading): Reading | undefined {
+  if (!BEGINS_ESCAPE.test(text)) return undefined;
   const starts: number[] = [];
   let read = "";
   let done = 0;
