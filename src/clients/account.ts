@@ -3,24 +3,37 @@
 /** Headers that name the account itself: who rotates keys gives one, and loses nothing. */
 const ACCOUNT_HEADERS = ["openai-organization", "x-goog-user-project"];
 
-/** Headers in which keys go out. */
-const KEY_HEADERS = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
+/** Those, and headers in which keys go out: the first that is there tells. */
+const TELLING_HEADERS = [
+  "openai-organization",
+  "x-goog-user-project",
+  "authorization",
+  "x-api-key",
+  "api-key",
+  "x-goog-api-key",
+];
 
 /** Tokens of an identity service, which change every hour and tell nothing of the account. */
 const TOKEN = /^(Bearer )?(ey[\w-]+\.[\w-]+\.|ya29\.)/;
 
-/**
- * Returns a short mark that is the same for the same account; `undefined` where nothing tells. It has 32 bits, of which no key can be
- * found again: many keys have the same mark.
- * @param headers as they are sent, names in lower case
- */
-export function accountMark(headers: Readonly<Record<string, string>>): string | undefined {
-  const names = [...ACCOUNT_HEADERS, ...KEY_HEADERS];
-  const told = names.find((name) => Object.hasOwn(headers, name) && headers[name] !== "");
-  const value = told === undefined ? undefined : headers[told];
-  if (told === undefined || value === undefined || TOKEN.test(value)) return undefined;
-  // The same key is the same account, in whichever header it goes.
-  return markOf(ACCOUNT_HEADERS.includes(told) ? `${told}: ${value}` : value.replace(/^Bearer /, ""));
+/** The marks of a client's calls: most are of one account, whose mark is made once. */
+export class AccountMarks {
+  #last: { readonly text: string; readonly mark: string } | undefined;
+
+  /**
+   * Returns a short mark that is the same for the same account; `undefined` where nothing tells. It has 32 bits, of which no key can
+   * be found again: many keys have the same mark.
+   * @param headers as they are sent, names in lower case
+   */
+  of(headers: Readonly<Record<string, string>>): string | undefined {
+    const told = TELLING_HEADERS.find((name) => Object.hasOwn(headers, name) && headers[name] !== "");
+    const value = told === undefined ? undefined : headers[told];
+    if (told === undefined || value === undefined || TOKEN.test(value)) return undefined;
+    // The same key is the same account, in whichever header it goes.
+    const text = ACCOUNT_HEADERS.includes(told) ? `${told}: ${value}` : value.replace(/^Bearer /, "");
+    if (this.#last?.text !== text) this.#last = { text, mark: markOf(text) };
+    return this.#last.mark;
+  }
 }
 
 /** FNV-1a, stirred once more so that similar texts have nothing in common. */

@@ -30,7 +30,7 @@ import { estimateInputTokens } from "../tokens/estimate.ts";
 import { type FetchLike, fetchTransport } from "../transport/fetch.ts";
 import { isLoopback, isPrivateNetwork } from "../transport/hosts.ts";
 import type { Transport } from "../transport/transport.ts";
-import { accountMark } from "./account.ts";
+import { AccountMarks } from "./account.ts";
 
 /** What every provider client's constructor takes, beside the defaults for its calls. */
 export interface ClientOptions extends Omit<SendOptions, "signal"> {
@@ -64,7 +64,14 @@ export interface ProviderDefinition {
 }
 
 /** A protocol's request whose body is written. */
-type WrittenRequest = Omit<ProtocolRequest, "body"> & { readonly body: string };
+interface WrittenRequest {
+  readonly url: string;
+  readonly headers: ProtocolRequest["headers"];
+  readonly body: string;
+  readonly continuesExactly: ProtocolRequest["continuesExactly"];
+  readonly binding: ProtocolRequest["binding"];
+  readonly instead: ProtocolRequest["instead"];
+}
 
 /**
  * The definition that goes by the name the caller gave as `api`. Made only now: a program carries what its own clients need.
@@ -104,6 +111,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
   readonly #budget = new RetryBudget(this.#now);
   readonly #shapes = new EventShapes();
   readonly #redactions = new Redactions();
+  readonly #accounts = new AccountMarks();
   readonly #givenKey: string | undefined;
   readonly #limitsOf: typeof limitsOf;
   /** In force unless a call says otherwise. */
@@ -216,7 +224,9 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     const { protocol } = this.#definition;
     const account = this.#account(options);
     const origin = this.#origin;
-    const endpoint = { ...this.#endpoint, at: Date.now(), account };
+    // Written out: V8 makes a hidden class for each literal that goes on behind a spread with a number such as the time.
+    const { baseUrl } = this.#endpoint;
+    const endpoint = { provider, model, baseUrl, at: Date.now(), account };
     const asked = this.#request(messages, options, endpoint, stream);
     const headers = this.#headers(this.#key(), asked.headers, options);
     const request = callRequestOf(asked, headers);
@@ -262,8 +272,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
   #request(messages: readonly Message[], options: SendOptions, endpoint: Endpoint, stream: boolean): WrittenRequest {
     try {
       checkCall(messages, options);
-      const { body, ...request } = this.#definition.protocol.buildRequest(messages, options, endpoint, stream);
-      return { ...request, body: jsonOf(body) };
+      return written(this.#definition.protocol.buildRequest(messages, options, endpoint, stream));
     } catch (error) {
       throw unsendable(error).with({ provider: this.provider, model: this.model });
     }
@@ -287,7 +296,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
   /** A mark of the account that is asked; a key that is missing is told of where it is needed. */
   #account(options: SendOptions): string | undefined {
     try {
-      return accountMark(this.#headers(this.#key(), undefined, options));
+      return this.#accounts.of(this.#headers(this.#key(), undefined, options));
     } catch {
       return undefined;
     }
@@ -299,26 +308,36 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     options: SendOptions,
   ): Readonly<Record<string, string>> {
     const { authenticate = bearer } = this.#definition;
-    // A map, since a header may be called `__proto__`.
-    const headers = new Map<string, string>([
-      ["content-type", "application/json"],
-      ...Object.entries(own ?? {}),
-      ...Object.entries(key === undefined ? {} : authenticate(key)),
-    ]);
-    for (const given of [this.#defaults.headers, options.headers]) {
-      if (!given) continue;
-      for (const [name, value] of Object.entries(given)) {
-        const lower = name.toLowerCase();
-        const list = LIST_HEADERS.includes(lower) ? own?.[lower] : undefined;
-        headers.set(lower, list === undefined ? value : `${list},${value}`);
-      }
-    }
-    if (this.#isReadableOnTheWay && [...headers.keys()].some(isSecretHeader)) {
+    const required: Readonly<Record<string, string>> = {
+      "content-type": "application/json",
+      ...own,
+      ...(key !== undefined && authenticate(key)),
+    };
+    const headers = options.headers ? withGiven(required, own, this.#defaults.headers, options.headers) : required;
+    if (this.#isReadableOnTheWay && Object.keys(headers).some(isSecretHeader)) {
       const fault = insecureFault(new URL(this.#endpoint.baseUrl).hostname);
       throw new SendError("invalidRequest", fault, { provider: this.provider, model: this.model });
     }
-    return Object.fromEntries(headers);
+    return headers;
   }
+}
+
+/** The headers of a call whose caller gave some, too: those of the client, and its own. */
+function withGiven(
+  required: Readonly<Record<string, string>>,
+  own: ProtocolRequest["headers"],
+  ...all: readonly SendOptions["headers"][]
+): Readonly<Record<string, string>> {
+  // A map, since a header may be called `__proto__`.
+  const headers = new Map(Object.entries(required));
+  for (const given of all) {
+    for (const [name, value] of Object.entries(given ?? {})) {
+      const lower = name.toLowerCase();
+      const list = LIST_HEADERS.includes(lower) ? own?.[lower] : undefined;
+      headers.set(lower, list === undefined ? value : `${list},${value}`);
+    }
+  }
+  return Object.fromEntries(headers);
 }
 
 /** Headers that hold lists: what the protocol needs stays in them beside what the caller adds. */
@@ -370,6 +389,10 @@ function unsendable(error: unknown): SendError {
   return new SendError("invalidRequest", message, { cause: error });
 }
 
+function written({ url, headers, body, continuesExactly, binding, instead }: ProtocolRequest): WrittenRequest {
+  return { url, headers, body: jsonOf(body), continuesExactly, binding, instead };
+}
+
 function callRequestOf(
   { url, body, binding, instead }: WrittenRequest,
   headers: Readonly<Record<string, string>>,
@@ -383,7 +406,7 @@ function callRequestOf(
       instead &&
       ((refusal) => {
         const other = instead(refusal);
-        return other && callRequestOf({ ...other, body: jsonOf(other.body) }, headers);
+        return other && callRequestOf(written(other), headers);
       }),
   };
 }

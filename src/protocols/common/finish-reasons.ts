@@ -52,9 +52,10 @@ const BROKEN: readonly (readonly [RegExp, SendErrorKind])[] = [
 const MODELS_FAULT = /malformed|_tool_call|language/i;
 
 /** Returns what a word means wherever it comes from; `undefined` where nobody knows it. */
-export function finishReasonOf(word: string | undefined): FinishReason | undefined {
+export function finishReasonOf(word = ""): FinishReason | undefined {
+  if (Object.hasOwn(MEANINGS, word)) return MEANINGS[word]; // most words are
   // Google's compatible endpoint adds its own word: `content_filter: SAFETY`.
-  const name = (word ?? "")
+  const name = word
     .toLowerCase()
     .replaceAll("-", "_")
     .replace(/^content_filter:.*/, "content_filter");

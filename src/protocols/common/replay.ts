@@ -51,9 +51,13 @@ export function isUnedited(
   return text === turn.content && calls.length === waiting && calls.every(({ id }) => callIds.includes(id));
 }
 
+/** The address that was asked about last: a client's calls all have the same, and to read it takes microseconds. */
+let lastAddress = { baseUrl: "", origin: "" };
+
 /** The origin of an address, as `Replay.origin` has it. */
 export function originOf(baseUrl: string): string {
-  return new URL(baseUrl).origin;
+  if (lastAddress.baseUrl !== baseUrl) lastAddress = { baseUrl, origin: new URL(baseUrl).origin };
+  return lastAddress.origin;
 }
 
 /** The arrays that a reply is made of. Elsewhere, as in the arguments of a call, an array holds what its writer wants. */
