@@ -37,15 +37,21 @@ const MAX_ESCAPES = 3;
 
 /** The redactions of a client's calls. Most calls have the same secrets, whose spellings are found once. */
 export class Redactions {
-  #last: { readonly secrets: string; readonly redact: (text: string) => string } | undefined;
+  #last: { readonly headers: Fields; readonly redact: (text: string) => string } | undefined;
 
   /** @see redactionOf */
-  of(headers: Readonly<Record<string, string>>, fields?: unknown): (text: string) => string {
+  of(headers: Fields, fields?: unknown): (text: string) => string {
     if (fields !== undefined) return redactionOf(headers, fields);
-    const secrets = JSON.stringify(headers);
-    if (this.#last?.secrets !== secrets) this.#last = { secrets, redact: redactionOf(headers) };
+    if (!this.#last || !isSame(this.#last.headers, headers)) this.#last = { headers, redact: redactionOf(headers) };
     return this.#last.redact;
   }
+}
+
+type Fields = Readonly<Record<string, string>>;
+
+function isSame(one: Fields, two: Fields): boolean {
+  const names = Object.keys(one);
+  return names.length === Object.keys(two).length && names.every((name) => one[name] === two[name]);
 }
 
 /**

@@ -18,7 +18,7 @@ const TOKEN = /^(Bearer )?(ey[\w-]+\.[\w-]+\.|ya29\.)/;
 
 /** The marks of a client's calls: most are of one account, whose mark is made once. */
 export class AccountMarks {
-  #last: { readonly text: string; readonly mark: string } | undefined;
+  #last: { readonly header: string; readonly value: string; readonly mark: string | undefined } | undefined;
 
   /**
    * Returns a short mark that is the same for the same account; `undefined` where nothing tells. It has 32 bits, of which no key can
@@ -26,14 +26,20 @@ export class AccountMarks {
    * @param headers as they are sent, names in lower case
    */
   of(headers: Readonly<Record<string, string>>): string | undefined {
-    const told = TELLING_HEADERS.find((name) => Object.hasOwn(headers, name) && headers[name] !== "");
-    const value = told === undefined ? undefined : headers[told];
-    if (told === undefined || value === undefined || TOKEN.test(value)) return undefined;
-    // The same key is the same account, in whichever header it goes.
-    const text = ACCOUNT_HEADERS.includes(told) ? `${told}: ${value}` : value.replace(/^Bearer /, "");
-    if (this.#last?.text !== text) this.#last = { text, mark: markOf(text) };
+    const header = TELLING_HEADERS.find((name) => Object.hasOwn(headers, name) && headers[name] !== "");
+    const value = header === undefined ? undefined : headers[header];
+    if (header === undefined || value === undefined) return undefined;
+    if (this.#last?.header !== header || this.#last.value !== value) {
+      this.#last = { header, value, mark: markIn(header, value) };
+    }
     return this.#last.mark;
   }
+}
+
+function markIn(header: string, value: string): string | undefined {
+  if (TOKEN.test(value)) return undefined;
+  // The same key is the same account, in whichever header it goes.
+  return markOf(ACCOUNT_HEADERS.includes(header) ? `${header}: ${value}` : value.replace(/^Bearer /, ""));
 }
 
 /** FNV-1a, stirred once more so that similar texts have nothing in common. */
