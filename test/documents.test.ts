@@ -22,12 +22,6 @@ interface Block {
   readonly code: string;
 }
 
-/** Documents that are not rewritten yet. */
-const OLD_DOCUMENTS: readonly string[] = [
-  ...["ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"],
-  ...["docs/decisions.md", "docs/adding-a-provider.md", "docs/embedded-model.md"],
-];
-
 /** Folders of `src` whose comments keep the rules for prose already. Add one when it is clean. */
 const CLEAN_FOLDERS: readonly string[] = [];
 
@@ -142,7 +136,7 @@ describe("every link leads somewhere in the tarball:", () => {
 });
 
 describe("the prose keeps the rules of the house:", () => {
-  test.each(documents.filter((file) => !OLD_DOCUMENTS.includes(file)))("%s", (file) => {
+  test.each(documents)("%s", (file) => {
     // Tables of faults are written by the tests that run them.
     const [written = ""] = textOf(file).split("<!-- The table of faults");
     expect(proseFaults(proseOfDocument(written))).toEqual([]);

@@ -25,14 +25,14 @@ const OUT: readonly (readonly [pattern: RegExp, instead: string])[] = [
   [/\b(?:his|her|him|he|she)\b/i, "name the person's part: the caller"],
 ];
 
-/** A line of prose: its number in the file, counted from 1, and its text without inline code. */
+/** A line of prose: its number in the file, counted from 1, and its text without inline code and quotations. */
 export interface ProseLine {
   readonly number: number;
   readonly text: string;
   readonly columns: number;
 }
 
-/** The prose of a Markdown document: no code, no inline code, no comments. Tables are prose, of any width. */
+/** The prose of a Markdown document: no code, no quotations, no comments. Tables are prose, of any width. */
 export function proseOfDocument(text: string): readonly ProseLine[] {
   let fence = false;
   return text.split("\n").flatMap((line, index) => {
@@ -69,5 +69,5 @@ export function proseFaults(lines: readonly ProseLine[]): readonly string[] {
 }
 
 function withoutCode(line: string): string {
-  return line.replace(/`[^`]*`/g, "``");
+  return line.replace(/`[^`]*`/g, "``").replace(/"[^"]*"/g, '""');
 }
