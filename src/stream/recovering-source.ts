@@ -11,14 +11,14 @@ import type { Clock } from "../platform/clock.ts";
 import { TextBuffer } from "../platform/text-buffer.ts";
 import { estimateInputTokens, estimateTokens } from "../tokens/estimate.ts";
 import { UsageTotal } from "../tokens/usage-total.ts";
-import { asStopped, observeAttempts, reportAttempts } from "./attempts-in-flight.ts";
-import { hasAlternative, offerAlternative, waitsInVain } from "./idle-alternative.ts";
-import { type MessageStream, relayRedactions } from "./message-stream.ts";
+import { asStopped, reportAttempts } from "./attempts-in-flight.ts";
+import { hasAlternative, waitsInVain } from "./idle-alternative.ts";
+import type { MessageStream } from "./message-stream.ts";
 import { type Joined, OverlapRemover } from "./overlap-remover.ts";
+import { outerFailure, Relay, type RelayTarget } from "./relay.ts";
 import { mergeFacts, type ReplyFacts } from "./reply-facts.ts";
 import { shiftCitation } from "./shift-citation.ts";
 import { type ChunkSink, type ChunkSource, NO_SINK } from "./source.ts";
-import { sendErrorOf } from "./transfer.ts";
 
 /** The call that is to be brought to its end. */
 export interface RecoverableCall {
@@ -39,8 +39,8 @@ const UNKNOWN_PLACE =
   "The reply broke, and its rest begins with words that the text repeats anyway: nobody can know where it belongs. " +
   'Use `recover: "restart"` for texts that repeat themselves.';
 
-/** The source of the whole: relays one stream after another. */
-export class RecoveringSource implements ChunkSource {
+/** Relays one stream after another as one reply. */
+export class RecoveringSource implements ChunkSource, RelayTarget {
   readonly facts: ReplyFacts = { provider: "", model: "", attempts: [] };
   readonly #call: RecoverableCall;
   #sink: ChunkSink = NO_SINK;
@@ -54,10 +54,9 @@ export class RecoveringSource implements ChunkSource {
   #anyCall = false;
   /** A picture is there, or the beginning of a sound: another attempt would make, and bill, another one. */
   #anyMedia = false;
-  #stream: MessageStream;
-  #batches: AsyncIterator<readonly MessageChunk[]> | undefined;
-  /** Ends the request after the first, and tells what was sent for it; present from then on. */
-  #opening: { readonly controller: AbortController; readonly sent: () => readonly Attempt[] | undefined } | undefined;
+  readonly #first: MessageStream;
+  /** The attempt under way; absent between two. */
+  #relay: Relay | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #recoveries = 0;
   /** Joins what comes to what was shown. */
@@ -65,16 +64,13 @@ export class RecoveringSource implements ChunkSource {
   /** What is to be discarded. It is said with the first chunk that takes its place, not before: there may never be one. */
   #discard: Pick<RewindChunk, "length" | "reasoningLength"> | undefined;
   #wanted = false;
-  #reading = false;
-  /** The stream has failed; what came before that is still to be read. */
-  #isFailing = false;
   #over = false;
   #isLast = false;
 
   /** `first`: the call's first stream, already accepted. */
   constructor(call: RecoverableCall, first: MessageStream) {
     this.#call = call;
-    this.#stream = first;
+    this.#first = first;
     const { provider, model } = first.partial;
     const estimateInput = () => estimateInputTokens(call.messages);
     Object.assign(this.facts, { provider, model, estimateInput });
@@ -83,17 +79,22 @@ export class RecoveringSource implements ChunkSource {
   attach(sink: ChunkSink): void {
     this.#sink = sink;
     reportAttempts(this.#call.options.signal, () => this.#sent());
-    this.#relay(this.#stream);
+    this.#relay = new Relay(this);
+    this.#relay.take(this.#first);
+  }
+
+  isWanted(): boolean {
+    return this.#wanted;
   }
 
   pull(): void {
     this.#wanted = true;
-    void this.#read();
+    this.#relay?.read();
   }
 
   lastAttempt(): void {
     this.#isLast = true;
-    if (this.#batches) return this.#stream.onlyRest();
+    if (this.#relay?.isOpen) return this.#relay.lastAttempt();
     this.#leave();
     this.#fail(new SendError("truncated", "The reply broke, and nobody wants it to be gone on with."));
   }
@@ -104,46 +105,23 @@ export class RecoveringSource implements ChunkSource {
     this.#finish();
   }
 
-  #relay(stream: MessageStream): void {
-    this.#stream = stream;
-    relayRedactions(stream, this.facts);
-    this.#batches = stream.batches();
-    this.#isFailing = false;
-    // The signal and the limit on the whole call end it whether anybody reads or not.
-    stream.onEnd((_message, error) => {
-      if (!error || this.#wanted) return;
-      this.#isFailing = true;
-      void this.#read();
-    });
-  }
-
-  /** Reads until there is something to show. */
-  async #read(): Promise<void> {
-    if (this.#reading || !this.#batches) return;
-    this.#reading = true;
-    const batches = this.#batches;
+  arrived(batch: readonly MessageChunk[], relay: Relay): void {
     const before = this.#sink.chunks.length;
-    while (this.#sink.chunks.length === before) {
-      try {
-        const { done, value } = await batches.next();
-        if (this.#over) return;
-        if (done) throw new SendError("truncated", "The chunks ended without a final one.");
-        const final = this.#take(value);
-        if (final) return this.#complete(final);
-      } catch (error) {
-        this.#reading = false;
-        return this.#remover?.isUnknown ? this.#failUnjoined() : this.#broke(sendErrorOf(error));
-      }
-    }
-    this.#reading = false;
+    const final = this.#take(batch, relay);
+    if (final) return this.#complete(final);
+    if (this.#sink.chunks.length === before) return relay.read(); // there is nothing to show yet
     this.#wanted = false;
     this.#sink.flush();
-    if (this.#isFailing) void this.#read();
+  }
+
+  failed(error: SendError): void {
+    if (this.#remover?.isUnknown) this.#failUnjoined();
+    else this.#broke(error);
   }
 
   /** Relays what came, and returns the message of the final chunk, if it is there. */
-  #take(batch: readonly MessageChunk[]): AssistantMessage | undefined {
-    if (this.#stream.continuesExactly) {
+  #take(batch: readonly MessageChunk[], relay: Relay): AssistantMessage | undefined {
+    if (relay.continuesExactly) {
       if (this.#remover) this.#remover.trust();
       else this.facts.continuesExactly = true;
     }
@@ -254,8 +232,7 @@ export class RecoveringSource implements ChunkSource {
 
   #broke(error: SendError): void {
     if (this.#over) return;
-    this.#batches = undefined;
-    this.#opening = undefined;
+    this.#relay = undefined;
     this.#account(error.partial, error.attempts);
     const delay = this.#mayRecover(error) ? this.#call.delayMs(error, this.#recoveries) : undefined;
     const { timeouts, signal } = this.#call.options;
@@ -264,7 +241,7 @@ export class RecoveringSource implements ChunkSource {
     if (delay === undefined || delay >= left || waitsInVain(signal, delay, error)) return this.#fail(error);
     this.#recoveries++;
     onAbort(signal, this.#onAbort);
-    this.#timer = setTimeout(() => void this.#goOn(), delay);
+    this.#timer = setTimeout(() => this.#goOn(), delay);
   }
 
   #unjoined(): SendError {
@@ -282,7 +259,7 @@ export class RecoveringSource implements ChunkSource {
     return retryable && kind !== "aborted" && phase !== "total" && !this.#anyCall && !this.#anyMedia && !this.#isLast;
   }
 
-  async #goOn(): Promise<void> {
+  #goOn(): void {
     const { messages, options } = this.#call;
     const text = this.#shown.toString();
     // A value that must fit a schema is written in one go.
@@ -294,21 +271,16 @@ export class RecoveringSource implements ChunkSource {
     const length = text.length - kept.length;
     const reasoningLength = continues ? 0 : this.#reasoningLength;
     this.#discard = length + reasoningLength > 0 || this.#anyOpenCall ? { length, reasoningLength } : undefined;
-    const controller = new AbortController();
-    this.#opening = { controller, sent: observeAttempts(controller.signal) };
-    offerAlternative(controller.signal, (error) => hasAlternative(options.signal, error));
-    try {
-      const stream = await this.#call.open(continues ? [...messages, beginning] : messages, {
-        ...options,
-        ...this.#remaining(kept),
-        signal: controller.signal,
-      });
-      if (this.#over) return void stream.stop();
-      this.#relay(stream);
-      if (this.#wanted) await this.#read();
-    } catch (error) {
-      this.#broke(sendErrorOf(error));
-    }
+    this.#relay = new Relay(this);
+    void this.#relay.open(
+      (signal) =>
+        this.#call.open(continues ? [...messages, beginning] : messages, {
+          ...options,
+          ...this.#remaining(kept),
+          signal,
+        }),
+      (error) => hasAlternative(options.signal, error),
+    );
   }
 
   /** What is left of the limits on the whole call. */
@@ -322,42 +294,37 @@ export class RecoveringSource implements ChunkSource {
 
   #abort(): void {
     const cause: unknown = this.#call.options.signal?.reason;
-    this.#opening?.controller.abort(cause);
+    this.#relay?.abort(cause);
     this.#leave();
     const { provider, model } = this.facts;
     this.#fail(new SendError("aborted", "The caller's signal ended the call.", { provider, model, cause }));
   }
 
-  /** Lets go of what is under way, and takes over what it tells. */
+  /** Releases what is under way, and accounts for it. */
   #leave(): void {
-    if (this.#batches) {
-      void this.#stream.stop();
-      return this.#account(this.#stream.partial);
-    }
-    const { controller, sent } = this.#opening ?? {};
-    controller?.abort();
-    const attempts = sent?.() ?? [];
+    const relay = this.#relay;
+    relay?.stop();
+    if (relay?.partial) return this.#account(relay.partial);
+    const attempts = relay?.attempts ?? [];
     this.#account(undefined, this.#call.options.signal?.aborted ? attempts : asStopped(attempts));
   }
 
   /** Everything that was sent so far. */
   #sent(): readonly Attempt[] {
     if (this.#over) return this.facts.attempts;
-    const running = this.#batches ? this.#stream.metrics.attempts : this.#opening?.sent();
-    return [...this.facts.attempts, ...(running ?? [])];
+    return [...this.facts.attempts, ...(this.#relay?.attempts ?? [])];
   }
 
   #fail(error: SendError): void {
     if (this.#over) return;
     this.#finish();
-    const { partial: _own, ...facts } = error.toJSON();
-    this.#sink.fail(error.replacing({ ...facts, attempts: [...this.facts.attempts], cause: error.cause }));
+    this.#sink.fail(outerFailure(error, this.facts.attempts));
   }
 
   #finish(): void {
     this.#over = true;
     clearTimeout(this.#timer);
-    this.#opening?.controller.abort();
+    this.#relay?.abort();
     offAbort(this.#call.options.signal, this.#onAbort);
   }
 }

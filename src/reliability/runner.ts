@@ -1,0 +1,163 @@
+/** One client's part in a race: its call, how long the consumer waited for it, and what it has sent. */
+
+import type { MessageChunk } from "../contract/chunk.ts";
+import type { ClientWrapper } from "../contract/client.ts";
+import { SendError } from "../contract/errors.ts";
+import type { AssistantMessage } from "../contract/message.ts";
+import type { Attempt } from "../contract/metrics.ts";
+import { MAX_TIMER_MS } from "../platform/clock.ts";
+import { asStopped } from "../stream/attempts-in-flight.ts";
+import { type OpenInner, Relay, type RelayTarget } from "../stream/relay.ts";
+import type { ReplyFacts } from "../stream/reply-facts.ts";
+
+/** The race, as its runners see it. */
+export interface RunnerHost {
+  readonly facts: ReplyFacts;
+  /** Whether the consumer waits for a chunk. */
+  isWanted(): boolean;
+  /** The client's provider has accepted the request. */
+  onOpened(runner: Runner): void;
+  onArrived(runner: Runner, batch: readonly MessageChunk[]): void;
+  onFailed(runner: Runner, error: SendError): void;
+  /** The consumer has waited longer than `patienceMs` for the first chunk. */
+  onSlow(runner: Runner): void;
+}
+
+/** What a race shares with each of its runners. */
+export interface RunnerContext {
+  /** The attempts of all runners; each reports its own here once. */
+  readonly attempts: Attempt[];
+  readonly signal: AbortSignal | undefined;
+  /** How long the consumer waits for the first chunk before the client counts as slow, in milliseconds; `undefined`: for ever. */
+  readonly patienceMs: number | undefined;
+}
+
+/** Runs one client. */
+export class Runner implements RelayTarget {
+  readonly client: ClientWrapper;
+  readonly #host: RunnerHost;
+  readonly #context: RunnerContext;
+  readonly #relay = new Relay(this);
+  readonly #startedAt = performance.now();
+  #opening: Promise<void> = Promise.resolve();
+  /** Time in which the consumer waited for this client, in milliseconds, and since when it does. */
+  waitedMs = 0;
+  #waitingSince: number | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #isReported = false;
+  /** Stands in the list for the attempts of a client that was released and has not reported them. */
+  #standIn: Attempt | undefined;
+
+  constructor(client: ClientWrapper, host: RunnerHost, context: RunnerContext) {
+    this.client = client;
+    this.#host = host;
+    this.#context = context;
+  }
+
+  get facts(): ReplyFacts {
+    return this.#host.facts;
+  }
+
+  get isOpen(): boolean {
+    return this.#relay.isOpen;
+  }
+
+  /** The reply so far. */
+  get partial(): AssistantMessage | undefined {
+    return this.#relay.partial;
+  }
+
+  get continuesExactly(): boolean {
+    return this.#relay.continuesExactly;
+  }
+
+  /** What was sent and does not stand in the list yet. */
+  get unreported(): readonly Attempt[] {
+    return this.#isReported ? [] : (this.#relay.attempts ?? []);
+  }
+
+  start(ask: OpenInner, hasIdle: (error: SendError) => boolean): void {
+    this.waitFrom();
+    const { signal } = this.#context;
+    this.#opening = this.#relay.open(ask, hasIdle, signal);
+  }
+
+  read(): void {
+    this.#relay.read();
+  }
+
+  lastAttempt(): void {
+    this.#relay.lastAttempt();
+  }
+
+  abort(cause: unknown): void {
+    this.#relay.abort(cause);
+  }
+
+  /** Counts the time from now on; after `patienceMs` of it the client is slow. */
+  waitFrom(): void {
+    if (this.#waitingSince !== undefined) return;
+    this.#waitingSince = performance.now();
+    const { patienceMs } = this.#context;
+    if (patienceMs === undefined) return;
+    const leftMs = Math.min(MAX_TIMER_MS, Math.max(0, patienceMs - this.waitedMs));
+    this.#timer = setTimeout(() => this.#host.onSlow(this), leftMs);
+  }
+
+  /** The time from now on does not count. */
+  pause(): void {
+    clearTimeout(this.#timer);
+    if (this.#waitingSince !== undefined) this.waitedMs += performance.now() - this.#waitingSince;
+    this.#waitingSince = undefined;
+  }
+
+  /** Closes the client's call at once. Returns when its attempts will be known, if they are not. */
+  release(): Promise<void> | undefined {
+    this.#relay.stop();
+    const { attempts } = this.#relay;
+    if (attempts) {
+      this.report(attempts);
+      return undefined;
+    }
+    const { provider, model } = this.client;
+    const durationMs = performance.now() - this.#startedAt;
+    this.#standIn = { provider, model, durationMs, outcome: "stopped" };
+    this.#context.attempts.push(this.#standIn);
+    return this.#opening.then(() => this.report(this.#relay.attempts));
+  }
+
+  /** Puts the client's attempts into the list, in the place of what stood for them. */
+  report(attempts: readonly Attempt[] | undefined): void {
+    if (this.#isReported || !attempts) return;
+    this.#isReported = true;
+    const { attempts: all, signal } = this.#context;
+    if (this.#standIn) all.splice(all.indexOf(this.#standIn), 1);
+    all.push(...(signal?.aborted ? attempts : asStopped(attempts)));
+  }
+
+  /** The failure of a client that is released because it is slow. */
+  slowError(): SendError {
+    const { provider, model } = this.client;
+    const waitedMs = Math.round(this.waitedMs);
+    const message = `${provider} let ${waitedMs} ms pass without a first chunk.`;
+    return new SendError("timeout", message, { provider, model, phase: "firstChunk", waitedMs });
+  }
+
+  isWanted(): boolean {
+    return this.#host.isWanted();
+  }
+
+  opened(): void {
+    this.#host.onOpened(this);
+    if (!this.isWanted()) this.pause();
+  }
+
+  arrived(batch: readonly MessageChunk[]): void {
+    this.#host.onArrived(this, batch);
+  }
+
+  failed(error: SendError): void {
+    this.report(this.#relay.attempts);
+    this.#host.onFailed(this, error);
+  }
+}

@@ -1,0 +1,166 @@
+/** One inner call, passed on to the stream of another: retries after a break, races and turns read their clients through it. */
+
+import type { MessageChunk } from "../contract/chunk.ts";
+import { SendError } from "../contract/errors.ts";
+import type { AssistantMessage } from "../contract/message.ts";
+import type { Attempt } from "../contract/metrics.ts";
+import { observeAttempts } from "./attempts-in-flight.ts";
+import { offerAlternative } from "./idle-alternative.ts";
+import { type MessageStream, relayRedactions } from "./message-stream.ts";
+import type { ReplyFacts } from "./reply-facts.ts";
+import { sendErrorOf } from "./transfer.ts";
+
+/** What a relay delivers into. */
+export interface RelayTarget {
+  /** Those of the outer reply. */
+  readonly facts: ReplyFacts;
+  /** Whether the consumer waits for a chunk. */
+  isWanted(): boolean;
+  /** The inner call has its stream. */
+  opened?(relay: Relay): void;
+  /** All chunks of one read; the last may be the final one, after which nothing comes. What this throws fails the relay. */
+  arrived(batch: readonly MessageChunk[], relay: Relay): void;
+  /** The inner call has failed: before it had a stream, or after all that had arrived. Called at most once, and never after `stop`. */
+  failed(error: SendError, relay: Relay): void;
+}
+
+/** Opens an inner call, whose end the signal is. */
+export type OpenInner = (signal: AbortSignal) => Promise<MessageStream>;
+
+/** Reads one inner call, a batch for each `read`. */
+export class Relay {
+  readonly #target: RelayTarget;
+  /** Present while and after the call is opened here; a stream that was given has a signal of its own. */
+  #controller: AbortController | undefined;
+  #observed: () => readonly Attempt[] | undefined = () => undefined;
+  #stream: MessageStream | undefined;
+  #batches: AsyncIterator<readonly MessageChunk[]> | undefined;
+  #failure: SendError | undefined;
+  #isReading = false;
+  /** The stream has failed; what arrived before that is still to be read. */
+  #hasFailed = false;
+  #isOver = false;
+  #isLastAttempt = false;
+
+  constructor(target: RelayTarget) {
+    this.#target = target;
+  }
+
+  /** Whether the inner call has its stream. */
+  get isOpen(): boolean {
+    return this.#stream !== undefined;
+  }
+
+  /** The inner reply so far; absent while there is no stream. */
+  get partial(): AssistantMessage | undefined {
+    return this.#stream?.partial;
+  }
+
+  /** Whether the inner reply follows exactly behind the last turn of its conversation. See `ReplyFacts.continuesExactly`. */
+  get continuesExactly(): boolean {
+    return this.#stream?.continuesExactly ?? false;
+  }
+
+  /** What was sent for the inner call so far; `undefined` for a client that does not report it yet. */
+  get attempts(): readonly Attempt[] | undefined {
+    const { attempts, partial } = this.#failure ?? {};
+    return attempts ?? partial?.metrics.attempts ?? this.#stream?.metrics.attempts ?? this.#observed();
+  }
+
+  /** Relays a stream that is open. */
+  take(stream: MessageStream): void {
+    this.#stream = stream;
+    relayRedactions(stream, this.#target.facts);
+    if (this.#isOver) return void stream.stop();
+    if (this.#isLastAttempt) stream.onlyRest();
+    this.#batches = stream.batches();
+    this.#target.opened?.(this);
+    // The signal and the limit on the whole call end it whether its consumer waits or not.
+    stream.onEnd((_message, error) => {
+      if (!error || this.#target.isWanted()) return;
+      this.#hasFailed = true;
+      this.read();
+    });
+    if (this.#target.isWanted()) this.read();
+  }
+
+  /**
+   * Opens the inner call, and relays its stream. Resolves, and never rejects, when it has a stream or has failed.
+   * @param cause aborts the call before it begins, such as the reason of a signal that has fired
+   * @param hasIdle whether a failure with this error would lead to another client that is idle
+   */
+  async open(
+    open: OpenInner,
+    hasIdle: (error: SendError) => boolean,
+    { aborted, reason }: { readonly aborted: boolean; readonly reason?: unknown } = { aborted: false },
+  ): Promise<void> {
+    const controller = new AbortController();
+    const { signal } = controller;
+    this.#controller = controller;
+    this.#observed = observeAttempts(signal);
+    offerAlternative(signal, hasIdle);
+    if (aborted) controller.abort(reason);
+    try {
+      this.take(await open(signal));
+    } catch (error) {
+      this.#fail(sendErrorOf(error));
+    }
+  }
+
+  /** Asks for the next batch, or for the failure; once until one is there. */
+  read(): void {
+    if (this.#isReading || !this.#batches || this.#isOver) return;
+    this.#isReading = true;
+    this.#batches.next().then(this.#onResult, this.#onError);
+  }
+
+  /** Only the rest is wanted: a failure from now on is not retried by the inner client. */
+  lastAttempt(): void {
+    this.#isLastAttempt = true;
+    this.#stream?.onlyRest();
+  }
+
+  /** Fires the signal of the inner call, which fails by itself. */
+  abort(cause?: unknown): void {
+    this.#controller?.abort(cause);
+  }
+
+  /** Releases the inner call at once. A call that has no stream yet may still report its attempts. */
+  stop(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    if (this.#stream) void this.#stream.stop();
+    else this.#controller?.abort();
+  }
+
+  readonly #onResult = ({ done, value }: IteratorResult<readonly MessageChunk[], unknown>): void => {
+    this.#isReading = false;
+    if (this.#isOver) return;
+    if (done) return this.#fail(new SendError("truncated", "The chunks ended without a final one."));
+    try {
+      this.#target.arrived(value, this);
+    } catch (error) {
+      void this.#stream?.stop();
+      return this.#fail(sendErrorOf(error)); // the chunks may come from any implementation of a client
+    }
+    if (this.#hasFailed) this.read();
+  };
+
+  readonly #onError = (error: unknown): void => {
+    this.#isReading = false;
+    this.#fail(sendErrorOf(error));
+  };
+
+  #fail(error: SendError): void {
+    this.#failure ??= error;
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#target.failed(error, this);
+  }
+}
+
+/** Returns the failure of an inner call as that of the call around it: with all its attempts, and without a partial reply. */
+export function outerFailure(error: SendError, attempts: readonly Attempt[]): SendError {
+  const { partial: _inner, ...facts } = error.toJSON();
+  return error.replacing({ ...facts, attempts: [...attempts], cause: error.cause });
+}
