@@ -22,8 +22,9 @@ interface ItemsAtNumber {
   readonly byId: Map<unknown, PlacedItem>;
   /** Those that have not ended. */
   readonly open: PlacedItem[];
-  /** The others, by what ended them, in JSON. */
+  /** The others, by what ended them, in JSON; the last ones are only written down when somebody looks: a picture is long. */
   readonly ended: Map<string, PlacedItem>;
+  readonly justEnded: (readonly [ResponseItem, PlacedItem])[];
 }
 
 /** The first place of items that came where another stood. */
@@ -65,15 +66,14 @@ export class ItemPlaces {
   #itemOf(number: number, item: ResponseItem, type: string): PlacedItem {
     let items = this.#items.get(number);
     if (!items) {
-      items = { latest: undefined, byId: new Map(), open: [], ended: new Map() };
+      items = { latest: undefined, byId: new Map(), open: [], ended: new Map(), justEnded: [] };
       this.#items.set(number, items);
     }
     const { id, call_id: callId } = item;
     const { open } = items;
     const same = open.find((one) => one.id === id && one.callId === callId);
     if (type !== "response.output_item.done") return same ?? this.#add(items, number, item);
-    const json = JSON.stringify(item);
-    const again = same ? undefined : items.ended.get(json);
+    const again = same ? undefined : endedWith(items, item);
     if (again) return again;
     const found =
       same ??
@@ -82,7 +82,7 @@ export class ItemPlaces {
       open.find((one) => !(callId && one.callId)) ??
       this.#add(items, number, item);
     open.splice(open.indexOf(found), 1);
-    items.ended.set(json, found);
+    items.justEnded.push([item, found]);
     return found;
   }
 
@@ -93,4 +93,10 @@ export class ItemPlaces {
     items.open.push(item);
     return item;
   }
+}
+
+/** The item that has ended with the very same. */
+function endedWith({ ended, justEnded }: ItemsAtNumber, item: ResponseItem): PlacedItem | undefined {
+  for (const [earlier, place] of justEnded.splice(0)) ended.set(JSON.stringify(earlier), place);
+  return ended.size === 0 ? undefined : ended.get(JSON.stringify(item));
 }
