@@ -193,27 +193,34 @@ function isError(text: string): boolean {
   }
 }
 
+/** Pieces shorter than this on the average are joined in blocks. */
+const SHORT_PIECE = 1024;
+
 /**
- * Text that grows by pieces and is joined once, when whole. Every 1024 pieces become one block, so that a line which
- * arrives byte by byte does not cost an array slot or a string header for each byte; every character is copied twice.
+ * Text that grows by pieces and is joined once, when complete. Every 1024 short pieces become one block, so that a line which
+ * arrives byte by byte does not cost an array slot or a string header for each byte. Long pieces are not copied before the end:
+ * a line without an end would take twice its length.
  */
 class Pieces {
   length = 0;
   #blocks: string[] = [];
   #pieces: string[] = [];
+  #joined = 0; // characters in blocks
 
   add(piece: string): void {
     this.length += piece.length;
     if (this.#pieces.push(piece) < 1024) return;
-    this.#blocks.push(this.#pieces.join(""));
+    if (this.length - this.#joined <= 1024 * SHORT_PIECE) this.#blocks.push(this.#pieces.join(""));
+    else this.#blocks.push(...this.#pieces);
+    this.#joined = this.length;
     this.#pieces = [];
   }
 
   take(): string {
-    const whole = this.#blocks.join("") + this.#pieces.join("");
+    const all = this.#blocks.join("") + this.#pieces.join("");
     this.#blocks = [];
     this.#pieces = [];
-    this.length = 0;
-    return whole;
+    this.length = this.#joined = 0;
+    return all;
   }
 }
