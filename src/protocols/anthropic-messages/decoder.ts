@@ -5,7 +5,6 @@
 
 import type { FinishReason, MessageChunk } from "../../contract/chunk.ts";
 import { SendError } from "../../contract/errors.ts";
-import { isJsonObject } from "../../platform/json-object.ts";
 import { TextBuffer } from "../../platform/text-buffer.ts";
 import type { ReplyFacts } from "../../stream/reply-facts.ts";
 import { errorOf, isError, isForeignError } from "../common/error-kinds.ts";
@@ -16,8 +15,10 @@ import { uniqueCallId } from "../common/tool-call-ids.ts";
 import { cutCallError, malformedCallError } from "../common/tool-call-tracker.ts";
 import { argumentsIn, listIn, meaningOf, nameIn, objectIn, textIn } from "../common/wire-values.ts";
 import type { Decoder } from "../protocol.ts";
-import { finished, inputOf, isBare, type OpenBlock } from "./blocks.ts";
+import { finished, isBare, type OpenBlock } from "./blocks.ts";
+import { emitCitations } from "./citations.ts";
 import { ANTHROPIC_MESSAGES, type AnthropicReplay } from "./messages.ts";
+import { ProviderTools } from "./provider-tools.ts";
 import type { Place } from "./thinking-binding.ts";
 import { anthropicUsageOf, mergedUsage } from "./usage.ts";
 import type { AnthropicUsage, WireBlock, WireDelta, WireEvent, WireMessage } from "./wire.ts";
@@ -39,13 +40,6 @@ const DELTAS: Readonly<Record<string, string>> = {
   tool_use: "input_json_delta",
 };
 
-/** A tool of the provider's that has been called and has not answered. */
-interface ProviderCall {
-  readonly id?: string;
-  readonly name: string;
-  readonly arguments: unknown;
-}
-
 /** Decodes one reply. */
 export class AnthropicDecoder implements Decoder {
   readonly #facts: ReplyFacts;
@@ -58,9 +52,7 @@ export class AnthropicDecoder implements Decoder {
   /** The index of the block that began last, which events without one belong to. */
   #latest = -1;
   readonly #callIds = new Set<string>();
-  /** In the order they were called in: two may have one id. */
-  readonly #providerCalls: ProviderCall[] = [];
-  readonly #queries: string[] = [];
+  readonly #providerTools = new ProviderTools();
   #usage: AnthropicUsage = {};
   #textLength = 0;
   #calls = 0;
@@ -238,9 +230,9 @@ export class AnthropicDecoder implements Decoder {
     this.#open.delete(index);
     if (block.type === "tool_use") return this.#endCall(block, chunks);
     this.#blocks.push(finished(block));
-    if (block.type === "text") this.#tellCitations(block, chunks);
-    else if (block.type.endsWith("tool_use")) this.#noteProviderCall(block);
-    else if (block.type.endsWith("_tool_result")) this.#tellProviderCall(block.begun, chunks);
+    if (block.type === "text") emitCitations(block, this.#textLength, chunks);
+    else if (block.type.endsWith("tool_use")) this.#providerTools.begin(block);
+    else if (block.type.endsWith("_tool_result")) this.#providerTools.end(block.begun, chunks);
     else this.#tellMedium(block, chunks);
   }
 
@@ -283,47 +275,6 @@ export class AnthropicDecoder implements Decoder {
     chunks.push({ type: "toolCall", content: "", toolCall: toolCallOf(id, name, args), isFinal: false });
   }
 
-  /** A citation belongs to its whole block: one statement each. */
-  #tellCitations({ citations, start }: OpenBlock, chunks: MessageChunk[]): void {
-    for (const citation of citations) {
-      const title = nameIn(citation?.title);
-      const citedText = nameIn(citation?.cited_text);
-      const { url } = citation ?? {};
-      if (typeof url !== "string" || url === "") continue; // places in the caller's own documents have none; they ride in the replay
-      chunks.push({
-        type: "citation",
-        content: "",
-        url,
-        ...(title && { title }),
-        ...(citedText && { citedText }),
-        ...(this.#textLength > start && { startIndex: start, endIndex: this.#textLength }),
-        isFinal: false,
-      });
-    }
-  }
-
-  #noteProviderCall(block: OpenBlock): void {
-    const id = nameIn(block.begun.id);
-    const name = nameIn(block.begun.name);
-    const args = inputOf(block);
-    this.#providerCalls.push({ ...(id && { id }), name: name ?? "unnamed", arguments: args });
-    const query = typeof args === "object" && args !== null && "query" in args ? args.query : undefined;
-    if (name === "web_search" && typeof query === "string") this.#queries.push(query);
-  }
-
-  #tellProviderCall({ tool_use_id, type, content, is_error }: WireBlock, chunks: MessageChunk[]): void {
-    const id = nameIn(tool_use_id);
-    const at = this.#providerCalls.findIndex((asked) => id === undefined || asked.id === undefined || asked.id === id);
-    const [call] = at < 0 ? [] : this.#providerCalls.splice(at, 1);
-    const failed = is_error === true || (isJsonObject(content) && String(content.type).endsWith("_error"));
-    const providerToolCall = {
-      ...(call ?? { ...(id && { id }), name: (type ?? "").replace(/_tool_result$/, "") }),
-      result: content,
-      ...(failed && { isError: true as const }),
-    };
-    chunks.push({ type: "providerToolCall", content: "", providerToolCall, isFinal: false });
-  }
-
   #close(chunks: MessageChunk[]): void {
     const facts = this.#facts;
     const raw = facts.rawFinishReason;
@@ -339,12 +290,11 @@ export class AnthropicDecoder implements Decoder {
     }
     this.#tellBareCall(chunks);
     for (const [index, { type }] of this.#open) if (type === "text" || type === "thinking") this.#end(index, chunks);
-    for (const providerToolCall of this.#providerCalls) {
-      chunks.push({ type: "providerToolCall", content: "", providerToolCall, isFinal: false });
-    }
+    this.#providerTools.close(chunks);
     facts.finishReason = reason;
-    const count = this.#usage.server_tool_use?.web_search_requests ?? this.#queries.length;
-    if (count > 0) facts.search = { queries: this.#queries, count };
+    const { queries } = this.#providerTools;
+    const count = this.#usage.server_tool_use?.web_search_requests ?? queries.length;
+    if (count > 0) facts.search = { queries, count };
     if (this.#blocks.length > 0) this.#keep();
   }
 

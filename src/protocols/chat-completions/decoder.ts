@@ -14,17 +14,17 @@ import { brokenOffError, finishReasonOf } from "../common/finish-reasons.ts";
 import { addLogprobs } from "../common/logprobs.ts";
 import { mediaIn } from "../common/media-decoding.ts";
 import { isOneText, isRestored, lostTextError } from "../common/text-comparison.ts";
-import { codePoints, TextPositions } from "../common/text-positions.ts";
 import { madeUpCallId } from "../common/tool-call-ids.ts";
 import { ToolCallTracker } from "../common/tool-call-tracker.ts";
 import { firstAnswer, listIn, nameIn, objectIn, textIn } from "../common/wire-values.ts";
 import type { Decoder } from "../protocol.ts";
+import { ChatCitations, SearchSources } from "./citations.ts";
 import type { ChatDialect } from "./dialects.ts";
 import { audioIn, ChatMedia } from "./media.ts";
 import type { ReasoningReplay } from "./reasoning-replay.ts";
 import { ReplayCollector } from "./replay.ts";
 import { usageOf } from "./usage.ts";
-import type { UrlCitation, WireAnnotation, WireChoice, WireChunk, WireDelta, WirePart, WireToolCall } from "./wire.ts";
+import type { WireAnnotation, WireChoice, WireChunk, WireDelta, WirePart, WireToolCall } from "./wire.ts";
 
 /** The spellings of plain thinking. */
 const REASONING_FIELDS = ["reasoning_content", "reasoning", "reasoning_text"] as const;
@@ -46,12 +46,10 @@ export class ChatDecoder implements Decoder {
   readonly #calls: ToolCallTracker;
   readonly #replay = new ReplayCollector();
   readonly #media = new ChatMedia();
-  readonly #cited = new Set<string>();
+  readonly #sources = new SearchSources();
   readonly #text = new TextBuffer();
-  /** Of citations in the text, once there are some. */
-  #positions: TextPositions | undefined;
-  /** Annotations of text that is still to come. */
-  readonly #early: UrlCitation[] = [];
+  /** Citations with a place in the text, once there are some. */
+  #citations: ChatCitations | undefined;
   #refused = false;
   #lostText = false;
   #anyChoice = false;
@@ -85,7 +83,7 @@ export class ChatDecoder implements Decoder {
       if (model !== undefined) Object.assign(this.#facts, { model });
       this.#named = model !== undefined;
     }
-    if (wire.citations || wire.search_results) this.#readSearchResults(wire, chunks);
+    if (wire.citations || wire.search_results) this.#sources.read(wire, chunks);
     if (choice) this.#readChoice(choice, chunks);
     return false;
   }
@@ -115,7 +113,7 @@ export class ChatDecoder implements Decoder {
     const reason = known ?? "unknown";
     this.#media.close(chunks);
     this.#replay.sound = this.#media.sound;
-    for (const citation of this.#early) this.#cite(citation, chunks);
+    this.#citations?.close(chunks);
     // Before the calls: of one that was cut, those before it go back with what was signed for them.
     const replay = this.#replay.replay(facts.provider, this.#model, this.#reasoningPlace, facts.binding);
     if (replay) facts.replay = replay;
@@ -240,7 +238,7 @@ export class ChatDecoder implements Decoder {
   #addText(content: string, chunks: MessageChunk[]): void {
     if (content === "") return;
     this.#text.add(content);
-    this.#positions?.add(content);
+    this.#citations?.add(content);
     chunks.push({ type: "text", content, isFinal: false });
   }
 
@@ -280,42 +278,8 @@ export class ChatDecoder implements Decoder {
   }
 
   #readAnnotation(annotation: WireAnnotation, chunks: MessageChunk[]): void {
-    const cited = annotation.url_citation ?? annotation;
-    if (!cited.url) return;
-    // A place is told once all of its text is there.
-    this.#positions ??= new TextPositions(codePoints, this.#text.toString());
-    if ((cited.end_index ?? 0) > this.#positions.count) this.#early.push(cited);
-    else this.#cite(cited, chunks);
-  }
-
-  #cite({ url, start_index, end_index, ...cited }: UrlCitation, chunks: MessageChunk[]): void {
-    const title = nameIn(cited.title);
-    const citedText = nameIn(cited.content);
-    if (typeof url !== "string" || url === "") return;
-    this.#positions ??= new TextPositions(codePoints, this.#text.toString());
-    const start = start_index ?? 0;
-    const end = end_index ?? 0;
-    chunks.push({
-      type: "citation",
-      content: "",
-      url,
-      ...(title && { title }),
-      ...(citedText && { citedText }),
-      // Routers send zeros for "not known". Positions count code points.
-      ...(end > start && { startIndex: this.#positions.offsetOf(start), endIndex: this.#positions.offsetOf(end) }),
-      isFinal: false,
-    });
-  }
-
-  /** Perplexity repeats all its sources with every chunk. */
-  #readSearchResults({ citations, search_results }: WireChunk, chunks: MessageChunk[]): void {
-    const sources = [...listIn(search_results), ...listIn(citations).map((url) => ({ url, title: undefined }))];
-    for (const source of sources) {
-      if (typeof source?.url !== "string" || this.#cited.has(source.url)) continue;
-      this.#cited.add(source.url);
-      const title = typeof source.title === "string" ? { title: source.title } : {};
-      chunks.push({ type: "citation", content: "", url: source.url, ...title, isFinal: false });
-    }
+    this.#citations ??= new ChatCitations(this.#text.toString());
+    this.#citations.read(annotation, chunks);
   }
 }
 

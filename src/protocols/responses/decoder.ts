@@ -6,19 +6,14 @@
 
 import type { FinishReason, MessageChunk } from "../../contract/chunk.ts";
 import { SendError } from "../../contract/errors.ts";
-import type { ToolCall } from "../../contract/message.ts";
-import { exactJson } from "../../platform/exact-json.ts";
-import { TextBuffer } from "../../platform/text-buffer.ts";
 import type { ReplyFacts } from "../../stream/reply-facts.ts";
 import { errorOf, isError, isForeignError } from "../common/error-kinds.ts";
 import { brokenOffError, finishReasonOf } from "../common/finish-reasons.ts";
 import { addLogprobs } from "../common/logprobs.ts";
 import { lostTextError } from "../common/text-comparison.ts";
-import { toolCallOf } from "../common/tool-call-arguments.ts";
-import { uniqueCallId } from "../common/tool-call-ids.ts";
-import { cutCallError, malformedCallError } from "../common/tool-call-tracker.ts";
-import { argumentsIn, listIn, type Nullable, nameIn, objectIn, textIn } from "../common/wire-values.ts";
+import { listIn, type Nullable, nameIn, objectIn, textIn } from "../common/wire-values.ts";
 import type { Decoder, ReplyPosition } from "../protocol.ts";
+import { ResponsesCalls } from "./calls.ts";
 import { anyWaits, isCallersCall } from "./client-tools.ts";
 import type { ResponsesDialect } from "./dialects.ts";
 import { PICTURE_CALL, ResponsesMedia } from "./media.ts";
@@ -32,22 +27,6 @@ import type { ResponseItem, WireEvent, WireItem, WirePart, WireResponse } from "
 
 /** The place of what came in the last event alone. */
 const AFTER_ALL = 2_000_000;
-
-/** A call under way. */
-interface OpenCall {
-  readonly index: number;
-  readonly id: string;
-  /** As the server gave it. */
-  readonly ownId: string;
-  readonly name: string;
-  /** Told in pieces. */
-  readonly text: TextBuffer;
-  /** What it is given, as far as it was told otherwise: when the call began, and when its arguments were done. */
-  begun: string;
-  done: string | undefined;
-  /** Whether its tool takes plain text. */
-  readonly isText: boolean;
-}
 
 /** An id becomes a part of a URL's path: one that leads elsewhere (`..`, a slash), or that no URL can hold, is no address. */
 function isPathSegment(id: string): boolean {
@@ -67,28 +46,19 @@ export class ResponsesDecoder implements Decoder {
     index: 0,
     place: "0.0",
   };
-  readonly #calls = new Map<number, OpenCall>();
+  readonly #calls: ResponsesCalls;
   readonly #items = new Map<number, ResponseItem>();
   readonly #places = new ItemPlaces();
   readonly #queries: string[] = [];
   #searches = 0;
-  #callCount = 0;
   #refused = false;
-  #waits = false;
-  #cutCall: string | undefined;
-  #brokenCall: string | undefined;
-  /** A call that ended without arguments and does not say that it is whole: what follows tells. */
-  #bareCall: ToolCall | undefined;
-  /** The ids of the calls that have ended, as the server gave them, which may be one for two calls. */
-  readonly #calledIds: string[] = [];
-  /** What the calls are called: what answers one must find it. */
-  readonly #callIds = new Set<string>();
   #isOver = false;
 
   constructor(facts: ReplyFacts, dialect: ResponsesDialect) {
     this.#facts = facts;
     this.#dialect = dialect;
     this.#model = facts.model;
+    this.#calls = new ResponsesCalls(facts, () => this.#keep());
   }
 
   push(event: object, type: string, chunks: MessageChunk[]): boolean {
@@ -145,13 +115,13 @@ export class ResponsesDecoder implements Decoder {
         break;
       case "response.function_call_arguments.delta":
       case "response.custom_tool_call_input.delta":
-        this.#addArguments(at, textIn(wire.delta), chunks);
+        this.#calls.addArguments(at, textIn(wire.delta), chunks);
         break;
       case "response.function_call_arguments.done":
-        this.#completeArguments(at, textOf(wire.arguments) ?? "", chunks);
+        this.#calls.completeArguments(at, wire.arguments, chunks);
         break;
       case "response.custom_tool_call_input.done":
-        this.#completeArguments(at, textIn(wire.input), chunks);
+        this.#calls.completeArguments(at, textIn(wire.input), chunks);
         break;
       case "response.output_item.added":
         this.#beginItem(at, objectIn(wire.item) ?? {}, chunks);
@@ -225,35 +195,8 @@ export class ResponsesDecoder implements Decoder {
     this.#texts.complete(place, textIn(text ?? refusal ?? transcript), chunks);
   }
 
-  /** An id may still come until the item has ended. */
-  #beginItem(at: number, item: WireItem, chunks: MessageChunk[], isEnded = false): void {
-    if (!this.#isCallersCall(item) || this.#calls.has(at)) return;
-    const ownId = textIn(item.call_id);
-    const name = textIn(item.name);
-    if ((!ownId && !isEnded) || !name) return;
-    const isText = item.type === "custom_tool_call";
-    const begun = textOf(isText ? item.input : item.arguments) ?? "";
-    const index = this.#callCount++;
-    const id = uniqueCallId(ownId, this.#facts.id, index, this.#callIds);
-    const call = { index, id, ownId, name, text: new TextBuffer(), begun, done: undefined, isText };
-    this.#calls.set(at, call);
-    chunks.push(deltaOf(call, ""));
-  }
-
-  #addArguments(at: number, delta: string, chunks: MessageChunk[]): void {
-    const call = this.#calls.get(at);
-    if (!call || delta === "") return;
-    call.text.add(delta);
-    chunks.push(deltaOf(call, delta));
-  }
-
-  /** Arguments as they are told when they are done: the last word on them, since nobody has run what their pieces say. */
-  #completeArguments(at: number, args: string, chunks: MessageChunk[]): void {
-    const call = this.#calls.get(at);
-    if (!call) return;
-    const told = call.text.toString();
-    if (args.startsWith(told)) this.#addArguments(at, args.slice(told.length), chunks);
-    call.done = args || call.done;
+  #beginItem(at: number, item: WireItem, chunks: MessageChunk[]): void {
+    if (this.#isCallersCall(item)) this.#calls.begin(at, item, chunks);
   }
 
   #isCallersCall(item: WireItem): boolean {
@@ -286,41 +229,12 @@ export class ResponsesDecoder implements Decoder {
     for (const [index, part] of listIn(content).entries()) this.#completePart(`${at}.r${index}`, part, chunks);
   }
 
-  /** Only a completed call is whole. */
+  /** The item goes back under the id in the call's chunks. */
   #endCall(at: number, item: WireItem, chunks: MessageChunk[]): void {
-    this.#beginItem(at, item, chunks, true);
-    const call = this.#calls.get(at);
-    if (!call) throw new SendError("protocol", "A tool call came without the name of the tool.");
-    if (this.#items.has(at) && call.id !== item.call_id) this.#items.set(at, { ...item, call_id: call.id });
-    // Each is the last word where it says anything: some servers leave out what they have told in pieces, others have no pieces.
-    this.#completeArguments(at, textOf(call.isText ? item.input : item.arguments) ?? "", chunks);
-    if (call.done === undefined && call.text.toString() === "") this.#completeArguments(at, call.begun, chunks);
-    this.#calls.delete(at);
-    const { id, name, isText } = call;
-    const text = call.done ?? call.text.toString();
-    this.#calledIds.push(call.ownId);
-    if (item.status === "incomplete") {
-      this.#cutCall = name;
-      return;
-    }
-    let args: unknown = text;
-    this.#tellBareCall(chunks);
-    try {
-      if (!isText) args = argumentsIn(text);
-    } catch {
-      this.#brokenCall = name; // why, is told by how the reply ends
-      return;
-    }
-    this.#bareCall = toolCallOf(id, name, args);
-    if (text.trim() !== "" || item.status === "completed") this.#tellBareCall(chunks);
-  }
-
-  #tellBareCall(chunks: MessageChunk[]): void {
-    if (!this.#bareCall) return;
-    this.#keep(); // if the reply is cut from here on, its call goes back with what led to it
-    chunks.push({ type: "toolCall", content: "", toolCall: this.#bareCall, isFinal: false });
-    this.#bareCall = undefined;
-    this.#waits = true;
+    this.#calls.begin(at, item, chunks, true);
+    const id = this.#calls.idAt(at);
+    if (id !== undefined && id !== item.call_id) this.#items.set(at, { ...item, call_id: id });
+    this.#calls.end(at, item, chunks);
   }
 
   #endProviderTool(item: WireItem, chunks: MessageChunk[]): void {
@@ -347,17 +261,7 @@ export class ResponsesDecoder implements Decoder {
     if (raw !== undefined) facts.rawFinishReason = raw;
     const broken = status === "completed" || finishReasonOf(raw) ? undefined : brokenOffError(raw);
     if (broken) throw broken;
-    // Nothing but the event that ends it is missing of a call whose arguments are done.
-    if (status === "completed")
-      for (const [at, { done, isText }] of this.#calls)
-        if (done !== undefined)
-          this.#endCall(at, { type: isText ? "custom_tool_call" : "function_call", status }, chunks);
-    const [open] = this.#calls.values();
-    const lacking = this.#brokenCall ?? this.#bareCall?.name;
-    const cut = this.#cutCall ?? open?.name ?? (status === "incomplete" ? lacking : undefined);
-    if (cut !== undefined) throw cutCallError(cut);
-    if (this.#brokenCall !== undefined) throw malformedCallError(this.#brokenCall);
-    this.#tellBareCall(chunks);
+    this.#calls.close(status, chunks);
     this.#texts.citeAll(listIn(response.citations), chunks);
     if (this.#texts.difference === "lost") throw lostTextError();
     facts.finishReason = this.#finishReason(status, raw);
@@ -381,13 +285,8 @@ export class ResponsesDecoder implements Decoder {
   #readOutput(output: readonly Nullable<WireItem>[], chunks: MessageChunk[]): void {
     const anyItem = this.#items.size > 0;
     const anyText = this.#texts.anyVisible;
-    const called = countsOf(this.#calledIds);
-    const begun = new Map<string, number[]>();
-    for (const [at, { ownId }] of [...this.#calls].reverse()) {
-      const places = begun.get(ownId);
-      if (places) places.push(at);
-      else begun.set(ownId, [at]);
-    }
+    const called = countsOf(this.#calls.endedIds);
+    const begun = this.#calls.openPlaces();
     for (const [place, item] of output.entries()) {
       if (!item) continue;
       if (this.#isCallersCall(item)) {
@@ -396,7 +295,7 @@ export class ResponsesDecoder implements Decoder {
         if (known > 0) called.set(id, known - 1);
         else
           this.#endItem(
-            begun.get(id)?.pop() ?? (anyItem || this.#calls.has(place) ? AFTER_ALL + place : place),
+            begun.get(id)?.pop() ?? (anyItem || this.#calls.idAt(place) !== undefined ? AFTER_ALL + place : place),
             item,
             chunks,
           );
@@ -427,7 +326,7 @@ export class ResponsesDecoder implements Decoder {
     if (status === "incomplete") return finishReasonOf(raw) ?? "unknown";
     // Whoever thinned out the pieces says `completed` all the same.
     if (status !== "completed" || this.#texts.difference) return "unknown";
-    if (this.#waits || anyWaits([...this.#items.values()])) return "toolCalls";
+    if (this.#calls.anyComplete || anyWaits([...this.#items.values()])) return "toolCalls";
     return this.#refused ? "refusal" : "stop";
   }
 }
@@ -440,16 +339,6 @@ function ended(response: WireResponse, type: string): WireResponse {
 
 const thoughtAt = (at: number, { content_index }: WireEvent): TextPlace => `${at}.r${content_index ?? 0}`;
 const summaryAt = (at: number, { summary_index }: WireEvent): TextPlace => `${at}.s${summary_index ?? 0}`;
-
-function deltaOf({ index, id, name }: OpenCall, argumentsDelta: string): MessageChunk {
-  return { type: "toolCallDelta", content: "", index, id, name, argumentsDelta, isFinal: false };
-}
-
-/** Some servers send the object itself. */
-function textOf(args: unknown): string | undefined {
-  if (args === undefined || args === null) return undefined;
-  return typeof args === "string" ? args : exactJson(args);
-}
 
 function countsOf(ids: Iterable<string>): Map<string, number> {
   const counts = new Map<string, number>();
