@@ -27,7 +27,6 @@ export type {
 export type {
   CitationChunk,
   FinalChunk,
-  FinishReason,
   MediaChunk,
   MessageChunk,
   ProviderToolCallChunk,
@@ -38,28 +37,11 @@ export type {
   ToolCallDeltaChunk,
   ToolResultChunk,
 } from "./contract/chunk.ts";
-export type {
-  ClientWrapper,
-  PromptCache,
-  ReasoningEffort,
-  Recovery,
-  ReplyTo,
-  RetryOptions,
-  SearchParameters,
-  SendOptions,
-  Timeouts,
-  Tool,
-  ToolChoice,
-  ToolContext,
-  TypedClient,
-} from "./contract/client.ts";
-export {
-  SendError,
-  type SendErrorData,
-  type SendErrorFacts,
-  type SendErrorKind,
-  type TimeoutPhase,
-} from "./contract/errors.ts";
+export type { ClientWrapper, ReplyTo, TypedClient } from "./contract/client.ts";
+export type { SendErrorKind, TimeoutPhase } from "./contract/error-kind.ts";
+export { SendError, type SendErrorData, type SendErrorFacts } from "./contract/errors.ts";
+export type { FinishReason } from "./contract/finish-reason.ts";
+export type { InferArguments, InferSchema } from "./contract/infer-schema.ts";
 export {
   type AssistantMessage,
   type AssistantTurn,
@@ -80,20 +62,32 @@ export {
   type SystemMessage,
   type TextPart,
   type TokenLogprob,
-  type TokenUsage,
   type ToolCall,
   type ToolMessage,
   type UnfinishedToolCall,
   type UserMessage,
 } from "./contract/message.ts";
 export type { Attempt, ReplyMetrics } from "./contract/metrics.ts";
+export type {
+  PromptCache,
+  ReasoningEffort,
+  Recovery,
+  SearchParameters,
+  SendOptions,
+  Tool,
+  ToolChoice,
+  ToolContext,
+} from "./contract/options.ts";
+export type { RetryOptions } from "./contract/retries.ts";
+export type { JsonSchema, Schema, SchemaIssue, SchemaResult, StandardSchema } from "./contract/schema.ts";
+export type { Timeouts } from "./contract/timeouts.ts";
 export { type ToolDefinition, tool } from "./contract/tool.ts";
+export type { TokenUsage } from "./contract/usage.ts";
+export type { RateLimitOptions } from "./reliability/call-queue.ts";
 export type { CircuitOptions } from "./reliability/circuit-breaker.ts";
 export { type FallbackOptions, fallback } from "./reliability/fallback.ts";
 export { type HedgeOptions, hedge } from "./reliability/hedge.ts";
-export { type RateLimitOptions, rateLimit } from "./reliability/rate-limit.ts";
-export type { InferArguments, InferSchema } from "./schema/inferred.ts";
-export type { JsonSchema, Schema, SchemaIssue, SchemaResult, StandardSchema } from "./schema/schema.ts";
+export { rateLimit } from "./reliability/rate-limit.ts";
 export type { TurnInput } from "./session/history.ts";
 export type { OpenOptions, RestoreOptions, SessionOptions, TurnOptions } from "./session/options.ts";
 export type { SessionRecord } from "./session/record.ts";

@@ -2,12 +2,12 @@
 
 import { SendError, type SendErrorFacts } from "../contract/errors.ts";
 import type { RetryPolicy } from "../contract/retries.ts";
+import type { Limits } from "../contract/timeouts.ts";
 import type { Clock } from "../platform/clock.ts";
 import { isDeeper } from "../platform/json-depth.ts";
 import type { Protocol, ReplyPosition } from "../protocols/protocol.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
 import type { HttpRequest, ResponseHead, Transport } from "../transport/transport.ts";
-import type { Limits } from "./deadlines.ts";
 import type { EventShapes } from "./event-json.ts";
 import { plainCause } from "./redact.ts";
 import { retryAfterMs } from "./retry-after.ts";

@@ -1,44 +1,8 @@
 /** The clocks of one call. One timer serves them all and looks, when it fires, at what really passed. */
 
-import type { Timeouts } from "../contract/client.ts";
-import type { TimeoutPhase } from "../contract/errors.ts";
+import type { TimeoutPhase } from "../contract/error-kind.ts";
+import type { Limits, LimitsInForce, Timeouts } from "../contract/timeouts.ts";
 import { type Clock, MAX_TIMER_MS } from "../platform/clock.ts";
-
-const STREAMED = { headers: 60_000, firstChunk: 180_000, idle: 60_000, stall: 120_000, total: 0 };
-// A server that is asked for the whole reply says nothing until it is written.
-const WHOLE = { headers: 600_000, firstChunk: 0, idle: 600_000, stall: 0, total: 0 };
-
-const OFF = { headers: 0, firstChunk: 0, idle: 0, stall: 0, total: 0 };
-
-type LimitsInForce = Readonly<Record<keyof Timeouts, number>>;
-
-/** The limits in force, in milliseconds; infinite where one is off. */
-export interface Limits extends LimitsInForce {
-  /** Those until the first chunk, where they are others. */
-  readonly untilFirstChunk?: LimitsInForce;
-}
-
-/** Later settings win; what they leave undefined, they leave alone. */
-export function limitsOf(whole: boolean, ...settings: (Timeouts | undefined)[]): Limits {
-  return inForce(whole ? WHOLE : STREAMED, settings);
-}
-
-/**
- * The same for a server on the caller's own computer: until the first chunk only what the caller has set. It reads one prompt at a
- * time, for minutes perhaps and without a byte, and begins anew when the request is sent again.
- */
-export function localLimitsOf(whole: boolean, ...settings: (Timeouts | undefined)[]): Limits {
-  return { ...limitsOf(whole, ...settings), untilFirstChunk: inForce(OFF, settings) };
-}
-
-function inForce(defaults: LimitsInForce, settings: readonly (Timeouts | undefined)[]): LimitsInForce {
-  const limits = { ...defaults };
-  for (const setting of settings) {
-    for (const name of Object.keys(limits) as (keyof Timeouts)[]) limits[name] = setting?.[name] ?? limits[name];
-  }
-  for (const name of Object.keys(limits) as (keyof Timeouts)[]) limits[name] ||= Number.POSITIVE_INFINITY;
-  return limits;
-}
 
 /** Started with the call; told what happens; tells once which limit passed. */
 export class Deadlines {

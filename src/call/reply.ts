@@ -1,6 +1,7 @@
 /** One call under way: attempts, deadlines and endings, until the reply is whole or has failed. */
 
-import { SendError, type TimeoutPhase } from "../contract/errors.ts";
+import type { TimeoutPhase } from "../contract/error-kind.ts";
+import { SendError } from "../contract/errors.ts";
 import type { Attempt } from "../contract/metrics.ts";
 import { retryDelayMs } from "../contract/retries.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";

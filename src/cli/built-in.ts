@@ -1,11 +1,8 @@
 /** The model that needs nobody: loaded only when it is wanted. */
 
-import type { Settings } from "./arguments.ts";
-import type { Choice } from "./choose-client.ts";
+import type { Choice } from "./choice.ts";
 import { CommandError } from "./command-error.ts";
-
-/** Its name as a provider. */
-export const BUILT_IN = "embedded";
+import { BUILT_IN, type Settings } from "./settings.ts";
 
 /** Of the 512 tokens that it can look at: the estimate of a conversation's length may be short by a fifth. */
 const MAX_TOKENS = 400;

@@ -1,11 +1,12 @@
 /** Who answers: what was asked for, else whose key is there, else a server on this machine. */
 
-import type { ClientOptions, ClientWrapper, ReasoningEffort } from "../index.ts";
-import type { Settings } from "./arguments.ts";
-import { BUILT_IN, createBuiltIn } from "./built-in.ts";
+import type { ClientOptions, ReasoningEffort } from "../index.ts";
+import { createBuiltIn } from "./built-in.ts";
+import type { Choice } from "./choice.ts";
 import { CommandError } from "./command-error.ts";
 import { findServers, type LocalServer, listModels } from "./local-servers.ts";
 import { HOSTED, KEY_LINES, PROVIDERS, type Provider } from "./providers.ts";
+import { BUILT_IN, type Settings } from "./settings.ts";
 
 const NO_KEY =
   "no key found: talking to the built-in toy model; set OPENAI_API_KEY or another key, or start a local server, for a real one " +
@@ -13,24 +14,6 @@ const NO_KEY =
 
 /** The key for a server that is named by its address. */
 const OWN_KEY = "CLOUDLLM_API_KEY";
-
-/** A client that can get ready before it is asked anything. */
-export interface ReadyClient extends ClientWrapper {
-  /** Resolves with whether it is ready; never rejects. */
-  warm(): Promise<boolean>;
-}
-
-export interface Choice {
-  readonly client: ReadyClient;
-  /** The same provider with another model. */
-  withModel(model: string): ReadyClient;
-  /** What the server has; absent where nobody needs to ask. */
-  readonly models?: () => Promise<readonly string[]>;
-  /** How much of a conversation is sent, in tokens; absent where that is no concern of ours. */
-  readonly maxTokens?: number;
-  /** What the person must know of this choice. */
-  readonly note?: string;
-}
 
 /**
  * Chooses by `--provider`, else `--base-url` (any compatible server), else the first provider of `HOSTED` whose key is

@@ -1,8 +1,7 @@
 /** A chat's conversation: its turns and its commands. Replies go to stdout, all that is said about them to stderr. */
 
 import type { LLMSession, UserMessage } from "../index.ts";
-import type { Settings } from "./arguments.ts";
-import type { Choice } from "./choose-client.ts";
+import type { Choice } from "./choice.ts";
 import { CommandError } from "./command-error.ts";
 import { CHAT_HELP, type CommandName } from "./commands/chat-commands.ts";
 import { loadConversation, saveConversation } from "./conversation-file.ts";
@@ -11,6 +10,7 @@ import type { Lines } from "./lines.ts";
 import { saveMedia } from "./media-files.ts";
 import { quoted } from "./one-line.ts";
 import { mediaOf, type Outcome, showReply, streamOf } from "./reply.ts";
+import type { Settings } from "./settings.ts";
 import { failureLineOf, statusOf } from "./status-line.ts";
 import type { Terminal } from "./terminal.ts";
 

@@ -1,7 +1,8 @@
 /** From the words of a command line to an exit code: 0 all went well, 1 it failed, 2 it was not understood, 130 Ctrl-C. */
 
-import { type Command, commandOf, type Settings } from "./arguments.ts";
-import { type Choice, chooseClient } from "./choose-client.ts";
+import { type Command, commandOf } from "./arguments.ts";
+import type { Choice } from "./choice.ts";
+import { chooseClient } from "./choose-client.ts";
 import { CommandError } from "./command-error.ts";
 import { ask } from "./commands/ask.ts";
 import { chat } from "./commands/chat.ts";
@@ -10,6 +11,7 @@ import { listSessions } from "./commands/sessions.ts";
 import { HELP } from "./help.ts";
 import { LOCAL_SERVERS } from "./local-servers.ts";
 import { questionOf } from "./question.ts";
+import type { Settings } from "./settings.ts";
 import { createTerminal, type ProcessStreams, type Terminal } from "./terminal.ts";
 import { VERSION } from "./version.ts";
 

@@ -2,22 +2,16 @@
 
 import { defaultTransport } from "#default-transport";
 import type { Background, CallRequest } from "../call/call.ts";
-import { type Limits, limitsOf, localLimitsOf } from "../call/deadlines.ts";
 import { EventShapes } from "../call/event-json.ts";
 import { isSecretHeader, Redactions } from "../call/redact.ts";
 import { Reply } from "../call/reply.ts";
 import { RetryBudget } from "../call/retry-budget.ts";
-import {
-  type Recovery,
-  type ReplyTo,
-  type SendOptions,
-  type Tool,
-  type TypedClient,
-  typedReply,
-} from "../contract/client.ts";
+import { type ReplyTo, type TypedClient, typedReply } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
 import type { Message } from "../contract/message.ts";
+import type { Recovery, SendOptions, Tool } from "../contract/options.ts";
 import { type RetryPolicy, retryDelayMs, retryPolicyOf } from "../contract/retries.ts";
+import { type Limits, limitsOf, localLimitsOf } from "../contract/timeouts.ts";
 import { checkCall, optionsFault } from "../contract/validate.ts";
 import { systemClock } from "../platform/clock.ts";
 import { jsonOf } from "../platform/json-text.ts";

@@ -2,23 +2,6 @@
 
 import type { AssistantMessage, Citation, Media, ProviderToolCall, ToolCall } from "./message.ts";
 
-/**
- * Why a reply ended.
- *
- * `stop`: the model was done. `length`: a token limit. `toolCalls`: it waits for tools. `contentFilter`: the provider
- * withheld the rest. `refusal`: the model declined. `stopped`: the caller stopped it. `interrupted`: it failed on the way
- * (only on `error.partial`). `unknown`: the provider gave no reason, or one we do not know; see `rawFinishReason`.
- */
-export type FinishReason =
-  | "stop"
-  | "length"
-  | "toolCalls"
-  | "contentFilter"
-  | "refusal"
-  | "stopped"
-  | "interrupted"
-  | "unknown";
-
 /** What every chunk may carry. */
 interface FromEvent {
   /** The provider's event that the chunk was read from, parsed. Present only with `SendOptions.raw`. */

@@ -1,62 +1,9 @@
-/** The one error class. Its kinds are a table; its facts are fields; its message is for a person. */
+/** The one error class. Its facts are fields; its message is for a person. */
 
 import { mapTexts } from "../platform/text-of.ts";
+import { isRetryable, type SendErrorKind, type TimeoutPhase } from "./error-kind.ts";
 import type { AssistantMessage } from "./message.ts";
 import type { Attempt } from "./metrics.ts";
-
-/**
- * What went wrong, as a closed set a program can switch on.
- *
- * - `authentication`: the key is missing, wrong or revoked.
- * - `permission`: the key is good but may not do this, or the account cannot pay for it.
- * - `notFound`: no such model or address.
- * - `invalidRequest`: the request is malformed; nothing was sent, or the provider refused it.
- * - `contextLength`: the conversation does not fit into the model's context window.
- * - `contentFilter`: the provider withheld the reply for its content.
- * - `rateLimit`: too many requests or tokens for now (see `retryAfterMs`), or a spent quota (not `retryable` then).
- * - `overloaded`: the provider has no capacity at the moment.
- * - `server`: the provider failed.
- * - `network`: no connection, or it broke.
- * - `timeout`: a deadline passed; `phase` says which.
- * - `truncated`: the reply ended before the provider finished it.
- * - `protocol`: the answer is not what the protocol promises.
- * - `aborted`: the caller's signal fired.
- * - `unsupported`: this provider, model or runtime cannot do what was asked.
- * - `invalidOutput`: the reply does not match the schema that was asked for.
- * - `busy`: the session is in the middle of another turn, or another process has it.
- * - `storage`: the store of a session could not read or write; `cause` says why.
- */
-export type SendErrorKind = keyof typeof RETRYABLE;
-
-/** Every kind, and whether the same request may succeed when sent again after it. */
-const RETRYABLE = {
-  authentication: false,
-  permission: false,
-  notFound: false,
-  invalidRequest: false,
-  contextLength: false,
-  contentFilter: false,
-  rateLimit: true,
-  overloaded: true,
-  server: true,
-  network: true,
-  timeout: true,
-  truncated: true,
-  protocol: true,
-  aborted: false,
-  unsupported: false,
-  invalidOutput: false,
-  busy: false,
-  storage: false,
-} as const;
-
-/** Whether a value, such as one from another thread, is a kind. */
-export function isSendErrorKind(value: unknown): value is SendErrorKind {
-  return typeof value === "string" && Object.hasOwn(RETRYABLE, value);
-}
-
-/** Which deadline passed: see `Timeouts`. */
-export type TimeoutPhase = "connect" | "headers" | "firstChunk" | "idle" | "stall" | "total";
 
 /** What is known about a failure. Absent means not known. */
 export interface SendErrorFacts {
@@ -123,7 +70,7 @@ export class SendError extends Error {
   constructor(kind: SendErrorKind, message: string, facts: SendErrorFacts = {}) {
     super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
     this.kind = kind;
-    const { cause: _kept, retryable = RETRYABLE[kind], ...rest } = facts;
+    const { cause: _kept, retryable = isRetryable(kind), ...rest } = facts;
     this.retryable = retryable;
     for (const [name, value] of Object.entries(rest)) {
       if (value !== undefined) Object.defineProperty(this, name, { value, enumerable: true });

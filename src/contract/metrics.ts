@@ -1,7 +1,7 @@
 /** What a reply took: its timing, and every request that was sent for it. */
 
-import type { SendErrorKind } from "./errors.ts";
-import type { TokenUsage } from "./message.ts";
+import type { SendErrorKind } from "./error-kind.ts";
+import type { TokenUsage } from "./usage.ts";
 
 /** One request that was sent for a call, and how it ended. */
 export interface Attempt {

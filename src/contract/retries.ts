@@ -1,8 +1,21 @@
 /** Whether and when a failed request is sent again. Pure: waiting is the caller's affair. */
 
 import { MAX_TIMER_MS } from "../platform/clock.ts";
-import type { RetryOptions, SendOptions } from "./client.ts";
 import type { SendError } from "./errors.ts";
+
+/** How failed requests are sent again, while no chunk was delivered. */
+export interface RetryOptions {
+  /** Most times that one call is sent again. Default 2; 0 turns retries off. */
+  readonly max?: number | undefined;
+  /** Longest wait a provider may ask for (`Retry-After`), in milliseconds; a longer one ends the call at once. Default 60 000. */
+  readonly maxRetryAfterMs?: number | undefined;
+  /**
+   * The part of a client's calls that may be sent again while several are under way: with the default of 0.1, one retry for
+   * ten calls, beyond the first ten. So an outage is not answered with a multiple of the load, and calls that find the
+   * budget spent fail at once. A call that has the client for itself always has its retries. `false`: no budget.
+   */
+  readonly budget?: number | false | undefined;
+}
 
 const FIRST_BACKOFF_MS = 500;
 const LONGEST_BACKOFF_MS = 8_000;
@@ -14,7 +27,7 @@ const DEFAULTS = { max: 2, maxRetryAfterMs: 60_000, budget: 0.1 } as const;
 export type RetryPolicy = Readonly<Required<{ [Name in keyof RetryOptions]: Exclude<RetryOptions[Name], undefined> }>>;
 
 /** What the option `retries` says, in full. Later settings win, field by field. */
-export function retryPolicyOf(...settings: readonly SendOptions["retries"][]): RetryPolicy {
+export function retryPolicyOf(...settings: readonly (number | RetryOptions | undefined)[]): RetryPolicy {
   const policy: { -readonly [Name in keyof RetryPolicy]: RetryPolicy[Name] } = { ...DEFAULTS };
   for (const setting of settings) {
     const { max, maxRetryAfterMs, budget } = typeof setting === "number" ? { max: setting } : (setting ?? {});

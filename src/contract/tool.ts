@@ -1,8 +1,8 @@
 /** Tools whose `run` knows the type of its arguments. */
 
-import type { InferArguments } from "../schema/inferred.ts";
-import type { JsonSchema, Schema } from "../schema/schema.ts";
-import type { Tool, ToolContext } from "./client.ts";
+import type { InferArguments } from "./infer-schema.ts";
+import type { Tool, ToolContext } from "./options.ts";
+import type { JsonSchema, Schema } from "./schema.ts";
 
 /** What `tool` takes: a `Tool` whose `run` gets what `parameters` says. */
 export interface ToolDefinition<Parameters extends Schema> extends Omit<Tool, "parameters" | "run"> {

@@ -1,9 +1,10 @@
 /** Bad input is found before anything is sent. */
 
 import { jsonFault } from "../platform/json-depth.ts";
-import type { RetryOptions, SearchParameters, SendOptions, Tool } from "./client.ts";
 import { SendError } from "./errors.ts";
 import type { ContentPart, Message } from "./message.ts";
+import type { SearchParameters, SendOptions, Tool } from "./options.ts";
+import type { RetryOptions } from "./retries.ts";
 
 type OptionName = keyof SendOptions;
 

@@ -1,6 +1,6 @@
 /** A client that needs no key and no network. */
 
-import type { SendOptions } from "../contract/client.ts";
+import type { SendOptions } from "../contract/options.ts";
 import { EmbeddedEngine } from "./embedded-engine.ts";
 import { LocalClient } from "./local-client.ts";
 import { ownWeights, type WeightsSource } from "./weights-file.ts";

@@ -1,7 +1,7 @@
 /** The engine: a weights file that is read when the first reply is wanted, and kept. */
 
-import type { SendOptions } from "../contract/client.ts";
 import type { Message } from "../contract/message.ts";
+import type { SendOptions } from "../contract/options.ts";
 import { Generation } from "./generation.ts";
 import { readGguf } from "./gguf.ts";
 import { promptOf, TURN_BEGINS, TURN_ENDS } from "./prompt.ts";

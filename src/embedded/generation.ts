@@ -1,8 +1,8 @@
 /** A prompt → an answer, token by token. */
 
-import type { FinishReason } from "../contract/chunk.ts";
-import type { SendOptions } from "../contract/client.ts";
-import type { TokenUsage } from "../contract/message.ts";
+import type { FinishReason } from "../contract/finish-reason.ts";
+import type { SendOptions } from "../contract/options.ts";
+import type { TokenUsage } from "../contract/usage.ts";
 import { Evaluation } from "./evaluation.ts";
 import { withoutLoops } from "./loop-guard.ts";
 import { createSampler, type Sampler } from "./sampler.ts";

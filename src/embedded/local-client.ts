@@ -1,9 +1,10 @@
 /** A client whose replies are written in this process. */
 
-import { limitsOf } from "../call/deadlines.ts";
-import type { ClientWrapper, SendOptions } from "../contract/client.ts";
+import type { ClientWrapper } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage, Message } from "../contract/message.ts";
+import type { SendOptions } from "../contract/options.ts";
+import { limitsOf } from "../contract/timeouts.ts";
 import { checkCall, optionsFault } from "../contract/validate.ts";
 import { systemClock } from "../platform/clock.ts";
 import type { MessageStream } from "../stream/message-stream.ts";

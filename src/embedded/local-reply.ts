@@ -1,10 +1,11 @@
 /** The source behind a stream whose reply is written in this process: steps of a writer, as the consumer wants them. */
 
-import { Deadlines, type Limits } from "../call/deadlines.ts";
-import type { SendOptions } from "../contract/client.ts";
+import { Deadlines } from "../call/deadlines.ts";
 import { SendError } from "../contract/errors.ts";
 import type { Message } from "../contract/message.ts";
 import type { Attempt } from "../contract/metrics.ts";
+import type { SendOptions } from "../contract/options.ts";
+import type { Limits } from "../contract/timeouts.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";

@@ -1,7 +1,7 @@
 /** What a small model in this process has no way to do. */
 
-import type { SendOptions } from "../contract/client.ts";
 import type { Message } from "../contract/message.ts";
+import type { SendOptions } from "../contract/options.ts";
 import { requestContext } from "../protocols/protocol.ts";
 
 /** Options that only a provider on a network can have; each with the values that ask for nothing. */

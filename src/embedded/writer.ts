@@ -1,8 +1,9 @@
 /** The border between a client and an engine in this process: an engine opens writers, a writer writes one reply. */
 
-import type { FinishReason } from "../contract/chunk.ts";
-import type { SendOptions } from "../contract/client.ts";
-import type { Message, TokenUsage } from "../contract/message.ts";
+import type { FinishReason } from "../contract/finish-reason.ts";
+import type { Message } from "../contract/message.ts";
+import type { SendOptions } from "../contract/options.ts";
+import type { TokenUsage } from "../contract/usage.ts";
 
 /** What one step of a writer brings: text (`""` where nothing can be shown yet), and in the last one how it ended. */
 export interface Step {

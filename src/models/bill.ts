@@ -1,6 +1,6 @@
 /** What a usage object, the provider's own (`usage.raw`) above all, says of the bill, beside the tokens. */
 
-import type { TokenUsage } from "../contract/message.ts";
+import type { TokenUsage } from "../contract/usage.ts";
 
 /** Any server may send anything: nothing is taken for what it is called. */
 interface WireBill {

@@ -1,6 +1,6 @@
 /** What a reply costs. */
 
-import type { TokenUsage } from "../contract/message.ts";
+import type { TokenUsage } from "../contract/usage.ts";
 import { hourWritesOf, isListPriced, isSum, statedCostOf } from "./bill.ts";
 import { type ModelName, modelInfoOf } from "./model-info.ts";
 import type { Prices } from "./row.ts";

@@ -1,9 +1,9 @@
 /** The border to the wire formats. A protocol is pure: objects in, objects out; no network, no clock, no environment. */
 
 import type { MessageChunk } from "../contract/chunk.ts";
-import type { SendOptions } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
 import type { Message } from "../contract/message.ts";
+import type { SendOptions } from "../contract/options.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
 
 /** The receiver of a request. */

@@ -1,8 +1,10 @@
 /** Who may go now: calls in the order in which they came, within the limits and what the provider says of them. */
 
-import type { ClientWrapper, SendOptions } from "../contract/client.ts";
-import { SendError, type SendErrorFacts, type SendErrorKind } from "../contract/errors.ts";
+import type { ClientWrapper } from "../contract/client.ts";
+import type { SendErrorKind } from "../contract/error-kind.ts";
+import { SendError, type SendErrorFacts } from "../contract/errors.ts";
 import type { AssistantMessage, Message, RateLimits } from "../contract/message.ts";
+import type { SendOptions } from "../contract/options.ts";
 import { retryPolicyOf } from "../contract/retries.ts";
 import { messagesFault, optionsFault } from "../contract/validate.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
@@ -10,8 +12,20 @@ import { MAX_TIMER_MS } from "../platform/clock.ts";
 import { reportAttempts } from "../stream/attempts-in-flight.ts";
 import { waitsInVain } from "../stream/idle-alternative.ts";
 import { estimateInputTokens } from "../tokens/estimate.ts";
-import type { RateLimitOptions } from "./rate-limit.ts";
 import { SlidingWindow } from "./sliding-window.ts";
+
+/** The limits; those that are absent do not hold. */
+export interface RateLimitOptions {
+  /** Most calls begun in any 60 seconds. */
+  readonly requestsPerMinute?: number | undefined;
+  /**
+   * Most tokens, in and out, in any 60 seconds. A call is counted with an estimate of its input and its `maxOutputTokens`
+   * (1 000 where it has none) when it begins, and with what the provider reported when it ends.
+   */
+  readonly tokensPerMinute?: number | undefined;
+  /** Most calls under way at once; a stream is under way until it is read to its end, or left. */
+  readonly concurrency?: number | undefined;
+}
 
 /** What a reply is taken to cost before it is known. */
 const EXPECTED_OUTPUT_TOKENS = 1_000;

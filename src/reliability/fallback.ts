@@ -1,8 +1,10 @@
 /** The next client when one fails. */
 
-import type { ClientWrapper, Recovery, SendOptions, TypedClient } from "../contract/client.ts";
-import type { SendError, SendErrorKind } from "../contract/errors.ts";
+import type { ClientWrapper, TypedClient } from "../contract/client.ts";
+import type { SendErrorKind } from "../contract/error-kind.ts";
+import type { SendError } from "../contract/errors.ts";
 import type { Message } from "../contract/message.ts";
+import type { Recovery, SendOptions } from "../contract/options.ts";
 import { systemClock } from "../platform/clock.ts";
 import { clientOf, openStream } from "../stream/open-stream.ts";
 import { type RecoverableCall, RecoveringSource } from "../stream/recovering-source.ts";

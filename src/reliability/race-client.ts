@@ -1,7 +1,8 @@
 /** A race as a client. */
 
-import type { ClientWrapper, SendOptions, Tool, TypedClient } from "../contract/client.ts";
+import type { ClientWrapper, TypedClient } from "../contract/client.ts";
 import type { Message } from "../contract/message.ts";
+import type { SendOptions, Tool } from "../contract/options.ts";
 import { checkCall } from "../contract/validate.ts";
 import { streamOf } from "../stream/complete-source.ts";
 import { clientOf, openStream } from "../stream/open-stream.ts";

@@ -1,10 +1,11 @@
 /** One reply, asked of several clients: who delivers the first chunk has won, the others are let go. */
 
 import type { MessageChunk } from "../contract/chunk.ts";
-import type { ClientWrapper, SendOptions } from "../contract/client.ts";
+import type { ClientWrapper } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
 import type { Message } from "../contract/message.ts";
 import type { Attempt } from "../contract/metrics.ts";
+import type { SendOptions } from "../contract/options.ts";
 import { limitsLeft } from "../contract/timeouts.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import { MAX_TIMER_MS } from "../platform/clock.ts";

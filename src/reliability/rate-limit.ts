@@ -1,25 +1,13 @@
 /** Keeps a client within its provider's limits: calls wait in line instead of being refused. */
 
-import type { ClientWrapper, SendOptions, TypedClient } from "../contract/client.ts";
+import type { ClientWrapper, TypedClient } from "../contract/client.ts";
+import type { SendOptions } from "../contract/options.ts";
 import { limitsLeft } from "../contract/timeouts.ts";
 import { settledFor } from "../stream/caller-stack.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
 import { clientOf } from "../stream/open-stream.ts";
-import { CallQueue } from "./call-queue.ts";
+import { CallQueue, type RateLimitOptions } from "./call-queue.ts";
 import { askComplete, askStreamed } from "./race-client.ts";
-
-/** The limits; those that are absent do not hold. */
-export interface RateLimitOptions {
-  /** Most calls begun in any 60 seconds. */
-  readonly requestsPerMinute?: number | undefined;
-  /**
-   * Most tokens, in and out, in any 60 seconds. A call is counted with an estimate of its input and its `maxOutputTokens`
-   * (1 000 where it has none) when it begins, and with what the provider reported when it ends.
-   */
-  readonly tokensPerMinute?: number | undefined;
-  /** Most calls under way at once; a stream is under way until it is read to its end, or left. */
-  readonly concurrency?: number | undefined;
-}
 
 /**
  * A client whose calls wait their turn, in the order in which they were made. A call whose signal fires leaves the line. It

@@ -1,7 +1,7 @@
 /** What a schema demands of a value by itself, without further schemas. */
 
+import type { JsonSchema } from "../contract/schema.ts";
 import { add, type Issue, issue } from "./issues.ts";
-import type { JsonSchema } from "./schema.ts";
 import { isJsonObject } from "./subschemas.ts";
 import { canonical, isEqual, isMultiple } from "./values.ts";
 import { counted, kindOf, listed, shown, typesText } from "./wording.ts";

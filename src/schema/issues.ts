@@ -1,6 +1,6 @@
 /** What does not fit, and how it finds its way up to the root. */
 
-import type { SchemaIssue } from "./schema.ts";
+import type { SchemaIssue } from "../contract/schema.ts";
 
 /** The way from the value that was held against a schema to the part that does not fit. */
 export interface Path {

@@ -3,7 +3,7 @@
  * say is said to the model in the description; the reply is held against the caller's own schema in any case.
  */
 
-import type { JsonSchema } from "./schema.ts";
+import type { JsonSchema } from "../contract/schema.ts";
 import { isJsonObject, partsOf, withParts } from "./subschemas.ts";
 
 /** Formats of texts that both take. */

@@ -1,7 +1,7 @@
 /** Whether a JSON Schema can be used at all: found before anything is sent, not when a reply is held against it. */
 
+import type { JsonSchema } from "../contract/schema.ts";
 import { Pattern } from "./pattern.ts";
-import type { JsonSchema } from "./schema.ts";
 import { draftOf, type LocatedSchema, SchemaDocument, type Way } from "./schema-document.ts";
 import { isJsonObject, partsOf } from "./subschemas.ts";
 

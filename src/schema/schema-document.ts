@@ -1,6 +1,6 @@
 /** What a JSON Schema document holds: its schemas, the resources and anchors they belong to, and where references lead. */
 
-import type { JsonSchema } from "./schema.ts";
+import type { JsonSchema } from "../contract/schema.ts";
 import { isJsonObject, partsOf } from "./subschemas.ts";
 
 /** The way to a schema from the root of its document. */

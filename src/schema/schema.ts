@@ -1,51 +1,11 @@
 /** What a schema is here, in either of the two forms people have one in: a library's (Standard Schema), or plain JSON Schema. */
 
 import { SendError } from "../contract/errors.ts";
+import type { JsonSchema, Schema, SchemaIssue, SchemaResult, StandardSchema } from "../contract/schema.ts";
 import { mayLoseDigits, parseBigInts } from "../platform/exact-json.ts";
 import { wordsOf } from "../platform/text-of.ts";
 import { schemaFault } from "./schema-check.ts";
 import { jsonSchemaIssues } from "./validator.ts";
-
-/**
- * What schema libraries (Zod, Valibot, ArkType …) put under `~standard`, in the parts used here. The types are our own, so
- * that no library is needed.
- * @see https://standardschema.dev
- */
-export interface StandardSchema<Output = unknown> {
-  readonly "~standard": {
-    readonly version: 1;
-    readonly vendor: string;
-    readonly validate: (value: unknown) => SchemaResult<Output> | Promise<SchemaResult<Output>>;
-    readonly types?: { readonly input: unknown; readonly output: Output } | undefined;
-    /**
-     * The library's own way to say the same in JSON Schema; not every library has one.
-     * @see https://standardschema.dev/json-schema
-     */
-    readonly jsonSchema?: {
-      readonly input: (options: {
-        readonly target: "draft-2020-12";
-        readonly libraryOptions?: Readonly<Record<string, unknown>>;
-      }) => Record<string, unknown>;
-    };
-  };
-}
-
-/** A value that fits, or what does not fit, and where. */
-export type SchemaResult<Output> =
-  | { readonly value: Output; readonly issues?: undefined }
-  | { readonly issues: readonly SchemaIssue[] };
-
-/** One thing that does not fit. `path` leads to it from the root. */
-export interface SchemaIssue {
-  readonly message: string;
-  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
-}
-
-/** A plain JSON Schema (draft 2020-12), for example `{ type: "object", properties: { city: { type: "string" } } }`. */
-export type JsonSchema = Readonly<Record<string, unknown>>;
-
-/** A schema in either form. */
-export type Schema<Output = unknown> = StandardSchema<Output> | JsonSchema;
 
 function isStandardSchema(schema: Schema): schema is StandardSchema {
   // ArkType's schemas are functions.

@@ -1,6 +1,6 @@
 /** Where a JSON Schema holds further schemas. */
 
-import type { JsonSchema } from "./schema.ts";
+import type { JsonSchema } from "../contract/schema.ts";
 
 /** Keywords whose value is one schema. */
 const ONE = [

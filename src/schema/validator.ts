@@ -10,10 +10,10 @@
  * @see https://json-schema.org/draft/2020-12/json-schema-validation
  */
 
+import type { JsonSchema, SchemaIssue } from "../contract/schema.ts";
 import { holdCounts, holdNumber, holdValues, typeFault } from "./constraints.ts";
 import { add, type Issue, type Issues, issue, located } from "./issues.ts";
 import { Pattern } from "./pattern.ts";
-import type { JsonSchema, SchemaIssue } from "./schema.ts";
 import { type Resource, SchemaDocument } from "./schema-document.ts";
 import { isJsonObject, namedSchemas } from "./subschemas.ts";
 import { equalPair, lengthOf } from "./values.ts";

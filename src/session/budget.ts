@@ -1,10 +1,11 @@
 /** How much of a conversation goes into one request. */
 
-import type { SendOptions } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
 import type { Message, SystemMessage } from "../contract/message.ts";
+import type { SendOptions } from "../contract/options.ts";
+import type { JsonSchema, Schema } from "../contract/schema.ts";
 import { optionsFault } from "../contract/validate.ts";
-import { type JsonSchema, jsonSchemaOf, type Schema } from "../schema/schema.ts";
+import { jsonSchemaOf } from "../schema/schema.ts";
 import { estimateMediaTokens } from "../stream/media-collector.ts";
 import type { TokenCounter } from "../tokens/estimate.ts";
 import { latestExchanges } from "./history.ts";

@@ -1,10 +1,11 @@
 /** Executes one tool call: from its arguments to its result message. */
 
-import type { Tool } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
 import type { ToolCall, ToolMessage } from "../contract/message.ts";
+import type { Tool } from "../contract/options.ts";
+import type { SchemaResult } from "../contract/schema.ts";
 import { MAX_TIMER_MS } from "../platform/clock.ts";
-import { issuesText, type SchemaResult, validate } from "../schema/schema.ts";
+import { issuesText, validate } from "../schema/schema.ts";
 import { isError, toolErrorText, toolResultText } from "./tool-result-text.ts";
 
 /**

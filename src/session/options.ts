@@ -1,7 +1,8 @@
 /** The options of a session and of its turns, and their validation. */
 
-import type { ClientWrapper, SendOptions, Tool } from "../contract/client.ts";
+import type { ClientWrapper } from "../contract/client.ts";
 import type { Message, ToolCall } from "../contract/message.ts";
+import type { SendOptions, Tool } from "../contract/options.ts";
 import { optionsFault } from "../contract/validate.ts";
 import type { TokenCounter } from "../tokens/estimate.ts";
 import type { SessionStore } from "./store.ts";

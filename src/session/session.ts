@@ -1,15 +1,10 @@
 /** A conversation: a client, a system prompt, the history, and how many tokens of it may be sent. */
 
-import type { ClientWrapper, SendOptions, TypedClient } from "../contract/client.ts";
+import type { ClientWrapper, TypedClient } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
-import type {
-  AssistantMessage,
-  Message,
-  SystemMessage,
-  TokenUsage,
-  ToolCall,
-  UserMessage,
-} from "../contract/message.ts";
+import type { AssistantMessage, Message, SystemMessage, ToolCall, UserMessage } from "../contract/message.ts";
+import type { SendOptions } from "../contract/options.ts";
+import type { TokenUsage } from "../contract/usage.ts";
 import { streamOf } from "../stream/complete-source.ts";
 import { MessageStream } from "../stream/message-stream.ts";
 import { sendErrorOf } from "../stream/transfer.ts";

@@ -1,10 +1,11 @@
 /** One turn as one stream: a reply, the tools it asks for, the reply to what they answered, and so on. */
 
 import type { MessageChunk, ToolResultChunk } from "../contract/chunk.ts";
-import type { ClientWrapper, Tool } from "../contract/client.ts";
+import type { ClientWrapper } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage, ToolCall, ToolMessage } from "../contract/message.ts";
 import type { Attempt } from "../contract/metrics.ts";
+import type { Tool } from "../contract/options.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import { asStopped, observeAttempts } from "../stream/attempts-in-flight.ts";
 import { chunksOf } from "../stream/complete-source.ts";

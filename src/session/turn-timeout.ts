@@ -1,7 +1,7 @@
 /** The limit of a whole turn: `timeouts.total`, which covers its replies and the tools between them. */
 
-import type { Timeouts } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
+import type { Timeouts } from "../contract/timeouts.ts";
 import { MAX_TIMER_MS } from "../platform/clock.ts";
 
 /** Limits the time of one turn. */

@@ -1,7 +1,8 @@
 /** A turn under way: what is asked of whom, and the way out of it. */
 
-import type { SendOptions, TypedClient } from "../contract/client.ts";
+import type { TypedClient } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
+import type { SendOptions } from "../contract/options.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
 import type { Fitted } from "./budget.ts";

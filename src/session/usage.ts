@@ -1,6 +1,7 @@
 /** The tokens that a conversation has used so far. Reported counts and estimates are kept apart. */
 
-import type { AssistantMessage, TokenUsage } from "../contract/message.ts";
+import type { AssistantMessage } from "../contract/message.ts";
+import type { TokenUsage } from "../contract/usage.ts";
 import { OPTIONAL_COUNTS, REQUIRED_COUNTS, sumOf } from "../tokens/usage-total.ts";
 
 /** The tokens of one reply, and the provider and model that bill them. Replies that were removed from the history are billed and so counted. */

@@ -1,8 +1,10 @@
 /** Chunks → `AssistantMessage`. The only place that accumulates a reply. */
 
-import type { FinishReason, MessageChunk } from "../contract/chunk.ts";
-import type { AssistantMessage, Citation, ProviderToolCall, TokenUsage } from "../contract/message.ts";
+import type { MessageChunk } from "../contract/chunk.ts";
+import type { FinishReason } from "../contract/finish-reason.ts";
+import type { AssistantMessage, Citation, ProviderToolCall } from "../contract/message.ts";
 import type { ReplyMetrics } from "../contract/metrics.ts";
+import type { TokenUsage } from "../contract/usage.ts";
 import { TextBuffer } from "../platform/text-buffer.ts";
 import { estimateTokens } from "../tokens/estimate.ts";
 import { LiveEstimate } from "../tokens/live-estimate.ts";

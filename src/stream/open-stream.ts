@@ -1,7 +1,8 @@
 /** From a source to the stream that a client's caller gets, and from there to a client. */
 
-import { type ReplyTo, type SendOptions, type Tool, type TypedClient, typedReply } from "../contract/client.ts";
+import { type ReplyTo, type TypedClient, typedReply } from "../contract/client.ts";
 import type { Message } from "../contract/message.ts";
+import type { SendOptions, Tool } from "../contract/options.ts";
 import { settledFor } from "./caller-stack.ts";
 import { MessageStream, type StreamOptions } from "./message-stream.ts";
 import type { ChunkSource } from "./source.ts";

@@ -1,10 +1,10 @@
 /** A reply that, when it breaks, is brought to its end by further requests. */
 
 import type { MessageChunk, RewindChunk } from "../contract/chunk.ts";
-import type { Recovery, SendOptions } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage, Message, Replay } from "../contract/message.ts";
 import type { Attempt } from "../contract/metrics.ts";
+import type { Recovery, SendOptions } from "../contract/options.ts";
 import { limitsLeft } from "../contract/timeouts.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import type { Clock } from "../platform/clock.ts";

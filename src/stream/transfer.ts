@@ -1,7 +1,8 @@
 /** A reply whose chunks come from elsewhere: another thread, or somebody's generator. */
 
 import type { MessageChunk } from "../contract/chunk.ts";
-import { isSendErrorKind, SendError, type SendErrorData } from "../contract/errors.ts";
+import { isSendErrorKind } from "../contract/error-kind.ts";
+import { SendError, type SendErrorData } from "../contract/errors.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import { MAX_TIMER_MS } from "../platform/clock.ts";
 import { messageOf } from "../platform/text-of.ts";

@@ -1,14 +1,15 @@
 /** A source whose tool calls and whose output are held against the caller's schemas before anybody sees them as whole. */
 
 import type { MessageChunk } from "../contract/chunk.ts";
-import type { SendOptions, Tool } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
+import type { SendOptions, Tool } from "../contract/options.ts";
+import type { SchemaResult } from "../contract/schema.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import { MAX_TIMER_MS } from "../platform/clock.ts";
 import { parseExact } from "../platform/exact-json.ts";
 import { TextBuffer } from "../platform/text-buffer.ts";
 import { wordsOf } from "../platform/text-of.ts";
-import { issuesText, type SchemaResult, validate } from "../schema/schema.ts";
+import { issuesText, validate } from "../schema/schema.ts";
 import type { ReplyFacts } from "./reply-facts.ts";
 import { type ChunkSink, type ChunkSource, NO_SINK } from "./source.ts";
 

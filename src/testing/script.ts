@@ -1,6 +1,6 @@
 /** What a reply does, in no provider's words. Played in memory by `scriptedClient`, over HTTP by `startProviderServer`. */
 
-import type { FinishReason } from "../contract/chunk.ts";
+import type { FinishReason } from "../contract/finish-reason.ts";
 import type { Citation, Media } from "../contract/message.ts";
 import type { Pause } from "./pause.ts";
 

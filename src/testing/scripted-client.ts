@@ -1,9 +1,10 @@
 /** A client that plays scripts instead of asking a provider: for testing an application without a network. */
 
-import { limitsOf } from "../call/deadlines.ts";
-import type { ClientWrapper, SendOptions } from "../contract/client.ts";
+import type { ClientWrapper } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
 import type { Message } from "../contract/message.ts";
+import type { SendOptions } from "../contract/options.ts";
+import { limitsOf } from "../contract/timeouts.ts";
 import { checkCall } from "../contract/validate.ts";
 import type { Clock } from "../platform/clock.ts";
 import { clientOf, openStream } from "../stream/open-stream.ts";

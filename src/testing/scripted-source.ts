@@ -1,11 +1,12 @@
 /** The source behind a scripted client's stream: plays one script, a step for each pull. */
 
-import { Deadlines, type Limits } from "../call/deadlines.ts";
+import { Deadlines } from "../call/deadlines.ts";
 import { retryAfterMs } from "../call/retry-after.ts";
 import type { MessageChunk } from "../contract/chunk.ts";
 import { SendError } from "../contract/errors.ts";
-import type { TokenUsage } from "../contract/message.ts";
 import type { Attempt } from "../contract/metrics.ts";
+import type { Limits } from "../contract/timeouts.ts";
+import type { TokenUsage } from "../contract/usage.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import type { Clock } from "../platform/clock.ts";
 import { errorOf } from "../protocols/common/error-kinds.ts";

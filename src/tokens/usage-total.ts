@@ -1,6 +1,7 @@
 /** What several attempts at one reply have cost together. */
 
-import type { AssistantMessage, TokenUsage } from "../contract/message.ts";
+import type { AssistantMessage } from "../contract/message.ts";
+import type { TokenUsage } from "../contract/usage.ts";
 
 type Count = Exclude<keyof TokenUsage, "raw" | "serviceTier">;
 

@@ -1,8 +1,8 @@
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import type { Settings } from "../../src/cli/arguments.ts";
 import { chooseClient } from "../../src/cli/choose-client.ts";
 import { findServers, type LocalServer } from "../../src/cli/local-servers.ts";
 import { HOSTED, PROVIDER_NAMES, PROVIDERS } from "../../src/cli/providers.ts";
+import type { Settings } from "../../src/cli/settings.ts";
 import { closedServer, startModelServer } from "./command.ts";
 
 const NO_SETTINGS: Settings = { quiet: false, whole: false };

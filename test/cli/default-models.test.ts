@@ -4,9 +4,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { ClaudeModel, GeminiModel, GrokModel, OpenAIModel } from "cloudllm";
 import { startProviderServer } from "cloudllm/testing";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { Settings } from "../../src/cli/arguments.ts";
 import { chooseClient } from "../../src/cli/choose-client.ts";
 import { HOSTED, PROVIDERS, type ProviderName } from "../../src/cli/providers.ts";
+import type { Settings } from "../../src/cli/settings.ts";
 import { modelInfoOf } from "../../src/models/index.ts";
 
 const ROOT = new URL("../../", import.meta.url);

@@ -2,7 +2,7 @@
 
 import { SendError } from "cloudllm";
 import type { ReplyScript } from "cloudllm/testing";
-import type { TokenUsage } from "../../src/contract/message.ts";
+import type { TokenUsage } from "../../src/contract/usage.ts";
 import type { Engine, Step, Writer } from "../../src/embedded/writer.ts";
 import { errorOf } from "../../src/protocols/common/error-kinds.ts";
 import { passed, realSleep } from "../../src/testing/pause.ts";

@@ -1,7 +1,7 @@
 /** What tokens cost: held against sums done by hand, and against what providers billed. */
 
 import { describe, expect, test } from "vitest";
-import type { TokenUsage } from "../../src/contract/message.ts";
+import type { TokenUsage } from "../../src/contract/usage.ts";
 import { costOf } from "../../src/models/index.ts";
 import { usageOf } from "../../src/protocols/chat-completions/usage.ts";
 import { recordingsMissing, recordingsOf } from "../support/recordings.ts";

@@ -3,7 +3,8 @@
 import { Validator } from "@cfworker/json-schema";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { issuesText, type JsonSchema, jsonSchemaOf } from "../../src/schema/schema.ts";
+import type { JsonSchema } from "../../src/contract/schema.ts";
+import { issuesText, jsonSchemaOf } from "../../src/schema/schema.ts";
 import { jsonSchemaIssues } from "../../src/schema/validator.ts";
 
 describe("says what does not fit, and where", () => {

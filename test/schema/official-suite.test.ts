@@ -2,7 +2,7 @@
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import type { JsonSchema } from "../../src/schema/schema.ts";
+import type { JsonSchema } from "../../src/contract/schema.ts";
 import { schemaFault } from "../../src/schema/schema-check.ts";
 import { jsonSchemaIssues } from "../../src/schema/validator.ts";
 

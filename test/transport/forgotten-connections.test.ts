@@ -2,7 +2,8 @@
 
 import { ClaudeClient, type ClientOptions, CompatibleClient, OpenAIClient } from "cloudllm";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { Deadlines, limitsOf, localLimitsOf } from "../../src/call/deadlines.ts";
+import { Deadlines } from "../../src/call/deadlines.ts";
+import { limitsOf, localLimitsOf } from "../../src/contract/timeouts.ts";
 import { nodeHttpTransport } from "../../src/transport/node-http.ts";
 import type { Receiver } from "../../src/transport/transport.ts";
 import { type RawServer, rawServer } from "../support/raw-server.ts";

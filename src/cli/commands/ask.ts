@@ -1,9 +1,9 @@
 /** One question, one answer. */
 
 import type { ClientWrapper, Message } from "../../index.ts";
-import type { Settings } from "../arguments.ts";
 import { saveMedia } from "../media-files.ts";
 import { mediaOf, showReply, streamOf } from "../reply.ts";
+import type { Settings } from "../settings.ts";
 import { failureLineOf, statusOf } from "../status-line.ts";
 import type { Terminal } from "../terminal.ts";
 

@@ -1,10 +1,10 @@
 /** A conversation in the terminal, or one that a script holds line by line. */
 
-import type { Settings } from "../arguments.ts";
-import type { Choice } from "../choose-client.ts";
+import type { Choice } from "../choice.ts";
 import { CommandError } from "../command-error.ts";
 import { Conversation } from "../conversation.ts";
 import { type Lines, MORE, readLines } from "../lines.ts";
+import type { Settings } from "../settings.ts";
 import { optionInShell } from "../shell-word.ts";
 import type { Terminal } from "../terminal.ts";
 import { type Turn, TurnReader } from "../turn-reader.ts";

@@ -1,9 +1,9 @@
 /** What streaming is good for: one prompt both ways, and how long a person looks at nothing. */
 
 import { type AssistantMessage, type ClientWrapper, type Message, SendError } from "../../index.ts";
-import type { Settings } from "../arguments.ts";
-import type { ReadyClient } from "../choose-client.ts";
+import type { ReadyClient } from "../choice.ts";
 import { quoted } from "../one-line.ts";
+import type { Settings } from "../settings.ts";
 import { failureLineOf, secondsOf } from "../status-line.ts";
 import type { Terminal } from "../terminal.ts";
 import { startWaiting } from "../waiting.ts";

@@ -4,10 +4,10 @@ import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { LLMSession, SendError, type SessionRecord, type UserMessage } from "../../index.ts";
 import { FileStore } from "../../store/file.ts";
-import type { Settings } from "../arguments.ts";
-import type { Choice } from "../choose-client.ts";
+import type { Choice } from "../choice.ts";
 import { CommandError } from "../command-error.ts";
 import { quoted } from "../one-line.ts";
+import type { Settings } from "../settings.ts";
 import type { Terminal } from "../terminal.ts";
 
 /** A chat's session; `name` is absent where it is kept nowhere. */

@@ -3,8 +3,9 @@
  * @see https://docs.anthropic.com/en/api/messages-streaming
  */
 
-import type { FinishReason, MessageChunk } from "../../contract/chunk.ts";
+import type { MessageChunk } from "../../contract/chunk.ts";
 import { SendError } from "../../contract/errors.ts";
+import type { FinishReason } from "../../contract/finish-reason.ts";
 import { TextBuffer } from "../../platform/text-buffer.ts";
 import type { ReplyFacts } from "../../stream/reply-facts.ts";
 import { errorOf, isError, isForeignError } from "../common/error-kinds.ts";
@@ -19,7 +20,7 @@ import { finished, isBare, type OpenBlock } from "./blocks.ts";
 import { emitCitations } from "./citations.ts";
 import { ANTHROPIC_MESSAGES, type AnthropicReplay } from "./messages.ts";
 import { ProviderTools } from "./provider-tools.ts";
-import type { Place } from "./thinking-binding.ts";
+import type { Place } from "./thinking-place.ts";
 import { anthropicUsageOf, mergedUsage } from "./usage.ts";
 import type { AnthropicUsage, WireBlock, WireDelta, WireEvent, WireMessage } from "./wire.ts";
 

@@ -1,8 +1,8 @@
 /** Messages → the turns of an Anthropic Messages request. */
 
-import type { Tool } from "../../contract/client.ts";
 import { SendError } from "../../contract/errors.ts";
 import type { AssistantTurn, ContentPart, Message, ToolMessage, UserMessage } from "../../contract/message.ts";
+import type { Tool } from "../../contract/options.ts";
 import { base64TextOf } from "../../platform/base64.ts";
 import { isJsonObject } from "../../platform/json-object.ts";
 import { inlined, textOf } from "../common/attachments.ts";
@@ -21,7 +21,7 @@ import {
 import { ANTHROPIC_NAMES } from "../common/tool-call-ids.ts";
 import type { Endpoint, RequestContext } from "../protocol.ts";
 import { shareSignatures, thinksUnsigned } from "./hosts.ts";
-import { type Place, placeIn } from "./thinking-binding.ts";
+import { type Place, placeIn } from "./thinking-place.ts";
 
 /** The protocol's name in `Replay.protocol`. */
 export const ANTHROPIC_MESSAGES = "anthropic-messages";

@@ -1,8 +1,8 @@
 /** Messages and options → the body of an Anthropic Messages request. */
 
-import type { SendOptions, Tool } from "../../contract/client.ts";
 import { SendError } from "../../contract/errors.ts";
 import type { Message } from "../../contract/message.ts";
+import type { SendOptions, Tool } from "../../contract/options.ts";
 import { claudeSchema, hasRecords } from "../../schema/provider-schemas.ts";
 import { jsonSchemaOf } from "../../schema/schema.ts";
 import { type ClaudeCapabilities, claudeCapabilitiesOf } from "../capabilities/claude.ts";

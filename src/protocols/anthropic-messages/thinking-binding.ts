@@ -7,26 +7,12 @@
 
 import { ValueHash } from "../common/value-hash.ts";
 import type { Block, Piece } from "./messages.ts";
-
-/** Where in a conversation a reply was written, which its thinking is tied to; it rides in the reply's `replay`. */
-export interface Place {
-  /** The hash of system, tools and messages that the reply was written for. */
-  readonly prefix: string;
-  /** The hash of the last thinking block among them; `null` where there was none. */
-  readonly after: string | null;
-}
+import type { Place } from "./thinking-place.ts";
 
 /** What a request says beside its messages, as it is sent. */
 interface Beside {
   readonly system?: unknown;
   readonly tools?: unknown;
-}
-
-/** Reads a place out of a `replay`, which a store may have given back as anything. */
-export function placeIn(value: unknown): Place | undefined {
-  if (typeof value !== "object" || value === null || !("prefix" in value) || !("after" in value)) return undefined;
-  const { prefix, after } = value;
-  return typeof prefix === "string" && (after === null || typeof after === "string") ? { prefix, after } : undefined;
 }
 
 /** The refusal of thinking that was written for another conversation; it has no code of its own. */

@@ -1,6 +1,6 @@
 /** Anthropic's usage object as `TokenUsage`. */
 
-import type { TokenUsage } from "../../contract/message.ts";
+import type { TokenUsage } from "../../contract/usage.ts";
 import { countIn, countsOf } from "../common/usage-counts.ts";
 import type { AnthropicUsage, Count, Iteration } from "./wire.ts";
 

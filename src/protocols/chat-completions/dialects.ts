@@ -1,6 +1,6 @@
 /** How the vendors of Chat Completions differ in what they take. */
 
-import type { ReasoningEffort, SearchParameters } from "../../contract/client.ts";
+import type { ReasoningEffort, SearchParameters } from "../../contract/options.ts";
 import type { JsonObject } from "../../platform/json-object.ts";
 import { claudeCapabilitiesOf } from "../capabilities/claude.ts";
 import { geminiCapabilitiesOf } from "../capabilities/gemini.ts";

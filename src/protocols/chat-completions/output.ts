@@ -1,8 +1,9 @@
 /** How a reply of a certain shape is asked for over Chat Completions. */
 
 import type { Message } from "../../contract/message.ts";
+import type { JsonSchema } from "../../contract/schema.ts";
 import { isObjectSchema, strictSchema } from "../../schema/provider-schemas.ts";
-import { type JsonSchema, jsonSchemaOf } from "../../schema/schema.ts";
+import { jsonSchemaOf } from "../../schema/schema.ts";
 import type { ChatContext } from "./context.ts";
 
 /** What the option `output` puts into a request. */

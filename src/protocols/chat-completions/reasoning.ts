@@ -1,6 +1,6 @@
 /** How much to think, in the words of each vendor of Chat Completions. */
 
-import type { ReasoningEffort } from "../../contract/client.ts";
+import type { ReasoningEffort } from "../../contract/options.ts";
 import type { JsonObject } from "../../platform/json-object.ts";
 import { geminiCapabilitiesOf } from "../capabilities/gemini.ts";
 import type { ReasoningCapabilities } from "../capabilities/reasoning.ts";

@@ -1,7 +1,7 @@
 /** Messages and options → the body of a Chat Completions request. */
 
-import type { SendOptions, Tool } from "../../contract/client.ts";
 import type { Message } from "../../contract/message.ts";
+import type { SendOptions, Tool } from "../../contract/options.ts";
 import type { JsonObject } from "../../platform/json-object.ts";
 import { BOUND_ELSEWHERE } from "../anthropic-messages/thinking-binding.ts";
 import { withContinuationPrompt } from "../common/continuation.ts";

@@ -1,6 +1,6 @@
 /** Web search over Chat Completions, where there is one. */
 
-import type { SearchParameters } from "../../contract/client.ts";
+import type { SearchParameters } from "../../contract/options.ts";
 import type { JsonObject } from "../../platform/json-object.ts";
 import { unsupportedSearch } from "../common/unsupported-search.ts";
 import type { RequestContext } from "../protocol.ts";

@@ -2,13 +2,8 @@
 
 import type { JsonObject } from "../../platform/json-object.ts";
 import type { Piece } from "../anthropic-messages/messages.ts";
-import {
-  type BoundPieces,
-  boundPieces,
-  type Place,
-  placeIn,
-  unboundPieces,
-} from "../anthropic-messages/thinking-binding.ts";
+import { type BoundPieces, boundPieces, unboundPieces } from "../anthropic-messages/thinking-binding.ts";
+import { type Place, placeIn } from "../anthropic-messages/thinking-place.ts";
 
 /** The messages of a request with the thinking that is accepted, and where the reply to them will stand. */
 export interface BoundMessages {

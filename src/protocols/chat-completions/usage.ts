@@ -1,6 +1,6 @@
 /** The usage object of Chat Completions, in the spellings of its vendors, as `TokenUsage`. */
 
-import type { TokenUsage } from "../../contract/message.ts";
+import type { TokenUsage } from "../../contract/usage.ts";
 import { countIn, countsOf, withCached } from "../common/usage-counts.ts";
 import type { WireUsage } from "./wire.ts";
 

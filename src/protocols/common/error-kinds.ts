@@ -1,6 +1,7 @@
 /** A provider's error body → `SendError`. Bodies differ by vendor; what is looked for is the same. */
 
-import { SendError, type SendErrorKind } from "../../contract/errors.ts";
+import type { SendErrorKind } from "../../contract/error-kind.ts";
+import { SendError } from "../../contract/errors.ts";
 import { wordsOf } from "../../platform/text-of.ts";
 
 /** The longest piece of a provider's text that goes into a message. */

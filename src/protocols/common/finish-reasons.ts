@@ -1,7 +1,8 @@
 /** Words with which providers end a reply, where they are no protocol's own: look-alikes and gateways pass on each other's. */
 
-import type { FinishReason } from "../../contract/chunk.ts";
-import { SendError, type SendErrorKind } from "../../contract/errors.ts";
+import type { SendErrorKind } from "../../contract/error-kind.ts";
+import { SendError } from "../../contract/errors.ts";
+import type { FinishReason } from "../../contract/finish-reason.ts";
 
 /** In lower case. What a protocol itself says stands in its decoder. */
 const MEANINGS: Readonly<Record<string, FinishReason>> = {

@@ -3,8 +3,8 @@
  * history may come from another provider: what goes out is legal where it goes, unique, and the same for a call and its answer.
  */
 
-import type { Tool } from "../../contract/client.ts";
 import type { Message, ToolCall } from "../../contract/message.ts";
+import type { Tool } from "../../contract/options.ts";
 import { legalName, type NameRule } from "./tool-call-ids.ts";
 
 /** What a provider takes. */

@@ -1,8 +1,9 @@
 /** The schema of a tool's arguments as providers take it: its root describes an object, and says so. */
 
-import type { Tool } from "../../contract/client.ts";
 import { SendError } from "../../contract/errors.ts";
-import { type JsonSchema, jsonSchemaOf } from "../../schema/schema.ts";
+import type { Tool } from "../../contract/options.ts";
+import type { JsonSchema } from "../../contract/schema.ts";
+import { jsonSchemaOf } from "../../schema/schema.ts";
 import { schemaFault } from "../../schema/schema-check.ts";
 import { SchemaDocument } from "../../schema/schema-document.ts";
 import { isJsonObject } from "../../schema/subschemas.ts";

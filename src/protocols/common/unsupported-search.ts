@@ -1,6 +1,6 @@
 /** Search parameters that a provider does not support. */
 
-import type { SearchParameters } from "../../contract/client.ts";
+import type { SearchParameters } from "../../contract/options.ts";
 import type { RequestContext } from "../protocol.ts";
 
 /** Reports each of the named parameters that is set: of `sources` those other than the web, of `citations` only `false`. */

@@ -4,8 +4,9 @@
  * @see https://ai.google.dev/api/generate-content
  */
 
-import type { FinishReason, MessageChunk } from "../../contract/chunk.ts";
+import type { MessageChunk } from "../../contract/chunk.ts";
 import { SendError } from "../../contract/errors.ts";
+import type { FinishReason } from "../../contract/finish-reason.ts";
 import { exactCopy, exactJson } from "../../platform/exact-json.ts";
 import { isJsonObject } from "../../platform/json-object.ts";
 import { TextBuffer } from "../../platform/text-buffer.ts";

@@ -1,6 +1,6 @@
 /** Gemini's `usageMetadata` as `TokenUsage`. */
 
-import type { TokenUsage } from "../../contract/message.ts";
+import type { TokenUsage } from "../../contract/usage.ts";
 import { countIn, countsOf } from "../common/usage-counts.ts";
 import type { WireUsage } from "./wire.ts";
 

@@ -4,8 +4,9 @@
  * @see https://platform.openai.com/docs/api-reference/responses-streaming
  */
 
-import type { FinishReason, MessageChunk } from "../../contract/chunk.ts";
+import type { MessageChunk } from "../../contract/chunk.ts";
 import { SendError } from "../../contract/errors.ts";
+import type { FinishReason } from "../../contract/finish-reason.ts";
 import type { ReplyFacts } from "../../stream/reply-facts.ts";
 import { errorOf, isError, isForeignError } from "../common/error-kinds.ts";
 import { brokenOffError, finishReasonOf } from "../common/finish-reasons.ts";

@@ -1,6 +1,6 @@
 /** How the vendors of Responses differ in what they take. */
 
-import type { SearchParameters } from "../../contract/client.ts";
+import type { SearchParameters } from "../../contract/options.ts";
 import type { JsonObject } from "../../platform/json-object.ts";
 import { openaiCapabilitiesOf, openaiInputs, openaiRefusesSampling } from "../capabilities/openai.ts";
 import type { ReasoningCapabilities } from "../capabilities/reasoning.ts";

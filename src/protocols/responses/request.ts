@@ -1,8 +1,8 @@
 /** Messages and options → the body of a Responses request. The whole conversation goes out each time. */
 
-import type { SendOptions, Tool } from "../../contract/client.ts";
 import { SendError } from "../../contract/errors.ts";
 import type { Message } from "../../contract/message.ts";
+import type { SendOptions, Tool } from "../../contract/options.ts";
 import type { JsonObject } from "../../platform/json-object.ts";
 import { isObjectSchema, strictSchema } from "../../schema/provider-schemas.ts";
 import { jsonSchemaOf } from "../../schema/schema.ts";

@@ -1,9 +1,9 @@
 /** Bad input is refused before anything is sent. */
 
 import assert from "node:assert/strict";
-import type { SendOptions } from "../../contract/client.ts";
 import { SendError } from "../../contract/errors.ts";
 import type { Message } from "../../contract/message.ts";
+import type { SendOptions } from "../../contract/options.ts";
 import { type CaseDefinition, QUESTION } from "./case.ts";
 
 /** What no compiler lets through, but JavaScript and JSON do. */

@@ -1,7 +1,7 @@
 /** Law 1: opens, then flows. */
 
 import assert from "node:assert/strict";
-import type { SendErrorKind } from "../../contract/errors.ts";
+import type { SendErrorKind } from "../../contract/error-kind.ts";
 import { Gate } from "../pause.ts";
 import type { ScriptedRefusal } from "../script.ts";
 import { type CaseDefinition, failureOf, finalOf, ONCE, QUESTION, readAll } from "./case.ts";

@@ -1,8 +1,8 @@
 /** Law 8: replays faithfully. */
 
 import assert from "node:assert/strict";
-import type { Tool } from "../../contract/client.ts";
 import type { AssistantMessage, Message } from "../../contract/message.ts";
+import type { Tool } from "../../contract/options.ts";
 import type { MessageStream } from "../../stream/message-stream.ts";
 import { type CaseDefinition, ONCE, partialOf, QUESTION, readAll, sendErrorOf } from "./case.ts";
 import type { Ability } from "./subject.ts";

@@ -1,8 +1,8 @@
 /** Every wait has an end that the caller can set. Real clocks: they are what is tested. */
 
 import assert from "node:assert/strict";
-import type { Timeouts } from "../../contract/client.ts";
-import type { TimeoutPhase } from "../../contract/errors.ts";
+import type { TimeoutPhase } from "../../contract/error-kind.ts";
+import type { Timeouts } from "../../contract/timeouts.ts";
 import { Gate } from "../pause.ts";
 import type { ReplyScript } from "../script.ts";
 import { type CaseDefinition, failureOf, QUESTION, soon } from "./case.ts";

@@ -1,7 +1,7 @@
 /** Law 3: half is not whole. */
 
 import assert from "node:assert/strict";
-import type { FinishReason } from "../../contract/chunk.ts";
+import type { FinishReason } from "../../contract/finish-reason.ts";
 import type { ScriptEnding } from "../script.ts";
 import {
   type CaseDefinition,
