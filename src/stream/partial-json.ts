@@ -95,7 +95,7 @@ const NUMBER_STEPS: { readonly [Part in NumberPart]: { readonly [character: stri
 const NUMBER_ENDS: readonly NumberPart[] = ["zero", "whole", "fraction", "exponent"];
 
 /** Powers of ten that a division by is exact for: with a mantissa below 2^53 the quotient is the nearest number there is. */
-const EXACT_POWERS = Array.from({ length: 16 }, (_, power) => Number(`1e${power}`));
+const EXACT_POWERS = [1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
 const EXACT_DIGITS = 15;
 
 /** Values that are nested deeper are shown once they are closed: a view costs as much as the way to what is open is long. */
