@@ -105,6 +105,36 @@ describe("Responses", () => {
       { type: "function_call_output", call_id: "call_1", output: "seen" },
     ]);
   });
+
+  test("words that were cut behind the call go back behind it, and cost it no reasoning", async () => {
+    const body = events(
+      done(reasoning, 0),
+      done(call, 1),
+      { type: "response.output_item.added", output_index: 2, item: { ...message, content: [] } },
+      { type: "response.output_text.delta", output_index: 2, content_index: 0, item_id: "msg_1", delta: "I loo" },
+    );
+    const partial = await partialOf("openai", "gpt-5", body);
+    expect(partial).toMatchObject({ content: "I loo", interrupted: true });
+    const { input } = await sentBack("openai", "gpt-5", partial);
+    const { id: _rs, ...thought } = reasoning;
+    const { id: _fc, ...calls } = call;
+    expect((input as readonly unknown[]).slice(1, 5)).toEqual([
+      thought,
+      calls,
+      { role: "assistant", content: [{ type: "output_text", text: "I loo" }] },
+      { type: "function_call_output", call_id: "call_1", output: "seen" },
+    ]);
+  });
+
+  test("reasoning does not go back alone where it led to a message without a text", async () => {
+    const body = events(done(reasoning, 0), done({ ...message, content: [] }, 1), {
+      type: "response.completed",
+      response: { id: "r", status: "completed", output: [] },
+    });
+    const reply = await recorder.replied("openai", "gpt-5", body);
+    const sent = await recorder.sent("openai", "gpt-5", [HI, reply, { role: "user", content: "Go on." }]);
+    expect(JSON.stringify(sent.body.input)).not.toContain("encrypted_content");
+  });
 });
 
 describe("Chat Completions", () => {

@@ -60,8 +60,10 @@ export function inputOf(given: readonly Message[], context: ResponsesContext): r
 function turnItems(turn: AssistantTurn, calls: readonly SentCall[], context: ResponsesContext): readonly JsonObject[] {
   const { endpoint, dialect } = context;
   const own = ownReplayOf<ResponsesReplay>(turn, endpoint, RESPONSES);
-  if (own && isUnchanged(turn, own.before, own.data.items, dialect))
-    return [...textItems(own.before), ...replayed(turn, own.data.items, calls, isReadable(own, context), dialect)];
+  if (own && isUnchanged(turn, own.before, own.data.items, dialect)) {
+    const items = replayed(turn, own.data.items, calls, isReadable(own, context), dialect);
+    return [...textItems(own.before), ...items, ...textItems(unclosedText(turn, own))];
+  }
   return [
     ...textItems(turn.content),
     ...calls.map(({ call, id, name }) => ({
@@ -107,10 +109,12 @@ function replayed(
   dialect: ResponsesDialect,
 ): readonly JsonObject[] {
   const media = completeMedia(turn);
-  return kept(items, calls, hasThought, dialect).flatMap((item): readonly JsonObject[] => {
-    const sent = item.type === PICTURE_CALL ? pictureItem(item, media) : item;
-    return sent ? [sent] : [];
+  const sent = kept(items, calls, hasThought, dialect).flatMap((item): readonly JsonObject[] => {
+    const back = item.type === PICTURE_CALL ? pictureItem(item, media) : item;
+    return back ? [back] : [];
   });
+  // What reasoning led to may be nothing that goes back, as a message without a text.
+  return sent.slice(0, sent.findLastIndex(({ type }) => type !== "reasoning") + 1);
 }
 
 function kept(
@@ -120,12 +124,11 @@ function kept(
   dialect: ResponsesDialect,
 ): readonly JsonObject[] {
   const sentCall = callsById(calls);
-  const last = items.findLastIndex(({ type }) => type !== "reasoning");
   let isUnthought = !hasThought;
-  return items.flatMap((item, at): readonly JsonObject[] => {
+  return items.flatMap((item): readonly JsonObject[] => {
     if (item.type === "reasoning") {
       isUnthought = !hasThought || !item.encrypted_content;
-      return isUnthought || at > last ? [] : [inputForm(item)];
+      return isUnthought ? [] : [inputForm(item)];
     }
     if (item.type === "message") return hasContent(item) ? [inputForm(item)] : [];
     if (isCallersCall(item, dialect)) return [callItem(inputForm(item), sentCall(item.call_id))];
@@ -152,9 +155,18 @@ function isUnchanged(
   dialect: ResponsesDialect,
 ): boolean {
   if (!Array.isArray(items)) return false;
-  const text = items.map((item) => (item.type === "message" ? textOfItem(item) : "")).join("");
+  const text = before + textOfItems(items);
   const ids = items.filter((item) => isCallersCall(item, dialect)).map((item) => item.call_id);
-  return isUnedited(turn, before + text, ids);
+  return isUnedited(turn, turn.interrupted && turn.content.startsWith(text) ? turn.content : text, ids);
+}
+
+/** Of a reply that broke off: the text of the message that was never closed, and so is no item. */
+function unclosedText({ content }: AssistantTurn, { before, data }: OwnReplay<ResponsesReplay>): string {
+  return content.slice(before.length + textOfItems(data.items).length);
+}
+
+function textOfItems(items: readonly ResponseItem[]): string {
+  return items.map((item) => (item.type === "message" ? textOfItem(item) : "")).join("");
 }
 
 function textOfItem(item: ResponseItem): string {
