@@ -100,7 +100,7 @@ export class Body {
         checkDepth(whole);
         if (this.#target.raw) facts.raw = whole;
         // Google's servers, also those that speak another protocol, put their errors into a list of one.
-        protocol.decodeWhole(Array.isArray(whole) && whole.length === 1 ? whole[0] : whole, facts, sink.chunks);
+        protocol.decodeComplete(Array.isArray(whole) && whole.length === 1 ? whole[0] : whole, facts, sink.chunks);
         break;
       }
       case "events": {

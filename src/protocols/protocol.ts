@@ -116,7 +116,7 @@ export interface Protocol {
   /** Returns a decoder for one reply. It writes into `facts` what is not a chunk: usage, finish reason, ids. */
   createDecoder(facts: ReplyFacts): Decoder;
   /** Decodes a non-streamed reply through the same small functions. Throws as a decoder does. */
-  decodeWhole(body: unknown, facts: ReplyFacts, chunks: MessageChunk[]): void;
+  decodeComplete(body: unknown, facts: ReplyFacts, chunks: MessageChunk[]): void;
   /** Returns the provider's error. `body` is parsed JSON, or the text itself where it is not JSON. */
   readError(provider: string, status: number, body: unknown): SendError;
   /** Present where a request with `recover: "resume"` makes the provider keep the reply. */

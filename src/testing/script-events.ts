@@ -98,7 +98,7 @@ function* toolCallEvents(call: ScriptedToolCall, index: number): Generator<Scrip
     opens = false;
   }
   const argumentsText = fragments.join("");
-  if (!unfinished && isWhole(argumentsText)) yield { type: "toolCallEnd", index, id, name, argumentsText };
+  if (!unfinished && isComplete(argumentsText)) yield { type: "toolCallEnd", index, id, name, argumentsText };
 }
 
 function* mediaEvents(scripted: ScriptedMedia, index: number): Generator<MediaEvent, void> {
@@ -111,7 +111,7 @@ function* mediaEvents(scripted: ScriptedMedia, index: number): Generator<MediaEv
   yield { type: "media", index, medium: { ...about, data: "" }, append: true };
 }
 
-function isWhole(argumentsText: string): boolean {
+function isComplete(argumentsText: string): boolean {
   if (argumentsText === "") return true; // many providers write a call without arguments so
   try {
     JSON.parse(argumentsText);

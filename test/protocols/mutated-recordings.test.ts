@@ -67,7 +67,7 @@ function decode(
   facts: ReplyFacts,
   chunks: MessageChunk[],
 ): void {
-  if (format === "json") return protocol.decodeWhole(events[0], facts, chunks);
+  if (format === "json") return protocol.decodeComplete(events[0], facts, chunks);
   const decoder = protocol.createDecoder(facts);
   for (const event of events) if (decoder.push(event as object, "", chunks)) return;
   decoder.end(true, chunks);

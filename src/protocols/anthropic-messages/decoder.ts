@@ -104,7 +104,7 @@ export class AnthropicDecoder implements Decoder {
     throw new SendError("truncated", "The reply ended before its `message_stop`: what came is not all of it.");
   }
 
-  readWhole(body: unknown, chunks: MessageChunk[]): void {
+  readComplete(body: unknown, chunks: MessageChunk[]): void {
     const message = (typeof body === "object" && body !== null ? body : {}) as WireMessage;
     if (message.type === "error" || message.error) throw errorOf(this.#facts.provider, 0, body);
     if (!message.content && isForeignError(message)) throw errorOf(this.#facts.provider, 0, body);
@@ -146,7 +146,7 @@ export class AnthropicDecoder implements Decoder {
 
   #begin(index: number, asBegun: WireBlock, chunks: MessageChunk[]): void {
     const type = nameIn(asBegun.type) ?? (asBegun.text ? "text" : "");
-    this.#tellBareCall(chunks);
+    this.#emitBareCall(chunks);
     const unended = this.#open.get(index);
     if (unended?.type === "tool_use")
       throw new SendError("protocol", "A tool call was not ended before what follows it.");
@@ -234,11 +234,11 @@ export class AnthropicDecoder implements Decoder {
     if (block.type === "text") emitCitations(block, this.#textLength, chunks);
     else if (block.type.endsWith("tool_use")) this.#providerTools.begin(block);
     else if (block.type.endsWith("_tool_result")) this.#providerTools.end(block.begun, chunks);
-    else this.#tellMedium(block, chunks);
+    else this.#emitMedium(block, chunks);
   }
 
   /** No model draws yet; a gateway's may. */
-  #tellMedium({ begun }: OpenBlock, chunks: MessageChunk[]): void {
+  #emitMedium({ begun }: OpenBlock, chunks: MessageChunk[]): void {
     const medium = mediaIn({ ...begun });
     if (medium) chunks.push(mediaChunk(this.#media++, medium));
   }
@@ -260,17 +260,17 @@ export class AnthropicDecoder implements Decoder {
       this.#brokenCall ??= block;
       return;
     }
-    this.#tellCall(block, id, name, args, chunks);
+    this.#emitCall(block, id, name, args, chunks);
   }
 
-  #tellBareCall(chunks: MessageChunk[]): void {
+  #emitBareCall(chunks: MessageChunk[]): void {
     const block = this.#bareCall;
     const { id, name } = block?.begun ?? {};
     this.#bareCall = undefined;
-    if (block && id && name) this.#tellCall(block, id, name, {}, chunks);
+    if (block && id && name) this.#emitCall(block, id, name, {}, chunks);
   }
 
-  #tellCall({ begun }: OpenBlock, id: string, name: string, args: unknown, chunks: MessageChunk[]): void {
+  #emitCall({ begun }: OpenBlock, id: string, name: string, args: unknown, chunks: MessageChunk[]): void {
     this.#blocks.push({ ...begun, input: args });
     this.#keep(); // if the reply is cut from here on, its call goes back with what was signed before it
     chunks.push({ type: "toolCall", content: "", toolCall: toolCallOf(id, name, args), isFinal: false });
@@ -289,7 +289,7 @@ export class AnthropicDecoder implements Decoder {
       const name = cut.begun.name ?? "";
       throw this.#brokenCall && reason !== "length" ? malformedCallError(name) : cutCallError(name);
     }
-    this.#tellBareCall(chunks);
+    this.#emitBareCall(chunks);
     for (const [index, { type }] of this.#open) if (type === "text" || type === "thinking") this.#end(index, chunks);
     this.#providerTools.close(chunks);
     facts.finishReason = reason;

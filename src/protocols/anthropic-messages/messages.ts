@@ -5,7 +5,7 @@ import type { AssistantTurn, ContentPart, Message, ToolMessage, UserMessage } fr
 import type { Tool } from "../../contract/options.ts";
 import { base64TextOf } from "../../platform/base64.ts";
 import { isJsonObject } from "../../platform/json-object.ts";
-import { inlined, textOf } from "../common/attachments.ts";
+import { inlined, utf8Text } from "../common/attachments.ts";
 import { mediaIn } from "../common/media-decoding.ts";
 import { withMovedMedia } from "../common/media-history.ts";
 import { OPENING, wellFormed } from "../common/message-text.ts";
@@ -247,7 +247,7 @@ function wirePart(given: ContentPart, { provider }: Endpoint): readonly Block[] 
     return [{ type: "document", source: sourceOf(part), ...title }];
   }
   if ("data" in part && mediaType.startsWith("text/")) {
-    const source = { type: "text", media_type: "text/plain", data: wellFormed(textOf(part.data)) };
+    const source = { type: "text", media_type: "text/plain", data: wellFormed(utf8Text(part.data)) };
     return [{ type: "document", source, ...title }];
   }
   const what = mediaType.startsWith("text/") ? "text by URL; give its bytes" : mediaType;

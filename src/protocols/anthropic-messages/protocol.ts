@@ -9,6 +9,6 @@ import { buildAnthropicRequest } from "./request.ts";
 export const anthropicMessages: Protocol = {
   buildRequest: buildAnthropicRequest,
   createDecoder: (facts) => new AnthropicDecoder(facts),
-  decodeWhole: (body, facts, chunks) => new AnthropicDecoder(facts).readWhole(body, chunks),
+  decodeComplete: (body, facts, chunks) => new AnthropicDecoder(facts).readComplete(body, chunks),
   readError: errorOf,
 };

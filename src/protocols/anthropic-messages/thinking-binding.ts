@@ -45,9 +45,9 @@ export function boundPieces(pieces: readonly Piece[], beside: Beside, binds: boo
     if (!piece) continue;
     const { place } = piece;
     const last = lastMarkOf([piece]);
-    const isWhole = place ? place.prefix === before[at] : !binds;
-    if (last !== null && (!isWhole || (wanted !== undefined && wanted !== last))) kept[at] = withoutThinking(piece);
-    else if (isWhole && place && (last !== null || wanted === undefined)) wanted = place.after;
+    const isComplete = place ? place.prefix === before[at] : !binds;
+    if (last !== null && (!isComplete || (wanted !== undefined && wanted !== last))) kept[at] = withoutThinking(piece);
+    else if (isComplete && place && (last !== null || wanted === undefined)) wanted = place.after;
   }
   const place = { prefix: end, after: lastMarkOf(kept) };
   return { pieces: kept, place: () => place };

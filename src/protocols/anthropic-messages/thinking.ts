@@ -8,10 +8,10 @@ import type { Block, WireTurn } from "./messages.ts";
 
 /** Tokens of thinking for models that want a budget; they have no level above `high`. */
 const BUDGETS = { low: 4_096, medium: 16_384, high: 32_768, xhigh: 32_768, max: 32_768 } as const;
-const SMALLEST_BUDGET = 1_024;
+const MIN_BUDGET = 1_024;
 
 /** Tokens that are left for the answer where a limit on all output is lower than a level's budget. */
-const SMALLEST_ANSWER = 256;
+const MIN_ANSWER = 256;
 
 /**
  * Models that think by default say between two tool calls what they do as thinking, which is empty unless it is asked for: a
@@ -63,7 +63,7 @@ function askedOf({ options, capabilities, unsupported }: AnthropicContext, maxTo
   }
   if (typeof reasoning !== "object") {
     if (capabilities.thinking === "budget")
-      return budgetOf(Math.min(BUDGETS[reasoning], maxTokens - SMALLEST_ANSWER), maxTokens);
+      return budgetOf(Math.min(BUDGETS[reasoning], maxTokens - MIN_ANSWER), maxTokens);
     return { field: SHOWN, effort: nearestEffort(reasoning, capabilities.efforts), isOn: true, hasBudget: false };
   }
   if (capabilities.thinking === "adaptive") {
@@ -75,8 +75,8 @@ function askedOf({ options, capabilities, unsupported }: AnthropicContext, maxTo
 }
 
 function budgetOf(budget: number, maxTokens: number): Thinking {
-  if (budget < SMALLEST_BUDGET || budget >= maxTokens) {
-    const message = `Thinking takes a budget of at least ${SMALLEST_BUDGET} tokens, and less than all output (${maxTokens}): raise \`maxOutputTokens\`, or change \`reasoning\`.`;
+  if (budget < MIN_BUDGET || budget >= maxTokens) {
+    const message = `Thinking takes a budget of at least ${MIN_BUDGET} tokens, and less than all output (${maxTokens}): raise \`maxOutputTokens\`, or change \`reasoning\`.`;
     throw new SendError("invalidRequest", message);
   }
   return { field: { type: "enabled", budget_tokens: budget }, isOn: true, hasBudget: true };

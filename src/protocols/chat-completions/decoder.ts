@@ -98,7 +98,7 @@ export class ChatDecoder implements Decoder {
   }
 
   /** The end of a reply that came as one document, which is whole by itself. */
-  endWhole(chunks: MessageChunk[]): void {
+  endComplete(chunks: MessageChunk[]): void {
     if (!this.#anyChoice) throw new SendError("protocol", "The answer holds no choices.");
     this.#close(chunks);
   }
@@ -147,7 +147,7 @@ export class ChatDecoder implements Decoder {
     chunks: MessageChunk[],
   ): void {
     const told = this.#text.toString();
-    const said = textOf(content) + textIn(refusal);
+    const said = messageText(content) + textIn(refusal);
     const isAgain = told !== "" && said.startsWith(told);
     if (refusal) this.#refused = true;
     this.#lostText ||= told !== "" && !isAgain && !isOneText(told, said) && isRestored(told, said);
@@ -249,15 +249,15 @@ export class ChatDecoder implements Decoder {
     chunks.push({ type: "reasoning", content: "", reasoning, isFinal: false });
   }
 
-  #readToolCalls(calls: WireDelta["tool_calls"], chunks: MessageChunk[], areWhole: boolean): void {
+  #readToolCalls(calls: WireDelta["tool_calls"], chunks: MessageChunk[], areComplete: boolean): void {
     this.#calls.beginList();
     for (const item of listIn(calls)) {
       const call = objectIn(item);
-      if (call) this.#readToolCall(call, chunks, areWhole);
+      if (call) this.#readToolCall(call, chunks, areComplete);
     }
   }
 
-  #readToolCall(call: WireToolCall, chunks: MessageChunk[], isWhole = false): void {
+  #readToolCall(call: WireToolCall, chunks: MessageChunk[], isComplete = false): void {
     const { custom } = call;
     const args = call.function?.arguments ?? textIn(custom?.input);
     const id = this.#calls.add(
@@ -270,7 +270,7 @@ export class ChatDecoder implements Decoder {
         argumentsDelta: typeof args === "string" ? args : exactJson(args),
       },
       chunks,
-      isWhole,
+      isComplete,
     );
     if (id === "") return;
     if (call.extra_content) this.#replay.addCallFields(id, { extra_content: call.extra_content });
@@ -284,7 +284,7 @@ export class ChatDecoder implements Decoder {
 }
 
 /** The text of a message, in one piece or in parts. */
-function textOf(content: WireDelta["content"]): string {
+function messageText(content: WireDelta["content"]): string {
   if (typeof content === "string") return content;
   return listIn(content)
     .map((part) => (part?.type === "text" ? textIn(part.text) : ""))

@@ -96,7 +96,7 @@ interface ChatPrefix {
 }
 
 /** What most servers understand. */
-const MOST_SERVERS: ChatDialect = {
+const USUAL: ChatDialect = {
   maxTokensField: "max_tokens",
   streamOptions: { include_usage: true },
   maxCallIdLength: 40, // OpenAI's: others take longer ones, or not
@@ -104,7 +104,7 @@ const MOST_SERVERS: ChatDialect = {
 
 /** A server of which no more is known than its address and its model's name. */
 export const COMMON_CHAT: ChatDialect = {
-  ...MOST_SERVERS,
+  ...USUAL,
   reasoningReplay: commonReplay,
   turnOrder: commonOrder,
 };
@@ -150,7 +150,7 @@ export const XAI_CHAT: ChatDialect = {
  * @see https://docs.anthropic.com/en/api/openai-sdk
  */
 export const ANTHROPIC_CHAT: ChatDialect = {
-  ...MOST_SERVERS,
+  ...USUAL,
   outputFormat: "none",
   unsupported: ["seed", "reasoning", "search"],
   refusesBlankText: /^/,
@@ -175,7 +175,7 @@ export const GEMINI_CHAT: ChatDialect = {
 
 /** @see https://openrouter.ai/docs/api-reference/overview */
 export const OPENROUTER_CHAT: ChatDialect = {
-  ...MOST_SERVERS,
+  ...USUAL,
   reasoning: openrouterReasoning,
   search: openrouterSearch,
   replaysImages: true,
@@ -190,7 +190,7 @@ export const OPENROUTER_CHAT: ChatDialect = {
 
 /** @see https://console.groq.com/docs/reasoning */
 export const GROQ_CHAT: ChatDialect = {
-  ...MOST_SERVERS,
+  ...USUAL,
   maxTokensField: "max_completion_tokens",
   reasoning: groqReasoning,
   inputs: () => ["image"],
@@ -198,7 +198,7 @@ export const GROQ_CHAT: ChatDialect = {
 
 /** @see https://api-docs.deepseek.com */
 export const DEEPSEEK_CHAT: ChatDialect = {
-  ...MOST_SERVERS,
+  ...USUAL,
   outputFormat: "json_object",
   reasoning: deepseekReasoning,
   inputs: () => [],

@@ -85,7 +85,7 @@ function assistantMessage(
   const rule = dialect.reasoningReplay?.(model, originOf(endpoint.baseUrl));
   const fields = own?.isFromAccount ? callFields : unsignedFields(callFields);
   const before = own?.before ?? "";
-  const keepsParts = parts !== undefined && isSameModel && before + textOf(parts) === turn.content;
+  const keepsParts = parts !== undefined && isSameModel && before + partsText(parts) === turn.content;
   const written = before === "" ? parts : [{ type: "text", text: wellFormed(before) }, ...(parts ?? [])];
   return [
     {
@@ -185,7 +185,7 @@ function reasoningFields(
 }
 
 /** The text in parts that a server sent. */
-function textOf(parts: readonly unknown[]): string {
+function partsText(parts: readonly unknown[]): string {
   const texts = parts as readonly { readonly type?: unknown; readonly text?: unknown }[];
   return texts.map(({ type, text }) => (type === "text" && typeof text === "string" ? text : "")).join("");
 }

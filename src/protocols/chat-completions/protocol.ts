@@ -12,10 +12,10 @@ export function chatCompletions(dialect: ChatDialect): Protocol {
     buildRequest: (messages, options, endpoint, stream) =>
       buildChatRequest(messages, options, endpoint, stream, dialect),
     createDecoder: (facts) => new ChatDecoder(facts, dialect),
-    decodeWhole(body, facts, chunks) {
+    decodeComplete(body, facts, chunks) {
       const decoder = new ChatDecoder(facts, dialect);
       decoder.push(answerIn(body), "", chunks);
-      decoder.endWhole(chunks);
+      decoder.endComplete(chunks);
     },
     readError: errorOf,
   };

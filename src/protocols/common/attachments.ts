@@ -17,7 +17,7 @@ function readable<T>(read: () => T): T {
 }
 
 /** The text of an attachment, whose bytes are UTF-8. */
-export function textOf(data: Uint8Array | string): string {
+export function utf8Text(data: Uint8Array | string): string {
   const bytes =
     typeof data === "string"
       ? readable(() => Uint8Array.from(atob(data), (character) => character.charCodeAt(0)))

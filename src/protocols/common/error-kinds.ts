@@ -5,7 +5,7 @@ import { SendError } from "../../contract/errors.ts";
 import { wordsOf } from "../../platform/text-of.ts";
 
 /** The longest piece of a provider's text that goes into a message. */
-const LONGEST_MESSAGE = 2_000;
+const MAX_MESSAGE_LENGTH = 2_000;
 
 const KIND_BY_STATUS: Readonly<Record<number, SendErrorKind>> = {
   400: "invalidRequest",
@@ -110,7 +110,7 @@ export function errorOf(provider: string, status: number, body: unknown): SendEr
   const ownCode = codeIn(error);
   const words = [ownCode, error.type, error.status].filter((word) => typeof word === "string");
   const ownStatus = status || numberOf(error.status_code) || numberOf(ownCode) || numberOf(error.status) || 0;
-  const text = textOf(error, body);
+  const text = messageText(error, body);
   const kind = kindOf(ownStatus, words, text);
   const code = words[0] ?? (numberOf(ownCode) === undefined ? undefined : String(ownCode));
   const about =
@@ -208,14 +208,14 @@ function errorObjectOf(body: unknown): WireError {
   return typeof body.error === "object" ? (body.error as WireError) : { ...outer, message: body.error };
 }
 
-function textOf(error: WireError, body: unknown): string {
+function messageText(error: WireError, body: unknown): string {
   // A router's own message hides what the provider behind it said.
   const { raw: behind, reasons } = error.metadata ?? {};
   const flagged = Array.isArray(reasons) && reasons.length > 0 ? ` (flagged: ${reasons.map(wordsOf).join(", ")})` : "";
   const raw = typeof behind === "string" ? ` (${behind})` : flagged;
   const message = messageIn(error) ?? error.detail;
   const text = typeof message === "string" ? message : JSON.stringify(message ?? body ?? null);
-  return (text + raw).slice(0, LONGEST_MESSAGE) || "no message";
+  return (text + raw).slice(0, MAX_MESSAGE_LENGTH) || "no message";
 }
 
 function withoutMarkup(text: string): string {

@@ -23,7 +23,7 @@ export class JsonProgress {
   }
 
   /** Whether something has come, and as many brackets are closed as were opened. */
-  get isWhole(): boolean {
+  get isComplete(): boolean {
     this.#read();
     return this.#depth === 0 && !this.#isQuoted && !this.#isEmpty;
   }

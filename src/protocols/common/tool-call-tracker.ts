@@ -70,17 +70,17 @@ export class ToolCallTracker {
 
   /**
    * Adds a piece and tells of it in a `toolCallDelta`, once the call has a name.
-   * @param isWhole whether the piece is a call by itself, as in a message that is not streamed
+   * @param isComplete whether the piece is a call by itself, as in a message that is not streamed
    * @returns the id of the call; `""` while it has none
    */
-  add(piece: ToolCallPiece, chunks: MessageChunk[], isWhole = false): string {
-    const call = isWhole ? this.#open() : this.#callOf(piece);
+  add(piece: ToolCallPiece, chunks: MessageChunk[], isComplete = false): string {
+    const call = isComplete ? this.#open() : this.#callOf(piece);
     const isAgain = call.id !== "" && call.id === piece.id && isSame(call, piece) && !this.#named.has(call);
     if (piece.index !== undefined) this.#byIndex.set(piece.index, call);
     call.wireIndex = piece.index ?? call.wireIndex;
     // Later pieces may repeat the id and the name, or carry empty ones: nothing is glued, nothing overwritten.
     if (call.name === "" && piece.name) call.name = piece.name;
-    if (piece.name && piece.argumentsDelta === "" && !call.isText && progressOf(call).isWhole) call.maybeOver = true;
+    if (piece.name && piece.argumentsDelta === "" && !call.isText && progressOf(call).isComplete) call.maybeOver = true;
     if (piece.id && (call.id === "" || call.madeUpId)) this.#name(call, piece.id);
     if (piece.name) this.#named.add(call);
     if (isAgain) return call.id; // a call that is told twice is one
@@ -105,7 +105,7 @@ export class ToolCallTracker {
     for (const call of this.#calls) {
       const { id, name } = call;
       if (name === "") throw new SendError("protocol", "A tool call came without the name of the tool.");
-      const toolCall = toolCallOf(id, name, wholeArguments(call, cut && call === this.#calls.at(-1)));
+      const toolCall = toolCallOf(id, name, completeArguments(call, cut && call === this.#calls.at(-1)));
       chunks.push({ type: "toolCall", content: "", toolCall, isFinal: false });
     }
   }
@@ -134,7 +134,7 @@ export class ToolCallTracker {
     }
     // Some servers make up an id for each piece: what brings no name, and comes while a call is open, goes on with that.
     const { argumentsDelta: args, name } = piece;
-    const isMore = latest && !name && (args === "" ? index !== undefined : !isWhole(latest));
+    const isMore = latest && !name && (args === "" ? index !== undefined : !isComplete(latest));
     if (isMore && latest.name !== "") return latest;
     // A call that still lacks the provider's id gets it now; at the index of one that has another id begins a new call.
     const isUnnamed = index !== undefined && latest && (latest.id === "" || latest.madeUpId);
@@ -144,11 +144,11 @@ export class ToolCallTracker {
   /** Whether a piece that has the marks of a call begins one of its own. */
   #isAnother(piece: ToolCallPiece, call: OpenCall): boolean {
     if (!piece.name || call.name === "") return false;
-    if (piece.name !== call.name || (this.#named.has(call) && (!piece.id || isWhole(call)))) return true;
+    if (piece.name !== call.name || (this.#named.has(call) && (!piece.id || isComplete(call)))) return true;
     if (piece.index !== undefined && call.wireIndex !== undefined && piece.index !== call.wireIndex)
-      return progressOf(call).isEmpty || isWhole(call);
+      return progressOf(call).isEmpty || isComplete(call);
     if (piece.id && isSame(call, piece)) return false;
-    return piece.argumentsDelta.trimStart().startsWith("{") && isWhole(call);
+    return piece.argumentsDelta.trimStart().startsWith("{") && isComplete(call);
   }
 
   /** Gives a call the provider's id, or, where another has that, one of its own: what answers it must find it. */
@@ -182,8 +182,8 @@ export class ToolCallTracker {
 /**
  * Whether a server that sends neither ids nor indices, but whole calls, has sent this one: as many brackets are closed as were opened.
  */
-function isWhole(call: OpenCall): boolean {
-  return progressOf(call).isWhole;
+function isComplete(call: OpenCall): boolean {
+  return progressOf(call).isComplete;
 }
 
 function progressOf(call: OpenCall): JsonProgress {
@@ -196,7 +196,7 @@ function isSame(call: OpenCall, { name, argumentsDelta }: ToolCallPiece): boolea
   return name === call.name && argumentsDelta === call.argumentsText && argumentsDelta.trim() !== "";
 }
 
-function wholeArguments({ name, argumentsText: text, isText }: OpenCall, cut: boolean): unknown {
+function completeArguments({ name, argumentsText: text, isText }: OpenCall, cut: boolean): unknown {
   // Nothing tells whether a text is whole.
   if ((text.trim() === "" || isText) && cut) throw cutCallError(name);
   if (isText) return text;

@@ -128,8 +128,8 @@ export class GeminiDecoder implements Decoder {
       chunks.push({ type: "citation", content: "", ...citation, isFinal: false });
     }
     for (const { executableCode, toolCall } of this.#asked) {
-      if (executableCode) this.#tell("code_execution", executableCode, undefined, chunks);
-      else if (toolCall) this.#tell(toolName(toolCall), toolCall.args, undefined, chunks);
+      if (executableCode) this.#emit("code_execution", executableCode, undefined, chunks);
+      else if (toolCall) this.#emit(toolName(toolCall), toolCall.args, undefined, chunks);
     }
     // Calls end with STOP like everything else.
     facts.finishReason = this.#calls.length > 0 && reason === "stop" ? "toolCalls" : reason;
@@ -227,7 +227,7 @@ export class GeminiDecoder implements Decoder {
       if (!addArgument(open.arguments, piece))
         throw new SendError("protocol", `An argument of ${open.name} came without a place.`);
       open.isCut = piece.willContinue === true;
-      chunks.push(deltaOf(open, textOf(piece)));
+      chunks.push(deltaOf(open, valueText(piece)));
     }
     if (!call.willContinue) this.#closeCall();
   }
@@ -251,16 +251,16 @@ export class GeminiDecoder implements Decoder {
     if (executableCode || toolCall) this.#asked.push(part);
     if (codeExecutionResult) {
       const code = this.#askedBy(({ executableCode: asked }) => asked?.id, codeExecutionResult)?.executableCode;
-      this.#tell("code_execution", code, codeExecutionResult, chunks, isFailed(codeExecutionResult));
+      this.#emit("code_execution", code, codeExecutionResult, chunks, isFailed(codeExecutionResult));
     } else if (toolResponse) {
       const call = this.#askedBy(({ toolCall: asked }) => asked?.id, toolResponse)?.toolCall;
-      this.#tell(toolName(call ?? toolResponse), call?.args, toolResponse.response, chunks);
+      this.#emit(toolName(call ?? toolResponse), call?.args, toolResponse.response, chunks);
     } else if (functionResponse) {
       this.#closeCall();
       const { id, name, response } = functionResponse;
       const at = this.#calls.findIndex((call) => (id && call.ownId ? call.ownId === id : call.name === name));
       const [call] = at < 0 ? [] : this.#calls.splice(at, 1);
-      this.#tell(name ?? "function", call?.arguments, response, chunks, false, call?.id);
+      this.#emit(name ?? "function", call?.arguments, response, chunks, false, call?.id);
     }
   }
 
@@ -270,7 +270,7 @@ export class GeminiDecoder implements Decoder {
     return this.#asked.splice(Math.max(known, 0), 1)[0];
   }
 
-  #tell(name: string, args: unknown, result: unknown, chunks: MessageChunk[], failed = false, id?: string): void {
+  #emit(name: string, args: unknown, result: unknown, chunks: MessageChunk[], failed = false, id?: string): void {
     const providerToolCall = {
       ...(id && { id }),
       name,
@@ -300,7 +300,7 @@ function toolName({ toolType }: { readonly toolType?: unknown }): string {
 }
 
 /** A value without its place, for who watches. */
-function textOf({ stringValue, numberValue, boolValue }: PartialArgument): string {
+function valueText({ stringValue, numberValue, boolValue }: PartialArgument): string {
   return stringValue ?? String(numberValue ?? boolValue ?? "null");
 }
 

@@ -10,7 +10,7 @@ import { buildGeminiRequest } from "./request.ts";
 export const gemini: Protocol = {
   buildRequest: buildGeminiRequest,
   createDecoder: (facts) => new GeminiDecoder(facts),
-  decodeWhole(body, facts, chunks) {
+  decodeComplete(body, facts, chunks) {
     const decoder = new GeminiDecoder(facts);
     // Asked for a stream without events, the server sends one array.
     const responses: readonly unknown[] = Array.isArray(body) ? body : [body];

@@ -164,7 +164,7 @@ export class ResponsesDecoder implements Decoder {
     this.#numbers.resume();
   }
 
-  readWhole(body: unknown, chunks: MessageChunk[]): void {
+  readComplete(body: unknown, chunks: MessageChunk[]): void {
     const response = (typeof body === "object" && body !== null ? body : {}) as WireResponse;
     if (!response.output && (response.error || isForeignError(response))) throw errorOf(this.#facts.provider, 0, body);
     if (!Array.isArray(response.output)) throw new SendError("protocol", "The answer holds no output.");

@@ -43,7 +43,7 @@ export class ResponsesMedia {
     if (result === "") return { ...kept, result: null };
     const name = nameIn(id);
     const medium = { ...mediaFrom(result, mediaTypeNamed(item.output_format), PNG), ...(name && { id: name }) };
-    return { ...kept, media: this.#tell(`${at}`, medium, chunks) };
+    return { ...kept, media: this.#emit(`${at}`, medium, chunks) };
   }
 
   /** Whether the picture of that item has been told. */
@@ -54,10 +54,10 @@ export class ResponsesMedia {
   /** A part of a message that may hold a picture or a sound. */
   readPart(place: string, part: JsonObject, chunks: MessageChunk[]): void {
     const medium = mediaIn(part, PNG);
-    if (medium) this.#tell(place, medium, chunks);
+    if (medium) this.#emit(place, medium, chunks);
   }
 
-  #tell(place: string, medium: Media, chunks: MessageChunk[]): number {
+  #emit(place: string, medium: Media, chunks: MessageChunk[]): number {
     const index = this.#indexOf(place);
     this.#complete.add(index);
     chunks.push(mediaChunk(index, medium));

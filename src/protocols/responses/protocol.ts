@@ -12,7 +12,7 @@ export function responses(dialect: ResponsesDialect): Protocol {
     buildRequest: (messages, options, endpoint, stream) =>
       buildResponsesRequest(messages, options, endpoint, stream, dialect),
     createDecoder: (facts) => new ResponsesDecoder(facts, dialect),
-    decodeWhole: (body, facts, chunks) => new ResponsesDecoder(facts, dialect).readWhole(body, chunks),
+    decodeComplete: (body, facts, chunks) => new ResponsesDecoder(facts, dialect).readComplete(body, chunks),
     readError: errorOf,
     ...(dialect.keepsReplies && { background: BACKGROUND }),
   };

@@ -140,7 +140,7 @@ async function sendDocument(
 ): Promise<void> {
   if (ending.type === "hang") return delivery.hang();
   const finish: FinishEvent = ending.type === "finish" ? ending : { type: "finish", finishReason: "stop" };
-  const document = ending.type === "error" ? reply.wholeError(ending) : reply.whole(events, finish);
+  const document = ending.type === "error" ? reply.completeError(ending) : reply.whole(events, finish);
   const text = JSON.stringify(document);
   const broken = ending.type === "cut" || ending.type === "reset";
   delivery.head(200, { "content-type": reply.contentType });

@@ -1,13 +1,14 @@
 /** Which options each family of Claude models refuses, in Anthropic's words. */
 
+import type { JsonObject } from "../../platform/json-object.ts";
 import type { ClaudeCapabilities } from "../../protocols/capabilities/claude.ts";
-import { type Loose, looseOf } from "./rules.ts";
+import { objectOr } from "./rules.ts";
 
 /**
  * Why Anthropic would refuse the options of the request.
  * @see https://platform.claude.com/docs/en/build-with-claude/thinking
  */
-export function anthropicOptionFault(request: Loose, model: ClaudeCapabilities): string | undefined {
+export function anthropicOptionFault(request: JsonObject, model: ClaudeCapabilities): string | undefined {
   return (
     thinkingFault(request, model) ??
     effortFault(request, model) ??
@@ -18,8 +19,8 @@ export function anthropicOptionFault(request: Loose, model: ClaudeCapabilities):
 
 const USE_ADAPTIVE = 'Use "thinking.type.adaptive" and "output_config.effort" to control thinking behavior.';
 
-function thinkingFault({ thinking, max_tokens }: Loose, model: ClaudeCapabilities): string | undefined {
-  const { type, budget_tokens, ...others } = looseOf(thinking);
+function thinkingFault({ thinking, max_tokens }: JsonObject, model: ClaudeCapabilities): string | undefined {
+  const { type, budget_tokens, ...others } = objectOr(thinking);
   const unsupported = (advice = USE_ADAPTIVE) => `"thinking.type.${type}" is not supported for this model. ${advice}`;
   switch (type) {
     case undefined:
@@ -44,15 +45,15 @@ function thinkingFault({ thinking, max_tokens }: Loose, model: ClaudeCapabilitie
   }
 }
 
-function strayIn(type: string, others: Loose): string | undefined {
+function strayIn(type: string, others: JsonObject): string | undefined {
   const [stray] = Object.keys(others);
   return stray === undefined ? undefined : `thinking.${type}.${stray}: Extra inputs are not permitted`;
 }
 
-function effortFault({ thinking, output_config }: Loose, { efforts }: ClaudeCapabilities): string | undefined {
-  const { effort } = looseOf(output_config);
+function effortFault({ thinking, output_config }: JsonObject, { efforts }: ClaudeCapabilities): string | undefined {
+  const { effort } = objectOr(output_config);
   if (effort === undefined || efforts.length === 0) return undefined;
-  const isOff = ["disabled", "between_tools"].includes(String(looseOf(thinking).type));
+  const isOff = ["disabled", "between_tools"].includes(String(objectOr(thinking).type));
   const taken = efforts.filter((word) => !isOff || (word !== "xhigh" && word !== "max"));
   return taken.some((word) => word === effort)
     ? undefined
@@ -60,19 +61,19 @@ function effortFault({ thinking, output_config }: Loose, { efforts }: ClaudeCapa
 }
 
 function toolChoiceFault(
-  { tool_choice, thinking }: Loose,
+  { tool_choice, thinking }: JsonObject,
   { takesForcedTool }: ClaudeCapabilities,
 ): string | undefined {
-  const { type } = looseOf(tool_choice);
+  const { type } = objectOr(tool_choice);
   if (type !== "any" && type !== "tool") return undefined;
   if (!takesForcedTool) return 'tool_choice: type "tool" and "any" are not supported for this model.';
-  if (looseOf(thinking).type !== "enabled") return undefined;
+  if (objectOr(thinking).type !== "enabled") return undefined;
   return "Thinking may not be enabled when tool_choice forces tool use.";
 }
 
-function samplingFault(request: Loose, model: ClaudeCapabilities): string | undefined {
+function samplingFault(request: JsonObject, model: ClaudeCapabilities): string | undefined {
   const { temperature, top_p, top_k, thinking } = request;
-  const type = String(looseOf(thinking).type);
+  const type = String(objectOr(thinking).type);
   const thinks = type === "enabled" || type === "adaptive";
   if (temperature !== undefined && !(Number(temperature) >= 0 && Number(temperature) <= 1))
     return "temperature: range: 0..1";

@@ -1,21 +1,22 @@
 /** The blocks of a recorded reply as they go back. */
 
-import { type Loose, listOf, looseOf, objectsIn } from "./rules.ts";
+import type { JsonObject } from "../../platform/json-object.ts";
+import { listOf, objectOr, objectsIn } from "./rules.ts";
 
 /** Returns the content blocks of a recorded body, streamed or not, as far as they can be read. */
-export function recordedBlocks(body: string): readonly Loose[] {
-  const blocks = new Map<unknown, Loose>();
+export function recordedBlocks(body: string): readonly JsonObject[] {
+  const blocks = new Map<unknown, JsonObject>();
   for (const event of objectsIn(body)) {
     const { index, content_block, delta, content, message } = event;
-    for (const whole of [...listOf(content), ...listOf(looseOf(message).content)]) blocks.set(blocks.size, whole);
-    if (content_block) blocks.set(index, looseOf(content_block));
-    else if (delta && blocks.has(index)) blocks.set(index, grown(looseOf(blocks.get(index)), looseOf(delta)));
+    for (const whole of [...listOf(content), ...listOf(objectOr(message).content)]) blocks.set(blocks.size, whole);
+    if (content_block) blocks.set(index, objectOr(content_block));
+    else if (delta && blocks.has(index)) blocks.set(index, grown(objectOr(blocks.get(index)), objectOr(delta)));
   }
   return [...blocks.values()].map(withInput);
 }
 
 /** What its deltas add to a block. */
-function grown(block: Loose, delta: Loose): Loose {
+function grown(block: JsonObject, delta: JsonObject): JsonObject {
   const append = (name: string) => ({ ...block, [name]: `${block[name] ?? ""}${delta[name] ?? ""}` });
   switch (delta.type) {
     case "text_delta":
@@ -27,7 +28,7 @@ function grown(block: Loose, delta: Loose): Loose {
     case "input_json_delta":
       return append("partial_json");
     case "citations_delta":
-      return { ...block, citations: [...listOf(block.citations), looseOf(delta.citation)] };
+      return { ...block, citations: [...listOf(block.citations), objectOr(delta.citation)] };
     case "compaction_delta":
       return { ...block, content: delta.content };
     default:
@@ -35,7 +36,7 @@ function grown(block: Loose, delta: Loose): Loose {
   }
 }
 
-function withInput({ partial_json, ...block }: Loose): Loose {
+function withInput({ partial_json, ...block }: JsonObject): JsonObject {
   if (typeof partial_json !== "string" || partial_json.trim() === "") return block;
   const [input] = objectsIn(partial_json);
   return input === undefined ? block : { ...block, input };

@@ -1,24 +1,25 @@
 /** What Anthropic Messages demands of a conversation. */
 
+import type { JsonObject } from "../../platform/json-object.ts";
 import { type ClaudeCapabilities, claudeCapabilitiesOf } from "../../protocols/capabilities/claude.ts";
 import { ANTHROPIC_ROOT_REFUSALS } from "../../protocols/common/tool-parameters.ts";
 import { anthropicOptionFault } from "./anthropic-option-rules.ts";
 import { signatureFault } from "./anthropic-signatures.ts";
 import { unreadableFault } from "./common-rules.ts";
-import { type Loose, listOf, looseOf, type Recorded, type Seals } from "./rules.ts";
+import { listOf, objectOr, type Recorded, type Signatures } from "./rules.ts";
 import { rootFault } from "./tool-rules.ts";
 
 interface Turn {
   readonly role: unknown;
-  readonly blocks: readonly Loose[];
+  readonly blocks: readonly JsonObject[];
 }
 
 /**
  * Why Anthropic would refuse the request; `undefined` when it would not.
  * @see https://docs.anthropic.com/en/docs/build-with-claude/extended-thinking#preserving-thinking-blocks
  */
-export function anthropicFault(body: unknown, seals: Seals, recorded: Recorded): string | undefined {
-  const request = looseOf(body);
+export function anthropicFault(body: unknown, signatures: Signatures, recorded: Recorded): string | undefined {
+  const request = objectOr(body);
   const { max_tokens, messages, model, tools } = request;
   const capabilities = claudeCapabilitiesOf(String(model));
   if (typeof max_tokens !== "number") return "max_tokens: Field required";
@@ -33,14 +34,14 @@ export function anthropicFault(body: unknown, seals: Seals, recorded: Recorded):
   if (turns.length === 0) return "messages: at least one message is required";
   if (turns[0]?.role !== "user") return 'messages: first message must use the "user" role';
   // Thinking before the last question may be left out; a model that thinks as it sees fit does without any.
-  const mustThink = capabilities.thinking === "budget" || looseOf(request.thinking).type === "enabled";
+  const mustThink = capabilities.thinking === "budget" || objectOr(request.thinking).type === "enabled";
   const asked = turns.findLastIndex(
     ({ role, blocks }) => role === "user" && blocks.some(({ type }) => type !== "tool_result"),
   );
   for (const [at, turn] of turns.entries()) {
     const fault =
       turnFault(turn, turns[at - 1], turns[at + 1]) ??
-      (mustThink && at > asked ? thinkingFault(turn, seals) : undefined);
+      (mustThink && at > asked ? thinkingFault(turn, signatures) : undefined);
     if (fault !== undefined) return `messages.${at}: ${fault}`;
   }
   const ids = turns.flatMap((turn) => idsOf(turn, "tool_use", "id"));
@@ -48,30 +49,30 @@ export function anthropicFault(body: unknown, seals: Seals, recorded: Recorded):
   return (
     providerToolFault(turns) ??
     signatureFault(request, recorded, capabilities.bindsThinking) ??
-    prefillFault(turns.at(-1), request, capabilities, seals)
+    prefillFault(turns.at(-1), request, capabilities, signatures)
   );
 }
 
 /** An answer that the request begins. A reply that the provider has paused is none: it goes on. */
 function prefillFault(
   last: Turn | undefined,
-  { thinking, fallback_credit_token }: Loose,
+  { thinking, fallback_credit_token }: JsonObject,
   { prefill, thinksByDefault }: ClaudeCapabilities,
-  seals: Seals,
+  signatures: Signatures,
 ): string | undefined {
-  if (last?.role !== "assistant" || seals.has(pauseMark(last.blocks))) return undefined;
+  if (last?.role !== "assistant" || signatures.has(pauseMark(last.blocks))) return undefined;
   if (last.blocks.some((block) => isProviderCall(block) || block.type === "compaction")) return undefined;
   const words = last.blocks.at(-1)?.text;
   if (typeof words === "string" && /\s$/.test(words))
     return "messages: final assistant content cannot end with trailing whitespace";
-  const { type = thinksByDefault ? "adaptive" : "disabled" } = looseOf(thinking);
+  const { type = thinksByDefault ? "adaptive" : "disabled" } = objectOr(thinking);
   const thinks = type === "enabled" || type === "adaptive";
   if (fallback_credit_token !== undefined || (prefill !== "refused" && !thinks)) return undefined;
   return "This model does not support assistant message prefill. The conversation must end with a user message.";
 }
 
 /** What a reply that the provider has paused is known by when it comes back. */
-export function pauseMark(blocks: readonly Loose[]): string {
+export function pauseMark(blocks: readonly JsonObject[]): string {
   return JSON.stringify([
     "paused",
     ...blocks.flatMap(({ type, text }) => (type === "text" ? [String(text).trim()] : [])),
@@ -83,7 +84,7 @@ function providerToolFault(turns: readonly Turn[]): string | undefined {
   const all = turns.flatMap(({ blocks }) => blocks);
   const answers = all.filter(isProviderResult).map(({ tool_use_id }) => tool_use_id);
   const called = all.filter(isProviderCall).map(({ id }) => id);
-  const callers = all.map(({ caller }) => looseOf(caller).tool_id);
+  const callers = all.map(({ caller }) => objectOr(caller).tool_id);
   for (const [at, { blocks }] of turns.entries()) {
     if (at === turns.length - 1) break;
     const open = blocks.find((block) => isProviderCall(block) && ![...answers, ...callers].includes(block.id));
@@ -93,17 +94,17 @@ function providerToolFault(turns: readonly Turn[]): string | undefined {
   return stray === undefined ? undefined : `messages: unexpected \`tool_use_id\` found in a result block: ${stray}`;
 }
 
-function isProviderCall({ type }: Loose): boolean {
+function isProviderCall({ type }: JsonObject): boolean {
   return type === "server_tool_use" || type === "mcp_tool_use";
 }
 
-function isProviderResult({ type }: Loose): boolean {
+function isProviderResult({ type }: JsonObject): boolean {
   return String(type).endsWith("_tool_result");
 }
 
 /** Neighbours of one role are one turn. */
-function turnsOf(messages: readonly Loose[]): readonly Turn[] {
-  const turns: { role: unknown; blocks: Loose[] }[] = [];
+function turnsOf(messages: readonly JsonObject[]): readonly Turn[] {
+  const turns: { role: unknown; blocks: JsonObject[] }[] = [];
   for (const { role, content } of messages) {
     const blocks = typeof content === "string" ? [{ type: "text", text: content }] : listOf(content);
     const last = turns.at(-1);
@@ -135,7 +136,7 @@ function turnFault(turn: Turn, before: Turn | undefined, after: Turn | undefined
 
 const BLANK = "text content blocks must contain non-whitespace text";
 
-function blockFault(block: Loose): string | undefined {
+function blockFault(block: JsonObject): string | undefined {
   const { type, id, input, content, text } = block;
   if (type === "text") {
     if (text === "" || typeof text !== "string") return "text content blocks must be non-empty";
@@ -150,14 +151,14 @@ function blockFault(block: Loose): string | undefined {
   return typeof input === "object" && input !== null ? undefined : "tool_use.input: Input should be a valid dictionary";
 }
 
-function isBlankText({ type, text }: Loose): boolean {
+function isBlankText({ type, text }: JsonObject): boolean {
   return type === "text" && typeof text === "string" && text.trim() === "";
 }
 
-function thinkingFault({ blocks }: Turn, seals: Seals): string | undefined {
+function thinkingFault({ blocks }: Turn, signatures: Signatures): string | undefined {
   for (const [at, { type, id }] of blocks.entries()) {
-    const seal = type === "tool_use" ? seals.get(String(id)) : undefined;
-    if (seal !== undefined && !blocks.slice(0, at).some(({ signature }) => signature === seal))
+    const expected = type === "tool_use" ? signatures.get(String(id)) : undefined;
+    if (expected !== undefined && !blocks.slice(0, at).some(({ signature }) => signature === expected))
       return "Expected `thinking` or `redacted_thinking`, but found `tool_use`";
   }
   return undefined;

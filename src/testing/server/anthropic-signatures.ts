@@ -4,27 +4,28 @@
  * @see https://platform.claude.com/docs/en/build-with-claude/preserved-thinking
  */
 
-import { type Loose, listOf, looseOf, type Recorded } from "./rules.ts";
-import { sealOf } from "./signatures.ts";
+import type { JsonObject } from "../../platform/json-object.ts";
+import { listOf, objectOr, type Recorded } from "./rules.ts";
+import { textSignatureOf } from "./signatures.ts";
 
 /** What a signature says beside that its thinking is genuine. */
 interface Bond {
-  /** The seal of the conversation before the block. */
+  /** The signature of the conversation before the block. */
   readonly prefix: string;
-  /** The seal of the thinking block before it. */
+  /** The signature of the thinking block before it. */
   readonly after: string;
 }
 
 const FIRST = "first";
 
 /** The signature of thinking that follows `blocks` in the reply to this request. */
-export function signatureOf(thinking: string, body: Loose, blocks: readonly Loose[]): string {
+export function signatureOf(thinking: string, body: JsonObject, blocks: readonly JsonObject[]): string {
   const { prefix, after } = bondAfter(body, blocks);
-  return [sealOf(thinking), prefix, after].join(".");
+  return [textSignatureOf(thinking), prefix, after].join(".");
 }
 
 /** Notes which thinking a recorded reply to this request holds. */
-export function noteRecorded(body: Loose, blocks: readonly Loose[], recorded: Recorded): void {
+export function noteRecorded(body: JsonObject, blocks: readonly JsonObject[], recorded: Recorded): void {
   for (const [at, block] of blocks.entries()) {
     if (isThinking(block)) recorded.set(markOf(block), bondAfter(body, blocks.slice(0, at)));
   }
@@ -34,9 +35,9 @@ const TAMPERED = "Invalid `signature` in `thinking` block";
 const BOUND_ELSEWHERE = `${TAMPERED}. The block is bound to a different conversation. Remove the block, or set \`thinking.block_binding.prefix_mismatch_behavior\` to "drop_block". That setting requires the \`thinking-binding-controls-2026-08-01\` value in the \`anthropic-beta\` header.`;
 
 /** Why thinking in the request would be refused. `binds` says whether the model looks at what it is tied to. */
-export function signatureFault(body: Loose, recorded: Recorded, binds: boolean): string | undefined {
+export function signatureFault(body: JsonObject, recorded: Recorded, binds: boolean): string | undefined {
   const messages = listOf(body.messages);
-  let before: Loose | undefined;
+  let before: JsonObject | undefined;
   for (const [at, message] of messages.entries()) {
     const blocks = blocksOf(message);
     for (const [index, block] of blocks.entries()) {
@@ -47,7 +48,8 @@ export function signatureFault(body: Loose, recorded: Recorded, binds: boolean):
       if (bond === "tampered") return `${place}${TAMPERED}`;
       if (binds && bond !== "free") {
         const prefix = prefixSeal(body, [...messages.slice(0, at), { ...message, content: blocks.slice(0, index) }]);
-        if (prefix !== bond.prefix || (before && sealOf(markOf(before)) !== bond.after)) return place + BOUND_ELSEWHERE;
+        if (prefix !== bond.prefix || (before && textSignatureOf(markOf(before)) !== bond.after))
+          return place + BOUND_ELSEWHERE;
       }
       before = block;
     }
@@ -56,52 +58,52 @@ export function signatureFault(body: Loose, recorded: Recorded, binds: boolean):
 }
 
 /** What a block's signature ties it to; `free` where that is not known. */
-function bondOf(block: Loose, recorded: Recorded): Bond | "free" | "tampered" {
+function bondOf(block: JsonObject, recorded: Recorded): Bond | "free" | "tampered" {
   const known = recorded.get(markOf(block));
   if (known !== undefined) return known as Bond;
   if (block.type === "redacted_thinking") return "free";
   const { thinking, signature } = block;
   if (typeof thinking !== "string" || typeof signature !== "string") return "tampered";
-  const [seal, prefix, after] = signature.split(".");
-  if (seal !== sealOf(thinking)) return "tampered";
+  const [textSignature, prefix, after] = signature.split(".");
+  if (textSignature !== textSignatureOf(thinking)) return "tampered";
   return prefix === undefined || after === undefined ? "free" : { prefix, after };
 }
 
-function bondAfter(body: Loose, blocks: readonly Loose[]): Bond {
+function bondAfter(body: JsonObject, blocks: readonly JsonObject[]): Bond {
   const messages = [...listOf(body.messages), { role: "assistant", content: blocks }];
   const last = messages.flatMap(blocksOf).findLast(isThinking);
-  return { prefix: prefixSeal(body, messages), after: last ? sealOf(markOf(last)) : FIRST };
+  return { prefix: prefixSeal(body, messages), after: last ? textSignatureOf(markOf(last)) : FIRST };
 }
 
 /** System, tools and messages by their values; without thinking, marks for the cache, and blank text, which never goes back. */
-function prefixSeal({ system, tools }: Loose, messages: readonly Loose[]): string {
+function prefixSeal({ system, tools }: JsonObject, messages: readonly JsonObject[]): string {
   const said = messages.flatMap((message) =>
     blocksOf(message)
       .filter((block) => !isThinking(block) && !isBlank(block))
       .map((block) => [message.role, block]),
   );
-  const compacted = said.findLastIndex(([, block]) => looseOf(block).type === "compaction");
+  const compacted = said.findLastIndex(([, block]) => objectOr(block).type === "compaction");
   const offered = listOf(tools)
     .filter(({ defer_loading }) => defer_loading !== true)
     .map((tool) => canonical(tool))
     .sort();
   const texts = typeof system === "string" ? [{ type: "text", text: system }] : listOf(system);
-  return sealOf(canonical([texts, offered, said.slice(Math.max(0, compacted))]));
+  return textSignatureOf(canonical([texts, offered, said.slice(Math.max(0, compacted))]));
 }
 
-function blocksOf({ content }: Loose): readonly Loose[] {
+function blocksOf({ content }: JsonObject): readonly JsonObject[] {
   return typeof content === "string" ? [{ type: "text", text: content }] : listOf(content);
 }
 
-function isThinking({ type }: Loose): boolean {
+function isThinking({ type }: JsonObject): boolean {
   return type === "thinking" || type === "redacted_thinking";
 }
 
-function isBlank({ type, text }: Loose): boolean {
+function isBlank({ type, text }: JsonObject): boolean {
   return type === "text" && typeof text === "string" && text.trim() === "";
 }
 
-function markOf({ signature, data }: Loose): string {
+function markOf({ signature, data }: JsonObject): string {
   return String(signature ?? data);
 }
 

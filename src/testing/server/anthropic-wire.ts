@@ -3,14 +3,15 @@
  * @see https://docs.anthropic.com/en/api/messages-streaming
  */
 
+import type { JsonObject } from "../../platform/json-object.ts";
 import { claudeCapabilitiesOf } from "../../protocols/capabilities/claude.ts";
 import type { ScriptEnding, ScriptedError, ScriptedUsage } from "../script.ts";
 import type { FinishEvent } from "../script-events.ts";
 import { recordedBlocks } from "./anthropic-recording.ts";
 import { anthropicFault, pauseMark } from "./anthropic-rules.ts";
 import { noteRecorded, signatureOf } from "./anthropic-signatures.ts";
-import { type Loose, looseOf, type Seals } from "./rules.ts";
-import { sealOf } from "./signatures.ts";
+import { objectOr, type Signatures } from "./rules.ts";
+import { textSignatureOf } from "./signatures.ts";
 import {
   type ContentEvent,
   NO_MESSAGE,
@@ -43,7 +44,7 @@ const ERROR_TYPES: Readonly<Record<number, string>> = {
   529: "overloaded_error",
 };
 
-const MOST_BLANKS = 15;
+const MAX_BLANKS = 15;
 
 /** What matters here of a request's body. */
 interface MessagesBody {
@@ -61,8 +62,8 @@ type Block =
 /** `POST /v1/messages`. */
 export const anthropicWire: Wire = {
   serves: (path) => path.endsWith("/v1/messages"),
-  note: ({ body, recorded }, reply) => noteRecorded(looseOf(body), recordedBlocks(reply), recorded),
-  fault: ({ body, seals, recorded }) => anthropicFault(body, seals, recorded),
+  note: ({ body, recorded }, reply) => noteRecorded(objectOr(body), recordedBlocks(reply), recorded),
+  fault: ({ body, signatures, recorded }) => anthropicFault(body, signatures, recorded),
   reply: (request, ending) => new MessagesReply(request, ending),
   refusal: (status, error) => errorBody({ code: ERROR_TYPES[status] ?? "api_error", ...error }),
 };
@@ -77,20 +78,20 @@ class MessagesReply implements WireReply {
     readonly role: "assistant";
   };
   readonly #usage: ScriptedUsage | undefined;
-  readonly #seals: Seals;
+  readonly #signatures: Signatures;
   /** What signatures are tied to; absent at models that tie them to nothing. */
-  readonly #bound: Loose | undefined;
+  readonly #bound: JsonObject | undefined;
   readonly #blocks: Block[] = [];
   #open: Block | undefined;
 
-  constructor({ index, body, seals }: WireRequest, ending: ScriptEnding) {
+  constructor({ index, body, signatures }: WireRequest, ending: ScriptEnding) {
     const { model = "unnamed", stream } = (body ?? {}) as MessagesBody;
     this.streamed = stream === true;
     this.contentType = this.streamed ? "text/event-stream; charset=utf-8" : "application/json";
     this.#message = { model, id: `msg_${index + 1}`, type: "message", role: "assistant" };
     this.#usage = usageIn(ending);
-    this.#seals = seals;
-    this.#bound = claudeCapabilitiesOf(model).bindsThinking ? looseOf(body) : undefined;
+    this.#signatures = signatures;
+    this.#bound = claudeCapabilitiesOf(model).bindsThinking ? objectOr(body) : undefined;
   }
 
   begin(): string {
@@ -134,7 +135,7 @@ class MessagesReply implements WireReply {
         const { id, name, argumentsDelta, opens } = piece;
         const begun = opens ? this.#enter({ type: "tool_use", id, name, input: {} }) : "";
         const thought = this.#blocks.findLast((block) => block.type === "thinking");
-        if (thought) this.#seals.set(id, thought.signature);
+        if (thought) this.#signatures.set(id, thought.signature);
         return begun + this.#delta({ type: "input_json_delta", partial_json: argumentsDelta });
       }
       case "toolCallEnd":
@@ -143,7 +144,7 @@ class MessagesReply implements WireReply {
       case "finish": {
         // A call that was cut has no end of its own.
         const left = this.#open?.type === "tool_use" ? "" : this.#leave();
-        if (rawReasonOf(piece) === "pause_turn") this.#seals.set(pauseMark(this.#blocks), "");
+        if (rawReasonOf(piece) === "pause_turn") this.#signatures.set(pauseMark(this.#blocks), "");
         const delta = { stop_reason: rawReasonOf(piece), stop_sequence: null };
         return left + event("message_delta", { delta, usage: usageOf(piece.usage) }) + event("message_stop");
       }
@@ -165,7 +166,7 @@ class MessagesReply implements WireReply {
     };
   }
 
-  wholeError(error: ScriptedError): unknown {
+  completeError(error: ScriptedError): unknown {
     return errorBody(error);
   }
 
@@ -183,7 +184,9 @@ class MessagesReply implements WireReply {
     let signed = "";
     if (block.type === "thinking") {
       const before = this.#blocks.slice(0, -1);
-      block.signature = this.#bound ? signatureOf(block.thinking, this.#bound, before) : sealOf(block.thinking);
+      block.signature = this.#bound
+        ? signatureOf(block.thinking, this.#bound, before)
+        : textSignatureOf(block.thinking);
       signed = this.#delta({ type: "signature_delta", signature: block.signature });
     }
     this.#open = undefined;
@@ -198,7 +201,7 @@ class MessagesReply implements WireReply {
 /** Anthropic hides the lengths of its texts: there are blanks before the last brace. */
 function event(type: string, fields: object = {}): string {
   const json = JSON.stringify({ type, ...fields });
-  return `event: ${type}\ndata: ${json.slice(0, -1)}${" ".repeat(json.length % MOST_BLANKS)}}\n\n`;
+  return `event: ${type}\ndata: ${json.slice(0, -1)}${" ".repeat(json.length % MAX_BLANKS)}}\n\n`;
 }
 
 function rawReasonOf({ finishReason, rawFinishReason }: FinishEvent): string {
@@ -212,7 +215,7 @@ function errorBody({ message = NO_MESSAGE, code = "api_error" }: ScriptedError):
 /** There are no positions: a citation belongs to the whole of its block. */
 function citationOf({ citation }: Extract<ContentEvent, { type: "citation" }>): unknown {
   const { url, title = null, citedText = "" } = citation;
-  const encrypted_index = sealOf(url);
+  const encrypted_index = textSignatureOf(url);
   return { type: "web_search_result_location", url, title, cited_text: citedText, encrypted_index };
 }
 

@@ -1,24 +1,25 @@
 /** What Chat Completions demands of a conversation. */
 
+import type { JsonObject } from "../../platform/json-object.ts";
 import { OPENAI_ROOT_REFUSALS } from "../../protocols/common/tool-parameters.ts";
 import { chatFamilyFault } from "./chat-vendor-rules.ts";
 import { OPENAI_NAME, unreadableFault } from "./common-rules.ts";
-import { isJsonText, type Loose, listOf, looseOf } from "./rules.ts";
+import { isJsonText, listOf, objectOr } from "./rules.ts";
 import { rootFault } from "./tool-rules.ts";
 
 /** The longest id of a call. */
-const LONGEST_ID = 40;
+const MAX_ID_LENGTH = 40;
 
 /** Why OpenAI, or the vendor of the model that is asked, would refuse the request; `undefined` when neither would. */
 export function chatFault(body: unknown): string | undefined {
-  const { messages, tools, model } = looseOf(body);
+  const { messages, tools, model } = objectOr(body);
   const said = listOf(messages);
   return unreadableFault(body) ?? orderFault(said) ?? toolsFault(tools) ?? chatFamilyFault(String(model ?? ""), said);
 }
 
 function toolsFault(tools: unknown): string | undefined {
   for (const [at, { function: its }] of listOf(tools).entries()) {
-    const { name, parameters } = looseOf(its);
+    const { name, parameters } = objectOr(its);
     if (its && !OPENAI_NAME.test(String(name))) return patternFault(`tools[${at}].function.name`);
     const fault = parameters === undefined ? undefined : rootFault(parameters, OPENAI_ROOT_REFUSALS);
     if (fault !== undefined) return `Invalid schema for function '${name}': ${fault}`;
@@ -30,7 +31,7 @@ function patternFault(where: string): string {
   return `Invalid '${where}': string does not match pattern. Expected a string that matches the pattern '^[a-zA-Z0-9_-]+$'.`;
 }
 
-function orderFault(messages: readonly Loose[]): string | undefined {
+function orderFault(messages: readonly JsonObject[]): string | undefined {
   if (messages.length === 0) return "Invalid 'messages': empty array. Expected an array with minimum length 1.";
   let open: readonly unknown[] = [];
   for (const [at, message] of messages.entries()) {
@@ -50,7 +51,7 @@ function orderFault(messages: readonly Loose[]): string | undefined {
       const fault = calls.map((call) => callFault(call, where)).find((found) => found !== undefined);
       if (fault !== undefined) return fault;
       // Sound goes back by its id; routers take pictures.
-      const hasMedia = looseOf(audio).id !== undefined || listOf(images).length > 0;
+      const hasMedia = objectOr(audio).id !== undefined || listOf(images).length > 0;
       const isEmpty = typeof content === "string" ? content === "" : listOf(content).length === 0;
       if (calls.length === 0 && !hasMedia && isEmpty)
         return `${where}: expected an assistant message to have content or 'tool_calls'.`;
@@ -61,13 +62,13 @@ function orderFault(messages: readonly Loose[]): string | undefined {
   return open.length > 0 ? unanswered(open) : undefined;
 }
 
-function callFault({ id, type, function: called, custom }: Loose, where: string): string | undefined {
-  const { name, arguments: text } = looseOf(type === "custom" ? { arguments: "{}", ...looseOf(custom) } : called);
+function callFault({ id, type, function: called, custom }: JsonObject, where: string): string | undefined {
+  const { name, arguments: text } = objectOr(type === "custom" ? { arguments: "{}", ...objectOr(custom) } : called);
   const isCall = typeof id === "string" && /^(function|custom)$/.test(String(type)) && typeof name === "string";
   if (!isCall) return `${where}.tool_calls: a call needs its id, its type and the name of the function.`;
   if (!OPENAI_NAME.test(name)) return patternFault(`${where}.tool_calls[0].function.name`);
-  if (id.length > LONGEST_ID)
-    return `Invalid '${where}.tool_calls[0].id': string too long. Expected a string with maximum length ${LONGEST_ID}, but got a string with length ${id.length} instead.`;
+  if (id.length > MAX_ID_LENGTH)
+    return `Invalid '${where}.tool_calls[0].id': string too long. Expected a string with maximum length ${MAX_ID_LENGTH}, but got a string with length ${id.length} instead.`;
   return isJsonText(text) ? undefined : `${where}.tool_calls: arguments must be a string of JSON.`;
 }
 

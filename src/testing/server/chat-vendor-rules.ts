@@ -1,9 +1,10 @@
 /** What single vendors of Chat Completions demand beyond OpenAI, told by the name of the model that is asked. */
 
-import { type Loose, listOf } from "./rules.ts";
+import type { JsonObject } from "../../platform/json-object.ts";
+import { listOf } from "./rules.ts";
 
 /** Why the vendor of this model would refuse the messages; `undefined` when it would not. */
-export function chatFamilyFault(model: string, messages: readonly Loose[]): string | undefined {
+export function chatFamilyFault(model: string, messages: readonly JsonObject[]): string | undefined {
   if (/^(gpt-|o\d)/.test(model)) return unknownFieldFault(messages);
   if (/kimi/i.test(model)) return kimiFault(messages);
   if (/deepseek-v4/i.test(model)) return deepseekFault(messages);
@@ -14,7 +15,7 @@ export function chatFamilyFault(model: string, messages: readonly Loose[]): stri
 /** What OpenAI's input messages hold. */
 const FIELDS = ["role", "content", "name", "refusal", "audio", "tool_calls", "tool_call_id", "function_call"];
 
-function unknownFieldFault(messages: readonly Loose[]): string | undefined {
+function unknownFieldFault(messages: readonly JsonObject[]): string | undefined {
   for (const [at, message] of messages.entries()) {
     const stray = Object.keys(message).find((name) => !FIELDS.includes(name));
     if (stray !== undefined) return `Unknown parameter: 'messages[${at}].${stray}'.`;
@@ -23,7 +24,7 @@ function unknownFieldFault(messages: readonly Loose[]): string | undefined {
 }
 
 /** @see https://platform.moonshot.ai/docs/guide/use-kimi-k2-thinking-model */
-function kimiFault(messages: readonly Loose[]): string | undefined {
+function kimiFault(messages: readonly JsonObject[]): string | undefined {
   const at = messages.findIndex(
     ({ tool_calls, reasoning_content }) => listOf(tool_calls).length > 0 && !reasoning_content,
   );
@@ -33,7 +34,7 @@ function kimiFault(messages: readonly Loose[]): string | undefined {
 }
 
 /** @see https://api-docs.deepseek.com/guides/thinking_mode */
-function deepseekFault(messages: readonly Loose[]): string | undefined {
+function deepseekFault(messages: readonly JsonObject[]): string | undefined {
   const lacks = messages.some(
     ({ role, reasoning_content }) => role === "assistant" && typeof reasoning_content !== "string",
   );
@@ -49,7 +50,7 @@ const FOLLOWERS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** @see https://github.com/mistralai/mistral-common */
-function mistralFault(messages: readonly Loose[]): string | undefined {
+function mistralFault(messages: readonly JsonObject[]): string | undefined {
   for (const [at, { role, tool_calls, tool_call_id }] of messages.entries()) {
     const before = messages[at - 1]?.role;
     if (before !== undefined && !FOLLOWERS[String(before)]?.includes(String(role)))
@@ -61,7 +62,7 @@ function mistralFault(messages: readonly Loose[]): string | undefined {
   return undefined;
 }
 
-function alternationFault(messages: readonly Loose[]): string | undefined {
+function alternationFault(messages: readonly JsonObject[]): string | undefined {
   const spoken = messages.filter(({ role }, at) => role !== "system" || at > 0);
   const isInTurn = spoken.every(({ role }, at) => (role === "assistant") === (at % 2 === 1));
   return isInTurn

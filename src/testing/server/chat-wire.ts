@@ -87,10 +87,10 @@ class ChatReply implements WireReply {
   }
 
   writeError(error: ScriptedError): string {
-    return sseEvent(this.wholeError(error));
+    return sseEvent(this.completeError(error));
   }
 
-  wholeError(error: ScriptedError): unknown {
+  completeError(error: ScriptedError): unknown {
     return openaiError({ code: "server_error", ...error });
   }
 

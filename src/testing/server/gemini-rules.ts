@@ -1,7 +1,8 @@
 /** What Gemini demands of a conversation. */
 
+import type { JsonObject } from "../../platform/json-object.ts";
 import { strayField, unreadableFault } from "./common-rules.ts";
-import { type Loose, listOf, looseOf, type Seals } from "./rules.ts";
+import { listOf, objectOr, type Signatures } from "./rules.ts";
 import { rootFault } from "./tool-rules.ts";
 
 /** Of these, a part has one. */
@@ -31,14 +32,14 @@ type Written = ReadonlyMap<string, unknown>;
 
 /**
  * Why Google would refuse the request; `undefined` when it would not.
- * @param seals of the thinking that this server has written before calls
+ * @param signatures of the thinking that this server has written before calls
  * @param written what it has signed, in scripts and in recordings
  * @see https://ai.google.dev/gemini-api/docs/thought-signatures
  */
-export function geminiFault(body: unknown, seals: Seals, written: Written): string | undefined {
+export function geminiFault(body: unknown, signatures: Signatures, written: Written): string | undefined {
   const unreadable = unreadableFault(body) ?? toolsFault(body);
   if (unreadable !== undefined) return unreadable;
-  const contents = listOf(looseOf(body).contents);
+  const contents = listOf(objectOr(body).contents);
   if (contents.length === 0) return "* GenerateContentRequest.contents: contents is not specified";
   if (contents[0]?.role === "model") return "Please ensure that the conversation begins with a user turn.";
   // Signatures before the last question may be left out.
@@ -49,14 +50,14 @@ export function geminiFault(body: unknown, seals: Seals, written: Written): stri
     const fault =
       contentFault(content, contents[at - 1], contents[at + 1]) ??
       signatureFault(content, written) ??
-      (at > asked ? unsignedFault(content, seals) : undefined);
+      (at > asked ? unsignedFault(content, signatures) : undefined);
     if (fault !== undefined) return `* GenerateContentRequest.contents[${at}]: ${fault}`;
   }
   return undefined;
 }
 
 function toolsFault(body: unknown): string | undefined {
-  const declared = listOf(looseOf(body).tools).flatMap((tool) => listOf(tool.functionDeclarations));
+  const declared = listOf(objectOr(body).tools).flatMap((tool) => listOf(tool.functionDeclarations));
   for (const [at, { name, parametersJsonSchema }] of declared.entries()) {
     if (!NAME.test(String(name)))
       return `* GenerateContentRequest.tools[0].function_declarations[${at}].name: Invalid function name. Must start with a letter or an underscore. Must be alphameric (a-z, A-Z, 0-9), underscores (_), dots (.), colons (:), or dashes (-), with a maximum length of 64.`;
@@ -67,7 +68,7 @@ function toolsFault(body: unknown): string | undefined {
 }
 
 /** Of another account, or at another address, a signature is no signature. */
-function signatureFault({ parts }: Loose, written: Written): string | undefined {
+function signatureFault({ parts }: JsonObject, written: Written): string | undefined {
   const isForeign = listOf(parts).some(
     ({ thoughtSignature }) =>
       thoughtSignature !== undefined && thoughtSignature !== NO_SIGNATURE && !written.has(String(thoughtSignature)),
@@ -76,11 +77,15 @@ function signatureFault({ parts }: Loose, written: Written): string | undefined 
 }
 
 /** What a call is known by: it need not have an id. */
-export function callMark({ name, args = {} }: Loose): string {
+export function callMark({ name, args = {} }: JsonObject): string {
   return JSON.stringify([name, args]);
 }
 
-function contentFault({ role, parts }: Loose, before: Loose | undefined, after: Loose | undefined): string | undefined {
+function contentFault(
+  { role, parts }: JsonObject,
+  before: JsonObject | undefined,
+  after: JsonObject | undefined,
+): string | undefined {
   if (role !== "user" && role !== "model") return "Please use a valid role: user, model.";
   const given = listOf(parts);
   if (given.length === 0) return "contents.parts must not be empty.";
@@ -99,30 +104,30 @@ function contentFault({ role, parts }: Loose, before: Loose | undefined, after: 
   return undefined;
 }
 
-function unsignedFault({ parts }: Loose, seals: Seals): string | undefined {
+function unsignedFault({ parts }: JsonObject, signatures: Signatures): string | undefined {
   const unsigned = listOf(parts).some(({ functionCall, thoughtSignature }) => {
-    const seal = functionCall === undefined ? undefined : seals.get(callMark(looseOf(functionCall)));
-    return seal !== undefined && thoughtSignature !== seal;
+    const expected = functionCall === undefined ? undefined : signatures.get(callMark(objectOr(functionCall)));
+    return expected !== undefined && thoughtSignature !== expected;
   });
   return unsigned ? "Function call is missing a thought_signature in functionCall parts." : undefined;
 }
 
-function partFault(part: Loose): string | undefined {
+function partFault(part: JsonObject): string | undefined {
   const stray =
-    strayField(part, [...MEMBERS, ...MARKS]) ?? strayField(looseOf(part.functionCall), ["id", "name", "args"]);
+    strayField(part, [...MEMBERS, ...MARKS]) ?? strayField(objectOr(part.functionCall), ["id", "name", "args"]);
   if (stray !== undefined) return `Invalid JSON payload received. Unknown name "${stray}": Cannot find field.`;
   const members = MEMBERS.filter((name) => part[name] !== undefined);
   if (members.length !== 1) return "parts.data: required oneof field 'data' must have one initialized field";
   if (part.text === "" && part.thoughtSignature === undefined)
     return "Unable to submit request because it has an empty text parameter.";
   const { functionResponse, functionCall } = part;
-  const { response } = looseOf(functionResponse);
+  const { response } = objectOr(functionResponse);
   if (functionResponse && (typeof response !== "object" || response === null || Array.isArray(response)))
     return "function_response.response: a Struct is needed.";
   const called = [functionCall, functionResponse].find((value) => value !== undefined);
-  return called !== undefined && !NAME.test(String(looseOf(called).name)) ? "Invalid function name." : undefined;
+  return called !== undefined && !NAME.test(String(objectOr(called).name)) ? "Invalid function name." : undefined;
 }
 
-function membersOf(parts: readonly Loose[], name: string): readonly Loose[] {
-  return parts.flatMap((part) => (part[name] === undefined ? [] : [looseOf(part[name])]));
+function membersOf(parts: readonly JsonObject[], name: string): readonly JsonObject[] {
+  return parts.flatMap((part) => (part[name] === undefined ? [] : [objectOr(part[name])]));
 }

@@ -8,9 +8,9 @@ import type { Citation } from "../../contract/message.ts";
 import type { ScriptEnding, ScriptedError, ScriptedUsage } from "../script.ts";
 import type { FinishEvent } from "../script-events.ts";
 import { callMark, geminiFault } from "./gemini-rules.ts";
-import { objectsIn, type Recorded, type Seals } from "./rules.ts";
+import { objectsIn, type Recorded, type Signatures } from "./rules.ts";
 import type { MediaEvent } from "./scripted-media.ts";
-import { sealOf } from "./signatures.ts";
+import { textSignatureOf } from "./signatures.ts";
 import { type ContentEvent, NO_MESSAGE, usageIn, type Wire, type WireReply, type WireRequest } from "./wire.ts";
 
 const FINISH_REASONS = {
@@ -43,7 +43,7 @@ export const geminiWire: Wire = {
   note: ({ recorded }, body) => {
     for (const signature of signaturesIn(objectsIn(body))) recorded.set(signature, true);
   },
-  fault: ({ body, seals, recorded }) => geminiFault(body, seals, recorded),
+  fault: ({ body, signatures, recorded }) => geminiFault(body, signatures, recorded),
   reply: (request, ending) => new GeminiReply(request, ending),
   refusal: errorBody,
 };
@@ -55,7 +55,7 @@ class GeminiReply implements WireReply {
   /** Without `alt=sse`, a stream is one array of JSON that comes in pieces. */
   readonly #asEvents: boolean;
   readonly #usage: ScriptedUsage | undefined;
-  readonly #seals: Seals;
+  readonly #signatures: Signatures;
   readonly #recorded: Recorded;
   readonly #citations: Citation[] = [];
   #text = "";
@@ -64,14 +64,14 @@ class GeminiReply implements WireReply {
   #called = false;
   #events = 0;
 
-  constructor({ index, path, query, seals, recorded }: WireRequest, ending: ScriptEnding) {
+  constructor({ index, path, query, signatures, recorded }: WireRequest, ending: ScriptEnding) {
     const [, model = "unnamed", method] = SERVED.exec(path) ?? [];
     this.streamed = method === "streamGenerateContent";
     this.#asEvents = query.get("alt") === "sse";
     this.contentType = this.streamed && this.#asEvents ? "text/event-stream" : "application/json; charset=UTF-8";
     this.#named = { modelVersion: decodeURIComponent(model), responseId: `response-${index + 1}` };
     this.#usage = usageIn(ending);
-    this.#seals = seals;
+    this.#signatures = signatures;
     this.#recorded = recorded;
   }
 
@@ -108,7 +108,7 @@ class GeminiReply implements WireReply {
     return this.#last(parts, finish);
   }
 
-  wholeError(error: ScriptedError): unknown {
+  completeError(error: ScriptedError): unknown {
     return errorBody(500, error);
   }
 
@@ -134,7 +134,7 @@ class GeminiReply implements WireReply {
         const functionCall = { id, name, args: JSON.parse(argumentsText || "{}") as unknown };
         const signature = this.#signature();
         if (signature.thoughtSignature !== undefined)
-          this.#seals.set(callMark(functionCall), signature.thoughtSignature);
+          this.#signatures.set(callMark(functionCall), signature.thoughtSignature);
         return [{ functionCall, ...signature }];
       }
     }
@@ -144,7 +144,7 @@ class GeminiReply implements WireReply {
   #signature(): { readonly thoughtSignature?: string } {
     if (this.#thoughts === "" || this.#signed) return {};
     this.#signed = true;
-    const thoughtSignature = sealOf(this.#thoughts);
+    const thoughtSignature = textSignatureOf(this.#thoughts);
     this.#recorded.set(thoughtSignature, "scripted");
     return { thoughtSignature };
   }

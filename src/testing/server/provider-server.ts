@@ -10,7 +10,7 @@ import { Delivery, type Sent } from "./delivery.ts";
 import { geminiWire } from "./gemini-wire.ts";
 import { recordedText } from "./recording.ts";
 import { responsesWire } from "./responses-wire.ts";
-import type { Recorded, Seals } from "./rules.ts";
+import type { Recorded, Signatures } from "./rules.ts";
 import type { Wire } from "./wire.ts";
 
 const WIRES: readonly Wire[] = [chatWire, responsesWire, anthropicWire, geminiWire];
@@ -100,7 +100,7 @@ export async function startProviderServer(
 ): Promise<ProviderServer> {
   const { port = 0, pace = 0, usageUnasked = false, strict = false, sleep = realSleep } = options;
   const requests: ProviderRequest[] = [];
-  const seals: Seals = new Map();
+  const signatures: Signatures = new Map();
   const recorded: Recorded = new Map();
   const waiting = new Map<number, (request: ProviderRequest) => void>();
   /** Those that stand, and when each will be closed. */
@@ -118,7 +118,7 @@ export async function startProviderServer(
     const reply = await replyTo(request);
     const { pathname: path, searchParams: query } = new URL(request.path, "http://127.0.0.1");
     const wire = WIRES.find((candidate) => candidate.serves(path));
-    const wireRequest = { index: request.index, path, query, body: request.body, usageUnasked, seals, recorded };
+    const wireRequest = { index: request.index, path, query, body: request.body, usageUnasked, signatures, recorded };
     const fault = strict ? wire?.fault(wireRequest) : undefined;
     if (wire && fault !== undefined)
       return sendScript({ refusal: { status: 400, message: fault } }, wire, wireRequest, delivery, pace);

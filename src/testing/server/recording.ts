@@ -69,12 +69,13 @@ export function* packetsOf({ body, cuts }: Recording): Generator<Uint8Array, voi
 /** The body as text; `""` where it is packets, perhaps without end. */
 export function recordedText({ body }: Recording): string {
   if (typeof body === "string") return body;
-  return body instanceof Uint8Array ? textOf(body) : "";
+  return body instanceof Uint8Array ? utf8Text(body) : "";
 }
 
 /** What a server would say the body is. */
 export function contentTypeOf({ body }: Recording): string {
-  const start = typeof body === "string" ? body : body instanceof Uint8Array ? textOf(body.subarray(0, 100)) : "data:";
+  const start =
+    typeof body === "string" ? body : body instanceof Uint8Array ? utf8Text(body.subarray(0, 100)) : "data:";
   if (/^\s*[{[]/.test(start)) return "application/json";
   return /^\s*</.test(start) ? "text/html" : "text/event-stream; charset=utf-8";
 }
@@ -89,6 +90,6 @@ function bytesOf(body: string | Uint8Array): Uint8Array {
   return typeof body === "string" ? new TextEncoder().encode(body) : body;
 }
 
-function textOf(bytes: Uint8Array): string {
+function utf8Text(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes);
 }

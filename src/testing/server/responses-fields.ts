@@ -1,7 +1,7 @@
 /** The fields of the items that OpenAI takes as input; replies have more. */
 
+import type { JsonObject } from "../../platform/json-object.ts";
 import { strayField } from "./common-rules.ts";
-import type { Loose } from "./rules.ts";
 
 const CALLED = ["type", "id", "status", "call_id"];
 
@@ -30,7 +30,7 @@ const FIELDS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Why OpenAI would refuse the fields of an item; `undefined` when it would not, or when the type is unknown here. */
-export function fieldFault(item: Loose, type: unknown, at: number): string | undefined {
+export function fieldFault(item: JsonObject, type: unknown, at: number): string | undefined {
   const known = Object.hasOwn(FIELDS, String(type)) ? FIELDS[String(type)] : undefined;
   const stray = known && strayField(item, known);
   return stray === undefined ? undefined : `Unknown parameter: 'input[${at}].${stray}'.`;

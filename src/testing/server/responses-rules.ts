@@ -1,22 +1,23 @@
 /** What Responses demands of a conversation whose client keeps it itself. */
 
+import type { JsonObject } from "../../platform/json-object.ts";
 import { OPENAI_ROOT_REFUSALS } from "../../protocols/common/tool-parameters.ts";
 import { OPENAI_NAME, unreadableFault } from "./common-rules.ts";
 import { fieldFault } from "./responses-fields.ts";
-import { isJsonText, type Loose, listOf, looseOf, type Seals } from "./rules.ts";
-import { sealOf } from "./signatures.ts";
+import { isJsonText, listOf, objectOr, type Signatures } from "./rules.ts";
+import { textSignatureOf } from "./signatures.ts";
 import { rootFault } from "./tool-rules.ts";
 
 /** The longest id of a call. */
-const LONGEST_ID = 64;
+const MAX_ID_LENGTH = 64;
 
 /**
  * Why OpenAI would refuse the request; `undefined` when it would not.
- * @param seals of the thinking that this server has written before calls
+ * @param signatures of the thinking that this server has written before calls
  * @param written what it has encrypted, in scripts and in recordings
  */
-export function responsesFault(body: unknown, seals: Seals, written: Written): string | undefined {
-  const { input, tools, model } = looseOf(body);
+export function responsesFault(body: unknown, signatures: Signatures, written: Written): string | undefined {
+  const { input, tools, model } = objectOr(body);
   const unreadable = unreadableFault(body) ?? toolsFault(tools);
   if (unreadable !== undefined) return unreadable;
   if (typeof input === "string" && input !== "") return undefined;
@@ -33,7 +34,7 @@ export function responsesFault(body: unknown, seals: Seals, written: Written): s
       itemFault(item, at, items, written) ??
       // xAI describes its searches as calls.
       (/grok/.test(String(model)) ? undefined : fieldFault(item, item.type ?? "message", at)) ??
-      (at > asked ? thinkingFault(item, items.slice(0, at), seals) : undefined);
+      (at > asked ? thinkingFault(item, items.slice(0, at), signatures) : undefined);
     if (fault !== undefined) return fault;
   }
   return undefined;
@@ -53,17 +54,21 @@ function patternFault(where: string): string {
   return `Invalid '${where}': string does not match pattern. Expected a string that matches the pattern '^[a-zA-Z0-9_-]+$'.`;
 }
 
-function callFault({ call_id, name, arguments: text }: Loose, at: number, items: readonly Loose[]): string | undefined {
+function callFault(
+  { call_id, name, arguments: text }: JsonObject,
+  at: number,
+  items: readonly JsonObject[],
+): string | undefined {
   if (typeof call_id !== "string" || typeof name !== "string" || !isJsonText(text))
     return `Invalid 'input[${at}]': a call needs its call_id, its name, and arguments in a string of JSON.`;
   if (!OPENAI_NAME.test(name)) return patternFault(`input[${at}].name`);
-  if (call_id.length > LONGEST_ID)
-    return `Invalid 'input[${at}].call_id': string too long. Expected a string with maximum length ${LONGEST_ID}.`;
+  if (call_id.length > MAX_ID_LENGTH)
+    return `Invalid 'input[${at}].call_id': string too long. Expected a string with maximum length ${MAX_ID_LENGTH}.`;
   const isAgain = items.slice(0, at).some((other) => other.type === "function_call" && other.call_id === call_id);
   return isAgain ? `Duplicate function call with call_id ${call_id}.` : undefined;
 }
 
-function itemFault(item: Loose, at: number, items: readonly Loose[], written: Written): string | undefined {
+function itemFault(item: JsonObject, at: number, items: readonly JsonObject[], written: Written): string | undefined {
   const { type = "message", role, content, call_id } = item;
   switch (type) {
     case "message":
@@ -85,9 +90,14 @@ function itemFault(item: Loose, at: number, items: readonly Loose[], written: Wr
   }
 }
 
-function thinkingFault({ type, id, call_id }: Loose, before: readonly Loose[], seals: Seals): string | undefined {
-  const seal = type === "function_call" ? seals.get(String(call_id)) : undefined;
-  if (seal === undefined || before.some(({ encrypted_content }) => encrypted_content === seal)) return undefined;
+function thinkingFault(
+  { type, id, call_id }: JsonObject,
+  before: readonly JsonObject[],
+  signatures: Signatures,
+): string | undefined {
+  const expected = type === "function_call" ? signatures.get(String(call_id)) : undefined;
+  if (expected === undefined || before.some(({ encrypted_content }) => encrypted_content === expected))
+    return undefined;
   return `Item '${id ?? call_id}' of type 'function_call' was provided without its required 'reasoning' item.`;
 }
 
@@ -103,9 +113,9 @@ function messageFault(role: unknown, content: unknown, at: number): string | und
 }
 
 function reasoningFault(
-  { id, summary, encrypted_content }: Loose,
+  { id, summary, encrypted_content }: JsonObject,
   at: number,
-  next: Loose | undefined,
+  next: JsonObject | undefined,
   written: Written,
 ): string | undefined {
   if (!Array.isArray(summary)) return `Missing required parameter: 'input[${at}].summary'.`;
@@ -119,7 +129,7 @@ function reasoningFault(
     .join("");
   // Another account's, or another vendor's.
   const known = written.get(String(encrypted_content));
-  const isKnown = known === true || (known !== undefined && encrypted_content === sealOf(thought));
+  const isKnown = known === true || (known !== undefined && encrypted_content === textSignatureOf(thought));
   return isKnown ? undefined : `The encrypted content of ${what} could not be verified.`;
 }
 

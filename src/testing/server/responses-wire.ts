@@ -4,13 +4,14 @@
  * @see https://platform.openai.com/docs/api-reference/responses-streaming
  */
 
+import type { JsonObject } from "../../platform/json-object.ts";
 import type { ScriptedError, ScriptedUsage } from "../script.ts";
 import type { FinishEvent } from "../script-events.ts";
 import { openaiError } from "./openai-error.ts";
 import { responsesFault } from "./responses-rules.ts";
-import { type Loose, listOf, looseOf, objectsIn, type Recorded, type Seals } from "./rules.ts";
+import { listOf, objectOr, objectsIn, type Recorded, type Signatures } from "./rules.ts";
 import type { MediaEvent } from "./scripted-media.ts";
-import { sealOf } from "./signatures.ts";
+import { textSignatureOf } from "./signatures.ts";
 import {
   type ContentEvent,
   isRefusal,
@@ -69,7 +70,7 @@ export const responsesWire: Wire = {
     for (const { encrypted_content } of itemsIn(body))
       if (encrypted_content) recorded.set(String(encrypted_content), true);
   },
-  fault: ({ body, seals, recorded }) => responsesFault(body, seals, recorded),
+  fault: ({ body, signatures, recorded }) => responsesFault(body, signatures, recorded),
   reply: (request, ending) => new ResponsesReply(request, isRefusal(ending)),
   refusal: (_status, error) => openaiError(error),
 };
@@ -82,23 +83,23 @@ class ResponsesReply implements WireReply {
   readonly #number: number;
   readonly #refuses: boolean;
   readonly #encrypts: boolean;
-  readonly #seals: Seals;
+  readonly #signatures: Signatures;
   readonly #recorded: Recorded;
   readonly #output: unknown[] = [];
   #open: Item | undefined;
   /** Of the latest thinking, where it is to be sent back. */
-  #seal: string | undefined;
+  #signature: string | undefined;
   #textLength = 0;
   #events = 0;
 
-  constructor({ index, body, seals, recorded }: WireRequest, refuses: boolean) {
+  constructor({ index, body, signatures, recorded }: WireRequest, refuses: boolean) {
     const { model = "unnamed", stream, include } = (body ?? {}) as ResponsesBody;
     this.streamed = stream === true;
     this.contentType = this.streamed ? "text/event-stream; charset=utf-8" : "application/json";
     this.#number = index + 1;
     this.#common = { id: `resp_${index + 1}`, object: "response", created_at: 1_700_000_000, model };
     this.#refuses = refuses;
-    this.#seals = seals;
+    this.#signatures = signatures;
     this.#recorded = recorded;
     this.#encrypts = include?.includes("reasoning.encrypted_content") === true;
   }
@@ -139,7 +140,7 @@ class ResponsesReply implements WireReply {
         const { id: callId, name, argumentsDelta, opens } = piece;
         const item: Item = { type: "function_call", id: this.#id("fc"), callId, name, text: "" };
         const begun = opens ? this.#enter(item) : "";
-        if (this.#seal !== undefined) this.#seals.set(callId, this.#seal);
+        if (this.#signature !== undefined) this.#signatures.set(callId, this.#signature);
         if (this.#open?.type === "function_call") this.#open.text += argumentsDelta;
         return (
           begun + this.#event("response.function_call_arguments.delta", { ...this.#place(), delta: argumentsDelta })
@@ -158,7 +159,9 @@ class ResponsesReply implements WireReply {
   writeError(error: ScriptedError): string {
     const { message = NO_MESSAGE, code = "server_error" } = error;
     const told = { type: code, code, message, param: null };
-    return this.#event("error", { error: told }) + this.#event("response.failed", { response: this.wholeError(error) });
+    return (
+      this.#event("error", { error: told }) + this.#event("response.failed", { response: this.completeError(error) })
+    );
   }
 
   whole(events: readonly ContentEvent[], finish: FinishEvent): unknown {
@@ -166,7 +169,7 @@ class ResponsesReply implements WireReply {
     return this.#finished(finish);
   }
 
-  wholeError({ message = NO_MESSAGE, code = "server_error" }: ScriptedError): unknown {
+  completeError({ message = NO_MESSAGE, code = "server_error" }: ScriptedError): unknown {
     return { ...this.#response("failed"), error: { code, message } };
   }
 
@@ -219,8 +222,8 @@ class ResponsesReply implements WireReply {
       done = this.#event("response.function_call_arguments.done", { ...this.#place(), arguments: item.text });
     }
     if (item.type === "reasoning" && this.#encrypts) {
-      this.#seal = sealOf(item.part.text);
-      this.#recorded.set(this.#seal, "scripted");
+      this.#signature = textSignatureOf(item.part.text);
+      this.#recorded.set(this.#signature, "scripted");
     }
     const wire = this.#itemOf(item, status);
     done += this.#event("response.output_item.done", { ...this.#at(), item: wire });
@@ -237,7 +240,7 @@ class ResponsesReply implements WireReply {
         return { id, type, status, role: "assistant", content: isBegun ? [] : [partOf(item.part)] };
       case "reasoning": {
         // It grows with the thinking; the last is the one that counts.
-        const encrypted = this.#encrypts && { encrypted_content: sealOf(item.part.text) };
+        const encrypted = this.#encrypts && { encrypted_content: textSignatureOf(item.part.text) };
         return { id, type, ...encrypted, summary: isBegun ? [] : [partOf(item.part)] };
       }
       case "function_call":
@@ -332,10 +335,10 @@ function usageOf(usage: ScriptedUsage): unknown {
 }
 
 /** The items of a recorded body, as they were done. */
-function itemsIn(body: string): readonly Loose[] {
+function itemsIn(body: string): readonly JsonObject[] {
   return objectsIn(body).flatMap(({ item, output, response }) => [
-    ...(item === undefined ? [] : [looseOf(item)]),
+    ...(item === undefined ? [] : [objectOr(item)]),
     ...listOf(output),
-    ...listOf(looseOf(response).output),
+    ...listOf(objectOr(response).output),
   ]);
 }

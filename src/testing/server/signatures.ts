@@ -3,6 +3,6 @@
 import { createHash } from "node:crypto";
 
 /** Stands for the signature of a text: the same for the same text, and for no other. */
-export function sealOf(text: string): string {
+export function textSignatureOf(text: string): string {
   return createHash("sha256").update(text).digest("base64");
 }

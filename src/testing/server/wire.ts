@@ -2,7 +2,7 @@
 
 import type { ScriptEnding, ScriptedError, ScriptedUsage } from "../script.ts";
 import type { FinishEvent, ScriptEvent } from "../script-events.ts";
-import type { Recorded, Seals } from "./rules.ts";
+import type { Recorded, Signatures } from "./rules.ts";
 
 /** What a wire format needs to know of a request. */
 export interface WireRequest {
@@ -16,7 +16,7 @@ export interface WireRequest {
   /** Whether usage is told in a stream that did not ask for it. */
   readonly usageUnasked: boolean;
   /** What the server remembers of all it wrote. */
-  readonly seals: Seals;
+  readonly signatures: Signatures;
   /** What the server remembers of the recordings it sent: signatures that only their provider can verify. */
   readonly recorded: Recorded;
 }
@@ -41,7 +41,7 @@ export interface WireReply {
   /** The same reply as one document. */
   whole(events: readonly ContentEvent[], finish: FinishEvent): unknown;
   /** The document that comes, with status 200, instead of a whole reply that failed on the way. */
-  wholeError(error: ScriptedError): unknown;
+  completeError(error: ScriptedError): unknown;
 }
 
 /** One wire format. */
