@@ -1,7 +1,8 @@
 /**
- * `node scripts/wrap.mjs [--check] [FILE …]`: wraps the prose of Markdown documents at 120 columns. Code blocks, tables, headings and
- * comments stay as they are. Without files it takes every document of the repository. `--check` writes nothing: it lists the
- * documents that would change, and fails when there is one.
+ * `node scripts/wrap.mjs [--check] [FILE …]`: wraps prose at 120 columns. In Markdown documents that is every paragraph and list item; code
+ * blocks, tables, headings and comments stay as they are. In TypeScript files it is every comment that is too wide; the others stay.
+ * Without files it takes every document of the repository. `--check` writes nothing: it lists the files that would change, and fails when
+ * there is one.
  */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,17 +12,19 @@ const MAX_COLUMNS = 120;
 
 /** The mark of a list item with its indentation, and its text. */
 const ITEM = /^(\s*(?:[-*+]|\d+\.)\s+)(.*)$/;
-/** Lines that are no prose: headings, tables, comments, HTML, images of a paragraph's width. */
+/** Lines that are no prose: headings, tables, comments, HTML, blank lines. */
 const FIXED = /^\s*(?:#|\||<|$)/;
 /** What would start a list, a heading or a quotation at the beginning of a line. */
 const MARK = /^(?:[-*+>]|#+|\d+[.)])$/;
+/** A tag of a docstring begins a paragraph; an example is code from there on. */
+const TAG = /^\s*@(?!link)/;
 
 const args = process.argv.slice(2);
 const names = args.filter((arg) => arg !== "--check");
 const changed = (names.length > 0 ? names : documents()).filter((name) => {
   const file = join(root, name);
   const text = readFileSync(file, "utf8");
-  const wrapped = wrap(text);
+  const wrapped = name.endsWith(".md") ? wrap(text.split("\n"), MAX_COLUMNS).join("\n") : withComments(text);
   if (wrapped !== text && !args.includes("--check")) writeFileSync(file, wrapped);
   return wrapped !== text;
 });
@@ -32,61 +35,77 @@ if (args.includes("--check") && changed.length > 0) {
 
 /** Every document of the repository. */
 function documents() {
-  const isDocument = (name) => name.endsWith(".md");
-  return [
-    ...readdirSync(root).filter(isDocument),
-    ...readdirSync(join(root, "docs"))
-      .filter(isDocument)
-      .map((name) => `docs/${name}`),
-  ];
+  const inDocs = readdirSync(join(root, "docs")).map((name) => `docs/${name}`);
+  return [...readdirSync(root), ...inDocs].filter((name) => name.endsWith(".md"));
 }
 
-/** The same document with each paragraph and list item wrapped. */
-function wrap(text) {
-  const lines = [];
+/** The same lines with each paragraph and list item wrapped. */
+function wrap(lines, columns) {
+  const wrapped = [];
   /** The paragraph under way: the beginning of its first line, and its words. */
   let paragraph;
   let fence;
   const flush = () => {
-    if (paragraph) lines.push(...filled(paragraph));
+    if (paragraph) wrapped.push(...filled(paragraph, columns));
     paragraph = undefined;
   };
-  for (const line of text.split("\n")) {
+  for (const line of lines) {
     const [, mark] = /^\s*(```+|~~~+)/.exec(line) ?? [];
     const isCode = fence !== undefined || mark !== undefined;
     if (mark !== undefined) fence = fence === undefined ? mark : line.trim() === fence ? undefined : fence;
     if (isCode || FIXED.test(line)) {
       flush();
-      lines.push(line);
+      wrapped.push(line);
       continue;
     }
     const [, bullet, rest] = ITEM.exec(line) ?? [];
-    if (bullet !== undefined) {
-      flush();
-      paragraph = { start: bullet, words: wordsOf(rest) };
-    } else if (paragraph) paragraph.words.push(...wordsOf(line));
+    if (bullet !== undefined || TAG.test(line)) flush();
+    if (bullet !== undefined) paragraph = { start: bullet, words: wordsOf(rest) };
+    else if (paragraph) paragraph.words.push(...wordsOf(line));
     else paragraph = { start: /^\s*/.exec(line)[0], words: wordsOf(line) };
   }
   flush();
-  return lines.join("\n");
+  return wrapped;
 }
 
-/** Code between backquotes is one word, however many blanks it holds. */
+/** Code between backquotes is one word, however many blanks it holds; so is an inline tag. */
 function wordsOf(line) {
-  return line.match(/(?:`[^`]*`|[^\s`]|`)+/g) ?? [];
+  return line.match(/(?:`[^`]*`|\{@[^}]*\}|[^\s`])+|`/g) ?? [];
 }
 
 /** The lines of a paragraph; those of a list item hang under its text. */
-function filled({ start, words: [first = "", ...words] }) {
+function filled({ start, words: [first = "", ...words] }, columns) {
   const indent = " ".repeat(start.length);
   const lines = [];
   let line = start + first;
   for (const word of words) {
-    if (line.length + 1 + word.length <= MAX_COLUMNS || MARK.test(word)) line += ` ${word}`;
+    if (line.length + 1 + word.length <= columns || MARK.test(word)) line += ` ${word}`;
     else {
       lines.push(line);
       line = indent + word;
     }
   }
   return [...lines, line];
+}
+
+/** The source with its wide comments wrapped: docstrings, and lines that hold nothing but a comment. */
+function withComments(source) {
+  const isWide = (comment) => comment.split("\n").some((line) => line.length > MAX_COLUMNS);
+  return source
+    .replace(/^( *)\/\*\*(?:(?!\*\/)[\s\S])*\*\/$/gm, (comment, indent) => {
+      if (!isWide(comment)) return comment;
+      const lines = comment
+        .replace(/^ *\/\*\* ?|\s*\*\/$/g, "")
+        .split("\n")
+        .map((line) => line.replace(/^ *\* ?/, ""));
+      const text = wrap(lines[0] === "" ? lines.slice(1) : lines, MAX_COLUMNS - indent.length - 3);
+      return [`${indent}/**`, ...text.map((line) => `${indent} * ${line}`.trimEnd()), `${indent} */`].join("\n");
+    })
+    .replace(/^( *)\/\/ .*(?:\n\1\/\/ .*)*$/gm, (comment, indent) => {
+      if (!isWide(comment)) return comment;
+      const lines = comment.split("\n").map((line) => line.replace(/^ *\/\/ /, ""));
+      return wrap(lines, MAX_COLUMNS - indent.length - 3)
+        .map((line) => `${indent}// ${line}`)
+        .join("\n");
+    });
 }

@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, test } from "vitest";
 import { anchorsOf, linksOf } from "./support/links.ts";
-import { proseFaults, proseOfDocument, proseOfSource } from "./support/prose.ts";
+import { longSentences, proseFaults, proseOfDocument, proseOfSource } from "./support/prose.ts";
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -129,6 +129,14 @@ describe("every link leads somewhere in the tarball:", () => {
     expect(broken).toEqual([]);
   });
 
+  test.each(documents)("%s names files that are there", (file) => {
+    const named = [...textOf(file).matchAll(/`((?:[\w.-]+\/)+[\w.-]+\.(?:m?[jt]s|md|sh))`/g)].map(
+      ([, path = ""]) => path,
+    );
+    const missing = named.filter((path) => ![root, join(root, "src")].some((from) => existsSync(join(from, path))));
+    expect(missing).toEqual([]);
+  });
+
   test("README.md has at most 200 lines, and the glossary at most 60", () => {
     expect(textOf("README.md").trimEnd().split("\n").length).toBeLessThanOrEqual(200);
     expect(textOf("docs/glossary.md").trimEnd().split("\n").length).toBeLessThanOrEqual(60);
@@ -140,6 +148,7 @@ describe("the prose keeps the rules of the house:", () => {
     // Tables of faults are written by the tests that run them.
     const [written = ""] = textOf(file).split("<!-- The table of faults");
     expect(proseFaults(proseOfDocument(written))).toEqual([]);
+    expect(longSentences(written)).toEqual([]);
   });
 
   const clean = sources.filter((file) => CLEAN_FOLDERS.some((each) => file.startsWith(`src/${each}/`)));

@@ -1,11 +1,14 @@
 /** The prose of a document or a source file, and which of its lines break the rules for prose. */
 
 /** Lines may be this long; a script wraps documents there (`scripts/wrap.mjs`). */
-export const MAX_COLUMNS = 120;
+const MAX_COLUMNS = 120;
+
+/** Words of one sentence. */
+const MAX_WORDS = 30;
 
 /** Words and turns that are out, each with what to write instead. */
 const OUT: readonly (readonly [pattern: RegExp, instead: string])[] = [
-  [/\b(?:who|what|which)ever\b/i, "name the thing: the caller, any object that …"],
+  [/\b(?:who|what)ever\b/i, "name the thing: the caller, any object that …"],
   [/\b(?:no|some)body\b/i, "name the thing: the caller, the consumer, the provider"],
   [/(?:^|[.:;] )(?:What|Who) (?!.*\?)/, "name the subject: `What a tool throws …` → `An error of a tool …`"],
   [
@@ -43,6 +46,26 @@ export function proseOfDocument(text: string): readonly ProseLine[] {
     if (fence || line.startsWith("<!--")) return [];
     return [{ number: index + 1, text: withoutCode(line), columns: /^\s*(?:\||!\[)/.test(line) ? 0 : line.length }];
   });
+}
+
+/**
+ * The sentences of a document that have too many words. The rule says 25; the check leaves room for what it cannot see. Inline code and
+ * parentheses are one word each.
+ */
+export function longSentences(text: string): readonly string[] {
+  const paragraphs = text
+    .replace(/^```.*?^```$/gms, "")
+    .replace(/^\s*(?:\||#).*$/gm, "")
+    .replace(/^\s*(?:[-*]|\d+\.) /gm, "\n\n")
+    .split(/\n\s*\n/);
+  const sentences = paragraphs.flatMap((paragraph) =>
+    paragraph
+      .replace(/\s+/g, " ")
+      .replace(/`[^`]*`/g, "code")
+      .replace(/\]?\([^)]*\)/g, "")
+      .split(/(?<=[.!?:;]) /),
+  );
+  return sentences.filter((sentence) => sentence.trim().split(" ").length > MAX_WORDS);
 }
 
 /** The comments of a TypeScript file, without their examples. */
