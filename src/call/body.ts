@@ -2,7 +2,7 @@
 
 import { SendError } from "../contract/errors.ts";
 import { parseExact } from "../platform/exact-json.ts";
-import { DEEPEST, isDeeper } from "../platform/json-depth.ts";
+import { isDeeper, MAX_DEPTH } from "../platform/json-depth.ts";
 import type { Decoder, Protocol } from "../protocols/protocol.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
 import type { ChunkSink } from "../stream/source.ts";
@@ -13,7 +13,7 @@ import { createEventJsonParser, type EventShapes } from "./event-json.ts";
 const SEVERAL_EVENTS = 3;
 
 /** Of a body that is neither events nor a document, so much is told. */
-const LONGEST_QUOTE = 200;
+const MAX_QUOTE_LENGTH = 200;
 
 const FIELDS = ["data:", "event:", "id:", "retry:", ":"];
 
@@ -80,7 +80,8 @@ export class Body {
       form = this.#form = this.#formOf(first);
     }
     if (form.kind === "events") {
-      if (!this.#anyEvent && this.#beginning.length < LONGEST_QUOTE) this.#beginning += text.slice(0, LONGEST_QUOTE);
+      if (!this.#anyEvent && this.#beginning.length < MAX_QUOTE_LENGTH)
+        this.#beginning += text.slice(0, MAX_QUOTE_LENGTH);
       this.#readEvents(text, form.parser);
     } else if (form.kind === "document") {
       form.pieces.push(text);
@@ -155,7 +156,7 @@ export class Body {
     // Where events come alone, the runtime's own parser is as good, and warm.
     const alone = this.#readLength < SEVERAL_EVENTS * data.length;
     const event: unknown = alone ? parseExact(decode(data)) : this.#parse(data);
-    if (data.length > 2 * DEEPEST) checkDepth(event); // each level has two brackets
+    if (data.length > 2 * MAX_DEPTH) checkDepth(event); // each level has two brackets
     this.isComplete = this.#target.raw ? this.#pushRaw(event, type) : this.#push(event, type);
     return this.isComplete;
   }
@@ -200,7 +201,7 @@ function isEventStream(beginning: string): boolean {
 
 /** What is read here is written down again elsewhere: in requests, in sessions, for people. */
 function checkDepth(value: unknown): void {
-  if (isDeeper(value)) throw new RangeError(`JSON nested more than ${DEEPEST} deep`);
+  if (isDeeper(value)) throw new RangeError(`JSON nested more than ${MAX_DEPTH} deep`);
 }
 
 /** A byte order mark, decoded or not, is no part of what follows. Nothing is left while it may still be coming. */

@@ -32,7 +32,7 @@ export class EventShapes {
   }
 
   #keep(shape: Shape, instead?: Shape): void {
-    this.known = [shape, ...this.known.filter((known) => known !== instead)].slice(0, MOST_SHAPES);
+    this.known = [shape, ...this.known.filter((known) => known !== instead)].slice(0, MAX_SHAPES);
   }
 }
 
@@ -93,7 +93,7 @@ export function createEventJsonParser(
     if (credit >= CREDIT_TO_LEARN) {
       run = run > 0 && looksAlike(before, data) ? run + 1 : 1;
       if (run > 1) shapes.alike += 1;
-      if (run >= SHORTEST_RUN && shapes.alike >= FEWEST_ALIKE) {
+      if (run >= MIN_RUN_LENGTH && shapes.alike >= MIN_ALIKE_EVENTS) {
         credit -= CREDIT_TO_LEARN;
         shapes.learn(before, data, decode);
       }
@@ -111,16 +111,16 @@ const CREDIT_TO_LEARN = 256;
 const CREDIT_TO_NARROW = 64;
 const CREDIT_AT_START = 4 * CREDIT_TO_LEARN;
 /** The first time in a process all this code is cold and takes 1 ms: not for a client that reads a few dozen events. */
-const FEWEST_ALIKE = 31;
+const MIN_ALIKE_EVENTS = 31;
 /** A `created` ticked, or the reasoning gave way to the answer: what comes three times may come often. */
-const SHORTEST_RUN = 3;
+const MIN_RUN_LENGTH = 3;
 /** Of reasoning, text and arguments of calls, and one more. Each is tried for an event that does not fit the last one's. */
-const MOST_SHAPES = 4;
+const MAX_SHAPES = 4;
 /** In characters. Longer events do not come in rows; and the regular expression below is not meant for megabytes. */
-const LONGEST_SHAPE = 16_384;
-const MOST_HOLES = 8;
+const MAX_SHAPE_LENGTH = 16_384;
+const MAX_HOLES = 8;
 /** Each is copied for each event. Bounds the work, and keeps out what is nested for malice. */
-const MOST_CONTAINERS = 16;
+const MAX_CONTAINERS = 16;
 const FEW_CONTAINERS = 4;
 
 type Decode = (data: string) => string;
@@ -258,7 +258,7 @@ function endOf(data: string): number {
 /** Whether it is worth to look closer. Nearly free; in most protocols the type of an event stands at its beginning. */
 function looksAlike(before: string, data: string): boolean {
   const longer = data.length - before.length;
-  return longer < 64 && longer > -64 && data.length <= LONGEST_SHAPE && data.slice(0, 20) === before.slice(0, 20);
+  return longer < 64 && longer > -64 && data.length <= MAX_SHAPE_LENGTH && data.slice(0, 20) === before.slice(0, 20);
 }
 
 /** Strings, other scalars, runs of anything else: every character of a JSON text belongs to one of them. */
@@ -297,7 +297,7 @@ function common(was: readonly string[], now: readonly string[], decode: Decode):
 function shapeOf(segments: readonly string[], tokens: readonly string[], decode: Decode): Shape | undefined {
   const [head = "", ...between] = segments;
   const tail = between.pop();
-  if (tail === undefined || segments.length > MOST_HOLES + 1) return undefined;
+  if (tail === undefined || segments.length > MAX_HOLES + 1) return undefined;
   // A segment without a quote (a comma, say) could be found within a string: still exact, but never fast.
   if (!between.every((segment) => segment.includes('"'))) return undefined;
   const proof = `${segments.reduce((text, segment, index) => `${text}"${MARK_IN_JSON}${index}"${segment}`)}}`;
@@ -323,7 +323,7 @@ function placesOf(root: Container, marks: number): Pick<Shape, "templates" | "in
         found += 1;
       } else {
         inner.push({ owner, key });
-        if (templates.push(child as Container) > MOST_CONTAINERS) return undefined;
+        if (templates.push(child as Container) > MAX_CONTAINERS) return undefined;
       }
     }
   }

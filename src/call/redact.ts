@@ -6,7 +6,7 @@ import { mapTexts, wordsOf } from "../platform/text-of.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
 
 /** Shorter than any key; of a shorter one, more than the key would vanish from messages. */
-const SHORTEST_SECRET = 8;
+const MIN_SECRET_LENGTH = 8;
 
 /** Of a key that is as long as this, half gives it away: where a text was cut, a key may have been. */
 const LONG_SECRET = 16;
@@ -112,7 +112,7 @@ function secretsInUrl(text: string): readonly string[] {
 
 /** Each secret as it is and encoded, in small letters. */
 function spellingsOf(secrets: readonly string[]): readonly Spelling[] {
-  const long = [...new Set(secrets)].filter((secret) => secret.length >= SHORTEST_SECRET);
+  const long = [...new Set(secrets)].filter((secret) => secret.length >= MIN_SECRET_LENGTH);
   const spellings = new Set(long.flatMap((secret) => [secret, ...encodingsOf(secret)]).map(lowered));
   return [...spellings].map((spelling) => ({ spelling, beginning: beginningOf(spelling) }));
 }
@@ -269,10 +269,10 @@ export class NameRedaction {
 }
 
 /** Causes have causes, and may lead back to themselves. */
-const DEEPEST_CAUSE = 8;
+const MAX_CAUSE_DEPTH = 8;
 
 /** What an error says of itself, without the objects that its maker hung on it: the request, with its headers, may be one. */
-export function plainCause(cause: unknown, redact: (text: string) => string, depth: number = DEEPEST_CAUSE): unknown {
+export function plainCause(cause: unknown, redact: (text: string) => string, depth: number = MAX_CAUSE_DEPTH): unknown {
   if (!(cause instanceof Error)) return redact(wordsOf(cause));
   const isLast = cause.cause === undefined || depth === 0;
   const inner = isLast ? undefined : { cause: plainCause(cause.cause, redact, depth - 1) };

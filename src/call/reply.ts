@@ -25,7 +25,7 @@ import { sendAndForget } from "./send-and-forget.ts";
 const ERROR_BODY_LIMIT = 64 * 1024;
 
 /** A reply that the provider keeps is asked for so often without a new piece of it. */
-const MOST_RESUMES_IN_VAIN = 3;
+const MAX_FRUITLESS_RESUMES = 3;
 
 /** The source behind the `MessageStream` of a provider client. */
 export class Reply implements ChunkSource, Receiver {
@@ -353,7 +353,7 @@ export class Reply implements ChunkSource, Receiver {
     const position = this.#position();
     if (position) {
       // Beginning anew would pay for it twice.
-      const limits = { max: MOST_RESUMES_IN_VAIN, maxRetryAfterMs: retries.maxRetryAfterMs };
+      const limits = { max: MAX_FRUITLESS_RESUMES, maxRetryAfterMs: retries.maxRetryAfterMs };
       const delay = retryDelayMs(error, ++this.#resumesInVain, limits, random());
       const reason = this.#refusal === undefined ? error : (this.#resumption?.reason ?? error);
       if (delay !== undefined) this.#resumption = { position, reason };

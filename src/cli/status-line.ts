@@ -20,7 +20,7 @@ const ENDINGS: Readonly<Record<FinishReason, string | undefined>> = {
 const MAX_MESSAGE = 4_000;
 
 /** A rate measured over less says nothing, in milliseconds: the whole reply came in one piece. */
-const SHORTEST_WRITING_MS = 50;
+const MIN_WRITING_MS = 50;
 
 /**
  * Such as `0.41 s to first token · 52 tokens/s · 12 in, 118 out · $0.000048 · gpt-6-luna`; `≈` marks an estimate.
@@ -38,7 +38,7 @@ export function statusLineOf(message: AssistantMessage, cost?: string): string {
     timeToFirstChunkMs === undefined
       ? `${secondsOf(durationMs)}, nothing came`
       : `${secondsOf(timeToFirstChunkMs)} to first token`,
-    rate !== undefined && writingMs >= SHORTEST_WRITING_MS && `${about}${rateOf(rate)} tokens/s`,
+    rate !== undefined && writingMs >= MIN_WRITING_MS && `${about}${rateOf(rate)} tokens/s`,
     usage && `${about}${usage.inputTokens} in, ${about}${usage.outputTokens} out`,
     cost,
     quoted(model),

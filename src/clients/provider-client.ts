@@ -81,7 +81,7 @@ export function chosenApi(apis: Readonly<Record<string, () => ProviderDefinition
 const MAX_REPLY_BYTES = 64 * 1024 * 1024;
 
 /** How often a reply that broke is gone on with. */
-const MOST_RECOVERIES = 2;
+const MAX_RECOVERIES = 2;
 
 const CONSTRUCTOR_NAMES = ["model", "apiKey", "baseUrl", "allowInsecureHttp", "fetch"];
 
@@ -189,7 +189,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     const first = await this.#open(messages, given, true);
     const timeouts = { ...this.#defaults.timeouts, ...given.timeouts };
     const { maxRetryAfterMs } = this.#retriesOf(given);
-    const limits = { max: MOST_RECOVERIES, maxRetryAfterMs };
+    const limits = { max: MAX_RECOVERIES, maxRetryAfterMs };
     const call: RecoverableCall = {
       messages,
       options: { ...this.#defaults, ...withoutUndefined(given), timeouts, recover },

@@ -18,7 +18,7 @@ export interface RetryOptions {
 }
 
 const FIRST_BACKOFF_MS = 500;
-const LONGEST_BACKOFF_MS = 8_000;
+const MAX_BACKOFF_MS = 8_000;
 
 /** What is in force where nothing was said. */
 const DEFAULTS = { max: 2, maxRetryAfterMs: 60_000, budget: 0.1 } as const;
@@ -54,5 +54,5 @@ export function retryDelayMs(
   // Above the cap, and above what a timer can wait, the error comes at once, so that the caller can decide.
   if (retryAfterMs !== undefined)
     return retryAfterMs <= Math.min(maxRetryAfterMs, MAX_TIMER_MS) ? retryAfterMs : undefined;
-  return random * Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failures - 1));
+  return random * Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failures - 1));
 }

@@ -41,7 +41,7 @@ const TENSOR_TYPES: ReadonlyMap<
 const CHECKSUM = "cloudllm.crc32";
 
 /** More entries than any model has: what claims more is damaged, and not worth the wait. */
-const MOST_ENTRIES = 1_000_000;
+const MAX_ENTRIES = 1_000_000;
 
 /** In bytes. Files have 32; a page is 4,096. */
 const MAX_ALIGNMENT = 2 ** 20;
@@ -62,8 +62,8 @@ export function readGguf(bytes: Uint8Array, file: string): Gguf {
     throw foreign(file, `it is no GGUF file (its first bytes are ${hexOf(bytes.subarray(0, 4))})`);
   const version = reader.u32("the version");
   if (version !== 3) throw foreign(file, `it is GGUF version ${version}, and version 3 can be read`);
-  const tensorCount = reader.count(MOST_ENTRIES, "the number of tensors");
-  const entryCount = reader.count(MOST_ENTRIES, "the number of metadata entries");
+  const tensorCount = reader.count(MAX_ENTRIES, "the number of tensors");
+  const entryCount = reader.count(MAX_ENTRIES, "the number of metadata entries");
 
   const metadata = new Map<string, GgufValue>();
   for (let index = 0; index < entryCount; index++) {
@@ -132,7 +132,7 @@ function readValue(reader: ByteReader, type: number, key: string): GgufValue {
     case 9: {
       const element = reader.u32(key);
       if (element === 9) throw reader.fault(`${key} is a list of lists`);
-      const length = reader.count(MOST_ENTRIES, key);
+      const length = reader.count(MAX_ENTRIES, key);
       return Array.from({ length }, () => readValue(reader, element, key));
     }
     case 10:

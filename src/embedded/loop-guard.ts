@@ -6,7 +6,7 @@
 import type { Sampler } from "./sampler.ts";
 
 /** The longest run that is looked for, in tokens: more than a sentence. */
-const LONGEST_RUN = 32;
+const MAX_RUN_LENGTH = 32;
 
 /**
  * A sampler that never chooses the token with which a run of 1 to 32 tokens would stand a third time in a row. Everything
@@ -15,15 +15,15 @@ const LONGEST_RUN = 32;
 export function withoutLoops(sample: Sampler): Sampler {
   const written: number[] = [];
   /** For each length of run: how many of the last tokens are what stood that far before them. */
-  const repeated = new Uint32Array(LONGEST_RUN + 1);
+  const repeated = new Uint32Array(MAX_RUN_LENGTH + 1);
   return (scores) => {
-    for (let run = 1; run <= LONGEST_RUN; run++) {
+    for (let run = 1; run <= MAX_RUN_LENGTH; run++) {
       const third = written[written.length - run];
       // Two whole runs, and all of a third but its last token: of those, all but the first run repeat.
       if (third !== undefined && (repeated[run] as number) >= 2 * run - 1) scores[third] = Number.NEGATIVE_INFINITY;
     }
     const token = sample(scores);
-    for (let run = 1; run <= LONGEST_RUN; run++)
+    for (let run = 1; run <= MAX_RUN_LENGTH; run++)
       repeated[run] = written[written.length - run] === token ? (repeated[run] as number) + 1 : 0;
     written.push(token);
     return token;

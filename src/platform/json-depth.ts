@@ -1,10 +1,10 @@
 /** What JSON can hold: `JSON.parse` takes any depth, but `JSON.stringify` exhausts the stack, far from where the value came in. */
 
 /** Deeper than anybody's data, and far from the depth at which `JSON.stringify` fails. */
-export const DEEPEST = 500;
+export const MAX_DEPTH = 500;
 
 /** Whether a parsed value is nested more than `levels` deep. */
-export function isDeeper(value: unknown, levels: number = DEEPEST): boolean {
+export function isDeeper(value: unknown, levels: number = MAX_DEPTH): boolean {
   if (typeof value !== "object" || value === null) return false;
   return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1));
 }
@@ -12,7 +12,7 @@ export function isDeeper(value: unknown, levels: number = DEEPEST): boolean {
 /** Why a value cannot be sent as JSON, as the end of a sentence that names it; `undefined` when it can. */
 export function jsonFault(value: unknown): string | undefined {
   try {
-    return faultIn(value, DEEPEST);
+    return faultIn(value, MAX_DEPTH);
   } catch {
     return "cannot be read: a getter or a `toJSON` throws"; // the caller's own code
   }
@@ -22,7 +22,7 @@ export function jsonFault(value: unknown): string | undefined {
 function faultIn(value: unknown, levels: number): string | undefined {
   if (typeof value === "bigint") return "holds a BigInt, which JSON does not have";
   if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return undefined;
-  if (levels === 0) return `is nested more than ${DEEPEST} deep, or holds itself`;
+  if (levels === 0) return `is nested more than ${MAX_DEPTH} deep, or holds itself`;
   const { toJSON } = value as { readonly toJSON?: unknown };
   if (typeof toJSON === "function") return faultIn(toJSON.call(value, ""), levels - 1);
   for (const inner of Object.values(value)) {

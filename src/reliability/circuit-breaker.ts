@@ -1,35 +1,41 @@
-/** Leaves a client alone that keeps failing: after so many failures in a row it is not asked until a pause is over. */
+/** Skips a client that keeps failing: after some failures in a row it gets no call until a pause is over. */
 
 /** When a circuit opens, and for how long. */
 export interface CircuitOptions {
-  /** Failures in a row after which the client is left alone. Default 5. */
-  readonly failures?: number | undefined;
-  /** For how long, in milliseconds; then one call may try. Default 30 000. */
-  readonly pauseMs?: number | undefined;
+  /**
+   * Failures in a row after which the client is skipped.
+   * @default 5
+   */
+  readonly failureThreshold?: number | undefined;
+  /**
+   * Time for which the client is skipped, in milliseconds; then one call may try.
+   * @default 30_000
+   */
+  readonly resetAfterMs?: number | undefined;
 }
 
 /** The circuit of one client. Time comes in from outside, in milliseconds. */
 export class Circuit {
-  readonly #failures: number;
-  readonly #pauseMs: number;
+  readonly #failureThreshold: number;
+  readonly #resetAfterMs: number;
   #failed = 0;
   #openUntil = 0;
   /** A trial that has not ended by then has told nothing. */
   #trialUntil = 0;
 
-  /** @throws {TypeError} when an option is senseless */
-  constructor({ failures = 5, pauseMs = 30_000 }: CircuitOptions) {
-    if (!(failures >= 1)) throw new TypeError("`circuit.failures` must be a number, 1 or more.");
-    if (!(pauseMs >= 0)) throw new TypeError("`circuit.pauseMs` must be milliseconds, 0 or more.");
-    this.#failures = failures;
-    this.#pauseMs = pauseMs;
+  /** @throws {TypeError} when an option is invalid */
+  constructor({ failureThreshold = 5, resetAfterMs = 30_000 }: CircuitOptions) {
+    if (!(failureThreshold >= 1)) throw new TypeError("`circuit.failureThreshold` must be a number, 1 or more.");
+    if (!(resetAfterMs >= 0)) throw new TypeError("`circuit.resetAfterMs` must be milliseconds, 0 or more.");
+    this.#failureThreshold = failureThreshold;
+    this.#resetAfterMs = resetAfterMs;
   }
 
   /** Whether the client may be asked now. An open circuit lets one trial through when its pause is over, and no more before it ends. */
   enter(now: number): "closed" | "trial" | undefined {
-    if (this.#failed < this.#failures) return "closed";
+    if (this.#failed < this.#failureThreshold) return "closed";
     if (this.waitMs(now) > 0) return undefined;
-    this.#trialUntil = now + this.#pauseMs;
+    this.#trialUntil = now + this.#resetAfterMs;
     return "trial";
   }
 
@@ -48,7 +54,7 @@ export class Circuit {
   failed(now: number, wasTrial: boolean): void {
     this.#failed++;
     if (wasTrial) this.#trialUntil = 0;
-    if (this.#failed >= this.#failures) this.#openUntil = now + this.#pauseMs;
+    if (this.#failed >= this.#failureThreshold) this.#openUntil = now + this.#resetAfterMs;
   }
 
   /** The call was given up for another reason: it says nothing about the client. */

@@ -18,7 +18,7 @@ export interface FallbackOptions {
    * Whether a failure lets the next client try. Default: every kind but `aborted`, `invalidRequest`, `contentFilter`,
    * `invalidOutput` and `busy`, which would fail there, too. If it throws, the call fails with the failure it was asked about.
    */
-  readonly when?: ((error: SendError) => boolean) | undefined;
+  readonly shouldFallBack?: ((error: SendError) => boolean) | undefined;
   /**
    * Longest wait for a client's first chunk before the next is asked and the slow one let go, in milliseconds; only time in
    * which the caller waits counts. The last client has no such limit, and neither has a whole reply. Default: off.
@@ -61,7 +61,7 @@ const REQUEST_FAULTS: readonly SendErrorKind[] = [
  * said how to `recover`: then the next client goes on, or begins again, once the first has tried by itself.
  * `provider` and `model` of the reply say who answered; `metrics.attempts` lists everybody who was asked.
  *
- * @throws {TypeError} when `clients` is empty or an option is senseless
+ * @throws {TypeError} when `clients` is empty or an option is invalid
  * @example
  * ```ts
  * import { ClaudeClient, fallback, OpenAIClient } from "cloudllm";
@@ -74,15 +74,15 @@ const REQUEST_FAULTS: readonly SendErrorKind[] = [
  */
 export function fallback(clients: readonly ClientWrapper[], options: FallbackOptions = {}): TypedClient {
   const list = checkedClients(clients);
-  const { when: asked = goesOnByDefault, firstChunkWithinMs, circuit = {} } = options;
-  if (typeof asked !== "function") throw new TypeError("`when` must be a function.");
+  const { shouldFallBack: asked = goesOnByDefault, firstChunkWithinMs, circuit = {} } = options;
+  if (typeof asked !== "function") throw new TypeError("`shouldFallBack` must be a function.");
   if (firstChunkWithinMs !== undefined && !(firstChunkWithinMs > 0))
     throw new TypeError("`firstChunkWithinMs` must be milliseconds above 0.");
   const circuits = new Map(list.map((client) => [client, circuit && new Circuit(circuit)]));
   const now = systemClock();
   const { provider, model } = list[0];
 
-  function when(error: SendError): boolean {
+  function shouldFallBack(error: SendError): boolean {
     try {
       return asked(error);
     } catch {
@@ -108,7 +108,7 @@ export function fallback(clients: readonly ClientWrapper[], options: FallbackOpt
     return {
       ask: streamed ? askStreamed : askComplete,
       slow: "drop",
-      goesOn: when,
+      goesOn: shouldFallBack,
       next() {
         for (let client = waiting.shift(); client; client = waiting.shift()) {
           const own = circuits.get(client);
@@ -120,7 +120,7 @@ export function fallback(clients: readonly ClientWrapper[], options: FallbackOpt
       },
       hasIdle(error, hasWinner) {
         if (hasWinner) return mayGoOn(error);
-        return when(error) && waiting.some((client) => waitMsFor(client) === 0);
+        return shouldFallBack(error) && waiting.some((client) => waitMsFor(client) === 0);
       },
       patienceMs: (client) => (streamed && client !== last ? firstChunkWithinMs : undefined),
       told(client, result) {
@@ -147,7 +147,7 @@ export function fallback(clients: readonly ClientWrapper[], options: FallbackOpt
     let race: Race | undefined;
     const others = () => list.filter((client) => client !== race?.winner);
     const mayGoOn = (error: SendError): boolean =>
-      when(error) && recovered < list.length - 1 && others().some((client) => waitMsFor(client) === 0);
+      shouldFallBack(error) && recovered < list.length - 1 && others().some((client) => waitMsFor(client) === 0);
     const opened = (more: readonly Message[], theirs: SendOptions, order: readonly ClientWrapper[]) => {
       const opening = raceOf(more, theirs, rulesFor(order, true, mayGoOn));
       return openStream(opening).then((stream) => {

@@ -16,7 +16,7 @@ export interface Issue {
 export type Issues = readonly Issue[];
 
 /** More are of no use to anybody. */
-const MOST_ISSUES = 50;
+const MAX_ISSUES = 50;
 
 export function issue(message: string, path?: Path): Issue {
   return { message, path };
@@ -25,7 +25,7 @@ export function issue(message: string, path?: Path): Issue {
 /** `key` leads to the part that the issues are about. */
 export function add(found: Issue[], more: Issues, key?: PropertyKey): void {
   for (const { message, path } of more) {
-    if (found.length >= MOST_ISSUES) return;
+    if (found.length >= MAX_ISSUES) return;
     found.push({ message, path: key === undefined ? path : { key, inner: path } });
   }
 }

@@ -33,7 +33,7 @@ export interface RecoverableCall {
 }
 
 /** The smallest limit on output that every provider takes. */
-const FEWEST_OUTPUT_TOKENS = 16;
+const MIN_OUTPUT_TOKENS = 16;
 
 const UNKNOWN_PLACE =
   "The reply broke, and its rest begins with words that the text repeats anyway: nobody can know where it belongs. " +
@@ -287,7 +287,7 @@ export class RecoveringSource implements ChunkSource, RelayTarget {
   #remaining(written: string): Pick<SendOptions, "maxOutputTokens" | "timeouts"> {
     const { maxOutputTokens: most, timeouts } = this.#call.options;
     return {
-      maxOutputTokens: most && Math.min(most, Math.max(FEWEST_OUTPUT_TOKENS, most - estimateTokens(written))),
+      maxOutputTokens: most && Math.min(most, Math.max(MIN_OUTPUT_TOKENS, most - estimateTokens(written))),
       timeouts: limitsLeft(timeouts, this.#call.now() - this.#call.startedAt),
     };
   }

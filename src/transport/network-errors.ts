@@ -37,12 +37,12 @@ export function transportError(provider: string, error: unknown, begun: boolean)
 }
 
 /** An error of a caller's `fetch` may lead back to itself. */
-const DEEPEST_CAUSE = 8;
+const MAX_CAUSE_DEPTH = 8;
 
 /** `fetch` wraps the reason, and a connection tried at several addresses gathers several. */
 function rootOf(error: unknown): Error {
   let root = error;
-  for (let depth = 0; depth < DEEPEST_CAUSE; depth++) {
+  for (let depth = 0; depth < MAX_CAUSE_DEPTH; depth++) {
     const inner: unknown = root instanceof AggregateError ? root.errors[0] : root instanceof Error ? root.cause : root;
     if (!(inner instanceof Error)) break;
     root = inner;

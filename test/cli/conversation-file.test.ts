@@ -18,7 +18,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LLMSession } from "cloudllm";
 import { scriptedClient } from "cloudllm/testing";
-import { afterAll, expect, it, vi } from "vitest";
+import { afterAll, expect, test, vi } from "vitest";
 import { saveConversation } from "../../src/cli/conversation-file.ts";
 
 vi.mock("node:fs/promises", async (original) => {
@@ -37,7 +37,7 @@ async function sessionOf(...said: string[]): Promise<LLMSession> {
 
 const firstIn = (file: string): unknown => JSON.parse(readFileSync(file, "utf8")).history[0].content;
 
-it("keeps the earlier conversation when the disk is full, and leaves nothing beside it", async () => {
+test("keeps the earlier conversation when the disk is full, and leaves nothing beside it", async () => {
   const file = join(folder, "full.json");
   await saveConversation(await sessionOf("one"), file);
   vi.mocked(writeFile).mockImplementationOnce(async (path) => {
@@ -49,7 +49,7 @@ it("keeps the earlier conversation when the disk is full, and leaves nothing bes
   expect(readdirSync(folder)).toEqual(["full.json"]);
 });
 
-it.skipIf(process.platform === "win32")("writes where a link leads, and the link stays", async () => {
+test.skipIf(process.platform === "win32")("writes where a link leads, and the link stays", async () => {
   const file = join(folder, "there.json");
   const link = join(folder, "link.json");
   await saveConversation(await sessionOf("one"), file);
@@ -59,20 +59,20 @@ it.skipIf(process.platform === "win32")("writes where a link leads, and the link
   expect(lstatSync(link).isSymbolicLink()).toBe(true);
 });
 
-it("says why a folder is no file", async () => {
+test("says why a folder is no file", async () => {
   const there = join(folder, "there");
   mkdirSync(there);
   await expect(saveConversation(await sessionOf("one"), there)).rejects.toThrow(/could not be saved: EISDIR/);
 });
 
-it("leaves a file of a later version as it is", async () => {
+test("leaves a file of a later version as it is", async () => {
   const file = join(folder, "later.json");
   writeFileSync(file, '{"version":2,"history":[]}');
   await expect(saveConversation(await sessionOf("one"), file)).rejects.toThrow(/not overwritten/);
   expect(readFileSync(file, "utf8")).toBe('{"version":2,"history":[]}');
 });
 
-it.skipIf(process.platform === "win32")("makes a file that others could read its owner's alone", async () => {
+test.skipIf(process.platform === "win32")("makes a file that others could read its owner's alone", async () => {
   const file = join(folder, "open.json");
   await saveConversation(await sessionOf("one"), file);
   chmodSync(file, 0o666);
@@ -80,7 +80,7 @@ it.skipIf(process.platform === "win32")("makes a file that others could read its
   expect(statSync(file).mode & 0o777).toBe(0o600);
 });
 
-it.skipIf(process.platform === "win32")("follows no link that waits where the draft would be", async () => {
+test.skipIf(process.platform === "win32")("follows no link that waits where the draft would be", async () => {
   const victim = join(folder, "victim.txt");
   writeFileSync(victim, "mine");
   const file = join(folder, "planted.json");
@@ -98,7 +98,7 @@ it.skipIf(process.platform === "win32")("follows no link that waits where the dr
 });
 
 /** Only root may give a link to somebody else. */
-it.skipIf(process.getuid?.() !== 0)("follows no link that another user has made", async () => {
+test.skipIf(process.getuid?.() !== 0)("follows no link that another user has made", async () => {
   const victim = join(folder, "theirs.txt");
   writeFileSync(victim, "");
   const link = join(folder, "theirs.json");

@@ -22,7 +22,7 @@ const missing = existsSync(join(LLAMA, "node_modules", "node-llama-cpp"))
   : " [skipped: llama.cpp is not installed; in test/interop/llama, run NODE_LLAMA_CPP_SKIP_DOWNLOAD=true npm install --no-save --omit=optional]";
 
 /** Tokens of an answer that are compared. */
-const MOST = 120;
+const MAX_TOKENS = 120;
 const PROMPTS = 50;
 
 interface Held {
@@ -65,7 +65,7 @@ function greedy({ weights, tokenizer }: LoadedModel, prompt: readonly number[]):
   const evaluation = new Evaluation(weights);
   for (const token of prompt) evaluation.read(token);
   const answer: number[] = [];
-  while (answer.length < MOST) {
+  while (answer.length < MAX_TOKENS) {
     const token = likeliest(evaluation.scores());
     if (token === tokenizer.end) break;
     answer.push(token);
@@ -84,7 +84,7 @@ describe.skipIf(missing !== "")(`the embedded engine and llama.cpp${missing}`, (
     const file = join(folder, "model.gguf");
     writeFileSync(file, bytes);
     const child = spawn(process.execPath, ["greedy.mjs"], { cwd: LLAMA, stdio: ["pipe", "pipe", "inherit"] });
-    child.stdin.end(JSON.stringify({ file, texts: TEXTS, prompts, most: MOST }));
+    child.stdin.end(JSON.stringify({ file, texts: TEXTS, prompts, most: MAX_TOKENS }));
     let out = "";
     for await (const piece of child.stdout.setEncoding("utf8")) out += piece;
     return JSON.parse(out) as Answers;

@@ -17,7 +17,7 @@ import { bodiesOf, type Recording, recordingsMissing, recordingsOf } from "../su
 
 const ROUNDS = 12;
 /** Larger ones are more of the same. */
-const LARGEST = 60_000;
+const MAX_LENGTH = 60_000;
 
 const PROTOCOLS: readonly (readonly [string, string, Protocol])[] = [
   ["Chat Completions", "openai-chat", chatCompletions(COMMON_CHAT)],
@@ -55,7 +55,7 @@ function isUsable({ expected, format }: Recording): boolean {
 }
 
 function eventsIn({ format }: Recording, body: string): readonly unknown[] {
-  if (body.length > LARGEST) return [];
+  if (body.length > MAX_LENGTH) return [];
   if (format === "json") return [JSON.parse(body)];
   return [...body.matchAll(/^data: ?(\{.*\})\s*$/gm)].map(([, data = ""]) => JSON.parse(data) as unknown);
 }

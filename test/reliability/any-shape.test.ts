@@ -152,7 +152,7 @@ function clientOf(random: Random, leaf: () => ClientWrapper, depth = 0): ClientW
   return fallback([first, second], {
     firstChunkWithinMs: pick(random, [80, undefined]),
     recover: pick(random, RECOVERIES),
-    circuit: pick(random, [false, { failures: 2, pauseMs: 50 }]),
+    circuit: pick(random, [false, { failureThreshold: 2, resetAfterMs: 50 }]),
   });
 }
 

@@ -6,8 +6,8 @@ import { describe, test } from "vitest";
 
 /** The second client of a hedge fails in the same way as the first, which is what is left when both have failed. */
 const WRAPPERS: readonly (readonly [string, (client: ClientWrapper, twin: ClientWrapper) => ClientWrapper])[] = [
-  ["fallback", (client) => fallback([client, scriptedClient([])], { when: () => false })],
-  ["fallback that recovers", (client) => recovering(fallback([client], { when: () => false }))],
+  ["fallback", (client) => fallback([client, scriptedClient([])], { shouldFallBack: () => false })],
+  ["fallback that recovers", (client) => recovering(fallback([client], { shouldFallBack: () => false }))],
   ["hedge", (client, twin) => hedge(client, twin, { afterMs: 60_000 })],
   [
     "rateLimit",

@@ -203,13 +203,13 @@ describe("with `recover`, after the first chunk", () => {
 test("a reply that broke fails for what broke it where nobody else may be asked", async () => {
   const a = scriptedClient([{ text: "first" }, { text: "A", ending: "cut" }]);
   const b = scriptedClient([{ refusal: { status: 500 } }]);
-  const client = fallback([b, a], { recover: "continue", circuit: { failures: 1 } });
+  const client = fallback([b, a], { recover: "continue", circuit: { failureThreshold: 1 } });
   expect((await read(client)).message.content).toBe("first");
   expect(await failure(read(client))).toMatchObject({ kind: "truncated", partial: { content: "A" } });
 });
 
 describe("a circuit", () => {
-  const CIRCUIT = { failures: 3, pauseMs: 700 };
+  const CIRCUIT = { failureThreshold: 3, resetAfterMs: 700 };
 
   test("opens after repeated failures, lets one trial through after a pause, and closes when it succeeds", async () => {
     let isDown = true;
@@ -242,7 +242,7 @@ describe("a circuit", () => {
 
   test("tells when it will be asked again, where nobody is left", async () => {
     const a = await member(({ socket }) => void socket.write(response(500, "{}")));
-    const client = fallback([a.client], { circuit: { failures: 1, pauseMs: 60_000 } });
+    const client = fallback([a.client], { circuit: { failureThreshold: 1, resetAfterMs: 60_000 } });
     await failure(read(client));
     const error = await failure(read(client));
     expect(error).toMatchObject({ kind: "overloaded", retryable: true });
@@ -271,7 +271,7 @@ describe("a circuit", () => {
     let asked = 0;
     const a = scriptedClient(() => (asked++ === 0 ? { refusal: { status: 500 } } : { steps: [{ pause: held }] }));
     const b = scriptedClient(() => ({ text: "B" }));
-    const client = fallback([a, b], { circuit: { failures: 1, pauseMs: 80 } });
+    const client = fallback([a, b], { circuit: { failureThreshold: 1, resetAfterMs: 80 } });
     const pauseIsOver = () => new Promise((resolve) => setTimeout(resolve, 90));
     await client.sendMessage(QUESTION);
     await pauseIsOver();
@@ -292,7 +292,7 @@ describe("a circuit", () => {
       { text: "A" },
     ]);
     const b = scriptedClient(() => ({ text: "B" }));
-    const client = fallback([a, b], { circuit: { failures: 1, pauseMs: 50 } });
+    const client = fallback([a, b], { circuit: { failureThreshold: 1, resetAfterMs: 50 } });
     const abort = new AbortController();
     const early = failure(client.sendMessage(QUESTION, { signal: abort.signal }));
     await first.reached;
@@ -309,7 +309,7 @@ describe("a circuit", () => {
   test("does not count a reply that the caller's own limit ended while he read", async () => {
     const a = scriptedClient((call) => ({ text: `A${call.messages.length}`, ending: "hang" }));
     const b = scriptedClient(() => ({ text: "B" }));
-    const client = fallback([a, b], { circuit: { failures: 1, pauseMs: 60_000 } });
+    const client = fallback([a, b], { circuit: { failureThreshold: 1, resetAfterMs: 60_000 } });
     for (let call = 0; call < 2; call++)
       expect(await failure(read(client, { timeouts: { total: 30 } }))).toMatchObject({ phase: "total" });
     expect(a.calls).toHaveLength(2);
@@ -321,7 +321,7 @@ describe("a circuit", () => {
       const held = new Gate();
       const scripts: ReplyScript[] = [{ refusal: { status: 500 } }, { text: "late", opensAfter: held }, { text: "A" }];
       const client = fallback([scriptedClient(scripts), scriptedClient(() => ({ text: "B" }))], {
-        circuit: { failures: 1, pauseMs: 1 },
+        circuit: { failureThreshold: 1, resetAfterMs: 1 },
       });
       const pauseIsOver = () => new Promise((resolve) => setTimeout(resolve, 5));
       expect((await client.sendMessage(QUESTION)).content).toBe("B");
@@ -456,13 +456,13 @@ test("the caller's signal ends it while a client is waited for, and before", asy
   expect(a.server.requests).toHaveLength(1);
 });
 
-test("a `when` that throws says no, and the call fails with what it was asked about", async () => {
-  const when = () => {
+test("a `shouldFallBack` that throws says no, and the call fails with what it was asked about", async () => {
+  const shouldFallBack = () => {
     throw new Error("mine");
   };
   for (const method of ["sendMessage", "sendMessageStream"] as const) {
     const b = scriptedClient([{ text: "B" }]);
-    const client = fallback([scriptedClient([{ refusal: { status: 500 } }]), b], { when });
+    const client = fallback([scriptedClient([{ refusal: { status: 500 } }]), b], { shouldFallBack });
     expect((await failure(client[method](QUESTION))).kind).toBe("server");
     expect(b.calls).toEqual([]);
   }
@@ -505,9 +505,12 @@ test.each([
   ["no clients", () => fallback([])],
   ["something else", () => fallback("x" as never)],
   ["no client", () => fallback([{} as never])],
-  ["a circuit that never closes", () => fallback([scriptedClient([])], { circuit: { failures: 0 } })],
-  ["a pause that is none", () => fallback([scriptedClient([])], { circuit: { pauseMs: Number.NaN } })],
-  ["a `when` that is no function", () => fallback([scriptedClient([])], { when: "always" as never })],
+  ["a circuit that never closes", () => fallback([scriptedClient([])], { circuit: { failureThreshold: 0 } })],
+  ["a pause that is none", () => fallback([scriptedClient([])], { circuit: { resetAfterMs: Number.NaN } })],
+  [
+    "a `shouldFallBack` that is not a function",
+    () => fallback([scriptedClient([])], { shouldFallBack: "always" as never }),
+  ],
   [
     "no time",
     () => fallback([new CompatibleClient({ baseUrl: "http://127.0.0.1:9", model: "m" })], { firstChunkWithinMs: 0 }),
@@ -556,7 +559,7 @@ describe("one caller's fault does not shut a client for all", () => {
       else good("A")(request);
     });
     const b = await member(good("B"));
-    const client = fallback([a.client, b.client], { circuit: { failures: 1, pauseMs: 60 } });
+    const client = fallback([a.client, b.client], { circuit: { failureThreshold: 1, resetAfterMs: 60 } });
     const pauseIsOver = () => new Promise((resolve) => setTimeout(resolve, 70));
     expect((await read(client)).message.content).toBe("B");
     await pauseIsOver();
@@ -602,7 +605,7 @@ describe("nobody waits for a client while another is idle", () => {
   test("a turn that comes late in a rate limit goes to the next, and shuts nobody out", async () => {
     const busy = scriptedClient(() => ({ text: "first" }));
     const idle = scriptedClient(() => ({ text: "idle" }));
-    const client = fallback([rateLimit(busy, { requestsPerMinute: 1 }), idle], { circuit: { failures: 1 } });
+    const client = fallback([rateLimit(busy, { requestsPerMinute: 1 }), idle], { circuit: { failureThreshold: 1 } });
     expect((await client.sendMessage(QUESTION)).content).toBe("first");
     for (let call = 0; call < 3; call++) expect((await client.sendMessage(QUESTION)).content).toBe("idle");
     expect(busy.calls).toHaveLength(1);
@@ -637,7 +640,7 @@ describe("nobody waits for a client while another is idle", () => {
     const idle = await member(good("idle"));
     const short = await busy("20");
     expect((await read(fallback([short.client, idle.client]))).message.content).toBe("later");
-    const refusesAll = { when: () => false };
+    const refusesAll = { shouldFallBack: () => false };
     const [last, alone] = [await busy("1100"), await busy("1100")];
     const down = await member(({ socket }) => void socket.write(response(500, "{}")));
     const replies = await Promise.all([

@@ -37,13 +37,13 @@ const WAYS: readonly (readonly [way: string, leave: (left: Left) => unknown])[] 
   ["the signal", ({ abort }) => abort.abort()],
 ];
 
-const MOST_CHUNKS = 7;
-const MOST_STEPS = 6;
+const MAX_CHUNKS = 7;
+const MAX_STEPS = 6;
 
 describe.each(SCRIPTS)("a turn of %s", (_name, scripts) => {
   test.each(WAYS)("that is left by %s", async (_way, leave) => {
-    for (let chunks = 0; chunks <= MOST_CHUNKS; chunks++) {
-      for (let steps = 0; steps <= MOST_STEPS; steps++) {
+    for (let chunks = 0; chunks <= MAX_CHUNKS; chunks++) {
+      for (let steps = 0; steps <= MAX_STEPS; steps++) {
         const at = `after ${chunks} chunks and ${steps} steps`;
         const store = new MemoryStore();
         const client = scriptedClient(scripts);

@@ -16,7 +16,7 @@ const QUESTION = [{ role: "user", content: "hi" }] as const;
 
 /** Sizes of packets; `Infinity` sends the body in one. One byte at a time only where it is over soon. */
 const CUTS = [Number.POSITIVE_INFINITY, 16_384, 997, 61, 7, 1];
-const LONGEST_FOR_SMALL_CUTS = 24_000;
+const MAX_LENGTH_FOR_SMALL_CUTS = 24_000;
 
 /** What is tested of one protocol. */
 export interface RecordedProtocol {
@@ -79,7 +79,7 @@ export function testRecordedReplies(tested: RecordedProtocol): void {
   async function replay(recording: Recording, index: number, body: Buffer, options: { fetch?: FetchLike }) {
     const { expected, format, http_status: errorStatus = 400 } = recording;
     for (const cut of CUTS) {
-      if (cut < 500 && body.length > LONGEST_FOR_SMALL_CUTS) continue;
+      if (cut < 500 && body.length > MAX_LENGTH_FOR_SMALL_CUTS) continue;
       const status = expected.kind === "error" ? errorStatus : 200;
       answer = { status, type: format === "json" ? "application/json" : "text/event-stream", body, cut };
       const client = tested.client(

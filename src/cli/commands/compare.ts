@@ -9,7 +9,7 @@ import type { Terminal } from "../terminal.ts";
 import { startWaiting } from "../waiting.ts";
 import { messagesOf } from "./ask.ts";
 
-const LONGEST_OPENING_MS = 2_000;
+const MAX_OPENING_MS = 2_000;
 
 /** One way of asking, as a person felt it. */
 export interface Felt {
@@ -63,7 +63,7 @@ async function watched<T>({ stderr }: Terminal, label: string, work: () => Promi
 
 /** Neither way is to pay for the connection. Where none comes about, the question will say why. */
 async function opened(client: ReadyClient, signal: AbortSignal): Promise<void> {
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(LONGEST_OPENING_MS)]);
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(MAX_OPENING_MS)]);
   const given = new Promise<void>((resolve) => limit.addEventListener("abort", () => resolve()));
   await Promise.race([client.warm(), given]);
 }
@@ -93,7 +93,7 @@ function tokensOf({ usage, estimatedUsage }: AssistantMessage): string {
   return estimatedUsage ? `≈${estimatedUsage.outputTokens}` : "?";
 }
 
-const LONGEST_BAR = 60;
+const MAX_BAR_LENGTH = 60;
 
 /** The lines of the comparison, none wider than `columns` where that is at least 60. */
 export function comparisonOf(whole: Felt, streamed: Felt, columns: number): readonly string[] {
@@ -108,7 +108,7 @@ export function comparisonOf(whole: Felt, streamed: Felt, columns: number): read
       .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
       .join("  "),
   );
-  const room = Math.max(10, Math.min(LONGEST_BAR, columns - 11));
+  const room = Math.max(10, Math.min(MAX_BAR_LENGTH, columns - 11));
   const scale = room / Math.max(whole.totalMs, streamed.totalMs, 1);
   return [
     ...table.map((line) => line.trimEnd()),

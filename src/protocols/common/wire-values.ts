@@ -2,7 +2,7 @@
 
 import { SendError } from "../../contract/errors.ts";
 import { parseExact } from "../../platform/exact-json.ts";
-import { DEEPEST, isDeeper } from "../../platform/json-depth.ts";
+import { isDeeper, MAX_DEPTH } from "../../platform/json-depth.ts";
 
 /** A member that a server may leave out, or send as `null`. */
 export type Nullable<T> = T | null | undefined;
@@ -77,6 +77,6 @@ export function argumentsIn(value: unknown): Readonly<Record<string, unknown>> {
   const args: unknown = typeof value !== "string" ? value : value.trim() === "" ? {} : parseExact(value);
   if (args === undefined || args === null) return {};
   if (typeof args !== "object" || Array.isArray(args)) throw new SyntaxError("no object");
-  if (isDeeper(args)) throw new SyntaxError(`nested more than ${DEEPEST} deep`);
+  if (isDeeper(args)) throw new SyntaxError(`nested more than ${MAX_DEPTH} deep`);
   return args as Readonly<Record<string, unknown>>;
 }

@@ -4,7 +4,7 @@
  */
 
 import { moveExact } from "../../platform/exact-json.ts";
-import { DEEPEST } from "../../platform/json-depth.ts";
+import { MAX_DEPTH } from "../../platform/json-depth.ts";
 import { textIn } from "../common/wire-values.ts";
 import type { PartialArgument } from "./wire.ts";
 
@@ -14,7 +14,7 @@ type Container = Record<string, unknown> | unknown[];
 export function addArgument(root: Record<string, unknown>, piece: PartialArgument): boolean {
   const path = stepsOf(textIn(piece.jsonPath));
   const last = path.at(-1);
-  if (last === undefined || path.length > DEEPEST) return false;
+  if (last === undefined || path.length > MAX_DEPTH) return false;
   let container: Container = root;
   for (const [index, step] of path.slice(0, -1).entries()) {
     if (!hasRoom(container, step)) return false;
