@@ -1,4 +1,4 @@
-/** What was written before the stop button is kept, and counted. Three ways to stop. */
+/** Three ways to stop a reply. Each keeps and counts the text so far. */
 
 import { type MessageStream, SendError } from "cloudllm";
 import { connect } from "./connect.ts";
@@ -18,7 +18,7 @@ for await (const chunk of stopped) {
   if (chunk.isFinal) report(`stopped (${chunk.message.finishReason})`, chunk.message.content);
 }
 
-// 3. A signal: an error, which carries everything that had arrived.
+// 3. A signal: an error, which has everything that arrived.
 const abort = new AbortController();
 try {
   const aborted = await client.sendMessageStream(question, { signal: abort.signal });
@@ -29,7 +29,7 @@ try {
   console.log("tokens, counted or estimated:", error.partial?.usage ?? error.partial?.estimatedUsage);
 }
 
-/** After some words. */
+/** Whether some words have arrived. */
 function isEnough(stream: MessageStream): boolean {
   return stream.metrics.chunks >= 12;
 }
