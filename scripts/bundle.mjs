@@ -31,7 +31,7 @@ export async function bundle(root, folder, manifest) {
     chunkFileNames: "shared/[name].js",
     // All of the core is one file: whoever imports any entry needs most of it, and each file more costs half a millisecond.
     codeSplitting: { groups: [{ name: "core", test: CORE }] },
-    // Shorter names of what is local to a function: V8 reads every file before it runs. Lines, and names in stacks, stay.
+    // Shorter names of what is local to a function: V8 reads every file before it runs. Lines and the names of functions, classes and public methods stay.
     minify: { compress: false, mangle: { toplevel: false, keepNames: true }, codegen: false },
     comments: { legal: false, jsdoc: false, annotation: true },
   });

@@ -54,7 +54,6 @@ export function requestContext<Own extends object>(
 ): RequestContext & Own {
   const { provider, model } = endpoint;
   return {
-    ...own,
     options,
     endpoint,
     unsupported(what, advice) {
@@ -62,6 +61,7 @@ export function requestContext<Own extends object>(
       const message = `${provider} (${model}) does not support ${what}. Leave it out, or set \`unsupported: "ignore"\`.`;
       throw new SendError("unsupported", advice ? `${message} ${advice}` : message);
     },
+    ...own, // behind what all have: the other way around, V8 puts the object together name by name
   };
 }
 
