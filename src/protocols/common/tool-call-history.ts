@@ -29,11 +29,15 @@ export interface HistoryCalls {
   answeredAt(index: number): Pick<SentCall, "id" | "name">;
 }
 
+/** Of a conversation that begins. */
+const NO_CALLS: HistoryCalls = { callsAt: () => [], answeredAt: () => ({ id: "", name: "" }) };
+
 export function historyCalls(
   messages: readonly Message[],
   tools: readonly Tool[] | undefined,
   { names, legalId }: CallRules,
 ): HistoryCalls {
+  if (!messages.some(({ role }) => role === "assistant" || role === "tool")) return NO_CALLS;
   const nameOf = legalNames([...(tools ?? []).map(({ name }) => name), ...calledNames(messages)], names);
   const ids = new Set<string>();
   const idOf = (id: string): string => {
