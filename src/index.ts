@@ -99,6 +99,6 @@ export type { SessionUsage, TurnUsage } from "./session/usage.ts";
 export { MemoryStore } from "./store/memory.ts";
 export { MessageStream } from "./stream/message-stream.ts";
 export { type DeepPartial, PartialJson } from "./stream/partial-json.ts";
-export type { DrainLimits } from "./stream/stream-state.ts";
+export type { DrainLimits } from "./stream/source.ts";
 export type { TokenCounter } from "./tokens/estimate.ts";
 export type { FetchLike } from "./transport/fetch.ts";

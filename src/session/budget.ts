@@ -40,8 +40,8 @@ export class TokenBudget {
   /**
    * The latest exchanges that fit, and room for the reply beside them. The last exchange may use that room, unless
    * `maxOutputTokens` claims it.
-   * @throws {SendError} kind `contextLength` when even the last exchange alone does not fit, `invalidRequest` when the counter
-   * does not count
+   * @throws {SendError} kind `contextLength` when even the last exchange alone does not fit, `invalidRequest` when the
+   * counter does not count
    */
   fit(system: readonly SystemMessage[], conversation: readonly Message[], options: SendOptions): Fitted {
     const fault = this.#fault;
@@ -96,7 +96,10 @@ export class TokenBudget {
   }
 }
 
-/** What is sent beside the messages, as it is sent: a schema library's objects are another thing, and may hold themselves. */
+/**
+ * What is sent beside the messages, as it is sent: a schema library's objects are another thing, and may hold
+ * themselves.
+ */
 function schemasOf({ tools, output }: SendOptions): readonly string[] {
   if (optionsFault({ tools, output })) return []; // the client's to refuse
   const functions = (tools ?? []).map(({ name, description, parameters }) => {

@@ -9,9 +9,9 @@ import { issuesText, validate } from "../schema/schema.ts";
 import { isError, toolErrorText, toolResultText } from "./tool-result-text.ts";
 
 /**
- * Resolves with the result of a call; with `undefined` when the tool has no `run`, so that the caller has to answer. Never rejects: an
- * unknown tool, invalid arguments, an error and a passed limit each become an error result for the model. An error of the tool itself is
- * also the message's `error`.
+ * Resolves with the result of a call; with `undefined` when the tool has no `run`, so that the caller has to answer.
+ * Never rejects: an unknown tool, invalid arguments, an error and a passed limit each become an error result for the
+ * model. An error of the tool itself is also the message's `error`.
  * @param running provides the signal of the tool; aborted here when `Tool.timeoutMs` passes
  */
 export async function executeTool(

@@ -14,9 +14,9 @@ import { messageFault } from "../contract/validate.ts";
 import { errorResult } from "./execute-tool.ts";
 
 /**
- * What one turn says: the user's words (with images and files), or the answers to the tool calls that wait for one. An empty
- * list goes on where tools have answered and the model has not, and where the provider has paused its reply (`rawFinishReason`
- * is `pause_turn` or `compaction`).
+ * What one turn says: the user's words (with images and files), or the answers to the tool calls that wait for one. An
+ * empty list goes on where tools have answered and the model has not, and where the provider has paused its reply
+ * (`rawFinishReason` is `pause_turn` or `compaction`).
  */
 export type TurnInput = UserMessage["content"] | readonly ToolMessage[];
 
@@ -42,8 +42,8 @@ export function messagesOf(input: TurnInput, history: readonly Message[]): reado
  * What stays of a reply: nothing of one without text, calls and complete media, which no provider takes back.
  *
  * Of an interrupted one its text stays. Its calls go, also the finished ones: nobody will answer them, and a call needs
- * the signed reasoning before it, which the cut has made unsafe (`replay`: a reasoning item without what followed it, or
- * a signature without all it signs, is refused for ever). Without calls, every provider does without that reasoning.
+ * the signed reasoning before it, which the cut has made unsafe (`replay`: a reasoning item without what followed it,
+ * or a signature without all it signs, is refused for ever). Without calls, every provider does without that reasoning.
  */
 export function keptOf(
   reply: AssistantTurn & { readonly unfinishedToolCalls?: readonly UnfinishedToolCall[] },
@@ -124,7 +124,10 @@ function placeFault(
   return fieldsFault(message);
 }
 
-/** What is wrong with what a client gave as its reply, as the end of a sentence that names it; anybody may write a client. */
+/**
+ * What is wrong with what a client gave as its reply, as the end of a sentence that names it; anybody may write a
+ * client.
+ */
 export function replyFault(value: unknown): string | undefined {
   const fault = messageFault(value);
   if (fault) return fault;
@@ -195,8 +198,8 @@ function isResults(input: TurnInput): input is readonly ToolMessage[] {
 }
 
 /**
- * Whether the provider has stopped on the way, and goes on when it gets its reply back: Anthropic does after many steps of its
- * own tools, and after summing the conversation up.
+ * Whether the provider has stopped on the way, and goes on when it gets its reply back: Anthropic does after many steps
+ * of its own tools, and after summing the conversation up.
  * @see https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons
  */
 function isPaused(message: Message | undefined): boolean {

@@ -14,9 +14,9 @@ export interface SessionOptions {
   /** The system prompt, sent first with every request. It is not part of the history. */
   readonly systemPrompt?: string | undefined;
   /**
-   * Maximum number of tokens of one request and its reply: the model's context window, or less. If the conversation is longer, its
-   * oldest complete exchanges are not sent; the history keeps them. The reply reserves `maxOutputTokens`, or a quarter of `maxTokens` if
-   * the call has none.
+   * Maximum number of tokens of one request and its reply: the model's context window, or less. If the conversation is
+   * longer, its oldest complete exchanges are not sent; the history keeps them. The reply reserves `maxOutputTokens`,
+   * or a quarter of `maxTokens` if the call has none.
    * @default no limit
    */
   readonly maxTokens?: number | undefined;
@@ -26,35 +26,38 @@ export interface SessionOptions {
    */
   readonly counter?: TokenCounter | undefined;
   /**
-   * How a turn ends whose reply was stopped, was aborted or failed. `"keep"`: the history keeps the text so far, marked `interrupted`.
-   * `"discard"`: the whole turn is removed.
+   * How a turn ends whose reply was stopped, was aborted or failed. `"keep"`: the history keeps the text so far, marked
+   * `interrupted`. `"discard"`: the whole turn is removed.
    * @default "keep"
    */
   readonly onInterrupt?: "keep" | "discard" | undefined;
   /**
-   * Maximum number of replies in one turn. While a reply calls tools that have a `run`, the session runs them and asks again. The last
-   * reply is returned as received, with its calls unanswered.
+   * Maximum number of replies in one turn. While a reply calls tools that have a `run`, the session runs them and asks
+   * again. The last reply is returned as received, with its calls unanswered.
    * @default 8
    */
   readonly maxSteps?: number | undefined;
   /**
-   * Maximum time without a consumer that takes a chunk of a turn's stream or waits for one, in milliseconds; 0 turns the limit off. A
-   * forgotten stream would otherwise keep its session `busy` for ever. When the limit passes, the turn ends as by the caller's signal:
-   * the history keeps the text so far as `interrupted`, calls that were not run are closed, and a late consumer gets a `SendError` of kind
-   * `aborted`.
+   * Maximum time without a consumer that takes a chunk of a turn's stream or waits for one, in milliseconds; 0 turns
+   * the limit off. A forgotten stream would otherwise keep its session `busy` for ever. When the limit passes, the turn
+   * ends as by the caller's signal: the history keeps the text so far as `interrupted`, calls that were not run are
+   * closed, and a late consumer gets a `SendError` of kind `aborted`.
    * @default 600_000
    */
   readonly unreadTimeoutMs?: number | undefined;
   /**
-   * Called when a tool fails, with the value that it threw, or with an error that says which limit passed or why its result is not JSON.
-   * The model has received the message as an error result, and the turn continues. Errors that this function throws are ignored.
+   * Called when a tool fails, with the value that it threw, or with an error that says which limit passed or why its
+   * result is not JSON. The model has received the message as an error result, and the turn continues. Errors that this
+   * function throws are ignored.
    */
   readonly onToolError?: ((error: unknown, call: ToolCall) => void) | undefined;
-  /** The tools of every turn that names none itself. They take precedence over those of `defaults` and of the client. */
+  /**
+   * The tools of every turn that names none itself. They take precedence over those of `defaults` and of the client.
+   */
   readonly tools?: readonly Tool[] | undefined;
   /**
-   * Options of every turn, such as `temperature`, `maxOutputTokens` or `reasoning`; a turn's own options take precedence. `toJSON` and stores
-   * do not keep them.
+   * Options of every turn, such as `temperature`, `maxOutputTokens` or `reasoning`; a turn's own options take
+   * precedence. `toJSON` and stores do not keep them.
    */
   readonly defaults?: Omit<SendOptions, "signal"> | undefined;
   /**
@@ -76,16 +79,16 @@ export interface OpenOptions extends Omit<SessionOptions, "history"> {
    */
   readonly systemPrompt?: string | undefined;
   /**
-   * Interval at which the text of a streamed reply is written to the store, in milliseconds. A crash loses at most the text of one
-   * interval.
+   * Interval at which the text of a streamed reply is written to the store, in milliseconds. A crash loses at most the
+   * text of one interval.
    * @default 100
    */
   readonly flushIntervalMs?: number | undefined;
 }
 
 /**
- * The options of one turn. Timeouts and retries apply to each of its replies, except `timeouts.total`, which limits the whole turn,
- * its tools included.
+ * The options of one turn. Timeouts and retries apply to each of its replies, except `timeouts.total`, which limits the
+ * whole turn, its tools included.
  */
 export interface TurnOptions<Output = unknown> extends SendOptions<Output> {
   /**
@@ -176,4 +179,28 @@ export function checkPlace(store: SessionStore, id: string): void {
 export function maxStepsFault(maxSteps: number | undefined): string | undefined {
   if (maxSteps === undefined || (Number.isInteger(maxSteps) && maxSteps > 0)) return undefined;
   return `\`maxSteps\` must be an integer above 0. Received ${String(maxSteps)}.`;
+}
+
+/**
+ * Returns the options of one turn: the session's defaults, then the turn's own. A turn's `undefined` does not replace a
+ * default.
+ */
+export function turnOptionsOf<Output>(defaults: SendOptions, own: SendOptions<Output>): SendOptions<Output> {
+  const limits = defaults.timeouts;
+  const timeouts = limits && own.timeouts ? { ...limits, ...own.timeouts } : own.timeouts; // name by name, as a client merges them
+  // A default for `output` validates to an unknown type: the turn did not ask for it.
+  return { ...defaults, ...withoutUndefined({ ...own, timeouts }) } as SendOptions<Output>;
+}
+
+function withoutUndefined(options: SendOptions): SendOptions {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}
+
+/** Returns the tools of options that no client has validated yet. */
+export function toolsOf({ tools }: SendOptions): readonly Tool[] {
+  return Array.isArray(tools) ? tools.filter((tool) => typeof tool === "object" && tool !== null) : [];
+}
+
+export function hasRunnableTool(options: SendOptions): boolean {
+  return toolsOf(options).some(({ run }) => typeof run === "function");
 }

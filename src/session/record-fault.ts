@@ -26,7 +26,9 @@ const FAULTS: Readonly<Record<SessionRecord["type"], (fields: Fields) => string 
   saved: ({ session }) => sessionFault(session),
 };
 
-/** Returns what is wrong with a record, as the end of a sentence that names the record; `undefined` when it is valid. */
+/**
+ * Returns what is wrong with a record, as the end of a sentence that names the record; `undefined` when it is valid.
+ */
 export function recordFault(value: unknown): string | undefined {
   if (typeof value !== "object" || value === null) return "is not an object";
   const { type } = value as Fields;

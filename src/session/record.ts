@@ -11,9 +11,9 @@ export type SessionRecord =
   /** A turn begins: the messages that it adds, and the provider and model that are asked. */
   | { readonly type: "said"; readonly messages: readonly Message[]; readonly asked?: Asked }
   /**
-   * More of a reply, for the case that the process ends before the reply does: visible text, after the last `rewind` UTF-16 units
-   * before it are removed; about how many tokens arrived that are not visible (reasoning, arguments of calls, media); the media
-   * that are complete.
+   * More of a reply, for the case that the process ends before the reply does: visible text, after the last `rewind`
+   * UTF-16 units before it are removed; about how many tokens arrived that are not visible (reasoning, arguments of
+   * calls, media); the media that are complete.
    */
   | {
       readonly type: "text";
@@ -50,8 +50,8 @@ export interface SessionState {
 /** A turn under way: the messages that it has added so far, and its reply so far, as far as records say. */
 export interface OpenTurn {
   /**
-   * Results follow their calls in order of arrival; `inCallOrder` sorts them. The turn owns the array and appends to it, so that a
-   * result costs the same however many there are.
+   * Results follow their calls in order of arrival; `inCallOrder` sorts them. The turn owns the array and appends to
+   * it, so that a result costs the same however many there are.
    */
   readonly messages: readonly Message[];
   /** Whether the messages contain a reply, so that there are calls to answer. */

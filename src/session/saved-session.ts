@@ -5,8 +5,8 @@ import { base64Of } from "../platform/base64.ts";
 import { isTurnUsage, type TurnUsage } from "./usage.ts";
 
 /**
- * A session as plain data: the history, the usage, and the settings that are data. Its client, counter, tools and `defaults` are not in
- * it.
+ * A session as plain data: the history, the usage, and the settings that are data. Its client, counter, tools and
+ * `defaults` are not in it.
  */
 export interface SavedSession {
   readonly version: 1;

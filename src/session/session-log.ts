@@ -14,11 +14,16 @@ export class SessionLog {
   readonly #store: SessionStore;
   readonly #id: string;
   readonly #flushIntervalMs: number;
-  /** What the store does not have yet. Goes only when the store has taken it, so that the log is always a beginning of the truth. */
+  /**
+   * What the store does not have yet. Goes only when the store has taken it, so that the log is always a beginning of
+   * the truth.
+   */
   #pending: SessionRecord[] = [];
   /** Whether that stands in the place of all that the store has. */
   #replaces = false;
-  /** What came of a reply and is no record yet: its text, how much of the text before was taken back, what is not seen. */
+  /**
+   * What came of a reply and is no record yet: its text, how much of the text before was taken back, what is not seen.
+   */
   #text = "";
   #rewind = 0;
   #unseen = "";
@@ -49,8 +54,8 @@ export class SessionLog {
   }
 
   /**
-   * Everything before is forgotten, and `record` is what there is now. A store that cannot replace what it has gets `instead`.
-   * Resolves when the store has it.
+   * Everything before is forgotten, and `record` is what there is now. A store that cannot replace what it has gets
+   * `instead`. Resolves when the store has it.
    */
   replace(record: SessionRecord, instead: SessionRecord): Promise<void> {
     if (!this.#store.replace) this.add(instead);
@@ -181,8 +186,8 @@ export class SessionLog {
 }
 
 /**
- * The record as JSON keeps it. A reply's `output` is made anew from its text whenever somebody wants it, and may be what
- * JSON cannot say.
+ * The record as JSON keeps it. A reply's `output` is made anew from its text whenever somebody wants it, and may be
+ * what JSON cannot say.
  */
 function plainRecord(record: SessionRecord): SessionRecord {
   switch (record.type) {
@@ -204,7 +209,10 @@ function withoutOutput(message: AssistantTurn & { readonly output?: unknown }): 
   return turn;
 }
 
-/** What a store threw, as the one error there is. Its message may be shown to anybody, so it names no folder; the `cause` does. */
+/**
+ * What a store threw, as the one error there is. Its message may be shown to anybody, so it names no folder; the
+ * `cause` does.
+ */
 export function storageError(error: unknown): SendError {
   try {
     if (error instanceof SendError) return error;

@@ -7,15 +7,17 @@ import { storageError } from "./session-log.ts";
 import type { SessionStore } from "./store.ts";
 import { type SessionUsage, sessionUsageOf } from "./usage.ts";
 
-/** The result of `LLMSession.peek`: a stored conversation at one moment. Plain data, which later turns do not change. */
+/**
+ * The result of `LLMSession.peek`: a stored conversation at one moment. Plain data, which later turns do not change.
+ */
 export interface SessionSnapshot {
   readonly systemPrompt?: string;
   /** The turns that have ended, as `LLMSession.history` has them. */
   readonly history: readonly Message[];
   /**
-   * A turn that has begun and not ended, as far as the store has it: the user message with the replies and tool results since, and the
-   * text and media so far of the reply being written. Also present after the process of the turn was killed, until `LLMSession.open` ends
-   * the turn.
+   * A turn that has begun and not ended, as far as the store has it: the user message with the replies and tool results
+   * since, and the text and media so far of the reply being written. Also present after the process of the turn was
+   * killed, until `LLMSession.open` ends the turn.
    */
   readonly turn?: { readonly messages: readonly Message[]; readonly text: string; readonly media?: readonly Media[] };
   /** The last user message, if it got no reply and was removed from the history. */

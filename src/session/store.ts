@@ -10,8 +10,8 @@ export interface StoredSession {
 }
 
 /**
- * Keeps the records of conversations for `LLMSession.open`, each conversation under an id. Records are plain JSON data, are only ever
- * appended, and never change. `MemoryStore` and `FileStore` (from `cloudllm/store/file`) are stores.
+ * Keeps the records of conversations for `LLMSession.open`, each conversation under an id. Records are plain JSON data,
+ * are only ever appended, and never change. `MemoryStore` and `FileStore` (from `cloudllm/store/file`) are stores.
  *
  * @example
  * ```ts
@@ -34,8 +34,8 @@ export interface StoredSession {
  */
 export interface SessionStore {
   /**
-   * Appends records, in order. Resolves when they are as safe as this store makes them. If it rejects, none of them counts as
-   * appended, and the session tries again. A session makes one call at a time for its id.
+   * Appends records, in order. Resolves when they are as safe as this store makes them. If it rejects, none of them
+   * counts as appended, and the session tries again. A session makes one call at a time for its id.
    */
   append(id: string, records: readonly SessionRecord[]): Promise<void>;
   /** Resolves with all records in order; with an empty array when nothing is kept under this id. */
@@ -43,8 +43,9 @@ export interface SessionStore {
   /** Resolves with the conversations that are kept, in any order. */
   list(): Promise<readonly StoredSession[]>;
   /**
-   * Replaces all that is kept under the id by these records, atomically: after a crash the old ones or the new ones are there. Resolves
-   * when the old ones are gone. Without this method, `LLMSession.clear` appends a record instead, and the store keeps what was said.
+   * Replaces all that is kept under the id by these records, atomically: after a crash the old ones or the new ones are
+   * there. Resolves when the old ones are gone. Without this method, `LLMSession.clear` appends a record instead, and
+   * the store keeps what was said.
    */
   replace?(id: string, records: readonly SessionRecord[]): Promise<void>;
   /**

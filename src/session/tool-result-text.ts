@@ -1,11 +1,14 @@
-/** Formats the value that a tool returned or threw as text for the model. No data is lost silently, as `{}` or `null`. */
+/**
+ * Formats the value that a tool returned or threw as text for the model. No data is lost silently, as `{}` or `null`.
+ */
 
 /**
- * Returns a tool's result as text: a string as it is, everything else as JSON; no value is `null`. Values that JSON cannot represent are
- * converted: a `Map` as its entries, a `Set` as an array, a nested `Error` as its name and message, a `bigint`
- * and a number that is not finite as a string, an invalid `Date` as `"Invalid Date"`. Methods of an object are left out.
- * @throws {TypeError} when the result, or a part of it, is not data (a function, a symbol, a `Promise`, an object whose data
- * JSON does not see), has a circular reference, or throws while it is converted
+ * Returns a tool's result as text: a string as it is, everything else as JSON; no value is `null`. Values that JSON
+ * cannot represent are converted: a `Map` as its entries, a `Set` as an array, a nested `Error` as its name and
+ * message, a `bigint` and a number that is not finite as a string, an invalid `Date` as `"Invalid Date"`. Methods of an
+ * object are left out.
+ * @throws {TypeError} when the result, or a part of it, is not data (a function, a symbol, a `Promise`, an object whose
+ * data JSON does not see), has a circular reference, or throws while it is converted
  */
 export function toolResultText(result: unknown): string {
   if (typeof result === "string") return result;
@@ -14,8 +17,8 @@ export function toolResultText(result: unknown): string {
 }
 
 /**
- * Returns why a tool failed: the message of what it threw, without its stack. Never throws: anything may be thrown, and it may
- * throw when it is looked at.
+ * Returns why a tool failed: the message of what it threw, without its stack. Never throws: anything may be thrown, and
+ * it may throw when it is looked at.
  */
 export function toolErrorText(error: unknown): string {
   try {

@@ -1,281 +1,234 @@
-/** One turn as one stream: a reply, the tools it asks for, the reply to what they answered, and so on. */
+/**
+ * One turn as one stream: a reply, the tools that it calls, the reply to their results, and so on. One state machine.
+ */
 
 import type { MessageChunk, ToolResultChunk } from "../contract/chunk.ts";
-import type { ClientWrapper } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage, ToolCall, ToolMessage } from "../contract/message.ts";
 import type { Attempt } from "../contract/metrics.ts";
 import type { Tool } from "../contract/options.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
-import { asStopped, observeAttempts } from "../stream/attempts-in-flight.ts";
+import { asStopped } from "../stream/attempts-in-flight.ts";
 import { chunksOf } from "../stream/complete-source.ts";
-import { type MessageStream, relayRedactions } from "../stream/message-stream.ts";
+import type { MessageStream } from "../stream/message-stream.ts";
+import { Relay, type RelayTarget } from "../stream/relay.ts";
 import { mergeFacts, type ReplyFacts } from "../stream/reply-facts.ts";
-import { shiftCitation } from "../stream/shift-citation.ts";
-import { type ChunkSink, type ChunkSource, NO_SINK } from "../stream/source.ts";
+import { type ChunkSink, type ChunkSource, type DrainLimits, NO_SINK } from "../stream/source.ts";
 import { sendErrorOf } from "../stream/transfer.ts";
-import { UsageTotal } from "../tokens/usage-total.ts";
-import { errorResult, executeTool, withError } from "./execute-tool.ts";
+import { withError } from "./execute-tool.ts";
 import { replyFault } from "./history.ts";
-import { mergeReplies } from "./merge-replies.ts";
-import type { TurnTimeout } from "./turn-timeout.ts";
+import { RepliesSoFar } from "./merge-replies.ts";
+import { ToolRunner } from "./tool-runner.ts";
+import type { Turn } from "./turn.ts";
 
-/** What the model reads of a call that was ended while its tool ran, and of one whose tool never began. */
-const WITHOUT_RESULT = "The turn was ended before this call had a result.";
-const NOT_RUN = "This call was not run: the turn was ended before it.";
+/** What the turn waits for. */
+type Phase =
+  /**
+   * A reply: its stream, and then its chunks. `since` is the time of the request, on the clock of `performance.now`.
+   */
+  | { readonly name: "reply"; readonly relay: Relay; readonly since: number; stream: MessageStream | undefined }
+  /** The consumer, who may leave before the tools of the last reply start; then the results of those tools. */
+  | { readonly name: "tools"; readonly runner: ToolRunner }
+  /** The store, which gets the results before the next request. */
+  | { readonly name: "save" }
+  | { readonly name: "over" };
 
-/** The session's side of a turn: where replies come from, and who keeps what happens. */
-export interface TurnKeeper {
-  readonly client: ClientWrapper;
-  readonly tools: readonly Tool[];
-  /** Most replies of the turn. */
-  readonly maxSteps: number;
-  readonly signal: AbortSignal | undefined;
-  /** How long the turn may take, its tools included. Absent: as long as it takes. */
-  readonly limit?: TurnTimeout;
-  /** Asks for the next reply, with all that was kept so far. Rejects as a client does. */
-  ask(signal: AbortSignal): Promise<MessageStream>;
-  /** A chunk of a reply, before anybody sees it. */
-  arrived(chunk: MessageChunk): void;
-  /** A reply is whole, and its tools are run once the consumer has seen its calls. */
-  replied(reply: AssistantMessage): void;
-  /** A call of that reply has its answer. */
-  answered(result: ToolMessage): void;
-  /** A tool has failed. */
-  toolFailed?(error: unknown, call: ToolCall): void;
-  /** The turn is over, with this last reply. Called once. */
-  ended(reply: AssistantMessage | undefined, interrupted: boolean): void;
-  /** Resolves when what was kept is safe, or cannot be made so. */
-  saved(): Promise<void>;
-}
+const OVER: Phase = { name: "over" };
 
 /**
- * The source of a turn's stream. The next reply is asked for, and read, only when somebody wants more. The tools of a reply start
- * when its last call was taken and more is wanted, so that leaving the stream at a call is a veto; then they run by themselves.
+ * The source of a turn's stream. The next reply is requested, and read, only when the consumer wants more. The tools of
+ * a reply start when the consumer has taken its last call and wants more, so that leaving the stream at a call is a
+ * veto; from then on they run on their own.
  */
-export class TurnSource implements ChunkSource {
+export class TurnSource implements ChunkSource, RelayTarget {
   readonly facts: ReplyFacts;
-  readonly #keeper: TurnKeeper;
+  readonly #turn: Turn;
   readonly #tools: ReadonlyMap<string, Tool>;
-  #sink: ChunkSink = NO_SINK;
-  readonly #first: MessageStream;
-  readonly #flow: AsyncGenerator<readonly MessageChunk[], void>;
-  readonly #stopping = new AbortController();
+  readonly #replies = new RepliesSoFar();
   readonly #onAbort = (): void => this.#abort();
-  /** The replies that are over; after a failure the last is cut. */
-  readonly #replies: AssistantMessage[] = [];
-  readonly #usageTotal = new UsageTotal();
-  /** How many characters, calls and media they have, which those of the next reply come after. */
-  #characters = 0;
-  #calls = 0;
-  #media = 0;
-  /** The reply that is being read, or asked for. */
-  #stream: MessageStream | "asked for" | undefined;
-  /** Since when it is asked for, and what was sent for it. */
-  #askedAt = 0;
-  #sent: () => readonly Attempt[] | undefined = () => undefined;
-  /** Calls of the last reply without an answer. A signal each: runtimes warn of many listeners on one. */
-  readonly #open = new Map<ToolCall, AbortController>();
-  /** Whether the tools of the last reply were started, how many of them run, and who waits for the next to end. */
-  #isStarted = false;
-  #running = 0;
-  #wake: (() => void) | undefined;
-  /** Fires when the turn has taken too long. */
+  #sink: ChunkSink = NO_SINK;
+  #phase: Phase;
+  /** How many replies were requested. */
+  #steps = 1;
+  #isWanted = false;
+  /** The calls of the last reply. */
+  #runner: ToolRunner | undefined;
+  /** Results that no chunk has shown yet. */
+  readonly #results: ToolResultChunk[] = [];
+  #hasResults = false;
+  /** The turn was left between two replies: no call is open, even if the consumer did not see its result. */
+  #areCallsClosed = false;
+  /** Fires when the turn exceeds its limit. */
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** Answers that nobody has seen yet. */
-  #results: ToolResultChunk[] = [];
-  #anyAnswered = false;
-  /** Left between two replies: no call waits any more, also where nobody is shown so. */
-  #isClosed = false;
-  #isPulling = false;
-  /** The reply that is being read has failed; what came of it is still to be shown. */
-  #isFailing = false;
-  #isOver = false;
 
-  /** `first` is the turn's first reply, which was asked for before. */
-  constructor(keeper: TurnKeeper, first: MessageStream) {
-    this.#keeper = keeper;
-    this.#tools = new Map(keeper.tools.map((tool) => [tool.name, tool]));
-    this.facts = { provider: keeper.client.provider, model: keeper.client.model, attempts: [] };
-    this.#first = first;
-    this.#flow = this.#run(first);
+  /** @param first the turn's first reply */
+  constructor(turn: Turn, first: MessageStream) {
+    this.#turn = turn;
+    this.#tools = new Map(turn.tools.map((tool) => [tool.name, tool]));
+    this.facts = { provider: turn.client.provider, model: turn.client.model, attempts: [] };
+    this.#phase = { name: "reply", relay: new Relay(this), since: turn.startedAt, stream: first };
   }
 
   attach(sink: ChunkSink): void {
     this.#sink = sink;
-    this.#read(this.#first);
-    onAbort(this.#keeper.signal, this.#onAbort);
-    this.#timer = this.#keeper.limit?.timer(() => this.#expire());
+    onAbort(this.#turn.signal, this.#onAbort);
+    this.#timer = this.#turn.timeout?.timer(() => this.#expire());
+    if (this.#phase.name !== "reply" || !this.#phase.stream) return;
+    const { relay, stream } = this.#phase;
+    this.#observe(stream);
+    try {
+      relay.take(stream);
+    } catch (error) {
+      this.#fail(sendErrorOf(error)); // another reader has it
+    }
   }
 
   pull(): void {
-    if (this.#isOver || this.#isPulling) return;
-    this.#isPulling = true;
-    this.#flow.next().then(
-      ({ done, value }) => {
-        this.#isPulling = false;
-        if (!done && !this.#isOver) this.#show(value);
-      },
-      (error: unknown) => {
-        this.#isPulling = false;
-        this.#fail(sendErrorOf(error));
-      },
-    );
+    if (this.#isOver()) return;
+    this.#isWanted = true;
+    if (this.#phase.name === "reply") this.#phase.relay.read();
+    else if (this.#phase.name === "tools") this.#continueTools(this.#phase.runner);
+  }
+
+  isWanted(): boolean {
+    return this.#isWanted;
   }
 
   close(): void {
-    if (this.#isOver) return;
-    const reply = this.#stream === "asked for" ? undefined : this.#stream;
-    void reply?.stop();
-    this.#abandon();
-    this.#leave(reply?.partial, "left");
-    if (this.#results.length > 0) this.#show(this.#results.splice(0));
+    if (this.#isOver()) return;
+    this.#abandonRequest();
+    const relay = this.#phase.name === "reply" ? this.#phase.relay : undefined;
+    relay?.stop();
+    this.#leave(relay?.partial, "left");
+    if (this.#results.length > 0) this.#deliver(this.#results.splice(0));
   }
 
-  /** The reply that is being read is read to its end, no tool is run or waited for, and nothing more is asked. */
-  lastAttempt(): void {
-    if (this.#isOver) return;
-    if (this.#stream && this.#stream !== "asked for") {
-      void this.#stream.stop({ drain: true });
-      return;
-    }
-    this.#abandon();
+  /** Reads the current reply to its end. No tool is started or waited for, and no further reply is requested. */
+  lastAttempt(drain?: DrainLimits): void {
+    if (this.#isOver()) return;
+    const stream = this.#phase.name === "reply" ? this.#phase.stream : undefined;
+    if (stream) return void stream.stop({ drain: drain ?? true });
+    this.#abandonRequest();
     this.#leave(undefined, "left");
     this.#sink.chunks.push(...this.#results.splice(0));
     this.#sink.end();
   }
 
   complete(message: AssistantMessage): AssistantMessage {
-    const running = this.#stream && this.#stream !== "asked for" ? [this.#stream.partial] : [];
-    const replies = [...this.#replies, ...running];
-    const [only, ...others] = replies;
-    if (!only) return message;
-    if (others.length === 0 && !this.#anyAnswered)
-      return only.content === message.content ? only : asShown(only, message);
-    return mergeReplies(replies, this.#isClosed ? { ...message, toolCalls: [] } : message);
+    const folded = this.#areCallsClosed ? { ...message, toolCalls: [] } : message;
+    const partial = this.#phase.name === "reply" ? this.#phase.relay.partial : undefined;
+    return this.#replies.merge(folded, partial, this.#hasResults);
   }
 
-  /** What the stream shows, piece by piece; asked for the next piece only when somebody wants it. */
-  async *#run(first: MessageStream): AsyncGenerator<readonly MessageChunk[], void> {
-    let stream = first;
-    for (let step = 1; ; step++) {
-      let isWhole = false;
-      for await (const batch of stream.batches()) {
-        if (this.#isOver) return; // what was stopped has said its last
-        const last = batch.at(-1);
-        const reply = last?.type === "final" ? last.message : undefined;
-        const chunks = this.#placed(reply ? batch.slice(0, -1) : batch);
-        if (reply) {
-          const fault = replyFault(reply);
-          if (fault) throw new SendError("protocol", `The final chunk has no reply: it ${fault}.`);
-          this.#finished(reply);
-          if (step === this.#keeper.maxSteps || !this.#isRunnable(reply)) return this.#end(reply, chunks);
-          this.#offer(reply);
-          isWhole = true;
-        }
-        if (chunks.length > 0) yield chunks;
-      }
-      if (this.#isOver) return;
-      if (!isWhole) throw new SendError("truncated", "The chunks ended without a final one.");
+  arrived(batch: readonly MessageChunk[]): void {
+    const last = batch.at(-1);
+    if (last?.type !== "final") return this.#deliver(this.#relayed(batch));
+    const reply = last.message;
+    const chunks = this.#relayed(batch.slice(0, -1));
+    const fault = replyFault(reply);
+    if (fault) throw new SendError("protocol", `The final chunk has no reply: it ${fault}.`);
+    if (this.#steps === this.#turn.maxSteps || !this.#isRunnable(reply)) return void this.#end(reply, chunks);
+    const runner = this.#offer(reply);
+    this.#phase = { name: "tools", runner };
+    this.#finishReply(reply);
+    if (chunks.length > 0) this.#deliver(chunks);
+    else this.#continueTools(runner);
+  }
 
-      this.#start();
-      while (this.#running > 0 || this.#results.length > 0) {
-        if (this.#results.length === 0) await this.#nextAnswer();
-        if (this.#isOver) return;
-        if (this.#results.length > 0) yield this.#results.splice(0);
-      }
-      if (this.#open.size > 0) return this.#end(undefined, []);
+  failed(error: SendError): void {
+    this.#fail(error);
+  }
 
-      await this.#keeper.saved();
-      if (this.#isOver) return;
-      this.#keeper.limit?.check();
-      this.#stream = "asked for";
-      this.#askedAt = performance.now();
-      this.#sent = observeAttempts(this.#stopping.signal);
-      stream = await this.#keeper.ask(this.#stopping.signal);
-      if (this.#isOver) return void stream.stop();
-      this.#read(stream);
+  /** The consumer wants more than the last reply. */
+  #continueTools(runner: ToolRunner): void {
+    if (!runner.isStarted) {
+      if (this.#turn.timeout?.isOver) return this.#fail(this.#turn.timeout.error());
+      runner.start();
     }
+    if (this.#results.length > 0) return this.#deliver(this.#results.splice(0));
+    if (runner.isRunning) return; // `#toolEnded` continues
+    if (runner.hasOpenCalls) void this.#end(undefined, []);
+    else void this.#requestNext();
   }
 
-  #show(chunks: readonly MessageChunk[]): void {
+  #toolEnded(runner: ToolRunner): void {
+    if (this.#isWanted && this.#phase.name === "tools") this.#continueTools(runner);
+  }
+
+  async #requestNext(): Promise<void> {
+    this.#phase = { name: "save" };
+    await this.#turn.saved();
+    if (this.#isOver()) return;
+    if (this.#turn.timeout?.isOver) return this.#fail(this.#turn.timeout.error());
+    this.#steps++;
+    const relay = new Relay(this);
+    const phase: Phase = { name: "reply", relay, since: performance.now(), stream: undefined };
+    this.#phase = phase;
+    const request = async (signal: AbortSignal): Promise<MessageStream> => {
+      const stream = await this.#turn.next(signal);
+      phase.stream = stream;
+      if (!this.#isOver()) this.#observe(stream);
+      return stream;
+    };
+    await relay.open(request, () => false);
+  }
+
+  #isOver(): boolean {
+    return this.#phase.name === "over";
+  }
+
+  #deliver(chunks: readonly MessageChunk[]): void {
+    this.#isWanted = false;
     for (const chunk of chunks) this.#sink.chunks.push(chunk);
     this.#sink.flush();
-    // What had arrived before a failure is shown, and then the failure, whether somebody waits or not.
-    if (this.#isFailing) this.pull();
   }
 
-  #read(stream: MessageStream): void {
-    this.#stream = stream;
-    relayRedactions(stream, this.facts);
-    stream.onEnd((_message, error) => {
-      if (!error) return;
-      this.#isFailing = true;
-      this.pull();
+  /** A reply that fails ends its turn at once, before the chunks are delivered that arrived until then. */
+  #observe(stream: MessageStream): void {
+    stream.onEnd((message, error) => {
+      if (error?.kind === "aborted")
+        this.#fail(error); // the consumer wants nothing more
+      else if (error) this.#turn.end(message, true);
     });
   }
 
-  /** Chunks of the present reply as chunks of the whole: what counts characters or calls goes on counting. */
-  #placed(batch: readonly MessageChunk[]): readonly MessageChunk[] {
-    for (const chunk of batch) this.#keeper.arrived(chunk);
-    if (this.#replies.length === 0) return batch;
-    return batch.map((chunk) => {
-      if (chunk.type === "media") return { ...chunk, index: chunk.index + this.#media };
-      if (chunk.type === "toolCallDelta") return { ...chunk, index: chunk.index + this.#calls };
-      return chunk.type === "citation" ? shiftCitation(this.#characters, chunk) : chunk;
-    });
+  #relayed(batch: readonly MessageChunk[]): readonly MessageChunk[] {
+    if (!this.#turn.isOver) for (const chunk of batch) this.#turn.conversation.arrived(chunk);
+    return this.#replies.shift(batch);
   }
 
   #isRunnable({ finishReason, interrupted, toolCalls }: AssistantMessage): boolean {
     if (finishReason !== "toolCalls" || interrupted || toolCalls.length === 0) return false;
-    return this.#keeper.tools.some(({ run }) => run);
+    return this.#turn.tools.some(({ run }) => run);
   }
 
-  /** The reply is kept; what it calls is not run before the consumer has seen it. */
-  #offer(reply: AssistantMessage): void {
-    this.#keeper.replied(reply);
-    this.#isStarted = false;
-    for (const call of reply.toolCalls) this.#open.set(call, new AbortController());
+  /** Keeps the reply. Its calls run when the consumer has seen them. */
+  #offer(reply: AssistantMessage): ToolRunner {
+    this.#turn.replied(reply);
+    const runner = new ToolRunner(reply.toolCalls, this.#tools, {
+      onResult: (call, result) => this.#answered(call, result),
+      onEnd: () => this.#toolEnded(runner),
+    });
+    this.#runner = runner;
+    return runner;
   }
 
-  /** Whether a reply was left at calls that would have been run. Without its signed parts it is as any other client's. */
-  #vetoes({
+  /** Whether a reply was left at calls that would have been run. It is kept without its signed parts. */
+  #isVeto({
     replay: _replay,
     unfinishedToolCalls: _unfinished,
-    interrupted: _cut,
+    interrupted: _interrupted,
     ...reply
   }: AssistantMessage): boolean {
-    if (reply.toolCalls.length === 0 || !this.#keeper.tools.some(({ run }) => run)) return false;
+    const { toolCalls = [] }: Partial<AssistantMessage> = reply;
+    if (toolCalls.length === 0 || !this.#turn.tools.some(({ run }) => run)) return false;
     this.#offer(reply);
     return true;
   }
 
-  /** Runs the reply's tools side by side. */
-  #start(): void {
-    this.#keeper.limit?.check();
-    this.#isStarted = true;
-    for (const [call, running] of this.#open) void this.#answer(call, running);
-  }
-
-  async #answer(call: ToolCall, running: AbortController): Promise<void> {
-    this.#running++;
-    const result = await executeTool(call, this.#tools, running);
-    this.#running--;
-    if (this.#isOver) return;
-    if (result) this.#answered(call, result);
-    this.#wake?.();
-  }
-
-  #nextAnswer(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#wake = resolve;
-    });
-  }
-
   #answered(call: ToolCall, result: ToolMessage): void {
-    this.#anyAnswered = true;
-    this.#open.delete(call);
-    this.#keeper.answered(result);
+    this.#hasResults = true;
+    this.#turn.conversation.record({ type: "result", message: result });
     const { id: toolCallId, name } = call;
     const { content, isError = false } = result;
     const chunk = {
@@ -287,111 +240,95 @@ export class TurnSource implements ChunkSource {
       isError,
       isFinal: false,
     } as const;
-    this.#results.push(Object.hasOwn(result, "error") ? withError(chunk, result.error) : chunk);
-    if (Object.hasOwn(result, "error")) this.#keeper.toolFailed?.(result.error, call);
+    const hasError = Object.hasOwn(result, "error");
+    this.#results.push(hasError ? withError(chunk, result.error) : chunk);
+    if (hasError) this.#turn.toolFailed(result.error, call);
   }
 
-  /** A reply is over, whole or not. */
-  #finished(reply: AssistantMessage): void {
-    this.#stream = undefined;
-    this.#replies.push(reply);
+  /** Adds a reply that is over, complete or partial. */
+  #finishReply(reply: AssistantMessage): void {
+    const { metrics }: Partial<AssistantMessage> = reply; // any program may be a client
+    this.#replies.add(reply);
     mergeFacts(this.facts, reply);
-    this.facts.attempts.push(...reply.metrics.attempts);
-    this.#characters += reply.content.length;
-    this.#calls += reply.toolCalls.length;
-    this.#media += reply.media?.length ?? 0;
-    this.#usageTotal.add(reply);
-    if (this.#usageTotal.usage) this.facts.usage = this.#usageTotal.usage;
+    this.facts.attempts.push(...(metrics?.attempts ?? []));
+    if (this.#replies.usage) this.facts.usage = this.#replies.usage;
   }
 
-  /** The turn's own end. It is kept, and safe, before the consumer learns of it. */
+  /** Ends the turn as its last reply ended. The store has it before the consumer learns of the end. */
   async #end(reply: AssistantMessage | undefined, chunks: readonly MessageChunk[]): Promise<void> {
-    this.#over();
-    // Stopped, and read on for the bill.
-    const areVetoed = reply?.interrupted === true && this.#vetoes(reply);
-    if (areVetoed) this.#closeCalls(undefined);
-    this.#keeper.ended(areVetoed ? undefined : reply, areVetoed);
-    if (chunks.length > 0) this.#show(chunks);
-    await this.#keeper.saved();
+    this.#stop();
+    if (reply) this.#finishReply(reply);
+    const isVeto = reply?.interrupted === true && this.#isVeto(reply); // stopped, and then drained
+    if (isVeto) this.#closeCalls(undefined);
+    this.#turn.end(isVeto ? undefined : reply, isVeto);
+    if (chunks.length > 0) this.#deliver(chunks);
+    await this.#turn.saved();
     this.#sink.end();
   }
 
-  /** A request whose reply has not begun is left: it was sent all the same. */
-  #abandon(): void {
-    if (this.#stream !== "asked for") return;
-    this.#stopping.abort(this.#keeper.signal?.reason);
-    const { provider, model } = this.#keeper.client;
-    // A client of somebody else's does not say what it has sent.
-    const one: Attempt = { provider, model, durationMs: performance.now() - this.#askedAt, outcome: "stopped" };
-    this.facts.attempts.push(...asStopped(this.#sent() ?? [one]));
+  /** Counts the attempts of a request whose reply has not begun: they were sent. */
+  #abandonRequest(): void {
+    if (this.#phase.name !== "reply" || this.#phase.stream) return;
+    const { since, relay } = this.#phase;
+    relay.abort(this.#turn.signal.reason);
+    const { provider, model } = this.#turn.client;
+    // A client of another party reports no attempts.
+    const one: Attempt = { provider, model, durationMs: performance.now() - since, outcome: "stopped" };
+    this.facts.attempts.push(...asStopped(relay.attempts ?? [one]));
   }
 
   /**
-   * The end by the caller's will (`left`), or by a failure: calls without a result are closed. Of a reply that was left the calls
-   * that came stay, for the history to tell that they were not run.
+   * Ends the turn before its end, because the caller `left` or because it `failed`: calls without a result are closed.
+   * The history keeps the calls of a reply that was left, with results that say that they were not run.
    */
   #leave(reply: AssistantMessage | undefined, how: "left" | "failed"): void {
-    this.#over();
-    const reason: unknown = this.#keeper.signal?.reason;
-    this.#stopping.abort(reason);
-    if (reply) this.#finished(reply);
-    const areVetoed = reply !== undefined && how === "left" && this.#vetoes(reply);
-    if (!reply || areVetoed) this.#closeCalls(reason);
-    this.#keeper.ended(areVetoed ? undefined : reply, true);
+    const reason: unknown = this.#turn.signal.reason;
+    if (this.#phase.name === "reply") {
+      this.#phase.relay.abort(reason);
+      this.#phase.relay.stop();
+    }
+    this.#stop();
+    if (reply) this.#finishReply(reply);
+    const isVeto = reply !== undefined && how === "left" && this.#isVeto(reply);
+    if (!reply || isVeto) this.#closeCalls(reason);
+    this.#turn.end(isVeto ? undefined : reply, true);
   }
 
-  /** Every call that waits gets the answer that it has none. */
   #closeCalls(reason: unknown): void {
-    this.#isClosed = true;
-    for (const [call, running] of this.#open) {
-      running.abort(reason);
-      this.#answered(call, errorResult(call, this.#isStarted ? WITHOUT_RESULT : NOT_RUN));
-    }
+    this.#areCallsClosed = true;
+    this.#runner?.close(reason);
   }
 
   #abort(): void {
-    const reason: unknown = this.#keeper.signal?.reason;
-    // A reply that is being read, or asked for, fails by itself.
-    if (this.#stream) this.#stopping.abort(reason);
+    const reason: unknown = this.#turn.signal.reason;
+    // A reply that is being read, or requested, fails by its own signal.
+    if (this.#phase.name === "reply") this.#phase.relay.abort(reason);
     else this.#fail(new SendError("aborted", "The caller's signal ended the call.", { cause: reason }));
   }
 
-  /** A reply that is being read, or asked for, has what is left of the limit as its own. */
+  /** A reply that is being read, or requested, has the rest of the limit as its own. */
   #expire(): void {
-    if (!this.#stream && this.#keeper.limit) this.#fail(this.#keeper.limit.error());
+    if (this.#phase.name !== "reply" && this.#turn.timeout) this.#fail(this.#turn.timeout.error());
   }
 
   #fail(error: SendError): void {
-    if (this.#isOver) return;
+    if (this.#isOver()) return;
     const { kind, partial, attempts = [], ...facts } = error.toJSON();
     if (!partial) this.facts.attempts.push(...attempts);
-    // A whole reply that failed has shown nothing yet.
-    else if (this.#stream === "asked for") this.#sink.chunks.push(...this.#placed(chunksOf(partial).slice(0, -1)));
+    // A non-streamed reply that failed has delivered no chunk yet.
+    else if (this.#phase.name === "reply" && !this.#phase.stream) {
+      this.#sink.chunks.push(...this.#relayed(chunksOf(partial).slice(0, -1)));
+    }
     this.#leave(partial, kind === "aborted" ? "left" : "failed");
     this.#sink.chunks.push(...this.#results.splice(0));
-    const { provider, model } = this.#keeper.client;
+    const { provider, model } = this.#turn.client;
     this.#sink.fail(error.replacing({ provider, model, ...facts, cause: error.cause }));
   }
 
-  #over(): void {
-    this.#isOver = true;
+  #stop(): void {
+    this.#phase = OVER;
     clearTimeout(this.#timer);
-    this.#wake?.();
-    offAbort(this.#keeper.signal, this.#onAbort);
+    this.#runner?.stop();
+    offAbort(this.#turn.signal, this.#onAbort);
   }
-}
-
-/** A reply that was stopped between the arrival of a piece and its being shown: its reader has seen less than has come, and is kept. */
-function asShown(reply: AssistantMessage, shown: AssistantMessage): AssistantMessage {
-  const { replay: _replay, output: _output, unfinishedToolCalls: _unfinished, media: _media, ...rest } = reply;
-  const { content, reasoning, toolCalls, unfinishedToolCalls, citations, media } = shown;
-  return {
-    ...rest,
-    content,
-    reasoning,
-    toolCalls,
-    citations,
-    ...(media && { media }),
-    ...(unfinishedToolCalls && { unfinishedToolCalls }),
-  };
 }

@@ -30,9 +30,9 @@ export class TurnTimeout {
     return setTimeout(expire, Math.max(0, this.#remainingMs()));
   }
 
-  /** @throws {SendError} kind `timeout`, phase `total`, when the limit has passed */
-  check(): void {
-    if (this.#remainingMs() <= 0) throw this.error();
+  /** Whether the limit has passed. */
+  get isOver(): boolean {
+    return this.#remainingMs() <= 0;
   }
 
   /** Returns the error of a turn that exceeded the limit. */

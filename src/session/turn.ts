@@ -1,62 +1,99 @@
-/** A turn under way: what is asked of whom, and the way out of it. */
+/** One turn: its requests, from the first to its end, and the ways to end it from outside. */
 
 import type { TypedClient } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
-import type { SendOptions } from "../contract/options.ts";
+import type { AssistantMessage, Message, ToolCall } from "../contract/message.ts";
+import type { SendOptions, Tool } from "../contract/options.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
+import { sendErrorOf } from "../stream/transfer.ts";
+import type { Ask } from "./ask.ts";
 import type { Fitted } from "./budget.ts";
+import type { Conversation } from "./conversation.ts";
+import { hasRunnableTool, type SessionOptions, toolsOf } from "./options.ts";
+import { inCallOrder } from "./reducer.ts";
 import { TurnTimeout } from "./turn-timeout.ts";
 
-/** What a turn is made of. */
-export interface TurnFacts<Output> {
+/** What a turn consists of. */
+export interface TurnDefinition<Output> {
+  readonly conversation: Conversation;
   readonly client: TypedClient;
-  readonly systemPrompt: string | undefined;
-  /** As they are sent, without the signal. */
+  /** Asks for one reply, streamed or non-streamed. */
+  readonly ask: Ask;
+  /** The messages that the turn adds. */
+  readonly messages: readonly Message[];
+  /** The options that are sent. */
   readonly options: SendOptions<Output>;
-  /** The same with the client's own defaults: what a request really carries. */
-  readonly carried: SendOptions;
+  /** The same with the client's own defaults: the options that apply to the request. */
+  readonly effective: SendOptions;
+  /** Maximum number of replies. */
   readonly maxSteps: number;
-  readonly request: Fitted;
-  /** `timeouts.total`, wherever it was set. */
-  readonly totalMs: number | undefined;
+  readonly onToolError: SessionOptions["onToolError"];
 }
 
-/** Who hears of a signal ends at once (law 5); a client or a store that does not is not waited for any longer, in milliseconds. */
+/**
+ * A client that hears a signal ends at once (law 5). A client or store that does not is waited for this long, in
+ * milliseconds.
+ */
 const GRACE_MS = 1_000;
 
-/** It can be left from outside as well, at any moment: its requests hear of that by a signal, as they do of the caller's. */
+/**
+ * A turn under way. It has a signal of its own, which fires when the caller's signal does and when the turn is left
+ * from outside; all its requests hear of both that way.
+ */
 export class Turn<Output = unknown> {
   readonly client: TypedClient;
-  readonly systemPrompt: string | undefined;
-  readonly options: SendOptions<Output>;
-  readonly carried: SendOptions;
+  readonly tools: readonly Tool[];
   readonly maxSteps: number;
   readonly startedAt: number = performance.now();
-  readonly limit: TurnTimeout;
-  /** What was sent last. */
-  request: Fitted;
-  /** What the caller reads, once the client has answered. */
+  /** Limits the turn, its tools included; `undefined` without tools, where the limit of the one request is enough. */
+  readonly timeout: TurnTimeout | undefined;
+  readonly conversation: Conversation;
+  /** The stream that the caller reads, once the client has answered. */
   stream: MessageStream | undefined;
+  readonly #ask: Ask;
+  readonly #options: SendOptions<Output>;
+  readonly #effective: SendOptions;
+  readonly #systemPrompt: string | undefined;
+  readonly #onToolError: SessionOptions["onToolError"];
+  /** The request that was sent last. */
+  #request: Fitted;
   readonly #caller: AbortSignal | undefined;
   readonly #leaving = new AbortController();
   readonly #onAbort = (): void => this.#leaving.abort(this.#caller?.reason);
   readonly #ended: Promise<void>;
-  #end: (() => void) | undefined;
+  #resolveEnded: (() => void) | undefined;
 
-  constructor({ client, systemPrompt, options, carried, maxSteps, request, totalMs }: TurnFacts<Output>) {
+  /** @throws {SendError} kind `contextLength` when the turn alone exceeds the budget. Nothing is recorded then. */
+  constructor({
+    conversation,
+    client,
+    ask,
+    messages,
+    options,
+    effective,
+    maxSteps,
+    onToolError,
+  }: TurnDefinition<Output>) {
+    this.conversation = conversation;
     this.client = client;
-    this.systemPrompt = systemPrompt;
-    this.carried = carried;
+    this.tools = toolsOf(effective);
     this.maxSteps = maxSteps;
-    this.request = request;
-    this.limit = new TurnTimeout(totalMs, this.startedAt);
+    this.#onToolError = onToolError;
+    this.#ask = ask;
+    this.#effective = effective;
+    this.#systemPrompt = conversation.state.systemPrompt;
+    this.#request = conversation.requestOf(this.#systemPrompt, messages, effective);
+    const totalMs = options.timeouts?.total ?? client.defaults?.timeouts?.total;
+    this.timeout = hasRunnableTool(effective) ? new TurnTimeout(totalMs, this.startedAt) : undefined;
     this.#ended = new Promise((resolve) => {
-      this.#end = resolve;
+      this.#resolveEnded = resolve;
     });
     const { signal } = options;
     const isSignal = signal === undefined || signal instanceof AbortSignal;
-    this.options = isSignal ? { ...options, signal: this.#leaving.signal } : options; // what is none, the client refuses
+    this.#options = isSignal ? { ...options, signal: this.#leaving.signal } : options; // the client refuses any other value
+    const { provider, model } = client;
+    conversation.record({ type: "said", messages, asked: { provider, model } });
     if (!isSignal) return;
     this.#caller = signal;
     if (signal?.aborted) this.#onAbort();
@@ -64,62 +101,123 @@ export class Turn<Output = unknown> {
   }
 
   get isOver(): boolean {
-    return this.#end === undefined;
+    return this.#resolveEnded === undefined;
   }
 
-  /** It has ended. */
-  end(): void {
-    offAbort(this.#caller, this.#onAbort);
-    this.#end?.();
-    this.#end = undefined;
+  /** Fires when the caller's signal does, or when the turn is left from outside. */
+  get signal(): AbortSignal {
+    return this.#leaving.signal;
   }
 
   /**
-   * What is waited for before the client is asked.
-   * @throws {SendError} kind `aborted` as soon as the turn is left or the caller's signal fires
+   * Resolves with the first reply. The turn ends here if there is none.
+   * @throws {SendError} kind `aborted` when the turn is left meanwhile; any error of the client as it is
    */
-  async before(work: Promise<void> | undefined): Promise<void> {
-    const { signal } = this.#leaving;
-    if (!work || signal.aborted) return; // the client refuses
-    const { provider, model } = this.client;
-    let abort: () => void = () => undefined;
-    const left = new Promise<never>((_resolve, reject) => {
-      abort = () =>
-        reject(
-          new SendError("aborted", "The caller's signal ended the call.", { provider, model, cause: signal.reason }),
-        );
-    });
-    onAbort(signal, abort);
+  async open(): Promise<MessageStream<Output>> {
+    let first: MessageStream<Output>;
     try {
-      await Promise.race([work, left]);
-    } finally {
-      offAbort(signal, abort);
+      await this.#flushBefore();
+      first = await this.#ask(this.client, this.#request.messages, this.#options);
+    } catch (error) {
+      this.end(sendErrorOf(error).partial, true);
+      await this.saved();
+      throw error; // the errors of another party's client reach the caller as they are
+    }
+    if (!this.isOver) return first;
+    void first.stop();
+    const { provider, model } = this.client;
+    throw new SendError("aborted", "The session was closed before the reply began.", { provider, model });
+  }
+
+  /** Resolves with the next reply, to the messages so far. Rejects as the client does. */
+  next(signal: AbortSignal): Promise<MessageStream> {
+    const { toolChoice } = this.#effective;
+    // A forced choice in every request would be a loop without end.
+    const choice = isForced(toolChoice) && { toolChoice: "auto" as const };
+    const added = inCallOrder(this.conversation.state.turn?.messages ?? []);
+    this.#request = this.conversation.requestOf(this.#systemPrompt, added, { ...this.#effective, ...choice });
+    const timeouts = this.timeout?.timeouts(this.#options.timeouts);
+    return this.#ask(this.client, this.#request.messages, { ...this.#options, ...choice, ...timeouts, signal });
+  }
+
+  /** A reply is complete, and the turn continues: its tools run next. */
+  replied(reply: AssistantMessage): void {
+    this.conversation.addReply(reply, this.#request);
+  }
+
+  /** A tool has failed. An error of the hook is ignored. */
+  toolFailed(error: unknown, call: ToolCall): void {
+    try {
+      const result: unknown = this.#onToolError?.(error, call);
+      if (result instanceof Promise) result.catch(() => undefined);
+    } catch {
+      // see above
     }
   }
 
-  /** What is waited for at the end: not for ever when the turn was left. */
-  async after(work: Promise<void>): Promise<void> {
-    await (this.#leaving.signal.aborted ? patiently(work) : work);
+  /**
+   * Ends the turn with its last reply; later calls do nothing. `failed`: that reply is partial, or the turn was left.
+   */
+  end(reply: AssistantMessage | undefined, failed: boolean): void {
+    if (this.isOver) return;
+    offAbort(this.#caller, this.#onAbort);
+    this.conversation.endTurn(reply, failed, this.#request);
+    this.#resolveEnded?.();
+    this.#resolveEnded = undefined;
   }
 
-  /** Ends a reply that nobody reads, as the caller's signal would. Resolves when the turn has ended, or should have. */
+  /** Resolves when the store has the turn so far, or has failed: the `flush` of the next turn reports a failure. */
+  async saved(): Promise<void> {
+    const work = this.conversation.flush()?.catch(() => undefined);
+    if (work) await (this.signal.aborted ? withinGrace(work) : work);
+  }
+
+  /** Ends a reply without a reader, as the caller's signal would. */
   async abandon(unreadMs: number): Promise<void> {
-    this.#leaving.abort(new Error(`Nobody has read the stream for ${unreadMs} ms (\`unreadTimeoutMs\`).`));
-    await patiently(this.#ended);
+    this.#leaving.abort(new Error(`The stream was not read for ${unreadMs} ms (\`unreadTimeoutMs\`).`));
+    await withinGrace(this.#ended);
+    this.end(this.stream?.partial, true);
   }
 
-  /** Stops the reply, or what there is instead of one. Resolves when the turn has ended, or should have. */
+  /** Stops the reply, or the request for it. */
   async leave(): Promise<void> {
-    if (this.stream) return void this.stream.stop();
-    this.#leaving.abort(new Error("The session was closed."));
-    await patiently(this.#ended);
+    if (this.stream) void this.stream.stop();
+    else {
+      this.#leaving.abort(new Error("The session was closed."));
+      await withinGrace(this.#ended);
+    }
+    this.end(undefined, true);
+  }
+
+  /** @throws {SendError} kind `aborted` as soon as the turn is left; `storage` when the store fails */
+  async #flushBefore(): Promise<void> {
+    const work = this.conversation.flush();
+    if (!work || this.signal.aborted) return; // the client refuses an aborted call
+    const { provider, model } = this.client;
+    let abort: () => void = () => undefined;
+    const left = new Promise<never>((_resolve, reject) => {
+      abort = () => {
+        const cause: unknown = this.signal.reason;
+        reject(new SendError("aborted", "The caller's signal ended the call.", { provider, model, cause }));
+      };
+    });
+    onAbort(this.signal, abort);
+    try {
+      await Promise.race([work, left]);
+    } finally {
+      offAbort(this.signal, abort);
+    }
   }
 }
 
-async function patiently(work: Promise<void>): Promise<void> {
+function isForced(choice: SendOptions["toolChoice"]): boolean {
+  return choice !== undefined && choice !== "auto" && choice !== "none";
+}
+
+async function withinGrace(work: Promise<void>): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const patience = new Promise<void>((resolve) => {
+  const grace = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, GRACE_MS);
   });
-  await Promise.race([work, patience]).finally(() => clearTimeout(timer));
+  await Promise.race([work, grace]).finally(() => clearTimeout(timer));
 }

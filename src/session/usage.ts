@@ -4,11 +4,17 @@ import type { AssistantMessage } from "../contract/message.ts";
 import type { TokenUsage } from "../contract/usage.ts";
 import { OPTIONAL_COUNTS, REQUIRED_COUNTS, sumOf } from "../tokens/usage-total.ts";
 
-/** The tokens of one reply, and the provider and model that bill them. Replies that were removed from the history are billed and so counted. */
+/**
+ * The tokens of one reply, and the provider and model that bill them. Replies that were removed from the history are
+ * billed and so counted.
+ */
 export interface TurnUsage {
   readonly provider: string;
   readonly model: string;
-  /** The counts that the provider reported, with its own object as `raw`, which may contain the cost. Absent when it reported none. */
+  /**
+   * The counts that the provider reported, with its own object as `raw`, which may contain the cost. Absent when it
+   * reported none.
+   */
   readonly usage?: TokenUsage;
   /** An estimate of the complete reply, present when `usage` is absent or does not cover all of it. */
   readonly estimatedUsage?: TokenUsage;
@@ -16,7 +22,10 @@ export interface TurnUsage {
 
 /** The tokens of a conversation: the sums that the providers reported, and an estimate of the rest. */
 export interface SessionUsage extends Omit<TokenUsage, "raw" | "serviceTier"> {
-  /** An estimate of the tokens that the providers did not report, such as the end of an aborted reply. The sums do not include it. */
+  /**
+   * An estimate of the tokens that the providers did not report, such as the end of an aborted reply. The sums do not
+   * include it.
+   */
   readonly estimated: Omit<TokenUsage, "raw" | "serviceTier">;
   /** One entry for each reply that began, in order. */
   readonly turns: readonly TurnUsage[];
@@ -57,7 +66,10 @@ function isUsage(value: unknown): boolean {
   );
 }
 
-/** Returns the estimated tokens beyond the reported ones. An estimate covers the complete reply, the reported part included. */
+/**
+ * Returns the estimated tokens beyond the reported ones. An estimate covers the complete reply, the reported part
+ * included.
+ */
 function unreportedOf({ usage = NOTHING, estimatedUsage = NOTHING }: TurnUsage): TokenUsage {
   const inputTokens = Math.max(0, estimatedUsage.inputTokens - usage.inputTokens);
   const outputTokens = Math.max(0, estimatedUsage.outputTokens - usage.outputTokens);

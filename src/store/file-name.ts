@@ -8,7 +8,8 @@ const DEVICES = /^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])$/;
 const MAX_LENGTH = 200;
 
 /**
- * Small letters, digits, `-` and `_` stay; all else is percent-encoded, capitals too, because some systems do not tell them apart.
+ * Small letters, digits, `-` and `_` stay; all else is percent-encoded, capitals too, because some systems do not tell
+ * them apart.
  * @throws {SendError} kind `invalidRequest` when it cannot be the name of a file
  */
 export function fileNameOf(id: string): string {

@@ -21,14 +21,14 @@ import {
 /** The options of `new FileStore`. */
 export interface FileStoreOptions {
   /**
-   * Whether each write waits until the disk has it. Without it, written records survive any death of the process, but a power cut or a
-   * crash of the system may lose the last seconds.
+   * Whether each write waits until the disk has it. Without it, written records survive any death of the process, but a
+   * power cut or a crash of the system may lose the last seconds.
    * @default false
    */
   readonly fsync?: boolean | undefined;
   /**
-   * Time without a renewal after which another process may open a session whose process it cannot look up (one in another container or
-   * on another machine), in milliseconds.
+   * Time without a renewal after which another process may open a session whose process it cannot look up (one in
+   * another container or on another machine), in milliseconds.
    * @default 15_000
    */
   readonly leaseMs?: number | undefined;
@@ -47,11 +47,11 @@ interface Claim {
 const ENDING = ".jsonl";
 
 /**
- * Keeps each session in a file of its own, one record a line, to which is only added; what `LLMSession.clear` forgets is gone from
- * it, since a new file takes its place. Folder and files are for their owner
- * alone. A session that is open has a lease beside its file (`.lock`), which its process renews; another process that opens it gets
- * kind `busy`. A process of this machine that was killed loses the lease at once, one in another container or on another machine
- * after `leaseMs`. The holder that lost it cannot write any more: its sends fail with kind `busy`.
+ * Keeps each session in a file of its own, one record a line, to which is only added; what `LLMSession.clear` forgets
+ * is gone from it, since a new file takes its place. Folder and files are for their owner alone. A session that is open
+ * has a lease beside its file (`.lock`), which its process renews; another process that opens it gets kind `busy`. A
+ * process of this machine that was killed loses the lease at once, one in another container or on another machine after
+ * `leaseMs`. The holder that lost it cannot write any more: its sends fail with kind `busy`.
  *
  * @example
  * ```ts
@@ -110,7 +110,10 @@ export class FileStore implements SessionStore {
     claim.lease.check(); // a process that stood still in between has written where nobody reads
   }
 
-  /** The new records are on the disk, and the old ones are not, before this resolves; a crash leaves the file as it was or as it will be. */
+  /**
+   * The new records are on the disk, and the old ones are not, before this resolves; a crash leaves the file as it was
+   * or as it will be.
+   */
   async replace(id: string, records: readonly SessionRecord[]): Promise<void> {
     const path = this.#pathOf(id);
     const claim = await this.#claimOf(id);

@@ -1,4 +1,7 @@
-/** One writer at a time: a file that its holder renews, and that names the holder by a token. Pure files; no file locks of the system. */
+/**
+ * One writer at a time: a file that its holder renews, and that names the holder by a token. Pure files; no file locks
+ * of the system.
+ */
 
 import { randomUUID } from "node:crypto";
 import { closeSync, openSync, readFileSync, readlinkSync, rmSync, utimesSync, writeFileSync } from "node:fs";
@@ -16,7 +19,10 @@ interface Holder {
   readonly host?: string;
   /** Written by a version that named no token, and renewed nothing. */
   readonly isUnrenewed?: true;
-  /** Where `pid` names a process: one start of one machine, and one process namespace of it. Absent where the system does not say. */
+  /**
+   * Where `pid` names a process: one start of one machine, and one process namespace of it. Absent where the system
+   * does not say.
+   */
   readonly space?: string;
   /** When the process began, in the units of `/proc`: a later process with the same number began later. */
   readonly startTime?: string;
@@ -47,9 +53,9 @@ const READ_PAUSE_MS = 10;
 const RENEWALS_A_LEASE = 3;
 
 /**
- * Takes the lease in the file `path` and renews it until `release`. A holder whose process has ended loses it at once where the
- * system can tell (same machine, same process namespace). Any other holder loses it after `leaseMs` without a renewal, measured
- * by watching the file and never by comparing clocks, which jump and differ between machines.
+ * Takes the lease in the file `path` and renews it until `release`. A holder whose process has ended loses it at once
+ * where the system can tell (same machine, same process namespace). Any other holder loses it after `leaseMs` without a
+ * renewal, measured by watching the file and never by comparing clocks, which jump and differ between machines.
  * @throws {SendError} kind `busy` when another holder has it
  */
 export async function takeLease(path: string, what: string, leaseMs: number): Promise<Lease> {
@@ -190,8 +196,9 @@ async function sightingOf(path: string): Promise<Sighting | undefined> {
 }
 
 /**
- * What became of a lease: its process is known to run or to have ended, or its file is watched for the length of a lease. One that
- * was renewed just now by this machine's clock is held without watching; that clock decides only to give up, never to take over.
+ * What became of a lease: its process is known to run or to have ended, or its file is watched for the length of a
+ * lease. One that was renewed just now by this machine's clock is held without watching; that clock decides only to
+ * give up, never to take over.
  */
 async function stateOf(
   path: string,

@@ -1,4 +1,7 @@
-/** An append-only file of JSON lines. A last line that a crash has torn does not count; anything else that is wrong is an error. */
+/**
+ * An append-only file of JSON lines. A last line that a crash has torn does not count; anything else that is wrong is
+ * an error.
+ */
 
 import { type BigIntStats, constants } from "node:fs";
 import { copyFile, type FileHandle, open, readFile, rename, rm, stat } from "node:fs/promises";
@@ -17,7 +20,10 @@ const RECORD_BEGINNING = '{"type":"';
 const LINE_FEED = 0x0a;
 const BLOCK = 65_536;
 
-/** All whole records of the file; none when there is no such file. @throws {SendError} kind `storage` that names the line */
+/**
+ * All whole records of the file; none when there is no such file. @throws {SendError} kind `storage` that names the
+ * line
+ */
 export async function readRecords(path: string): Promise<readonly SessionRecord[]> {
   let bytes: Buffer;
   try {
@@ -51,8 +57,8 @@ function checkHeader(line: unknown, path: string): void {
 }
 
 /**
- * What stands after the last line feed: nothing, a record that lacks only its line feed, or what is provably the beginning of a line
- * of ours (or the zeros that a power cut leaves in its place), which a crash has torn.
+ * What stands after the last line feed: nothing, a record that lacks only its line feed, or what is provably the
+ * beginning of a line of ours (or the zeros that a power cut leaves in its place), which a crash has torn.
  * @param isFirst whether the file has no line feed at all
  * @throws {SendError} kind `storage` for anything else: it is not ours to cut
  */
@@ -96,8 +102,9 @@ export function successorOf(path: string): string {
 }
 
 /**
- * Puts a file with these records alone in the place of the file. A crash leaves the one or the other; what this resolves for, the
- * disk has. For who has the lease, and does not have the file open: Windows renames nothing over an open file.
+ * Puts a file with these records alone in the place of the file. A crash leaves the one or the other; what this
+ * resolves for, the disk has. For who has the lease, and does not have the file open: Windows renames nothing over an
+ * open file.
  * @param check throws where that is no longer so, right before the file takes its place
  */
 export async function replaceRecords(
@@ -143,8 +150,8 @@ export async function identityOf(path: string): Promise<FileIdentity> {
 }
 
 /**
- * Puts a copy in the place of the file. A process that has the old file open writes into a file without a name from then on, so
- * that nothing it still writes can reach the session.
+ * Puts a copy in the place of the file. A process that has the old file open writes into a file without a name from
+ * then on, so that nothing it still writes can reach the session.
  */
 export async function detach(path: string): Promise<void> {
   const next = successorOf(path);

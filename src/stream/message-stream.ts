@@ -9,8 +9,8 @@ import { DONE } from "./chunk-queue.ts";
 import type { DeepPartial } from "./partial-json.ts";
 import { PartialOutput } from "./partial-output.ts";
 import type { ReplyFacts } from "./reply-facts.ts";
-import type { ChunkSource } from "./source.ts";
-import { type DrainLimits, type EndListener, StreamState } from "./stream-state.ts";
+import type { ChunkSource, DrainLimits } from "./source.ts";
+import { type EndListener, StreamState } from "./stream-state.ts";
 import { readableOf, readableSource } from "./transfer.ts";
 
 /** What a stream's maker may add. */

@@ -10,23 +10,40 @@ export interface ChunkSource {
   /** What is known of the reply beside its chunks; live. */
   readonly facts: ReplyFacts;
   /**
-   * Resolves when the reply can be read, such as when the provider has accepted the request; rejects with the refusal. Absent: it
-   * can be read at once.
+   * Resolves when the reply can be read, such as when the provider has accepted the request; rejects with the refusal.
+   * Absent: it can be read at once.
    */
   readonly opened?: Promise<void> | undefined;
   /** Begins to open the reply, which is delivered into `sink`. Called once, before everything else, by the stream. */
   attach(sink: ChunkSink): void;
   /**
-   * Asks for more, which the consumer waits for since `at` (on the clock of the stream). Answered by one call of the sink's
-   * `flush`, `end` or `fail`, now or later.
+   * Asks for more, which the consumer waits for since `at` (on the clock of the stream). Answered by one call of the
+   * sink's `flush`, `end` or `fail`, now or later.
    */
   pull(at: number): void;
   /** Releases the connection at once: no consumer wants more. */
   close(): void;
-  /** The caller has stopped, and the rest is read only for its usage: a failure from now on is not retried. */
-  lastAttempt?(): void;
+  /**
+   * The caller has stopped, and the rest is read only for its usage: a failure from now on is not retried. `drain`: how
+   * far the stream reads, for a source that relays another stream.
+   */
+  lastAttempt?(drain?: DrainLimits): void;
   /** Returns the message that the chunks make, with what only the source knows of it. */
   complete?(message: AssistantMessage): AssistantMessage;
+}
+
+/** How far `stop({ drain })` reads on for the usage. The first limit that is reached ends the reply. */
+export interface DrainLimits {
+  /**
+   * In milliseconds; most replies are complete by then.
+   * @default 30_000
+   */
+  readonly withinMs?: number | undefined;
+  /**
+   * Estimated tokens that arrive after the stop: about as much as a stop should cost at most.
+   * @default 4_000
+   */
+  readonly maxTokens?: number | undefined;
 }
 
 /** What a source delivers into. */
@@ -48,8 +65,8 @@ export const NO_SINK: ChunkSink = {
 };
 
 /**
- * The opening of a reply. A failure before it is a refusal, which rejects the call; a failure after it ends the stream. Only the
- * first outcome counts.
+ * The opening of a reply. A failure before it is a refusal, which rejects the call; a failure after it ends the stream.
+ * Only the first outcome counts.
  */
 export class Opening {
   /** For `ChunkSource.opened`. */
@@ -74,7 +91,9 @@ export class Opening {
     this.#accept();
   }
 
-  /** Fails the call with `refusal` while the reply is not open, and the stream behind `sink` with `failure` afterwards. */
+  /**
+   * Fails the call with `refusal` while the reply is not open, and the stream behind `sink` with `failure` afterwards.
+   */
   fail(sink: ChunkSink, failure: SendError, refusal: SendError = failure): void {
     if (this.#isOpen) sink.fail(failure);
     else this.#refuse(refusal);

@@ -8,20 +8,12 @@ import { type Clock, MAX_TIMER_MS } from "../platform/clock.ts";
 import { thrownToCaller } from "./caller-stack.ts";
 import { ChunkQueue, type QueueOwner } from "./chunk-queue.ts";
 import { type Ending, Fold } from "./fold.ts";
-import type { ChunkSource } from "./source.ts";
+import type { ChunkSource, DrainLimits } from "./source.ts";
 import { Stopwatch } from "./stopwatch.ts";
 import { sendErrorOf } from "./transfer.ts";
 
 /** Receives how a reply ended: the message as far as it came, and the error if it failed. */
 export type EndListener = (message: AssistantMessage, error: SendError | undefined) => void;
-
-/** How far `stop({ drain })` reads on for the usage, whichever limit is reached first. */
-export interface DrainLimits {
-  /** In milliseconds: most replies are complete by then. @default 30_000 */
-  readonly withinMs?: number | undefined;
-  /** Estimated tokens that come after the stop: about as much as a stop should cost at most. @default 4_000 */
-  readonly maxTokens?: number | undefined;
-}
 
 const DRAIN_LIMITS = { withinMs: 30_000, maxTokens: 4_000 } as const;
 
@@ -122,18 +114,18 @@ export class StreamState implements QueueOwner {
     if (!this.isRunning || this.#mode.status === "muted") return; // the first limits hold
     const { withinMs = DRAIN_LIMITS.withinMs, maxTokens = DRAIN_LIMITS.maxTokens } = limits;
     this.#mode = { status: "muted", tokensLeft: maxTokens };
-    this.lastAttempt();
+    this.lastAttempt(limits);
     if (!this.isRunning) return;
     const limit = setTimeout(() => this.stop(), Math.min(withinMs, MAX_TIMER_MS));
     this.#endWaiters.push(() => clearTimeout(limit));
     this.queue.pull(this.source);
   }
 
-  /** A failure from now on is not retried. */
-  lastAttempt(): void {
+  /** A failure from now on is not retried. `drain`: how far the rest is read. */
+  lastAttempt(drain?: DrainLimits): void {
     if (!this.isRunning) return;
     try {
-      this.source.lastAttempt?.();
+      this.source.lastAttempt?.(drain);
     } catch (error) {
       this.collapse(error);
     }

@@ -1,41 +1,38 @@
 /** The contract, on a turn: the stream of a tool loop keeps the laws that a client's own stream keeps. */
 
-import { type ClientWrapper, MessageStream } from "cloudllm";
+import { type ClientWrapper, type Message, MessageStream, type SendOptions } from "cloudllm";
 import { contractSuite, scriptedClient } from "cloudllm/testing";
 import { describe, test } from "vitest";
+import type { TypedClient } from "../../src/contract/client.ts";
+import { type Ask, askNonStreamed, askStreamed } from "../../src/session/ask.ts";
+import { Conversation } from "../../src/session/conversation.ts";
+import { Turn } from "../../src/session/turn.ts";
 import { TurnSource } from "../../src/session/turn-source.ts";
-import { streamOf } from "../../src/stream/complete-source.ts";
+import { clientOf } from "../../src/stream/open-stream.ts";
 
 /** A client each of whose calls is a turn of one reply. */
 function asTurns(client: ClientWrapper): ClientWrapper {
-  async function open(asked: Promise<MessageStream>, startedAt: number, signal: AbortSignal | undefined) {
-    const first = await asked;
-    const nothing = () => undefined;
-    const keeper = {
-      client,
-      tools: [{ name: "never", run: nothing }],
+  const { provider, model } = client;
+  async function open<Output>(ask: Ask, messages: readonly Message[], options: SendOptions<Output>) {
+    const conversation = new Conversation({ history: [], turns: [] }, undefined, "keep");
+    const tools = [{ name: "never", run: () => undefined }];
+    const turn = new Turn<Output>({
+      conversation,
+      client: client as TypedClient,
+      ask,
+      messages,
+      options,
+      effective: { ...options, tools },
       maxSteps: 1,
-      signal,
-      ask: () => Promise.reject(new Error("nobody asks")),
-      arrived: nothing,
-      replied: nothing,
-      answered: nothing,
-      ended: nothing,
-      saved: async () => undefined,
-    };
-    return new MessageStream(new TurnSource(keeper, first), { startedAt });
+      onToolError: undefined,
+    });
+    return new MessageStream<Output>(new TurnSource(turn, await turn.open()), { startedAt: turn.startedAt });
   }
-  return {
-    provider: client.provider,
-    model: client.model,
-    sendMessageStream: (messages, options = {}) =>
-      open(client.sendMessageStream(messages, options), performance.now(), options.signal),
-    sendMessage: async (messages, options = {}) => {
-      const startedAt = performance.now();
-      const asked = client.sendMessage(messages, options).then(streamOf);
-      return (await open(asked, startedAt, options.signal)).finalMessage();
-    },
-  };
+  return clientOf({
+    provider,
+    model,
+    open: (messages, options, streamed) => open(streamed ? askStreamed : askNonStreamed, messages, options),
+  });
 }
 
 describe("the contract, on a turn with tools", () => {

@@ -1,4 +1,4 @@
-import { LLMSession, type Message, MessageStream, SendError, type ToolMessage } from "cloudllm";
+import { LLMSession, MemoryStore, type Message, MessageStream, SendError, type ToolMessage } from "cloudllm";
 import { Gate, type ReplyScript, scriptedClient } from "cloudllm/testing";
 import { describe, expect, test } from "vitest";
 import { historyFault, requestFault } from "./legality.ts";
@@ -412,5 +412,36 @@ describe("tool calls", () => {
     const session = new LLMSession({ client: scriptedClient([{ text: TEXT }]) });
     await session.sendMessage("question");
     await expect(session.sendMessage([result("call_1")])).rejects.toMatchObject({ kind: "invalidRequest" });
+  });
+});
+
+describe.each<[string, (client: ReturnType<typeof scriptedClient>) => Promise<LLMSession>]>([
+  ["a session in memory", async (client) => new LLMSession({ client })],
+  ["a session with a store", (client) => LLMSession.open({ client, store: new MemoryStore(), id: "s" })],
+  ["a session with tools", async (client) => new LLMSession({ client, tools: [{ name: "look", run: () => "x" }] })],
+])("the stream of %s", (_name, make) => {
+  const text = Array.from({ length: 40 }, (_, index) => `word${index} `);
+  const usage = { inputTokens: 7, outputTokens: 40 };
+
+  test.each([
+    ["above", 1_000, true],
+    ["below", 5, false],
+  ])("drains as far as its caller allows: a limit %s the rest of the reply", async (_limit, maxTokens, isReported) => {
+    const session = await make(scriptedClient([{ text, ending: { usage } }]));
+    const stream = await session.sendMessageStream("question");
+    for await (const chunk of stream) if (!chunk.isFinal) await stream.stop({ drain: { maxTokens } });
+    const reply = await stream.finalMessage();
+    expect(reply.usage !== undefined).toBe(isReported);
+    expect(linesOf(session.history)).toEqual(["user: question", `assistant: ${reply.content} (interrupted)`]);
+  });
+
+  test("ends its turn at the moment of an abort, so that the next message may follow at once", async () => {
+    const session = await make(scriptedClient([{ text }, { text: "again" }]));
+    const controller = new AbortController();
+    const stream = await session.sendMessageStream("question", { signal: controller.signal });
+    await stream[Symbol.asyncIterator]().next();
+    controller.abort();
+    expect((await session.sendMessage("another")).content).toBe("again");
+    await expect(stream.finalMessage()).rejects.toMatchObject({ kind: "aborted" });
   });
 });

@@ -1,0 +1,150 @@
+/**
+ * The state of a conversation, and the only code that changes it: each record is reduced into the state and written to
+ * the log.
+ */
+
+import type { MessageChunk } from "../contract/chunk.ts";
+import type { AssistantMessage, Message, SystemMessage } from "../contract/message.ts";
+import type { SendOptions } from "../contract/options.ts";
+import type { TokenUsage } from "../contract/usage.ts";
+import { estimateInputTokens, estimateTokens } from "../tokens/estimate.ts";
+import type { Fitted, TokenBudget } from "./budget.ts";
+import { errorResult } from "./execute-tool.ts";
+import { pendingCalls, replyFault } from "./history.ts";
+import type { OpenTurn, SessionRecord, SessionState } from "./record.ts";
+import { endRecordOf, reduce, replay } from "./reducer.ts";
+import type { SavedSession } from "./saved-session.ts";
+import type { SessionLog } from "./session-log.ts";
+import { isTurnUsage, type TurnUsage, turnUsageOf } from "./usage.ts";
+
+/** A conversation under a token budget, with a log if a store keeps it. */
+export class Conversation {
+  readonly budget: TokenBudget | undefined;
+  readonly onInterrupt: "keep" | "discard";
+  /** Replaced, never changed: code that holds a history has the conversation as it was. */
+  #state: SessionState;
+  #log: SessionLog | undefined;
+
+  constructor(state: SessionState, budget: TokenBudget | undefined, onInterrupt: "keep" | "discard") {
+    this.#state = state;
+    this.budget = budget;
+    this.onInterrupt = onInterrupt;
+  }
+
+  /** The conversation at this moment. */
+  get state(): SessionState {
+    return this.#state;
+  }
+
+  /** Replaces the usage of earlier turns. */
+  restoreUsage(turns: readonly TurnUsage[]): void {
+    this.#state = { ...this.#state, turns };
+  }
+
+  record(record: SessionRecord): void {
+    this.#state = reduce(this.#state, record);
+    this.#log?.add(record);
+  }
+
+  /**
+   * Returns the messages of a request: the system prompt and the latest exchanges that the budget allows.
+   * @param added the messages of the turn, which are not in the history yet
+   * @throws {SendError} kind `contextLength` when the turn alone exceeds the budget
+   */
+  requestOf(systemPrompt: string | undefined, added: readonly Message[], options: SendOptions): Fitted {
+    const conversation = [...this.#state.history, ...added];
+    const system: readonly SystemMessage[] =
+      systemPrompt === undefined ? [] : [{ role: "system", content: systemPrompt }];
+    return this.budget?.fit(system, conversation, options) ?? { messages: [...system, ...conversation] };
+  }
+
+  /** A chunk of a reply has arrived. */
+  arrived(chunk: MessageChunk): void {
+    this.#log?.arrived(chunk);
+  }
+
+  /** Adds a complete reply to the turn under way, which continues. */
+  addReply(message: AssistantMessage, request: Fitted): void {
+    const usage = this.#usageOf(message, request);
+    this.record({ type: "reply", message, ...(usage && { usage }) });
+  }
+
+  /** Ends the turn under way with its last reply. `failed`: that reply is partial, or the turn was left. */
+  endTurn(reply: AssistantMessage | undefined, failed: boolean, request: Fitted): void {
+    const { turn } = this.#state;
+    if (!turn) return;
+    const valid = replyFault(reply) ? undefined : reply;
+    const interrupted = failed || valid?.interrupted === true || valid !== reply;
+    const usage = valid && this.#usageOf(valid, request);
+    this.record(endRecordOf(turn, valid, { interrupted, discards: this.onInterrupt === "discard", usage }));
+  }
+
+  /**
+   * Resolves when the log has everything; `undefined` without a log. Rejects as the store does; the next call tries
+   * again.
+   */
+  flush(): Promise<void> | undefined {
+    return this.#log?.flush();
+  }
+
+  /** Removes all messages here at once. Resolves when the store has removed them. */
+  async clear(save: () => SavedSession): Promise<void> {
+    const record = { type: "cut", length: 0 } as const;
+    this.#state = reduce(this.#state, record);
+    await this.#log?.replace({ type: "saved", session: save() }, record);
+  }
+
+  /**
+   * Continues where the records of a store end. A turn that is under way there was cut by the end of its process, and
+   * ends here.
+   */
+  resume(records: readonly SessionRecord[], log: SessionLog): void {
+    this.#state = replay(records);
+    this.#log = log;
+    const { turn } = this.#state;
+    if (!turn) return;
+    const { asked, reply } = turn;
+    const estimated = reply && { ...asked, estimatedUsage: this.#estimateOf(turn, reply) };
+    const usage = isTurnUsage(estimated) ? estimated : undefined; // another program may have written no `asked`
+    for (const call of pendingCalls(turn.messages)) {
+      this.record({ type: "result", message: errorResult(call, "The program ended before this call had a result.") });
+    }
+    const { text = "", media } = reply ?? {};
+    const message =
+      text || media ? ({ role: "assistant", content: text, ...(media && { media }) } as const) : undefined;
+    const discards = this.onInterrupt === "discard";
+    this.record(endRecordOf(this.#state.turn ?? turn, message, { interrupted: true, discards, usage }));
+  }
+
+  /** Ends the log, and lets other sessions open the conversation. */
+  async close(): Promise<void> {
+    const log = this.#log;
+    this.#log = undefined;
+    await log?.close();
+  }
+
+  /** Returns the tokens of a reply, and calibrates the token counter by them. */
+  #usageOf(reply: AssistantMessage, { estimatedTokens }: Fitted): TurnUsage | undefined {
+    const usage = turnUsageOf(reply);
+    if (!isTurnUsage(usage)) return undefined;
+    const inputTokens = usage.usage?.inputTokens;
+    if (inputTokens && estimatedTokens) this.budget?.learn(estimatedTokens, inputTokens);
+    return usage;
+  }
+
+  /** Estimates the request and the recorded part of a reply that the end of its process cut. */
+  #estimateOf({ messages }: OpenTurn, { text, unseenTokens }: NonNullable<OpenTurn["reply"]>): TokenUsage {
+    const inputTokens = estimateInputTokens(this.#sentWith(messages));
+    const outputTokens = estimateTokens(text) + unseenTokens;
+    return { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens };
+  }
+
+  /** Returns the request of a turn by this session's budget; the session that sent it may have had another. */
+  #sentWith(messages: readonly Message[]): readonly Message[] {
+    try {
+      return this.requestOf(this.#state.systemPrompt, messages, {}).messages;
+    } catch {
+      return [...this.#state.history, ...messages];
+    }
+  }
+}

@@ -1,0 +1,80 @@
+/** Runs the calls of one reply side by side, from being offered to having a result each. */
+
+import type { ToolCall, ToolMessage } from "../contract/message.ts";
+import type { Tool } from "../contract/options.ts";
+import { errorResult, executeTool } from "./execute-tool.ts";
+
+/** The results of calls that were closed while their tool ran, and before it began. */
+const WITHOUT_RESULT = "The turn was ended before this call had a result.";
+const NOT_RUN = "This call was not run: the turn was ended before it.";
+
+/** Learns what becomes of the calls. */
+export interface ToolListener {
+  /** A call has its result; called at most once for each. */
+  onResult(call: ToolCall, result: ToolMessage): void;
+  /** A tool has ended, after `onResult` if that was called. Not called after `stop`. */
+  onEnd(): void;
+}
+
+export class ToolRunner {
+  readonly #tools: ReadonlyMap<string, Tool>;
+  readonly #listener: ToolListener;
+  /** The calls without a result. Each has a signal of its own, because runtimes warn of many listeners on one. */
+  readonly #open = new Map<ToolCall, AbortController>();
+  #phase: "offered" | "started" | "stopped" = "offered";
+  #running = 0;
+
+  constructor(calls: readonly ToolCall[], tools: ReadonlyMap<string, Tool>, listener: ToolListener) {
+    this.#tools = tools;
+    this.#listener = listener;
+    for (const call of calls) this.#open.set(call, new AbortController());
+  }
+
+  get isStarted(): boolean {
+    return this.#phase !== "offered";
+  }
+
+  /** Whether a tool runs. */
+  get isRunning(): boolean {
+    return this.#running > 0;
+  }
+
+  /** Whether a call has no result. After all tools ran, those are the calls of tools without a `run`. */
+  get hasOpenCalls(): boolean {
+    return this.#open.size > 0;
+  }
+
+  start(): void {
+    this.#phase = "started";
+    for (const [call, running] of this.#open) void this.#execute(call, running);
+  }
+
+  /** Later results do not count. */
+  stop(): void {
+    if (this.#phase === "started") this.#phase = "stopped";
+  }
+
+  /** Aborts the tools that run, and gives each call without a result an error result. */
+  close(reason: unknown): void {
+    const content = this.#phase === "offered" ? NOT_RUN : WITHOUT_RESULT;
+    this.stop();
+    for (const [call, running] of this.#open) {
+      running.abort(reason);
+      this.#settle(call, errorResult(call, content));
+    }
+  }
+
+  async #execute(call: ToolCall, running: AbortController): Promise<void> {
+    this.#running++;
+    const result = await executeTool(call, this.#tools, running);
+    this.#running--;
+    if (this.#phase === "stopped") return;
+    if (result) this.#settle(call, result);
+    this.#listener.onEnd();
+  }
+
+  #settle(call: ToolCall, result: ToolMessage): void {
+    this.#open.delete(call);
+    this.#listener.onResult(call, result);
+  }
+}
