@@ -2,6 +2,7 @@
 
 export { ClaudeClient, type ClaudeClientOptions } from "./clients/claude.ts";
 export { CompatibleClient, type CompatibleClientOptions, type CompatiblePreset } from "./clients/compatible.ts";
+export type { ClientOptions } from "./clients/definition.ts";
 export { GeminiClient, type GeminiClientOptions } from "./clients/gemini.ts";
 export { GrokClient, type GrokClientOptions } from "./clients/grok.ts";
 export {
@@ -16,7 +17,7 @@ export {
 } from "./clients/models.ts";
 export { OpenAIClient, type OpenAIClientOptions } from "./clients/openai.ts";
 export { OpenRouterClient, type OpenRouterClientOptions } from "./clients/openrouter.ts";
-export { type ClientOptions, ProviderClient } from "./clients/provider-client.ts";
+export { ProviderClient } from "./clients/provider-client.ts";
 export type {
   ClaudeProviderOptions,
   GeminiProviderOptions,

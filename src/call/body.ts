@@ -7,7 +7,8 @@ import type { Decoder, Protocol } from "../protocols/protocol.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
 import type { ChunkSink } from "../stream/source.ts";
 import { createSseParser, type SseParser } from "../transport/sse.ts";
-import { createEventJsonParser, type EventShapes } from "./event-json.ts";
+import { createEventJsonParser } from "./event-json.ts";
+import type { EventShapes } from "./event-shapes.ts";
 
 /** In a read that has not room for so many events like the one at hand, they go to `JSON.parse`; else they are compared with the last. */
 const SEVERAL_EVENTS = 3;

@@ -8,7 +8,7 @@ import { isDeeper } from "../platform/json-depth.ts";
 import type { Protocol, ReplyPosition } from "../protocols/protocol.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
 import type { HttpRequest, ResponseHead, Transport } from "../transport/transport.ts";
-import type { EventShapes } from "./event-json.ts";
+import type { EventShapes } from "./event-shapes.ts";
 import { plainCause } from "./redact.ts";
 import { retryAfterMs } from "./retry-after.ts";
 import type { RetryBudget } from "./retry-budget.ts";

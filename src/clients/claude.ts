@@ -3,8 +3,9 @@
 import { anthropicMessages } from "../protocols/anthropic-messages/protocol.ts";
 import { ANTHROPIC_CHAT } from "../protocols/chat-completions/dialects.ts";
 import { chatCompletions } from "../protocols/chat-completions/protocol.ts";
+import { type ClientOptions, chosenApi, type ProviderDefinition } from "./definition.ts";
 import type { ClaudeModelId } from "./models.ts";
-import { type ClientOptions, chosenApi, ProviderClient, type ProviderDefinition } from "./provider-client.ts";
+import { ProviderClient } from "./provider-client.ts";
 import type { ClaudeProviderOptions } from "./provider-options.ts";
 
 const COMMON = { provider: "anthropic", keyNames: ["CLOUDLLM_ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY"] } as const;

@@ -10,7 +10,8 @@ import {
   VLLM_CHAT,
 } from "../protocols/chat-completions/dialects.ts";
 import { chatCompletions } from "../protocols/chat-completions/protocol.ts";
-import { type ClientOptions, ProviderClient, type ProviderDefinition } from "./provider-client.ts";
+import type { ClientOptions, ProviderDefinition } from "./definition.ts";
+import { ProviderClient } from "./provider-client.ts";
 
 type Preset = Omit<ProviderDefinition, "provider" | "protocol"> & { readonly dialect?: ChatDialect };
 

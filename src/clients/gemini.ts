@@ -3,8 +3,9 @@
 import { GEMINI_CHAT } from "../protocols/chat-completions/dialects.ts";
 import { chatCompletions } from "../protocols/chat-completions/protocol.ts";
 import { gemini } from "../protocols/gemini/protocol.ts";
+import { type ClientOptions, chosenApi, type ProviderDefinition } from "./definition.ts";
 import type { GeminiModelId } from "./models.ts";
-import { type ClientOptions, chosenApi, ProviderClient, type ProviderDefinition } from "./provider-client.ts";
+import { ProviderClient } from "./provider-client.ts";
 import type { GeminiProviderOptions } from "./provider-options.ts";
 
 const COMMON = {

@@ -4,8 +4,9 @@ import { XAI_CHAT } from "../protocols/chat-completions/dialects.ts";
 import { chatCompletions } from "../protocols/chat-completions/protocol.ts";
 import { XAI_RESPONSES } from "../protocols/responses/dialects.ts";
 import { responses } from "../protocols/responses/protocol.ts";
+import { type ClientOptions, chosenApi, type ProviderDefinition } from "./definition.ts";
 import type { GrokModelId } from "./models.ts";
-import { type ClientOptions, chosenApi, ProviderClient, type ProviderDefinition } from "./provider-client.ts";
+import { ProviderClient } from "./provider-client.ts";
 import type { GrokProviderOptions } from "./provider-options.ts";
 
 const COMMON = {

@@ -4,8 +4,9 @@ import { OPENAI_CHAT } from "../protocols/chat-completions/dialects.ts";
 import { chatCompletions } from "../protocols/chat-completions/protocol.ts";
 import { OPENAI_RESPONSES } from "../protocols/responses/dialects.ts";
 import { responses } from "../protocols/responses/protocol.ts";
+import { type ClientOptions, chosenApi, type ProviderDefinition } from "./definition.ts";
 import type { OpenAIModelId } from "./models.ts";
-import { type ClientOptions, chosenApi, ProviderClient, type ProviderDefinition } from "./provider-client.ts";
+import { ProviderClient } from "./provider-client.ts";
 import type { OpenAIProviderOptions } from "./provider-options.ts";
 
 const COMMON = {

@@ -2,7 +2,8 @@
 
 import { OPENROUTER_CHAT } from "../protocols/chat-completions/dialects.ts";
 import { chatCompletions } from "../protocols/chat-completions/protocol.ts";
-import { type ClientOptions, ProviderClient, type ProviderDefinition } from "./provider-client.ts";
+import type { ClientOptions, ProviderDefinition } from "./definition.ts";
+import { ProviderClient } from "./provider-client.ts";
 import type { OpenRouterProviderOptions } from "./provider-options.ts";
 
 /** @see https://openrouter.ai/docs/api-reference/overview */

@@ -2,7 +2,7 @@
 
 import { defaultTransport } from "#default-transport";
 import type { Background, CallRequest } from "../call/call.ts";
-import { EventShapes } from "../call/event-json.ts";
+import { EventShapes } from "../call/event-shapes.ts";
 import { isSecretHeader, Redactions } from "../call/redact.ts";
 import { Reply } from "../call/reply.ts";
 import { RetryBudget } from "../call/retry-budget.ts";
@@ -15,47 +15,19 @@ import { type Limits, limitsOf, localLimitsOf } from "../contract/timeouts.ts";
 import { checkCall, optionsFault } from "../contract/validate.ts";
 import { systemClock } from "../platform/clock.ts";
 import { jsonOf } from "../platform/json-text.ts";
-import type { Endpoint, Protocol, ProtocolRequest } from "../protocols/protocol.ts";
+import type { Endpoint, ProtocolRequest } from "../protocols/protocol.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
 import { openStream } from "../stream/open-stream.ts";
 import { type RecoverableCall, RecoveringSource } from "../stream/recovering-source.ts";
 import { validatingSource } from "../stream/validating-source.ts";
 import { estimateInputTokens } from "../tokens/estimate.ts";
-import { type FetchLike, fetchTransport } from "../transport/fetch.ts";
+import { fetchTransport } from "../transport/fetch.ts";
 import { isLoopback, isPrivateNetwork } from "../transport/hosts.ts";
 import type { Transport } from "../transport/transport.ts";
 import { AccountMarks } from "./account.ts";
-
-/** What every provider client's constructor takes, beside the defaults for its calls. */
-export interface ClientOptions extends Omit<SendOptions, "signal"> {
-  /** Any id the provider knows; the typed constants are suggestions. */
-  readonly model: string;
-  /** Default: from the environment. */
-  readonly apiKey?: string | undefined;
-  /** As the provider's official SDK takes it. Default: the provider's own address. */
-  readonly baseUrl?: string | undefined;
-  /**
-   * Allows a key to be sent over `http:` to a public address, where everyone on the way can read it. @default false
-   */
-  readonly allowInsecureHttp?: boolean | undefined;
-  /** Sends requests instead of the runtime's own connection: for proxies, tests, other runtimes. */
-  readonly fetch?: FetchLike | undefined;
-}
-
-/** What makes a provider out of a protocol. */
-export interface ProviderDefinition {
-  readonly provider: string;
-  readonly protocol: Protocol;
-  readonly baseUrl: string;
-  /** Where a key is looked for, in this order; empty where none is needed. */
-  readonly keyNames: readonly string[];
-  /** Whether requests may go out without a key. */
-  readonly keyOptional?: boolean;
-  /** A server of the caller's own, which reads long prompts slowly: see `Timeouts`. One at a loopback address is taken for one. */
-  readonly isLocal?: boolean;
-  /** Default: `authorization: Bearer …`. */
-  readonly authenticate?: (key: string) => Readonly<Record<string, string>>;
-}
+import { checkKey, insecureFault, keyFromEnvironment } from "./api-key.ts";
+import { type ClientOptions, checkedBaseUrl, type ProviderDefinition } from "./definition.ts";
+import { bearer, withGiven } from "./request-headers.ts";
 
 /** A protocol's request whose body is written. */
 interface WrittenRequest {
@@ -67,20 +39,10 @@ interface WrittenRequest {
   readonly instead: ProtocolRequest["instead"];
 }
 
-/**
- * The definition that goes by the name the caller gave as `api`. Made only now: a program carries what its own clients need.
- * @throws {TypeError} when there is none
- */
-export function chosenApi(apis: Readonly<Record<string, () => ProviderDefinition>>, api: string): ProviderDefinition {
-  const definition = Object.hasOwn(apis, api) ? apis[api] : undefined;
-  if (definition) return definition();
-  throw new TypeError(`There is no \`api\` ${JSON.stringify(api)}; there are ${Object.keys(apis).join(", ")}.`);
-}
-
 /** `SendOptions.maxReplyBytes`, where nothing was said. */
 const MAX_REPLY_BYTES = 64 * 1024 * 1024;
 
-/** How often a reply that broke is gone on with. */
+/** Maximum number of recoveries per reply. */
 const MAX_RECOVERIES = 2;
 
 const CONSTRUCTOR_NAMES = ["model", "apiKey", "baseUrl", "allowInsecureHttp", "fetch"];
@@ -272,19 +234,8 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     }
   }
 
-  /** The key to send; looked for at each call, so that one set later counts. */
   #key(): string | undefined {
-    const { provider, keyNames, keyOptional } = this.#definition;
-    if (this.#givenKey !== undefined) return this.#givenKey;
-    for (const name of keyNames) {
-      const key = environmentValue(name);
-      if (key === undefined) continue;
-      if (KEY.test(key)) return key;
-      throw new SendError("authentication", `The key in ${name} holds characters that no key has.`, { provider });
-    }
-    if (keyOptional) return undefined;
-    const message = `No API key for ${provider}: pass \`apiKey\`, or set ${keyNames.join(" or ")}.`;
-    throw new SendError("authentication", message, { provider, model: this.model });
+    return this.#givenKey ?? keyFromEnvironment(this.#definition, this.model);
   }
 
   /** A mark of the account that is asked; a key that is missing is told of where it is needed. */
@@ -314,66 +265,6 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     }
     return headers;
   }
-}
-
-/** The headers of a call whose caller gave some, too: those of the client, and its own. */
-function withGiven(
-  required: Readonly<Record<string, string>>,
-  own: ProtocolRequest["headers"],
-  ...all: readonly SendOptions["headers"][]
-): Readonly<Record<string, string>> {
-  // A map, since a header may be called `__proto__`.
-  const headers = new Map(Object.entries(required));
-  for (const given of all) {
-    for (const [name, value] of Object.entries(given ?? {})) {
-      const lower = name.toLowerCase();
-      const list = LIST_HEADERS.includes(lower) ? own?.[lower] : undefined;
-      headers.set(lower, list === undefined ? value : `${list},${value}`);
-    }
-  }
-  return Object.fromEntries(headers);
-}
-
-/** Headers that hold lists: what the protocol needs stays in them beside what the caller adds. */
-const LIST_HEADERS = ["anthropic-beta"];
-
-const KEY = /^[\x21-\x7e]+$/;
-
-/** Without the line break that files of secrets end in. Some runtimes have no environment, or ask before they show it. */
-function environmentValue(name: string): string | undefined {
-  try {
-    return globalThis.process?.env?.[name]?.trim() || undefined;
-  } catch {
-    return undefined; // not allowed is as good as not set
-  }
-}
-
-function bearer(key: string): Readonly<Record<string, string>> {
-  return { authorization: `Bearer ${key}` };
-}
-
-function checkKey(apiKey: unknown): void {
-  if (typeof apiKey !== "string" || apiKey.trim() === "") {
-    throw new TypeError("`apiKey` is empty: give a key, or leave it out to take it from the environment.");
-  }
-  if (!/^[\x21-\x7e]+$/.test(apiKey))
-    throw new TypeError("`apiKey` holds characters that no key has (spaces, line breaks …).");
-}
-
-function insecureFault(hostname: string): string {
-  return `The key would be sent to ${hostname} over http, readable on the way. Use an https address, or set \`allowInsecureHttp: true\`.`;
-}
-
-function checkedBaseUrl(text: string): string {
-  const url = typeof text === "string" && URL.canParse(text) ? new URL(text) : undefined;
-  if (!url || !/^https?:$/.test(url.protocol)) {
-    throw new TypeError("`baseUrl` must be an absolute http or https URL, such as https://api.example.com/v1.");
-  }
-  if (url.username || url.password)
-    throw new TypeError("`baseUrl` holds a user name or password; use `apiKey` or `headers`.");
-  if (url.search || url.hash)
-    throw new TypeError("`baseUrl` must end with its path: what follows a ? or # has no place there.");
-  return text.replace(/\/+$/, "");
 }
 
 /** What could not be written is the caller's: a getter that throws, or what no look ahead has found. */

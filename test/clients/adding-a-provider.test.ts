@@ -10,7 +10,16 @@ import { NimbusClient, type NimbusClientOptions } from "./made-up/nimbus.ts";
 const MAX_LINES = 60;
 
 /** One file for many providers, one that is data, and one that is types. */
-const NO_SINGLE_PROVIDER = ["provider-client.ts", "account.ts", "compatible.ts", "models.ts", "provider-options.ts"];
+const NO_SINGLE_PROVIDER = [
+  "account.ts",
+  "api-key.ts",
+  "compatible.ts",
+  "definition.ts",
+  "models.ts",
+  "provider-client.ts",
+  "provider-options.ts",
+  "request-headers.ts",
+];
 
 afterEach(() => vi.unstubAllEnvs());
 

@@ -3,7 +3,8 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
-import { createEventJsonParser, EventShapes } from "../../src/call/event-json.ts";
+import { createEventJsonParser } from "../../src/call/event-json.ts";
+import { EventShapes } from "../../src/call/event-shapes.ts";
 
 type Outcome = { readonly value: unknown } | { readonly error: unknown };
 

@@ -1,11 +1,7 @@
 /** Nimbus, a provider that does not exist and speaks everything. */
 
-import {
-  type ClientOptions,
-  chosenApi,
-  ProviderClient,
-  type ProviderDefinition,
-} from "../../../src/clients/provider-client.ts";
+import { type ClientOptions, chosenApi, type ProviderDefinition } from "../../../src/clients/definition.ts";
+import { ProviderClient } from "../../../src/clients/provider-client.ts";
 import { anthropicMessages } from "../../../src/protocols/anthropic-messages/protocol.ts";
 import { chatCompletions } from "../../../src/protocols/chat-completions/protocol.ts";
 import { gemini } from "../../../src/protocols/gemini/protocol.ts";
