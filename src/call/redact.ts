@@ -113,8 +113,13 @@ function secretsInUrl(text: string): readonly string[] {
 /** Each secret as it is and encoded, in small letters. */
 function spellingsOf(secrets: readonly string[]): readonly Spelling[] {
   const long = [...new Set(secrets)].filter((secret) => secret.length >= MIN_SECRET_LENGTH);
-  const spellings = new Set(long.flatMap((secret) => [secret, ...encodingsOf(secret)]).map(lowered));
-  return [...spellings].map((spelling) => ({ spelling, beginning: beginningOf(spelling) }));
+  const encoded = new Set(long.flatMap((secret) => [secret, encodeURIComponent(secret.toWellFormed())]));
+  const spellings = new Set([...encoded].flatMap((secret) => [secret, ...encodingsOf(secret)]).map(lowered));
+  const ends = long.filter((secret) => secret.length >= LONG_SECRET).map((secret) => lowered(endOf(secret)));
+  return [
+    ...[...spellings].map((spelling) => ({ spelling, beginning: beginningOf(spelling) })),
+    ...ends.map((spelling) => ({ spelling, beginning: spelling })),
+  ];
 }
 
 /** Base64 depends on where in the encoded text the secret begins: three ways, each without the signs that its neighbours share. */
@@ -139,6 +144,11 @@ function lowered(text: string): string {
   return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
 
+/** The other half, which some servers show to say which key it was. */
+function endOf(secret: string): string {
+  return secret.slice(Math.floor(secret.length / 2));
+}
+
 function beginningOf(secret: string): string {
   return secret.length < LONG_SECRET ? secret : secret.slice(0, Math.ceil(secret.length / 2));
 }
@@ -153,21 +163,18 @@ interface Spelling {
 interface Reading {
   readonly text: string;
   readonly places: (index: number) => number;
+  /** Where the character before a place ended. */
+  readonly ends: (index: number) => number;
 }
 
 function withoutSpellings(text: string, spellings: readonly Spelling[]): string {
   const found: [from: number, to: number][] = [];
-  let reading: Reading | undefined = { text, places: (index) => index };
+  const same = (index: number) => index;
+  let reading: Reading | undefined = { text, places: same, ends: same };
   for (let escapes = 0; reading && escapes <= MAX_ESCAPES; escapes++) {
-    const lower = lowered(reading.text);
-    for (const { spelling, beginning } of spellings) {
-      for (let at = lower.indexOf(beginning); at >= 0; ) {
-        let end = at + beginning.length;
-        while (end - at < spelling.length && lower[end] === spelling[end - at]) end++;
-        found.push([reading.places(at), reading.places(end)]);
-        at = lower.indexOf(beginning, end);
-      }
-    }
+    found.push(...spellingsIn(reading, spellings));
+    const joined: Reading | undefined = withoutGaps(reading, spellings);
+    if (joined) found.push(...spellingsIn(joined, spellings));
     reading = unescaped(reading);
   }
   if (found.length === 0) return text;
@@ -180,13 +187,72 @@ function withoutSpellings(text: string, spellings: readonly Spelling[]): string 
   return clean + text.slice(done);
 }
 
+/** Where the spellings stand in the text that was read. */
+function spellingsIn({ text, places, ends }: Reading, spellings: readonly Spelling[]): [from: number, to: number][] {
+  const found: [from: number, to: number][] = [];
+  const lower = lowered(text);
+  for (const { spelling, beginning } of spellings) {
+    for (let at = lower.indexOf(beginning); at >= 0; ) {
+      let end = at + beginning.length;
+      while (end - at < spelling.length && lower[end] === spelling[end - at]) end++;
+      found.push([places(at), ends(end)]);
+      at = lower.indexOf(beginning, end);
+    }
+  }
+  return found;
+}
+
+/** White space, and what has no width: lines are wrapped (base64 always is in mails), and words are given places to break. */
+const GAPS = /[\s\p{Default_Ignorable_Code_Point}]+/gu;
+
+/** The text joined up, where that shows a spelling. */
+function withoutGaps({ text, places, ends }: Reading, spellings: readonly Spelling[]): Reading | undefined {
+  const joined = text.replace(GAPS, "");
+  if (joined.length === text.length) return undefined;
+  const lower = lowered(joined);
+  if (!spellings.some(({ beginning }) => lower.includes(beginning))) return undefined;
+  const starts: number[] = [];
+  let done = 0;
+  for (const gap of text.matchAll(GAPS)) {
+    for (let at = done; at < gap.index; at++) starts.push(at);
+    done = gap.index + gap[0].length;
+  }
+  for (let at = done; at <= text.length; at++) starts.push(at);
+  const startOf = (index: number) => starts[index] ?? text.length;
+  return { text: joined, places: (index) => places(startOf(index)), ends: (index) => ends(startOf(index - 1) + 1) };
+}
+
 const ESCAPE =
-  /%([\da-f]{2})|\\u([\da-f]{4})|\\x([\da-f]{2})|&#x([\da-f]{1,5});|&#(\d{1,6});|\\(["'\\/])|&(amp|lt|gt|quot|apos);/gi;
+  /%(?:u00)?([\da-f]{2})|\\u\{?([\da-f]{2,4})\}?|\\x([\da-f]{2})|&#x([\da-f]{1,5});?|&#(\d{1,6});?|\\(["'\\/])|&(\w{2,8});/gi;
 const BEGINS_ESCAPE = /[%\\&]/;
-const ENTITIES: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
+/** Names of characters that keys and base64 may have. @see https://html.spec.whatwg.org/multipage/named-characters.html */
+const ENTITIES: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    amp: "&",
+    lt: "<",
+    gt: ">",
+    quot: '"',
+    apos: "'",
+    sol: "/",
+    bsol: "\\",
+    plus: "+",
+    equals: "=",
+    lowbar: "_",
+    period: ".",
+    colon: ":",
+    semi: ";",
+    comma: ",",
+    excl: "!",
+    num: "#",
+    dollar: "$",
+    percnt: "%",
+    commat: "@",
+    ast: "*",
+  }),
+);
 
 /** One layer of escapes read; `undefined` where there is none. */
-function unescaped({ text, places }: Reading): Reading | undefined {
+function unescaped({ text, places, ends }: Reading): Reading | undefined {
   if (!BEGINS_ESCAPE.test(text)) return undefined;
   const starts: number[] = [];
   let read = "";
@@ -198,15 +264,21 @@ function unescaped({ text, places }: Reading): Reading | undefined {
     const code = percent ?? unicode ?? hex ?? hexEntity;
     const character =
       quoted ??
-      (named ? ENTITIES[named.toLowerCase()] : undefined) ??
-      String.fromCharCode(code ? Number.parseInt(code, 16) : Number(entity));
+      (named === undefined
+        ? String.fromCharCode(code ? Number.parseInt(code, 16) : Number(entity))
+        : (ENTITIES.get(named.toLowerCase()) ?? sequence));
     starts.push(match.index);
     read += character;
     done = match.index + sequence.length;
   }
   if (done === 0) return undefined;
   for (let at = done; at <= text.length; at++) starts.push(at);
-  return { text: read + text.slice(done), places: (index) => places(starts[index] ?? text.length) };
+  const startOf = (index: number) => starts[index] ?? text.length;
+  return {
+    text: read + text.slice(done),
+    places: (index) => places(startOf(index)),
+    ends: (index) => ends(startOf(index)),
+  };
 }
 
 /** The names that a provider gives to its reply and to the tools in it, cleaned. Looks at a chunk's type, and at nothing else of a text. */

@@ -30,7 +30,7 @@ export class IdleSockets {
 
   /** Notes how long the server keeps the connection: the header `Keep-Alive: timeout=5, max=100`. */
   learn(socket: Socket, keepAlive: string): void {
-    const seconds = /(?:^|[,\s])timeout=(\d+)/i.exec(keepAlive)?.[1];
+    const seconds = /(?:^|[,;\s])timeout\s*=\s*"?(\d+)/i.exec(keepAlive)?.[1];
     if (seconds === undefined) return;
     this.#limits.set(socket, Math.min(this.#idleMs, Math.max(0, Number(seconds) * 1_000 - MARGIN_MS)));
   }

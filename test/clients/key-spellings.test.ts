@@ -32,8 +32,20 @@ const SPELLINGS: readonly (readonly [string, (key: string) => string])[] = [
   ["in base64 for URLs", (key) => bytes(key).toString("base64url")],
   ["in base64 behind a user name", (key) => bytes(`me:${key}`).toString("base64")],
   ["in base64 of a header", (key) => bytes(`Bearer ${key}`).toString("base64")],
+  ["in base64, URL-encoded before", (key) => bytes(encodeURIComponent(key)).toString("base64")],
+  ["in base64 of a mail", (key) => bytes(`Bearer ${key}`).toString("base64").replace(/.{20}/g, "$&\r\n")],
+  ["in lines", (key) => key.replace(/.{9}/g, "$&\n  ")],
+  ["with places to break", (key) => key.replace(/./g, "$&\u200b")],
+  ["escaped as in JavaScript", (key) => each(key, (code) => `\\u{${hex(code, 2)}}`)],
+  ["URL-encoded in the old way", (key) => each(key, (code) => `%u${hex(code, 4)}`)],
+  ["escaped as HTML, without semicolons", (key) => each(key, (code) => `&#${code}`)],
+  [
+    "escaped as HTML, by names",
+    (key) => key.replaceAll("&", "&amp;").replaceAll("/", "&sol;").replaceAll("+", "&plus;"),
+  ],
   ["in hex", (key) => bytes(key).toString("hex")],
   ["cut", (key) => key.slice(0, 20)],
+  ["but for its beginning", (key) => key.slice(8)],
 ];
 
 /** Whether any spelling of the key, or half of one, can be read in it. */

@@ -78,14 +78,18 @@ describe("an idle connection of node:http", () => {
     expect(server.connections()).toBe(1);
   });
 
-  test.each(["timeout=1", "timeout=2, max=100", "max=100, timeout=2"])(
-    "is closed before the server does it: %s",
-    async (hint) => {
-      await using server = await idleAfterOneReply(60_000, `keep-alive: ${hint}\r\n`);
-      await server.requests[0]?.closed;
-      expect(server.connections()).toBe(1);
-    },
-  );
+  test.each([
+    "timeout=1",
+    "timeout=2, max=100",
+    "max=100, timeout=2",
+    "max=100;timeout=2",
+    "timeout = 1",
+    `timeout="1"`,
+  ])("is closed before the server does it: %s", async (hint) => {
+    await using server = await idleAfterOneReply(60_000, `keep-alive: ${hint}\r\n`);
+    await server.requests[0]?.closed;
+    expect(server.connections()).toBe(1);
+  });
 });
 
 describe("a server on the caller's own computer", () => {
