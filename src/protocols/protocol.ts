@@ -1,4 +1,6 @@
-/** The border to the wire formats. A protocol is pure: objects in, objects out; no network, no clock, no environment. */
+/**
+ * The border to the wire formats. A protocol is pure: objects in, objects out; no network, no clock, no environment.
+ */
 
 import type { MessageChunk } from "../contract/chunk.ts";
 import { SendError } from "../contract/errors.ts";
@@ -27,9 +29,15 @@ export interface ProtocolRequest {
   readonly body: Readonly<Record<string, unknown>>;
   /** True where the provider takes the last turn as the beginning of its reply, and continues exactly behind it. */
   readonly continuesExactly?: boolean;
-  /** Returns what the provider ties signed parts of its reply to. The decoder finds it in its facts and puts it into `replay`. */
+  /**
+   * Returns what the provider ties signed parts of its reply to. The decoder finds it in its facts and puts it into
+   * `replay`.
+   */
   readonly binding?: () => unknown;
-  /** Returns the request to send after the provider's refusal of this one; `undefined` where no other request would help. */
+  /**
+   * Returns the request to send after the provider's refusal of this one; `undefined` where no other request would
+   * help.
+   */
   readonly instead?: (refusal: SendError) => ProtocolRequest | undefined;
 }
 
@@ -80,9 +88,14 @@ export interface Decoder {
    * @throws {SendError} kind `truncated` when the reply was not complete
    */
   end(sentinel: boolean, chunks: MessageChunk[]): void;
-  /** Returns the position in a reply that the provider keeps and has not ended; `undefined` where it is lost with its connection. */
+  /**
+   * Returns the position in a reply that the provider keeps and has not ended; `undefined` where it is lost with its
+   * connection.
+   */
   position?(): ReplyPosition | undefined;
-  /** Called before the events of a body that was requested from `position` on. Such a body may repeat earlier events. */
+  /**
+   * Called before the events of a body that was requested from `position` on. Such a body may repeat earlier events.
+   */
   resume?(): void;
 }
 

@@ -1,4 +1,4 @@
-/** Blocks of a reply under way, and what they are once they have ended. */
+/** The blocks of a reply: how they are kept while they grow, and what they are once they have ended. */
 
 import { parseExact } from "../../platform/exact-json.ts";
 import { isJsonObject } from "../../platform/json-object.ts";
@@ -6,7 +6,7 @@ import type { TextBuffer } from "../../platform/text-buffer.ts";
 import type { Nullable } from "../common/wire-values.ts";
 import type { WireBlock, WireCitation } from "./wire.ts";
 
-/** A block under way: as it began, and what its deltas have added. */
+/** A block that has not ended: its beginning, and what its deltas have added. */
 export interface OpenBlock {
   readonly begun: WireBlock;
   readonly type: string;
@@ -17,11 +17,11 @@ export interface OpenBlock {
   content: unknown;
   /** Where the block's text begins in the visible text. */
   readonly start: number;
-  /** Of a tool call: which of the reply's calls it is. */
+  /** The index of a tool call among the reply's calls. */
   readonly callIndex: number;
 }
 
-/** The block as it would have come whole. */
+/** Returns the block as a non-streamed reply would hold it. */
 export function finished(block: OpenBlock): unknown {
   const { begun, type, text, signature, citations, content } = block;
   switch (type) {
@@ -37,13 +37,13 @@ export function finished(block: OpenBlock): unknown {
   }
 }
 
-/** What a tool was given: by its deltas, else by its beginning. */
+/** Returns the input of a tool call: from its deltas, or else from its beginning. */
 export function inputOf({ begun, text }: OpenBlock): unknown {
   const json = text.toString();
   return json === "" ? begun.input : jsonOr(json);
 }
 
-/** Nothing, or an object of nothing: how a call begins whose arguments follow. */
+/** Returns whether an input is absent or empty, as it is at the beginning of a call whose arguments follow. */
 export function isBare(input: unknown): boolean {
   if (typeof input === "string") return input.trim() === "";
   if (!isJsonObject(input)) return input === undefined || input === null;

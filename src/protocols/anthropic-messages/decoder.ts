@@ -31,10 +31,10 @@ const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
   model_context_window_exceeded: "length",
   tool_use: "toolCalls",
   refusal: "refusal",
-  // `pause_turn` and `compaction` are no ends of an answer: sent back as it is, the message goes on.
+  // `pause_turn` and `compaction` do not end an answer: the model continues the message when it is sent back.
 };
 
-/** What a block is filled with, where that does not say it itself. */
+/** The type of a delta that does not state its type, by the type of its block. */
 const DELTAS: Readonly<Record<string, string>> = {
   text: "text_delta",
   thinking: "thinking_delta",
@@ -44,7 +44,7 @@ const DELTAS: Readonly<Record<string, string>> = {
 /** Decodes one reply. */
 export class AnthropicDecoder implements Decoder {
   readonly #facts: ReplyFacts;
-  /** The one that was asked, which signatures hold for. */
+  /** The requested model, for which signatures are valid. */
   readonly #model: string;
   readonly #open = new Map<number, OpenBlock>();
   /** Ended blocks, as they go back in the next request. */
@@ -58,7 +58,7 @@ export class AnthropicDecoder implements Decoder {
   #textLength = 0;
   #calls = 0;
   #brokenCall: OpenBlock | undefined;
-  /** A call that ended without arguments: it had none, or the reply was cut before them. What follows tells. */
+  /** A call that ended without arguments: it has none, or the reply was cut before them. Later events decide. */
   #bareCall: OpenBlock | undefined;
 
   constructor(facts: ReplyFacts) {
@@ -110,7 +110,7 @@ export class AnthropicDecoder implements Decoder {
     if (!message.content && isForeignError(message)) throw errorOf(this.#facts.provider, 0, body);
     if (!Array.isArray(message.content)) throw new SendError("protocol", "The answer holds no content blocks.");
     const { content, stop_reason: reason } = message;
-    // Nothing but the limit tells that a call at the end is cut: its input is an object all the same.
+    // Only the finish reason shows that the last call is cut: its input is an object in any case.
     const last = content.at(-1);
     const isCut = last?.type === "tool_use" && meaningOf(FINISH_REASONS, textIn(reason)) === "length";
     this.#readMessage(isCut ? { ...message, content: content.slice(0, -1) } : message, chunks);
@@ -129,7 +129,7 @@ export class AnthropicDecoder implements Decoder {
     if (id) this.#facts.id = id;
     if (model) this.#facts.model = model;
     this.#readUsage(usage);
-    // Whole replies, and calls made by code that runs at the provider, have their blocks here.
+    // Non-streamed replies have their blocks here, and so have calls made by code that runs at the provider.
     for (const block of listIn(content)) {
       const begun = objectIn(block);
       if (!begun) continue;
@@ -194,7 +194,7 @@ export class AnthropicDecoder implements Decoder {
     }
   }
 
-  /** The event that begins a block was lost on the way. What its deltas say must not be. */
+  /** Begins a block whose first event was lost, so that its deltas are not lost too. */
   #beginUnannounced(index: number, { type }: WireDelta, chunks: MessageChunk[]): OpenBlock | undefined {
     if (type === "input_json_delta") throw new SendError("protocol", "A tool call came without its beginning.");
     if (type !== "text_delta" && type !== "thinking_delta") return undefined;
@@ -237,13 +237,13 @@ export class AnthropicDecoder implements Decoder {
     else this.#emitMedium(block, chunks);
   }
 
-  /** No model draws yet; a gateway's may. */
+  /** Emits an image or a sound. No Claude model generates them, but a gateway's model may. */
   #emitMedium({ begun }: OpenBlock, chunks: MessageChunk[]): void {
     const medium = mediaIn({ ...begun });
     if (medium) chunks.push(mediaChunk(this.#media++, medium));
   }
 
-  /** The block is closed, so the call is whole, if its arguments are. Why they may not be is told later. */
+  /** Ends a call. Whether broken arguments are a cut or a fault is decided at the end of the reply. */
   #endCall(block: OpenBlock, chunks: MessageChunk[]): void {
     const { id, name } = block.begun;
     if (!id || !name) return;
@@ -299,7 +299,7 @@ export class AnthropicDecoder implements Decoder {
     if (this.#blocks.length > 0) this.#keep();
   }
 
-  /** What goes back in the next request, as far as it came. */
+  /** Keeps the reply so far for the next request. */
   #keep(): void {
     const place = this.#facts.binding?.() as Place | undefined;
     const data: AnthropicReplay = { blocks: [...this.#blocks], ...(place && { place }) };

@@ -1,4 +1,7 @@
-/** Who speaks Anthropic Messages: Anthropic's clouds verify each other's signatures, other vendors sign nothing or their own way. */
+/**
+ * Hosts that speak Anthropic Messages. Anthropic's clouds verify each other's signatures; other vendors sign nothing,
+ * or in their own way.
+ */
 
 /**
  * Anthropic's own address and the clouds that serve its models: signatures are valid across them.
@@ -6,18 +9,18 @@
  */
 const CLOUDS = /^https:\/\/([\w.-]+\.)?(anthropic\.com|amazonaws\.com|googleapis\.com|azure\.com)(:\d+)?$/;
 
-/** Whether thinking that was signed at one address is known at the other. */
+/** Returns whether thinking that was signed at one address is valid at the other. */
 export function shareSignatures(one: string | undefined, two: string): boolean {
   return one !== undefined && CLOUDS.test(one) && CLOUDS.test(two);
 }
 
-/** Vendors whose thinking is not signed and must go back all the same, by address or by the names of their models. */
+/** Vendors whose thinking is unsigned and must still go back, by address or by the names of their models. */
 const UNSIGNED_ADDRESS =
   /\.(moonshot\.(ai|cn)|kimi\.com|deepseek\.com|minimaxi?\.(io|com|chat)|bigmodel\.cn|xiaomimimo\.com)$|\bz\.ai$/;
 const UNSIGNED_MODEL = /kimi|deepseek|minimax|\bglm-?\d|\bmimo-/i;
 
 /**
- * Whether thinking without a signature goes back to the model at this address.
+ * Returns whether thinking without a signature goes back to the model at this address.
  * @see https://api-docs.deepseek.com/guides/anthropic_api
  */
 export function thinksUnsigned(model: string, address: string): boolean {

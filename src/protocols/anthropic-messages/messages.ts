@@ -26,7 +26,7 @@ import { type Place, placeIn } from "./thinking-place.ts";
 /** The protocol's name in `Replay.protocol`. */
 export const ANTHROPIC_MESSAGES = "anthropic-messages";
 
-/** As it stands in `Replay.data`: the reply's blocks, in order, as they came, and where they were written. */
+/** The contents of `Replay.data`: the reply's blocks, in order, as they came, and their place in the conversation. */
 export interface AnthropicReplay {
   readonly blocks: readonly unknown[];
   readonly place?: Place;
@@ -38,7 +38,7 @@ export type Block = Readonly<Record<string, unknown>>;
 export interface Piece {
   readonly role: "user" | "assistant";
   readonly blocks: readonly Block[];
-  /** Where it was written, if its thinking is tied to that. */
+  /** The place of the message in its conversation, if its thinking is tied to it. */
   readonly place?: Place;
 }
 
@@ -48,7 +48,7 @@ export interface WireTurn {
   readonly content: Block[];
 }
 
-/** Returns the messages as blocks, without system messages and messages that say nothing. */
+/** Returns the messages as blocks, without system messages and empty messages. */
 export function piecesOf(given: readonly Message[], calls: HistoryCalls, context: RequestContext): readonly Piece[] {
   const messages = withMovedMedia(given, {
     carries: () => false,
@@ -71,7 +71,10 @@ function pieceOf(message: Message, index: number, calls: HistoryCalls, context: 
   }
 }
 
-/** Neighbours of one role are one turn, results stand before words, and the user begins: the protocol wants all three. */
+/**
+ * Returns the messages as turns. The protocol requires that roles alternate, that results stand before text, and that
+ * the user begins.
+ */
 export function turnsOf(pieces: readonly Piece[]): readonly WireTurn[] {
   const turns: WireTurn[] = [];
   for (const { role, blocks } of pieces) {
@@ -84,7 +87,7 @@ export function turnsOf(pieces: readonly Piece[]): readonly WireTurn[] {
   return turns;
 }
 
-/** Words put into the model's mouth must not end in white space, nor be nothing else. */
+/** Trims a prefill: it must not end in white space, nor be only white space. */
 function withTrimmedPrefill(pieces: readonly Piece[]): readonly Piece[] {
   const last = pieces.at(-1);
   const words = last?.role === "assistant" ? last.blocks.at(-1) : undefined;
@@ -93,8 +96,8 @@ function withTrimmedPrefill(pieces: readonly Piece[]): readonly Piece[] {
 }
 
 /**
- * A tool that the provider was running when its reply ended (`pause_turn`) goes on when that reply is the last message. Behind
- * anything else a call without its result is refused, and so is a result without its call.
+ * Removes calls of provider tools without results, and results without calls: the server refuses both. A call in the
+ * last message stays, since the provider continues it (`pause_turn`).
  */
 function withoutOpenTools(pieces: readonly Piece[]): readonly Piece[] {
   const all = pieces.flatMap(({ blocks }) => blocks);
@@ -102,7 +105,7 @@ function withoutOpenTools(pieces: readonly Piece[]): readonly Piece[] {
   const answers = all.filter(isProviderResult);
   if (called.size === 0 && answers.length === 0) return pieces;
   const going = new Set(answers.map(({ tool_use_id }) => tool_use_id));
-  // Code that calls the caller's tools waits for their answers, and has its own later.
+  // Code that calls the caller's tools waits for their results, and gets its own result later.
   for (const { caller } of all) if (isJsonObject(caller)) going.add(caller.tool_id);
   const open = pieces.findLastIndex(({ role }) => role === "user") + 1;
   return pieces.map((piece, at) => ({
@@ -123,7 +126,7 @@ function isProviderResult({ type }: Block): boolean {
 }
 
 /**
- * Whether the conversation ends in a reply that the provider has paused, and goes on with.
+ * Returns whether the conversation ends in a reply that the provider has paused and will continue.
  * @see https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons
  */
 export function isPaused(messages: readonly Message[], pieces: readonly Piece[]): boolean {
@@ -137,7 +140,7 @@ export function isPaused(messages: readonly Message[], pieces: readonly Piece[])
 /** Other providers' ids may hold characters that this one refuses. */
 const CALL_RULES: CallRules = { names: ANTHROPIC_NAMES, legalId: (id) => id.replace(/[^\w-]/g, "_") };
 
-/** The calls of the conversation as this provider takes them. */
+/** Returns the calls of the conversation as this provider takes them. */
 export function callsOf(messages: readonly Message[], tools: readonly Tool[] | undefined): HistoryCalls {
   return historyCalls(messages, tools, CALL_RULES);
 }
@@ -155,7 +158,9 @@ function resultBlock({ content, isError }: ToolMessage, callId: string): Block {
   };
 }
 
-/** The blocks as they came, if they are this provider's, and still say what the turn says; else written anew. */
+/**
+ * Returns the blocks as they came, if they are this provider's and the turn is unedited. Otherwise it builds new ones.
+ */
 function assistantBlocks(
   turn: AssistantTurn,
   calls: readonly SentCall[],
@@ -193,7 +198,7 @@ function callBlocks(calls: readonly SentCall[]): (block: Block) => Block {
   };
 }
 
-/** Blocks inside a block are looked at like those beside it. */
+/** Removes blank text from the blocks inside a block. */
 function withoutBlankTexts(block: Block): Block {
   const { content } = block;
   if (!Array.isArray(content) || !content.some(isBlankText)) return block;
@@ -212,7 +217,10 @@ function isUnchanged(turn: AssistantTurn, before: string, blocks: readonly unkno
   return isUnedited(turn, before + text, ids);
 }
 
-/** Blank text is refused, and so is unsigned thinking where it must be signed; signatures hold for the model that wrote them. */
+/**
+ * Returns whether a block may go back. The server refuses blank text, unsigned thinking where it must be signed, and
+ * another model's signatures.
+ */
 function mayGoBack(block: unknown, isReadable: boolean, mustBeSigned: boolean): boolean {
   const { type, text, signature } = block as {
     readonly type?: string;
@@ -221,7 +229,7 @@ function mayGoBack(block: unknown, isReadable: boolean, mustBeSigned: boolean): 
   };
   if (type === "text") return typeof text === "string" && text.trim() !== "";
   if (type === "thinking") return isReadable && (Boolean(signature) || !mustBeSigned);
-  // What a gateway's model drew goes back in the user's turn.
+  // An image of a gateway's model goes back in the user's turn.
   if (mediaIn({ ...(block as Block) })) return false;
   return type !== "redacted_thinking" || isReadable;
 }
@@ -261,7 +269,7 @@ function sourceOf(
   return { type: "base64", media_type: part.mediaType, data: base64TextOf(part.data) };
 }
 
-/** Text of nothing but white space is refused everywhere. */
+/** Returns a text as blocks. Every server refuses text that is only white space. */
 export function textBlocks(text: string): readonly Block[] {
   return text.trim() === "" ? [] : [textBlock(text)];
 }

@@ -37,7 +37,7 @@ export function buildAnthropicRequest(
   const output = outputConfigOf(context, thinking.effort);
   const takesPrefill = capabilities.prefill === "taken" && !thinking.isOn;
   const cut = cutReplyOf(messages);
-  // White space at its end is refused, and what the model writes in its place could not be told from the text itself.
+  // The server refuses white space at the end, and the model's replacement for it could not be separated from the text.
   const goesOn = cut !== undefined && takesPrefill && !/\s$/.test(cut.content);
   const asked = cut && !goesOn ? piecesOf(withContinuationPrompt(messages), calls, context) : said;
   const isPrefill = !cut && asked.at(-1)?.role === "assistant" && !isPaused(messages, asked);
@@ -79,7 +79,10 @@ export function buildAnthropicRequest(
   return requestOf(boundPieces(pieces, carried, capabilities.bindsThinking));
 }
 
-/** An answer begun by the caller. Only a credit for a refused answer is redeemed so at every model. */
+/**
+ * Removes a prefill that the model does not take. Every model takes the prefill that redeems a credit for a refused
+ * answer.
+ */
 function withoutPrefill(
   pieces: readonly Piece[],
   { options, capabilities, unsupported }: AnthropicContext,
@@ -118,7 +121,7 @@ function formatOf({ options, capabilities, unsupported }: AnthropicContext): Blo
   return undefined;
 }
 
-/** Newer models choose for themselves; with thinking on, all do. */
+/** Newer models do not take sampling parameters, and no model takes them with thinking. */
 function samplingOf({ options, capabilities, unsupported }: AnthropicContext, thinks: boolean): Block {
   let { temperature, topP } = options;
   if (temperature !== undefined && temperature !== 1 && (!capabilities.takesSampling || thinks || temperature > 1)) {
@@ -126,7 +129,7 @@ function samplingOf({ options, capabilities, unsupported }: AnthropicContext, th
     unsupported("`temperature`", advice);
     temperature = undefined;
   }
-  // The newest models refuse even what changes nothing, but for 0.99.
+  // The newest models refuse even 1, which changes nothing; they take only 0.99.
   if (topP === 1 && capabilities.bindsThinking) topP = undefined;
   if (topP !== undefined && !takesTopP(topP, capabilities, thinks)) {
     unsupported("`topP`");
@@ -144,7 +147,7 @@ function takesTopP(topP: number, { takesSampling, bindsThinking }: ClaudeCapabil
   return bindsThinking ? topP === 0.99 : topP >= 0.99;
 }
 
-/** Sequences of nothing but white space are refused. */
+/** The server refuses stop sequences that are only white space. */
 function stopOf({ options, unsupported }: AnthropicContext): Block {
   const { stop } = options;
   if (stop === undefined) return {};
@@ -153,7 +156,7 @@ function stopOf({ options, unsupported }: AnthropicContext): Block {
   return words.length > 0 ? { stop_sequences: words } : {};
 }
 
-/** A history with calls must come with tools: where the caller has none any more, the called ones are named. */
+/** A history with calls requires tools. Where the caller has none any more, the request names the called ones. */
 function toolsOf(context: AnthropicContext, messages: readonly Message[], calls: HistoryCalls): Block[] {
   const { options } = context;
   const tools: Block[] = (options.tools ?? []).map((tool) => wireTool(tool, context));
@@ -170,7 +173,7 @@ function wireTool(tool: Tool, context: AnthropicContext): Block {
   return { name, ...(description && { description }), input_schema: schema };
 }
 
-/** The version that searches and nothing else: later ones run code on what they find. */
+/** The version that only searches. Later versions run code on their results. */
 const SEARCH_TOOL = { type: "web_search_20250305", name: "web_search" } as const;
 
 /** @see https://docs.anthropic.com/en/docs/agents-and-tools/tool-use/web-search-tool */
@@ -220,7 +223,7 @@ function metadataOf({ options, unsupported }: AnthropicContext): Block {
   return user_id === undefined ? {} : { metadata: { user_id } };
 }
 
-/** The mark of what the provider is to keep for the next request; `undefined` where it is to keep nothing. */
+/** Returns the mark of what the provider caches for the next request; `undefined` where it caches nothing. */
 function cacheMarkOf({ options, unsupported }: AnthropicContext): Block | undefined {
   const { promptCache } = options;
   if (!promptCache) return undefined;
@@ -229,7 +232,10 @@ function cacheMarkOf({ options, unsupported }: AnthropicContext): Block | undefi
   return { cache_control: { type: "ephemeral", ...(ttl && { ttl }) } };
 }
 
-/** Of the four marks a request may have: one for the system's text, one for the tools, two for the latest turns. */
+/**
+ * Places the cache marks. A request may have four: one for the system prompt, one for the tools, two for the latest
+ * turns.
+ */
 function marked(
   { system, tools }: { readonly system?: readonly Block[]; readonly tools?: readonly Block[] },
   turns: readonly WireTurn[],

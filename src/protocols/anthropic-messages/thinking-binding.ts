@@ -1,7 +1,7 @@
 /**
- * Signed thinking and what it is tied to. Since Claude 5.1 the API accepts a thinking block only behind the very conversation it
- * was written for: system, tools and every message before it, other thinking left out; and only directly behind the thinking
- * block that preceded it then, or as the first of a request.
+ * Signed thinking and what it is tied to. Since Claude 5.1 the API accepts a thinking block only behind the
+ * conversation that it was written for: system, tools and every message before it, without other thinking. In addition,
+ * the thinking block before it must be the same as then, unless it is the first of the request.
  * @see https://platform.claude.com/docs/en/build-with-claude/preserved-thinking
  */
 
@@ -9,7 +9,7 @@ import { ValueHash } from "../common/value-hash.ts";
 import type { Block, Piece } from "./messages.ts";
 import type { Place } from "./thinking-place.ts";
 
-/** What a request says beside its messages, as it is sent. */
+/** The parts of a request that thinking is tied to, in addition to the messages. */
 interface Beside {
   readonly system?: unknown;
   readonly tools?: unknown;
@@ -21,16 +21,16 @@ export const BOUND_ELSEWHERE: RegExp = /bound to a different conversation/;
 /** A conversation of which every thinking block is accepted. */
 export interface BoundPieces {
   readonly pieces: readonly Piece[];
-  /** Where the reply to it will stand. The first call computes it where nothing had to be compared before. Absent: it does not matter. */
+  /** Returns the place of the next reply, computed once. Absent where no model in use ties thinking to a place. */
   readonly place?: () => Place;
 }
 
 /**
- * Returns the conversation without the thinking that the API would refuse. What is kept is the latest unbroken run of thinking
- * whose conversation has not changed. Thinking that was left out once stays out: the replies after it know that they followed
- * none.
- * @param binds whether the model refuses thinking of another conversation; then a reply that does not say what it was written for
- * goes back without its thinking
+ * Returns the conversation without the thinking that the API would refuse. It keeps the latest unbroken run of thinking
+ * whose conversation has not changed. Thinking that was left out once stays out, since the replies after it were
+ * written without it.
+ * @param binds whether the model refuses thinking of another conversation. If so, a reply that does not state its place
+ * goes back without its thinking.
  */
 export function boundPieces(pieces: readonly Piece[], beside: Beside, binds: boolean): BoundPieces {
   if (!pieces.some((piece) => piece.place || (binds && thinkingIn(piece).length > 0))) {
@@ -71,7 +71,7 @@ export function hasThinking(pieces: readonly Piece[]): boolean {
   return pieces.some((piece) => thinkingIn(piece).length > 0);
 }
 
-/** The hash of all that stands before each message, and of everything. */
+/** Returns the hash of everything before each message, and the hash of everything. */
 function prefixesOf(pieces: readonly Piece[], { system, tools }: Beside): { before: readonly string[]; end: string } {
   const beside = ValueHash.empty();
   for (const block of listOf(system)) beside.add(block, UNCOUNTED);
@@ -93,10 +93,10 @@ function prefixesOf(pieces: readonly Piece[], { system, tools }: Beside): { befo
   return { before, end: hash.digest() };
 }
 
-/** Marks for the cache may come and go. */
+/** Fields that do not count: marks for the cache come and go. */
 const UNCOUNTED = ["cache_control"];
 
-/** A tool whose loading is deferred is not there until something refers to it. */
+/** Returns whether a tool counts: a tool whose loading is deferred is absent until something refers to it. */
 function isOffered(tool: unknown): boolean {
   return !(typeof tool === "object" && tool !== null && "defer_loading" in tool && tool.defer_loading === true);
 }

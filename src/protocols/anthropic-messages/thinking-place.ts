@@ -1,6 +1,6 @@
 /** The place in a conversation that thinking is tied to, as a reply keeps it. */
 
-/** Where in a conversation a reply was written, which its thinking is tied to; it rides in the reply's `replay`. */
+/** The place of a reply in its conversation, which its thinking is tied to. The reply's `replay` holds it. */
 export interface Place {
   /** The hash of system, tools and messages that the reply was written for. */
   readonly prefix: string;
@@ -8,7 +8,7 @@ export interface Place {
   readonly after: string | null;
 }
 
-/** Reads a place out of a `replay`, which a store may have given back as anything. */
+/** Returns the place in a `replay`; `undefined` where a store returned something else. */
 export function placeIn(value: unknown): Place | undefined {
   if (typeof value !== "object" || value === null || !("prefix" in value) || !("after" in value)) return undefined;
   const { prefix, after } = value;

@@ -10,17 +10,17 @@ import type { Block, WireTurn } from "./messages.ts";
 const BUDGETS = { low: 4_096, medium: 16_384, high: 32_768, xhigh: 32_768, max: 32_768 } as const;
 const MIN_BUDGET = 1_024;
 
-/** Tokens that are left for the answer where a limit on all output is lower than a level's budget. */
+/** Minimum number of tokens for the answer where `maxOutputTokens` is lower than a level's budget. */
 const MIN_ANSWER = 256;
 
 /**
- * Models that think by default say between two tool calls what they do as thinking, which is empty unless it is asked for: a
- * program would show nothing for minutes.
+ * Requests summaries of thinking. Models that think by default report their progress between tool calls as thinking,
+ * which is empty without this: a program would show nothing for minutes.
  * @see https://platform.claude.com/docs/en/build-with-claude/thinking
  */
 const SHOWN = { type: "adaptive", display: "summarized" } as const;
 
-/** What a request says about thinking. */
+/** The thinking fields of a request. */
 export interface Thinking {
   /** The member `thinking`. */
   readonly field?: Block;
@@ -37,7 +37,7 @@ export function thinkingOf(context: AnthropicContext, maxTokens: number, turns: 
   const own = options.providerOptions?.thinking;
   const isOwnType = typeof own === "object" && own !== null && "type" in own && own.type !== thinking.field?.type;
   if (!isOwnType) return thinking;
-  // The caller's own type goes with none of the members of ours.
+  // None of our fields may stand beside the caller's own type.
   const { field: _field, ...rest } = thinking;
   return rest;
 }
@@ -46,7 +46,10 @@ function byDefault({ thinksByDefault }: ClaudeCapabilities): Thinking {
   return thinksByDefault ? { field: SHOWN, isOn: true, hasBudget: false } : { isOn: false, hasBudget: false };
 }
 
-/** What the option `reasoning` says; `undefined` where it says nothing, or what the model does anyway. */
+/**
+ * Returns the thinking that the option `reasoning` requests; `undefined` where it is absent or the model does so by
+ * default.
+ */
 function askedOf({ options, capabilities, unsupported }: AnthropicContext, maxTokens: number): Thinking | undefined {
   const { reasoning } = options;
   if (reasoning === undefined) return undefined;
@@ -83,8 +86,8 @@ function budgetOf(budget: number, maxTokens: number): Thinking {
 }
 
 /**
- * Whether the model is in the middle of a loop of calls that did not begin with its thinking, since another model or provider
- * began it. With a budget the server refuses to think in such a loop, so the rest of it goes on without.
+ * Returns whether the model is in a loop of calls that began without its thinking, since another model or provider
+ * began it. With a budget, the server refuses thinking in such a loop, so the rest of the loop runs without.
  */
 function isUnthoughtLoop(turns: readonly WireTurn[]): boolean {
   const holds = (turn: WireTurn | undefined, ...types: readonly unknown[]) =>

@@ -4,14 +4,17 @@ import type { TokenUsage } from "../../contract/usage.ts";
 import { countIn, countsOf } from "../common/usage-counts.ts";
 import type { AnthropicUsage, Count, Iteration } from "./wire.ts";
 
-/** Counts are cumulative: the later report replaces the earlier, but for what it leaves open. */
+/**
+ * Returns both reports as one. Counts are cumulative: the later report replaces the earlier, except for counts that it
+ * lacks.
+ */
 export function mergedUsage(earlier: AnthropicUsage, later: unknown): AnthropicUsage {
   if (typeof later !== "object" || later === null) return earlier;
   const told = Object.entries(later).filter(([, value]) => value !== null && value !== undefined);
   return { ...earlier, ...Object.fromEntries(told) };
 }
 
-/** `undefined` while it is not told what went in and what came out. */
+/** Returns the usage; `undefined` without counts of input and output. */
 export function anthropicUsageOf(raw: AnthropicUsage): TokenUsage | undefined {
   if (!countsOf(raw.input_tokens, raw.output_tokens, undefined)) return undefined;
   const billed = billedPartsOf(raw);
@@ -36,8 +39,8 @@ export function anthropicUsageOf(raw: AnthropicUsage): TokenUsage | undefined {
 }
 
 /**
- * The totals leave out what compacting the context cost; the iterations have it. Where another model took over, the totals
- * are right.
+ * Returns the parts that are billed. The totals exclude the cost of compaction, which the iterations include. Where
+ * another model took over, the totals are right.
  */
 function billedPartsOf(raw: AnthropicUsage): readonly AnthropicUsage[] {
   const told: unknown = raw.iterations;

@@ -60,7 +60,7 @@ export interface WireCitation {
 
 export type Count = number | null | undefined;
 
-/** Every member may be missing or null; what a reply tells first is corrected by what it tells last. */
+/** The usage object. The last report of a reply corrects the first. */
 export interface AnthropicUsage {
   readonly input_tokens?: Count;
   readonly cache_creation_input_tokens?: Count;

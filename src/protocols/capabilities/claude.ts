@@ -7,12 +7,12 @@ type ClaudeEffort = "low" | "medium" | "high" | "xhigh" | "max";
 export interface ClaudeCapabilities {
   /** Maximum output in tokens, thinking included: the request must carry `max_tokens`. */
   readonly maxOutputTokens: number;
-  /** How a request asks for thinking: not at all, with a budget of tokens, with an effort, or either way. */
+  /** How a request enables thinking: it cannot, with a budget of tokens, with an effort, or either way. */
   readonly thinking: "none" | "budget" | "either" | "adaptive";
   readonly thinksByDefault: boolean;
   /**
-   * How a request turns thinking off: it says nothing, it sends one of the two types, or it cannot. Both types go with an effort
-   * up to `high` only.
+   * How a request disables thinking: by omission, by one of two types, or it cannot. Both types go only with an effort
+   * up to `high`.
    */
   readonly stopsThinking: "byOmission" | "disabled" | "between_tools" | "never";
   /** The efforts of `output_config.effort`, weakest first; empty where the model takes none or wants a budget. */
@@ -44,7 +44,7 @@ const UNKNOWN: ClaudeCapabilities = {
   prefill: "unknown",
 };
 
-/** A later model than this table knows gets the strictest request: none of the options that the 5.5 family refuses. */
+/** A model later than this table gets the strictest request: none of the options that the 5.5 family refuses. */
 const LATEST = version(5, 5);
 
 /**

@@ -1,10 +1,10 @@
-/** What families of Gemini models take; told by the model's name. */
+/** What families of Gemini models take, read from the model's name. */
 
-/** One family's habits. */
+/** The capabilities of one family. */
 export interface GeminiCapabilities {
-  /** How thinking is asked for: not at all, with a budget of tokens, or by level. */
+  /** How a request enables thinking: it cannot, with a budget of tokens, or by level. */
   readonly thinking: "none" | "budget" | "level";
-  /** Whether thinking can be turned off (a budget of 0), or down to next to nothing (level MINIMAL). */
+  /** Whether thinking can be disabled (a budget of 0) or minimized (level MINIMAL). */
   readonly canStopThinking: boolean;
   /** Whether there is a level above HIGH. */
   readonly hasXhigh: boolean;
@@ -13,11 +13,11 @@ export interface GeminiCapabilities {
   /** Whether functions, search and JSON go together. */
   readonly combinesTools: boolean;
   readonly takesSampling: boolean;
-  /** Whether the system has a place of its own; the first Gemmas take its text as the user's. */
+  /** Whether there is a field for the system prompt. The first Gemmas take its text in the user's turn. */
   readonly takesSystem: boolean;
 }
 
-/** Models of other names (Gemma, tuned ones): nothing is known of them. */
+/** Models of other names, such as Gemma and tuned models: nothing is known of them. */
 const UNKNOWN: GeminiCapabilities = {
   thinking: "none",
   canStopThinking: true,
@@ -29,7 +29,7 @@ const UNKNOWN: GeminiCapabilities = {
 };
 
 /**
- * The family of a model's name. A name without a version is an alias of the newest.
+ * Returns the capabilities of a model by its name. A name without a version is an alias of the newest model.
  * @see https://ai.google.dev/gemini-api/docs/thinking
  */
 export function geminiCapabilitiesOf(model: string): GeminiCapabilities {

@@ -28,7 +28,8 @@ export function openaiCapabilitiesOf(model: string): ReasoningCapabilities {
 }
 
 /**
- * Returns whether an OpenAI model refuses `temperature` and `top_p`. The sixth generation does, even when it does not think.
+ * Returns whether an OpenAI model refuses `temperature` and `top_p`. The sixth generation does, even when it does not
+ * think.
  * @param thinks whether the model thinks in this call
  */
 export function openaiRefusesSampling(model: string, thinks: boolean): boolean {

@@ -139,8 +139,9 @@ export class ChatDecoder implements Decoder {
   }
 
   /**
-   * A whole message: all of the reply, or said again after its deltas. Then only what they lack of it is told. If it does not begin
-   * with what came, then either pieces were lost, or it is another text, and what came stays, for it has been shown.
+   * A whole message: all of the reply, or said again after its deltas. Then only what they lack of it is told. If it
+   * does not begin with what came, then either pieces were lost, or it is another text, and what came stays, for it has
+   * been shown.
    */
   #readMessage(
     { content, refusal, tool_calls, annotations, audio, images, ...message }: WireDelta,

@@ -33,8 +33,8 @@ export interface ChatDialect {
   readonly seedField?: "random_seed";
   readonly requiredToolChoice?: "any";
   /**
-   * How a reply of a certain shape is asked for. Default: by its JSON Schema. `json_object`: the server only sees to it that
-   * the reply is JSON, and the model is told the shape. `none`: the server ignores it.
+   * How a reply of a certain shape is asked for. Default: by its JSON Schema. `json_object`: the server only sees to it
+   * that the reply is JSON, and the model is told the shape. `none`: the server ignores it.
    */
   readonly outputFormat?: "json_object" | "none";
   /** The fields that ask for so much thinking. Absent: `reasoning_effort`, as the protocol has it. */
@@ -85,7 +85,10 @@ export interface ChatDialect {
   /** Mistral's tool call ids. */
   readonly nineCharacterIds?: true;
   readonly maxCallIdLength?: number;
-  /** How a server is told to go on with the last message, which is the beginning of its answer; absent where none can be. */
+  /**
+   * How a server is told to go on with the last message, which is the beginning of its answer; absent where none can
+   * be.
+   */
   readonly prefix?: (endpoint: Endpoint) => ChatPrefix | undefined;
 }
 

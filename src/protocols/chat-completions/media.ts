@@ -1,6 +1,6 @@
 /**
- * Pictures and sounds over Chat Completions: OpenAI's `audio`, in pieces when streamed, and the `images` of OpenRouter and of
- * gateways like it.
+ * Pictures and sounds over Chat Completions: OpenAI's `audio`, in pieces when streamed, and the `images` of OpenRouter
+ * and of gateways like it.
  * @see https://platform.openai.com/docs/guides/audio
  */
 

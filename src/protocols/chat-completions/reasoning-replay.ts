@@ -1,4 +1,6 @@
-/** Which thinking goes back with earlier replies over Chat Completions: some servers demand it, others refuse the field. */
+/**
+ * Which thinking goes back with earlier replies over Chat Completions: some servers demand it, others refuse the field.
+ */
 
 /** What one model at one address wants back. */
 export interface ReasoningReplay {

@@ -70,7 +70,9 @@ export function buildChatRequest(
   return requestOf(boundMessages(wired, places, tools.tools, dialect.bindsThinking?.(model) ?? false));
 }
 
-/** Whether the last words are the model's: those of a reply that was cut, or words that the caller puts into its mouth. */
+/**
+ * Whether the last words are the model's: those of a reply that was cut, or words that the caller puts into its mouth.
+ */
 function endsInAnswer(messages: readonly Message[]): boolean {
   const last = messages.at(-1);
   return last?.role === "assistant" && last.content !== "" && !last.toolCalls?.length;
@@ -183,7 +185,9 @@ interface Caching {
   readonly isMarked?: boolean;
 }
 
-/** Servers cache by themselves, but for models whose prompts must be marked; some want to know what belongs together. */
+/**
+ * Servers cache by themselves, but for models whose prompts must be marked; some want to know what belongs together.
+ */
 function cacheOf({ options, endpoint, dialect, unsupported }: ChatContext): Caching {
   const { cacheKey, cacheMarks } = dialect;
   const { promptCache } = options;

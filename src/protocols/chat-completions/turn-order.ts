@@ -1,4 +1,6 @@
-/** The order of turns as a server takes it: some refuse what others have answered, and go on refusing the conversation. */
+/**
+ * The order of turns as a server takes it: some refuse what others have answered, and go on refusing the conversation.
+ */
 
 import type { JsonObject } from "../../platform/json-object.ts";
 import { OPENING } from "../common/message-text.ts";
@@ -30,8 +32,8 @@ export const openrouterOrder: OrderRule = (model) =>
   familyOrder(model) ?? (/^~?perplexity\//.test(model) ? ALTERNATING : {});
 
 /**
- * For servers that are known by nothing else. Templates of local models refuse a second turn of the system, and one that is not the
- * first: what the system says holds for the whole conversation in any place.
+ * For servers that are known by nothing else. Templates of local models refuse a second turn of the system, and one
+ * that is not the first: what the system says holds for the whole conversation in any place.
  * @see https://docs.perplexity.ai/api-reference/chat-completions-post
  */
 export const commonOrder: OrderRule = (model, address) => {

@@ -4,7 +4,7 @@ import { SendError } from "../../contract/errors.ts";
 import type { AttachmentSource, ContentPart } from "../../contract/message.ts";
 import { base64TextOf } from "../../platform/base64.ts";
 
-/** A part that is no text. */
+/** A part that is not text. */
 export type Attachment = Exclude<ContentPart, { readonly type: "text" }>;
 
 /** @throws {SendError} kind `invalidRequest` where `read` fails */
@@ -16,7 +16,7 @@ function readable<T>(read: () => T): T {
   }
 }
 
-/** The text of an attachment, whose bytes are UTF-8. */
+/** Returns the text of an attachment, decoded as UTF-8. */
 export function utf8Text(data: Uint8Array | string): string {
   const bytes =
     typeof data === "string"
@@ -25,12 +25,12 @@ export function utf8Text(data: Uint8Array | string): string {
   return new TextDecoder().decode(bytes);
 }
 
-/** The bytes as an address. */
+/** Returns the bytes as a `data:` URL. */
 export function dataUrlOf({ data, mediaType }: Extract<AttachmentSource, { readonly data: unknown }>): string {
   return `data:${mediaType};base64,${base64TextOf(data)}`;
 }
 
-/** An attachment whose address is a `data:` URL holds its bytes itself: few servers take such an address. */
+/** Returns an attachment with a `data:` URL as one that holds its bytes, since few servers take such a URL. */
 export function inlined(part: Attachment): Attachment {
   if (!("url" in part) || !/^data:/i.test(part.url)) return part;
   const [, head = "", body = ""] = /^data:([^,]*),(.*)$/is.exec(part.url) ?? [];

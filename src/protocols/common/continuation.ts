@@ -1,24 +1,33 @@
-/** A conversation that ends with a reply that was cut asks for the rest of it. Some providers go on with such a text, others must be told. */
+/**
+ * A conversation that ends with a cut reply requests the rest of it. Some providers continue such a text by themselves;
+ * others need a prompt that says so.
+ */
 
 import type { AssistantTurn, Message } from "../../contract/message.ts";
 
-/** How many of the last characters are quoted for the model to find its place. */
+/** Maximum number of quoted characters, by which the model finds its place. */
 const QUOTED = 120;
 
-/** Fewer would be found by accident. */
+/** Minimum number of quoted characters: fewer would match by accident. */
 const MIN_QUOTED = 20;
 
-/** The reply to be gone on with, if the conversation asks for that: its last turn, marked `interrupted`. */
+/**
+ * Returns the cut reply that the conversation ends with, which is marked `interrupted`; `undefined` where there is
+ * none.
+ */
 export function cutReplyOf(messages: readonly Message[]): AssistantTurn | undefined {
   const last = messages.at(-1);
   return last?.role === "assistant" && last.interrupted && last.content.trim() !== "" ? last : undefined;
 }
 
-/** The same conversation for a model that begins a new turn after each one: with the words that make it go on. */
+/**
+ * Returns the conversation with a prompt to continue the cut reply, for models that begin a new turn after each one.
+ */
 export function withContinuationPrompt(messages: readonly Message[]): readonly Message[] {
   const cut = cutReplyOf(messages);
   if (!cut) return messages;
-  // Said again, the last words show where the rest belongs, down to the white space; whoever joins the two leaves them out.
+  // The repeated words show where the rest belongs, down to the white space. The overlap is removed when the two texts
+  // are joined.
   const content = `Your last message was cut off by a broken connection. Its last words are:
 
 ${lastWordsOf(cut.content)}
@@ -28,8 +37,8 @@ Write the rest of it. Begin by repeating exactly these last words, then go on fr
 }
 
 /**
- * From the beginning of a word, if there is one; of a text that ends with a line, from the middle of a line: complete lines may come
- * twice in their own right, and nobody could tell.
+ * Returns the last words of a text, from the beginning of a word if possible. In a text that ends with a line break,
+ * they begin in the middle of a line: complete lines may legitimately repeat.
  */
 function lastWordsOf(text: string): string {
   const words = text.trimEnd();

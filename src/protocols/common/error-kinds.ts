@@ -1,10 +1,10 @@
-/** A provider's error body → `SendError`. Bodies differ by vendor; what is looked for is the same. */
+/** A provider's error body → `SendError`. Bodies differ by vendor, but hold the same facts. */
 
 import type { SendErrorKind } from "../../contract/error-kind.ts";
 import { SendError } from "../../contract/errors.ts";
 import { wordsOf } from "../../platform/text-of.ts";
 
-/** The longest piece of a provider's text that goes into a message. */
+/** Maximum length of a provider's text in an error message. */
 const MAX_MESSAGE_LENGTH = 2_000;
 
 const KIND_BY_STATUS: Readonly<Record<number, SendErrorKind>> = {
@@ -40,7 +40,7 @@ const KIND_BY_CODE: readonly (readonly [RegExp, SendErrorKind])[] = [
   [/model_not_found|not_found/i, "notFound"],
 ];
 
-/** Words that say less than a status does. */
+/** Words that are less specific than a status. */
 const KIND_BY_FAMILY: readonly (readonly [RegExp, SendErrorKind])[] = [
   [
     /invalid_request|invalid_prompt|unsupported_|unknown_parameter|INVALID_ARGUMENT|tool_use_failed|bad_request/i,
@@ -53,7 +53,7 @@ const KIND_BY_FAMILY: readonly (readonly [RegExp, SendErrorKind])[] = [
   [/server_error|internal|api_error/i, "server"],
 ];
 
-/** What some servers say only in words, under a code or a status that may be anything. */
+/** Texts by which some servers name the cause, whatever the code or status. */
 const KIND_BY_TEXT: readonly (readonly [RegExp, SendErrorKind])[] = [
   [
     /context[ _](length|window|size|limit)|prompt is too long|too many (input )?tokens|maximum prompt length|token count.{0,40}exceeds/i,
@@ -68,7 +68,7 @@ const KIND_BY_TEXT: readonly (readonly [RegExp, SendErrorKind])[] = [
 /** A limit of the account's own that waiting does not lift. */
 const SPENT = /insufficient_quota|spend_limit_reached|billing|usage_limit|specified API usage limits/;
 
-/** What a person can do about it. */
+/** Advice for each kind. */
 const ADVICE: Partial<Record<SendErrorKind, string>> = {
   authentication: "Check the API key.",
   permission: "Check what the key may do, and the account's balance.",
@@ -77,17 +77,17 @@ const ADVICE: Partial<Record<SendErrorKind, string>> = {
   contentFilter: "Change what is asked.",
 };
 
-/** Of the error objects seen; every field may be missing or of another type. */
+/** The fields of all known error objects. Every field may be missing or of another type. */
 interface WireError {
   readonly message?: unknown;
   readonly type?: unknown;
   readonly code?: unknown;
   readonly status?: unknown;
   readonly status_code?: unknown;
-  /** OpenRouter's: what the provider behind it said, and why a moderator held the request back. */
+  /** OpenRouter: the error of the provider behind it, and the reasons of a moderator. */
   readonly metadata?: { readonly raw?: unknown; readonly reasons?: unknown } | null;
   readonly detail?: unknown;
-  /** What else servers call them. */
+  /** Other names of the same fields. */
   readonly msg?: unknown;
   readonly error_msg?: unknown;
   readonly error_message?: unknown;
@@ -128,7 +128,7 @@ export function errorOf(provider: string, status: number, body: unknown): SendEr
 }
 
 /**
- * Whether an event of a stream is an error, in whichever vendor's form: gateways pass on what they got.
+ * Returns whether an event of a stream is an error, in any vendor's form, since gateways pass errors on.
  * @param type the SSE event type
  */
 export function isError(event: object, type: string): boolean {
@@ -136,13 +136,14 @@ export function isError(event: object, type: string): boolean {
   return Boolean(error) || type === "error" || own === "error" || own === "response.error" || object === "error";
 }
 
-/** What a code or a status says where nothing is wrong. */
+/** Codes and statuses that do not mean an error. */
 const FINE: readonly unknown[] = [0, 200, "0", "200", "ok", "success", "", null, undefined, true];
 const WRONG = /^(error|fail(ed|ure)?|[45]\d\d)$/i;
 
 /**
- * Whether an event, or a whole answer, that has nothing of its protocol's own is an error: gateways, and servers that speak the
- * protocol beside their own, have forms of their own. `{code, message}`, `{detail}`, `{errors: […]}`, MiniMax's `{base_resp}`.
+ * Returns whether an event, or a complete answer, without any field of its protocol is an error. Gateways and servers
+ * with a second protocol have error forms of their own: `{code, message}`, `{detail}`, `{errors: […]}`, MiniMax's
+ * `{base_resp}`.
  */
 export function isForeignError(answer: object): boolean {
   const { detail, errors, base_resp, success, status, ...told } = answer as WireError;
@@ -157,14 +158,14 @@ const messageIn = ({ message, msg, error_msg, error_message, status_msg }: WireE
 const codeIn = ({ code, error_code, statusCode, details }: WireError): unknown =>
   code ?? error_code ?? detailedCode(details) ?? statusCode;
 
-/** Anthropic's code stands beside the data it speaks of. Google's details are an array, and have none. */
+/** Returns the code in Anthropic's details. Google's details are an array without a code. */
 function detailedCode(details: unknown): unknown {
   const code =
     typeof details === "object" && details !== null && "error_code" in details ? details.error_code : undefined;
   return typeof code === "string" ? code : undefined;
 }
 
-/** These mean one thing whatever the body says; a 400 may be anything. */
+/** Statuses that have one meaning, whatever the body says. A 400 may mean anything. */
 const CERTAIN = [401, 413, 429];
 
 function kindOf(status: number, words: readonly string[], text: string): SendErrorKind {

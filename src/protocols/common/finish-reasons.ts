@@ -1,4 +1,7 @@
-/** Words with which providers end a reply, where they are no protocol's own: look-alikes and gateways pass on each other's. */
+/**
+ * Words with which providers end a reply, where they are no protocol's own: look-alikes and gateways pass on each
+ * other's.
+ */
 
 import type { SendErrorKind } from "../../contract/error-kind.ts";
 import { SendError } from "../../contract/errors.ts";
@@ -37,8 +40,9 @@ const MEANINGS: Readonly<Record<string, FinishReason>> = {
 };
 
 /**
- * What a word looks like that ends a reply though it is not complete: vLLM's and SGLang's `abort`, z.ai's `network_error`, DeepSeek's
- * `insufficient_system_resource`, Mistral's and OpenRouter's `error`, Gemini's `MALFORMED_RESPONSE`, Cohere's `USER_CANCEL`.
+ * What a word looks like that ends a reply though it is not complete: vLLM's and SGLang's `abort`, z.ai's
+ * `network_error`, DeepSeek's `insufficient_system_resource`, Mistral's and OpenRouter's `error`, Gemini's
+ * `MALFORMED_RESPONSE`, Cohere's `USER_CANCEL`.
  */
 const BROKEN: readonly (readonly [RegExp, SendErrorKind])[] = [
   [/missing_thought_signature/i, "invalidRequest"],

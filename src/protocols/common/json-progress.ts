@@ -1,6 +1,9 @@
 /** Whether a JSON text that comes in pieces is whole. */
 
-/** Counts the brackets of a text. Each character is looked at once, however often somebody asks: only the new piece is read. */
+/**
+ * Counts the brackets of a text. Each character is looked at once, however often somebody asks: only the new piece is
+ * read.
+ */
 export class JsonProgress {
   #unread: string;
   #depth = 0;

@@ -31,8 +31,8 @@ function add(facts: ReplyFacts, wire: JsonObject, others: unknown): void {
 }
 
 /**
- * Adds those of a piece of text: of Responses a list, of Chat Completions a list within an object, of some servers of its format
- * two lists side by side.
+ * Adds those of a piece of text: of Responses a list, of Chat Completions a list within an object, of some servers of
+ * its format two lists side by side.
  * @see https://platform.openai.com/docs/api-reference/chat/object#chat-object-choices-logprobs
  */
 export function addLogprobs(facts: ReplyFacts, wire: unknown): void {

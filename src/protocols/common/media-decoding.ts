@@ -1,4 +1,4 @@
-/** Pictures and sounds as they stand on the wires: as data URL, address, bare base64 or file id, in fields of many names. */
+/** Images and sounds on the wire: as data URL, URL, bare base64 or file id, in fields of many names. */
 
 import type { MediaChunk } from "../../contract/chunk.ts";
 import type { Media } from "../../contract/message.ts";
@@ -6,7 +6,7 @@ import { base64Of } from "../../platform/base64.ts";
 import type { JsonObject } from "../../platform/json-object.ts";
 import { nameIn } from "./wire-values.ts";
 
-/** Formats as providers name them, and endings of addresses. */
+/** Media types by the format names of providers and the file extensions of URLs. */
 const MEDIA_TYPES: Readonly<Record<string, string>> = {
   png: "image/png",
   jpg: "image/jpeg",
@@ -39,19 +39,19 @@ const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
   [/^\/\/[EFkl]/, "audio/aac"],
 ];
 
-/** The type that bytes in base64 begin like, or else `fallback`. */
+/** Returns the type that the first bytes, in base64, belong to, or else `fallback`. */
 export function mediaTypeOf(data: string, fallback: string): string {
   return BEGINNINGS.find(([beginning]) => beginning.test(data))?.[1] ?? fallback;
 }
 
-/** The type that a format's name or a media type stands for. */
+/** Returns the media type of a format name or a media type. */
 export function mediaTypeNamed(name: unknown): string | undefined {
   if (typeof name !== "string" || name === "") return undefined;
   if (name.includes("/")) return name;
   return Object.hasOwn(MEDIA_TYPES, name.toLowerCase()) ? MEDIA_TYPES[name.toLowerCase()] : undefined;
 }
 
-/** What a text says that is a data URL, an address, or bare base64. */
+/** Returns the medium of a data URL, a URL, or bare base64. */
 export function mediaFrom(text: string, named: unknown, fallback: string): Media {
   const mediaType = mediaTypeNamed(named);
   if (/^data:/i.test(text)) return fromDataUrl(text, mediaType, fallback);
@@ -80,7 +80,7 @@ function unescaped(text: string): string {
   }
 }
 
-/** Fields in which a part keeps what it holds. */
+/** Fields in which a part may hold its medium. */
 const HOLDERS = [
   "image_url",
   "audio_url",
@@ -94,9 +94,9 @@ const HOLDERS = [
 ];
 
 /**
- * The medium of a part whose type is not known by name; `undefined` when it holds none. Types that say nothing of pictures,
- * sounds or files hold none.
- * @param fallback the type of bytes that do not say theirs
+ * Returns the medium of a part of unknown type; `undefined` where it holds none. Only types that name images, sounds or
+ * files hold one.
+ * @param fallback the type of bytes whose beginning is unknown
  */
 export function mediaIn(part: JsonObject, fallback = "image/jpeg"): Media | undefined {
   const type = String(part.type ?? "");

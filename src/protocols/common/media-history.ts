@@ -1,4 +1,4 @@
-/** What a model drew or said, in the history of a model that does not take it back in its own turn. */
+/** Generated images and sounds in the history, for models that do not take them back in their own turn. */
 
 import type { AssistantTurn, ContentPart, Media, Message } from "../../contract/message.ts";
 
@@ -16,9 +16,9 @@ export function completeMedia({ media = [] }: AssistantTurn): readonly Media[] {
 }
 
 /**
- * Returns the messages with each picture that its own turn cannot carry moved into the user's next turn, under a line that says
- * what it is. A line alone stands for what the model does not take. A turn of nothing else gets a line as its content, since
- * turns without content are refused; the words of a sound are its turn's content already.
+ * Returns the messages with each image that its own turn cannot carry moved into the user's next turn, under a line
+ * that names it. A line alone stands for a medium that the model does not take. A turn without any other content gets a
+ * line as its content, since servers refuse empty turns. The transcript of a sound is its turn's content already.
  */
 export function withMovedMedia(messages: readonly Message[], rules: MediaRules): readonly Message[] {
   if (!messages.some((message) => message.role === "assistant" && message.media?.length)) return messages;

@@ -2,17 +2,23 @@
 
 import type { Message } from "../../contract/message.ts";
 
-/** Stands for the user's first turn where a conversation begins with the model's, since most servers require the user to begin. */
+/**
+ * Stands for the user's first turn where a conversation begins with the model's, since most servers require the user to
+ * begin.
+ */
 export const OPENING = "Hello.";
 
-/** Returns the text without lone surrogates, which cutting a string leaves and which make some servers refuse the request. */
+/**
+ * Returns the text without lone surrogates, which cutting a string leaves and which make some servers refuse the
+ * request.
+ */
 export function wellFormed(text: string): string {
   return text.toWellFormed();
 }
 
 /**
- * Returns the messages without text that is only white space, for servers behind which Claude refuses such text. An emptied
- * message is dropped, unless it holds a tool call or a tool result.
+ * Returns the messages without text that is only white space, for servers behind which Claude refuses such text. An
+ * emptied message is dropped, unless it holds a tool call or a tool result.
  */
 export function withoutBlankText(messages: readonly Message[]): readonly Message[] {
   if (!messages.some(hasBlankText)) return messages;

@@ -4,9 +4,9 @@ import type { JsonObject } from "../../platform/json-object.ts";
 import type { RequestContext } from "../protocol.ts";
 
 /**
- * The body with `providerOptions` merged into it: plain objects field by field, at every depth, so that
- * `{ generationConfig: { topK: 40 } }` keeps what else is in `generationConfig`; everything else, lists among it, takes the
- * place of what was there. A field that is `undefined` is taken out of the body.
+ * Returns the body with `providerOptions` merged into it. Plain objects are merged field by field, at every depth: `{
+ * generationConfig: { topK: 40 } }` keeps the other fields of `generationConfig`. Any other value, arrays included,
+ * replaces the old one. A field that is `undefined` is removed from the body.
  */
 export function withProviderOptions(body: JsonObject, providerOptions: JsonObject | undefined): JsonObject {
   return providerOptions === undefined ? body : merged(body, providerOptions);
@@ -18,7 +18,7 @@ function merged(fields: JsonObject, more: JsonObject): JsonObject {
     const known = all.get(name);
     all.set(name, isPlain(known) && isPlain(value) ? merged(known, value) : value);
   }
-  // Own properties, also where a name is `__proto__`; what is `undefined` does not get into JSON.
+  // `fromEntries` makes own properties, even of `__proto__`. JSON leaves `undefined` out.
   return Object.fromEntries(all);
 }
 

@@ -1,10 +1,10 @@
-/** Efforts beyond `high`, for models that have no such words. */
+/** Efforts above `high`, for models that lack them. */
 
 const EFFORTS = ["low", "medium", "high", "xhigh", "max"];
 
 /**
- * Returns the effort to send: the word itself, or for `xhigh` and `max` the strongest of `words` below it. Weaker words come
- * back as they are, so that a model without them is named.
+ * Returns the effort to send: the word itself, or for `xhigh` and `max` the strongest of `words` below it. Weaker words
+ * stay as they are, so that an unsupported one is reported.
  */
 export function nearestEffort(effort: string, words: readonly string[]): string {
   if (effort !== "xhigh" && effort !== "max") return effort;

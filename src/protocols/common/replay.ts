@@ -1,25 +1,25 @@
-/** When an earlier reply goes back as it came (law 8), and when it is written anew from its words and calls. */
+/** When an earlier reply goes back as it came (law 8), and when it is rebuilt from its text and calls. */
 
 import type { AssistantTurn } from "../../contract/message.ts";
 import type { Endpoint } from "../protocol.ts";
 
-/** What the provider that is asked has written itself in this protocol. */
+/** The replay of a reply that the requested provider wrote itself in this protocol. */
 export interface OwnReplay<Data> {
   readonly data: Data;
   /** The beginning of the reply's text, which is not in the data. */
   readonly before: string;
   readonly model: string | undefined;
-  /** The address that wrote it, where the reply says. */
+  /** The origin that wrote it, where the reply names it. */
   readonly origin: string | undefined;
-  /** Whether it was written at the same address; so it is taken to be where the reply does not say. */
+  /** Whether it was written at the same origin. A reply that names no origin counts as written here. */
   readonly isFromHere: boolean;
-  /** Whether, in addition, it was written for the same account: only then can it be relied on that what is encrypted can be read. */
+  /** Whether it was also written for the same account: only then is encrypted content certain to be readable. */
   readonly isFromAccount: boolean;
 }
 
 /**
- * What the turn brings of its own for this endpoint. Of a reply that was cut, only what its calls need: without those, every
- * provider does without what it signed, and what was signed last may lack what it signs.
+ * Returns the turn's replay for this endpoint; `undefined` where it must be rebuilt. A cut reply keeps its replay only
+ * if it has calls, which need it: the last signed part may be incomplete.
  */
 export function ownReplayOf<Data>(
   { replay, interrupted, toolCalls }: AssistantTurn,
@@ -36,8 +36,9 @@ export function ownReplayOf<Data>(
 }
 
 /**
- * Whether the turn still says what came: whoever has changed the text or the calls of a reply wants that sent.
- * @param text what came
+ * Returns whether the turn is unedited. A caller who has changed the text or the calls of a reply wants the change
+ * sent.
+ * @param text the text that came
  * @param callIds of the calls that came
  * @param waiting how many of them wait for the caller's answer
  */
@@ -51,16 +52,16 @@ export function isUnedited(
   return text === turn.content && calls.length === waiting && calls.every(({ id }) => callIds.includes(id));
 }
 
-/** The address that was asked about last: a client's calls all have the same, and to read it takes microseconds. */
+/** The last base URL and its origin: a client's calls all have the same, and parsing takes microseconds. */
 let lastAddress = { baseUrl: "", origin: "" };
 
-/** The origin of an address, as `Replay.origin` has it. */
+/** Returns the origin of a base URL, as in `Replay.origin`. */
 export function originOf(baseUrl: string): string {
   if (lastAddress.baseUrl !== baseUrl) lastAddress = { baseUrl, origin: new URL(baseUrl).origin };
   return lastAddress.origin;
 }
 
-/** The arrays that a reply is made of. Elsewhere, as in the arguments of a call, an array holds what its writer wants. */
+/** The arrays that a reply consists of. Other arrays, as in the arguments of a call, may hold anything. */
 const STRUCTURE: readonly string[] = [
   "items",
   "blocks",
@@ -73,7 +74,10 @@ const STRUCTURE: readonly string[] = [
   "thinking",
 ];
 
-/** The same data, byte for byte, without the elements that are nothing: a server that sent a `null` part takes none back. */
+/**
+ * Returns the same data without elements that are not objects: a server that sent a `null` part refuses it in a
+ * request.
+ */
 function withoutHoles<T extends object>(data: T): T {
   const changes: [string, unknown][] = [];
   for (const [name, value] of Object.entries(data)) {

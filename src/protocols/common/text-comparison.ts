@@ -1,8 +1,11 @@
-/** A text that came in pieces, held against the whole that the server repeats later. */
+/** Compares a text that came in pieces with the complete text that the server repeats later. */
 
 import { SendError } from "../../contract/errors.ts";
 
-/** Whether `whole` holds all characters of `pieces` in their order, so that it is what they are once nothing is missing. */
+/**
+ * Returns whether `whole` holds all characters of `pieces` in their order, so that the pieces only lack some
+ * characters.
+ */
 export function isRestored(pieces: string, whole: string): boolean {
   let at = 0;
   for (const character of pieces) {
@@ -12,7 +15,7 @@ export function isRestored(pieces: string, whole: string): boolean {
   return true;
 }
 
-/** Whether they are one text: but for white space around it, and for bytes that were no UTF-8 in the pieces. */
+/** Returns whether both are one text, except for white space around it and bytes that were not UTF-8 in the pieces. */
 export function isOneText(pieces: string, whole: string): boolean {
   if (pieces.trim() === whole.trim()) return true;
   if (!pieces.includes("\uFFFD") || whole.length > pieces.length) return false;
@@ -22,8 +25,8 @@ export function isOneText(pieces: string, whole: string): boolean {
 }
 
 /**
- * Returns the error of a reply whose text is not what its server says it is. Not retryable by itself: a continuation would be
- * written behind a hole.
+ * Returns the error of a reply whose text is not what its server says it is. It is not retryable: a continuation would
+ * follow a gap.
  */
 export function lostTextError(): SendError {
   const message = "Part of the text was lost on the way: the server repeats the reply as another text. Send it again.";

@@ -1,6 +1,12 @@
-/** Positions in a text that grows: JavaScript counts UTF-16 units, many servers count code points, Gemini bytes of UTF-8. */
+/**
+ * Positions in a text that grows: JavaScript counts UTF-16 units, many servers count code points, Gemini bytes of
+ * UTF-8.
+ */
 
-/** What a server counts: the size of a character by its first UTF-16 unit; the second half of a pair is counted with the first. */
+/**
+ * What a server counts: the size of a character by its first UTF-16 unit; the second half of a pair is counted with the
+ * first.
+ */
 type UnitSize = (unit: number) => number;
 
 /** Code points: one for each character. */
@@ -9,7 +15,7 @@ export const codePoints: UnitSize = () => 1;
 /** Bytes of UTF-8. */
 export const utf8Bytes: UnitSize = (unit) => (unit < 0x80 ? 1 : unit < 0x800 ? 2 : isFirstHalf(unit) ? 4 : 3);
 
-/** Characters that are walked through to find a place, at most. */
+/** Maximum number of characters that are scanned to find a position. */
 const BLOCK = 512;
 
 interface Block {
@@ -19,7 +25,7 @@ interface Block {
   readonly count: number;
 }
 
-/** Translates a server's positions. Each character is looked at once when it comes, and a place costs the same wherever it is. */
+/** Translates a server's positions. Each character is scanned once, and every position costs the same. */
 export class TextPositions {
   readonly #sizeOf: UnitSize;
   readonly #blocks: Block[] = [];
@@ -47,7 +53,7 @@ export class TextPositions {
     return this.#count;
   }
 
-  /** Where, in UTF-16 units, so much as the server counts has ended; the end of the text for more than there is. */
+  /** Returns the offset, in UTF-16 units, of a server's position; the end of the text for a position beyond it. */
   offsetOf(position: number): number {
     this.#settle();
     if (!(position > 0)) return 0;
@@ -73,7 +79,7 @@ export class TextPositions {
     return this.#blocks[low] ?? { text: "", offset: 0, count: 0 };
   }
 
-  /** Counts what has come since the last look. Half a character waits for its other half. */
+  /** Counts the text since the last call. Half a surrogate pair waits for its other half. */
   #settle(): void {
     const text = this.#pending;
     const end = isFirstHalf(text.charCodeAt(text.length - 1)) ? text.length - 1 : text.length;

@@ -1,6 +1,7 @@
 /**
- * The calls of a conversation as they are sent. A model makes up names of tools, a server without ids repeats its own, and a
- * history may come from another provider: what goes out is legal where it goes, unique, and the same for a call and its answer.
+ * The calls of a conversation as they are sent. Models invent names of tools, some servers repeat ids, and a history
+ * may come from another provider. Every name and id in a request is legal, unique, and the same for a call and its
+ * result.
  */
 
 import type { Message, ToolCall } from "../../contract/message.ts";
@@ -14,7 +15,7 @@ export interface CallRules {
   readonly legalId: (id: string) => string;
 }
 
-/** A call, and what stands for its id and its name in the request. */
+/** A call, with its id and its name in the request. */
 export interface SentCall {
   readonly call: ToolCall;
   readonly id: string;
@@ -25,7 +26,7 @@ export interface SentCall {
 export interface HistoryCalls {
   /** The calls of an assistant's turn, in its order. */
   callsAt(index: number): readonly SentCall[];
-  /** What a tool's message repeats of the call that it answers. */
+  /** The id and the name that a tool's message repeats of its call. */
   answeredAt(index: number): Pick<SentCall, "id" | "name">;
 }
 
@@ -69,7 +70,7 @@ export function historyCalls(
   };
 }
 
-/** Gives the calls of one turn one after the other, by the ids they came with, which may repeat. */
+/** Returns a function that finds the next call of a turn by its original id, which two calls may share. */
 export function callsById(calls: readonly SentCall[]): (id: unknown) => SentCall | undefined {
   const left = [...calls];
   return (id) => {

@@ -1,26 +1,29 @@
-/** Ids and names of tool calls as the provider that is asked takes them: others' may be too long, or hold other characters. */
+/**
+ * Ids and names of tool calls in the form that a provider takes. Those of other providers may be too long, or hold
+ * other characters.
+ */
 
 /** Returns the id itself where it is short enough, else a short one that depends on the id alone. */
 export function shortCallId(id: string, longest: number): string {
   return id.length <= longest ? id : `call_${hashOf(id)}`;
 }
 
-/** Returns letters and digits, a fixed number of them. */
+/** Returns an id of a fixed number of letters and digits that depends on the given id. */
 export function callIdOf(id: string, length: number): string {
   return hashOf(id).padEnd(length, "0").slice(0, length);
 }
 
 /**
- * Returns the id of a call whose provider gives none: unique within a conversation, as far as the ids of replies are. It shows nothing
- * of the reply's id, which a server may have made of a secret.
+ * Returns the id of a call whose provider gives none: unique within a conversation if the ids of replies are. It
+ * reveals nothing of the reply's id, which may be derived from a secret.
  */
 export function madeUpCallId(replyId: string | undefined, index: number): string {
   return `call_${hashOf(replyId ?? "")}_${index}`;
 }
 
 /**
- * Returns the provider's own id, or a made up one where it gives none or has given it to another call of the reply: an answer names its
- * call. Adds it to `taken`.
+ * Returns the provider's id and adds it to `taken`. The id is made up where the provider gives none or repeats one,
+ * since a result names its call.
  */
 export function uniqueCallId(own: string, replyId: string | undefined, index: number, taken: Set<string>): string {
   let id = own === "" || taken.has(own) ? madeUpCallId(replyId, index) : own;
@@ -32,7 +35,7 @@ export function uniqueCallId(own: string, replyId: string | undefined, index: nu
 /** What a provider takes as the name of a tool. */
 export interface NameRule {
   readonly pattern: RegExp;
-  /** Every character that it refuses anywhere. */
+  /** The characters that it refuses in every position. */
   readonly foreign: RegExp;
   readonly longest: number;
 }
@@ -47,8 +50,8 @@ export const ANTHROPIC_NAMES: NameRule = { pattern: /^[\w-]{1,128}$/, foreign: /
 export const GEMINI_NAMES: NameRule = { pattern: /^[A-Za-z_][\w.:-]{0,63}$/, foreign: /[^\w.:-]/g, longest: 64 };
 
 /**
- * Returns the name itself where the provider takes it, else one that resembles it and depends on the name alone: a name that
- * changed from request to request would cost the provider's cache, and bound signatures.
+ * Returns the name itself where the provider takes it, else a similar one that depends only on the name. A name that
+ * changed between requests would invalidate the provider's cache and signatures.
  */
 export function legalName(name: string, { pattern, foreign, longest }: NameRule): string {
   if (pattern.test(name)) return name;

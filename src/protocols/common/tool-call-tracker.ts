@@ -1,4 +1,4 @@
-/** Tool calls that arrive in pieces, told apart the way each server marks them. */
+/** Tool calls that arrive in pieces, distinguished by the marks of each server. */
 
 import type { MessageChunk } from "../../contract/chunk.ts";
 import { SendError } from "../../contract/errors.ts";
@@ -8,7 +8,10 @@ import { argumentsIn } from "./wire-values.ts";
 
 interface OpenCall {
   readonly index: number;
-  /** The provider's; made up, where it gives none or gives it to two calls, once somebody must be told of the call. */
+  /**
+   * The provider's id. It is made up, once the call is emitted, where the provider gives none or gives one to two
+   * calls.
+   */
   id: string;
   madeUpId: boolean;
   /** As the provider gave it. */
@@ -17,12 +20,12 @@ interface OpenCall {
   wireIndex: number | undefined;
   name: string;
   argumentsText: string;
-  /** Made when somebody asks whether the call is whole. */
+  /** Created when the tracker first needs to know whether the call is complete. */
   progress: JsonProgress | undefined;
   isText: boolean;
-  /** Its name came once more, and nothing with it, when it was whole: what follows tells whether that began another call. */
+  /** The name came again, alone, when the call was complete: the next piece decides whether that began another call. */
   maybeOver: boolean;
-  /** Pieces that came before the name, not yet told to anybody. */
+  /** Pieces that came before the name and are not emitted yet. */
   untold: string;
 }
 
@@ -37,10 +40,10 @@ export interface ToolCallPiece {
 }
 
 /**
- * Collects calls until the reply is over: that arguments parse says nothing about their being whole.
+ * Collects calls until the reply is over: arguments that parse may still be incomplete.
  *
- * Servers mark what belongs together in ways of their own: an id or an index may be missing, or be the same for two calls. One mark
- * that differs, the name among them, is enough for another call; only what brings no name always goes on with a call.
+ * Servers mark the pieces of a call differently: an id or an index may be missing, or be the same for two calls. One
+ * differing mark (id, index or name) begins another call; a piece without a name always continues a call.
  */
 export class ToolCallTracker {
   readonly #calls: OpenCall[] = [];
@@ -49,9 +52,9 @@ export class ToolCallTracker {
   readonly #byIndex = new Map<number, OpenCall>();
   /** The call last seen under each id of the provider's. */
   readonly #byId = new Map<string, OpenCall>();
-  /** What the calls are called, as far as the provider has a say in it. */
+  /** The ids of the calls that have one. */
   readonly #ids = new Set<string>();
-  /** Calls that the list at hand has named already. */
+  /** The calls that the current list has named already. */
   readonly #named = new Set<OpenCall>();
 
   /** `madeUpId` names calls whose provider does not; unique within a conversation. */
@@ -69,8 +72,8 @@ export class ToolCallTracker {
   }
 
   /**
-   * Adds a piece and tells of it in a `toolCallDelta`, once the call has a name.
-   * @param isComplete whether the piece is a call by itself, as in a message that is not streamed
+   * Adds a piece, and emits it in a `toolCallDelta` once the call has a name.
+   * @param isComplete whether the piece is a complete call, as in a non-streamed message
    * @returns the id of the call; `""` while it has none
    */
   add(piece: ToolCallPiece, chunks: MessageChunk[], isComplete = false): string {
@@ -97,9 +100,9 @@ export class ToolCallTracker {
   }
 
   /**
-   * The reply is over: appends every call whole.
-   * @param cut whether the reply was cut, at a token limit or otherwise: then its last call may lack its arguments
-   * @throws {SendError} kind `truncated` or `protocol` when arguments are no JSON object
+   * Ends the reply: appends every complete call.
+   * @param cut whether the reply was cut, so that its last call may lack arguments
+   * @throws {SendError} kind `truncated` or `protocol` when arguments are not a JSON object
    */
   close(cut: boolean, chunks: MessageChunk[]): void {
     for (const call of this.#calls) {
@@ -119,7 +122,7 @@ export class ToolCallTracker {
     return Object.assign(this.#open(), { name: call.name });
   }
 
-  /** `undefined` where the marks say that it is another. */
+  /** Returns `undefined` where the marks belong to another call. */
   #markedCallOf(piece: ToolCallPiece): OpenCall | undefined {
     const { id, index } = piece;
     const latest = index === undefined ? this.#calls.at(-1) : this.#byIndex.get(index);
@@ -151,7 +154,7 @@ export class ToolCallTracker {
     return piece.argumentsDelta.trimStart().startsWith("{") && isComplete(call);
   }
 
-  /** Gives a call the provider's id, or, where another has that, one of its own: what answers it must find it. */
+  /** Gives a call the provider's id, or a made up one where another call has that id: a result must find its call. */
   #name(call: OpenCall, id: string): void {
     const isTaken = this.#ids.has(id);
     call.ownId = id;
@@ -179,9 +182,7 @@ export class ToolCallTracker {
   }
 }
 
-/**
- * Whether a server that sends neither ids nor indices, but whole calls, has sent this one: as many brackets are closed as were opened.
- */
+/** Returns whether the call is complete: every bracket that was opened is closed. */
 function isComplete(call: OpenCall): boolean {
   return progressOf(call).isComplete;
 }
@@ -191,13 +192,13 @@ function progressOf(call: OpenCall): JsonProgress {
   return call.progress;
 }
 
-/** Whether the piece is the call once more, all of it. */
+/** Returns whether the piece repeats the complete call. */
 function isSame(call: OpenCall, { name, argumentsDelta }: ToolCallPiece): boolean {
   return name === call.name && argumentsDelta === call.argumentsText && argumentsDelta.trim() !== "";
 }
 
 function completeArguments({ name, argumentsText: text, isText }: OpenCall, cut: boolean): unknown {
-  // Nothing tells whether a text is whole.
+  // Plain text does not show whether it is complete.
   if ((text.trim() === "" || isText) && cut) throw cutCallError(name);
   if (isText) return text;
   try {
@@ -207,13 +208,13 @@ function completeArguments({ name, argumentsText: text, isText }: OpenCall, cut:
   }
 }
 
-/** The reply was cut inside a call: at a limit, or by a provider that never closed it. */
+/** Returns the error of a reply that was cut inside a call, at a limit or by a provider that never closed the call. */
 export function cutCallError(name: string): SendError {
   const message = `The reply was cut inside a call of ${name}; raise maxOutputTokens if that was its limit.`;
   return new SendError("truncated", message, { retryable: false });
 }
 
-/** The provider closed the call, and its arguments are no JSON object all the same. */
+/** Returns the error of a call that the provider closed although its arguments are not a JSON object. */
 export function malformedCallError(name: string, cause?: unknown): SendError {
   return new SendError("protocol", `The arguments of the call of ${name} are not a JSON object.`, { cause });
 }

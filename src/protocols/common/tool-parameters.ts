@@ -18,18 +18,19 @@ export const ANTHROPIC_ROOT_REFUSALS: readonly string[] = ["oneOf", "allOf", "an
 /** For servers that want a schema of every tool. */
 export const NO_PARAMETERS: JsonSchema = { type: "object", properties: {} };
 
-/** Keywords that may stand beside a reference or a lone alternative without changing what the whole lets through. */
+/** Keywords that may stand beside a reference or a single alternative without changing which values are valid. */
 const NEUTRAL = ["$defs", "definitions", "$comment", "title", "description", "examples", "default", "deprecated"];
 
 /** Keywords of parts of an `allOf` that can be said of one object as well. */
 const MERGED = ["type", "properties", "required", "title", "description", "$comment"];
 
 /**
- * The schema of a tool's arguments, which are always an object: a root that says the same in another way (a reference, no
- * `type`, one alternative, an `allOf` of plain objects) is rewritten.
+ * Returns the schema of a tool's arguments, which are always an object. An equivalent root is rewritten: a reference,
+ * no `type`, one alternative, or an `allOf` of plain objects.
  *
  * @param refused keywords that the provider does not take at the root
- * @throws {SendError} kind `invalidRequest` when no object fits, `unsupported` when the provider does not take such a root
+ * @throws {SendError} kind `invalidRequest` when no object fits, `unsupported` when the provider does not take such a
+ * root
  */
 export function parametersOf(
   { name, parameters }: Tool,
@@ -54,7 +55,7 @@ export function parametersOf(
   return { type: "object", ...withoutKeywords(root, ["type", ...stray]) };
 }
 
-/** Whether a schema lets no argument through: some servers want nothing of it, then. */
+/** Returns whether a schema allows no argument. Some servers require that such a tool has no schema. */
 export function hasNoParameters({ properties, additionalProperties = false, ...rest }: JsonSchema): boolean {
   const isClosed = isJsonObject(properties) && Object.keys(properties).length === 0 && additionalProperties === false;
   const { required } = rest;
@@ -62,19 +63,19 @@ export function hasNoParameters({ properties, additionalProperties = false, ...r
   return isClosed && isOptional && Object.keys(rest).every((keyword) => MERGED.includes(keyword));
 }
 
-/** The same root without a detour. */
+/** Returns an equivalent root that is a plain object schema, where there is one. */
 function rewritten(schema: JsonSchema): JsonSchema {
   const inlined = referencedRoot(schema) ?? onlyPart(schema) ?? mergedRoot(schema);
   // A reference to what stood at its old place would lead nowhere.
   return inlined && schemaFault(inlined) === undefined ? rewritten(inlined) : schema;
 }
 
-/** What a root refers to, which takes along what it refers to itself. */
+/** Returns the target of a root's reference, with the target's own references. */
 function referencedRoot(schema: JsonSchema): JsonSchema | undefined {
   const { $ref, ...beside } = schema;
   if ($ref === undefined || schema.$id !== undefined || !isNeutral(beside)) return undefined;
   const target = new SchemaDocument(schema).resolve(schema, $ref);
-  // What the target calls its own might be called by two names then.
+  // The target's own names would collide.
   if (
     !isJsonObject(target) ||
     target === schema ||
@@ -94,7 +95,7 @@ function onlyPart(schema: JsonSchema): JsonSchema | undefined {
   return undefined;
 }
 
-/** Objects that must all fit, as one with the properties of all. */
+/** Returns an `allOf` of objects as one object with the properties of all. */
 function mergedRoot(schema: JsonSchema): JsonSchema | undefined {
   const { allOf, ...beside } = schema;
   if (!Array.isArray(allOf) || !Object.keys(beside).every((key) => MERGED.includes(key) || NEUTRAL.includes(key)))
@@ -117,7 +118,7 @@ function mergedRoot(schema: JsonSchema): JsonSchema | undefined {
   };
 }
 
-/** Whether an object may fit, as far as the root alone says. The schema has no loops. */
+/** Returns whether the root allows an object. The schema has no loops. */
 function mayBeObject(schema: unknown, document: SchemaDocument): boolean {
   if (!isJsonObject(schema)) return schema === true;
   const { type, $ref, enum: values, anyOf, oneOf, allOf } = schema;
@@ -144,10 +145,10 @@ function withoutKeywords(schema: JsonSchema, keywords: readonly string[]): JsonS
   return Object.fromEntries(Object.entries(schema).filter(([keyword]) => !keywords.includes(keyword)));
 }
 
-/** Keywords whose value is no schema but a value of the caller's. */
+/** Keywords whose value is not a schema. */
 const VALUES = ["const", "enum", "default", "examples"];
 
-/** The same schema without `additionalProperties: false`, at any depth. */
+/** Returns the schema without `additionalProperties: false`, at any depth, for servers that refuse it. */
 export function withoutClosedObjects(schema: JsonSchema): JsonSchema {
   const kept = Object.entries(schema).filter(([name, value]) => name !== "additionalProperties" || value !== false);
   return Object.fromEntries(kept.map(([name, value]) => [name, VALUES.includes(name) ? value : opened(value)]));

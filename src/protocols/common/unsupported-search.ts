@@ -3,7 +3,9 @@
 import type { SearchParameters } from "../../contract/options.ts";
 import type { RequestContext } from "../protocol.ts";
 
-/** Reports each of the named parameters that is set: of `sources` those other than the web, of `citations` only `false`. */
+/**
+ * Reports each of the named parameters that is set: of `sources` those other than the web, of `citations` only `false`.
+ */
 export function unsupportedSearch(
   search: SearchParameters,
   names: readonly (keyof SearchParameters)[],

@@ -1,11 +1,11 @@
-/** Numbers of tokens as providers tell them. A usage is a bill: what is no number, or was not told, is not made up. */
+/** Token counts as providers report them. A usage is a bill: a missing or invalid count is never made up. */
 
-/** `undefined` for what is no number of tokens. */
+/** Returns a token count; `undefined` for any other value. */
 export function countIn(value: unknown): number | undefined {
   return typeof value === "number" && value >= 0 && value < Number.POSITIVE_INFINITY ? value : undefined;
 }
 
-/** Of what went in, what came out and both, any two tell the third. `undefined` where fewer were told. */
+/** Returns input, output and total, where two of them give the third; `undefined` with fewer than two. */
 export function countsOf(
   input: unknown,
   output: unknown,
@@ -18,7 +18,7 @@ export function countsOf(
   return came === undefined ? undefined : { input: Math.max(0, total - came), output: came, total };
 }
 
-/** All input of a request to a server of OpenAI's formats. xAI leaves what was cached out of it when that is more than the rest. */
+/** Returns all input of a request in OpenAI's formats. xAI excludes the cached tokens when they outnumber the rest. */
 export function withCached(input: number, cached: number | undefined): number {
   return cached !== undefined && cached > input ? input + cached : input;
 }

@@ -1,6 +1,6 @@
 /**
- * A 64-bit hash of JSON values, built up value by value: equal values have equal hashes, whatever the order of their keys. It is
- * synchronous and runs everywhere; it tells conversations apart, and protects nothing.
+ * A 64-bit hash of JSON values, built up value by value: equal values have equal hashes, whatever the order of their
+ * keys. It is synchronous and runs everywhere. It distinguishes conversations; it is not cryptographic.
  */
 
 /** Deeper than any request that a server accepts; a cycle ends here, too. */

@@ -1,4 +1,4 @@
-/** What stands in an event: looked at before it is taken for what it should be. */
+/** Values in an event, checked before use. */
 
 import { SendError } from "../../contract/errors.ts";
 import { parseExact } from "../../platform/exact-json.ts";
@@ -8,8 +8,8 @@ import { isDeeper, MAX_DEPTH } from "../../platform/json-depth.ts";
 export type Nullable<T> = T | null | undefined;
 
 /**
- * A piece of the reply; `""` where there is none.
- * @throws {SendError} kind `protocol` when it is something else: to pass over it would be a loss
+ * Returns a piece of text; `""` where there is none.
+ * @throws {SendError} kind `protocol` when it is not a string: skipping it would lose text
  */
 export function textIn(value: unknown): string {
   if (typeof value === "string") return value;
@@ -17,19 +17,21 @@ export function textIn(value: unknown): string {
   throw unreadable("a text", value);
 }
 
-/** A name or an id; `undefined` where there is none. Some servers count in numbers. */
+/** Returns a name or an id; `undefined` where there is none. Some servers send numbers. */
 export function nameIn(value: unknown): string | undefined {
   if (typeof value === "number") return String(value);
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 
-/** What a word of the provider's means; `undefined` where it is not in the table, as `constructor` is in none. */
+/**
+ * Returns the meaning of a provider's word; `undefined` where the table lacks it, as every table lacks `constructor`.
+ */
 export function meaningOf<T>(table: Readonly<Record<string, T>>, word: string | undefined): T | undefined {
   return word !== undefined && Object.hasOwn(table, word) ? table[word] : undefined;
 }
 
 /**
- * Of several answers in one event, the first is the reply; undefined where the event holds others only.
+ * Returns the first of several answers in one event, which is the reply; `undefined` where the event holds only others.
  * @throws {SendError} kind `protocol` when it is something else
  */
 export function firstAnswer<T extends { readonly index?: number | string | null | undefined }>(
@@ -42,8 +44,8 @@ export function firstAnswer<T extends { readonly index?: number | string | null 
 }
 
 /**
- * What holds pieces of the reply, unchanged; `undefined` where there is none.
- * @throws {SendError} kind `protocol` when it is no object
+ * Returns an object of the event, unchanged; `undefined` where there is none.
+ * @throws {SendError} kind `protocol` when it is not an object
  */
 export function objectIn<T extends object>(value: T | null | undefined): T | undefined {
   if (typeof value === "object") return value ?? undefined;
@@ -52,8 +54,8 @@ export function objectIn<T extends object>(value: T | null | undefined): T | und
 }
 
 /**
- * The same of a list; an empty one where there is none.
- * @throws {SendError} kind `protocol` when it is no list
+ * Returns an array of the event; an empty one where there is none.
+ * @throws {SendError} kind `protocol` when it is not an array
  */
 export function listIn<T>(value: readonly T[] | null | undefined): readonly T[] {
   if (Array.isArray(value)) return value;
@@ -70,8 +72,9 @@ function unreadable(what: string, value: unknown): SendError {
 }
 
 /**
- * The arguments of a call of a function: an object, as it came or as JSON. None at all, `null` among it, is an empty one.
- * @throws {SyntaxError} when they are no JSON, no object, or nested so deep that they could not be sent back
+ * Returns the arguments of a function call, which come as an object or as JSON. Missing arguments and `null` are an
+ * empty object.
+ * @throws {SyntaxError} when they are not JSON, not an object, or nested too deep to be sent back
  */
 export function argumentsIn(value: unknown): Readonly<Record<string, unknown>> {
   const args: unknown = typeof value !== "string" ? value : value.trim() === "" ? {} : parseExact(value);

@@ -5,12 +5,15 @@ import { TextPositions, utf8Bytes } from "../common/text-positions.ts";
 import { listIn, nameIn } from "../common/wire-values.ts";
 import type { GroundingMetadata, GroundingSupport } from "./wire.ts";
 
-/** Statements are looked for only until so many characters were looked at: a place is not worth a search of the text for each. */
+/**
+ * Statements are looked for only until so many characters were looked at: a place is not worth a search of the text for
+ * each.
+ */
 const MAX_SEARCHED = 10_000_000;
 
 /**
- * The sources, each with every statement it supports. Positions on the wire are bytes of UTF-8, counted in one part of the
- * answer: where they do not lead to the statement, it is looked for.
+ * The sources, each with every statement it supports. Positions on the wire are bytes of UTF-8, counted in one part of
+ * the answer: where they do not lead to the statement, it is looked for.
  * @see https://ai.google.dev/gemini-api/docs/google-search
  */
 export function groundingCitations(metadata: GroundingMetadata, content: string): readonly Citation[] {

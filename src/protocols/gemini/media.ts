@@ -1,7 +1,8 @@
 /**
- * Pictures and sounds of Gemini: parts with `inlineData` or `fileData`. A picture comes in one part; sound comes in many when it is
- * streamed, and then each is a piece of one medium.
- * @see https://ai.google.dev/gemini-api/docs/image-generation and https://ai.google.dev/gemini-api/docs/speech-generation
+ * Pictures and sounds of Gemini: parts with `inlineData` or `fileData`. A picture comes in one part; sound comes in
+ * many when it is streamed, and then each is a piece of one medium.
+ * @see https://ai.google.dev/gemini-api/docs/image-generation and
+ * https://ai.google.dev/gemini-api/docs/speech-generation
  */
 
 import type { MessageChunk } from "../../contract/chunk.ts";
@@ -20,8 +21,8 @@ export class GeminiMedia {
   #sound: { readonly index: number; readonly mediaType: string } | undefined;
 
   /**
-   * Returns the part as it is kept for the next request, without bytes that are in the message; `undefined` for a piece of a
-   * sound that has its part already, and for a sketch that is not signed.
+   * Returns the part as it is kept for the next request, without bytes that are in the message; `undefined` for a piece
+   * of a sound that has its part already, and for a sketch that is not signed.
    */
   read(part: GeminiPart, chunks: MessageChunk[]): GeminiPart | undefined {
     const { thought, thoughtSignature, inlineData, fileData } = part;
@@ -68,7 +69,9 @@ function mediumOf({ inlineData, fileData }: GeminiPart): Media | undefined {
   return fileId === "" ? undefined : { mediaType: typeOf(file?.mimeType) ?? "application/octet-stream", fileId };
 }
 
-/** Raw sound under the one name it has here: `audio/L16;codec=pcm;rate=24000` is little-endian, unlike its name says. */
+/**
+ * Raw sound under the one name it has here: `audio/L16;codec=pcm;rate=24000` is little-endian, unlike its name says.
+ */
 function typeOf(mimeType: unknown): string | undefined {
   const type = nameIn(mimeType);
   if (type === undefined || !/^audio\/(l16|pcm)\b/i.test(type)) return type;

@@ -106,8 +106,8 @@ function placesIn(turn: AssistantTurn, context: GeminiContext): readonly unknown
 }
 
 /**
- * What goes back as it came: of this account at this address, and still what the turn says. Elsewhere a signature is taken for a broken
- * one, and what Google's own tools did is refused without theirs: words and calls go there.
+ * What goes back as it came: of this account at this address, and still what the turn says. Elsewhere a signature is
+ * taken for a broken one, and what Google's own tools did is refused without theirs: words and calls go there.
  */
 function ownTurnOf(turn: AssistantTurn, { endpoint }: GeminiContext) {
   const own = ownReplayOf<GeminiReplay>(turn, endpoint, GEMINI);

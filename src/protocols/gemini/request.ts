@@ -143,7 +143,10 @@ function toolsOf(context: GeminiContext): readonly JsonObject[] {
   return declarations;
 }
 
-/** Returns a function's declaration. Older models refuse an empty object as `parameters`, so a function without them has none. */
+/**
+ * Returns a function's declaration. Older models refuse an empty object as `parameters`, so a function without them has
+ * none.
+ */
 function declarationOf(tool: Tool, context: GeminiContext): JsonObject {
   const { name, description } = tool;
   if (!GEMINI_NAMES.pattern.test(name)) {

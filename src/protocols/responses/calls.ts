@@ -99,7 +99,10 @@ export class ResponsesCalls {
     chunks.push(deltaOf(call, delta));
   }
 
-  /** Takes the arguments as the server repeats them when they are done. They replace the pieces, which no tool has run with. */
+  /**
+   * Takes the arguments as the server repeats them when they are done. They replace the pieces, which no tool has run
+   * with.
+   */
   completeArguments(at: number, wire: unknown, chunks: MessageChunk[]): void {
     const call = this.#open.get(at);
     if (!call) return;

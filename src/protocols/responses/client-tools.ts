@@ -1,4 +1,7 @@
-/** Which items of a Responses reply wait for the caller, and which of those that look like it the provider has dealt with itself. */
+/**
+ * Which items of a Responses reply wait for the caller, and which of those that look like it the provider has dealt
+ * with itself.
+ */
 
 import type { ResponsesDialect } from "./dialects.ts";
 
@@ -40,7 +43,10 @@ const WAITING = [
   "tool_search_call",
 ];
 
-/** Whether one of the items waits for the caller: hosted shells, and searches for tools that run on the server, are answered in the reply. */
+/**
+ * Whether one of the items waits for the caller: hosted shells, and searches for tools that run on the server, are
+ * answered in the reply.
+ */
 export function anyWaits(items: readonly Item[]): boolean {
   return items.some((item) => {
     const type = String(item.type);

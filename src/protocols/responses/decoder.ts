@@ -1,6 +1,6 @@
 /**
- * Responses: a reply is a row of items (messages, thinking, calls), each begun, filled and ended by events of its own, and
- * told once more, whole, at the end.
+ * Responses: a reply is a row of items (messages, thinking, calls), each begun, filled and ended by events of its own,
+ * and told once more, whole, at the end.
  * @see https://platform.openai.com/docs/api-reference/responses-streaming
  */
 
@@ -29,7 +29,10 @@ import type { ResponseItem, WireEvent, WireItem, WirePart, WireResponse } from "
 /** The place of what came in the last event alone. */
 const AFTER_ALL = 2_000_000;
 
-/** An id becomes a part of a URL's path: one that leads elsewhere (`..`, a slash), or that no URL can hold, is no address. */
+/**
+ * An id becomes a part of a URL's path: one that leads elsewhere (`..`, a slash), or that no URL can hold, is no
+ * address.
+ */
 function isPathSegment(id: string): boolean {
   return /^[\w.~:-]+$/.test(id) && !/^\.\.?$/.test(id);
 }
@@ -270,7 +273,7 @@ export class ResponsesDecoder implements Decoder {
     if (this.#items.size > 0) this.#keep();
   }
 
-  /** What goes back in the next request, as far as it came. */
+  /** Keeps the reply so far for the next request. */
   #keep(): void {
     const { provider } = this.#facts;
     const data: ResponsesReplay = {
@@ -280,8 +283,8 @@ export class ResponsesDecoder implements Decoder {
   }
 
   /**
-   * What came without events of its own is in the whole response: everything, a call that was never ended, the rest of the
-   * text. Its places are not those of the events.
+   * What came without events of its own is in the whole response: everything, a call that was never ended, the rest of
+   * the text. Its places are not those of the events.
    */
   #readOutput(output: readonly Nullable<WireItem>[], chunks: MessageChunk[]): void {
     const anyItem = this.#items.size > 0;

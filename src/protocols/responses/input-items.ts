@@ -4,8 +4,9 @@ import type { JsonObject } from "../../platform/json-object.ts";
 import type { ResponseItem } from "./wire.ts";
 
 /**
- * The fields of each type of item in the input, beside `type`; a type that is not here goes back as it came. Messages, reasoning and the
- * caller's calls go without `id` and `status`: the server would look for what it was told not to keep.
+ * The fields of each type of item in the input, beside `type`; a type that is not here goes back as it came. Messages,
+ * reasoning and the caller's calls go without `id` and `status`: the server would look for what it was told not to
+ * keep.
  * @see https://platform.openai.com/docs/api-reference/responses/create#responses-create-input
  */
 const INPUT_FIELDS: Readonly<Record<string, readonly string[]>> = {

@@ -95,9 +95,9 @@ function textItems(text: string): readonly JsonObject[] {
 }
 
 /**
- * Reasoning goes back encrypted, to the model and the account that wrote it, and never without the item it led to; what the provider's
- * own tools did goes back with the reasoning that led to it, or not at all. Messages and the caller's calls need no id: with one,
- * the server looks for what it was told not to keep.
+ * Reasoning goes back encrypted, to the model and the account that wrote it, and never without the item it led to; what
+ * the provider's own tools did goes back with the reasoning that led to it, or not at all. Messages and the caller's
+ * calls need no id: with one, the server looks for what it was told not to keep.
  * @param hasThought whether the thinking can be read where this goes
  * @see https://platform.openai.com/docs/guides/reasoning#encrypted-reasoning-items
  */

@@ -22,7 +22,10 @@ interface ItemsAtNumber {
   readonly byId: Map<unknown, PlacedItem>;
   /** Those that have not ended. */
   readonly open: PlacedItem[];
-  /** The others, by what ended them, in JSON; the last ones are only written down when somebody looks: a picture is long. */
+  /**
+   * The others, by what ended them, in JSON; the last ones are only written down when somebody looks: a picture is
+   * long.
+   */
   readonly ended: Map<string, PlacedItem>;
   readonly justEnded: (readonly [ResponseItem, PlacedItem])[];
 }
@@ -31,8 +34,8 @@ interface ItemsAtNumber {
 const FIRST_SPARE = 1_000_000;
 
 /**
- * Gives each item a place of its own. `output_index` says it: ids of items change from event to event at some vendors, and count only
- * where there is no number, or where two items came at one.
+ * Gives each item a place of its own. `output_index` says it: ids of items change from event to event at some vendors,
+ * and count only where there is no number, or where two items came at one.
  */
 export class ItemPlaces {
   /** Of items without a number of their own. */

@@ -1,4 +1,6 @@
-/** The `sequence_number`s of a reply: what they show of the events that came, and which events a resumed body repeats. */
+/**
+ * The `sequence_number`s of a reply: what they show of the events that came, and which events a resumed body repeats.
+ */
 
 /** What the `sequence_number`s of a reply's events have shown so far. */
 export interface EventNumbers {

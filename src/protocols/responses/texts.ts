@@ -1,4 +1,7 @@
-/** The texts of a Responses reply, the visible ones and the thinking: each comes in pieces, and is told again when it is done. */
+/**
+ * The texts of a Responses reply, the visible ones and the thinking: each comes in pieces, and is told again when it is
+ * done.
+ */
 
 import type { MessageChunk } from "../../contract/chunk.ts";
 import { TextBuffer } from "../../platform/text-buffer.ts";
@@ -43,8 +46,8 @@ export class ResponsesTexts {
   }
 
   /**
-   * How the visible texts differ from what the server says they are, beyond what was delivered since. `lost`: pieces are missing or
-   * wrong. `thinned`: most pieces are missing, as in recordings whose keeper has removed them.
+   * How the visible texts differ from what the server says they are, beyond what was delivered since. `lost`: pieces
+   * are missing or wrong. `thinned`: most pieces are missing, as in recordings whose keeper has removed them.
    */
   get difference(): Difference | undefined {
     return this.#difference;
@@ -71,8 +74,9 @@ export class ResponsesTexts {
   }
 
   /**
-   * The text as the server repeats it when it is done. If no piece came, or the text goes on from the pieces, the rest is delivered.
-   * Any other difference of a visible text is remembered in `difference`. Surrounding white space is not a difference.
+   * The text as the server repeats it when it is done. If no piece came, or the text goes on from the pieces, the rest
+   * is delivered. Any other difference of a visible text is remembered in `difference`. Surrounding white space is not
+   * a difference.
    */
   complete(place: TextPlace, whole: string, chunks: MessageChunk[]): void {
     const told = this.#texts.get(place)?.text.toString() ?? "";
@@ -85,7 +89,10 @@ export class ResponsesTexts {
     else if (open.isVisible && this.#difference !== "lost") this.#difference = isThinned ? "thinned" : "lost";
   }
 
-  /** Does the same for all visible texts of a reply, in order: their places in its last event are not always those of the events before. */
+  /**
+   * Does the same for all visible texts of a reply, in order: their places in its last event are not always those of
+   * the events before.
+   */
   completeAll(wholes: readonly string[], chunks: MessageChunk[]): void {
     const visible = [...this.#texts].filter(([, { isVisible, text }]) => isVisible && text.length > 0);
     const placesOf = new Map<string, string[]>();

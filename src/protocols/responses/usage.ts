@@ -5,8 +5,8 @@ import { countIn, countsOf, withCached } from "../common/usage-counts.ts";
 import type { WireUsage } from "./wire.ts";
 
 /**
- * `undefined` when it does not tell what went in and what came out. `serviceTier` stands in the response beside it, and so does what
- * tools of the provider's own were billed for (`tool_usage`: pictures), which goes into the raw object.
+ * `undefined` when it does not tell what went in and what came out. `serviceTier` stands in the response beside it, and
+ * so does what tools of the provider's own were billed for (`tool_usage`: pictures), which goes into the raw object.
  */
 export function responsesUsageOf(raw: unknown, serviceTier?: string, toolUsage?: unknown): TokenUsage | undefined {
   if (typeof raw !== "object" || raw === null) return undefined;
