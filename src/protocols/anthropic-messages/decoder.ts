@@ -101,7 +101,7 @@ export class AnthropicDecoder implements Decoder {
   }
 
   end(): void {
-    throw new SendError("truncated", "The reply ended before its `message_stop`: what came is not all of it.");
+    throw new SendError("truncated", "The reply ended before its `message_stop`, so it is incomplete.");
   }
 
   readComplete(body: unknown, chunks: MessageChunk[]): void {

@@ -42,7 +42,8 @@ export function buildAnthropicRequest(
   const asked = cut && !goesOn ? piecesOf(withContinuationPrompt(messages), calls, context) : said;
   const isPrefill = !cut && asked.at(-1)?.role === "assistant" && !isPaused(messages, asked);
   const pieces = isPrefill && !takesPrefill ? withoutPrefill(asked, context) : asked;
-  if (pieces.length === 0) throw new SendError("invalidRequest", "There is nothing to send: every message is blank.");
+  if (pieces.length === 0)
+    throw new SendError("invalidRequest", "There is nothing to send: every message is blank. Add text to a message.");
   const beside = {
     ...(system.length > 0 && { system }),
     ...(tools.length > 0 && { tools }),
@@ -115,7 +116,7 @@ function formatOf({ options, capabilities, unsupported }: AnthropicContext): Blo
   const schema = jsonSchemaOf(options.output, "`output`");
   if (!capabilities.takesOutputFormat) unsupported("`output`");
   else if (hasRecords(schema)) {
-    const advice = "Give a list of keys and values instead.";
+    const advice = "Use an array of keys and values instead.";
     unsupported("objects with keys of any name in `output`", advice);
   } else return { type: "json_schema", schema: claudeSchema(schema) };
   return undefined;

@@ -79,7 +79,7 @@ function askedOf({ options, capabilities, unsupported }: AnthropicContext, maxTo
 
 function budgetOf(budget: number, maxTokens: number): Thinking {
   if (budget < MIN_BUDGET || budget >= maxTokens) {
-    const message = `Thinking takes a budget of at least ${MIN_BUDGET} tokens, and less than all output (${maxTokens}): raise \`maxOutputTokens\`, or change \`reasoning\`.`;
+    const message = `The thinking budget is ${budget} tokens, but must be at least ${MIN_BUDGET} and less than \`maxOutputTokens\` (${maxTokens}). Raise \`maxOutputTokens\`, or change \`reasoning\`.`;
     throw new SendError("invalidRequest", message);
   }
   return { field: { type: "enabled", budget_tokens: budget }, isOn: true, hasBudget: true };

@@ -1,6 +1,6 @@
 /**
- * Chat Completions: OpenAI's oldest protocol, spoken by many servers in their own dialects. What a server may do to the
- * stream is accepted from every server; only requests differ by dialect.
+ * Chat Completions: OpenAI's oldest protocol, spoken by many servers in their own dialects. The decoder accepts the
+ * quirks of every server's stream; only requests differ by dialect.
  * @see https://platform.openai.com/docs/api-reference/chat-streaming
  */
 
@@ -26,10 +26,10 @@ import { ReplayCollector } from "./replay.ts";
 import { usageOf } from "./usage.ts";
 import type { WireAnnotation, WireChoice, WireChunk, WireDelta, WirePart, WireToolCall } from "./wire.ts";
 
-/** The spellings of plain thinking. */
+/** The fields of plain thinking. */
 const REASONING_FIELDS = ["reasoning_content", "reasoning", "reasoning_text"] as const;
 
-/** OpenRouter was seen to put the answer into the field that names who gave it. */
+/** Returns the answer of a non-streamed reply. OpenRouter sometimes puts it into the field that names the provider. */
 export function answerIn(body: unknown): object {
   const { provider, ...answer } = (objectIn(body as object) ?? {}) as { readonly provider?: unknown } & WireChunk;
   const isNested = !answer.choices && typeof provider === "object" && provider !== null && "choices" in provider;
@@ -39,9 +39,9 @@ export function answerIn(body: unknown): object {
 /** Decodes one reply. */
 export class ChatDecoder implements Decoder {
   readonly #facts: ReplyFacts;
-  /** The one that was asked. */
+  /** The requested model. */
   readonly #model: string;
-  /** Where its thinking will go back to. */
+  /** Where its thinking goes back in later requests. */
   readonly #reasoningPlace: ReasoningReplay["place"] | undefined;
   readonly #calls: ToolCallTracker;
   readonly #replay = new ReplayCollector();
@@ -67,7 +67,7 @@ export class ChatDecoder implements Decoder {
   push(event: object, type: string, chunks: MessageChunk[]): boolean {
     const wire = event as WireChunk;
     const choice = firstAnswer(wire.choices);
-    // The last report wins: some send running totals with every chunk. Usage rides on error chunks, too.
+    // The last report wins: some send running totals with every chunk. Error chunks also hold usage.
     if (typeof wire.service_tier === "string") this.#facts.serviceTier = wire.service_tier;
     const usage = usageOf(wire.usage ?? choice?.usage ?? wire.x_groq?.usage, this.#facts.serviceTier);
     if (usage) this.#facts.usage = usage;
@@ -90,14 +90,14 @@ export class ChatDecoder implements Decoder {
 
   end(sentinel: boolean, chunks: MessageChunk[]): void {
     const { rawFinishReason, usage } = this.#facts;
-    // One vendor never gives a reason; its usage and `[DONE]` together are the end then.
+    // One vendor never sends a finish reason. Its usage and `[DONE]` together end the reply.
     if (rawFinishReason === undefined && !(sentinel && usage)) {
-      throw new SendError("truncated", "The reply ended before its finish reason: what came is not all of it.");
+      throw new SendError("truncated", "The reply ended before its finish reason, so it is incomplete.");
     }
     this.#close(chunks);
   }
 
-  /** The end of a reply that came as one document, which is whole by itself. */
+  /** Ends a non-streamed reply, which is complete by itself. */
   endComplete(chunks: MessageChunk[]): void {
     if (!this.#anyChoice) throw new SendError("protocol", "The answer holds no choices.");
     this.#close(chunks);
@@ -114,7 +114,7 @@ export class ChatDecoder implements Decoder {
     this.#media.close(chunks);
     this.#replay.sound = this.#media.sound;
     this.#citations?.close(chunks);
-    // Before the calls: of one that was cut, those before it go back with what was signed for them.
+    // This comes before the calls: if one is cut, the calls before it go back with their signatures.
     const replay = this.#replay.replay(facts.provider, this.#model, this.#reasoningPlace, facts.binding);
     if (replay) facts.replay = replay;
     this.#calls.close(raw !== undefined && reason !== "stop" && reason !== "toolCalls", chunks);
@@ -129,19 +129,18 @@ export class ChatDecoder implements Decoder {
     const message = objectIn(choice.message);
     if (choice.logprobs) addLogprobs(this.#facts, choice.logprobs);
     if (delta) this.#readDelta(delta, chunks);
-    // Some servers send all that was said so far beside every delta.
+    // Some servers send the complete message so far beside every delta.
     if (message && (choice.finish_reason || !delta || Object.keys(delta).length === 0))
       this.#readMessage(message, chunks);
-    // `""`, or the word `null`, on every chunk is no reason.
+    // Some servers send `""` or the word `null` on every chunk.
     const reason = choice.finish_reason && textIn(choice.finish_reason);
     if (reason && reason !== "null") this.#facts.rawFinishReason = reason;
     if (choice.error) throw errorOf(this.#facts.provider, 0, { error: choice.error });
   }
 
   /**
-   * A whole message: all of the reply, or said again after its deltas. Then only what they lack of it is told. If it
-   * does not begin with what came, then either pieces were lost, or it is another text, and what came stays, for it has
-   * been shown.
+   * Reads a complete message: all of the reply, or its repetition after the deltas. Of a repetition, only the rest is
+   * emitted. If it does not begin with the deltas' text, pieces were lost or the text differs. Emitted text stays.
    */
   #readMessage(
     { content, refusal, tool_calls, annotations, audio, images, ...message }: WireDelta,
@@ -165,7 +164,7 @@ export class ChatDecoder implements Decoder {
   }
 
   #readDelta(delta: WireDelta, chunks: MessageChunk[]): void {
-    // Most pieces are no thinking: asked by name, which is cheaper than one name after the other.
+    // Most deltas hold no thinking. Four reads by name are cheaper than a loop over names.
     if (delta.reasoning_content || delta.reasoning || delta.reasoning_text || delta.reasoning_details)
       this.#readReasoning(delta, chunks);
     const { content } = delta;
@@ -185,7 +184,7 @@ export class ChatDecoder implements Decoder {
       this.#addText(textIn(delta.refusal), chunks);
     }
     if (delta.tool_calls) this.#readToolCalls(delta.tool_calls, chunks, false);
-    // The form of a call from before there were several.
+    // The form from before parallel calls.
     const only = delta.function_call && objectIn(delta.function_call);
     if (only?.name || only?.arguments) this.#readToolCall({ function: only }, chunks);
     if (delta.annotations) {
@@ -194,7 +193,9 @@ export class ChatDecoder implements Decoder {
     }
   }
 
-  /** Servers that send two spellings repeat the same text: the first that is not empty is all of it. */
+  /**
+   * Reads thinking. Servers that send two of the fields repeat the same text: the first that is not empty is complete.
+   */
   #readReasoning(delta: WireDelta, chunks: MessageChunk[]): void {
     let detailed = "";
     if (delta.reasoning_details) {
@@ -284,7 +285,7 @@ export class ChatDecoder implements Decoder {
   }
 }
 
-/** The text of a message, in one piece or in parts. */
+/** Returns the text of a message, which is a string or parts. */
 function messageText(content: WireDelta["content"]): string {
   if (typeof content === "string") return content;
   return listIn(content)

@@ -26,45 +26,45 @@ export type InputKind = "image" | "file" | "audio";
 
 /** How one vendor's requests differ. */
 export interface ChatDialect {
-  /** The name of the limit on output: newer models refuse the old name, most other servers know only that. */
+  /** The field of `maxOutputTokens`. Newer models refuse the old name; most other servers know only the old name. */
   readonly maxTokensField: "max_completion_tokens" | "max_tokens";
   /** Sent with a streamed request; absent where the vendor refuses it. */
   readonly streamOptions?: JsonObject;
   readonly seedField?: "random_seed";
   readonly requiredToolChoice?: "any";
   /**
-   * How a reply of a certain shape is asked for. Default: by its JSON Schema. `json_object`: the server only sees to it
-   * that the reply is JSON, and the model is told the shape. `none`: the server ignores it.
+   * How a request asks for structured output. `json_object`: the server only ensures JSON, and the prompt describes the
+   * schema. `none`: the server ignores it. Absent: by JSON Schema.
    */
   readonly outputFormat?: "json_object" | "none";
-  /** The fields that ask for so much thinking. Absent: `reasoning_effort`, as the protocol has it. */
+  /** Returns the fields that request an effort of thinking. Absent: `reasoning_effort`, as in the protocol. */
   readonly reasoning?: (effort: ReasoningEffort, context: RequestContext) => JsonObject;
-  /** The fields that ask for a search; absent where there is none. */
+  /** Returns the fields that request a search; absent where there is none. */
   readonly search?: (search: SearchParameters, context: RequestContext) => JsonObject;
-  /** Which models think, where that decides what else they take. */
+  /** Returns whether a model thinks, where that decides which other options it takes. */
   readonly capabilitiesOf?: (model: string) => ReasoningCapabilities;
-  /** Whether a model refuses an option, knowing whether it thinks. */
+  /** Returns whether a model refuses an option. */
   readonly refuses?: (option: "temperature" | "topP" | "stop", model: string, thinks: boolean) => boolean;
-  /** Options that the vendor ignores, and where to find them instead. */
+  /** Options that the vendor ignores. */
   readonly unsupported?: readonly ("seed" | "reasoning" | "search")[];
   readonly advice?: string;
   readonly maxTemperature?: number;
-  /** How many texts to stop at. */
+  /** Maximum number of stop strings. */
   readonly maxStops?: number;
-  /** Where the key of a conversation's cache goes. */
+  /** The field or header of a conversation's cache key. */
   readonly cacheKey?: { readonly field: string } | { readonly header: string };
   /** Models whose prompts must be marked to be cached. */
   readonly cacheMarks?: RegExp;
   readonly takesMetadata?: true;
-  /** Models that want a list of tools, if an empty one, once there were calls. */
+  /** Models that require a list of tools, even an empty one, after calls. */
   readonly requiresToolsAfterCalls?: RegExp;
-  /** Tools are described without `additionalProperties: false`, which is what is meant anyway. */
+  /** Whether schemas of tools go out without `additionalProperties: false`, which the vendor implies. */
   readonly stripsAdditionalProperties?: true;
   /** A tool without arguments has no schema: older models refuse one without properties. */
   readonly omitsNoParameters?: true;
   /** Keywords that a model's provider refuses at the root of a tool's schema. */
   readonly rootRefusals?: (model: string) => readonly string[];
-  /** What a model's input may hold beside text. Absent: everything there is a form for. */
+  /** Returns what a model takes in addition to text. Absent: everything that the protocol has a form for. */
   readonly inputs?: (model: string) => readonly InputKind[];
   /** The form of files, given by bytes or URL, where it is not OpenAI's. */
   readonly filePart?: "document_url";
@@ -72,40 +72,40 @@ export interface ChatDialect {
   readonly reasoningReplay?: ReasoningRule;
   /** Whether a model refuses signed thinking of another conversation: Claude since 5.1. */
   readonly bindsThinking?: (model: string) => boolean;
-  /** Models behind which text of nothing but white space is refused: Claude. */
+  /** Models that refuse text that is only white space: Claude. */
   readonly refusesBlankText?: RegExp;
-  /** In which order the turns go out; absent: as they are. */
+  /** Returns the order of turns that a model requires. Absent: any order. */
   readonly turnOrder?: OrderRule;
-  /** Models that want the first of an earlier reply's calls signed: Gemini's. */
+  /** Returns whether a model requires a signature on the first call of an earlier reply, as Gemini does. */
   readonly isSignedFirst?: (model: string) => boolean;
-  /** Pictures go back in the turn that made them, as they came. */
+  /** Whether images go back in the turn that generated them. */
   readonly replaysImages?: true;
-  /** Sounds go back by their id, while it holds. */
+  /** Whether sounds go back by their id, while it is valid. */
   readonly replaysSounds?: true;
-  /** Mistral's tool call ids. */
+  /** Whether tool call ids have exactly nine characters, as Mistral requires. */
   readonly nineCharacterIds?: true;
   readonly maxCallIdLength?: number;
   /**
-   * How a server is told to go on with the last message, which is the beginning of its answer; absent where none can
-   * be.
+   * Returns how a request makes the server continue the last message as the beginning of its answer; absent where it
+   * cannot.
    */
   readonly prefix?: (endpoint: Endpoint) => ChatPrefix | undefined;
 }
 
-/** What is sent so that the last message is gone on with. */
+/** The fields that make a server continue the last message. */
 interface ChatPrefix {
   readonly messageFields?: JsonObject;
   readonly fields?: JsonObject;
 }
 
-/** What most servers understand. */
+/** The fields that most servers take. */
 const USUAL: ChatDialect = {
   maxTokensField: "max_tokens",
   streamOptions: { include_usage: true },
   maxCallIdLength: 40, // OpenAI's: others take longer ones, or not
 };
 
-/** A server of which no more is known than its address and its model's name. */
+/** For a server of which only the address and the model's name are known. */
 export const COMMON_CHAT: ChatDialect = {
   ...USUAL,
   reasoningReplay: commonReplay,
@@ -115,7 +115,7 @@ export const COMMON_CHAT: ChatDialect = {
 /** @see https://platform.openai.com/docs/api-reference/chat/create */
 export const OPENAI_CHAT: ChatDialect = {
   maxTokensField: "max_completion_tokens",
-  // Without it every chunk carries a random text of its own.
+  // Without this, every chunk holds a random text.
   streamOptions: { include_usage: true, include_obfuscation: false },
   reasoning: effortOf(openaiCapabilitiesOf),
   search: openaiSearch,
@@ -149,7 +149,7 @@ export const XAI_CHAT: ChatDialect = {
 };
 
 /**
- * Anthropic's endpoint for trials: it ignores more than it says.
+ * Anthropic's endpoint for trials, which ignores more options than its documentation lists.
  * @see https://docs.anthropic.com/en/api/openai-sdk
  */
 export const ANTHROPIC_CHAT: ChatDialect = {
@@ -216,7 +216,7 @@ export const DEEPSEEK_CHAT: ChatDialect = {
 
 /** @see https://docs.mistral.ai/api */
 export const MISTRAL_CHAT: ChatDialect = {
-  // A request for usage is refused with 422; usage comes unasked.
+  // The server refuses a request for usage with 422, and sends usage in any case.
   maxTokensField: "max_tokens",
   seedField: "random_seed",
   requiredToolChoice: "any",

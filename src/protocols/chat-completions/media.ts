@@ -1,5 +1,5 @@
 /**
- * Pictures and sounds over Chat Completions: OpenAI's `audio`, in pieces when streamed, and the `images` of OpenRouter
+ * Images and sounds over Chat Completions: OpenAI's `audio`, in pieces when streamed, and the `images` of OpenRouter
  * and of gateways like it.
  * @see https://platform.openai.com/docs/guides/audio
  */
@@ -10,17 +10,17 @@ import { mediaChunk, mediaIn, mediaTypeOf } from "../common/media-decoding.ts";
 import { listIn, nameIn, objectIn, textIn } from "../common/wire-values.ts";
 import type { WireAudio } from "./wire.ts";
 
-/** What names a sound in the next request. */
+/** The reference to a sound in the next request. */
 export interface SoundReference {
   readonly id: string;
   /** Milliseconds since 1970. */
   readonly expiresAt?: number;
 }
 
-/** What streamed sound is when its bytes do not say: raw. */
+/** The type of streamed sound whose bytes do not show their type. */
 const RAW_SOUND = "audio/pcm;rate=24000";
 
-/** Collects them while the reply streams. */
+/** Collects images and sounds while the reply streams. */
 export class ChatMedia {
   #count = 0;
   readonly #seen: string[] = [];
@@ -34,13 +34,13 @@ export class ChatMedia {
     return this.#count > 0 || this.#id !== undefined || this.#transcript !== "";
   }
 
-  /** How the sound is named in the next request; `undefined` when there is none. */
+  /** The reference to the sound in the next request; `undefined` where there is none. */
   get sound(): SoundReference | undefined {
     if (this.#id === undefined) return undefined;
     return { id: this.#id, ...(this.#expiresAt !== undefined && { expiresAt: this.#expiresAt }) };
   }
 
-  /** Entries of forms that nobody knows are passed over, as OpenRouter's own client does. */
+  /** Reads images. Entries of unknown forms are skipped, as OpenRouter's own client does. */
   readImages(images: unknown, chunks: MessageChunk[]): void {
     for (const item of listIn(images as readonly object[])) {
       if (typeof item !== "object" || item === null) continue;
@@ -49,7 +49,7 @@ export class ChatMedia {
     }
   }
 
-  /** A complete medium. One that is told again is not told twice. */
+  /** Emits a complete medium, unless it was emitted before. */
   add(medium: Media, chunks: MessageChunk[]): void {
     const source = medium.data ?? medium.url ?? medium.fileId ?? "";
     if (this.#seen.includes(source)) return;
@@ -72,7 +72,7 @@ export class ChatMedia {
     return piece;
   }
 
-  /** The sound is complete. */
+  /** Ends the sound. */
   close(chunks: MessageChunk[]): void {
     if (!this.#sound) return;
     const { index, mediaType } = this.#sound;
@@ -83,7 +83,7 @@ export class ChatMedia {
   }
 }
 
-/** `undefined` where there is no sound. */
+/** Returns the sound; `undefined` where there is none. */
 export function audioIn(value: unknown): WireAudio | undefined {
   return objectIn(value as WireAudio | null | undefined);
 }

@@ -18,7 +18,7 @@ import type { ReasoningReplay } from "./reasoning-replay.ts";
 import { type ChatReplay, PROTOCOL_NAME } from "./replay.ts";
 import { inOrder } from "./turn-order.ts";
 
-/** @param places gets, for each message that is sent, where it was written, if its reply says so */
+/** @param places receives the place of each sent message in its conversation, if its reply states it */
 export function wireMessagesOf(
   given: readonly Message[],
   context: ChatContext,
@@ -76,11 +76,11 @@ function assistantMessage(
   const sound = soundOf(turn, context);
   if (sound !== undefined) return [{ role: "assistant", audio: { id: sound } }];
   const images = completeMedia(turn).filter((medium) => isCarried(medium, dialect));
-  // A turn with neither text nor calls is refused nearly everywhere.
+  // Nearly every server refuses a turn with neither text nor calls.
   if (turn.content === "" && calls.length === 0 && images.length === 0) return [];
   const own = ownReplayOf<ChatReplay>(turn, endpoint, PROTOCOL_NAME);
   const { details, reasoning, parts, callFields }: ChatReplay = own?.data ?? {};
-  // Signed and encrypted thoughts hold for the model that wrote them.
+  // Signed and encrypted thinking is valid only for the model that wrote it.
   const isSameModel = own?.isFromHere === true && (own.model ?? model) === model;
   const rule = dialect.reasoningReplay?.(model, originOf(endpoint.baseUrl));
   const fields = own?.isFromAccount ? callFields : unsignedFields(callFields);
@@ -119,7 +119,7 @@ function wireCall(
   };
 }
 
-/** Of which kind a call is, without what was signed for another account or at another address. */
+/** Returns the type of each call, without what was signed for another account or at another address. */
 function unsignedFields(callFields: ChatReplay["callFields"]): ChatReplay["callFields"] {
   const kept = Object.entries(callFields ?? {}).flatMap(([id, { type }]) =>
     type === undefined ? [] : [[id, { type }]],
@@ -127,7 +127,7 @@ function unsignedFields(callFields: ChatReplay["callFields"]): ChatReplay["callF
   return Object.fromEntries(kept);
 }
 
-/** A detail may belong to a call, by the id that it came with. */
+/** Returns the details with the ids under which their calls are sent. */
 function detailsFor(calls: readonly SentCall[], details: readonly unknown[]): readonly unknown[] {
   return details.map((detail) => {
     const id = (detail as JsonObject | null)?.id;
@@ -140,7 +140,7 @@ function isPicture({ mediaType }: Media): boolean {
   return mediaType.startsWith("image/");
 }
 
-/** Whether the turn that made it carries the picture. */
+/** Returns whether an image goes back in the turn that generated it. */
 function isCarried(medium: Media, { replaysImages }: ChatDialect): boolean {
   return replaysImages === true && isPicture(medium) && medium.fileId === undefined;
 }
@@ -149,10 +149,13 @@ function wireImage({ mediaType, data, url }: Media): JsonObject {
   return { type: "image_url", image_url: { url: url ?? dataUrlOf({ mediaType, data: data ?? "" }) } };
 }
 
-/** An id that may expire on the way counts as expired, in milliseconds. */
+/** Safety margin in milliseconds: an id that may expire during the request counts as expired. */
 const EXPIRY_MARGIN_MS = 30_000;
 
-/** The id by which the sound of a turn goes back: its words go with it. After its time the turn is its words. */
+/**
+ * Returns the id by which a turn's sound goes back, which includes its transcript. After its expiry, only the
+ * transcript goes back.
+ */
 function soundOf(turn: AssistantTurn, { endpoint, dialect }: ChatContext): string | undefined {
   const { replaysSounds } = dialect;
   if (!replaysSounds || turn.toolCalls?.length || !turn.media?.length) return undefined;
@@ -164,10 +167,10 @@ function soundOf(turn: AssistantTurn, { endpoint, dialect }: ChatContext): strin
   return isUnchanged && isAlive ? id : undefined;
 }
 
-/** What Gemini takes for the signature of a call that never had one. */
+/** The value that Gemini takes as the signature of a call that never had one. */
 const UNSIGNED = { extra_content: { google: { thought_signature: "skip_thought_signature_validator" } } };
 
-/** Plain thinking where the server wants it, also of a turn that had none. */
+/** Returns the fields of plain thinking where the server requires them, even for a turn without thinking. */
 function reasoningFields(
   reasoning: ChatReplay["reasoning"],
   hasCalls: boolean,
@@ -176,7 +179,7 @@ function reasoningFields(
 ): JsonObject {
   const { turns, missing } = rule ?? {};
   const kept = turns === "all" || (turns === "loop" && isInLoop) ? reasoning : undefined;
-  // A server that demands the field does so although its models may be served under another name elsewhere.
+  // A server that requires the field requires it of every turn, whatever model wrote it.
   const isDemanded = missing !== undefined && (missing.turns === "all" || hasCalls);
   return {
     ...(isDemanded && { reasoning_content: kept?.text ?? missing.text }),
@@ -184,13 +187,16 @@ function reasoningFields(
   };
 }
 
-/** The text in parts that a server sent. */
+/** Returns the text of the parts that a server sent. */
 function partsText(parts: readonly unknown[]): string {
   const texts = parts as readonly { readonly type?: unknown; readonly text?: unknown }[];
   return texts.map(({ type, text }) => (type === "text" && typeof text === "string" ? text : "")).join("");
 }
 
-/** A plain string where there is only text: some servers refuse arrays, and some models mirror them in their answer. */
+/**
+ * Returns a plain string where there is only text: some servers refuse arrays, and some models imitate them in their
+ * answer.
+ */
 function userContent(content: string | readonly ContentPart[], context: ChatContext): unknown {
   if (typeof content === "string") return wellFormed(content);
   if (content.every((part) => part.type === "text")) return wellFormed(content.map((part) => part.text).join("\n"));
@@ -210,7 +216,7 @@ function wirePart(given: ContentPart, { endpoint, dialect }: ChatContext): JsonO
       if ("fileId" in part) throw notTaken(provider, "an image by file id; give its bytes or a URL");
       return { type: "image_url", image_url: { url: "url" in part ? part.url : dataUrlOf(part) } };
     case "audio":
-      if (!("data" in part)) throw notTaken(provider, "a sound but by its bytes");
+      if (!("data" in part)) throw notTaken(provider, "a sound except by its bytes");
       return { type: "input_audio", input_audio: { data: base64TextOf(part.data), format: formatOf(part, provider) } };
     case "file":
       if (filePart && !("fileId" in part))
@@ -231,7 +237,7 @@ function kindOf({ type, mediaType }: Attachment): InputKind {
   return mediaType?.startsWith("audio/") ? "audio" : "file";
 }
 
-/** OpenAI takes two formats, others more. */
+/** Returns the format of a sound. OpenAI takes two, other servers more. */
 function formatOf({ mediaType }: { readonly mediaType: string }, provider: string): string {
   const format = mediaType.replace(/^audio\/(x-)?/, "");
   if (/^wave?$/.test(format)) return "wav";
@@ -244,7 +250,7 @@ function notTaken(provider: string, what: string): SendError {
   return new SendError("unsupported", `${provider} does not take ${what} over Chat Completions.`);
 }
 
-/** Mistral takes ids of exactly nine letters and digits. */
+/** Returns an id that the vendor takes. Mistral takes exactly nine letters and digits. */
 function wireCallId(id: string, { nineCharacterIds, maxCallIdLength }: ChatDialect): string {
   if (nineCharacterIds) return /^[A-Za-z0-9]{9}$/.test(id) ? id : callIdOf(id, 9);
   return maxCallIdLength === undefined ? id : shortCallId(id, maxCallIdLength);

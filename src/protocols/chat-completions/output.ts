@@ -1,4 +1,4 @@
-/** How a reply of a certain shape is asked for over Chat Completions. */
+/** Structured output over Chat Completions. */
 
 import type { Message } from "../../contract/message.ts";
 import type { JsonSchema } from "../../contract/schema.ts";
@@ -6,10 +6,10 @@ import { isObjectSchema, strictSchema } from "../../schema/provider-schemas.ts";
 import { jsonSchemaOf } from "../../schema/schema.ts";
 import type { ChatContext } from "./context.ts";
 
-/** What the option `output` puts into a request. */
+/** The fields of the option `output`. */
 interface WireOutput {
   readonly format: object;
-  /** What the model must be told where the format does not say it. */
+  /** The instruction for the model where the format lacks the schema. */
   readonly instruction?: string;
 }
 
@@ -30,12 +30,14 @@ export function outputOf({ options, dialect, unsupported }: ChatContext): WireOu
   return undefined;
 }
 
-/** OpenAI and its likes refuse to be asked for JSON by a conversation that does not name it. */
+/**
+ * Returns the instruction. OpenAI and similar servers refuse a request for JSON without the word in the conversation.
+ */
 function instructionFor(schema: JsonSchema): string {
   return `Answer with JSON alone, without a word or a fence around it. It must fit this JSON Schema:\n${JSON.stringify(schema)}`;
 }
 
-/** One message for the system: some servers take no second. */
+/** Returns the messages with the instruction in the one system message: some servers refuse a second. */
 export function withInstruction(messages: readonly Message[], instruction: string | undefined): readonly Message[] {
   if (instruction === undefined) return messages;
   const at = messages.findIndex(({ role }) => role === "system");

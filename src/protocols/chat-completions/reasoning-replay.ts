@@ -2,39 +2,39 @@
  * Which thinking goes back with earlier replies over Chat Completions: some servers demand it, others refuse the field.
  */
 
-/** What one model at one address wants back. */
+/** The thinking that one model at one address takes back. */
 export interface ReasoningReplay {
-  /** Where it goes: a field of this name, the one it came in, or parts of the content. */
+  /** Where the thinking goes: a field of this name, the field that it came in, or parts of the content. */
   readonly place: "reasoning_content" | "as it came" | "parts";
-  /** Of which replies: those of the loop of calls under way, or all. */
+  /** Which replies have it: those of the current loop of calls, or all. */
   readonly turns: "loop" | "all";
-  /** What stands in `reasoning_content` where there was no thinking, and of which turns it is demanded. */
+  /** The `reasoning_content` of turns without thinking, and the turns that require it. */
   readonly missing?: { readonly text: string; readonly turns: "calls" | "all" };
 }
 
-/** @param address the origin that is asked */
+/** @param address the requested origin */
 export type ReasoningRule = (model: string, address: string) => ReasoningReplay | undefined;
 
-/** V4 demands it of every turn, V3.2 in the loop of calls; the first R1 refused that of earlier turns. */
+/** V4 requires it for every turn, V3.2 in the loop of calls. The first R1 refused it for earlier turns. */
 export const deepseekReplay = (model: string): ReasoningReplay =>
   /chat|reasoner|r1|v3/i.test(model)
     ? { place: "reasoning_content", turns: "loop" }
     : { place: "reasoning_content", turns: "all", missing: { text: "", turns: "all" } };
 
-/** Every turn with calls, also those of another model. An empty text is taken for a missing one. */
+/** For every turn with calls, also those of another model. The server takes an empty string for a missing one. */
 const KIMI: ReasoningReplay = { place: "as it came", turns: "all", missing: { text: " ", turns: "calls" } };
 
-/** Whatever the model has thought, kept over turns. */
+/** All thinking goes back. */
 const KEPT: ReasoningReplay = { place: "as it came", turns: "all" };
 
-/** Addresses that refuse the field, whatever the model is called. */
+/** Addresses that refuse the field for every model. */
 const REFUSING = /\.(groq\.com|cerebras\.ai|mistral\.ai|perplexity\.ai)\b/;
 
 /** Models of these vendors that do not think. */
 const PLAIN = /moonshot-v1|kimi-k2-(0\d{3}|instruct)/i;
 
 /**
- * By the vendor's address, else by the model's name: the same models are served by many.
+ * Rules by the vendor's address, or else by the model's name, since many vendors serve the same models.
  * @see https://platform.moonshot.ai/docs/guide/use-kimi-k2-thinking-model
  * @see https://docs.z.ai/guides/capabilities/thinking-mode
  * @see https://platform.minimax.io/docs/guides/text-m2-function-call
@@ -51,7 +51,7 @@ const RULES: readonly { readonly address: RegExp; readonly model: RegExp; readon
   },
 ];
 
-/** For servers that are known by nothing else. */
+/** For servers of which only the address and the model's name are known. */
 export const commonReplay: ReasoningRule = (model, address) => {
   if (REFUSING.test(address) || PLAIN.test(model)) return undefined;
   return RULES.find((row) => row.address.test(address) || row.model.test(model))?.rule(model, address);

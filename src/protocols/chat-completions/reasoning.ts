@@ -1,4 +1,4 @@
-/** How much to think, in the words of each vendor of Chat Completions. */
+/** The effort of thinking, in the fields of each vendor of Chat Completions. */
 
 import type { ReasoningEffort } from "../../contract/options.ts";
 import type { JsonObject } from "../../platform/json-object.ts";
@@ -11,7 +11,7 @@ type Ask = (effort: ReasoningEffort, context: RequestContext) => JsonObject;
 
 const LEVELS_ONLY = 'Give a level such as "low" or "high".';
 
-/** A level as one of the words that a model takes; refused where it takes none or others. */
+/** Returns an effort as one of the words that a model takes. Reports it where the model takes none or others. */
 function level(effort: ReasoningEffort, words: readonly string[], context: RequestContext) {
   if (typeof effort === "object") {
     context.unsupported("`reasoning.maxTokens`", LEVELS_ONLY);
@@ -24,13 +24,13 @@ function level(effort: ReasoningEffort, words: readonly string[], context: Reque
   return undefined;
 }
 
-/** The protocol's own field, for servers of which no more is known. */
+/** The protocol's own field, for unknown servers. */
 export const commonReasoning: Ask = (effort, context) => {
   const word = level(effort, ["none", "low", "medium", "high"], context);
   return word === undefined ? {} : { reasoning_effort: word };
 };
 
-/** The protocol's own field, where it is known which model takes what. */
+/** Returns the protocol's own field, for models of known capabilities. */
 export function effortOf(capabilitiesOf: (model: string) => ReasoningCapabilities): Ask {
   return (effort, context) => {
     const { reasons, efforts } = capabilitiesOf(context.endpoint.model);
@@ -44,12 +44,12 @@ export function effortOf(capabilitiesOf: (model: string) => ReasoningCapabilitie
 }
 
 /**
- * OpenRouter says it in the model's own way.
+ * OpenRouter translates it for each model.
  * @see https://openrouter.ai/docs/use-cases/reasoning-tokens
  */
 export const openrouterReasoning: Ask = (effort) => {
   if (effort === "none") return { reasoning: { effort: "none" } };
-  // Some of the providers behind it want to be told twice.
+  // Some of the providers behind it require both fields.
   return {
     reasoning: { enabled: true, ...(typeof effort === "object" ? { max_tokens: effort.maxTokens } : { effort }) },
   };
@@ -78,10 +78,10 @@ export const groqReasoning: Ask = (effort, context) => {
   if (/qwen-?3/.test(model)) {
     const word = level(effort, ["none", "low", "medium", "high"], context);
     if (word === undefined) return {};
-    // Unparsed, thoughts would stand in the text.
+    // Without parsing, thinking would stand in the text.
     return word === "none" ? { reasoning_effort: "none" } : { reasoning_effort: "default", reasoning_format: "parsed" };
   }
-  if (effort !== "none") context.unsupported("`reasoning`", "This model does not think as far as is known.");
+  if (effort !== "none") context.unsupported("`reasoning`", "This model is not known to think.");
   return {};
 };
 
@@ -89,7 +89,7 @@ export const groqReasoning: Ask = (effort, context) => {
 export const mistralReasoning: Ask = (effort, context) => {
   const { model } = context.endpoint;
   if (/magistral/.test(model)) {
-    // It always thinks, and as much as it sees fit.
+    // It always thinks, and chooses the effort itself.
     if (level(effort, ["high"], context) === undefined) return {};
     return { prompt_mode: "reasoning" };
   }
@@ -116,6 +116,6 @@ export const geminiReasoning: Ask = (effort, context) => {
     return { extra_body: { google: { thinking_config: { thinking_budget: effort.maxTokens } } } };
   const word = level(effort, ["none", "low", "medium", "high"], context);
   if (word === undefined) return {};
-  // Models that are told by level have no less than this.
+  // This is the minimum of models that take levels.
   return { reasoning_effort: word === "none" && thinking === "level" ? "minimal" : word };
 };

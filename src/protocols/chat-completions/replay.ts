@@ -1,4 +1,4 @@
-/** What a Chat Completions server wants back with an earlier reply (law 8). */
+/** The data that goes back to a Chat Completions server with an earlier reply (law 8). */
 
 import type { Replay } from "../../contract/message.ts";
 import { listIn } from "../common/wire-values.ts";
@@ -8,28 +8,28 @@ import type { ReasoningDetail, WirePart } from "./wire.ts";
 
 export const PROTOCOL_NAME = "chat-completions";
 
-/** As it stands in `Replay.data`; every member may be missing. */
+/** The contents of `Replay.data`; every member may be missing. */
 export interface ChatReplay {
   /** OpenRouter's `reasoning_details`, as they came. */
   readonly details?: readonly unknown[];
   /** Plain thinking, and the field it came in. */
   readonly reasoning?: { readonly field: string; readonly text: string };
-  /** Content that came in parts, thinking among them. */
+  /** Content that came in parts, thinking included. */
   readonly parts?: readonly unknown[];
   /** Fields of a call beside its function, by its id. */
   readonly callFields?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
-  /** Where `details` were written, at models that refuse them elsewhere. */
+  /** The place of `details` in their conversation, for models that refuse them in another place. */
   readonly place?: unknown;
-  /** The name of the sound that was made. */
+  /** The reference to the generated sound. */
   readonly sound?: SoundReference;
 }
 
 const JOINED = ["text", "summary", "data"] as const;
 
-/** Collects it while the reply streams. */
+/** Collects the data while the reply streams. */
 export class ReplayCollector {
   readonly #details: Record<string, unknown>[] = [];
-  /** Those that may go on, by type and index. */
+  /** The details that may grow, by type and index. */
   readonly #openDetails = new Map<string, Record<string, unknown>>();
   /** By the call's id, which may be `__proto__`. */
   readonly #callFields = new Map<string, Readonly<Record<string, unknown>>>();
@@ -40,8 +40,8 @@ export class ReplayCollector {
   sound: SoundReference | undefined;
 
   /**
-   * Pieces belong together by type and index: Gemini's text and its encrypted twin share an index.
-   * Text, summary and data are joined; everything else, signatures among it, replaces.
+   * Pieces belong together by type and index: Gemini's text and its encrypted twin share an index. Text, summary and
+   * data are joined. Every other field, signatures included, replaces the old one.
    */
   addDetail(piece: ReasoningDetail): void {
     const mark = piece.index === undefined ? undefined : JSON.stringify([piece.type, piece.index]);
@@ -59,23 +59,23 @@ export class ReplayCollector {
     }
   }
 
-  /** What rides on a call: Gemini's thought signature, and of which kind it is, if not a function's. */
+  /** Adds fields that belong to a call: Gemini's thought signature, and the type of a call that is not a function's. */
   addCallFields(callId: string, fields: Readonly<Record<string, unknown>>): void {
     this.#callFields.set(callId, { ...this.#callFields.get(callId), ...fields });
   }
 
-  /** `field`: the one it came in. */
+  /** `field`: the field that the text came in. */
   addReasoning(text: string, field: string): void {
     this.#field = field;
     this.#reasoning += text;
   }
 
-  /** Pieces of one text are joined, within a thought as well. */
+  /** Adds a part. Pieces of one text are joined, also within a thought. */
   addPart(part: WirePart): void {
     addTo(this.#parts, part, this.#grown);
   }
 
-  /** `placeOf`: see `ProtocolRequest.binding`. */
+  /** Returns the replay; `undefined` where there is nothing to keep. For `placeOf`, see `ProtocolRequest.binding`. */
   replay(
     provider: string,
     model: string,
@@ -97,8 +97,8 @@ export class ReplayCollector {
 }
 
 /**
- * Puts a piece at the end of a row of parts, or into the last one where it goes on with that.
- * @param grown the thoughts that are ours to add to, by their part
+ * Appends a piece to the parts, or joins it with the last part where it continues that part.
+ * @param grown the arrays of thoughts that this function created and may extend, by their part
  */
 function addTo(parts: WirePart[], piece: WirePart, grown: WeakMap<WirePart, WirePart[]>): void {
   const last = parts.at(-1);

@@ -70,9 +70,7 @@ export function buildChatRequest(
   return requestOf(boundMessages(wired, places, tools.tools, dialect.bindsThinking?.(model) ?? false));
 }
 
-/**
- * Whether the last words are the model's: those of a reply that was cut, or words that the caller puts into its mouth.
- */
+/** Returns whether the conversation ends in the model's text: a cut reply, or a prefill of the caller. */
 function endsInAnswer(messages: readonly Message[]): boolean {
   const last = messages.at(-1);
   return last?.role === "assistant" && last.content !== "" && !last.toolCalls?.length;
@@ -85,14 +83,14 @@ function reasoningOf(context: ChatContext): JsonObject {
   return (dialect.reasoning ?? commonReasoning)(reasoning, context);
 }
 
-/** Whether the model is known to think in this request. */
+/** Returns whether the model is known to think in this request. */
 function thinks({ options, endpoint, dialect }: ChatContext): boolean {
   const { reasoning } = options;
   const reasons = dialect.capabilitiesOf?.(endpoint.model).reasons;
   return reasoning === undefined ? reasons === "unasked" : reasoning !== "none" && reasons !== "never";
 }
 
-/** Whether the model refuses the option: then so does this. */
+/** Returns whether the model refuses the option, and reports it then. */
 function refusesOption(name: "temperature" | "topP" | "stop", context: ChatContext): boolean {
   const { endpoint, dialect, unsupported } = context;
   const isThinking = thinks(context);
@@ -129,7 +127,7 @@ function seedOf(context: ChatContext): JsonObject {
   return { [dialect.seedField ?? "seed"]: options.seed };
 }
 
-/** Mistral and llama.cpp want a schema of every tool. */
+/** Returns the schema of a tool. Mistral and llama.cpp require one for every tool. */
 function wireParameters(tool: Tool, context: ChatContext): JsonObject {
   const { endpoint, dialect } = context;
   const { stripsAdditionalProperties, omitsNoParameters, rootRefusals } = dialect;
@@ -186,7 +184,8 @@ interface Caching {
 }
 
 /**
- * Servers cache by themselves, but for models whose prompts must be marked; some want to know what belongs together.
+ * Returns the fields of prompt caching. Most servers cache by themselves. Some models need marks, and some servers take
+ * a key for each conversation.
  */
 function cacheOf({ options, endpoint, dialect, unsupported }: ChatContext): Caching {
   const { cacheKey, cacheMarks } = dialect;
@@ -206,7 +205,7 @@ function cacheOf({ options, endpoint, dialect, unsupported }: ChatContext): Cach
     : { isMarked, headers: { [cacheKey.header]: key } };
 }
 
-/** Marks the system's text and the latest two turns of the user, as Anthropic's models behind a router want it. */
+/** Marks the system prompt and the latest two turns of the user, as Anthropic's models behind a router require. */
 function markedForCache(
   body: JsonObject & { readonly messages: readonly JsonObject[] },
   { options }: ChatContext,

@@ -5,7 +5,7 @@ import type { JsonObject } from "../../platform/json-object.ts";
 import { unsupportedSearch } from "../common/unsupported-search.ts";
 import type { RequestContext } from "../protocol.ts";
 
-/** Models made for it; others search over Responses. They search with every request. */
+/** Models that search with every request. Other models search over Responses. */
 export const SEARCH_MODELS: RegExp = /-search-(preview|api)/;
 
 /** @see https://platform.openai.com/docs/guides/tools-web-search?api-mode=chat */

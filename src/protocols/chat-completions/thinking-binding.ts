@@ -1,21 +1,21 @@
-/** Claude's signed thinking behind a router: tied to its conversation as it is in Anthropic's own protocol. */
+/** Claude's signed thinking behind a router. It is tied to its conversation, as in Anthropic's own protocol. */
 
 import type { JsonObject } from "../../platform/json-object.ts";
 import type { Piece } from "../anthropic-messages/messages.ts";
 import { type BoundPieces, boundPieces, unboundPieces } from "../anthropic-messages/thinking-binding.ts";
 import { type Place, placeIn } from "../anthropic-messages/thinking-place.ts";
 
-/** The messages of a request with the thinking that is accepted, and where the reply to them will stand. */
+/** The messages of a request with the thinking that the model accepts, and the place of the next reply. */
 export interface BoundMessages {
   readonly messages: readonly JsonObject[];
   readonly place?: () => Place;
-  /** The same without any thinking; `undefined` where there is none. */
+  /** Returns the same without any thinking; `undefined` where there is none. */
   unbound(): BoundMessages | undefined;
 }
 
 /**
  * Returns the messages without the `reasoning_details` that the model would refuse.
- * @param places where each message was written, as its `replay` has it
+ * @param places the place of each message in its conversation, as in its `replay`
  */
 export function boundMessages(
   messages: readonly JsonObject[],

@@ -1,21 +1,22 @@
 /**
- * The order of turns as a server takes it: some refuse what others have answered, and go on refusing the conversation.
+ * The order of turns that a server takes. Some servers refuse an order that another has answered, and the conversation
+ * with it.
  */
 
 import type { JsonObject } from "../../platform/json-object.ts";
 import { OPENING } from "../common/message-text.ts";
 
-/** What one model at one address demands. */
+/** The order that one model at one address requires. */
 export interface TurnOrder {
-  /** One turn of the system, at the beginning; `user`: none, its text begins the first turn of the user. */
+  /** `first`: one system message, at the beginning. `user`: none; its text begins the user's first turn. */
   readonly system?: "first" | "user";
-  /** The model speaks between the results of tools and the user. */
+  /** Whether a turn of the model must stand between tool results and the user's turn. */
   readonly answersResults?: true;
-  /** User and model take turns, and the user begins. */
+  /** Whether the turns of user and model must alternate, beginning with the user. */
   readonly alternates?: true;
 }
 
-/** @param address the origin that is asked */
+/** @param address the requested origin */
 export type OrderRule = (model: string, address: string) => TurnOrder;
 
 /** @see https://github.com/mistralai/mistral-common (the order of messages that its validator takes) */
@@ -27,13 +28,13 @@ export const mistralOrder: OrderRule = () => MISTRAL;
 /** The first R1 refused two turns of one role in a row. */
 export const deepseekOrder: OrderRule = (model) => (/reasoner|r1/i.test(model) ? { alternates: true } : {});
 
-/** A router hands on to whom it will. */
+/** A router passes requests on to many vendors. */
 export const openrouterOrder: OrderRule = (model) =>
   familyOrder(model) ?? (/^~?perplexity\//.test(model) ? ALTERNATING : {});
 
 /**
- * For servers that are known by nothing else. Templates of local models refuse a second turn of the system, and one
- * that is not the first: what the system says holds for the whole conversation in any place.
+ * For servers of which only the address and the model's name are known. Templates of local models take one system
+ * message, at the beginning only. It applies to the complete conversation in any place.
  * @see https://docs.perplexity.ai/api-reference/chat-completions-post
  */
 export const commonOrder: OrderRule = (model, address) => {
@@ -41,17 +42,19 @@ export const commonOrder: OrderRule = (model, address) => {
   return familyOrder(model) ?? { system: "first" };
 };
 
-/** What the templates that models come with demand; the servers only hand on what those say. */
+/**
+ * Returns the order that the template of a family of models requires. The servers only report the template's errors.
+ */
 function familyOrder(model: string): TurnOrder | undefined {
   if (/(mi|magi|mini|dev|code)stral|mixtral|pixtral/i.test(model)) return { ...MISTRAL, alternates: true };
   if (/gemma-?[12]\b|gemma-\db|codegemma/i.test(model)) return { system: "user", alternates: true };
   return /gemma|llama-?2/i.test(model) ? ALTERNATING : undefined;
 }
 
-/** What the model is taken to have said where a turn of its is missing. */
+/** The text of a missing turn of the model. */
 const BRIDGE = "Understood.";
 
-/** The messages in that order, with the words that they came with. */
+/** Returns the messages in that order, with their own text. */
 export function inOrder(
   messages: readonly JsonObject[],
   { system, answersResults, alternates }: TurnOrder,
@@ -95,12 +98,15 @@ function alternating(messages: readonly JsonObject[]): readonly JsonObject[] {
   return turns;
 }
 
-/** Results of tools stay apart, and so do calls, which their results follow. */
+/**
+ * Returns whether two messages may be joined. Tool results stay separate, and so do calls, since their results follow
+ * them.
+ */
 function isOneTurn(last: JsonObject, next: JsonObject): boolean {
   return last.role === next.role && (last.role === "user" || (last.role === "assistant" && !last.tool_calls));
 }
 
-/** Two messages as one; fields of the later one count. */
+/** Returns two messages as one. The later one's fields count. */
 function joined(one: JsonObject, two: JsonObject): JsonObject {
   const [before, after] = [one.content ?? "", two.content ?? ""];
   const isText = typeof before === "string" && typeof after === "string";

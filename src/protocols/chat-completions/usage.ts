@@ -4,7 +4,7 @@ import type { TokenUsage } from "../../contract/usage.ts";
 import { countIn, countsOf, withCached } from "../common/usage-counts.ts";
 import type { WireUsage } from "./wire.ts";
 
-/** `undefined` when it does not tell what went in and what came out. `serviceTier` stands in the chunk beside it. */
+/** Returns the usage; `undefined` without counts of input and output. `serviceTier` comes from the chunk itself. */
 export function usageOf(raw: unknown, serviceTier?: string): TokenUsage | undefined {
   if (typeof raw !== "object" || raw === null) return undefined;
   const wire = raw as WireUsage;
@@ -19,7 +19,7 @@ export function usageOf(raw: unknown, serviceTier?: string): TokenUsage | undefi
   const reasoning = countIn(wire.completion_tokens_details?.reasoning_tokens ?? wire.reasoning_tokens);
   const input = withCached(prompt, cached);
   const thought = completion + (reasoning ?? 0);
-  // xAI leaves thinking out of the completion, others out of that and of its details; the total that is billed has it.
+  // xAI excludes thinking from the completion; others exclude it from the details also. The billed total includes it.
   const isApart = total === prompt + thought || total === input + thought;
   return {
     inputTokens: input,

@@ -15,7 +15,7 @@ export interface WireChunk {
   readonly service_tier?: unknown;
   readonly x_groq?: Nullable<{ readonly usage?: unknown; readonly error?: unknown }>;
   readonly error?: unknown;
-  /** Perplexity: URLs, and the same with titles. */
+  /** Perplexity: URLs, and the same sources with titles. */
   readonly citations?: Nullable<readonly unknown[]>;
   readonly search_results?: Nullable<readonly Nullable<{ readonly url?: unknown; readonly title?: unknown }>[]>;
 }
@@ -54,7 +54,7 @@ export interface WireToolCall {
   readonly extra_content?: unknown;
 }
 
-/** Some servers send what is in it without the envelope. */
+/** Some servers send the citation without this envelope. */
 export interface WireAnnotation extends UrlCitation {
   readonly url_citation?: Nullable<UrlCitation>;
 }

@@ -12,7 +12,9 @@ function readable<T>(read: () => T): T {
   try {
     return read();
   } catch (cause) {
-    throw new SendError("invalidRequest", "An attachment's data cannot be read: is it base64?", { cause });
+    throw new SendError("invalidRequest", "An attachment's data is not valid base64 or percent-encoded text.", {
+      cause,
+    });
   }
 }
 

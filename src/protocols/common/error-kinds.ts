@@ -101,7 +101,7 @@ interface WireError {
 }
 
 /**
- * @param provider who reports it
+ * @param provider the provider that reports it
  * @param status the HTTP status; 0 for an error inside a stream that had begun with 200
  * @param body parsed JSON, or the text itself where it is not JSON
  */
@@ -176,7 +176,7 @@ function kindOf(status: number, words: readonly string[], text: string): SendErr
   return KIND_BY_TEXT.find(([pattern]) => pattern.test(text))?.[1] ?? kind;
 }
 
-/** OpenAI and Groq say in words how long to wait: `Please try again in 1m2.5s`, `in 20ms`. */
+/** Returns the wait in milliseconds that OpenAI and Groq state in the text: `Please try again in 1m2.5s`, `in 20ms`. */
 function retryHintMs(text: string): number | undefined {
   const [, hours, minutes, seconds, milliseconds] =
     /try again in (?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?/.exec(text) ?? [];
@@ -186,7 +186,7 @@ function retryHintMs(text: string): number | undefined {
   return Math.ceil((h * 3_600 + m * 60 + s) * 1_000 + ms);
 }
 
-/** Anthropic repeats it in the body; inside a stream there is no other place. */
+/** Returns the request id that Anthropic repeats in the body, which is its only place inside a stream. */
 function requestIdOf(body: unknown): string | undefined {
   const id = typeof body === "object" && body !== null && "request_id" in body ? body.request_id : undefined;
   return typeof id === "string" ? id : undefined;

@@ -1,13 +1,10 @@
-/**
- * Words with which providers end a reply, where they are no protocol's own: look-alikes and gateways pass on each
- * other's.
- */
+/** Finish reasons that are not a protocol's own: compatible servers and gateways pass on each other's words. */
 
 import type { SendErrorKind } from "../../contract/error-kind.ts";
 import { SendError } from "../../contract/errors.ts";
 import type { FinishReason } from "../../contract/finish-reason.ts";
 
-/** In lower case. What a protocol itself says stands in its decoder. */
+/** Words in lower case. The words of a protocol itself are in its decoder. */
 const MEANINGS: Readonly<Record<string, FinishReason>> = {
   stop: "stop",
   end: "stop",
@@ -40,9 +37,9 @@ const MEANINGS: Readonly<Record<string, FinishReason>> = {
 };
 
 /**
- * What a word looks like that ends a reply though it is not complete: vLLM's and SGLang's `abort`, z.ai's
- * `network_error`, DeepSeek's `insufficient_system_resource`, Mistral's and OpenRouter's `error`, Gemini's
- * `MALFORMED_RESPONSE`, Cohere's `USER_CANCEL`.
+ * Patterns of words that end an incomplete reply: vLLM's and SGLang's `abort`, z.ai's `network_error`, DeepSeek's
+ * `insufficient_system_resource`, Mistral's and OpenRouter's `error`, Gemini's `MALFORMED_RESPONSE`, Cohere's
+ * `USER_CANCEL`.
  */
 const BROKEN: readonly (readonly [RegExp, SendErrorKind])[] = [
   [/missing_thought_signature/i, "invalidRequest"],
@@ -53,10 +50,10 @@ const BROKEN: readonly (readonly [RegExp, SendErrorKind])[] = [
   ],
 ];
 
-/** The model wrote what cannot be read; asked again, it may not. */
+/** Words that blame the model's output. A retry may succeed. */
 const MODELS_FAULT = /malformed|_tool_call|language/i;
 
-/** Returns what a word means wherever it comes from; `undefined` where nobody knows it. */
+/** Returns the meaning of a word, whatever its source; `undefined` for an unknown word. */
 export function finishReasonOf(word = ""): FinishReason | undefined {
   if (Object.hasOwn(MEANINGS, word)) return MEANINGS[word]; // most words are
   // Google's compatible endpoint adds its own word: `content_filter: SAFETY`.
@@ -69,16 +66,16 @@ export function finishReasonOf(word = ""): FinishReason | undefined {
 
 /**
  * Returns the error of a reply that its provider ended without completing it; `undefined` for any other word.
- * @param why what the provider says about it
+ * @param why the provider's explanation
  */
 export function brokenOffError(word: string | undefined, why = ""): SendError | undefined {
   const kind = word === undefined ? undefined : BROKEN.find(([pattern]) => pattern.test(word))?.[1];
   return kind && brokenOff(kind, word ?? "", why);
 }
 
-/** Returns the same of a word that says it in one protocol only. */
+/** Returns the same error for a word of one protocol. */
 export function brokenOff(kind: SendErrorKind, word: string, why = ""): SendError {
   const who = MODELS_FAULT.test(word) ? "model" : "provider";
   const reason = why === "" ? "" : ` ${why}`;
-  return new SendError(kind, `The ${who} broke the reply off (finish reason "${word}").${reason}`, { code: word });
+  return new SendError(kind, `The ${who} ended the reply early (finish reason "${word}").${reason}`, { code: word });
 }

@@ -1,9 +1,6 @@
-/** Whether a JSON text that comes in pieces is whole. */
+/** Whether JSON that comes in pieces is complete. */
 
-/**
- * Counts the brackets of a text. Each character is looked at once, however often somebody asks: only the new piece is
- * read.
- */
+/** Counts the brackets of a text. Each character is read once, however often the getters are called. */
 export class JsonProgress {
   #unread: string;
   #depth = 0;

@@ -4,7 +4,7 @@ import type { TokenLogprob } from "../../contract/message.ts";
 import type { JsonObject } from "../../platform/json-object.ts";
 import type { ReplyFacts } from "../../stream/reply-facts.ts";
 
-/** Whatever a server sends is looked at: these are numbers about the reply, not the reply. */
+/** Returns the objects of an array. Log probabilities are not part of the reply, so invalid ones are skipped. */
 function listOf(value: unknown): readonly JsonObject[] {
   if (!Array.isArray(value)) return [];
   return (value as readonly unknown[]).filter((each): each is JsonObject => typeof each === "object" && each !== null);
@@ -31,8 +31,8 @@ function add(facts: ReplyFacts, wire: JsonObject, others: unknown): void {
 }
 
 /**
- * Adds those of a piece of text: of Responses a list, of Chat Completions a list within an object, of some servers of
- * its format two lists side by side.
+ * Adds the log probabilities of a piece of text. Responses sends an array, Chat Completions an array within an object,
+ * and some compatible servers two parallel arrays.
  * @see https://platform.openai.com/docs/api-reference/chat/object#chat-object-choices-logprobs
  */
 export function addLogprobs(facts: ReplyFacts, wire: unknown): void {
@@ -46,7 +46,7 @@ export function addLogprobs(facts: ReplyFacts, wire: unknown): void {
 }
 
 /**
- * The same of Gemini's `logprobsResult`, where what was chosen and what was weighed stand side by side.
+ * Adds the log probabilities of Gemini's `logprobsResult`, where chosen and top candidates are parallel arrays.
  * @see https://ai.google.dev/api/generate-content#LogprobsResult
  */
 export function addGeminiLogprobs(facts: ReplyFacts, wire: unknown): void {

@@ -29,6 +29,6 @@ export function isOneText(pieces: string, whole: string): boolean {
  * follow a gap.
  */
 export function lostTextError(): SendError {
-  const message = "Part of the text was lost on the way: the server repeats the reply as another text. Send it again.";
+  const message = "Part of the text was lost: it differs from the server's repetition. Send the request again.";
   return new SendError("truncated", message, { retryable: false });
 }

@@ -135,7 +135,7 @@ export class ToolCallTracker {
       if (isElsewhere && latest.ownId === id && !this.#isAnother(piece, latest)) return latest;
       return this.#isAnother(piece, known) ? undefined : known;
     }
-    // Some servers make up an id for each piece: what brings no name, and comes while a call is open, goes on with that.
+    // Some servers make up an id for each piece: a piece without a name continues the open call.
     const { argumentsDelta: args, name } = piece;
     const isMore = latest && !name && (args === "" ? index !== undefined : !isComplete(latest));
     if (isMore && latest.name !== "") return latest;
@@ -210,7 +210,7 @@ function completeArguments({ name, argumentsText: text, isText }: OpenCall, cut:
 
 /** Returns the error of a reply that was cut inside a call, at a limit or by a provider that never closed the call. */
 export function cutCallError(name: string): SendError {
-  const message = `The reply was cut inside a call of ${name}; raise maxOutputTokens if that was its limit.`;
+  const message = `The reply was cut inside a call of ${name}. Raise \`maxOutputTokens\` if that was its limit.`;
   return new SendError("truncated", message, { retryable: false });
 }
 

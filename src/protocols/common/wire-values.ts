@@ -14,7 +14,7 @@ export type Nullable<T> = T | null | undefined;
 export function textIn(value: unknown): string {
   if (typeof value === "string") return value;
   if (value === undefined || value === null) return "";
-  throw unreadable("a text", value);
+  throw unreadable("a string", value);
 }
 
 /** Returns a name or an id; `undefined` where there is none. Some servers send numbers. */
@@ -60,7 +60,7 @@ export function objectIn<T extends object>(value: T | null | undefined): T | und
 export function listIn<T>(value: readonly T[] | null | undefined): readonly T[] {
   if (Array.isArray(value)) return value;
   if (value === undefined || value === null || isEmpty(value)) return [];
-  throw unreadable("a list", value);
+  throw unreadable("an array", value);
 }
 
 function isEmpty(value: object): boolean {
@@ -68,7 +68,10 @@ function isEmpty(value: object): boolean {
 }
 
 function unreadable(what: string, value: unknown): SendError {
-  return new SendError("protocol", `What should be ${what} is ${String(JSON.stringify(value)).slice(0, 80)}.`);
+  return new SendError(
+    "protocol",
+    `Invalid event: expected ${what}, but received ${String(JSON.stringify(value)).slice(0, 80)}.`,
+  );
 }
 
 /**

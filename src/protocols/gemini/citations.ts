@@ -1,19 +1,16 @@
-/** What Gemini found on the web, as citations. */
+/** The citations of Gemini's search results. */
 
 import type { Citation } from "../../contract/message.ts";
 import { TextPositions, utf8Bytes } from "../common/text-positions.ts";
 import { listIn, nameIn } from "../common/wire-values.ts";
 import type { GroundingMetadata, GroundingSupport } from "./wire.ts";
 
-/**
- * Statements are looked for only until so many characters were looked at: a place is not worth a search of the text for
- * each.
- */
+/** Maximum number of characters that are searched for statements: more would cost too much for a position. */
 const MAX_SEARCHED = 10_000_000;
 
 /**
- * The sources, each with every statement it supports. Positions on the wire are bytes of UTF-8, counted in one part of
- * the answer: where they do not lead to the statement, it is looked for.
+ * Returns the sources, each with every statement that it supports. Positions on the wire are bytes of UTF-8 within one
+ * part of the answer. Where they do not lead to the statement, the text is searched for it.
  * @see https://ai.google.dev/gemini-api/docs/google-search
  */
 export function groundingCitations(metadata: GroundingMetadata, content: string): readonly Citation[] {
@@ -45,7 +42,7 @@ export function groundingCitations(metadata: GroundingMetadata, content: string)
     const statements = (supportsOf.get(index) ?? []).map(({ segment }) => {
       const { startIndex, endIndex, ...said } = segment ?? {};
       const text = nameIn(said.text);
-      // A start of 0 is left out.
+      // The server omits a start of 0.
       const place = endIndex ? placeOf(startIndex ?? 0, endIndex, text) : {};
       return { ...source, ...(text && { citedText: text }), ...place };
     });

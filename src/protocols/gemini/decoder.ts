@@ -1,6 +1,6 @@
 /**
- * Gemini's `generateContent`: every event holds new parts of the reply. Nothing but the end of the body says that it is
- * over, and nothing but a finish reason before it that it is whole.
+ * Gemini's `generateContent`: every event holds new parts of the reply. Only the end of the body ends the reply, and
+ * only a finish reason before it shows that the reply is complete.
  * @see https://ai.google.dev/api/generate-content
  */
 
@@ -41,7 +41,7 @@ const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
   MODEL_ARMOR: "contentFilter",
 };
 
-/** The model wrote in a language it must not; asked again, it may not. */
+/** The model wrote in an unsupported language. A retry may succeed. */
 const FAILURE = "LANGUAGE";
 
 /** A call whose arguments come value by value. */
@@ -51,11 +51,11 @@ interface OpenCall {
   readonly id: string;
   readonly name: string;
   readonly arguments: Record<string, unknown>;
-  /** More of its last text was announced. The end of the call itself may be missing. */
+  /** Whether more of its last string was announced. The event that ends the call may be missing. */
   isCut: boolean;
 }
 
-/** A call the reply has made: the caller's, unless the provider answers it itself. */
+/** A call of the reply. It is the caller's, unless the provider answers it itself. */
 interface Call {
   readonly id: string;
   readonly ownId: string | undefined;
@@ -68,11 +68,11 @@ export class GeminiDecoder implements Decoder {
   readonly #facts: ReplyFacts;
   readonly #model: string;
   readonly #parts: GeminiPart[] = [];
-  /** The text of the last of them, while more of it may come. */
+  /** The text of the last part, while more of it may come. */
   #run: TextBuffer | undefined;
   readonly #text = new TextBuffer();
   readonly #calls: Call[] = [];
-  /** Ids of the calls among the parts, in their order. */
+  /** The ids of the calls among the parts, in their order. */
   readonly #callIds: string[] = [];
   readonly #takenIds = new Set<string>();
   readonly #queries = new Set<string>();
@@ -80,7 +80,7 @@ export class GeminiDecoder implements Decoder {
   readonly #media = new GeminiMedia();
   #open: OpenCall | undefined;
   #finishMessage = "";
-  /** Tools of the provider's own that have been called and have not answered. */
+  /** Calls of provider tools that have no result yet. */
   readonly #asked: GeminiPart[] = [];
 
   constructor(facts: ReplyFacts) {
@@ -131,7 +131,7 @@ export class GeminiDecoder implements Decoder {
       if (executableCode) this.#emit("code_execution", executableCode, undefined, chunks);
       else if (toolCall) this.#emit(toolName(toolCall), toolCall.args, undefined, chunks);
     }
-    // Calls end with STOP like everything else.
+    // Calls also end with STOP.
     facts.finishReason = this.#calls.length > 0 && reason === "stop" ? "toolCalls" : reason;
     if (this.#queries.size > 0) facts.search = { queries: [...this.#queries], count: this.#queries.size };
     this.#endRun();
@@ -154,7 +154,7 @@ export class GeminiDecoder implements Decoder {
     if (typeof finishMessage === "string") this.#finishMessage = finishMessage;
     if (!groundingMetadata) return;
     for (const query of listIn(groundingMetadata.webSearchQueries)) if (query) this.#queries.add(query);
-    // Empty on most events, and whole on the last.
+    // Empty on most events, and complete on the last.
     if (groundingMetadata.groundingChunks?.length) this.#grounding = groundingMetadata;
   }
 
@@ -162,7 +162,7 @@ export class GeminiDecoder implements Decoder {
     const { text } = part;
     if (part.functionCall) {
       const { text: _text, ...others } = part;
-      // Gateways put words, or none, into the part of the call.
+      // Gateways put text, even an empty one, into the part of the call.
       if (text) this.#readText({ text }, textIn(text), chunks);
       this.#readCall(others, part.functionCall, chunks);
     } else if (text !== undefined && text !== null) this.#readText(part, textIn(text), chunks);
@@ -214,7 +214,7 @@ export class GeminiDecoder implements Decoder {
       const own = textIn(call.id);
       const id = uniqueCallId(own, this.#facts.id, index, this.#takenIds);
       this.#callIds.push(id);
-      // Told before it is looked at: what cannot be used stays to be seen.
+      // Emitted before it is parsed, so that unusable arguments are visible.
       chunks.push(deltaOf({ index, id, name }, call.willContinue ? "" : exactJson(call.args ?? {})));
       this.#open = { part, index, id, name, arguments: argumentsOf(name, call.args), isCut: false };
     }
@@ -225,14 +225,14 @@ export class GeminiDecoder implements Decoder {
     for (const item of listIn(call.partialArgs)) {
       const piece = objectIn(item) ?? {};
       if (!addArgument(open.arguments, piece))
-        throw new SendError("protocol", `An argument of ${open.name} came without a place.`);
+        throw new SendError("protocol", `An argument of ${open.name} came without a valid path.`);
       open.isCut = piece.willContinue === true;
       chunks.push(deltaOf(open, valueText(piece)));
     }
     if (!call.willContinue) this.#closeCall();
   }
 
-  /** Whole, but the provider may still answer it itself: the end of the reply tells. */
+  /** Ends the open call. The provider may still answer it itself, so it is emitted at the end of the reply. */
   #closeCall(): void {
     const open = this.#open;
     if (!open) return;
@@ -245,7 +245,7 @@ export class GeminiDecoder implements Decoder {
     this.#calls.push({ id, ownId, name, arguments: args });
   }
 
-  /** Tools that ran at the provider: code, its own searches, its own MCP servers. */
+  /** Reads tools that ran at the provider: code, its own searches, its own MCP servers. */
   #readProviderTool(part: GeminiPart, chunks: MessageChunk[]): void {
     const { executableCode, codeExecutionResult, toolCall, toolResponse, functionResponse } = part;
     if (executableCode || toolCall) this.#asked.push(part);
@@ -264,7 +264,7 @@ export class GeminiDecoder implements Decoder {
     }
   }
 
-  /** What the answer is to: the call of its id, else the first that waits. */
+  /** Returns the call that a result belongs to: the call of its id, or else the first without a result. */
   #askedBy(idOf: (asked: GeminiPart) => unknown, { id }: { readonly id?: unknown }): GeminiPart | undefined {
     const known = id ? this.#asked.findIndex((asked) => idOf(asked) === id) : -1;
     return this.#asked.splice(Math.max(known, 0), 1)[0];
@@ -286,7 +286,7 @@ function deltaOf({ index, id, name }: Pick<OpenCall, "index" | "id" | "name">, a
   return { type: "toolCallDelta", content: "", index, id, name, argumentsDelta, isFinal: false };
 }
 
-/** What the call is given; parts of it may still be added. */
+/** Returns the arguments of a call. More of them may come in pieces. */
 function argumentsOf(name: string, args: unknown): Record<string, unknown> {
   try {
     return exactCopy(argumentsIn(args));
@@ -299,7 +299,7 @@ function toolName({ toolType }: { readonly toolType?: unknown }): string {
   return String(toolType ?? "tool").toLowerCase();
 }
 
-/** A value without its place, for who watches. */
+/** Returns a value as text, without its path. */
 function valueText({ stringValue, numberValue, boolValue }: PartialArgument): string {
   return stringValue ?? String(numberValue ?? boolValue ?? "null");
 }
@@ -308,7 +308,7 @@ function isPlainText({ text, thoughtSignature }: GeminiPart): boolean {
   return text !== undefined && !thoughtSignature;
 }
 
-/** What a turn's text does not say, or says without what the provider wants back. */
+/** Returns whether a part holds more than the turn's text. */
 function isMoreThanText(part: GeminiPart): boolean {
   return !isPlainText(part);
 }

@@ -1,4 +1,4 @@
-/** Google's errors: the wait is in the body, and a daily quota does not come back by waiting. */
+/** Google's errors: the wait is in the body, and waiting does not lift a daily quota. */
 
 import { SendError } from "../../contract/errors.ts";
 import { wordsOf } from "../../platform/text-of.ts";
@@ -41,7 +41,7 @@ function detailsOf(body: unknown): readonly WireDetail[] {
   return Array.isArray(details) ? details.filter((detail) => typeof detail === "object" && detail !== null) : [];
 }
 
-/** A protobuf duration: `34.4s`. */
+/** Returns a protobuf duration (`34.4s`) in milliseconds. */
 function durationMs(value: unknown): number | undefined {
   const seconds = typeof value === "string" ? /^(\d+(?:\.\d+)?)s$/.exec(value)?.[1] : undefined;
   return seconds === undefined ? undefined : Number(seconds) * 1_000;

@@ -1,6 +1,6 @@
 /**
- * Pictures and sounds of Gemini: parts with `inlineData` or `fileData`. A picture comes in one part; sound comes in
- * many when it is streamed, and then each is a piece of one medium.
+ * Images and sounds of Gemini: parts with `inlineData` or `fileData`. An image comes in one part. A streamed sound
+ * comes in many parts, which are pieces of one medium.
  * @see https://ai.google.dev/gemini-api/docs/image-generation and
  * https://ai.google.dev/gemini-api/docs/speech-generation
  */
@@ -13,10 +13,10 @@ import { completeMedia } from "../common/media-history.ts";
 import { nameIn, objectIn, textIn } from "../common/wire-values.ts";
 import type { GeminiPart } from "./wire.ts";
 
-/** Tells of them while the reply streams. */
+/** Emits images and sounds while the reply streams. */
 export class GeminiMedia {
   #indexes = 0;
-  /** How many of the media are complete, or will be. */
+  /** The number of media that are complete, or will be. */
   #places = 0;
   #sound: { readonly index: number; readonly mediaType: string } | undefined;
 
@@ -51,7 +51,7 @@ export class GeminiMedia {
     };
   }
 
-  /** What follows is no more of the sound. */
+  /** Ends the sound. */
   close(chunks: MessageChunk[]): void {
     if (!this.#sound) return;
     const { index, mediaType } = this.#sound;
@@ -70,7 +70,8 @@ function mediumOf({ inlineData, fileData }: GeminiPart): Media | undefined {
 }
 
 /**
- * Raw sound under the one name it has here: `audio/L16;codec=pcm;rate=24000` is little-endian, unlike its name says.
+ * Returns the media type. Raw sound has one name here: Gemini's `audio/L16;codec=pcm;rate=24000` is little-endian,
+ * unlike `audio/L16`.
  */
 function typeOf(mimeType: unknown): string | undefined {
   const type = nameIn(mimeType);
@@ -78,11 +79,11 @@ function typeOf(mimeType: unknown): string | undefined {
   return `audio/pcm;rate=${/rate=(\d+)/i.exec(type)?.[1] ?? "24000"}`;
 }
 
-/** The most base64 of earlier replies that one request carries: a request may have 20 MB in all. */
+/** Maximum base64 characters of earlier replies in one request. A request may have 20 MB in all. */
 const MAX_INLINE = 18_000_000;
 
 /**
- * The latest of the media in a conversation that fit into one request; the latest of all in any case.
+ * Returns the latest media of a conversation that fit into one request, and the latest one in any case.
  * @see https://ai.google.dev/gemini-api/docs/image-understanding (inline data: 20 MB)
  */
 export function latestMedia(messages: readonly Message[]): ReadonlySet<Media> {
@@ -99,7 +100,7 @@ export function latestMedia(messages: readonly Message[]): ReadonlySet<Media> {
   return latest;
 }
 
-/** A part that was kept, with its medium in it again; a line of text where that is too old to be sent. */
+/** Returns a kept part with its medium; a line of text where the medium is too old to be sent. */
 export function refilled(part: JsonObject, turn: Message, latest: ReadonlySet<Media>): JsonObject {
   const { media: place, inlineData, fileData, ...rest } = part as GeminiPart & JsonObject;
   if (place === undefined || turn.role !== "assistant") return part;

@@ -20,7 +20,7 @@ import type { GeminiPart } from "./wire.ts";
 /** The protocol's name in `Replay.protocol`. */
 export const GEMINI = "gemini";
 
-/** As it stands in `Replay.data`. */
+/** The contents of `Replay.data`. */
 export interface GeminiReplay {
   /** The reply's parts, in order, each with the signature it came with. */
   readonly parts: readonly GeminiPart[];
@@ -33,13 +33,13 @@ interface Content {
   readonly parts: readonly JsonObject[];
 }
 
-/** What the server takes for the signature of a call that never had one. */
+/** The value that the server takes as the signature of a call that never had one. */
 const NO_SIGNATURE = "skip_thought_signature_validator";
 
-/** Ids of any form are taken, if they come from here; calls of others go without. */
+/** The server takes any id that it gave itself. Calls of other providers go without. */
 const CALL_RULES: CallRules = { names: GEMINI_NAMES, legalId: (id) => id };
 
-/** Answers stand together, directly after the calls and in their order. */
+/** Returns the conversation as contents. Results stand together, directly after the calls and in their order. */
 export function contentsOf(given: readonly Message[], context: GeminiContext): readonly Content[] {
   const latest = latestMedia(given);
   const messages = withMovedMedia(given, {
@@ -73,7 +73,7 @@ export function contentsOf(given: readonly Message[], context: GeminiContext): r
   return contents[0]?.role === "model" ? [{ role: "user", parts: textParts(OPENING) }, ...contents] : contents;
 }
 
-/** The same contents with more parts before the first of the user's. */
+/** Returns the contents with more parts at the beginning of the user's first turn. */
 export function withFirst(contents: readonly Content[], parts: readonly JsonObject[]): readonly Content[] {
   const [first, ...rest] = contents;
   if (first?.role !== "user") return [{ role: "user", parts }, ...contents];
@@ -82,12 +82,12 @@ export function withFirst(contents: readonly Content[], parts: readonly JsonObje
 
 interface Answer {
   readonly message: ToolMessage;
-  /** Of the call that it answers, as that is sent. */
+  /** The id of its call, as sent. */
   readonly id: string;
   readonly name: string;
 }
 
-/** A text is wrapped: an answer is an object on the wire. */
+/** Returns the part of a tool result. Text is wrapped, since a result is an object on the wire. */
 function answerPart({ id, name, message }: Answer, asked: ReadonlyMap<string, JsonObject>): JsonObject {
   const text = wellFormed(message.content);
   const response = message.isError ? { error: text } : { output: text };
@@ -96,18 +96,19 @@ function answerPart({ id, name, message }: Answer, asked: ReadonlyMap<string, Js
 
 interface ModelTurn {
   readonly parts: readonly JsonObject[];
-  /** What the answer to each call repeats of it: its name, and the id if the provider gave one. */
+  /** What the result of each call repeats: its name, and its id if the provider gave one. */
   readonly calls: ReadonlyMap<string, JsonObject>;
 }
 
-/** The places of the media that the turn's own parts bring. */
+/** Returns the positions of the media that the turn's own parts hold. */
 function placesIn(turn: AssistantTurn, context: GeminiContext): readonly unknown[] {
   return ownTurnOf(turn, context)?.data.parts.map(({ media }) => media) ?? [];
 }
 
 /**
- * What goes back as it came: of this account at this address, and still what the turn says. Elsewhere a signature is
- * taken for a broken one, and what Google's own tools did is refused without theirs: words and calls go there.
+ * Returns the replay of an unedited turn of this account at this address; `undefined` for any other turn, which goes
+ * back as text and calls. Elsewhere, a signature is invalid, and the server refuses the parts of Google's own tools
+ * without one.
  */
 function ownTurnOf(turn: AssistantTurn, { endpoint }: GeminiContext) {
   const own = ownReplayOf<GeminiReplay>(turn, endpoint, GEMINI);
@@ -138,13 +139,13 @@ function replayed(
   let count = 0;
   const sent = parts.flatMap((part): readonly JsonObject[] => {
     const { functionCall, thought, thoughtSignature } = part;
-    // Thoughts themselves need not go back, what is signed must.
+    // Thoughts may stay out, but signed parts must go back.
     if (!functionCall) return thought && !thoughtSignature ? [] : [{ ...part }];
     const call = sentCall(callIds[count++]);
     if (!call) return [{ ...part }];
     const about = { ...(functionCall.id && { id: call.id }), name: call.name };
     asked.set(call.id, about);
-    // How it came, in pieces or at once, is no part of a request.
+    // Requests have no fields for arguments in pieces.
     const { partialArgs: _pieces, willContinue: _more, ...called } = functionCall;
     const exact = rawArgumentsOf(call.call) === undefined ? {} : { args: argumentsObject(call.call) };
     return [{ ...part, functionCall: { ...called, ...exact, ...about } }];
@@ -152,7 +153,7 @@ function replayed(
   return { parts: signed(sent, capabilities), calls: asked };
 }
 
-/** Only the first of the calls of one step has a signature; newer models refuse one without. */
+/** Returns the parts with a signature on the first call of a step, which newer models require. */
 function signed(parts: readonly JsonObject[], capabilities: GeminiCapabilities): readonly JsonObject[] {
   const first = parts.findIndex((part) => part.functionCall);
   if (!capabilities.wantsSignatures || first < 0 || parts[first]?.thoughtSignature) return parts;
@@ -176,7 +177,7 @@ function textParts(text: string): readonly JsonObject[] {
   return text === "" ? [] : [{ text: wellFormed(text) }];
 }
 
-/** Kinds of images that people have and the model does not take. */
+/** Common image types that the model does not take. */
 const NO_IMAGES = /^image\/(gif|svg|bmp|tiff|x-)/;
 
 /** @see https://ai.google.dev/gemini-api/docs/file-input-methods */
@@ -190,18 +191,18 @@ function wirePart(given: ContentPart, endpoint: Endpoint): readonly JsonObject[]
   }
   if ("data" in part) return [{ inlineData: { mimeType, data: base64TextOf(part.data) } }];
   if ("fileId" in part) {
-    // Files have a name (`files/abc`) and an address; only the address is taken.
+    // Files have a name (`files/abc`) and a URI. The server takes only the URI.
     const fileUri = part.fileId.includes("://") ? part.fileId : `${endpoint.baseUrl}/v1beta/${part.fileId}`;
     return [{ fileData: { ...(mimeType && { mimeType }), fileUri } }];
   }
   if (mimeType === undefined && !/^https:\/\/(www\.)?(youtube\.com|youtu\.be)\//.test(part.url)) {
-    const message = `${endpoint.provider} wants to know what is at ${part.url}: give its \`mediaType\`.`;
+    const message = `${endpoint.provider} requires a media type for ${part.url}. Set its \`mediaType\`.`;
     throw new SendError("invalidRequest", message);
   }
   return [{ fileData: { ...(mimeType && { mimeType }), fileUri: part.url } }];
 }
 
-/** As given, else by how the address ends. */
+/** Returns the media type as given, or else by the extension of the URL. */
 function mediaTypeOf(part: Attachment): string | undefined {
   if (part.mediaType !== undefined || "data" in part) return part.mediaType;
   const address = "url" in part ? part.url : part.fileId;

@@ -1,5 +1,5 @@
 /**
- * Arguments of a call that come value by value, each with its place: `{jsonPath: "$.a.b[0]", stringValue: "…"}`.
+ * Arguments of a call that come value by value, each with its path: `{jsonPath: "$.a.b[0]", stringValue: "…"}`.
  * @see https://cloud.google.com/vertex-ai/generative-ai/docs/multimodal/function-calling
  */
 
@@ -10,7 +10,7 @@ import type { PartialArgument } from "./wire.ts";
 
 type Container = Record<string, unknown> | unknown[];
 
-/** Puts a piece where it belongs; pieces of one text are joined. Returns false when its place is none. */
+/** Puts a value at its path; pieces of one string are joined. Returns false where the path is invalid. */
 export function addArgument(root: Record<string, unknown>, piece: PartialArgument): boolean {
   const path = stepsOf(textIn(piece.jsonPath));
   const last = path.at(-1);
@@ -36,7 +36,7 @@ function pieceValue({ stringValue, numberValue, boolValue }: PartialArgument): u
   return stringValue === undefined || stringValue === null ? (numberValue ?? boolValue ?? null) : textIn(stringValue);
 }
 
-/** `$.a['b c'][0]` → `["a", "b c", 0]`; nothing where the path is of another kind. */
+/** `$.a['b c'][0]` → `["a", "b c", 0]`; empty for an invalid path. */
 function stepsOf(path: string): readonly (string | number)[] {
   if (!path.startsWith("$")) return [];
   const steps: (string | number)[] = [];
@@ -50,7 +50,9 @@ function stepsOf(path: string): readonly (string | number)[] {
   return [];
 }
 
-/** Items of a list come in their order: one far behind its end would fill the memory with nothing. */
+/**
+ * Returns whether an item may be added. Items come in order: one far behind the end of the array would fill the memory.
+ */
 function hasRoom(container: Container, step: string | number): boolean {
   return !Array.isArray(container) || (typeof step === "number" && step <= container.length);
 }
@@ -59,7 +61,7 @@ function read(container: Container, step: string | number): unknown {
   return Object.getOwnPropertyDescriptor(container, step)?.value;
 }
 
-/** As a property of its own, also where its name is `__proto__`. */
+/** Writes an own property, even one named `__proto__`. */
 function write(container: Container, step: string | number, value: unknown): void {
   Object.defineProperty(container, step, { value, enumerable: true, writable: true, configurable: true });
 }

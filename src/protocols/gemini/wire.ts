@@ -46,7 +46,7 @@ export interface GeminiPart {
   } | null;
   readonly inlineData?: InlineData | null;
   readonly fileData?: FileData | null;
-  /** In a replay: which of the message's complete media stood here. */
+  /** In a replay: the index of the medium among the message's complete media. */
   readonly media?: number;
   readonly executableCode?: { readonly id?: unknown } | null;
   readonly codeExecutionResult?: { readonly id?: unknown } | null;
@@ -54,7 +54,7 @@ export interface GeminiPart {
   readonly toolResponse?: { readonly id?: unknown; readonly toolType?: unknown; readonly response?: unknown } | null;
 }
 
-/** One value, or a piece of a text; `willContinue` says that more of the same text follows. */
+/** One value, or a piece of a string. `willContinue` announces more of the same string. */
 export interface PartialArgument {
   readonly jsonPath?: string | null;
   readonly stringValue?: string | null;

@@ -1,4 +1,4 @@
-/** Annotations of a text as citations. */
+/** The citations of a text's annotations. */
 
 import type { Citation } from "../../contract/message.ts";
 import type { TextPositions } from "../common/text-positions.ts";
@@ -8,8 +8,8 @@ import type { WireAnnotation } from "./wire.ts";
 /**
  * @param text the text it belongs to, by its positions (code points)
  * @param start where that text begins in the visible text
- * @param isDone whether the text is whole
- * @returns `undefined` for one that names no source, or reaches beyond a text that is not whole
+ * @param isDone whether the text is complete
+ * @returns `undefined` for one that names no source, or reaches beyond an incomplete text
  */
 export function annotationCitation(
   annotation: WireAnnotation,

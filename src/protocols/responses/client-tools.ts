@@ -1,6 +1,6 @@
 /**
- * Which items of a Responses reply wait for the caller, and which of those that look like it the provider has dealt
- * with itself.
+ * Distinguishes the items of a Responses reply that wait for the caller from those that the provider has answered
+ * itself.
  */
 
 import type { ResponsesDialect } from "./dialects.ts";
@@ -12,28 +12,28 @@ interface Item {
   readonly execution?: unknown;
 }
 
-/** Tools of xAI's own, under names that nobody else gives. */
+/** Names that only xAI's own tools have. */
 const XAI_TOOLS =
   /^(x_(keyword|semantic|user)_search|x_thread_fetch|view_x_video|browse_page|web_search_with_snippets)$/;
 
-/** Under names that a caller's tool may have, too: then the id tells, which is `call_…` of the caller's. */
+/** Names that a caller's tool may also have. The id of a caller's call begins with `call_`. */
 const XAI_COMMON_TOOLS =
   /^(web_search|x_search|code_execution|code_interpreter|view_image|image_generation|file_search)$/;
 
-/** Whether the item is a call that the caller answers. */
+/** Returns whether the item is a call that the caller answers. */
 export function isCallersCall(item: Item, { runsCustomTools }: ResponsesDialect): boolean {
   if (item.type === "custom_tool_call") return !runsCustomTools;
   return item.type === "function_call" && !(runsCustomTools && isXaiCall(item));
 }
 
-/** xAI's calls of its own tools have no id, or one of their own form. */
+/** Returns whether a call is of xAI's own tool: it has no id, or one of another form. */
 function isXaiCall({ name, call_id: id }: Item): boolean {
   const callId = String(id ?? "");
   if (callId.startsWith("xs_") || XAI_TOOLS.test(String(name))) return true;
   return XAI_COMMON_TOOLS.test(String(name)) && !callId.startsWith("call");
 }
 
-/** Items that wait for the caller though they are not calls of functions, unless the reply holds their answer. */
+/** Items other than function calls that wait for the caller, unless the reply holds their result. */
 const WAITING = [
   "local_shell_call",
   "shell_call",
@@ -44,8 +44,8 @@ const WAITING = [
 ];
 
 /**
- * Whether one of the items waits for the caller: hosted shells, and searches for tools that run on the server, are
- * answered in the reply.
+ * Returns whether one of the items waits for the caller. Hosted shells, and tool searches on the server, have their
+ * results in the reply.
  */
 export function anyWaits(items: readonly Item[]): boolean {
   return items.some((item) => {

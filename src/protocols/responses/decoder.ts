@@ -1,6 +1,6 @@
 /**
- * Responses: a reply is a row of items (messages, thinking, calls), each begun, filled and ended by events of its own,
- * and told once more, whole, at the end.
+ * Responses: a reply is a row of items (messages, thinking, calls). Each begins, grows and ends by events of its own,
+ * and the last event repeats all of them.
  * @see https://platform.openai.com/docs/api-reference/responses-streaming
  */
 
@@ -26,13 +26,10 @@ import { ResponsesTexts, type TextPlace } from "./texts.ts";
 import { responsesUsageOf } from "./usage.ts";
 import type { ResponseItem, WireEvent, WireItem, WirePart, WireResponse } from "./wire.ts";
 
-/** The place of what came in the last event alone. */
+/** The first place of items that only the last event holds. */
 const AFTER_ALL = 2_000_000;
 
-/**
- * An id becomes a part of a URL's path: one that leads elsewhere (`..`, a slash), or that no URL can hold, is no
- * address.
- */
+/** Returns whether an id is safe as a segment of a URL's path, unlike `..` or a slash. */
 function isPathSegment(id: string): boolean {
   return /^[\w.~:-]+$/.test(id) && !/^\.\.?$/.test(id);
 }
@@ -73,7 +70,7 @@ export class ResponsesDecoder implements Decoder {
     }
     if (typeof wire.sequence_number === "number" && this.#numbers.isRepeated(wire.sequence_number)) return false;
     const what = textIn(wire.type ?? type);
-    // What is about the whole reply has no place in it.
+    // Events about the complete reply have no place in it.
     const at = wire.response || !what.startsWith("response.") ? 0 : this.#places.placeOf(wire, what);
     switch (what) {
       case "response.output_text.delta":
@@ -152,7 +149,7 @@ export class ResponsesDecoder implements Decoder {
   }
 
   end(): void {
-    throw new SendError("truncated", "The reply ended before its last event: what came is not all of it.");
+    throw new SendError("truncated", "The reply ended before its last event, so it is incomplete.");
   }
 
   /** A server that does not count its events cannot be asked for those that are missing. */
@@ -178,13 +175,13 @@ export class ResponsesDecoder implements Decoder {
     const id = nameIn(named.id);
     if (id !== undefined && this.#facts.id === undefined) this.#facts.id = id;
     this.#facts.model = nameIn(named.model) ?? this.#facts.model;
-    // What was asked for at first (such as `auto`), in the last event what it was.
+    // The first event holds the requested tier (such as `auto`), the last one the actual tier.
     if (typeof service_tier === "string") this.#facts.serviceTier = service_tier;
     const read = responsesUsageOf(usage, this.#facts.serviceTier, tool_usage);
     if (read) this.#facts.usage = read;
   }
 
-  /** Nearly always the same as for the event before. */
+  /** Returns the place of a part, which is nearly always that of the event before. */
   #partAt(at: number, { content_index }: WireEvent): TextPlace {
     const index = content_index ?? 0;
     if (this.#lastPart.at !== at || this.#lastPart.index !== index)
@@ -192,7 +189,7 @@ export class ResponsesDecoder implements Decoder {
     return this.#lastPart.place;
   }
 
-  /** A piece of an item, as it is at its beginning or at its end. */
+  /** Reads a part of an item at its beginning or at its end. */
   #completePart(place: TextPlace, part: Nullable<WirePart>, chunks: MessageChunk[]): void {
     const { text, refusal, transcript } = objectIn(part) ?? {};
     if (refusal) this.#refused = true;
@@ -283,7 +280,7 @@ export class ResponsesDecoder implements Decoder {
   }
 
   /**
-   * What came without events of its own is in the whole response: everything, a call that was never ended, the rest of
+   * Reads the complete response, which holds what came without events: all items, a call that never ended, the rest of
    * the text. Its places are not those of the events.
    */
   #readOutput(output: readonly Nullable<WireItem>[], chunks: MessageChunk[]): void {
@@ -304,7 +301,7 @@ export class ResponsesDecoder implements Decoder {
             chunks,
           );
       } else if (!anyItem) {
-        // A text that stands elsewhere has been told from there.
+        // A text in another place has been emitted from there.
         if (item.type !== "message" || !anyText || this.#texts.has(`${place}.0`)) this.#endItem(place, item, chunks);
         else this.#items.set(place, item);
       } else if (item.type === PICTURE_CALL && !this.#media.hasEnded(item.id)) {
@@ -319,7 +316,7 @@ export class ResponsesDecoder implements Decoder {
     );
   }
 
-  /** Items in the order in which they were noted, wherever their pieces stood. */
+  /** Numbers the items in the order of their ends. */
   #numberAnew(): void {
     const items = [...this.#items.values()];
     this.#items.clear();
@@ -328,14 +325,17 @@ export class ResponsesDecoder implements Decoder {
 
   #finishReason(status: Nullable<string>, raw: string | undefined): FinishReason {
     if (status === "incomplete") return finishReasonOf(raw) ?? "unknown";
-    // Whoever thinned out the pieces says `completed` all the same.
+    // A server that drops pieces still reports `completed`.
     if (status !== "completed" || this.#texts.difference) return "unknown";
     if (this.#calls.anyComplete || anyWaits([...this.#items.values()])) return "toolCalls";
     return this.#refused ? "refusal" : "stop";
   }
 }
 
-/** A response whose status is missing ended as the event that ends it says; what is called failed has. */
+/**
+ * Returns the response with the status of its last event, where its own is missing. An event named failed always
+ * counts.
+ */
 function ended(response: WireResponse, type: string): WireResponse {
   const named = /^response\.(completed|incomplete|failed)$/.exec(type)?.[1];
   return { ...response, status: named === "failed" ? named : (response.status ?? named) };

@@ -13,31 +13,31 @@ import type { RequestContext } from "../protocol.ts";
 export interface ResponsesDialect {
   readonly capabilitiesOf: (model: string) => ReasoningCapabilities;
   readonly searchTools: (search: SearchParameters, context: RequestContext) => readonly JsonObject[];
-  /** What to send so that the model must search; absent where it cannot be made to. */
+  /** The `tool_choice` that forces a search; absent where there is none. */
   readonly searchChoice?: JsonObject;
-  /** What else to ask for in the reply when the model may search. */
+  /** The additional `include` values when the model may search. */
   readonly searchInclude?: readonly string[];
   /** Sent with a streamed request. */
   readonly streamOptions?: JsonObject;
-  /** A readable summary of the thinking must be asked for. */
+  /** The value that requests a readable summary of the thinking. */
   readonly reasoningSummary?: "auto";
-  /** Whether a model refuses `temperature` and `top_p`, knowing whether it thinks. Absent: no model does. */
+  /** Returns whether a model refuses `temperature` and `top_p`. Absent: no model does. */
   readonly refusesSampling?: (model: string, thinks: boolean) => boolean;
-  /** The smallest `max_output_tokens`. */
+  /** Minimum of `max_output_tokens`. @default 1 */
   readonly minOutputTokens?: number;
-  /** What a model takes beside text; absent: everything there is a form for. */
+  /** Returns what a model takes in addition to text. Absent: everything that the protocol has a form for. */
   readonly inputs?: (model: string) => readonly ("image" | "file" | "audio")[];
-  /** Files that are no images go by URL or id only. */
+  /** Whether files other than images go only by URL or id. */
   readonly refusesInlineFiles?: true;
-  /** Requests may be labelled. */
+  /** Whether the vendor takes `metadata`. */
   readonly takesMetadata?: true;
-  /** Tools are described without `additionalProperties: false`, which is what is meant anyway, and never strictly. */
+  /** Tools are described without `additionalProperties: false`, which is what is meant anyway, and without `strict`. */
   readonly stripsAdditionalProperties?: true;
   /** Keywords that are refused at the root of a tool's schema. */
   readonly rootRefusals?: readonly string[];
-  /** Calls of custom tools are the vendor's own and have run already. */
+  /** Whether calls of custom tools are the vendor's own, which have already run. */
   readonly runsCustomTools?: true;
-  /** Replies can be written in the background, and be resumed. */
+  /** Whether replies can run in the background and be resumed. */
   readonly keepsReplies?: true;
 }
 
@@ -58,7 +58,7 @@ export const OPENAI_RESPONSES: ResponsesDialect = {
   },
   searchChoice: { type: "web_search" },
   searchInclude: ["web_search_call.action.sources"],
-  // Without it every event carries a random text of its own.
+  // Without this, every event holds a random text.
   streamOptions: { include_obfuscation: false },
   reasoningSummary: "auto",
   refusesSampling: openaiRefusesSampling,
@@ -69,7 +69,7 @@ export const OPENAI_RESPONSES: ResponsesDialect = {
   rootRefusals: OPENAI_ROOT_REFUSALS,
 };
 
-/** Domains a search tool takes. */
+/** Maximum number of domains that a search tool takes. */
 const MAX_DOMAINS = 5;
 
 /** @see https://docs.x.ai/docs/guides/tools/overview */
@@ -78,12 +78,12 @@ export const XAI_RESPONSES: ResponsesDialect = {
   searchTools(search, context) {
     const { sources = ["web"], allowedDomains, blockedDomains, fromDate, toDate } = search;
     unsupportedSearch(search, ["maxResults", "country", "citations"], context);
-    if (sources.includes("news")) context.unsupported("`search.sources` with news", "There are web and x.");
-    const advice = `It takes ${MAX_DOMAINS} domains; the first ${MAX_DOMAINS} are sent then.`;
+    if (sources.includes("news")) context.unsupported("`search.sources` with news", "Valid sources are web and x.");
+    const advice = `It takes ${MAX_DOMAINS} domains, so the first ${MAX_DOMAINS} are sent then.`;
     for (const name of ["allowedDomains", "blockedDomains"] as const) {
       const domains = search[name];
       if (domains && !sources.includes("web"))
-        context.unsupported(`\`search.${name}\` for posts`, 'They are of web pages: `sources: ["web"]`.');
+        context.unsupported(`\`search.${name}\` for posts`, 'They apply to web pages: `sources: ["web"]`.');
       if (domains && domains.length > MAX_DOMAINS) context.unsupported(`all of \`search.${name}\``, advice);
     }
     for (const name of ["fromDate", "toDate"] as const) {

@@ -1,21 +1,21 @@
-/** Items of a reply as the input of a later request takes them: replies have fields that requests refuse by name. */
+/** Items of a reply in the form that later requests take. Replies have fields that requests refuse. */
 
 import type { JsonObject } from "../../platform/json-object.ts";
 import type { ResponseItem } from "./wire.ts";
 
 /**
- * The fields of each type of item in the input, beside `type`; a type that is not here goes back as it came. Messages,
- * reasoning and the caller's calls go without `id` and `status`: the server would look for what it was told not to
- * keep.
+ * The fields of each type of item in the input, in addition to `type`. An unknown type goes back as it came. Messages,
+ * reasoning and the caller's calls go without `id` and `status`: the server would look them up, although it has not
+ * stored them.
  * @see https://platform.openai.com/docs/api-reference/responses/create#responses-create-input
  */
 const INPUT_FIELDS: Readonly<Record<string, readonly string[]>> = {
   message: ["role", "content", "phase"],
-  // Routers sign, and say in which format.
+  // Routers add a signature and its format.
   reasoning: ["summary", "content", "encrypted_content", "signature", "format"],
   function_call: ["call_id", "name", "arguments", "namespace", "caller"],
   custom_tool_call: ["call_id", "name", "input", "namespace", "caller", "id", "status"],
-  // xAI names and describes its searches as calls.
+  // xAI's searches have the fields of calls.
   web_search_call: ["id", "status", "action", "name", "arguments", "call_id"],
   file_search_call: ["id", "status", "queries", "results"],
   code_interpreter_call: ["id", "status", "code", "container_id", "outputs"],
@@ -35,13 +35,13 @@ const INPUT_FIELDS: Readonly<Record<string, readonly string[]>> = {
   compaction: ["id", "encrypted_content"],
 };
 
-/** The fields of each type of part in a message. Probabilities are many, and nobody's to send. */
+/** The fields of each type of part in a message. Log probabilities stay out. */
 const PART_FIELDS: Readonly<Record<string, readonly string[]>> = {
   output_text: ["text", "annotations"],
   refusal: ["refusal"],
 };
 
-/** Types that may lack what they have as `null`. */
+/** Types whose `null` fields may be omitted. */
 const NULL_IS_ABSENT = ["message", "reasoning", "function_call", "custom_tool_call"];
 
 /** Returns the item with the fields that a request may hold. */
@@ -55,7 +55,7 @@ export function inputForm(item: ResponseItem): JsonObject {
   return type === "reasoning" ? { ...form, summary: item.summary ?? [] } : form;
 }
 
-/** Whether anything of a message can go back. */
+/** Returns whether a message has content that can go back. */
 export function hasContent(item: ResponseItem): boolean {
   return partsOf(item).length > 0;
 }

@@ -1,5 +1,5 @@
 /**
- * Pictures over Responses: items of the tool `image_generation`, with previews while one is drawn.
+ * Images over Responses: items of the tool `image_generation`, with previews during generation.
  * @see https://platform.openai.com/docs/guides/tools-image-generation
  */
 
@@ -14,14 +14,14 @@ export const PICTURE_CALL = "image_generation_call";
 
 const PNG = "image/png";
 
-/** Collects them while the reply streams. */
+/** Collects images and sounds while the reply streams. */
 export class ResponsesMedia {
-  /** By the place of the item, or of the part. */
+  /** The indexes of the media, by the place of the item or the part. */
   readonly #indexes = new Map<string, number>();
   readonly #complete = new Set<number>();
   readonly #endedIds = new Set<unknown>();
 
-  /** A preview: a whole picture that replaces the one before it. */
+  /** Emits a preview: a complete image that replaces the one before it. */
   addPreview(at: number, event: JsonObject, chunks: MessageChunk[]): void {
     const data = textIn(event.partial_image_b64);
     if (data === "") return;
@@ -31,8 +31,8 @@ export class ResponsesMedia {
   }
 
   /**
-   * The end of such an item: tells of the call and its picture.
-   * @returns what goes back in the next request, without the picture, which is in the message
+   * Ends such an item: emits the call and its image.
+   * @returns the item for the next request, without the image, which is in the message
    */
   end(at: number, item: JsonObject, chunks: MessageChunk[]): JsonObject {
     this.#endedIds.add(item.id);
@@ -46,12 +46,12 @@ export class ResponsesMedia {
     return { ...kept, media: this.#emit(`${at}`, medium, chunks) };
   }
 
-  /** Whether the picture of that item has been told. */
+  /** Returns whether the item has ended. */
   hasEnded(id: unknown): boolean {
     return this.#endedIds.has(id);
   }
 
-  /** A part of a message that may hold a picture or a sound. */
+  /** Reads a part of a message that may hold an image or a sound. */
   readPart(place: string, part: JsonObject, chunks: MessageChunk[]): void {
     const medium = mediaIn(part, PNG);
     if (medium) this.#emit(place, medium, chunks);
@@ -64,7 +64,7 @@ export class ResponsesMedia {
     return index;
   }
 
-  /** The item as it is kept: its picture is named by its place among the complete media of the message. */
+  /** Returns the item with its image as an index among the complete media of the message. */
   placed(item: JsonObject): JsonObject {
     const { media: index } = item;
     if (item.type !== PICTURE_CALL || typeof index !== "number") return item;
@@ -80,7 +80,7 @@ export class ResponsesMedia {
   }
 }
 
-/** The picture itself is told apart. */
+/** Returns the call. The image is emitted separately. */
 function callOf({ id, revised_prompt, prompt, action, status, error }: JsonObject): ProviderToolCall {
   const name = nameIn(id);
   const told = nameIn(revised_prompt ?? prompt);
@@ -96,7 +96,8 @@ function callOf({ id, revised_prompt, prompt, action, status, error }: JsonObjec
 }
 
 /**
- * An item in the form that requests take, which has these four members only; `undefined` when its picture is gone.
+ * Returns an item in the form that requests take, which has only these four fields; `undefined` where its image is
+ * gone.
  * @see https://platform.openai.com/docs/api-reference/responses/create (input items)
  */
 export function pictureItem(

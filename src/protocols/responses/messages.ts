@@ -21,7 +21,7 @@ import type { ResponseItem } from "./wire.ts";
 /** The protocol's name in `Replay.protocol`. */
 export const RESPONSES = "responses";
 
-/** As it stands in `Replay.data`: the reply's items, in order. */
+/** The contents of `Replay.data`: the reply's items, in order. */
 export interface ResponsesReplay {
   readonly items: readonly ResponseItem[];
 }
@@ -38,7 +38,7 @@ export function inputOf(given: readonly Message[], context: ResponsesContext): r
       fileId === undefined && IMAGES.includes(mediaType) && (dialect.inputs?.(model) ?? ["image"]).includes("image"),
   });
   const calls = historyCalls(messages, context.options.tools, CALL_RULES);
-  /** By the ids they went out with: calls of tools that take plain text are answered under another type. */
+  /** Types of the sent calls by their ids: results of tools that take plain text have another type. */
   const types = new Map<unknown, unknown>();
   const input: JsonObject[] = [];
   for (const [index, message] of messages.entries()) {
@@ -56,7 +56,9 @@ export function inputOf(given: readonly Message[], context: ResponsesContext): r
   return input;
 }
 
-/** The items as they came, if they are this provider's and still say what the turn says; else written anew. */
+/**
+ * Returns the items as they came, if they are this provider's and the turn is unedited. Otherwise it builds new ones.
+ */
 function turnItems(turn: AssistantTurn, calls: readonly SentCall[], context: ResponsesContext): readonly JsonObject[] {
   const { endpoint, dialect } = context;
   const own = ownReplayOf<ResponsesReplay>(turn, endpoint, RESPONSES);
@@ -75,12 +77,12 @@ function turnItems(turn: AssistantTurn, calls: readonly SentCall[], context: Res
   ];
 }
 
-/** Whether the model that is asked can read what is encrypted in it. */
+/** Returns whether the requested model can read the encrypted content. */
 function isReadable({ model, isFromAccount }: OwnReplay<unknown>, { endpoint }: ResponsesContext): boolean {
   return model === endpoint.model && isFromAccount;
 }
 
-/** The places of the pictures among the turn's media that go back with their items. */
+/** Returns the positions of the images that go back with their items. */
 function placesIn(turn: AssistantTurn, context: ResponsesContext): readonly unknown[] {
   const { endpoint, dialect } = context;
   const own = ownReplayOf<ResponsesReplay>(turn, endpoint, RESPONSES);
@@ -95,10 +97,10 @@ function textItems(text: string): readonly JsonObject[] {
 }
 
 /**
- * Reasoning goes back encrypted, to the model and the account that wrote it, and never without the item it led to; what
- * the provider's own tools did goes back with the reasoning that led to it, or not at all. Messages and the caller's
- * calls need no id: with one, the server looks for what it was told not to keep.
- * @param hasThought whether the thinking can be read where this goes
+ * Returns the items in the form that requests take. Reasoning goes back encrypted, to the model and the account that
+ * wrote it, and never without the item that follows it. Items of provider tools go back only with their reasoning.
+ * Messages and calls go without ids: the server would look them up, although it has not stored them.
+ * @param hasThought whether the requested model can read the thinking
  * @see https://platform.openai.com/docs/guides/reasoning#encrypted-reasoning-items
  */
 function replayed(
@@ -113,7 +115,7 @@ function replayed(
     const back = item.type === PICTURE_CALL ? pictureItem(item, media) : item;
     return back ? [back] : [];
   });
-  // What reasoning led to may be nothing that goes back, as a message without a text.
+  // The item after reasoning may stay out, as a message without text does.
   return sent.slice(0, sent.findLastIndex(({ type }) => type !== "reasoning") + 1);
 }
 
@@ -132,12 +134,12 @@ function kept(
     }
     if (item.type === "message") return hasContent(item) ? [inputForm(item)] : [];
     if (isCallersCall(item, dialect)) return [callItem(inputForm(item), sentCall(item.call_id))];
-    // A function's call demands an output, also one that the provider has run.
+    // A function call requires an output, even one that the provider has run.
     return isUnthought || item.type === "function_call" ? [] : [inputForm(item)];
   });
 }
 
-/** The call as it came, by the name and the id under which it is sent. */
+/** Returns the call as it came, with the name and the id under which it is sent. */
 function callItem({ id: _id, status: _status, ...item }: JsonObject, sent: SentCall | undefined): JsonObject {
   return {
     ...item,
@@ -160,7 +162,7 @@ function isUnchanged(
   return isUnedited(turn, turn.interrupted && turn.content.startsWith(text) ? turn.content : text, ids);
 }
 
-/** Of a reply that broke off: the text of the message that was never closed, and so is no item. */
+/** Returns the text of a cut reply's last message, which never ended and is not an item. */
 function unclosedText({ content }: AssistantTurn, { before, data }: OwnReplay<ResponsesReplay>): string {
   return content.slice(before.length + textOfItems(data.items).length);
 }
@@ -189,10 +191,10 @@ function wirePart(part: Attachment, { endpoint, dialect }: ResponsesContext): Js
   const { inputs, refusesInlineFiles } = dialect;
   const { mediaType } = part;
   if (mediaType?.startsWith("audio/"))
-    throw new SendError("unsupported", `${provider} takes no sound over Responses; \`api: "chat"\` may.`);
-  if (mediaType?.startsWith("video/")) throw new SendError("unsupported", `${provider} takes no video.`);
+    throw new SendError("unsupported", `${provider} does not take sounds over Responses. Try \`api: "chat"\`.`);
+  if (mediaType?.startsWith("video/")) throw new SendError("unsupported", `${provider} does not take videos.`);
   const kind = part.type === "image" || mediaType?.startsWith("image/") ? "image" : "file";
-  if (inputs && !inputs(model).includes(kind)) throw new SendError("unsupported", `${model} takes no ${kind}s.`);
+  if (inputs && !inputs(model).includes(kind)) throw new SendError("unsupported", `${model} does not take ${kind}s.`);
   if (kind === "image") {
     if (mediaType !== undefined && !IMAGES.includes(mediaType))
       throw new SendError("unsupported", `${provider} takes images as PNG, JPEG, WebP or GIF, not as ${mediaType}.`);

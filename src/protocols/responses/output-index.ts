@@ -1,8 +1,8 @@
-/** Where the items of a Responses reply stand, told apart though two of them may come at one place or under one id. */
+/** The places of the items of a Responses reply. It distinguishes items that share an `output_index` or an id. */
 
 import type { ResponseItem } from "./wire.ts";
 
-/** What of an event says where it belongs. */
+/** The fields of an event that identify its item. */
 export interface PlacedEvent {
   readonly output_index?: number | string | null | undefined;
   readonly item_id?: string | null | undefined;
@@ -22,23 +22,20 @@ interface ItemsAtNumber {
   readonly byId: Map<unknown, PlacedItem>;
   /** Those that have not ended. */
   readonly open: PlacedItem[];
-  /**
-   * The others, by what ended them, in JSON; the last ones are only written down when somebody looks: a picture is
-   * long.
-   */
+  /** The ended items by their last event in JSON. The JSON is built only when it is needed: an image is long. */
   readonly ended: Map<string, PlacedItem>;
   readonly justEnded: (readonly [ResponseItem, PlacedItem])[];
 }
 
-/** The first place of items that came where another stood. */
+/** The first place of items whose `output_index` was taken. */
 const FIRST_SPARE = 1_000_000;
 
 /**
- * Gives each item a place of its own. `output_index` says it: ids of items change from event to event at some vendors,
- * and count only where there is no number, or where two items came at one.
+ * Gives each item a place of its own. `output_index` says it: Some vendors change the ids of items from event to event.
+ * Ids count only where there is no number, or where two items share one.
  */
 export class ItemPlaces {
-  /** Of items without a number of their own. */
+  /** The numbers of items that came without one, by their ids. */
   readonly #numberOf = new Map<unknown, number>();
   readonly #items = new Map<number, ItemsAtNumber>();
   #latest = -1;
@@ -65,7 +62,7 @@ export class ItemPlaces {
     return this.#latest;
   }
 
-  /** The item that begins or ends: one that is under way, one that is told again, or another. */
+  /** Returns the item that begins or ends: an open one, a repeated one, or a new one. */
   #itemOf(number: number, item: ResponseItem, type: string): PlacedItem {
     let items = this.#items.get(number);
     if (!items) {
@@ -98,7 +95,7 @@ export class ItemPlaces {
   }
 }
 
-/** The item that has ended with the very same. */
+/** Returns the item that ended with the same event. */
 function endedWith({ ended, justEnded }: ItemsAtNumber, item: ResponseItem): PlacedItem | undefined {
   for (const [earlier, place] of justEnded.splice(0)) ended.set(JSON.stringify(earlier), place);
   return ended.size === 0 ? undefined : ended.get(JSON.stringify(item));

@@ -1,10 +1,10 @@
-/** Items that tell of tools which ran at the provider. */
+/** Items of tools that ran at the provider. */
 
 import type { ProviderToolCall } from "../../contract/message.ts";
 import { parseExact } from "../../platform/exact-json.ts";
 import type { ResponseItem } from "./wire.ts";
 
-/** `undefined` for an item that tells of no tool. */
+/** Returns the call of a provider tool; `undefined` for any other item. */
 export function providerToolCallOf(item: ResponseItem): ProviderToolCall | undefined {
   const type = String(item.type ?? "");
   const isCall = type.endsWith("_call") || type.startsWith("mcp_") || type === "program";
@@ -20,7 +20,7 @@ export function providerToolCallOf(item: ResponseItem): ProviderToolCall | undef
   };
 }
 
-/** What a search looked for; `undefined` for what is no search. */
+/** Returns the queries of a search; `undefined` for any other item. */
 export function searchQueriesOf(item: ResponseItem): readonly string[] | undefined {
   const name = typeof item.name === "string" ? item.name : "";
   const isSearch = /^(web|x)_search_call$/.test(String(item.type)) || /^(web_search|x_\w+_search)/.test(name);

@@ -1,4 +1,4 @@
-/** Messages and options → the body of a Responses request. The whole conversation goes out each time. */
+/** Messages and options → the body of a Responses request. Every request holds the complete conversation. */
 
 import { SendError } from "../../contract/errors.ts";
 import type { Message } from "../../contract/message.ts";
@@ -59,7 +59,7 @@ export function buildResponsesRequest(
   };
 }
 
-/** Nothing is kept at the server, unless the reply is to be resumed there. */
+/** Returns the fields that keep the server from storing the reply, unless it is to be resumed. */
 function keepingOf({ options, dialect }: ResponsesContext, stream: boolean): JsonObject {
   const { recover } = options;
   const { keepsReplies } = dialect;
@@ -92,7 +92,7 @@ function reasoningOf({ options, endpoint, dialect, unsupported }: ResponsesConte
   return undefined;
 }
 
-/** A model that thinks chooses for itself; one that need not takes both when it does not. */
+/** Most models that think refuse sampling parameters. A model that can stop thinking takes them without thinking. */
 function samplingOf({ options, endpoint, dialect, unsupported }: ResponsesContext): JsonObject {
   const { temperature, topP, reasoning } = options;
   const { reasons } = dialect.capabilitiesOf(endpoint.model);
@@ -117,7 +117,7 @@ function outputOf({ options, unsupported }: ResponsesContext): JsonObject {
   return { text: { format } };
 }
 
-/** Left to itself, the server tries to be strict, and makes what is optional required. */
+/** Returns a tool. Without `strict`, the server tries to be strict and makes optional properties required. */
 function wireTool(tool: Tool, context: ResponsesContext): JsonObject {
   const { dialect } = context;
   const { name, description, parameters } = tool;
@@ -147,7 +147,7 @@ function toolChoiceOf({ options, dialect, unsupported }: ResponsesContext, searc
   return {};
 }
 
-/** Caching is automatic; a key brings the requests of one conversation to the same cache. */
+/** Returns the cache key. Caching is automatic; a key routes the requests of one conversation to the same cache. */
 function cacheOf({ options, unsupported }: ResponsesContext): JsonObject {
   const { promptCache } = options;
   if (promptCache === false) unsupported("`promptCache: false`", "It caches by itself.");

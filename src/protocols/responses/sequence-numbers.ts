@@ -1,16 +1,14 @@
-/**
- * The `sequence_number`s of a reply: what they show of the events that came, and which events a resumed body repeats.
- */
+/** The `sequence_number`s of a reply: they show lost events, and the events that a resumed body repeats. */
 
-/** What the `sequence_number`s of a reply's events have shown so far. */
+/** The properties of the numbers so far. */
 export interface EventNumbers {
-  /** Each event had a number greater than that of the event before. */
+  /** Whether each number was greater than the one before. */
   readonly areRising: boolean;
-  /** Numbers are missing between those that came. */
+  /** Whether numbers are missing. */
   readonly haveGaps: boolean;
 }
 
-/** The `sequence_number`s of one reply. Only in a body that was asked for again do they say what is known already. */
+/** The numbers of one reply. Only in a resumed body do they identify repeated events. */
 export class NumberSequence implements EventNumbers {
   last: number | undefined;
   areRising = true;
@@ -22,10 +20,10 @@ export class NumberSequence implements EventNumbers {
     this.#known = this.last ?? this.#known;
   }
 
-  /** Notes the number of the next event, unless an earlier body has brought that event. */
+  /** Returns whether an earlier body held the event of this number. Records the number otherwise. */
   isRepeated(number: number): boolean {
     if (number <= this.#known) return true;
-    // Gateways begin to count anew, and some servers count some of their events apart.
+    // Gateways restart the count, and some servers count some events separately.
     if (number <= (this.last ?? Number.NEGATIVE_INFINITY)) this.areRising = false;
     else if (number > (this.last ?? number) + 1) this.haveGaps = true;
     this.last = number;

@@ -1,5 +1,5 @@
 /**
- * The texts of a Responses reply, the visible ones and the thinking: each comes in pieces, and is told again when it is
+ * The texts of a Responses reply, visible ones and thinking. Each comes in pieces, and the server repeats it when it is
  * done.
  */
 
@@ -11,43 +11,43 @@ import { annotationCitation } from "./citations.ts";
 import type { EventNumbers } from "./sequence-numbers.ts";
 import type { WireAnnotation } from "./wire.ts";
 
-/** Where a text stands: its item, and its place within, of a kind. */
+/** The place of a text: its item, and the kind and index of its part. */
 export type TextPlace = `${number}.${"" | "s" | "r"}${number}`;
 
-/** How a text that was delivered differs from what the server says it is. */
+/** How an emitted text differs from the server's repetition. */
 type Difference = "lost" | "thinned";
 
-/** One text, as far as it came. */
+/** One text so far. */
 interface OpenText {
   readonly isVisible: boolean;
   readonly text: TextBuffer;
-  /** Of citations in it, once there are some. */
+  /** The positions of its citations, once there are some. */
   positions: TextPositions | undefined;
   /** Where it begins in the visible text. */
   readonly start: number;
-  /** Citations told already. */
+  /** Citations that were emitted. */
   readonly cited: Set<string>;
 }
 
 export class ResponsesTexts {
-  /** By place: item ids change from event to event at some vendors. */
+  /** By place, since some vendors change item ids from event to event. */
   readonly #texts = new Map<string, OpenText>();
-  /** Sources told already. */
+  /** Sources that were emitted. */
   readonly #urls = new Set<string>();
   #visibleLength = 0;
-  /** The visible text that was added to last: only there a continuation stands where it belongs. */
+  /** The visible text that grew last: only there can text be appended in order. */
   #latest: OpenText | undefined;
   #difference: Difference | undefined;
   readonly #numbering: EventNumbers;
 
-  /** `numbering`: what is known of the numbers of the events so far. */
+  /** `numbering`: the properties of the event numbers so far. */
   constructor(numbering: EventNumbers) {
     this.#numbering = numbering;
   }
 
   /**
-   * How the visible texts differ from what the server says they are, beyond what was delivered since. `lost`: pieces
-   * are missing or wrong. `thinned`: most pieces are missing, as in recordings whose keeper has removed them.
+   * How the visible texts differ from the server's repetition. `lost`: pieces are missing or wrong. `thinned`: most
+   * pieces are missing, as in recordings from which they were removed.
    */
   get difference(): Difference | undefined {
     return this.#difference;
@@ -74,9 +74,8 @@ export class ResponsesTexts {
   }
 
   /**
-   * The text as the server repeats it when it is done. If no piece came, or the text goes on from the pieces, the rest
-   * is delivered. Any other difference of a visible text is remembered in `difference`. Surrounding white space is not
-   * a difference.
+   * Takes the text as the server repeats it when it is done. If the pieces are its beginning, the rest is emitted. Any
+   * other difference of a visible text is recorded in `difference`. Surrounding white space is not a difference.
    */
   complete(place: TextPlace, whole: string, chunks: MessageChunk[]): void {
     const told = this.#texts.get(place)?.text.toString() ?? "";
@@ -90,8 +89,8 @@ export class ResponsesTexts {
   }
 
   /**
-   * Does the same for all visible texts of a reply, in order: their places in its last event are not always those of
-   * the events before.
+   * Does the same for all visible texts of a reply, in order. Their places in the last event may differ from those of
+   * earlier events.
    */
   completeAll(wholes: readonly string[], chunks: MessageChunk[]): void {
     const visible = [...this.#texts].filter(([, { isVisible, text }]) => isVisible && text.length > 0);
@@ -102,7 +101,7 @@ export class ResponsesTexts {
       if (places) places.push(place);
       else placesOf.set(same, [place]);
     }
-    // Only those with bytes that were no UTF-8 may be the same in another form.
+    // Only texts with bytes that were not UTF-8 may be equal in another form.
     const broken = visible.filter(([, { text }]) => text.toString().includes("\ufffd"));
     const found = new Set<string>();
     const rest = wholes.filter((whole) => {
@@ -123,7 +122,7 @@ export class ResponsesTexts {
     const { text, start, cited } = open;
     open.positions ??= new TextPositions(codePoints, text.toString());
     const citation = annotationCitation(annotation, open.positions, start, isDone);
-    // One that reaches beyond the text so far is told when the item is done.
+    // A citation that reaches beyond the text so far is emitted when the item is done.
     if (!citation) return;
     const mark = JSON.stringify(citation);
     if (cited.has(mark)) return;
@@ -132,7 +131,7 @@ export class ResponsesTexts {
     chunks.push({ type: "citation", content: "", ...citation, isFinal: false });
   }
 
-  /** Sources without a place, as xAI lists them beside its answer; those that were cited are told already. */
+  /** Emits sources without a place, which xAI lists beside its answer, unless they were cited. */
   citeAll(urls: readonly unknown[], chunks: MessageChunk[]): void {
     for (const url of urls) {
       if (typeof url !== "string" || url === "" || this.#urls.has(url)) continue;
@@ -157,7 +156,7 @@ export class ResponsesTexts {
   }
 }
 
-/** Less than a quarter of a text came. */
+/** Returns whether less than a quarter of a text came. */
 function isMostlyMissing(told: string, whole: string): boolean {
   return told.length * 4 < whole.length && isRestored(told, whole);
 }

@@ -5,8 +5,8 @@ import { countIn, countsOf, withCached } from "../common/usage-counts.ts";
 import type { WireUsage } from "./wire.ts";
 
 /**
- * `undefined` when it does not tell what went in and what came out. `serviceTier` stands in the response beside it, and
- * so does what tools of the provider's own were billed for (`tool_usage`: pictures), which goes into the raw object.
+ * Returns the usage; `undefined` without counts of input and output. `serviceTier` comes from the response itself, and
+ * so does the bill of provider tools (`tool_usage`: images), which goes into the raw object.
  */
 export function responsesUsageOf(raw: unknown, serviceTier?: string, toolUsage?: unknown): TokenUsage | undefined {
   if (typeof raw !== "object" || raw === null) return undefined;
@@ -30,7 +30,7 @@ export function responsesUsageOf(raw: unknown, serviceTier?: string, toolUsage?:
   };
 }
 
-/** Responses report it with every tool, most of the time as zeros. */
+/** Returns whether a tool was billed. Responses list every tool, mostly with zeros. */
 function isBilled(toolUsage: unknown): boolean {
   if (typeof toolUsage !== "object" || toolUsage === null) return false;
   return Object.values(toolUsage).some((tool: unknown) => {
