@@ -10,18 +10,28 @@ import { CommandError } from "./command-error.ts";
  * @throws {CommandError} when it cannot be written, or when the file holds something else
  */
 export async function saveConversation(session: LLMSession, file: string): Promise<void> {
-  const there = await readFile(file, "utf8").catch(() => undefined);
-  if (there !== undefined && there.trim() !== "" && !isConversation(there, session.toJSON().version)) {
-    throw new CommandError(
-      `${file} is not a conversation that this version of cloudllm can read. It was left as it is, not overwritten.`,
-      1,
-    );
-  }
   try {
+    const there = await textIn(file);
+    if (there.trim() !== "" && !isConversation(there, session.toJSON().version)) {
+      throw new CommandError(
+        `${file} is not a conversation that this version of cloudllm can read. It was left as it is, not overwritten.`,
+        1,
+      );
+    }
     await replace(file, `${JSON.stringify(session, null, 2)}\n`);
   } catch (error) {
+    if (error instanceof CommandError) throw error;
     throw new CommandError(`The conversation could not be saved: ${reasonOf(error)}`, 1, error);
   }
+}
+
+/** What a file holds; nothing where there is none. A pipe or a device is not asked: it may never answer. */
+async function textIn(file: string): Promise<string> {
+  const found = await stat(file).catch((error: unknown) => {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
+  });
+  return found?.isFile() ? readFile(file, "utf8") : "";
 }
 
 /** Goes on with what is in the file. @throws {CommandError} when it cannot be read, or is no conversation */

@@ -1,5 +1,6 @@
 /** `/save`: what was in the file before is there until the new conversation is. */
 
+import { execFile, execFileSync } from "node:child_process";
 import {
   chmodSync,
   lchownSync,
@@ -13,9 +14,10 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { LLMSession } from "cloudllm";
 import { scriptedClient } from "cloudllm/testing";
 import { afterAll, expect, test, vi } from "vitest";
@@ -23,7 +25,7 @@ import { saveConversation } from "../../src/cli/conversation-file.ts";
 
 vi.mock("node:fs/promises", async (original) => {
   const fs = await original<typeof import("node:fs/promises")>();
-  return { ...fs, writeFile: vi.fn(fs.writeFile) };
+  return { ...fs, writeFile: vi.fn(fs.writeFile), readFile: vi.fn(fs.readFile) };
 });
 
 const folder = mkdtempSync(join(tmpdir(), "cloudllm-save-"));
@@ -106,4 +108,20 @@ test.skipIf(process.getuid?.() !== 0)("follows no link that another user has mad
   lchownSync(link, 12_345, 12_345);
   await expect(saveConversation(await sessionOf("one"), link)).rejects.toThrow(/another user/);
   expect(readFileSync(victim, "utf8")).toBe("");
+});
+
+test("a file that cannot be read is not taken for none, and stays", async () => {
+  const file = join(folder, "unreadable.json");
+  writeFileSync(file, "mine");
+  vi.mocked(readFile).mockRejectedValueOnce(Object.assign(new Error("EACCES: permission denied"), { code: "EACCES" }));
+  await expect(saveConversation(await sessionOf("one"), file)).rejects.toThrow(/could not be saved: EACCES/);
+  expect(readFileSync(file, "utf8")).toBe("mine");
+});
+
+test.skipIf(process.platform === "win32")("a pipe gets the conversation, and is not read from first", async () => {
+  const pipe = join(folder, "pipe");
+  execFileSync("mkfifo", [pipe]);
+  const read = promisify(execFile)("cat", [pipe]);
+  await saveConversation(await sessionOf("one"), pipe);
+  expect(JSON.parse((await read).stdout)).toHaveProperty("version");
 });
