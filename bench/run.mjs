@@ -125,6 +125,6 @@ function chosen(list, known, what) {
   const words = list.split(",").map((word) => word.trim());
   const unknown = words.filter((word) => !known.includes(word));
   if (unknown.length === 0) return words;
-  console.error(`There is no ${what} ${unknown.join(", ")}; there are ${known.join(", ")}.`);
+  console.error(`Unknown ${what} ${unknown.join(", ")}. Valid values: ${known.join(", ")}.`);
   process.exit(2);
 }

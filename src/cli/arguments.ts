@@ -107,7 +107,7 @@ function settingsOf(values: Values): Settings {
     ...(model !== undefined && { model }),
     ...(baseUrl !== undefined && { baseUrl }),
     ...(system !== undefined && { system }),
-    ...(maxTokens !== undefined && { maxOutputTokens: wholeNumberOf("--max-tokens", maxTokens) }),
+    ...(maxTokens !== undefined && { maxOutputTokens: integerOf("--max-tokens", maxTokens) }),
     ...(temperature !== undefined && {
       temperature: numberOf("--temperature", temperature, "a number from 0 to 2", 0, 2),
     }),
@@ -130,7 +130,7 @@ function providerOf(text: string): ProviderName | typeof BUILT_IN {
   const name = text.toLowerCase();
   if (isProviderName(name) || name === BUILT_IN) return name;
   const names = [...PROVIDER_NAMES, BUILT_IN].join(", ");
-  throw new CommandError(`There is no provider ${JSON.stringify(text)}; there are ${names}.`, 2);
+  throw new CommandError(`Unknown provider ${JSON.stringify(text)}. Valid providers: ${names}.`, 2);
 }
 
 function numberOf(option: string, text: string, what: string, low: number, high = Number.MAX_VALUE): number {
@@ -139,8 +139,8 @@ function numberOf(option: string, text: string, what: string, low: number, high 
   throw new CommandError(`${option} must be ${what}, not ${JSON.stringify(text)}.`, 2);
 }
 
-function wholeNumberOf(option: string, text: string): number {
-  const what = "a whole number above 0";
+function integerOf(option: string, text: string): number {
+  const what = "an integer above 0";
   const number = numberOf(option, text, what, 1);
   if (Number.isInteger(number)) return number;
   throw new CommandError(`${option} must be ${what}, not ${JSON.stringify(text)}.`, 2);

@@ -84,7 +84,7 @@ function definitionOf(preset: CompatiblePreset | undefined, baseUrl: string | un
     };
   }
   if (!Object.hasOwn(PRESETS, preset)) {
-    throw new TypeError(`There is no preset ${JSON.stringify(preset)}; there are ${Object.keys(PRESETS).join(", ")}.`);
+    throw new TypeError(`Unknown preset ${JSON.stringify(preset)}. Valid presets: ${Object.keys(PRESETS).join(", ")}.`);
   }
   const { dialect = COMMON_CHAT, ...definition }: Preset = PRESETS[preset];
   return { ...definition, provider: preset, protocol: chatCompletions(dialect) };

@@ -79,8 +79,8 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
       throw new TypeError("`model` is missing: name the model to ask.");
     if (apiKey !== undefined) checkKey(apiKey);
     if (fetch !== undefined && typeof fetch !== "function") throw new TypeError("`fetch` must be a function.");
-    const fault = optionsFault(defaults);
-    if (fault) throw new TypeError(fault.replace("there are ", `there are ${CONSTRUCTOR_NAMES.join(", ")}, `));
+    const fault = optionsFault(defaults, CONSTRUCTOR_NAMES);
+    if (fault) throw new TypeError(fault);
     this.provider = definition.provider;
     this.model = model;
     this.#definition = definition;

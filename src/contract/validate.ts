@@ -1,64 +1,142 @@
-/** Bad input is found before anything is sent. */
+/** Validates a call before anything is sent. */
 
 import { jsonFault } from "../platform/json-depth.ts";
+import { receivedText, typeText } from "../platform/received.ts";
 import { SendError } from "./errors.ts";
 import type { ContentPart, Message } from "./message.ts";
 import type { SearchParameters, SendOptions, Tool } from "./options.ts";
 import type { RetryOptions } from "./retries.ts";
+import type { Timeouts } from "./timeouts.ts";
 
-type OptionName = keyof SendOptions;
+/** What is wrong with a value, as the end of a sentence that names it; `undefined` when nothing is. */
+type Fault = (value: unknown) => string | undefined;
 
-/** Every option of a call, and what is wrong with a value; `undefined` when nothing is. */
-const OPTION_FAULTS: { readonly [Name in OptionName]-?: (value: unknown) => string | undefined } = {
-  signal: (value) => (value instanceof AbortSignal ? undefined : "must be an AbortSignal"),
-  timeouts: timeoutsFault,
-  retries: retriesFault,
-  recover: (value) =>
-    value === "resume" || value === "continue" || value === "restart"
+const isPositiveInteger: Fault = (value) =>
+  Number.isInteger(value) && Number(value) > 0 ? undefined : "must be an integer above 0";
+const isMilliseconds: Fault = (value) =>
+  isBetween(value, 0, Number.MAX_VALUE) ? undefined : "must be milliseconds, 0 or more";
+const isBoolean: Fault = (value) => (typeof value === "boolean" ? undefined : "must be true or false");
+
+const TIMEOUT_FAULTS: { readonly [Name in keyof Timeouts]-?: Fault } = {
+  headers: isMilliseconds,
+  firstChunk: isMilliseconds,
+  idle: isMilliseconds,
+  stall: isMilliseconds,
+  total: isMilliseconds,
+};
+
+const RETRY_FAULTS: { readonly [Name in keyof RetryOptions]-?: Fault } = {
+  max: (value) => (isCount(value) ? undefined : "must be an integer, 0 or more"),
+  maxRetryAfterMs: (value) =>
+    isBetween(value, 0, Number.POSITIVE_INFINITY) ? undefined : "must be milliseconds, 0 or more",
+  budget: (value) => (value === false || isBetween(value, 0, 1) ? undefined : "must be a number from 0 to 1, or false"),
+};
+
+const SEARCH_SOURCES = ["web", "x", "news"];
+
+const SEARCH_FAULTS: { readonly [Name in keyof SearchParameters]-?: Fault } = {
+  mode: oneOf("auto", "on", "off"),
+  maxResults: isPositiveInteger,
+  fromDate: dateFault,
+  toDate: dateFault,
+  allowedDomains: domainsFault,
+  blockedDomains: domainsFault,
+  country: (value) =>
+    typeof value === "string" && /^[A-Za-z]{2}$/.test(value) ? undefined : "must be a code of two letters, such as DE",
+  sources: (value) =>
+    Array.isArray(value) && value.length > 0 && value.every((source) => SEARCH_SOURCES.includes(source))
       ? undefined
-      : 'must be "resume", "continue" or "restart"',
+      : `must be an array of ${SEARCH_SOURCES.join(", ")}`,
+  citations: isBoolean,
+};
+
+const CACHE_FAULTS: Readonly<Record<string, Fault>> = {
+  key: (value) => (typeof value === "string" && value !== "" ? undefined : "must be a non-empty string"),
+  ttl: oneOf("5m", "1h"),
+};
+
+/** Every option of a call. */
+const OPTION_FAULTS: { readonly [Name in keyof SendOptions]-?: Fault } = {
+  signal: (value) => (value instanceof AbortSignal ? undefined : "must be an AbortSignal"),
+  timeouts: (value) => (isObject(value) ? undefined : "must be an object of milliseconds"),
+  retries: (value) =>
+    isCount(value) || isObject(value) ? undefined : "must be an integer, 0 or more, or an object of settings",
+  recover: oneOf("resume", "continue", "restart"),
   maxReplyBytes: (value) =>
     isBetween(value, 1, Number.POSITIVE_INFINITY) ? undefined : "must be a number of bytes, 1 or more",
   headers: headersFault,
-  maxOutputTokens: (value) =>
-    Number.isInteger(value) && Number(value) > 0 ? undefined : "must be a whole number above 0",
+  maxOutputTokens: isPositiveInteger,
   temperature: (value) => (isBetween(value, 0, 2) ? undefined : "must be a number from 0 to 2"),
   topP: (value) => (isBetween(value, 0, 1) ? undefined : "must be a number from 0 to 1"),
   stop: (value) =>
     Array.isArray(value) && value.every((text) => typeof text === "string" && text !== "")
       ? undefined
-      : "must be an array of texts, none of them empty",
-  seed: (value) => (Number.isInteger(value) ? undefined : "must be a whole number"),
+      : "must be an array of non-empty strings",
+  seed: (value) => (Number.isInteger(value) ? undefined : "must be an integer"),
   tools: toolsFault,
   toolChoice: (value) =>
     value === "auto" || value === "none" || value === "required" || (isObject(value) && typeof value.name === "string")
       ? undefined
       : 'must be "auto", "none", "required" or { name }',
-  invalidArguments: (value) => (value === "fail" || value === "deliver" ? undefined : 'must be "fail" or "deliver"'),
+  invalidArguments: oneOf("fail", "deliver"),
   reasoning: reasoningFault,
   output: (value) => (isSchema(value) ? schemaFault(value) : "must be a JSON Schema or a Standard Schema"),
   search: searchFault,
-  promptCache: promptCacheFault,
+  promptCache: (value) =>
+    typeof value === "boolean" || isObject(value) ? undefined : "must be true, false or { key, ttl }",
   metadata: (value) =>
     isObject(value) && Object.values(value).every((text) => typeof text === "string")
       ? undefined
-      : "must be an object of texts",
-  raw: (value) => (typeof value === "boolean" ? undefined : "must be true or false"),
-  unsupported: (value) => (value === "error" || value === "ignore" ? undefined : 'must be "error" or "ignore"'),
+      : "must be an object of strings",
+  raw: isBoolean,
+  unsupported: oneOf("error", "ignore"),
   providerOptions: (value) => (isObject(value) ? jsonFault(value) : "must be an object"),
 };
 
-const TIMEOUT_NAMES = ["headers", "firstChunk", "idle", "stall", "total"];
+/** The fields of options that are objects. */
+const FIELD_FAULTS: Readonly<Record<string, Readonly<Record<string, Fault>>>> = {
+  timeouts: TIMEOUT_FAULTS,
+  retries: RETRY_FAULTS,
+  search: SEARCH_FAULTS,
+  promptCache: CACHE_FAULTS,
+};
 
-const OPTION_NAMES: readonly string[] = Object.keys(OPTION_FAULTS);
+/** Options whose values may hold secrets: messages name only the type of what was received. */
+const MAY_BE_SECRET = ["headers", "metadata", "providerOptions"];
 
-/** What is wrong with the options, as one sentence; `undefined` when nothing is. Options that are `undefined` are absent. */
-export function optionsFault(options: Readonly<Record<string, unknown>>): string | undefined {
-  for (const [name, value] of Object.entries(options)) {
+/**
+ * Returns one sentence that says what is wrong with the options; `undefined` when nothing is. Options that are `undefined` are absent.
+ * @param others names that are also valid in this place, for the message
+ */
+export function optionsFault(
+  options: Readonly<Record<string, unknown>>,
+  others: readonly string[] = [],
+): string | undefined {
+  return (
+    faultIn(options, OPTION_FAULTS, "", others) ??
+    Object.entries(FIELD_FAULTS)
+      .map(([name, faults]) => (isObject(options[name]) ? faultIn(options[name], faults, `${name}.`) : undefined))
+      .find((fault) => fault !== undefined)
+  );
+}
+
+function faultIn(
+  fields: Readonly<Record<string, unknown>>,
+  faults: Readonly<Record<string, Fault>>,
+  path: string,
+  others: readonly string[] = [],
+): string | undefined {
+  for (const [name, value] of Object.entries(fields)) {
     if (value === undefined) continue;
-    if (!isOptionName(name)) return `There is no option \`${name}\`; there are ${OPTION_NAMES.join(", ")}.`;
-    const fault = OPTION_FAULTS[name](value);
-    if (fault) return `The option \`${name}\` ${fault}.`;
+    const faultOf = Object.hasOwn(faults, name) ? faults[name] : undefined;
+    if (!faultOf) {
+      const valid = [...others, ...Object.keys(faults)].map((known) => path + known);
+      return `Unknown option \`${path}${name}\`. Valid options: ${valid.join(", ")}.`;
+    }
+    const fault = faultOf(value);
+    if (!fault) continue;
+    const received = MAY_BE_SECRET.includes(name) ? typeText(value) : receivedText(value);
+    return `The option \`${path}${name}\` ${fault}${fault.startsWith("must be") ? `, not ${received}` : ""}.`;
   }
   return undefined;
 }
@@ -78,7 +156,7 @@ function togetherFault({ toolChoice, tools }: SendOptions): string | undefined {
 /** What is wrong with the messages of a call, as one sentence; `undefined` when nothing is. */
 export function messagesFault(messages: unknown): string | undefined {
   if (!Array.isArray(messages)) return "`messages` must be an array of messages.";
-  if (messages.length === 0) return "`messages` is empty: there is nothing to answer.";
+  if (messages.length === 0) return "`messages` is empty. Give at least one message.";
   for (const [index, message] of messages.entries()) {
     const fault = messageFault(message);
     if (fault) return `Message ${index} ${fault}.`;
@@ -93,14 +171,13 @@ export function messageFault(value: unknown): string | undefined {
   switch (message.role) {
     case "system":
     case "assistant":
-      if (typeof message.content !== "string") return `has the role ${message.role} and no text as its content`;
+      if (typeof message.content !== "string") return `has the role ${message.role} and no string as its content`;
       return message.role === "assistant"
         ? (toolCallsFault(message.toolCalls) ?? mediaFault(message.media))
         : undefined;
     case "tool":
-      if (typeof message.toolCallId !== "string" || message.toolCallId === "")
-        return "answers no tool call (`toolCallId`)";
-      return typeof message.content === "string" ? undefined : "has the role tool and no text as its content";
+      if (typeof message.toolCallId !== "string" || message.toolCallId === "") return "has no `toolCallId`";
+      return typeof message.content === "string" ? undefined : "has the role tool and no string as its content";
     case "user":
       return userContentFault(message.content);
     default:
@@ -124,7 +201,7 @@ function toolCallsFault(value: unknown): string | undefined {
 
 function userContentFault(content: unknown): string | undefined {
   if (typeof content === "string") return undefined;
-  if (!Array.isArray(content) || content.length === 0) return "has neither text nor parts as its content";
+  if (!Array.isArray(content) || content.length === 0) return "has neither a string nor parts as its content";
   for (const part of content as Partial<ContentPart>[]) {
     if (part?.type === "text" && typeof part.text === "string") continue;
     if ((part?.type === "image" || part?.type === "file") && hasSource(part)) continue;
@@ -155,38 +232,8 @@ function hasSource(part: Readonly<Record<string, unknown>>): boolean {
   );
 }
 
-function timeoutsFault(value: unknown): string | undefined {
-  if (!isObject(value)) return "must be an object of milliseconds";
-  for (const [name, limit] of Object.entries(value)) {
-    if (!TIMEOUT_NAMES.includes(name)) return `has no limit \`${name}\`; there are ${TIMEOUT_NAMES.join(", ")}`;
-    if (limit !== undefined && !isBetween(limit, 0, Number.MAX_VALUE))
-      return `\`${name}\` must be milliseconds, 0 or more`;
-  }
-  return undefined;
-}
-
-/** What is wrong with each field of `retries`. */
-const RETRY_FAULTS: { readonly [Name in keyof RetryOptions]-?: (value: unknown) => string | undefined } = {
-  max: (value) => (isCount(value) ? undefined : "must be a whole number, 0 or more"),
-  maxRetryAfterMs: (value) =>
-    isBetween(value, 0, Number.POSITIVE_INFINITY) ? undefined : "must be milliseconds, 0 or more",
-  budget: (value) => (value === false || isBetween(value, 0, 1) ? undefined : "must be a number from 0 to 1, or false"),
-};
-
-function retriesFault(value: unknown): string | undefined {
-  if (isCount(value)) return undefined;
-  if (!isObject(value)) return "must be a whole number, 0 or more, or an object of settings";
-  for (const [name, setting] of Object.entries(value)) {
-    if (!Object.hasOwn(RETRY_FAULTS, name))
-      return `has no setting \`${name}\`; there are ${Object.keys(RETRY_FAULTS).join(", ")}`;
-    const fault = setting === undefined ? undefined : RETRY_FAULTS[name as keyof RetryOptions](setting);
-    if (fault) return `: \`${name}\` ${fault}`;
-  }
-  return undefined;
-}
-
 function headersFault(value: unknown): string | undefined {
-  if (!isObject(value)) return "must be an object of texts";
+  if (!isObject(value)) return "must be an object of strings";
   for (const [name, text] of Object.entries(value)) {
     if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(name)) return `holds ${JSON.stringify(name)}, which is not a header name`;
     // A line break would smuggle in another header; the value itself may be secret and is not shown.
@@ -206,7 +253,8 @@ function toolsFault(value: unknown): string | undefined {
       return `holds the tool ${name}, whose \`parameters\` are neither a JSON Schema nor a Standard Schema`;
     const fault = parameters === undefined ? undefined : schemaFault(parameters);
     if (fault) return `holds the tool ${name}, whose schema of \`parameters\` ${fault}`;
-    if (run !== undefined && typeof run !== "function") return `holds the tool ${name}, whose \`run\` is no function`;
+    if (run !== undefined && typeof run !== "function")
+      return `holds the tool ${name}, whose \`run\` is not a function`;
     if (timeoutMs !== undefined && !(typeof timeoutMs === "number" && timeoutMs >= 0))
       return `holds the tool ${name}, whose \`timeoutMs\` is not a number of milliseconds, 0 or more`;
   }
@@ -221,51 +269,11 @@ function reasoningFault(value: unknown): string | undefined {
   return 'must be "none", "low", "medium", "high", "xhigh", "max" or { maxTokens } with an integer above 0';
 }
 
-function promptCacheFault(value: unknown): string | undefined {
-  if (typeof value === "boolean") return undefined;
-  if (!isObject(value)) return "must be true, false or { key, ttl }";
-  const { key, ttl, ...others } = value;
-  const stray = Object.keys(others)[0];
-  if (stray !== undefined) return `has no field \`${stray}\`; there are key, ttl`;
-  if (key !== undefined && (typeof key !== "string" || key === "")) return "must have a text as its `key`";
-  return ttl === undefined || ttl === "5m" || ttl === "1h" ? undefined : 'must have "5m" or "1h" as its `ttl`';
-}
-
-const SEARCH_SOURCES = ["web", "x", "news"];
-
-/** Every search parameter, and what is wrong with a value. */
-const SEARCH_FAULTS: { readonly [Name in keyof SearchParameters]-?: (value: unknown) => string | undefined } = {
-  mode: (value) =>
-    value === "auto" || value === "on" || value === "off" ? undefined : 'must be "auto", "on" or "off"',
-  maxResults: (value) => (Number.isInteger(value) && Number(value) > 0 ? undefined : "must be a whole number above 0"),
-  fromDate: dateFault,
-  toDate: dateFault,
-  allowedDomains: domainsFault,
-  blockedDomains: domainsFault,
-  country: (value) =>
-    typeof value === "string" && /^[A-Za-z]{2}$/.test(value) ? undefined : "must be a code of two letters, such as DE",
-  sources: (value) =>
-    Array.isArray(value) && value.length > 0 && value.every((source) => SEARCH_SOURCES.includes(source))
-      ? undefined
-      : `must be a list of ${SEARCH_SOURCES.join(", ")}`,
-  citations: (value) => (typeof value === "boolean" ? undefined : "must be true or false"),
-};
-
 function searchFault(value: unknown): string | undefined {
   if (!isObject(value)) return "must be an object";
-  for (const [name, parameter] of Object.entries(value)) {
-    if (parameter === undefined) continue;
-    if (!isSearchName(name)) return `has no parameter \`${name}\`; there are ${Object.keys(SEARCH_FAULTS).join(", ")}`;
-    const fault = SEARCH_FAULTS[name](parameter);
-    if (fault) return `: \`${name}\` ${fault}`;
-  }
   const { allowedDomains, blockedDomains, fromDate, toDate } = value as SearchParameters;
   if (allowedDomains && blockedDomains) return "takes `allowedDomains` or `blockedDomains`, not both";
   return fromDate && toDate && fromDate > toDate ? "ends (`toDate`) before it begins (`fromDate`)" : undefined;
-}
-
-function isSearchName(name: string): name is keyof SearchParameters {
-  return Object.hasOwn(SEARCH_FAULTS, name);
 }
 
 function dateFault(value: unknown): string | undefined {
@@ -282,7 +290,7 @@ function domainsFault(value: unknown): string | undefined {
     value.length > 0 &&
     value.every((domain) => typeof domain === "string" && DOMAIN.test(domain))
     ? undefined
-    : "must be a list of domains, such as example.com";
+    : "must be an array of domains, such as example.com";
 }
 
 const DOMAIN = /^[^\s/:]+\.[^\s/:]+(?:\/\S*)?$/;
@@ -296,8 +304,10 @@ function schemaFault(value: object): string | undefined {
   return "~standard" in value ? undefined : jsonFault(value);
 }
 
-function isOptionName(name: string): name is OptionName {
-  return Object.hasOwn(OPTION_FAULTS, name);
+function oneOf(...words: readonly string[]): Fault {
+  const quoted = words.map((word) => JSON.stringify(word));
+  const text = `must be ${quoted.slice(0, -1).join(", ")} or ${quoted.at(-1)}`;
+  return (value) => (typeof value === "string" && words.includes(value) ? undefined : text);
 }
 
 function isCount(value: unknown): boolean {

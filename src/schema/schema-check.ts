@@ -26,7 +26,7 @@ function faultIn(document: SchemaDocument, located: LocatedSchema): string | und
     if (fault) return `${at(keyword)} ${fault}.`;
   }
   for (const { way: further, part } of partsOf(schema))
-    if (!isSchema(part)) return `${at(...further)} is no schema: it must be an object, true or false.`;
+    if (!isSchema(part)) return `${at(...further)} is not a schema: it must be an object, true or false.`;
   return referenceFault(document, schema, "$ref", at) ?? referenceFault(document, schema, "$dynamicRef", at);
 }
 
@@ -96,7 +96,7 @@ const FAULTS: Readonly<Record<string, (value: unknown) => string | undefined>> =
     (Array.isArray(value) ? value : [value]).every((type) => TYPES.includes(type))
       ? undefined
       : `must be of ${TYPES.join(", ")}`,
-  enum: (value) => (Array.isArray(value) ? undefined : "must be a list"),
+  enum: (value) => (Array.isArray(value) ? undefined : "must be an array"),
   anyOf: schemasFault,
   oneOf: schemasFault,
   allOf: schemasFault,
@@ -122,7 +122,7 @@ const FAULTS: Readonly<Record<string, (value: unknown) => string | undefined>> =
       .find((fault) => fault !== undefined),
   // A boolean is how the third draft says it, at the property itself.
   required: (value) => (typeof value === "boolean" ? undefined : namesFault(value)),
-  pattern: (value) => (typeof value === "string" ? patternFault(value) : "must be a regular expression as a text"),
+  pattern: (value) => (typeof value === "string" ? patternFault(value) : "must be a regular expression as a string"),
   minimum: numberFault,
   maximum: numberFault,
   // A boolean is how the fourth draft and OpenAPI 3.0 say it.
@@ -154,7 +154,7 @@ const FAULTS: Readonly<Record<string, (value: unknown) => string | undefined>> =
 };
 
 function schemasFault(value: unknown): string | undefined {
-  return Array.isArray(value) && value.length > 0 ? undefined : "must be a list of schemas";
+  return Array.isArray(value) && value.length > 0 ? undefined : "must be an array of schemas";
 }
 
 function namedFault(value: unknown): string | undefined {
@@ -173,7 +173,7 @@ function patternFault(text: string): string | undefined {
 function namesFault(value: unknown): string | undefined {
   return Array.isArray(value) && value.every((name) => typeof name === "string")
     ? undefined
-    : "must be a list of names";
+    : "must be an array of names";
 }
 
 function flagFault(value: unknown): string | undefined {
@@ -190,7 +190,7 @@ function numberFault(value: unknown): string | undefined {
 }
 
 function countFault(value: unknown): string | undefined {
-  return Number.isInteger(value) && Number(value) >= 0 ? undefined : "must be a whole number, 0 or more";
+  return Number.isInteger(value) && Number(value) >= 0 ? undefined : "must be an integer, 0 or more";
 }
 
 function isSchema(value: unknown): value is JsonSchema | boolean {

@@ -1,23 +1,23 @@
-/** How a schema's demands, and values, are said in messages for people and models. */
+/** The words for types and values in validation messages, which people and models read. */
 
 const TYPE_NAMES: Readonly<Record<string, string>> = {
-  string: "a text",
+  string: "a string",
   number: "a number",
-  integer: "a whole number",
+  integer: "an integer",
   boolean: "true or false",
   null: "null",
-  array: "a list",
+  array: "an array",
   object: "an object",
 };
 
-/** JSON Schema's types as they are said: `a text or null`. */
+/** Returns the types of JSON Schema as messages name them: `a string or null`. */
 export function typesText(types: readonly unknown[]): string {
   return types.map((one) => TYPE_NAMES[String(one)] ?? String(one)).join(" or ");
 }
 
 export function kindOf(value: unknown): string {
   if (value === null) return "null";
-  if (Array.isArray(value)) return "a list";
+  if (Array.isArray(value)) return "an array";
   if (typeof value === "number" || typeof value === "bigint") return String(value);
   if (typeof value === "boolean") return String(value);
   return TYPE_NAMES[typeof value] ?? `a ${typeof value}`;

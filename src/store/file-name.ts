@@ -13,7 +13,7 @@ const MAX_LENGTH = 200;
  * @throws {SendError} kind `invalidRequest` when it cannot be the name of a file
  */
 export function fileNameOf(id: string): string {
-  if (typeof id !== "string" || id === "") throw unusable("must be a text that is not empty");
+  if (typeof id !== "string" || id === "") throw unusable("must be a string that is not empty");
   const name = encoded(id).replace(DEVICES, (device) => `%${device.charCodeAt(0).toString(16)}${device.slice(1)}`);
   if (name.length <= MAX_LENGTH) return name;
   throw unusable(`is too long: as the name of a file it has ${name.length} characters`);

@@ -45,14 +45,14 @@ describe("the words of a command line", () => {
 describe("what makes no sense is said, with exit code 2", () => {
   test.each([
     [["--colour"], "Unknown option '--colour'"],
-    [["--provider", "acme", "x"], 'There is no provider "acme"; there are openai, xai'],
-    [["--provider", "constructor", "x"], "There is no provider"],
+    [["--provider", "acme", "x"], 'Unknown provider "acme". Valid providers: openai, xai'],
+    [["--provider", "constructor", "x"], "Unknown provider"],
     [["--model"], "--model"],
     [["--model", "", "x"], "--model is empty."],
     [["--temperature", "3", "x"], '--temperature must be a number from 0 to 2, not "3".'],
     [["--temperature", "", "x"], "--temperature must be"],
-    [["--max-tokens", "0", "x"], "--max-tokens must be a whole number above 0"],
-    [["--max-tokens", "1.5", "x"], "--max-tokens must be a whole number above 0"],
+    [["--max-tokens", "0", "x"], "--max-tokens must be an integer above 0"],
+    [["--max-tokens", "1.5", "x"], "--max-tokens must be an integer above 0"],
     [["--timeout", "soon", "x"], "--timeout must be seconds"],
     [["--timeout=-1", "x"], "--timeout must be seconds"],
     [["chat", "--json"], "--json works for one answer only"],

@@ -10,9 +10,9 @@ import { jsonSchemaIssues } from "../../src/schema/validator.ts";
 describe("says what does not fit, and where", () => {
   const address = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
   test.each<[string, JsonSchema, unknown, string]>([
-    ["a type", { type: "string" }, 5, "must be a text, not 5"],
-    ["one of several types", { type: ["string", "null"] }, [], "must be a text or null, not a list"],
-    ["a whole number", { type: "integer" }, 1.5, "must be a whole number, not 1.5"],
+    ["a type", { type: "string" }, 5, "must be a string, not 5"],
+    ["one of several types", { type: ["string", "null"] }, [], "must be a string or null, not an array"],
+    ["a whole number", { type: "integer" }, 1.5, "must be an integer, not 1.5"],
     ["null where an object is asked for", { type: "object" }, null, "must be an object, not null"],
     ["a value that is not listed", { enum: ["a", "b"] }, "c", 'must be one of "a", "b"'],
     [
@@ -27,7 +27,7 @@ describe("says what does not fit, and where", () => {
       "a property of a property",
       { properties: { address } },
       { address: { city: 1 } },
-      "address.city: must be a text, not 1",
+      "address.city: must be a string, not 1",
     ],
     ["an element", { items: address }, [{ city: "x" }, {}], "[1].city: is missing"],
     [
@@ -40,13 +40,13 @@ describe("says what does not fit, and where", () => {
       "a property of the wrong kind beside the known",
       { additionalProperties: { type: "number" } },
       { a: "x" },
-      "a: must be a number, not a text",
+      "a: must be a number, not a string",
     ],
     [
       "a property by its pattern",
       { patternProperties: { "^n": { type: "number" } } },
       { nn: "x" },
-      "nn: must be a number, not a text",
+      "nn: must be a number, not a string",
     ],
     [
       "the name of a property",
@@ -58,7 +58,7 @@ describe("says what does not fit, and where", () => {
       "a tuple's place",
       { prefixItems: [{ type: "string" }, { type: "number" }] },
       ["a", "b"],
-      "[1]: must be a number, not a text",
+      "[1]: must be a number, not a string",
     ],
     ["an element too many", { prefixItems: [{}], items: false }, [1, 2], "[1]: must not be there: there are 1 at most"],
     ["too few elements", { minItems: 2 }, [1], "must have at least 2 elements"],
@@ -105,7 +105,7 @@ describe("says what does not fit, and where", () => {
       "several types as alternatives are said in one",
       { anyOf: [{ type: "string" }, { type: "null" }] },
       5,
-      "must be a text or null, not 5",
+      "must be a string or null, not 5",
     ],
     [
       "of alternatives the one that the value comes closest to",
@@ -117,17 +117,22 @@ describe("says what does not fit, and where", () => {
         ],
       },
       { kind: "a", x: "1" },
-      "x: must be a number, not a text",
+      "x: must be a number, not a string",
     ],
     ["several faults at once", { ...address, minProperties: 1 }, {}, "city: is missing; must have at least 1 property"],
-    ["what a reference leads to", { $ref: "#/$defs/a", $defs: { a: { type: "string" } } }, 1, "must be a text, not 1"],
+    [
+      "what a reference leads to",
+      { $ref: "#/$defs/a", $defs: { a: { type: "string" } } },
+      1,
+      "must be a string, not 1",
+    ],
     [
       "a name with a slash and a tilde",
       { $ref: "#/$defs/a~1b~0c%25", $defs: { "a/b~c%": { type: "string" } } },
       1,
-      "must be a text, not 1",
+      "must be a string, not 1",
     ],
-    ["an anchor", { $ref: "#here", $defs: { a: { $anchor: "here", type: "string" } } }, 1, "must be a text, not 1"],
+    ["an anchor", { $ref: "#here", $defs: { a: { $anchor: "here", type: "string" } } }, 1, "must be a string, not 1"],
     [
       "the document by its own id",
       {
@@ -136,7 +141,7 @@ describe("says what does not fit, and where", () => {
         $defs: { a: { type: "string" } },
       },
       { a: 1 },
-      "a: must be a text, not 1",
+      "a: must be a string, not 1",
     ],
     [
       "keywords beside a reference",
@@ -169,13 +174,13 @@ describe("says what does not fit, and where", () => {
       "a property that no schema beside has looked at, of the wrong kind",
       { $ref: "#/$defs/a", $defs: { a: address }, unevaluatedProperties: { type: "number" } },
       { city: "x", zip: "1" },
-      "zip: must be a number, not a text",
+      "zip: must be a number, not a string",
     ],
     [
       "only what is wrong, where what is known depends on it",
       { anyOf: [address], unevaluatedProperties: false },
       { city: 1 },
-      "city: must be a text, not 1",
+      "city: must be a string, not 1",
     ],
     [
       "an element that no schema beside has looked at",
@@ -191,7 +196,7 @@ describe("says what does not fit, and where", () => {
         $defs: { b: { $id: "b/c", $ref: "d" }, d: { $id: "b/d", type: "string" } },
       },
       { x: 1 },
-      "x: must be a text, not 1",
+      "x: must be a string, not 1",
     ],
     [
       "what the outermost document makes of a dynamic reference",
@@ -204,7 +209,7 @@ describe("says what does not fit, and where", () => {
         },
       },
       ["a", 1],
-      "[1]: must be a text, not 1",
+      "[1]: must be a string, not 1",
     ],
     [
       "nothing beside a reference in draft 7",
@@ -226,7 +231,7 @@ describe("says what does not fit, and where", () => {
       "tuples of older drafts",
       { items: [{ type: "string" }], additionalItems: false },
       [1, 2],
-      "[0]: must be a text, not 1; [1]: must not be there: there are 1 at most",
+      "[0]: must be a string, not 1; [1]: must not be there: there are 1 at most",
     ],
   ])("%s", (_name, schema, value, text) => {
     expect(() => jsonSchemaOf(schema, "it")).not.toThrow();
@@ -311,18 +316,18 @@ describe("a schema that cannot be used is found before anything is sent", () => 
     ],
     ["an object that holds itself", cyclic(), "it is not JSON: is there a cycle or a BigInt in it?"],
     ["properties that are no object", { properties: [] }, "`properties` must be an object"],
-    ["a property that is no schema", { properties: { a: "string" } }, "`properties.a` is no schema"],
-    ["alternatives that are none", { anyOf: [] }, "`anyOf` must be a list of schemas"],
-    ["required names that are no list", { required: "a" }, "`required` must be a list of names"],
+    ["a property that is no schema", { properties: { a: "string" } }, "`properties.a` is not a schema"],
+    ["alternatives that are none", { anyOf: [] }, "`anyOf` must be an array of schemas"],
+    ["required names that are no list", { required: "a" }, "`required` must be an array of names"],
     ["a bound that is no number", { minimum: "3" }, "`minimum` must be a number"],
-    ["a length below nothing", { items: { maxLength: -1 } }, "`items.maxLength` must be a whole number, 0 or more"],
+    ["a length below nothing", { items: { maxLength: -1 } }, "`items.maxLength` must be an integer, 0 or more"],
     [
       "a relative reference to another document",
       { $id: "https://example.com/a/b", properties: { a: { $ref: "c#/$defs/d" } } },
       '`properties.a.$ref` is "c#/$defs/d", which leads to no schema within this one',
     ],
     ["a dialect that nobody knows", { $schema: "https://example.com/mine" }, "a dialect that is not known here"],
-    ["names that go with a name and are none", { dependentRequired: { a: "b" } }, "must be a list of names"],
+    ["names that go with a name and are none", { dependentRequired: { a: "b" } }, "must be an array of names"],
     ["a flag that is a text", { uniqueItems: "true" }, "`uniqueItems` must be true or false"],
     [
       "a keyword of one draft alone",
@@ -406,7 +411,7 @@ describe("takes time in proportion to the value", () => {
       Array.from({ length: 300_000 }, () => 1),
     ]);
     expect(issues.length).toBeLessThan(100);
-    expect(issues[0]).toEqual({ message: "must be a text, not 1", path: [0, 0] });
+    expect(issues[0]).toEqual({ message: "must be a string, not 1", path: [0, 0] });
   });
 
   test("a value that is nested without end is a fault, not a crash", () => {

@@ -395,8 +395,8 @@ describe("tool calls", () => {
     ],
     ["two results for one call", [result("call_1"), result("call_1"), result("call_2")], /call_1 answers no call/],
     ["a call left out", [result("call_2")], /call_1 of look has no result/],
-    ["no results at all", [], /neither text nor parts/],
-    ["a result without text", [{ role: "tool", toolCallId: "call_1" } as ToolMessage], /no text as its content/],
+    ["no results at all", [], /neither a string nor parts/],
+    ["a result without text", [{ role: "tool", toolCallId: "call_1" } as ToolMessage], /no string as its content/],
   ])("%s is refused before anything is sent", async (_name, results, message) => {
     const client = scriptedClient([calls]);
     const session = new LLMSession({ client });

@@ -131,7 +131,7 @@ describe("tool calls", () => {
       provider: "hand",
       model: "m",
       retryable: false,
-      message: "The arguments of the call of weather do not fit its schema: city: must be a text, not 7.",
+      message: "The arguments of the call of weather do not fit its schema: city: must be a string, not 7.",
       partial: { content: "a", toolCalls: [{ id: "1" }], interrupted: true },
     });
     expect(source.closed).toBe(true);

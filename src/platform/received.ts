@@ -1,0 +1,21 @@
+/** The value that a caller gave, as the end of an error message. */
+
+const MAX_SHOWN = 60;
+
+/**
+ * Returns the value as a message quotes it: numbers, booleans and short strings as they are, anything else by its type.
+ * Reads no property of an object, since a getter may throw.
+ */
+export function receivedText(value: unknown): string {
+  if (typeof value === "string" && value.length <= MAX_SHOWN) return JSON.stringify(value);
+  if (typeof value === "number" || typeof value === "boolean" || value === null) return String(value);
+  return typeText(value);
+}
+
+/** Returns the type of a value with its article, such as `an array`, for values that may be secret. */
+export function typeText(value: unknown): string {
+  if (value === null) return "null";
+  if (value === undefined) return "undefined";
+  if (Array.isArray(value)) return "an array";
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+}
