@@ -1,4 +1,4 @@
-/** How much of a conversation goes into one request. */
+/** Limits the tokens of one request: selects the latest exchanges that fit. */
 
 import { SendError } from "../contract/errors.ts";
 import type { Message, SystemMessage } from "../contract/message.ts";
@@ -10,26 +10,28 @@ import { estimateMediaTokens } from "../stream/media-collector.ts";
 import type { TokenCounter } from "../tokens/estimate.ts";
 import { latestExchanges } from "./history.ts";
 
-/** What a message costs beside its text, at OpenAI; others are alike. */
+/** Tokens of a message in addition to its text, at OpenAI; other providers are similar. */
 const TOKENS_PER_MESSAGE = 4;
-/** What an image or a page costs, roughly: 258 at Gemini, up to 1 600 at Claude. A counter knows text only. */
+/** Rough tokens of an image or a page: 258 at Gemini, up to 1,600 at Claude. A counter counts text only. */
 const TOKENS_PER_ATTACHMENT = 1_000;
-/** Kept free for the reply when the call does not say how long it may be. */
+/** The share that the reply reserves when the call has no `maxOutputTokens`. */
 const REPLY_SHARE = 0.25;
 
-/** What is sent, and how many tokens we think it has; absent where that says nothing about the counter. */
+/**
+ * The messages of a request and their estimated tokens. The estimate is absent when it cannot calibrate the counter.
+ */
 export interface Fitted {
   readonly messages: readonly Message[];
   readonly estimatedTokens?: number;
 }
 
-/** A limit in tokens, and the counter that tells what takes how much of it. */
+/** Limits requests to a number of tokens, by a counter. */
 export class TokenBudget {
   readonly maxTokens: number;
   readonly #counter: TokenCounter;
-  /** Each message is counted once, until the counter has learned something. */
+  /** Each message is counted once, until the counter is calibrated. */
   #counts = new WeakMap<Message, number>();
-  /** A counter that could not learn, at a moment when nobody was there to be told. */
+  /** An error of `calibrate`, which the next `fit` throws: no caller waits when it happens. */
   #fault: { readonly error: unknown } | undefined;
 
   constructor(maxTokens: number, counter: TokenCounter) {
@@ -38,10 +40,10 @@ export class TokenBudget {
   }
 
   /**
-   * The latest exchanges that fit, and room for the reply beside them. The last exchange may use that room, unless
-   * `maxOutputTokens` claims it.
+   * Returns the latest exchanges that fit, with room for the reply. The last exchange may use that room, unless
+   * `maxOutputTokens` reserves it.
    * @throws {SendError} kind `contextLength` when even the last exchange alone does not fit, `invalidRequest` when the
-   * counter does not count
+   * counter returns no valid count
    */
   fit(system: readonly SystemMessage[], conversation: readonly Message[], options: SendOptions): Fitted {
     const fault = this.#fault;
@@ -60,13 +62,15 @@ export class TokenBudget {
         `${this.maxTokens}${reply}: shorten them, or raise it.`;
       throw new SendError("contextLength", message);
     }
-    // A search is billed with what it found, and an attachment's cost is a guess: neither teaches the counter anything.
+    // A search is billed with its results, and the cost of an attachment is a guess: neither can calibrate the counter.
     const searches = search !== undefined && search.mode !== "off";
     const comparable = !searches && !messages.some((message) => attachmentsOf(message) > 0);
     return { messages: [...system, ...messages], ...(comparable && { estimatedTokens: fixed + cost }) };
   }
 
-  /** What the provider counted for a request that was thought to have so many. Never throws: the next `fit` does. */
+  /**
+   * Calibrates the counter by the count that the provider reported for a request. Never throws: the next `fit` does.
+   */
   learn(estimatedTokens: number, inputTokens: number): void {
     if (!this.#counter.calibrate) return;
     try {
@@ -77,7 +81,7 @@ export class TokenBudget {
     this.#counts = new WeakMap();
   }
 
-  /** A count that is none would let everything pass. */
+  /** Validates the count: an invalid one would let every request pass. */
   #count(text: string): number {
     const tokens: unknown = this.#counter.count(text);
     if (typeof tokens === "number" && tokens >= 0) return tokens;
@@ -97,11 +101,11 @@ export class TokenBudget {
 }
 
 /**
- * What is sent beside the messages, as it is sent: a schema library's objects are another thing, and may hold
- * themselves.
+ * Returns the schemas of a request as they are sent: the objects of a schema library are different, and may be
+ * circular.
  */
 function schemasOf({ tools, output }: SendOptions): readonly string[] {
-  if (optionsFault({ tools, output })) return []; // the client's to refuse
+  if (optionsFault({ tools, output })) return []; // the client refuses them
   const functions = (tools ?? []).map(({ name, description, parameters }) => {
     return { name, description, parameters: parameters && plainSchema(parameters) };
   });
@@ -113,7 +117,7 @@ function plainSchema(schema: Schema): JsonSchema {
   try {
     return jsonSchemaOf(schema, "this request");
   } catch {
-    return {}; // a client that has to send it says what is wrong with it
+    return {}; // the client that sends it reports the fault
   }
 }
 

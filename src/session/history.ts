@@ -1,4 +1,7 @@
-/** What a conversation keeps, and what of it is sent. Pure; every function here leaves a history legal to send. */
+/**
+ * The rules of a history: the messages that it keeps, and those that are sent. Pure. Each result can be sent to every
+ * provider.
+ */
 
 import { SendError } from "../contract/errors.ts";
 import type {
@@ -14,16 +17,17 @@ import { messageFault } from "../contract/validate.ts";
 import { errorResult } from "./execute-tool.ts";
 
 /**
- * What one turn says: the user's words (with images and files), or the answers to the tool calls that wait for one. An
- * empty list goes on where tools have answered and the model has not, and where the provider has paused its reply
- * (`rawFinishReason` is `pause_turn` or `compaction`).
+ * The input of one turn: a user message (a string, or parts with images and files), or the results of the tool calls
+ * that wait for one. An empty array continues after tool results without a reply, and after a reply that the provider
+ * has paused (`rawFinishReason` is `pause_turn` or `compaction`).
  */
 export type TurnInput = UserMessage["content"] | readonly ToolMessage[];
 
 /**
- * The messages a turn adds. Words said instead of tool results close the calls as not answered: a call without a result
- * makes every later request a 400.
- * @throws {SendError} kind `invalidRequest` when nothing is said, or when results and calls do not match one to one
+ * Returns the messages that a turn adds. A user message in place of tool results closes the calls as unanswered: after
+ * a call without a result, providers answer every later request with status 400.
+ * @throws {SendError} kind `invalidRequest` when the message is empty, or when results and calls do not match one to
+ * one
  */
 export function messagesOf(input: TurnInput, history: readonly Message[]): readonly Message[] {
   const pending = pendingCalls(history);
@@ -33,17 +37,19 @@ export function messagesOf(input: TurnInput, history: readonly Message[]): reado
   if (Array.isArray(input) && input.length === 0 && isOpen) return [];
   const message: UserMessage = { role: "user", content: Array.isArray(input) ? [...input] : input };
   const fault = messageFault(message);
-  if (fault) throw new SendError("invalidRequest", `What the user says ${fault}.`);
-  if (isBlank(message)) throw new SendError("invalidRequest", "There is nothing to send: the user's turn is empty.");
+  if (fault) throw new SendError("invalidRequest", `The user message ${fault}.`);
+  if (isBlank(message)) throw new SendError("invalidRequest", "The user message is empty.");
   return [...pending.map(unanswered), message];
 }
 
 /**
- * What stays of a reply: nothing of one without text, calls and complete media, which no provider takes back.
+ * Returns what the history keeps of a reply: nothing if it has no text, calls or complete media, because providers
+ * refuse an empty reply.
  *
- * Of an interrupted one its text stays. Its calls go, also the finished ones: nobody will answer them, and a call needs
- * the signed reasoning before it, which the cut has made unsafe (`replay`: a reasoning item without what followed it,
- * or a signature without all it signs, is refused for ever). Without calls, every provider does without that reasoning.
+ * Of an interrupted reply it keeps the text. All calls are removed, also the complete ones: they will get no result,
+ * and a call needs the signed reasoning before it. The interruption has made that reasoning unsafe: providers always
+ * refuse a reasoning item without its successor, and a signature without all that it signs. Without calls, every
+ * provider accepts the reply without that reasoning.
  */
 export function keptOf(
   reply: AssistantTurn & { readonly unfinishedToolCalls?: readonly UnfinishedToolCall[] },
@@ -54,12 +60,12 @@ export function keptOf(
   return isBlank(kept) && !isPaused(kept) ? [] : [kept];
 }
 
-/** Where the last exchange begins: what the user said, with all that followed. -1 when there is none. */
+/** Returns the index of the last user message, where the last exchange begins; -1 when there is none. */
 export function lastExchangeOf(messages: readonly Message[]): number {
   return messages.findLastIndex((message) => message.role === "user");
 }
 
-/** As many of the latest whole exchanges as cost `budget` at most, and what they cost; the last one in any case. */
+/** Returns as many of the latest complete exchanges as `budget` allows, with their cost; the last one in any case. */
 export function latestExchanges(
   messages: readonly Message[],
   budget: number,
@@ -82,8 +88,8 @@ export function latestExchanges(
 }
 
 /**
- * A history from outside, checked.
- * @throws {TypeError} that names the first message which could not be sent
+ * Returns a history from outside, validated.
+ * @throws {TypeError} that names the first message that could not be sent
  */
 export function checkedHistory(value: unknown): readonly Message[] {
   if (!Array.isArray(value)) throw new TypeError("`history` must be an array of messages.");
@@ -102,7 +108,10 @@ export function checkedHistory(value: unknown): readonly Message[] {
   return history;
 }
 
-/** What is wrong with a message for standing where it stands. `open` are the calls that wait for a result. */
+/**
+ * Returns what is wrong with the place of a message.
+ * @param open the calls that wait for a result
+ */
 function placeFault(
   message: Message,
   index: number,
@@ -125,8 +134,8 @@ function placeFault(
 }
 
 /**
- * What is wrong with what a client gave as its reply, as the end of a sentence that names it; anybody may write a
- * client.
+ * Returns what is wrong with a client's reply, as the end of a sentence that names it: another party may have written
+ * the client.
  */
 export function replyFault(value: unknown): string | undefined {
   const fault = messageFault(value);
@@ -135,7 +144,7 @@ export function replyFault(value: unknown): string | undefined {
   return message.role === "assistant" ? fieldsFault(message) : `has the role ${message.role}`;
 }
 
-/** What is wrong with a reply beside its text. */
+/** Returns what is wrong with the fields of a reply other than its text. */
 function fieldsFault({
   toolCalls = [],
   replay,
@@ -144,7 +153,7 @@ function fieldsFault({
   if (!Array.isArray(toolCalls) || !toolCalls.every(isCall))
     return "has tool calls that are not each { id, name, arguments }";
   if (replay !== undefined && !isReplay(replay)) return "has a `replay` that no provider wrote";
-  if (interrupted !== undefined && interrupted !== true) return "is `interrupted` in some other way than true";
+  if (interrupted !== undefined && interrupted !== true) return "has an `interrupted` that is not `true`";
   return undefined;
 }
 
@@ -159,7 +168,7 @@ function follow(message: Message, open: OpenCalls): void {
   else open.delete(message.toolCallId);
 }
 
-/** The tool calls at the end that have no answer yet. */
+/** Returns the calls of the last reply that have no result yet. */
 export function pendingCalls(messages: readonly Message[]): readonly ToolCall[] {
   const asked = messages.findLastIndex(({ role }) => role !== "tool");
   const last = messages[asked];
@@ -198,8 +207,8 @@ function isResults(input: TurnInput): input is readonly ToolMessage[] {
 }
 
 /**
- * Whether the provider has stopped on the way, and goes on when it gets its reply back: Anthropic does after many steps
- * of its own tools, and after summing the conversation up.
+ * Whether the provider has paused its reply, and continues when it gets that back: Anthropic pauses after many steps of
+ * its own tools, and after it has summarized the conversation.
  * @see https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons
  */
 function isPaused(message: Message | undefined): boolean {
@@ -207,7 +216,7 @@ function isPaused(message: Message | undefined): boolean {
   return message.rawFinishReason === "pause_turn" || message.rawFinishReason === "compaction";
 }
 
-/** Providers refuse turns of nothing but white space, too. */
+/** Whether a turn is empty. Providers also refuse turns of only white space. */
 function isBlank(message: UserMessage | AssistantTurn): boolean {
   if (message.role === "assistant") {
     if (message.toolCalls?.length || message.media?.some(({ partial }) => !partial)) return false;

@@ -1,4 +1,4 @@
-/** A session's way into its store: what happens is written in order, soon, and again when the store has failed. */
+/** Writes the records of a session to its store: in order, soon, and again after the store has failed. */
 
 import type { MessageChunk } from "../contract/chunk.ts";
 import { SendError } from "../contract/errors.ts";
@@ -10,33 +10,34 @@ import type { SessionRecord } from "./record.ts";
 import { plainMessages } from "./saved-session.ts";
 import type { SessionStore } from "./store.ts";
 
+/** The log of one session. */
 export class SessionLog {
   readonly #store: SessionStore;
   readonly #id: string;
   readonly #flushIntervalMs: number;
   /**
-   * What the store does not have yet. Goes only when the store has taken it, so that the log is always a beginning of
-   * the truth.
+   * Records that the store does not have yet. Each stays until the store has it, so that the stored log never has gaps.
    */
   #pending: SessionRecord[] = [];
-  /** Whether that stands in the place of all that the store has. */
+  /** Whether the pending records replace all that the store has. */
   #replaces = false;
   /**
-   * What came of a reply and is no record yet: its text, how much of the text before was taken back, what is not seen.
+   * The part of a reply that is not a record yet: its text, how much earlier text was removed, and text that is not
+   * visible.
    */
   #text = "";
   #rewind = 0;
   #unseen = "";
   #mediaTokens = 0;
   #media: Media[] = [];
-  /** Whether there is such a reply, which may have come to nothing yet. */
+  /** Whether there is such a reply; its text may be empty. */
   #hasReply = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #writing: Promise<void> | undefined;
-  /** False for a session in which nothing was said: that is not worth keeping. */
+  /** False for a session without a turn: it is not stored. */
   #isWorthIt: boolean;
 
-  /** @param isThere whether the store has something under the id already */
+  /** @param isThere whether the store already has records under the id */
   constructor(store: SessionStore, id: string, flushIntervalMs: number, isThere: boolean) {
     this.#store = store;
     this.#id = id;
@@ -44,7 +45,7 @@ export class SessionLog {
     this.#isWorthIt = isThere;
   }
 
-  /** It happened; writing begins at once. A failure is told by the next `flush`. */
+  /** Adds a record and begins to write it at once. The next `flush` reports a failure. */
   add(record: SessionRecord): void {
     if (record.type === "said" || record.type === "saved") this.#isWorthIt = true;
     if (record.type === "reply" || record.type === "end") this.#dropText();
@@ -54,8 +55,8 @@ export class SessionLog {
   }
 
   /**
-   * Everything before is forgotten, and `record` is what there is now. A store that cannot replace what it has gets
-   * `instead`. Resolves when the store has it.
+   * Replaces all records by `record`. A store that cannot replace its records gets `instead`. Resolves when the store
+   * has it.
    */
   replace(record: SessionRecord, instead: SessionRecord): Promise<void> {
     if (!this.#store.replace) this.add(instead);
@@ -67,7 +68,7 @@ export class SessionLog {
     return this.flush();
   }
 
-  /** A reply grows, or is taken back; written once in `flushIntervalMs`. */
+  /** A chunk of a reply has arrived. The text so far is written once per `flushIntervalMs`. */
   arrived(chunk: MessageChunk): void {
     switch (chunk.type) {
       case "text":
@@ -98,7 +99,7 @@ export class SessionLog {
 
   /**
    * Resolves when the store has everything.
-   * @throws {SendError} kind `storage`; what it does not have is kept for the next time
+   * @throws {SendError} kind `storage`; the records that it does not have stay pending
    */
   async flush(): Promise<void> {
     try {
@@ -144,14 +145,14 @@ export class SessionLog {
 
   async #writeAll(): Promise<void> {
     try {
-      await undefined; // what is added in the same breath goes with it
+      await undefined; // records of the same tick go with it
       this.#takeText();
       while (this.#pending.length > 0) {
         const pending = this.#pending;
         const records = [...pending];
         if (this.#replaces) await this.#store.replace?.(this.#id, records);
         else await this.#store.append(this.#id, records);
-        if (this.#pending !== pending) continue; // meanwhile that was forgotten
+        if (this.#pending !== pending) continue; // meanwhile they were replaced
         pending.splice(0, records.length);
         this.#replaces = false;
       }
@@ -174,7 +175,7 @@ export class SessionLog {
     this.#dropText();
   }
 
-  /** The reply itself says what its pieces would have said. */
+  /** Removes the partial text: the record of the reply contains it. */
   #dropText(): void {
     this.#text = "";
     this.#rewind = 0;
@@ -186,8 +187,8 @@ export class SessionLog {
 }
 
 /**
- * The record as JSON keeps it. A reply's `output` is made anew from its text whenever somebody wants it, and may be
- * what JSON cannot say.
+ * Returns the record as JSON keeps it. A reply's `output` is left out: it can be computed from the text, and JSON may
+ * not be able to represent it.
  */
 function plainRecord(record: SessionRecord): SessionRecord {
   switch (record.type) {
@@ -210,8 +211,8 @@ function withoutOutput(message: AssistantTurn & { readonly output?: unknown }): 
 }
 
 /**
- * What a store threw, as the one error there is. Its message may be shown to anybody, so it names no folder; the
- * `cause` does.
+ * Returns an error of a store as a `SendError`. Its message may be shown to users, so it names no folder; the `cause`
+ * does.
  */
 export function storageError(error: unknown): SendError {
   try {

@@ -235,7 +235,7 @@ describe("JSON", () => {
     ["a replay that is a text", withReply({ replay: "signed" }), /message 1 has a `replay`/],
     ["a replay that is null", withReply({ replay: null }), /message 1 has a `replay`/],
     ["a replay of nobody", withReply({ replay: { data: [] } }), /message 1 has a `replay`/],
-    ["a reply that is interrupted by a word", withReply({ interrupted: "yes" }), /message 1 is `interrupted`/],
+    ["a reply that is interrupted by a word", withReply({ interrupted: "yes" }), /message 1 has an `interrupted`/],
   ])("of %s is refused", (_name, json, message) => {
     expect(() => LLMSession.fromJSON(json, { client: fine() })).toThrow(TypeError);
     expect(() => LLMSession.fromJSON(json, { client: fine() })).toThrow(message);
