@@ -2,7 +2,7 @@
 
 import type { MessageChunk } from "../contract/chunk.ts";
 import { base64Of } from "../platform/base64.ts";
-import { mapTexts, wordsOf } from "../platform/text-of.ts";
+import { mapTexts, someText, wordsOf } from "../platform/text-of.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
 
 /** Shorter than any key; of a shorter one, more than the key would vanish from messages. */
@@ -35,6 +35,10 @@ export function isSecretHeader(name: string): boolean {
 /** How often text may be escaped on top of being escaped. */
 const MAX_ESCAPES = 3;
 
+/** Texts as short as this, most of them names that each reply repeats, are remembered as clean: so long, and so many. */
+const MAX_NAME_LENGTH = 32;
+const MAX_CLEAN_NAMES = 256;
+
 /** The redactions of a client's calls. Most calls have the same secrets, whose spellings are found once. */
 export class Redactions {
   #last: { readonly headers: Fields; readonly redact: (text: string) => string } | undefined;
@@ -62,12 +66,19 @@ function isSame(one: Fields, two: Fields): boolean {
 function redactionOf(headers: Readonly<Record<string, string>>, fields?: unknown): (text: string) => string {
   let spellings: readonly Spelling[] | undefined;
   let shortest = 0;
+  const clean = new Set<string>();
   return (text) => {
+    if (clean.has(text)) return text;
     if (spellings === undefined) {
       spellings = spellingsOf([...secretsInHeaders(headers), ...secretsIn(fields, false)]);
       shortest = Math.min(...spellings.map(({ beginning }) => beginning.length));
     }
-    return text.length < shortest ? text : withoutSpellings(text, spellings);
+    const found = text.length < shortest ? text : withoutSpellings(text, spellings);
+    if (found === text && text.length <= MAX_NAME_LENGTH) {
+      if (clean.size === MAX_CLEAN_NAMES) clean.clear();
+      clean.add(text);
+    }
+    return found;
   };
 }
 
@@ -317,8 +328,7 @@ export class NameRedaction {
     if (facts.serviceTier !== undefined) facts.serviceTier = this.#redact(facts.serviceTier);
     const { usage } = facts;
     if (!usage) return;
-    const text = JSON.stringify(usage);
-    if (this.#redact(text) !== text) facts.usage = mapTexts(usage, this.#redact);
+    if (someText(usage, (text) => this.#redact(text) !== text)) facts.usage = mapTexts(usage, this.#redact);
   }
 
   #cleaned(chunk: MessageChunk): MessageChunk {

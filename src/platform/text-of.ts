@@ -18,6 +18,15 @@ export function messageOf(error: unknown): string {
   }
 }
 
+/** Whether a text in plain data, or the name of a field, passes the test. */
+export function someText(value: unknown, test: (text: string) => boolean): boolean {
+  if (typeof value === "string") return test(value);
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return false;
+  const fields = value as Readonly<Record<string, unknown>>;
+  for (const name in fields) if (test(name) || someText(fields[name], test)) return true;
+  return false;
+}
+
 /** Plain data with every text in it replaced, names of fields included. */
 export function mapTexts<Value>(value: Value, replace: (text: string) => string): Value {
   const walk = (inner: unknown): unknown => {
