@@ -1,7 +1,7 @@
 /** Messages → the messages of a Chat Completions request. */
 
 import { SendError } from "../../contract/errors.ts";
-import type { AssistantTurn, ContentPart, Media, Message } from "../../contract/message.ts";
+import type { AssistantTurn, ContentPart, Media, Message, SystemMessage, UserMessage } from "../../contract/message.ts";
 import { base64TextOf } from "../../platform/base64.ts";
 import type { JsonObject } from "../../platform/json-object.ts";
 import { type Attachment, dataUrlOf, inlined } from "../common/attachments.ts";
@@ -26,6 +26,24 @@ export function wireMessagesOf(
 ): readonly JsonObject[] {
   const { endpoint, dialect } = context;
   const said = dialect.refusesBlankText?.test(endpoint.model) ? withoutBlankText(given) : given;
+  const wired = isBeginning(said)
+    ? said.map((message) => plainMessage(message, context))
+    : wiredTurns(said, context, places);
+  const order = dialect.turnOrder?.(endpoint.model, originOf(endpoint.baseUrl));
+  return order ? inOrder(wired, order) : wired;
+}
+
+/** Whether no model has said anything yet: there are no calls, no media of replies, and nothing to replay. */
+function isBeginning(messages: readonly Message[]): messages is readonly (SystemMessage | UserMessage)[] {
+  return messages.every(({ role }) => role === "user" || role === "system");
+}
+
+function wiredTurns(
+  said: readonly Message[],
+  context: ChatContext,
+  places: Map<JsonObject, unknown>,
+): readonly JsonObject[] {
+  const { endpoint, dialect } = context;
   const messages = withMovedMedia(said, {
     carries: (turn, medium) => (isPicture(medium) ? isCarried(medium, dialect) : soundOf(turn, context) !== undefined),
     takes: ({ fileId }) => fileId === undefined && (dialect.inputs?.(endpoint.model) ?? ["image"]).includes("image"),
@@ -35,15 +53,18 @@ export function wireMessagesOf(
     names: OPENAI_NAMES,
     legalId: (id) => wireCallId(id, dialect),
   });
-  const wired = messages.flatMap((message, at) => {
+  return messages.flatMap((message, at) => {
     const sent = wireMessages(message, at, calls, at > lastWords, context);
     const data = message.role === "assistant" ? message.replay?.data : undefined;
     if (typeof data === "object" && data !== null && "place" in data)
       for (const each of sent) places.set(each, data.place);
     return sent;
   });
-  const order = dialect.turnOrder?.(endpoint.model, originOf(endpoint.baseUrl));
-  return order ? inOrder(wired, order) : wired;
+}
+
+function plainMessage(message: SystemMessage | UserMessage, context: ChatContext): JsonObject {
+  const { role, content } = message;
+  return { role, content: userContent(content, context) };
 }
 
 function wireMessages(
@@ -55,9 +76,8 @@ function wireMessages(
 ): readonly JsonObject[] {
   switch (message.role) {
     case "system":
-      return [{ role: "system", content: wellFormed(message.content) }];
     case "user":
-      return [{ role: "user", content: userContent(message.content, context) }];
+      return [plainMessage(message, context)];
     case "assistant":
       return assistantMessage(message, calls.callsAt(at), isInLoop, context);
     case "tool":

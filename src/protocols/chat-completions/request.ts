@@ -50,21 +50,21 @@ export function buildChatRequest(
   const requestOf = (bound: BoundMessages): ProtocolRequest => {
     const sent = bound.messages;
     const said = prefix ? sent.with(-1, { ...sent.at(-1), ...prefix.messageFields }) : sent;
-    const body = { model, messages: said, ...fields };
+    const written = { model, messages: said, ...fields };
+    const body = withProviderOptions(
+      cache.isMarked ? markedForCache(written, context) : written,
+      options.providerOptions,
+    );
     return {
       url: baseUrl.endsWith("/chat/completions") ? baseUrl : `${baseUrl}/chat/completions`,
-      ...(cache.headers && { headers: cache.headers }),
-      ...(prefix && { continuesExactly: true }),
-      body: withOneAnswer(
-        withProviderOptions(cache.isMarked ? markedForCache(body, context) : body, options.providerOptions),
-        "n",
-        context,
-      ),
-      ...(bound.place && { binding: bound.place }),
+      body: withOneAnswer(body, "n", context),
       instead(refusal) {
         const rest = BOUND_ELSEWHERE.test(refusal.message) ? bound.unbound() : undefined;
         return rest && requestOf(rest);
       },
+      ...(cache.headers && { headers: cache.headers }),
+      ...(prefix && { continuesExactly: true }),
+      ...(bound.place && { binding: bound.place }),
     };
   };
   return requestOf(boundMessages(wired, places, tools.tools, dialect.bindsThinking?.(model) ?? false));

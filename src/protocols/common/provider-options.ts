@@ -34,9 +34,10 @@ function isPlain(value: unknown): value is JsonObject {
  * @throws {SendError} kind `unsupported`, unless the caller wants such options left out
  */
 export function withOneAnswer(body: JsonObject, name: string, { unsupported }: RequestContext): JsonObject {
-  const { [name]: count, ...rest } = body;
-  if (!(Number(count) > 1)) return body;
+  const count = Number(body[name]);
+  if (!(count > 1)) return body;
   const advice = "A reply is one answer: send the request several times instead.";
-  unsupported(`several answers (\`${name}: ${Number(count)}\`)`, advice);
+  unsupported(`several answers (\`${name}: ${count}\`)`, advice);
+  const { [name]: _count, ...rest } = body;
   return rest;
 }
