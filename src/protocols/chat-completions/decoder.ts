@@ -20,7 +20,7 @@ import { firstAnswer, listIn, nameIn, objectIn, textIn } from "../common/wire-va
 import type { Decoder } from "../protocol.ts";
 import { ChatCitations, SearchSources } from "./citations.ts";
 import type { ChatDialect } from "./dialects.ts";
-import { audioIn, ChatMedia } from "./media.ts";
+import { audioIn, ChatMedia, type SoundReference } from "./media.ts";
 import type { ReasoningReplay } from "./reasoning-replay.ts";
 import { ReplayCollector } from "./replay.ts";
 import { usageOf } from "./usage.ts";
@@ -43,11 +43,12 @@ export class ChatDecoder implements Decoder {
   readonly #model: string;
   /** Where its thinking goes back in later requests. */
   readonly #reasoningPlace: ReasoningReplay["place"] | undefined;
-  readonly #calls: ToolCallTracker;
-  readonly #replay = new ReplayCollector();
   readonly #media = new ChatMedia();
-  readonly #sources = new SearchSources();
   readonly #text = new TextBuffer();
+  // Most replies have none of these three.
+  #calls: ToolCallTracker | undefined;
+  #collected: ReplayCollector | undefined;
+  #sources: SearchSources | undefined;
   /** Citations with a place in the text, once there are some. */
   #citations: ChatCitations | undefined;
   #refused = false;
@@ -61,7 +62,11 @@ export class ChatDecoder implements Decoder {
     this.#facts = facts;
     this.#model = facts.model;
     this.#reasoningPlace = dialect.reasoningReplay?.(facts.model, facts.writer?.origin ?? "")?.place;
-    this.#calls = new ToolCallTracker((index) => madeUpCallId(facts.id, index));
+  }
+
+  get #replay(): ReplayCollector {
+    this.#collected ??= new ReplayCollector();
+    return this.#collected;
   }
 
   push(event: object, type: string, chunks: MessageChunk[]): boolean {
@@ -83,7 +88,10 @@ export class ChatDecoder implements Decoder {
       if (model !== undefined) Object.assign(this.#facts, { model });
       this.#named = model !== undefined;
     }
-    if (wire.citations || wire.search_results) this.#sources.read(wire, chunks);
+    if (wire.citations || wire.search_results) {
+      this.#sources ??= new SearchSources();
+      this.#sources.read(wire, chunks);
+    }
     if (choice) this.#readChoice(choice, chunks);
     return false;
   }
@@ -112,15 +120,21 @@ export class ChatDecoder implements Decoder {
     if (this.#lostText) throw lostTextError();
     const reason = known ?? "unknown";
     this.#media.close(chunks);
-    this.#replay.sound = this.#media.sound;
     this.#citations?.close(chunks);
     // This comes before the calls: if one is cut, the calls before it go back with their signatures.
-    const replay = this.#replay.replay(facts.provider, this.#model, this.#reasoningPlace, facts.binding);
-    if (replay) facts.replay = replay;
-    this.#calls.close(raw !== undefined && reason !== "stop" && reason !== "toolCalls", chunks);
+    this.#collectReplay(this.#media.sound);
+    this.#calls?.close(raw !== undefined && reason !== "stop" && reason !== "toolCalls", chunks);
     facts.finishReason = this.#refused && reason === "stop" ? "refusal" : reason;
     // Ollama, LM Studio and Gemini say `stop` although there are calls.
-    if (this.#calls.size > 0 && reason === "stop") facts.finishReason = "toolCalls";
+    if (this.#calls && reason === "stop") facts.finishReason = "toolCalls";
+  }
+
+  #collectReplay(sound: SoundReference | undefined): void {
+    const facts = this.#facts;
+    if (!this.#collected && !sound && !facts.binding) return;
+    this.#replay.sound = sound;
+    const replay = this.#replay.replay(facts.provider, this.#model, this.#reasoningPlace, facts.binding);
+    if (replay) facts.replay = replay;
   }
 
   #readChoice(choice: WireChoice, chunks: MessageChunk[]): void {
@@ -160,7 +174,7 @@ export class ChatDecoder implements Decoder {
       },
       chunks,
     );
-    if (this.#calls.size === 0) this.#readToolCalls(tool_calls, chunks, true);
+    if (!this.#calls) this.#readToolCalls(tool_calls, chunks, true);
   }
 
   #readDelta(delta: WireDelta, chunks: MessageChunk[]): void {
@@ -252,7 +266,7 @@ export class ChatDecoder implements Decoder {
   }
 
   #readToolCalls(calls: WireDelta["tool_calls"], chunks: MessageChunk[], areComplete: boolean): void {
-    this.#calls.beginList();
+    this.#calls?.beginList();
     for (const item of listIn(calls)) {
       const call = objectIn(item);
       if (call) this.#readToolCall(call, chunks, areComplete);
@@ -262,6 +276,7 @@ export class ChatDecoder implements Decoder {
   #readToolCall(call: WireToolCall, chunks: MessageChunk[], isComplete = false): void {
     const { custom } = call;
     const args = call.function?.arguments ?? textIn(custom?.input);
+    this.#calls ??= new ToolCallTracker((index) => madeUpCallId(this.#facts.id, index));
     const id = this.#calls.add(
       {
         index: call.index ?? undefined,
