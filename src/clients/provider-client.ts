@@ -19,6 +19,7 @@ import type { Endpoint, ProtocolRequest } from "../protocols/protocol.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
 import { openStream } from "../stream/open-stream.ts";
 import { type RecoverableCall, RecoveringSource } from "../stream/recovering-source.ts";
+import type { ChunkSource } from "../stream/source.ts";
 import { validatingSource } from "../stream/validating-source.ts";
 import { estimateInputTokens } from "../tokens/estimate.ts";
 import { fetchTransport } from "../transport/fetch.ts";
@@ -107,7 +108,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
       readonly providerOptions?: ProviderOptions | undefined;
     } = {},
   ): Promise<ReplyTo<Output, Tools>> {
-    const recover = options.recover ?? this.#defaults.recover;
+    const recover = this.#recoveryOf(options);
     // A reply that is to be brought to its end must be seen coming.
     const stream = recover ? this.#recovering(messages, options, recover) : this.#open(messages, options, false);
     return typedReply(await (await stream).finalMessage());
@@ -120,7 +121,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
       readonly providerOptions?: ProviderOptions | undefined;
     } = {},
   ): Promise<MessageStream<Output>> {
-    const recover = options.recover ?? this.#defaults.recover;
+    const recover = this.#recoveryOf(options);
     return recover ? this.#recovering(messages, options, recover) : this.#open(messages, options, true);
   }
 
@@ -163,6 +164,15 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     return openStream(new RecoveringSource(call, first), { now, startedAt });
   }
 
+  /** What options that cannot be read say is told by the call that reads all of them. */
+  #recoveryOf(options: SendOptions): Recovery | undefined {
+    try {
+      return options.recover ?? this.#defaults.recover;
+    } catch {
+      return undefined;
+    }
+  }
+
   #retriesOf({ retries }: SendOptions): RetryPolicy {
     return retries === undefined ? this.#retries : retryPolicyOf(this.#defaults.retries, retries);
   }
@@ -175,6 +185,16 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
   ): Promise<MessageStream<Output>> {
     const now = this.#now;
     const startedAt = now();
+    let source: ChunkSource;
+    try {
+      source = this.#sourceOf(messages, given, stream);
+    } catch (error) {
+      throw unsendable(error).with({ provider: this.provider, model: this.model }); // a getter of the options, too
+    }
+    return openStream<Output>(source, { now, startedAt });
+  }
+
+  #sourceOf(messages: readonly Message[], given: SendOptions, stream: boolean): ChunkSource {
     const { provider, model } = this;
     const options: SendOptions = { ...this.#defaults, ...withoutUndefined(given) };
     const { protocol } = this.#definition;
@@ -207,10 +227,10 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
       signal: options.signal,
       redact: this.#redactions.of(headers, options.providerOptions),
       estimateInput: () => estimateInputTokens(messages),
-      now,
+      now: this.#now,
       random: Math.random,
     });
-    return openStream<Output>(validatingSource(reply, checks), { now, startedAt });
+    return validatingSource(reply, checks);
   }
 
   #background(headers: Readonly<Record<string, string>>): Background | undefined {
@@ -226,12 +246,8 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
   }
 
   #request(messages: readonly Message[], options: SendOptions, endpoint: Endpoint, stream: boolean): WrittenRequest {
-    try {
-      checkCall(messages, options);
-      return written(this.#definition.protocol.buildRequest(messages, options, endpoint, stream));
-    } catch (error) {
-      throw unsendable(error).with({ provider: this.provider, model: this.model });
-    }
+    checkCall(messages, options);
+    return written(this.#definition.protocol.buildRequest(messages, options, endpoint, stream));
   }
 
   #key(): string | undefined {

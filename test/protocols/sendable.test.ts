@@ -165,3 +165,23 @@ function stringsIn(value: unknown): readonly string[] {
   if (typeof value !== "object" || value === null) return [];
   return Object.entries(value).flatMap(([name, inner]) => [name, ...stringsIn(inner)]);
 }
+
+test.each(["timeouts", "retries", "recover", "headers", "output", "raw"])(
+  "options whose %s cannot be read are a SendError of the call, whole and streamed",
+  async (name) => {
+    const unreadable = new Proxy(
+      {},
+      {
+        get: () => {
+          throw new RangeError("mine");
+        },
+      },
+    );
+    const getter = { get: () => unreadable[name as never], enumerable: true };
+    for (const options of [{ [name]: unreadable }, Object.defineProperty({}, name, getter)]) {
+      const client = new ClaudeClient({ apiKey: "k-123456789", model: "m", baseUrl: "http://127.0.0.1:9", retries: 0 });
+      for (const call of [client.sendMessage([HI], options), client.sendMessageStream([HI], options)])
+        await expect(call).rejects.toBeInstanceOf(SendError);
+    }
+  },
+);
