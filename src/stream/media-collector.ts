@@ -40,21 +40,28 @@ export function completeMedium(chunk: MediaChunk): Media | undefined {
 
 /** One medium as far as it has arrived. */
 interface Arrived {
-  readonly media: Media;
-  readonly tokens: number;
+  readonly index: number;
+  media: Media;
+  tokens: number;
   /** Present when the data arrives in pieces. */
-  readonly joined?: Base64Buffer;
+  joined: Base64Buffer | undefined;
+  /** Where it stands among what a message showed; `undefined` before it was shown. */
+  place: number | undefined;
 }
 
-/** Collects the media chunks of one reply. */
+/** Collects the media chunks of one reply. A look costs what came since the last one, and a copy of the list. */
 export class MediaCollector {
   readonly #arrived = new Map<number, Arrived>();
+  #tokens = 0;
+  /** What a running reply's message showed, in order. */
+  #shown: Media[] = [];
+  #lastShown = Number.NEGATIVE_INFINITY;
+  /** What came since, or changed. */
+  readonly #unshown = new Set<Arrived>();
 
   /** Estimated output tokens of what arrived. A picture counts without its previews, which only a streamed reply shows. */
   get tokens(): number {
-    let sum = 0;
-    for (const { tokens } of this.#arrived.values()) sum += tokens;
-    return Math.ceil(sum);
+    return Math.ceil(this.#tokens);
   }
 
   add(chunk: MediaChunk): void {
@@ -63,9 +70,9 @@ export class MediaCollector {
     const known = this.#arrived.get(index);
     const tokens = estimateMediaTokens(media);
     if (append) this.#append(index, known, media, tokens);
-    else if (!media.partial) this.#arrived.set(index, { media, tokens });
+    else if (!media.partial) this.#set(index, { media, tokens });
     // A preview does not replace what is complete.
-    else if (!known || known.media.partial) this.#arrived.set(index, { media, tokens: tokens + (known?.tokens ?? 0) });
+    else if (!known || known.media.partial) this.#set(index, { media, tokens: tokens + (known?.tokens ?? 0) });
   }
 
   #append(index: number, known: Arrived | undefined, piece: Media, tokens: number): void {
@@ -74,19 +81,53 @@ export class MediaCollector {
     if (known && !known.joined) joined.add(known.media.data ?? "");
     joined.add(piece.data ?? "");
     const media = { ...earlier, ...piece } as Media;
-    this.#arrived.set(index, { media, tokens: tokens + (known?.tokens ?? 0), joined });
+    this.#set(index, { media, tokens: tokens + (known?.tokens ?? 0), joined });
+  }
+
+  #set(index: number, now: Pick<Arrived, "media" | "tokens"> & { readonly joined?: Base64Buffer }): void {
+    const { media, tokens, joined } = now;
+    const arrived = this.#arrived.get(index) ?? { index, media, tokens: 0, joined, place: undefined };
+    this.#tokens += tokens - arrived.tokens;
+    Object.assign(arrived, { media, tokens, joined });
+    this.#arrived.set(index, arrived);
+    this.#unshown.add(arrived);
   }
 
   /** Forgets what is not complete: a new attempt takes its place. */
   dropPartial(): void {
-    for (const [index, { media }] of this.#arrived) if (media.partial) this.#arrived.delete(index);
+    this.#tokens = 0;
+    for (const [index, { media, tokens }] of this.#arrived) {
+      if (media.partial) this.#arrived.delete(index);
+      else this.#tokens += tokens;
+    }
+    this.#showAnew();
   }
 
   /** The media in order; of a complete reply without those that are not complete. */
   list(isComplete: boolean): readonly Media[] {
-    return [...this.#arrived]
-      .filter(([, { media }]) => !(isComplete && media.partial))
-      .sort(([one], [other]) => one - other)
-      .map(([, { media, joined }]) => (joined ? ({ ...media, data: joined.toString() } as Media) : media));
+    for (const { index, place } of this.#unshown)
+      if (place === undefined && index < this.#lastShown) {
+        this.#showAnew();
+        break;
+      }
+    const added = [...this.#unshown].sort((one, other) => one.index - other.index);
+    this.#unshown.clear();
+    for (const arrived of added) {
+      arrived.place ??= this.#shown.length;
+      this.#shown[arrived.place] = wholeOf(arrived);
+      this.#lastShown = Math.max(this.#lastShown, arrived.index);
+    }
+    return isComplete ? this.#shown.filter(({ partial }) => !partial) : [...this.#shown];
   }
+
+  #showAnew(): void {
+    this.#shown = [];
+    this.#lastShown = Number.NEGATIVE_INFINITY;
+    this.#unshown.clear();
+    for (const arrived of this.#arrived.values()) this.#unshown.add(Object.assign(arrived, { place: undefined }));
+  }
+}
+
+function wholeOf({ media, joined }: Arrived): Media {
+  return joined ? ({ ...media, data: joined.toString() } as Media) : media;
 }

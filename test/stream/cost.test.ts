@@ -1,6 +1,6 @@
 /** What a reply costs grows with the reply, not faster: operations are counted, no time is measured. */
 
-import { CompatibleClient, GeminiClient, type MessageChunk, OpenAIClient } from "cloudllm";
+import { ClaudeClient, CompatibleClient, GeminiClient, type MessageChunk, OpenAIClient } from "cloudllm";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { Fold } from "../../src/stream/fold.ts";
 import { PartialJson } from "../../src/stream/partial-json.ts";
@@ -87,6 +87,19 @@ describe("a live look at each chunk", () => {
     ["stream.metrics of a call", calls, (fold: Fold) => void fold.outputTokens()],
   ])("%s looks at its beginning, not at all of it again", (_what, chunks, look) => {
     expectLinear((size) => charactersLookedAt(() => foldOf(chunks(size), look)));
+  });
+
+  test("stream.partial of pictures sorts only what came since the last look", () => {
+    const picture = (index: number): MessageChunk =>
+      ({ type: "media", content: "", index, mediaType: "image/png", data: "iVBORw0KGgo=", isFinal: false }) as const;
+    const sort = vi.spyOn(Array.prototype, "sort");
+    spies.push(sort);
+    let last: readonly unknown[] = [];
+    foldOf(repeated(300, picture), (fold) => {
+      last = fold.message("running", NO_METRICS).media ?? [];
+    });
+    expect(sort.mock.contexts.filter((list) => (list as unknown[]).length > 10)).toHaveLength(0);
+    expect(last).toHaveLength(300);
   });
 
   test("counts the request once", () => {
@@ -334,5 +347,98 @@ describe("a reply on the wire", () => {
     );
     expect(find.mock.contexts.filter((list) => (list as unknown[]).length > 100)).toHaveLength(0);
     expect(message.reasoning).toContain("thought 499.");
+  });
+
+  /** Elements of lists that were sorted, searched or gone through by the methods of lists while the call ran. */
+  async function elements(client: { sendMessageStream: CompatibleClient["sendMessageStream"] }) {
+    let count = 0;
+    const methods = ["sort", "map", "filter", "find", "findIndex", "some"] as const;
+    const restored = methods.map((name) => {
+      const own = Array.prototype[name] as (this: unknown[], ...given: unknown[]) => unknown;
+      return vi.spyOn(Array.prototype, name).mockImplementation(function (this: unknown[], ...given: unknown[]) {
+        count += this.length;
+        return own.apply(this, given);
+      } as never);
+    });
+    spies.push(...restored);
+    const message = await (await client.sendMessageStream([{ role: "user", content: "?" }])).finalMessage();
+    for (const spy of restored) spy.mockRestore();
+    return { count, message };
+  }
+
+  /** Searches that run at Anthropic, and their results in the opposite order. */
+  const claude = (size: number) => {
+    const blocks = [
+      ...repeated(size, (at) => ({ type: "server_tool_use", id: `s${at}`, name: "web_search", input: {} })),
+      ...repeated(size, (at) => ({ type: "web_search_tool_result", tool_use_id: `s${size - 1 - at}`, content: [] })),
+    ];
+    return events([
+      { type: "message_start", message: { id: "m" } },
+      ...blocks.flatMap((block, index) => [
+        { type: "content_block_start", index, content_block: block },
+        { type: "content_block_stop", index },
+      ]),
+      { type: "message_delta", delta: { stop_reason: "end_turn" } },
+      { type: "message_stop" },
+    ]);
+  };
+
+  test.each<readonly [string, (size: number) => { sendMessageStream: CompatibleClient["sendMessageStream"] }]>([
+    [
+      "calls over Responses, each kept as soon as it came",
+      (size) =>
+        new OpenAIClient(
+          answering(
+            events([
+              ...repeated(size, (at) => ({
+                type: "response.output_item.done",
+                output_index: at,
+                item: { type: "function_call", call_id: `c${at}`, name: "look", arguments: "{}", status: "completed" },
+              })),
+              { type: "response.completed", response: { id: "r", status: "completed", output: [] } },
+            ]),
+          ),
+        ),
+    ],
+    [
+      "pictures over Responses",
+      (size) =>
+        new OpenAIClient(
+          answering(
+            events([
+              ...repeated(size, (at) => ({
+                type: "response.output_item.done",
+                output_index: at,
+                item: { type: "image_generation_call", id: `i${at}`, status: "completed", result: "iVBORw0KGgo=" },
+              })),
+              { type: "response.completed", response: { id: "r", status: "completed", output: [] } },
+            ]),
+          ),
+        ),
+    ],
+    ["searches at Anthropic, answered in reverse", (size) => new ClaudeClient(answering(claude(size)))],
+    [
+      "calls that Gemini answers itself, in reverse",
+      (size) =>
+        new GeminiClient(
+          answering(
+            events(
+              [
+                ...repeated(size, (at) => ({ functionCall: { id: `c${at}`, name: "look", args: {} } })),
+                ...repeated(size, (at) => ({
+                  functionResponse: { id: `c${size - 1 - at}`, name: "look", response: {} },
+                })),
+              ].map((part) => ({ candidates: [{ content: { parts: [part] } }] })),
+            ) + events([{ candidates: [{ finishReason: "STOP" }] }]),
+          ),
+        ),
+    ],
+  ])("of many %s costs in proportion to them", async (_name, clientOf) => {
+    const some = await elements(clientOf(200));
+    const more = await elements(clientOf(800));
+    const { toolCalls, providerToolCalls = [] } = more.message;
+    expect(toolCalls.length + providerToolCalls.length).toBe(800);
+    expect(providerToolCalls.filter(({ result }) => result === undefined).length % 800).toBe(0);
+    expect(more.count).toBeLessThan(5 * some.count + 5_000);
   });
 });

@@ -71,6 +71,31 @@ describe("a reply's media", () => {
     expect(folded(chunks).media?.map(({ data }) => data)).toEqual(["AAAA", "BBBB"]);
   });
 
+  test("what is looked at after each chunk is what one look shows, in any order and after a rewind", () => {
+    const rewind: MessageChunk = { type: "rewind", content: "", length: 0, reasoningLength: 0, isFinal: false };
+    const chunks: readonly MessageChunk[] = [
+      chunk(2, png("AAAA", { partial: true })),
+      chunk(4, pcm("AAAA")),
+      chunk(1, png("BBBB")),
+      chunk(4, pcm("BBBB")),
+      chunk(3, png("CCCC", { partial: true })),
+      chunk(2, png("DDDD")),
+      rewind,
+      chunk(3, png("EEEE")),
+      chunk(0, pcm("CCCC")),
+      chunk(0, { mediaType: "audio/pcm;rate=24000", data: "", append: true, transcript: "Hello." }),
+    ];
+    const fold = new Fold({ provider: "p", model: "m", finishReason: "stop", attempts: [] });
+    for (const [at, each] of chunks.entries()) {
+      fold.add(each);
+      const { media, estimatedUsage } = fold.message("running", NO_METRICS);
+      const once = folded(chunks.slice(0, at + 1), "stopped");
+      expect(media).toEqual(once.media);
+      expect(estimatedUsage).toEqual(once.estimatedUsage);
+    }
+    expect(fold.message("whole", NO_METRICS).media).toEqual(folded(chunks).media);
+  });
+
   test("what a picture costs is in the estimate", () => {
     expect(folded([chunk(0, png("AAAA"))]).estimatedUsage?.outputTokens).toBeGreaterThan(100);
   });

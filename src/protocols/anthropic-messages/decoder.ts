@@ -49,6 +49,8 @@ export class AnthropicDecoder implements Decoder {
   readonly #open = new Map<number, OpenBlock>();
   /** Ended blocks, as they go back in the next request. */
   readonly #blocks: unknown[] = [];
+  /** Those that may go back: one list, which grows, so that a reply of many calls costs no copy of all for each. */
+  readonly #kept: unknown[] = [];
   #media = 0;
   /** The index of the block that began last, which events without one belong to. */
   #latest = -1;
@@ -302,7 +304,8 @@ export class AnthropicDecoder implements Decoder {
   /** Keeps the reply so far for the next request. */
   #keep(): void {
     const place = this.#facts.binding?.() as Place | undefined;
-    const data: AnthropicReplay = { blocks: [...this.#blocks], ...(place && { place }) };
+    for (let at = this.#kept.length; at < this.#blocks.length; at++) this.#kept.push(this.#blocks[at]);
+    const data: AnthropicReplay = { blocks: this.#kept, ...(place && { place }) };
     this.#facts.replay = { provider: this.#facts.provider, protocol: ANTHROPIC_MESSAGES, model: this.#model, data };
   }
 }

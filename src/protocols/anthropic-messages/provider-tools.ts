@@ -2,6 +2,7 @@
 
 import type { MessageChunk } from "../../contract/chunk.ts";
 import { isJsonObject } from "../../platform/json-object.ts";
+import { WaitingCalls } from "../common/waiting-calls.ts";
 import { nameIn } from "../common/wire-values.ts";
 import { inputOf, type OpenBlock } from "./blocks.ts";
 import type { WireBlock } from "./wire.ts";
@@ -15,7 +16,7 @@ interface ProviderCall {
 
 export class ProviderTools {
   /** In the order of the calls: two may have one id. */
-  readonly #calls: ProviderCall[] = [];
+  readonly #calls = new WaitingCalls<ProviderCall>();
   /** The queries of the web searches so far. */
   readonly queries: string[] = [];
 
@@ -24,7 +25,7 @@ export class ProviderTools {
     const id = nameIn(block.begun.id);
     const name = nameIn(block.begun.name);
     const args = inputOf(block);
-    this.#calls.push({ ...(id && { id }), name: name ?? "unnamed", arguments: args });
+    this.#calls.add({ ...(id && { id }), name: name ?? "unnamed", arguments: args }, id);
     const query = typeof args === "object" && args !== null && "query" in args ? args.query : undefined;
     if (name === "web_search" && typeof query === "string") this.queries.push(query);
   }
@@ -32,8 +33,7 @@ export class ProviderTools {
   /** Emits a call with its result. */
   end({ tool_use_id, type, content, is_error }: WireBlock, chunks: MessageChunk[]): void {
     const id = nameIn(tool_use_id);
-    const at = this.#calls.findIndex((call) => id === undefined || call.id === undefined || call.id === id);
-    const [call] = at < 0 ? [] : this.#calls.splice(at, 1);
+    const call = this.#calls.take(id);
     const failed = is_error === true || (isJsonObject(content) && String(content.type).endsWith("_error"));
     const providerToolCall = {
       ...(call ?? { ...(id && { id }), name: (type ?? "").replace(/_tool_result$/, "") }),

@@ -17,6 +17,7 @@ import { addGeminiLogprobs } from "../common/logprobs.ts";
 import { toolCallOf } from "../common/tool-call-arguments.ts";
 import { uniqueCallId } from "../common/tool-call-ids.ts";
 import { cutCallError, malformedCallError } from "../common/tool-call-tracker.ts";
+import { WaitingCalls } from "../common/waiting-calls.ts";
 import { argumentsIn, firstAnswer, listIn, meaningOf, nameIn, objectIn, textIn } from "../common/wire-values.ts";
 import type { Decoder } from "../protocol.ts";
 import { groundingCitations } from "./citations.ts";
@@ -71,7 +72,9 @@ export class GeminiDecoder implements Decoder {
   /** The text of the last part, while more of it may come. */
   #run: TextBuffer | undefined;
   readonly #text = new TextBuffer();
-  readonly #calls: Call[] = [];
+  readonly #calls = new Set<Call>();
+  /** The same by the ids that the provider gave them. */
+  readonly #callsById = new Map<string, Call>();
   /** The ids of the calls among the parts, in their order. */
   readonly #callIds: string[] = [];
   readonly #takenIds = new Set<string>();
@@ -81,7 +84,7 @@ export class GeminiDecoder implements Decoder {
   #open: OpenCall | undefined;
   #finishMessage = "";
   /** Calls of provider tools that have no result yet. */
-  readonly #asked: GeminiPart[] = [];
+  readonly #asked = new WaitingCalls<GeminiPart>();
 
   constructor(facts: ReplyFacts) {
     this.#facts = facts;
@@ -132,7 +135,7 @@ export class GeminiDecoder implements Decoder {
       else if (toolCall) this.#emit(toolName(toolCall), toolCall.args, undefined, chunks);
     }
     // Calls also end with STOP.
-    facts.finishReason = this.#calls.length > 0 && reason === "stop" ? "toolCalls" : reason;
+    facts.finishReason = this.#calls.size > 0 && reason === "stop" ? "toolCalls" : reason;
     if (this.#queries.size > 0) facts.search = { queries: [...this.#queries], count: this.#queries.size };
     this.#endRun();
     const data: GeminiReplay = { parts: this.#parts, callIds: this.#callIds };
@@ -242,32 +245,46 @@ export class GeminiDecoder implements Decoder {
     const ownId = part.functionCall?.id ?? undefined;
     const functionCall = { ...(ownId && { id: ownId }), name, args };
     this.#addPart({ ...part, functionCall });
-    this.#calls.push({ id, ownId, name, arguments: args });
+    const call = { id, ownId, name, arguments: args };
+    this.#calls.add(call);
+    if (ownId !== undefined) this.#callsById.set(ownId, call);
   }
 
   /** Reads tools that ran at the provider: code, its own searches, its own MCP servers. */
   #readProviderTool(part: GeminiPart, chunks: MessageChunk[]): void {
     const { executableCode, codeExecutionResult, toolCall, toolResponse, functionResponse } = part;
-    if (executableCode || toolCall) this.#asked.push(part);
+    if (executableCode || toolCall)
+      this.#asked.add(part, idIn(executableCode ?? toolCall, executableCode ? "code" : "tool"));
     if (codeExecutionResult) {
-      const code = this.#askedBy(({ executableCode: asked }) => asked?.id, codeExecutionResult)?.executableCode;
+      const code = this.#askedBy(idIn(codeExecutionResult, "code"))?.executableCode;
       this.#emit("code_execution", code, codeExecutionResult, chunks, isFailed(codeExecutionResult));
     } else if (toolResponse) {
-      const call = this.#askedBy(({ toolCall: asked }) => asked?.id, toolResponse)?.toolCall;
+      const call = this.#askedBy(idIn(toolResponse, "tool"))?.toolCall;
       this.#emit(toolName(call ?? toolResponse), call?.args, toolResponse.response, chunks);
     } else if (functionResponse) {
       this.#closeCall();
       const { id, name, response } = functionResponse;
-      const at = this.#calls.findIndex((call) => (id && call.ownId ? call.ownId === id : call.name === name));
-      const [call] = at < 0 ? [] : this.#calls.splice(at, 1);
+      const call = this.#answeredCall(id, name);
       this.#emit(name ?? "function", call?.arguments, response, chunks, false, call?.id);
     }
   }
 
+  /** Returns the caller's call that the provider has answered itself: the call of the id, or else the first of the name. */
+  #answeredCall(id: unknown, name: unknown): Call | undefined {
+    const known = typeof id === "string" ? this.#callsById.get(id) : undefined;
+    let call = known && this.#calls.has(known) ? known : undefined;
+    for (const other of call ? [] : this.#calls) {
+      if (id && other.ownId ? other.ownId !== id : other.name !== name) continue;
+      call = other;
+      break;
+    }
+    if (call) this.#calls.delete(call);
+    return call;
+  }
+
   /** Returns the call that a result belongs to: the call of its id, or else the first without a result. */
-  #askedBy(idOf: (asked: GeminiPart) => unknown, { id }: { readonly id?: unknown }): GeminiPart | undefined {
-    const known = id ? this.#asked.findIndex((asked) => idOf(asked) === id) : -1;
-    return this.#asked.splice(Math.max(known, 0), 1)[0];
+  #askedBy(id: string | undefined): GeminiPart | undefined {
+    return this.#asked.take(id) ?? this.#asked.takeFirst();
   }
 
   #emit(name: string, args: unknown, result: unknown, chunks: MessageChunk[], failed = false, id?: string): void {
@@ -293,6 +310,11 @@ function argumentsOf(name: string, args: unknown): Record<string, unknown> {
   } catch (cause) {
     throw malformedCallError(name, cause);
   }
+}
+
+/** The id by which an answer finds what it is to, of its kind. */
+function idIn(asked: { readonly id?: unknown } | null | undefined, kind: "code" | "tool"): string | undefined {
+  return typeof asked?.id === "string" && asked.id !== "" ? `${kind} ${asked.id}` : undefined;
 }
 
 function toolName({ toolType }: { readonly toolType?: unknown }): string {

@@ -3,6 +3,7 @@
  * itself.
  */
 
+import { wordsOf } from "../../platform/text-of.ts";
 import type { ResponsesDialect } from "./dialects.ts";
 
 interface Item {
@@ -47,11 +48,15 @@ const WAITING = [
  * Returns whether one of the items waits for the caller. Hosted shells, and tool searches on the server, have their
  * results in the reply.
  */
-export function anyWaits(items: readonly Item[]): boolean {
-  return items.some((item) => {
-    const type = String(item.type);
-    if (!WAITING.includes(type) || item.execution === "server") return false;
-    if (type === "tool_search_call" && item.execution !== "client") return false;
-    return !items.some((other) => other.type === `${type}_output` && other.call_id === item.call_id);
-  });
+export function anyWaits(items: Iterable<Item>): boolean {
+  const waiting: Item[] = [];
+  /** Ids of what is answered, by the type of the answer. */
+  const answered = new Map<string, Set<unknown>>();
+  for (const item of items) {
+    const type = wordsOf(item.type);
+    if (type.endsWith("_output")) answered.set(type, (answered.get(type) ?? new Set()).add(item.call_id));
+    if (!WAITING.includes(type) || item.execution === "server") continue;
+    if (type !== "tool_search_call" || item.execution === "client") waiting.push(item);
+  }
+  return waiting.some(({ type, call_id }) => !answered.get(`${wordsOf(type)}_output`)?.has(call_id));
 }

@@ -17,6 +17,7 @@ import type { Decoder, ReplyPosition } from "../protocol.ts";
 import { ResponsesCalls } from "./calls.ts";
 import { anyWaits, isCallersCall } from "./client-tools.ts";
 import type { ResponsesDialect } from "./dialects.ts";
+import { KeptItems } from "./kept-items.ts";
 import { PICTURE_CALL, ResponsesMedia } from "./media.ts";
 import { RESPONSES, type ResponsesReplay } from "./messages.ts";
 import { ItemPlaces } from "./output-index.ts";
@@ -48,7 +49,8 @@ export class ResponsesDecoder implements Decoder {
     place: "0.0",
   };
   readonly #calls: ResponsesCalls;
-  readonly #items = new Map<number, ResponseItem>();
+  readonly #items = new KeptItems();
+  readonly #placed = (item: ResponseItem): ResponseItem => this.#media.placed(item);
   readonly #places = new ItemPlaces();
   readonly #queries: string[] = [];
   #searches = 0;
@@ -59,7 +61,7 @@ export class ResponsesDecoder implements Decoder {
     this.#facts = facts;
     this.#dialect = dialect;
     this.#model = facts.model;
-    this.#calls = new ResponsesCalls(facts, () => this.#keep());
+    this.#calls = new ResponsesCalls(facts, () => this.#keep(this.#items.listedSoFar(this.#placed)));
   }
 
   push(event: object, type: string, chunks: MessageChunk[]): boolean {
@@ -267,15 +269,13 @@ export class ResponsesDecoder implements Decoder {
     if (this.#texts.difference === "lost") throw lostTextError();
     facts.finishReason = this.#finishReason(status, raw);
     if (this.#searches > 0) facts.search = { queries: this.#queries, count: this.#searches };
-    if (this.#items.size > 0) this.#keep();
+    if (this.#items.size > 0) this.#keep(this.#items.listed(this.#placed));
   }
 
   /** Keeps the reply so far for the next request. */
-  #keep(): void {
+  #keep(items: readonly ResponseItem[]): void {
     const { provider } = this.#facts;
-    const data: ResponsesReplay = {
-      items: [...this.#items].sort(([a], [b]) => a - b).map(([, item]) => this.#media.placed(item)),
-    };
+    const data: ResponsesReplay = { items };
     this.#facts.replay = { provider, protocol: RESPONSES, model: this.#model, data };
   }
 
@@ -308,7 +308,7 @@ export class ResponsesDecoder implements Decoder {
         this.#endItem(this.#items.has(place) ? AFTER_ALL + place : place, item, chunks);
       }
     }
-    if (!anyItem) this.#numberAnew();
+    if (!anyItem) this.#items.numberAnew();
     const said = output.flatMap((item) => (item?.type === "message" ? listIn(item.content) : []));
     this.#texts.completeAll(
       said.map((part) => textIn(part?.text ?? part?.refusal)),
@@ -316,18 +316,11 @@ export class ResponsesDecoder implements Decoder {
     );
   }
 
-  /** Numbers the items in the order of their ends. */
-  #numberAnew(): void {
-    const items = [...this.#items.values()];
-    this.#items.clear();
-    for (const [at, item] of items.entries()) this.#items.set(at, item);
-  }
-
   #finishReason(status: Nullable<string>, raw: string | undefined): FinishReason {
     if (status === "incomplete") return finishReasonOf(raw) ?? "unknown";
     // A server that drops pieces still reports `completed`.
     if (status !== "completed" || this.#texts.difference) return "unknown";
-    if (this.#calls.anyComplete || anyWaits([...this.#items.values()])) return "toolCalls";
+    if (this.#calls.anyComplete || anyWaits(this.#items.values())) return "toolCalls";
     return this.#refused ? "refusal" : "stop";
   }
 }

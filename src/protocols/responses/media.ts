@@ -19,6 +19,8 @@ export class ResponsesMedia {
   /** The indexes of the media, by the place of the item or the part. */
   readonly #indexes = new Map<string, number>();
   readonly #complete = new Set<number>();
+  /** Where each stands among those that are complete; known until another is. */
+  #ranks: ReadonlyMap<number, number> | undefined;
   readonly #endedIds = new Set<unknown>();
 
   /** Emits a preview: a complete image that replaces the one before it. */
@@ -60,6 +62,7 @@ export class ResponsesMedia {
   #emit(place: string, medium: Media, chunks: MessageChunk[]): number {
     const index = this.#indexOf(place);
     this.#complete.add(index);
+    this.#ranks = undefined;
     chunks.push(mediaChunk(index, medium));
     return index;
   }
@@ -68,7 +71,8 @@ export class ResponsesMedia {
   placed(item: JsonObject): JsonObject {
     const { media: index } = item;
     if (item.type !== PICTURE_CALL || typeof index !== "number") return item;
-    return { ...item, media: [...this.#complete].filter((other) => other < index).length };
+    this.#ranks ??= new Map([...this.#complete].sort((a, b) => a - b).map((other, rank) => [other, rank]));
+    return { ...item, media: this.#ranks.get(index) ?? 0 };
   }
 
   #indexOf(place: string): number {

@@ -102,13 +102,11 @@ export class ResponsesTexts {
       else placesOf.set(same, [place]);
     }
     // Only texts with bytes that were not UTF-8 may be equal in another form.
-    const broken = visible.filter(([, { text }]) => text.toString().includes("\ufffd"));
+    const broken = new Set(visible.filter(([, { text }]) => text.toString().includes("\ufffd")));
     const found = new Set<string>();
     const rest = wholes.filter((whole) => {
       if (whole === "") return false;
-      const isIt = ([place, { text }]: (typeof visible)[number]) =>
-        !found.has(place) && isOneText(text.toString(), whole);
-      const place = placesOf.get(whole.trim())?.shift() ?? broken.find(isIt)?.[0];
+      const place = placesOf.get(whole.trim())?.shift() ?? takeSame(broken, found, whole);
       if (place !== undefined) found.add(place);
       return place === undefined;
     });
@@ -154,6 +152,21 @@ export class ResponsesTexts {
     this.#texts.set(place, open);
     return open;
   }
+}
+
+/** Removes the first text that equals the whole, and returns its place. */
+function takeSame(
+  texts: Set<readonly [string, OpenText]>,
+  found: ReadonlySet<string>,
+  whole: string,
+): string | undefined {
+  for (const entry of texts) {
+    const [place, { text }] = entry;
+    const isIt = !found.has(place) && isOneText(text.toString(), whole);
+    if (isIt || found.has(place)) texts.delete(entry);
+    if (isIt) return place;
+  }
+  return undefined;
 }
 
 /** Returns whether less than a quarter of a text came. */
