@@ -1,7 +1,8 @@
 /** Calls go back under names and ids that the provider takes, unique, and alike for a call and its answer. */
 
 import type { Message, ToolCall } from "cloudllm";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { historyCalls } from "../../src/protocols/common/tool-call-history.ts";
 import {
   CLIENT_NAMES,
   type ClientName,
@@ -185,4 +186,27 @@ test("a caller's tool whose name Gemini refuses is an invalid request there, and
   });
   for (const client of ["claude", "openai", "mistral"] as const)
     await recorder.sent(client, "asked-for", [HI], options);
+});
+
+test("many calls of one id, answered in any order, cost in proportion to them, and each answer is to a call", () => {
+  const count = 2_000;
+  let asked = 0;
+  const legalId = (id: string): string => {
+    asked++;
+    return id;
+  };
+  const toolCalls = Array.from({ length: count }, () => ({ id: "same", name: "look", arguments: {} }));
+  const answers = toolCalls.map(() => ({ role: "tool", toolCallId: "same", content: "seen" }) as const);
+  const turn: readonly Message[] = [{ role: "assistant", content: "", toolCalls }, ...answers];
+  const filter = vi.spyOn(Array.prototype, "filter");
+  const rules = { names: { pattern: /^\w+$/, max: 64 }, legalId } as unknown as Parameters<typeof historyCalls>[2];
+  const calls = historyCalls([...turn, ...turn], undefined, rules);
+  const long = filter.mock.contexts.filter((list) => (list as unknown[]).length > 100);
+  filter.mockRestore();
+  expect(long.length).toBeLessThan(3);
+  expect(asked).toBeLessThan(5 * count);
+  const sent = [0, count + 1].flatMap((at) => calls.callsAt(at).map(({ id }) => id));
+  const answered = [...turn, ...turn].flatMap(({ role }, at) => (role === "tool" ? [calls.answeredAt(at).id] : []));
+  expect(new Set(sent).size).toBe(2 * count);
+  expect(answered).toEqual(sent);
 });

@@ -41,26 +41,35 @@ export function historyCalls(
   if (!messages.some(({ role }) => role === "assistant" || role === "tool")) return NO_CALLS;
   const nameOf = legalNames([...(tools ?? []).map(({ name }) => name), ...calledNames(messages)], names);
   const ids = new Set<string>();
+  /** The number that an id which repeats gets next. */
+  const counts = new Map<string, number>();
   const idOf = (id: string): string => {
     const given = id === "" ? "call" : id;
+    let count = counts.get(given) ?? 2;
     let free = legalId(given);
-    for (let count = 2; ids.has(free); count++) free = legalId(`${given}_${count}`);
+    while (ids.has(free)) free = legalId(`${given}_${count++}`);
+    counts.set(given, count);
     ids.add(free);
     return free;
   };
   const calls = new Map<number, readonly SentCall[]>();
   const answers = new Map<number, Pick<SentCall, "id" | "name">>();
-  /** Those that wait for an answer, the latest turn's first. */
-  let open: readonly SentCall[] = [];
+  /** Those of each turn that wait for an answer, by id: the latest turn's are answered first. */
+  const open = new Map<string, SentCall[][]>();
   for (const [index, message] of messages.entries()) {
     if (message.role === "assistant") {
       const made = (message.toolCalls ?? []).map((call) => ({ call, id: idOf(call.id), name: nameOf(call.name) }));
       calls.set(index, made);
-      open = [...made, ...open];
+      for (const [id, waiting] of byId([...made].reverse())) {
+        const turns = open.get(id);
+        if (turns) turns.push(waiting);
+        else open.set(id, [waiting]);
+      }
     } else if (message.role === "tool") {
       const { toolCallId } = message;
-      const answered = open.find(({ call }) => call.id === toolCallId);
-      open = open.filter((call) => call !== answered);
+      const turns = open.get(toolCallId);
+      const answered = turns?.at(-1)?.pop();
+      if (turns?.at(-1)?.length === 0) turns.pop();
       answers.set(index, answered ?? { id: legalId(toolCallId), name: nameOf(toolCallId) });
     }
   }
@@ -72,11 +81,19 @@ export function historyCalls(
 
 /** Returns a function that finds the next call of a turn by its original id, which two calls may share. */
 export function callsById(calls: readonly SentCall[]): (id: unknown) => SentCall | undefined {
-  const left = [...calls];
-  return (id) => {
-    const at = left.findIndex(({ call }) => call.id === id);
-    return at < 0 ? undefined : left.splice(at, 1)[0];
-  };
+  const left = byId([...calls].reverse());
+  return (id) => (typeof id === "string" ? left.get(id)?.pop() : undefined);
+}
+
+/** Calls by the ids they came with, in the given order. */
+function byId(calls: readonly SentCall[]): Map<string, SentCall[]> {
+  const found = new Map<string, SentCall[]>();
+  for (const sent of calls) {
+    const same = found.get(sent.call.id);
+    if (same) same.push(sent);
+    else found.set(sent.call.id, [sent]);
+  }
+  return found;
 }
 
 function calledNames(messages: readonly Message[]): readonly string[] {
