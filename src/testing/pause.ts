@@ -1,4 +1,4 @@
-/** Waiting inside a script: for a time, for something the test decides, or for ever. */
+/** Pauses inside a script: for a time, for an event of the test, or forever. */
 
 import { offAbort, onAbort } from "../platform/abort.ts";
 
@@ -7,13 +7,13 @@ export type Sleep = (ms: number, signal: AbortSignal) => Promise<unknown>;
 
 /**
  * How long a script waits: milliseconds (through the injected `sleep`), until a promise resolves, or until a `Gate` is
- * opened. A gate that nobody opens is a wait for ever.
+ * opened. A gate that stays closed is an endless wait.
  */
 export type Pause = number | PromiseLike<unknown> | Gate;
 
 /**
- * A place in a script at which the reply waits for the test, and the test may wait for the reply: no sleeping for luck on
- * either side.
+ * A place in a script where the reply waits for the test, and the test may wait for the reply. Neither side needs a
+ * timeout.
  *
  * @example
  * ```ts
@@ -32,7 +32,7 @@ export type Pause = number | PromiseLike<unknown> | Gate;
  * ```
  */
 export class Gate {
-  /** Resolves when a reply has come to this place. */
+  /** Resolves when a reply has reached this place. */
   readonly reached: Promise<void>;
   #reach: () => void = () => undefined;
   readonly #opened: Promise<void>;
@@ -52,7 +52,7 @@ export class Gate {
     this.#open();
   }
 
-  /** What a reply waits for. Whoever plays scripts calls it. */
+  /** Resolves when the gate is open. Players of scripts call it. */
   pass(): Promise<void> {
     this.#reach();
     return this.#opened;
@@ -60,8 +60,8 @@ export class Gate {
 }
 
 /**
- * Waits as long as the global `setTimeout` does, which a test may have replaced: under fake timers a pause passes when they are advanced,
- * and together with the deadlines. Does not keep a process alive once the signal has fired.
+ * Waits as long as the global `setTimeout` does, which a test may have replaced: under fake timers a pause passes when
+ * they are advanced, and together with the deadlines. Does not keep a process alive once the signal has fired.
  */
 export function realSleep(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

@@ -1,29 +1,38 @@
-/** What a reply does, in no provider's words. Played in memory by `scriptedClient`, over HTTP by `startProviderServer`. */
+/**
+ * Scripts of replies, independent of any provider. `scriptedClient` plays them in memory, `startProviderServer` over
+ * HTTP.
+ */
 
 import type { FinishReason } from "../contract/finish-reason.ts";
 import type { Citation, Media } from "../contract/message.ts";
 import type { Pause } from "./pause.ts";
 
-/** A tool call the model makes: its arguments as a value, or as the pieces of text in which they arrive. */
+/** A tool call of the model. Its arguments are a value, or the pieces of JSON in which they arrive. */
 export type ScriptedToolCall = {
   readonly name: string;
-  /** Default: `call_1`, `call_2` … within the reply. */
+  /**
+   * The call's id.
+   * @default `call_1`, `call_2` … within the reply
+   */
   readonly id?: string;
-  /** The provider never closes the call, even if its arguments look whole. Fragments that are not JSON imply it. */
+  /**
+   * Whether the provider never closes the call, even if its arguments look complete. Fragments that are not JSON imply
+   * it.
+   */
   readonly unfinished?: boolean;
 } & ({ readonly arguments?: unknown } | { readonly fragments: readonly string[] });
 
 /**
- * A picture or a sound the model makes. `previews`: pictures shown before it, in base64. `pieces`: the sound in pieces of base64 instead
- * of its `data`. A wire that has no words for one of them leaves it out: previews are told by Responses alone, sounds by
- * Chat Completions and Gemini, transcripts by Chat Completions, addresses by all but Anthropic's.
+ * An image or a sound that the model generates. `previews` are images before it, in base64. `pieces` are the sound in
+ * pieces of base64, instead of its `data`. A wire format omits what it does not support. Only Responses has previews.
+ * Chat Completions and Gemini have sounds. Only Chat Completions has transcripts. All but Anthropic Messages have URLs.
  */
 export type ScriptedMedia = { readonly previews?: readonly string[] } & (
   | Media
   | (Pick<Media, "mediaType" | "id" | "transcript" | "expiresAt"> & { readonly pieces: readonly string[] })
 );
 
-/** One thing a reply does. A list of texts is a list of chunks. */
+/** One step of a reply. An array of strings is one chunk for each string. */
 export type ScriptStep =
   | { readonly text: string | Iterable<string> }
   | { readonly reasoning: string | Iterable<string> }
@@ -44,11 +53,17 @@ export interface ScriptedUsage {
 
 /** A normal end. */
 export interface ScriptedFinish {
-  /** Default: `toolCalls` after a tool call, `unknown` when only the raw reason is given, else `stop`. */
+  /**
+   * The finish reason.
+   * @default `toolCalls` after a tool call, `unknown` when only the raw reason is given, else `stop`
+   */
   readonly finishReason?: Exclude<FinishReason, "stopped" | "interrupted">;
-  /** The provider's own word, such as one that nobody knows. Default: what it usually says. */
+  /**
+   * The provider's own word, which may be unknown.
+   * @default the provider's usual word
+   */
   readonly rawFinishReason?: string;
-  /** Absent: the provider does not say. */
+  /** Absent: the provider does not report it. */
   readonly usage?: ScriptedUsage;
 }
 
@@ -60,13 +75,12 @@ export interface ScriptedError {
 }
 
 /**
- * How a reply ends. `cut`: the body ends as if nothing were missing, but the provider's own end never came. `reset`: the
- * connection breaks. `hang`: nothing more comes, and the connection stays open. `error`: the provider reports an error
- * inside the reply.
+ * How a reply ends. `cut`: the body ends normally, but without the provider's own end. `reset`: the connection breaks.
+ * `hang`: no more data comes, and the connection stays open. `error`: the provider reports an error inside the reply.
  */
 export type ScriptEnding = ScriptedFinish | { readonly error: ScriptedError } | "cut" | "reset" | "hang";
 
-/** The provider says no before a reply begins. */
+/** A refusal before the reply begins. */
 export interface ScriptedRefusal extends ScriptedError {
   /** The HTTP status, 400 to 599. */
   readonly status: number;
@@ -75,7 +89,7 @@ export interface ScriptedRefusal extends ScriptedError {
 }
 
 /**
- * One reply: its text alone, or step by step, or a refusal.
+ * One reply: its text, its steps, or a refusal.
  *
  * @example
  * ```ts
@@ -92,7 +106,7 @@ export interface ScriptedRefusal extends ScriptedError {
  * ```
  */
 export type ReplyScript = {
-  /** What passes before the provider answers at all. */
+  /** The pause before the provider answers. */
   readonly opensAfter?: Pause;
 } & (
   | { readonly text: string | Iterable<string>; readonly ending?: ScriptEnding }

@@ -1,4 +1,4 @@
-/** A client that plays scripts instead of asking a provider: for testing an application without a network. */
+/** A client that plays scripts instead of calling a provider, for tests without a network. */
 
 import type { ClientWrapper } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
@@ -20,33 +20,45 @@ export interface ScriptedCall {
   /** As they were at the call. */
   readonly messages: readonly Message[];
   readonly options: SendOptions;
-  /** How many chunks were asked for and given so far, the final one not counted. */
+  /** The number of chunks that were requested and delivered so far, without the final one. */
   readonly chunks: number;
-  /** Resolves when the reply is over, however it ended: where a provider client lets go of its connection. */
+  /** Resolves when the reply is over, however it ended. A provider client releases its connection at this point. */
   readonly closed: Promise<void>;
 }
 
 export interface ScriptedClientOptions {
-  /** Default `"scripted"`. */
+  /**
+   * The provider's name.
+   * @default "scripted"
+   */
   readonly provider?: string;
-  /** Default `"script"`. */
+  /**
+   * The model's name.
+   * @default "script"
+   */
   readonly model?: string;
-  /** How pauses in milliseconds pass. Default: as `setTimeout` does, so that fake timers advance them. */
+  /**
+   * Waits for pauses in milliseconds.
+   * @default `setTimeout`, so that fake timers advance pauses
+   */
   readonly sleep?: Sleep;
-  /** The clock of the metrics and timeouts, in milliseconds. Default: `performance.now`. */
+  /**
+   * The clock of the metrics and timeouts, in milliseconds.
+   * @default `performance.now`
+   */
   readonly now?: Clock;
 }
 
-/** A `ClientWrapper` that also tells what it was asked. */
+/** A `ClientWrapper` that records its calls. */
 export interface ScriptedClient extends ClientWrapper {
   /** Every call so far, except those that were refused as malformed or aborted before they began. */
   readonly calls: readonly ScriptedCall[];
 }
 
 /**
- * A client that plays one script for each call: those of a list in order, or whichever a function chooses. It keeps every
- * law of `ClientWrapper`, and `timeouts` too; calls and `output` are held against their schemas. It never retries. A call for which there is no script fails with kind
- * `unsupported`.
+ * Returns a client that plays one script for each call: the scripts of an array in order, or the one that a function
+ * returns. It keeps every law of `ClientWrapper` and `timeouts`, and validates calls and `output` against their
+ * schemas. It never retries. A call without a script fails with kind `unsupported`.
  *
  * @example
  * ```ts

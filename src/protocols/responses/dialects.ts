@@ -23,7 +23,10 @@ export interface ResponsesDialect {
   readonly reasoningSummary?: "auto";
   /** Returns whether a model refuses `temperature` and `top_p`. Absent: no model does. */
   readonly refusesSampling?: (model: string, thinks: boolean) => boolean;
-  /** Minimum of `max_output_tokens`. @default 1 */
+  /**
+   * Minimum of `max_output_tokens`.
+   * @default 1
+   */
   readonly minOutputTokens?: number;
   /** Returns what a model takes in addition to text. Absent: everything that the protocol has a form for. */
   readonly inputs?: (model: string) => readonly ("image" | "file" | "audio")[];

@@ -10,7 +10,7 @@ import type { Ability, OpenedSubject } from "./subject.ts";
 
 /** What a case works on. */
 export interface Bench {
-  /** Opens the subject anew; whatever was opened is disposed of after the case. */
+  /** Opens a new subject. The suite disposes of it after the case. */
   open(...scripts: readonly ReplyScript[]): Promise<Required<OpenedSubject>>;
   readonly readAhead: number;
 }
@@ -22,15 +22,15 @@ export interface CaseDefinition {
   run(bench: Bench): Promise<void>;
 }
 
-/** How soon a connection must be closed once nobody wants it, in milliseconds. */
+/** Maximum time, in milliseconds, until an abandoned connection is closed. */
 const SOON_MS = 1_500;
 
 export const QUESTION: readonly Message[] = [{ role: "user", content: "Tell me." }];
 
-/** For calls that are to fail: the failure must not be hidden behind a second attempt. */
+/** Options for calls that must fail: a retry would hide the failure. */
 export const ONCE = { retries: 0 } as const;
 
-/** Everything a stream yields, and the error it ends with. */
+/** Returns all chunks of a stream, and the error that it ends with. */
 export async function readAll(stream: MessageStream): Promise<{ chunks: MessageChunk[]; error: unknown }> {
   const chunks: MessageChunk[] = [];
   try {
@@ -99,7 +99,7 @@ export async function within<T>(ms: number, promise: Promise<T>, what: string): 
   }
 }
 
-/** Lets the event loop turn, so that whatever is on its way in this process arrives. */
+/** Lets the event loop turn, so that pending data in this process arrives. */
 export async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
 }

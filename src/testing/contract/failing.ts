@@ -125,7 +125,7 @@ export const failingCases: readonly CaseDefinition[] = [
   },
 ];
 
-/** The rejections that nobody handled while something was done, and shortly after. */
+/** Returns the unhandled rejections during an action and shortly after it. */
 async function unhandledDuring(act: () => Promise<void>): Promise<readonly unknown[]> {
   const unhandled: unknown[] = [];
   const note = (reason: unknown) => void unhandled.push(reason);

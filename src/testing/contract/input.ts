@@ -6,7 +6,7 @@ import type { Message } from "../../contract/message.ts";
 import type { SendOptions } from "../../contract/options.ts";
 import { type CaseDefinition, QUESTION } from "./case.ts";
 
-/** What no compiler lets through, but JavaScript and JSON do. */
+/** Calls that TypeScript rejects, but JavaScript and JSON allow. */
 const BAD_CALLS: readonly { readonly what: string; readonly messages?: unknown; readonly options?: unknown }[] = [
   { what: "no messages", messages: [] },
   { what: "messages that are no array", messages: "Tell me." },

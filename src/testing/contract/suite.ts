@@ -1,19 +1,19 @@
 /** The contract of `ClientWrapper` as cases that any test runner can run. */
 
+import { stoppingCases } from "./aborting.ts";
+import { flowingCases } from "./backpressure.ts";
 import { type Bench, type CaseDefinition, within } from "./case.ts";
 import { endingCases } from "./ending.ts";
 import { failingCases } from "./failing.ts";
-import { flowingCases } from "./flowing.ts";
 import { inputCases } from "./input.ts";
 import { metricsCases } from "./metrics.ts";
+import { wholeCases } from "./non-streamed.ts";
 import { openingCases } from "./opening.ts";
 import { readingCases } from "./reading.ts";
 import { replayingCases } from "./replaying.ts";
-import { stoppingCases } from "./stopping.ts";
 import type { Ability, ContractSubject, OpenedSubject } from "./subject.ts";
 import { timeoutCases } from "./timeouts.ts";
 import { truncationCases } from "./truncation.ts";
-import { wholeCases } from "./whole.ts";
 
 const CASES: readonly CaseDefinition[] = [
   ...openingCases,
@@ -30,19 +30,19 @@ const CASES: readonly CaseDefinition[] = [
   ...timeoutCases,
 ];
 
-/** One rule of the contract, to be given to a test runner. */
+/** One rule of the contract, in the form of a test case. */
 export interface ContractCase {
-  /** A sentence; for a case that is not applicable, with the reason. */
+  /** A sentence; with the reason, for a case that is not applicable. */
   readonly name: string;
   /** Why the case is not applicable to the subject. Then it must be skipped: running it fails. */
   readonly skip?: string;
-  /** Resolves when the rule holds; rejects when it does not, or when that cannot be told in time. */
+  /** Resolves when the rule holds. Rejects when it does not hold, or when the case takes too long. */
   run(): Promise<void>;
 }
 
 /**
- * The laws of `ClientWrapper` as test cases, for any client, wrapper or fake: what `open` returns is asked in all the ways
- * in which clients are asked, and must do what the scripts say.
+ * Returns the laws of `ClientWrapper` as test cases, for any client, wrapper or fake. The cases call the client that
+ * `open` returns in every way, and compare its replies with the scripts.
  *
  * @example
  * ```ts

@@ -1,4 +1,4 @@
-/** Every wait has an end that the caller can set. Real clocks: they are what is tested. */
+/** The caller can limit every wait. These cases use real clocks, since they test them. */
 
 import assert from "node:assert/strict";
 import type { TimeoutPhase } from "../../contract/error-kind.ts";

@@ -1,4 +1,4 @@
-/** Law 3: half is not whole. */
+/** Law 3: partial is not complete. */
 
 import assert from "node:assert/strict";
 import type { FinishReason } from "../../contract/finish-reason.ts";

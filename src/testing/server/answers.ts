@@ -1,4 +1,4 @@
-/** What the loopback server answers with: a recording as it is, or a script written in the client's wire format. */
+/** The answers of the loopback server: a recording as it is, or a script in the client's wire format. */
 
 import type { Pause } from "../pause.ts";
 import type { AcceptedScript, ReplyScript, ScriptedRefusal } from "../script.ts";

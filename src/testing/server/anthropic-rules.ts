@@ -1,4 +1,4 @@
-/** What Anthropic Messages demands of a conversation. */
+/** The rules of Anthropic Messages for a conversation. */
 
 import type { JsonObject } from "../../platform/json-object.ts";
 import { type ClaudeCapabilities, claudeCapabilitiesOf } from "../../protocols/capabilities/claude.ts";
@@ -15,7 +15,7 @@ interface Turn {
 }
 
 /**
- * Why Anthropic would refuse the request; `undefined` when it would not.
+ * Returns the refusal of Anthropic; `undefined` for a valid request.
  * @see https://docs.anthropic.com/en/docs/build-with-claude/extended-thinking#preserving-thinking-blocks
  */
 export function anthropicFault(body: unknown, signatures: Signatures, recorded: Recorded): string | undefined {

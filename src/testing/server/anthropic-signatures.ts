@@ -1,6 +1,6 @@
 /**
- * The signatures of thinking, as Anthropic's servers write and verify them: since Claude 5.1 each is tied to the conversation that
- * its thinking was written for, and to the thinking before it.
+ * The signatures of thinking, as Anthropic's servers write and verify them: since Claude 5.1 each is tied to the
+ * conversation that its thinking was written for, and to the thinking before it.
  * @see https://platform.claude.com/docs/en/build-with-claude/preserved-thinking
  */
 
@@ -75,7 +75,10 @@ function bondAfter(body: JsonObject, blocks: readonly JsonObject[]): Bond {
   return { prefix: prefixSeal(body, messages), after: last ? textSignatureOf(markOf(last)) : FIRST };
 }
 
-/** System, tools and messages by their values; without thinking, marks for the cache, and blank text, which never goes back. */
+/**
+ * System, tools and messages by their values; without thinking, marks for the cache, and blank text, which never goes
+ * back.
+ */
 function prefixSeal({ system, tools }: JsonObject, messages: readonly JsonObject[]): string {
   const said = messages.flatMap((message) =>
     blocksOf(message)

@@ -219,7 +219,10 @@ function citationOf({ citation }: Extract<ContentEvent, { type: "citation" }>): 
   return { type: "web_search_result_location", url, title, cited_text: citedText, encrypted_index };
 }
 
-/** Anthropic always counts: where a script says nothing, there is an object with nothing in it. What was read from the cache or written to it is no input here. */
+/**
+ * Anthropic always counts: where a script says nothing, there is an object with nothing in it. What was read from the
+ * cache or written to it is no input here.
+ */
 function usageOf(usage: ScriptedUsage | undefined): unknown {
   if (!usage) return {};
   const { inputTokens, outputTokens, cachedInputTokens = 0, cacheWriteTokens = 0, reasoningTokens } = usage;

@@ -1,4 +1,4 @@
-/** What Chat Completions demands of a conversation. */
+/** The rules of Chat Completions for a conversation. */
 
 import type { JsonObject } from "../../platform/json-object.ts";
 import { OPENAI_ROOT_REFUSALS } from "../../protocols/common/tool-parameters.ts";
@@ -10,7 +10,7 @@ import { rootFault } from "./tool-rules.ts";
 /** The longest id of a call. */
 const MAX_ID_LENGTH = 40;
 
-/** Why OpenAI, or the vendor of the model that is asked, would refuse the request; `undefined` when neither would. */
+/** Returns the refusal of OpenAI or the model's vendor; `undefined` for a valid request. */
 export function chatFault(body: unknown): string | undefined {
   const { messages, tools, model } = objectOr(body);
   const said = listOf(messages);

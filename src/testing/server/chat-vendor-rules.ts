@@ -1,9 +1,9 @@
-/** What single vendors of Chat Completions demand beyond OpenAI, told by the name of the model that is asked. */
+/** The additional rules of vendors of Chat Completions, by the name of the model. */
 
 import type { JsonObject } from "../../platform/json-object.ts";
 import { listOf } from "./rules.ts";
 
-/** Why the vendor of this model would refuse the messages; `undefined` when it would not. */
+/** Returns the refusal of the model's vendor; `undefined` for valid messages. */
 export function chatFamilyFault(model: string, messages: readonly JsonObject[]): string | undefined {
   if (/^(gpt-|o\d)/.test(model)) return unknownFieldFault(messages);
   if (/kimi/i.test(model)) return kimiFault(messages);

@@ -1,9 +1,9 @@
-/** What every provider demands of a request, whatever its format. */
+/** The rules of every provider for a request. */
 
-/** What OpenAI and most who speak its protocols take as the name of a tool. */
+/** The names of tools that OpenAI and most compatible servers take. */
 export const OPENAI_NAME: RegExp = /^[a-zA-Z0-9_-]{1,64}$/;
 
-/** Why the body is not read at all: half a surrogate pair in it is no Unicode, also where it is text within JSON within text. */
+/** Returns the fault of an unreadable body: a lone surrogate is not valid Unicode, even inside nested JSON. */
 export function unreadableFault(body: unknown): string | undefined {
   return holdsHalfPair(body)
     ? "We could not parse the JSON body of your request: it holds a lone surrogate, which is not valid Unicode."

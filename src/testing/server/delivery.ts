@@ -52,7 +52,9 @@ export class Delivery {
     return passed(pause, this.#gone.signal, this.#sleep);
   }
 
-  /** As long as a client in this process needs to read what was sent: its socket is looked at once between two turns. */
+  /**
+   * As long as a client in this process needs to read what was sent: its socket is looked at once between two turns.
+   */
   async tick(): Promise<void> {
     for (let turn = 0; turn < 3 && this.open; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
   }

@@ -1,4 +1,4 @@
-/** What Gemini demands of a conversation. */
+/** The rules of Gemini for a conversation. */
 
 import type { JsonObject } from "../../platform/json-object.ts";
 import { strayField, unreadableFault } from "./common-rules.ts";
@@ -31,7 +31,7 @@ const NAME = /^[A-Za-z_][\w.:-]{0,63}$/;
 type Written = ReadonlyMap<string, unknown>;
 
 /**
- * Why Google would refuse the request; `undefined` when it would not.
+ * Returns the refusal of Google; `undefined` for a valid request.
  * @param signatures of the thinking that this server has written before calls
  * @param written what it has signed, in scripts and in recordings
  * @see https://ai.google.dev/gemini-api/docs/thought-signatures

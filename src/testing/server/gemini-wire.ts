@@ -1,6 +1,6 @@
 /**
- * Gemini's `generateContent` as Google's own servers write it: every event has new parts, calls come whole, and nothing but
- * the end of the body ends it.
+ * Gemini's `generateContent` as Google's own servers write it: every event has new parts, calls come whole, and nothing
+ * but the end of the body ends it.
  * @see https://ai.google.dev/api/generate-content
  */
 

@@ -1,4 +1,4 @@
-/** What OpenAI's servers say when they refuse, in either of their formats. */
+/** The errors of OpenAI's servers, in both of their formats. */
 
 import type { ScriptedError } from "../script.ts";
 import { NO_MESSAGE } from "./wire.ts";

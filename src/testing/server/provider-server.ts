@@ -1,4 +1,4 @@
-/** A provider on this machine: a real HTTP server that does what a test tells it, and tells the test what was done to it. */
+/** A provider on this machine: a real HTTP server that plays the scripts of a test and records its requests. */
 
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
@@ -23,28 +23,40 @@ export interface ProviderRequest {
   /** With its query. */
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
-  /** Parsed JSON; the text itself where it is none. */
+  /** Parsed JSON; the text itself where it is not JSON. */
   readonly body: unknown;
   /** What has left of the answer so far. */
   readonly sent: Sent;
-  /** Resolves when the connection that the request came on is closed, by whichever side. */
+  /** Resolves when the connection that the request came on is closed, by either side. */
   readonly closed: Promise<void>;
 }
 
 export interface ProviderServerOptions {
-  /** Default: any free port. */
+  /**
+   * The port.
+   * @default any free port
+   */
   readonly port?: number;
-  /** Milliseconds before each piece of a scripted reply but the first; a whole reply takes as long. Default 0. */
+  /**
+   * Milliseconds before each piece of a scripted reply except the first. A non-streamed reply takes as long.
+   * @default 0
+   */
   readonly pace?: number;
-  /** Usage is reported in streams also when the client did not ask for it, as Mistral does. Default false, as at OpenAI. */
+  /**
+   * Whether streams report usage without a request for it, as at Mistral.
+   * @default false, as at OpenAI
+   */
   readonly usageUnasked?: boolean;
   /**
-   * Requests are looked at as the provider would, and refused in its words, with status 400, for what it would refuse: a
-   * call without its answer, an answer to no call, thinking that should have come back and did not, or not as it was, and
-   * more. Default false: every request is answered.
+   * Whether the server validates requests as the provider does, and refuses invalid ones in its words, with status 400.
+   * Examples are a call without its result, a result without its call, and missing or changed thinking.
+   * @default false
    */
   readonly strict?: boolean;
-  /** How pauses in milliseconds pass. Default: as `setTimeout` does, so that fake timers advance them. */
+  /**
+   * Waits for pauses in milliseconds.
+   * @default `setTimeout`, so that fake timers advance pauses
+   */
   readonly sleep?: Sleep;
 }
 
@@ -52,29 +64,30 @@ export interface ProviderServerOptions {
 export interface ProviderServer extends AsyncDisposable {
   /** `http://127.0.0.1:<port>`: the base URL of Anthropic's and Google's protocols. */
   readonly origin: string;
-  /** The same with `/v1`: the base URL of OpenAI's protocols. */
+  /** `origin` with `/v1`: the base URL of OpenAI's protocols. */
   readonly baseUrl: string;
   /** Every POST so far. */
   readonly requests: readonly ProviderRequest[];
-  /** Connections that were ever made, and those that stand. */
+  /** The number of all connections, and of the open ones. */
   readonly connections: { readonly opened: number; readonly open: number };
   /** Resolves with a request once it has arrived. */
   request(index: number): Promise<ProviderRequest>;
-  /** Breaks every connection and resolves when the server is gone. */
+  /** Breaks every connection. Resolves when the server is closed. */
   close(): Promise<void>;
 }
 
 const MODELS = JSON.stringify({ object: "list", data: [{ id: "stand-in", object: "model" }] });
 
-/** What a server says that was told nothing. */
+/** The reply of a server without scripts. */
 const WORDS = ["Hello ", "from ", "a ", "server ", "on ", "this ", "machine: ", "no ", "tokens ", "were ", "harmed."];
 const DEFAULT_REPLY: ServerReply = { text: WORDS, ending: { usage: { inputTokens: 7, outputTokens: WORDS.length } } };
 
 /**
- * Starts a server on 127.0.0.1 that answers one POST after another with the replies of a list, or with whichever a
- * function chooses; without any, every request gets the same short text word by word. Scripts are written in the wire
- * format of the request's path (Chat Completions, Responses, Anthropic Messages, Gemini's `generateContent`), streamed or
- * whole as the request asks; recordings are sent as they are, to any path. A request for which there is no reply is refused with status 400. Its one model is `stand-in`.
+ * Starts a server on 127.0.0.1 that answers POSTs with the replies of an array in order, or with the reply that a
+ * function returns. Without replies, every request gets the same short text word by word. Scripts are written in the
+ * wire format of the request's path (Chat Completions, Responses, Anthropic Messages, Gemini's `generateContent`),
+ * streamed or non-streamed as requested; recordings are sent as they are, to any path. A request for which there is no
+ * reply is refused with status 400. Its one model is `stand-in`.
  *
  * @example
  * ```ts
@@ -214,7 +227,7 @@ async function bodyOf(incoming: IncomingMessage): Promise<unknown> {
   }
 }
 
-/** What is not a question: a connection opened ahead, and the list of models. Not recorded. */
+/** Answers requests other than POST: a connection opened ahead, and the list of models. They are not recorded. */
 function answerOther({ method, url = "/" }: IncomingMessage, response: ServerResponse): void {
   if (method === "GET" && url.endsWith("/models")) {
     response.writeHead(200, { "content-type": "application/json" }).end(MODELS);

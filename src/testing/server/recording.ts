@@ -1,13 +1,16 @@
-/** What a server once sent, to be sent again: byte for byte, cut and paced as a test wants it. */
+/** Recordings: what a server once sent, byte for byte, cut and paced as a test requires. */
 
 import type { Pause } from "../pause.ts";
 
-/** Where a body is cut into packets: every so many bytes, at these offsets, or where a function says. */
+/**
+ * Where a body is cut into packets: after every number of bytes, at these offsets, or at the offsets that a function
+ * returns.
+ */
 export type Cuts = number | readonly number[] | ((body: Uint8Array) => Iterable<number>);
 
 /**
- * What passes between two packets. `tick`: as long as a client in the same process needs to read the one before. A
- * function is asked before each packet but the first, with its number.
+ * The pause between two packets. `tick`: until a client in the same process has read the packet before. A function is
+ * called before each packet except the first, with its number.
  */
 export type Pace = "tick" | number | ((packet: number) => Pause);
 
@@ -24,15 +27,21 @@ export type Pace = "tick" | number | ((packet: number) => Pause);
  * ```
  */
 export interface Recording {
-  /** The body: text, bytes, or packets one after another, perhaps without end. */
+  /** The body: text, bytes, or packets, perhaps endless. */
   readonly body: string | Uint8Array | Iterable<string | Uint8Array>;
-  /** Default 200. */
+  /**
+   * The HTTP status.
+   * @default 200
+   */
   readonly status?: number;
-  /** `content-type` is found out from the body unless it is given. */
+  /** The headers. A missing `content-type` is derived from the body. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Default: none. */
   readonly cuts?: Cuts;
-  /** Default: `tick` when the body is cut, else nothing. */
+  /**
+   * The pace of the packets.
+   * @default `tick` when the body is cut, else none
+   */
   readonly pace?: Pace;
   /**
    * How the client learns of the body's end: `chunked` (default), `length` (a `content-length`; not for packets), or
@@ -40,13 +49,13 @@ export interface Recording {
    */
   readonly framing?: "chunked" | "length" | "close";
   /**
-   * What happens after the body: it ends (default), the connection is closed without an end (`disconnect`), it is reset,
-   * or nothing comes any more (`hang`).
+   * What happens after the body: it ends (default), the connection is closed without an end (`disconnect`), it is
+   * reset, or nothing comes any more (`hang`).
    */
   readonly ending?: "end" | "disconnect" | "reset" | "hang";
-  /** True when `body` holds the status line and the headers as well. */
+  /** Whether `body` also holds the status line and the headers. */
   readonly raw?: boolean;
-  /** What passes before anything is sent. */
+  /** The pause before the response. */
   readonly opensAfter?: Pause;
 }
 
@@ -66,13 +75,13 @@ export function* packetsOf({ body, cuts }: Recording): Generator<Uint8Array, voi
   yield bytes.subarray(start);
 }
 
-/** The body as text; `""` where it is packets, perhaps without end. */
+/** Returns the body as text; `""` where it is packets, perhaps endless. */
 export function recordedText({ body }: Recording): string {
   if (typeof body === "string") return body;
   return body instanceof Uint8Array ? utf8Text(body) : "";
 }
 
-/** What a server would say the body is. */
+/** Returns the `content-type` of a body. */
 export function contentTypeOf({ body }: Recording): string {
   const start =
     typeof body === "string" ? body : body instanceof Uint8Array ? utf8Text(body.subarray(0, 100)) : "data:";

@@ -29,7 +29,7 @@ const FIELDS: Readonly<Record<string, readonly string[]>> = {
   compaction: ["type", "id", "encrypted_content"],
 };
 
-/** Why OpenAI would refuse the fields of an item; `undefined` when it would not, or when the type is unknown here. */
+/** Returns OpenAI's refusal of an item's fields; `undefined` for valid fields or an unknown type. */
 export function fieldFault(item: JsonObject, type: unknown, at: number): string | undefined {
   const known = Object.hasOwn(FIELDS, String(type)) ? FIELDS[String(type)] : undefined;
   const stray = known && strayField(item, known);

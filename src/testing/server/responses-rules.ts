@@ -1,4 +1,4 @@
-/** What Responses demands of a conversation whose client keeps it itself. */
+/** The rules of Responses for a conversation that the client keeps itself. */
 
 import type { JsonObject } from "../../platform/json-object.ts";
 import { OPENAI_ROOT_REFUSALS } from "../../protocols/common/tool-parameters.ts";
@@ -12,7 +12,7 @@ import { rootFault } from "./tool-rules.ts";
 const MAX_ID_LENGTH = 64;
 
 /**
- * Why OpenAI would refuse the request; `undefined` when it would not.
+ * Returns the refusal of OpenAI; `undefined` for a valid request.
  * @param signatures of the thinking that this server has written before calls
  * @param written what it has encrypted, in scripts and in recordings
  */

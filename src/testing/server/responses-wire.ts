@@ -1,6 +1,6 @@
 /**
- * Responses as OpenAI's own servers write it: items one after another, each begun, filled and ended, and all of them told
- * once more in the last event.
+ * Responses as OpenAI's own servers write it: items one after another, each begun, filled and ended, and all of them
+ * told once more in the last event.
  * @see https://platform.openai.com/docs/api-reference/responses-streaming
  */
 

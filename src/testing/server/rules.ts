@@ -1,11 +1,14 @@
-/** How requests are looked at: whatever a client may send, before it is known to be well-formed. */
+/** Reads requests that are not known to be well-formed. */
 
 import type { JsonObject } from "../../platform/json-object.ts";
 
-/** Which thinking a call followed, by the call's id (or what else the format knows it by): who answers the call must send that thinking back as it was. */
+/**
+ * The signature of the thinking before each call, by the call's id or another mark. A request with the call's result
+ * must return that thinking unchanged.
+ */
 export type Signatures = Map<string, string>;
 
-/** What recorded replies have signed, by the signature, and what each format must know of it. */
+/** The signatures in recorded replies, with the facts that each format needs. */
 export type Recorded = Map<string, unknown>;
 
 export function objectOr(value: unknown): JsonObject {

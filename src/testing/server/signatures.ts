@@ -1,8 +1,8 @@
-/** What only its provider can read or verify: signatures of thinking, encrypted thinking. */
+/** Signatures and encrypted thinking, which only the provider can read or verify. */
 
 import { createHash } from "node:crypto";
 
-/** Stands for the signature of a text: the same for the same text, and for no other. */
+/** Returns the signature of a text, which depends only on the text. */
 export function textSignatureOf(text: string): string {
   return createHash("sha256").update(text).digest("base64");
 }

@@ -1,8 +1,8 @@
-/** What providers demand of the schemas of tools. */
+/** The rules of providers for schemas of tools. */
 
 import { objectOr } from "./rules.ts";
 
-/** What is wrong with the root of a tool's schema, given what the provider does not take there. */
+/** Returns the fault of the root of a tool's schema; `undefined` for a valid one. */
 export function rootFault(schema: unknown, refused: readonly string[]): string | undefined {
   const root = objectOr(schema);
   if (root.type !== "object") return `schema must be a JSON Schema of 'type: "object"', got 'type: "${root.type}"'.`;

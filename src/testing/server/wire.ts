@@ -4,7 +4,7 @@ import type { ScriptEnding, ScriptedError, ScriptedUsage } from "../script.ts";
 import type { FinishEvent, ScriptEvent } from "../script-events.ts";
 import type { Recorded, Signatures } from "./rules.ts";
 
-/** What a wire format needs to know of a request. */
+/** The facts of a request that a wire format needs. */
 export interface WireRequest {
   /** Counts the server's requests from 0. */
   readonly index: number;
@@ -13,7 +13,7 @@ export interface WireRequest {
   readonly query: URLSearchParams;
   /** Parsed JSON. */
   readonly body: unknown;
-  /** Whether usage is told in a stream that did not ask for it. */
+  /** Whether streams report usage without a request for it. */
   readonly usageUnasked: boolean;
   /** What the server remembers of all it wrote. */
   readonly signatures: Signatures;
@@ -21,7 +21,7 @@ export interface WireRequest {
   readonly recorded: Recorded;
 }
 
-/** What a reply consists of: everything but pauses and the ways to end badly, which are the connection's affair. */
+/** The events of a reply's content, without pauses and failures, which belong to the connection. */
 export type ContentEvent = Exclude<
   ScriptEvent,
   { readonly type: "pause" | "cut" | "reset" | "hang" | "finish" | "error" }
@@ -40,7 +40,7 @@ export interface WireReply {
   writeError(error: ScriptedError): string;
   /** The same reply as one document. */
   whole(events: readonly ContentEvent[], finish: FinishEvent): unknown;
-  /** The document that comes, with status 200, instead of a whole reply that failed on the way. */
+  /** Returns the document, with status 200, of a non-streamed reply that failed. */
   completeError(error: ScriptedError): unknown;
 }
 
@@ -50,15 +50,18 @@ export interface Wire {
   serves(path: string): boolean;
   /** Notes what a recorded reply to the request has signed, so that it is known again; absent where nothing is. */
   note?(request: WireRequest, body: string): void;
-  /** Why the provider would refuse the request, in its words; `undefined` when it would not. */
+  /** Returns the provider's refusal, in its words; `undefined` for a valid request. */
   fault(request: WireRequest): string | undefined;
-  /** `ending` is how the reply will end: some formats tell a part of it, such as the size of the request, at the beginning. */
+  /**
+   * Returns a writer for the reply. `ending` is how the reply will end: some formats send a part of it, such as the
+   * input tokens, at the beginning.
+   */
   reply(request: WireRequest, ending: ScriptEnding): WireReply;
   /** The body of a refusal with this status. */
   refusal(status: number, error: ScriptedError): unknown;
 }
 
-/** What a provider says when a script does not. */
+/** The message of an error whose script has none. */
 export const NO_MESSAGE = "The script says so.";
 
 /** The tokens that a reply will have cost. */

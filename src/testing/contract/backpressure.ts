@@ -66,7 +66,7 @@ export const flowingCases: readonly CaseDefinition[] = [
   },
 ];
 
-/** Waits until a count has stopped growing. A sender that is not held up never stops before its end. */
+/** Waits until a count stops growing. Without backpressure, a sender stops only at its end. */
 async function untilStill(count: () => number): Promise<void> {
   for (let still = 0, last = -1; still < 4; ) {
     await turns(25);

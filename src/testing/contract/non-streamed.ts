@@ -1,4 +1,4 @@
-/** Law 7: whole equals streamed. */
+/** Law 7: non-streamed equals streamed. */
 
 import assert from "node:assert/strict";
 import type { AssistantMessage } from "../../contract/message.ts";
