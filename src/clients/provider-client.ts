@@ -69,6 +69,8 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
   readonly #shapes = new EventShapes();
   readonly #redactions = new Redactions();
   readonly #accounts = new AccountMarks();
+  /** The headers of calls to which neither the protocol nor the caller adds any. */
+  #usual: { readonly key: string | undefined; readonly headers: Readonly<Record<string, string>> } | undefined;
   readonly #givenKey: string | undefined;
   readonly #limitsOf: typeof limitsOf;
   /** In force unless a call says otherwise. */
@@ -268,6 +270,8 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     own: ProtocolRequest["headers"],
     options: SendOptions,
   ): Readonly<Record<string, string>> {
+    const isUsual = !own && !options.headers;
+    if (isUsual && this.#usual && this.#usual.key === key) return this.#usual.headers;
     const { authenticate = bearer } = this.#definition;
     const required: Readonly<Record<string, string>> = {
       "content-type": "application/json",
@@ -279,6 +283,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
       const fault = insecureFault(new URL(this.#endpoint.baseUrl).hostname);
       throw new SendError("invalidRequest", fault, { provider: this.provider, model: this.model });
     }
+    if (isUsual) this.#usual = { key, headers };
     return headers;
   }
 }

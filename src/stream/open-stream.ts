@@ -1,9 +1,10 @@
 /** From a source to the stream that a client's caller gets, and from there to a client. */
 
 import { type ReplyTo, type TypedClient, typedReply } from "../contract/client.ts";
+import { SendError } from "../contract/errors.ts";
 import type { Message } from "../contract/message.ts";
 import type { SendOptions, Tool } from "../contract/options.ts";
-import { settledFor } from "./caller-stack.ts";
+import { seenByCaller } from "./caller-stack.ts";
 import { MessageStream, type StreamOptions } from "./message-stream.ts";
 import type { ChunkSource } from "./source.ts";
 
@@ -16,7 +17,11 @@ export async function openStream<Output>(
   options: StreamOptions = {},
 ): Promise<MessageStream<Output>> {
   const stream = new MessageStream<Output>(source, options);
-  if (source.opened) await settledFor(source.opened);
+  try {
+    if (source.opened) await source.opened;
+  } catch (error) {
+    throw error instanceof SendError ? seenByCaller(error) : error; // no function of its own, which would cost two promises
+  }
   return stream;
 }
 

@@ -52,7 +52,8 @@ function openExchange(send: FetchLike, request: HttpRequest, receiver: Receiver)
     receiver.onEnd();
   }
 
-  const { method = "POST", url, headers, body = null } = request;
+  const { method = "POST", url, body = null } = request;
+  const headers = { ...request.headers }; // a caller's fetch may add to them, and later calls send the same
   async function start(): Promise<void> {
     const response = await send(url, { method, headers, body, redirect: "manual", signal: abort.signal });
     if (!open) return void (await response.body?.cancel()); // a fetch that ignores its signal
