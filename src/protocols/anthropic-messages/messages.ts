@@ -100,6 +100,7 @@ function withTrimmedPrefill(pieces: readonly Piece[]): readonly Piece[] {
  * last message stays, since the provider continues it (`pause_turn`).
  */
 function withoutOpenTools(pieces: readonly Piece[]): readonly Piece[] {
+  if (!pieces.some(({ role }) => role === "assistant")) return pieces; // both stand in replies
   const all = pieces.flatMap(({ blocks }) => blocks);
   const called = new Set(all.flatMap((block) => (isProviderCall(block) ? [block.id] : [])));
   const answers = all.filter(isProviderResult);

@@ -10,8 +10,15 @@ import type { AnthropicUsage, Count, Iteration } from "./wire.ts";
  */
 export function mergedUsage(earlier: AnthropicUsage, later: unknown): AnthropicUsage {
   if (typeof later !== "object" || later === null) return earlier;
-  const told = Object.entries(later).filter(([, value]) => value !== null && value !== undefined);
-  return { ...earlier, ...Object.fromEntries(told) };
+  const lacksNone = Object.values(later).every(isTold);
+  return {
+    ...earlier,
+    ...(lacksNone ? later : Object.fromEntries(Object.entries(later).filter(([, value]) => isTold(value)))),
+  };
+}
+
+function isTold(value: unknown): boolean {
+  return value !== null && value !== undefined;
 }
 
 /** Returns the usage; `undefined` without counts of input and output. */

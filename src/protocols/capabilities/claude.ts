@@ -47,6 +47,9 @@ const UNKNOWN: ClaudeCapabilities = {
 /** A model later than this table gets the strictest request: none of the options that the 5.5 family refuses. */
 const LATEST = version(5, 5);
 
+/** The latest model that was asked for: the calls of a client name the same model. */
+let last: { readonly model: string; readonly capabilities: ClaudeCapabilities } | undefined;
+
 /**
  * Returns the capabilities of a model by its name, with or without a date, a cloud's prefix or the older form
  * (`claude-3-7-sonnet`). An unknown `claude-*` is taken for Opus 5.5.
@@ -54,6 +57,11 @@ const LATEST = version(5, 5);
  * @see https://platform.claude.com/docs/en/build-with-claude/thinking
  */
 export function claudeCapabilitiesOf(model: string): ClaudeCapabilities {
+  if (last?.model !== model) last = { model, capabilities: capabilitiesIn(model) };
+  return last.capabilities;
+}
+
+function capabilitiesIn(model: string): ClaudeCapabilities {
   // A name may be followed by a date.
   const named = /(opus|sonnet|haiku|fable|mythos)-(\d{1,2})(?!\d)(?:[-.](\d{1,2})(?!\d))?/.exec(model);
   if (named) return familyOf(named[1] ?? "", version(Number(named[2]), Number(named[3] ?? 0)));
