@@ -71,6 +71,12 @@ const ENDED: Readonly<Record<string, readonly [ClientName, (word: string) => str
 const BROKEN: readonly (readonly [string, string])[] = [
   ["abort", "server"],
   ["aborted", "server"],
+  ["terminated", "server"],
+  ["preempted", "server"],
+  ["resource_exhausted", "server"],
+  ["exception", "server"],
+  ["connection_lost", "server"],
+  ["deadline_exceeded", "server"],
   ["error", "server"],
   ["network_error", "server"],
   ["timeout", "server"],

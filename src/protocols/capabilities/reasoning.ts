@@ -15,7 +15,7 @@ export const LEVELS: readonly string[] = ["low", "medium", "high"];
 export const LEVELS_AND_NONE: readonly string[] = ["none", ...LEVELS];
 
 /** Models of unknown names. */
-export const UNKNOWN_REASONING: ReasoningCapabilities = { reasons: "unknown", efforts: LEVELS_AND_NONE };
+const UNKNOWN_REASONING: ReasoningCapabilities = { reasons: "unknown", efforts: LEVELS_AND_NONE };
 
 /** Models by their names: the first row whose pattern matches counts. */
 export type ReasoningTable = readonly (readonly [RegExp, ReasoningCapabilities])[];

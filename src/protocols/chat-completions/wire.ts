@@ -109,7 +109,7 @@ export interface WireUsage {
   readonly reasoning_tokens?: number | null;
 }
 
-export interface WireDetails {
+interface WireDetails {
   readonly cached_tokens?: number | null;
   readonly cache_write_tokens?: number | null;
 }

@@ -45,7 +45,7 @@ const BROKEN: readonly (readonly [RegExp, SendErrorKind])[] = [
   [/missing_thought_signature/i, "invalidRequest"],
   [/overload|insufficient|unavailable|capacity/i, "overloaded"],
   [
-    /error|fail|abort|cancel|time_?d?_?out|time_limit|interrupt|disconnect|crash|malformed|unexpected_tool|too_many_tool/i,
+    /error|fail|abort|cancel|time_?d?_?out|time_limit|deadline|interrupt|terminat|preempt|evict|kill|shut_?down|exception|resource_exhausted|connection|disconnect|crash|malformed|unexpected_tool|too_many_tool/i,
     "server",
   ],
 ];

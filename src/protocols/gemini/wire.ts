@@ -66,13 +66,13 @@ export interface PartialArgument {
 }
 
 /** Bytes in the part itself. */
-export interface InlineData {
+interface InlineData {
   readonly mimeType?: string | null;
   readonly data?: string | null;
 }
 
 /** Bytes in a file of the provider. */
-export interface FileData {
+interface FileData {
   readonly mimeType?: string | null;
   readonly fileUri?: string | null;
 }
@@ -84,13 +84,13 @@ export interface GroundingMetadata {
   readonly groundingSupports?: Nullable<readonly Nullable<GroundingSupport>[]>;
 }
 
-export interface GroundingChunk {
+interface GroundingChunk {
   readonly web?: Nullable<WebSource>;
   readonly retrievedContext?: Nullable<WebSource>;
   readonly maps?: Nullable<WebSource>;
 }
 
-export interface WebSource {
+interface WebSource {
   readonly uri?: Nullable<string>;
   readonly title?: Nullable<string>;
 }

@@ -14,8 +14,8 @@ import { OPENAI_NAMES, shortCallId } from "../common/tool-call-ids.ts";
 import { isCallersCall } from "./client-tools.ts";
 import type { ResponsesContext } from "./context.ts";
 import type { ResponsesDialect } from "./dialects.ts";
-import { hasContent, inputForm } from "./input-items.ts";
 import { PICTURE_CALL, pictureItem } from "./media.ts";
+import { hasContent, inputForm } from "./replay.ts";
 import type { ResponseItem } from "./wire.ts";
 
 /** The protocol's name in `Replay.protocol`. */
