@@ -6,7 +6,7 @@ import { SendError } from "../contract/errors.ts";
 const { captureStackTrace } = Error as { readonly captureStackTrace?: (target: object, above: unknown) => void };
 
 /** The same error with a stack that leads to the code which awaits the async function that calls this. */
-function seenByCaller(error: SendError): SendError {
+export function seenByCaller(error: SendError): SendError {
   captureStackTrace?.(error, seenByCaller);
   return error;
 }
