@@ -94,6 +94,8 @@ export class ResponsesTexts {
    */
   completeAll(wholes: readonly string[], chunks: MessageChunk[]): void {
     const visible = [...this.#texts].filter(([, { isVisible, text }]) => isVisible && text.length > 0);
+    // Nearly always the whole texts are those that were told.
+    if (wholes.length === visible.length && visible.every(([, { text }], at) => text.toString() === wholes[at])) return;
     const placesOf = new Map<string, string[]>();
     for (const [place, { text }] of visible) {
       const same = text.toString().trim();
