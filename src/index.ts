@@ -2,7 +2,7 @@
 
 export { ClaudeClient, type ClaudeClientOptions } from "./clients/claude.ts";
 export { CompatibleClient, type CompatibleClientOptions, type CompatiblePreset } from "./clients/compatible.ts";
-export type { ClientOptions } from "./clients/definition.ts";
+export type { ClientOptions, ProviderDefinition } from "./clients/definition.ts";
 export { GeminiClient, type GeminiClientOptions } from "./clients/gemini.ts";
 export { GrokClient, type GrokClientOptions } from "./clients/grok.ts";
 export {
@@ -84,6 +84,14 @@ export type { JsonSchema, Schema, SchemaIssue, SchemaResult, StandardSchema } fr
 export type { Timeouts } from "./contract/timeouts.ts";
 export { type ToolDefinition, tool } from "./contract/tool.ts";
 export type { TokenUsage } from "./contract/usage.ts";
+export type {
+  BackgroundReplies,
+  Decoder,
+  Endpoint,
+  Protocol,
+  ProtocolRequest,
+  ReplyPosition,
+} from "./protocols/protocol.ts";
 export type { RateLimitOptions } from "./reliability/call-queue.ts";
 export type { CircuitOptions } from "./reliability/circuit-breaker.ts";
 export { type FallbackOptions, fallback } from "./reliability/fallback.ts";
@@ -98,8 +106,10 @@ export type { SessionSnapshot } from "./session/snapshot.ts";
 export type { SessionStore, StoredSession } from "./session/store.ts";
 export type { SessionUsage, TurnUsage } from "./session/usage.ts";
 export { MemoryStore } from "./store/memory.ts";
-export { MessageStream } from "./stream/message-stream.ts";
+export { MessageStream, type StreamOptions } from "./stream/message-stream.ts";
+export { type ClientParts, clientOf, openStream } from "./stream/open-stream.ts";
 export { type DeepPartial, PartialJson } from "./stream/partial-json.ts";
-export type { DrainLimits } from "./stream/source.ts";
+export type { ReplyFacts } from "./stream/reply-facts.ts";
+export type { ChunkSink, ChunkSource, DrainLimits } from "./stream/source.ts";
 export type { TokenCounter } from "./tokens/estimate.ts";
 export type { FetchLike } from "./transport/fetch.ts";

@@ -30,6 +30,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "clients",
     "contract",
     "platform",
+    "protocols",
     "reliability",
     "schema",
     "session",

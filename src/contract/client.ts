@@ -52,9 +52,15 @@ export interface ClientWrapper {
    * room for these `maxOutputTokens`. A wrapper hands on what its client says. Absent: nothing.
    */
   readonly defaults?: SendOptions | undefined;
-  /** Sends the conversation and resolves with the whole reply. Rejects with a `SendError`. */
+  /**
+   * Sends the conversation and resolves with the complete reply.
+   * @throws {SendError} of any kind; everything that arrived is on `error.partial`
+   */
   sendMessage(messages: readonly Message[], options?: SendOptions): Promise<AssistantMessage>;
-  /** Sends the conversation and resolves, once the provider accepted it, with the reply as it is written. Rejects with a `SendError`. */
+  /**
+   * Sends the conversation and resolves with the stream of the reply once the provider has accepted the request.
+   * @throws {SendError} the refusal; a failure after that is thrown where the stream is read
+   */
   sendMessageStream(messages: readonly Message[], options?: SendOptions): Promise<MessageStream>;
 }
 

@@ -100,7 +100,10 @@ export interface UnfinishedToolCall {
   readonly argumentsText: string;
 }
 
-/** A source the model names. `startIndex` and `endIndex` are UTF-16 offsets into the message's `content`, where known. */
+/**
+ * A source that the model names. Where known, `startIndex` (inclusive) and `endIndex` (exclusive) are UTF-16 offsets into the message's
+ * `content`: `content.slice(startIndex, endIndex)` is the text that the source supports.
+ */
 export interface Citation {
   readonly url: string;
   readonly title?: string;

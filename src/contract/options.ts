@@ -4,9 +4,9 @@ import type { RetryOptions } from "./retries.ts";
 import type { Schema } from "./schema.ts";
 import type { Timeouts } from "./timeouts.ts";
 
-/** What a tool gets beside its arguments. */
+/** The second argument of a tool's `run`. */
 export interface ToolContext {
-  /** Fires when the caller's signal does, or when the reply is stopped: nobody wants the answer any more. */
+  /** Fires with the caller's signal, when the reply is stopped, and when the tool's `timeoutMs` passes. */
   readonly signal: AbortSignal;
   readonly toolCallId: string;
 }
@@ -48,7 +48,18 @@ export interface Tool<Arguments = NonNullable<unknown>> {
  */
 export type ToolChoice = "auto" | "none" | "required" | { readonly name: string };
 
-/** How much the model thinks before it answers. `maxTokens` is a budget, where the model takes one. */
+/**
+ * How much the model thinks before it answers: a level, or a budget in tokens where the model takes one.
+ *
+ * | | `low` | `medium` | `high` |
+ * |---|---|---|---|
+ * | Claude before 4.6 | a budget of 4,096 | 16,384 | 32,768 tokens; at most `maxOutputTokens` less 256 |
+ * | Claude from 4.6 on | effort `low` | `medium` | `high` |
+ * | OpenAI, xAI | effort `low` | `medium` | `high` |
+ * | Gemini 2.5 | a budget of 2,048 | 8,192 | 24,576 tokens |
+ * | Gemini from 3 on | level `LOW` | `MEDIUM` | `HIGH` |
+ * | other servers | `reasoning_effort`, or the vendor's own field | | |
+ */
 export type ReasoningEffort = "none" | "low" | "medium" | "high" | "xhigh" | "max" | { readonly maxTokens: number };
 
 /**
@@ -57,22 +68,31 @@ export type ReasoningEffort = "none" | "low" | "medium" | "high" | "xhigh" | "ma
  */
 export type PromptCache = boolean | { readonly key?: string | undefined; readonly ttl?: "5m" | "1h" | undefined };
 
-/** Web search asked of a provider, in one shape for all. */
+/** Parameters of the provider's web search, in one form for all providers. */
 export interface SearchParameters {
-  /** `auto` lets the model decide (default), `on` asks for it, `off` forbids it. */
+  /**
+   * `auto` lets the model decide, `on` demands a search, `off` forbids it.
+   * @default "auto"
+   */
   readonly mode?: "auto" | "on" | "off" | undefined;
-  /** Most results to consult. */
+  /** Maximum number of results to consult. */
   readonly maxResults?: number | undefined;
   /** Only sources from this day on, as `YYYY-MM-DD`. */
   readonly fromDate?: string | undefined;
   /** Only sources up to this day, as `YYYY-MM-DD`. */
   readonly toDate?: string | undefined;
+  /** The only domains to search, such as `example.com`. Not together with `blockedDomains`. */
   readonly allowedDomains?: readonly string[] | undefined;
+  /** Domains to leave out. */
   readonly blockedDomains?: readonly string[] | undefined;
   /** Where the user is, as an ISO 3166-1 alpha-2 code. */
   readonly country?: string | undefined;
+  /** Kinds of source to search; `x` is X (Twitter), at xAI only. */
   readonly sources?: readonly ("web" | "x" | "news")[] | undefined;
-  /** Whether sources are named in the reply. Default true. */
+  /**
+   * Whether the reply names its sources.
+   * @default true
+   */
   readonly citations?: boolean | undefined;
 }
 
@@ -93,19 +113,28 @@ export interface SearchParameters {
  */
 export type Recovery = "resume" | "continue" | "restart";
 
-/** What may be said with one call. Everything is optional; the same names in a client's constructor are the defaults. */
+/** The options of one call. All are optional; the same names in the constructor of a client are the defaults. */
 export interface SendOptions<Output = unknown> {
   /** Ends the call with a `SendError` of kind `aborted` and closes the socket, at any moment. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Limits on time, in milliseconds: each one overrides its default alone, and 0 turns it off. See `Timeouts` for the defaults.
+   * An expiry throws kind `timeout` with the name of the limit as `phase`.
+   */
   readonly timeouts?: Timeouts | undefined;
   /**
-   * How often a failed request is sent again, as long as no chunk was delivered: after a status, a broken or silent connection,
-   * an early end, an error inside the stream, or an answer that is none. Default 2; 0 turns it off. Waits are random, from 0
-   * to 0.5 s, then 1 s, up to 8 s; a `Retry-After` of up to 60 s is obeyed, a longer one ends the call. The calls of one client
-   * share a budget: see `RetryOptions`.
+   * Maximum number of retries of one call, as long as no chunk was delivered; 0 turns retries off. A retry follows a retryable
+   * status, a broken or silent connection, an early end, an error inside the stream, or an answer that is not valid.
+   *
+   * The wait is random: from 0 to 0.5 s, then to 1 s, up to 8 s. A `Retry-After` of up to 60 s is obeyed; a longer one ends
+   * the call. The calls of one client share a budget: see `RetryOptions`.
+   * @default 2
    */
   readonly retries?: number | RetryOptions | undefined;
-  /** What is done when a reply breaks after its first chunk: see `Recovery`. Default: the call fails, with what arrived. */
+  /**
+   * How a reply that breaks after its first chunk is recovered: see `Recovery`.
+   * @default no recovery: the call fails, with everything that arrived on `error.partial`
+   */
   readonly recover?: Recovery | undefined;
   /**
    * Maximum size of one reply, in bytes of its body after decompression, thinking, tool calls and framing included. A larger reply fails
@@ -113,23 +142,51 @@ export interface SendOptions<Output = unknown> {
    * @default 67 108 864 (64 MiB)
    */
   readonly maxReplyBytes?: number | undefined;
-  /** Extra request headers. */
+  /**
+   * Additional request headers. Later ones replace earlier ones of the same name, in any case: the headers of the protocol and
+   * the key, the `headers` of the constructor, the `headers` of the call. `anthropic-beta` is a list: values are added to it.
+   */
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** Most tokens to write, thinking included. */
+  /**
+   * Maximum number of tokens to write, thinking included. Anthropic requires one (`max_tokens`).
+   * @default the provider's own; for Claude, the maximum of the model
+   */
   readonly maxOutputTokens?: number | undefined;
-  /** 0 (always the likeliest word) to 2. */
+  /**
+   * How random the choice of tokens is, from 0 (the most likely one) to 2; Claude takes 0 to 1. Some models refuse it, such as GPT-6
+   * and Claude from 4.7 on (kind `unsupported`).
+   * @default the provider's own, mostly 1
+   */
   readonly temperature?: number | undefined;
-  /** Only the likeliest words that together have this probability, 0 to 1. */
+  /**
+   * Limits the choice to the most likely tokens that together have this probability, from 0 to 1. Models that refuse `temperature`
+   * refuse it as well.
+   * @default the provider's own, mostly 1
+   */
   readonly topP?: number | undefined;
-  /** Texts at which the model stops writing. */
+  /**
+   * Non-empty strings at which the model stops; they are not part of the reply. OpenAI's Chat Completions takes at most 4,
+   * the Responses API none.
+   * @default none
+   */
   readonly stop?: readonly string[] | undefined;
   /** Asks for repeatable choices; no provider promises them. */
   readonly seed?: number | undefined;
+  /**
+   * Functions that the model may call. Provider clients deliver the calls (`toolCall` chunks, `message.toolCalls`); an `LLMSession`
+   * also runs those tools that have a `run`.
+   * @default none
+   */
   readonly tools?: readonly Tool[] | undefined;
+  /**
+   * Whether the model may, must or must not call a tool, or which one: see `ToolChoice`. Needs `tools`, except for `"none"`.
+   * @default "auto"
+   */
   readonly toolChoice?: ToolChoice | undefined;
   /**
-   * A tool call whose arguments do not fit the tool's `parameters` fails the reply with `invalidOutput` (`fail`, the default),
-   * or is delivered all the same (`deliver`), for who tells the model. Sessions do.
+   * The result of a tool call whose arguments do not match the tool's `parameters`: `fail` throws kind `invalidOutput`,
+   * `deliver` delivers the call, for a caller that reports the mistake to the model. Sessions do.
+   * @default "fail"
    */
   readonly invalidArguments?: "fail" | "deliver" | undefined;
   /**
@@ -143,14 +200,23 @@ export interface SendOptions<Output = unknown> {
    * `stream.partialObject()` shows it as it grows. What does not fit throws kind `invalidOutput`.
    */
   readonly output?: Schema<Output> | undefined;
+  /**
+   * Web search by the provider, before or during the answer. Sources come as `citation` chunks and in `message.citations`,
+   * queries in `message.search`. A parameter that the provider lacks is `unsupported`.
+   * @default no search
+   */
   readonly search?: SearchParameters | undefined;
-  /** Default: the provider's own. */
+  /**
+   * Whether the provider caches the beginning of the request: see `PromptCache`.
+   * @default the provider's own
+   */
   readonly promptCache?: PromptCache | undefined;
   /** Labels for the provider's records, as far as it takes them (OpenAI: any; Anthropic: `user_id`). */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
   /**
-   * What becomes of an option that the provider or the model does not have: `error` (default) throws kind `unsupported` before
-   * anything is sent, `ignore` leaves it out.
+   * The treatment of an option that the provider or the model does not have: `error` throws kind `unsupported` before
+   * anything is sent, `ignore` leaves the option out.
+   * @default "error"
    */
   readonly unsupported?: "error" | "ignore" | undefined;
   /**

@@ -13,7 +13,7 @@ import type { ChunkSource, DrainLimits } from "./source.ts";
 import { type EndListener, StreamState } from "./stream-state.ts";
 import { readableOf, readableSource } from "./transfer.ts";
 
-/** What a stream's maker may add. */
+/** Options for the constructor of a `MessageStream`, and for `openStream`. */
 export interface StreamOptions {
   /** Default: `performance.now`. */
   readonly now?: Clock | undefined;
@@ -57,7 +57,7 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
     };
   }
 
-  /** Streams come from a `ClientWrapper` or from `MessageStream.from`; a source is the library's own affair. */
+  /** For authors of a `ChunkSource`; `openStream` also waits until the source is open. Callers get streams from a `ClientWrapper`. */
   constructor(source: ChunkSource, options: StreamOptions = {}) {
     const { now = systemClock(), startedAt = now() } = options;
     this.#state = new StreamState(source, now, startedAt);
@@ -106,13 +106,19 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
     return this.#iterate(() => queue.take() as MessageChunk<Output> | undefined);
   }
 
-  /** The chunks, all that arrived in one read at a time: the least overhead. Arrays are never empty. */
+  /**
+   * Returns the chunks in arrays, one for everything that arrived in one read: the least overhead. Arrays are never empty.
+   * @throws {SendError} when the reply fails, or at once when the stream is already being read
+   */
   batches(): AsyncIterableIterator<readonly MessageChunk<Output>[]> {
     const { queue } = this.#state;
     return this.#iterate(() => queue.takeAll() as MessageChunk<Output>[] | undefined);
   }
 
-  /** The visible text alone, piece by piece. */
+  /**
+   * Returns the visible text alone, piece by piece. Text that a recovery takes back (`rewind`) stays in it.
+   * @throws {SendError} when the reply fails, or at once when the stream is already being read
+   */
   text(): AsyncIterableIterator<string> {
     const { queue } = this.#state;
     return this.#iterate(() => {
@@ -126,7 +132,8 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
    * it, each complete up to where the model is and none changed by what follows (see `PartialJson`). The last one is the
    * whole value as written; as the schema returned it, it stands in `finalMessage().output`. The loop ends without an error
    * only when that fits. A text that is no JSON shows nothing.
-   * @typeParam Partial what the views are taken for, on trust; only the whole value is checked
+   * @typeParam Partial the type of the views, unchecked: only the complete value is validated. It is a parameter so that a
+   * `MessageStream<A>` stays assignable to a `MessageStream<unknown>`
    * @throws {SendError} kind `invalidOutput`, with the text on `partial`, when the value does not fit in the end; and
    * whatever else a loop over the stream throws
    * @example

@@ -25,7 +25,7 @@ export async function openStream<Output>(
   return stream;
 }
 
-/** What `clientOf` makes a client of. */
+/** The parts of a client: its name, its defaults, and the function that opens one reply. */
 export interface ClientParts {
   readonly provider: string;
   readonly model: string;
