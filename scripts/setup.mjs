@@ -6,6 +6,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
+  chmodSync,
   copyFileSync,
   existsSync,
   mkdirSync,
@@ -15,7 +16,7 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** The project's root folder. */
@@ -37,7 +38,8 @@ export function install() {
 
 /** Builds `dist/` when the sources changed since the last build. Throws when the compiler or the bundler fails. */
 export async function build() {
-  const makers = ["package.json", "tsconfig.json", "tsconfig.build.json", join("scripts", "bundle.mjs")];
+  const scripts = ["setup.mjs", "bundle.mjs"].map((name) => join("scripts", name));
+  const makers = ["package.json", "tsconfig.json", "tsconfig.build.json", ...scripts];
   const fingerprint = fingerprintOf([...makers, ...filesIn("src")]);
   const stamp = join(notes, "built");
   if (existsSync(join(root, "dist", "index.js")) && readOrEmpty(stamp) === fingerprint) return;
@@ -54,6 +56,8 @@ export async function build() {
     await bundle(root, fresh, manifest);
     pruneDeclarations(fresh, manifest);
     copyFileSync(join(root, WEIGHTS), join(fresh, "embedded", "toy.gguf"));
+    // The compiler makes no file executable, and npx runs the bins of a clone as they are.
+    for (const bin of Object.values(manifest.bin)) chmodSync(join(fresh, relative("dist", bin)), 0o755);
     if (existsSync(join(root, "dist"))) renameSync(join(root, "dist"), old);
     renameSync(fresh, join(root, "dist"));
     writeFileSync(stamp, fingerprint);

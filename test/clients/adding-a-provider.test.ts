@@ -6,6 +6,7 @@ import { startProviderServer } from "cloudllm/testing";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { GEMINI_CANNOT, testClient } from "../contract/clients.ts";
 import { NimbusClient, type NimbusClientOptions } from "./made-up/nimbus.ts";
+import { ZephyrClient } from "./made-up/zephyr.ts";
 
 const MAX_LINES = 60;
 
@@ -32,14 +33,15 @@ describe("a provider that speaks a known protocol is one short file", () => {
     .filter((file) => !NO_SINGLE_PROVIDER.includes(file))
     .map((file) => `../../src/clients/${file}`);
 
-  test.each([...own, "./made-up/nimbus.ts"])("%s", (path) => {
+  test.each([...own, "./made-up/nimbus.ts", "./made-up/zephyr.ts"])("%s", (path) => {
     expect(textOf(path).trimEnd().split("\n").length).toBeLessThanOrEqual(MAX_LINES);
   });
 
-  test("the file that the guide shows is the one tested here", () => {
-    const [, shown = ""] = /```typescript\n(.*?)```/s.exec(textOf("../../docs/adding-a-provider.md")) ?? [];
+  test.each(["Nimbus", "Zephyr"])("the file of %s that the guide shows is the one tested here", (name) => {
+    const guide = textOf("../../docs/adding-a-provider.md");
+    const [, shown = ""] = new RegExp(`\`\`\`typescript\\n(/\\*\\* ${name}.*?)\`\`\``, "s").exec(guide) ?? [];
     // It lives in another folder, which makes one of its imports too long for a line.
-    const inPlace = textOf("./made-up/nimbus.ts").replaceAll("../../../src/", "../");
+    const inPlace = textOf(`./made-up/${name.toLowerCase()}.ts`).replaceAll("../../../src/", "../");
     const oneLine = (text: string) => text.replace(/\s+/g, " ").replaceAll(", }", " }");
     expect(oneLine(shown)).toBe(oneLine(inPlace));
   });
@@ -67,4 +69,8 @@ describe.each(APIS)("the made-up provider in %s", (api, { path, header }) => {
     const cannot = api === "gemini" ? GEMINI_CANNOT : {};
     testClient({ name: api, path, cannot, create: (options) => new NimbusClient({ ...options, api }) });
   });
+});
+
+describe("the made-up provider with one protocol keeps the contract", () => {
+  testClient({ name: "zephyr", path: "", cannot: {}, create: (options) => new ZephyrClient(options) });
 });
