@@ -1,4 +1,4 @@
-/** One attempt of a call: one request, and its answer through the protocol into chunks. */
+/** One attempt of a call: sends one request and turns its answer into chunks through the protocol. */
 
 import { SendError } from "../contract/errors.ts";
 import type { Attempt } from "../contract/metrics.ts";
@@ -13,42 +13,46 @@ import { type Call, refusalError } from "./call.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { rateLimitsOf } from "./rate-limits.ts";
 
-/** Of an error's body, this much is read. */
+/** Maximum length of an error's body that is read. */
 const MAX_ERROR_BODY_LENGTH = 64 * 1024;
 
 /** The reply that an attempt belongs to. */
 export interface AttemptHost {
   readonly facts: ReplyFacts;
-  /** Whether the consumer waits: what is accepted is read at once. */
+  /** Whether the consumer waits: then accepted text is read at once. */
   isWanted(): boolean;
-  /** Adds to the bytes of the reply. Returns whether it is not too long yet. */
+  /** Adds to the bytes of the reply. Returns whether the reply is still within its limit. */
   count(byteLength: number): boolean;
   /** The provider has accepted the request. */
   onAccepted(): void;
-  /** Chunks may be in the sink, and are to be shown. */
+  /** Chunks may be in the sink; the reply shows them. */
   onRead(): void;
-  /** Chunks may be in the sink, and the attempt fails behind them. */
+  /** Chunks may be in the sink; the attempt fails after them. */
   onUnreadable(): void;
   /** The reply is complete. */
   onComplete(): void;
-  /** The attempt has failed. `isStale`: on a kept connection that was closed before it saw the request. */
+  /**
+   * The attempt has failed. `isStale`: it used a kept connection that was closed before the server read the request.
+   */
   onFailed(error: SendError, isStale: boolean): void;
   /** A step has thrown. */
   collapse(error: unknown): void;
 }
 
-/** What an attempt shares with those before it. */
+/** The state that an attempt shares with earlier attempts. */
 export interface AttemptContext {
   readonly call: Call;
   readonly sink: ChunkSink;
   readonly deadlines: Deadlines;
   /** Whether the request was changed after a refusal. */
   readonly isAmended: boolean;
-  /** Of the attempt that this one resumes: it knows what it has seen. */
+  /** The decoder of the attempt that this one resumes. It knows the beginning of the reply. */
   readonly decoder: Decoder | undefined;
 }
 
-/** `sent`: no answer yet. `answering`: the reply comes. `refused`: an error comes, of which so much text is there. */
+/**
+ * `sent`: no answer yet. `answering`: the reply arrives. `refused`: an error arrives; `text` is what has come of it.
+ */
 type Phase =
   | { readonly status: "sent" }
   | { readonly status: "answering"; readonly head: ResponseHead }
@@ -56,7 +60,10 @@ type Phase =
 
 const SENT: Phase = { status: "sent" };
 
-/** Sends one request and reads its answer. Every way in ends in a `catch`: what a step throws ends the call, never the program. */
+/**
+ * Sends one request and reads its answer. Every entry point ends in a `catch`: an error in a step ends the call, never
+ * the program.
+ */
 export class CallAttempt implements Receiver {
   readonly #host: AttemptHost;
   readonly #context: AttemptContext;
@@ -65,7 +72,7 @@ export class CallAttempt implements Receiver {
   #exchange: Exchange | undefined;
   #phase: Phase = SENT;
   #isRecorded = false;
-  /** What a connection says after this belongs to nobody. */
+  /** Events of the connection after this are ignored. */
   #isClosed = false;
 
   constructor(host: AttemptHost, context: AttemptContext) {
@@ -112,18 +119,18 @@ export class CallAttempt implements Receiver {
     this.#exchange?.close();
   }
 
-  /** The answer was read to its end: the connection may serve another. */
+  /** The answer was read to its end: the connection may serve another request. */
   release(): void {
     this.#isClosed = true;
     this.#exchange?.release();
   }
 
-  /** Whether the request went out on a connection that was dead, as it seems, and is not known to have arrived. */
+  /** Whether the request used a connection that seems dead, and may not have arrived. */
   forget(): boolean {
     return this.#exchange?.forget?.() === true;
   }
 
-  /** Notes the attempt in the facts of the reply, once. */
+  /** Adds the attempt to the facts of the reply, once. */
   record(outcome: Attempt["outcome"]): void {
     if (this.#isRecorded) return;
     this.#isRecorded = true;
@@ -143,7 +150,7 @@ export class CallAttempt implements Receiver {
     });
   }
 
-  /** The refusal, from as much of its body as came; `undefined` while the answer is none. */
+  /** Returns the refusal, from the part of its body that came; `undefined` while the answer is not a refusal. */
   refusal(): SendError | undefined {
     if (this.#phase.status !== "refused") return undefined;
     const { head, text } = this.#phase;
@@ -206,7 +213,7 @@ export class CallAttempt implements Receiver {
       this.#host.onAccepted();
       if (this.#host.isWanted()) this.#exchange?.pull();
     } else if (head.status < 400) {
-      // A browser hides where a redirect leads behind status 0.
+      // A browser hides the target of a redirect behind status 0.
       this.#fail(redirectError(call.provider, head));
     } else {
       this.#exchange?.pull();
@@ -224,7 +231,7 @@ export class CallAttempt implements Receiver {
     this.#host.onComplete();
   }
 
-  /** Reads what came, or the rest of what came before. */
+  /** Reads the new text, or the rest of the earlier text. */
   #read(text?: string): void {
     if (this.#phase.status === "refused") {
       this.#phase.text += text ?? "";
@@ -242,11 +249,11 @@ export class CallAttempt implements Receiver {
     else this.#host.onRead();
   }
 
-  /** What decoding throws ends the attempt, after the chunks before it. */
+  /** An error in decoding ends the attempt, after the chunks before it. */
   #failToRead(error: unknown): void {
     this.#host.onUnreadable();
     if (error instanceof SendError) return this.#fail(error);
-    const message = `${this.#context.call.provider} sent what is not its protocol: ${messageOf(error)}`;
+    const message = `${this.#context.call.provider} sent data that does not follow its protocol: ${messageOf(error)}`;
     this.#fail(new SendError("protocol", message, { cause: error }));
   }
 

@@ -1,4 +1,4 @@
-/** The body of one answer: what form it has, and its events or its document through the protocol into chunks. */
+/** The body of one answer: detects its form, and turns its events or its document into chunks through the protocol. */
 
 import { SendError } from "../contract/errors.ts";
 import { parseExact } from "../platform/exact-json.ts";
@@ -10,21 +10,24 @@ import { createSseParser, type SseParser } from "../transport/sse.ts";
 import { createEventJsonParser } from "./event-json.ts";
 import type { EventShapes } from "./event-shapes.ts";
 
-/** In a read that has not room for so many events like the one at hand, they go to `JSON.parse`; else they are compared with the last. */
+/**
+ * Events are read with `JSON.parse` if a read has room for fewer events of this size; otherwise they are compared with
+ * the last.
+ */
 const SEVERAL_EVENTS = 3;
 
-/** Of a body that is neither events nor a document, so much is told. */
+/** Maximum length of the quotation from a body that is neither events nor a document. */
 const MAX_QUOTE_LENGTH = 200;
 
 const FIELDS = ["data:", "event:", "id:", "retry:", ":"];
 
-/** How the body turned out to be written, whatever its content type says. */
+/** The form of the body, as its text shows it. The content type is not used. */
 type Form =
   | { readonly kind: "unknown"; text: string }
   | { readonly kind: "events"; readonly parser: SseParser }
   | { readonly kind: "document"; readonly pieces: string[] };
 
-/** Where a body's chunks and facts go. */
+/** The destination of a body's chunks and facts. */
 export interface BodyTarget {
   readonly protocol: Protocol;
   readonly facts: ReplyFacts;
@@ -34,11 +37,14 @@ export interface BodyTarget {
   readonly shapes: EventShapes;
   /** See `SendOptions.raw`. */
   readonly raw: boolean;
-  /** The longest event, in characters: as long as the whole reply may be, since a picture comes in one, and all of them in the last. */
+  /**
+   * Maximum length of one event, in characters. Equals the limit of the reply: one event may hold a picture, and the
+   * last event all of them.
+   */
   readonly maxEventLength: number;
 }
 
-/** Reads one body. What it throws ends the attempt; the chunks before it are in the sink. */
+/** Reads one body. Errors it throws end the attempt; the chunks before them are in the sink. */
 export class Body {
   readonly decoder: Decoder;
   readonly #target: BodyTarget;
@@ -47,14 +53,14 @@ export class Body {
   #anyChunk = false;
   #readLength = 0;
   #anyEvent = false;
-  /** How the body begins, as long as no event has come. */
+  /** The beginning of the body, as long as no event has come. */
   #beginning = "";
-  /** What came in the same read as the first chunk, and is not read yet. */
+  /** The text that came in the same read as the first chunk, and is not read yet. */
   #rest = "";
-  /** Whether the reply is whole, whatever may follow. */
+  /** Whether the reply is complete; later text is ignored. */
   isComplete = false;
 
-  /** `decoder`: the one that has read the beginning of this reply; default: a fresh one. */
+  /** `decoder`: the one that has read the beginning of this reply; default: a new one. */
   constructor(target: BodyTarget, decoder: Decoder = target.protocol.createDecoder(target.facts)) {
     this.decoder = decoder;
     this.#target = target;
@@ -65,7 +71,7 @@ export class Body {
     return this.#rest !== "";
   }
 
-  /** The next read; without one, the rest of the last. Chunks are appended to the sink. */
+  /** Reads the next text; without one, the rest of the last. Appends chunks to the sink. */
   read(text: string = this.#rest): void {
     if (this.#rest === "") this.#readLength = text.length;
     this.#rest = "";
@@ -89,7 +95,7 @@ export class Body {
     }
   }
 
-  /** The body is over. Throws `truncated` when the reply is not. */
+  /** Ends the body. Throws `truncated` when the reply is not complete. */
   end(): void {
     const { protocol, facts, sink, decode } = this.#target;
     const form = this.#form;
@@ -101,13 +107,13 @@ export class Body {
         const whole = this.#whole(() => parseExact(text));
         checkDepth(whole);
         if (this.#target.raw) facts.raw = whole;
-        // Google's servers, also those that speak another protocol, put their errors into a list of one.
+        // Google's servers put their errors into an array of one, also in other protocols.
         protocol.decodeComplete(Array.isArray(whole) && whole.length === 1 ? whole[0] : whole, facts, sink.chunks);
         break;
       }
       case "events": {
         const last = form.parser.end();
-        // Proxies lose the last blank line; an event that still parses is whole.
+        // Proxies lose the last blank line; an event that still parses is complete.
         if (last) this.#whole(() => this.#event(last.data, last.event));
         if (!this.#anyEvent && !isEventStream(this.#beginning)) throw new SyntaxError(decode(this.#beginning).trim());
         if (!this.isComplete) this.decoder.end(false, sink.chunks);
@@ -116,7 +122,10 @@ export class Body {
     this.isComplete = true;
   }
 
-  /** Labels lie (event streams come as `text/plain`, errors as event streams): the first character does not. */
+  /**
+   * Returns the form that the first character shows. Labels are wrong: event streams come as `text/plain`, errors as
+   * event streams.
+   */
   #formOf(first: string): Form {
     if (first === "<") throw new SyntaxError("a web page came instead of a reply; is the base URL right?");
     if (first === "{" || first === "[") return { kind: "document", pieces: [] };
@@ -124,7 +133,9 @@ export class Body {
     return { kind: "events", parser: createSseParser((data, type) => this.#event(data, type), { maxEventLength }) };
   }
 
-  /** First token first: up to the first chunk of the reply, events are read one by one, and the rest waits for its turn. */
+  /**
+   * Reads events one by one up to the first chunk of the reply, and keeps the rest. So the first token arrives first.
+   */
   #readEvents(text: string, parser: SseParser): void {
     if (this.#anyChunk) return parser.push(text);
     const { sink } = this.#target;
@@ -139,7 +150,7 @@ export class Body {
     if (!this.isComplete) this.#rest = text.slice(from);
   }
 
-  /** Returns true when nothing after this event matters. */
+  /** Returns true when no later event matters. */
   #event(data: string, type: string): boolean {
     const { sink, decode, protocol, facts } = this.#target;
     this.#anyEvent = true;
@@ -151,10 +162,10 @@ export class Body {
         this.isComplete = true;
         return true;
       }
-      // Its name says what its words are.
+      // The name of the event says how to read its text.
       if (type === "error" && !text.startsWith("[")) throw protocol.readError(facts.provider, 0, decode(text));
     }
-    // Where events come alone, the runtime's own parser is as good, and warm.
+    // For events that come alone, the runtime's own parser is as fast, and warm.
     const alone = this.#readLength < SEVERAL_EVENTS * data.length;
     const event: unknown = alone ? parseExact(decode(data)) : this.#parse(data);
     if (data.length > 2 * MAX_DEPTH) checkDepth(event); // each level has two brackets
@@ -162,14 +173,17 @@ export class Body {
     return this.isComplete;
   }
 
-  /** Events are objects; Google's servers put their errors into a list. What else is JSON is no event of any protocol. */
+  /**
+   * Validates an event: an object, or an array of errors as Google's servers send it. Other JSON is not an event of any
+   * protocol.
+   */
   #push(event: unknown, type: string): boolean {
     if (Array.isArray(event)) return event.some((one) => this.#push(one, type));
     if (typeof event !== "object" || event === null) return false;
     return this.decoder.push(event, type, this.#target.sink.chunks);
   }
 
-  /** The same, with the event on its chunks; also on those before an error. */
+  /** The same, with the event on its chunks, including those before an error. */
   #pushRaw(event: unknown, type: string): boolean {
     const { chunks } = this.#target.sink;
     const from = chunks.length;
@@ -180,7 +194,7 @@ export class Body {
     }
   }
 
-  /** What does not parse at the end of the body was cut there. */
+  /** Parses the end of the body. Text that does not parse there was cut. */
   #whole<T>(parse: () => T): T {
     try {
       return parse();
@@ -192,7 +206,7 @@ export class Body {
   }
 }
 
-/** Whether a text without an event may be the beginning of a stream of them: comments, names, half a line. */
+/** Whether a text without an event may begin an event stream: comments, field names, half a line. */
 function isEventStream(beginning: string): boolean {
   const lines = beginning.split(/[\r\n]+/);
   return lines.some((line) =>
@@ -200,12 +214,12 @@ function isEventStream(beginning: string): boolean {
   );
 }
 
-/** What is read here is written down again elsewhere: in requests, in sessions, for people. */
+/** Limits the depth of JSON: the values are written again in requests, in sessions and for people. */
 function checkDepth(value: unknown): void {
   if (isDeeper(value)) throw new RangeError(`JSON nested more than ${MAX_DEPTH} deep`);
 }
 
-/** A byte order mark, decoded or not, is no part of what follows. Nothing is left while it may still be coming. */
+/** Removes a byte order mark, decoded or not. Returns an empty string while the mark may still arrive. */
 function withoutMark(text: string): string {
   if (text.charCodeAt(0) < 0x80) return text;
   if ("\xEF\xBB\xBF".startsWith(text)) return "";

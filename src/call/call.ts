@@ -1,4 +1,4 @@
-/** One call as its reply needs it, and how its failures are told. */
+/** One call as its reply needs it, and the reports of its failures. */
 
 import { SendError, type SendErrorFacts } from "../contract/errors.ts";
 import type { RetryPolicy } from "../contract/retries.ts";
@@ -13,16 +13,16 @@ import { plainCause } from "./redact.ts";
 import { retryAfterMs } from "./retry-after.ts";
 import type { RetryBudget } from "./retry-budget.ts";
 
-/** Everything one call needs. Time and chance come in from outside. */
+/** Everything one call needs. Time and randomness are injected. */
 export interface Call {
   readonly provider: string;
   readonly model: string;
-  /** Who is asked, as far as a later request must know. */
+  /** The identity of the endpoint, as far as a later request needs it. */
   readonly writer: ReplyFacts["writer"];
   /** See `ProtocolRequest.continuesExactly`. */
   readonly continuesExactly: boolean;
   readonly request: CallRequest;
-  /** How to get at a reply that the provider goes on writing when the connection breaks; absent where it does not. */
+  /** Requests for a reply that the provider keeps writing when the connection breaks; absent where it stops. */
   readonly background: Background | undefined;
   readonly protocol: Protocol;
   readonly transport: Transport;
@@ -36,14 +36,14 @@ export interface Call {
   /** Shared by all calls of the client. */
   readonly budget: RetryBudget;
   readonly signal: AbortSignal | undefined;
-  /** Takes secrets out of a provider's text. */
+  /** Removes secrets from a provider's text. */
   readonly redact: (text: string) => string;
   readonly estimateInput: () => number;
   readonly now: Clock;
   readonly random: () => number;
 }
 
-/** What is sent, with what the protocol says of it. */
+/** A request, with what the protocol knows about it. */
 export interface CallRequest extends HttpRequest {
   /** See `ProtocolRequest.binding`. */
   readonly binding?: (() => unknown) | undefined;
@@ -57,7 +57,7 @@ export interface Background {
   cancel(position: ReplyPosition): HttpRequest;
 }
 
-/** A refusal, from as much of its body as came. */
+/** Returns a refusal, from the part of its body that came. */
 export function refusalError(call: Call, head: ResponseHead | undefined, body: string): SendError {
   const status = head?.status ?? 0;
   const error = readErrorOf(call, status, jsonOr(call.redact(body)));
@@ -68,7 +68,7 @@ export function refusalError(call: Call, head: ResponseHead | undefined, body: s
   return new SendError(kind, message, { ...facts, status, retryable, retryAfterMs: wait ?? error.retryAfterMs });
 }
 
-/** A body that cannot be read takes nothing from what its status says. */
+/** Reads an error's body. The status counts even if the body cannot be read. */
 function readErrorOf({ protocol, provider }: Call, status: number, body: unknown): SendError {
   try {
     return protocol.readError(provider, status, body);
@@ -77,7 +77,7 @@ function readErrorOf({ protocol, provider }: Call, status: number, body: unknown
   }
 }
 
-/** The failure of a call with all that is known of it, and without secrets. */
+/** Returns the failure of a call with every known fact, without secrets. */
 export function describedError(
   { provider, model, redact }: Call,
   error: SendError,
@@ -85,9 +85,9 @@ export function describedError(
   head: ResponseHead | undefined,
 ): SendError {
   const facts: SendErrorFacts = { provider, model, status: head?.status, requestId, attempts: [...attempts] };
-  // A provider may echo the key it was sent, and a `fetch` may hang the request on its errors.
+  // A provider may repeat the key in its error, and a `fetch` may attach the request to its errors.
   const { kind, message, code, requestId: id, ...rest } = error.with(facts).toJSON();
-  // A signal's reason is the caller's own, and stays the same object.
+  // A signal's reason belongs to the caller, and stays the same object.
   const isForeign = kind !== "aborted" && error.cause !== undefined;
   const cause = isForeign ? plainCause(error.cause, redact) : error.cause;
   const described = new SendError(kind, redact(message), {
@@ -100,7 +100,7 @@ export function describedError(
 }
 
 function jsonOr(text: string): unknown {
-  // An error may come as the one event of a stream.
+  // An error may come as the only event of a stream.
   const [, json = text] = /^\s*(?:event:.*\r?\n)?data: ?(\{.*)/.exec(text) ?? [];
   try {
     const body: unknown = JSON.parse(json);

@@ -1,10 +1,10 @@
-/** The clocks of one call. One timer serves them all and looks, when it fires, at what really passed. */
+/** The clocks of one call. One timer serves all of them; when it fires, it checks the time that really passed. */
 
 import type { TimeoutPhase } from "../contract/error-kind.ts";
 import type { Limits, LimitsInForce, Timeouts } from "../contract/timeouts.ts";
 import { type Clock, MAX_TIMER_MS } from "../platform/clock.ts";
 
-/** Started with the call; told what happens; tells once which limit passed. */
+/** Starts with the call, receives its events, and reports once which limit passed. */
 export class Deadlines {
   readonly #limits: Limits;
   readonly #untilFirstChunk: LimitsInForce;
@@ -12,18 +12,18 @@ export class Deadlines {
   readonly #onExpire: (phase: TimeoutPhase, waitedMs: number) => void;
   readonly #calledAt: number;
   #requestAt: number | undefined;
-  /** Between two attempts only the limits of the whole call run. */
+  /** Between two attempts only the limits of the complete call run. */
   #isBetween = false;
   #lastByteAt: number;
   #lastChunkAt: number;
   #anyChunk = false;
-  /** Undefined while the caller holds what it got: then only `total` runs. */
+  /** Undefined while the caller works on its chunks: then only `total` runs. */
   #waitingSince: number | undefined;
   /** Time waited for the first chunk before `#waitingSince`. */
   #waitedMs = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
-  /** It fired late, and looks again. */
+  /** The timer fired late, and checks again. */
   #wasLate = false;
 
   constructor(limits: Limits, now: Clock, onExpire: (phase: TimeoutPhase, waitedMs: number) => void) {
@@ -36,14 +36,14 @@ export class Deadlines {
     this.#lastChunkAt = this.#calledAt;
   }
 
-  /** A request goes out. */
+  /** A request is sent. */
   sent(at: number = this.#now()): void {
     this.#isBetween = false;
     this.#requestAt = at;
     this.waiting(at);
   }
 
-  /** Its response headers are there, or it failed. */
+  /** The response headers arrived, or the request failed. */
   answered(): void {
     this.#requestAt = undefined;
     this.#lastByteAt = this.#now();
@@ -51,7 +51,7 @@ export class Deadlines {
     this.#arm(); // other limits run now
   }
 
-  /** The attempt failed, and another will come. */
+  /** The attempt failed; another follows. */
   between(): void {
     this.#isBetween = true;
     this.#requestAt = undefined;
@@ -62,7 +62,7 @@ export class Deadlines {
     this.#lastByteAt = this.#now();
   }
 
-  /** Chunks came with the last bytes; the caller has something to do. */
+  /** Chunks came with the last bytes: the caller is busy. */
   chunks(): void {
     this.#lastChunkAt = this.#lastByteAt;
     this.#anyChunk = true;
@@ -81,7 +81,7 @@ export class Deadlines {
     this.#arm();
   }
 
-  /** The caller has something to do, though no chunk. */
+  /** The caller is busy, without a chunk. */
   holding(): void {
     if (this.#waitingSince !== undefined && !this.#anyChunk) this.#waitedMs += this.#now() - this.#waitingSince;
     this.#hold();
@@ -93,7 +93,7 @@ export class Deadlines {
     this.#timerAt = Number.POSITIVE_INFINITY;
   }
 
-  /** Nobody waits, so no process need wait for the clock. */
+  /** The call has no consumer, so the clock keeps no process alive. */
   #hold(): void {
     this.#waitingSince = undefined;
     this.#timer?.unref?.();
@@ -115,7 +115,8 @@ export class Deadlines {
     const limits = this.#limitsNow();
     const passed = PHASES.find((phase) => this.#sinceOf(phase) + limits[phase] <= now);
     if (passed && passed !== "total" && late > LATE_MS && !this.#wasLate) {
-      // This thread was busy: what came meanwhile has not been read, for timers go first. (The whole call did take too long.)
+      // The thread was busy: text that came meanwhile is unread, because timers run first. (The limits of the complete
+      // call did pass.)
       this.#wasLate = true;
       this.#timerAt = now;
       this.#timer = setTimeout(() => this.#look(), CATCH_UP_MS);
@@ -126,7 +127,7 @@ export class Deadlines {
     else this.#arm();
   }
 
-  /** When the first of the running limits passes. */
+  /** Returns the time at which the first of the running limits passes. */
   #soonest(): number {
     const limits = this.#limitsNow();
     let soonest = NEVER;
@@ -141,7 +142,7 @@ export class Deadlines {
     return this.#anyChunk ? this.#limits : this.#untilFirstChunk;
   }
 
-  /** Since when a limit counts; `NEVER` while it does not run. */
+  /** Returns the time since which a limit counts; `NEVER` while it does not run. */
   #sinceOf(phase: keyof Timeouts): number {
     const waitingSince = this.#waitingSince;
     if (phase === "total") return this.#calledAt;
@@ -160,13 +161,13 @@ export class Deadlines {
   }
 }
 
-/** A timer that fires so late tells of a thread that was blocked, or of a computer that slept. */
+/** A timer that is this late shows that the thread was blocked, or that the computer slept. */
 const LATE_MS = 50;
 
-/** Then what has arrived is read first. */
+/** Time to read the text that has arrived, after a late timer. */
 const CATCH_UP_MS = 100;
 
 const NEVER = Number.POSITIVE_INFINITY;
 
-/** Where two limits have passed, the one that ends the whole call counts. */
+/** The order of the limits: if two have passed, the one that ends the complete call counts. */
 const PHASES = ["total", "firstChunk", "headers", "idle", "stall"] as const satisfies readonly (keyof Timeouts)[];

@@ -1,23 +1,23 @@
 /**
- * `JSON.parse` for the events of one client's replies, which are equal but for a token, a counter, some random padding, and
- * an id in each reply. Once two events have shown which scalars change (the holes), an event that fits is read by comparing
- * the text between the holes and parsing only the holes; anything else goes through `JSON.parse`, or what stands in its place. The result is always the
- * same.
+ * Fast `JSON.parse` for the events of one client's replies. Their events differ only in a token, a counter, random
+ * padding and an id for each reply. Two events show which scalars change (the holes). A later event that fits is read
+ * by comparing the text between the holes; only the holes are parsed. Any other event goes through `JSON.parse` or its
+ * replacement. The result is always the same.
  *
- * Why it is exact: the shape was proved by putting marked strings into the holes and finding each of them as a *value* in
- * the parsed result. So a hole is a place where the grammar takes a value, and an event of the form
- * `head value segment value … tail`, where each value is by itself a JSON text, has the proved structure, wherever the
- * borders were found. Spaces before the last `}` (Anthropic pads with a random number of them) never mean anything.
+ * Why it is exact: the shape is proved with marked strings in the holes. Each of them must appear as a *value* in the
+ * parsed result. So a hole is a place where the grammar takes a value. An event of the form
+ * `head value segment value … tail` has the proved structure if each value is a JSON text by itself, wherever the
+ * borders were found. Spaces before the last `}` (Anthropic pads with a random number of them) never have a meaning.
  */
 
 import { mayLoseDigits } from "../platform/exact-json.ts";
 import { type Container, type Decode, EventShapes, endOf, narrowed, type Place, type Shape } from "./event-shapes.ts";
 
 /**
- * Creates the parser for one reply. It behaves like `JSON.parse`, values, key order and `SyntaxError` included.
- * @param decode makes text of data that is still bytes, of all of it or of a value in it; only its ASCII is looked at before
- * @param shapes what the client's replies have shown so far, and will show; default: nothing
- * @param parseOther reads what fits no shape, numbers of more than 15 digits among it; default: `JSON.parse`
+ * Returns the parser for one reply. It behaves like `JSON.parse`: the same values, key order and `SyntaxError`.
+ * @param decode decodes data that is still bytes: all of it, or one value. Before that, only its ASCII is read.
+ * @param shapes the shapes that the client's replies have shown; new ones are added. Default: none
+ * @param parseOther parses events that fit no shape, including numbers of more than 15 digits. Default: `JSON.parse`
  */
 export function createEventJsonParser(
   decode: Decode = (data) => data,
@@ -30,7 +30,7 @@ export function createEventJsonParser(
   let run = 0; // how many events in a row looked alike and fitted no shape
   let credit = CREDIT_AT_START;
 
-  /** By a shape of the client's; two events in a row that have it show what is constant in this reply. */
+  /** Parses by a shape of the client's; two such events in a row show which values are constant in this reply. */
   function readByKnown(data: string): unknown {
     for (const known of shapes.known) {
       const value = read(known, data, decode);
@@ -46,7 +46,7 @@ export function createEventJsonParser(
     return undefined;
   }
 
-  /** By any shape, unless that was in vain too often. */
+  /** Parses by any shape, unless that failed too often. */
   function readByShape(data: string): unknown {
     if (credit < 0) return undefined;
     try {
@@ -80,22 +80,25 @@ export function createEventJsonParser(
   };
 }
 
-// To learn takes as long as to parse eight events, or as sixteen hits save: a reply whose events never fit loses 4 %.
+// Learning costs as much as parsing eight events, or as sixteen hits save: a reply whose events never fit loses 4 %.
 const CREDIT_PER_MISS = 1;
 const CREDIT_PER_HIT = 16;
 const CREDIT_TO_LEARN = 256;
-/** No tokens are cut, but the result is proved as well. */
+/** No tokens are cut, but the result is also proved. */
 const CREDIT_TO_NARROW = 64;
 const CREDIT_AT_START = 4 * CREDIT_TO_LEARN;
-/** The first time in a process all this code is cold and takes 1 ms: not for a client that reads a few dozen events. */
+/**
+ * Minimum number of events before learning: this code is cold at first and takes 1 ms. That is a loss for a few dozen
+ * events.
+ */
 const MIN_ALIKE_EVENTS = 31;
-/** A `created` ticked, or the reasoning gave way to the answer: what comes three times may come often. */
+/** A `created` ticked, or the reasoning gave way to the answer: a change seen three times may be frequent. */
 const MIN_RUN_LENGTH = 3;
-/** In characters. Longer events do not come in rows; and the regular expression below is not meant for megabytes. */
+/** In characters. Longer events do not come in rows, and the regular expression below is not meant for megabytes. */
 const MAX_SHAPE_LENGTH = 16_384;
 const FEW_CONTAINERS = 4;
 
-/** The value of an event that fits, else undefined. Throws when the holes hold no JSON. */
+/** Returns the value of an event that fits, else undefined. Throws when the holes hold no JSON. */
 function read(shape: Shape, data: string, decode: Decode): unknown {
   const { head, between, tail, holes } = shape;
   const end = endOf(data);
@@ -116,7 +119,10 @@ function read(shape: Shape, data: string, decode: Decode): unknown {
   return containers[0];
 }
 
-/** Strings without escapes, short enough for `slice` to copy them: of a longer one it would keep the whole read alive. */
+/**
+ * Returns strings without escapes, short enough for `slice` to copy them: a longer one would keep the entire read
+ * alive.
+ */
 const SHORT_STRING = /^"[ !#-[\]-\uFFFF]{0,12}"$/;
 const QUOTE = 0x22;
 
@@ -133,7 +139,7 @@ function scalarOf(json: string): unknown {
   return JSON.parse(json);
 }
 
-/** Of digits alone, so few that the sum is exact; undefined if it is anything else, or no JSON. */
+/** Returns an integer of so few digits that the sum is exact; undefined for any other text. */
 function countOf(json: string): number | undefined {
   if (json === "" || (json.length > 1 && json[0] === "0")) return undefined;
   let count = 0;
@@ -145,11 +151,12 @@ function countOf(json: string): number | undefined {
   return count;
 }
 
-/** All containers of a shape anew, within each other; the first is the root. */
+/** Copies all containers of a shape, nested as before; the first is the root. */
 function copyOf({ templates, inner }: Shape): Container[] {
   const [root] = templates;
   const copies = templates.slice(); // of its final length: one that grows takes room for sixteen more
-  // The root, the next few and the rest are copied in places of their own: V8 is fast where one sees few kinds of objects.
+  // The root, the next few and the rest are copied in separate places: V8 is fast where a place sees few kinds of
+  // objects.
   copies[0] = { ...root };
   let number = 1;
   for (const place of inner) {
@@ -169,7 +176,7 @@ function put(containers: readonly Container[], place: Place | undefined, value: 
   if (container) container[place.key] = value;
 }
 
-/** Whether it is worth to look closer. Nearly free; in most protocols the type of an event stands at its beginning. */
+/** Whether a closer look is worthwhile. Nearly free; in most protocols the type of an event is at its beginning. */
 function looksAlike(before: string, data: string): boolean {
   const longer = data.length - before.length;
   return longer < 64 && longer > -64 && data.length <= MAX_SHAPE_LENGTH && data.slice(0, 20) === before.slice(0, 20);

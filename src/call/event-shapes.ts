@@ -1,11 +1,17 @@
-/** The shapes of a client's events: what two events have in common, and which scalars change between them. */
+/** The shapes of a client's events: the common text of two events, and the scalars that change between them. */
 
 import { mayLoseDigits } from "../platform/exact-json.ts";
 
-/** Of reasoning, text and arguments of calls, and one more. Each is tried for an event that does not fit the last one's. */
+/**
+ * Maximum number of shapes: reasoning, text, arguments of calls, and one more. Each is tried for an event that fits no
+ * other.
+ */
 const MAX_SHAPES = 4;
 const MAX_HOLES = 8;
-/** Each is copied for each event. Bounds the work, and keeps out what is nested for malice. */
+/**
+ * Maximum number of containers. Each is copied for each event: the limit bounds the work, and rejects malicious
+ * nesting.
+ */
 const MAX_CONTAINERS = 16;
 
 export type Decode = (data: string) => string;
@@ -13,16 +19,16 @@ export type Decode = (data: string) => string;
 export type Container = Record<string | number, unknown>; // an object or an array
 
 export interface Shape {
-  /** Of an event that has it. */
+  /** The texts in the holes of the event at hand. */
   readonly tokens: readonly string[];
   readonly head: string;
-  /** What stands between two holes. */
+  /** The text between two holes. */
   readonly between: readonly string[];
-  /** What follows the last hole, without the closing brace. */
+  /** The text after the last hole, without the closing brace. */
   readonly tail: string;
-  /** The event's value, and the objects and arrays in it: copied for each event, for no two results may share anything. */
+  /** The event's value, and the objects and arrays in it. Each event gets copies, because results share nothing. */
   readonly templates: readonly Container[];
-  /** Where all of them but the first stand. */
+  /** The places of all of them but the first. */
   readonly inner: readonly Place[];
   readonly holes: readonly Place[];
 }
@@ -33,14 +39,17 @@ export interface Place {
   readonly key: string | number;
 }
 
-/** The shapes that a client's events had, for its next replies to begin with. What changes between two replies is a hole, too. */
+/**
+ * The shapes that a client's events had; its next replies begin with them. Values that change between two replies are
+ * also holes.
+ */
 export class EventShapes {
   /** The newest first. */
   known: readonly Shape[] = [];
-  /** How many events looked like the one before them. */
+  /** The number of events that looked like the one before them. */
   alike = 0;
 
-  /** Keeps the shape that an event has in common with an earlier reply's, or else with the event before it. */
+  /** Keeps the shape that an event shares with an earlier reply's, or else with the event before it. */
   learn(before: string, data: string, decode: Decode): void {
     const now = tokensOf(data);
     if (now === undefined) return;
@@ -57,7 +66,10 @@ export class EventShapes {
   }
 }
 
-/** The same shape for one reply: what did not change between two of its events is no hole. Undefined if nothing changed. */
+/**
+ * Returns the same shape for one reply: values that two of its events share are not holes. Undefined if nothing
+ * changed.
+ */
 export function narrowed(shape: Shape, before: string, data: string, decode: Decode): Shape | undefined {
   const was = holeTextsOf(shape, before);
   const segments = [shape.head];
@@ -69,7 +81,7 @@ export function narrowed(shape: Shape, before: string, data: string, decode: Dec
   return segments.length > shape.holes.length ? shape : shapeOf(segments, shape.tokens, decode);
 }
 
-/** The JSON texts in the holes of an event that fits. */
+/** Returns the JSON texts in the holes of an event that fits. */
 function holeTextsOf({ head, between, tail }: Shape, data: string): string[] {
   const texts: string[] = [];
   let at = head.length;
@@ -82,7 +94,7 @@ function holeTextsOf({ head, between, tail }: Shape, data: string): string[] {
   return texts;
 }
 
-/** Where the closing brace, or the spaces before it, begin; negative when the event is no object. */
+/** Returns the start of the closing brace, or of the spaces before it; negative when the event is not an object. */
 export function endOf(data: string): number {
   let end = data.length - 1;
   if (data.charCodeAt(end) !== 0x7d) return -1;
@@ -90,24 +102,24 @@ export function endOf(data: string): number {
   return end;
 }
 
-/** Strings, other scalars, runs of anything else: every character of a JSON text belongs to one of them. */
+/** Strings, other scalars, runs of other characters: every character of a JSON text belongs to one of them. */
 const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|[\w+.-]+|[^"\w+.-]+/g;
-/** Marks a hole: a control character, which JSON can only hold escaped. An event that has one is not learned from. */
+/** Marks a hole: a control character, which JSON always escapes. Events that contain one are not learned. */
 const MARK = "\u0001";
 const MARK_IN_JSON = "\\u0001";
 
-/** Stands for the token in a hole, whatever it is; no token is empty. */
+/** Stands for any token in a hole; no token is empty. */
 const HOLE = "";
 
-/** What an event that is valid JSON is made of, without its last brace; undefined if it cannot be learned from. */
+/** Returns the parts of an event that is valid JSON, without its last brace; undefined if it cannot be learned. */
 function tokensOf(data: string): readonly string[] | undefined {
   const end = endOf(data);
   if (end < 0 || data.includes(MARK_IN_JSON) || mayLoseDigits(data)) return undefined;
-  // Put together anew: what is cut out of the read would keep all of it alive as long as the shape.
+  // Joined again: a slice of the read would keep all of the read alive as long as the shape.
   return ` ${data}`.slice(1, end + 1).match(TOKEN) ?? undefined;
 }
 
-/** The shape that two events have in common: undefined if they differ in more than scalar values. */
+/** Returns the shape that two events share: undefined if they differ in more than scalar values. */
 function common(was: readonly string[], now: readonly string[], decode: Decode): Shape | undefined {
   if (was.length !== now.length) return undefined;
   const segments = [""];
@@ -122,7 +134,10 @@ function common(was: readonly string[], now: readonly string[], decode: Decode):
   return shapeOf(segments, tokens, decode);
 }
 
-/** The shape with these segments between its holes; undefined if a hole is no value, or it would not be fast. */
+/**
+ * Returns the shape with these segments between its holes; undefined if a hole is not a value, or the shape would be
+ * slow.
+ */
 function shapeOf(segments: readonly string[], tokens: readonly string[], decode: Decode): Shape | undefined {
   const [head = "", ...between] = segments;
   const tail = between.pop();
@@ -134,7 +149,9 @@ function shapeOf(segments: readonly string[], tokens: readonly string[], decode:
   return places && { tokens, head, between, tail, ...places };
 }
 
-/** Where the marked strings and the containers are. Undefined if not all marks are found, or copying is not safe. */
+/**
+ * Returns the places of the marked strings and the containers. Undefined if marks are missing, or copying is unsafe.
+ */
 function placesOf(root: Container, marks: number): Pick<Shape, "templates" | "inner" | "holes"> | undefined {
   const templates = [root];
   const inner: Place[] = [];

@@ -1,11 +1,12 @@
-/** What a response says of the caller's limits. Reads headers only. */
+/** The caller's rate limits, as a response states them. Reads headers only. */
 
 import type { RateLimits } from "../contract/message.ts";
 import type { ResponseHead } from "../transport/transport.ts";
 
 /**
- * From the headers of OpenAI and those who copy it (`x-ratelimit-remaining-requests`; resets as durations, `6m0s`) or of
- * Anthropic (`anthropic-ratelimit-requests-remaining`; resets as times); `undefined` where there are none.
+ * Returns the limits from the headers of OpenAI and its imitators (`x-ratelimit-remaining-requests`; resets as
+ * durations, `6m0s`) or of Anthropic (`anthropic-ratelimit-requests-remaining`; resets as times); `undefined` where
+ * there are none.
  * @param now the time of day in milliseconds since the epoch
  * @see https://platform.openai.com/docs/guides/rate-limits
  * @see https://docs.anthropic.com/en/api/rate-limits
@@ -26,7 +27,10 @@ const TOKENS = {
   reset: ["x-ratelimit-reset-tokens", "anthropic-ratelimit-tokens-reset"],
 } as const;
 
-/** What one kind of limit leaves; the names of its headers by vendor, written out for they are asked for in each response. */
+/**
+ * Returns the rest of one kind of limit. `names` lists the headers by vendor, written out because each response is
+ * searched for them.
+ */
 function limitIn(head: ResponseHead, now: number, names: typeof REQUESTS | typeof TOKENS): RateLimits["requests"] {
   const remaining = head.header(names.remaining[0]) ?? head.header(names.remaining[1]);
   if (remaining === undefined || !/^\d+$/.test(remaining)) return undefined;
@@ -37,10 +41,13 @@ function limitIn(head: ResponseHead, now: number, names: typeof REQUESTS | typeo
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** Plain seconds above this are a time, in seconds since the epoch (2001 and later); a thousand times as many, in milliseconds. */
+/**
+ * Plain seconds above this are a time in seconds since the epoch (2001 and later); a thousand times as many, in
+ * milliseconds.
+ */
 const FIRST_TIME_S = 1e9;
 
-/** `1s`, `6m0s`, `120ms`, plain seconds, or a time. */
+/** Parses `1s`, `6m0s`, `120ms`, plain seconds, or a time. */
 function resetMsOf(text: string, now: number): number | undefined {
   if (/^\d+(\.\d+)?$/.test(text)) {
     const ms = Number(text) >= FIRST_TIME_S * 1_000 ? Number(text) : Number(text) * 1_000;

@@ -1,17 +1,17 @@
-/** Keeps secrets out of errors, in whatever spelling a server repeats them. */
+/** Removes secrets from errors, in any spelling that a server repeats. */
 
 import type { MessageChunk } from "../contract/chunk.ts";
 import { base64Of } from "../platform/base64.ts";
 import { mapTexts, someText, wordsOf } from "../platform/text-of.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
 
-/** Shorter than any key; of a shorter one, more than the key would vanish from messages. */
+/** Shorter than any key. A shorter secret would also remove other text from messages. */
 const MIN_SECRET_LENGTH = 8;
 
-/** Of a key that is as long as this, half gives it away: where a text was cut, a key may have been. */
+/** Half of a key of this length gives the key away; a cut text may hold half a key. */
 const LONG_SECRET = 16;
 
-/** Say nothing that is secret. */
+/** Headers that contain no secret. */
 const PUBLIC_HEADERS = [
   "content-type",
   "anthropic-version",
@@ -24,22 +24,22 @@ const PUBLIC_HEADERS = [
   "x-title",
 ];
 
-/** Names of fields that hold secrets, and of those whose fields do. */
+/** Names of fields that hold secrets, and of objects whose fields do. */
 const SECRET_FIELDS = /key|token|secret|passw|authorization|credential|cookie|^headers$/i;
 
-/** Whether a header of this name, in small letters, carries a secret. */
+/** Whether a header of this name, in lower case, carries a secret. */
 export function isSecretHeader(name: string): boolean {
   return !PUBLIC_HEADERS.includes(name) && SECRET_FIELDS.test(name);
 }
 
-/** How often text may be escaped on top of being escaped. */
+/** Maximum number of layers of escapes. */
 const MAX_ESCAPES = 3;
 
-/** Texts as short as this, most of them names that each reply repeats, are remembered as clean: so long, and so many. */
+/** Texts up to this length are remembered as clean, up to this number. Most are names that each reply repeats. */
 const MAX_NAME_LENGTH = 32;
 const MAX_CLEAN_NAMES = 256;
 
-/** The redactions of a client's calls. Most calls have the same secrets, whose spellings are found once. */
+/** The redactions of a client's calls. Most calls have the same secrets; their spellings are computed once. */
 export class Redactions {
   #last: { readonly headers: Fields; readonly redact: (text: string) => string } | undefined;
 
@@ -60,9 +60,10 @@ function isSame(one: Fields, two: Fields): boolean {
 }
 
 /**
- * Returns a function that takes the secrets of a request out of text that others wrote: a server may echo what it was sent. It finds
- * them in upper and lower case, URL-encoded, JSON- and HTML-escaped, in base64 (also as a part of what was encoded) and in hex.
- * @param fields what the caller gave beside the key, perhaps with the keys of other servers in it: `providerOptions`
+ * Returns a function that removes the secrets of a request from text of others: a server may repeat the request. It
+ * finds them in upper and lower case, URL-encoded, JSON- and HTML-escaped, in base64 (also as a part of the encoded
+ * text) and in hex.
+ * @param fields the caller's fields in addition to the key, which may contain keys of other servers: `providerOptions`
  */
 function redactionOf(headers: Readonly<Record<string, string>>, fields?: unknown): (text: string) => string {
   let spellings: readonly Spelling[] | undefined;
@@ -88,18 +89,18 @@ function secretsInHeaders(headers: Readonly<Record<string, string>>): readonly s
     if (PUBLIC_HEADERS.includes(name)) return [];
     const credentials = withoutScheme(value);
     if (!isSecretHeader(name)) return [credentials];
-    // A cookie's values, and the parameters of a scheme that has several.
+    // The values of a cookie, and the parameters of a scheme that has several.
     const parts = value.split(/[\s;,]+/).map((part) => part.replace(/^[^=]*=(?=.)/, "").replace(/^"|"$/g, ""));
     return [credentials, ...parts, ...passwordsIn(credentials)];
   });
 }
 
-/** What follows `Bearer` or `Basic`. */
+/** Returns the text after `Bearer` or `Basic`. */
 function withoutScheme(value: string): string {
   return value.replace(/^\S+ (?=\S+$)/, "");
 }
 
-/** User and password of Basic credentials. */
+/** Returns user and password of Basic credentials. */
 function passwordsIn(credentials: string): readonly string[] {
   try {
     const text = atob(credentials);
@@ -122,7 +123,7 @@ function secretsInUrl(text: string): readonly string[] {
   return [password, ...searchParams.values()];
 }
 
-/** Each secret as it is and encoded, in small letters. */
+/** Returns each secret, plain and encoded, in lower case. */
 function spellingsOf(secrets: readonly string[]): readonly Spelling[] {
   const long = [...new Set(secrets)].filter((secret) => secret.length >= MIN_SECRET_LENGTH);
   const encoded = new Set(long.flatMap((secret) => [secret, encodeURIComponent(secret.toWellFormed())]));
@@ -134,7 +135,10 @@ function spellingsOf(secrets: readonly string[]): readonly Spelling[] {
   ];
 }
 
-/** Base64 depends on where in the encoded text the secret begins: three ways, each without the signs that its neighbours share. */
+/**
+ * Base64 depends on the place of the secret in the encoded text: three spellings, each without the characters that its
+ * neighbours share.
+ */
 function encodingsOf(secret: string): readonly string[] {
   const bytes = new TextEncoder().encode(secret);
   const base64 = [0, 1, 2].map((shift) => {
@@ -150,13 +154,13 @@ function encodingsOf(secret: string): readonly string[] {
 
 const NOT_ASCII = /[^\0-\x7f]/;
 
-/** ASCII only: the length stays. */
+/** Lower case for ASCII only: the length stays the same. */
 function lowered(text: string): string {
   if (!NOT_ASCII.test(text)) return text.toLowerCase();
   return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
 
-/** The other half, which some servers show to say which key it was. */
+/** Returns the other half, which some servers show to identify the key. */
 function endOf(secret: string): string {
   return secret.slice(Math.floor(secret.length / 2));
 }
@@ -165,21 +169,23 @@ function beginningOf(secret: string): string {
   return secret.length < LONG_SECRET ? secret : secret.slice(0, Math.ceil(secret.length / 2));
 }
 
-/** A secret as it may be spelled, and how much of it gives it away. */
+/** One spelling of a secret, and the beginning of it that gives the secret away. */
 interface Spelling {
   readonly spelling: string;
   readonly beginning: string;
 }
 
-/** A text as it reads once its escapes are read, and where each of its characters stood. The last place is the text's length. */
+/**
+ * A text with its escapes read, and the original place of each of its characters. The last place is the text's length.
+ */
 interface Reading {
   readonly text: string;
   readonly places: (index: number) => number;
-  /** Where the character before a place ended. */
+  /** The end of the character before a place. */
   readonly ends: (index: number) => number;
 }
 
-/** Nothing in it is a gap, an escape or a letter beyond ASCII, so that there is one way to read it: names and ids are such. */
+/** Text without gaps, escapes and letters beyond ASCII has one reading. Names and ids are such text. */
 const PLAIN = /^[\w.:-]*$/;
 
 function withoutSpellings(text: string, spellings: readonly Spelling[]): string {
@@ -206,7 +212,7 @@ function withoutSpellings(text: string, spellings: readonly Spelling[]): string 
   return clean + text.slice(done);
 }
 
-/** Where the spellings stand in the text that was read. */
+/** Returns the places of the spellings in the text that was read. */
 function spellingsIn({ text, places, ends }: Reading, spellings: readonly Spelling[]): [from: number, to: number][] {
   const found: [from: number, to: number][] = [];
   const lower = lowered(text);
@@ -221,10 +227,12 @@ function spellingsIn({ text, places, ends }: Reading, spellings: readonly Spelli
   return found;
 }
 
-/** White space, and what has no width: lines are wrapped (base64 always is in mails), and words are given places to break. */
+/**
+ * White space and characters without width: lines are wrapped (base64 always is in mails), and words get break points.
+ */
 const GAPS = /[\s\p{Default_Ignorable_Code_Point}]+/gu;
 
-/** The text joined up, where that shows a spelling. */
+/** Returns the text without its gaps, where that shows a spelling. */
 function withoutGaps({ text, places, ends }: Reading, spellings: readonly Spelling[]): Reading | undefined {
   const joined = text.replace(GAPS, "");
   if (joined.length === text.length) return undefined;
@@ -244,7 +252,10 @@ function withoutGaps({ text, places, ends }: Reading, spellings: readonly Spelli
 const ESCAPE =
   /%(?:u00)?([\da-f]{2})|\\u\{?([\da-f]{2,4})\}?|\\x([\da-f]{2})|&#x([\da-f]{1,5});?|&#(\d{1,6});?|\\(["'\\/])|&(\w{2,8});/gi;
 const BEGINS_ESCAPE = /[%\\&]/;
-/** Names of characters that keys and base64 may have. @see https://html.spec.whatwg.org/multipage/named-characters.html */
+/**
+ * Names of characters that may occur in keys and base64. @see
+ * https://html.spec.whatwg.org/multipage/named-characters.html
+ */
 const ENTITIES: ReadonlyMap<string, string> = new Map(
   Object.entries({
     amp: "&",
@@ -270,7 +281,7 @@ const ENTITIES: ReadonlyMap<string, string> = new Map(
   }),
 );
 
-/** One layer of escapes read; `undefined` where there is none. */
+/** Returns the text with one layer of escapes read; `undefined` where there is none. */
 function unescaped({ text, places, ends }: Reading): Reading | undefined {
   if (!BEGINS_ESCAPE.test(text)) return undefined;
   const starts: number[] = [];
@@ -300,10 +311,13 @@ function unescaped({ text, places, ends }: Reading): Reading | undefined {
   };
 }
 
-/** The names that a provider gives to its reply and to the tools in it, cleaned. Looks at a chunk's type, and at nothing else of a text. */
+/**
+ * Redacts the names that a provider gives to its reply and to the tools in it. It reads a chunk's type, and no other
+ * text.
+ */
 export class NameRedaction {
   readonly #redact: (text: string) => string;
-  /** As they were last seen, cleaned: most reads bring no other. */
+  /** The last names, redacted: most reads bring the same names. */
   readonly #seen: { model?: string; id?: string; rawFinishReason?: string } = {};
   #foundAny = false;
 
@@ -315,7 +329,10 @@ export class NameRedaction {
     };
   }
 
-  /** Cleans what `facts` and `chunks` have, in place. What goes back to the provider is looked at only where a name had a secret in it. */
+  /**
+   * Redacts `facts` and `chunks` in place. Text that returns to the provider is checked only where a name contained a
+   * secret.
+   */
   apply(facts: Pick<ReplyFacts, "id" | "model" | "rawFinishReason" | "replay">, chunks: MessageChunk[]): void {
     const seen = this.#seen;
     if (facts.model !== seen.model) seen.model = facts.model = this.#redact(facts.model);
@@ -331,7 +348,7 @@ export class NameRedaction {
     if (this.#foundAny && facts.replay) facts.replay = mapTexts(facts.replay, this.#redact);
   }
 
-  /** Cleans what the provider counted: it goes into the lists of attempts, and as it was sent into `usage.raw`. */
+  /** Redacts the provider's counts: they enter the lists of attempts, and `usage.raw` unchanged. */
   applyToUsage(facts: Pick<ReplyFacts, "usage" | "serviceTier">): void {
     if (facts.serviceTier !== undefined) facts.serviceTier = this.#redact(facts.serviceTier);
     const { usage } = facts;
@@ -358,10 +375,10 @@ export class NameRedaction {
   }
 }
 
-/** Causes have causes, and may lead back to themselves. */
+/** Copies an error. Causes have causes, and may form a cycle. */
 const MAX_CAUSE_DEPTH = 8;
 
-/** What an error says of itself, without the objects that its maker hung on it: the request, with its headers, may be one. */
+/** Returns an error's own words, without attached objects: the request, with its headers, may be one. */
 export function plainCause(cause: unknown, redact: (text: string) => string, depth: number = MAX_CAUSE_DEPTH): unknown {
   if (!(cause instanceof Error)) return redact(wordsOf(cause));
   const isLast = cause.cause === undefined || depth === 0;

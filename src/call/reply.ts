@@ -1,4 +1,4 @@
-/** One call under way: one attempt after another, until the reply is complete or has failed. */
+/** One call in progress: one attempt after another, until the reply is complete or has failed. */
 
 import type { TimeoutPhase } from "../contract/error-kind.ts";
 import { SendError } from "../contract/errors.ts";
@@ -17,7 +17,7 @@ import { Deadlines } from "./deadlines.ts";
 import { NameRedaction } from "./redact.ts";
 import { sendAndForget } from "./send-and-forget.ts";
 
-/** A reply that the provider keeps is asked for so often without a new piece of it. */
+/** Maximum number of consecutive resumptions, of a reply that the provider keeps, without new content. */
 const MAX_FRUITLESS_RESUMES = 3;
 
 /** The source behind the `MessageStream` of a provider client. */
@@ -32,25 +32,28 @@ export class Reply implements ChunkSource, AttemptHost {
   #anyChunk = false;
   #over = false;
   #isLastAttempt = false;
-  /** The consumer waits: a fresh attempt must be read at once. */
+  /** The consumer waits: a new attempt must be read at once. */
   #wanted = false;
-  /** Under way; absent before the first and between two. */
+  /** The attempt in progress; absent before the first and between two. */
   #attempt: CallAttempt | undefined;
-  /** Of the latest attempt. */
+  /** The decoder of the latest attempt. */
   #decoder: Decoder | undefined;
   #backoff: ReturnType<typeof setTimeout> | undefined;
-  /** What came of this reply, in all the bodies it comes in. */
+  /** Bytes received for this reply, in all its bodies. */
   #replyBytes = 0;
   #staleConnections = 0;
-  /** What is sent now, and how many others it has taken the place of. */
+  /** The current request, and the number of requests that it replaced. */
   #request: CallRequest;
   #amendments = 0;
-  /** The attempt that just failed went out on a connection that was dead, as it seems: a fresh one need not wait. */
+  /** The last attempt used a connection that seems dead: a new one need not wait. */
   #wasForgotten = false;
-  /** Where the next attempt goes on with a reply that the provider keeps, and what broke it off; absent: it begins anew. */
+  /**
+   * The place where the next attempt resumes a reply that the provider keeps, and the error that broke it off; absent:
+   * it starts again.
+   */
   #resumption: { readonly position: ReplyPosition; readonly reason: SendError } | undefined;
   #resumesInVain = 0;
-  /** Why the attempt before this one failed. */
+  /** The failure of the attempt before this one. */
   #lastFailure: SendError | undefined;
 
   constructor(call: Call) {
@@ -96,7 +99,7 @@ export class Reply implements ChunkSource, AttemptHost {
   lastAttempt(): void {
     this.#step(() => {
       this.#isLastAttempt = true;
-      // Between two attempts nothing is under way that could tell a bill.
+      // Between two attempts no attempt is in progress that could report usage.
       if (this.#backoff !== undefined && this.#lastFailure) this.#fail(this.#lastFailure, true);
     });
   }
@@ -152,15 +155,16 @@ export class Reply implements ChunkSource, AttemptHost {
   onFailed(error: SendError, isStale: boolean): void {
     if (!isStale || this.#staleConnections > 0) return this.#fail(error);
     this.#staleConnections = 1;
-    // The server had closed the kept connection before it saw the request: not a failure of the provider.
+    // The server closed the kept connection before it read the request: not a failure of the provider.
     this.#attempt?.record("network");
     this.#attempt?.close();
     this.#sendNext();
   }
 
   /**
-   * Every way into a call ends here or in a `catch` that does the same (a read and a pull cost no closure): callbacks of the socket,
-   * of timers and of the signal, and what the stream asks. What a step throws ends the call, and never the program.
+   * Runs a step. Every entry point of a call ends here or in a `catch` that does the same (a read and a pull cost no
+   * closure): callbacks of the socket, of timers and of the signal, and requests of the stream. An error in a step ends
+   * the call, never the program.
    */
   #step(run: () => void): void {
     try {
@@ -170,7 +174,7 @@ export class Reply implements ChunkSource, AttemptHost {
     }
   }
 
-  /** The call ends here whatever its state is: no step that may have thrown is taken again. */
+  /** Ends the call in any state: no step that may have thrown is repeated. */
   collapse(error: unknown): void {
     this.#finish();
     const { provider, model } = this.#call;
@@ -198,7 +202,7 @@ export class Reply implements ChunkSource, AttemptHost {
     const request = (position && call.background?.resume(position)) ?? this.#request;
     if (!position) this.#replyBytes = 0;
     if (facts.attempts.length > 0 && !position) resetFacts(facts, call.model);
-    // What is resumed goes on in the same decoder, which knows what it has seen.
+    // A resumed reply continues in the same decoder, which knows the beginning.
     this.#attempt = new CallAttempt(this, {
       call,
       sink: this.#sink,
@@ -215,7 +219,7 @@ export class Reply implements ChunkSource, AttemptHost {
     this.#fail(new SendError("aborted", "The caller's signal ended the call.", { cause: reason }), true);
   }
 
-  /** Ends the attempt; then there is another, or the call has failed. `final` rules the other out. */
+  /** Ends the attempt; then another follows, or the call has failed. `final` rules the other out. */
   #fail(error: SendError, final = false): void {
     if (this.#over) return;
     const attempt = this.#attempt;
@@ -234,12 +238,12 @@ export class Reply implements ChunkSource, AttemptHost {
     }
     this.#finish();
     this.#cancel();
-    // A reply that cannot be resumed has failed for what broke it off.
+    // A reply that cannot be resumed reports the error that broke it off.
     const reason = final || !attempt?.isRefused ? error : (this.#resumption?.reason ?? error);
     this.#settle(describedError(this.#call, reason, this.facts, attempt?.head));
   }
 
-  /** Has no effect on a call that has its end. */
+  /** Has no effect on a call that is over. */
   #settle(failure: SendError): void {
     this.#opening.fail(this.#sink, failure);
   }
@@ -254,12 +258,12 @@ export class Reply implements ChunkSource, AttemptHost {
     return true;
   }
 
-  /** Milliseconds until the next attempt; `undefined`: there is none. */
+  /** Returns the milliseconds until the next attempt; `undefined`: there is none. */
   #delayBeforeNext(error: SendError): number | undefined {
     const { retries, budget, random, signal } = this.#call;
     const position = this.#position();
     if (position) {
-      // Beginning anew would pay for it twice.
+      // A new request would pay for the reply twice.
       const limits = { max: MAX_FRUITLESS_RESUMES, maxRetryAfterMs: retries.maxRetryAfterMs };
       const delay = retryDelayMs(error, ++this.#resumesInVain, limits, random());
       const reason = this.#attempt?.isRefused ? (this.#resumption?.reason ?? error) : error;
@@ -275,12 +279,12 @@ export class Reply implements ChunkSource, AttemptHost {
     return mayRetry && this.#wasForgotten ? 0 : mayRetry ? delay : undefined;
   }
 
-  /** Where a reply stands that the provider goes on writing by itself. */
+  /** Returns the position of a reply that the provider keeps writing. */
   #position(): ReplyPosition | undefined {
     return this.#call.background && this.#decoder?.position?.();
   }
 
-  /** Nobody waits any more for a reply that would be written, and billed, to its end. */
+  /** Cancels a reply at the provider, which would write it, and bill it, to its end. */
   #cancel(): void {
     const { background, transport } = this.#call;
     const position = this.#position();

@@ -1,19 +1,19 @@
-/** What a client's calls may send again together, so that an outage is not answered with three times the load. */
+/** Limits the retries that a client's calls share, so that an outage does not triple the load. */
 
 import type { Clock } from "../platform/clock.ts";
 
-/** Retries that are always there to begin with: a burst of a few failures is not yet an outage. */
+/** Retries available at the start: a burst of a few failures is not yet an outage. */
 const CAPACITY = 10;
 
-/** A retry, but for what adding up fractions loses. */
+/** One retry, minus the rounding error of added fractions. */
 const WHOLE = 1 - 1e-9;
 
-/** After so long without any call the budget is whole again, in milliseconds. */
+/** Milliseconds without any call until the budget is full again. */
 const REFILL_MS = 30_000;
 
 /**
- * A token bucket. Each call puts in a part of a retry, each retry takes one out. A call that has the client for itself
- * needs nothing from it: it multiplies no load.
+ * A token bucket. Each call adds a part of a retry; each retry takes one out. A call that is alone on the client
+ * does not need it, because it multiplies no load.
  */
 export class RetryBudget {
   readonly #now: Clock;
@@ -26,18 +26,18 @@ export class RetryBudget {
     this.#filledAt = now();
   }
 
-  /** A call begins. `share` is how much of a retry it puts in. */
+  /** A call begins. `share` is the part of a retry that it adds. */
   enter(share: number): void {
     this.#calls++;
     this.#tokens = Math.min(CAPACITY, this.#tokens + share);
   }
 
-  /** It is over. */
+  /** A call is over. */
   leave(): void {
     this.#calls--;
   }
 
-  /** Whether one more request may be sent for a call under way. */
+  /** Whether one more request may be sent for a call in progress. */
   take(): boolean {
     if (this.#calls <= 1) return true;
     const now = this.#now();

@@ -1,11 +1,11 @@
-/** A request whose answer nobody waits for. */
+/** A request whose answer is ignored. */
 
 import type { Exchange, HttpRequest, Transport } from "../transport/transport.ts";
 
-/** How long it may take, in milliseconds. */
+/** Maximum duration of the request, in milliseconds. */
 const LIMIT_MS = 5_000;
 
-/** Sends it and forgets it: what becomes of it is nobody's concern. */
+/** Sends a request and ignores its outcome. */
 export function sendAndForget(transport: Transport, request: HttpRequest): void {
   const limit = setTimeout(() => exchange?.close(), LIMIT_MS);
   const over = () => clearTimeout(limit);

@@ -1,9 +1,9 @@
-/** Whose account a request is billed to, as far as can be told without telling the key. */
+/** Marks the account that a request is billed to, without revealing the key. */
 
-/** Headers that name the account itself: who rotates keys gives one, and loses nothing. */
+/** Headers that name the account itself: a caller that rotates keys sets one, and loses nothing. */
 const ACCOUNT_HEADERS = ["openai-organization", "x-goog-user-project"];
 
-/** Those, and headers in which keys go out: the first that is there tells. */
+/** Those, and headers that carry keys: the first that is present counts. */
 const TELLING_HEADERS = [
   "openai-organization",
   "x-goog-user-project",
@@ -13,17 +13,17 @@ const TELLING_HEADERS = [
   "x-goog-api-key",
 ];
 
-/** Tokens of an identity service, which change every hour and tell nothing of the account. */
+/** Tokens of an identity service, which change every hour and do not identify the account. */
 const TOKEN = /^(Bearer )?(ey[\w-]+\.[\w-]+\.|ya29\.)/;
 
-/** The marks of a client's calls: most are of one account, whose mark is made once. */
+/** The marks of a client's calls: most calls use one account, whose mark is computed once. */
 export class AccountMarks {
   #last: { readonly header: string; readonly value: string; readonly mark: string | undefined } | undefined;
 
   /**
-   * Returns a short mark that is the same for the same account; `undefined` where nothing tells. It has 32 bits, of which no key can
-   * be found again: many keys have the same mark.
-   * @param headers as they are sent, names in lower case
+   * Returns a short mark that is the same for the same account; `undefined` where no header identifies it. It has 32
+   * bits, so a key cannot be recovered from it: many keys have the same mark.
+   * @param headers the headers of the request, names in lower case
    */
   of(headers: Readonly<Record<string, string>>): string | undefined {
     const header = TELLING_HEADERS.find((name) => Object.hasOwn(headers, name) && headers[name] !== "");
@@ -38,11 +38,11 @@ export class AccountMarks {
 
 function markIn(header: string, value: string): string | undefined {
   if (TOKEN.test(value)) return undefined;
-  // The same key is the same account, in whichever header it goes.
+  // The same key is the same account, in any header.
   return markOf(ACCOUNT_HEADERS.includes(header) ? `${header}: ${value}` : value.replace(/^Bearer /, ""));
 }
 
-/** FNV-1a, stirred once more so that similar texts have nothing in common. */
+/** Hashes by FNV-1a, mixed once more so that similar texts have nothing in common. */
 function markOf(text: string): string {
   let sum = 0x811c9dc5;
   for (let at = 0; at < text.length; at++) sum = Math.imul(sum ^ text.charCodeAt(at), 0x01000193);

@@ -1,12 +1,15 @@
-/** The key of a call: where it comes from, and whether it may be sent. */
+/** The key of a call: its source, and whether it may be sent. */
 
 import { SendError } from "../contract/errors.ts";
 import type { ProviderDefinition } from "./definition.ts";
 
-/** Visible ASCII: everything else would break the header that it is sent in. */
+/** Visible ASCII: other characters would break the header that carries the key. */
 const KEY = /^[\x21-\x7e]+$/;
 
-/** Without the line break that files of secrets end in. Some runtimes have no environment, or ask before they show it. */
+/**
+ * Returns a variable without the final line break of a secrets file. Some runtimes have no environment, or ask before
+ * they show it.
+ */
 function environmentValue(name: string): string | undefined {
   try {
     return globalThis.process?.env?.[name]?.trim() || undefined;
@@ -16,9 +19,9 @@ function environmentValue(name: string): string | undefined {
 }
 
 /**
- * Returns the key that the environment holds for a provider, read at each call, so that one set later counts; `undefined` where
- * none is needed.
- * @throws {SendError} kind `authentication` when there is none, or when it is invalid
+ * Returns the key of a provider from the environment; `undefined` where none is needed. It is read at each call, so a
+ * key set later counts.
+ * @throws {SendError} kind `authentication` when the key is missing or invalid
  */
 export function keyFromEnvironment(
   { provider, keyNames, keyOptional }: ProviderDefinition,
@@ -28,7 +31,11 @@ export function keyFromEnvironment(
     const key = environmentValue(name);
     if (key === undefined) continue;
     if (KEY.test(key)) return key;
-    throw new SendError("authentication", `The key in ${name} holds characters that no key has.`, { provider });
+    throw new SendError(
+      "authentication",
+      `The key in ${name} contains invalid characters. Expected visible ASCII without spaces.`,
+      { provider },
+    );
   }
   if (keyOptional) return undefined;
   const message = `No API key for ${provider}: pass \`apiKey\`, or set ${keyNames.join(" or ")}.`;
@@ -38,12 +45,13 @@ export function keyFromEnvironment(
 /** @throws {TypeError} when the option `apiKey` is not a key */
 export function checkKey(apiKey: unknown): void {
   if (typeof apiKey !== "string" || apiKey.trim() === "") {
-    throw new TypeError("`apiKey` is empty: give a key, or leave it out to take it from the environment.");
+    throw new TypeError("`apiKey` is empty. Pass a key, or omit the option to read the key from the environment.");
   }
-  if (!KEY.test(apiKey)) throw new TypeError("`apiKey` holds characters that no key has (spaces, line breaks …).");
+  if (!KEY.test(apiKey))
+    throw new TypeError("`apiKey` contains invalid characters (spaces, line breaks …). Expected visible ASCII.");
 }
 
-/** Returns what is wrong with sending a key to this host over http. */
+/** Returns the fault of sending a key to this host over http. */
 export function insecureFault(hostname: string): string {
   return `The key would be sent to ${hostname} over http, readable on the way. Use an https address, or set \`allowInsecureHttp: true\`.`;
 }

@@ -26,21 +26,22 @@ const APIS = {
   }),
 } as const satisfies Record<string, () => ProviderDefinition>;
 
-/** What `ClaudeClient` takes. */
+/** The options of `ClaudeClient`. */
 export interface ClaudeClientOptions extends ClientOptions {
   readonly providerOptions?: ClaudeProviderOptions | undefined;
   readonly model: ClaudeModelId;
   /**
-   * The protocol to speak: Anthropic Messages (`messages`, the default, with the bare origin as its `baseUrl`), or Anthropic's
-   * endpoint that is compatible with OpenAI's (`chat`, whose `baseUrl` ends in `/v1`), which leaves out signed thinking,
-   * citations, the prompt cache and more.
+   * The protocol to use:
+   * - `messages` (default): Anthropic Messages. The `baseUrl` is the bare origin.
+   * - `chat`: Anthropic's endpoint for OpenAI's protocol. The `baseUrl` ends in `/v1`. It lacks signed thinking,
+   *   citations, the prompt cache and more.
    */
   readonly api?: "messages" | "chat" | undefined;
 }
 
 /**
- * Talks to Anthropic. Key: `apiKey`, else the environment's `CLOUDLLM_ANTHROPIC_API_KEY` or `ANTHROPIC_API_KEY`. In a browser
- * Anthropic wants the header `anthropic-dangerous-direct-browser-access: true` as well: give it in `headers`.
+ * A client of Anthropic. Key: `apiKey`, else the environment's `CLOUDLLM_ANTHROPIC_API_KEY` or `ANTHROPIC_API_KEY`. In
+ * a browser Anthropic also requires the header `anthropic-dangerous-direct-browser-access: true`: set it in `headers`.
  */
 export class ClaudeClient extends ProviderClient<ClaudeProviderOptions> {
   constructor({ api, ...options }: ClaudeClientOptions) {

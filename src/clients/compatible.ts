@@ -15,7 +15,7 @@ import { ProviderClient } from "./provider-client.ts";
 
 type Preset = Omit<ProviderDefinition, "provider" | "protocol"> & { readonly dialect?: ChatDialect };
 
-/** Servers whose address and habits are known, by the name to give as `preset`. */
+/** Servers with a known address and known behavior, by the name for `preset`. */
 const PRESETS = {
   ollama: { keyOptional: true, isLocal: true, baseUrl: "http://localhost:11434/v1", keyNames: ["OLLAMA_API_KEY"] },
   lmstudio: { keyOptional: true, isLocal: true, baseUrl: "http://localhost:1234/v1", keyNames: [] },
@@ -47,7 +47,7 @@ const PRESETS = {
 /** `"ollama" | "lmstudio" | "llamacpp" | "vllm" | "groq" | "deepseek" | "mistral"`. */
 export type CompatiblePreset = "ollama" | "lmstudio" | "llamacpp" | "vllm" | "groq" | "deepseek" | "mistral";
 
-/** What `CompatibleClient` takes: a `baseUrl`, a `preset`, or a preset at another address. */
+/** The options of `CompatibleClient`: a `baseUrl`, a `preset`, or a preset at another address. */
 export type CompatibleClientOptions = ClientOptions &
   (
     | { readonly baseUrl: string; readonly preset?: CompatiblePreset | undefined }
@@ -55,8 +55,8 @@ export type CompatibleClientOptions = ClientOptions &
   );
 
 /**
- * Talks to any server that speaks Chat Completions. Local servers need no key; hosted presets take it from `apiKey` or
- * the environment (`GROQ_API_KEY`, `DEEPSEEK_API_KEY`, `MISTRAL_API_KEY`).
+ * A client of any server that speaks Chat Completions. Local servers need no key. Hosted presets read the key from
+ * `apiKey` or the environment (`GROQ_API_KEY`, `DEEPSEEK_API_KEY`, `MISTRAL_API_KEY`).
  * @example
  * ```ts
  * import { CompatibleClient } from "cloudllm";
@@ -74,7 +74,9 @@ export class CompatibleClient extends ProviderClient {
 function definitionOf(preset: CompatiblePreset | undefined, baseUrl: string | undefined): ProviderDefinition {
   if (preset === undefined) {
     if (baseUrl === undefined)
-      throw new TypeError(`Name a \`baseUrl\`, or a \`preset\`: ${Object.keys(PRESETS).join(", ")}.`);
+      throw new TypeError(
+        `\`baseUrl\` and \`preset\` are missing. Pass one. Valid presets: ${Object.keys(PRESETS).join(", ")}.`,
+      );
     return {
       keyOptional: true,
       provider: "compatible",
@@ -90,7 +92,7 @@ function definitionOf(preset: CompatiblePreset | undefined, baseUrl: string | un
   return { ...definition, provider: preset, protocol: chatCompletions(dialect) };
 }
 
-/** Hosted servers are known by their address, too; an address that is none is refused elsewhere. */
+/** Hosted servers are also known by their address; an invalid address is rejected elsewhere. */
 function dialectAt(baseUrl: string): ChatDialect {
   const host = URL.canParse(baseUrl) ? new URL(baseUrl).host : "";
   const hosted = [PRESETS.groq, PRESETS.deepseek, PRESETS.mistral];

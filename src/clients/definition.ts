@@ -1,43 +1,46 @@
-/** What makes a client of a provider: the definition of the provider, and the options of the caller. */
+/** The parts of a provider client: the definition of the provider, and the options of the caller. */
 
 import type { SendOptions } from "../contract/options.ts";
 import type { Protocol } from "../protocols/protocol.ts";
 import type { FetchLike } from "../transport/fetch.ts";
 
-/** What every provider client's constructor takes, beside the defaults for its calls. */
+/** The options of every provider client, in addition to the defaults for its calls. */
 export interface ClientOptions extends Omit<SendOptions, "signal"> {
-  /** Any id the provider knows; the typed constants are suggestions. */
+  /** The id of a model that the provider knows; the typed constants are suggestions. */
   readonly model: string;
-  /** Default: from the environment. */
+  /** The key. Default: from the environment. */
   readonly apiKey?: string | undefined;
-  /** As the provider's official SDK takes it. Default: the provider's own address. */
+  /** The address, in the form of the provider's official SDK. Default: the provider's own address. */
   readonly baseUrl?: string | undefined;
   /**
-   * Allows a key to be sent over `http:` to a public address, where everyone on the way can read it. @default false
+   * Allows sending a key over `http:` to a public address, where every router can read it. @default false
    */
   readonly allowInsecureHttp?: boolean | undefined;
-  /** Sends requests instead of the runtime's own connection: for proxies, tests, other runtimes. */
+  /** Sends the requests in place of the runtime's own connection: for proxies, tests, other runtimes. */
   readonly fetch?: FetchLike | undefined;
 }
 
-/** What makes a provider out of a protocol. */
+/** The definition of a provider: its protocol, address and authentication. */
 export interface ProviderDefinition {
   readonly provider: string;
   readonly protocol: Protocol;
   readonly baseUrl: string;
-  /** Where a key is looked for, in this order; empty where none is needed. */
+  /** Environment variables of the key, in order of precedence; empty where none is needed. */
   readonly keyNames: readonly string[];
   /** Whether requests may go out without a key. */
   readonly keyOptional?: boolean;
-  /** A server of the caller's own, which reads long prompts slowly: see `Timeouts`. One at a loopback address is taken for one. */
+  /**
+   * Whether the server is the caller's own, and reads long prompts slowly: see `Timeouts`. A loopback address counts as
+   * one.
+   */
   readonly isLocal?: boolean;
-  /** Default: `authorization: Bearer …`. */
+  /** Returns the headers of a key. Default: `authorization: Bearer …`. */
   readonly authenticate?: (key: string) => Readonly<Record<string, string>>;
 }
 
 /**
- * The definition that goes by the name the caller gave as `api`. Made only now: a program carries what its own clients need.
- * @throws {TypeError} when there is none
+ * Returns the definition for the option `api`. It is created on demand: a program contains only its own clients' needs.
+ * @throws {TypeError} when `api` is unknown
  */
 export function chosenApi(apis: Readonly<Record<string, () => ProviderDefinition>>, api: string): ProviderDefinition {
   const definition = Object.hasOwn(apis, api) ? apis[api] : undefined;
@@ -55,8 +58,8 @@ export function checkedBaseUrl(text: string): string {
     throw new TypeError("`baseUrl` must be an absolute http or https URL, such as https://api.example.com/v1.");
   }
   if (url.username || url.password)
-    throw new TypeError("`baseUrl` holds a user name or password; use `apiKey` or `headers`.");
+    throw new TypeError("`baseUrl` must not contain a user name or password. Use `apiKey` or `headers`.");
   if (url.search || url.hash)
-    throw new TypeError("`baseUrl` must end with its path: what follows a ? or # has no place there.");
+    throw new TypeError("`baseUrl` must not contain a query (?) or a fragment (#). End it with its path.");
   return text.replace(/\/+$/, "");
 }

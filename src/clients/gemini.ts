@@ -19,7 +19,7 @@ const APIS = {
     ...COMMON,
     baseUrl: "https://generativelanguage.googleapis.com",
     protocol: gemini,
-    // In the URL, where it may go as well, it would end in logs.
+    // In the URL, which is the alternative, the key would appear in logs.
     authenticate: (key) => ({ "x-goog-api-key": key }),
   }),
   /** @see https://ai.google.dev/gemini-api/docs/openai */
@@ -30,18 +30,22 @@ const APIS = {
   }),
 } as const satisfies Record<string, () => ProviderDefinition>;
 
-/** What `GeminiClient` takes. */
+/** The options of `GeminiClient`. */
 export interface GeminiClientOptions extends ClientOptions {
   readonly providerOptions?: GeminiProviderOptions | undefined;
   readonly model: GeminiModelId;
   /**
-   * The protocol to speak: Gemini's own (`gemini`, the default, with the bare origin as its `baseUrl`), or Google's endpoint
-   * that is compatible with OpenAI's (`chat`, whose `baseUrl` ends in `/v1beta/openai`).
+   * The protocol to use:
+   * - `gemini` (default): Gemini's own. The `baseUrl` is the bare origin.
+   * - `chat`: Google's endpoint for OpenAI's protocol. The `baseUrl` ends in `/v1beta/openai`.
    */
   readonly api?: "gemini" | "chat" | undefined;
 }
 
-/** Talks to Google. Key: `apiKey`, else the environment's `CLOUDLLM_GEMINI_API_KEY`, `GEMINI_API_KEY`, `GOOGLE_API_KEY` or `GOOGLE_GENERATIVE_AI_API_KEY`. */
+/**
+ * A client of Google. Key: `apiKey`, else the environment's `CLOUDLLM_GEMINI_API_KEY`, `GEMINI_API_KEY`,
+ * `GOOGLE_API_KEY` or `GOOGLE_GENERATIVE_AI_API_KEY`.
+ */
 export class GeminiClient extends ProviderClient<GeminiProviderOptions> {
   constructor({ api, ...options }: GeminiClientOptions) {
     super(chosenApi(APIS, api ?? "gemini"), options);

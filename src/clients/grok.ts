@@ -21,15 +21,15 @@ const APIS = {
   chat: () => ({ ...COMMON, protocol: chatCompletions(XAI_CHAT) }),
 } as const satisfies Record<string, () => ProviderDefinition>;
 
-/** What `GrokClient` takes. */
+/** The options of `GrokClient`. */
 export interface GrokClientOptions extends ClientOptions {
   readonly providerOptions?: GrokProviderOptions | undefined;
   readonly model: GrokModelId;
-  /** The protocol to speak: Responses (the default; the one that can search), or Chat Completions. */
+  /** The protocol to use: Responses (default; the one that can search), or Chat Completions. */
   readonly api?: "responses" | "chat" | undefined;
 }
 
-/** Talks to xAI. Key: `apiKey`, else the environment's `CLOUDLLM_XAI_API_KEY` or `XAI_API_KEY`. */
+/** A client of xAI. Key: `apiKey`, else the environment's `CLOUDLLM_XAI_API_KEY` or `XAI_API_KEY`. */
 export class GrokClient extends ProviderClient<GrokProviderOptions> {
   constructor({ api, ...options }: GrokClientOptions) {
     super(chosenApi(APIS, api ?? "responses"), options);

@@ -1,12 +1,17 @@
 /**
- * Ids of chat models, as the providers' pages and SDKs named them on 2026-11-29: suggestions for an editor, never a gate. Ids
- * appear and die every month; any other string is accepted wherever a model is named, and the reply's `model` says what ran.
- * When a model stops is said beside it, as far as it is known (see `retired` in `cloudllm/models`, with the source).
+ * Ids of chat models, as the providers' pages and SDKs named them on 2026-11-29. They are suggestions for an editor:
+ * any other string is accepted as a model. Ids appear and disappear every month; the reply's `model` reports the model
+ * that answered. Comments give the day on which a model stops, if known (see `retired` in `cloudllm/models`, with the
+ * source).
  *
- * Left out of what the Rust library listed: ids that no SDK and no price list knows (`o4-mini-high`, `gpt-5.5-mini`,
- * `gemini-2.5-pro-latest` …), misspelt ones (`claude-haiku-3-5-haiku-latest`, `grok-4-fast-nonreasoning` …), and what
- * the providers have shut down (`o1-preview`, `gpt-4.5-preview`, Claude 4.0, Grok 2 to 4, `grok-build-0.1` …). What they shut down while its last
- * list was made, in the summer of 2026 or since, is here, marked as deprecated.
+ * Some ids of the Rust library are left out:
+ * - ids that no SDK and no price list knows (`o4-mini-high`, `gpt-5.5-mini`, `gemini-2.5-pro-latest` …)
+ * - misspelt ids (`claude-haiku-3-5-haiku-latest`, `grok-4-fast-nonreasoning` …)
+ * - ids that the providers have shut down (`o1-preview`, `gpt-4.5-preview`, Claude 4.0, Grok 2 to 4, `grok-build-0.1`
+ *   …)
+ *
+ * Ids that were shut down in the summer of 2026 or later, when the library's last list was made, are here, marked as
+ * deprecated.
  */
 
 /** OpenAI's chat models. `GPT5Pro`, `GPT55Pro`, `O3Pro` and `GPT53Codex` answer over Responses only. */

@@ -12,7 +12,7 @@ import type { OpenAIProviderOptions } from "./provider-options.ts";
 const COMMON = {
   provider: "openai",
   baseUrl: "https://api.openai.com/v1",
-  // The last is the name the Rust library used.
+  // The Rust library used the last name.
   keyNames: ["CLOUDLLM_OPENAI_API_KEY", "OPENAI_API_KEY", "OPEN_AI_SECRET"],
 } as const;
 
@@ -23,19 +23,21 @@ const APIS = {
   chat: () => ({ ...COMMON, protocol: chatCompletions(OPENAI_CHAT) }),
 } as const satisfies Record<string, () => ProviderDefinition>;
 
-/** What `OpenAIClient` takes. */
+/** The options of `OpenAIClient`. */
 export interface OpenAIClientOptions extends ClientOptions {
   readonly providerOptions?: OpenAIProviderOptions | undefined;
   readonly model: OpenAIModelId;
   /**
-   * The protocol to speak: Responses (the default; nothing is kept at OpenAI) or Chat Completions, which older servers know,
-   * and which has `stop` and `seed`.
+   * The protocol to use:
+   * - `responses` (default): OpenAI stores nothing.
+   * - `chat`: Chat Completions, for older servers, and for `stop` and `seed`.
    */
   readonly api?: "responses" | "chat" | undefined;
 }
 
 /**
- * Talks to OpenAI. Key: `apiKey`, else the environment's `CLOUDLLM_OPENAI_API_KEY`, `OPENAI_API_KEY` or `OPEN_AI_SECRET`.
+ * A client of OpenAI. Key: `apiKey`, else the environment's `CLOUDLLM_OPENAI_API_KEY`, `OPENAI_API_KEY` or
+ * `OPEN_AI_SECRET`.
  * @example
  * ```ts
  * import { OpenAIClient, OpenAIModel } from "cloudllm";

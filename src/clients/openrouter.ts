@@ -1,4 +1,4 @@
-/** OpenRouter, which passes requests on to many providers. */
+/** OpenRouter, which forwards requests to many providers. */
 
 import { OPENROUTER_CHAT } from "../protocols/chat-completions/dialects.ts";
 import { chatCompletions } from "../protocols/chat-completions/protocol.ts";
@@ -14,12 +14,15 @@ const openrouter = (): ProviderDefinition => ({
   protocol: chatCompletions(OPENROUTER_CHAT),
 });
 
-/** What `OpenRouterClient` takes. */
+/** The options of `OpenRouterClient`. */
 export interface OpenRouterClientOptions extends ClientOptions {
   readonly providerOptions?: OpenRouterProviderOptions | undefined;
 }
 
-/** Talks to OpenRouter. Models are named `maker/model`. Key: `apiKey`, else the environment's `CLOUDLLM_OPENROUTER_API_KEY` or `OPENROUTER_API_KEY`. */
+/**
+ * A client of OpenRouter. Models are named `maker/model`. Key: `apiKey`, else the environment's
+ * `CLOUDLLM_OPENROUTER_API_KEY` or `OPENROUTER_API_KEY`.
+ */
 export class OpenRouterClient extends ProviderClient<OpenRouterProviderOptions> {
   constructor(options: OpenRouterClientOptions) {
     super(openrouter(), options);

@@ -1,4 +1,4 @@
-/** The join: protocol + transport = client. */
+/** A client: a protocol joined with a transport. */
 
 import { defaultTransport } from "#default-transport";
 import type { Background, CallRequest } from "../call/call.ts";
@@ -30,7 +30,7 @@ import { checkKey, insecureFault, keyFromEnvironment } from "./api-key.ts";
 import { type ClientOptions, checkedBaseUrl, type ProviderDefinition } from "./definition.ts";
 import { bearer, withGiven } from "./request-headers.ts";
 
-/** A protocol's request whose body is written. */
+/** A protocol's request with its body as JSON. */
 interface WrittenRequest {
   readonly url: string;
   readonly headers: ProtocolRequest["headers"];
@@ -40,7 +40,7 @@ interface WrittenRequest {
   readonly instead: ProtocolRequest["instead"];
 }
 
-/** `SendOptions.maxReplyBytes`, where nothing was said. */
+/** The default of `SendOptions.maxReplyBytes`. */
 const MAX_REPLY_BYTES = 64 * 1024 * 1024;
 
 /** Maximum number of recoveries per reply. */
@@ -49,9 +49,9 @@ const MAX_RECOVERIES = 2;
 const CONSTRUCTOR_NAMES = ["model", "apiKey", "baseUrl", "allowInsecureHttp", "fetch"];
 
 /**
- * A client of one provider. Its subclasses only say which, and what it takes beside the options that all have. Keys stay in private fields: neither `util.inspect` nor
- * `JSON.stringify` shows them.
- * @throws {TypeError} when an option is senseless
+ * A client of one provider. Subclasses add only the definition of the provider and the type of their options. Keys stay
+ * in private fields: neither `util.inspect` nor `JSON.stringify` shows them.
+ * @throws {TypeError} when an option is invalid
  */
 export class ProviderClient<ProviderOptions extends object = Readonly<Record<string, unknown>>> implements TypedClient {
   readonly provider: string;
@@ -59,7 +59,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
   readonly #definition: ProviderDefinition;
   readonly #endpoint: Endpoint;
   readonly #origin: string;
-  /** Whether a key would go out in clear text over networks of others. */
+  /** Whether a key would travel in clear text over networks of others. */
   readonly #isReadableOnTheWay: boolean;
   readonly #defaults: SendOptions;
   readonly #transport: Transport;
@@ -69,11 +69,11 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
   readonly #shapes = new EventShapes();
   readonly #redactions = new Redactions();
   readonly #accounts = new AccountMarks();
-  /** The headers of calls to which neither the protocol nor the caller adds any. */
+  /** The headers of calls without headers from the protocol or the caller. */
   #usual: { readonly key: string | undefined; readonly headers: Readonly<Record<string, string>> } | undefined;
   readonly #givenKey: string | undefined;
   readonly #limitsOf: typeof limitsOf;
-  /** In force unless a call says otherwise. */
+  /** The limits of calls that set none. */
   readonly #limits: { readonly streamed: Limits; readonly whole: Limits };
 
   constructor(definition: ProviderDefinition, options: ClientOptions) {
@@ -111,7 +111,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     } = {},
   ): Promise<ReplyTo<Output, Tools>> {
     const recover = this.#recoveryOf(options);
-    // A reply that is to be brought to its end must be seen coming.
+    // A reply can be completed only if it is streamed.
     const stream = recover ? this.#recovering(messages, options, recover) : this.#open(messages, options, false);
     return typedReply(await (await stream).finalMessage());
   }
@@ -127,15 +127,15 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     return recover ? this.#recovering(messages, options, recover) : this.#open(messages, options, true);
   }
 
-  /** What the constructor was given for all calls, but for what may hold secrets. */
+  /** The constructor's options for all calls, without those that may contain secrets. */
   get defaults(): SendOptions {
     const { headers: _headers, providerOptions: _own, ...defaults } = this.#defaults;
     return defaults;
   }
 
   /**
-   * Opens a connection (DNS, TCP, TLS) ahead of the first message, without the key. Resolves with whether one stands;
-   * never rejects: the first message will say what is wrong. On Node it is kept for 4 s.
+   * Opens a connection (DNS, TCP, TLS) ahead of the first message, without the key. Resolves with whether it is open;
+   * never rejects, because the first message reports the fault. On Node the connection is kept for 4 s.
    */
   warm(): Promise<boolean> {
     return this.#transport.warm(this.#endpoint.baseUrl).then(
@@ -166,7 +166,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     return openStream(new RecoveringSource(call, first), { now, startedAt });
   }
 
-  /** What options that cannot be read say is told by the call that reads all of them. */
+  /** Returns the option `recover`. Options that cannot be read are reported by the call that reads all of them. */
   #recoveryOf(options: SendOptions): Recovery | undefined {
     try {
       return options.recover ?? this.#defaults.recover;
@@ -179,7 +179,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     return retries === undefined ? this.#retries : retryPolicyOf(this.#defaults.retries, retries);
   }
 
-  /** One reply, asked for as often as it takes until its first chunk. */
+  /** Opens one reply, with as many attempts as it takes until its first chunk. */
   async #open<Output>(
     messages: readonly Message[],
     given: SendOptions<Output>,
@@ -202,7 +202,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     const { protocol } = this.#definition;
     const account = this.#account(options);
     const origin = this.#origin;
-    // Written out: V8 makes a hidden class for each literal that goes on behind a spread with a number such as the time.
+    // Written out: V8 creates a hidden class for each literal with a number, such as the time, after a spread.
     const { baseUrl } = this.#endpoint;
     const endpoint = { provider, model, baseUrl, at: Date.now(), account };
     const asked = this.#request(messages, options, endpoint, stream);
@@ -256,7 +256,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     return this.#givenKey ?? keyFromEnvironment(this.#definition, this.model);
   }
 
-  /** A mark of the account that is asked; a key that is missing is told of where it is needed. */
+  /** Returns a mark of the account of the request. A missing key is reported where it is needed. */
   #account(options: SendOptions): string | undefined {
     try {
       return this.#accounts.of(this.#headers(this.#key(), undefined, options));
@@ -288,7 +288,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
   }
 }
 
-/** What could not be written is the caller's: a getter that throws, or what no look ahead has found. */
+/** Returns the error for a request that cannot be written: a getter threw, or validation found no fault. */
 function unsendable(error: unknown): SendError {
   if (error instanceof SendError) return error;
   const message = "The request cannot be written as JSON: is there a cycle, a BigInt, or a getter that throws?";

@@ -1,6 +1,6 @@
 /**
- * Fields that providers take beside the options that all have, by their names on the wire: what `providerOptions` is typed as,
- * client by client. Any other field is passed on as well. Sources: the providers' own references, as of 2026-11.
+ * Types of `providerOptions`, client by client: fields of the providers in addition to the common options, by their
+ * names on the wire. Any other field is also passed on. Sources: the providers' own references, as of 2026-11.
  */
 
 type Any = Readonly<Record<string, unknown>>;
@@ -15,13 +15,13 @@ type Open<Fields> = Fields & Any;
 export interface ClaudeProviderOptions extends Any {
   readonly top_k?: number;
   readonly service_tier?: "auto" | "standard_only";
-  /** A container of the code execution tool, to go on in. */
+  /** The id of a container of the code execution tool, to continue in. */
   readonly container?: string;
   readonly inference_geo?: string;
   readonly thinking?: Open<{
     readonly type?: "enabled" | "adaptive" | "disabled" | "between_tools";
     readonly budget_tokens?: number;
-    /** Whether thinking is shown, as a summary, or only signed. */
+    /** Whether thinking is shown as a summary, or only signed. */
     readonly display?: "summarized" | "omitted" | "updates";
   }>;
   readonly output_config?: Open<{ readonly effort?: "low" | "medium" | "high" | "xhigh" | "max" }>;
@@ -30,14 +30,14 @@ export interface ClaudeProviderOptions extends Any {
     readonly name?: string;
     readonly disable_parallel_tool_use?: boolean;
   }>;
-  /** Takes the place of the tools that were built from `tools` and `search`. */
+  /** Replaces the tools that were built from `tools` and `search`. */
   readonly tools?: readonly object[];
   readonly mcp_servers?: readonly object[];
   readonly context_management?: object;
 }
 
 /**
- * OpenAI, over Responses and Chat Completions; a field that only one of them has says so.
+ * OpenAI, over Responses and Chat Completions. A field that only one of them has says so.
  * @see https://platform.openai.com/docs/api-reference
  */
 export interface OpenAIProviderOptions extends Any {
@@ -56,7 +56,7 @@ export interface OpenAIProviderOptions extends Any {
   }>;
   /** Responses. */
   readonly text?: Open<{ readonly verbosity?: "low" | "medium" | "high"; readonly format?: object }>;
-  /** Responses; takes the place of what is asked for by itself. */
+  /** Responses; replaces the value that the library sets. */
   readonly include?: readonly string[];
   /** Responses. */
   readonly max_tool_calls?: number;
@@ -78,7 +78,7 @@ export interface OpenAIProviderOptions extends Any {
   readonly logprobs?: boolean;
   /** Chat Completions. */
   readonly modalities?: readonly ("text" | "audio")[];
-  /** Chat Completions, with `modalities`: how the sound is made. A streamed one is `pcm16`. */
+  /** Chat Completions, with `modalities`: the format of the audio. Streamed audio is `pcm16`. */
   readonly audio?: Open<{ readonly voice?: string | object; readonly format?: string }>;
   /** Chat Completions. */
   readonly prediction?: object;
@@ -94,7 +94,7 @@ export interface GrokProviderOptions extends Any {
   readonly top_logprobs?: number;
   /** Responses. */
   readonly reasoning?: Open<{ readonly effort?: "none" | "low" | "medium" | "high" | "xhigh" }>;
-  /** Responses; takes the place of what is asked for by itself. */
+  /** Responses; replaces the value that the library sets. */
   readonly include?: readonly string[];
   /** Responses. */
   readonly previous_response_id?: string;
@@ -124,10 +124,10 @@ export interface GeminiProviderOptions extends Any {
     }>;
   }>;
   readonly safetySettings?: readonly { readonly category: string; readonly threshold: string }[];
-  /** The name of a cache that was made before, such as `cachedContents/abc`. */
+  /** The name of an existing cache, such as `cachedContents/abc`. */
   readonly cachedContent?: string;
   readonly serviceTier?: "standard" | "flex" | "priority";
-  /** Takes the place of the tools that were built from `tools` and `search`. */
+  /** Replaces the tools that were built from `tools` and `search`. */
   readonly tools?: readonly object[];
   readonly toolConfig?: object;
 }
@@ -137,7 +137,7 @@ export interface GeminiProviderOptions extends Any {
  * @see https://openrouter.ai/docs/api-reference/overview
  */
 export interface OpenRouterProviderOptions extends Any {
-  /** Which providers may answer, and in which order they are tried. */
+  /** The providers that may answer, in the order in which they are tried. */
   readonly provider?: Open<{
     readonly order?: readonly string[];
     readonly only?: readonly string[];
@@ -147,7 +147,7 @@ export interface OpenRouterProviderOptions extends Any {
     readonly data_collection?: "allow" | "deny";
     readonly sort?: "price" | "throughput" | "latency";
   }>;
-  /** Models to fall back to, in this order. */
+  /** Fallback models, in order. */
   readonly models?: readonly string[];
   readonly reasoning?: Open<{
     readonly effort?: "none" | "minimal" | "low" | "medium" | "high" | "xhigh";
@@ -155,7 +155,7 @@ export interface OpenRouterProviderOptions extends Any {
     readonly exclude?: boolean;
     readonly enabled?: boolean;
   }>;
-  /** Takes the place of the one that was built from `search`. */
+  /** Replaces the field that was built from `search`. */
   readonly plugins?: readonly object[];
   readonly top_k?: number;
   readonly user?: string;

@@ -1,8 +1,8 @@
-/** What a usage object, the provider's own (`usage.raw`) above all, says of the bill, beside the tokens. */
+/** The facts of a bill in addition to tokens, from a usage object, in particular the provider's own (`usage.raw`). */
 
 import type { TokenUsage } from "../contract/usage.ts";
 
-/** Any server may send anything: nothing is taken for what it is called. */
+/** A bill on the wire. Any server may send anything: no field is trusted to have its type. */
 interface WireBill {
   /** OpenRouter: US dollars. With the caller's own key at the maker, only OpenRouter's fee. */
   readonly cost?: unknown;
@@ -20,18 +20,18 @@ interface WireBill {
   readonly serviceTier?: unknown;
   readonly promptTokensDetails?: unknown;
   readonly candidatesTokensDetails?: unknown;
-  /** OpenAI: what its tools were billed for, apart from the tokens. */
+  /** OpenAI: usage of its tools, billed apart from the tokens. */
   readonly tool_usage?: { readonly image_gen?: { readonly total_tokens?: unknown } | null } | null;
   readonly prompt_tokens_details?: Modalities;
   readonly completion_tokens_details?: Modalities;
 }
 
-/** Tokens that have prices of their own. */
+/** Tokens with separate prices. */
 type Modalities = { readonly audio_tokens?: unknown; readonly image_tokens?: unknown } | null;
 
 /**
- * What the provider says that it billed, in US dollars, its tools included: for everything, or for `some` of several requests,
- * or for `none`.
+ * Returns the amount that the provider reports as billed, in US dollars, including its tools: for everything, or for
+ * `some` of several requests, or for `none`.
  */
 export function statedCostOf(provider: string, raw: unknown): number | "some" | "none" {
   const costs = billsOf(raw).map((bill) => statedBy(provider, bill));
@@ -50,7 +50,7 @@ function statedBy(provider: string, { cost, is_byok, cost_details, cost_in_usd_t
   return undefined;
 }
 
-/** Whether the prices for everybody hold: not where another service, place, model or kind of input was billed. */
+/** Whether list prices apply: false if another service, place, model or kind of input was billed. */
 export function isListPriced({ raw, serviceTier }: TokenUsage): boolean {
   return billsOf(raw).every((bill) => hasListPrice(bill, serviceTier));
 }
@@ -62,17 +62,17 @@ function hasListPrice(bill: WireBill, serviceTier: string | undefined): boolean 
     tiers.split(", ").every((tier) => ["standard", "default", "auto", ""].includes(tier)) &&
     // Anthropic adds a tenth where only the United States may answer (its page on data residency).
     inference_geo !== "us" &&
-    // Its fast mode costs a multiple.
+    // Anthropic's fast mode costs a multiple.
     speed !== "fast" &&
-    // An adviser's part, and that of a model that stepped in, have prices of their own.
+    // An adviser's part, and the part of a fallback model, have separate prices.
     !listOf<{ type?: unknown }>(iterations).some((each) => /^(advisor|fallback)_message$/.test(String(each?.type))) &&
-    // Sound has a price of its own, going in and coming out, and so do pictures that a model makes.
+    // Audio has separate prices for input and output. So have pictures that a model makes.
     !hasModality(promptTokensDetails, ["AUDIO"]) &&
     !hasModality(candidatesTokensDetails, ["AUDIO", "IMAGE", "VIDEO"]) &&
     !isPositive(wire.prompt_tokens_details?.audio_tokens) &&
     !isPositive(wire.completion_tokens_details?.audio_tokens) &&
     !isPositive(wire.completion_tokens_details?.image_tokens) &&
-    // OpenAI's pictures are drawn, and billed, by another model than the one that answers.
+    // OpenAI's pictures are made, and billed, by another model than the one that answers.
     !isPositive(wire.tool_usage?.image_gen?.total_tokens)
   );
 }
@@ -87,18 +87,18 @@ function isPositive(count: unknown): boolean {
   return typeof count === "number" && count > 0;
 }
 
-/** How many of the tokens written to Anthropic's cache stay there for an hour. */
+/** Returns the number of tokens that were written to Anthropic's cache for an hour. */
 export function hourWritesOf(raw: unknown): number {
   const tokens = billsOf(raw).map(({ cache_creation }) => cache_creation?.ephemeral_1h_input_tokens);
   return tokens.filter(isAmount).reduce((sum, count) => sum + count, 0);
 }
 
-/** Whether this is a sum over several requests. */
+/** Whether the usage is a sum over several requests. */
 export function isSum({ raw }: TokenUsage): boolean {
   return billsOf(raw).length > 1;
 }
 
-/** One for each request. */
+/** Returns one bill for each request. */
 function billsOf(raw: unknown): readonly WireBill[] {
   return (Array.isArray(raw) ? raw : [raw]).map((each) => (typeof each === "object" && each !== null ? each : {}));
 }

@@ -1,4 +1,4 @@
-/** What a reply costs. */
+/** The cost of a reply. */
 
 import type { TokenUsage } from "../contract/usage.ts";
 import { hourWritesOf, isListPriced, isSum, statedCostOf } from "./bill.ts";
@@ -6,27 +6,30 @@ import { type ModelName, modelInfoOf } from "./model-info.ts";
 import type { Prices } from "./row.ts";
 
 /**
- * What tokens cost, in US dollars. Where the provider itself says so (OpenRouter and xAI, in `usage.raw`), that is the answer,
- * fees for their tools included. Else it is reckoned by the provider's list prices for its standard service: input afresh,
- * input from the cache, input written to the cache and output each at their own price, and all at that for long input where
- * `usage.inputTokens` reaches it. What is not charged by the token (searches, stored caches) is not in it then.
+ * Returns the cost of tokens, in US dollars. If the provider reports the cost (OpenRouter and xAI, in `usage.raw`),
+ * that is the answer, including fees for its tools. Otherwise it is computed from the provider's list prices for the
+ * standard service. New input, input read from the cache, input written to the cache and output each have a price. The
+ * prices of long input apply to all of them once `usage.inputTokens` reaches the threshold. Charges that are not per
+ * token (searches, stored caches) are not included then.
  *
- * A sum over several requests of one model (a session's tools) is priced as such, where that makes no difference; else price
- * its `steps`. Another service than the standard one is told by `usage.serviceTier`. Some of it only `usage.raw` tells: what the provider
- * billed, and which cache writes were for an hour; without it they count as those for five minutes.
+ * A sum over several requests of one model (a session's tools) is priced as one where that makes no difference;
+ * otherwise price its `steps`. `usage.serviceTier` reports a service other than the standard one. Only `usage.raw`
+ * reports the provider's bill, and which cache writes were for an hour; without it they count as writes for five
+ * minutes.
  *
- * @param model `{ provider, model }`: a reply, a client, a turn of `session.tokenUsage()`, or an attempt in `metrics.attempts`
- * @param at when the request was made, for prices that change; default: now
- * @returns `undefined` when the price of any part is not known: of an unknown model, of another service tier, of pictures and sounds
- * that a model made, of tokens that no source gives a price for. Never a guess.
+ * @param model `{ provider, model }`: a reply, a client, a turn of `session.tokenUsage()`, or an attempt in
+ * `metrics.attempts`
+ * @param at the time of the request, for prices that change; default: now
+ * @returns `undefined` when the price of any part is unknown: of an unknown model, of another service tier, of pictures
+ * and audio that a model made, of tokens without a price in any source. Never a guess.
  * @example
  * ```ts
  * import type { AssistantMessage, LLMSession } from "cloudllm";
  * import { costOf } from "cloudllm/models";
  *
- * export function tell(reply: AssistantMessage, session: LLMSession): void {
+ * export function printCost(reply: AssistantMessage, session: LLMSession): void {
  *   const cost = reply.usage && costOf(reply.usage, reply);
- *   console.log(cost === undefined ? "nobody knows what it cost" : `$${cost.toFixed(6)}`);
+ *   console.log(cost === undefined ? "cost unknown" : `$${cost.toFixed(6)}`);
  *   for (const turn of session.tokenUsage().turns) console.log(turn.model, turn.usage && costOf(turn.usage, turn));
  * }
  * ```
@@ -56,7 +59,7 @@ export function costOf(usage: TokenUsage, model: ModelName, at: Date = new Date(
   return cost / 1_000_000;
 }
 
-/** The prices for a request of this size on this day. How long the single requests of a sum were, nobody knows. */
+/** Returns the prices for a request of this size on this day. The sizes of the single requests in a sum are unknown. */
 function pricesFor(model: ModelName, usage: TokenUsage, at: Date): Prices | undefined {
   const { prices, longInput, pricesUntil } = modelInfoOf(model) ?? {};
   const isLong = longInput !== undefined && usage.inputTokens >= longInput.fromTokens;

@@ -2,7 +2,7 @@
 
 import type { Row, Source } from "./row.ts";
 
-/** Who states something, by the letter under which the rows name it. */
+/** The sources, by the letter under which the rows name them. */
 // biome-ignore format: one a line
 export const SOURCES: Readonly<Record<string, Source>> = {
   a: { name: "https://spybara.com/openai/api/history/docs/en/2026-05-12-1857..2026-05-14-2100/ (OpenAI's deprecations page)", date: "2026-11-24" },
@@ -42,7 +42,7 @@ export const SOURCES: Readonly<Record<string, Source>> = {
   I: { name: "https://docs.x.ai/developers/grok-4-7", date: "2026-11-22" },
 };
 
-/** By provider, as its client is called. */
+/** Models by provider, under the name of its client. */
 // biome-ignore format: one a line
 export const MODELS: Readonly<Record<string, readonly Row[]>> = {
   openai: [

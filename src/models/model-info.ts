@@ -1,42 +1,43 @@
-/** What is known of a model: its limits, its prices, and who says so. */
+/** The known facts of a model: its limits, its prices, and their sources. */
 
 import { MODELS, SOURCES } from "./data.ts";
 import type { Prices, Row, Source } from "./row.ts";
 
-/** A model by name. Clients, replies (`AssistantMessage`) and turns of `session.tokenUsage()` are such names, too. */
+/** A model by name. Clients, replies (`AssistantMessage`) and turns of `session.tokenUsage()` are also such names. */
 export interface ModelName {
-  /** As the client calls it: `openai`, `anthropic`, `gemini`, `xai` … */
+  /** The client's name for the provider: `openai`, `anthropic`, `gemini`, `xai` … */
   readonly provider: string;
   readonly model: string;
 }
 
-/** What of a model is known by a source of its own. */
+/** The facts of a model that have a source of their own. */
 export type ModelFact = "contextWindow" | "maxOutputTokens" | keyof Prices | "longInput" | "pricesUntil" | "retired";
 
-/** What is known of a model. What no source states is absent. */
+/** The known facts of a model. Facts that no source states are absent. */
 export interface ModelInfo {
   readonly provider: string;
-  /** The name under which it is listed: without the date of a snapshot that differs in nothing. */
+  /** The name in the list: without the date of a snapshot that has the same facts. */
   readonly id: string;
-  /** Tokens of input and output together (at Google: of input). */
+  /** Maximum number of tokens of input and output together (at Google: of input). */
   readonly contextWindow?: number;
-  /** Most tokens of one reply, reasoning included. */
+  /** Maximum number of tokens of one reply, reasoning included. */
   readonly maxOutputTokens?: number;
   readonly prices?: Prices;
-  /** Requests with at least so many input tokens cost more; how much, where a source states it. */
+  /** The number of input tokens from which a request costs more, and the higher prices, where a source states them. */
   readonly longInput?: { readonly fromTokens: number; readonly prices?: Prices };
-  /** The last day on which `prices` hold, as `YYYY-MM-DD`, and what holds from the next on, where that is known. */
+  /** The last day of `prices`, as `YYYY-MM-DD`, and the prices from the next day on, where they are known. */
   readonly pricesUntil?: { readonly day: string; readonly later?: Prices };
-  /** The day, as `YYYY-MM-DD`, on which the provider stopped it, or is going to. */
+  /** The day, as `YYYY-MM-DD`, on which the provider stopped the model, or will stop it. */
   readonly retired?: string;
-  /** Who states each of these, and when. */
+  /** The sources of each fact, and their dates. */
   readonly sources: { readonly [fact in ModelFact]?: readonly Source[] };
 }
 
 /**
- * Looks a model up. Snapshots are found by their own name or else by their family's (`claude-haiku-4-5-20251001`,
- * `gpt-5.4-2026-03-05`, `grok-4.3-latest`). Nothing is guessed: a name that only resembles a known one is not known, and
- * names that move from one model to the next (`gemini-flash-latest`) are not either; there the reply's `model` says what ran.
+ * Returns the facts of a model. Snapshots are found by their own name or else by their family's
+ * (`claude-haiku-4-5-20251001`, `gpt-5.4-2026-03-05`, `grok-4.3-latest`). There are no guesses: a name that only
+ * resembles a known one is unknown. Names that move from one model to the next (`gemini-flash-latest`) are also
+ * unknown; there the reply's `model` reports the model.
  * @returns `undefined` when the model is not known
  * @example
  * ```ts
@@ -54,7 +55,7 @@ export function modelInfoOf({ provider, model }: ModelName): ModelInfo | undefin
   return row && infoOf(provider, row);
 }
 
-/** The name without the date at its end, which Google Cloud puts after an `@`. */
+/** Returns the name without the date at its end, which Google Cloud puts after an `@`. */
 function familyOf(id: string): string {
   return id.replace(/[-@](latest|\d{8}|\d{4}-\d\d-\d\d)$/, "");
 }

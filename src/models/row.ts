@@ -1,6 +1,6 @@
-/** One model as `data.ts` writes it down: every fact with the letters of the sources that state it. */
+/** One model in `data.ts`: every fact with the letters of its sources. */
 
-/** Who states something. `date`: that of the snapshot of the repository, or the day on which the page was read. */
+/** A source of facts. `date`: the date of the snapshot of the repository, or the day on which the page was read. */
 export interface Source {
   /** A file of a public repository, or a page. */
   readonly name: string;

@@ -1,4 +1,4 @@
-/** The transport over `fetch`: every runtime has one, and callers may bring theirs. */
+/** The transport over `fetch`: every runtime has one, and callers may pass their own. */
 
 import {
   type Exchange,
@@ -9,10 +9,13 @@ import {
   WARM_LIMIT_MS,
 } from "./transport.ts";
 
-/** Anything that behaves like the global `fetch`. */
+/** Any function that behaves like the global `fetch`. */
 export type FetchLike = (input: string, init: RequestInit) => Promise<Response>;
 
-/** Uses the global `fetch` of the moment of the call unless one is given. Redirects are never followed. */
+/**
+ * Returns a transport over the given `fetch`; default: the global `fetch` at the moment of the call. Redirects are
+ * never followed.
+ */
 export function fetchTransport(custom?: FetchLike): Transport {
   const send: FetchLike = custom ?? ((input, init) => globalThis.fetch(input, init));
   return {
@@ -28,7 +31,7 @@ export function fetchTransport(custom?: FetchLike): Transport {
 
 function openExchange(send: FetchLike, request: HttpRequest, receiver: Receiver): Exchange {
   const abort = new AbortController();
-  // The framing drops the byte order mark: only it knows where a stream begins.
+  // The framing drops the byte order mark: only the framing knows where a stream begins.
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   let open = true;
@@ -99,6 +102,6 @@ async function readToEnd(reader: ReadableStreamDefaultReader<Uint8Array>): Promi
   try {
     while (!(await reader.read()).done);
   } catch {
-    // The reply was complete; how its connection ends is nobody's concern.
+    // The reply was complete; the end of its connection does not matter.
   }
 }

@@ -1,6 +1,6 @@
-/** Whose network an address belongs to, by its name alone: nothing is looked up. */
+/** The network of an address, by its name alone: there is no lookup. */
 
-/** Whether an address is this computer's own, as `0.0.0.0` is where servers print what they listen on. */
+/** Whether an address is this computer's own. `0.0.0.0` counts: servers print it as the address they listen on. */
 export function isLoopback(hostname: string): boolean {
   return /^(localhost|.+\.localhost|127(\.\d+){3}|0\.0\.0\.0|\[::1?\]|\[::ffff:(7f[\da-f]{2}:[\da-f]{1,4}|0:0)\])\.?$/.test(
     hostname,
@@ -8,10 +8,11 @@ export function isLoopback(hostname: string): boolean {
 }
 
 /**
- * Whether an address is in a network of the caller's own: loopback, link-local, private and shared (CGNAT) ranges, names of one label,
- * and the endings `.local`, `.internal` and `.home.arpa`.
- * @param hostname as `URL.hostname` has it
- * @see https://www.rfc-editor.org/rfc/rfc1918, https://www.rfc-editor.org/rfc/rfc4193, https://www.rfc-editor.org/rfc/rfc6598
+ * Whether an address is in one of the caller's own networks: loopback, link-local, private and shared (CGNAT) ranges,
+ * names of one label, and the endings `.local`, `.internal` and `.home.arpa`.
+ * @param hostname in the form of `URL.hostname`
+ * @see https://www.rfc-editor.org/rfc/rfc1918, https://www.rfc-editor.org/rfc/rfc4193,
+ * https://www.rfc-editor.org/rfc/rfc6598
  */
 export function isPrivateNetwork(hostname: string): boolean {
   const name = hostname.replace(/\.$/, "");

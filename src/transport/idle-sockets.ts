@@ -1,12 +1,12 @@
 /**
- * Closes kept connections that no request has used for a while. Node's agent can do it too, with a timer for each socket that every
- * read sets anew: measured, that is a twentieth of a small request's CPU.
+ * Closes kept connections that were idle for a while. Node's agent can do it too, but every read sets a timer for the
+ * socket again: measured, that is a twentieth of a small request's CPU.
  */
 
 import type { Agent } from "node:http";
 import type { Socket } from "node:net";
 
-/** A connection is closed so much before its server would do it, in milliseconds: a request may be on its way. */
+/** Milliseconds between the closing here and at the server: a request may be on its way. */
 const MARGIN_MS = 1_000;
 
 /** The idle connections of one agent. One timer serves them all, and keeps no process alive. */

@@ -1,19 +1,21 @@
-/** Failures of the network itself as `SendError`s a person can act on. */
+/** Failures of the network itself as `SendError`s with advice for the developer. */
 
 import { SendError } from "../contract/errors.ts";
 import { wordsOf } from "../platform/text-of.ts";
 import type { ResponseHead } from "./transport.ts";
 
-/** A redirect. Not followed: the key must reach nobody but the address it was meant for. */
+/**
+ * Returns the error for a redirect. Redirects are not followed: the key must reach only the address it is meant for.
+ */
 export function redirectError(provider: string, head: ResponseHead): SendError {
   const location = head.header("location");
   const target = location !== undefined && URL.canParse(location) ? ` to ${new URL(location).origin}` : "";
-  const message = `${provider} answered with a redirect${target}, which is not followed; set baseUrl to the final address.`;
+  const message = `${provider} answered with a redirect${target}, which is not followed. Set \`baseUrl\` to the final address.`;
   const status = head.status > 0 ? head.status : undefined;
   return new SendError("protocol", message, { status, retryable: false });
 }
 
-/** A reply that does not end where any should. Sent again, it would be as large. */
+/** Returns the error for a reply over the limit. A retry would be as large. */
 export function tooLargeError({
   provider,
   maxReplyBytes,
@@ -25,7 +27,7 @@ export function tooLargeError({
   return new SendError("protocol", message, { retryable: false });
 }
 
-/** No connection, or one that broke; `begun` tells whether the reply had begun. */
+/** Returns the error for a missing or broken connection; `begun`: whether the reply had begun. */
 export function transportError(provider: string, error: unknown, begun: boolean): SendError {
   const root = rootOf(error);
   const code = "code" in root && typeof root.code === "string" ? root.code : undefined;
@@ -36,10 +38,10 @@ export function transportError(provider: string, error: unknown, begun: boolean)
   return new SendError("network", message, { code, cause: error, retryable: isCertificate(code) ? false : undefined });
 }
 
-/** An error of a caller's `fetch` may lead back to itself. */
+/** Returns the root cause. An error of a caller's `fetch` may contain a cycle. */
 const MAX_CAUSE_DEPTH = 8;
 
-/** `fetch` wraps the reason, and a connection tried at several addresses gathers several. */
+/** Returns the cause of an error: `fetch` wraps it, and a connection tried at several addresses gathers several. */
 function rootOf(error: unknown): Error {
   let root = error;
   for (let depth = 0; depth < MAX_CAUSE_DEPTH; depth++) {

@@ -1,6 +1,6 @@
 /**
- * The transport over `node:http` and `node:https` with kept connections. Measured on Node 20 against its `fetch`: a third
- * of the time to first token and 0.4 of the CPU for each request.
+ * The transport over `node:http` and `node:https` with kept connections. Measured on Node 20 against its `fetch`: a
+ * third of the time to first token and 0.4 of the CPU for each request.
  */
 
 import type { Agent, ClientRequest, IncomingMessage } from "node:http";
@@ -17,15 +17,15 @@ import {
 } from "./transport.ts";
 
 /**
- * An idle connection is closed after so long, in milliseconds, and a second before its server would (`Keep-Alive: timeout=…`): routers and
- * load balancers forget idle connections without a word, and what is sent on one that is forgotten is never answered.
+ * Milliseconds until an idle connection is closed; a second before its server would close it (`Keep-Alive: timeout=…`).
+ * Routers and load balancers drop idle connections silently, and a request on a dropped connection is never answered.
  */
 const IDLE_LIMIT_MS = 4_000;
 
-/** Text that is held while the consumer is busy before the socket is paused: one read of Node's. */
+/** Maximum length of buffered text while the consumer is busy, before the socket is paused: one read of Node's. */
 const HIGH_WATER_MARK = 64 * 1024;
 
-// Built-in modules are loaded at the first request: importing the library stays cheap, and bundlers see no `node:` import.
+// Built-in modules are loaded at the first request: the library imports fast, and bundlers see no `node:` import.
 const http = () => process.getBuiltinModule("node:http");
 const https = () => process.getBuiltinModule("node:https");
 const zlib = () => process.getBuiltinModule("node:zlib");
@@ -34,14 +34,18 @@ const { isAscii } = process.getBuiltinModule("node:buffer");
 const NOT_ASCII = /[\x80-\xff]/;
 
 /**
- * No redirect is followed; proxy environment variables are not read (pass a `fetch` that does).
- * @param idleMs how long a connection is kept without a request
+ * Returns a transport over Node's HTTP modules. It follows no redirects and reads no proxy environment variables (pass
+ * a `fetch` that does).
+ * @param idleMs how long an idle connection is kept
  */
 export function nodeHttpTransport(idleMs: number = IDLE_LIMIT_MS): Transport {
   const options = { keepAlive: true } as const;
   const agents: { plain?: Kept; secure?: Kept } = {};
   const kept = (agent: Agent): Kept => ({ agent, idle: new IdleSockets(agent, idleMs) });
-  /** A program asks few addresses, each of them often: taking one apart costs as much as framing ten chunks. */
+  /**
+   * Targets by URL: a program uses few addresses, each of them often, and parsing one costs as much as framing ten
+   * chunks.
+   */
   let last: Way | undefined;
 
   function wayTo(url: string): Way {
@@ -50,7 +54,7 @@ export function nodeHttpTransport(idleMs: number = IDLE_LIMIT_MS): Transport {
     const secure = protocol === "https:";
     if (secure) agents.secure ??= kept(new (https().Agent)(options));
     else agents.plain ??= kept(new (http().Agent)(options));
-    // As a URL writes it, an IPv6 address stands in brackets.
+    // In a URL, an IPv6 address is in brackets.
     const host = hostname.replace(/^\[(.*)\]$/, "$1");
     last = {
       url,
@@ -79,13 +83,13 @@ export function nodeHttpTransport(idleMs: number = IDLE_LIMIT_MS): Transport {
   };
 }
 
-/** Connections that are kept, and who closes them. */
+/** Kept connections, and the object that closes them. */
 interface Kept {
   readonly agent: Agent;
   readonly idle: IdleSockets;
 }
 
-/** How an address is asked: by which module, over whose connections. */
+/** How to reach an address: the module and the connections. */
 interface Way {
   readonly url: string;
   readonly send: typeof import("node:http").request;
@@ -94,7 +98,7 @@ interface Way {
   readonly hostname: string;
   readonly port: string | undefined;
   readonly path: string;
-  /** How the agent's names of its connections begin. */
+  /** The beginning of the agent's names for these connections. */
   readonly socketName: string;
 }
 
@@ -103,7 +107,7 @@ function openExchange({ method = "POST", headers, body = "" }: HttpRequest, rece
   let response: IncomingMessage | undefined;
   let wanted = false;
   let held = "";
-  /** Nobody has asked for text yet. */
+  /** The consumer has not asked for text yet. */
   let isBeginning = true;
   let onlyAscii = true;
   let failure: { readonly error: unknown } | undefined;
@@ -111,9 +115,9 @@ function openExchange({ method = "POST", headers, body = "" }: HttpRequest, rece
   let open = true;
   let keepsAlive = true;
 
-  /** A connection that nobody reads is no reason for a process to go on: nothing could come of it. */
+  /** Whether the connection keeps the process alive: a connection without a reader does not. */
   function keepAlive(keeps: boolean): void {
-    // Once the answer is whole, the connection is another request's.
+    // Once the answer is complete, the connection belongs to another request.
     if (keeps === keepsAlive || response?.complete) return;
     keepsAlive = keeps;
     if (keeps) request.socket?.ref();
@@ -121,7 +125,7 @@ function openExchange({ method = "POST", headers, body = "" }: HttpRequest, rece
   }
 
   function fail(error: unknown): void {
-    // What had arrived before it is delivered before it.
+    // Text that arrived before the failure is delivered before it.
     failure ??= { error };
     if (!open || (response && !wanted)) return;
     open = false;
@@ -130,7 +134,7 @@ function openExchange({ method = "POST", headers, body = "" }: HttpRequest, rece
 
   function read(bytes: Buffer): void {
     if (!open) return;
-    // Taken as Latin-1, a character a byte, which costs a sixth of UTF-8.
+    // Decoded as Latin-1, one character per byte: a sixth of the cost of UTF-8.
     const text = bytes.toString("latin1");
     onlyAscii &&= isAscii(bytes);
     if (wanted) {
@@ -144,7 +148,7 @@ function openExchange({ method = "POST", headers, body = "" }: HttpRequest, rece
     else if (isBeginning) letConsumerGoFirst();
   }
 
-  /** Whoever has been waiting for the head reads the beginning before Node goes on: the first token does not wait for the end. */
+  /** Lets the consumer read the beginning before Node continues: the first token does not wait for the end. */
   function letConsumerGoFirst(): void {
     isBeginning = false;
     stream?.pause();
@@ -159,7 +163,7 @@ function openExchange({ method = "POST", headers, body = "" }: HttpRequest, rece
   }
 
   const { agent, hostname, port, path } = way;
-  // One literal, so that Node always sees the same kind of object; the length of the body it finds by itself.
+  // One literal, so that Node always sees the same kind of object; Node finds the length of the body itself.
   const request: ClientRequest = way.send({ agent, hostname, port, path, method, headers });
   request.on("error", fail);
   request.on("response", (incoming) => {
@@ -203,7 +207,7 @@ function openExchange({ method = "POST", headers, body = "" }: HttpRequest, rece
       open = false;
       if (ended) return;
       stream?.resume();
-      // Nearly always the rest came in the same read, and needs no limit; that is known once Node has taken the read apart.
+      // Nearly always the rest came in the same read, and needs no limit; that is known once Node has parsed the read.
       process.nextTick(() => {
         if (!response?.complete) limitRest(request);
       });
@@ -211,13 +215,13 @@ function openExchange({ method = "POST", headers, body = "" }: HttpRequest, rece
   };
 }
 
-/** The connections to the same address that no request uses. */
+/** Returns the idle connections to the same address. */
 function idleSocketsOf({ agent, socketName }: Way): readonly Socket[] {
   const idle = Object.entries(agent?.freeSockets ?? {});
   return idle.flatMap(([name, sockets]) => (name.startsWith(socketName) ? (sockets ?? []) : []));
 }
 
-/** Reads what follows a finished reply, but not for long. Neither that nor the limit keeps a process alive. */
+/** Reads the rest of a finished reply, for a limited time. Neither the rest nor the limit keeps a process alive. */
 function limitRest(request: ClientRequest): void {
   if (request.destroyed) return;
   const limit = setTimeout(() => request.destroy(), RELEASE_LIMIT_MS);
@@ -227,8 +231,8 @@ function limitRest(request: ClientRequest): void {
 }
 
 /**
- * A body may be compressed although it was not asked for; each flush of the sender comes through at once. A way that is not
- * known is left as it is, as `fetch` leaves it: its status still counts, and what cannot be read is no reply.
+ * Decompresses a body. It may be compressed without a request for it; each flush of the sender arrives at once. An
+ * unknown encoding is left as it is, as `fetch` does: its status still counts, and unreadable text is not a reply.
  */
 function decompressed(response: IncomingMessage, fail: (error: unknown) => void): Readable {
   const header = response.headers["content-encoding"];

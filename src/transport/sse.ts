@@ -1,40 +1,40 @@
 /**
- * Server-sent events out of text, synchronously: text in, calls of `onEvent` out. No decoding, no clock;
- * `id` and `retry` are for reconnecting, which a client that POSTs does not do, and are ignored.
+ * Parses server-sent events from text, synchronously: text in, calls of `onEvent` out. No decoding, no clock.
+ * `id` and `retry` serve reconnecting. A client that POSTs does not reconnect, so they are ignored.
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
  */
 
 /**
- * Receives one event. `event` is `""` for the default type; `data` may be `""` too (`data:` and nothing more).
- * Returning `true` ends the parsing for good, as throwing does: what follows in the text is ignored.
+ * Receives one event. `event` is `""` for the default type; `data` may also be `""` (`data:` and nothing more).
+ * Returning `true`, or throwing, ends the parsing for good: later text is ignored.
  */
 export type OnSseEvent = (data: string, event: string) => boolean | undefined;
 
 export interface SseParserOptions {
   /**
-   * Maximum length of one event, in characters of the text that is pushed: UTF-16 units of decoded text, bytes of text that is not decoded
-   * yet. All text from the blank line before it counts, comments and a line without an end as well.
-   * @default 33 554 432 (32 Mi). Clients count bytes instead, whatever the transport, and give their `maxReplyBytes` here.
+   * Maximum length of one event, in characters of the pushed text: UTF-16 units of decoded text, bytes of text that is
+   * not decoded yet. All text since the last blank line counts, including comments and an unfinished line.
+   * @default 33 554 432 (32 Mi). Clients count bytes instead, with any transport, and pass their `maxReplyBytes` here.
    */
   readonly maxEventLength?: number;
 }
 
 export interface SseParser {
   /**
-   * Reads the next piece of text, cut anywhere. Every event that it completes is delivered before `push` returns.
-   * Linear in the length of the text however it is cut. Not to be called from within `onEvent`.
-   * @throws SseOverflowError when an event exceeds `maxEventLength`; whatever `onEvent` throws. Both end the parsing.
+   * Parses the next piece of text, cut anywhere. Every event that it completes is delivered before `push` returns.
+   * Linear in the length of the text, for any cuts. Must not be called from within `onEvent`.
+   * @throws SseOverflowError when an event exceeds `maxEventLength`; any error of `onEvent`. Both end the parsing.
    */
   push(text: string): void;
   /**
-   * The body has ended. Returns the event that still lacks its blank line, if it has data: as it stands, the last line
-   * perhaps cut off. The standard drops it, but proxies lose final blank lines, so the caller should take it if it
+   * Ends the body. Returns the event that still lacks its blank line, if it has data; its last line may be cut.
+   * The standard drops this event, but proxies lose final blank lines. The caller should use it if it
    * parses, and otherwise report the reply as truncated.
    */
   end(): { readonly data: string; readonly event: string } | undefined;
 }
 
-/** An event, or a line without an end, grew beyond `maxEventLength`. */
+/** Thrown when an event, or an unfinished line, exceeds `maxEventLength`. */
 export class SseOverflowError extends Error {
   override readonly name = "SseOverflowError";
   constructor(limit: number) {
@@ -48,14 +48,15 @@ const SPACE = 32;
 const BOM = 0xfeff;
 
 /**
- * Creates a parser for one response body. Its text is decoded UTF-8, or UTF-8 not decoded yet, a character for each
- * byte: the grammar is ASCII but for the byte order mark. One U+FEFF at the very start is dropped, any other is data;
- * who leaves the decoding for later drops the mark's three bytes himself.
+ * Returns a parser for one response body. Its text is decoded UTF-8, or undecoded UTF-8 with one character for each
+ * byte: the grammar is ASCII except for the byte order mark. One U+FEFF at the very start is dropped; any other is
+ * data. A caller that decodes later drops the three bytes of the mark itself.
  *
- * One departure from the standard: a field `error` that holds JSON, as llama.cpp sent its errors until September 2025,
- * makes an event with the data `{"error":…}` if the event has no data of its own, and so do lines of plain JSON with a
- * member `error`, as Gemini sends its own in mid-stream. A reply must not look whole because its error came under an
- * unknown name. @see https://github.com/ggml-org/llama.cpp/pull/16109
+ * There are two departures from the standard. Each makes an event with the data `{"error":…}`:
+ * - a field `error` that holds JSON, if the event has no data of its own (llama.cpp until September 2025)
+ * - lines of plain JSON with a member `error` (Gemini in mid-stream)
+ *
+ * Without them a failed reply would look complete. @see https://github.com/ggml-org/llama.cpp/pull/16109
  */
 export function createSseParser(onEvent: OnSseEvent, options: SseParserOptions = {}): SseParser {
   const { maxEventLength = 32 * 1024 * 1024 } = options;
@@ -93,7 +94,7 @@ export function createSseParser(onEvent: OnSseEvent, options: SseParserOptions =
         lengthBefore = 0;
         start = next;
       } else if ((code === LF || code === CR) && dataLines === 0 && text.slice(at, at + 5) === "data:") {
-        // Nearly every event of an LLM: one line of data and a blank line. It never enters the buffers.
+        // Nearly every event of an LLM is one line of data and a blank line. It never enters the buffers.
         checkLength(lengthBefore + next - start);
         const type = event;
         event = errorJson = "";
@@ -164,7 +165,7 @@ export function createSseParser(onEvent: OnSseEvent, options: SseParserOptions =
   return { push, end };
 }
 
-/** Where `mark` comes next; the length of the text when it does not. */
+/** Returns the next place of `mark`; the length of the text without one. */
 function find(text: string, mark: "\n" | "\r", from: number): number {
   const index = text.indexOf(mark, from);
   return index < 0 ? text.length : index;
@@ -197,9 +198,9 @@ function isError(text: string): boolean {
 const SHORT_PIECE = 1024;
 
 /**
- * Text that grows by pieces and is joined once, when complete. Every 1024 short pieces become one block, so that a line which
- * arrives byte by byte does not cost an array slot or a string header for each byte. Long pieces are not copied before the end:
- * a line without an end would take twice its length.
+ * Text that grows by pieces and is joined once, when complete. Every 1024 short pieces become one block. A line that
+ * arrives byte by byte then costs no array slot or string header for each byte. Long pieces are not copied before the
+ * end: an unfinished line would take twice its length.
  */
 class Pieces {
   length = 0;
