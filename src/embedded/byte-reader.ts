@@ -1,11 +1,11 @@
-/** Little-endian numbers and texts, one after another, never beyond the end. */
+/** Reads little-endian numbers and strings, one after another, never beyond the end. */
 
 /** Reads forward. `what` says in an error which value could not be read. */
 export class ByteReader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #decoder = new TextDecoder("utf-8", { fatal: true });
-  /** Makes the error out of what is wrong. */
+  /** Makes the error out of the fault's description. */
   readonly fault: (what: string) => Error;
   offset = 0;
 
@@ -58,18 +58,18 @@ export class ByteReader {
   /** A 64-bit number that counts something, of which there are `most`. */
   count(most: number, what: string): number {
     const count = this.u64(what);
-    if (count > most) throw this.fault(`${what} is ${count}, and can be ${most} at most`);
+    if (count > most) throw this.fault(`${what} is ${count}, above the limit of ${most}`);
     return count;
   }
 
-  /** A text with its length before it. */
+  /** A string with its length before it. */
   text(what: string): string {
     const length = this.count(this.#bytes.length, `the length of ${what}`);
     const start = this.#take(length, what);
     try {
       return this.#decoder.decode(this.#bytes.subarray(start, start + length));
     } catch {
-      throw this.fault(`${what} is no UTF-8`);
+      throw this.fault(`${what} is not UTF-8`);
     }
   }
 

@@ -1,8 +1,8 @@
-/** CRC-32 as in zlib and PNG: tells a file that was cut or altered on its way. */
+/** CRC-32 as in zlib and PNG: detects a file that was cut or altered on its way. */
 
 let table: Uint32Array | undefined;
 
-/** The checksum, as an unsigned 32-bit number. */
+/** Returns the checksum, as an unsigned 32-bit integer. */
 export function crc32(bytes: Uint8Array): number {
   table ??= createTable();
   let crc = 0xffffffff;

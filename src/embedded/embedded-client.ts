@@ -5,14 +5,14 @@ import { EmbeddedEngine } from "./embedded-engine.ts";
 import { LocalClient } from "./local-client.ts";
 import { ownWeights, type WeightsSource } from "./weights-file.ts";
 
-/** What an `EmbeddedClient` takes, beside the defaults for its calls. All of it is optional. */
+/** Options of an `EmbeddedClient`, in addition to the defaults for its calls. All are optional. */
 export interface EmbeddedClientOptions extends Omit<SendOptions, "signal"> {
   /**
-   * The weights, where they are not beside the module: a file's bytes, or its address. Default: the toy model of this
+   * The weights, where they are not next to the module: a file's bytes, or its URL. Default: the toy model of this
    * package. Bundles for an edge runtime pass the bytes of `toy.gguf`.
    */
   readonly weights?: WeightsSource | undefined;
-  /** What the model is called in messages and metrics. Default `"cloudllm-toy"`. */
+  /** The model's name in messages and metrics. Default `"cloudllm-toy"`. */
   readonly model?: string | undefined;
 }
 
@@ -20,15 +20,18 @@ export interface EmbeddedClientOptions extends Omit<SendOptions, "signal"> {
 const TOY = "cloudllm-toy";
 
 /**
- * A toy language model, inside this process: a real transformer that streams real tokens, offline and without a key. It tells
- * small stories, explains streaming and tokens, and knows nothing else; for tests, examples and the first five minutes.
+ * A toy language model, inside this process: a real transformer that streams real tokens, offline and without a key. It
+ * writes small stories, explains streaming and tokens, and knows nothing else; for tests, examples and the first five
+ * minutes.
  *
- * It counts tokens exactly, obeys `maxOutputTokens`, `temperature` (default 0.6), `topP`, `stop` and `seed` (with one, the
- * same question has the same answer), and fails with kind `contextLength` when the conversation fills its context of 512
- * tokens. Tools, search, thinking, structured output and images are `unsupported`. The weights (0.7 MB) are read at the first call.
+ * It counts tokens exactly, obeys `maxOutputTokens`, `temperature` (default 0.6), `topP`, `stop` and `seed` (with one,
+ * the same question has the same answer), and fails with kind `contextLength` when the conversation fills its context
+ * of 512 tokens. Tools, search, thinking, structured output and images are `unsupported`. The weights (0.7 MB) are read
+ * at the first call.
  *
- * Small models may fall into a loop and repeat it until the context is full. So no run of up to 32 tokens stands three times in
- * a row: of three, the last token is another. Except at temperature 0, which is always the likeliest token and nothing else.
+ * Small models may fall into a loop and repeat it until the context is full. So no run of up to 32 tokens occurs three
+ * times in a row: the last token of the third differs. Temperature 0 is the exception: it always takes the likeliest
+ * token.
  *
  * @example
  * ```ts
@@ -44,7 +47,7 @@ const TOY = "cloudllm-toy";
 export class EmbeddedClient extends LocalClient {
   readonly #engine: EmbeddedEngine;
 
-  /** @throws {TypeError} when an option is senseless */
+  /** @throws {TypeError} when an option is invalid */
   constructor({ weights = ownWeights(), model = TOY, ...defaults }: EmbeddedClientOptions = {}) {
     if (!(weights instanceof Uint8Array || weights instanceof URL))
       throw new TypeError("`weights` must be the bytes of a GGUF file, or its URL.");
@@ -54,7 +57,10 @@ export class EmbeddedClient extends LocalClient {
     this.#engine = engine;
   }
 
-  /** Reads the weights ahead of the first message. Resolves with whether they are there; never rejects: the message will say. */
+  /**
+   * Resolves with whether the weights are there, after reading them ahead of the first message. Never rejects: the
+   * first message reports the error.
+   */
   warm(): Promise<boolean> {
     return this.#engine.load().then(
       () => true,

@@ -18,8 +18,8 @@ export interface LoadedModel {
 }
 
 /**
- * A file's contents as a model.
- * @throws {SendError} when it cannot be one, with the name of the file and what is wrong with it
+ * Returns a file's contents as a model.
+ * @throws {SendError} when it cannot be one, with the name of the file and its fault
  */
 export function modelOf(bytes: Uint8Array, file: string): LoadedModel {
   const gguf = readGguf(bytes, file);
@@ -29,7 +29,7 @@ export function modelOf(bytes: Uint8Array, file: string): LoadedModel {
   return { tokenizer, weights: weightsOf(gguf, tokenizer.size) };
 }
 
-/** Reads its file once, whoever asks first; again only when that failed. */
+/** Reads its file once, for the first caller; again only when that failed. */
 export class EmbeddedEngine implements Engine {
   readonly #source: WeightsSource;
   #model: Promise<LoadedModel> | undefined;

@@ -6,13 +6,13 @@
 import { addScaled, dot, gated, normalize, softmax } from "./matrix.ts";
 import type { Layer, Weights } from "./weights.ts";
 
-/** What a layer remembers: the keys and values of all tokens so far, one after another. */
+/** The memory of a layer: the keys and values of all tokens so far, one after another. */
 interface Memory {
   readonly keys: Float32Array;
   readonly values: Float32Array;
 }
 
-/** One conversation inside the model: what it has read so far, and what comes next. */
+/** One conversation inside the model: the tokens so far, and the scores of the next one. */
 export class Evaluation {
   /** How many tokens it has seen. */
   length = 0;
@@ -76,7 +76,7 @@ export class Evaluation {
     return this.#scores;
   }
 
-  /** `#mixed` becomes what the earlier tokens have to say to this one, head by head. */
+  /** `#mixed` becomes the sum of the earlier tokens' values, weighted by attention, head by head. */
   #attend(layer: Layer, { keys, values }: Memory): void {
     const { width, heads, headWidth } = this.#weights.shape;
     const here = this.length * width;

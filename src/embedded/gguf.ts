@@ -10,7 +10,7 @@ import { damaged, foreign } from "./weights-error.ts";
 /** A value of the metadata. 64-bit numbers are read as doubles: none that matters here is larger than 2⁵³. */
 export type GgufValue = number | boolean | string | readonly GgufValue[];
 
-/** A tensor as it stands in the file. */
+/** A tensor as in the file. */
 export interface GgufTensor {
   readonly name: string;
   /** Fastest first: `[columns, rows]` for a matrix. */
@@ -19,9 +19,9 @@ export interface GgufTensor {
   readonly data: Uint8Array;
 }
 
-/** What is in a file. */
+/** The contents of a file. */
 export interface Gguf {
-  /** How errors call it. */
+  /** Its name in errors. */
   readonly file: string;
   readonly metadata: ReadonlyMap<string, GgufValue>;
   readonly tensors: ReadonlyMap<string, GgufTensor>;
@@ -37,31 +37,34 @@ const TENSOR_TYPES: ReadonlyMap<
   [8, { name: "Q8_0", block: 32, bytes: 34 }],
 ]);
 
-/** Our own: CRC-32 of everything behind it. It is the first entry, so that little is left uncovered. */
+/** Our own: CRC-32 of everything after it. It is the first entry, so that little is left uncovered. */
 const CHECKSUM = "cloudllm.crc32";
 
-/** More entries than any model has: what claims more is damaged, and not worth the wait. */
+/** More entries than any model has: a file that claims more is damaged, and not worth the wait. */
 const MAX_ENTRIES = 1_000_000;
 
 /** In bytes. Files have 32; a page is 4,096. */
 const MAX_ALIGNMENT = 2 ** 20;
 
-/** Whether a value of the metadata is an integer from 1 to `max`: what a file says may be any number, or none. */
+/**
+ * Returns whether a value of the metadata is an integer from 1 to `max`: a file's value may be any number, or another
+ * type.
+ */
 export function isCount(value: GgufValue | undefined, max: number): value is number {
   return typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= max;
 }
 
 /**
- * Reads a whole file. Tensors stay where they are: `data` are views of `bytes`.
+ * Returns the contents of a complete file. Tensors stay where they are: `data` are views of `bytes`.
  * @param file its name, for errors
- * @throws {SendError} kind `unsupported` for what is no GGUF that can be read here, `protocol` for a damaged one
+ * @throws {SendError} kind `unsupported` for a file that is not a GGUF of this kind, `protocol` for a damaged one
  */
 export function readGguf(bytes: Uint8Array, file: string): Gguf {
   const reader = new ByteReader(bytes, (what) => damaged(file, what));
   if (bytes.length < 4 || reader.ascii(4, "the magic number") !== "GGUF")
-    throw foreign(file, `it is no GGUF file (its first bytes are ${hexOf(bytes.subarray(0, 4))})`);
+    throw foreign(file, `it is not a GGUF file (its first bytes are ${hexOf(bytes.subarray(0, 4))})`);
   const version = reader.u32("the version");
-  if (version !== 3) throw foreign(file, `it is GGUF version ${version}, and version 3 can be read`);
+  if (version !== 3) throw foreign(file, `it is GGUF version ${version}, and only version 3 is supported`);
   const tensorCount = reader.count(MAX_ENTRIES, "the number of tensors");
   const entryCount = reader.count(MAX_ENTRIES, "the number of metadata entries");
 
@@ -91,8 +94,8 @@ function readTensorHead(reader: ByteReader, file: string): TensorHead {
   const typeId = reader.u32(`the type of ${name}`);
   const offset = reader.count(Number.MAX_SAFE_INTEGER, `the offset of ${name}`);
   const type = TENSOR_TYPES.get(typeId);
-  if (!type) throw foreign(file, `the tensor ${name} has the type ${typeId}, and F32, F16 and Q8_0 can be read`);
-  if ((shape[0] ?? 0) % type.block !== 0) throw damaged(file, `the rows of ${name} are no whole number of blocks`);
+  if (!type) throw foreign(file, `the tensor ${name} has the type ${typeId}, and only F32, F16 and Q8_0 are supported`);
+  if ((shape[0] ?? 0) % type.block !== 0) throw damaged(file, `the rows of ${name} are not a multiple of its blocks`);
   const weights = shape.reduce((product, size) => product * size, 1);
   return { name, shape, type: type.name, offset, size: (weights / type.block) * type.bytes };
 }
@@ -131,7 +134,7 @@ function readValue(reader: ByteReader, type: number, key: string): GgufValue {
       return reader.text(key);
     case 9: {
       const element = reader.u32(key);
-      if (element === 9) throw reader.fault(`${key} is a list of lists`);
+      if (element === 9) throw reader.fault(`${key} is an array of arrays`);
       const length = reader.count(MAX_ENTRIES, key);
       return Array.from({ length }, () => readValue(reader, element, key));
     }
@@ -142,7 +145,7 @@ function readValue(reader: ByteReader, type: number, key: string): GgufValue {
     case 12:
       return reader.f64(key);
     default:
-      throw reader.fault(`${key} has the type ${type}, which there is not`);
+      throw reader.fault(`${key} has the unknown type ${type}`);
   }
 }
 

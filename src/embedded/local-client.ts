@@ -20,7 +20,7 @@ export class LocalClient implements ClientWrapper {
   readonly #engine: Engine;
   readonly #defaults: SendOptions;
 
-  /** @throws {TypeError} when an option is senseless */
+  /** @throws {TypeError} when an option is invalid */
   constructor(model: string, engine: Engine, defaults: SendOptions) {
     const fault = optionsFault({ ...defaults });
     if (fault) throw new TypeError(fault);
@@ -29,7 +29,7 @@ export class LocalClient implements ClientWrapper {
     this.#defaults = defaults;
   }
 
-  /** What the constructor was given for all calls. */
+  /** The constructor's defaults for all calls. */
   get defaults(): SendOptions {
     return this.#defaults;
   }

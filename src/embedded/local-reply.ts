@@ -14,7 +14,7 @@ import { estimateInputTokens } from "../tokens/estimate.ts";
 import { turn } from "./turn.ts";
 import type { Engine, Writer } from "./writer.ts";
 
-/** What a reply needs to know of its call. */
+/** The facts of its call that a reply needs. */
 export interface LocalCall {
   readonly provider: string;
   readonly model: string;

@@ -1,6 +1,6 @@
 /**
- * Keeps a small model out of loops. What stands twice makes a third time likelier, and that a fourth one, until the context is
- * full of "clever clever clever". So a run of tokens may stand twice in a row, and not three times.
+ * Keeps a small model out of loops. A run that occurs twice makes a third time likelier, and that a fourth one, until
+ * the context is full of "clever clever clever". So a run of tokens may occur twice in a row, and not three times.
  */
 
 import type { Sampler } from "./sampler.ts";
@@ -9,17 +9,17 @@ import type { Sampler } from "./sampler.ts";
 const MAX_RUN_LENGTH = 32;
 
 /**
- * A sampler that never chooses the token with which a run of 1 to 32 tokens would stand a third time in a row. Everything
- * else is as likely as before, among what is left. For one reply: it remembers what it chose. Overwrites scores.
+ * Returns a sampler that never chooses the token with which a run of 1 to 32 tokens would occur a third time in a row.
+ * The other tokens keep their relative likelihood. For one reply: it remembers what it chose. Overwrites scores.
  */
 export function withoutLoops(sample: Sampler): Sampler {
   const written: number[] = [];
-  /** For each length of run: how many of the last tokens are what stood that far before them. */
+  /** For each length of run: how many of the last tokens equal the token that far before them. */
   const repeated = new Uint32Array(MAX_RUN_LENGTH + 1);
   return (scores) => {
     for (let run = 1; run <= MAX_RUN_LENGTH; run++) {
       const third = written[written.length - run];
-      // Two whole runs, and all of a third but its last token: of those, all but the first run repeat.
+      // Two complete runs, and all of a third but its last token: of those, all but the first run repeat.
       if (third !== undefined && (repeated[run] as number) >= 2 * run - 1) scores[third] = Number.NEGATIVE_INFINITY;
     }
     const token = sample(scores);

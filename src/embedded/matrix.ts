@@ -1,6 +1,6 @@
 /**
- * Matrices of whole bytes, and the arithmetic on vectors. The casts (`as number`) stand where an index is within its array by
- * construction: the loops here are all the time there is.
+ * Matrices of bytes, and the arithmetic on vectors. The casts (`as number`) are where an index is within its array by
+ * construction: almost all time is spent in these loops.
  */
 
 import type { GgufTensor } from "./gguf.ts";
@@ -20,13 +20,13 @@ export interface Matrix {
   row(index: number, out: Float32Array): void;
 }
 
-/** A matrix as it stands in the file; bytes stay bytes. */
+/** A matrix as in the file; bytes stay bytes. */
 export function matrixOf({ shape, type, data }: GgufTensor): Matrix {
   const [columns = 1, rows = 1] = shape;
   return type === "Q8_0" ? new ByteMatrix(rows, columns, data) : new PlainMatrix(rows, columns, numbersOf(type, data));
 }
 
-/** A tensor that is no byte matrix, as numbers. */
+/** A tensor that is not a byte matrix, as numbers. */
 export function vectorOf({ type, data, shape }: GgufTensor): Float32Array {
   if (type !== "Q8_0") return numbersOf(type, data);
   const [columns = 1, rows = 1] = shape;

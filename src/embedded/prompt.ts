@@ -1,4 +1,4 @@
-/** A conversation → the tokens that the model goes on from. The form is ChatML, which the model was trained on. */
+/** A conversation → the tokens that the model continues. The form is ChatML, which the model was trained on. */
 
 import { SendError } from "../contract/errors.ts";
 import type { Message } from "../contract/message.ts";
@@ -9,7 +9,8 @@ export const TURN_BEGINS = "<|im_start|>";
 export const TURN_ENDS = "<|im_end|>";
 
 /**
- * All turns, and the beginning of the answer. Texts are only ever text: `<|im_end|>` in one ends nothing.
+ * Returns the tokens of all turns, and of the beginning of the answer. Texts are only ever text: `<|im_end|>` in one
+ * ends nothing.
  * @param context tokens that the model can look at; the answer needs at least one of them
  * @throws {SendError} kind `contextLength` when there is no room for an answer
  */

@@ -1,4 +1,4 @@
-/** What a small model in this process has no way to do. */
+/** The options that a small model in this process does not support. */
 
 import type { Message } from "../contract/message.ts";
 import type { SendOptions } from "../contract/options.ts";
@@ -17,8 +17,8 @@ const NOTHING_ASKED: { readonly [Name in keyof SendOptions]?: (value: never) => 
 };
 
 /**
- * Looks at everything before anything is written.
- * @throws {SendError} kind `unsupported`, unless the caller wants such things left out
+ * Validates a call before a reply is written.
+ * @throws {SendError} kind `unsupported`, unless the caller wants such options left out
  */
 export function refuseWhatItCannot(messages: readonly Message[], options: SendOptions, model: string): void {
   const { unsupported } = requestContext(options, { provider: "embedded", model, baseUrl: "" }, {});

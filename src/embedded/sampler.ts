@@ -1,4 +1,4 @@
-/** Which token comes next, out of how likely each is. */
+/** Chooses the next token, by the scores of all. */
 
 import { softmax } from "./matrix.ts";
 
@@ -48,7 +48,7 @@ function chosen(shares: Float32Array, topP: number, draw: number): number {
   return likeliest(shares); // the shares' rounding left something over
 }
 
-/** Numbers from 0 to 1 (mulberry32). Seeds are whole numbers of any size and sign. */
+/** Numbers from 0 to 1 (mulberry32). Seeds are integers of any size and sign. */
 function createRandom(seed: number): () => number {
   let state = (seed ^ Math.floor(seed / 2 ** 32)) >>> 0;
   return () => {

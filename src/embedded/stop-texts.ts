@@ -1,4 +1,4 @@
-/** Texts at which a model stops writing. What may be the beginning of one is held back until it is known. */
+/** Texts at which a model stops writing. A text that may be the beginning of one is held back until it is known. */
 
 /** Passes text through until a stop text comes. */
 export class StopTexts {
@@ -9,7 +9,7 @@ export class StopTexts {
     this.#stops = stops;
   }
 
-  /** What can be shown now, and whether a stop text came, which is not shown itself. */
+  /** Returns the text that can be shown now, and whether a stop text came, which is not shown itself. */
   push(text: string): { readonly text: string; readonly stopped: boolean } {
     if (this.#stops.length === 0) return { text, stopped: false };
     const all = this.#held + text;
@@ -23,7 +23,7 @@ export class StopTexts {
     return { text: all.slice(0, all.length - held), stopped: false };
   }
 
-  /** Nothing more comes: what is still held back was no stop text. */
+  /** Returns the text that is still held back, and was not a stop text, at the end. */
   rest(): string {
     const rest = this.#held;
     this.#held = "";
@@ -31,7 +31,7 @@ export class StopTexts {
   }
 }
 
-/** How long the longest end of `text` is that is the beginning of `stop`. */
+/** Returns the length of the longest end of `text` that is the beginning of `stop`. */
 function overlap(text: string, stop: string): number {
   for (let length = Math.min(text.length, stop.length - 1); length > 0; length--) {
     if (text.endsWith(stop.slice(0, length))) return length;

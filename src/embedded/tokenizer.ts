@@ -1,6 +1,6 @@
 /**
- * SentencePiece's byte pair encoding, as llama.cpp runs it: again and again the neighbours whose joined piece has the highest
- * score become one; a character without a piece is spelt in bytes. A space is U+2581.
+ * SentencePiece's byte pair encoding, as llama.cpp runs it: again and again the neighbours whose joined piece has the
+ * highest score become one; a character without a piece is spelt in bytes. A space is U+2581.
  * @see https://github.com/ggml-org/llama.cpp/blob/master/src/llama-vocab.cpp (llm_tokenizer_spm)
  */
 
@@ -10,7 +10,7 @@ import { damaged, foreign } from "./weights-error.ts";
 
 const SPACE = "\u2581";
 
-/** What a piece is for, in the numbers of the file. */
+/** The purpose of a piece, in the numbers of the file. */
 const NORMAL = 1;
 const CONTROL = 3;
 const BYTE = 6;
@@ -23,7 +23,7 @@ export class Tokenizer {
   readonly begin: number;
   /** Ends a turn. */
   readonly end: number;
-  /** UTF-16 units of the longest piece: fewer tokens than `text.length / longest` no text has. */
+  /** UTF-16 units of the longest piece: a text has at least `text.length / longest` tokens. */
   readonly longest: number;
   readonly #pieces: readonly string[];
   readonly #kinds: readonly number[];
@@ -36,7 +36,7 @@ export class Tokenizer {
   /** @throws {SendError} when the file's tokenizer is another one, or incomplete */
   constructor(gguf: Gguf) {
     const model = gguf.metadata.get("tokenizer.ggml.model");
-    if (model !== "llama") throw foreign(gguf.file, `its tokenizer is ${String(model)}, and only llama is known`);
+    if (model !== "llama") throw foreign(gguf.file, `its tokenizer is ${String(model)}, and only llama is supported`);
     if (gguf.metadata.get("tokenizer.ggml.add_space_prefix") !== false)
       throw foreign(gguf.file, "its tokenizer adds a space before a text");
     this.#pieces = listOf(gguf, "tokenizer.ggml.tokens", isText);
@@ -44,7 +44,7 @@ export class Tokenizer {
     this.#kinds = listOf(gguf, "tokenizer.ggml.token_type", isNumber);
     this.size = this.#pieces.length;
     if (this.#scores.length !== this.size || this.#kinds.length !== this.size)
-      throw damaged(gguf.file, "its tokens, their scores and their types are not equally many");
+      throw damaged(gguf.file, "its tokens, their scores and their types differ in number");
     let longest = 1;
     const bytes = new Map<number, number>();
     for (const [id, piece] of this.#pieces.entries()) {
@@ -65,12 +65,12 @@ export class Tokenizer {
     this.end = this.#idOf(gguf, "tokenizer.ggml.eos_token_id");
   }
 
-  /** The token that is no text, such as `<|im_start|>`; `undefined` when there is none of that name. */
+  /** Returns the token that is not text, such as `<|im_start|>`; `undefined` for an unknown name. */
   control(name: string): number | undefined {
     return this.#controls.get(name);
   }
 
-  /** The tokens of a text. What looks like a control token in it is text. */
+  /** Returns the tokens of a text. A control token's name in the text is text. */
   encode(text: string): number[] {
     const ids: number[] = [];
     // No piece has a space but at its beginning, so that words do not touch each other.
@@ -109,7 +109,7 @@ export class Tokenizer {
     }
   }
 
-  /** A linked list whose neighbours are joined in the order of a queue: n log n, whatever the text. */
+  /** A linked list whose neighbours are joined in the order of a queue: n log n for any text. */
   #merged(symbols: string[]): string[] {
     const next = symbols.map((_, at) => at + 1);
     const before = symbols.map((_, at) => at - 1);
@@ -139,7 +139,7 @@ export class Tokenizer {
   #idOf({ metadata, file }: Gguf, key: string): number {
     const id = metadata.get(key);
     if (id === 0 || isCount(id, this.size - 1)) return id;
-    throw damaged(file, `${key} is no token`);
+    throw damaged(file, `${key} is not a token`);
   }
 }
 
@@ -149,7 +149,7 @@ const ENCODER = new TextEncoder();
 function listOf<T extends GgufValue>({ metadata, file }: Gguf, key: string, is: (value: GgufValue) => value is T): T[] {
   const list = metadata.get(key);
   if (Array.isArray(list) && list.length > 0 && list.every(is)) return list;
-  throw damaged(file, `${key} is missing, or not the list it should be`);
+  throw damaged(file, `${key} is missing, or not an array of the expected type`);
 }
 
 function isText(value: GgufValue): value is string {

@@ -1,4 +1,4 @@
-/** Lets the event loop turn, so that whatever else waits in this thread gets its turn between two tokens. */
+/** Lets the event loop turn, so that other tasks in this thread get their turn between two tokens. */
 
 /** Resolves after timers and input that were due. Not by a timer: browsers make nested ones wait 4 ms. */
 export function turn(): Promise<void> {

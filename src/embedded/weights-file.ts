@@ -2,15 +2,15 @@
 
 import { SendError } from "../contract/errors.ts";
 
-/** The file's bytes, or its address: `file:` on Node, Bun and Deno, whatever `fetch` takes elsewhere. */
+/** The file's bytes, or its URL: `file:` on Node, Bun and Deno, any that `fetch` takes elsewhere. */
 export type WeightsSource = Uint8Array | URL;
 
-/** Our own model, beside this module. Bundlers that know `new URL(…, import.meta.url)` take it along. */
+/** Our own model, next to this module. Bundlers that know `new URL(…, import.meta.url)` take it along. */
 export function ownWeights(): URL {
   return new URL("./toy.gguf", import.meta.url);
 }
 
-/** How errors call it. */
+/** Returns its name in errors. */
 export function nameOf(source: WeightsSource): string {
   if (source instanceof Uint8Array) return "passed as bytes";
   if (source.protocol !== "file:") return source.href;
@@ -21,7 +21,10 @@ export function nameOf(source: WeightsSource): string {
   }
 }
 
-/** @throws {SendError} kind `notFound` where there is no such file, `network` where it cannot be had */
+/**
+ * Resolves with the file's bytes.
+ * @throws {SendError} kind `notFound` where the file does not exist, `network` where it cannot be read
+ */
 export async function loadWeights(source: WeightsSource): Promise<Uint8Array> {
   if (source instanceof Uint8Array) return source;
   const files = source.protocol === "file:" ? nodeFiles() : undefined;
@@ -31,7 +34,7 @@ export async function loadWeights(source: WeightsSource): Promise<Uint8Array> {
     if (response.ok) return new Uint8Array(await response.arrayBuffer());
     throw new SendError(
       "notFound",
-      `The weights file ${nameOf(source)} cannot be had: the answer is ${response.status}.`,
+      `The weights file ${nameOf(source)} cannot be read: the response has status ${response.status}.`,
     );
   } catch (error) {
     if (error instanceof SendError) throw error;

@@ -10,9 +10,9 @@ const MAX_REMEMBERED = 2 ** 29;
 /** Of layers, columns, heads or tokens to look at: as many as the file's own type for them can say. */
 const MAX_MEASURE = 2 ** 32 - 1;
 
-/** The model's measures. */
+/** The model's dimensions. */
 interface Shape {
-  /** Most tokens that it can look at: question and answer together. */
+  /** Maximum number of tokens that it can look at: question and answer together. */
   readonly context: number;
   readonly layers: number;
   readonly width: number;
@@ -46,7 +46,7 @@ export interface Weights {
   readonly output: Matrix;
 }
 
-/** @throws {SendError} when the file holds another kind of model, or less than a whole one */
+/** @throws {SendError} when the file holds another kind of model, or only a part of one */
 export function weightsOf(gguf: Gguf, vocabulary: number): Weights {
   const shape = shapeOf(gguf, vocabulary);
   const { width, hidden } = shape;
@@ -84,8 +84,8 @@ export function weightsOf(gguf: Gguf, vocabulary: number): Weights {
 function shapeOf(gguf: Gguf, vocabulary: number): Shape {
   const architecture = gguf.metadata.get("general.architecture");
   if (architecture !== "llama")
-    throw foreign(gguf.file, `its architecture is ${String(architecture)}, and only llama is known`);
-  // A model without layers is one for tests.
+    throw foreign(gguf.file, `its architecture is ${String(architecture)}, and only llama is supported`);
+  // A model without layers is for tests.
   const layers = (gguf.metadata.get("llama.block_count") ?? 0) === 0 ? 0 : countOf(gguf, "llama.block_count");
   const width = countOf(gguf, "llama.embedding_length");
   const heads = countOf(gguf, "llama.attention.head_count");

@@ -5,7 +5,7 @@ import type { Message } from "../contract/message.ts";
 import type { SendOptions } from "../contract/options.ts";
 import type { TokenUsage } from "../contract/usage.ts";
 
-/** What one step of a writer brings: text (`""` where nothing can be shown yet), and in the last one how it ended. */
+/** The result of one step of a writer: text (`""` where nothing can be shown yet), and in the last one how it ended. */
 export interface Step {
   readonly text: string;
   readonly finishReason?: FinishReason;
@@ -15,7 +15,7 @@ export interface Step {
 export interface Writer {
   /** Tokens so far; absent where they are not counted. */
   readonly usage: TokenUsage | undefined;
-  /** Nobody asks for the next step before this one is there, nor after the last. */
+  /** The next step is not asked for before this one is there, nor after the last. */
   write(): Step | Promise<Step>;
 }
 

@@ -1,4 +1,4 @@
-/** Who may go now: calls in the order in which they came, within the limits and what the provider says of them. */
+/** The queue of calls, in the order in which they came, within the limits and what the provider reports of its own. */
 
 import type { ClientWrapper } from "../contract/client.ts";
 import type { SendErrorKind } from "../contract/error-kind.ts";
@@ -16,43 +16,43 @@ import { SlidingWindow } from "./sliding-window.ts";
 
 /** The limits; those that are absent do not hold. */
 export interface RateLimitOptions {
-  /** Most calls begun in any 60 seconds. */
+  /** Maximum number of calls begun in any 60 seconds. */
   readonly requestsPerMinute?: number | undefined;
   /**
-   * Most tokens, in and out, in any 60 seconds. A call is counted with an estimate of its input and its `maxOutputTokens`
-   * (1 000 where it has none) when it begins, and with what the provider reported when it ends.
+   * Maximum number of tokens, in and out, in any 60 seconds. A call is counted with an estimate of its input and its
+   * `maxOutputTokens` (1 000 where it has none) when it begins, and with what the provider reported when it ends.
    */
   readonly tokensPerMinute?: number | undefined;
-  /** Most calls under way at once; a stream is under way until it is read to its end, or left. */
+  /** Maximum number of calls under way at once; a stream is under way until it is read to its end, or left. */
   readonly concurrency?: number | undefined;
 }
 
-/** What a reply is taken to cost before it is known. */
+/** The assumed tokens of a reply before they are known. */
 const EXPECTED_OUTPUT_TOKENS = 1_000;
 
-/** Somebody in line. */
+/** A call in the queue. */
 interface Waiting {
   readonly tokens: number;
-  /** A provider that asks for a longer wait than this is told to the caller. */
+  /** A longer wait than this that a provider asks for fails the call. */
   readonly longestWaitMs: number;
   readonly refuse: (waitMs: number) => void;
   /** Whether another client is idle, so that a long wait is in vain. */
   readonly mayPassOn: (waitMs: number) => boolean;
-  /** `correct` tells the real cost, once it is known. */
+  /** `correct` reports the real cost, once it is known. */
   readonly enter: (correct: (tokens: number) => void) => void;
 }
 
-/** Told once how a call ended. */
+/** Called once with how a call ended. */
 export type Release = (message: AssistantMessage | undefined, error: unknown) => void;
 
-/** The line of one client's calls. */
+/** The queue of one client's calls. */
 export class CallQueue {
   readonly #requests: SlidingWindow | undefined;
   readonly #tokens: SlidingWindow | undefined;
   readonly #concurrency: number;
   readonly #waiting: Waiting[] = [];
   #running = 0;
-  /** Nobody goes before. */
+  /** No call begins before this time. */
   #closedUntil = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -69,7 +69,7 @@ export class CallQueue {
   /** Resolves when it is the call's turn. @throws {SendError} kind `aborted` when the signal fires before. */
   async acquire(client: ClientWrapper, messages: readonly Message[], options: SendOptions): Promise<Release> {
     reportAttempts(options.signal, () => []); // until it is its turn
-    // What makes no sense is the client's to refuse, and costs nothing.
+    // An invalid call is refused by the client, and costs nothing.
     const isSound = messagesFault(messages) === undefined && optionsFault({ ...options }) === undefined;
     const { signal, retries, timeouts, maxOutputTokens = EXPECTED_OUTPUT_TOKENS } = isSound ? options : {};
     const tokens = this.#tokens && isSound ? estimateInputTokens(messages) + maxOutputTokens : 0;
@@ -125,7 +125,7 @@ export class CallQueue {
       this.#running--;
       const partial = error instanceof SendError ? error.partial : undefined;
       const { usage: reported, estimatedUsage } = message ?? partial ?? {};
-      // What a cut reply reported does not cover its end; the estimate does.
+      // The usage that a cut reply reported does not cover its end; the estimate does.
       const usage = estimatedUsage ?? reported;
       // A refusal costs nothing.
       correct(usage?.totalTokens ?? 0);
@@ -135,7 +135,7 @@ export class CallQueue {
     };
   }
 
-  /** Lets in whoever may go, first come first served; sets the clock for the next. */
+  /** Starts the calls that may begin, in order; sets the timer for the next. */
   #advance(): void {
     clearTimeout(this.#timer);
     const closedMs = this.#closedUntil - performance.now();
@@ -160,7 +160,7 @@ export class CallQueue {
     }
   }
 
-  /** What the provider says that remains. */
+  /** Takes the provider's report of what remains. */
   learn({ requests, tokens }: RateLimits = {}): void {
     for (const limit of [requests, tokens]) if (limit?.remaining === 0) this.#close(limit.resetMs);
   }

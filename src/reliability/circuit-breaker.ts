@@ -20,7 +20,7 @@ export class Circuit {
   readonly #resetAfterMs: number;
   #failed = 0;
   #openUntil = 0;
-  /** A trial that has not ended by then has told nothing. */
+  /** A trial that has not ended by then has no result. */
   #trialUntil = 0;
 
   /** @throws {TypeError} when an option is invalid */
@@ -31,7 +31,10 @@ export class Circuit {
     this.#resetAfterMs = resetAfterMs;
   }
 
-  /** Whether the client may be asked now. An open circuit lets one trial through when its pause is over, and no more before it ends. */
+  /**
+   * Whether the client may be asked now. An open circuit lets one trial through when its pause is over, and no more
+   * before it ends.
+   */
   enter(now: number): "closed" | "trial" | undefined {
     if (this.#failed < this.#failureThreshold) return "closed";
     if (this.waitMs(now) > 0) return undefined;
@@ -39,7 +42,7 @@ export class Circuit {
     return "trial";
   }
 
-  /** Milliseconds until the next trial, if the one under way tells nothing. */
+  /** Milliseconds until the next trial, if the one under way has no result. */
   waitMs(now: number): number {
     return Math.max(0, this.#openUntil - now, this.#trialUntil - now);
   }

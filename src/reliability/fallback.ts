@@ -16,25 +16,32 @@ import { askComplete, askStreamed, checkedClients, jointDefaults, raceOf } from 
 export interface FallbackOptions {
   /**
    * Whether a failure lets the next client try. Default: every kind but `aborted`, `invalidRequest`, `contentFilter`,
-   * `invalidOutput` and `busy`, which would fail there, too. If it throws, the call fails with the failure it was asked about.
+   * `invalidOutput` and `busy`, which would also fail there. If the function throws, the call fails with the failure in
+   * question.
    */
   readonly shouldFallBack?: ((error: SendError) => boolean) | undefined;
   /**
-   * Longest wait for a client's first chunk before the next is asked and the slow one let go, in milliseconds; only time in
-   * which the caller waits counts. The last client has no such limit, and neither has a whole reply. Default: off.
+   * Maximum wait for a client's first chunk, in milliseconds. Then the next client is asked, and the slow one released.
+   * Only time in which the caller waits counts. The last client has no such limit, nor has a non-streamed reply.
+   * Default: off.
    */
   readonly firstChunkWithinMs?: number | undefined;
-  /** What is done when a reply breaks after its first chunk, for calls that do not say: see `Recovery`. Default: the call fails. */
+  /**
+   * How to recover a reply that breaks after its first chunk, for calls that do not set it: see `Recovery`. Default:
+   * the call fails.
+   */
   readonly recover?: Recovery | undefined;
   /**
-   * A client that keeps failing is left out for a while. Only the kinds `server`, `overloaded`, `network`, `timeout` (but for
-   * the caller's own `timeouts.total`), `truncated`, `protocol` and `rateLimit` count: anything else says nothing about the
-   * client for other callers. Default: 5 failures, 30 000 ms; `false` turns it off.
+   * A client that keeps failing is left out for a while. Only the kinds `server`, `overloaded`, `network`, `timeout`
+   * (but for the caller's own `timeouts.total`), `truncated`, `protocol` and `rateLimit` count: other kinds say nothing
+   * about the client for other callers. Default: 5 failures, 30 000 ms; `false` turns it off.
    */
   readonly circuit?: CircuitOptions | false | undefined;
 }
 
-/** Failures that say something about the client, and not about one caller's request or key: they count for its circuit. */
+/**
+ * Failures that say something about the client, and not about one caller's request or key: they count for its circuit.
+ */
 const CLIENT_FAULTS: readonly SendErrorKind[] = [
   "server",
   "overloaded",
@@ -55,11 +62,12 @@ const REQUEST_FAULTS: readonly SendErrorKind[] = [
 ];
 
 /**
- * A client that asks the first of `clients`, and the next one when it fails before its first chunk. Each does its own
- * retries before, but waits longer than a second (`Retry-After`, back-off, its turn in a `rateLimit`) only while no other
- * client is idle: the call goes on to that one at once, and only the last one waits. After the first chunk a failure is a failure, nobody wants another beginning below the first, unless it is
- * said how to `recover`: then the next client goes on, or begins again, once the first has tried by itself.
- * `provider` and `model` of the reply say who answered; `metrics.attempts` lists everybody who was asked.
+ * Returns a client that asks the first of `clients`, and the next one when that fails before its first chunk. Each does
+ * its own retries before, but waits longer than a second (`Retry-After`, back-off, its turn in a `rateLimit`) only
+ * while no other client is idle: the call moves to that one at once, and only the last one waits. A failure after the
+ * first chunk fails the call, unless `recover` is set: then the next client continues, or begins again, once the first
+ * has made its own attempts. `provider` and `model` of the reply say who answered; `metrics.attempts` lists the
+ * attempts at all clients.
  *
  * @throws {TypeError} when `clients` is empty or an option is invalid
  * @example
@@ -126,7 +134,7 @@ export function fallback(clients: readonly ClientWrapper[], options: FallbackOpt
       told(client, result) {
         const own = circuits.get(client);
         if (!own) return;
-        // Who begins well may yet break off; who is left alone by the caller has done its part.
+        // A client that begins well may yet break off; one whose caller left has done its part.
         if (result.status === "first") return;
         const wasTrial = trials.delete(client);
         if (result.status === "done") own.succeeded();
@@ -137,7 +145,7 @@ export function fallback(clients: readonly ClientWrapper[], options: FallbackOpt
     };
   }
 
-  /** Everybody else goes first when a reply is to be brought to its end. */
+  /** All other clients come first when a reply is to be continued. */
   async function recovering<Output>(
     messages: readonly Message[],
     its: SendOptions<Output> & { readonly recover: Recovery },
@@ -183,8 +191,8 @@ export function fallback(clients: readonly ClientWrapper[], options: FallbackOpt
 }
 
 /**
- * `total` is the caller's limit, and includes the caller's own pauses. A call of which nothing was sent says nothing, such as
- * one that a `rateLimit` within the fallback has refused.
+ * `total` is the caller's limit, and includes the caller's own pauses. A call of which nothing was sent says nothing,
+ * such as one that a `rateLimit` within the fallback has refused.
  */
 function isClientFault({ kind, phase, attempts }: SendError): boolean {
   return CLIENT_FAULTS.includes(kind) && phase !== "total" && attempts?.length !== 0;

@@ -11,22 +11,23 @@ export type HedgeOptions =
     }
   | {
       /**
-       * The part of the first client's calls whose first chunk came sooner, such as 0.95: then about one call in twenty is
-       * asked twice. Learned from its latest 200 calls; until there are 20, nothing is asked twice.
+       * The part of the first client's calls whose first chunk came sooner, such as 0.95: then about one call in twenty
+       * is asked twice. Learned from its latest 200 calls; until there are 20, nothing is asked twice.
        */
       readonly quantile: number;
     };
 
-/** Calls that are remembered, and how many are needed to tell a quantile. */
+/** Calls that are remembered, and how many are needed to know a quantile. */
 const REMEMBERED = 200;
 const ENOUGH = 20;
 
 /**
- * A client that asks `first`, and `second` as well when no chunk has come after a while (or when `first` fails before). Who
- * delivers a chunk first is the reply; the other's socket closes at once. Costs a second request in the slow cases only.
- * `metrics.attempts` lists both. `sendMessage` streams inside, so that the first chunk is known there, too.
+ * Returns a client that asks `first`, and also `second` when no chunk has come after a while (or when `first` fails
+ * before). The first to deliver a chunk is the reply; the other's socket closes at once. Costs a second request in the
+ * slow cases only. `metrics.attempts` lists both. `sendMessage` streams inside, so that the first chunk is also known
+ * there.
  *
- * @throws {TypeError} when an argument is senseless
+ * @throws {TypeError} when an argument is invalid
  * @example
  * ```ts
  * import { hedge, OpenAIClient } from "cloudllm";
@@ -52,7 +53,7 @@ export function hedge(first: ClientWrapper, second: ClientWrapper, options: Hedg
       },
       patienceMs: () => (started === 1 ? afterMs(waits) : undefined),
       told(client, result) {
-        // Who has lost would have taken longer still; left out, the slow calls would be forgotten.
+        // The loser would have taken longer still; without it, the slow calls would not count.
         if (client === first && (result.status === "first" || result.status === "lost")) waits.add(result.waitedMs);
       },
     };

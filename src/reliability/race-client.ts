@@ -8,7 +8,10 @@ import { streamOf } from "../stream/complete-source.ts";
 import { clientOf, openStream } from "../stream/open-stream.ts";
 import { Race, type RaceRules } from "./race.ts";
 
-/** A client that runs a race for each call. `rulesOf` is asked anew each time: rules know who has started. */
+/**
+ * Returns a client that runs a race for each call. `rulesOf` is called for each race: rules know which clients have
+ * started.
+ */
 export function raceClient(
   clients: readonly [ClientWrapper, ...ClientWrapper[]],
   rulesOf: (streamed: boolean) => RaceRules,
@@ -22,7 +25,7 @@ export function raceClient(
   });
 }
 
-/** Returns the source of one race. @throws {SendError} when the call is invalid, for which no client is at fault. */
+/** Returns the source of one race. @throws {SendError} when the call is invalid, which is not the fault of a client. */
 export function raceOf(messages: readonly Message[], options: SendOptions, rules: RaceRules): Race {
   checkCall(messages, { ...options, toolChoice: undefined }); // whether there are tools to choose from, a client of tools knows
   return new Race(messages, options, rules);
@@ -30,11 +33,14 @@ export function raceOf(messages: readonly Message[], options: SendOptions, rules
 
 export const askStreamed: RaceRules["ask"] = (client, messages, options) => client.sendMessageStream(messages, options);
 
-/** A whole reply runs as a stream that is there at once. */
+/** A non-streamed reply runs as a stream that is complete at once. */
 export const askComplete: RaceRules["ask"] = async (client, messages, options) =>
   streamOf(await client.sendMessage(messages, options));
 
-/** What a call of any of them may carry: the first's defaults, and the tools of all. Of two tools of one name, the first one. */
+/**
+ * Returns the options for a call of any of them: the first's defaults, and the tools of all. Of two tools of one name,
+ * the first one.
+ */
 export function jointDefaults(clients: readonly ClientWrapper[]): SendOptions {
   const tools = new Map<string, Tool>();
   for (const tool of clients.flatMap(({ defaults }) => defaults?.tools ?? [])) {
@@ -43,14 +49,14 @@ export function jointDefaults(clients: readonly ClientWrapper[]): SendOptions {
   return { ...clients[0]?.defaults, ...(tools.size > 0 && { tools: [...tools.values()] }) };
 }
 
-/** @throws {TypeError} when it is no list of clients. */
+/** @throws {TypeError} when it is not an array of clients. */
 export function checkedClients(clients: readonly ClientWrapper[]): readonly [ClientWrapper, ...ClientWrapper[]] {
   if (!Array.isArray(clients)) throw new TypeError("`clients` must be an array of clients.");
   const [first, ...others] = clients as readonly ClientWrapper[];
-  if (!first) throw new TypeError("`clients` is empty: there is nobody to ask.");
+  if (!first) throw new TypeError("`clients` is empty. Give at least one client.");
   for (const client of [first, ...others]) {
     if (typeof client?.sendMessage !== "function" || typeof client.sendMessageStream !== "function")
-      throw new TypeError("`clients` must be clients: things with `sendMessage` and `sendMessageStream`.");
+      throw new TypeError("`clients` must be clients: objects with `sendMessage` and `sendMessageStream`.");
   }
   return [first, ...others];
 }

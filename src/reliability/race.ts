@@ -1,4 +1,4 @@
-/** One reply, asked of several clients: who delivers the first chunk has won, the others are let go. */
+/** One reply, asked of several clients: the first to deliver a chunk has won, the others are released. */
 
 import type { MessageChunk } from "../contract/chunk.ts";
 import type { ClientWrapper } from "../contract/client.ts";
@@ -18,31 +18,36 @@ import { type ChunkSink, type ChunkSource, NO_SINK, Opening } from "../stream/so
 import { estimateInputTokens } from "../tokens/estimate.ts";
 import { Runner, type RunnerHost } from "./runner.ts";
 
-/** How long to wait for somebody who was let go, or whose time is up, to say so, in milliseconds. */
+/** Maximum wait for a released or timed-out client to report its attempts, in milliseconds. */
 const LEAVING_LIMIT_MS = 20;
 
 /** How a race is run. */
 export interface RaceRules {
-  /** Who may start now: the next one in turn, if any. Asked again whenever another is needed. */
+  /** Returns the client that may start now: the next one in turn, if any. Called again when another is needed. */
   next(): ClientWrapper | undefined;
-  /** When nobody may start at all: how long until somebody may, in milliseconds. */
+  /** When no client may start: how long until one may, in milliseconds. */
   readonly retryAfterMs?: () => number;
   ask(client: ClientWrapper, messages: readonly Message[], options: SendOptions): Promise<MessageStream>;
-  /** How long to wait for a client's first chunk before the next starts, in milliseconds; `undefined`: until it fails. */
+  /**
+   * How long to wait for a client's first chunk before the next starts, in milliseconds; `undefined`: until it fails.
+   */
   patienceMs(client: ClientWrapper): number | undefined;
-  /** What becomes of a client that is too slow: it runs on beside the next, or it is let go. */
+  /** The fate of a client that is too slow: it runs on next to the next one, or it is released. */
   readonly slow: "keep" | "drop";
   /** Whether this failure lets the next one start. */
   goesOn(error: SendError): boolean;
-  /** Whether another is idle that would be asked after this failure of one under way, so that a long wait of that one is in vain. */
+  /**
+   * Whether another client is idle and would be asked after this failure of one under way, so that a long wait is in
+   * vain.
+   */
   hasIdle?(error: SendError, hasWinner: boolean): boolean;
-  /** What became of a client: see `RaceResult`. */
+  /** Reports the result of a client: see `RaceResult`. */
   told?(client: ClientWrapper, result: RaceResult): void;
 }
 
 /**
- * `first`: its chunk was the first, after the caller had waited so long. Then `done`: it went on to its end, or until the caller
- * had enough; or `broke`: it failed after all. `lost`: another's chunk was the first. `failed`: before its first chunk.
+ * `first`: its chunk was the first, after the caller had waited so long. Then `done`: it reached its end, or the caller
+ * stopped it; or `broke`: it failed after all. `lost`: another's chunk was the first. `failed`: before its first chunk.
  * `left`: the caller has gone before any chunk.
  */
 export type RaceResult =
@@ -53,7 +58,10 @@ export type RaceResult =
   | { readonly status: "failed"; readonly error: SendError }
   | { readonly status: "left" };
 
-/** The source of a race's stream. Open when the provider of one client has accepted the request; refused when all have failed before. */
+/**
+ * The source of a race's stream. Open when the provider of one client has accepted the request; refused when all have
+ * failed before.
+ */
 export class Race implements ChunkSource, RunnerHost {
   readonly facts: ReplyFacts;
   readonly #messages: readonly Message[];
@@ -189,7 +197,8 @@ export class Race implements ChunkSource, RunnerHost {
     this.#runners.add(runner);
     if (this.facts.model === "") Object.assign(this.facts, { provider: client.provider, model: client.model });
     runner.start(
-      // What a client throws at once is a rejection like any other. Every limit but `total` belongs to its own attempts.
+      // An error that a client throws at once is a rejection like any other. Every limit but `total` belongs to its own
+      // attempts.
       async (own) =>
         this.#rules.ask(client, this.#messages, {
           ...this.#options,
@@ -222,7 +231,7 @@ export class Race implements ChunkSource, RunnerHost {
     void leaving.then(() => this.#leaving.delete(leaving));
   }
 
-  /** Everything that was sent so far. */
+  /** All attempts so far. */
   #sent(): readonly Attempt[] {
     return [...this.#attempts, ...[...this.#runners].flatMap((runner) => runner.unreported)];
   }
@@ -238,14 +247,14 @@ export class Race implements ChunkSource, RunnerHost {
     return { status: isWinner ? "broke" : "failed", error };
   }
 
-  /** A reply that comes all at once must not end before those who lost against it have reported what they sent. */
+  /** A reply that comes all at once must not end before the losers have reported their attempts. */
   #afterAllHaveLeft(next: () => void): void {
     if (this.#leaving.size === 0) return next();
     const limit = new Promise((resolve) => setTimeout(resolve, LEAVING_LIMIT_MS));
     void Promise.race([Promise.all(this.#leaving), limit]).then(next);
   }
 
-  /** A client answers by failing, and reports what had come. */
+  /** A client answers by failing, and reports its partial reply. */
   #abort(): void {
     const cause: unknown = this.#options.signal?.reason;
     for (const runner of this.#runners) runner.abort(cause);
@@ -284,7 +293,7 @@ export class Race implements ChunkSource, RunnerHost {
     if (known) mergeFacts(this.facts, known);
     const attempts = [...this.#attempts];
     const failure = outerFailure(error, attempts);
-    // What had come of a complete reply was never shown to the stream, which would report it.
+    // The partial content of a non-streamed reply was never shown to the stream, which would report it.
     const { partial } = error;
     const refusal = partial && failure.with({ partial: { ...partial, metrics: { ...partial.metrics, attempts } } });
     this.#opening.fail(this.#sink, failure, refusal);

@@ -1,4 +1,4 @@
-/** Keeps a client within its provider's limits: calls wait in line instead of being refused. */
+/** Keeps a client within its provider's limits: calls wait in a queue instead of being refused. */
 
 import type { ClientWrapper, TypedClient } from "../contract/client.ts";
 import type { SendOptions } from "../contract/options.ts";
@@ -10,11 +10,12 @@ import { CallQueue, type RateLimitOptions } from "./call-queue.ts";
 import { askComplete, askStreamed } from "./race-client.ts";
 
 /**
- * A client whose calls wait their turn, in the order in which they were made. A call whose signal fires leaves the line. It
- * learns from the provider: after a refusal with a wait (429), or when the provider says that nothing remains, nobody
- * goes before the wait is over; within a `fallback` with an idle client, a wait beyond a second goes to that one. Where it is longer than the call's `retries.maxRetryAfterMs` (60 s), the call fails with kind `rateLimit`
- * and nothing is sent. Of a call's timeouts, `total` runs while it waits; the others begin when its turn has come. What a client sends again by itself (`retries`,
- * `recover`) is not counted.
+ * Returns a client whose calls wait their turn, in the order in which they were made. A call whose signal fires leaves
+ * the queue. The client learns from the provider: after a refusal with a wait (429), or when the provider reports that
+ * nothing remains, no call begins before the wait is over. Within a `fallback` with an idle client, a call that would
+ * wait beyond a second goes to that one. Where the wait is longer than the call's `retries.maxRetryAfterMs` (60 s), the
+ * call fails with kind `rateLimit` and nothing is sent. Of a call's timeouts, `total` runs while it waits; the others
+ * begin when its turn has come. The client's own further attempts (`retries`, `recover`) are not counted.
  *
  * @throws {TypeError} when a limit is not a number above 0
  * @example
@@ -36,14 +37,14 @@ export function rateLimit(client: ClientWrapper, options: RateLimitOptions): Typ
       try {
         const ask = streamed ? askStreamed : askComplete;
         const stream = await ask(client, messages, afterWaiting(options, startedAt));
-        // Known with the headers; a wrapper may know only in the end who has answered.
+        // Known with the headers; a wrapper may know only at the end which client has answered.
         const { rateLimits } = stream.partial;
         queue.learn(rateLimits);
         stream.onEnd((message, error) => {
           if (!rateLimits) queue.learn(message.rateLimits);
           release(message, error);
         });
-        // What the schema has let through is of the schema's type, whichever client was asked.
+        // A value that the schema has accepted is of the schema's type, whichever client was asked.
         return stream as MessageStream<never>;
       } catch (error) {
         release(undefined, error);

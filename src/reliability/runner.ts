@@ -1,4 +1,4 @@
-/** One client's part in a race: its call, how long the consumer waited for it, and what it has sent. */
+/** One client's part in a race: its call, how long the consumer waited for it, and its attempts. */
 
 import type { MessageChunk } from "../contract/chunk.ts";
 import type { ClientWrapper } from "../contract/client.ts";
@@ -23,12 +23,15 @@ export interface RunnerHost {
   onSlow(runner: Runner): void;
 }
 
-/** What a race shares with each of its runners. */
+/** The state that a race shares with each of its runners. */
 export interface RunnerContext {
   /** The attempts of all runners; each reports its own here once. */
   readonly attempts: Attempt[];
   readonly signal: AbortSignal | undefined;
-  /** How long the consumer waits for the first chunk before the client counts as slow, in milliseconds; `undefined`: for ever. */
+  /**
+   * How long the consumer waits for the first chunk before the client counts as slow, in milliseconds; `undefined`:
+   * without limit.
+   */
   readonly patienceMs: number | undefined;
 }
 
@@ -45,7 +48,7 @@ export class Runner implements RelayTarget {
   #waitingSince: number | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isReported = false;
-  /** Stands in the list for the attempts of a client that was released and has not reported them. */
+  /** Takes the place, in the array, of the attempts that a released client has not reported yet. */
   #standIn: Attempt | undefined;
 
   constructor(client: ClientWrapper, host: RunnerHost, context: RunnerContext) {
@@ -71,7 +74,7 @@ export class Runner implements RelayTarget {
     return this.#relay.continuesExactly;
   }
 
-  /** What was sent and does not stand in the list yet. */
+  /** The attempts that are not in the array yet. */
   get unreported(): readonly Attempt[] {
     return this.#isReported ? [] : (this.#relay.attempts ?? []);
   }
@@ -126,7 +129,7 @@ export class Runner implements RelayTarget {
     return this.#opening.then(() => this.report(this.#relay.attempts));
   }
 
-  /** Puts the client's attempts into the list, in the place of what stood for them. */
+  /** Puts the client's attempts into the array, in the place of their placeholder. */
   report(attempts: readonly Attempt[] | undefined): void {
     if (this.#isReported || !attempts) return;
     this.#isReported = true;

@@ -1,4 +1,4 @@
-/** How much was spent in the last minute. Pure: time comes in from outside. */
+/** Limits an amount in any 60 seconds. Pure: time comes in from outside. */
 
 const MINUTE_MS = 60_000;
 
@@ -17,7 +17,7 @@ export class SlidingWindow {
     this.#limit = limit;
   }
 
-  /** Milliseconds until `amount` may be spent; 0: now. More than the whole limit may go when nothing else has. */
+  /** Milliseconds until `amount` may be spent; 0: now. An amount above the limit may be spent when nothing else was. */
   waitMs(amount: number, now: number): number {
     this.#dropExpired(now);
     let over = this.#sum + amount - this.#limit;

@@ -1,4 +1,7 @@
-/** Stacks that lead to the caller. What fails in a callback of a socket or a timer has a stack of the runtime's frames alone. */
+/**
+ * Stacks that lead to the caller. An error in a callback of a socket or a timer has only the runtime's frames in its
+ * stack.
+ */
 
 import { SendError } from "../contract/errors.ts";
 
@@ -11,7 +14,9 @@ export function seenByCaller(error: SendError): SendError {
   return error;
 }
 
-/** Waits for what a callback settles; a failure's stack leads to the code that awaits the function which awaits this. */
+/**
+ * Waits for what a callback settles; a failure's stack leads to the code that awaits the function which awaits this.
+ */
 export async function settledFor<T>(outcome: Promise<T>): Promise<T> {
   try {
     return await outcome;
@@ -23,9 +28,9 @@ export async function settledFor<T>(outcome: Promise<T>): Promise<T> {
 const nothing = (): void => undefined;
 
 /**
- * Rejects with the error, whose stack leads to the code that awaits the promise which is resolved with this one. V8 finds its
- * way over promises that are awaited already, by nobody else, so the error is thrown only when they are. Costs nothing before
- * there is a failure.
+ * Rejects with the error, whose stack leads to the code that awaits the promise which is resolved with this one. V8
+ * finds its way only over promises that are awaited already, each by one function. So the error is thrown only when
+ * they are. Costs nothing before there is a failure.
  * @param seen called when the stack is taken, before the error is thrown
  */
 export async function thrownToCaller(error: SendError, seen: () => void = nothing): Promise<never> {

@@ -7,11 +7,13 @@ interface BegunCall {
   readonly id: string;
   readonly name: string;
   argumentsText: string;
-  /** What a message showed of it, until more of it comes. */
+  /** The version that a message showed, until more arrives. */
   shown?: UnfinishedToolCall | undefined;
 }
 
-/** Collects the calls. Each chunk costs the same however many calls there are, and so does a look between two changes. */
+/**
+ * Collects the calls. Each chunk costs the same however many calls there are, and so does a look between two changes.
+ */
 export class CallsSoFar {
   readonly #begun = new Map<number, BegunCall>();
   readonly #begunIndices = new Map<string, number[]>();
@@ -69,7 +71,7 @@ export class CallsSoFar {
     return this.#estimate.tokens();
   }
 
-  /** What the calls cost that are here now, one by one. */
+  /** The estimated tokens of the current calls, one by one. */
   texts(): readonly string[] {
     return [...this.delivered.map(textOf), ...this.begun.map((call) => call.name + call.argumentsText)];
   }
@@ -87,7 +89,7 @@ export class CallsSoFar {
   }
 }
 
-/** What cannot be written as JSON costs its name: an estimate must not stand in the way of the message that it belongs to. */
+/** A call that cannot be written as JSON counts only its name: an estimate must not make its message fail. */
 function textOf({ name, arguments: args }: ToolCall): string {
   try {
     return name + JSON.stringify(args);

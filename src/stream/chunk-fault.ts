@@ -1,11 +1,11 @@
-/** Whether what came from elsewhere (another thread, somebody's generator) is a chunk: looked at before anything is built on it. */
+/** Validates chunks from elsewhere (another thread, the caller's generator) before they are used. */
 
 import type { MessageChunk } from "../contract/chunk.ts";
 import { jsonFault } from "../platform/json-depth.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** What must hold for each type beside its `content`; the end of a sentence that names the chunk. */
+/** The rules of each type in addition to its `content`. Each returns the end of a sentence that names the chunk. */
 const FAULTS: Readonly<Record<MessageChunk["type"], (fields: Fields) => string | undefined>> = {
   text: () => undefined,
   reasoning: ({ reasoning }) => stringsFault({ reasoning }),
@@ -22,7 +22,7 @@ const FAULTS: Readonly<Record<MessageChunk["type"], (fields: Fields) => string |
   final: ({ message }) => messageFault(message),
 };
 
-/** What is wrong with it, as the end of a sentence that names it; `undefined` when nothing is. */
+/** Returns the fault of a chunk, as the end of a sentence that names the chunk; `undefined` for a valid chunk. */
 export function chunkFault(value: unknown): string | undefined {
   if (!isObject(value)) return "is not an object";
   const { type, content } = value;
@@ -31,7 +31,10 @@ export function chunkFault(value: unknown): string | undefined {
   return FAULTS[type as MessageChunk["type"]](value);
 }
 
-/** What is wrong with a final chunk's message: what every reader relies on. Its text and its calls a session judges, which takes such a turn back. */
+/**
+ * Returns the fault of a final chunk's message in the fields that every reader relies on. A session validates its text
+ * and its calls, and takes an invalid turn back.
+ */
 function messageFault(message: unknown): string | undefined {
   if (!isObject(message)) return "has no `message`";
   const { reasoning, citations, finishReason, provider, model, metrics } = message;
@@ -52,7 +55,10 @@ function callFault(call: unknown): string | undefined {
   return undefined;
 }
 
-/** What is written down again in requests, sessions and estimates: a cycle, a BigInt or an accessor that throws must not wait until then. */
+/**
+ * Fields that requests, sessions and estimates write as JSON again: a cycle, a BigInt or an accessor that throws must
+ * be reported now.
+ */
 function plainFault(fields: Fields): string | undefined {
   for (const [name, value] of Object.entries(fields)) {
     const fault = jsonFault(value);

@@ -1,4 +1,7 @@
-/** The chunks between a source and its reader: which have been taken, who waits for the next, and when the source is asked. */
+/**
+ * The chunks between a source and its reader: which have been taken, which reader waits for the next, and when the
+ * source is asked.
+ */
 
 import type { MessageChunk } from "../contract/chunk.ts";
 import type { SendError } from "../contract/errors.ts";
@@ -12,11 +15,13 @@ export const DONE: IteratorReturnResult<undefined> = { done: true, value: undefi
 /** The stream that a queue belongs to. */
 export interface QueueOwner {
   readonly isRunning: boolean;
-  /** Returns the failure of the reply for the reader, once; `undefined` afterwards, and for a reply that has not failed. */
+  /**
+   * Returns the failure of the reply for the reader, once; `undefined` afterwards, and for a reply that has not failed.
+   */
   failureToThrow(): SendError | undefined;
   /** Ends the reply because its source or its chunks cannot be read. */
   collapse(thrown: unknown): SendError;
-  /** The same, and returns the error for the reader, who is thrown it. */
+  /** The same, and returns the error to throw at the reader. */
   failReading(thrown: unknown): SendError;
   /** The reader has nothing to do but wait. Returns since when, on the clock of the stream. */
   waiting(): number;
@@ -29,8 +34,8 @@ interface Waiter {
 }
 
 /**
- * Whether the source is being asked. `asking`: its `pull` is running and has not answered; `answered`: it is running and has;
- * `again`: it has, and is to be asked once more afterwards; `pending`: it will answer later.
+ * Whether the source is being asked. `asking`: its `pull` is running and has not answered; `answered`: it is running
+ * and has; `again`: it has, and is to be asked once more afterwards; `pending`: it will answer later.
  */
 type Pull = "idle" | "asking" | "answered" | "again" | "pending";
 

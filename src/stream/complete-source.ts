@@ -6,7 +6,7 @@ import { MessageStream } from "./message-stream.ts";
 import type { ReplyFacts } from "./reply-facts.ts";
 import { type ChunkSink, type ChunkSource, NO_SINK } from "./source.ts";
 
-/** The chunks of a reply that came whole: folded, they are the same message. */
+/** Returns the chunks of a complete reply: folded, they are the same message. */
 export function chunksOf<Output>(message: AssistantMessage<Output>): readonly MessageChunk<Output>[] {
   const {
     content,

@@ -13,8 +13,8 @@ import { estimateMediaTokens, MediaCollector } from "./media-collector.ts";
 import type { ReplyFacts } from "./reply-facts.ts";
 
 /**
- * How the reply ended: as its provider ended it, by the caller, or by a failure. `drained`: stopped, and then read to its end
- * for the bill. `running` while it has not ended.
+ * How the reply ended: as its provider ended it, by the caller, or by a failure. `drained`: stopped, and then read to
+ * its end for the bill. `running` while it has not ended.
  */
 export type Ending = "whole" | "stopped" | "drained" | "interrupted" | "running";
 
@@ -25,7 +25,7 @@ export class Fold {
   readonly #reasoning = new TextBuffer();
   /** Most replies have none. */
   #calls: CallsSoFar | undefined;
-  /** Of content and reasoning; made when somebody looks. */
+  /** Of content and reasoning; made at the first look. */
   #estimates: readonly LiveEstimate[] | undefined;
   readonly #citations: Citation[] = [];
   readonly #providerToolCalls: ProviderToolCall[] = [];
@@ -80,7 +80,7 @@ export class Fold {
     }
   }
 
-  /** A chunk that came and is no part of the message, but of the bill. Returns its tokens, estimated. */
+  /** Counts a chunk that is billed and not part of the message. Returns its estimated tokens. */
   addUnseen(chunk: MessageChunk): number {
     const text =
       chunk.type === "reasoning"
@@ -199,7 +199,7 @@ export class Fold {
   }
 }
 
-/** An estimate must not stand in the way of the message that it belongs to. */
+/** An estimate must not make its message fail. */
 function numberFrom(estimate: () => number): number {
   try {
     return estimate();

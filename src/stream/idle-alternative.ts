@@ -5,10 +5,16 @@ import type { SendError } from "../contract/errors.ts";
 /** Longest wait of a client while another could answer, in milliseconds. */
 const MAX_WAIT_MS = 1_000;
 
-/** Whoever asks a client under a signal of its own says by it whether another could take the call over. */
+/**
+ * A wrapper that calls a client under a signal of its own reports by the signal whether another client could take the
+ * call over.
+ */
 const ALTERNATIVES = new WeakMap<AbortSignal, (error: SendError) => boolean>();
 
-/** For who asks: `isThere` says, at any moment, whether a failure with this error would lead to another client that is idle. */
+/**
+ * Registers `isThere`, on the wrapper's side: whether a failure with this error would now lead to another client that
+ * is idle.
+ */
 export function offerAlternative(signal: AbortSignal, isThere: (error: SendError) => boolean): void {
   ALTERNATIVES.set(signal, isThere);
 }
@@ -18,7 +24,10 @@ export function hasAlternative(signal: AbortSignal | undefined, error: SendError
   return (signal && ALTERNATIVES.get(signal)?.(error)) ?? false;
 }
 
-/** For who is asked: whether to fail with this error now, since the wait is long and another client is idle. */
+/**
+ * Returns, on the client's side, whether to fail with this error now, since the wait is long and another client is
+ * idle.
+ */
 export function waitsInVain(signal: AbortSignal | undefined, waitMs: number, error: SendError): boolean {
   return waitMs > MAX_WAIT_MS && hasAlternative(signal, error);
 }

@@ -45,7 +45,7 @@ interface Arrived {
   tokens: number;
   /** Present when the data arrives in pieces. */
   joined: Base64Buffer | undefined;
-  /** Where it stands among what a message showed; `undefined` before it was shown. */
+  /** Its index among the media that a message showed; `undefined` before it was shown. */
   place: number | undefined;
 }
 
@@ -53,13 +53,15 @@ interface Arrived {
 export class MediaCollector {
   readonly #arrived = new Map<number, Arrived>();
   #tokens = 0;
-  /** What a running reply's message showed, in order. */
+  /** The media that a running reply's message showed, in order. */
   #shown: Media[] = [];
   #lastShown = Number.NEGATIVE_INFINITY;
-  /** What came since, or changed. */
+  /** The media that arrived or changed since. */
   readonly #unshown = new Set<Arrived>();
 
-  /** Estimated output tokens of what arrived. A picture counts without its previews, which only a streamed reply shows. */
+  /**
+   * Estimated output tokens of what arrived. A picture counts without its previews, which only a streamed reply shows.
+   */
   get tokens(): number {
     return Math.ceil(this.#tokens);
   }

@@ -24,12 +24,16 @@ export interface StreamOptions {
 /** How often a stream is looked at until it counts as unread. */
 const UNREAD_LOOKS = 4;
 
-/** For a source that relays `stream`: its own errors, whose `partial` holds the other's text, repeat no secret of that one's requests. */
+/**
+ * For a source that relays `stream`: its own errors, whose `partial` holds the other's text, repeat no secret of the
+ * requests of `stream`.
+ */
 export let relayRedactions: (stream: MessageStream, facts: Pick<ReplyFacts, "redactions">) => void;
 
 /**
- * A reply that is being written. Read it once, in whichever way suits: `for await (const chunk of stream)`, `batches()`,
- * `text()`, `partialObject()`, `toReadableStream()`, or just `finalMessage()`. Leaving the loop closes the connection.
+ * A reply that is being written. Read it once, in whichever way suits: `for await (const chunk of stream)`,
+ * `batches()`, `text()`, `partialObject()`, `toReadableStream()`, or just `finalMessage()`. Leaving the loop closes the
+ * connection.
  *
  * @example
  * ```ts
@@ -57,7 +61,10 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
     };
   }
 
-  /** For authors of a `ChunkSource`; `openStream` also waits until the source is open. Callers get streams from a `ClientWrapper`. */
+  /**
+   * For authors of a `ChunkSource`; `openStream` also waits until the source is open. Callers get streams from a
+   * `ClientWrapper`.
+   */
   constructor(source: ChunkSource, options: StreamOptions = {}) {
     const { now = systemClock(), startedAt = now() } = options;
     this.#state = new StreamState(source, now, startedAt);
@@ -66,7 +73,7 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
   /**
    * A stream of chunks that come from elsewhere: from another thread (`toReadableStream()` there), or from an async
    * generator that yields `MessageChunk`s and ends with the final one. Chunks without a final one fail as `truncated`.
-   * `signal` fails it as `aborted`: a thread that ends in the middle tells nobody, so let its end fire one.
+   * `signal` fails it as `aborted`: a thread that ends in the middle sends no signal, so let its end fire one.
    *
    * @example
    * ```ts
@@ -87,12 +94,12 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
     return new MessageStream(readableSource(chunks, options.signal));
   }
 
-  /** What has arrived so far, as a message; the whole message after the end. */
+  /** The reply so far as a message; the complete message after the end. */
   get partial(): AssistantMessage<Output> {
     return this.#typed(this.#state.message);
   }
 
-  /** Timing so far; what the final message says after the end. */
+  /** Timing so far; after the end, that of the final message. */
   get metrics(): ReplyMetrics {
     return this.#state.metrics;
   }
@@ -107,7 +114,8 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
   }
 
   /**
-   * Returns the chunks in arrays, one for everything that arrived in one read: the least overhead. Arrays are never empty.
+   * Returns the chunks in arrays, one for everything that arrived in one read: the least overhead. Arrays are never
+   * empty.
    * @throws {SendError} when the reply fails, or at once when the stream is already being read
    */
   batches(): AsyncIterableIterator<readonly MessageChunk<Output>[]> {
@@ -128,14 +136,14 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
   }
 
   /**
-   * The value that the option `output` asked for, as it is written: a view of what has come, one for each read that added to
-   * it, each complete up to where the model is and none changed by what follows (see `PartialJson`). The last one is the
-   * whole value as written; as the schema returned it, it stands in `finalMessage().output`. The loop ends without an error
-   * only when that fits. A text that is no JSON shows nothing.
-   * @typeParam Partial the type of the views, unchecked: only the complete value is validated. It is a parameter so that a
-   * `MessageStream<A>` stays assignable to a `MessageStream<unknown>`
-   * @throws {SendError} kind `invalidOutput`, with the text on `partial`, when the value does not fit in the end; and
-   * whatever else a loop over the stream throws
+   * Returns views of the value that the option `output` asked for, while it is written: one for each read that added to
+   * it. Each view is complete up to where the model is, and later chunks do not change it (see `PartialJson`). The last
+   * view is the complete value as written; `finalMessage().output` is the value as the schema returned it. The loop
+   * ends without an error only when the value fits. A text that is not JSON shows nothing.
+   * @typeParam Partial the type of the views, unchecked: only the complete value is validated. It is a parameter so
+   * that a `MessageStream<A>` stays assignable to a `MessageStream<unknown>`
+   * @throws {SendError} kind `invalidOutput`, with the text on `partial`, when the complete value does not fit; and
+   * every error that a loop over the stream throws
    * @example
    * ```ts
    * import type { ClientWrapper } from "cloudllm";
@@ -163,8 +171,8 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
   }
 
   /**
-   * Reads what is left and resolves with the whole message (with `finishReason: "stopped"` after `stop()` or a `break`).
-   * Chunks that a loop has not taken yet stay there for it.
+   * Resolves with the complete message after reading the rest (with `finishReason: "stopped"` after `stop()` or a
+   * `break`). Chunks that a loop has not taken yet stay there for it.
    * @throws {SendError} when the reply fails.
    */
   finalMessage(): Promise<AssistantMessage<Output>> {
@@ -174,9 +182,9 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
 
   /**
    * Ends the reply here: the connection closes at once, the loop gets its final chunk, and the message so far resolves.
-   * With `drain`, nothing more is shown but the rest is read in the background, also when the loop is left, so that `usage` is
-   * the provider's exact bill; the connection closes when a limit is reached (see `DrainLimits`), and the bill is an estimate
-   * then, as it is when the reply fails meanwhile.
+   * With `drain`, nothing more is shown but the rest is read in the background, also when the loop is left, so that
+   * `usage` is the provider's exact bill; the connection closes when a limit is reached (see `DrainLimits`), and the
+   * bill is an estimate then, as it is when the reply fails meanwhile.
    */
   stop(options: { readonly drain?: boolean | DrainLimits | undefined } = {}): Promise<AssistantMessage<Output>> {
     const { drain } = options;
@@ -186,28 +194,28 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
   }
 
   /**
-   * The chunks as a web stream, which may be transferred to another thread; `MessageStream.from` reads it there. A failure
-   * rejects its reader with the `SendError`, whose `cause` is the same in plain form: an error's own fields do not survive
-   * a transfer, its cause does. Cancelling it there closes the connection here. A thread that just ends tells nobody: stop
-   * the stream when it has (`worker.once("exit", () => stream.stop())`); else the connection closes only when the garbage
-   * collector finds the other end gone.
+   * The chunks as a web stream, which may be transferred to another thread; `MessageStream.from` reads it there. A
+   * failure rejects its reader with the `SendError`, whose `cause` is the same in plain form: an error's own fields do
+   * not survive a transfer, its cause does. Cancelling it there closes the connection here. A thread that just ends
+   * sends no signal: stop the stream when it has (`worker.once("exit", () => stream.stop())`); else the connection
+   * closes only when the garbage collector finds the other end gone.
    */
   toReadableStream(): ReadableStream<MessageChunk<Output>> {
     return readableOf(this[Symbol.asyncIterator](), () => this.#state.leave());
   }
 
   /**
-   * For wrappers that keep books: `listener` is called once, on every ending, before the consumer learns of it; at once
-   * when the reply is over already. A failure still reaches the consumer by being thrown there. What a listener throws is an
-   * uncaught exception of the program; neither the stream nor the other listeners notice.
+   * Calls `listener` once, on every ending, before the consumer learns of it; at once when the reply is over already.
+   * For wrappers that keep books. A failure is still thrown at the consumer. An error that a listener throws is an
+   * uncaught exception of the program; it affects neither the stream nor the other listeners.
    */
   onEnd(listener: EndListener): void {
     this.#state.onEnd(listener);
   }
 
   /**
-   * For wrappers: calls `listener` once, when nobody has taken a chunk or waited for one for `afterMs` milliseconds (or up to a
-   * quarter more, after an earlier read); never after the end. The process need not run on for it.
+   * Calls `listener` once, when no consumer has taken a chunk or waited for one for `afterMs` milliseconds (or up to a
+   * quarter more, after an earlier read); never after the end. For wrappers. Its timer does not keep the process alive.
    */
   onUnread(afterMs: number, listener: () => void): void {
     const state = this.#state;
@@ -225,14 +233,14 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
     state.afterEnd(() => clearTimeout(timer));
   }
 
-  /** For wrappers: only the rest of this reply is wanted, so what fails from now on is not begun again. */
+  /** For wrappers: only the rest of this reply is wanted, so a failure from now on is not retried. */
   onlyRest(): void {
     this.#state.lastAttempt();
   }
 
   /**
-   * For wrappers: whether the provider took the conversation's last turn as the beginning of this reply, so that its text goes on
-   * exactly behind it. Known with the first chunk.
+   * For wrappers: whether the provider took the conversation's last turn as the beginning of this reply, so that its
+   * text continues exactly where that turn ends. Known with the first chunk.
    */
   get continuesExactly(): boolean {
     return this.#state.source.facts.continuesExactly === true;
@@ -254,7 +262,7 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
     return this.#state.ending() as Promise<AssistantMessage<Output>>;
   }
 
-  /** The type of `output` is taken on trust: the schema that validated the value says so. */
+  /** The type of `output` is that of the schema which validated the value. */
   #typed(message: AssistantMessage): AssistantMessage<Output> {
     return message as AssistantMessage<Output>;
   }
@@ -267,7 +275,10 @@ function later(task: () => void, afterMs: number): ReturnType<typeof setTimeout>
   return timer;
 }
 
-/** A loop over a stream. A class, because a literal with a symbol among its names is put together anew, name by name, each time. */
+/**
+ * A loop over a stream. A class, because a literal with a symbol among its names is put together name by name each
+ * time.
+ */
 class Reading<T> implements AsyncIterableIterator<T> {
   readonly #state: StreamState;
   readonly #take: () => T | undefined;

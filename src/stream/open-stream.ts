@@ -30,7 +30,10 @@ export interface ClientParts {
   readonly provider: string;
   readonly model: string;
   readonly defaults?: SendOptions | undefined;
-  /** Opens one reply: one that is streamed, or one whose caller waits for the complete message. Rejects with a `SendError`. */
+  /**
+   * Opens one reply: one that is streamed, or one whose caller waits for the complete message. Rejects with a
+   * `SendError`.
+   */
   open<Output>(
     messages: readonly Message[],
     options: SendOptions<Output>,

@@ -3,7 +3,7 @@
 /** How far back the repeated words may begin, in UTF-16 units, unless the complete text is repeated. */
 const WINDOW = 400;
 
-/** So many characters behind a repetition show whether the repetition itself goes on. */
+/** So many characters behind a repetition show whether the repetition continues. */
 const LOOK_AHEAD = 4;
 
 /** A shorter overlap is an accident: two words share a letter or a syllable. */
@@ -22,10 +22,13 @@ const SURE_GLUED_TEXT = 16;
 /** So many characters of the text's own beginning, written again, may be the text written again in other words. */
 const BEGINNING = 40;
 
-/** A request for the rest quotes at least so many characters of a long text: an overlap of that length may be the quoted words. */
+/**
+ * A request for the rest quotes at least so many characters of a long text: an overlap of that length may be the quoted
+ * words.
+ */
 const MIN_QUOTED = 60;
 
-/** What may be shown now: the last `rewind` characters are to be discarded before `text` follows. */
+/** The text that may be shown now: the last `rewind` characters are to be discarded before `text` follows. */
 export interface Joined {
   readonly rewind: number;
   readonly text: string;
@@ -34,23 +37,24 @@ export interface Joined {
 const NOTHING: Joined = { rewind: 0, text: "" };
 
 /**
- * Joins a continuation to the text that had arrived. Models that are asked to go on often repeat the last words, and some begin
- * the complete text again. So the beginning of the continuation is held back as long as it repeats what is there, and no longer.
+ * Joins a continuation to the text that had arrived. Models that are asked to go on often repeat the last words, and
+ * some begin the complete text again. So the beginning of the continuation is held back as long as it repeats what is
+ * there, and no longer.
  *
- * Only a proven repetition is removed. A text that repeats itself (equal rows, closing tags, a refrain) looks the same whether
- * the model goes on or repeats: then `isUnknown` is true, and nothing of the continuation is shown.
+ * Only a proven repetition is removed. A text that repeats itself (equal rows, closing tags, a refrain) looks the same
+ * whether the model goes on or repeats: then `isUnknown` is true, and nothing of the continuation is shown.
  */
 export class OverlapRemover {
   readonly #arrived: string;
   readonly #tail: string;
   #held = "";
-  /** What is held is the beginning of what arrived. */
+  /** The held text is the beginning of the continuation. */
   #isSame = true;
-  /** Whether the first characters of what arrived stand there once; looked at only when that many were written again. */
+  /** Whether the text's first characters occur once in it; looked at only when that many were written again. */
   #beginsOnce: boolean | undefined;
   #isOpen = true;
   #isUnknown = false;
-  /** What to add to a place in the continuation to get the place in the joined text; known once the remover is closed. */
+  /** Add this to a place in the continuation to get the place in the joined text; known once the remover is closed. */
   shift = 0;
 
   constructor(arrived: string) {
@@ -62,12 +66,12 @@ export class OverlapRemover {
     return this.#isOpen;
   }
 
-  /** True once it turned out that nobody can know where the continuation belongs. */
+  /** True once the place of the continuation is found to be ambiguous. */
   get isUnknown(): boolean {
     return this.#isUnknown;
   }
 
-  /** The provider took the text as the beginning of its reply: its words are the next ones, whatever they are. */
+  /** The provider took the text as the beginning of its reply: its words are the next ones, also where they repeat. */
   trust(): void {
     if (!this.#isOpen || this.#held !== "") return;
     this.#isOpen = false;
@@ -83,7 +87,7 @@ export class OverlapRemover {
     return this.#isUndecided() ? NOTHING : this.end();
   }
 
-  /** No more comes, or a chunk that stands behind the text. */
+  /** The continuation is over, or a chunk follows that belongs after the text. */
   end(): Joined {
     if (!this.#isOpen) return NOTHING;
     this.#isOpen = false;
@@ -94,7 +98,7 @@ export class OverlapRemover {
     return { rewind: joint.rewind, text: this.#held.slice(joint.repeated) };
   }
 
-  /** Whether what is held may still turn out to be a repetition. */
+  /** Whether the held text may still turn out to be a repetition. */
   #isUndecided(): boolean {
     const { length } = this.#held;
     if (length === 0) return true;
@@ -115,7 +119,10 @@ export class OverlapRemover {
   }
 }
 
-/** So much of what arrived is to be discarded, and so much of what came is there already. */
+/**
+ * The last `rewind` characters of the text are to be discarded; the first `repeated` of the continuation are in the
+ * text already.
+ */
 interface Joint {
   readonly rewind: number;
   readonly repeated: number;
@@ -139,7 +146,7 @@ function jointOf(arrived: string, rest: string): Joint | "unknown" {
   return { rewind: 0, repeated: blank === "" ? overlap.length : repeated };
 }
 
-/** The longest overlap that is no accident. */
+/** The longest overlap that is not an accident. */
 function longestOverlap(arrived: string, rest: string): Overlap | undefined {
   const trimmed = arrived.trimEnd();
   for (const text of trimmed === arrived ? [arrived] : [arrived, trimmed]) {
@@ -181,7 +188,7 @@ function isProven({ text, length }: Overlap, arrived: string, rest: string): boo
   return length >= (glued ? SURE_GLUED_TEXT : SURE_TEXT);
 }
 
-/** Whether the words go on to repeat before or behind the overlap, as in a text with that period. */
+/** Whether the words also repeat before or behind the overlap, as in a text with that period. */
 function runsOn(text: string, rest: string, period: number): boolean {
   let run = 0;
   for (let at = text.length - 1; at >= period && text[at] === text[at - period]; at--) run++;

@@ -3,9 +3,9 @@
 import { exactNumber, parseExact } from "../platform/exact-json.ts";
 
 /**
- * What a value of type `T` may look like while it is being written: fields and elements are missing at first, and texts
- * are as long as they have come, so that a text of a few allowed words may be the beginning of one. It is JSON, as it is
- * before a schema checks it and adds its defaults and conversions: what JSON does not have (such as a `Date`) is `unknown`.
+ * The type of a value of type `T` while it is being written. Fields and elements are missing at first, and strings are
+ * partial, so that an enum's string may be the beginning of one. The value is JSON before a schema validates it and
+ * adds defaults and conversions: a type that JSON does not have (such as `Date`) is `unknown`.
  */
 export type DeepPartial<T> = T extends string
   ? string
@@ -34,7 +34,7 @@ export type DeepPartial<T> = T extends string
 type JsonObject = Record<string, unknown>;
 type Container = unknown[] | JsonObject;
 
-/** What the next character may be. */
+/** The kinds of character that may come next. */
 const VALUE = 0;
 const FIRST_ELEMENT = 1;
 const FIRST_KEY = 2;
@@ -77,7 +77,9 @@ const ESCAPES: Readonly<Record<string, string>> = {
 
 const HEXADECIMAL = /^[0-9a-fA-F]$/;
 
-/** Where in a number one is, and what may follow there: a zero, another digit, or what else numbers are made of. */
+/**
+ * The state within a number, and the characters that may follow: a zero, another digit, or another part of a number.
+ */
 type NumberPart = "start" | "sign" | "zero" | "whole" | "point" | "fraction" | "e" | "exponentSign" | "exponent";
 
 const NUMBER_STEPS: { readonly [Part in NumberPart]: { readonly [character: string]: NumberPart } } = {
@@ -94,11 +96,17 @@ const NUMBER_STEPS: { readonly [Part in NumberPart]: { readonly [character: stri
 
 const NUMBER_ENDS: readonly NumberPart[] = ["zero", "whole", "fraction", "exponent"];
 
-/** Powers of ten that a division by is exact for: with a mantissa below 2^53 the quotient is the nearest number there is. */
+/**
+ * Powers of ten that a division by is exact for: with a mantissa below 2^53 the quotient is the nearest number there
+ * is.
+ */
 const EXACT_POWERS = [1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
 const EXACT_DIGITS = 15;
 
-/** Values that are nested deeper are shown once they are closed: a view costs as much as the way to what is open is long. */
+/**
+ * Values that are nested deeper are shown once they are closed: the cost of a view grows with the depth of the open
+ * containers.
+ */
 const SHOWN_DEPTH = 256;
 
 /** Open containers with more members than this are copied only when enough has come since the last copy. */
@@ -107,16 +115,16 @@ const MAX_COPIED_ALWAYS = 256;
 const COPIED_PER_CHARACTER = 4;
 
 /**
- * Reads one JSON document piece by piece. `value` is what has come so far, at any time; `end()` is what `JSON.parse` of
- * the whole text gives.
+ * Reads one JSON document piece by piece. `value` is the partial value, at any time; `end()` returns the same as
+ * `JSON.parse` of the complete text.
  *
- * What `value` shows is certain: whatever may follow, the finished document has these fields, elements and beginnings of
- * texts (unless a key comes twice: then, as in `JSON.parse`, the last counts). A text grows, without half an emoji or half
- * an escape at its end; a number, `true`, `false` or `null` is shown once it cannot change any more; a key is shown once its
- * value has begun. What `value` returned stays as it was: containers that are still open are copied for each view, closed
- * ones are shared by all, so do not write into them. Values nested deeper than 256 levels are shown once they are closed.
- * While the open containers have more than 256 members together, a view may lag: there is a new one for every fourth of a character
- * for each member, so that looking at every piece costs in proportion to the text.
+ * Everything that `value` shows is certain: the finished document has these fields, elements and beginnings of strings
+ * (unless a key comes twice: then, as in `JSON.parse`, the last counts). A string grows, without half an emoji or half
+ * an escape at its end; a number, `true`, `false` or `null` appears once it is complete; a key is shown
+ * once its value has begun. A returned `value` does not change: open containers are copied for each view, closed ones
+ * are shared by all, so do not write into them. Values nested deeper than 256 levels are shown once they are closed.
+ * While the open containers have more than 256 members together, a view may lag: there is a new one for every fourth of
+ * a character for each member, so that looking at every piece costs in proportion to the text.
  *
  * @example
  * ```ts
@@ -133,7 +141,7 @@ const COPIED_PER_CHARACTER = 4;
  */
 export class PartialJson {
   #state = VALUE;
-  /** Came, but is not read yet: pieces that nobody looks at between cost next to nothing. */
+  /** Arrived, but not read yet: pieces between two looks cost next to nothing. */
   #unread = "";
   /** Characters that were read before, for error messages. */
   #offset = 0;
@@ -149,14 +157,14 @@ export class PartialJson {
   readonly #outerMembers: number[] = [];
   #openMembers = 0;
   #root: unknown;
-  /** What has come of the text or number that is being read. */
+  /** The partial string or number that is being read. */
   #text = "";
   /**
-   * The first half of a character that stands at its end, kept apart until its second half comes: to cut it from a text that is a
-   * sum of pieces would lay the text out anew.
+   * The first half of a character at its end, kept apart until its second half arrives. To cut it from a string that is
+   * a sum of pieces would copy the string.
    */
   #half = "";
-  /** What has come of an escape, from its backslash on. */
+  /** The partial escape, from its backslash on. */
   #escape = "";
   #readsKey = false;
   #numberPart: NumberPart = "start";
@@ -172,19 +180,22 @@ export class PartialJson {
   readonly #toNumber: (token: string) => number | string;
   readonly #parse: (json: string) => unknown;
 
-  /** `exact`: whether integers that a double cannot hold become strings of their digits, as in `ToolCall.arguments`; default: false. */
+  /**
+   * `exact`: whether integers that a double cannot hold become strings of their digits, as in `ToolCall.arguments`;
+   * default: false.
+   */
   constructor({ exact = false }: { readonly exact?: boolean | undefined } = {}) {
     this.#toNumber = exact ? exactNumber : Number;
     this.#parse = exact ? parseExact : JSON.parse;
   }
 
-  /** Takes the next piece. What is wrong with it shows in `error`, and in `end()`. */
+  /** Takes the next piece. Its fault shows in `error`, and in `end()`. */
   push(text: string): void {
     this.#unread += text;
   }
 
   /**
-   * What has come so far, up to a mistake if there is one; `undefined` before the first value begins. The same object as
+   * The partial value, up to a mistake if there is one; `undefined` before the first value begins. The same object as
    * long as nothing changes.
    */
   get value(): unknown {
@@ -211,8 +222,8 @@ export class PartialJson {
   }
 
   /**
-   * The whole value.
-   * @throws {SyntaxError} when what came is no JSON document, or not a whole one
+   * Returns the complete value.
+   * @throws {SyntaxError} when the text is not a JSON document, or only a part of one
    */
   end(): unknown {
     this.#isOver = true;
@@ -225,7 +236,7 @@ export class PartialJson {
     return this.#root;
   }
 
-  /** Nobody has looked on the way. A text with a mistake is left to be read below, which says where it goes wrong. */
+  /** Parses a text of which no view was taken. A text with a mistake is read below, which reports its position. */
   #readWhole(): void {
     const text = this.#unread;
     try {
@@ -273,7 +284,7 @@ export class PartialJson {
     }
   }
 
-  /** Blanks and one character, or a whole text or number where they end within the piece. */
+  /** Blanks and one character, or a complete string or number where it ends within the piece. */
   #readToken(text: string, start: number): number {
     let at = start;
     let code = text.charCodeAt(at);
@@ -372,7 +383,7 @@ export class PartialJson {
     return at;
   }
 
-  /** On with an escape that is begun, as far as the piece goes. */
+  /** Continues an escape that is begun, as far as the piece goes. */
   #readEscape(text: string, start: number): number {
     let at = start;
     while (at < text.length && this.#escape !== "") {
@@ -490,7 +501,7 @@ export class PartialJson {
     this.#close(closed);
   }
 
-  /** A value is whole: it goes into the container around it. */
+  /** Puts a complete value into the container around it. */
   #close(value: unknown): void {
     this.#changed = true;
     if (this.#container) {
@@ -504,7 +515,7 @@ export class PartialJson {
     }
   }
 
-  /** Copies of the open containers, each holding the next, and at the end the text that is being written. */
+  /** Copies of the open containers, each holding the next, and at the end the string that is being written. */
   #look(): unknown {
     if (this.#state === END) return this.#root;
     const isText = this.#state === STRING && !this.#readsKey;

@@ -4,7 +4,7 @@ import type { MessageChunk } from "../contract/chunk.ts";
 import { TextBuffer } from "../platform/text-buffer.ts";
 import { PartialJson } from "./partial-json.ts";
 
-/** What the text of a reply says so far. */
+/** The value in the text of a reply so far. */
 export class PartialOutput {
   #json = new PartialJson({ exact: true });
   #text = new TextBuffer();
@@ -21,7 +21,7 @@ export class PartialOutput {
         this.#json = new PartialJson({ exact: true });
         this.#json.push(this.#text.toString());
         break;
-      case "toolResult": // the model reads it and begins anew
+      case "toolResult": // the model reads it and begins again
         this.#json = new PartialJson({ exact: true });
         this.#text = new TextBuffer();
         break;
@@ -36,7 +36,9 @@ export class PartialOutput {
     return this.#json.value;
   }
 
-  /** Only the end closes a number that stands alone. What is no JSON has been told by whoever checked the reply. */
+  /**
+   * Only the end closes a number that stands alone. A text that is not JSON was reported when the reply was validated.
+   */
   #end(): void {
     try {
       this.#json.end();

@@ -24,9 +24,12 @@ import { type ChunkSink, type ChunkSource, NO_SINK } from "./source.ts";
 export interface RecoverableCall {
   readonly messages: readonly Message[];
   readonly options: SendOptions & { readonly recover: Recovery };
-  /** Sends it, or what goes on with it. */
+  /** Sends the call, or a request that continues it. */
   open(messages: readonly Message[], options: SendOptions): Promise<MessageStream>;
-  /** Milliseconds before the next request after this failure; `undefined`: the call has failed. `recoveries` counts from 0. */
+  /**
+   * Milliseconds before the next request after this failure; `undefined` when the call has failed. `recoveries` counts
+   * from 0.
+   */
   delayMs(error: SendError, recoveries: number): number | undefined;
   readonly now: Clock;
   readonly startedAt: number;
@@ -36,7 +39,7 @@ export interface RecoverableCall {
 const MIN_OUTPUT_TOKENS = 16;
 
 const UNKNOWN_PLACE =
-  "The reply broke, and its rest begins with words that the text repeats anyway: nobody can know where it belongs. " +
+  "The reply broke, and its rest begins with words that the text repeats anyway: its place in the text is ambiguous. " +
   'Use `recover: "restart"` for texts that repeat themselves.';
 
 /** Relays one stream after another as one reply. */
@@ -46,10 +49,10 @@ export class RecoveringSource implements ChunkSource, RelayTarget {
   #sink: ChunkSink = NO_SINK;
   readonly #usageTotal = new UsageTotal();
   readonly #onAbort = (): void => this.#abort();
-  /** The text the reader has before him, and how much thinking. */
+  /** The text that the reader has been shown, and the length of its reasoning. */
   readonly #shown = new TextBuffer();
   #reasoningLength = 0;
-  /** A call was begun and not delivered: the next attempt begins it anew. */
+  /** A call was begun and not delivered: the next attempt begins it again. */
   #anyOpenCall = false;
   #anyCall = false;
   /** A picture is there, or the beginning of a sound: another attempt would make, and bill, another one. */
@@ -59,9 +62,12 @@ export class RecoveringSource implements ChunkSource, RelayTarget {
   #relay: Relay | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #recoveries = 0;
-  /** Joins what comes to what was shown. */
+  /** Joins a continuation to the text that was shown. */
   #remover: OverlapRemover | undefined;
-  /** What is to be discarded. It is said with the first chunk that takes its place, not before: there may never be one. */
+  /**
+   * The text to be discarded. It is reported with the first chunk that takes its place, not before: there may never be
+   * one.
+   */
   #discard: Pick<RewindChunk, "length" | "reasoningLength"> | undefined;
   #wanted = false;
   #over = false;
@@ -96,7 +102,7 @@ export class RecoveringSource implements ChunkSource, RelayTarget {
     this.#isLast = true;
     if (this.#relay?.isOpen) return this.#relay.lastAttempt();
     this.#leave();
-    this.#fail(new SendError("truncated", "The reply broke, and nobody wants it to be gone on with."));
+    this.#fail(new SendError("truncated", "The reply broke, and its consumer wants no further attempt."));
   }
 
   close(): void {
@@ -119,7 +125,7 @@ export class RecoveringSource implements ChunkSource, RelayTarget {
     else this.#broke(error);
   }
 
-  /** Relays what came, and returns the message of the final chunk, if it is there. */
+  /** Relays the chunks, and returns the message of the final chunk, if it is there. */
   #take(batch: readonly MessageChunk[], relay: Relay): AssistantMessage | undefined {
     if (relay.continuesExactly) {
       if (this.#remover) this.#remover.trust();
@@ -141,7 +147,7 @@ export class RecoveringSource implements ChunkSource, RelayTarget {
         case "rewind":
           this.#closeRemover();
           this.#rewind(chunk);
-          // What follows may be another continuation of the same text.
+          // The next call may be another continuation of the same text.
           if (this.#remover) this.#remover = new OverlapRemover(this.#shown.toString());
           break;
         case "reasoning":
@@ -180,7 +186,7 @@ export class RecoveringSource implements ChunkSource, RelayTarget {
     this.#show(this.#remover.end());
   }
 
-  /** @throws {SendError} when nobody can know where the continuation belongs */
+  /** @throws {SendError} when the place of the continuation is ambiguous */
   #show({ rewind, text }: Joined): void {
     if (this.#remover?.isUnknown) throw this.#unjoined();
     if (rewind > 0) this.#rewind({ length: rewind, reasoningLength: 0 });
@@ -212,7 +218,7 @@ export class RecoveringSource implements ChunkSource, RelayTarget {
     this.#sink.end();
   }
 
-  /** What the last attempt wants back does not hold what the others wrote. */
+  /** The replay of the last attempt does not hold the text of the others. */
   #completeReplay(written: string, replay: Replay): void {
     const text = this.#shown.toString();
     const before = text.slice(0, text.length - written.length) + (replay.before ?? "");
@@ -220,7 +226,7 @@ export class RecoveringSource implements ChunkSource, RelayTarget {
     else delete this.facts.replay;
   }
 
-  /** Takes over what a stream that is over tells. */
+  /** Merges the facts of a stream that is over. */
   #account(message: AssistantMessage | undefined, attempts = message?.metrics.attempts ?? []): void {
     this.facts.attempts.push(...attempts);
     if (!message) return;
@@ -264,7 +270,7 @@ export class RecoveringSource implements ChunkSource, RelayTarget {
     const text = this.#shown.toString();
     // A value that must fit a schema is written in one go.
     const continues = options.recover !== "restart" && options.output === undefined && text.trim() !== "";
-    // Half of a character is no beginning.
+    // Half of a character is not a beginning.
     const kept = continues ? text.replace(/[\uD800-\uDBFF]$/, "") : "";
     const beginning: Message = { role: "assistant", content: kept, interrupted: true };
     this.#remover = continues ? new OverlapRemover(kept) : undefined;
@@ -283,7 +289,7 @@ export class RecoveringSource implements ChunkSource, RelayTarget {
     );
   }
 
-  /** What is left of the limits on the whole call. */
+  /** The rest of the limits on the complete call. */
   #remaining(written: string): Pick<SendOptions, "maxOutputTokens" | "timeouts"> {
     const { maxOutputTokens: most, timeouts } = this.#call.options;
     return {
@@ -300,7 +306,7 @@ export class RecoveringSource implements ChunkSource, RelayTarget {
     this.#fail(new SendError("aborted", "The caller's signal ended the call.", { provider, model, cause }));
   }
 
-  /** Releases what is under way, and accounts for it. */
+  /** Releases the attempt under way, and counts its usage. */
   #leave(): void {
     const relay = this.#relay;
     relay?.stop();
@@ -309,7 +315,7 @@ export class RecoveringSource implements ChunkSource, RelayTarget {
     this.#account(undefined, this.#call.options.signal?.aborted ? attempts : asStopped(attempts));
   }
 
-  /** Everything that was sent so far. */
+  /** All attempts so far. */
   #sent(): readonly Attempt[] {
     if (this.#over) return this.facts.attempts;
     return [...this.facts.attempts, ...(this.#relay?.attempts ?? [])];

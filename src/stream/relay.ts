@@ -1,4 +1,7 @@
-/** One inner call, passed on to the stream of another: retries after a break, races and turns read their clients through it. */
+/**
+ * One inner call, passed on to the stream of another: retries after a break, races and turns read their clients through
+ * it.
+ */
 
 import type { MessageChunk } from "../contract/chunk.ts";
 import { SendError } from "../contract/errors.ts";
@@ -10,7 +13,7 @@ import { type MessageStream, relayRedactions } from "./message-stream.ts";
 import type { ReplyFacts } from "./reply-facts.ts";
 import { sendErrorOf } from "./transfer.ts";
 
-/** What a relay delivers into. */
+/** The receiver of a relay's chunks. */
 export interface RelayTarget {
   /** Those of the outer reply. */
   readonly facts: ReplyFacts;
@@ -18,9 +21,14 @@ export interface RelayTarget {
   isWanted(): boolean;
   /** The inner call has its stream. */
   opened?(relay: Relay): void;
-  /** All chunks of one read; the last may be the final one, after which nothing comes. What this throws fails the relay. */
+  /**
+   * All chunks of one read; the last may be the final one, which ends the reply. An error thrown here fails the relay.
+   */
   arrived(batch: readonly MessageChunk[], relay: Relay): void;
-  /** The inner call has failed: before it had a stream, or after all that had arrived. Called at most once, and never after `stop`. */
+  /**
+   * The inner call has failed: before it had a stream, or after all that had arrived. Called at most once, and never
+   * after `stop`.
+   */
   failed(error: SendError, relay: Relay): void;
 }
 
@@ -37,7 +45,7 @@ export class Relay {
   #batches: AsyncIterator<readonly MessageChunk[]> | undefined;
   #failure: SendError | undefined;
   #isReading = false;
-  /** The stream has failed; what arrived before that is still to be read. */
+  /** The stream has failed; the chunks that arrived before are still to be read. */
   #hasFailed = false;
   #isOver = false;
   #isLastAttempt = false;
@@ -56,12 +64,15 @@ export class Relay {
     return this.#stream?.partial;
   }
 
-  /** Whether the inner reply follows exactly behind the last turn of its conversation. See `ReplyFacts.continuesExactly`. */
+  /**
+   * Whether the inner reply follows exactly behind the last turn of its conversation. See
+   * `ReplyFacts.continuesExactly`.
+   */
   get continuesExactly(): boolean {
     return this.#stream?.continuesExactly ?? false;
   }
 
-  /** What was sent for the inner call so far; `undefined` for a client that does not report it yet. */
+  /** The attempts of the inner call so far; `undefined` for a client that does not report them yet. */
   get attempts(): readonly Attempt[] | undefined {
     const { attempts, partial } = this.#failure ?? {};
     return attempts ?? partial?.metrics.attempts ?? this.#stream?.metrics.attempts ?? this.#observed();
@@ -75,7 +86,7 @@ export class Relay {
     if (this.#isLastAttempt) stream.onlyRest();
     this.#batches = stream.batches();
     this.#target.opened?.(this);
-    // The signal and the limit on the whole call end it whether its consumer waits or not.
+    // The signal and the limit on the complete call end it whether its consumer waits or not.
     stream.onEnd((_message, error) => {
       if (!error || this.#target.isWanted()) return;
       this.#hasFailed = true;
@@ -120,7 +131,7 @@ export class Relay {
     this.#stream?.onlyRest();
   }
 
-  /** Fires the signal of the inner call, which fails by itself. */
+  /** Fires the signal of the inner call, which then fails. */
   abort(cause?: unknown): void {
     this.#controller?.abort(cause);
   }
@@ -159,7 +170,10 @@ export class Relay {
   }
 }
 
-/** Returns the failure of an inner call as that of the call around it: with all its attempts, and without a partial reply. */
+/**
+ * Returns the failure of an inner call as that of the call around it: with all its attempts, and without a partial
+ * reply.
+ */
 export function outerFailure(error: SendError, attempts: readonly Attempt[]): SendError {
   const { partial: _inner, ...facts } = error.toJSON();
   return error.replacing({ ...facts, attempts: [...attempts], cause: error.cause });

@@ -1,11 +1,12 @@
-/** What is known of a reply beside its chunks, from the first byte to the message. */
+/** The facts of a reply that are not in its chunks, from the first byte to the message. */
 
 import type { AssistantMessage, Replay, TokenLogprob } from "../contract/message.ts";
 import type { Attempt } from "../contract/metrics.ts";
 
 /**
- * The facts that a message carries, and how long each holds: for one attempt, or for all attempts of the call. A fact in this
- * list is a field of `ReplyFacts`, merged from the message of a relayed reply, and reset before the next attempt.
+ * The facts that a message carries, and how long each holds: for one attempt, or for all attempts of the call. A fact
+ * in this list is a field of `ReplyFacts`, merged from the message of a relayed reply, and reset before the next
+ * attempt.
  */
 const FACTS = {
   id: "attempt",
@@ -28,41 +29,44 @@ type Fact = keyof typeof FACTS;
 type MessageFacts = { -readonly [Name in Exclude<Fact, "logprobs">]?: AssistantMessage[Name] };
 
 /**
- * What is known of a reply beside its chunks. Its owner writes into it while the reply runs. `finishReason` is set only once the
- * provider gave a reason; `estimatedUsage` only by an owner who knows more than the chunks show: of a relayed reply, or of several
- * attempts.
+ * The facts of a reply that are not in its chunks. Their owner writes them while the reply runs. `finishReason` is set
+ * only once the provider gave a reason; `estimatedUsage` only by an owner who knows more than the chunks show: of a
+ * relayed reply, or of several attempts.
  */
 export interface ReplyFacts extends MessageFacts {
   provider: string;
   model: string;
   /** In the order of the text; grows while the reply runs. */
   logprobs?: TokenLogprob[];
-  /** The service that is billed, where it is reported outside the usage: an estimate is at that price, too. */
+  /** The service that is billed, where it is reported outside the usage: an estimate also is at that price. */
   serviceTier?: string;
-  /** Who was asked, to be noted in `replay`. */
+  /** The provider and model that were asked, to be noted in `replay`. */
   readonly writer?: Pick<Replay, "origin" | "account">;
   readonly attempts: Attempt[];
-  /** The provider took the conversation's last turn as the beginning of this reply: the text goes on exactly behind it. */
+  /**
+   * The provider took the conversation's last turn as the beginning of this reply: the text continues exactly where
+   * that turn ends.
+   */
   continuesExactly?: boolean;
-  /** What the provider ties signed parts of this reply to; for the decoder. See `ProtocolRequest.binding`. */
+  /** The key to which the provider ties signed parts of this reply; for the decoder. See `ProtocolRequest.binding`. */
   binding?: () => unknown;
-  /** Remove the secrets of the requests from the texts of an error, whoever finds it in the reply. */
+  /** Remove the secrets of the requests from the texts of an error that is found in the reply. */
   redactions?: Set<(text: string) => string>;
   /** Estimated tokens of the request; called only when the provider did not count. */
   estimateInput?: () => number;
 }
 
-/** Merges what the message of another reply says beside its text into `facts`. Attempts are the owner's own affair. */
+/** Merges the facts in the message of another reply into `facts`, but not its attempts, which the owner counts. */
 export function mergeFacts(facts: ReplyFacts, message: AssistantMessage): void {
   const { provider, model, logprobs, estimatedUsage } = message;
   const merged = Object.fromEntries(factNames().map((fact) => [fact, message[fact]]));
-  // A stream of somebody's chunks learns only in the end who wrote them.
+  // A stream of foreign chunks learns only from the last one which model wrote them.
   const writer = { provider: provider || facts.provider, model: model || facts.model };
   Object.assign(facts, merged, { logprobs: logprobs && [...logprobs] }, writer);
   if (estimatedUsage) facts.estimateInput = () => estimatedUsage.inputTokens;
 }
 
-/** Removes what an earlier attempt reported of itself: it does not hold for the next. */
+/** Removes the facts of an earlier attempt, which do not hold for the next. */
 export function resetFacts(facts: ReplyFacts, model: string): void {
   facts.model = model;
   delete facts.serviceTier;

@@ -2,7 +2,7 @@
 
 import type { Citation } from "../contract/message.ts";
 
-/** A citation in a text that has so many more UTF-16 units before it. */
+/** Returns the citation with its place moved by so many UTF-16 units. */
 export function shiftCitation<Place extends Pick<Citation, "startIndex" | "endIndex">>(
   length: number,
   place: Place,

@@ -1,4 +1,4 @@
-/** The border between a stream and its source: what every source implements, and what it delivers into. */
+/** The border between a stream and its source: the interface of every source, and its sink. */
 
 import type { MessageChunk } from "../contract/chunk.ts";
 import type { SendError } from "../contract/errors.ts";
@@ -7,7 +7,7 @@ import type { ReplyFacts } from "./reply-facts.ts";
 
 /** Where a stream's chunks come from. It delivers only when asked. */
 export interface ChunkSource {
-  /** What is known of the reply beside its chunks; live. */
+  /** The facts of the reply that are not in its chunks; live. */
   readonly facts: ReplyFacts;
   /**
    * Resolves when the reply can be read, such as when the provider has accepted the request; rejects with the refusal.
@@ -28,7 +28,7 @@ export interface ChunkSource {
    * far the stream reads, for a source that relays another stream.
    */
   lastAttempt?(drain?: DrainLimits): void;
-  /** Returns the message that the chunks make, with what only the source knows of it. */
+  /** Returns the message that the chunks make, with the facts that only the source knows. */
   complete?(message: AssistantMessage): AssistantMessage;
 }
 
@@ -46,9 +46,9 @@ export interface DrainLimits {
   readonly maxTokens?: number | undefined;
 }
 
-/** What a source delivers into. */
+/** The receiver of a source's chunks. */
 export interface ChunkSink {
-  /** Append what arrived in one read here, then call `flush`. Taken anew after each `flush`. */
+  /** Append the chunks of one read here, then call `flush`. Read this field again after each `flush`. */
   readonly chunks: MessageChunk[];
   flush(): void;
   /** The reply is complete. A source that relays the reply of another client hands over its message. */

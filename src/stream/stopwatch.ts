@@ -42,7 +42,8 @@ export class Stopwatch {
   read(attempts: readonly Attempt[], outputTokens: number | undefined): ReplyMetrics {
     const end = this.#endedAt ?? this.#now();
     const writingMs = this.#lastAt === this.#firstAt ? 0 : end - (this.#firstAt ?? end);
-    // Optional fields last: a literal that begins with a spread and goes on with fractions gets a hidden class each time.
+    // Optional fields last: a literal that begins with a spread and continues with fractions gets a hidden class each
+    // time.
     return {
       durationMs: end - this.#startedAt,
       chunks: this.chunks,

@@ -23,8 +23,8 @@ export type Outcome =
   | { readonly status: "failed"; readonly error: SendError };
 
 /**
- * How the source is read. `reading`: as the consumer asks. `draining`: to its end, without waiting for the consumer. `muted`: to its
- * end or until so many tokens have come, which are counted and not shown.
+ * How the source is read. `reading`: as the consumer asks. `draining`: to its end, without waiting for the consumer.
+ * `muted`: to its end or until so many tokens have come, which are counted and not shown.
  */
 type Mode = { readonly status: "reading" | "draining" } | { readonly status: "muted"; tokensLeft: number };
 
@@ -42,7 +42,7 @@ export class StreamState implements QueueOwner {
   readonly #endWaiters: (() => void)[] = [];
   #outcome: Outcome = RUNNING;
   #mode: Mode = READING;
-  /** The first who reads: a loop, which gets the chunks, or `finalMessage`, which drops them. */
+  /** The first reader: a loop, which gets the chunks, or `finalMessage`, which drops them. */
   #reader: "none" | "loop" | "finalMessage" = "none";
   /** The reader has been thrown the failure: its next `next()` is the end. */
   #isThrown = false;
@@ -137,12 +137,12 @@ export class StreamState implements QueueOwner {
     if (this.isRunning) this.#finish("stopped");
   }
 
-  /** The consumer leaves. What is read for its usage is read on. */
+  /** The consumer leaves. A reply that is read for its usage is read on. */
   leave(): void {
     if (this.#mode.status !== "muted") this.stop();
   }
 
-  /** Resolves with the message at the end, whoever reads until there; rejects with the failure. */
+  /** Resolves with the message at the end, whichever reader reads until there; rejects with the failure. */
   ending(): Promise<AssistantMessage> {
     // `stop()` and `finalMessage()` need not be awaited; a caller that awaits them still gets the error.
     const forgive = (): void => void ending.catch(() => undefined);
@@ -199,7 +199,7 @@ export class StreamState implements QueueOwner {
     try {
       this.source.close();
     } catch {
-      // nobody is left to tell
+      // the reply is over: no reader is left
     }
   }
 
@@ -215,7 +215,7 @@ export class StreamState implements QueueOwner {
     if (isDraining || queue.hasWaiter) queue.pull(this.source);
   }
 
-  /** Returns false when there is something that cannot be folded: the stream is over then. */
+  /** Returns false when a chunk cannot be folded: the stream is over then. */
   #foldFresh(): boolean {
     const { queue } = this;
     const { fresh } = queue;
@@ -263,7 +263,7 @@ export class StreamState implements QueueOwner {
       failure = failure.with({ partial: arrived, attempts });
     }
     this.#outcome = { status: "failed", error: failure };
-    // A caller who aborts wants nothing more; every other failure comes after what had arrived.
+    // A caller who aborts wants nothing more; every other failure comes after the chunks that had arrived.
     if (failure.kind === "aborted") this.queue.clear();
     this.#settle(failure.partial ?? arrived, failure);
   }

@@ -1,4 +1,4 @@
-/** A reply whose chunks come from elsewhere: another thread, or somebody's generator. */
+/** A reply whose chunks come from elsewhere: another thread, or the caller's generator. */
 
 import type { MessageChunk } from "../contract/chunk.ts";
 import { isSendErrorKind } from "../contract/error-kind.ts";
@@ -11,8 +11,8 @@ import type { ReplyFacts } from "./reply-facts.ts";
 import { type ChunkSource, NO_SINK } from "./source.ts";
 
 /**
- * Reads one chunk at a time, only when asked. A transferred stream's errors become `SendError`s again. `signal` ends the
- * stream as it ends a call.
+ * Reads one chunk at a time, only when asked. A transferred stream's errors become `SendError`s again. `signal` ends
+ * the stream as it ends a call.
  */
 export function readableSource(
   chunks: ReadableStream<MessageChunk> | AsyncIterable<MessageChunk>,
@@ -42,7 +42,7 @@ export function readableSource(
     if (isOver) return; // a generator does not break off what it waits for
     if (done) return fail(new SendError("truncated", "The chunks ended without a final one."));
     const fault = chunkFault(value);
-    if (fault) return fail(new SendError("protocol", `What came as a chunk ${fault}.`, { retryable: false }));
+    if (fault) return fail(new SendError("protocol", `A chunk of this stream ${fault}.`, { retryable: false }));
     if (value.type === "final") {
       const { provider, model, usage } = value.message;
       Object.assign(facts, { provider, model, ...(usage && { usage }) });
@@ -77,7 +77,7 @@ interface ChunkReader {
   cancel(): Promise<unknown>;
 }
 
-/** @throws {SendError} kind `invalidRequest` for what cannot be read, or is being read already */
+/** @throws {SendError} kind `invalidRequest` for a value that cannot be read, or is being read already */
 function openReader(chunks: ReadableStream<MessageChunk> | AsyncIterable<MessageChunk>): ChunkReader {
   try {
     return readerOf(chunks);
@@ -100,12 +100,13 @@ function readerOf(chunks: ReadableStream<MessageChunk> | AsyncIterable<MessageCh
 
 const nothing = (): void => undefined;
 
-/** Streams that somebody may read, and what to do when nobody can any more. Made at the first use. */
+/** Calls `stop` for streams whose reader is lost. Made at the first use. */
 let abandoned: FinalizationRegistry<() => void> | undefined;
 
 /**
- * The chunks as a web stream; `stop` is called when its reader cancels it, and when it is lost. A thread that ends takes its
- * end of a transferred stream with it and tells nobody: then the garbage collector finds this end, sooner or later.
+ * The chunks as a web stream; `stop` is called when its reader cancels it, and when it is lost. A thread that ends
+ * takes its end of a transferred stream with it and sends no signal: then the garbage collector finds this end, sooner
+ * or later.
  */
 export function readableOf<T>(chunks: AsyncIterator<T>, stop: () => void): ReadableStream<T> {
   abandoned ??= new FinalizationRegistry((stopLost) => stopLost());
@@ -122,7 +123,7 @@ export function readableOf<T>(chunks: AsyncIterator<T>, stop: () => void): Reada
   const readable = new ReadableStream<T>(
     {
       async pull(controller) {
-        // Its reader may be in another thread, which this one must not end before: nothing else tells of it here.
+        // Its reader may be in another thread, which this one must not end before: nothing else keeps this one alive.
         staying ??= setInterval(nothing, MAX_TIMER_MS);
         try {
           const { done, value } = await chunks.next();
@@ -141,7 +142,7 @@ export function readableOf<T>(chunks: AsyncIterator<T>, stop: () => void): Reada
   return readable;
 }
 
-/** Whatever a stream threw, as the one error there is. Never throws itself. */
+/** Returns the error of a stream as a `SendError`. Never throws. */
 export function sendErrorOf(error: unknown): SendError {
   try {
     if (error instanceof SendError) return error;

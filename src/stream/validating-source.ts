@@ -1,4 +1,4 @@
-/** A source whose tool calls and whose output are held against the caller's schemas before anybody sees them as whole. */
+/** A source that validates tool calls and output against the caller's schemas before a reader sees them as complete. */
 
 import type { MessageChunk } from "../contract/chunk.ts";
 import { SendError } from "../contract/errors.ts";
@@ -15,7 +15,10 @@ import { type ChunkSink, type ChunkSource, NO_SINK } from "./source.ts";
 
 type Checks = Pick<SendOptions, "tools" | "output" | "invalidArguments" | "signal" | "timeouts">;
 
-/** Returns the same source with validation, or the source itself if nothing is to be validated. `timeouts.total` begins now. */
+/**
+ * Returns the same source with validation, or the source itself if nothing is to be validated. `timeouts.total` begins
+ * now.
+ */
 export function validatingSource(source: ChunkSource, options: Checks): ChunkSource {
   const checksCalls = options.invalidArguments !== "deliver" && options.tools?.some((tool) => tool.parameters);
   if (!checksCalls && options.output === undefined) return source;
@@ -23,12 +26,12 @@ export function validatingSource(source: ChunkSource, options: Checks): ChunkSou
 }
 
 /**
- * Stands between a source and its stream, and hands on only what is looked at. Rules that answer later hold up the flush,
- * and the source is not asked again before; a failure (the caller's signal, a deadline) does not wait for them.
+ * Passes on only validated chunks from a source to its stream. Asynchronous rules hold up the flush, and the source is
+ * not asked again before they answer; a failure (the caller's signal, a deadline) does not wait for them.
  */
 class ValidatingSource implements ChunkSource, ChunkSink {
   readonly facts: ReplyFacts;
-  /** What the source appends to; the stream's own array holds nothing that is not checked. */
+  /** The array to which the source appends; the stream's own array holds only validated chunks. */
   chunks: MessageChunk[] = [];
   readonly #source: ChunkSource;
   #sink: ChunkSink = NO_SINK;
@@ -40,7 +43,7 @@ class ValidatingSource implements ChunkSource, ChunkSink {
   /** How many of the chunks may be handed on. */
   #passed = 0;
   #isOver = false;
-  /** What still comes is read for its bill alone, and need not fit. */
+  /** The rest is read for its usage alone, and is not validated. */
   #isUnseen = false;
 
   constructor(source: ChunkSource, { tools, output, signal, timeouts }: Checks) {
@@ -91,7 +94,7 @@ class ValidatingSource implements ChunkSource, ChunkSink {
     );
   }
 
-  /** Calls that fit are whole, whatever failed after them. */
+  /** Valid calls are complete, also if the reply fails after them. */
   fail(error: SendError): void {
     if (this.#isOver) return;
     const doubtful = this.chunks.splice(this.#passed);
@@ -104,7 +107,7 @@ class ValidatingSource implements ChunkSource, ChunkSink {
     this.#over(() => this.#sink.fail(error));
   }
 
-  /** All chunks that came, once they are checked; then `next`. At once where no rule answers later. */
+  /** Passes on all chunks once they are validated, then calls `next`. At once where no rule is asynchronous. */
   #check(next: () => void): void {
     for (let chunk = this.chunks[this.#passed]; chunk && !this.#isOver; chunk = this.chunks[this.#passed]) {
       const parameters = this.#parametersOf(chunk);
@@ -123,7 +126,7 @@ class ValidatingSource implements ChunkSource, ChunkSink {
     if (!this.#isOver) next();
   }
 
-  /** All at once, directly before the stream is told: what stands in its array is shown, even if it stops. */
+  /** All at once, directly before the stream's `flush`: chunks in its array are shown, even if it stops. */
   #handOver(): void {
     for (let at = 0; at < this.#passed; at++) {
       const chunk = this.chunks[at];
@@ -133,7 +136,10 @@ class ValidatingSource implements ChunkSource, ChunkSink {
     this.#passed = 0;
   }
 
-  /** Waits for a rule, but not longer than the caller: the source may be over, with its clock, and hear no signal any more. */
+  /**
+   * Waits for a rule, but not longer than the caller: the source may be over, with its clock, and hear no signal any
+   * more.
+   */
   #later(result: Promise<SchemaResult<unknown>>, use: (result: SchemaResult<unknown>) => void): void {
     const signal = this.#signal;
     const { provider, model } = this.facts;
@@ -172,7 +178,7 @@ class ValidatingSource implements ChunkSource, ChunkSink {
     return chunk.type === "toolCall" && !this.#isUnseen ? this.#tools.get(chunk.toolCall.name)?.parameters : undefined;
   }
 
-  /** Of the call that stands first. Returns whether it fits. */
+  /** Validates the first call in the queue. Returns whether it fits. */
   #judgeCall(result: SchemaResult<unknown>): boolean {
     const chunk = this.chunks[this.#passed];
     if (chunk?.type !== "toolCall") return false;
@@ -224,7 +230,7 @@ class ValidatingSource implements ChunkSource, ChunkSink {
   }
 }
 
-/** Why a text that is no JSON ended where it did, if not because the model was done. */
+/** Returns why a text that is not JSON ended early, if the model was not done. */
 function reasonOf({ finishReason, rawFinishReason }: ReplyFacts): string {
   if (finishReason === "stop" || finishReason === undefined) return "";
   if (finishReason === "length") return ", because a token limit cut it (raise `maxOutputTokens`)";
@@ -239,7 +245,7 @@ function argumentsOf(chunk: MessageChunk): unknown {
   return chunk.type === "toolCall" ? chunk.toolCall.arguments : undefined;
 }
 
-/** The schema's word on a value; a rule that throws has found something that does not fit. Never rejects. */
+/** Resolves with the schema's result for a value; a rule that throws counts as an issue. Never rejects. */
 function held(
   schema: NonNullable<Tool["parameters"]>,
   value: unknown,

@@ -1,8 +1,8 @@
 /**
  * How many tokens a text is, without a vocabulary (o200k's is 1 MB, gzipped). The text is cut where o200k's own
  * pre-tokenizer cuts it: a word with the one space or mark before it, up to three digits, a run of marks with its line
- * ends, a run of spaces. Most of these pieces are one token in everyday text. What the others cost more, by length and
- * script, was fitted to counts of gpt-tokenizer (o200k) on manuals, books, interface strings and sources in some 40
+ * ends, a run of spaces. Most of these pieces are one token in everyday text. The extra cost of the others, by length
+ * and script, was fitted to counts of gpt-tokenizer (o200k) on manuals, books, interface strings and sources in some 40
  * languages, and checked on others. For a page or more, nine texts in ten are within 10 % in English, source code,
  * Chinese, Japanese and Korean, and within 20 % elsewhere. Other vendors' tokenizers differ by more than that, which is
  * why `createTokenCounter` learns.
@@ -15,7 +15,7 @@ import type { Message } from "../contract/message.ts";
 export interface TokenCounter {
   /** Tokens of `text` alone, without the few (about 4) that a provider adds around each message. */
   count(text: string): number;
-  /** Told after a reply: the tokens that `count` had said, and those that the provider then billed for the same. */
+  /** Learns from a reply: the tokens that `count` returned, and those that the provider billed for the same. */
   calibrate?(estimated: number, actual: number): void;
 }
 
@@ -85,7 +85,7 @@ function kindOf(text: string, at: number): number {
   return cost > 0 ? SCRIPT + row : -cost;
 }
 
-/** What some characters cost more than their script does. */
+/** The extra cost of some characters over that of their script. */
 function surcharge(unit: number): number {
   // Arabic vowel signs; Ukrainian і, є, ї.
   if ((unit > 0x64a && unit < 0x660) || (unit > 0x453 && unit < 0x458)) return 1.3;
@@ -101,8 +101,8 @@ const over = (length: number, free: number, cost: number): number => Math.max(0,
 const isLineEnd = (unit: number): boolean => unit === 10 || unit === 13;
 
 /**
- * Estimated tokens of `text` in the o200k vocabulary: a whole number, 0 for the empty text alone. Reads the text once,
- * 20–60 MB/s.
+ * Returns the estimated tokens of `text` in the o200k vocabulary: an integer, 0 for the empty text alone. Reads the
+ * text once, 20–60 MB/s.
  */
 export function estimateTokens(text: string): number {
   let tokens = 0;
@@ -110,7 +110,7 @@ export function estimateTokens(text: string): number {
   let words = 0;
   let foreignWords = 0;
   let excess = 0;
-  /** What a word would take along: the one SPACE or MARK before it, or what makes it a piece of some code. */
+  /** The unit that a word would take along: the one SPACE or MARK before it, or what makes it a piece of some code. */
   let before = -1;
   let at = 0;
   while (at < text.length) {
@@ -181,9 +181,9 @@ export function estimateTokens(text: string): number {
 }
 
 /**
- * The estimator, corrected by what providers bill: their tokenizers differ, and so do texts. The correction is one
- * factor, 1 at first and never outside 0.5–2; a request of 2 000 tokens moves it half way to the factor it shows, a
- * smaller one less. Counts that are not positive numbers are ignored.
+ * Returns the estimator, corrected by the providers' counts: their tokenizers differ, and so do texts. The correction
+ * is one factor, 1 at first and never outside 0.5–2; a request of 2 000 tokens moves it half way to the factor it
+ * shows, a smaller one less. Counts that are not positive numbers are ignored.
  */
 export function createTokenCounter(): Required<TokenCounter> {
   let factor = 1;
@@ -198,10 +198,10 @@ export function createTokenCounter(): Required<TokenCounter> {
   };
 }
 
-/** Tokens that a message costs beside its text, at OpenAI; others are alike. */
+/** Tokens that a message costs in addition to its text, at OpenAI; others are alike. */
 const TOKENS_PER_MESSAGE = 4;
 
-/** The estimated tokens of a request's messages. Images and files are not counted: their cost is the model's own affair. */
+/** The estimated tokens of a request's messages. Images and files are not counted: their cost depends on the model. */
 export function estimateInputTokens(messages: readonly Message[]): number {
   const texts = messages.flatMap(({ content }) => {
     if (typeof content === "string") return [content];

@@ -1,11 +1,11 @@
-/** How many tokens a text is that still grows. */
+/** Estimates the tokens of a text that still grows. */
 
 import { estimateTokens } from "./estimate.ts";
 
-/** Characters of its beginning that are looked at: what a look costs does not grow with the text. */
+/** Characters of its beginning that are read, so that the cost of an estimate does not grow with the text. */
 const LIVE_SAMPLE = 2_000;
 
-/** A text of which the length and the beginning are known. */
+/** A text whose length and beginning are known. */
 export interface Sampled {
   readonly length: number;
   /** At least the first `LIVE_SAMPLE` UTF-16 units, or all there are. */

@@ -1,4 +1,4 @@
-/** What several attempts at one reply have cost together. */
+/** The usage of several attempts at one reply. */
 
 import type { AssistantMessage } from "../contract/message.ts";
 import type { TokenUsage } from "../contract/usage.ts";
@@ -9,9 +9,12 @@ type Count = Exclude<keyof TokenUsage, "raw" | "serviceTier">;
 export const REQUIRED_COUNTS: readonly Count[] = ["inputTokens", "outputTokens", "totalTokens"];
 export const OPTIONAL_COUNTS: readonly Count[] = ["cachedInputTokens", "cacheWriteTokens", "reasoningTokens"];
 
-/** Adds up what was reported, and beside it what was not, as estimated. */
+/** Adds up the reported usage, and separately the estimated usage of attempts that reported none. */
 export class UsageTotal {
-  /** The sum of what providers reported; absent while none did. Its `raw` is a list of theirs, if each has one. */
+  /**
+   * The sum of the usage that providers reported; absent while none did. Its `raw` is an array of theirs, if each has
+   * one.
+   */
   usage: TokenUsage | undefined;
   /** Present when the sum does not cover everything. */
   estimatedUsage: TokenUsage | undefined;
@@ -27,7 +30,7 @@ export class UsageTotal {
   }
 }
 
-/** Their sum, without the providers' own objects; what only one provider counts stays known. */
+/** Their sum, without the providers' own objects; a count of only one provider stays known. */
 export function sumOf(one: TokenUsage, other: TokenUsage): TokenUsage {
   const known = OPTIONAL_COUNTS.filter((name) => one[name] !== undefined || other[name] !== undefined);
   return {
@@ -39,7 +42,7 @@ export function sumOf(one: TokenUsage, other: TokenUsage): TokenUsage {
   };
 }
 
-/** The services of both: of two that differ there is no one price. */
+/** The services of both: two that differ have no common price. */
 function jointTier(one: TokenUsage, other: TokenUsage): Pick<TokenUsage, "serviceTier"> {
   const tiers = new Set([one, other].flatMap(({ serviceTier }) => serviceTier?.split(", ") ?? []));
   return tiers.size === 0 ? {} : { serviceTier: [...tiers].join(", ") };
@@ -51,7 +54,7 @@ function withMore(sum: TokenUsage | undefined, more: TokenUsage | undefined): To
   return { ...sumOf(sum, more), ...(hasRaws && { raw: [...rawsOf(sum), ...rawsOf(more)] }) };
 }
 
-/** No provider's own object is a list: a list is what was made of several. */
+/** No provider's own object is an array: an array was made of several. */
 function rawsOf({ raw }: TokenUsage): readonly unknown[] {
   return Array.isArray(raw) ? raw : [raw];
 }

@@ -72,8 +72,8 @@ describe("a damaged file names itself and what is wrong", () => {
       toyAsF32({ "llama.feed_forward_length": 512 }),
       "ffn_gate.weight has the shape 128 × 256 and not 128 × 512",
     ],
-    ["fewer scores than tokens", toyAsF32({ "tokenizer.ggml.scores": new Float32Array(3) }), "not equally many"],
-    ["no end of a turn", toyAsF32({ "tokenizer.ggml.eos_token_id": 5_000 }), "eos_token_id is no token"],
+    ["fewer scores than tokens", toyAsF32({ "tokenizer.ggml.scores": new Float32Array(3) }), "differ in number"],
+    ["no end of a turn", toyAsF32({ "tokenizer.ggml.eos_token_id": 5_000 }), "eos_token_id is not a token"],
     ["no context length", toyAsF32({ "llama.context_length": undefined }), "llama.context_length is missing"],
   ])("also without a checksum: %s", async (_name, bytes, message) => {
     const error = await faultOf(bytes);
@@ -116,8 +116,8 @@ describe("a damaged file names itself and what is wrong", () => {
 
 describe("a foreign file says what it is instead", () => {
   test.each([
-    ["an empty file", new Uint8Array(), "it is no GGUF file (its first bytes are none)"],
-    ["a PNG", Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0), "it is no GGUF file (its first bytes are 89 50 4e 47)"],
+    ["an empty file", new Uint8Array(), "it is not a GGUF file (its first bytes are none)"],
+    ["a PNG", Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0), "it is not a GGUF file (its first bytes are 89 50 4e 47)"],
     ["another version", changed(4, 9), "it is GGUF version 9"],
     ["another architecture", toyAsF32({ "general.architecture": "gemma3" }), "its architecture is gemma3"],
     ["another tokenizer", toyAsF32({ "tokenizer.ggml.model": "gpt2" }), "its tokenizer is gpt2"],
@@ -154,7 +154,9 @@ describe("where the file comes from", () => {
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const weights = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/toy.gguf`);
     const client = new EmbeddedClient({ weights });
-    await expect(client.sendMessage(QUESTION)).rejects.toThrow(`${weights.href} cannot be had: the answer is 503`);
+    await expect(client.sendMessage(QUESTION)).rejects.toThrow(
+      `${weights.href} cannot be read: the response has status 503`,
+    );
     expect(await client.warm()).toBe(true);
     await client.sendMessage(QUESTION);
     expect(requests).toBe(2);
