@@ -1,6 +1,6 @@
 /**
- * What documents say is so: their code compiles against the built package and runs, against a stand-in provider; their commands print
- * what they show; their links lead somewhere in the tarball; their words are those of the house.
+ * What documents say is so: their code compiles against the built package and runs, against a stand-in provider; their
+ * commands print what they show; their links lead somewhere in the tarball; their words are those of the house.
  */
 
 import { execFile, execFileSync } from "node:child_process";
@@ -29,8 +29,12 @@ const CLEAN_FOLDERS: readonly string[] = [
   "src/clients",
   "src/embedded",
   "src/models",
+  "src/protocols",
   "src/reliability",
+  "src/session",
+  "src/store",
   "src/stream",
+  "src/testing",
   "src/tokens",
   "src/transport",
 ];

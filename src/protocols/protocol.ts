@@ -41,7 +41,7 @@ export interface ProtocolRequest {
   readonly instead?: (refusal: SendError) => ProtocolRequest | undefined;
 }
 
-/** What the functions of a request builder share. Each protocol adds what it knows of the vendor or the model. */
+/** The facts that the functions of a request builder share. Each protocol adds those of the vendor or the model. */
 export interface RequestContext {
   readonly options: SendOptions;
   readonly endpoint: Endpoint;

@@ -21,7 +21,7 @@ import { RepliesSoFar } from "./merge-replies.ts";
 import { ToolRunner } from "./tool-runner.ts";
 import type { Turn } from "./turn.ts";
 
-/** What the turn waits for. */
+/** The event that the turn waits for. */
 type Phase =
   /**
    * A reply: its stream, and then its chunks. `since` is the time of the request, on the clock of `performance.now`.

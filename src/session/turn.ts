@@ -14,7 +14,7 @@ import { hasRunnableTool, type SessionOptions, toolsOf } from "./options.ts";
 import { inCallOrder } from "./reducer.ts";
 import { TurnTimeout } from "./turn-timeout.ts";
 
-/** What a turn consists of. */
+/** The parts of a turn. */
 export interface TurnDefinition<Output> {
   readonly conversation: Conversation;
   readonly client: TypedClient;

@@ -21,14 +21,14 @@ import {
 /** The options of `new FileStore`. */
 export interface FileStoreOptions {
   /**
-   * Whether each write waits until the disk has it. Without it, written records survive any death of the process, but a
+   * Whether each write waits until it is on the disk. Otherwise, written records survive any end of the process, but a
    * power cut or a crash of the system may lose the last seconds.
    * @default false
    */
   readonly fsync?: boolean | undefined;
   /**
-   * Time without a renewal after which another process may open a session whose process it cannot look up (one in
-   * another container or on another machine), in milliseconds.
+   * Time without a renewal after which another process may open a session, in milliseconds. It applies to a process
+   * that cannot be looked up, in another container or on another machine.
    * @default 15_000
    */
   readonly leaseMs?: number | undefined;
@@ -39,7 +39,7 @@ const DEFAULT_LEASE_MS = 15_000;
 /** A session that this store may write. */
 interface Claim {
   readonly lease: Lease;
-  /** The file that stood there when it was claimed, or that has been put in its place here. */
+  /** The file at the time of the claim, or the one that has replaced it here. */
   identity: FileIdentity;
   file?: LogFile;
 }
@@ -47,11 +47,13 @@ interface Claim {
 const ENDING = ".jsonl";
 
 /**
- * Keeps each session in a file of its own, one record a line, to which is only added; what `LLMSession.clear` forgets
- * is gone from it, since a new file takes its place. Folder and files are for their owner alone. A session that is open
- * has a lease beside its file (`.lock`), which its process renews; another process that opens it gets kind `busy`. A
- * process of this machine that was killed loses the lease at once, one in another container or on another machine after
- * `leaseMs`. The holder that lost it cannot write any more: its sends fail with kind `busy`.
+ * Keeps each session in a file of its own, with one record a line. Records are only appended; `LLMSession.clear`
+ * replaces the file by a new one. Only their owner can read folder and files.
+ *
+ * An open session has a lease next to its file (`.lock`), which its process renews; another process that opens it gets
+ * kind `busy`. A process of this machine that was killed loses the lease at once. A process in another container or on
+ * another machine loses it after `leaseMs`. The holder that lost it can no longer write: its sends fail with kind
+ * `busy`.
  *
  * @example
  * ```ts
@@ -61,7 +63,7 @@ const ENDING = ".jsonl";
  * export async function talk(text: string, folder: string): Promise<string> {
  *   const client = new OpenAIClient({ model: OpenAIModel.GPT6Luna });
  *   await using session = await LLMSession.open({ client, store: new FileStore(folder), id: "poems" });
- *   return (await session.sendMessage(text)).content; // the next call, in whichever process, goes on from here
+ *   return (await session.sendMessage(text)).content; // the next call, in any process, continues from here
  * }
  * ```
  */
@@ -71,7 +73,7 @@ export class FileStore implements SessionStore {
   readonly #leaseMs: number;
   readonly #claims = new Map<string, Claim>();
 
-  /** @param directory is made, for its owner alone, when there is none */
+  /** @param directory created if it does not exist; only its owner can read it */
   constructor(directory: string, options: FileStoreOptions = {}) {
     if (typeof directory !== "string" || directory === "")
       throw new TypeError("`directory` must be the path of a folder.");
@@ -96,7 +98,7 @@ export class FileStore implements SessionStore {
     }
   }
 
-  /** Reads only, so that it may look at a session that another process writes. */
+  /** Resolves with the records. It only reads, so that another process may write the session meanwhile. */
   async load(id: string): Promise<readonly SessionRecord[]> {
     return readRecords(this.#pathOf(id));
   }
@@ -111,8 +113,8 @@ export class FileStore implements SessionStore {
   }
 
   /**
-   * The new records are on the disk, and the old ones are not, before this resolves; a crash leaves the file as it was
-   * or as it will be.
+   * Replaces all records. Resolves when the new ones are on the disk and the old ones are not. A crash leaves either
+   * the old file or the new one.
    */
   async replace(id: string, records: readonly SessionRecord[]): Promise<void> {
     const path = this.#pathOf(id);
@@ -138,7 +140,7 @@ export class FileStore implements SessionStore {
     }
   }
 
-  /** Those that were written to last come first. */
+  /** Resolves with the sessions; those that were written last come first. */
   async list(): Promise<readonly StoredSession[]> {
     const files = await readdir(this.#directory).catch((error: unknown) => {
       if (codeOf(error) === "ENOENT") return [];
@@ -177,7 +179,7 @@ export class FileStore implements SessionStore {
   }
 }
 
-/** With those above it. Node's own way to do so never comes back where a folder takes none (as `/proc`). */
+/** Creates a folder and its parents. Node's `recursive` never returns in a folder that takes none, such as `/proc`. */
 async function makeFolder(path: string): Promise<void> {
   const isMissing = (error: unknown) => codeOf(error) === "ENOENT" && dirname(path) !== path;
   const make = () => mkdir(path, { mode: 0o700 });

@@ -1,6 +1,6 @@
 /**
- * One writer at a time: a file that its holder renews, and that names the holder by a token. Pure files; no file locks
- * of the system.
+ * One writer at a time: a file that names its holder by a token, and that the holder renews. It needs no file locks of
+ * the system.
  */
 
 import { randomUUID } from "node:crypto";
@@ -13,49 +13,50 @@ import { SendError } from "../contract/errors.ts";
 
 /** The holder of a lease, as its file names it. */
 interface Holder {
-  /** Random: no two leases have the same. In a file of another version, which has none, the file's text. */
+  /** Random: each lease has another. For a file of a version without tokens: the file's text. */
   readonly token: string;
   readonly pid?: number;
   readonly host?: string;
-  /** Written by a version that named no token, and renewed nothing. */
+  /** Written by a version without tokens, which did not renew its leases. */
   readonly isUnrenewed?: true;
   /**
-   * Where `pid` names a process: one start of one machine, and one process namespace of it. Absent where the system
-   * does not say.
+   * The scope of `pid`: one boot of one machine, and one process namespace of it. Absent where the system does not
+   * report it.
    */
   readonly space?: string;
-  /** When the process began, in the units of `/proc`: a later process with the same number began later. */
+  /** The time at which the process began, in the units of `/proc`: it distinguishes processes with the same number. */
   readonly startTime?: string;
 }
 
-/** What a file of a lease said at one moment. A renewal changes `renewedAt`. */
+/** The content of a lease's file at one moment. A renewal changes `renewedAt`. */
 interface Sighting {
   readonly holder: Holder | undefined;
   readonly renewedAt: number;
 }
 
-/** A lease as its holder has it. */
+/** A lease, for its holder. */
 export interface Lease {
   /** Whether it was taken from a holder that may still run, and may still try to write. */
   readonly isFromSilentHolder: boolean;
   /** @throws {SendError} kind `busy` when another process has taken the lease over */
   check(): void;
-  /** Gives the lease back. A lease that another process has by now stays with that process. */
+  /** Gives the lease back. A lease that another process has taken over stays there. */
   release(): void;
 }
 
-/** The leases of this thread. A worker has the number of its process, which goes on when the worker ends. */
+/** The leases of this thread. A worker has the number of its process, which may outlive the worker. */
 const ownTokens = new Set<string>();
 
-/** How often a file that names no holder is read again: its maker may be between creating and writing it. */
+/** Maximum number of reads of a file that names no holder: its creator may not have written it yet. */
 const READ_ATTEMPTS = 50;
 const READ_PAUSE_MS = 10;
 const RENEWALS_A_LEASE = 3;
 
 /**
  * Takes the lease in the file `path` and renews it until `release`. A holder whose process has ended loses it at once
- * where the system can tell (same machine, same process namespace). Any other holder loses it after `leaseMs` without a
- * renewal, measured by watching the file and never by comparing clocks, which jump and differ between machines.
+ * where the system can look it up (same machine, same process namespace). Any other holder loses it after `leaseMs`
+ * without a renewal. That time is measured by watching the file, not by comparing clocks, which jump and differ between
+ * machines.
  * @throws {SendError} kind `busy` when another holder has it
  */
 export async function takeLease(path: string, what: string, leaseMs: number): Promise<Lease> {
@@ -126,7 +127,7 @@ function isOwn(path: string, token: string): boolean {
   }
 }
 
-/** Another process may have taken the lease over meanwhile; its file stays. */
+/** Removes the file, unless another process has taken the lease over meanwhile. */
 function removeOwn(path: string, token: string): void {
   if (isOwn(path, token)) rmSync(path, { force: true });
 }
@@ -145,7 +146,7 @@ function created(path: string): string | undefined {
     // Synchronous: nothing else of this process runs between creating the file and writing it.
     writeFileSync(file, JSON.stringify(self));
   } catch (error) {
-    rmSync(path, { force: true }); // the disk may be full; a file that names no holder delays the next process
+    rmSync(path, { force: true }); // the disk may be full; a file without a holder delays the next process
     throw error;
   } finally {
     closeSync(file);
@@ -154,8 +155,8 @@ function created(path: string): string | undefined {
 }
 
 /**
- * Removes the file of a stale lease. Of several processes that find it, one at a time reads it again and removes it;
- * the others would remove the lease that the first has taken since.
+ * Removes the file of a stale lease. Of several processes that find it, one at a time reads it again and removes it.
+ * Otherwise the second would remove the lease that the first has taken since.
  */
 async function removeStale(path: string, stale: Sighting, leaseMs: number): Promise<void> {
   const turn = `${path}.stale`;
@@ -176,8 +177,8 @@ async function removeStale(path: string, stale: Sighting, leaseMs: number): Prom
 }
 
 /**
- * What the file says now; `undefined` when there is none.
- * @throws {SendError} kind `storage` when something stands there that no lease is: a link would be followed elsewhere
+ * Resolves with the content of the file; `undefined` when there is none.
+ * @throws {SendError} kind `storage` when the path is not a file: a link would lead elsewhere
  */
 async function sightingOf(path: string): Promise<Sighting | undefined> {
   for (let attempt = 1; ; attempt++) {
@@ -196,9 +197,9 @@ async function sightingOf(path: string): Promise<Sighting | undefined> {
 }
 
 /**
- * What became of a lease: its process is known to run or to have ended, or its file is watched for the length of a
- * lease. One that was renewed just now by this machine's clock is held without watching; that clock decides only to
- * give up, never to take over.
+ * Resolves with the state of a lease. If the system does not know its process, its file is watched for `leaseMs`.
+ * A lease that was just renewed, by this machine's clock, is `held` without watching. That clock never decides that a
+ * lease is taken over.
  */
 async function stateOf(
   path: string,
@@ -224,11 +225,12 @@ function isSame(a: Sighting, b: Sighting): boolean {
 }
 
 function noLease(path: string): SendError {
-  const message = `${basename(path)} is in the way: it is no file, so no lease can stand there. It was left as it is.`;
+  const message = `${basename(path)} is not a file, so it cannot be a lease. It was left as it is.`;
   return new SendError("storage", message, { cause: new Error(`The lease is ${path}.`) });
 }
 
-/** Whoever wrote a whole object holds the lease, also a version that names its holder in other words. */
+/** Returns the holder that a file names; `undefined` for an incomplete file. Any complete object is valid, also that of
+ * another version. */
 function parsed(text: string): Holder | undefined {
   try {
     const value: unknown = JSON.parse(text);
@@ -246,7 +248,9 @@ function parsed(text: string): Holder | undefined {
   }
 }
 
-/** Whether the holder's process runs. `unknown` where this process cannot tell: then the renewals decide. */
+/**
+ * Returns whether the holder's process runs. `unknown` where this process cannot look it up: then the renewals decide.
+ */
 function processState(holder: Holder | undefined): "running" | "ended" | "unknown" {
   if (!holder) return "ended"; // its maker ended between creating the file and writing it
   const { token, pid = 0, host, space, startTime, isUnrenewed } = holder;
@@ -269,7 +273,8 @@ function isThere(pid: number): boolean {
   }
 }
 
-/** Read anew each time: it costs microseconds, and a restored snapshot of a machine has another. */
+/** Returns the identity of this process. It is read at each call, which costs microseconds, because a restored snapshot
+ * of a machine has another. */
 function ownIdentity(): Pick<Holder, "space" | "startTime"> {
   const startTime = startTimeOf(process.pid);
   try {
@@ -281,12 +286,12 @@ function ownIdentity(): Pick<Holder, "space" | "startTime"> {
   }
 }
 
-/** Field 22 of `/proc/PID/stat`. @see https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
+/** Returns field 22 of `/proc/PID/stat`. @see https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
 function startTimeOf(pid: number): string | undefined {
   try {
     const line = readFileSync(`/proc/${pid}/stat`, "utf8");
     return line
-      .slice(line.lastIndexOf(")") + 2) // the name of a program may hold anything
+      .slice(line.lastIndexOf(")") + 2) // the name of a program may contain any character
       .split(" ")[19];
   } catch {
     return undefined;
@@ -298,7 +303,7 @@ function busy(what: string, holder: Holder | undefined, path: string): SendError
   const where = host === undefined || host === hostname() ? "" : ` on ${host}`;
   const other = pid === undefined ? "another program" : `the process ${pid}${where}`;
   const who = pid === process.pid && where === "" ? "this process" : other;
-  const message = `${what} is open in ${who}. It can be opened once that process has closed it, or has not renewed its lease (${basename(path)}) for some seconds.`;
+  const message = `${what} is open in ${who}. It can be opened after that process has closed it, or has not renewed its lease (${basename(path)}) for some seconds.`;
   return new SendError("busy", message, { cause: new Error(`The lease is ${path}.`) });
 }
 

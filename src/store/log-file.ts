@@ -1,6 +1,5 @@
 /**
- * An append-only file of JSON lines. A last line that a crash has torn does not count; anything else that is wrong is
- * an error.
+ * An append-only file of JSON lines. A last line that a crash has torn is ignored; any other damage is an error.
  */
 
 import { type BigIntStats, constants } from "node:fs";
@@ -10,19 +9,19 @@ import { SendError } from "../contract/errors.ts";
 import type { SessionRecord } from "../session/record.ts";
 import { codeOf } from "./lease.ts";
 
-/** The first line: what this is. */
+/** The first line, which identifies the format. */
 const HEADER = { cloudllm: "session", version: 1 };
 
 const HEADER_LINE = JSON.stringify(HEADER);
-/** How each record begins: `type` is its first field. */
+/** The beginning of each record: `type` is its first field. */
 const RECORD_BEGINNING = '{"type":"';
 
 const LINE_FEED = 0x0a;
 const BLOCK = 65_536;
 
 /**
- * All whole records of the file; none when there is no such file. @throws {SendError} kind `storage` that names the
- * line
+ * Resolves with all complete records of the file; with an empty array when there is not such a file.
+ * @throws {SendError} kind `storage` that names the line
  */
 export async function readRecords(path: string): Promise<readonly SessionRecord[]> {
   let bytes: Buffer;
@@ -53,14 +52,14 @@ export async function readRecords(path: string): Promise<readonly SessionRecord[
 function checkHeader(line: unknown, path: string): void {
   const header = line as Partial<typeof HEADER>;
   if (header.cloudllm === HEADER.cloudllm && header.version === HEADER.version) return;
-  throw damaged(path, "its first line is not that of a session which this version of cloudllm can read");
+  throw damaged(path, "its first line is not the header of a session that this version of cloudllm can read");
 }
 
 /**
- * What stands after the last line feed: nothing, a record that lacks only its line feed, or what is provably the
- * beginning of a line of ours (or the zeros that a power cut leaves in its place), which a crash has torn.
+ * Returns the kind of the text after the last line feed. `record`: it lacks only its line feed. `torn`: it is provably
+ * the beginning of a line of ours, or the zeros that a power cut leaves in its place.
  * @param isFirst whether the file has no line feed at all
- * @throws {SendError} kind `storage` for anything else: it is not ours to cut
+ * @throws {SendError} kind `storage` for any other text, which another program has written
  */
 function tailOf(bytes: Uint8Array, isFirst: boolean, path: string): "nothing" | "record" | "torn" {
   const tail = new TextDecoder().decode(bytes);
@@ -69,7 +68,7 @@ function tailOf(bytes: Uint8Array, isFirst: boolean, path: string): "nothing" | 
   if (isFirst ? tail === HEADER_LINE : isJsonObject(tail)) return "record";
   if (isFirst && text !== "" && HEADER_LINE.startsWith(text)) return "torn";
   if (!isFirst && (RECORD_BEGINNING.startsWith(text) || text.startsWith(RECORD_BEGINNING))) return "torn";
-  throw damaged(path, isFirst ? "it is not a session" : "it ends with something that cloudllm did not write");
+  throw damaged(path, isFirst ? "it is not a session" : "its end was not written by cloudllm");
 }
 
 function isJsonObject(text: string): boolean {
@@ -96,16 +95,15 @@ function damaged(path: string, what: string, cause?: unknown): SendError {
   return new SendError("storage", message, { cause: new Error(`The file is ${path}.`, { cause }) });
 }
 
-/** The name beside a file under which its successor is written. */
+/** Returns the path under which the successor of a file is written. */
 export function successorOf(path: string): string {
   return `${path}.new`;
 }
 
 /**
- * Puts a file with these records alone in the place of the file. A crash leaves the one or the other; what this
- * resolves for, the disk has. For who has the lease, and does not have the file open: Windows renames nothing over an
- * open file.
- * @param check throws where that is no longer so, right before the file takes its place
+ * Replaces the file by one with these records alone. A crash leaves the one or the other. Resolves when the new file is
+ * on the disk. The caller must have the lease, and must have closed the file: Windows cannot rename over an open file.
+ * @param check called right before the file is replaced; throws when the lease is lost
  */
 export async function replaceRecords(
   path: string,
@@ -113,7 +111,7 @@ export async function replaceRecords(
   check: () => void,
 ): Promise<void> {
   const next = successorOf(path);
-  await rm(next, { force: true }); // of a process that ended in the middle
+  await rm(next, { force: true }); // left by a process that ended before the rename
   try {
     const handle = await open(next, "wx", 0o600);
     try {
@@ -135,10 +133,10 @@ function bytesOf(lines: readonly object[]): Buffer {
   return Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
 }
 
-/** Which file stands under a path; `undefined` when there is none. */
+/** The identity of the file at a path; `undefined` when there is none. */
 export type FileIdentity = Pick<BigIntStats, "dev" | "ino"> | undefined;
 
-/** The identity of the file that stands there now. */
+/** Resolves with the identity of the file at the path. */
 export async function identityOf(path: string): Promise<FileIdentity> {
   try {
     const { dev, ino } = await stat(path, { bigint: true });
@@ -150,8 +148,8 @@ export async function identityOf(path: string): Promise<FileIdentity> {
 }
 
 /**
- * Puts a copy in the place of the file. A process that has the old file open writes into a file without a name from
- * then on, so that nothing it still writes can reach the session.
+ * Replaces the file by a copy of it. A process that still has the old file open then writes into a file without a name,
+ * and cannot change the session.
  */
 export async function detach(path: string): Promise<void> {
   const next = successorOf(path);
@@ -165,17 +163,17 @@ export async function detach(path: string): Promise<void> {
   }
 }
 
-/** The file, open for adding to it. */
+/** The file, open for appending. */
 export class LogFile {
   readonly identity: FileIdentity;
   readonly #path: string;
   readonly #handle: FileHandle;
   readonly #fsync: boolean;
-  /** As far as its records are complete. */
+  /** The length of its complete records, in bytes. */
   #size: number;
-  /** Something torn may stand after that. */
+  /** Whether a torn record may follow them. */
   #isTorn: boolean;
-  /** The last record lacks its line feed. */
+  /** Whether the last record lacks its line feed. */
   #isUnterminated: boolean;
 
   private constructor(
@@ -196,8 +194,8 @@ export class LogFile {
   }
 
   /**
-   * Opens the file with this identity, or makes one that only its owner can read where there was none.
-   * @throws {SendError} kind `storage` when another file stands there by now, or one that is not a session
+   * Opens the file with this identity, or creates one that only its owner can read if there was none.
+   * @throws {SendError} kind `storage` when the file was replaced, or is not a session
    */
   static async open(path: string, expected: FileIdentity, fsync: boolean): Promise<LogFile> {
     const { O_RDWR, O_CREAT, O_EXCL } = constants;
@@ -221,7 +219,7 @@ export class LogFile {
   }
 
   /**
-   * Adds records. After a failure none of them is there for a reader.
+   * Appends records. After a failure, readers see none of them.
    * @throws {SendError} kind `storage` when the file was deleted, replaced or written to by another program
    */
   async append(records: readonly SessionRecord[]): Promise<void> {
@@ -244,7 +242,7 @@ export class LogFile {
     return this.#handle.close();
   }
 
-  /** What is written into a file without a name is lost, and what another program has added would be overwritten. */
+  /** Throws if the file was replaced or changed: a write would be lost, or would overwrite another program's. */
   async #checkPlace(): Promise<void> {
     const there = await identityOf(this.#path);
     if (there?.dev !== this.identity?.dev || there?.ino !== this.identity?.ino) throw replaced(this.#path);
@@ -262,17 +260,17 @@ function replaced(path: string, cause?: unknown): SendError {
   return new SendError("storage", message, { cause: new Error(`The file is ${path}.`, { cause }) });
 }
 
-/** Only a session is written to. */
+/** Throws unless the file is a session: no other file is written to. */
 async function checkFirstLine(handle: FileHandle, lines: number, path: string): Promise<void> {
   if (lines === 0) return;
   const { buffer, bytesRead } = await handle.read(Buffer.alloc(Math.min(lines, HEADER_LINE.length + 2)), 0, null, 0);
   const beginning = buffer.subarray(0, bytesRead).toString();
-  // With the carriage return of a tool that turns line ends.
+  // A tool that converts line ends may have added a carriage return.
   const isOurs = [`${HEADER_LINE}\n`, `${HEADER_LINE}\r\n`].some((line) => beginning.startsWith(line));
   checkHeader(isOurs ? HEADER : {}, path);
 }
 
-/** The length up to and with the last line feed. */
+/** Returns the length up to the last line feed, inclusive, in bytes. */
 async function linesLength(handle: FileHandle, size: number): Promise<number> {
   const block = Buffer.alloc(BLOCK);
   for (let end = size; end > 0; ) {
@@ -285,7 +283,7 @@ async function linesLength(handle: FileHandle, size: number): Promise<number> {
   return 0;
 }
 
-/** So that the file's name survives a power cut, too. Not every system can. */
+/** Syncs a folder, so that the names of its files also survive a power cut. Does nothing on systems that cannot. */
 export async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, "r").catch(() => undefined);
   try {

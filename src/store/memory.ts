@@ -20,7 +20,7 @@ import type { SessionStore, StoredSession } from "../session/store.ts";
  * ```
  */
 export class MemoryStore implements SessionStore {
-  /** As JSON: later changes to the objects do not reach what is kept. */
+  /** The records as JSON: later changes to the objects do not change them. */
   readonly #sessions = new Map<string, { readonly lines: string[]; updatedAt: number }>();
   readonly #claimed = new Set<string>();
 

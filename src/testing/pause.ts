@@ -6,8 +6,8 @@ import { offAbort, onAbort } from "../platform/abort.ts";
 export type Sleep = (ms: number, signal: AbortSignal) => Promise<unknown>;
 
 /**
- * How long a script waits: milliseconds (through the injected `sleep`), until a promise resolves, or until a `Gate` is
- * opened. A gate that stays closed is an endless wait.
+ * The time that a script waits: milliseconds (through the injected `sleep`), until a promise resolves, or until a
+ * `Gate` is opened. A gate that stays closed is an endless wait.
  */
 export type Pause = number | PromiseLike<unknown> | Gate;
 

@@ -1,4 +1,4 @@
-/** A script → what its player has to do, one thing at a time. Lazy: a script may be endless. */
+/** Converts a script to the events of its player, one at a time. Lazy: a script may be endless. */
 
 import type { Citation, Media } from "../contract/message.ts";
 import type { Pause } from "./pause.ts";
@@ -53,7 +53,7 @@ export type EndingEvent =
   | { readonly type: "reset" }
   | { readonly type: "hang" };
 
-/** What a player has to do next. */
+/** The next action of a player. */
 export type ScriptEvent =
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "reasoning"; readonly text: string }
@@ -64,7 +64,7 @@ export type ScriptEvent =
   | { readonly type: "pause"; readonly pause: Pause }
   | EndingEvent;
 
-/** Everything a script does, in order. The last event, and only that, is an `EndingEvent`. */
+/** Returns the events of a script, in order. The last event, and only that, is an `EndingEvent`. */
 export function* eventsOf(script: AcceptedScript): Generator<ScriptEvent, void> {
   let calls = 0;
   let media = 0;

@@ -114,5 +114,5 @@ export type ReplyScript = {
   | { readonly refusal: ScriptedRefusal }
 );
 
-/** A reply the provider accepts to give. */
+/** A script without a refusal. */
 export type AcceptedScript = Exclude<ReplyScript, { readonly refusal: ScriptedRefusal }>;

@@ -17,7 +17,7 @@ import { ScriptedSource } from "./scripted-source.ts";
 /** One call that a scripted client received. */
 export interface ScriptedCall {
   readonly method: "sendMessage" | "sendMessageStream";
-  /** As they were at the call. */
+  /** The messages at the time of the call. */
   readonly messages: readonly Message[];
   readonly options: SendOptions;
   /** The number of chunks that were requested and delivered so far, without the final one. */
@@ -119,7 +119,7 @@ export function scriptedClient(
   return { ...clientOf({ provider, model, open }), calls };
 }
 
-/** Writes into what everybody else reads. */
+/** A `ScriptedCall` as the client writes it; others only read it. */
 class RecordedCall implements ScriptedCall {
   readonly method: ScriptedCall["method"];
   readonly messages: readonly Message[];

@@ -17,7 +17,7 @@ import type { ReplyScript, ScriptedRefusal, ScriptedUsage } from "./script.ts";
 import { eventsOf, type FinishEvent, type ScriptEvent } from "./script-events.ts";
 import { chunkOf } from "./server/scripted-media.ts";
 
-/** What a scripted reply needs from its client. */
+/** The values that a scripted reply needs from its client. */
 export interface ScriptedReply {
   readonly script: ReplyScript;
   readonly provider: string;
@@ -29,9 +29,9 @@ export interface ScriptedReply {
   readonly now: Clock;
   readonly startedAt: number;
   readonly estimateInput: () => number;
-  /** A chunk was asked for and is given. */
+  /** Called for each chunk that was requested and delivered. */
   readonly onChunk: () => void;
-  /** Over, however it ended: where a provider client lets go of its connection. */
+  /** Called when the reply is over, on any ending. A provider client closes its connection at this point. */
   readonly onClose: () => void;
 }
 

@@ -152,10 +152,10 @@ describe("ids", () => {
   });
 
   test.each([
-    ["", /not empty/],
+    ["", /non-empty/],
     ["x".repeat(201), /too long/],
     ["好".repeat(30), /too long/],
-    ["\ud800", /half a character/],
+    ["\ud800", /lone surrogate/],
   ])("%j is refused", async (id, message) => {
     const folder = freshFolder();
     await expect(talk(folder, id, "one")).rejects.toThrow(message);

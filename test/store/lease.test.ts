@@ -132,7 +132,7 @@ describe("in one process space", () => {
     const failure = await quickStore()
       .claim("s")
       .catch((error: unknown) => error);
-    expect(failure).toMatchObject({ kind: "storage", message: expect.stringContaining("s.lock is in the way") });
+    expect(failure).toMatchObject({ kind: "storage", message: expect.stringContaining("s.lock is not a file") });
     expect(lstatSync(lock()).isFile()).toBe(false);
   });
 

@@ -3,7 +3,7 @@
 import type { ClaudeCapabilities } from "../capabilities/claude.ts";
 import type { RequestContext } from "../protocol.ts";
 
-/** What the functions of this request builder share. */
+/** The facts that the functions of this request builder share. */
 export interface AnthropicContext extends RequestContext {
   readonly capabilities: ClaudeCapabilities;
 }

@@ -72,7 +72,7 @@ function pieceOf(message: Message, index: number, calls: HistoryCalls, context: 
 }
 
 /**
- * Returns the messages as turns. The protocol requires that roles alternate, that results stand before text, and that
+ * Returns the messages as turns. The protocol requires that roles alternate, that results precede text, and that
  * the user begins.
  */
 export function turnsOf(pieces: readonly Piece[]): readonly WireTurn[] {

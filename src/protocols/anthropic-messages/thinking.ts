@@ -37,7 +37,7 @@ export function thinkingOf(context: AnthropicContext, maxTokens: number, turns: 
   const own = options.providerOptions?.thinking;
   const isOwnType = typeof own === "object" && own !== null && "type" in own && own.type !== thinking.field?.type;
   if (!isOwnType) return thinking;
-  // None of our fields may stand beside the caller's own type.
+  // The provider refuses our fields next to the caller's own type.
   const { field: _field, ...rest } = thinking;
   return rest;
 }

@@ -5,7 +5,7 @@
 
 import type { Nullable } from "../common/wire-values.ts";
 
-/** What crosses the wire; every member may be missing or null somewhere. */
+/** The object on the wire; every member may be missing or null somewhere. */
 export interface WireEvent {
   readonly type?: Nullable<string>;
   readonly index?: Nullable<number>;

@@ -1,4 +1,4 @@
-/** What each family of Claude models accepts, read from the model's name. */
+/** The features that each family of Claude models accepts, read from the model's name. */
 
 /** A word for how much a model thinks. */
 type ClaudeEffort = "low" | "medium" | "high" | "xhigh" | "max";

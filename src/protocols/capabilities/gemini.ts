@@ -1,4 +1,4 @@
-/** What families of Gemini models take, read from the model's name. */
+/** The features that each family of Gemini models accepts, read from the model's name. */
 
 /** The capabilities of one family. */
 export interface GeminiCapabilities {

@@ -1,4 +1,4 @@
-/** What OpenAI's models take, read from the model's name. */
+/** The features that OpenAI's models accept, read from the model's name. */
 
 import { LEVELS, LEVELS_AND_NONE, type ReasoningCapabilities, type ReasoningTable, reasoningIn } from "./reasoning.ts";
 

@@ -1,4 +1,4 @@
-/** What a model takes of the option `reasoning`, in the words of OpenAI's protocols. */
+/** The values of the option `reasoning` that a model accepts, in the words of OpenAI's protocols. */
 
 /** The capabilities of one family of models. */
 export interface ReasoningCapabilities {

@@ -143,7 +143,7 @@ export class ChatDecoder implements Decoder {
     const message = objectIn(choice.message);
     if (choice.logprobs) addLogprobs(this.#facts, choice.logprobs);
     if (delta) this.#readDelta(delta, chunks);
-    // Some servers send the complete message so far beside every delta.
+    // Some servers send the complete message so far with every delta.
     if (message && (choice.finish_reason || !delta || Object.keys(delta).length === 0))
       this.#readMessage(message, chunks);
     // Some servers send `""` or the word `null` on every chunk.

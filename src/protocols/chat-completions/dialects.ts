@@ -21,7 +21,7 @@ import { commonReplay, deepseekReplay, llamacppReplay, type ReasoningRule } from
 import { openaiSearch, openrouterSearch, SEARCH_MODELS } from "./search.ts";
 import { commonOrder, deepseekOrder, mistralOrder, type OrderRule, openrouterOrder } from "./turn-order.ts";
 
-/** What a part of the user's turn may be. */
+/** The kinds of media that a part of the user's turn may have. */
 export type InputKind = "image" | "file" | "audio";
 
 /** How one vendor's requests differ. */
@@ -240,7 +240,7 @@ export const LLAMACPP_CHAT: ChatDialect = {
 export const VLLM_CHAT: ChatDialect = { ...COMMON_CHAT, prefix: continuesFinalMessage };
 
 /**
- * vLLM and llama.cpp take an assistant's message at the end as the beginning of the answer when told so.
+ * vLLM and llama.cpp continue an assistant's message at the end of the request if a field asks for it.
  * @see https://github.com/ggml-org/llama.cpp/pull/23012
  */
 function continuesFinalMessage(): ChatPrefix {

@@ -199,7 +199,7 @@ function reasoningFields(
 ): JsonObject {
   const { turns, missing } = rule ?? {};
   const kept = turns === "all" || (turns === "loop" && isInLoop) ? reasoning : undefined;
-  // A server that requires the field requires it of every turn, whatever model wrote it.
+  // A server that requires the field requires it of every turn, also of those that another model wrote.
   const isDemanded = missing !== undefined && (missing.turns === "all" || hasCalls);
   return {
     ...(isDemanded && { reasoning_content: kept?.text ?? missing.text }),

@@ -78,7 +78,7 @@ export const groqReasoning: Ask = (effort, context) => {
   if (/qwen-?3/.test(model)) {
     const word = level(effort, ["none", "low", "medium", "high"], context);
     if (word === undefined) return {};
-    // Without parsing, thinking would stand in the text.
+    // Without parsing, the text would contain the thinking.
     return word === "none" ? { reasoning_effort: "none" } : { reasoning_effort: "default", reasoning_format: "parsed" };
   }
   if (effort !== "none") context.unsupported("`reasoning`", "This model is not known to think.");

@@ -16,7 +16,7 @@ export interface ChatReplay {
   readonly reasoning?: { readonly field: string; readonly text: string };
   /** Content that came in parts, thinking included. */
   readonly parts?: readonly unknown[];
-  /** Fields of a call beside its function, by its id. */
+  /** Fields of a call in addition to its function, by its id. */
   readonly callFields?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** The place of `details` in their conversation, for models that refuse them in another place. */
   readonly place?: unknown;

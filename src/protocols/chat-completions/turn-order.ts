@@ -10,7 +10,7 @@ import { OPENING } from "../common/message-text.ts";
 export interface TurnOrder {
   /** `first`: one system message, at the beginning. `user`: none; its text begins the user's first turn. */
   readonly system?: "first" | "user";
-  /** Whether a turn of the model must stand between tool results and the user's turn. */
+  /** Whether a turn of the model must separate tool results from the user's turn. */
   readonly answersResults?: true;
   /** Whether the turns of user and model must alternate, beginning with the user. */
   readonly alternates?: true;

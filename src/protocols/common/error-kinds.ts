@@ -53,7 +53,7 @@ const KIND_BY_FAMILY: readonly (readonly [RegExp, SendErrorKind])[] = [
   [/server_error|internal|api_error/i, "server"],
 ];
 
-/** Texts by which some servers name the cause, whatever the code or status. */
+/** Texts by which some servers name the cause, with any code or status. */
 const KIND_BY_TEXT: readonly (readonly [RegExp, SendErrorKind])[] = [
   [
     /context[ _](length|window|size|limit)|prompt is too long|too many (input )?tokens|maximum prompt length|token count.{0,40}exceeds/i,
@@ -165,7 +165,7 @@ function detailedCode(details: unknown): unknown {
   return typeof code === "string" ? code : undefined;
 }
 
-/** Statuses that have one meaning, whatever the body says. A 400 may mean anything. */
+/** Statuses that have one meaning, with any body. A 400 may mean anything. */
 const CERTAIN = [401, 413, 429];
 
 function kindOf(status: number, words: readonly string[], text: string): SendErrorKind {

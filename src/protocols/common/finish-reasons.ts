@@ -53,7 +53,7 @@ const BROKEN: readonly (readonly [RegExp, SendErrorKind])[] = [
 /** Words that blame the model's output. A retry may succeed. */
 const MODELS_FAULT = /malformed|_tool_call|language/i;
 
-/** Returns the meaning of a word, whatever its source; `undefined` for an unknown word. */
+/** Returns the meaning of a word from any provider; `undefined` for an unknown word. */
 export function finishReasonOf(word = ""): FinishReason | undefined {
   if (Object.hasOwn(MEANINGS, word)) return MEANINGS[word]; // most words are
   // Google's compatible endpoint adds its own word: `content_filter: SAFETY`.

@@ -29,7 +29,8 @@ function isPlain(value: unknown): value is JsonObject {
 }
 
 /**
- * Returns the body with at most one answer requested: several would be billed, and one message cannot tell them apart.
+ * Returns the body with at most one answer requested: several would be billed, and one message cannot hold more than
+ * one.
  * @param name the field with which `providerOptions` may ask for several
  * @throws {SendError} kind `unsupported`, unless the caller wants such options left out
  */

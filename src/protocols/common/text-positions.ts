@@ -4,8 +4,8 @@
  */
 
 /**
- * What a server counts: the size of a character by its first UTF-16 unit; the second half of a pair is counted with the
- * first.
+ * The unit that a server counts: the size of a character by its first UTF-16 unit; the second half of a pair is counted
+ * with the first.
  */
 type UnitSize = (unit: number) => number;
 

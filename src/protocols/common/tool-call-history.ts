@@ -8,7 +8,7 @@ import type { Message, ToolCall } from "../../contract/message.ts";
 import type { Tool } from "../../contract/options.ts";
 import { legalName, type NameRule } from "./tool-call-ids.ts";
 
-/** What a provider takes. */
+/** The calls that a provider accepts. */
 export interface CallRules {
   readonly names: NameRule;
   /** Returns the id itself where the provider takes it, else one that depends on it alone. */

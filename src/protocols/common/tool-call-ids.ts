@@ -32,7 +32,7 @@ export function uniqueCallId(own: string, replyId: string | undefined, index: nu
   return id;
 }
 
-/** What a provider takes as the name of a tool. */
+/** The names of tools that a provider accepts. */
 export interface NameRule {
   readonly pattern: RegExp;
   /** The characters that it refuses in every position. */
@@ -60,7 +60,7 @@ export function legalName(name: string, { pattern, foreign, longest }: NameRule)
   return readable.slice(0, longest - mark.length) + mark;
 }
 
-/** Two independent sums of 32 bits: enough to tell the calls of one conversation apart. */
+/** Two independent sums of 32 bits: enough to distinguish the calls of one conversation. */
 function hashOf(id: string): string {
   let high = 7;
   let low = 11;

@@ -9,16 +9,18 @@ import { SchemaDocument } from "../../schema/schema-document.ts";
 import { isJsonObject } from "../../schema/subschemas.ts";
 import type { RequestContext } from "../protocol.ts";
 
-/** What OpenAI refuses at the root, by the words of its error: "schema must have type 'object' and not have …". */
+/**
+ * Keywords that OpenAI refuses at the root, by the words of its error: "schema must have type 'object' and not have …".
+ */
 export const OPENAI_ROOT_REFUSALS: readonly string[] = ["oneOf", "anyOf", "allOf", "enum", "not"];
 
-/** What Anthropic refuses at the root, by the words of its error: "input_schema does not support …". */
+/** Keywords that Anthropic refuses at the root, by the words of its error: "input_schema does not support …". */
 export const ANTHROPIC_ROOT_REFUSALS: readonly string[] = ["oneOf", "allOf", "anyOf"];
 
 /** For servers that want a schema of every tool. */
 export const NO_PARAMETERS: JsonSchema = { type: "object", properties: {} };
 
-/** Keywords that may stand beside a reference or a single alternative without changing which values are valid. */
+/** Keywords that may accompany a reference or a single alternative without changing which values are valid. */
 const NEUTRAL = ["$defs", "definitions", "$comment", "title", "description", "examples", "default", "deprecated"];
 
 /** Keywords of parts of an `allOf` that can be said of one object as well. */

@@ -1,9 +1,9 @@
 /**
- * A 64-bit hash of JSON values, built up value by value: equal values have equal hashes, whatever the order of their
+ * A 64-bit hash of JSON values, built up value by value: equal values have equal hashes, in any order of their
  * keys. It is synchronous and runs everywhere. It distinguishes conversations; it is not cryptographic.
  */
 
-/** Deeper than any request that a server accepts; a cycle ends here, too. */
+/** Deeper than any request that a server accepts; a cycle also ends here. */
 const MAX_DEPTH = 500;
 
 /** The running state. `copy` gives the hash of a beginning without ending it. */

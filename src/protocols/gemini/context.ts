@@ -3,7 +3,7 @@
 import type { GeminiCapabilities } from "../capabilities/gemini.ts";
 import type { RequestContext } from "../protocol.ts";
 
-/** What the functions of this request builder share. */
+/** The facts that the functions of this request builder share. */
 export interface GeminiContext extends RequestContext {
   readonly capabilities: GeminiCapabilities;
 }

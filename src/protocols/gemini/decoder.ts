@@ -269,7 +269,7 @@ export class GeminiDecoder implements Decoder {
     }
   }
 
-  /** Returns the caller's call that the provider has answered itself: the call of the id, or else the first of the name. */
+  /** Returns the caller's call that the provider has answered itself: by its id, or else the first of the name. */
   #answeredCall(id: unknown, name: unknown): Call | undefined {
     const known = typeof id === "string" ? this.#callsById.get(id) : undefined;
     let call = known && this.#calls.has(known) ? known : undefined;

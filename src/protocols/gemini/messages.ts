@@ -96,7 +96,7 @@ function answerPart({ id, name, message }: Answer, asked: ReadonlyMap<string, Js
 
 interface ModelTurn {
   readonly parts: readonly JsonObject[];
-  /** What the result of each call repeats: its name, and its id if the provider gave one. */
+  /** The fields that the result of each call repeats: its name, and its id if the provider gave one. */
   readonly calls: ReadonlyMap<string, JsonObject>;
 }
 

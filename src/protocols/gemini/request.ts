@@ -185,7 +185,7 @@ function dayAfter(day: string): string {
   return new Date(Date.parse(day) + 86_400_000).toISOString().slice(0, 10);
 }
 
-/** Beside functions, the server shows what Google's own tools did only when asked to. */
+/** In addition to functions, the server shows the calls of Google's own tools only on request. */
 function toolConfigOf({ toolChoice }: SendOptions, tools: readonly JsonObject[]): JsonObject {
   const isMixed = tools.length > 1;
   if (toolChoice === undefined && !isMixed) return {};

@@ -3,7 +3,7 @@
 import type { RequestContext } from "../protocol.ts";
 import type { ResponsesDialect } from "./dialects.ts";
 
-/** What the functions of this request builder share. */
+/** The facts that the functions of this request builder share. */
 export interface ResponsesContext extends RequestContext {
   readonly dialect: ResponsesDialect;
 }

@@ -2,7 +2,7 @@
 
 import type { ResponseItem } from "./wire.ts";
 
-/** Collects them by their places in the reply, in whatever order they end. */
+/** Collects them by their places in the reply. They may end in any order. */
 export class KeptItems {
   readonly #items = new Map<number, ResponseItem>();
   /** Places that are in `#listed`, in order. */
@@ -37,7 +37,7 @@ export class KeptItems {
   }
 
   /**
-   * Returns the items so far: one list, which is longer at each call, so that a reply of many calls costs no copy of all for each.
+   * Returns the items so far. All calls return the same array, which grows: a copy for each call would be quadratic.
    * @param placed the item as it goes back
    */
   listedSoFar(placed: (item: ResponseItem) => ResponseItem): readonly ResponseItem[] {

@@ -94,7 +94,7 @@ export class ResponsesTexts {
    */
   completeAll(wholes: readonly string[], chunks: MessageChunk[]): void {
     const visible = [...this.#texts].filter(([, { isVisible, text }]) => isVisible && text.length > 0);
-    // Nearly always the whole texts are those that were told.
+    // Nearly always the complete texts equal the emitted ones.
     if (wholes.length === visible.length && visible.every(([, { text }], at) => text.toString() === wholes[at])) return;
     const placesOf = new Map<string, string[]>();
     for (const [place, { text }] of visible) {
@@ -131,7 +131,7 @@ export class ResponsesTexts {
     chunks.push({ type: "citation", content: "", ...citation, isFinal: false });
   }
 
-  /** Emits sources without a place, which xAI lists beside its answer, unless they were cited. */
+  /** Emits sources without a place, which xAI lists next to its answer, unless they were cited. */
   citeAll(urls: readonly unknown[], chunks: MessageChunk[]): void {
     for (const url of urls) {
       if (typeof url !== "string" || url === "" || this.#urls.has(url)) continue;

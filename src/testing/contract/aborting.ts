@@ -17,7 +17,7 @@ import {
   turns,
 } from "./case.ts";
 
-/** A reply that says something and then never ends by itself. */
+/** A reply with some text that then never ends by itself. */
 const ENDLESS = { text: ["One ", "two "], ending: "hang" } as const;
 
 /** Every way to leave a reply in the middle. */
@@ -146,7 +146,7 @@ export const stoppingCases: readonly CaseDefinition[] = [
       const stream = await client.sendMessageStream(QUESTION);
       for await (const _chunk of stream) break;
       const message = await stream.finalMessage();
-      // Some tell the size of the request with the first event, others everything with the last.
+      // Some providers report the size of the request with the first event, others everything with the last.
       assert.equal(message.usage?.inputTokens ?? 1_000, 1_000);
       assert.ok(message.estimatedUsage && message.estimatedUsage.outputTokens >= (message.usage?.outputTokens ?? 0));
       assert.equal(
@@ -219,7 +219,7 @@ export const stoppingCases: readonly CaseDefinition[] = [
       abort.abort();
       await soon(closed(0), "the connection must be closed");
       await soon(ended, "the call must be over, though nobody reads on");
-      // Whether what had arrived is still shown is the client's choice; that the end is an error is not.
+      // The client may deliver the chunks that had arrived, or drop them. The end must be an error.
       const failure = await soon(failureOf(untilDone(chunks)), "the loop must end");
       assert.equal(failure.kind, "aborted");
       assert.ok(partialOf(failure).content.startsWith("One "));

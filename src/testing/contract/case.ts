@@ -1,4 +1,4 @@
-/** One case of the contract, and what it is written with. */
+/** One case of the contract, and the helpers for writing it. */
 
 import assert from "node:assert/strict";
 import type { MessageChunk } from "../../contract/chunk.ts";
@@ -8,14 +8,14 @@ import type { MessageStream } from "../../stream/message-stream.ts";
 import type { ReplyScript } from "../script.ts";
 import type { Ability, OpenedSubject } from "./subject.ts";
 
-/** What a case works on. */
+/** The functions and limits that a case uses. */
 export interface Bench {
   /** Opens a new subject. The suite disposes of it after the case. */
   open(...scripts: readonly ReplyScript[]): Promise<Required<OpenedSubject>>;
   readonly readAhead: number;
 }
 
-/** A rule, as a sentence, and how it is checked. */
+/** A rule, as a sentence, and its check. */
 export interface CaseDefinition {
   readonly name: string;
   readonly needs?: readonly Ability[];
@@ -41,7 +41,7 @@ export async function readAll(stream: MessageStream): Promise<{ chunks: MessageC
   return { chunks, error: undefined };
 }
 
-/** The visible text of chunks, rewinds applied. */
+/** Returns the visible text of chunks, rewinds applied. */
 export function textOf(chunks: readonly MessageChunk[]): string {
   let text = "";
   for (const chunk of chunks) {
@@ -51,7 +51,7 @@ export function textOf(chunks: readonly MessageChunk[]): string {
   return text;
 }
 
-/** The message of the one final chunk, which must be the last. */
+/** Returns the message of the one final chunk, which must be the last. */
 export function finalOf(chunks: readonly MessageChunk[]): AssistantMessage {
   const last = chunks.at(-1);
   assert.equal(chunks.filter((chunk) => chunk.isFinal).length, 1, "there must be exactly one final chunk");
@@ -59,7 +59,7 @@ export function finalOf(chunks: readonly MessageChunk[]): AssistantMessage {
   return last.message;
 }
 
-/** The `SendError` that a promise must reject with. */
+/** Resolves with the `SendError` that a promise must reject with. */
 export async function failureOf(promise: Promise<unknown>): Promise<SendError> {
   const outcome = await promise.then(
     (value) => ({ value }),
@@ -69,13 +69,13 @@ export async function failureOf(promise: Promise<unknown>): Promise<SendError> {
   return sendErrorOf(outcome.error);
 }
 
-/** The error, which must be a `SendError`. */
+/** Returns the error, which must be a `SendError`. */
 export function sendErrorOf(error: unknown): SendError {
   assert.ok(error instanceof SendError, `only SendErrors are thrown, not ${error}`);
   return error;
 }
 
-/** The partial message that a failure after the beginning must carry. */
+/** Returns the partial message that a failure after the beginning must carry. */
 export function partialOf(error: SendError): AssistantMessage {
   assert.ok(error.partial, "the error must carry what did arrive (`partial`)");
   return error.partial;

@@ -135,7 +135,7 @@ export const endingCases: readonly CaseDefinition[] = [
           citations.map(({ url, title }) => ({ url, title })),
           expected.map((url, index) => ({ url, title: ["Oslo", "More"][index] })),
         );
-        // Some providers say which words, others only which statement.
+        // Some providers cite words, others only a statement.
         const { startIndex = 0, endIndex = content.length } = citations[0] ?? {};
         assert.match(content.slice(startIndex, endIndex), /^(It is )?🌧( in Oslo.*)?$/u);
       }

@@ -1,4 +1,4 @@
-/** Metrics are there on every ending, and while the reply runs. */
+/** Metrics are present on every ending, and while the reply runs. */
 
 import assert from "node:assert/strict";
 import type { MessageChunk } from "../../contract/chunk.ts";

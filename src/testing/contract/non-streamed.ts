@@ -63,7 +63,7 @@ export const wholeCases: readonly CaseDefinition[] = REPLIES.map(({ what, script
   },
 }));
 
-/** Without what belongs to the request rather than to the reply; of what is opaque, only whom it is for. */
+/** Returns the message without the facts of its request. Of opaque data, only the recipient is kept. */
 function comparable(message: AssistantMessage): unknown {
   const { id: _id, requestId: _requestId, metrics: _metrics, replay, ...rest } = message;
   return { ...rest, ...(replay && { replay: { ...replay, data: undefined } }) };

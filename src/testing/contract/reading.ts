@@ -156,7 +156,7 @@ export const readingCases: readonly CaseDefinition[] = [
   },
 ];
 
-/** What a thread makes of a stream that it was sent. */
+/** Returns the stream that a thread makes of one that it was sent. */
 function transferred(stream: MessageStream): MessageStream {
   const chunks = stream.toReadableStream();
   return MessageStream.from(structuredClone(chunks, { transfer: [chunks] }));

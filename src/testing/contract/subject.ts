@@ -4,11 +4,13 @@ import type { ClientWrapper } from "../../contract/client.ts";
 import type { ReplyScript } from "../script.ts";
 
 /**
- * What a case may need beyond a client that plays scripts. Observed from outside: `closing` (when a call's connection
- * is closed), `requests` (how many were sent), `sent` (how much the provider has sent). Said in a script: all others;
- * `toolCallDeltas` are calls whose arguments come in pieces, so that there is something to see of one that was cut;
- * `cacheWrites` are tokens that were written to the provider's cache, where it counts them; `media` are pictures, by
- * their bytes; `refusalReason` is a word for the end of a reply in which the model declined.
+ * The features that a case may need in addition to a client that plays scripts.
+ * - Observed from outside: `closing` (when a call's connection is closed), `requests` (how many were sent), `sent` (how
+ *   much the provider has sent).
+ * - Set by a script: all others. `toolCallDeltas` are calls whose arguments arrive in pieces, so that a call that was
+ *   cut is visible. `cacheWrites` are tokens that were written to the provider's cache, if the provider counts them.
+ *   `media` are pictures, by their bytes. `refusalReason` is the word for the end of a reply in which the model
+ *   declined.
  */
 export type Ability =
   | "closing"
@@ -33,12 +35,12 @@ export interface OpenedSubject {
   requests?(): number;
   /** Resolves when the connection of the call (counted from 0) is closed, by either side. */
   closed?(call: number): Promise<unknown>;
-  /** How many pieces of the call's reply have left the provider so far. */
+  /** Returns the number of pieces of the call's reply that have left the provider so far. */
   sent?(call: number): number;
   dispose?(): unknown;
 }
 
-/** How to open a client that plays scripts, and what it does not support. */
+/** Opens a client that plays scripts, and lists the abilities that it lacks. */
 export interface ContractSubject {
   /** Opens a client whose calls will meet these scripts, one after another. */
   open(scripts: readonly ReplyScript[]): OpenedSubject | Promise<OpenedSubject>;

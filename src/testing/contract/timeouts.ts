@@ -7,7 +7,7 @@ import { Gate } from "../pause.ts";
 import type { ReplyScript } from "../script.ts";
 import { type CaseDefinition, failureOf, QUESTION, soon } from "./case.ts";
 
-// Limits are as short as a busy machine allows: what a case expects to come in time must do so.
+// Limits are as short as a busy machine allows: expected data must arrive within them.
 const HEADERS_MS = 100;
 
 const IN_THE_REPLY: readonly {
@@ -62,7 +62,7 @@ export const timeoutCases: readonly CaseDefinition[] = [
     async run({ open }) {
       const words = ["a", "b", "c", "d", "e", "f", "g", "h"];
       const { client } = await open({ steps: words.flatMap((text) => [{ text }, { pause: 60 }]) });
-      // Together the pauses are longer than each limit, which is on one silence.
+      // Together the pauses are longer than each limit, which applies to one silence.
       const timeouts = { idle: 400, stall: 400, firstChunk: 400 };
       const stream = await client.sendMessageStream(QUESTION, { retries: 0, timeouts });
       assert.equal((await stream.finalMessage()).content, "abcdefgh");

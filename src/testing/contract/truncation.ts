@@ -23,7 +23,7 @@ const ODD_ENDS: readonly {
   readonly needs?: readonly Ability[];
 }[] = [
   { what: "a limit that cut the reply off", ending: { finishReason: "length" }, reasons: ["length"] },
-  // Anthropic says the same of its filters and of the model.
+  // Anthropic has one word for its filters and for the model.
   {
     what: "a filter that withheld the rest",
     ending: { finishReason: "contentFilter" },
@@ -63,7 +63,7 @@ export const truncationCases: readonly CaseDefinition[] = [
     name: "law 3: a reply that ends before its first word is truncated",
     async run({ open }) {
       const { client } = await open({ text: [], ending: "cut" });
-      // A client may notice this at the call or in the loop.
+      // A client may report this at the call or in the loop.
       const failure = await failureOf(client.sendMessageStream(QUESTION, ONCE).then((stream) => stream.finalMessage()));
       assert.equal(failure.kind, "truncated");
     },

@@ -53,7 +53,7 @@ function asBytes({ body }: Recording): string | Uint8Array {
   throw new TypeError("A recording in packets has no length; use another framing.");
 }
 
-/** Plays a script; `paceMs` is waited before each piece of it but the first. */
+/** Plays a script. Waits `paceMs` before each piece except the first. */
 export async function sendScript(
   script: ReplyScript,
   wire: Wire,
@@ -111,7 +111,7 @@ async function sendStreamed(
   }
 }
 
-/** A whole reply is silent until it is written, which takes as long as the streamed one. */
+/** Sends a non-streamed reply after a silence as long as the streamed reply takes. */
 async function sendWhole(script: AcceptedScript, reply: WireReply, delivery: Delivery, paceMs: number): Promise<void> {
   const events: ContentEvent[] = [];
   for (const event of eventsOf(script)) {

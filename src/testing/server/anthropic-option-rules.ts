@@ -5,7 +5,7 @@ import type { ClaudeCapabilities } from "../../protocols/capabilities/claude.ts"
 import { objectOr } from "./rules.ts";
 
 /**
- * Why Anthropic would refuse the options of the request.
+ * Returns the reason why Anthropic would refuse the options of the request; `undefined` for valid options.
  * @see https://platform.claude.com/docs/en/build-with-claude/thinking
  */
 export function anthropicOptionFault(request: JsonObject, model: ClaudeCapabilities): string | undefined {

@@ -15,7 +15,7 @@ export function recordedBlocks(body: string): readonly JsonObject[] {
   return [...blocks.values()].map(withInput);
 }
 
-/** What its deltas add to a block. */
+/** Returns the block with a delta added to it. */
 function grown(block: JsonObject, delta: JsonObject): JsonObject {
   const append = (name: string) => ({ ...block, [name]: `${block[name] ?? ""}${delta[name] ?? ""}` });
   switch (delta.type) {

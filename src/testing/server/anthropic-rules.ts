@@ -33,7 +33,7 @@ export function anthropicFault(body: unknown, signatures: Signatures, recorded: 
   const turns = turnsOf(listOf(messages));
   if (turns.length === 0) return "messages: at least one message is required";
   if (turns[0]?.role !== "user") return 'messages: first message must use the "user" role';
-  // Thinking before the last question may be left out; a model that thinks as it sees fit does without any.
+  // Thinking before the last question may be left out; adaptive thinking may be absent everywhere.
   const mustThink = capabilities.thinking === "budget" || objectOr(request.thinking).type === "enabled";
   const asked = turns.findLastIndex(
     ({ role, blocks }) => role === "user" && blocks.some(({ type }) => type !== "tool_result"),
@@ -53,7 +53,7 @@ export function anthropicFault(body: unknown, signatures: Signatures, recorded: 
   );
 }
 
-/** An answer that the request begins. A reply that the provider has paused is none: it goes on. */
+/** Returns why the beginning of an answer is refused. A reply that the provider has paused is not one: it continues. */
 function prefillFault(
   last: Turn | undefined,
   { thinking, fallback_credit_token }: JsonObject,
@@ -71,7 +71,7 @@ function prefillFault(
   return "This model does not support assistant message prefill. The conversation must end with a user message.";
 }
 
-/** What a reply that the provider has paused is known by when it comes back. */
+/** Returns the mark by which a reply that the provider has paused is recognized in a later request. */
 export function pauseMark(blocks: readonly JsonObject[]): string {
   return JSON.stringify([
     "paused",
@@ -79,7 +79,10 @@ export function pauseMark(blocks: readonly JsonObject[]): string {
   ]);
 }
 
-/** A tool of the provider's that was called has answered, unless its reply goes on now. */
+/**
+ * Returns the fault of the provider's own tools: a call without a result, or a result without a call. The reply that
+ * continues now may have open calls.
+ */
 function providerToolFault(turns: readonly Turn[]): string | undefined {
   const all = turns.flatMap(({ blocks }) => blocks);
   const answers = all.filter(isProviderResult).map(({ tool_use_id }) => tool_use_id);
@@ -102,7 +105,7 @@ function isProviderResult({ type }: JsonObject): boolean {
   return String(type).endsWith("_tool_result");
 }
 
-/** Neighbours of one role are one turn. */
+/** Returns the messages as turns: neighbours of one role are merged. */
 function turnsOf(messages: readonly JsonObject[]): readonly Turn[] {
   const turns: { role: unknown; blocks: JsonObject[] }[] = [];
   for (const { role, content } of messages) {

@@ -8,7 +8,7 @@ import type { JsonObject } from "../../platform/json-object.ts";
 import { listOf, objectOr, type Recorded } from "./rules.ts";
 import { textSignatureOf } from "./signatures.ts";
 
-/** What a signature says beside that its thinking is genuine. */
+/** The facts that a signature states in addition to genuine thinking. */
 interface Bond {
   /** The signature of the conversation before the block. */
   readonly prefix: string;
@@ -18,13 +18,13 @@ interface Bond {
 
 const FIRST = "first";
 
-/** The signature of thinking that follows `blocks` in the reply to this request. */
+/** Returns the signature of thinking that follows `blocks` in the reply to this request. */
 export function signatureOf(thinking: string, body: JsonObject, blocks: readonly JsonObject[]): string {
   const { prefix, after } = bondAfter(body, blocks);
   return [textSignatureOf(thinking), prefix, after].join(".");
 }
 
-/** Notes which thinking a recorded reply to this request holds. */
+/** Notes the thinking in a recorded reply to this request. */
 export function noteRecorded(body: JsonObject, blocks: readonly JsonObject[], recorded: Recorded): void {
   for (const [at, block] of blocks.entries()) {
     if (isThinking(block)) recorded.set(markOf(block), bondAfter(body, blocks.slice(0, at)));
@@ -34,7 +34,8 @@ export function noteRecorded(body: JsonObject, blocks: readonly JsonObject[], re
 const TAMPERED = "Invalid `signature` in `thinking` block";
 const BOUND_ELSEWHERE = `${TAMPERED}. The block is bound to a different conversation. Remove the block, or set \`thinking.block_binding.prefix_mismatch_behavior\` to "drop_block". That setting requires the \`thinking-binding-controls-2026-08-01\` value in the \`anthropic-beta\` header.`;
 
-/** Why thinking in the request would be refused. `binds` says whether the model looks at what it is tied to. */
+/** Returns why thinking in the request would be refused. `binds`: whether the model verifies what the thinking is tied
+ * to. */
 export function signatureFault(body: JsonObject, recorded: Recorded, binds: boolean): string | undefined {
   const messages = listOf(body.messages);
   let before: JsonObject | undefined;
@@ -57,7 +58,7 @@ export function signatureFault(body: JsonObject, recorded: Recorded, binds: bool
   return undefined;
 }
 
-/** What a block's signature ties it to; `free` where that is not known. */
+/** Returns the facts that a block's signature ties it to; `free` where they are unknown. */
 function bondOf(block: JsonObject, recorded: Recorded): Bond | "free" | "tampered" {
   const known = recorded.get(markOf(block));
   if (known !== undefined) return known as Bond;
@@ -76,8 +77,8 @@ function bondAfter(body: JsonObject, blocks: readonly JsonObject[]): Bond {
 }
 
 /**
- * System, tools and messages by their values; without thinking, marks for the cache, and blank text, which never goes
- * back.
+ * Returns a hash of system, tools and messages by their values. Thinking, marks for the cache and blank text, which is
+ * never sent back, are left out.
  */
 function prefixSeal({ system, tools }: JsonObject, messages: readonly JsonObject[]): string {
   const said = messages.flatMap((message) =>
@@ -110,7 +111,7 @@ function markOf({ signature, data }: JsonObject): string {
   return String(signature ?? data);
 }
 
-/** JSON with its keys in order. */
+/** Returns JSON with its keys in order. */
 function canonical(value: unknown): string {
   return JSON.stringify(value, (name, inner: unknown) => {
     if (name === "cache_control") return undefined;

@@ -46,13 +46,13 @@ const ERROR_TYPES: Readonly<Record<number, string>> = {
 
 const MAX_BLANKS = 15;
 
-/** What matters here of a request's body. */
+/** The fields of a request's body that the wire reads. */
 interface MessagesBody {
   readonly model?: string;
   readonly stream?: boolean;
 }
 
-/** As far as it has been written. */
+/** The open block, as far as it has been written. */
 type Block =
   | { readonly type: "text"; text: string; citations?: unknown[] }
   | { readonly type: "image"; readonly source: object }
@@ -79,7 +79,7 @@ class MessagesReply implements WireReply {
   };
   readonly #usage: ScriptedUsage | undefined;
   readonly #signatures: Signatures;
-  /** What signatures are tied to; absent at models that tie them to nothing. */
+  /** The facts that signatures are tied to; absent at models that tie them to nothing. */
   readonly #bound: JsonObject | undefined;
   readonly #blocks: Block[] = [];
   #open: Block | undefined;
@@ -95,7 +95,7 @@ class MessagesReply implements WireReply {
   }
 
   begin(): string {
-    // What was read is known at once; what is written is counted on the way.
+    // Input tokens are known at once; output tokens are counted on the way.
     const usage = usageOf(this.#usage && { ...this.#usage, outputTokens: 1 });
     const message = { ...this.#message, content: [], stop_reason: null, stop_sequence: null, usage };
     return event("message_start", { message }) + event("ping");
@@ -126,7 +126,7 @@ class MessagesReply implements WireReply {
         return begun + this.#delta({ type: "citations_delta", citation });
       }
       case "media": {
-        // Not of Anthropic's own models, but of others behind this format.
+        // Anthropic's own models do not send this; others behind this format do.
         const { mediaType, data, partial } = piece.medium;
         if (!mediaType.startsWith("image/") || data === undefined || partial) return "";
         return this.#enter({ type: "image", source: { type: "base64", media_type: mediaType, data } }) + this.#leave();
@@ -142,7 +142,7 @@ class MessagesReply implements WireReply {
         if (this.#open?.type === "tool_use") this.#open.input = JSON.parse(piece.argumentsText || "{}");
         return this.#leave();
       case "finish": {
-        // A call that was cut has no end of its own.
+        // A call that was cut does not get an end.
         const left = this.#open?.type === "tool_use" ? "" : this.#leave();
         if (rawReasonOf(piece) === "pause_turn") this.#signatures.set(pauseMark(this.#blocks), "");
         const delta = { stop_reason: rawReasonOf(piece), stop_sequence: null };
@@ -198,7 +198,7 @@ class MessagesReply implements WireReply {
   }
 }
 
-/** Anthropic hides the lengths of its texts: there are blanks before the last brace. */
+/** Returns the event padded with blanks before the last brace: Anthropic hides the lengths of its texts. */
 function event(type: string, fields: object = {}): string {
   const json = JSON.stringify({ type, ...fields });
   return `event: ${type}\ndata: ${json.slice(0, -1)}${" ".repeat(json.length % MAX_BLANKS)}}\n\n`;
@@ -212,7 +212,7 @@ function errorBody({ message = NO_MESSAGE, code = "api_error" }: ScriptedError):
   return { type: "error", error: { type: code, message }, request_id: "req_1" };
 }
 
-/** There are no positions: a citation belongs to the whole of its block. */
+/** Returns a citation. It has no position: it belongs to its complete block. */
 function citationOf({ citation }: Extract<ContentEvent, { type: "citation" }>): unknown {
   const { url, title = null, citedText = "" } = citation;
   const encrypted_index = textSignatureOf(url);
@@ -220,8 +220,8 @@ function citationOf({ citation }: Extract<ContentEvent, { type: "citation" }>): 
 }
 
 /**
- * Anthropic always counts: where a script says nothing, there is an object with nothing in it. What was read from the
- * cache or written to it is no input here.
+ * Returns the counts; an empty object where a script has none, because Anthropic always counts. Tokens that were read
+ * from the cache or written to it are not input here.
  */
 function usageOf(usage: ScriptedUsage | undefined): unknown {
   if (!usage) return {};

@@ -7,7 +7,7 @@ import { OPENAI_NAME, unreadableFault } from "./common-rules.ts";
 import { isJsonText, listOf, objectOr } from "./rules.ts";
 import { rootFault } from "./tool-rules.ts";
 
-/** The longest id of a call. */
+/** Maximum length of a call's id, in characters. */
 const MAX_ID_LENGTH = 40;
 
 /** Returns the refusal of OpenAI or the model's vendor; `undefined` for a valid request. */
@@ -50,7 +50,7 @@ function orderFault(messages: readonly JsonObject[]): string | undefined {
         return `${where}.tool_calls: two calls have the same id.`;
       const fault = calls.map((call) => callFault(call, where)).find((found) => found !== undefined);
       if (fault !== undefined) return fault;
-      // Sound goes back by its id; routers take pictures.
+      // A request returns sound by its id; routers accept pictures.
       const hasMedia = objectOr(audio).id !== undefined || listOf(images).length > 0;
       const isEmpty = typeof content === "string" ? content === "" : listOf(content).length === 0;
       if (calls.length === 0 && !hasMedia && isEmpty)

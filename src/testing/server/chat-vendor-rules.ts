@@ -12,7 +12,7 @@ export function chatFamilyFault(model: string, messages: readonly JsonObject[]):
   return /^sonar|gemma/.test(model) ? alternationFault(messages) : undefined;
 }
 
-/** What OpenAI's input messages hold. */
+/** The fields of OpenAI's input messages. */
 const FIELDS = ["role", "content", "name", "refusal", "audio", "tool_calls", "tool_call_id", "function_call"];
 
 function unknownFieldFault(messages: readonly JsonObject[]): string | undefined {
@@ -41,7 +41,7 @@ function deepseekFault(messages: readonly JsonObject[]): string | undefined {
   return lacks ? "The `reasoning_content` in the thinking mode must be passed back to the API." : undefined;
 }
 
-/** Which roles may follow each other at Mistral. */
+/** The roles that may follow each role at Mistral. */
 const FOLLOWERS: Readonly<Record<string, readonly string[]>> = {
   system: ["system", "user", "assistant"],
   user: ["user", "assistant", "system"],

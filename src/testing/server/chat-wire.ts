@@ -19,12 +19,12 @@ const FINISH_REASONS = {
   unknown: "unheard_of",
 } as const satisfies Record<FinishEvent["finishReason"], string>;
 
-/** What matters here of a request's body. */
+/** The fields of a request's body that the wire reads. */
 interface ChatBody {
   readonly model?: string;
   readonly stream?: boolean;
   readonly stream_options?: { readonly include_usage?: boolean };
-  /** OpenRouter's way to ask for usage. */
+  /** The field by which OpenRouter is asked for usage. */
   readonly usage?: { readonly include?: boolean };
 }
 
@@ -144,7 +144,7 @@ interface Call {
   argumentsText: string;
 }
 
-/** Those that were cut as well, with as much of their arguments as there is. */
+/** Returns all calls, also those that were cut, with the received part of their arguments. */
 function callsOf(events: readonly ContentEvent[]): readonly Call[] {
   const calls: Call[] = [];
   for (const event of events) {

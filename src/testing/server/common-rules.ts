@@ -16,7 +16,7 @@ function holdsHalfPair(value: unknown): boolean {
   return Object.entries(value).some(([name, inner]) => !name.isWellFormed() || holdsHalfPair(inner));
 }
 
-/** Arguments are JSON in a text, which is read once more. */
+/** Arguments are a JSON string inside JSON, and are also parsed. */
 function parsedObject(text: string): unknown {
   if (!text.startsWith("{") || !text.includes("\\u")) return undefined;
   try {

@@ -5,7 +5,7 @@ import { strayField, unreadableFault } from "./common-rules.ts";
 import { listOf, objectOr, type Signatures } from "./rules.ts";
 import { rootFault } from "./tool-rules.ts";
 
-/** Of these, a part has one. */
+/** Fields of which a part has exactly one. */
 const MEMBERS = [
   "text",
   "inlineData",
@@ -18,22 +18,22 @@ const MEMBERS = [
   "toolResponse",
 ];
 
-/** And of these any number. */
+/** Fields of which a part has any number. */
 const MARKS = ["thought", "thoughtSignature", "videoMetadata", "mediaResolution", "partMetadata"];
 
-/** What stands for a signature that never was. */
+/** The value that replaces a missing signature. */
 const NO_SIGNATURE = "skip_thought_signature_validator";
 
 /** @see https://ai.google.dev/api/caching#FunctionDeclaration */
 const NAME = /^[A-Za-z_][\w.:-]{0,63}$/;
 
-/** What a server has signed, to be known again. */
+/** The values that a server has signed, by signature. */
 type Written = ReadonlyMap<string, unknown>;
 
 /**
  * Returns the refusal of Google; `undefined` for a valid request.
  * @param signatures of the thinking that this server has written before calls
- * @param written what it has signed, in scripts and in recordings
+ * @param written the values that it has signed, in scripts and in recordings
  * @see https://ai.google.dev/gemini-api/docs/thought-signatures
  */
 export function geminiFault(body: unknown, signatures: Signatures, written: Written): string | undefined {
@@ -67,7 +67,7 @@ function toolsFault(body: unknown): string | undefined {
   return undefined;
 }
 
-/** Of another account, or at another address, a signature is no signature. */
+/** Returns why a signature is refused: one of another account or another address is invalid. */
 function signatureFault({ parts }: JsonObject, written: Written): string | undefined {
   const isForeign = listOf(parts).some(
     ({ thoughtSignature }) =>
@@ -76,7 +76,7 @@ function signatureFault({ parts }: JsonObject, written: Written): string | undef
   return isForeign ? "Thought signature is not valid." : undefined;
 }
 
-/** What a call is known by: it need not have an id. */
+/** Returns the mark that identifies a call, which need not have an id. */
 export function callMark({ name, args = {} }: JsonObject): string {
   return JSON.stringify([name, args]);
 }
@@ -91,7 +91,7 @@ function contentFault(
   if (given.length === 0) return "contents.parts must not be empty.";
   const fault = given.map(partFault).find((found) => found !== undefined);
   if (fault !== undefined) return fault;
-  // Functions that Google ran itself are answered in the same turn.
+  // The turn of a function that Google ran itself also has its result.
   const ran = membersOf(given, "functionResponse").length;
   const calls = role === "model" ? membersOf(given, "functionCall").slice(ran) : [];
   const answers = membersOf(listOf(after?.parts), "functionResponse").map(({ name }) => name);

@@ -1,6 +1,6 @@
 /**
- * Gemini's `generateContent` as Google's own servers write it: every event has new parts, calls come whole, and nothing
- * but the end of the body ends it.
+ * Gemini's `generateContent` as Google's own servers write it: every event has new parts, calls arrive complete, and
+ * the end of the body is the only end of a stream.
  * @see https://ai.google.dev/api/generate-content
  */
 
@@ -52,7 +52,7 @@ class GeminiReply implements WireReply {
   readonly streamed: boolean;
   readonly contentType: string;
   readonly #named: { readonly modelVersion: string; readonly responseId: string };
-  /** Without `alt=sse`, a stream is one array of JSON that comes in pieces. */
+  /** Without `alt=sse`, a stream is one JSON array that arrives in pieces. */
   readonly #asEvents: boolean;
   readonly #usage: ScriptedUsage | undefined;
   readonly #signatures: Signatures;
@@ -83,7 +83,7 @@ class GeminiReply implements WireReply {
     if (event.type === "finish") return this.#frame(this.#last([this.#closing() ?? { text: "" }], event)) + this.#end();
     const parts = this.#partsOf(event);
     if (parts.length === 0) return "";
-    // What was read is told with every event, what was written at the end.
+    // Every event reports the input tokens; the last one also reports the output tokens.
     const { inputTokens } = this.#usage ?? {};
     const usage = inputTokens !== undefined && {
       usageMetadata: { promptTokenCount: inputTokens, totalTokenCount: inputTokens },
@@ -91,7 +91,7 @@ class GeminiReply implements WireReply {
     return this.#frame({ candidates: [{ content: contentOf(parts), index: 0 }], ...usage, ...this.#named });
   }
 
-  /** Google leaves the frame of events when it fails: the error is a document of its own. */
+  /** Returns the error as a document of its own: Google does not send it as an event. */
   writeError(error: ScriptedError): string {
     const body = errorBody(500, error);
     return this.#asEvents ? JSON.stringify(body, undefined, 2) : this.#frame(body) + this.#end();
@@ -100,7 +100,7 @@ class GeminiReply implements WireReply {
   whole(events: readonly ContentEvent[], finish: FinishEvent): unknown {
     const parts = events.flatMap((event) => this.#partsOf(event)).reduce(joined, []);
     const closing = this.#closing();
-    // What a stream says with an empty part at its end stands on the text itself.
+    // A stream ends with an empty part; here its fields are on the text itself.
     const last = parts.at(-1);
     if (closing && last?.text !== undefined && !last.thought)
       parts[parts.length - 1] = { ...last, ...closing, text: last.text };
@@ -112,7 +112,7 @@ class GeminiReply implements WireReply {
     return errorBody(500, error);
   }
 
-  /** What an event adds to the reply; citations come with its end. */
+  /** Returns the parts that an event adds to the reply; citations come with its end. */
   #partsOf(event: ContentEvent): readonly Part[] {
     switch (event.type) {
       case "text":
@@ -140,7 +140,7 @@ class GeminiReply implements WireReply {
     }
   }
 
-  /** Of a reply's parts, one has the signature of its thoughts: the first call, or else the last text. */
+  /** Returns the signature of a reply's thoughts for one of its parts: the first call, or else the last text. */
   #signature(): { readonly thoughtSignature?: string } {
     if (this.#thoughts === "" || this.#signed) return {};
     this.#signed = true;
@@ -178,7 +178,7 @@ class GeminiReply implements WireReply {
   }
 }
 
-/** A picture in one part, a sound in one for each piece; previews and transcripts have no place. */
+/** Returns a picture as one part, and a sound as one part for each piece. The format has no previews or transcripts. */
 function partsOfMedium({ medium, append }: MediaEvent): readonly Part[] {
   const { mediaType: mimeType, data, url, fileId, partial } = medium;
   if (data === "" || (partial && !append)) return [];
@@ -189,7 +189,7 @@ function contentOf(parts: readonly Part[]): Part {
   return { parts, role: "model" };
 }
 
-/** Pieces of one text are one part of a whole reply. */
+/** Joins the pieces of one text to one part of a non-streamed reply. */
 function joined(parts: Part[], part: Part): Part[] {
   const last = parts.at(-1);
   if (last?.text === undefined || part.text === undefined || last.thought !== part.thought) return [...parts, part];
@@ -200,7 +200,7 @@ function errorBody(status: number, { message = NO_MESSAGE, code }: ScriptedError
   return { error: { code: status, message, status: code ?? ERROR_STATUSES[status] ?? "INTERNAL" } };
 }
 
-/** Every source once, and what it supports; positions are bytes of UTF-8, and 0 is left out. */
+/** Returns every source once, with the statements that it supports. Positions are bytes of UTF-8, and 0 is left out. */
 function groundingOf(citations: readonly Citation[], text: string): Part {
   const bytes = (offset: number) => Buffer.byteLength(text.slice(0, offset));
   const urls = [...new Set(citations.map(({ url }) => url))];
@@ -221,7 +221,7 @@ function groundingOf(citations: readonly Citation[], text: string): Part {
   };
 }
 
-/** Thoughts are not among the candidates' tokens. */
+/** Returns the counts. The candidates' tokens do not include thoughts. */
 function usageOf(usage: ScriptedUsage): unknown {
   const { inputTokens, outputTokens, totalTokens, cachedInputTokens, reasoningTokens = 0 } = usage;
   return {
@@ -233,7 +233,7 @@ function usageOf(usage: ScriptedUsage): unknown {
   };
 }
 
-/** The signatures in a recorded body, wherever they stand. */
+/** Returns the signatures in a recorded body, at any depth. */
 function signaturesIn(value: unknown): readonly string[] {
   if (typeof value !== "object" || value === null) return [];
   return Object.entries(value).flatMap(([name, inner]) =>

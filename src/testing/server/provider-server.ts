@@ -17,15 +17,15 @@ const WIRES: readonly Wire[] = [chatWire, responsesWire, anthropicWire, geminiWi
 
 /** One request that the server received. */
 export interface ProviderRequest {
-  /** Counts from 0. */
+  /** The number of the request, counted from 0. */
   readonly index: number;
   readonly method: string;
-  /** With its query. */
+  /** The path of the request, with its query. */
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
-  /** Parsed JSON; the text itself where it is not JSON. */
+  /** The body, parsed as JSON; the text itself if it is not JSON. */
   readonly body: unknown;
-  /** What has left of the answer so far. */
+  /** The part of the answer that has left so far. */
   readonly sent: Sent;
   /** Resolves when the connection that the request came on is closed, by either side. */
   readonly closed: Promise<void>;
@@ -116,7 +116,7 @@ export async function startProviderServer(
   const signatures: Signatures = new Map();
   const recorded: Recorded = new Map();
   const waiting = new Map<number, (request: ProviderRequest) => void>();
-  /** Those that stand, and when each will be closed. */
+  /** The open connections, and when each will be closed. */
   const sockets = new Map<Socket, Promise<void>>();
   let opened = 0;
 
@@ -156,7 +156,7 @@ export async function startProviderServer(
     try {
       await answer(request, delivery);
     } catch (error) {
-      // A reply that cannot be sent is a mistake in the test: say so where the test can see it, and not twice.
+      // A reply that cannot be sent is a mistake in the test. It is reported once, where the test can see it.
       const message = error instanceof Error ? error.message : String(error);
       if (response.headersSent) return void socket.destroy();
       response.writeHead(500, { "content-type": "application/json", "x-should-retry": "false" });

@@ -49,8 +49,8 @@ export interface Recording {
    */
   readonly framing?: "chunked" | "length" | "close";
   /**
-   * What happens after the body: it ends (default), the connection is closed without an end (`disconnect`), it is
-   * reset, or nothing comes any more (`hang`).
+   * The event after the body: it ends (default), the connection is closed without an end (`disconnect`), it is
+   * reset, or no more data comes (`hang`).
    */
   readonly ending?: "end" | "disconnect" | "reset" | "hang";
   /** Whether `body` also holds the status line and the headers. */

@@ -133,8 +133,8 @@ function reasoningFault(
   return isKnown ? undefined : `The encrypted content of ${what} could not be verified.`;
 }
 
-/** What no thinking leads to. */
+/** Items that never follow thinking. */
 const ANSWERS = ["function_call_output", "custom_tool_call_output"];
 
-/** What a server has encrypted, to be known again: `true` of recordings. */
+/** The values that a server has encrypted, by their ciphertext; `true` for recordings. */
 type Written = ReadonlyMap<string, unknown>;

@@ -1,6 +1,6 @@
 /**
  * Responses as OpenAI's own servers write it: items one after another, each begun, filled and ended, and all of them
- * told once more in the last event.
+ * repeated in the last event.
  * @see https://platform.openai.com/docs/api-reference/responses-streaming
  */
 
@@ -22,14 +22,14 @@ import {
   type WireRequest,
 } from "./wire.ts";
 
-/** Why a response is not complete; the other reasons to finish are no words of the wire. */
+/** Why a response is not complete; the wire has no words for the other reasons. */
 const INCOMPLETE: Readonly<Partial<Record<FinishEvent["finishReason"], string>>> = {
   length: "max_output_tokens",
   contentFilter: "content_filter",
   unknown: "unheard_of",
 };
 
-/** What matters here of a request's body. */
+/** The fields of a request's body that the wire reads. */
 interface ResponsesBody {
   readonly model?: string;
   readonly stream?: boolean;
@@ -42,7 +42,7 @@ interface Part {
   readonly annotations: unknown[];
 }
 
-/** As far as it has been written. */
+/** The open item, as far as it has been written. */
 type Item =
   | { readonly type: "message"; readonly id: string; readonly part: Part; readonly start: number }
   | { readonly type: "reasoning"; readonly id: string; readonly part: Part }
@@ -79,7 +79,7 @@ class ResponsesReply implements WireReply {
   readonly streamed: boolean;
   readonly contentType: string;
   readonly #common: Readonly<Record<string, unknown>>;
-  /** Of this response, in the ids of its items. */
+  /** The number of this response, which the ids of its items contain. */
   readonly #number: number;
   readonly #refuses: boolean;
   readonly #encrypts: boolean;
@@ -87,7 +87,7 @@ class ResponsesReply implements WireReply {
   readonly #recorded: Recorded;
   readonly #output: unknown[] = [];
   #open: Item | undefined;
-  /** Of the latest thinking, where it is to be sent back. */
+  /** The encrypted content of the latest thinking, if a request must return it. */
   #signature: string | undefined;
   #textLength = 0;
   #events = 0;
@@ -173,7 +173,7 @@ class ResponsesReply implements WireReply {
     return { ...this.#response("failed"), error: { code, message } };
   }
 
-  /** There is no sound in this format. */
+  /** Returns the events of a picture; `""` for sound, which this format does not have. */
   #writePicture({ index, medium }: MediaEvent): string {
     const { mediaType, data, url, partial } = medium;
     const [kind, output_format = ""] = mediaType.split("/");
@@ -206,7 +206,7 @@ class ResponsesReply implements WireReply {
     return left + begun + this.#event(added, { ...this.#place(), part: partOf(item.part) });
   }
 
-  /** Everything is said once more: the text, its part, its item. */
+  /** Ends the item. The text, its part and its item are each repeated. */
   #leave(status: Status): string {
     const item = this.#open;
     if (!item) return "";
@@ -239,7 +239,7 @@ class ResponsesReply implements WireReply {
       case "message":
         return { id, type, status, role: "assistant", content: isBegun ? [] : [partOf(item.part)] };
       case "reasoning": {
-        // It grows with the thinking; the last is the one that counts.
+        // It grows with the thinking; the last one is valid.
         const encrypted = this.#encrypts && { encrypted_content: textSignatureOf(item.part.text) };
         return { id, type, ...encrypted, summary: isBegun ? [] : [partOf(item.part)] };
       }
@@ -258,7 +258,7 @@ class ResponsesReply implements WireReply {
     return { output_index: this.#output.length };
   }
 
-  /** Of the open item's text. */
+  /** Returns the position of the open item's text. */
   #place(): Readonly<Record<string, unknown>> {
     const item = this.#open;
     const index =
@@ -309,7 +309,7 @@ function statusOf({ finishReason, rawFinishReason }: FinishEvent): Status {
   return INCOMPLETE[finishReason] === undefined ? "completed" : "incomplete";
 }
 
-/** Positions are code points of the text of the part. */
+/** Returns a citation. Positions are code points of the text of the part. */
 function annotationOf({ citation }: Extract<ContentEvent, { type: "citation" }>, text: string, start: number): unknown {
   const { url, title = "", startIndex = start, endIndex = start } = citation;
   const codePoints = (offset: number) => [...text.slice(0, Math.max(0, offset - start))].length;
@@ -334,7 +334,7 @@ function usageOf(usage: ScriptedUsage): unknown {
   };
 }
 
-/** The items of a recorded body, as they were done. */
+/** Returns the items of a recorded body. */
 function itemsIn(body: string): readonly JsonObject[] {
   return objectsIn(body).flatMap(({ item, output, response }) => [
     ...(item === undefined ? [] : [objectOr(item)]),

@@ -15,12 +15,12 @@ export function objectOr(value: unknown): JsonObject {
   return typeof value === "object" && value !== null ? (value as JsonObject) : {};
 }
 
-/** The objects of a list. */
+/** Returns the objects of an array; an empty array for any other value. */
 export function listOf(value: unknown): readonly JsonObject[] {
   return Array.isArray(value) ? value.map(objectOr) : [];
 }
 
-/** The objects of a body: a JSON document, or the events of a stream. What is not JSON is left out. */
+/** Returns the objects of a body: a JSON document, or the events of a stream. Data that is not JSON is left out. */
 export function objectsIn(body: string): readonly JsonObject[] {
   const texts = /^\s*[{[]/.test(body) ? [body] : [...body.matchAll(/^data:(.*)$/gm)].map(([, json = ""]) => json);
   return texts.flatMap((text) => {

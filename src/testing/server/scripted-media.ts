@@ -7,24 +7,27 @@ import type { ContentEvent } from "./wire.ts";
 /** A medium, or a piece of one. */
 export type MediaEvent = Extract<ContentEvent, { readonly type: "media" }>;
 
-/** All of them, complete. */
+/** Returns all media of a script, complete. */
 export function scriptedMedia(events: readonly ContentEvent[]): readonly Media[] {
   const media = new MediaCollector();
   for (const event of events) if (event.type === "media") media.add(chunkOf(event));
   return media.list(true);
 }
 
-/** The event as a chunk. */
+/** Returns the event as a chunk. */
 export function chunkOf({ index, medium, append }: MediaEvent): Parameters<MediaCollector["add"]>[0] {
   return { type: "media", content: "", index, ...medium, ...(append && { append }), isFinal: false };
 }
 
-/** The address of a picture, with its bytes in it where it has them. */
+/** Returns the URL of a picture: a data URL if the picture has bytes. */
 function addressOf({ mediaType, data, url }: Media): string | undefined {
   return data === undefined ? url : `data:${mediaType};base64,${data}`;
 }
 
-/** As Chat Completions has them: pictures of OpenRouter, sound of OpenAI; nothing for a preview or a file id. */
+/**
+ * Returns the fields of Chat Completions for a medium: OpenRouter's for pictures, OpenAI's for sound. Previews and file
+ * ids have none.
+ */
 export function chatMedia({
   medium,
   append,

@@ -1,4 +1,4 @@
-/** The border to the wire formats in which the loopback server plays scripts. One file each. */
+/** The interface of the wire formats in which the loopback server plays scripts. Each format has a file. */
 
 import type { ScriptEnding, ScriptedError, ScriptedUsage } from "../script.ts";
 import type { FinishEvent, ScriptEvent } from "../script-events.ts";
@@ -8,37 +8,37 @@ import type { Recorded, Signatures } from "./rules.ts";
 export interface WireRequest {
   /** Counts the server's requests from 0. */
   readonly index: number;
-  /** Without its query. */
+  /** The path of the request, without its query. */
   readonly path: string;
   readonly query: URLSearchParams;
-  /** Parsed JSON. */
+  /** The body of the request, parsed as JSON. */
   readonly body: unknown;
   /** Whether streams report usage without a request for it. */
   readonly usageUnasked: boolean;
-  /** What the server remembers of all it wrote. */
+  /** The signatures of all that the server wrote. */
   readonly signatures: Signatures;
-  /** What the server remembers of the recordings it sent: signatures that only their provider can verify. */
+  /** The signatures of the recordings that the server sent, which only their provider can verify. */
   readonly recorded: Recorded;
 }
 
-/** The events of a reply's content, without pauses and failures, which belong to the connection. */
+/** An event of a reply's content. Pauses and failures belong to the connection. */
 export type ContentEvent = Exclude<
   ScriptEvent,
   { readonly type: "pause" | "cut" | "reset" | "hang" | "finish" | "error" }
 >;
 
-/** Writes one reply down. */
+/** Writes one reply. */
 export interface WireReply {
   /** Whether the client asked for a stream. */
   readonly streamed: boolean;
   readonly contentType: string;
-  /** What a streamed body begins with. */
+  /** Returns the beginning of a streamed body. */
   begin(): string;
-  /** What each event adds to a streamed body; `""` where the format has nothing for it. */
+  /** Returns the text that an event adds to a streamed body; `""` where the format has nothing for it. */
   write(event: ContentEvent | FinishEvent): string;
-  /** What an error inside a stream looks like. */
+  /** Returns the text of an error inside a stream. */
   writeError(error: ScriptedError): string;
-  /** The same reply as one document. */
+  /** Returns the same reply as one document. */
   whole(events: readonly ContentEvent[], finish: FinishEvent): unknown;
   /** Returns the document, with status 200, of a non-streamed reply that failed. */
   completeError(error: ScriptedError): unknown;
@@ -48,7 +48,9 @@ export interface WireReply {
 export interface Wire {
   /** Whether requests to this path are in this format. */
   serves(path: string): boolean;
-  /** Notes what a recorded reply to the request has signed, so that it is known again; absent where nothing is. */
+  /**
+   * Notes the signatures in a recorded reply, so that later requests may return them. Absent in formats without any.
+   */
   note?(request: WireRequest, body: string): void;
   /** Returns the provider's refusal, in its words; `undefined` for a valid request. */
   fault(request: WireRequest): string | undefined;
@@ -57,24 +59,24 @@ export interface Wire {
    * input tokens, at the beginning.
    */
   reply(request: WireRequest, ending: ScriptEnding): WireReply;
-  /** The body of a refusal with this status. */
+  /** Returns the body of a refusal with this status. */
   refusal(status: number, error: ScriptedError): unknown;
 }
 
 /** The message of an error whose script has none. */
 export const NO_MESSAGE = "The script says so.";
 
-/** The tokens that a reply will have cost. */
+/** Returns the tokens that a reply will have cost. */
 export function usageIn(ending: ScriptEnding): ScriptedUsage | undefined {
   return typeof ending === "object" && "usage" in ending ? ending.usage : undefined;
 }
 
-/** Whether the reply will be the model's refusal. */
+/** Returns whether the reply will be the model's refusal. */
 export function isRefusal(ending: ScriptEnding): boolean {
   return typeof ending === "object" && "finishReason" in ending && ending.finishReason === "refusal";
 }
 
-/** One event of a stream, with the name that some formats give it. */
+/** Returns one event of a stream, with the name that some formats give it. */
 export function sseEvent(data: unknown, name?: string): string {
   return `${name === undefined ? "" : `event: ${name}\n`}data: ${JSON.stringify(data)}\n\n`;
 }
