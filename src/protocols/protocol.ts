@@ -13,9 +13,9 @@ export interface Endpoint {
   /** The provider's name in lower case. */
   readonly provider: string;
   readonly model: string;
-  /** Without a slash at its end. */
+  /** The base URL, without a slash at its end. */
   readonly baseUrl: string;
-  /** When the request is made, in milliseconds since 1970. Without it, nothing that expires is sent. */
+  /** The time of the request, in milliseconds since 1970. Without it, references that expire are not sent. */
   readonly at?: number;
   /** The account, as in `Replay.account`. */
   readonly account?: string | undefined;
@@ -106,11 +106,11 @@ export interface ReplyPosition {
   readonly after: number;
 }
 
-/** How to request a reply that the provider goes on writing when the connection breaks. */
+/** Requests for a reply that the provider continues to write when the connection breaks. */
 export interface BackgroundReplies {
   /** Returns the URL to GET the events after the position. */
   resumeUrl(position: ReplyPosition, endpoint: Endpoint): string;
-  /** Returns the URL to POST to when the rest is not wanted. */
+  /** Returns the URL to POST to when the rest is not needed. */
   cancelUrl(position: ReplyPosition, endpoint: Endpoint): string;
 }
 

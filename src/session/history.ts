@@ -17,15 +17,15 @@ import { messageFault } from "../contract/validate.ts";
 import { errorResult } from "./execute-tool.ts";
 
 /**
- * The input of one turn: a user message (a string, or parts with images and files), or the results of the tool calls
- * that wait for one. An empty array continues after tool results without a reply, and after a reply that the provider
- * has paused (`rawFinishReason` is `pause_turn` or `compaction`).
+ * The input of one turn: a user message, or the results of the tool calls that wait for one. A user message is a
+ * string, or parts with images and files. An empty array continues after tool results without a reply, and after a
+ * reply that the provider has paused (`rawFinishReason` is `pause_turn` or `compaction`).
  */
 export type TurnInput = UserMessage["content"] | readonly ToolMessage[];
 
 /**
- * Returns the messages that a turn adds. A user message in place of tool results closes the calls as unanswered: after
- * a call without a result, providers answer every later request with status 400.
+ * Returns the messages that a turn adds. A user message in place of tool results closes the calls as unanswered.
+ * After a call without a result, providers answer every later request with status 400.
  * @throws {SendError} kind `invalidRequest` when the message is empty, or when results and calls do not match one to
  * one
  */
@@ -207,8 +207,8 @@ function isResults(input: TurnInput): input is readonly ToolMessage[] {
 }
 
 /**
- * Whether the provider has paused its reply, and continues when it gets that back: Anthropic pauses after many steps of
- * its own tools, and after it has summarized the conversation.
+ * Returns whether the provider has paused its reply, and continues when the reply is sent back. Anthropic pauses after
+ * many steps of its own tools, and after a summary of the conversation.
  * @see https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons
  */
 function isPaused(message: Message | undefined): boolean {

@@ -40,15 +40,15 @@ export interface SessionOptions {
   /**
    * Maximum time without a consumer that takes a chunk of a turn's stream or waits for one, in milliseconds; 0 turns
    * the limit off. A forgotten stream would otherwise keep its session `busy` for ever. When the limit passes, the turn
-   * ends as by the caller's signal: the history keeps the text so far as `interrupted`, calls that were not run are
-   * closed, and a late consumer gets a `SendError` of kind `aborted`.
+   * ends as by the caller's signal. The history keeps the text so far as `interrupted`, and calls that were not run are
+   * closed. A late consumer gets a `SendError` of kind `aborted`.
    * @default 600_000
    */
   readonly unreadTimeoutMs?: number | undefined;
   /**
-   * Called when a tool fails, with the value that it threw, or with an error that says which limit passed or why its
-   * result is not JSON. The model has received the message as an error result, and the turn continues. Errors that this
-   * function throws are ignored.
+   * Called when a tool fails, with the value that it threw. After a passed limit, or a result that is not JSON, the
+   * value is an error that names the cause. The model has received the message as an error result, and the turn
+   * continues. Errors that this function throws are ignored.
    */
   readonly onToolError?: ((error: unknown, call: ToolCall) => void) | undefined;
   /**

@@ -11,9 +11,11 @@ export type SessionRecord =
   /** A turn begins: the messages that it adds, and the provider and model that are asked. */
   | { readonly type: "said"; readonly messages: readonly Message[]; readonly asked?: Asked }
   /**
-   * More of a reply, for the case that the process ends before the reply does: visible text, after the last `rewind`
-   * UTF-16 units before it are removed; about how many tokens arrived that are not visible (reasoning, arguments of
-   * calls, media); the media that are complete.
+   * More of a reply, for the case that the process ends before the reply does.
+   * - `rewind`: the number of UTF-16 units of visible text that are removed first.
+   * - `text`: the visible text that is added.
+   * - `unseenTokens`: the estimated tokens that are not visible (reasoning, arguments of calls, media).
+   * - `media`: the media that are complete.
    */
   | {
       readonly type: "text";

@@ -48,14 +48,14 @@ const DEFAULT_UNREAD_TIMEOUT_MS = 600_000;
  *   `onInterrupt`).
  * - If no text arrived, or the reply is empty, the user message is removed again.
  *
- * The session runs tools that have a `run` (those of the call, or else those of the session or the client), sends their
- * results, and asks again until the model is done or `maxSteps` is reached. All replies come in one stream, with a
- * `toolResult` chunk for each result, and as one message, with the single replies on `steps`. The tools of a reply
- * start when the consumer has taken its last `toolCall` chunk and asks for more (`sendMessage` and `finalMessage`
- * always do), so that leaving the stream at a call is a veto. If a tool throws, is unknown, exceeds its `timeoutMs` or
- * gets invalid arguments, the model receives an error result and continues. Calls of tools without a `run` end the turn
- * and are left to the caller. If a turn is stopped or fails between two replies, the history keeps the replies and
- * results before that point, and calls without a result are closed.
+ * The session runs tools that have a `run`, sends their results, and asks again until the model is done or `maxSteps`
+ * is reached. The tools are those of the call, or else those of the session or the client. All replies come in one
+ * stream, with a `toolResult` chunk for each result, and as one message, with the single replies on `steps`. The tools
+ * of a reply start when the consumer has taken its last `toolCall` chunk and asks for more; `sendMessage` and
+ * `finalMessage` always do. A consumer that leaves the stream at a call prevents the tools from running. If a tool
+ * throws, is unknown, exceeds its `timeoutMs` or gets invalid arguments, the model receives an error result and
+ * continues. Calls of tools without a `run` end the turn and are left to the caller. If a turn is stopped or fails
+ * between two replies, the history keeps the replies and results before that point. Calls without a result are closed.
  *
  * A stream that is neither read to its end nor left keeps its turn under way, until it has not been read for ten
  * minutes (`unreadTimeoutMs`).
@@ -159,8 +159,8 @@ export class LLMSession implements AsyncDisposable {
   }
 
   /**
-   * Resolves with the conversation that a store keeps under an id, without opening it: also while this or another
-   * process has it open and a turn runs. Nothing is locked or written. An unknown id has an empty history.
+   * Resolves with the conversation that a store keeps under an id, without opening it. This or another process may have
+   * it open, with a turn under way. Nothing is locked or written. An unknown id has an empty history.
    * @throws {SendError} kind `storage` when it cannot be read
    */
   static async peek({ store, id }: Pick<OpenOptions, "store" | "id">): Promise<SessionSnapshot> {

@@ -15,9 +15,9 @@ export interface SessionSnapshot {
   /** The turns that have ended, as `LLMSession.history` has them. */
   readonly history: readonly Message[];
   /**
-   * A turn that has begun and not ended, as far as the store has it: the user message with the replies and tool results
-   * since, and the text and media so far of the reply being written. Also present after the process of the turn was
-   * killed, until `LLMSession.open` ends the turn.
+   * A turn that has begun and not ended, as far as the store has it. It has the user message, the replies and tool
+   * results since, and the text and media so far of the reply being written. Also present after the process of the turn
+   * was killed, until `LLMSession.open` ends the turn.
    */
   readonly turn?: { readonly messages: readonly Message[]; readonly text: string; readonly media?: readonly Media[] };
   /** The last user message, if it got no reply and was removed from the history. */

@@ -4,11 +4,15 @@
 
 /**
  * Returns a tool's result as text: a string as it is, everything else as JSON; no value is `null`. Values that JSON
- * cannot represent are converted: a `Map` as its entries, a `Set` as an array, a nested `Error` as its name and
- * message, a `bigint` and a number that is not finite as a string, an invalid `Date` as `"Invalid Date"`. Methods of an
- * object are left out.
- * @throws {TypeError} when the result, or a part of it, is not data (a function, a symbol, a `Promise`, an object whose
- * data JSON does not see), has a circular reference, or throws while it is converted
+ * cannot represent are converted:
+ * - a `Map` to its entries, a `Set` to an array,
+ * - a nested `Error` to its name and message,
+ * - a `bigint` and a number that is not finite to a string,
+ * - an invalid `Date` to `"Invalid Date"`.
+ *
+ * Methods of an object are left out.
+ * @throws {TypeError} when the result, or a part of it, is not data, has a circular reference, or throws while it is
+ * converted. A function, a symbol, a `Promise`, and an object whose data JSON does not see are not data.
  */
 export function toolResultText(result: unknown): string {
   if (typeof result === "string") return result;

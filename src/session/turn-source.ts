@@ -37,8 +37,8 @@ const OVER: Phase = { name: "over" };
 
 /**
  * The source of a turn's stream. The next reply is requested, and read, only when the consumer wants more. The tools of
- * a reply start when the consumer has taken its last call and wants more, so that leaving the stream at a call is a
- * veto; from then on they run on their own.
+ * a reply start when the consumer has taken its last call and wants more; from then on they run on their own. A
+ * consumer that leaves the stream at a call prevents them from running.
  */
 export class TurnSource implements ChunkSource, RelayTarget {
   readonly facts: ReplyFacts;

@@ -60,8 +60,8 @@ export class Gate {
 }
 
 /**
- * Waits as long as the global `setTimeout` does, which a test may have replaced: under fake timers a pause passes when
- * they are advanced, and together with the deadlines. Does not keep a process alive once the signal has fired.
+ * Waits by the global `setTimeout`, which a test may have replaced. Under fake timers, a pause passes when they are
+ * advanced, together with the deadlines. Does not keep a process alive once the signal has fired.
  */
 export function realSleep(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

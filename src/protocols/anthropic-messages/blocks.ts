@@ -15,7 +15,7 @@ export interface OpenBlock {
   signature: string;
   readonly citations: Nullable<WireCitation>[];
   content: unknown;
-  /** Where the block's text begins in the visible text. */
+  /** The beginning of the block's text in the visible text. */
   readonly start: number;
   /** The index of a tool call among the reply's calls. */
   readonly callIndex: number;

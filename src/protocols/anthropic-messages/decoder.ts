@@ -49,7 +49,7 @@ export class AnthropicDecoder implements Decoder {
   readonly #open = new Map<number, OpenBlock>();
   /** Ended blocks, as they go back in the next request. */
   readonly #blocks: unknown[] = [];
-  /** Those that may go back: one list, which grows, so that a reply of many calls costs no copy of all for each. */
+  /** The blocks that may be sent back: one array, which grows, since a copy for each call would be quadratic. */
   readonly #kept: unknown[] = [];
   #media = 0;
   /** The index of the block that began last, which events without one belong to. */

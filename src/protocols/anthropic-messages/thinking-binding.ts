@@ -1,7 +1,7 @@
 /**
- * Signed thinking and what it is tied to. Since Claude 5.1 the API accepts a thinking block only behind the
- * conversation that it was written for: system, tools and every message before it, without other thinking. In addition,
- * the thinking block before it must be the same as then, unless it is the first of the request.
+ * Signed thinking and what it is tied to. Since Claude 5.1 the API accepts a thinking block only after the
+ * conversation that it was written for. That is the system prompt, the tools and every message before it, without other
+ * thinking. In addition, the thinking block before it must be the same, unless it is the first of the request.
  * @see https://platform.claude.com/docs/en/build-with-claude/preserved-thinking
  */
 

@@ -1,4 +1,4 @@
-/** How an Anthropic Messages request asks a model to think, or not to. */
+/** Enables or disables a model's thinking in an Anthropic Messages request. */
 
 import { SendError } from "../../contract/errors.ts";
 import type { ClaudeCapabilities } from "../capabilities/claude.ts";

@@ -7,7 +7,7 @@ type ClaudeEffort = "low" | "medium" | "high" | "xhigh" | "max";
 export interface ClaudeCapabilities {
   /** Maximum output in tokens, thinking included: the request must carry `max_tokens`. */
   readonly maxOutputTokens: number;
-  /** How a request enables thinking: it cannot, with a budget of tokens, with an effort, or either way. */
+  /** The way to enable thinking: none, with a budget of tokens, with an effort, or either of the two. */
   readonly thinking: "none" | "budget" | "either" | "adaptive";
   readonly thinksByDefault: boolean;
   /**
@@ -97,7 +97,7 @@ function familyOf(name: string, number: number): ClaudeCapabilities {
   };
 }
 
-/** Of the models that think by default. */
+/** Returns the way to stop the thinking of models that think by default. */
 function stopsThinkingOf(name: string, number: number): ClaudeCapabilities["stopsThinking"] {
   if (number > LATEST || name === "fable" || name === "mythos") return "never";
   if (number <= version(5, 0)) return "disabled";

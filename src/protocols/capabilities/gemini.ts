@@ -2,7 +2,7 @@
 
 /** The capabilities of one family. */
 export interface GeminiCapabilities {
-  /** How a request enables thinking: it cannot, with a budget of tokens, or by level. */
+  /** The way to enable thinking: none, with a budget of tokens, or by level. */
   readonly thinking: "none" | "budget" | "level";
   /** Whether thinking can be disabled (a budget of 0) or minimized (level MINIMAL). */
   readonly canStopThinking: boolean;

@@ -41,7 +41,7 @@ export class ChatDecoder implements Decoder {
   readonly #facts: ReplyFacts;
   /** The requested model. */
   readonly #model: string;
-  /** Where its thinking goes back in later requests. */
+  /** The place of its thinking in later requests. */
   readonly #reasoningPlace: ReasoningReplay["place"] | undefined;
   readonly #media = new ChatMedia();
   readonly #text = new TextBuffer();

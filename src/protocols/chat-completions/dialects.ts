@@ -1,4 +1,4 @@
-/** How the vendors of Chat Completions differ in what they take. */
+/** The differences between the vendors of Chat Completions in the requests that they accept. */
 
 import type { ReasoningEffort, SearchParameters } from "../../contract/options.ts";
 import type { JsonObject } from "../../platform/json-object.ts";
@@ -24,7 +24,7 @@ import { commonOrder, deepseekOrder, mistralOrder, type OrderRule, openrouterOrd
 /** The kinds of media that a part of the user's turn may have. */
 export type InputKind = "image" | "file" | "audio";
 
-/** How one vendor's requests differ. */
+/** The differences in one vendor's requests. */
 export interface ChatDialect {
   /** The field of `maxOutputTokens`. Newer models refuse the old name; most other servers know only the old name. */
   readonly maxTokensField: "max_completion_tokens" | "max_tokens";
@@ -105,7 +105,7 @@ const USUAL: ChatDialect = {
   maxCallIdLength: 40, // OpenAI's: others take longer ones, or not
 };
 
-/** For a server of which only the address and the model's name are known. */
+/** The dialect of a server of which only the address and the model's name are known. */
 export const COMMON_CHAT: ChatDialect = {
   ...USUAL,
   reasoningReplay: commonReplay,

@@ -2,9 +2,9 @@
  * Which thinking goes back with earlier replies over Chat Completions: some servers demand it, others refuse the field.
  */
 
-/** The thinking that one model at one address takes back. */
+/** The thinking that one model at one address accepts in later requests. */
 export interface ReasoningReplay {
-  /** Where the thinking goes: a field of this name, the field that it came in, or parts of the content. */
+  /** The place of the thinking: a field of this name, the field that it came in, or parts of the content. */
   readonly place: "reasoning_content" | "as it came" | "parts";
   /** Which replies have it: those of the current loop of calls, or all. */
   readonly turns: "loop" | "all";
@@ -21,10 +21,10 @@ export const deepseekReplay = (model: string): ReasoningReplay =>
     ? { place: "reasoning_content", turns: "loop" }
     : { place: "reasoning_content", turns: "all", missing: { text: "", turns: "all" } };
 
-/** For every turn with calls, also those of another model. The server takes an empty string for a missing one. */
+/** Every turn with calls needs it, also those of another model. The server treats an empty string as a missing one. */
 const KIMI: ReasoningReplay = { place: "as it came", turns: "all", missing: { text: " ", turns: "calls" } };
 
-/** All thinking goes back. */
+/** All thinking is sent back. */
 const KEPT: ReasoningReplay = { place: "as it came", turns: "all" };
 
 /** Addresses that refuse the field for every model. */
@@ -51,12 +51,12 @@ const RULES: readonly { readonly address: RegExp; readonly model: RegExp; readon
   },
 ];
 
-/** For servers of which only the address and the model's name are known. */
+/** The rule for servers of which only the address and the model's name are known. */
 export const commonReplay: ReasoningRule = (model, address) => {
   if (REFUSING.test(address) || PLAIN.test(model)) return undefined;
   return RULES.find((row) => row.address.test(address) || row.model.test(model))?.rule(model, address);
 };
 
-/** llama.cpp's models that think want it back in the field it came in. */
+/** llama.cpp's thinking models require it in the field that it came in. */
 export const llamacppReplay: ReasoningRule = (model, address) =>
   commonReplay(model, address) ?? { place: "as it came", turns: "loop" };

@@ -31,7 +31,7 @@ export class ReplayCollector {
   readonly #details: Record<string, unknown>[] = [];
   /** The details that may grow, by type and index. */
   readonly #openDetails = new Map<string, Record<string, unknown>>();
-  /** By the call's id, which may be `__proto__`. */
+  /** The fields of calls by the call's id, which may be `__proto__`. */
   readonly #callFields = new Map<string, Readonly<Record<string, unknown>>>();
   readonly #parts: WirePart[] = [];
   readonly #grown = new WeakMap<WirePart, WirePart[]>();

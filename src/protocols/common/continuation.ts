@@ -1,6 +1,6 @@
 /**
  * A conversation that ends with a cut reply requests the rest of it. Some providers continue such a text by themselves;
- * others need a prompt that says so.
+ * others need a prompt that asks for it.
  */
 
 import type { AssistantTurn, Message } from "../../contract/message.ts";

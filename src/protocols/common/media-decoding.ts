@@ -26,7 +26,7 @@ const MEDIA_TYPES: Readonly<Record<string, string>> = {
   pdf: "application/pdf",
 };
 
-/** How files of each type begin, in base64. */
+/** The beginnings of files of each type, in base64. */
 const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
   [/^iVBORw0KGgo/, "image/png"],
   [/^\/9j\//, "image/jpeg"],
@@ -128,7 +128,7 @@ function isText(value: unknown): value is string {
   return typeof value === "string" && value !== "";
 }
 
-/** One medium, or a piece of one, as a chunk. */
+/** Returns one medium, or a piece of one, as a chunk. */
 export function mediaChunk(index: number, medium: Media, how: Pick<MediaChunk, "append" | "thought"> = {}): MediaChunk {
   return { type: "media", content: "", index, ...medium, ...how, isFinal: false };
 }

@@ -2,7 +2,7 @@
 
 import type { AssistantTurn, ContentPart, Media, Message } from "../../contract/message.ts";
 
-/** How a request carries the media of earlier replies. */
+/** The rules by which a request carries the media of earlier replies. */
 export interface MediaRules {
   /** Whether the turn itself carries the medium; `position` counts its complete media. */
   readonly carries: (turn: AssistantTurn, medium: Media, position: number) => boolean;
@@ -10,14 +10,14 @@ export interface MediaRules {
   readonly takes: (picture: Media) => boolean;
 }
 
-/** The complete media of a turn: the others never go back. */
+/** Returns the complete media of a turn: partial ones are never sent back. */
 export function completeMedia({ media = [] }: AssistantTurn): readonly Media[] {
   return media.filter(({ partial }) => !partial);
 }
 
 /**
  * Returns the messages with each image that its own turn cannot carry moved into the user's next turn, under a line
- * that names it. A line alone stands for a medium that the model does not take. A turn without any other content gets a
+ * that names it. A line alone replaces a medium that the model does not accept. A turn without any other content gets a
  * line as its content, since servers refuse empty turns. The transcript of a sound is its turn's content already.
  */
 export function withMovedMedia(messages: readonly Message[], rules: MediaRules): readonly Message[] {
@@ -48,7 +48,7 @@ export function withMovedMedia(messages: readonly Message[], rules: MediaRules):
   });
 }
 
-/** The line that stands for a medium in its turn, and what the user's next turn gets. */
+/** Returns the line that replaces a medium in its turn, and the parts for the user's next turn. */
 function movedAs(
   medium: Media,
   number: number,

@@ -1,4 +1,4 @@
-/** When an earlier reply goes back as it came (law 8), and when it is rebuilt from its text and calls. */
+/** Decides whether an earlier reply is sent back unchanged (law 8), or rebuilt from its text and calls. */
 
 import type { AssistantTurn } from "../../contract/message.ts";
 import type { Endpoint } from "../protocol.ts";

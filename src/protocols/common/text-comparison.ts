@@ -3,7 +3,7 @@
 import { SendError } from "../../contract/errors.ts";
 
 /**
- * Returns whether `whole` holds all characters of `pieces` in their order, so that the pieces only lack some
+ * Returns whether `whole` contains all characters of `pieces` in their order, so that the pieces only lack some
  * characters.
  */
 export function isRestored(pieces: string, whole: string): boolean {
@@ -25,8 +25,8 @@ export function isOneText(pieces: string, whole: string): boolean {
 }
 
 /**
- * Returns the error of a reply whose text is not what its server says it is. It is not retryable: a continuation would
- * follow a gap.
+ * Returns the error of a reply whose text differs from its server's repetition. It is not retryable: a continuation
+ * would follow a gap.
  */
 export function lostTextError(): SendError {
   const message = "Part of the text was lost: it differs from the server's repetition. Send the request again.";

@@ -20,7 +20,7 @@ const BLOCK = 512;
 
 interface Block {
   readonly text: string;
-  /** Where it begins, in UTF-16 units and as the server counts. */
+  /** Its beginning, in UTF-16 units; `count` is the same in the server's units. */
   readonly offset: number;
   readonly count: number;
 }
@@ -42,12 +42,12 @@ export class TextPositions {
     this.#pending += text;
   }
 
-  /** In UTF-16 units. */
+  /** The length so far, in UTF-16 units. */
   get length(): number {
     return this.#offset + this.#pending.length;
   }
 
-  /** As the server counts. */
+  /** The length so far, in the server's units. */
   get count(): number {
     this.#settle();
     return this.#count;

@@ -22,7 +22,7 @@ export interface SentCall {
   readonly name: string;
 }
 
-/** By the places of the messages. */
+/** The calls of a conversation, by the indexes of its messages. */
 export interface HistoryCalls {
   /** The calls of an assistant's turn, in its order. */
   callsAt(index: number): readonly SentCall[];
@@ -30,7 +30,7 @@ export interface HistoryCalls {
   answeredAt(index: number): Pick<SentCall, "id" | "name">;
 }
 
-/** Of a conversation that begins. */
+/** The calls of a conversation that begins. */
 const NO_CALLS: HistoryCalls = { callsAt: () => [], answeredAt: () => ({ id: "", name: "" }) };
 
 export function historyCalls(
@@ -54,7 +54,7 @@ export function historyCalls(
   };
   const calls = new Map<number, readonly SentCall[]>();
   const answers = new Map<number, Pick<SentCall, "id" | "name">>();
-  /** Those of each turn that wait for an answer, by id: the latest turn's are answered first. */
+  /** The calls of each turn that wait for a result, by id: the latest turn's get theirs first. */
   const open = new Map<string, SentCall[][]>();
   for (const [index, message] of messages.entries()) {
     if (message.role === "assistant") {

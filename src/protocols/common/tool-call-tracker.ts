@@ -14,9 +14,9 @@ interface OpenCall {
    */
   id: string;
   madeUpId: boolean;
-  /** As the provider gave it. */
+  /** The id from the provider. */
   ownId: string;
-  /** Where on the wire its last piece stood. */
+  /** The index of its last piece on the wire. */
   wireIndex: number | undefined;
   name: string;
   argumentsText: string;

@@ -1,4 +1,4 @@
-/** The schema of a tool's arguments as providers take it: its root describes an object, and says so. */
+/** The schema of a tool's arguments as providers accept it: its root has `type: "object"`. */
 
 import { SendError } from "../../contract/errors.ts";
 import type { Tool } from "../../contract/options.ts";
@@ -17,7 +17,7 @@ export const OPENAI_ROOT_REFUSALS: readonly string[] = ["oneOf", "anyOf", "allOf
 /** Keywords that Anthropic refuses at the root, by the words of its error: "input_schema does not support …". */
 export const ANTHROPIC_ROOT_REFUSALS: readonly string[] = ["oneOf", "allOf", "anyOf"];
 
-/** For servers that want a schema of every tool. */
+/** A schema for servers that require one for every tool. */
 export const NO_PARAMETERS: JsonSchema = { type: "object", properties: {} };
 
 /** Keywords that may accompany a reference or a single alternative without changing which values are valid. */

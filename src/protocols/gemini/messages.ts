@@ -39,7 +39,7 @@ const NO_SIGNATURE = "skip_thought_signature_validator";
 /** The server takes any id that it gave itself. Calls of other providers go without. */
 const CALL_RULES: CallRules = { names: GEMINI_NAMES, legalId: (id) => id };
 
-/** Returns the conversation as contents. Results stand together, directly after the calls and in their order. */
+/** Returns the conversation as contents. Results are together, directly after the calls and in their order. */
 export function contentsOf(given: readonly Message[], context: GeminiContext): readonly Content[] {
   const latest = latestMedia(given);
   const messages = withMovedMedia(given, {

@@ -16,7 +16,7 @@ import type { WireItem } from "./wire.ts";
 interface OpenCall {
   readonly index: number;
   readonly id: string;
-  /** As the server gave it. */
+  /** The id from the server. */
   readonly ownId: string;
   readonly name: string;
   /** The arguments that came in pieces. */
@@ -42,7 +42,7 @@ export class ResponsesCalls {
   #cut: string | undefined;
   /** The name of a call whose arguments are not JSON. */
   #broken: string | undefined;
-  /** A call that ended without arguments and does not say that it is complete: later events decide. */
+  /** A call that ended without arguments and without the status `completed`: later events decide. */
   #bare: ToolCall | undefined;
 
   /** `keep`: called before each complete call is emitted, so that a cut reply is replayed with what led to the call. */

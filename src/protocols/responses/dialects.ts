@@ -1,4 +1,4 @@
-/** How the vendors of Responses differ in what they take. */
+/** The differences between the vendors of Responses in the requests that they accept. */
 
 import type { SearchParameters } from "../../contract/options.ts";
 import type { JsonObject } from "../../platform/json-object.ts";
@@ -9,7 +9,7 @@ import { OPENAI_ROOT_REFUSALS } from "../common/tool-parameters.ts";
 import { unsupportedSearch } from "../common/unsupported-search.ts";
 import type { RequestContext } from "../protocol.ts";
 
-/** One vendor. */
+/** The differences in one vendor's requests. */
 export interface ResponsesDialect {
   readonly capabilitiesOf: (model: string) => ReasoningCapabilities;
   readonly searchTools: (search: SearchParameters, context: RequestContext) => readonly JsonObject[];

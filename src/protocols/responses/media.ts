@@ -19,7 +19,7 @@ export class ResponsesMedia {
   /** The indexes of the media, by the place of the item or the part. */
   readonly #indexes = new Map<string, number>();
   readonly #complete = new Set<number>();
-  /** Where each stands among those that are complete; known until another is. */
+  /** The position of each among the complete media; valid until another one is complete. */
   #ranks: ReadonlyMap<number, number> | undefined;
   readonly #endedIds = new Set<unknown>();
 

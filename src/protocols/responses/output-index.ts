@@ -20,7 +20,7 @@ interface ItemsAtNumber {
   latest: PlacedItem | undefined;
   /** The latest under each id. */
   readonly byId: Map<unknown, PlacedItem>;
-  /** Those that have not ended. */
+  /** The items that have not ended. */
   readonly open: PlacedItem[];
   /** The ended items by their last event in JSON. The JSON is built only when it is needed: an image is long. */
   readonly ended: Map<string, PlacedItem>;
@@ -31,8 +31,8 @@ interface ItemsAtNumber {
 const FIRST_SPARE = 1_000_000;
 
 /**
- * Gives each item a place of its own. `output_index` says it: Some vendors change the ids of items from event to event.
- * Ids count only where there is no number, or where two items share one.
+ * Gives each item a place of its own, by `output_index`: some vendors change the ids of items from event to event. Ids
+ * are used only if the number is absent, or if two items share one.
  */
 export class ItemPlaces {
   /** The numbers of items that came without one, by their ids. */

@@ -15,12 +15,12 @@ export class NumberSequence implements EventNumbers {
   haveGaps = false;
   #known = Number.NEGATIVE_INFINITY;
 
-  /** The next body goes on after the last number. */
+  /** Begins the next body, which continues after the last number. */
   resume(): void {
     this.#known = this.last ?? this.#known;
   }
 
-  /** Returns whether an earlier body held the event of this number. Records the number otherwise. */
+  /** Returns whether an earlier body had the event of this number. Records the number otherwise. */
   isRepeated(number: number): boolean {
     if (number <= this.#known) return true;
     // Gateways restart the count, and some servers count some events separately.

@@ -14,7 +14,7 @@ import type { WireAnnotation } from "./wire.ts";
 /** The place of a text: its item, and the kind and index of its part. */
 export type TextPlace = `${number}.${"" | "s" | "r"}${number}`;
 
-/** How an emitted text differs from the server's repetition. */
+/** The difference between an emitted text and the server's repetition. */
 type Difference = "lost" | "thinned";
 
 /** One text so far. */
@@ -23,14 +23,14 @@ interface OpenText {
   readonly text: TextBuffer;
   /** The positions of its citations, once there are some. */
   positions: TextPositions | undefined;
-  /** Where it begins in the visible text. */
+  /** Its beginning in the visible text. */
   readonly start: number;
   /** Citations that were emitted. */
   readonly cited: Set<string>;
 }
 
 export class ResponsesTexts {
-  /** By place, since some vendors change item ids from event to event. */
+  /** The texts by place, since some vendors change item ids from event to event. */
   readonly #texts = new Map<string, OpenText>();
   /** Sources that were emitted. */
   readonly #urls = new Set<string>();
@@ -156,7 +156,7 @@ export class ResponsesTexts {
   }
 }
 
-/** Removes the first text that equals the whole, and returns its place. */
+/** Removes the first text that equals the complete one, and returns its place. */
 function takeSame(
   texts: Set<readonly [string, OpenText]>,
   found: ReadonlySet<string>,

@@ -1,5 +1,5 @@
 /**
- * The signatures of thinking, as Anthropic's servers write and verify them: since Claude 5.1 each is tied to the
+ * The signatures of thinking, as Anthropic's servers write and verify them. Since Claude 5.1, each is tied to the
  * conversation that its thinking was written for, and to the thinking before it.
  * @see https://platform.claude.com/docs/en/build-with-claude/preserved-thinking
  */

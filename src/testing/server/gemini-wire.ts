@@ -1,5 +1,5 @@
 /**
- * Gemini's `generateContent` as Google's own servers write it: every event has new parts, calls arrive complete, and
+ * Gemini's `generateContent` as Google's own servers write it. Every event has new parts, calls arrive complete, and
  * the end of the body is the only end of a stream.
  * @see https://ai.google.dev/api/generate-content
  */
