@@ -55,14 +55,14 @@ export class ByteReader {
     return this.#view.getFloat64(this.#take(8, what), true);
   }
 
-  /** A 64-bit number that counts something, of which there are `most`. */
+  /** Reads a 64-bit count, of at most `most`. */
   count(most: number, what: string): number {
     const count = this.u64(what);
     if (count > most) throw this.fault(`${what} is ${count}, above the limit of ${most}`);
     return count;
   }
 
-  /** A string with its length before it. */
+  /** Reads a string with its length before it. */
   text(what: string): string {
     const length = this.count(this.#bytes.length, `the length of ${what}`);
     const start = this.#take(length, what);

@@ -68,7 +68,7 @@ export class Evaluation {
     this.length += 1;
   }
 
-  /** How likely each token is as the next one, before `softmax`. The array is used again by the next call. */
+  /** Returns the score of each token as the next one, before `softmax`. The array is used again by the next call. */
   scores(): Float32Array {
     const { outputNorm, output, shape } = this.#weights;
     normalize(this.#x, outputNorm, shape.epsilon, this.#h);
@@ -100,7 +100,7 @@ export class Evaluation {
     }
   }
 
-  /** The angles of this position, as cosine and sine in turn: slower for each further pair. */
+  /** Computes the angles of this position, as cosine and sine in turn: slower for each further pair. */
   #setTurn(): void {
     const { headWidth, ropeBase } = this.#weights.shape;
     for (let pair = 0; pair < headWidth; pair += 2) {

@@ -48,7 +48,7 @@ export class Generation implements Writer {
     this.#stops = new StopTexts(stop);
   }
 
-  /** Exact at any moment. The token that ends a turn is not counted: it is not shown. */
+  /** Returns the exact counts at any moment. The token that ends a turn is not counted: it is not shown. */
   get usage(): TokenUsage {
     const [inputTokens, outputTokens] = [this.#prompt.length, this.#written];
     return { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens };

@@ -29,7 +29,7 @@ export class LocalClient implements ClientWrapper {
     this.#defaults = defaults;
   }
 
-  /** The constructor's defaults for all calls. */
+  /** Returns the constructor's defaults for all calls. */
   get defaults(): SendOptions {
     return this.#defaults;
   }

@@ -20,13 +20,13 @@ export interface Matrix {
   row(index: number, out: Float32Array): void;
 }
 
-/** A matrix as in the file; bytes stay bytes. */
+/** Returns a matrix as in the file; bytes stay bytes. */
 export function matrixOf({ shape, type, data }: GgufTensor): Matrix {
   const [columns = 1, rows = 1] = shape;
   return type === "Q8_0" ? new ByteMatrix(rows, columns, data) : new PlainMatrix(rows, columns, numbersOf(type, data));
 }
 
-/** A tensor that is not a byte matrix, as numbers. */
+/** Returns a tensor that is not a byte matrix, as numbers. */
 export function vectorOf({ type, data, shape }: GgufTensor): Float32Array {
   if (type !== "Q8_0") return numbersOf(type, data);
   const [columns = 1, rows = 1] = shape;

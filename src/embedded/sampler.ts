@@ -24,7 +24,7 @@ export function createSampler({ temperature, topP, seed }: Sampling): Sampler {
   };
 }
 
-/** The first of the highest. */
+/** Returns the index of the highest score, the first of equals. */
 export function likeliest(scores: Float32Array): number {
   let best = 0;
   for (let id = 1; id < scores.length; id++) {

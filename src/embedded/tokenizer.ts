@@ -109,7 +109,7 @@ export class Tokenizer {
     }
   }
 
-  /** A linked list whose neighbours are joined in the order of a queue: n log n for any text. */
+  /** Joins neighbours of a linked list in the order of a queue: n log n for any text. */
   #merged(symbols: string[]): string[] {
     const next = symbols.map((_, at) => at + 1);
     const before = symbols.map((_, at) => at - 1);

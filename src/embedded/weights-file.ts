@@ -5,7 +5,10 @@ import { SendError } from "../contract/errors.ts";
 /** The file's bytes, or its URL: `file:` on Node, Bun and Deno, any that `fetch` takes elsewhere. */
 export type WeightsSource = Uint8Array | URL;
 
-/** Our own model, next to this module. Bundlers that know `new URL(…, import.meta.url)` take it along. */
+/**
+ * Returns the URL of our own model, next to this module. Bundlers that know `new URL(…, import.meta.url)` take it
+ * along.
+ */
 export function ownWeights(): URL {
   return new URL("./toy.gguf", import.meta.url);
 }

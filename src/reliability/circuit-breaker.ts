@@ -32,8 +32,8 @@ export class Circuit {
   }
 
   /**
-   * Whether the client may be asked now. An open circuit lets one trial through when its pause is over, and no more
-   * before it ends.
+   * Returns whether the client may be asked now. An open circuit lets one trial through when its pause is over, and no
+   * more before it ends.
    */
   enter(now: number): "closed" | "trial" | undefined {
     if (this.#failed < this.#failureThreshold) return "closed";

@@ -98,7 +98,7 @@ export function fallback(clients: readonly ClientWrapper[], options: FallbackOpt
     }
   }
 
-  /** Until a client may be asked. */
+  /** Returns how long until a client may be asked, in milliseconds. */
   function waitMsFor(client: ClientWrapper): number {
     const own = circuits.get(client);
     return own ? own.waitMs(now()) : 0;

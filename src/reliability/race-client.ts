@@ -27,7 +27,7 @@ export function raceClient(
 
 /** Returns the source of one race. @throws {SendError} when the call is invalid, which is not the fault of a client. */
 export function raceOf(messages: readonly Message[], options: SendOptions, rules: RaceRules): Race {
-  checkCall(messages, { ...options, toolChoice: undefined }); // whether there are tools to choose from, a client of tools knows
+  checkCall(messages, { ...options, toolChoice: undefined }); // a client of tools knows whether there are tools to choose from
   return new Race(messages, options, rules);
 }
 

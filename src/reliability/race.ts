@@ -95,7 +95,7 @@ export class Race implements ChunkSource, RunnerHost {
     return this.#opening.promise;
   }
 
-  /** The client whose chunk was the first. */
+  /** Returns the client whose chunk was the first. */
   get winner(): ClientWrapper | undefined {
     return this.#winner?.client;
   }
@@ -108,7 +108,7 @@ export class Race implements ChunkSource, RunnerHost {
       const { total: waitedMs } = timeouts;
       const message = `The clients let ${waitedMs} ms pass (limit \`timeouts.total\`); raise it, or try again.`;
       this.#endWithin(waitedMs, () => new SendError("timeout", message, { ...this.#who(), phase: "total", waitedMs }));
-      this.#limit?.unref?.(); // a client that is waited for keeps the process running by its connection
+      this.#limit?.unref?.(); // the connection of a client under way keeps the process alive
     }
     onAbort(signal, this.#onAbort);
     const hasStarted = this.#startNext();
@@ -231,7 +231,7 @@ export class Race implements ChunkSource, RunnerHost {
     void leaving.then(() => this.#leaving.delete(leaving));
   }
 
-  /** All attempts so far. */
+  /** Returns all attempts so far. */
   #sent(): readonly Attempt[] {
     return [...this.#attempts, ...[...this.#runners].flatMap((runner) => runner.unreported)];
   }

@@ -54,7 +54,7 @@ export function rateLimit(client: ClientWrapper, options: RateLimitOptions): Typ
   });
 }
 
-/** A call's limits as its turn comes. */
+/** Returns a call's limits when its turn comes. */
 function afterWaiting<Output>(options: SendOptions<Output>, since: number): SendOptions<Output> {
   const { timeouts } = options;
   return timeouts?.total ? { ...options, timeouts: limitsLeft(timeouts, performance.now() - since) } : options;

@@ -13,7 +13,7 @@ import type { ReplyFacts } from "../stream/reply-facts.ts";
 /** The race, as its runners see it. */
 export interface RunnerHost {
   readonly facts: ReplyFacts;
-  /** Whether the consumer waits for a chunk. */
+  /** Returns whether the consumer waits for a chunk. */
   isWanted(): boolean;
   /** The client's provider has accepted the request. */
   onOpened(runner: Runner): void;
@@ -65,7 +65,7 @@ export class Runner implements RelayTarget {
     return this.#relay.isOpen;
   }
 
-  /** The reply so far. */
+  /** Returns the reply so far. */
   get partial(): AssistantMessage | undefined {
     return this.#relay.partial;
   }
@@ -74,7 +74,7 @@ export class Runner implements RelayTarget {
     return this.#relay.continuesExactly;
   }
 
-  /** The attempts that are not in the array yet. */
+  /** Returns the attempts that are not in the array yet. */
   get unreported(): readonly Attempt[] {
     return this.#isReported ? [] : (this.#relay.attempts ?? []);
   }
@@ -107,7 +107,7 @@ export class Runner implements RelayTarget {
     this.#timer = setTimeout(() => this.#host.onSlow(this), leftMs);
   }
 
-  /** The time from now on does not count. */
+  /** Stops counting the time. */
   pause(): void {
     clearTimeout(this.#timer);
     if (this.#waitingSince !== undefined) this.waitedMs += performance.now() - this.#waitingSince;
@@ -138,7 +138,7 @@ export class Runner implements RelayTarget {
     all.push(...(signal?.aborted ? attempts : asStopped(attempts)));
   }
 
-  /** The failure of a client that is released because it is slow. */
+  /** Returns the failure of a client that is released because it is slow. */
   slowError(): SendError {
     const { provider, model } = this.client;
     const waitedMs = Math.round(this.waitedMs);

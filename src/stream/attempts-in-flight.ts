@@ -24,7 +24,9 @@ export function reportAttempts(signal: AbortSignal | undefined, sent: () => read
   if (watched) watched.sent = sent;
 }
 
-/** The same where the wrapper ended the request: the caller's own signal has not fired. */
+/**
+ * Returns the attempts as ended by a stop: the wrapper ended the request, and the caller's own signal has not fired.
+ */
 export function asStopped(attempts: readonly Attempt[]): readonly Attempt[] {
   return attempts.map((attempt) => (attempt.outcome === "aborted" ? { ...attempt, outcome: "stopped" } : attempt));
 }

@@ -50,7 +50,7 @@ export class CallsSoFar {
     this.#begunIndices.delete(call.id);
   }
 
-  /** The first call of that id is no longer the reply's: a session has answered it. */
+  /** Removes the first call of that id, which a session has answered. */
   answer(id: string): void {
     const numbers = this.#deliveredNumbers.get(id);
     const first = numbers?.shift();
@@ -66,12 +66,12 @@ export class CallsSoFar {
     this.#begunIndices.clear();
   }
 
-  /** Estimated, of all that came, from its beginning. */
+  /** Returns the estimated tokens of all calls so far, from the beginning of their text. */
   get liveTokens(): number {
     return this.#estimate.tokens();
   }
 
-  /** The estimated tokens of the current calls, one by one. */
+  /** Returns the texts of the current calls, one by one, for an estimate. */
   texts(): readonly string[] {
     return [...this.delivered.map(textOf), ...this.begun.map((call) => call.name + call.argumentsText)];
   }
@@ -89,7 +89,10 @@ export class CallsSoFar {
   }
 }
 
-/** A call that cannot be written as JSON counts only its name: an estimate must not make its message fail. */
+/**
+ * Returns the text of a call for an estimate. A call that cannot be written as JSON counts only its name: an estimate
+ * must not make its message fail.
+ */
 function textOf({ name, arguments: args }: ToolCall): string {
   try {
     return name + JSON.stringify(args);

@@ -43,7 +43,7 @@ function messageFault(message: unknown): string | undefined {
   if (!isObject(metrics) || !Array.isArray(metrics.attempts) || !metrics.attempts.every(isObject))
     return "has a message without `metrics`";
   if (!Array.isArray(citations)) return "has a message without `citations`";
-  const { output: _made, steps: _ofOthers, ...fields } = message; // what a schema returned may be anything
+  const { output: _made, steps: _ofOthers, ...fields } = message; // a schema may return any value
   return plainFault(fields);
 }
 

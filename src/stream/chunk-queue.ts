@@ -73,17 +73,17 @@ export class ChunkQueue implements ChunkSink {
     return this.#waiters.length > 0;
   }
 
-  /** How many chunks have arrived and are not folded. */
+  /** Returns how many chunks have arrived and are not folded. */
   get fresh(): number {
     return this.chunks.length - this.#folded;
   }
 
-  /** The next chunk, for the reader. */
+  /** Returns the next chunk, for the reader. */
   take(): MessageChunk | undefined {
     return this.#taken < this.chunks.length ? this.chunks[this.#taken++] : undefined;
   }
 
-  /** All chunks that are there, for the reader; never an empty array. */
+  /** Returns all chunks that are there, for the reader; never an empty array. */
   takeAll(): MessageChunk[] | undefined {
     if (this.isEmpty) return undefined;
     const batch = this.#taken === 0 ? this.chunks : this.chunks.slice(this.#taken);
@@ -110,7 +110,7 @@ export class ChunkQueue implements ChunkSink {
     return this.chunks.splice(Math.min(this.#folded, this.chunks.length));
   }
 
-  /** One promise: resolved at once when a chunk is there, else by the arrival of the next. */
+  /** Resolves at once when a chunk is there, else at the arrival of the next. Makes one promise. */
   next<T>(take: () => T | undefined, source: ChunkSource): Promise<IteratorResult<T>> {
     let value: T | undefined;
     try {
@@ -154,13 +154,13 @@ export class ChunkQueue implements ChunkSink {
     if (this.#pull === "idle") this.#pullNow(source);
   }
 
-  /** The source has answered. */
+  /** Notes that the source has answered. */
   answered(): void {
     if (this.#pull === "asking") this.#pull = "answered";
     else if (this.#pull === "pending") this.#pull = "idle";
   }
 
-  /** A loop, not a recursion: a source may answer within the call. */
+  /** Asks the source in a loop, not by recursion: a source may answer within the call. */
   #pullNow(source: ChunkSource): void {
     if (this.isEmpty) this.clear();
     const at = this.#owner.waiting();

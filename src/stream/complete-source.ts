@@ -28,7 +28,7 @@ export function chunksOf<Output>(message: AssistantMessage<Output>): readonly Me
   ];
 }
 
-/** The same reply as a stream. */
+/** Returns the same reply as a stream. */
 export function streamOf<Output>(message: AssistantMessage<Output>): MessageStream<Output> {
   async function* chunks() {
     yield* chunksOf(message);

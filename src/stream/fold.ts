@@ -106,7 +106,7 @@ export class Fold {
     this.#media?.dropPartial();
   }
 
-  /** The reply so far as a message. */
+  /** Returns the reply so far as a message. */
   message(ending: Ending, metricsOf: (outputTokens: number | undefined) => ReplyMetrics): AssistantMessage {
     const facts = this.#facts;
     const media = this.#media?.list(ending === "whole") ?? [];
@@ -144,7 +144,7 @@ export class Fold {
     };
   }
 
-  /** Output tokens so far, as reported or as estimated from the beginning of the reply. */
+  /** Returns the output tokens so far, as reported or as estimated from the beginning of the reply. */
   outputTokens(): number {
     return Math.max(this.#facts.usage?.outputTokens ?? 0, this.#liveTokens());
   }
@@ -155,7 +155,7 @@ export class Fold {
     return Math.round(texts + (this.#calls?.liveTokens ?? 0)) + (this.#media?.tokens ?? 0);
   }
 
-  /** The request is counted once: it does not change. */
+  /** Returns the tokens of the request, which are counted once: it does not change. */
   #inputTokens(): number {
     const { estimateInput } = this.#facts;
     if (!estimateInput) return 0;
@@ -199,7 +199,7 @@ export class Fold {
   }
 }
 
-/** An estimate must not make its message fail. */
+/** Returns the estimate, which must not make its message fail. */
 function numberFrom(estimate: () => number): number {
   try {
     return estimate();

@@ -19,7 +19,7 @@ export function offerAlternative(signal: AbortSignal, isThere: (error: SendError
   ALTERNATIVES.set(signal, isThere);
 }
 
-/** Whether another client could take the call over now. */
+/** Returns whether another client could take the call over now. */
 export function hasAlternative(signal: AbortSignal | undefined, error: SendError): boolean {
   return (signal && ALTERNATIVES.get(signal)?.(error)) ?? false;
 }

@@ -17,7 +17,7 @@ const SOUND_TOKENS_PER_SECOND = 22;
 const PCM_RATE = 48_000;
 const COMPRESSED_RATE = 16_000;
 
-/** Estimated tokens of one medium, or of a piece of one. */
+/** Returns the estimated tokens of one medium, or of a piece of one. */
 export function estimateMediaTokens({
   mediaType,
   data,
@@ -32,7 +32,7 @@ export function estimateMediaTokens({
   return (base64Size(data ?? "") * SOUND_TOKENS_PER_SECOND) / (isRaw ? PCM_RATE : COMPRESSED_RATE);
 }
 
-/** The medium that the chunk brings, all of it; `undefined` for a preview or a piece. */
+/** Returns the complete medium of a chunk; `undefined` for a preview or a piece. */
 export function completeMedium(chunk: MediaChunk): Media | undefined {
   const { type: _type, content: _content, isFinal: _isFinal, index: _index, append, thought, ...media } = chunk;
   return append || thought || media.partial ? undefined : media;
@@ -60,7 +60,8 @@ export class MediaCollector {
   readonly #unshown = new Set<Arrived>();
 
   /**
-   * Estimated output tokens of what arrived. A picture counts without its previews, which only a streamed reply shows.
+   * Returns the estimated output tokens of the media so far. A picture counts without its previews, which only a
+   * streamed reply shows.
    */
   get tokens(): number {
     return Math.ceil(this.#tokens);
@@ -95,7 +96,7 @@ export class MediaCollector {
     this.#unshown.add(arrived);
   }
 
-  /** Forgets what is not complete: a new attempt takes its place. */
+  /** Forgets partial media: a new attempt takes their place. */
   dropPartial(): void {
     this.#tokens = 0;
     for (const [index, { media, tokens }] of this.#arrived) {
@@ -105,7 +106,7 @@ export class MediaCollector {
     this.#showAnew();
   }
 
-  /** The media in order; of a complete reply without those that are not complete. */
+  /** Returns the media in order; of a complete reply, only those that are complete. */
   list(isComplete: boolean): readonly Media[] {
     for (const { index, place } of this.#unshown)
       if (place === undefined && index < this.#lastShown) {

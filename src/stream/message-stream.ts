@@ -94,12 +94,12 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
     return new MessageStream(readableSource(chunks, options.signal));
   }
 
-  /** The reply so far as a message; the complete message after the end. */
+  /** Returns the reply so far as a message; the complete message after the end. */
   get partial(): AssistantMessage<Output> {
     return this.#typed(this.#state.message);
   }
 
-  /** Timing so far; after the end, that of the final message. */
+  /** Returns the timing so far; after the end, that of the final message. */
   get metrics(): ReplyMetrics {
     return this.#state.metrics;
   }
@@ -182,9 +182,9 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
 
   /**
    * Ends the reply here: the connection closes at once, the loop gets its final chunk, and the message so far resolves.
-   * With `drain`, nothing more is shown but the rest is read in the background, also when the loop is left, so that
-   * `usage` is the provider's exact bill; the connection closes when a limit is reached (see `DrainLimits`), and the
-   * bill is an estimate then, as it is when the reply fails meanwhile.
+   * With `drain`, the rest is read in the background and not shown, also when the loop is left. So `usage` is the
+   * provider's exact bill; the connection closes when a limit is reached (see `DrainLimits`), and the bill is an
+   * estimate then, as it is when the reply fails meanwhile.
    */
   stop(options: { readonly drain?: boolean | DrainLimits | undefined } = {}): Promise<AssistantMessage<Output>> {
     const { drain } = options;
@@ -194,11 +194,11 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
   }
 
   /**
-   * The chunks as a web stream, which may be transferred to another thread; `MessageStream.from` reads it there. A
-   * failure rejects its reader with the `SendError`, whose `cause` is the same in plain form: an error's own fields do
-   * not survive a transfer, its cause does. Cancelling it there closes the connection here. A thread that just ends
-   * sends no signal: stop the stream when it has (`worker.once("exit", () => stream.stop())`); else the connection
-   * closes only when the garbage collector finds the other end gone.
+   * Returns the chunks as a web stream, which may be transferred to another thread; `MessageStream.from` reads it
+   * there. A failure rejects its reader with the `SendError`, whose `cause` is the same in plain form: an error's own
+   * fields do not survive a transfer, its cause does. Cancelling it there closes the connection here. A thread that
+   * just ends sends no signal: stop the stream when it has (`worker.once("exit", () => stream.stop())`); else the
+   * connection closes only when the garbage collector finds the other end gone.
    */
   toReadableStream(): ReadableStream<MessageChunk<Output>> {
     return readableOf(this[Symbol.asyncIterator](), () => this.#state.leave());
@@ -233,14 +233,14 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
     state.afterEnd(() => clearTimeout(timer));
   }
 
-  /** For wrappers: only the rest of this reply is wanted, so a failure from now on is not retried. */
+  /** Stops retries of this reply: only its rest is wanted. For wrappers. */
   onlyRest(): void {
     this.#state.lastAttempt();
   }
 
   /**
-   * For wrappers: whether the provider took the conversation's last turn as the beginning of this reply, so that its
-   * text continues exactly where that turn ends. Known with the first chunk.
+   * Returns, for wrappers, whether the provider took the conversation's last turn as the beginning of this reply, so
+   * that its text continues exactly where that turn ends. Known with the first chunk.
    */
   get continuesExactly(): boolean {
     return this.#state.source.facts.continuesExactly === true;
@@ -262,13 +262,13 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
     return this.#state.ending() as Promise<AssistantMessage<Output>>;
   }
 
-  /** The type of `output` is that of the schema which validated the value. */
+  /** Returns the message as typed by the schema that validated its `output`. */
   #typed(message: AssistantMessage): AssistantMessage<Output> {
     return message as AssistantMessage<Output>;
   }
 }
 
-/** A timer that no process need wait for. */
+/** Returns a timer that does not keep the process alive. */
 function later(task: () => void, afterMs: number): ReturnType<typeof setTimeout> {
   const timer = setTimeout(task, Math.min(afterMs, MAX_TIMER_MS));
   timer.unref?.();

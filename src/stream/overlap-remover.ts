@@ -66,19 +66,22 @@ export class OverlapRemover {
     return this.#isOpen;
   }
 
-  /** True once the place of the continuation is found to be ambiguous. */
+  /** Returns true once the place of the continuation is found to be ambiguous. */
   get isUnknown(): boolean {
     return this.#isUnknown;
   }
 
-  /** The provider took the text as the beginning of its reply: its words are the next ones, also where they repeat. */
+  /**
+   * Removes nothing from here on: the provider took the text as the beginning of its reply, so its words are the next
+   * ones.
+   */
   trust(): void {
     if (!this.#isOpen || this.#held !== "") return;
     this.#isOpen = false;
     this.shift = this.#arrived.length;
   }
 
-  /** The next piece of the continuation. */
+  /** Takes the next piece of the continuation. */
   add(text: string): Joined {
     if (!this.#isOpen) return { rewind: 0, text };
     // Piece by piece, so that a long text written again costs no more than one pass.
@@ -87,7 +90,7 @@ export class OverlapRemover {
     return this.#isUndecided() ? NOTHING : this.end();
   }
 
-  /** The continuation is over, or a chunk follows that belongs after the text. */
+  /** Ends the continuation, or its text before a chunk of another type. */
   end(): Joined {
     if (!this.#isOpen) return NOTHING;
     this.#isOpen = false;
@@ -98,7 +101,7 @@ export class OverlapRemover {
     return { rewind: joint.rewind, text: this.#held.slice(joint.repeated) };
   }
 
-  /** Whether the held text may still turn out to be a repetition. */
+  /** Returns whether the held text may still turn out to be a repetition. */
   #isUndecided(): boolean {
     const { length } = this.#held;
     if (length === 0) return true;
@@ -146,7 +149,7 @@ function jointOf(arrived: string, rest: string): Joint | "unknown" {
   return { rewind: 0, repeated: blank === "" ? overlap.length : repeated };
 }
 
-/** The longest overlap that is not an accident. */
+/** Returns the longest overlap that is not an accident. */
 function longestOverlap(arrived: string, rest: string): Overlap | undefined {
   const trimmed = arrived.trimEnd();
   for (const text of trimmed === arrived ? [arrived] : [arrived, trimmed]) {
@@ -156,7 +159,7 @@ function longestOverlap(arrived: string, rest: string): Overlap | undefined {
   return undefined;
 }
 
-/** How many of the last characters the continuation begins with, all possibilities, the longest first. */
+/** Returns every number of last characters with which the continuation begins, the longest first. */
 function overlapsOf(text: string, rest: string): readonly number[] {
   const lengths: number[] = [];
   if (text.length > WINDOW && rest.startsWith(text)) lengths.push(text.length);
@@ -173,7 +176,7 @@ function isNoAccident(text: string, length: number, arrived: string, rest: strin
   return length === text.length || size >= (isGlued(arrived, text, length, rest) ? MIN_GLUED_OVERLAP : MIN_OVERLAP);
 }
 
-/** Whether nothing but a repetition explains the overlap. */
+/** Returns whether nothing but a repetition explains the overlap. */
 function isProven({ text, length }: Overlap, arrived: string, rest: string): boolean {
   const words = rest.slice(0, length);
   const glued = isGlued(arrived, text, length, rest);
@@ -188,7 +191,7 @@ function isProven({ text, length }: Overlap, arrived: string, rest: string): boo
   return length >= (glued ? SURE_GLUED_TEXT : SURE_TEXT);
 }
 
-/** Whether the words also repeat before or behind the overlap, as in a text with that period. */
+/** Returns whether the words also repeat before or behind the overlap, as in a text with that period. */
 function runsOn(text: string, rest: string, period: number): boolean {
   let run = 0;
   for (let at = text.length - 1; at >= period && text[at] === text[at - period]; at--) run++;
@@ -196,13 +199,18 @@ function runsOn(text: string, rest: string, period: number): boolean {
   return run >= LOOK_AHEAD;
 }
 
-/** Whether going on without a repetition would glue two words together where the repeated words begin with one. */
+/**
+ * Returns whether a continuation without repetition would glue two words together where the repeated text begins with a
+ * word.
+ */
 function isGlued(arrived: string, text: string, length: number, rest: string): boolean {
   const before = text.slice(Math.max(0, text.length - length - 2), text.length - length);
   return ENDS_WITH_LETTER.test(arrived.slice(-2)) && BEGINS_WITH_LETTER.test(rest) && !ENDS_WITH_LETTER.test(before);
 }
 
-/** A continuation that repeats no last words: it goes on, or it is the text begun again in other words. */
+/**
+ * Joins a continuation that repeats no last words: it follows the text, or it is the text begun again in other words.
+ */
 function newBeginning(arrived: string, rest: string): Joint | "unknown" {
   const goesOn: Joint = { rewind: 0, repeated: 0 };
   const limit = Math.min(arrived.length, rest.length);

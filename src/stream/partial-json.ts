@@ -195,8 +195,8 @@ export class PartialJson {
   }
 
   /**
-   * The partial value, up to a mistake if there is one; `undefined` before the first value begins. The same object as
-   * long as nothing changes.
+   * Returns the partial value, up to a mistake if there is one; `undefined` before the first value begins. The same
+   * object as long as nothing changes.
    */
   get value(): unknown {
     this.#read();
@@ -208,14 +208,14 @@ export class PartialJson {
     return this.#view;
   }
 
-  /** Whether enough has come for another copy of the open containers; also when nothing more can come. */
+  /** Returns whether enough has come for another copy of the open containers; also when nothing more can come. */
   #mayCopy(): boolean {
     const members = this.#openMembers;
     if (members <= MAX_COPIED_ALWAYS || this.#isOver || this.#error) return true;
     return (this.#offset - this.#viewedAt) * COPIED_PER_CHARACTER >= members;
   }
 
-  /** Set once no JSON document begins with what has come. */
+  /** Returns the fault, once no JSON document begins with the text so far. */
   get error(): SyntaxError | undefined {
     this.#read();
     return this.#error;
@@ -567,7 +567,10 @@ function copyOf(container: Container, key: string, added: unknown): Container {
   return copy;
 }
 
-/** Of a character outside the basic plane; alone it would show as a question mark. */
+/**
+ * Returns whether the unit is the first half of a character outside the basic plane, which alone would show as a
+ * question mark.
+ */
 function isFirstHalf(unit: number): boolean {
   return unit >= 0xd800 && unit < 0xdc00;
 }

@@ -31,13 +31,14 @@ export class PartialOutput {
     }
   }
 
-  /** The same as before where nothing was added; `undefined` before it begins. */
+  /** Returns the value so far: the same object where nothing was added, `undefined` before it begins. */
   get value(): unknown {
     return this.#json.value;
   }
 
   /**
-   * Only the end closes a number that stands alone. A text that is not JSON was reported when the reply was validated.
+   * Closes a number that is the complete value, which only the end does. A text that is not JSON was reported when the
+   * reply was validated.
    */
   #end(): void {
     try {

@@ -289,7 +289,7 @@ export class RecoveringSource implements ChunkSource, RelayTarget {
     );
   }
 
-  /** The rest of the limits on the complete call. */
+  /** Returns the rest of the limits on the complete call. */
   #remaining(written: string): Pick<SendOptions, "maxOutputTokens" | "timeouts"> {
     const { maxOutputTokens: most, timeouts } = this.#call.options;
     return {
@@ -315,7 +315,7 @@ export class RecoveringSource implements ChunkSource, RelayTarget {
     this.#account(undefined, this.#call.options.signal?.aborted ? attempts : asStopped(attempts));
   }
 
-  /** All attempts so far. */
+  /** Returns all attempts so far. */
   #sent(): readonly Attempt[] {
     if (this.#over) return this.facts.attempts;
     return [...this.facts.attempts, ...(this.#relay?.attempts ?? [])];

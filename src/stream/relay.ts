@@ -17,7 +17,7 @@ import { sendErrorOf } from "./transfer.ts";
 export interface RelayTarget {
   /** Those of the outer reply. */
   readonly facts: ReplyFacts;
-  /** Whether the consumer waits for a chunk. */
+  /** Returns whether the consumer waits for a chunk. */
   isWanted(): boolean;
   /** The inner call has its stream. */
   opened?(relay: Relay): void;
@@ -54,25 +54,24 @@ export class Relay {
     this.#target = target;
   }
 
-  /** Whether the inner call has its stream. */
+  /** Returns whether the inner call has its stream. */
   get isOpen(): boolean {
     return this.#stream !== undefined;
   }
 
-  /** The inner reply so far; absent while there is no stream. */
+  /** Returns the inner reply so far; `undefined` while there is no stream. */
   get partial(): AssistantMessage | undefined {
     return this.#stream?.partial;
   }
 
-  /**
-   * Whether the inner reply follows exactly behind the last turn of its conversation. See
+  /** Returns whether the inner reply continues exactly where the last turn ends in its conversation. See
    * `ReplyFacts.continuesExactly`.
    */
   get continuesExactly(): boolean {
     return this.#stream?.continuesExactly ?? false;
   }
 
-  /** The attempts of the inner call so far; `undefined` for a client that does not report them yet. */
+  /** Returns the attempts of the inner call so far; `undefined` for a client that does not report them yet. */
   get attempts(): readonly Attempt[] | undefined {
     const { attempts, partial } = this.#failure ?? {};
     return attempts ?? partial?.metrics.attempts ?? this.#stream?.metrics.attempts ?? this.#observed();
@@ -125,7 +124,7 @@ export class Relay {
     this.#batches.next().then(this.#onResult, this.#onError);
   }
 
-  /** Only the rest is wanted: a failure from now on is not retried by the inner client. */
+  /** Stops retries by the inner client: only the rest of the reply is wanted. */
   lastAttempt(): void {
     this.#isLastAttempt = true;
     this.#stream?.onlyRest();

@@ -67,7 +67,7 @@ export class StreamState implements QueueOwner {
     return this.#outcome.status === "running";
   }
 
-  /** Whether chunks are taken, or waited for, without a loop that asks for them. */
+  /** Returns whether chunks are taken, or waited for, without a loop that asks for them. */
   get isRead(): boolean {
     return this.#mode.status !== "reading" || this.queue.hasWaiter;
   }
@@ -121,7 +121,7 @@ export class StreamState implements QueueOwner {
     this.queue.pull(this.source);
   }
 
-  /** A failure from now on is not retried. `drain`: how far the rest is read. */
+  /** Stops retries from now on. `drain`: how far the rest is read. */
   lastAttempt(drain?: DrainLimits): void {
     if (!this.isRunning) return;
     try {
@@ -137,7 +137,7 @@ export class StreamState implements QueueOwner {
     if (this.isRunning) this.#finish("stopped");
   }
 
-  /** The consumer leaves. A reply that is read for its usage is read on. */
+  /** Ends the reply, since the consumer leaves; one that is read for its usage is read on. */
   leave(): void {
     if (this.#mode.status !== "muted") this.stop();
   }
@@ -194,7 +194,7 @@ export class StreamState implements QueueOwner {
     return this.#outcome.status === "failed" ? this.#outcome.error : error;
   }
 
-  /** A source that cannot be closed has been released all the same. */
+  /** Closes the source. One that cannot be closed counts as released. */
   #close(): void {
     try {
       this.source.close();
@@ -281,12 +281,12 @@ export class StreamState implements QueueOwner {
     try {
       return this.source.complete?.(message) ?? message;
     } catch {
-      return message; // what only the source knows is left out where it cannot say it
+      return message; // the source's own facts are left out when it throws
     }
   }
 }
 
-/** A listener that throws is reported as uncaught, and keeps no other from receiving the end. */
+/** Calls a listener. Its error is reported as uncaught, and does not keep the others from receiving the end. */
 function notify(listener: EndListener, message: AssistantMessage, error: SendError | undefined): void {
   try {
     listener(message, error);

@@ -26,7 +26,7 @@ export function readableSource(
   function release(): void {
     isOver = true;
     offAbort(signal, abort);
-    cancel().catch(() => undefined); // nobody is left to tell
+    cancel().catch(() => undefined); // the stream is over: no reader is left
   }
 
   function fail(error: SendError): void {
@@ -39,7 +39,7 @@ export function readableSource(
   }
 
   function deliver({ done, value }: IteratorResult<MessageChunk, unknown>): void {
-    if (isOver) return; // a generator does not break off what it waits for
+    if (isOver) return; // a generator cannot abort its own wait
     if (done) return fail(new SendError("truncated", "The chunks ended without a final one."));
     const fault = chunkFault(value);
     if (fault) return fail(new SendError("protocol", `A chunk of this stream ${fault}.`, { retryable: false }));
@@ -49,7 +49,7 @@ export function readableSource(
       release(); // a generator waits after its last `yield`: its `finally` must run
       return sink.end(value.message);
     }
-    sink.chunks.push({ ...value }); // as it is now, whatever becomes of the object
+    sink.chunks.push({ ...value }); // as it is now, also if the object changes later
     sink.flush();
   }
 
@@ -104,9 +104,9 @@ const nothing = (): void => undefined;
 let abandoned: FinalizationRegistry<() => void> | undefined;
 
 /**
- * The chunks as a web stream; `stop` is called when its reader cancels it, and when it is lost. A thread that ends
- * takes its end of a transferred stream with it and sends no signal: then the garbage collector finds this end, sooner
- * or later.
+ * Returns the chunks as a web stream; `stop` is called when its reader cancels it, and when it is lost. A thread that
+ * ends takes its end of a transferred stream with it and sends no signal: then the garbage collector finds this end,
+ * sooner or later.
  */
 export function readableOf<T>(chunks: AsyncIterator<T>, stop: () => void): ReadableStream<T> {
   abandoned ??= new FinalizationRegistry((stopLost) => stopLost());

@@ -126,7 +126,10 @@ class ValidatingSource implements ChunkSource, ChunkSink {
     if (!this.#isOver) next();
   }
 
-  /** All at once, directly before the stream's `flush`: chunks in its array are shown, even if it stops. */
+  /**
+   * Hands the chunks over, all at once, directly before the stream's `flush`: chunks in its array are shown, even if it
+   * stops.
+   */
   #handOver(): void {
     for (let at = 0; at < this.#passed; at++) {
       const chunk = this.chunks[at];

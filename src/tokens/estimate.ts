@@ -2,10 +2,10 @@
  * How many tokens a text is, without a vocabulary (o200k's is 1 MB, gzipped). The text is cut where o200k's own
  * pre-tokenizer cuts it: a word with the one space or mark before it, up to three digits, a run of marks with its line
  * ends, a run of spaces. Most of these pieces are one token in everyday text. The extra cost of the others, by length
- * and script, was fitted to counts of gpt-tokenizer (o200k) on manuals, books, interface strings and sources in some 40
- * languages, and checked on others. For a page or more, nine texts in ten are within 10 % in English, source code,
- * Chinese, Japanese and Korean, and within 20 % elsewhere. Other vendors' tokenizers differ by more than that, which is
- * why `createTokenCounter` learns.
+ * and script, was fitted to counts of gpt-tokenizer (o200k). The texts were manuals, books, interface strings and
+ * sources in some 40 languages; the check was on others. For a page or more, nine texts in ten are within 10 % in
+ * English, source code, Chinese, Japanese and Korean, and within 20 % elsewhere. Other vendors' tokenizers differ by
+ * more than that, which is why `createTokenCounter` learns.
  * @see https://github.com/openai/tiktoken/blob/main/tiktoken_ext/openai_public.py (`pat_str` of `o200k_base`)
  */
 
@@ -85,7 +85,7 @@ function kindOf(text: string, at: number): number {
   return cost > 0 ? SCRIPT + row : -cost;
 }
 
-/** The extra cost of some characters over that of their script. */
+/** Returns the extra cost of some characters over that of their script. */
 function surcharge(unit: number): number {
   // Arabic vowel signs; Ukrainian і, є, ї.
   if ((unit > 0x64a && unit < 0x660) || (unit > 0x453 && unit < 0x458)) return 1.3;
@@ -201,7 +201,10 @@ export function createTokenCounter(): Required<TokenCounter> {
 /** Tokens that a message costs in addition to its text, at OpenAI; others are alike. */
 const TOKENS_PER_MESSAGE = 4;
 
-/** The estimated tokens of a request's messages. Images and files are not counted: their cost depends on the model. */
+/**
+ * Returns the estimated tokens of a request's messages. Images and files are not counted: their cost depends on the
+ * model.
+ */
 export function estimateInputTokens(messages: readonly Message[]): number {
   const texts = messages.flatMap(({ content }) => {
     if (typeof content === "string") return [content];

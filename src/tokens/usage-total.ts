@@ -21,7 +21,7 @@ export class UsageTotal {
   #covers = true;
   #all: TokenUsage | undefined;
 
-  /** A reply, or the part of one that came. */
+  /** Adds a complete or partial reply. */
   add({ usage, estimatedUsage }: Pick<AssistantMessage, "usage" | "estimatedUsage">): void {
     if (estimatedUsage) this.#covers = false;
     this.usage = withMore(this.usage, usage);
@@ -30,7 +30,7 @@ export class UsageTotal {
   }
 }
 
-/** Their sum, without the providers' own objects; a count of only one provider stays known. */
+/** Returns their sum, without the providers' own objects; a count of only one provider stays known. */
 export function sumOf(one: TokenUsage, other: TokenUsage): TokenUsage {
   const known = OPTIONAL_COUNTS.filter((name) => one[name] !== undefined || other[name] !== undefined);
   return {
@@ -42,7 +42,7 @@ export function sumOf(one: TokenUsage, other: TokenUsage): TokenUsage {
   };
 }
 
-/** The services of both: two that differ have no common price. */
+/** Returns the service of both: two that differ have no common price. */
 function jointTier(one: TokenUsage, other: TokenUsage): Pick<TokenUsage, "serviceTier"> {
   const tiers = new Set([one, other].flatMap(({ serviceTier }) => serviceTier?.split(", ") ?? []));
   return tiers.size === 0 ? {} : { serviceTier: [...tiers].join(", ") };
