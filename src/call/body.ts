@@ -81,7 +81,7 @@ export class Body {
       text = withoutMark(form.text);
       const first = /\S/.exec(text)?.[0];
       if (first === undefined) {
-        if (text !== "") form.text = "\n"; // as good as any number of empty lines
+        if (text !== "") form.text = "\n"; // stands for any number of empty lines
         return;
       }
       form = this.#form = this.#formOf(first);
@@ -127,7 +127,7 @@ export class Body {
    * event streams.
    */
   #formOf(first: string): Form {
-    if (first === "<") throw new SyntaxError("a web page came instead of a reply; is the base URL right?");
+    if (first === "<") throw new SyntaxError("a web page came instead of a reply. Check the base URL.");
     if (first === "{" || first === "[") return { kind: "document", pieces: [] };
     const { maxEventLength } = this.#target;
     return { kind: "events", parser: createSseParser((data, type) => this.#event(data, type), { maxEventLength }) };
@@ -174,7 +174,7 @@ export class Body {
   }
 
   /**
-   * Validates an event: an object, or an array of errors as Google's servers send it. Other JSON is not an event of any
+   * Decodes an event: an object, or an array of errors as Google's servers send it. Other JSON is not an event of any
    * protocol.
    */
   #push(event: unknown, type: string): boolean {

@@ -77,7 +77,7 @@ export class Deadlines {
     }
     const { idle, stall, headers } = this.#limits;
     const soonest = this.#waitingSince + Math.min(idle, stall, headers);
-    if (this.#anyChunk && this.#timerAt <= soonest) return; // the timer will look
+    if (this.#anyChunk && this.#timerAt <= soonest) return; // the timer checks it
     this.#arm();
   }
 
@@ -93,7 +93,7 @@ export class Deadlines {
     this.#timerAt = Number.POSITIVE_INFINITY;
   }
 
-  /** The call has no consumer, so the clock keeps no process alive. */
+  /** The caller is busy: the clock keeps no process alive meanwhile. */
   #hold(): void {
     this.#waitingSince = undefined;
     this.#timer?.unref?.();

@@ -24,10 +24,10 @@ export function createEventJsonParser(
   shapes: EventShapes = new EventShapes(),
   parseOther: (json: string) => unknown = (json) => JSON.parse(json),
 ): (data: string) => unknown {
-  let own: Shape | undefined; // this reply's: its id is no hole
-  let fitted: Shape | undefined; // the client's, if the previous event fitted one and not the reply's own
+  let own: Shape | undefined; // the shape of this reply: its id is not a hole
+  let fitted: Shape | undefined; // a shape of the client's, if the previous event fitted that and not the reply's own
   let before = ""; // the previous event, unless it fitted the reply's own shape
-  let run = 0; // how many events in a row looked alike and fitted no shape
+  let run = 0; // number of events in a row that looked alike and fitted no shape
   let credit = CREDIT_AT_START;
 
   /** Parses by a shape of the client's; two such events in a row show which values are constant in this reply. */
@@ -52,7 +52,7 @@ export function createEventJsonParser(
     try {
       return (own && read(own, data, decode)) ?? readByKnown(data);
     } catch {
-      credit -= CREDIT_TO_LEARN; // what stands in a hole is no JSON text; perhaps the event as a whole is
+      credit -= CREDIT_TO_LEARN; // a hole holds no JSON text; the complete event may still be valid
       return undefined;
     }
   }
@@ -154,7 +154,7 @@ function countOf(json: string): number | undefined {
 /** Copies all containers of a shape, nested as before; the first is the root. */
 function copyOf({ templates, inner }: Shape): Container[] {
   const [root] = templates;
-  const copies = templates.slice(); // of its final length: one that grows takes room for sixteen more
+  const copies = templates.slice(); // created at its final length: an array that grows reserves room for sixteen more
   // The root, the next few and the rest are copied in separate places: V8 is fast where a place sees few kinds of
   // objects.
   copies[0] = { ...root };

@@ -19,7 +19,7 @@ export type Decode = (data: string) => string;
 export type Container = Record<string | number, unknown>; // an object or an array
 
 export interface Shape {
-  /** The texts in the holes of the event at hand. */
+  /** The tokens of an event of this shape, with a mark in place of each hole. */
   readonly tokens: readonly string[];
   readonly head: string;
   /** The text between two holes. */

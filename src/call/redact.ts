@@ -136,8 +136,8 @@ function spellingsOf(secrets: readonly string[]): readonly Spelling[] {
 }
 
 /**
- * Base64 depends on the place of the secret in the encoded text: three spellings, each without the characters that its
- * neighbours share.
+ * Returns a secret in base64 and hex. Base64 depends on the place of the secret in the encoded text: three spellings,
+ * each without the characters that its neighbours share.
  */
 function encodingsOf(secret: string): readonly string[] {
   const bytes = new TextEncoder().encode(secret);
@@ -348,7 +348,7 @@ export class NameRedaction {
     if (this.#foundAny && facts.replay) facts.replay = mapTexts(facts.replay, this.#redact);
   }
 
-  /** Redacts the provider's counts: they enter the lists of attempts, and `usage.raw` unchanged. */
+  /** Redacts the provider's counts: they enter the lists of attempts and, as the provider sent them, `usage.raw`. */
   applyToUsage(facts: Pick<ReplyFacts, "usage" | "serviceTier">): void {
     if (facts.serviceTier !== undefined) facts.serviceTier = this.#redact(facts.serviceTier);
     const { usage } = facts;
@@ -375,10 +375,10 @@ export class NameRedaction {
   }
 }
 
-/** Copies an error. Causes have causes, and may form a cycle. */
+/** Maximum number of causes that are copied: causes may form a cycle. */
 const MAX_CAUSE_DEPTH = 8;
 
-/** Returns an error's own words, without attached objects: the request, with its headers, may be one. */
+/** Returns an error's own words and causes, without attached objects: the request, with its headers, may be one. */
 export function plainCause(cause: unknown, redact: (text: string) => string, depth: number = MAX_CAUSE_DEPTH): unknown {
   if (!(cause instanceof Error)) return redact(wordsOf(cause));
   const isLast = cause.cause === undefined || depth === 0;

@@ -14,7 +14,7 @@ function environmentValue(name: string): string | undefined {
   try {
     return globalThis.process?.env?.[name]?.trim() || undefined;
   } catch {
-    return undefined; // not allowed is as good as not set
+    return undefined; // a variable without permission counts as unset
   }
 }
 
@@ -38,7 +38,7 @@ export function keyFromEnvironment(
     );
   }
   if (keyOptional) return undefined;
-  const message = `No API key for ${provider}: pass \`apiKey\`, or set ${keyNames.join(" or ")}.`;
+  const message = `No API key for ${provider}. Pass \`apiKey\`, or set ${keyNames.join(" or ")}.`;
   throw new SendError("authentication", message, { provider, model });
 }
 

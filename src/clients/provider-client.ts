@@ -79,7 +79,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
   constructor(definition: ProviderDefinition, options: ClientOptions) {
     const { model, apiKey, baseUrl, allowInsecureHttp = false, fetch, ...defaults } = options;
     if (typeof model !== "string" || model.trim() === "")
-      throw new TypeError("`model` is missing: name the model to ask.");
+      throw new TypeError("`model` must be a non-empty string. Pass the id of a model.");
     if (apiKey !== undefined) checkKey(apiKey);
     if (fetch !== undefined && typeof fetch !== "function") throw new TypeError("`fetch` must be a function.");
     const fault = optionsFault(defaults, CONSTRUCTOR_NAMES);
@@ -191,7 +191,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     try {
       source = this.#sourceOf(messages, given, stream);
     } catch (error) {
-      throw unsendable(error).with({ provider: this.provider, model: this.model }); // a getter of the options, too
+      throw unsendable(error).with({ provider: this.provider, model: this.model }); // also an error of a getter
     }
     return openStream<Output>(source, { now, startedAt });
   }
@@ -291,7 +291,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
 /** Returns the error for a request that cannot be written: a getter threw, or validation found no fault. */
 function unsendable(error: unknown): SendError {
   if (error instanceof SendError) return error;
-  const message = "The request cannot be written as JSON: is there a cycle, a BigInt, or a getter that throws?";
+  const message = "The request cannot be written as JSON. Remove cycles, BigInts and getters that throw.";
   return new SendError("invalidRequest", message, { cause: error });
 }
 

@@ -56,7 +56,7 @@ function openExchange(send: FetchLike, request: HttpRequest, receiver: Receiver)
   }
 
   const { method = "POST", url, body = null } = request;
-  const headers = { ...request.headers }; // a caller's fetch may add to them, and later calls send the same
+  const headers = { ...request.headers }; // a copy: a caller's fetch may change the headers
   async function start(): Promise<void> {
     const response = await send(url, { method, headers, body, redirect: "manual", signal: abort.signal });
     if (!open) return void (await response.body?.cancel()); // a fetch that ignores its signal
@@ -76,7 +76,7 @@ function openExchange(send: FetchLike, request: HttpRequest, receiver: Receiver)
         try {
           deliver(result);
         } catch (error) {
-          fail(error); // a body of a caller's own may yield anything
+          fail(error); // the body of a caller's fetch may yield anything
         }
       }, fail);
     },

@@ -238,7 +238,7 @@ function decompressed(response: IncomingMessage, fail: (error: unknown) => void)
   const header = response.headers["content-encoding"];
   if (header === undefined) return response;
   const encodings = header.toLowerCase().split(",");
-  const ways = encodings.map((name) => decompressorOf(name.trim())).reverse(); // the last was put on last
+  const ways = encodings.map((name) => decompressorOf(name.trim())).reverse(); // the last encoding was applied last
   if (ways.every((way) => way === "none") || ways.includes(undefined)) return response;
   let stream: Readable = response;
   for (const way of ways) {

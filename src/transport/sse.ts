@@ -65,8 +65,8 @@ export function createSseParser(onEvent: OnSseEvent, options: SseParserOptions =
   let dataLines = 0;
   let event = "";
   let errorJson = "";
-  let plainLines = ""; // of JSON without a field name
-  let lengthBefore = 0; // of the event that has not ended yet, in earlier pushes
+  let plainLines = ""; // lines of JSON without a field name
+  let lengthBefore = 0; // length of the event that has not ended yet, in earlier pushes
   let skipFirst = BOM; // dropped when the next text starts with it: the BOM, later the LF of a CR LF cut in two
   let stopped = false;
 
@@ -76,7 +76,7 @@ export function createSseParser(onEvent: OnSseEvent, options: SseParserOptions =
     skipFirst = text.charCodeAt(text.length - 1) === CR ? LF : -1; // the CR itself ends its line at once
     let start = lengthBefore === 0 ? at : 0; // of the event: an LF skipped within it counts, a BOM before it does not
     let lf = find(text, "\n", at);
-    let cr = find(text, "\r", at); // found once if there is none: searching again on each line would be quadratic
+    let cr = find(text, "\r", at); // searched once: a search on each line would be quadratic
     for (;;) {
       const end = lf < cr ? lf : cr;
       if (end === text.length) break;
@@ -142,7 +142,7 @@ export function createSseParser(onEvent: OnSseEvent, options: SseParserOptions =
   }
 
   function emit(whole: string, type: string): void {
-    stopped = true; // and stays so if `onEvent` throws
+    stopped = true; // stays so if `onEvent` throws
     stopped = onEvent(whole, type) === true;
   }
 
