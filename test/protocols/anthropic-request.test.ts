@@ -210,7 +210,7 @@ describe("what a model lacks is refused by name, or left out", () => {
     ["topP of one", "claude-opus-5", { topP: 0.5 }, /`topP`/, ["top_p"]],
     ["warmth while it thinks", SONNET, { temperature: 0, reasoning: "low" }, /`temperature`/, ["temperature"]],
     ["a narrow topP while it thinks", SONNET, { topP: 0.5, reasoning: "low" }, /`topP`/, ["top_p"]],
-    ["both samplings", SONNET, { temperature: 0.5, topP: 0.5 }, /`topP` beside `temperature`/, ["top_p"]],
+    ["both samplings", SONNET, { temperature: 0.5, topP: 0.5 }, /`topP` together with `temperature`/, ["top_p"]],
     ["white space to stop at", SONNET, { stop: ["\n"] }, /`stop`/, ["stop_sequences"]],
     ["other labels", SONNET, { metadata: { team: "a" } }, /`metadata\.team`/, ["metadata"]],
     ["a key for the cache", SONNET, { promptCache: { key: "c" } }, /`promptCache\.key`/, []],

@@ -157,7 +157,7 @@ describe("what a model lacks is refused by name, or left out", () => {
     ["a country", FLASH, { search: { country: "DE" } }, /`search\.country`/, "DE"],
     ["news", FLASH, { search: { sources: ["news"] } }, /`search\.sources`/, "news"],
     ["no citations", FLASH, { search: { citations: false } }, /`search\.citations: false`/, "citations"],
-    ["search beside functions", FLASH, { search: {}, tools: [LOOK] }, /`search` beside/, "googleSearch"],
+    ["search beside functions", FLASH, { search: {}, tools: [LOOK] }, /`search` together with/, "googleSearch"],
   ])("%s", async (_name, model, options, name, leftOut) => {
     expect(JSON.stringify(await expectRefusal(options, model, name))).not.toContain(leftOut);
   });
@@ -166,7 +166,7 @@ describe("what a model lacks is refused by name, or left out", () => {
     const failure = bodyOf({ search: {}, output: { type: "object" } });
     await expect(failure).rejects.toMatchObject({
       kind: "unsupported",
-      message: expect.stringMatching(/`search` beside/),
+      message: expect.stringMatching(/`search` together with/),
     });
   });
 });

@@ -293,7 +293,13 @@ describe("what cannot be asked for fails before anything is sent, or is left out
       {},
       "an `output` that is not an object",
     ],
-    ["tools beside it at Gemini 2.5", "gemini25", CITY, { tools: [{ name: "weather" }] }, "`output` beside `tools`"],
+    [
+      "tools beside it at Gemini 2.5",
+      "gemini25",
+      CITY,
+      { tools: [{ name: "weather" }] },
+      "`output` together with `tools`",
+    ],
   ])("%s", async (_name, name, output, options, what) => {
     const client = CLIENTS[name]({ apiKey: "none", fetch: () => Promise.reject(new Error("was sent")) });
     await expect(client.sendMessage(QUESTION, { output, retries: 0, ...options })).rejects.toMatchObject({

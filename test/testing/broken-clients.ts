@@ -181,7 +181,7 @@ export const BREAKAGES: readonly Breakage[] = [
   },
   {
     what: "takes an unknown end for a normal one",
-    noticedBy: ["a reason to finish that nobody knows is unknown"],
+    noticedBy: ["an unknown finish reason is `unknown`"],
     bend: finals((message) => ({
       ...message,
       finishReason: message.finishReason === "unknown" ? "stop" : message.finishReason,
@@ -189,7 +189,7 @@ export const BREAKAGES: readonly Breakage[] = [
   },
   {
     what: "passes its estimate off as the provider's usage",
-    noticedBy: ["usage that the provider does not tell stays absent"],
+    noticedBy: ["usage that the provider does not report stays absent"],
     bend: finals(({ estimatedUsage, ...message }) =>
       estimatedUsage ? { ...message, usage: estimatedUsage } : message,
     ),

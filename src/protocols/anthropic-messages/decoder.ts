@@ -110,7 +110,7 @@ export class AnthropicDecoder implements Decoder {
     const message = (typeof body === "object" && body !== null ? body : {}) as WireMessage;
     if (message.type === "error" || message.error) throw errorOf(this.#facts.provider, 0, body);
     if (!message.content && isForeignError(message)) throw errorOf(this.#facts.provider, 0, body);
-    if (!Array.isArray(message.content)) throw new SendError("protocol", "The answer holds no content blocks.");
+    if (!Array.isArray(message.content)) throw new SendError("protocol", "The response has no content blocks.");
     const { content, stop_reason: reason } = message;
     // Only the finish reason shows that the last call is cut: its input is an object in any case.
     const last = content.at(-1);
@@ -198,7 +198,7 @@ export class AnthropicDecoder implements Decoder {
 
   /** Begins a block whose first event was lost, so that its deltas are not lost too. */
   #beginUnannounced(index: number, { type }: WireDelta, chunks: MessageChunk[]): OpenBlock | undefined {
-    if (type === "input_json_delta") throw new SendError("protocol", "A tool call came without its beginning.");
+    if (type === "input_json_delta") throw new SendError("protocol", "A tool call has no beginning.");
     if (type !== "text_delta" && type !== "thinking_delta") return undefined;
     this.#begin(index, { type: type === "text_delta" ? "text" : "thinking" }, chunks);
     return this.#open.get(index);
@@ -223,7 +223,7 @@ export class AnthropicDecoder implements Decoder {
     const { callIndex: index, begun } = block;
     const id = textIn(begun.id);
     const name = textIn(begun.name);
-    if (!id || !name) throw new SendError("protocol", "A tool call came without the name of the tool.");
+    if (!id || !name) throw new SendError("protocol", "A tool call has no name.");
     chunks.push({ type: "toolCallDelta", content: "", index, id, name, argumentsDelta, isFinal: false });
   }
 

@@ -126,7 +126,7 @@ function formatOf({ options, capabilities, unsupported }: AnthropicContext): Blo
 function samplingOf({ options, capabilities, unsupported }: AnthropicContext, thinks: boolean): Block {
   let { temperature, topP } = options;
   if (temperature !== undefined && temperature !== 1 && (!capabilities.takesSampling || thinks || temperature > 1)) {
-    const advice = capabilities.takesSampling && !thinks ? "It goes from 0 to 1 here." : "";
+    const advice = capabilities.takesSampling && !thinks ? "Valid values: 0 to 1." : "";
     unsupported("`temperature`", advice);
     temperature = undefined;
   }
@@ -137,7 +137,7 @@ function samplingOf({ options, capabilities, unsupported }: AnthropicContext, th
     topP = undefined;
   }
   if (temperature !== undefined && topP !== undefined && !capabilities.takesBothSamplings) {
-    unsupported("`topP` beside `temperature`");
+    unsupported("`topP` together with `temperature`");
     topP = undefined;
   }
   return { ...(temperature !== undefined && { temperature }), ...(topP !== undefined && { top_p: topP }) };
@@ -199,7 +199,7 @@ function toolChoiceOf(
   hasTools: boolean,
 ): Block {
   const { toolChoice, tools, search } = options;
-  if (search?.mode === "on" && toolChoice !== undefined) unsupported('`search.mode: "on"` beside a `toolChoice`');
+  if (search?.mode === "on" && toolChoice !== undefined) unsupported('`search.mode: "on"` together with `toolChoice`');
   const mustSearch = search?.mode === "on" && toolChoice === undefined;
   if (toolChoice === undefined && !mustSearch) {
     return hasTools && !tools?.length && !search ? { tool_choice: { type: "none" } } : {};

@@ -107,7 +107,7 @@ export class ChatDecoder implements Decoder {
 
   /** Ends a non-streamed reply, which is complete by itself. */
   endComplete(chunks: MessageChunk[]): void {
-    if (!this.#anyChoice) throw new SendError("protocol", "The answer holds no choices.");
+    if (!this.#anyChoice) throw new SendError("protocol", "The response has no choices.");
     this.#close(chunks);
   }
 

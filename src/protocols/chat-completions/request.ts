@@ -104,7 +104,7 @@ function samplingOf(context: ChatContext): JsonObject {
   let { temperature, topP } = options;
   const { maxTemperature = 2 } = dialect;
   if (temperature !== undefined && temperature > maxTemperature) {
-    unsupported("`temperature`", `It goes from 0 to ${maxTemperature} here.`);
+    unsupported("`temperature`", `Valid values: 0 to ${maxTemperature}.`);
     temperature = undefined;
   }
   if (temperature !== undefined && refusesOption("temperature", context)) temperature = undefined;

@@ -107,7 +107,7 @@ export class ToolCallTracker {
   close(cut: boolean, chunks: MessageChunk[]): void {
     for (const call of this.#calls) {
       const { id, name } = call;
-      if (name === "") throw new SendError("protocol", "A tool call came without the name of the tool.");
+      if (name === "") throw new SendError("protocol", "A tool call has no name.");
       const toolCall = toolCallOf(id, name, completeArguments(call, cut && call === this.#calls.at(-1)));
       chunks.push({ type: "toolCall", content: "", toolCall, isFinal: false });
     }

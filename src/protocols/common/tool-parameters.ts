@@ -51,7 +51,7 @@ export function parametersOf(
   const stray = refused.filter((keyword) => root[keyword] !== undefined);
   for (const keyword of stray) {
     const what = `\`${keyword}\` at the root of the \`parameters\` of the tool ${name}`;
-    unsupported(what, "It may stand under a property of an object.");
+    unsupported(what, "It is allowed under a property of an object.");
   }
   if (root.type === "object") return withoutKeywords(root, stray);
   return { type: "object", ...withoutKeywords(root, ["type", ...stray]) };

@@ -82,7 +82,7 @@ function unreadable(what: string, value: unknown): SendError {
 export function argumentsIn(value: unknown): Readonly<Record<string, unknown>> {
   const args: unknown = typeof value !== "string" ? value : value.trim() === "" ? {} : parseExact(value);
   if (args === undefined || args === null) return {};
-  if (typeof args !== "object" || Array.isArray(args)) throw new SyntaxError("no object");
+  if (typeof args !== "object" || Array.isArray(args)) throw new SyntaxError("not an object");
   if (isDeeper(args)) throw new SyntaxError(`nested more than ${MAX_DEPTH} deep`);
   return args as Readonly<Record<string, unknown>>;
 }

@@ -114,7 +114,7 @@ export class GeminiDecoder implements Decoder {
     const facts = this.#facts;
     const raw = facts.rawFinishReason;
     if (raw === undefined) {
-      throw new SendError("truncated", "The reply ended before its finish reason: what came is not all of it.");
+      throw new SendError("truncated", "The reply ended before its finish reason, so it is incomplete.");
     }
     const known = meaningOf(FINISH_REASONS, raw) ?? finishReasonOf(raw);
     const failure = raw === FAILURE ? brokenOff("server", raw, this.#finishMessage) : undefined;
@@ -222,13 +222,12 @@ export class GeminiDecoder implements Decoder {
       this.#open = { part, index, id, name, arguments: argumentsOf(name, call.args), isCut: false };
     }
     const open = this.#open;
-    if (!open && (call.args || call.partialArgs))
-      throw new SendError("protocol", "A tool call came without the name of the tool.");
+    if (!open && (call.args || call.partialArgs)) throw new SendError("protocol", "A tool call has no name.");
     if (!open) return;
     for (const item of listIn(call.partialArgs)) {
       const piece = objectIn(item) ?? {};
       if (!addArgument(open.arguments, piece))
-        throw new SendError("protocol", `An argument of ${open.name} came without a valid path.`);
+        throw new SendError("protocol", `An argument of ${open.name} has no valid path.`);
       open.isCut = piece.willContinue === true;
       chunks.push(deltaOf(open, valueText(piece)));
     }

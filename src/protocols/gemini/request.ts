@@ -87,7 +87,7 @@ function generationConfigOf(context: GeminiContext): JsonObject {
 function outputOf({ options, capabilities, unsupported }: GeminiContext): JsonObject {
   if (options.output === undefined) return {};
   if (!capabilities.combinesTools && options.tools?.length) {
-    unsupported("`output` beside `tools`");
+    unsupported("`output` together with `tools`");
     return {};
   }
   return {
@@ -139,7 +139,7 @@ function toolsOf(context: GeminiContext): readonly JsonObject[] {
   if (!search) return declarations;
   if (capabilities.combinesTools || (functions.length === 0 && options.output === undefined))
     return [...declarations, search];
-  unsupported("`search` beside `tools` or `output`");
+  unsupported("`search` together with `tools` or `output`");
   return declarations;
 }
 

@@ -118,7 +118,7 @@ export class ResponsesCalls {
    */
   end(at: number, item: WireItem, chunks: MessageChunk[]): void {
     const call = this.#open.get(at);
-    if (!call) throw new SendError("protocol", "A tool call came without the name of the tool.");
+    if (!call) throw new SendError("protocol", "A tool call has no name.");
     // Each event replaces the ones before it only if it holds arguments: some servers leave out what came in pieces.
     this.completeArguments(at, call.isText ? item.input : item.arguments, chunks);
     if (call.done === undefined && call.text.toString() === "") this.completeArguments(at, call.begun, chunks);

@@ -169,7 +169,7 @@ export class ResponsesDecoder implements Decoder {
   readComplete(body: unknown, chunks: MessageChunk[]): void {
     const response = (typeof body === "object" && body !== null ? body : {}) as WireResponse;
     if (!response.output && (response.error || isForeignError(response))) throw errorOf(this.#facts.provider, 0, body);
-    if (!Array.isArray(response.output)) throw new SendError("protocol", "The answer holds no output.");
+    if (!Array.isArray(response.output)) throw new SendError("protocol", "The response has no output.");
     this.#close(response, chunks);
   }
 

@@ -138,7 +138,7 @@ function searchOf(context: ResponsesContext): readonly JsonObject[] {
 function toolChoiceOf({ options, dialect, unsupported }: ResponsesContext, searches: boolean): JsonObject {
   const { toolChoice, search } = options;
   if (searches && search?.mode === "on" && toolChoice !== undefined)
-    unsupported('`search.mode: "on"` beside a `toolChoice`');
+    unsupported('`search.mode: "on"` together with `toolChoice`');
   if (typeof toolChoice === "object") return { tool_choice: { type: "function", name: toolChoice.name } };
   if (toolChoice !== undefined) return { tool_choice: toolChoice };
   if (!searches || search?.mode !== "on") return {};

@@ -138,7 +138,7 @@ export const stoppingCases: readonly CaseDefinition[] = [
     },
   },
   {
-    name: "law 5: what the provider had told of its charges when it was stopped is kept, and an estimate beside it",
+    name: "law 5: the usage that the provider had reported when it was stopped is kept, next to an estimate",
     needs: ["usage"],
     async run({ open }) {
       const usage = { inputTokens: 1_000, outputTokens: 9 };

@@ -159,7 +159,7 @@ export const endingCases: readonly CaseDefinition[] = [
     },
   },
   {
-    name: "law 2: usage that the provider does not tell stays absent, with an estimate beside it",
+    name: "law 2: usage that the provider does not report stays absent, next to an estimate",
     async run({ open }) {
       const { client } = await open({ text: "Nobody counted these words." });
       const { chunks } = await readAll(await client.sendMessageStream(QUESTION));

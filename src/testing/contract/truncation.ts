@@ -183,7 +183,7 @@ export const truncationCases: readonly CaseDefinition[] = [
     }),
   ),
   {
-    name: "law 3: a reason to finish that nobody knows is unknown, with the provider's word beside it",
+    name: "law 3: an unknown finish reason is `unknown`, with the provider's word as the raw one",
     needs: ["rawFinishReason"],
     async run({ open }) {
       const { client } = await open({ text: "Well", ending: { rawFinishReason: "bored" } });
