@@ -2,6 +2,7 @@
 
 import type { TimeoutPhase } from "../contract/error-kind.ts";
 import { SendError } from "../contract/errors.ts";
+import type { Attempt } from "../contract/metrics.ts";
 import { retryDelayMs } from "../contract/retries.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import { messageOf } from "../platform/text-of.ts";
@@ -107,7 +108,7 @@ export class Reply implements ChunkSource, AttemptHost {
   close(): void {
     if (this.#over) return;
     this.#step(() => {
-      this.#attempt?.record("stopped");
+      this.#record(this.#attempt, "stopped");
       this.#finish();
       this.#attempt?.close();
       this.#cancel();
@@ -146,7 +147,7 @@ export class Reply implements ChunkSource, AttemptHost {
   onComplete(): void {
     this.#names.apply(this.facts, this.#sink.chunks);
     this.#anyChunk = true;
-    this.#attempt?.record("answered");
+    this.#record(this.#attempt, "answered");
     this.#finish();
     this.#attempt?.release();
     this.#sink.end();
@@ -156,7 +157,7 @@ export class Reply implements ChunkSource, AttemptHost {
     if (!isStale || this.#staleConnections > 0) return this.#fail(error);
     this.#staleConnections = 1;
     // The server closed the kept connection before it read the request: not a failure of the provider.
-    this.#attempt?.record("network");
+    this.#record(this.#attempt, "network");
     this.#attempt?.close();
     this.#sendNext();
   }
@@ -225,7 +226,7 @@ export class Reply implements ChunkSource, AttemptHost {
     const attempt = this.#attempt;
     attempt?.close();
     this.#deadlines.answered();
-    attempt?.record(error.kind);
+    this.#record(attempt, error.kind);
     if (!final && !this.#isLastAttempt && this.#amend(error)) return this.#sendNext();
     const delay = final || this.#isLastAttempt ? undefined : this.#delayBeforeNext(error);
     if (delay !== undefined) {
@@ -289,6 +290,12 @@ export class Reply implements ChunkSource, AttemptHost {
     const { background, transport } = this.#call;
     const position = this.#position();
     if (background && position) sendAndForget(transport, background.cancel(position));
+  }
+
+  /** Lists the attempt, with what the provider counted. */
+  #record(attempt: CallAttempt | undefined, outcome: Attempt["outcome"]): void {
+    this.#names.applyToUsage(this.facts);
+    attempt?.record(outcome);
   }
 
   #finish(): void {
