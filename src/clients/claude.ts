@@ -3,7 +3,7 @@
 import { anthropicMessages } from "../protocols/anthropic-messages/protocol.ts";
 import { ANTHROPIC_CHAT } from "../protocols/chat-completions/dialects.ts";
 import { chatCompletions } from "../protocols/chat-completions/protocol.ts";
-import { type ClientOptions, chosenApi, type ProviderDefinition } from "./definition.ts";
+import { type ClientOptions, chosenApi, givenOptions, type ProviderDefinition } from "./definition.ts";
 import type { ClaudeModelId } from "./models.ts";
 import { ProviderClient } from "./provider-client.ts";
 import type { ClaudeProviderOptions } from "./provider-options.ts";
@@ -44,7 +44,8 @@ export interface ClaudeClientOptions extends ClientOptions {
  * a browser Anthropic also requires the header `anthropic-dangerous-direct-browser-access: true`: set it in `headers`.
  */
 export class ClaudeClient extends ProviderClient<ClaudeProviderOptions> {
-  constructor({ api, ...options }: ClaudeClientOptions) {
-    super(chosenApi(APIS, api ?? "messages"), options);
+  constructor(options: ClaudeClientOptions) {
+    const { api, ...rest } = givenOptions(options);
+    super(chosenApi(APIS, api ?? "messages"), rest);
   }
 }

@@ -1,5 +1,6 @@
 /** Any server that speaks OpenAI's Chat Completions. */
 
+import { optionsFault } from "../contract/validate.ts";
 import {
   type ChatDialect,
   COMMON_CHAT,
@@ -10,7 +11,7 @@ import {
   VLLM_CHAT,
 } from "../protocols/chat-completions/dialects.ts";
 import { chatCompletions } from "../protocols/chat-completions/protocol.ts";
-import type { ClientOptions, ProviderDefinition } from "./definition.ts";
+import { type ClientOptions, CONSTRUCTOR_NAMES, givenOptions, type ProviderDefinition } from "./definition.ts";
 import { ProviderClient } from "./provider-client.ts";
 
 type Preset = Omit<ProviderDefinition, "provider" | "protocol"> & { readonly dialect?: ChatDialect };
@@ -66,17 +67,21 @@ export type CompatibleClientOptions = ClientOptions &
  * ```
  */
 export class CompatibleClient extends ProviderClient {
-  constructor({ preset, ...options }: CompatibleClientOptions & { readonly preset?: CompatiblePreset | undefined }) {
-    super(definitionOf(preset, options.baseUrl), options);
+  constructor(options: CompatibleClientOptions & { readonly preset?: CompatiblePreset | undefined }) {
+    const { preset, ...rest } = givenOptions(options);
+    super(definitionOf(preset, rest), rest);
   }
 }
 
-function definitionOf(preset: CompatiblePreset | undefined, baseUrl: string | undefined): ProviderDefinition {
+function definitionOf(preset: CompatiblePreset | undefined, options: ClientOptions): ProviderDefinition {
   if (preset === undefined) {
-    if (baseUrl === undefined)
-      throw new TypeError(
-        `\`baseUrl\` and \`preset\` are missing. Pass one. Valid presets: ${Object.keys(PRESETS).join(", ")}.`,
-      );
+    const { baseUrl } = options;
+    if (baseUrl === undefined) {
+      // A misspelt `baseUrl` first: to say that it is missing would not help.
+      const fault = optionsFault({ ...options }, [...CONSTRUCTOR_NAMES, "preset"]);
+      const presets = Object.keys(PRESETS).join(", ");
+      throw new TypeError(fault ?? `\`baseUrl\` and \`preset\` are missing. Pass one. Valid presets: ${presets}.`);
+    }
     return {
       keyOptional: true,
       provider: "compatible",

@@ -1,6 +1,7 @@
 /** The parts of a provider client: the definition of the provider, and the options of the caller. */
 
 import type { SendOptions } from "../contract/options.ts";
+import { typeText } from "../platform/received.ts";
 import type { Protocol } from "../protocols/protocol.ts";
 import type { FetchLike } from "../transport/fetch.ts";
 
@@ -36,6 +37,21 @@ export interface ProviderDefinition {
   readonly isLocal?: boolean;
   /** Returns the headers of a key. Default: `authorization: Bearer …`. */
   readonly authenticate?: (key: string) => Readonly<Record<string, string>>;
+}
+
+/** The options that only a constructor takes. */
+export const CONSTRUCTOR_NAMES: readonly string[] = ["model", "apiKey", "baseUrl", "allowInsecureHttp", "fetch"];
+
+/**
+ * Returns the options that a constructor was given.
+ * @throws {TypeError} when they are not an object; a string is not shown, since it may be a key
+ */
+export function givenOptions<Options extends object>(options: Options): Options {
+  const given: unknown = options;
+  if (typeof given === "object" && given !== null) return options;
+  throw new TypeError(
+    `The options are missing: give an object with at least a \`model\`, such as { model: "…" }. Received ${typeText(given)}.`,
+  );
 }
 
 /**

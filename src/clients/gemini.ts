@@ -3,7 +3,7 @@
 import { GEMINI_CHAT } from "../protocols/chat-completions/dialects.ts";
 import { chatCompletions } from "../protocols/chat-completions/protocol.ts";
 import { gemini } from "../protocols/gemini/protocol.ts";
-import { type ClientOptions, chosenApi, type ProviderDefinition } from "./definition.ts";
+import { type ClientOptions, chosenApi, givenOptions, type ProviderDefinition } from "./definition.ts";
 import type { GeminiModelId } from "./models.ts";
 import { ProviderClient } from "./provider-client.ts";
 import type { GeminiProviderOptions } from "./provider-options.ts";
@@ -47,7 +47,8 @@ export interface GeminiClientOptions extends ClientOptions {
  * `GOOGLE_API_KEY` or `GOOGLE_GENERATIVE_AI_API_KEY`.
  */
 export class GeminiClient extends ProviderClient<GeminiProviderOptions> {
-  constructor({ api, ...options }: GeminiClientOptions) {
-    super(chosenApi(APIS, api ?? "gemini"), options);
+  constructor(options: GeminiClientOptions) {
+    const { api, ...rest } = givenOptions(options);
+    super(chosenApi(APIS, api ?? "gemini"), rest);
   }
 }

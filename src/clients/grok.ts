@@ -4,7 +4,7 @@ import { XAI_CHAT } from "../protocols/chat-completions/dialects.ts";
 import { chatCompletions } from "../protocols/chat-completions/protocol.ts";
 import { XAI_RESPONSES } from "../protocols/responses/dialects.ts";
 import { responses } from "../protocols/responses/protocol.ts";
-import { type ClientOptions, chosenApi, type ProviderDefinition } from "./definition.ts";
+import { type ClientOptions, chosenApi, givenOptions, type ProviderDefinition } from "./definition.ts";
 import type { GrokModelId } from "./models.ts";
 import { ProviderClient } from "./provider-client.ts";
 import type { GrokProviderOptions } from "./provider-options.ts";
@@ -31,7 +31,8 @@ export interface GrokClientOptions extends ClientOptions {
 
 /** A client of xAI. Key: `apiKey`, else the environment's `CLOUDLLM_XAI_API_KEY` or `XAI_API_KEY`. */
 export class GrokClient extends ProviderClient<GrokProviderOptions> {
-  constructor({ api, ...options }: GrokClientOptions) {
-    super(chosenApi(APIS, api ?? "responses"), options);
+  constructor(options: GrokClientOptions) {
+    const { api, ...rest } = givenOptions(options);
+    super(chosenApi(APIS, api ?? "responses"), rest);
   }
 }

@@ -4,7 +4,7 @@ import { OPENAI_CHAT } from "../protocols/chat-completions/dialects.ts";
 import { chatCompletions } from "../protocols/chat-completions/protocol.ts";
 import { OPENAI_RESPONSES } from "../protocols/responses/dialects.ts";
 import { responses } from "../protocols/responses/protocol.ts";
-import { type ClientOptions, chosenApi, type ProviderDefinition } from "./definition.ts";
+import { type ClientOptions, chosenApi, givenOptions, type ProviderDefinition } from "./definition.ts";
 import type { OpenAIModelId } from "./models.ts";
 import { ProviderClient } from "./provider-client.ts";
 import type { OpenAIProviderOptions } from "./provider-options.ts";
@@ -46,7 +46,8 @@ export interface OpenAIClientOptions extends ClientOptions {
  * ```
  */
 export class OpenAIClient extends ProviderClient<OpenAIProviderOptions> {
-  constructor({ api, ...options }: OpenAIClientOptions) {
-    super(chosenApi(APIS, api ?? "responses"), options);
+  constructor(options: OpenAIClientOptions) {
+    const { api, ...rest } = givenOptions(options);
+    super(chosenApi(APIS, api ?? "responses"), rest);
   }
 }

@@ -27,7 +27,13 @@ import { isLoopback, isPrivateNetwork } from "../transport/hosts.ts";
 import type { Transport } from "../transport/transport.ts";
 import { AccountMarks } from "./account.ts";
 import { checkKey, insecureFault, keyFromEnvironment } from "./api-key.ts";
-import { type ClientOptions, checkedBaseUrl, type ProviderDefinition } from "./definition.ts";
+import {
+  type ClientOptions,
+  CONSTRUCTOR_NAMES,
+  checkedBaseUrl,
+  givenOptions,
+  type ProviderDefinition,
+} from "./definition.ts";
 import { bearer, withGiven } from "./request-headers.ts";
 
 /** A protocol's request with its body as JSON. */
@@ -45,8 +51,6 @@ const MAX_REPLY_BYTES = 64 * 1024 * 1024;
 
 /** Maximum number of recoveries per reply. */
 const MAX_RECOVERIES = 2;
-
-const CONSTRUCTOR_NAMES = ["model", "apiKey", "baseUrl", "allowInsecureHttp", "fetch"];
 
 /**
  * A client of one provider. Subclasses add only the definition of the provider and the type of their options. Keys stay
@@ -77,7 +81,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
   readonly #limits: { readonly streamed: Limits; readonly whole: Limits };
 
   constructor(definition: ProviderDefinition, options: ClientOptions) {
-    const { model, apiKey, baseUrl, allowInsecureHttp = false, fetch, ...defaults } = options;
+    const { model, apiKey, baseUrl, allowInsecureHttp = false, fetch, ...defaults } = givenOptions(options);
     if (typeof model !== "string" || model.trim() === "")
       throw new TypeError("`model` must be a non-empty string. Pass the id of a model.");
     if (apiKey !== undefined) checkKey(apiKey);

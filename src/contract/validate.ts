@@ -7,6 +7,7 @@ import type { ContentPart, Message } from "./message.ts";
 import type { SearchParameters, SendOptions, Tool } from "./options.ts";
 import type { RetryOptions } from "./retries.ts";
 import type { Timeouts } from "./timeouts.ts";
+import { unknownOption } from "./unknown-option.ts";
 
 /** What is wrong with a value, as the end of a sentence that names it; `undefined` when nothing is. */
 type Fault = (value: unknown) => string | undefined;
@@ -106,7 +107,7 @@ const MAY_BE_SECRET = ["headers", "metadata", "providerOptions"];
 
 /**
  * Returns one sentence that says what is wrong with the options; `undefined` when nothing is. Options that are `undefined` are absent.
- * @param others names that are also valid in this place, for the message
+ * @param others names that are also valid in this place, and validated elsewhere
  */
 export function optionsFault(
   options: Readonly<Record<string, unknown>>,
@@ -127,12 +128,9 @@ function faultIn(
   others: readonly string[] = [],
 ): string | undefined {
   for (const [name, value] of Object.entries(fields)) {
-    if (value === undefined) continue;
+    if (value === undefined || others.includes(name)) continue;
     const faultOf = Object.hasOwn(faults, name) ? faults[name] : undefined;
-    if (!faultOf) {
-      const valid = [...others, ...Object.keys(faults)].map((known) => path + known);
-      return `Unknown option \`${path}${name}\`. Valid options: ${valid.join(", ")}.`;
-    }
+    if (!faultOf) return unknownOption(name, [...others, ...Object.keys(faults)], path);
     const fault = faultOf(value);
     if (!fault) continue;
     const received = MAY_BE_SECRET.includes(name) ? typeText(value) : receivedText(value);

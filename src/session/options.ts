@@ -3,6 +3,7 @@
 import type { ClientWrapper } from "../contract/client.ts";
 import type { Message, ToolCall } from "../contract/message.ts";
 import type { SendOptions, Tool } from "../contract/options.ts";
+import { unknownOption } from "../contract/unknown-option.ts";
 import { optionsFault } from "../contract/validate.ts";
 import type { TokenCounter } from "../tokens/estimate.ts";
 import type { SessionStore } from "./store.ts";
@@ -116,7 +117,7 @@ const OPTION_NAMES = [
 export function checkOptions(options: SessionOptions): void {
   const { client, systemPrompt, maxTokens, counter, onInterrupt, maxSteps, unreadTimeoutMs, onToolError } = options;
   const unknown = Object.keys(options).find((name) => !OPTION_NAMES.includes(name));
-  if (unknown) throw new TypeError(`Unknown option \`${unknown}\`. Valid options: ${OPTION_NAMES.join(", ")}.`);
+  if (unknown !== undefined) throw new TypeError(unknownOption(unknown, OPTION_NAMES));
   if (maxTokens !== undefined && !(Number.isInteger(maxTokens) && maxTokens > 0)) {
     throw new TypeError(`\`maxTokens\` must be an integer above 0. Received ${String(maxTokens)}.`);
   }

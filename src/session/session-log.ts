@@ -3,6 +3,7 @@
 import type { MessageChunk } from "../contract/chunk.ts";
 import { SendError } from "../contract/errors.ts";
 import type { AssistantTurn, Media } from "../contract/message.ts";
+import { receivedText } from "../platform/received.ts";
 import { messageOf } from "../platform/text-of.ts";
 import { completeMedium, estimateMediaTokens } from "../stream/media-collector.ts";
 import { estimateTokens } from "../tokens/estimate.ts";
@@ -222,6 +223,16 @@ export function storageError(error: unknown): SendError {
   }
   const reason = withoutFolders(messageOf(error));
   return new SendError("storage", `The store of the session failed: ${reason}`, { cause: error });
+}
+
+/**
+ * Resolves with the records that a store keeps under an id.
+ * @throws {TypeError} when the store returns something else than an array
+ */
+export async function recordsIn(store: SessionStore, id: string): Promise<readonly SessionRecord[]> {
+  const records: unknown = await store.load(id);
+  if (Array.isArray(records)) return records as readonly SessionRecord[]; // each is validated when it is replayed
+  throw new TypeError(`\`load\` must return an array of records. Received ${receivedText(records)}.`);
 }
 
 /** Absolute paths, of any system, up to their last name. */

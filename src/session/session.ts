@@ -25,7 +25,7 @@ import {
   turnOptionsOf,
 } from "./options.ts";
 import { plainMessages, readSession, type SavedSession } from "./saved-session.ts";
-import { SessionLog, storageError } from "./session-log.ts";
+import { recordsIn, SessionLog, storageError } from "./session-log.ts";
 import { type SessionSnapshot, snapshotOf } from "./snapshot.ts";
 import { Turn } from "./turn.ts";
 import { TurnSource } from "./turn-source.ts";
@@ -148,7 +148,7 @@ export class LLMSession implements AsyncDisposable {
       throw storageError(error);
     }
     try {
-      const records = await store.load(id);
+      const records = await recordsIn(store, id);
       session.#conversation.resume(records, new SessionLog(store, id, flushIntervalMs, records.length > 0));
       if (rest.systemPrompt !== undefined) session.setSystemPrompt(rest.systemPrompt);
       return session;

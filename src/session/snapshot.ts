@@ -3,7 +3,7 @@
 import type { Media, Message, UserMessage } from "../contract/message.ts";
 import type { OpenTurn } from "./record.ts";
 import { inCallOrder, replay } from "./reducer.ts";
-import { storageError } from "./session-log.ts";
+import { recordsIn, storageError } from "./session-log.ts";
 import type { SessionStore } from "./store.ts";
 import { type SessionUsage, sessionUsageOf } from "./usage.ts";
 
@@ -31,7 +31,7 @@ export interface SessionSnapshot {
  */
 export async function snapshotOf(store: SessionStore, id: string): Promise<SessionSnapshot> {
   try {
-    const { systemPrompt, history, turns, turn, unanswered } = replay(await store.load(id));
+    const { systemPrompt, history, turns, turn, unanswered } = replay(await recordsIn(store, id));
     return {
       ...(systemPrompt !== undefined && { systemPrompt }),
       history,

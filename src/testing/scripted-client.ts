@@ -10,9 +10,13 @@ import type { Clock } from "../platform/clock.ts";
 import { clientOf, openStream } from "../stream/open-stream.ts";
 import { validatingSource } from "../stream/validating-source.ts";
 import { estimateTokens } from "../tokens/estimate.ts";
+import { checkScript, checkScripts } from "./check-script.ts";
 import { realSleep, type Sleep } from "./pause.ts";
 import type { ReplyScript } from "./script.ts";
 import { ScriptedSource } from "./scripted-source.ts";
+
+/** The fields of which a script has one. */
+const SCRIPT_WORDS = ["text", "steps", "refusal"];
 
 /** One call that a scripted client received. */
 export interface ScriptedCall {
@@ -59,6 +63,7 @@ export interface ScriptedClient extends ClientWrapper {
  * Returns a client that plays one script for each call: the scripts of an array in order, or the one that a function
  * returns. It keeps every law of `ClientWrapper` and `timeouts`, and validates calls and `output` against their
  * schemas. It never retries. A call without a script fails with kind `unsupported`.
+ * @throws {TypeError} when a script has no `text`, `steps` or `refusal`
  *
  * @example
  * ```ts
@@ -77,10 +82,14 @@ export function scriptedClient(
 ): ScriptedClient {
   const { provider = "scripted", model = "script", sleep = realSleep, now = () => performance.now() } = options;
   const calls: ScriptedCall[] = [];
+  checkScripts(scripts, SCRIPT_WORDS);
 
   function scriptFor(call: ScriptedCall): ReplyScript {
     const script = typeof scripts === "function" ? scripts(call) : scripts[calls.length - 1];
-    if (script) return script;
+    if (script !== undefined) {
+      checkScript(script, SCRIPT_WORDS, "A script");
+      return script;
+    }
     const message = `There is no script for call ${calls.length}; the scripted client was given ${scripts.length}.`;
     throw new SendError("unsupported", message, { provider, model });
   }

@@ -31,11 +31,16 @@ export function tooLargeError({
 export function transportError(provider: string, error: unknown, begun: boolean): SendError {
   const root = rootOf(error);
   const code = "code" in root && typeof root.code === "string" ? root.code : undefined;
-  const detail = wordsOf(root.message) || code || "no reason given";
+  const plain = !begun && isPlainHttp(root, code);
+  const detail = plain ? PLAIN_HTTP : wordsOf(root.message) || code || "no reason given";
   const message = begun
     ? `The connection to ${provider} broke in the middle of the reply: ${detail}`
     : `Could not reach ${provider}: ${detail}${adviceFor(code)}`;
-  return new SendError("network", message, { code, cause: error, retryable: isCertificate(code) ? false : undefined });
+  return new SendError("network", message, {
+    code,
+    cause: error,
+    retryable: plain || isCertificate(code) ? false : undefined,
+  });
 }
 
 /** Returns the root cause. An error of a caller's `fetch` may contain a cycle. */
@@ -57,6 +62,14 @@ function adviceFor(code: string | undefined): string {
   if (code === "ENOTFOUND") return ". Is the base URL right, and is there a network?";
   if (isCertificate(code)) return ". Nothing was sent: its certificate is not trusted.";
   return "";
+}
+
+const PLAIN_HTTP =
+  "the server there does not speak TLS. If it is a server of your own, begin its base URL with http: instead of https:.";
+
+/** A server of plain HTTP answers TLS in words that OpenSSL takes for a record of an unknown version. */
+function isPlainHttp({ message }: Error, code: string | undefined): boolean {
+  return code === "ERR_SSL_WRONG_VERSION_NUMBER" || (code === "EPROTO" && /wrong version number/i.test(message));
 }
 
 function isCertificate(code: string | undefined): boolean {

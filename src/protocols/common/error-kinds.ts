@@ -77,6 +77,9 @@ const ADVICE: Partial<Record<SendErrorKind, string>> = {
   contentFilter: "Change what is asked.",
 };
 
+/** The status with which some servers refuse a path that is not theirs. */
+const WRONG_METHOD = 405;
+
 /** The fields of all known error objects. Every field may be missing or of another type. */
 interface WireError {
   readonly message?: unknown;
@@ -115,7 +118,8 @@ export function errorOf(provider: string, status: number, body: unknown): SendEr
   const code = words[0] ?? (numberOf(ownCode) === undefined ? undefined : String(ownCode));
   const about =
     code === undefined || code === String(ownStatus) ? ownStatus || "an error" : `${ownStatus || ""} ${code}`.trim();
-  const advice = ADVICE[kind] === undefined ? "" : `${/[.!?]$/.test(text) ? "" : "."} ${ADVICE[kind]}`;
+  const advised = ADVICE[ownStatus === WRONG_METHOD ? "notFound" : kind];
+  const advice = advised === undefined ? "" : `${/[.!?]$/.test(text) ? "" : "."} ${advised}`;
   const message = `${provider} reports ${about}: ${text}${advice}`;
   const spent = SPENT.test(`${words.join(" ")} ${text}`);
   return new SendError(kind, message, {

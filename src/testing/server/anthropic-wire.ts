@@ -62,6 +62,7 @@ type Block =
 /** `POST /v1/messages`. */
 export const anthropicWire: Wire = {
   serves: (path) => path.endsWith("/v1/messages"),
+  path: /^(?:\/api)?\/v1\/messages$/,
   note: ({ body, recorded }, reply) => noteRecorded(objectOr(body), recordedBlocks(reply), recorded),
   fault: ({ body, signatures, recorded }) => anthropicFault(body, signatures, recorded),
   reply: (request, ending) => new MessagesReply(request, ending),

@@ -2,6 +2,7 @@
 
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import { checkScript, checkScripts } from "../check-script.ts";
 import { realSleep, type Sleep } from "../pause.ts";
 import { type ServerReply, sendRecording, sendScript } from "./answers.ts";
 import { anthropicWire } from "./anthropic-wire.ts";
@@ -14,6 +15,9 @@ import type { Recorded, Signatures } from "./rules.ts";
 import type { Wire } from "./wire.ts";
 
 const WIRES: readonly Wire[] = [chatWire, responsesWire, anthropicWire, geminiWire];
+
+/** The fields of which a reply has one. */
+const REPLY_WORDS = ["text", "steps", "refusal", "body"];
 
 /** One request that the server received. */
 export interface ProviderRequest {
@@ -49,7 +53,8 @@ export interface ProviderServerOptions {
   readonly usageUnasked?: boolean;
   /**
    * Whether the server validates requests as the provider does, and refuses invalid ones in its words, with status 400.
-   * Examples are a call without its result, a result without its call, and missing or changed thinking.
+   * Examples are a call without its result, a result without its call, and missing or changed thinking. A path that is
+   * not the protocol's, such as `/v1/v1/messages`, is refused with status 404.
    * @default false
    */
   readonly strict?: boolean;
@@ -88,6 +93,7 @@ const DEFAULT_REPLY: ServerReply = { text: WORDS, ending: { usage: { inputTokens
  * wire format of the request's path (Chat Completions, Responses, Anthropic Messages, Gemini's `generateContent`),
  * streamed or non-streamed as requested; recordings are sent as they are, to any path. A request for which there is no
  * reply is refused with status 400. Its one model is `stand-in`.
+ * @throws {TypeError} when a reply has no `text`, `steps`, `refusal` or `body`
  *
  * @example
  * ```ts
@@ -112,6 +118,7 @@ export async function startProviderServer(
   options: ProviderServerOptions = {},
 ): Promise<ProviderServer> {
   const { port = 0, pace = 0, usageUnasked = false, strict = false, sleep = realSleep } = options;
+  checkScripts(replies, REPLY_WORDS);
   const requests: ProviderRequest[] = [];
   const signatures: Signatures = new Map();
   const recorded: Recorded = new Map();
@@ -122,7 +129,10 @@ export async function startProviderServer(
 
   async function replyTo(request: ProviderRequest): Promise<ServerReply> {
     const reply = typeof replies === "function" ? await replies(request) : replies[request.index];
-    if (reply) return reply;
+    if (reply !== undefined) {
+      checkScript(reply, REPLY_WORDS, "A reply");
+      return reply;
+    }
     const message = `There is no reply for request ${request.index + 1}; the server was given ${replies.length}.`;
     return { refusal: { status: 400, message } };
   }
@@ -132,6 +142,10 @@ export async function startProviderServer(
     const { pathname: path, searchParams: query } = new URL(request.path, "http://127.0.0.1");
     const wire = WIRES.find((candidate) => candidate.serves(path));
     const wireRequest = { index: request.index, path, query, body: request.body, usageUnasked, signatures, recorded };
+    if (strict && !wire?.path.test(path)) {
+      const refusal = { status: 404, message: `There is nothing at ${path}.` };
+      return sendScript({ refusal }, wire ?? chatWire, wireRequest, delivery, pace);
+    }
     const fault = strict ? wire?.fault(wireRequest) : undefined;
     if (wire && fault !== undefined)
       return sendScript({ refusal: { status: 400, message: fault } }, wire, wireRequest, delivery, pace);

@@ -66,6 +66,7 @@ type Status = "in_progress" | "completed" | "incomplete";
 /** `POST /v1/responses`. */
 export const responsesWire: Wire = {
   serves: (path) => path.endsWith("/responses"),
+  path: /^(?:\/api|\/openai)?\/v1\/responses$/,
   note: ({ recorded }, body) => {
     for (const { encrypted_content } of itemsIn(body))
       if (encrypted_content) recorded.set(String(encrypted_content), true);

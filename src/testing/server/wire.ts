@@ -48,6 +48,8 @@ export interface WireReply {
 export interface Wire {
   /** Whether requests to this path are in this format. */
   serves(path: string): boolean;
+  /** The whole path at the providers that speak this format; `serves` takes any base before it. */
+  readonly path: RegExp;
   /**
    * Notes the signatures in a recorded reply, so that later requests may return them. Absent in formats without any.
    */

@@ -1,6 +1,11 @@
 /** Nimbus, a provider that does not exist and speaks everything. */
 
-import { type ClientOptions, chosenApi, type ProviderDefinition } from "../../../src/clients/definition.ts";
+import {
+  type ClientOptions,
+  chosenApi,
+  givenOptions,
+  type ProviderDefinition,
+} from "../../../src/clients/definition.ts";
 import { ProviderClient } from "../../../src/clients/provider-client.ts";
 import { anthropicMessages } from "../../../src/protocols/anthropic-messages/protocol.ts";
 import { chatCompletions } from "../../../src/protocols/chat-completions/protocol.ts";
@@ -45,7 +50,8 @@ export interface NimbusClientOptions extends ClientOptions {
 
 /** Talks to Nimbus. Key: `apiKey`, else the environment's `CLOUDLLM_NIMBUS_API_KEY` or `NIMBUS_API_KEY`. */
 export class NimbusClient extends ProviderClient {
-  constructor({ api, ...options }: NimbusClientOptions) {
-    super(chosenApi(APIS, api ?? "chat"), options);
+  constructor(options: NimbusClientOptions) {
+    const { api, ...rest } = givenOptions(options);
+    super(chosenApi(APIS, api ?? "chat"), rest);
   }
 }
