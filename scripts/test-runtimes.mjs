@@ -16,7 +16,7 @@ import { build, install, npm, root } from "./setup.mjs";
 /** In addition to the embedded model's weights, which do not compress. */
 const codeLimitKb = 300;
 /** The documents that the README links to, the changelog and `llms.txt`. */
-const documentsLimitKb = 60;
+const documentsLimitKb = 80;
 const timeoutMs = 120_000;
 const rows = [];
 
