@@ -1,4 +1,4 @@
-/** The model that needs nobody: loaded only when it is wanted. */
+/** The embedded model, which needs no network. It is loaded when it is first used. */
 
 import type { Choice } from "./choice.ts";
 import { CommandError } from "./command-error.ts";

@@ -12,9 +12,9 @@ export interface Choice {
   readonly client: ReadyClient;
   /** The same provider with another model. */
   withModel(model: string): ReadyClient;
-  /** What the server has; absent where nobody needs to ask. */
+  /** Asks the server for its models. Absent: its models are not listed. */
   readonly models?: () => Promise<readonly string[]>;
-  /** How much of a conversation is sent, in tokens; absent where that is no concern of ours. */
+  /** Limits how much of a conversation is sent, in tokens. Absent: no limit. */
   readonly maxTokens?: number;
   /** What the person must know of this choice. */
   readonly note?: string;

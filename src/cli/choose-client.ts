@@ -19,7 +19,7 @@ const OWN_KEY = "CLOUDLLM_API_KEY";
  * Chooses by `--provider`, else `--base-url` (any compatible server), else the first provider of `HOSTED` whose key is
  * set, else the first of `servers` that answers and has a model, else the built-in model, which says so. Who names a model
  * wants no other.
- * @throws {CommandError} that says what to set when nobody has the model; {TypeError} when a client refuses an option
+ * @throws {CommandError} that says what to set when no server has the model; {TypeError} when a client refuses an option
  */
 export async function chooseClient(
   settings: Settings,

@@ -45,8 +45,8 @@ export async function loadConversation(file: string, session: LLMSession): Promi
 
 /**
  * Writes a draft beside the file and renames it: the old file stays until the new text is complete, on a full disk and in a crash.
- * The draft has a name that nobody can guess and must not exist, so that it follows no link that somebody has put there. The file
- * is its owner's alone from then on, whatever its mode was.
+ * The draft has a random name and must not exist, so it follows no link that another program has put there. Only the owner can
+ * read the file afterwards, also if others could read it before.
  */
 async function replace(file: string, text: string): Promise<void> {
   const target = await targetOf(file);

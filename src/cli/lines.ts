@@ -58,7 +58,7 @@ class LineQueue {
     });
   }
 
-  /** Ctrl-C: stops whoever listens. False when nobody does. */
+  /** Ctrl-C: stops the listener. Returns false when there is none. */
   stop(): boolean {
     const listener = this.#listener;
     listener?.();

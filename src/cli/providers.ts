@@ -24,7 +24,7 @@ export interface Provider {
   readonly defaultModel?: string;
   /**
    * How much `defaultModel` is asked to think: as little as it can, since it is here for a quick answer. Absent where it does not think
-   * unasked, or where nobody knows what answers.
+   * unasked, or where the answering model is unknown.
    */
   readonly defaultReasoning?: ReasoningEffort;
   /** Where it listens unless `--base-url` says otherwise; present where the server is asked for its models. */

@@ -35,7 +35,7 @@ export interface ShowOptions {
 
 /**
  * Sends and shows. The first Ctrl-C stops the reply, at any moment; what had come stays.
- * @param send opens the stream; its signal fires when nobody wants it any more
+ * @param send opens the stream; its signal fires when the reply is no longer wanted
  * @throws whatever `send` throws that is no `SendError`
  */
 export async function showReply(

@@ -7,7 +7,7 @@ export function optionInShell(option: string, value: string): string {
   return `${option}${value.startsWith("-") ? "=" : " "}${wordInShell(value)}`;
 }
 
-/** In single quotes nothing stands for something else; in `$'…'`, which shells of this century know, bytes that nobody sees have names. */
+/** Single quotes keep every character as it is. `$'…'`, which bash and zsh read, writes invisible bytes as escapes. */
 function wordInShell(word: string): string {
   if (oneLine(word) !== word) return `$'${escaped(word)}'`;
   return /^[\w.:@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;

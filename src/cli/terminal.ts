@@ -87,7 +87,7 @@ export class Output {
     });
   }
 
-  /** Fires when nobody reads any more, as after `| head -1`, or nothing can be written; what is written then goes nowhere. */
+  /** Fires when the reader is gone, as after `| head -1`, or writing fails. Later writes are dropped. */
   get gone(): AbortSignal {
     return this.#gone.signal;
   }

@@ -17,7 +17,7 @@ export interface Felt {
   readonly firstWordsMs: number;
   /** To the last. */
   readonly totalMs: number;
-  /** Tokens written; `≈` marks an estimate, `?` that nobody knows. */
+  /** Tokens written; `≈` marks an estimate, `?` an unknown number. */
   readonly tokens: string;
 }
 
