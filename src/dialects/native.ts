@@ -1,0 +1,100 @@
+/** The relay's own wire: requests as JSON, replies as server-sent events. Pure functions both ways. */
+
+import type { MessageChunk } from "../contract/chunk.ts";
+import type { SendErrorData } from "../contract/errors.ts";
+import type { AssistantMessage, Message, ToolMessage, UserMessage } from "../contract/message.ts";
+
+/** The body of `POST /`: starts a run, or attaches to it when a request with this id has started it. */
+export interface StartRequest {
+  /** The id of the run: random, 22 to 128 characters of `A-Z a-z 0-9 _ -`. A repeated request carries the same. */
+  readonly run: string;
+  /** The conversation. Default: one of its own, named as the run. */
+  readonly chat?: string | undefined;
+  /** The whole conversation, for a relay without a session store. */
+  readonly messages?: readonly Message[] | undefined;
+  /** The new turn of the user, for a relay with a session store. */
+  readonly message?: UserMessage["content"] | undefined;
+  /** Results of calls that the last reply left open, for a relay with a session store. */
+  readonly results?: readonly ToolMessage[] | undefined;
+  /** The options that the relay allows a browser to choose. */
+  readonly options?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** The body of `POST /:chat/stop`. Without `run`, the chat's last run stops. */
+export interface StopRequest {
+  readonly run?: string | undefined;
+}
+
+/** One event of a reply. `id` is that of the log entry: absent while the run is not resumable. */
+export type NativeEvent =
+  /** The provider has accepted the request. The first event; repeated on every attach. */
+  | { readonly type: "opened"; readonly run: string; readonly provider: string; readonly model: string }
+  | { readonly type: "chunks"; readonly id?: string | undefined; readonly chunks: readonly MessageChunk[] }
+  /** The message so far, in the place of everything before. */
+  | { readonly type: "snapshot"; readonly id?: string | undefined; readonly message: AssistantMessage }
+  /** The server is about to close the connection, not the run: attach again after so many milliseconds. */
+  | { readonly type: "reconnect"; readonly afterMs: number }
+  /** The end of the run. A body without one of these two was cut. */
+  | { readonly type: "complete"; readonly message: AssistantMessage }
+  | { readonly type: "failed"; readonly error: SendErrorData };
+
+/** Returns the event as text for a `text/event-stream`. */
+export function encodeEvent(event: NativeEvent): string {
+  switch (event.type) {
+    case "chunks":
+      return frame(chunksJson(event.chunks), event.id);
+    case "snapshot":
+      return frame(JSON.stringify({ snapshot: event.message }), event.id);
+    case "opened": {
+      const { run, provider, model } = event;
+      return frame(JSON.stringify({ opened: { run, provider, model } }));
+    }
+    case "reconnect":
+      return frame(JSON.stringify({ reconnect: event.afterMs }));
+    case "complete":
+      return frame(JSON.stringify({ message: event.message }), END_ID);
+    case "failed":
+      return frame(JSON.stringify({ error: event.error }), END_ID);
+  }
+}
+
+/** The id of the end's event: no cursor, because nothing follows it. */
+export const END_ID = "end";
+
+/** Returns the event in the `data` (and `id`) of a server-sent event; `undefined` for one of a later version. */
+export function decodeEvent(data: string, id?: string): NativeEvent | undefined {
+  const value = JSON.parse(data) as Partial<Wire>;
+  if (value.text !== undefined)
+    return { type: "chunks", id, chunks: [{ type: "text", content: value.text, isFinal: false }] };
+  if (value.chunks) return { type: "chunks", id, chunks: value.chunks };
+  if (value.snapshot) return { type: "snapshot", id, message: value.snapshot };
+  if (value.opened) return { type: "opened", ...value.opened };
+  if (value.reconnect !== undefined) return { type: "reconnect", afterMs: value.reconnect };
+  if (value.message) return { type: "complete", message: value.message };
+  if (value.error) return { type: "failed", error: value.error };
+  return undefined;
+}
+
+/** The field that tells each event apart. `text` is short for chunks that are one text. */
+interface Wire {
+  readonly text: string;
+  readonly chunks: readonly MessageChunk[];
+  readonly snapshot: AssistantMessage;
+  readonly opened: { readonly run: string; readonly provider: string; readonly model: string };
+  readonly reconnect: number;
+  readonly message: AssistantMessage;
+  readonly error: SendErrorData;
+}
+
+function chunksJson(chunks: readonly MessageChunk[]): string {
+  const [only] = chunks;
+  if (chunks.length === 1 && only?.type === "text" && only.raw === undefined) {
+    return `{"text":${JSON.stringify(only.content)}}`;
+  }
+  return JSON.stringify({ chunks });
+}
+
+/** JSON has no line feed outside its escapes, so one `data` line holds it. */
+function frame(json: string, id?: string): string {
+  return id === undefined ? `data: ${json}\n\n` : `id: ${id}\ndata: ${json}\n\n`;
+}
