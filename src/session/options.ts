@@ -1,7 +1,7 @@
 /** The options of a session and of its turns, and their validation. */
 
-import type { ClientWrapper } from "../contract/client.ts";
-import type { Message, ToolCall } from "../contract/message.ts";
+import type { ClientWrapper, ReplyTo } from "../contract/client.ts";
+import type { AssistantMessage, Message, ToolCall } from "../contract/message.ts";
 import type { SendOptions, Tool } from "../contract/options.ts";
 import { unknownOption } from "../contract/unknown-option.ts";
 import { optionsFault } from "../contract/validate.ts";
@@ -98,6 +98,18 @@ export interface TurnOptions<Output = unknown> extends SendOptions<Output> {
    */
   readonly maxSteps?: number | undefined;
 }
+
+/** The named options, which `SessionOptions` types: so a session's type knows which ones it was given. */
+export type Named<Names extends PropertyKey> = { readonly [Name in Names]?: unknown };
+
+/**
+ * The reply to a turn of a session that was given these options. With `output`, and without `tools` in the turn, the
+ * session or its `defaults`, it has the value, or the turn has failed. A client with tools of its own may still ask for
+ * those.
+ */
+export type SessionReply<Output, Tools, Given> = [Given & ("tools" | "defaults")] extends [never]
+  ? ReplyTo<Output, Tools>
+  : AssistantMessage<Output>;
 
 const OPTION_NAMES = [
   "client",

@@ -1,9 +1,9 @@
 /** `LLMSession`: a client, a system prompt, the history, and a limit of the tokens that are sent. */
 
-import type { ClientWrapper, TypedClient } from "../contract/client.ts";
+import { type ClientWrapper, type TypedClient, typedReply } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
-import type { AssistantMessage, Message, UserMessage } from "../contract/message.ts";
-import type { SendOptions } from "../contract/options.ts";
+import type { Message, UserMessage } from "../contract/message.ts";
+import type { SendOptions, Tool } from "../contract/options.ts";
 import { MessageStream } from "../stream/message-stream.ts";
 import { createTokenCounter } from "../tokens/estimate.ts";
 import { type Ask, askNonStreamed, askStreamed } from "./ask.ts";
@@ -17,9 +17,11 @@ import {
   checkPlace,
   hasRunnableTool,
   maxStepsFault,
+  type Named,
   type OpenOptions,
   type RestoreOptions,
   type SessionOptions,
+  type SessionReply,
   type TurnOptions,
   turnDefaults,
   turnOptionsOf,
@@ -60,6 +62,8 @@ const DEFAULT_UNREAD_TIMEOUT_MS = 600_000;
  * A stream that is neither read to its end nor left keeps its turn under way, until it has not been read for ten
  * minutes (`unreadTimeoutMs`).
  *
+ * @typeParam Given the names of the options that the session was made with, which the compiler infers. A session
+ * without `tools` and `defaults` types `message.output` as present
  * @example
  * ```ts
  * import { LLMSession, OpenAIClient, OpenAIModel } from "cloudllm";
@@ -73,7 +77,7 @@ const DEFAULT_UNREAD_TIMEOUT_MS = 600_000;
  * }
  * ```
  */
-export class LLMSession implements AsyncDisposable {
+export class LLMSession<out Given extends keyof SessionOptions = keyof SessionOptions> implements AsyncDisposable {
   readonly #conversation: Conversation;
   readonly #maxSteps: number | undefined;
   readonly #onToolError: SessionOptions["onToolError"];
@@ -85,7 +89,7 @@ export class LLMSession implements AsyncDisposable {
   #closing: Promise<void> | undefined;
 
   /** @throws {TypeError} when an option is invalid, or the history could not be sent */
-  constructor(options: SessionOptions) {
+  constructor(options: SessionOptions & Named<Given>) {
     checkOptions(options);
     const { client, systemPrompt, maxTokens, counter, onInterrupt = "keep", maxSteps, history = [] } = options;
     this.#client = client;
@@ -102,9 +106,12 @@ export class LLMSession implements AsyncDisposable {
    * Returns the session that `toJSON` described, with its history, usage and settings.
    * @throws {TypeError} when `json` is not a saved session
    */
-  static fromJSON(json: unknown, options: RestoreOptions): LLMSession {
+  static fromJSON<Given extends keyof RestoreOptions = keyof RestoreOptions>(
+    json: unknown,
+    options: RestoreOptions & Named<Given>,
+  ): LLMSession<Given> {
     const { systemPrompt, maxTokens, onInterrupt, maxSteps, history, turns } = readSession(json);
-    const session = new LLMSession({
+    const session = new LLMSession<Given>({
       ...options,
       ...(systemPrompt !== undefined && { systemPrompt }),
       ...(maxTokens !== undefined && { maxTokens }),
@@ -138,9 +145,11 @@ export class LLMSession implements AsyncDisposable {
    * console.log((await session.sendMessage("Write a poem")).content);
    * ```
    */
-  static async open(options: OpenOptions): Promise<LLMSession> {
-    const { store, id, flushIntervalMs = DEFAULT_FLUSH_INTERVAL_MS, ...rest } = options;
-    const session = new LLMSession(rest);
+  static async open<Given extends keyof OpenOptions = keyof OpenOptions>(
+    options: OpenOptions & Named<Given>,
+  ): Promise<LLMSession<Extract<Given, keyof SessionOptions>>> {
+    const { store, id, flushIntervalMs = DEFAULT_FLUSH_INTERVAL_MS, ...rest }: OpenOptions = options;
+    const session = new LLMSession<Extract<Given, keyof SessionOptions>>(rest);
     checkPlace(store, id);
     try {
       await store.claim?.(id);
@@ -216,11 +225,12 @@ export class LLMSession implements AsyncDisposable {
    * @throws {SendError} kind `busy` while a turn is under way, `contextLength` when this turn alone exceeds
    * `maxTokens`, and any error of the client
    */
-  async sendMessage<Output = unknown>(
+  async sendMessage<Output = unknown, Tools extends readonly Tool[] | undefined = undefined>(
     input: TurnInput,
-    options: TurnOptions<Output> = {},
-  ): Promise<AssistantMessage<Output>> {
-    return (await this.#open(this.#begin(input, options, askNonStreamed))).finalMessage();
+    options: TurnOptions<Output> & { readonly tools?: Tools } = {},
+  ): Promise<SessionReply<Output, Tools, Given>> {
+    const reply = await (await this.#open(this.#begin(input, options, askNonStreamed))).finalMessage();
+    return typedReply<Output, Tools>(reply);
   }
 
   /**

@@ -171,8 +171,9 @@ export class MessageStream<out Output = unknown> implements AsyncIterable<Messag
   }
 
   /**
-   * Resolves with the complete message after reading the rest (with `finishReason: "stopped"` after `stop()` or a
-   * `break`). Chunks that a loop has not taken yet stay there for it.
+   * Resolves with the complete message after reading the rest. Chunks that a loop has not taken yet stay there for it.
+   * After `stop()` or a `break`, the message has `finishReason: "stopped"` and no `output`; so `output` is optional in
+   * the type of every stream's message. `sendMessage` types it as present.
    * @throws {SendError} when the reply fails.
    */
   finalMessage(): Promise<AssistantMessage<Output>> {

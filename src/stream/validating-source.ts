@@ -13,7 +13,7 @@ import { issuesText, validate } from "../schema/schema.ts";
 import type { ReplyFacts } from "./reply-facts.ts";
 import { type ChunkSink, type ChunkSource, NO_SINK } from "./source.ts";
 
-type Checks = Pick<SendOptions, "tools" | "output" | "invalidArguments" | "signal" | "timeouts">;
+type Checks = Pick<SendOptions, "tools" | "output" | "invalidArguments" | "signal" | "timeouts" | "providerOptions">;
 
 /**
  * Returns the same source with validation, or the source itself if nothing is to be validated. `timeouts.total` begins
@@ -22,7 +22,7 @@ type Checks = Pick<SendOptions, "tools" | "output" | "invalidArguments" | "signa
 export function validatingSource(source: ChunkSource, options: Checks): ChunkSource {
   const checksCalls = options.invalidArguments !== "deliver" && options.tools?.some((tool) => tool.parameters);
   if (!checksCalls && options.output === undefined) return source;
-  return new ValidatingSource(source, { ...options, tools: checksCalls ? options.tools : [] });
+  return new ValidatingSource(source, options, checksCalls ? options.tools : []);
 }
 
 /**
@@ -37,6 +37,8 @@ class ValidatingSource implements ChunkSource, ChunkSink {
   #sink: ChunkSink = NO_SINK;
   readonly #tools: ReadonlyMap<string, Tool>;
   readonly #output: SendOptions["output"];
+  /** The caller has sent tools, and the model may ask for them before it writes the value. */
+  readonly #hasTools: boolean;
   readonly #signal: AbortSignal | undefined;
   readonly #endsAt: number;
   readonly #text = new TextBuffer();
@@ -46,12 +48,14 @@ class ValidatingSource implements ChunkSource, ChunkSink {
   /** The rest is read for its usage alone, and is not validated. */
   #isUnseen = false;
 
-  constructor(source: ChunkSource, { tools, output, signal, timeouts }: Checks) {
+  constructor(source: ChunkSource, options: Checks, checkedTools: Checks["tools"]) {
+    const { tools, output, signal, timeouts, providerOptions } = options;
     this.facts = source.facts;
     this.#source = source;
     this.#endsAt = performance.now() + (timeouts?.total || Number.POSITIVE_INFINITY);
     this.#signal = signal;
-    this.#tools = new Map(tools?.map((tool) => [tool.name, tool]));
+    this.#tools = new Map(checkedTools?.map((tool) => [tool.name, tool]));
+    this.#hasTools = (tools?.length ?? 0) > 0 || providerOptions?.tools !== undefined;
     this.#output = output;
   }
 
@@ -198,7 +202,7 @@ class ValidatingSource implements ChunkSource, ChunkSink {
   #checkOutput(next: () => void): void {
     const schema = this.#output;
     const { facts } = this;
-    if (!schema || this.#isUnseen || facts.finishReason === "toolCalls") return next();
+    if (!schema || this.#isUnseen || (this.#hasTools && facts.finishReason === "toolCalls")) return next();
     const text = this.#text.toString();
     let value: unknown;
     try {

@@ -16,6 +16,8 @@ import {
   type OpenAIClient,
   rateLimit,
   type Schema,
+  type SessionOptions,
+  type SessionStore,
   type Tool,
   type TypedClient,
   tool,
@@ -81,11 +83,12 @@ const plain: ClientWrapper = {
 /** Never called, either. */
 async function askedThroughOthers(): Promise<void> {
   const session = new LLMSession({ client: plain });
-  expectTypeOf((await session.sendMessage("", { output: ZOD, maxSteps: 2 })).output).toEqualTypeOf<
+  expectTypeOf((await session.sendMessage("", { output: ZOD, maxSteps: 2 })).output).toEqualTypeOf<Recipe>();
+  expectTypeOf((await session.sendMessage("", { output: ZOD, tools: TOOLS })).output).toEqualTypeOf<
     Recipe | undefined
   >();
   expectTypeOf((await session.sendMessage("", { output: PLAIN })).output).toEqualTypeOf<unknown>();
-  expectTypeOf((await session.sendMessage<Recipe>("", { output: PLAIN })).output).toEqualTypeOf<Recipe | undefined>();
+  expectTypeOf((await session.sendMessage<Recipe>("", { output: PLAIN })).output).toEqualTypeOf<Recipe>();
   expectTypeOf(await session.sendMessage("")).toEqualTypeOf<AssistantMessage>();
   const stream = await session.sendMessageStream("", { output: VALIBOT });
   expectTypeOf(stream).toEqualTypeOf<MessageStream<Recipe>>();
@@ -100,6 +103,36 @@ async function askedThroughOthers(): Promise<void> {
   }
   const both: readonly (ClientWrapper & TypedClient)[] = [client, ...wrapped];
   expectTypeOf(both).not.toBeAny();
+}
+
+/** Never called, either: a session that may have tools of its own may still ask for them. */
+async function askedWithToolsOfTheSession(options: SessionOptions, store: SessionStore): Promise<void> {
+  const mayAsk = [
+    new LLMSession({ client: plain, tools: TOOLS }),
+    new LLMSession({ client: plain, defaults: { temperature: 0 } }),
+    new LLMSession(options),
+    LLMSession.fromJSON({}, { client: plain, tools: TOOLS }),
+    await LLMSession.open({ client: plain, store, id: "a", flushIntervalMs: 1, tools: TOOLS }),
+  ];
+  for (const session of mayAsk) {
+    expectTypeOf((await session.sendMessage("", { output: ZOD })).output).toEqualTypeOf<Recipe | undefined>();
+  }
+  const owesIt = [
+    new LLMSession({ client: plain, systemPrompt: "Cook.", maxTokens: 1 }),
+    LLMSession.fromJSON({}, { client: plain }),
+    await LLMSession.open({ client: plain, store, id: "a", flushIntervalMs: 1 }),
+  ] as const;
+  for (const session of owesIt) {
+    expectTypeOf((await session.sendMessage("", { output: ZOD })).output).toEqualTypeOf<Recipe>();
+  }
+  const each: LLMSession[] = [...mayAsk, ...owesIt];
+  for (const session of each) {
+    expectTypeOf((await session.sendMessage("", { output: ZOD })).output).toEqualTypeOf<Recipe | undefined>();
+  }
+  // @ts-expect-error
+  expect(() => new LLMSession({ client: plain, maxTokns: 1 })).toThrow();
+  // @ts-expect-error
+  await LLMSession.open({ client: plain, store, id: "a", flushInterval: 1 });
 }
 
 /** The arguments of a tool are what its schema returns; one with any arguments is a tool. */
@@ -171,6 +204,7 @@ const UNTYPED: readonly Tool[] = [
 test("what the compiler says above holds", () => {
   expect(asked).toBeInstanceOf(Function);
   expect(askedThroughOthers).toBeInstanceOf(Function);
+  expect(askedWithToolsOfTheSession).toBeInstanceOf(Function);
   expect([TOOLS, WRITTEN, UNTYPED]).toHaveLength(3);
   expect(() => new LLMSession({ client: plain, tools: WRITTEN })).not.toThrow();
 });
@@ -198,6 +232,22 @@ test.each([
   const { output } = await send(scriptedClient([{ text: JSON.stringify(recipe) }]));
   expect(output?.steps[0]?.minutes).toBe(20);
 });
+
+test.each<[string, (client: ClientWrapper) => Promise<unknown>]>([
+  ["a client", (client) => client.sendMessage(ASKED, { output: ZOD })],
+  ["a client's stream", async (client) => (await client.sendMessageStream(ASKED, { output: ZOD })).finalMessage()],
+  ["a session", (client) => new LLMSession({ client }).sendMessage("A recipe?", { output: ZOD })],
+  ["a fallback", (client) => fallback([client]).sendMessage(ASKED, { output: ZOD })],
+])(
+  "a tool that the model made up does not leave a program of %s without the value of its type",
+  async (_name, send) => {
+    const client = scriptedClient([{ steps: [{ toolCall: { id: "c1", name: "json", arguments: {} } }] }]);
+    await expect(send(client)).rejects.toMatchObject({
+      kind: "invalidOutput",
+      partial: { toolCalls: [{ name: "json" }] },
+    });
+  },
+);
 
 test("what is missing in a partial value is what may be missing", () => {
   type Partial = DeepPartial<{

@@ -1,6 +1,14 @@
 /** Calls and output are held against their schemas before anybody sees them as whole: in order, at once where it can be, never after the end. */
 
-import type { AssistantMessage, JsonSchema, MessageChunk, SendError, SendOptions, StandardSchema } from "cloudllm";
+import type {
+  AssistantMessage,
+  JsonSchema,
+  MessageChunk,
+  SendError,
+  SendOptions,
+  StandardSchema,
+  Tool,
+} from "cloudllm";
 import { describe, expect, test } from "vitest";
 import { MessageStream } from "../../src/stream/message-stream.ts";
 import { type ChunkSink, type ChunkSource, NO_SINK } from "../../src/stream/source.ts";
@@ -278,8 +286,13 @@ describe("tool calls", () => {
 });
 
 describe("output", () => {
-  const ended = async (content: string, finishReason: AssistantMessage["finishReason"], raw?: string) => {
-    const { stream, source } = open({ output: CITY });
+  const ended = async (
+    content: string,
+    finishReason: AssistantMessage["finishReason"],
+    raw?: string,
+    tools?: readonly Tool[],
+  ) => {
+    const { stream, source } = open({ output: CITY, tools });
     const done = stream.finalMessage();
     source.facts.finishReason = finishReason;
     if (raw !== undefined) source.facts.rawFinishReason = raw;
@@ -349,7 +362,7 @@ describe("output", () => {
   });
 
   test("is not owed by a reply that asks for tools first", async () => {
-    const message = await ended("Let me look.", "toolCalls");
+    const message = await ended("Let me look.", "toolCalls", undefined, [{ name: "look" }]);
     expect(message).not.toHaveProperty("output");
   });
 
