@@ -53,6 +53,8 @@ export class Body {
   #anyChunk = false;
   #readLength = 0;
   #anyEvent = false;
+  /** Kept only for `SendOptions.raw`. */
+  #lastEvent: unknown;
   /** The beginning of the body, as long as no event has come. */
   #beginning = "";
   /** The text that came in the same read as the first chunk, and is not read yet. */
@@ -116,7 +118,7 @@ export class Body {
         // Proxies lose the last blank line; an event that still parses is complete.
         if (last) this.#whole(() => this.#event(last.data, last.event));
         if (!this.#anyEvent && !isEventStream(this.#beginning)) throw new SyntaxError(decode(this.#beginning).trim());
-        if (!this.isComplete) this.decoder.end(false, sink.chunks);
+        if (!this.isComplete) this.#end(false);
       }
     }
     this.isComplete = true;
@@ -152,13 +154,13 @@ export class Body {
 
   /** Returns true when no later event matters. */
   #event(data: string, type: string): boolean {
-    const { sink, decode, protocol, facts } = this.#target;
+    const { decode, protocol, facts } = this.#target;
     this.#anyEvent = true;
     if (data[0] !== "{") {
       const text = data.trim();
       if (text === "") return false;
       if (text === "[DONE]") {
-        this.decoder.end(true, sink.chunks);
+        this.#end(true);
         this.isComplete = true;
         return true;
       }
@@ -169,7 +171,8 @@ export class Body {
     const alone = this.#readLength < SEVERAL_EVENTS * data.length;
     const event: unknown = alone ? parseExact(decode(data)) : this.#parse(data);
     if (data.length > 2 * MAX_DEPTH) checkDepth(event); // each level has two brackets
-    this.isComplete = this.#target.raw ? this.#pushRaw(event, type) : this.#push(event, type);
+    if (this.#target.raw) this.#lastEvent = event;
+    this.isComplete = this.#target.raw ? this.#marked(() => this.#push(event, type)) : this.#push(event, type);
     return this.isComplete;
   }
 
@@ -183,14 +186,21 @@ export class Body {
     return this.decoder.push(event, type, this.#target.sink.chunks);
   }
 
-  /** The same, with the event on its chunks, including those before an error. */
-  #pushRaw(event: unknown, type: string): boolean {
+  /** Closes what is open in the reply. Its last event belongs to the chunks that this makes. */
+  #end(isMarked: boolean): void {
+    const { sink, raw } = this.#target;
+    if (raw) this.#marked(() => this.decoder.end(isMarked, sink.chunks));
+    else this.decoder.end(isMarked, sink.chunks);
+  }
+
+  /** Decodes, and puts the last event on the chunks, including those before an error. */
+  #marked<T>(decode: () => T): T {
     const { chunks } = this.#target.sink;
     const from = chunks.length;
     try {
-      return this.#push(event, type);
+      return decode();
     } finally {
-      for (const chunk of chunks.slice(from)) Object.assign(chunk, { raw: event });
+      for (const chunk of chunks.slice(from)) Object.assign(chunk, { raw: this.#lastEvent });
     }
   }
 

@@ -74,17 +74,18 @@ export interface CitationChunk extends Citation, FromEvent {
  * A picture or a sound the model made, or a part of one. A chunk without `partial` completes its medium; all complete ones
  * are in `message.media`. The transcript of a sound arrives as text chunks.
  */
-export type MediaChunk = Media & {
-  readonly type: "media";
-  readonly content: "";
-  /** Counts the reply's media from 0: chunks of one medium share it. */
-  readonly index: number;
-  /** True when `data` is a piece: its bytes follow those of the chunks of this `index` before it. Else it replaces them. */
-  readonly append?: true;
-  /** True for a sketch the model made while thinking: always `partial`, never in the message. */
-  readonly thought?: true;
-  readonly isFinal: false;
-};
+export type MediaChunk = Media &
+  FromEvent & {
+    readonly type: "media";
+    readonly content: "";
+    /** Counts the reply's media from 0: chunks of one medium share it. */
+    readonly index: number;
+    /** True when `data` is a piece: its bytes follow those of the chunks of this `index` before it. Else it replaces them. */
+    readonly append?: true;
+    /** True for a sketch the model made while thinking: always `partial`, never in the message. */
+    readonly thought?: true;
+    readonly isFinal: false;
+  };
 
 /**
  * What was delivered and must be discarded; only with recovery switched on: the last `length` UTF-16 units of visible text and the

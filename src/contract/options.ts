@@ -220,8 +220,10 @@ export interface SendOptions<Output = unknown> {
    */
   readonly unsupported?: "error" | "ignore" | undefined;
   /**
-   * Whether each chunk of a stream carries the provider's event that it was read from, as `chunk.raw`; a non-streamed reply carries its whole
-   * body, as `message.raw`. Events that make no chunk are not shown. Wrappers that make chunks of their own leave it out.
+   * Whether each chunk of a stream carries the provider's event that it was read from, as `chunk.raw`. A non-streamed
+   * reply carries its complete body, as `message.raw`, unless `recover` reads it as a stream. Events that make no chunk
+   * are not shown. Wrappers and sessions pass `raw` on. A text that `recover` joined from several events carries the last
+   * of them. Chunks that come from no event (`rewind`, `toolResult`) have none.
    * @default false
    */
   readonly raw?: boolean | undefined;

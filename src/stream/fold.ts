@@ -57,7 +57,7 @@ export class Fold {
         this.#calls.deliver(chunk.toolCall);
         break;
       case "citation": {
-        const { type: _type, content: _content, isFinal: _isFinal, ...citation } = chunk;
+        const { type: _type, content: _content, isFinal: _isFinal, raw: _raw, ...citation } = chunk;
         this.#citations.push(citation);
         this.#shownCitations = undefined;
         break;

@@ -34,7 +34,7 @@ export function estimateMediaTokens({
 
 /** Returns the complete medium of a chunk; `undefined` for a preview or a piece. */
 export function completeMedium(chunk: MediaChunk): Media | undefined {
-  const { type: _type, content: _content, isFinal: _isFinal, index: _index, append, thought, ...media } = chunk;
+  const { index: _index, append, thought, ...media } = mediumOf(chunk);
   return append || thought || media.partial ? undefined : media;
 }
 
@@ -68,7 +68,7 @@ export class MediaCollector {
   }
 
   add(chunk: MediaChunk): void {
-    const { type: _type, content: _content, isFinal: _isFinal, index, append, thought, ...media } = chunk;
+    const { index, append, thought, ...media } = mediumOf(chunk);
     if (thought) return;
     const known = this.#arrived.get(index);
     const tokens = estimateMediaTokens(media);
@@ -129,6 +129,12 @@ export class MediaCollector {
     this.#unshown.clear();
     for (const arrived of this.#arrived.values()) this.#unshown.add(Object.assign(arrived, { place: undefined }));
   }
+}
+
+/** Returns a chunk without the fields that every chunk has. */
+function mediumOf(chunk: MediaChunk) {
+  const { type: _type, content: _content, isFinal: _isFinal, raw: _raw, ...medium } = chunk;
+  return medium;
 }
 
 function wholeOf({ media, joined }: Arrived): Media {

@@ -1,6 +1,6 @@
 /** A reply that, when it breaks, is brought to its end by further requests. */
 
-import type { MessageChunk, RewindChunk } from "../contract/chunk.ts";
+import type { MessageChunk, RewindChunk, TextChunk } from "../contract/chunk.ts";
 import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage, Message, Replay } from "../contract/message.ts";
 import type { Attempt } from "../contract/metrics.ts";
@@ -64,6 +64,8 @@ export class RecoveringSource implements ChunkSource, RelayTarget {
   #recoveries = 0;
   /** Joins a continuation to the text that was shown. */
   #remover: OverlapRemover | undefined;
+  /** The last text chunk that arrived. A text that is joined from several keeps its `raw`. */
+  #lastText: TextChunk | undefined;
   /**
    * The text to be discarded. It is reported with the first chunk that takes its place, not before: there may never be
    * one.
@@ -134,7 +136,7 @@ export class RecoveringSource implements ChunkSource, RelayTarget {
     for (const chunk of batch) {
       switch (chunk.type) {
         case "text":
-          this.#addText(chunk.content);
+          this.#addText(chunk);
           break;
         case "final":
           this.#closeRemover();
@@ -176,9 +178,9 @@ export class RecoveringSource implements ChunkSource, RelayTarget {
     return undefined;
   }
 
-  #addText(content: string): void {
-    if (!this.#remover?.isOpen) return this.#show({ rewind: 0, text: content });
-    this.#show(this.#remover.add(content));
+  #addText(chunk: TextChunk): void {
+    this.#lastText = chunk;
+    this.#show(this.#remover?.isOpen ? this.#remover.add(chunk.content) : { rewind: 0, text: chunk.content });
   }
 
   #closeRemover(): void {
@@ -191,7 +193,8 @@ export class RecoveringSource implements ChunkSource, RelayTarget {
     if (this.#remover?.isUnknown) throw this.#unjoined();
     if (rewind > 0) this.#rewind({ length: rewind, reasoningLength: 0 });
     if (text === "") return;
-    this.#push({ type: "text", content: text, isFinal: false });
+    const last = this.#lastText;
+    this.#push(last?.content === text ? last : { type: "text", isFinal: false, ...last, content: text });
     this.#shown.add(text);
   }
 

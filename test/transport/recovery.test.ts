@@ -744,6 +744,7 @@ describe("a reply that the provider goes on writing", () => {
       await RESPONSES.client(server.port, { recover: "resume" }).sendMessageStream(QUESTION),
     );
     expect(message?.content).toBe("The river begins high up.");
+    await vi.waitFor(() => expect(server.requests).toHaveLength(4)); // nobody waits for the cancelling
     expect(server.requests.map(({ head }) => head.split(" ").slice(0, 2).join(" ")).sort()).toEqual([
       "GET /v1/responses/resp_1?stream=true&starting_after=3",
       "POST /v1/responses",
