@@ -31,8 +31,9 @@ export interface RunRequest {
 export type LogEntry =
   | { readonly id: EntryId; readonly type: "chunks"; readonly chunks: readonly MessageChunk[] }
   /**
-   * The message so far. It takes the place of every entry before it: a log deletes those. `after` is the id of the entry
-   * that it follows, absent for none. A viewer that has seen exactly that one skips the snapshot; every other viewer
+   * The message so far. It takes the place of every entry before it: a log deletes those. Its id need not follow the last
+   * one in the log: entries that the log missed while it was away are in the message. `after` is the id of the entry that
+   * it follows, absent for none. A viewer that has seen exactly that one skips the snapshot; every other viewer
    * discards its text and shows the snapshot's.
    */
   | { readonly id: EntryId; readonly type: "snapshot"; readonly message: AssistantMessage; readonly after?: EntryId };
@@ -75,6 +76,8 @@ export interface LogWriter {
    * has sealed the run; `undefined` when the run was deleted or taken over.
    */
   end(end: RunEnd): Promise<RunEnd | undefined>;
+  /** Gives the lease back without an end, so that another process takes the run over at once. The last call. */
+  release(): Promise<void>;
 }
 
 /** The last run of a chat. */
@@ -92,7 +95,10 @@ export interface ChatRun {
 export interface ReplyLog {
   /** Time without a renewal after which the writer of a run counts as dead, in milliseconds. */
   readonly leaseMs: number;
-  /** Begins a run. Resolves with its writer, and with `undefined` when the id is taken. Of several callers one wins. */
+  /**
+   * Begins a run. Resolves with its writer, and with `undefined` when the id is taken. Of several callers one wins.
+   * @throws when the log cannot be reached, or has no room: the run goes on without a log
+   */
   begin(head: RunHead): Promise<LogWriter | undefined>;
   /**
    * Takes the lease of a run whose writer is dead, as its next attempt. Resolves with `undefined` when the run has a
