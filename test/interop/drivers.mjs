@@ -1,0 +1,88 @@
+/** The databases' own drivers behind one face. They are loaded when they are used: this module can be imported without them. */
+
+import { existsSync } from "node:fs";
+import { isBuiltin } from "node:module";
+
+const has = (name) => existsSync(new URL(`node_modules/${name}`, import.meta.url));
+const isHere = { betterSqlite: has("better-sqlite3/build/Release"), nodeSqlite: isBuiltin("node:sqlite") };
+
+export const driversMissing = ["ioredis6", "redis6", "pg", "postgres"].every(has)
+  ? undefined
+  : "the databases' drivers are not installed: npm ci --prefix test/interop";
+export const sqliteMissing =
+  isHere.betterSqlite || isHere.nodeSqlite ? undefined : "there is neither better-sqlite3 nor node:sqlite";
+
+const ioredis = (name, load) => ({
+  name,
+  async connect(url) {
+    const { Redis } = await load();
+    const client = new Redis(url, { retryStrategy: () => 20 });
+    client.on("error", () => undefined);
+    return { client, close: async () => client.disconnect() };
+  },
+});
+
+const nodeRedis = (name, load) => ({
+  name,
+  async connect(url) {
+    const { createClient } = await load();
+    const client = createClient({ url, socket: { reconnectStrategy: 20 } });
+    client.on("error", () => undefined);
+    await client.connect();
+    return { client, close: async () => client.destroy() };
+  },
+});
+
+export const redisDrivers = [
+  ioredis("ioredis 5", () => import("ioredis")),
+  ioredis("ioredis 6", () => import("ioredis6")),
+  nodeRedis("node-redis 5", () => import("redis")),
+  nodeRedis("node-redis 6", () => import("redis6")),
+];
+
+export const postgresDrivers = [
+  {
+    name: "a Pool of pg",
+    async connect(url) {
+      const { default: pg } = await import("pg");
+      const client = new pg.Pool({ connectionString: url, max: 4 });
+      client.on("error", () => undefined);
+      return { client, close: () => client.end() };
+    },
+  },
+  {
+    name: "a Client of pg",
+    async connect(url) {
+      const { default: pg } = await import("pg");
+      const client = new pg.Client({ connectionString: url });
+      client.on("error", () => undefined);
+      await client.connect();
+      return { client, close: () => client.end() };
+    },
+  },
+  {
+    name: "postgres.js",
+    async connect(url) {
+      const { default: postgres } = await import("postgres");
+      const client = postgres(url, { max: 4, onnotice: () => undefined, backoff: () => 0.02 });
+      return { client, close: () => client.end({ timeout: 1 }) };
+    },
+  },
+];
+
+export const sqliteDrivers = [
+  isHere.betterSqlite && {
+    name: "better-sqlite3",
+    async open(path) {
+      const { default: Database } = await import("better-sqlite3");
+      return new Database(path);
+    },
+  },
+  isHere.nodeSqlite && {
+    name: "node:sqlite",
+    async open(path) {
+      const { DatabaseSync } = await import("node:sqlite");
+      return new DatabaseSync(path);
+    },
+  },
+].filter(Boolean);
