@@ -25,11 +25,32 @@ export interface StopRequest {
   readonly run?: string | undefined;
 }
 
+/** The body of an answer that is not a reply: why the relay, or the provider behind it, has refused the request. */
+export interface RefusalBody {
+  readonly error: Pick<
+    SendErrorData,
+    "kind" | "message" | "code" | "status" | "retryable" | "retryAfterMs" | "requestId"
+  >;
+}
+
+/** The answer to `GET /:chat`: the conversation as far as the relay keeps it. */
+export interface ChatHistory {
+  readonly messages: readonly Message[];
+  /** The chat's last run, which is being written or has ended. Its reply is the last message once it has ended. */
+  readonly run?: string | undefined;
+}
+
 /** One event of a reply. `id` is that of the log entry: absent while the run is not resumable. */
 export type NativeEvent =
   /** The provider has accepted the request. The first event; repeated on every attach. */
   | { readonly type: "opened"; readonly run: string; readonly provider: string; readonly model: string }
-  | { readonly type: "chunks"; readonly id?: string | undefined; readonly chunks: readonly MessageChunk[] }
+  | {
+      readonly type: "chunks";
+      readonly id?: string | undefined;
+      /** The id that the chunks follow, where those of several entries are joined. Absent: the number before `id`. */
+      readonly after?: string | undefined;
+      readonly chunks: readonly MessageChunk[];
+    }
   /** The message so far, in the place of everything before. */
   | { readonly type: "snapshot"; readonly id?: string | undefined; readonly message: AssistantMessage }
   /** The server is about to close the connection, not the run: attach again after so many milliseconds. */
@@ -42,7 +63,7 @@ export type NativeEvent =
 export function encodeEvent(event: NativeEvent): string {
   switch (event.type) {
     case "chunks":
-      return frame(chunksJson(event.chunks), event.id);
+      return frame(chunksJson(event.chunks, event.after), event.id);
     case "snapshot":
       return frame(JSON.stringify({ snapshot: event.message }), event.id);
     case "opened": {
@@ -64,9 +85,10 @@ export const END_ID = "end";
 /** Returns the event in the `data` (and `id`) of a server-sent event; `undefined` for one of a later version. */
 export function decodeEvent(data: string, id?: string): NativeEvent | undefined {
   const value = JSON.parse(data) as Partial<Wire>;
+  const { after } = value;
   if (value.text !== undefined)
-    return { type: "chunks", id, chunks: [{ type: "text", content: value.text, isFinal: false }] };
-  if (value.chunks) return { type: "chunks", id, chunks: value.chunks };
+    return { type: "chunks", id, after, chunks: [{ type: "text", content: value.text, isFinal: false }] };
+  if (value.chunks) return { type: "chunks", id, after, chunks: value.chunks };
   if (value.snapshot) return { type: "snapshot", id, message: value.snapshot };
   if (value.opened) return { type: "opened", ...value.opened };
   if (value.reconnect !== undefined) return { type: "reconnect", afterMs: value.reconnect };
@@ -77,6 +99,7 @@ export function decodeEvent(data: string, id?: string): NativeEvent | undefined 
 
 /** The field that tells each event apart. `text` is short for chunks that are one text. */
 interface Wire {
+  readonly after: string;
   readonly text: string;
   readonly chunks: readonly MessageChunk[];
   readonly snapshot: AssistantMessage;
@@ -86,12 +109,13 @@ interface Wire {
   readonly error: SendErrorData;
 }
 
-function chunksJson(chunks: readonly MessageChunk[]): string {
+function chunksJson(chunks: readonly MessageChunk[], after: string | undefined): string {
   const [only] = chunks;
   if (chunks.length === 1 && only?.type === "text" && only.raw === undefined) {
-    return `{"text":${JSON.stringify(only.content)}}`;
+    const text = JSON.stringify(only.content);
+    return after === undefined ? `{"text":${text}}` : `{"text":${text},"after":"${after}"}`;
   }
-  return JSON.stringify({ chunks });
+  return JSON.stringify({ chunks, after });
 }
 
 /** JSON has no line feed outside its escapes, so one `data` line holds it. */
