@@ -16,6 +16,8 @@ export interface StartRequest {
   readonly message?: UserMessage["content"] | undefined;
   /** Results of calls that the last reply left open, for a relay with a session store. */
   readonly results?: readonly ToolMessage[] | undefined;
+  /** Asks for another reply to the last turn of the user, for a relay with a session store. */
+  readonly regenerate?: boolean | undefined;
   /** The options that the relay allows a browser to choose. */
   readonly options?: Readonly<Record<string, unknown>> | undefined;
 }

@@ -1,0 +1,72 @@
+/** Pages of other origins: refused, unless the relay lists them. Decides from headers alone. */
+
+import type { Policy } from "./policy.ts";
+import { Refusal } from "./refusal.ts";
+
+type Rules = Pick<Policy, "origins" | "credentials">;
+
+/** How long a browser remembers the answer to a preflight, in seconds. */
+const MAX_AGE_S = 7_200;
+
+const ALLOWED_METHODS = "GET, POST, OPTIONS";
+const ALLOWED_HEADERS = "content-type, authorization, last-event-id, x-run-id";
+const EXPOSED_HEADERS = "x-stream-id, retry-after, x-request-id";
+
+/**
+ * Returns the refusal of a request that another site's page makes in the name of its visitor; `undefined` when the request
+ * may go on. A request without `Origin` is not a page's, or reads only.
+ */
+export function originRefusal(request: Request, rules: Rules): Refusal | undefined {
+  const origin = request.headers.get("origin");
+  if (origin !== null && !isSameOrigin(request, origin) && !rules.origins.includes(origin)) {
+    return new Refusal(403, "permission", "Pages of this origin may not use the relay.");
+  }
+  const isListed = origin !== null && rules.origins.includes(origin);
+  const isCrossSite = request.headers.get("sec-fetch-site") === "cross-site";
+  if (isCrossSite && request.headers.has("cookie") && !(isListed && rules.credentials)) {
+    return new Refusal(403, "permission", "Pages of other sites may not send cookies to the relay.");
+  }
+  return undefined;
+}
+
+/** Returns the headers that let a listed page read a response; none for other requests. */
+export function corsHeaders(request: Request, { origins, credentials }: Rules): Readonly<Record<string, string>> {
+  if (origins.length === 0) return {};
+  const origin = request.headers.get("origin");
+  if (origin === null || !origins.includes(origin)) return { vary: "Origin" };
+  return {
+    vary: "Origin",
+    "access-control-allow-origin": origin,
+    "access-control-expose-headers": EXPOSED_HEADERS,
+    ...(credentials && { "access-control-allow-credentials": "true" }),
+  };
+}
+
+/** Returns the answer to `OPTIONS`. A page of an origin that is not listed learns nothing from it. */
+export function preflightResponse(request: Request, rules: Rules): Response {
+  const headers = corsHeaders(request, rules);
+  if (!("access-control-allow-origin" in headers)) {
+    return new Response(null, { status: 204, headers: { ...headers, allow: ALLOWED_METHODS } });
+  }
+  return new Response(null, {
+    status: 204,
+    headers: {
+      ...headers,
+      "access-control-allow-methods": ALLOWED_METHODS,
+      "access-control-allow-headers": ALLOWED_HEADERS,
+      "access-control-max-age": String(MAX_AGE_S),
+    },
+  });
+}
+
+/**
+ * A proxy may have changed the host and the scheme of the address, so that `Origin` does not equal them. The browser's own
+ * `Sec-Fetch-Site`, which no page can set, decides first.
+ */
+function isSameOrigin(request: Request, origin: string): boolean {
+  const site = request.headers.get("sec-fetch-site");
+  if (site !== null) return site === "same-origin" || site === "none";
+  if (!URL.canParse(origin)) return false;
+  const { host } = new URL(origin);
+  return host !== "" && (host === new URL(request.url).host || host === request.headers.get("host"));
+}

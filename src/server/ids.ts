@@ -1,0 +1,28 @@
+/** The ids that clients choose: they stand in addresses, headers, events and keys of a log. */
+
+import { badRequest } from "./refusal.ts";
+
+const RUN_ID = /^[A-Za-z0-9_-]{22,128}$/;
+const CHAT_ID = /^[A-Za-z0-9_-]{1,128}$/;
+
+/** Whether a value is the id of a run: long enough for 128 random bits. */
+export function isRunId(value: unknown): value is string {
+  return typeof value === "string" && RUN_ID.test(value);
+}
+
+/** Whether a value is the id of a chat. */
+export function isChatId(value: unknown): value is string {
+  return typeof value === "string" && CHAT_ID.test(value);
+}
+
+/** @throws {Refusal} 400 when the value is not the id of a run */
+export function checkedRunId(value: unknown): string {
+  if (isRunId(value)) return value;
+  throw badRequest("`run` must be 22 to 128 random characters of A-Z, a-z, 0-9, _ and -.");
+}
+
+/** @throws {Refusal} 400 when the value is not the id of a chat */
+export function checkedChatId(value: unknown): string {
+  if (isChatId(value)) return value;
+  throw badRequest("`chat` must be 1 to 128 characters of A-Z, a-z, 0-9, _ and -.");
+}

@@ -1,0 +1,137 @@
+/** What a request asks the relay to start or stop, checked: everything in it is a stranger's. */
+
+import type { Message, ToolMessage, UserMessage } from "../contract/message.ts";
+import type { SendOptions, Tool } from "../contract/options.ts";
+import { optionsFault } from "../contract/validate.ts";
+import type { StartRequest, StopRequest } from "../dialects/native.ts";
+import { isJsonObject, type JsonObject } from "../platform/json-object.ts";
+import { checkedChatId, checkedRunId } from "./ids.ts";
+import { checkedContent, checkedMessages, checkedResults, type TurnRules } from "./incoming-message.ts";
+import type { Policy } from "./policy.ts";
+import { badRequest } from "./refusal.ts";
+import { jsonBodyOf } from "./request-body.ts";
+import type { Signer } from "./signature.ts";
+
+/** The run that a request asks for, checked. */
+export interface CheckedStart {
+  readonly run: string;
+  readonly chat: string;
+  readonly turn: StartTurn;
+  /** The options that the browser may choose, and the server's cap on tokens. */
+  readonly options: SendOptions;
+  /** The name of a client in the option `models`. Absent for the relay's own client. */
+  readonly model?: string;
+}
+
+/** What the run answers: a conversation, or with a session store, what is new in it. */
+export type StartTurn =
+  | { readonly type: "messages"; readonly messages: readonly Message[] }
+  | { readonly type: "message"; readonly content: UserMessage["content"] }
+  | { readonly type: "results"; readonly results: readonly ToolMessage[] }
+  | { readonly type: "regenerate" };
+
+/** What decides about a start, in addition to the policy. */
+export interface StartRules {
+  readonly policy: Policy;
+  readonly user: string;
+  /** Of the option `secret`. */
+  readonly signer: Signer | undefined;
+  /** The names of the server's tools, which a browser's tools may not take. */
+  readonly toolNames: readonly string[];
+}
+
+const MAX_CLIENT_TOOLS = 32;
+const MAX_SCHEMA_LENGTH = 16_000;
+
+/**
+ * Reads and checks a start. Fields that it does not know are ignored.
+ * @throws {Refusal} 400, 408, 413 or 415
+ */
+export async function startRequestOf(request: Request, rules: StartRules): Promise<CheckedStart> {
+  const { policy, user, signer } = rules;
+  const body = checkedObject(await jsonBodyOf(request, policy.limits), "The body");
+  const run = checkedRunId(body.run);
+  const chat = body.chat === undefined ? run : checkedChatId(body.chat);
+  const turn = await turnOf(body, { ...policy, user, signer });
+  const options = checkedObject(body.options ?? {}, "`options`");
+  const model = modelOf(options, policy);
+  return { run, chat, turn, options: optionsOf(options, rules), ...(model !== undefined && { model }) };
+}
+
+/**
+ * Reads and checks a stop.
+ * @throws {Refusal} 400, 408, 413 or 415
+ */
+export async function stopRequestOf(request: Request, limits: Policy["limits"]): Promise<StopRequest> {
+  const { run } = checkedObject(await jsonBodyOf(request, limits), "The body");
+  return run === undefined ? {} : { run: checkedRunId(run) };
+}
+
+async function turnOf(body: Fields<StartRequest>, rules: TurnRules): Promise<StartTurn> {
+  const { messages, message, results, regenerate } = body;
+  if (rules.history !== "server") {
+    return { type: "messages", messages: await checkedMessages(messages, rules) };
+  }
+  if (messages !== undefined) {
+    throw badRequest("`messages` is not taken: the server keeps the conversation. Send the new turn as `message`.");
+  }
+  if ([message, results, regenerate || undefined].filter((field) => field !== undefined).length !== 1) {
+    throw badRequest("The body must hold one of `message`, `results` and `regenerate`.");
+  }
+  if (message !== undefined) return { type: "message", content: checkedContent(message, rules) };
+  if (results !== undefined) return { type: "results", results: checkedResults(results, rules) };
+  return { type: "regenerate" };
+}
+
+function modelOf({ model }: JsonObject, { allow, models }: Policy): string | undefined {
+  if (model === undefined || !allow.includes("model")) return undefined;
+  if (typeof model === "string" && Object.hasOwn(models, model)) return model;
+  throw badRequest(`\`options.model\` must be one of ${Object.keys(models).join(", ")}.`);
+}
+
+function optionsOf(given: JsonObject, { policy, toolNames }: StartRules): SendOptions {
+  const { allow, limits, clientTools } = policy;
+  const chosen: Record<string, unknown> = {};
+  for (const name of allow) {
+    if (name !== "model" && Object.hasOwn(given, name) && given[name] !== null) chosen[name] = given[name];
+  }
+  if (clientTools && given.tools !== undefined) chosen.tools = toolsOf(given.tools, toolNames);
+  const fault = optionsFault(chosen);
+  if (fault !== undefined) throw badRequest(fault);
+  const options = chosen as SendOptions; // as `optionsFault` says
+  if (limits.maxOutputTokens === undefined) return options;
+  return { ...options, maxOutputTokens: Math.min(options.maxOutputTokens ?? Infinity, limits.maxOutputTokens) };
+}
+
+/** Tools without `run`: their calls go to the browser. */
+function toolsOf(value: unknown, taken: readonly string[]): readonly Tool[] {
+  if (!Array.isArray(value) || value.length > MAX_CLIENT_TOOLS) {
+    throw badRequest(`\`options.tools\` must be an array of at most ${MAX_CLIENT_TOOLS} tools.`);
+  }
+  return value.map((item: unknown, index) => {
+    const subject = `\`options.tools[${index}]\``;
+    const { name, description, parameters } = checkedObject(item, subject);
+    if (typeof name !== "string") throw badRequest(`${subject} has no name.`);
+    if (taken.includes(name)) throw badRequest(`${subject} has the name of a tool of the server.`);
+    if (parameters !== undefined && !isJsonObject(parameters)) {
+      throw badRequest(`${subject} has \`parameters\` that are not a JSON Schema.`);
+    }
+    const length = JSON.stringify(parameters ?? {}).length + (typeof description === "string" ? description.length : 0);
+    if (length > MAX_SCHEMA_LENGTH) {
+      throw badRequest(`${subject} must have at most ${MAX_SCHEMA_LENGTH} characters of description and schema.`);
+    }
+    return {
+      name,
+      ...(typeof description === "string" && { description }),
+      ...(parameters !== undefined && { parameters }),
+    };
+  });
+}
+
+/** An object of which only the names of the fields are known. */
+type Fields<Shape> = { readonly [Name in keyof Shape]?: unknown };
+
+function checkedObject(value: unknown, subject: string): JsonObject {
+  if (isJsonObject(value)) return value;
+  throw badRequest(`${subject} must be an object.`);
+}
