@@ -1,8 +1,8 @@
-/** The pieces in which a reply arrives. */
+/** The pieces of a reply as it arrives. */
 
 import type { AssistantMessage, Citation, Media, ProviderToolCall, ToolCall } from "./message.ts";
 
-/** What every chunk may carry. */
+/** Fields that every chunk may have. */
 interface FromEvent {
   /** The provider's event that the chunk was read from, parsed. Present only with `SendOptions.raw`. */
   readonly raw?: unknown;
@@ -23,7 +23,9 @@ export interface ReasoningChunk extends FromEvent {
   readonly isFinal: false;
 }
 
-/** A piece of a tool call's arguments: to show progress with, not to run. `index` counts the reply's calls from 0. */
+/**
+ * A piece of a tool call's arguments, for showing progress; do not run it. `index` counts the reply's calls from 0.
+ */
 export interface ToolCallDeltaChunk extends FromEvent {
   readonly type: "toolCallDelta";
   readonly content: "";
@@ -34,7 +36,7 @@ export interface ToolCallDeltaChunk extends FromEvent {
   readonly isFinal: false;
 }
 
-/** A whole tool call, after the provider closed it and its arguments parsed. */
+/** A complete tool call. The provider closed it, and its arguments parsed. */
 export interface ToolCallChunk extends FromEvent {
   readonly type: "toolCall";
   readonly content: "";
@@ -42,7 +44,7 @@ export interface ToolCallChunk extends FromEvent {
   readonly isFinal: false;
 }
 
-/** What a tool that ran answered. */
+/** The result of a tool that ran. */
 export interface ToolResultChunk {
   readonly type: "toolResult";
   readonly content: "";
@@ -50,12 +52,14 @@ export interface ToolResultChunk {
   readonly name: string;
   readonly result: string;
   readonly isError: boolean;
-  /** What the tool threw; not enumerable (see `ToolMessage.error`). Absent when the model made the mistake. */
+  /**
+   * The error that the tool threw; not enumerable (see `ToolMessage.error`). Absent when the model made the mistake.
+   */
   readonly error?: unknown;
   readonly isFinal: false;
 }
 
-/** A tool that the provider ran itself has answered; nothing is to be done about it. */
+/** A call of a tool that the provider ran itself, with its answer. The caller does not answer it. */
 export interface ProviderToolCallChunk extends FromEvent {
   readonly type: "providerToolCall";
   readonly content: "";
@@ -71,8 +75,8 @@ export interface CitationChunk extends Citation, FromEvent {
 }
 
 /**
- * A picture or a sound the model made, or a part of one. A chunk without `partial` completes its medium; all complete ones
- * are in `message.media`. The transcript of a sound arrives as text chunks.
+ * A picture or a sound that the model made, or a part of one. A chunk without `partial` completes its medium. All
+ * complete media are in `message.media`. The transcript of a sound arrives as text chunks.
  */
 export type MediaChunk = Media &
   FromEvent & {
@@ -80,17 +84,20 @@ export type MediaChunk = Media &
     readonly content: "";
     /** Counts the reply's media from 0: chunks of one medium share it. */
     readonly index: number;
-    /** True when `data` is a piece: its bytes follow those of the chunks of this `index` before it. Else it replaces them. */
+    /**
+     * True when `data` is a piece: its bytes follow those of earlier chunks with this `index`. Otherwise it replaces
+     * them.
+     */
     readonly append?: true;
-    /** True for a sketch the model made while thinking: always `partial`, never in the message. */
+    /** True for a sketch that the model made while thinking. A sketch is always `partial` and never in the message. */
     readonly thought?: true;
     readonly isFinal: false;
   };
 
 /**
- * What was delivered and must be discarded; only with recovery switched on: the last `length` UTF-16 units of visible text and the
- * last `reasoningLength` of the thinking, with the sources named for them, and every tool call that was begun and not
- * delivered. Its place is taken by what follows.
+ * Discards delivered text: the last `length` UTF-16 units of visible text and the last `reasoningLength` of thinking.
+ * The citations of that text and the tool calls that were begun and not delivered are discarded also. The chunks that
+ * follow replace them. Only a call with recovery emits it.
  */
 export interface RewindChunk {
   readonly type: "rewind";
@@ -100,7 +107,7 @@ export interface RewindChunk {
   readonly isFinal: false;
 }
 
-/** The end of a reply: the one chunk with `isFinal`, and the last. */
+/** The end of a reply: the last chunk, and the only one with `isFinal`. */
 export interface FinalChunk<Output = unknown> {
   readonly type: "final";
   readonly content: "";
@@ -109,8 +116,8 @@ export interface FinalChunk<Output = unknown> {
 }
 
 /**
- * One incremental piece of a reply, told apart by `type`. Every member has `content` (visible text, `""` where there is
- * none) and `isFinal`, so the simplest loop needs no narrowing.
+ * One piece of a reply; `type` is the discriminant. Every member has `content` (visible text, or `""`) and `isFinal`,
+ * so the simplest loop needs no narrowing.
  */
 export type MessageChunk<Output = unknown> =
   | TextChunk

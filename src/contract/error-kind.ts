@@ -1,30 +1,30 @@
-/** The kinds of failure: one table, from which the type and the default of `retryable` are read. */
+/** The kinds of failure: one table, which gives the type and the default of `retryable`. */
 
 /**
- * What went wrong, as a closed set a program can switch on.
+ * The cause of a failure, as a closed set that a program can switch on.
  *
  * - `authentication`: the key is missing, wrong or revoked.
- * - `permission`: the key is good but may not do this, or the account cannot pay for it.
- * - `notFound`: no such model or address.
- * - `invalidRequest`: the request is malformed; nothing was sent, or the provider refused it.
+ * - `permission`: the key is valid but may not do this, or the account cannot pay for it.
+ * - `notFound`: the model or the address does not exist.
+ * - `invalidRequest`: the request is malformed; it was not sent, or the provider refused it.
  * - `contextLength`: the conversation does not fit into the model's context window.
- * - `contentFilter`: the provider withheld the reply for its content.
+ * - `contentFilter`: the provider withheld the reply because of its content.
  * - `rateLimit`: too many requests or tokens for now (see `retryAfterMs`), or a spent quota (not `retryable` then).
  * - `overloaded`: the provider has no capacity at the moment.
  * - `server`: the provider failed.
- * - `network`: no connection, or it broke.
- * - `timeout`: a deadline passed; `phase` says which.
+ * - `network`: the connection failed or broke.
+ * - `timeout`: a deadline passed; `phase` names it.
  * - `truncated`: the reply ended before the provider finished it.
- * - `protocol`: the answer is not what the protocol promises.
+ * - `protocol`: the response breaks the provider's protocol.
  * - `aborted`: the caller's signal fired.
- * - `unsupported`: this provider, model or runtime cannot do what was asked.
- * - `invalidOutput`: the reply does not match the schema that was asked for.
+ * - `unsupported`: this provider, model or runtime lacks the requested feature.
+ * - `invalidOutput`: the reply does not match the requested schema.
  * - `busy`: the session is in the middle of another turn, or another process has it.
- * - `storage`: the store of a session could not read or write; `cause` says why.
+ * - `storage`: the store of a session could not read or write; `cause` has the reason.
  */
 export type SendErrorKind = keyof typeof RETRYABLE;
 
-/** Every kind, and whether the same request may succeed when sent again after it. */
+/** Every kind, with whether the same request may succeed when it is sent again. */
 const RETRYABLE = {
   authentication: false,
   permission: false,
@@ -46,12 +46,12 @@ const RETRYABLE = {
   storage: false,
 } as const;
 
-/** Whether a value, such as one from another thread, is a kind. */
+/** Returns whether a value, such as one from another thread, is a kind. */
 export function isSendErrorKind(value: unknown): value is SendErrorKind {
   return typeof value === "string" && Object.hasOwn(RETRYABLE, value);
 }
 
-/** Whether the same request may succeed when it is sent again after a failure of this kind. */
+/** Returns whether the same request may succeed when it is sent again after a failure of this kind. */
 export function isRetryable(kind: SendErrorKind): boolean {
   return RETRYABLE[kind];
 }

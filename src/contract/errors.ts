@@ -5,7 +5,7 @@ import { isRetryable, type SendErrorKind, type TimeoutPhase } from "./error-kind
 import type { AssistantMessage } from "./message.ts";
 import type { Attempt } from "./metrics.ts";
 
-/** What is known about a failure. Absent means not known. */
+/** The known facts of a failure. Absent means not known. */
 export interface SendErrorFacts {
   readonly provider?: string | undefined;
   readonly model?: string | undefined;
@@ -19,7 +19,7 @@ export interface SendErrorFacts {
   readonly retryable?: boolean | undefined;
   /** How long the provider asks to wait, in milliseconds. */
   readonly retryAfterMs?: number | undefined;
-  /** Which deadline passed, and how long was waited until it did, in milliseconds. */
+  /** The deadline that passed, and the wait until then in milliseconds. */
   readonly phase?: TimeoutPhase | undefined;
   readonly waitedMs?: number | undefined;
   /** Every request that was sent for this call. */
@@ -34,7 +34,7 @@ export interface SendErrorFacts {
 export type SendErrorData = Omit<SendErrorFacts, "cause"> & { readonly kind: SendErrorKind; readonly message: string };
 
 /**
- * Why a reply failed. The only error that `ClientWrapper`s and sessions throw at a call (law 4).
+ * The failure of a reply. `ClientWrapper`s and sessions throw no other error at a call (law 4).
  *
  * @example
  * ```ts
@@ -44,7 +44,7 @@ export type SendErrorData = Omit<SendErrorFacts, "cause"> & { readonly kind: Sen
  *   try {
  *     return (await client.sendMessage([{ role: "user", content: question }])).content;
  *   } catch (error) {
- *     if (error instanceof SendError && error.partial) return error.partial.content; // nothing paid for is lost
+ *     if (error instanceof SendError && error.partial) return error.partial.content; // keeps the text that was paid for
  *     throw error;
  *   }
  * }
@@ -77,7 +77,7 @@ export class SendError extends Error {
     }
   }
 
-  /** The same error with more facts; what it already knows stays. */
+  /** Returns the same error with more facts. Facts that it already has stay. */
   with(facts: SendErrorFacts): SendError {
     const partial = facts.partial && this.#redact ? mapTexts(facts.partial, this.#redact) : facts.partial;
     const more = this.replacing({ ...facts, partial, ...this.toJSON(), cause: this.cause ?? facts.cause });
@@ -85,7 +85,7 @@ export class SendError extends Error {
     return more;
   }
 
-  /** The same kind and message with these facts in the place of its own. */
+  /** Returns an error of the same kind and message, with these facts in place of its own. */
   replacing(facts: SendErrorFacts): SendError {
     const other = new SendError(this.kind, this.message, facts);
     other.#redact = this.#redact;
@@ -93,8 +93,8 @@ export class SendError extends Error {
   }
 
   /**
-   * The same error; its message, and what `with` adds to it, have no text that `redact` takes out. The function shows in no output.
-   * One after the other, several take out what each knows.
+   * Returns the same error without the secrets that `redact` removes, in its message and in later facts of `with`. No
+   * output shows the function. Several calls add up.
    */
   redactedBy(redact: (text: string) => string): SendError {
     const { kind, message, ...facts } = this.toJSON();
@@ -105,20 +105,23 @@ export class SendError extends Error {
     return other;
   }
 
-  /** Plain data, without the cause and the stack. `SendError.from` makes an error of it again. */
+  /** Returns plain data, without the cause and the stack. `SendError.from` makes an error of it again. */
   toJSON(): SendErrorData {
     const { name: _name, cause: _cause, ...facts } = this as SendErrorFacts & { name: string };
     return { ...facts, kind: this.kind, message: this.message };
   }
 
-  /** The same error with its plain form as its `cause`, the one part of an error that survives a transfer to another thread. */
+  /**
+   * Returns the same error with its plain form as its `cause`, the one part of an error that survives a transfer to
+   * another thread.
+   */
   forTransfer(): SendError {
     const data = this.toJSON();
     const { kind, message, ...facts } = data;
     return new SendError(kind, message, { ...facts, cause: data });
   }
 
-  /** The error that `toJSON` wrote down. */
+  /** Returns an error from the data of `toJSON`. */
   static from(data: SendErrorData): SendError {
     const { kind, message, ...facts } = data;
     return new SendError(kind, message, facts);

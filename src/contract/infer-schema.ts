@@ -1,4 +1,4 @@
-/** The TypeScript type of what a schema lets through. The type check is all there is: no code. */
+/** The TypeScript type of the values that a schema accepts. Types only; this file has no code. */
 
 import type { Schema, StandardSchema } from "./schema.ts";
 
@@ -6,9 +6,9 @@ import type { Schema, StandardSchema } from "./schema.ts";
 type Fields<T> = { [Name in keyof T]: T[Name] };
 
 /**
- * The type of the values that a schema lets through: what a schema library says, or what a JSON Schema written as a literal
- * says by `type`, `properties`, `required`, `items`, `prefixItems`, `enum`, `const`, `anyOf` and `oneOf`. Everything else is
- * `unknown`.
+ * The type of the values that a schema accepts. A schema library declares it. For a JSON Schema that is written as a
+ * literal, it follows from `type`, `properties`, `required`, `items`, `prefixItems`, `enum`, `const`, `anyOf` and
+ * `oneOf`. Everything else is `unknown`.
  */
 export type InferSchema<S> =
   S extends StandardSchema<infer Output>
@@ -25,7 +25,7 @@ export type InferSchema<S> =
               : InferType<S, Types>
             : unknown;
 
-/** The arguments of a tool: what its schema says, an object of any fields where that is not known. */
+/** The arguments of a tool as its schema describes them; an object with any fields where the schema is unknown. */
 export type InferArguments<S extends Schema> =
   unknown extends InferSchema<S> ? Readonly<Record<string, unknown>> : InferSchema<S>;
 

@@ -1,4 +1,4 @@
-/** What a reply took: its timing, and every request that was sent for it. */
+/** The timing of a reply, and every request that was sent for it. */
 
 import type { SendErrorKind } from "./error-kind.ts";
 import type { TokenUsage } from "./usage.ts";
@@ -7,21 +7,21 @@ import type { TokenUsage } from "./usage.ts";
 export interface Attempt {
   readonly provider: string;
   readonly model: string;
-  /** From sending it to its end, in milliseconds. */
+  /** From its start to its end, in milliseconds. */
   readonly durationMs: number;
   readonly outcome: "answered" | "stopped" | SendErrorKind;
-  /** The HTTP status, where one came. */
+  /** The HTTP status, where a response arrived. */
   readonly status?: number;
   /**
-   * True when the client has changed the request: the provider had refused the thinking of earlier replies as another
-   * conversation's, and it was left out.
+   * True when the client changed the request: the provider had refused the thinking of earlier replies as another
+   * conversation's, and the client left it out.
    */
   readonly amended?: true;
-  /** What the provider reported for this one; a failed attempt may be billed, too. */
+  /** The usage that the provider reported for this attempt; a failed attempt may also be billed. */
   readonly usage?: TokenUsage;
 }
 
-/** Timing of one reply, in milliseconds from the call. Present on every ending, and live on the stream while it runs. */
+/** Timing of one reply, in milliseconds from the call. Every ending has it, and a running stream has it live. */
 export interface ReplyMetrics {
   /** Call → first chunk, over all attempts. Absent while none has come. */
   readonly timeToFirstChunkMs?: number;
@@ -30,12 +30,15 @@ export interface ReplyMetrics {
   /** Chunks that arrived, the final one not counted. */
   readonly chunks: number;
   /**
-   * Output tokens over the time from the first chunk to the end: as the provider counted them, else as we estimate them.
-   * Absent for a reply that came in one piece, such as a whole one: it says nothing about how fast it was written.
+   * Output tokens divided by the time from the first chunk to the end. The provider's count is used, else the estimate.
+   * Absent for a reply in one piece, such as a non-streamed one, whose duration is not the time of writing.
    */
   readonly outputTokensPerSecond?: number;
-  /** Longest wait between two arrivals, the caller's own pauses not counted; 0 before the second. */
+  /** Longest wait between two arrivals, without the caller's own pauses; 0 before the second arrival. */
   readonly longestGapMs: number;
-  /** Every request that was sent for this call; more than one after a retry or a recovery, where several clients were asked, or a session ran tools. */
+  /**
+   * Every request that was sent for this call. Several after a retry or a recovery, with several clients, or in a
+   * session that runs tools.
+   */
   readonly attempts: readonly Attempt[];
 }

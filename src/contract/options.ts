@@ -1,4 +1,4 @@
-/** What a call may ask for. Every option is optional; the same names in the constructor of a client are its defaults. */
+/** The options of a call. All are optional; the same names in the constructor of a client are its defaults. */
 
 import type { RetryOptions } from "./retries.ts";
 import type { Schema } from "./schema.ts";
@@ -12,39 +12,45 @@ export interface ToolContext {
 }
 
 /**
- * A function the model may ask to have called. `Arguments` is what `parameters` says they are: `tool` infers it. The default has
- * no fields to take out, so that arguments are typed or do not compile: those of type `unknown` would be taken apart into `any`.
+ * A function that the model may call. `Arguments` is the type that `parameters` describe; `tool` infers it. The default
+ * has no fields to destructure, so arguments without a type do not compile. With the type `unknown`, destructuring
+ * would give `any`.
  */
 export interface Tool<Arguments = NonNullable<unknown>> {
   /** Letters, digits, `_` and `-`, at most 64. */
   readonly name: string;
-  /** What it does and when to use it; the model decides by this text. */
+  /** The purpose of the tool, and when to use it; the model decides by this text. */
   readonly description?: string | undefined;
-  /** Schema of its arguments (an object): JSON Schema, or a schema library's. Absent for a function without any. */
+  /**
+   * Schema of its arguments (an object): JSON Schema, or a schema library's. Absent for a function without arguments.
+   */
   readonly parameters?: Schema<Arguments | null | undefined> | undefined;
   /**
-   * Maximum time for one call, in milliseconds; 0 turns the limit off. When it passes, the tool's `signal` fires, the model receives
-   * an error result, and a result that comes later is dropped.
-   * @default no limit of its own; `timeouts.total` covers the whole turn
+   * Maximum time for one call, in milliseconds; 0 turns the limit off. When it passes, the tool's `signal` fires and
+   * the model receives an error result. A later result is dropped.
+   * @default no limit of its own; `timeouts.total` covers the complete turn
    */
   readonly timeoutMs?: number | undefined;
   /**
-   * Does it. An `LLMSession` calls it with the arguments as `parameters` returned them, once the consumer has taken the last
-   * `toolCall` chunk of the reply and asks for more: leaving the stream at a call is a veto. Without `run`, the caller answers.
+   * Runs the tool. An `LLMSession` calls it with the arguments as `parameters` returned them. It does so once the
+   * consumer has taken the last `toolCall` chunk of the reply and asks for more: leaving the stream at a call is a
+   * veto. Without `run`, the caller answers.
    *
-   * The result goes back to the model: a string as it is, everything else as JSON, `undefined` as `null`. A `Map` is sent as its
-   * entries, a `Set` as an array, a nested `Error` as its name and message, a `bigint` and a number that is not finite as a string.
+   * The result returns to the model: a string as it is, everything else as JSON, `undefined` as `null`. A `Map` is sent
+   * as its entries, a `Set` as an array, a nested `Error` as its name and message. A `bigint` and a number that is not
+   * finite are sent as strings.
    *
-   * The model receives an error result if the tool throws, returns an `Error`, or returns what is not data (a function, a symbol, a
-   * `Promise` within the result, an object whose fields JSON does not see, a circular reference). It gets the message without the stack;
-   * the program gets the error itself as `error` of the `toolResult` chunk, and in `SessionOptions.onToolError`.
+   * The model receives an error result if the tool throws, returns an `Error`, or returns a value that is not data.
+   * Examples are a function, a symbol, a nested `Promise`, an object whose fields JSON does not see, and a circular
+   * reference. The model gets the message without the stack. The program gets the error itself as `error` of the
+   * `toolResult` chunk, and in `SessionOptions.onToolError`.
    */
   run?(args: Arguments, context: ToolContext): unknown;
 }
 
 /**
- * Which tool the model must call: its own choice (default), none, at least one, or the one named. In a session that runs tools,
- * a choice that forces a call holds for the first reply of a turn; then the model chooses.
+ * Which tool the model must call: its own choice (default), none, at least one, or the named one. In a session that
+ * runs tools, a choice that forces a call holds for the first reply of a turn; then the model chooses.
  */
 export type ToolChoice = "auto" | "none" | "required" | { readonly name: string };
 
@@ -63,8 +69,9 @@ export type ToolChoice = "auto" | "none" | "required" | { readonly name: string 
 export type ReasoningEffort = "none" | "low" | "medium" | "high" | "xhigh" | "max" | { readonly maxTokens: number };
 
 /**
- * Whether the provider keeps the beginning of the request for the next one, which is then cheaper. Anthropic asks for it to
- * be marked; OpenAI and xAI do it by themselves, and better with a `key` that the requests of one conversation share.
+ * Whether the provider caches the beginning of the request for the next one, which is then cheaper. Anthropic requires
+ * a mark. OpenAI and xAI cache without being asked, and better with a `key` that the requests of one conversation
+ * share.
  */
 export type PromptCache = boolean | { readonly key?: string | undefined; readonly ttl?: "5m" | "1h" | undefined };
 
@@ -97,19 +104,24 @@ export interface SearchParameters {
 }
 
 /**
- * How a reply that breaks after its first chunk is brought to its end (reset, early end, silence, error inside the stream alike):
+ * The recovery of a reply that breaks after its first chunk (by a reset, an early end, silence, or an error inside the
+ * stream):
  *
- * - `resume`: where the provider goes on writing by itself, the same reply is taken up again where it broke. OpenAI's Responses
- *   can, and keeps such replies (`store`, for 30 days); elsewhere, and when that fails, as `continue`.
- * - `continue`: the provider is given the text that arrived, as the beginning of its answer where it takes one, else with the
- *   request to go on from there. What it repeats then is left out, for which at most some words are held back. Where the text repeats
- *   itself (equal rows, a refrain), nobody can know what is a repetition, and the call fails as `truncated`.
- *   A reply of which no text has come, or that must fit a schema (`output`), begins again as with `restart`.
- * - `restart`: the reply begins again. A `rewind` chunk, directly before its first one, says what to discard of what was shown.
+ * - `resume`: if the provider continues to write without a connection, the client reads the same reply from where it
+ *   broke. OpenAI's Responses API supports it, and keeps such replies (`store`, for 30 days). Elsewhere, and when it
+ *   fails, `continue` applies.
+ * - `continue`: the provider receives the text that arrived, as the beginning of its answer if it takes one.
+ *   Otherwise it receives a request to continue from there. Repeated words are left out; the client holds back a few
+ *   words to detect them. Where the text repeats itself (equal rows, a refrain), a repetition cannot be detected, and
+ *   the call fails as `truncated`. A reply without text so far, or with a schema (`output`), begins again as with
+ *   `restart`.
+ * - `restart`: the reply begins again. A `rewind` chunk before its first chunk says how much of the shown text to
+ *   discard.
  *
- * At most two times for one reply at one client (resuming goes on as long as it brings something new), and never once a tool
- * call was delivered: it would be run twice. A whole reply (`sendMessage`) is streamed inside, with the limits of a stream. A `fallback` goes on with its next client then. Whatever it took is in `usage` and,
- * one by one, in `metrics.attempts`.
+ * A client recovers one reply at most two times; resuming is not limited as long as it brings new chunks. A client does
+ * not recover after it has delivered a tool call, which would run twice. A non-streamed reply (`sendMessage`) is
+ * streamed inside, with the limits of a stream. A `fallback` then continues with its next client. All recoveries are in
+ * `usage` and, one by one, in `metrics.attempts`.
  */
 export type Recovery = "resume" | "continue" | "restart";
 
@@ -118,33 +130,36 @@ export interface SendOptions<Output = unknown> {
   /** Ends the call with a `SendError` of kind `aborted` and closes the socket, at any moment. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Limits on time, in milliseconds: each one overrides its default alone, and 0 turns it off. See `Timeouts` for the defaults.
-   * An expiry throws kind `timeout` with the name of the limit as `phase`.
+   * Limits on time, in milliseconds. Each one overrides only its own default, and 0 turns it off. See `Timeouts` for
+   * the defaults. An expiry throws kind `timeout` with the name of the limit as `phase`.
    */
   readonly timeouts?: Timeouts | undefined;
   /**
-   * Maximum number of retries of one call, as long as no chunk was delivered; 0 turns retries off. A retry follows a retryable
-   * status, a broken or silent connection, an early end, an error inside the stream, or an answer that is not valid.
+   * Maximum number of retries of one call, as long as no chunk was delivered; 0 turns retries off. A retry follows a
+   * retryable status, a broken or silent connection, an early end, an error inside the stream, or an answer that is not
+   * valid.
    *
-   * The wait is random: from 0 to 0.5 s, then to 1 s, up to 8 s. A `Retry-After` of up to 60 s is obeyed; a longer one ends
-   * the call. The calls of one client share a budget: see `RetryOptions`.
+   * The wait is random: from 0 to 0.5 s, then to 1 s, up to 8 s. A `Retry-After` of up to 60 s is obeyed; a longer one
+   * ends the call. The calls of one client share a budget: see `RetryOptions`.
    * @default 2
    */
   readonly retries?: number | RetryOptions | undefined;
   /**
-   * How a reply that breaks after its first chunk is recovered: see `Recovery`.
+   * The recovery of a reply that breaks after its first chunk: see `Recovery`.
    * @default no recovery: the call fails, with everything that arrived on `error.partial`
    */
   readonly recover?: Recovery | undefined;
   /**
-   * Maximum size of one reply, in bytes of its body after decompression, thinking, tool calls and framing included. A larger reply fails
-   * with kind `protocol` (not retryable), with what arrived on `partial`: a megabyte of gzip can hold a thousand of text.
+   * Maximum size of one reply, in bytes of its body after decompression, with thinking, tool calls and framing. A
+   * larger reply fails with kind `protocol` (not retryable), with the beginning on `partial`. The limit matters since a
+   * megabyte of gzip can hold a gigabyte of text.
    * @default 67 108 864 (64 MiB)
    */
   readonly maxReplyBytes?: number | undefined;
   /**
-   * Additional request headers. Later ones replace earlier ones of the same name, in any case: the headers of the protocol and
-   * the key, the `headers` of the constructor, the `headers` of the call. `anthropic-beta` is a list: values are added to it.
+   * Additional request headers. Later ones replace earlier ones of the same name, in any case: the headers of the
+   * protocol and the key, the `headers` of the constructor, the `headers` of the call. `anthropic-beta` is a list:
+   * values are added to it.
    */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /**
@@ -153,33 +168,34 @@ export interface SendOptions<Output = unknown> {
    */
   readonly maxOutputTokens?: number | undefined;
   /**
-   * How random the choice of tokens is, from 0 (the most likely one) to 2; Claude takes 0 to 1. Some models refuse it, such as GPT-6
-   * and Claude from 4.7 on (kind `unsupported`).
+   * Randomness of the choice of tokens, from 0 (the most likely one) to 2; Claude takes 0 to 1. Some models refuse it,
+   * such as GPT-6 and Claude from 4.7 on (kind `unsupported`).
    * @default the provider's own, mostly 1
    */
   readonly temperature?: number | undefined;
   /**
-   * Limits the choice to the most likely tokens that together have this probability, from 0 to 1. Models that refuse `temperature`
-   * refuse it as well.
+   * Limits the choice to the most likely tokens that together have this probability, from 0 to 1. Models that refuse
+   * `temperature` refuse it as well.
    * @default the provider's own, mostly 1
    */
   readonly topP?: number | undefined;
   /**
-   * Non-empty strings at which the model stops; they are not part of the reply. OpenAI's Chat Completions takes at most 4,
-   * the Responses API none.
+   * Non-empty strings at which the model stops; they are not part of the reply. OpenAI's Chat Completions takes at most
+   * 4, the Responses API none.
    * @default none
    */
   readonly stop?: readonly string[] | undefined;
   /** Asks for repeatable choices; no provider promises them. */
   readonly seed?: number | undefined;
   /**
-   * Functions that the model may call. Provider clients deliver the calls (`toolCall` chunks, `message.toolCalls`); an `LLMSession`
-   * also runs those tools that have a `run`.
+   * Functions that the model may call. Provider clients deliver the calls (`toolCall` chunks, `message.toolCalls`); an
+   * `LLMSession` also runs those tools that have a `run`.
    * @default none
    */
   readonly tools?: readonly Tool[] | undefined;
   /**
-   * Whether the model may, must or must not call a tool, or which one: see `ToolChoice`. Needs `tools`, except for `"none"`.
+   * Whether the model may, must or must not call a tool, or which one: see `ToolChoice`. Needs `tools`, except for
+   * `"none"`.
    * @default "auto"
    */
   readonly toolChoice?: ToolChoice | undefined;
@@ -190,19 +206,20 @@ export interface SendOptions<Output = unknown> {
    */
   readonly invalidArguments?: "fail" | "deliver" | undefined;
   /**
-   * How much to think. Thinking that the provider shows comes as `reasoning` chunks. A model without `xhigh` or `max` gets the
-   * next lower level it has (`max`, `xhigh`, `high`); any other level that a model lacks is `unsupported`.
+   * Amount of thinking. Thinking that the provider shows comes as `reasoning` chunks. A model without `xhigh` or `max`
+   * gets the next lower level that it has (`max`, `xhigh`, `high`). Any other level that a model lacks is
+   * `unsupported`.
    * @default the model's own
    */
   readonly reasoning?: ReasoningEffort | undefined;
   /**
-   * Asks for JSON of this shape (an object) instead of prose. The value is validated and stands in `message.output`;
-   * `stream.partialObject()` shows it as it grows. What does not fit throws kind `invalidOutput`.
+   * Asks for JSON of this shape (an object) instead of prose. The validated value is in `message.output`, and
+   * `stream.partialObject()` shows the value as it grows. A reply that does not match throws kind `invalidOutput`.
    */
   readonly output?: Schema<Output> | undefined;
   /**
-   * Web search by the provider, before or during the answer. Sources come as `citation` chunks and in `message.citations`,
-   * queries in `message.search`. A parameter that the provider lacks is `unsupported`.
+   * Web search by the provider, before or during the answer. Sources come as `citation` chunks and in
+   * `message.citations`, queries in `message.search`. A parameter that the provider lacks is `unsupported`.
    * @default no search
    */
   readonly search?: SearchParameters | undefined;
@@ -228,8 +245,9 @@ export interface SendOptions<Output = unknown> {
    */
   readonly raw?: boolean | undefined;
   /**
-   * The provider's own fields, put into the request's body last, so that they win: plain objects field by field, everything
-   * else as a whole; one that is `undefined` is taken out. Provider clients know many by type (`ClaudeProviderOptions` …).
+   * The provider's own fields, put into the request's body last, so that they win: plain objects field by field,
+   * everything else as a whole; one that is `undefined` is taken out. Provider clients know many by type
+   * (`ClaudeProviderOptions` …).
    */
   readonly providerOptions?: Readonly<Record<string, unknown>> | undefined;
 }

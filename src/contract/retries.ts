@@ -1,18 +1,21 @@
-/** Whether and when a failed request is sent again. Pure: waiting is the caller's affair. */
+/** Whether and when a failed request is sent again. Pure: the caller does the waiting. */
 
 import { MAX_TIMER_MS } from "../platform/clock.ts";
 import type { SendError } from "./errors.ts";
 
 /** How failed requests are sent again, while no chunk was delivered. */
 export interface RetryOptions {
-  /** Most times that one call is sent again. Default 2; 0 turns retries off. */
+  /** Maximum number of retries of one call. Default 2; 0 turns retries off. */
   readonly max?: number | undefined;
-  /** Longest wait a provider may ask for (`Retry-After`), in milliseconds; a longer one ends the call at once. Default 60 000. */
+  /**
+   * Longest wait that a provider may ask for (`Retry-After`), in milliseconds; a longer one ends the call at once.
+   * Default 60 000.
+   */
   readonly maxRetryAfterMs?: number | undefined;
   /**
-   * The part of a client's calls that may be sent again while several are under way: with the default of 0.1, one retry for
-   * ten calls, beyond the first ten. So an outage is not answered with a multiple of the load, and calls that find the
-   * budget spent fail at once. A call that has the client for itself always has its retries. `false`: no budget.
+   * The share of a client's concurrent calls that may be retried. The default of 0.1 allows one retry for ten calls,
+   * beyond the first ten. The budget keeps an outage from being answered with a multiple of the load: calls beyond it
+   * fail at once. A call that is alone on its client always has its retries. `false`: no budget.
    */
   readonly budget?: number | false | undefined;
 }
@@ -20,13 +23,13 @@ export interface RetryOptions {
 const FIRST_BACKOFF_MS = 500;
 const MAX_BACKOFF_MS = 8_000;
 
-/** What is in force where nothing was said. */
+/** The rules without any settings. */
 const DEFAULTS = { max: 2, maxRetryAfterMs: 60_000, budget: 0.1 } as const;
 
 /** The rules of one call. */
 export type RetryPolicy = Readonly<Required<{ [Name in keyof RetryOptions]: Exclude<RetryOptions[Name], undefined> }>>;
 
-/** What the option `retries` says, in full. Later settings win, field by field. */
+/** Returns the complete rules for the option `retries`. Later settings win, field by field. */
 export function retryPolicyOf(...settings: readonly (number | RetryOptions | undefined)[]): RetryPolicy {
   const policy: { -readonly [Name in keyof RetryPolicy]: RetryPolicy[Name] } = { ...DEFAULTS };
   for (const setting of settings) {
@@ -39,8 +42,8 @@ export function retryPolicyOf(...settings: readonly (number | RetryOptions | und
 }
 
 /**
- * Milliseconds to wait before the next attempt, or `undefined` when there must be none.
- * @param failures how many attempts have failed, this one included
+ * Returns the milliseconds to wait before the next attempt, or `undefined` if there must not be one.
+ * @param failures the number of attempts that have failed, this one included
  * @param random a number from 0 to 1: full jitter spreads clients that failed together
  */
 export function retryDelayMs(

@@ -1,8 +1,8 @@
-/** What a schema is, in either form: that of a library (Standard Schema), or plain JSON Schema. Types only. */
+/** The two forms of a schema: that of a library (Standard Schema), and plain JSON Schema. Types only. */
 
 /**
- * What schema libraries (Zod, Valibot, ArkType …) put under `~standard`, in the parts used here. The types are our own, so
- * that no library is needed.
+ * The parts of `~standard` of schema libraries (Zod, Valibot, ArkType …) that are used here. The types are declared
+ * here, so that no library is needed.
  * @see https://standardschema.dev
  */
 export interface StandardSchema<Output = unknown> {
@@ -12,7 +12,7 @@ export interface StandardSchema<Output = unknown> {
     readonly validate: (value: unknown) => SchemaResult<Output> | Promise<SchemaResult<Output>>;
     readonly types?: { readonly input: unknown; readonly output: Output } | undefined;
     /**
-     * The library's own way to say the same in JSON Schema; not every library has one.
+     * The library's own conversion to JSON Schema; some libraries lack it.
      * @see https://standardschema.dev/json-schema
      */
     readonly jsonSchema?: {
@@ -24,12 +24,12 @@ export interface StandardSchema<Output = unknown> {
   };
 }
 
-/** A value that fits, or what does not fit, and where. */
+/** A valid value, or the issues of an invalid one. */
 export type SchemaResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | { readonly issues: readonly SchemaIssue[] };
 
-/** One thing that does not fit. `path` leads to it from the root. */
+/** One issue of an invalid value. `path` leads to the part from the root. */
 export interface SchemaIssue {
   readonly message: string;
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;

@@ -4,17 +4,19 @@ import type { InferArguments } from "./infer-schema.ts";
 import type { Tool, ToolContext } from "./options.ts";
 import type { JsonSchema, Schema } from "./schema.ts";
 
-/** What `tool` takes: a `Tool` whose `run` gets what `parameters` says. */
+/** The argument of `tool`: a `Tool` whose `run` gets arguments of the type of `parameters`. */
 export interface ToolDefinition<Parameters extends Schema> extends Omit<Tool, "parameters" | "run"> {
-  /** Schema of the arguments (an object): a schema library's, or JSON Schema. Absent for a function without any. */
+  /**
+   * Schema of the arguments (an object): a schema library's, or JSON Schema. Absent for a function without arguments.
+   */
   readonly parameters?: Parameters | undefined;
-  /** Does it: see `Tool`. */
+  /** Runs the tool: see `Tool`. */
   run?(args: InferArguments<Parameters>, context: ToolContext): unknown;
 }
 
 /**
- * Returns the tool as it is, with the types that its `parameters` say: from a schema of Zod, Valibot, ArkType or any library
- * with Standard Schema, or from JSON Schema that is written in place.
+ * Returns the tool as it is, with the types that its `parameters` say: from a schema of Zod, Valibot, ArkType or any
+ * library with Standard Schema, or from JSON Schema that is written in place.
  *
  * @example
  * ```ts
@@ -34,6 +36,6 @@ export interface ToolDefinition<Parameters extends Schema> extends Omit<Tool, "p
 export function tool<const Parameters extends Schema = JsonSchema>(
   definition: ToolDefinition<Parameters>,
 ): Tool<InferArguments<Parameters>> {
-  // What the schema has let through is of the schema's type.
+  // The schema has validated the arguments, so they are of its type.
   return definition as Tool<InferArguments<Parameters>>;
 }

@@ -1,8 +1,8 @@
-/** What a reply cost, in tokens. */
+/** The tokens of a reply. */
 
 /**
- * Tokens as the provider bills them. One definition for all: `inputTokens` includes cached input, `outputTokens` includes
- * reasoning, and `totalTokens` is what the provider calls the total, or else their sum.
+ * Tokens as the provider bills them, in one definition for all: `inputTokens` includes cached input, `outputTokens`
+ * includes reasoning. `totalTokens` is the provider's own total, or else the sum of the two.
  */
 export interface TokenUsage {
   readonly inputTokens: number;
@@ -15,15 +15,16 @@ export interface TokenUsage {
   /** The part of `outputTokens` that was spent on thinking. */
   readonly reasoningTokens?: number;
   /**
-   * The service the provider says it gave, in its own word (`default`, `flex`, `priority`, `batch` …), which has its own price;
-   * not what was asked for. Of a sum over several services: all their words. Absent when it did not say.
+   * The service class that the provider reports, in its own word (`default`, `flex`, `priority`, `batch` …), with a
+   * price of its own. It may differ from the one asked for. In a sum over several classes: all their words. Absent when
+   * not reported.
    * @see https://platform.openai.com/docs/api-reference/chat/object#chat-object-service_tier
    * @see https://docs.anthropic.com/en/api/service-tiers
    */
   readonly serviceTier?: string;
   /**
-   * The provider's own usage object, as it came. Of a sum over several requests (a session's tools, a recovery): a list of them,
-   * in order; absent when one of them is missing.
+   * The provider's own usage object, unchanged. In a sum over several requests (a session's tools, a recovery): an
+   * array of them, in order; absent when one of them is missing.
    */
   readonly raw?: unknown;
 }

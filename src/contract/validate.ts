@@ -9,7 +9,7 @@ import type { RetryOptions } from "./retries.ts";
 import type { Timeouts } from "./timeouts.ts";
 import { unknownOption } from "./unknown-option.ts";
 
-/** What is wrong with a value, as the end of a sentence that names it; `undefined` when nothing is. */
+/** Returns the fault of a value, as the end of a sentence that names it; `undefined` for a valid value. */
 type Fault = (value: unknown) => string | undefined;
 
 const isPositiveInteger: Fault = (value) =>
@@ -106,7 +106,8 @@ const FIELD_FAULTS: Readonly<Record<string, Readonly<Record<string, Fault>>>> = 
 const MAY_BE_SECRET = ["headers", "metadata", "providerOptions"];
 
 /**
- * Returns one sentence that says what is wrong with the options; `undefined` when nothing is. Options that are `undefined` are absent.
+ * Returns one sentence about the first invalid option; `undefined` if all are valid. Options that are `undefined` are
+ * absent.
  * @param others names that are also valid in this place, and validated elsewhere
  */
 export function optionsFault(
@@ -139,19 +140,19 @@ function faultIn(
   return undefined;
 }
 
-/** @throws {SendError} kind `invalidRequest` that names what is wrong with the call. */
+/** @throws {SendError} kind `invalidRequest` with the fault of the call */
 export function checkCall(messages: readonly Message[], options: SendOptions): void {
   const fault = messagesFault(messages) ?? optionsFault({ ...options }) ?? togetherFault(options);
   if (fault) throw new SendError("invalidRequest", fault);
 }
 
-/** What is wrong with options that are right one by one. */
+/** Returns the fault of options that are valid one by one. */
 function togetherFault({ toolChoice, tools }: SendOptions): string | undefined {
   if (!toolChoice || toolChoice === "none" || tools?.length) return undefined;
   return "`toolChoice` needs `tools` to choose from.";
 }
 
-/** What is wrong with the messages of a call, as one sentence; `undefined` when nothing is. */
+/** Returns the fault of the messages of a call, as one sentence; `undefined` if they are valid. */
 export function messagesFault(messages: unknown): string | undefined {
   if (!Array.isArray(messages)) return "`messages` must be an array of messages.";
   if (messages.length === 0) return "`messages` is empty. Give at least one message.";
@@ -162,7 +163,7 @@ export function messagesFault(messages: unknown): string | undefined {
   return undefined;
 }
 
-/** What is wrong with one message, as the end of a sentence that names it; `undefined` when nothing is. */
+/** Returns the fault of one message, as the end of a sentence that names it; `undefined` for a valid message. */
 export function messageFault(value: unknown): string | undefined {
   if (!isObject(value)) return "is not an object";
   const message = value as Partial<Message>;
@@ -185,7 +186,7 @@ export function messageFault(value: unknown): string | undefined {
 
 const NOT_CALLS = "has tool calls that are not each { id, name, arguments }";
 
-/** Calls of any name and id are taken, also of none: a model may have made them up. */
+/** Calls of any name and id are valid, also empty ones, since a model may have made them up. */
 function toolCallsFault(value: unknown): string | undefined {
   if (value === undefined || value === null) return undefined;
   if (!Array.isArray(value)) return NOT_CALLS;
@@ -208,7 +209,7 @@ function userContentFault(content: unknown): string | undefined {
   return undefined;
 }
 
-/** What is wrong with the media of a reply, as the end of a sentence that names it. */
+/** Returns the fault of the media of a reply, as the end of a sentence that names it. */
 export function mediaFault(media: unknown): string | undefined {
   if (media === undefined) return undefined;
   if (!Array.isArray(media)) return "has `media` that is not an array";
@@ -234,7 +235,7 @@ function headersFault(value: unknown): string | undefined {
   if (!isObject(value)) return "must be an object of strings";
   for (const [name, text] of Object.entries(value)) {
     if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(name)) return `holds ${JSON.stringify(name)}, which is not a header name`;
-    // A line break would smuggle in another header; the value itself may be secret and is not shown.
+    // A line break would add another header. The value may be secret, so the message does not show it.
     if (typeof text !== "string" || !/^[\t\x20-\x7e\x80-\xff]*$/.test(text)) return `\`${name}\` is not a header value`;
   }
   return undefined;
@@ -297,7 +298,7 @@ function isSchema(value: unknown): value is object {
   return isObject(value) || (typeof value === "function" && "~standard" in value);
 }
 
-/** Of a Standard Schema, what it says is looked at, not how it is made. */
+/** Checks the parts of a Standard Schema that are used; an object or a function may have them. */
 function schemaFault(value: object): string | undefined {
   return "~standard" in value ? undefined : jsonFault(value);
 }

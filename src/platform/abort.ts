@@ -1,6 +1,6 @@
 /**
- * Hearing of a signal, however many do. Node takes more than ten listeners on one signal for a leak and says so on stderr, but
- * a program may well end a hundred calls with one: each signal gets a single listener, and they share it.
+ * Listeners of abort signals, in any number. Node reports more than ten listeners on one signal as a leak on stderr,
+ * but a program may end a hundred calls with one signal. So each signal gets one listener, which the others share.
  */
 
 interface Shared {
@@ -10,7 +10,7 @@ interface Shared {
 
 const SHARED = new WeakMap<AbortSignal, Shared>();
 
-/** Calls `listener` when the signal fires, once; never for a signal that has fired already. */
+/** Calls `listener` once when the signal fires. It does not call it for a signal that has already fired. */
 export function onAbort(signal: AbortSignal | undefined, listener: () => void): void {
   if (!signal || signal.aborted) return;
   const known = SHARED.get(signal);
@@ -20,14 +20,14 @@ export function onAbort(signal: AbortSignal | undefined, listener: () => void): 
   }
   const listeners = new Set([listener]);
   const fire = () => {
-    for (const each of listeners) each(); // who loses interest meanwhile is not called any more
+    for (const each of listeners) each(); // a listener that is removed meanwhile is not called
     SHARED.delete(signal);
   };
   SHARED.set(signal, { listeners, fire });
   signal.addEventListener("abort", fire, { once: true });
 }
 
-/** The listener has no interest any more. */
+/** Removes the listener. */
 export function offAbort(signal: AbortSignal | undefined, listener: () => void): void {
   const shared = signal && SHARED.get(signal);
   if (!signal || !shared?.listeners.delete(listener) || shared.listeners.size > 0) return;

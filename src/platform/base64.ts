@@ -2,7 +2,7 @@
 
 import { TextBuffer } from "./text-buffer.ts";
 
-/** In pieces: a call takes only so many arguments. */
+/** Bytes of one piece, since a call takes a limited number of arguments. */
 const PIECE = 8_192;
 
 export function base64Of(bytes: Uint8Array): string {
@@ -11,26 +11,26 @@ export function base64Of(bytes: Uint8Array): string {
   return btoa(binary);
 }
 
-/** An attachment's bytes as base64; data that came as text is base64 already. */
+/** Returns an attachment's bytes as base64. Data that is a string is base64 already. */
 export function base64TextOf(data: Uint8Array | string): string {
   return typeof data === "string" ? data : base64Of(data);
 }
 
-/** How many bytes a base64 text stands for, estimated from its length. */
+/** Returns the estimated number of bytes of a base64 text. */
 export function base64Size(text: string): number {
   return Math.floor(text.length * 0.75);
 }
 
-/** A piece that ends between two groups of four characters, in the standard alphabet: it can stand before another one. */
+/** A piece of complete groups of four characters in the standard alphabet: another piece may follow it. */
 const CLEAN = /^[A-Za-z0-9+/]*$/;
 
 /**
- * Base64 that arrives in pieces, each encoded on its own, as one text. The cost of all pieces together grows with their length:
- * clean pieces are appended as they are, the others are decoded and at most two bytes of each wait for the next one.
+ * Joins base64 that arrives in pieces, each encoded on its own, into one text. The total cost is linear in the length:
+ * clean pieces are appended as they are. The others are decoded, and at most two bytes of each wait for the next one.
  */
 export class Base64Buffer {
   readonly #text = new TextBuffer();
-  /** Bytes that do not fill a group yet, one character a byte. */
+  /** The bytes of an incomplete group, one character per byte. */
   #rest = "";
 
   /** Adds a piece. Characters outside the alphabet are skipped; URL-safe ones are translated. */
@@ -47,10 +47,10 @@ export class Base64Buffer {
   }
 }
 
-/** One character a byte. A lone character at the end says nothing and is left out. */
+/** Returns one character per byte. A lone character at the end carries no byte and is left out. */
 function decoded(text: string): string {
   const standard = text.replace(/-/g, "+").replace(/_/g, "/");
-  // Several encoded runs may stand in one piece, each with padding of its own.
+  // One piece may have several encoded runs, each with its own padding.
   return standard
     .split(/=+/)
     .map((run) => run.replace(/[^A-Za-z0-9+/]/g, ""))

@@ -1,15 +1,18 @@
-/** What JSON can hold: `JSON.parse` takes any depth, but `JSON.stringify` exhausts the stack, far from where the value came in. */
+/**
+ * The limits of JSON: `JSON.parse` takes any depth, but `JSON.stringify` exhausts the stack, far from the origin of the
+ * value.
+ */
 
-/** Deeper than anybody's data, and far from the depth at which `JSON.stringify` fails. */
+/** Deeper than real data, and far below the depth at which `JSON.stringify` fails. */
 export const MAX_DEPTH = 500;
 
-/** Whether a parsed value is nested more than `levels` deep. */
+/** Returns whether a parsed value is nested more than `levels` deep. */
 export function isDeeper(value: unknown, levels: number = MAX_DEPTH): boolean {
   if (typeof value !== "object" || value === null) return false;
   return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1));
 }
 
-/** Why a value cannot be sent as JSON, as the end of a sentence that names it; `undefined` when it can. */
+/** Returns why a value cannot be sent as JSON, as the end of a sentence that names it; `undefined` when it can. */
 export function jsonFault(value: unknown): string | undefined {
   try {
     return faultIn(value, MAX_DEPTH);

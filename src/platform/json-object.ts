@@ -1,4 +1,4 @@
-/** JSON objects of which nothing else is known. */
+/** JSON objects with unknown members. */
 
 /** An object whose members are unknown. */
 export type JsonObject = Readonly<Record<string, unknown>>;

@@ -1,4 +1,4 @@
-/** The value that a caller gave, as the end of an error message. */
+/** The value that a caller passed, as the end of an error message. */
 
 const MAX_SHOWN = 60;
 

@@ -1,14 +1,18 @@
 /** Text that grows by many small pieces. */
 
-/** Gathered before they are laid out, in UTF-16 units: few enough to be cheap to hold, many enough to be worth it. */
+/**
+ * Pieces are gathered up to this length before they are flattened, in UTF-16 units: small enough to be cheap to keep,
+ * large enough to be worth it.
+ */
 const ROW = 1_024;
 
-/** So much of the beginning is kept apart, in UTF-16 units. */
+/** Length of the beginning that is kept apart, in UTF-16 units. */
 const HEAD = 2_048;
 
 /**
- * What `text += piece` does, but gentle on the garbage collector: V8 keeps a sum of strings as a tree with a node for each
- * piece, which lives as long as the text and is walked again and again. Here the tree is laid out before it is large.
+ * Concatenates pieces as `text += piece` does, with less work for the garbage collector. V8 keeps a sum of strings as a
+ * tree with a node for each piece, which lives as long as the text and is traversed again and again. Here the tree is
+ * flattened before it is large.
  */
 export class TextBuffer {
   #text = "";
@@ -27,12 +31,15 @@ export class TextBuffer {
     this.#head = this.#head.slice(0, kept);
   }
 
-  /** In UTF-16 units. */
+  /** The length in UTF-16 units. */
   get length(): number {
     return this.#text.length + this.#recent.length;
   }
 
-  /** The first 2,048 UTF-16 units or more, or all there are: to cut them from the text itself would lay it all out. */
+  /**
+   * The first 2,048 UTF-16 units or more, or the complete text. Cutting them from the text itself would flatten all of
+   * it.
+   */
   get head(): string {
     this.#layOut();
     return this.#head;
@@ -44,7 +51,7 @@ export class TextBuffer {
   }
 
   #layOut(): void {
-    // To read a character of it, V8 writes the tree out as one row; of an empty text there is none.
+    // V8 flattens the tree in order to read a character of it. An empty text has none.
     if (Number.isNaN(this.#recent.charCodeAt(0))) return;
     if (this.#head.length < HEAD) this.#head += this.#recent.slice(0, HEAD);
     this.#text += this.#recent;

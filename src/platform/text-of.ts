@@ -1,6 +1,11 @@
-/** Values of any kind as text that cannot fail: what was thrown, or stood in a provider's answer, has no need to be an error. */
+/**
+ * Values of any kind as text, without failing: a thrown value, or a value in a provider's response, may be anything.
+ */
 
-/** The value as text; `"an object"` where it has no text form, as an object whose `toString` is a number. */
+/**
+ * Returns the value as text; `"an object"` for a value without a text form, such as an object whose `toString` is a
+ * number.
+ */
 export function wordsOf(value: unknown): string {
   try {
     return String(value);
@@ -9,7 +14,7 @@ export function wordsOf(value: unknown): string {
   }
 }
 
-/** The message of an error, and anything else that was thrown as text. */
+/** Returns the message of an error, or any other thrown value as text. */
 export function messageOf(error: unknown): string {
   try {
     return wordsOf(error instanceof Error ? error.message : error);
@@ -18,7 +23,7 @@ export function messageOf(error: unknown): string {
   }
 }
 
-/** Whether a text in plain data, or the name of a field, passes the test. */
+/** Returns whether a text in plain data, or the name of a field, passes the test. */
 export function someText(value: unknown, test: (text: string) => boolean): boolean {
   if (typeof value === "string") return test(value);
   if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return false;
@@ -27,7 +32,7 @@ export function someText(value: unknown, test: (text: string) => boolean): boole
   return false;
 }
 
-/** Plain data with every text in it replaced, names of fields included. */
+/** Returns plain data with every text in it replaced, names of fields included. */
 export function mapTexts<Value>(value: Value, replace: (text: string) => string): Value {
   const walk = (inner: unknown): unknown => {
     if (typeof inner === "string") return replace(inner);

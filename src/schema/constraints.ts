@@ -1,4 +1,4 @@
-/** What a schema demands of a value by itself, without further schemas. */
+/** The keywords of a schema that constrain a value by itself, without further schemas. */
 
 import type { JsonSchema } from "../contract/schema.ts";
 import { add, type Issue, issue } from "./issues.ts";

@@ -1,8 +1,8 @@
-/** What does not fit, and how it finds its way up to the root. */
+/** The issues of a value, and their paths from the root. */
 
 import type { SchemaIssue } from "../contract/schema.ts";
 
-/** The way from the value that was held against a schema to the part that does not fit. */
+/** The path from a validated value to the part that an issue is about. */
 export interface Path {
   readonly key: PropertyKey;
   readonly inner: Path | undefined;
@@ -15,14 +15,14 @@ export interface Issue {
 
 export type Issues = readonly Issue[];
 
-/** More are of no use to anybody. */
+/** More issues do not help a reader. */
 const MAX_ISSUES = 50;
 
 export function issue(message: string, path?: Path): Issue {
   return { message, path };
 }
 
-/** `key` leads to the part that the issues are about. */
+/** Appends issues, up to the maximum. `key` leads to the part that they are about. */
 export function add(found: Issue[], more: Issues, key?: PropertyKey): void {
   for (const { message, path } of more) {
     if (found.length >= MAX_ISSUES) return;
@@ -30,7 +30,7 @@ export function add(found: Issue[], more: Issues, key?: PropertyKey): void {
   }
 }
 
-/** The issues with their ways as lists of keys. */
+/** Returns the issues with their paths as arrays of keys. */
 export function located(issues: Issues): readonly SchemaIssue[] {
   return issues.map(({ message, path }) => ({ message, path: keysOf(path) }));
 }

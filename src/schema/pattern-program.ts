@@ -1,12 +1,14 @@
-/** Matches a regular expression in time that is bounded: it follows all ways through it at once, and never goes back. */
+/** Matches a regular expression in bounded time: it follows all paths through it at once, without backtracking. */
 
 import type { PatternNode } from "./pattern-syntax.ts";
 
-/** Steps of one match, and more for each character. They take a second or so; a text that needs more is not matched to its end. */
+/**
+ * Steps of one match, plus some for each character. They take about a second; a match that needs more is given up.
+ */
 const MAX_STEPS = 10_000_000;
 const MAX_STEPS_EACH = 20;
 
-/** Instructions of one expression: repetitions with large counts are written out. */
+/** Maximum number of instructions of one expression: repetitions with large counts are written out. */
 const MAX_INSTRUCTIONS = 20_000;
 
 type Instruction =
@@ -16,7 +18,7 @@ type Instruction =
   | { readonly op: "assert"; readonly holds: (text: string, at: number, work: Work) => boolean };
 
 interface Work {
-  /** What is left to do; below 0 it was too much. */
+  /** The remaining steps; below 0 the match needed too many. */
   steps: number;
 }
 
@@ -32,18 +34,18 @@ export class PatternProgram {
     this.#add({ op: "match" });
   }
 
-  /** Whether it matches somewhere in the text; `undefined` when that takes too many steps to say. */
+  /** Returns whether it matches somewhere in the text; `undefined` when that takes too many steps. */
   matches(text: string): boolean | undefined {
     const work = { steps: MAX_STEPS + MAX_STEPS_EACH * text.length };
     const isFound = this.#run(text, 0, { isAnchored: false }, work);
     return work.steps < 0 ? undefined : isFound;
   }
 
-  /** `isAnchored`: it must begin at `from`. `to`: it must end there. */
+  /** `isAnchored`: the match must begin at `from`. `to`: the match must end there. */
   #run(text: string, from: number, ends: { readonly isAnchored: boolean; readonly to?: number }, work: Work): boolean {
     let states: number[] = [];
     let next: number[] = [];
-    // When a state was last entered, as a position; one for each instruction.
+    // The position at which each state was last entered; one for each instruction.
     const entered = new Array<number>(this.#instructions.length).fill(-1);
     const limit = ends.to ?? text.length;
     work.steps -= this.#instructions.length;
@@ -65,7 +67,7 @@ export class PatternProgram {
     return false;
   }
 
-  /** Adds the states that are reached from `state` without a character. */
+  /** Adds the states that are reachable from `state` without a character. */
   #enter(state: number, text: string, at: number, states: number[], entered: number[], work: Work): void {
     const waiting = [state];
     for (let one = waiting.pop(); one !== undefined; one = waiting.pop()) {
@@ -141,7 +143,7 @@ export class PatternProgram {
     for (let count = 0; count < min; count++) {
       const before = this.#instructions.length;
       this.#write(part);
-      if (this.#instructions.length === before) break; // nothing, however often
+      if (this.#instructions.length === before) break; // an empty part matches nothing, at any count
     }
     const ends: number[][] = [];
     for (let count = min; count < max; count++) {
@@ -163,7 +165,7 @@ export class PatternProgram {
   }
 }
 
-/** What a class or an escape means is left to the engine, one character at a time. */
+/** Returns a test for one character. The engine interprets classes and escapes, one character at a time. */
 function fitting(source: string, isUnicode: boolean): (character: string) => boolean {
   if (source.length === 1 && source !== ".") return (character) => character === source;
   const expression = new RegExp(`^(?:${source})$`, isUnicode ? "u" : "");

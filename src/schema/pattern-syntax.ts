@@ -1,4 +1,4 @@
-/** Reads a regular expression into a tree: how it is built, not what each character class means. */
+/** Reads a regular expression into a tree: its structure, not the meaning of each character class. */
 
 export type PatternNode =
   /** One character, as the source of an expression for it alone. */
@@ -9,8 +9,8 @@ export type PatternNode =
   | { readonly type: "repetition"; readonly min: number; readonly max: number; readonly part: PatternNode };
 
 /**
- * The tree of a regular expression that the engine has accepted; `undefined` for one with parts that only backtracking can
- * match: references back to a group, and groups with flags of their own.
+ * Returns the tree of a regular expression that the engine has accepted. Returns `undefined` for one with parts that
+ * only backtracking can match: references back to a group, and groups with flags of their own.
  */
 export function patternTree(source: string, isUnicode: boolean): PatternNode | undefined {
   try {
@@ -23,7 +23,7 @@ export function patternTree(source: string, isUnicode: boolean): PatternNode | u
 
 class OnlyByBacktracking extends Error {}
 
-/** `*`, `+`, `?`, `{2}`, `{2,}`, `{2,3}`, each perhaps lazy, which makes no difference to whether there is a match. */
+/** `*`, `+`, `?`, `{2}`, `{2,}`, `{2,3}`, each possibly lazy, which does not change whether there is a match. */
 const QUANTIFIER = /(?:([*+?])|\{(\d+)(?:(,)(\d*))?\})\??/y;
 
 /** Escapes of one character each; the rest are a backslash and what follows it. */

@@ -1,23 +1,23 @@
 /**
- * A schema's `pattern`, matched in bounded time. JavaScript's own engine goes back and tries again: `^(a+)+$` takes seconds
- * for thirty characters, and a model's reply must not stop the process.
+ * A schema's `pattern`, matched in bounded time. JavaScript's own engine backtracks: `^(a+)+$` takes seconds for thirty
+ * characters, and a model's reply must not stop the process.
  */
 
 import { PatternProgram } from "./pattern-program.ts";
 import { type PatternNode, patternTree } from "./pattern-syntax.ts";
 
-/** Ways through a text that the engine may have to try; what could take more is matched by `PatternProgram`. */
+/** Maximum number of paths through a text for the engine. `PatternProgram` matches a pattern that could take more. */
 const MAX_TRIES = 1_000_000;
 
 /** A regular expression, unanchored, as JSON Schema reads it. */
 export class Pattern {
   readonly #expression: RegExp;
   readonly #tree: PatternNode | undefined;
-  /** How the engine's work may grow: with the length of the text to this power. */
+  /** The growth of the engine's work: the length of the text to this power. */
   readonly #power: number;
   #program: PatternProgram | undefined;
 
-  /** @throws {SyntaxError} when it is not a regular expression */
+  /** @throws {SyntaxError} for an invalid regular expression */
   constructor(source: string) {
     this.#expression = expressionOf(source);
     const { unicode } = this.#expression;
@@ -25,7 +25,7 @@ export class Pattern {
     this.#power = this.#tree ? powerOf(this.#tree) : source.split(/[*+?{|]/).length;
   }
 
-  /** Why it cannot be matched in bounded time; `undefined` when it can. */
+  /** Returns why it cannot be matched in bounded time; `undefined` when it can. */
   get fault(): string | undefined {
     if (!this.#tree)
       return "refers back to a group or sets flags within, which cannot be matched in bounded time: write it without";
@@ -38,7 +38,7 @@ export class Pattern {
     }
   }
 
-  /** Whether it matches somewhere in the text; `undefined` when the text is too long to say so in bounded time. */
+  /** Returns whether it matches somewhere in the text; `undefined` when the text is too long for bounded time. */
   matches(text: string): boolean | undefined {
     if (this.#power <= 1 || (text.length + 2) ** this.#power <= MAX_TRIES || !this.#tree)
       return this.#expression.test(text);
@@ -51,7 +51,7 @@ export class Pattern {
   }
 }
 
-/** Patterns are meant to be read with Unicode in mind; those that only work without are taken, too. */
+/** Patterns are read with the Unicode flag. Those that are valid only without it are accepted also. */
 function expressionOf(source: string): RegExp {
   try {
     return new RegExp(source, "u");
@@ -60,7 +60,7 @@ function expressionOf(source: string): RegExp {
   }
 }
 
-/** One for each place with a choice, one for where to begin; without end where choices are repeated. */
+/** Counts one for each place with a choice, and one for the start; infinite where choices are repeated. */
 function powerOf(tree: PatternNode): number {
   const begins = tree.type === "sequence" && tree.parts[0]?.type === "start" ? 0 : 1;
   return begins + choicesOf(tree);

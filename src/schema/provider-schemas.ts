@@ -1,21 +1,21 @@
 /**
- * What providers that write by a grammar want of a JSON Schema: closed objects, and few keywords. What a grammar cannot
- * say is said to the model in the description; the reply is held against the caller's own schema in any case.
+ * The JSON Schemas that providers with grammars accept: closed objects, and few keywords. The description carries the
+ * rest to the model as prose. The reply is validated by the caller's own schema in any case.
  */
 
 import type { JsonSchema } from "../contract/schema.ts";
 import { isJsonObject, partsOf, withParts } from "./subschemas.ts";
 
-/** Formats of texts that both take. */
+/** Formats of strings that both accept. */
 const FORMATS = ["date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"];
 
-/** Keywords that say how a value is built. */
+/** Keywords for the structure of a value. */
 const SHAPE = ["type", "properties", "required", "additionalProperties", "items", "enum", "const", "anyOf", "$ref"];
 
-/** Keywords that say nothing about a value. */
+/** Keywords that do not constrain a value. */
 const NOTES = ["title", "description", "$defs", "definitions", "$id", "$comment", "$anchor"];
 
-/** Keywords without which the rest says something else: no description stands for them. */
+/** Keywords that change the meaning of the others; a description cannot replace them. */
 const STRUCTURE = [
   "allOf",
   "not",
@@ -44,8 +44,8 @@ const OPENAI: readonly string[] = [...SHAPE, ...NOTES, ...RANGES, "pattern", "mi
 const CLAUDE: readonly string[] = [...SHAPE, ...NOTES, "allOf"];
 
 /**
- * The schema for OpenAI's strict mode, in which a reply cannot but fit; `undefined` where that mode cannot say it: an
- * object with further or optional properties, a root that is no object, or a keyword that it does not know.
+ * Returns the schema for OpenAI's strict mode, in which every reply matches. Returns `undefined` where that mode cannot
+ * express it: an object with further or optional properties, a root that is not an object, or an unknown keyword.
  * @see https://platform.openai.com/docs/guides/structured-outputs#supported-schemas
  */
 export function strictSchema(schema: JsonSchema): JsonSchema | undefined {
@@ -56,7 +56,7 @@ export function strictSchema(schema: JsonSchema): JsonSchema | undefined {
 }
 
 /**
- * The schema as Anthropic's structured outputs take it.
+ * Returns the schema as Anthropic's structured outputs accept it.
  * @see https://docs.claude.com/en/docs/build-with-claude/structured-outputs#json-schema-limitations
  */
 export function claudeSchema(schema: JsonSchema): JsonSchema {
@@ -66,7 +66,7 @@ export function claudeSchema(schema: JsonSchema): JsonSchema {
   });
 }
 
-/** Several types are said as alternatives. */
+/** Several types become alternatives. */
 function withAlternatives(schema: JsonSchema): JsonSchema {
   const { type, anyOf, enum: values, title, description, ...rest } = withParts(schema, withAlternatives);
   if (!Array.isArray(type) || anyOf !== undefined) return withParts(schema, withAlternatives);
@@ -78,29 +78,32 @@ function withAlternatives(schema: JsonSchema): JsonSchema {
   };
 }
 
-/** Whether objects in it may have properties of any name whose values have a shape of their own: no grammar says that. */
+/**
+ * Returns whether objects in it may have properties of any name with values of a given shape. A grammar cannot express
+ * that.
+ */
 export function hasRecords(schema: JsonSchema): boolean {
   const { additionalProperties: others } = schema;
   if (isJsonObject(others) && Object.keys(others).length > 0) return true;
   return [...partsOf(schema)].some(({ part }) => isJsonObject(part) && hasRecords(part));
 }
 
-/** The schema as Gemini takes it, which knows no `const`. */
+/** Returns the schema as Gemini accepts it, without `const`. */
 export function geminiSchema(schema: JsonSchema): JsonSchema {
   const { const: value, ...rest } = withParts(schema, geminiSchema);
   const isSaid = typeof value === "string" || typeof value === "number";
   return value === undefined ? rest : { ...rest, ...(isSaid ? { enum: [value] } : { const: value }) };
 }
 
-/** Whether its root is an object: the providers' structured outputs want one. */
+/** Returns whether its root is an object, as the providers' structured outputs require. */
 export function isObjectSchema({ type, properties }: JsonSchema): boolean {
   return type === "object" || (type === undefined && properties !== undefined);
 }
 
-/** Closes every object and says in words what `isTaken` does not let through. */
+/** Closes every object, and describes in words the keywords that `isTaken` rejects. */
 function loosened(schema: JsonSchema, isTaken: (keyword: string, value: unknown) => boolean): JsonSchema {
   const { $ref, $defs, definitions } = schema;
-  // Nothing may stand beside a reference, but what the root refers to.
+  // A reference must be alone, except for the contents of the root.
   if ($ref !== undefined) {
     const parts = { ...($defs !== undefined && { $defs }), ...(definitions !== undefined && { definitions }) };
     return { $ref, ...withParts(parts, (part) => loosened(part, isTaken)) };
@@ -108,10 +111,10 @@ function loosened(schema: JsonSchema, isTaken: (keyword: string, value: unknown)
   const kept: Record<string, unknown> = {};
   const said: string[] = [];
   for (const [keyword, value] of Object.entries(schema)) {
-    // That only one of them fits is checked in the reply.
+    // The validation of the reply checks that only one of them matches.
     if (keyword === "oneOf" && schema.anyOf === undefined) kept.anyOf = value;
     else if (isTaken(keyword, value)) kept[keyword] = value;
-    // A bound that libraries give to every whole number says nothing to a model.
+    // Libraries give this bound to every integer, so it carries no information for a model.
     else if (Math.abs(Number(value)) !== Number.MAX_SAFE_INTEGER) said.push(`${keyword}: ${JSON.stringify(value)}`);
   }
   const { type, properties, additionalProperties, description } = kept;
@@ -121,7 +124,7 @@ function loosened(schema: JsonSchema, isTaken: (keyword: string, value: unknown)
   return withParts(kept, (part) => loosened(part, isTaken));
 }
 
-/** Whether every object in it is closed and requires all its properties, and everything has a shape. */
+/** Returns whether every object in it is closed and requires all its properties, and every value has a shape. */
 function isStrict(schema: JsonSchema): boolean {
   const { type, properties, required, additionalProperties, items } = schema;
   if (STRUCTURE.some((keyword) => schema[keyword] !== undefined)) return false;

@@ -1,11 +1,11 @@
-/** Whether a JSON Schema can be used at all: found before anything is sent, not when a reply is held against it. */
+/** Checks whether a JSON Schema is usable, before anything is sent. */
 
 import type { JsonSchema } from "../contract/schema.ts";
 import { Pattern } from "./pattern.ts";
 import { draftOf, type LocatedSchema, SchemaDocument, type Way } from "./schema-document.ts";
 import { isJsonObject, partsOf } from "./subschemas.ts";
 
-/** What is wrong with a JSON Schema, as a sentence that says where; `undefined` when nothing is. */
+/** Returns the fault of a JSON Schema, as a sentence with its place; `undefined` for a valid one. */
 export function schemaFault(root: JsonSchema): string | undefined {
   if (!isJson(root)) return "it is not JSON: is there a cycle or a BigInt in it?";
   const document = new SchemaDocument(root);
@@ -49,10 +49,10 @@ function isJson(value: unknown): boolean {
   }
 }
 
-/** Keywords whose schemas are held against the value itself, not against a part of it. */
+/** Keywords whose schemas apply to the value itself, not to a part of it. */
 const IN_PLACE = ["anyOf", "oneOf", "allOf", "not", "if", "then", "else", "dependentSchemas", "dependencies"];
 
-/** The way to a schema from which references lead back to it without taking a step into the value. */
+/** Returns the path to a schema from which references lead back to it without a step into the value. */
 function loopIn(document: SchemaDocument): Way | undefined {
   const sound = new Set<JsonSchema>();
   for (const located of document.schemas) {
@@ -90,7 +90,7 @@ function* inPlace(document: SchemaDocument, schema: JsonSchema): Generator<JsonS
 
 const TYPES = ["string", "number", "integer", "boolean", "null", "array", "object"];
 
-/** What is wrong with a keyword's value. Keywords that are not here may have any: they are annotations, or hold schemas. */
+/** The fault of a keyword's value. Other keywords may have any value: they are annotations, or contain schemas. */
 const FAULTS: Readonly<Record<string, (value: unknown) => string | undefined>> = {
   type: (value) =>
     (Array.isArray(value) ? value : [value]).every((type) => TYPES.includes(type))
@@ -120,12 +120,12 @@ const FAULTS: Readonly<Record<string, (value: unknown) => string | undefined>> =
     Object.values(value as object)
       .map((one) => (Array.isArray(one) ? namesFault(one) : undefined))
       .find((fault) => fault !== undefined),
-  // A boolean is how the third draft says it, at the property itself.
+  // The third draft writes a boolean, at the property itself.
   required: (value) => (typeof value === "boolean" ? undefined : namesFault(value)),
   pattern: (value) => (typeof value === "string" ? patternFault(value) : "must be a regular expression as a string"),
   minimum: numberFault,
   maximum: numberFault,
-  // A boolean is how the fourth draft and OpenAPI 3.0 say it.
+  // The fourth draft and OpenAPI 3.0 write a boolean.
   exclusiveMinimum: (value) => (typeof value === "boolean" ? undefined : numberFault(value)),
   exclusiveMaximum: (value) => (typeof value === "boolean" ? undefined : numberFault(value)),
   multipleOf: (value) => (typeof value === "number" && value > 0 ? undefined : "must be a number above 0"),
@@ -180,7 +180,7 @@ function flagFault(value: unknown): string | undefined {
   return typeof value === "boolean" ? undefined : "must be true or false";
 }
 
-/** Keywords that only some drafts or validators know: taking them for annotations would let pass what they rule out. */
+/** Keywords that only some drafts or validators know. As annotations they would let invalid values pass. */
 function unknownFault(): string {
   return "is not a keyword that is checked here: say the same in keywords of draft 2020-12";
 }

@@ -1,12 +1,12 @@
-/** What a JSON Schema document holds: its schemas, the resources and anchors they belong to, and where references lead. */
+/** A JSON Schema document: its schemas, their resources and anchors, and the targets of references. */
 
 import type { JsonSchema } from "../contract/schema.ts";
 import { isJsonObject, partsOf } from "./subschemas.ts";
 
-/** The way to a schema from the root of its document. */
+/** The path to a schema from the root of its document. */
 export type Way = readonly (string | number)[];
 
-/** A schema of a document, and where it is. */
+/** A schema of a document, and its path. */
 export class LocatedSchema {
   readonly schema: JsonSchema;
   readonly #outer: LocatedSchema | undefined;
@@ -18,7 +18,7 @@ export class LocatedSchema {
     this.#steps = steps;
   }
 
-  /** Put together only for who asks: deep schemas would cost the square of their depth. */
+  /** Joined only on request: deep schemas would cost the square of their depth. */
   get way(): Way {
     const ways: Way[] = [];
     for (let located: LocatedSchema | undefined = this; located; located = located.#outer) ways.unshift(located.#steps);
@@ -26,7 +26,7 @@ export class LocatedSchema {
   }
 }
 
-/** A part of a document that has an address of its own: the document itself, and each schema in it with an `$id`. */
+/** A part of a document with an address of its own: the document itself, and each schema in it with an `$id`. */
 export interface Resource {
   readonly uri: string;
   readonly root: JsonSchema;
@@ -47,19 +47,19 @@ const DRAFTS: Readonly<Record<string, number>> = {
   "spec.openapis.org/oas/3.1/dialect/base": 2020,
 };
 
-/** The draft that a `$schema` names; `undefined` for a dialect that is not known here. */
+/** Returns the draft that a `$schema` names; `undefined` for an unknown dialect. */
 export function draftOf(dialect: unknown): number | undefined {
   if (typeof dialect !== "string") return undefined;
   const name = dialect.replace(/^https?:\/\//, "").replace(/#$/, "");
   return Object.hasOwn(DRAFTS, name) ? DRAFTS[name] : undefined;
 }
 
-/** Where a document without an absolute `$id` is taken to stand. */
+/** The address of a document without an absolute `$id`. */
 const NOWHERE = "https://document.invalid/";
 
 /**
- * The schemas of one document, found once. References are resolved as draft 2020-12 says: against the nearest `$id`, to a
- * JSON pointer, an anchor or an `$id` within the document. Nothing is read from elsewhere.
+ * The schemas of one document, each found once. References are resolved by draft 2020-12: relative to the nearest
+ * `$id`, to a JSON pointer, an anchor or an `$id` within the document. Other documents are not read.
  * @see https://json-schema.org/draft/2020-12/json-schema-core#section-8.2
  */
 export class SchemaDocument {
@@ -73,7 +73,7 @@ export class SchemaDocument {
 
   constructor(root: JsonSchema) {
     this.#add(new LocatedSchema(root), undefined);
-    // Pointers may lead to schemas under keywords that nobody knows.
+    // Pointers may lead to schemas under unknown keywords.
     for (const located of this.schemas) {
       const { schema } = located;
       for (const keyword of ["$ref", "$dynamicRef"]) {
@@ -86,19 +86,19 @@ export class SchemaDocument {
     this.hasDynamicRef = this.#uses("$dynamicRef");
   }
 
-  /** The resource that a schema of this document belongs to. */
+  /** Returns the resource of a schema in this document. */
   resourceOf(schema: JsonSchema): Resource {
     const resource = this.#resourceOf.get(schema);
     if (!resource) throw new Error("a schema of another document");
     return resource;
   }
 
-  /** Whether a schema's `$ref` makes everything beside it mean nothing, as up to draft 7. */
+  /** Returns whether a schema's `$ref` overrides all other keywords, as up to draft 7. */
   isReferenceAlone(schema: JsonSchema): boolean {
     return schema.$ref !== undefined && this.resourceOf(schema).draft < 2019;
   }
 
-  /** What a reference in `schema` leads to; `undefined` when it leads nowhere, or out of the document. */
+  /** Returns the target of a reference in `schema`; `undefined` without one in this document. */
   resolve(schema: JsonSchema, reference: unknown): unknown {
     if (typeof reference !== "string") return undefined;
     const { resource, fragment } = this.#target(schema, reference);
@@ -107,14 +107,16 @@ export class SchemaDocument {
     return fragment.startsWith("/") ? pointed(resource.root, fragment) : resource.anchors.get(fragment);
   }
 
-  /** The name by which a `$dynamicRef` is looked for in outer resources; `undefined` where it is like any `$ref`. */
+  /**
+   * Returns the name by which a `$dynamicRef` is found in outer resources; `undefined` where it works like any `$ref`.
+   */
   dynamicNameOf(schema: JsonSchema, reference: unknown): string | undefined {
     if (typeof reference !== "string") return undefined;
     const { resource, fragment } = this.#target(schema, reference);
     return resource?.dynamicAnchors.has(fragment) ? fragment : undefined;
   }
 
-  /** All schemas that a `$dynamicRef` by this name may come to mean. */
+  /** Returns all possible targets of a `$dynamicRef` with this name. */
   dynamicTargets(name: string): readonly JsonSchema[] {
     const targets = [...this.#resources.values()].map(({ dynamicAnchors }) => dynamicAnchors.get(name));
     return targets.filter((target) => target !== undefined);
@@ -140,7 +142,7 @@ export class SchemaDocument {
     }
   }
 
-  /** The resource of a schema within `outer`, with what the schema adds to it. */
+  /** Returns the resource of a schema within `outer`, and registers the schema in it. */
   #resourceWith(schema: JsonSchema, outer: Resource | undefined): Resource {
     const draft = draftOf(schema.$schema) ?? outer?.draft ?? 2020;
     const isAlone = draft < 2019 && schema.$ref !== undefined;
@@ -148,7 +150,7 @@ export class SchemaDocument {
     const address = typeof id === "string" && !isAlone ? resolvedUri(id, outer?.uri ?? NOWHERE) : undefined;
     const [uri = "", name = ""] = (address ?? outer?.uri ?? NOWHERE).split("#", 2);
     let resource = outer;
-    // Up to draft 7, an `$id` of nothing but a fragment is what became `$anchor`.
+    // Up to draft 7, an `$id` that is only a fragment is an anchor.
     if (!resource || (address !== undefined && name === "")) {
       resource = { uri, root: schema, draft, anchors: new Map(), dynamicAnchors: new Map() };
       if (!this.#resources.has(uri)) this.#resources.set(uri, resource);
@@ -187,6 +189,6 @@ function decoded(fragment: string): string {
   try {
     return decodeURIComponent(fragment);
   } catch {
-    return fragment; // a lone percent sign stands for itself
+    return fragment; // a lone percent sign is a character
   }
 }

@@ -1,4 +1,4 @@
-/** What a schema is here, in either of the two forms people have one in: a library's (Standard Schema), or plain JSON Schema. */
+/** Dispatches on the two forms of a schema: a library's (Standard Schema), or plain JSON Schema. */
 
 import { SendError } from "../contract/errors.ts";
 import type { JsonSchema, Schema, SchemaIssue, SchemaResult, StandardSchema } from "../contract/schema.ts";
@@ -13,8 +13,10 @@ function isStandardSchema(schema: Schema): schema is StandardSchema {
 }
 
 /**
- * The schema as providers take it, without the name of its dialect. `owner` is what it belongs to, for error messages.
- * @throws {SendError} kind `invalidRequest` when the library cannot say it in JSON Schema, or a plain one cannot be used
+ * Returns the schema as providers take it, without the name of its dialect. `owner` is the option or tool that it
+ * belongs to, for error messages.
+ * @throws {SendError} kind `invalidRequest` when the library cannot convert it to JSON Schema, or a plain one is not
+ * usable
  */
 export function jsonSchemaOf(schema: Schema, owner: string): JsonSchema {
   if (!isStandardSchema(schema)) {
@@ -48,8 +50,8 @@ export function jsonSchemaOf(schema: Schema, owner: string): JsonSchema {
 }
 
 /**
- * Rules in code cannot be said in JSON Schema, and need not be: they hold for the reply. Zod and ArkType leave them out by
- * themselves; Valibot wants to be told, and the others do not look at it.
+ * JSON Schema cannot express rules in code; they apply to the reply. Zod and ArkType leave them out by default. Valibot
+ * needs an option for that, and the others ignore it.
  */
 const LIBRARY_OPTIONS = {
   ignoreActions: ["check", "check_items", "partial_check", "raw_check", "every_item", "some_item"].flatMap((rule) => [
@@ -59,8 +61,10 @@ const LIBRARY_OPTIONS = {
 };
 
 /**
- * Says of a value whether it fits; a schema with asynchronous rules says so later. Throws, or rejects, where the schema does.
- * @param json what the value was parsed from: JSON Schema judges the integers that stand there, which may be strings in `value`
+ * Returns whether a value matches; a promise of it for a schema with asynchronous rules. Throws, or rejects, where the
+ * schema does.
+ * @param json the text that the value was parsed from: JSON Schema validates its integers, which may be strings in
+ * `value`
  */
 export function validate<Output>(
   schema: Schema<Output>,
@@ -75,7 +79,9 @@ export function validate<Output>(
   return issues.length > 0 ? { issues } : { value: value as Output };
 }
 
-/** A library's answer in our form, read once: code of others, also a rule written by hand, may answer with anything. */
+/**
+ * Returns a library's result in our form, read once. Foreign code, such as a rule written by hand, may return anything.
+ */
 function readResult<Output>(answer: SchemaResult<Output>): SchemaResult<Output> {
   if (typeof answer !== "object" || answer === null) return { issues: [{ message: "the schema gave no result" }] };
   const issues: unknown = answer.issues;
@@ -98,12 +104,12 @@ function keyOf(step: unknown): PropertyKey {
   return typeof key === "number" ? key : wordsOf(key);
 }
 
-/** Whether it answers later: some libraries bring promises of their own. */
+/** Returns whether the result comes later: some libraries use promises of their own. */
 function isPromise<T>(answer: T | Promise<T>): answer is Promise<T> {
   return typeof (answer as { readonly then?: unknown } | undefined)?.then === "function";
 }
 
-/** What does not fit, as the end of a sentence: `items[2].price: must be a number`. */
+/** Returns the issues as the end of a sentence: `items[2].price: must be a number`. */
 export function issuesText(issues: readonly SchemaIssue[]): string {
   const texts = issues.slice(0, SHOWN_ISSUES).map(({ path, message }) => {
     const place = (path ?? []).map((step) => keyText(typeof step === "object" ? step.key : step)).join("");

@@ -1,4 +1,4 @@
-/** Where a JSON Schema holds further schemas. */
+/** The schemas inside a JSON Schema. */
 
 import type { JsonSchema } from "../contract/schema.ts";
 
@@ -17,13 +17,13 @@ const ONE = [
   "unevaluatedProperties",
 ];
 
-/** Keywords whose value is a list of schemas; `items` was one, too, before 2020. */
+/** Keywords whose value is an array of schemas; before 2020, `items` also was one. */
 const LIST = ["anyOf", "oneOf", "allOf", "prefixItems", "items"];
 
-/** Keywords whose value is an object of schemas by name; in `dependencies`, as it was before 2019, of lists of names as well. */
+/** Keywords whose value is an object of schemas by name; before 2019, `dependencies` also had arrays of names. */
 const NAMED = ["properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependencies"];
 
-/** The schemas directly in one, with the way to each. */
+/** Returns the schemas directly in one, with the path to each. */
 export function* partsOf(
   schema: JsonSchema,
 ): Generator<{ readonly way: readonly (string | number)[]; readonly part: unknown }> {
@@ -39,7 +39,9 @@ export function* partsOf(
   }
 }
 
-/** The same schema with `change` made to each schema directly in it. Parts that are `true` or `false` stay. */
+/**
+ * Returns the same schema with `change` applied to each schema directly in it. Parts that are `true` or `false` stay.
+ */
 export function withParts(schema: JsonSchema, change: (part: JsonSchema) => JsonSchema): JsonSchema {
   const changed = (part: unknown): unknown => (isJsonObject(part) ? change(part) : part);
   return Object.fromEntries(
@@ -56,7 +58,7 @@ export function isJsonObject(value: unknown): value is Readonly<Record<string, u
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The schemas under a keyword that names them; none where it is absent. */
+/** Returns the schemas under a keyword that names them; none where it is absent. */
 export function namedSchemas(value: unknown): Readonly<Record<string, unknown>> {
   return isJsonObject(value) ? value : {};
 }

@@ -1,12 +1,12 @@
 /**
- * Says what of a value does not fit a plain JSON Schema (draft 2020-12, or what `$schema` names). It is our own because the
- * core has no dependency and may not compile code from text, which the usual validators do and many runtimes forbid.
+ * Validates a value by a plain JSON Schema (draft 2020-12, or the draft of `$schema`). It is our own, since the core
+ * has no dependency and does not compile code from text. The usual validators do so, and many runtimes forbid it.
  *
- * Every keyword that rules values out is enforced, or refused before anything is sent (`schemaFault`): schemas in other
- * documents, dialects that are not known, patterns that cannot be matched in bounded time. Annotations, as the draft says:
- * `format`, `contentEncoding`, `contentMediaType`, `contentSchema`, and keywords that nobody knows.
- * Taken beside the draft: `nullable` as OpenAPI writes it, and what older drafts called `definitions`, `dependencies`,
- * a list as `items`, a boolean as `exclusiveMinimum`, and a boolean as `required`.
+ * Every keyword that constrains values is enforced, or `schemaFault` refuses the schema before anything is sent. It
+ * refuses schemas in other documents, unknown dialects, and patterns that cannot be matched in bounded time.
+ * Annotations, as in the draft: `format`, `contentEncoding`, `contentMediaType`, `contentSchema`, and unknown keywords.
+ * Accepted in addition to the draft: `nullable` of OpenAPI, and from older drafts `definitions`, `dependencies`, an
+ * array as `items`, a boolean as `exclusiveMinimum`, and a boolean as `required`.
  * @see https://json-schema.org/draft/2020-12/json-schema-validation
  */
 
@@ -20,8 +20,8 @@ import { equalPair, lengthOf } from "./values.ts";
 import { counted, kindOf, shown } from "./wording.ts";
 
 /**
- * What does not fit; nothing when all does. Takes time in proportion to the value: every part of it is held against every
- * schema once. The schema must be sound (`schemaFault`).
+ * Returns the issues of a value; none for a valid one. Takes time in proportion to the value: every part of it is
+ * validated once by every schema. `schemaFault` must have accepted the schema.
  */
 export function jsonSchemaIssues(schema: JsonSchema, value: unknown): readonly SchemaIssue[] {
   try {
@@ -29,7 +29,7 @@ export function jsonSchemaIssues(schema: JsonSchema, value: unknown): readonly S
     const scope = new Scope([document.resourceOf(schema)]);
     return located(new Validation(document).issuesOf(schema, value, scope, undefined));
   } catch (error) {
-    // The only way to end up here is the end of the call stack, which engines name differently.
+    // Only the end of the call stack leads here; engines name its error differently.
     if (error instanceof RangeError || (error instanceof Error && error.name === "InternalError"))
       return [{ message: "is nested too deeply to be checked" }];
     throw error;
@@ -38,7 +38,7 @@ export function jsonSchemaIssues(schema: JsonSchema, value: unknown): readonly S
 
 const NONE: Issues = [];
 
-/** The names and indices that schemas have looked at, for `unevaluatedProperties` and `unevaluatedItems`. */
+/** The names and indices that schemas have evaluated, for `unevaluatedProperties` and `unevaluatedItems`. */
 type Evaluated = Set<string | number>;
 
 interface Known {
@@ -46,10 +46,10 @@ interface Known {
   readonly evaluated: Evaluated | undefined;
 }
 
-/** The resources that evaluation has entered, outermost first: they decide what a `$dynamicRef` means. */
+/** The resources that evaluation has entered, outermost first. They decide the target of a `$dynamicRef`. */
 class Scope {
   readonly resources: readonly Resource[];
-  /** Without it, alternatives within alternatives would take time that doubles with each level. */
+  /** Results by schema and value. Without them, nested alternatives would take time that doubles with each level. */
   readonly known = new Map<JsonSchema, Map<unknown, Known>>();
   readonly #inner = new Map<Resource, Scope>();
 
@@ -67,24 +67,24 @@ class Scope {
 
 const TYPE_ISSUE = /^must be ((?:a |an |null).*), not /;
 
-/** Keywords that hold other schemas against the same value. */
+/** Keywords that apply other schemas to the same value. */
 const IN_PLACE = ["$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "not", "if"];
 
 const DEPENDENT = ["dependentRequired", "dependentSchemas", "dependencies"];
 
-/** What is looked up once for each schema, not for each value. */
+/** The facts that are looked up once for each schema, not for each value. */
 interface Outline {
-  /** Its `$ref` is all there is to it. */
+  /** True when its `$ref` is its only keyword that counts. */
   readonly isReference: boolean;
   readonly isInPlace: boolean;
   readonly isDependent: boolean;
   readonly properties: Readonly<Record<string, unknown>>;
-  /** Properties that say of themselves that they are required. */
+  /** Properties whose own schema says that they are required. */
   readonly ownRequired: readonly string[];
   readonly patterns: readonly (readonly [pattern: string, part: unknown])[];
 }
 
-/** One value held against one schema, with what is worth knowing twice. */
+/** Validates one value by one schema, with a cache. */
 class Validation {
   readonly #document: SchemaDocument;
   readonly #patterns = new Map<string, Pattern>();
@@ -95,7 +95,7 @@ class Validation {
     this.#document = document;
   }
 
-  /** `evaluated` is added to where the value fits. */
+  /** Returns the issues of a value. A valid value adds its keys to `evaluated`. */
   issuesOf(schema: unknown, value: unknown, outer: Scope, evaluated: Evaluated | undefined): Issues {
     if (schema === false) return [issue("must not be there")];
     if (!isJsonObject(schema) || (value === null && schema.nullable === true)) return NONE;
@@ -128,7 +128,7 @@ class Validation {
     }
     const typeIssue = typeFault(schema.type, value);
     if (typeIssue)
-      found.push(issue(typeIssue)); // the rest would only say it again
+      found.push(issue(typeIssue)); // the rest would repeat it
     else {
       holdValues(schema, value, found);
       if (typeof value === "string") this.#holdText(schema, value, found);
@@ -139,7 +139,7 @@ class Validation {
     const before = found.length;
     if (outline.isInPlace) this.#holdInPlace(schema, value, scope, found, evaluated);
     if (outline.isDependent) this.#holdDependencies(schema, value, scope, found, evaluated);
-    // Where a schema beside does not fit, what it would have looked at is not worth a second issue.
+    // Where an adjacent schema does not match, its unevaluated parts are not worth a second issue.
     if (evaluated && found.length === before) this.#holdUnevaluated(schema, value, scope, found, evaluated);
     return found.length === 0 ? NONE : found;
   }
@@ -196,7 +196,7 @@ class Validation {
   ): void {
     const { contains, minContains = 1, maxContains } = schema;
     if (contains === undefined) return;
-    // Draft 2019-09 does not let `contains` look at elements.
+    // In draft 2019-09, `contains` does not evaluate elements.
     const looked = this.#document.resourceOf(schema).draft > 2019 ? evaluated : undefined;
     let count = 0;
     for (const [index, element] of elements.entries()) {
@@ -262,7 +262,7 @@ class Validation {
     }
   }
 
-  /** What other schemas have to say about the same value. */
+  /** Applies the other schemas that concern the same value. */
   #holdInPlace(
     schema: JsonSchema,
     value: unknown,
@@ -286,7 +286,7 @@ class Validation {
     if (then !== undefined) add(found, this.issuesOf(then, value, scope, evaluated));
   }
 
-  /** What no schema beside has looked at. */
+  /** Validates the parts that no adjacent schema has evaluated. */
   #holdUnevaluated(schema: JsonSchema, value: unknown, scope: Scope, found: Issue[], evaluated: Evaluated): void {
     const isList = Array.isArray(value);
     const others = isList ? schema.unevaluatedItems : schema.unevaluatedProperties;
@@ -299,7 +299,7 @@ class Validation {
     }
   }
 
-  /** How many fit. Where none does, the one that the value comes closest to says why. */
+  /** Returns the number of matching alternatives. Without any, the closest one supplies the issues. */
   #holdAlternatives(
     parts: readonly unknown[],
     value: unknown,
@@ -370,7 +370,7 @@ class Validation {
   }
 }
 
-/** The fewer faults the closer; one in the value itself (such as a wrong constant) counts for more than one inside. */
+/** Fewer issues are closer. One in the value itself (such as a wrong constant) counts for more than one inside. */
 function closeness(issues: Issues): number {
   return issues.reduce((sum, { path }) => sum + (path ? 1 : 3), 0);
 }

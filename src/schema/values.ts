@@ -1,8 +1,8 @@
-/** JSON values as JSON Schema compares, counts and divides them. */
+/** Comparison, length and division of JSON values by the rules of JSON Schema. */
 
 import { isJsonObject } from "./subschemas.ts";
 
-/** 0.3 is a multiple of 0.1, whatever binary fractions say. */
+/** Returns whether a value is a multiple. 0.3 is a multiple of 0.1, in spite of binary fractions. */
 export function isMultiple(value: number | bigint, divisor: number): boolean {
   if (typeof value === "bigint") {
     const [, whole = "", fraction = ""] = /^(\d+)(?:\.(\d+))?$/.exec(String(divisor)) ?? [];
@@ -14,7 +14,7 @@ export function isMultiple(value: number | bigint, divisor: number): boolean {
   return Math.abs(quotient - Math.round(quotient)) <= Math.abs(quotient) * 2 * Number.EPSILON;
 }
 
-/** In characters as people count them, roughly: code points. */
+/** Returns the length in code points, roughly the characters that people count. */
 export function lengthOf(text: string): number {
   let length = text.length;
   for (let at = 1; at < text.length; at++) {
@@ -24,7 +24,7 @@ export function lengthOf(text: string): number {
   return length;
 }
 
-/** The indices of the first two that are equal. */
+/** Returns the indices of the first two equal elements. */
 export function equalPair(elements: readonly unknown[]): readonly [number, number] | undefined {
   const seen = new Map<string, number>();
   for (const [index, element] of elements.entries()) {
@@ -42,7 +42,7 @@ export function isEqual(one: unknown, other: unknown): boolean {
   return canonical(one) === canonical(other);
 }
 
-/** One text for all values that JSON Schema holds for equal: the order of keys does not matter. */
+/** Returns one text for all values that are equal in JSON Schema, where the order of keys does not matter. */
 export function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
   if (typeof value === "bigint") return String(value);
