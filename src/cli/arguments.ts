@@ -1,4 +1,4 @@
-/** What the command line says, as data. Reads nothing but its arguments. */
+/** The command line as data. Reads nothing but its arguments. */
 
 import { parseArgs } from "node:util";
 import { CommandError } from "./command-error.ts";
@@ -34,16 +34,17 @@ const OPTIONS = {
   "no-stream": { type: "boolean" },
   "no-color": { type: "boolean" },
   quiet: { type: "boolean", short: "q" },
-  // Not `env-file`: Node 20 takes that for itself, also behind the script's name, and dies of a missing file.
+  // Not `env-file`: Node 20 takes that option for itself, even after the script's name, and exits if the file is
+  // missing.
   env: { type: "string" },
   help: { type: "boolean", short: "h" },
   version: { type: "boolean" },
 } as const;
 
 /**
- * The command that the arguments (without the interpreter and the script) ask for. `chat`, `compare` and `sessions` are
+ * Returns the command of the arguments (without the interpreter and the script). `chat`, `compare` and `sessions` are
  * commands only as the first word; `cloudllm -- chat` asks a model about "chat".
- * @throws {CommandError} with exit code 2 when they make no sense
+ * @throws {CommandError} with exit code 2 for invalid arguments
  */
 export function commandOf(args: readonly string[]): Command {
   const { values, positionals, tokens } = parsed(args);
@@ -68,12 +69,12 @@ export function commandOf(args: readonly string[]): Command {
   if (session !== undefined || ephemeral)
     throw new CommandError("--session and --ephemeral are for a chat: cloudllm chat --session NAME", 2);
   if (name === "sessions") {
-    if (positionals.length > 1) throw new CommandError("sessions takes nothing more: cloudllm sessions", 2);
+    if (positionals.length > 1) throw new CommandError("sessions takes no arguments: cloudllm sessions", 2);
     return { name, settings };
   }
   if (name === "compare") {
     if (json || settings.whole)
-      throw new CommandError("compare sends both ways and prints a table: no --json, no --no-stream.", 2);
+      throw new CommandError("compare prints a table of both ways: leave out --json and --no-stream.", 2);
     return { name, ...wordsOf(positionals.slice(1)), settings };
   }
   return { name: "ask", ...wordsOf(positionals), json, settings };

@@ -4,11 +4,11 @@ import type { Choice } from "./choice.ts";
 import { CommandError } from "./command-error.ts";
 import { BUILT_IN, type Settings } from "./settings.ts";
 
-/** Of the 512 tokens that it can look at: the estimate of a conversation's length may be short by a fifth. */
+/** Tokens of a conversation, of the model's 512: the estimate of its length may be a fifth too low. */
 const MAX_TOKENS = 400;
 
 /**
- * The built-in model as a choice.
+ * Returns the built-in model as a choice.
  * @throws {CommandError} for a server or another model; {TypeError} when the client refuses an option
  */
 export async function createBuiltIn({

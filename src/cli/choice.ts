@@ -1,8 +1,8 @@
-/** The client that a command talks to, and what goes with it. */
+/** The client of a command, and its settings. */
 
 import type { ClientWrapper } from "../index.ts";
 
-/** A client that can get ready before it is asked anything. */
+/** A client that can load before the first question. */
 export interface ReadyClient extends ClientWrapper {
   /** Resolves with whether it is ready; never rejects. */
   warm(): Promise<boolean>;
@@ -10,12 +10,12 @@ export interface ReadyClient extends ClientWrapper {
 
 export interface Choice {
   readonly client: ReadyClient;
-  /** The same provider with another model. */
+  /** Returns the same provider with another model. */
   withModel(model: string): ReadyClient;
-  /** Asks the server for its models. Absent: its models are not listed. */
+  /** Lists the models of the server. Absent: its models are not listed. */
   readonly models?: () => Promise<readonly string[]>;
   /** Limits how much of a conversation is sent, in tokens. Absent: no limit. */
   readonly maxTokens?: number;
-  /** What the person must know of this choice. */
+  /** A note about this choice for the user. */
   readonly note?: string;
 }

@@ -1,4 +1,4 @@
-/** Who answers: what was asked for, else whose key is there, else a server on this machine. */
+/** Chooses the provider: the requested one, else one whose key is set, else a server on this machine. */
 
 import type { ClientOptions, ReasoningEffort } from "../index.ts";
 import { createBuiltIn } from "./built-in.ts";
@@ -12,14 +12,15 @@ const NO_KEY =
   "no key found: talking to the built-in toy model; set OPENAI_API_KEY or another key, or start a local server, for a real one " +
   "(cloudllm --help lists them)";
 
-/** The key for a server that is named by its address. */
+/** The key for a server that the user names by its address. */
 const OWN_KEY = "CLOUDLLM_API_KEY";
 
 /**
  * Chooses by `--provider`, else `--base-url` (any compatible server), else the first provider of `HOSTED` whose key is
- * set, else the first of `servers` that answers and has a model, else the built-in model, which says so. Who names a model
- * wants no other.
- * @throws {CommandError} that says what to set when no server has the model; {TypeError} when a client refuses an option
+ * set. Without a key, it takes the first of `servers` that answers and has a model, else the built-in model with a
+ * note. A model that the user names is not replaced by another.
+ * @throws {CommandError} that says what to set when no server has the model; {TypeError} when a client refuses an
+ * option
  */
 export async function chooseClient(
   settings: Settings,
@@ -59,14 +60,14 @@ async function choiceOf(
   }
   const create = (model: string, reasoning?: ReasoningEffort) =>
     provider.create({ ...optionsOf(model, provider, settings, baseUrl, env), ...(reasoning && { reasoning }) });
-  create("not known yet"); // senseless options are refused before anybody is asked anything
+  create("not known yet"); // refuses invalid options before any request
   const asks = provider.defaultModel === undefined && address !== undefined;
   const models = () => listModels(address ?? "", keyOf(provider, env) ?? ownKeyOf(provider, env));
   const model = settings.model ?? provider.defaultModel ?? (await models())[0];
   if (model === undefined) {
     throw new CommandError(`The server at ${address} has no model yet. Load one there, or name one with --model.`, 1);
   }
-  // Who names a model wants it as it is.
+  // A model that the user names is not replaced.
   const reasoning = settings.model === undefined ? provider.defaultReasoning : undefined;
   return { client: create(model, reasoning), withModel: (other) => create(other), ...(asks && { models }) };
 }
@@ -90,7 +91,9 @@ function optionsOf(
   };
 }
 
-/** One limit for everything: somebody who waits five minutes for a slow machine means its first word, too. */
+/**
+ * One limit for everything: a user who waits five minutes for a slow machine also waits that long for its first word.
+ */
 function allOf(ms: number): ClientOptions["timeouts"] {
   return { headers: ms, firstChunk: ms, idle: ms, stall: ms, total: ms };
 }
@@ -100,7 +103,7 @@ function keyOf(provider: Provider, env: NodeJS.ProcessEnv): string | undefined {
   return name === undefined ? undefined : env[name];
 }
 
-/** Never for a hosted provider: that key is somebody else's. */
+/** Not used for a hosted provider: the key belongs to another address. */
 function ownKeyOf(provider: Provider, env: NodeJS.ProcessEnv): string | undefined {
   return provider.defaultModel === undefined ? env[OWN_KEY] || undefined : undefined;
 }
@@ -119,7 +122,7 @@ function nobodyFor(servers: readonly LocalServer[], found: readonly LocalServer[
   });
   return new CommandError(
     [
-      "There is nobody to ask for that model. Set the key of a provider:",
+      "No provider is available for that model. Set the key of a provider:",
       ...KEY_LINES,
       "or start a server on this machine:",
       ...places,

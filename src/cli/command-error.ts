@@ -1,9 +1,9 @@
-/** A command that cannot be carried out, in a sentence for the person who gave it. */
+/** A command that failed, with a sentence for the user. */
 export class CommandError extends Error {
   override readonly name = "CommandError";
   /** 1: it failed. 2: it was not understood. */
   readonly exitCode: 1 | 2;
-  /** The message line by line. Each is shown as one, since it may quote foreign text. */
+  /** The message line by line. Each is shown as one line, since it may quote foreign text. */
   readonly lines: readonly string[];
 
   constructor(message: string | readonly string[], exitCode: 1 | 2, cause?: unknown) {

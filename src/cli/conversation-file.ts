@@ -1,4 +1,4 @@
-/** Conversations on disk: what `LLMSession` writes down, as JSON that its `fromJSON` reads anywhere. */
+/** Conversations on disk: the JSON of `LLMSession`, which its `fromJSON` reads anywhere. */
 
 import { randomUUID } from "node:crypto";
 import { lstat, readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
@@ -6,7 +6,7 @@ import type { LLMSession } from "../index.ts";
 import { CommandError } from "./command-error.ts";
 
 /**
- * Writes the session, for its owner only to read. Another conversation in that file is replaced.
+ * Writes the session to a file that only its owner can read. It replaces an earlier conversation in that file.
  * @throws {CommandError} when it cannot be written, or when the file holds something else
  */
 export async function saveConversation(session: LLMSession, file: string): Promise<void> {
@@ -25,7 +25,9 @@ export async function saveConversation(session: LLMSession, file: string): Promi
   }
 }
 
-/** What a file holds; nothing where there is none. A pipe or a device is not asked: it may never answer. */
+/**
+ * Returns the content of a file, or nothing if it does not exist. It does not read a pipe or a device, which may block.
+ */
 async function textIn(file: string): Promise<string> {
   const found = await stat(file).catch((error: unknown) => {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
@@ -34,7 +36,7 @@ async function textIn(file: string): Promise<string> {
   return found?.isFile() ? readFile(file, "utf8") : "";
 }
 
-/** Goes on with what is in the file. @throws {CommandError} when it cannot be read, or is no conversation */
+/** Continues the conversation in the file. @throws {CommandError} if it cannot be read, or is not a conversation */
 export async function loadConversation(file: string, session: LLMSession): Promise<void> {
   try {
     session.restore(JSON.parse(await readFile(file, "utf8")));
@@ -44,9 +46,9 @@ export async function loadConversation(file: string, session: LLMSession): Promi
 }
 
 /**
- * Writes a draft beside the file and renames it: the old file stays until the new text is complete, on a full disk and in a crash.
- * The draft has a random name and must not exist, so it follows no link that another program has put there. Only the owner can
- * read the file afterwards, also if others could read it before.
+ * Writes a draft next to the file and renames it: the old file stays until the new text is complete, on a full disk and
+ * in a crash. The draft has a random name and must not exist, so it does not follow a link of another program. Only the
+ * owner can read the file afterwards, also if others could read it before.
  */
 async function replace(file: string, text: string): Promise<void> {
   const target = await targetOf(file);
@@ -62,7 +64,7 @@ async function replace(file: string, text: string): Promise<void> {
   }
 }
 
-/** Where the file is written: through a link of the user's own, and through no other. */
+/** The path to write to: through a link of the user's own, and through no other. */
 async function targetOf(file: string): Promise<string> {
   const link = await lstat(file).catch(() => undefined);
   if (!link?.isSymbolicLink()) return file;

@@ -1,4 +1,4 @@
-/** A chat's conversation: its turns and its commands. Replies go to stdout, all that is said about them to stderr. */
+/** A chat's conversation: its turns and its commands. Replies go to stdout, everything else to stderr. */
 
 import type { LLMSession, UserMessage } from "../index.ts";
 import type { Choice } from "./choice.ts";
@@ -37,17 +37,17 @@ export class Conversation {
     return `${quoted(provider)} ${quoted(model)}`;
   }
 
-  /** What there is to know of a conversation that goes on. */
+  /** Notes about a conversation that continues. */
   recollection(): readonly string[] {
     const { history, unanswered } = this.#session;
     const lines = history.length > 0 ? [`${countOf(history.length, "message")} so far`] : [];
     if (history.at(-1)?.role === "assistant" && "interrupted" in (history.at(-1) ?? {}))
       lines.push("The last reply was cut; /retry asks again.");
-    if (unanswered !== undefined) lines.push("What was said last has no answer; /retry asks again.");
+    if (unanswered !== undefined) lines.push("The last message has no answer; /retry asks again.");
     return lines;
   }
 
-  /** Says something and shows the reply. Resolves with how it ended; failures have been told. */
+  /** Sends a message and shows the reply. Resolves with its outcome; failures have been shown. */
   async say(said: Said): Promise<Outcome["status"]> {
     const session = this.#session;
     const outcome = await showReply(
@@ -60,15 +60,15 @@ export class Conversation {
       { onInterrupt: (listener) => this.#lines.onInterrupt(listener) },
     );
     await saveMedia(mediaOf(outcome), this.#settings.media, this.#terminal);
-    await this.#report(outcome);
+    await this.#reportOutcome(outcome);
     return outcome.status;
   }
 
-  /** Carries out every command but `/quit`. A `CommandError` says why it did not work. */
+  /** Runs every command but `/quit`. A `CommandError` says why it failed. */
   async command(name: Exclude<CommandName, "quit">, argument: string): Promise<Outcome["status"] | undefined> {
     switch (name) {
       case "help":
-        return this.#tell(...CHAT_HELP);
+        return this.#report(...CHAT_HELP);
       case "model":
         return this.#model(argument);
       case "system":
@@ -81,10 +81,10 @@ export class Conversation {
         return this.#clear();
       case "save":
         await saveConversation(this.#session, fileOf(argument, name));
-        return this.#tell(`Saved ${countOf(this.#session.history.length, "message")} to ${argument}.`);
+        return this.#report(`Saved ${countOf(this.#session.history.length, "message")} to ${argument}.`);
       case "load":
         await loadConversation(fileOf(argument, name), this.#session);
-        return this.#tell(`Loaded ${countOf(this.#session.history.length, "message")} from ${argument}.`);
+        return this.#report(`Loaded ${countOf(this.#session.history.length, "message")} from ${argument}.`);
     }
   }
 
@@ -93,25 +93,25 @@ export class Conversation {
       await this.#session.clear();
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      throw new CommandError(`The conversation is forgotten here, but not yet in its file. ${reason}`, 1, error);
+      throw new CommandError(`The conversation is cleared here, but not yet in its file. ${reason}`, 1, error);
     }
-    return this.#tell("The conversation is forgotten.");
+    return this.#report("The conversation is cleared.");
   }
 
   async #model(id: string): Promise<undefined> {
     if (id !== "") {
       this.#session.client = this.#choice.withModel(id);
-      return this.#tell(`From now on: ${this.title}`);
+      return this.#report(`From now on: ${this.title}`);
     }
-    await this.#tell(this.title);
+    await this.#report(this.title);
     const models = (await this.#choice.models?.().catch(() => [])) ?? [];
-    if (models.length > 0) await this.#tell(`There are: ${models.map((each) => quoted(each)).join(" ")}`);
+    if (models.length > 0) await this.#report(`Models: ${models.map((each) => quoted(each)).join(" ")}`);
   }
 
   #system(text: string): Promise<undefined> {
     if (text !== "") this.#session.setSystemPrompt(text === "none" ? undefined : text);
     const { systemPrompt } = this.#session;
-    return this.#tell(systemPrompt === undefined ? "There is no system prompt." : `System prompt: ${systemPrompt}`);
+    return this.#report(systemPrompt === undefined ? "There is no system prompt." : `System prompt: ${systemPrompt}`);
   }
 
   async #usage(): Promise<undefined> {
@@ -126,24 +126,26 @@ export class Conversation {
     const replies = turns.length === 1 ? "1 reply" : `${turns.length} replies`;
     const cost = await conversationCostOf(usage);
     const price = cost === undefined ? "" : ` ${cost}.`;
-    return this.#tell(`${replies}: ${inputTokens} tokens in${cached}, ${outputTokens} out${thinking}${more}.${price}`);
+    return this.#report(
+      `${replies}: ${inputTokens} tokens in${cached}, ${outputTokens} out${thinking}${more}.${price}`,
+    );
   }
 
-  /** Asks again. If nothing comes this time, the earlier answer is there again. */
+  /** Asks again. If nothing arrives this time, the earlier answer returns. */
   async #retry(): Promise<Outcome["status"] | undefined> {
     const before = this.#session.toJSON();
     const { unanswered } = this.#session;
     const said = unanswered ?? this.#session.undo();
-    if (said === undefined) return this.#tell("There is nothing to ask again.");
+    if (said === undefined) return this.#report("There is nothing to ask again.");
     const status = await this.say(said);
     if (unanswered === undefined && this.#session.unanswered !== undefined) {
       this.#session.restore({ ...before, turns: this.#session.tokenUsage().turns });
-      await this.#tell("The earlier answer stays.");
+      await this.#report("The earlier answer stays.");
     }
     return status;
   }
 
-  async #report(outcome: Outcome): Promise<void> {
+  async #reportOutcome(outcome: Outcome): Promise<void> {
     const { stderr } = this.#terminal;
     const taken = this.#session.unanswered === undefined ? "" : " /retry asks again.";
     switch (outcome.status) {
@@ -160,7 +162,7 @@ export class Conversation {
     }
   }
 
-  async #tell(...lines: readonly string[]): Promise<undefined> {
+  async #report(...lines: readonly string[]): Promise<undefined> {
     for (const line of lines) await this.#terminal.stderr.line(line);
   }
 }

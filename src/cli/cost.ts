@@ -1,10 +1,10 @@
-/** What replies cost, for people. The prices are loaded when the first of them is there to be priced. */
+/** The cost of replies, for people. The prices are loaded for the first priced reply. */
 
 import type { SessionUsage, TurnUsage } from "../index.ts";
 
-/** Such as `$0.00042`, or `≈$0.00042` where the tokens are an estimate; `undefined` where no price is known. */
+/** Returns a text such as `$0.00042`, or `≈$0.00042` for estimated tokens; `undefined` for an unknown price. */
 export async function replyCostOf(reply: TurnUsage): Promise<string | undefined> {
-  // An estimate covers the whole reply, what was reported of it included.
+  // An estimate covers the complete reply, including the reported part of it.
   const usage = reply.estimatedUsage ?? reply.usage;
   if (!usage) return undefined;
   const { costOf } = await import("../models/index.ts");
@@ -12,7 +12,7 @@ export async function replyCostOf(reply: TurnUsage): Promise<string | undefined>
   return cost === undefined ? undefined : `${reply.estimatedUsage ? "≈" : ""}${dollarsOf(cost)}`;
 }
 
-/** The same for a conversation: `$0.0021`, or `$0.0021 for 2 of 3` where not all prices are known. */
+/** Returns the same for a conversation: `$0.0021`, or `$0.0021 for 2 of 3` where some prices are unknown. */
 export async function conversationCostOf({ turns }: SessionUsage): Promise<string | undefined> {
   if (turns.length === 0) return undefined;
   const { costOf } = await import("../models/index.ts");
@@ -31,7 +31,7 @@ export async function conversationCostOf({ turns }: SessionUsage): Promise<strin
   return `${about}${dollarsOf(total)}${known < turns.length ? ` for ${known} of ${turns.length}` : ""}`;
 }
 
-/** In cents from a dollar on, else with two digits that say something. */
+/** Formats an amount in cents from a dollar on, else with two significant digits. */
 export function dollarsOf(cost: number): string {
   if (cost === 0) return "$0";
   if (cost >= 0.995) return `$${cost.toFixed(2)}`;

@@ -1,4 +1,4 @@
-/** What `--help` prints. */
+/** The text of `--help`. */
 
 import { LOCAL_SERVERS } from "./local-servers.ts";
 import { KEY_LINES } from "./providers.ts";

@@ -1,4 +1,4 @@
-/** What a person types, or a script pipes in: lines, Ctrl-C and the end of input, in order and on demand. */
+/** Lines that a person types or a script pipes in, Ctrl-C and the end of input, in order and on demand. */
 
 import { createInterface, type Interface } from "node:readline";
 import { Writable } from "node:stream";
@@ -12,24 +12,24 @@ export type Line =
   | { readonly type: "end" };
 
 export interface Lines {
-  /** True when somebody sits there. */
+  /** True for a terminal. */
   readonly isInteractive: boolean;
-  /** Resolves with the next line. The prompt is shown only to a person. */
+  /** Resolves with the next line. Only a terminal shows the prompt. */
   next(prompt: string): Promise<Line>;
-  /** Whom the next Ctrl-C stops while no line is being waited for. Returns how to end that. */
+  /** Sets the listener of the next Ctrl-C while no line is awaited. Returns a function that removes the listener. */
   onInterrupt(listener: () => void): () => void;
   close(): void;
 }
 
-/** Lines that came and were not asked for yet. */
+/** Lines that arrived before they were requested. */
 class LineQueue {
   #lines: Line[] = [];
-  /** How many of them were taken: to move all others up for each would be felt in a long pipe. */
+  /** The number of lines that were taken. Shifting all others for each would be slow in a long pipe. */
   #taken = 0;
   #waiter: ((line: Line) => void) | undefined;
   #listener: (() => void) | undefined;
 
-  /** An interrupt goes before all lines that wait. */
+  /** An interrupt precedes all lines that wait. */
   push(line: Line): void {
     const waiter = this.#waiter;
     this.#waiter = undefined;
@@ -58,7 +58,7 @@ class LineQueue {
     });
   }
 
-  /** Ctrl-C: stops the listener. Returns false when there is none. */
+  /** Ctrl-C: calls the listener. Returns false without one. */
   stop(): boolean {
     const listener = this.#listener;
     listener?.();
@@ -93,7 +93,7 @@ class PipedLines implements Lines {
     this.#readline.on("close", () => this.#queue.push({ type: "end" }));
     let isFirst = true;
     this.#offInterrupt = terminal.onInterrupt(() => {
-      // The next line is under way at once, so the second Ctrl-C means all of them.
+      // The next line is requested at once, so the second Ctrl-C means all of them.
       const isEnough = this.#queue.stop() && isFirst;
       isFirst = false;
       if (!isEnough) this.#queue.push({ type: "interrupt" });
@@ -118,8 +118,8 @@ const PASTE_ON = "\x1b[?2004h";
 const PASTE_OFF = "\x1b[?2004l";
 
 /**
- * Always listens, so that Ctrl-C works while a reply is being written (a terminal in raw mode sends no signal) and what
- * is typed meanwhile is kept; shows what is typed only while a line is being waited for.
+ * Always listens, so that Ctrl-C works during a reply (a terminal in raw mode sends no signal). It keeps text that is
+ * typed meanwhile, and shows typed text only while a line is awaited.
  */
 class Keyboard implements Lines {
   readonly isInteractive = true;
@@ -129,7 +129,7 @@ class Keyboard implements Lines {
   readonly #echo: Echo;
   readonly #readline: Interface;
   readonly #offInterrupt: () => void;
-  /** Whole lines of a paste. The terminal marks its start and end: a pasted newline sends nothing. */
+  /** Complete lines of a paste. The terminal marks its start and end: a pasted newline sends nothing. */
   #pasted: string[] = [];
   #isPasting = false;
   #prompt = "";
@@ -199,7 +199,7 @@ class Keyboard implements Lines {
     this.#queue.push({ type: "line", text: [...this.#pasted.splice(0), text].join("\n") });
   }
 
-  /** Back after Ctrl-Z. Readline has paused itself, so that nothing typed would be heard, not even Ctrl-C. */
+  /** Resumes after Ctrl-Z. Readline has paused itself, and would not receive any key, not even Ctrl-C. */
   #onContinue(): void {
     this.#readline.resume();
     this.#screen.write(PASTE_ON); // the shell had the terminal meanwhile
@@ -210,7 +210,7 @@ class Keyboard implements Lines {
     const isEmpty = this.#readline.line === "" && this.#pasted.length === 0;
     const isShown = this.#echo.isShown;
     this.#pasted = [];
-    // What was typed stays on the screen, as in a shell, and is gone all the same.
+    // The typed text stays on the screen, as in a shell, but is discarded.
     this.#readline.write(null, { ctrl: true, name: "e" });
     this.#echo.isShown = false;
     this.#readline.write(null, { ctrl: true, name: "u" });
@@ -223,16 +223,16 @@ class Keyboard implements Lines {
   }
 }
 
-/** Shown where a turn goes on. */
+/** The prompt within a turn of several lines. */
 export const MORE = "… ";
 
 /**
- * Control characters and direction overrides that a paste may bring and readline, whose own sequences begin with ESC, does not use. It
- * counts no column for them.
+ * Control characters and direction overrides that a paste may bring and readline, whose own sequences begin with ESC,
+ * does not use. It counts no column for them.
  */
 const UNSEEN = /[\u0080-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
-/** What readline writes to: the screen, or nothing. Synchronous, so that it keeps its place among what others write. */
+/** The output of readline: the screen, or nothing. Synchronous, so that it keeps its order with other output. */
 class Echo extends Writable {
   isShown = false;
   readonly #screen: ProcessStreams["stderr"];

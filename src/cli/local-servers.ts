@@ -1,4 +1,4 @@
-/** Model servers on this machine, and what models a server has. */
+/** Model servers on this machine, and the models of a server. */
 
 import { CommandError } from "./command-error.ts";
 import { PROVIDERS, type ProviderName } from "./providers.ts";
@@ -6,18 +6,21 @@ import { PROVIDERS, type ProviderName } from "./providers.ts";
 /** Where a server may be listening. */
 export interface LocalServer {
   readonly provider: ProviderName;
-  /** What people call it. */
+  /** The name that people use. */
   readonly label: string;
   readonly baseUrl: string;
 }
 
-/** One that answered. */
+/** A server that answered. */
 export interface FoundServer extends LocalServer {
-  /** Those that can write, in the server's order. */
+  /** Its models that write text, in the server's order. */
   readonly models: readonly string[];
 }
 
-/** Looked for in this order, each on its usual port. vLLM's (8000) is everybody's, so that one must be named. */
+/**
+ * The order of the search, each on its usual port. Many programs use vLLM's port (8000), so the user must name that
+ * one.
+ */
 export const LOCAL_SERVERS: readonly LocalServer[] = [
   { provider: "ollama", label: "Ollama", baseUrl: PROVIDERS.ollama.localUrl ?? "" },
   { provider: "lmstudio", label: "LM Studio", baseUrl: PROVIDERS.lmstudio.localUrl ?? "" },
@@ -28,7 +31,7 @@ export const LOCAL_SERVERS: readonly LocalServer[] = [
 const PROBE_MS = 300;
 const LIST_MS = 5_000;
 
-/** Those of the servers that answer, in their order. All are asked at once. */
+/** Returns those of the servers that answer, in their order. It asks all at once. */
 export async function findServers(servers: readonly LocalServer[], probeMs: number = PROBE_MS): Promise<FoundServer[]> {
   const answers = await Promise.all(
     servers.map(async (server) => {
@@ -40,9 +43,9 @@ export async function findServers(servers: readonly LocalServer[], probeMs: numb
 }
 
 /**
- * The models of the server at a base URL, as `GET {base}/models` names them.
+ * Returns the models of the server at a base URL, as `GET {base}/models` names them.
  * @param key sent as a bearer token
- * @throws {CommandError} that says why there is no list
+ * @throws {CommandError} with the reason why there is not a list
  */
 export async function listModels(baseUrl: string, key: string | undefined): Promise<readonly string[]> {
   try {
@@ -72,7 +75,7 @@ async function modelsAt(
 
 async function get(url: string, headers: Readonly<Record<string, string>>, limitMs: number): Promise<Response> {
   try {
-    // A redirect is not followed: the key is meant for this address only.
+    // Redirects are not followed: the key is for this address only.
     return await fetch(url, { headers, redirect: "error", signal: AbortSignal.timeout(limitMs) });
   } catch (error) {
     if (error instanceof Error && error.name === "TimeoutError")
@@ -84,7 +87,7 @@ async function get(url: string, headers: Readonly<Record<string, string>>, limit
   }
 }
 
-/** Ollama and LM Studio list models that write nothing among the others. */
+/** Ollama and LM Studio also list models that do not write text. */
 const WRITES_NOTHING = /embed|rerank|whisper|\btts\b|^bge-|minilm/i;
 
 function modelIdsOf(text: string): readonly string[] | undefined {

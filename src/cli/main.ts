@@ -3,5 +3,5 @@
 
 import { run } from "./run.ts";
 
-// Not `process.exit`: what is written and not yet read by a slow pipe would be lost.
+// Not `process.exit`: it would drop output that a slow pipe has not read yet.
 process.exitCode = await run(process.argv.slice(2), process, process.env);

@@ -1,4 +1,4 @@
-/** Pictures and sounds of a reply as files. Their names are ours, and no file that exists is touched. */
+/** Pictures and sounds of a reply as files. The names are ours, and existing files stay untouched. */
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import { CommandError } from "./command-error.ts";
 import { quoted } from "./one-line.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** Endings of files. What a provider calls a type does not get into a name. */
+/** File extensions by media type. The provider's name of a type does not get into a file name. */
 const ENDINGS: Readonly<Record<string, string>> = {
   "image/png": "png",
   "image/jpeg": "jpg",
@@ -32,12 +32,12 @@ const KINDS: Readonly<Record<string, string>> = { image: "picture", audio: "soun
 /** Longer addresses are cut, in characters. */
 const MAX_PLACE = 2_000;
 
-/** So many names are tried in one folder. */
+/** Maximum number of names to try in one folder. */
 const MAX_NUMBER = 100_000;
 
 /**
- * Writes the media of a reply into the folder, which is made where there is none, and says on stderr where each is. Media at an
- * address, or in the provider's store, are named.
+ * Writes the media of a reply into the folder, which it creates if needed, and prints the path of each on stderr. For
+ * media at an address, or in the provider's store, it prints that place.
  * @throws {CommandError} when one cannot be written; the others are
  */
 export async function saveMedia(
@@ -83,7 +83,7 @@ async function saved(medium: Media, kind: string, folder: string | undefined): P
   throw new Error(`the folder has ${MAX_NUMBER} of them already`);
 }
 
-/** Raw sound gets the header that players want. */
+/** Adds the header that players require to raw sound. */
 function bytesOf({ mediaType, data = "" }: Media): Buffer {
   const bytes = Buffer.from(data, "base64");
   if (!/^audio\/pcm\b/i.test(mediaType)) return bytes;
@@ -92,7 +92,7 @@ function bytesOf({ mediaType, data = "" }: Media): Buffer {
 }
 
 /**
- * Of 16-bit mono.
+ * Returns the header of 16-bit mono sound.
  * @see http://soundfile.sapp.org/doc/WaveFormat/
  */
 function wavHeader(length: number, rate: number): Buffer {

@@ -1,6 +1,6 @@
 /**
- * Foreign text within a line of our own. It can neither end the line, nor hide anything in it, nor drive the terminal: a name or
- * a message must not pass for a line that the command line has written.
+ * Foreign text within a line of our own. It cannot end the line, hide anything in it, or drive the terminal. A name or
+ * a message must not look like a line of the command line.
  */
 
 import { printable } from "./markdown/markdown.ts";
@@ -11,7 +11,9 @@ const MAX_QUOTED = 200;
 /** White space, and the control character that ends a line. */
 const BLANKS = /[\s\u0085]+/gu;
 
-/** Joiners and selectors that belong to what they stand in: to an emoji, or to letters of a script that needs them. */
+/**
+ * Joiners and selectors that belong to their surroundings: to an emoji, or to letters of a script that needs them.
+ */
 const AT_HOME = [
   "(?<=\\p{ExtPict})[\\ufe0e\\ufe0f]",
   "(?<=[0-9#*])\\ufe0f(?=\\u20e3)",
@@ -20,8 +22,8 @@ const AT_HOME = [
 ].join("|");
 
 /**
- * Characters without a shape: what Unicode lets a program ignore (zero width, direction, selectors, tags, fillers), annotations, the
- * blank pattern of Braille, halves of characters.
+ * Characters without a shape: those that Unicode lets a program ignore (zero width, direction, selectors, tags,
+ * fillers), annotations, the blank pattern of Braille, halves of characters.
  * @see https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point
  */
 const SHAPELESS = "\\p{DI}\\ufff9-\\ufffb\\u2800\\p{Cs}";
@@ -29,8 +31,9 @@ const SHAPELESS = "\\p{DI}\\ufff9-\\ufffb\\u2800\\p{Cs}";
 const HIDDEN = new RegExp(`(${AT_HOME})|\\p{Cc}|[${SHAPELESS}]+`, "gu");
 
 /**
- * Returns the text as a part of one line. Line breaks, with the blanks around them, and other white space become a blank each; blanks
- * in a row stay. Control characters become visible signs, and so does each run of invisible ones: � stands for it.
+ * Returns the text as a part of one line. Line breaks, with the blanks around them, and other white space become a
+ * blank each; blanks in a row stay. Control characters become visible signs, and so does each run of invisible ones: �
+ * stands for it.
  */
 export function oneLine(text: string): string {
   return text
@@ -42,8 +45,8 @@ export function oneLine(text: string): string {
 }
 
 /**
- * Returns a name, a title or an address for a line of ours: one line, without blanks in a row (enough of them would begin a line of the
- * screen), and at most so many characters long.
+ * Returns a name, a title or an address for a line of ours: one line, without blanks in a row (enough of them would
+ * begin a line of the screen), and at most so many characters long.
  */
 export function quoted(text: string, max: number = MAX_QUOTED): string {
   const line = oneLine(text).replace(/ {2,}/g, " ").trim();

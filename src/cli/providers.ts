@@ -1,4 +1,4 @@
-/** The providers that can be named on the command line, in the order in which their keys are looked for. */
+/** The providers of the command line, in the order in which their keys are looked up. */
 
 import {
   ClaudeClient,
@@ -16,23 +16,23 @@ import {
   type ReasoningEffort,
 } from "../index.ts";
 
-/** One provider, as the command line knows it. */
+/** One provider of the command line. */
 export interface Provider {
-  /** Where its client looks for a key, in this order; empty where none is needed. */
+  /** The variables with its key, in this order; empty if it needs none. */
   readonly keyNames: readonly string[];
-  /** A small, cheap and current one; absent where only the server knows what it has. */
+  /** A small, cheap and current model; absent where only the server knows its models. */
   readonly defaultModel?: string;
   /**
-   * How much `defaultModel` is asked to think: as little as it can, since it is here for a quick answer. Absent where it does not think
-   * unasked, or where the answering model is unknown.
+   * The amount of thinking of `defaultModel`: the minimum, for a quick answer. Absent for a model that does not think
+   * by default, or an unknown model.
    */
   readonly defaultReasoning?: ReasoningEffort;
-  /** Where it listens unless `--base-url` says otherwise; present where the server is asked for its models. */
+  /** The address unless `--base-url` gives another; present where the server is asked for its models. */
   readonly localUrl?: string;
   create(options: ClientOptions): ProviderClient;
 }
 
-/** The names under which providers answer. */
+/** The names of the providers. */
 type OwnName =
   | "openai"
   | "xai"
@@ -48,7 +48,7 @@ type OwnName =
   | "vllm"
   | "compatible";
 
-/** Those, and what people say for xAI and Anthropic. */
+/** The names of the providers, and other names for xAI and Anthropic. */
 export type ProviderName = OwnName | "grok" | "claude";
 
 const TABLE: Readonly<Record<OwnName, Provider>> = {
@@ -130,10 +130,10 @@ export const PROVIDERS: Readonly<Record<ProviderName, Provider>> = {
   claude: TABLE.anthropic,
 };
 
-/** As they are listed to people. */
+/** The list of names for people. */
 export const PROVIDER_NAMES: readonly ProviderName[] = Object.keys(PROVIDERS).filter(isProviderName);
 
-/** Those that are chosen when their key is set, in this order. */
+/** The providers that are chosen when their key is set, in this order. */
 export const HOSTED: readonly ProviderName[] = Object.keys(TABLE)
   .filter(isProviderName)
   .filter((name) => PROVIDERS[name].defaultModel !== undefined);
@@ -142,7 +142,7 @@ export function isProviderName(name: string): name is ProviderName {
   return Object.hasOwn(PROVIDERS, name);
 }
 
-/** Provider by provider, the names under which others look for its key, too: those that people have set already. */
+/** Other variables that may already have a provider's key. */
 export const KEY_LINES: readonly string[] = HOSTED.map((name) => {
   const common = PROVIDERS[name].keyNames.filter((key) => !key.startsWith("CLOUDLLM_"));
   return `  ${name.padEnd(11)} ${common.join(", ")}`;

@@ -1,12 +1,13 @@
-/** What is asked: the words of the command line, what comes through a pipe, or both. */
+/** The question: the words of the command line, the text of a pipe, or both. */
 
 import { CommandError } from "./command-error.ts";
 import type { Terminal } from "./terminal.ts";
 import { startWaiting } from "./waiting.ts";
 
 /**
- * The words, a blank line and all of stdin; either alone where the other is missing. A terminal as stdin is not read.
- * @throws {CommandError} with exit code 2 when nothing is asked
+ * Returns the words, a blank line and all of stdin; either alone if the other is missing. It does not read a terminal
+ * as stdin.
+ * @throws {CommandError} with exit code 2 without a question
  */
 export async function questionOf(words: string | undefined, terminal: Terminal): Promise<string> {
   const piped = terminal.streams.stdin.isTTY ? "" : await readAll(terminal);

@@ -1,4 +1,4 @@
-/** One reply on its way to the reader: words to stdout as they come, everything else around them to stderr. */
+/** Prints one reply: its words to stdout as they arrive, everything else to stderr. */
 
 import {
   type AssistantMessage,
@@ -13,14 +13,14 @@ import { quoted, visibleJson } from "./one-line.ts";
 import type { Terminal } from "./terminal.ts";
 import { startWaiting, type Waiting } from "./waiting.ts";
 
-/** How a reply ended. `unread`: whoever read stdout has gone. */
+/** The outcome of a reply. `unread`: the reader of stdout has gone. */
 export type Outcome =
   | { readonly status: "answered"; readonly message: AssistantMessage }
   | { readonly status: "stopped"; readonly message: AssistantMessage | undefined }
   | { readonly status: "failed"; readonly error: SendError }
   | { readonly status: "unread" };
 
-/** The pictures and sounds that came, also of a reply that failed. */
+/** The pictures and sounds that arrived, also those of a failed reply. */
 export function mediaOf(outcome: Outcome): readonly Media[] | undefined {
   if (outcome.status === "unread") return undefined;
   return (outcome.status === "failed" ? outcome.error.partial : outcome.message)?.media;
@@ -29,14 +29,14 @@ export function mediaOf(outcome: Outcome): readonly Media[] | undefined {
 export interface ShowOptions {
   /** Writes every chunk as a line of JSON instead of the text. */
   readonly json?: boolean;
-  /** Where Ctrl-C comes from; each time it calls back. */
+  /** The source of Ctrl-C; each one calls back. */
   readonly onInterrupt: Terminal["onInterrupt"];
 }
 
 /**
- * Sends and shows. The first Ctrl-C stops the reply, at any moment; what had come stays.
+ * Sends and shows. The first Ctrl-C stops the reply, at any moment; the text so far stays.
  * @param send opens the stream; its signal fires when the reply is no longer wanted
- * @throws whatever `send` throws that is no `SendError`
+ * @throws the error of `send`, if it is not a `SendError`
  */
 export async function showReply(
   send: (signal: AbortSignal) => Promise<MessageStream>,
@@ -50,9 +50,10 @@ export async function showReply(
   let stream: MessageStream | undefined;
   const stop = () => {
     offInterrupt(); // a second Ctrl-C is not for the reply
-    // Stopping is a normal end, which a session keeps as such; before the stream is there, only the signal can end it.
+    // A stop is a normal end, which a session keeps as such. Before the stream is open, only the signal can end the
+    // call.
     if (stream)
-      stream.stop().catch(() => undefined); // a failure of the reply is told by its loop
+      stream.stop().catch(() => undefined); // the loop reports a failure of the reply
     else abort.abort();
   };
   const offInterrupt = onInterrupt(stop);
@@ -82,7 +83,7 @@ export async function showReply(
   }
 }
 
-/** A whole reply as the stream it would have been. */
+/** Returns a non-streamed reply as a stream. */
 export function streamOf(message: AssistantMessage): MessageStream {
   async function* chunks(): AsyncGenerator<MessageChunk> {
     if (message.reasoning !== "")
@@ -99,7 +100,7 @@ export function streamOf(message: AssistantMessage): MessageStream {
 interface View {
   /** Resolves when the reader has room for more. */
   show(chunk: MessageChunk): Promise<void>;
-  /** Nothing more comes. Further calls do nothing. */
+  /** Ends the output. Further calls do nothing. */
   end(): Promise<void>;
 }
 
@@ -126,7 +127,9 @@ class JsonView implements View {
 /** Longer addresses are cut, in characters. */
 const MAX_URL = 2_000;
 
-/** For people: rendered on a screen, as it is into a pipe. Thinking and sources are shown only where both outputs are screens. */
+/**
+ * For people: rendered on a screen, plain into a pipe. Thinking and sources are shown only if both outputs are screens.
+ */
 class TextView implements View {
   readonly #terminal: Terminal;
   readonly #waiting: Waiting;
@@ -155,7 +158,7 @@ class TextView implements View {
         this.#sources.set(chunk.url, chunk.title);
         return;
       case "rewind":
-        // Nothing here switches recovery on; what is on paper cannot be taken back, but it can be said.
+        // The command line does not enable recovery. It cannot take back printed text, but it can report the rewind.
         return this.#note(`[the last ${chunk.length} characters are withdrawn]`);
       case "media":
         if (chunk.partial) this.#waiting.now("a picture or a sound is being made");
@@ -210,7 +213,7 @@ class TextView implements View {
     await this.#terminal.stderr.aside(text);
   }
 
-  /** Ends the line that was begun, where it was begun: a file's last line has an end, too. */
+  /** Ends an unfinished line in its own output: the last line of a file also needs an end. */
   async #endLine(): Promise<void> {
     if (this.#lastCharacter === "\n") return;
     this.#lastCharacter = "\n";
@@ -219,7 +222,7 @@ class TextView implements View {
   }
 }
 
-/** Text as it is, but no half of a character: alone it would become U+FFFD. */
+/** Passes text on without halves of characters, each of which would become U+FFFD. */
 function verbatim(): MarkdownRenderer {
   let half = "";
   return {

@@ -1,4 +1,4 @@
-/** From the words of a command line to an exit code: 0 all went well, 1 it failed, 2 it was not understood, 130 Ctrl-C. */
+/** Runs a command line and returns its exit code: 0 success, 1 failure, 2 not understood, 130 Ctrl-C. */
 
 import { type Command, commandOf } from "./arguments.ts";
 import type { Choice } from "./choice.ts";
@@ -16,8 +16,8 @@ import { createTerminal, type ProcessStreams, type Terminal } from "./terminal.t
 import { VERSION } from "./version.ts";
 
 /**
- * Runs one command. Whatever fails is said in one line on stderr; nothing is thrown.
- * @param env where keys are looked for; `--env` adds to `process.env`
+ * Runs one command. A failure is one line on stderr; it throws nothing.
+ * @param env the variables with the keys; `--env` adds to `process.env`
  */
 export async function run(args: readonly string[], streams: ProcessStreams, env: NodeJS.ProcessEnv): Promise<number> {
   const command = understood(args);
@@ -29,7 +29,7 @@ export async function run(args: readonly string[], streams: ProcessStreams, env:
     if (failure) throw new CommandError(`The output could not be written: ${failure.message}`, 1, failure);
     return code;
   } catch (error) {
-    if (terminal.stdout.gone.aborted && !(await terminal.stdout.ended())) return 0; // `cloudllm … | head -1` has what it wanted
+    if (terminal.stdout.gone.aborted && !(await terminal.stdout.ended())) return 0; // `cloudllm … | head -1` has read enough
     const [first = "", ...more] = linesOf(error);
     for (const line of [`cloudllm: ${first}`, ...more]) await terminal.stderr.line(line);
     return error instanceof CommandError ? error.exitCode : 1;
@@ -78,11 +78,11 @@ async function execute(command: Command, terminal: Terminal, env: NodeJS.Process
 async function choiceOf(settings: Settings, env: NodeJS.ProcessEnv, terminal: Terminal): Promise<Choice> {
   try {
     const choice = await chooseClient(settings, env, LOCAL_SERVERS);
-    // Also where it is to be quiet: a toy's answer must not pass for another's.
+    // Also with `--quiet`: the answer of a toy must not pass for that of a model.
     if (choice.note !== undefined) await terminal.stderr.line(`cloudllm: ${choice.note}`);
     return choice;
   } catch (error) {
-    // Clients refuse senseless options, which came from the command line, by a TypeError.
+    // Clients refuse invalid options, which came from the command line, with a TypeError.
     if (error instanceof TypeError) throw new CommandError(error.message, 2);
     throw error;
   }

@@ -1,11 +1,11 @@
-/** The settings that every command which talks to a model takes. */
+/** The settings of every command that asks a model. */
 
 import type { ProviderName } from "./providers.ts";
 
 /** The name of the built-in model, as a provider. */
 export const BUILT_IN = "embedded";
 
-/** What every command that talks to a model takes. */
+/** The settings of every command that asks a model. */
 export interface Settings {
   readonly provider?: ProviderName | typeof BUILT_IN;
   readonly model?: string;
@@ -13,19 +13,19 @@ export interface Settings {
   readonly system?: string;
   readonly maxOutputTokens?: number;
   readonly temperature?: number;
-  /** Milliseconds for a whole reply; 0 for no limit of any kind. */
+  /** Milliseconds for a complete reply; 0 for no limit of any kind. */
   readonly timeoutMs?: number;
   readonly envFile?: string;
-  /** False: never. Absent: where there is a terminal. */
+  /** False: never. Absent: on a terminal. */
   readonly color?: false;
-  /** The name of the conversation to go on with. */
+  /** The name of the conversation to continue. */
   readonly session?: string;
-  /** Keeps nothing. */
+  /** Keeps no conversation. */
   readonly ephemeral?: true;
   /** The folder for pictures and sounds. Absent: the current one. */
   readonly media?: string;
   /** Asks for replies in one piece. */
   readonly whole: boolean;
-  /** Only replies and errors. */
+  /** Prints only replies and errors. */
   readonly quiet: boolean;
 }

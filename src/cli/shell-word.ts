@@ -1,8 +1,8 @@
-/** Words of a command line, as they can be copied into a shell. */
+/** Words of a command line, quoted for copying into a shell. */
 
 import { oneLine } from "./one-line.ts";
 
-/** An option with its value; one that begins with a dash would pass for another option. */
+/** Returns an option with its value. A value that begins with a dash would look like another option. */
 export function optionInShell(option: string, value: string): string {
   return `${option}${value.startsWith("-") ? "=" : " "}${wordInShell(value)}`;
 }

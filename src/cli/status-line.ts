@@ -1,10 +1,10 @@
-/** What a turn was like, in one line. */
+/** The summary of a turn, in one line. */
 
 import type { AssistantMessage, FinishReason, SendError } from "../index.ts";
 import { replyCostOf } from "./cost.ts";
 import { quoted } from "./one-line.ts";
 
-/** What is worth a word. Nothing: the model was done. */
+/** The endings that deserve a word. Absent: the model was done. */
 const ENDINGS: Readonly<Record<FinishReason, string | undefined>> = {
   stop: undefined,
   length: "cut off at the token limit",
@@ -16,15 +16,16 @@ const ENDINGS: Readonly<Record<FinishReason, string | undefined>> = {
   unknown: "ended for an unknown reason",
 };
 
-/** Providers write long messages; what is longer is cut, in characters. */
+/** Longer messages of providers are cut, in characters. */
 const MAX_MESSAGE = 4_000;
 
-/** A rate measured over less says nothing, in milliseconds: the whole reply came in one piece. */
+/** Shortest time for a rate, in milliseconds: a shorter one means that the complete reply came in one piece. */
 const MIN_WRITING_MS = 50;
 
 /**
- * Such as `0.41 s to first token · 52 tokens/s · 12 in, 118 out · $0.000048 · gpt-6-luna`; `≈` marks an estimate.
- * @param cost as `replyCostOf` says it
+ * Returns a line such as `0.41 s to first token · 52 tokens/s · 12 in, 118 out · $0.000048 · gpt-6-luna`; `≈` marks an
+ * estimate.
+ * @param cost the result of `replyCostOf`
  */
 export function statusLineOf(message: AssistantMessage, cost?: string): string {
   const { metrics, model, finishReason, rawFinishReason } = message;
@@ -49,12 +50,12 @@ export function statusLineOf(message: AssistantMessage, cost?: string): string {
     .join(" · ");
 }
 
-/** The same, with what the reply cost where its price is known. */
+/** Returns the same, with the cost of the reply where its price is known. */
 export async function statusOf(message: AssistantMessage): Promise<string> {
   return statusLineOf(message, await replyCostOf(message));
 }
 
-/** A failure in one line. */
+/** Returns a failure in one line. */
 export function failureLineOf({ message }: SendError): string {
   return `cloudllm: ${quoted(message, MAX_MESSAGE)}`;
 }

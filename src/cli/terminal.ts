@@ -1,8 +1,8 @@
-/** Where the command line reads and writes: the one place that knows what is a screen and what is a pipe. */
+/** Input and output of the command line: the one place that distinguishes screens from pipes. */
 
 import { oneLine } from "./one-line.ts";
 
-/** What of a process is used; `process` itself is one. */
+/** The parts of a process that are used; `process` itself fits. */
 export interface ProcessStreams {
   readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
   readonly stdout: OutputStream;
@@ -13,19 +13,19 @@ export interface ProcessStreams {
 
 export type OutputStream = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
 
-/** The streams of a process, its outputs told apart, and the interrupt key. */
+/** The streams of a process, with its two outputs, and the interrupt key. */
 export interface Terminal {
-  /** What is underneath, for whoever reads keys. */
+  /** The underlying streams, for reading keys. */
   readonly streams: ProcessStreams;
-  /** Replies, and nothing else. */
+  /** The output for replies only. */
   readonly stdout: Output;
-  /** Everything else. */
+  /** The output for everything else. */
   readonly stderr: Output;
   /** Calls back on each Ctrl-C until the returned function is called; without any listener, Ctrl-C ends the process. */
   onInterrupt(listener: () => void): () => void;
 }
 
-/** @param settings `color: false` switches colours off whatever the environment says */
+/** @param settings `color: false` disables colours in any environment */
 export function createTerminal(
   streams: ProcessStreams,
   env: NodeJS.ProcessEnv,
@@ -57,17 +57,17 @@ export function wantsColor(isTerminal: boolean, env: NodeJS.ProcessEnv): boolean
   return isTerminal && !no && kind !== "dumb";
 }
 
-/** On Windows, a pipe that was closed is at its end. */
+/** On Windows, a closed pipe reports its end this way. */
 function isReaderGone(error: NodeJS.ErrnoException): boolean {
   return ["EPIPE", "EOF", "ECONNRESET"].includes(error.code ?? "");
 }
 
 /** One output: text in order, as fast as its reader takes it. */
 export class Output {
-  /** A screen, where text from elsewhere must not drive the terminal. */
+  /** True for a screen, where foreign text must not drive the terminal. */
   readonly isTerminal: boolean;
   readonly color: boolean;
-  /** Whether what is on the line can be taken back. */
+  /** True if the text of the current line can be erased. */
   readonly canErase: boolean;
   readonly #stream: OutputStream;
   readonly #gone = new AbortController();
@@ -87,23 +87,26 @@ export class Output {
     });
   }
 
-  /** Fires when the reader is gone, as after `| head -1`, or writing fails. Later writes are dropped. */
+  /** Fires when the reader is gone, as after `| head -1`, or when writing fails. Later writes are dropped. */
   get gone(): AbortSignal {
     return this.#gone.signal;
   }
 
-  /** Resolves when all that was written has been taken, with why it could not be, such as a full disk; a reader that went has had enough. */
+  /**
+   * Resolves when all text has been taken, with the reason if writing failed, such as a full disk. A reader that is
+   * gone has had enough.
+   */
   async ended(): Promise<Error | undefined> {
     if (!this.gone.aborted) await new Promise((resolve) => this.#stream.write("", resolve));
     return this.#failure;
   }
 
-  /** Its width in characters. */
+  /** The width in characters. */
   get columns(): number {
     return this.#stream.columns ?? 80;
   }
 
-  /** Writes text as it is. Resolves when there is room for more. */
+  /** Writes text unchanged. Resolves when there is room for more. */
   async write(text: string): Promise<void> {
     if (text === "" || this.gone.aborted || this.#stream.write(text)) return;
     await new Promise<void>((resolve) => {
@@ -117,17 +120,17 @@ export class Output {
     });
   }
 
-  /** Writes one line of our own, whatever it quotes. */
+  /** Writes one line of our own; text that it quotes cannot break it. */
   line(text: string): Promise<void> {
     return this.write(`${oneLine(text)}\n`);
   }
 
-  /** The same, less conspicuous. */
+  /** Writes the same, dimmed. */
   aside(text: string): Promise<void> {
     return this.write(`${this.dim(oneLine(text))}\n`);
   }
 
-  /** The text dimmed where there are colours. */
+  /** Returns the text, dimmed if colours are on. */
   dim(text: string): string {
     return this.color ? `\x1b[2m${text}\x1b[22m` : text;
   }

@@ -1,4 +1,4 @@
-/** Lines that make turns: what is said may have several, and a line that starts with a slash is a command. */
+/** Turns from lines: a message may have several lines, and a line that starts with a slash is a command. */
 
 export type Turn =
   | { readonly type: "say"; readonly text: string }
@@ -7,19 +7,19 @@ export type Turn =
 const FENCE = '"""';
 
 /**
- * Collects lines until a turn is whole. A line that ends in `\` goes on in the next; `"""` opens a block that ends with
- * the line that ends in `"""`. Text that must begin with a slash is written with a blank before it.
+ * Collects lines until a turn is complete. A line that ends in `\` continues in the next. `"""` opens a block that ends
+ * with the line that ends in `"""`. A blank before a slash makes the line a message.
  */
 export class TurnReader {
   #lines: string[] = [];
   #inBlock = false;
 
-  /** True while a turn has begun that more lines belong to. */
+  /** True while an unfinished turn waits for more lines. */
   get isOpen(): boolean {
     return this.#inBlock || this.#lines.length > 0;
   }
 
-  /** Takes a line (or several, as pasted) and returns the turn that it makes whole. Empty turns are none. */
+  /** Takes a line (or several, as pasted) and returns the turn that it completes. Empty turns are skipped. */
   push(line: string): Turn | undefined {
     if (this.#inBlock) {
       if (!line.trimEnd().endsWith(FENCE)) return void this.#lines.push(line);
@@ -39,14 +39,14 @@ export class TurnReader {
     return this.rest();
   }
 
-  /** What was begun, as it is: nothing more comes. */
+  /** Returns the unfinished turn at the end of input. */
   rest(): Turn | undefined {
     const text = this.#lines.join("\n").trim();
     this.clear();
     return text === "" ? undefined : { type: "say", text };
   }
 
-  /** Forgets what was begun. */
+  /** Discards the unfinished turn. */
   clear(): void {
     this.#lines = [];
     this.#inBlock = false;

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 
-/** Of the package this file lies in. */
+/** The version of the package of this file. */
 export const VERSION: string = readVersion();
 
 function readVersion(): string {

@@ -1,4 +1,4 @@
-/** The sign that something is under way, until the first word is there. Screens only. */
+/** The sign that a request is running, until the first word. Screens only. */
 
 import { columnsOf } from "./markdown/table.ts";
 import { oneLine } from "./one-line.ts";
@@ -6,13 +6,13 @@ import type { Output } from "./terminal.ts";
 
 const FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏";
 const FRAME_MS = 100;
-/** A reply that comes at once shows no sign at all. */
+/** Delay of the sign, so that a quick reply shows none. */
 const PATIENCE_MS = 200;
 
 export interface Waiting {
-  /** Says from now on what is going on. */
+  /** Changes the label. */
   now(label: string): void;
-  /** Takes the sign off the screen; further calls do nothing. */
+  /** Removes the sign from the screen; further calls do nothing. */
   end(): void;
 }
 
@@ -41,7 +41,7 @@ export function startWaiting(stderr: Output, label: string): Waiting {
   };
 }
 
-/** One line that fits: a wrapped one could not be taken back. */
+/** One line that fits: a wrapped one could not be erased. */
 function signOf(label: string, passedMs: number, columns: number): string {
   const frame = FRAMES[Math.floor(passedMs / FRAME_MS) % FRAMES.length] ?? "";
   const seconds = ` · ${Math.floor(passedMs / 1_000)} s`;
@@ -49,7 +49,7 @@ function signOf(label: string, passedMs: number, columns: number): string {
   return `${frame} ${cut(label, room)}${seconds}`;
 }
 
-/** As much of the text as so many columns hold. */
+/** Returns the beginning of the text that fits into so many columns. */
 function cut(text: string, room: number): string {
   if (columnsOf(text) <= room) return text;
   let left = room - 1;

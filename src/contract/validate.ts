@@ -170,13 +170,13 @@ export function messageFault(value: unknown): string | undefined {
   switch (message.role) {
     case "system":
     case "assistant":
-      if (typeof message.content !== "string") return `has the role ${message.role} and no string as its content`;
+      if (typeof message.content !== "string") return `has the role ${message.role} but its content is not a string`;
       return message.role === "assistant"
         ? (toolCallsFault(message.toolCalls) ?? mediaFault(message.media))
         : undefined;
     case "tool":
       if (typeof message.toolCallId !== "string" || message.toolCallId === "") return "has no `toolCallId`";
-      return typeof message.content === "string" ? undefined : "has the role tool and no string as its content";
+      return typeof message.content === "string" ? undefined : "has the role tool but its content is not a string";
     case "user":
       return userContentFault(message.content);
     default:
@@ -200,7 +200,8 @@ function toolCallsFault(value: unknown): string | undefined {
 
 function userContentFault(content: unknown): string | undefined {
   if (typeof content === "string") return undefined;
-  if (!Array.isArray(content) || content.length === 0) return "has neither a string nor parts as its content";
+  if (!Array.isArray(content) || content.length === 0)
+    return "has content that is neither a string nor an array of parts";
   for (const part of content as Partial<ContentPart>[]) {
     if (part?.type === "text" && typeof part.text === "string") continue;
     if ((part?.type === "image" || part?.type === "file") && hasSource(part)) continue;
@@ -246,18 +247,18 @@ function toolsFault(value: unknown): string | undefined {
   const names = value.map((tool: unknown) => (isObject(tool) ? tool.name : undefined));
   const bad = names.find((name) => typeof name !== "string" || !/^[\w-]{1,64}$/.test(name));
   if (names.includes(undefined) || bad !== undefined)
-    return `holds a tool whose name is not 1 to 64 letters, digits, _ or -`;
+    return `contains a tool whose name is not 1 to 64 letters, digits, _ or -`;
   for (const { name, parameters, run, timeoutMs } of value as readonly Partial<Tool>[]) {
     if (parameters !== undefined && !isSchema(parameters))
-      return `holds the tool ${name}, whose \`parameters\` are neither a JSON Schema nor a Standard Schema`;
+      return `contains the tool ${name}, whose \`parameters\` are neither a JSON Schema nor a Standard Schema`;
     const fault = parameters === undefined ? undefined : schemaFault(parameters);
-    if (fault) return `holds the tool ${name}, whose schema of \`parameters\` ${fault}`;
+    if (fault) return `contains the tool ${name}, whose schema of \`parameters\` ${fault}`;
     if (run !== undefined && typeof run !== "function")
-      return `holds the tool ${name}, whose \`run\` is not a function`;
+      return `contains the tool ${name}, whose \`run\` is not a function`;
     if (timeoutMs !== undefined && !(typeof timeoutMs === "number" && timeoutMs >= 0))
-      return `holds the tool ${name}, whose \`timeoutMs\` is not a number of milliseconds, 0 or more`;
+      return `contains the tool ${name}, whose \`timeoutMs\` is not a number of milliseconds, 0 or more`;
   }
-  return new Set(names).size < names.length ? "holds two tools of one name" : undefined;
+  return new Set(names).size < names.length ? "contains two tools of the same name" : undefined;
 }
 
 const EFFORTS: readonly unknown[] = ["none", "low", "medium", "high", "xhigh", "max"];

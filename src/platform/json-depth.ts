@@ -23,9 +23,9 @@ export function jsonFault(value: unknown): string | undefined {
 
 /** A cycle is a value that is nested without end. */
 function faultIn(value: unknown, levels: number): string | undefined {
-  if (typeof value === "bigint") return "holds a BigInt, which JSON does not have";
+  if (typeof value === "bigint") return "contains a BigInt, which JSON does not have";
   if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return undefined;
-  if (levels === 0) return `is nested more than ${MAX_DEPTH} deep, or holds itself`;
+  if (levels === 0) return `is nested more than ${MAX_DEPTH} deep, or is circular`;
   const { toJSON } = value as { readonly toJSON?: unknown };
   if (typeof toJSON === "function") return faultIn(toJSON.call(value, ""), levels - 1);
   for (const inner of Object.values(value)) {

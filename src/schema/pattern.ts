@@ -28,13 +28,13 @@ export class Pattern {
   /** Returns why it cannot be matched in bounded time; `undefined` when it can. */
   get fault(): string | undefined {
     if (!this.#tree)
-      return "refers back to a group or sets flags within, which cannot be matched in bounded time: write it without";
+      return "has a back-reference or a group with flags, which cannot be matched in bounded time: remove it";
     if (this.#power <= 1) return undefined;
     try {
       this.#compiled(this.#tree);
       return undefined;
     } catch {
-      return "counts repetitions too far to be matched in bounded time: use smaller counts, or `maxLength`";
+      return "has repetition counts that are too large for bounded time: use smaller counts, or `maxLength`";
     }
   }
 

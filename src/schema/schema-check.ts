@@ -7,14 +7,14 @@ import { isJsonObject, partsOf } from "./subschemas.ts";
 
 /** Returns the fault of a JSON Schema, as a sentence with its place; `undefined` for a valid one. */
 export function schemaFault(root: JsonSchema): string | undefined {
-  if (!isJson(root)) return "it is not JSON: is there a cycle or a BigInt in it?";
+  if (!isJson(root)) return "it is not JSON: it may contain a cycle or a BigInt.";
   const document = new SchemaDocument(root);
   for (const located of document.schemas) {
     const fault = faultIn(document, located);
     if (fault) return fault;
   }
   const loop = loopIn(document);
-  return loop && `\`${[...loop, "$ref"].join(".")}\` leads back to itself before anything of the value is looked at.`;
+  return loop && `\`${[...loop, "$ref"].join(".")}\` leads back to itself without a step into the value.`;
 }
 
 function faultIn(document: SchemaDocument, located: LocatedSchema): string | undefined {
@@ -38,7 +38,7 @@ function referenceFault(
 ): string | undefined {
   const reference = schema[keyword];
   if (reference === undefined || isSchema(document.resolve(schema, reference))) return undefined;
-  return `${at(keyword)} is ${JSON.stringify(reference)}, which leads to no schema within this one.`;
+  return `${at(keyword)} is ${JSON.stringify(reference)}, which does not lead to a schema in this document.`;
 }
 
 function isJson(value: unknown): boolean {
@@ -141,7 +141,7 @@ const FAULTS: Readonly<Record<string, (value: unknown) => string | undefined>> =
   nullable: flagFault,
   $schema: (value) =>
     draftOf(value) === undefined
-      ? `is ${JSON.stringify(value)}, a dialect that is not known here: use draft 2020-12, 2019-09, 7, 6 or 4`
+      ? `is ${JSON.stringify(value)}, an unknown dialect: use draft 2020-12, 2019-09, 7, 6 or 4`
       : undefined,
   $recursiveRef: unknownFault,
   extends: unknownFault,
@@ -182,7 +182,7 @@ function flagFault(value: unknown): string | undefined {
 
 /** Keywords that only some drafts or validators know. As annotations they would let invalid values pass. */
 function unknownFault(): string {
-  return "is not a keyword that is checked here: say the same in keywords of draft 2020-12";
+  return "is not a supported keyword: use the keywords of draft 2020-12";
 }
 
 function numberFault(value: unknown): string | undefined {

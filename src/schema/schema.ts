@@ -31,7 +31,7 @@ export function jsonSchemaOf(schema: Schema, owner: string): JsonSchema {
   if (!jsonSchema) {
     throw new SendError(
       "invalidRequest",
-      `The schema of ${owner} (${vendor}) does not say what it is in JSON Schema: ${advice}.`,
+      `The schema of ${owner} (${vendor}) does not convert to JSON Schema: ${advice}.`,
     );
   }
   try {
@@ -43,7 +43,7 @@ export function jsonSchemaOf(schema: Schema, owner: string): JsonSchema {
   } catch (cause) {
     throw new SendError(
       "invalidRequest",
-      `The schema of ${owner} (${vendor}) cannot be said in JSON Schema: ${advice}.`,
+      `The schema of ${owner} (${vendor}) cannot be converted to JSON Schema: ${advice}.`,
       { cause },
     );
   }

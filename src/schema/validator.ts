@@ -256,7 +256,8 @@ class Validation {
         if (!Array.isArray(needed)) add(found, this.issuesOf(needed, value, scope, evaluated));
         else {
           for (const other of needed as readonly string[])
-            if (!Object.hasOwn(value, other)) add(found, [issue(`is missing, and goes with ${name}`)], other);
+            if (!Object.hasOwn(value, other))
+              add(found, [issue(`is missing, but required together with ${name}`)], other);
         }
       }
     }
@@ -280,7 +281,7 @@ class Validation {
       const fitting = this.#holdAlternatives(oneOf, value, scope, found, evaluated);
       if (fitting > 1) found.push(issue(`must fit only one of the alternatives, not ${fitting}`));
     }
-    if (not !== undefined && this.#fits(not, value, scope)) found.push(issue("is what `not` rules out"));
+    if (not !== undefined && this.#fits(not, value, scope)) found.push(issue("matches the schema of `not`"));
     if (schema.if === undefined) return;
     const then = this.#fits(schema.if, value, scope, evaluated) ? schema.then : schema.else;
     if (then !== undefined) add(found, this.issuesOf(then, value, scope, evaluated));

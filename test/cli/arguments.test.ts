@@ -57,7 +57,7 @@ describe("what makes no sense is said, with exit code 2", () => {
     [["--timeout=-1", "x"], "--timeout must be seconds"],
     [["chat", "--json"], "--json works for one answer only"],
     [["chat", "hello"], "chat takes no question"],
-    [["compare", "--no-stream", "x"], "compare sends both ways"],
+    [["compare", "--no-stream", "x"], "compare prints a table"],
   ])("%j", (args, message) => {
     expect(() => commandOf(args)).toThrow(
       expect.objectContaining({ exitCode: 2, message: expect.stringContaining(message) }),

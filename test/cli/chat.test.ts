@@ -139,8 +139,8 @@ describe("commands", () => {
   test("an unknown one is answered, not sent", async () => {
     const { stderr, code, requests } = await chat([{ text: "OK" }], ["/sav x", "/frob", " /etc?"]);
     expect(stderr).toBe(
-      "There is no /sav. Did you mean /save?\n" +
-        "There is no /frob. There are /model /system /usage /retry /clear /save /load /help /quit.\n",
+      "Unknown command /sav. Did you mean /save?\n" +
+        "Unknown command /frob. There are /model /system /usage /retry /clear /save /load /help /quit.\n",
     );
     expect(said(requests[0])).toEqual(["user: /etc?"]);
     expect(code).toBe(1);
@@ -148,7 +148,7 @@ describe("commands", () => {
 
   test("/model shows and changes it, in the same conversation", async () => {
     const { stderr, requests } = await chat([{ text: "A" }, { text: "B" }], ["/model", "a", "/model big", "b"]);
-    expect(stderr).toBe("compatible m\nThere are: stand-in\nFrom now on: compatible big\n");
+    expect(stderr).toBe("compatible m\nModels: stand-in\nFrom now on: compatible big\n");
     expect(requests.map((request) => bodyOf(request).model)).toEqual(["m", "big"]);
     expect(said(requests[1])).toEqual(["user: a", "assistant: A", "user: b"]);
   });

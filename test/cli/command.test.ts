@@ -276,7 +276,7 @@ describe("without a key", () => {
 
   test.skipIf(localServer)("compare works, and says so, too", async () => {
     const { stdout, stderr, code } = await command(["compare", "-t", "0", "Tell me a story about a fox"]);
-    expect(stdout).toMatch(/first words +whole reply +tokens\nwhole/);
+    expect(stdout).toMatch(/first words +last words +tokens\nnon-streamed/);
     expect(stderr).toMatch(NOTE);
     expect(code).toBe(0);
   });
@@ -307,9 +307,9 @@ describe("compare", () => {
     const { stdout, stderr, code } = await command(at(server, "compare", "Tell", "me"));
     expect(server.requests.map(saidIn)).toEqual(Array(2).fill([{ role: "user", content: "Tell me" }]));
     expect(stdout).toMatch(
-      /first words +whole reply +tokens\nwhole +0\.\d\d s +0\.\d\d s +3\nstreamed +0\.\d\d s +0\.\d\d s +3\n/,
+      /first words +last words +tokens\nnon-streamed +0\.\d\d s +0\.\d\d s +3\nstreamed +0\.\d\d s +0\.\d\d s +3\n/,
     );
-    expect(stdout).toMatch(/\nwhole +░{20,}█\nstreamed +░+█{5,}\n/);
+    expect(stdout).toMatch(/\nnon-streamed +░{20,}█\nstreamed +░+█{5,}\n/);
     expect(stdout).toMatch(/\nStreamed, the first words were there [\d.]+ times sooner\.\n$/);
     expect(stderr).toBe("");
     expect(code).toBe(0);

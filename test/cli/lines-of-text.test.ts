@@ -98,18 +98,18 @@ describe("the status line", () => {
 });
 
 describe("the comparison", () => {
-  const whole = { firstWordsMs: 3_800, totalMs: 3_800, tokens: "118" };
+  const nonStreamed = { firstWordsMs: 3_800, totalMs: 3_800, tokens: "118" };
   const streamed = { firstWordsMs: 400, totalMs: 3_700, tokens: "≈121" };
 
   test("is a table, a picture and a sentence", () => {
-    expect(comparisonOf(whole, streamed, 49)).toEqual([
-      "          first words  whole reply  tokens",
-      "whole          3.80 s       3.80 s     118",
-      "streamed       0.40 s       3.70 s    ≈121",
+    expect(comparisonOf(nonStreamed, streamed, 53)).toEqual([
+      "              first words  last words  tokens",
+      "non-streamed       3.80 s      3.80 s     118",
+      "streamed           0.40 s      3.70 s    ≈121",
       "",
-      "whole     ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░█",
-      "streamed  ░░░░█████████████████████████████████",
-      "          ░ looking at nothing  █ reading",
+      "non-streamed  ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░█",
+      "streamed      ░░░░█████████████████████████████████",
+      "              ░ waiting  █ reading",
       "",
       "Streamed, the first words were there 9.5 times sooner.",
     ]);

@@ -95,7 +95,7 @@ describe("a chat with a name", () => {
     mkdirSync(join(folder, "work.jsonl.new", "in the way"), { recursive: true });
     const { stderr, stdout, code } = await chat(folder, [{ text: "A" }], [words, "/clear"], "--session", "work");
     expect(stderr).toContain(
-      "The conversation is forgotten here, but not yet in its file. The store of the session failed",
+      "The conversation is cleared here, but not yet in its file. The store of the session failed",
     );
     expect(stdout).toBe("A\n");
     expect(stderr).not.toContain(folder);
@@ -182,7 +182,7 @@ describe("sessions", () => {
   });
 
   test.each([
-    [["sessions", "more"], /takes nothing more/],
+    [["sessions", "more"], /takes no arguments/],
     [["sessions", "--session", "x"], /are for a chat/],
     [["--session", "x", "question"], /are for a chat/],
     [["--ephemeral", "question"], /are for a chat/],

@@ -139,14 +139,14 @@ test("a schema whose library cannot say what it is fails before anything is sent
   await expect(client.sendMessage([{ role: "user", content: "?" }], { output })).rejects.toMatchObject({
     kind: "invalidRequest",
     message: expect.stringContaining(
-      "The schema of `output` (valibot) does not say what it is in JSON Schema: give a schema that can",
+      "The schema of `output` (valibot) does not convert to JSON Schema: give a schema that can",
     ),
   });
   await expect(
     client.sendMessage([{ role: "user", content: "?" }], { output: z.object({ when: z.date() }) }),
   ).rejects.toMatchObject({
     kind: "invalidRequest",
-    message: expect.stringContaining("The schema of `output` (zod) cannot be said in JSON Schema"),
+    message: expect.stringContaining("The schema of `output` (zod) cannot be converted to JSON Schema"),
   });
 });
 

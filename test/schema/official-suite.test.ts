@@ -14,8 +14,8 @@ interface Group {
 
 const SUITE = new URL("../../../shared/json-schema-suite/", import.meta.url);
 
-const ELSEWHERE = "which leads to no schema within this one";
-const DIALECT = "a dialect that is not known here";
+const ELSEWHERE = "which does not lead to a schema in this document";
+const DIALECT = "an unknown dialect";
 
 const DRAFTS: readonly (readonly [draft: string, dialect: string, refused: Readonly<Record<string, number>>])[] = [
   [

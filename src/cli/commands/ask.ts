@@ -43,7 +43,7 @@ export async function ask(
   }
 }
 
-/** The system prompt, where there is one, and the question. */
+/** Returns the system prompt, if there is one, and the question. */
 export function messagesOf(question: string, { system }: Settings): readonly Message[] {
   const asked: Message = { role: "user", content: question };
   return system ? [{ role: "system", content: system }, asked] : [asked];

@@ -1,4 +1,4 @@
-/** The commands of a chat: what they are called, and what is said to somebody who mistypes one. */
+/** The commands of a chat: their names, and the answer to a mistyped one. */
 
 import { quoted } from "../one-line.ts";
 
@@ -6,13 +6,13 @@ export type CommandName = "model" | "system" | "usage" | "retry" | "clear" | "sa
 
 /** Each command with its argument and what it does. */
 const COMMANDS: Readonly<Record<CommandName, { readonly argument: string; readonly does: string }>> = {
-  model: { argument: "[ID]", does: "show the model, or go on with another of the same provider" },
-  system: { argument: "[TEXT]", does: "show the system prompt, or set it; /system none takes it away" },
-  usage: { argument: "", does: "tokens of this conversation so far, and what they cost" },
-  retry: { argument: "", does: "take the last answer back and ask again" },
-  clear: { argument: "", does: "forget the conversation; what it cost stays counted" },
+  model: { argument: "[ID]", does: "show the model, or continue with another of the same provider" },
+  system: { argument: "[TEXT]", does: "show the system prompt, or set it; /system none removes it" },
+  usage: { argument: "", does: "tokens of this conversation so far, and their cost" },
+  retry: { argument: "", does: "discard the last answer and ask again" },
+  clear: { argument: "", does: "forget the conversation; its cost stays counted" },
   save: { argument: "FILE", does: "write the conversation to a file" },
-  load: { argument: "FILE", does: "go on with a conversation from a file" },
+  load: { argument: "FILE", does: "continue a conversation from a file" },
   help: { argument: "", does: "this" },
   quit: { argument: "", does: "leave" },
 };
@@ -32,18 +32,18 @@ export const CHAT_HELP: readonly string[] = [
   "",
   '  A line that ends in \\ goes on in the next. """ begins and ends a block of lines.',
   "  Pasted lines stay together. To say something that begins with /, begin with a blank.",
-  "  Ctrl-C stops a reply, keeping what came; at an empty prompt it leaves, like Ctrl-D.",
+  "  Ctrl-C stops a reply and keeps its text; at an empty prompt it leaves, like Ctrl-D.",
 ];
 
-/** The answer to a command that there is not. */
+/** Returns the answer to an unknown command. */
 export function unknownCommand(name: string): string {
   const near = COMMAND_NAMES.find((known) => known.startsWith(name) || name.startsWith(known) || isTypo(name, known));
   const advice =
     name !== "" && near ? `Did you mean /${near}?` : `There are ${COMMAND_NAMES.map((each) => `/${each}`).join(" ")}.`;
-  return `There is no /${quoted(name)}. ${advice}`;
+  return `Unknown command /${quoted(name)}. ${advice}`;
 }
 
-/** One letter wrong, missing, too many, or two of them swapped. */
+/** Returns whether two names differ by one letter (wrong, missing or added), or by two swapped ones. */
 function isTypo(typed: string, known: string): boolean {
   let start = 0;
   while (start < typed.length && typed[start] === known[start]) start += 1;

@@ -1,4 +1,4 @@
-/** A conversation in the terminal, or one that a script holds line by line. */
+/** A conversation in the terminal, or line by line from a script. */
 
 import type { Choice } from "../choice.ts";
 import { CommandError } from "../command-error.ts";
@@ -16,7 +16,9 @@ const PROMPT = "> ";
 
 type Next = "go on" | "leave";
 
-/** Resolves with the exit code: a person leaves with 0 (130 by Ctrl-C), a script with 1 when any of its turns failed. */
+/**
+ * Resolves with the exit code: a person leaves with 0 (130 by Ctrl-C), a script with 1 if one of its turns failed.
+ */
 export async function chat(
   choice: Choice,
   settings: Settings,
@@ -35,7 +37,7 @@ export async function chat(
     }
     const code = await converse(conversation, lines, terminal);
     if (isTalkative && name !== undefined && session.history.length > 0)
-      await terminal.stderr.aside(`To go on: cloudllm chat ${optionInShell("--session", name)}`);
+      await terminal.stderr.aside(`To continue: cloudllm chat ${optionInShell("--session", name)}`);
     return code;
   } finally {
     lines.close();

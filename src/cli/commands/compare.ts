@@ -1,4 +1,4 @@
-/** What streaming is good for: one prompt both ways, and how long a person looks at nothing. */
+/** Compares a streamed and a non-streamed reply to one prompt: how long a person waits for the first word. */
 
 import { type AssistantMessage, type ClientWrapper, type Message, SendError } from "../../index.ts";
 import type { ReadyClient } from "../choice.ts";
@@ -11,17 +11,20 @@ import { messagesOf } from "./ask.ts";
 
 const MAX_OPENING_MS = 2_000;
 
-/** One way of asking, as a person felt it. */
-export interface Felt {
-  /** From the question to the first words one can read, in milliseconds. */
+/** One of the two replies, as a person sees it. */
+export interface Timing {
+  /** From the question to the first readable words, in milliseconds. */
   readonly firstWordsMs: number;
-  /** To the last. */
+  /** From the question to the last words, in milliseconds. */
   readonly totalMs: number;
   /** Tokens written; `≈` marks an estimate, `?` an unknown number. */
   readonly tokens: string;
 }
 
-/** Asks for the whole reply, then for a streamed one, and prints the comparison to stdout. Resolves with the exit code. */
+/**
+ * Asks for a non-streamed reply, then for a streamed one, and prints the comparison to stdout. Resolves with the exit
+ * code.
+ */
 export async function compare(
   client: ReadyClient,
   question: string,
@@ -34,13 +37,14 @@ export async function compare(
   const { stderr, stdout } = terminal;
   try {
     await watched(terminal, "connecting", () => opened(client, abort.signal));
-    const whole = await watched(terminal, `${quoted(client.model)}, whole`, () =>
-      askWhole(client, messages, abort.signal),
+    const nonStreamed = await watched(terminal, `${quoted(client.model)}, non-streamed`, () =>
+      askNonStreamed(client, messages, abort.signal),
     );
     const streamed = await watched(terminal, `${quoted(client.model)}, streamed`, () =>
       askStreamed(client, messages, abort.signal),
     );
-    for (const line of comparisonOf(whole, streamed, stdout.isTerminal ? stdout.columns : 80)) await stdout.line(line);
+    const columns = stdout.isTerminal ? stdout.columns : 80;
+    for (const line of comparisonOf(nonStreamed, streamed, columns)) await stdout.line(line);
     return 0;
   } catch (error) {
     if (!(error instanceof SendError)) throw error;
@@ -61,26 +65,30 @@ async function watched<T>({ stderr }: Terminal, label: string, work: () => Promi
   }
 }
 
-/** Neither way is to pay for the connection. Where none comes about, the question will say why. */
+/** Opens the connection first, so that neither reply pays for it. If it fails, the question reports why. */
 async function opened(client: ReadyClient, signal: AbortSignal): Promise<void> {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(MAX_OPENING_MS)]);
   const given = new Promise<void>((resolve) => limit.addEventListener("abort", () => resolve()));
   await Promise.race([client.warm(), given]);
 }
 
-async function askWhole(client: ClientWrapper, messages: readonly Message[], signal: AbortSignal): Promise<Felt> {
+async function askNonStreamed(
+  client: ClientWrapper,
+  messages: readonly Message[],
+  signal: AbortSignal,
+): Promise<Timing> {
   const startedAt = performance.now();
   const message = await client.sendMessage(messages, { signal });
   const totalMs = performance.now() - startedAt;
   return { firstWordsMs: totalMs, totalMs, tokens: tokensOf(message) };
 }
 
-async function askStreamed(client: ClientWrapper, messages: readonly Message[], signal: AbortSignal): Promise<Felt> {
+async function askStreamed(client: ClientWrapper, messages: readonly Message[], signal: AbortSignal): Promise<Timing> {
   const startedAt = performance.now();
   const stream = await client.sendMessageStream(messages, { signal });
   let firstWordsMs: number | undefined;
   for await (const chunk of stream) {
-    // Not `timeToFirstChunkMs`: thinking is a chunk, too, and nothing one can read.
+    // Not `timeToFirstChunkMs`: thinking is also a chunk, but not readable text.
     if (chunk.content.trim() !== "") firstWordsMs ??= performance.now() - startedAt;
   }
   const totalMs = performance.now() - startedAt;
@@ -96,10 +104,10 @@ function tokensOf({ usage, estimatedUsage }: AssistantMessage): string {
 const MAX_BAR_LENGTH = 60;
 
 /** The lines of the comparison, none wider than `columns` where that is at least 60. */
-export function comparisonOf(whole: Felt, streamed: Felt, columns: number): readonly string[] {
+export function comparisonOf(nonStreamed: Timing, streamed: Timing, columns: number): readonly string[] {
   const rows = [
-    ["", "first words", "whole reply", "tokens"],
-    ["whole", secondsOf(whole.firstWordsMs), secondsOf(whole.totalMs), whole.tokens],
+    ["", "first words", "last words", "tokens"],
+    ["non-streamed", secondsOf(nonStreamed.firstWordsMs), secondsOf(nonStreamed.totalMs), nonStreamed.tokens],
     ["streamed", secondsOf(streamed.firstWordsMs), secondsOf(streamed.totalMs), streamed.tokens],
   ] as const;
   const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
@@ -108,24 +116,24 @@ export function comparisonOf(whole: Felt, streamed: Felt, columns: number): read
       .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
       .join("  "),
   );
-  const room = Math.max(10, Math.min(MAX_BAR_LENGTH, columns - 11));
-  const scale = room / Math.max(whole.totalMs, streamed.totalMs, 1);
+  const room = Math.max(10, Math.min(MAX_BAR_LENGTH, columns - 15));
+  const scale = room / Math.max(nonStreamed.totalMs, streamed.totalMs, 1);
   return [
     ...table.map((line) => line.trimEnd()),
     "",
-    `whole     ${barOf(whole, scale)}`,
-    `streamed  ${barOf(streamed, scale)}`,
-    "          ░ looking at nothing  █ reading",
+    `non-streamed  ${barOf(nonStreamed, scale)}`,
+    `streamed      ${barOf(streamed, scale)}`,
+    "              ░ waiting  █ reading",
     "",
-    verdictOf(whole.firstWordsMs / streamed.firstWordsMs),
+    verdictOf(nonStreamed.firstWordsMs / streamed.firstWordsMs),
   ];
 }
 
-/** At least one column of reading: the words are there in the end. */
-function barOf({ firstWordsMs, totalMs }: Felt, scale: number): string {
+/** At least one column of reading, since the words arrive in the end. */
+function barOf({ firstWordsMs, totalMs }: Timing, scale: number): string {
   const length = Math.max(2, Math.round(totalMs * scale));
-  const nothing = Math.min(length - 1, Math.max(1, Math.round(firstWordsMs * scale)));
-  return "░".repeat(nothing) + "█".repeat(length - nothing);
+  const waiting = Math.min(length - 1, Math.max(1, Math.round(firstWordsMs * scale)));
+  return "░".repeat(waiting) + "█".repeat(length - waiting);
 }
 
 function verdictOf(ratio: number): string {

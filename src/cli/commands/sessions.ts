@@ -1,4 +1,4 @@
-/** Where chats are kept: in a folder of the user's, each under a name. */
+/** The folder of the user's chats, each under a name. */
 
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
@@ -10,17 +10,17 @@ import { quoted } from "../one-line.ts";
 import type { Settings } from "../settings.ts";
 import type { Terminal } from "../terminal.ts";
 
-/** A chat's session; `name` is absent where it is kept nowhere. */
+/** A chat's session; `name` is absent if it is not kept. */
 export interface OpenedSession {
   readonly session: LLMSession;
   readonly name?: string;
 }
 
-/** How much of what was said first is shown in the list. */
+/** Length of the first message in the list. */
 const TITLE_LENGTH = 60;
 
 /**
- * `CLOUDLLM_SESSIONS`, else where the system keeps what belongs to a user and a program.
+ * Returns `CLOUDLLM_SESSIONS`, or the system's folder for the data of a user's program.
  * @see https://specifications.freedesktop.org/basedir-spec/latest/
  */
 export function sessionsFolder(env: NodeJS.ProcessEnv, platform: NodeJS.Platform = process.platform): string {
@@ -29,7 +29,7 @@ export function sessionsFolder(env: NodeJS.ProcessEnv, platform: NodeJS.Platform
   return join(dataFolder(), "cloudllm", "sessions");
 
   function dataFolder(): string {
-    if (xdg && isAbsolute(xdg)) return xdg; // the specification has relative paths ignored
+    if (xdg && isAbsolute(xdg)) return xdg; // the specification ignores relative paths
     if (platform === "win32") return roaming || join(homedir(), "AppData", "Roaming");
     if (platform === "darwin") return join(homedir(), "Library", "Application Support");
     return join(homedir(), ".local", "share");
@@ -37,8 +37,8 @@ export function sessionsFolder(env: NodeJS.ProcessEnv, platform: NodeJS.Platform
 }
 
 /**
- * The session to talk in: the named one, a new one, or one that is not kept. Where a new one cannot be kept, the chat goes
- * on without, and says so.
+ * Returns the session of a chat: the named one, a new one, or one that is not kept. If a new one cannot be kept, the
+ * chat continues without, and reports it.
  * @throws {CommandError} when the named one cannot be opened
  */
 export async function openSession(
@@ -66,7 +66,7 @@ export async function openSession(
   }
 }
 
-/** One that is named after the moment, and after those that began in the same. */
+/** Creates a session that is named after the moment, and after others of the same moment. */
 async function openNew(store: FileStore, open: (name: string) => Promise<OpenedSession>): Promise<OpenedSession> {
   const taken = (await store.list()).map(({ id }) => id);
   const moment = timeOf(new Date()).replace(" ", "-").replace(":", "");
@@ -76,7 +76,7 @@ async function openNew(store: FileStore, open: (name: string) => Promise<OpenedS
     try {
       return await open(name);
     } catch (error) {
-      if (!(error instanceof SendError && error.kind === "busy")) throw error; // somebody else has just begun it
+      if (!(error instanceof SendError && error.kind === "busy")) throw error; // another process has just begun it
     }
   }
 }
@@ -98,7 +98,7 @@ export async function listSessions(terminal: Terminal, env: NodeJS.ProcessEnv): 
   return 0;
 }
 
-/** What was said first, in one line. */
+/** Returns the first message, in one line. */
 function titleOf(records: readonly SessionRecord[]): string {
   for (const record of records) {
     const messages = record.type === "said" ? record.messages : record.type === "saved" ? record.session.history : [];
@@ -113,7 +113,7 @@ function textOf({ content }: UserMessage): string {
   return content.map((part) => (part.type === "text" ? part.text : `[${part.type}]`)).join(" ");
 }
 
-/** `2026-11-24 15:39`, where the user is. */
+/** Returns `2026-11-24 15:39`, in the user's time zone. */
 function timeOf(date: Date): string {
   const two = (number: number) => String(number).padStart(2, "0");
   const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join("-");

@@ -1,8 +1,9 @@
 /**
- * Markdown inside one paragraph, as it streams: emphasis, code spans, links, escapes. Blocks are `markdown.ts`.
+ * A state machine for Markdown inside one paragraph, as it streams: emphasis, code spans, links, escapes. `markdown.ts`
+ * has the blocks.
  *
- * CommonMark decides about `*` when it sees the closing one; a stream cannot wait for that. A run of markers is
- * therefore judged by its two neighbours only, and what was opened and never closed ends with its paragraph.
+ * CommonMark decides about `*` at the closing one; a stream cannot wait for that. So a run of markers is judged only by
+ * its two neighbours, and unclosed emphasis ends with its paragraph.
  */
 
 /**
@@ -45,7 +46,7 @@ export class Pen {
     this.#active = "";
   }
 
-  /** What was written since the last call. */
+  /** Returns the text written since the last call. */
   take(): string {
     const out = this.#out;
     this.#out = "";
@@ -63,7 +64,7 @@ type InlineState =
   | "code" // inside `…`
   // In the others something is held back.
   | "run" // of * _ ~ or `, which may go on
-  | "codeRun" // of backticks inside code, which may close it
+  | "codeRun" // of backticks inside code, which may close the code
   | "identifier" // _word: emphasis, or the name _word_like_this
   | "escape" // after a backslash
   | "bang" // !, which may start an image
@@ -109,7 +110,7 @@ export class InlineWriter {
     }
   }
 
-  /** Decides about everything held back, knowing the character that follows ("" when none does). */
+  /** Decides about all text that is held back, given the next character ("" at the end). */
   settle(next: "" | "\n"): void {
     while (this.#holds()) this.#release(next);
     if (next === "\n") this.#previous = next;
@@ -195,7 +196,7 @@ export class InlineWriter {
         this.#state = "label";
         break;
       case "label":
-        // A link holds no link, so a second bracket starts anew. That also keeps replaying linear.
+        // A link does not contain a link, so a second bracket starts again. That also keeps replaying linear.
         if ((char === "[" && !escaped) || this.#held.length >= MAX_HELD) return false;
         if (char === "]" && !escaped) {
           this.#labelLength = this.#held.length;
@@ -325,7 +326,7 @@ export class InlineWriter {
     this.#previous = ")";
   }
 
-  /** Brackets that turned out to be no link: the brackets are text, and what is between them is read as usual. */
+  /** Treats brackets that are not a link as text, and reads the text between them as usual. */
   #unlink(held: string): void {
     const open = held.startsWith("!") ? 2 : 1;
     this.#emit(held.slice(0, open));

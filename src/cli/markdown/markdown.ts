@@ -1,8 +1,8 @@
 /**
- * Markdown for the terminal while it arrives: headings, lists, quotes, code blocks, rules, tables. What stands inside
- * a line is `markdown-inline.ts`. Output is append-only: text goes out once it is clear what it is, and stays.
+ * A state machine for Markdown in the terminal, as it arrives: headings, lists, quotes, code blocks, rules, tables.
+ * `inline.ts` reads the text of a line. Output is append-only: text is written once its meaning is clear, and stays.
  *
- * Everything is decided character by character, so the result cannot depend on how the stream was cut.
+ * Everything is decided character by character, so the result does not depend on how the stream was cut.
  */
 
 import { InlineWriter, MAX_HELD, Pen, STYLE } from "./inline.ts";
@@ -216,7 +216,7 @@ class BlockWriter {
 
   #bullet(char: string): void {
     const marks = this.#held.replaceAll(/[ \t]/g, "");
-    // Bullets side by side, all at once: reading what follows each of them anew would not be linear.
+    // Adjacent bullets, all at once: reading the rest again for each of them would not be linear.
     const [, items = "", rest = ""] = /^([ \t]*(?:[-*+][ \t]+)+)(.*)$/.exec(this.#held) ?? [];
     if (char === "\n" && marks.length >= 3 && !marks.startsWith("+")) {
       this.#startBlock();
@@ -298,7 +298,7 @@ class BlockWriter {
     this.#endLine();
   }
 
-  /** The line is code: what was held of it, this character, and the rest. */
+  /** Treats the line as code: its held text, this character, and the rest. */
   #code(char: string): void {
     const held = this.#held;
     this.#startBlock();
@@ -314,7 +314,7 @@ class BlockWriter {
     this.#nextLine();
   }
 
-  /** The line is text: what was held of it, this character, and the rest. */
+  /** Treats the line as text: its held text, this character, and the rest. */
   #text(char: string): void {
     const held = this.#held;
     const continues = this.#textAbove;
@@ -326,7 +326,7 @@ class BlockWriter {
     this.#read(char);
   }
 
-  /** It is clear now what the line is: shows its margin, after the table that ends here. */
+  /** Ends the decision about a line: shows its margin, after the table that ends here. */
   #startBlock(): void {
     this.#table.end();
     this.#pen.margin(this.#margin);

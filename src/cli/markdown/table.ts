@@ -1,4 +1,4 @@
-/** Tables: rows are held back until it is clear how wide the columns are. */
+/** Tables: rows are held back until the widths of the columns are known. */
 
 import { stripVTControlCharacters } from "node:util";
 import { InlineWriter, Pen, STYLE } from "./inline.ts";
@@ -12,7 +12,7 @@ const WIDE =
 type Row = { readonly margin: string; readonly line: string };
 type Layout = (line: string, index: number) => string;
 
-/** Takes lines that start with `|` and writes them as a table, or as text when the second is no delimiter row. */
+/** Takes lines that start with `|` and writes them as a table, or as text if the second is not a delimiter row. */
 export class TableWriter {
   readonly #pen: Pen;
   readonly #width: number;
@@ -25,7 +25,7 @@ export class TableWriter {
     this.#width = width;
   }
 
-  /** Takes a complete line without its newline; `margin` is what stands before it. */
+  /** Takes a complete line without its newline; `margin` is the text before it. */
   add(margin: string, line: string): void {
     if (this.#layout !== undefined) {
       this.#show(margin, this.#layout(line, MAX_HELD_ROWS));
@@ -36,7 +36,7 @@ export class TableWriter {
     if (this.#held.length === MAX_HELD_ROWS) this.#layout = this.#showHeld();
   }
 
-  /** Shows what is held; the next line starts another table. Does nothing when there is none. */
+  /** Shows the held rows. The next line starts another table. Does nothing without held rows. */
   end(): void {
     this.#layout = undefined;
     if (this.#held.length > 1 && isDelimiterRow(this.#held[1]?.line ?? "")) this.#showHeld();
@@ -94,7 +94,7 @@ function layoutOf(lines: readonly string[], room: number): Layout {
   };
 }
 
-/** True for the second line of a table, as in `| --- | :-: |`. */
+/** Returns true for the second line of a table, as in `| --- | :-: |`. */
 function isDelimiterRow(line: string): boolean {
   return cellsOf(line).every((cell) => /^:?-+:?$/.test(cell));
 }

@@ -151,7 +151,7 @@ export class AnthropicDecoder implements Decoder {
     this.#emitBareCall(chunks);
     const unended = this.#open.get(index);
     if (unended?.type === "tool_use")
-      throw new SendError("protocol", "A tool call was not ended before what follows it.");
+      throw new SendError("protocol", "A tool call was not ended before the next block.");
     if (unended) this.#end(index, chunks);
     const callIndex = type === "tool_use" ? this.#calls++ : 0;
     const begun = type === "tool_use" ? { ...asBegun, id: this.#callIdOf(asBegun, callIndex) } : asBegun;

@@ -19,7 +19,8 @@ function level(effort: ReasoningEffort, words: readonly string[], context: Reque
   }
   const word = nearestEffort(effort, words);
   if (words.includes(word)) return word;
-  const advice = words.length === 0 ? "This model cannot be told how much to think." : `It takes ${words.join(", ")}.`;
+  const advice =
+    words.length === 0 ? "This model has no setting for the amount of thinking." : `It takes ${words.join(", ")}.`;
   context.unsupported(`\`reasoning: "${effort}"\``, advice);
   return undefined;
 }

@@ -74,7 +74,7 @@ const ADVICE: Partial<Record<SendErrorKind, string>> = {
   permission: "Check what the key may do, and the account's balance.",
   notFound: "Check the model's name and the base URL.",
   contextLength: "Send less, or give the session a `maxTokens`.",
-  contentFilter: "Change what is asked.",
+  contentFilter: "Change the request.",
 };
 
 /** The status with which some servers refuse a path that is not theirs. */

@@ -87,7 +87,7 @@ function reasoningOf({ options, endpoint, dialect, unsupported }: ResponsesConte
   const effort = nearestEffort(reasoning, efforts);
   if (efforts.includes(effort)) return { effort, ...(effort !== "none" && summary) };
   const advice =
-    efforts.length === 0 ? "This model cannot be told how much to think." : `It takes ${efforts.join(", ")}.`;
+    efforts.length === 0 ? "This model has no setting for the amount of thinking." : `It takes ${efforts.join(", ")}.`;
   unsupported(`\`reasoning: "${reasoning}"\``, advice);
   return undefined;
 }

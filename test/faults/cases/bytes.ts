@@ -110,7 +110,7 @@ const faults: readonly Fault[] = [
   },
   {
     id: "1.2",
-    title: "the whole response, headers and chunk sizes included, comes byte by byte, or in one packet",
+    title: "the complete response, headers and chunk sizes included, comes byte by byte, or in one packet",
     async run(scene) {
       const whole = Buffer.concat([Buffer.from(STREAM_HEAD), httpChunk(good(scene)), Buffer.from(LAST_CHUNK)]);
       judged(await scene.reply(({ socket }) => void socket.write(whole)), DUE);

@@ -290,7 +290,7 @@ const faults: readonly Fault[] = [
   },
   {
     id: "3.16",
-    title: "206 and 201 with a whole stream",
+    title: "206 and 201 with a complete stream",
     async run(scene) {
       judged(await scene.reply(({ socket }) => void socket.write(good(scene).replace("200 OK", "201 Created"))), WHOLE);
       const outcome = await scene.reply(

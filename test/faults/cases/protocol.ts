@@ -612,7 +612,7 @@ const faults: readonly Fault[] = [
   },
   {
     id: "2.43",
-    title: "the whole reply comes twice in one body",
+    title: "the complete reply comes twice in one body",
     async run(scene) {
       const events = speak(scene, (speech) => speech.text("a", "b").finish("stop", COUNTS));
       const outcome = await scene.reply(({ socket }) =>

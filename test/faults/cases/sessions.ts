@@ -107,7 +107,7 @@ export const relay: Section = {
     ["9.1", "a healthy relay"],
     ["9.2", "the browser disconnects"],
     ["9.3", "the browser does not read while the model pushes 192 MB"],
-    ["9.4", "the model's text holds CR LF and whole event frames"],
+    ["9.4", "the model's text holds CR LF and complete event frames"],
     ["9.5", "the model's connection breaks in the middle"],
     ["9.6", "the browser drops, and comes back with `Last-Event-ID`"],
   ].map(([id = "", title = ""]) => ({ id, title, later: "there is no relay yet" })),

@@ -152,7 +152,7 @@ const faults: readonly Fault[] = [
   },
   {
     id: "4.9",
-    title: "the limit on the whole call passes while the client waits for another attempt",
+    title: "the limit on the total time passes while the client waits for another attempt",
     async run(scene) {
       const { client, server } = await scene.stage(
         ({ socket }) => void socket.write(response(429, "{}", { "retry-after": "20" })),
