@@ -239,8 +239,8 @@ export interface SendOptions<Output = unknown> {
   /**
    * Whether each chunk of a stream carries the provider's event that it was read from, as `chunk.raw`. A non-streamed
    * reply carries its complete body, as `message.raw`, unless `recover` reads it as a stream. Events that make no chunk
-   * are not shown. Wrappers and sessions pass `raw` on. A text that `recover` joined from several events carries the last
-   * of them. Chunks that come from no event (`rewind`, `toolResult`) have none.
+   * are not shown. Wrappers and sessions pass `raw` on. A text that `recover` joined from several events carries the
+   * last of them. Chunks that come from no event (`rewind`, `toolResult`) have none.
    * @default false
    */
   readonly raw?: boolean | undefined;
