@@ -12,34 +12,17 @@ import {
   SendError,
 } from "cloudllm";
 import { Gate, type ReplyScript, scriptedClient } from "cloudllm/testing";
-import { afterEach, describe, expect, test } from "vitest";
-import {
-  httpChunk,
-  LAST_CHUNK,
-  type RawRequest,
-  type RawServer,
-  rawServer,
-  response,
-  STREAM_HEAD,
-} from "../support/raw-server.ts";
+import { describe, expect, test } from "vitest";
+import { httpChunk, LAST_CHUNK, type RawRequest, response, STREAM_HEAD } from "../support/raw-server.ts";
+import { type Answer, useServers } from "../support/servers.ts";
 import { ANTHROPIC, CHAT, GEMINI, RESPONSES, type TestWire, WIRES } from "../support/wires.ts";
 
 const QUESTION = [{ role: "user", content: "hi" }] as const;
 
-let servers: RawServer[] = [];
-afterEach(async () => {
-  for (const server of servers) await server[Symbol.asyncDispose]();
-  servers = [];
-});
-
-async function serve(answer: (request: RawRequest, index: number) => void): Promise<RawServer> {
-  const server = await rawServer(answer);
-  servers.push(server);
-  return server;
-}
+const serve = useServers();
 
 /** A client that does not retry, and its server. */
-async function member(answer: (request: RawRequest, index: number) => void, wire: TestWire = CHAT, options = {}) {
+async function member(answer: Answer, wire: TestWire = CHAT, options = {}) {
   const server = await serve(answer);
   return { server, client: wire.client(server.port, { retries: 0, ...options }) };
 }

@@ -2,29 +2,17 @@
 
 import { type ClientWrapper, hedge, SendError } from "cloudllm";
 import { scriptedClient } from "cloudllm/testing";
-import { afterEach, describe, expect, test } from "vitest";
-import {
-  httpChunk,
-  LAST_CHUNK,
-  type RawRequest,
-  type RawServer,
-  rawServer,
-  response,
-  STREAM_HEAD,
-} from "../support/raw-server.ts";
+import { describe, expect, test } from "vitest";
+import { httpChunk, LAST_CHUNK, type RawRequest, response, STREAM_HEAD } from "../support/raw-server.ts";
+import { type Answer, useServers } from "../support/servers.ts";
 import { CHAT } from "../support/wires.ts";
 
 const QUESTION = [{ role: "user", content: "hi" }] as const;
 
-let servers: RawServer[] = [];
-afterEach(async () => {
-  for (const server of servers) await server[Symbol.asyncDispose]();
-  servers = [];
-});
+const serve = useServers();
 
-async function member(answer: (request: RawRequest, index: number) => void) {
-  const server = await rawServer(answer);
-  servers.push(server);
+async function member(answer: Answer) {
+  const server = await serve(answer);
   return { server, client: CHAT.client(server.port, { retries: 0 }) };
 }
 

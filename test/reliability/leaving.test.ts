@@ -10,33 +10,14 @@ import {
   SendError,
   type SendOptions,
 } from "cloudllm";
-import { afterEach, describe, expect, test } from "vitest";
-import {
-  httpChunk,
-  LAST_CHUNK,
-  type RawRequest,
-  type RawServer,
-  rawServer,
-  response,
-  STREAM_HEAD,
-} from "../support/raw-server.ts";
+import { describe, expect, test } from "vitest";
+import { httpChunk, LAST_CHUNK, type RawServer, response, STREAM_HEAD } from "../support/raw-server.ts";
+import { type Answer, useServers } from "../support/servers.ts";
 import { CHAT } from "../support/wires.ts";
 
 const QUESTION = [{ role: "user", content: "hi" }] as const;
 
-let servers: RawServer[] = [];
-afterEach(async () => {
-  for (const server of servers) await server[Symbol.asyncDispose]();
-  servers = [];
-});
-
-type Answer = (request: RawRequest, index: number) => void;
-
-async function serve(answer: Answer): Promise<RawServer> {
-  const server = await rawServer(answer);
-  servers.push(server);
-  return server;
-}
+const serve = useServers();
 
 const CLOSING_HEAD = STREAM_HEAD.replace("\r\n\r\n", "\r\nconnection: close\r\n\r\n");
 const silent: Answer = () => undefined;

@@ -1,36 +1,25 @@
 /** `stop({ drain })`: nothing more is shown, the bill is exact, and it ends in bounded time and at a bounded price. */
 
 import { fallback } from "cloudllm";
-import { afterEach, describe, expect, test, vi } from "vitest";
-import {
-  httpChunk,
-  LAST_CHUNK,
-  type RawRequest,
-  type RawServer,
-  rawServer,
-  STREAM_HEAD,
-} from "../support/raw-server.ts";
+import { describe, expect, test, vi } from "vitest";
+import { httpChunk, LAST_CHUNK, type RawRequest, STREAM_HEAD } from "../support/raw-server.ts";
+import { useServers } from "../support/servers.ts";
 import { CHAT, type TestWire, WIRES } from "../support/wires.ts";
 
 const QUESTION = [{ role: "user", content: "hi" }] as const;
 
-let servers: RawServer[] = [];
-afterEach(async () => {
-  for (const server of servers) await server[Symbol.asyncDispose]();
-  servers = [];
-});
+const serve = useServers();
 
 async function opened(answer: (request: RawRequest) => void, wire: TestWire = CHAT, options = {}) {
-  const server = await rawServer(({ socket, ...request }) => {
+  const server = await serve(({ socket, ...request }) => {
     socket.write(STREAM_HEAD + httpChunk(wire.begin() + wire.text("Shown.", 0)));
     answer({ socket, ...request });
   });
-  servers.push(server);
   const stream = await wire.client(server.port).sendMessageStream(QUESTION, options);
   const chunks = stream[Symbol.asyncIterator]();
   expect((await chunks.next()).value).toMatchObject({ content: "Shown." });
   const request = server.requests[0] as RawRequest;
-  return { stream, chunks, request };
+  return { stream, chunks, request, server };
 }
 
 /** Writes the rest, once the client has asked for it to be drained. */
@@ -77,8 +66,7 @@ test("a loop that is left meanwhile does not end it", async () => {
 });
 
 test("nor does a web stream that its reader cancels meanwhile", async () => {
-  const server = await rawServer(({ socket }) => void socket.write(STREAM_HEAD + httpChunk(CHAT.text("Shown.", 0))));
-  servers.push(server);
+  const server = await serve(({ socket }) => void socket.write(STREAM_HEAD + httpChunk(CHAT.text("Shown.", 0))));
   const stream = await CHAT.client(server.port).sendMessageStream(QUESTION);
   const reader = stream.toReadableStream().getReader();
   expect((await reader.read()).value).toMatchObject({ content: "Shown." });
@@ -89,8 +77,7 @@ test("nor does a web stream that its reader cancels meanwhile", async () => {
 });
 
 test("through a wrapper it is the same", async () => {
-  const server = await rawServer(({ socket }) => void socket.write(STREAM_HEAD + httpChunk(CHAT.text("Shown.", 0))));
-  servers.push(server);
+  const server = await serve(({ socket }) => void socket.write(STREAM_HEAD + httpChunk(CHAT.text("Shown.", 0))));
   const stream = await fallback([CHAT.client(server.port)]).sendMessageStream(QUESTION, { recover: "continue" });
   for await (const chunk of stream) {
     expect(chunk.content).toBe("Shown.");
@@ -133,13 +120,13 @@ describe("it ends", () => {
     ["the body ends early", ({ socket }: RawRequest): void => void socket.end(LAST_CHUNK)],
     ["an error comes", ({ socket }: RawRequest): void => void socket.end(httpChunk(CHAT.error("no", 1)) + LAST_CHUNK)],
   ])("when %s, as a stop, and nothing is sent again", async (_name, breakOff) => {
-    const { stream, request } = await opened(() => undefined, CHAT, { recover: "continue", retries: 2 });
+    const { stream, request, server } = await opened(() => undefined, CHAT, { recover: "continue", retries: 2 });
     const bill = stream.stop({ drain: true });
     breakOff(request);
     const message = await bill;
     expect(message).toMatchObject({ content: "Shown.", finishReason: "stopped", interrupted: true });
     expect(message.metrics.attempts).toHaveLength(1);
-    expect(servers[0]?.requests).toHaveLength(1);
+    expect(server.requests).toHaveLength(1);
   });
 
   test.each([
@@ -150,12 +137,11 @@ describe("it ends", () => {
     const once = new Promise<void>((resolve) => {
       broken = resolve;
     });
-    const server = await rawServer(({ socket }) => {
+    const server = await serve(({ socket }) => {
       socket.on("close", broken);
       const head = STREAM_HEAD.replace("\r\n\r\n", "\r\nconnection: close\r\n\r\n");
       socket.end(head + httpChunk(beginning === "" ? ": x\n\n" : beginning) + LAST_CHUNK);
     });
-    servers.push(server);
     const client = CHAT.client(server.port, options);
     vi.spyOn(Math, "random").mockReturnValue(1); // the longest waits: half a second and more
     const stream = await client.sendMessageStream(QUESTION);

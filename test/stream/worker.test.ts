@@ -7,28 +7,18 @@ import { runInNewContext } from "node:vm";
 import { Worker } from "node:worker_threads";
 import { CompatibleClient, type MessageChunk, MessageStream, SendError } from "cloudllm";
 import { afterEach, expect, test } from "vitest";
-import {
-  GOOD_END,
-  httpChunk,
-  LAST_CHUNK,
-  type RawRequest,
-  type RawServer,
-  rawServer,
-  STREAM_HEAD,
-  textEvent,
-} from "../support/raw-server.ts";
+import { GOOD_END, httpChunk, LAST_CHUNK, type RawServer, STREAM_HEAD, textEvent } from "../support/raw-server.ts";
+import { useServers } from "../support/servers.ts";
 
 const PROGRAM = fileURLToPath(new URL("./worker.mjs", import.meta.url));
 const QUESTION = [{ role: "user", content: "hi" }] as const;
 const BEGUN = STREAM_HEAD + httpChunk(textEvent("a") + textEvent("b"));
 
 let workers: Worker[] = [];
-let servers: RawServer[] = [];
+const serve = useServers();
 afterEach(async () => {
   for (const worker of workers) await worker.terminate();
-  for (const server of servers) await server[Symbol.asyncDispose]();
   workers = [];
-  servers = [];
 });
 
 /** What the worker says, by its one key. */
@@ -49,12 +39,6 @@ function startWorker(): { worker: Worker; said(key: string): Promise<Said> } {
       }
     },
   };
-}
-
-async function serve(answer: (request: RawRequest, index: number) => void): Promise<RawServer> {
-  const server = await rawServer(answer);
-  servers.push(server);
-  return server;
 }
 
 async function ask(server: RawServer, signal?: AbortSignal): Promise<MessageStream> {

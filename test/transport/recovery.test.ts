@@ -14,17 +14,10 @@ import {
   SendError,
 } from "cloudllm";
 import { scriptedClient } from "cloudllm/testing";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import {
-  httpChunk,
-  LAST_CHUNK,
-  type RawRequest,
-  type RawServer,
-  rawServer,
-  response,
-  STREAM_HEAD,
-} from "../support/raw-server.ts";
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import { httpChunk, LAST_CHUNK, type RawRequest, response, STREAM_HEAD } from "../support/raw-server.ts";
 import { bodiesOf, recordingsMissing, recordingsOf } from "../support/recordings.ts";
+import { useServers } from "../support/servers.ts";
 import { ANTHROPIC, CHAT, GEMINI, type Options, RESPONSES, type TestWire, WIRES } from "../support/wires.ts";
 
 /** A connection that breaks is not used again: no request finds one that is about to close. */
@@ -35,17 +28,7 @@ const QUESTION = [{ role: "user", content: "Tell me of the river." }] as const;
 // Full jitter at its least: nobody waits.
 beforeEach(() => void vi.spyOn(Math, "random").mockReturnValue(0));
 
-let servers: RawServer[] = [];
-afterEach(async () => {
-  for (const server of servers) await server[Symbol.asyncDispose]();
-  servers = [];
-});
-
-async function serve(answer: (request: RawRequest, index: number) => void): Promise<RawServer> {
-  const server = await rawServer(answer);
-  servers.push(server);
-  return server;
-}
+const serve = useServers();
 
 interface Outcome {
   /** What a reader has before him at the end, rewinds applied. */

@@ -2,41 +2,35 @@
 
 import { inspect } from "node:util";
 import { type ClientOptions, CompatibleClient, SendError } from "cloudllm";
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   DONE_EVENT,
   GOOD_END,
   httpChunk,
   LAST_CHUNK,
-  type RawRequest,
   type RawServer,
-  rawServer,
   response,
   STREAM_HEAD,
   textEvent,
 } from "../support/raw-server.ts";
+import { type Answer, useServers } from "../support/servers.ts";
 
 const QUESTION = [{ role: "user", content: "hi" }] as const;
 const KEY = "sk-test-0123456789";
 const OTHER_KEY = "other-key-0123456789";
 const GOOD = STREAM_HEAD + httpChunk(textEvent("a") + GOOD_END) + LAST_CHUNK;
 
-let servers: RawServer[] = [];
-afterEach(async () => {
-  for (const server of servers) await server[Symbol.asyncDispose]();
-  servers = [];
-});
+const serve = useServers();
 
 describe.each([
   ["the default transport", undefined],
   ["fetch", (input: string, init: RequestInit) => fetch(input, init)],
 ])("over %s", (_name, fetchLike) => {
-  async function serve(
-    answer: (request: RawRequest, index: number) => void,
+  async function serveTo(
+    answer: Answer,
     options: Partial<Omit<ClientOptions, "baseUrl">> = {},
   ): Promise<{ server: RawServer; client: CompatibleClient }> {
-    const server = await rawServer(answer);
-    servers.push(server);
+    const server = await serve(answer);
     const own = fetchLike && { fetch: fetchLike };
     const common = { baseUrl: server.baseUrl, model: "m", apiKey: KEY, retries: 0 };
     return { server, client: new CompatibleClient({ ...common, ...own, ...options }) };
@@ -53,7 +47,7 @@ describe.each([
     [503, "overloaded", true],
     [529, "overloaded", true],
   ])("status %i is kind %s, with all that is known of it", async (status, kind, retryable) => {
-    const { client, server } = await serve(({ socket }) => {
+    const { client, server } = await serveTo(({ socket }) => {
       const headers = { "x-request-id": "req-1", "retry-after": "2" };
       socket.write(response(status, `{"error":{"message":"no: ${KEY}"}}`, headers));
     });
@@ -66,14 +60,14 @@ describe.each([
 
   test("a spent quota is not retried although its status is 429", async () => {
     const body = `{"error":{"message":"pay","code":"insufficient_quota"}}`;
-    const { client, server } = await serve(({ socket }) => void socket.write(response(429, body)), { retries: 2 });
+    const { client, server } = await serveTo(({ socket }) => void socket.write(response(429, body)), { retries: 2 });
     expect(await refusalOf(client)).toMatchObject({ kind: "rateLimit", code: "insufficient_quota", retryable: false });
     expect(server.requests).toHaveLength(1);
   });
 
   test("a key that is echoed in any field of an error is nowhere on it, in a refusal and in the middle of a reply", async () => {
     const echo = { error: { message: KEY, code: KEY, type: `Bearer ${KEY}`, param: KEY }, request_id: KEY };
-    const { client } = await serve(({ socket }, index) => {
+    const { client } = await serveTo(({ socket }, index) => {
       if (index === 0) return void socket.write(response(401, JSON.stringify(echo), { "x-request-id": KEY }));
       socket.write(STREAM_HEAD + httpChunk(`${textEvent("a")}data: ${JSON.stringify(echo)}\n\n`) + LAST_CHUNK);
     });
@@ -85,7 +79,7 @@ describe.each([
   });
 
   test("a sentinel without a finish reason is no end", async () => {
-    const { client } = await serve(
+    const { client } = await serveTo(
       ({ socket }) => void socket.write(STREAM_HEAD + httpChunk(textEvent("a") + DONE_EVENT) + LAST_CHUNK),
     );
     const stream = await client.sendMessageStream(QUESTION);
@@ -93,7 +87,7 @@ describe.each([
   });
 
   test("one connection serves many replies", async () => {
-    const { client, server } = await serve(({ socket }) => void socket.write(GOOD));
+    const { client, server } = await serveTo(({ socket }) => void socket.write(GOOD));
     for (let round = 0; round < 3; round++) {
       expect((await client.sendMessage(QUESTION)).content).toBe("a");
       await new Promise((resolve) => setTimeout(resolve, 10));
@@ -102,7 +96,7 @@ describe.each([
   });
 
   test("a reply that is only drained for its bill is not sent again", async () => {
-    const { client, server } = await serve(
+    const { client, server } = await serveTo(
       ({ socket }) => void socket.write(STREAM_HEAD, () => setTimeout(() => socket.resetAndDestroy(), 50)),
       { retries: 2 },
     );
@@ -112,7 +106,7 @@ describe.each([
   });
 
   test("the clocks of an attempt do not run between two attempts", async () => {
-    const { client, server } = await serve(
+    const { client, server } = await serveTo(
       ({ socket }, index) => void socket.write(index === 0 ? response(429, "{}", { "retry-after-ms": "1200" }) : GOOD),
       { retries: 2, timeouts: { idle: 900, stall: 900, headers: 900 } },
     );

@@ -4,32 +4,15 @@ import { type ClientWrapper, SendError } from "cloudllm";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { RetryBudget } from "../../src/call/retry-budget.ts";
 import { retryDelayMs, retryPolicyOf } from "../../src/contract/retries.ts";
-import {
-  httpChunk,
-  LAST_CHUNK,
-  type RawRequest,
-  type RawServer,
-  rawServer,
-  response,
-  STREAM_HEAD,
-} from "../support/raw-server.ts";
+import { httpChunk, LAST_CHUNK, type RawRequest, response, STREAM_HEAD } from "../support/raw-server.ts";
+import { useServers } from "../support/servers.ts";
 import { CHAT, type Options, type TestWire, WIRES } from "../support/wires.ts";
 
 const QUESTION = [{ role: "user", content: "hi" }] as const;
 
-let servers: RawServer[] = [];
+const serve = useServers();
 beforeEach(() => void vi.spyOn(Math, "random").mockReturnValue(0.01));
-afterEach(async () => {
-  vi.restoreAllMocks();
-  for (const server of servers) await server[Symbol.asyncDispose]();
-  servers = [];
-});
-
-async function serve(answer: (request: RawRequest, index: number) => void): Promise<RawServer> {
-  const server = await rawServer(answer);
-  servers.push(server);
-  return server;
-}
+afterEach(() => void vi.restoreAllMocks());
 
 /** A connection that breaks is not used again. */
 const HEAD = STREAM_HEAD.replace("\r\n\r\n", "\r\nconnection: close\r\n\r\n");
