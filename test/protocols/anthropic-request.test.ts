@@ -1,15 +1,11 @@
 /** What goes out to Anthropic: every option and attachment as Messages takes it, or refused before anything is sent. */
 
 import type { ContentPart, Message, SendOptions } from "cloudllm";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { claudeCapabilitiesOf } from "../../src/protocols/capabilities/claude.ts";
-import { type RequestRecorder, requestRecorder } from "../support/sent-requests.ts";
+import { useRequestRecorder } from "../support/sent-requests.ts";
 
-let recorder: RequestRecorder;
-beforeAll(async () => {
-  recorder = await requestRecorder();
-});
-afterAll(() => recorder[Symbol.asyncDispose]());
+const recorder = useRequestRecorder();
 
 const HI: Message = { role: "user", content: "hi" };
 const LOOK = { name: "look", description: "Looks.", parameters: { type: "object", properties: { at: {} } } };

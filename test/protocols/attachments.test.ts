@@ -1,14 +1,10 @@
 /** An attachment given as a `data:` URL goes as its bytes, to every provider. */
 
 import type { ContentPart } from "cloudllm";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { type ClientName, type RequestRecorder, requestRecorder } from "../support/sent-requests.ts";
+import { expect, test } from "vitest";
+import { type ClientName, useRequestRecorder } from "../support/sent-requests.ts";
 
-let recorder: RequestRecorder;
-beforeAll(async () => {
-  recorder = await requestRecorder();
-});
-afterAll(() => recorder[Symbol.asyncDispose]());
+const recorder = useRequestRecorder();
 
 const IMAGE: ContentPart = { type: "image", url: "data:image/png;base64,AQID" };
 const TEXT: ContentPart = { type: "file", url: "data:text/plain,Gr%C3%B6%C3%9Fe" };

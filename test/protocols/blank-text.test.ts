@@ -2,14 +2,10 @@
 
 import type { Message } from "cloudllm";
 import { startProviderServer } from "cloudllm/testing";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type ClientName, clientAt, type RequestRecorder, requestRecorder } from "../support/sent-requests.ts";
+import { describe, expect, test } from "vitest";
+import { type ClientName, clientAt, useRequestRecorder } from "../support/sent-requests.ts";
 
-let recorder: RequestRecorder;
-beforeAll(async () => {
-  recorder = await requestRecorder();
-});
-afterAll(() => recorder[Symbol.asyncDispose]());
+const recorder = useRequestRecorder();
 
 const HI: Message = { role: "user", content: "hi" };
 const call = { id: "c", name: "look", arguments: {} };

@@ -1,13 +1,9 @@
 /** Replies that their provider breaks off with a word instead of an error. Half a reply is never a whole one. */
 
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type ClientName, events, type RequestRecorder, requestRecorder } from "../support/sent-requests.ts";
+import { describe, expect, test } from "vitest";
+import { type ClientName, events, useRequestRecorder } from "../support/sent-requests.ts";
 
-let recorder: RequestRecorder;
-beforeAll(async () => {
-  recorder = await requestRecorder();
-});
-afterAll(() => recorder[Symbol.asyncDispose]());
+const recorder = useRequestRecorder();
 
 const TEXT = "It was a dark and";
 const chat = (...choices: readonly object[]) =>

@@ -1,14 +1,10 @@
 /** What a call of a function is given: an object, in every protocol, streamed and whole. What is none is never delivered. */
 
 import { SendError } from "cloudllm";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type ClientName, events, type RequestRecorder, requestRecorder } from "../support/sent-requests.ts";
+import { describe, expect, test } from "vitest";
+import { type ClientName, events, useRequestRecorder } from "../support/sent-requests.ts";
 
-let recorder: RequestRecorder;
-beforeAll(async () => {
-  recorder = await requestRecorder();
-});
-afterAll(() => recorder[Symbol.asyncDispose]());
+const recorder = useRequestRecorder();
 
 /** A reply that makes one call with this text, or this value, as its arguments. */
 type Calling = (json: string) => string;

@@ -4,15 +4,11 @@
  */
 
 import type { Citation } from "cloudllm";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { bodiesOf, recordingsMissing, recordingsOf } from "../support/recordings.ts";
-import { type ClientName, events, type RequestRecorder, requestRecorder } from "../support/sent-requests.ts";
+import { type ClientName, events, useRequestRecorder } from "../support/sent-requests.ts";
 
-let recorder: RequestRecorder;
-beforeAll(async () => {
-  recorder = await requestRecorder();
-});
-afterAll(() => recorder[Symbol.asyncDispose]());
+const recorder = useRequestRecorder();
 
 /** 😀 is one code point, two UTF-16 units, four bytes; é and ü one, one, two; 漢 one, one, three. */
 const BEFORE = "😀é漢 before. ";

@@ -4,14 +4,10 @@
  */
 
 import { type AssistantMessage, type Message, SendError } from "cloudllm";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type ClientName, events, type RequestRecorder, requestRecorder } from "../support/sent-requests.ts";
+import { describe, expect, test } from "vitest";
+import { type ClientName, events, useRequestRecorder } from "../support/sent-requests.ts";
 
-let recorder: RequestRecorder;
-beforeAll(async () => {
-  recorder = await requestRecorder();
-});
-afterAll(() => recorder[Symbol.asyncDispose]());
+const recorder = useRequestRecorder();
 
 const HI: Message = { role: "user", content: "hi" };
 

@@ -3,14 +3,10 @@
  */
 
 import type { AssistantMessage } from "cloudllm";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type ClientName, events, type RequestRecorder, requestRecorder } from "../support/sent-requests.ts";
+import { describe, expect, test } from "vitest";
+import { type ClientName, events, useRequestRecorder } from "../support/sent-requests.ts";
 
-let recorder: RequestRecorder;
-beforeAll(async () => {
-  recorder = await requestRecorder();
-});
-afterAll(() => recorder[Symbol.asyncDispose]());
+const recorder = useRequestRecorder();
 
 /** Text, thinking and arguments: how far it is told in pieces, and what all of it is told to be in the end. */
 const CASES: readonly (readonly [string, string, string, string])[] = [

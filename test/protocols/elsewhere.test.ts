@@ -1,19 +1,11 @@
 /** What one account at one address has encrypted or signed is not sent to another, which would refuse every further request. */
 
 import { type AssistantMessage, ClaudeClient, type ClientOptions, type Message } from "cloudllm";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type ClientName, events, type RequestRecorder, requestRecorder } from "../support/sent-requests.ts";
+import { describe, expect, test } from "vitest";
+import { type ClientName, events, type RequestRecorder, useRequestRecorder } from "../support/sent-requests.ts";
 
-let writer: RequestRecorder;
-let elsewhere: RequestRecorder;
-beforeAll(async () => {
-  writer = await requestRecorder();
-  elsewhere = await requestRecorder();
-});
-afterAll(async () => {
-  await writer[Symbol.asyncDispose]();
-  await elsewhere[Symbol.asyncDispose]();
-});
+const writer = useRequestRecorder();
+const elsewhere = useRequestRecorder();
 
 const HI: Message = { role: "user", content: "hi" };
 const answer = (toolCallId: string): Message => ({ role: "tool", toolCallId, content: "seen" });

@@ -1,13 +1,9 @@
 /** Numbers of a Responses reply's events, which gateways and servers count in ways of their own. Nothing is lost by them. */
 
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { events, type RequestRecorder, requestRecorder } from "../support/sent-requests.ts";
+import { describe, expect, test } from "vitest";
+import { events, useRequestRecorder } from "../support/sent-requests.ts";
 
-let recorder: RequestRecorder;
-beforeAll(async () => {
-  recorder = await requestRecorder();
-});
-afterAll(() => recorder[Symbol.asyncDispose]());
+const recorder = useRequestRecorder();
 
 const WORDS = ["Never ", "give ", "more ", "than ", "two ", "pills."];
 const TEXT = WORDS.join("");

@@ -1,15 +1,11 @@
 /** What goes out to Gemini: every option and attachment as `generateContent` takes it, or refused before anything is sent. */
 
 import type { ContentPart, Message, SendOptions } from "cloudllm";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { geminiCapabilitiesOf } from "../../src/protocols/capabilities/gemini.ts";
-import { type RequestRecorder, requestRecorder } from "../support/sent-requests.ts";
+import { useRequestRecorder } from "../support/sent-requests.ts";
 
-let recorder: RequestRecorder;
-beforeAll(async () => {
-  recorder = await requestRecorder();
-});
-afterAll(() => recorder[Symbol.asyncDispose]());
+const recorder = useRequestRecorder();
 
 const HI: Message = { role: "user", content: "hi" };
 const LOOK = { name: "look", description: "Looks.", parameters: { type: "object", properties: { at: {} } } };

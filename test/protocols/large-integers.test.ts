@@ -1,14 +1,10 @@
 /** Integers that a double cannot hold: ids of databases and chat services, that a tool must get, and a model see again, digit by digit. */
 
 import { type JsonSchema, LLMSession, MemoryStore, type Message, PartialJson, type Tool } from "cloudllm";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type ClientName, events, type RequestRecorder, requestRecorder } from "../support/sent-requests.ts";
+import { describe, expect, test } from "vitest";
+import { type ClientName, events, useRequestRecorder } from "../support/sent-requests.ts";
 
-let recorder: RequestRecorder;
-beforeAll(async () => {
-  recorder = await requestRecorder();
-});
-afterAll(() => recorder[Symbol.asyncDispose]());
+const recorder = useRequestRecorder();
 
 const ID = "2512292042121000001";
 /** As the model writes them, in places of every kind; the text beside them says the digits, too. */

@@ -1,14 +1,10 @@
 /** No option is lost in silence: each client says it on the wire, or refuses it by name before anything is sent. */
 
 import { type Message, SendError, type SendOptions } from "cloudllm";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { CLIENT_NAMES, type ClientName, type RequestRecorder, requestRecorder } from "../support/sent-requests.ts";
+import { describe, expect, test } from "vitest";
+import { CLIENT_NAMES, type ClientName, useRequestRecorder } from "../support/sent-requests.ts";
 
-let recorder: RequestRecorder;
-beforeAll(async () => {
-  recorder = await requestRecorder();
-});
-afterAll(() => recorder[Symbol.asyncDispose]());
+const recorder = useRequestRecorder();
 
 const HI: readonly Message[] = [{ role: "user", content: "hi" }];
 

@@ -1,14 +1,10 @@
 /** Replies that are a little other than documented, as servers and gateways send them: nothing that came is lost in silence. */
 
 import type { AssistantMessage } from "cloudllm";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type ClientName, events, type RequestRecorder, requestRecorder } from "../support/sent-requests.ts";
+import { describe, expect, test } from "vitest";
+import { type ClientName, events, useRequestRecorder } from "../support/sent-requests.ts";
 
-let recorder: RequestRecorder;
-beforeAll(async () => {
-  recorder = await requestRecorder();
-});
-afterAll(() => recorder[Symbol.asyncDispose]());
+const recorder = useRequestRecorder();
 
 type Case = readonly [string, readonly object[], Partial<AssistantMessage>];
 const replied = (client: ClientName, list: readonly object[]) =>

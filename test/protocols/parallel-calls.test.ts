@@ -1,14 +1,10 @@
 /** Calls of one reply that their server marks alike: no call is glued to another, lost, or answered for another. */
 
 import type { AssistantMessage } from "cloudllm";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type ClientName, events, type RequestRecorder, requestRecorder } from "../support/sent-requests.ts";
+import { describe, expect, test } from "vitest";
+import { type ClientName, events, useRequestRecorder } from "../support/sent-requests.ts";
 
-let recorder: RequestRecorder;
-beforeAll(async () => {
-  recorder = await requestRecorder();
-});
-afterAll(() => recorder[Symbol.asyncDispose]());
+const recorder = useRequestRecorder();
 
 const A = { name: "look", args: '{"at":1}' };
 const B = { name: "find", args: '{"at":2}' };

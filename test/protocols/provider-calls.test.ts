@@ -1,13 +1,9 @@
 /** Calls that run at the provider though they look like the caller's, and items that wait for the caller though they do not. */
 
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type ClientName, events, type RequestRecorder, requestRecorder } from "../support/sent-requests.ts";
+import { describe, expect, test } from "vitest";
+import { type ClientName, events, useRequestRecorder } from "../support/sent-requests.ts";
 
-let recorder: RequestRecorder;
-beforeAll(async () => {
-  recorder = await requestRecorder();
-});
-afterAll(() => recorder[Symbol.asyncDispose]());
+const recorder = useRequestRecorder();
 
 const TEXT = { type: "message", role: "assistant", content: [{ type: "output_text", text: "ok", annotations: [] }] };
 const response = (output: readonly object[]) => ({ id: "r", status: "completed", output });

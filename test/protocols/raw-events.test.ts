@@ -10,16 +10,12 @@ import {
   rateLimit,
   type SendOptions,
 } from "cloudllm";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { httpChunk, LAST_CHUNK, rawServer, STREAM_HEAD } from "../support/raw-server.ts";
-import { type ClientName, events, type RequestRecorder, requestRecorder } from "../support/sent-requests.ts";
+import { type ClientName, events, useRequestRecorder } from "../support/sent-requests.ts";
 import { WIRES } from "../support/wires.ts";
 
-let recorder: RequestRecorder;
-beforeAll(async () => {
-  recorder = await requestRecorder();
-});
-afterAll(() => recorder[Symbol.asyncDispose]());
+const recorder = useRequestRecorder();
 
 const ASK = [{ role: "user", content: "?" }] as const;
 const chat = { id: "c", odd: { own: 1 }, choices: [{ index: 0, delta: { content: "ok" }, finish_reason: "stop" }] };

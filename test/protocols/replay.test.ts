@@ -4,16 +4,12 @@
  */
 
 import { type AssistantMessage, type Message, SendError } from "cloudllm";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { bodiesOf, type Recording, recordingsMissing, recordingsOf, sha256 } from "../support/recordings.ts";
-import { CLIENT_NAMES, type ClientName, type RequestRecorder, requestRecorder } from "../support/sent-requests.ts";
+import { CLIENT_NAMES, type ClientName, useRequestRecorder } from "../support/sent-requests.ts";
 import { faultsOf } from "../support/wire-legality.ts";
 
-let recorder: RequestRecorder;
-beforeAll(async () => {
-  recorder = await requestRecorder();
-});
-afterAll(() => recorder[Symbol.asyncDispose]());
+const recorder = useRequestRecorder();
 
 /** Models that take what is sent in these tests. */
 const MODELS: Partial<Record<ClientName, string>> = {

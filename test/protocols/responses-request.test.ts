@@ -1,16 +1,12 @@
 /** What goes out to OpenAI and xAI over Responses: every option and attachment as it is taken, or refused before anything is sent. */
 
 import type { ContentPart, Message, SendOptions } from "cloudllm";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { openaiCapabilitiesOf } from "../../src/protocols/capabilities/openai.ts";
 import { xaiCapabilitiesOf } from "../../src/protocols/capabilities/xai.ts";
-import { type ClientName, type RequestRecorder, requestRecorder } from "../support/sent-requests.ts";
+import { type ClientName, useRequestRecorder } from "../support/sent-requests.ts";
 
-let recorder: RequestRecorder;
-beforeAll(async () => {
-  recorder = await requestRecorder();
-});
-afterAll(() => recorder[Symbol.asyncDispose]());
+const recorder = useRequestRecorder();
 
 const HI: Message = { role: "user", content: "hi" };
 const LOOK = { name: "look", description: "Looks.", parameters: { type: "object", properties: { at: {} } } };

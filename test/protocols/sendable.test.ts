@@ -2,14 +2,10 @@
 
 import { ClaudeClient, LLMSession, type Message, SendError, type SendOptions } from "cloudllm";
 import { scriptedClient } from "cloudllm/testing";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { CLIENT_NAMES, type RequestRecorder, requestRecorder } from "../support/sent-requests.ts";
+import { describe, expect, test } from "vitest";
+import { CLIENT_NAMES, useRequestRecorder } from "../support/sent-requests.ts";
 
-let recorder: RequestRecorder;
-beforeAll(async () => {
-  recorder = await requestRecorder();
-});
-afterAll(() => recorder[Symbol.asyncDispose]());
+const recorder = useRequestRecorder();
 
 const HI: Message = { role: "user", content: "hi" };
 const cyclic: Record<string, unknown> = {};

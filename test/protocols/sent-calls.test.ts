@@ -1,21 +1,11 @@
 /** Calls go back under names and ids that the provider takes, unique, and alike for a call and its answer. */
 
 import type { Message, ToolCall } from "cloudllm";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { historyCalls } from "../../src/protocols/common/tool-call-history.ts";
-import {
-  CLIENT_NAMES,
-  type ClientName,
-  events,
-  type RequestRecorder,
-  requestRecorder,
-} from "../support/sent-requests.ts";
+import { CLIENT_NAMES, type ClientName, events, useRequestRecorder } from "../support/sent-requests.ts";
 
-let recorder: RequestRecorder;
-beforeAll(async () => {
-  recorder = await requestRecorder();
-});
-afterAll(() => recorder[Symbol.asyncDispose]());
+const recorder = useRequestRecorder();
 
 const HI: Message = { role: "user", content: "hi" };
 const turn = (...toolCalls: readonly ToolCall[]): Message => ({ role: "assistant", content: "", toolCalls });

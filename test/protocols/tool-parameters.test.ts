@@ -2,19 +2,15 @@
 
 import type { JsonSchema, Message, SendOptions, Tool } from "cloudllm";
 import { startProviderServer } from "cloudllm/testing";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import * as z from "zod";
-import { CLIENT_NAMES, type ClientName, type RequestRecorder, requestRecorder } from "../support/sent-requests.ts";
+import { CLIENT_NAMES, type ClientName, useRequestRecorder } from "../support/sent-requests.ts";
 
 const HI: readonly Message[] = [{ role: "user", content: "hi" }];
 const TEXT = { type: "string" };
 const EMPTY = { type: "object", properties: {} };
 
-let recorder: RequestRecorder;
-beforeAll(async () => {
-  recorder = await requestRecorder();
-});
-afterAll(() => recorder[Symbol.asyncDispose]());
+const recorder = useRequestRecorder();
 
 /** What a client tells its server of the one tool's arguments. */
 async function sentSchema(name: ClientName, tool: Partial<Tool>, options: SendOptions = {}): Promise<unknown> {

@@ -1,14 +1,10 @@
 /** Orders of turns that one vendor refuses go out as it takes them, with every word, and stay as they are for all others. */
 
 import { CompatibleClient, type Message } from "cloudllm";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { CLIENT_NAMES, type ClientName, type RequestRecorder, requestRecorder } from "../support/sent-requests.ts";
+import { describe, expect, test } from "vitest";
+import { CLIENT_NAMES, type ClientName, useRequestRecorder } from "../support/sent-requests.ts";
 
-let recorder: RequestRecorder;
-beforeAll(async () => {
-  recorder = await requestRecorder();
-});
-afterAll(() => recorder[Symbol.asyncDispose]());
+const recorder = useRequestRecorder();
 
 const user = (content: string): Message => ({ role: "user", content });
 const system = (content: string): Message => ({ role: "system", content });

@@ -4,19 +4,15 @@
  */
 
 import type { TokenUsage } from "cloudllm";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { anthropicUsageOf, mergedUsage } from "../../src/protocols/anthropic-messages/usage.ts";
 import { usageOf as chatUsageOf } from "../../src/protocols/chat-completions/usage.ts";
 import { geminiUsageOf } from "../../src/protocols/gemini/usage.ts";
 import { responsesUsageOf } from "../../src/protocols/responses/usage.ts";
 import { bodiesOf, recordingsMissing, recordingsOf } from "../support/recordings.ts";
-import { type ClientName, events, type RequestRecorder, requestRecorder } from "../support/sent-requests.ts";
+import { type ClientName, events, useRequestRecorder } from "../support/sent-requests.ts";
 
-let recorder: RequestRecorder;
-beforeAll(async () => {
-  recorder = await requestRecorder();
-});
-afterAll(() => recorder[Symbol.asyncDispose]());
+const recorder = useRequestRecorder();
 
 /** input, output, total; cached, written, thinking. */
 type Figures = readonly [number, number, number, (number | undefined)?, (number | undefined)?, (number | undefined)?];

@@ -14,7 +14,8 @@ import {
   type ProviderClient,
   type SendOptions,
 } from "cloudllm";
-import { httpChunk, LAST_CHUNK, rawServer, STREAM_HEAD } from "./raw-server.ts";
+import { afterAll, beforeAll } from "vitest";
+import { httpChunk, LAST_CHUNK, type RawRequest, type RawServer, rawServer, STREAM_HEAD } from "./raw-server.ts";
 
 export type ClientName =
   | "claude"
@@ -77,7 +78,7 @@ interface SentRequest {
   readonly text: string;
 }
 
-export interface RequestRecorder extends AsyncDisposable {
+export interface RequestRecorder {
   readonly requests: readonly SentRequest[];
   client(name: ClientName, model: string, options?: Partial<ClientOptions>): ProviderClient;
   /** Sends a conversation and gives the request that went out for it. */
@@ -95,17 +96,25 @@ export interface RequestRecorder extends AsyncDisposable {
 
 const HI: Message = { role: "user", content: "hi" };
 
-/** Answers with the smallest good reply of the protocol that was spoken to, unless told otherwise. */
-export async function requestRecorder(): Promise<RequestRecorder> {
+/**
+ * Returns a recorder that answers with the smallest good reply of the protocol, or as `answer` says. It serves the tests
+ * of the file, or of the `describe` that calls this.
+ */
+export function useRequestRecorder(): RequestRecorder {
   const requests: SentRequest[] = [];
   const next: (string | Uint8Array)[] = [];
-  const server = await rawServer(({ socket, head, body }) => {
+  let server: RawServer;
+  beforeAll(async () => {
+    server = await rawServer(record);
+  });
+  afterAll(() => server[Symbol.asyncDispose]());
+  function record({ socket, head, body }: RawRequest): void {
     const [, path = ""] = /^POST (\S+)/.exec(head) ?? [];
     const text = Buffer.from(body, "latin1").toString("utf8");
     requests.push({ path, headers: headersOf(head), body: JSON.parse(text), text });
     const answer = next.shift() ?? smallestReply(path);
     socket.write(Buffer.concat([Buffer.from(STREAM_HEAD), httpChunk(answer), Buffer.from(LAST_CHUNK)]));
-  });
+  }
   const client = (name: ClientName, model: string, options: Partial<ClientOptions> = {}) =>
     clientAt(`http://127.0.0.1:${server.port}`, name, model, options);
   return {
@@ -127,7 +136,6 @@ export async function requestRecorder(): Promise<RequestRecorder> {
         : await (await asked.sendMessageStream([HI])).finalMessage();
       return JSON.parse(JSON.stringify(message)) as AssistantMessage;
     },
-    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }
 
