@@ -185,6 +185,8 @@ export interface Replay {
   /** The beginning of the reply's text, where another attempt wrote it. It precedes the content of `data`. */
   readonly before?: string;
   readonly data: unknown;
+  /** The data as JSON with all digits. Present only where `data` holds a number that `JSON.stringify` would change. */
+  readonly rawData?: string;
 }
 
 /** An earlier reply in a conversation. Only `content` is required, so that one can be written by hand. */

@@ -2,9 +2,10 @@
 
 import type { MessageChunk } from "../contract/chunk.ts";
 import type { FinishReason } from "../contract/finish-reason.ts";
-import type { AssistantMessage, Citation, ProviderToolCall } from "../contract/message.ts";
+import type { AssistantMessage, Citation, ProviderToolCall, Replay } from "../contract/message.ts";
 import type { ReplyMetrics } from "../contract/metrics.ts";
 import type { TokenUsage } from "../contract/usage.ts";
+import { exactJsonIfOther } from "../platform/exact-json.ts";
 import { TextBuffer } from "../platform/text-buffer.ts";
 import { estimateTokens } from "../tokens/estimate.ts";
 import { LiveEstimate } from "../tokens/live-estimate.ts";
@@ -138,7 +139,9 @@ export class Fold {
       ...(facts.id !== undefined && { id: facts.id }),
       ...(facts.requestId !== undefined && { requestId: facts.requestId }),
       ...(facts.rateLimits && { rateLimits: facts.rateLimits }),
-      ...(facts.replay && { replay: { ...facts.replay, ...facts.writer } }),
+      ...(facts.replay && {
+        replay: { ...(ending === "running" ? facts.replay : withAllDigits(facts.replay)), ...facts.writer },
+      }),
       ...(facts.raw !== undefined && { raw: facts.raw }),
       ...(ending !== "whole" && ending !== "running" && { interrupted: true as const }),
     };
@@ -206,4 +209,10 @@ function numberFrom(estimate: () => number): number {
   } catch {
     return 0;
   }
+}
+
+/** A relayed reply has its JSON already: a copy of its data does not know what was written. */
+function withAllDigits(replay: Replay): Replay {
+  const rawData = replay.rawData ?? exactJsonIfOther(replay.data);
+  return rawData === undefined ? replay : { ...replay, rawData };
 }

@@ -251,3 +251,166 @@ test("a view of arguments that are being written shows all digits", () => {
   partial.push("1}");
   expect(partial.end()).toEqual({ id: ID, n: 1 });
 });
+
+/** The same integers as programs print them that count in doubles, decimals or exponents. */
+const FORMS: readonly (readonly [written: string, delivered: string | number])[] = [
+  ["9007199254740993.0", "9007199254740993"],
+  ["9007199254740993.00", "9007199254740993"],
+  ["-9007199254740993.0", "-9007199254740993"],
+  ["9.007199254740993e15", "9007199254740993"],
+  ["9.007199254740993E+15", "9007199254740993"],
+  ["900719925474099.3e1", "9007199254740993"],
+  ["0.9007199254740993e16", "9007199254740993"],
+  ["90071992547409930e-1", "9007199254740993"],
+  ["2512292042121000001e0", "2512292042121000001"],
+  // What a double holds, or keeps in all its digits, stays a number.
+  ["9007199254740992.0", 9007199254740992],
+  ["1152921504606846976.0", 2 ** 60],
+  ["6.02214076e23", 6.02214076e23],
+  ["1e23", 1e23],
+  ["1.5e3", 1500],
+  ["0.1000000000000000055", 0.1],
+  ["9007199254740993.5", 9007199254740994],
+  ["1.7976931348623157e308", Number.MAX_VALUE],
+  ["1.5e-300", 1.5e-300],
+];
+
+describe.each(REPLIES)("%s", (_name, client, body) => {
+  test.each(FORMS)(
+    "an id that is written as %s reaches the tool and the provider as it was meant",
+    async (written, value) => {
+      const text = `{"id":${written},"list":[${written}]}`;
+      const reply = await recorder.replied(
+        client,
+        "m",
+        body.replaceAll('"ARGS"', text).replaceAll("TEXT", json(text as never).slice(1, -1)),
+      );
+      const [call] = reply.toolCalls;
+      expect(call?.arguments).toEqual({ id: value, list: [value] });
+      if (typeof value === "string") expect(call?.rawArguments).toBe(text);
+      const answer = { role: "tool", toolCallId: call?.id ?? "", content: "ok" } as const;
+      const sent = await recorder.sent(client, "m", [{ role: "user", content: "?" }, reply, answer]);
+      if (typeof value === "string") expect(sent.text.replaceAll("\\", "")).toContain(text);
+    },
+  );
+});
+
+test.each(FORMS)("JSON Schema judges %s as the integer it is, and `output` has its digits", async (written, value) => {
+  const output: JsonSchema = {
+    type: "object",
+    properties: { id: { type: "integer", not: { const: 0 } } },
+    required: ["id"],
+    additionalProperties: false,
+  };
+  if (!Number.isInteger(Number(value)) || Number(value) === 0) return;
+  recorder.answer(chat({ delta: { content: `{"id":${written}}` } }, { delta: {}, finish_reason: "stop" }));
+  const asked = recorder.client("compatible", "m");
+  const { output: given } = await asked.sendMessage([{ role: "user", content: "?" }], {
+    output,
+    unsupported: "ignore",
+  });
+  expect(given).toEqual({ id: value });
+});
+
+test.each(FORMS)("a view of arguments that are being written shows %s as it is delivered", (written, value) => {
+  const partial = new PartialJson({ exact: true });
+  for (const piece of `{"id":${written}}`) partial.push(piece);
+  expect(partial.end()).toEqual({ id: value });
+});
+
+/** Calls of tools that ran at the provider: what comes back is what the provider wrote, number for number. */
+const SERVER_SIDE: readonly (readonly [string, ClientName, string])[] = [
+  [
+    "Anthropic",
+    "claude",
+    events(
+      { type: "message_start", message: { id: "m", content: [] } },
+      {
+        type: "content_block_start",
+        index: 0,
+        content_block: { type: "server_tool_use", id: "s", name: "row", input: {} },
+      },
+      { type: "content_block_delta", index: 0, delta: { type: "input_json_delta", partial_json: "TEXT" } },
+      { type: "content_block_stop", index: 0 },
+      {
+        type: "content_block_start",
+        index: 1,
+        content_block: { type: "web_search_tool_result", tool_use_id: "s", content: [{ type: "row", at: "ARGS" }] },
+      },
+      { type: "content_block_stop", index: 1 },
+      { type: "content_block_start", index: 2, content_block: { type: "text", text: "ok" } },
+      { type: "content_block_stop", index: 2 },
+      { type: "message_delta", delta: { stop_reason: "end_turn" } },
+      { type: "message_stop" },
+    ),
+  ],
+  [
+    "Anthropic, whole",
+    "claude",
+    json({
+      id: "m",
+      type: "message",
+      content: [
+        { type: "server_tool_use", id: "s", name: "row", input: "ARGS" },
+        { type: "web_search_tool_result", tool_use_id: "s", content: [{ type: "row", at: "ARGS" }] },
+        { type: "text", text: "ok" },
+      ],
+      stop_reason: "end_turn",
+    }),
+  ],
+  [
+    "Responses",
+    "openai",
+    events({
+      type: "response.completed",
+      response: {
+        id: "r",
+        status: "completed",
+        output: [
+          { type: "reasoning", id: "rs", summary: [], encrypted_content: "x" },
+          { type: "tool_search_call", id: "t", status: "completed", execution: "server", arguments: "ARGS" },
+          { type: "message", id: "msg", role: "assistant", content: [{ type: "output_text", text: "ok" }] },
+        ],
+      },
+    }),
+  ],
+  [
+    "Gemini",
+    "gemini",
+    events({
+      responseId: "g",
+      candidates: [
+        {
+          content: {
+            role: "model",
+            parts: [
+              { toolCall: { id: "t", toolType: "row", args: "ARGS" } },
+              { toolResponse: { id: "t", toolType: "row", response: {} } },
+              { text: "ok" },
+            ],
+          },
+          finishReason: "STOP",
+        },
+      ],
+    }),
+  ],
+];
+
+describe.each(SERVER_SIDE)("%s", (_name, client, body) => {
+  const wanted = [`"id":${ID},`, `"list":[1,-${ID}]`, `"n":${ID}0}`, `"text":"row, ${ID}"`, '"far":1e400'];
+
+  test("a call that ran at the provider goes back with the numbers that the provider wrote, also from a store", async () => {
+    const reply = await recorder.replied(client, "m", filled(body)); // through JSON, as a store keeps it
+    const again: Message = { role: "user", content: "and?" };
+    const sent = await recorder.sent(client, "m", [{ role: "user", content: "?" }, reply, again]);
+    for (const part of wanted) expect(sent.text).toContain(part);
+    expect(sent.text).not.toContain(`"${ID}"`);
+  });
+
+  test("a reply without such numbers carries its data once", async () => {
+    const plain = body.replaceAll('"ARGS"', '{"id":7}').replaceAll("TEXT", '{\\"id\\":7}');
+    const reply = await recorder.replied(client, "m", plain);
+    expect(reply.replay).toBeDefined();
+    expect(reply.replay).not.toHaveProperty("rawData");
+  });
+});

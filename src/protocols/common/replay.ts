@@ -1,6 +1,7 @@
 /** Decides whether an earlier reply is sent back unchanged (law 8), or rebuilt from its text and calls. */
 
-import type { AssistantTurn } from "../../contract/message.ts";
+import type { AssistantTurn, Replay } from "../../contract/message.ts";
+import { markedNumbers } from "../../platform/exact-json.ts";
 import type { Endpoint } from "../protocol.ts";
 
 /** The replay of a reply that the requested provider wrote itself in this protocol. */
@@ -29,10 +30,21 @@ export function ownReplayOf<Data>(
   if (replay?.provider !== provider || replay.protocol !== protocol) return undefined;
   if (interrupted && !toolCalls?.length) return undefined;
   if (typeof replay.data !== "object" || replay.data === null) return undefined;
-  const { data, before = "", model, origin, account: writer } = replay;
+  const { before = "", model, origin, account: writer } = replay;
   const isFromHere = origin === undefined || origin === originOf(baseUrl);
   const isFromAccount = isFromHere && (writer === undefined || account === undefined || writer === account);
-  return { data: withoutHoles(data) as Data, before, model, origin, isFromHere, isFromAccount };
+  return { data: withoutHoles(dataOf(replay, replay.data)) as Data, before, model, origin, isFromHere, isFromAccount };
+}
+
+/** Returns the data with its numbers as the provider wrote them. */
+function dataOf({ rawData }: Replay, data: object): object {
+  if (typeof rawData !== "string") return data;
+  try {
+    const exact = markedNumbers(rawData);
+    return typeof exact === "object" && exact !== null ? exact : data;
+  } catch {
+    return data; // a store returned something else
+  }
 }
 
 /**

@@ -3,6 +3,8 @@
  * keys. It is synchronous and runs everywhere. It distinguishes conversations; it is not cryptographic.
  */
 
+import { unmarked } from "../../platform/exact-json.ts";
+
 /** Deeper than any request that a server accepts; a cycle also ends here. */
 const MAX_DEPTH = 500;
 
@@ -43,7 +45,7 @@ export class ValueHash {
   }
 
   #add(value: unknown, without: readonly string[], depth: number): void {
-    if (typeof value === "string") return this.#addText(value);
+    if (typeof value === "string") return this.#addText(unmarked(value));
     if (typeof value !== "object" || value === null) return this.#addText(`\u0000${String(value)}`);
     if (depth > MAX_DEPTH) return;
     if (Array.isArray(value)) {
