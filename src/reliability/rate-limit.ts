@@ -6,6 +6,7 @@ import { limitsLeft } from "../contract/timeouts.ts";
 import { settledFor } from "../stream/caller-stack.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
 import { clientOf } from "../stream/open-stream.ts";
+import { refusalOf } from "../stream/transfer.ts";
 import { CallQueue, type RateLimitOptions } from "./call-queue.ts";
 import { askComplete, askStreamed } from "./race-client.ts";
 
@@ -47,8 +48,9 @@ export function rateLimit(client: ClientWrapper, options: RateLimitOptions): Typ
         // A value that the schema has accepted is of the schema's type, whichever client was asked.
         return stream as MessageStream<never>;
       } catch (error) {
-        release(undefined, error);
-        throw error;
+        const refusal = refusalOf(error, client, options.signal);
+        release(undefined, refusal);
+        throw refusal;
       }
     },
   });

@@ -6,7 +6,7 @@ import type { AssistantMessage, Message, ToolCall } from "../contract/message.ts
 import type { SendOptions, Tool } from "../contract/options.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
-import { sendErrorOf } from "../stream/transfer.ts";
+import { refusalOf } from "../stream/transfer.ts";
 import type { Ask } from "./ask.ts";
 import type { Fitted } from "./budget.ts";
 import type { Conversation } from "./conversation.ts";
@@ -111,7 +111,7 @@ export class Turn<Output = unknown> {
 
   /**
    * Resolves with the first reply. The turn ends here if there is none.
-   * @throws {SendError} kind `aborted` when the turn is left meanwhile; any error of the client as it is
+   * @throws {SendError} kind `aborted` when the turn is left meanwhile; any error of the client
    */
   async open(): Promise<MessageStream<Output>> {
     let first: MessageStream<Output>;
@@ -119,9 +119,10 @@ export class Turn<Output = unknown> {
       await this.#flushBefore();
       first = await this.#ask(this.client, this.#request.messages, this.#options);
     } catch (error) {
-      this.end(sendErrorOf(error).partial, true);
+      const refusal = refusalOf(error, this.client, this.signal);
+      this.end(refusal.partial, true);
       await this.saved();
-      throw error; // the errors of another party's client reach the caller as they are
+      throw refusal;
     }
     if (!this.isOver) return first;
     void first.stop();

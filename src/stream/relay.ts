@@ -11,7 +11,7 @@ import { observeAttempts } from "./attempts-in-flight.ts";
 import { offerAlternative } from "./idle-alternative.ts";
 import { type MessageStream, relayRedactions } from "./message-stream.ts";
 import type { ReplyFacts } from "./reply-facts.ts";
-import { sendErrorOf } from "./transfer.ts";
+import { refusalOf, sendErrorOf } from "./transfer.ts";
 
 /** The receiver of a relay's chunks. */
 export interface RelayTarget {
@@ -113,7 +113,7 @@ export class Relay {
     try {
       this.take(await open(signal));
     } catch (error) {
-      this.#fail(sendErrorOf(error));
+      this.#fail(refusalOf(error, this.#target.facts, signal));
     }
   }
 

@@ -142,16 +142,32 @@ export function readableOf<T>(chunks: AsyncIterator<T>, stop: () => void): Reada
   return readable;
 }
 
-/** Returns the error of a stream as a `SendError`. Never throws. */
-export function sendErrorOf(error: unknown): SendError {
+/**
+ * Returns the error of a stream, or of another party's client, as a `SendError`. Never throws.
+ * @param source what has failed, for the message
+ */
+export function sendErrorOf(error: unknown, source = "source of this stream"): SendError {
   try {
     if (error instanceof SendError) return error;
     if (error instanceof Error && isSendErrorData(error.cause)) return SendError.from(error.cause);
   } catch {
     // a proxy, or accessors that throw
   }
-  const message = `The source of this stream failed: ${messageOf(error)}`;
+  const message = `The ${source} failed: ${messageOf(error)}`;
   return new SendError("protocol", message, { cause: error, retryable: false });
+}
+
+/** Returns the error with which a client has refused a call. An error of another class after the signal is its end. */
+export function refusalOf(
+  error: unknown,
+  { provider, model }: Pick<ReplyFacts, "provider" | "model">,
+  signal?: AbortSignal,
+): SendError {
+  const refusal = sendErrorOf(error, "client");
+  if (refusal === error) return refusal;
+  if (!signal?.aborted || refusal.kind !== "protocol") return refusal.with({ provider, model });
+  const cause: unknown = signal.reason;
+  return new SendError("aborted", "The caller's signal ended the call.", { provider, model, cause });
 }
 
 function isSendErrorData(value: unknown): value is SendErrorData {

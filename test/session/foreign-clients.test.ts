@@ -3,10 +3,14 @@
 import {
   type AssistantMessage,
   type ClientWrapper,
+  fallback,
+  hedge,
   LLMSession,
   MemoryStore,
   type MessageChunk,
   MessageStream,
+  rateLimit,
+  SendError,
   type Tool,
 } from "cloudllm";
 import { scriptedClient } from "cloudllm/testing";
@@ -98,5 +102,90 @@ describe.each(["in memory", "in a store"])("a session that is kept %s", (kind) =
       expect(await say(session)).toMatchObject({ content: "Fine." });
       expect(session.tokenUsage()).toMatchObject({ totalTokens: 0, turns: [] });
     });
+  });
+});
+
+const QUESTION = [{ role: "user", content: "question" }] as const;
+type Say = (client: ClientWrapper, signal?: AbortSignal) => Promise<unknown>;
+
+const CALLS: readonly (readonly [string, Say])[] = [
+  ["a session's reply", (client, signal) => new LLMSession({ client }).sendMessage("question", { signal })],
+  ["a session's stream", (client, signal) => new LLMSession({ client }).sendMessageStream("question", { signal })],
+  [
+    "a kept session's reply",
+    async (client, signal) =>
+      (await LLMSession.open({ client, store: new MemoryStore(), id: "s" })).sendMessage("question", { signal }),
+  ],
+  ["a fallback's reply", (client, signal) => fallback([client]).sendMessage(QUESTION, { signal })],
+  ["a fallback's stream", (client, signal) => fallback([client]).sendMessageStream(QUESTION, { signal })],
+  ["a hedge's reply", (client, signal) => hedge(client, client, { afterMs: 0 }).sendMessage(QUESTION, { signal })],
+  [
+    "a hedge's stream",
+    (client, signal) => hedge(client, client, { afterMs: 0 }).sendMessageStream(QUESTION, { signal }),
+  ],
+  ["a rate limit's reply", (client, signal) => rateLimit(client, {}).sendMessage(QUESTION, { signal })],
+  ["a rate limit's stream", (client, signal) => rateLimit(client, {}).sendMessageStream(QUESTION, { signal })],
+];
+
+const THROWN: readonly (readonly [string, unknown])[] = [
+  ["an error", new TypeError("no socket")],
+  ["a text", "no socket"],
+  ["nothing", undefined],
+  ["null", null],
+  ["an object", { code: "E" }],
+  ["an object without a text form", Object.create(null)],
+  [
+    "a proxy that throws",
+    new Proxy(
+      {},
+      {
+        getPrototypeOf: () => {
+          throw new Error("no prototype");
+        },
+      },
+    ),
+  ],
+];
+
+describe.each(CALLS)("%s", (_name, say) => {
+  const failing = (fail: () => Promise<never>): ClientWrapper => ({
+    provider: "p",
+    model: "m",
+    sendMessage: fail,
+    sendMessageStream: fail,
+  });
+
+  test.each(THROWN)(
+    "a program that handles SendErrors alone is not surprised by %s of a foreign client",
+    async (_thrown, thrown) => {
+      for (const fail of [
+        () => Promise.reject(thrown),
+        () => {
+          throw thrown;
+        },
+      ]) {
+        const failure: unknown = await say(failing(fail)).catch((error: unknown) => error);
+        expect(failure).toBeInstanceOf(SendError);
+        expect(failure).toMatchObject({ kind: "protocol", message: expect.stringContaining("The client failed: ") });
+        if ((thrown ?? undefined) !== undefined) expect(Object.is((failure as SendError).cause, thrown)).toBe(true);
+      }
+    },
+  );
+
+  test("a client that returns nothing is a failure of the client", async () => {
+    const failure: unknown = await say(failing(() => Promise.resolve() as Promise<never>)).catch(
+      (error: unknown) => error,
+    );
+    expect(failure).toBeInstanceOf(SendError);
+    expect(failure).toMatchObject({ kind: "protocol" });
+  });
+
+  test("the end by the caller is `aborted`, whatever the client throws then", async () => {
+    const controller = new AbortController();
+    const client: ClientWrapper = failing(async () => {
+      controller.abort(new Error("enough"));
+      throw new DOMException("This operation was aborted", "AbortError");
+    });
+    await expect(say(client, controller.signal)).rejects.toMatchObject({ kind: "aborted" });
   });
 });
