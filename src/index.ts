@@ -103,7 +103,7 @@ export type { SessionRecord } from "./session/record.ts";
 export type { SavedSession } from "./session/saved-session.ts";
 export { LLMSession } from "./session/session.ts";
 export type { SessionSnapshot } from "./session/snapshot.ts";
-export type { SessionStore, StoredSession } from "./session/store.ts";
+export type { ListOptions, SessionPage, SessionStore, StoredSession } from "./session/store.ts";
 export type { SessionUsage, TurnUsage } from "./session/usage.ts";
 export { MemoryStore } from "./store/memory.ts";
 export { MessageStream, type StreamOptions } from "./stream/message-stream.ts";

@@ -338,7 +338,7 @@ const foreignStore: Case = async (random) => {
             oddObject,
           );
     },
-    list: async () => [],
+    list: async () => ({ sessions: [] }),
     ...(random() < 0.3 && { claim: async () => (random() < 0.3 ? Promise.reject(oddObject(random)) : odd()) }),
     ...(random() < 0.3 && { release: async () => (random() < 0.3 ? Promise.reject(oddObject(random)) : odd()) }),
   } as unknown as SessionStore;

@@ -9,9 +9,32 @@ export interface StoredSession {
   readonly updatedAt: number;
 }
 
+/** The sessions that `SessionStore.list` is asked for. */
+export interface ListOptions {
+  /** Lists only ids that begin with this text, such as `"ann/"` for the conversations of one user. */
+  readonly prefix?: string | undefined;
+  /**
+   * Maximum number of sessions on the page, at least 1.
+   * @default 100
+   */
+  readonly limit?: number | undefined;
+  /** The `next` of the page before. Absent for the first page. */
+  readonly cursor?: string | undefined;
+}
+
+/** A page of the sessions that a store keeps. */
+export interface SessionPage {
+  /** The session that was written last comes first. */
+  readonly sessions: readonly StoredSession[];
+  /** The `cursor` of the next page. Absent on the last page. */
+  readonly next?: string | undefined;
+}
+
 /**
  * Keeps the records of conversations for `LLMSession.open`, each conversation under an id. Records are plain JSON data,
- * are only ever appended, and never change. `MemoryStore` and `FileStore` (from `cloudllm/store/file`) are stores.
+ * are only ever appended, and never change. Stores are `MemoryStore`, `FileStore` (from `cloudllm/store/file`),
+ * `SQLiteStore` (`cloudllm/store/sqlite`), `PostgresStore` (`cloudllm/store/postgres`) and `RedisStore`
+ * (`cloudllm/store/redis`). `storeSuite` of `cloudllm/testing` checks one of your own.
  *
  * @example
  * ```ts
@@ -27,25 +50,36 @@ export interface StoredSession {
  *   return {
  *     append: (id, records) => lists.push(id, records.map((record) => JSON.stringify(record))),
  *     load: async (id) => (await lists.read(id)).map((line) => JSON.parse(line) as SessionRecord),
- *     list: async () => (await lists.keys()).map((id) => ({ id, updatedAt: Date.now() })),
+ *     list: async () => ({ sessions: (await lists.keys()).map((id) => ({ id, updatedAt: Date.now() })) }),
  *   };
  * }
  * ```
  */
 export interface SessionStore {
   /**
-   * Appends records, in order. Resolves when they are as safe as this store makes them. If it rejects, none of them
-   * counts as appended, and the session tries again. A session makes one call at a time for its id.
+   * Appends records, in order, all or none of them. Resolves when they are as safe as this store makes them. If it
+   * rejects, none of them counts as appended, and the session tries again. A session makes one call at a time for its
+   * id.
+   * @throws {SendError} kind `busy` when another holder has taken the reservation over; then nothing was written
    */
   append(id: string, records: readonly SessionRecord[]): Promise<void>;
-  /** Resolves with all records in order; with an empty array when nothing is kept under this id. */
+  /**
+   * Resolves with all records in order; with an empty array when nothing is kept under this id. It needs no
+   * reservation, and it does not disturb the holder of one.
+   */
   load(id: string): Promise<readonly SessionRecord[]>;
-  /** Resolves with the conversations that are kept, in any order. */
-  list(): Promise<readonly StoredSession[]>;
+  /**
+   * Resolves with a page of the sessions that have records. The pages of one listing contain no session twice. A
+   * session that is written to between two pages moves to the front: it may be missing from the later page.
+   * @throws {SendError} kind `invalidRequest` when the cursor is not one of this store, or `limit` is not an integer
+   * above 0
+   */
+  list(options?: ListOptions): Promise<SessionPage>;
   /**
    * Replaces all that is kept under the id by these records, atomically: after a crash the old ones or the new ones are
    * there. Resolves when the old ones are gone. Without this method, `LLMSession.clear` appends a record instead, and
    * the store keeps what was said.
+   * @throws {SendError} as `append`
    */
   replace?(id: string, records: readonly SessionRecord[]): Promise<void>;
   /**
@@ -54,10 +88,12 @@ export interface SessionStore {
    */
   delete?(id: string): Promise<void>;
   /**
-   * Reserves the id: only the caller may append until `release`. A session calls it before it loads.
+   * Reserves the id: only the caller may append until `release`. A session calls it before it loads. A store that
+   * several processes share lends the id: it renews the lease while its process lives, and another process may claim
+   * the id when the lease has expired. From then on the store refuses every write of the former holder.
    * @throws {SendError} kind `busy` when another session has the id
    */
   claim?(id: string): Promise<void>;
-  /** Ends the reservation. */
+  /** Ends the reservation. Does nothing when there is none, or when another holder has taken it over. */
   release?(id: string): Promise<void>;
 }

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { SessionRecord } from "../session/record.ts";
-import type { SessionStore, StoredSession } from "../session/store.ts";
+import type { ListOptions, SessionPage, SessionStore, StoredSession } from "../session/store.ts";
 import { fileNameOf, idOf } from "./file-name.ts";
 import { codeOf, type Lease, takeLease } from "./lease.ts";
 import {
@@ -17,6 +17,7 @@ import {
   successorOf,
   syncFolder,
 } from "./log-file.ts";
+import { pageAmong, pageRequestOf } from "./page.ts";
 
 /** The options of `new FileStore`. */
 export interface FileStoreOptions {
@@ -140,8 +141,9 @@ export class FileStore implements SessionStore {
     }
   }
 
-  /** Resolves with the sessions; those that were written last come first. */
-  async list(): Promise<readonly StoredSession[]> {
+  /** Resolves with a page of the sessions, by the names and the times of their files. It reads the folder each time. */
+  async list(options?: ListOptions): Promise<SessionPage> {
+    const request = pageRequestOf(options);
     const files = await readdir(this.#directory).catch((error: unknown) => {
       if (codeOf(error) === "ENOENT") return [];
       throw error;
@@ -153,7 +155,7 @@ export class FileStore implements SessionStore {
       const found = await stat(join(this.#directory, file)).catch(() => undefined); // it may have gone meanwhile
       if (found?.isFile()) sessions.push({ id, updatedAt: found.mtimeMs });
     }
-    return sessions.sort((a, b) => b.updatedAt - a.updatedAt);
+    return pageAmong(sessions, request);
   }
 
   async release(id: string): Promise<void> {

@@ -2,7 +2,8 @@
 
 import { SendError } from "../contract/errors.ts";
 import type { SessionRecord } from "../session/record.ts";
-import type { SessionStore, StoredSession } from "../session/store.ts";
+import type { ListOptions, SessionPage, SessionStore } from "../session/store.ts";
+import { pageAmong, pageRequestOf } from "./page.ts";
 
 /**
  * Keeps conversations in memory, for as long as the process runs.
@@ -45,8 +46,9 @@ export class MemoryStore implements SessionStore {
     this.#sessions.delete(id);
   }
 
-  async list(): Promise<readonly StoredSession[]> {
-    return [...this.#sessions].map(([id, { updatedAt }]) => ({ id, updatedAt }));
+  async list(options?: ListOptions): Promise<SessionPage> {
+    const all = [...this.#sessions].map(([id, { updatedAt }]) => ({ id, updatedAt }));
+    return pageAmong(all, pageRequestOf(options));
   }
 
   async claim(id: string): Promise<void> {

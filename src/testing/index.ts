@@ -1,4 +1,4 @@
-/** `cloudllm/testing`: scripts, a client and a server that play them, and the suite that checks the contract. */
+/** `cloudllm/testing`: scripts, a client and a server that play them, and the suites that check the contracts. */
 
 export type { Ability, ContractSubject, OpenedSubject } from "./contract/subject.ts";
 export { type ContractCase, contractSuite } from "./contract/suite.ts";
@@ -29,3 +29,5 @@ export {
   startProviderServer,
 } from "./server/provider-server.ts";
 export type { Cuts, Pace, Recording } from "./server/recording.ts";
+export type { OpenedStore, StoreAbility, StoreSubject } from "./store/case.ts";
+export { type StoreCase, storeSuite } from "./store-suite.ts";

@@ -160,7 +160,7 @@ describe("a session that is opened again", () => {
   test("is not kept when nothing was said in it", async () => {
     const store = new MemoryStore();
     await (await reopened(store, { systemPrompt: "Be kind." })).close();
-    expect(await store.list()).toEqual([]);
+    expect(await store.list()).toEqual({ sessions: [] });
   });
 
   test("is one session's at a time, until it is closed; then nothing is sent in it", async () => {

@@ -13,7 +13,7 @@ test.each<[string, unknown]>([
   const store: SessionStore = {
     append: async () => undefined,
     load: async () => records as [],
-    list: async () => [],
+    list: async () => ({ sessions: [] }),
   };
   const expected = {
     kind: "storage",

@@ -70,7 +70,7 @@ describe("peek", () => {
   test("of an id that is not there is an empty conversation, and makes none", async () => {
     const store = new MemoryStore();
     expect((await LLMSession.peek({ store, id: "none" })).history).toEqual([]);
-    expect(await store.list()).toEqual([]);
+    expect(await store.list()).toEqual({ sessions: [] });
   });
 
   test("locks nothing: the session opens beside it, and it changes nothing", async () => {
@@ -94,7 +94,7 @@ describe("peek", () => {
       load: async () => {
         throw new Error("the disk is gone");
       },
-      list: async () => [],
+      list: async () => ({ sessions: [] }),
     };
     await expect(LLMSession.peek({ store, id: "s" })).rejects.toMatchObject({ kind: "storage" });
     await expect(LLMSession.peek({ store: {} as SessionStore, id: "s" })).rejects.toThrow(TypeError);

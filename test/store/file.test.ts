@@ -100,13 +100,13 @@ describe("a session in a file", () => {
 
   test("is listed, the latest first; what is no session is not", async () => {
     const folder = freshFolder();
-    expect(await new FileStore(folder).list()).toEqual([]);
+    expect(await new FileStore(folder).list()).toEqual({ sessions: [] });
     await talk(folder, "first", "one");
     await new Promise((resolve) => setTimeout(resolve, 20));
     await talk(folder, "Zweite Sitzung/…", "one");
     writeFileSync(join(folder, "Notes.jsonl"), "");
     writeFileSync(join(folder, "notes.txt"), "");
-    const sessions = await new FileStore(folder).list();
+    const { sessions } = await new FileStore(folder).list();
     expect(sessions.map(({ id }) => id)).toEqual(["Zweite Sitzung/…", "first"]);
     expect(Date.now() - (sessions[0]?.updatedAt ?? 0)).toBeLessThan(60_000);
   });
@@ -141,7 +141,7 @@ describe("ids", () => {
     const [file = ""] = readdirSync(folder);
     expect(file).toMatch(/^[a-z0-9_%-]+\.jsonl$/);
     expect(file).not.toMatch(/^(con|nul|com1)\./);
-    expect(await new FileStore(folder).list()).toMatchObject([{ id }]);
+    expect(await new FileStore(folder).list()).toMatchObject({ sessions: [{ id }] });
     expect(await historyOf(folder, id)).toHaveLength(2);
   });
 

@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { LLMSession, MemoryStore, SendError, type SessionRecord, type SessionStore } from "cloudllm";
+import { LLMSession, MemoryStore, SendError, type SessionPage, type SessionRecord, type SessionStore } from "cloudllm";
 import { FileStore } from "cloudllm/store/file";
 import { scriptedClient } from "cloudllm/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -86,7 +86,7 @@ describe.each(STORES)("%s", (_name, create, remains) => {
     await expect(store.delete?.("s")).rejects.toMatchObject({ kind: "busy" });
     await session.close();
     await store.delete?.("s");
-    expect((await store.list()).map(({ id }) => id)).toEqual(["other"]);
+    expect((await store.list()).sessions.map(({ id }) => id)).toEqual(["other"]);
     expect((await LLMSession.peek({ store, id: "s" })).history).toEqual([]);
     await using anew = await open(store);
     expect([anew.history, anew.tokenUsage().totalTokens]).toEqual([[], 0]);
@@ -122,7 +122,7 @@ describe("a file", () => {
     expect(readdirSync(folder).sort()).toEqual(["s.jsonl", "s.lock"]);
     await again.close();
     writeFileSync(join(folder, "s.jsonl.new"), SECRET);
-    expect((await store.list()).map(({ id }) => id)).toEqual(["s"]);
+    expect((await store.list()).sessions.map(({ id }) => id)).toEqual(["s"]);
     await store.delete("s");
     expect(readdirSync(folder)).toEqual([]);
   });
@@ -153,8 +153,8 @@ describe("a store of somebody's", () => {
     async load(): Promise<readonly SessionRecord[]> {
       return this.records;
     }
-    async list(): Promise<readonly []> {
-      return [];
+    async list(): Promise<SessionPage> {
+      return { sessions: [] };
     }
   }
 
@@ -261,7 +261,7 @@ describe("messages that a server may show", () => {
     const store: SessionStore = {
       append: async () => undefined,
       load: () => Promise.reject(new Error(thrown)),
-      list: async () => [],
+      list: async () => ({ sessions: [] }),
     };
     const error = await errorOf(open(store));
     expect((error as Error).message).toBe(`The store of the session failed: ${told}`);

@@ -19,6 +19,9 @@ export interface OpenedSession {
 /** Length of the first message in the list. */
 const TITLE_LENGTH = 60;
 
+/** A user's folder is one page. */
+const ALL = { limit: Number.MAX_SAFE_INTEGER };
+
 /**
  * Returns `CLOUDLLM_SESSIONS`, or the system's folder for the data of a user's program.
  * @see https://specifications.freedesktop.org/basedir-spec/latest/
@@ -68,7 +71,8 @@ export async function openSession(
 
 /** Creates a session that is named after the moment, and after others of the same moment. */
 async function openNew(store: FileStore, open: (name: string) => Promise<OpenedSession>): Promise<OpenedSession> {
-  const taken = (await store.list()).map(({ id }) => id);
+  const { sessions } = await store.list(ALL);
+  const taken = sessions.map(({ id }) => id);
   const moment = timeOf(new Date()).replace(" ", "-").replace(":", "");
   for (let number = 1; ; number++) {
     const name = number === 1 ? moment : `${moment}-${number}`;
@@ -85,7 +89,7 @@ async function openNew(store: FileStore, open: (name: string) => Promise<OpenedS
 export async function listSessions(terminal: Terminal, env: NodeJS.ProcessEnv): Promise<number> {
   const folder = sessionsFolder(env);
   const store = new FileStore(folder);
-  const sessions = await store.list();
+  const { sessions } = await store.list(ALL);
   if (sessions.length === 0) await terminal.stderr.line(`There are no sessions in ${folder}.`);
   const width = Math.max(...sessions.map(({ id }) => quoted(id).length));
   for (const { id, updatedAt } of sessions) {
