@@ -8,7 +8,8 @@ import { dirname, join } from "node:path";
 import { rolldown } from "rolldown";
 
 /** Sources that every entry shares. */
-const CORE = /[/]src[/](?!(?:cli|embedded|models|store|testing)[/]|transport[/](?:default-|node-http))/;
+const CORE =
+  /[/]src[/](?!(?:cli|dialects|embedded|models|server|store|testing|web)[/]|transport[/](?:default-|node-http))/;
 
 /** Bundles the entries of `manifest` (a parsed package.json) from `root`/src into `folder`. */
 export async function bundle(root, folder, manifest) {

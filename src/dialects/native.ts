@@ -49,7 +49,10 @@ export type NativeEvent =
   | {
       readonly type: "chunks";
       readonly id?: string | undefined;
-      /** The id that the chunks follow, where those of several entries are joined. Absent: the number before `id`. */
+      /**
+       * The id that the chunks follow, where those of several entries are joined, or entries between do not show. Absent:
+       * the number before `id`, or nothing for a viewer that has seen nothing.
+       */
       readonly after?: string | undefined;
       readonly chunks: readonly MessageChunk[];
     }

@@ -1,0 +1,255 @@
+/** The entries of one run in the memory of this process, and the viewers that read them. */
+
+import type { MessageChunk } from "../contract/chunk.ts";
+import type { AssistantMessage } from "../contract/message.ts";
+import { encodeEvent, type NativeEvent } from "../dialects/native.ts";
+import { coalesced } from "./coalesce.ts";
+import type { Cursor } from "./cursor.ts";
+import type { EntryId } from "./entry-id.ts";
+import { sizeOfEntry } from "./entry-size.ts";
+import type { LogEntry, RunEnd } from "./log.ts";
+
+/** What viewers see of a run. */
+export interface Mask {
+  chunks(chunks: readonly MessageChunk[]): readonly MessageChunk[];
+  message(message: AssistantMessage): AssistantMessage;
+  end(end: RunEnd): NativeEvent | Promise<NativeEvent>;
+}
+
+/** A reader of a feed. */
+export interface FeedReader {
+  /** There is more to read, or the end. */
+  ring(): void;
+  /** The run goes on elsewhere: attach again after so many milliseconds. */
+  sendAway(afterMs: number): void;
+  /** Called each second. */
+  tick(now: number): void;
+}
+
+/** A reader's place. `next` counts the entries of the feed from 0, and `sent` their bytes. */
+export interface Place {
+  readonly cursor: Cursor;
+  /** The last entry that the reader has got, or had before. */
+  got: EntryId | undefined;
+  next: number;
+  sent: number;
+}
+
+interface FeedEntry {
+  readonly entry: LogEntry;
+  /** The id before it; `undefined` for the first. */
+  readonly previous: EntryId | undefined;
+  /** The bytes of this entry and of all before it. */
+  readonly bytes: number;
+  /** As bytes on the wire, for readers that got the entry before it: made once; empty when nothing of it shows. */
+  frame: Uint8Array | undefined;
+}
+
+/** A viewer that is behind gets at most so many bytes at a time. */
+const MAX_BACKLOG = 262_144;
+
+/** The run is read so many bytes ahead of its fastest viewer (law 6). */
+const MAX_AHEAD = 1_048_576;
+
+const encoder = new TextEncoder();
+const NOTHING = new Uint8Array(0);
+
+/** Keeps the entries since the last snapshot. A run, or a reader of a log, fills it. */
+export class Feed {
+  /** The id of the run. */
+  readonly run: string;
+  readonly #mask: Mask;
+  readonly #readers = new Set<FeedReader>();
+  #entries: FeedEntry[] = [];
+  /** How many entries a snapshot has taken the place of. */
+  #dropped = 0;
+  #bytes = 0;
+  /** As far as the fastest reader has come, in bytes. */
+  #fastest = 0;
+  #opened: Uint8Array | undefined;
+  #end: RunEnd | undefined;
+  #endFrame: Uint8Array | undefined;
+  /** Resumes the run, which waits for its readers. */
+  #resume: (() => void) | undefined;
+  /** Called when the last reader has left. */
+  onLeft: (() => void) | undefined;
+
+  constructor(run: string, mask: Mask) {
+    this.run = run;
+    this.#mask = mask;
+  }
+
+  get readers(): ReadonlySet<FeedReader> {
+    return this.#readers;
+  }
+
+  /** Returns the entries since the last snapshot, with it. */
+  get entries(): readonly LogEntry[] {
+    return this.#entries.map(({ entry }) => entry);
+  }
+
+  get last(): LogEntry | undefined {
+    return this.#entries.at(-1)?.entry;
+  }
+
+  /** Returns how many entries there are since the last snapshot, with it. */
+  get length(): number {
+    return this.#entries.length;
+  }
+
+  /** Returns how many bytes all entries took so far. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get end(): RunEnd | undefined {
+    return this.#end;
+  }
+
+  /** Returns whether the run is too far ahead of its readers. */
+  get isAhead(): boolean {
+    return this.#readers.size > 0 && this.#bytes - this.#fastest > MAX_AHEAD;
+  }
+
+  /** The event with which every reader begins; `undefined` while the provider has not accepted the request. */
+  get opened(): Uint8Array | undefined {
+    return this.#opened;
+  }
+
+  /** The provider has accepted the request. */
+  open(provider: string, model: string): void {
+    if (this.#opened) return;
+    this.#opened = bytesOf({ type: "opened", run: this.run, provider, model });
+    this.#ring();
+  }
+
+  append(entry: LogEntry): void {
+    const size = sizeOfEntry(entry);
+    const previous = this.last?.id;
+    if (entry.type === "snapshot") {
+      this.#dropped += this.#entries.length;
+      this.#entries = [];
+    }
+    this.#bytes += size;
+    this.#entries.push({ entry, previous, bytes: this.#bytes, frame: undefined });
+    this.#ring();
+  }
+
+  /** The end of the run: nothing follows it. */
+  finish(end: RunEnd): void {
+    if (this.#end) return;
+    this.#end = end;
+    const event = this.#mask.end(end);
+    if (event instanceof Promise) void event.then((signed) => this.#showEnd(signed));
+    else this.#showEnd(event);
+    this.goOn();
+  }
+
+  /** Resolves when the readers have caught up, or have left, or `goOn` is called. */
+  caughtUp(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#resume = resolve;
+    });
+  }
+
+  /** Lets a run that waits for its readers go on. */
+  goOn(): void {
+    this.#resume?.();
+    this.#resume = undefined;
+  }
+
+  join(reader: FeedReader): void {
+    this.#readers.add(reader);
+  }
+
+  leave(reader: FeedReader): void {
+    if (!this.#readers.delete(reader)) return;
+    this.goOn();
+    if (this.#readers.size === 0) this.onLeft?.();
+  }
+
+  /** The run goes on elsewhere. */
+  sendAway(afterMs: number): void {
+    for (const reader of [...this.#readers]) reader.sendAway(afterMs);
+  }
+
+  /** Returns the next entries as bytes for a reader, and moves its place behind them; `undefined` when there are none. */
+  read(place: Place): Uint8Array | undefined {
+    if (place.next < this.#dropped) place.next = this.#dropped;
+    while (place.next < this.#dropped + this.#entries.length) {
+      const shown = this.#take(place);
+      const last = shown.at(-1);
+      const frame = last ? this.#frameOf(shown, last, place.got) : NOTHING;
+      this.#sent(place);
+      if (!last || frame.length === 0) continue;
+      place.got = last.entry.id;
+      return frame;
+    }
+    return undefined;
+  }
+
+  /** Returns whether there is something to read, which may turn out to be nothing that shows. */
+  hasMore(place: Place): boolean {
+    return this.#end !== undefined || place.next < this.#dropped + this.#entries.length;
+  }
+
+  /** Returns the end as bytes; `undefined` while the run goes on. */
+  get endFrame(): Uint8Array | undefined {
+    return this.#endFrame;
+  }
+
+  #showEnd(event: NativeEvent): void {
+    this.#endFrame = bytesOf(event);
+    this.#ring();
+  }
+
+  #ring(): void {
+    for (const reader of this.#readers) reader.ring();
+  }
+
+  /** Returns the entries that show to a reader: one snapshot, or as many chunks as go into one event. */
+  #take(place: Place): readonly FeedEntry[] {
+    const shown: FeedEntry[] = [];
+    const start = this.#entries[place.next - this.#dropped - 1]?.bytes ?? 0;
+    for (let at = place.next - this.#dropped; at < this.#entries.length; at++) {
+      const entry = this.#entries[at];
+      if (!entry) break;
+      place.next++;
+      if (place.cursor.take(entry.entry)) shown.push(entry);
+      if (entry.entry.type === "snapshot" || entry.bytes - start > MAX_BACKLOG) break;
+    }
+    return shown;
+  }
+
+  #sent(place: Place): void {
+    place.sent = this.#entries[place.next - this.#dropped - 1]?.bytes ?? place.sent;
+    if (place.sent <= this.#fastest) return;
+    this.#fastest = place.sent;
+    if (this.#resume && !this.isAhead) this.goOn();
+  }
+
+  #frameOf(shown: readonly FeedEntry[], last: FeedEntry, got: EntryId | undefined): Uint8Array {
+    const [first = last] = shown;
+    const { entry } = first;
+    if (entry.type === "snapshot") {
+      first.frame ??= bytesOf({ type: "snapshot", id: entry.id, message: this.#mask.message(entry.message) });
+      return first.frame;
+    }
+    if (first === last && got === first.previous) {
+      first.frame ??= this.#chunksFrame(entry.id, entry.chunks, undefined);
+      return first.frame;
+    }
+    const chunks = shown.flatMap((one) => (one.entry.type === "chunks" ? one.entry.chunks : []));
+    return this.#chunksFrame(last.entry.id, coalesced(chunks), got);
+  }
+
+  #chunksFrame(id: EntryId, chunks: readonly MessageChunk[], after: EntryId | undefined): Uint8Array {
+    const visible = this.#mask.chunks(chunks);
+    return visible.length === 0 ? NOTHING : bytesOf({ type: "chunks", id, after, chunks: visible });
+  }
+}
+
+/** Returns an event as bytes on the wire. */
+export function bytesOf(event: NativeEvent): Uint8Array {
+  return encoder.encode(encodeEvent(event));
+}

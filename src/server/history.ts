@@ -1,0 +1,36 @@
+/** A conversation as its owner's browser sees it. Pure. */
+
+import type { Message } from "../contract/message.ts";
+import { withoutPrototypeKeys } from "../platform/prototype-keys.ts";
+import type { Policy } from "./policy.ts";
+
+/** The text in the place of what a tool threw: the error is for the model and the program. */
+const TOOL_FAILED = "The tool failed.";
+
+/** Returns a conversation without the system prompt, and without what only a provider or the program may know. */
+export function exposedHistory(messages: readonly Message[], rules: Policy["expose"]): readonly Message[] {
+  return messages.filter(({ role }) => role !== "system").map((message) => exposedTurn(message, rules));
+}
+
+function exposedTurn(message: Message, rules: Policy["expose"]): Message {
+  switch (message.role) {
+    case "system":
+    case "user":
+      return message;
+    case "tool": {
+      const { role, toolCallId, content, isError } = message;
+      const shown = isError ? TOOL_FAILED : content;
+      return { role, toolCallId, content: rules.toolResults ? shown : "", ...(isError && { isError }) };
+    }
+    case "assistant": {
+      const { role, content, toolCalls, media, interrupted } = message;
+      return {
+        role,
+        content,
+        ...(toolCalls && { toolCalls: toolCalls.map(withoutPrototypeKeys) }),
+        ...(media && { media }),
+        ...(interrupted && { interrupted }),
+      };
+    }
+  }
+}

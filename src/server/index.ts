@@ -1,0 +1,28 @@
+/** `cloudllm/server`: the relay, and the logs that keep its replies. */
+
+export type { EntryId } from "./entry-id.ts";
+export type {
+  ChatRun,
+  LogEntry,
+  LogPage,
+  LogWriter,
+  ReplyLog,
+  RunEnd,
+  RunHead,
+  RunRequest,
+  WriterState,
+} from "./log.ts";
+export { type MemoryLogOptions, memoryLog } from "./memory-log.ts";
+export type {
+  AllowedOption,
+  Authorize,
+  Caller,
+  Exposure,
+  HistoryRule,
+  LimitAnswer,
+  PolicyOptions,
+  RelayLimits,
+} from "./policy.ts";
+export { createRelay, type Relay } from "./relay.ts";
+export type { RelayOptions } from "./relay-options.ts";
+export type { SessionSetup } from "./session-turn.ts";

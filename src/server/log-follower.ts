@@ -1,0 +1,170 @@
+/** A run that another process writes, read from its log for the viewers of this one. */
+
+import { type EntryId, positionOf } from "./entry-id.ts";
+import type { Feed } from "./feed.ts";
+import type { LogPage, ReplyLog, RunHead } from "./log.ts";
+import { expiredEnd, lostEnd } from "./lost-run.ts";
+import { within } from "./run-writer.ts";
+
+/** What a follower is made of. */
+export interface FollowerParts {
+  readonly log: ReplyLog;
+  readonly head: RunHead;
+  readonly feed: Feed;
+  /**
+   * The writer is dead: takes the run over, as this attempt. Resolves with whether this process did: the follower is over
+   * then, and `feed` goes on. Absent when no process may: the run is sealed.
+   */
+  takeOver?(attempt: number): Promise<boolean>;
+  /** The follower is over: its viewers have left, the run has ended, or goes on here. */
+  onOver(): void;
+  now(): number;
+}
+
+/** The log is read so often without its bell, in milliseconds: the first wait, and the longest. */
+const MIN_POLL_MS = 50;
+const MAX_POLL_MS = 500;
+
+/** A read that takes longer has failed, in milliseconds. */
+const PATIENCE_MS = 5_000;
+
+/** A writer without a lease is dead when it has none after so long, in milliseconds. */
+const SECOND_LOOK_MS = 1_000;
+
+/** The log notes that the run is watched for so long, in milliseconds, and again after half of it. */
+const VIEWED_MS = 10_000;
+
+/** A log that fails for longer ends the run for the viewers of this process, in milliseconds. */
+const MAX_AWAY_MS = 60_000;
+
+/** A run that has been taken over so often is sealed. */
+const MAX_ATTEMPTS = 5;
+
+/** Fills a feed from a log until its viewers have left. */
+export class LogFollower {
+  readonly head: RunHead;
+  readonly feed: Feed;
+  readonly #parts: FollowerParts;
+  #isOver = false;
+  #wake: (() => void) | undefined;
+  #rang = false;
+  #pollMs = MIN_POLL_MS;
+  #viewedUntil = 0;
+  /** Since when nobody holds the lease. */
+  #unownedSince: number | undefined;
+  /** The next attempt to try, when a take-over found another number. */
+  #attempt = 2;
+  #awaySince: number | undefined;
+
+  constructor(parts: FollowerParts) {
+    const { head, feed } = parts;
+    this.#parts = parts;
+    this.head = head;
+    this.feed = feed;
+    feed.open(head.provider, head.model);
+    feed.onLeft = () => this.#close();
+    void this.#follow();
+  }
+
+  async #follow(): Promise<void> {
+    const { log, head } = this.#parts;
+    const unwatch = log.watch(head.id, () => this.#ring());
+    try {
+      while (!this.#isOver) {
+        const page = await this.#read();
+        if (this.#isOver) break;
+        if (page && (await this.#show(page))) break;
+        if (!this.#isOver && !(page && page.entries.length > 0)) await this.#bell();
+      }
+    } finally {
+      unwatch();
+      this.#close();
+    }
+  }
+
+  /** Resolves with the next entries; with `undefined` when the log cannot be read at the moment. */
+  async #read(): Promise<LogPage | undefined> {
+    const { log, head, now } = this.#parts;
+    try {
+      const page = await within(log.read(head.id, this.#last), PATIENCE_MS);
+      this.#awaySince = undefined;
+      if (!page) this.feed.finish(expiredEnd(head, this.feed.entries));
+      if (!page) this.#close();
+      else if (now() >= this.#viewedUntil) await this.#noteViewed();
+      return page;
+    } catch {
+      this.#awaySince ??= now();
+      if (now() - this.#awaySince < MAX_AWAY_MS) return undefined;
+      this.feed.sendAway(MAX_POLL_MS);
+      this.#close();
+      return undefined;
+    }
+  }
+
+  /** Shows a page to the viewers. Resolves with whether the follower is over. */
+  async #show({ entries, end, isOwned }: LogPage): Promise<boolean> {
+    for (const entry of entries) this.feed.append(entry);
+    if (entries.length > 0) this.#pollMs = MIN_POLL_MS;
+    if (end) this.feed.finish(end);
+    if (end) return true;
+    if (isOwned || entries.length > 0) {
+      this.#unownedSince = undefined;
+      return false;
+    }
+    const now = this.#parts.now();
+    this.#unownedSince ??= now;
+    return now - this.#unownedSince >= SECOND_LOOK_MS && this.#writerDied();
+  }
+
+  async #writerDied(): Promise<boolean> {
+    const { log, head, takeOver } = this.#parts;
+    this.#unownedSince = undefined;
+    const attempt = Math.max(this.#attempt, (positionOf(this.#last ?? "1-0")?.attempt ?? 1) + 1);
+    try {
+      if (takeOver && attempt <= MAX_ATTEMPTS && (await takeOver(attempt))) return true;
+      this.#attempt = attempt + 1; // an attempt that has written nothing is not in the entries
+      if (takeOver && attempt <= MAX_ATTEMPTS) return false;
+      const end = await log.seal(head.id, lostEnd(head, this.feed.entries));
+      if (end) this.feed.finish(end);
+      return end !== undefined;
+    } catch {
+      return false; // tried again after the next look
+    }
+  }
+
+  async #noteViewed(): Promise<void> {
+    this.#viewedUntil = this.#parts.now() + VIEWED_MS / 2;
+    await within(this.#parts.log.markViewed(this.head.id, VIEWED_MS), PATIENCE_MS);
+  }
+
+  /** Resolves when the log has rung, or after a while. */
+  #bell(): Promise<void> {
+    const pollMs = this.#pollMs;
+    this.#pollMs = Math.min(pollMs * 2, MAX_POLL_MS);
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, this.#rang ? 0 : pollMs);
+      this.#rang = false;
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #ring(): void {
+    this.#rang = true;
+    this.#pollMs = MIN_POLL_MS;
+    this.#wake?.();
+  }
+
+  #close(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#wake?.();
+    this.#parts.onOver();
+  }
+
+  get #last(): EntryId | undefined {
+    return this.feed.last?.id;
+  }
+}

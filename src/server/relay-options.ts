@@ -1,0 +1,168 @@
+/** The options of a relay, and their validation. */
+
+import type { ClientWrapper } from "../contract/client.ts";
+import type { SendError } from "../contract/errors.ts";
+import type { Tool } from "../contract/options.ts";
+import { receivedText } from "../platform/received.ts";
+import type { ReplyLog, RunEnd, RunHead } from "./log.ts";
+import { memoryLog } from "./memory-log.ts";
+import { type Policy, type PolicyOptions, policyOf } from "./policy.ts";
+import type { SessionSetup } from "./session-turn.ts";
+
+/** The options of `createRelay`. */
+export interface RelayOptions extends PolicyOptions {
+  /** The client that answers: a provider's, or a wrapper. */
+  readonly client: ClientWrapper;
+  /**
+   * Keeps running and ended replies, so that viewers can come back: `memoryLog`, `sqliteLog` or `redisLog`.
+   * @default a small log in memory, so that a request that is sent twice is answered once
+   */
+  readonly log?: ReplyLog | undefined;
+  /**
+   * Keeps the conversations: a store, and options of `LLMSession.open`. The server's history is the only one then, and a
+   * browser sends what is new.
+   * @default none: a browser sends the conversation each time
+   */
+  readonly sessions?: SessionSetup | undefined;
+  /** The system prompt of every conversation. */
+  readonly systemPrompt?: string | undefined;
+  /** The tools of every reply. Those with a `run` are run here. */
+  readonly tools?: readonly Tool[] | undefined;
+  /**
+   * How long a run goes on after its last viewer has left: `"stop"` for not at all, `"continue"` for to its end, or
+   * milliseconds. A run that is stopped keeps its text. Say `"stop"` on a platform that freezes a function after its
+   * response, unless `waitUntil` is there.
+   * @default "stop" without `log`, else 300_000 (5 minutes)
+   */
+  readonly linger?: "stop" | "continue" | number | undefined;
+  /**
+   * What happens to a run whose process has died. `"continue"`: another process of a shared log asks for the rest, unless
+   * the run is a session's turn, has called a tool, or has made a medium. The log keeps the requests for that.
+   * @default none: the run ends as `truncated`, with its text
+   */
+  readonly recover?: "continue" | undefined;
+  /**
+   * What happens to a new turn while the chat's last run goes on. `"reject"`: it is refused with 409, kind `busy`.
+   * `"replace"`: the last run is stopped first.
+   * @default "reject"
+   */
+  readonly onBusy?: "reject" | "replace" | undefined;
+  /**
+   * How long a new run waits for the provider before its response begins, in milliseconds. A refusal in that time has a
+   * status of its own; a later one is reported inside the reply.
+   * @default 5_000
+   */
+  readonly headersWithinMs?: number | undefined;
+  /**
+   * The path of the relay, such as `/api/chat`. Requests to other paths are answered with 404.
+   * @default any: the routes are read from the end of the path
+   */
+  readonly path?: string | undefined;
+  /** Keeps a function alive after its response: `after` of Next.js, or `ctx.waitUntil` of Workers. */
+  readonly waitUntil?: ((work: Promise<unknown>) => void) | undefined;
+  /**
+   * Called with each failure: of the provider, the log, the session store, or this program. The error is not masked.
+   * `run` is absent when the failure is not that of a run.
+   */
+  readonly onError?: ((error: SendError, run: RunHead | undefined) => void) | undefined;
+  /** Called when a run has ended in this process, before its log has the end: for bills and figures. */
+  readonly onRunEnd?: ((end: RunEnd, run: RunHead) => void) | undefined;
+}
+
+/** The options with their defaults. */
+export interface RelaySettings {
+  readonly client: ClientWrapper;
+  readonly policy: Policy;
+  readonly log: ReplyLog;
+  readonly sessions: SessionSetup | undefined;
+  readonly systemPrompt: string | undefined;
+  readonly tools: readonly Tool[];
+  readonly lingerMs: number;
+  readonly continues: boolean;
+  readonly onBusy: "reject" | "replace";
+  readonly headersWithinMs: number;
+  readonly path: string | undefined;
+  readonly waitUntil: (work: Promise<unknown>) => void;
+  readonly onError: (error: SendError, run: RunHead | undefined) => void;
+  readonly onRunEnd: (end: RunEnd, run: RunHead) => void;
+}
+
+const DEFAULT_LINGER_MS = 300_000;
+const DEFAULT_HEADERS_MS = 5_000;
+
+/** Of the log of a relay that was given none. */
+const OWN_LOG = { maxBytes: 16_777_216, keepMs: 60_000 } as const;
+
+type Fault = (value: unknown) => string | undefined;
+
+const isFunction: Fault = (value) => (typeof value === "function" ? undefined : "must be a function");
+
+const hasMethods =
+  (...names: readonly string[]): Fault =>
+  (value) => {
+    const object = (typeof value === "object" && value !== null ? value : {}) as Readonly<Record<string, unknown>>;
+    if (names.every((name) => typeof object[name] === "function")) return undefined;
+    return `must be an object with ${names.map((name) => `\`${name}\``).join(", ")}`;
+  };
+
+const FAULTS: { readonly [Name in Exclude<keyof RelayOptions, keyof PolicyOptions>]-?: Fault } = {
+  client: hasMethods("sendMessage", "sendMessageStream"),
+  log: hasMethods("begin", "read", "seal", "takeOver", "head", "watch"),
+  sessions: (value) =>
+    hasMethods("append", "load")((value as Partial<SessionSetup> | null)?.store) && "must have a `store`",
+  systemPrompt: (value) => (typeof value === "string" ? undefined : "must be a string"),
+  tools: (value) => (Array.isArray(value) ? undefined : "must be an array of tools"),
+  linger: (value) =>
+    value === "stop" || value === "continue" || (typeof value === "number" && value >= 0)
+      ? undefined
+      : 'must be "stop", "continue" or milliseconds',
+  recover: (value) => (value === "continue" ? undefined : 'must be "continue"'),
+  onBusy: (value) => (value === "reject" || value === "replace" ? undefined : 'must be "reject" or "replace"'),
+  headersWithinMs: (value) => (typeof value === "number" && value >= 0 ? undefined : "must be milliseconds"),
+  path: (value) =>
+    typeof value === "string" && value.startsWith("/") ? undefined : 'must be a path, such as "/api/chat"',
+  waitUntil: isFunction,
+  onError: isFunction,
+  onRunEnd: isFunction,
+};
+
+/**
+ * Returns the options with their defaults.
+ * @throws {TypeError} when an option is missing, unknown or malformed
+ */
+export function settingsOf(options: RelayOptions): RelaySettings {
+  const hasSessions = options?.sessions !== undefined;
+  const policy = policyOf(options, { hasSessions, otherOptions: Object.keys(FAULTS) });
+  for (const [name, faultOf] of Object.entries(FAULTS)) {
+    const value = options[name as keyof typeof FAULTS];
+    const fault = value === undefined && name !== "client" ? undefined : faultOf(value);
+    if (fault) throw new TypeError(`The option \`${name}\` ${fault}, not ${receivedText(value)}.`);
+  }
+  const { client, log, sessions, systemPrompt, tools = [], path, onError, onRunEnd, waitUntil } = options;
+  const { linger = log ? DEFAULT_LINGER_MS : "stop" } = options;
+  return {
+    client,
+    policy,
+    log: log ?? memoryLog(OWN_LOG),
+    sessions,
+    systemPrompt,
+    tools,
+    lingerMs: linger === "stop" ? 0 : linger === "continue" ? Number.POSITIVE_INFINITY : linger,
+    continues: options.recover === "continue",
+    onBusy: options.onBusy ?? "reject",
+    headersWithinMs: options.headersWithinMs ?? DEFAULT_HEADERS_MS,
+    path: path?.replace(/\/$/, ""),
+    waitUntil: waitUntil ?? (() => undefined),
+    onError: (error, run) => quietly(() => onError?.(error, run)),
+    onRunEnd: (end, run) => quietly(() => onRunEnd?.(end, run)),
+  };
+}
+
+/** Errors of a hook do not end a run. */
+function quietly(hook: () => void): void {
+  try {
+    hook();
+  } catch {
+    // the hook is the last to learn of errors
+  }
+}

@@ -1,0 +1,45 @@
+/** The routes of a relay, read from a request's method and path. Pure. */
+
+import { isChatId } from "./ids.ts";
+import { badRequest, notFound, Refusal } from "./refusal.ts";
+
+/** What a request asks for. */
+export type Route =
+  | { readonly name: "start" | "preflight" }
+  | { readonly name: "attach" | "stop" | "history"; readonly chat: string };
+
+/**
+ * Reads the route from the end of the path: `POST …/`, `GET …/:chat/stream`, `POST …/:chat/stop` and `GET …/:chat`.
+ * @param mount the path of the relay, without a slash at its end; absent for any
+ * @throws {Refusal} 404 or 405
+ */
+export function routeOf({ method, url }: Pick<Request, "method" | "url">, mount: string | undefined): Route {
+  if (method === "OPTIONS") return { name: "preflight" };
+  const path = new URL(url).pathname.replace(/\/$/, "");
+  const rest = mount === undefined ? path : restOf(path, mount);
+  const segments = rest.split("/").filter((segment) => segment !== "");
+  const last = segments.at(-1);
+  if (method === "POST") {
+    if (last === "stop" && (mount === undefined ? segments.length > 1 : segments.length === 2)) {
+      return { name: "stop", chat: chatOf(segments.at(-2)) };
+    }
+    if (mount === undefined || segments.length === 0) return { name: "start" };
+    throw notFound();
+  }
+  if (method !== "GET") throw new Refusal(405, "invalidRequest", "The relay takes GET, POST and OPTIONS.");
+  if (last === "stream" && (mount === undefined ? segments.length > 1 : segments.length === 2)) {
+    return { name: "attach", chat: chatOf(segments.at(-2)) };
+  }
+  if (mount !== undefined && segments.length !== 1) throw notFound();
+  return { name: "history", chat: chatOf(last) };
+}
+
+function restOf(path: string, mount: string): string {
+  if (path === mount || path.startsWith(`${mount}/`)) return path.slice(mount.length);
+  throw notFound();
+}
+
+function chatOf(segment: string | undefined): string {
+  if (isChatId(segment)) return segment;
+  throw badRequest("The chat in the path must be 1 to 128 characters of A-Z, a-z, 0-9, _ and -.");
+}

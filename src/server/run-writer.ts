@@ -1,0 +1,221 @@
+/** Writes a run into its log, behind its delivery: one append at a time, and none that anybody waits for. */
+
+import { sizeOfEntry } from "./entry-size.ts";
+import type { LogEntry, LogWriter, RunEnd } from "./log.ts";
+
+/** What a writer needs to know of its run, and reports to it. */
+export interface WrittenRun {
+  /** Returns an entry that takes the place of all before it; `undefined` when there are none. */
+  snapshot(): LogEntry | undefined;
+  /** A viewer, in whichever process, wants the run to stop. */
+  stopAsked(): void;
+  /** The run was sealed, taken over or deleted. */
+  lost(): void;
+  /** The log does not answer, or has refused: nobody can come back to this run until it does. */
+  troubled(error: unknown): void;
+}
+
+/** So many entries, or bytes, wait for the log. One that is further behind gets a snapshot instead. */
+const MAX_WAITING_ENTRIES = 256;
+const MAX_WAITING_BYTES = 1_048_576;
+
+/** An append that takes longer has failed, in milliseconds. */
+const PATIENCE_MS = 2_000;
+
+/** The log is asked so often whether the run is to stop, in milliseconds. */
+const ASK_MS = 900;
+
+/** The end is tried again after these waits, in milliseconds: about half a minute in all. */
+const END_RETRIES_MS = [250, 500, 1_000, 2_000, 4_000, 8_000, 15_000] as const;
+
+/**
+ * `idle`: nothing is under way. `writing`: one append is. `over`: the run has ended, or the log has nothing more to do
+ * with it.
+ */
+type Phase = "idle" | "writing" | "over";
+
+export class RunWriter {
+  readonly #run: WrittenRun;
+  readonly #now: () => number;
+  #writer: LogWriter | undefined;
+  #phase: Phase = "idle";
+  #waiting: LogEntry[] = [];
+  #waitingBytes = 0;
+  /** The log misses entries: the next append is a snapshot. */
+  #isBehind = false;
+  /** The time of the last append. */
+  #askedAt: number;
+  /** Trouble was reported, and the log has not answered since. */
+  #isTroubled = false;
+  #settled: Promise<unknown> = Promise.resolve();
+
+  /** @param writer of a log that has answered, or a promise of one that has not yet */
+  constructor(writer: LogWriter | Promise<LogWriter | undefined>, run: WrittenRun, now: () => number) {
+    this.#run = run;
+    this.#now = now;
+    this.#askedAt = now();
+    if (writer instanceof Promise) this.#begin(writer);
+    else this.#writer = writer;
+  }
+
+  /** Returns whether the log answers, and misses nothing. */
+  get isHealthy(): boolean {
+    return this.#phase !== "over" && this.#writer !== undefined && !this.#isBehind;
+  }
+
+  add(entry: LogEntry): void {
+    if (this.#phase === "over" || this.#isBehind) return;
+    this.#waiting.push(entry);
+    this.#waitingBytes += sizeOfEntry(entry);
+    if (this.#phase === "idle") this.#write();
+    else if (this.#waiting.length > MAX_WAITING_ENTRIES || this.#waitingBytes > MAX_WAITING_BYTES) this.#fallBehind();
+  }
+
+  /** Called each second: renews the lease, asks whether the run is to stop, and tries a log again that has failed. */
+  tick(now: number): void {
+    if (this.#phase === "idle" && now - this.#askedAt >= ASK_MS) this.#write();
+    else if (this.#phase === "writing" && now - this.#askedAt > PATIENCE_MS) {
+      this.#troubled(new Error(`The log has not answered for ${PATIENCE_MS} ms.`));
+    }
+  }
+
+  /** Writes the end. Resolves with whether the log has it: it is given up after a while. */
+  async end(end: RunEnd): Promise<boolean> {
+    const writer = await this.#last();
+    for (const waitMs of [0, ...END_RETRIES_MS]) {
+      if (!writer) return false;
+      if (waitMs > 0) await sleep(waitMs);
+      try {
+        return (await within(writer.end(end), PATIENCE_MS)) !== undefined;
+      } catch (error) {
+        this.#report(error);
+      }
+    }
+    return false;
+  }
+
+  /** Gives the run up for another process. */
+  async release(): Promise<void> {
+    const writer = await this.#last();
+    try {
+      if (writer) await within(writer.release(), PATIENCE_MS);
+    } catch (error) {
+      this.#report(error);
+    }
+  }
+
+  /** The log has nothing more to do with the run. */
+  abandon(): void {
+    this.#phase = "over";
+    this.#waiting = [];
+  }
+
+  #begin(begun: Promise<LogWriter | undefined>): void {
+    this.#phase = "writing";
+    this.#isBehind = true;
+    this.#isTroubled = true;
+    begun.then(
+      (writer) => {
+        this.#writer = writer;
+        if (!writer) this.abandon();
+        else this.#goOn();
+      },
+      () => this.abandon(),
+    );
+  }
+
+  #write(): void {
+    const writer = this.#writer;
+    if (!writer) return;
+    const snapshot = this.#isBehind ? this.#run.snapshot() : undefined;
+    const entries = snapshot ? [snapshot] : this.#waiting;
+    this.#phase = "writing";
+    this.#isBehind = false;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    this.#askedAt = this.#now();
+    this.#settled = appended(writer, entries).then(this.#onAnswer, this.#onFailure);
+  }
+
+  readonly #onAnswer = (state: Awaited<ReturnType<LogWriter["append"]>>): void => {
+    if (this.#phase === "over") return;
+    this.#isTroubled = false;
+    switch (state) {
+      case "running":
+        return this.#goOn();
+      case "stopping":
+        this.#goOn();
+        return this.#run.stopAsked();
+      case "lost":
+        this.abandon();
+        return this.#run.lost();
+    }
+  };
+
+  readonly #onFailure = (error: unknown): void => {
+    if (this.#phase === "over") return;
+    this.#phase = "idle"; // tried again with the next tick
+    this.#troubled(error);
+  };
+
+  #goOn(): void {
+    this.#phase = "idle";
+    if (this.#isBehind || this.#waiting.length > 0) this.#write();
+  }
+
+  #fallBehind(): void {
+    this.#isBehind = true;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+  }
+
+  #troubled(error: unknown): void {
+    this.#fallBehind();
+    this.#report(error);
+  }
+
+  #report(error: unknown): void {
+    if (this.#isTroubled) return;
+    this.#isTroubled = true;
+    this.#run.troubled(error);
+  }
+
+  /** Resolves with the writer for its last call, when its other calls are over and what waited is written. */
+  async #last(): Promise<LogWriter | undefined> {
+    const isLost = this.#phase === "over";
+    const entries = this.#isBehind ? [] : this.#waiting;
+    this.abandon();
+    const writer = isLost ? undefined : this.#writer;
+    try {
+      await within(this.#settled, PATIENCE_MS);
+      if (writer && entries.length > 0) await within(writer.append(entries), PATIENCE_MS);
+    } catch (error) {
+      this.#report(error);
+    }
+    return writer;
+  }
+}
+
+/** A log of another party may throw at once. */
+async function appended(writer: LogWriter, entries: readonly LogEntry[]): ReturnType<LogWriter["append"]> {
+  return writer.append(entries);
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}
+
+/** Rejects when the outcome takes longer. */
+export async function within<T>(outcome: Promise<T>, ms: number): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`The log has not answered for ${ms} ms.`)), ms);
+  });
+  try {
+    return await Promise.race([outcome, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,330 @@
+/** One reply, or one turn of a session, that this process produces: delivered first, logged behind. */
+
+import type { MessageChunk } from "../contract/chunk.ts";
+import { SendError } from "../contract/errors.ts";
+import type { AssistantMessage } from "../contract/message.ts";
+import type { ReplyMetrics } from "../contract/metrics.ts";
+import { Fold } from "../stream/fold.ts";
+import type { MessageStream } from "../stream/message-stream.ts";
+import { sendErrorOf } from "../stream/transfer.ts";
+import { type EntryId, entryId } from "./entry-id.ts";
+import { sizeOfChunks, sizeOfMessage } from "./entry-size.ts";
+import type { Feed } from "./feed.ts";
+import type { LogEntry, LogWriter, RunEnd, RunHead } from "./log.ts";
+import { RunWriter } from "./run-writer.ts";
+
+/** The reply of a run, before it is open. */
+export interface RunSource {
+  /** Opens the reply. Rejects with the refusal. */
+  open(signal: AbortSignal): Promise<MessageStream>;
+  /** Called when the reply is over, before its viewers learn of that. */
+  close?(): Promise<void>;
+}
+
+/** What a run is made of. */
+export interface RunParts {
+  readonly head: RunHead;
+  readonly feed: Feed;
+  readonly source: RunSource;
+  /** Of a log that has answered, or a promise of one that has not; absent when no log takes the run. */
+  readonly writer: LogWriter | Promise<LogWriter | undefined> | undefined;
+  /** Present when an earlier attempt has begun the reply: the message as far as its log says, and its last entry. */
+  readonly takenOver?: TakenOver | undefined;
+  /** How long the run goes on without a viewer, in milliseconds. */
+  readonly lingerMs: number;
+  /** The longest that the run may take, in milliseconds. */
+  readonly totalMs: number;
+  /** Resolves with whether somebody watches the run in another process. */
+  isViewedElsewhere(): Promise<boolean>;
+  /** Resolves with whether the log has the run, when it refuses a writer. */
+  isInLog(): Promise<boolean>;
+  onError(error: SendError, run: RunHead): void;
+  onEnd(end: RunEnd, run: RunHead): void;
+  now(): number;
+}
+
+/** The reply as an earlier attempt left it. */
+export interface TakenOver {
+  readonly attempt: number;
+  readonly message: AssistantMessage;
+  readonly after: EntryId | undefined;
+  /** The source's stream begins with so many chunks, which `message` holds. */
+  readonly chunks: number;
+}
+
+/**
+ * Why a run ends before its reply does.
+ * - `asked`: a viewer stopped it. `unwatched`: all viewers have left.
+ * - `tooLong`, `tooLarge`: it has reached a limit. `shutdown`: its process ends.
+ * - `handedOver`: its process ends, and another one goes on. `lost`: another process has it.
+ */
+type StopReason = "asked" | "unwatched" | "tooLong" | "tooLarge" | "shutdown" | "handedOver" | "lost";
+
+type Phase =
+  | { readonly name: "opening"; readonly controller: AbortController }
+  | { readonly name: "reading"; readonly stream: MessageStream }
+  | { readonly name: "over" };
+
+/** A snapshot takes the place of so many entries, or bytes. */
+const MAX_ENTRIES = 1_000;
+const MAX_SNAPSHOT_DISTANCE = 262_144;
+
+/** A run ends when its chunks take more, in bytes. */
+const MAX_RUN_BYTES = 8_388_608;
+
+/** A run whose first viewer has not come by then counts as unwatched, in milliseconds. */
+const FIRST_VIEWER_MS = 30_000;
+
+/** Viewers of a run that goes on elsewhere attach again after so long, in milliseconds. */
+const REATTACH_MS = 100;
+
+export class Run {
+  readonly head: RunHead;
+  readonly feed: Feed;
+  /** Resolves when the provider has accepted the request, or the run is over. */
+  readonly opened: Promise<void>;
+  /** Resolves when the log has the end, or nothing more is to be done. */
+  readonly settled: Promise<void>;
+  readonly #parts: RunParts;
+  readonly #writer: RunWriter | undefined;
+  readonly #attempt: number;
+  readonly #startedAt: number;
+  #phase: Phase = { name: "opening", controller: new AbortController() };
+  #stopReason: StopReason | undefined;
+  #number: number;
+  /** Of the chunks, in all and since the last snapshot. */
+  #bytes = 0;
+  #bytesSince = 0;
+  #snapshotBytes = 0;
+  #unwatchedSince: number | undefined;
+  #isLogged = false;
+
+  constructor(parts: RunParts) {
+    const { head, feed, writer, takenOver, now } = parts;
+    this.#parts = parts;
+    this.head = head;
+    this.feed = feed;
+    this.#attempt = takenOver?.attempt ?? 1;
+    this.#number = takenOver ? -1 : 0;
+    this.#startedAt = now();
+    this.#writer = writer && new RunWriter(writer, this.#written(), now);
+    feed.onLeft = () => this.#left();
+    if (takenOver) this.#begin(takenOver);
+    let opened = (): void => undefined;
+    this.opened = new Promise((resolve) => {
+      opened = resolve;
+    });
+    this.settled = this.#produce(opened).finally(opened);
+  }
+
+  get isOver(): boolean {
+    return this.#phase.name === "over";
+  }
+
+  /** Returns whether a log has the end of the run. */
+  get isLogged(): boolean {
+    return this.#isLogged;
+  }
+
+  /** Returns whether another process may go on with the run: its log has all of it that counts. */
+  get canBeHandedOver(): boolean {
+    return this.#parts.head.request !== undefined && this.#writer?.isHealthy === true;
+  }
+
+  /** Ends the run here: the provider's connection closes at once. */
+  stop(reason: StopReason = "asked"): void {
+    this.#stopReason ??= reason;
+    const phase = this.#phase;
+    if (phase.name === "opening") phase.controller.abort();
+    else if (phase.name === "reading") void phase.stream.stop();
+    this.feed.goOn();
+  }
+
+  /** Called each second. */
+  tick(now: number): void {
+    this.#writer?.tick(now);
+    if (this.isOver) return;
+    if (now - this.#startedAt >= this.#parts.totalMs) return this.stop("tooLong");
+    if (this.feed.readers.size > 0) this.#unwatchedSince = undefined;
+    else if (this.#unwatchedSince !== undefined) this.#linger(now);
+    else if (now - this.#startedAt >= FIRST_VIEWER_MS) this.#unwatchedSince = now;
+  }
+
+  #written(): ConstructorParameters<typeof RunWriter>[1] {
+    return {
+      snapshot: () => this.#snapshot(),
+      stopAsked: () => this.stop("asked"),
+      lost: () => void this.#lost(),
+      troubled: (error) => this.#parts.onError(storageErrorOf(error), this.head),
+    };
+  }
+
+  async #produce(opened: () => void): Promise<void> {
+    const end = await this.#read(opened);
+    this.#phase = { name: "over" };
+    try {
+      await this.#parts.source.close?.();
+    } catch (error) {
+      this.#parts.onError(sendErrorOf(error), this.head);
+    }
+    if (!end) {
+      this.feed.sendAway(REATTACH_MS);
+      await this.#writer?.release();
+      return;
+    }
+    this.feed.finish(end);
+    this.#parts.onEnd(end, this.head);
+    this.#isLogged = (await this.#writer?.end(end)) ?? false;
+  }
+
+  /** Reads the reply. Resolves with its end, with `undefined` when another process goes on; never rejects. */
+  async #read(opened: () => void): Promise<RunEnd | undefined> {
+    try {
+      const stream = await this.#open();
+      const { provider, model } = stream.partial;
+      this.feed.open(provider || this.head.provider, model || this.head.model);
+      opened();
+      let skipped = this.#parts.takenOver?.chunks ?? 0;
+      for await (const batch of stream.batches()) {
+        const last = batch.at(-1);
+        const count = last?.type === "final" ? batch.length - 1 : batch.length;
+        const from = Math.min(skipped, count);
+        skipped -= from;
+        if (count > from) this.#add(from === 0 && count === batch.length ? batch : batch.slice(from, count));
+        if (last?.type === "final") return this.#endOf(last.message);
+        if (this.feed.isAhead) await this.feed.caughtUp();
+      }
+      throw new SendError("truncated", "The chunks ended without a final one.");
+    } catch (error) {
+      return this.#failed(sendErrorOf(error));
+    }
+  }
+
+  async #open(): Promise<MessageStream> {
+    if (this.#phase.name !== "opening") throw new SendError("aborted", "The run is over.");
+    const { signal } = this.#phase.controller;
+    if (this.#stopReason) throw new SendError("aborted", "The run was stopped.");
+    const stream = await this.#parts.source.open(signal);
+    this.#phase = { name: "reading", stream };
+    if (this.#stopReason) void stream.stop();
+    return stream;
+  }
+
+  #add(chunks: readonly MessageChunk[]): void {
+    const size = sizeOfChunks(chunks);
+    this.#bytes += size;
+    this.#bytesSince += size;
+    this.#append({ id: this.#nextId(), type: "chunks", chunks });
+    if (this.#bytes > MAX_RUN_BYTES) return this.stop("tooLarge");
+    const distance = Math.max(MAX_SNAPSHOT_DISTANCE, this.#snapshotBytes);
+    if (this.feed.length < MAX_ENTRIES && this.#bytesSince < distance) return;
+    const snapshot = this.#snapshot();
+    if (snapshot) this.#writer?.add(snapshot);
+  }
+
+  #append(entry: LogEntry): void {
+    this.feed.append(entry);
+    this.#writer?.add(entry);
+  }
+
+  #nextId(): EntryId {
+    this.#number++;
+    return entryId({ attempt: this.#attempt, number: this.#number });
+  }
+
+  /** The first entry of a later attempt. */
+  #begin({ message, after }: TakenOver): void {
+    this.#append({ id: this.#nextId(), type: "snapshot", message, ...(after !== undefined && { after }) });
+  }
+
+  /** Shows viewers, and returns for the log, the message so far; `undefined` when there is none. */
+  #snapshot(): LogEntry | undefined {
+    const phase = this.#phase;
+    const after = this.feed.last?.id;
+    if (phase.name !== "reading" || after === undefined) return undefined;
+    const message = phase.stream.partial;
+    const entry: LogEntry = { id: this.#nextId(), type: "snapshot", message, after };
+    this.#bytesSince = 0;
+    this.#snapshotBytes = sizeOfMessage(message);
+    this.feed.append(entry);
+    return entry;
+  }
+
+  /** Returns the end of a reply that is over: by its own end, or by this run. */
+  #endOf(message: AssistantMessage): RunEnd | undefined {
+    const reason = message.interrupted ? this.#stopReason : undefined;
+    switch (reason) {
+      case undefined:
+      case "asked":
+      case "unwatched":
+        return { type: "complete", message };
+      case "handedOver":
+      case "lost":
+        return undefined;
+      case "tooLong":
+      case "tooLarge":
+      case "shutdown":
+        return this.#reported(new SendError(...this.#whyEnded(reason)).with({ partial: message }));
+    }
+  }
+
+  #whyEnded(reason: "tooLong" | "tooLarge" | "shutdown"): ConstructorParameters<typeof SendError> {
+    const { provider, model } = this.head;
+    switch (reason) {
+      case "tooLong": {
+        const waitedMs = this.#parts.totalMs;
+        const message = `The run took longer than ${waitedMs} ms.`;
+        return ["timeout", message, { provider, model, phase: "total", waitedMs, retryable: false }];
+      }
+      case "tooLarge": {
+        const message = `The run has more than ${MAX_RUN_BYTES} bytes of chunks.`;
+        return ["truncated", message, { provider, model, code: "runTooLarge", retryable: false }];
+      }
+      case "shutdown":
+        return ["truncated", "The server ends.", { provider, model, code: "serverShutdown", retryable: true }];
+    }
+  }
+
+  #failed(error: SendError): RunEnd | undefined {
+    if (this.#stopReason === undefined || error.kind !== "aborted") return this.#reported(error);
+    return this.#endOf(error.partial ?? this.#nothing(error.attempts)); // stopped before the reply was open
+  }
+
+  #reported(error: SendError): RunEnd {
+    this.#parts.onError(error, this.head);
+    return { type: "failed", error: error.toJSON() };
+  }
+
+  /** Returns the message of a reply that was stopped before it began. */
+  #nothing(attempts: ReplyMetrics["attempts"] = []): AssistantMessage {
+    const { provider, model } = this.head;
+    const durationMs = this.#parts.now() - this.#startedAt;
+    const fold = new Fold({ provider, model, attempts: [...attempts] });
+    return fold.message("stopped", () => ({ durationMs, chunks: 0, longestGapMs: 0, attempts }));
+  }
+
+  /** The log has refused the writer. A log that has lost its data is no reason to end the reply. */
+  async #lost(): Promise<void> {
+    if (await this.#parts.isInLog()) this.stop("lost");
+  }
+
+  #left(): void {
+    this.#unwatchedSince = this.#parts.now();
+    if (this.#parts.lingerMs === 0) this.#linger(this.#unwatchedSince);
+  }
+
+  #linger(now: number): void {
+    const { lingerMs } = this.#parts;
+    if (now - (this.#unwatchedSince ?? now) < lingerMs) return;
+    void this.#parts.isViewedElsewhere().then((isViewed) => {
+      if (this.feed.readers.size > 0) return;
+      if (isViewed) this.#unwatchedSince = now;
+      else this.stop("unwatched");
+    });
+  }
+}
+
+function storageErrorOf(error: unknown): SendError {
+  if (error instanceof SendError) return error;
+  return new SendError("storage", "The log of the run has failed: viewers cannot come back.", { cause: error });
+}

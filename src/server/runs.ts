@@ -1,0 +1,94 @@
+/** The runs that this process produces or follows, and the one timer for all of them. */
+
+import type { LogFollower } from "./log-follower.ts";
+import type { Run } from "./run.ts";
+
+/** Runs, viewers and writers are looked at so often, in milliseconds. */
+const TICK_MS = 1_000;
+
+/** A run that no log has taken is kept for so long after its end, in milliseconds. */
+const KEEP_MS = 60_000;
+
+/** Keeps what this process has of its runs. */
+export class Runs {
+  readonly #now: () => number;
+  readonly #runs = new Map<string, Run>();
+  readonly #followers = new Map<string, LogFollower>();
+  /** The starts under way, by the ids of their runs. */
+  readonly #starting = new Map<string, Promise<Run | undefined>>();
+  /** Runs that have ended and that no log has, with the time until which they are kept. */
+  readonly #kept = new Map<string, number>();
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** Returns the runs that this process produces. */
+  get running(): readonly Run[] {
+    return [...this.#runs.values()].filter((run) => !run.isOver);
+  }
+
+  get followers(): readonly LogFollower[] {
+    return [...this.#followers.values()];
+  }
+
+  /** Returns the run, when this process produces it or has produced it a moment ago. */
+  run(id: string): Run | undefined {
+    return this.#runs.get(id);
+  }
+
+  follower(id: string): LogFollower | undefined {
+    return this.#followers.get(id);
+  }
+
+  /** Begins a run once: a second call with the same id, while the first is under way, resolves with the same. */
+  start(id: string, begin: () => Promise<Run | undefined>): Promise<Run | undefined> {
+    const under = this.#starting.get(id);
+    if (under) return under;
+    const starting = begin().finally(() => this.#starting.delete(id));
+    this.#starting.set(id, starting);
+    return starting;
+  }
+
+  add(run: Run): void {
+    const { id } = run.head;
+    this.#runs.set(id, run);
+    this.#followers.delete(id);
+    this.#watch();
+    void run.settled.then(() => {
+      this.#kept.set(id, this.#now() + (run.isLogged ? 0 : KEEP_MS));
+    });
+  }
+
+  follow(follower: LogFollower): void {
+    this.#followers.set(follower.head.id, follower);
+    this.#watch();
+  }
+
+  unfollow(id: string): void {
+    this.#followers.delete(id);
+  }
+
+  #watch(): void {
+    if (this.#timer !== undefined) return;
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    (this.#timer as { unref?: () => void }).unref?.();
+  }
+
+  #tick(): void {
+    const now = this.#now();
+    for (const run of this.#runs.values()) run.tick(now);
+    for (const { feed } of [...this.#runs.values(), ...this.#followers.values()]) {
+      for (const reader of [...feed.readers]) reader.tick(now);
+    }
+    for (const [id, until] of this.#kept) {
+      if (now < until || (this.#runs.get(id)?.feed.readers.size ?? 0) > 0) continue;
+      this.#kept.delete(id);
+      this.#runs.delete(id);
+    }
+    if (this.#runs.size + this.#followers.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+}
