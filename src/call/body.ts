@@ -106,17 +106,21 @@ export class Body {
         throw new SendError("truncated", `${facts.provider} answered with an empty body.`);
       case "document": {
         const text = decode(form.pieces.join(""));
-        const whole = this.#whole(() => parseExact(text));
-        checkDepth(whole);
-        if (this.#target.raw) facts.raw = whole;
+        const document = this.#parseEnd(() => parseExact(text));
+        checkDepth(document);
+        if (this.#target.raw) facts.raw = document;
         // Google's servers put their errors into an array of one, also in other protocols.
-        protocol.decodeComplete(Array.isArray(whole) && whole.length === 1 ? whole[0] : whole, facts, sink.chunks);
+        protocol.decodeComplete(
+          Array.isArray(document) && document.length === 1 ? document[0] : document,
+          facts,
+          sink.chunks,
+        );
         break;
       }
       case "events": {
         const last = form.parser.end();
         // Proxies lose the last blank line; an event that still parses is complete.
-        if (last) this.#whole(() => this.#event(last.data, last.event));
+        if (last) this.#parseEnd(() => this.#event(last.data, last.event));
         if (!this.#anyEvent && !isEventStream(this.#beginning)) throw new SyntaxError(decode(this.#beginning).trim());
         if (!this.isComplete) this.#end(false);
       }
@@ -205,7 +209,7 @@ export class Body {
   }
 
   /** Parses the end of the body. Text that does not parse there was cut. */
-  #whole<T>(parse: () => T): T {
+  #parseEnd<T>(parse: () => T): T {
     try {
       return parse();
     } catch (error) {

@@ -4,6 +4,7 @@ import type { TimeoutPhase } from "../contract/error-kind.ts";
 import { SendError } from "../contract/errors.ts";
 import type { Attempt } from "../contract/metrics.ts";
 import { retryDelayMs } from "../contract/retries.ts";
+import { timeoutText } from "../contract/timeouts.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import { messageOf } from "../platform/text-of.ts";
 import type { Decoder, ReplyPosition } from "../protocols/protocol.ts";
@@ -188,7 +189,7 @@ export class Reply implements ChunkSource, AttemptHost {
   #expire(phase: TimeoutPhase, waitedMs: number): void {
     const overCall = phase === "firstChunk" || phase === "total";
     const { provider } = this.#call;
-    const message = `${provider} let ${waitedMs} ms pass (limit \`timeouts.${phase}\`); raise it, or try again.`;
+    const message = timeoutText(provider, phase, waitedMs);
     this.#wasForgotten = phase === "headers" && this.#attempt?.forget() === true;
     const timeout = () => new SendError("timeout", message, { phase, waitedMs, cause: this.#lastFailure });
     this.#fail(this.#attempt?.refusal() ?? timeout(), overCall);

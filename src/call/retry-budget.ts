@@ -6,7 +6,7 @@ import type { Clock } from "../platform/clock.ts";
 const CAPACITY = 10;
 
 /** One retry, minus the rounding error of added fractions. */
-const WHOLE = 1 - 1e-9;
+const ONE_RETRY = 1 - 1e-9;
 
 /** Milliseconds without any call until the budget is full again. */
 const REFILL_MS = 30_000;
@@ -43,7 +43,7 @@ export class RetryBudget {
     const now = this.#now();
     this.#tokens = Math.min(CAPACITY, this.#tokens + ((now - this.#filledAt) * CAPACITY) / REFILL_MS);
     this.#filledAt = now;
-    if (this.#tokens < WHOLE) return false;
+    if (this.#tokens < ONE_RETRY) return false;
     this.#tokens = Math.max(0, this.#tokens - 1);
     return true;
   }

@@ -73,7 +73,7 @@ export function commandOf(args: readonly string[]): Command {
     return { name, settings };
   }
   if (name === "compare") {
-    if (json || settings.whole)
+    if (json || settings.nonStreamed)
       throw new CommandError("compare prints a table of both ways: leave out --json and --no-stream.", 2);
     return { name, ...wordsOf(positionals.slice(1)), settings };
   }
@@ -118,7 +118,7 @@ function settingsOf(values: Values): Settings {
     ...(session !== undefined && { session }),
     ...(ephemeral && { ephemeral }),
     ...(media !== undefined && { media }),
-    whole: values["no-stream"] === true,
+    nonStreamed: values["no-stream"] === true,
     quiet: values.quiet === true,
   };
 }

@@ -52,7 +52,7 @@ export class Conversation {
     const session = this.#session;
     const outcome = await showReply(
       async (signal) =>
-        this.#settings.whole
+        this.#settings.nonStreamed
           ? streamOf(await session.sendMessage(said, { signal }))
           : session.sendMessageStream(said, { signal }),
       session.client,

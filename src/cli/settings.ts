@@ -25,7 +25,7 @@ export interface Settings {
   /** The folder for pictures and sounds. Absent: the current one. */
   readonly media?: string;
   /** Asks for replies in one piece. */
-  readonly whole: boolean;
+  readonly nonStreamed: boolean;
   /** Prints only replies and errors. */
   readonly quiet: boolean;
 }

@@ -78,7 +78,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
   readonly #givenKey: string | undefined;
   readonly #limitsOf: typeof limitsOf;
   /** The limits of calls that set none. */
-  readonly #limits: { readonly streamed: Limits; readonly whole: Limits };
+  readonly #limits: { readonly streamed: Limits; readonly nonStreamed: Limits };
 
   constructor(definition: ProviderDefinition, options: ClientOptions) {
     const { model, apiKey, baseUrl, allowInsecureHttp = false, fetch, ...defaults } = givenOptions(options);
@@ -101,8 +101,8 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     this.#givenKey = apiKey;
     this.#limitsOf = definition.isLocal || isLoopback(hostname) ? localLimitsOf : limitsOf;
     this.#limits = {
-      streamed: this.#limitsOf(false, defaults.timeouts),
-      whole: this.#limitsOf(true, defaults.timeouts),
+      streamed: this.#limitsOf("streamed", defaults.timeouts),
+      nonStreamed: this.#limitsOf("nonStreamed", defaults.timeouts),
     };
     this.#transport = fetch ? fetchTransport(fetch) : defaultTransport();
   }
@@ -212,8 +212,10 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     const asked = this.#request(messages, options, endpoint, stream);
     const headers = this.#headers(this.#key(), asked.headers, options);
     const request = callRequestOf(asked, headers);
-    const usual = stream ? this.#limits.streamed : this.#limits.whole;
-    const limits = given.timeouts ? this.#limitsOf(!stream, this.#defaults.timeouts, given.timeouts) : usual;
+    const usual = stream ? this.#limits.streamed : this.#limits.nonStreamed;
+    const limits = given.timeouts
+      ? this.#limitsOf(stream ? "streamed" : "nonStreamed", this.#defaults.timeouts, given.timeouts)
+      : usual;
     const checks = limits === usual ? options : { ...options, timeouts: limits };
     const reply = new Reply({
       provider,

@@ -1,5 +1,7 @@
 /** The time limits of a call: their defaults, and the rest of them after some time. Pure. */
 
+import type { TimeoutPhase } from "./error-kind.ts";
+
 /**
  * Limits on time, in milliseconds; 0 turns a limit off. Each expiry throws a `SendError` with kind `timeout`, the name
  * of the limit as its `phase`, and the wait as `waitedMs`.
@@ -32,14 +34,40 @@ export interface Timeouts {
   readonly total?: number | undefined;
 }
 
-const STREAMED = { headers: 60_000, firstChunk: 180_000, idle: 60_000, stall: 120_000, total: 0 };
-// A server sends nothing of a non-streamed reply until the reply is complete.
-const WHOLE = { headers: 600_000, firstChunk: 0, idle: 600_000, stall: 0, total: 0 };
+const DEFAULTS = {
+  streamed: { headers: 60_000, firstChunk: 180_000, idle: 60_000, stall: 120_000, total: 0 },
+  // A server sends nothing of a non-streamed reply until the reply is complete.
+  nonStreamed: { headers: 600_000, firstChunk: 0, idle: 600_000, stall: 0, total: 0 },
+} as const;
+
+/** The two ways of asking for a reply. */
+export type ReplyForm = keyof typeof DEFAULTS;
 
 const OFF = { headers: 0, firstChunk: 0, idle: 0, stall: 0, total: 0 };
 
 /** Milliseconds for each limit; infinite where it is off. */
 export type LimitsInForce = Readonly<Record<keyof Timeouts, number>>;
+
+/** The event that did not happen in time, for each limit. */
+const MISSED: Readonly<Record<TimeoutPhase, (duration: string) => string>> = {
+  headers: (duration) => `no response headers within ${duration}`,
+  firstChunk: (duration) => `no chunk within ${duration}`,
+  idle: (duration) => `no data for ${duration}`,
+  stall: (duration) => `no chunk for ${duration}`,
+  total: (duration) => `not complete within ${duration}`,
+};
+
+/**
+ * Returns the message of an expired limit. `subject` is the provider, or the part of the program that the limit is for.
+ */
+export function timeoutText(subject: string, phase: TimeoutPhase, waitedMs: number): string {
+  return `${subject} timed out: ${MISSED[phase](durationText(waitedMs))} (\`timeouts.${phase}\`). Raise the limit, or try again.`;
+}
+
+/** Returns milliseconds with their thousands apart, such as `60,000 ms`. */
+export function durationText(ms: number): string {
+  return `${String(ms).replace(/\B(?=(?:\d{3})+$)/g, ",")} ms`;
+}
 
 /** The limits in force, in milliseconds; infinite where one is off. */
 export interface Limits extends LimitsInForce {
@@ -48,16 +76,16 @@ export interface Limits extends LimitsInForce {
 }
 
 /** Returns the limits in force. Later settings override earlier ones; `undefined` overrides nothing. */
-export function limitsOf(whole: boolean, ...settings: (Timeouts | undefined)[]): Limits {
-  return inForce(whole ? WHOLE : STREAMED, settings);
+export function limitsOf(form: ReplyForm, ...settings: (Timeouts | undefined)[]): Limits {
+  return inForce(DEFAULTS[form], settings);
 }
 
 /**
  * Returns the same for a server on the caller's own computer: until the first chunk only the caller's own limits. Such
  * a server reads one prompt at a time, for minutes and without a byte. A retry would make it begin again.
  */
-export function localLimitsOf(whole: boolean, ...settings: (Timeouts | undefined)[]): Limits {
-  return { ...limitsOf(whole, ...settings), untilFirstChunk: inForce(OFF, settings) };
+export function localLimitsOf(form: ReplyForm, ...settings: (Timeouts | undefined)[]): Limits {
+  return { ...limitsOf(form, ...settings), untilFirstChunk: inForce(OFF, settings) };
 }
 
 function inForce(defaults: LimitsInForce, settings: readonly (Timeouts | undefined)[]): LimitsInForce {

@@ -4,7 +4,7 @@ import type { ClientWrapper } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage, Message } from "../contract/message.ts";
 import type { SendOptions } from "../contract/options.ts";
-import { limitsOf } from "../contract/timeouts.ts";
+import { limitsOf, type ReplyForm } from "../contract/timeouts.ts";
 import { checkCall, optionsFault } from "../contract/validate.ts";
 import { systemClock } from "../platform/clock.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
@@ -35,14 +35,14 @@ export class LocalClient implements ClientWrapper {
   }
 
   async sendMessage(messages: readonly Message[], options: SendOptions = {}): Promise<AssistantMessage> {
-    return (await this.#send(messages, options, true)).finalMessage();
+    return (await this.#send(messages, options, "nonStreamed")).finalMessage();
   }
 
   sendMessageStream(messages: readonly Message[], options: SendOptions = {}): Promise<MessageStream> {
-    return this.#send(messages, options, false);
+    return this.#send(messages, options, "streamed");
   }
 
-  async #send(messages: readonly Message[], given: SendOptions, whole: boolean): Promise<MessageStream> {
+  async #send(messages: readonly Message[], given: SendOptions, form: ReplyForm): Promise<MessageStream> {
     const now = systemClock();
     const startedAt = now();
     const { provider, model } = this;
@@ -55,7 +55,7 @@ export class LocalClient implements ClientWrapper {
     } catch (error) {
       throw error instanceof SendError ? error.with({ provider, model }) : error;
     }
-    const limits = limitsOf(whole, this.#defaults.timeouts, given.timeouts);
+    const limits = limitsOf(form, this.#defaults.timeouts, given.timeouts);
     const call = { provider, model, engine: this.#engine, messages: [...messages], options, limits, now, startedAt };
     return openStream(new LocalReply(call), { now, startedAt });
   }

@@ -131,7 +131,7 @@ export function fallback(clients: readonly ClientWrapper[], options: FallbackOpt
         return shouldFallBack(error) && waiting.some((client) => waitMsFor(client) === 0);
       },
       patienceMs: (client) => (streamed && client !== last ? firstChunkWithinMs : undefined),
-      told(client, result) {
+      report(client, result) {
         const own = circuits.get(client);
         if (!own) return;
         // A client that begins well may yet break off; one whose caller left has done its part.

@@ -52,7 +52,7 @@ export function hedge(first: ClientWrapper, second: ClientWrapper, options: Hedg
         return waiting.shift();
       },
       patienceMs: () => (started === 1 ? afterMs(waits) : undefined),
-      told(client, result) {
+      report(client, result) {
         // The loser would have taken longer still; without it, the slow calls would not count.
         if (client === first && (result.status === "first" || result.status === "lost")) waits.add(result.waitedMs);
       },

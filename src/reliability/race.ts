@@ -6,7 +6,7 @@ import { SendError } from "../contract/errors.ts";
 import type { Message } from "../contract/message.ts";
 import type { Attempt } from "../contract/metrics.ts";
 import type { SendOptions } from "../contract/options.ts";
-import { limitsLeft } from "../contract/timeouts.ts";
+import { limitsLeft, timeoutText } from "../contract/timeouts.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import { MAX_TIMER_MS } from "../platform/clock.ts";
 import { reportAttempts } from "../stream/attempts-in-flight.ts";
@@ -42,7 +42,7 @@ export interface RaceRules {
    */
   hasIdle?(error: SendError, hasWinner: boolean): boolean;
   /** Reports the result of a client: see `RaceResult`. */
-  told?(client: ClientWrapper, result: RaceResult): void;
+  report?(client: ClientWrapper, result: RaceResult): void;
 }
 
 /**
@@ -106,7 +106,7 @@ export class Race implements ChunkSource, RunnerHost {
     reportAttempts(signal, () => this.#sent());
     if (timeouts?.total) {
       const { total: waitedMs } = timeouts;
-      const message = `The clients let ${waitedMs} ms pass (limit \`timeouts.total\`); raise it, or try again.`;
+      const message = timeoutText("The call", "total", waitedMs);
       this.#endWithin(waitedMs, () => new SendError("timeout", message, { ...this.#who(), phase: "total", waitedMs }));
       this.#limit?.unref?.(); // the connection of a client under way keeps the process alive
     }
@@ -158,7 +158,7 @@ export class Race implements ChunkSource, RunnerHost {
         runner.report(chunk.message.metrics.attempts);
         mergeFacts(this.facts, chunk.message);
         this.#finish(runner);
-        this.#rules.told?.(runner.client, { status: "done" });
+        this.#rules.report?.(runner.client, { status: "done" });
         return this.#afterAllHaveLeft(() => this.#sink.end());
       }
       this.#sink.chunks.push(chunk);
@@ -170,7 +170,7 @@ export class Race implements ChunkSource, RunnerHost {
   onFailed(runner: Runner, error: SendError): void {
     if (!this.#runners.delete(runner)) return;
     runner.pause();
-    this.#rules.told?.(runner.client, this.#failureOf(runner, error));
+    this.#rules.report?.(runner.client, this.#failureOf(runner, error));
     if (this.#winner === runner || error.kind === "aborted") return this.#fail(error);
     if (this.#rules.goesOn(error) && this.#startNext()) {
       if (this.#wanted) this.pull();
@@ -216,7 +216,7 @@ export class Race implements ChunkSource, RunnerHost {
     this.#winner = runner;
     const { provider, model } = runner.client;
     Object.assign(this.facts, { provider, model, continuesExactly: runner.continuesExactly });
-    this.#rules.told?.(runner.client, { status: "first", waitedMs: runner.waitedMs });
+    this.#rules.report?.(runner.client, { status: "first", waitedMs: runner.waitedMs });
     for (const other of this.#runners) if (other !== runner) this.#release(other);
   }
 
@@ -224,7 +224,7 @@ export class Race implements ChunkSource, RunnerHost {
   #release(runner: Runner, result?: RaceResult): void {
     this.#runners.delete(runner);
     runner.pause();
-    this.#rules.told?.(runner.client, result ?? this.#resultOf(runner));
+    this.#rules.report?.(runner.client, result ?? this.#resultOf(runner));
     const leaving = runner.release();
     if (!leaving) return;
     this.#leaving.add(leaving);

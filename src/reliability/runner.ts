@@ -5,6 +5,7 @@ import type { ClientWrapper } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage } from "../contract/message.ts";
 import type { Attempt } from "../contract/metrics.ts";
+import { durationText } from "../contract/timeouts.ts";
 import { MAX_TIMER_MS } from "../platform/clock.ts";
 import { asStopped } from "../stream/attempts-in-flight.ts";
 import { type OpenInner, Relay, type RelayTarget } from "../stream/relay.ts";
@@ -142,7 +143,7 @@ export class Runner implements RelayTarget {
   slowError(): SendError {
     const { provider, model } = this.client;
     const waitedMs = Math.round(this.waitedMs);
-    const message = `${provider} let ${waitedMs} ms pass without a first chunk.`;
+    const message = `${provider} timed out: no chunk within ${durationText(waitedMs)}.`;
     return new SendError("timeout", message, { provider, model, phase: "firstChunk", waitedMs });
   }
 

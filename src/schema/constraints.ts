@@ -1,8 +1,8 @@
 /** The keywords of a schema that constrain a value by itself, without further schemas. */
 
 import type { JsonSchema } from "../contract/schema.ts";
+import { isJsonObject } from "../platform/json-object.ts";
 import { add, type Issue, issue } from "./issues.ts";
-import { isJsonObject } from "./subschemas.ts";
 import { canonical, isEqual, isMultiple } from "./values.ts";
 import { counted, kindOf, listed, shown, typesText } from "./wording.ts";
 

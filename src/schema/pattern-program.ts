@@ -148,15 +148,15 @@ export class PatternProgram {
     const ends: number[][] = [];
     for (let count = min; count < max; count++) {
       const start = this.#instructions.length;
-      const ways = [start + 1];
-      ends.push(ways);
-      this.#add({ op: "jump", to: ways });
+      const starts = [start + 1];
+      ends.push(starts);
+      this.#add({ op: "jump", to: starts });
       this.#write(part);
       if (max !== Number.POSITIVE_INFINITY) continue;
       this.#add({ op: "jump", to: [start] });
       break;
     }
-    for (const ways of ends) ways.push(this.#instructions.length);
+    for (const starts of ends) starts.push(this.#instructions.length);
   }
 
   #add(instruction: Instruction): void {

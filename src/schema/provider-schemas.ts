@@ -4,7 +4,8 @@
  */
 
 import type { JsonSchema } from "../contract/schema.ts";
-import { isJsonObject, partsOf, withParts } from "./subschemas.ts";
+import { isJsonObject } from "../platform/json-object.ts";
+import { partsOf, withParts } from "./subschemas.ts";
 
 /** Formats of strings that both accept. */
 const FORMATS = ["date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"];
@@ -135,8 +136,8 @@ function isStrict(schema: JsonSchema): boolean {
     if (!Array.isArray(required) ? names.length > 0 : names.some((name) => !required.includes(name))) return false;
   }
   if (type === "array" && !isJsonObject(items)) return false;
-  return [...partsOf(schema)].every(({ way, part }) =>
-    isJsonObject(part) ? isStrict(part) : way[0] === "additionalProperties" && part === false,
+  return [...partsOf(schema)].every(({ path, part }) =>
+    isJsonObject(part) ? isStrict(part) : path[0] === "additionalProperties" && part === false,
   );
 }
 

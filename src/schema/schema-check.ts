@@ -1,9 +1,10 @@
 /** Checks whether a JSON Schema is usable, before anything is sent. */
 
 import type { JsonSchema } from "../contract/schema.ts";
+import { isJsonObject } from "../platform/json-object.ts";
 import { Pattern } from "./pattern.ts";
-import { draftOf, type LocatedSchema, SchemaDocument, type Way } from "./schema-document.ts";
-import { isJsonObject, partsOf } from "./subschemas.ts";
+import { draftOf, type LocatedSchema, SchemaDocument, type SchemaPath } from "./schema-document.ts";
+import { partsOf } from "./subschemas.ts";
 
 /** Returns the fault of a JSON Schema, as a sentence with its place; `undefined` for a valid one. */
 export function schemaFault(root: JsonSchema): string | undefined {
@@ -19,13 +20,13 @@ export function schemaFault(root: JsonSchema): string | undefined {
 
 function faultIn(document: SchemaDocument, located: LocatedSchema): string | undefined {
   const { schema } = located;
-  const at = (...further: Way): string => `\`${[...located.way, ...further].join(".")}\``;
+  const at = (...further: SchemaPath): string => `\`${[...located.path, ...further].join(".")}\``;
   if (document.isReferenceAlone(schema)) return referenceFault(document, schema, "$ref", at);
   for (const [keyword, value] of Object.entries(schema)) {
     const fault = Object.hasOwn(FAULTS, keyword) ? FAULTS[keyword]?.(value) : undefined;
     if (fault) return `${at(keyword)} ${fault}.`;
   }
-  for (const { way: further, part } of partsOf(schema))
+  for (const { path: further, part } of partsOf(schema))
     if (!isSchema(part)) return `${at(...further)} is not a schema: it must be an object, true or false.`;
   return referenceFault(document, schema, "$ref", at) ?? referenceFault(document, schema, "$dynamicRef", at);
 }
@@ -53,7 +54,7 @@ function isJson(value: unknown): boolean {
 const IN_PLACE = ["anyOf", "oneOf", "allOf", "not", "if", "then", "else", "dependentSchemas", "dependencies"];
 
 /** Returns the path to a schema from which references lead back to it without a step into the value. */
-function loopIn(document: SchemaDocument): Way | undefined {
+function loopIn(document: SchemaDocument): SchemaPath | undefined {
   const sound = new Set<JsonSchema>();
   for (const located of document.schemas) {
     const { schema: start } = located;
@@ -70,7 +71,7 @@ function loopIn(document: SchemaDocument): Way | undefined {
         steps.pop();
         path.delete(step.schema);
         sound.add(step.schema);
-      } else if (path.has(value)) return located.way;
+      } else if (path.has(value)) return located.path;
       else if (!sound.has(value)) enter(value);
     }
   }
@@ -85,7 +86,8 @@ function* inPlace(document: SchemaDocument, schema: JsonSchema): Generator<JsonS
   if (document.isReferenceAlone(schema)) return;
   const name = document.dynamicNameOf(schema, schema.$dynamicRef);
   if (name !== undefined) yield* document.dynamicTargets(name);
-  for (const { way, part } of partsOf(schema)) if (IN_PLACE.includes(String(way[0])) && isJsonObject(part)) yield part;
+  for (const { path, part } of partsOf(schema))
+    if (IN_PLACE.includes(String(path[0])) && isJsonObject(part)) yield part;
 }
 
 const TYPES = ["string", "number", "integer", "boolean", "null", "array", "object"];

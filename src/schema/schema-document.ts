@@ -1,28 +1,30 @@
 /** A JSON Schema document: its schemas, their resources and anchors, and the targets of references. */
 
 import type { JsonSchema } from "../contract/schema.ts";
-import { isJsonObject, partsOf } from "./subschemas.ts";
+import { isJsonObject } from "../platform/json-object.ts";
+import { partsOf } from "./subschemas.ts";
 
 /** The path to a schema from the root of its document. */
-export type Way = readonly (string | number)[];
+export type SchemaPath = readonly (string | number)[];
 
 /** A schema of a document, and its path. */
 export class LocatedSchema {
   readonly schema: JsonSchema;
   readonly #outer: LocatedSchema | undefined;
-  readonly #steps: Way;
+  readonly #steps: SchemaPath;
 
-  constructor(schema: JsonSchema, outer?: LocatedSchema, steps: Way = []) {
+  constructor(schema: JsonSchema, outer?: LocatedSchema, steps: SchemaPath = []) {
     this.schema = schema;
     this.#outer = outer;
     this.#steps = steps;
   }
 
   /** Joined only on request: deep schemas would cost the square of their depth. */
-  get way(): Way {
-    const ways: Way[] = [];
-    for (let located: LocatedSchema | undefined = this; located; located = located.#outer) ways.unshift(located.#steps);
-    return ways.flat();
+  get path(): SchemaPath {
+    const paths: SchemaPath[] = [];
+    for (let located: LocatedSchema | undefined = this; located; located = located.#outer)
+      paths.unshift(located.#steps);
+    return paths.flat();
   }
 }
 
@@ -137,8 +139,8 @@ export class SchemaDocument {
       const resource = this.#resourceWith(schema, outer);
       this.#resourceOf.set(schema, resource);
       this.schemas.push(located);
-      for (const { way, part } of partsOf(schema))
-        if (isJsonObject(part)) waiting.push([new LocatedSchema(part, located, way), resource]);
+      for (const { path, part } of partsOf(schema))
+        if (isJsonObject(part)) waiting.push([new LocatedSchema(part, located, path), resource]);
     }
   }
 

@@ -1,6 +1,7 @@
 /** The schemas inside a JSON Schema. */
 
 import type { JsonSchema } from "../contract/schema.ts";
+import { isJsonObject } from "../platform/json-object.ts";
 
 /** Keywords whose value is one schema. */
 const ONE = [
@@ -26,14 +27,14 @@ const NAMED = ["properties", "patternProperties", "$defs", "definitions", "depen
 /** Returns the schemas directly in one, with the path to each. */
 export function* partsOf(
   schema: JsonSchema,
-): Generator<{ readonly way: readonly (string | number)[]; readonly part: unknown }> {
+): Generator<{ readonly path: readonly (string | number)[]; readonly part: unknown }> {
   for (const [keyword, value] of Object.entries(schema)) {
     if (Array.isArray(value)) {
-      if (LIST.includes(keyword)) for (const [index, part] of value.entries()) yield { way: [keyword, index], part };
-    } else if (ONE.includes(keyword)) yield { way: [keyword], part: value };
+      if (LIST.includes(keyword)) for (const [index, part] of value.entries()) yield { path: [keyword, index], part };
+    } else if (ONE.includes(keyword)) yield { path: [keyword], part: value };
     else if (NAMED.includes(keyword) && isJsonObject(value)) {
       for (const [name, part] of Object.entries(value)) {
-        if (keyword !== "dependencies" || !Array.isArray(part)) yield { way: [keyword, name], part };
+        if (keyword !== "dependencies" || !Array.isArray(part)) yield { path: [keyword, name], part };
       }
     }
   }
@@ -52,10 +53,6 @@ export function withParts(schema: JsonSchema, change: (part: JsonSchema) => Json
       return [keyword, Object.fromEntries(Object.entries(value).map(([name, part]) => [name, changed(part)]))];
     }),
   );
-}
-
-export function isJsonObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** Returns the schemas under a keyword that names them; none where it is absent. */

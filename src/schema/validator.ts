@@ -11,11 +11,12 @@
  */
 
 import type { JsonSchema, SchemaIssue } from "../contract/schema.ts";
+import { isJsonObject } from "../platform/json-object.ts";
 import { holdCounts, holdNumber, holdValues, typeFault } from "./constraints.ts";
 import { add, type Issue, type Issues, issue, located } from "./issues.ts";
 import { Pattern } from "./pattern.ts";
 import { type Resource, SchemaDocument } from "./schema-document.ts";
-import { isJsonObject, namedSchemas } from "./subschemas.ts";
+import { namedSchemas } from "./subschemas.ts";
 import { equalPair, lengthOf } from "./values.ts";
 import { counted, kindOf, shown } from "./wording.ts";
 

@@ -1,6 +1,6 @@
 /** Comparison, length and division of JSON values by the rules of JSON Schema. */
 
-import { isJsonObject } from "./subschemas.ts";
+import { isJsonObject } from "../platform/json-object.ts";
 
 /** Returns whether a value is a multiple. 0.3 is a multiple of 0.1, in spite of binary fractions. */
 export function isMultiple(value: number | bigint, divisor: number): boolean {

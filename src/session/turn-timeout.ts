@@ -1,7 +1,7 @@
 /** The limit of a whole turn: `timeouts.total`, which covers its replies and the tools between them. */
 
 import { SendError } from "../contract/errors.ts";
-import type { Timeouts } from "../contract/timeouts.ts";
+import { type Timeouts, timeoutText } from "../contract/timeouts.ts";
 import { MAX_TIMER_MS } from "../platform/clock.ts";
 
 /** Limits the time of one turn. */
@@ -37,7 +37,7 @@ export class TurnTimeout {
 
   /** Returns the error of a turn that exceeded the limit. */
   error(): SendError {
-    const message = `The turn took longer than ${this.#totalMs} ms, its tools included (\`timeouts.total\`).`;
+    const message = timeoutText("The turn with its tools", "total", this.#totalMs);
     return new SendError("timeout", message, { phase: "total", waitedMs: Math.round(this.#elapsedMs()) });
   }
 

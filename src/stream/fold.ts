@@ -17,7 +17,7 @@ import type { ReplyFacts } from "./reply-facts.ts";
  * How the reply ended: as its provider ended it, by the caller, or by a failure. `drained`: stopped, and then read to
  * its end for the bill. `running` while it has not ended.
  */
-export type Ending = "whole" | "stopped" | "drained" | "interrupted" | "running";
+export type Ending = "complete" | "stopped" | "drained" | "interrupted" | "running";
 
 /** Collects the chunks of one reply. */
 export class Fold {
@@ -110,11 +110,11 @@ export class Fold {
   /** Returns the reply so far as a message. */
   message(ending: Ending, metricsOf: (outputTokens: number | undefined) => ReplyMetrics): AssistantMessage {
     const facts = this.#facts;
-    const media = this.#media?.list(ending === "whole") ?? [];
-    const unfinished = (ending !== "whole" && this.#calls?.begun) || [];
+    const media = this.#media?.list(ending === "complete") ?? [];
+    const unfinished = (ending !== "complete" && this.#calls?.begun) || [];
     this.#shownCitations ??= [...this.#citations];
     // Running totals of a reply that was cut do not cover its end.
-    const isCovered = facts.usage !== undefined && (ending === "whole" || ending === "drained");
+    const isCovered = facts.usage !== undefined && (ending === "complete" || ending === "drained");
     const known = ending === "running" ? undefined : facts.estimatedUsage;
     const estimate = known ?? (isCovered ? undefined : this.#estimateUsage(ending === "running"));
     return {
@@ -128,7 +128,7 @@ export class Fold {
       ...(facts.search && { search: facts.search }),
       ...(facts.logprobs && ending !== "running" && { logprobs: facts.logprobs }),
       ...(this.#providerToolCalls.length > 0 && { providerToolCalls: [...this.#providerToolCalls] }),
-      ...(facts.output !== undefined && ending === "whole" && { output: facts.output }),
+      ...(facts.output !== undefined && ending === "complete" && { output: facts.output }),
       finishReason: this.#finishReason(ending),
       ...(facts.rawFinishReason !== undefined && { rawFinishReason: facts.rawFinishReason }),
       ...(facts.usage && { usage: facts.usage }),
@@ -143,7 +143,7 @@ export class Fold {
         replay: { ...(ending === "running" ? facts.replay : withAllDigits(facts.replay)), ...facts.writer },
       }),
       ...(facts.raw !== undefined && { raw: facts.raw }),
-      ...(ending !== "whole" && ending !== "running" && { interrupted: true as const }),
+      ...(ending !== "complete" && ending !== "running" && { interrupted: true as const }),
     };
   }
 
@@ -170,7 +170,7 @@ export class Fold {
 
   #finishReason(ending: Ending): FinishReason {
     switch (ending) {
-      case "whole":
+      case "complete":
         return this.#facts.finishReason ?? "unknown";
       case "stopped":
       case "drained":

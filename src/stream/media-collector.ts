@@ -117,7 +117,7 @@ export class MediaCollector {
     this.#unshown.clear();
     for (const arrived of added) {
       arrived.place ??= this.#shown.length;
-      this.#shown[arrived.place] = wholeOf(arrived);
+      this.#shown[arrived.place] = joinedMediaOf(arrived);
       this.#lastShown = Math.max(this.#lastShown, arrived.index);
     }
     return isComplete ? this.#shown.filter(({ partial }) => !partial) : [...this.#shown];
@@ -137,6 +137,6 @@ function mediumOf(chunk: MediaChunk) {
   return medium;
 }
 
-function wholeOf({ media, joined }: Arrived): Media {
+function joinedMediaOf({ media, joined }: Arrived): Media {
   return joined ? ({ ...media, data: joined.toString() } as Media) : media;
 }

@@ -80,13 +80,13 @@ const HEXADECIMAL = /^[0-9a-fA-F]$/;
 /**
  * The state within a number, and the characters that may follow: a zero, another digit, or another part of a number.
  */
-type NumberPart = "start" | "sign" | "zero" | "whole" | "point" | "fraction" | "e" | "exponentSign" | "exponent";
+type NumberPart = "start" | "sign" | "zero" | "integer" | "point" | "fraction" | "e" | "exponentSign" | "exponent";
 
 const NUMBER_STEPS: { readonly [Part in NumberPart]: { readonly [character: string]: NumberPart } } = {
-  start: { "-": "sign", "0": "zero", "9": "whole" },
-  sign: { "0": "zero", "9": "whole" },
+  start: { "-": "sign", "0": "zero", "9": "integer" },
+  sign: { "0": "zero", "9": "integer" },
   zero: { ".": "point", e: "e" },
-  whole: { "0": "whole", "9": "whole", ".": "point", e: "e" },
+  integer: { "0": "integer", "9": "integer", ".": "point", e: "e" },
   point: { "0": "fraction", "9": "fraction" },
   fraction: { "0": "fraction", "9": "fraction", e: "e" },
   e: { "-": "exponentSign", "+": "exponentSign", "0": "exponent", "9": "exponent" },
@@ -94,7 +94,7 @@ const NUMBER_STEPS: { readonly [Part in NumberPart]: { readonly [character: stri
   exponent: { "0": "exponent", "9": "exponent" },
 };
 
-const NUMBER_ENDS: readonly NumberPart[] = ["zero", "whole", "fraction", "exponent"];
+const NUMBER_ENDS: readonly NumberPart[] = ["zero", "integer", "fraction", "exponent"];
 
 /**
  * Powers of ten that a division by is exact for: with a mantissa below 2^53 the quotient is the nearest number there
@@ -227,7 +227,7 @@ export class PartialJson {
    */
   end(): unknown {
     this.#isOver = true;
-    if (this.#offset === 0) this.#readWhole();
+    if (this.#offset === 0) this.#readComplete();
     this.#read();
     if (this.#error) throw this.#error;
     if (this.#state === NUMBER && !this.#container && NUMBER_ENDS.includes(this.#numberPart))
@@ -237,7 +237,7 @@ export class PartialJson {
   }
 
   /** Parses a text of which no view was taken. A text with a mistake is read below, which reports its position. */
-  #readWhole(): void {
+  #readComplete(): void {
     const text = this.#unread;
     try {
       this.#root = this.#parse(text);

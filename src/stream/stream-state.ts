@@ -239,13 +239,13 @@ export class StreamState implements QueueOwner {
     if (!this.isRunning || !this.#foldFresh()) return;
     // The consumer who stopped has seen less than the relayed message says.
     if (this.#mode.status === "muted") this.#finish("drained");
-    else this.#finish("whole", message);
+    else this.#finish("complete", message);
   }
 
-  #finish(ending: "whole" | "stopped" | "drained", relayed?: AssistantMessage): void {
+  #finish(ending: "complete" | "stopped" | "drained", relayed?: AssistantMessage): void {
     this.#stopwatch.ended();
     const message = relayed ?? this.#message(ending);
-    this.#outcome = { status: ending === "whole" ? "complete" : "stopped", message };
+    this.#outcome = { status: ending === "complete" ? "complete" : "stopped", message };
     const final: FinalChunk = { type: "final", content: "", message, isFinal: true };
     this.queue.chunks.push(final);
     this.#settle(message, undefined);

@@ -173,8 +173,8 @@ export function refusalOf(
 function isSendErrorData(value: unknown): value is SendErrorData {
   if (typeof value !== "object" || value === null) return false;
   const { kind, message, partial, attempts } = value as Partial<Record<keyof SendErrorData, unknown>>;
-  const isWhole = partial === undefined || (typeof partial === "object" && partial !== null && "content" in partial);
-  return isSendErrorKind(kind) && typeof message === "string" && isWhole && isAbsentOrArray(attempts);
+  const isMessage = partial === undefined || (typeof partial === "object" && partial !== null && "content" in partial);
+  return isSendErrorKind(kind) && typeof message === "string" && isMessage && isAbsentOrArray(attempts);
 }
 
 function isAbsentOrArray(value: unknown): boolean {

@@ -105,7 +105,7 @@ class ValidatingSource implements ChunkSource, ChunkSink {
     this.#handOver();
     for (const chunk of doubtful) {
       const parameters = this.#parametersOf(chunk);
-      const result = parameters && held(parameters, argumentsOf(chunk), rawArgumentsIn(chunk));
+      const result = parameters && resultOf(parameters, argumentsOf(chunk), rawArgumentsIn(chunk));
       if (!result || (!isPromise(result) && !result.issues)) this.#sink.chunks.push(chunk);
     }
     this.#over(() => this.#sink.fail(error));
@@ -119,13 +119,13 @@ class ValidatingSource implements ChunkSource, ChunkSink {
         this.#pass(chunk);
         continue;
       }
-      const result = held(parameters, argumentsOf(chunk), rawArgumentsIn(chunk));
+      const result = resultOf(parameters, argumentsOf(chunk), rawArgumentsIn(chunk));
       if (isPromise(result)) {
         return this.#later(result, (later) => {
-          if (this.#judgeCall(later)) this.#check(next);
+          if (this.#settleCall(later)) this.#check(next);
         });
       }
-      this.#judgeCall(result);
+      this.#settleCall(result);
     }
     if (!this.#isOver) next();
   }
@@ -155,7 +155,8 @@ class ValidatingSource implements ChunkSource, ChunkSink {
       giveUp(new SendError("aborted", "The caller's signal ended the call.", { provider, model, cause }));
     };
     const tooLate = (): void => {
-      const message = "A rule of the schema did not answer within `timeouts.total`; raise it, or look at the rule.";
+      const message =
+        "The schema timed out: a rule did not answer within `timeouts.total`. Raise the limit, or check the rule.";
       giveUp(new SendError("timeout", message, { provider, model, phase: "total" }));
     };
     const giveUp = (error: SendError): void => {
@@ -185,8 +186,8 @@ class ValidatingSource implements ChunkSource, ChunkSink {
     return chunk.type === "toolCall" && !this.#isUnseen ? this.#tools.get(chunk.toolCall.name)?.parameters : undefined;
   }
 
-  /** Validates the first call in the queue. Returns whether it fits. */
-  #judgeCall(result: SchemaResult<unknown>): boolean {
+  /** Passes the first call in the queue on, or rejects the reply. Returns whether the call is valid. */
+  #settleCall(result: SchemaResult<unknown>): boolean {
     const chunk = this.chunks[this.#passed];
     if (chunk?.type !== "toolCall") return false;
     if (!result.issues) {
@@ -212,15 +213,15 @@ class ValidatingSource implements ChunkSource, ChunkSink {
         `The reply is not the JSON that was asked for${reasonOf(facts)}: its text is on \`partial\`.`,
       );
     }
-    const judge = (result: SchemaResult<unknown>): void => {
+    const settle = (result: SchemaResult<unknown>): void => {
       if (result.issues)
         return this.#reject(`The reply does not fit the schema of \`output\`: ${issuesText(result.issues)}.`);
       facts.output = result.value;
       next();
     };
-    const result = held(schema, value, text);
-    if (isPromise(result)) this.#later(result, judge);
-    else judge(result);
+    const result = resultOf(schema, value, text);
+    if (isPromise(result)) this.#later(result, settle);
+    else settle(result);
   }
 
   #reject(message: string): void {
@@ -230,10 +231,10 @@ class ValidatingSource implements ChunkSource, ChunkSink {
     this.#over(() => this.#sink.fail(new SendError("invalidOutput", message, { provider, model })));
   }
 
-  #over(tell: () => void): void {
+  #over(report: () => void): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    tell();
+    report();
   }
 }
 
@@ -253,7 +254,7 @@ function argumentsOf(chunk: MessageChunk): unknown {
 }
 
 /** Resolves with the schema's result for a value; a rule that throws counts as an issue. Never rejects. */
-function held(
+function resultOf(
   schema: NonNullable<Tool["parameters"]>,
   value: unknown,
   json: string | undefined,

@@ -114,7 +114,7 @@ export function scriptedClient(
     try {
       const script = scriptFor(call);
       const { signal, timeouts } = options;
-      const limits = limitsOf(!streamed, timeouts);
+      const limits = limitsOf(streamed ? "streamed" : "nonStreamed", timeouts);
       const estimateInput = () => estimateTokens(JSON.stringify(messages));
       const context = { provider, model, id, limits, signal, sleep, now, startedAt, estimateInput };
       const source = new ScriptedSource({ ...context, script, onChunk: call.count, onClose: call.close });

@@ -5,7 +5,7 @@ import { retryAfterMs } from "../call/retry-after.ts";
 import type { MessageChunk } from "../contract/chunk.ts";
 import { SendError } from "../contract/errors.ts";
 import type { Attempt } from "../contract/metrics.ts";
-import type { Limits } from "../contract/timeouts.ts";
+import { type Limits, timeoutText } from "../contract/timeouts.ts";
 import type { TokenUsage } from "../contract/usage.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import type { Clock } from "../platform/clock.ts";
@@ -55,7 +55,7 @@ export class ScriptedSource implements ChunkSource {
     this.facts = { provider, model, id, attempts: [], estimateInput };
     this.#events = "refusal" in script ? [][Symbol.iterator]() : eventsOf(script);
     this.#deadlines = new Deadlines(limits, now, (phase, waitedMs) => {
-      const message = `The script let ${waitedMs} ms pass (limit \`timeouts.${phase}\`).`;
+      const message = timeoutText("The script", phase, waitedMs);
       this.#end(new SendError("timeout", message, { phase, waitedMs }));
     });
   }

@@ -46,9 +46,9 @@ export function nodeHttpTransport(idleMs: number = IDLE_LIMIT_MS): Transport {
    * Targets by URL: a program uses few addresses, each of them often, and parsing one costs as much as framing ten
    * chunks.
    */
-  let last: Way | undefined;
+  let last: Target | undefined;
 
-  function wayTo(url: string): Way {
+  function targetOf(url: string): Target {
     if (last?.url === url) return last;
     const { protocol, hostname, port, pathname, search } = new URL(url);
     const secure = protocol === "https:";
@@ -69,9 +69,9 @@ export function nodeHttpTransport(idleMs: number = IDLE_LIMIT_MS): Transport {
   }
 
   return {
-    open: (request, receiver) => openExchange(request, receiver, wayTo(request.url)),
+    open: (request, receiver) => openExchange(request, receiver, targetOf(request.url)),
     warm(url) {
-      const { send, agent, hostname, port } = wayTo(url);
+      const { send, agent, hostname, port } = targetOf(url);
       return new Promise((resolve, reject) => {
         const signal = AbortSignal.timeout(WARM_LIMIT_MS);
         const request = send({ agent, hostname, port, path: "/", method: "HEAD", signal }, (response) => {
@@ -89,8 +89,8 @@ interface Kept {
   readonly idle: IdleSockets;
 }
 
-/** How to reach an address: the module and the connections. */
-interface Way {
+/** The target of a request: its address, the module and the connections. */
+interface Target {
   readonly url: string;
   readonly send: typeof import("node:http").request;
   readonly agent?: Agent;
@@ -102,7 +102,11 @@ interface Way {
   readonly socketName: string;
 }
 
-function openExchange({ method = "POST", headers, body = "" }: HttpRequest, receiver: Receiver, way: Way): Exchange {
+function openExchange(
+  { method = "POST", headers, body = "" }: HttpRequest,
+  receiver: Receiver,
+  target: Target,
+): Exchange {
   let stream: Readable | undefined;
   let response: IncomingMessage | undefined;
   let wanted = false;
@@ -162,14 +166,14 @@ function openExchange({ method = "POST", headers, body = "" }: HttpRequest, rece
     receiver.onEnd();
   }
 
-  const { agent, hostname, port, path } = way;
+  const { agent, hostname, port, path } = target;
   // One literal, so that Node always sees the same kind of object; Node finds the length of the body itself.
-  const request: ClientRequest = way.send({ agent, hostname, port, path, method, headers });
+  const request: ClientRequest = target.send({ agent, hostname, port, path, method, headers });
   request.on("error", fail);
   request.on("response", (incoming) => {
     response = incoming;
     const hint = headerOf(incoming, "keep-alive");
-    if (hint !== undefined) way.idle?.learn(incoming.socket, hint);
+    if (hint !== undefined) target.idle?.learn(incoming.socket, hint);
     if (!open) return;
     stream = decompressed(incoming, fail);
     stream.on("data", read).on("end", end).on("error", fail);
@@ -200,7 +204,7 @@ function openExchange({ method = "POST", headers, body = "" }: HttpRequest, rece
     },
     forget() {
       if (!request.reusedSocket || response) return false;
-      for (const socket of idleSocketsOf(way)) socket.destroy();
+      for (const socket of idleSocketsOf(target)) socket.destroy();
       return true;
     },
     release() {
@@ -216,7 +220,7 @@ function openExchange({ method = "POST", headers, body = "" }: HttpRequest, rece
 }
 
 /** Returns the idle connections to the same address. */
-function idleSocketsOf({ agent, socketName }: Way): readonly Socket[] {
+function idleSocketsOf({ agent, socketName }: Target): readonly Socket[] {
   const idle = Object.entries(agent?.freeSockets ?? {});
   return idle.flatMap(([name, sockets]) => (name.startsWith(socketName) ? (sockets ?? []) : []));
 }
@@ -238,13 +242,13 @@ function decompressed(response: IncomingMessage, fail: (error: unknown) => void)
   const header = response.headers["content-encoding"];
   if (header === undefined) return response;
   const encodings = header.toLowerCase().split(",");
-  const ways = encodings.map((name) => decompressorOf(name.trim())).reverse(); // the last encoding was applied last
-  if (ways.every((way) => way === "none") || ways.includes(undefined)) return response;
+  const steps = encodings.map((name) => decompressorOf(name.trim())).reverse(); // the last encoding was applied last
+  if (steps.every((step) => step === "none") || steps.includes(undefined)) return response;
   let stream: Readable = response;
-  for (const way of ways) {
-    if (way === "none" || way === undefined) continue;
+  for (const step of steps) {
+    if (step === "none" || step === undefined) continue;
     stream.on("error", fail);
-    stream = stream.pipe(way());
+    stream = stream.pipe(step());
   }
   return stream;
 }

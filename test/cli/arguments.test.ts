@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { commandOf } from "../../src/cli/arguments.ts";
 
-const NONE = { quiet: false, whole: false };
+const NONE = { quiet: false, nonStreamed: false };
 
 describe("the words of a command line", () => {
   test.each([
@@ -19,7 +19,7 @@ describe("the words of a command line", () => {
     [
       "JSON, in one piece",
       ["--json", "--no-stream", "x"],
-      { name: "ask", words: "x", json: true, settings: { ...NONE, whole: true } },
+      { name: "ask", words: "x", json: true, settings: { ...NONE, nonStreamed: true } },
     ],
   ])("%s", (_name, args, expected) => expect(commandOf(args)).toEqual(expected));
 

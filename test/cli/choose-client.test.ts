@@ -5,7 +5,7 @@ import { HOSTED, PROVIDER_NAMES, PROVIDERS } from "../../src/cli/providers.ts";
 import type { Settings } from "../../src/cli/settings.ts";
 import { closedServer, startModelServer } from "./command.ts";
 
-const NO_SETTINGS: Settings = { quiet: false, whole: false };
+const NO_SETTINGS: Settings = { quiet: false, nonStreamed: false };
 const SECRET = "sk-0123456789";
 
 function settings(more: Partial<Settings>): Settings {

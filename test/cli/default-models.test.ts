@@ -66,7 +66,7 @@ test("no document, example or docstring names a model that ends", () => {
 });
 
 describe("a small model that thinks unasked, and that nobody named, answers at once", () => {
-  const settings: Settings = { quiet: true, whole: true };
+  const settings: Settings = { quiet: true, nonStreamed: true };
   const keys = Object.fromEntries(
     HOSTED.flatMap((name) => PROVIDERS[name].keyNames.map((key) => [key, "sk-0123456789"])),
   );

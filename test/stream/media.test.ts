@@ -13,7 +13,7 @@ function chunk(index: number, fields: Partial<MediaChunk> & Pick<Media, "mediaTy
   return { type: "media", content: "", index, isFinal: false, ...fields } as MediaChunk;
 }
 
-function folded(chunks: readonly MessageChunk[], ending: "whole" | "stopped" = "whole"): AssistantMessage {
+function folded(chunks: readonly MessageChunk[], ending: "complete" | "stopped" = "complete"): AssistantMessage {
   const fold = new Fold({ provider: "p", model: "m", finishReason: "stop", attempts: [] });
   for (const each of chunks) fold.add(each);
   return fold.message(ending, NO_METRICS);
@@ -93,7 +93,7 @@ describe("a reply's media", () => {
       expect(media).toEqual(once.media);
       expect(estimatedUsage).toEqual(once.estimatedUsage);
     }
-    expect(fold.message("whole", NO_METRICS).media).toEqual(folded(chunks).media);
+    expect(fold.message("complete", NO_METRICS).media).toEqual(folded(chunks).media);
   });
 
   test("what a picture costs is in the estimate", () => {

@@ -126,13 +126,13 @@ describe("a server on the caller's own computer", () => {
     ["between its head and its first chunk", 1_000_000, head, undefined],
     ["after its first chunk", 61_000, chunk, "idle"],
   ])("may be silent as it reads a long prompt: %s", (_when, ms, events, phase) => {
-    expect(expiredAfter(ms, localLimitsOf(false), events)).toBe(phase);
-    expect(expiredAfter(ms, limitsOf(false), events)).toBeDefined();
+    expect(expiredAfter(ms, localLimitsOf("streamed"), events)).toBe(phase);
+    expect(expiredAfter(ms, limitsOf("streamed"), events)).toBeDefined();
   });
 
   test("keeps the limits that the caller has set", () => {
-    expect(expiredAfter(5_000, localLimitsOf(false, { headers: 4_000 }), nothing)).toBe("headers");
-    expect(expiredAfter(5_000, localLimitsOf(true, { total: 4_000 }), nothing)).toBe("total");
+    expect(expiredAfter(5_000, localLimitsOf("streamed", { headers: 4_000 }), nothing)).toBe("headers");
+    expect(expiredAfter(5_000, localLimitsOf("nonStreamed", { total: 4_000 }), nothing)).toBe("total");
   });
 
   test.each<[string, (options: Partial<ClientOptions>) => CompatibleClient, boolean]>([

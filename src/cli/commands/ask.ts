@@ -19,7 +19,7 @@ export async function ask(
   const { onInterrupt } = terminal;
   const outcome = await showReply(
     async (signal) =>
-      settings.whole
+      settings.nonStreamed
         ? streamOf(await client.sendMessage(messages, { signal }))
         : client.sendMessageStream(messages, { signal }),
     client,

@@ -3,10 +3,10 @@
 import { SendError } from "../../contract/errors.ts";
 import type { Tool } from "../../contract/options.ts";
 import type { JsonSchema } from "../../contract/schema.ts";
+import { isJsonObject } from "../../platform/json-object.ts";
 import { jsonSchemaOf } from "../../schema/schema.ts";
 import { schemaFault } from "../../schema/schema-check.ts";
 import { SchemaDocument } from "../../schema/schema-document.ts";
-import { isJsonObject } from "../../schema/subschemas.ts";
 import type { RequestContext } from "../protocol.ts";
 
 /**

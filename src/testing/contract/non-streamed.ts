@@ -51,7 +51,7 @@ const REPLIES: readonly { readonly what: string; readonly script: ReplyScript; r
     },
   ];
 
-export const wholeCases: readonly CaseDefinition[] = REPLIES.map(({ what, script, needs = [] }) => ({
+export const nonStreamedCases: readonly CaseDefinition[] = REPLIES.map(({ what, script, needs = [] }) => ({
   name: `law 7: a reply with ${what} is the same whole and streamed`,
   needs,
   async run({ open }) {

@@ -102,7 +102,7 @@ export const replayingCases: readonly CaseDefinition[] = [
         const { client } = await open(...STEPS, { text: "It rains in both." }, { text: "Bring a coat." });
         const messages: Message[] = [...QUESTION];
         for (const [step, script] of STEPS.entries()) {
-          const reply = throughJson(await wholeOf(client[method](messages, { tools: TOOLS })));
+          const reply = throughJson(await messageOf(client[method](messages, { tools: TOOLS })));
           const calls = script.steps.filter((each) => "toolCall" in each);
           assert.equal(reply.toolCalls.length, calls.length, `step ${step} has its calls`);
           messages.push(reply);
@@ -111,7 +111,7 @@ export const replayingCases: readonly CaseDefinition[] = [
             messages.push({ role: "tool", toolCallId: id, content: step === 0 ? "rain" : "", isError: step === 1 });
           }
         }
-        const answer = throughJson(await wholeOf(client[method](messages, { tools: TOOLS })));
+        const answer = throughJson(await messageOf(client[method](messages, { tools: TOOLS })));
         assert.equal(answer.content, "It rains in both.");
         messages.push(answer, { role: "user", content: "And now?" });
         assert.equal((await client.sendMessage(messages)).content, "Bring a coat.");
@@ -126,7 +126,7 @@ export const replayingCases: readonly CaseDefinition[] = [
         const { client } = await open({ text: "Yes." }, { text: "Yes." });
         const options = needs.includes("toolCalls") ? { tools: TOOLS } : {};
         const messages: Message[] = [...QUESTION, ...turns, { role: "user", content: "Is it?" }];
-        assert.equal((await wholeOf(client.sendMessageStream(messages, options))).content, "Yes.");
+        assert.equal((await messageOf(client.sendMessageStream(messages, options))).content, "Yes.");
         assert.equal((await client.sendMessage(messages, options)).content, "Yes.");
       },
     }),
@@ -153,7 +153,7 @@ export const replayingCases: readonly CaseDefinition[] = [
   },
 ];
 
-async function wholeOf(reply: Promise<MessageStream | AssistantMessage>): Promise<AssistantMessage> {
+async function messageOf(reply: Promise<MessageStream | AssistantMessage>): Promise<AssistantMessage> {
   const settled = await reply;
   return "finalMessage" in settled ? settled.finalMessage() : settled;
 }

@@ -7,7 +7,7 @@ import { endingCases } from "./ending.ts";
 import { failingCases } from "./failing.ts";
 import { inputCases } from "./input.ts";
 import { metricsCases } from "./metrics.ts";
-import { wholeCases } from "./non-streamed.ts";
+import { nonStreamedCases } from "./non-streamed.ts";
 import { openingCases } from "./opening.ts";
 import { readingCases } from "./reading.ts";
 import { replayingCases } from "./replaying.ts";
@@ -22,7 +22,7 @@ const CASES: readonly CaseDefinition[] = [
   ...failingCases,
   ...stoppingCases,
   ...flowingCases,
-  ...wholeCases,
+  ...nonStreamedCases,
   ...replayingCases,
   ...readingCases,
   ...inputCases,

@@ -64,7 +64,9 @@ export async function sendScript(
   await delivery.pause(script.opensAfter);
   if ("refusal" in script) return sendRefusal(script.refusal, wire, delivery);
   const reply = wire.reply(request, script.ending ?? {});
-  return reply.streamed ? sendStreamed(script, reply, delivery, paceMs) : sendWhole(script, reply, delivery, paceMs);
+  return reply.streamed
+    ? sendStreamed(script, reply, delivery, paceMs)
+    : sendNonStreamed(script, reply, delivery, paceMs);
 }
 
 async function sendRefusal(
@@ -112,7 +114,12 @@ async function sendStreamed(
 }
 
 /** Sends a non-streamed reply after a silence as long as the streamed reply takes. */
-async function sendWhole(script: AcceptedScript, reply: WireReply, delivery: Delivery, paceMs: number): Promise<void> {
+async function sendNonStreamed(
+  script: AcceptedScript,
+  reply: WireReply,
+  delivery: Delivery,
+  paceMs: number,
+): Promise<void> {
   const events: ContentEvent[] = [];
   for (const event of eventsOf(script)) {
     switch (event.type) {
@@ -140,7 +147,7 @@ async function sendDocument(
 ): Promise<void> {
   if (ending.type === "hang") return delivery.hang();
   const finish: FinishEvent = ending.type === "finish" ? ending : { type: "finish", finishReason: "stop" };
-  const document = ending.type === "error" ? reply.completeError(ending) : reply.whole(events, finish);
+  const document = ending.type === "error" ? reply.completeError(ending) : reply.complete(events, finish);
   const text = JSON.stringify(document);
   const broken = ending.type === "cut" || ending.type === "reset";
   delivery.head(200, { "content-type": reply.contentType });

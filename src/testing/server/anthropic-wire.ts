@@ -156,7 +156,7 @@ class MessagesReply implements WireReply {
     return sseEvent(errorBody(error), "error");
   }
 
-  whole(events: readonly ContentEvent[], finish: FinishEvent): unknown {
+  complete(events: readonly ContentEvent[], finish: FinishEvent): unknown {
     for (const piece of [...events, finish]) this.write(piece);
     return {
       ...this.#message,

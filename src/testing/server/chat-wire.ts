@@ -95,7 +95,7 @@ class ChatReply implements WireReply {
     return openaiError({ code: "server_error", ...error });
   }
 
-  whole(events: readonly ContentEvent[], finish: FinishEvent): unknown {
+  complete(events: readonly ContentEvent[], finish: FinishEvent): unknown {
     const join = (type: "text" | "reasoning") =>
       events.map((event) => (event.type === type ? event.text : "")).join("");
     const text = join("text");

@@ -98,7 +98,7 @@ class GeminiReply implements WireReply {
     return this.#asEvents ? JSON.stringify(body, undefined, 2) : this.#frame(body) + this.#end();
   }
 
-  whole(events: readonly ContentEvent[], finish: FinishEvent): unknown {
+  complete(events: readonly ContentEvent[], finish: FinishEvent): unknown {
     const parts = events.flatMap((event) => this.#partsOf(event)).reduce(joined, []);
     const closing = this.#closing();
     // A stream ends with an empty part; here its fields are on the text itself.

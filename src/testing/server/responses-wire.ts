@@ -165,7 +165,7 @@ class ResponsesReply implements WireReply {
     );
   }
 
-  whole(events: readonly ContentEvent[], finish: FinishEvent): unknown {
+  complete(events: readonly ContentEvent[], finish: FinishEvent): unknown {
     for (const piece of [...events, finish]) this.write(piece);
     return this.#finished(finish);
   }

@@ -39,7 +39,7 @@ export interface WireReply {
   /** Returns the text of an error inside a stream. */
   writeError(error: ScriptedError): string;
   /** Returns the same reply as one document. */
-  whole(events: readonly ContentEvent[], finish: FinishEvent): unknown;
+  complete(events: readonly ContentEvent[], finish: FinishEvent): unknown;
   /** Returns the document, with status 200, of a non-streamed reply that failed. */
   completeError(error: ScriptedError): unknown;
 }
