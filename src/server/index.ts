@@ -13,6 +13,7 @@ export type {
   WriterState,
 } from "./log.ts";
 export { type MemoryLogOptions, memoryLog } from "./memory-log.ts";
+export { type NodeHandler, type NodeRequest, type NodeResponse, toNode } from "./node-adapter.ts";
 export type {
   AllowedOption,
   Authorize,

@@ -1,0 +1,179 @@
+/** The relay under `node:http`, `node:http2` and Express. Only the types of Node are imported. */
+
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
+
+/** A request of `node:http` or of the compatible API of `node:http2`; Express adds a parsed body and the full address. */
+export type NodeRequest = (IncomingMessage | Http2ServerRequest) & {
+  /** The body, where a middleware has read it. */
+  readonly body?: unknown;
+  /** The address before Express has cut the mount off. */
+  readonly originalUrl?: string;
+};
+
+/** A response of `node:http` or of the compatible API of `node:http2`. */
+export type NodeResponse = ServerResponse | Http2ServerResponse;
+
+/** A handler for `createServer` of `node:http` and `node:http2`, and for `app.use` of Express. */
+export type NodeHandler = (request: NodeRequest, response: NodeResponse, next?: (error: unknown) => void) => void;
+
+/**
+ * Returns a Node handler of a handler of web standards.
+ *
+ * A viewer that leaves aborts `request.signal` and cancels the body. A body that a middleware such as `express.json()` has
+ * parsed is passed on. Each piece is written as it comes; a slow connection is read from slowly.
+ *
+ * @example
+ * ```ts
+ * import { createServer } from "node:http";
+ * import { toNode } from "cloudllm/server";
+ *
+ * createServer(toNode(async () => new Response("Hello"))).listen(0);
+ * ```
+ */
+export function toNode(handle: (request: Request) => Promise<Response>): NodeHandler {
+  return (request, response, next) => {
+    answer(handle, request, response).catch((error: unknown) => {
+      if (response.headersSent)
+        response.destroy(); // never a normal end for half a body
+      else if (next) next(error);
+      else response.writeHead(500).end();
+    });
+  };
+}
+
+async function answer(
+  handle: (request: Request) => Promise<Response>,
+  request: NodeRequest,
+  response: NodeResponse,
+): Promise<void> {
+  const gone = new AbortController();
+  // The request closes as soon as its body is read. The response closes with the connection, or when it is complete.
+  response.on("close", () => {
+    // With HTTP/2, a response counts as finished also when its viewer has left.
+    if (!response.writableEnded || !response.writableFinished) gone.abort();
+  });
+  const asked = webRequestOf(request, gone.signal);
+  if (!asked) {
+    response.writeHead(400).end();
+    return;
+  }
+  const { status, headers, body } = await handle(asked);
+  if (gone.signal.aborted) {
+    await body?.cancel();
+    return;
+  }
+  writeHead(response, status, headers);
+  if (!body || request.method === "HEAD") {
+    await body?.cancel();
+    response.end();
+    return;
+  }
+  await pipe(body, response, gone.signal);
+}
+
+/** Returns `undefined` for a head that no `Request` can have. */
+function webRequestOf(request: NodeRequest, signal: AbortSignal): Request | undefined {
+  const { method = "GET" } = request;
+  const parsedBody = parsedBodyOf(request);
+  try {
+    const headers = new Headers();
+    for (let at = 0; at + 1 < request.rawHeaders.length; at += 2) {
+      const [name = "", value = ""] = request.rawHeaders.slice(at, at + 2);
+      if (!name.startsWith(":")) headers.append(name, value); // of HTTP/2
+    }
+    if (parsedBody !== undefined) {
+      headers.delete("content-length");
+      headers.delete("content-encoding");
+    }
+    const hasBody = method !== "GET" && method !== "HEAD";
+    const init: RequestInit & { duplex: "half" } = { method, headers, signal, duplex: "half" };
+    if (hasBody) init.body = parsedBody ?? bodyOf(request);
+    return new Request(addressOf(request), init);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The host is the client's word: one that would change the path is left out. */
+function addressOf(request: NodeRequest): string {
+  const { socket, headers, originalUrl, url = "/" } = request;
+  const path = originalUrl ?? url;
+  if (!path.startsWith("/")) return URL.canParse(path) ? path : "http://localhost/"; // of a proxy, and `OPTIONS *`
+  const host = headers.host ?? String(headers[":authority"] ?? "");
+  const scheme = "encrypted" in socket && socket.encrypted ? "https" : "http";
+  return `${scheme}://${/^[\w.-]+(?::\d+)?$|^\[[\da-f:.]+\](?::\d+)?$/i.test(host) ? host : "localhost"}${path}`;
+}
+
+/** The body as text, where a middleware has read it: then the stream stays silent for ever. */
+function parsedBodyOf(request: NodeRequest): string | undefined {
+  // Express 4 sets `body` to an empty object also where its parser has read nothing.
+  if (request.body === undefined || !request.readableDidRead) return undefined;
+  if (typeof request.body === "string") return request.body;
+  if (request.body instanceof Uint8Array) return new TextDecoder().decode(request.body);
+  return JSON.stringify(request.body);
+}
+
+/** Reads as far as the reader asks. Cancelled, it stops reading and leaves the connection for the response. */
+function bodyOf(request: NodeRequest): ReadableStream<Uint8Array> {
+  let isOpen = true;
+  return new ReadableStream<Uint8Array>({
+    start(controller) {
+      const finish = (end: () => void) => {
+        if (isOpen) end();
+        isOpen = false;
+      };
+      request.on("data", (bytes: Uint8Array) => {
+        if (!isOpen) return;
+        controller.enqueue(bytes);
+        if ((controller.desiredSize ?? 0) <= 0) request.pause();
+      });
+      request.on("end", () => finish(() => controller.close()));
+      request.on("error", (error) => finish(() => controller.error(error)));
+      request.on("close", () => finish(() => controller.error(new Error("The request was cut."))));
+      request.pause();
+    },
+    pull() {
+      request.resume();
+    },
+    cancel() {
+      isOpen = false;
+    },
+  });
+}
+
+function writeHead(response: NodeResponse, status: number, headers: Headers): void {
+  response.statusCode = status;
+  for (const [name, value] of headers) if (name !== "set-cookie") response.setHeader(name, value);
+  const cookies = headers.getSetCookie();
+  if (cookies.length > 0) response.setHeader("set-cookie", cookies);
+  if ("flushHeaders" in response) response.flushHeaders();
+  else response.writeHead(status);
+}
+
+async function pipe(body: ReadableStream<Uint8Array>, response: NodeResponse, gone: AbortSignal): Promise<void> {
+  const reader = body.getReader();
+  const cancel = () => void reader.cancel().catch(() => undefined);
+  gone.addEventListener("abort", cancel, { once: true });
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (gone.aborted) return;
+    if (done) break;
+    // The overloads of both kinds of response take bytes, but not for the union of them.
+    if (!(response as ServerResponse).write(value)) await drained(response, gone);
+  }
+  gone.removeEventListener("abort", cancel);
+  response.end();
+}
+
+function drained(response: NodeResponse, gone: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = () => {
+      response.off("drain", settle);
+      gone.removeEventListener("abort", settle);
+      resolve();
+    };
+    response.on("drain", settle);
+    gone.addEventListener("abort", settle);
+  });
+}
