@@ -41,4 +41,9 @@ export interface ReplyMetrics {
    * session that runs tools.
    */
   readonly attempts: readonly Attempt[];
+  /**
+   * How often the connection to a relay broke and was made again. Present only on replies of `relayClient`. The reply
+   * itself continued meanwhile, and nothing was sent to the provider again.
+   */
+  readonly reconnects?: number;
 }

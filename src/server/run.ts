@@ -5,7 +5,7 @@ import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage } from "../contract/message.ts";
 import type { ReplyMetrics } from "../contract/metrics.ts";
 import { Fold } from "../stream/fold.ts";
-import type { MessageStream } from "../stream/message-stream.ts";
+import { ALL_PARTS, type MessageStream } from "../stream/message-stream.ts";
 import { sendErrorOf } from "../stream/transfer.ts";
 import { type EntryId, entryId } from "./entry-id.ts";
 import { sizeOfChunks, sizeOfMessage } from "./entry-size.ts";
@@ -299,7 +299,7 @@ export class Run {
   #nothing(attempts: ReplyMetrics["attempts"] = []): AssistantMessage {
     const { provider, model } = this.head;
     const durationMs = this.#parts.now() - this.#startedAt;
-    const fold = new Fold({ provider, model, attempts: [...attempts] });
+    const fold = new Fold({ provider, model, attempts: [...attempts] }, ALL_PARTS);
     return fold.message("stopped", () => ({ durationMs, chunks: 0, longestGapMs: 0, attempts }));
   }
 

@@ -2,16 +2,14 @@
 
 import type { MessageChunk } from "../contract/chunk.ts";
 import type { FinishReason } from "../contract/finish-reason.ts";
-import type { AssistantMessage, Citation, ProviderToolCall, Replay } from "../contract/message.ts";
+import type { AssistantMessage, Citation, ProviderToolCall } from "../contract/message.ts";
 import type { ReplyMetrics } from "../contract/metrics.ts";
 import type { TokenUsage } from "../contract/usage.ts";
-import { exactJsonIfOther } from "../platform/exact-json.ts";
 import { TextBuffer } from "../platform/text-buffer.ts";
-import { estimateTokens } from "../tokens/estimate.ts";
 import { LiveEstimate } from "../tokens/live-estimate.ts";
 import { CallsSoFar } from "./calls-so-far.ts";
-import { estimateMediaTokens, MediaCollector } from "./media-collector.ts";
 import type { ReplyFacts } from "./reply-facts.ts";
+import type { MediaPart, StreamParts } from "./stream-parts.ts";
 
 /**
  * How the reply ended: as its provider ended it, by the caller, or by a failure. `drained`: stopped, and then read to
@@ -22,6 +20,7 @@ export type Ending = "complete" | "stopped" | "drained" | "interrupted" | "runni
 /** Collects the chunks of one reply. */
 export class Fold {
   readonly #facts: ReplyFacts;
+  readonly #parts: StreamParts;
   readonly #content = new TextBuffer();
   readonly #reasoning = new TextBuffer();
   /** Most replies have none. */
@@ -31,14 +30,15 @@ export class Fold {
   readonly #citations: Citation[] = [];
   readonly #providerToolCalls: ProviderToolCall[] = [];
   /** Most replies have none. */
-  #media: MediaCollector | undefined;
+  #media: MediaPart | undefined;
   #unseenTokens = 0;
   /** Of the citations, until another one comes. */
   #shownCitations: readonly Citation[] | undefined;
   #counted: { readonly estimateInput: () => number; readonly tokens: number } | undefined;
 
-  constructor(facts: ReplyFacts) {
+  constructor(facts: ReplyFacts, parts: StreamParts) {
     this.#facts = facts;
+    this.#parts = parts;
   }
 
   add(chunk: MessageChunk): void {
@@ -50,11 +50,11 @@ export class Fold {
         this.#reasoning.add(chunk.reasoning);
         break;
       case "toolCallDelta":
-        this.#calls ??= new CallsSoFar();
+        this.#calls ??= new CallsSoFar(this.#parts);
         this.#calls.begin(chunk.index, chunk.id, chunk.name, chunk.argumentsDelta);
         break;
       case "toolCall":
-        this.#calls ??= new CallsSoFar();
+        this.#calls ??= new CallsSoFar(this.#parts);
         this.#calls.deliver(chunk.toolCall);
         break;
       case "citation": {
@@ -67,7 +67,7 @@ export class Fold {
         this.#providerToolCalls.push(chunk.providerToolCall);
         break;
       case "media":
-        this.#media ??= new MediaCollector();
+        this.#media ??= this.#parts.mediaCollector();
         this.#media.add(chunk);
         break;
       case "rewind":
@@ -89,8 +89,8 @@ export class Fold {
         : chunk.type === "toolCallDelta"
           ? chunk.argumentsDelta
           : chunk.content;
-    const seenTokens = chunk.type === "media" ? Math.ceil(estimateMediaTokens(chunk)) : 0;
-    const tokens = text === "" ? seenTokens : estimateTokens(text);
+    const seenTokens = chunk.type === "media" ? Math.ceil(this.#parts.estimateMediaTokens(chunk)) : 0;
+    const tokens = text === "" ? seenTokens : this.#parts.estimateTokens(text);
     this.#unseenTokens += tokens;
     return tokens;
   }
@@ -140,7 +140,7 @@ export class Fold {
       ...(facts.requestId !== undefined && { requestId: facts.requestId }),
       ...(facts.rateLimits && { rateLimits: facts.rateLimits }),
       ...(facts.replay && {
-        replay: { ...(ending === "running" ? facts.replay : withAllDigits(facts.replay)), ...facts.writer },
+        replay: { ...(ending === "running" ? facts.replay : this.#parts.withAllDigits(facts.replay)), ...facts.writer },
       }),
       ...(facts.raw !== undefined && { raw: facts.raw }),
       ...(ending !== "complete" && ending !== "running" && { interrupted: true as const }),
@@ -153,7 +153,7 @@ export class Fold {
   }
 
   #liveTokens(): number {
-    this.#estimates ??= [new LiveEstimate(this.#content), new LiveEstimate(this.#reasoning)];
+    this.#estimates ??= [this.#content, this.#reasoning].map((text) => new LiveEstimate(text, this.#parts));
     const texts = this.#estimates.reduce((sum, estimate) => sum + estimate.tokens(), 0);
     return Math.round(texts + (this.#calls?.liveTokens ?? 0)) + (this.#media?.tokens ?? 0);
   }
@@ -196,7 +196,7 @@ export class Fold {
 
   #writtenTokens(): number {
     return [this.#content.toString(), this.#reasoning.toString(), ...(this.#calls?.texts() ?? [])].reduce(
-      (sum, text) => sum + estimateTokens(text),
+      (sum, text) => sum + this.#parts.estimateTokens(text),
       this.#media?.tokens ?? 0,
     );
   }
@@ -209,10 +209,4 @@ function numberFrom(estimate: () => number): number {
   } catch {
     return 0;
   }
-}
-
-/** A relayed reply has its JSON already: a copy of its data does not know what was written. */
-function withAllDigits(replay: Replay): Replay {
-  const rawData = replay.rawData ?? exactJsonIfOther(replay.data);
-  return rawData === undefined ? replay : { ...replay, rawData };
 }

@@ -9,8 +9,9 @@ import type { AssistantMessage } from "../contract/message.ts";
 import type { Attempt } from "../contract/metrics.ts";
 import { observeAttempts } from "./attempts-in-flight.ts";
 import { offerAlternative } from "./idle-alternative.ts";
-import { type MessageStream, relayRedactions } from "./message-stream.ts";
+import type { MessageStream } from "./message-stream.ts";
 import type { ReplyFacts } from "./reply-facts.ts";
+import { relayRedactions } from "./reply-stream.ts";
 import { refusalOf, sendErrorOf } from "./transfer.ts";
 
 /** The receiver of a relay's chunks. */

@@ -43,6 +43,8 @@ export interface ReplyFacts extends MessageFacts {
   /** The provider and model that were asked, to be noted in `replay`. */
   readonly writer?: Pick<Replay, "origin" | "account">;
   readonly attempts: Attempt[];
+  /** How often the connection to a relay was made again; absent for every other source. */
+  reconnects?: number;
   /**
    * The provider took the conversation's last turn as the beginning of this reply: the text continues exactly where
    * that turn ends.

@@ -21,8 +21,8 @@ export interface ChunkSource {
    * sink's `flush`, `end` or `fail`, now or later.
    */
   pull(at: number): void;
-  /** Releases the connection at once: no consumer wants more. */
-  close(): void;
+  /** Releases the connection at once: no consumer wants more. `closing` is absent when the chunks cannot be read. */
+  close(closing?: Closing): void;
   /**
    * The caller has stopped, and the rest is read only for its usage: a failure from now on is not retried. `drain`: how
    * far the stream reads, for a source that relays another stream.
@@ -31,6 +31,9 @@ export interface ChunkSource {
   /** Returns the message that the chunks make, with the facts that only the source knows. */
   complete?(message: AssistantMessage): AssistantMessage;
 }
+
+/** How the consumer has ended a reply: by `stop()`, or by leaving its loop. */
+export type Closing = "stopped" | "left";
 
 /** How far `stop({ drain })` reads on for the usage. The first limit that is reached ends the reply. */
 export interface DrainLimits {

@@ -1,7 +1,11 @@
 /** Measures one reply. One clock reading for each read from the wire, none for a chunk. */
 
-import type { Attempt, ReplyMetrics } from "../contract/metrics.ts";
+import type { ReplyMetrics } from "../contract/metrics.ts";
 import type { Clock } from "../platform/clock.ts";
+import type { ReplyFacts } from "./reply-facts.ts";
+
+/** The part of the metrics that the source counts. */
+type Counted = Pick<ReplyFacts, "reconnects"> & Pick<ReplyMetrics, "attempts">;
 
 /** The running clock of one reply. */
 export class Stopwatch {
@@ -39,7 +43,7 @@ export class Stopwatch {
     this.#endedAt ??= this.#now();
   }
 
-  read(attempts: readonly Attempt[], outputTokens: number | undefined): ReplyMetrics {
+  read({ attempts, reconnects }: Counted, outputTokens: number | undefined): ReplyMetrics {
     const end = this.#endedAt ?? this.#now();
     const writingMs = this.#lastAt === this.#firstAt ? 0 : end - (this.#firstAt ?? end);
     // Optional fields last: a literal that begins with a spread and continues with fractions gets a hidden class each
@@ -51,6 +55,7 @@ export class Stopwatch {
       attempts,
       ...(this.#firstAt !== undefined && { timeToFirstChunkMs: this.#firstAt - this.#startedAt }),
       ...(outputTokens && writingMs > 0 && { outputTokensPerSecond: outputTokens / (writingMs / 1000) }),
+      ...(reconnects !== undefined && { reconnects }),
     };
   }
 }

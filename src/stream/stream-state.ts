@@ -8,8 +8,9 @@ import { type Clock, MAX_TIMER_MS } from "../platform/clock.ts";
 import { thrownToCaller } from "./caller-stack.ts";
 import { ChunkQueue, type QueueOwner } from "./chunk-queue.ts";
 import { type Ending, Fold } from "./fold.ts";
-import type { ChunkSource, DrainLimits } from "./source.ts";
+import type { ChunkSource, Closing, DrainLimits } from "./source.ts";
 import { Stopwatch } from "./stopwatch.ts";
+import type { StreamParts } from "./stream-parts.ts";
 import { sendErrorOf } from "./transfer.ts";
 
 /** Receives how a reply ended: the message as far as it came, and the error if it failed. */
@@ -47,9 +48,9 @@ export class StreamState implements QueueOwner {
   /** The reader has been thrown the failure: its next `next()` is the end. */
   #isThrown = false;
 
-  constructor(source: ChunkSource, now: Clock, startedAt: number) {
+  constructor(source: ChunkSource, parts: StreamParts, now: Clock, startedAt: number) {
     this.source = source;
-    this.#fold = new Fold(source.facts);
+    this.#fold = new Fold(source.facts, parts);
     this.#stopwatch = new Stopwatch(now, startedAt);
     this.queue = new ChunkQueue(this, {
       flush: () => this.#flush(),
@@ -87,7 +88,7 @@ export class StreamState implements QueueOwner {
 
   get metrics(): ReplyMetrics {
     if (!this.isRunning) return this.message.metrics;
-    return this.#stopwatch.read(this.source.facts.attempts, this.#fold.outputTokens());
+    return this.#stopwatch.read(this.source.facts, this.#fold.outputTokens());
   }
 
   /** Returns whether a loop may begin to read: it is the first to read. */
@@ -131,15 +132,15 @@ export class StreamState implements QueueOwner {
     }
   }
 
-  stop(): void {
+  stop(closing: Closing = "stopped"): void {
     if (!this.isRunning) return;
-    this.#close();
+    this.#close(closing);
     if (this.isRunning) this.#finish("stopped");
   }
 
   /** Ends the reply, since the consumer leaves; one that is read for its usage is read on. */
   leave(): void {
-    if (this.#mode.status !== "muted") this.stop();
+    if (this.#mode.status !== "muted") this.stop("left");
   }
 
   /** Resolves with the message at the end, whichever reader reads until there; rejects with the failure. */
@@ -195,9 +196,9 @@ export class StreamState implements QueueOwner {
   }
 
   /** Closes the source. One that cannot be closed counts as released. */
-  #close(): void {
+  #close(closing?: Closing): void {
     try {
-      this.source.close();
+      this.source.close(closing);
     } catch {
       // the reply is over: no reader is left
     }
@@ -275,8 +276,9 @@ export class StreamState implements QueueOwner {
   }
 
   #message(ending: Ending): AssistantMessage {
+    const { attempts, reconnects } = this.source.facts;
     const message = this.#fold.message(ending, (tokens) =>
-      this.#stopwatch.read([...this.source.facts.attempts], tokens),
+      this.#stopwatch.read({ attempts: [...attempts], ...(reconnects !== undefined && { reconnects }) }, tokens),
     );
     try {
       return this.source.complete?.(message) ?? message;
