@@ -4,6 +4,7 @@ import type { MessageChunk } from "../contract/chunk.ts";
 import { base64Of } from "../platform/base64.ts";
 import { mapTexts, someText, wordsOf } from "../platform/text-of.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
+import { hasByteList, type Reading, unescaped, withoutByteLists, withoutGaps } from "./text-readings.ts";
 
 /** Shorter than any key. A shorter secret would also remove other text from messages. */
 const MIN_SECRET_LENGTH = 8;
@@ -61,8 +62,9 @@ function isSame(one: Fields, two: Fields): boolean {
 
 /**
  * Returns a function that removes the secrets of a request from text of others: a server may repeat the request. It
- * finds them in upper and lower case, URL-encoded, JSON- and HTML-escaped, in base64 (also as a part of the encoded
- * text) and in hex.
+ * finds them in upper and lower case, URL-encoded, with the escapes of JSON, HTML and shells (also one within the
+ * other), in base64 (of UTF-8 or UTF-16, also as a part of the encoded text, also encoded twice), in hex, and as a list
+ * of bytes.
  * @param fields the caller's fields in addition to the key, which may contain keys of other servers: `providerOptions`
  */
 function redactionOf(headers: Readonly<Record<string, string>>, fields?: unknown): (text: string) => string {
@@ -135,21 +137,39 @@ function spellingsOf(secrets: readonly string[]): readonly Spelling[] {
   ];
 }
 
-/**
- * Returns a secret in base64 and hex. Base64 depends on the place of the secret in the encoded text: three spellings,
- * each without the characters that its neighbours share.
- */
+/** Returns a secret in base64 and hex: of its UTF-8, and of UTF-16 in both orders of bytes. */
 function encodingsOf(secret: string): readonly string[] {
   const bytes = new TextEncoder().encode(secret);
-  const base64 = [0, 1, 2].map((shift) => {
+  const little = Uint8Array.from(unitsOf(secret).flatMap(bytesOf));
+  const big = Uint8Array.from(unitsOf(secret).flatMap((code) => bytesOf(code).reverse()));
+  const base64 = [bytes, little, big].flatMap(base64In);
+  const urlSafe = base64.map((text) => text.replaceAll("+", "-").replaceAll("/", "_"));
+  // Credentials of a registry are base64 in a file that is base64.
+  const twice = base64In(bytes).flatMap((text) => base64In(new TextEncoder().encode(text)));
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return [...base64, ...urlSafe, ...twice, hex, secret.replaceAll(" ", "+")];
+}
+
+function unitsOf(text: string): number[] {
+  return Array.from({ length: text.length }, (_, at) => text.charCodeAt(at));
+}
+
+/** Returns the bytes of a UTF-16 unit, the lower one first. */
+function bytesOf(code: number): number[] {
+  return [code & 0xff, code >> 8];
+}
+
+/**
+ * Returns bytes in base64. It depends on their place in the encoded text: three spellings, each without the characters
+ * that the neighbours share.
+ */
+function base64In(bytes: Uint8Array): readonly string[] {
+  return [0, 1, 2].map((shift) => {
     const shifted = new Uint8Array(bytes.length + shift);
     shifted.set(bytes, shift);
     const from = Math.ceil((shift * 8) / 6);
     return base64Of(shifted).slice(from, Math.floor((shifted.length * 8) / 6));
   });
-  const urlSafe = base64.map((text) => text.replaceAll("+", "-").replaceAll("/", "_"));
-  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  return [...base64, ...urlSafe, hex];
 }
 
 const NOT_ASCII = /[^\0-\x7f]/;
@@ -175,31 +195,21 @@ interface Spelling {
   readonly beginning: string;
 }
 
-/**
- * A text with its escapes read, and the original place of each of its characters. The last place is the text's length.
- */
-interface Reading {
-  readonly text: string;
-  readonly places: (index: number) => number;
-  /** The end of the character before a place. */
-  readonly ends: (index: number) => number;
-}
-
 /** Text without gaps, escapes and letters beyond ASCII has one reading. Names and ids are such text. */
 const PLAIN = /^[\w.:-]*$/;
 
 function withoutSpellings(text: string, spellings: readonly Spelling[]): string {
-  if (PLAIN.test(text)) {
-    const lower = text.toLowerCase();
-    if (!spellings.some(({ beginning }) => lower.includes(beginning))) return text;
+  if (PLAIN.test(text) && !hasByteList(text)) {
+    if (!hasSpelling(text.toLowerCase(), spellings)) return text;
   }
   const found: [from: number, to: number][] = [];
   const same = (index: number) => index;
   let reading: Reading | undefined = { text, places: same, ends: same };
   for (let escapes = 0; reading && escapes <= MAX_ESCAPES; escapes++) {
     found.push(...spellingsIn(reading, spellings));
-    const joined: Reading | undefined = withoutGaps(reading, spellings);
+    const joined: Reading | undefined = withoutGaps(reading, (text) => hasSpelling(lowered(text), spellings));
     if (joined) found.push(...spellingsIn(joined, spellings));
+    for (const bytes of withoutByteLists(reading)) found.push(...spellingsIn(bytes, spellings));
     reading = unescaped(reading);
   }
   if (found.length === 0) return text;
@@ -210,6 +220,10 @@ function withoutSpellings(text: string, spellings: readonly Spelling[]): string 
     done = Math.max(done, to);
   }
   return clean + text.slice(done);
+}
+
+function hasSpelling(lower: string, spellings: readonly Spelling[]): boolean {
+  return spellings.some(({ beginning }) => lower.includes(beginning));
 }
 
 /** Returns the places of the spellings in the text that was read. */
@@ -228,97 +242,14 @@ function spellingsIn({ text, places, ends }: Reading, spellings: readonly Spelli
 }
 
 /**
- * White space and characters without width: lines are wrapped (base64 always is in mails), and words get break points.
- */
-const GAPS = /[\s\p{Default_Ignorable_Code_Point}]+/gu;
-
-/** Returns the text without its gaps, where that shows a spelling. */
-function withoutGaps({ text, places, ends }: Reading, spellings: readonly Spelling[]): Reading | undefined {
-  const joined = text.replace(GAPS, "");
-  if (joined.length === text.length) return undefined;
-  const lower = lowered(joined);
-  if (!spellings.some(({ beginning }) => lower.includes(beginning))) return undefined;
-  const starts: number[] = [];
-  let done = 0;
-  for (const gap of text.matchAll(GAPS)) {
-    for (let at = done; at < gap.index; at++) starts.push(at);
-    done = gap.index + gap[0].length;
-  }
-  for (let at = done; at <= text.length; at++) starts.push(at);
-  const startOf = (index: number) => starts[index] ?? text.length;
-  return { text: joined, places: (index) => places(startOf(index)), ends: (index) => ends(startOf(index - 1) + 1) };
-}
-
-const ESCAPE =
-  /%(?:u00)?([\da-f]{2})|\\u\{?([\da-f]{2,4})\}?|\\x([\da-f]{2})|&#x([\da-f]{1,5});?|&#(\d{1,6});?|\\(["'\\/])|&(\w{2,8});/gi;
-const BEGINS_ESCAPE = /[%\\&]/;
-/**
- * Names of characters that may occur in keys and base64. @see
- * https://html.spec.whatwg.org/multipage/named-characters.html
- */
-const ENTITIES: ReadonlyMap<string, string> = new Map(
-  Object.entries({
-    amp: "&",
-    lt: "<",
-    gt: ">",
-    quot: '"',
-    apos: "'",
-    sol: "/",
-    bsol: "\\",
-    plus: "+",
-    equals: "=",
-    lowbar: "_",
-    period: ".",
-    colon: ":",
-    semi: ";",
-    comma: ",",
-    excl: "!",
-    num: "#",
-    dollar: "$",
-    percnt: "%",
-    commat: "@",
-    ast: "*",
-  }),
-);
-
-/** Returns the text with one layer of escapes read; `undefined` where there is none. */
-function unescaped({ text, places, ends }: Reading): Reading | undefined {
-  if (!BEGINS_ESCAPE.test(text)) return undefined;
-  const starts: number[] = [];
-  let read = "";
-  let done = 0;
-  for (const match of text.matchAll(ESCAPE)) {
-    const [sequence, percent, unicode, hex, hexEntity, entity, quoted, named] = match;
-    for (let at = done; at < match.index; at++) starts.push(at);
-    read += text.slice(done, match.index);
-    const code = percent ?? unicode ?? hex ?? hexEntity;
-    const character =
-      quoted ??
-      (named === undefined
-        ? String.fromCharCode(code ? Number.parseInt(code, 16) : Number(entity))
-        : (ENTITIES.get(named.toLowerCase()) ?? sequence));
-    starts.push(match.index);
-    read += character;
-    done = match.index + sequence.length;
-  }
-  if (done === 0) return undefined;
-  for (let at = done; at <= text.length; at++) starts.push(at);
-  const startOf = (index: number) => starts[index] ?? text.length;
-  return {
-    text: read + text.slice(done),
-    places: (index) => places(startOf(index)),
-    ends: (index) => ends(startOf(index)),
-  };
-}
-
-/**
- * Redacts the names that a provider gives to its reply and to the tools in it. It reads a chunk's type, and no other
- * text.
+ * Redacts the names and ids that a provider gives to its reply and to the calls in it. It reads a chunk's type, and no
+ * other text.
  */
 export class NameRedaction {
   readonly #redact: (text: string) => string;
   /** The last names, redacted: most reads bring the same names. */
   readonly #seen: { model?: string; id?: string; rawFinishReason?: string } = {};
+  #lastCall: { readonly id: string; readonly clean: string } | undefined;
   #foundAny = false;
 
   constructor(redact: (text: string) => string) {
@@ -369,9 +300,19 @@ export class NameRedaction {
     }
   }
 
-  #named<Named extends { readonly name: string }>(value: Named): Named {
+  #named<Named extends { readonly name: string; readonly id?: string | undefined }>(value: Named): Named {
     const name = this.#redact(value.name);
-    return name === value.name ? value : { ...value, name };
+    const id = this.#idOf(value.id);
+    return name === value.name && id === value.id ? value : { ...value, name, ...(id !== undefined && { id }) };
+  }
+
+  /** Redacts the id of a call, which all its pieces have. */
+  #idOf(id: string | undefined): string | undefined {
+    if (id === undefined) return undefined;
+    if (this.#lastCall?.id === id) return this.#lastCall.clean;
+    const clean = this.#redact(id);
+    this.#lastCall = { id, clean };
+    return clean;
   }
 }
 

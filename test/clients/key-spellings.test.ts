@@ -43,20 +43,55 @@ const SPELLINGS: readonly (readonly [string, (key: string) => string])[] = [
     "escaped as HTML, by names",
     (key) => key.replaceAll("&", "&amp;").replaceAll("/", "&sol;").replaceAll("+", "&plus;"),
   ],
+  ["escaped as HTML, then as JSON", (key) => JSON.stringify(key.replaceAll("&", "&amp;").replaceAll('"', "&quot;"))],
+  ["escaped as JSON in JSON in JSON", (key) => JSON.stringify(JSON.stringify(JSON.stringify(key)))],
+  ["URL-encoded, then escaped as JSON", (key) => JSON.stringify({ url: `?key=${encodeURIComponent(key)}` })],
+  ["with the octal escapes of a shell", (key) => each(key, (code) => `\\${code.toString(8).padStart(3, "0")}`)],
+  ["with the escapes of Python", (key) => each(key, (code) => `\\x${hex(code, 2)}`)],
+  ["in base64 with escaped line breaks", (key) => bytes(key).toString("base64").replace(/.{20}/g, "$&\\n")],
+  ["in base64, URL-encoded after", (key) => encodeURIComponent(bytes(`me:${key}`).toString("base64"))],
+  ["in base64 of UTF-16", (key) => Buffer.from(key, "utf16le").toString("base64")],
+  ["in base64 of UTF-16 behind a name", (key) => Buffer.from(`me:${key}`, "utf16le").toString("base64")],
+  ["in base64 of UTF-16, big end first", (key) => Buffer.from(key, "utf16le").swap16().toString("base64")],
+  ["in base64 of base64", (key) => btoa(btoa(key))],
+  ["in base64 of base64 behind a name", (key) => btoa(`{"auth":"${btoa(`me:${key}`)}"}`)],
   ["in hex", (key) => bytes(key).toString("hex")],
+  ["in hex with blanks", (key) => bytes(key).toString("hex").replace(/../g, "$& ")],
+  [
+    "in hex with colons",
+    (key) =>
+      bytes(key)
+        .toString("hex")
+        .replace(/..(?=.)/g, "$&:"),
+  ],
+  ["in hex as in C", (key) => [...bytes(key)].map((byte) => `0x${hex(byte, 2)}`).join(", ")],
+  ["as a buffer in JSON", (key) => JSON.stringify(bytes(key))],
+  ["as a buffer in JSON, in lines", (key) => JSON.stringify(bytes(key), null, 4)],
+  ["as a buffer that is printed", (key) => inspect(bytes(key))],
+  ["as an array of bytes that is printed", (key) => inspect(new Uint8Array(bytes(key)), { maxArrayLength: 99 })],
   ["cut", (key) => key.slice(0, 20)],
   ["but for its beginning", (key) => key.slice(8)],
 ];
+
+const beginnings = new Map<string, readonly string[]>();
+
+/** Most of each spelling, in small letters. */
+function beginningsOf(secret: string): readonly string[] {
+  const known = beginnings.get(secret);
+  if (known) return known;
+  const all = SPELLINGS.map(([, spell]) => spell(secret).toLowerCase());
+  const most = all.map((spelled) => spelled.slice(0, Math.ceil(spelled.length * 0.7)));
+  beginnings.set(secret, most);
+  return most;
+}
 
 /** Whether any spelling of the key, or half of one, can be read in it. */
 function leaks(shown: string, secret = KEY): boolean {
   let reading = shown;
   for (let layer = 0; layer < 5; layer++) {
     const lower = reading.toLowerCase();
-    for (const [, spell] of SPELLINGS) {
-      const spelled = spell(secret).toLowerCase();
-      if (lower.includes(spelled.slice(0, Math.ceil(spelled.length * 0.7)))) return true;
-    }
+    if (beginningsOf(secret).some((beginning) => lower.includes(beginning))) return true;
+    if (!/[\\%&]/.test(reading)) return false;
     reading = reading
       .replace(/\\u([\da-f]{4})|%([\da-f]{2})|&#x([\da-f]{2});/gi, (_all, a, b, c) =>
         String.fromCharCode(Number.parseInt(a ?? b ?? c, 16)),
@@ -87,6 +122,9 @@ const sse = (...events: object[]) => events.map((event) => `data: ${JSON.stringi
 const typed = (...events: { type: string }[]) =>
   events.map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`).join("");
 
+/** As a header may hold it. */
+const inHeader = (text: string) => text.replace(/[^\x20-\x7e]+/g, " ").trim();
+
 /** Places of the four protocols. A place answers with the echo; the call ends well or fails. */
 const PLACES: readonly (readonly [string, (echo: string) => FetchLike])[] = [
   ["an error's message", (echo) => answering(401, JSON.stringify({ error: { message: `bad key ${echo}.` } }), json)],
@@ -96,8 +134,61 @@ const PLACES: readonly (readonly [string, (echo: string) => FetchLike])[] = [
   ],
   ["a web page", (echo) => answering(502, `<html>${echo}</html>`, { "content-type": "text/html" })],
   ["a page at 200", (echo) => answering(200, `<html>${echo}</html>`, { "content-type": "text/html" })],
-  ["the request's id", (echo) => answering(403, "{}", { ...json, "x-request-id": echo.replace(/[^\x20-\x7e]/g, "") })],
-  ["a redirect", (echo) => answering(307, "", { location: `https://example.com/${echo}` })],
+  ["the request's id", (echo) => answering(403, "{}", { ...json, "x-request-id": inHeader(echo) })],
+  [
+    "the status text",
+    (echo) => async () => new Response("{}", { status: 400, statusText: inHeader(echo), headers: json }),
+  ],
+  [
+    "the headers of a refusal",
+    (echo) =>
+      answering(429, "{}", {
+        "content-type": `application/json; charset=${inHeader(echo)}`,
+        "retry-after": inHeader(echo),
+        "request-id": inHeader(echo),
+        "x-ratelimit-remaining-requests": inHeader(echo),
+        "x-ratelimit-reset-requests": inHeader(echo),
+        "set-cookie": `session=${inHeader(echo)}; path=/`,
+        "www-authenticate": `Bearer realm="${inHeader(echo)}"`,
+        server: inHeader(echo),
+      }),
+  ],
+  [
+    "the headers of an answer that is no reply",
+    (echo) => answering(200, "", { ...json, "x-request-id": inHeader(echo), "retry-after": inHeader(echo) }),
+  ],
+  [
+    "every field of an error",
+    (echo) => {
+      const fields = { message: echo, type: echo, code: echo, param: echo, status: echo, event_id: echo };
+      const details = [{ "@type": echo, reason: echo, metadata: { service: echo, quotaMetric: echo } }];
+      const error = { ...fields, details, metadata: { raw: echo, provider_name: echo } };
+      return answering(
+        422,
+        JSON.stringify({ type: "error", error, detail: echo, message: echo, request_id: echo }),
+        json,
+      );
+    },
+  ],
+  ["an error that is a text", (echo) => answering(400, JSON.stringify({ error: echo }), json)],
+  ["an error in a list", (echo) => answering(400, JSON.stringify([{ error: { message: echo, status: echo } }]), json)],
+  [
+    "the reasons of a validation",
+    (echo) =>
+      answering(422, JSON.stringify({ detail: [{ loc: ["body", echo], msg: echo, input: { key: echo } }] }), json),
+  ],
+  ["an error inside 200", (echo) => answering(200, JSON.stringify({ error: { message: echo, code: echo } }), json)],
+  ["a bare text", (echo) => answering(503, echo, { "content-type": "text/plain" })],
+  [
+    "an error event, its name and its id",
+    (echo) =>
+      answering(
+        200,
+        `id: ${echo}\nevent: error\ndata: ${JSON.stringify({ type: "error", error: { message: echo, type: echo } })}\n\n`,
+      ),
+  ],
+  ["the text of an error event", (echo) => answering(200, `event: error\ndata: ${echo.replace(/[\r\n]+/g, " ")}\n\n`)],
+  ["a redirect", (echo) => answering(307, "", { location: `https://example.com/${inHeader(echo)}` })],
   ["an event that is not JSON", (echo) => answering(200, `data: {"${echo}\n\n`)],
   ["an error inside the stream", (echo) => answering(200, sse({ error: { message: echo } }))],
 ];
@@ -114,7 +205,7 @@ const CHAT_PLACES: typeof PLACES = [
             id: echo,
             model: echo,
             choices: [
-              { index: 0, delta: { tool_calls: [{ index: 0, id: "c", function: { name: echo, arguments: "{}" } }] } },
+              { index: 0, delta: { tool_calls: [{ index: 0, id: echo, function: { name: echo, arguments: "{}" } }] } },
             ],
           },
           { id: echo, model: echo, choices: [{ index: 0, delta: {}, finish_reason: echo }] },
@@ -192,7 +283,7 @@ const CLIENTS: readonly (readonly [string, (fetch: FetchLike) => CompatibleClien
               {
                 type: "response.output_item.done",
                 output_index: 0,
-                item: { type: "function_call", call_id: "c", name: echo, arguments: "{}" },
+                item: { type: "function_call", call_id: echo, name: echo, arguments: "{}" },
               } as { type: string },
               { type: "response.completed", response: { id: echo, model: echo, status: "completed", output: [] } } as {
                 type: string;
