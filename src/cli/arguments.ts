@@ -2,6 +2,7 @@
 
 import { parseArgs } from "node:util";
 import { CommandError } from "./command-error.ts";
+import { parseFault } from "./parse-fault.ts";
 import { isProviderName, PROVIDER_NAMES, type ProviderName } from "./providers.ts";
 import { BUILT_IN, type Settings } from "./settings.ts";
 
@@ -23,6 +24,7 @@ const OPTIONS = {
   provider: { type: "string", short: "p" },
   model: { type: "string", short: "m" },
   "base-url": { type: "string" },
+  "allow-insecure-http": { type: "boolean" },
   system: { type: "string", short: "s" },
   "max-tokens": { type: "string" },
   temperature: { type: "string", short: "t" },
@@ -84,8 +86,10 @@ function parsed(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true, tokens: true });
   } catch (error) {
+    const lenient = { args: [...args], options: OPTIONS, allowPositionals: true, strict: false, tokens: true } as const;
     const message = error instanceof Error ? error.message : String(error);
-    throw new CommandError(`${message.replace(/\.?$/, ".")} See cloudllm --help.`, 2);
+    const fault = parseFault(parseArgs(lenient).tokens, OPTIONS) ?? message.replace(/\.?$/, ".");
+    throw new CommandError(`${fault} See cloudllm --help.`, 2, error);
   }
 }
 
@@ -107,6 +111,7 @@ function settingsOf(values: Values): Settings {
     ...(provider !== undefined && { provider: providerOf(provider) }),
     ...(model !== undefined && { model }),
     ...(baseUrl !== undefined && { baseUrl }),
+    ...(values["allow-insecure-http"] && { allowInsecureHttp: true as const }),
     ...(system !== undefined && { system }),
     ...(maxTokens !== undefined && { maxOutputTokens: integerOf("--max-tokens", maxTokens) }),
     ...(temperature !== undefined && {

@@ -62,7 +62,12 @@ async function choiceOf(
     provider.create({ ...optionsOf(model, provider, settings, baseUrl, env), ...(reasoning && { reasoning }) });
   create("not known yet"); // refuses invalid options before any request
   const asks = provider.defaultModel === undefined && address !== undefined;
-  const models = () => listModels(address ?? "", keyOf(provider, env) ?? ownKeyOf(provider, env));
+  const models = () => {
+    const apiKey = keyOf(provider, env) ?? ownKeyOf(provider, env);
+    // The client refuses to send the key to this address in clear; the list of models gets it as well.
+    provider.create({ ...optionsOf("not known yet", provider, settings, baseUrl, env), ...(apiKey && { apiKey }) });
+    return listModels(address ?? "", apiKey);
+  };
   const model = settings.model ?? provider.defaultModel ?? (await models())[0];
   if (model === undefined) {
     throw new CommandError(`The server at ${address} has no model yet. Load one there, or name one with --model.`, 1);
@@ -79,12 +84,13 @@ function optionsOf(
   baseUrl: string | undefined,
   env: NodeJS.ProcessEnv,
 ): ClientOptions {
-  const { maxOutputTokens, temperature, timeoutMs } = settings;
+  const { allowInsecureHttp, maxOutputTokens, temperature, timeoutMs } = settings;
   const apiKey = keyOf(provider, env) === undefined ? ownKeyOf(provider, env) : undefined;
   return {
     model,
     ...(baseUrl !== undefined && { baseUrl }),
     ...(apiKey !== undefined && { apiKey }),
+    ...(allowInsecureHttp && { allowInsecureHttp }),
     ...(maxOutputTokens !== undefined && { maxOutputTokens }),
     ...(temperature !== undefined && { temperature }),
     ...(timeoutMs !== undefined && { timeouts: allOf(timeoutMs) }),

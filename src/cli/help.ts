@@ -21,6 +21,9 @@ Options:
       --base-url URL     any server that speaks OpenAI's protocol, such as
                          http://localhost:9000/v1; its key, if it needs one, is
                          CLOUDLLM_API_KEY
+      --allow-insecure-http
+                         send the key also over http to a public host, where
+                         others on the way can read it
   -s, --system TEXT      instructions for the whole conversation
       --max-tokens N     most tokens to write, thinking included
   -t, --temperature N    0 to 2

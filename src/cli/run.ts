@@ -8,6 +8,7 @@ import { ask } from "./commands/ask.ts";
 import { chat } from "./commands/chat.ts";
 import { compare } from "./commands/compare.ts";
 import { listSessions } from "./commands/sessions.ts";
+import { withFlags } from "./flags.ts";
 import { HELP } from "./help.ts";
 import { LOCAL_SERVERS } from "./local-servers.ts";
 import { questionOf } from "./question.ts";
@@ -38,7 +39,7 @@ export async function run(args: readonly string[], streams: ProcessStreams, env:
 
 function linesOf(error: unknown): readonly string[] {
   if (error instanceof CommandError) return error.lines;
-  return [error instanceof Error ? error.message : String(error)];
+  return [withFlags(error instanceof Error ? error.message : String(error))];
 }
 
 function understood(args: readonly string[]): Command | CommandError {
@@ -83,7 +84,7 @@ async function choiceOf(settings: Settings, env: NodeJS.ProcessEnv, terminal: Te
     return choice;
   } catch (error) {
     // Clients refuse invalid options, which came from the command line, with a TypeError.
-    if (error instanceof TypeError) throw new CommandError(error.message, 2);
+    if (error instanceof TypeError) throw new CommandError(withFlags(error.message), 2);
     throw error;
   }
 }

@@ -10,6 +10,8 @@ export interface Settings {
   readonly provider?: ProviderName | typeof BUILT_IN;
   readonly model?: string;
   readonly baseUrl?: string;
+  /** Sends the key also over `http:` to a host outside of the user's own network. */
+  readonly allowInsecureHttp?: true;
   readonly system?: string;
   readonly maxOutputTokens?: number;
   readonly temperature?: number;

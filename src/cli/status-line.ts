@@ -2,6 +2,7 @@
 
 import type { AssistantMessage, FinishReason, SendError } from "../index.ts";
 import { replyCostOf } from "./cost.ts";
+import { withFlags } from "./flags.ts";
 import { quoted } from "./one-line.ts";
 
 /** The endings that deserve a word. Absent: the model was done. */
@@ -57,7 +58,7 @@ export async function statusOf(message: AssistantMessage): Promise<string> {
 
 /** Returns a failure in one line. */
 export function failureLineOf({ message }: SendError): string {
-  return `cloudllm: ${quoted(message, MAX_MESSAGE)}`;
+  return `cloudllm: ${quoted(withFlags(message), MAX_MESSAGE)}`;
 }
 
 /** `0.41 s`, `12.3 s`, `2 min 5 s`. */

@@ -169,6 +169,7 @@ describe("failures are one line on stderr and an exit code", () => {
 
   test.each([
     ["an unknown option", ["--frob"], "Unknown option '--frob'"],
+    ["a misspelled option", ["--modle", "m", "x"], "Unknown option '--modle'. Did you mean --model?"],
     ["no question at all", [], "There is no question."],
     ["an address that is none", ["--base-url", "localhost:80", "x"], "http or https URL"],
     ["a file that is not there", ["--env", join(folder, "missing"), "x"], "--env: ENOENT"],
@@ -178,6 +179,26 @@ describe("failures are one line on stderr and an exit code", () => {
     expect(stderr).toMatch(/^cloudllm: .+\n$/);
     expect(stderr).toContain(message);
     expect(code).toBe(2);
+  });
+});
+
+describe("a key over http to a public host", () => {
+  const args = ["--base-url", "http://llm.example.invalid/v1", "-m", "m", "x"];
+  const env = { CLOUDLLM_API_KEY: "sk-0123456789" };
+
+  test.each([
+    ["at once", args, env, 2],
+    ["at the first message", ["-p", "openai", ...args], { OPENAI_API_KEY: "sk-0123456789" }, 1],
+  ])("is refused %s, with the flag that allows it", async (_when, args, env, exit) => {
+    const { stdout, stderr, code } = await command(args, { env });
+    expect([stdout, code]).toEqual(["", exit]);
+    expect(stderr).toMatch(/readable on the way.* set --allow-insecure-http\.\n$/);
+    expect(stderr).not.toContain("allowInsecureHttp");
+  });
+
+  test("goes out with --allow-insecure-http", async () => {
+    const { stderr } = await command(["--allow-insecure-http", "--timeout", "5", ...args], { env });
+    expect(stderr).not.toContain("readable on the way"); // there is no such host
   });
 });
 

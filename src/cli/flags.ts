@@ -1,0 +1,10 @@
+/** The options of clients by their names on the command line: messages of clients name them as code does. */
+
+const FLAGS: Readonly<Record<string, string>> = {
+  "`allowInsecureHttp: true`": "--allow-insecure-http",
+};
+
+/** Returns a client's message with the names that its options have on the command line. */
+export function withFlags(message: string): string {
+  return Object.entries(FLAGS).reduce((text, [option, flag]) => text.replaceAll(option, flag), message);
+}
