@@ -50,13 +50,16 @@ const WAITING = [
  */
 export function anyWaits(items: Iterable<Item>): boolean {
   const waiting: Item[] = [];
-  /** Ids of what is answered, by the type of the answer. */
-  const answered = new Map<string, Set<unknown>>();
+  /** Ids of what is answered, by the type of the answer; most replies hold none. */
+  let answered: Map<string, Set<unknown>> | undefined;
   for (const item of items) {
     const type = wordsOf(item.type);
-    if (type.endsWith("_output")) answered.set(type, (answered.get(type) ?? new Set()).add(item.call_id));
+    if (type.endsWith("_output")) {
+      answered ??= new Map();
+      answered.set(type, (answered.get(type) ?? new Set()).add(item.call_id));
+    }
     if (!WAITING.includes(type) || item.execution === "server") continue;
     if (type !== "tool_search_call" || item.execution === "client") waiting.push(item);
   }
-  return waiting.some(({ type, call_id }) => !answered.get(`${wordsOf(type)}_output`)?.has(call_id));
+  return waiting.some(({ type, call_id }) => !answered?.get(`${wordsOf(type)}_output`)?.has(call_id));
 }

@@ -42,15 +42,17 @@ export class ResponsesDecoder implements Decoder {
   readonly #model: string;
   readonly #numbers = new NumberSequence();
   readonly #texts = new ResponsesTexts(this.#numbers);
-  readonly #media = new ResponsesMedia();
+  /** Most replies have none. */
+  #anyMedia: ResponsesMedia | undefined;
   #lastPart: { readonly at: number; readonly index: number; readonly place: TextPlace } = {
     at: 0,
     index: 0,
     place: "0.0",
   };
-  readonly #calls: ResponsesCalls;
+  /** Most replies have none. */
+  #anyCalls: ResponsesCalls | undefined;
   readonly #items = new KeptItems();
-  readonly #placed = (item: ResponseItem): ResponseItem => this.#media.placed(item);
+  readonly #placed = (item: ResponseItem): ResponseItem => this.#anyMedia?.placed(item) ?? item;
   readonly #places = new ItemPlaces();
   readonly #queries: string[] = [];
   #searches = 0;
@@ -61,7 +63,16 @@ export class ResponsesDecoder implements Decoder {
     this.#facts = facts;
     this.#dialect = dialect;
     this.#model = facts.model;
-    this.#calls = new ResponsesCalls(facts, () => this.#keep(this.#items.listedSoFar(this.#placed)));
+  }
+
+  get #calls(): ResponsesCalls {
+    this.#anyCalls ??= new ResponsesCalls(this.#facts, () => this.#keep(this.#items.listedSoFar(this.#placed)));
+    return this.#anyCalls;
+  }
+
+  get #media(): ResponsesMedia {
+    this.#anyMedia ??= new ResponsesMedia();
+    return this.#anyMedia;
   }
 
   push(event: object, type: string, chunks: MessageChunk[]): boolean {
@@ -173,10 +184,10 @@ export class ResponsesDecoder implements Decoder {
     this.#close(response, chunks);
   }
 
-  #readResponse({ usage, service_tier, tool_usage, ...named }: WireResponse): void {
-    const id = nameIn(named.id);
-    if (id !== undefined && this.#facts.id === undefined) this.#facts.id = id;
-    this.#facts.model = nameIn(named.model) ?? this.#facts.model;
+  #readResponse({ id, model, usage, service_tier, tool_usage }: WireResponse): void {
+    const name = nameIn(id);
+    if (name !== undefined && this.#facts.id === undefined) this.#facts.id = name;
+    this.#facts.model = nameIn(model) ?? this.#facts.model;
     // The first event holds the requested tier (such as `auto`), the last one the actual tier.
     if (typeof service_tier === "string") this.#facts.serviceTier = service_tier;
     const read = responsesUsageOf(usage, this.#facts.serviceTier, tool_usage);
@@ -221,7 +232,8 @@ export class ResponsesDecoder implements Decoder {
       const place = `${at}.${index}` as const;
       this.#completePart(place, part, chunks);
       addLogprobs(this.#facts, part?.logprobs);
-      if (part) this.#media.readPart(place, { ...part }, chunks);
+      // A part of text, as nearly every part is, holds no image and no sound.
+      if (part && part.type !== "output_text") this.#media.readPart(place, { ...part }, chunks);
       for (const annotation of listIn(part?.annotations))
         if (annotation) this.#texts.cite(place, annotation, true, chunks);
     }
@@ -264,7 +276,7 @@ export class ResponsesDecoder implements Decoder {
     if (raw !== undefined) facts.rawFinishReason = raw;
     const broken = status === "completed" || finishReasonOf(raw) ? undefined : brokenOffError(raw);
     if (broken) throw broken;
-    this.#calls.close(status, chunks);
+    this.#anyCalls?.close(status, chunks);
     this.#texts.citeAll(listIn(response.citations), chunks);
     if (this.#texts.difference === "lost") throw lostTextError();
     facts.finishReason = this.#finishReason(status, raw);
@@ -286,11 +298,14 @@ export class ResponsesDecoder implements Decoder {
   #readOutput(output: readonly Nullable<WireItem>[], chunks: MessageChunk[]): void {
     const anyItem = this.#items.size > 0;
     const anyText = this.#texts.anyVisible;
-    const called = countsOf(this.#calls.endedIds);
-    const begun = this.#calls.openPlaces();
+    // Of the calls that came in events; made for the first call that the response holds.
+    let called: Map<string, number> | undefined;
+    let begun: ReadonlyMap<string, number[]> | undefined;
     for (const [place, item] of output.entries()) {
       if (!item) continue;
       if (this.#isCallersCall(item)) {
+        called ??= countsOf(this.#calls.endedIds);
+        begun ??= this.#calls.openPlaces();
         const id = item.call_id ?? "";
         const known = called.get(id) ?? 0;
         if (known > 0) called.set(id, known - 1);
@@ -320,7 +335,7 @@ export class ResponsesDecoder implements Decoder {
     if (status === "incomplete") return finishReasonOf(raw) ?? "unknown";
     // A server that drops pieces still reports `completed`.
     if (status !== "completed" || this.#texts.difference) return "unknown";
-    if (this.#calls.anyComplete || anyWaits(this.#items.values())) return "toolCalls";
+    if (this.#anyCalls?.anyComplete || anyWaits(this.#items.values())) return "toolCalls";
     return this.#refused ? "refusal" : "stop";
   }
 }
@@ -331,7 +346,8 @@ export class ResponsesDecoder implements Decoder {
  */
 function ended(response: WireResponse, type: string): WireResponse {
   const named = /^response\.(completed|incomplete|failed)$/.exec(type)?.[1];
-  return { ...response, status: named === "failed" ? named : (response.status ?? named) };
+  const status = named === "failed" ? named : (response.status ?? named);
+  return status === response.status ? response : { ...response, status };
 }
 
 const thoughtAt = (at: number, { content_index }: WireEvent): TextPlace => `${at}.r${content_index ?? 0}`;

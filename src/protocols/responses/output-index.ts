@@ -17,13 +17,13 @@ interface PlacedItem {
 
 /** The items that came at one number. */
 interface ItemsAtNumber {
-  latest: PlacedItem | undefined;
-  /** The latest under each id. */
-  readonly byId: Map<unknown, PlacedItem>;
+  latest: PlacedItem;
+  /** The latest under each id, once there are two items. */
+  byId: Map<unknown, PlacedItem> | undefined;
   /** The items that have not ended. */
   readonly open: PlacedItem[];
   /** The ended items by their last event in JSON. The JSON is built only when it is needed: an image is long. */
-  readonly ended: Map<string, PlacedItem>;
+  ended: Map<string, PlacedItem> | undefined;
   readonly justEnded: (readonly [ResponseItem, PlacedItem])[];
 }
 
@@ -35,8 +35,8 @@ const FIRST_SPARE = 1_000_000;
  * are used only if the number is absent, or if two items share one.
  */
 export class ItemPlaces {
-  /** The numbers of items that came without one, by their ids. */
-  readonly #numberOf = new Map<unknown, number>();
+  /** The numbers of items that came without one, by their ids. Most items have one. */
+  #numberOf: Map<unknown, number> | undefined;
   readonly #items = new Map<number, ItemsAtNumber>();
   #latest = -1;
   #spare = FIRST_SPARE;
@@ -46,33 +46,32 @@ export class ItemPlaces {
     if (event.item) return this.#itemOf(number, event.item, type).place;
     const items = this.#items.get(number);
     const { item_id: id } = event;
-    return ((id && items?.byId.get(id)) || items?.latest)?.place ?? number;
+    return ((id && items?.byId?.get(id)) || items?.latest)?.place ?? number;
   }
 
   #number({ output_index: index, item_id, item }: PlacedEvent, type: string): number {
     if (typeof index === "number") return index;
     if (typeof index === "string" && /^\d+$/.test(index)) return Number(index);
     const id = item_id ?? item?.id;
-    const known = this.#numberOf.get(id);
+    const known = this.#numberOf?.get(id);
     if (known !== undefined) return known;
     const hasEnded = this.#items.get(this.#latest)?.open.length === 0;
     const isOther = type === "response.output_item.added" || ((item || id) && hasEnded);
     if (isOther || this.#latest < 0) this.#latest++;
-    if (id) this.#numberOf.set(id, this.#latest);
+    if (id) {
+      this.#numberOf ??= new Map();
+      this.#numberOf.set(id, this.#latest);
+    }
     return this.#latest;
   }
 
   /** Returns the item that begins or ends: an open one, a repeated one, or a new one. */
   #itemOf(number: number, item: ResponseItem, type: string): PlacedItem {
-    let items = this.#items.get(number);
-    if (!items) {
-      items = { latest: undefined, byId: new Map(), open: [], ended: new Map(), justEnded: [] };
-      this.#items.set(number, items);
-    }
     const { id, call_id: callId } = item;
+    const items = this.#items.get(number) ?? this.#begin(number, item);
     const { open } = items;
     const same = open.find((one) => one.id === id && one.callId === callId);
-    if (type !== "response.output_item.done") return same ?? this.#add(items, number, item);
+    if (type !== "response.output_item.done") return same ?? this.#add(items, item);
     const again = same ? undefined : endedWith(items, item);
     if (again) return again;
     const found =
@@ -80,23 +79,36 @@ export class ItemPlaces {
       open.find((one) => callId && one.callId === callId) ??
       open.find((one) => id && one.id === id && !(callId && one.callId)) ??
       open.find((one) => !(callId && one.callId)) ??
-      this.#add(items, number, item);
+      this.#add(items, item);
     open.splice(open.indexOf(found), 1);
     items.justEnded.push([item, found]);
     return found;
   }
 
-  #add(items: ItemsAtNumber, number: number, { id, call_id: callId }: ResponseItem): PlacedItem {
-    const item = { place: items.latest ? this.#spare++ : number, id, callId };
-    items.latest = item;
+  /** Notes the first item at a number. */
+  #begin(number: number, { id, call_id: callId }: ResponseItem): ItemsAtNumber {
+    const first = { place: number, id, callId };
+    const items = { latest: first, byId: undefined, open: [first], ended: undefined, justEnded: [] };
+    this.#items.set(number, items);
+    return items;
+  }
+
+  /** Notes another item at the same number. */
+  #add(items: ItemsAtNumber, { id, call_id: callId }: ResponseItem): PlacedItem {
+    const item = { place: this.#spare++, id, callId };
+    items.byId ??= new Map([[items.latest.id, items.latest]]);
     items.byId.set(id, item);
+    items.latest = item;
     items.open.push(item);
     return item;
   }
 }
 
 /** Returns the item that ended with the same event. */
-function endedWith({ ended, justEnded }: ItemsAtNumber, item: ResponseItem): PlacedItem | undefined {
-  for (const [earlier, place] of justEnded.splice(0)) ended.set(JSON.stringify(earlier), place);
-  return ended.size === 0 ? undefined : ended.get(JSON.stringify(item));
+function endedWith(items: ItemsAtNumber, item: ResponseItem): PlacedItem | undefined {
+  for (const [earlier, place] of items.justEnded.splice(0)) {
+    items.ended ??= new Map();
+    items.ended.set(JSON.stringify(earlier), place);
+  }
+  return items.ended?.get(JSON.stringify(item));
 }

@@ -25,15 +25,15 @@ interface OpenText {
   positions: TextPositions | undefined;
   /** Its beginning in the visible text. */
   readonly start: number;
-  /** Citations that were emitted. */
-  readonly cited: Set<string>;
+  /** Citations that were emitted, once there are some. */
+  cited: Set<string> | undefined;
 }
 
 export class ResponsesTexts {
   /** The texts by place, since some vendors change item ids from event to event. */
   readonly #texts = new Map<string, OpenText>();
-  /** Sources that were emitted. */
-  readonly #urls = new Set<string>();
+  /** Sources that were emitted, once there are some. */
+  #urls: Set<string> | undefined;
   #visibleLength = 0;
   /** The visible text that grew last: only there can text be appended in order. */
   #latest: OpenText | undefined;
@@ -119,14 +119,16 @@ export class ResponsesTexts {
 
   cite(place: TextPlace, annotation: WireAnnotation, isDone: boolean, chunks: MessageChunk[]): void {
     const open = this.#at(place);
-    const { text, start, cited } = open;
+    const { text, start } = open;
     open.positions ??= new TextPositions(codePoints, text.toString());
     const citation = annotationCitation(annotation, open.positions, start, isDone);
     // A citation that reaches beyond the text so far is emitted when the item is done.
     if (!citation) return;
     const mark = JSON.stringify(citation);
-    if (cited.has(mark)) return;
-    cited.add(mark);
+    open.cited ??= new Set();
+    if (open.cited.has(mark)) return;
+    open.cited.add(mark);
+    this.#urls ??= new Set();
     this.#urls.add(citation.url);
     chunks.push({ type: "citation", content: "", ...citation, isFinal: false });
   }
@@ -134,6 +136,7 @@ export class ResponsesTexts {
   /** Emits sources without a place, which xAI lists next to its answer, unless they were cited. */
   citeAll(urls: readonly unknown[], chunks: MessageChunk[]): void {
     for (const url of urls) {
+      this.#urls ??= new Set();
       if (typeof url !== "string" || url === "" || this.#urls.has(url)) continue;
       this.#urls.add(url);
       chunks.push({ type: "citation", content: "", url, isFinal: false });
@@ -149,7 +152,7 @@ export class ResponsesTexts {
       text: new TextBuffer(),
       positions: undefined,
       start: this.#visibleLength,
-      cited: new Set<string>(),
+      cited: undefined,
     };
     this.#texts.set(place, open);
     return open;
