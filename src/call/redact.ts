@@ -72,12 +72,13 @@ function redactionOf(headers: Readonly<Record<string, string>>, fields?: unknown
   let shortest = 0;
   const clean = new Set<string>();
   return (text) => {
-    if (clean.has(text)) return text;
+    // The first test spares most names and words the look-up, which hashes them.
+    if (text.length < shortest || clean.has(text)) return text;
     if (spellings === undefined) {
       spellings = spellingsOf([...secretsInHeaders(headers), ...secretsIn(fields, false)]);
       shortest = Math.min(...spellings.map(({ beginning }) => beginning.length));
     }
-    const found = text.length < shortest ? text : withoutSpellings(text, spellings);
+    const found = withoutSpellings(text, spellings);
     if (found === text && text.length <= MAX_NAME_LENGTH) {
       if (clean.size === MAX_CLEAN_NAMES) clean.clear();
       clean.add(text);

@@ -63,8 +63,7 @@ export class Reply implements ChunkSource, AttemptHost {
     this.#names = new NameRedaction(call.redact);
     this.#request = call.request;
     const { provider, model, writer, estimateInput } = call;
-    const redactions = new Set([call.redact]);
-    this.facts = { provider, model, attempts: [], estimateInput, redactions, ...(writer && { writer }) };
+    this.facts = { provider, model, attempts: [], estimateInput, redactions: [call.redact], writer };
     if (call.continuesExactly) this.facts.continuesExactly = true;
     if (call.request.binding) this.facts.binding = call.request.binding;
     this.#deadlines = new Deadlines(call.limits, call.now, (phase, waitedMs) =>

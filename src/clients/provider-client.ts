@@ -46,6 +46,14 @@ interface WrittenRequest {
   readonly instead: ProtocolRequest["instead"];
 }
 
+/** The headers of a key, with the headers that a protocol adds to every request, and their account. */
+interface UsualHeaders {
+  readonly key: string | undefined;
+  readonly own: ProtocolRequest["headers"];
+  readonly headers: Readonly<Record<string, string>>;
+  readonly account: string | undefined;
+}
+
 /** The default of `SendOptions.maxReplyBytes`. */
 const MAX_REPLY_BYTES = 64 * 1024 * 1024;
 
@@ -73,8 +81,8 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
   readonly #shapes = new EventShapes();
   readonly #redactions = new Redactions();
   readonly #accounts = new AccountMarks();
-  /** The headers of calls without headers from the protocol or the caller. */
-  #usual: { readonly key: string | undefined; readonly headers: Readonly<Record<string, string>> } | undefined;
+  /** The headers of the last call without headers from the caller: most calls have the same. */
+  #usual: UsualHeaders | undefined;
   readonly #givenKey: string | undefined;
   readonly #limitsOf: typeof limitsOf;
   /** The limits of calls that set none. */
@@ -183,8 +191,11 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     return retries === undefined ? this.#retries : retryPolicyOf(this.#defaults.retries, retries);
   }
 
-  /** Opens one reply, with as many attempts as it takes until its first chunk. */
-  async #open<Output>(
+  /**
+   * Opens one reply, with as many attempts as it takes until its first chunk. Not async: that would wait for the
+   * stream twice.
+   */
+  #open<Output>(
     messages: readonly Message[],
     given: SendOptions<Output>,
     stream: boolean,
@@ -195,7 +206,8 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     try {
       source = this.#sourceOf(messages, given, stream);
     } catch (error) {
-      throw unsendable(error).with({ provider: this.provider, model: this.model }); // also an error of a getter
+      // Also an error of a getter.
+      return Promise.reject(unsendable(error).with({ provider: this.provider, model: this.model }));
     }
     return openStream<Output>(source, { now, startedAt });
   }
@@ -220,7 +232,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     const reply = new Reply({
       provider,
       model,
-      writer: { origin, ...(account !== undefined && { account }) },
+      writer: account === undefined ? { origin } : { origin, account },
       continuesExactly: asked.continuesExactly === true,
       request,
       background: stream && options.recover === "resume" ? this.#background(headers) : undefined,
@@ -265,7 +277,10 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
   /** Returns a mark of the account of the request. A missing key is reported where it is needed. */
   #account(options: SendOptions): string | undefined {
     try {
-      return this.#accounts.of(this.#headers(this.#key(), undefined, options));
+      const key = this.#key();
+      const usual = options.headers ? undefined : this.#usual;
+      if (usual && usual.key === key) return usual.account;
+      return this.#accounts.of(this.#headers(key, undefined, options));
     } catch {
       return undefined;
     }
@@ -276,8 +291,8 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     own: ProtocolRequest["headers"],
     options: SendOptions,
   ): Readonly<Record<string, string>> {
-    const isUsual = !own && !options.headers;
-    if (isUsual && this.#usual && this.#usual.key === key) return this.#usual.headers;
+    const usual = options.headers ? undefined : this.#usual;
+    if (usual && usual.key === key && usual.own === own) return usual.headers;
     const { authenticate = bearer } = this.#definition;
     const required: Readonly<Record<string, string>> = {
       "content-type": "application/json",
@@ -289,7 +304,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
       const fault = insecureFault(new URL(this.#endpoint.baseUrl).hostname);
       throw new SendError("invalidRequest", fault, { provider: this.provider, model: this.model });
     }
-    if (isUsual) this.#usual = { key, headers };
+    if (!options.headers) this.#usual = { key, own, headers, account: this.#accounts.of(headers) };
     return headers;
   }
 }

@@ -1,6 +1,7 @@
 /** Validates a call before anything is sent. */
 
 import { jsonFault } from "../platform/json-depth.ts";
+import type { JsonObject } from "../platform/json-object.ts";
 import { receivedText, typeText } from "../platform/received.ts";
 import { SendError } from "./errors.ts";
 import type { ContentPart, Message } from "./message.ts";
@@ -114,12 +115,14 @@ export function optionsFault(
   options: Readonly<Record<string, unknown>>,
   others: readonly string[] = [],
 ): string | undefined {
-  return (
-    faultIn(options, OPTION_FAULTS, "", others) ??
-    Object.entries(FIELD_FAULTS)
-      .map(([name, faults]) => (isObject(options[name]) ? faultIn(options[name], faults, `${name}.`) : undefined))
-      .find((fault) => fault !== undefined)
-  );
+  const fault = faultIn(options, OPTION_FAULTS, "", others);
+  if (fault) return fault;
+  for (const name in FIELD_FAULTS) {
+    const fields = options[name];
+    const inner = isObject(fields) ? faultIn(fields, FIELD_FAULTS[name] ?? {}, `${name}.`) : undefined;
+    if (inner) return inner;
+  }
+  return undefined;
 }
 
 function faultIn(
@@ -142,7 +145,7 @@ function faultIn(
 
 /** @throws {SendError} kind `invalidRequest` with the fault of the call */
 export function checkCall(messages: readonly Message[], options: SendOptions): void {
-  const fault = messagesFault(messages) ?? optionsFault({ ...options }) ?? togetherFault(options);
+  const fault = messagesFault(messages) ?? optionsFault(options as JsonObject) ?? togetherFault(options);
   if (fault) throw new SendError("invalidRequest", fault);
 }
 
@@ -156,8 +159,8 @@ function togetherFault({ toolChoice, tools }: SendOptions): string | undefined {
 export function messagesFault(messages: unknown): string | undefined {
   if (!Array.isArray(messages)) return "`messages` must be an array of messages.";
   if (messages.length === 0) return "`messages` is empty. Give at least one message.";
-  for (const [index, message] of messages.entries()) {
-    const fault = messageFault(message);
+  for (let index = 0; index < messages.length; index++) {
+    const fault = messageFault(messages[index]);
     if (fault) return `Message ${index} ${fault}.`;
   }
   return undefined;

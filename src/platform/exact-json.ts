@@ -11,10 +11,10 @@
 const LONG = /(?:^|[:[,\s-])\d(?:\d{15}|[\d.]*[eE]\+?\d{3}|(?=[\d.]{16})\d*\.\d+[eE]\+?\d)/;
 
 /**
- * Matches wherever `LONG` does, and rarely elsewhere. Its first eight characters are written out, since V8 then skips
- * text by several characters at a time. That takes a third of the time, for each event.
+ * Matches wherever `LONG` does, and rarely elsewhere. Digits are written out, since V8 then skips text by several
+ * characters at a time. That saves a quarter of the time, for each event.
  */
-const FIRST_LOOK = /\d\d\d\d\d\d\d\d\d{8}|[\d.][eE][+\d]\d\d+(?!["\w])|\.\d+[eE][+\d]/;
+const FIRST_LOOK = /\d\d\d\d\d\d\d\d\d\d\d\d\d\d\d\d|[\d.][\d.][\d.]\d[eE][+\d]|[\d.][eE][+\d]\d\d+(?!["\w])/;
 
 const TOKENS = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 

@@ -41,7 +41,7 @@ export interface ReplyFacts extends MessageFacts {
   /** The service that is billed, where it is reported outside the usage: an estimate also is at that price. */
   serviceTier?: string;
   /** The provider and model that were asked, to be noted in `replay`. */
-  readonly writer?: Pick<Replay, "origin" | "account">;
+  readonly writer?: Pick<Replay, "origin" | "account"> | undefined;
   readonly attempts: Attempt[];
   /** How often the connection to a relay was made again; absent for every other source. */
   reconnects?: number;
@@ -53,7 +53,7 @@ export interface ReplyFacts extends MessageFacts {
   /** The key to which the provider ties signed parts of this reply; for the decoder. See `ProtocolRequest.binding`. */
   binding?: () => unknown;
   /** Remove the secrets of the requests from the texts of an error that is found in the reply. */
-  redactions?: Set<(text: string) => string>;
+  redactions?: readonly ((text: string) => string)[];
   /** Estimated tokens of the request; called only when the provider did not count. */
   estimateInput?: () => number;
 }

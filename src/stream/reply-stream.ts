@@ -38,10 +38,9 @@ export class ReplyStream<out Output = unknown> implements AsyncIterable<MessageC
   static {
     relayRedactions = (stream, facts) => {
       if (!(#state in stream)) return; // a stream of another implementation
-      for (const redact of stream.#state.source.facts.redactions ?? []) {
-        facts.redactions ??= new Set();
-        facts.redactions.add(redact);
-      }
+      const { redactions: own = [] } = facts;
+      const others = stream.#state.source.facts.redactions ?? [];
+      facts.redactions = [...own, ...others.filter((redact) => !own.includes(redact))];
     };
   }
 

@@ -33,7 +33,7 @@ export function buildAnthropicRequest(
   if (options.seed !== undefined) context.unsupported("`seed`");
   const maxTokens = options.maxOutputTokens ?? capabilities.maxOutputTokens;
   const said = piecesOf(messages, calls, context);
-  const thinking = thinkingOf(context, maxTokens, turnsOf(said));
+  const thinking = thinkingOf(context, maxTokens, said);
   const output = outputConfigOf(context, thinking.effort);
   const takesPrefill = capabilities.prefill === "taken" && !thinking.isOn;
   const cut = cutReplyOf(messages);
@@ -61,7 +61,7 @@ export function buildAnthropicRequest(
     ...metadataOf(context),
   };
   const marks = cacheMarkOf(context);
-  const headers = { "anthropic-version": "2023-06-01", ...(usesFiles(messages) && { "anthropic-beta": FILES_BETA }) };
+  const headers = usesFiles(messages) ? HEADERS_FOR_FILES : HEADERS;
   const requestOf = (bound: BoundPieces): ProtocolRequest => {
     const turns = turnsOf(bound.pieces);
     const body = { ...fields, ...(marks ? marked(beside, turns, marks) : { ...beside, messages: turns }) };
@@ -96,7 +96,9 @@ function withoutPrefill(
   return pieces.slice(0, end);
 }
 
-const FILES_BETA = "files-api-2025-04-14";
+/** Constant, so that a client puts them together with its key once. */
+const HEADERS = { "anthropic-version": "2023-06-01" } as const;
+const HEADERS_FOR_FILES = { ...HEADERS, "anthropic-beta": "files-api-2025-04-14" } as const;
 
 function usesFiles(messages: readonly Message[]): boolean {
   return messages.some(

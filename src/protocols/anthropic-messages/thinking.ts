@@ -4,7 +4,7 @@ import { SendError } from "../../contract/errors.ts";
 import type { ClaudeCapabilities } from "../capabilities/claude.ts";
 import { nearestEffort } from "../common/reasoning-effort.ts";
 import type { AnthropicContext } from "./context.ts";
-import type { Block, WireTurn } from "./messages.ts";
+import { type Block, type Piece, turnsOf, type WireTurn } from "./messages.ts";
 
 /** Tokens of thinking for models that want a budget; they have no level above `high`. */
 const BUDGETS = { low: 4_096, medium: 16_384, high: 32_768, xhigh: 32_768, max: 32_768 } as const;
@@ -30,10 +30,10 @@ export interface Thinking {
 }
 
 /** @see https://docs.anthropic.com/en/docs/build-with-claude/adaptive-thinking */
-export function thinkingOf(context: AnthropicContext, maxTokens: number, turns: readonly WireTurn[]): Thinking {
+export function thinkingOf(context: AnthropicContext, maxTokens: number, pieces: readonly Piece[]): Thinking {
   const { options, capabilities } = context;
   const thinking = askedOf(context, maxTokens) ?? byDefault(capabilities);
-  if (thinking.hasBudget && isUnthoughtLoop(turns)) return { isOn: false, hasBudget: false };
+  if (thinking.hasBudget && isUnthoughtLoop(turnsOf(pieces))) return { isOn: false, hasBudget: false };
   const own = options.providerOptions?.thinking;
   const isOwnType = typeof own === "object" && own !== null && "type" in own && own.type !== thinking.field?.type;
   if (!isOwnType) return thinking;

@@ -51,11 +51,21 @@ const RULES: readonly { readonly address: RegExp; readonly model: RegExp; readon
   },
 ];
 
+/** The last model and address, and their replay: a client's calls all have the same, and it takes a dozen patterns. */
+let last:
+  | { readonly model: string; readonly address: string; readonly replay: ReasoningReplay | undefined }
+  | undefined;
+
 /** The rule for servers of which only the address and the model's name are known. */
 export const commonReplay: ReasoningRule = (model, address) => {
+  if (last?.model !== model || last.address !== address) last = { model, address, replay: replayBy(model, address) };
+  return last.replay;
+};
+
+function replayBy(model: string, address: string): ReasoningReplay | undefined {
   if (REFUSING.test(address) || PLAIN.test(model)) return undefined;
   return RULES.find((row) => row.address.test(address) || row.model.test(model))?.rule(model, address);
-};
+}
 
 /** llama.cpp's thinking models require it in the field that it came in. */
 export const llamacppReplay: ReasoningRule = (model, address) =>
