@@ -14,6 +14,7 @@ const config: ViteUserConfig = defineConfig({
       { find: /^cloudllm\/models$/, replacement: path("./src/models/index.ts") },
       { find: /^cloudllm\/server$/, replacement: path("./src/server/index.ts") },
       { find: /^cloudllm\/store\/file$/, replacement: path("./src/store/file.ts") },
+      { find: /^cloudllm\/store\/postgres$/, replacement: path("./src/store/postgres.ts") },
       { find: /^cloudllm\/testing$/, replacement: path("./src/testing/index.ts") },
     ],
   },

@@ -42,7 +42,7 @@ export interface StoreSubject {
 }
 
 /** A store with every method, for cases that need them all. */
-export type FullStore = Required<SessionStore>;
+type FullStore = Required<SessionStore>;
 
 /** The stores of a case, and the ways to disturb them. */
 export interface StoreBench {

@@ -1,0 +1,79 @@
+/** One face for the drivers of PostgreSQL. Their methods identify them, so that none of them is a dependency. */
+
+/** The part of `pg`, of Neon's driver and of PGlite that is used. */
+export interface PgLike {
+  query(text: string, values?: unknown[]): Promise<unknown>;
+}
+
+/** The part of `postgres` (postgres.js) that is used. */
+export interface PostgresJsLike {
+  unsafe(text: string, values?: never[]): PromiseLike<unknown>;
+  begin: unknown;
+}
+
+/**
+ * A driver of PostgreSQL:
+ * - `pg`: a `Pool` or a connected `Client`. A `Client` does not connect again after a failure.
+ * - postgres.js: `postgres(url)`
+ * - Neon's serverless driver: `neon(url)`, a `Pool` or a `Client`
+ * - PGlite, and any other object with a method `query(text, values)`
+ */
+export type PostgresLike = PgLike | PostgresJsLike;
+
+/** A row: its columns by name. */
+type Row = Readonly<Record<string, unknown>>;
+
+/** Runs one statement, and resolves with its rows. All parameters are text; statements convert them. */
+export type Query = (statement: string, parameters?: readonly (string | null)[]) => Promise<readonly Row[]>;
+
+/**
+ * Returns a driver of any kind as one function.
+ * @throws {TypeError} when the driver is of an unknown kind
+ */
+export function queryOf(client: PostgresLike): Query {
+  if (isPg(client)) {
+    const query: Query = async (text, values) => rowsOf(await client.query(text, values && [...values]));
+    return isConnection(client) ? oneByOne(query) : query;
+  }
+  // Its types take parameters that fit the statement, which only the database knows.
+  if (isPostgresJs(client)) return async (text, values) => rowsOf(await client.unsafe(text, values as never[]));
+  throw new TypeError(
+    "The PostgreSQL client is of an unknown kind. Pass a `Pool` or `Client` of `pg`, a client of `postgres` " +
+      "(postgres.js) or of Neon, or an object with a method `query(text, values)`.",
+  );
+}
+
+/** Whether it is a `Client` of pg, which is one connection. Its own queue of statements is deprecated. */
+function isConnection(client: PgLike): boolean {
+  return "connect" in client && !("totalCount" in client);
+}
+
+/** Returns a function that starts each query when the one before has ended. */
+function oneByOne(query: Query): Query {
+  let last: Promise<unknown> = Promise.resolve();
+  return (...args) => {
+    const rows = last.then(() => query(...args));
+    last = rows.catch(() => undefined);
+    return rows;
+  };
+}
+
+function rowsOf(result: unknown): readonly Row[] {
+  if (Array.isArray(result)) return result;
+  if (typeof result === "object" && result !== null && "rows" in result && Array.isArray(result.rows))
+    return result.rows;
+  throw new TypeError("The PostgreSQL client returned neither an array of rows nor an object with `rows`.");
+}
+
+function isPg(client: unknown): client is PgLike {
+  return hasMethod(client, "query");
+}
+
+function isPostgresJs(client: unknown): client is PostgresJsLike {
+  return hasMethod(client, "unsafe") && hasMethod(client, "begin");
+}
+
+function hasMethod<Name extends string>(value: unknown, name: Name): value is Record<Name, () => unknown> {
+  if ((typeof value !== "object" && typeof value !== "function") || value === null) return false;
+  return typeof Reflect.get(value, name) === "function";
+}

@@ -1,0 +1,48 @@
+/** One timer for all leases of the process. */
+
+/** Calls until a lease expires: two of them may fail. */
+const RENEWALS_A_LEASE = 3;
+
+interface Renewal {
+  readonly everyMs: number;
+  readonly renew: () => void;
+  dueAt: number;
+}
+
+const renewals = new Set<Renewal>();
+let timer: ReturnType<typeof setTimeout> | undefined;
+
+/**
+ * Calls `renew` three times in each `leaseMs`, until the returned function is called. The timer does not keep the
+ * process alive. `renew` must not throw.
+ */
+export function renewEvery(leaseMs: number, renew: () => void): () => void {
+  const everyMs = leaseMs / RENEWALS_A_LEASE;
+  const renewal: Renewal = { everyMs, renew, dueAt: performance.now() + everyMs };
+  renewals.add(renewal);
+  schedule();
+  return () => {
+    renewals.delete(renewal);
+    schedule();
+  };
+}
+
+function schedule(): void {
+  clearTimeout(timer);
+  timer = undefined;
+  if (renewals.size === 0) return;
+  const dueAt = Math.min(...[...renewals].map((renewal) => renewal.dueAt));
+  timer = setTimeout(renewDue, Math.max(0, dueAt - performance.now()));
+  // Runtimes other than Node return a number.
+  if (typeof timer === "object") timer.unref?.();
+}
+
+function renewDue(): void {
+  const now = performance.now();
+  for (const renewal of [...renewals]) {
+    if (renewal.dueAt > now) continue;
+    renewal.dueAt = now + renewal.everyMs;
+    renewal.renew();
+  }
+  schedule();
+}
