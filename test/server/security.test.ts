@@ -326,11 +326,19 @@ describe("what a failure says", () => {
     expect(errors[0]?.message).toBe(words);
 
     // The same failure, later than the response's head.
-    const { relay: second } = relayOf({ client: failing, headersWithinMs: 0 });
+    let fail = () => undefined as unknown;
+    const failsLater = {
+      ...failing,
+      sendMessageStream: () =>
+        new Promise((_resolve, reject) => {
+          fail = () => reject(error);
+        }),
+    } as unknown as RelayOptions["client"];
+    const { relay: second } = relayOf({ client: failsLater, headersWithinMs: 1 });
     const late = await answer(second, start());
-    const last = late.headers.get("content-type")?.startsWith("text/event-stream")
-      ? (await read(late)).at(-1)
-      : { type: "failed", error: ((await late.json()) as { readonly error: unknown }).error };
+    expect(late.status).toBe(200);
+    fail();
+    const last = (await read(late)).at(-1);
     answers.push(JSON.stringify(last));
     const { requestId: _one, ...masked } = body.error;
     expect(last).toMatchObject({ type: "failed", error: masked });
