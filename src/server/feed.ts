@@ -4,7 +4,7 @@ import type { MessageChunk } from "../contract/chunk.ts";
 import type { AssistantMessage } from "../contract/message.ts";
 import { encodeEvent, type NativeEvent } from "../dialects/native.ts";
 import { coalesced } from "./coalesce.ts";
-import type { Cursor } from "./cursor.ts";
+import { Cursor } from "./cursor.ts";
 import type { EntryId } from "./entry-id.ts";
 import { sizeOfEntry } from "./entry-size.ts";
 import type { LogEntry, RunEnd } from "./log.ts";
@@ -54,15 +54,20 @@ const MAX_AHEAD = 1_048_576;
 const encoder = new TextEncoder();
 const NOTHING = new Uint8Array(0);
 
-/** Keeps the entries since the last snapshot. A run, or a reader of a log, fills it. */
+/**
+ * Keeps the entries since the last snapshot, and those between it and the one before, so that a viewer that is a little
+ * behind need not begin again. A run, or a reader of a log, fills it.
+ */
 export class Feed {
   /** The id of the run. */
   readonly run: string;
   readonly #mask: Mask;
   readonly #readers = new Set<FeedReader>();
   #entries: FeedEntry[] = [];
-  /** How many entries a snapshot has taken the place of. */
+  /** How many entries have been removed from the front. */
   #dropped = 0;
+  /** The number of the last snapshot, counted as in `Place`: a new viewer begins there. */
+  #start = 0;
   #bytes = 0;
   /** As far as the fastest reader has come, in bytes. */
   #fastest = 0;
@@ -83,7 +88,7 @@ export class Feed {
     return this.#readers;
   }
 
-  /** Returns the entries since the last snapshot, with it. */
+  /** Returns the entries from the last snapshot on, and some before it. */
   get entries(): readonly LogEntry[] {
     return this.#entries.map(({ entry }) => entry);
   }
@@ -92,14 +97,9 @@ export class Feed {
     return this.#entries.at(-1)?.entry;
   }
 
-  /** Returns how many entries there are since the last snapshot, with it. */
+  /** Returns how many entries there are from the last snapshot on. */
   get length(): number {
-    return this.#entries.length;
-  }
-
-  /** Returns how many bytes all entries took so far. */
-  get bytes(): number {
-    return this.#bytes;
+    return this.#dropped + this.#entries.length - this.#start;
   }
 
   get end(): RunEnd | undefined {
@@ -124,13 +124,13 @@ export class Feed {
   }
 
   append(entry: LogEntry): void {
-    const size = sizeOfEntry(entry);
     const previous = this.last?.id;
-    if (entry.type === "snapshot") {
-      this.#dropped += this.#entries.length;
-      this.#entries = [];
+    if (entry.type === "chunks") this.#bytes += sizeOfEntry(entry);
+    else {
+      this.#entries.splice(0, this.#start - this.#dropped);
+      this.#dropped = this.#start;
+      this.#start += this.#entries.length;
     }
-    this.#bytes += size;
     this.#entries.push({ entry, previous, bytes: this.#bytes, frame: undefined });
     this.#ring();
   }
@@ -158,6 +158,12 @@ export class Feed {
     this.#resume = undefined;
   }
 
+  /** Returns the place of a reader that has seen the entries up to `after`. */
+  placeOf(after: EntryId | undefined): Place {
+    const seen = after === undefined ? -1 : this.#entries.findLastIndex(({ entry }) => entry.id === after);
+    return { cursor: new Cursor(after), got: after, next: seen < 0 ? this.#start : this.#dropped + seen + 1, sent: 0 };
+  }
+
   join(reader: FeedReader): void {
     this.#readers.add(reader);
   }
@@ -175,7 +181,7 @@ export class Feed {
 
   /** Returns the next entries as bytes for a reader, and moves its place behind them; `undefined` when there are none. */
   read(place: Place): Uint8Array | undefined {
-    if (place.next < this.#dropped) place.next = this.#dropped;
+    if (place.next < this.#dropped) place.next = this.#start;
     while (place.next < this.#dropped + this.#entries.length) {
       const shown = this.#take(place);
       const last = shown.at(-1);

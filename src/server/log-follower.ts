@@ -12,10 +12,12 @@ export interface FollowerParts {
   readonly head: RunHead;
   readonly feed: Feed;
   /**
-   * The writer is dead: takes the run over, as this attempt. Resolves with whether this process did: the follower is over
-   * then, and `feed` goes on. Absent when no process may: the run is sealed.
+   * The writer is dead: takes the run over, as this attempt. Absent when no process may: the run is sealed.
+   * - `taken`: this process has it, and goes on with `feed`.
+   * - `notNow`: another process has it, or the number of the attempt is another one.
+   * - `never`: the reply cannot be continued, and the run is sealed.
    */
-  takeOver?(attempt: number): Promise<boolean>;
+  takeOver?(attempt: number): Promise<"taken" | "notNow" | "never">;
   /** The follower is over: its viewers have left, the run has ended, or goes on here. */
   onOver(): void;
   now(): number;
@@ -109,6 +111,7 @@ export class LogFollower {
     if (end) return true;
     if (isOwned || entries.length > 0) {
       this.#unownedSince = undefined;
+      this.#attempt = 2;
       return false;
     }
     const now = this.#parts.now();
@@ -121,12 +124,19 @@ export class LogFollower {
     this.#unownedSince = undefined;
     const attempt = Math.max(this.#attempt, (positionOf(this.#last ?? "1-0")?.attempt ?? 1) + 1);
     try {
-      if (takeOver && attempt <= MAX_ATTEMPTS && (await takeOver(attempt))) return true;
-      this.#attempt = attempt + 1; // an attempt that has written nothing is not in the entries
-      if (takeOver && attempt <= MAX_ATTEMPTS) return false;
-      const end = await log.seal(head.id, lostEnd(head, this.feed.entries));
-      if (end) this.feed.finish(end);
-      return end !== undefined;
+      const outcome = takeOver && attempt <= MAX_ATTEMPTS ? await takeOver(attempt) : "never";
+      switch (outcome) {
+        case "taken":
+          return true;
+        case "notNow":
+          this.#attempt = attempt + 1; // an attempt that has written nothing is not among the entries
+          return false;
+        case "never": {
+          const end = await log.seal(head.id, lostEnd(head, this.feed.entries));
+          if (end) this.feed.finish(end);
+          return end !== undefined;
+        }
+      }
     } catch {
       return false; // tried again after the next look
     }

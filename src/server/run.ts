@@ -4,6 +4,7 @@ import type { MessageChunk } from "../contract/chunk.ts";
 import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage } from "../contract/message.ts";
 import type { ReplyMetrics } from "../contract/metrics.ts";
+import { chunksOf } from "../stream/complete-source.ts";
 import { Fold } from "../stream/fold.ts";
 import { ALL_PARTS, type MessageStream } from "../stream/message-stream.ts";
 import { sendErrorOf } from "../stream/transfer.ts";
@@ -96,6 +97,8 @@ export class Run {
   #bytes = 0;
   #bytesSince = 0;
   #snapshotBytes = 0;
+  /** The chunks so far: those of the stream may be ahead of what was read from it. */
+  readonly #fold: Fold;
   #unwatchedSince: number | undefined;
   #isLogged = false;
 
@@ -107,6 +110,7 @@ export class Run {
     this.#attempt = takenOver?.attempt ?? 1;
     this.#number = takenOver ? -1 : 0;
     this.#startedAt = now();
+    this.#fold = new Fold({ provider: head.provider, model: head.model, attempts: [] });
     this.#writer = writer && new RunWriter(writer, this.#written(), now);
     feed.onLeft = () => this.#left();
     if (takenOver) this.#begin(takenOver);
@@ -212,6 +216,7 @@ export class Run {
 
   #add(chunks: readonly MessageChunk[]): void {
     const size = sizeOfChunks(chunks);
+    for (const chunk of chunks) this.#fold.add(chunk);
     this.#bytes += size;
     this.#bytesSince += size;
     this.#append({ id: this.#nextId(), type: "chunks", chunks });
@@ -234,6 +239,7 @@ export class Run {
 
   /** The first entry of a later attempt. */
   #begin({ message, after }: TakenOver): void {
+    for (const chunk of chunksOf(message)) this.#fold.add(chunk);
     this.#append({ id: this.#nextId(), type: "snapshot", message, ...(after !== undefined && { after }) });
   }
 
@@ -242,7 +248,7 @@ export class Run {
     const phase = this.#phase;
     const after = this.feed.last?.id;
     if (phase.name !== "reading" || after === undefined) return undefined;
-    const message = phase.stream.partial;
+    const message = this.#fold.message("running", () => phase.stream.metrics);
     const entry: LogEntry = { id: this.#nextId(), type: "snapshot", message, after };
     this.#bytesSince = 0;
     this.#snapshotBytes = sizeOfMessage(message);

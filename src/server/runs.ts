@@ -66,8 +66,9 @@ export class Runs {
     this.#watch();
   }
 
-  unfollow(id: string): void {
-    this.#followers.delete(id);
+  unfollow(follower: LogFollower): void {
+    const { id } = follower.head;
+    if (this.#followers.get(id) === follower) this.#followers.delete(id);
   }
 
   #watch(): void {

@@ -1,6 +1,5 @@
 /** A viewer: one response that shows a run, as its connection takes it. */
 
-import { Cursor } from "./cursor.ts";
 import type { EntryId } from "./entry-id.ts";
 import { bytesOf, type Feed, type FeedReader, type Place } from "./feed.ts";
 
@@ -31,7 +30,7 @@ export class Viewer implements FeedReader {
   /** @param after the last entry that the viewer has seen */
   constructor(feed: Feed, after: EntryId | undefined, now: () => number) {
     this.#feed = feed;
-    this.#place = { cursor: new Cursor(after), got: after, next: 0, sent: 0 };
+    this.#place = feed.placeOf(after);
     this.#now = now;
     this.#sentAt = now();
     this.body = new ReadableStream<Uint8Array>(

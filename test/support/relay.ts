@@ -1,6 +1,7 @@
 /** Requests to a relay, and the events of its responses. */
 
 import { decodeEvent, type NativeEvent } from "../../src/dialects/native.ts";
+import type { LogWriter, ReplyLog } from "../../src/server/index.ts";
 
 const ORIGIN = "http://relay.test";
 
@@ -24,26 +25,9 @@ export function get(path: string, headers: Readonly<Record<string, string>> = {}
 
 /** Resolves with all events of a response. */
 export async function read(response: Response): Promise<readonly NativeEvent[]> {
-  const events: NativeEvent[] = [];
-  for await (const event of eventsOf(response)) events.push(event);
-  return events;
-}
-
-/** The events of a response, as they arrive. */
-export async function* eventsOf(response: Response): AsyncGenerator<NativeEvent> {
-  if (!response.body) throw new Error(`The response (${response.status}) has no body.`);
-  let rest = "";
-  for await (const text of response.body.pipeThrough(new TextDecoderStream())) {
-    const blocks = (rest + text).split("\n\n");
-    rest = blocks.pop() ?? "";
-    for (const block of blocks) {
-      const lines = block.split("\n");
-      const data = lines.find((line) => line.startsWith("data: "))?.slice(6);
-      const id = lines.find((line) => line.startsWith("id: "))?.slice(4);
-      const event = data === undefined ? undefined : decodeEvent(data, id);
-      if (event) yield event;
-    }
-  }
+  const watching = watch(response);
+  await watching.over;
+  return watching.events;
 }
 
 /** Returns the text that a viewer shows after these events, or more than `before`. */
@@ -58,4 +42,78 @@ export function textOf(events: readonly NativeEvent[]): string {
     }
   }
   return text;
+}
+
+/** What one viewer has seen so far. */
+export interface Watching {
+  readonly events: readonly NativeEvent[];
+  /** The text that it shows. */
+  readonly text: string;
+  /** Resolves when the response ends or breaks; never rejects. */
+  readonly over: Promise<void>;
+  /** The viewer goes. */
+  leave(): Promise<void>;
+}
+
+/** Reads a response until it ends or the viewer leaves. */
+export function watch(response: Response): Watching {
+  if (!response.body) throw new Error(`The response (${response.status}) has no body.`);
+  const reader = response.body.getReader();
+  const events: NativeEvent[] = [];
+  const decoder = new TextDecoder();
+  let rest = "";
+  const readAll = async (): Promise<void> => {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      const blocks = (rest + decoder.decode(value, { stream: true })).split("\n\n");
+      rest = blocks.pop() ?? "";
+      events.push(...blocks.flatMap(eventsIn));
+    }
+  };
+  return {
+    events,
+    get text() {
+      return textOf(events);
+    },
+    over: readAll().catch(() => undefined), // a connection that breaks
+    leave: () => reader.cancel(),
+  };
+}
+
+function eventsIn(block: string): readonly NativeEvent[] {
+  const lines = block.split("\n");
+  const field = (name: string) => lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
+  const data = field("data");
+  const event = data === undefined ? undefined : decodeEvent(data, field("id"));
+  return event ? [event] : [];
+}
+
+/** A log whose process has been killed: nothing that it is asked reaches `log` any more, and nothing is answered. */
+export function killable(log: ReplyLog): { readonly log: ReplyLog; kill(): void } {
+  let isDead = false;
+  const never = new Promise<never>(() => undefined);
+  const live = <T extends object>(target: T): T =>
+    new Proxy(target, {
+      get(object, name) {
+        const value: unknown = Reflect.get(object, name);
+        if (typeof value !== "function") return value;
+        return (...args: unknown[]) => {
+          if (isDead) return name === "watch" ? () => undefined : never;
+          const result: unknown = value.apply(object, args);
+          if (!(result instanceof Promise)) return result;
+          return result.then((writer: unknown) => (isWriter(writer) ? live(writer) : writer));
+        };
+      },
+    });
+  return {
+    log: live(log),
+    kill: () => {
+      isDead = true;
+    },
+  };
+}
+
+function isWriter(value: unknown): value is LogWriter {
+  return typeof value === "object" && value !== null && "append" in value;
 }

@@ -1,0 +1,30 @@
+/** What viewers of one run see: the policy's masks, and the relay's signature. */
+
+import { SendError } from "../contract/errors.ts";
+import type { AssistantMessage } from "../contract/message.ts";
+import type { NativeEvent } from "../dialects/native.ts";
+import { exposedChunks, exposedMessage } from "./exposed-message.ts";
+import type { Mask } from "./feed.ts";
+import type { RunHead } from "./log.ts";
+import { maskedError } from "./masked-error.ts";
+import type { Policy } from "./policy.ts";
+import type { Signer } from "./signature.ts";
+
+/** @param signer signs tool calls, for a relay that must recognize them when they come back */
+export function maskOf({ id, owner }: RunHead, { expose, describe }: Policy, signer: Signer | undefined): Mask {
+  const exposed = (message: AssistantMessage): AssistantMessage => exposedMessage(message, expose);
+  const complete = (message: AssistantMessage): NativeEvent => ({ type: "complete", message });
+  return {
+    chunks: (chunks) => exposedChunks(chunks, expose),
+    message: exposed,
+    end: (end) => {
+      if (end.type === "failed") {
+        const error = maskedError(SendError.from(end.error), { requestId: id, describe, exposed });
+        return { type: "failed", error };
+      }
+      const message = exposed(end.message);
+      if (!signer || message.toolCalls.length === 0) return complete(message);
+      return signer.sign(owner, message).then(complete, () => complete(message));
+    },
+  };
+}

@@ -1,0 +1,79 @@
+/** From what a request asks for to the reply of a run. */
+
+import type { ClientWrapper } from "../contract/client.ts";
+import type { Message } from "../contract/message.ts";
+import type { SendOptions } from "../contract/options.ts";
+import type { RunRequest } from "./log.ts";
+import type { Caller } from "./policy.ts";
+import { badRequest } from "./refusal.ts";
+import type { RelaySettings } from "./relay-options.ts";
+import type { RunSource } from "./run.ts";
+import { openConversation, type Said, SessionTurn } from "./session-turn.ts";
+import type { CheckedStart } from "./start-request.ts";
+
+/** Returns the name of a user's chat, in the log and in the session store. No two users share one. */
+export function scopedChat({ user }: Caller, chat: string): string {
+  return `${encodeURIComponent(user)}/${chat}`;
+}
+
+/** Returns the client that a request has chosen by name, or the relay's own. */
+export function clientOf({ client, policy }: RelaySettings, model: unknown): ClientWrapper {
+  const chosen = typeof model === "string" && Object.hasOwn(policy.models, model) ? policy.models[model] : undefined;
+  return chosen ?? client;
+}
+
+/** Returns options with the tools of the relay. */
+export function withTools({ tools }: RelaySettings, options: SendOptions): SendOptions {
+  const all = [...tools, ...(options.tools ?? [])];
+  return all.length > 0 ? { ...options, tools: all } : options;
+}
+
+/**
+ * Returns the reply of a run.
+ * @throws {Refusal} 400 when the relay does not keep the conversation that the request means
+ */
+export function replySource(settings: RelaySettings, start: CheckedStart, caller: Caller): RunSource {
+  const { sessions, tools, systemPrompt } = settings;
+  const { turn, options, chat, model } = start;
+  const client = clientOf(settings, model);
+  if (turn.type === "messages") {
+    const messages = prompted(settings, turn.messages);
+    const { tools: all = [], ...rest } = withTools(settings, options);
+    return { open: (signal) => openConversation(client, messages, all, { ...rest, signal }) };
+  }
+  if (!sessions) throw badRequest("The relay keeps no conversations. Send `messages`.");
+  const setup = {
+    ...(systemPrompt !== undefined && { systemPrompt }),
+    ...(tools.length > 0 && { tools }),
+    ...sessions,
+  };
+  const own = options.tools ? withTools(settings, options) : options;
+  return new SessionTurn(client, setup, scopedChat(caller, chat), saidIn(turn), own);
+}
+
+/**
+ * Returns the request of a run for a process that takes it over; `undefined` when none may: a tool that has run, and the
+ * lease of a session, belong to their process.
+ */
+export function requestToKeep(settings: RelaySettings, { turn, options, model }: CheckedStart): RunRequest | undefined {
+  if (!settings.continues || turn.type !== "messages" || settings.tools.some(({ run }) => run)) return undefined;
+  return {
+    messages: prompted(settings, turn.messages),
+    options: { ...options, ...(model !== undefined && { model }) },
+  };
+}
+
+function saidIn(turn: Exclude<CheckedStart["turn"], { readonly type: "messages" }>): Said {
+  switch (turn.type) {
+    case "message":
+      return { type: "turn", input: turn.content };
+    case "results":
+      return { type: "turn", input: turn.results };
+    case "regenerate":
+      return turn;
+  }
+}
+
+function prompted({ systemPrompt: content }: RelaySettings, messages: readonly Message[]): readonly Message[] {
+  return content === undefined ? messages : [{ role: "system", content }, ...messages];
+}

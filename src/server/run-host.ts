@@ -1,0 +1,242 @@
+/** The runs of one process: begun, followed, taken over, and handed over at its end. */
+
+import { SendError } from "../contract/errors.ts";
+import { Chats } from "./chats.ts";
+import { Feed } from "./feed.ts";
+import type { LogWriter, RunHead, RunRequest } from "./log.ts";
+import { LogFollower } from "./log-follower.ts";
+import { maskOf } from "./mask.ts";
+import { messageSoFar } from "./message-so-far.ts";
+import type { Caller } from "./policy.ts";
+import { notFound, Refusal } from "./refusal.ts";
+import type { RelaySettings } from "./relay-options.ts";
+import { clientOf, replySource, requestToKeep, scopedChat, withTools } from "./reply-source.ts";
+import { Run, type RunParts, type RunSource } from "./run.ts";
+import { within } from "./run-writer.ts";
+import { Runs } from "./runs.ts";
+import { type Signer, signerOf } from "./signature.ts";
+import type { CheckedStart } from "./start-request.ts";
+import { canContinue, chunksShown, openRest } from "./take-over.ts";
+
+/** A log that does not answer a start for so long is left aside, in milliseconds. */
+const LOG_PATIENCE_MS = 1_000;
+
+/** Clients come back to a relay that drains after so long, in milliseconds. */
+const DRAIN_RETRY_MS = 1_000;
+
+/** The last runs of a relay that drains have so long to end, in milliseconds. */
+const DRAIN_END_MS = 5_000;
+
+/** A user at a limit may try again after so long, in milliseconds. */
+const LIMIT_RETRY_MS = 1_000;
+
+export class RunHost {
+  readonly chats: Chats;
+  readonly signer: Signer | undefined;
+  readonly now = (): number => performance.now();
+  readonly #settings: RelaySettings;
+  readonly #runs: Runs;
+  /** How many runs of each user have been admitted and have not begun yet. */
+  readonly #admitted = new Map<string, number>();
+  #isDraining = false;
+
+  constructor(settings: RelaySettings) {
+    const { log, onBusy, policy } = settings;
+    this.#settings = settings;
+    this.#runs = new Runs(this.now);
+    this.chats = new Chats(log, this.#runs, onBusy);
+    this.signer = policy.secret === undefined ? undefined : signerOf(policy.secret);
+  }
+
+  /**
+   * Begins the run of a request, once for all requests with its id. Resolves with `undefined` when another process has
+   * begun it.
+   * @throws {Refusal} 404, 409, 429 or 503 when it may not begin
+   */
+  async start(start: CheckedStart, caller: Caller): Promise<Run | undefined> {
+    const id = start.run;
+    const run = this.#runs.run(id) ?? (await this.#runs.start(id, () => this.#begin(start, caller)));
+    if (run && run.head.owner !== caller.user) throw notFound();
+    return run;
+  }
+
+  /**
+   * Resolves with the feed of a run, wherever it is produced.
+   * @throws {Refusal} 404 when it is unknown or another user's, 503 when this process is about to end
+   */
+  async feed(id: string, caller: Caller, chat?: string): Promise<Feed> {
+    const head = await this.head(id, caller, chat);
+    const here = this.#runs.run(id) ?? this.#runs.follower(id);
+    if (here) return here.feed;
+    if (this.#isDraining) throw ending();
+    return this.#follow(head).feed;
+  }
+
+  /** @throws {Refusal} 404 when the run is unknown, another user's, or another chat's */
+  async head(id: string, caller: Caller, chat?: string): Promise<RunHead> {
+    const here = this.#runs.run(id) ?? this.#runs.follower(id);
+    const head = here?.head ?? (await this.#settings.log.head(id));
+    if (head?.owner !== caller.user) throw notFound();
+    if (chat !== undefined && head.chat !== scopedChat(caller, chat)) throw notFound();
+    return head;
+  }
+
+  /** Resolves with the last run of a chat, whose id may be that of its only run; `undefined` when there is none. */
+  async lastRunOf(chat: string, caller: Caller): Promise<string | undefined> {
+    const name = scopedChat(caller, chat);
+    const here = this.#runs.running.find((run) => run.head.chat === name);
+    if (here) return here.head.id;
+    const latest = await this.#settings.log.latestRun(name);
+    if (latest) return latest.run;
+    const head = this.#runs.run(chat)?.head ?? (await this.#settings.log.head(chat));
+    return head?.owner === caller.user ? chat : undefined;
+  }
+
+  async drain(withinMs: number): Promise<void> {
+    this.#isDraining = true;
+    for (const { feed } of this.#runs.followers) feed.sendAway(DRAIN_RETRY_MS);
+    await settledWithin(this.#runs.running, withinMs);
+    const rest = this.#runs.running;
+    for (const run of rest) run.stop(run.canBeHandedOver ? "handedOver" : "shutdown");
+    await settledWithin(rest, DRAIN_END_MS);
+  }
+
+  async #begin(start: CheckedStart, caller: Caller): Promise<Run | undefined> {
+    if (this.#isDraining) throw ending();
+    const { log } = this.#settings;
+    const source = replySource(this.#settings, start, caller);
+    const request = requestToKeep(this.#settings, start);
+    const { provider, model } = clientOf(this.#settings, start.model);
+    const head: RunHead = {
+      id: start.run,
+      chat: scopedChat(caller, start.chat),
+      owner: caller.user,
+      startedAt: Date.now(),
+      provider,
+      model,
+      ...(request && { request }),
+    };
+    const begun = beginIn(log.begin.bind(log), head);
+    const writer = await this.#answered(begun, head);
+    if (writer === undefined) return undefined;
+    const release = this.#reserve(caller);
+    try {
+      await this.#admit(head, caller, writer !== "away", start.chat !== start.run);
+      return this.#run({ head, source, writer: writer === "away" ? begun : writer });
+    } catch (error) {
+      if (writer !== "away") await log.delete(head.id).catch(() => undefined);
+      throw error;
+    } finally {
+      release();
+    }
+  }
+
+  /** Resolves with the writer; with `undefined` when the id is taken, and with `away` when the log does not answer. */
+  async #answered(begun: Promise<LogWriter | undefined>, head: RunHead): Promise<LogWriter | "away" | undefined> {
+    try {
+      return await within(begun, LOG_PATIENCE_MS);
+    } catch (cause) {
+      const message = "The log does not take the run: viewers of other processes cannot come to it.";
+      this.#settings.onError(new SendError("storage", message, { cause }), head);
+      return "away";
+    }
+  }
+
+  /** Counts a run that is about to begin. */
+  #reserve({ user }: Caller): () => void {
+    const count = (by: number): void => {
+      const admitted = (this.#admitted.get(user) ?? 0) + by;
+      if (admitted === 0) this.#admitted.delete(user);
+      else this.#admitted.set(user, admitted);
+    };
+    count(1);
+    return () => count(-1);
+  }
+
+  /** @throws {Refusal} 409 or 429 when the run may not begin */
+  async #admit(head: RunHead, caller: Caller, isLogThere: boolean, hasChat: boolean): Promise<void> {
+    const { limits, limit } = this.#settings.policy;
+    const { user } = caller;
+    const running = this.#runs.running.filter((run) => run.head.owner === user).length;
+    if (running + (this.#admitted.get(user) ?? 0) > limits.runsPerUser) {
+      const message = `At most ${limits.runsPerUser} replies may be written at once.`;
+      throw new Refusal(429, "rateLimit", message, LIMIT_RETRY_MS);
+    }
+    const answer = await limit?.(caller);
+    if (answer) throw new Refusal(429, "rateLimit", "The limit of replies is reached.", answer.retryAfterMs);
+    if (!hasChat) return;
+    if (isLogThere) await this.chats.claim(head);
+    else await this.chats.claimHere(head);
+  }
+
+  #run(parts: Pick<RunParts, "head" | "source" | "writer" | "takenOver"> & { readonly feed?: Feed }): Run {
+    const { log, lingerMs, policy, onError, onRunEnd, waitUntil } = this.#settings;
+    const { head } = parts;
+    const run = new Run({
+      feed: this.#feed(head),
+      ...parts,
+      lingerMs,
+      totalMs: policy.limits.totalMs,
+      isViewedElsewhere: () => log.isViewed(head.id).catch(() => false),
+      isInLog: () => log.head(head.id).then(Boolean, () => true),
+      onError,
+      onEnd: onRunEnd,
+      now: this.now,
+    });
+    this.#runs.add(run);
+    waitUntil(run.settled);
+    return run;
+  }
+
+  #follow(head: RunHead): LogFollower {
+    const { log, continues } = this.#settings;
+    const { request } = head;
+    const follower: LogFollower = new LogFollower({
+      log,
+      head,
+      feed: this.#feed(head),
+      ...(continues && request && { takeOver: (attempt) => this.#takeOver(follower, request, attempt) }),
+      onOver: () => this.#runs.unfollow(follower),
+      now: this.now,
+    });
+    this.#runs.follow(follower);
+    return follower;
+  }
+
+  /** Goes on with a run whose process has died. */
+  async #takeOver({ head, feed }: LogFollower, request: RunRequest, attempt: number): ReturnType<TakeOver> {
+    const message = messageSoFar(head, feed.entries);
+    if (!canContinue(message)) return "never";
+    const writer = this.#isDraining ? undefined : await this.#settings.log.takeOver(head.id, attempt);
+    if (!writer) return "notNow";
+    const { model, ...options } = request.options;
+    const client = clientOf(this.#settings, model);
+    const rest = { messages: request.messages, options: { ...withTools(this.#settings, options) } };
+    const source: RunSource = { open: (signal) => openRest(client, rest, message, signal) };
+    const takenOver = { attempt, message, after: feed.last?.id, chunks: chunksShown(message) };
+    this.#run({ head, feed, source, writer, takenOver });
+    return "taken";
+  }
+
+  #feed(head: RunHead): Feed {
+    return new Feed(head.id, maskOf(head, this.#settings.policy, this.signer));
+  }
+}
+
+type TakeOver = NonNullable<ConstructorParameters<typeof LogFollower>[0]["takeOver"]>;
+
+function ending(): Refusal {
+  return new Refusal(503, "overloaded", "The server is about to end.", DRAIN_RETRY_MS);
+}
+
+/** A log of another party may throw at once. */
+async function beginIn(
+  begin: (head: RunHead) => Promise<LogWriter | undefined>,
+  head: RunHead,
+): Promise<LogWriter | undefined> {
+  return begin(head);
+}
+
+async function settledWithin(runs: readonly Run[], ms: number): Promise<void> {
+  await within(Promise.all(runs.map(({ settled }) => settled)), ms).catch(() => undefined);
+}
