@@ -89,17 +89,23 @@ function eventsIn(block: string): readonly NativeEvent[] {
   return event ? [event] : [];
 }
 
-/** A log whose process has been killed: nothing that it is asked reaches `log` any more, and nothing is answered. */
-export function killable(log: ReplyLog): { readonly log: ReplyLog; kill(): void } {
+/**
+ * The log of a process that is killed, or sleeps: after `kill`, nothing that it is asked reaches `log`, and nothing is
+ * answered. What it was asked is asked after `wake`.
+ */
+export function killable(log: ReplyLog): { readonly log: ReplyLog; kill(): void; wake(): void } {
   let isDead = false;
-  const never = new Promise<never>(() => undefined);
+  let awake = (): void => undefined;
+  const waking = new Promise<void>((resolve) => {
+    awake = resolve;
+  });
   const live = <T extends object>(target: T): T =>
     new Proxy(target, {
       get(object, name) {
         const value: unknown = Reflect.get(object, name);
         if (typeof value !== "function") return value;
         return (...args: unknown[]) => {
-          if (isDead) return name === "watch" ? () => undefined : never;
+          if (isDead) return name === "watch" ? () => undefined : waking.then(() => value.apply(object, args));
           const result: unknown = value.apply(object, args);
           if (!(result instanceof Promise)) return result;
           return result.then((writer: unknown) => (isWriter(writer) ? live(writer) : writer));
@@ -110,6 +116,10 @@ export function killable(log: ReplyLog): { readonly log: ReplyLog; kill(): void 
     log: live(log),
     kill: () => {
       isDead = true;
+    },
+    wake: () => {
+      isDead = false;
+      awake();
     },
   };
 }

@@ -1,0 +1,192 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { ClientWrapper } from "../../src/index.ts";
+import { createRelay, memoryLog } from "../../src/server/index.ts";
+import { Gate, scriptedClient } from "../../src/testing/index.ts";
+import { get, post, read, runId, watch } from "../support/relay.ts";
+
+const messages = [{ role: "user", content: "Hi" }];
+const authorize = "public" as const;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe("a stop", () => {
+  test("closes the provider's connection, and keeps what was paid for", async () => {
+    const client = scriptedClient([{ steps: [{ text: "paid " }, { pause: new Gate() }, { text: "never" }] }]);
+    const relay = createRelay({ client, authorize });
+    const run = runId();
+    const viewer = watch(await relay.handle(post({ run, messages })));
+    await vi.waitFor(() => expect(viewer.text).toBe("paid "));
+    const stopped = await relay.handle(post({}, `${run}/stop`));
+    expect(await stopped.json()).toEqual({ run, stopped: true });
+    await client.calls[0]?.closed;
+    await viewer.over;
+    expect(viewer.events.at(-1)).toMatchObject({
+      type: "complete",
+      message: { content: "paid ", finishReason: "stopped", interrupted: true, estimatedUsage: { outputTokens: 2 } },
+    });
+  });
+
+  test("from another process is heard while the model is silent", async () => {
+    const log = memoryLog();
+    const client = scriptedClient([{ steps: [{ text: "paid " }, { pause: new Gate() }, { text: "never" }] }]);
+    const relay = createRelay({ client, authorize, log });
+    const other = createRelay({ client, authorize, log });
+    const run = runId();
+    const viewer = watch(await relay.handle(post({ run, chat: "c", messages })));
+    await vi.waitFor(() => expect(viewer.text).toBe("paid "));
+    const answer = other.handle(post({ run }, "c/stop"));
+    await vi.advanceTimersByTimeAsync(1_200);
+    expect(await (await answer).json()).toEqual({ run, stopped: true });
+    await client.calls[0]?.closed;
+    await viewer.over;
+    expect(viewer.events.at(-1)).toMatchObject({ type: "complete", message: { finishReason: "stopped" } });
+  });
+
+  test("a second time, and after the end, changes nothing", async () => {
+    const client = scriptedClient([{ text: "whole" }]);
+    const relay = createRelay({ client, authorize });
+    const run = runId();
+    await read(await relay.handle(post({ run, messages })));
+    for (let count = 0; count < 2; count++) {
+      expect((await relay.handle(post({ run }, `${run}/stop`))).status).toBe(200);
+    }
+    const again = await read(await relay.handle(get(`${run}/stream`)));
+    expect(again.at(-1)).toMatchObject({ type: "complete", message: { content: "whole", finishReason: "stop" } });
+  });
+
+  test("that comes late does not stop the next turn", async () => {
+    const gate = new Gate();
+    const client = scriptedClient([
+      { text: "first" },
+      { steps: [{ text: "next " }, { pause: gate }, { text: "turn" }] },
+    ]);
+    const relay = createRelay({ client, authorize, log: memoryLog() });
+    const [first, next] = [runId(), runId()];
+    await read(await relay.handle(post({ run: first, chat: "c", messages })));
+    const viewer = watch(await relay.handle(post({ run: next, chat: "c", messages })));
+    await gate.reached;
+    await relay.handle(post({ run: first }, "c/stop"));
+    await vi.advanceTimersByTimeAsync(3_000);
+    gate.open();
+    await viewer.over;
+    expect(viewer.events.at(-1)).toMatchObject({ message: { content: "next turn", finishReason: "stop" } });
+  });
+
+  test("before the provider has answered ends the run as stopped", async () => {
+    const opens = new Gate();
+    const client = scriptedClient([{ opensAfter: opens, text: "never" }]);
+    const relay = createRelay({ client, authorize });
+    const run = runId();
+    const answer = relay.handle(post({ run, messages }));
+    await opens.reached;
+    await relay.handle(post({}, `${run}/stop`));
+    const events = await read(await answer);
+    expect(events.at(-1)).toMatchObject({ type: "complete", message: { content: "", finishReason: "stopped" } });
+    await client.calls[0]?.closed;
+  });
+});
+
+describe("a run that nobody watches", () => {
+  const script = () => ({ steps: [{ text: "a " }, { pause: new Gate() }, { text: "never" }] });
+
+  test("without a log ends with its last viewer", async () => {
+    const client = scriptedClient(script);
+    const relay = createRelay({ client, authorize });
+    const run = runId();
+    const first = watch(await relay.handle(post({ run, messages })));
+    const second = watch(await relay.handle(get(`${run}/stream`)));
+    await vi.waitFor(() => expect(second.text).toBe("a "));
+    await first.leave();
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(second.events.at(-1)?.type).toBe("chunks");
+    await second.leave();
+    await client.calls[0]?.closed;
+  });
+
+  test("with a log goes on for `linger`, and then ends with its text", async () => {
+    const client = scriptedClient(script);
+    const log = memoryLog();
+    const relay = createRelay({ client, authorize, log, linger: 20_000 });
+    const run = runId();
+    const viewer = watch(await relay.handle(post({ run, messages })));
+    await vi.waitFor(() => expect(viewer.text).toBe("a "));
+    await viewer.leave();
+    await vi.advanceTimersByTimeAsync(19_000);
+    expect((await log.read(run))?.end).toBeUndefined();
+    await vi.advanceTimersByTimeAsync(2_000);
+    await client.calls[0]?.closed;
+    expect((await log.read(run))?.end).toMatchObject({ message: { content: "a ", finishReason: "stopped" } });
+  });
+
+  test("goes on while somebody comes back in time, or watches from another process", async () => {
+    const client = scriptedClient(script);
+    const log = memoryLog();
+    const relay = createRelay({ client, authorize, log, linger: 5_000 });
+    const other = createRelay({ client, authorize, log });
+    const run = runId();
+    const viewer = watch(await relay.handle(post({ run, messages })));
+    await vi.waitFor(() => expect(viewer.text).toBe("a "));
+    await viewer.leave();
+    await vi.advanceTimersByTimeAsync(3_000);
+    const back = watch(await relay.handle(get(`${run}/stream`)));
+    await vi.advanceTimersByTimeAsync(8_000);
+    const elsewhere = watch(await other.handle(get(`${run}/stream`)));
+    await back.leave();
+    await vi.advanceTimersByTimeAsync(18_000);
+    expect((await log.read(run))?.end).toBeUndefined();
+    await elsewhere.leave();
+    await vi.advanceTimersByTimeAsync(18_000);
+    expect((await log.read(run))?.end).toMatchObject({ type: "complete" });
+    await client.calls[0]?.closed;
+  });
+
+  test('with `linger: "continue"` goes on to its end', async () => {
+    const gate = new Gate();
+    const client = scriptedClient([{ steps: [{ text: "a " }, { pause: gate }, { text: "b" }] }]);
+    const log = memoryLog({ keepMs: 10_000_000 });
+    const patient: ClientWrapper = {
+      ...client,
+      sendMessageStream: (turns, options) =>
+        client.sendMessageStream(turns, { ...options, timeouts: { idle: 0, stall: 0 } }),
+    };
+    const relay = createRelay({ client: patient, authorize, log, linger: "continue" });
+    const run = runId();
+    const viewer = watch(await relay.handle(post({ run, messages })));
+    await vi.waitFor(() => expect(viewer.text).toBe("a "));
+    await viewer.leave();
+    await vi.advanceTimersByTimeAsync(500_000);
+    gate.open();
+    await vi.waitFor(async () => expect((await log.read(run))?.end).toMatchObject({ message: { content: "a b" } }));
+  });
+
+  test("takes at most `limits.totalMs`", async () => {
+    const client = scriptedClient(script);
+    const relay = createRelay({ client, authorize, limits: { totalMs: 30_000 }, onError: () => undefined });
+    const viewer = watch(await relay.handle(post({ run: runId(), messages })));
+    await vi.advanceTimersByTimeAsync(31_000);
+    await viewer.over;
+    expect(viewer.events.at(-1)).toMatchObject({
+      type: "failed",
+      error: { kind: "timeout", partial: { content: "a " } },
+    });
+    await client.calls[0]?.closed;
+  });
+});
+
+test("a platform is asked to wait until the log has the end", async () => {
+  const work: Promise<unknown>[] = [];
+  const log = memoryLog();
+  const client = scriptedClient([{ text: "done" }]);
+  const relay = createRelay({ client, authorize, log, waitUntil: (promise) => work.push(promise) });
+  const run = runId();
+  const response = await relay.handle(post({ run, messages }));
+  await response.body?.cancel();
+  await Promise.all(work);
+  expect(work.length).toBe(1);
+  expect((await log.read(run))?.end).toMatchObject({ type: "complete", message: { content: "done" } });
+});
