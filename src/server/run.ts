@@ -110,7 +110,7 @@ export class Run {
     this.#attempt = takenOver?.attempt ?? 1;
     this.#number = takenOver ? -1 : 0;
     this.#startedAt = now();
-    this.#fold = new Fold({ provider: head.provider, model: head.model, attempts: [] });
+    this.#fold = new Fold({ provider: head.provider, model: head.model, attempts: [] }, ALL_PARTS);
     this.#writer = writer && new RunWriter(writer, this.#written(), now);
     feed.onLeft = () => this.#left();
     if (takenOver) this.#begin(takenOver);

@@ -60,16 +60,8 @@ export function watch(response: Response): Watching {
   if (!response.body) throw new Error(`The response (${response.status}) has no body.`);
   const reader = response.body.getReader();
   const events: NativeEvent[] = [];
-  const decoder = new TextDecoder();
-  let rest = "";
   const readAll = async (): Promise<void> => {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      const blocks = (rest + decoder.decode(value, { stream: true })).split("\n\n");
-      rest = blocks.pop() ?? "";
-      events.push(...blocks.flatMap(eventsIn));
-    }
+    for await (const event of eventsFrom(reader)) events.push(event);
   };
   return {
     events,
@@ -79,6 +71,29 @@ export function watch(response: Response): Watching {
     over: readAll().catch(() => undefined), // a connection that breaks
     leave: () => reader.cancel(),
   };
+}
+
+/** The events of a response, as they arrive. Leaving the loop closes the connection. */
+export async function* eventsOf(response: Response): AsyncGenerator<NativeEvent> {
+  if (!response.body) throw new Error(`The response (${response.status}) has no body.`);
+  const reader = response.body.getReader();
+  try {
+    yield* eventsFrom(reader);
+  } finally {
+    await reader.cancel();
+  }
+}
+
+async function* eventsFrom(reader: ReadableStreamDefaultReader<Uint8Array>): AsyncGenerator<NativeEvent> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    const blocks = (rest + decoder.decode(value, { stream: true })).split("\n\n");
+    rest = blocks.pop() ?? "";
+    for (const block of blocks) yield* eventsIn(block);
+  }
 }
 
 function eventsIn(block: string): readonly NativeEvent[] {
