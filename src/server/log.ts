@@ -115,7 +115,7 @@ export interface ReplyLog {
   read(run: string, after?: EntryId, limit?: number): Promise<LogPage | undefined>;
   /**
    * Ends a run whose writer is dead. Resolves with the end that is in the log: `end`, or the one that was there first;
-   * `undefined` when the run is unknown.
+   * `undefined` when the run is unknown, or has a writer: the caller was late, and another process goes on.
    */
   seal(run: string, end: RunEnd): Promise<RunEnd | undefined>;
   /** Asks the writer to stop, in whichever process it is. Has no effect on an ended or unknown run. */

@@ -135,7 +135,7 @@ class MemoryLog implements ReplyLog {
 
   async seal(id: string, end: RunEnd): Promise<RunEnd | undefined> {
     const run = this.#get(id);
-    return run && this.#end(run, end);
+    return run && !this.#isOwned(run) ? this.#end(run, end) : undefined;
   }
 
   async requestStop(id: string): Promise<void> {
@@ -154,12 +154,11 @@ class MemoryLog implements ReplyLog {
   }
 
   async latestRun(chat: string): Promise<ChatRun | undefined> {
-    const latest = this.#chats.get(chat);
-    return latest && this.#get(latest.run) && latest;
+    return this.#latestRun(chat);
   }
 
   async setLatestRun(chat: string, next: ChatRun): Promise<boolean> {
-    const latest = await this.latestRun(chat);
+    const latest = this.#latestRun(chat);
     if (latest && latest.number >= next.number) return false;
     this.#chats.set(chat, next);
     return true;
@@ -233,6 +232,11 @@ class MemoryLog implements ReplyLog {
   #count(run: KeptRun, bytes: number): void {
     run.bytes += bytes;
     this.#bytes += bytes;
+  }
+
+  #latestRun(chat: string): ChatRun | undefined {
+    const latest = this.#chats.get(chat);
+    return latest && this.#get(latest.run) && latest;
   }
 
   /** Returns a run that has not expired. */

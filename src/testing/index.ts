@@ -2,6 +2,8 @@
 
 export type { Ability, ContractSubject, OpenedSubject } from "./contract/subject.ts";
 export { type ContractCase, contractSuite } from "./contract/suite.ts";
+export type { LogAbility, LogSubject, LogTimes } from "./log/case.ts";
+export { type LogCase, logSuite } from "./log-suite.ts";
 export { Gate, type Pause, type Sleep } from "./pause.ts";
 export type {
   ReplyScript,

@@ -14,6 +14,8 @@ export interface Driver {
 
 /** Libraries of Redis: each major version that is in use. */
 export const redisDrivers: readonly Driver[];
+/** Clients of a Redis cluster. */
+export const redisClusterDrivers: readonly Driver[];
 /** Libraries of PostgreSQL. */
 export const postgresDrivers: readonly Driver[];
 

@@ -40,6 +40,28 @@ export const redisDrivers = [
   nodeRedis("node-redis 6", () => import("redis6")),
 ];
 
+export const redisClusterDrivers = [
+  {
+    name: "a cluster of ioredis 5",
+    async connect(url) {
+      const { Cluster } = await import("ioredis");
+      const client = new Cluster([url]);
+      client.on("error", () => undefined);
+      return { client, close: async () => client.disconnect() };
+    },
+  },
+  {
+    name: "a cluster of node-redis 6",
+    async connect(url) {
+      const { createCluster } = await import("redis6");
+      const client = createCluster({ rootNodes: [{ url }] });
+      client.on("error", () => undefined);
+      await client.connect();
+      return { client, close: async () => client.destroy() };
+    },
+  },
+];
+
 export const postgresDrivers = [
   {
     name: "a Pool of pg",

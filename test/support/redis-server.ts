@@ -31,6 +31,27 @@ export async function startRedis({ appendOnly = false }: { readonly appendOnly?:
   return Object.assign(engine, { url: `redis://127.0.0.1:${engine.port}` });
 }
 
+/** Starts a cluster of one server: it refuses keys of two slots in one command, as a larger one does. */
+export async function startRedisCluster(): Promise<RedisServer> {
+  const engine = await startEngine({
+    command: (folder, port) => [
+      "redis-server",
+      ...["--port", String(port), "--bind", "127.0.0.1", "--dir", folder, "--save", ""],
+      ...["--cluster-enabled", "yes", "--cluster-port", String(port > 40_000 ? port - 10_000 : port + 10_000)],
+      ...["--cluster-announce-ip", "127.0.0.1"],
+    ],
+    async answers(port) {
+      await ping(port);
+      const cli = (...args: string[]) =>
+        String(spawnSync("redis-cli", ["-p", String(port), "CLUSTER", ...args]).stdout);
+      cli("ADDSLOTSRANGE", "0", "16383");
+      if (!cli("INFO").includes("cluster_state:ok")) throw new Error("The cluster is not ready.");
+    },
+    killedBy: "SIGKILL",
+  });
+  return Object.assign(engine, { url: `redis://127.0.0.1:${engine.port}` });
+}
+
 /** Resolves when the server answers a command: it accepts connections before it has read its data. */
 function ping(port: number): Promise<void> {
   return new Promise((resolve, reject) => {

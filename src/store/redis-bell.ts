@@ -1,0 +1,138 @@
+/** The bell of a log in Redis: a connection of its own, on which `XREAD` waits for all streams that are watched. */
+
+import type { RedisClient, RedisConnection } from "./redis-client.ts";
+
+/** A stream that is watched. */
+interface Watched {
+  readonly rings: Set<() => void>;
+  /** The last item that was read or rung for. */
+  seen: string;
+}
+
+/** How long a call waits, in milliseconds. A stream that is watched meanwhile joins the next one. */
+const BLOCK_MS = 250;
+
+/** A call that takes so much longer hangs, in milliseconds: after some resets its promise never settles. */
+const PATIENCE_MS = 2_000;
+
+/** The pause after a connection that failed, in milliseconds. */
+const RETRY_MS = 1_000;
+
+/** With more streams, calls pause between each other and so bring several items at once. */
+const MAX_UNPAUSED_STREAMS = 50;
+const PAUSE_MS = 10;
+
+/** Rings for streams that have grown: at once for items of this process, soon for those of others. */
+export class RedisBell {
+  readonly #client: RedisClient;
+  readonly #watched = new Map<string, Watched>();
+  #connection: RedisConnection | undefined;
+  #phase: "idle" | "listening" | "closed" = "idle";
+  #wake: (() => void) | undefined;
+
+  constructor(client: RedisClient) {
+    this.#client = client;
+  }
+
+  /** Calls `ring` when a stream has grown, until the returned function is called. */
+  watch(key: string, ring: () => void): () => void {
+    const watched: Watched = this.#watched.get(key) ?? { rings: new Set(), seen: "0-0" };
+    const own = () => ring(); // the same function may watch twice
+    watched.rings.add(own);
+    this.#watched.set(key, watched);
+    if (this.#phase === "idle" && this.#client.duplicate) void this.#listen(this.#client.duplicate);
+    return () => {
+      watched.rings.delete(own);
+      if (watched.rings.size === 0 && this.#watched.get(key) === watched) this.#watched.delete(key);
+    };
+  }
+
+  /** A reader has read up to this item: the bell waits for those behind it. */
+  saw(key: string, id: string): void {
+    const watched = this.#watched.get(key);
+    if (watched) watched.seen = id;
+  }
+
+  /** This process has added to a stream. */
+  ring(key: string): void {
+    for (const ring of this.#watched.get(key)?.rings ?? []) ring();
+  }
+
+  close(): void {
+    this.#phase = "closed";
+    this.#watched.clear();
+    this.#drop();
+    this.#wake?.();
+  }
+
+  async #listen(duplicate: () => Promise<RedisConnection>): Promise<void> {
+    this.#phase = "listening";
+    while (this.#watched.size > 0) {
+      try {
+        this.#connection ??= await duplicate();
+        for (const [key, id] of await this.#grown(this.#connection)) {
+          this.saw(key, id);
+          this.ring(key);
+        }
+        if (this.#watched.size > MAX_UNPAUSED_STREAMS) await this.#pause(PAUSE_MS);
+      } catch {
+        this.#drop();
+        await this.#pause(RETRY_MS);
+      }
+    }
+    if (this.#phase === "listening") this.#phase = "idle";
+    else this.#drop(); // closed while it connected
+  }
+
+  /** Resolves with the streams that have grown, and the first new item of each. */
+  async #grown(connection: RedisConnection): Promise<[key: string, id: string][]> {
+    const keys = [...this.#watched.keys()];
+    const known = new Set(keys);
+    const ids = [...this.#watched.values()].map(({ seen }) => seen);
+    const call = connection.command(["XREAD", "COUNT", "1", "BLOCK", `${BLOCK_MS}`, "STREAMS", ...keys, ...ids]);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error("The call hangs.")), BLOCK_MS + PATIENCE_MS);
+    });
+    try {
+      return streamsOf(await Promise.race([call, late])).map(([name, items]) => [
+        // A client may put a prefix of its own before every key.
+        known.has(name) ? name : (keys.find((key) => name.endsWith(key)) ?? name),
+        String(items[0]?.[0]),
+      ]);
+    } finally {
+      clearTimeout(timer);
+      call.catch(() => undefined); // the one that hangs may fail later
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #drop(): void {
+    this.#connection?.close();
+    this.#connection = undefined;
+  }
+}
+
+type Items = readonly (readonly [id: unknown, fields: unknown])[];
+
+/** Returns the streams of a reply to `XREAD`: pairs, a flat list of keys and items, an object or a map. */
+function streamsOf(reply: unknown): [key: string, items: Items][] {
+  if (reply === null || reply === undefined) return [];
+  const pairs = Array.isArray(reply)
+    ? Array.isArray(reply[0])
+      ? reply
+      : Array.from({ length: reply.length / 2 }, (_, index) => reply.slice(index * 2, index * 2 + 2))
+    : reply instanceof Map
+      ? [...reply]
+      : Object.entries(reply);
+  return pairs.map(([key, items]) => [String(key), items as Items]);
+}

@@ -1,0 +1,267 @@
+/** Runs in Redis: a log that several processes and machines share. */
+
+import { unknownOption } from "../contract/unknown-option.ts";
+import { compareIds, type EntryId, positionOf } from "../server/entry-id.ts";
+import type { ChatRun, LogPage, LogWriter, ReplyLog, RunEnd, RunHead } from "../server/log.ts";
+import { RedisBell } from "./redis-bell.ts";
+import { type RedisClient, type RedisLike, redisClientOf } from "./redis-client.ts";
+import { keyPart } from "./redis-key.ts";
+import { attemptBehind, closingId, endFields, itemsOf, pageOf } from "./redis-log-item.ts";
+import { isRefusal, RedisLogWriter, type RunKeys, resultOf, topOf, type WrittenLog } from "./redis-log-writer.ts";
+
+/** The options of `redisLog`. */
+export interface RedisLogOptions {
+  /**
+   * The beginning of every key.
+   * @default "cloudllm"
+   */
+  readonly prefix?: string | undefined;
+  /**
+   * See `ReplyLog.leaseMs`.
+   * @default 15_000
+   */
+  readonly leaseMs?: number | undefined;
+  /**
+   * How long an ended run is kept, in milliseconds. A run whose process has died is kept for `leaseMs` more.
+   * @default 600_000 (10 minutes)
+   */
+  readonly keepMs?: number | undefined;
+  /**
+   * How long a run may last, in milliseconds. Then everything that is kept of it expires.
+   * @default 86_400_000 (24 hours)
+   */
+  readonly maxRunMs?: number | undefined;
+}
+
+const DEFAULTS = { prefix: "cloudllm", leaseMs: 15_000, keepMs: 600_000, maxRunMs: 86_400_000 };
+
+const DEFAULT_LIMIT = 500;
+const MAX_ITEMS = 500;
+
+/** The head of a run with a word of the process that began it: it recognizes its own after a lost answer. */
+interface StoredHead {
+  readonly token: string;
+  readonly head: RunHead;
+}
+
+/**
+ * Returns a log in Redis 6.2 or later, or a server that speaks like it. The relays of several processes share it: a
+ * viewer may come back to any of them, and a run goes on when its process dies. It takes the clients of ioredis,
+ * node-redis and Upstash, also those of a cluster, and uses no scripts. Every key has a time to live.
+ *
+ * Viewers in other processes see an entry within some milliseconds. The log opens one more connection for that, by the
+ * client's `duplicate`. In a cluster and over HTTP it opens none, and such viewers wait for up to half a second.
+ * Upstash limits the size of a request to 10 MB, and so that of a reply with large media.
+ *
+ * @throws {TypeError} when the client is of an unknown kind, or an option is unknown or malformed
+ *
+ * @example
+ * ```ts
+ * import { redisLog } from "cloudllm/store/redis";
+ *
+ * export const log = redisLog({ url: "https://example.upstash.io", token: "…" }); // or new Redis(), createClient()
+ * ```
+ */
+export function redisLog(redis: RedisLike, options: RedisLogOptions = {}): ReplyLog {
+  const names = Object.keys(DEFAULTS);
+  for (const [name, value] of Object.entries(options) as readonly [string, unknown][]) {
+    if (!names.includes(name)) throw new TypeError(unknownOption(name, names));
+    if (value === undefined) continue;
+    if (name === "prefix" ? typeof value !== "string" : !(Number.isSafeInteger(value) && Number(value) > 0)) {
+      const expected = name === "prefix" ? "a string" : "an integer number of milliseconds, at least 1";
+      throw new TypeError(`\`${name}\` must be ${expected}. Received ${String(value)}.`);
+    }
+  }
+  return new RedisLog(redisClientOf(redis), options);
+}
+
+class RedisLog implements ReplyLog, WrittenLog {
+  readonly client: RedisClient;
+  readonly bell: RedisBell;
+  readonly leaseMs: number;
+  readonly keepMs: number;
+  readonly #maxRunMs: number;
+  readonly #prefix: string;
+
+  constructor(client: RedisClient, options: RedisLogOptions) {
+    this.client = client;
+    this.bell = new RedisBell(client);
+    this.leaseMs = options.leaseMs ?? DEFAULTS.leaseMs;
+    this.keepMs = options.keepMs ?? DEFAULTS.keepMs;
+    this.#maxRunMs = options.maxRunMs ?? DEFAULTS.maxRunMs;
+    this.#prefix = options.prefix ?? DEFAULTS.prefix;
+  }
+
+  async begin(head: RunHead): Promise<LogWriter | undefined> {
+    const keys = this.#keysOf(head.id);
+    const life = `${this.#lifeMs}`;
+    const stored: StoredHead = { token: crypto.randomUUID(), head };
+    const taken = await this.client.command(["SET", keys.head, JSON.stringify(stored), "PX", life, "NX"]);
+    if (taken === null && (await this.#storedHead(keys))?.token !== stored.token) return undefined;
+    const writer = new RedisLogWriter(this, keys, 1, this.#maxRunMs);
+    const replies = await this.client.pipeline([
+      ["XADD", keys.log, "1-0", "begin", ""],
+      ["PEXPIRE", keys.log, life],
+      writer.leaseCommand(),
+    ]);
+    for (const reply of replies) if (!isRefusal(reply)) resultOf(reply);
+    return writer;
+  }
+
+  async takeOver(run: string, attempt: number): Promise<LogWriter | undefined> {
+    const keys = this.#keysOf(run);
+    const stored = await this.#storedHead(keys);
+    const top = await topOf(this.client, keys.log);
+    if (!stored || !top || top.type === "end" || attemptBehind(top) !== attempt - 1) return undefined;
+    if (await this.#exists(keys.own(attempt - 1))) return undefined;
+    const age = Math.max(0, Date.now() - stored.head.startedAt);
+    const writer = new RedisLogWriter(this, keys, attempt, this.#maxRunMs - Math.min(age, this.#maxRunMs));
+    // The token distinguishes two callers, one of which may have lost the answer.
+    const token = crypto.randomUUID();
+    const closing = closingId(attempt - 1);
+    const [closed] = await this.client.pipeline([
+      ["XADD", keys.log, "NOMKSTREAM", closing, "over", token],
+      writer.leaseCommand(), // when another caller was faster, his lease is longer by a moment
+    ]);
+    const isOurs = isRefusal(closed) ? await this.#isOver(keys, closing, token) : resultOf(closed) !== null;
+    return isOurs ? writer : undefined;
+  }
+
+  async head(run: string): Promise<RunHead | undefined> {
+    return (await this.#storedHead(this.#keysOf(run)))?.head;
+  }
+
+  async read(run: string, after?: EntryId, limit: number = DEFAULT_LIMIT): Promise<LogPage | undefined> {
+    const keys = this.#keysOf(run);
+    const attempt = (after && positionOf(after)?.attempt) ?? 1;
+    const count = Math.min(limit, MAX_ITEMS);
+    const replies = await this.client.pipeline([
+      ["EXISTS", keys.head],
+      ["XRANGE", keys.log, after ? `(${after}` : "-", "+", "COUNT", `${count}`],
+      ["EXISTS", keys.own(attempt)],
+      ["EXISTS", keys.own(attempt + 1)],
+    ]);
+    const [exists, range, isOwned, isNextOwned] = replies.map(resultOf);
+    if (exists === 0) return undefined;
+    const items = itemsOf(range);
+    const { entries, end, isCut } = pageOf(items, after, limit);
+    const last = items.at(-1);
+    // Only items without entries, such as the first one of the stream: those behind them are read.
+    if (last && entries.length === 0 && !end && items.length === count) return this.read(run, last.id, limit);
+    if (last) this.bell.saw(keys.log, last.id);
+    if (end) return { entries, end, isOwned: false };
+    const current = last && !isCut && items.length < count ? attemptBehind(last) : attempt;
+    const isHeld = current === attempt ? isOwned : current === attempt + 1 ? isNextOwned : 0;
+    if (isHeld === 1) return { entries, isOwned: true };
+    const top = await topOf(this.client, keys.log);
+    if (top?.type !== "end") return { entries, isOwned: await this.#exists(keys.own(top ? attemptBehind(top) : 1)) };
+    if (entries.length > 0) return { entries, isOwned: false };
+    const isBehindAll = after !== undefined && compareIds(after, top.id) > 0;
+    return isBehindAll ? { entries, end: top.end, isOwned: false } : this.read(run, after, limit); // it ended just now
+  }
+
+  async seal(run: string, end: RunEnd): Promise<RunEnd | undefined> {
+    const keys = this.#keysOf(run);
+    for (;;) {
+      if (!(await this.#exists(keys.head))) return undefined;
+      const top = await topOf(this.client, keys.log);
+      if (top?.type === "end") return top.end;
+      const attempt = top ? attemptBehind(top) : 1;
+      if (await this.#exists(keys.own(attempt))) return undefined;
+      const [added] = await this.client.pipeline([
+        // Without a stream, the process died while it began the run.
+        ["XADD", keys.log, ...(top ? ["NOMKSTREAM"] : []), closingId(attempt), ...endFields(end)],
+        ["PEXPIRE", keys.log, `${this.keepMs}`],
+        ["PEXPIRE", keys.head, `${this.keepMs}`],
+      ]);
+      if (isRefusal(added) || resultOf(added) === null) continue; // sealed, taken over or deleted meanwhile
+      this.bell.ring(keys.log);
+      return end;
+    }
+  }
+
+  async requestStop(run: string): Promise<void> {
+    const keys = this.#keysOf(run);
+    if (await this.#exists(keys.head)) await this.client.command(["SET", keys.stop, "1", "PX", `${this.#lifeMs}`]);
+  }
+
+  async markViewed(run: string, forMs: number): Promise<void> {
+    await this.client.command(["SET", this.#keysOf(run).seen, "1", "PX", `${Math.max(1, Math.ceil(forMs))}`]);
+  }
+
+  async isViewed(run: string): Promise<boolean> {
+    return this.#exists(this.#keysOf(run).seen);
+  }
+
+  async latestRun(chat: string): Promise<ChatRun | undefined> {
+    return chatRunOf(await this.client.command(["XREVRANGE", this.#chatKey(chat), "+", "-", "COUNT", "1"]));
+  }
+
+  /** The number is the id of the only item of a stream: Redis refuses one that is not above the last. */
+  async setLatestRun(chat: string, next: ChatRun): Promise<boolean> {
+    const key = this.#chatKey(chat);
+    const [added, expiry] = await this.client.pipeline([
+      ["XADD", key, "MAXLEN", "1", `${next.number}-1`, "run", next.run],
+      ["PEXPIRE", key, `${this.#maxRunMs}`],
+    ]);
+    resultOf(expiry);
+    if (!isRefusal(added)) return resultOf(added) !== null;
+    const latest = await this.latestRun(chat); // after a lost answer it may be this one
+    return latest?.number === next.number && latest.run === next.run;
+  }
+
+  watch(run: string, ring: () => void): () => void {
+    return this.bell.watch(this.#keysOf(run).log, ring);
+  }
+
+  async delete(run: string): Promise<void> {
+    const { head, log, stop, seen, own } = this.#keysOf(run);
+    const top = await topOf(this.client, log);
+    const leases = top ? [own(top.attempt), own(top.attempt + 1)] : [own(1)];
+    await this.client.command(["DEL", head, log, stop, seen, ...leases]);
+    this.bell.ring(log);
+  }
+
+  async close(): Promise<void> {
+    this.bell.close();
+  }
+
+  /** A run without a renewal is kept for so long, in milliseconds. */
+  get #lifeMs(): number {
+    return Math.min(this.leaseMs + this.keepMs, this.#maxRunMs);
+  }
+
+  async #exists(key: string): Promise<boolean> {
+    return (await this.client.command(["EXISTS", key])) === 1;
+  }
+
+  async #isOver(keys: RunKeys, id: string, token: string): Promise<boolean> {
+    const reply = (await this.client.command(["XRANGE", keys.log, id, id])) as readonly [unknown, unknown[]][];
+    return String(reply[0]?.[1][1]) === token;
+  }
+
+  async #storedHead({ head }: RunKeys): Promise<StoredHead | undefined> {
+    const stored = await this.client.command(["GET", head]);
+    return stored === null ? undefined : (JSON.parse(String(stored)) as StoredHead);
+  }
+
+  #keysOf(run: string): RunKeys {
+    const start = `${this.#prefix}:{${keyPart(run)}}:`;
+    return {
+      head: `${start}head`,
+      log: `${start}log`,
+      stop: `${start}stop`,
+      seen: `${start}seen`,
+      own: (attempt) => `${start}own:${attempt}`,
+    };
+  }
+
+  #chatKey(chat: string): string {
+    return `${this.#prefix}:chat:{${keyPart(chat)}}`;
+  }
+}
+
+function chatRunOf(reply: unknown): ChatRun | undefined {
+  const [item] = reply as readonly [unknown, readonly unknown[]][];
+  return item && { run: String(item[1][1]), number: Number.parseInt(String(item[0]), 10) };
+}
