@@ -383,11 +383,11 @@ const foreignFetch: Case = async (random) => {
 
 const SEAMS: readonly (readonly [string, number, Case])[] = [
   ["an error body", 0.2, errorBody],
-  ["a whole reply", 0.18, wholeReply],
+  ["a non-streamed reply", 0.18, wholeReply],
   ["a streamed reply", 0.24, streamedReply],
   ["a session after an odd reply", 0.14, sessionAfterwards],
   ["chunks of a generator", 0.1, foreignChunks],
-  ["a client of somebody else's", 0.06, foreignClient],
+  ["a client of another's", 0.06, foreignClient],
   ["a store", 0.06, foreignStore],
   ["a fetch of the caller's", 0.02, foreignFetch],
 ];

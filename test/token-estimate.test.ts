@@ -109,7 +109,7 @@ describe("every text has an estimate", () => {
 });
 
 describe("a counter", () => {
-  test("says what the estimate says, until it is told better", () => {
+  test("says what the estimate says, until it is reported better", () => {
     const counter = createTokenCounter();
     expect(counter.count("")).toBe(0);
     expect(counter.count("The quick brown fox")).toBe(estimateTokens("The quick brown fox"));

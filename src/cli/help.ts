@@ -11,7 +11,7 @@ export const HELP: string = `Usage:
   echo question | cloudllm      the pipe alone is the question
   cloudllm chat                 a conversation; /help there
   cloudllm sessions             the conversations that were kept
-  cloudllm compare "question"   the same prompt whole and streamed: how long
+  cloudllm compare "question"   the same prompt at once and streamed: how long
                                 until the first words?
 
 Options:
@@ -24,10 +24,10 @@ Options:
       --allow-insecure-http
                          send the key also over http to a public host, where
                          others on the way can read it
-  -s, --system TEXT      instructions for the whole conversation
+  -s, --system TEXT      instructions for the conversation
       --max-tokens N     most tokens to write, thinking included
   -t, --temperature N    0 to 2
-      --timeout SECONDS  longest wait for a whole reply; 0 for no limit at all
+      --timeout SECONDS  longest wait for a complete reply; 0 for no limit
       --session NAME     go on with the conversation of this name, or begin it
       --ephemeral        a conversation that is kept nowhere
       --json             every chunk as a line of JSON (one answer only)

@@ -87,10 +87,10 @@ export function createSseParser(onEvent: OnSseEvent, options: SseParserOptions =
         readLine(line.take());
       } else if (end === at) {
         checkLength(lengthBefore + at - start);
-        const whole = takeData();
+        const joined = takeData();
         const type = event;
         event = "";
-        if (whole !== undefined) emit(whole, type);
+        if (joined !== undefined) emit(joined, type);
         lengthBefore = 0;
         start = next;
       } else if ((code === LF || code === CR) && dataLines === 0 && text.slice(at, at + 5) === "data:") {
@@ -133,17 +133,17 @@ export function createSseParser(onEvent: OnSseEvent, options: SseParserOptions =
   }
 
   function takeData(): string | undefined {
-    let whole = dataLines > 0 ? data.take() : undefined;
-    if (errorJson !== "") whole ??= `{"error":${errorJson}}`;
-    if (plainLines !== "" && isError(plainLines)) whole ??= plainLines;
+    let joined = dataLines > 0 ? data.take() : undefined;
+    if (errorJson !== "") joined ??= `{"error":${errorJson}}`;
+    if (plainLines !== "" && isError(plainLines)) joined ??= plainLines;
     dataLines = 0;
     errorJson = plainLines = "";
-    return whole;
+    return joined;
   }
 
-  function emit(whole: string, type: string): void {
+  function emit(event: string, type: string): void {
     stopped = true; // stays so if `onEvent` throws
-    stopped = onEvent(whole, type) === true;
+    stopped = onEvent(event, type) === true;
   }
 
   function checkLength(length: number): void {
@@ -158,8 +158,8 @@ export function createSseParser(onEvent: OnSseEvent, options: SseParserOptions =
     if (stopped) return undefined;
     stopped = true;
     if (line.length > 0) readLine(line.take());
-    const whole = takeData();
-    return whole === undefined ? undefined : { data: whole, event };
+    const text = takeData();
+    return text === undefined ? undefined : { data: text, event };
   }
 
   return { push, end };

@@ -14,7 +14,7 @@ describe("the words of a command line", () => {
     ["chat as a question", ["--", "chat"], { name: "ask", words: "chat", json: false, settings: NONE }],
     ["chat as a later word", ["what's", "chat"], { name: "ask", words: "what's chat", json: false, settings: NONE }],
     ["a question with a dash", ["--", "-5 + 3?"], { name: "ask", words: "-5 + 3?", json: false, settings: NONE }],
-    ["help, whatever else", ["chat", "--help", "--json"], { name: "help" }],
+    ["help, with any other options", ["chat", "--help", "--json"], { name: "help" }],
     ["the version", ["--version"], { name: "version" }],
     [
       "JSON, in one piece",

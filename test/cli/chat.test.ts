@@ -43,7 +43,7 @@ describe("a scripted chat", () => {
     expect(said(requests[1])).toEqual(["user: First?", "assistant: One", "user: Second?"]);
   });
 
-  test("tells a status line after each turn, unless it is to be quiet", async () => {
+  test("reports a status line after each turn, unless it is to be quiet", async () => {
     await using server = await startProviderServer(() => ({ text: "OK", ending: USAGE }));
     const { stderr } = await command(["chat", "--base-url", server.baseUrl, "-m", "m"], { stdin: "a\nb\n" });
     expect(stderr.split("\n")).toEqual([
@@ -59,7 +59,7 @@ describe("a scripted chat", () => {
     expect(said(requests[1])).toEqual(["user: one\ntwo", "assistant: A", "user: three\n/help"]);
   });
 
-  test("goes on after a failure, keeps what came, and exits with 1", async () => {
+  test("continues after a failure, keeps what came, and exits with 1", async () => {
     const replies: ServerReply[] = [
       { text: "Half an", ending: "cut" },
       { refusal: { status: 400, message: "Not so." } },
@@ -74,7 +74,7 @@ describe("a scripted chat", () => {
     expect(code).toBe(1);
   });
 
-  test("--no-stream asks for whole replies", async () => {
+  test("--no-stream asks for non-streamed replies", async () => {
     const { stdout, requests } = await chat([{ text: ["O", "ne"] }, { text: "Two" }], ["a", "b"], "--no-stream");
     expect(stdout).toBe("One\nTwo\n");
     expect(said(requests[1])).toEqual(["user: a", "assistant: One", "user: b"]);
@@ -110,7 +110,7 @@ describe("a scripted chat", () => {
     expect(server.requests).toHaveLength(2);
   });
 
-  test("ends quietly when nobody reads any more", async () => {
+  test("ends quietly without a reader any more", async () => {
     await using server = await startProviderServer(() => ({ text: "word ".repeat(10_000) }));
     const running = start(["chat", "--base-url", server.baseUrl, "-m", "m"]);
     running.process.stdin.write("a\n");

@@ -62,7 +62,7 @@ describe("without a provider and an address", () => {
     expect(client).toMatchObject({ provider: "llamacpp", model: "qwen3" });
   });
 
-  test("with nobody there, the built-in model answers, and says which key would get a real one", async () => {
+  test("without a server, the built-in model answers, and says which key would get a real one", async () => {
     await using empty = await startModelServer([]);
     const { client, note, models } = await chooseClient(NO_SETTINGS, {}, [nobody, local(empty.baseUrl)]);
     expect(client).toMatchObject({ provider: "embedded", model: "cloudllm-toy" });
@@ -72,7 +72,7 @@ describe("without a provider and an address", () => {
     expect(await models?.()).toEqual(["cloudllm-toy"]);
   });
 
-  test("with nobody there who has the model that was named, all keys and servers are named", async () => {
+  test("without a server for the named model, all keys and servers are named", async () => {
     const failure = chooseClient(settings({ model: "qwen3" }), {}, [nobody]);
     await expect(failure).rejects.toMatchObject({ exitCode: 1 });
     const message = await failure.catch((error: Error) => error.message);
@@ -124,7 +124,7 @@ describe("with an address", () => {
     expect(server.keys).toEqual(["Bearer own"]);
   });
 
-  test("somebody else's key does not go there", async () => {
+  test("another's key does not go there", async () => {
     await using server = await startModelServer(["mine"]);
     await chooseClient(settings({ baseUrl: server.baseUrl }), { OPENAI_API_KEY: SECRET, GROQ_API_KEY: SECRET }, []);
     expect(server.keys).toEqual([undefined]);

@@ -202,7 +202,7 @@ describe("a key over http to a public host", () => {
   });
 });
 
-describe("whoever reads may leave", () => {
+describe("the reader may leave", () => {
   test("a closed stdout ends the reply quietly, and closes the connection", async () => {
     const endless = (function* () {
       for (let line = 0; ; line++) yield `line ${line}\n`;
@@ -295,7 +295,7 @@ describe("without a key", () => {
     expect(code).toBe(0);
   });
 
-  test.skipIf(localServer)("compare works, and says so, too", async () => {
+  test.skipIf(localServer)("compare works, and says so as well", async () => {
     const { stdout, stderr, code } = await command(["compare", "-t", "0", "Tell me a story about a fox"]);
     expect(stdout).toMatch(/first words +last words +tokens\nnon-streamed/);
     expect(stderr).toMatch(NOTE);

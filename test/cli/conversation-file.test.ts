@@ -39,7 +39,7 @@ async function sessionOf(...said: string[]): Promise<LLMSession> {
 
 const firstIn = (file: string): unknown => JSON.parse(readFileSync(file, "utf8")).history[0].content;
 
-test("keeps the earlier conversation when the disk is full, and leaves nothing beside it", async () => {
+test("keeps the earlier conversation when the disk is full, and leaves nothing next to it", async () => {
   const file = join(folder, "full.json");
   await saveConversation(await sessionOf("one"), file);
   vi.mocked(writeFile).mockImplementationOnce(async (path) => {

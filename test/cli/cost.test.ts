@@ -51,8 +51,8 @@ describe("one question", () => {
   });
 
   test.each([
-    ["a model that nobody knows", openai, responsesReply("gpt-99")],
-    ["a server of one's own, whatever its model is called", ["--model", "gpt-5.2"], chatReply("gpt-5.2", USAGE)],
+    ["a model that is unknown", openai, responsesReply("gpt-99")],
+    ["a server of one's own, with any model name", ["--model", "gpt-5.2"], chatReply("gpt-5.2", USAGE)],
   ])("says nothing of money for %s", async (_what, who, reply) => {
     await using server = await startProviderServer([reply]);
     const { stderr } = await command([...who, "--base-url", server.baseUrl, "x"], { env });

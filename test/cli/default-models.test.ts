@@ -65,7 +65,7 @@ test("no document, example or docstring names a model that ends", () => {
   }
 });
 
-describe("a small model that thinks unasked, and that nobody named, answers at once", () => {
+describe("a small model that thinks by default, and was not named, answers at once", () => {
   const settings: Settings = { quiet: true, nonStreamed: true };
   const keys = Object.fromEntries(
     HOSTED.flatMap((name) => PROVIDERS[name].keyNames.map((key) => [key, "sk-0123456789"])),

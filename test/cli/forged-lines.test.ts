@@ -63,7 +63,7 @@ describe("a text of others, as a part of one line", () => {
     ["our own columns", "  /help            this"],
   ])("keeps %s", (_name, text) => expect(oneLine(text)).toBe(text));
 
-  test("is one visible line, whatever it is", () => {
+  test("is always one visible line", () => {
     const pieces = fc.constantFrom(...BREAKS, ...INVISIBLE.map(([, text]) => text), "a", " ", "👩‍💻", "י");
     const text = fc.array(fc.oneof(pieces, fc.string({ unit: "binary" }))).map((parts) => parts.join(""));
     fc.assert(
@@ -185,7 +185,7 @@ test("a chunk as JSON is the same JSON, and drives no terminal through a pipe", 
 });
 
 test.each(["a\nb", "it's\u200b\u009b\\n", "tab\tand\u2028more"])(
-  "a session named %j is gone on with by what is shown",
+  "a session named %j is continued by what is shown",
   (name) => {
     const said = optionInShell("--session", name);
     expect(said).not.toMatch(HIDDEN);

@@ -46,7 +46,7 @@ describe("the status line", () => {
       "0.41 s to first token · ≈52 tokens/s · ≈12 in, ≈118 out · gpt-6-luna",
     ],
     [
-      "does not take what was told of a stopped reply for all of it",
+      "does not take what was reported of a stopped reply for all of it",
       reply({
         usage: { ...USAGE, outputTokens: 1 },
         estimatedUsage: USAGE,
@@ -61,12 +61,12 @@ describe("the status line", () => {
       "0.41 s to first token · 52 tokens/s · 12 in, 118 out · gpt-6-luna · cut off at the token limit",
     ],
     [
-      "repeats an ending nobody knows",
+      "repeats an ending that is unknown",
       reply({ finishReason: "unknown", rawFinishReason: "eos" }),
       "0.41 s to first token · 52 tokens/s · 12 in, 118 out · gpt-6-luna · ended for an unknown reason (eos)",
     ],
     [
-      "tells of a second attempt",
+      "reports a second attempt",
       reply({ metrics: { ...metrics, attempts: [...metrics.attempts, ...metrics.attempts] } }),
       "0.41 s to first token · 52 tokens/s · 12 in, 118 out · gpt-6-luna · 2 attempts",
     ],

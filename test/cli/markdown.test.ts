@@ -148,7 +148,7 @@ describe("inside a line", () => {
     ["a star after a word is a footnote", "price*(net)* café*, b", "price*(net)* café*, b"],
     ["escapes are taken literally", "\\*a\\* \\_b\\_ \\[c](d) C:\\dir \\", "*a* _b_ [c](d) C:\\dir \\"],
     ["a backslash at the end of a line is a line break", "a\\\nb", "a\nb"],
-    ["emphasis goes on after a line break", "**a\nb** c", "{bold}a{/}\n{bold}b{/} c"],
+    ["emphasis continues after a line break", "**a\nb** c", "{bold}a{/}\n{bold}b{/} c"],
     ["emphasis ends with its paragraph", "**a\n\nb", "{bold}a{/}\n\nb"],
     ["open markers end with the text", "**a `b", "{bold}a {/}{bold code}b{/}"],
     ["a closing marker that opened nothing is text", "a** b_ c~~", "a** b_ c~~"],
@@ -244,7 +244,7 @@ describe("tables", () => {
   test.each([
     ["have columns", "|a|b|\n|-|-|\n|longer|*c*|\n", ["a      │ b", "───────┼──", "longer │ c"]],
     [
-      "align as told",
+      "align as reported",
       "|aaaa|bbbb|cc|\n|-:|:-:|-|\n|1|2|3|\n",
       ["aaaa │ bbbb │ cc", "─────┼──────┼───", "   1 │  2   │ 3"],
     ],
@@ -416,7 +416,7 @@ describe("untrusted text cannot drive the terminal", () => {
     expect(render([text], { color: false })).toBe(expected);
   });
 
-  test("no control character gets through, whatever surrounds it", () => {
+  test("no control character gets through, in any surroundings", () => {
     const control = fc.constantFrom(
       ..."\u001b\u0007\u0000\b\r\u007f\u009b\u009d\u202e\u2069",
       "\u001b[31m",

@@ -84,7 +84,7 @@ describe("the files", () => {
     expect(statSync(join(folder, "picture-3.png")).mode & 0o077).toBe(0);
   });
 
-  test("have names of ours, whatever the provider calls them and their types", async () => {
+  test("have names of ours, for any name and type of the provider", async () => {
     await saves([
       { mediaType: "image/../../evil", data: PNG, name: "../../evil" },
       { mediaType: "constructor/x", data: PNG },
@@ -94,7 +94,7 @@ describe("the files", () => {
     expect(readdirSync(folder).sort()).toEqual(["file-1.bin", "file-2.bin", "file-3.bin", "picture-1.bin"]);
   });
 
-  test("are not made for what is elsewhere: its address is told, without signs that drive the terminal", async () => {
+  test("are not made for what is elsewhere: its address is reported, without signs that drive the terminal", async () => {
     const told = await saves([
       { mediaType: "image/png", url: "https://example.com/a.png\u001b[2J" },
       { mediaType: "image/png", fileId: "file_1" },
@@ -105,7 +105,7 @@ describe("the files", () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  test("that cannot be written do not keep the others from being written, and the failure is told", async () => {
+  test("that cannot be written do not keep the others from being written, and the failure is reported", async () => {
     writeFileSync(join(folder, "no-folder"), "");
     const inFile = saveMedia(
       [{ mediaType: "image/png", data: PNG }],

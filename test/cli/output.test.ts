@@ -38,8 +38,8 @@ async function ran(args: readonly string[], stdout: Writable) {
 const FULL = /^cloudllm: The output could not be written: ENOSPC/m;
 
 describe.each([
-  ["a full disk is told, and is a failure", "ENOSPC", 1, FULL],
-  ["a broken device is told, and is a failure", "EIO", 1, /could not be written: EIO/],
+  ["a full disk is reported, and is a failure", "ENOSPC", 1, FULL],
+  ["a broken device is reported, and is a failure", "EIO", 1, /could not be written: EIO/],
   ["a reader that has gone has what it wanted", "EPIPE", 0, /^$/],
 ])("%s", (_name, errno, code, said) => {
   test.each([0, 1, 3])("after %i pieces of a reply", async (pieces) => {

@@ -78,7 +78,7 @@ describe("on a screen", () => {
       expect(screen.written()).toHaveLength(length);
     });
 
-    test("is taken back before an error, too", async () => {
+    test("is taken back before an error as well", async () => {
       const opening = new Gate();
       const screen = createScreen();
       const shown = seen({ opensAfter: opening, refusal: { status: 400 } }, screen);
@@ -96,7 +96,7 @@ describe("into a pipe", () => {
     expect((await seen(script, createScreen({ stdout: false }))).written).toBe("It is **so**.\u001b[2J\n");
   });
 
-  test("no sign of waiting is written where nobody looks", async () => {
+  test("no sign of waiting is written outside of a terminal", async () => {
     const screen = createScreen({ stdout: false, stderr: false });
     expect((await seen({ text: "So.", opensAfter: 350 }, screen)).written).toBe("So.\n");
   });

@@ -42,7 +42,7 @@ async function chat(folder: string, replies: readonly ServerReply[], lines: read
 const list = (folder: string) => command(["sessions"], { env: { CLOUDLLM_SESSIONS: folder } });
 
 describe("a chat with a name", () => {
-  test("goes on where it ended, with its system prompt", async () => {
+  test("continues where it ended, with its system prompt", async () => {
     const folder = freshFolder();
     await chat(folder, [{ text: "A" }], ["a"], "--session", "work", "--system", "Be kind.");
     const { requests, stderr, code } = await chat(folder, [{ text: "B" }], ["b"], "--session", "work");
@@ -51,7 +51,7 @@ describe("a chat with a name", () => {
     expect(readdirSync(folder)).toEqual(["work.jsonl"]);
   });
 
-  test("goes on after it was killed in the middle of a reply", async () => {
+  test("continues after it was killed in the middle of a reply", async () => {
     const folder = freshFolder();
     await using server = await startProviderServer([{ text: ["Well", ", "], ending: "hang" }]);
     const running = start(["chat", "--base-url", server.baseUrl, "-m", "m", "--session", "work"], {
@@ -149,7 +149,7 @@ describe("a chat without a name", () => {
     expect((await list(folder)).stdout).toMatch(/^\S+ .* first\n/); // the latest first
   });
 
-  test("goes on where nothing can be kept, and says so", async () => {
+  test("continues where nothing can be kept, and says so", async () => {
     const file = join(root, "no-folder");
     writeFileSync(file, "");
     const { stdout, stderr, code } = await chat(file, [{ text: "A" }], ["a"]);

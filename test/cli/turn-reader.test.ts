@@ -13,7 +13,7 @@ describe("lines make turns", () => {
   test.each<[string, string[], Turn[]]>([
     ["one line is one turn", ["Hello", "again"], [say("Hello"), say("again")]],
     ["empty lines are none", ["", "  ", "Hi"], [say("Hi")]],
-    ["a backslash goes on in the next line", ["one\\", "two\\", "three"], [say("one\ntwo\nthree")]],
+    ["a backslash continues in the next line", ["one\\", "two\\", "three"], [say("one\ntwo\nthree")]],
     ["input may end after a backslash", ["one\\"], [say("one")]],
     ["a block holds any line", ['"""', "/help", "", "two", '"""'], [say("/help\n\ntwo")]],
     ["a block may begin and end within its lines", ['"""one', 'two"""', "three"], [say("one\ntwo"), say("three")]],

@@ -101,7 +101,7 @@ describe("a constructor refuses", () => {
   });
 });
 
-test("a base URL may end in a slash, or be the whole address", async () => {
+test("a base URL may end in a slash, or be the complete address", async () => {
   const server = await rawServer(({ socket }) =>
     socket.write(STREAM_HEAD + httpChunk(textEvent("ok") + GOOD_END) + LAST_CHUNK),
   );

@@ -75,7 +75,7 @@ describe.each(WRAPPERS)("a client %s", (_name, wrapped) => {
     expectClean(await failureOf(client, { tools: [{ name: "look", parameters: SCHEMA }] }), "invalidOutput");
   });
 
-  test("whose reply takes longer than the whole call may", async () => {
+  test("whose reply takes longer than the total limit", async () => {
     const client = wrapped(stuck(piece({ content: `you sent ${KEY}` })));
     expectClean(await failureOf(client, { timeouts: { total: 60 } }), "timeout");
   });

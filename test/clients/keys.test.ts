@@ -80,7 +80,7 @@ describe.each(TRANSPORTS)("over %s", (_transport, given) => {
       },
     );
 
-    test("is not in an error, whatever the server says", async () => {
+    test("is not in an error, for any text of the server", async () => {
       const error = { message: `Incorrect API key provided: ${KEY}.`, code: KEY };
       await using server = await startProviderServer(({ index }) =>
         index % 3 === 0 ? { refusal: { status: 401, ...error } } : { text: "Half", ending: { error } },

@@ -40,7 +40,7 @@ test.each<[string, Readonly<Record<string, unknown>>, string]>([
   expect(optionsFault(options)).toBe(message);
 });
 
-test("a constructor names its own options, too, but only where they are valid", () => {
+test("a constructor names its own options as well, but only where they are valid", () => {
   const created = (options: object) => () =>
     new CompatibleClient({ baseUrl: "http://localhost:1", model: "m", ...options });
   expect(created({ temprature: 1 })).toThrow(
@@ -67,7 +67,7 @@ test.each(["top_k", "user", "n", "logprobs", "constructor", ""])("`%s` is like n
   expect(optionsFault({ [name]: 1 })).toContain(`\`${name}\`. Valid options`);
 });
 
-test("a misspelt field is answered with its whole name", () => {
+test("a misspelt field is answered with its complete name", () => {
   expect(optionsFault({ timeouts: { firstchunk: 1 } })).toContain("Did you mean `timeouts.firstChunk`?");
 });
 

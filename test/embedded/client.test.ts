@@ -48,7 +48,7 @@ describe("a reply", () => {
     expect(told).toBeGreaterThan(alone + 3);
   });
 
-  test("is the same whole and streamed, and at temperature 0 always the same", async () => {
+  test("is the same non-streamed and streamed, and at temperature 0 always the same", async () => {
     const whole = await client.sendMessage(STORY, GREEDY);
     expect((await pieces(STORY, GREEDY)).join("")).toBe(whole.content);
     expect((await new EmbeddedClient(GREEDY).sendMessage(STORY)).content).toBe(whole.content);
@@ -161,7 +161,7 @@ describe("its end", () => {
 });
 
 describe("in one thread with others", () => {
-  test("nothing is written that nobody reads", async () => {
+  test("nothing is written without a reader", async () => {
     const stream = await client.sendMessageStream(STORY);
     const chunks = stream[Symbol.asyncIterator]();
     await chunks.next();
@@ -191,7 +191,7 @@ describe("in one thread with others", () => {
 });
 
 describe("a conversation", () => {
-  test("of many turns goes on in a session that keeps within the context", async () => {
+  test("of many turns continues in a session that keeps within the context", async () => {
     const session = new LLMSession({ client, maxTokens: 400 });
     for (const said of [
       "Hello",

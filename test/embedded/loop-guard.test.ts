@@ -24,7 +24,7 @@ describe("a run of tokens stands twice in a row, and not three times", () => {
     ["two tokens", [7, 8, 7, 8, 7, 8], [7, 8, 7, 8, 7, OTHER]],
     ["three, of which two are equal", [7, 7, 8, 7, 7, 8, 7, 7, 8], [7, 7, 8, 7, 7, 8, 7, 7, OTHER]],
     ["32 tokens", times(3, count(0, 32)), [...times(3, count(0, 32)).slice(0, -1), OTHER]],
-    ["after it was prevented once, the run counts anew", times(7, [7]), [7, 7, OTHER, 7, 7, OTHER, 7]],
+    ["after it was prevented once, the run counts again", times(7, [7]), [7, 7, OTHER, 7, 7, OTHER, 7]],
   ])("%s", (_name, wanted, expected) => expect(written(wanted)).toEqual(expected));
 
   test.each<[string, readonly number[]]>([

@@ -105,7 +105,7 @@ test.each(["blk.0.attn_q.weight", "output_norm.weight", "token_embd.weight"])(
   },
 );
 
-test("an address with a stray % has a name for errors, too", async () => {
+test("an address with a stray % has a name for errors as well", async () => {
   const weights = new URL("file:///nowhere/50%/model.gguf");
   expect(nameOf(weights)).toContain("50%");
   await expect(new EmbeddedClient({ weights }).sendMessage(QUESTION)).rejects.toBeInstanceOf(SendError);

@@ -163,14 +163,14 @@ describe("where the file comes from", () => {
     server.close();
   });
 
-  test("weights in single precision are read, too", async () => {
+  test("weights in single precision are read as well", async () => {
     const options = { temperature: 0 };
     const plain = await new EmbeddedClient({ weights: toyAsF32() }).sendMessage(QUESTION, options);
     expect(plain.content).toBe((await new EmbeddedClient().sendMessage(QUESTION, options)).content);
   });
 
   test.each([[{ weights: "toy.gguf" }], [{ model: "" }], [{ temperature: 9 }], [{ apiKey: "x" }]])(
-    "senseless options are refused: %j",
+    "invalid options are refused: %j",
     (options) => {
       expect(() => new EmbeddedClient(options as never)).toThrow(TypeError);
     },

@@ -59,7 +59,7 @@ describe("a sum done by hand, in millionths of a dollar", () => {
     ["xAI's tier, below", "xai", "grok-4.6", usage(199_999, 1), 400_004],
     ["xAI's tier, from 200k on", "xai", "grok-4.6", usage(200_000, 1), 800_012],
     // 50000 × 4 + 150000 × 1
-    ["cached input has a tier, too", "xai", "grok-4.6", usage(200_000, 0, { cachedInputTokens: 150_000 }), 350_000],
+    ["cached input has a tier as well", "xai", "grok-4.6", usage(200_000, 0, { cachedInputTokens: 150_000 }), 350_000],
     // 10 × 5 + 1 × 15
     ["a snapshot with a price of its own", "openai", "gpt-4o-2024-05-13", usage(10, 1), 65],
     ["a snapshot with its family's", "openai", "gpt-4o-2024-11-20", usage(10, 1), 35],
@@ -80,13 +80,8 @@ describe("not known, and not guessed", () => {
     ["the same name on a server of one's own", "compatible", "gpt-5", spent],
     ["another provider's model", "anthropic", "gpt-5", spent],
     ["a model whose windows alone are known", "xai", "grok-latest", spent],
-    [
-      "cached input at a price that nobody states",
-      "openai",
-      "gpt-5-pro",
-      usage(1_000, 100, { cachedInputTokens: 500 }),
-    ],
-    ["a tier whose price nobody states", "openai", "gpt-5.4", usage(272_001, 10)],
+    ["cached input at an unknown price", "openai", "gpt-5-pro", usage(1_000, 100, { cachedInputTokens: 500 })],
+    ["a tier with an unknown price", "openai", "gpt-5.4", usage(272_001, 10)],
     ["more than the window, by a beta header", "anthropic", "claude-sonnet-4-5-20250929", usage(200_001, 10)],
     ["Google's flex tier", "gemini", "gemini-2.5-pro", usage(10, 10, { raw: { serviceTier: "flex" } })],
     ["Anthropic's batches", "anthropic", "claude-haiku-4-5", usage(10, 10, { raw: { service_tier: "batch" } })],
@@ -202,7 +197,7 @@ describe("what the provider says it billed goes before the list", () => {
     ["a bill that is no number", "openrouter", "a/b", { cost: "0.1", cost_details: null }, undefined],
     ["OpenRouter, when it says nothing", "openrouter", "openai/gpt-5", {}, undefined],
     ["xAI, in ticks", "xai", "grok-9", { cost_in_usd_ticks: 1_466_250 }, 0.000146625],
-    ["a field of that name from somebody else", "openai", "gpt-9", { cost: 1, cost_in_usd_ticks: 1 }, undefined],
+    ["a field of that name from another server", "openai", "gpt-9", { cost: 1, cost_in_usd_ticks: 1 }, undefined],
   ])("%s", (_says, provider, model, raw, cost) => {
     expect(costOf(usage(10, 10, { raw }), { provider, model }, DAY)).toEqual(cost);
   });

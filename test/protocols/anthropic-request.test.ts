@@ -82,7 +82,7 @@ test("providerOptions win, field by field", async () => {
   });
 });
 
-describe("a model's name tells its family", () => {
+describe("a model's name decides its family", () => {
   test.each([
     ["claude-3-haiku-20240307", { maxOutputTokens: 4_096, thinking: "none" }],
     ["claude-3-5-sonnet-20241022", { maxOutputTokens: 8_192, thinking: "none", takesSampling: true }],
@@ -211,7 +211,7 @@ describe("what a model lacks is refused by name, or left out", () => {
     ["other labels", SONNET, { metadata: { team: "a" } }, /`metadata\.team`/, ["metadata"]],
     ["a key for the cache", SONNET, { promptCache: { key: "c" } }, /`promptCache\.key`/, []],
     [
-      "a forced call beside a budget",
+      "a forced call next to a budget",
       SONNET,
       { tools: [LOOK], toolChoice: "required", reasoning: "low" },
       /`toolChoice`/,
@@ -246,7 +246,7 @@ describe("what a model lacks is refused by name, or left out", () => {
     ["posts", SONNET, { search: { sources: ["x"] } }, /`search\.sources`/, []],
     ["no citations", SONNET, { search: { citations: false } }, /`search\.citations: false`/, []],
     [
-      "a search beside a budget",
+      "a search next to a budget",
       SONNET,
       { search: { mode: "on" }, reasoning: "low" },
       /`search\.mode: "on"`/,
@@ -308,7 +308,7 @@ describe("search is a tool of Anthropic's", () => {
     expect(body.tool_choice).toEqual(choice);
   });
 
-  test("beside the caller's own", async () => {
+  test("next to the caller's own", async () => {
     expect(await bodyOf({ search: {}, tools: [LOOK] })).toMatchObject({ tools: [{ name: "look" }, tool] });
   });
 });
@@ -420,7 +420,7 @@ describe("an attachment goes in Anthropic's form", () => {
     expect(messages).toEqual([{ role: "user", content: [due, { type: "text", text: "?" }] }]);
   });
 
-  test("files by id need a beta, beside those of the caller", async () => {
+  test("files by id need a beta, next to those of the caller", async () => {
     const messages: Message[] = [{ role: "user", content: [{ type: "file", fileId: "file_1" }] }];
     const plain = await recorder.sent("claude", SONNET, messages);
     expect(plain.headers["anthropic-beta"]).toBe("files-api-2025-04-14");

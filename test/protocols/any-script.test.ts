@@ -65,7 +65,7 @@ function due(steps: readonly ScriptStep[]) {
 }
 
 describe.each(CLIENTS)("%s", (_name, path, model, make) => {
-  test("tells what any script says, streamed and whole", async () => {
+  test("reports what any script says, streamed and non-streamed", async () => {
     const replies: ReplyScript[] = [];
     await using server = await startProviderServer(() => replies.shift() ?? { text: "nothing was asked" }, {
       strict: true,

@@ -98,7 +98,7 @@ describe.each(Object.entries(ENDED))("%s", (_name, [client, body]) => {
     });
   });
 
-  test("a word that nobody knows stays unknown", async () => {
+  test("a word that is unknown stays unknown", async () => {
     const { finishReason, rawFinishReason, content } = await recorder.replied(client, "m", body("odd_word"));
     expect({ finishReason, rawFinishReason, content }).toEqual({
       finishReason: "unknown",
@@ -163,7 +163,7 @@ describe("an error inside a choice", () => {
   ];
   const PLACES: readonly (readonly [string, (error: unknown) => string])[] = [
     [
-      "beside its finish reason",
+      "next to its finish reason",
       (error) => chat({ delta: { content: TEXT } }, { delta: { content: "" }, finish_reason: "error", error }),
     ],
     [
@@ -172,7 +172,7 @@ describe("an error inside a choice", () => {
     ],
     ["after `stop`", (error) => chat({ delta: { content: TEXT }, finish_reason: "stop" }, { delta: {}, error })],
     [
-      "of a whole reply",
+      "of a non-streamed reply",
       (error) => JSON.stringify({ choices: [{ message: { content: TEXT }, finish_reason: "stop", error }] }),
     ],
   ];

@@ -246,7 +246,7 @@ describe("OpenRouter's Anthropic models", () => {
     );
   });
 
-  test("are told of tools once there were calls", async () => {
+  test("learns of tools once there were calls", async () => {
     expect(await bodyOf("openrouter", "anthropic/claude-opus-5", {}, messages)).toMatchObject({ tools: [] });
     expect(await bodyOf("openrouter", "openai/gpt-5", {}, messages)).not.toHaveProperty("tools");
   });

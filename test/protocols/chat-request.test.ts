@@ -109,7 +109,7 @@ test("a choice among the client's own tools is no mistake", async () => {
   expect(body).toMatchObject({ tool_choice: "required", tools: [{ function: { name: "look" } }] });
 });
 
-test("DeepSeek is told on every turn that it did not think", async () => {
+test("DeepSeek learns on every turn that it did not think", async () => {
   const { body } = await sent([HI, { role: "assistant", content: "a" }, HI], {}, {
     preset: "deepseek",
     apiKey: "k",

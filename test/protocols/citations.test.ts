@@ -52,7 +52,7 @@ const REPLIES: readonly (readonly [string, ClientName, string])[] = [
     ),
   ],
   [
-    "code points of Responses, told while the text comes",
+    "code points of Responses, reported while the text comes",
     "openai",
     events(
       { type: "response.output_text.delta", output_index: 0, content_index: 0, delta: BEFORE + CITED },
@@ -67,7 +67,7 @@ const REPLIES: readonly (readonly [string, ClientName, string])[] = [
     ),
   ],
   [
-    "code points of Responses, told before the text",
+    "code points of Responses, reported before the text",
     "openai",
     events(
       { type: "response.output_text.annotation.added", output_index: 0, content_index: 0, annotation: inText },
@@ -118,7 +118,7 @@ const REPLIES: readonly (readonly [string, ClientName, string])[] = [
     )}data: [DONE]\n\n`,
   ],
   [
-    "bytes of Gemini, told with the last event",
+    "bytes of Gemini, reported with the last event",
     "gemini",
     events(
       {

@@ -134,7 +134,7 @@ describe("Responses", () => {
 });
 
 describe("Chat Completions", () => {
-  test("OpenRouter's details go back with the call that was whole", async () => {
+  test("OpenRouter's details go back with the call that was complete", async () => {
     const details = [{ type: "reasoning.encrypted", data: "enc+/=", index: 0, format: "openai-responses-v1" }];
     const call = (index: number, id: string, json: string) => ({
       index,

@@ -92,7 +92,7 @@ test.each<[Field]>([["reasoning"], ["reasoning_content"], ["reasoning_text"]])(
 test.each<[string, string, unknown, unknown]>([
   ["Kimi is told of calls", "kimi-k2.5", " ", undefined],
   ["V4 is told of every turn", "deepseek-v4", "", ""],
-  ["nobody else is told", "glm-5.3", undefined, undefined],
+  ["the others do not learn", "glm-5.3", undefined, undefined],
 ])("where there was no thinking, or another model's: %s", async (_what, model, ofCalls, ofWords) => {
   const sent = await sentBack({ baseUrl: LOCAL, model }, "reasoning_content", true);
   expect(sent.inLoop).toBe(ofCalls);

@@ -12,12 +12,12 @@ const recorder = useRequestRecorder();
 const CASES: readonly (readonly [string, string, string, string])[] = [
   ["all of it came in pieces", "All of it.", "All of it.", "All of it."],
   ["it came only when it was done", "", "All of it.", "All of it."],
-  ["it is not told again", "All of it.", "", "All of it."],
-  ["its white space is taken off when it is told again", "All of it.\n", "All of it.", "All of it.\n"],
+  ["it is not repeated", "All of it.", "", "All of it."],
+  ["its white space is taken off when it is repeated", "All of it.\n", "All of it.", "All of it.\n"],
   ["the last of it came only when it was done", "All o", "All of it.", "All of it."],
 ];
 const ANOTHER = [
-  "it is another when it is told again: what was shown stays",
+  "it is another when it is repeated: what was shown stays",
   "All of it.",
   "Nothing of it.",
   "All of it.",
@@ -59,14 +59,14 @@ describe("Responses", () => {
     ],
     ["the last event alone", (text) => [completed({ type: "message", content: [{ type: "output_text", text }] })]],
     [
-      "the last event, after an item that is told by events, at another place",
+      "the last event, after an item that is reported by events, at another place",
       (text) => [
         { type: "response.output_item.done", output_index: 3, item: { type: "reasoning", summary: [] } },
         completed({ type: "message", content: [{ type: "output_text", text }] }),
       ],
     ],
   ];
-  describe.each(TEXTS)("a text that %s tells again", (_name, again) => {
+  describe.each(TEXTS)("a text that %s repeats", (_name, again) => {
     test.each(CASES)("%s", async (_case, pieces, whole, content) => {
       const body = events(
         ...unless(pieces === "", { type: "response.output_text.delta", ...at, delta: pieces }),
@@ -135,7 +135,7 @@ describe("Responses", () => {
       (text) => ended({ type: "reasoning", summary: [], content: [raw(text)] }),
     ],
   ];
-  describe.each(THOUGHTS)("thinking that %s tells again", (_name, delta, again) => {
+  describe.each(THOUGHTS)("thinking that %s repeats", (_name, delta, again) => {
     test.each([...CASES, ANOTHER])("%s", async (_case, pieces, whole, reasoning) => {
       const body = events(...unless(pieces === "", { ...delta, delta: pieces }), again(whole), completed());
       expect(await told("openai", body)).toMatchObject({ content: "", reasoning });
@@ -165,7 +165,7 @@ describe("Responses", () => {
     expect([toolCalls, finishReason]).toEqual([[{ id: "c", name: "look", arguments: expected }], "toolCalls"]);
   });
 
-  test("a call whose arguments are done is whole in a completed reply, also without an end of its own", async () => {
+  test("a call whose arguments are done is complete in a completed reply, also without an end of its own", async () => {
     const body = events(
       begun({ ...call, arguments: "" }),
       { type: "response.function_call_arguments.done", ...at, arguments: '{"a":1}' },
@@ -191,25 +191,25 @@ describe("Responses", () => {
     expect((await told("openai", body)).toolCalls).toEqual([{ id: "c", name: "run", arguments: "print(1)" }]);
   });
 
-  test("a text whose place in the last event is another is told once", async () => {
+  test("a text whose place in the last event is another is reported once", async () => {
     const delta = { type: "response.output_text.delta", output_index: 1, content_index: 0, delta: "All of it." };
     const message = { type: "message", content: [{ type: "output_text", text: "All of it." }] };
     expect((await told("openai", events(delta, completed(message)))).content).toBe("All of it.");
   });
 
-  test("a text of which no piece came is told by the last event, beside one that came in pieces", async () => {
+  test("a text of which no piece came is reported by the last event, next to one that came in pieces", async () => {
     const delta = { type: "response.output_text.delta", output_index: 0, content_index: 0, delta: "One, " };
     const said = (text: string) => ({ type: "message", content: [{ type: "output_text", text }] });
     expect((await told("openai", events(delta, completed(said("One, "), said("two."))))).content).toBe("One, two.");
   });
 
-  test("a blank text beside an empty one is not doubled by the last event", async () => {
+  test("a blank text next to an empty one is not doubled by the last event", async () => {
     const delta = { type: "response.output_text.delta", output_index: 1, content_index: 0, delta: "\n" };
     const said = (text: string) => ({ type: "message", content: [{ type: "output_text", text }] });
     expect((await told("openai", events(delta, completed(said(""), said("\n"))))).content).toBe("\n");
   });
 
-  test("items without numbers are told apart by their ids", async () => {
+  test("items without numbers are distinguished by their ids", async () => {
     const said = (id: string, text: string) => [
       { type: "response.output_item.added", item: { type: "message", id, content: [] } },
       { type: "response.output_text.delta", item_id: id, delta: text },
@@ -226,17 +226,17 @@ describe("Chat Completions", () => {
   const stop = { finish_reason: "stop" };
   const ENDS: readonly (readonly [string, (content: string) => object])[] = [
     ["in the place of a delta", (content) => chunk({ message: { role: "assistant", content }, ...stop })],
-    ["beside a delta of nothing", (content) => chunk({ delta: {}, message: { role: "assistant", content }, ...stop })],
-    ["beside a delta of null", (content) => chunk({ delta: null, message: { role: "assistant", content }, ...stop })],
+    ["next to a delta of nothing", (content) => chunk({ delta: {}, message: { role: "assistant", content }, ...stop })],
+    ["next to a delta of null", (content) => chunk({ delta: null, message: { role: "assistant", content }, ...stop })],
   ];
-  describe.each(ENDS)("a whole message at the end, %s", (_name, end) => {
+  describe.each(ENDS)("a complete message at the end, %s", (_name, end) => {
     test.each([...CASES, ANOTHER])("%s", async (_case, pieces, whole, content) => {
       const body = `${events(...unless(pieces === "", chunk({ delta: { content: pieces } })), end(whole))}data: [DONE]\n\n`;
       expect(await told("compatible", body)).toMatchObject({ content, finishReason: "stop" });
     });
   });
 
-  test("a piece that was lost is missed when the whole message ends the stream", async () => {
+  test("a piece that was lost is missed when the complete message ends the stream", async () => {
     const pieces = ["All ", "it."].map((content) => chunk({ delta: { content } }));
     const end = chunk({ message: { content: "All of it." }, ...stop });
     const reply = told("compatible", `${events(...pieces, end)}data: [DONE]\n\n`);

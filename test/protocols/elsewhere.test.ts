@@ -157,8 +157,8 @@ describe("Anthropic Messages", () => {
   const thought = (signature: string) => ({ type: "thinking", thinking: "hm", signature });
 
   test.each<[string, string, string, string, string, boolean]>([
-    ["goes on at another of its clouds", ANTHROPIC, "https://us.aws.amazonaws.com", "claude-sonnet-4-5", "s", true],
-    ["goes on with another key", ANTHROPIC, ANTHROPIC, "claude-sonnet-4-5", "s", true],
+    ["continues at another of its clouds", ANTHROPIC, "https://us.aws.amazonaws.com", "claude-sonnet-4-5", "s", true],
+    ["continues with another key", ANTHROPIC, ANTHROPIC, "claude-sonnet-4-5", "s", true],
     [
       "stays behind at another vendor's",
       ANTHROPIC,

@@ -272,7 +272,7 @@ describe("the wait a provider asks for in its body is read", () => {
     ["groq's minutes", errorOf("groq", 429, openai("rate_limit_exceeded", "Please try again in 7m12.5s.")), 432_500],
     ["hours", errorOf("groq", 429, openai("rate_limit_exceeded", "Please try again in 1h2m3s.")), 3_723_000],
     [
-      "none where none is told",
+      "none where none is reported",
       errorOf("groq", 429, openai("rate_limit_exceeded", "Please try again in a while.")),
       undefined,
     ],
@@ -290,7 +290,7 @@ test("an error names its provider, says what to do, and has the code, the status
   expect(key.message).toBe("gemini reports 400 INVALID_ARGUMENT: No. Check the API key.");
 });
 
-describe("an error is told by its status, its code, and its words", () => {
+describe("an error is reported by its status, its code, and its words", () => {
   test.each([
     [401, { error: { message: "no", code: "invalid_api_key" } }, "authentication", false],
     [402, { error: { message: "pay" } }, "permission", false],

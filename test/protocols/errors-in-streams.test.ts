@@ -194,7 +194,7 @@ describe.each(Object.entries(ENDS))("an event of %s that is no object", (name, e
     expect(failure.message).toContain("Gone away.");
   });
 
-  test("says what went wrong when the whole answer is a list with an error", async () => {
+  test("says what went wrong when the complete answer is a list with an error", async () => {
     const failure = await failureOf(client, JSON.stringify([{ error: { code: 503, message: "Gone away." } }]));
     expect(failure.message).toContain("Gone away.");
   });
@@ -211,7 +211,7 @@ describe.each(Object.entries(WORDS))("a finish reason of %s", (name, end) => {
   const client = name as ClientName;
 
   test.each(["constructor", "toString", "__proto__", "no_such_reason"])(
-    "that nobody knows is unknown: %s",
+    "an unknown finish reason stays unknown: %s",
     async (word) => {
       const message = await recorder.replied(client, "m", events(...(BEGUN[client] ?? []), ...end(word)));
       expect(message).toMatchObject({ content: "Half", finishReason: "unknown", rawFinishReason: word });
@@ -225,7 +225,7 @@ describe.each(Object.entries(WORDS))("a finish reason of %s", (name, end) => {
 });
 
 test.each([undefined, null, {}, { id: "r", status: null }, { status: "in_progress" }])(
-  "a response that failed has failed, whatever it says of itself: %j",
+  "a failed response is a failure, for any status: %j",
   async (response) => {
     const failure = await failureOf("openai", [...(BEGUN.openai ?? []), { type: "response.failed", response }]);
     expect(failure).toMatchObject({ kind: "server", partial: { content: "Half" } });
@@ -306,7 +306,7 @@ describe.each(CALLS)("a call without arguments: %s", (_what, client, reply) => {
     expect(failure).toMatchObject({ kind: "truncated", retryable: false, partial: { toolCalls: [] } });
   });
 
-  test("has none where the reply is whole", async () => {
+  test("has none where the reply is complete", async () => {
     const message = await recorder.replied(client, "m", events(...reply(false)));
     expect(message).toMatchObject({ finishReason: "toolCalls", toolCalls: [{ id: "c", name: "look", arguments: {} }] });
   });
@@ -360,7 +360,7 @@ describe.each(Object.entries(ENDS))("an error that is none of %s's own", (name) 
     expect(failure.message).toContain("Gone away.");
   });
 
-  test.each(FOREIGN)("in the place of a whole answer: %s", async (_form, error, due) => {
+  test.each(FOREIGN)("in the place of a complete answer: %s", async (_form, error, due) => {
     const failure = await failureOf(client, JSON.stringify(error));
     expect(failure).toMatchObject(due);
     expect(failure.message).toContain("Gone away.");

@@ -34,8 +34,8 @@ const numbered = (all: readonly object[], numberOf: (at: number) => number | und
   events(...all.map((event, at) => ({ ...event, sequence_number: numberOf(at) })));
 
 const NUMBERINGS: readonly (readonly [string, (at: number) => number | undefined])[] = [
-  ["begins anew, as of another reply", (at) => (at < 4 ? at + 6 : at - 4)],
-  ["begins anew at every event", () => 1],
+  ["begins again, as of another reply", (at) => (at < 4 ? at + 6 : at - 4)],
+  ["begins again at every event", () => 1],
   ["is always 0", () => 0],
   ["is 0 or 1 on some events", (at) => (at % 3 === 0 ? 1 : at % 3 === 1 ? 0 : at)],
   ["counts some events apart", (at) => (at % 2 === 0 ? at + 40 : at)],

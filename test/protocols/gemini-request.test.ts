@@ -94,7 +94,7 @@ test("providerOptions win, field by field", async () => {
   });
 });
 
-describe("a model's name tells its family", () => {
+describe("a model's name decides its family", () => {
   test.each([
     ["gemini-2.0-flash", { thinking: "none", combinesTools: false }],
     ["gemini-2.5-flash-lite-preview-09-2025", { thinking: "budget", canStopThinking: true, wantsSignatures: false }],
@@ -153,12 +153,12 @@ describe("what a model lacks is refused by name, or left out", () => {
     ["a country", FLASH, { search: { country: "DE" } }, /`search\.country`/, "DE"],
     ["news", FLASH, { search: { sources: ["news"] } }, /`search\.sources`/, "news"],
     ["no citations", FLASH, { search: { citations: false } }, /`search\.citations: false`/, "citations"],
-    ["search beside functions", FLASH, { search: {}, tools: [LOOK] }, /`search` together with/, "googleSearch"],
+    ["search next to functions", FLASH, { search: {}, tools: [LOOK] }, /`search` together with/, "googleSearch"],
   ])("%s", async (_name, model, options, name, leftOut) => {
     expect(JSON.stringify(await expectRefusal(options, model, name))).not.toContain(leftOut);
   });
 
-  test("search beside an output", async () => {
+  test("search next to an output", async () => {
     const failure = bodyOf({ search: {}, output: { type: "object" } });
     await expect(failure).rejects.toMatchObject({
       kind: "unsupported",
@@ -259,7 +259,7 @@ describe("an attachment goes in Gemini's form", () => {
       { kind: "unsupported", message: /svg/ },
     ],
     [
-      "an address that tells no type",
+      "an address without a type",
       { type: "file", url: "https://a.com/b" },
       { kind: "invalidRequest", message: /mediaType/ },
     ],

@@ -130,7 +130,7 @@ describe("Responses", () => {
       { content: "ab" },
     ],
     [
-      "sources beside the answer",
+      "sources next to the answer",
       [
         delta(0, "So."),
         {

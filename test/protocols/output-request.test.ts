@@ -88,7 +88,7 @@ describe("the form", () => {
     },
   );
 
-  test("deepseek knows only json_object: the model is told the shape", async () => {
+  test("deepseek knows only json_object: the model learns the shape", async () => {
     const body = await bodyOf(CLIENTS.deepseek, { output: CITY });
     expect(body.response_format).toEqual({ type: "json_object" });
     expect(body.messages).toEqual([
@@ -105,7 +105,7 @@ describe("the form", () => {
     ]);
   });
 
-  test("claude: output_config.format, beside the effort", async () => {
+  test("claude: output_config.format, next to the effort", async () => {
     expect((await bodyOf(CLIENTS.claude, { output: CITY })).output_config).toEqual({
       format: { type: "json_schema", schema: CLOSED },
     });
@@ -247,7 +247,7 @@ test("the name of the dialect stays here", async () => {
     expect(JSON.stringify(await bodyOf(CLIENTS[name], { output })), name).not.toContain("$schema");
 });
 
-describe("beside tools", () => {
+describe("next to tools", () => {
   const tools = [{ name: "weather", parameters: CITY }];
 
   test("both are asked for where both can be", async () => {
@@ -294,7 +294,7 @@ describe("what cannot be asked for fails before anything is sent, or is left out
       "an `output` that is not an object",
     ],
     [
-      "tools beside it at Gemini 2.5",
+      "tools next to it at Gemini 2.5",
       "gemini25",
       CITY,
       { tools: [{ name: "weather" }] },

@@ -87,11 +87,11 @@ const one = { id: "one" };
 const call1 = { call_id: "one" };
 
 const CASES: readonly (readonly [string, ClientName, string, readonly Call[]])[] = [
-  ["one id, whole message", "compatible", chatWhole(chatCall(A, one), chatCall(B, one)), [A, B]],
-  ["one id, one tool, whole message", "compatible", chatWhole(chatCall(A, one), chatCall(C, one)), [A, C]],
-  ["equal calls, whole message", "compatible", chatWhole(chatCall(A, one), chatCall(A, one)), [A, A]],
-  ["no marks, whole message", "compatible", chatWhole(chatCall(A, {}), chatCall(A, {})), [A, A]],
-  ["one index, whole message", "compatible", chatWhole(chatCall(A, { index: 0 }), chatCall(C, { index: 0 })), [A, C]],
+  ["one id, non-streamed", "compatible", chatWhole(chatCall(A, one), chatCall(B, one)), [A, B]],
+  ["one id, one tool, non-streamed", "compatible", chatWhole(chatCall(A, one), chatCall(C, one)), [A, C]],
+  ["equal calls, non-streamed", "compatible", chatWhole(chatCall(A, one), chatCall(A, one)), [A, A]],
+  ["no marks, non-streamed", "compatible", chatWhole(chatCall(A, {}), chatCall(A, {})), [A, A]],
+  ["one index, non-streamed", "compatible", chatWhole(chatCall(A, { index: 0 }), chatCall(C, { index: 0 })), [A, C]],
   [
     "one id, a message that ends a stream",
     "compatible",
@@ -198,13 +198,13 @@ const CASES: readonly (readonly [string, ClientName, string, readonly Call[]])[]
   ],
 
   [
-    "one id, whole reply",
+    "one id, non-streamed",
     "openai",
     JSON.stringify({ id: "r", status: "completed", output: [item(A, call1), item(C, call1)] }),
     [A, C],
   ],
   [
-    "no ids, whole reply",
+    "no ids, non-streamed",
     "openai",
     JSON.stringify({ id: "r", status: "completed", output: [item(A, {}), item(A, {})] }),
     [A, A],
@@ -216,7 +216,7 @@ const CASES: readonly (readonly [string, ClientName, string, readonly Call[]])[]
     [A, C],
   ],
   [
-    "one id, told again at the end",
+    "one id, repeated at the end",
     "openai",
     events(
       done(A, call1, { output_index: 0 }),
@@ -317,8 +317,8 @@ const CASES: readonly (readonly [string, ClientName, string, readonly Call[]])[]
     [A, A],
   ],
 
-  ["one id, whole reply", "claude", claudeWhole(block(A, one), block(C, one)), [A, C]],
-  ["no ids, whole reply", "claude", claudeWhole(block(A, {}), block(A, {})), [A, A]],
+  ["one id, non-streamed", "claude", claudeWhole(block(A, one), block(C, one)), [A, C]],
+  ["no ids, non-streamed", "claude", claudeWhole(block(A, {}), block(A, {})), [A, A]],
   ["one id", "claude", claudeStream([A, one, { index: 0 }], [C, one, { index: 1 }]), [A, C]],
   ["one index", "claude", claudeStream([A, { id: "a" }, { index: 0 }], [C, { id: "b" }, { index: 0 }]), [A, C]],
   ["one id and one index", "claude", claudeStream([A, one, { index: 0 }], [A, one, { index: 0 }]), [A, A]],
@@ -327,7 +327,7 @@ const CASES: readonly (readonly [string, ClientName, string, readonly Call[]])[]
   ["one id, one event", "gemini", events(candidate(part(A, one), part(C, one))), [A, C]],
   ["one id, two events", "gemini", events(candidate(part(A, one)), candidate(part(C, one))), [A, C]],
   ["no ids", "gemini", events(candidate(part(A, {}), part(A, {}))), [A, A]],
-  ["one id, whole reply", "gemini", JSON.stringify(candidate(part(A, one), part(A, one))), [A, A]],
+  ["one id, non-streamed", "gemini", JSON.stringify(candidate(part(A, one), part(A, one))), [A, A]],
 ];
 
 test.each(CASES)(
@@ -365,7 +365,7 @@ async function sentIds(client: ClientName, reply: AssistantMessage) {
 describe("what is not two calls", () => {
   test.each<[string, string]>([
     [
-      "told again in full under its id",
+      "repeated in full under its id",
       chatStream([chatCall(A, { index: 0, ...one })], [chatCall(A, { index: 0, ...one })]),
     ],
     [
@@ -401,7 +401,7 @@ describe("what is not two calls", () => {
   });
 });
 
-test("two texts of Responses at one place are both told", async () => {
+test("two texts of Responses at one place are both reported", async () => {
   const text = (id: string, said: string) => [
     { type: "response.output_item.added", output_index: 0, item: { type: "message", id, content: [] } },
     { type: "response.output_text.delta", output_index: 0, content_index: 0, item_id: id, delta: said },
@@ -419,7 +419,7 @@ test("two texts of Responses at one place are both told", async () => {
   expect(content).toBe("One, two.");
 });
 
-test("two calls of Claude's own tools under one id are both told", async () => {
+test("two calls of Claude's own tools under one id are both reported", async () => {
   const used = (query: string) => ({ type: "server_tool_use", id: "s", name: "web_search", input: { query } });
   const found = (url: string) => ({ type: "web_search_tool_result", tool_use_id: "s", content: [{ url }] });
   const body = JSON.stringify({

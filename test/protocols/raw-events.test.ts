@@ -61,7 +61,7 @@ describe.each(STREAMS)("%s", (client, body, event) => {
   });
 });
 
-test("a reply that is not streamed carries its whole body", async () => {
+test("a reply that is not streamed carries its complete body", async () => {
   const body = { id: "c", odd: 1, choices: [{ message: { content: "ok" }, finish_reason: "stop" }] };
   recorder.answer(JSON.stringify(body), JSON.stringify(body));
   expect(await recorder.client("compatible", "m").sendMessage(ASK, { raw: true })).toMatchObject({

@@ -119,7 +119,7 @@ test("xAI's tools are described without what it refuses, a property of that name
   expect((await bodyOf("openai", GPT, options)).tools).toMatchObject([{ parameters: closed }]);
 });
 
-describe("a model's name tells whether it thinks, and how it is told how much", () => {
+describe("a model's name decides whether it thinks, and how the amount is sent", () => {
   const levels = ["low", "medium", "high"];
   const toXhigh = [...levels, "xhigh"];
   const toMax = [...toXhigh, "max"];

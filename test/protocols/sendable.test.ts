@@ -65,7 +65,7 @@ describe.each(CLIENT_NAMES.map((name) => [name] as const))("%s", (name) => {
   const model = name === "gemini" ? "gemini-3.5-flash" : "claude-sonnet-4-5";
   const half = "cut \ud83d";
 
-  test("nothing that is sent holds half a surrogate pair, and no whole pair is lost", async () => {
+  test("nothing that is sent holds half a surrogate pair, and no complete pair is lost", async () => {
     const text = `${half} \ude00 \u{1f600} \\ud83d`;
     const texts: string[] = [];
     const fetch: typeof globalThis.fetch = async (_url, init) => {
@@ -134,7 +134,7 @@ test("a header called `__proto__` is sent like any other", async () => {
   }
 });
 
-test.each(UNSENDABLE)("a session told of %s refuses it and stays as it was", async (_what, value) => {
+test.each(UNSENDABLE)("a session reported of %s refuses it and stays as it was", async (_what, value) => {
   const session = new LLMSession({ client: new ClaudeClient({ model: "claude-sonnet-4-5", apiKey: "k" }) });
   await expect(session.sendMessage("hi", { providerOptions: { mine: value } })).rejects.toMatchObject({
     kind: "invalidRequest",
@@ -163,7 +163,7 @@ function stringsIn(value: unknown): readonly string[] {
 }
 
 test.each(["timeouts", "retries", "recover", "headers", "output", "raw"])(
-  "options whose %s cannot be read are a SendError of the call, whole and streamed",
+  "options whose %s cannot be read are a SendError of the call, non-streamed and streamed",
   async (name) => {
     const unreadable = new Proxy(
       {},

@@ -81,7 +81,7 @@ describe.each(CLIENT_NAMES.map((name) => [name] as const))("%s", (client) => {
     expect(two.calls[1]?.name).toBe(one.calls[0]?.name);
   });
 
-  test("a server that gives every call the same id gets calls and answers that can be told apart", async () => {
+  test("a server that gives every call the same id gets calls and answers that can be distinguished", async () => {
     const { calls, answers } = await sent(
       turn(call("call_0")),
       answer("call_0"),
@@ -113,7 +113,7 @@ describe.each(CLIENT_NAMES.map((name) => [name] as const))("%s", (client) => {
   );
 });
 
-test("a session whose model makes up a tool goes on at OpenAI", async () => {
+test("a session whose model makes up a tool continues at OpenAI", async () => {
   const item = { type: "function_call", call_id: "c1", name: "functions.get weather", arguments: '{"a":"\\ud83d"}' };
   const body = events({ type: "response.completed", response: { id: "r", status: "completed", output: [item] } });
   const reply = await recorder.replied("openai", "gpt-5", body);
@@ -143,7 +143,7 @@ test("a signature that rides on a call called `__proto__` goes back with it", as
   ]);
 });
 
-test("Claude's own calls are told apart, and their tools named, where there are none any more", async () => {
+test("Claude's own calls are distinguished, and their tools named, where there are none any more", async () => {
   const made = [call("toolu_1", "a b"), call("toolu_1", "c d")];
   const { body } = await recorder.sent("claude", "claude-sonnet-4-5", [
     HI,

@@ -51,7 +51,7 @@ async function ask(messages: readonly Message[], options: SendOptions = {}): Pro
 }
 
 describe("thinking goes back as long as the conversation is the same", () => {
-  test("over many turns, after JSON, at a fork, whatever the cache and the options", async () => {
+  test("over many turns, after JSON, at a fork, for any cache and options", async () => {
     const one = await ask([SYSTEM, HI], { tools: [LOOK] });
     const two = await ask([SYSTEM, HI, one, GO_ON], { tools: [{ ...LOOK }], promptCache: true });
     expect(thinkingIn(-1)).toHaveLength(1);
@@ -61,7 +61,7 @@ describe("thinking goes back as long as the conversation is the same", () => {
     expect(thinkingIn(-1)).toHaveLength(1);
   });
 
-  test("whatever the order of tools and of their keys", async () => {
+  test("in any order of tools and of their keys", async () => {
     const other: Tool = { name: "other" };
     const one = await ask([HI], { tools: [LOOK, other] });
     const { name, parameters } = LOOK;
@@ -78,7 +78,7 @@ const CHANGES: readonly [string, (said: Message[], options: SendOptions) => [Mes
   ],
   ["no system prompt", (said, options) => [said.slice(1), options], 0],
   ["other tools", (said) => [said, { tools: [LOOK, { name: "more" }] }], 0],
-  ["a tool described anew", (said) => [said, { tools: [{ ...LOOK, description: "Looks." }] }], 0],
+  ["a tool described again", (said) => [said, { tools: [{ ...LOOK, description: "Looks." }] }], 0],
   ["no tools", (said) => [said, {}], 0],
   ["the first exchange trimmed away", (said, options) => [[...said.slice(0, 1), ...said.slice(3)], options], 0],
   ["the last question edited", (said, options) => [said.with(-3, { role: "user", content: "Else." }), options], 1],
@@ -109,7 +109,7 @@ describe("thinking that would be refused is left out, and what is written since 
     expect(messagesOf(-1)).toHaveLength(1);
   });
 
-  test("in an open round of tools, too, once its conversation is another", async () => {
+  test("in an open round of tools as well, once its conversation is another", async () => {
     replies = [called("c1")];
     const one = await ask([SYSTEM, HI], { tools: [LOOK] });
     const answer: Message = { role: "tool", toolCallId: "c1", content: "sun" };
@@ -169,7 +169,7 @@ describe("a session lives on", () => {
   });
 });
 
-describe("a refusal that nobody foresaw", () => {
+describe("an unforeseen refusal", () => {
   const refusal: ServerReply = {
     refusal: {
       status: 400,
@@ -179,7 +179,7 @@ describe("a refusal that nobody foresaw", () => {
     },
   };
 
-  test("is answered with the same request without thinking, which is told, and remembered", async () => {
+  test("is answered with the same request without thinking, which is reported, and remembered", async () => {
     const one = await ask([HI]);
     replies = [refusal, { text: "Without." }];
     const two = await client().sendMessage([HI, one, GO_ON]);
@@ -198,7 +198,7 @@ describe("a refusal that nobody foresaw", () => {
     expect(thinkingIn(-1)).toHaveLength(1);
   });
 
-  test("is told when it comes again, or comes without any thinking sent", async () => {
+  test("is reported when it comes again, or comes without any thinking sent", async () => {
     const one = await ask([HI]);
     replies = [refusal, refusal];
     await expect(client().sendMessage([HI, one, GO_ON])).rejects.toMatchObject({ kind: "invalidRequest", status: 400 });

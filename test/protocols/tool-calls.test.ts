@@ -46,7 +46,7 @@ const call = (
   function: { ...(name !== undefined && { name }), arguments: args },
 });
 
-describe("whole calls", () => {
+describe("complete calls", () => {
   test.each<[string, WireCall[][], unknown]>([
     [
       "in fragments",
@@ -76,7 +76,7 @@ describe("whole calls", () => {
       ],
     ],
     [
-      "whole, with neither ids nor different indices",
+      "non-streamed, with neither ids nor different indices",
       [[call(0, "", "f", '{"x":1}')], [call(0, "", "g", '{"y":2}')]],
       [
         ["f", { x: 1 }],
@@ -84,7 +84,7 @@ describe("whole calls", () => {
       ],
     ],
     [
-      "begun anew by another name, with neither ids nor different indices",
+      "begun again by another name, with neither ids nor different indices",
       [[call(0, "", "f", '{"x":1}')], [call(0, "", "g", "")], [call(0, "", "", '{"y":2}')]],
       [
         ["f", { x: 1 }],
@@ -101,19 +101,19 @@ describe("whole calls", () => {
   });
 });
 
-describe("a call that was cut is never whole", () => {
+describe("a call that was cut is never complete", () => {
   test.each<[string, string | null, string, string]>([
     ["at the token limit, before its arguments", "length", "", "truncated"],
     ["at the token limit, within them", "length", '{"x"', "truncated"],
     ["by a filter", "content_filter", "", "truncated"],
-    ["for a reason nobody knows", "a_word_of_next_year", "", "truncated"],
+    ["for a reason that is unknown", "a_word_of_next_year", "", "truncated"],
     ["although the provider calls it finished", "tool_calls", '{"x"', "protocol"],
     ["without any reason", null, "{}", "truncated"],
   ])("%s", (_name, finish, args, kind) => {
     expect(decode([[call(0, "a", "delete_all", args)]], finish)).toMatchObject({ calls: [], error: { kind } });
   });
 
-  test("the calls before it are whole", () => {
+  test("the calls before it are complete", () => {
     const { calls } = decode([[call(0, "a", "now", ""), call(1, "b", "f", '{"x"')]], "length");
     expect(calls).toEqual([["now", {}]]);
   });

@@ -26,7 +26,7 @@ function modelOf(name: ClientName): string {
   return models[name] ?? "m";
 }
 
-describe("a server that wants a schema of every tool is not told of a tool without one", () => {
+describe("a server that wants a schema of every tool is not reported of a tool without one", () => {
   test.each(CLIENT_NAMES)("%s", async (name) => {
     const due = name.startsWith("gemini") ? undefined : EMPTY;
     expect(await sentSchema(name, {})).toEqual(due);
@@ -69,7 +69,7 @@ describe("a root that says in another way that it is an object is sent as one", 
     expect(await sentSchema("openai", { parameters }), "openai").toMatchObject({ type: "object" });
   });
 
-  test("what a rewriting would change stays: a reference to its old place, a rule beside", async () => {
+  test("what a rewriting would change stays: a reference to its old place, a rule next to it", async () => {
     const pointed = { anyOf: [{ properties: { a: { $ref: "#/anyOf/0/properties/b" }, b: TEXT } }] };
     expect(await sentSchema("mistral", { parameters: pointed })).toEqual({ type: "object", ...pointed });
     const closed = { allOf: [{ ...due, additionalProperties: false }, due] };
@@ -92,7 +92,7 @@ describe("a root that its provider would refuse is refused before anything is se
     ["alternatives", "claude", UNION, "oneOf"],
     ["alternatives", "claude chat", UNION, "oneOf"],
     ["alternatives", "openrouter", UNION, "oneOf"],
-    ["alternatives beside properties", "claude", { ...part("find"), anyOf: [{ required: ["action"] }, {}] }, "anyOf"],
+    ["alternatives next to properties", "claude", { ...part("find"), anyOf: [{ required: ["action"] }, {}] }, "anyOf"],
     ["what it must not be", "openai", { ...part("find"), not: { required: ["b"] } }, "not"],
     ["a list of values", "openai chat", { enum: [{ a: 1 }, { a: 2 }] }, "enum"],
   ])("%s (%s)", async (_name, name, parameters, keyword) => {

@@ -23,7 +23,7 @@ async function sentTo(client: ClientName, model: string, messages: readonly Mess
 
 const rolesOf = (messages: readonly Sent[]) => messages.map(({ role }) => role).join(" ");
 
-test("Mistral hears the model between results and the user, and nobody else does", async () => {
+test("Mistral hears the model between results and the user, and the others do not", async () => {
   const history = [user("one"), looks, seen, user("two")];
   expect(rolesOf(await sentTo("mistral", "mistral-medium-latest", history))).toBe("user assistant tool assistant user");
   for (const other of ["openai chat", "groq", "deepseek", "compatible"] as const)

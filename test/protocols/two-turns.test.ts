@@ -86,7 +86,7 @@ describe("Anthropic", () => {
     expect(await secondOf([reply, GO_ON])).toEqual([{ role: "assistant", content: [thinking, text] }, goOn]);
   });
 
-  test("a loop of calls goes back whole, its results in one turn before any words", async () => {
+  test("a loop of calls goes back complete, its results in one turn before any words", async () => {
     const uses = [use, { ...use, id: "toolu_2" }];
     const reply = await replied(thinking, redacted, text, ...uses);
     expect(await secondOf([reply, answer("toolu_1"), answer("toolu_2", "no", true), GO_ON])).toEqual([
@@ -182,7 +182,7 @@ describe("Anthropic", () => {
     });
   });
 
-  test("with a budget, a loop that another began goes on without thinking; the next may think again", async () => {
+  test("with a budget, a loop that another began continues without thinking; the next may think again", async () => {
     const foreign: Message = { role: "assistant", content: "", toolCalls: [{ id: "c", name: "look", arguments: {} }] };
     const bodyOf = async (...turns: readonly Message[]) =>
       (await recorder.sent("claude", SONNET, [HI, ...turns], { reasoning: "low" })).body;
@@ -585,7 +585,7 @@ describe("over Chat Completions", () => {
       expect(rest).toEqual({ role: "assistant", ...due });
     });
 
-    test("V4 is told where there was none", async () => {
+    test("V4 learns where there was none", async () => {
       const [own] = await second("deepseek", "deepseek-v4", "messages", [
         await replied("deepseek", "deepseek-v4", words),
         GO_ON,

@@ -203,10 +203,10 @@ describe("one definition from each arithmetic", () => {
       { promptTokenCount: 10, toolUsePromptTokenCount: 100, thoughtsTokenCount: 50, totalTokenCount: 165 },
       [110, 55, 165, undefined, undefined, 50],
     ],
-    ["nothing told is nothing known (Anthropic)", anthropic, {}, undefined],
-    ["nothing told is nothing known (Responses)", responsesUsageOf, {}, undefined],
-    ["nothing told is nothing known (Chat)", chatUsageOf, {}, undefined],
-    ["nothing told is nothing known (Gemini)", geminiUsageOf, { trafficType: "x" }, undefined],
+    ["nothing reported is nothing known (Anthropic)", anthropic, {}, undefined],
+    ["nothing reported is nothing known (Responses)", responsesUsageOf, {}, undefined],
+    ["nothing reported is nothing known (Chat)", chatUsageOf, {}, undefined],
+    ["nothing reported is nothing known (Gemini)", geminiUsageOf, { trafficType: "x" }, undefined],
   ])("%s", (_name, read, raw, due) => {
     const usage = read(raw);
     const expected = due && [...due, undefined, undefined, undefined].slice(0, 6);
@@ -320,7 +320,7 @@ describe.skipIf(recordingsMissing)(`recorded figures${recordingsMissing ? ` (${r
   });
 });
 
-describe("what is no number, or was not told, is not billed", () => {
+describe("what is no number, or was not reported, is not billed", () => {
   test.each<[string, (raw: object) => TokenUsage | undefined, object, Figures | undefined]>([
     ["Chat Completions, texts", chatUsageOf, { prompt_tokens: "5", completion_tokens: "7" }, undefined],
     ["Chat Completions, one text", chatUsageOf, { prompt_tokens: 5, completion_tokens: "7" }, undefined],

@@ -97,13 +97,16 @@ describe("the next client answers", () => {
   });
 });
 
-test.each(["invalidRequest", "contentFilter"] as const)("a fault of the request (%s) is told at once", async (kind) => {
-  const a = scriptedClient([{ refusal: { status: 400, kind, message: "no" } } as never]);
-  const b = scriptedClient([{ text: "B" }]);
-  const error = await failure(fallback([a, b]).sendMessage(QUESTION));
-  expect(error.kind).toMatch(/invalidRequest|contentFilter/);
-  expect(b.calls).toHaveLength(0);
-});
+test.each(["invalidRequest", "contentFilter"] as const)(
+  "a fault of the request (%s) is reported at once",
+  async (kind) => {
+    const a = scriptedClient([{ refusal: { status: 400, kind, message: "no" } } as never]);
+    const b = scriptedClient([{ text: "B" }]);
+    const error = await failure(fallback([a, b]).sendMessage(QUESTION));
+    expect(error.kind).toMatch(/invalidRequest|contentFilter/);
+    expect(b.calls).toHaveLength(0);
+  },
+);
 
 test("when all fail, the last error lists everybody's attempts", async () => {
   const down = ({ socket }: RawRequest): void => void socket.write(response(503, "{}"));
@@ -129,7 +132,7 @@ describe("with `recover`, after the first chunk", () => {
         LAST_CHUNK,
     );
 
-  test("the next client goes on, once the first has tried by itself", async () => {
+  test("the next client continues, once the first has tried by itself", async () => {
     const a = await member((request, index) =>
       index === 0 ? broken(request) : void request.socket.write(response(500, "{}")),
     );
@@ -146,7 +149,7 @@ describe("with `recover`, after the first chunk", () => {
     expect(message.estimatedUsage?.inputTokens).toBeGreaterThan(message.usage?.inputTokens ?? 0);
   });
 
-  test("clients that know nothing of it are gone on with as well", async () => {
+  test("clients that know nothing of it are continued as well", async () => {
     const a = scriptedClient([{ text: ["The river ", "begins hi"], ending: "cut" }]);
     const b = scriptedClient([{ text: ["gh ", "up."] }]);
     const { message, chunks } = await read(fallback([a, b]), { recover: "continue" });
@@ -175,7 +178,7 @@ describe("with `recover`, after the first chunk", () => {
     expect(chunks.map(({ type }) => type)).toEqual(["text", "rewind", "text", "final"]);
   });
 
-  test("and when nobody is left it fails with everything", async () => {
+  test("and without a further client it fails with everything", async () => {
     const a = scriptedClient([{ text: ["One "], ending: "cut" }]);
     const b = scriptedClient([{ text: ["two "], ending: "cut" }]);
     const error = await failure(read(fallback([a, b]), { recover: "continue" }));
@@ -183,7 +186,7 @@ describe("with `recover`, after the first chunk", () => {
   });
 });
 
-test("a reply that broke fails for what broke it where nobody else may be asked", async () => {
+test("a reply that broke fails for what broke it where no other client may be asked", async () => {
   const a = scriptedClient([{ text: "first" }, { text: "A", ending: "cut" }]);
   const b = scriptedClient([{ refusal: { status: 500 } }]);
   const client = fallback([b, a], { recover: "continue", circuit: { failureThreshold: 1 } });
@@ -223,7 +226,7 @@ describe("a circuit", () => {
     expect((await read(client)).message.content).toBe("B");
   });
 
-  test("tells when it will be asked again, where nobody is left", async () => {
+  test("reports when it will be asked again, without a further client", async () => {
     const a = await member(({ socket }) => void socket.write(response(500, "{}")));
     const client = fallback([a.client], { circuit: { failureThreshold: 1, resetAfterMs: 60_000 } });
     await failure(read(client));
@@ -249,7 +252,7 @@ describe("a circuit", () => {
     expect((await read(client)).message.content).toBe("A");
   });
 
-  test("lets one trial through, however many ask at once, and the next when that one tells nothing", async () => {
+  test("lets one trial through, however many ask at once, and the next when that one reports nothing", async () => {
     const held = new Gate();
     let asked = 0;
     const a = scriptedClient(() => (asked++ === 0 ? { refusal: { status: 500 } } : { steps: [{ pause: held }] }));
@@ -455,7 +458,7 @@ test.each<[string, object]>([
   ["a signal that is none", { signal: {} }],
   ["limits that are none", { timeouts: { total: "soon" } }],
   ["no limits", { timeouts: null }],
-  ["an option that nobody knows", { recovery: "continue" }],
+  ["an option that is unknown", { recovery: "continue" }],
 ])("%s is refused as a client refuses it, by every wrapper", async (_name, options) => {
   const client = scriptedClient(() => ({ text: "A" }));
   const wrappers = [
@@ -523,7 +526,7 @@ describe("one caller's fault does not shut a client for all", () => {
   test.each<[string, object]>([
     ["an option that the client does not have", { search: { sources: ["x"] } }],
     ["a reply that does not fit its schema", { output: { type: "object", required: ["a"] } }],
-    ["the caller's own limit on the whole call, before the first chunk", { timeouts: { total: 1 } }],
+    ["the caller's own limit on the complete call, before the first chunk", { timeouts: { total: 1 } }],
   ])("%s", async (_name, options) => {
     const a = await member((request, index) => {
       const isHanging = "timeouts" in options && index < 6;
@@ -556,7 +559,7 @@ describe("one caller's fault does not shut a client for all", () => {
   });
 });
 
-describe("nobody waits for a client while another is idle", () => {
+describe("no call waits for a client while another is idle", () => {
   /** Refuses every request with a wait. */
   const refusing =
     (wait: string) =>
@@ -579,13 +582,13 @@ describe("nobody waits for a client while another is idle", () => {
     expect(busy.server.requests.length).toBeLessThan(3);
   });
 
-  test("a whole reply does not wait, either", async () => {
+  test("a non-streamed reply does not wait, either", async () => {
     const busy = await member(refusing("30"), CHAT, { retries: 2 });
     const idle = scriptedClient([{ text: "idle" }]);
     expect((await fallback([busy.client, idle]).sendMessage(QUESTION)).content).toBe("idle");
   });
 
-  test("a turn that comes late in a rate limit goes to the next, and shuts nobody out", async () => {
+  test("a turn that comes late in a rate limit goes to the next, and shuts no other call out", async () => {
     const busy = scriptedClient(() => ({ text: "first" }));
     const idle = scriptedClient(() => ({ text: "idle" }));
     const client = fallback([rateLimit(busy, { requestsPerMinute: 1 }), idle], { circuit: { failureThreshold: 1 } });
@@ -594,7 +597,7 @@ describe("nobody waits for a client while another is idle", () => {
     expect(busy.calls).toHaveLength(1);
   });
 
-  test("a reply that broke goes on elsewhere at once, where the client asks for a wait", async () => {
+  test("a reply that broke continues elsewhere at once, where the client asks for a wait", async () => {
     const busy = await member(
       ({ socket }, index) => {
         if (index > 0) return refusing("30")({ socket } as RawRequest);

@@ -85,7 +85,7 @@ test("what the loser was billed stands with its attempt", async () => {
   expect(message.usage?.totalTokens).toBe(7);
 });
 
-test("a failure that cannot pass is told at once", async () => {
+test("a failure that cannot pass is reported at once", async () => {
   const [a, b] = [await member(({ socket }) => void socket.write(response(401, "{}"))), await member(good("B"))];
   await expect(read(hedge(a.client, b.client, { afterMs: 60_000 }))).rejects.toMatchObject({ kind: "authentication" });
   expect(b.server.requests).toHaveLength(0);

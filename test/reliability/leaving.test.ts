@@ -65,10 +65,10 @@ const WAYS: readonly (readonly [string, string, (stream: MessageStream, abort: A
   ["a loop that is left before it begins", "stopped", (stream) => stream[Symbol.asyncIterator]().return?.()],
   ["`await using`", "stopped", (stream) => stream[Symbol.asyncDispose]()],
   ["the signal", "aborted", (_stream, abort) => abort.abort()],
-  ["the limit on the whole call", "timeout", () => undefined],
+  ["the total limit", "timeout", () => undefined],
 ];
 
-describe.each(SHAPES)("%s: a stream that nobody reads", (_shapeName, shape) => {
+describe.each(SHAPES)("%s: a stream without a reader", (_shapeName, shape) => {
   test.each(WAYS)("is ended by %s", async (way, outcome, leave) => {
     const server = await serve(begun);
     const abort = new AbortController();
@@ -112,8 +112,8 @@ describe.each(SHAPES)("%s: a stream of which only the first chunk is read", (_sh
   });
 });
 
-describe("the limit on the whole call", () => {
-  test.each(SHAPES)("does not begin anew with another request (%s)", async (_name, shape) => {
+describe("the total limit", () => {
+  test.each(SHAPES)("does not begin again with another request (%s)", async (_name, shape) => {
     for (const method of ["sendMessage", "sendMessageStream"] as const) {
       const server = await serve(silent);
       const started = performance.now();
@@ -140,7 +140,7 @@ describe("the limit on the whole call", () => {
     expect(performance.now() - started).toBeLessThan(540);
   });
 
-  test("holds for a client that waits for its turn, too", async () => {
+  test("holds for a client that waits for its turn as well", async () => {
     const server = await serve(begun);
     const limited = rateLimit(CHAT.client(server.port), { concurrency: 1 });
     const held = await limited.sendMessageStream(QUESTION);
@@ -303,7 +303,7 @@ describe("a client that hears neither the signal nor the clock", () => {
   describe.each(BOTH)("is left by a %s", (_name, wrap) => {
     test.each([
       ["the signal", "aborted"],
-      ["the limit on the whole call", "timeout"],
+      ["the total limit", "timeout"],
     ])("that is ended by %s", async (_way, kind) => {
       const abort = new AbortController();
       const options = kind === "aborted" ? { signal: abort.signal } : { timeouts: { total: 40 } };

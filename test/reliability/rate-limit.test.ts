@@ -176,7 +176,7 @@ describe("a wait that is longer than a call takes", () => {
 
   const HOUR_MS = 3_600_000;
 
-  test("is told at once, to whoever waits in line and to whoever comes; nothing is sent before it is over", async () => {
+  test("is reported at once, to the calls that wait and to those that come; nothing is sent before it is over", async () => {
     const client = scriptedClient([{ refusal: { status: 429, headers: { "retry-after": "3600" } } }, script, script]);
     const line = rateLimit(client, { concurrency: 1 });
     const [first, second] = [line.sendMessage(QUESTION), line.sendMessage(QUESTION)];
@@ -255,7 +255,7 @@ test.each([
 });
 
 describe("a window of one minute", () => {
-  test("tells how long to wait, and forgets what is older", () => {
+  test("reports how long to wait, and forgets what is older", () => {
     const window = new SlidingWindow(10);
     expect(window.waitMs(10, 0)).toBe(0);
     const correct = window.spend(6, 0);

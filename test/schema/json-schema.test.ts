@@ -12,7 +12,7 @@ describe("says what does not fit, and where", () => {
   test.each<[string, JsonSchema, unknown, string]>([
     ["a type", { type: "string" }, 5, "must be a string, not 5"],
     ["one of several types", { type: ["string", "null"] }, [], "must be a string or null, not an array"],
-    ["a whole number", { type: "integer" }, 1.5, "must be an integer, not 1.5"],
+    ["a integer", { type: "integer" }, 1.5, "must be an integer, not 1.5"],
     ["null where an object is asked for", { type: "object" }, null, "must be an object, not null"],
     ["a value that is not listed", { enum: ["a", "b"] }, "c", 'must be one of "a", "b"'],
     [
@@ -37,7 +37,7 @@ describe("says what does not fit, and where", () => {
       "zip: is not a known property",
     ],
     [
-      "a property of the wrong kind beside the known",
+      "a property of the wrong kind next to the known",
       { additionalProperties: { type: "number" } },
       { a: "x" },
       "a: must be a number, not a string",
@@ -144,7 +144,7 @@ describe("says what does not fit, and where", () => {
       "a: must be a string, not 1",
     ],
     [
-      "keywords beside a reference",
+      "keywords next to a reference",
       { $ref: "#/$defs/a", maxLength: 1, $defs: { a: { type: "string" } } },
       "xx",
       "must have at most 1 character",
@@ -165,13 +165,13 @@ describe("says what does not fit, and where", () => {
       "children[0].children[0].children: is missing",
     ],
     [
-      "a property that no schema beside has looked at",
+      "a property that no adjacent schema has looked at",
       { allOf: [address], properties: { a: {} }, unevaluatedProperties: false },
       { city: "x", a: 1, zip: 1 },
       "zip: is not a known property",
     ],
     [
-      "a property that no schema beside has looked at, of the wrong kind",
+      "a property that no adjacent schema has looked at, of the wrong kind",
       { $ref: "#/$defs/a", $defs: { a: address }, unevaluatedProperties: { type: "number" } },
       { city: "x", zip: "1" },
       "zip: must be a number, not a string",
@@ -183,7 +183,7 @@ describe("says what does not fit, and where", () => {
       "city: must be a string, not 1",
     ],
     [
-      "an element that no schema beside has looked at",
+      "an element that no adjacent schema has looked at",
       { allOf: [{ prefixItems: [{ type: "string" }] }], contains: { const: 7 }, unevaluatedItems: false },
       ["a", 7, 8],
       "[2]: is not a known element",
@@ -212,7 +212,7 @@ describe("says what does not fit, and where", () => {
       "[1]: must be a string, not 1",
     ],
     [
-      "nothing beside a reference in draft 7",
+      "nothing next to a reference in draft 7",
       {
         $schema: "http://json-schema.org/draft-07/schema#",
         properties: { a: { $ref: "#/definitions/a", maxLength: 1 } },
@@ -242,13 +242,13 @@ describe("says what does not fit, and where", () => {
 describe("lets pass", () => {
   test.each<[string, JsonSchema, unknown]>([
     ["everything, when it says nothing", {}, { a: [null] }],
-    ["a whole number with a fraction of nothing", { type: "integer" }, 1.0],
-    ["a listed object whatever the order of its keys", { enum: [{ a: 1, b: 2 }] }, { b: 2, a: 1 }],
+    ["a integer with a fraction of nothing", { type: "integer" }, 1.0],
+    ["a listed object in any order of its keys", { enum: [{ a: 1, b: 2 }] }, { b: 2, a: 1 }],
     ["zero, which has no sign", { const: 0 }, -0],
     ["0.3 as a multiple of 0.1", { multipleOf: 0.1 }, 0.3],
     ["a huge multiple", { multipleOf: 0.5 }, 1e308],
     ["a format, which is an annotation", { format: "date-time" }, "tomorrow"],
-    ["keywords that nobody knows", { type: "string", "x-shown-as": "textarea", deprecated: "yes" }, "x"],
+    ["keywords that is unknown", { type: "string", "x-shown-as": "textarea", deprecated: "yes" }, "x"],
     ["null, where OpenAPI says so", { type: "string", nullable: true, enum: ["a"] }, null],
     ["an empty list without what it must contain, if none is enough", { contains: false, minContains: 0 }, []],
     ["true and 1, which differ", { uniqueItems: true }, [true, 1, "1", null, [1], [true]]],
@@ -390,7 +390,7 @@ describe("takes time in proportion to the value", () => {
     expect(looks).toBeLessThan(20);
   });
 
-  test("what schemas beside have looked at", () => {
+  test("what schemas next to have looked at", () => {
     const wide = Object.fromEntries(Array.from({ length: 200 }, (_, index) => [`p${index}`, index]));
     let looks = 0;
     let schema: JsonSchema = {

@@ -42,7 +42,7 @@ const WAYS: readonly (readonly [
 ];
 
 describe.each(WAYS)("a turn that is left by %s", (way, leave) => {
-  test.each(PLACES)("%s tells of every request", async (_place, scripts, outcomes) => {
+  test.each(PLACES)("%s reports every request", async (_place, scripts, outcomes) => {
     const gate = new Gate();
     const client = scriptedClient(scripts(gate));
     const abort = new AbortController();

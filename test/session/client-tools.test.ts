@@ -64,7 +64,7 @@ test.each(CLIENTS)("%s: a choice that forces a call holds for the first reply on
   expect(choices).toEqual(["required", "auto"]);
 });
 
-test.each(CLIENTS)("%s: the model is told of arguments that do not fit", async (_name, make) => {
+test.each(CLIENTS)("%s: the model learns of arguments that do not fit", async (_name, make) => {
   await using server = await startProviderServer([calling("look"), DONE]);
   const parameters = { type: "object", properties: { at: { type: "string" } }, required: ["at"] };
   const session = new LLMSession({ client: make({ baseUrl: server.baseUrl, tools: [{ ...look, parameters }] }) });
@@ -84,7 +84,7 @@ test.each(CLIENTS)("%s: its tools and its longest reply count against `maxTokens
   await expect(long.sendMessage("question")).rejects.toMatchObject({ kind: "contextLength", message: /the 199 of/ });
 });
 
-test("tools of several clients are all run, whoever answers", async () => {
+test("tools of several clients are all run, for any client that answers", async () => {
   await using failing = await startProviderServer([{ refusal: { status: 503 } }, { refusal: { status: 503 } }]);
   await using server = await startProviderServer([calling("listen"), DONE]);
   const listen: Tool = { name: "listen", run: () => "a song" };
@@ -98,7 +98,7 @@ test("tools of several clients are all run, whoever answers", async () => {
   expect(client.defaults?.tools).toEqual([look, listen]); // of one name, the first client's
 });
 
-test("what a client tells of its defaults holds no secret", () => {
+test("the defaults that a client reports hold no secret", () => {
   const options = {
     model: "m",
     apiKey: "sk-secret",

@@ -184,7 +184,7 @@ test("takes the answer of a client that has ignored its signal from the caller, 
   await scripted.calls[0]?.closed;
 });
 
-test("closes the socket of a reply that nobody reads", async () => {
+test("closes the socket of a reply without a reader", async () => {
   const gate = new Gate();
   await using server = await startProviderServer([{ steps: [{ text: "Well" }, { pause: gate }] }]);
   {

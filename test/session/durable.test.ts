@@ -276,7 +276,7 @@ describe("what is written when", () => {
     }
   });
 
-  test("text that was taken back is taken back there, too", async () => {
+  test("text that was taken back is taken back there as well", async () => {
     const scripted = scriptedClient([{ text: ["abc", "def", "ghi"] }]);
     const records: SessionRecord[] = [];
     class Seen extends MemoryStore {
@@ -371,7 +371,7 @@ describe("a store that fails", () => {
     expect((await reopened(store)).history).toEqual(plain(session.history));
   });
 
-  test("while a reply streams: the reply is whole, the next call tells, and what was missed is made up for", async () => {
+  test("while a reply streams: the reply is complete, the next call reports, and what was missed is made up for", async () => {
     const store = new FailingStore();
     const client = scriptedClient([DONE, DONE]);
     const session = await reopened(store, { client, flushIntervalMs: 0 });
@@ -483,7 +483,7 @@ describe("a store that fails", () => {
   });
 });
 
-test("wherever the process ends, ended turns are whole, the cut one is a true prefix, and the next send is legal", async () => {
+test("wherever the process ends, ended turns are complete, the cut one is a true prefix, and the next send is legal", async () => {
   const text = fc.array(fc.constantFrom("Well", ", yes.", " ", "\n"), { maxLength: 4 });
   const reply: fc.Arbitrary<ReplyScript> = fc.oneof(
     text.map((text) => ({ text, ending: USAGE })),
@@ -618,7 +618,7 @@ describe("a store that never answers", () => {
   }
 
   test.each<[ways: string, send: (session: LLMSession, signal: AbortSignal) => Promise<unknown>]>([
-    ["a whole reply", (session, signal) => session.sendMessage("one", { signal })],
+    ["a complete reply", (session, signal) => session.sendMessage("one", { signal })],
     ["a streamed one", (session, signal) => session.sendMessageStream("one", { signal })],
     ["one with tools", (session, signal) => session.sendMessage("one", { signal, tools: [look] })],
   ])("is left by the caller's signal: %s", { timeout: 10_000 }, async (_way, send) => {

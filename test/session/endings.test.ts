@@ -87,9 +87,9 @@ const TEXT = ["Well", ", yes."];
 type Case = readonly [name: string, consumer: Consumer, script: (gate: Gate) => ReplyScript, kept: string[]];
 
 const CASES: readonly Case[] = [
-  ["a whole reply, read by finalMessage(), is kept", readAll, () => ({ text: TEXT }), WHOLE],
-  ["a whole reply, read by a loop, is kept", readAllByLoop, () => ({ text: TEXT }), WHOLE],
-  ["a whole reply, not streamed, is kept", whole, () => ({ text: TEXT }), WHOLE],
+  ["a complete reply, read by finalMessage(), is kept", readAll, () => ({ text: TEXT }), WHOLE],
+  ["a complete reply, read by a loop, is kept", readAllByLoop, () => ({ text: TEXT }), WHOLE],
+  ["a complete reply, not streamed, is kept", whole, () => ({ text: TEXT }), WHOLE],
   ["leaving the loop keeps what came", breakAfterOne, () => ({ text: TEXT }), CUT],
   ["an error in the loop keeps what came", throwAfterOne, () => ({ text: TEXT }), CUT],
   ["stopping keeps what came", stopAfterOne, () => ({ text: TEXT }), CUT],
@@ -100,7 +100,7 @@ const CASES: readonly Case[] = [
     CUT,
   ],
   [
-    "aborting a whole send in the middle keeps what came",
+    "aborting a non-streamed send in the middle keeps what came",
     wholeAborted,
     (gate) => ({ steps: [{ text: "Well" }, { pause: gate }] }),
     CUT,
@@ -113,11 +113,11 @@ const CASES: readonly Case[] = [
     () => ({ text: "Well", ending: { error: { message: "Overheated." } } }),
     CUT,
   ],
-  ["a whole send that is cut keeps what came", whole, () => ({ text: "Well", ending: "cut" }), CUT],
+  ["a non-streamed send that is cut keeps what came", whole, () => ({ text: "Well", ending: "cut" }), CUT],
   ["stopping before anything came takes the question back", stopAtOnce, () => ({ text: TEXT }), NOTHING],
   ["leaving the block before anything came takes the question back", leaveBlock, () => ({ text: TEXT }), NOTHING],
   ["a refusal takes the question back", open, () => ({ refusal: { status: 401 } }), NOTHING],
-  ["a refused whole send takes the question back", whole, () => ({ refusal: { status: 500 } }), NOTHING],
+  ["a refused non-streamed send takes the question back", whole, () => ({ refusal: { status: 500 } }), NOTHING],
   [
     "aborting before the headers takes the question back",
     abortBeforeHeaders,
@@ -127,7 +127,7 @@ const CASES: readonly Case[] = [
   ["a signal that had fired before takes the question back", abortedBeforeSending, () => ({ text: TEXT }), NOTHING],
   ["a failure before any chunk takes the question back", readAll, () => ({ text: [], ending: "reset" }), NOTHING],
   ["thinking alone is no reply to keep", readAll, () => ({ steps: [{ reasoning: "Hm." }], ending: "cut" }), NOTHING],
-  ["a whole reply without a word goes, with its question", readAll, () => ({ text: [] }), NOTHING],
+  ["a complete reply without a word goes, with its question", readAll, () => ({ text: [] }), NOTHING],
   ["white space alone is no reply to keep", readAll, () => ({ text: " \n" }), NOTHING],
   [
     "a finished call of a reply that was cut goes, its text stays",
@@ -214,7 +214,7 @@ describe("however a turn ends", () => {
     expect(session.tokenUsage()).toMatchObject(usage);
   });
 
-  test("a whole reply is kept as it came, with what its provider wants back", async () => {
+  test("a complete reply is kept as it came, with what its provider wants back", async () => {
     const replay = { provider: "fake", protocol: "fake", data: { signature: "x" } };
     const { session } = sessionOver((message) => ({ ...message, replay }));
     const reply = await session.sendMessage("question");
@@ -389,7 +389,7 @@ describe("tool calls", () => {
 
   test.each([
     [
-      "a result for a call nobody made",
+      "a result for a call that was not made",
       [result("call_1"), result("call_2"), result("call_3")],
       /call_3 answers no call/,
     ],
@@ -408,7 +408,7 @@ describe("tool calls", () => {
     expect(client.calls).toHaveLength(1);
   });
 
-  test("results when nobody asked are refused", async () => {
+  test("results that were not asked for are refused", async () => {
     const session = new LLMSession({ client: scriptedClient([{ text: TEXT }]) });
     await session.sendMessage("question");
     await expect(session.sendMessage([result("call_1")])).rejects.toMatchObject({ kind: "invalidRequest" });

@@ -56,7 +56,7 @@ const NO_REPLIES: readonly (readonly [name: string, reply: unknown, stream?: unk
   ["a reply without a text", { ...GOOD, content: undefined }],
   ["a reply whose text is a number", { ...GOOD, content: 5 }],
   ["calls that are a text", { ...GOOD, toolCalls: "look", finishReason: "toolCalls" }],
-  ["calls that nobody can answer", { ...GOOD, toolCalls: [{ name: "look" }], finishReason: "toolCalls" }],
+  ["calls that cannot be answered", { ...GOOD, toolCalls: [{ name: "look" }], finishReason: "toolCalls" }],
 ];
 
 describe.each(["in memory", "in a store"])("a session that is kept %s", (kind) => {
@@ -78,7 +78,7 @@ describe.each(["in memory", "in a store"])("a session that is kept %s", (kind) =
         ? session.sendMessage("question", tools)
         : (await session.sendMessageStream("question", tools)).finalMessage();
 
-    test.each(NO_REPLIES)("goes on after %s", async (_name, reply, stream = streamOf(reply)) => {
+    test.each(NO_REPLIES)("continues after %s", async (_name, reply, stream = streamOf(reply)) => {
       const session = await opened(answering(reply, reply === undefined || reply === null ? reply : stream));
       const outcome = await say(session).catch((error: unknown) => error);
       // A stream that is handed through is its maker's; whatever the session makes says what is wrong.
@@ -180,7 +180,7 @@ describe.each(CALLS)("%s", (_name, say) => {
     expect(failure).toMatchObject({ kind: "protocol" });
   });
 
-  test("the end by the caller is `aborted`, whatever the client throws then", async () => {
+  test("the end by the caller is `aborted`, for any error of the client", async () => {
     const controller = new AbortController();
     const client: ClientWrapper = failing(async () => {
       controller.abort(new Error("enough"));

@@ -131,7 +131,7 @@ describe("a process that dies after a picture", () => {
     expect(session.tokenUsage().estimated.outputTokens).toBeGreaterThan(100);
   });
 
-  test("a record whose media nobody could send is refused", async () => {
+  test("a record with media that cannot be sent is refused", async () => {
     const store = await died(0);
     await vi.waitFor(async () => expect((await store.load("s")).at(-1)?.type).toBe("text"));
     const records = JSON.parse(JSON.stringify(await store.load("s")).replace('"mediaType"', '"kind"'));

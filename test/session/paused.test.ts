@@ -37,7 +37,7 @@ describe.each([
   ["after some words", [text("Let me look."), search]],
   ["before any word", [search]],
 ])("a search that is paused %s", (_name, blocks) => {
-  test("goes on with an empty list, and is whole in what follows", async () => {
+  test("continues with an empty list, and is complete in what follows", async () => {
     const { server, client, typesIn } = await served(
       whole("pause_turn", ...blocks),
       whole("end_turn", found, text("It is B.")),
@@ -81,7 +81,7 @@ describe.each([
   });
 });
 
-test("a reply that is paused in its text goes on where a begun answer would be refused", async () => {
+test("a reply that is paused in its text continues where a begun answer would be refused", async () => {
   const { server, client } = await served({ text: "So far", ending: { rawFinishReason: "pause_turn" } });
   await using _server = server;
   const session = new LLMSession({ client });

@@ -73,7 +73,7 @@ describe("peek", () => {
     expect(await store.list()).toEqual({ sessions: [] });
   });
 
-  test("locks nothing: the session opens beside it, and it changes nothing", async () => {
+  test("locks nothing: the session opens next to it, and it changes nothing", async () => {
     const kept = new MemoryStore();
     await (await LLMSession.open({ client: scriptedClient([{ text: "yes" }]), store: kept, id: "s" })).sendMessage("a");
     const asked: string[] = [];
@@ -101,7 +101,7 @@ describe("peek", () => {
   });
 });
 
-describe("a stream that nobody reads", () => {
+describe("a stream without a reader", () => {
   beforeEach(() => {
     vi.useFakeTimers();
   });
@@ -193,7 +193,7 @@ describe("a stream that nobody reads", () => {
   });
 });
 
-test("a stream over HTTP that nobody reads gives its connection back", async () => {
+test("a stream over HTTP without a reader gives its connection back", async () => {
   await using server = await startProviderServer([{ text: "one", ending: "hang" }, { text: "yes" }]);
   const client = new CompatibleClient({ model: "m", baseUrl: server.baseUrl });
   const session = new LLMSession({ client, unreadTimeoutMs: 40 });

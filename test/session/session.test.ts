@@ -8,7 +8,7 @@ const USAGE = { inputTokens: 10, outputTokens: 4, cachedInputTokens: 3 };
 const fine = (model = "script") => scriptedClient(() => ({ text: "Fine." }), { model });
 
 describe("tokenUsage", () => {
-  test("sums what the providers reported, for streamed and whole turns alike", async () => {
+  test("sums what the providers reported, for streamed and non-streamed turns alike", async () => {
     const session = new LLMSession({ client: scriptedClient(() => ({ text: "Fine.", ending: { usage: USAGE } })) });
     await session.sendMessage("one");
     await (await session.sendMessageStream("two")).finalMessage();
@@ -73,7 +73,7 @@ describe("tokenUsage", () => {
     expect(session.tokenUsage().estimated.outputTokens).toBeGreaterThan(0);
   });
 
-  test("stays when the conversation is forgotten, and tells the models apart", async () => {
+  test("stays when the conversation is forgotten, and distinguishes the models", async () => {
     const session = new LLMSession({ client: fine("small") });
     await session.sendMessage("one");
     session.client = fine("large");
@@ -98,7 +98,7 @@ describe("changing one's mind", () => {
     expect(session.history.map(({ content }) => content)).toEqual(["one", "First.", "two", "Better."]);
   });
 
-  test("undo takes a whole tool loop back", async () => {
+  test("undo takes a complete tool loop back", async () => {
     const client = scriptedClient([{ steps: [{ toolCall: { name: "look" } }] }, { text: "I saw." }]);
     const session = new LLMSession({ client });
     const parts = [{ type: "text", text: "Look!" }] as const;
@@ -134,7 +134,7 @@ describe("changing one's mind", () => {
     expect(session.systemPrompt).toBeUndefined();
   });
 
-  test("another client goes on where the first left off", async () => {
+  test("another client continues where the first left off", async () => {
     const session = new LLMSession({ client: fine("small") });
     await session.sendMessage("one");
     const large = fine("large");
@@ -226,7 +226,7 @@ describe("JSON", () => {
       { ...saved, turns: [{ provider: "x", model: "y", usage: { inputTokens: -1 } }] },
       /`turns`/,
     ],
-    ["a senseless setting", { ...saved, onInterrupt: "maybe" }, /`onInterrupt`/],
+    ["a invalid setting", { ...saved, onInterrupt: "maybe" }, /`onInterrupt`/],
     ["a limit that is none", { ...saved, maxTokens: "many" }, /`maxTokens`/],
     ["a history that cannot be sent", { ...saved, history: [{ role: "assistant", content: "Hi" }] }, /message 0/],
     ["a system prompt that is no text", { ...saved, systemPrompt: 5 }, /`systemPrompt`/],
@@ -234,7 +234,7 @@ describe("JSON", () => {
     ["a call without arguments", withReply({ toolCalls: [{ id: "1", name: "look" }] }), /message 1 has tool calls/],
     ["a replay that is a text", withReply({ replay: "signed" }), /message 1 has a `replay`/],
     ["a replay that is null", withReply({ replay: null }), /message 1 has a `replay`/],
-    ["a replay of nobody", withReply({ replay: { data: [] } }), /message 1 has a `replay`/],
+    ["a replay without a provider", withReply({ replay: { data: [] } }), /message 1 has a `replay`/],
     ["a reply that is interrupted by a word", withReply({ interrupted: "yes" }), /message 1 has an `interrupted`/],
   ])("of %s is refused", (_name, json, message) => {
     expect(() => LLMSession.fromJSON(json, { client: fine() })).toThrow(TypeError);
@@ -248,7 +248,7 @@ describe("JSON", () => {
   });
 });
 
-test("nobody else adds to the history", async () => {
+test("no other code adds to the history", async () => {
   const given: Message[] = [
     { role: "user", content: "Hi" },
     { role: "assistant", content: "Hello" },
@@ -293,7 +293,7 @@ describe("what the constructor takes", () => {
   test.each<[string, unknown, RegExp]>([
     ["that is not an array", "Hi", /must be an array/],
     ["with something else in it", [user, 5], /message 1 is not an object/],
-    ["with a role nobody knows", [{ role: "developer", content: "Hi" }], /message 0 has the role/],
+    ["with a role that is unknown", [{ role: "developer", content: "Hi" }], /message 0 has the role/],
     ["with its system prompt", [{ role: "system", content: "Hi" }, user], /`systemPrompt`/],
     ["that begins with a reply", [reply], /message 0 must be the user's/],
     ["that ends with a question", [user, reply, user], /send that one instead/],
@@ -302,7 +302,7 @@ describe("what the constructor takes", () => {
     ["with an empty question", [{ ...user, content: " " }, reply], /message 0 is empty/],
     ["with an empty reply", [user, { ...reply, content: "" }], /message 1 is empty/],
     ["with a result of no call", [user, reply, result], /message 2 answers the call a/],
-    ["with a call nobody answered", [user, calling, user], /message 2 comes before the result of the call a/],
+    ["with an unanswered call", [user, calling, user], /message 2 comes before the result of the call a/],
     [
       "with a reply before all results",
       [user, calling, result, reply],

@@ -108,7 +108,7 @@ describe("what a tool returns", () => {
     ["an object of functions alone", { f: () => 1 }, /an object without data/],
     ["an instance without fields", new Empty(), /an instance of Empty/],
     ["an instance in an object", { of: new Empty() }, /an instance of Empty without data that JSON sees \(at "of"\)/],
-    ["a promise that nobody waited for", { later: Promise.resolve(1) }, /an instance of Promise/],
+    ["a promise that was not awaited", { later: Promise.resolve(1) }, /an instance of Promise/],
     ["a regular expression", /a/, /an instance of RegExp/],
     ["URL parameters", new URLSearchParams("a=1"), /an instance of URLSearchParams/],
     ["headers", new Headers({ a: "1" }), /an instance of Headers/],
@@ -178,7 +178,7 @@ describe("what a tool throws", () => {
     );
   });
 
-  test("is told before the turn goes on; a hook that fails is not the turn's affair", async () => {
+  test("is reported before the turn continues; a hook that fails is not the turn's affair", async () => {
     for (const fails of [() => Promise.reject(new Error("late")), () => JSON.parse("{")]) {
       const client = scriptedClient([calling("look"), DONE]);
       const session = new LLMSession({ client, onToolError: fails });
@@ -348,7 +348,7 @@ test("limits and hooks that make no sense are refused", async () => {
   expect(() => new LLMSession({ client, onToolError: "log" as never })).toThrow("`onToolError` must be a function");
 });
 
-describe("whatever a tool returns or throws", () => {
+describe("any value that a tool returns or throws", () => {
   const hostile = new Proxy(
     {},
     {

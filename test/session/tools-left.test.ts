@@ -92,7 +92,7 @@ describe("a turn that is left while its tools run", () => {
     expect(session.tokenUsage().totalTokens).toBe(14);
   });
 
-  test("also while nobody reads: the session is free at once", async () => {
+  test("also without a reader: the session is free at once", async () => {
     const client = scriptedClient([calling("look"), DONE]);
     const session = new LLMSession({ client });
     const abort = new AbortController();
@@ -216,7 +216,7 @@ describe("a turn that is left in its second reply", () => {
     expect(linesOf(session.history)).toEqual(["user: question", "assistant: Let me see. ", "tool: a bird"]);
   });
 
-  test("by the signal, while nobody reads: the session is free at once", async () => {
+  test("by the signal, without a reader: the session is free at once", async () => {
     const client = scriptedClient([calling("look"), { text: ["It is ", "done", "."] }]);
     const session = new LLMSession({ client });
     const abort = new AbortController();

@@ -60,7 +60,7 @@ describe("a turn with tools", () => {
     expect(session.tokenUsage()).toMatchObject({ totalTokens: 28, turns: [{ usage: USAGE }, { usage: USAGE }] });
   });
 
-  test("gives the same message and the same history whole as streamed", async () => {
+  test("gives the same message and the same history non-streamed as streamed", async () => {
     const play = async (whole: boolean) => {
       const session = new LLMSession({ client: scriptedClient([calling("look", "look2"), calling("look"), DONE]) });
       const tools = [look, { ...look, name: "look2" }];
@@ -135,7 +135,7 @@ describe("a turn with tools", () => {
     expect(message).not.toHaveProperty("replay");
   });
 
-  test("goes on counting characters and calls where the last reply ended", async () => {
+  test("continues counting characters and calls where the last reply ended", async () => {
     const cited: ReplyScript = {
       steps: [{ text: "See A." }, { citation: { url: "https://a.example/", startIndex: 4, endIndex: 5 } }],
     };
@@ -146,7 +146,7 @@ describe("a turn with tools", () => {
     expect(chunks.flatMap((chunk) => (chunk.type === "toolCallDelta" ? chunk.index : []))).toEqual([0, 1]);
   });
 
-  test("keeps the sources and searches of a reply before the one that began anew", async () => {
+  test("keeps the sources and searches of a reply before the one that began again", async () => {
     const source = { url: "https://a.example/" };
     const first: ReplyScript = { steps: [{ citation: source }, { toolCall: { name: "look" } }] };
     const breaking = searching(scriptedClient([first, { text: "It w", ending: "reset" }]));
@@ -163,7 +163,7 @@ describe("a turn with tools", () => {
     expect(session.history.at(-1)).toMatchObject({ content: "It is done." });
   });
 
-  test("asks for the next reply only when somebody wants more", async () => {
+  test("asks for the next reply only when the consumer wants more", async () => {
     const client = scriptedClient([calling("look"), { text: ["a", "b"] }]);
     const stream = await new LLMSession({ client }).sendMessageStream("question", { tools: [look] });
     const chunks = stream[Symbol.asyncIterator]();
@@ -178,7 +178,7 @@ describe("a turn with tools", () => {
     await stream.stop();
   });
 
-  test("adds the estimates of those replies that nobody counted", async () => {
+  test("adds the estimates of the replies without a count", async () => {
     const client = scriptedClient([calling("look"), { text: "Nobody counted this." }]);
     const message = finalOf(await read(new LLMSession({ client }), [look]));
     expect(message.usage).toMatchObject({ inputTokens: 10, outputTokens: 4 });
@@ -186,7 +186,7 @@ describe("a turn with tools", () => {
     expect(message.estimatedUsage?.inputTokens).toBeGreaterThan(10);
   });
 
-  test("leaves replies without calls, and turns whose tools nobody runs, as the client gave them", async () => {
+  test("leaves replies without calls, and turns whose tools the session does not run, as the client gave them", async () => {
     const stand = scriptedClient([DONE, calling("ask")]);
     const session = new LLMSession({ client: stand });
     expect(await session.sendMessage("question", { tools: [look] })).not.toHaveProperty("steps");
@@ -263,7 +263,7 @@ describe("what a tool answers", () => {
       undefined,
       null,
     ].map((thrown, at): [string, Tool, RegExp, boolean] => [
-      `whatever was thrown (${at})`,
+      `any thrown value (${at})`,
       { name: "look", run: () => Promise.reject(thrown) },
       /./,
       true,
@@ -355,8 +355,8 @@ describe("maxSteps", () => {
   });
 });
 
-describe("calls that nobody runs here", () => {
-  test("end the turn and are left to the caller, beside those that were run", async () => {
+describe("calls that the session does not run here", () => {
+  test("end the turn and are left to the caller, next to those that were run", async () => {
     const client = scriptedClient([calling("look", "ask"), DONE]);
     const session = new LLMSession({ client });
     const tools = [look, { name: "ask" }];
@@ -370,7 +370,7 @@ describe("calls that nobody runs here", () => {
     expect(linesOf(request).slice(2)).toEqual(["tool: a bird", "tool: yes"]);
   });
 
-  test("are checked all the same: the model is told of arguments that do not fit", async () => {
+  test("are checked all the same: the model learns of arguments that do not fit", async () => {
     const parameters: StandardSchema = {
       "~standard": {
         version: 1,

@@ -49,7 +49,7 @@ describe("trimming", () => {
     ]);
   });
 
-  test("leaves out the oldest whole exchanges, and never the system prompt", async () => {
+  test("leaves out the oldest complete exchanges, and never the system prompt", async () => {
     const client = echo();
     // Three quarters of 72 are 54: the prompt (14), the new turn (10) and one exchange (20) fit, two do not.
     const session = new LLMSession({ client, maxTokens: 72, counter: characters, systemPrompt: "Be brief.." });
@@ -181,7 +181,7 @@ function reporting(inputTokens: (characters: number) => number): ReturnType<type
 }
 
 describe("the counter learns", () => {
-  test("from what the provider counted, beside the estimate of exactly what was sent", async () => {
+  test("from what the provider counted, next to the estimate of exactly what was sent", async () => {
     const calibrate = vi.fn();
     const session = new LLMSession({
       client: reporting((tokens) => tokens * 2),
@@ -252,7 +252,7 @@ describe("the counter learns", () => {
 });
 
 test.each([Number.NaN, -5, "5", undefined, null])(
-  "a counter that counts %s sends nothing, and the session goes on",
+  "a counter that counts %s sends nothing, and the session continues",
   async (tokens) => {
     let isBroken = true;
     const client = scriptedClient([{ text: "Fine." }]);

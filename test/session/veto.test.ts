@@ -110,7 +110,7 @@ describe.each(CLIENTS)("%s: a stream that is left at its last call", (_client, m
 
 describe.each(CLIENTS)("%s: the tools run", (_client, make) => {
   test.each<[string, (stream: MessageStream) => Promise<unknown>]>([
-    ["when a loop goes on after the last call", (stream) => atLastCall(stream, () => undefined)],
+    ["when a loop continues after the last call", (stream) => atLastCall(stream, () => undefined)],
     ["for finalMessage()", (stream) => stream.finalMessage()],
     [
       "for a reader of text()",

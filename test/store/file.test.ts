@@ -48,7 +48,7 @@ const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 const isWindows = process.platform === "win32";
 
 describe("a session in a file", () => {
-  test("goes on where it ended, also in another process", async () => {
+  test("continues where it ended, also in another process", async () => {
     const folder = freshFolder();
     const history = await talk(folder, "s", "one", "two");
     expect(await historyOf(folder, "s")).toEqual(plain(history));
@@ -182,7 +182,7 @@ describe("a file", () => {
     return { history: plain(session.history) as unknown[], bytes: readFileSync(join(folder, "s.jsonl")) };
   }
 
-  test("that was torn anywhere opens again, as far as its lines are whole, and is written on", async () => {
+  test("that was torn anywhere opens again, as far as its lines are complete, and is written on", async () => {
     const { history, bytes } = await full();
     const folder = freshFolder();
     mkdirSync(folder);
@@ -210,7 +210,7 @@ describe("a file", () => {
   test.each<[string, (lines: string[]) => string | Buffer, RegExp]>([
     ["whose middle is not JSON", (lines) => lines.with(2, "{oops").join("\n"), /line 3 is not JSON/],
     ["whose middle is no record", (lines) => lines.with(2, "5").join("\n"), /line 3 is not a record/],
-    ["whose middle is a record nobody knows", (lines) => lines.with(2, '{"type":"mood"}').join("\n"), /type "mood"/],
+    ["whose middle is a record that is unknown", (lines) => lines.with(2, '{"type":"mood"}').join("\n"), /type "mood"/],
     ["whose middle was zeroed", (lines) => lines.with(2, "\0\0\0\0").join("\n"), /line 3 is not JSON/],
     [
       "whose middle is not UTF-8",

@@ -77,7 +77,7 @@ describe.each(STORES)("%s", (_name, create, remains) => {
     expect(await (await open(store)).systemPrompt).toBe("Be brief.");
   });
 
-  test("forgets a session with delete(), which then begins anew", async () => {
+  test("forgets a session with delete(), which then begins again", async () => {
     const store = create();
     await using other = await open(store, "other");
     await other.sendMessage("hello");
@@ -142,7 +142,7 @@ describe("a file", () => {
   );
 });
 
-describe("a store of somebody's", () => {
+describe("a foreign store", () => {
   class Plain implements SessionStore {
     readonly records: SessionRecord[] = [];
     isBroken = false;

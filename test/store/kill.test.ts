@@ -85,7 +85,7 @@ async function killed(args: readonly string[], { afterMs, pieces }: Moment, serv
 }
 
 test.skipIf(!existsSync(DIST))(
-  "every finished turn is whole, a cut reply is a true prefix and marked, and the next send is legal",
+  "every finished turn is complete, a cut reply is a true prefix and marked, and the next send is legal",
   { timeout: 240_000 },
   async () => {
     const random = chance(SEED);

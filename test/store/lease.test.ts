@@ -72,7 +72,7 @@ describe("in one process space", () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  test("one process has the file; others are told who, and may still read", async () => {
+  test("one process has the file; others are reported who, and may still read", async () => {
     const store = new FileStore(folder);
     await store.append("s", [record]);
     const program = `
@@ -124,10 +124,10 @@ describe("in one process space", () => {
 
   const inTheWay: readonly (readonly [string, (path: string) => void])[] = [
     ["a link that leads nowhere", (path) => symlinkSync(join(folder, "nowhere"), path)],
-    ["a link to a file of somebody's", (path) => symlinkSync(join(folder, "s.jsonl"), path)],
+    ["a link to a foreign file", (path) => symlinkSync(join(folder, "s.jsonl"), path)],
     ["a folder", (path) => mkdirSync(path)],
   ];
-  test.each(inTheWay)("%s in the place of the lease is told of, and left", async (_name, put) => {
+  test.each(inTheWay)("%s in the place of the lease learns of, and left", async (_name, put) => {
     put(lock());
     const failure = await quickStore()
       .claim("s")
@@ -213,7 +213,7 @@ describe("a holder that cannot be looked up", () => {
     expect(lockText()).toBe(text);
   });
 
-  test("a live store renews: nobody takes over while it is idle", async () => {
+  test("a live store renews: no process takes over while it is idle", async () => {
     const store = quickStore();
     await store.append("s", [record]);
     moveElsewhere();
@@ -242,7 +242,7 @@ describe("a holder that was silent, lost the lease, and wakes up", () => {
     expect(await heir.load("s")).toEqual([record, { type: "prompt", systemPrompt: "heir" }]);
   });
 
-  test("tells so when it stood still in the middle of an append", async () => {
+  test("reports so when it stood still in the middle of an append", async () => {
     const store = silentStore();
     await store.append("s", [record]);
     const write = vi.spyOn(LogFile.prototype, "append").mockImplementation(async () => {

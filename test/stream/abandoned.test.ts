@@ -45,7 +45,7 @@ describe.each(["client", "recovering", "fallback", "hedge", "limited"])("with a 
     ["that leaves its loop ends", "breaks", "a"],
     ["that drains it ends", "drains", "a"],
     ["that waits for more gets more", "waits", "abbb"],
-    ["that reads one late gets the next one, too", "reads late", "wholewhole"],
+    ["that reads one late gets the next one as well", "reads late", "wholewhole"],
   ])("%s", async (_name, what, printed) => {
     expect(await run(shape, what)).toEqual({ printed, code: 0 });
   });

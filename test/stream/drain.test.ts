@@ -46,7 +46,7 @@ test("`withinMs: Infinity` is no limit", async () => {
   expect((await bill).usage).toMatchObject({ inputTokens: 5, outputTokens: 2 });
 });
 
-test("what nobody sees need not fit a schema: the bill is the provider's all the same", async () => {
+test("unread text need not match a schema: the bill is the provider's all the same", async () => {
   const { stream, request } = await opened(() => undefined, CHAT, { output: { type: "object" } });
   const bill = stream.stop({ drain: true });
   rest(CHAT, request);

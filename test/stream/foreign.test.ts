@@ -6,7 +6,7 @@ import { expect, test, vi } from "vitest";
 
 const text = (content: string): MessageChunk => ({ type: "text", content, isFinal: false });
 
-test("what a generator gives after a stop comes to nobody: the final chunk is the last", async () => {
+test("the values of a generator after a stop are dropped: the final chunk is the last", async () => {
   let late: (chunk: MessageChunk) => void = () => undefined;
   async function* chunks() {
     yield text("a");
@@ -73,7 +73,7 @@ test("chunks that come at once, without a promise, are read as well", async () =
   expect(seen).toEqual(["a", "b"]);
 });
 
-test("a listener that throws at the end is the program's exception, and keeps nobody else from learning of it", async () => {
+test("a listener that throws at the end is the program's exception, and the other listeners are called all the same", async () => {
   const thrown: unknown[] = [];
   vi.spyOn(globalThis, "queueMicrotask").mockImplementation((callback) => {
     try {

@@ -51,7 +51,7 @@ describe("a reply's media", () => {
     expect(folded(chunks, "stopped")).not.toHaveProperty("media");
   });
 
-  test("pieces of a sound are one medium, whatever their padding", () => {
+  test("pieces of a sound are one medium, with any padding", () => {
     const bytes = Buffer.from(Array.from({ length: 100 }, (_, at) => (at * 37) % 256));
     const cuts = [0, 1, 3, 8, 8, 20, 21, 50, 100];
     const pieces = cuts.slice(1).map((end, at) => bytes.subarray(cuts[at], end).toString("base64"));

@@ -27,13 +27,13 @@ function rows(count: number, row: (number: number) => string): string {
 
 describe("a continuation", () => {
   test.each([
-    ["goes on in the middle of a word", "Hello wor", "ld, how are you?", "Hello world, how are you?"],
-    ["goes on with a blank", "Hello", " world", "Hello world"],
+    ["continues in the middle of a word", "Hello wor", "ld, how are you?", "Hello world, how are you?"],
+    ["continues with a blank", "Hello", " world", "Hello world"],
     ["says the last words again", "the quick brown fox", "quick brown fox jumps", "the quick brown fox jumps"],
     ["says the last line again", "One.\nTwo and three", "Two and three are four.", "One.\nTwo and three are four."],
     ["says everything again", "The river begins hi", "The river begins high up", "The river begins high up"],
     ["says a long text again", `${NUMBERED}The`, `${NUMBERED}Then they meet.`, `${NUMBERED}Then they meet.`],
-    ["begins anew and goes another way", `${ESSAY}Then`, `${ESSAY}Later`, `${ESSAY}Later`],
+    ["begins again and goes another way", `${ESSAY}Then`, `${ESSAY}Later`, `${ESSAY}Later`],
     [
       "says the last words again before other white space",
       "It runs down the river \n",
@@ -51,7 +51,7 @@ describe("a continuation", () => {
     // What only looks like a repetition stays.
     ["doubles a letter", "book", "keeper", "bookkeeper"],
     ["doubles a word in its own right", "I had", " had enough", "I had had enough"],
-    ["goes on with the same digits", "pi is 3.1", "1111", "pi is 3.11111"],
+    ["continues with the same digits", "pi is 3.1", "1111", "pi is 3.11111"],
     ["adds an empty line", "A list:\n", "\n- one", "A list:\n\n- one"],
     [
       "has lines of one shape",
@@ -96,7 +96,7 @@ describe("a continuation", () => {
     });
   });
 
-  test("is never held back for more than a window of repeated words, or the text said anew", () => {
+  test("is never held back for more than a window of repeated words, or the text said again", () => {
     const remover = new OverlapRemover("ab ".repeat(10_000));
     let held = 0;
     for (let at = 0; at < 1_000 && remover.isOpen; at++) {
@@ -106,7 +106,7 @@ describe("a continuation", () => {
     expect(held).toBeLessThan(500);
   });
 
-  test("tells where its places are in the joined text", () => {
+  test("reports where its places are in the joined text", () => {
     const remover = new OverlapRemover("the quick brown fox");
     remover.add("brown fox jumps");
     expect("the quick brown fox jumps".slice(10 + remover.shift)).toBe("jumps");
@@ -122,7 +122,7 @@ function quotedOf(arrived: string): string {
 
 /** What a model writes that was cut there. */
 const BEHAVIOURS: readonly (readonly [string, (text: string, cut: number) => string])[] = [
-  ["goes on exactly", (text, cut) => text.slice(cut)],
+  ["continues exactly", (text, cut) => text.slice(cut)],
   [
     "repeats the quoted words",
     (text, cut) => text.slice(text.slice(0, cut).trimEnd().length - quotedOf(text.slice(0, cut)).length),
@@ -178,7 +178,7 @@ describe.each(BEHAVIOURS)("any text that is cut anywhere, and then a model %s", 
     if (behaviour === "goes on exactly" && leastPart > 0) expect(cutEverywhere(text, write)).toBeGreaterThan(0.9);
   });
 
-  test("is joined as it was meant, or not at all, whatever its periods are", () => {
+  test("is joined as it was meant, or not at all, with any periods", () => {
     const word = fc.constantFrom("the", "brown", "fox", "0", ",", "<b>", "</b>", "{}", '"n":', "row", "ha", "la", "\n");
     const space = fc.constantFrom(" ", "", "\n", ", ");
     const unit = fc

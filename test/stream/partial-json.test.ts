@@ -15,7 +15,7 @@ describe("on the way", () => {
     ["a key whose value has not begun is not shown", '{"a":', {}],
     ["a text grows", '{"a":"Hel', { a: "Hel" }],
     ["a text that has just begun is empty", '{"a":"', { a: "" }],
-    ["a number that may go on is not shown", '{"a":12', {}],
+    ["a number that may continue is not shown", '{"a":12', {}],
     ["a number is shown once it is closed", '{"a":12,', { a: 12 }],
     ["a number in a closed list is shown", '{"a":[12]', { a: [12] }],
     ["a blank closes a number", "[12 ", [12]],
@@ -25,14 +25,14 @@ describe("on the way", () => {
     ["elements come one by one", '[1,2,"thr', [1, 2, "thr"]],
     ["what is nested grows inside", '{"a":{"b":[{"c":"x', { a: { b: [{ c: "x" }] } }],
     ["an escape is not shown half", '["a\\', ["a"]],
-    ["an escape is shown whole", '["a\\n', ["a\n"]],
+    ["an escape is shown complete", '["a\\n', ["a\n"]],
     ["four hexadecimal digits are waited for", '["a\\u00e', ["a"]],
     ["half an emoji is not shown", '["a\\ud83d', ["a"]],
     ["half an emoji is not shown, written plainly", '["a\ud83d', ["a"]],
     ["the other half completes it", '["a\\ud83d\\ude00', ["a😀"]],
     ["a lone half inside a text stays", '["\\ud83d!', ["\ud83d!"]],
     ["a text at the root", '"Hel', "Hel"],
-    ["a number at the root may always go on", "12", undefined],
+    ["a number at the root may always continue", "12", undefined],
     ["a second value of one key replaces the first", '{"a":1,"a":"x', { a: "x" }],
     ["a beginning that is no JSON shows nothing", "Sure! {", undefined],
     ["what comes after a mistake is not shown", '{"a":1,"b":tru!,"c":2}', { a: 1 }],
@@ -136,7 +136,7 @@ describe("for every document", () => {
     );
   });
 
-  test("nobody looks on the way: the same", () => {
+  test("without a view on the way: the same", () => {
     fc.assert(
       fc.property(documents(), cuts(), (text, sizes) => {
         assertSame(read(text, sizes, false).json.end(), JSON.parse(text));
@@ -145,7 +145,7 @@ describe("for every document", () => {
     );
   });
 
-  test("every view is the beginning of each later one and of the whole, and never changes", () => {
+  test("every view is the beginning of each later one and of the complete, and never changes", () => {
     fc.assert(
       fc.property(documents(), cuts(), (text, sizes) => {
         fc.pre(!hasKeyTwice(text));

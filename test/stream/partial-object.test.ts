@@ -89,7 +89,7 @@ describe.each(CLIENTS)("%s", (_name, clientOf) => {
     expect((await stream.finalMessage()).output).toEqual({ title: "Soup", minutes: 12, steps: [] });
   });
 
-  test("text cut anywhere ends with the whole value as written", async () => {
+  test("text cut anywhere ends with the complete value as written", async () => {
     await using server = await startProviderServer(() => ({ text: [...TEXT] }));
     const stream = await clientOf(server).sendMessageStream(QUESTION, { output: RECIPE });
     const { views, error } = await all(stream.partialObject());
@@ -173,7 +173,7 @@ test("text that is taken back is taken back", async () => {
   expect((await all(stream.partialObject())).views).toEqual([{ a: "one" }, { b: 2 }]);
 });
 
-test("words before a tool is run are not the value: the model begins anew after its result", async () => {
+test("words before a tool is run are not the value: the model begins again after its result", async () => {
   const result: MessageChunk = {
     type: "toolResult",
     content: "",
@@ -194,7 +194,7 @@ test("a reply that asks for tools first shows nothing and ends well", async () =
   expect((await stream.finalMessage()).toolCalls).toHaveLength(1);
 });
 
-test("a reply that breaks and is written anew grows anew, and fits in the end", async () => {
+test("a reply that breaks and is written again grows again, and fits in the end", async () => {
   await using server = await startProviderServer([{ text: '{"title":"So', ending: "cut" }, { text: [...TEXT] }]);
   const client = new CompatibleClient({ baseUrl: server.baseUrl, model: "m" });
   const stream = await client.sendMessageStream(QUESTION, { output: RECIPE, recover: "continue", retries: { max: 0 } });

@@ -42,8 +42,8 @@ test("so long after the last chunk was taken, or up to a quarter later", async (
 });
 
 test.each<[string, (stream: MessageStream) => unknown]>([
-  ["somebody waits for a chunk", (stream) => one(stream).next()],
-  ["somebody waits for the whole message", (stream) => stream.finalMessage()],
+  ["the consumer waits for a chunk", (stream) => one(stream).next()],
+  ["the consumer waits for the complete message", (stream) => stream.finalMessage()],
   ["the rest is read for the bill", (stream) => stream.stop({ drain: { withinMs: 1_000_000 } })],
 ])("never while %s", async (_name, read) => {
   const { stream, unread } = await watched({ text: [], ending: "hang" });

@@ -247,7 +247,7 @@ describe("tool calls", () => {
     expect((await done).error?.kind).toBe("invalidOutput");
   });
 
-  test("a failure does not wait for a rule; calls that fit are whole, those in doubt are not delivered", async () => {
+  test("a failure does not wait for a rule; calls that fit are complete, those in doubt are not delivered", async () => {
     const slow = new SlowSchema();
     const { stream, source } = open({ tools: [...tools, { name: "slow", parameters: slow }] });
     const done = rest(stream);
@@ -354,7 +354,7 @@ describe("output", () => {
     });
   });
 
-  test("that is whole in spite of a limit counts", async () => {
+  test("that is complete in spite of a limit counts", async () => {
     expect(await ended('{"city":"Oslo"}', "length")).toMatchObject({
       output: { city: "Oslo" },
       finishReason: "length",
@@ -405,25 +405,22 @@ describe("output", () => {
     }
   });
 
-  test.each(["output", "parameters"])(
-    "the limit on the whole call ends the wait for a rule, too (%s)",
-    async (what) => {
-      const slow = new SlowSchema();
-      const tools = [{ name: "weather", parameters: slow }];
-      const { stream, source } = open({
-        ...(what === "output" ? { output: slow } : { tools }),
-        timeouts: { total: 30 },
-      });
-      const done = stream.finalMessage();
-      source.give(text("5"));
-      if (what === "parameters") source.sink.chunks.push(call("1", {}));
-      source.sink.end(); // the source's own clock has stopped
-      const error = await done.catch((reason: unknown) => reason);
-      expect(error).toMatchObject({ kind: "timeout", phase: "total", retryable: true, partial: { content: "5" } });
-      expect((error as SendError).partial?.toolCalls).toEqual([]);
-      slow.answer();
-    },
-  );
+  test.each(["output", "parameters"])("the total limit ends the wait for a rule, too (%s)", async (what) => {
+    const slow = new SlowSchema();
+    const tools = [{ name: "weather", parameters: slow }];
+    const { stream, source } = open({
+      ...(what === "output" ? { output: slow } : { tools }),
+      timeouts: { total: 30 },
+    });
+    const done = stream.finalMessage();
+    source.give(text("5"));
+    if (what === "parameters") source.sink.chunks.push(call("1", {}));
+    source.sink.end(); // the source's own clock has stopped
+    const error = await done.catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ kind: "timeout", phase: "total", retryable: true, partial: { content: "5" } });
+    expect((error as SendError).partial?.toolCalls).toEqual([]);
+    slow.answer();
+  });
 
   test("a stop while a rule is waited for shows what the message says", async () => {
     const slow = new SlowSchema();

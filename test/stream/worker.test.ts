@@ -63,7 +63,7 @@ async function takeOver(server: RawServer, hangs = false) {
   return { worker, said, chunks: chunks as ReadableStream<MessageChunk> };
 }
 
-test("a whole reply arrives in a worker, with its usage and its metrics", async () => {
+test("a complete reply arrives in a worker, with its usage and its metrics", async () => {
   const server = await serve(({ socket }) => {
     socket.write(BEGUN + httpChunk(textEvent("\u{1F600}") + GOOD_END) + LAST_CHUNK);
   });
@@ -81,7 +81,7 @@ test("a whole reply arrives in a worker, with its usage and its metrics", async 
   expect((await stream.finalMessage()).content).toBe("ab\u{1F600}");
 });
 
-test("a whole reply arrives from a worker", async () => {
+test("a complete reply arrives from a worker", async () => {
   const server = await serve(({ socket }) => void socket.write(BEGUN + httpChunk(GOOD_END) + LAST_CHUNK));
   const { chunks } = await takeOver(server);
   const stream = MessageStream.from(chunks);
@@ -210,7 +210,7 @@ test.each(["is terminated", "ends itself"])(
   },
 );
 
-test("a worker that is terminated in the middle, and nobody cares: the socket closes when its end of the stream is collected", async () => {
+test("a worker that is terminated in the middle without notice: the socket closes when its end of the stream is collected", async () => {
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc") as () => void;
   const server = await serve(({ socket }) => {

@@ -92,7 +92,7 @@ export const BREAKAGES: readonly Breakage[] = [
   },
   {
     what: "drops text",
-    noticedBy: ["the text of all chunks joined", "long replies of small pieces arrive whole"],
+    noticedBy: ["the text of all chunks joined", "long replies of small pieces arrive complete"],
     bend: loops(async function* (chunks) {
       let count = 0;
       for await (const chunk of chunks) if (chunk.type !== "text" || count++ % 2 === 0) yield chunk;
@@ -146,7 +146,7 @@ export const BREAKAGES: readonly Breakage[] = [
   },
   {
     what: "throws errors without what had arrived",
-    noticedBy: ["a broken connection throws a SendError after all the text", "a failure tells them in its partial"],
+    noticedBy: ["a broken connection throws a SendError after all the text", "a failure reports them in its partial"],
     bend: loops(async function* (chunks) {
       try {
         yield* chunks;
@@ -168,8 +168,8 @@ export const BREAKAGES: readonly Breakage[] = [
     }),
   },
   {
-    what: "delivers tool calls before they are whole",
-    noticedBy: ["is not whole even when its arguments look so", "tool calls come once each"],
+    what: "delivers tool calls before they are complete",
+    noticedBy: ["is not complete even when its arguments look so", "tool calls come once each"],
     bend: loops(async function* (chunks) {
       for await (const chunk of chunks) {
         yield chunk;
@@ -209,7 +209,7 @@ export const BREAKAGES: readonly Breakage[] = [
   },
   {
     what: "leaves what was cached out of the total",
-    noticedBy: ["usage has one meaning", "written to the provider's cache is input"],
+    noticedBy: ["usage has one meaning", "written to the provider's cache are input"],
     bend: finals(({ usage, ...message }) => ({
       ...message,
       ...(usage && { usage: { ...usage, totalTokens: usage.totalTokens - (usage.cachedInputTokens ?? 0) } }),
@@ -217,7 +217,7 @@ export const BREAKAGES: readonly Breakage[] = [
   },
   {
     what: "loses sources",
-    noticedBy: ["sources are told with their titles"],
+    noticedBy: ["sources are reported with their titles"],
     bend: finals((message) => ({ ...message, citations: [] })),
   },
   {
@@ -227,7 +227,7 @@ export const BREAKAGES: readonly Breakage[] = [
   },
   {
     what: "counts positions in code points",
-    noticedBy: ["sources are told with their titles"],
+    noticedBy: ["sources are reported with their titles"],
     bend: finals((message) => ({
       ...message,
       citations: message.citations.map(({ endIndex, ...citation }) => ({
@@ -251,7 +251,7 @@ export const BREAKAGES: readonly Breakage[] = [
   },
   {
     what: "has no metrics",
-    noticedBy: ["a whole reply tells its timing", "one call sends as many requests as its metrics say"],
+    noticedBy: ["a complete reply reports its timing", "one call sends as many requests as its metrics say"],
     bend: finals((message) => ({
       ...message,
       metrics: { durationMs: Number.NaN, chunks: 0, longestGapMs: 0, attempts: [] },
@@ -348,7 +348,7 @@ export const BREAKAGES: readonly Breakage[] = [
     }),
   },
   {
-    what: "reads on while nobody asks",
+    what: "reads on without being asked",
     noticedBy: ["a reader that does not read stops the sender"],
     bend: streams((stream) => {
       const all: MessageChunk[] = [];
@@ -394,7 +394,7 @@ export const BREAKAGES: readonly Breakage[] = [
   },
   {
     what: "answers a refusal with an empty reply",
-    noticedBy: ["a refusal with status 401", "a refusal with status 500", "a refusal tells how long"],
+    noticedBy: ["a refusal with status 401", "a refusal with status 500", "a refusal reports how long"],
     bend: (client) => ({
       async sendMessageStream(messages, options) {
         try {
@@ -408,7 +408,7 @@ export const BREAKAGES: readonly Breakage[] = [
     }),
   },
   {
-    what: "retries when it was told not to",
+    what: "retries when it must not",
     noticedBy: ["a refused request is sent once when retries are off"],
     bend: (client) => ({
       sendMessageStream: async (messages, options) => {
@@ -441,7 +441,7 @@ export const BREAKAGES: readonly Breakage[] = [
   },
   {
     what: "answers otherwise when it does not stream",
-    noticedBy: ["a reply with text is the same whole and streamed"],
+    noticedBy: ["a reply with text is the same non-streamed and streamed"],
     bend: (client) => ({
       sendMessage: async (messages, options) => {
         const message = await client.sendMessage(messages, options);
@@ -484,7 +484,7 @@ export const BREAKAGES: readonly Breakage[] = [
   },
   {
     what: "gives a second reader nothing, in silence",
-    noticedBy: ["a second reader is told"],
+    noticedBy: ["a second reader gets an error"],
     bend: streams((stream) => {
       let read = false;
       return changed(stream, {
@@ -503,7 +503,11 @@ export const BREAKAGES: readonly Breakage[] = [
   },
   {
     what: "leaves rejected promises behind",
-    noticedBy: ["a broken connection that nobody sees", "an early end that nobody sees", "an abort that nobody sees"],
+    noticedBy: [
+      "a broken connection that is not observed",
+      "an early end that is not observed",
+      "an abort that is not observed",
+    ],
     bend: (client) => ({
       async sendMessageStream(messages, options) {
         options?.signal?.addEventListener("abort", () => void Promise.reject(new Error("forgotten")));

@@ -132,7 +132,7 @@ const BODIES: readonly (readonly [string, string, object, RegExp?])[] = [
     /could not be verified/,
   ],
   [
-    "thinking that nobody kept",
+    "thinking that was not kept",
     RESPONSES,
     { input: [HI, { ...reasoning, encrypted_content: undefined }, { role: "assistant", content: "x" }] },
     /not persisted/,
@@ -187,7 +187,7 @@ const BODIES: readonly (readonly [string, string, object, RegExp?])[] = [
     },
     /non-whitespace/,
   ],
-  ["a search that goes on", MESSAGES, { max_tokens: 9, messages: [HI, { role: "assistant", content: [search] }] }],
+  ["a search that continues", MESSAGES, { max_tokens: 9, messages: [HI, { role: "assistant", content: [search] }] }],
   [
     "a search without its result",
     MESSAGES,
@@ -230,7 +230,7 @@ const BODIES: readonly (readonly [string, string, object, RegExp?])[] = [
     ] as const
   ).map(([path, body]) => ["half a surrogate pair", path, body, /lone surrogate/] as const),
   [
-    "a name that nobody may have",
+    "a name that is not allowed",
     CHAT,
     { messages: [HI, chatTurnOf({ function: { name: "a b", arguments: "{}" } })] },
     /pattern/,
@@ -278,7 +278,7 @@ const BODIES: readonly (readonly [string, string, object, RegExp?])[] = [
   ],
   ["two turns of one role at Perplexity", CHAT, { model: "sonar", messages: [HI, HI] }, /should alternate/],
   [
-    "a name that nobody may have",
+    "a name that is not allowed",
     RESPONSES,
     { input: [HI, { ...call, name: "a b" }, { type: "function_call_output", call_id: "c", output: "r" }] },
     /pattern/,
@@ -296,7 +296,7 @@ const BODIES: readonly (readonly [string, string, object, RegExp?])[] = [
     /Duplicate function call/,
   ],
   [
-    "a name that nobody may have",
+    "a name that is not allowed",
     MESSAGES,
     {
       max_tokens: 9,
@@ -318,7 +318,7 @@ const BODIES: readonly (readonly [string, string, object, RegExp?])[] = [
     /must be unique/,
   ],
   [
-    "a name that nobody may have",
+    "a name that is not allowed",
     GEMINI,
     {
       contents: [

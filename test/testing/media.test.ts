@@ -35,7 +35,7 @@ describe.each([
   ["Anthropic Messages", { content: "Here: ", media: [PICTURE] }],
   ["Gemini", { content: "Here: ", media: [PICTURE, JOINED] }],
 ])("%s", (wire, expected) => {
-  test("tells of a script's media what the wire has words for, streamed and not", async () => {
+  test("reports a script's media what the wire has words for, streamed and not", async () => {
     await using server = await startProviderServer([SCRIPT, SCRIPT]);
     const common = { model: "m", apiKey: "k", retries: 0 };
     const clients: Readonly<Record<string, () => ProviderClient>> = {

@@ -164,7 +164,7 @@ describe("a script is written as Chat Completions", () => {
     expect(reply.text.endsWith("data: [DONE]\n\n")).toBe(true);
   });
 
-  test("whole", async () => {
+  test("non-streamed", async () => {
     await using server = await startProviderServer([script]);
     const reply = await exchange(server, { model: "m" });
     expect(reply.headers["content-type"]).toBe("application/json");
@@ -218,7 +218,7 @@ describe("a script is written as Chat Completions", () => {
 });
 
 describe("a loopback server", () => {
-  test("answers any chat with a short text, word by word, when it is told nothing", async () => {
+  test("answers any chat with a short text, word by word, when it is reported nothing", async () => {
     await using server = await startProviderServer();
     for (let time = 0; time < 2; time++) {
       const deltas = eventsOf((await exchange(server)).text) as { choices: { delta: { content?: string } }[] }[];
@@ -228,7 +228,7 @@ describe("a loopback server", () => {
     }
   });
 
-  test("records requests with their bodies, and tells when one has come", async () => {
+  test("records requests with their bodies, and reports when one has come", async () => {
     await using server = await startProviderServer((request) => ({ text: `Reply to ${request.index}` }));
     const second = server.request(1);
     await exchange(server, { n: 1 });
@@ -252,7 +252,7 @@ describe("a loopback server", () => {
     });
   });
 
-  test("tells a client what is wrong with a reply that cannot be sent", async () => {
+  test("reports a client what is wrong with a reply that cannot be sent", async () => {
     await using server = await startProviderServer(() => {
       throw new Error("The test is wrong.");
     });
@@ -278,7 +278,7 @@ describe("a loopback server", () => {
     await server.requests[0]?.closed;
   });
 
-  test("closes every connection when it is closed, whatever it was doing", async () => {
+  test("closes every connection when it is closed, in any state", async () => {
     const server = await startProviderServer([{ text: "a", ending: "hang" }, { steps: [{ pause: 60_000 }] }]);
     const hanging = exchange(server);
     const pausing = exchange(server);

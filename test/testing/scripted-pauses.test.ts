@@ -27,7 +27,7 @@ describe("under fake timers", () => {
     expect((await call).content).toBe("ab");
   });
 
-  test("a deadline that passes within a pause is told", async () => {
+  test("a deadline that passes within a pause is reported", async () => {
     const call = scriptedClient([slow(9_000)]).sendMessage(ASK, { timeouts: { total: 10_000 } });
     const failed = expect(call).rejects.toMatchObject({ kind: "timeout", phase: "total", waitedMs: 10_000 });
     await vi.advanceTimersByTimeAsync(10_000);

@@ -54,7 +54,7 @@ describe("the contract suite can fail", () => {
   });
 });
 
-describe("the contract suite says what it cannot tell", () => {
+describe("the contract suite says what it cannot check", () => {
   const subject: ContractSubject = { open: (scripts) => ({ client: scriptedClient(scripts) }) };
 
   test("a case that is not applicable is marked, named with the reason, and fails when it is run nevertheless", async () => {

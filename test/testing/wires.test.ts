@@ -87,7 +87,7 @@ describe("Anthropic Messages", () => {
     expect(events.at(-2)?.data.usage).toEqual({ ...usage, cache_creation_input_tokens: 0 });
   });
 
-  test("whole", async () => {
+  test("non-streamed", async () => {
     const { type, text } = await answer("/v1/messages", { model: "m" });
     expect(type).toBe("application/json");
     expect(JSON.parse(text)).toMatchObject({
@@ -152,7 +152,7 @@ describe("Responses", () => {
     expect(text).not.toContain("[DONE]");
   });
 
-  test("whole, with thinking to be sent back when that is asked for", async () => {
+  test("non-streamed, with thinking to be sent back when that is asked for", async () => {
     const include = ["reasoning.encrypted_content"];
     const plain = JSON.parse((await answer("/v1/responses", { model: "m" })).text);
     const sealed = JSON.parse((await answer("/v1/responses", { model: "m", include })).text);
@@ -178,7 +178,7 @@ describe("Responses", () => {
     expect(eventsOf(text).at(-1)?.data).toMatchObject({ type: "response.incomplete", response });
   });
 
-  test("an error is told twice", async () => {
+  test("an error is reported twice", async () => {
     const error = { message: "Fire.", code: "server_error" };
     const { text } = await answer("/v1/responses", { stream: true }, { text: "Half", ending: { error } });
     expect(
@@ -211,7 +211,7 @@ describe("Gemini", () => {
   const partsOf = (event: unknown) =>
     (event as { candidates: { content: { parts: unknown[] } }[] }).candidates[0]?.content.parts;
 
-  test("streamed: new parts in every event, calls whole and signed, and no end but the body's", async () => {
+  test("streamed: new parts in every event, calls complete and signed, and no end but the body's", async () => {
     const { type, text } = await answer(`${path}?alt=sse`, {});
     const events = eventsOf(text).map(({ data }) => data);
     expect(type).toBe("text/event-stream");
@@ -233,7 +233,7 @@ describe("Gemini", () => {
     expect(JSON.parse(text).at(-1)).toMatchObject(last);
   });
 
-  test("whole: what came in pieces is one part", async () => {
+  test("non-streamed: what came in pieces is one part", async () => {
     const whole = JSON.parse((await answer("/v1beta/models/gemini-9:generateContent", {})).text);
     expect(partsOf(whole)).toEqual([{ text: "Hm.", thought: true }, { text: "See 🌍" }, call]);
     expect(whole).toMatchObject(last);

@@ -72,7 +72,7 @@ describe("a text that repeats itself", () => {
     });
   });
 
-  test("is whole where the next client of a fallback takes the beginning", async () => {
+  test("is complete where the next client of a fallback takes the beginning", async () => {
     for (const [, cut, rest] of TEXTS) {
       const server = await serve((request) => whole(CHAT, request, rest.match(/[\s\S]{1,3}/g) ?? []));
       const first = scriptedClient([{ text: [cut], ending: "cut" }]);
@@ -83,7 +83,7 @@ describe("a text that repeats itself", () => {
     }
   });
 
-  test.each(WIRES)("fails with what came where nobody can know where the rest belongs: $name", async (wire) => {
+  test.each(WIRES)("fails with what came where the place of the rest is unknown: $name", async (wire) => {
     const row = "0,0,0,0\n";
     const { outcome, server } = await recoveredText(
       wire,
@@ -97,7 +97,7 @@ describe("a text that repeats itself", () => {
     expect(server.requests).toHaveLength(2);
   });
 
-  test("Claude is told to go on with a text that ends in white space: it takes no such beginning", async () => {
+  test("Claude is asked to continue with a text that ends in white space: it takes no such beginning", async () => {
     const { server, outcome } = await recoveredText(
       ANTHROPIC,
       (port) => ANTHROPIC.client(port),
@@ -139,7 +139,7 @@ describe("what goes out with a continuation", () => {
     },
   );
 
-  test("a model that thinks is told to go on", async () => {
+  test("a model that thinks is asked to continue", async () => {
     const client = (port: number) => ANTHROPIC.client(port, { reasoning: { maxTokens: 1_024 } });
     const server = await serve((request, index) => {
       if (index > 0) return whole(ANTHROPIC, request, ["gh up."]);
@@ -170,7 +170,7 @@ describe("what goes out with a continuation", () => {
   test.each([
     ["DeepSeek", preset("deepseek")],
     ["Ollama", preset("ollama")],
-    ["a server that nobody knows", CHAT.client],
+    ["a server that is unknown", CHAT.client],
   ] as const)("%s is told to go on", async (_name, client) => {
     const { messages } = await secondBody(client, CHAT);
     expect(messages.at(-1)).toMatchObject({ role: "user", content: expect.stringContaining("begins hi") });
@@ -182,7 +182,7 @@ describe("what goes out with a continuation", () => {
     expect(max_tokens).toBeGreaterThan(80);
   });
 
-  test("an ordinary conversation is not told anything", async () => {
+  test("an ordinary conversation is not reported anything", async () => {
     const server = await serve((request) => whole(CHAT, request, ["Hello."]));
     await CHAT.client(server.port).sendMessage([
       { role: "user", content: "a" },

@@ -232,7 +232,7 @@ describe("event-json gives what JSON.parse gives", () => {
 
   test.each<[name: string, eventOf: (body: string, index: number) => string]>([
     ["a changing key", (body) => `{"the beginning is long enough":{${body}:1},"z":2}`],
-    ["a changing key beside a changing value", (body) => `{"the beginning is long enough":{${body}:${body}},"z":2}`],
+    ["a changing key next to a changing value", (body) => `{"the beginning is long enough":{${body}:${body}},"z":2}`],
     ["the same key again before", (body) => `{"the beginning is long enough":1,"a":"x","a":${body},"z":2}`],
     ["the same key again after", (body) => `{"the beginning is long enough":1,"a":${body},"a":"x","z":2}`],
     [
@@ -245,9 +245,12 @@ describe("event-json gives what JSON.parse gives", () => {
     ],
     ["a changing __proto__", (body) => `{"the beginning is long enough":1,"__proto__":${body},"z":2}`],
     ["a changing value in __proto__", (body) => `{"the beginning is long enough":1,"__proto__":{"a":${body}},"z":2}`],
-    ["a __proto__ with a constant beside", (body) => `{"the beginning is long enough":${body},"__proto__":"c","z":2}`],
     [
-      "a __proto__ with an object beside",
+      "a __proto__ with a constant next to it",
+      (body) => `{"the beginning is long enough":${body},"__proto__":"c","z":2}`,
+    ],
+    [
+      "a __proto__ with an object next to it",
       (body) => `{"the beginning is long enough":${body},"__proto__":{"a":[]},"z":2}`,
     ],
     ["an escaped __proto__", (body) => `{"the beginning is long enough":1,"__pr\\u006fto__":{"a":${body}},"z":2}`],

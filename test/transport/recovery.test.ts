@@ -36,7 +36,7 @@ describe.each(WIRES)("$name", (wire) => {
     });
 
     test.each([
-      ["goes on in the middle of the word", ["gh up."]],
+      ["continues in the middle of the word", ["gh up."]],
       ["says its last words again", ["begins ", "high up."]],
       ["says everything again", ["The river begins ", "high up."]],
     ])("`continue` joins a rest that %s", async (_how, rest) => {
@@ -74,7 +74,7 @@ describe.each(WIRES)("$name", (wire) => {
       expect(estimatedUsage?.inputTokens).toBeGreaterThan(5);
     });
 
-    test("a whole reply is recovered, too", async () => {
+    test("a non-streamed reply is recovered as well", async () => {
       const server = await serve((request, index) => {
         if (index > 0) return whole(wire, request, ["gh up."]);
         begin(wire, request, CUT);
@@ -85,7 +85,7 @@ describe.each(WIRES)("$name", (wire) => {
       expect(message.content).toBe("The river begins high up.");
     });
 
-    test("a tool call that was begun is begun anew, and delivered once", async () => {
+    test("a tool call that was begun is begun again, and delivered once", async () => {
       const server = await serve((request, index) => {
         begin(wire, request, CUT);
         if (index === 0) {
@@ -158,7 +158,7 @@ describe.each(WIRES)("$name", (wire) => {
   });
 });
 
-test("a session keeps the reply as it was shown, and its whole price", async () => {
+test("a session keeps the reply as it was shown, and its complete price", async () => {
   const server = await serve((request, index) => {
     if (index > 0) return whole(CHAT, request, ["It begins ", "high up."]);
     begin(CHAT, request, CUT);
@@ -171,7 +171,7 @@ test("a session keeps the reply as it was shown, and its whole price", async () 
   expect(session.tokenUsage().totalTokens).toBeGreaterThanOrEqual(7);
 });
 
-test("what was cut is gone on with by hand, too, by any client", async () => {
+test("what was cut is continued by hand as well, by any client", async () => {
   const server = await serve((request, index) => {
     if (index > 0) return whole(GEMINI, request, ["begins high up."]);
     begin(GEMINI, request, CUT);
@@ -226,7 +226,7 @@ describe("while a reply is being recovered", () => {
     await server.requests[1]?.closed;
   });
 
-  test("the limit on the whole call runs on", async () => {
+  test("the total limit runs on", async () => {
     const { client } = await waiting({ timeouts: { total: 700 } });
     const started = performance.now();
     const { error } = await read(await client.sendMessageStream(QUESTION));

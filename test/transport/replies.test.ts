@@ -124,7 +124,7 @@ describe("a fetch of the caller's own", () => {
   test.each([
     ["resolves with nothing", () => Promise.resolve(undefined as unknown as Response)],
     [
-      "resolves with a body that somebody else reads",
+      "resolves with a body that other code reads",
       () => {
         const body = new Response("x");
         body.body?.getReader();
@@ -161,7 +161,7 @@ describe("a fetch of the caller's own", () => {
     await cancelled;
   });
 
-  test("that hangs the request on its errors does not tell the key", async () => {
+  test("that hangs the request on its errors does not reveal the key", async () => {
     const error = await refusalOf(
       clientOver(() =>
         Promise.reject(Object.assign(new Error(`bad ${KEY}`), { config: { headers: { authorization: KEY } } })),

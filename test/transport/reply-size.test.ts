@@ -112,7 +112,7 @@ describe.each<[string, Partial<ClientOptions>]>([
     },
   );
 
-  test("a whole reply beyond the limit fails, and is not sent again", async () => {
+  test("a non-streamed reply beyond the limit fails, and is not sent again", async () => {
     const body = JSON.stringify({ choices: [{ message: { content: "x".repeat(3 * MB) }, finish_reason: "stop" }] });
     answer = { type: "application/json", gzip: true, body: gzipSync(body) };
     const client = new CompatibleClient({ ...KEY, ...transport, baseUrl: origin });

@@ -13,7 +13,7 @@ beforeEach(() => void vi.spyOn(Math, "random").mockReturnValue(0));
 
 const serve = useServers();
 
-describe("a reply that the provider goes on writing", () => {
+describe("a reply that the provider continues writing", () => {
   /** Serves the events after `starting_after`; the first `breaks` connections break after two texts each. */
   async function background(breaks: number, breakOff: (typeof FAULTS)[number][2], texts: readonly string[]) {
     const server = await serve((request, index) => {
@@ -70,7 +70,7 @@ describe("a reply that the provider goes on writing", () => {
     expect(server.requests.map(({ head }) => head.slice(0, 4))).toEqual(["POST", "GET "]);
   });
 
-  test("is gone on with from its text when it cannot be resumed, and the old one is cancelled", async () => {
+  test("is continued from its text when it cannot be resumed, and the old one is cancelled", async () => {
     const server = await serve((request, index) => {
       const { socket, head } = request;
       if (head.includes("/cancel")) return void socket.write(response(200, "{}"));
@@ -92,7 +92,7 @@ describe("a reply that the provider goes on writing", () => {
     ]);
   });
 
-  test("is asked for three times in vain, then gone on with from its text", async () => {
+  test("is asked for three times in vain, then continued from its text", async () => {
     const server = await serve((request) => {
       const { socket, head, body } = request;
       if (head.includes("/cancel")) return void socket.write(response(200, "{}"));
@@ -120,7 +120,7 @@ describe("a reply that the provider goes on writing", () => {
     expect(message?.metrics.attempts.map(({ outcome }) => outcome)).toEqual(["truncated", "overloaded", "answered"]);
   });
 
-  test("that failed is not resumed but gone on with", async () => {
+  test("that failed is not resumed but continued", async () => {
     const server = await serve((request, index) => {
       if (index > 0) return whole(RESPONSES, request, ["gh up."]);
       begin(RESPONSES, request, CUT);

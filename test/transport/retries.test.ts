@@ -123,7 +123,7 @@ describe.each([
     });
   });
 
-  test("a port where nobody listens is tried three times", async () => {
+  test("a port without a listener is tried three times", async () => {
     const server = await serve(() => undefined);
     const { port } = server;
     await server[Symbol.asyncDispose]();
@@ -143,7 +143,7 @@ describe.each([
     expect(message.usage?.totalTokens).toBe(7);
   });
 
-  describe("a deadline tells its phase and how long was waited", () => {
+  describe("a deadline reports its phase and how long was waited", () => {
     const DEADLINES: readonly (readonly [string, string, Options, (request: RawRequest) => void])[] = [
       ["headers", "before the headers", { timeouts: { headers: 80 } }, () => undefined],
       [
@@ -215,7 +215,7 @@ describe.each([
       ],
     ];
 
-    test.each(WHOLE)("`%s` of a whole reply, %s", async (phase, _when, options, answer) => {
+    test.each(WHOLE)("`%s` of a non-streamed reply, %s", async (phase, _when, options, answer) => {
       const server = await serve(answer);
       const error = await failure(CHAT.client(server.port, { retries: 0, ...over, ...options }).sendMessage(QUESTION));
       expect(error).toMatchObject({ kind: "timeout", phase, retryable: true });
@@ -260,7 +260,7 @@ describe.each([
       expect((await failure(client.sendMessage(QUESTION))).attempts).toHaveLength(3);
     });
 
-    test("nobody listens", async () => {
+    test("no listener", async () => {
       const server = await serve(() => undefined);
       const client = CHAT.client(server.port, over);
       await server[Symbol.asyncDispose]();
@@ -379,7 +379,7 @@ describe("a retry budget", () => {
     expect(spend()).toBe(5);
   });
 
-  test("is whole again after half a minute", () => {
+  test("is complete again after half a minute", () => {
     const { spend, pass } = budgetAt(2);
     expect(spend()).toBe(10);
     pass(15_000);

@@ -133,7 +133,11 @@ describe("sse", () => {
       ],
     ],
     ["an error of the old llama.cpp, unterminated", 'error: {"code":400}\r\n', [], ["", '{"error":{"code":400}}']],
-    ["an error beside data is an unknown field", 'error: {"code":400}\ndata: a\n\ndata: a\nerror: 1\n\n', [...a, ...a]],
+    [
+      "an error next to data is an unknown field",
+      'error: {"code":400}\ndata: a\n\ndata: a\nerror: 1\n\n',
+      [...a, ...a],
+    ],
     ["an error does not leak into the next event", "error: 1\ndata: a\n\n:\n\n", a],
     ["an error that is not JSON is an unknown field", "error: oops\n\nerror\n\nerror: {\n\n", []],
   ])("%s, however it is cut", (_name, text, events, last) => {

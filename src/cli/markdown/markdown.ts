@@ -26,9 +26,9 @@ export function createMarkdownRenderer(options: { color: boolean; width?: number
   let half = ""; // of a surrogate pair: written alone it would become U+FFFD
   return {
     push(text) {
-      const whole = half + text;
-      half = /[\ud800-\udbff]$/.exec(whole)?.[0] ?? "";
-      const safe = printable(half === "" ? whole : whole.slice(0, -1));
+      const all = half + text;
+      half = /[\ud800-\udbff]$/.exec(all)?.[0] ?? "";
+      const safe = printable(half === "" ? all : all.slice(0, -1));
       return blocks === undefined ? safe : blocks.push(safe);
     },
     end() {

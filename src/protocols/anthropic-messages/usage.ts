@@ -50,8 +50,10 @@ export function anthropicUsageOf(raw: AnthropicUsage): TokenUsage | undefined {
  * another model took over, the totals are right.
  */
 function billedPartsOf(raw: AnthropicUsage): readonly AnthropicUsage[] {
-  const told: unknown = raw.iterations;
-  const iterations = (Array.isArray(told) ? (told as readonly (Iteration | null)[]) : []).filter((one) => one !== null);
+  const reported: unknown = raw.iterations;
+  const iterations = (Array.isArray(reported) ? (reported as readonly (Iteration | null)[]) : []).filter(
+    (one) => one !== null,
+  );
   const isCompacted = iterations.some(({ type }) => type === "compaction");
   if (!isCompacted || iterations.some(({ type }) => type === "fallback_message")) return [raw];
   return iterations.filter(({ type }) => type === "message" || type === "compaction");

@@ -160,16 +160,16 @@ export class ChatDecoder implements Decoder {
     { content, refusal, tool_calls, annotations, audio, images, ...message }: WireDelta,
     chunks: MessageChunk[],
   ): void {
-    const told = this.#text.toString();
+    const emitted = this.#text.toString();
     const said = messageText(content) + textIn(refusal);
-    const isAgain = told !== "" && said.startsWith(told);
+    const isAgain = emitted !== "" && said.startsWith(emitted);
     if (refusal) this.#refused = true;
-    this.#lostText ||= told !== "" && !isAgain && !isOneText(told, said) && isRestored(told, said);
+    this.#lostText ||= emitted !== "" && !isAgain && !isOneText(emitted, said) && isRestored(emitted, said);
     this.#readDelta(
       {
         ...(this.#anyReasoning ? {} : message),
         ...(!this.#media.any && { audio, images }),
-        ...(told === "" ? { content, refusal } : { content: isAgain ? said.slice(told.length) : "" }),
+        ...(emitted === "" ? { content, refusal } : { content: isAgain ? said.slice(emitted.length) : "" }),
         ...(!this.#anyAnnotation && { annotations }),
       },
       chunks,

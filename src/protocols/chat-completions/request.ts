@@ -28,9 +28,9 @@ export function buildChatRequest(
   const output = outputOf(context);
   const cache = cacheOf(context);
   const prefix = endsInAnswer(messages) ? dialect.prefix?.(endpoint) : undefined;
-  const told = withInstruction(prefix ? messages : withContinuationPrompt(messages), output?.instruction);
+  const sent = withInstruction(prefix ? messages : withContinuationPrompt(messages), output?.instruction);
   const places = new Map<JsonObject, unknown>();
-  const wired = wireMessagesOf(told, context, places);
+  const wired = wireMessagesOf(sent, context, places);
   const tools = toolFields(messages, context);
   const fields = {
     ...prefix?.fields,

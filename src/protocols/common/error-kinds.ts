@@ -150,11 +150,11 @@ const WRONG = /^(error|fail(ed|ure)?|[45]\d\d)$/i;
  * `{base_resp}`.
  */
 export function isForeignError(answer: object): boolean {
-  const { detail, errors, base_resp, success, status, ...told } = answer as WireError;
+  const { detail, errors, base_resp, success, status, ...rest } = answer as WireError;
   if (detail || (Array.isArray(errors) && errors.length > 0)) return true;
   if (base_resp) return !FINE.includes(base_resp.status_code);
-  if (typeof messageIn(told) !== "string") return false;
-  return success === false || WRONG.test(wordsOf(status)) || !FINE.includes(codeIn(told));
+  if (typeof messageIn(rest) !== "string") return false;
+  return success === false || WRONG.test(wordsOf(status)) || !FINE.includes(codeIn(rest));
 }
 
 const messageIn = ({ message, msg, error_msg, error_message, status_msg }: WireError): unknown =>
@@ -174,8 +174,9 @@ const CERTAIN = [401, 413, 429];
 
 function kindOf(status: number, words: readonly string[], text: string): SendErrorKind {
   if (CERTAIN.includes(status)) return KIND_BY_STATUS[status] ?? "server";
-  const tell = (kinds: typeof KIND_BY_CODE) => kinds.find(([pattern]) => words.some((word) => pattern.test(word)))?.[1];
-  const kind = tell(KIND_BY_CODE) ?? KIND_BY_STATUS[status] ?? tell(KIND_BY_FAMILY) ?? kindOfOther(status);
+  const kindBy = (kinds: typeof KIND_BY_CODE) =>
+    kinds.find(([pattern]) => words.some((word) => pattern.test(word)))?.[1];
+  const kind = kindBy(KIND_BY_CODE) ?? KIND_BY_STATUS[status] ?? kindBy(KIND_BY_FAMILY) ?? kindOfOther(status);
   if (kind !== "invalidRequest" && kind !== "permission") return kind;
   return KIND_BY_TEXT.find(([pattern]) => pattern.test(text))?.[1] ?? kind;
 }

@@ -38,9 +38,9 @@ function add(facts: ReplyFacts, wire: JsonObject, others: unknown): void {
 export function addLogprobs(facts: ReplyFacts, wire: unknown): void {
   if (typeof wire !== "object" || wire === null) return;
   const { content, refusal, tokens, token_logprobs } = wire as JsonObject;
-  const told = Array.isArray(wire) ? listOf(wire) : [...listOf(content), ...listOf(refusal)];
-  for (const each of told) add(facts, each, each.top_logprobs);
-  if (!Array.isArray(tokens) || !Array.isArray(token_logprobs) || told.length > 0) return;
+  const reported = Array.isArray(wire) ? listOf(wire) : [...listOf(content), ...listOf(refusal)];
+  for (const each of reported) add(facts, each, each.top_logprobs);
+  if (!Array.isArray(tokens) || !Array.isArray(token_logprobs) || reported.length > 0) return;
   for (const [at, token] of (tokens as readonly unknown[]).entries())
     add(facts, { token, logprob: (token_logprobs as readonly unknown[])[at] }, []);
 }

@@ -68,8 +68,8 @@ function fromDataUrl(url: string, named: string | undefined, fallback: string): 
   const body = url.slice(comma + 1);
   const isBase64 = /;\s*base64\s*$/i.test(head);
   const data = isBase64 ? body : base64Of(new TextEncoder().encode(unescaped(body)));
-  const told = head.replace(/;\s*base64\s*$/i, "").trim();
-  return { mediaType: told || named || mediaTypeOf(data, fallback), data };
+  const declared = head.replace(/;\s*base64\s*$/i, "").trim();
+  return { mediaType: declared || named || mediaTypeOf(data, fallback), data };
 }
 
 function unescaped(text: string): string {

@@ -3,25 +3,25 @@
 import { SendError } from "../../contract/errors.ts";
 
 /**
- * Returns whether `whole` contains all characters of `pieces` in their order, so that the pieces only lack some
+ * Returns whether `text` contains all characters of `pieces` in their order, so that the pieces only lack some
  * characters.
  */
-export function isRestored(pieces: string, whole: string): boolean {
+export function isRestored(pieces: string, text: string): boolean {
   let at = 0;
   for (const character of pieces) {
-    at = whole.indexOf(character, at) + 1;
+    at = text.indexOf(character, at) + 1;
     if (at === 0) return false;
   }
   return true;
 }
 
 /** Returns whether both are one text, except for white space around it and bytes that were not UTF-8 in the pieces. */
-export function isOneText(pieces: string, whole: string): boolean {
-  if (pieces.trim() === whole.trim()) return true;
-  if (!pieces.includes("\uFFFD") || whole.length > pieces.length) return false;
+export function isOneText(pieces: string, text: string): boolean {
+  if (pieces.trim() === text.trim()) return true;
+  if (!pieces.includes("\uFFFD") || text.length > pieces.length) return false;
   const [first = "", ...rest] = pieces.split(/\uFFFD+/);
   const last = rest.pop() ?? "";
-  return whole.startsWith(first) && whole.endsWith(last) && isRestored(rest.join(""), whole.slice(first.length));
+  return text.startsWith(first) && text.endsWith(last) && isRestored(rest.join(""), text.slice(first.length));
 }
 
 /**

@@ -87,8 +87,8 @@ export class ResponsesMedia {
 /** Returns the call. The image is emitted separately. */
 function callOf({ id, revised_prompt, prompt, action, status, error }: JsonObject): ProviderToolCall {
   const name = nameIn(id);
-  const told = nameIn(revised_prompt ?? prompt);
-  const args = { ...(told && { prompt: told }), ...(typeof action === "string" && { action }) };
+  const used = nameIn(revised_prompt ?? prompt);
+  const args = { ...(used && { prompt: used }), ...(typeof action === "string" && { action }) };
   const isError = status === "failed" || Boolean(error);
   return {
     ...(name && { id: name }),

@@ -77,14 +77,14 @@ export class ResponsesTexts {
    * Takes the text as the server repeats it when it is done. If the pieces are its beginning, the rest is emitted. Any
    * other difference of a visible text is recorded in `difference`. Surrounding white space is not a difference.
    */
-  complete(place: TextPlace, whole: string, chunks: MessageChunk[]): void {
-    const told = this.#texts.get(place)?.text.toString() ?? "";
-    if (whole === "" || (told !== "" && isOneText(told, whole))) return;
+  complete(place: TextPlace, text: string, chunks: MessageChunk[]): void {
+    const emitted = this.#texts.get(place)?.text.toString() ?? "";
+    if (text === "" || (emitted !== "" && isOneText(emitted, text))) return;
     const open = this.#at(place);
-    const isThinned = isMostlyMissing(told, whole) && this.#numbering.areRising;
-    const isLast = !open.isVisible || told === "" || open === this.#latest;
-    if (whole.startsWith(told) && isLast && !(isThinned && this.#numbering.haveGaps && told !== ""))
-      this.add(place, whole.slice(told.length), chunks);
+    const isThinned = isMostlyMissing(emitted, text) && this.#numbering.areRising;
+    const isLast = !open.isVisible || emitted === "" || open === this.#latest;
+    if (text.startsWith(emitted) && isLast && !(isThinned && this.#numbering.haveGaps && emitted !== ""))
+      this.add(place, text.slice(emitted.length), chunks);
     else if (open.isVisible && this.#difference !== "lost") this.#difference = isThinned ? "thinned" : "lost";
   }
 
@@ -92,10 +92,11 @@ export class ResponsesTexts {
    * Does the same for all visible texts of a reply, in order. Their places in the last event may differ from those of
    * earlier events.
    */
-  completeAll(wholes: readonly string[], chunks: MessageChunk[]): void {
+  completeAll(complete: readonly string[], chunks: MessageChunk[]): void {
     const visible = [...this.#texts].filter(([, { isVisible, text }]) => isVisible && text.length > 0);
     // Nearly always the complete texts equal the emitted ones.
-    if (wholes.length === visible.length && visible.every(([, { text }], at) => text.toString() === wholes[at])) return;
+    if (complete.length === visible.length && visible.every(([, { text }], at) => text.toString() === complete[at]))
+      return;
     const placesOf = new Map<string, string[]>();
     for (const [place, { text }] of visible) {
       const same = text.toString().trim();
@@ -106,15 +107,15 @@ export class ResponsesTexts {
     // Only texts with bytes that were not UTF-8 may be equal in another form.
     const broken = new Set(visible.filter(([, { text }]) => text.toString().includes("\ufffd")));
     const found = new Set<string>();
-    const rest = wholes.filter((whole) => {
-      if (whole === "") return false;
-      const place = placesOf.get(whole.trim())?.shift() ?? takeSame(broken, found, whole);
+    const rest = complete.filter((text) => {
+      if (text === "") return false;
+      const place = placesOf.get(text.trim())?.shift() ?? takeSame(broken, found, text);
       if (place !== undefined) found.add(place);
       return place === undefined;
     });
-    const told = visible.filter(([place]) => !found.has(place));
-    for (const [index, whole] of rest.entries())
-      this.complete((told[index]?.[0] ?? `${Number.POSITIVE_INFINITY}.${index}`) as TextPlace, whole, chunks);
+    const unmatched = visible.filter(([place]) => !found.has(place));
+    for (const [index, text] of rest.entries())
+      this.complete((unmatched[index]?.[0] ?? `${Number.POSITIVE_INFINITY}.${index}`) as TextPlace, text, chunks);
   }
 
   cite(place: TextPlace, annotation: WireAnnotation, isDone: boolean, chunks: MessageChunk[]): void {
@@ -163,11 +164,11 @@ export class ResponsesTexts {
 function takeSame(
   texts: Set<readonly [string, OpenText]>,
   found: ReadonlySet<string>,
-  whole: string,
+  complete: string,
 ): string | undefined {
   for (const entry of texts) {
     const [place, { text }] = entry;
-    const isIt = !found.has(place) && isOneText(text.toString(), whole);
+    const isIt = !found.has(place) && isOneText(text.toString(), complete);
     if (isIt || found.has(place)) texts.delete(entry);
     if (isIt) return place;
   }
@@ -175,6 +176,6 @@ function takeSame(
 }
 
 /** Returns whether less than a quarter of a text came. */
-function isMostlyMissing(told: string, whole: string): boolean {
-  return told.length * 4 < whole.length && isRestored(told, whole);
+function isMostlyMissing(emitted: string, text: string): boolean {
+  return emitted.length * 4 < text.length && isRestored(emitted, text);
 }

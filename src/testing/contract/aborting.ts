@@ -112,7 +112,7 @@ export const stoppingCases: readonly CaseDefinition[] = [
     },
   },
   {
-    name: "law 5: stop({ drain: true }) shows no more and still learns what the provider charges",
+    name: "law 5: stop({ drain: true }) shows no more and still learns the provider's usage",
     needs: ["usage"],
     async run({ open }) {
       const gate = new Gate();

@@ -42,7 +42,7 @@ export const flowingCases: readonly CaseDefinition[] = [
     },
   },
   {
-    name: "law 6: long replies of small pieces arrive whole",
+    name: "law 6: long replies of small pieces arrive complete",
     async run({ open }) {
       const words = Array.from({ length: 2_000 }, (_, index) => `${index} `);
       const { client } = await open({ text: words });

@@ -31,7 +31,7 @@ export const endingCases: readonly CaseDefinition[] = [
     },
   },
   {
-    name: "law 2: the text of all chunks joined is the message's, whatever characters are in it",
+    name: "law 2: the text of all chunks joined is the message's, with any characters in it",
     async run({ open }) {
       const { client } = await open({ text: AWKWARD_TEXTS });
       const { chunks } = await readAll(await client.sendMessageStream(QUESTION));
@@ -87,33 +87,33 @@ export const endingCases: readonly CaseDefinition[] = [
     },
   },
   {
-    name: "law 2: usage has one meaning: input with what was cached, output with thinking, and both told apart",
+    name: "law 2: usage has one meaning: input with cached input, output with thinking, and both distinguished",
     needs: ["usage"],
     async run({ open }) {
       const usage = { inputTokens: 40, outputTokens: 20, cachedInputTokens: 30, reasoningTokens: 15 };
       const { client } = await open({ text: "Counted", ending: { usage } }, { text: "Counted", ending: { usage } });
       const streamed = finalOf((await readAll(await client.sendMessageStream(QUESTION))).chunks);
       for (const message of [streamed, await client.sendMessage(QUESTION)]) {
-        const { raw: _raw, cacheWriteTokens = 0, ...told } = message.usage ?? {};
-        assert.deepEqual(told, { ...usage, totalTokens: 60 });
+        const { raw: _raw, cacheWriteTokens = 0, ...reported } = message.usage ?? {};
+        assert.deepEqual(reported, { ...usage, totalTokens: 60 });
         assert.equal(cacheWriteTokens, 0);
       }
     },
   },
   {
-    name: "law 2: what was written to the provider's cache is input, too, and told apart",
+    name: "law 2: tokens written to the provider's cache are input as well, and distinguished",
     needs: ["usage", "cacheWrites"],
     async run({ open }) {
       const usage = { inputTokens: 40, outputTokens: 2, cachedInputTokens: 10, cacheWriteTokens: 20 };
       const { client } = await open({ text: "Counted", ending: { usage } });
       const { chunks } = await readAll(await client.sendMessageStream(QUESTION));
       const { inputTokens, totalTokens, cachedInputTokens, cacheWriteTokens } = finalOf(chunks).usage ?? {};
-      const told = { inputTokens, totalTokens, cachedInputTokens, cacheWriteTokens };
-      assert.deepEqual(told, { inputTokens: 40, totalTokens: 42, cachedInputTokens: 10, cacheWriteTokens: 20 });
+      const reported = { inputTokens, totalTokens, cachedInputTokens, cacheWriteTokens };
+      assert.deepEqual(reported, { inputTokens: 40, totalTokens: 42, cachedInputTokens: 10, cacheWriteTokens: 20 });
     },
   },
   {
-    name: "law 2: sources are told with their titles, and lie within the text",
+    name: "law 2: sources are reported with their titles, and lie within the text",
     needs: ["citations"],
     async run({ open }) {
       const script = {
@@ -126,9 +126,9 @@ export const endingCases: readonly CaseDefinition[] = [
       };
       const { client } = await open(script, script);
       const { chunks } = await readAll(await client.sendMessageStream(QUESTION));
-      const told = chunks.flatMap((chunk) => (chunk.type === "citation" ? [chunk.url] : []));
+      const reported = chunks.flatMap((chunk) => (chunk.type === "citation" ? [chunk.url] : []));
       const expected = ["https://example.org/oslo", "https://example.org/more"];
-      assert.deepEqual(told, expected);
+      assert.deepEqual(reported, expected);
       for (const { content, citations } of [finalOf(chunks), await client.sendMessage(QUESTION)]) {
         assert.equal(content, "It is 🌧 in Oslo, they say.");
         assert.deepEqual(
@@ -149,9 +149,9 @@ export const endingCases: readonly CaseDefinition[] = [
       const script = { steps: [{ media: { ...picture, previews: ["iVBORw0KGgoA"] } }] };
       const { client } = await open(script, script);
       const { chunks } = await readAll(await client.sendMessageStream(QUESTION));
-      const told = chunks.flatMap((chunk) => (chunk.type === "media" && !chunk.partial ? [chunk] : []));
+      const reported = chunks.flatMap((chunk) => (chunk.type === "media" && !chunk.partial ? [chunk] : []));
       const shown = (media: readonly Media[] | undefined) => media?.map(({ mediaType, data }) => ({ mediaType, data }));
-      assert.deepEqual(shown(told), [picture]);
+      assert.deepEqual(shown(reported), [picture]);
       for (const { content, media } of [finalOf(chunks), await client.sendMessage(QUESTION)]) {
         assert.equal(content, "");
         assert.deepEqual(shown(media), [picture]);

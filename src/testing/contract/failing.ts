@@ -48,13 +48,13 @@ export const failingCases: readonly CaseDefinition[] = [
     },
   },
   {
-    name: "law 4: an error inside the reply is told in the provider's words, with its code",
+    name: "law 4: an error inside the reply is reported in the provider's words, with its code",
     async run({ open }) {
       const error = { message: "The engine is on fire.", code: "server_error" };
       const { client } = await open({ text: TEXT, ending: { error } }, { text: TEXT, ending: { error } });
       const streamed = (await readAll(await client.sendMessageStream(QUESTION, ONCE))).error;
-      const whole = await failureOf(client.sendMessage(QUESTION, ONCE));
-      for (const failure of [sendErrorOf(streamed), whole]) {
+      const nonStreamed = await failureOf(client.sendMessage(QUESTION, ONCE));
+      for (const failure of [sendErrorOf(streamed), nonStreamed]) {
         assert.equal(failure.kind, "server");
         assert.equal(failure.code, "server_error");
         assert.match(failure.message, /The engine is on fire\./);
@@ -81,7 +81,7 @@ export const failingCases: readonly CaseDefinition[] = [
     },
   },
   {
-    name: "law 4: finalMessage alone rejects, too",
+    name: "law 4: finalMessage alone rejects as well",
     async run({ open }) {
       const { client } = await open({ text: TEXT, ending: "reset" });
       const failure = await failureOf((await client.sendMessageStream(QUESTION, ONCE)).finalMessage());
@@ -90,7 +90,7 @@ export const failingCases: readonly CaseDefinition[] = [
   },
   ...FAILURES.map(
     ({ what, ending }): CaseDefinition => ({
-      name: `law 4: ${what} that nobody sees becomes no unhandled rejection`,
+      name: `law 4: ${what} that is not observed becomes no unhandled rejection`,
       async run({ open }) {
         const { client } = await open({ text: TEXT, ending }, { text: TEXT, ending }, { text: TEXT, ending });
         const forgotten: MessageStream[] = [];
@@ -110,7 +110,7 @@ export const failingCases: readonly CaseDefinition[] = [
     }),
   ),
   {
-    name: "law 4: an abort that nobody sees becomes no unhandled rejection",
+    name: "law 4: an abort that is not observed becomes no unhandled rejection",
     async run({ open }) {
       const { client } = await open({ text: TEXT, ending: "hang" }, { text: TEXT, ending: "hang" });
       const abort = new AbortController();

@@ -8,7 +8,7 @@ import { type CaseDefinition, finalOf, ONCE, partialOf, QUESTION, readAll, sendE
 
 export const metricsCases: readonly CaseDefinition[] = [
   {
-    name: "metrics: a whole reply tells its timing, its chunks and its one attempt",
+    name: "metrics: a complete reply reports its timing, its chunks and its one attempt",
     async run({ open }) {
       const { client } = await open({ text: ["One ", "two"], ending: { usage: { inputTokens: 1, outputTokens: 2 } } });
       const stream = await client.sendMessageStream(QUESTION);
@@ -20,7 +20,7 @@ export const metricsCases: readonly CaseDefinition[] = [
     },
   },
   {
-    name: "metrics: a reply that was not streamed has them, too",
+    name: "metrics: a non-streamed reply has them as well",
     async run({ open }) {
       const { client } = await open({ text: "One two" });
       const { metrics } = await client.sendMessage(QUESTION);
@@ -29,7 +29,7 @@ export const metricsCases: readonly CaseDefinition[] = [
     },
   },
   {
-    name: "metrics: a failure tells them in its partial message",
+    name: "metrics: a failure reports them in its partial message",
     async run({ open }) {
       const { client } = await open({ text: ["One ", "two"], ending: "cut" });
       const { chunks, error } = await readAll(await client.sendMessageStream(QUESTION, ONCE));

@@ -52,14 +52,14 @@ const REPLIES: readonly { readonly what: string; readonly script: ReplyScript; r
   ];
 
 export const nonStreamedCases: readonly CaseDefinition[] = REPLIES.map(({ what, script, needs = [] }) => ({
-  name: `law 7: a reply with ${what} is the same whole and streamed`,
+  name: `law 7: a reply with ${what} is the same non-streamed and streamed`,
   needs,
   async run({ open }) {
     const { client } = await open(script, script);
     const { chunks, error } = await readAll(await client.sendMessageStream(QUESTION));
     assert.equal(error, undefined);
-    const whole = await client.sendMessage(QUESTION);
-    assert.deepEqual(comparable(whole), comparable(finalOf(chunks)));
+    const message = await client.sendMessage(QUESTION);
+    assert.deepEqual(comparable(message), comparable(finalOf(chunks)));
   },
 }));
 

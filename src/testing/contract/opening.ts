@@ -68,7 +68,7 @@ export const openingCases: readonly CaseDefinition[] = [
     }),
   ),
   {
-    name: "law 1: a refusal tells how long the provider asks to wait",
+    name: "law 1: a refusal reports how long the provider asks to wait",
     needs: ["refusals"],
     async run({ open }) {
       const { client } = await open({ refusal: { status: 429, headers: { "retry-after": "2" } } });

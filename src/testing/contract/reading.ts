@@ -19,7 +19,7 @@ const TEXT = ["One ", "two ", "three"];
 
 export const readingCases: readonly CaseDefinition[] = [
   {
-    name: "reading: a second reader is told that the stream has been read",
+    name: "reading: a second reader gets an error that the stream has been read",
     async run({ open }) {
       const { client } = await open({ text: TEXT });
       const stream = await client.sendMessageStream(QUESTION);

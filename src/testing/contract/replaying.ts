@@ -142,7 +142,7 @@ export const replayingCases: readonly CaseDefinition[] = [
     },
   },
   {
-    name: "law 8: what came of a reply that failed can be put back, too",
+    name: "law 8: the partial reply of a failure can be put back as well",
     async run({ open }) {
       const { client } = await open({ text: "It was a dark and", ending: "cut" }, { text: " stormy night." });
       const { error } = await readAll(await client.sendMessageStream(QUESTION, ONCE));

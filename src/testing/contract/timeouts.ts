@@ -35,7 +35,7 @@ export const timeoutCases: readonly CaseDefinition[] = [
         const failure = await soon(failureOf(reading), "the reply must end");
         assert.equal(failure.kind, "timeout");
         assert.equal(failure.phase, phase);
-        assert.ok((failure.waitedMs ?? 0) >= limitMs, "the error must tell how long was waited (`waitedMs`)");
+        assert.ok((failure.waitedMs ?? 0) >= limitMs, "the error must report the wait (`waitedMs`)");
         assert.equal(failure.retryable, true);
         assert.equal(failure.partial?.content ?? "", text);
         await soon(closed(0), "the connection must be closed");
@@ -57,7 +57,7 @@ export const timeoutCases: readonly CaseDefinition[] = [
     }),
   ),
   {
-    name: "timeouts: a slow reply that stays within its limits is whole",
+    name: "timeouts: a slow reply that stays within its limits is complete",
     needs: ["timeouts"],
     async run({ open }) {
       const words = ["a", "b", "c", "d", "e", "f", "g", "h"];

@@ -69,14 +69,14 @@ export const truncationCases: readonly CaseDefinition[] = [
     },
   },
   {
-    name: "law 3: a whole reply that just ends is truncated",
+    name: "law 3: a non-streamed reply that just ends is truncated",
     async run({ open }) {
       const { client } = await open({ text: "It was a dark and stormy night", ending: "cut" });
       assert.equal((await failureOf(client.sendMessage(QUESTION, ONCE))).kind, "truncated");
     },
   },
   {
-    name: "law 3: a tool call that was cut is never delivered as whole, and what came of it is told",
+    name: "law 3: a tool call that was cut is never delivered as complete, and its beginning is reported",
     needs: ["toolCalls", "toolCallDeltas"],
     async run({ open }) {
       const fragments = ['{"path": "/home', '/me/notes", "recurs'];
@@ -93,7 +93,7 @@ export const truncationCases: readonly CaseDefinition[] = [
     },
   },
   {
-    name: "law 3: a tool call that was cut is not whole even when its arguments look so",
+    name: "law 3: a tool call that was cut is not complete even when its arguments look so",
     needs: ["toolCalls"],
     async run({ open }) {
       const toolCall = { name: "remove", fragments: ["{}"], unfinished: true };
@@ -122,12 +122,12 @@ export const truncationCases: readonly CaseDefinition[] = [
       );
       if (error === undefined) assert.deepEqual(finalOf(chunks).toolCalls, []);
       else assert.deepEqual(partialOf(sendErrorOf(error)).toolCalls, []);
-      const whole = await client.sendMessage(QUESTION, ONCE).catch((reason) => sendErrorOf(reason).partial);
-      assert.deepEqual(whole?.toolCalls ?? [], []);
+      const message = await client.sendMessage(QUESTION, ONCE).catch((reason) => sendErrorOf(reason).partial);
+      assert.deepEqual(message?.toolCalls ?? [], []);
     },
   },
   {
-    name: "law 3: tool calls come once each, whole, with parsed arguments that their pieces add up to",
+    name: "law 3: tool calls come once each, complete, with parsed arguments that their pieces add up to",
     needs: ["toolCalls"],
     async run({ open }) {
       const { client } = await open({

@@ -8,7 +8,7 @@ export function recordedBlocks(body: string): readonly JsonObject[] {
   const blocks = new Map<unknown, JsonObject>();
   for (const event of objectsIn(body)) {
     const { index, content_block, delta, content, message } = event;
-    for (const whole of [...listOf(content), ...listOf(objectOr(message).content)]) blocks.set(blocks.size, whole);
+    for (const block of [...listOf(content), ...listOf(objectOr(message).content)]) blocks.set(blocks.size, block);
     if (content_block) blocks.set(index, objectOr(content_block));
     else if (delta && blocks.has(index)) blocks.set(index, grown(objectOr(blocks.get(index)), objectOr(delta)));
   }

@@ -16,7 +16,7 @@ import { type ContentEvent, NO_MESSAGE, usageIn, type Wire, type WireReply, type
 const FINISH_REASONS = {
   stop: "STOP",
   length: "MAX_TOKENS",
-  toolCalls: "STOP", // the parts tell
+  toolCalls: "STOP", // the parts say so
   contentFilter: "SAFETY",
   refusal: "STOP", // a text like any other
   unknown: "UNHEARD_OF",

@@ -159,9 +159,10 @@ class ResponsesReply implements WireReply {
 
   writeError(error: ScriptedError): string {
     const { message = NO_MESSAGE, code = "server_error" } = error;
-    const told = { type: code, code, message, param: null };
+    const reported = { type: code, code, message, param: null };
     return (
-      this.#event("error", { error: told }) + this.#event("response.failed", { response: this.completeError(error) })
+      this.#event("error", { error: reported }) +
+      this.#event("response.failed", { response: this.completeError(error) })
     );
   }
 
@@ -215,9 +216,9 @@ class ResponsesReply implements WireReply {
     if (item.type === "message" || item.type === "reasoning") {
       const { part } = item;
       const [text, ofPart] = DONE[part.type];
-      const whole = part.type === "refusal" ? { refusal: part.text } : { text: part.text };
+      const fields = part.type === "refusal" ? { refusal: part.text } : { text: part.text };
       done =
-        this.#event(text, { ...this.#place(), ...whole }) +
+        this.#event(text, { ...this.#place(), ...fields }) +
         this.#event(ofPart, { ...this.#place(), part: partOf(part) });
     } else if (item.type === "function_call" && status === "completed") {
       done = this.#event("response.function_call_arguments.done", { ...this.#place(), arguments: item.text });
