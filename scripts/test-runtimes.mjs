@@ -1,7 +1,7 @@
 /**
  * `npm run test:runtimes`: the package as users get it, on every runtime it promises. Packs the tarball, installs it into
  * an empty folder, and there streams from a loopback server on Node (this one, 22, 24), Bun, Deno, in a browser's page and
- * worker, and on an edge runtime; requires it from CommonJS; runs the command; and type-checks a consumer. Prints a table,
+ * worker, and on an edge runtime; serves a relay there; requires it from CommonJS; runs the command; and type-checks a consumer. Prints a table,
  * and fails when any row failed. The other runtimes come from npm, once, into `.runtimes/`; Bun, Deno and the edge runtime
  * are skipped where npm has none for the machine, the browser where no Chromium is installed.
  */
@@ -10,14 +10,17 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, write
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { checkRelay } from "./runtimes/relay-checks.mjs";
 import { startServer } from "./runtimes/server.mjs";
 import { build, install, npm, root } from "./setup.mjs";
 
 /** In addition to the embedded model's weights, which do not compress. */
-const codeLimitKb = 300;
+const codeLimitKb = 400;
 /** The documents that the README links to, the changelog and `llms.txt`. */
 const documentsLimitKb = 80;
 const timeoutMs = 120_000;
+/** `npm run test:runtimes -- bun` makes the checks with this word in their name. */
+const [only] = process.argv.slice(2);
 const rows = [];
 
 /** A check that could not be made here, and why. */
@@ -83,6 +86,25 @@ async function checkInstalled() {
   await row("deno", async () => outputOf(await runtime("deno", 2, Skip), ["run", "--allow-all", ...program], folder));
   await row("browser", inBrowser);
   await row("edge (workerd)", onEdge);
+  const relay = [join(folder, "relay-server.mjs"), server.origin];
+  await row("relay, node:http", () => behindRelay(process.execPath, relay));
+  await row("relay, Bun.serve", async () => behindRelay(await runtime("bun", 1, Skip), ["run", ...relay]));
+  await row("relay, Deno.serve", async () =>
+    behindRelay(await runtime("deno", 2, Skip), ["run", "--allow-all", ...relay]),
+  );
+  await row("relay, workerd", async () => withEdge((origin) => checkRelay(`${origin}/relay`, server.origin)));
+}
+
+/** Starts a relay as a program, and watches its replies from here. */
+async function behindRelay(command, args) {
+  const relay = start(command, args, folder);
+  try {
+    const { port } = JSON.parse(await Promise.race([relay.line, relay.ended]));
+    return await Promise.race([checkRelay(`http://127.0.0.1:${port}/chat`, server.origin), relay.ended]);
+  } finally {
+    relay.stop();
+    await relay.ended.catch(() => undefined);
+  }
 }
 
 /** A page that the installed package is bundled into, in a headless Chromium. */
@@ -104,15 +126,20 @@ async function inBrowser() {
 }
 
 /** The package behind a `fetch` handler in the runtime of Cloudflare's workers. */
-async function onEdge() {
+function onEdge() {
+  return withEdge(async (origin) => passed(await (await fetch(origin)).text()));
+}
+
+/** Starts that runtime, and does with its address what is to be done. */
+async function withEdge(use) {
   const workerd = await runtime("workerd", 1, Skip);
   await bundled(["edge"], "workerd");
-  cpSync(join(folder, "edge.capnp"), join(folder, "web", "edge.capnp"));
+  const config = readFileSync(join(folder, "edge.capnp"), "utf8");
+  writeFileSync(join(folder, "web", "edge.capnp"), config.replace("{ORIGIN}", server.origin));
   const edge = start(workerd, ["serve", "--control-fd=1", join(folder, "web", "edge.capnp")], folder);
   try {
     const { port } = JSON.parse(await Promise.race([edge.line, edge.ended]));
-    const response = await fetch(`http://127.0.0.1:${port}/?origin=${encodeURIComponent(server.origin)}`);
-    return passed(await response.text());
+    return await Promise.race([use(`http://127.0.0.1:${port}`), edge.ended]);
   } finally {
     edge.stop();
     await edge.ended.catch(() => undefined);
@@ -191,6 +218,7 @@ async function runtime(name, version, Unavailable = Error) {
 
 /** Runs one check and notes its outcome; true when it passed. */
 async function row(name, check) {
+  if (only !== undefined && name !== "pack" && !name.includes(only)) return false;
   try {
     rows.push({ name, outcome: "ok", detail: (await check()).trim() });
     return true;

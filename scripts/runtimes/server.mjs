@@ -7,8 +7,11 @@ import { createServer } from "node:http";
 import { extname, join } from "node:path";
 
 const TYPES = { ".js": "text/javascript", ".gguf": "application/octet-stream" };
-/** How long a client may take to close the connection of a reply that it has left. */
-const LEAVING_MS = 10_000;
+/**
+ * How long a client may take to close the connection of a reply that it has left. A relay on an edge runtime notices at
+ * its next keep-alive, after 15 s.
+ */
+const LEAVING_MS = 25_000;
 
 const chunk = (choice, more = {}) => ({
   id: "1",

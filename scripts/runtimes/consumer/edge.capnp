@@ -10,6 +10,9 @@ const config :Workerd.Config = (
           ( name = "toy.gguf", data = embed "toy.gguf" ),
         ],
         compatibilityDate = "2026-01-01",
+        # A viewer that leaves aborts the request's signal.
+        compatibilityFlags = ["enable_request_signal"],
+        bindings = [ ( name = "ORIGIN", text = "{ORIGIN}" ) ],
         globalOutbound = "anywhere",
       ) ),
     ( name = "anywhere", network = ( allow = ["public", "private", "local"] ) ),

@@ -1,12 +1,20 @@
-/** The checks behind a `fetch` handler, as edge runtimes call it. The request's query names the server. */
+/** The checks, and a relay, behind a `fetch` handler, as edge runtimes call it. */
+
+import { memoryLog } from "cloudllm/server";
 import { check } from "./checks.mjs";
+import { relayOf } from "./relay.mjs";
 import weights from "./toy.gguf";
 
+/** What outlives a request: its timers and connections do not, so each one has a relay of its own. */
+const log = memoryLog();
+
 const handler = {
-  async fetch(request) {
+  async fetch(request, { ORIGIN }, context) {
+    if (new URL(request.url).pathname.startsWith("/relay")) {
+      return relayOf(ORIGIN, { log, waitUntil: (work) => context.waitUntil(work) })(request);
+    }
     try {
-      const origin = new URL(request.url).searchParams.get("origin");
-      return new Response(`ok, ${await check(origin, new Uint8Array(weights))}`);
+      return new Response(`ok, ${await check(ORIGIN, new Uint8Array(weights))}`);
     } catch (error) {
       return new Response(`FAILED: ${error?.stack ?? error}`);
     }
