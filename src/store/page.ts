@@ -43,9 +43,13 @@ export function pageOf(found: readonly StoredSession[], limit: number): SessionP
 }
 
 /** Returns the page of a store that has all its sessions at hand. */
-export function pageAmong(all: readonly StoredSession[], { prefix, limit, after }: PageRequest): SessionPage {
-  const wanted = all.filter((each) => each.id.startsWith(prefix) && (!after || inOrder(after, each) < 0));
-  return pageOf(wanted.sort(inOrder), limit);
+export function pageAmong(all: readonly StoredSession[], request: PageRequest): SessionPage {
+  return pageOf(wantedAmong(all, request), request.limit);
+}
+
+/** Returns the sessions of this and of all later pages, in order. */
+export function wantedAmong(all: readonly StoredSession[], { prefix, after }: PageRequest): StoredSession[] {
+  return all.filter((each) => each.id.startsWith(prefix) && (!after || inOrder(after, each) < 0)).sort(inOrder);
 }
 
 /** The order of a listing: the session that was written last comes first. */

@@ -1,5 +1,6 @@
-/** Runs in Redis: the subpath `cloudllm/store/redis`. */
+/** Runs and conversations in Redis: the subpath `cloudllm/store/redis`. */
 
+export type { LeaseOptions } from "./leased-store.ts";
 export type {
   IoredisLike,
   NodeRedisClusterLike,
@@ -12,3 +13,4 @@ export type {
   UpstashLike,
 } from "./redis-client.ts";
 export { type RedisLogOptions, redisLog } from "./redis-log.ts";
+export { RedisStore, type RedisStoreOptions } from "./redis-store.ts";

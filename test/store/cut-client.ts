@@ -24,7 +24,9 @@ export function cutClient<Client extends object>(client: Client): CutClient<Clie
       get(target, name) {
         const value: unknown = Reflect.get(target, name, target);
         if (typeof value !== "function") return value;
-        return (...args: unknown[]) => (isCut ? failed() : Reflect.apply(value, target, args));
+        // A pipeline is made at once, and fails when it is sent.
+        const cutOff = () => (name === "pipeline" ? { exec: failed } : failed());
+        return (...args: unknown[]) => (isCut ? cutOff() : Reflect.apply(value, target, args));
       },
     }),
     cut() {
