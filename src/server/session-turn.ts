@@ -33,18 +33,29 @@ export class SessionTurn implements RunSource {
     const session = await LLMSession.open(this.#setup);
     this.#session = session;
     signal.throwIfAborted();
-    return session.sendMessageStream(this.#input(session), { ...this.#options, signal });
+    const options = { ...this.#options, signal };
+    return this.#said.type === "turn"
+      ? session.sendMessageStream(this.#said.input, options)
+      : regenerated(session, options);
   }
 
   async close(): Promise<void> {
     await this.#session?.[Symbol.asyncDispose]();
   }
+}
 
-  #input(session: LLMSession): TurnInput {
-    if (this.#said.type === "turn") return this.#said.input;
-    const question = session.undo();
-    if (question !== undefined) return question;
+/** Asks the last question again. Its reply goes when the next one begins, and not before. */
+async function regenerated(session: LLMSession, options: SendOptions): Promise<MessageStream> {
+  const before = session.toJSON();
+  const question = session.unanswered ?? session.undo();
+  if (question === undefined) {
     throw new SendError("invalidRequest", "There is no reply to write again: the conversation is empty.");
+  }
+  try {
+    return await session.sendMessageStream(question, options);
+  } catch (error) {
+    session.restore(before);
+    throw error;
   }
 }
 

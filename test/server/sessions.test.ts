@@ -1,0 +1,170 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { LLMSession, MemoryStore, type Tool } from "../../src/index.ts";
+import { createRelay, memoryLog } from "../../src/server/index.ts";
+import { Gate, type ReplyScript, scriptedClient } from "../../src/testing/index.ts";
+import { get, killable, post, read, runId, textOf, watch } from "../support/relay.ts";
+
+const authorize = "public" as const;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const weather: Tool = { name: "weather", run: () => ({ sky: "clear" }) };
+
+const CALLS_A_TOOL: readonly ReplyScript[] = [
+  { steps: [{ text: "I look. " }, { toolCall: { name: "weather", arguments: { city: "Oslo" } } }] },
+  { text: ["It is ", "clear."] },
+];
+
+describe("a conversation that the server keeps", () => {
+  test("goes on over turns, with the server's prompt and tools", async () => {
+    const store = new MemoryStore();
+    const client = scriptedClient([...CALLS_A_TOOL, { text: "You're welcome." }]);
+    const sessions = { store };
+    const relay = createRelay({ client, authorize, sessions, tools: [weather], systemPrompt: "Be brief." });
+    const first = await read(await relay.handle(post({ run: runId(), chat: "c", message: "How is it in Oslo?" })));
+    expect(textOf(first)).toBe("I look. It is clear.");
+    const chunks = first.flatMap((event) => (event.type === "chunks" ? event.chunks : []));
+    expect(chunks.find(({ type }) => type === "toolResult")).toMatchObject({ result: '{"sky":"clear"}' });
+    const second = await read(await relay.handle(post({ run: runId(), chat: "c", message: "Thanks" })));
+    expect(second.at(-1)).toMatchObject({ type: "complete", message: { content: "You're welcome." } });
+    expect(client.calls.at(-1)?.messages.map(({ role }) => role)).toEqual([
+      "system",
+      "user",
+      "assistant",
+      "tool",
+      "assistant",
+      "user",
+    ]);
+    const history = await relay.handle(get("c"));
+    const { messages } = (await history.json()) as { messages: { role: string; content: string }[] };
+    expect(messages.map(({ role }) => role)).toEqual(["user", "assistant", "tool", "assistant", "user", "assistant"]);
+    expect(messages.at(-1)?.content).toBe("You're welcome.");
+  });
+
+  test("is free for the next turn when a viewer learns of the end", async () => {
+    const store = new MemoryStore();
+    const client = scriptedClient(() => ({ text: "again" }));
+    const relay = createRelay({ client, authorize, sessions: { store }, log: memoryLog() });
+    for (let count = 0; count < 5; count++) {
+      const response = await relay.handle(post({ run: runId(), chat: "c", message: "More" }));
+      expect(textOf(await read(response))).toBe("again");
+    }
+    await using session = await LLMSession.open({ client, store, id: "public/c" });
+    expect(session.history.length).toBe(10);
+  });
+
+  test("keeps the text of a turn that was stopped", async () => {
+    const store = new MemoryStore();
+    const client = scriptedClient([{ steps: [{ text: "Half" }, { pause: new Gate() }, { text: "never" }] }]);
+    const relay = createRelay({ client, authorize, sessions: { store } });
+    const viewer = watch(await relay.handle(post({ run: runId(), chat: "c", message: "Tell" })));
+    await vi.waitFor(() => expect(viewer.text).toBe("Half"));
+    await relay.handle(post({}, "c/stop"));
+    await viewer.over;
+    expect(await (await relay.handle(get("c"))).json()).toMatchObject({
+      messages: [{ role: "user" }, { role: "assistant", content: "Half", interrupted: true }],
+    });
+    await client.calls[0]?.closed;
+  });
+
+  test("writes the last reply again", async () => {
+    const store = new MemoryStore();
+    const client = scriptedClient([{ text: "bad" }, { text: "good" }]);
+    const relay = createRelay({ client, authorize, sessions: { store } });
+    await read(await relay.handle(post({ run: runId(), chat: "c", message: "Try" })));
+    const again = await read(await relay.handle(post({ run: runId(), chat: "c", regenerate: true })));
+    expect(textOf(again)).toBe("good");
+    expect(await (await relay.handle(get("c"))).json()).toMatchObject({
+      messages: [{ content: "Try" }, { content: "good" }],
+    });
+  });
+
+  test("keeps the last reply when the next one is refused", async () => {
+    const store = new MemoryStore();
+    const client = scriptedClient([{ text: "kept" }, { refusal: { status: 500 } }, { text: "next" }]);
+    const relay = createRelay({ client, authorize, sessions: { store }, onError: () => undefined });
+    await read(await relay.handle(post({ run: runId(), chat: "c", message: "Try" })));
+    expect((await relay.handle(post({ run: runId(), chat: "c", regenerate: true }))).status).toBe(502);
+    const history = async () => (await (await relay.handle(get("c"))).json()) as object;
+    expect(await history()).toMatchObject({ messages: [{ content: "Try" }, { content: "kept" }] });
+    await read(await relay.handle(post({ run: runId(), chat: "c", regenerate: true })));
+    expect(await history()).toMatchObject({ messages: [{ content: "Try" }, { content: "next" }] });
+  });
+
+  test("takes the results of calls that it left to the browser, and no others", async () => {
+    const client = scriptedClient([{ steps: [{ toolCall: { name: "ask", id: "call_1" } }] }, { text: "Fine." }]);
+    const store = new MemoryStore();
+    const relay = createRelay({ client, authorize, sessions: { store }, tools: [{ name: "ask" }] });
+    await read(await relay.handle(post({ run: runId(), chat: "c", message: "Ask me" })));
+    const result = (toolCallId: string) => ({ role: "tool", toolCallId, content: "yes" });
+    const wrong = await relay.handle(post({ run: runId(), chat: "c", results: [result("call_2")] }));
+    expect(wrong.status).toBe(400);
+    const right = await relay.handle(post({ run: runId(), chat: "c", results: [result("call_1")] }));
+    expect(textOf(await read(right))).toBe("Fine.");
+  });
+
+  test("is refused as busy while another program has it open", async () => {
+    const store = new MemoryStore();
+    const client = scriptedClient(() => ({ text: "a" }));
+    const relay = createRelay({ client, authorize, sessions: { store }, onError: () => undefined });
+    const session = await LLMSession.open({ client, store, id: "public/c" });
+    expect((await relay.handle(post({ run: runId(), chat: "c", message: "Hi" }))).status).toBe(409);
+    await session.close();
+    expect((await relay.handle(post({ run: runId(), chat: "c", message: "Hi" }))).status).toBe(200);
+  });
+
+  test("is not continued by another process: its tools would run twice", async () => {
+    const log = memoryLog();
+    const dying = killable(log);
+    const gate = new Gate();
+    const client = scriptedClient([{ steps: [{ text: "a" }, { pause: gate }] }]);
+    const options = { client, authorize, sessions: { store: new MemoryStore() }, recover: "continue" } as const;
+    const first = createRelay({ ...options, log: dying.log });
+    const run = runId();
+    const viewer = watch(await first.handle(post({ run, chat: "c", message: "Hi" })));
+    await vi.waitFor(() => expect(viewer.text).toBe("a"));
+    dying.kill();
+    const second = createRelay({ ...options, log, onError: () => undefined });
+    const late = watch(await second.handle(get("c/stream")));
+    await vi.advanceTimersByTimeAsync(18_000);
+    await late.over;
+    expect(late.events.at(-1)).toMatchObject({
+      type: "failed",
+      error: { kind: "truncated", partial: { content: "a" } },
+    });
+    expect(client.calls.length).toBe(1);
+  });
+});
+
+describe("a conversation that the browser keeps", () => {
+  test("has the server's prompt, and its tools run here", async () => {
+    const client = scriptedClient(CALLS_A_TOOL);
+    const relay = createRelay({ client, authorize, tools: [weather], systemPrompt: "Be brief." });
+    const messages = [
+      { role: "user", content: "Hi" },
+      { role: "assistant", content: "Hello" },
+      { role: "user", content: "How is it in Oslo?" },
+    ];
+    const events = await read(await relay.handle(post({ run: runId(), messages })));
+    expect(events.at(-1)).toMatchObject({ type: "complete", message: { content: "I look. It is clear." } });
+    expect(client.calls[1]?.messages.map(({ role }) => role)).toEqual([
+      "system",
+      "user",
+      "assistant",
+      "user",
+      "assistant",
+      "tool",
+    ]);
+    expect(client.calls[0]?.messages[0]).toEqual({ role: "system", content: "Be brief." });
+  });
+
+  test("has no history here", async () => {
+    const relay = createRelay({ client: scriptedClient([]), authorize });
+    expect((await relay.handle(get("c"))).status).toBe(404);
+  });
+});
