@@ -11,6 +11,7 @@ import type { ReplyFacts } from "../../stream/reply-facts.ts";
 import { errorOf, isError, isForeignError } from "../common/error-kinds.ts";
 import { brokenOffError, finishReasonOf } from "../common/finish-reasons.ts";
 import { mediaChunk, mediaIn } from "../common/media-decoding.ts";
+import type { Place } from "../common/thinking-place.ts";
 import { toolCallOf } from "../common/tool-call-arguments.ts";
 import { uniqueCallId } from "../common/tool-call-ids.ts";
 import { cutCallError, malformedCallError } from "../common/tool-call-tracker.ts";
@@ -20,7 +21,6 @@ import { finished, isBare, type OpenBlock } from "./blocks.ts";
 import { emitCitations } from "./citations.ts";
 import { ANTHROPIC_MESSAGES, type AnthropicReplay } from "./messages.ts";
 import { ProviderTools } from "./provider-tools.ts";
-import type { Place } from "./thinking-place.ts";
 import { anthropicUsageOf, mergedUsage } from "./usage.ts";
 import type { AnthropicUsage, WireBlock, WireDelta, WireEvent, WireMessage } from "./wire.ts";
 

@@ -4,12 +4,14 @@ import { SendError } from "../../contract/errors.ts";
 import type { AssistantTurn, ContentPart, Message, ToolMessage, UserMessage } from "../../contract/message.ts";
 import type { Tool } from "../../contract/options.ts";
 import { base64TextOf } from "../../platform/base64.ts";
-import { isJsonObject } from "../../platform/json-object.ts";
+import { isJsonObject, type JsonObject } from "../../platform/json-object.ts";
 import { inlined, utf8Text } from "../common/attachments.ts";
 import { mediaIn } from "../common/media-decoding.ts";
 import { withMovedMedia } from "../common/media-history.ts";
 import { OPENING, wellFormed } from "../common/message-text.ts";
 import { isUnedited, originOf, ownReplayOf } from "../common/replay.ts";
+import type { Piece } from "../common/thinking-binding.ts";
+import { type Place, placeIn } from "../common/thinking-place.ts";
 import { argumentsObject, rawArgumentsOf } from "../common/tool-call-arguments.ts";
 import {
   type CallRules,
@@ -21,7 +23,6 @@ import {
 import { ANTHROPIC_NAMES } from "../common/tool-call-ids.ts";
 import type { Endpoint, RequestContext } from "../protocol.ts";
 import { shareSignatures, thinksUnsigned } from "./hosts.ts";
-import { type Place, placeIn } from "./thinking-place.ts";
 
 /** The protocol's name in `Replay.protocol`. */
 export const ANTHROPIC_MESSAGES = "anthropic-messages";
@@ -32,15 +33,7 @@ export interface AnthropicReplay {
   readonly place?: Place;
 }
 
-export type Block = Readonly<Record<string, unknown>>;
-
-/** One message on the wire. */
-export interface Piece {
-  readonly role: "user" | "assistant";
-  readonly blocks: readonly Block[];
-  /** The place of the message in its conversation, if its thinking is tied to it. */
-  readonly place?: Place;
-}
+export type Block = JsonObject;
 
 /** One turn on the wire. */
 export interface WireTurn {

@@ -8,14 +8,21 @@ import { jsonSchemaOf } from "../../schema/schema.ts";
 import { type ClaudeCapabilities, claudeCapabilitiesOf } from "../capabilities/claude.ts";
 import { cutReplyOf, withContinuationPrompt } from "../common/continuation.ts";
 import { withProviderOptions } from "../common/provider-options.ts";
+import {
+  BOUND_ELSEWHERE,
+  type BoundPieces,
+  boundPieces,
+  hasThinking,
+  type Piece,
+  unboundPieces,
+} from "../common/thinking-binding.ts";
 import type { HistoryCalls } from "../common/tool-call-history.ts";
 import { ANTHROPIC_ROOT_REFUSALS, NO_PARAMETERS, parametersOf } from "../common/tool-parameters.ts";
 import { unsupportedSearch } from "../common/unsupported-search.ts";
 import { type Endpoint, type ProtocolRequest, requestContext } from "../protocol.ts";
 import type { AnthropicContext } from "./context.ts";
-import { type Block, callsOf, isPaused, type Piece, piecesOf, textBlocks, turnsOf, type WireTurn } from "./messages.ts";
+import { type Block, callsOf, isPaused, piecesOf, textBlocks, turnsOf, type WireTurn } from "./messages.ts";
 import { thinkingOf } from "./thinking.ts";
-import { BOUND_ELSEWHERE, type BoundPieces, boundPieces, hasThinking, unboundPieces } from "./thinking-binding.ts";
 
 /** @see https://docs.anthropic.com/en/api/messages */
 export function buildAnthropicRequest(

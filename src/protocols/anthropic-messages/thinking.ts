@@ -3,8 +3,9 @@
 import { SendError } from "../../contract/errors.ts";
 import type { ClaudeCapabilities } from "../capabilities/claude.ts";
 import { nearestEffort } from "../common/reasoning-effort.ts";
+import type { Piece } from "../common/thinking-binding.ts";
 import type { AnthropicContext } from "./context.ts";
-import { type Block, type Piece, turnsOf, type WireTurn } from "./messages.ts";
+import { type Block, turnsOf, type WireTurn } from "./messages.ts";
 
 /** Tokens of thinking for models that want a budget; they have no level above `high`. */
 const BUDGETS = { low: 4_096, medium: 16_384, high: 32_768, xhigh: 32_768, max: 32_768 } as const;

@@ -3,9 +3,9 @@
 import type { Message } from "../../contract/message.ts";
 import type { SendOptions, Tool } from "../../contract/options.ts";
 import type { JsonObject } from "../../platform/json-object.ts";
-import { BOUND_ELSEWHERE } from "../anthropic-messages/thinking-binding.ts";
 import { withContinuationPrompt } from "../common/continuation.ts";
 import { withOneAnswer, withProviderOptions } from "../common/provider-options.ts";
+import { BOUND_ELSEWHERE } from "../common/thinking-binding.ts";
 import { hasNoParameters, NO_PARAMETERS, parametersOf, withoutClosedObjects } from "../common/tool-parameters.ts";
 import { type Endpoint, type ProtocolRequest, requestContext } from "../protocol.ts";
 import type { ChatContext } from "./context.ts";
@@ -13,7 +13,7 @@ import type { ChatDialect } from "./dialects.ts";
 import { wireMessagesOf } from "./messages.ts";
 import { outputOf, withInstruction } from "./output.ts";
 import { commonReasoning } from "./reasoning.ts";
-import { type BoundMessages, boundMessages } from "./thinking-binding.ts";
+import { type BoundMessages, boundMessages } from "./reasoning-details.ts";
 
 /** @see https://platform.openai.com/docs/api-reference/chat/create */
 export function buildChatRequest(

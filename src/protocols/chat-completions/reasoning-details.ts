@@ -1,9 +1,8 @@
 /** Claude's signed thinking behind a router. It is tied to its conversation, as in Anthropic's own protocol. */
 
 import type { JsonObject } from "../../platform/json-object.ts";
-import type { Piece } from "../anthropic-messages/messages.ts";
-import { type BoundPieces, boundPieces, unboundPieces } from "../anthropic-messages/thinking-binding.ts";
-import { type Place, placeIn } from "../anthropic-messages/thinking-place.ts";
+import { type BoundPieces, boundPieces, type Piece, unboundPieces } from "../common/thinking-binding.ts";
+import { type Place, placeIn } from "../common/thinking-place.ts";
 
 /** The messages of a request with the thinking that the model accepts, and the place of the next reply. */
 export interface BoundMessages {

@@ -5,12 +5,20 @@
  * @see https://platform.claude.com/docs/en/build-with-claude/preserved-thinking
  */
 
-import { ValueHash } from "../common/value-hash.ts";
-import type { Block, Piece } from "./messages.ts";
+import type { JsonObject } from "../../platform/json-object.ts";
 import type { Place } from "./thinking-place.ts";
+import { ValueHash } from "./value-hash.ts";
+
+/** One message on the wire, of which some blocks may be thinking. */
+export interface Piece {
+  readonly role: "user" | "assistant";
+  readonly blocks: readonly JsonObject[];
+  /** The place of the message in its conversation, if its thinking is tied to it. */
+  readonly place?: Place;
+}
 
 /** The parts of a request that thinking is tied to, in addition to the messages. */
-interface Beside {
+interface Surroundings {
   readonly system?: unknown;
   readonly tools?: unknown;
 }
@@ -32,11 +40,11 @@ export interface BoundPieces {
  * @param binds whether the model refuses thinking of another conversation. If so, a reply that does not state its place
  * goes back without its thinking.
  */
-export function boundPieces(pieces: readonly Piece[], beside: Beside, binds: boolean): BoundPieces {
+export function boundPieces(pieces: readonly Piece[], around: Surroundings, binds: boolean): BoundPieces {
   if (!pieces.some((piece) => piece.place || (binds && thinkingIn(piece).length > 0))) {
-    return binds ? { pieces, place: placeAfter(pieces, beside) } : { pieces };
+    return binds ? { pieces, place: placeAfter(pieces, around) } : { pieces };
   }
-  const { before, end } = prefixesOf(pieces, beside);
+  const { before, end } = prefixesOf(pieces, around);
   const kept = [...pieces];
   /** The mark that the thinking before must end with; `undefined` while no thinking follows. */
   let wanted: string | null | undefined;
@@ -54,15 +62,15 @@ export function boundPieces(pieces: readonly Piece[], beside: Beside, binds: boo
 }
 
 /** The same conversation without any thinking. */
-export function unboundPieces({ pieces, place }: BoundPieces, beside: Beside): BoundPieces {
+export function unboundPieces({ pieces, place }: BoundPieces, around: Surroundings): BoundPieces {
   const rest = pieces.map(withoutThinking);
-  return { pieces: rest, place: place ? () => ({ ...place(), after: null }) : placeAfter(rest, beside) };
+  return { pieces: rest, place: place ? () => ({ ...place(), after: null }) : placeAfter(rest, around) };
 }
 
-function placeAfter(pieces: readonly Piece[], beside: Beside): () => Place {
+function placeAfter(pieces: readonly Piece[], around: Surroundings): () => Place {
   let place: Place | undefined;
   return () => {
-    place ??= { prefix: prefixesOf(pieces, beside).end, after: lastMarkOf(pieces) };
+    place ??= { prefix: prefixesOf(pieces, around).end, after: lastMarkOf(pieces) };
     return place;
   };
 }
@@ -72,20 +80,23 @@ export function hasThinking(pieces: readonly Piece[]): boolean {
 }
 
 /** Returns the hash of everything before each message, and the hash of everything. */
-function prefixesOf(pieces: readonly Piece[], { system, tools }: Beside): { before: readonly string[]; end: string } {
-  const beside = ValueHash.empty();
-  for (const block of listOf(system)) beside.add(block, UNCOUNTED);
-  beside.addSet(
+function prefixesOf(
+  pieces: readonly Piece[],
+  { system, tools }: Surroundings,
+): { before: readonly string[]; end: string } {
+  const start = ValueHash.empty();
+  for (const block of listOf(system)) start.add(block, UNCOUNTED);
+  start.addSet(
     listOf(tools)
       .filter(isOffered)
       .map((tool) => ValueHash.empty().add(tool, UNCOUNTED).digest()),
   );
-  let hash = beside.copy();
+  let hash = start.copy();
   const before = pieces.map(({ role, blocks }) => {
     const digest = hash.copy().digest();
     for (const block of blocks) {
       if (isThinking(block)) continue;
-      if (block.type === "compaction") hash = beside.copy(); // the server forgets what it summed up
+      if (block.type === "compaction") hash = start.copy(); // the server forgets what it summed up
       hash.add(role).add(block, UNCOUNTED);
     }
     return digest;
@@ -119,11 +130,11 @@ function lastMarkOf(pieces: readonly Piece[]): string | null {
   return null;
 }
 
-function thinkingIn({ role, blocks }: Piece): readonly Block[] {
+function thinkingIn({ role, blocks }: Piece): readonly JsonObject[] {
   return role === "assistant" ? blocks.filter(isThinking) : [];
 }
 
-function isThinking({ type }: Block): boolean {
+function isThinking({ type }: JsonObject): boolean {
   return type === "thinking" || type === "redacted_thinking";
 }
 
