@@ -106,11 +106,17 @@ export class FileStore implements SessionStore {
 
   async append(id: string, records: readonly SessionRecord[]): Promise<void> {
     const claim = await this.#claimOf(id);
-    claim.file ??= await LogFile.open(this.#pathOf(id), claim.identity, this.#fsync);
-    claim.identity = claim.file.identity;
     claim.lease.check();
-    await claim.file.append(records);
-    claim.lease.check(); // a process that stood still in between has written where nobody reads
+    try {
+      claim.file ??= await LogFile.open(this.#pathOf(id), claim.identity, this.#fsync);
+      claim.identity = claim.file.identity;
+      claim.lease.check();
+      await claim.file.append(records);
+    } finally {
+      // The process may have stood still in between. Its successor has replaced the file: this process found that one,
+      // or has written to the old one, which no process reads.
+      claim.lease.check();
+    }
   }
 
   /**

@@ -242,6 +242,19 @@ describe("a holder that was silent, lost the lease, and wakes up", () => {
     expect(await heir.load("s")).toEqual([record, { type: "prompt", systemPrompt: "heir" }]);
   });
 
+  test("reports the takeover, not a deleted file, when it had not written yet", async () => {
+    const sleeper = silentStore();
+    await sleeper.append("s", [record]);
+    await sleeper.release("s");
+    await sleeper.claim("s");
+    moveElsewhere();
+    age(3_600_000);
+    const heir = quickStore();
+    await heir.append("s", [record]);
+    await expect(sleeper.append("s", [record])).rejects.toMatchObject(busy(/taken over/));
+    expect(await heir.load("s")).toEqual([record, record]);
+  });
+
   test("reports so when it stood still in the middle of an append", async () => {
     const store = silentStore();
     await store.append("s", [record]);
