@@ -1,9 +1,9 @@
 /**
  * `npm run test:runtimes`: the package as users get it, on every runtime it promises. Packs the tarball, installs it into
  * an empty folder, and there streams from a loopback server on Node (this one, 22, 24), Bun, Deno, in a browser's page and
- * worker, and on an edge runtime; serves a relay there; requires it from CommonJS; runs the command; and type-checks a consumer. Prints a table,
- * and fails when any row failed. The other runtimes come from npm, once, into `.runtimes/`; Bun, Deno and the edge runtime
- * are skipped where npm has none for the machine, the browser where no Chromium is installed.
+ * worker, and on an edge runtime; requires it from CommonJS; runs the command; type-checks a consumer; and serves a relay.
+ * Prints a table, and fails when any row failed. The other runtimes come from npm, once, into `.runtimes/`; Bun, Deno and
+ * the edge runtime are skipped where npm has none for the machine, the browser where no Chromium is installed.
  */
 import { spawn } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -11,7 +11,7 @@ import { connect, createServer as createServer2 } from "node:http2";
 import { type AddressInfo, connect as connectSocket } from "node:net";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { toNode } from "../../src/server/node-adapter.ts";
-import { compression, expressOf, frameworksMissing } from "../support/web-frameworks.ts";
+import { compression, expressOf, frameworksMissing, hono } from "../support/web-frameworks.ts";
 
 const WORDS = ["one", "two", "three", "four"];
 const STREAM_HEADERS = {
@@ -365,6 +365,26 @@ describe.skipIf(frameworksMissing).each([4, 5] as const)(`Express %i${skip}`, (v
     const { body } = await fetch(await listen(app), { ...sent, signal: gone.signal });
     await body?.getReader().read();
     expect(words.isCancelled()).toBe(false);
+    gone.abort();
+    await vi.waitFor(() => expect(words.isCancelled()).toBe(true));
+  });
+});
+
+describe.skipIf(frameworksMissing)(`Hono on Node${skip}`, () => {
+  test("the handler runs as it is: words arrive singly behind its compression, and leaving is noticed", async () => {
+    const { Hono, compress, getRequestListener } = await hono();
+    const app = new Hono().use(compress());
+    let words = gatedWords();
+    app.all("/chat/*", async ({ req }) => {
+      expect(req.raw.method).toBe("GET");
+      return new Response(words.body, { headers: STREAM_HEADERS });
+    });
+    const origin = await listen(getRequestListener(app.fetch));
+    await singly(`${origin}/chat/`, words);
+    words = gatedWords();
+    const gone = new AbortController();
+    const { body } = await fetch(`${origin}/chat/`, { signal: gone.signal });
+    await body?.getReader().read();
     gone.abort();
     await vi.waitFor(() => expect(words.isCancelled()).toBe(true));
   });

@@ -399,6 +399,17 @@ describe("what a success says", () => {
 describe("bills and memory", () => {
   const endless = () => ({ steps: [{ text: "a" }, { pause: new Gate() }] });
 
+  test("a user has four running replies, however fast the requests come; another user has four more", async () => {
+    const { relay, client } = relayOf({}, endless());
+    const sent = Array.from({ length: 12 }, () => answer(relay, start()));
+    const statuses = (await Promise.all(sent)).map(({ status }) => status);
+    expect(statuses.filter((status) => status === 200)).toHaveLength(4);
+    expect(statuses.filter((status) => status === 429)).toHaveLength(8);
+    expect((await answer(relay, start(), "eve")).status).toBe(200);
+    expect(client.calls).toHaveLength(5);
+    await relay.drain(0);
+  });
+
   test("a refusal for a limit says when to come back", async () => {
     const { relay } = relayOf({ limit: async () => ({ retryAfterMs: 60_000 }) });
     const response = await answer(relay, start());

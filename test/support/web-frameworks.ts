@@ -37,3 +37,23 @@ export function expressOf(version: 4 | 5): Express {
 export function compression(): Middleware {
   return (require("compression") as () => Middleware)();
 }
+
+/** As much of Hono as the tests use. */
+interface HonoApp {
+  use(handler: unknown): this;
+  all(path: string, handler: (context: { readonly req: { readonly raw: Request } }) => Promise<Response>): this;
+  readonly fetch: (request: Request) => Promise<Response>;
+}
+
+interface HonoModules {
+  readonly Hono: new () => HonoApp;
+  readonly compress: () => unknown;
+  readonly getRequestListener: (fetch: HonoApp["fetch"]) => RequestListener;
+}
+
+/** Resolves with Hono, its compression and its server for Node. */
+export async function hono(): Promise<HonoModules> {
+  const names = ["hono", "hono/compress", "@hono/node-server"];
+  const parts = await Promise.all(names.map((name) => import(require.resolve(name)) as Promise<Partial<HonoModules>>));
+  return Object.assign({}, ...parts) as HonoModules;
+}
