@@ -22,6 +22,14 @@ const EXAMPLES: Readonly<Record<string, { readonly args?: readonly string[]; rea
   },
   worker_thread: { says: [/the worker read \d+ words in \d+ chunks:\n\w.*\.\n/] },
   web_server: { args: ["--once"], says: [/open http:/, /\n\w.*[.?!]\n/] },
+  relay_express: {
+    args: ["--once"],
+    says: [/read, then left: \{"text":/, /came back to \d+ events, the last: \{"message":/, /without the token: 401/],
+  },
+  relay_hono: {
+    args: ["--once"],
+    says: [/> Now make it shorter\.\n\d+ events, the last: data: \{"message":/, /role: 'assistant'/],
+  },
   abort_and_keep: {
     says: [
       /left the loop, kept: "\w/,

@@ -10,7 +10,7 @@ const PRIVATE_NAMES = /\.(?:local|localhost|internal|intranet|lan|home|corp|home
  * Whether an address is one that everybody can reach: `https` on port 443 of a public host name, without credentials.
  * Addresses by number are refused, in each spelling (`URL` writes decimal, octal and hexadecimal ones as four numbers).
  */
-export function isPublicUrl(url: URL): boolean {
+function isPublicUrl(url: URL): boolean {
   const host = url.hostname.replace(/\.$/, "");
   return (
     url.protocol === "https:" &&

@@ -323,9 +323,6 @@ const EXPOSURE_FAULTS: { readonly [Name in keyof Exposure]-?: Fault } = {
   logprobs: isBoolean,
 };
 
-/** The names of the options, for a caller that has options of its own. */
-export const POLICY_OPTIONS: readonly string[] = Object.keys(FAULTS);
-
 /**
  * Returns the rules that the options say.
  * @param relay whether the relay has a session store, and the names of the options that are validated elsewhere

@@ -24,7 +24,7 @@ export interface CheckedStart {
 }
 
 /** What the run answers: a conversation, or with a session store, what is new in it. */
-export type StartTurn =
+type StartTurn =
   | { readonly type: "messages"; readonly messages: readonly Message[] }
   | { readonly type: "message"; readonly content: UserMessage["content"] }
   | { readonly type: "results"; readonly results: readonly ToolMessage[] }

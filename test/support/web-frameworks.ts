@@ -16,7 +16,7 @@ export const frameworksMissing: string | undefined = existsSync(new URL("node_mo
 type Middleware = (request: never, response: never, next: never) => void;
 
 /** As much of Express as the tests use. */
-export interface ExpressApp extends RequestListener {
+interface ExpressApp extends RequestListener {
   use(handler: Middleware | NodeHandler): this;
   use(path: string, handler: Middleware | NodeHandler | ExpressApp): this;
 }
