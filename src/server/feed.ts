@@ -139,7 +139,7 @@ export class Feed {
   finish(end: RunEnd): void {
     if (this.#end) return;
     this.#end = end;
-    const event = this.#mask.end(end);
+    const event = this.#endEvent(end);
     if (event instanceof Promise) void event.then((signed) => this.#showEnd(signed));
     else this.#showEnd(event);
     this.goOn();
@@ -202,6 +202,16 @@ export class Feed {
   /** Returns the end as bytes; `undefined` while the run goes on. */
   get endFrame(): Uint8Array | undefined {
     return this.#endFrame;
+  }
+
+  /** A run always has an end, also when the mask fails. */
+  #endEvent(end: RunEnd): NativeEvent | Promise<NativeEvent> {
+    try {
+      return this.#mask.end(end);
+    } catch {
+      const message = "The reply failed on the server.";
+      return { type: "failed", error: { kind: "server", message, retryable: false } };
+    }
   }
 
   #showEnd(event: NativeEvent): void {

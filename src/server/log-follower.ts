@@ -70,14 +70,17 @@ export class LogFollower {
 
   async #follow(): Promise<void> {
     const { log, head } = this.#parts;
-    const unwatch = log.watch(head.id, () => this.#ring());
+    let unwatch = (): void => undefined;
     try {
+      unwatch = log.watch(head.id, () => this.#ring());
       while (!this.#isOver) {
         const page = await this.#read();
         if (this.#isOver) break;
         if (page && (await this.#show(page))) break;
         if (!this.#isOver && !(page && page.entries.length > 0)) await this.#bell();
       }
+    } catch {
+      this.feed.sendAway(MAX_POLL_MS); // a log of another party has failed: the viewers may try again
     } finally {
       unwatch();
       this.#close();

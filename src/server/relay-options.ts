@@ -4,6 +4,7 @@ import type { ClientWrapper } from "../contract/client.ts";
 import type { SendError } from "../contract/errors.ts";
 import type { Tool } from "../contract/options.ts";
 import { receivedText } from "../platform/received.ts";
+import { sendErrorOf } from "../stream/transfer.ts";
 import type { ReplyLog, RunEnd, RunHead } from "./log.ts";
 import { memoryLog } from "./memory-log.ts";
 import { type Policy, type PolicyOptions, policyOf } from "./policy.ts";
@@ -152,7 +153,13 @@ export function settingsOf(options: RelayOptions): RelaySettings {
     onBusy: options.onBusy ?? "reject",
     headersWithinMs: options.headersWithinMs ?? DEFAULT_HEADERS_MS,
     path: path?.replace(/\/$/, ""),
-    waitUntil: waitUntil ?? (() => undefined),
+    waitUntil: (work) => {
+      try {
+        waitUntil?.(work);
+      } catch (error) {
+        quietly(() => onError?.(sendErrorOf(error), undefined)); // the run goes on
+      }
+    },
     onError: (error, run) => quietly(() => onError?.(error, run)),
     onRunEnd: (end, run) => quietly(() => onRunEnd?.(end, run)),
   };

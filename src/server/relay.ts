@@ -1,7 +1,7 @@
 /** The relay: web requests in, replies out that outlive their connections. */
 
 import { SendError } from "../contract/errors.ts";
-import type { ChatHistory } from "../dialects/native.ts";
+import { type ChatHistory, END_ID } from "../dialects/native.ts";
 import { LLMSession } from "../session/session.ts";
 import { sendErrorOf } from "../stream/transfer.ts";
 import { corsHeaders, originRefusal, preflightResponse } from "./cors.ts";
@@ -102,6 +102,9 @@ class RelayServer {
     const caller = await policy.authorize(request);
     if (caller instanceof Response) return caller;
     if (!caller) throw new Refusal(401, "authentication", "Sign in first.");
+    if (typeof caller.user !== "string" || caller.user === "") {
+      throw new TypeError("`authorize` must return { user } with a name, a `Response`, or undefined.");
+    }
     const call = { request, caller, id };
     switch (route.name) {
       case "start":
@@ -121,6 +124,8 @@ class RelayServer {
     const toolNames = tools.map(({ name }) => name);
     const rules = { policy, user: caller.user, signer: this.#host.signer, toolNames };
     const start = await startRequestOf(request, rules);
+    const after = cursorOf(request.headers.get("last-event-id"));
+    if (after) return this.#show(await this.#host.feed(start.run, caller), after, call); // never starts anything
     const run = await this.#host.start(start, caller);
     if (!run) return this.#show(await this.#host.feed(start.run, caller), undefined, call);
     await within(run.opened, headersWithinMs).catch(() => undefined);
@@ -132,13 +137,13 @@ class RelayServer {
   async #attach(chat: string, call: Call): Promise<Response> {
     const { request, caller } = call;
     const { searchParams } = new URL(request.url);
-    const after = searchParams.get("after") ?? request.headers.get("last-event-id") ?? undefined;
-    if (after === "end") return nothing(); // an EventSource that comes back after the end
-    if (after !== undefined && !positionOf(after)) throw badRequest("`after` must be the id of an event.");
+    const given = searchParams.get("after") ?? request.headers.get("last-event-id");
+    if (given === END_ID) return nothing(); // an EventSource that comes back after the end
+    const after = cursorOf(given);
     const named = searchParams.get("run");
     const run = named === null ? await this.#host.lastRunOf(chat, caller) : checkedRunId(named);
     if (run === undefined) return nothing();
-    return this.#show(await this.#host.feed(run, caller, chat), after as EntryId | undefined, call);
+    return this.#show(await this.#host.feed(run, caller, chat), after, call);
   }
 
   async #stop(chat: string, { request, caller }: Call): Promise<Response> {
@@ -170,7 +175,8 @@ class RelayServer {
       throw new Refusal(429, "rateLimit", `At most ${viewersPerRun} connections may watch a reply.`, 1_000);
     }
     const viewer = new Viewer(feed, after, this.#host.now);
-    request.signal.addEventListener("abort", () => viewer.gone(), { once: true });
+    if (request.signal.aborted) viewer.gone();
+    else request.signal.addEventListener("abort", () => viewer.gone(), { once: true });
     return new Response(viewer.body, {
       headers: {
         "content-type": "text/event-stream; charset=utf-8",
@@ -186,6 +192,13 @@ class RelayServer {
   #refused(error: unknown, requestId: string): Response {
     return errorResponse(error, { requestId, describe: this.#settings.policy.describe });
   }
+}
+
+/** @throws {Refusal} 400 when the cursor is malformed */
+function cursorOf(given: string | null): EntryId | undefined {
+  if (given === null) return undefined;
+  if (positionOf(given)) return given as EntryId;
+  throw badRequest("`after` must be the id of an event.");
 }
 
 /** A response of `authorize` may have headers that cannot be changed. */

@@ -118,7 +118,9 @@ export class Run {
     this.opened = new Promise((resolve) => {
       opened = resolve;
     });
-    this.settled = this.#produce(opened).finally(opened);
+    this.settled = this.#produce(opened)
+      .catch((error: unknown) => parts.onError(sendErrorOf(error), head))
+      .finally(opened);
   }
 
   get isOver(): boolean {
@@ -196,7 +198,7 @@ export class Run {
         skipped -= from;
         if (count > from) this.#add(from === 0 && count === batch.length ? batch : batch.slice(from, count));
         if (last?.type === "final") return this.#endOf(last.message);
-        if (this.feed.isAhead) await this.feed.caughtUp();
+        if (this.feed.isAhead && !this.#stopReason) await this.feed.caughtUp();
       }
       throw new SendError("truncated", "The chunks ended without a final one.");
     } catch (error) {
@@ -315,6 +317,7 @@ export class Run {
   }
 
   #left(): void {
+    if (this.isOver) return;
     this.#unwatchedSince = this.#parts.now();
     if (this.#parts.lingerMs === 0) this.#linger(this.#unwatchedSince);
   }

@@ -51,7 +51,12 @@ export class Viewer implements FeedReader {
   }
 
   ring(): void {
-    if (this.#isWanted) this.#send();
+    if (!this.#isWanted) return;
+    try {
+      this.#send();
+    } catch {
+      this.gone(); // one viewer does not stop the run
+    }
   }
 
   sendAway(afterMs: number): void {

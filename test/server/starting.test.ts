@@ -52,6 +52,17 @@ describe("a request that comes twice", () => {
     expect(client.calls.length).toBe(1);
   });
 
+  test("with `Last-Event-ID` goes on reading, and never starts anything", async () => {
+    const client = scriptedClient(() => ({ text: ["one ", "two"] }));
+    const relay = createRelay({ client, authorize });
+    const run = runId();
+    const header = { "last-event-id": "1-1" };
+    expect((await relay.handle(post({ run, messages }, "", header))).status).toBe(404);
+    expect(client.calls.length).toBe(0);
+    await read(await relay.handle(post({ run, messages })));
+    expect(textOf(await read(await relay.handle(post({ run, messages }, "", header))))).toBe("two");
+  });
+
   test("is another user's secret", async () => {
     const client = scriptedClient(() => ({ text: "private" }));
     const relay = createRelay({ client, authorize: (request) => ({ user: request.headers.get("x-user") ?? "" }) });

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { LogWriter, ReplyLog } from "../../src/server/index.ts";
 import { createRelay, memoryLog } from "../../src/server/index.ts";
 import { Gate, scriptedClient } from "../../src/testing/index.ts";
-import { get, post, read, runId, textOf, watch } from "../support/relay.ts";
+import { gapsIn, get, post, read, runId, textOf, watch } from "../support/relay.ts";
 
 const messages = [{ role: "user", content: "Hi" }];
 
@@ -204,9 +204,26 @@ describe("viewers", () => {
     await Promise.all([first.over, late.over, stale.over]);
     const whole = `${words.join("")}end`;
     expect([first.text, late.text, stale.text]).toEqual([whole, whole, whole]);
+    expect([first, late].flatMap(({ events }) => gapsIn(events))).toEqual([]);
+    expect(gapsIn(stale.events, "1-7")).toEqual([]);
     expect(first.events.some(({ type }) => type === "snapshot")).toBe(false);
     expect(stale.events[1]?.type).toBe("snapshot");
     expect((await log.read(run, undefined, 5_000))?.entries.length).toBeLessThan(1_000);
+  });
+
+  test("hidden thinking leaves no gap that a client takes for a loss", async () => {
+    const thoughts = Array.from({ length: 20 }, (_, index) => [{ reasoning: "hm" }, { text: `${index} ` }]).flat();
+    const client = scriptedClient(() => ({ steps: [{ reasoning: ["a", "b"] }, ...thoughts] }));
+    const relay = createRelay({ client, authorize: "public", log: memoryLog() });
+    const run = runId();
+    const first = watch(await relay.handle(post({ run, messages })));
+    await first.over;
+    expect(gapsIn(first.events)).toEqual([]);
+    expect(JSON.stringify(first.events)).not.toContain("hm");
+    for (const after of ["1-1", "1-2", "1-3", "1-17", "1-42"]) {
+      const again = await read(await relay.handle(get(`${run}/stream?after=${after}`)));
+      expect(gapsIn(again, after)).toEqual([]);
+    }
   });
 
   test("a connection that carries nothing gets a comment every 15 seconds", async () => {

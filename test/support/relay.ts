@@ -44,6 +44,23 @@ export function textOf(events: readonly NativeEvent[]): string {
   return text;
 }
 
+/**
+ * Returns the ids at which a client that counts them misses an entry.
+ * @param after the last entry that the viewer had seen before
+ */
+export function gapsIn(events: readonly NativeEvent[], after?: string): readonly string[] {
+  const gaps: string[] = [];
+  let last = after;
+  for (const event of events) {
+    if ((event.type !== "chunks" && event.type !== "snapshot") || event.id === undefined) continue;
+    const [attempt, number] = event.id.split("-").map(Number);
+    const follows = event.type === "chunks" ? (event.after ?? `${attempt}-${(number ?? 0) - 1}`) : last;
+    if (last !== undefined && follows !== last) gaps.push(event.id);
+    last = event.id;
+  }
+  return gaps;
+}
+
 /** What one viewer has seen so far. */
 export interface Watching {
   readonly events: readonly NativeEvent[];
