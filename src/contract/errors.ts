@@ -85,7 +85,7 @@ export class SendError extends Error {
     return more;
   }
 
-  /** Returns an error of the same kind and message, with these facts in place of its own. */
+  /** Returns an error of the same kind and message, with these facts in place of its own. @internal */
   replacing(facts: SendErrorFacts): SendError {
     const other = new SendError(this.kind, this.message, facts);
     other.#redact = this.#redact;
@@ -95,6 +95,7 @@ export class SendError extends Error {
   /**
    * Returns the same error without the secrets that `redact` removes, in its message and in later facts of `with`. No
    * output shows the function. Several calls add up.
+   * @internal
    */
   redactedBy(redact: (text: string) => string): SendError {
     const { kind, message, ...facts } = this.toJSON();

@@ -52,7 +52,7 @@ export interface ReplyFacts extends MessageFacts {
   continuesExactly?: boolean;
   /** The key to which the provider ties signed parts of this reply; for the decoder. See `ProtocolRequest.binding`. */
   binding?: () => unknown;
-  /** Remove the secrets of the requests from the texts of an error that is found in the reply. */
+  /** Remove the secrets of the requests from the texts of an error that is found in the reply. @internal */
   redactions?: readonly ((text: string) => string)[];
   /** Estimated tokens of the request; called only when the provider did not count. */
   estimateInput?: () => number;

@@ -190,7 +190,7 @@ export class ReplyStream<out Output = unknown> implements AsyncIterable<MessageC
     state.afterEnd(() => clearTimeout(timer));
   }
 
-  /** Stops retries of this reply: only its rest is wanted. For wrappers. */
+  /** Stops retries of this reply: only its rest is wanted. For the wrappers of this package. @internal */
   onlyRest(): void {
     this.#state.lastAttempt();
   }
@@ -198,6 +198,7 @@ export class ReplyStream<out Output = unknown> implements AsyncIterable<MessageC
   /**
    * Returns, for wrappers, whether the provider took the conversation's last turn as the beginning of this reply, so
    * that its text continues exactly where that turn ends. Known with the first chunk.
+   * @internal
    */
   get continuesExactly(): boolean {
     return this.#state.source.facts.continuesExactly === true;

@@ -5,7 +5,9 @@ import type { Protocol } from "../protocol.ts";
 import { AnthropicDecoder } from "./decoder.ts";
 import { buildAnthropicRequest } from "./request.ts";
 
-/** The protocol. */
+/**
+ * Anthropic's Messages API, for the `protocol` of a `ProviderDefinition`. Its dialect follows from the model's name.
+ */
 export const anthropicMessages: Protocol = {
   buildRequest: buildAnthropicRequest,
   createDecoder: (facts) => new AnthropicDecoder(facts),

@@ -6,7 +6,10 @@ import { answerIn, ChatDecoder } from "./decoder.ts";
 import type { ChatDialect } from "./dialects.ts";
 import { buildChatRequest } from "./request.ts";
 
-/** The protocol in one vendor's dialect. */
+/**
+ * Returns OpenAI's Chat Completions in one vendor's dialect, for the `protocol` of a `ProviderDefinition`. The least
+ * dialect is `{ maxTokensField: "max_tokens" }`.
+ */
 export function chatCompletions(dialect: ChatDialect): Protocol {
   return {
     buildRequest: (messages, options, endpoint, stream) =>

@@ -6,7 +6,7 @@ import { GeminiDecoder } from "./decoder.ts";
 import { geminiError } from "./errors.ts";
 import { buildGeminiRequest } from "./request.ts";
 
-/** The protocol. */
+/** Gemini's `generateContent`, for the `protocol` of a `ProviderDefinition`. */
 export const gemini: Protocol = {
   buildRequest: buildGeminiRequest,
   createDecoder: (facts) => new GeminiDecoder(facts),

@@ -6,7 +6,10 @@ import { ResponsesDecoder } from "./decoder.ts";
 import type { ResponsesDialect } from "./dialects.ts";
 import { buildResponsesRequest } from "./request.ts";
 
-/** The protocol in one vendor's dialect. */
+/**
+ * Returns OpenAI's Responses in one vendor's dialect, for the `protocol` of a `ProviderDefinition`. `OPENAI_RESPONSES`
+ * is OpenAI's own dialect.
+ */
 export function responses(dialect: ResponsesDialect): Protocol {
   return {
     buildRequest: (messages, options, endpoint, stream) =>
