@@ -16,6 +16,7 @@ const config: ViteUserConfig = defineConfig({
       { find: /^cloudllm\/store\/file$/, replacement: path("./src/store/file.ts") },
       { find: /^cloudllm\/store\/postgres$/, replacement: path("./src/store/postgres.ts") },
       { find: /^cloudllm\/store\/redis$/, replacement: path("./src/store/redis.ts") },
+      { find: /^cloudllm\/store\/sqlite$/, replacement: path("./src/store/sqlite.ts") },
       { find: /^cloudllm\/testing$/, replacement: path("./src/testing/index.ts") },
     ],
   },

@@ -32,7 +32,7 @@ export const POSTGRES_MIGRATION: string = `DO $cloudllm$
 BEGIN
   PERFORM pg_advisory_xact_lock(${LOCK});
   IF to_regclass('cloudllm_migrations') IS NULL THEN
-    CREATE TABLE cloudllm_migrations (version int PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now());
+    CREATE TABLE cloudllm_migrations (name text, version int, PRIMARY KEY (name, version));
   END IF;${VERSIONS.map(step).join("")}
 END
 $cloudllm$`;
@@ -40,7 +40,7 @@ $cloudllm$`;
 function step(statements: string, index: number): string {
   const version = index + 1;
   return `
-  IF NOT EXISTS (SELECT FROM cloudllm_migrations WHERE version = ${version}) THEN${statements}
-    INSERT INTO cloudllm_migrations (version) VALUES (${version});
+  IF NOT EXISTS (SELECT FROM cloudllm_migrations WHERE name = 'sessions' AND version = ${version}) THEN${statements}
+    INSERT INTO cloudllm_migrations (name, version) VALUES ('sessions', ${version});
   END IF;`;
 }

@@ -35,7 +35,7 @@ export interface StoreCase {
  * const inMemory = "it lives in one process";
  * const cases = storeSuite({
  *   open: () => ({ store: new MemoryStore() }),
- *   cannot: { other: inMemory, cut: inMemory, expiry: inMemory },
+ *   cannot: { other: inMemory, cut: inMemory, lostAnswers: inMemory, expiry: inMemory },
  * });
  * for (const { name, skip, run } of cases) test(name, { skip: skip ?? false }, run);
  * ```
@@ -73,6 +73,7 @@ function benchOf(opened: OpenedStore, { leaseMs = DEFAULT_LEASE_MS }: StoreSubje
     secrets: opened.secrets ?? [],
     leaseMs,
     cut: () => (opened.cut ? opened.cut() : missing("cut")),
+    loseAnswers: () => (opened.loseAnswers ? opened.loseAnswers() : missing("lostAnswers")),
     reconnect: () => (opened.reconnect ? opened.reconnect() : missing("cut")),
   };
 }

@@ -22,6 +22,7 @@ export const postgresDrivers: readonly Driver[];
 /** A database of SQLite, as far as tests use it. */
 export interface SqliteDatabase {
   exec(sql: string): unknown;
+  prepare(sql: string): Record<"run" | "get" | "all", (...values: (string | number | null)[]) => unknown>;
   close(): unknown;
 }
 

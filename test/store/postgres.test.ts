@@ -28,13 +28,13 @@ describe.skipIf(missing !== undefined)(title, () => {
     const cases = storeSuite({
       async open() {
         const [mine, others] = [await connected(driver), await connected(driver)];
-        const { client, cut, reconnect } = cutClient(mine.client);
+        const { client, ...disturb } = cutClient(mine.client);
         const store = new PostgresStore(client, { leaseMs: LEASE_MS });
         const other = new PostgresStore(others.client, { leaseMs: LEASE_MS });
         await store.migrate();
         await run(mine.client, "TRUNCATE cloudllm_sessions CASCADE");
         const dispose = async () => void (await Promise.all([mine.close(), others.close()]));
-        return { store, other, cut, reconnect, secrets: SECRETS, dispose };
+        return { store, other, ...disturb, secrets: SECRETS, dispose };
       },
       leaseMs: LEASE_MS,
     });
@@ -62,7 +62,7 @@ describe.skipIf(missing !== undefined)(title, () => {
       const others = await Promise.all(Array.from({ length: 10 }, () => driver.connect(url)));
       await Promise.all(others.map((each) => new PostgresStore(each.client as PostgresLike).migrate()));
       await new PostgresStore(client).migrate();
-      expect(await run(client, "SELECT version FROM cloudllm_migrations")).toEqual([{ version: 1 }]);
+      expect(await run(client, "SELECT * FROM cloudllm_migrations")).toEqual([{ name: "sessions", version: 1 }]);
       await Promise.all(others.map(({ close }) => close()));
     });
   });

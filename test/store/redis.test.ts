@@ -38,11 +38,11 @@ describe.skipIf(missing !== undefined)(title, () => {
       async open() {
         const [mine, others] = [await connected(driver), await connected(driver)];
         await mine.run("FLUSHALL");
-        const { client, cut, reconnect } = cutClient(mine.client);
+        const { client, ...disturb } = cutClient(mine.client);
         const store = new RedisStore(client, { leaseMs: LEASE_MS });
         const other = new RedisStore(others.client, { leaseMs: LEASE_MS });
         const dispose = async () => void (await Promise.all([mine.close(), others.close()]));
-        return { store, other, cut, reconnect, secrets: SECRETS, dispose };
+        return { store, other, ...disturb, secrets: SECRETS, dispose };
       },
       leaseMs: LEASE_MS,
     });

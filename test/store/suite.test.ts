@@ -14,7 +14,7 @@ const ON_A_DISK = "its folder cannot be unplugged here; test/store has tests wit
 const SUBJECTS: Readonly<Record<string, StoreSubject>> = {
   "the memory store": {
     open: () => ({ store: new MemoryStore() }),
-    cannot: { other: IN_MEMORY, cut: IN_MEMORY, expiry: IN_MEMORY },
+    cannot: { other: IN_MEMORY, cut: IN_MEMORY, lostAnswers: IN_MEMORY, expiry: IN_MEMORY },
   },
   "the file store": {
     open() {
@@ -26,7 +26,7 @@ const SUBJECTS: Readonly<Record<string, StoreSubject>> = {
       };
     },
     leaseMs: 300,
-    cannot: { cut: ON_A_DISK, expiry: ON_A_DISK },
+    cannot: { cut: ON_A_DISK, lostAnswers: ON_A_DISK, expiry: ON_A_DISK },
   },
 };
 

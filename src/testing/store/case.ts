@@ -6,7 +6,7 @@ import type { SessionRecord } from "../../session/record.ts";
 import type { SessionStore } from "../../session/store.ts";
 
 /** An ability that some cases need and some stores lack. */
-export type StoreAbility = "other" | "cut" | "expiry" | "replace" | "delete";
+export type StoreAbility = "other" | "cut" | "lostAnswers" | "expiry" | "replace" | "delete";
 
 /** A new, empty place for sessions, and stores on it. */
 export interface OpenedStore {
@@ -18,7 +18,9 @@ export interface OpenedStore {
    * connection may contain `secrets`.
    */
   cut?(): void;
-  /** Lets `store` reach its place again. */
+  /** Takes the answers away: until `reconnect`, the calls of `store` are carried out at its place, and then reject. */
+  loseAnswers?(): void;
+  /** Ends the disturbance. */
   reconnect?(): void;
   /** Texts that no message of an error may contain: hosts, paths, passwords. */
   readonly secrets?: readonly string[];
@@ -51,6 +53,7 @@ export interface StoreBench {
   readonly secrets: readonly string[];
   readonly leaseMs: number;
   cut(): void;
+  loseAnswers(): void;
   reconnect(): void;
 }
 

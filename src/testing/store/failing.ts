@@ -23,14 +23,21 @@ function mustBeDiscreet(error: SendError, { secrets }: StoreBench, what: string)
   for (const secret of secrets) assert.ok(!said.includes(secret), `the error of ${what} says ${secret}: ${said}`);
 }
 
-export const failingCases: readonly StoreCaseDefinition[] = [
+/** The ways in which an append fails: before its place has it, and after. */
+const DISTURBANCES = [
+  { ability: "cut", title: "the place cannot be reached", disturb: ({ cut }: StoreBench) => cut() },
+  { ability: "lostAnswers", title: "the answer is lost", disturb: ({ loseAnswers }: StoreBench) => loseAnswers() },
+] as const;
+
+const disturbedCases: readonly StoreCaseDefinition[] = DISTURBANCES.flatMap(({ ability, title, disturb }) => [
   {
-    name: "an append that was rejected and is made again is kept once",
-    needs: ["cut"],
-    async run({ store, cut, reconnect }) {
+    name: `an append that was rejected and is made again is kept once: ${title}`,
+    needs: [ability],
+    async run(bench) {
+      const { store, reconnect } = bench;
       await store.claim("a");
       await store.append("a", [numbered(1)]);
-      cut();
+      disturb(bench);
       await failure(store.append("a", [numbered(2)]), "an append");
       await failure(store.append("a", numberedTo(3, 2)), "an append");
       reconnect();
@@ -40,11 +47,29 @@ export const failingCases: readonly StoreCaseDefinition[] = [
     },
   },
   {
-    name: "records of a rejected append that is not made again are not kept beside those of the next",
-    needs: ["cut"],
-    async run({ store, cut, reconnect }) {
+    name: `the first append of a session that was rejected and is made again is kept once: ${title}`,
+    needs: [ability],
+    async run(bench) {
+      const { store, reconnect } = bench;
       await store.claim("a");
-      cut();
+      disturb(bench);
+      await failure(store.append("a", numberedTo(2)), "an append");
+      reconnect();
+      await store.append("a", numberedTo(2));
+      await store.release("a");
+      await store.claim("a");
+      await store.append("a", [numbered(3)]);
+      await mustKeep(store, "a", numberedTo(3));
+      assert.equal((await store.list()).sessions.length, 1);
+    },
+  },
+  {
+    name: `records of a rejected append that is not made again are not kept next to those of the next: ${title}`,
+    needs: [ability],
+    async run(bench) {
+      const { store, reconnect } = bench;
+      await store.claim("a");
+      disturb(bench);
       await failure(store.append("a", [numbered(99)]), "an append");
       reconnect();
       await store.append("a", [numbered(1)]);
@@ -52,20 +77,41 @@ export const failingCases: readonly StoreCaseDefinition[] = [
     },
   },
   {
-    name: "after a rejected replacement the old records or the new ones are there, and appends go behind them",
-    needs: ["cut", "replace"],
-    async run({ store, cut, reconnect }) {
+    name: `after a rejected replacement the old records or the new ones are there, and appends follow them: ${title}`,
+    needs: [ability, "replace"],
+    async run(bench) {
+      const { store, reconnect } = bench;
       await store.claim("a");
       await store.append("a", numberedTo(3));
-      cut();
+      disturb(bench);
       await failure(store.replace("a", [numbered(10)]), "a replacement");
+      await failure(store.append("a", [numbered(99)]), "an append");
       reconnect();
       await store.append("a", [numbered(4)]);
       const [first] = await store.load("a");
       const isNew = first?.type === "text" && first.text === "record 10";
       await mustKeep(store, "a", isNew ? [numbered(10), numbered(4)] : numberedTo(4));
+      await store.replace("a", [numbered(20)]);
+      await mustKeep(store, "a", [numbered(20)]);
     },
   },
+  {
+    name: `a claim that was rejected can be made again at once: ${title}`,
+    needs: [ability],
+    async run(bench) {
+      const { store, reconnect } = bench;
+      disturb(bench);
+      await failure(store.claim("a"), "a claim");
+      reconnect();
+      await store.claim("a");
+      await store.append("a", [numbered(1)]);
+      await mustKeep(store, "a", [numbered(1)]);
+    },
+  },
+]);
+
+export const failingCases: readonly StoreCaseDefinition[] = [
+  ...disturbedCases,
   {
     name: "no message of an error says where the place is, or how it is reached",
     needs: ["cut", "replace", "delete"],

@@ -1,0 +1,106 @@
+/** The store in SQLite, with each driver that runs here. */
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { SQLiteStore, type SqliteLike } from "cloudllm/store/sqlite";
+import { storeSuite } from "cloudllm/testing";
+import { describe, expect, test } from "vitest";
+import { sqliteDrivers, sqliteMissing } from "../interop/drivers.mjs";
+import { SECRETS } from "./cut-client.ts";
+
+const LEASE_MS = 400;
+const title = sqliteMissing === undefined ? "SQLiteStore" : `SQLiteStore [skipped: ${sqliteMissing}]`;
+
+/** A database whose file is away: every statement fails. */
+function cutDatabase(database: SqliteLike): { database: SqliteLike; cut(): void; reconnect(): void } {
+  let isCut = false;
+  const check = () => {
+    if (isCut) throw new Error(`disk I/O error on ${SECRETS[0]}/${SECRETS[2]}`);
+  };
+  const checked = {
+    exec(sql: string) {
+      check();
+      return database.exec(sql);
+    },
+    prepare(sql: string) {
+      check();
+      const statement = database.prepare(sql);
+      return new Proxy(statement, {
+        get(target, name) {
+          const value: unknown = Reflect.get(target, name, target);
+          if (typeof value !== "function") return value;
+          return (...args: unknown[]) => {
+            check();
+            return Reflect.apply(value, target, args);
+          };
+        },
+      });
+    },
+  };
+  return {
+    database: checked,
+    cut() {
+      isCut = true;
+    },
+    reconnect() {
+      isCut = false;
+    },
+  };
+}
+
+describe.skipIf(sqliteMissing !== undefined)(title, () => {
+  describe.each(sqliteDrivers.map((driver) => [driver.name, driver] as const))("with %s", (_name, driver) => {
+    const inFolder = async (use: (path: string) => Promise<void>): Promise<void> => {
+      const folder = mkdtempSync(join(tmpdir(), "cloudllm-sqlite-"));
+      try {
+        await use(join(folder, "chats.db"));
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    };
+
+    const cases = storeSuite({
+      async open() {
+        const folder = mkdtempSync(join(tmpdir(), "cloudllm-sqlite-"));
+        const path = join(folder, "chats.db");
+        const [mine, others] = [await driver.open(path), await driver.open(path)];
+        const { database, cut, reconnect } = cutDatabase(mine);
+        const dispose = () => {
+          for (const each of [mine, others]) each.close();
+          rmSync(folder, { recursive: true, force: true });
+        };
+        const store = new SQLiteStore(database, { leaseMs: LEASE_MS });
+        const other = new SQLiteStore(others, { leaseMs: LEASE_MS });
+        return { store, other, cut, reconnect, secrets: SECRETS, dispose };
+      },
+      leaseMs: LEASE_MS,
+      cannot: { lostAnswers: "its calls are synchronous" },
+    });
+    for (const { name, skip, run } of cases) test.skipIf(skip !== undefined)(name, run);
+
+    test("the printed SQL makes the schema, for those who run it themselves", async () => {
+      await inFolder(async (path) => {
+        const database = await driver.open(path);
+        database.exec(SQLiteStore.migrationSql());
+        const store = new SQLiteStore(database);
+        await store.migrate();
+        await store.append("a", [{ type: "text", text: "kept" }]);
+        expect(await store.load("a")).toEqual([{ type: "text", text: "kept" }]);
+        database.close();
+      });
+    });
+
+    test("ten connections that begin at once make one schema", async () => {
+      await inFolder(async (path) => {
+        const databases = await Promise.all(Array.from({ length: 10 }, () => driver.open(path)));
+        const stores = databases.map((database) => new SQLiteStore(database));
+        await Promise.all(
+          stores.map((store, index) => store.append(`session ${index}`, [{ type: "text", text: "kept" }])),
+        );
+        expect((await stores[0]?.list())?.sessions).toHaveLength(10);
+        for (const database of databases) database.close();
+      });
+    });
+  });
+});
