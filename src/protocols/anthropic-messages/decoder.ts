@@ -54,7 +54,8 @@ export class AnthropicDecoder implements Decoder {
   #media = 0;
   /** The index of the block that began last, which events without one belong to. */
   #latest = -1;
-  readonly #callIds = new Set<string>();
+  /** Most replies have none. */
+  #callIds: Set<string> | undefined;
   readonly #providerTools = new ProviderTools();
   #usage: AnthropicUsage = {};
   #textLength = 0;
@@ -172,6 +173,7 @@ export class AnthropicDecoder implements Decoder {
   }
 
   #callIdOf({ id }: WireBlock, callIndex: number): string {
+    this.#callIds ??= new Set();
     return uniqueCallId(textIn(id), this.#facts.id, callIndex, this.#callIds);
   }
 

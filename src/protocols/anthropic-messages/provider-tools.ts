@@ -15,8 +15,8 @@ interface ProviderCall {
 }
 
 export class ProviderTools {
-  /** In the order of the calls: two may have one id. */
-  readonly #calls = new WaitingCalls<ProviderCall>();
+  /** In the order of the calls: two may have one id. Most replies have none. */
+  #calls: WaitingCalls<ProviderCall> | undefined;
   /** The queries of the web searches so far. */
   readonly queries: string[] = [];
 
@@ -25,6 +25,7 @@ export class ProviderTools {
     const id = nameIn(block.begun.id);
     const name = nameIn(block.begun.name);
     const args = inputOf(block);
+    this.#calls ??= new WaitingCalls();
     this.#calls.add({ ...(id && { id }), name: name ?? "unnamed", arguments: args }, id);
     const query = typeof args === "object" && args !== null && "query" in args ? args.query : undefined;
     if (name === "web_search" && typeof query === "string") this.queries.push(query);
@@ -33,7 +34,7 @@ export class ProviderTools {
   /** Emits a call with its result. */
   end({ tool_use_id, type, content, is_error }: WireBlock, chunks: MessageChunk[]): void {
     const id = nameIn(tool_use_id);
-    const call = this.#calls.take(id);
+    const call = this.#calls?.take(id);
     const failed = is_error === true || (isJsonObject(content) && String(content.type).endsWith("_error"));
     const providerToolCall = {
       ...(call ?? { ...(id && { id }), name: (type ?? "").replace(/_tool_result$/, "") }),
@@ -45,7 +46,7 @@ export class ProviderTools {
 
   /** Ends the reply: emits the calls that have no result. */
   close(chunks: MessageChunk[]): void {
-    for (const providerToolCall of this.#calls)
+    for (const providerToolCall of this.#calls ?? [])
       chunks.push({ type: "providerToolCall", content: "", providerToolCall, isFinal: false });
   }
 }

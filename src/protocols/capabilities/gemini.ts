@@ -28,11 +28,19 @@ const UNKNOWN: GeminiCapabilities = {
   takesSystem: true,
 };
 
+/** The last model that was looked up: the calls of a client name the same model. */
+let last: { readonly model: string; readonly capabilities: GeminiCapabilities } | undefined;
+
 /**
  * Returns the capabilities of a model by its name. A name without a version is an alias of the newest model.
  * @see https://ai.google.dev/gemini-api/docs/thinking
  */
 export function geminiCapabilitiesOf(model: string): GeminiCapabilities {
+  if (last?.model !== model) last = { model, capabilities: capabilitiesIn(model) };
+  return last.capabilities;
+}
+
+function capabilitiesIn(model: string): GeminiCapabilities {
   if (!model.includes("gemini")) return { ...UNKNOWN, takesSystem: !/gemma-[123]/.test(model) };
   const [, major, minor] = /gemini-(\d+)(?:\.(\d+))?/.exec(model) ?? [];
   const version = major === undefined ? 3 : Number(`${major}.${minor ?? 0}`);

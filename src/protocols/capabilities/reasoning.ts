@@ -20,7 +20,14 @@ const UNKNOWN_REASONING: ReasoningCapabilities = { reasons: "unknown", efforts: 
 /** Models by their names: the first row whose pattern matches counts. */
 export type ReasoningTable = readonly (readonly [RegExp, ReasoningCapabilities])[];
 
+/** The last model that was looked up: a request asks three times, and a client's requests have the same model. */
+let last: { readonly table: ReasoningTable; readonly model: string; readonly found: ReasoningCapabilities } | undefined;
+
 /** Returns the capabilities of a model. */
 export function reasoningIn(table: ReasoningTable, model: string): ReasoningCapabilities {
-  return table.find(([name]) => name.test(model))?.[1] ?? UNKNOWN_REASONING;
+  if (last?.table !== table || last.model !== model) {
+    const found = table.find(([name]) => name.test(model))?.[1] ?? UNKNOWN_REASONING;
+    last = { table, model, found };
+  }
+  return last.found;
 }

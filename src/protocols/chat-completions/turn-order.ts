@@ -38,9 +38,17 @@ export const openrouterOrder: OrderRule = (model) =>
  * @see https://docs.perplexity.ai/api-reference/chat-completions-post
  */
 export const commonOrder: OrderRule = (model, address) => {
+  if (last?.model !== model || last.address !== address) last = { model, address, order: orderBy(model, address) };
+  return last.order;
+};
+
+/** The last model and address, and their order: a client's calls all have the same. */
+let last: { readonly model: string; readonly address: string; readonly order: TurnOrder } | undefined;
+
+function orderBy(model: string, address: string): TurnOrder {
   if (/\.perplexity\.ai\b/.test(address)) return ALTERNATING;
   return familyOrder(model) ?? { system: "first" };
-};
+}
 
 /**
  * Returns the order that the template of a family of models requires. The servers only report the template's errors.

@@ -64,6 +64,14 @@ interface Call {
   readonly arguments: unknown;
 }
 
+/** The calls of a reply that the caller answers. */
+class CallersCalls {
+  readonly all = new Set<Call>();
+  /** The same by the ids that the provider gave them. */
+  readonly byId = new Map<string, Call>();
+  readonly takenIds = new Set<string>();
+}
+
 /** Decodes one reply. */
 export class GeminiDecoder implements Decoder {
   readonly #facts: ReplyFacts;
@@ -72,19 +80,18 @@ export class GeminiDecoder implements Decoder {
   /** The text of the last part, while more of it may come. */
   #run: TextBuffer | undefined;
   readonly #text = new TextBuffer();
-  readonly #calls = new Set<Call>();
-  /** The same by the ids that the provider gave them. */
-  readonly #callsById = new Map<string, Call>();
+  /** Most replies have none. */
+  #calls: CallersCalls | undefined;
   /** The ids of the calls among the parts, in their order. */
   readonly #callIds: string[] = [];
-  readonly #takenIds = new Set<string>();
-  readonly #queries = new Set<string>();
-  #grounding: GroundingMetadata = {};
+  /** Of searches; most replies have none, and no sources. */
+  #queries: Set<string> | undefined;
+  #grounding: GroundingMetadata | undefined;
   readonly #media = new GeminiMedia();
   #open: OpenCall | undefined;
   #finishMessage = "";
-  /** Calls of provider tools that have no result yet. */
-  readonly #asked = new WaitingCalls<GeminiPart>();
+  /** Calls of provider tools that have no result yet. Most replies have none. */
+  #asked: WaitingCalls<GeminiPart> | undefined;
 
   constructor(facts: ReplyFacts) {
     this.#facts = facts;
@@ -124,19 +131,20 @@ export class GeminiDecoder implements Decoder {
     this.#media.close(chunks);
     if (this.#open && reason !== "stop") throw cutCallError(this.#open.name);
     this.#closeCall();
-    for (const { id, name, arguments: args } of this.#calls) {
+    for (const { id, name, arguments: args } of this.#calls?.all ?? []) {
       chunks.push({ type: "toolCall", content: "", toolCall: toolCallOf(id, name, args), isFinal: false });
     }
-    for (const citation of groundingCitations(this.#grounding, this.#text.toString())) {
-      chunks.push({ type: "citation", content: "", ...citation, isFinal: false });
+    if (this.#grounding) {
+      for (const citation of groundingCitations(this.#grounding, this.#text.toString()))
+        chunks.push({ type: "citation", content: "", ...citation, isFinal: false });
     }
-    for (const { executableCode, toolCall } of this.#asked) {
+    for (const { executableCode, toolCall } of this.#asked ?? []) {
       if (executableCode) this.#emit("code_execution", executableCode, undefined, chunks);
       else if (toolCall) this.#emit(toolName(toolCall), toolCall.args, undefined, chunks);
     }
     // Calls also end with STOP.
-    facts.finishReason = this.#calls.size > 0 && reason === "stop" ? "toolCalls" : reason;
-    if (this.#queries.size > 0) facts.search = { queries: [...this.#queries], count: this.#queries.size };
+    facts.finishReason = this.#calls?.all.size && reason === "stop" ? "toolCalls" : reason;
+    if (this.#queries) facts.search = { queries: [...this.#queries], count: this.#queries.size };
     this.#endRun();
     const data: GeminiReplay = { parts: this.#parts, callIds: this.#callIds };
     if (this.#parts.some(isMoreThanText)) {
@@ -156,7 +164,11 @@ export class GeminiDecoder implements Decoder {
       this.#facts.rawFinishReason = textIn(finishReason);
     if (typeof finishMessage === "string") this.#finishMessage = finishMessage;
     if (!groundingMetadata) return;
-    for (const query of listIn(groundingMetadata.webSearchQueries)) if (query) this.#queries.add(query);
+    for (const query of listIn(groundingMetadata.webSearchQueries)) {
+      if (!query) continue;
+      this.#queries ??= new Set();
+      this.#queries.add(query);
+    }
     // Empty on most events, and complete on the last.
     if (groundingMetadata.groundingChunks?.length) this.#grounding = groundingMetadata;
   }
@@ -215,7 +227,8 @@ export class GeminiDecoder implements Decoder {
       this.#closeCall();
       const index = this.#callIds.length;
       const own = textIn(call.id);
-      const id = uniqueCallId(own, this.#facts.id, index, this.#takenIds);
+      this.#calls ??= new CallersCalls();
+      const id = uniqueCallId(own, this.#facts.id, index, this.#calls.takenIds);
       this.#callIds.push(id);
       // Emitted before it is parsed, so that unusable arguments are visible.
       chunks.push(deltaOf({ index, id, name }, call.willContinue ? "" : exactJson(call.args ?? {})));
@@ -245,15 +258,17 @@ export class GeminiDecoder implements Decoder {
     const functionCall = { ...(ownId && { id: ownId }), name, args };
     this.#addPart({ ...part, functionCall });
     const call = { id, ownId, name, arguments: args };
-    this.#calls.add(call);
-    if (ownId !== undefined) this.#callsById.set(ownId, call);
+    this.#calls?.all.add(call);
+    if (ownId !== undefined) this.#calls?.byId.set(ownId, call);
   }
 
   /** Reads tools that ran at the provider: code, its own searches, its own MCP servers. */
   #readProviderTool(part: GeminiPart, chunks: MessageChunk[]): void {
     const { executableCode, codeExecutionResult, toolCall, toolResponse, functionResponse } = part;
-    if (executableCode || toolCall)
+    if (executableCode || toolCall) {
+      this.#asked ??= new WaitingCalls();
       this.#asked.add(part, idIn(executableCode ?? toolCall, executableCode ? "code" : "tool"));
+    }
     if (codeExecutionResult) {
       const code = this.#askedBy(idIn(codeExecutionResult, "code"))?.executableCode;
       this.#emit("code_execution", code, codeExecutionResult, chunks, isFailed(codeExecutionResult));
@@ -270,20 +285,22 @@ export class GeminiDecoder implements Decoder {
 
   /** Returns the caller's call that the provider has answered itself: by its id, or else the first of the name. */
   #answeredCall(id: unknown, name: unknown): Call | undefined {
-    const known = typeof id === "string" ? this.#callsById.get(id) : undefined;
-    let call = known && this.#calls.has(known) ? known : undefined;
-    for (const other of call ? [] : this.#calls) {
+    const calls = this.#calls;
+    if (!calls) return undefined;
+    const known = typeof id === "string" ? calls.byId.get(id) : undefined;
+    let call = known && calls.all.has(known) ? known : undefined;
+    for (const other of call ? [] : calls.all) {
       if (id && other.ownId ? other.ownId !== id : other.name !== name) continue;
       call = other;
       break;
     }
-    if (call) this.#calls.delete(call);
+    if (call) calls.all.delete(call);
     return call;
   }
 
   /** Returns the call that a result belongs to: the call of its id, or else the first without a result. */
   #askedBy(id: string | undefined): GeminiPart | undefined {
-    return this.#asked.take(id) ?? this.#asked.takeFirst();
+    return this.#asked?.take(id) ?? this.#asked?.takeFirst();
   }
 
   #emit(name: string, args: unknown, result: unknown, chunks: MessageChunk[], failed = false, id?: string): void {
