@@ -8,6 +8,7 @@ import {
   GeminiClient,
   type Message,
   OpenAIClient,
+  type SendOptions,
 } from "cloudllm";
 import { contractSuite, startProviderServer } from "cloudllm/testing";
 import { describe, expect, test } from "vitest";
@@ -95,6 +96,27 @@ const BODIES: readonly (readonly [string, string, object, RegExp?])[] = [
   ["a question", CHAT, { messages: [HI] }],
   ["a call with its answer", CHAT, { messages: [HI, chatTurn, { role: "tool", tool_call_id: "c", content: "r" }] }],
   ["no messages", CHAT, { messages: [] }, /empty array/],
+  ...["gemma-3-27b", "sonar-pro"].flatMap((name): (readonly [string, string, object, RegExp?])[] => {
+    const two = { ...chatTurn, tool_calls: [chatCall, { ...chatCall, id: "d" }] };
+    const results = ["c", "d"].map((id) => ({ role: "tool", tool_call_id: id, content: "r" }));
+    const done = { role: "assistant", content: "ok" };
+    return [
+      [`the results of two calls at ${name}`, CHAT, { model: name, messages: [HI, two, ...results, done, HI] }],
+      [`two questions at ${name}`, CHAT, { model: name, messages: [HI, HI] }, /alternate/],
+      [`a question behind results at ${name}`, CHAT, { model: name, messages: [HI, two, ...results, HI] }, /alternate/],
+    ];
+  }),
+  [
+    "a reply without thinking at DeepSeek V4",
+    CHAT,
+    { model: "deepseek-v4-pro", messages: [HI, { role: "assistant", content: "ok" }, HI] },
+    /reasoning_content/,
+  ],
+  [
+    "a reply without thinking at DeepSeek V4 behind a router",
+    CHAT,
+    { model: "deepseek/deepseek-v4-pro", messages: [HI, { role: "assistant", content: "ok" }, HI] },
+  ],
   ["a call without its answer", CHAT, { messages: [HI, chatTurn, HI] }, /must be followed by tool messages.*: c$/],
   ["a call at the end", CHAT, { messages: [HI, chatTurn] }, /must be followed by tool messages/],
   [
@@ -528,3 +550,33 @@ function bent(client: ClientWrapper, change: Forgetful["change"]): ClientWrapper
     sendMessageStream: (messages, options) => client.sendMessageStream(messages.flatMap(change), options),
   };
 }
+
+describe("what a server has written, and a later request leaves out", () => {
+  const look = { name: "look", run: () => "a bird" };
+  const thought = { steps: [{ reasoning: "Hm." }, { toolCall: { id: "c1", name: "look", arguments: {} } }] };
+  const openRound = async (client: ClientWrapper, options: SendOptions): Promise<readonly Message[]> => {
+    const question = { role: "user", content: "?" } as const;
+    const reply = await client.sendMessage([question], { tools: [look], ...options });
+    expect(reply.toolCalls).toHaveLength(1);
+    return [question, reply, { role: "tool", toolCallId: "c1", content: "a bird" }];
+  };
+
+  test("a model that is changed within a round of tools cannot read the thinking of the other, and is answered", async () => {
+    await using server = await startProviderServer([thought, { text: "ok" }, thought], { strict: true });
+    const at = (model: string) => new OpenAIClient({ apiKey: "k", baseUrl: server.baseUrl, model, retries: 0 });
+    const messages = await openRound(at("gpt-5.6-luna"), {});
+    expect((await at("gpt-6-luna").sendMessage(messages, { tools: [look] })).content).toBe("ok");
+    const again = await openRound(at("gpt-6-luna"), {});
+    const bare = again.map(({ replay: _replay, ...message }: Message & { replay?: unknown }) => message as Message);
+    await expect(at("gpt-6-luna").sendMessage(bare, { tools: [look] })).rejects.toThrow(/required 'reasoning' item/);
+  });
+
+  test("a model with a budget that does not think now may be answered without the thinking it had", async () => {
+    await using server = await startProviderServer([thought, { text: "ok" }], { strict: true });
+    const { origin: baseUrl } = server;
+    const client = new ClaudeClient({ apiKey: "k", baseUrl, model: "claude-sonnet-4-5", retries: 0 });
+    const messages = await openRound(client, { reasoning: { maxTokens: 2_000 } });
+    const bare = messages.map(({ replay: _replay, ...message }: Message & { replay?: unknown }) => message as Message);
+    expect((await client.sendMessage(bare, { tools: [look] })).content).toBe("ok");
+  });
+});

@@ -34,14 +34,15 @@ export function anthropicFault(body: unknown, signatures: Signatures, recorded: 
   if (turns.length === 0) return "messages: at least one message is required";
   if (turns[0]?.role !== "user") return 'messages: first message must use the "user" role';
   // Thinking before the last question may be left out; adaptive thinking may be absent everywhere.
-  const mustThink = capabilities.thinking === "budget" || objectOr(request.thinking).type === "enabled";
+  const thinks = objectOr(request.thinking).type === "enabled";
+  const mustThink = capabilities.thinking === "budget" || thinks;
   const asked = turns.findLastIndex(
     ({ role, blocks }) => role === "user" && blocks.some(({ type }) => type !== "tool_result"),
   );
   for (const [at, turn] of turns.entries()) {
     const fault =
       turnFault(turn, turns[at - 1], turns[at + 1]) ??
-      (mustThink && at > asked ? thinkingFault(turn, signatures) : undefined);
+      (mustThink && at > asked ? thinkingFault(turn, signatures, thinks) : undefined);
     if (fault !== undefined) return `messages.${at}: ${fault}`;
   }
   const ids = turns.flatMap((turn) => idsOf(turn, "tool_use", "id"));
@@ -158,10 +159,17 @@ function isBlankText({ type, text }: JsonObject): boolean {
   return type === "text" && typeof text === "string" && text.trim() === "";
 }
 
-function thinkingFault({ blocks }: Turn, signatures: Signatures): string | undefined {
+/** Returns the mark of a call that was written with thinking on. */
+export function thinkerMark(id: string): string {
+  return `thinker of ${id}`;
+}
+
+/** A model whose thinking was on when it wrote the call, and is off now, does without. */
+function thinkingFault({ blocks }: Turn, signatures: Signatures, thinks: boolean): string | undefined {
   for (const [at, { type, id }] of blocks.entries()) {
     const expected = type === "tool_use" ? signatures.get(String(id)) : undefined;
-    if (expected !== undefined && !blocks.slice(0, at).some(({ signature }) => signature === expected))
+    if (expected === undefined || (!thinks && signatures.has(thinkerMark(String(id))))) continue;
+    if (!blocks.slice(0, at).some(({ signature }) => signature === expected))
       return "Expected `thinking` or `redacted_thinking`, but found `tool_use`";
   }
   return undefined;

@@ -8,7 +8,7 @@ import { claudeCapabilitiesOf } from "../../protocols/capabilities/claude.ts";
 import type { ScriptEnding, ScriptedError, ScriptedUsage } from "../script.ts";
 import type { FinishEvent } from "../script-events.ts";
 import { recordedBlocks } from "./anthropic-recording.ts";
-import { anthropicFault, pauseMark } from "./anthropic-rules.ts";
+import { anthropicFault, pauseMark, thinkerMark } from "./anthropic-rules.ts";
 import { noteRecorded, signatureOf } from "./anthropic-signatures.ts";
 import { objectOr, type Signatures } from "./rules.ts";
 import { textSignatureOf } from "./signatures.ts";
@@ -82,6 +82,8 @@ class MessagesReply implements WireReply {
   readonly #signatures: Signatures;
   /** The facts that signatures are tied to; absent at models that tie them to nothing. */
   readonly #bound: JsonObject | undefined;
+  /** Whether the request has switched thinking on. */
+  readonly #thinks: boolean;
   readonly #blocks: Block[] = [];
   #open: Block | undefined;
 
@@ -92,6 +94,7 @@ class MessagesReply implements WireReply {
     this.#message = { model, id: `msg_${index + 1}`, type: "message", role: "assistant" };
     this.#usage = usageIn(ending);
     this.#signatures = signatures;
+    this.#thinks = objectOr(objectOr(body).thinking).type === "enabled";
     this.#bound = claudeCapabilitiesOf(model).bindsThinking ? objectOr(body) : undefined;
   }
 
@@ -137,6 +140,7 @@ class MessagesReply implements WireReply {
         const begun = opens ? this.#enter({ type: "tool_use", id, name, input: {} }) : "";
         const thought = this.#blocks.findLast((block) => block.type === "thinking");
         if (thought) this.#signatures.set(id, thought.signature);
+        if (thought && this.#thinks) this.#signatures.set(thinkerMark(id), "");
         return begun + this.#delta({ type: "input_json_delta", partial_json: argumentsDelta });
       }
       case "toolCallEnd":

@@ -7,7 +7,8 @@ import { listOf } from "./rules.ts";
 export function chatFamilyFault(model: string, messages: readonly JsonObject[]): string | undefined {
   if (/^(gpt-|o\d)/.test(model)) return unknownFieldFault(messages);
   if (/kimi/i.test(model)) return kimiFault(messages);
-  if (/deepseek-v4/i.test(model)) return deepseekFault(messages);
+  // Routers put the vendor's name before the model's, and translate the thinking.
+  if (/^deepseek-v4/i.test(model)) return deepseekFault(messages);
   if (/mistral|magistral|devstral/i.test(model)) return mistralFault(messages);
   return /^sonar|gemma/.test(model) ? alternationFault(messages) : undefined;
 }
@@ -62,8 +63,12 @@ function mistralFault(messages: readonly JsonObject[]): string | undefined {
   return undefined;
 }
 
+/** The results of one turn's calls count as one message. */
 function alternationFault(messages: readonly JsonObject[]): string | undefined {
-  const spoken = messages.filter(({ role }, at) => role !== "system" || at > 0);
+  const spoken = messages.filter(({ role }, at) => {
+    if (role === "system") return at > 0;
+    return role !== "tool" || messages[at - 1]?.role !== "tool";
+  });
   const isInTurn = spoken.every(({ role }, at) => (role === "assistant") === (at % 2 === 1));
   return isInTurn
     ? undefined

@@ -34,7 +34,7 @@ export function responsesFault(body: unknown, signatures: Signatures, written: W
       itemFault(item, at, items, written) ??
       // xAI describes its searches as calls.
       (/grok/.test(String(model)) ? undefined : fieldFault(item, item.type ?? "message", at)) ??
-      (at > asked ? thinkingFault(item, items.slice(0, at), signatures) : undefined);
+      (at > asked ? thinkingFault(item, items.slice(0, at), signatures, model) : undefined);
     if (fault !== undefined) return fault;
   }
   return undefined;
@@ -94,11 +94,19 @@ function thinkingFault(
   { type, id, call_id }: JsonObject,
   before: readonly JsonObject[],
   signatures: Signatures,
+  model: unknown,
 ): string | undefined {
+  // Another model cannot read the thinking, and does without it.
+  if (signatures.get(writerMark(String(call_id))) !== model) return undefined;
   const expected = type === "function_call" ? signatures.get(String(call_id)) : undefined;
   if (expected === undefined || before.some(({ encrypted_content }) => encrypted_content === expected))
     return undefined;
   return `Item '${id ?? call_id}' of type 'function_call' was provided without its required 'reasoning' item.`;
+}
+
+/** Returns the mark under which the model is kept that has written a call. */
+export function writerMark(callId: string): string {
+  return `writer of ${callId}`;
 }
 
 function messageFault(role: unknown, content: unknown, at: number): string | undefined {

@@ -8,7 +8,7 @@ import type { JsonObject } from "../../platform/json-object.ts";
 import type { ScriptedError, ScriptedUsage } from "../script.ts";
 import type { FinishEvent } from "../script-events.ts";
 import { openaiError } from "./openai-error.ts";
-import { responsesFault } from "./responses-rules.ts";
+import { responsesFault, writerMark } from "./responses-rules.ts";
 import { listOf, objectOr, objectsIn, type Recorded, type Signatures } from "./rules.ts";
 import type { MediaEvent } from "./scripted-media.ts";
 import { textSignatureOf } from "./signatures.ts";
@@ -141,7 +141,10 @@ class ResponsesReply implements WireReply {
         const { id: callId, name, argumentsDelta, opens } = piece;
         const item: Item = { type: "function_call", id: this.#id("fc"), callId, name, text: "" };
         const begun = opens ? this.#enter(item) : "";
-        if (this.#signature !== undefined) this.#signatures.set(callId, this.#signature);
+        if (this.#signature !== undefined) {
+          this.#signatures.set(callId, this.#signature);
+          this.#signatures.set(writerMark(callId), String(this.#common.model));
+        }
         if (this.#open?.type === "function_call") this.#open.text += argumentsDelta;
         return (
           begun + this.#event("response.function_call_arguments.delta", { ...this.#place(), delta: argumentsDelta })
