@@ -6,7 +6,7 @@ import { add, type Issue, issue } from "./issues.ts";
 import { canonical, isEqual, isMultiple } from "./values.ts";
 import { counted, kindOf, listed, shown, typesText } from "./wording.ts";
 
-export function holdValues(schema: JsonSchema, value: unknown, found: Issue[]): void {
+export function validateValues(schema: JsonSchema, value: unknown, found: Issue[]): void {
   const { enum: values } = schema;
   if (Array.isArray(values) && !isAmong(values, value)) found.push(issue(`must be one of ${listed(values)}`));
   if (Object.hasOwn(schema, "const") && !isEqual(schema.const, value))
@@ -19,7 +19,7 @@ function isAmong(values: readonly unknown[], value: unknown): boolean {
   return values.some((one) => typeof one === "object" && one !== null && canonical(one) === text);
 }
 
-export function holdCounts(
+export function validateCounts(
   { required, minProperties, maxProperties }: JsonSchema,
   ownRequired: readonly string[],
   count: number,
@@ -35,7 +35,7 @@ export function holdCounts(
     found.push(issue(`must have at most ${counted(maxProperties, "property")}`));
 }
 
-export function holdNumber(schema: JsonSchema, value: number | bigint, found: Issue[]): void {
+export function validateNumber(schema: JsonSchema, value: number | bigint, found: Issue[]): void {
   const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf } = schema;
   if (typeof minimum === "number") {
     if (exclusiveMinimum === true && value <= minimum) found.push(issue(`must be more than ${minimum}`));

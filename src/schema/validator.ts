@@ -12,10 +12,12 @@
 
 import type { JsonSchema, SchemaIssue } from "../contract/schema.ts";
 import { isJsonObject } from "../platform/json-object.ts";
-import { holdCounts, holdNumber, holdValues, typeFault } from "./constraints.ts";
+import { typeFault, validateCounts, validateNumber, validateValues } from "./constraints.ts";
+import { type Evaluated, type Known, Scope } from "./evaluation-scope.ts";
 import { add, type Issue, type Issues, issue, located } from "./issues.ts";
 import { Pattern } from "./pattern.ts";
-import { type Resource, SchemaDocument } from "./schema-document.ts";
+import { SchemaDocument } from "./schema-document.ts";
+import { DEPENDENT, type Outline, outlineOf } from "./schema-outline.ts";
 import { namedSchemas } from "./subschemas.ts";
 import { equalPair, lengthOf } from "./values.ts";
 import { counted, kindOf, shown } from "./wording.ts";
@@ -39,51 +41,7 @@ export function jsonSchemaIssues(schema: JsonSchema, value: unknown): readonly S
 
 const NONE: Issues = [];
 
-/** The names and indices that schemas have evaluated, for `unevaluatedProperties` and `unevaluatedItems`. */
-type Evaluated = Set<string | number>;
-
-interface Known {
-  readonly issues: Issues;
-  readonly evaluated: Evaluated | undefined;
-}
-
-/** The resources that evaluation has entered, outermost first. They decide the target of a `$dynamicRef`. */
-class Scope {
-  readonly resources: readonly Resource[];
-  /** Results by schema and value. Without them, nested alternatives would take time that doubles with each level. */
-  readonly known = new Map<JsonSchema, Map<unknown, Known>>();
-  readonly #inner = new Map<Resource, Scope>();
-
-  constructor(resources: readonly Resource[]) {
-    this.resources = resources;
-  }
-
-  entering(resource: Resource): Scope {
-    if (this.resources.includes(resource)) return this;
-    const inner = this.#inner.get(resource) ?? new Scope([...this.resources, resource]);
-    this.#inner.set(resource, inner);
-    return inner;
-  }
-}
-
 const TYPE_ISSUE = /^must be ((?:a |an |null).*), not /;
-
-/** Keywords that apply other schemas to the same value. */
-const IN_PLACE = ["$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "not", "if"];
-
-const DEPENDENT = ["dependentRequired", "dependentSchemas", "dependencies"];
-
-/** The facts that are looked up once for each schema, not for each value. */
-interface Outline {
-  /** True when its `$ref` is its only keyword that counts. */
-  readonly isReference: boolean;
-  readonly isInPlace: boolean;
-  readonly isDependent: boolean;
-  readonly properties: Readonly<Record<string, unknown>>;
-  /** Properties whose own schema says that they are required. */
-  readonly ownRequired: readonly string[];
-  readonly patterns: readonly (readonly [pattern: string, part: unknown])[];
-}
 
 /** Validates one value by one schema, with a cache. */
 class Validation {
@@ -108,7 +66,7 @@ class Validation {
     if (!result) {
       const own: Evaluated | undefined =
         this.#document.hasUnevaluated && typeof value === "object" ? new Set() : undefined;
-      result = { issues: this.#hold(schema, value, scope, own), evaluated: own };
+      result = { issues: this.#validate(schema, value, scope, own), evaluated: own };
       known?.set(value, result);
     }
     if (evaluated && result.evaluated && result.issues.length === 0)
@@ -120,7 +78,7 @@ class Validation {
     return this.issuesOf(schema, value, scope, evaluated).length === 0;
   }
 
-  #hold(schema: JsonSchema, value: unknown, scope: Scope, evaluated: Evaluated | undefined): Issues {
+  #validate(schema: JsonSchema, value: unknown, scope: Scope, evaluated: Evaluated | undefined): Issues {
     const found: Issue[] = [];
     const outline = this.#outlineOf(schema);
     if (outline.isReference) {
@@ -131,21 +89,21 @@ class Validation {
     if (typeIssue)
       found.push(issue(typeIssue)); // the rest would repeat it
     else {
-      holdValues(schema, value, found);
-      if (typeof value === "string") this.#holdText(schema, value, found);
-      else if (typeof value === "number" || typeof value === "bigint") holdNumber(schema, value, found);
-      else if (Array.isArray(value)) this.#holdArray(schema, value, scope, found, evaluated);
-      else if (isJsonObject(value)) this.#holdObject(schema, outline, value, scope, found, evaluated);
+      validateValues(schema, value, found);
+      if (typeof value === "string") this.#validateText(schema, value, found);
+      else if (typeof value === "number" || typeof value === "bigint") validateNumber(schema, value, found);
+      else if (Array.isArray(value)) this.#validateArray(schema, value, scope, found, evaluated);
+      else if (isJsonObject(value)) this.#validateObject(schema, outline, value, scope, found, evaluated);
     }
     const before = found.length;
-    if (outline.isInPlace) this.#holdInPlace(schema, value, scope, found, evaluated);
-    if (outline.isDependent) this.#holdDependencies(schema, value, scope, found, evaluated);
+    if (outline.isInPlace) this.#validateInPlace(schema, value, scope, found, evaluated);
+    if (outline.isDependent) this.#validateDependencies(schema, value, scope, found, evaluated);
     // Where an adjacent schema does not match, its unevaluated parts are not worth a second issue.
-    if (evaluated && found.length === before) this.#holdUnevaluated(schema, value, scope, found, evaluated);
+    if (evaluated && found.length === before) this.#validateUnevaluated(schema, value, scope, found, evaluated);
     return found.length === 0 ? NONE : found;
   }
 
-  #holdText({ minLength, maxLength, pattern }: JsonSchema, text: string, found: Issue[]): void {
+  #validateText({ minLength, maxLength, pattern }: JsonSchema, text: string, found: Issue[]): void {
     if (minLength !== undefined || maxLength !== undefined) {
       const length = lengthOf(text);
       if (length < Number(minLength ?? 0)) found.push(issue(`must have at least ${counted(minLength, "character")}`));
@@ -158,7 +116,7 @@ class Validation {
     else if (!isMatch) found.push(issue(`must match the pattern ${pattern}`));
   }
 
-  #holdArray(
+  #validateArray(
     schema: JsonSchema,
     elements: readonly unknown[],
     scope: Scope,
@@ -185,10 +143,10 @@ class Validation {
         add(found, [issue(`must not be there: there are ${first.length} at most`, { key: index, inner: undefined })]);
       else add(found, this.issuesOf(part, element, scope, undefined), index);
     }
-    this.#holdContained(schema, elements, scope, found, evaluated);
+    this.#validateContained(schema, elements, scope, found, evaluated);
   }
 
-  #holdContained(
+  #validateContained(
     schema: JsonSchema,
     elements: readonly unknown[],
     scope: Scope,
@@ -211,7 +169,7 @@ class Validation {
       found.push(issue(`must contain at most ${maxContains} that \`contains\` describes`));
   }
 
-  #holdObject(
+  #validateObject(
     schema: JsonSchema,
     { properties, patterns, ownRequired }: Outline,
     object: Readonly<Record<string, unknown>>,
@@ -221,7 +179,7 @@ class Validation {
   ): void {
     const { propertyNames, additionalProperties } = schema;
     const keys = Object.keys(object);
-    holdCounts(schema, ownRequired, keys.length, object, found);
+    validateCounts(schema, ownRequired, keys.length, object, found);
     for (const key of keys) {
       const value = object[key];
       if (propertyNames !== undefined) {
@@ -248,7 +206,7 @@ class Validation {
     }
   }
 
-  #holdDependencies(schema: JsonSchema, value: unknown, scope: Scope, found: Issue[], evaluated?: Evaluated): void {
+  #validateDependencies(schema: JsonSchema, value: unknown, scope: Scope, found: Issue[], evaluated?: Evaluated): void {
     if (!isJsonObject(value)) return;
     for (const keyword of DEPENDENT) {
       if (schema[keyword] === undefined) continue;
@@ -265,7 +223,7 @@ class Validation {
   }
 
   /** Applies the other schemas that concern the same value. */
-  #holdInPlace(
+  #validateInPlace(
     schema: JsonSchema,
     value: unknown,
     scope: Scope,
@@ -277,9 +235,9 @@ class Validation {
     if ($dynamicRef !== undefined)
       add(found, this.issuesOf(this.#dynamicallyReferenced(schema, $dynamicRef, scope), value, scope, evaluated));
     if (Array.isArray(allOf)) for (const part of allOf) add(found, this.issuesOf(part, value, scope, evaluated));
-    if (Array.isArray(anyOf)) this.#holdAlternatives(anyOf, value, scope, found, evaluated);
+    if (Array.isArray(anyOf)) this.#validateAlternatives(anyOf, value, scope, found, evaluated);
     if (Array.isArray(oneOf)) {
-      const fitting = this.#holdAlternatives(oneOf, value, scope, found, evaluated);
+      const fitting = this.#validateAlternatives(oneOf, value, scope, found, evaluated);
       if (fitting > 1) found.push(issue(`must fit only one of the alternatives, not ${fitting}`));
     }
     if (not !== undefined && this.#fits(not, value, scope)) found.push(issue("matches the schema of `not`"));
@@ -289,7 +247,7 @@ class Validation {
   }
 
   /** Validates the parts that no adjacent schema has evaluated. */
-  #holdUnevaluated(schema: JsonSchema, value: unknown, scope: Scope, found: Issue[], evaluated: Evaluated): void {
+  #validateUnevaluated(schema: JsonSchema, value: unknown, scope: Scope, found: Issue[], evaluated: Evaluated): void {
     const isList = Array.isArray(value);
     const others = isList ? schema.unevaluatedItems : schema.unevaluatedProperties;
     if (others === undefined || !(isList || isJsonObject(value))) return;
@@ -302,7 +260,7 @@ class Validation {
   }
 
   /** Returns the number of matching alternatives. Without any, the closest one supplies the issues. */
-  #holdAlternatives(
+  #validateAlternatives(
     parts: readonly unknown[],
     value: unknown,
     scope: Scope,
@@ -331,18 +289,7 @@ class Validation {
   #outlineOf(schema: JsonSchema): Outline {
     const known = this.#outlines.get(schema);
     if (known) return known;
-    const properties = namedSchemas(schema.properties);
-    const outline: Outline = {
-      isReference: this.#document.isReferenceAlone(schema),
-      isInPlace: IN_PLACE.some((keyword) => schema[keyword] !== undefined),
-      isDependent: DEPENDENT.some((keyword) => schema[keyword] !== undefined),
-      properties,
-      ownRequired: Object.keys(properties).filter((name) => {
-        const part = properties[name];
-        return isJsonObject(part) && part.required === true;
-      }),
-      patterns: Object.entries(namedSchemas(schema.patternProperties)),
-    };
+    const outline = outlineOf(schema, this.#document);
     this.#outlines.set(schema, outline);
     return outline;
   }

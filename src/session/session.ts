@@ -1,4 +1,7 @@
-/** `LLMSession`: a client, a system prompt, the history, and a limit of the tokens that are sent. */
+/**
+ * `LLMSession`: a client, a system prompt, the history, and a limit of the tokens that are sent. The file is long
+ * because it is the public face of sessions: half of it is documentation, and the work is in the files that it imports.
+ */
 
 import { type ClientWrapper, type TypedClient, typedReply } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";

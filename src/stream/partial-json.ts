@@ -1,35 +1,10 @@
-/** JSON that is still being written. Every character is read once, however small the pieces in which it comes. */
+/**
+ * JSON that is still being written: one state machine, which reads every character once, at any size of the pieces. It
+ * is one file, since all its states share the open containers.
+ */
 
 import { exactNumber, parseExact } from "../platform/exact-json.ts";
-
-/**
- * The type of a value of type `T` while it is being written. Fields and elements are missing at first, and strings are
- * partial, so that an enum's string may be the beginning of one. The value is JSON before a schema validates it and
- * adds defaults and conversions: a type that JSON does not have (such as `Date`) is `unknown`.
- */
-export type DeepPartial<T> = T extends string
-  ? string
-  : T extends number | boolean | null | undefined
-    ? T
-    : T extends (...args: never[]) => unknown
-      ? unknown
-      : T extends readonly unknown[]
-        ? number extends T["length"]
-          ? readonly DeepPartial<T[number]>[]
-          : { readonly [Index in keyof T]?: DeepPartial<T[Index]> }
-        : T extends
-              | bigint
-              | symbol
-              | Date
-              | RegExp
-              | URL
-              | Uint8Array
-              | ReadonlyMap<unknown, unknown>
-              | ReadonlySet<unknown>
-          ? unknown
-          : T extends object
-            ? { readonly [Key in keyof T]?: DeepPartial<T[Key]> }
-            : unknown;
+import { isNumberCharacter, isNumberEnd, type NumberPart, nextNumberPart } from "./json-number.ts";
 
 type JsonObject = Record<string, unknown>;
 type Container = unknown[] | JsonObject;
@@ -76,25 +51,6 @@ const ESCAPES: Readonly<Record<string, string>> = {
 };
 
 const HEXADECIMAL = /^[0-9a-fA-F]$/;
-
-/**
- * The state within a number, and the characters that may follow: a zero, another digit, or another part of a number.
- */
-type NumberPart = "start" | "sign" | "zero" | "integer" | "point" | "fraction" | "e" | "exponentSign" | "exponent";
-
-const NUMBER_STEPS: { readonly [Part in NumberPart]: { readonly [character: string]: NumberPart } } = {
-  start: { "-": "sign", "0": "zero", "9": "integer" },
-  sign: { "0": "zero", "9": "integer" },
-  zero: { ".": "point", e: "e" },
-  integer: { "0": "integer", "9": "integer", ".": "point", e: "e" },
-  point: { "0": "fraction", "9": "fraction" },
-  fraction: { "0": "fraction", "9": "fraction", e: "e" },
-  e: { "-": "exponentSign", "+": "exponentSign", "0": "exponent", "9": "exponent" },
-  exponentSign: { "0": "exponent", "9": "exponent" },
-  exponent: { "0": "exponent", "9": "exponent" },
-};
-
-const NUMBER_ENDS: readonly NumberPart[] = ["zero", "integer", "fraction", "exponent"];
 
 /**
  * Powers of ten that a division by is exact for: with a mantissa below 2^53 the quotient is the nearest number there
@@ -230,7 +186,7 @@ export class PartialJson {
     if (this.#offset === 0) this.#readComplete();
     this.#read();
     if (this.#error) throw this.#error;
-    if (this.#state === NUMBER && !this.#container && NUMBER_ENDS.includes(this.#numberPart))
+    if (this.#state === NUMBER && !this.#container && isNumberEnd(this.#numberPart))
       this.#close(this.#toNumber(this.#text));
     if (this.#state !== END) throw new SyntaxError(`The JSON ends too early, after ${this.#offset} characters.`);
     return this.#root;
@@ -427,8 +383,8 @@ export class PartialJson {
     let at = start;
     for (; at < text.length; at++) {
       const code = text.charCodeAt(at);
-      if (!isNumberPart(code)) break;
-      const next = NUMBER_STEPS[this.#numberPart][numberStepOf(code)];
+      if (!isNumberCharacter(code)) break;
+      const next = nextNumberPart(this.#numberPart, code);
       if (!next) this.#fail(text, at);
       this.#numberPart = next;
     }
@@ -452,7 +408,7 @@ export class PartialJson {
       else if (code === POINT && point < 0 && at > first) point = at;
       else break;
     }
-    const isClosed = at < length && !isNumberPart(code);
+    const isClosed = at < length && !isNumberCharacter(code);
     const digits = at - first - (point < 0 ? 0 : 1);
     const whole = (point < 0 ? at : point) - first;
     const isPadded = text.charCodeAt(first) === ZERO && whole > 1;
@@ -463,7 +419,7 @@ export class PartialJson {
   }
 
   #closeNumber(text: string, at: number): void {
-    if (!NUMBER_ENDS.includes(this.#numberPart)) this.#fail(text, at);
+    if (!isNumberEnd(this.#numberPart)) this.#fail(text, at);
     this.#close(this.#toNumber(this.#text));
   }
 
@@ -545,17 +501,6 @@ function put(container: Container, key: string, value: unknown): void {
   else if (key === "__proto__")
     Object.defineProperty(container, key, { value, writable: true, enumerable: true, configurable: true });
   else container[key] = value;
-}
-
-function numberStepOf(code: number): string {
-  if (code === ZERO) return "0";
-  if (code > ZERO && code <= NINE) return "9";
-  return code === 69 ? "e" : String.fromCharCode(code);
-}
-
-function isNumberPart(code: number): boolean {
-  if (code >= ZERO && code <= NINE) return true;
-  return code === POINT || code === MINUS || code === 43 || code === 69 || code === 101; // + E e
 }
 
 /** The same with one member more, if there is one. */

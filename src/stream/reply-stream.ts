@@ -6,7 +6,7 @@ import type { AssistantMessage } from "../contract/message.ts";
 import type { ReplyMetrics } from "../contract/metrics.ts";
 import { type Clock, MAX_TIMER_MS, systemClock } from "../platform/clock.ts";
 import { DONE } from "./chunk-queue.ts";
-import type { DeepPartial } from "./partial-json.ts";
+import type { DeepPartial } from "./deep-partial.ts";
 import type { ReplyFacts } from "./reply-facts.ts";
 import type { ChunkSource, DrainLimits } from "./source.ts";
 import type { StreamParts } from "./stream-parts.ts";

@@ -1,6 +1,6 @@
 /**
- * Responses: a reply is a row of items (messages, thinking, calls). Each begins, grows and ends by events of its own,
- * and the last event repeats all of them.
+ * Decodes Responses: one state machine. A reply is a row of items (messages, thinking, calls). Each begins, grows and
+ * ends by events of its own, and the last event repeats all of them.
  * @see https://platform.openai.com/docs/api-reference/responses-streaming
  */
 
