@@ -1,4 +1,4 @@
-/** What a relay must do on every runtime, seen from a browser's side of the connection. */
+/** The duties of a relay on every runtime, seen from a browser's side of the connection. */
 
 const RUN_BYTES = 16;
 
@@ -41,7 +41,7 @@ async function refuses(address) {
     throw new Error(`refusals have the statuses ${foreign.status} and ${unknown.status}`);
 }
 
-/** Nobody watches any more: without a log the run ends, and with it the connection to the provider. */
+/** Without a viewer and a log, the run ends, and with it the connection to the provider. */
 async function letsGo(address, provider) {
   const gone = new AbortController();
   const response = await start(address, runId(), "endless", gone.signal);

@@ -31,9 +31,9 @@ const WHOLE = Buffer.from(`${EVENTS.map((event) => `data: ${JSON.stringify(event
 const HALF = WHOLE.subarray(0, WHOLE.indexOf("wörld") + 2);
 
 /**
- * `POST /PLAN/v1/chat/completions` answers with the plans `whole`, `cut` (half of it, and at `GET /break` the connection
- * breaks) and `endless` (half of it, then silence); `GET /left` says whether the client has left the last endless one; what
- * a page posts to `/outcome` is what `outcome()` waits for.
+ * `POST /PLAN/v1/chat/completions` answers with the plans `whole`, `cut` (half of it, and at `GET /break` the
+ * connection breaks) and `endless` (half of it, then silence); `GET /left` says whether the client has left the last
+ * endless one; what a page posts to `/outcome` is what `outcome()` waits for.
  */
 export async function startServer(folder) {
   let left = Promise.resolve(false);

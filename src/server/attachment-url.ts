@@ -1,4 +1,6 @@
-/** The addresses of images and files in requests. The relay fetches nothing, but its provider may, in the server's name. */
+/**
+ * The addresses of images and files in requests. The relay fetches nothing, but its provider may, in the server's name.
+ */
 
 /** Of `data:` URLs and inline data. Text that a page would run, such as SVG, is not among them. */
 const MEDIA_TYPES = /^(?:image\/(?:png|jpeg|gif|webp)|application\/pdf|text\/plain|audio\/[a-z0-9.+-]+)(?:;[^,]*)?$/i;
@@ -30,7 +32,7 @@ export function isAllowedMediaType(mediaType: string): boolean {
 }
 
 /**
- * What is wrong with the address of an attachment, as the end of a sentence; `undefined` when nothing is.
+ * Returns the fault of an attachment's address, as the end of a sentence; `undefined` when there is none.
  * @param isAllowed decides about `http` and `https` addresses in the place of `isPublicUrl`
  */
 export function attachmentFault(address: string, isAllowed: (url: URL) => boolean = isPublicUrl): string | undefined {

@@ -13,8 +13,8 @@ const ALLOWED_HEADERS = "content-type, authorization, last-event-id, x-run-id";
 const EXPOSED_HEADERS = "x-stream-id, retry-after, x-request-id";
 
 /**
- * Returns the refusal of a request that another site's page makes in the name of its visitor; `undefined` when the request
- * may go on. A request without `Origin` is not a page's, or reads only.
+ * Returns the refusal of a request that another site's page makes in the name of its visitor; `undefined` when the
+ * request may go on. A request without `Origin` is not a page's, or reads only.
  */
 export function originRefusal(request: Request, rules: Rules): Refusal | undefined {
   const origin = request.headers.get("origin");
@@ -60,8 +60,8 @@ export function preflightResponse(request: Request, rules: Rules): Response {
 }
 
 /**
- * A proxy may have changed the host and the scheme of the address, so that `Origin` does not equal them. The browser's own
- * `Sec-Fetch-Site`, which no page can set, decides first.
+ * A proxy may have changed the host and the scheme of the address, so that `Origin` does not equal them. The browser's
+ * own `Sec-Fetch-Site`, which no page can set, decides first.
  */
 function isSameOrigin(request: Request, origin: string): boolean {
   const site = request.headers.get("sec-fetch-site");

@@ -1,4 +1,6 @@
-/** What a caller sees of a reply. Each field is named here: a new one stays on the server until somebody adds it. */
+/**
+ * The part of a reply that its caller sees. Each field is named here: a new one stays on the server until it is added.
+ */
 
 import type { MessageChunk } from "../contract/chunk.ts";
 import type { AssistantMessage, Citation, ProviderToolCall, ToolCall } from "../contract/message.ts";

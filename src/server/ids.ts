@@ -1,4 +1,4 @@
-/** The ids that clients choose: they stand in addresses, headers, events and keys of a log. */
+/** The ids that clients choose: they are parts of addresses, headers, events and keys of a log. */
 
 import { badRequest } from "./refusal.ts";
 

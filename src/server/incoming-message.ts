@@ -8,7 +8,7 @@ import type { Policy } from "./policy.ts";
 import { badRequest, type Refusal } from "./refusal.ts";
 import type { Signer } from "./signature.ts";
 
-/** What decides about turns, in addition to the policy. */
+/** The rules about turns, in addition to the policy. */
 export interface TurnRules extends Pick<Policy, "limits" | "history" | "trustHistory" | "attachmentUrl"> {
   readonly user: string;
   /** Absent without a secret: then no tool call can come back. */
@@ -172,7 +172,7 @@ async function checkSignature(turn: AssistantTurn, sent: unknown, name: string, 
   if (!isSigned) throw badRequest(`${name} has tool calls that this relay has not signed.`);
 }
 
-/** Results follow the calls that they answer: one for each, and none for a call that nobody made. */
+/** Results follow the calls that they answer: one for each, and none for a call that was not made. */
 function checkResults(messages: readonly Message[]): void {
   let open = new Set<string>();
   for (const [index, message] of messages.entries()) {

@@ -1,4 +1,4 @@
-/** What a caller sees of a failure: one table of sentences, the same in a status and inside a stream. */
+/** Failures as their caller sees them: one table of sentences, the same in a status and inside a stream. */
 
 import type { SendErrorKind } from "../contract/error-kind.ts";
 import { SendError, type SendErrorData } from "../contract/errors.ts";
@@ -41,17 +41,17 @@ const MAX_SENTENCE_LENGTH = 500;
 /** Codes that are the relay's own. All others are a provider's. */
 const OWN_CODES: readonly unknown[] = ["producerLost"];
 
-/** What decides about a masked error, in addition to the error. */
+/** The rules about masked errors. */
 export interface MaskRules {
   /** The relay's own id of the request, by which its log is searched. */
   readonly requestId: string;
   readonly describe: Policy["describe"];
-  /** What the caller sees of the reply as far as it came. */
+  /** Returns the partial reply as the caller sees it. */
   readonly exposed: (partial: AssistantMessage) => AssistantMessage;
 }
 
 /**
- * Returns what the caller sees of a failure: kind, sentence, `retryable`, `retryAfterMs`, the relay's request id, and the
+ * Returns a failure as the caller sees it: kind, sentence, `retryable`, `retryAfterMs`, the relay's request id, and the
  * exposed partial. Never the provider's message, code, status, request id or attempts.
  */
 export function maskedError(error: unknown, { requestId, describe, exposed }: MaskRules): SendErrorData {

@@ -3,7 +3,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 
-/** A request of `node:http` or of the compatible API of `node:http2`; Express adds a parsed body and the full address. */
+/**
+ * A request of `node:http` or of the compatible API of `node:http2`; Express adds a parsed body and the full address.
+ */
 export type NodeRequest = (IncomingMessage | Http2ServerRequest) & {
   /** The body, where a middleware has read it. */
   readonly body?: unknown;
@@ -20,8 +22,8 @@ export type NodeHandler = (request: NodeRequest, response: NodeResponse, next?: 
 /**
  * Returns a Node handler of a handler of web standards.
  *
- * A viewer that leaves aborts `request.signal` and cancels the body. A body that a middleware such as `express.json()` has
- * parsed is passed on. Each piece is written as it comes; a slow connection is read from slowly.
+ * A viewer that leaves aborts `request.signal` and cancels the body. A body that a middleware such as `express.json()`
+ * has parsed is passed on. Each piece is written as it comes; a slow connection is read from slowly.
  *
  * @example
  * ```ts

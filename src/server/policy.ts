@@ -1,4 +1,6 @@
-/** The relay's rules: who may use it, what a browser may say, and what it sees. One table of options with safe defaults. */
+/**
+ * The relay's rules: who may use it, what a browser may say, and what it sees. One table of options with safe defaults.
+ */
 
 import type { ClientWrapper } from "../contract/client.ts";
 import type { SendError } from "../contract/errors.ts";
@@ -10,7 +12,9 @@ import { receivedText, typeText } from "../platform/received.ts";
 
 /** The user behind a request. */
 export interface Caller {
-  /** A name that belongs to one user for ever, such as the key of a table. It owns the runs and chats that it starts. */
+  /**
+   * A name that belongs to one user for ever, such as the key of a table. It owns the runs and chats that it starts.
+   */
   readonly user: string;
 }
 
@@ -63,7 +67,8 @@ export interface RelayLimits {
    */
   readonly textLength?: number | undefined;
   /**
-   * Maximum number of tokens of a reply: sent to the provider with each request, and the most that a browser may ask for.
+   * Maximum number of tokens of a reply: sent to the provider with each request, and the most that a browser may ask
+   * for.
    * @default none: the client's own
    */
   readonly maxOutputTokens?: number | undefined;
@@ -74,7 +79,7 @@ export interface RelayLimits {
   readonly totalMs?: number | undefined;
 }
 
-/** What a browser sees of a reply in addition to its text, calls, sources, media and finish reason. */
+/** Parts of a reply that a browser sees in addition to its text, calls, sources, media and finish reason. */
 export interface Exposure {
   /**
    * The model's thinking.
@@ -138,8 +143,8 @@ export interface PolicyOptions {
   /**
    * Resolves with the caller of a request. Everything that belongs to another user is answered with 404.
    *
-   * `"public"` lets everybody in. All of them are one user then: a chat is open to those who know its id, and the limits
-   * count everybody together.
+   * `"public"` lets everybody in. All of them are one user then: a chat is open to those who know its id, and the
+   * limits count everybody together.
    */
   readonly authorize: "public" | Authorize;
   /**
@@ -155,8 +160,8 @@ export interface PolicyOptions {
   /** Bounds on requests and runs. */
   readonly limits?: RelayLimits | undefined;
   /**
-   * Called before a run starts, for limits of your own, such as a number of replies a day. Resolves with nothing when the
-   * run may start; with how long to wait, in milliseconds, when it may not: the answer is 429 with `Retry-After`.
+   * Called before a run starts, for limits of your own, such as a number of replies a day. Resolves with nothing when
+   * the run may start; with how long to wait, in milliseconds, when it may not: the answer is 429 with `Retry-After`.
    */
   readonly limit?: ((caller: Caller) => LimitAnswer | Promise<LimitAnswer>) | undefined;
   /**
@@ -170,14 +175,14 @@ export interface PolicyOptions {
    */
   readonly models?: Readonly<Record<string, ClientWrapper>> | undefined;
   /**
-   * Which earlier turns count: `server` (those of the session store), `signed` (those of the request; tool calls only with
-   * the relay's signature, which needs `secret`), or `client` (those of the request, unchecked).
+   * Which earlier turns count: `server` (those of the session store), `signed` (those of the request; tool calls only
+   * with the relay's signature, which needs `secret`), or `client` (those of the request, unchecked).
    * @default "server" with a session store, else "signed"
    */
   readonly history?: HistoryRule | undefined;
   /**
-   * Signs the tool calls of replies, so that a relay without a session store recognizes them when they come back. At least
-   * 32 characters, random, the same in each process.
+   * Signs the tool calls of replies, so that a relay without a session store recognizes them when they come back. At
+   * least 32 characters, random, the same in each process.
    * @default none: tool calls that come back are refused
    */
   readonly secret?: string | undefined;
@@ -193,12 +198,12 @@ export interface PolicyOptions {
    */
   readonly clientTools?: boolean | undefined;
   /**
-   * Decides about the `https` or `http` address of an image or file, in the place of the default. The relay itself fetches
-   * nothing; the provider may.
+   * Decides about the `https` or `http` address of an image or file, in the place of the default. The relay itself
+   * fetches nothing; the provider may.
    * @default `https` on port 443 of a public host name, without credentials
    */
   readonly attachmentUrl?: ((url: URL) => boolean) | undefined;
-  /** What a browser sees of a reply. */
+  /** The parts of a reply that a browser sees. */
   readonly expose?: Exposure | undefined;
   /**
    * Returns the sentence about a failure that the browser sees; `undefined` for the relay's own. The error holds the
@@ -259,7 +264,7 @@ const PUBLIC_CALLER: Caller = { user: "public" };
 
 const MIN_SECRET_LENGTH = 32;
 
-/** What is wrong with a value, as the end of a sentence that names its option; `undefined` when nothing is. */
+/** Returns the fault of a value, as the end of a sentence that names its option; `undefined` when there is none. */
 type Fault = (value: unknown) => string | undefined;
 
 const isFunction: Fault = (value) => (typeof value === "function" ? undefined : "must be a function");

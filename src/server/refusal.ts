@@ -2,7 +2,9 @@
 
 import type { SendErrorKind } from "../contract/error-kind.ts";
 
-/** Why a request is refused. Its message is written for the caller: it has nothing of the server's or the provider's. */
+/**
+ * Why a request is refused. Its message is written for the caller: it has nothing of the server's or the provider's.
+ */
 export class Refusal extends Error {
   override readonly name = "Refusal";
   /** The HTTP status. */

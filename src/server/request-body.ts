@@ -7,8 +7,8 @@ import { badRequest, Refusal } from "./refusal.ts";
 /**
  * Resolves with the JSON of a request.
  *
- * A page of another site can send text, forms and nothing without asking first; `application/json` makes its browser send
- * a preflight. Other content types are therefore refused.
+ * A page of another site can send text, forms and nothing without asking first; `application/json` makes its browser
+ * send a preflight. Other content types are therefore refused.
  * @throws {Refusal} 415, 413, 408 or 400
  */
 export async function jsonBodyOf(

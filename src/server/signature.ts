@@ -1,4 +1,6 @@
-/** The relay's signature on tool calls, for relays without a session store: a call that comes back is one that was made. */
+/**
+ * The relay's signature on tool calls, for relays without a session store: a call that comes back is one that was made.
+ */
 
 import type { AssistantMessage, AssistantTurn, Replay, ToolCall } from "../contract/message.ts";
 import { base64Of } from "../platform/base64.ts";
@@ -9,7 +11,10 @@ const PROTOCOL = "signature";
 
 /** Signs and checks assistant turns with tool calls. */
 export interface Signer {
-  /** Resolves with the message; one with tool calls carries the signature as its `replay`. Sign it as the caller sees it. */
+  /**
+   * Resolves with the message; one with tool calls carries the signature as its `replay`. Sign it as the caller sees
+   * it.
+   */
   sign(user: string, message: AssistantMessage): Promise<AssistantMessage>;
   /** Resolves with whether this relay has signed the text and the calls of the turn, for this user. */
   isSigned(user: string, turn: AssistantTurn): Promise<boolean>;
@@ -45,7 +50,9 @@ export function signerOf(secret: string): Signer {
   };
 }
 
-/** A list, so that no field can pass for the beginning of the next. The first item keeps other uses of the secret apart. */
+/**
+ * A list, so that no field can pass for the beginning of the next. The first item keeps other uses of the secret apart.
+ */
 function signedText(user: string, { content, toolCalls = [] }: AssistantTurn): string {
   return JSON.stringify(["cloudllm relay 1", user, content, toolCalls.map(callFields)]);
 }

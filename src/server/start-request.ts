@@ -1,4 +1,4 @@
-/** What a request asks the relay to start or stop, checked: everything in it is a stranger's. */
+/** Requests that start or stop a run, checked: everything in them is a stranger's. */
 
 import type { Message, ToolMessage, UserMessage } from "../contract/message.ts";
 import type { SendOptions, Tool } from "../contract/options.ts";
@@ -23,14 +23,14 @@ export interface CheckedStart {
   readonly model?: string;
 }
 
-/** What the run answers: a conversation, or with a session store, what is new in it. */
+/** The turn that the run answers: a conversation, or with a session store, the new part of it. */
 type StartTurn =
   | { readonly type: "messages"; readonly messages: readonly Message[] }
   | { readonly type: "message"; readonly content: UserMessage["content"] }
   | { readonly type: "results"; readonly results: readonly ToolMessage[] }
   | { readonly type: "regenerate" };
 
-/** What decides about a start, in addition to the policy. */
+/** The rules about a start, in addition to the policy. */
 export interface StartRules {
   readonly policy: Policy;
   readonly user: string;

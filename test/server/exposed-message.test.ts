@@ -1,4 +1,4 @@
-/** What a browser sees of a reply, a conversation and a failure. */
+/** The parts of a reply, a conversation and a failure that a browser sees. */
 
 import { describe, expect, test } from "vitest";
 import type { MessageChunk } from "../../src/contract/chunk.ts";

@@ -73,7 +73,7 @@ describe.skipIf(nginxMissing)(`behind nginx${skip}`, () => {
       events.push(event);
       if (textOf(events) === WORDS[0]) die();
     }
-    // The body has ended without an error: only the missing last event tells that half of the reply is not all of it.
+    // The body has ended without an error: only the missing last event shows that this is half of the reply.
     expect(textOf(events)).toBe(WORDS[0]);
     expect(events.some(({ type }) => type === "complete" || type === "failed")).toBe(false);
   });

@@ -1,4 +1,4 @@
-/** What a browser may say to start a run: refused, ignored or taken. */
+/** Requests of a browser that start a run: refused, ignored or taken. */
 
 import { describe, expect, test } from "vitest";
 import { type PolicyOptions, policyOf } from "../../src/server/policy.ts";

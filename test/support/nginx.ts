@@ -11,8 +11,8 @@ export const nginxMissing: string | undefined =
   spawnSync("nginx", ["-v"]).status === 0 ? undefined : "nginx is not installed";
 
 /**
- * Starts nginx in front of a server. Without directives, it buffers responses and asks the server in HTTP/1.0, which has
- * no end of a body but the end of the connection.
+ * Starts nginx in front of a server. Without directives, it buffers responses and asks the server in HTTP/1.0, which
+ * has no end of a body but the end of the connection.
  */
 export function startNginx(upstream: string, directives = ""): Promise<Engine> {
   return startEngine({
