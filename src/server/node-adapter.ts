@@ -3,6 +3,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 
+/** Time to read a refusal, for a client that still sends, in milliseconds. */
+const REFUSED_MS = 1_000;
+
 /**
  * A request of `node:http` or of the compatible API of `node:http2`; Express adds a parsed body and the full address.
  */
@@ -55,6 +58,8 @@ async function answer(
     // With HTTP/2, a response counts as finished also when its viewer has left.
     if (!response.writableEnded || !response.writableFinished) gone.abort();
   });
+  response.on("error", () => undefined); // `close` follows; without a listener, the process would end
+  response.on("finish", () => dropRest(request));
   const asked = webRequestOf(request, gone.signal);
   if (!asked) {
     response.writeHead(400).end();
@@ -116,32 +121,44 @@ function parsedBodyOf(request: NodeRequest): string | undefined {
   return JSON.stringify(request.body);
 }
 
-/** Reads as far as the reader asks. Cancelled, it stops reading and leaves the connection for the response. */
+/**
+ * Reads as far as the reader asks, and nothing before: Node drops the rest of a body that it sees unread. Cancelled, it
+ * leaves the connection for the response.
+ */
 function bodyOf(request: NodeRequest): ReadableStream<Uint8Array> {
-  let isOpen = true;
-  return new ReadableStream<Uint8Array>({
-    start(controller) {
+  let phase: "unread" | "reading" | "over" = "unread";
+  const source: UnderlyingDefaultSource<Uint8Array> = {
+    pull(controller) {
+      if (phase === "reading") request.resume();
+      if (phase !== "unread") return;
+      phase = "reading";
       const finish = (end: () => void) => {
-        if (isOpen) end();
-        isOpen = false;
+        if (phase === "reading") end();
+        phase = "over";
       };
       request.on("data", (bytes: Uint8Array) => {
-        if (!isOpen) return;
+        if (phase !== "reading") return;
         controller.enqueue(bytes);
         if ((controller.desiredSize ?? 0) <= 0) request.pause();
       });
       request.on("end", () => finish(() => controller.close()));
       request.on("error", (error) => finish(() => controller.error(error)));
       request.on("close", () => finish(() => controller.error(new Error("The request was cut."))));
-      request.pause();
-    },
-    pull() {
-      request.resume();
     },
     cancel() {
-      isOpen = false;
+      phase = "over";
     },
-  });
+  };
+  return new ReadableStream(source, { highWaterMark: 0 });
+}
+
+/** A client that was refused while it sends has a moment to read the refusal. Then its connection closes. */
+function dropRest(request: NodeRequest): void {
+  if (request.complete || request.httpVersionMajor > 1) return;
+  request.resume();
+  const timer = setTimeout(() => request.destroy(), REFUSED_MS);
+  request.once("end", () => clearTimeout(timer));
+  request.once("close", () => clearTimeout(timer));
 }
 
 function writeHead(response: NodeResponse, status: number, headers: Headers): void {

@@ -247,6 +247,40 @@ describe("node:http", () => {
     expect([response.status, await response.text()]).toEqual([413, "too large"]);
   });
 
+  test.each<[name: string, isRead: boolean]>([
+    ["at once", false],
+    ["while it is read", true],
+  ])("a client that sends for ever gets its refusal (%s), and is cut off", async (_name, isRead) => {
+    const origin = await listen(
+      toNode(async (request) => {
+        const reader = request.body?.getReader();
+        if (isRead) await reader?.read();
+        if (isRead) await reader?.cancel();
+        return new Response("no", { status: 413 });
+      }),
+    );
+    const socket = connectSocket(Number(new URL(origin).port), "127.0.0.1");
+    let answer = "";
+    socket.on("data", (bytes) => {
+      answer += String(bytes);
+    });
+    socket.on("error", () => undefined); // it is cut off while it writes
+    socket.write("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+    const sending = setInterval(() => socket.write(`4000\r\n${"x".repeat(0x4000)}\r\n`), 5);
+    await new Promise((resolve) => socket.once("close", resolve));
+    clearInterval(sending);
+    expect(answer).toMatch(/^HTTP\/1\.1 413 /);
+  });
+
+  test("a connection whose body was refused unread serves the next request", async () => {
+    const origin = await listen(
+      toNode(async ({ method }) => new Response(method, { status: method === "POST" ? 401 : 200 })),
+    );
+    const head = `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 500000\r\n\r\n${"x".repeat(500_000)}`;
+    const text = await rawAnswer(origin, `${head}GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+    expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 401", "HTTP/1.1 200"]);
+  });
+
   test.each([
     ["a host that changes the path", "GET /a HTTP/1.1\r\nHost: evil.example/b?\r\n\r\n", "http://localhost/a"],
     ["a host with credentials", "GET /a HTTP/1.1\r\nHost: u:p@evil.example\r\n\r\n", "http://localhost/a"],
