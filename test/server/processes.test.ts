@@ -1,0 +1,139 @@
+/** A server's processes are killed at any moment of a reply: on the real log, with viewers at each of them. */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { NativeEvent } from "../../src/dialects/native.ts";
+import { driversMissing, redisDrivers } from "../interop/drivers.mjs";
+import { type RedisServer, redisMissing, startRedis } from "../support/redis-server.ts";
+import { gapsIn, runId, type Watching, watch } from "../support/relay.ts";
+
+const SCRIPT = fileURLToPath(new URL("relay-process.mjs", import.meta.url));
+const isBuilt = existsSync(fileURLToPath(new URL("../../dist/server/index.js", import.meta.url)));
+const missing = redisMissing ?? driversMissing ?? (isBuilt ? undefined : "dist is not built");
+
+const ROUNDS = Number(process.env.KILL_ROUNDS ?? 8);
+const TIMEOUT_MS = 30_000 + ROUNDS * 5_000;
+const AT_ONCE = 4;
+const LEASE_MS = 600;
+const WORDS = Array.from({ length: 120 }, (_, index) => `word${index} `);
+const WHOLE = WORDS.join("");
+
+interface RelayProcess {
+  readonly url: string;
+  readonly child: ChildProcess;
+}
+
+describe.skipIf(missing !== undefined)(`killed processes${missing === undefined ? "" : ` [${missing}]`}`, () => {
+  let redis: RedisServer;
+  const children: ChildProcess[] = [];
+
+  beforeAll(async () => {
+    redis = await startRedis();
+  });
+  afterAll(async () => {
+    for (const child of children) child.kill("SIGKILL");
+    await redis[Symbol.asyncDispose]();
+  });
+
+  async function start(recover: "continue" | ""): Promise<RelayProcess> {
+    const args = [SCRIPT, redis.url, String(LEASE_MS), String(WORDS.length), recover];
+    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+    children.push(child);
+    const [port] = (await once(child.stdout, "data")) as [Buffer];
+    return { url: `http://127.0.0.1:${String(port).trim()}/chat`, child };
+  }
+
+  async function post(relay: RelayProcess, run: string): Promise<Watching> {
+    const body = JSON.stringify({ run, messages: [{ role: "user", content: "Count" }] });
+    const headers = { "content-type": "application/json" };
+    return watch(await fetch(relay.url, { method: "POST", headers, body }));
+  }
+
+  async function attach(relay: RelayProcess, run: string, after?: string): Promise<Watching> {
+    const query = after === undefined ? "" : `?after=${after}`;
+    return watch(await fetch(`${relay.url}/${run}/stream${query}`));
+  }
+
+  /** Kills the process that writes a reply; returns what a viewer at each process has seen in the end. */
+  async function round(others: readonly RelayProcess[], recover: "continue" | "", delayMs: number) {
+    const writer = await start(recover);
+    const run = runId();
+    const first = await post(writer, run);
+    const [early = first] = await Promise.all(others.slice(0, 1).map((relay) => attach(relay, run)));
+    await new Promise((resolve) => {
+      setTimeout(resolve, delayMs);
+    });
+    writer.child.kill("SIGKILL");
+    const killedAt = performance.now();
+    await first.over;
+    const seen = first.events.findLast(({ type }) => type === "chunks" || type === "snapshot");
+    const after = seen && "id" in seen ? seen.id : undefined;
+    const [back, late] = await Promise.all([
+      attach(others[1] as RelayProcess, run, after),
+      attach(others[1] as RelayProcess, run),
+    ]);
+    await Promise.all([early.over, back.over, late.over]);
+    const tookMs = performance.now() - killedAt;
+    const again = await attach(others[0] as RelayProcess, run);
+    await again.over;
+    return { first, early, back, late, again, after, tookMs, run };
+  }
+
+  /** Several rounds, at moments spread over the reply. */
+  async function rounds(recover: "continue" | "") {
+    const others = await Promise.all([start(recover), start(recover)]);
+    const results: Awaited<ReturnType<typeof round>>[] = [];
+    for (let at = 0; at < ROUNDS; at += AT_ONCE) {
+      const delays = Array.from({ length: Math.min(AT_ONCE, ROUNDS - at) }, () => Math.random() * 500);
+      results.push(...(await Promise.all(delays.map((delayMs) => round(others, recover, delayMs)))));
+    }
+    return results;
+  }
+
+  const endOf = ({ events }: Watching): NativeEvent | undefined => events.at(-1);
+
+  test("every viewer has the complete reply, written on by another process, and no word twice", {
+    timeout: TIMEOUT_MS,
+  }, async () => {
+    for (const { first, early, back, late, again, after, tookMs } of await rounds("continue")) {
+      expect([early.text, late.text, again.text]).toEqual([WHOLE, WHOLE, WHOLE]);
+      const isReset = back.events.some(({ type }) => type === "snapshot");
+      expect(isReset ? back.text : first.text + back.text).toBe(WHOLE);
+      expect([...gapsIn(early.events), ...gapsIn(late.events), ...gapsIn(back.events, after)]).toEqual([]);
+      expect(endOf(again)).toEqual(endOf(early));
+      expect(tookMs).toBeLessThan(LEASE_MS + 5_000);
+    }
+  });
+
+  test("every viewer has a true beginning and one end, when none may write on", { timeout: TIMEOUT_MS }, async () => {
+    for (const { first, early, back, late, again, tookMs } of await rounds("")) {
+      expect(WHOLE.startsWith(first.text)).toBe(true);
+      const end = endOf(again);
+      for (const viewer of [early, back, late]) expect(endOf(viewer)).toMatchObject(withoutId(end));
+      const text = end?.type === "failed" ? end.error.partial?.content : WHOLE;
+      expect([early.text, late.text, again.text]).toEqual([text, text, text]);
+      if (end?.type === "failed") expect(end.error).toMatchObject({ kind: "truncated", retryable: true });
+      expect(tookMs).toBeLessThan(LEASE_MS + 5_000);
+    }
+  });
+
+  test("nothing is left in Redis without a time to live", async () => {
+    const connection = await redisDrivers[0]?.connect(redis.url);
+    const client = connection?.client as { call(command: string, ...args: string[]): Promise<unknown> };
+    const keys = (await client.call("KEYS", "*")) as string[];
+    const times = await Promise.all(keys.map((key) => client.call("PTTL", key)));
+    expect(keys.length).toBeGreaterThan(0);
+    expect(times.filter((time) => Number(time) <= 0)).toEqual([]);
+    await connection?.close();
+  });
+});
+
+/** What all viewers are told alike. */
+function withoutId(event: NativeEvent | undefined): object {
+  if (event?.type !== "failed") return event ?? {};
+  const { kind, retryable, partial } = event.error;
+  return { type: "failed", error: { kind, retryable, partial: { content: partial?.content } } };
+}
