@@ -1,9 +1,10 @@
 /** `cloudllm/testing`: scripts, a client and a server that play them, and the suites that check the contracts. */
 
 export type { Ability, ContractSubject, OpenedSubject } from "./contract/subject.ts";
-export { type ContractCase, contractSuite } from "./contract/suite.ts";
+export { contractSuite } from "./contract/suite.ts";
+export type { LawCase } from "./law-case.ts";
 export type { LogAbility, LogSubject, LogTimes } from "./log/case.ts";
-export { type LogCase, logSuite } from "./log-suite.ts";
+export { logSuite } from "./log-suite.ts";
 export { Gate, type Pause, type Sleep } from "./pause.ts";
 export type {
   ReplyScript,
@@ -32,4 +33,4 @@ export {
 } from "./server/provider-server.ts";
 export type { Cuts, Pace, Recording } from "./server/recording.ts";
 export type { OpenedStore, StoreAbility, StoreSubject } from "./store/case.ts";
-export { type StoreCase, storeSuite } from "./store-suite.ts";
+export { storeSuite } from "./store-suite.ts";

@@ -2,6 +2,7 @@
 
 import type { ReplyLog } from "../server/log.ts";
 import { within } from "./contract/case.ts";
+import { type LawCase, lawCases } from "./law-case.ts";
 import type { LogCaseDefinition, LogSubject } from "./log/case.ts";
 import { endingCases } from "./log/ending.ts";
 import { takingOverCases } from "./log/taking-over.ts";
@@ -14,16 +15,6 @@ const DEFAULT_TIMEOUT_MS = 20_000;
 
 /** Times that do not pass during a case, in milliseconds. */
 const LONG = { leaseMs: 60_000, keepMs: 600_000 };
-
-/** One law of a log, in the form of a test case. */
-export interface LogCase {
-  /** A sentence; with the reason, for a case that is not applicable. */
-  readonly name: string;
-  /** Why the case is not applicable to the log. Then it must be skipped: running it fails. */
-  readonly skip?: string;
-  /** Resolves when the law holds. Rejects when it does not hold, or when the case takes too long. */
-  run(): Promise<void>;
-}
 
 /**
  * Returns the laws of `ReplyLog` as test cases, for any log. Most cases open two logs on the same data, as two
@@ -43,18 +34,8 @@ export interface LogCase {
  * for (const { name, skip, run } of cases) test(name, { skip: skip ?? false }, run);
  * ```
  */
-export function logSuite(subject: LogSubject): readonly LogCase[] {
-  return CASES.map((definition) => {
-    const { name } = definition;
-    const missing = definition.needs?.find((ability) => subject.cannot?.[ability] !== undefined);
-    if (missing === undefined) return { name, run: () => runCase(definition, subject) };
-    const skip = `${missing}: ${subject.cannot?.[missing]}`;
-    return {
-      name: `${name} [not applicable: ${skip}]`,
-      skip,
-      run: () => Promise.reject(new Error(`This case is not applicable (${skip}); skip it.`)),
-    };
-  });
+export function logSuite(subject: LogSubject): readonly LawCase[] {
+  return lawCases(CASES, subject.cannot, (definition) => runCase(definition, subject));
 }
 
 async function runCase({ name, run }: LogCaseDefinition, subject: LogSubject): Promise<void> {

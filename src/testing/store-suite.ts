@@ -1,6 +1,7 @@
 /** The laws of `SessionStore` as cases that any test runner can run. */
 
 import { within } from "./contract/case.ts";
+import { type LawCase, lawCases } from "./law-case.ts";
 import type { OpenedStore, StoreAbility, StoreBench, StoreCaseDefinition, StoreSubject } from "./store/case.ts";
 import { claimingCases } from "./store/claiming.ts";
 import { failingCases } from "./store/failing.ts";
@@ -11,16 +12,6 @@ const CASES: readonly StoreCaseDefinition[] = [...keepingCases, ...listingCases,
 
 const DEFAULT_TIMEOUT_MS = 20_000;
 const DEFAULT_LEASE_MS = 15_000;
-
-/** One law of a store, in the form of a test case. */
-export interface StoreCase {
-  /** A sentence; with the reason, for a case that is not applicable. */
-  readonly name: string;
-  /** Why the case is not applicable to the store. Then it must be skipped: running it fails. */
-  readonly skip?: string;
-  /** Resolves when the law holds. Rejects when it does not hold, or when the case takes too long. */
-  run(): Promise<void>;
-}
 
 /**
  * Returns the laws of `SessionStore` as test cases, for any store. Each case opens a new, empty place and works on it
@@ -40,18 +31,8 @@ export interface StoreCase {
  * for (const { name, skip, run } of cases) test(name, { skip: skip ?? false }, run);
  * ```
  */
-export function storeSuite(subject: StoreSubject): readonly StoreCase[] {
-  return CASES.map((definition) => {
-    const { name } = definition;
-    const missing = definition.needs?.find((ability) => subject.cannot?.[ability] !== undefined);
-    if (missing === undefined) return { name, run: () => runCase(definition, subject) };
-    const skip = `${missing}: ${subject.cannot?.[missing]}`;
-    return {
-      name: `${name} [not applicable: ${skip}]`,
-      skip,
-      run: () => Promise.reject(new Error(`This case is not applicable (${skip}); skip it.`)),
-    };
-  });
+export function storeSuite(subject: StoreSubject): readonly LawCase[] {
+  return lawCases(CASES, subject.cannot, (definition) => runCase(definition, subject));
 }
 
 async function runCase({ name, run }: StoreCaseDefinition, subject: StoreSubject): Promise<void> {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import type { ClientWrapper } from "cloudllm";
 import {
-  type ContractCase,
   type ContractSubject,
   contractSuite,
+  type LawCase,
   type ScriptedClient,
   scriptedClient,
 } from "cloudllm/testing";
@@ -28,7 +28,7 @@ function subjectOf(bend: (client: ScriptedClient) => Partial<ClientWrapper>): Co
   };
 }
 
-async function failuresOf(cases: readonly ContractCase[]): Promise<readonly string[]> {
+async function failuresOf(cases: readonly LawCase[]): Promise<readonly string[]> {
   const outcomes = await Promise.allSettled(cases.map(({ run }) => run()));
   return cases.filter((_case, index) => outcomes[index]?.status === "rejected").map(({ name }) => name);
 }

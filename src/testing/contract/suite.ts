@@ -1,5 +1,6 @@
 /** The contract of `ClientWrapper` as cases that any test runner can run. */
 
+import { type LawCase, lawCases } from "../law-case.ts";
 import { stoppingCases } from "./aborting.ts";
 import { flowingCases } from "./backpressure.ts";
 import { type Bench, type CaseDefinition, within } from "./case.ts";
@@ -30,16 +31,6 @@ const CASES: readonly CaseDefinition[] = [
   ...timeoutCases,
 ];
 
-/** One rule of the contract, in the form of a test case. */
-export interface ContractCase {
-  /** A sentence; with the reason, for a case that is not applicable. */
-  readonly name: string;
-  /** Why the case is not applicable to the subject. Then it must be skipped: running it fails. */
-  readonly skip?: string;
-  /** Resolves when the rule holds. Rejects when it does not hold, or when the case takes too long. */
-  run(): Promise<void>;
-}
-
 /**
  * Returns the laws of `ClientWrapper` as test cases, for any client, wrapper or fake. The cases call the client that
  * `open` returns in every way, and compare its replies with the scripts.
@@ -65,17 +56,8 @@ export interface ContractCase {
  * for (const { name, skip, run } of cases) test(name, { skip: skip ?? false }, run);
  * ```
  */
-export function contractSuite(subject: ContractSubject): readonly ContractCase[] {
-  return CASES.map((definition) => {
-    const missing = definition.needs?.find((ability) => subject.cannot?.[ability] !== undefined);
-    const skip = missing && `${missing}: ${subject.cannot?.[missing]}`;
-    if (skip === undefined) return { name: definition.name, run: () => runCase(definition, subject) };
-    return {
-      name: `${definition.name} [not applicable: ${skip}]`,
-      skip,
-      run: () => Promise.reject(new Error(`This case is not applicable (${skip}); skip it.`)),
-    };
-  });
+export function contractSuite(subject: ContractSubject): readonly LawCase[] {
+  return lawCases(CASES, subject.cannot, (definition) => runCase(definition, subject));
 }
 
 async function runCase({ name, run }: CaseDefinition, subject: ContractSubject): Promise<void> {
