@@ -4,7 +4,7 @@ import type { MessageChunk } from "../contract/chunk.ts";
 import { base64Of } from "../platform/base64.ts";
 import { mapTexts, someText, wordsOf } from "../platform/text-of.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
-import { hasByteList, type Reading, unescaped, withoutByteLists, withoutGaps } from "./text-readings.ts";
+import { hasBytesInName, type Reading, unescaped, withoutByteLists, withoutGaps } from "./text-readings.ts";
 
 /** Shorter than any key. A shorter secret would also remove other text from messages. */
 const MIN_SECRET_LENGTH = 8;
@@ -76,7 +76,7 @@ function redactionOf(headers: Readonly<Record<string, string>>, fields?: unknown
     if (text.length < shortest || clean.has(text)) return text;
     if (spellings === undefined) {
       spellings = spellingsOf([...secretsInHeaders(headers), ...secretsIn(fields, false)]);
-      shortest = Math.min(...spellings.map(({ beginning }) => beginning.length));
+      shortest = spellings[0]?.beginning.length ?? Number.POSITIVE_INFINITY;
     }
     const found = withoutSpellings(text, spellings);
     if (found === text && text.length <= MAX_NAME_LENGTH) {
@@ -126,7 +126,7 @@ function secretsInUrl(text: string): readonly string[] {
   return [password, ...searchParams.values()];
 }
 
-/** Returns each secret, plain and encoded, in lower case. */
+/** Returns each secret, plain and encoded, in lower case, by the length of the beginnings. */
 function spellingsOf(secrets: readonly string[]): readonly Spelling[] {
   const long = [...new Set(secrets)].filter((secret) => secret.length >= MIN_SECRET_LENGTH);
   const encoded = new Set(long.flatMap((secret) => [secret, encodeURIComponent(secret.toWellFormed())]));
@@ -135,14 +135,13 @@ function spellingsOf(secrets: readonly string[]): readonly Spelling[] {
   return [
     ...[...spellings].map((spelling) => ({ spelling, beginning: beginningOf(spelling) })),
     ...ends.map((spelling) => ({ spelling, beginning: spelling })),
-  ];
+  ].sort((one, other) => one.beginning.length - other.beginning.length);
 }
 
 /** Returns a secret in base64 and hex: of its UTF-8, and of UTF-16 in both orders of bytes. */
 function encodingsOf(secret: string): readonly string[] {
   const bytes = new TextEncoder().encode(secret);
-  const little = Uint8Array.from(unitsOf(secret).flatMap(bytesOf));
-  const big = Uint8Array.from(unitsOf(secret).flatMap((code) => bytesOf(code).reverse()));
+  const [little, big] = [utf16Of(secret, true), utf16Of(secret, false)];
   const base64 = [bytes, little, big].flatMap(base64In);
   const urlSafe = base64.map((text) => text.replaceAll("+", "-").replaceAll("/", "_"));
   // Credentials of a registry are base64 in a file that is base64.
@@ -151,13 +150,10 @@ function encodingsOf(secret: string): readonly string[] {
   return [...base64, ...urlSafe, ...twice, hex, secret.replaceAll(" ", "+")];
 }
 
-function unitsOf(text: string): number[] {
-  return Array.from({ length: text.length }, (_, at) => text.charCodeAt(at));
-}
-
-/** Returns the bytes of a UTF-16 unit, the lower one first. */
-function bytesOf(code: number): number[] {
-  return [code & 0xff, code >> 8];
+function utf16Of(text: string, isLittleEndian: boolean): Uint8Array {
+  const view = new DataView(new ArrayBuffer(2 * text.length));
+  for (let at = 0; at < text.length; at++) view.setUint16(2 * at, text.charCodeAt(at), isLittleEndian);
+  return new Uint8Array(view.buffer);
 }
 
 /**
@@ -200,7 +196,7 @@ interface Spelling {
 const PLAIN = /^[\w.:-]*$/;
 
 function withoutSpellings(text: string, spellings: readonly Spelling[]): string {
-  if (PLAIN.test(text) && !hasByteList(text)) {
+  if (PLAIN.test(text) && !hasBytesInName(text)) {
     if (!hasSpelling(text.toLowerCase(), spellings)) return text;
   }
   const found: [from: number, to: number][] = [];
@@ -224,7 +220,11 @@ function withoutSpellings(text: string, spellings: readonly Spelling[]): string 
 }
 
 function hasSpelling(lower: string, spellings: readonly Spelling[]): boolean {
-  return spellings.some(({ beginning }) => lower.includes(beginning));
+  for (const { beginning } of spellings) {
+    if (beginning.length > lower.length) return false;
+    if (lower.includes(beginning)) return true;
+  }
+  return false;
 }
 
 /** Returns the places of the spellings in the text that was read. */

@@ -95,13 +95,16 @@ export function unescaped({ text, places, ends }: Reading): Reading | undefined 
 }
 
 /** The bytes of a text as decimal numbers: a buffer in JSON, or printed as an array. */
-const DECIMAL_LIST = /(?:\d{1,3}[\s,]{1,40}){7,}\d{1,3}/g;
+const DECIMAL_LIST = /(?:\d{1,3}[\s,]+){7,}\d{1,3}/g;
 /** The bytes of a text as pairs of hexadecimal digits with separators, as dumps and fingerprints have them. */
-const HEX_LIST = /(?:(?:0x)?[\da-f]{2}[\s,:-]{1,40}){7,}(?:0x)?[\da-f]{2}/gi;
+const HEX_LIST = /(?:(?:0x)?[\da-f]{2}[\s,:-]+){7,}(?:0x)?[\da-f]{2}/gi;
 
-/** Returns whether a text may have a list of bytes. */
-export function hasByteList(text: string): boolean {
-  return text.search(HEX_LIST) >= 0 || text.search(DECIMAL_LIST) >= 0;
+/** Bytes in a name, which has neither white space nor commas. It begins with a separator: most names have few. */
+const BYTES_IN_NAME = /[:-](?:[\da-fx]{2,4}[:-]+){6}/i;
+
+/** Returns whether a name may have a list of bytes. */
+export function hasBytesInName(name: string): boolean {
+  return BYTES_IN_NAME.test(name);
 }
 
 /** Returns the readings of a text with its lists of bytes as characters, by each kind of list that it has. */
