@@ -7,6 +7,7 @@ import { limitsOf, localLimitsOf } from "../../src/contract/timeouts.ts";
 import { nodeHttpTransport } from "../../src/transport/node-http.ts";
 import type { Receiver } from "../../src/transport/transport.ts";
 import { type RawServer, rawServer } from "../support/raw-server.ts";
+import { WIRES } from "../support/wires.ts";
 
 const QUESTION = [{ role: "user", content: "?" }] as const;
 const REPLY = `data: {"choices":[{"index":0,"delta":{"content":"hello"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n`;
@@ -53,6 +54,43 @@ describe.each<[string, Partial<ClientOptions>]>([
     );
     expect(swallowed).toBeLessThanOrEqual(1);
     if (!transport.fetch) expect(swallowed).toBe(1);
+  });
+});
+
+describe.each(WIRES)("$name, where the server accepts connections and is silent", (wire) => {
+  const reply = wire.begin() + wire.text("hello", 0) + wire.end(1);
+  const head = `HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: ${Buffer.byteLength(reply)}\r\n\r\n`;
+
+  test.each(["streamed", "non-streamed"])("on kept connections alone, a %s call waits once", async (way) => {
+    let isForgotten = false;
+    const known = new Set<unknown>();
+    await using server = await rawServer(({ socket }) => {
+      if (isForgotten && known.has(socket)) return;
+      known.add(socket);
+      setTimeout(() => socket.write(head + reply), 20);
+    });
+    const client = wire.client(server.port, { timeouts: { headers: 300 } });
+    await Promise.all([1, 2, 3].map(() => client.sendMessage(QUESTION)));
+    isForgotten = true;
+    const { content, metrics } =
+      way === "streamed"
+        ? await (await client.sendMessageStream(QUESTION)).finalMessage()
+        : await client.sendMessage(QUESTION);
+    expect(content).toBe("hello");
+    expect(metrics.attempts.map(({ outcome }) => outcome)).toEqual(["timeout", "answered"]);
+  });
+
+  test("on all connections, a call ends after its own attempts, not after one for each kept connection", async () => {
+    let isSilent = false;
+    await using server = await rawServer(({ socket }) => {
+      if (!isSilent) setTimeout(() => socket.write(head + reply), 20);
+    });
+    const client = wire.client(server.port, { retries: 0, timeouts: { headers: 200 } });
+    await Promise.all([1, 2, 3, 4].map(() => client.sendMessage(QUESTION)));
+    isSilent = true;
+    const before = server.requests.length;
+    await expect(client.sendMessage(QUESTION)).rejects.toMatchObject({ kind: "timeout", phase: "headers" });
+    expect(server.requests.length - before).toBeLessThanOrEqual(2); // a kept connection, and then a fresh one
   });
 });
 
