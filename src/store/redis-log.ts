@@ -1,8 +1,8 @@
 /** Runs in Redis: a log that several processes and machines share. */
 
-import { unknownOption } from "../contract/unknown-option.ts";
 import { compareIds, type EntryId, positionOf } from "../server/entry-id.ts";
 import type { ChatRun, LogPage, LogWriter, ReplyLog, RunEnd, RunHead } from "../server/log.ts";
+import { DEFAULT_LIMIT, type LogOptions, type LogTimes, timesOf } from "./log-options.ts";
 import { RedisBell } from "./redis-bell.ts";
 import { type RedisClient, type RedisLike, redisClientOf } from "./redis-client.ts";
 import { keyPart } from "./redis-key.ts";
@@ -10,32 +10,15 @@ import { attemptBehind, closingId, endFields, itemsOf, pageOf } from "./redis-lo
 import { isRefusal, RedisLogWriter, type RunKeys, resultOf, topOf, type WrittenLog } from "./redis-log-writer.ts";
 
 /** The options of `redisLog`. */
-export interface RedisLogOptions {
+export interface RedisLogOptions extends LogOptions {
   /**
    * The beginning of every key.
    * @default "cloudllm"
    */
   readonly prefix?: string | undefined;
-  /**
-   * See `ReplyLog.leaseMs`.
-   * @default 15_000
-   */
-  readonly leaseMs?: number | undefined;
-  /**
-   * How long an ended run is kept, in milliseconds. A run whose process has died is kept for `leaseMs` more.
-   * @default 600_000 (10 minutes)
-   */
-  readonly keepMs?: number | undefined;
-  /**
-   * How long a run may last, in milliseconds. Then everything that is kept of it expires.
-   * @default 86_400_000 (24 hours)
-   */
-  readonly maxRunMs?: number | undefined;
 }
 
-const DEFAULTS = { prefix: "cloudllm", leaseMs: 15_000, keepMs: 600_000, maxRunMs: 86_400_000 };
-
-const DEFAULT_LIMIT = 500;
+const DEFAULT_PREFIX = "cloudllm";
 const MAX_ITEMS = 500;
 
 /** The head of a run with a word of the process that began it: it recognizes its own after a lost answer. */
@@ -63,16 +46,9 @@ interface StoredHead {
  * ```
  */
 export function redisLog(redis: RedisLike, options: RedisLogOptions = {}): ReplyLog {
-  const names = Object.keys(DEFAULTS);
-  for (const [name, value] of Object.entries(options) as readonly [string, unknown][]) {
-    if (!names.includes(name)) throw new TypeError(unknownOption(name, names));
-    if (value === undefined) continue;
-    if (name === "prefix" ? typeof value !== "string" : !(Number.isSafeInteger(value) && Number(value) > 0)) {
-      const expected = name === "prefix" ? "a string" : "an integer number of milliseconds, at least 1";
-      throw new TypeError(`\`${name}\` must be ${expected}. Received ${String(value)}.`);
-    }
-  }
-  return new RedisLog(redisClientOf(redis), options);
+  const { prefix = DEFAULT_PREFIX } = options;
+  if (typeof prefix !== "string") throw new TypeError(`\`prefix\` must be a string. Received ${String(prefix)}.`);
+  return new RedisLog(redisClientOf(redis), prefix, timesOf(options, ["prefix"]));
 }
 
 class RedisLog implements ReplyLog, WrittenLog {
@@ -83,13 +59,13 @@ class RedisLog implements ReplyLog, WrittenLog {
   readonly #maxRunMs: number;
   readonly #prefix: string;
 
-  constructor(client: RedisClient, options: RedisLogOptions) {
+  constructor(client: RedisClient, prefix: string, { leaseMs, keepMs, maxRunMs }: LogTimes) {
     this.client = client;
     this.bell = new RedisBell(client);
-    this.leaseMs = options.leaseMs ?? DEFAULTS.leaseMs;
-    this.keepMs = options.keepMs ?? DEFAULTS.keepMs;
-    this.#maxRunMs = options.maxRunMs ?? DEFAULTS.maxRunMs;
-    this.#prefix = options.prefix ?? DEFAULTS.prefix;
+    this.leaseMs = leaseMs;
+    this.keepMs = keepMs;
+    this.#maxRunMs = maxRunMs;
+    this.#prefix = prefix;
   }
 
   async begin(head: RunHead): Promise<LogWriter | undefined> {

@@ -41,7 +41,7 @@ export interface LogCaseDefinition {
 }
 
 /** The functions that a case uses. */
-export interface LogBench {
+interface LogBench {
   /** Opens a log; the suite closes it after the case. By default no lease and no run expires during the case. */
   open(times?: Partial<LogTimes>): Promise<ReplyLog>;
 }
@@ -81,7 +81,7 @@ export function snapshot(id: EntryId, text: string, after?: EntryId): LogEntry {
 }
 
 /** Returns a complete message. */
-export function message(content: string): AssistantMessage {
+function message(content: string): AssistantMessage {
   return {
     role: "assistant",
     content,

@@ -108,7 +108,7 @@ export const endingCases: readonly LogCaseDefinition[] = [
   {
     name: "an ended run expires, and one that is renewed does not",
     async run({ open }) {
-      const times = { keepMs: 800, leaseMs: 1_500 };
+      const times = { keepMs: 800, leaseMs: 3_000 };
       const [here, there] = [await open(times), await open(times)];
       const [ended, running] = [headOf(), headOf()];
       const writer = await begun(here, running);
@@ -118,7 +118,7 @@ export const endingCases: readonly LogCaseDefinition[] = [
       const from = performance.now();
       const isOver = async () => {
         assert.equal(await writer.append([entry(`1-${++number}`)]), "running");
-        return (await there.read(ended.id)) === undefined && performance.now() - from > 2_600;
+        return (await there.read(ended.id)) === undefined && performance.now() - from > 4_300;
       };
       await until(isOver);
       assert.equal(await there.head(ended.id), undefined);

@@ -23,12 +23,13 @@ export const takingOverCases: readonly LogCaseDefinition[] = [
       const times = { leaseMs: 1_000 };
       const [here, there] = [await open(times), await open(times)];
       const head = headOf();
+      const from = performance.now();
       const writer = await begun(here, head);
       const isOwned = async () => (await there.read(head.id))?.isOwned;
-      const from = performance.now();
       let renewedAt = from;
       while (performance.now() - from < 1_800) {
-        assert.equal(await isOwned(), true, "a renewed lease holds");
+        const hasHeld = await isOwned();
+        assert.ok(hasHeld || performance.now() - renewedAt > times.leaseMs, "a renewed lease holds");
         if (performance.now() - renewedAt > 200) {
           renewedAt = performance.now();
           assert.equal(await writer.append([]), "running");

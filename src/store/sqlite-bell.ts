@@ -1,0 +1,93 @@
+/** The bell of a log in SQLite: direct within a process, and by looking at the file for changes of other processes. */
+
+import type { SqliteDatabase, SqliteLike } from "./sqlite-database.ts";
+
+/** A run that is watched. */
+interface Watched {
+  readonly rings: Set<() => void>;
+  /** The version of the run that was read last; 0 for none. */
+  version: number;
+}
+
+/** The file is looked at so often, in milliseconds: after a change, and after a while without one. */
+const MIN_POLL_MS = 5;
+const MAX_POLL_MS = 25;
+
+/** With many runs a look takes longer, so that it is taken less often: so many runs for each millisecond. */
+const RUNS_A_MS = 20;
+
+/** The bells of the databases: logs on one database ring for each other. SQLite reports only other connections. */
+const BELLS = new WeakMap<SqliteLike, SqliteBell>();
+
+/** Returns the bell of a database. */
+export function bellOf(handle: SqliteLike, database: SqliteDatabase): SqliteBell {
+  const bell = BELLS.get(handle) ?? new SqliteBell(database);
+  BELLS.set(handle, bell);
+  return bell;
+}
+
+/** Rings for runs that have grown. */
+export class SqliteBell {
+  readonly #database: SqliteDatabase;
+  readonly #watched = new Map<string, Watched>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #pollMs = MIN_POLL_MS;
+  #dataVersion = -1;
+
+  constructor(database: SqliteDatabase) {
+    this.#database = database;
+  }
+
+  /** Calls `ring` when a run has grown, until the returned function is called. */
+  watch(run: string, ring: () => void): () => void {
+    const watched: Watched = this.#watched.get(run) ?? { rings: new Set(), version: 0 };
+    const own = () => ring(); // the same function may watch twice
+    watched.rings.add(own);
+    this.#watched.set(run, watched);
+    this.#timer ??= this.#poll();
+    return () => {
+      watched.rings.delete(own);
+      if (watched.rings.size === 0 && this.#watched.get(run) === watched) this.#watched.delete(run);
+    };
+  }
+
+  /** A reader has read the run as of this version. */
+  saw(run: string, version: number): void {
+    const watched = this.#watched.get(run);
+    if (watched) watched.version = version;
+  }
+
+  /** This process has added to a run. */
+  ring(run: string): void {
+    for (const ring of this.#watched.get(run)?.rings ?? []) ring();
+  }
+
+  #poll(): ReturnType<typeof setTimeout> {
+    const timer = setTimeout(() => {
+      try {
+        this.#look();
+      } catch {
+        this.#pollMs = MAX_POLL_MS; // it is busy, or closed: readers report that
+      }
+      this.#timer = this.#watched.size === 0 ? undefined : this.#poll();
+    }, this.#pollMs);
+    timer.unref?.();
+    return timer;
+  }
+
+  #look(): void {
+    const { data_version: dataVersion = 0 } = this.#database.get<{ data_version: number }>("PRAGMA data_version") ?? {};
+    const hasChanged = dataVersion !== this.#dataVersion;
+    this.#dataVersion = dataVersion;
+    this.#pollMs = hasChanged ? MIN_POLL_MS : Math.min(this.#pollMs + 1, MAX_POLL_MS);
+    this.#pollMs = Math.max(this.#pollMs, this.#watched.size / RUNS_A_MS);
+    if (!hasChanged) return;
+    for (const [run, watched] of this.#watched) {
+      const row = this.#database.get<{ version: number }>("SELECT version FROM cloudllm_runs WHERE run = ?", run);
+      const version = row?.version ?? 0;
+      if (version === watched.version) continue;
+      watched.version = version;
+      this.ring(run);
+    }
+  }
+}

@@ -1,0 +1,104 @@
+/** The log in SQLite keeps the laws of a log with every driver that runs here. */
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import type { SqliteLike } from "../../../src/store/sqlite-database.ts";
+import { sqliteLog } from "../../../src/store/sqlite-log.ts";
+import { begun, complete, entriesOf, entry, headOf, until } from "../../../src/testing/log/case.ts";
+import { logSuite } from "../../../src/testing/log-suite.ts";
+import { sqliteDrivers, sqliteMissing } from "../../interop/drivers.mjs";
+
+describe.skipIf(sqliteMissing !== undefined)(
+  `sqliteLog${sqliteMissing === undefined ? "" : ` [${sqliteMissing}]`}`,
+  () => {
+    describe.each(sqliteDrivers)("$name", (driver) => {
+      const folder = mkdtempSync(join(tmpdir(), "cloudllm-sqlite-"));
+      const path = join(folder, "runs.db");
+      const closing: (() => unknown)[] = [];
+
+      async function opened(file = path): Promise<SqliteLike> {
+        const database = await driver.open(file);
+        closing.push(() => database.close());
+        return database as unknown as SqliteLike;
+      }
+
+      afterAll(() => {
+        for (const close of closing.splice(0)) close();
+        rmSync(folder, { recursive: true, force: true });
+      });
+
+      describe.concurrent("on a connection for each process", () => {
+        const cases = logSuite({ open: async (times) => sqliteLog(await opened(), times) });
+        for (const { name, skip, run } of cases) test.skipIf(skip !== undefined)(name, run);
+      });
+
+      describe.concurrent("on one connection in memory", () => {
+        let shared: Promise<SqliteLike> | undefined;
+        const open = async (times: object) => {
+          shared ??= opened(":memory:");
+          return sqliteLog(await shared, times);
+        };
+        for (const { name, skip, run } of logSuite({ open })) test.skipIf(skip !== undefined)(name, run);
+      });
+
+      test("runs and chats that have expired leave no row behind", async () => {
+        const database = await opened(join(folder, "expiry.db"));
+        const counts = () =>
+          ["runs", "entries", "chats"].map(
+            (name) =>
+              (database.prepare(`SELECT count(*) AS count FROM cloudllm_${name}`).get() as { count: number }).count,
+          );
+        let now = 1_000_000;
+        const log = sqliteLog(database, { leaseMs: 1_000, keepMs: 5_000, maxRunMs: 60_000, now: () => now });
+        for (let index = 0; index < 30; index++) {
+          const head = headOf();
+          const writer = await begun(log, head);
+          await writer.append(entriesOf(1, 3));
+          await log.setLatestRun(head.chat, { run: head.id, number: 1 });
+          if (index % 3 === 0) await writer.end(complete("text"));
+        }
+        expect(counts()).toEqual([30, 30 * 4 + 10, 30]);
+        now += 6_000;
+        await begun(log, headOf());
+        await begun(log, headOf());
+        expect(counts()).toEqual([2, 2, 30]);
+        now += 60_000;
+        await begun(log, headOf());
+        await begun(log, headOf());
+        expect(counts()).toEqual([2, 2, 0]);
+      });
+
+      test("a run that is renewed lasts for a day at most", async () => {
+        let now = 1_000_000;
+        const log = sqliteLog(await opened(":memory:"), { maxRunMs: 60_000, now: () => now });
+        const head = headOf();
+        const writer = await begun(log, head);
+        for (let number = 1; number < 60; number++) {
+          now += 1_000;
+          expect(await writer.append([entry(`1-${number}`)])).toBe("running");
+        }
+        now += 1_000;
+        expect(await writer.append([entry("1-60")])).toBe("lost");
+        expect(await log.read(head.id)).toBeUndefined();
+        expect(await begun(log, head)).toBeDefined(); // the id is free again
+      });
+
+      test("a restart of the only process keeps every entry", async () => {
+        const file = join(folder, "restart.db");
+        const head = headOf();
+        const before = await driver.open(file);
+        await (await begun(sqliteLog(before as unknown as SqliteLike), head)).append(entriesOf(1, 5));
+        before.close();
+        const log = sqliteLog(await opened(file));
+        expect((await log.read(head.id))?.entries).toEqual(entriesOf(1, 5));
+        let rings = 0;
+        const unwatch = log.watch(head.id, () => rings++);
+        await until(async () => rings > 0);
+        unwatch();
+        await log.close();
+      });
+    });
+  },
+);
