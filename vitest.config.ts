@@ -18,6 +18,7 @@ const config: ViteUserConfig = defineConfig({
       { find: /^cloudllm\/store\/redis$/, replacement: path("./src/store/redis.ts") },
       { find: /^cloudllm\/store\/sqlite$/, replacement: path("./src/store/sqlite.ts") },
       { find: /^cloudllm\/testing$/, replacement: path("./src/testing/index.ts") },
+      { find: /^cloudllm\/web$/, replacement: path("./src/web/index.ts") },
     ],
   },
   test: {

@@ -11,12 +11,16 @@ import { rolldown } from "rolldown";
 const CORE =
   /[/]src[/](?!(?:cli|dialects|embedded|models|server|store|testing|web)[/]|transport[/](?:default-|node-http))/;
 
+/** The entry for pages: its program carries nothing of the core that it does not use. */
+const VIEWER = "src/web/index.ts";
+
 /** Bundles the entries of `manifest` (a parsed package.json) from `root`/src into `folder`. */
 export async function bundle(root, folder, manifest) {
   const entries = filesNamed(manifest, ".js").map((file) => [
     file.slice("./dist/".length, -".js".length),
     join(root, file.replace("./dist/", "src/").replace(/\.js$/, ".ts")),
   ]);
+  const viewer = new Set();
   const build = await rolldown({
     input: Object.fromEntries(entries),
     // What the package says of itself is looked up where it runs.
@@ -24,19 +28,40 @@ export async function bundle(root, folder, manifest) {
     platform: "neutral",
     tsconfig: false,
     optimization: { inlineConst: true },
+    plugins: [
+      {
+        name: "viewer",
+        buildEnd() {
+          reach(join(root, VIEWER), (id) => this.getModuleInfo(id), viewer);
+        },
+      },
+    ],
   });
   await build.write({
     dir: folder,
     format: "esm",
     entryFileNames: "[name].js",
     chunkFileNames: "shared/[name].js",
-    // All of the core is one file: whoever imports any entry needs most of it, and each file more costs half a millisecond.
-    codeSplitting: { groups: [{ name: "core", test: CORE }] },
+    // The core is one file, since each file more costs half a millisecond; the part of it that pages need is another, since
+    // a bundler keeps the statements of a file that it cannot prove to be without effect.
+    codeSplitting: {
+      groups: [
+        { name: "stream", test: (id) => CORE.test(id) && viewer.has(id), priority: 1 },
+        { name: "core", test: CORE },
+      ],
+    },
     // Shorter names of what is local to a function: V8 reads every file before it runs. Lines and the names of functions, classes and public methods stay.
     minify: { compress: false, mangle: { toplevel: false, keepNames: true }, codegen: false },
     comments: { legal: false, jsdoc: false, annotation: true },
   });
   await build.close();
+}
+
+/** Adds a module, and all that it needs, to `reached`. */
+function reach(id, getModuleInfo, reached) {
+  if (reached.has(id)) return;
+  reached.add(id);
+  for (const imported of getModuleInfo(id)?.importedIds ?? []) reach(imported, getModuleInfo, reached);
 }
 
 /** Takes the declarations out of `folder` that nobody can import: no entry of `manifest` leads to them. */

@@ -56,13 +56,24 @@ export const openingCases: readonly CaseDefinition[] = [
         for (const method of ["sendMessageStream", "sendMessage"] as const) {
           const error = await failureOf(client[method](QUESTION, ONCE));
           assert.equal(error.kind, kind);
-          assert.equal(error.status, refusal.status);
           assert.equal(error.retryable, retryable);
           assert.ok(
             error.message.includes(refusal.message ?? ""),
             `the provider's words are missing: ${error.message}`,
           );
           assert.equal(error.partial?.content ?? "", "", "nothing had arrived");
+        }
+      },
+    }),
+  ),
+  ...REFUSALS.map(
+    ({ refusal }): CaseDefinition => ({
+      name: `law 1: a refusal with status ${refusal.status} has that status`,
+      needs: ["refusals", "providerCodes"],
+      async run({ open }) {
+        const { client } = await open({ refusal }, { refusal });
+        for (const method of ["sendMessageStream", "sendMessage"] as const) {
+          assert.equal((await failureOf(client[method](QUESTION, ONCE))).status, refusal.status);
         }
       },
     }),

@@ -10,7 +10,7 @@ import type { ReplyScript } from "../script.ts";
  * - Set by a script: all others. `toolCallDeltas` are calls whose arguments arrive in pieces, so that a call that was
  *   cut is visible. `cacheWrites` are tokens that were written to the provider's cache, if the provider counts them.
  *   `media` are pictures, by their bytes. `refusalReason` is the word for the end of a reply in which the model
- *   declined.
+ *   declined. `providerCodes` are the HTTP status and the provider's own code of a failure, which a server may mask.
  */
 export type Ability =
   | "closing"
@@ -26,6 +26,7 @@ export type Ability =
   | "rawFinishReason"
   | "refusalReason"
   | "refusals"
+  | "providerCodes"
   | "timeouts";
 
 /** A client under test, with observations of its provider. */

@@ -1,0 +1,285 @@
+/** One run, read over as many connections as it takes. */
+
+import { SendError } from "../contract/errors.ts";
+import type { AssistantTurn } from "../contract/message.ts";
+import type { ChatHistory, NativeEvent } from "../dialects/native.ts";
+import { NativeReader } from "../dialects/native-reader.ts";
+import { offAbort, onAbort } from "../platform/abort.ts";
+import type { Clock } from "../platform/clock.ts";
+import { onWake } from "./page.ts";
+import { backoffMs, paused } from "./pause.ts";
+import { type Requests, refusalOf } from "./requests.ts";
+
+/** A connection without a byte for so long is dead, in milliseconds: a relay says something every 15 seconds. */
+const WATCHDOG_MS = 45_000;
+
+/** What a link reads: the relay's events, and what it learns itself. */
+export type LinkEvent =
+  | NativeEvent
+  /** The events that follow begin from the start of the reply. */
+  | { readonly type: "restart" }
+  /** The relay has the reply no longer, but its history has it, complete. */
+  | { readonly type: "recorded"; readonly turn: AssistantTurn }
+  /** There is no run to watch. */
+  | { readonly type: "absent" };
+
+/** What a link is made of. */
+export interface LinkParts {
+  readonly requests: Requests;
+  /** The body that starts the run; absent for a run that others have started. */
+  readonly start?: string | undefined;
+  readonly chat: string;
+  /** Absent: the chat's last one. */
+  readonly run?: string | undefined;
+  /** Ends the link, and its connection at once. */
+  readonly signal: AbortSignal;
+  /** How long it tries without any progress, while the page is awake, in milliseconds. */
+  readonly reconnectForMs: number;
+  /** The caller's limit on silence, in milliseconds; infinite for none. */
+  readonly idleMs: number;
+  readonly maxReplyBytes: number;
+  readonly idled: (waitedMs: number) => SendError;
+  readonly now: Clock;
+}
+
+/** Reads events, and connects again whenever a connection ends before the reply does. */
+export class Link {
+  /** How often a connection was made again. */
+  reconnects = 0;
+  /** Why the last connection was lost. */
+  trouble: unknown;
+  readonly #parts: LinkParts;
+  #run: string | undefined;
+  /** The last entry that came. */
+  #cursor: string | undefined;
+  /** Chunks without an id came after it: only the start of the reply is a place to go on from. */
+  #isAdrift = false;
+  /** The relay has the run. */
+  #isKnown = false;
+  #hasChunks = false;
+  #connections = 0;
+  #failures = 0;
+  #failingSince: number | undefined;
+  /** How long the relay asks to wait, in milliseconds. */
+  #askedMs: number | undefined;
+  #bytes = 0;
+
+  constructor(parts: LinkParts) {
+    this.#parts = parts;
+    this.#run = parts.run;
+  }
+
+  get run(): string | undefined {
+    return this.#run;
+  }
+
+  /**
+   * Reads on when it is asked: the events of one read at a time. Ends when it is left.
+   * @throws {SendError} a refusal, a fault of the relay, or the end of all tries
+   */
+  async *batches(): AsyncGenerator<readonly LinkEvent[], never> {
+    const { signal } = this.#parts;
+    for (;;) {
+      signal.throwIfAborted();
+      this.trouble = undefined;
+      try {
+        yield* this.#connected();
+      } catch (error) {
+        if (error instanceof SendError) throw error;
+        this.trouble = error;
+      }
+      await this.#pause();
+    }
+  }
+
+  /** Makes one connection and reads it to its end. */
+  async *#connected(): AsyncGenerator<readonly LinkEvent[], void> {
+    const { requests, start, chat, signal } = this.#parts;
+    const connection = new AbortController();
+    const close = (): void => connection.abort(signal.reason);
+    onAbort(signal, close);
+    if (signal.aborted) close();
+    try {
+      this.#connections++;
+      const after = this.#isAdrift ? undefined : this.#cursor;
+      const response =
+        start !== undefined && !this.#isKnown
+          ? await requests.start(start, connection.signal)
+          : await requests.attach({ chat, run: this.#run, after }, connection.signal);
+      const { body, status, headers } = response;
+      if (status === 200 && body && headers.get("content-type")?.startsWith("text/event-stream")) {
+        if (after === undefined) {
+          this.#cursor = undefined;
+          if (this.#hasChunks) yield [{ type: "restart" }];
+        }
+        return yield* this.#events(body.getReader());
+      }
+      const answer = await this.#answerIn(response);
+      yield [answer];
+    } finally {
+      offAbort(signal, close);
+      connection.abort();
+    }
+  }
+
+  async *#events(reader: ReadableStreamDefaultReader<Uint8Array>): AsyncGenerator<readonly LinkEvent[], void> {
+    const { signal, maxReplyBytes } = this.#parts;
+    const decoder = new TextDecoder("utf-8", { fatal: true });
+    const wire = new NativeReader();
+    let cut: (reason: unknown) => void = () => undefined;
+    const close = (): void => cut(signal.reason);
+    const unwatch = onWake((isCut) => isCut && cut(new Error("The network has changed.")));
+    onAbort(signal, close);
+    try {
+      for (;;) {
+        // Reads of a frozen page's connection may stay pending for ever, also when it is aborted.
+        const { done, value } = await new Promise<ReadableStreamReadResult<Uint8Array>>((resolve, reject) => {
+          const timer = this.#watch(reject);
+          cut = (reason) => {
+            clearTimeout(timer);
+            reject(reason);
+          };
+          reader.read().then((result) => {
+            clearTimeout(timer);
+            resolve(result);
+          }, cut);
+        });
+        if (done) return;
+        this.#bytes += value.byteLength;
+        if (this.#bytes > maxReplyBytes) throw fault(`is larger than ${maxReplyBytes} bytes (\`maxReplyBytes\`)`);
+        const events = wire.push(textOf(decoder, value));
+        for (const event of events) this.#note(event);
+        if (events.length > 0) yield events;
+        if (this.#askedMs !== undefined) return;
+      }
+    } finally {
+      unwatch();
+      offAbort(signal, close);
+      reader.cancel().catch(() => undefined); // a broken one
+    }
+  }
+
+  /** Ends a read that takes too long. */
+  #watch(reject: (reason: unknown) => void): ReturnType<typeof setTimeout> {
+    const { idleMs, idled } = this.#parts;
+    const isIdle = idleMs < WATCHDOG_MS;
+    const ms = isIdle ? idleMs : WATCHDOG_MS;
+    return setTimeout(() => reject(isIdle ? idled(ms) : new Error("The connection is silent.")), ms);
+  }
+
+  #note(event: NativeEvent): void {
+    switch (event.type) {
+      case "opened":
+        if (this.#run !== undefined && event.run !== this.#run) throw fault("is that of another run");
+        this.#isKnown = true;
+        this.#run = String(event.run);
+        if (this.#connections > 1) this.reconnects++;
+        this.#connections = 1;
+        break;
+      case "chunks":
+        this.#progress();
+        if (event.id === undefined) this.#isAdrift = true;
+        else this.#moveTo(event.id, event.after ?? idBefore(event.id));
+        break;
+      case "snapshot":
+        this.#progress();
+        if (event.id !== undefined) this.#moveTo(event.id, this.#cursor);
+        break;
+      case "reconnect":
+        this.#askedMs = Number(event.afterMs) || 0;
+        break;
+      case "complete":
+      case "failed":
+        break;
+    }
+  }
+
+  #progress(): void {
+    this.#hasChunks = true;
+    this.#startAfresh();
+  }
+
+  #startAfresh(): void {
+    this.#failures = 0;
+    this.#failingSince = undefined;
+  }
+
+  /** @throws {SendError} kind `protocol` when entries are missing or come twice */
+  #moveTo(id: string, after: string | undefined): void {
+    if (this.#cursor !== undefined && after !== this.#cursor && !this.#isAdrift) {
+      throw fault(`has the entry ${JSON.stringify(id.slice(0, 40))}, which does not follow ${this.#cursor}`);
+    }
+    this.#cursor = id;
+    this.#isAdrift = false;
+  }
+
+  /**
+   * Returns what a response without a reply means.
+   * @throws {SendError} the refusal, when another try would be in vain
+   */
+  async #answerIn(response: Response): Promise<LinkEvent> {
+    const { start } = this.#parts;
+    const { status } = response;
+    if (status === 204 || status === 404) {
+      if (this.#isKnown) return this.#recorded();
+      if (start === undefined) return { type: "absent" };
+    }
+    if (status < 300) {
+      if (this.#isKnown) throw new Error("The answer is not a reply."); // such as the page of a hotel's network
+      throw fault("is not an event stream. Look at the `url` of the relay client", status);
+    }
+    const { error, isOfRelay } = await refusalOf(response);
+    const isFinal = start !== undefined && !this.#isKnown && isOfRelay;
+    if (isFinal || (status < 500 && status !== 429 && status !== 408)) throw error;
+    this.#askedMs = error.retryAfterMs;
+    throw new Error(error.message);
+  }
+
+  /** The reply is gone from the relay, and may be in its history. */
+  async #recorded(): Promise<LinkEvent> {
+    const { requests, chat, signal } = this.#parts;
+    const response = await requests.history(chat, signal);
+    if (response.ok) {
+      const { messages, run } = (await response.json()) as Partial<ChatHistory>;
+      const turn = Array.isArray(messages) ? (messages.at(-1) as ChatHistory["messages"][number]) : undefined;
+      if (run === this.#run && turn?.role === "assistant" && !turn.interrupted) return { type: "recorded", turn };
+    }
+    throw new SendError("truncated", "The relay has the rest of this reply no longer. Send the message again.");
+  }
+
+  /** @throws {SendError} when all tries were in vain */
+  async #pause(): Promise<void> {
+    const { now, reconnectForMs, signal } = this.#parts;
+    const askedMs = this.#askedMs;
+    this.#askedMs = undefined;
+    this.#failures++;
+    this.#failingSince ??= now();
+    const ms = Math.max(askedMs ?? 0, backoffMs(this.#failures));
+    const triedMs = now() - this.#failingSince;
+    if (triedMs + ms > reconnectForMs) {
+      const kind = this.trouble === undefined ? "truncated" : "network";
+      const message = `The connection to the relay was lost, and could not be made again within ${reconnectForMs} ms.`;
+      throw new SendError(kind, message, { cause: this.trouble });
+    }
+    if (await paused(ms, askedMs !== undefined, signal)) this.#startAfresh();
+  }
+}
+
+/** Returns the id of the entry before; `undefined` before the first. */
+function idBefore(id: string): string | undefined {
+  const [attempt, number] = id.split("-");
+  return Number(number) > 0 ? `${attempt}-${Number(number) - 1}` : undefined;
+}
+
+/** @throws {SendError} kind `protocol` for bytes that are not UTF-8 */
+function textOf(decoder: TextDecoder, bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes, { stream: true });
+  } catch {
+    throw fault("is not UTF-8");
+  }
+}
+
+function fault(what: string, status?: number): SendError {
+  return new SendError("protocol", `The answer of the relay ${what}.`, { retryable: false, status });
+}

@@ -1,0 +1,160 @@
+/** What a viewer shows of a reply, what its relay has of it, and the chunks that lead from the one to the other. */
+
+import type { MessageChunk } from "../contract/chunk.ts";
+import type { AssistantMessage } from "../contract/message.ts";
+import { Fold } from "../stream/fold.ts";
+import type { ReplyFacts } from "../stream/reply-facts.ts";
+import type { StreamParts } from "../stream/stream-parts.ts";
+
+/** The parts of a message that chunks make. */
+type Shown = Pick<AssistantMessage, "content" | "reasoning"> & Partial<AssistantMessage>;
+
+const NO_METRICS = { durationMs: 0, chunks: 0, longestGapMs: 0, attempts: [] };
+
+/**
+ * Keeps a viewer in step with its relay. While they are, chunks pass as they are. After a summary, or when the relay
+ * begins again from the start, only what differs is shown: no word twice, and no rewind unless a word changes.
+ */
+export class Mirror {
+  readonly #facts: ReplyFacts;
+  readonly #parts: StreamParts;
+  readonly #shown: Fold;
+  /** The reply as the relay says it again; absent while the viewer is in step. */
+  #again: Fold | undefined;
+  /** A call is shown once, also when it was answered since. */
+  readonly #calls = new Set<string>();
+
+  constructor(facts: ReplyFacts, parts: StreamParts) {
+    this.#facts = facts;
+    this.#parts = parts;
+    this.#shown = new Fold(facts, parts);
+  }
+
+  /** Takes the next chunks of the relay. Returns those to show. */
+  add(chunks: readonly MessageChunk[]): readonly MessageChunk[] {
+    if (!this.#again) {
+      for (const chunk of chunks) this.#show(chunk);
+      return chunks;
+    }
+    for (const chunk of chunks) this.#again.add(chunk);
+    return this.#caughtUp(false);
+  }
+
+  /** The relay begins again, from the start of the reply. */
+  restart(): void {
+    this.#again = new Fold(this.#facts, this.#parts);
+  }
+
+  /** The relay summarizes the reply so far. Returns the chunks to show. */
+  replace(message: Shown): readonly MessageChunk[] {
+    this.#again = this.#foldOf(message);
+    return this.#caughtUp(false);
+  }
+
+  /** The relay has ended the reply. Returns the chunks that are missing. */
+  finish(message: Shown): readonly MessageChunk[] {
+    this.#again = this.#foldOf(message);
+    return this.#caughtUp(true);
+  }
+
+  /** Returns the thinking that is shown. */
+  get reasoning(): string {
+    return messageIn(this.#shown).reasoning;
+  }
+
+  /** Nothing shows while the relay says what the viewer has: its words may go on differently, or not. */
+  #caughtUp(isEnd: boolean): readonly MessageChunk[] {
+    if (!this.#again) return [];
+    const [shown, wanted] = [messageIn(this.#shown), messageIn(this.#again)];
+    if (!isEnd && isAhead(shown, wanted)) return [];
+    this.#again = undefined;
+    const rewind = rewindBetween(shown, wanted);
+    if (rewind) this.#show(rewind);
+    const rest = chunksBetween(messageIn(this.#shown), wanted, this.#calls);
+    for (const chunk of rest) this.#show(chunk);
+    return rewind ? [rewind, ...rest] : rest;
+  }
+
+  #show(chunk: MessageChunk): void {
+    this.#shown.add(chunk);
+    if (chunk.type === "toolCall") this.#calls.add(keyOf(chunk.toolCall));
+  }
+
+  #foldOf(message: Shown): Fold {
+    const fold = new Fold(this.#facts, this.#parts);
+    for (const chunk of chunksBetween(messageIn(fold), message, new Set())) fold.add(chunk);
+    return fold;
+  }
+}
+
+function messageIn(fold: Fold): AssistantMessage {
+  return fold.message("running", () => NO_METRICS);
+}
+
+function isAhead(shown: Shown, wanted: Shown): boolean {
+  const { content, reasoning } = wanted;
+  const isLonger = shown.content.length > content.length || shown.reasoning.length > reasoning.length;
+  return isLonger && shown.content.startsWith(content) && shown.reasoning.startsWith(reasoning);
+}
+
+/** Returns the chunk that discards what `wanted` does not begin with; `undefined` where there is nothing of it. */
+function rewindBetween(shown: Shown, wanted: Shown): MessageChunk | undefined {
+  const length = shown.content.length - commonLength(shown.content, wanted.content);
+  const reasoningLength = shown.reasoning.length - commonLength(shown.reasoning, wanted.reasoning);
+  if (length === 0 && reasoningLength === 0 && !hasOtherCalls(shown, wanted)) return undefined;
+  return { type: "rewind", content: "", length, reasoningLength, isFinal: false };
+}
+
+/** Returns whether a call was begun that is now neither begun in the same way nor complete. */
+function hasOtherCalls({ unfinishedToolCalls = [] }: Shown, wanted: Shown): boolean {
+  return unfinishedToolCalls.some(({ id, argumentsText }) => {
+    const same = wanted.unfinishedToolCalls?.find((call) => call.id === id);
+    return same ? !same.argumentsText.startsWith(argumentsText) : !wanted.toolCalls?.some((call) => call.id === id);
+  });
+}
+
+/** Returns the chunks that `wanted` has more. */
+function chunksBetween(shown: Shown, wanted: Shown, calls: ReadonlySet<string>): readonly MessageChunk[] {
+  const { content, reasoning, toolCalls = [], unfinishedToolCalls = [] } = wanted;
+  const chunks: MessageChunk[] = [];
+  const more = reasoning.slice(shown.reasoning.length);
+  if (more) chunks.push({ type: "reasoning", content: "", reasoning: more, isFinal: false });
+  for (const providerToolCall of newIn(shown.providerToolCalls, wanted.providerToolCalls))
+    chunks.push({ type: "providerToolCall", content: "", providerToolCall, isFinal: false });
+  const text = content.slice(shown.content.length);
+  if (text) chunks.push({ type: "text", content: text, isFinal: false });
+  const { media = [] } = wanted;
+  for (const medium of newIn(shown.media, media))
+    chunks.push({ type: "media", content: "", index: media.indexOf(medium), ...medium, isFinal: false });
+  for (const citation of newIn(shown.citations, wanted.citations))
+    chunks.push({ type: "citation", content: "", ...citation, isFinal: false });
+  for (const toolCall of toolCalls)
+    if (!calls.has(keyOf(toolCall))) chunks.push({ type: "toolCall", content: "", toolCall, isFinal: false });
+  for (const [place, { id, name, argumentsText }] of unfinishedToolCalls.entries()) {
+    const known = shown.unfinishedToolCalls?.find((call) => call.id === id)?.argumentsText.length ?? 0;
+    const index = toolCalls.length + place;
+    const argumentsDelta = argumentsText.slice(known);
+    if (argumentsDelta || known === 0)
+      chunks.push({ type: "toolCallDelta", content: "", index, id, name, argumentsDelta, isFinal: false });
+  }
+  return chunks;
+}
+
+/** Returns the items of `wanted` that `shown` does not have. */
+function newIn<Item>(shown: readonly Item[] = [], wanted: readonly Item[] = []): readonly Item[] {
+  const known = new Set(shown.map(keyOf));
+  return wanted.filter((item) => !known.has(keyOf(item)));
+}
+
+function keyOf(value: unknown): string {
+  return JSON.stringify(value);
+}
+
+/** Returns the length of the common beginning, whole characters only. */
+function commonLength(one: string, other: string): number {
+  if (other.startsWith(one)) return one.length;
+  let length = 0;
+  while (length < other.length && one[length] === other[length]) length++;
+  const last = one.charCodeAt(length - 1);
+  return last >= 0xd800 && last < 0xdc00 ? length - 1 : length;
+}

@@ -1,0 +1,223 @@
+/** A client of a relay: for browsers, and for programs on the other side of HTTP. */
+
+import type { TypedClient } from "../contract/client.ts";
+import { SendError } from "../contract/errors.ts";
+import type { Message, ToolMessage } from "../contract/message.ts";
+import type { Attempt } from "../contract/metrics.ts";
+import type { SendOptions } from "../contract/options.ts";
+import type { StartRequest } from "../dialects/native.ts";
+import { systemClock } from "../platform/clock.ts";
+import { seenByCaller } from "../stream/caller-stack.ts";
+import type { MessageStream } from "../stream/message-stream.ts";
+import { clientOf } from "../stream/open-stream.ts";
+import { ReplyStream } from "../stream/reply-stream.ts";
+import { paused } from "./pause.ts";
+import { NO_RUN, type RelayedCall, RelayedReply } from "./relayed-reply.ts";
+import { bodyOf, type RelayAddress, Requests } from "./requests.ts";
+import { VIEWER_PARTS } from "./viewer-parts.ts";
+
+/** The options of `relayClient`. */
+export interface RelayClientOptions extends Pick<SendOptions, "timeouts" | "retries" | "maxReplyBytes"> {
+  /** The address of the relay, such as `/api/chat`: where its `handle` is mounted. */
+  readonly url: string | URL;
+  /**
+   * Headers of each request, or a function that returns them. The function is called before each request, and once more
+   * after an answer with the status 401.
+   */
+  readonly headers?: RelayAddress["headers"];
+  /** Sends the requests. Default: the global `fetch`. */
+  readonly fetch?: RelayAddress["fetch"];
+  /**
+   * Whether cookies go to a relay of another origin: see `RequestInit.credentials`.
+   * @default "same-origin", as `fetch` says
+   */
+  readonly credentials?: RelayAddress["credentials"];
+  /**
+   * The conversation, for a relay that keeps them (`sessions`): 1 to 128 characters of `A-Z a-z 0-9 _ -`. A call then sends
+   * only what is new: the last message, or the results of tools at the end.
+   * @default none: each call sends its messages, and has a chat of its own
+   */
+  readonly chat?: string | undefined;
+  /**
+   * The public name of one of the relay's `models`.
+   * @default the relay's own model
+   */
+  readonly model?: string | undefined;
+  /**
+   * What becomes of a reply that a program leaves by `break`, an error in the loop, or its signal. `"stop"`: the relay
+   * stops it, as every client does. `"detach"`: only the connection is closed, and the relay's `linger` decides. `stop()`
+   * always stops it. A page that is closed or reloaded, and a network that is lost, never do.
+   * @default "stop"
+   */
+  readonly onLeave?: "stop" | "detach" | undefined;
+  /**
+   * How long a reply is waited for without any progress while connections fail, in milliseconds. Time in which the page
+   * is hidden or offline does not count.
+   * @default 300_000 (5 minutes, as long as a relay's `linger`)
+   */
+  readonly reconnectForMs?: number | undefined;
+}
+
+/** A client of a relay. */
+export interface RelayClient extends TypedClient {
+  /**
+   * Watches a reply that is being written, or was just written: that of another tab, or from before a reload. It comes
+   * from its beginning. Leaving it only closes the connection; `stop()` stops the reply for everybody.
+   * @param run the id of the run; default: the last one of `chat`
+   * @returns `undefined` when there is none
+   * @throws {SendError} the refusal
+   */
+  attach(
+    run?: string,
+    options?: Pick<SendOptions, "signal" | "timeouts" | "headers">,
+  ): Promise<MessageStream | undefined>;
+}
+
+const RECONNECT_FOR_MS = 300_000;
+const MAX_REPLY_BYTES = 67_108_864;
+const MAX_RETRIES = 2;
+const MAX_RETRY_AFTER_MS = 60_000;
+
+/** The options of a call that are not the relay's affair. */
+const OWN_OPTIONS: readonly string[] = ["signal", "timeouts", "retries", "headers", "maxReplyBytes"];
+
+/**
+ * Returns a client of a relay (`createRelay` of `cloudllm/server`). It keeps every law of `ClientWrapper`, and its replies
+ * outlive their connections: a reply continues where it broke, exactly once. The options of a call go to the relay, which
+ * takes those that it allows; `signal`, `timeouts`, `retries`, `headers` and `maxReplyBytes` are its own.
+ *
+ * - A request whose answer is lost is sent again under the same id: the provider is asked once.
+ * - A connection that breaks, ends early, or is silent for 45 seconds is made again: at once, then after a random time of
+ *   up to 0.25, 0.5 … 8 seconds. A page that is hidden or offline waits until it is not.
+ * - Only the relay's own end ends a reply. `metrics.reconnects` counts the connections that were made again, and
+ *   `metrics.attempts` the runs that the call has started: more than one after a refusal with `Retry-After`.
+ * @throws {TypeError} when `url` is missing
+ *
+ * @example
+ * ```ts
+ * import { relayClient } from "cloudllm/web";
+ *
+ * export async function ask(question: string, show: (text: string) => void): Promise<void> {
+ *   const client = relayClient({ url: "/api/chat" });
+ *   const stream = await client.sendMessageStream([{ role: "user", content: question }]);
+ *   for await (const chunk of stream) show(chunk.content);
+ * }
+ * ```
+ */
+export function relayClient(options: RelayClientOptions): RelayClient {
+  const { url, chat, model, onLeave = "stop", reconnectForMs = RECONNECT_FOR_MS, ...rest } = options;
+  if (!url) throw new TypeError("The relay client needs `url`, the address of a relay.");
+  const address: RelayAddress = { ...rest, url: String(url) };
+  const named = { provider: "relay", model: model ?? "default" };
+  const now = systemClock();
+
+  async function call(
+    given: Omit<SendOptions, "output">,
+    run: string | undefined,
+    parts: Pick<RelayedCall, "start" | "stopsWhenLeft" | "attempts">,
+    startedAt: number,
+  ): Promise<ReplyStream> {
+    const { signal, headers, maxReplyBytes = rest.maxReplyBytes ?? MAX_REPLY_BYTES } = given;
+    const timeouts = { ...rest.timeouts, ...given.timeouts };
+    const isAmiss = Object.values(timeouts).some((ms) => ms !== undefined && !(ms >= 0));
+    if (isAmiss) throw new SendError("invalidRequest", "The option `timeouts` must hold milliseconds, 0 or more.");
+    if (signal?.aborted) throw abortError(signal);
+    const reply = new RelayedReply({
+      ...named,
+      ...parts,
+      requests: new Requests(address, headers),
+      chat: chat ?? run ?? "",
+      run,
+      reconnectForMs,
+      maxReplyBytes,
+      timeouts,
+      signal,
+      now,
+    });
+    const stream = new ReplyStream(reply, VIEWER_PARTS, { now, startedAt });
+    await reply.opened;
+    return stream;
+  }
+
+  async function send(messages: readonly Message[], given: SendOptions): Promise<ReplyStream> {
+    const startedAt = now();
+    const retries = given.retries ?? rest.retries ?? {};
+    const { max = MAX_RETRIES, maxRetryAfterMs = MAX_RETRY_AFTER_MS } =
+      typeof retries === "number" ? { max: retries } : retries;
+    if (!(max >= 0)) throw new SendError("invalidRequest", "The option `retries` must be an integer, 0 or more.");
+    const request = requestOf(messages, given, { chat, model });
+    const attempts: Attempt[] = [];
+    for (let refusals = 1; ; refusals++) {
+      const run = randomId();
+      const start = bodyOf({ run, ...request });
+      try {
+        return await call(given, run, { start, attempts, stopsWhenLeft: onLeave === "stop" }, startedAt);
+      } catch (error) {
+        const ms = error instanceof SendError ? error.retryAfterMs : undefined;
+        if (ms === undefined || ms > maxRetryAfterMs || refusals > max) throw error;
+        await paused(ms, true, given.signal ?? new AbortController().signal);
+      }
+    }
+  }
+
+  return {
+    ...clientOf({
+      ...named,
+      open: async <Output>(messages: readonly Message[], given: SendOptions<Output>) => {
+        try {
+          return (await send(messages, given)) as MessageStream<Output>;
+        } catch (error) {
+          throw error instanceof SendError ? seenByCaller(error.with(named)) : error;
+        }
+      },
+    }),
+    async attach(run, given = {}) {
+      if (!run && !chat) throw new SendError("invalidRequest", "Give `attach` a run, or the client a `chat`.", named);
+      try {
+        return await call(given, run, { attempts: [], stopsWhenLeft: false }, now());
+      } catch (error) {
+        if (error instanceof SendError && error.code === NO_RUN) return undefined;
+        throw error;
+      }
+    },
+  };
+}
+
+/** @throws {SendError} kind `invalidRequest` when there is nothing new to send, `unsupported` for a schema in code */
+function requestOf(
+  messages: readonly Message[],
+  given: SendOptions,
+  { chat, model }: Pick<RelayClientOptions, "chat" | "model">,
+): Omit<StartRequest, "run"> {
+  const options = Object.fromEntries(
+    Object.entries({ model, ...given }).filter(([name, value]) => value !== undefined && !OWN_OPTIONS.includes(name)),
+  );
+  const schemas = [given.output, ...(given.tools ?? []).map(({ parameters }) => parameters)];
+  if (schemas.some((schema) => schema && "~standard" in schema)) {
+    throw new SendError(
+      "unsupported",
+      "A relay takes schemas as JSON Schema. Convert this one, such as with its library.",
+    );
+  }
+  return { ...(chat === undefined ? { messages } : { chat, ...turnIn(messages) }), options };
+}
+
+/** Returns the end of a conversation that the relay does not have. */
+function turnIn(messages: readonly Message[]): Pick<StartRequest, "message" | "results"> {
+  const last = Array.isArray(messages) ? messages.at(-1) : undefined;
+  if (last?.role === "user") return { message: last.content };
+  const results = last && messages.slice(messages.findLastIndex(({ role }) => role !== "tool") + 1);
+  if (results?.length) return { results: results as ToolMessage[] };
+  const message = "With `chat`, the last message must be a new one of the user, or the results of tools.";
+  throw new SendError("invalidRequest", message);
+}
+
+/** Returns 128 random bits. Unlike `randomUUID`, also on a page without TLS. */
+function randomId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function abortError({ reason }: AbortSignal): SendError {
+  return new SendError("aborted", "The caller's signal ended the call.", { cause: reason });
+}

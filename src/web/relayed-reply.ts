@@ -1,0 +1,267 @@
+/** The source behind a stream of `relayClient`: one run of a relay, as the consumer wants it. */
+
+import type { MessageChunk } from "../contract/chunk.ts";
+import { isSendErrorKind, type TimeoutPhase } from "../contract/error-kind.ts";
+import { SendError } from "../contract/errors.ts";
+import type { AssistantMessage, AssistantTurn } from "../contract/message.ts";
+import type { Attempt } from "../contract/metrics.ts";
+import type { Timeouts } from "../contract/timeouts.ts";
+import { offAbort, onAbort } from "../platform/abort.ts";
+import { type Clock, MAX_TIMER_MS } from "../platform/clock.ts";
+import { messageOf } from "../platform/text-of.ts";
+import type { ReplyFacts } from "../stream/reply-facts.ts";
+import { type ChunkSink, type ChunkSource, type Closing, NO_SINK, Opening } from "../stream/source.ts";
+import { sendErrorOf } from "../stream/transfer.ts";
+import { Link, type LinkEvent, type LinkParts } from "./link.ts";
+import { Mirror } from "./mirror.ts";
+import { factsOf } from "./requests.ts";
+import { checkChunks, checkedMessage } from "./shapes.ts";
+import { VIEWER_PARTS } from "./viewer-parts.ts";
+
+/** What one reply needs of its call. */
+export interface RelayedCall
+  extends Pick<LinkParts, "requests" | "chat" | "run" | "start" | "reconnectForMs" | "maxReplyBytes"> {
+  readonly provider: string;
+  readonly model: string;
+  readonly timeouts: Timeouts;
+  /** Of the caller. */
+  readonly signal: AbortSignal | undefined;
+  /** Whether the run is stopped when its consumer leaves: only by the call that has started it. */
+  readonly stopsWhenLeft: boolean;
+  /** Earlier runs of the same call, which were refused. */
+  readonly attempts: Attempt[];
+  readonly now: Clock;
+}
+
+/** How long the relay may take to open a reply, its connections included, in milliseconds. */
+const DEFAULT_HEADERS_MS = 60_000;
+
+/** How the reply ended at the relay. */
+type End =
+  | { readonly type: "complete"; readonly message: AssistantMessage }
+  | { readonly type: "failed"; readonly error: SendError; readonly message: AssistantMessage | undefined };
+
+/** The code of the error for a run that is not there. */
+export const NO_RUN = "noRun";
+
+/** Reads one run. Its link is read only while the consumer waits, but for the opening. */
+export class RelayedReply implements ChunkSource {
+  readonly facts: ReplyFacts;
+  readonly #call: RelayedCall;
+  readonly #link: Link;
+  readonly #mirror: Mirror;
+  readonly #opening = new Opening();
+  readonly #closing = new AbortController();
+  readonly #startedAt: number;
+  #sink: ChunkSink = NO_SINK;
+  /** Chunks that the consumer has not asked for. */
+  readonly #ready: MessageChunk[] = [];
+  #end: End | undefined;
+  /** The consumer waits; resolves the promise of `#asked`. */
+  #isAsked = false;
+  #resume: () => void = () => undefined;
+  /** The consumer has been given all chunks, and the end. */
+  #isComplete = false;
+  /** Only the usage is wanted. */
+  #isMuted = false;
+  #hasChunks = false;
+  readonly #timers = new Map<TimeoutPhase, ReturnType<typeof setTimeout>>();
+  readonly #onAbort = (): void => {
+    const cause: unknown = this.#call.signal?.reason;
+    this.#fail(new SendError("aborted", "The caller's signal ended the call.", { cause }));
+  };
+
+  constructor(call: RelayedCall) {
+    const { provider, model, start = "", attempts, timeouts, now } = call;
+    const estimateInput = (): number => VIEWER_PARTS.estimateTokens(start);
+    this.#call = call;
+    this.facts = { provider, model, attempts, reconnects: 0, estimateInput };
+    this.#mirror = new Mirror(this.facts, VIEWER_PARTS);
+    this.#startedAt = now();
+    this.#link = new Link({
+      ...call,
+      signal: this.#closing.signal,
+      idleMs: timeouts.idle || Number.POSITIVE_INFINITY,
+      idled: (waitedMs) => timeoutError("idle", waitedMs),
+    });
+  }
+
+  get opened(): Promise<void> {
+    return this.#opening.promise;
+  }
+
+  attach(sink: ChunkSink): void {
+    const { timeouts, signal } = this.#call;
+    this.#sink = sink;
+    this.#limit("headers", timeouts.headers ?? DEFAULT_HEADERS_MS);
+    this.#limit("total", timeouts.total);
+    onAbort(signal, this.#onAbort);
+    this.#read().catch((error: unknown) => this.#fail(error));
+  }
+
+  pull(): void {
+    const { firstChunk, stall } = this.#call.timeouts;
+    this.#isAsked = true;
+    if (this.#hasChunks) this.#limit("stall", stall);
+    else this.#limit("firstChunk", firstChunk, this.#call.now() - this.#startedAt);
+    this.#resume();
+  }
+
+  /** A call that has started a run stops it in every case (law 5), and a viewer of another's only by `stop()`. */
+  close(closing?: Closing): void {
+    this.#over("stopped", closing === "stopped" || this.#call.stopsWhenLeft);
+  }
+
+  lastAttempt(): void {
+    this.#isMuted = true;
+  }
+
+  /** The message of the relay has more than chunks say, such as the steps of a session's turn. */
+  complete(message: AssistantMessage): AssistantMessage {
+    const { metrics } = message;
+    return this.#isComplete && !this.#isMuted ? { ...message, ...this.#end?.message, metrics } : message;
+  }
+
+  async #read(): Promise<void> {
+    for await (const events of this.#link.batches()) {
+      for (const event of events) this.#take(event);
+      if (!this.#opening.isOpen) continue;
+      if (await this.#isWanted()) this.#flush();
+      if (this.#end && (await this.#isWanted())) this.#finish(this.#end);
+      if (this.#closing.signal.aborted) return;
+    }
+  }
+
+  /** Resolves when the consumer waits for more; with false when the reply is over. */
+  async #isWanted(): Promise<boolean> {
+    if (!this.#isAsked && !this.#closing.signal.aborted) {
+      await new Promise<void>((resolve) => {
+        this.#resume = resolve;
+      });
+    }
+    return !this.#closing.signal.aborted;
+  }
+
+  #take(event: LinkEvent): void {
+    switch (event.type) {
+      case "opened":
+        return this.#open(event.provider, event.model);
+      case "chunks":
+        checkChunks(event.chunks);
+        return this.#show(this.#mirror.add(event.chunks));
+      case "snapshot":
+        return this.#show(this.#mirror.replace(checkedMessage(event.message)));
+      case "restart":
+        return this.#mirror.restart();
+      case "complete":
+        return this.#ended({ type: "complete", message: checkedMessage(event.message) });
+      case "recorded":
+        return this.#ended({ type: "complete", message: this.#messageOf(event.turn) });
+      case "failed": {
+        const { kind, message, partial, ...told } = event.error;
+        const error = new SendError(isSendErrorKind(kind) ? kind : "protocol", String(message), factsOf(told));
+        return this.#ended({ type: "failed", error, message: partial ? checkedMessage(partial) : undefined });
+      }
+      case "absent":
+        throw new SendError("notFound", "The relay has no such run.", { code: NO_RUN });
+      case "reconnect":
+        return;
+    }
+  }
+
+  #open(provider: unknown, model: unknown): void {
+    if (typeof provider === "string") this.facts.provider = provider;
+    if (typeof model === "string") this.facts.model = model;
+    this.facts.reconnects = this.#link.reconnects;
+    this.#noLimit("headers");
+    this.#opening.accept();
+  }
+
+  #show(chunks: readonly MessageChunk[]): void {
+    for (const chunk of chunks) this.#ready.push(chunk);
+  }
+
+  #ended(end: End): void {
+    const { message } = end;
+    if (message) {
+      this.#show(this.#mirror.finish(message));
+      const { usage, model } = message;
+      if (usage) this.facts.usage = usage;
+      if (model) this.facts.model = model;
+    }
+    this.#end = end;
+    if (end.type === "failed" && !this.#opening.isOpen) this.#fail(end.error, false);
+    else this.#opening.accept();
+  }
+
+  /** A turn of the history, with what else a message has. */
+  #messageOf(turn: AssistantTurn): AssistantMessage {
+    const { provider, model } = this.facts;
+    const { reasoning } = this.#mirror;
+    const rest = { reasoning, toolCalls: [], citations: [], finishReason: "unknown", provider, model };
+    return checkedMessage({ ...rest, ...turn } as unknown as AssistantMessage);
+  }
+
+  #flush(): void {
+    const ready = this.#ready.splice(0);
+    if (ready.length === 0) return; // such as an event of the connection
+    for (const chunk of ready) this.#sink.chunks.push(chunk);
+    this.#isAsked = false;
+    this.#hasChunks = true;
+    for (const phase of ["firstChunk", "stall"] as const) this.#noLimit(phase);
+    this.#sink.flush();
+  }
+
+  #finish(end: End): void {
+    this.#isComplete = true;
+    if (end.type === "failed") return this.#fail(end.error, false);
+    this.#over("answered", false);
+    this.#sink.end();
+  }
+
+  #limit(phase: "headers" | "firstChunk" | "stall" | "total", ms: number | undefined, passedMs = 0): void {
+    this.#noLimit(phase);
+    if (!ms) return;
+    const expired = (): void => {
+      const { trouble } = this.#link;
+      const error = timeoutError(phase, ms);
+      if (phase !== "headers" || trouble === undefined) return this.#fail(error);
+      this.#fail(new SendError("network", `The relay cannot be reached: ${messageOf(trouble)}.`, { cause: trouble }));
+    };
+    if (ms <= MAX_TIMER_MS) this.#timers.set(phase, setTimeout(expired, Math.max(0, ms - passedMs)));
+  }
+
+  #noLimit(phase: TimeoutPhase): void {
+    clearTimeout(this.#timers.get(phase));
+  }
+
+  /** @param isOurs whether the failure is on this side, so that the run is to be stopped */
+  #fail(thrown: unknown, isOurs = true): void {
+    if (this.#closing.signal.aborted) return;
+    const error = sendErrorOf(thrown);
+    this.#over(error.kind, isOurs && error.code !== NO_RUN && this.#call.stopsWhenLeft, error.status);
+    const { provider, model, attempts } = this.facts;
+    this.#opening.fail(this.#sink, error.with({ provider, model, attempts: [...attempts] }));
+  }
+
+  #over(outcome: Attempt["outcome"], stopsRun: boolean, status?: number): void {
+    if (this.#closing.signal.aborted) return;
+    const { requests, chat, signal, now } = this.#call;
+    const { provider, model, attempts } = this.facts;
+    const durationMs = now() - this.#startedAt;
+    this.facts.reconnects = this.#link.reconnects;
+    attempts.push({ provider, model, durationMs, outcome, ...(status !== undefined && { status }) });
+    this.#closing.abort();
+    offAbort(signal, this.#onAbort);
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    this.#resume();
+    if (stopsRun) void requests.stop(chat, this.#link.run);
+  }
+}
+
+function timeoutError(phase: TimeoutPhase, waitedMs: number): SendError {
+  return new SendError("timeout", `The relay took longer than ${waitedMs} ms (\`timeouts.${phase}\`).`, {
+    phase,
+    waitedMs,
+  });
+}

@@ -1,0 +1,168 @@
+/** The requests to a relay, and what their answers mean. */
+
+import { isSendErrorKind, type SendErrorKind } from "../contract/error-kind.ts";
+import { SendError, type SendErrorFacts } from "../contract/errors.ts";
+import type { RefusalBody, StartRequest, StopRequest } from "../dialects/native.ts";
+import { base64Of } from "../platform/base64.ts";
+import type { FetchLike } from "../transport/fetch.ts";
+
+/** Headers of each request, or a function that returns them, called before each one. */
+export type RelayHeaders =
+  | Readonly<Record<string, string>>
+  | (() => Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>>);
+
+/** Where a relay is, and how to ask it. */
+export interface RelayAddress {
+  readonly url: string;
+  readonly headers?: RelayHeaders | undefined;
+  readonly fetch?: FetchLike | undefined;
+  readonly credentials?: RequestCredentials | undefined;
+}
+
+/** A run, and how much of it the viewer has. */
+export interface RunPlace {
+  readonly chat: string;
+  /** Absent: the chat's last one. */
+  readonly run?: string | undefined;
+  readonly after?: string | undefined;
+}
+
+/** Sends requests to one relay, with the headers of one call. */
+export class Requests {
+  readonly #address: RelayAddress;
+  readonly #extra: Readonly<Record<string, string>>;
+
+  constructor(address: RelayAddress, extra: Readonly<Record<string, string>> = {}) {
+    this.#address = address;
+    this.#extra = extra;
+  }
+
+  start(body: string, signal: AbortSignal): Promise<Response> {
+    return this.#post("", body, { signal });
+  }
+
+  attach({ chat, run, after }: RunPlace, signal: AbortSignal): Promise<Response> {
+    const query = new URLSearchParams({ ...(run && { run }), ...(after && { after }) });
+    return this.#send(`/${chat}/stream`, `${query}`, { signal });
+  }
+
+  history(chat: string, signal: AbortSignal): Promise<Response> {
+    return this.#send(`/${chat}`, "", { signal });
+  }
+
+  /** Asks the relay to stop a run. The request outlives the page. Resolves when it was answered; never rejects. */
+  async stop(chat: string, run: string | undefined): Promise<void> {
+    const body: StopRequest = { run };
+    try {
+      const response = await this.#post(`/${chat}/stop`, JSON.stringify(body), { keepalive: true });
+      await response.body?.cancel();
+    } catch {
+      // the run then ends when its last viewer is gone for a while
+    }
+  }
+
+  #post(path: string, body: string, init: RequestInit): Promise<Response> {
+    return this.#send(path, "", { ...init, method: "POST", body });
+  }
+
+  /** Headers that a function returned may have expired: after 401 the function is called once more. */
+  async #send(path: string, query: string, init: RequestInit): Promise<Response> {
+    const response = await this.#sendOnce(path, query, init);
+    if (response.status !== 401 || typeof this.#address.headers !== "function") return response;
+    await response.body?.cancel();
+    return this.#sendOnce(path, query, init);
+  }
+
+  async #sendOnce(path: string, query: string, init: RequestInit): Promise<Response> {
+    const { url, headers, fetch = globalThis.fetch, credentials } = this.#address;
+    const [base = "", ownQuery = ""] = url.split("?");
+    const search = [ownQuery, query].filter(Boolean).join("&");
+    const given = typeof headers === "function" ? await headers() : headers;
+    return fetch((path ? base.replace(/\/$/, "") + path : base) + (search && `?${search}`), {
+      ...init,
+      headers: headersOf({ ...given, ...this.#extra }, init.body !== undefined),
+      ...(credentials && { credentials }),
+    });
+  }
+}
+
+/** @throws {SendError} kind `invalidRequest` for what is not a header */
+function headersOf(given: Readonly<Record<string, string>>, hasBody: boolean): Headers {
+  try {
+    const headers = new Headers(given);
+    headers.set("accept", "text/event-stream, application/json");
+    if (hasBody) headers.set("content-type", "application/json");
+    return headers;
+  } catch (cause) {
+    throw new SendError("invalidRequest", "A header is malformed. Give names and values of one line each.", { cause });
+  }
+}
+
+/**
+ * Returns the body of a start. Bytes become base64; functions are left out, since a relay runs no tool of a browser.
+ * @throws {SendError} kind `invalidRequest` for values that JSON does not have
+ */
+export function bodyOf(request: StartRequest): string {
+  try {
+    return JSON.stringify(request, function (this: Readonly<Record<string, unknown>>, name, value: unknown) {
+      const own = this[name]; // before `toJSON`, which a Buffer has
+      if (typeof own === "number" && !Number.isFinite(own)) throw new TypeError(`${name} is ${own}`);
+      return own instanceof Uint8Array ? base64Of(own) : value;
+    });
+  } catch (cause) {
+    throw new SendError("invalidRequest", "The messages or options cannot be written as JSON.", { cause });
+  }
+}
+
+/** The kinds of refusals that are not the relay's own words, such as a proxy's. Others are the server's or the request's. */
+const KINDS: Readonly<Record<number, SendErrorKind>> = {
+  401: "authentication",
+  403: "permission",
+  404: "notFound",
+  408: "timeout",
+  409: "busy",
+  429: "rateLimit",
+  503: "overloaded",
+};
+
+/** A request that was not answered with a reply. */
+export interface RefusedRequest {
+  readonly error: SendError;
+  /** The relay itself has refused, with its reason; not a proxy or a server without one. */
+  readonly isOfRelay: boolean;
+}
+
+/** Reads why a request was refused. Rejects when the connection breaks meanwhile. */
+export async function refusalOf(response: Response): Promise<RefusedRequest> {
+  const { status } = response;
+  let told: Partial<RefusalBody["error"]> = {};
+  const text = await response.text();
+  try {
+    told = (JSON.parse(text) as Partial<RefusalBody>).error ?? {};
+  } catch {
+    // the page of a proxy
+  }
+  const isOfRelay = isSendErrorKind(told.kind);
+  const kind = isSendErrorKind(told.kind) ? told.kind : (KINDS[status] ?? (status < 500 ? "invalidRequest" : "server"));
+  const message = typeof told.message === "string" ? told.message : `The relay has answered with the status ${status}.`;
+  return {
+    error: new SendError(kind, message, { retryAfterMs: retryAfterMs(response), ...factsOf(told), status }),
+    isOfRelay,
+  };
+}
+
+/** Returns the facts of an error from the wire: of those that nobody has checked, only simple values. */
+export function factsOf(told: object): SendErrorFacts {
+  const isFact = ([name, value]: [string, unknown]): boolean =>
+    typeof value !== "object" && !(name in SendError.prototype) && name !== "partial" && name !== "attempts";
+  return Object.fromEntries(Object.entries(told).filter(isFact));
+}
+
+/** Returns the wait that a response asks for, in milliseconds. */
+function retryAfterMs({ headers }: Response): number | undefined {
+  const value = headers.get("retry-after");
+  if (value === null) return undefined;
+  const seconds = Number(value);
+  const ms = Number.isNaN(seconds) ? Date.parse(value) - Date.now() : seconds * 1_000;
+  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
+}

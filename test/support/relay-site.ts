@@ -1,0 +1,50 @@
+/** A relay behind `node:http` on loopback, with a scripted provider. */
+
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { createRelay, memoryLog, type RelayOptions, toNode } from "../../src/server/index.ts";
+import { type ReplyScript, type ScriptedClient, scriptedClient } from "../../src/testing/index.ts";
+
+/** A relay with its address. */
+export interface RelaySite extends AsyncDisposable {
+  readonly port: number;
+  readonly url: string;
+  readonly provider: ScriptedClient;
+}
+
+/** Everything that a browser may see, and may ask for. */
+export const OPEN_RELAY: Omit<RelayOptions, "client"> = {
+  authorize: "public",
+  history: "client",
+  trustHistory: true,
+  clientTools: true,
+  allow: ["maxOutputTokens", "temperature", "topP", "stop", "seed", "toolChoice", "reasoning", "output", "search"],
+  expose: { reasoning: true, usage: true, toolResults: true, providerTools: true, logprobs: true },
+  describe: ({ message }) => message,
+};
+
+/** Starts a relay whose provider plays these scripts. */
+export async function relaySite(
+  scripts: readonly ReplyScript[] | (() => ReplyScript),
+  options: Omit<RelayOptions, "client"> = { ...OPEN_RELAY, log: memoryLog() },
+): Promise<RelaySite> {
+  const provider = scriptedClient(scripts);
+  const relay = createRelay({ client: provider, ...options });
+  const server = createServer(toNode(relay.handle));
+  const port = await listening(server);
+  return {
+    port,
+    url: `http://127.0.0.1:${port}/chat`,
+    provider,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+      await relay.drain(0);
+    },
+  };
+}
+
+async function listening(server: Server): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return (server.address() as AddressInfo).port;
+}

@@ -1,0 +1,37 @@
+/** How much of a page's weight the client of a relay is. */
+
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { rolldown } from "rolldown";
+import { expect, test } from "vitest";
+
+const BUILT = fileURLToPath(new URL("../../dist/web/index.js", import.meta.url));
+
+/** Measured: 12.4 kB. */
+const MAX_KB = 12.7;
+
+/** Returns the size of a page's program that uses one export, minified and gzipped, in kB. */
+async function bundledKb(program: string): Promise<number> {
+  const build = await rolldown({
+    input: "program",
+    platform: "browser",
+    plugins: [
+      {
+        name: "program",
+        resolveId: (id) => (id === "program" ? id : undefined),
+        load: (id) =>
+          id === "program" ? `${program} from ${JSON.stringify(BUILT)}; globalThis.kept = kept;` : undefined,
+      },
+    ],
+  });
+  const { output } = await build.generate({ format: "esm", minify: true });
+  await build.close();
+  const code = output.map((file) => ("code" in file ? file.code : "")).join("");
+  return gzipSync(code, { level: 9 }).length / 1000;
+}
+
+test.skipIf(!existsSync(BUILT))("a page with `relayClient` carries no more than it needs", async () => {
+  expect(await bundledKb("import { relayClient as kept }")).toBeLessThan(MAX_KB);
+  expect(await bundledKb("import { SendError as kept }")).toBeLessThan(1);
+});
