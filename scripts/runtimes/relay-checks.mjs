@@ -41,11 +41,16 @@ async function refuses(address) {
     throw new Error(`refusals have the statuses ${foreign.status} and ${unknown.status}`);
 }
 
-/** Without a viewer and a log, the run ends, and with it the connection to the provider. */
+/** A silent reply is kept. Without a viewer and a log, the run ends, and with it the connection to the provider. */
 async function letsGo(address, provider) {
   const gone = new AbortController();
   const response = await start(address, runId(), "endless", gone.signal);
-  await read(response, (event) => event.text && gone.abort()).catch(() => undefined);
+  let text = "";
+  for await (const piece of response.body.pipeThrough(new TextDecoderStream())) {
+    text += piece;
+    if (/data: \{"text".*: keep-alive/s.test(text)) break; // silent for a while, and kept
+  }
+  gone.abort();
   const left = await (await fetch(`${provider}/left`)).text();
   if (left !== "yes") throw new Error("the provider of a reply that its viewer had left was kept");
 }

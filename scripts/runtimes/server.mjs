@@ -9,7 +9,7 @@ import { extname, join } from "node:path";
 const TYPES = { ".js": "text/javascript", ".gguf": "application/octet-stream" };
 /**
  * How long a client may take to close the connection of a reply that it has left. A relay on an edge runtime notices at
- * its next keep-alive, after 15 s.
+ * its next keep-alive, after 8 s.
  */
 const LEAVING_MS = 25_000;
 

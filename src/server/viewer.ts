@@ -3,8 +3,12 @@
 import type { EntryId } from "./entry-id.ts";
 import { bytesOf, type Feed, type FeedReader, type Place } from "./feed.ts";
 
-/** A connection that carries nothing for so long gets a comment, so that proxies keep it, in milliseconds. */
-const KEEP_ALIVE_MS = 15_000;
+/**
+ * A connection that carries nothing for so long gets a comment, so that proxies and servers keep it, in milliseconds.
+ * The shortest limit is that of `Bun.serve`: 10 s.
+ * @see https://bun.com/docs/runtime/http/server#idletimeout
+ */
+const KEEP_ALIVE_MS = 8_000;
 
 /** A connection that takes nothing for so long, although bytes wait, is gone, in milliseconds. */
 const FROZEN_MS = 60_000;
