@@ -360,7 +360,7 @@ export function policyOf(
     throw new TypeError('`allow: ["model"]` and the option `models` need each other. Give both, or neither.');
   }
   return {
-    authorize: authorize === "public" ? () => PUBLIC_CALLER : authorize,
+    authorize: authorize === "public" ? () => PUBLIC_CALLER : checked(authorize),
     origins: options.origins ?? [],
     credentials: options.credentials ?? false,
     limits: { ...DEFAULT_LIMITS, ...present(options.limits) },
@@ -374,6 +374,18 @@ export function policyOf(
     attachmentUrl: options.attachmentUrl,
     expose: { ...DEFAULT_EXPOSURE, ...present(options.expose) },
     describe: options.describe,
+  };
+}
+
+/** A caller without a name would share the runs of all others without one. */
+function checked(authorize: Authorize): Authorize {
+  return async (request) => {
+    const caller = await authorize(request);
+    if (!caller || caller instanceof Response) return caller ?? undefined;
+    if (typeof caller.user === "string" && caller.user !== "") return caller;
+    throw new TypeError(
+      `\`authorize\` must return { user } with a non-empty string, not ${receivedText(caller.user)}. Return undefined to refuse a request.`,
+    );
   };
 }
 

@@ -157,7 +157,7 @@ export function settingsOf(options: RelayOptions): RelaySettings {
       try {
         waitUntil?.(work);
       } catch (error) {
-        quietly(() => onError?.(sendErrorOf(error), undefined)); // the run goes on
+        quietly(() => onError?.(sendErrorOf(error, "hook"), undefined)); // the run goes on
       }
     },
     onError: (error, run) => quietly(() => onError?.(error, run)),

@@ -83,7 +83,7 @@ class RelayServer {
     try {
       response = await this.#answer(request, id);
     } catch (error) {
-      if (!(error instanceof Refusal)) this.#settings.onError(sendErrorOf(error), undefined);
+      if (!(error instanceof Refusal)) this.#settings.onError(sendErrorOf(error, "relay, or a hook of it,"), undefined);
       response = this.#refused(error, id);
     }
     return withHeaders(response, corsHeaders(request, this.#settings.policy));
