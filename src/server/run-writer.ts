@@ -81,12 +81,13 @@ export class RunWriter {
 
   /** Writes the end. Resolves with whether the log has it: it is given up after a while. */
   async end(end: RunEnd): Promise<boolean> {
-    const writer = await this.#last();
+    const rest = await this.#close();
     for (const waitMs of [0, ...END_RETRIES_MS]) {
-      if (!writer) return false;
+      if (!rest) return false;
       if (waitMs > 0) await sleep(waitMs);
       try {
-        return (await within(writer.end(end), PATIENCE_MS)) !== undefined;
+        await rest.write();
+        return (await within(rest.writer.end(end), PATIENCE_MS)) !== undefined;
       } catch (error) {
         this.#report(error);
       }
@@ -96,9 +97,10 @@ export class RunWriter {
 
   /** Gives the run up for another process. */
   async release(): Promise<void> {
-    const writer = await this.#last();
+    const rest = await this.#close();
     try {
-      if (writer) await within(writer.release(), PATIENCE_MS);
+      await rest?.write();
+      if (rest) await within(rest.writer.release(), PATIENCE_MS);
     } catch (error) {
       this.#report(error);
     }
@@ -153,8 +155,7 @@ export class RunWriter {
   };
 
   readonly #onFailure = (error: unknown): void => {
-    if (this.#phase === "over") return;
-    this.#phase = "idle"; // tried again with the next tick
+    if (this.#phase !== "over") this.#phase = "idle"; // tried again with the next tick
     this.#troubled(error);
   };
 
@@ -180,19 +181,26 @@ export class RunWriter {
     this.#run.troubled(error);
   }
 
-  /** Resolves with the writer for its last call, when its other calls are over and what waited is written. */
-  async #last(): Promise<LogWriter | undefined> {
-    const isLost = this.#phase === "over";
-    const entries = this.#isBehind ? [] : this.#waiting;
-    this.abandon();
-    const writer = isLost ? undefined : this.#writer;
-    try {
-      await within(this.#settled, PATIENCE_MS);
-      if (writer && entries.length > 0) await within(writer.append(entries), PATIENCE_MS);
-    } catch (error) {
-      this.#report(error);
-    }
-    return writer;
+  /**
+   * Waits for the append under way. Resolves with the writer, and with what writes the entries that the log still misses;
+   * with `undefined` when the log has nothing more to do with the run.
+   */
+  async #close(): Promise<{ readonly writer: LogWriter; write(): Promise<void> } | undefined> {
+    const writer = this.#phase === "over" ? undefined : this.#writer;
+    let waiting: readonly LogEntry[] = this.#waiting;
+    this.#phase = "over";
+    await within(this.#settled, PATIENCE_MS).catch((error: unknown) => this.#troubled(error));
+    if (!writer) return undefined;
+    return {
+      writer,
+      write: async () => {
+        const snapshot = this.#isBehind ? this.#run.snapshot() : undefined;
+        this.#isBehind = false;
+        if (snapshot) waiting = [snapshot];
+        if (waiting.length > 0) await within(writer.append(waiting), PATIENCE_MS);
+        waiting = [];
+      },
+    };
   }
 }
 

@@ -64,7 +64,7 @@ type StopReason = "asked" | "unwatched" | "tooLong" | "tooLarge" | "shutdown" | 
 type Phase =
   | { readonly name: "opening"; readonly controller: AbortController }
   | { readonly name: "reading"; readonly stream: MessageStream }
-  | { readonly name: "over" };
+  | { readonly name: "over"; readonly stream?: MessageStream | undefined };
 
 /** A snapshot takes the place of so many entries, or bytes. */
 const MAX_ENTRIES = 1_000;
@@ -167,7 +167,7 @@ export class Run {
 
   async #produce(opened: () => void): Promise<void> {
     const end = await this.#read(opened);
-    this.#phase = { name: "over" };
+    this.#phase = { name: "over", stream: this.#phase.name === "reading" ? this.#phase.stream : undefined };
     try {
       await this.#parts.source.close?.();
     } catch (error) {
@@ -249,8 +249,10 @@ export class Run {
   #snapshot(): LogEntry | undefined {
     const phase = this.#phase;
     const after = this.feed.last?.id;
-    if (phase.name !== "reading" || after === undefined) return undefined;
-    const message = this.#fold.message("running", () => phase.stream.metrics);
+    if (phase.name === "opening" || after === undefined) return undefined;
+    const { stream } = phase;
+    if (!stream) return undefined;
+    const message = this.#fold.message("running", () => stream.metrics);
     const entry: LogEntry = { id: this.#nextId(), type: "snapshot", message, after };
     this.#bytesSince = 0;
     this.#snapshotBytes = sizeOfMessage(message);
