@@ -86,7 +86,9 @@ export const postgresDrivers = [
     name: "postgres.js",
     async connect(url) {
       const { default: postgres } = await import("postgres");
-      const client = postgres(url, { max: 4, onnotice: () => undefined, backoff: () => 0.02 });
+      // Without `fetch_types: false`, a connection that breaks in its first query leaves an unhandled rejection of the driver.
+      const options = { max: 4, onnotice: () => undefined, backoff: () => 0.02, fetch_types: false };
+      const client = postgres(url, options);
       return { client, close: () => client.end({ timeout: 1 }) };
     },
   },

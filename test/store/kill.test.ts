@@ -1,166 +1,76 @@
-/** A process that talks is killed, a hundred times, at any moment: what it had finished is there, and nothing else is whole. */
+/** A process that talks is killed, a hundred times, at any moment: every turn that it had finished is kept, and complete. */
 
-import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { LLMSession, type Message } from "cloudllm";
-import { FileStore } from "cloudllm/store/file";
-import { type ProviderRequest, type ReplyScript, scriptedClient, startProviderServer } from "cloudllm/testing";
-import { expect, test } from "vitest";
-import { historyFault, requestFault } from "../session/legality.ts";
+import { describe, expect, test } from "vitest";
+import { driversMissing, sqliteMissing } from "../interop/drivers.mjs";
+import { postgresMissing, startPostgres } from "../support/postgres-server.ts";
+import { redisMissing, startRedis } from "../support/redis-server.ts";
+import { killAHundredTimes } from "./killing.ts";
+import { Openers } from "./openers.ts";
+import { openStore, type StoreKind } from "./places.mjs";
 
-const ROUNDS = 100;
-const SEED = Number(process.env.KILL_SEED ?? 20_261_124);
-const TALKER = fileURLToPath(new URL("talker.mjs", import.meta.url));
 const DIST = fileURLToPath(new URL("../../dist/store/file.js", import.meta.url));
+const notBuilt = existsSync(DIST) ? undefined : "the package is not built";
 
-/** Each turn's answer is known from what was said. */
-const wordsOf = (said: string): string[] => Array.from({ length: 20 }, (_, word) => `${said}:${word} – 好🐦 `);
-const answerTo = (said: string) => wordsOf(said).join("");
-const lookingFor = (said: string) => `Let me see, ${said}. `;
-
-function scriptFor(request: ProviderRequest): ReplyScript {
-  const { messages, tools } = request.body as { messages: readonly Message[]; tools?: unknown };
-  const said = String(messages.findLast(({ role }) => role === "user")?.content);
-  const usage = { inputTokens: 10, outputTokens: 20 };
-  if (tools && messages.at(-1)?.role !== "tool") {
-    const steps = [{ text: lookingFor(said) }, { toolCall: { name: "look" } }, { toolCall: { name: "look", id: "b" } }];
-    return { steps, ending: { usage } };
-  }
-  return { text: wordsOf(said), ending: { usage } };
+interface Place extends AsyncDisposable {
+  readonly place: string;
 }
 
-/** Repeatable chance (mulberry32). */
-function chance(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+async function inFolder(name = ""): Promise<Place> {
+  const folder = mkdtempSync(join(tmpdir(), "cloudllm-kill-"));
+  return {
+    place: join(folder, name),
+    [Symbol.asyncDispose]: async () => rmSync(folder, { recursive: true, force: true }),
   };
 }
 
-/** When a process is killed: so long after its start, or that long after the server has sent it so many pieces. */
-type Moment = { readonly afterMs: number; readonly pieces?: number };
-
-/** The server's clock, by which the killer knows how far the talk has come. */
-class Pieces {
-  #count = 0;
-  #waiting: { readonly count: number; readonly reached: () => void } | undefined;
-
-  /** Resolves when so many more have been sent. */
-  more(count: number): Promise<void> {
-    return new Promise((reached) => {
-      this.#waiting = { count: this.#count + count, reached };
-    });
-  }
-
-  readonly pace = async (): Promise<void> => {
-    this.#count++;
-    if (this.#waiting && this.#count >= this.#waiting.count) this.#waiting.reached();
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  };
+async function atEngine(engine: AsyncDisposable & { readonly url: string }): Promise<Place> {
+  return { place: engine.url, [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose]() };
 }
 
-/** Lets it talk until that moment, and resolves with the turns that it knew to be over. */
-async function killed(args: readonly string[], { afterMs, pieces }: Moment, server: Pieces): Promise<string[]> {
-  const child = spawn(process.execPath, [TALKER, ...args], { stdio: ["ignore", "pipe", "pipe"] });
-  let stdout = "";
-  let stderr = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    stdout += text;
-  });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    stderr += text;
-  });
-  const closed = new Promise<void>((resolve) => child.once("close", () => resolve()));
-  if (pieces !== undefined) await Promise.race([server.more(pieces), closed]);
-  setTimeout(() => child.kill("SIGKILL"), afterMs);
-  await closed;
-  expect(stderr).toBe("");
-  return [...stdout.matchAll(/^done (.+)\n/gm)].map(([, said = ""]) => said);
-}
-
-test.skipIf(!existsSync(DIST))(
-  "every finished turn is complete, a cut reply is a true prefix and marked, and the next send is legal",
-  { timeout: 240_000 },
-  async () => {
-    const random = chance(SEED);
-    const folder = mkdtempSync(join(tmpdir(), "cloudllm-kill-"));
-    const pieces = new Pieces();
-    await using server = await startProviderServer(scriptFor, { pace: 1, sleep: pieces.pace });
-    let before: readonly Message[] = [];
-    const seen = { whole: 0, cut: 0, inTools: 0, absent: 0 };
-    try {
-      for (let round = 0; round < ROUNDS; round++) {
-        const moment =
-          random() < 0.2 ? { afterMs: random() * 150 } : { pieces: 1 + random() * 90, afterMs: random() * 8 };
-        const done = await killed([server.baseUrl, folder, String(round)], moment, pieces);
-        const at = `round ${round} of seed ${SEED}`;
-        const next = scriptedClient([{ text: "And on." }]);
-        const session = await LLMSession.open({ client: next, store: new FileStore(folder), id: "talk" });
-        const { history } = session;
-        expect(historyFault(history), at).toBeUndefined();
-        expect(history.slice(0, before.length), at).toEqual(before);
-
-        const turns = turnsOf(history.slice(before.length));
-        expect(turns.map(({ said }) => said).slice(0, done.length), at).toEqual(done);
-        for (const [index, { said, replies }] of turns.entries()) {
-          const last = replies.at(-1);
-          const isWhole = last?.role === "assistant" && !last.interrupted && last.content === answerTo(said);
-          if (index < done.length) expect(isWhole, `${at}: ${said}`).toBe(true);
-          if (isWhole) seen.whole++;
-          else expect(index, at).toBe(turns.length - 1);
-          for (const reply of replies) expectTrue(reply, said, at);
-          if (!isWhole) seen[replies.some(({ role }) => role === "tool") ? "inTools" : "cut"]++;
-        }
-        if (turns.length === done.length) seen.absent++;
-        const cut = history.at(-1);
-        if (cut?.role === "assistant" && cut.interrupted) {
-          expect(session.tokenUsage().turns.at(-1)?.estimatedUsage?.outputTokens, at).toBeGreaterThan(0);
-        }
-
-        await session.sendMessage(`parent ${round}`);
-        expect(requestFault(next.calls[0]?.messages ?? []), at).toBeUndefined();
-        await session.close();
-        before = JSON.parse(JSON.stringify(session.history));
-      }
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
-    // The moments were such that everything happened.
-    expect(Math.min(...Object.values(seen)), JSON.stringify(seen)).toBeGreaterThan(0);
+const STORES: readonly { kind: StoreKind; missing: string | undefined; open(): Promise<Place> }[] = [
+  { kind: "file", missing: notBuilt, open: () => inFolder() },
+  { kind: "sqlite", missing: notBuilt ?? sqliteMissing, open: () => inFolder("chats.db") },
+  {
+    kind: "postgres",
+    missing: notBuilt ?? postgresMissing ?? driversMissing,
+    open: async () => atEngine(await startPostgres()),
   },
-);
+  {
+    kind: "redis",
+    missing: notBuilt ?? redisMissing ?? driversMissing,
+    open: async () => atEngine(await startRedis()),
+  },
+];
 
-interface Turn {
-  readonly said: string;
-  readonly replies: readonly Message[];
-}
+// At once: they wait for processes and for leases.
+describe.concurrent.each(STORES)("$kind", ({ kind, missing, open }) => {
+  const title = (text: string) => `${kind} store: ${text}${missing === undefined ? "" : ` [skipped: ${missing}]`}`;
 
-function turnsOf(messages: readonly Message[]): Turn[] {
-  const turns: { said: string; replies: Message[] }[] = [];
-  for (const message of messages) {
-    if (message.role === "user") turns.push({ said: String(message.content), replies: [] });
-    else turns.at(-1)?.replies.push(message);
-  }
-  return turns;
-}
+  test.skipIf(missing !== undefined)(
+    title("every finished turn is complete, a cut reply is a true prefix and marked, and the next send is legal"),
+    { timeout: 600_000 },
+    async () => {
+      await using opened = await open();
+      await killAHundredTimes(kind, opened.place);
+    },
+  );
 
-/** What is kept of a reply is what the server said, from its beginning; only a whole one is not marked. */
-function expectTrue(reply: Message, said: string, at: string): void {
-  if (reply.role === "tool") {
-    expect(reply.isError ? /ended before/.test(reply.content) : reply.content === "a bird", at).toBe(true);
-  } else if (reply.role === "assistant") {
-    const whole = [answerTo(said), lookingFor(said)];
-    if (!reply.interrupted) expect(whole, at).toContain(reply.content);
-    else
-      expect(
-        whole.some((text) => text.startsWith(reply.content)),
-        `${at}: ${reply.content}`,
-      ).toBe(true);
-  }
-}
+  test.skipIf(missing !== undefined)(
+    title("of two processes that open a session at once, one writes and the other learns that it is busy"),
+    { timeout: 120_000 },
+    async () => {
+      await using opened = await open();
+      await (await openStore(kind, opened.place, 5_000)).close(); // makes the tables
+      await using one = await Openers.start(kind, opened.place, 5_000);
+      await using other = await Openers.start(kind, opened.place, 5_000);
+      for (let round = 0; round < 25; round++) {
+        const outcomes = await Promise.all([one.open(`session ${round}`), other.open(`session ${round}`)]);
+        expect(outcomes.sort(), `round ${round}`).toEqual(["busy", "open"]);
+      }
+    },
+  );
+});
