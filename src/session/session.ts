@@ -66,7 +66,7 @@ const DEFAULT_UNREAD_TIMEOUT_MS = 600_000;
  * minutes (`unreadTimeoutMs`).
  *
  * @typeParam Given the names of the options that the session was made with, which the compiler infers. A session
- * without `tools` and `defaults` types `message.output` as present
+ * without `tools` and `defaults` types `message.output` as present. Every session is assignable to an `LLMSession`
  * @example
  * ```ts
  * import { LLMSession, OpenAIClient, OpenAIModel } from "cloudllm";
@@ -80,7 +80,7 @@ const DEFAULT_UNREAD_TIMEOUT_MS = 600_000;
  * }
  * ```
  */
-export class LLMSession<out Given extends keyof SessionOptions = keyof SessionOptions> implements AsyncDisposable {
+export class LLMSession<Given extends keyof SessionOptions = keyof SessionOptions> implements AsyncDisposable {
   readonly #conversation: Conversation;
   readonly #maxSteps: number | undefined;
   readonly #onToolError: SessionOptions["onToolError"];

@@ -129,6 +129,12 @@ async function askedWithToolsOfTheSession(options: SessionOptions, store: Sessio
   for (const session of each) {
     expectTypeOf((await session.sendMessage("", { output: ZOD })).output).toEqualTypeOf<Recipe | undefined>();
   }
+  // A variable takes a session that was made with other options.
+  let session = new LLMSession({ client: plain });
+  session = new LLMSession({ client: plain, systemPrompt: "Cook.", history: [] });
+  session = await LLMSession.open({ client: plain, store, id: "a" });
+  const any: LLMSession = new LLMSession({ client: plain, tools: TOOLS });
+  expect([session, any]).toBeDefined();
   // @ts-expect-error
   expect(() => new LLMSession({ client: plain, maxTokns: 1 })).toThrow();
   // @ts-expect-error
