@@ -1,6 +1,6 @@
 /** The facts of a reply that are not in its chunks, from the first byte to the message. */
 
-import type { AssistantMessage, Replay, TokenLogprob } from "../contract/message.ts";
+import type { AssistantMessage, TokenLogprob } from "../contract/message.ts";
 import type { Attempt } from "../contract/metrics.ts";
 
 /**
@@ -41,7 +41,7 @@ export interface ReplyFacts extends MessageFacts {
   /** The service that is billed, where it is reported outside the usage: an estimate also is at that price. */
   serviceTier?: string;
   /** The provider and model that were asked, to be noted in `replay`. */
-  readonly writer?: Pick<Replay, "origin" | "account"> | undefined;
+  readonly writer?: { readonly origin: string; readonly account?: string } | undefined;
   readonly attempts: Attempt[];
   /** How often the connection to a relay was made again; absent for every other source. */
   reconnects?: number;
