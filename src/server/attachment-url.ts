@@ -3,7 +3,8 @@
  */
 
 /** Of `data:` URLs and inline data. Text that a page would run, such as SVG, is not among them. */
-const MEDIA_TYPES = /^(?:image\/(?:png|jpeg|gif|webp)|application\/pdf|text\/plain|audio\/[a-z0-9.+-]+)(?:;[^,]*)?$/i;
+const MEDIA_TYPES =
+  /^(?:image\/(?:png|jpeg|gif|webp)|application\/pdf|text\/plain|audio\/[a-z0-9.+-]+)(?:; ?[\w.+-]+=[\w.+-]+)*$/i;
 
 /** Names of a network's own machines. */
 const PRIVATE_NAMES = /\.(?:local|localhost|internal|intranet|lan|home|corp|home\.arpa)$/;

@@ -125,7 +125,7 @@ function sourceOf(
   if (typeof url === "string") {
     const fault = attachmentFault(url, attachmentUrl);
     if (fault !== undefined) throw badRequest(`${subject} ${fault}.`);
-    return { url, ...type };
+    return { url: new URL(url).href, ...type }; // as it was checked: parsers read line breaks and hosts differently
   }
   if (typeof fileId === "string") {
     // The file store is the server's account: it holds the files of every user.

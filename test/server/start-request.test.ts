@@ -1,6 +1,8 @@
 /** Requests of a browser that start a run: refused, ignored or taken. */
 
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { messagesFault, optionsFault } from "../../src/contract/validate.ts";
 import { type PolicyOptions, policyOf } from "../../src/server/policy.ts";
 import { Refusal } from "../../src/server/refusal.ts";
 import { signerOf } from "../../src/server/signature.ts";
@@ -10,6 +12,9 @@ import { message } from "../support/exposed.ts";
 const RUN = "r".repeat(22);
 const HELLO = [{ role: "user", content: "Hello" }];
 const SECRET = "s".repeat(32);
+
+/** Names of fields in messages and options. */
+const NAMES = ["role", "content", "toolCalls", "toolCallId", "isError", "interrupted", "media", "type", "text", "url"];
 
 interface Setting {
   readonly options?: Partial<PolicyOptions>;
@@ -231,7 +236,7 @@ describe("attachments", () => {
 
   test.each([
     { type: "image", url: "https://example.com/a.png" },
-    { type: "image", url: "https://example.com:443/a.png?size=2#x" },
+    { type: "image", url: "https://example.com/a.png?size=2#x" },
     { type: "image", url: "data:image/png;base64,AAAA" },
     { type: "image", data: "AAAA", mediaType: "image/png" },
     { type: "file", data: "AAAA", mediaType: "application/pdf", filename: "a.pdf" },
@@ -245,8 +250,20 @@ describe("attachments", () => {
     { type: "image", data: "AAAA", mediaType: "text/html" },
     { type: "image", data: "not base64!", mediaType: "image/png" },
     { type: "image", url: "https://example.com/a.png", mediaType: "image/png\r\nx: y" },
+    { type: "image", data: "AAAA", mediaType: "image/png; a=b\r\nx: y" },
   ])("%j is refused", async (part) => {
     expect(await refusal(withParts(part))).toMatch(/^400 /);
+  });
+
+  test.each([
+    ["https://EXAMPLE.com:443/a\n.png", "https://example.com/a.png"],
+    ["\thttps://exa\tmple.com", "https://example.com/"],
+    ["https:/\\example.com\\a", "https://example.com/a"],
+    ["https://bücher.example/", "https://xn--bcher-kva.example/"],
+  ])("%j is sent as it was checked", async (url, sent) => {
+    expect((await started(withParts({ type: "image", url }))).turn).toMatchObject({
+      messages: [{ content: [{ url: sent }] }],
+    });
   });
 
   test("a file name keeps neither path nor control characters", async () => {
@@ -392,6 +409,69 @@ describe("signed history", () => {
     const { turn } = await started(body({ messages }), { options: { history: "client" } });
     expect(turn).toEqual({ type: "messages", messages });
   });
+});
+
+test("anything that a browser sends is refused with a status, or is a conversation within the limits", async () => {
+  const texts = fc.oneof(
+    fc.string(),
+    fc.constantFrom("user", "assistant", "system", "tool", "text", "image", "c1", RUN),
+  );
+  const odd = fc.letrec((tie) => ({
+    value: fc.oneof(
+      { maxDepth: 5, withCrossShrink: true },
+      texts,
+      fc.constantFrom(null, true, 0, -1, 1e300, ""),
+      fc.array(tie("value"), { maxLength: 4 }),
+      fc.dictionary(fc.constantFrom(...NAMES, "__proto__", "constructor", "toString"), tie("value"), {
+        maxKeys: 6,
+        noNullPrototype: true,
+      }),
+    ),
+  })).value;
+  const mostly = (value: fc.Arbitrary<unknown>) => fc.oneof({ arbitrary: value, weight: 9 }, odd);
+  const parts = fc.array(fc.record({ type: texts, text: texts, url: texts, data: odd }), { minLength: 1 });
+  const turn = fc.record(
+    {
+      role: mostly(fc.constantFrom("user", "assistant")),
+      content: mostly(fc.oneof(fc.string(), parts)),
+      toolCalls: odd,
+      toolCallId: odd,
+      replay: odd,
+    },
+    { requiredKeys: ["role", "content"] },
+  );
+  const options = fc.dictionary(fc.constantFrom("stop", "toolChoice", "tools", "output", "search", "headers"), odd);
+  const start = fc.record(
+    {
+      run: mostly(fc.constant(RUN)),
+      chat: mostly(fc.constant("c")),
+      messages: mostly(fc.array(turn, { maxLength: 3 })),
+      options: mostly(options),
+    },
+    { requiredKeys: ["run", "messages"] },
+  );
+  let taken = 0;
+  await fc.assert(
+    fc.asyncProperty(start, fc.constantFrom("signed" as const, "client" as const), async (sent, history) => {
+      const allow = ["temperature", "stop", "output", "toolChoice", "reasoning", "search"] as const;
+      const options = { history, allow, clientTools: true, secret: SECRET, limits: { maxOutputTokens: 10 } };
+      const got = await started(sent, { options }).catch((error: unknown) => {
+        expect(error).toBeInstanceOf(Refusal);
+        return undefined;
+      });
+      if (!got) return;
+      taken += 1;
+      const messages = got.turn.type === "messages" ? got.turn.messages : expect.fail("another turn");
+      expect(messagesFault(messages)).toBeUndefined();
+      expect(optionsFault({ ...got.options })).toBeUndefined();
+      expect(messages.some(({ role }) => role === "system")).toBe(false);
+      for (const message of messages) for (const name of Object.keys(message)) expect(NAMES).toContain(name);
+      if (history === "signed") expect(JSON.stringify(messages)).not.toContain('"toolCalls"');
+      expect(got.options.maxOutputTokens).toBe(10);
+    }),
+    { numRuns: 1_000 },
+  );
+  expect(taken).toBeGreaterThan(20);
 });
 
 describe("stop", () => {
