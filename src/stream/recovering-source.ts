@@ -42,6 +42,14 @@ const UNKNOWN_PLACE =
   "The reply broke, and its rest begins with words that the text repeats anyway: its place in the text is ambiguous. " +
   'Use `recover: "restart"` for texts that repeat themselves.';
 
+/**
+ * `relaying`: an attempt is under way. `waiting`: between two attempts, until the timer fires. `over`: the reply is.
+ */
+type Phase =
+  | { readonly name: "relaying"; readonly relay: Relay }
+  | { readonly name: "waiting"; readonly timer?: ReturnType<typeof setTimeout> }
+  | { readonly name: "over" };
+
 /** Relays one stream after another as one reply. */
 export class RecoveringSource implements ChunkSource, RelayTarget {
   readonly facts: ReplyFacts = { provider: "", model: "", attempts: [] };
@@ -58,9 +66,7 @@ export class RecoveringSource implements ChunkSource, RelayTarget {
   /** A picture is there, or the beginning of a sound: another attempt would make, and bill, another one. */
   #anyMedia = false;
   readonly #first: MessageStream;
-  /** The attempt under way; absent between two. */
-  #relay: Relay | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #phase: Phase = { name: "waiting" };
   #recoveries = 0;
   /** Joins a continuation to the text that was shown. */
   #remover: OverlapRemover | undefined;
@@ -72,7 +78,6 @@ export class RecoveringSource implements ChunkSource, RelayTarget {
    */
   #discard: Pick<RewindChunk, "length" | "reasoningLength"> | undefined;
   #wanted = false;
-  #over = false;
   #isLast = false;
 
   /** `first`: the call's first stream, already accepted. */
@@ -87,8 +92,7 @@ export class RecoveringSource implements ChunkSource, RelayTarget {
   attach(sink: ChunkSink): void {
     this.#sink = sink;
     reportAttempts(this.#call.options.signal, () => this.#sent());
-    this.#relay = new Relay(this);
-    this.#relay.take(this.#first);
+    this.#begin().take(this.#first);
   }
 
   isWanted(): boolean {
@@ -97,18 +101,19 @@ export class RecoveringSource implements ChunkSource, RelayTarget {
 
   pull(): void {
     this.#wanted = true;
-    this.#relay?.read();
+    if (this.#phase.name === "relaying") this.#phase.relay.read();
   }
 
   lastAttempt(): void {
     this.#isLast = true;
-    if (this.#relay?.isOpen) return this.#relay.lastAttempt();
+    if (this.#phase.name === "over") return;
+    if (this.#phase.name === "relaying" && this.#phase.relay.isOpen) return this.#phase.relay.lastAttempt();
     this.#leave();
     this.#fail(new SendError("truncated", "The reply broke, and its consumer wants no further attempt."));
   }
 
   close(): void {
-    if (this.#over) return;
+    if (this.#phase.name === "over") return;
     this.#leave();
     this.#finish();
   }
@@ -240,8 +245,8 @@ export class RecoveringSource implements ChunkSource, RelayTarget {
   }
 
   #broke(error: SendError): void {
-    if (this.#over) return;
-    this.#relay = undefined;
+    if (this.#phase.name === "over") return;
+    this.#phase = { name: "waiting" };
     this.#account(error.partial, error.attempts);
     const delay = this.#mayRecover(error) ? this.#call.delayMs(error, this.#recoveries) : undefined;
     const { timeouts, signal } = this.#call.options;
@@ -250,7 +255,7 @@ export class RecoveringSource implements ChunkSource, RelayTarget {
     if (delay === undefined || delay >= left || waitsInVain(signal, delay, error)) return this.#fail(error);
     this.#recoveries++;
     onAbort(signal, this.#onAbort);
-    this.#timer = setTimeout(() => this.#goOn(), delay);
+    this.#phase = { name: "waiting", timer: setTimeout(() => this.#continue(), delay) };
   }
 
   #unjoined(): SendError {
@@ -268,7 +273,8 @@ export class RecoveringSource implements ChunkSource, RelayTarget {
     return retryable && kind !== "aborted" && phase !== "total" && !this.#anyCall && !this.#anyMedia && !this.#isLast;
   }
 
-  #goOn(): void {
+  /** Sends the next request. */
+  #continue(): void {
     const { messages, options } = this.#call;
     const text = this.#shown.toString();
     // A value that must fit a schema is written in one go.
@@ -280,8 +286,7 @@ export class RecoveringSource implements ChunkSource, RelayTarget {
     const length = text.length - kept.length;
     const reasoningLength = continues ? 0 : this.#reasoningLength;
     this.#discard = length + reasoningLength > 0 || this.#anyOpenCall ? { length, reasoningLength } : undefined;
-    this.#relay = new Relay(this);
-    void this.#relay.open(
+    void this.#begin().open(
       (signal) =>
         this.#call.open(continues ? [...messages, beginning] : messages, {
           ...options,
@@ -303,37 +308,45 @@ export class RecoveringSource implements ChunkSource, RelayTarget {
 
   #abort(): void {
     const cause: unknown = this.#call.options.signal?.reason;
-    this.#relay?.abort(cause);
+    if (this.#phase.name === "relaying") this.#phase.relay.abort(cause);
     this.#leave();
     const { provider, model } = this.facts;
     this.#fail(new SendError("aborted", "The caller's signal ended the call.", { provider, model, cause }));
   }
 
-  /** Releases the attempt under way, and counts its usage. */
+  #begin(): Relay {
+    const relay = new Relay(this);
+    this.#phase = { name: "relaying", relay };
+    return relay;
+  }
+
+  /** Releases the attempt under way, if there is one, and counts its usage. */
   #leave(): void {
-    const relay = this.#relay;
-    relay?.stop();
-    if (relay?.partial) return this.#account(relay.partial);
-    const attempts = relay?.attempts ?? [];
+    if (this.#phase.name !== "relaying") return;
+    const { relay } = this.#phase;
+    relay.stop();
+    if (relay.partial) return this.#account(relay.partial);
+    const attempts = relay.attempts ?? [];
     this.#account(undefined, this.#call.options.signal?.aborted ? attempts : asStopped(attempts));
   }
 
   /** Returns all attempts so far. */
   #sent(): readonly Attempt[] {
-    if (this.#over) return this.facts.attempts;
-    return [...this.facts.attempts, ...(this.#relay?.attempts ?? [])];
+    if (this.#phase.name !== "relaying") return this.facts.attempts;
+    return [...this.facts.attempts, ...(this.#phase.relay.attempts ?? [])];
   }
 
   #fail(error: SendError): void {
-    if (this.#over) return;
+    if (this.#phase.name === "over") return;
     this.#finish();
     this.#sink.fail(outerFailure(error, this.facts.attempts));
   }
 
   #finish(): void {
-    this.#over = true;
-    clearTimeout(this.#timer);
-    this.#relay?.abort();
+    const phase = this.#phase;
+    this.#phase = { name: "over" };
+    if (phase.name === "relaying") phase.relay.abort();
+    if (phase.name === "waiting") clearTimeout(phase.timer);
     offAbort(this.#call.options.signal, this.#onAbort);
   }
 }
