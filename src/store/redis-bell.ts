@@ -15,8 +15,9 @@ const BLOCK_MS = 250;
 /** A call that takes so much longer hangs, in milliseconds: after some resets its promise never settles. */
 const PATIENCE_MS = 2_000;
 
-/** The pause after a connection that failed, in milliseconds. */
-const RETRY_MS = 1_000;
+/** The pause after a connection that failed, in milliseconds: the first one, and the longest. */
+const MIN_RETRY_MS = 50;
+const MAX_RETRY_MS = 1_000;
 
 /** With more streams, calls pause between each other and so bring several items at once. */
 const MAX_UNPAUSED_STREAMS = 50;
@@ -67,6 +68,7 @@ export class RedisBell {
 
   async #listen(duplicate: () => Promise<RedisConnection>): Promise<void> {
     this.#phase = "listening";
+    let retryMs = MIN_RETRY_MS;
     while (this.#watched.size > 0) {
       try {
         this.#connection ??= await duplicate();
@@ -74,10 +76,12 @@ export class RedisBell {
           this.saw(key, id);
           this.ring(key);
         }
+        retryMs = MIN_RETRY_MS;
         if (this.#watched.size > MAX_UNPAUSED_STREAMS) await this.#pause(PAUSE_MS);
       } catch {
         this.#drop();
-        await this.#pause(RETRY_MS);
+        await this.#pause(retryMs);
+        retryMs = Math.min(retryMs * 2, MAX_RETRY_MS);
       }
     }
     if (this.#phase === "listening") this.#phase = "idle";

@@ -59,6 +59,18 @@ describe.skipIf(missing !== undefined)(`redisLog${missing === undefined ? "" : `
   );
 
   suite(
+    "a client that sends every command twice, as ioredis may after a break",
+    async () => {
+      const { command } = redisClientOf(await clientOf(nodeRedis, server.url));
+      return {
+        command: (args) =>
+          Promise.all([command(args).catch(() => undefined), command(args)]).then(([, second]) => second),
+      };
+    },
+    cannot,
+  );
+
+  suite(
     "a client of one's own with nothing but `command`",
     async () => ({ command: redisClientOf(await clientOf(nodeRedis, server.url)).command }),
     cannot,

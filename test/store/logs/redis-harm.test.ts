@@ -1,0 +1,218 @@
+/** Redis loses its connections, dies and comes back, and forgets: no entry is lost, doubled or kept for ever. */
+
+import { setTimeout as elapse } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import type { LogEntry, LogWriter, RunEnd } from "../../../src/server/log.ts";
+import { type RedisClient, type RedisLike, redisClientOf } from "../../../src/store/redis-client.ts";
+import { redisLog } from "../../../src/store/redis-log.ts";
+import { begun, complete, entriesOf, entry, headOf, readAll, snapshot, until } from "../../../src/testing/log/case.ts";
+import { type Driver, driversMissing, redisDrivers } from "../../interop/drivers.mjs";
+import { type RedisServer, redisMissing, startRedis } from "../../support/redis-server.ts";
+
+const missing = redisMissing ?? driversMissing;
+const RUNS = 20;
+const ENTRIES = 40;
+
+/** Repeats a call until the log answers, as a writer does that must not lose an entry. */
+async function answered<Result>(call: () => Promise<Result>): Promise<Result> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await call();
+    } catch (error) {
+      if (attempt === 200) throw error;
+      await elapse(5);
+    }
+  }
+}
+
+/** Writes a run whatever happens to the connection. */
+async function written(writer: LogWriter): Promise<RunEnd | undefined> {
+  for (let number = 1; number <= ENTRIES; number += 2) {
+    const entries = [entry(`1-${number}`), entry(`1-${number + 1}`)];
+    expect(await answered(() => writer.append(entries))).toBe("running");
+  }
+  return answered(() => writer.end(complete("text")));
+}
+
+describe.skipIf(missing !== undefined)(`redisLog${missing === undefined ? "" : ` [${missing}]`}`, () => {
+  let server: RedisServer;
+  let admin: RedisClient;
+  const closing: (() => Promise<unknown>)[] = [];
+
+  beforeAll(async () => {
+    server = await startRedis({ appendOnly: true });
+  });
+  afterEach(async () => {
+    for (const close of closing.splice(0)) await close();
+  });
+  afterAll(() => server[Symbol.asyncDispose]());
+
+  async function clientOf(driver: Driver | undefined): Promise<RedisLike> {
+    const connection = await driver?.connect(server.url);
+    closing.push(async () => connection?.close());
+    return connection?.client as RedisLike;
+  }
+
+  describe.each(redisDrivers)("with $name", (driver) => {
+    test("a connection that is cut at random costs no entry and doubles none, for writers and viewers", async () => {
+      const [client, other] = [await clientOf(driver), await clientOf(driver)];
+      admin = redisClientOf(await clientOf(redisDrivers[0]));
+      const [here, there] = [redisLog(client), redisLog(other)];
+      const runs = await Promise.all(
+        Array.from({ length: RUNS }, async () => {
+          const head = headOf();
+          return { head, writer: await begun(here, head) };
+        }),
+      );
+      let [isOver, kills] = [false, 0];
+      const killer = (async () => {
+        while (!isOver) {
+          await elapse(Math.random() * 20);
+          const killed = await admin.command(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]).catch(() => 0);
+          if (Number(killed) > 0) kills++;
+        }
+      })();
+      await Promise.all(
+        runs.map(async ({ head, writer }) => {
+          const unwatch = there.watch(head.id, () => undefined);
+          const ids: string[] = [];
+          const viewer = (async () => {
+            for (;;) {
+              const page = await answered(() => there.read(head.id, ids.at(-1) as LogEntry["id"]));
+              ids.push(...(page?.entries ?? []).map(({ id }) => id));
+              if (page?.end) return page.end;
+              await elapse(5);
+            }
+          })();
+          expect(await written(writer)).toEqual(complete("text"));
+          expect(await viewer).toEqual(complete("text"));
+          expect(ids).toEqual(entriesOf(1, ENTRIES).map(({ id }) => id));
+          unwatch();
+        }),
+      );
+      isOver = true;
+      await killer;
+      expect(kills).toBeGreaterThan(5);
+      await Promise.all([here.close(), there.close()]);
+    });
+
+    test("the bell rings again after its connection was cut", async () => {
+      const [here, there] = [redisLog(await clientOf(driver)), redisLog(await clientOf(driver))];
+      admin = redisClientOf(await clientOf(redisDrivers[0]));
+      const head = headOf();
+      const writer = await begun(here, head);
+      let rings = 0;
+      const unwatch = there.watch(head.id, () => rings++);
+      await there.read(head.id);
+      for (let number = 1; number <= 2; number++) {
+        const before = rings;
+        await answered(() => writer.append([entry(`1-${number}`)]));
+        await until(async () => rings > before);
+        await answered(() => there.read(head.id));
+        await admin.command(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
+      }
+      unwatch();
+      await there.close();
+    });
+  });
+
+  test("a Redis that dies and comes back with its data has every acknowledged entry, and the run goes on", async () => {
+    const log = redisLog(await clientOf(redisDrivers[3]));
+    const head = headOf();
+    const writer = await begun(log, head);
+    await writer.append(entriesOf(1, 5));
+    await server.kill();
+    const away = await writer.append([entry("1-6")]).then(
+      (state) => state,
+      () => "away",
+    );
+    expect(away).toBe("away");
+    await server.start();
+    expect(await answered(() => writer.append([entry("1-6")]))).toBe("running");
+    expect(await writer.append([snapshot("1-7", "so far", "1-6"), entry("1-8")])).toBe("running");
+    expect(await writer.end(complete("text"))).toEqual(complete("text"));
+    expect(await readAll(log, head.id)).toEqual({ ids: ["1-7", "1-8"], end: complete("text") });
+  });
+
+  test("a Redis that has lost its data does not take half a run for all of it", async () => {
+    const client = redisClientOf(await clientOf(redisDrivers[3]));
+    const log = redisLog(client);
+    const head = headOf();
+    const writer = await begun(log, head);
+    await writer.append(entriesOf(1, 5));
+    await client.command(["FLUSHALL"]); // as a server without a disk that starts again
+    expect(await writer.append([entry("1-6")])).toBe("lost");
+    expect(await writer.append([])).toBe("lost");
+    expect(await writer.end(complete("text"))).toBeUndefined();
+    expect(await log.read(head.id)).toBeUndefined();
+    expect(await log.takeOver(head.id, 2)).toBeUndefined();
+    await until(async () => Number(await client.command(["DBSIZE"])) <= 1); // the lease that was renewed, for 15 s
+  });
+
+  test("an entry that Redis has no memory for is missing for nobody: its successor is a snapshot", async () => {
+    const client = redisClientOf(await clientOf(redisDrivers[0]));
+    const log = redisLog(client);
+    const head = headOf();
+    const writer = await begun(log, head);
+    await writer.append(entriesOf(1, 3));
+    await client.command(["CONFIG", "SET", "maxmemory", "1"]);
+    await expect(writer.append([entry("1-4")])).rejects.toThrow(/^OOM/);
+    await expect(writer.append([snapshot("1-5", "so far", "1-4")])).rejects.toThrow(/^OOM/);
+    expect(await readAll(log, head.id)).toEqual({ ids: ["1-1", "1-2", "1-3"] });
+    await client.command(["CONFIG", "SET", "maxmemory", "0"]);
+    expect(await writer.append([snapshot("1-6", "so far", "1-5")])).toBe("running");
+    expect((await log.read(head.id, "1-3"))?.entries).toEqual([snapshot("1-6", "so far", "1-5")]);
+  });
+
+  test.each([redisDrivers[1], redisDrivers[2]])(
+    "every key has a time to live at every moment of 200 runs, and none is left behind ($name)",
+    async (driver) => {
+      admin = redisClientOf(await clientOf(redisDrivers[0]));
+      await admin.command(["FLUSHALL"]);
+      const times = { leaseMs: 1_000, keepMs: 500, maxRunMs: 4_000 };
+      const logs = [redisLog(await clientOf(driver), times), redisLog(await clientOf(driver), times)];
+      const immortal = new Set<string>();
+      const kinds = new Set<string>();
+      let [isOver, looks] = [false, 0];
+      const scanner = (async () => {
+        while (!isOver) {
+          const keys = (await admin.command(["KEYS", "*"])) as string[];
+          const lives = await admin.pipeline(keys.map((key) => ["PTTL", key]));
+          for (const [index, { value }] of lives.entries()) {
+            const key = keys[index] ?? "";
+            kinds.add(key.replace(/\{.*\}/, "{}"));
+            if (value === -1) immortal.add(key);
+          }
+          looks++;
+          await elapse(1);
+        }
+      })();
+      await Promise.all(
+        Array.from({ length: 200 }, async (_, index) => {
+          await elapse(index * 5);
+          const [here, there] = index % 2 ? logs : logs.toReversed();
+          if (!here || !there) return;
+          const head = headOf();
+          const writer = await begun(here, head);
+          await here.setLatestRun(head.chat, { run: head.id, number: 1 });
+          for (let number = 1; number <= 10; number++) await writer.append([entry(`1-${number}`)]);
+          await there.markViewed(head.id, 1_000);
+          await there.requestStop(head.id);
+          await writer.append([snapshot("1-11", "so far")]);
+          if (index % 4 === 0) return; // it dies
+          if (index % 4 === 1) await writer.end(complete("text"));
+          await writer.release();
+          if (index % 4 === 2) await there.seal(head.id, complete("text"));
+          if (index % 4 === 3) await (await there.takeOver(head.id, 2))?.append([snapshot("2-0", "so far")]);
+        }),
+      );
+      await until(async () => Number(await admin.command(["DBSIZE"])) === 0);
+      isOver = true;
+      await scanner;
+      expect([...immortal]).toEqual([]);
+      expect(looks).toBeGreaterThan(50);
+      const run = ["head", "log", "own:1", "own:2", "seen", "stop"].map((name) => `cloudllm:{}:${name}`);
+      expect([...kinds].sort()).toEqual(["cloudllm:chat:{}", ...run]);
+    },
+  );
+});
