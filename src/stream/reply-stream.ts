@@ -27,6 +27,7 @@ const UNREAD_LOOKS = 4;
 /**
  * For a source that relays `stream`: its own errors, whose `partial` holds the other's text, repeat no secret of the
  * requests of `stream`.
+ * @internal
  */
 export let relayRedactions: (stream: ReplyStream, facts: Pick<ReplyFacts, "redactions">) => void;
 

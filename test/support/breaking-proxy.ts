@@ -24,16 +24,19 @@ export interface BreakingProxy extends AsyncDisposable {
   breakAll(): void;
 }
 
-/** @param planOf the plan for each connection, counted from 0; `undefined` lets it live */
+/**
+ * @param port of the server; a function chooses one for each connection, as a load balancer does
+ * @param planOf the plan for each connection, counted from 0; `undefined` lets it live
+ */
 export async function breakingProxy(
-  port: number,
+  port: number | (() => number),
   planOf: (connection: number) => Plan | undefined,
 ): Promise<BreakingProxy> {
   const sockets = new Set<Socket>();
   let connections = 0;
   const server = createServer((client) => {
+    const upstream = open(typeof port === "number" ? port : port(), "127.0.0.1");
     const plan = planOf(connections++);
-    const upstream = open(port, "127.0.0.1");
     for (const socket of [client, upstream]) {
       sockets.add(socket);
       socket.setNoDelay(true);
