@@ -79,7 +79,7 @@ export type {
   ToolChoice,
   ToolContext,
 } from "./contract/options.ts";
-export type { RetryOptions } from "./contract/retries.ts";
+export type { RetryOptions } from "./contract/retry-policy.ts";
 export type { JsonSchema, Schema, SchemaIssue, SchemaResult, StandardSchema } from "./contract/schema.ts";
 export type { Timeouts } from "./contract/timeouts.ts";
 export { type ToolDefinition, tool } from "./contract/tool.ts";

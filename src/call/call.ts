@@ -1,7 +1,7 @@
 /** One call as its reply needs it, and the reports of its failures. */
 
 import { SendError, type SendErrorFacts } from "../contract/errors.ts";
-import type { RetryPolicy } from "../contract/retries.ts";
+import type { RetryPolicy } from "../contract/retry-policy.ts";
 import type { Limits } from "../contract/timeouts.ts";
 import type { Clock } from "../platform/clock.ts";
 import { isDeeper } from "../platform/json-depth.ts";

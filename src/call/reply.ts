@@ -3,7 +3,7 @@
 import type { TimeoutPhase } from "../contract/error-kind.ts";
 import { SendError } from "../contract/errors.ts";
 import type { Attempt } from "../contract/metrics.ts";
-import { retryDelayMs } from "../contract/retries.ts";
+import { retryDelayMs } from "../contract/retry-policy.ts";
 import { timeoutText } from "../contract/timeouts.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import { messageOf } from "../platform/text-of.ts";

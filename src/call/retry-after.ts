@@ -1,4 +1,4 @@
-/** The delay that a response asks for. Reads headers only; `retry.ts` decides whether to wait. */
+/** The delay that a response asks for. Reads headers only; `retry-policy.ts` decides whether to wait. */
 
 import type { ResponseHead } from "../transport/transport.ts";
 

@@ -10,7 +10,7 @@ import { type ReplyTo, type TypedClient, typedReply } from "../contract/client.t
 import { SendError } from "../contract/errors.ts";
 import type { Message } from "../contract/message.ts";
 import type { Recovery, SendOptions, Tool } from "../contract/options.ts";
-import { type RetryPolicy, retryDelayMs, retryPolicyOf } from "../contract/retries.ts";
+import { type RetryPolicy, retryDelayMs, retryPolicyOf } from "../contract/retry-policy.ts";
 import { type Limits, limitsOf, localLimitsOf } from "../contract/timeouts.ts";
 import { checkCall, optionsFault } from "../contract/validate.ts";
 import { systemClock } from "../platform/clock.ts";

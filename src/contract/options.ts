@@ -1,6 +1,6 @@
 /** The options of a call. All are optional; the same names in the constructor of a client are its defaults. */
 
-import type { RetryOptions } from "./retries.ts";
+import type { RetryOptions } from "./retry-policy.ts";
 import type { Schema } from "./schema.ts";
 import type { Timeouts } from "./timeouts.ts";
 

@@ -6,7 +6,7 @@ import { receivedText, typeText } from "../platform/received.ts";
 import { SendError } from "./errors.ts";
 import type { ContentPart, Message } from "./message.ts";
 import type { SearchParameters, SendOptions, Tool } from "./options.ts";
-import type { RetryOptions } from "./retries.ts";
+import type { RetryOptions } from "./retry-policy.ts";
 import type { Timeouts } from "./timeouts.ts";
 import { unknownOption } from "./unknown-option.ts";
 

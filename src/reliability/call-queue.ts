@@ -5,7 +5,7 @@ import type { SendErrorKind } from "../contract/error-kind.ts";
 import { SendError, type SendErrorFacts } from "../contract/errors.ts";
 import type { AssistantMessage, Message, RateLimits } from "../contract/message.ts";
 import type { SendOptions } from "../contract/options.ts";
-import { retryPolicyOf } from "../contract/retries.ts";
+import { retryPolicyOf } from "../contract/retry-policy.ts";
 import { messagesFault, optionsFault } from "../contract/validate.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import { MAX_TIMER_MS } from "../platform/clock.ts";

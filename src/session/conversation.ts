@@ -8,13 +8,13 @@ import type { AssistantMessage, Message, SystemMessage } from "../contract/messa
 import type { SendOptions } from "../contract/options.ts";
 import type { TokenUsage } from "../contract/usage.ts";
 import { estimateInputTokens, estimateTokens } from "../tokens/estimate.ts";
-import type { Fitted, TokenBudget } from "./budget.ts";
 import { errorResult } from "./execute-tool.ts";
 import { pendingCalls, replyFault } from "./history.ts";
 import type { OpenTurn, SessionRecord, SessionState } from "./record.ts";
 import { endRecordOf, reduce, replay } from "./reducer.ts";
 import type { SavedSession } from "./saved-session.ts";
 import type { SessionLog } from "./session-log.ts";
+import type { Fitted, TokenBudget } from "./token-budget.ts";
 import { isTurnUsage, type TurnUsage, turnUsageOf } from "./usage.ts";
 
 /** A conversation under a token budget, with a log if a store keeps it. */

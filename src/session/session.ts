@@ -10,7 +10,6 @@ import type { SendOptions, Tool } from "../contract/options.ts";
 import { MessageStream } from "../stream/message-stream.ts";
 import { createTokenCounter } from "../tokens/estimate.ts";
 import { type Ask, askNonStreamed, askStreamed } from "./ask.ts";
-import { TokenBudget } from "./budget.ts";
 import { Conversation } from "./conversation.ts";
 import { checkedHistory, lastExchangeOf, messagesOf, type TurnInput } from "./history.ts";
 import {
@@ -32,6 +31,7 @@ import {
 import { plainMessages, readSession, type SavedSession } from "./saved-session.ts";
 import { recordsIn, SessionLog, storageError } from "./session-log.ts";
 import { type SessionSnapshot, snapshotOf } from "./snapshot.ts";
+import { TokenBudget } from "./token-budget.ts";
 import { Turn } from "./turn.ts";
 import { TurnSource } from "./turn-source.ts";
 import { type SessionUsage, sessionUsageOf } from "./usage.ts";

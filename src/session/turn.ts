@@ -8,10 +8,10 @@ import { offAbort, onAbort } from "../platform/abort.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
 import { refusalOf } from "../stream/transfer.ts";
 import type { Ask } from "./ask.ts";
-import type { Fitted } from "./budget.ts";
 import type { Conversation } from "./conversation.ts";
 import { hasRunnableTool, type SessionOptions, toolsOf } from "./options.ts";
 import { inCallOrder } from "./reducer.ts";
+import type { Fitted } from "./token-budget.ts";
 import { TurnTimeout } from "./turn-timeout.ts";
 
 /** The parts of a turn. */

@@ -35,6 +35,12 @@ export class IdleSockets {
     this.#limits.set(socket, Math.min(this.#idleMs, Math.max(0, Number(seconds) * 1_000 - MARGIN_MS)));
   }
 
+  /** Closes the connections to one address. `name`: the beginning of the agent's names for them. */
+  destroy(name: string): void {
+    for (const [key, sockets = []] of Object.entries(this.#agent.freeSockets))
+      if (key.startsWith(name)) for (const socket of [...sockets]) socket.destroy();
+  }
+
   #arm(at: number): void {
     if (at >= this.#timerAt) return;
     clearTimeout(this.#timer);

@@ -4,7 +4,6 @@
  */
 
 import type { Agent, ClientRequest, IncomingMessage } from "node:http";
-import type { Socket } from "node:net";
 import type { Readable, Transform } from "node:stream";
 import { IdleSockets } from "./idle-sockets.ts";
 import {
@@ -214,7 +213,7 @@ function openExchange(
     },
     forget() {
       if (!request.reusedSocket || response) return false;
-      for (const socket of idleSocketsOf(target)) socket.destroy();
+      target.idle?.destroy(target.socketName);
       return true;
     },
     release() {
@@ -245,12 +244,6 @@ function headerRow(
   const hasLength = Object.hasOwn(headers, "content-length") || Object.hasOwn(headers, "transfer-encoding");
   if (method === "POST" && !hasLength) row.push("content-length", String(Buffer.byteLength(body)));
   return row;
-}
-
-/** Returns the idle connections to the same address. */
-function idleSocketsOf({ agent, socketName }: Target): readonly Socket[] {
-  const idle = Object.entries(agent?.freeSockets ?? {});
-  return idle.flatMap(([name, sockets]) => (name.startsWith(socketName) ? (sockets ?? []) : []));
 }
 
 /** Reads the rest of a finished reply, for a limited time. Neither the rest nor the limit keeps a process alive. */

@@ -3,7 +3,7 @@
 import { type ClientWrapper, SendError } from "cloudllm";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { RetryBudget } from "../../src/call/retry-budget.ts";
-import { retryDelayMs, retryPolicyOf } from "../../src/contract/retries.ts";
+import { retryDelayMs, retryPolicyOf } from "../../src/contract/retry-policy.ts";
 import { httpChunk, LAST_CHUNK, type RawRequest, response, STREAM_HEAD } from "../support/raw-server.ts";
 import { useServers } from "../support/servers.ts";
 import { CHAT, type Options, type TestWire, WIRES } from "../support/wires.ts";
