@@ -83,8 +83,10 @@ export class ResponsesDecoder implements Decoder {
     }
     if (typeof wire.sequence_number === "number" && this.#numbers.isRepeated(wire.sequence_number)) return false;
     const what = textIn(wire.type ?? type);
-    // Events about the complete reply have no place in it.
-    const at = wire.response || !what.startsWith("response.") ? 0 : this.#places.placeOf(wire, what);
+    // Events about the complete reply have no place in it. A delta states its own, and its name need not be looked at.
+    const statesPlace = typeof wire.output_index === "number" && !wire.item;
+    const isPlaced = !wire.response && (statesPlace || what.startsWith("response."));
+    const at = isPlaced ? this.#places.placeOf(wire, what) : 0;
     switch (what) {
       case "response.output_text.delta":
         this.#texts.add(this.#partAt(at, wire), textIn(wire.delta), chunks);

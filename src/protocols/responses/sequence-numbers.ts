@@ -24,8 +24,9 @@ export class NumberSequence implements EventNumbers {
   isRepeated(number: number): boolean {
     if (number <= this.#known) return true;
     // Gateways restart the count, and some servers count some events separately.
-    if (number <= (this.last ?? Number.NEGATIVE_INFINITY)) this.areRising = false;
-    else if (number > (this.last ?? number) + 1) this.haveGaps = true;
+    const { last = number - 1 } = this;
+    if (number <= last) this.areRising = false;
+    else if (number > last + 1) this.haveGaps = true;
     this.last = number;
     return false;
   }
