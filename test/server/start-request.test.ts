@@ -429,12 +429,15 @@ test("anything that a browser sends is refused with a status, or is a conversati
     ),
   })).value;
   const mostly = (value: fc.Arbitrary<unknown>) => fc.oneof({ arbitrary: value, weight: 9 }, odd);
-  const parts = fc.array(fc.record({ type: texts, text: texts, url: texts, data: odd }), { minLength: 1 });
+  const text = fc.record({ type: fc.constant("text"), text: fc.string() });
+  const parts = fc.array(fc.oneof(text, fc.record({ type: texts, text: texts, url: texts, data: odd })), {
+    minLength: 1,
+  });
   const turn = fc.record(
     {
       role: mostly(fc.constantFrom("user", "assistant")),
       content: mostly(fc.oneof(fc.string(), parts)),
-      toolCalls: odd,
+      toolCalls: mostly(fc.constant(undefined)),
       toolCallId: odd,
       replay: odd,
     },
