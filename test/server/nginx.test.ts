@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { createRelay, memoryLog, toNode } from "../../src/server/index.ts";
 import { Gate, type ScriptStep, scriptedClient } from "../../src/testing/index.ts";
+import { relayClient } from "../../src/web/index.ts";
 import { nginxMissing, startNginx } from "../support/nginx.ts";
 import { eventsOf, runId, textOf } from "../support/relay.ts";
 
@@ -76,6 +77,32 @@ describe.skipIf(nginxMissing)(`behind nginx${skip}`, () => {
     // The body has ended without an error: only the missing last event shows that this is half of the reply.
     expect(textOf(events)).toBe(WORDS[0]);
     expect(events.some(({ type }) => type === "complete" || type === "failed")).toBe(false);
+  });
+
+  test("a server that dies is an error in our client, with the text that came", async () => {
+    const { url, die } = await setUp();
+    const client = relayClient({ url, reconnectForMs: 300 });
+    const stream = await client.sendMessageStream([{ role: "user", content: "Count." }]);
+    const failure = (async () => {
+      for await (const { content } of stream) if (content === WORDS[0]) die();
+    })();
+    await expect(failure).rejects.toMatchObject({
+      name: "SendError",
+      kind: expect.stringMatching(/^(network|truncated|server)$/),
+      partial: { content: WORDS[0], finishReason: "interrupted" },
+    });
+  });
+
+  test("our client reads a reply singly and complete", async () => {
+    const { url, gates } = await setUp();
+    const stream = await relayClient({ url }).sendMessageStream([{ role: "user", content: "Count." }]);
+    let seen = "";
+    for await (const { content } of stream) {
+      seen += content;
+      gates[WORDS.findIndex((_, index) => seen === WORDS.slice(0, index + 1).join(""))]?.open();
+    }
+    expect(seen).toBe(WORDS.join(""));
+    expect((await stream.finalMessage()).finishReason).toBe("stop");
   });
 
   test("a viewer that comes back through the proxy gets no word twice", async () => {
