@@ -50,8 +50,8 @@ export type NativeEvent =
       readonly type: "chunks";
       readonly id?: string | undefined;
       /**
-       * The id that the chunks follow, where those of several entries are joined, or entries between do not show. Absent:
-       * the number before `id`, or nothing for a viewer that has seen nothing.
+       * The id that the chunks follow, where those of several entries are joined, or entries between do not show.
+       * Absent: the number before `id`, or nothing for a viewer that has seen nothing.
        */
       readonly after?: string | undefined;
       readonly chunks: readonly MessageChunk[];
@@ -102,7 +102,7 @@ export function decodeEvent(data: string, id?: string): NativeEvent | undefined 
   return undefined;
 }
 
-/** The field that tells each event apart. `text` is short for chunks that are one text. */
+/** The field that distinguishes the events. `text` is short for chunks that are one text. */
 interface Wire {
   readonly after: string;
   readonly text: string;

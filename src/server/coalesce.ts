@@ -3,8 +3,8 @@
 import type { MessageChunk } from "../contract/chunk.ts";
 
 /**
- * Returns the same reply in fewer chunks: successive texts, pieces of the thinking and pieces of one call's arguments are
- * joined.
+ * Returns the same reply in fewer chunks: successive texts, pieces of the thinking and pieces of one call's arguments
+ * are joined.
  */
 export function coalesced(chunks: Iterable<MessageChunk>): readonly MessageChunk[] {
   const joined: MessageChunk[] = [];

@@ -4,8 +4,8 @@ import { compareIds, type EntryId, positionOf } from "./entry-id.ts";
 import type { LogEntry } from "./log.ts";
 
 /**
- * The place behind the last entry that a viewer has seen. Entries are shown to it in order. An entry that it has seen is
- * skipped, as is one with a gap before it: a snapshot, or the end, follows such a gap.
+ * The place behind the last entry that a viewer has seen. Entries are shown to it in order. An entry that it has seen
+ * is skipped, as is one with a gap before it: a snapshot, or the end, follows such a gap.
  */
 export class Cursor {
   #last: EntryId | undefined;
@@ -51,7 +51,7 @@ export class Cursor {
   }
 }
 
-/** Returns whether no entry stands between the two. */
+/** Returns whether the second id directly follows the first. */
 function isSuccessor(id: EntryId, last: EntryId): boolean {
   const [next, before] = [positionOf(id), positionOf(last)];
   return next?.attempt === before?.attempt && next?.number === (before?.number ?? 0) + 1;

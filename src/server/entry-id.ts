@@ -28,7 +28,9 @@ export function entryId({ attempt, number }: EntryPosition): EntryId {
   return `${attempt}-${number}`;
 }
 
-/** Returns a negative number when `a` stands before `b` in the log, a positive one behind it, and 0 for the same place. */
+/**
+ * Returns a negative number when `a` precedes `b` in the log, a positive one behind it, and 0 for the same place.
+ */
 export function compareIds(a: EntryId, b: EntryId): number {
   const [attemptOfA = 0, numberOfA = 0] = a.split("-").map(Number);
   const [attemptOfB = 0, numberOfB = 0] = b.split("-").map(Number);

@@ -9,7 +9,7 @@ import type { EntryId } from "./entry-id.ts";
 import { sizeOfEntry } from "./entry-size.ts";
 import type { LogEntry, RunEnd } from "./log.ts";
 
-/** What viewers see of a run. */
+/** The view of a run that its viewers get. */
 export interface Mask {
   chunks(chunks: readonly MessageChunk[]): readonly MessageChunk[];
   message(message: AssistantMessage): AssistantMessage;
@@ -179,7 +179,9 @@ export class Feed {
     for (const reader of [...this.#readers]) reader.sendAway(afterMs);
   }
 
-  /** Returns the next entries as bytes for a reader, and moves its place behind them; `undefined` when there are none. */
+  /**
+   * Returns the next entries as bytes for a reader, and moves its place behind them; `undefined` when there are none.
+   */
   read(place: Place): Uint8Array | undefined {
     if (place.next < this.#dropped) place.next = this.#start;
     while (place.next < this.#dropped + this.#entries.length) {

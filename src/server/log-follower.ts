@@ -6,14 +6,14 @@ import type { LogPage, ReplyLog, RunHead } from "./log.ts";
 import { expiredEnd, lostEnd } from "./lost-run.ts";
 import { within } from "./run-writer.ts";
 
-/** What a follower is made of. */
+/** The parts of a follower. */
 export interface FollowerParts {
   readonly log: ReplyLog;
   readonly head: RunHead;
   readonly feed: Feed;
   /**
    * The writer is dead: takes the run over, as this attempt. Absent when no process may: the run is sealed.
-   * - `taken`: this process has it, and goes on with `feed`.
+   * - `taken`: this process has it, and continues `feed`.
    * - `notNow`: another process has it, or the number of the attempt is another one.
    * - `never`: the reply cannot be continued, and the run is sealed.
    */
@@ -52,7 +52,7 @@ export class LogFollower {
   #rang = false;
   #pollMs = MIN_POLL_MS;
   #viewedUntil = 0;
-  /** Since when nobody holds the lease. */
+  /** The time since which no process holds the lease. */
   #unownedSince: number | undefined;
   /** The next attempt to try, when a take-over found another number. */
   #attempt = 2;

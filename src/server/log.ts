@@ -31,10 +31,10 @@ export interface RunRequest {
 export type LogEntry =
   | { readonly id: EntryId; readonly type: "chunks"; readonly chunks: readonly MessageChunk[] }
   /**
-   * The message so far. It takes the place of every entry before it: a log deletes those. Its id need not follow the last
-   * one in the log: entries that the log missed while it was away are in the message. `after` is the id of the entry that
-   * it follows, absent for none. A viewer that has seen exactly that one skips the snapshot; every other viewer
-   * discards its text and shows the snapshot's.
+   * The message so far. It takes the place of every entry before it: a log deletes those. Its id need not follow the
+   * last one in the log: entries that the log missed while it was away are in the message. `after` is the id of the
+   * entry that it follows, absent for none. A viewer that has seen exactly that one skips the snapshot; every other
+   * viewer discards its text and shows the snapshot's.
    */
   | { readonly id: EntryId; readonly type: "snapshot"; readonly message: AssistantMessage; readonly after?: EntryId };
 
@@ -66,14 +66,14 @@ export interface LogWriter {
   /** 1 for the process that began the run. */
   readonly attempt: number;
   /**
-   * Appends entries, renews the lease, and asks whether a viewer wants the run to stop, in one round trip. An empty list
-   * only renews and asks. An entry that is there already, such as after a lost answer, counts as appended.
+   * Appends entries, renews the lease, and asks whether a viewer wants the run to stop, in one round trip. An empty
+   * list only renews and asks. An entry that is there already, such as after a lost answer, counts as appended.
    * @throws when the log cannot be reached: it is unknown whether the entries are there
    */
   append(entries: readonly LogEntry[]): Promise<WriterState>;
   /**
-   * Writes the end and gives the lease back. Resolves with the end that is in the log: another one, when another process
-   * has sealed the run; `undefined` when the run was deleted or taken over.
+   * Writes the end and gives the lease back. Resolves with the end that is in the log: another one, when another
+   * process has sealed the run; `undefined` when the run was deleted or taken over.
    */
   end(end: RunEnd): Promise<RunEnd | undefined>;
   /** Gives the lease back without an end, so that another process takes the run over at once. The last call. */
@@ -120,13 +120,15 @@ export interface ReplyLog {
   seal(run: string, end: RunEnd): Promise<RunEnd | undefined>;
   /** Asks the writer to stop, in whichever process it is. Has no effect on an ended or unknown run. */
   requestStop(run: string): Promise<void>;
-  /** Notes that somebody watches the run for the next `forMs` milliseconds. */
+  /** Notes that a viewer watches the run for the next `forMs` milliseconds. */
   markViewed(run: string, forMs: number): Promise<void>;
-  /** Resolves with whether somebody watches the run, in any process. */
+  /** Resolves with whether a viewer watches the run, in any process. */
   isViewed(run: string): Promise<boolean>;
   /** Resolves with the last run of a chat, running or ended. */
   latestRun(chat: string): Promise<ChatRun | undefined>;
-  /** Makes a run the last one of its chat. Resolves with false when `next.number` is taken: another process was faster. */
+  /**
+   * Makes a run the last one of its chat. Resolves with false when `next.number` is taken: another process was faster.
+   */
   setLatestRun(chat: string, next: ChatRun): Promise<boolean>;
   /**
    * Calls `ring` soon after the log of a run has grown or ended, until the returned function is called. It may ring

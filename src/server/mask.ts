@@ -1,4 +1,4 @@
-/** What viewers of one run see: the policy's masks, and the relay's signature. */
+/** The view of one run for its viewers: the policy's masks, and the relay's signature. */
 
 import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage } from "../contract/message.ts";

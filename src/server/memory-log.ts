@@ -9,8 +9,8 @@ import type { ChatRun, LogEntry, LogWriter, ReplyLog, RunEnd, RunHead, WriterSta
 /** The options of `memoryLog`. */
 export interface MemoryLogOptions {
   /**
-   * Maximum size of all runs, in bytes. Ended runs are removed to make room, the one that ended first before the others.
-   * A run that finds no room goes on without a log.
+   * Maximum size of all runs, in bytes. Ended runs are removed to make room, the one that ended first before the
+   * others. A run that finds no room goes on without a log.
    * @default 67_108_864 (64 MiB)
    */
   readonly maxBytes?: number | undefined;
@@ -251,7 +251,7 @@ class MemoryLog implements ReplyLog {
     return this.#now() >= (ended ? ended.at + this.#keepMs : beganAt + MAX_RUN_MS);
   }
 
-  /** Removes the runs that have expired. Those that have ended stand in the order of their ends. */
+  /** Removes the runs that have expired. Those that have ended are in the order of their ends. */
   #sweep(): void {
     for (const run of this.#ended) {
       if (!this.#isExpired(run)) break;

@@ -20,8 +20,8 @@ export interface RelayOptions extends PolicyOptions {
    */
   readonly log?: ReplyLog | undefined;
   /**
-   * Keeps the conversations: a store, and options of `LLMSession.open`. The server's history is the only one then, and a
-   * browser sends what is new.
+   * Keeps the conversations: a store, and options of `LLMSession.open`. The server's history is the only one then, and
+   * a browser sends what is new.
    * @default none: a browser sends the conversation each time
    */
   readonly sessions?: SessionSetup | undefined;
@@ -37,13 +37,13 @@ export interface RelayOptions extends PolicyOptions {
    */
   readonly linger?: "stop" | "continue" | number | undefined;
   /**
-   * What happens to a run whose process has died. `"continue"`: another process of a shared log asks for the rest, unless
-   * the run is a session's turn, has called a tool, or has made a medium. The log keeps the requests for that.
+   * The fate of a run whose process has died. `"continue"`: another process of a shared log asks for the rest,
+   * unless the run is a session's turn, has called a tool, or has made a medium. The log keeps the requests for that.
    * @default none: the run ends as `truncated`, with its text
    */
   readonly recover?: "continue" | undefined;
   /**
-   * What happens to a new turn while the chat's last run goes on. `"reject"`: it is refused with 409, kind `busy`.
+   * The fate of a new turn while the chat's last run continues. `"reject"`: it is refused with 409, kind `busy`.
    * `"replace"`: the last run is stopped first.
    * @default "reject"
    */

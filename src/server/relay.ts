@@ -25,9 +25,9 @@ export interface Relay {
   /** Answers a request. Never rejects. */
   readonly handle: (request: Request) => Promise<Response>;
   /**
-   * Ends the relay: for SIGTERM. New runs are refused with 503. Those under way have `withinMs` milliseconds; then each is
-   * handed over to another process (`recover: "continue"`), or ends as `truncated` with its text. Resolves when the log
-   * has everything.
+   * Ends the relay: for SIGTERM. New runs are refused with 503. Those under way have `withinMs` milliseconds; then each
+   * is handed over to another process (`recover: "continue"`), or ends as `truncated` with its text. Resolves when the
+   * log has everything.
    */
   readonly drain: (withinMs: number) => Promise<void>;
 }

@@ -3,7 +3,7 @@
 import { isChatId } from "./ids.ts";
 import { badRequest, notFound, Refusal } from "./refusal.ts";
 
-/** What a request asks for. */
+/** The operation that a request asks for. */
 export type Route =
   | { readonly name: "start" | "preflight" }
   | { readonly name: "attach" | "stop" | "history"; readonly chat: string };

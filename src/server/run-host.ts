@@ -203,7 +203,7 @@ export class RunHost {
     return follower;
   }
 
-  /** Goes on with a run whose process has died. */
+  /** Continues a run whose process has died. */
   async #takeOver({ head, feed }: LogFollower, request: RunRequest, attempt: number): ReturnType<TakeOver> {
     const message = messageSoFar(head, feed.entries);
     if (!canContinue(message)) return "never";

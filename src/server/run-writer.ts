@@ -3,7 +3,7 @@
 import { sizeOfEntry } from "./entry-size.ts";
 import type { LogEntry, LogWriter, RunEnd } from "./log.ts";
 
-/** What a writer needs to know of its run, and reports to it. */
+/** The facts that a writer needs from its run, and its reports to it. */
 export interface WrittenRun {
   /** Returns an entry that takes the place of all before it; `undefined` when there are none. */
   snapshot(): LogEntry | undefined;
@@ -11,7 +11,7 @@ export interface WrittenRun {
   stopAsked(): void;
   /** The run was sealed, taken over or deleted. */
   lost(): void;
-  /** The log does not answer, or has refused: nobody can come back to this run until it does. */
+  /** The log does not answer, or has refused: viewers cannot come back to this run until it does. */
   troubled(error: unknown): void;
 }
 
@@ -182,8 +182,8 @@ export class RunWriter {
   }
 
   /**
-   * Waits for the append under way. Resolves with the writer, and with what writes the entries that the log still misses;
-   * with `undefined` when the log has nothing more to do with the run.
+   * Waits for the append under way. Resolves with the writer, and with what writes the entries that the log still
+   * misses; with `undefined` when the log has nothing more to do with the run.
    */
   async #close(): Promise<{ readonly writer: LogWriter; write(): Promise<void> } | undefined> {
     const writer = this.#phase === "over" ? undefined : this.#writer;

@@ -22,7 +22,7 @@ export interface RunSource {
   close?(): Promise<void>;
 }
 
-/** What a run is made of. */
+/** The parts of a run. */
 export interface RunParts {
   readonly head: RunHead;
   readonly feed: Feed;
@@ -35,7 +35,7 @@ export interface RunParts {
   readonly lingerMs: number;
   /** The longest that the run may take, in milliseconds. */
   readonly totalMs: number;
-  /** Resolves with whether somebody watches the run in another process. */
+  /** Resolves with whether a viewer watches the run in another process. */
   isViewedElsewhere(): Promise<boolean>;
   /** Resolves with whether the log has the run, when it refuses a writer. */
   isInLog(): Promise<boolean>;
@@ -132,7 +132,7 @@ export class Run {
     return this.#isLogged;
   }
 
-  /** Returns whether another process may go on with the run: its log has all of it that counts. */
+  /** Returns whether another process may continue the run: its log has all of it that counts. */
   get canBeHandedOver(): boolean {
     return this.#parts.head.request !== undefined && this.#writer?.isHealthy === true;
   }
@@ -313,7 +313,7 @@ export class Run {
     return fold.message("stopped", () => ({ durationMs, chunks: 0, longestGapMs: 0, attempts }));
   }
 
-  /** The log has refused the writer. A log that has lost its data is no reason to end the reply. */
+  /** The log has refused the writer. A log that has lost its data does not end the reply. */
   async #lost(): Promise<void> {
     if (await this.#parts.isInLog()) this.stop("lost");
   }

@@ -13,7 +13,7 @@ import type { RunSource } from "./run.ts";
 /** How a relay opens its sessions: the options of `LLMSession.open` without those that the relay sets. */
 export type SessionSetup = Omit<OpenOptions, "client" | "id">;
 
-/** What a turn says. `regenerate` asks the last question again. */
+/** The input of a turn. `regenerate` asks the last question again. */
 export type Said = { readonly type: "turn"; readonly input: TurnInput } | { readonly type: "regenerate" };
 
 /** Opens a session, sends one turn, and closes the session when its reply is over. */

@@ -16,8 +16,8 @@ import type { RunRequest } from "./log.ts";
 const RETRIES_MS = [0, 1_000, 4_000] as const;
 
 /**
- * Returns whether a reply can be continued from its log: a call or a medium that was delivered would be made, and billed,
- * a second time.
+ * Returns whether a reply can be continued from its log: a call or a medium that was delivered would be made, and
+ * billed, a second time.
  */
 export function canContinue({ toolCalls, media = [], providerToolCalls = [] }: AssistantMessage): boolean {
   return toolCalls.length === 0 && media.length === 0 && providerToolCalls.length === 0;

@@ -13,7 +13,7 @@ import { type Requests, refusalOf } from "./requests.ts";
 /** A connection without a byte for so long is dead, in milliseconds: a relay says something every 15 seconds. */
 const WATCHDOG_MS = 45_000;
 
-/** What a link reads: the relay's events, and what it learns itself. */
+/** The events of a link: those of the relay, and its own. */
 export type LinkEvent =
   | NativeEvent
   /** The events that follow begin from the start of the reply. */
@@ -23,7 +23,7 @@ export type LinkEvent =
   /** There is no run to watch. */
   | { readonly type: "absent" };
 
-/** What a link is made of. */
+/** The parts of a link. */
 export interface LinkParts {
   readonly requests: Requests;
   /** The body that starts the run; absent for a run that others have started. */

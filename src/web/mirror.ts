@@ -1,4 +1,4 @@
-/** What a viewer shows of a reply, what its relay has of it, and the chunks that lead from the one to the other. */
+/** The reply as a viewer shows it, as its relay has it, and the chunks that lead from the one to the other. */
 
 import type { MessageChunk } from "../contract/chunk.ts";
 import type { AssistantMessage } from "../contract/message.ts";

@@ -1,4 +1,6 @@
-/** The page around a program: whether a connection makes sense now, and when to try again. Elsewhere always, and never. */
+/**
+ * The page around a program: whether a connection makes sense now, and when to try again. Elsewhere always, and never.
+ */
 
 /** The parts of a window that matter here. Other runtimes lack some, or all of them. */
 interface Surroundings {

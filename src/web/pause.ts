@@ -7,7 +7,9 @@ import { isAsleep, onWake } from "./page.ts";
 const FIRST_BACKOFF_MS = 250;
 const MAX_BACKOFF_MS = 8_000;
 
-/** Returns the wait after so many failures in a row, in milliseconds: none after the first, then random (full jitter). */
+/**
+ * Returns the wait after so many failures in a row, in milliseconds: none after the first, then random (full jitter).
+ */
 export function backoffMs(failures: number): number {
   return failures < 2 ? 0 : Math.random() * Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failures - 2));
 }

@@ -33,8 +33,8 @@ export interface RelayClientOptions extends Pick<SendOptions, "timeouts" | "retr
    */
   readonly credentials?: RelayAddress["credentials"];
   /**
-   * The conversation, for a relay that keeps them (`sessions`): 1 to 128 characters of `A-Z a-z 0-9 _ -`. A call then sends
-   * only what is new: the last message, or the results of tools at the end.
+   * The conversation, for a relay that keeps them (`sessions`): 1 to 128 characters of `A-Z a-z 0-9 _ -`. A call then
+   * sends only what is new: the last message, or the results of tools at the end.
    * @default none: each call sends its messages, and has a chat of its own
    */
   readonly chat?: string | undefined;
@@ -44,9 +44,9 @@ export interface RelayClientOptions extends Pick<SendOptions, "timeouts" | "retr
    */
   readonly model?: string | undefined;
   /**
-   * What becomes of a reply that a program leaves by `break`, an error in the loop, or its signal. `"stop"`: the relay
-   * stops it, as every client does. `"detach"`: only the connection is closed, and the relay's `linger` decides. `stop()`
-   * always stops it. A page that is closed or reloaded, and a network that is lost, never do.
+   * The fate of a reply that a program leaves by `break`, an error in the loop, or its signal. `"stop"`: the relay
+   * stops it, as every client does. `"detach"`: only the connection is closed, and the relay's `linger` decides.
+   * `stop()` always stops it. A page that is closed or reloaded, and a network that is lost, never do.
    * @default "stop"
    */
   readonly onLeave?: "stop" | "detach" | undefined;
@@ -82,13 +82,13 @@ const MAX_RETRY_AFTER_MS = 60_000;
 const OWN_OPTIONS: readonly string[] = ["signal", "timeouts", "retries", "headers", "maxReplyBytes"];
 
 /**
- * Returns a client of a relay (`createRelay` of `cloudllm/server`). It keeps every law of `ClientWrapper`, and its replies
- * outlive their connections: a reply continues where it broke, exactly once. The options of a call go to the relay, which
- * takes those that it allows; `signal`, `timeouts`, `retries`, `headers` and `maxReplyBytes` are its own.
+ * Returns a client of a relay (`createRelay` of `cloudllm/server`). It keeps every law of `ClientWrapper`, and its
+ * replies outlive their connections: a reply continues where it broke, exactly once. The options of a call go to the
+ * relay, which takes those that it allows; `signal`, `timeouts`, `retries`, `headers` and `maxReplyBytes` are its own.
  *
  * - A request whose answer is lost is sent again under the same id: the provider is asked once.
- * - A connection that breaks, ends early, or is silent for 45 seconds is made again: at once, then after a random time of
- *   up to 0.25, 0.5 … 8 seconds. A page that is hidden or offline waits until it is not.
+ * - A connection that breaks, ends early, or is silent for 45 seconds is made again: at once, then after a random time
+ *   of up to 0.25, 0.5 … 8 seconds. A page that is hidden or offline waits until it is not.
  * - Only the relay's own end ends a reply. `metrics.reconnects` counts the connections that were made again, and
  *   `metrics.attempts` the runs that the call has started: more than one after a refusal with `Retry-After`.
  * @throws {TypeError} when `url` is missing

@@ -18,7 +18,7 @@ import { factsOf } from "./requests.ts";
 import { checkChunks, checkedMessage } from "./shapes.ts";
 import { VIEWER_PARTS } from "./viewer-parts.ts";
 
-/** What one reply needs of its call. */
+/** The parts of a call that one reply needs. */
 export interface RelayedCall
   extends Pick<LinkParts, "requests" | "chat" | "run" | "start" | "reconnectForMs" | "maxReplyBytes"> {
   readonly provider: string;

@@ -114,7 +114,10 @@ export function bodyOf(request: StartRequest): string {
   }
 }
 
-/** The kinds of refusals that are not the relay's own words, such as a proxy's. Others are the server's or the request's. */
+/**
+ * The kinds of refusals that are not the relay's own words, such as a proxy's. Others are the server's or the
+ * request's.
+ */
 const KINDS: Readonly<Record<number, SendErrorKind>> = {
   401: "authentication",
   403: "permission",
@@ -151,7 +154,7 @@ export async function refusalOf(response: Response): Promise<RefusedRequest> {
   };
 }
 
-/** Returns the facts of an error from the wire: of those that nobody has checked, only simple values. */
+/** Returns the facts of an error from the wire: of those that are not checked, only simple values. */
 export function factsOf(told: object): SendErrorFacts {
   const isFact = ([name, value]: [string, unknown]): boolean =>
     typeof value !== "object" && !(name in SendError.prototype) && name !== "partial" && name !== "attempts";

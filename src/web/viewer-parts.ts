@@ -26,7 +26,7 @@ class CompleteMedia implements MediaPart {
   }
 }
 
-/** What the streams of `relayClient` are made of. Only a reply that ends here is estimated here. */
+/** The parts of the streams of `relayClient`. Only a reply that ends here is estimated here. */
 export const VIEWER_PARTS: StreamParts = {
   estimateTokens: ({ length }) => Math.ceil(length / UNITS_PER_TOKEN),
   estimateMediaTokens: () => 0,
