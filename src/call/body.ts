@@ -10,12 +10,6 @@ import { createSseParser, type SseParser } from "../transport/sse.ts";
 import { createEventJsonParser } from "./event-json.ts";
 import type { EventShapes } from "./event-shapes.ts";
 
-/**
- * Events are read with `JSON.parse` if a read has room for fewer events of this size; otherwise they are compared with
- * the last.
- */
-const SEVERAL_EVENTS = 3;
-
 /** Maximum length of the quotation from a body that is neither events nor a document. */
 const MAX_QUOTE_LENGTH = 200;
 
@@ -51,7 +45,6 @@ export class Body {
   readonly #parse: (data: string) => unknown;
   #form: Form = { kind: "unknown", text: "" };
   #anyChunk = false;
-  #readLength = 0;
   #anyEvent = false;
   /** Kept only for `SendOptions.raw`. */
   #lastEvent: unknown;
@@ -75,7 +68,6 @@ export class Body {
 
   /** Reads the next text; without one, the rest of the last. Appends chunks to the sink. */
   read(text: string = this.#rest): void {
-    if (this.#rest === "") this.#readLength = text.length;
     this.#rest = "";
     let form = this.#form;
     if (form.kind === "unknown") {
@@ -171,9 +163,7 @@ export class Body {
       // The name of the event says how to read its text.
       if (type === "error" && !text.startsWith("[")) throw protocol.readError(facts.provider, 0, decode(text));
     }
-    // For events that come alone, the runtime's own parser is as fast, and warm.
-    const alone = this.#readLength < SEVERAL_EVENTS * data.length;
-    const event: unknown = alone ? parseExact(decode(data)) : this.#parse(data);
+    const event = this.#parse(data);
     if (data.length > 2 * MAX_DEPTH) checkDepth(event); // each level has two brackets
     if (this.#target.raw) this.#lastEvent = event;
     this.isComplete = this.#target.raw ? this.#marked(() => this.#push(event, type)) : this.#push(event, type);
