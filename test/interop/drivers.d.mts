@@ -2,6 +2,8 @@
 
 /** Why there are no drivers; `undefined` when there are. */
 export const driversMissing: string | undefined;
+/** Why there is no client of Upstash; `undefined` when there is one. */
+export const upstashMissing: string | undefined;
 /** Why there is no driver of SQLite; `undefined` when there is one. */
 export const sqliteMissing: string | undefined;
 
@@ -16,6 +18,8 @@ export interface Driver {
 export const redisDrivers: readonly Driver[];
 /** Clients of a Redis cluster. */
 export const redisClusterDrivers: readonly Driver[];
+/** Returns a client of `@upstash/redis`. */
+export function upstashClient(url: string, token: string): Promise<object>;
 /** Libraries of PostgreSQL. */
 export const postgresDrivers: readonly Driver[];
 

@@ -9,6 +9,7 @@ const isHere = { betterSqlite: has("better-sqlite3/build/Release"), nodeSqlite: 
 export const driversMissing = ["ioredis6", "redis6", "pg", "postgres"].every(has)
   ? undefined
   : "the databases' drivers are not installed: npm ci --prefix test/interop";
+export const upstashMissing = has("@upstash/redis") ? undefined : "@upstash/redis is not installed";
 export const sqliteMissing =
   isHere.betterSqlite || isHere.nodeSqlite ? undefined : "there is neither better-sqlite3 nor node:sqlite";
 
@@ -61,6 +62,12 @@ export const redisClusterDrivers = [
     },
   },
 ];
+
+/** Returns a client of `@upstash/redis`. */
+export async function upstashClient(url, token) {
+  const { Redis } = await import("@upstash/redis");
+  return new Redis({ url, token });
+}
 
 export const postgresDrivers = [
   {

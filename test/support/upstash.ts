@@ -15,9 +15,10 @@ export async function startUpstash(command: Command): Promise<{ url: string; ser
       response.writeHead(401).end('{"error":"Unauthorized"}');
       return;
     }
+    const encode = request.headers["upstash-encoding"] === "base64" ? encoded : (value: unknown) => value;
     const replies = (JSON.parse(body) as string[][]).map((args) =>
       command(args).then(
-        (result) => ({ result }),
+        (result) => ({ result: encode(result) }),
         (error: unknown) => ({ error: String(error).replace(/^\w*Error: /, "") }),
       ),
     );
@@ -26,4 +27,10 @@ export async function startUpstash(command: Command): Promise<{ url: string; ser
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, server };
+}
+
+/** Its own client asks for strings in base64. */
+function encoded(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(encoded);
+  return typeof value === "string" && value !== "OK" ? Buffer.from(value).toString("base64") : value;
 }

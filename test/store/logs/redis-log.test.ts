@@ -5,7 +5,13 @@ import { type RedisLike, redisClientOf } from "../../../src/store/redis-client.t
 import { redisLog } from "../../../src/store/redis-log.ts";
 import type { LogSubject } from "../../../src/testing/log/case.ts";
 import { logSuite } from "../../../src/testing/log-suite.ts";
-import { driversMissing, redisClusterDrivers, redisDrivers } from "../../interop/drivers.mjs";
+import {
+  driversMissing,
+  redisClusterDrivers,
+  redisDrivers,
+  upstashClient,
+  upstashMissing,
+} from "../../interop/drivers.mjs";
 import { type RedisServer, redisMissing, startRedis, startRedisCluster } from "../../support/redis-server.ts";
 import { startUpstash } from "../../support/upstash.ts";
 
@@ -33,8 +39,13 @@ describe.skipIf(missing !== undefined)(`redisLog${missing === undefined ? "" : `
     return connection?.client as RedisLike;
   }
 
-  function suite(name: string, connect: () => Promise<RedisLike>, lacks?: LogSubject["cannot"]): void {
-    describe.concurrent(name, () => {
+  function suite(
+    name: string,
+    connect: () => Promise<RedisLike>,
+    lacks?: LogSubject["cannot"],
+    isMissing?: string | undefined,
+  ): void {
+    describe.skipIf(isMissing !== undefined).concurrent(name, () => {
       let client: RedisLike;
       beforeAll(async () => {
         client = await connect();
@@ -47,15 +58,21 @@ describe.skipIf(missing !== undefined)(`redisLog${missing === undefined ? "" : `
   for (const driver of redisDrivers) suite(driver.name, () => clientOf(driver, server.url));
   for (const driver of redisClusterDrivers) suite(driver.name, () => clientOf(driver, cluster.url), cannot);
 
+  async function upstash(): Promise<{ url: string; token: string }> {
+    const { command } = redisClientOf(await clientOf(ioredis, server.url));
+    const { url, server: http } = await startUpstash(command);
+    closing.push(() => http.close());
+    return { url, token: "secret" };
+  }
+  suite("the address of an Upstash database", upstash, cannot);
   suite(
-    "the address of an Upstash database",
+    `a client of Upstash${upstashMissing === undefined ? "" : ` [${upstashMissing}]`}`,
     async () => {
-      const { command } = redisClientOf(await clientOf(ioredis, server.url));
-      const { url, server: http } = await startUpstash(command);
-      closing.push(() => http.close());
-      return { url, token: "secret" };
+      const { url, token } = await upstash();
+      return (await upstashClient(url, token)) as RedisLike;
     },
     cannot,
+    upstashMissing,
   );
 
   suite(
