@@ -30,6 +30,9 @@ const WHOLE = Buffer.from(`${EVENTS.map((event) => `data: ${JSON.stringify(event
 /** Up to the middle of a character. */
 const HALF = WHOLE.subarray(0, WHOLE.indexOf("wörld") + 2);
 
+/** The first connection to each reply of the relay at `/relay` breaks after so many bytes. */
+const BYTES_OF_A_START = 150;
+
 /**
  * `POST /PLAN/v1/chat/completions` answers with the plans `whole`, `cut` (half of it, and at `GET /break` the
  * connection breaks) and `endless` (half of it, then silence); `GET /left` says whether the client has left the last
@@ -53,7 +56,11 @@ export async function startServer(folder) {
       return write(response, HALF);
     },
   };
+  let relay;
   const http = createServer(async (request, response) => {
+    if (request.url.startsWith("/relay")) {
+      return relay(request, request.method === "POST" ? breaking(response) : response);
+    }
     const path = request.url.replace(/\?.*/, "");
     let posted = "";
     for await (const part of request.setEncoding("utf8")) posted += part;
@@ -71,8 +78,10 @@ export async function startServer(folder) {
     response.writeHead(200, { "content-type": TYPES[extname(path)] ?? "text/html" }).end(file);
   });
   await new Promise((resolve) => http.listen(0, "127.0.0.1", resolve));
+  const origin = `http://127.0.0.1:${http.address().port}`;
+  relay = await relayTo(origin);
   return {
-    origin: `http://127.0.0.1:${http.address().port}`,
+    origin,
     outcome: () =>
       new Promise((resolve) => {
         told = resolve;
@@ -82,6 +91,30 @@ export async function startServer(folder) {
       http.closeAllConnections();
     },
   };
+}
+
+/** A relay of the built package, whose provider is this server. */
+async function relayTo(origin) {
+  const { CompatibleClient } = await import("../../dist/index.js");
+  const { createRelay, memoryLog, toNode } = await import("../../dist/server/index.js");
+  const client = (plan) => new CompatibleClient({ baseUrl: `${origin}/${plan}/v1`, model: plan, retries: 0 });
+  const models = { whole: client("whole"), endless: client("endless") };
+  const relay = createRelay({ client: models.whole, models, allow: ["model"], authorize: "public", log: memoryLog() });
+  return toNode(relay.handle);
+}
+
+/** The response, whose connection breaks once it has carried so many bytes. */
+function breaking(response) {
+  const write = response.write.bind(response);
+  let left = BYTES_OF_A_START;
+  response.write = (piece, ...rest) => {
+    if (left <= 0) return true;
+    const passed = piece.subarray(0, left);
+    left -= passed.length;
+    if (left > 0) return write(passed, ...rest);
+    return write(passed, () => response.destroy());
+  };
+  return response;
 }
 
 /** In packets of their own. */

@@ -6,6 +6,7 @@ import type { ChatHistory, NativeEvent } from "../dialects/native.ts";
 import { NativeReader } from "../dialects/native-reader.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import type { Clock } from "../platform/clock.ts";
+import { RELEASE_LIMIT_MS } from "../transport/transport.ts";
 import { onWake } from "./page.ts";
 import { backoffMs, paused } from "./pause.ts";
 import { type Requests, refusalOf } from "./requests.ts";
@@ -57,6 +58,8 @@ export class Link {
   /** The relay has the run. */
   #isKnown = false;
   #hasChunks = false;
+  /** The relay has ended the reply: its connection may serve the next request. */
+  #isEnded = false;
   #connections = 0;
   #failures = 0;
   #failingSince: number | undefined;
@@ -96,7 +99,9 @@ export class Link {
   async *#connected(): AsyncGenerator<readonly LinkEvent[], void> {
     const { requests, start, chat, signal } = this.#parts;
     const connection = new AbortController();
-    const close = (): void => connection.abort(signal.reason);
+    const close = (): void => {
+      if (!this.#isEnded) connection.abort(signal.reason);
+    };
     onAbort(signal, close);
     if (signal.aborted) close();
     try {
@@ -118,7 +123,7 @@ export class Link {
       yield [answer];
     } finally {
       offAbort(signal, close);
-      connection.abort();
+      close();
     }
   }
 
@@ -155,7 +160,7 @@ export class Link {
     } finally {
       unwatch();
       offAbort(signal, close);
-      reader.cancel().catch(() => undefined); // a broken one
+      release(reader, this.#isEnded);
     }
   }
 
@@ -190,7 +195,7 @@ export class Link {
         break;
       case "complete":
       case "failed":
-        break;
+        this.#isEnded = true;
     }
   }
 
@@ -263,6 +268,14 @@ export class Link {
     }
     if (await paused(ms, askedMs !== undefined, signal)) this.#startAfresh();
   }
+}
+
+/** Lets a connection go: one that has come to its end is read to the end of its body, so that it is used again. */
+function release(reader: ReadableStreamDefaultReader<Uint8Array>, isAtEnd: boolean): void {
+  const cancel = (): void => void reader.cancel().catch(() => undefined); // a broken one
+  if (!isAtEnd) return cancel();
+  const timer = setTimeout(cancel, RELEASE_LIMIT_MS);
+  reader.read().then(() => clearTimeout(timer), cancel);
 }
 
 /** Returns the id of the entry before; `undefined` before the first. */

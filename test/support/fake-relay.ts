@@ -22,6 +22,8 @@ export interface FakeRequest {
   end(): void;
   /** Breaks the connection, before or after the head. */
   break(): void;
+  /** Returns whether the client has let the stream go before its end. */
+  isCancelled(): boolean;
   answer(status: number, body?: unknown, headers?: Readonly<Record<string, string>>): void;
 }
 
@@ -39,6 +41,7 @@ export function fakeRelay(answer: (request: FakeRequest, index: number) => void)
   const encoder = new TextEncoder();
   const fetch = (input: string, init: RequestInit): Promise<Response> =>
     new Promise((resolve, reject) => {
+      let isCancelled = false;
       let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
       const broken = (): void => {
         const error = new TypeError("fetch failed");
@@ -58,6 +61,9 @@ export function fakeRelay(answer: (request: FakeRequest, index: number) => void)
             start: (created) => {
               controller = created;
             },
+            cancel: () => {
+              isCancelled = true;
+            },
           });
           resolve(new Response(body, { headers: { "content-type": "text/event-stream; charset=utf-8" } }));
           request.write(...events);
@@ -69,6 +75,7 @@ export function fakeRelay(answer: (request: FakeRequest, index: number) => void)
         },
         end: () => controller?.close(),
         break: broken,
+        isCancelled: () => isCancelled,
         answer(status, body, headers = {}) {
           const text = body === undefined ? null : JSON.stringify(body);
           resolve(new Response(text, { status, headers: { "content-type": "application/json", ...headers } }));

@@ -8,8 +8,8 @@ import { expect, test } from "vitest";
 
 const BUILT = fileURLToPath(new URL("../../dist/web/index.js", import.meta.url));
 
-/** Measured: 12.4 kB. */
-const MAX_KB = 12.7;
+/** Measured: 12.5 kB. */
+const MAX_KB = 12.8;
 
 /** Returns the size of a page's program that uses one export, minified and gzipped, in kB. */
 async function bundledKb(program: string): Promise<number> {

@@ -229,6 +229,14 @@ async function stopIn({ requests }: FakeRelay): Promise<FakeRequest | undefined>
   return requests.find(({ path }) => path.endsWith("/stop"));
 }
 
+test("the connection of a complete reply is left in order, so that the next message may use it", async () => {
+  const relay = fakeRelay((request) => request.stream(opened(request.body.run), complete("")));
+  await clientOf(relay).sendMessage(QUESTION);
+  expect(relay.requests[0]?.signal?.aborted).toBe(false);
+  expect(relay.requests[0]?.isCancelled()).toBe(false);
+  relay.requests[0]?.end();
+});
+
 describe("leaving", () => {
   const endless = (): FakeRelay =>
     fakeRelay((request) => {

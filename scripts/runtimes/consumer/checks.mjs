@@ -1,6 +1,7 @@
 /** What the published package must do on every runtime, against the server of `test-runtimes.mjs`. */
 import { CompatibleClient, SendError } from "cloudllm";
 import { EmbeddedClient } from "cloudllm/embedded";
+import { relayClient } from "cloudllm/web";
 
 const question = [{ role: "user", content: "hi" }];
 
@@ -12,7 +13,8 @@ export async function check(origin, weights) {
   await readsWhole(origin);
   await knowsCut(origin);
   await letsGo(origin);
-  return `embedded at ${await talks(weights)} tokens/s`;
+  const reconnects = await relays(origin);
+  return `a relayed reply over ${reconnects} broken connections, embedded at ${await talks(weights)} tokens/s`;
 }
 
 /** The text that came, and how many final chunks. */
@@ -56,6 +58,21 @@ async function letsGo(origin) {
   if (kept !== "Hello") throw new Error(`of a reply that was left this is kept: ${kept}`);
   const left = await (await fetch(`${origin}/left`)).text();
   if (left !== "yes") throw new Error("the connection of a reply that was left stayed open");
+}
+
+/** Watches a reply through a relay whose connections break, then stops one that never ends. Resolves with how often. */
+async function relays(origin) {
+  const url = `${origin}/relay`;
+  const stream = await relayClient({ url, model: "whole" }).sendMessageStream(question);
+  const read = await readAll(stream);
+  if (read !== "Hello, wörld 🌍! (1)") throw new Error(`a relayed reply was read as ${read}`);
+  const { reconnects } = stream.metrics;
+  if (reconnects === 0) throw new Error("no connection to the relay broke");
+  const endless = await relayClient({ url, model: "endless" }).sendMessageStream(question);
+  for await (const chunk of endless) if (chunk.content !== "") break;
+  const left = await (await fetch(`${origin}/left`)).text();
+  if (left !== "yes") throw new Error("the provider of a relayed reply that was left was kept");
+  return reconnects;
 }
 
 /** Tokens a second. The seed makes it the same story everywhere. */
