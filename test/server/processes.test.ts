@@ -2,17 +2,25 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test as vitestTest } from "vitest";
 import type { NativeEvent } from "../../src/dialects/native.ts";
-import { driversMissing, redisDrivers } from "../interop/drivers.mjs";
+import { driversMissing, redisDrivers, sqliteMissing } from "../interop/drivers.mjs";
 import { type RedisServer, redisMissing, startRedis } from "../support/redis-server.ts";
 import { gapsIn, runId, type Watching, watch } from "../support/relay.ts";
 
 const SCRIPT = fileURLToPath(new URL("relay-process.mjs", import.meta.url));
 const isBuilt = existsSync(fileURLToPath(new URL("../../dist/server/index.js", import.meta.url)));
-const missing = redisMissing ?? driversMissing ?? (isBuilt ? undefined : "dist is not built");
+const unbuilt = isBuilt ? undefined : "dist is not built";
+
+/** A log that processes share: its place, and what it needs. */
+const LOGS = [
+  { name: "redisLog", missing: redisMissing ?? driversMissing ?? unbuilt },
+  { name: "sqliteLog", missing: sqliteMissing ?? unbuilt },
+].map((log) => ({ ...log, reason: log.missing === undefined ? "" : ` [${log.missing}]` }));
 
 const ROUNDS = Number(process.env.KILL_ROUNDS ?? 8);
 const TIMEOUT_MS = 30_000 + ROUNDS * 5_000;
@@ -26,20 +34,27 @@ interface RelayProcess {
   readonly child: ChildProcess;
 }
 
-describe.skipIf(missing !== undefined)(`killed processes${missing === undefined ? "" : ` [${missing}]`}`, () => {
-  let redis: RedisServer;
+describe.each(LOGS)("killed processes on $name$reason", ({ name, missing }) => {
+  const test = vitestTest.skipIf(missing !== undefined);
+  let redis: RedisServer | undefined;
+  let folder: string | undefined;
+  let place = "";
   const children: ChildProcess[] = [];
 
   beforeAll(async () => {
-    redis = await startRedis();
+    if (missing !== undefined) return;
+    if (name === "redisLog") redis = await startRedis();
+    else folder = mkdtempSync(join(tmpdir(), "cloudllm-relay-"));
+    place = redis?.url ?? join(folder ?? "", "runs.db");
   });
   afterAll(async () => {
     for (const child of children) child.kill("SIGKILL");
-    await redis[Symbol.asyncDispose]();
+    await redis?.[Symbol.asyncDispose]();
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   });
 
   async function start(recover: "continue" | ""): Promise<RelayProcess> {
-    const args = [SCRIPT, redis.url, String(LEASE_MS), String(WORDS.length), recover];
+    const args = [SCRIPT, place, String(LEASE_MS), String(WORDS.length), recover];
     const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
     children.push(child);
     const [port] = (await once(child.stdout, "data")) as [Buffer];
@@ -120,15 +135,18 @@ describe.skipIf(missing !== undefined)(`killed processes${missing === undefined 
     }
   });
 
-  test("nothing is left in Redis without a time to live", async () => {
-    const connection = await redisDrivers[0]?.connect(redis.url);
-    const client = connection?.client as { call(command: string, ...args: string[]): Promise<unknown> };
-    const keys = (await client.call("KEYS", "*")) as string[];
-    const times = await Promise.all(keys.map((key) => client.call("PTTL", key)));
-    expect(keys.length).toBeGreaterThan(0);
-    expect(times.filter((time) => Number(time) <= 0)).toEqual([]);
-    await connection?.close();
-  });
+  vitestTest.skipIf(missing !== undefined || name !== "redisLog")(
+    "nothing is left in Redis without a time to live",
+    async () => {
+      const connection = await redisDrivers[0]?.connect(place);
+      const client = connection?.client as { call(command: string, ...args: string[]): Promise<unknown> };
+      const keys = (await client.call("KEYS", "*")) as string[];
+      const times = await Promise.all(keys.map((key) => client.call("PTTL", key)));
+      expect(keys.length).toBeGreaterThan(0);
+      expect(times.filter((time) => Number(time) <= 0)).toEqual([]);
+      await connection?.close();
+    },
+  );
 });
 
 /** What all viewers are told alike. */

@@ -1,14 +1,17 @@
 /**
- * A relay in a process of its own, on a log in Redis. Its model counts, and goes on where a beginning ends. It reports its port on
- * stdout. Arguments: the address of Redis, the lease in milliseconds, how many words, and `continue` for take-overs.
+ * A relay in a process of its own, on a log that others share. Its model counts, and goes on where a beginning ends. It reports its
+ * port on stdout. Arguments: the address of Redis or the path of a SQLite file, the lease in milliseconds, how many words, and
+ * `continue` for take-overs.
  */
 import { createServer } from "node:http";
 import { createRelay, toNode } from "cloudllm/server";
 import { redisLog } from "cloudllm/store/redis";
+import { sqliteLog } from "cloudllm/store/sqlite";
 import { scriptedClient } from "cloudllm/testing";
-import { redisDrivers } from "../interop/drivers.mjs";
+import { redisDrivers, sqliteDrivers } from "../interop/drivers.mjs";
 
-const [url, leaseMs, count, recover] = process.argv.slice(2);
+const [place, leaseMs, count, recover] = process.argv.slice(2);
+const times = { leaseMs: Number(leaseMs) };
 const words = Array.from({ length: Number(count) }, (_, index) => `word${index} `);
 
 const client = scriptedClient(({ messages }) => {
@@ -18,8 +21,9 @@ const client = scriptedClient(({ messages }) => {
   return { steps: rest.flatMap((text) => [{ text }, { pause: Math.random() * 8 }]) };
 });
 
-const { client: redis } = await redisDrivers[0].connect(url);
-const log = redisLog(redis, { leaseMs: Number(leaseMs) });
+const log = place.startsWith("redis:")
+  ? redisLog((await redisDrivers[0].connect(place)).client, times)
+  : sqliteLog(await sqliteDrivers[0].open(place), times);
 const relay = createRelay({
   client,
   authorize: "public",
