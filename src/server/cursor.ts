@@ -51,7 +51,7 @@ export class Cursor {
   }
 }
 
-/** Returns whether the second id directly follows the first. */
+/** Returns whether `id` directly follows `last`. */
 function isSuccessor(id: EntryId, last: EntryId): boolean {
   const [next, before] = [positionOf(id), positionOf(last)];
   return next?.attempt === before?.attempt && next?.number === (before?.number ?? 0) + 1;
