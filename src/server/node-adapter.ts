@@ -1,23 +1,52 @@
-/** The relay under `node:http`, `node:http2` and Express. Only the types of Node are imported. */
-
-import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
+/**
+ * The relay under `node:http`, `node:http2` and Express. Their requests and responses are described by shape, so that the
+ * package needs neither Node nor its types.
+ */
 
 /** Time to read a refusal, for a client that still sends, in milliseconds. */
 const REFUSED_MS = 1_000;
 
+/** A listener of an event. Of those that the relay listens to, only `data` has a value of interest. */
+type Listener = (bytes: Uint8Array) => void;
+
 /**
  * A request of `node:http` or of the compatible API of `node:http2`; Express adds a parsed body and the full address.
  */
-export type NodeRequest = (IncomingMessage | Http2ServerRequest) & {
+export interface NodeRequest {
+  readonly method?: string | undefined;
+  readonly url?: string | undefined;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  readonly rawHeaders: readonly string[];
+  readonly httpVersionMajor: number;
+  readonly socket: object;
+  readonly complete: boolean;
+  readonly readableDidRead: boolean;
   /** The body, where a middleware has read it. */
   readonly body?: unknown;
   /** The address before Express has cut the mount off. */
   readonly originalUrl?: string;
-};
+  on(event: string, listener: Listener): unknown;
+  once(event: string, listener: Listener): unknown;
+  pause(): unknown;
+  resume(): unknown;
+  destroy(): unknown;
+}
 
 /** A response of `node:http` or of the compatible API of `node:http2`. */
-export type NodeResponse = ServerResponse | Http2ServerResponse;
+export interface NodeResponse {
+  statusCode: number;
+  readonly headersSent: boolean;
+  readonly writableEnded: boolean;
+  readonly writableFinished: boolean;
+  setHeader(name: string, value: string | readonly string[]): unknown;
+  writeHead(status: number): unknown;
+  flushHeaders?(): void;
+  write(bytes: Uint8Array): boolean;
+  end(): unknown;
+  destroy(): unknown;
+  on(event: string, listener: Listener): unknown;
+  off(event: string, listener: Listener): unknown;
+}
 
 /** A handler for `createServer` of `node:http` and `node:http2`, and for `app.use` of Express. */
 export type NodeHandler = (request: NodeRequest, response: NodeResponse, next?: (error: unknown) => void) => void;
@@ -42,7 +71,7 @@ export function toNode(handle: (request: Request) => Promise<Response>): NodeHan
       if (response.headersSent)
         response.destroy(); // never a normal end for half a body
       else if (next) next(error);
-      else response.writeHead(500).end();
+      else respond(response, 500);
     });
   };
 }
@@ -62,7 +91,7 @@ async function answer(
   response.on("finish", () => dropRest(request));
   const asked = webRequestOf(request, gone.signal);
   if (!asked) {
-    response.writeHead(400).end();
+    respond(response, 400);
     return;
   }
   const { status, headers, body } = await handle(asked);
@@ -77,6 +106,11 @@ async function answer(
     return;
   }
   await pipe(body, response, gone.signal);
+}
+
+function respond(response: NodeResponse, status: number): void {
+  response.writeHead(status);
+  response.end();
 }
 
 /** Returns `undefined` for a head that no `Request` can have. */
@@ -107,7 +141,7 @@ function addressOf(request: NodeRequest): string {
   const { socket, headers, originalUrl, url = "/" } = request;
   const path = originalUrl ?? url;
   if (!path.startsWith("/")) return URL.canParse(path) ? path : "http://localhost/"; // of a proxy, and `OPTIONS *`
-  const host = headers.host ?? String(headers[":authority"] ?? "");
+  const host = String(headers.host ?? headers[":authority"] ?? "");
   const scheme = "encrypted" in socket && socket.encrypted ? "https" : "http";
   return `${scheme}://${/^[\w.-]+(?::\d+)?$|^\[[\da-f:.]+\](?::\d+)?$/i.test(host) ? host : "localhost"}${path}`;
 }
@@ -142,7 +176,7 @@ function bodyOf(request: NodeRequest): ReadableStream<Uint8Array> {
         if ((controller.desiredSize ?? 0) <= 0) request.pause();
       });
       request.on("end", () => finish(() => controller.close()));
-      request.on("error", (error) => finish(() => controller.error(error)));
+      request.on("error", (error: unknown) => finish(() => controller.error(error)));
       request.on("close", () => finish(() => controller.error(new Error("The request was cut."))));
     },
     cancel() {
@@ -166,7 +200,7 @@ function writeHead(response: NodeResponse, status: number, headers: Headers): vo
   for (const [name, value] of headers) if (name !== "set-cookie") response.setHeader(name, value);
   const cookies = headers.getSetCookie();
   if (cookies.length > 0) response.setHeader("set-cookie", cookies);
-  if ("flushHeaders" in response) response.flushHeaders();
+  if (response.flushHeaders) response.flushHeaders();
   else response.writeHead(status);
 }
 
@@ -178,8 +212,7 @@ async function pipe(body: ReadableStream<Uint8Array>, response: NodeResponse, go
     const { done, value } = await reader.read();
     if (gone.aborted) return;
     if (done) break;
-    // The overloads of both kinds of response take bytes, but not for the union of them.
-    if (!(response as ServerResponse).write(value)) await drained(response, gone);
+    if (!response.write(value)) await drained(response, gone);
   }
   gone.removeEventListener("abort", cancel);
   response.end();
