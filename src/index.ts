@@ -103,6 +103,7 @@ export type { CircuitOptions } from "./reliability/circuit-breaker.ts";
 export { type FallbackOptions, fallback } from "./reliability/fallback.ts";
 export { type HedgeOptions, hedge } from "./reliability/hedge.ts";
 export { rateLimit } from "./reliability/rate-limit.ts";
+export type { SharedAnswer, SharedCall, SharedWindow } from "./reliability/shared-window.ts";
 export type { TurnInput } from "./session/history.ts";
 export type { OpenOptions, RestoreOptions, SessionOptions, TurnOptions } from "./session/options.ts";
 export type { SessionRecord } from "./session/record.ts";

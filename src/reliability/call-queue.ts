@@ -12,6 +12,7 @@ import { MAX_TIMER_MS } from "../platform/clock.ts";
 import { reportAttempts } from "../stream/attempts-in-flight.ts";
 import { waitsInVain } from "../stream/idle-alternative.ts";
 import { estimateInputTokens } from "../tokens/estimate.ts";
+import type { SharedWindow } from "./shared-window.ts";
 import { SlidingWindow } from "./sliding-window.ts";
 
 /** The limits; those that are absent do not hold. */
@@ -25,13 +26,33 @@ export interface RateLimitOptions {
   readonly tokensPerMinute?: number | undefined;
   /** Maximum number of calls under way at once; a stream is under way until it is read to its end, or left. */
   readonly concurrency?: number | undefined;
+  /**
+   * Counts the calls of all processes together: `redisWindow` of `cloudllm/store/redis`. `requestsPerMinute`,
+   * `tokensPerMinute` and the waits that the provider asks for then hold for all of them. Each call asks in one round
+   * trip; each process gets its turn. `concurrency` stays a limit of each process. While the place cannot be reached,
+   * each process keeps the limits for itself (see `onUnshared`).
+   */
+  readonly shared?: SharedWindow | undefined;
+  /**
+   * Called with the error when `shared` cannot be reached, once until it can be again. Until then, all processes
+   * together may exceed the limits.
+   */
+  readonly onUnshared?: ((error: unknown) => void) | undefined;
 }
 
 /** The assumed tokens of a reply before they are known. */
 const EXPECTED_OUTPUT_TOKENS = 1_000;
 
+/** Time after a failure of the shared window before it is asked again, in milliseconds. */
+const UNSHARED_MS = 1_000;
+/** A waiting call asks the shared window again after this time at the latest, in milliseconds. */
+const MAX_ASK_PAUSE_MS = 1_000;
+
 /** A call in the queue. */
 interface Waiting {
+  readonly id: string;
+  /** Whether it is in the line of the shared window. */
+  isInLine: boolean;
   readonly tokens: number;
   /** A longer wait than this that a provider asks for fails the call. */
   readonly longestWaitMs: number;
@@ -55,8 +76,16 @@ export class CallQueue {
   /** No call begins before this time. */
   #closedUntil = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #limits: Pick<RateLimitOptions, "requestsPerMinute" | "tokensPerMinute">;
+  readonly #shared: SharedWindow | undefined;
+  readonly #onUnshared: RateLimitOptions["onUnshared"];
+  /** Until this time the shared window is not asked. */
+  #unsharedUntil = 0;
+  #isUnshared = false;
+  #isAsking = false;
 
-  constructor({ requestsPerMinute, tokensPerMinute, concurrency = Number.POSITIVE_INFINITY }: RateLimitOptions) {
+  constructor(options: RateLimitOptions) {
+    const { requestsPerMinute, tokensPerMinute, concurrency = Number.POSITIVE_INFINITY, shared, onUnshared } = options;
     for (const [name, limit] of Object.entries({ requestsPerMinute, tokensPerMinute, concurrency })) {
       if (limit !== undefined && !(typeof limit === "number" && limit > 0))
         throw new TypeError(`\`${name}\` must be a number above 0.`);
@@ -64,6 +93,11 @@ export class CallQueue {
     this.#requests = requestsPerMinute === undefined ? undefined : new SlidingWindow(requestsPerMinute);
     this.#tokens = tokensPerMinute === undefined ? undefined : new SlidingWindow(tokensPerMinute);
     this.#concurrency = concurrency;
+    if (shared !== undefined && typeof shared?.ask !== "function")
+      throw new TypeError("`shared` must be a shared window, such as `redisWindow(redis, { name })`.");
+    this.#limits = { requestsPerMinute, tokensPerMinute };
+    this.#shared = shared;
+    this.#onUnshared = onUnshared;
   }
 
   /** Resolves when it is the call's turn. @throws {SendError} kind `aborted` when the signal fires before. */
@@ -79,6 +113,7 @@ export class CallQueue {
         clearTimeout(limit);
         offAbort(signal, abort);
         this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+        if (waiting.isInLine) this.#share((shared) => shared.leave(waiting.id));
       };
       const fail = (kind: SendErrorKind, message: string, facts: SendErrorFacts): void => {
         leave();
@@ -101,6 +136,8 @@ export class CallQueue {
       };
       const limit = timeouts?.total ? setTimeout(tooLate, Math.min(MAX_TIMER_MS, timeouts.total)) : undefined;
       const waiting: Waiting = {
+        id: crypto.randomUUID(),
+        isInLine: false,
         tokens,
         longestWaitMs: retryPolicyOf(retries).maxRetryAfterMs,
         refuse(waitMs) {
@@ -143,20 +180,77 @@ export class CallQueue {
     for (let first = this.#waiting[0]; first; first = this.#waiting[0]) {
       if (this.#running >= this.#concurrency) return;
       const now = performance.now();
+      const isShared = this.#shared !== undefined && this.#unsharedUntil <= now;
       const wait = Math.max(
         this.#closedUntil - now,
-        this.#requests?.waitMs(1, now) ?? 0,
-        this.#tokens?.waitMs(first.tokens, now) ?? 0,
+        isShared ? 0 : (this.#requests?.waitMs(1, now) ?? 0),
+        isShared ? 0 : (this.#tokens?.waitMs(first.tokens, now) ?? 0),
       );
-      if (wait > 0) {
-        for (const waiting of [...this.#waiting]) if (waiting.mayPassOn(wait)) waiting.refuse(wait);
-        if (this.#waiting.length === 0) return;
-        this.#timer = setTimeout(() => this.#advance(), Math.min(MAX_TIMER_MS, Math.ceil(wait)));
-        return;
-      }
-      this.#running++;
-      this.#requests?.spend(1, now);
-      first.enter(this.#tokens?.spend(first.tokens, now) ?? (() => undefined));
+      // A process that keeps the limit for itself looks from time to time whether it may share it again.
+      if (wait > 0) return this.#wait(wait, this.#isUnshared ? UNSHARED_MS : MAX_TIMER_MS);
+      if (isShared) return void this.#ask(this.#shared, first);
+      this.#begin(first);
+    }
+  }
+
+  #wait(ms: number, atMostMs: number): void {
+    for (const waiting of [...this.#waiting]) if (waiting.mayPassOn(ms)) waiting.refuse(ms);
+    if (this.#waiting.length === 0) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#advance(), Math.min(atMostMs, Math.ceil(ms)));
+  }
+
+  #begin(first: Waiting): void {
+    const now = performance.now();
+    this.#running++;
+    this.#requests?.spend(1, now);
+    const correct = this.#tokens?.spend(first.tokens, now);
+    first.enter((tokens) => {
+      correct?.(tokens);
+      if (correct) this.#share((shared) => shared.settle(first.id, tokens));
+    });
+  }
+
+  /** Asks the shared window whether the first call may begin, and continues with its answer. */
+  async #ask(shared: SharedWindow, first: Waiting): Promise<void> {
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    let waitMs = 0;
+    try {
+      first.isInLine = true;
+      const answer = await shared.ask({ id: first.id, tokens: first.tokens, ...this.#limits });
+      this.#isUnshared = false;
+      waitMs = answer.waitMs;
+      this.#closedUntil = Math.max(this.#closedUntil, performance.now() + answer.closedMs);
+      first.isInLine = waitMs > 0;
+      if (waitMs === 0 && this.#waiting.includes(first)) this.#begin(first);
+      // It left while it asked: it costs nothing.
+      else if (!this.#waiting.includes(first))
+        this.#share((window) => (waitMs > 0 ? window.leave(first.id) : window.settle(first.id, 0)));
+    } catch (error) {
+      this.#failed(error);
+    } finally {
+      this.#isAsking = false;
+    }
+    if (waitMs > 0 && this.#waiting[0] === first && this.#closedUntil <= performance.now())
+      this.#wait(waitMs, MAX_ASK_PAUSE_MS);
+    else this.#advance();
+  }
+
+  /** Reports to the shared window; nothing waits for it. */
+  #share(report: (shared: SharedWindow) => Promise<void>): void {
+    if (!this.#shared || this.#isUnshared) return;
+    report(this.#shared).catch((error: unknown) => this.#failed(error));
+  }
+
+  #failed(error: unknown): void {
+    this.#unsharedUntil = performance.now() + UNSHARED_MS;
+    if (this.#isUnshared) return;
+    this.#isUnshared = true;
+    try {
+      this.#onUnshared?.(error);
+    } catch {
+      // An error of the caller's function must not stop the queue.
     }
   }
 
@@ -166,6 +260,7 @@ export class CallQueue {
   }
 
   #close(forMs = 0): void {
+    if (forMs > 0) this.#share((shared) => shared.close(forMs));
     this.#closedUntil = Math.max(this.#closedUntil, performance.now() + forMs);
   }
 }

@@ -1,4 +1,4 @@
-/** Runs and conversations in Redis: the subpath `cloudllm/store/redis`. */
+/** Runs, conversations and shared limits in Redis: the subpath `cloudllm/store/redis`. */
 
 export type { LeaseOptions } from "./leased-store.ts";
 export type {
@@ -14,3 +14,4 @@ export type {
 } from "./redis-client.ts";
 export { type RedisLogOptions, redisLog } from "./redis-log.ts";
 export { RedisStore, type RedisStoreOptions } from "./redis-store.ts";
+export { type RedisWindowOptions, redisWindow } from "./redis-window.ts";
