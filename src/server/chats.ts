@@ -52,7 +52,7 @@ export class Chats {
     const run = this.#runs.run(id);
     if (run) {
       run.stop("asked");
-      return within(run.settled, withinMs).then(
+      return within(run.over, withinMs).then(
         () => true,
         () => false,
       );

@@ -27,6 +27,9 @@ export interface FollowerParts {
 const MIN_POLL_MS = 50;
 const MAX_POLL_MS = 500;
 
+/** A read takes so many entries at a time. */
+const PAGE_LENGTH = 500;
+
 /** A read that takes longer has failed, in milliseconds. */
 const PATIENCE_MS = 5_000;
 
@@ -77,7 +80,7 @@ export class LogFollower {
         const page = await this.#read();
         if (this.#isOver) break;
         if (page && (await this.#show(page))) break;
-        if (!this.#isOver && !(page && page.entries.length > 0)) await this.#bell();
+        if (!this.#isOver && page?.entries.length !== PAGE_LENGTH) await this.#bell();
       }
     } catch {
       this.feed.sendAway(MAX_POLL_MS); // a log of another party has failed: the viewers may try again
@@ -91,7 +94,8 @@ export class LogFollower {
   async #read(): Promise<LogPage | undefined> {
     const { log, head, now } = this.#parts;
     try {
-      const page = await within(log.read(head.id, this.#last), PATIENCE_MS);
+      this.#rang = false;
+      const page = await within(log.read(head.id, this.#last, PAGE_LENGTH), PATIENCE_MS);
       this.#awaySince = undefined;
       if (!page) this.feed.finish(expiredEnd(head, this.feed.entries));
       if (!page) this.#close();
@@ -156,7 +160,6 @@ export class LogFollower {
     this.#pollMs = Math.min(pollMs * 2, MAX_POLL_MS);
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, this.#rang ? 0 : pollMs);
-      this.#rang = false;
       this.#wake = () => {
         clearTimeout(timer);
         resolve();

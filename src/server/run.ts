@@ -84,6 +84,8 @@ export class Run {
   readonly feed: Feed;
   /** Resolves when the provider has accepted the request, or the run is over. */
   readonly opened: Promise<void>;
+  /** Resolves when the run is over, also while a log does not answer. */
+  readonly over: Promise<void>;
   /** Resolves when the log has the end, or nothing more is to be done. */
   readonly settled: Promise<void>;
   readonly #parts: RunParts;
@@ -118,9 +120,12 @@ export class Run {
     this.opened = new Promise((resolve) => {
       opened = resolve;
     });
-    this.settled = this.#produce(opened)
-      .catch((error: unknown) => parts.onError(sendErrorOf(error), head))
-      .finally(opened);
+    const produced = this.#produce(opened).catch((error: unknown) => {
+      parts.onError(sendErrorOf(error), head);
+      return undefined;
+    });
+    this.over = produced.then(opened);
+    this.settled = produced.then((end) => this.#log(end));
   }
 
   get isOver(): boolean {
@@ -165,7 +170,8 @@ export class Run {
     };
   }
 
-  async #produce(opened: () => void): Promise<void> {
+  /** Resolves with the end; with `undefined` when another process goes on. */
+  async #produce(opened: () => void): Promise<RunEnd | undefined> {
     const end = await this.#read(opened);
     this.#phase = { name: "over", stream: this.#phase.name === "reading" ? this.#phase.stream : undefined };
     try {
@@ -173,14 +179,16 @@ export class Run {
     } catch (error) {
       this.#parts.onError(sendErrorOf(error), this.head);
     }
-    if (!end) {
-      this.feed.sendAway(REATTACH_MS);
-      await this.#writer?.release();
-      return;
-    }
-    this.feed.finish(end);
-    this.#parts.onEnd(end, this.head);
-    this.#isLogged = (await this.#writer?.end(end)) ?? false;
+    if (end) {
+      this.feed.finish(end);
+      this.#parts.onEnd(end, this.head);
+    } else this.feed.sendAway(REATTACH_MS);
+    return end;
+  }
+
+  async #log(end: RunEnd | undefined): Promise<void> {
+    if (end) this.#isLogged = (await this.#writer?.end(end)) ?? false;
+    else await this.#writer?.release();
   }
 
   /** Reads the reply. Resolves with its end, with `undefined` when another process goes on; never rejects. */
