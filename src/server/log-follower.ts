@@ -66,7 +66,6 @@ export class LogFollower {
     this.#parts = parts;
     this.head = head;
     this.feed = feed;
-    feed.open(head.provider, head.model);
     feed.onLeft = () => this.#close();
     void this.#follow();
   }
@@ -112,6 +111,9 @@ export class LogFollower {
 
   /** Shows a page to the viewers. Resolves with whether the follower is over. */
   async #show({ entries, end, isOwned }: LogPage): Promise<boolean> {
+    const { provider, model } = this.head;
+    // A run that has failed without an entry was refused: its viewers see the refusal, and no reply that opens.
+    if (entries.length > 0 || end?.type !== "failed") this.feed.open(provider, model);
     for (const entry of entries) this.feed.append(entry);
     if (entries.length > 0) this.#pollMs = MIN_POLL_MS;
     if (end) this.feed.finish(end);

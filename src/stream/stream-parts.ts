@@ -28,7 +28,7 @@ export interface MediaPart {
 }
 
 /** The value in the text of one reply. */
-export interface PartialOutputPart {
+interface PartialOutputPart {
   /** The value so far: the same object where nothing was added, `undefined` before it begins. */
   readonly value: unknown;
   add(chunk: MessageChunk): void;

@@ -14,7 +14,7 @@ import { type Requests, refusalOf } from "./requests.ts";
 /** A connection without a byte for so long is dead, in milliseconds: a relay says something every 15 seconds. */
 const WATCHDOG_MS = 45_000;
 
-/** The events of a link: those of the relay, and its own. */
+/** What a link reads: the relay's events, and what it learns itself. */
 export type LinkEvent =
   | NativeEvent
   /** The events that follow begin from the start of the reply. */
@@ -24,7 +24,7 @@ export type LinkEvent =
   /** There is no run to watch. */
   | { readonly type: "absent" };
 
-/** The parts of a link. */
+/** What a link is made of. */
 export interface LinkParts {
   readonly requests: Requests;
   /** The body that starts the run; absent for a run that others have started. */
@@ -117,7 +117,7 @@ export class Link {
           this.#cursor = undefined;
           if (this.#hasChunks) yield [{ type: "restart" }];
         }
-        return yield* this.#events(body.getReader());
+        return yield* this.#events(body.getReader(), connection);
       }
       const answer = await this.#answerIn(response);
       yield [answer];
@@ -127,14 +127,16 @@ export class Link {
     }
   }
 
-  async *#events(reader: ReadableStreamDefaultReader<Uint8Array>): AsyncGenerator<readonly LinkEvent[], void> {
-    const { signal, maxReplyBytes } = this.#parts;
+  async *#events(
+    reader: ReadableStreamDefaultReader<Uint8Array>,
+    connection: AbortController,
+  ): AsyncGenerator<readonly LinkEvent[], void> {
+    const { maxReplyBytes } = this.#parts;
     const decoder = new TextDecoder("utf-8", { fatal: true });
     const wire = new NativeReader();
     let cut: (reason: unknown) => void = () => undefined;
-    const close = (): void => cut(signal.reason);
-    const unwatch = onWake((isCut) => isCut && cut(new Error("The network has changed.")));
-    onAbort(signal, close);
+    onAbort(connection.signal, () => cut(connection.signal.reason));
+    const unwatch = onWake((isCut) => isCut && connection.abort(new Error("The network has changed.")));
     try {
       for (;;) {
         // Reads of a frozen page's connection may stay pending for ever, also when it is aborted.
@@ -159,7 +161,6 @@ export class Link {
       }
     } finally {
       unwatch();
-      offAbort(signal, close);
       release(reader, this.#isEnded);
     }
   }

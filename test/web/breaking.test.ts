@@ -22,7 +22,7 @@ describe("the contract, on a relay behind connections that break at random bytes
       const site = await relaySite(scripts);
       const proxy = await breakingProxy(site.port, () => {
         if (random() < 0.3) return undefined;
-        return { afterBytes: 1 + Math.floor(random() ** 2 * 3_000), how: random() < 0.5 ? "reset" : "end" };
+        return { afterBytes: 1 + Math.floor(random() ** 2 * 12_000), how: random() < 0.5 ? "reset" : "end" };
       });
       return {
         client: relayClient({ url: `http://127.0.0.1:${proxy.port}/chat` }),
@@ -35,10 +35,11 @@ describe("the contract, on a relay behind connections that break at random bytes
         },
       };
     },
+    timeoutMs: 30_000,
     cannot: {
       providerCodes: "a relay masks the status and the codes of its provider",
       rawFinishReason: "a relay does not show the provider's own word",
     },
   });
-  for (const { name, skip, run } of cases) test.skipIf(skip !== undefined)(name, run);
+  for (const { name, skip, run } of cases) test.skipIf(skip !== undefined)(name, run, 40_000);
 });

@@ -172,6 +172,18 @@ describe("a frozen connection", () => {
   });
 });
 
+test("a network that changes while nobody reads leaves no dead connection", async () => {
+  const { window } = stubPage();
+  const relay = relayOf((request) => finish(relay, request));
+  const client = relayClient({ url: URL_OF_RELAY, fetch: relay.fetch });
+  const chunks = (await client.sendMessageStream(QUESTION))[Symbol.asyncIterator]();
+  expect((await chunks.next()).value).toMatchObject({ content: "One " });
+  window.dispatchEvent(new Event("online"));
+  const next = chunks.next();
+  await pass(10);
+  expect((await next).value).toMatchObject({ content: "two" });
+});
+
 describe("a page that is", () => {
   test("offline waits until it has a network, and then does not wait", async () => {
     const { navigator, window } = stubPage();

@@ -110,4 +110,26 @@ describe.each(LOGS)("with a log in $name", ({ name, missing, open }) => {
     },
     60_000,
   );
+
+  test.skipIf(missing !== undefined)(
+    `a refusal whose answer is lost is a refusal in the other process${missing ? ` [${missing}]` : ""}`,
+    async () => {
+      const [ours, theirs] = await open();
+      const refusal = { status: 404, message: "No such model." };
+      await using first = await relaySite(() => ({ refusal }), { ...OPEN_RELAY, log: ours });
+      await using second = await relaySite(() => ({ text: "never" }), { ...OPEN_RELAY, log: theirs });
+      let connections = 0;
+      await using proxy = await breakingProxy(
+        () => (connections++ === 0 ? first.port : second.port),
+        (connection) => (connection === 0 ? { afterBytes: 1, how: "reset" } : undefined),
+      );
+      const client = relayClient({ url: `http://127.0.0.1:${proxy.port}/chat` });
+      const call = client.sendMessageStream([{ role: "user", content: "?" }]);
+      await expect(call).rejects.toMatchObject({
+        kind: "notFound",
+        message: expect.stringContaining("No such model."),
+      });
+      expect(second.provider.calls).toEqual([]);
+    },
+  );
 });

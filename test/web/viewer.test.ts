@@ -314,6 +314,19 @@ describe("over a relay on loopback", () => {
     expect(site.provider.calls[0]?.messages).toMatchObject([{ role: "user", content: "Tell me." }]);
   });
 
+  test("a server that is gone for good leaves everything that came, and an error", async () => {
+    const gate = new Gate();
+    const site = await relaySite([{ steps: [{ text: "One " }, { pause: gate }, { text: "two" }] }]);
+    const stream = await relayClient({ url: site.url, reconnectForMs: 300 }).sendMessageStream(QUESTION);
+    const reading = read(stream);
+    await gate.reached;
+    await site[Symbol.asyncDispose]();
+    const { error, shown } = await reading;
+    expect(shown).toBe("One ");
+    expect(["network", "truncated"]).toContain(error?.kind);
+    expect(error?.partial).toMatchObject({ content: "One ", interrupted: true });
+  });
+
   test("a chat goes on with what the server knows: only the new turn is sent", async () => {
     const sessions = { store: new MemoryStore() };
     await using site = await relaySite([{ text: "Blue." }, { text: "Green." }], {
