@@ -67,6 +67,7 @@ function isSameOrigin(request: Request, origin: string): boolean {
   const site = request.headers.get("sec-fetch-site");
   if (site !== null) return site === "same-origin" || site === "none";
   if (!URL.canParse(origin)) return false;
-  const { host } = new URL(origin);
-  return host !== "" && (host === new URL(request.url).host || host === request.headers.get("host"));
+  const { protocol, host } = new URL(origin);
+  if (protocol !== "https:" && protocol !== "http:") return false; // of a page in an app, such as capacitor://localhost
+  return host === new URL(request.url).host || host === request.headers.get("host");
 }

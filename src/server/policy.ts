@@ -416,9 +416,11 @@ function present<Fields extends object>(
   return Object.fromEntries(entries) as { [Name in keyof Fields]?: NonNullable<Fields[Name]> };
 }
 
-/** An origin as a browser sends it: without a path, not even `/`. */
+/** An origin as a browser sends it: without a path, not even `/`. Pages in apps have schemes of their own. */
 function isOrigin(value: unknown): boolean {
-  return typeof value === "string" && URL.canParse(value) && new URL(value).origin === value;
+  if (typeof value !== "string" || !URL.canParse(value)) return false;
+  const { origin, protocol, host } = new URL(value);
+  return value === (origin === "null" && host !== "" ? `${protocol}//${host}` : origin);
 }
 
 function isClient(value: unknown): boolean {
