@@ -9,8 +9,8 @@ export const TURN_BEGINS = "<|im_start|>";
 export const TURN_ENDS = "<|im_end|>";
 
 /**
- * Returns the tokens of all turns, and of the beginning of the answer. Texts are only ever text: `<|im_end|>` in one
- * ends nothing.
+ * Returns the tokens of all turns, and of the beginning of the answer: that of a reply that was cut off, when it is the
+ * last turn. Texts are only ever text: `<|im_end|>` in one ends nothing.
  * @param context tokens that the model can look at; the answer needs at least one of them
  * @throws {SendError} kind `contextLength` when there is no room for an answer
  */
@@ -22,12 +22,15 @@ export function promptOf(messages: readonly Message[], tokenizer: Tokenizer, con
   if (fewest >= context) throw tooLong(`at least ${fewest}`, context);
   const [begins, ends] = [tokenizer.control(TURN_BEGINS) ?? 0, tokenizer.control(TURN_ENDS) ?? 0];
   const prompt = [tokenizer.begin];
+  const last = messages.at(-1);
+  const answer = last?.role === "assistant" && last.interrupted ? turns.pop() : undefined;
   for (const { role, text } of turns) {
     prompt.push(begins, ...tokenizer.encode(`${role}\n`));
     for (const id of tokenizer.encode(text)) prompt.push(id);
     prompt.push(ends, ...tokenizer.encode("\n"));
   }
   prompt.push(begins, ...tokenizer.encode("assistant\n"));
+  for (const id of tokenizer.encode(answer?.text ?? "")) prompt.push(id);
   if (prompt.length >= context) throw tooLong(String(prompt.length), context);
   return prompt;
 }
