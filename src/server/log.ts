@@ -93,7 +93,10 @@ export interface ChatRun {
  * most, an ended one after some minutes.
  */
 export interface ReplyLog {
-  /** Time without a renewal after which the writer of a run counts as dead, in milliseconds. */
+  /**
+   * Time without a renewal after which the writer of a run counts as dead, in milliseconds. A relay renews each second:
+   * with less than 3,000, a busy process counts as dead.
+   */
   readonly leaseMs: number;
   /**
    * Begins a run. Resolves with its writer, and with `undefined` when the id is taken. Of several callers one wins.

@@ -282,7 +282,9 @@ export class Run {
       case "tooLong":
       case "tooLarge":
       case "shutdown":
-        return this.#reported(new SendError(...this.#whyEnded(reason)).with({ partial: message }));
+        return this.#reported(
+          new SendError(...this.#whyEnded(reason)).with({ partial: { ...message, finishReason: "interrupted" } }),
+        );
     }
   }
 

@@ -210,7 +210,7 @@ describe("a process that ends in peace", () => {
       error: {
         kind: "truncated",
         retryable: true,
-        partial: { content: WORDS.slice(0, 5).join(""), interrupted: true },
+        partial: { content: WORDS.slice(0, 5).join(""), finishReason: "interrupted", interrupted: true },
       },
     });
     await client.calls[0]?.closed;

@@ -172,7 +172,7 @@ describe("a run that nobody watches", () => {
     await viewer.over;
     expect(viewer.events.at(-1)).toMatchObject({
       type: "failed",
-      error: { kind: "timeout", partial: { content: "a " } },
+      error: { kind: "timeout", partial: { content: "a ", finishReason: "interrupted" } },
     });
     await client.calls[0]?.closed;
   });
