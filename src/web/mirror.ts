@@ -37,7 +37,7 @@ export class Mirror {
       return chunks;
     }
     for (const chunk of chunks) this.#again.add(chunk);
-    return this.#caughtUp(false);
+    return this.#caughtUp();
   }
 
   /** The relay begins again, from the start of the reply. */
@@ -48,13 +48,19 @@ export class Mirror {
   /** The relay summarizes the reply so far. Returns the chunks to show. */
   replace(message: Shown): readonly MessageChunk[] {
     this.#again = this.#foldOf(message);
-    return this.#caughtUp(false);
+    return this.#caughtUp();
   }
 
   /** The relay has ended the reply. Returns the chunks that are missing. */
   finish(message: Shown): readonly MessageChunk[] {
     this.#again = this.#foldOf(message);
-    return this.#caughtUp(true);
+    return this.#caughtUp("complete");
+  }
+
+  /** The reply has failed. Returns the chunks that are missing. A viewer keeps what it has more than the relay's log. */
+  fail(partial: Shown): readonly MessageChunk[] {
+    this.#again = this.#foldOf(partial);
+    return this.#caughtUp("failed");
   }
 
   /** Returns the thinking that is shown. */
@@ -63,12 +69,13 @@ export class Mirror {
   }
 
   /** Nothing shows while the relay says what the viewer has: its words may go on differently, or not. */
-  #caughtUp(isEnd: boolean): readonly MessageChunk[] {
+  #caughtUp(end?: "complete" | "failed"): readonly MessageChunk[] {
     if (!this.#again) return [];
     const [shown, wanted] = [messageIn(this.#shown), messageIn(this.#again)];
-    if (!isEnd && isAhead(shown, wanted)) return [];
+    const isMore = end !== "complete" && isAhead(shown, wanted);
+    if (isMore && !end) return [];
     this.#again = undefined;
-    const rewind = rewindBetween(shown, wanted);
+    const rewind = isMore ? undefined : rewindBetween(shown, wanted);
     if (rewind) this.#show(rewind);
     const rest = chunksBetween(messageIn(this.#shown), wanted, this.#calls);
     for (const chunk of rest) this.#show(chunk);

@@ -118,8 +118,14 @@ export class RelayedReply implements ChunkSource {
 
   /** The message of the relay has more than chunks say, such as the steps of a session's turn. */
   complete(message: AssistantMessage): AssistantMessage {
+    if (!this.#end || !this.#isComplete || this.#isMuted) return message;
     const { metrics } = message;
-    return this.#isComplete && !this.#isMuted ? { ...message, ...this.#end?.message, metrics } : message;
+    switch (this.#end.type) {
+      case "complete":
+        return { ...message, ...this.#end.message, metrics };
+      case "failed":
+        return { ...this.#end.message, ...message }; // a viewer may have more than the relay's log
+    }
   }
 
   async #read(): Promise<void> {
@@ -184,7 +190,7 @@ export class RelayedReply implements ChunkSource {
   #ended(end: End): void {
     const { message } = end;
     if (message) {
-      this.#show(this.#mirror.finish(message));
+      this.#show(end.type === "failed" ? this.#mirror.fail(message) : this.#mirror.finish(message));
       const { usage, model } = message;
       if (usage) this.facts.usage = usage;
       if (model) this.facts.model = model;

@@ -89,6 +89,15 @@ describe("a summary of the reply so far", () => {
     expect(shown).toBe("One two three");
   });
 
+  test("of a reply that failed takes nothing back: a log may be behind what was shown", async () => {
+    const { message: partial } = complete("One ", { finishReason: "interrupted", interrupted: true });
+    const error = { kind: "truncated", message: "Its process has died.", retryable: true, partial } as const;
+    const relay = playing([text("One two ", "1-2")], [{ type: "failed", error }]);
+    const { chunks, error: thrown } = await read(await clientOf(relay).sendMessageStream(QUESTION));
+    expect(chunks.map(({ type }) => type)).toEqual(["text"]);
+    expect(thrown).toMatchObject({ kind: "truncated", partial: { content: "One two ", interrupted: true } });
+  });
+
   test("delivers no tool call twice, and goes on with one that was begun", async () => {
     const begun = { unfinishedToolCalls: [{ id: "call_b", name: "now", argumentsText: '{"a' }] };
     const relay = playing(
