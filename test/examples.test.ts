@@ -4,14 +4,16 @@ import { execFile } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 // @ts-expect-error the scripts are plain JavaScript
 import { build, compileExamples } from "../scripts/setup.mjs";
+import { type RedisServer, redisMissing, startRedis } from "./support/redis-server.ts";
 
 const run = promisify(execFile);
 const folder = fileURLToPath(new URL("../.examples/", import.meta.url));
-/** Nothing of the caller's environment: no key, no server. */
-const env = { PATH: process.env.PATH, PORT: "0" };
+/** Nothing of the caller's environment: no key, no server. Port 1 has no Redis. */
+const env = { PATH: process.env.PATH, PORT: "0", REDIS_URL: "redis://127.0.0.1:1" };
+let redis: RedisServer | undefined;
 
 const EXAMPLES: Readonly<Record<string, { readonly args?: readonly string[]; readonly says: readonly RegExp[] }>> = {
   streaming_example: {
@@ -30,6 +32,7 @@ const EXAMPLES: Readonly<Record<string, { readonly args?: readonly string[]; rea
     args: ["--once"],
     says: [/> Write a poem about streams\.\n\w/, /> Now make it shorter\.\n\w.*[.?!]\n/],
   },
+  relay_redis: { says: [/^There is no Redis at redis:.*\.$/m] },
   abort_and_keep: {
     says: [
       /left the loop, kept: "\w/,
@@ -43,7 +46,9 @@ const EXAMPLES: Readonly<Record<string, { readonly args?: readonly string[]; rea
 beforeAll(async () => {
   await build();
   compileExamples();
+  if (!redisMissing) redis = await startRedis();
 }, 120_000);
+afterAll(() => redis?.[Symbol.asyncDispose]());
 
 test("every example is run here", () => {
   const files = readdirSync(new URL("../examples/", import.meta.url)).filter((file) => file.includes("_"));
@@ -58,3 +63,14 @@ test.each(Object.entries(EXAMPLES))("%s", async (name, { args = [], says }) => {
   const { stdout } = await run(process.execPath, [`${folder}${name}.js`, ...args], { env, timeout: 15_000 });
   for (const line of says) expect(stdout).toMatch(line);
 });
+
+test.skipIf(redisMissing !== undefined)(
+  `relay_redis, with a Redis${redisMissing ? ` [${redisMissing}]` : ""}`,
+  async () => {
+    const withRedis = { ...env, REDIS_URL: redis?.url };
+    const { stdout } = await run(process.execPath, [`${folder}relay_redis.js`], { env: withRedis, timeout: 20_000 });
+    expect(stdout).toMatch(/\w\[killed\].*\w{3}.*\.\n/);
+    expect(stdout).toMatch(/ended with: stop, reconnects: [1-9]/);
+  },
+  25_000,
+);
