@@ -1,6 +1,6 @@
 /** One active run for each chat: frees the chat for a new run, and makes that its last one. */
 
-import type { ReplyLog, RunHead } from "./log.ts";
+import type { ChatRun, ReplyLog, RunHead } from "./log.ts";
 import { BEHIND_ALL, sealLost } from "./lost-run.ts";
 import { Refusal } from "./refusal.ts";
 import { within } from "./run-writer.ts";
@@ -9,6 +9,9 @@ import type { Runs } from "./runs.ts";
 /** A run that is replaced must have ended by then, in milliseconds. */
 const STOP_MS = 5_000;
 const POLL_MS = 50;
+
+/** A log that does not answer for so long has failed, in milliseconds. */
+const PATIENCE_MS = 1_000;
 
 /** So often another process may be faster. */
 const MAX_RACES = 5;
@@ -27,13 +30,16 @@ export class Chats {
 
   /**
    * Makes a run the chat's last one. Resolves when no other run of the chat goes on.
+   * @param asked the last run, as the log was asked for it before
    * @throws {Refusal} 409 when one does, and may not be replaced
+   * @throws when the log does not answer
    */
-  async claim({ id, chat }: RunHead): Promise<void> {
+  async claim({ id, chat }: RunHead, asked: Promise<ChatRun | undefined>): Promise<void> {
     for (let races = 0; races < MAX_RACES; races++) {
-      const latest = await this.#log.latestRun(chat);
+      const latest = await within(races === 0 ? asked : this.#log.latestRun(chat), PATIENCE_MS);
       if (latest && latest.run !== id) await this.#free(latest.run);
-      if (await this.#log.setLatestRun(chat, { run: id, number: (latest?.number ?? 0) + 1 })) return;
+      const next = { run: id, number: (latest?.number ?? 0) + 1 };
+      if (await within(this.#log.setLatestRun(chat, next), PATIENCE_MS)) return;
     }
     throw busy();
   }

@@ -3,7 +3,7 @@
 import { SendError } from "../contract/errors.ts";
 import { Chats } from "./chats.ts";
 import { Feed } from "./feed.ts";
-import type { LogWriter, RunHead, RunRequest } from "./log.ts";
+import type { ChatRun, LogWriter, RunHead, RunRequest } from "./log.ts";
 import { LogFollower } from "./log-follower.ts";
 import { maskOf } from "./mask.ts";
 import { messageSoFar } from "./message-so-far.ts";
@@ -116,12 +116,15 @@ export class RunHost {
       model,
       ...(request && { request }),
     };
-    const begun = beginIn(log.begin.bind(log), head);
+    const begun = asked(() => log.begin(head));
+    const latest = start.chat === start.run ? undefined : asked(() => log.latestRun(head.chat)); // at the same time
+    latest?.catch(() => undefined); // when the run may not begin, its chat does not matter
     const writer = await this.#answered(begun, head);
     if (writer === undefined) return undefined;
     const release = this.#reserve(caller);
     try {
-      await this.#admit(head, caller, writer !== "away", start.chat !== start.run);
+      await this.#admit(caller);
+      if (latest) await this.#claim(head, writer === "away" ? undefined : latest);
       return this.#run({ head, source, writer: writer === "away" ? begun : writer });
     } catch (error) {
       if (writer !== "away") await log.delete(head.id).catch(() => undefined);
@@ -142,6 +145,19 @@ export class RunHost {
     }
   }
 
+  /** Makes the run the only one of its chat; of this process alone when the log does not answer. */
+  async #claim(head: RunHead, latest: Promise<ChatRun | undefined> | undefined): Promise<void> {
+    if (!latest) return this.chats.claimHere(head);
+    try {
+      await this.chats.claim(head, latest);
+    } catch (cause) {
+      if (cause instanceof Refusal) throw cause;
+      const message = "The log does not answer: the chat's runs of other processes are unknown.";
+      this.#settings.onError(new SendError("storage", message, { cause }), head);
+      await this.chats.claimHere(head);
+    }
+  }
+
   /** Counts a run that is about to begin. */
   #reserve({ user }: Caller): () => void {
     const count = (by: number): void => {
@@ -153,8 +169,8 @@ export class RunHost {
     return () => count(-1);
   }
 
-  /** @throws {Refusal} 409 or 429 when the run may not begin */
-  async #admit(head: RunHead, caller: Caller, isLogThere: boolean, hasChat: boolean): Promise<void> {
+  /** @throws {Refusal} 429 when the user is at a limit */
+  async #admit(caller: Caller): Promise<void> {
     const { limits, limit } = this.#settings.policy;
     const { user } = caller;
     const running = this.#runs.running.filter((run) => run.head.owner === user).length;
@@ -164,9 +180,6 @@ export class RunHost {
     }
     const answer = await limit?.(caller);
     if (answer) throw new Refusal(429, "rateLimit", "The limit of replies is reached.", answer.retryAfterMs);
-    if (!hasChat) return;
-    if (isLogThere) await this.chats.claim(head);
-    else await this.chats.claimHere(head);
   }
 
   #run(parts: Pick<RunParts, "head" | "source" | "writer" | "takenOver"> & { readonly feed?: Feed }): Run {
@@ -230,11 +243,8 @@ function ending(): Refusal {
 }
 
 /** A log of another party may throw at once. */
-async function beginIn(
-  begin: (head: RunHead) => Promise<LogWriter | undefined>,
-  head: RunHead,
-): Promise<LogWriter | undefined> {
-  return begin(head);
+async function asked<T>(ask: () => Promise<T>): Promise<T> {
+  return ask();
 }
 
 async function settledWithin(runs: readonly Run[], ms: number): Promise<void> {

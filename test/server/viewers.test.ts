@@ -47,6 +47,17 @@ describe("delivery first, log behind", () => {
     expect(onError.mock.calls[0]?.[0]).toMatchObject({ kind: "storage" });
   });
 
+  test("a log that forgets how to answer for chats costs a second, and no reply", async () => {
+    const log = memoryLog();
+    log.latestRun = () => new Promise(() => undefined);
+    const onError = vi.fn();
+    const relay = createRelay({ client: scriptedClient([{ text: "Hello" }]), authorize: "public", log, onError });
+    const answer = relay.handle(post({ run: runId(), chat: "c", messages }));
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(textOf(await read(await answer))).toBe("Hello");
+    expect(onError.mock.calls[0]?.[0]).toMatchObject({ kind: "storage" });
+  });
+
   test("a log that is away in the middle is caught up by a snapshot, and viewers see nothing of it", async () => {
     const kept = memoryLog();
     let isAway = false;
