@@ -3,7 +3,7 @@
 import { SendError } from "../contract/errors.ts";
 import { Chats } from "./chats.ts";
 import { Feed } from "./feed.ts";
-import type { ChatRun, LogWriter, RunHead, RunRequest } from "./log.ts";
+import type { ChatRun, LogWriter, ReplyLog, RunHead, RunRequest } from "./log.ts";
 import { LogFollower } from "./log-follower.ts";
 import { maskOf } from "./mask.ts";
 import { messageSoFar } from "./message-so-far.ts";
@@ -20,6 +20,9 @@ import { canContinue, chunksShown, openRest } from "./take-over.ts";
 
 /** A log that does not answer a start for so long is left aside, in milliseconds. */
 const LOG_PATIENCE_MS = 1_000;
+
+/** Viewers come back to a log that did not answer after so long, in milliseconds. */
+const LOG_RETRY_MS = 1_000;
 
 /** Clients come back to a relay that drains after so long, in milliseconds. */
 const DRAIN_RETRY_MS = 1_000;
@@ -75,7 +78,7 @@ export class RunHost {
   /** @throws {Refusal} 404 when the run is unknown, another user's, or another chat's */
   async head(id: string, caller: Caller, chat?: string): Promise<RunHead> {
     const here = this.#runs.run(id) ?? this.#runs.follower(id);
-    const head = here?.head ?? (await this.#settings.log.head(id));
+    const head = here?.head ?? (await this.#asked((log) => log.head(id)));
     if (head?.owner !== caller.user) throw notFound();
     if (chat !== undefined && head.chat !== scopedChat(caller, chat)) throw notFound();
     return head;
@@ -86,10 +89,26 @@ export class RunHost {
     const name = scopedChat(caller, chat);
     const here = this.#runs.running.find((run) => run.head.chat === name);
     if (here) return here.head.id;
-    const latest = await this.#settings.log.latestRun(name);
+    const latest = await this.#asked((log) => log.latestRun(name));
     if (latest) return latest.run;
-    const head = this.#runs.run(chat)?.head ?? (await this.#settings.log.head(chat));
+    const head = this.#runs.run(chat)?.head ?? (await this.#asked((log) => log.head(chat)));
     return head?.owner === caller.user ? chat : undefined;
+  }
+
+  /**
+   * Asks the log for a viewer.
+   * @throws {Refusal} 503 when it does not answer: the viewer may try again
+   */
+  async #asked<T>(ask: (log: ReplyLog) => Promise<T>): Promise<T> {
+    try {
+      return await within(
+        asked(() => ask(this.#settings.log)),
+        LOG_PATIENCE_MS,
+      );
+    } catch (cause) {
+      this.#settings.onError(new SendError("storage", "The log does not answer a viewer.", { cause }), undefined);
+      throw new Refusal(503, "storage", "The replies cannot be reached at the moment.", LOG_RETRY_MS);
+    }
   }
 
   async drain(withinMs: number): Promise<void> {

@@ -47,6 +47,25 @@ describe("delivery first, log behind", () => {
     expect(onError.mock.calls[0]?.[0]).toMatchObject({ kind: "storage" });
   });
 
+  test("a log that is away refuses viewers of other processes for a moment, and none of the writer's", async () => {
+    const log = memoryLog();
+    const gate = new Gate();
+    const client = scriptedClient([{ steps: [{ text: "one " }, { pause: gate }, { text: "two" }] }]);
+    const relay = createRelay({ client, authorize: "public", log });
+    const run = runId();
+    const viewer = watch(await relay.handle(post({ run, messages })));
+    await gate.reached;
+    log.head = () => Promise.reject(new Error("ECONNREFUSED 10.0.0.7"));
+    const other = createRelay({ client, authorize: "public", log });
+    const refused = await other.handle(get(`${run}/stream?run=${run}`));
+    expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "1"]);
+    expect(await refused.text()).not.toContain("10.0.0.7");
+    const again = watch(await relay.handle(get(`${run}/stream?run=${run}&after=1-1`)));
+    gate.open();
+    await Promise.all([viewer.over, again.over]);
+    expect([viewer.text, again.text]).toEqual(["one two", "two"]);
+  });
+
   test("a log that forgets how to answer for chats costs a second, and no reply", async () => {
     const log = memoryLog();
     log.latestRun = () => new Promise(() => undefined);
