@@ -10,6 +10,7 @@ import { hostname } from "node:os";
 import { basename } from "node:path";
 import { setTimeout as elapse } from "node:timers/promises";
 import { SendError } from "../contract/errors.ts";
+import { RENEWALS_A_LEASE, renewEvery } from "./renewals.ts";
 
 /** The holder of a lease, as its file names it. */
 interface Holder {
@@ -50,7 +51,6 @@ const ownTokens = new Set<string>();
 /** Maximum number of reads of a file that names no holder: its creator may not have written it yet. */
 const READ_ATTEMPTS = 50;
 const READ_PAUSE_MS = 10;
-const RENEWALS_A_LEASE = 3;
 
 /**
  * Takes the lease in the file `path` and renews it until `release`. A holder whose process has ended loses it at once
@@ -78,7 +78,7 @@ class FileLease implements Lease {
   readonly #path: string;
   readonly #what: string;
   readonly #token: string;
-  readonly #timer: ReturnType<typeof setInterval>;
+  readonly #stopRenewing: () => void;
   readonly isFromSilentHolder: boolean;
 
   constructor(path: string, what: string, token: string, leaseMs: number, isFromSilentHolder: boolean) {
@@ -86,8 +86,7 @@ class FileLease implements Lease {
     this.#what = what;
     this.#token = token;
     this.isFromSilentHolder = isFromSilentHolder;
-    this.#timer = setInterval(() => this.#renew(), leaseMs / RENEWALS_A_LEASE);
-    this.#timer.unref();
+    this.#stopRenewing = renewEvery(leaseMs, () => this.#renew());
     ownTokens.add(token);
   }
 
@@ -99,7 +98,7 @@ class FileLease implements Lease {
   }
 
   release(): void {
-    clearInterval(this.#timer);
+    this.#stopRenewing();
     ownTokens.delete(this.#token);
     removeOwn(this.#path, this.#token);
   }

@@ -1,7 +1,7 @@
 /** One timer for all leases of the process. */
 
 /** Calls until a lease expires: two of them may fail. */
-const RENEWALS_A_LEASE = 3;
+export const RENEWALS_A_LEASE = 3;
 
 interface Renewal {
   readonly everyMs: number;

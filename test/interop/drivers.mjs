@@ -1,10 +1,21 @@
 /** The databases' own drivers behind one face. They are loaded when they are used: this module can be imported without them. */
 
 import { existsSync } from "node:fs";
-import { isBuiltin } from "node:module";
+import { createRequire, isBuiltin } from "node:module";
 
 const has = (name) => existsSync(new URL(`node_modules/${name}`, import.meta.url));
-const isHere = { betterSqlite: has("better-sqlite3/build/Release"), nodeSqlite: isBuiltin("node:sqlite") };
+const isHere = { betterSqlite: loadsBetterSqlite(), nodeSqlite: isBuiltin("node:sqlite") };
+
+/** It is compiled for one version of Node; another cannot load it. */
+function loadsBetterSqlite() {
+  try {
+    const Database = createRequire(import.meta.url)("better-sqlite3");
+    new Database(":memory:").close();
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 export const driversMissing = ["ioredis6", "redis6", "pg", "postgres"].every(has)
   ? undefined
