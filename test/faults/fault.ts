@@ -1,5 +1,6 @@
 /** What a row of the table is. */
 
+import type { LogName } from "./logs.ts";
 import type { Scene } from "./scene.ts";
 import type { Speaker } from "./speakers/speaker.ts";
 
@@ -11,6 +12,8 @@ export interface Fault {
   readonly title: string;
   /** Why it cannot happen in a wire format. */
   readonly except?: Partial<Readonly<Record<Speaker["protocol"], string>>>;
+  /** The logs on which it is tried; absent where there is no relay. */
+  readonly logs?: readonly LogName[];
   /** Why it is not run at all. */
   readonly later?: string;
   /** Whether it must not run beside others: it stops the clock for all of them. */

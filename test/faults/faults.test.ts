@@ -2,29 +2,34 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { SECTIONS } from "./cases/index.ts";
-import { exclusionOf, Outcomes } from "./outcomes.ts";
-import { Scene, TRANSPORTS } from "./scene.ts";
+import { closeLogs, logMissing } from "./logs.ts";
+import { exclusionOf, Outcomes, variantsOf } from "./outcomes.ts";
+import { Scene } from "./scene.ts";
 import { SPEAKERS } from "./speakers/index.ts";
 
 const DOCUMENT = fileURLToPath(new URL("../../docs/reliability.md", import.meta.url));
 const outcomes = new Outcomes();
+
+afterAll(closeLogs);
 
 for (const { number, title, faults } of SECTIONS) {
   // One section after the other: clocks are not to be watched while megabytes are pushed.
   describe(`${number}. ${title}`, () => {
     for (const fault of faults) {
       for (const speaker of SPEAKERS) {
-        for (const transport of TRANSPORTS) {
-          const name = `${fault.id} ${fault.title} (${speaker.protocol}, ${transport})`;
-          const why = exclusionOf(fault, speaker);
+        for (const variant of variantsOf(fault)) {
+          const { transport, log } = variant;
+          const place = [speaker.protocol, transport, ...(log ? [log] : [])].join(", ");
+          const name = `${fault.id} ${fault.title} (${place})`;
+          const why = exclusionOf(fault, speaker) ?? (log && logMissing[log]);
           const register = why !== undefined ? test.skip : fault.isAlone ? test : test.concurrent;
           register(why === undefined ? name : `${name}: ${why}`, { timeout: 60_000 }, async () => {
-            const scene = new Scene(speaker, transport);
+            const scene = new Scene(speaker, transport, log);
             const outcome = await fault.run?.(scene);
             await scene.close();
-            outcomes.note(fault, speaker, transport, outcome ?? "");
+            outcomes.note(fault, speaker, variant, outcome ?? "");
           });
         }
       }

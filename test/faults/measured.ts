@@ -81,19 +81,23 @@ function answer(scene: Scene, what: Measurement, socket: Socket, index: number):
       socket.write("HTTP/1.1 500 Oops\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n");
       socket.write(httpChunk('{"error":{"message":"'));
       return push(socket, httpChunk("e".repeat(MEGABYTE)), 300);
-    case "slow reader": {
-      const speech = scene.speaker.speech();
-      const begin = speech.text("").events.join("");
-      const length = speech.events.length;
-      const delta = speech
-        .text("x".repeat(1_000))
-        .events.slice(length)
-        .join("")
-        .replace(/"sequence_number":\d+,/, "");
-      socket.write(STREAM_HEAD + httpChunk(begin).toString());
-      return push(socket, httpChunk(delta.repeat(192)), 1_000);
-    }
+    case "slow reader":
+      return push192Megabytes(scene.speaker, socket);
   }
+}
+
+/** A reply of 192 MB, no faster than it is taken. */
+export function push192Megabytes(speaker: Speaker, socket: Socket): void {
+  const speech = speaker.speech();
+  const begin = speech.text("").events.join("");
+  const length = speech.events.length;
+  const delta = speech
+    .text("x".repeat(1_000))
+    .events.slice(length)
+    .join("")
+    .replace(/"sequence_number":\d+,/, "");
+  socket.write(STREAM_HEAD + httpChunk(begin).toString());
+  push(socket, httpChunk(delta.repeat(192)), 1_000);
 }
 
 const written = new Map<string, Buffer>();

@@ -1,6 +1,7 @@
 /** What the run saw, as the table of `docs/reliability.md`. */
 
 import type { Fault, Section } from "./fault.ts";
+import { LOGS, type LogName } from "./logs.ts";
 import { TRANSPORTS, type TransportName } from "./scene.ts";
 import { SPEAKERS } from "./speakers/index.ts";
 import type { Speaker } from "./speakers/speaker.ts";
@@ -8,11 +9,26 @@ import type { Speaker } from "./speakers/speaker.ts";
 const BEGIN = "<!-- The table of faults: written by `npx vitest run test/faults -u`, not by hand. -->";
 const END = "<!-- End of the table of faults. -->";
 
+/** One way in which a fault is tried on a wire format. */
+export interface Variant {
+  readonly transport: TransportName;
+  readonly log: LogName | undefined;
+}
+
+/** The ways in which a fault is tried on each wire format. */
+export function variantsOf({
+  logs = [undefined],
+}: {
+  readonly logs?: Fault["logs"] | readonly [undefined];
+}): Variant[] {
+  return logs.flatMap((log) => TRANSPORTS.map((transport) => ({ transport, log })));
+}
+
 export class Outcomes {
   readonly #seen = new Map<string, string>();
 
-  note(fault: Fault, speaker: Speaker, transport: TransportName, outcome: string): void {
-    this.#seen.set(nameOf(fault, speaker, transport), outcome);
+  note(fault: Fault, speaker: Speaker, variant: Variant, outcome: string): void {
+    this.#seen.set(nameOf(fault, speaker, variant), outcome);
   }
 
   /** Whether every fault that can be run has been. */
@@ -20,9 +36,8 @@ export class Outcomes {
     return sections.every(({ faults }) =>
       faults.every((fault) =>
         SPEAKERS.every((speaker) =>
-          TRANSPORTS.every(
-            (transport) =>
-              exclusionOf(fault, speaker) !== undefined || this.#seen.has(nameOf(fault, speaker, transport)),
+          variantsOf(fault).every(
+            (variant) => exclusionOf(fault, speaker) !== undefined || this.#seen.has(nameOf(fault, speaker, variant)),
           ),
         ),
       ),
@@ -43,7 +58,9 @@ export class Outcomes {
     const head = [`| ${[`${number}. ${title}`, ...names].join(" | ")} |`, `|${"---|".repeat(names.length + 1)}`];
     const rows = faults.map((fault) => {
       const cells = SPEAKERS.map((speaker) => this.#cellOf(fault, speaker));
-      return `| ${[`**${fault.id}** ${fault.title}`, ...cells].join(" | ")} |`;
+      const isEverywhere = !fault.logs || fault.logs.length === LOGS.length;
+      const logs = isEverywhere ? "" : ` (${fault.logs?.join(", ")})`;
+      return `| ${[`**${fault.id}** ${fault.title}${logs}`, ...cells].join(" | ")} |`;
     });
     return [`### ${number}. ${title}`, "", ...head, ...rows].join("\n");
   }
@@ -51,10 +68,28 @@ export class Outcomes {
   #cellOf(fault: Fault, speaker: Speaker): string {
     const why = exclusionOf(fault, speaker);
     if (why !== undefined) return `*${why}*`;
-    const [onNode = "", onFetch = ""] = TRANSPORTS.map((transport) =>
-      this.#seen.get(nameOf(fault, speaker, transport)),
+    const variants = variantsOf(fault).map((variant) => ({
+      ...variant,
+      outcome: this.#seen.get(nameOf(fault, speaker, variant)) ?? "",
+    }));
+    const outcomes = [...new Set(variants.map(({ outcome }) => outcome))];
+    const [only = ""] = outcomes;
+    if (outcomes.length === 1) return only;
+    // What does not depend on the transport is said of the log.
+    const isOfLog = variants.every(({ log, outcome }) =>
+      variants.every((other) => other.log !== log || other.outcome === outcome),
     );
-    return onNode === onFetch ? onNode : `node:http: ${onNode}; fetch: ${onFetch}`;
+    const isOfTransport = variants.every(({ transport, outcome }) =>
+      variants.every((other) => other.transport !== transport || other.outcome === outcome),
+    );
+    const labelOf = ({ transport, log }: Variant): string =>
+      isOfTransport ? transport : isOfLog ? `${log}` : `${log} over ${transport}`;
+    return outcomes
+      .map((each) => {
+        const labels = variants.filter(({ outcome }) => outcome === each).map(labelOf);
+        return `${[...new Set(labels)].join(", ")}: ${each}`;
+      })
+      .join("; ");
   }
 }
 
@@ -63,6 +98,6 @@ export function exclusionOf({ later, except, run }: Fault, { protocol }: Speaker
   return later ?? except?.[protocol] ?? (run ? undefined : "not run");
 }
 
-function nameOf({ id }: Fault, { protocol }: Speaker, transport: TransportName): string {
-  return `${id} ${protocol} ${transport}`;
+function nameOf({ id }: Fault, { protocol }: Speaker, { transport, log }: Variant): string {
+  return `${id} ${protocol} ${transport} ${log ?? ""}`;
 }

@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import {
   type AssistantMessage,
   type ClientOptions,
+  type ClientWrapper,
   type MessageStream,
   type ProviderClient,
   SendError,
@@ -19,6 +20,7 @@ import {
   rawServer,
   STREAM_HEAD,
 } from "../support/raw-server.ts";
+import type { LogName } from "./logs.ts";
 import type { Counts, Reason, Speaker } from "./speakers/speaker.ts";
 
 export const QUESTION = [{ role: "user", content: "hi" }] as const;
@@ -47,12 +49,15 @@ export type Due =
 export class Scene {
   readonly speaker: Speaker;
   readonly transport: TransportName;
+  /** Where a relay keeps its runs. */
+  readonly log: LogName | undefined;
   readonly #servers: RawServer[] = [];
   #leaves = false;
 
-  constructor(speaker: Speaker, transport: TransportName) {
+  constructor(speaker: Speaker, transport: TransportName, log?: LogName) {
     this.speaker = speaker;
     this.transport = transport;
+    this.log = log;
   }
 
   async serve(answer: Answer): Promise<RawServer> {
@@ -129,7 +134,7 @@ export function headWith(headers: Readonly<Record<string, string>>): string {
 }
 
 /** Reads a reply to its end, one way or the other; only a `SendError` is an end. */
-export async function outcomeOf(client: ProviderClient, options: SendOptions = {}): Promise<Outcome> {
+export async function outcomeOf(client: ClientWrapper, options: SendOptions = {}): Promise<Outcome> {
   let opened: MessageStream;
   try {
     opened = await client.sendMessageStream(QUESTION, options);
@@ -147,6 +152,7 @@ export async function readAll(
   let finals = 0;
   try {
     for await (const chunk of opened) {
+      if (chunk.type === "rewind") text = text.slice(0, text.length - chunk.length);
       text += chunk.content;
       if (chunk.isFinal) finals++;
       if (chunk.content !== "") await onText(text);

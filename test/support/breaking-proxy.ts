@@ -7,7 +7,7 @@ import { createServer, connect as open, type Socket } from "node:net";
  * How a connection ends, seen from the client: `reset` breaks it, `end` closes it in an orderly way in the middle of a
  * response (as a proxy does whose upstream has died), and `freeze` passes on nothing more.
  */
-type Break = "reset" | "end" | "freeze";
+export type Break = "reset" | "end" | "freeze";
 
 /** After how many bytes of responses a connection ends, and how. */
 export interface Plan {

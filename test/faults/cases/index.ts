@@ -4,8 +4,9 @@ import { caller } from "./caller.ts";
 import { connection } from "./connection.ts";
 import { http } from "./http.ts";
 import { protocol } from "./protocol.ts";
+import { relay } from "./relay.ts";
 import { secrets } from "./secrets.ts";
-import { relay, sessions } from "./sessions.ts";
+import { sessions } from "./sessions.ts";
 import { time } from "./time.ts";
 
 /** The table, in its order. */

@@ -98,17 +98,3 @@ const faults: readonly Fault[] = [
 ];
 
 export const sessions: Section = { number: 8, title: "Sessions", faults };
-
-/** 9. A relay to a browser. */
-export const relay: Section = {
-  number: 9,
-  title: "Relay to a browser",
-  faults: [
-    ["9.1", "a healthy relay"],
-    ["9.2", "the browser disconnects"],
-    ["9.3", "the browser does not read while the model pushes 192 MB"],
-    ["9.4", "the model's text holds CR LF and complete event frames"],
-    ["9.5", "the model's connection breaks in the middle"],
-    ["9.6", "the browser drops, and comes back with `Last-Event-ID`"],
-  ].map(([id = "", title = ""]) => ({ id, title, later: "there is no relay yet" })),
-};

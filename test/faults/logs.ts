@@ -1,0 +1,84 @@
+/** The logs that the relays of the table keep their runs in. Engines are real, and start when the first case needs them. */
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { memoryLog, type ReplyLog } from "cloudllm/server";
+import { type RedisLike, redisLog } from "cloudllm/store/redis";
+import { type SqliteLike, sqliteLog } from "cloudllm/store/sqlite";
+import { driversMissing, redisDrivers, sqliteDrivers, sqliteMissing } from "../interop/drivers.mjs";
+import { type RedisServer, redisMissing, startRedis } from "../support/redis-server.ts";
+
+export type LogName = "no log" | "memory" | "SQLite" | "Redis";
+
+export const LOGS: readonly LogName[] = ["no log", "memory", "SQLite", "Redis"];
+/** Those that keep a run for viewers that come back. */
+export const KEEPING: readonly LogName[] = ["memory", "SQLite", "Redis"];
+/** Those that outlive a process. */
+export const SHARED: readonly LogName[] = ["SQLite", "Redis"];
+
+/** Why a log cannot be tried on this machine. */
+export const logMissing: Readonly<Partial<Record<LogName, string | undefined>>> = {
+  SQLite: sqliteMissing,
+  Redis: redisMissing ?? driversMissing,
+};
+
+/** One log, as the processes of one case see it. */
+export interface LogPlace extends AsyncDisposable {
+  readonly name: LogName;
+  /** For a process of its own: the file, or the URL. */
+  readonly address: string;
+  /** Resolves with the log of one more process, over a connection of its own. */
+  open(): Promise<ReplyLog | undefined>;
+}
+
+const folder = mkdtempSync(join(tmpdir(), "cloudllm-faults-"));
+let redis: Promise<RedisServer> | undefined;
+
+/** @param leaseMs the time after which a silent writer counts as dead */
+export async function logPlace(name: LogName, leaseMs: number): Promise<LogPlace> {
+  const closing: (() => unknown)[] = [];
+  const shared = name === "memory" ? memoryLog({ leaseMs }) : undefined;
+  const address = await addressOf(name);
+  return {
+    name,
+    address,
+    async open() {
+      if (name === "no log" || name === "memory") return shared;
+      const { log, close } = await openedLog(name, address, leaseMs);
+      closing.push(close);
+      return log;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const close of closing) await close();
+    },
+  };
+}
+
+/** Stops the engines. */
+export async function closeLogs(): Promise<void> {
+  await (await redis)?.[Symbol.asyncDispose]();
+  rmSync(folder, { recursive: true, force: true });
+}
+
+async function addressOf(name: LogName): Promise<string> {
+  if (name === "SQLite") return join(folder, "runs.db");
+  if (name !== "Redis") return "";
+  redis ??= startRedis();
+  return (await redis).url;
+}
+
+async function openedLog(
+  name: "SQLite" | "Redis",
+  address: string,
+  leaseMs: number,
+): Promise<{ log: ReplyLog; close(): unknown }> {
+  if (name === "SQLite") {
+    const database = await sqliteDrivers[0]?.open(address);
+    const log = sqliteLog(database as unknown as SqliteLike, { leaseMs });
+    return { log, close: () => log.close().then(() => database?.close()) };
+  }
+  const connection = await redisDrivers[0]?.connect(address);
+  const log = redisLog(connection?.client as RedisLike, { leaseMs });
+  return { log, close: () => log.close().then(() => connection?.close()) };
+}
