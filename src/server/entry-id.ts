@@ -32,7 +32,10 @@ export function entryId({ attempt, number }: EntryPosition): EntryId {
  * Returns a negative number when `a` precedes `b` in the log, a positive one behind it, and 0 for the same place.
  */
 export function compareIds(a: EntryId, b: EntryId): number {
-  const [attemptOfA = 0, numberOfA = 0] = a.split("-").map(Number);
-  const [attemptOfB = 0, numberOfB = 0] = b.split("-").map(Number);
-  return attemptOfA - attemptOfB || numberOfA - numberOfB;
+  // Called for each entry: no arrays. `parseInt` stops at the dash.
+  return Number.parseInt(a, 10) - Number.parseInt(b, 10) || numberIn(a) - numberIn(b);
+}
+
+function numberIn(id: EntryId): number {
+  return Number(id.slice(id.indexOf("-") + 1));
 }
