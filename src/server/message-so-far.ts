@@ -3,7 +3,6 @@
 import type { AssistantMessage } from "../contract/message.ts";
 import { chunksOf } from "../stream/complete-source.ts";
 import { Fold } from "../stream/fold.ts";
-import { ALL_PARTS } from "../stream/message-stream.ts";
 import { mergeFacts, type ReplyFacts } from "../stream/reply-facts.ts";
 import { estimateInputTokens } from "../tokens/estimate.ts";
 import type { LogEntry, RunHead } from "./log.ts";
@@ -12,12 +11,12 @@ import type { LogEntry, RunHead } from "./log.ts";
 export function messageSoFar(head: RunHead, entries: readonly LogEntry[]): AssistantMessage {
   const { provider, model, request } = head;
   const facts: ReplyFacts = { provider, model, attempts: [] };
-  let fold = new Fold(facts, ALL_PARTS);
+  let fold = new Fold(facts);
   let [chunks, durationMs] = [0, 0];
   for (const entry of entries) {
     const isSnapshot = entry.type === "snapshot";
     if (isSnapshot) {
-      fold = new Fold(facts, ALL_PARTS);
+      fold = new Fold(facts);
       mergeFacts(facts, entry.message);
       facts.attempts.splice(0, facts.attempts.length, ...entry.message.metrics.attempts);
       durationMs = entry.message.metrics.durationMs;

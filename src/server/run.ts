@@ -6,7 +6,7 @@ import type { AssistantMessage } from "../contract/message.ts";
 import type { ReplyMetrics } from "../contract/metrics.ts";
 import { chunksOf } from "../stream/complete-source.ts";
 import { Fold } from "../stream/fold.ts";
-import { ALL_PARTS, type MessageStream } from "../stream/message-stream.ts";
+import type { MessageStream } from "../stream/message-stream.ts";
 import { sendErrorOf } from "../stream/transfer.ts";
 import { type EntryId, entryId } from "./entry-id.ts";
 import { sizeOfChunks, sizeOfMessage } from "./entry-size.ts";
@@ -112,7 +112,7 @@ export class Run {
     this.#attempt = takenOver?.attempt ?? 1;
     this.#number = takenOver ? -1 : 0;
     this.#startedAt = now();
-    this.#fold = new Fold({ provider: head.provider, model: head.model, attempts: [] }, ALL_PARTS);
+    this.#fold = new Fold({ provider: head.provider, model: head.model, attempts: [] });
     this.#writer = writer && new RunWriter(writer, this.#written(), now);
     feed.onLeft = () => this.#left();
     if (takenOver) this.#begin(takenOver);
@@ -319,7 +319,7 @@ export class Run {
   #nothing(attempts: ReplyMetrics["attempts"] = []): AssistantMessage {
     const { provider, model } = this.head;
     const durationMs = this.#parts.now() - this.#startedAt;
-    const fold = new Fold({ provider, model, attempts: [...attempts] }, ALL_PARTS);
+    const fold = new Fold({ provider, model, attempts: [...attempts] });
     return fold.message("stopped", () => ({ durationMs, chunks: 0, longestGapMs: 0, attempts }));
   }
 

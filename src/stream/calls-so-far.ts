@@ -1,7 +1,7 @@
 /** The tool calls of a reply that is being written: begun, delivered, answered. */
 
 import type { ToolCall, UnfinishedToolCall } from "../contract/message.ts";
-import { LiveEstimate, Sample, type TokenEstimator } from "../tokens/live-estimate.ts";
+import { LiveEstimate, Sample } from "../tokens/live-estimate.ts";
 
 interface BegunCall {
   readonly id: string;
@@ -22,13 +22,9 @@ export class CallsSoFar {
   readonly #deliveredNumbers = new Map<string, number[]>();
   #count = 0;
   readonly #text = new Sample();
-  readonly #estimate: LiveEstimate;
+  readonly #estimate = new LiveEstimate(this.#text);
   #shownDelivered: readonly ToolCall[] | undefined;
   #shownBegun: readonly UnfinishedToolCall[] | undefined;
-
-  constructor(estimator: TokenEstimator) {
-    this.#estimate = new LiveEstimate(this.#text, estimator);
-  }
 
   begin(index: number, id: string, name: string, argumentsDelta: string): void {
     this.#shownBegun = undefined;

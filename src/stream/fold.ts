@@ -1,26 +1,22 @@
-/** Chunks → `AssistantMessage`. The only place that accumulates a reply. */
+/** Chunks → `AssistantMessage`, with every fact of a reply. */
 
 import type { MessageChunk } from "../contract/chunk.ts";
 import type { FinishReason } from "../contract/finish-reason.ts";
-import type { AssistantMessage, Citation, ProviderToolCall } from "../contract/message.ts";
+import type { AssistantMessage, Citation, ProviderToolCall, Replay } from "../contract/message.ts";
 import type { ReplyMetrics } from "../contract/metrics.ts";
 import type { TokenUsage } from "../contract/usage.ts";
+import { exactJsonIfOther } from "../platform/exact-json.ts";
 import { TextBuffer } from "../platform/text-buffer.ts";
+import { estimateTokens } from "../tokens/estimate.ts";
 import { LiveEstimate } from "../tokens/live-estimate.ts";
 import { CallsSoFar } from "./calls-so-far.ts";
+import { estimateMediaTokens, MediaCollector } from "./media-collector.ts";
 import type { ReplyFacts } from "./reply-facts.ts";
-import type { MediaPart, StreamParts } from "./stream-parts.ts";
-
-/**
- * How the reply ended: as its provider ended it, by the caller, or by a failure. `drained`: stopped, and then read to
- * its end for the bill. `running` while it has not ended.
- */
-export type Ending = "complete" | "stopped" | "drained" | "interrupted" | "running";
+import type { Ending, FoldPart } from "./stream-parts.ts";
 
 /** Collects the chunks of one reply. */
-export class Fold {
+export class Fold implements FoldPart {
   readonly #facts: ReplyFacts;
-  readonly #parts: StreamParts;
   readonly #content = new TextBuffer();
   readonly #reasoning = new TextBuffer();
   /** Most replies have none. */
@@ -30,15 +26,14 @@ export class Fold {
   readonly #citations: Citation[] = [];
   readonly #providerToolCalls: ProviderToolCall[] = [];
   /** Most replies have none. */
-  #media: MediaPart | undefined;
+  #media: MediaCollector | undefined;
   #unseenTokens = 0;
   /** Of the citations, until another one comes. */
   #shownCitations: readonly Citation[] | undefined;
   #counted: { readonly estimateInput: () => number; readonly tokens: number } | undefined;
 
-  constructor(facts: ReplyFacts, parts: StreamParts) {
+  constructor(facts: ReplyFacts) {
     this.#facts = facts;
-    this.#parts = parts;
   }
 
   add(chunk: MessageChunk): void {
@@ -50,11 +45,11 @@ export class Fold {
         this.#reasoning.add(chunk.reasoning);
         break;
       case "toolCallDelta":
-        this.#calls ??= new CallsSoFar(this.#parts);
+        this.#calls ??= new CallsSoFar();
         this.#calls.begin(chunk.index, chunk.id, chunk.name, chunk.argumentsDelta);
         break;
       case "toolCall":
-        this.#calls ??= new CallsSoFar(this.#parts);
+        this.#calls ??= new CallsSoFar();
         this.#calls.deliver(chunk.toolCall);
         break;
       case "citation": {
@@ -67,7 +62,7 @@ export class Fold {
         this.#providerToolCalls.push(chunk.providerToolCall);
         break;
       case "media":
-        this.#media ??= this.#parts.mediaCollector();
+        this.#media ??= new MediaCollector();
         this.#media.add(chunk);
         break;
       case "rewind":
@@ -89,8 +84,8 @@ export class Fold {
         : chunk.type === "toolCallDelta"
           ? chunk.argumentsDelta
           : chunk.content;
-    const seenTokens = chunk.type === "media" ? Math.ceil(this.#parts.estimateMediaTokens(chunk)) : 0;
-    const tokens = text === "" ? seenTokens : this.#parts.estimateTokens(text);
+    const seenTokens = chunk.type === "media" ? Math.ceil(estimateMediaTokens(chunk)) : 0;
+    const tokens = text === "" ? seenTokens : estimateTokens(text);
     this.#unseenTokens += tokens;
     return tokens;
   }
@@ -141,11 +136,7 @@ export class Fold {
       ...(facts.rateLimits && { rateLimits: facts.rateLimits }),
       ...(facts.replay && {
         // Not a literal: V8 makes a hidden class for each that begins with a spread and goes on, which takes 1 µs.
-        replay: Object.assign(
-          {},
-          ending === "running" ? facts.replay : this.#parts.withAllDigits(facts.replay),
-          facts.writer,
-        ),
+        replay: Object.assign({}, ending === "running" ? facts.replay : withAllDigits(facts.replay), facts.writer),
       }),
       ...(facts.raw !== undefined && { raw: facts.raw }),
       ...(ending !== "complete" && ending !== "running" && { interrupted: true as const }),
@@ -158,7 +149,7 @@ export class Fold {
   }
 
   #liveTokens(): number {
-    this.#estimates ??= [this.#content, this.#reasoning].map((text) => new LiveEstimate(text, this.#parts));
+    this.#estimates ??= [this.#content, this.#reasoning].map((text) => new LiveEstimate(text));
     const texts = this.#estimates.reduce((sum, estimate) => sum + estimate.tokens(), 0);
     return Math.round(texts + (this.#calls?.liveTokens ?? 0)) + (this.#media?.tokens ?? 0);
   }
@@ -201,7 +192,7 @@ export class Fold {
 
   #writtenTokens(): number {
     return [this.#content.toString(), this.#reasoning.toString(), ...(this.#calls?.texts() ?? [])].reduce(
-      (sum, text) => sum + this.#parts.estimateTokens(text),
+      (sum, text) => sum + estimateTokens(text),
       this.#media?.tokens ?? 0,
     );
   }
@@ -214,4 +205,10 @@ function numberFrom(estimate: () => number): number {
   } catch {
     return 0;
   }
+}
+
+/** A relayed reply has its JSON already: a copy of its data does not know what was written. */
+function withAllDigits(replay: Replay): Replay {
+  const rawData = replay.rawData ?? exactJsonIfOther(replay.data);
+  return rawData === undefined ? replay : { ...replay, rawData };
 }

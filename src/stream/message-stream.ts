@@ -1,23 +1,17 @@
 /** The stream that a client's caller gets. */
 
 import type { MessageChunk } from "../contract/chunk.ts";
-import type { Replay } from "../contract/message.ts";
-import { exactJsonIfOther } from "../platform/exact-json.ts";
-import { estimateTokens } from "../tokens/estimate.ts";
-import { estimateMediaTokens, MediaCollector } from "./media-collector.ts";
+import { Fold } from "./fold.ts";
 import { PartialOutput } from "./partial-output.ts";
 import { ReplyStream, type StreamOptions } from "./reply-stream.ts";
 import type { ChunkSource } from "./source.ts";
 import type { StreamParts } from "./stream-parts.ts";
 import { readableSource } from "./transfer.ts";
 
-/** Every part that there is. */
-export const ALL_PARTS: StreamParts = {
-  estimateTokens,
-  estimateMediaTokens,
-  mediaCollector: () => new MediaCollector(),
+/** The complete ones. */
+const ALL_PARTS: StreamParts = {
+  fold: (facts) => new Fold(facts),
   partialOutput: () => new PartialOutput(),
-  withAllDigits,
 };
 
 /**
@@ -70,10 +64,4 @@ export class MessageStream<out Output = unknown> extends ReplyStream<Output> {
   ): MessageStream<Output> {
     return new MessageStream(readableSource(chunks, options.signal));
   }
-}
-
-/** A relayed reply has its JSON already: a copy of its data does not know what was written. */
-function withAllDigits(replay: Replay): Replay {
-  const rawData = replay.rawData ?? exactJsonIfOther(replay.data);
-  return rawData === undefined ? replay : { ...replay, rawData };
 }

@@ -1,30 +1,33 @@
-/** The parts of a stream that only some programs need: estimates, and views of the chunks. */
+/** The parts of a stream that programs have in two sizes: what collects its chunks, and a view of them. */
 
-import type { MediaChunk, MessageChunk } from "../contract/chunk.ts";
-import type { Media, Replay } from "../contract/message.ts";
-import type { TokenEstimator } from "../tokens/live-estimate.ts";
+import type { MessageChunk } from "../contract/chunk.ts";
+import type { AssistantMessage } from "../contract/message.ts";
+import type { ReplyMetrics } from "../contract/metrics.ts";
+import type { ReplyFacts } from "./reply-facts.ts";
 
-/** Handed to a stream where it is made. `MessageStream` has all of them. */
-export interface StreamParts extends TokenEstimator {
-  /** Returns the estimated tokens of a medium, or of a piece of one. */
-  estimateMediaTokens(chunk: MediaChunk): number;
-  /** Returns a collector for the media of one reply. */
-  mediaCollector(): MediaPart;
+/** Handed to a stream where it is made. `MessageStream` has the complete ones. */
+export interface StreamParts {
+  /** Returns the collector of the chunks of one reply. */
+  fold(facts: ReplyFacts): FoldPart;
   /** Returns the value in the text of one reply, for `partialObject()`. */
   partialOutput(): PartialOutputPart;
-  /** Returns what the provider wants back, with the digits that its parsed numbers have lost. */
-  withAllDigits(replay: Replay): Replay;
 }
 
-/** Collects the media of one reply. */
-export interface MediaPart {
-  /** Estimated output tokens of the media so far. */
-  readonly tokens: number;
-  add(chunk: MediaChunk): void;
-  /** Forgets partial media: a new attempt takes their place. */
-  dropPartial(): void;
-  /** Returns the media in order; of a complete reply, only those that are complete. */
-  list(isComplete: boolean): readonly Media[];
+/**
+ * How the reply ended: as its provider ended it, by the caller, or by a failure. `drained`: stopped, and then read to
+ * its end for the bill. `running` while it has not ended.
+ */
+export type Ending = "complete" | "stopped" | "drained" | "interrupted" | "running";
+
+/** Collects the chunks of one reply. */
+export interface FoldPart {
+  add(chunk: MessageChunk): void;
+  /** Counts a chunk that is billed and not part of the message. Returns its estimated tokens. */
+  addUnseen(chunk: MessageChunk): number;
+  /** Returns the reply so far as a message. */
+  message(ending: Ending, metricsOf: (outputTokens: number | undefined) => ReplyMetrics): AssistantMessage;
+  /** Returns the output tokens so far, as reported or as estimated. */
+  outputTokens(): number;
 }
 
 /** The value in the text of one reply. */

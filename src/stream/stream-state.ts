@@ -7,10 +7,9 @@ import type { ReplyMetrics } from "../contract/metrics.ts";
 import { type Clock, MAX_TIMER_MS } from "../platform/clock.ts";
 import { thrownToCaller } from "./caller-stack.ts";
 import { ChunkQueue, type QueueOwner } from "./chunk-queue.ts";
-import { type Ending, Fold } from "./fold.ts";
 import type { ChunkSource, Closing, DrainLimits } from "./source.ts";
 import { Stopwatch } from "./stopwatch.ts";
-import type { StreamParts } from "./stream-parts.ts";
+import type { Ending, FoldPart, StreamParts } from "./stream-parts.ts";
 import { sendErrorOf } from "./transfer.ts";
 
 /** Receives how a reply ended: the message as far as it came, and the error if it failed. */
@@ -37,7 +36,7 @@ const DRAINING: Mode = { status: "draining" };
 export class StreamState implements QueueOwner {
   readonly queue: ChunkQueue;
   readonly source: ChunkSource;
-  readonly #fold: Fold;
+  readonly #fold: FoldPart;
   readonly #stopwatch: Stopwatch;
   readonly #endListeners: EndListener[] = [];
   readonly #endWaiters: (() => void)[] = [];
@@ -50,7 +49,7 @@ export class StreamState implements QueueOwner {
 
   constructor(source: ChunkSource, parts: StreamParts, now: Clock, startedAt: number) {
     this.source = source;
-    this.#fold = new Fold(source.facts, parts);
+    this.#fold = parts.fold(source.facts);
     this.#stopwatch = new Stopwatch(now, startedAt);
     this.queue = new ChunkQueue(this, {
       flush: () => this.#flush(),

@@ -1,12 +1,9 @@
 /** Estimates the tokens of a text that still grows. */
 
+import { estimateTokens } from "./estimate.ts";
+
 /** Characters of its beginning that are read, so that the cost of an estimate does not grow with the text. */
 const LIVE_SAMPLE = 2_000;
-
-/** Estimates the tokens of texts. */
-export interface TokenEstimator {
-  estimateTokens(text: string): number;
-}
 
 /** A text whose length and beginning are known. */
 export interface Sampled {
@@ -29,13 +26,11 @@ export class Sample implements Sampled {
 /** Estimates the tokens of one growing text from its beginning, which is read again only while it grows. */
 export class LiveEstimate {
   readonly #text: Sampled;
-  readonly #estimator: TokenEstimator;
   #sampled = 0;
   #tokens = 0;
 
-  constructor(text: Sampled, estimator: TokenEstimator) {
+  constructor(text: Sampled) {
     this.#text = text;
-    this.#estimator = estimator;
   }
 
   tokens(): number {
@@ -44,7 +39,7 @@ export class LiveEstimate {
     const sampled = Math.min(head.length, LIVE_SAMPLE);
     if (sampled !== this.#sampled) {
       this.#sampled = sampled;
-      this.#tokens = this.#estimator.estimateTokens(head.slice(0, LIVE_SAMPLE));
+      this.#tokens = estimateTokens(head.slice(0, LIVE_SAMPLE));
     }
     return (this.#tokens * length) / sampled;
   }

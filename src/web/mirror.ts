@@ -2,14 +2,13 @@
 
 import type { MessageChunk } from "../contract/chunk.ts";
 import type { AssistantMessage } from "../contract/message.ts";
-import { Fold } from "../stream/fold.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
-import type { StreamParts } from "../stream/stream-parts.ts";
+import { ViewerFold } from "./viewer-fold.ts";
 
 /** The parts of a message that chunks make. */
 type Shown = Pick<AssistantMessage, "content" | "reasoning"> & Partial<AssistantMessage>;
 
-const NO_METRICS = { durationMs: 0, chunks: 0, longestGapMs: 0, attempts: [] };
+const NOTHING: Shown = { content: "", reasoning: "" };
 
 /**
  * Keeps a viewer in step with its relay. While they are, chunks pass as they are. After a summary, or when the relay
@@ -17,17 +16,15 @@ const NO_METRICS = { durationMs: 0, chunks: 0, longestGapMs: 0, attempts: [] };
  */
 export class Mirror {
   readonly #facts: ReplyFacts;
-  readonly #parts: StreamParts;
-  readonly #shown: Fold;
+  readonly #shown: ViewerFold;
   /** The reply as the relay says it again; absent while the viewer is in step. */
-  #again: Fold | undefined;
+  #again: ViewerFold | undefined;
   /** A call is shown once, also when it was answered since. */
   readonly #calls = new Set<string>();
 
-  constructor(facts: ReplyFacts, parts: StreamParts) {
+  constructor(facts: ReplyFacts) {
     this.#facts = facts;
-    this.#parts = parts;
-    this.#shown = new Fold(facts, parts);
+    this.#shown = new ViewerFold(facts);
   }
 
   /** Takes the next chunks of the relay. Returns those to show. */
@@ -42,42 +39,34 @@ export class Mirror {
 
   /** The relay begins again, from the start of the reply. */
   restart(): void {
-    this.#again = new Fold(this.#facts, this.#parts);
+    this.#again = new ViewerFold(this.#facts);
   }
 
-  /** The relay summarizes the reply so far. Returns the chunks to show. */
-  replace(message: Shown): readonly MessageChunk[] {
-    this.#again = this.#foldOf(message);
-    return this.#caughtUp();
-  }
-
-  /** The relay has ended the reply. Returns the chunks that are missing. */
-  finish(message: Shown): readonly MessageChunk[] {
-    this.#again = this.#foldOf(message);
-    return this.#caughtUp("complete");
-  }
-
-  /** The reply has failed. Returns the chunks that are missing. A viewer keeps what it has more than the relay's log. */
-  fail(partial: Shown): readonly MessageChunk[] {
-    this.#again = this.#foldOf(partial);
-    return this.#caughtUp("failed");
+  /**
+   * The relay says the reply anew: a summary of it so far, or its end. Returns the chunks to show. A viewer keeps what
+   * it has more than the relay's log, unless the reply is complete.
+   */
+  replace(message: Shown, end?: "complete" | "failed"): readonly MessageChunk[] {
+    this.restart();
+    for (const chunk of chunksBetween(NOTHING, message, new Set())) this.#again?.add(chunk);
+    return this.#caughtUp(end);
   }
 
   /** Returns the thinking that is shown. */
   get reasoning(): string {
-    return messageIn(this.#shown).reasoning;
+    return this.#shown.reasoning;
   }
 
   /** Nothing shows while the relay says what the viewer has: its words may go on differently, or not. */
   #caughtUp(end?: "complete" | "failed"): readonly MessageChunk[] {
-    if (!this.#again) return [];
-    const [shown, wanted] = [messageIn(this.#shown), messageIn(this.#again)];
+    const [shown, wanted] = [this.#shown, this.#again];
+    if (!wanted) return [];
     const isMore = end !== "complete" && isAhead(shown, wanted);
     if (isMore && !end) return [];
     this.#again = undefined;
     const rewind = isMore ? undefined : rewindBetween(shown, wanted);
     if (rewind) this.#show(rewind);
-    const rest = chunksBetween(messageIn(this.#shown), wanted, this.#calls);
+    const rest = chunksBetween(shown, wanted, this.#calls);
     for (const chunk of rest) this.#show(chunk);
     return rewind ? [rewind, ...rest] : rest;
   }
@@ -86,16 +75,6 @@ export class Mirror {
     this.#shown.add(chunk);
     if (chunk.type === "toolCall") this.#calls.add(keyOf(chunk.toolCall));
   }
-
-  #foldOf(message: Shown): Fold {
-    const fold = new Fold(this.#facts, this.#parts);
-    for (const chunk of chunksBetween(messageIn(fold), message, new Set())) fold.add(chunk);
-    return fold;
-  }
-}
-
-function messageIn(fold: Fold): AssistantMessage {
-  return fold.message("running", () => NO_METRICS);
 }
 
 function isAhead(shown: Shown, wanted: Shown): boolean {

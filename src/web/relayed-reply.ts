@@ -16,7 +16,7 @@ import { Link, type LinkEvent, type LinkParts } from "./link.ts";
 import { Mirror } from "./mirror.ts";
 import { factsOf } from "./requests.ts";
 import { checkChunks, checkedMessage } from "./shapes.ts";
-import { VIEWER_PARTS } from "./viewer-parts.ts";
+import { tokensOf } from "./viewer-fold.ts";
 
 /** The parts of a call that one reply needs. */
 export interface RelayedCall
@@ -73,10 +73,10 @@ export class RelayedReply implements ChunkSource {
 
   constructor(call: RelayedCall) {
     const { provider, model, start = "", attempts, timeouts, now } = call;
-    const estimateInput = (): number => VIEWER_PARTS.estimateTokens(start);
+    const estimateInput = (): number => tokensOf(start);
     this.#call = call;
     this.facts = { provider, model, attempts, reconnects: 0, estimateInput };
-    this.#mirror = new Mirror(this.facts, VIEWER_PARTS);
+    this.#mirror = new Mirror(this.facts);
     this.#startedAt = now();
     this.#link = new Link({
       ...call,
@@ -190,7 +190,7 @@ export class RelayedReply implements ChunkSource {
   #ended(end: End): void {
     const { message } = end;
     if (message) {
-      this.#show(end.type === "failed" ? this.#mirror.fail(message) : this.#mirror.finish(message));
+      this.#show(this.#mirror.replace(message, end.type));
       const { usage, model } = message;
       if (usage) this.facts.usage = usage;
       if (model) this.facts.model = model;

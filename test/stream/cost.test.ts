@@ -3,7 +3,6 @@
 import { ClaudeClient, CompatibleClient, GeminiClient, type MessageChunk, OpenAIClient } from "cloudllm";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { Fold } from "../../src/stream/fold.ts";
-import { ALL_PARTS } from "../../src/stream/message-stream.ts";
 import { PartialJson } from "../../src/stream/partial-json.ts";
 import type { ReplyFacts } from "../../src/stream/reply-facts.ts";
 
@@ -50,7 +49,7 @@ function countingCharacters() {
 const text = (content: string): MessageChunk => ({ type: "text", content, isFinal: false });
 
 function foldOf(chunks: readonly MessageChunk[], look: (fold: Fold) => void, facts: Partial<ReplyFacts> = {}): void {
-  const fold = new Fold({ provider: "p", model: "m", attempts: [], ...facts }, ALL_PARTS);
+  const fold = new Fold({ provider: "p", model: "m", attempts: [], ...facts });
   for (const chunk of chunks) {
     fold.add(chunk);
     look(fold);
@@ -110,7 +109,7 @@ describe("a live look at each chunk", () => {
   });
 
   test("shows the calls and citations by the same lists as long as none is added", () => {
-    const fold = new Fold({ provider: "p", model: "m", attempts: [] }, ALL_PARTS);
+    const fold = new Fold({ provider: "p", model: "m", attempts: [] });
     const message = () => fold.message("running", NO_METRICS);
     fold.add({ type: "toolCall", content: "", toolCall: { id: "a", name: "b", arguments: {} }, isFinal: false });
     fold.add({ type: "citation", content: "", url: "https://example.com/", isFinal: false });

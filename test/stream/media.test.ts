@@ -6,7 +6,6 @@ import type { AssistantMessage, Media } from "../../src/contract/message.ts";
 import { Base64Buffer } from "../../src/platform/base64.ts";
 import { chunksOf } from "../../src/stream/complete-source.ts";
 import { Fold } from "../../src/stream/fold.ts";
-import { ALL_PARTS } from "../../src/stream/message-stream.ts";
 
 const NO_METRICS = () => ({}) as AssistantMessage["metrics"];
 
@@ -15,7 +14,7 @@ function chunk(index: number, fields: Partial<MediaChunk> & Pick<Media, "mediaTy
 }
 
 function folded(chunks: readonly MessageChunk[], ending: "complete" | "stopped" = "complete"): AssistantMessage {
-  const fold = new Fold({ provider: "p", model: "m", finishReason: "stop", attempts: [] }, ALL_PARTS);
+  const fold = new Fold({ provider: "p", model: "m", finishReason: "stop", attempts: [] });
   for (const each of chunks) fold.add(each);
   return fold.message(ending, NO_METRICS);
 }
@@ -86,7 +85,7 @@ describe("a reply's media", () => {
       chunk(0, pcm("CCCC")),
       chunk(0, { mediaType: "audio/pcm;rate=24000", data: "", append: true, transcript: "Hello." }),
     ];
-    const fold = new Fold({ provider: "p", model: "m", finishReason: "stop", attempts: [] }, ALL_PARTS);
+    const fold = new Fold({ provider: "p", model: "m", finishReason: "stop", attempts: [] });
     for (const [at, each] of chunks.entries()) {
       fold.add(each);
       const { media, estimatedUsage } = fold.message("running", NO_METRICS);

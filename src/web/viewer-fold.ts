@@ -1,0 +1,142 @@
+/** Chunks → message for a viewer: without exact estimates, and without the facts that come with the relay's end. */
+
+import type { MessageChunk } from "../contract/chunk.ts";
+import type {
+  AssistantMessage,
+  Citation,
+  Media,
+  ProviderToolCall,
+  ToolCall,
+  UnfinishedToolCall,
+} from "../contract/message.ts";
+import type { ReplyMetrics } from "../contract/metrics.ts";
+import { completeMedium } from "../stream/media-collector.ts";
+import type { ReplyFacts } from "../stream/reply-facts.ts";
+import type { Ending, FoldPart } from "../stream/stream-parts.ts";
+
+/** UTF-16 units of a token, about: English has four. */
+const UNITS_PER_TOKEN = 4;
+
+/** Returns the estimated tokens of a text. The relay has the exact ones. */
+export function tokensOf({ length }: { readonly length: number }): number {
+  return Math.ceil(length / UNITS_PER_TOKEN);
+}
+
+/** Collects the chunks of one reply. */
+export class ViewerFold implements FoldPart {
+  content = "";
+  reasoning = "";
+  readonly toolCalls: ToolCall[] = [];
+  readonly citations: Citation[] = [];
+  readonly providerToolCalls: ProviderToolCall[] = [];
+  /** Complete media as they came. Pieces of a sound are in its chunks, and joined in the message of the relay. */
+  readonly media: Media[] = [];
+  readonly #begun = new Map<number, UnfinishedToolCall>();
+  readonly #facts: ReplyFacts;
+  #unseenTokens = 0;
+
+  constructor(facts: ReplyFacts) {
+    this.#facts = facts;
+  }
+
+  get unfinishedToolCalls(): readonly UnfinishedToolCall[] {
+    return [...this.#begun.values()];
+  }
+
+  add(chunk: MessageChunk): void {
+    switch (chunk.type) {
+      case "text":
+        this.content += chunk.content;
+        break;
+      case "reasoning":
+        this.reasoning += chunk.reasoning;
+        break;
+      case "toolCallDelta": {
+        const { index, id, name, argumentsDelta } = chunk;
+        const { argumentsText, ...begun } = this.#begun.get(index) ?? { id, name, argumentsText: "" };
+        this.#begun.set(index, { ...begun, argumentsText: argumentsText + argumentsDelta });
+        break;
+      }
+      case "toolCall":
+        this.toolCalls.push(chunk.toolCall);
+        for (const [index, { id }] of this.#begun) if (id === chunk.toolCall.id) this.#begun.delete(index);
+        break;
+      case "citation": {
+        const { type: _type, content: _content, isFinal: _isFinal, raw: _raw, ...citation } = chunk;
+        this.citations.push(citation);
+        break;
+      }
+      case "providerToolCall":
+        this.providerToolCalls.push(chunk.providerToolCall);
+        break;
+      case "media": {
+        const medium = completeMedium(chunk);
+        if (medium) this.media.push(medium);
+        break;
+      }
+      case "rewind":
+        this.#rewind(chunk.length, chunk.reasoningLength);
+        break;
+      case "toolResult": {
+        const answered = this.toolCalls.findIndex(({ id }) => id === chunk.toolCallId);
+        if (answered >= 0) this.toolCalls.splice(answered, 1);
+        break;
+      }
+      case "final":
+        break;
+    }
+  }
+
+  addUnseen(chunk: MessageChunk): number {
+    const { content, reasoning = "", argumentsDelta = "" } = chunk as Partial<Record<string, string>> & MessageChunk;
+    const tokens = tokensOf(content + reasoning + argumentsDelta);
+    this.#unseenTokens += tokens;
+    return tokens;
+  }
+
+  #rewind(length: number, reasoningLength: number): void {
+    const kept = this.content.length - length;
+    this.content = this.content.slice(0, Math.max(0, kept));
+    this.reasoning = this.reasoning.slice(0, Math.max(0, this.reasoning.length - reasoningLength));
+    this.#begun.clear();
+    const stays = ({ endIndex = 0 }: Citation): boolean => kept > 0 && endIndex <= kept;
+    this.citations.splice(0, this.citations.length, ...this.citations.filter(stays));
+    if (kept <= 0) this.providerToolCalls.length = 0;
+  }
+
+  outputTokens(): number {
+    const calls = this.toolCalls.map(({ name, arguments: args }) => name + JSON.stringify(args));
+    const begun = this.unfinishedToolCalls.map(({ name, argumentsText }) => name + argumentsText);
+    const written = [this.content, this.reasoning, ...calls, ...begun].reduce((sum, text) => sum + tokensOf(text), 0);
+    return Math.max(written + this.#unseenTokens, this.#facts.usage?.outputTokens ?? 0);
+  }
+
+  message(ending: Ending, metricsOf: (outputTokens: number) => ReplyMetrics): AssistantMessage {
+    const { content, reasoning, toolCalls, citations, providerToolCalls, media, unfinishedToolCalls } = this;
+    const { provider, model, usage, estimateInput } = this.#facts;
+    const isRunning = ending === "running";
+    const isComplete = ending === "complete";
+    const isStopped = ending === "stopped" || ending === "drained";
+    const outputTokens = this.outputTokens();
+    const inputTokens = usage?.inputTokens ?? estimateInput?.() ?? 0;
+    return {
+      role: "assistant",
+      content,
+      reasoning,
+      toolCalls: [...toolCalls],
+      ...(!isComplete && unfinishedToolCalls.length > 0 && { unfinishedToolCalls }),
+      citations: [...citations],
+      ...(media.length > 0 && { media: [...media] }),
+      ...(providerToolCalls.length > 0 && { providerToolCalls: [...providerToolCalls] }),
+      finishReason: isComplete ? "unknown" : isStopped ? "stopped" : "interrupted",
+      ...(usage && { usage }),
+      ...(!(usage && (isComplete || ending === "drained")) && {
+        estimatedUsage: { ...usage, inputTokens, outputTokens, totalTokens: inputTokens + outputTokens },
+      }),
+      metrics: metricsOf(outputTokens),
+      provider,
+      model,
+      ...(!isComplete && !isRunning && { interrupted: true as const }),
+    };
+  }
+}
