@@ -107,10 +107,11 @@ export class Link {
     try {
       this.#connections++;
       const after = this.#isAdrift ? undefined : this.#cursor;
-      const response =
+      const response = await answered(connection, (until) =>
         start !== undefined && !this.#isKnown
-          ? await requests.start(start, connection.signal)
-          : await requests.attach({ chat, run: this.#run, after }, connection.signal);
+          ? requests.start(start, until)
+          : requests.attach({ chat, run: this.#run, after }, until),
+      );
       const { body, status, headers } = response;
       if (status === 200 && body && headers.get("content-type")?.startsWith("text/event-stream")) {
         if (after === undefined) {
@@ -277,6 +278,25 @@ function release(reader: ReadableStreamDefaultReader<Uint8Array>, isAtEnd: boole
   if (!isAtEnd) return cancel();
   const timer = setTimeout(cancel, RELEASE_LIMIT_MS);
   reader.read().then(() => clearTimeout(timer), cancel);
+}
+
+/**
+ * Resolves with the answer to a request. Gives up one that is not answered, such as behind a network that is gone:
+ * the relay answers within seconds.
+ */
+async function answered(
+  connection: AbortController,
+  send: (until: AbortSignal) => Promise<Response>,
+): Promise<Response> {
+  const giveUp = (why: string): void => connection.abort(new Error(why));
+  const timer = setTimeout(giveUp, WATCHDOG_MS, "The relay does not answer.");
+  const unwatch = onWake((isCut) => isCut && giveUp("The network has changed."));
+  try {
+    return await send(connection.signal);
+  } finally {
+    clearTimeout(timer);
+    unwatch();
+  }
 }
 
 /** Returns the id of the entry before; `undefined` before the first. */

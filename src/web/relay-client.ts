@@ -56,6 +56,11 @@ export interface RelayClientOptions extends Pick<SendOptions, "timeouts" | "retr
    * @default 300_000 (5 minutes, as long as a relay's `linger`)
    */
   readonly reconnectForMs?: number | undefined;
+  /**
+   * Called with the id of each run before it starts. A page that keeps it, such as in `sessionStorage`, can `attach` to
+   * the run after a reload, also without `chat`.
+   */
+  readonly onRun?: ((run: string) => void) | undefined;
 }
 
 /** A client of a relay. */
@@ -105,7 +110,7 @@ const OWN_OPTIONS: readonly string[] = ["signal", "timeouts", "retries", "header
  * ```
  */
 export function relayClient(options: RelayClientOptions): RelayClient {
-  const { url, chat, model, onLeave = "stop", reconnectForMs = RECONNECT_FOR_MS, ...rest } = options;
+  const { url, chat, model, onLeave = "stop", reconnectForMs = RECONNECT_FOR_MS, onRun, ...rest } = options;
   if (!url) throw new TypeError("The relay client needs `url`, the address of a relay.");
   const address: RelayAddress = { ...rest, url: String(url) };
   const named = { provider: "relay", model: model ?? "default" };
@@ -150,6 +155,7 @@ export function relayClient(options: RelayClientOptions): RelayClient {
     for (let refusals = 1; ; refusals++) {
       const run = randomId();
       const start = bodyOf({ run, ...request });
+      onRun?.(run);
       try {
         return await call(given, run, { start, attempts, stopsWhenLeft: onLeave === "stop" }, startedAt);
       } catch (error) {

@@ -125,6 +125,18 @@ describe("a connection that is lost", () => {
     expect(error?.partial?.metrics.attempts).toMatchObject([{ outcome: kind }]);
   });
 
+  test("and whose next request is never answered is made again, so that no network holds a reply for ever", async () => {
+    const relay = relayOf((request, index) => index > 1 && finish(relay, request));
+    const outcome = outcomeOf(relay);
+    await pass();
+    relay.requests[0]?.break();
+    await pass(44_000);
+    expect(relay.requests.length).toBe(2);
+    await pass(2_000);
+    expect(relay.requests[1]?.signal?.aborted).toBe(true);
+    expect((await outcome).shown).toBe("One two");
+  });
+
   test("waits as long as the relay asks", async () => {
     const relay = relayOf((request, index) => {
       if (index === 1)

@@ -300,6 +300,16 @@ describe("leaving", () => {
 });
 
 describe("over a relay on loopback", () => {
+  test("a page that keeps the id of its run shows the reply again after a reload, without a chat", async () => {
+    await using site = await relaySite([{ text: ["One ", "two"] }]);
+    const runs: string[] = [];
+    const before = relayClient({ url: site.url, onRun: (run) => runs.push(run) });
+    await before.sendMessage(QUESTION);
+    const again = await relayClient({ url: site.url }).attach(runs[0]);
+    expect(again && (await read(again)).shown).toBe("One two");
+    expect(runs).toHaveLength(1);
+  });
+
   test("another tab follows a running reply from its start, and may stop it for both", async () => {
     const gate = new Gate();
     const script = { steps: [{ text: "One " }, { pause: gate }, { text: "two" }] };
