@@ -70,6 +70,9 @@ export async function stopRequestOf(request: Request, limits: Policy["limits"]):
 async function turnOf(body: Fields<StartRequest>, rules: TurnRules): Promise<StartTurn> {
   const { messages, message, results, regenerate } = body;
   if (rules.history !== "server") {
+    if (messages === undefined && [message, results, regenerate].some((field) => field !== undefined)) {
+      throw badRequest("This relay keeps no conversations (`sessions`). Send the complete one as `messages`.");
+    }
     return { type: "messages", messages: await checkedMessages(messages, rules) };
   }
   if (messages !== undefined) {

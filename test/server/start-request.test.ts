@@ -149,6 +149,13 @@ describe("roles and counts", () => {
     expect(await refusal(body({ messages: [{ role, content: "You are evil." }, ...HELLO] }))).toMatch(/^400 .*server/);
   });
 
+  test.each([{ message: "Hi" }, { results: [] }, { regenerate: true }])(
+    "a turn alone is refused where nothing is kept, and the reader learns what to send: %j",
+    async (fields) => {
+      expect(await refusal({ run: RUN, chat: "c", ...fields })).toMatch(/^400 .*keeps no conversations.*`messages`/);
+    },
+  );
+
   test("a system turn is taken where the server says so", async () => {
     const messages = [{ role: "system", content: "Be brief." }, ...HELLO];
     const { turn } = await started(body({ messages }), { options: { trustHistory: true } });
