@@ -2,8 +2,8 @@
 
 import type { ChatRun, ReplyLog, RunHead } from "./log.ts";
 import { BEHIND_ALL, sealLost } from "./lost-run.ts";
+import { within } from "./patience.ts";
 import { Refusal } from "./refusal.ts";
-import { within } from "./run-writer.ts";
 import type { Runs } from "./runs.ts";
 
 /** A run that is replaced must have ended by then, in milliseconds. */

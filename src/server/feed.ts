@@ -51,6 +51,12 @@ const MAX_BACKLOG = 262_144;
 /** The run is read so many bytes ahead of its fastest viewer (law 6). */
 const MAX_AHEAD = 1_048_576;
 
+/** The end of a reply whose own end cannot be shown. */
+const FAILED: NativeEvent = {
+  type: "failed",
+  error: { kind: "server", message: "The reply failed on the server.", retryable: false },
+};
+
 const encoder = new TextEncoder();
 const NOTHING = new Uint8Array(0);
 
@@ -211,13 +217,16 @@ export class Feed {
     try {
       return this.#mask.end(end);
     } catch {
-      const message = "The reply failed on the server.";
-      return { type: "failed", error: { kind: "server", message, retryable: false } };
+      return FAILED;
     }
   }
 
   #showEnd(event: NativeEvent): void {
-    this.#endFrame = bytesOf(event);
+    try {
+      this.#endFrame = bytesOf(event);
+    } catch {
+      this.#endFrame = bytesOf(FAILED); // such as an `output` that JSON does not have
+    }
     this.#ring();
   }
 

@@ -4,7 +4,6 @@ import { type EntryId, positionOf } from "./entry-id.ts";
 import type { Feed } from "./feed.ts";
 import type { LogPage, ReplyLog, RunHead } from "./log.ts";
 import { expiredEnd, lostEnd } from "./lost-run.ts";
-import { within } from "./run-writer.ts";
 
 /** The parts of a follower. */
 export interface FollowerParts {
@@ -29,9 +28,6 @@ const MAX_POLL_MS = 500;
 
 /** A read takes so many entries at a time. */
 const PAGE_LENGTH = 500;
-
-/** A read that takes longer has failed, in milliseconds. */
-const PATIENCE_MS = 5_000;
 
 /** A writer without a lease is dead when it has none after so long, in milliseconds. */
 const SECOND_LOOK_MS = 1_000;
@@ -66,7 +62,7 @@ export class LogFollower {
     this.#parts = parts;
     this.head = head;
     this.feed = feed;
-    feed.onLeft = () => this.#close();
+    feed.onLeft = () => this.#left();
     void this.#follow();
   }
 
@@ -94,11 +90,11 @@ export class LogFollower {
     const { log, head, now } = this.#parts;
     try {
       this.#rang = false;
-      const page = await within(log.read(head.id, this.#last, PAGE_LENGTH), PATIENCE_MS);
+      const page = await log.read(head.id, this.#last, PAGE_LENGTH);
       this.#awaySince = undefined;
       if (!page) this.feed.finish(expiredEnd(head, this.feed.entries));
       if (!page) this.#close();
-      else if (now() >= this.#viewedUntil) await this.#noteViewed();
+      else if (now() >= this.#viewedUntil) this.#noteViewed();
       return page;
     } catch {
       this.#awaySince ??= now();
@@ -151,9 +147,10 @@ export class LogFollower {
     }
   }
 
-  async #noteViewed(): Promise<void> {
+  /** A log that can be read and not written, such as a full one, still shows the run. */
+  #noteViewed(): void {
     this.#viewedUntil = this.#parts.now() + VIEWED_MS / 2;
-    await within(this.#parts.log.markViewed(this.head.id, VIEWED_MS), PATIENCE_MS);
+    this.#parts.log.markViewed(this.head.id, VIEWED_MS).catch(() => undefined);
   }
 
   /** Resolves when the log has rung, or after a while. */
@@ -173,6 +170,13 @@ export class LogFollower {
     this.#rang = true;
     this.#pollMs = MIN_POLL_MS;
     this.#wake?.();
+  }
+
+  /** A viewer may be about to join. */
+  #left(): void {
+    setTimeout(() => {
+      if (this.feed.readers.size === 0) this.#close();
+    });
   }
 
   #close(): void {

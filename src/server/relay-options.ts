@@ -7,6 +7,7 @@ import { receivedText } from "../platform/received.ts";
 import { sendErrorOf } from "../stream/transfer.ts";
 import type { ReplyLog, RunEnd, RunHead } from "./log.ts";
 import { memoryLog } from "./memory-log.ts";
+import { patientLog } from "./patience.ts";
 import { type Policy, type PolicyOptions, policyOf } from "./policy.ts";
 import type { SessionSetup } from "./session-turn.ts";
 
@@ -144,7 +145,7 @@ export function settingsOf(options: RelayOptions): RelaySettings {
   return {
     client,
     policy,
-    log: log ?? memoryLog(OWN_LOG),
+    log: patientLog(log ?? memoryLog(OWN_LOG)),
     sessions,
     systemPrompt,
     tools,

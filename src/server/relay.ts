@@ -10,13 +10,13 @@ import type { Feed } from "./feed.ts";
 import { exposedHistory } from "./history.ts";
 import { checkedRunId } from "./ids.ts";
 import { errorResponse } from "./masked-error.ts";
+import { within } from "./patience.ts";
 import type { Caller } from "./policy.ts";
 import { badRequest, notFound, Refusal } from "./refusal.ts";
 import { type RelayOptions, type RelaySettings, settingsOf } from "./relay-options.ts";
 import { scopedChat } from "./reply-source.ts";
 import { routeOf } from "./route.ts";
 import { RunHost } from "./run-host.ts";
-import { within } from "./run-writer.ts";
 import { startRequestOf, stopRequestOf } from "./start-request.ts";
 import { Viewer } from "./viewer.ts";
 

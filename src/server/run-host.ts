@@ -5,14 +5,15 @@ import { Chats } from "./chats.ts";
 import { Feed } from "./feed.ts";
 import type { ChatRun, LogWriter, ReplyLog, RunHead, RunRequest } from "./log.ts";
 import { LogFollower } from "./log-follower.ts";
+import { lostEnd } from "./lost-run.ts";
 import { maskOf } from "./mask.ts";
 import { messageSoFar } from "./message-so-far.ts";
+import { within } from "./patience.ts";
 import type { Caller } from "./policy.ts";
 import { notFound, Refusal } from "./refusal.ts";
 import type { RelaySettings } from "./relay-options.ts";
 import { clientOf, replySource, requestToKeep, scopedChat, withTools } from "./reply-source.ts";
 import { Run, type RunParts, type RunSource } from "./run.ts";
-import { within } from "./run-writer.ts";
 import { Runs } from "./runs.ts";
 import { type Signer, signerOf } from "./signature.ts";
 import type { CheckedStart } from "./start-request.ts";
@@ -101,10 +102,7 @@ export class RunHost {
    */
   async #asked<T>(ask: (log: ReplyLog) => Promise<T>): Promise<T> {
     try {
-      return await within(
-        asked(() => ask(this.#settings.log)),
-        LOG_PATIENCE_MS,
-      );
+      return await within(ask(this.#settings.log), LOG_PATIENCE_MS);
     } catch (cause) {
       this.#settings.onError(new SendError("storage", "The log does not answer a viewer.", { cause }), undefined);
       throw new Refusal(503, "storage", "The replies cannot be reached at the moment.", LOG_RETRY_MS);
@@ -114,10 +112,9 @@ export class RunHost {
   async drain(withinMs: number): Promise<void> {
     this.#isDraining = true;
     for (const { feed } of this.#runs.followers) feed.sendAway(DRAIN_RETRY_MS);
-    await settledWithin(this.#runs.running, withinMs);
-    const rest = this.#runs.running;
-    for (const run of rest) run.stop(run.canBeHandedOver ? "handedOver" : "shutdown");
-    await settledWithin(rest, DRAIN_END_MS);
+    await within(this.#runs.settled(), withinMs).catch(() => undefined);
+    for (const run of this.#runs.running) run.stop(run.canBeHandedOver ? "handedOver" : "shutdown");
+    await within(this.#runs.settled(), DRAIN_END_MS).catch(() => undefined);
   }
 
   async #begin(start: CheckedStart, caller: Caller): Promise<Run | undefined> {
@@ -135,8 +132,8 @@ export class RunHost {
       model,
       ...(request && { request }),
     };
-    const begun = asked(() => log.begin(head));
-    const latest = start.chat === start.run ? undefined : asked(() => log.latestRun(head.chat)); // at the same time
+    const begun = log.begin(head);
+    const latest = start.chat === start.run ? undefined : log.latestRun(head.chat); // at the same time
     latest?.catch(() => undefined); // when the run may not begin, its chat does not matter
     const writer = await this.#answered(begun, head);
     if (writer === undefined) return undefined;
@@ -144,6 +141,7 @@ export class RunHost {
     try {
       await this.#admit(caller);
       if (latest) await this.#claim(head, writer === "away" ? undefined : latest);
+      if (this.#isDraining) throw ending();
       return this.#run({ head, source, writer: writer === "away" ? begun : writer });
     } catch (error) {
       if (writer !== "away") await log.delete(head.id).catch(() => undefined);
@@ -237,10 +235,24 @@ export class RunHost {
 
   /** Continues a run whose process has died. */
   async #takeOver({ head, feed }: LogFollower, request: RunRequest, attempt: number): ReturnType<TakeOver> {
-    const message = messageSoFar(head, feed.entries);
-    if (!canContinue(message)) return "never";
-    const writer = this.#isDraining ? undefined : await this.#settings.log.takeOver(head.id, attempt);
+    const { log } = this.#settings;
+    if (!canContinue(messageSoFar(head, feed.entries))) return "never";
+    const writer = this.#isDraining ? undefined : await log.takeOver(head.id, attempt);
     if (!writer) return "notNow";
+    const isAll = await readOn(log, feed).then(
+      () => true,
+      () => false,
+    );
+    if (!isAll || this.#isDraining) {
+      await writer.release();
+      return "notNow";
+    }
+    const message = messageSoFar(head, feed.entries);
+    if (!canContinue(message)) {
+      const end = await writer.end(lostEnd(head, feed.entries));
+      if (end) feed.finish(end);
+      return end ? "taken" : "notNow";
+    }
     const { model, ...options } = request.options;
     const client = clientOf(this.#settings, model);
     const rest = { messages: request.messages, options: { ...withTools(this.#settings, options) } };
@@ -261,11 +273,11 @@ function ending(): Refusal {
   return new Refusal(503, "overloaded", "The server is about to end.", DRAIN_RETRY_MS);
 }
 
-/** A log of another party may throw at once. */
-async function asked<T>(ask: () => Promise<T>): Promise<T> {
-  return ask();
-}
-
-async function settledWithin(runs: readonly Run[], ms: number): Promise<void> {
-  await within(Promise.all(runs.map(({ settled }) => settled)), ms).catch(() => undefined);
+/** Reads the entries that a process, taken for dead, has written before the log refused it. */
+async function readOn(log: ReplyLog, feed: Feed): Promise<void> {
+  for (;;) {
+    const page = await log.read(feed.run, feed.last?.id);
+    if (!page || page.entries.length === 0) return;
+    for (const entry of page.entries) feed.append(entry);
+  }
 }

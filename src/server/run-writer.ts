@@ -2,6 +2,7 @@
 
 import { sizeOfEntry } from "./entry-size.ts";
 import type { LogEntry, LogWriter, RunEnd } from "./log.ts";
+import { within } from "./patience.ts";
 
 /** The facts that a writer needs from its run, and its reports to it. */
 export interface WrittenRun {
@@ -47,7 +48,10 @@ export class RunWriter {
   #askedAt: number;
   /** Trouble was reported, and the log has not answered since. */
   #isTroubled = false;
+  /** The call under way. */
   #settled: Promise<unknown> = Promise.resolve();
+  /** Of a log that had not answered when the run began. */
+  #begun: Promise<LogWriter | undefined> | undefined;
 
   /** @param writer of a log that has answered, or a promise of one that has not yet */
   constructor(writer: LogWriter | Promise<LogWriter | undefined>, run: WrittenRun, now: () => number) {
@@ -82,6 +86,7 @@ export class RunWriter {
   /** Writes the end. Resolves with whether the log has it: it is given up after a while. */
   async end(end: RunEnd): Promise<boolean> {
     const rest = await this.#close();
+    if (!rest) this.#begun?.then((writer) => writer?.end(end)).catch((error: unknown) => this.#report(error));
     for (const waitMs of [0, ...END_RETRIES_MS]) {
       if (!rest) return false;
       if (waitMs > 0) await sleep(waitMs);
@@ -116,9 +121,11 @@ export class RunWriter {
     this.#phase = "writing";
     this.#isBehind = true;
     this.#isTroubled = true;
-    begun.then(
+    this.#begun = begun;
+    this.#settled = begun.then(
       (writer) => {
         this.#writer = writer;
+        if (this.#phase === "over") return;
         if (!writer) this.abandon();
         else this.#goOn();
       },
@@ -186,10 +193,11 @@ export class RunWriter {
    * misses; with `undefined` when the log has nothing more to do with the run.
    */
   async #close(): Promise<{ readonly writer: LogWriter; write(): Promise<void> } | undefined> {
-    const writer = this.#phase === "over" ? undefined : this.#writer;
+    if (this.#phase === "over") return undefined;
     let waiting: readonly LogEntry[] = this.#waiting;
     this.#phase = "over";
     await within(this.#settled, PATIENCE_MS).catch((error: unknown) => this.#troubled(error));
+    const writer = this.#writer;
     if (!writer) return undefined;
     return {
       writer,
@@ -213,17 +221,4 @@ function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, ms);
   });
-}
-
-/** Rejects when the outcome takes longer. */
-export async function within<T>(outcome: Promise<T>, ms: number): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`The log has not answered for ${ms} ms.`)), ms);
-  });
-  try {
-    return await Promise.race([outcome, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -16,8 +16,10 @@ export class Runs {
   readonly #followers = new Map<string, LogFollower>();
   /** The starts under way, by the ids of their runs. */
   readonly #starting = new Map<string, Promise<Run | undefined>>();
-  /** Runs that have ended and that no log has, with the time until which they are kept. */
-  readonly #kept = new Map<string, number>();
+  /** Runs that have something left to do, such as to write their end. */
+  readonly #unsettled = new Set<Run>();
+  /** Runs that have ended, with the time until which they are kept: longer when no log has them. */
+  readonly #kept = new Map<Run, number>();
   #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(now: () => number) {
@@ -27,6 +29,13 @@ export class Runs {
   /** Returns the runs that this process produces. */
   get running(): readonly Run[] {
     return [...this.#runs.values()].filter((run) => !run.isOver);
+  }
+
+  /** Resolves when no run of this process begins, runs, or has its end to write. */
+  async settled(): Promise<void> {
+    while (this.#starting.size + this.#unsettled.size > 0) {
+      await Promise.allSettled([...this.#starting.values(), ...[...this.#unsettled].map((run) => run.settled)]);
+    }
   }
 
   get followers(): readonly LogFollower[] {
@@ -55,9 +64,14 @@ export class Runs {
     const { id } = run.head;
     this.#runs.set(id, run);
     this.#followers.delete(id);
+    this.#unsettled.add(run);
     this.#watch();
+    void run.over.then(() => {
+      if (!run.feed.end) this.#forget(run); // it goes on elsewhere: its viewers follow it there
+    });
     void run.settled.then(() => {
-      this.#kept.set(id, this.#now() + (run.isLogged ? 0 : KEEP_MS));
+      this.#unsettled.delete(run);
+      if (run.feed.end) this.#kept.set(run, this.#now() + (run.isLogged ? 0 : KEEP_MS));
     });
   }
 
@@ -69,6 +83,11 @@ export class Runs {
   unfollow(follower: LogFollower): void {
     const { id } = follower.head;
     if (this.#followers.get(id) === follower) this.#followers.delete(id);
+  }
+
+  #forget(run: Run): void {
+    const { id } = run.head;
+    if (this.#runs.get(id) === run) this.#runs.delete(id);
   }
 
   #watch(): void {
@@ -83,10 +102,10 @@ export class Runs {
     for (const { feed } of [...this.#runs.values(), ...this.#followers.values()]) {
       for (const reader of [...feed.readers]) reader.tick(now);
     }
-    for (const [id, until] of this.#kept) {
-      if (now < until || (this.#runs.get(id)?.feed.readers.size ?? 0) > 0) continue;
-      this.#kept.delete(id);
-      this.#runs.delete(id);
+    for (const [run, until] of this.#kept) {
+      if (now < until || run.feed.readers.size > 0) continue;
+      this.#kept.delete(run);
+      this.#forget(run);
     }
     if (this.#runs.size + this.#followers.size > 0) return;
     clearInterval(this.#timer);

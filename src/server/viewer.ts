@@ -45,7 +45,7 @@ export class Viewer implements FeedReader {
         },
         pull: () => {
           this.#isWanted = true;
-          this.#send();
+          this.ring();
         },
         cancel: () => this.#leave(),
       },

@@ -1,0 +1,232 @@
+/** What is left when a process, its log or its client misbehaves at a bad moment. */
+
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { LogEntry, LogWriter, ReplyLog } from "../../src/server/index.ts";
+import { createRelay, memoryLog } from "../../src/server/index.ts";
+import { Gate, type ReplyScript, scriptedClient } from "../../src/testing/index.ts";
+import { get, killable, post, read, runId, textOf, watch } from "../support/relay.ts";
+
+const messages = [{ role: "user", content: "Count" }];
+const authorize = "public" as const;
+const recover = "continue" as const;
+const onError = (): void => undefined;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** Returns a log that calls `before` of a method, when there is one, and then the method. */
+function logWith(log: ReplyLog, before: Partial<Record<keyof ReplyLog, () => unknown>>): ReplyLog {
+  return new Proxy(log, {
+    get(target, name: keyof ReplyLog) {
+      const value: unknown = target[name];
+      const hook = before[name];
+      if (typeof value !== "function") return value;
+      if (!hook) return value.bind(target);
+      return async (...args: unknown[]) => {
+        await hook();
+        return value.apply(target, args);
+      };
+    },
+  });
+}
+
+/** Returns a log whose writers are made by `change`. */
+function logOf(change: (writer: LogWriter) => LogWriter): ReplyLog {
+  const log = memoryLog();
+  const begin = log.begin.bind(log);
+  log.begin = async (head) => {
+    const writer = await begin(head);
+    return writer && change(writer);
+  };
+  return log;
+}
+
+const never = (): Promise<never> => new Promise(() => undefined);
+
+describe("a process that slept while another one took its run over", () => {
+  test("shows a viewer that comes back to it the reply of the other one, to its end", async () => {
+    const log = memoryLog();
+    const asleep = killable(log);
+    const gate = new Gate();
+    const sleeper = scriptedClient([{ steps: [{ text: "Half " }, { pause: gate }, { text: "never" }] }]);
+    const first = createRelay({ client: sleeper, authorize, log: asleep.log, recover, onError });
+    const run = runId();
+    const viewer = watch(await first.handle(post({ run, messages })));
+    await vi.waitFor(() => expect(viewer.text).toBe("Half "));
+    asleep.kill();
+    const heir = scriptedClient([{ text: "and the rest" }]);
+    const second = createRelay({ client: heir, authorize, log, recover });
+    const there = watch(await second.handle(get(`${run}/stream`)));
+    await vi.advanceTimersByTimeAsync(18_000);
+    await there.over;
+    asleep.wake();
+    await vi.advanceTimersByTimeAsync(3_000);
+    await viewer.over;
+    expect(viewer.events.at(-1)).toMatchObject({ type: "reconnect" });
+    const back = watch(await first.handle(get(`${run}/stream?after=1-1`)));
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect(back.events.at(-1)).toMatchObject({ type: "complete", message: { content: "Half and the rest" } });
+    await back.leave();
+  });
+
+  test.each<[wrote: string, chunks: Extract<LogEntry, { type: "chunks" }>["chunks"], end: object]>([
+    [
+      "a word, which is in the reply",
+      [{ type: "text", content: "two ", isFinal: false }],
+      { type: "complete", message: { content: "one two three" } },
+    ],
+    [
+      "a call, which is made once",
+      [{ type: "toolCall", content: "", toolCall: { id: "c", name: "pay", arguments: {} }, isFinal: false }],
+      { type: "failed", error: { kind: "truncated", partial: { content: "one ", toolCalls: [{ name: "pay" }] } } },
+    ],
+  ])("has written at the last moment %s", async (_wrote, chunks, end) => {
+    let zombie: LogWriter | undefined;
+    const kept = memoryLog();
+    const log = logWith(kept, {
+      takeOver: () =>
+        zombie?.append([{ id: "1-2", type: "chunks", chunks }]).then(() => vi.setSystemTime(Date.now() + 20_000)),
+    });
+    const run = runId();
+    const request = { messages: [{ role: "user", content: "Count" }], options: {} } as const;
+    const head = { id: run, chat: `public/${run}`, owner: "public", startedAt: 0, provider: "p", model: "m", request };
+    zombie = await kept.begin(head);
+    await zombie?.append([{ id: "1-1", type: "chunks", chunks: [{ type: "text", content: "one ", isFinal: false }] }]);
+    await vi.advanceTimersByTimeAsync(16_000);
+    const client = scriptedClient([{ text: "three" }]);
+    const relay = createRelay({ client, authorize, log, recover, onError });
+    const viewer = watch(await relay.handle(get(`${run}/stream`)));
+    await vi.advanceTimersByTimeAsync(3_000);
+    await viewer.over;
+    expect(viewer.events.at(-1)).toMatchObject(end);
+    expect((await kept.read(run))?.end).toMatchObject(end);
+  });
+});
+
+describe("a process that ends", () => {
+  test("in the moment of a reply's end waits until the log has that", async () => {
+    const log = logOf((writer) => ({
+      ...writer,
+      end: async (end) => {
+        await new Promise((resolve) => setTimeout(resolve, 1_000));
+        return writer.end(end);
+      },
+    }));
+    const relay = createRelay({ client: scriptedClient([{ text: "All" }]), authorize, log });
+    const run = runId();
+    await read(await relay.handle(post({ run, messages })));
+    const page = relay.drain(3_000).then(() => log.read(run));
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect((await page)?.end).toMatchObject({ type: "complete", message: { content: "All" } });
+  });
+
+  test("while a run begins asks no provider for it, and leaves nothing of it", async () => {
+    const gate = new Gate();
+    const log = logWith(memoryLog(), { setLatestRun: () => gate.pass() });
+    const client = scriptedClient([{ text: "never" }]);
+    const relay = createRelay({ client, authorize, log });
+    const run = runId();
+    const answer = relay.handle(post({ run, chat: "c", messages }));
+    await gate.reached;
+    const drained = relay.drain(1_000);
+    gate.open();
+    await drained;
+    expect([(await answer).status, client.calls.length, await log.head(run)]).toEqual([503, 0, undefined]);
+  });
+});
+
+describe("a log that answers late", () => {
+  test("has the end of a reply that was over before it began", async () => {
+    const gate = new Gate();
+    const log = logWith(memoryLog(), { begin: () => gate.pass() });
+    const relay = createRelay({ client: scriptedClient([{ text: "All" }]), authorize, log, onError });
+    const run = runId();
+    const answer = relay.handle(post({ run, messages }));
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(textOf(await read(await answer))).toBe("All");
+    await vi.advanceTimersByTimeAsync(5_000);
+    gate.open();
+    await vi.advanceTimersByTimeAsync(20_000);
+    const page = await log.read(run);
+    expect(page).toMatchObject({ isOwned: false, end: { type: "complete", message: { content: "All" } } });
+  });
+});
+
+describe("a log that never answers", () => {
+  const waiting: ReplyScript = { steps: [{ text: "on and " }, { pause: new Gate() }, { text: "on" }] };
+
+  test("whether somebody watches elsewhere does not keep a reply running that nobody watches", async () => {
+    const log = logWith(memoryLog(), { isViewed: never });
+    const client = scriptedClient([waiting]);
+    const relay = createRelay({ client, authorize, log, linger: 10_000 });
+    const viewer = watch(await relay.handle(post({ run: runId(), messages })));
+    await vi.waitFor(() => expect(viewer.text).toBe("on and "));
+    await viewer.leave();
+    await vi.advanceTimersByTimeAsync(17_000);
+    await client.calls[0]?.closed;
+  });
+
+  test.each<[route: string, status: number, ask: () => Request]>([
+    ["start", 200, () => post({ run: runId(), chat: "c", messages })],
+    ["attach", 503, () => get(`${runId()}/stream`)],
+    ["attach to a chat", 503, () => get("c/stream")],
+    ["stop", 503, () => post({ run: runId() }, "c/stop")],
+  ])("leaves no request without an answer: %s", async (_route, status, ask) => {
+    const log = logWith(memoryLog(), { head: never, latestRun: never, requestStop: never, delete: never });
+    const relay = createRelay({ client: scriptedClient([{ text: "All" }]), authorize, log, onError });
+    const answer = relay.handle(ask());
+    await vi.advanceTimersByTimeAsync(11_000);
+    expect((await answer).status).toBe(status);
+  });
+
+  test.each(["takeOver", "seal"] as const)("to `%s` hinders only the first try", async (name) => {
+    let calls = 0;
+    const kept = memoryLog();
+    const log = logWith(kept, { [name]: () => (calls++ === 0 ? never() : undefined) });
+    const run = runId();
+    const request =
+      name === "takeOver" ? { messages: [{ role: "user", content: "Hi" }] as const, options: {} } : undefined;
+    const head = { id: run, chat: `public/${run}`, owner: "public", startedAt: 0, provider: "p", model: "m", request };
+    await (await kept.begin(head))?.append([
+      { id: "1-1", type: "chunks", chunks: [{ type: "text", content: "one ", isFinal: false }] },
+    ]);
+    const relay = createRelay({ client: scriptedClient([{ text: "two" }]), authorize, log, recover, onError });
+    const viewer = watch(await relay.handle(get(`${run}/stream`)));
+    await vi.advanceTimersByTimeAsync(40_000);
+    expect(["complete", "failed"]).toContain(viewer.events.at(-1)?.type);
+    await viewer.leave();
+  });
+});
+
+test("a log that can be read and not written shows what it has at once", async () => {
+  const kept = memoryLog();
+  const client = scriptedClient([{ steps: [{ text: "Half" }, { pause: new Gate() }] }]);
+  const first = createRelay({ client, authorize, log: kept });
+  const run = runId();
+  const here = watch(await first.handle(post({ run, messages })));
+  await vi.waitFor(() => expect(here.text).toBe("Half"));
+  const full = logWith(kept, { markViewed: never });
+  const second = createRelay({ client, authorize, log: full });
+  const there = watch(await second.handle(get(`${run}/stream`)));
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(there.text).toBe("Half");
+  await Promise.all([here.leave(), there.leave()]);
+});
+
+test("a reply with a value that JSON does not have still has an end", async () => {
+  const inner = scriptedClient([{ text: "12" }]);
+  const output = { "~standard": { version: 1, vendor: "test", validate: () => ({ value: 12n }) } } as const;
+  const client = {
+    ...inner,
+    sendMessageStream: (turns, options) => inner.sendMessageStream(turns, { ...options, output }),
+  } as typeof inner;
+  const relay = createRelay({ client, authorize, onError });
+  const viewer = watch(await relay.handle(post({ run: runId(), messages })));
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(viewer.events.at(-1)).toMatchObject({ type: "failed", error: { kind: "server" } });
+  await viewer.over;
+});
