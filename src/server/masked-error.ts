@@ -39,7 +39,7 @@ const WORDS: Readonly<Record<SendErrorKind, Words>> = {
 const MAX_SENTENCE_LENGTH = 500;
 
 /** Codes that are the relay's own. All others are a provider's. */
-const OWN_CODES: readonly unknown[] = ["producerLost"];
+const OWN_CODES: readonly unknown[] = ["producerLost", "serverShutdown", "runTooLarge"];
 
 /** The rules about masked errors. */
 export interface MaskRules {

@@ -209,6 +209,7 @@ describe("a process that ends in peace", () => {
       type: "failed",
       error: {
         kind: "truncated",
+        code: "serverShutdown",
         retryable: true,
         partial: { content: WORDS.slice(0, 5).join(""), finishReason: "interrupted", interrupted: true },
       },
