@@ -15,6 +15,9 @@ export const PLANS = {
 /** Many replies at once (`/crowd.chat/…`): they start together, when all are open. Each piece says when it was sent. */
 export const CROWD = { streams: 1_000, pieces: 100, everyMs: 50 };
 
+/** The same for a relay, at the pace of a slow model (`/audience.chat/…`). One reply more, asked for last, starts them. */
+export const AUDIENCE = { streams: 1_001, pieces: 20, everyMs: 1_000, patienceMs: 120_000 };
+
 /** Every piece of a crowd's reply has this length: the time in milliseconds, to the microsecond. */
 export const STAMP_LENGTH = "1700000000000.000".length;
 

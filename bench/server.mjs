@@ -3,7 +3,7 @@
  * measured. `node bench/server.mjs` prints its port; it ends with its standard input.
  */
 import { createServer } from "node:net";
-import { CROWD, PLANS, piecesOf, stamp } from "./replies.mjs";
+import { AUDIENCE, CROWD, PLANS, piecesOf, stamp } from "./replies.mjs";
 import { WIRES } from "./wires/index.mjs";
 
 const HEAD = Buffer.from(
@@ -16,9 +16,11 @@ const CROWD_PATIENCE_MS = 10_000;
 
 /** Made when first asked for, by the name in the path. */
 const packets = {};
-/** The sockets of a crowd that is gathering. */
-let crowd = [];
-let crowdTimer;
+/** Crowds that gather, by the name in the path, and their sockets so far. */
+const crowds = {
+  crowd: { patienceMs: CROWD_PATIENCE_MS, ...CROWD, sockets: [] },
+  audience: { ...AUDIENCE, sockets: [] },
+};
 /** Chat events do not depend on each other, so that one reply can write for all. */
 const crowdReply = WIRES.chat();
 
@@ -41,7 +43,7 @@ server.listen(0, "127.0.0.1", 1_024, () => console.log(server.address().port));
 process.stdin.resume().on("end", () => process.exit());
 
 function answer(socket, name, wire) {
-  if (name === "crowd") return join(socket);
+  if (crowds[name]) return join(crowds[name], socket);
   const plan = PLANS[name];
   if (!plan || !WIRES[wire]) return socket.end("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n");
   packets[`${name}.${wire}`] ??= packetsOf(plan, WIRES[wire]);
@@ -58,28 +60,28 @@ function answer(socket, name, wire) {
 }
 
 /** Holds a reply back until the crowd is complete. */
-function join(socket) {
+function join(crowd, socket) {
   socket.write(HEAD);
   socket.write(httpChunk(crowdReply.beginning()));
-  crowd.push(socket);
-  clearTimeout(crowdTimer);
-  if (crowd.length >= CROWD.streams) start();
-  else crowdTimer = setTimeout(start, CROWD_PATIENCE_MS);
+  crowd.sockets.push(socket);
+  clearTimeout(crowd.timer);
+  if (crowd.sockets.length >= crowd.streams) start(crowd);
+  else crowd.timer = setTimeout(start, crowd.patienceMs, crowd);
 }
 
 /** Gives every reply of the crowd a piece at its pace, each at its own moment within the pace. */
-function start() {
-  const sockets = crowd;
-  crowd = [];
+function start(crowd) {
+  const { sockets, pieces, everyMs } = crowd;
+  crowd.sockets = [];
   const startedAt = performance.now();
   let sent = 0;
-  const total = sockets.length * CROWD.pieces;
+  const total = sockets.length * pieces;
   const tick = () => {
-    const due = Math.min(total, ((performance.now() - startedAt) / CROWD.everyMs) * sockets.length);
+    const due = Math.min(total, ((performance.now() - startedAt) / everyMs) * sockets.length);
     for (; sent < due; sent++) {
       const socket = sockets[sent % sockets.length];
       if (!socket.destroyed) socket.write(httpChunk(crowdReply.text(stamp())));
-      if (sent >= total - sockets.length) socket.write(httpChunk(crowdReply.ending(CROWD.pieces)) + LAST);
+      if (sent >= total - sockets.length) socket.write(httpChunk(crowdReply.ending(pieces)) + LAST);
     }
     if (sent < total) setTimeout(tick, 1);
   };

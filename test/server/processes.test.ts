@@ -112,8 +112,10 @@ describe.each(LOGS)("killed processes on $name$reason", ({ name, missing }) => {
 
   test("every viewer has the complete reply, written on by another process, and no word twice", {
     timeout: TIMEOUT_MS,
-  }, async () => {
-    for (const { first, early, back, late, again, after, tookMs } of await rounds("continue")) {
+  }, async ({ annotate }) => {
+    const results = await rounds("continue");
+    await annotate(timesOf(results));
+    for (const { first, early, back, late, again, after, tookMs } of results) {
       expect([early.text, late.text, again.text]).toEqual([WHOLE, WHOLE, WHOLE]);
       const isReset = back.events.some(({ type }) => type === "snapshot");
       expect(isReset ? back.text : first.text + back.text).toBe(WHOLE);
@@ -123,8 +125,12 @@ describe.each(LOGS)("killed processes on $name$reason", ({ name, missing }) => {
     }
   });
 
-  test("every viewer has a true beginning and one end, when none may write on", { timeout: TIMEOUT_MS }, async () => {
-    for (const { first, early, back, late, again, tookMs } of await rounds("")) {
+  test("every viewer has a true beginning and one end, when none may write on", {
+    timeout: TIMEOUT_MS,
+  }, async ({ annotate }) => {
+    const results = await rounds("");
+    await annotate(timesOf(results));
+    for (const { first, early, back, late, again, tookMs } of results) {
       expect(WHOLE.startsWith(first.text)).toBe(true);
       const end = endOf(again);
       for (const viewer of [early, back, late]) expect(endOf(viewer)).toMatchObject(withoutId(end));
@@ -148,6 +154,13 @@ describe.each(LOGS)("killed processes on $name$reason", ({ name, missing }) => {
     },
   );
 });
+
+/** Returns how long it took from the kills to the last viewer's end, for those who read the report. */
+function timesOf(rounds: readonly { readonly tookMs: number }[]): string {
+  const times = rounds.map(({ tookMs }) => tookMs).sort((a, b) => a - b);
+  const at = (share: number) => Math.round(times[Math.floor((times.length - 1) * share)] ?? 0);
+  return `${times.length} kills, from the kill to the last end: median ${at(0.5)} ms, at most ${at(1)} ms`;
+}
 
 /** What all viewers are told alike. */
 function withoutId(event: NativeEvent | undefined): object {

@@ -1,0 +1,111 @@
+/** The cost of a relay: time to the first token, and CPU for each chunk. */
+import { PLANS, piecesOf } from "../replies.mjs";
+import { median } from "../statistics.mjs";
+import { startSite } from "./processes.mjs";
+import { ALONE, SITES } from "./sites.mjs";
+import { runId, start, textOf } from "./viewer.mjs";
+
+const FIRST = Buffer.from(piecesOf(1)[0]);
+const PLAN_NAMES = ["short", "alone", "packed"];
+
+/**
+ * Measures all sites at once: each of them is asked in turn, request by request, so that all meet the same weather.
+ * Resolves with values of each site by `SITES[].key`; `error` where a site has failed.
+ */
+export async function cost(sites, origin, place, { requests, rounds }) {
+  const results = Object.fromEntries(sites.map(({ key }) => [key, { firstTokenMs: [], aloneUs: [], packedUs: [] }]));
+  const started = [];
+  for (const site of sites) {
+    const processes = {};
+    for (const plan of PLAN_NAMES) {
+      processes[plan] = await startSite(site, `${origin}/${plan}.chat/v1`, place);
+      started.push(processes[plan]);
+    }
+    site.processes = processes;
+  }
+  const asked = [...sites];
+  const each = async (task) => {
+    for (const site of [...asked]) {
+      try {
+        await task(site, results[site.key]);
+      } catch (error) {
+        results[site.key].error = error.message;
+        process.stderr.write(`${site.key} has failed: ${error.message}\n`);
+        asked.splice(asked.indexOf(site), 1);
+      }
+    }
+  };
+  try {
+    for (const plan of PLAN_NAMES) await each((site) => check(site, plan));
+    for (let n = -60; n < requests; n++) {
+      await each(async (site, { firstTokenMs }) => {
+        const ms = await firstToken(site);
+        if (n >= 0) firstTokenMs.push(ms);
+      });
+    }
+    for (let n = -2; n < rounds; n++) {
+      await each(async (site, { aloneUs, packedUs }) => {
+        const alone = await cpuOf(site, "alone", 3);
+        const packed = await cpuOf(site, "packed", 2);
+        if (n < 0) return;
+        aloneUs.push(alone);
+        packedUs.push(packed);
+      });
+    }
+  } finally {
+    for (const { stop } of started) stop();
+  }
+  return results;
+}
+
+/** @throws when the viewer does not get the text, and get it once */
+async function check({ name, processes }, plan) {
+  let body = "";
+  await start(processes[plan].port, runId(), (bytes) => {
+    body += bytes.toString("latin1");
+  });
+  const expected = piecesOf(PLANS[plan].pieces).join("");
+  const text = textOf(Buffer.from(body, "latin1").toString());
+  if (name !== ALONE && text !== expected) throw new Error(`text differs: ${text.length} of ${expected.length}`);
+}
+
+async function firstToken({ name, processes }) {
+  const askedAt = performance.now();
+  let firstAt;
+  let body = "";
+  await start(processes.short.port, runId(), (bytes) => {
+    if (firstAt === undefined && bytes.includes(FIRST)) firstAt = performance.now();
+    if (name === ALONE) body += bytes;
+  });
+  return name === ALONE ? JSON.parse(body).firstTokenMs : firstAt - askedAt;
+}
+
+/** Microseconds of CPU, all threads, of the site's process for one chunk. */
+async function cpuOf({ processes }, plan, times) {
+  const { port, usage } = processes[plan];
+  const before = await usage();
+  for (let n = 0; n < times; n++) await start(port, runId(), () => undefined);
+  const after = await usage();
+  return (after.cpuUs - before.cpuUs) / times / PLANS[plan].pieces;
+}
+
+/** The table of the results. */
+export function costTable(results, versions) {
+  const alone = results[ALONE];
+  const rows = SITES.filter(({ key }) => results[key]).map(({ key, label, log }) => {
+    const { firstTokenMs, aloneUs, packedUs, error } = results[key];
+    if (error) return `| ${label} | ${log} | failed: ${error} |  |  |  |`;
+    const added = firstTokenMs.map((ms, index) => ms - alone.firstTokenMs[index]);
+    const ratio = (values, base) => `${median(values).toFixed(1)} µs (${(median(values) / median(base)).toFixed(2)} ×)`;
+    return (
+      `| ${label} ${versions[key] ?? ""} | ${log.split("-")[0] || "–"} | ${median(firstTokenMs).toFixed(2)} ms | ` +
+      `${key === ALONE ? "–" : `${median(added).toFixed(2)} ms`} | ${ratio(aloneUs, alone.aloneUs)} | ` +
+      `${ratio(packedUs, alone.packedUs)} |`
+    );
+  });
+  return [
+    "|  | log | first token | more than the client's own | CPU a chunk, 1 a packet | CPU a chunk, 64 a packet |",
+    "|---|---|--:|--:|--:|--:|",
+    ...rows,
+  ].join("\n");
+}

@@ -1,0 +1,65 @@
+/**
+ * `npm run bench:relay`: this library's relay and those of others in front of one mock provider, all over loopback HTTP, in one
+ * interleaved run. Prints tables.
+ *
+ * `--quick`            fewer rounds
+ * `--only cost`        `cost` or `audience`
+ * `--sites a,b/redis`  some of the keys in `sites.mjs`; the client alone is always there
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { cpus, loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { installPackage, installPeers, versionOf } from "../prepare.mjs";
+import { startServer } from "../processes.mjs";
+import { AUDIENCE } from "../replies.mjs";
+import { audience, audienceTable } from "./audience.mjs";
+import { cost, costTable } from "./cost.mjs";
+import { startRedis } from "./processes.mjs";
+import { ALONE, SITES } from "./sites.mjs";
+
+const ROUNDS = { full: { requests: 500, rounds: 9 }, quick: { requests: 100, rounds: 3 } };
+
+const { values: options } = parseArgs({
+  options: { quick: { type: "boolean", default: false }, only: { type: "string" }, sites: { type: "string" } },
+});
+const wanted = options.sites?.split(",");
+installPeers();
+await installPackage();
+
+const folder = mkdtempSync(join(tmpdir(), "cloudllm-bench-"));
+const redis = await startRedis(folder);
+const sites = SITES.filter(({ key, log }) => {
+  if (log === "redis" && !redis) return false;
+  return wanted === undefined || key === ALONE || wanted.includes(key);
+});
+const versions = Object.fromEntries(
+  sites.map(({ key, packages }) => [key, packages.map(versionOf).filter(Boolean).join(" + ")]),
+);
+const load = loadavg()[0].toFixed(1);
+const server = await startServer();
+try {
+  console.log(
+    `Node ${process.version} on ${process.platform} ${process.arch}, ${cpus().length} cores, load ${load} before the run.`,
+  );
+  if (!redis) console.log("No redis-server is installed: logs in Redis are left out.");
+  const place = { redis: redis?.url ?? "", folder };
+  if (options.only !== "audience") {
+    const results = await cost(sites, server.origin, place, options.quick ? ROUNDS.quick : ROUNDS.full);
+    console.log(`\n${costTable(results, versions)}`);
+  }
+  if (options.only !== "cost") {
+    const results = {};
+    for (const site of sites.filter(({ canAttach }) => canAttach)) {
+      process.stderr.write(`audience: ${site.key}\n`);
+      results[site.key] = await audience(site, server.origin, place);
+    }
+    console.log(`\n${AUDIENCE.streams - 1} replies, five viewers each, a piece every ${AUDIENCE.everyMs} ms\n`);
+    console.log(audienceTable(results, versions));
+  }
+} finally {
+  server.stop();
+  redis?.stop();
+  rmSync(folder, { recursive: true, force: true });
+}
+process.exit(); // kept connections hold nobody up
