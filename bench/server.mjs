@@ -64,6 +64,9 @@ function join(crowd, socket) {
   socket.write(HEAD);
   socket.write(httpChunk(crowdReply.beginning()));
   crowd.sockets.push(socket);
+  socket.once("close", () => {
+    crowd.sockets = crowd.sockets.filter((other) => other !== socket); // of a client that has given up
+  });
   clearTimeout(crowd.timer);
   if (crowd.sockets.length >= crowd.streams) start(crowd);
   else crowd.timer = setTimeout(start, crowd.patienceMs, crowd);

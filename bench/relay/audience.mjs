@@ -57,6 +57,7 @@ async function measured({ port, usage }, provider) {
   const after = await usage();
   const failed = settled.filter(({ status }) => status === "rejected");
   const pieces = settled.reduce((sum, { value = 0 }) => sum + value, 0);
+  if (delays.length === 0) throw failed[0]?.reason ?? new Error("no piece came");
   delays.sort((a, b) => a - b);
   return {
     replyKib: (started.rss - before.rss) / 1_024 / REPLIES,

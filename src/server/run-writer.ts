@@ -23,9 +23,6 @@ const MAX_WAITING_BYTES = 1_048_576;
 /** An append that takes longer has failed, in milliseconds. */
 const PATIENCE_MS = 2_000;
 
-/** The log is asked so often whether the run is to stop, in milliseconds. */
-const ASK_MS = 900;
-
 /** The end is tried again after these waits, in milliseconds: about half a minute in all. */
 const END_RETRIES_MS = [250, 500, 1_000, 2_000, 4_000, 8_000, 15_000] as const;
 
@@ -75,9 +72,12 @@ export class RunWriter {
     else if (this.#waiting.length > MAX_WAITING_ENTRIES || this.#waitingBytes > MAX_WAITING_BYTES) this.#fallBehind();
   }
 
-  /** Called each second: renews the lease, asks whether the run is to stop, and tries a log again that has failed. */
+  /**
+   * Called each second: renews the lease, asks whether the run is to stop, and tries a log again that has failed. It
+   * asks also when an append has just asked: a stop that comes right behind that one must not wait for two seconds.
+   */
   tick(now: number): void {
-    if (this.#phase === "idle" && now - this.#askedAt >= ASK_MS) this.#write();
+    if (this.#phase === "idle") this.#write();
     else if (this.#phase === "writing" && now - this.#askedAt > PATIENCE_MS) {
       this.#troubled(new Error(`The log has not answered for ${PATIENCE_MS} ms.`));
     }

@@ -20,7 +20,7 @@ const unbuilt = isBuilt ? undefined : "dist is not built";
 const LOGS = [
   { name: "redisLog", missing: redisMissing ?? driversMissing ?? unbuilt },
   { name: "sqliteLog", missing: sqliteMissing ?? unbuilt },
-].map((log) => ({ ...log, reason: log.missing === undefined ? "" : ` [${log.missing}]` }));
+].map((log) => ({ ...log, title: log.missing === undefined ? log.name : `${log.name} [${log.missing}]` }));
 
 const ROUNDS = Number(process.env.KILL_ROUNDS ?? 8);
 const TIMEOUT_MS = 30_000 + ROUNDS * 5_000;
@@ -34,7 +34,7 @@ interface RelayProcess {
   readonly child: ChildProcess;
 }
 
-describe.each(LOGS)("killed processes on $name$reason", ({ name, missing }) => {
+describe.each(LOGS)("killed processes on $title", ({ name, missing }) => {
   const test = vitestTest.skipIf(missing !== undefined);
   let redis: RedisServer | undefined;
   let folder: string | undefined;

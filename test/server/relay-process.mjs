@@ -1,20 +1,21 @@
 /**
  * A relay in a process of its own, on a log that others share. Its model counts, and goes on where a beginning ends. It reports its
- * port on stdout. Arguments: the address of Redis or the path of a SQLite file, the lease in milliseconds, how many words, and
- * `continue` for take-overs.
+ * port on stdout. Arguments: the address of Redis or the path of a SQLite file, the lease in milliseconds, how many words (or the
+ * address of a provider, which is asked instead), and `continue` for take-overs.
  */
 import { createServer } from "node:http";
+import { CompatibleClient } from "cloudllm";
 import { createRelay, toNode } from "cloudllm/server";
 import { redisLog } from "cloudllm/store/redis";
 import { sqliteLog } from "cloudllm/store/sqlite";
 import { scriptedClient } from "cloudllm/testing";
 import { redisDrivers, sqliteDrivers } from "../interop/drivers.mjs";
 
-const [place, leaseMs, count, recover] = process.argv.slice(2);
+const [place, leaseMs, model, recover] = process.argv.slice(2);
 const times = { leaseMs: Number(leaseMs) };
-const words = Array.from({ length: Number(count) }, (_, index) => `word${index} `);
+const words = Array.from({ length: Number(model) }, (_, index) => `word${index} `);
 
-const client = scriptedClient(({ messages }) => {
+const counting = scriptedClient(({ messages }) => {
   const last = messages.at(-1);
   const beginning = last?.role === "assistant" ? last.content : "";
   const rest = words.slice(beginning.split(" ").length - 1);
@@ -25,7 +26,7 @@ const log = place.startsWith("redis:")
   ? redisLog((await redisDrivers[0].connect(place)).client, times)
   : sqliteLog(await sqliteDrivers[0].open(place), times);
 const relay = createRelay({
-  client,
+  client: model.startsWith("http") ? new CompatibleClient({ model: "m", baseUrl: model, apiKey: "none" }) : counting,
   authorize: "public",
   log,
   limits: { runsPerUser: 1_000 },

@@ -1,0 +1,96 @@
+/** A stop that reaches another process than the one that produces the reply: the provider's connection closes in time. */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test as vitestTest } from "vitest";
+import { driversMissing, sqliteMissing } from "../interop/drivers.mjs";
+import { type RawServer, rawServer } from "../support/raw-server.ts";
+import { type RedisServer, redisMissing, startRedis } from "../support/redis-server.ts";
+import { runId, watch } from "../support/relay.ts";
+
+const SCRIPT = fileURLToPath(new URL("relay-process.mjs", import.meta.url));
+const isBuilt = existsSync(fileURLToPath(new URL("../../dist/server/index.js", import.meta.url)));
+const unbuilt = isBuilt ? undefined : "dist is not built";
+
+const LOGS = [
+  { name: "redisLog", missing: redisMissing ?? driversMissing ?? unbuilt },
+  { name: "sqliteLog", missing: sqliteMissing ?? unbuilt },
+].map((log) => ({ ...log, title: log.missing === undefined ? log.name : `${log.name} [${log.missing}]` }));
+
+const ROUNDS = Number(process.env.STOP_ROUNDS ?? 4);
+const LEASE_MS = 15_000;
+
+/** The connection closes a second after the stop. The rest is for a machine that is busy. */
+const LIMIT_MS = 1_200;
+
+const BEGINNING =
+  "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n" +
+  `data: ${JSON.stringify({ choices: [{ index: 0, delta: { role: "assistant", content: "Well, " } }] })}\n\n`;
+
+describe.each(LOGS)("a silent model and a stop in another process, on $title", ({ name, missing }) => {
+  const test = vitestTest.skipIf(missing !== undefined);
+  const children: ChildProcess[] = [];
+  let provider: RawServer;
+  let redis: RedisServer | undefined;
+  let folder: string | undefined;
+
+  async function start(): Promise<string> {
+    const place = redis?.url ?? join(folder ?? "", "runs.db");
+    const args = [SCRIPT, place, String(LEASE_MS), `${provider.baseUrl}`];
+    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+    children.push(child);
+    const [port] = (await once(child.stdout, "data")) as [Buffer];
+    return `http://127.0.0.1:${String(port).trim()}/chat`;
+  }
+
+  beforeAll(async () => {
+    if (missing !== undefined) return;
+    provider = await rawServer(({ socket }) => socket.write(BEGINNING));
+    if (name === "redisLog") redis = await startRedis();
+    else folder = mkdtempSync(join(tmpdir(), "cloudllm-relay-"));
+  });
+  afterAll(async () => {
+    for (const child of children) child.kill("SIGKILL");
+    await redis?.[Symbol.asyncDispose]();
+    await provider?.[Symbol.asyncDispose]();
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
+  });
+
+  async function post(url: string, body: object): Promise<Response> {
+    const headers = { "content-type": "application/json" };
+    return fetch(url, { method: "POST", headers, body: JSON.stringify(body) });
+  }
+
+  test("bill nobody for more than a second", { timeout: 20_000 + ROUNDS * 5_000 }, async ({ annotate }) => {
+    const [writer, other] = await Promise.all([start(), start()]);
+    const times: number[] = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      const run = runId();
+      const viewer = watch(await post(writer, { run, messages: [{ role: "user", content: "Wait" }] }));
+      await expect.poll(() => viewer.text, { interval: 5 }).toBe("Well, ");
+      await new Promise((resolve) => {
+        setTimeout(resolve, Math.random() * 1_500);
+      });
+      const stoppedAt = performance.now();
+      const stopped = post(`${other}/${run}/stop`, { run });
+      await provider.requests.at(-1)?.closed;
+      times.push(performance.now() - stoppedAt);
+      expect(await (await stopped).json()).toEqual({ run, stopped: true });
+      await viewer.over;
+      expect(viewer.events.at(-1)).toMatchObject({
+        type: "complete",
+        message: { content: "Well, ", interrupted: true },
+      });
+    }
+    times.sort((a, b) => a - b);
+    const at = (share: number) => Math.round(times[Math.floor((times.length - 1) * share)] ?? 0);
+    await annotate(
+      `${ROUNDS} stops, until the provider's connection closes: median ${at(0.5)} ms, at most ${at(1)} ms`,
+    );
+    expect(at(1)).toBeLessThan(LIMIT_MS);
+  });
+});
