@@ -56,8 +56,13 @@ export type NativeEvent =
       readonly after?: string | undefined;
       readonly chunks: readonly MessageChunk[];
     }
-  /** The message so far, in the place of everything before. */
-  | { readonly type: "snapshot"; readonly id?: string | undefined; readonly message: AssistantMessage }
+  /** The message so far, in the place of everything before. `tools`: the calls so far, once they have results. */
+  | {
+      readonly type: "snapshot";
+      readonly id?: string | undefined;
+      readonly message: AssistantMessage;
+      readonly tools?: readonly MessageChunk[] | undefined;
+    }
   /** The server is about to close the connection, not the run: attach again after so many milliseconds. */
   | { readonly type: "reconnect"; readonly afterMs: number }
   /** The end of the run. A body without one of these two was cut. */
@@ -70,7 +75,7 @@ export function encodeEvent(event: NativeEvent): string {
     case "chunks":
       return frame(chunksJson(event.chunks, event.after), event.id);
     case "snapshot":
-      return frame(JSON.stringify({ snapshot: event.message }), event.id);
+      return frame(JSON.stringify({ snapshot: event.message, tools: event.tools }), event.id);
     case "opened": {
       const { run, provider, model } = event;
       return frame(JSON.stringify({ opened: { run, provider, model } }));
@@ -94,7 +99,7 @@ export function decodeEvent(data: string, id?: string): NativeEvent | undefined 
   if (value.text !== undefined)
     return { type: "chunks", id, after, chunks: [{ type: "text", content: value.text, isFinal: false }] };
   if (value.chunks) return { type: "chunks", id, after, chunks: value.chunks };
-  if (value.snapshot) return { type: "snapshot", id, message: value.snapshot };
+  if (value.snapshot) return { type: "snapshot", id, message: value.snapshot, tools: value.tools };
   if (value.opened) return { type: "opened", ...value.opened };
   if (value.reconnect !== undefined) return { type: "reconnect", afterMs: value.reconnect };
   if (value.message) return { type: "complete", message: value.message };
@@ -108,6 +113,7 @@ interface Wire {
   readonly text: string;
   readonly chunks: readonly MessageChunk[];
   readonly snapshot: AssistantMessage;
+  readonly tools: readonly MessageChunk[];
   readonly opened: { readonly run: string; readonly provider: string; readonly model: string };
   readonly reconnect: number;
   readonly message: AssistantMessage;

@@ -9,7 +9,8 @@ const FRAME_SIZE = 64;
 
 /** Returns about how many bytes an entry takes as JSON. */
 export function sizeOfEntry(entry: LogEntry): number {
-  return entry.type === "chunks" ? sizeOfChunks(entry.chunks) : sizeOfMessage(entry.message);
+  if (entry.type === "chunks") return sizeOfChunks(entry.chunks);
+  return sizeOfMessage(entry.message) + sizeOfChunks(entry.tools ?? []);
 }
 
 /** Returns about how many bytes chunks take as JSON. */

@@ -259,7 +259,9 @@ export class Feed {
     const [first = last] = shown;
     const { entry } = first;
     if (entry.type === "snapshot") {
-      first.frame ??= bytesOf({ type: "snapshot", id: entry.id, message: this.#mask.message(entry.message) });
+      const { id, message, tools } = entry;
+      const shown = { message: this.#mask.message(message), ...(tools && { tools: this.#mask.chunks(tools) }) };
+      first.frame ??= bytesOf({ type: "snapshot", id, ...shown });
       return first.frame;
     }
     if (first === last && got === first.previous) {

@@ -34,9 +34,16 @@ export type LogEntry =
    * The message so far. It takes the place of every entry before it: a log deletes those. Its id need not follow the
    * last one in the log: entries that the log missed while it was away are in the message. `after` is the id of the
    * entry that it follows, absent for none. A viewer that has seen exactly that one skips the snapshot; every other
-   * viewer discards its text and shows the snapshot's.
+   * viewer discards its text and shows the snapshot's. `tools` are the calls so far and their results, as chunks, once
+   * there are results: a message has only the calls without one.
    */
-  | { readonly id: EntryId; readonly type: "snapshot"; readonly message: AssistantMessage; readonly after?: EntryId };
+  | {
+      readonly id: EntryId;
+      readonly type: "snapshot";
+      readonly message: AssistantMessage;
+      readonly after?: EntryId;
+      readonly tools?: readonly MessageChunk[];
+    };
 
 /** The last entry of a run: written once, and nothing follows it. Plain data. */
 export type RunEnd =

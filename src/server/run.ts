@@ -9,7 +9,7 @@ import { Fold } from "../stream/fold.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
 import { sendErrorOf } from "../stream/transfer.ts";
 import { type EntryId, entryId } from "./entry-id.ts";
-import { sizeOfChunks, sizeOfMessage } from "./entry-size.ts";
+import { sizeOfChunks, sizeOfEntry } from "./entry-size.ts";
 import type { Feed } from "./feed.ts";
 import type { LogEntry, LogWriter, RunEnd, RunHead } from "./log.ts";
 import { RunWriter } from "./run-writer.ts";
@@ -101,6 +101,9 @@ export class Run {
   #snapshotBytes = 0;
   /** The chunks so far: those of the stream may be ahead of what was read from it. */
   readonly #fold: Fold;
+  /** The calls so far and their results. */
+  readonly #tools: MessageChunk[] = [];
+  #hasResults = false;
   #unwatchedSince: number | undefined;
   #isLogged = false;
 
@@ -226,7 +229,11 @@ export class Run {
 
   #add(chunks: readonly MessageChunk[]): void {
     const size = sizeOfChunks(chunks);
-    for (const chunk of chunks) this.#fold.add(chunk);
+    for (const chunk of chunks) {
+      this.#fold.add(chunk);
+      if (chunk.type === "toolResult") this.#hasResults = true;
+      if (chunk.type === "toolCall" || chunk.type === "toolResult") this.#tools.push(chunk);
+    }
     this.#bytes += size;
     this.#bytesSince += size;
     this.#append({ id: this.#nextId(), type: "chunks", chunks });
@@ -261,9 +268,10 @@ export class Run {
     const { stream } = phase;
     if (!stream) return undefined;
     const message = this.#fold.message("running", () => stream.metrics);
-    const entry: LogEntry = { id: this.#nextId(), type: "snapshot", message, after };
+    const tools = this.#hasResults ? { tools: [...this.#tools] } : {};
+    const entry: LogEntry = { id: this.#nextId(), type: "snapshot", message, after, ...tools };
     this.#bytesSince = 0;
-    this.#snapshotBytes = sizeOfMessage(message);
+    this.#snapshotBytes = sizeOfEntry(entry);
     this.feed.append(entry);
     return entry;
   }

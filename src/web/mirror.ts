@@ -19,8 +19,10 @@ export class Mirror {
   readonly #shown: ViewerFold;
   /** The reply as the relay says it again; absent while the viewer is in step. */
   #again: ViewerFold | undefined;
-  /** A call is shown once, also when it was answered since. */
-  readonly #calls = new Set<string>();
+  /** A call is shown once, also when it was answered since, and so is its result. */
+  readonly #tools = new Set<string>();
+  /** Calls and results that the relay says again. */
+  #toolsAgain: readonly MessageChunk[] = [];
 
   constructor(facts: ReplyFacts) {
     this.#facts = facts;
@@ -34,20 +36,23 @@ export class Mirror {
       return chunks;
     }
     for (const chunk of chunks) this.#again.add(chunk);
+    this.#toolsAgain = this.#toolsAgain.concat(chunks.filter(toolKey));
     return this.#caughtUp();
   }
 
   /** The relay begins again, from the start of the reply. */
-  restart(): void {
+  restart(tools: readonly MessageChunk[] = []): void {
     this.#again = new ViewerFold(this.#facts);
+    this.#toolsAgain = tools;
   }
 
   /**
    * The relay says the reply anew: a summary of it so far, or its end. Returns the chunks to show. A viewer keeps what
    * it has more than the relay's log, unless the reply is complete.
+   * @param tools calls and their results, which the message does not have
    */
-  replace(message: Shown, end?: "complete" | "failed"): readonly MessageChunk[] {
-    this.restart();
+  replace(message: Shown, end?: "complete" | "failed", tools?: readonly MessageChunk[]): readonly MessageChunk[] {
+    this.restart(tools);
     for (const chunk of chunksBetween(NOTHING, message, new Set())) this.#again?.add(chunk);
     return this.#caughtUp(end);
   }
@@ -64,16 +69,18 @@ export class Mirror {
     const isMore = end !== "complete" && isAhead(shown, wanted);
     if (isMore && !end) return [];
     this.#again = undefined;
+    const tools = this.#toolsAgain.filter((chunk) => !this.#tools.has(toolKey(chunk)));
+    for (const chunk of tools) this.#show(chunk);
     const rewind = isMore ? undefined : rewindBetween(shown, wanted);
     if (rewind) this.#show(rewind);
-    const rest = chunksBetween(shown, wanted, this.#calls);
+    const rest = chunksBetween(shown, wanted, this.#tools);
     for (const chunk of rest) this.#show(chunk);
-    return rewind ? [rewind, ...rest] : rest;
+    return [...tools, ...(rewind ? [rewind] : []), ...rest];
   }
 
   #show(chunk: MessageChunk): void {
     this.#shown.add(chunk);
-    if (chunk.type === "toolCall") this.#calls.add(keyOf(chunk.toolCall));
+    this.#tools.add(toolKey(chunk));
   }
 }
 
@@ -130,6 +137,12 @@ function chunksBetween(shown: Shown, wanted: Shown, calls: ReadonlySet<string>):
 function newIn<Item>(shown: readonly Item[] = [], wanted: readonly Item[] = []): readonly Item[] {
   const known = new Set(shown.map(keyOf));
   return wanted.filter((item) => !known.has(keyOf(item)));
+}
+
+/** Returns a key of a call or of a result; an empty one for other chunks. */
+function toolKey(chunk: MessageChunk): string {
+  if (chunk.type === "toolCall") return keyOf(chunk.toolCall);
+  return chunk.type === "toolResult" ? keyOf([chunk.toolCallId, chunk.result]) : "";
 }
 
 function keyOf(value: unknown): string {

@@ -156,7 +156,8 @@ export class RelayedReply implements ChunkSource {
         checkChunks(event.chunks);
         return this.#show(this.#mirror.add(event.chunks));
       case "snapshot":
-        return this.#show(this.#mirror.replace(checkedMessage(event.message)));
+        checkChunks(event.tools ?? []);
+        return this.#show(this.#mirror.replace(checkedMessage(event.message), undefined, event.tools));
       case "restart":
         return this.#mirror.restart();
       case "complete":
