@@ -6,6 +6,7 @@ import type { Message, ToolMessage } from "../contract/message.ts";
 import type { SendOptions, Tool } from "../contract/options.ts";
 import type { TurnInput } from "../session/history.ts";
 import type { OpenOptions } from "../session/options.ts";
+import type { SavedSession } from "../session/saved-session.ts";
 import { LLMSession } from "../session/session.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
 import type { RunSource } from "./run.ts";
@@ -22,6 +23,8 @@ export class SessionTurn implements RunSource {
   readonly #said: Said;
   readonly #options: SendOptions;
   #session: LLMSession | undefined;
+  /** The conversation before its last reply was removed. */
+  #before: SavedSession | undefined;
 
   constructor(client: ClientWrapper, setup: SessionSetup, id: string, said: Said, options: SendOptions) {
     this.#setup = { ...setup, client, id };
@@ -34,28 +37,28 @@ export class SessionTurn implements RunSource {
     this.#session = session;
     signal.throwIfAborted();
     const options = { ...this.#options, signal };
-    return this.#said.type === "turn"
-      ? session.sendMessageStream(this.#said.input, options)
-      : regenerated(session, options);
+    const input = this.#said.type === "turn" ? this.#said.input : this.#lastQuestion(session);
+    return session.sendMessageStream(input, options);
   }
 
   async close(): Promise<void> {
-    await this.#session?.[Symbol.asyncDispose]();
+    const session = this.#session;
+    if (session && this.#before && session.unanswered !== undefined) {
+      session.restore({ ...this.#before, turns: session.toJSON().turns }); // the new reply has brought nothing
+    }
+    await session?.[Symbol.asyncDispose]();
   }
-}
 
-/** Asks the last question again. Its reply goes when the next one begins, and not before. */
-async function regenerated(session: LLMSession, options: SendOptions): Promise<MessageStream> {
-  const before = session.toJSON();
-  const question = session.unanswered ?? session.undo();
-  if (question === undefined) {
-    throw new SendError("invalidRequest", "There is no reply to write again: the conversation is empty.");
-  }
-  try {
-    return await session.sendMessageStream(question, options);
-  } catch (error) {
-    session.restore(before);
-    throw error;
+  /** Takes back the last question, to ask it again. Its reply goes for good when the next one has begun. */
+  #lastQuestion(session: LLMSession): TurnInput {
+    if (session.unanswered !== undefined) return session.unanswered;
+    const before = session.toJSON();
+    const question = session.undo();
+    if (question === undefined) {
+      throw new SendError("invalidRequest", "There is no reply to write again: the conversation is empty.");
+    }
+    this.#before = before;
+    return question;
   }
 }
 

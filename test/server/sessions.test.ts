@@ -96,6 +96,37 @@ describe("a conversation that the server keeps", () => {
     expect(await history()).toMatchObject({ messages: [{ content: "Try" }, { content: "next" }] });
   });
 
+  test.each<[name: string, nothing: ReplyScript]>([
+    ["breaks before its first word", { text: [], ending: "reset" }],
+    ["is stopped before its first word", { steps: [{ pause: new Gate() }, { text: "never" }] }],
+  ])("keeps the last reply when the next one %s", async (_name, nothing) => {
+    const store = new MemoryStore();
+    const client = scriptedClient([{ text: "kept" }, nothing]);
+    const relay = createRelay({ client, authorize, sessions: { store }, onError: () => undefined });
+    await read(await relay.handle(post({ run: runId(), chat: "c", message: "Try" })));
+    const again = watch(await relay.handle(post({ run: runId(), chat: "c", regenerate: true })));
+    await vi.waitFor(() => expect(client.calls.length).toBe(2));
+    await relay.handle(post({}, "c/stop"));
+    await again.over;
+    expect(await (await relay.handle(get("c"))).json()).toMatchObject({
+      messages: [{ content: "Try" }, { content: "kept" }],
+    });
+  });
+
+  test("asks a question that was refused twice again, and not the one before", async () => {
+    const store = new MemoryStore();
+    const refused: ReplyScript = { refusal: { status: 500 } };
+    const client = scriptedClient([{ text: "one" }, refused, refused, { text: "two" }]);
+    const relay = createRelay({ client, authorize, sessions: { store }, onError: () => undefined });
+    await read(await relay.handle(post({ run: runId(), chat: "c", message: "First" })));
+    await relay.handle(post({ run: runId(), chat: "c", message: "Second" }));
+    await relay.handle(post({ run: runId(), chat: "c", regenerate: true }));
+    await read(await relay.handle(post({ run: runId(), chat: "c", regenerate: true })));
+    expect(await (await relay.handle(get("c"))).json()).toMatchObject({
+      messages: [{ content: "First" }, { content: "one" }, { content: "Second" }, { content: "two" }],
+    });
+  });
+
   test("takes the results of calls that it left to the browser, and no others", async () => {
     const client = scriptedClient([{ steps: [{ toolCall: { name: "ask", id: "call_1" } }] }, { text: "Fine." }]);
     const store = new MemoryStore();
