@@ -65,7 +65,9 @@ async function measured({ port, usage }, provider) {
     mostMib: most / 1_048_576,
     cpuSeconds: (after.cpuUs - attached.cpuUs) / 1e6,
     p50Ms: delays[Math.floor(delays.length * 0.5)],
+    p90Ms: delays[Math.floor(delays.length * 0.9)],
     p99Ms: delays[Math.floor(delays.length * 0.99)],
+    mostMs: delays.at(-1),
     missing: ends.length * AUDIENCE.pieces - pieces,
     failed: failed.length,
   };
@@ -111,11 +113,11 @@ export function audienceTable(results, versions) {
     if (one.error) return `${name} failed: ${one.error} |  |  |  |  |  |`;
     return (
       `${name} ${one.viewerKib.toFixed(1)} KiB | ${one.replyKib.toFixed(1)} KiB | ${one.mostMib.toFixed(0)} MiB | ` +
-      `${one.p50Ms.toFixed(1)} / ${one.p99Ms.toFixed(1)} ms | ${one.cpuSeconds.toFixed(1)} s | ${one.missing} |`
+      `${[one.p50Ms, one.p90Ms, one.p99Ms, one.mostMs].map((ms) => ms.toFixed(1)).join(" / ")} ms | ${one.cpuSeconds.toFixed(1)} s | ${one.missing} |`
     );
   });
   return [
-    "|  | log | memory a viewer | memory a reply with its first viewer | most | provider to viewer, p50 / p99 | CPU | pieces missing |",
+    "|  | log | memory a viewer | memory a reply with its first viewer | most | provider to viewer, p50 / p90 / p99 / most | CPU | pieces missing |",
     "|---|---|--:|--:|--:|--:|--:|--:|",
     ...rows,
   ].join("\n");

@@ -38,8 +38,14 @@ export const SITES = [
     canAttach: true,
   },
   { name: "tanstack", label: "TanStack AI", log: "off", packages: ["@tanstack/ai"] },
-  { name: "tanstack", label: "TanStack AI, memoryStream", log: "memory", packages: ["@tanstack/ai"], canAttach: true },
-  { name: "tanstack", label: "TanStack AI, memoryStream, batch: 1", log: "memory-1", packages: ["@tanstack/ai"] },
+  { name: "tanstack", label: "TanStack AI, memoryStream", log: "memory", packages: ["@tanstack/ai"] },
+  {
+    name: "tanstack",
+    label: "TanStack AI, memoryStream, batch: 1",
+    log: "memory-1",
+    packages: ["@tanstack/ai"],
+    canAttach: true,
+  },
 ].map((site) => ({ ...site, key: site.log === "" ? site.name : `${site.name}/${site.log}` }));
 
 /** Whom first tokens and CPU are compared with. */

@@ -20,6 +20,9 @@ export interface WrittenRun {
 const MAX_WAITING_ENTRIES = 256;
 const MAX_WAITING_BYTES = 1_048_576;
 
+/** Appends begin so far apart, in milliseconds: entries of a fast model go together. */
+const REST_MS = 10;
+
 /** An append that takes longer has failed, in milliseconds. */
 const PATIENCE_MS = 2_000;
 
@@ -27,10 +30,10 @@ const PATIENCE_MS = 2_000;
 const END_RETRIES_MS = [250, 500, 1_000, 2_000, 4_000, 8_000, 15_000] as const;
 
 /**
- * `idle`: nothing is under way. `writing`: one append is. `over`: the run has ended, or the log has nothing more to do
- * with it.
+ * `idle`: nothing is under way. `writing`: one append is. `resting`: entries wait a moment, because an append has just
+ * begun. `over`: the run has ended, or the log has nothing more to do with it.
  */
-type Phase = "idle" | "writing" | "over";
+type Phase = "idle" | "writing" | "resting" | "over";
 
 export class RunWriter {
   readonly #run: WrittenRun;
@@ -41,8 +44,9 @@ export class RunWriter {
   #waitingBytes = 0;
   /** The log misses entries: the next append is a snapshot. */
   #isBehind = false;
-  /** The time of the last append. */
-  #askedAt: number;
+  /** The time at which the last append began. */
+  #askedAt = Number.NEGATIVE_INFINITY;
+  #rest: ReturnType<typeof setTimeout> | undefined;
   /** Trouble was reported, and the log has not answered since. */
   #isTroubled = false;
   /** The call under way. */
@@ -54,7 +58,6 @@ export class RunWriter {
   constructor(writer: LogWriter | Promise<LogWriter | undefined>, run: WrittenRun, now: () => number) {
     this.#run = run;
     this.#now = now;
-    this.#askedAt = now();
     if (writer instanceof Promise) this.#begin(writer);
     else this.#writer = writer;
   }
@@ -68,8 +71,10 @@ export class RunWriter {
     if (this.#phase === "over" || this.#isBehind) return;
     this.#waiting.push(entry);
     this.#waitingBytes += sizeOfEntry(entry);
-    if (this.#phase === "idle") this.#write();
-    else if (this.#waiting.length > MAX_WAITING_ENTRIES || this.#waitingBytes > MAX_WAITING_BYTES) this.#fallBehind();
+    const isFull = this.#waiting.length > MAX_WAITING_ENTRIES || this.#waitingBytes > MAX_WAITING_BYTES;
+    if (this.#phase === "idle") this.#goOn();
+    else if (isFull && this.#phase === "resting") this.#write();
+    else if (isFull) this.#fallBehind();
   }
 
   /**
@@ -119,6 +124,7 @@ export class RunWriter {
 
   #begin(begun: Promise<LogWriter | undefined>): void {
     this.#phase = "writing";
+    this.#askedAt = this.#now();
     this.#isBehind = true;
     this.#isTroubled = true;
     this.#begun = begun;
@@ -136,6 +142,7 @@ export class RunWriter {
   #write(): void {
     const writer = this.#writer;
     if (!writer) return;
+    clearTimeout(this.#rest);
     const snapshot = this.#isBehind ? this.#run.snapshot() : undefined;
     const entries = snapshot ? [snapshot] : this.#waiting;
     this.#phase = "writing";
@@ -166,9 +173,16 @@ export class RunWriter {
     this.#troubled(error);
   };
 
+  /** Appends the entries that wait, in a moment. */
   #goOn(): void {
     this.#phase = "idle";
-    if (this.#isBehind || this.#waiting.length > 0) this.#write();
+    if (!this.#isBehind && this.#waiting.length === 0) return;
+    const restMs = this.#askedAt + REST_MS - this.#now();
+    if (restMs <= 0) return this.#write();
+    this.#phase = "resting";
+    this.#rest = setTimeout(() => {
+      if (this.#phase === "resting") this.#write();
+    }, restMs);
   }
 
   #fallBehind(): void {

@@ -113,6 +113,7 @@ describe("delivery first, log behind", () => {
     const run = runId();
     const viewer = watch(await relay.handle(post({ run, messages })));
     await gates[0].reached;
+    await vi.advanceTimersByTimeAsync(10); // appends begin so far apart
     isAway = true;
     gates[0].open();
     await gates[1].reached;
