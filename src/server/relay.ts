@@ -32,9 +32,6 @@ export interface Relay {
   readonly drain: (withinMs: number) => Promise<void>;
 }
 
-/** A stop waits for the run's end for so long, in milliseconds. */
-const STOP_MS = 2_000;
-
 /**
  * Returns a relay: a web handler, for every runtime and framework that speaks `Request` and `Response`. It makes the
  * calls of a client on the server, and shows their replies to browsers that may leave and come back.
@@ -152,8 +149,7 @@ class RelayServer {
       this.#settings.policy.limits,
     );
     if (run === undefined) return nothing();
-    await this.#host.head(run, caller, chat);
-    return json({ run, stopped: await this.#host.chats.stop(run, STOP_MS) });
+    return json({ run, stopped: await this.#host.stop(run, caller, chat) });
   }
 
   async #history(chat: string, { caller }: Call): Promise<Response> {

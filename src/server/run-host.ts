@@ -18,6 +18,7 @@ import { Runs } from "./runs.ts";
 import { type Signer, signerOf } from "./signature.ts";
 import type { CheckedStart } from "./start-request.ts";
 import { canContinue, chunksShown, openRest } from "./take-over.ts";
+import { UnwantedRuns } from "./unwanted-runs.ts";
 
 /** A log that does not answer a start for so long is left aside, in milliseconds. */
 const LOG_PATIENCE_MS = 1_000;
@@ -31,6 +32,9 @@ const DRAIN_RETRY_MS = 1_000;
 /** The last runs of a relay that drains have so long to end, in milliseconds. */
 const DRAIN_END_MS = 5_000;
 
+/** A stop waits for the run's end for so long, in milliseconds. */
+const STOP_MS = 2_000;
+
 /** A user at a limit may try again after so long, in milliseconds. */
 const LIMIT_RETRY_MS = 1_000;
 
@@ -42,6 +46,7 @@ export class RunHost {
   readonly #runs: Runs;
   /** How many runs of each user have been admitted and have not begun yet. */
   readonly #admitted = new Map<string, number>();
+  readonly #unwanted = new UnwantedRuns();
   #isDraining = false;
 
   constructor(settings: RelaySettings) {
@@ -74,6 +79,21 @@ export class RunHost {
     if (here) return here.feed;
     if (this.#isDraining) throw ending();
     return this.#follow(head).feed;
+  }
+
+  /**
+   * Asks a run to stop, wherever it is. Resolves with whether it has ended by a moment later. A run that is unknown may
+   * be about to begin, since its page asks for both at once: it is remembered, and does not begin here.
+   * @throws {Refusal} 404 when the run is unknown, another user's, or another chat's
+   */
+  async stop(id: string, caller: Caller, chat: string): Promise<boolean> {
+    try {
+      await this.head(id, caller, chat);
+    } catch (error) {
+      if (error instanceof Refusal && error.status === 404) this.#unwanted.add(id, caller, this.now());
+      throw error;
+    }
+    return this.chats.stop(id, STOP_MS);
   }
 
   /** @throws {Refusal} 404 when the run is unknown, another user's, or another chat's */
@@ -118,7 +138,7 @@ export class RunHost {
   }
 
   async #begin(start: CheckedStart, caller: Caller): Promise<Run | undefined> {
-    if (this.#isDraining) throw ending();
+    this.#mayBegin(start.run, caller);
     const { log } = this.#settings;
     const source = replySource(this.#settings, start, caller);
     const request = requestToKeep(this.#settings, start);
@@ -141,13 +161,21 @@ export class RunHost {
     try {
       await this.#admit(caller);
       if (latest) await this.#claim(head, writer === "away" ? undefined : latest);
-      if (this.#isDraining) throw ending();
+      this.#mayBegin(head.id, caller);
       return this.#run({ head, source, writer: writer === "away" ? begun : writer });
     } catch (error) {
       if (writer !== "away") await log.delete(head.id).catch(() => undefined);
       throw error;
     } finally {
       release();
+    }
+  }
+
+  /** @throws {Refusal} 503 when this process is about to end, 409 when the run was stopped before */
+  #mayBegin(id: string, caller: Caller): void {
+    if (this.#isDraining) throw ending();
+    if (this.#unwanted.has(id, caller, this.now())) {
+      throw new Refusal(409, "aborted", "The run was stopped before it began.");
     }
   }
 

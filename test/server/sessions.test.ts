@@ -72,6 +72,28 @@ describe("a conversation that the server keeps", () => {
     await client.calls[0]?.closed;
   });
 
+  test("is free at once when it is stopped in the middle of a tool that does not hear it", async () => {
+    const store = new MemoryStore();
+    const running = new Gate();
+    const deaf: Tool = { name: "weather", run: () => running.pass() };
+    const client = scriptedClient([...CALLS_A_TOOL.slice(0, 1), { text: "Next." }]);
+    const relay = createRelay({ client, authorize, sessions: { store }, tools: [deaf], onBusy: "replace" });
+    const viewer = watch(await relay.handle(post({ run: runId(), chat: "c", message: "How is it?" })));
+    await running.reached;
+    const next = await relay.handle(post({ run: runId(), chat: "c", message: "Never mind" }));
+    await viewer.over;
+    expect(viewer.events.at(-1)).toMatchObject({
+      type: "complete",
+      message: { content: "I look. ", interrupted: true },
+    });
+    expect(textOf(await read(next))).toBe("Next.");
+    running.open();
+    expect(client.calls[1]?.messages.map(({ role }) => role)).toEqual(["user", "assistant", "tool", "user"]);
+    expect(await (await relay.handle(get("c"))).json()).toMatchObject({
+      messages: [{ role: "user" }, { content: "I look. " }, { role: "tool" }, { role: "user" }, { content: "Next." }],
+    });
+  });
+
   test("writes the last reply again", async () => {
     const store = new MemoryStore();
     const client = scriptedClient([{ text: "bad" }, { text: "good" }]);

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { ClientWrapper } from "../../src/index.ts";
 import { createRelay, memoryLog } from "../../src/server/index.ts";
 import { Gate, scriptedClient } from "../../src/testing/index.ts";
-import { get, post, read, runId, watch } from "../support/relay.ts";
+import { get, post, read, runId, textOf, watch } from "../support/relay.ts";
 
 const messages = [{ role: "user", content: "Hi" }];
 const authorize = "public" as const;
@@ -75,6 +75,30 @@ describe("a stop", () => {
     gate.open();
     await viewer.over;
     expect(viewer.events.at(-1)).toMatchObject({ message: { content: "next turn", finishReason: "stop" } });
+  });
+
+  test("that overtakes its start keeps the run from beginning, and none of another user", async () => {
+    const client = scriptedClient([{ text: "hers" }]);
+    const user = (request: Request) => ({ user: request.headers.get("x-user") ?? "" });
+    const gate = new Gate();
+    const isSlow = (request: Request) => request.headers.get("x-slow") !== null;
+    const authorize = async (request: Request) => {
+      if (isSlow(request)) await gate.pass();
+      return user(request);
+    };
+    const relay = createRelay({ client, authorize, log: memoryLog() });
+    const [his, hers] = [runId(), runId()];
+    const start = relay.handle(post({ run: his, messages }, "", { "x-user": "bob", "x-slow": "1" }));
+    await gate.reached;
+    for (const run of [his, hers]) {
+      const stop = await relay.handle(post({ run }, `${run}/stop`, { "x-user": "bob" }));
+      expect(stop.status).toBe(404);
+    }
+    gate.open();
+    expect((await start).status).toBe(409);
+    const other = await relay.handle(post({ run: hers, messages }, "", { "x-user": "ann" }));
+    expect(textOf(await read(other))).toBe("hers");
+    expect(client.calls.length).toBe(1);
   });
 
   test("before the provider has answered ends the run as stopped", async () => {
