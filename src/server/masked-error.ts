@@ -105,7 +105,8 @@ function sentenceOf(error: SendError, describe: Policy["describe"]): string {
   const own = WORDS[error.kind].sentence;
   if (!describe) return own;
   try {
-    const described = describe(error);
+    const described: unknown = describe(error);
+    if (described instanceof Promise) described.catch(() => undefined);
     const text = typeof described === "string" ? singleLine(described) : "";
     return text === "" ? own : text;
   } catch {

@@ -1,12 +1,14 @@
 /** A log that always answers: a call that takes too long is rejected, and so is one that throws at once. */
 
+import { MAX_TIMER_MS } from "../platform/clock.ts";
 import type { ReplyLog } from "./log.ts";
 
 /** A call that takes longer has failed, in milliseconds. */
 const PATIENCE_MS = 5_000;
 
-/** Rejects when the outcome takes longer. */
+/** Rejects when the outcome takes longer. A limit that no timer can hold, such as `Infinity`, is none. */
 export async function within<T>(outcome: Promise<T>, ms: number): Promise<T> {
+  if (ms > MAX_TIMER_MS) return outcome;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error(`The log has not answered for ${ms} ms.`)), ms);

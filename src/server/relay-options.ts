@@ -167,9 +167,9 @@ export function settingsOf(options: RelayOptions): RelaySettings {
 }
 
 /** Errors of a hook do not end a run. */
-function quietly(hook: () => void): void {
+function quietly(hook: () => unknown): void {
   try {
-    hook();
+    Promise.resolve(hook()).catch(() => undefined); // a rejection that nobody handles ends the process
   } catch {
     // the hook is the last to learn of errors
   }

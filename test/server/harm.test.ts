@@ -124,6 +124,19 @@ describe("a process that ends", () => {
     expect((await page)?.end).toMatchObject({ type: "complete", message: { content: "All" } });
   });
 
+  test("without a limit on time lets each reply come to its end", async () => {
+    const gate = new Gate();
+    const client = scriptedClient([{ steps: [{ text: "All " }, { pause: gate }, { text: "of it" }] }]);
+    const relay = createRelay({ client, authorize });
+    const viewer = watch(await relay.handle(post({ run: runId(), messages })));
+    const drained = relay.drain(Number.POSITIVE_INFINITY);
+    await vi.advanceTimersByTimeAsync(30_000);
+    gate.open();
+    await drained;
+    await viewer.over;
+    expect(viewer.events.at(-1)).toMatchObject({ type: "complete", message: { content: "All of it" } });
+  });
+
   test("while a run begins asks no provider for it, and leaves nothing of it", async () => {
     const gate = new Gate();
     const log = logWith(memoryLog(), { setLatestRun: () => gate.pass() });
@@ -229,4 +242,21 @@ test("a reply with a value that JSON does not have still has an end", async () =
   await vi.advanceTimersByTimeAsync(1_000);
   expect(viewer.events.at(-1)).toMatchObject({ type: "failed", error: { kind: "server" } });
   await viewer.over;
+});
+
+test("hooks that reject end neither the reply nor the process", async () => {
+  const rejections = vi.fn();
+  process.on("unhandledRejection", rejections);
+  const fail = async (): Promise<never> => {
+    throw new Error("The hook has failed.");
+  };
+  const client = scriptedClient([{ text: "Half", ending: "reset" }]);
+  const hooks = { onError: fail, onRunEnd: fail, describe: fail as unknown as () => string };
+  const relay = createRelay({ client, authorize, ...hooks });
+  const events = await read(await relay.handle(post({ run: runId(), messages })));
+  vi.useRealTimers();
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  process.off("unhandledRejection", rejections);
+  expect(events.at(-1)).toMatchObject({ type: "failed", error: { partial: { content: "Half" } } });
+  expect(rejections).not.toHaveBeenCalled();
 });
