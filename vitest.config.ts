@@ -8,10 +8,11 @@ const config: ViteUserConfig = defineConfig({
     // Tests run against the sources, also where they import by the public names. Exact matches: "cloudllm" alone
     // would otherwise catch "cloudllm/testing" as a prefix.
     alias: [
-      { find: /^#default-transport$/, replacement: path("./src/transport/default-node.ts") },
+      { find: /^#runtime$/, replacement: path("./src/runtime/node.ts") },
       { find: /^cloudllm$/, replacement: path("./src/index.ts") },
       { find: /^cloudllm\/embedded$/, replacement: path("./src/embedded/index.ts") },
       { find: /^cloudllm\/models$/, replacement: path("./src/models/index.ts") },
+      { find: /^cloudllm\/protocols$/, replacement: path("./src/protocols/index.ts") },
       { find: /^cloudllm\/server$/, replacement: path("./src/server/index.ts") },
       { find: /^cloudllm\/store\/file$/, replacement: path("./src/store/file.ts") },
       { find: /^cloudllm\/store\/postgres$/, replacement: path("./src/store/postgres.ts") },

@@ -9,7 +9,13 @@ import { rolldown } from "rolldown";
 
 /** Sources that every entry shares. */
 const CORE =
-  /[/]src[/](?!(?:cli|dialects|embedded|models|server|store|testing|web)[/]|transport[/](?:default-|node-http))/;
+  /[/]src[/](?!(?:cli|dialects|embedded|models|runtime|server|store|testing|web)[/]|transport[/](?:default-|node-http)|protocols[/].+[/]|protocols[/](?:index|load-))/;
+
+/** A wire format: a file of its own, which a client loads when it needs it. */
+const PROTOCOL = /[/]src[/]protocols[/](anthropic-messages|chat-completions|gemini|responses)[/]/;
+
+/** The sources that the wire formats share. */
+const COMMON = /[/]src[/]protocols[/](?:capabilities|common)[/]/;
 
 /** The entry for pages: its program carries nothing of the core that it does not use. */
 const VIEWER = "src/web/index.ts";
@@ -30,9 +36,12 @@ export async function bundle(root, folder, manifest) {
     optimization: { inlineConst: true },
     plugins: [
       {
-        name: "viewer",
+        name: "viewer-and-facades",
         buildEnd() {
           reach(join(root, VIEWER), (id) => this.getModuleInfo(id), viewer);
+        },
+        generateBundle(_options, files) {
+          dropFacades(files);
         },
       },
     ],
@@ -46,15 +55,33 @@ export async function bundle(root, folder, manifest) {
     // a bundler keeps the statements of a file that it cannot prove to be without effect.
     codeSplitting: {
       groups: [
-        { name: "stream", test: (id) => CORE.test(id) && viewer.has(id), priority: 1 },
-        { name: "core", test: CORE },
+        { name: "stream", test: (id) => CORE.test(id) && viewer.has(id), priority: 3 },
+        { name: "core", test: CORE, priority: 2 },
+        { name: "protocols", test: COMMON, priority: 1 },
+        { name: (id) => PROTOCOL.exec(id)?.[1], debugName: "protocol", test: PROTOCOL },
       ],
     },
     // Shorter names of what is local to a function: V8 reads every file before it runs. Lines and the names of functions, classes and public methods stay.
+    minifyInternalExports: false, // for `dropFacades`
     minify: { compress: false, mangle: { toplevel: false, keepNames: true }, codegen: false },
     comments: { legal: false, jsdoc: false, annotation: true },
   });
   await build.close();
+}
+
+/** Leads every `import()` of a file that only passes on the exports of another to that other: one file less to read. */
+function dropFacades(files) {
+  const chunks = Object.values(files).filter(({ type }) => type === "chunk");
+  for (const facade of chunks) {
+    const [target, ...others] = facade.imports.map((name) => files[name]);
+    if (!facade.isDynamicEntry || facade.moduleIds.length > 0 || !target || others.length > 0) continue;
+    if (facade.exports.some((name) => !target.exports.includes(name))) continue;
+    const [before, after] = [facade, target].map(({ fileName }) => `/${fileName}")`);
+    for (const chunk of chunks) {
+      if (chunk.dynamicImports.includes(facade.fileName)) chunk.code = chunk.code.replaceAll(before, after);
+    }
+    delete files[facade.fileName];
+  }
 }
 
 /** Adds a module, and all that it needs, to `reached`. */

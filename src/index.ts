@@ -84,10 +84,6 @@ export type { JsonSchema, Schema, SchemaIssue, SchemaResult, StandardSchema } fr
 export type { Timeouts } from "./contract/timeouts.ts";
 export { type ToolDefinition, tool } from "./contract/tool.ts";
 export type { TokenUsage } from "./contract/usage.ts";
-export { anthropicMessages } from "./protocols/anthropic-messages/protocol.ts";
-export type { ChatDialect } from "./protocols/chat-completions/dialects.ts";
-export { chatCompletions } from "./protocols/chat-completions/protocol.ts";
-export { gemini } from "./protocols/gemini/protocol.ts";
 export type {
   BackgroundReplies,
   Decoder,
@@ -96,8 +92,6 @@ export type {
   ProtocolRequest,
   ReplyPosition,
 } from "./protocols/protocol.ts";
-export { OPENAI_RESPONSES, type ResponsesDialect } from "./protocols/responses/dialects.ts";
-export { responses } from "./protocols/responses/protocol.ts";
 export type { RateLimitOptions } from "./reliability/call-queue.ts";
 export type { CircuitOptions } from "./reliability/circuit-breaker.ts";
 export { type FallbackOptions, fallback } from "./reliability/fallback.ts";

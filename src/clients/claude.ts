@@ -1,8 +1,6 @@
 /** Anthropic's Claude. */
 
-import { anthropicMessages } from "../protocols/anthropic-messages/protocol.ts";
-import { ANTHROPIC_CHAT } from "../protocols/chat-completions/dialects.ts";
-import { chatCompletions } from "../protocols/chat-completions/protocol.ts";
+import { anthropicChat, claudeMessages } from "#runtime";
 import { type ClientOptions, chosenApi, givenOptions, type ProviderDefinition } from "./definition.ts";
 import type { ClaudeModelId } from "./models.ts";
 import { ProviderClient } from "./provider-client.ts";
@@ -15,14 +13,14 @@ const APIS = {
   messages: () => ({
     ...COMMON,
     baseUrl: "https://api.anthropic.com",
-    protocol: anthropicMessages,
+    protocol: claudeMessages,
     authenticate: (key) => ({ "x-api-key": key }),
   }),
   /** @see https://docs.anthropic.com/en/api/openai-sdk */
   chat: () => ({
     ...COMMON,
     baseUrl: "https://api.anthropic.com/v1",
-    protocol: chatCompletions(ANTHROPIC_CHAT),
+    protocol: anthropicChat,
   }),
 } as const satisfies Record<string, () => ProviderDefinition>;
 

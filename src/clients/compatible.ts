@@ -1,47 +1,56 @@
 /** Any server that speaks OpenAI's Chat Completions. */
 
+import { commonChat, deepseekChat, groqChat, llamacppChat, mistralChat, vllmChat } from "#runtime";
 import { optionsFault } from "../contract/validate.ts";
-import {
-  type ChatDialect,
-  COMMON_CHAT,
-  DEEPSEEK_CHAT,
-  GROQ_CHAT,
-  LLAMACPP_CHAT,
-  MISTRAL_CHAT,
-  VLLM_CHAT,
-} from "../protocols/chat-completions/dialects.ts";
-import { chatCompletions } from "../protocols/chat-completions/protocol.ts";
 import { type ClientOptions, CONSTRUCTOR_NAMES, givenOptions, type ProviderDefinition } from "./definition.ts";
 import { ProviderClient } from "./provider-client.ts";
 
-type Preset = Omit<ProviderDefinition, "provider" | "protocol"> & { readonly dialect?: ChatDialect };
+type Preset = Omit<ProviderDefinition, "provider">;
 
 /** Servers with a known address and known behavior, by the name for `preset`. */
 const PRESETS = {
-  ollama: { keyOptional: true, isLocal: true, baseUrl: "http://localhost:11434/v1", keyNames: ["OLLAMA_API_KEY"] },
-  lmstudio: { keyOptional: true, isLocal: true, baseUrl: "http://localhost:1234/v1", keyNames: [] },
+  ollama: {
+    keyOptional: true,
+    isLocal: true,
+    baseUrl: "http://localhost:11434/v1",
+    keyNames: ["OLLAMA_API_KEY"],
+    protocol: commonChat,
+  },
+  lmstudio: {
+    keyOptional: true,
+    isLocal: true,
+    baseUrl: "http://localhost:1234/v1",
+    keyNames: [],
+    protocol: commonChat,
+  },
   llamacpp: {
     keyOptional: true,
     isLocal: true,
     baseUrl: "http://localhost:8080/v1",
     keyNames: [],
-    dialect: LLAMACPP_CHAT,
+    protocol: llamacppChat,
   },
-  vllm: { keyOptional: true, isLocal: true, baseUrl: "http://localhost:8000/v1", keyNames: [], dialect: VLLM_CHAT },
+  vllm: {
+    keyOptional: true,
+    isLocal: true,
+    baseUrl: "http://localhost:8000/v1",
+    keyNames: [],
+    protocol: vllmChat,
+  },
   groq: {
     baseUrl: "https://api.groq.com/openai/v1",
     keyNames: ["CLOUDLLM_GROQ_API_KEY", "GROQ_API_KEY"],
-    dialect: GROQ_CHAT,
+    protocol: groqChat,
   },
   deepseek: {
     baseUrl: "https://api.deepseek.com",
     keyNames: ["CLOUDLLM_DEEPSEEK_API_KEY", "DEEPSEEK_API_KEY"],
-    dialect: DEEPSEEK_CHAT,
+    protocol: deepseekChat,
   },
   mistral: {
     baseUrl: "https://api.mistral.ai/v1",
     keyNames: ["CLOUDLLM_MISTRAL_API_KEY", "MISTRAL_API_KEY"],
-    dialect: MISTRAL_CHAT,
+    protocol: mistralChat,
   },
 } as const satisfies Record<string, Preset>;
 
@@ -87,19 +96,18 @@ function definitionOf(preset: CompatiblePreset | undefined, options: ClientOptio
       provider: "compatible",
       baseUrl,
       keyNames: [],
-      protocol: chatCompletions(dialectAt(baseUrl)),
+      protocol: protocolAt(baseUrl),
     };
   }
   if (!Object.hasOwn(PRESETS, preset)) {
     throw new TypeError(`Unknown preset ${JSON.stringify(preset)}. Valid presets: ${Object.keys(PRESETS).join(", ")}.`);
   }
-  const { dialect = COMMON_CHAT, ...definition }: Preset = PRESETS[preset];
-  return { ...definition, provider: preset, protocol: chatCompletions(dialect) };
+  return { ...PRESETS[preset], provider: preset };
 }
 
 /** Hosted servers are also known by their address; an invalid address is rejected elsewhere. */
-function dialectAt(baseUrl: string): ChatDialect {
+function protocolAt(baseUrl: string): ProviderDefinition["protocol"] {
   const host = URL.canParse(baseUrl) ? new URL(baseUrl).host : "";
   const hosted = [PRESETS.groq, PRESETS.deepseek, PRESETS.mistral];
-  return hosted.find((preset) => new URL(preset.baseUrl).host === host)?.dialect ?? COMMON_CHAT;
+  return hosted.find((preset) => new URL(preset.baseUrl).host === host)?.protocol ?? commonChat;
 }

@@ -24,7 +24,11 @@ export interface ClientOptions extends Omit<SendOptions, "signal"> {
 /** The definition of a provider: its protocol, address and authentication. */
 export interface ProviderDefinition {
   readonly provider: string;
-  readonly protocol: Protocol;
+  /**
+   * The wire format, or a function that loads it: such as with `import()`, so that a program reads only the code that
+   * it uses. The function is called when a client is constructed, and again at the next call after it failed.
+   */
+  readonly protocol: Protocol | (() => Protocol | Promise<Protocol>);
   readonly baseUrl: string;
   /** Environment variables of the key, in order of precedence; empty where none is needed. */
   readonly keyNames: readonly string[];

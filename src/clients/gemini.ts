@@ -1,8 +1,6 @@
 /** Google's Gemini. */
 
-import { GEMINI_CHAT } from "../protocols/chat-completions/dialects.ts";
-import { chatCompletions } from "../protocols/chat-completions/protocol.ts";
-import { gemini } from "../protocols/gemini/protocol.ts";
+import { geminiChat, geminiContent } from "#runtime";
 import { type ClientOptions, chosenApi, givenOptions, type ProviderDefinition } from "./definition.ts";
 import type { GeminiModelId } from "./models.ts";
 import { ProviderClient } from "./provider-client.ts";
@@ -18,7 +16,7 @@ const APIS = {
   gemini: () => ({
     ...COMMON,
     baseUrl: "https://generativelanguage.googleapis.com",
-    protocol: gemini,
+    protocol: geminiContent,
     // In the URL, which is the alternative, the key would appear in logs.
     authenticate: (key) => ({ "x-goog-api-key": key }),
   }),
@@ -26,7 +24,7 @@ const APIS = {
   chat: () => ({
     ...COMMON,
     baseUrl: "https://generativelanguage.googleapis.com/v1beta/openai",
-    protocol: chatCompletions(GEMINI_CHAT),
+    protocol: geminiChat,
   }),
 } as const satisfies Record<string, () => ProviderDefinition>;
 

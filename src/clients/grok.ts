@@ -1,9 +1,6 @@
 /** xAI's Grok. */
 
-import { XAI_CHAT } from "../protocols/chat-completions/dialects.ts";
-import { chatCompletions } from "../protocols/chat-completions/protocol.ts";
-import { XAI_RESPONSES } from "../protocols/responses/dialects.ts";
-import { responses } from "../protocols/responses/protocol.ts";
+import { xaiChat, xaiResponses } from "#runtime";
 import { type ClientOptions, chosenApi, givenOptions, type ProviderDefinition } from "./definition.ts";
 import type { GrokModelId } from "./models.ts";
 import { ProviderClient } from "./provider-client.ts";
@@ -17,8 +14,8 @@ const COMMON = {
 
 /** @see https://docs.x.ai/docs/api-reference */
 const APIS = {
-  responses: () => ({ ...COMMON, protocol: responses(XAI_RESPONSES) }),
-  chat: () => ({ ...COMMON, protocol: chatCompletions(XAI_CHAT) }),
+  responses: () => ({ ...COMMON, protocol: xaiResponses }),
+  chat: () => ({ ...COMMON, protocol: xaiChat }),
 } as const satisfies Record<string, () => ProviderDefinition>;
 
 /** The options of `GrokClient`. */

@@ -1,9 +1,6 @@
 /** OpenAI. */
 
-import { OPENAI_CHAT } from "../protocols/chat-completions/dialects.ts";
-import { chatCompletions } from "../protocols/chat-completions/protocol.ts";
-import { OPENAI_RESPONSES } from "../protocols/responses/dialects.ts";
-import { responses } from "../protocols/responses/protocol.ts";
+import { openaiChat, openaiResponses } from "#runtime";
 import { type ClientOptions, chosenApi, givenOptions, type ProviderDefinition } from "./definition.ts";
 import type { OpenAIModelId } from "./models.ts";
 import { ProviderClient } from "./provider-client.ts";
@@ -18,9 +15,9 @@ const COMMON = {
 
 const APIS = {
   /** @see https://platform.openai.com/docs/api-reference/responses */
-  responses: () => ({ ...COMMON, protocol: responses(OPENAI_RESPONSES) }),
+  responses: () => ({ ...COMMON, protocol: openaiResponses }),
   /** @see https://platform.openai.com/docs/api-reference/chat/create */
-  chat: () => ({ ...COMMON, protocol: chatCompletions(OPENAI_CHAT) }),
+  chat: () => ({ ...COMMON, protocol: openaiChat }),
 } as const satisfies Record<string, () => ProviderDefinition>;
 
 /** The options of `OpenAIClient`. */

@@ -1,7 +1,6 @@
 /** OpenRouter, which forwards requests to many providers. */
 
-import { OPENROUTER_CHAT } from "../protocols/chat-completions/dialects.ts";
-import { chatCompletions } from "../protocols/chat-completions/protocol.ts";
+import { openrouterChat } from "#runtime";
 import type { ClientOptions, ProviderDefinition } from "./definition.ts";
 import { ProviderClient } from "./provider-client.ts";
 import type { OpenRouterProviderOptions } from "./provider-options.ts";
@@ -11,7 +10,7 @@ const openrouter = (): ProviderDefinition => ({
   provider: "openrouter",
   baseUrl: "https://openrouter.ai/api/v1",
   keyNames: ["CLOUDLLM_OPENROUTER_API_KEY", "OPENROUTER_API_KEY"],
-  protocol: chatCompletions(OPENROUTER_CHAT),
+  protocol: openrouterChat,
 });
 
 /** The options of `OpenRouterClient`. */

@@ -1,7 +1,7 @@
 /** A client: a protocol joined with a transport. */
 
-import { defaultTransport } from "#default-transport";
-import type { Background, CallRequest } from "../call/call.ts";
+import { defaultTransport } from "#runtime";
+import type { Background } from "../call/call.ts";
 import { EventShapes } from "../call/event-shapes.ts";
 import { isSecretHeader, Redactions } from "../call/redact.ts";
 import { Reply } from "../call/reply.ts";
@@ -11,11 +11,11 @@ import { SendError } from "../contract/errors.ts";
 import type { Message } from "../contract/message.ts";
 import type { Recovery, SendOptions, Tool } from "../contract/options.ts";
 import { type RetryPolicy, retryDelayMs, retryPolicyOf } from "../contract/retry-policy.ts";
-import { type Limits, limitsOf, localLimitsOf } from "../contract/timeouts.ts";
+import { type Limits, limitsLeft, limitsOf, localLimitsOf } from "../contract/timeouts.ts";
 import { checkCall, optionsFault } from "../contract/validate.ts";
 import { systemClock } from "../platform/clock.ts";
-import { jsonOf } from "../platform/json-text.ts";
-import type { Endpoint, ProtocolRequest } from "../protocols/protocol.ts";
+import type { Endpoint, Protocol, ProtocolRequest } from "../protocols/protocol.ts";
+import { settledFor } from "../stream/caller-stack.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
 import { openStream } from "../stream/open-stream.ts";
 import { type RecoverableCall, RecoveringSource } from "../stream/recovering-source.ts";
@@ -27,6 +27,7 @@ import { isLoopback, isPrivateNetwork } from "../transport/hosts.ts";
 import type { Transport } from "../transport/transport.ts";
 import { AccountMarks } from "./account.ts";
 import { checkKey, insecureFault, keyFromEnvironment } from "./api-key.ts";
+import { callRequestOf, unsendable, written } from "./call-request.ts";
 import {
   type ClientOptions,
   CONSTRUCTOR_NAMES,
@@ -34,17 +35,8 @@ import {
   givenOptions,
   type ProviderDefinition,
 } from "./definition.ts";
+import { ProtocolLoader } from "./protocol-loader.ts";
 import { bearer, withGiven } from "./request-headers.ts";
-
-/** A protocol's request with its body as JSON. */
-interface WrittenRequest {
-  readonly url: string;
-  readonly headers: ProtocolRequest["headers"];
-  readonly body: string;
-  readonly continuesExactly: ProtocolRequest["continuesExactly"];
-  readonly binding: ProtocolRequest["binding"];
-  readonly instead: ProtocolRequest["instead"];
-}
 
 /** The headers of a key, with the headers that a protocol adds to every request, and their account. */
 interface UsualHeaders {
@@ -69,6 +61,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
   readonly provider: string;
   readonly model: string;
   readonly #definition: ProviderDefinition;
+  readonly #protocol: ProtocolLoader;
   readonly #endpoint: Endpoint;
   readonly #origin: string;
   /** Whether a key would travel in clear text over networks of others. */
@@ -112,6 +105,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
       streamed: this.#limitsOf("streamed", defaults.timeouts),
       nonStreamed: this.#limitsOf("nonStreamed", defaults.timeouts),
     };
+    this.#protocol = new ProtocolLoader(definition, model);
     this.#transport = fetch ? fetchTransport(fetch) : defaultTransport();
   }
 
@@ -199,44 +193,67 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     messages: readonly Message[],
     given: SendOptions<Output>,
     stream: boolean,
+    startedAt: number = this.#now(),
   ): Promise<MessageStream<Output>> {
-    const now = this.#now;
-    const startedAt = now();
     let source: ChunkSource;
     try {
-      source = this.#sourceOf(messages, given, stream);
+      const protocol = this.#protocol.loaded;
+      if (!protocol) {
+        const options = this.#optionsOf(given);
+        checkCall(messages, options);
+        // Copies: the caller may change its own meanwhile.
+        const timeouts = { ...this.#defaults.timeouts, ...options.timeouts };
+        return this.#openLater(
+          [...messages],
+          { ...options, timeouts },
+          this.#limitsFor(given, stream),
+          stream,
+          startedAt,
+        );
+      }
+      source = this.#sourceOf(protocol, messages, given, stream);
     } catch (error) {
       // Also an error of a getter.
       return Promise.reject(unsendable(error).with({ provider: this.provider, model: this.model }));
     }
-    return openStream<Output>(source, { now, startedAt });
+    return openStream<Output>(source, { now: this.#now, startedAt });
   }
 
-  #sourceOf(messages: readonly Message[], given: SendOptions, stream: boolean): ChunkSource {
+  /** Opens the reply when the protocol is there. */
+  async #openLater<Output>(
+    messages: readonly Message[],
+    options: SendOptions<Output>,
+    limits: Limits,
+    stream: boolean,
+    startedAt: number,
+  ): Promise<MessageStream<Output>> {
+    const now = this.#now;
+    await settledFor(this.#protocol.wait({ limits, signal: options.signal, now }));
+    const timeouts = limitsLeft(options.timeouts, now() - startedAt);
+    return await this.#open(messages, { ...options, timeouts }, stream, startedAt);
+  }
+
+  #sourceOf(protocol: Protocol, messages: readonly Message[], given: SendOptions, stream: boolean): ChunkSource {
     const { provider, model } = this;
-    // Not a literal: V8 makes a hidden class for each that begins with a spread and goes on, which takes 1 µs.
-    const options: SendOptions = Object.assign({}, this.#defaults, withoutUndefined(given));
-    const { protocol } = this.#definition;
+    const options = this.#optionsOf(given);
     const account = this.#account(options);
     const origin = this.#origin;
     // Written out: V8 creates a hidden class for each literal with a number, such as the time, after a spread.
     const { baseUrl } = this.#endpoint;
     const endpoint = { provider, model, baseUrl, at: Date.now(), account };
-    const asked = this.#request(messages, options, endpoint, stream);
+    checkCall(messages, options);
+    const asked = written(protocol.buildRequest(messages, options, endpoint, stream));
     const headers = this.#headers(this.#key(), asked.headers, options);
     const request = callRequestOf(asked, headers);
-    const usual = stream ? this.#limits.streamed : this.#limits.nonStreamed;
-    const limits = given.timeouts
-      ? this.#limitsOf(stream ? "streamed" : "nonStreamed", this.#defaults.timeouts, given.timeouts)
-      : usual;
-    const checks = limits === usual ? options : { ...options, timeouts: limits };
+    const limits = this.#limitsFor(given, stream);
+    const checks = given.timeouts ? { ...options, timeouts: limits } : options;
     const reply = new Reply({
       provider,
       model,
       writer: account === undefined ? { origin } : { origin, account },
       continuesExactly: asked.continuesExactly === true,
       request,
-      background: stream && options.recover === "resume" ? this.#background(headers) : undefined,
+      background: stream && options.recover === "resume" ? this.#background(protocol, headers) : undefined,
       protocol,
       transport: this.#transport,
       shapes: this.#shapes,
@@ -254,8 +271,17 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     return validatingSource(reply, checks);
   }
 
-  #background(headers: Readonly<Record<string, string>>): Background | undefined {
-    const { background } = this.#definition.protocol;
+  #optionsOf<Output>(given: SendOptions<Output>): SendOptions<Output> {
+    // Not a literal: V8 makes a hidden class for each that begins with a spread and goes on, which takes 1 µs.
+    return Object.assign({}, this.#defaults, withoutUndefined(given));
+  }
+
+  #limitsFor({ timeouts }: SendOptions, stream: boolean): Limits {
+    if (!timeouts) return stream ? this.#limits.streamed : this.#limits.nonStreamed;
+    return this.#limitsOf(stream ? "streamed" : "nonStreamed", this.#defaults.timeouts, timeouts);
+  }
+
+  #background({ background }: Protocol, headers: Readonly<Record<string, string>>): Background | undefined {
     const endpoint = this.#endpoint;
     const { "content-type": _ofTheBody, ...bare } = headers;
     return (
@@ -264,11 +290,6 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
         cancel: (position) => ({ url: background.cancelUrl(position, endpoint), headers: bare }),
       }
     );
-  }
-
-  #request(messages: readonly Message[], options: SendOptions, endpoint: Endpoint, stream: boolean): WrittenRequest {
-    checkCall(messages, options);
-    return written(this.#definition.protocol.buildRequest(messages, options, endpoint, stream));
   }
 
   #key(): string | undefined {
@@ -310,36 +331,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
   }
 }
 
-/** Returns the error for a request that cannot be written: a getter threw, or validation found no fault. */
-function unsendable(error: unknown): SendError {
-  if (error instanceof SendError) return error;
-  const message = "The request cannot be written as JSON. Remove cycles, BigInts and getters that throw.";
-  return new SendError("invalidRequest", message, { cause: error });
-}
-
-function written({ url, headers, body, continuesExactly, binding, instead }: ProtocolRequest): WrittenRequest {
-  return { url, headers, body: jsonOf(body), continuesExactly, binding, instead };
-}
-
-function callRequestOf(
-  { url, body, binding, instead }: WrittenRequest,
-  headers: Readonly<Record<string, string>>,
-): CallRequest {
-  return {
-    url,
-    headers,
-    body,
-    binding,
-    instead:
-      instead &&
-      ((refusal) => {
-        const other = instead(refusal);
-        return other && callRequestOf(written(other), headers);
-      }),
-  };
-}
-
-function withoutUndefined(options: SendOptions): SendOptions {
+function withoutUndefined<Output>(options: SendOptions<Output>): SendOptions<Output> {
   if (!Object.values(options).includes(undefined)) return options;
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }

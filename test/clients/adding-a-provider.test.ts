@@ -10,13 +10,14 @@ import { ZephyrClient } from "./made-up/zephyr.ts";
 
 const MAX_LINES = 60;
 
-/** One file for many providers, one that is data, and one that is types. */
+/** One file for many providers, one that is data, one that is types, and the parts of all. */
 const NO_SINGLE_PROVIDER = [
   "account.ts",
   "api-key.ts",
   "compatible.ts",
   "definition.ts",
   "models.ts",
+  "protocol-loader.ts",
   "provider-client.ts",
   "provider-options.ts",
   "request-headers.ts",

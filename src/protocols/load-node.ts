@@ -1,0 +1,38 @@
+/**
+ * The protocols of the providers on Node (export condition `node`). Each of the four is a file that is read when a
+ * client needs it: to compile all of them would cost every program a quarter of its start.
+ */
+
+import type { Protocol } from "./protocol.ts";
+
+type ChatDialects = typeof import("./chat-completions/dialects.ts");
+type ResponsesDialects = typeof import("./responses/dialects.ts");
+
+async function chat(dialect: keyof ChatDialects): Promise<Protocol> {
+  const modules = [import("./chat-completions/protocol.ts"), import("./chat-completions/dialects.ts")] as const;
+  const [{ chatCompletions }, dialects] = await Promise.all(modules);
+  return chatCompletions(dialects[dialect]);
+}
+
+async function responses(dialect: keyof ResponsesDialects): Promise<Protocol> {
+  const modules = [import("./responses/protocol.ts"), import("./responses/dialects.ts")] as const;
+  const [protocol, dialects] = await Promise.all(modules);
+  return protocol.responses(dialects[dialect]);
+}
+
+export const claudeMessages = async (): Promise<Protocol> =>
+  (await import("./anthropic-messages/protocol.ts")).anthropicMessages;
+export const geminiContent = async (): Promise<Protocol> => (await import("./gemini/protocol.ts")).gemini;
+export const openaiResponses = (): Promise<Protocol> => responses("OPENAI_RESPONSES");
+export const xaiResponses = (): Promise<Protocol> => responses("XAI_RESPONSES");
+export const commonChat = (): Promise<Protocol> => chat("COMMON_CHAT");
+export const openaiChat = (): Promise<Protocol> => chat("OPENAI_CHAT");
+export const xaiChat = (): Promise<Protocol> => chat("XAI_CHAT");
+export const anthropicChat = (): Promise<Protocol> => chat("ANTHROPIC_CHAT");
+export const geminiChat = (): Promise<Protocol> => chat("GEMINI_CHAT");
+export const openrouterChat = (): Promise<Protocol> => chat("OPENROUTER_CHAT");
+export const groqChat = (): Promise<Protocol> => chat("GROQ_CHAT");
+export const deepseekChat = (): Promise<Protocol> => chat("DEEPSEEK_CHAT");
+export const mistralChat = (): Promise<Protocol> => chat("MISTRAL_CHAT");
+export const llamacppChat = (): Promise<Protocol> => chat("LLAMACPP_CHAT");
+export const vllmChat = (): Promise<Protocol> => chat("VLLM_CHAT");

@@ -1,0 +1,37 @@
+/** The protocols of the providers everywhere but on Node: at once, since a further file may be a network away. */
+
+import { anthropicMessages } from "./anthropic-messages/protocol.ts";
+import {
+  ANTHROPIC_CHAT,
+  COMMON_CHAT,
+  DEEPSEEK_CHAT,
+  GEMINI_CHAT,
+  GROQ_CHAT,
+  LLAMACPP_CHAT,
+  MISTRAL_CHAT,
+  OPENAI_CHAT,
+  OPENROUTER_CHAT,
+  VLLM_CHAT,
+  XAI_CHAT,
+} from "./chat-completions/dialects.ts";
+import { chatCompletions } from "./chat-completions/protocol.ts";
+import { gemini } from "./gemini/protocol.ts";
+import type { Protocol } from "./protocol.ts";
+import { OPENAI_RESPONSES, XAI_RESPONSES } from "./responses/dialects.ts";
+import { responses } from "./responses/protocol.ts";
+
+export const claudeMessages = (): Protocol => anthropicMessages;
+export const geminiContent = (): Protocol => gemini;
+export const openaiResponses = (): Protocol => responses(OPENAI_RESPONSES);
+export const xaiResponses = (): Protocol => responses(XAI_RESPONSES);
+export const commonChat = (): Protocol => chatCompletions(COMMON_CHAT);
+export const openaiChat = (): Protocol => chatCompletions(OPENAI_CHAT);
+export const xaiChat = (): Protocol => chatCompletions(XAI_CHAT);
+export const anthropicChat = (): Protocol => chatCompletions(ANTHROPIC_CHAT);
+export const geminiChat = (): Protocol => chatCompletions(GEMINI_CHAT);
+export const openrouterChat = (): Protocol => chatCompletions(OPENROUTER_CHAT);
+export const groqChat = (): Protocol => chatCompletions(GROQ_CHAT);
+export const deepseekChat = (): Protocol => chatCompletions(DEEPSEEK_CHAT);
+export const mistralChat = (): Protocol => chatCompletions(MISTRAL_CHAT);
+export const llamacppChat = (): Protocol => chatCompletions(LLAMACPP_CHAT);
+export const vllmChat = (): Protocol => chatCompletions(VLLM_CHAT);

@@ -1,0 +1,250 @@
+/** A protocol that is loaded: the first calls wait for it, and nothing else about them differs. */
+
+import { execFile } from "node:child_process";
+import { cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { type ClientOptions, type Message, type Protocol, ProviderClient, type SendOptions } from "cloudllm";
+import { chatCompletions } from "cloudllm/protocols";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import * as onNode from "../../src/protocols/load-node.ts";
+import * as elsewhere from "../../src/protocols/load-static.ts";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+const isBuilt = existsSync(join(ROOT, "dist", "index.js"));
+
+const CHAT = chatCompletions({ maxTokensField: "max_tokens" });
+const QUESTION: readonly Message[] = [{ role: "user", content: "?" }];
+
+afterEach(() => vi.useRealTimers());
+
+/** A load that the test ends. */
+interface Load {
+  readonly resolve: (protocol: Protocol) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Clients with loads that the test ends, and the bodies that they sent. */
+function loading(): {
+  loads: Load[];
+  sent: { messages: { content: string }[] }[];
+  client: (options?: Partial<ClientOptions>) => ProviderClient;
+} {
+  const loads: Load[] = [];
+  const sent: { messages: { content: string }[] }[] = [];
+  const load = () => new Promise<Protocol>((resolve, reject) => loads.push({ resolve, reject }));
+  const fetch: ClientOptions["fetch"] = async (_url, init) => {
+    sent.push(JSON.parse(String(init?.body)));
+    return new Response(
+      'data: {"choices":[{"delta":{"content":"Hello"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n',
+      { headers: { "content-type": "text/event-stream" } },
+    );
+  };
+  const definition = { provider: "late", protocol: load, baseUrl: "https://late.example/v1", keyNames: [] } as const;
+  const client = (options: Partial<ClientOptions> = {}) =>
+    new ProviderClient({ ...definition, keyOptional: true }, { model: "l-1", fetch, ...options });
+  return { loads, sent, client };
+}
+
+test("two first calls at once load the protocol once, and both are answered", async () => {
+  const { loads, client } = loading();
+  const late = client();
+  expect(loads).toHaveLength(1); // a client does not wait for its first call
+  const calls = [late.sendMessage(QUESTION), late.sendMessage(QUESTION)];
+  loads[0]?.resolve(CHAT);
+  expect((await Promise.all(calls)).map(({ content }) => content)).toEqual(["Hello", "Hello"]);
+  await late.sendMessage(QUESTION);
+  expect(loads).toHaveLength(1);
+});
+
+test("a call after the load sends its request at once, without a promise in between", async () => {
+  const { loads, sent, client } = loading();
+  const late = client();
+  loads[0]?.resolve(CHAT);
+  await vi.waitFor(() => late.sendMessage(QUESTION));
+  const before = sent.length;
+  const call = late.sendMessage(QUESTION);
+  expect(sent).toHaveLength(before + 1);
+  await call;
+});
+
+test("a load that fails is an error of the calls that wait, which says so and leads to the caller", async () => {
+  const { loads, sent, client } = loading();
+  const late = client();
+  async function theCaller(): Promise<void> {
+    await late.sendMessage(QUESTION);
+  }
+  const call = theCaller();
+  loads[0]?.reject(new Error("no such file"));
+  const error = await call.catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ kind: "unsupported", provider: "late", model: "l-1", retryable: false, attempts: [] });
+  expect(error).toHaveProperty("message", expect.stringContaining("cannot be loaded: no such file"));
+  expect(error).toHaveProperty("stack", expect.stringContaining("theCaller"));
+  expect(error).toHaveProperty("cause.message", "no such file");
+  expect(sent).toEqual([]);
+});
+
+test("a load that failed before the first call ends no program, and does not spoil the calls after it", async () => {
+  const { loads, client } = loading();
+  const late = client();
+  loads[0]?.reject(new Error("no such file"));
+  await new Promise((resolve) => setImmediate(resolve)); // an unhandled rejection fails the run
+  const call = late.sendMessage(QUESTION);
+  expect(loads).toHaveLength(2);
+  loads[1]?.resolve(CHAT);
+  expect((await call).content).toBe("Hello");
+});
+
+test("a function that throws instead of loading is an error of the call", async () => {
+  const broken = new ProviderClient(
+    {
+      provider: "late",
+      protocol: () => {
+        throw new Error("not here");
+      },
+      baseUrl: "https://late.example/v1",
+      keyNames: [],
+      keyOptional: true,
+    },
+    { model: "l-1" },
+  );
+  await expect(broken.sendMessage(QUESTION)).rejects.toThrow("cannot be loaded: not here");
+});
+
+describe("a call that waits for its protocol", () => {
+  test("ends at once when its signal fires", async () => {
+    const { loads, sent, client } = loading();
+    const controller = new AbortController();
+    const reason = new Error("the user left");
+    const call = client().sendMessage(QUESTION, { signal: controller.signal });
+    controller.abort(reason);
+    const error = await call.catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ kind: "aborted", provider: "late", model: "l-1", cause: reason });
+    loads[0]?.resolve(CHAT);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(sent).toEqual([]);
+  });
+
+  test("is not begun by a signal that has fired", async () => {
+    const { client } = loading();
+    const call = client().sendMessage(QUESTION, { signal: AbortSignal.abort() });
+    await expect(call).rejects.toMatchObject({ kind: "aborted" });
+  });
+
+  test("ends when its time is over", async () => {
+    vi.useFakeTimers();
+    const { client } = loading();
+    const call = client().sendMessage(QUESTION, { timeouts: { total: 500 } });
+    const outcome = expect(call).rejects.toMatchObject({ kind: "timeout", phase: "total", waitedMs: 500 });
+    await vi.advanceTimersByTimeAsync(500);
+    await outcome;
+  });
+
+  test("has waited out of its own time, and its metrics say so", async () => {
+    vi.useFakeTimers();
+    const { loads, client } = loading();
+    const never: ClientOptions["fetch"] = () => new Promise(() => undefined);
+    const late = client();
+    const [answered, silent] = [late, client({ fetch: never })];
+    const first = answered.sendMessage(QUESTION);
+    const call = silent.sendMessage(QUESTION, { timeouts: { total: 500 } });
+    const outcome = expect(call).rejects.toMatchObject({ kind: "timeout", phase: "total" });
+    await vi.advanceTimersByTimeAsync(400);
+    for (const each of loads) each.resolve(CHAT);
+    const { metrics } = await first;
+    expect(metrics.timeToFirstChunkMs).toBeGreaterThanOrEqual(400);
+    const from = performance.now();
+    await vi.advanceTimersToNextTimerAsync();
+    await outcome;
+    expect(performance.now() - from).toBeLessThanOrEqual(100);
+  });
+
+  test("sends what it was given, not what the caller makes of it meanwhile", async () => {
+    const { loads, sent, client } = loading();
+    const messages = [...QUESTION];
+    const options: { -readonly [Name in keyof SendOptions]: SendOptions[Name] } = { maxOutputTokens: 7 };
+    const call = client().sendMessage(messages, options);
+    messages.push({ role: "assistant", content: "a placeholder" });
+    options.maxOutputTokens = 8;
+    loads[0]?.resolve(CHAT);
+    await call;
+    expect(sent).toMatchObject([{ messages: [{ content: "?" }], max_tokens: 7 }]);
+    expect(sent[0]?.messages).toHaveLength(1);
+  });
+
+  test("does not wait when its input is bad", async () => {
+    const { client } = loading();
+    await expect(client().sendMessage([])).rejects.toMatchObject({ kind: "invalidRequest", provider: "late" });
+    const unknown = { temprature: 1 } as SendOptions;
+    await expect(client().sendMessage(QUESTION, unknown)).rejects.toThrow("temprature");
+  });
+});
+
+describe("the protocols on Node are those of the other runtimes", () => {
+  test("all of them", () => {
+    expect(Object.keys(onNode).sort()).toEqual(Object.keys(elsewhere).sort());
+  });
+
+  const names = Object.keys(elsewhere) as (keyof typeof elsewhere)[];
+  const [loaded, atHand] = [{ ...onNode }, { ...elsewhere }];
+
+  test.each(names)("%s", async (name) => {
+    const options: SendOptions = {
+      unsupported: "ignore",
+      maxOutputTokens: 9_000,
+      seed: 1,
+      reasoning: "high",
+      search: {},
+      tools: [{ name: "t", description: "d", parameters: { type: "object", additionalProperties: false } }],
+      toolChoice: "required",
+    };
+    const endpoint = { provider: "p", model: "m-1", baseUrl: "https://p.example" };
+    const request = (protocol: Protocol) =>
+      JSON.stringify(
+        protocol.buildRequest([...QUESTION, { role: "assistant", content: "a" }], options, endpoint, true),
+      );
+    expect(request(await loaded[name]())).toBe(request(atHand[name]()));
+  });
+});
+
+describe.skipIf(!isBuilt)("the built package", () => {
+  const run = promisify(execFile);
+  const program = (file: string) => `
+    const { OpenAIClient } = await import(${JSON.stringify(file)});
+    const client = new OpenAIClient({ model: "m", apiKey: "k", baseUrl: "http://127.0.0.1:1/v1", retries: 0 });
+    const error = await client.sendMessage([{ role: "user", content: "?" }]).catch((thrown) => thrown);
+    console.log(error.kind, error.message);
+  `;
+  const outputOf = async (folder: string) => {
+    const args = ["--input-type=module", "-e", program(join(folder, "dist", "index.js"))];
+    return (await run(process.execPath, args)).stdout;
+  };
+
+  test("has one file for each protocol, which importing the package does not read", () => {
+    const read = new Set(["index.js", "runtime/node.js"]);
+    for (const file of read) {
+      const code = readFileSync(join(ROOT, "dist", file), "utf8");
+      for (const [, path = ""] of code.matchAll(/^(?:import|export) .*?from "(\..+?)";$/gm))
+        read.add(join(file, "..", path));
+    }
+    expect([...read].sort()).toEqual(["index.js", "runtime/node.js", "shared/core.js", "shared/stream.js"]);
+  });
+
+  test("reports a protocol's file that is missing, and clients of other protocols do not need it", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "cloudllm-protocols-"));
+    try {
+      cpSync(join(ROOT, "package.json"), join(folder, "package.json"));
+      cpSync(join(ROOT, "dist"), join(folder, "dist"), { recursive: true });
+      const file = (name: string) => join(folder, "dist", "shared", name);
+      renameSync(file("gemini.js"), file("gemini.old"));
+      expect(await outputOf(folder)).toMatch(/^network /);
+      renameSync(file("responses.js"), file("responses.old"));
+      expect(await outputOf(folder)).toMatch(/^unsupported The protocol of openai cannot be loaded: .*responses\.js/);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
