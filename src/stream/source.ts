@@ -1,8 +1,9 @@
 /** The border between a stream and its source: the interface of every source, and its sink. */
 
 import type { MessageChunk } from "../contract/chunk.ts";
-import type { SendError } from "../contract/errors.ts";
+import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage } from "../contract/message.ts";
+import { messageOf } from "../platform/text-of.ts";
 import type { ReplyFacts } from "./reply-facts.ts";
 
 /** Where a stream's chunks come from. It delivers only when asked. */
@@ -101,4 +102,18 @@ export class Opening {
     if (this.#isOpen) sink.fail(failure);
     else this.#refuse(refusal);
   }
+}
+
+/**
+ * Returns what a source has thrown as a `SendError`. Never throws.
+ * @param source what has failed, for the message
+ */
+export function failureOf(thrown: unknown, source = "source of this stream"): SendError {
+  try {
+    if (thrown instanceof SendError) return thrown;
+  } catch {
+    // a proxy
+  }
+  const message = `The ${source} failed: ${messageOf(thrown)}`;
+  return new SendError("protocol", message, { cause: thrown, retryable: false });
 }

@@ -7,10 +7,9 @@ import type { ReplyMetrics } from "../contract/metrics.ts";
 import { type Clock, MAX_TIMER_MS } from "../platform/clock.ts";
 import { thrownToCaller } from "./caller-stack.ts";
 import { ChunkQueue, type QueueOwner } from "./chunk-queue.ts";
-import type { ChunkSource, Closing, DrainLimits } from "./source.ts";
+import { type ChunkSource, type Closing, type DrainLimits, failureOf } from "./source.ts";
 import { Stopwatch } from "./stopwatch.ts";
 import type { Ending, FoldPart, StreamParts } from "./stream-parts.ts";
-import { sendErrorOf } from "./transfer.ts";
 
 /** Receives how a reply ended: the message as far as it came, and the error if it failed. */
 export type EndListener = (message: AssistantMessage, error: SendError | undefined) => void;
@@ -186,7 +185,7 @@ export class StreamState implements QueueOwner {
   }
 
   collapse(thrown: unknown): SendError {
-    const error = sendErrorOf(thrown);
+    const error = failureOf(thrown);
     this.queue.removeFresh();
     if (!this.isRunning) return error;
     this.#close();

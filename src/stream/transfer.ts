@@ -8,7 +8,7 @@ import { MAX_TIMER_MS } from "../platform/clock.ts";
 import { messageOf } from "../platform/text-of.ts";
 import { chunkFault } from "./chunk-fault.ts";
 import type { ReplyFacts } from "./reply-facts.ts";
-import { type ChunkSource, NO_SINK } from "./source.ts";
+import { type ChunkSource, failureOf, NO_SINK } from "./source.ts";
 
 /**
  * Reads one chunk at a time, only when asked. A transferred stream's errors become `SendError`s again. `signal` ends
@@ -147,14 +147,14 @@ export function readableOf<T>(chunks: AsyncIterator<T>, stop: () => void): Reada
  * @param source what has failed, for the message
  */
 export function sendErrorOf(error: unknown, source = "source of this stream"): SendError {
+  const failure = failureOf(error, source);
+  const { cause } = failure;
   try {
-    if (error instanceof SendError) return error;
-    if (error instanceof Error && isSendErrorData(error.cause)) return SendError.from(error.cause);
+    if (failure !== error && cause instanceof Error && isSendErrorData(cause.cause)) return SendError.from(cause.cause);
   } catch {
     // a proxy, or accessors that throw
   }
-  const message = `The ${source} failed: ${messageOf(error)}`;
-  return new SendError("protocol", message, { cause: error, retryable: false });
+  return failure;
 }
 
 /** Returns the error with which a client has refused a call. An error of another class after the signal is its end. */

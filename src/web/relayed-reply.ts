@@ -10,8 +10,7 @@ import { offAbort, onAbort } from "../platform/abort.ts";
 import { type Clock, MAX_TIMER_MS } from "../platform/clock.ts";
 import { messageOf } from "../platform/text-of.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
-import { type ChunkSink, type ChunkSource, type Closing, NO_SINK, Opening } from "../stream/source.ts";
-import { sendErrorOf } from "../stream/transfer.ts";
+import { type ChunkSink, type ChunkSource, type Closing, failureOf, NO_SINK, Opening } from "../stream/source.ts";
 import { Link, type LinkEvent, type LinkParts } from "./link.ts";
 import { Mirror } from "./mirror.ts";
 import { factsOf } from "./requests.ts";
@@ -245,7 +244,7 @@ export class RelayedReply implements ChunkSource {
   /** @param isOurs whether the failure is on this side, so that the run is to be stopped */
   #fail(thrown: unknown, isOurs = true): void {
     if (this.#closing.signal.aborted) return;
-    const error = sendErrorOf(thrown);
+    const error = failureOf(thrown);
     this.#over(error.kind, isOurs && error.code !== NO_RUN && this.#call.stopsWhenLeft, error.status);
     const { provider, model, attempts } = this.facts;
     this.#opening.fail(this.#sink, error.with({ provider, model, attempts: [...attempts] }));
