@@ -1,54 +1,52 @@
-/** Reads the relay's own wire as it arrives: text in, events out. */
+/** Reads the relay's own wire as it arrives: bytes in, events out. */
 
-import { SendError } from "../contract/errors.ts";
+import { SendError, type SendErrorFacts } from "../contract/errors.ts";
 import { decodeEvent, type NativeEvent } from "./native.ts";
-
-/** Maximum length of one event, in UTF-16 units: several times that of the largest reply of a relay. */
-const MAX_EVENT_LENGTH = 33_554_432;
 
 /** The event of a stream that has not ended yet, and the events before it. One for each connection. */
 export class NativeReader {
+  readonly #decoder = new TextDecoder("utf-8", { fatal: true });
   #unfinished = "";
-  #isAtLineEnd = false;
+  /** A line feed at the end, which the next may make a blank line. */
+  #lineEnd = "";
 
   /**
-   * Returns the events that the text completes. Comments, and events of a later version, are skipped.
-   * @throws {SendError} kind `protocol` for an event that is not one, or is too long
+   * Returns the events that the bytes complete. Comments, and events of a later version, are skipped.
+   * @throws {SendError} kind `protocol` for an event that is not one, and for bytes that are not UTF-8
    */
-  push(text: string): readonly NativeEvent[] {
-    const events: NativeEvent[] = [];
-    let start = 0;
+  push(bytes: Uint8Array): readonly NativeEvent[] {
     // Only the new text is searched: to search the unfinished event again for each piece would be quadratic.
-    let blank = this.#isAtLineEnd && text.startsWith("\n") ? 0 : blankLineIn(text, 0);
-    for (; blank >= 0; blank = blankLineIn(text, start)) {
-      const event = eventIn(this.#unfinished + text.slice(start, blank));
-      if (event) events.push(event);
+    const blocks = (this.#lineEnd + this.#textOf(bytes)).split("\n\n");
+    const rest = blocks.pop() ?? "";
+    const events = blocks.flatMap((block) => {
+      const event = eventIn(this.#unfinished + block);
       this.#unfinished = "";
-      start = blank + 1;
-    }
-    this.#unfinished += text.slice(start);
-    if (text !== "") this.#isAtLineEnd = text.endsWith("\n");
-    if (this.#unfinished.length > MAX_EVENT_LENGTH) throw fault(`is longer than ${MAX_EVENT_LENGTH} characters`);
+      return event ?? [];
+    });
+    this.#lineEnd = rest.endsWith("\n") ? "\n" : "";
+    this.#unfinished += rest.slice(0, rest.length - this.#lineEnd.length);
     return events;
   }
-}
 
-/** Returns the place of the line feed that makes a line blank; -1 without one. */
-function blankLineIn(text: string, from: number): number {
-  const at = text.indexOf("\n\n", from);
-  return at < 0 ? at : at + 1;
-}
-
-function eventIn(lines: string): NativeEvent | undefined {
-  const data = /(?:^|\n)data: ?([^\n]*)/.exec(lines)?.[1];
-  if (data === undefined) return undefined;
-  try {
-    return decodeEvent(data, /(?:^|\n)id: ?([^\n]*)/.exec(lines)?.[1]);
-  } catch (cause) {
-    throw fault("is not JSON of the relay", cause);
+  #textOf(bytes: Uint8Array): string {
+    try {
+      return this.#decoder.decode(bytes, { stream: true });
+    } catch {
+      throw relayFault("is not UTF-8");
+    }
   }
 }
 
-function fault(what: string, cause?: unknown): SendError {
-  return new SendError("protocol", `An event of the relay ${what}.`, { retryable: false, cause });
+/** @param what the end of a sentence about the answer of the relay */
+export function relayFault(what: string, facts?: SendErrorFacts): SendError {
+  return new SendError("protocol", `The answer of the relay ${what}.`, { retryable: false, ...facts });
+}
+
+function eventIn(block: string): NativeEvent | undefined {
+  const { data, id } = Object.fromEntries(block.split("\n").map((line) => line.split(/: ?(.*)/s)));
+  try {
+    return data && decodeEvent(data, id);
+  } catch (cause) {
+    throw relayFault("is not JSON of a relay", { cause });
+  }
 }

@@ -1,9 +1,10 @@
 /** One run, read over as many connections as it takes. */
 
+import type { TimeoutPhase } from "../contract/error-kind.ts";
 import { SendError } from "../contract/errors.ts";
 import type { AssistantTurn } from "../contract/message.ts";
 import type { ChatHistory, NativeEvent } from "../dialects/native.ts";
-import { NativeReader } from "../dialects/native-reader.ts";
+import { NativeReader, relayFault } from "../dialects/native-reader.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import type { Clock } from "../platform/clock.ts";
 import { RELEASE_LIMIT_MS } from "../transport/transport.ts";
@@ -36,10 +37,9 @@ export interface LinkParts {
   readonly signal: AbortSignal;
   /** How long it tries without any progress, while the page is awake, in milliseconds. */
   readonly reconnectForMs: number;
-  /** The caller's limit on silence, in milliseconds; infinite for none. */
-  readonly idleMs: number;
+  /** The caller's limit on silence, in milliseconds. */
+  readonly idleMs: number | undefined;
   readonly maxReplyBytes: number;
-  readonly idled: (waitedMs: number) => SendError;
   readonly now: Clock;
 }
 
@@ -47,10 +47,10 @@ export interface LinkParts {
 export class Link {
   /** How often a connection was made again. */
   reconnects = 0;
+  run: string | undefined;
   /** Why the last connection was lost. */
   trouble: unknown;
   readonly #parts: LinkParts;
-  #run: string | undefined;
   /** The last entry that came. */
   #cursor: string | undefined;
   /** Chunks without an id came after it: only the start of the reply is a place to go on from. */
@@ -69,11 +69,7 @@ export class Link {
 
   constructor(parts: LinkParts) {
     this.#parts = parts;
-    this.#run = parts.run;
-  }
-
-  get run(): string | undefined {
-    return this.#run;
+    this.run = parts.run;
   }
 
   /**
@@ -103,14 +99,15 @@ export class Link {
       if (!this.#isEnded) connection.abort(signal.reason);
     };
     onAbort(signal, close);
-    if (signal.aborted) close();
+    const unwatch = onWake((isCut) => isCut && connection.abort(new Error("The network has changed.")));
     try {
       this.#connections++;
       const after = this.#isAdrift ? undefined : this.#cursor;
-      const response = await answered(connection, (until) =>
+      const response = await alive(
+        connection,
         start !== undefined && !this.#isKnown
-          ? requests.start(start, until)
-          : requests.attach({ chat, run: this.#run, after }, until),
+          ? requests.start(start, connection.signal)
+          : requests.attach({ chat, run: this.run, after }, connection.signal),
       );
       const { body, status, headers } = response;
       if (status === 200 && body && headers.get("content-type")?.startsWith("text/event-stream")) {
@@ -120,9 +117,9 @@ export class Link {
         }
         return yield* this.#events(body.getReader(), connection);
       }
-      const answer = await this.#answerIn(response);
-      yield [answer];
+      yield [await this.#answerIn(response)];
     } finally {
+      unwatch();
       offAbort(signal, close);
       close();
     }
@@ -132,54 +129,30 @@ export class Link {
     reader: ReadableStreamDefaultReader<Uint8Array>,
     connection: AbortController,
   ): AsyncGenerator<readonly LinkEvent[], void> {
-    const { maxReplyBytes } = this.#parts;
-    const decoder = new TextDecoder("utf-8", { fatal: true });
+    const { maxReplyBytes, idleMs } = this.#parts;
     const wire = new NativeReader();
-    let cut: (reason: unknown) => void = () => undefined;
-    onAbort(connection.signal, () => cut(connection.signal.reason));
-    const unwatch = onWake((isCut) => isCut && connection.abort(new Error("The network has changed.")));
     try {
       for (;;) {
-        // Reads of a frozen page's connection may stay pending for ever, also when it is aborted.
-        const { done, value } = await new Promise<ReadableStreamReadResult<Uint8Array>>((resolve, reject) => {
-          const timer = this.#watch(reject);
-          cut = (reason) => {
-            clearTimeout(timer);
-            reject(reason);
-          };
-          reader.read().then((result) => {
-            clearTimeout(timer);
-            resolve(result);
-          }, cut);
-        });
+        const { done, value } = await alive(connection, reader.read(), idleMs);
         if (done) return;
         this.#bytes += value.byteLength;
-        if (this.#bytes > maxReplyBytes) throw fault(`is larger than ${maxReplyBytes} bytes (\`maxReplyBytes\`)`);
-        const events = wire.push(textOf(decoder, value));
+        if (this.#bytes > maxReplyBytes) throw relayFault(`is larger than ${maxReplyBytes} bytes (\`maxReplyBytes\`)`);
+        const events = wire.push(value);
         for (const event of events) this.#note(event);
         if (events.length > 0) yield events;
         if (this.#askedMs !== undefined) return;
       }
     } finally {
-      unwatch();
       release(reader, this.#isEnded);
     }
-  }
-
-  /** Ends a read that takes too long. */
-  #watch(reject: (reason: unknown) => void): ReturnType<typeof setTimeout> {
-    const { idleMs, idled } = this.#parts;
-    const isIdle = idleMs < WATCHDOG_MS;
-    const ms = isIdle ? idleMs : WATCHDOG_MS;
-    return setTimeout(() => reject(isIdle ? idled(ms) : new Error("The connection is silent.")), ms);
   }
 
   #note(event: NativeEvent): void {
     switch (event.type) {
       case "opened":
-        if (this.#run !== undefined && event.run !== this.#run) throw fault("is that of another run");
+        if (this.run !== undefined && event.run !== this.run) throw relayFault("is that of another run");
         this.#isKnown = true;
-        this.#run = String(event.run);
+        this.run = String(event.run);
         if (this.#connections > 1) this.reconnects++;
         this.#connections = 1;
         break;
@@ -214,7 +187,7 @@ export class Link {
   /** @throws {SendError} kind `protocol` when entries are missing or come twice */
   #moveTo(id: string, after: string | undefined): void {
     if (this.#cursor !== undefined && after !== this.#cursor && !this.#isAdrift) {
-      throw fault(`has the entry ${JSON.stringify(id.slice(0, 40))}, which does not follow ${this.#cursor}`);
+      throw relayFault(`has an entry that does not follow ${this.#cursor}`);
     }
     this.#cursor = id;
     this.#isAdrift = false;
@@ -233,7 +206,7 @@ export class Link {
     }
     if (status < 300) {
       if (this.#isKnown) throw new Error("The answer is not a reply."); // such as the page of a hotel's network
-      throw fault("is not an event stream. Look at the `url` of the relay client", status);
+      throw relayFault("is not an event stream. Look at the `url` of the relay client", { status });
     }
     const { error, isOfRelay } = await refusalOf(response);
     const isFinal = start !== undefined && !this.#isKnown && isOfRelay;
@@ -249,9 +222,9 @@ export class Link {
     if (response.ok) {
       const { messages, run } = (await response.json()) as Partial<ChatHistory>;
       const turn = Array.isArray(messages) ? (messages.at(-1) as ChatHistory["messages"][number]) : undefined;
-      if (run === this.#run && turn?.role === "assistant" && !turn.interrupted) return { type: "recorded", turn };
+      if (run === this.run && turn?.role === "assistant" && !turn.interrupted) return { type: "recorded", turn };
     }
-    throw new SendError("truncated", "The relay has the rest of this reply no longer. Send the message again.");
+    throw new SendError("truncated", "The relay has the reply no longer. Send the message again.");
   }
 
   /** @throws {SendError} when all tries were in vain */
@@ -265,7 +238,7 @@ export class Link {
     const triedMs = now() - this.#failingSince;
     if (triedMs + ms > reconnectForMs) {
       const kind = this.trouble === undefined ? "truncated" : "network";
-      const message = `The connection to the relay was lost, and could not be made again within ${reconnectForMs} ms.`;
+      const message = `The relay could not be reached again within ${reconnectForMs} ms.`;
       throw new SendError(kind, message, { cause: this.trouble });
     }
     if (await paused(ms, askedMs !== undefined, signal)) this.#startAfresh();
@@ -281,39 +254,35 @@ function release(reader: ReadableStreamDefaultReader<Uint8Array>, isAtEnd: boole
 }
 
 /**
- * Resolves with the answer to a request. Gives up one that is not answered, such as behind a network that is gone:
- * the relay answers within seconds.
+ * Settles as the step of a connection does, or as soon as the connection is dead: one that is silent for too long, and
+ * one of a page that was frozen, whose reads may stay pending for ever.
  */
-async function answered(
-  connection: AbortController,
-  send: (until: AbortSignal) => Promise<Response>,
-): Promise<Response> {
-  const giveUp = (why: string): void => connection.abort(new Error(why));
-  const timer = setTimeout(giveUp, WATCHDOG_MS, "The relay does not answer.");
-  const unwatch = onWake((isCut) => isCut && giveUp("The network has changed."));
+async function alive<T>(connection: AbortController, step: Promise<T>, idleMs = 0): Promise<T> {
+  const { signal } = connection;
+  const isIdle = idleMs > 0 && idleMs < WATCHDOG_MS;
+  const ms = isIdle ? idleMs : WATCHDOG_MS;
+  const silent = (): void => connection.abort(isIdle ? timeoutError("idle", ms) : new Error("The relay is silent."));
+  const timer = setTimeout(silent, ms);
+  let cut = (): void => undefined;
+  const dead = new Promise<never>((_, reject) => {
+    cut = () => reject(signal.reason);
+  });
+  onAbort(signal, cut);
   try {
-    return await send(connection.signal);
+    return await Promise.race([step, dead]);
   } finally {
     clearTimeout(timer);
-    unwatch();
+    offAbort(signal, cut);
   }
+}
+
+export function timeoutError(phase: TimeoutPhase, waitedMs: number): SendError {
+  const message = `The relay took longer than ${waitedMs} ms (\`timeouts.${phase}\`).`;
+  return new SendError("timeout", message, { phase, waitedMs });
 }
 
 /** Returns the id of the entry before; `undefined` before the first. */
 function idBefore(id: string): string | undefined {
   const [attempt, number] = id.split("-");
   return Number(number) > 0 ? `${attempt}-${Number(number) - 1}` : undefined;
-}
-
-/** @throws {SendError} kind `protocol` for bytes that are not UTF-8 */
-function textOf(decoder: TextDecoder, bytes: Uint8Array): string {
-  try {
-    return decoder.decode(bytes, { stream: true });
-  } catch {
-    throw fault("is not UTF-8");
-  }
-}
-
-function fault(what: string, status?: number): SendError {
-  return new SendError("protocol", `The answer of the relay ${what}.`, { retryable: false, status });
 }

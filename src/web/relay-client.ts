@@ -6,13 +6,14 @@ import type { Message, ToolMessage } from "../contract/message.ts";
 import type { Attempt } from "../contract/metrics.ts";
 import type { SendOptions } from "../contract/options.ts";
 import type { StartRequest } from "../dialects/native.ts";
+import { base64Of } from "../platform/base64.ts";
 import { systemClock } from "../platform/clock.ts";
 import { seenByCaller } from "../stream/caller-stack.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
 import { clientOf } from "../stream/open-stream.ts";
 import { ReplyStream } from "../stream/reply-stream.ts";
 import { paused } from "./pause.ts";
-import { NO_RUN, type RelayedCall, RelayedReply } from "./relayed-reply.ts";
+import { abortError, NO_RUN, type RelayedCall, RelayedReply } from "./relayed-reply.ts";
 import { bodyOf, type RelayAddress, Requests } from "./requests.ts";
 import { VIEWER_PARTS } from "./viewer-parts.ts";
 
@@ -111,7 +112,7 @@ const OWN_OPTIONS: readonly string[] = ["signal", "timeouts", "retries", "header
  */
 export function relayClient(options: RelayClientOptions): RelayClient {
   const { url, chat, model, onLeave = "stop", reconnectForMs = RECONNECT_FOR_MS, onRun, ...rest } = options;
-  if (!url) throw new TypeError("The relay client needs `url`, the address of a relay.");
+  if (!url) throw new TypeError("The relay client needs the `url` of a relay.");
   const address: RelayAddress = { ...rest, url: String(url) };
   const named = { provider: "relay", model: model ?? "default" };
   const now = systemClock();
@@ -124,8 +125,7 @@ export function relayClient(options: RelayClientOptions): RelayClient {
   ): Promise<ReplyStream> {
     const { signal, headers, maxReplyBytes = rest.maxReplyBytes ?? MAX_REPLY_BYTES } = given;
     const timeouts = { ...rest.timeouts, ...given.timeouts };
-    const isAmiss = Object.values(timeouts).some((ms) => ms !== undefined && !(ms >= 0));
-    if (isAmiss) throw new SendError("invalidRequest", "The option `timeouts` must hold milliseconds, 0 or more.");
+    for (const ms of Object.values(timeouts)) if (ms !== undefined) checkNumber("timeouts", ms);
     if (signal?.aborted) throw abortError(signal);
     const reply = new RelayedReply({
       ...named,
@@ -149,7 +149,7 @@ export function relayClient(options: RelayClientOptions): RelayClient {
     const retries = given.retries ?? rest.retries ?? {};
     const { max = MAX_RETRIES, maxRetryAfterMs = MAX_RETRY_AFTER_MS } =
       typeof retries === "number" ? { max: retries } : retries;
-    if (!(max >= 0)) throw new SendError("invalidRequest", "The option `retries` must be an integer, 0 or more.");
+    checkNumber("retries", max);
     const request = requestOf(messages, given, { chat, model });
     const attempts: Attempt[] = [];
     for (let refusals = 1; ; refusals++) {
@@ -200,10 +200,7 @@ function requestOf(
   );
   const schemas = [given.output, ...(given.tools ?? []).map(({ parameters }) => parameters)];
   if (schemas.some((schema) => schema && "~standard" in schema)) {
-    throw new SendError(
-      "unsupported",
-      "A relay takes schemas as JSON Schema. Convert this one, such as with its library.",
-    );
+    throw new SendError("unsupported", "A relay takes schemas as JSON Schema. Convert this one.");
   }
   return { ...(chat === undefined ? { messages } : { chat, ...turnIn(messages) }), options };
 }
@@ -214,16 +211,16 @@ function turnIn(messages: readonly Message[]): Pick<StartRequest, "message" | "r
   if (last?.role === "user") return { message: last.content };
   const results = last && messages.slice(messages.findLastIndex(({ role }) => role !== "tool") + 1);
   if (results?.length) return { results: results as ToolMessage[] };
-  const message = "With `chat`, the last message must be a new one of the user, or the results of tools.";
+  const message = "With `chat`, the last message must be of the user, or the result of a tool.";
   throw new SendError("invalidRequest", message);
 }
 
-/** Returns 128 random bits. Unlike `randomUUID`, also on a page without TLS. */
-function randomId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+/** @throws {SendError} kind `invalidRequest` for a negative number, and for what is not a number */
+function checkNumber(option: string, value: number): void {
+  if (!(value >= 0)) throw new SendError("invalidRequest", `The option \`${option}\` must be 0 or more.`);
 }
 
-function abortError({ reason }: AbortSignal): SendError {
-  return new SendError("aborted", "The caller's signal ended the call.", { cause: reason });
+/** Returns 24 characters from 144 random bits. Unlike `randomUUID`, also on a page without TLS. */
+function randomId(): string {
+  return base64Of(crypto.getRandomValues(new Uint8Array(18))).replace(/\W/g, "-");
 }

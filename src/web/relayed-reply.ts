@@ -11,7 +11,7 @@ import { type Clock, MAX_TIMER_MS } from "../platform/clock.ts";
 import { messageOf } from "../platform/text-of.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
 import { type ChunkSink, type ChunkSource, type Closing, failureOf, NO_SINK, Opening } from "../stream/source.ts";
-import { Link, type LinkEvent, type LinkParts } from "./link.ts";
+import { Link, type LinkEvent, type LinkParts, timeoutError } from "./link.ts";
 import { Mirror } from "./mirror.ts";
 import { factsOf } from "./requests.ts";
 import { checkChunks, checkedMessage } from "./shapes.ts";
@@ -48,6 +48,7 @@ export class RelayedReply implements ChunkSource {
   readonly facts: ReplyFacts;
   readonly #call: RelayedCall;
   readonly #link: Link;
+  readonly #batches: AsyncGenerator<readonly LinkEvent[], readonly LinkEvent[]>;
   readonly #mirror: Mirror;
   readonly #opening = new Opening();
   readonly #closing = new AbortController();
@@ -56,23 +57,17 @@ export class RelayedReply implements ChunkSource {
   /** Chunks that the consumer has not asked for. */
   readonly #ready: MessageChunk[] = [];
   #end: End | undefined;
-  /** The consumer waits; resolves the promise of `#asked`. */
-  #isAsked = false;
-  #resume: () => void = () => undefined;
   /** The consumer has been given all chunks, and the end. */
   #isComplete = false;
   /** Only the usage is wanted. */
   #isMuted = false;
   #hasChunks = false;
   readonly #timers = new Map<TimeoutPhase, ReturnType<typeof setTimeout>>();
-  readonly #onAbort = (): void => {
-    const cause: unknown = this.#call.signal?.reason;
-    this.#fail(new SendError("aborted", "The caller's signal ended the call.", { cause }));
-  };
+  readonly #onAbort = (): void => this.#fail(abortError(this.#call.signal));
 
   constructor(call: RelayedCall) {
     const { provider, model, start = "", attempts, timeouts, now } = call;
-    const estimateInput = (): number => tokensOf(start);
+    const estimateInput = (): number => tokensOf(start.length);
     this.#call = call;
     this.facts = { provider, model, attempts, reconnects: 0, estimateInput };
     this.#mirror = new Mirror(this.facts);
@@ -80,9 +75,9 @@ export class RelayedReply implements ChunkSource {
     this.#link = new Link({
       ...call,
       signal: this.#closing.signal,
-      idleMs: timeouts.idle || Number.POSITIVE_INFINITY,
-      idled: (waitedMs) => timeoutError("idle", waitedMs),
+      idleMs: timeouts.idle,
     });
+    this.#batches = this.#link.batches();
   }
 
   get opened(): Promise<void> {
@@ -95,15 +90,14 @@ export class RelayedReply implements ChunkSource {
     this.#limit("headers", timeouts.headers ?? DEFAULT_HEADERS_MS);
     this.#limit("total", timeouts.total);
     onAbort(signal, this.#onAbort);
-    this.#read().catch((error: unknown) => this.#fail(error));
+    void this.#read(() => this.#opening.isOpen);
   }
 
   pull(): void {
     const { firstChunk, stall } = this.#call.timeouts;
-    this.#isAsked = true;
     if (this.#hasChunks) this.#limit("stall", stall);
     else this.#limit("firstChunk", firstChunk, this.#call.now() - this.#startedAt);
-    this.#resume();
+    void this.#read(() => this.#ready.length > 0 || this.#end !== undefined).then(() => this.#deliver());
   }
 
   /** A call that has started a run stops it in every case (law 5), and a viewer of another's only by `stop()`. */
@@ -127,24 +121,16 @@ export class RelayedReply implements ChunkSource {
     }
   }
 
-  async #read(): Promise<void> {
-    for await (const events of this.#link.batches()) {
-      for (const event of events) this.#take(event);
-      if (!this.#opening.isOpen) continue;
-      if (await this.#isWanted()) this.#flush();
-      if (this.#end && (await this.#isWanted())) this.#finish(this.#end);
-      if (this.#closing.signal.aborted) return;
+  /** Reads on until that is enough, or the reply is over. */
+  async #read(isEnough: () => boolean): Promise<void> {
+    try {
+      while (!isEnough() && !this.#closing.signal.aborted) {
+        const { value } = await this.#batches.next();
+        for (const event of value) this.#take(event);
+      }
+    } catch (error) {
+      this.#fail(error);
     }
-  }
-
-  /** Resolves when the consumer waits for more; with false when the reply is over. */
-  async #isWanted(): Promise<boolean> {
-    if (!this.#isAsked && !this.#closing.signal.aborted) {
-      await new Promise<void>((resolve) => {
-        this.#resume = resolve;
-      });
-    }
-    return !this.#closing.signal.aborted;
   }
 
   #take(event: LinkEvent): void {
@@ -208,19 +194,20 @@ export class RelayedReply implements ChunkSource {
     return checkedMessage({ ...rest, ...turn } as unknown as AssistantMessage);
   }
 
-  #flush(): void {
-    const ready = this.#ready.splice(0);
-    if (ready.length === 0) return; // such as an event of the connection
-    for (const chunk of ready) this.#sink.chunks.push(chunk);
-    this.#isAsked = false;
+  /** Gives the consumer what is there, or the end. */
+  #deliver(): void {
+    if (this.#closing.signal.aborted) return;
+    if (this.#ready.length === 0) return this.#finish();
+    for (const chunk of this.#ready.splice(0)) this.#sink.chunks.push(chunk);
     this.#hasChunks = true;
     for (const phase of ["firstChunk", "stall"] as const) this.#noLimit(phase);
     this.#sink.flush();
   }
 
-  #finish(end: End): void {
+  #finish(): void {
+    if (!this.#end) return;
     this.#isComplete = true;
-    if (end.type === "failed") return this.#fail(end.error, false);
+    if (this.#end.type === "failed") return this.#fail(this.#end.error, false);
     this.#over("answered", false);
     this.#sink.end();
   }
@@ -260,14 +247,11 @@ export class RelayedReply implements ChunkSource {
     this.#closing.abort();
     offAbort(signal, this.#onAbort);
     for (const timer of this.#timers.values()) clearTimeout(timer);
-    this.#resume();
+    void this.#batches.return([]);
     if (stopsRun) void requests.stop(chat, this.#link.run);
   }
 }
 
-function timeoutError(phase: TimeoutPhase, waitedMs: number): SendError {
-  return new SendError("timeout", `The relay took longer than ${waitedMs} ms (\`timeouts.${phase}\`).`, {
-    phase,
-    waitedMs,
-  });
+export function abortError(signal: AbortSignal | undefined): SendError {
+  return new SendError("aborted", "The caller's signal ended the call.", { cause: signal?.reason });
 }

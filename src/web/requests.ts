@@ -163,9 +163,6 @@ export function factsOf(told: object): SendErrorFacts {
 
 /** Returns the wait that a response asks for, in milliseconds. */
 function retryAfterMs({ headers }: Response): number | undefined {
-  const value = headers.get("retry-after");
-  if (value === null) return undefined;
-  const seconds = Number(value);
-  const ms = Number.isNaN(seconds) ? Date.parse(value) - Date.now() : seconds * 1_000;
-  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
+  const ms = Number(headers.get("retry-after") ?? Number.NaN) * 1_000;
+  return ms >= 0 ? ms : undefined;
 }

@@ -1,8 +1,8 @@
 /** The shapes of what a relay sends, as far as a viewer relies on them. */
 
 import type { MessageChunk } from "../contract/chunk.ts";
-import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage } from "../contract/message.ts";
+import { relayFault } from "../dialects/native-reader.ts";
 
 /** One value of each type for each field: chunks of a later version, and others, are refused. */
 const CHUNKS: Readonly<Record<Exclude<MessageChunk["type"], "final">, object>> = {
@@ -25,7 +25,7 @@ export function checkChunks(chunks: readonly MessageChunk[]): void {
     has(chunk, { type: "", content: "" }) &&
     Object.hasOwn(CHUNKS, chunk.type) &&
     has(chunk, CHUNKS[chunk.type as keyof typeof CHUNKS]);
-  if (!Array.isArray(chunks) || !chunks.every(isRight)) throw malformed("chunks");
+  if (!Array.isArray(chunks) || !chunks.every(isRight)) throw relayFault("has malformed chunks");
 }
 
 /**
@@ -34,7 +34,7 @@ export function checkChunks(chunks: readonly MessageChunk[]): void {
  */
 export function checkedMessage(message: AssistantMessage): AssistantMessage {
   if (!has(message, MESSAGE) || !message.toolCalls.every((call) => has(call, { id: "", name: "" })))
-    throw malformed("message");
+    throw relayFault("has a malformed message");
   return message;
 }
 
@@ -46,8 +46,4 @@ function has(value: unknown, shape: object): boolean {
     if (Array.isArray(like)) return Array.isArray(field);
     return typeof like === "object" && like !== null ? has(field, like) : typeof field === typeof like;
   });
-}
-
-function malformed(what: string): SendError {
-  return new SendError("protocol", `The relay has sent malformed ${what}.`, { retryable: false });
 }

@@ -17,9 +17,22 @@ import type { Ending, FoldPart } from "../stream/stream-parts.ts";
 /** UTF-16 units of a token, about: English has four. */
 const UNITS_PER_TOKEN = 4;
 
-/** Returns the estimated tokens of a text. The relay has the exact ones. */
-export function tokensOf({ length }: { readonly length: number }): number {
-  return Math.ceil(length / UNITS_PER_TOKEN);
+/** Returns the estimated tokens of so many UTF-16 units. The relay has the exact ones. */
+export function tokensOf(units: number): number {
+  return Math.ceil(units / UNITS_PER_TOKEN);
+}
+
+function unitsOf(chunk: MessageChunk): number {
+  switch (chunk.type) {
+    case "reasoning":
+      return chunk.reasoning.length;
+    case "toolCallDelta":
+      return chunk.argumentsDelta.length;
+    case "rewind":
+      return -chunk.length - chunk.reasoningLength;
+    default:
+      return chunk.content.length;
+  }
 }
 
 /** Collects the chunks of one reply. */
@@ -33,7 +46,8 @@ export class ViewerFold implements FoldPart {
   readonly media: Media[] = [];
   readonly #begun = new Map<number, UnfinishedToolCall>();
   readonly #facts: ReplyFacts;
-  #unseenTokens = 0;
+  /** Of the text, and of the arguments that came in pieces; also of what is not shown. */
+  #units = 0;
 
   constructor(facts: ReplyFacts) {
     this.#facts = facts;
@@ -44,6 +58,7 @@ export class ViewerFold implements FoldPart {
   }
 
   add(chunk: MessageChunk): void {
+    this.#units += unitsOf(chunk);
     switch (chunk.type) {
       case "text":
         this.content += chunk.content;
@@ -88,10 +103,9 @@ export class ViewerFold implements FoldPart {
   }
 
   addUnseen(chunk: MessageChunk): number {
-    const { content, reasoning = "", argumentsDelta = "" } = chunk as Partial<Record<string, string>> & MessageChunk;
-    const tokens = tokensOf(content + reasoning + argumentsDelta);
-    this.#unseenTokens += tokens;
-    return tokens;
+    const units = unitsOf(chunk);
+    this.#units += units;
+    return tokensOf(units);
   }
 
   #rewind(length: number, reasoningLength: number): void {
@@ -105,10 +119,7 @@ export class ViewerFold implements FoldPart {
   }
 
   outputTokens(): number {
-    const calls = this.toolCalls.map(({ name, arguments: args }) => name + JSON.stringify(args));
-    const begun = this.unfinishedToolCalls.map(({ name, argumentsText }) => name + argumentsText);
-    const written = [this.content, this.reasoning, ...calls, ...begun].reduce((sum, text) => sum + tokensOf(text), 0);
-    return Math.max(written + this.#unseenTokens, this.#facts.usage?.outputTokens ?? 0);
+    return Math.max(tokensOf(this.#units), this.#facts.usage?.outputTokens ?? 0);
   }
 
   message(ending: Ending, metricsOf: (outputTokens: number) => ReplyMetrics): AssistantMessage {
