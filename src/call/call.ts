@@ -9,7 +9,7 @@ import type { Protocol, ReplyPosition } from "../protocols/protocol.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
 import type { HttpRequest, ResponseHead, Transport } from "../transport/transport.ts";
 import type { EventShapes } from "./event-shapes.ts";
-import { plainCause } from "./redact.ts";
+import { plainCause, redactedError } from "./redact.ts";
 import { retryAfterMs } from "./retry-after.ts";
 import type { RetryBudget } from "./retry-budget.ts";
 
@@ -96,7 +96,7 @@ export function describedError(
     requestId: id && redact(id),
     cause,
   });
-  return described.redactedBy(redact);
+  return redactedError(described, redact);
 }
 
 function jsonOr(text: string): unknown {

@@ -1,6 +1,8 @@
 /** Removes secrets from errors, in any spelling that a server repeats. */
 
 import type { MessageChunk } from "../contract/chunk.ts";
+import type { SendError } from "../contract/errors.ts";
+import type { AssistantMessage } from "../contract/message.ts";
 import { base64Of } from "../platform/base64.ts";
 import { mapTexts, someText, wordsOf } from "../platform/text-of.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
@@ -329,4 +331,16 @@ export function plainCause(cause: unknown, redact: (text: string) => string, dep
   plain.name = redact(wordsOf(cause.name));
   plain.stack = redact(wordsOf(cause.stack ?? ""));
   return "code" in cause && typeof cause.code === "string" ? Object.assign(plain, { code: redact(cause.code) }) : plain;
+}
+
+/**
+ * Returns the same error without the secrets that `redact` removes: in its message, its stack, and the message so far
+ * that is added later.
+ */
+export function redactedError(error: SendError, redact: (text: string) => string): SendError {
+  const { kind: _kind, message, ...facts } = error.toJSON();
+  const clean = (partial: AssistantMessage): AssistantMessage => mapTexts(partial, redact);
+  const other = error.replacing({ ...facts, cause: error.cause }, redact(message), clean);
+  if (error.stack !== undefined) other.stack = redact(error.stack);
+  return other;
 }

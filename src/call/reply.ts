@@ -16,7 +16,7 @@ import { type ChunkSink, type ChunkSource, NO_SINK, Opening } from "../stream/so
 import { type AttemptHost, CallAttempt } from "./attempt.ts";
 import { type Call, type CallRequest, describedError } from "./call.ts";
 import { Deadlines } from "./deadlines.ts";
-import { NameRedaction } from "./redact.ts";
+import { NameRedaction, redactedError } from "./redact.ts";
 import { sendAndForget } from "./send-and-forget.ts";
 
 /** Maximum number of consecutive resumptions, of a reply that the provider keeps, without new content. */
@@ -63,7 +63,14 @@ export class Reply implements ChunkSource, AttemptHost {
     this.#names = new NameRedaction(call.redact);
     this.#request = call.request;
     const { provider, model, writer, estimateInput } = call;
-    this.facts = { provider, model, attempts: [], estimateInput, redactions: [call.redact], writer };
+    this.facts = {
+      provider,
+      model,
+      attempts: [],
+      estimateInput,
+      redactions: [(error) => redactedError(error, call.redact)],
+      writer,
+    };
     if (call.continuesExactly) this.facts.continuesExactly = true;
     if (call.request.binding) this.facts.binding = call.request.binding;
     this.#deadlines = new Deadlines(call.limits, call.now, (phase, waitedMs) =>

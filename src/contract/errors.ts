@@ -1,6 +1,5 @@
 /** The one error class. Its facts are fields; its message is for a person. */
 
-import { mapTexts } from "../platform/text-of.ts";
 import { isRetryable, type SendErrorKind, type TimeoutPhase } from "./error-kind.ts";
 import type { AssistantMessage } from "./message.ts";
 import type { Attempt } from "./metrics.ts";
@@ -33,6 +32,9 @@ export interface SendErrorFacts {
 /** A `SendError` as plain data, as it travels to another thread or a log. */
 export type SendErrorData = Omit<SendErrorFacts, "cause"> & { readonly kind: SendErrorKind; readonly message: string };
 
+/** Takes the secrets of a call out of the message so far. */
+type Clean = (partial: AssistantMessage) => AssistantMessage;
+
 /**
  * The failure of a reply. `ClientWrapper`s and sessions throw no other error at a call (law 4).
  *
@@ -64,8 +66,7 @@ export class SendError extends Error {
   declare readonly waitedMs?: number;
   declare readonly attempts?: readonly Attempt[];
   declare readonly partial?: AssistantMessage;
-  /** Takes the secrets of the call out of texts that are added later. */
-  #redact: ((text: string) => string) | undefined;
+  #clean: Clean | undefined;
 
   constructor(kind: SendErrorKind, message: string, facts: SendErrorFacts = {}) {
     super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
@@ -79,30 +80,22 @@ export class SendError extends Error {
 
   /** Returns the same error with more facts. Facts that it already has stay. */
   with(facts: SendErrorFacts): SendError {
-    const partial = facts.partial && this.#redact ? mapTexts(facts.partial, this.#redact) : facts.partial;
-    const more = this.replacing({ ...facts, partial, ...this.toJSON(), cause: this.cause ?? facts.cause });
+    const { partial } = facts;
+    const clean = partial && this.#clean ? this.#clean(partial) : partial;
+    const more = this.replacing({ ...facts, partial: clean, ...this.toJSON(), cause: this.cause ?? facts.cause });
     if (this.stack !== undefined) more.stack = this.stack;
     return more;
   }
 
-  /** Returns an error of the same kind and message, with these facts in place of its own. @internal */
-  replacing(facts: SendErrorFacts): SendError {
-    const other = new SendError(this.kind, this.message, facts);
-    other.#redact = this.#redact;
-    return other;
-  }
-
   /**
-   * Returns the same error without the secrets that `redact` removes, in its message and in later facts of `with`. No
-   * output shows the function. Several calls add up.
+   * Returns an error of the same kind, with these facts and this message in place of its own. `clean` is applied to a
+   * message that `with` adds later; several add up. No output shows it.
    * @internal
    */
-  redactedBy(redact: (text: string) => string): SendError {
-    const { kind, message, ...facts } = this.toJSON();
-    const other = new SendError(kind, redact(message), { ...facts, cause: this.cause });
-    if (this.stack !== undefined) other.stack = redact(this.stack);
-    const own = this.#redact;
-    other.#redact = own && own !== redact ? (text) => redact(own(text)) : redact;
+  replacing(facts: SendErrorFacts, message: string = this.message, clean?: Clean): SendError {
+    const other = new SendError(this.kind, message, facts);
+    const own = this.#clean;
+    other.#clean = own && clean ? (partial) => clean(own(partial)) : (clean ?? own);
     return other;
   }
 

@@ -6,12 +6,15 @@ import { PartialOutput } from "./partial-output.ts";
 import { ReplyStream, type StreamOptions } from "./reply-stream.ts";
 import type { ChunkSource } from "./source.ts";
 import type { StreamParts } from "./stream-parts.ts";
-import { readableSource } from "./transfer.ts";
+import { readableOf, readableSource } from "./transfer.ts";
+import { watchUnread } from "./unread.ts";
 
 /** The complete ones. */
 const ALL_PARTS: StreamParts = {
   fold: (facts) => new Fold(facts),
   partialOutput: () => new PartialOutput(),
+  readableOf,
+  watchUnread,
 };
 
 /**

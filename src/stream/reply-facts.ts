@@ -1,5 +1,6 @@
 /** The facts of a reply that are not in its chunks, from the first byte to the message. */
 
+import type { SendError } from "../contract/errors.ts";
 import type { AssistantMessage, TokenLogprob } from "../contract/message.ts";
 import type { Attempt } from "../contract/metrics.ts";
 
@@ -52,8 +53,8 @@ export interface ReplyFacts extends MessageFacts {
   continuesExactly?: boolean;
   /** The key to which the provider ties signed parts of this reply; for the decoder. See `ProtocolRequest.binding`. */
   binding?: () => unknown;
-  /** Remove the secrets of the requests from the texts of an error that is found in the reply. @internal */
-  redactions?: readonly ((text: string) => string)[];
+  /** Return an error that is found in the reply without the secrets of the requests. @internal */
+  redactions?: readonly ((error: SendError) => SendError)[];
   /** Estimated tokens of the request; called only when the provider did not count. */
   estimateInput?: () => number;
 }

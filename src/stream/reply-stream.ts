@@ -4,14 +4,13 @@ import type { MessageChunk } from "../contract/chunk.ts";
 import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage } from "../contract/message.ts";
 import type { ReplyMetrics } from "../contract/metrics.ts";
-import { type Clock, MAX_TIMER_MS, systemClock } from "../platform/clock.ts";
+import { type Clock, systemClock } from "../platform/clock.ts";
 import { DONE } from "./chunk-queue.ts";
 import type { DeepPartial } from "./deep-partial.ts";
 import type { ReplyFacts } from "./reply-facts.ts";
 import type { ChunkSource, DrainLimits } from "./source.ts";
 import type { StreamParts } from "./stream-parts.ts";
 import { type EndListener, StreamState } from "./stream-state.ts";
-import { readableOf } from "./transfer.ts";
 
 /** Options for the constructor of a `MessageStream`, and for `openStream`. */
 export interface StreamOptions {
@@ -20,9 +19,6 @@ export interface StreamOptions {
   /** When the call was made, on the same clock. Default: now. */
   readonly startedAt?: number | undefined;
 }
-
-/** How often a stream is looked at until it counts as unread. */
-const UNREAD_LOOKS = 4;
 
 /**
  * For a source that relays `stream`: its own errors, whose `partial` holds the other's text, repeat no secret of the
@@ -159,7 +155,7 @@ export class ReplyStream<out Output = unknown> implements AsyncIterable<MessageC
    * connection closes only when the garbage collector finds the other end gone.
    */
   toReadableStream(): ReadableStream<MessageChunk<Output>> {
-    return readableOf(this[Symbol.asyncIterator](), () => this.#state.leave());
+    return this.#parts.readableOf(this[Symbol.asyncIterator](), () => this.#state.leave());
   }
 
   /**
@@ -174,21 +170,10 @@ export class ReplyStream<out Output = unknown> implements AsyncIterable<MessageC
   /**
    * Calls `listener` once, when no consumer has taken a chunk or waited for one for `afterMs` milliseconds (or up to a
    * quarter more, after an earlier read); never after the end. For wrappers. Its timer does not keep the process alive.
+   * @throws {SendError} kind `unsupported` for a stream of `relayClient`
    */
   onUnread(afterMs: number, listener: () => void): void {
-    const state = this.#state;
-    const { queue } = state;
-    if (!state.isRunning) return;
-    let [seen, taken, quiet] = [queue.chunks, queue.taken, 0];
-    const look = (): void => {
-      // No chunk costs anything for this: what was taken shows in the queue.
-      const isRead = state.isRead || queue.taken !== taken || queue.chunks !== seen;
-      [seen, taken, quiet] = [queue.chunks, queue.taken, isRead ? 0 : quiet + 1];
-      if (quiet === UNREAD_LOOKS) listener();
-      else timer = later(look, afterMs / UNREAD_LOOKS);
-    };
-    let timer = later(look, afterMs / UNREAD_LOOKS);
-    state.afterEnd(() => clearTimeout(timer));
+    this.#parts.watchUnread(this.#state, afterMs, listener);
   }
 
   /** Stops retries of this reply: only its rest is wanted. For the wrappers of this package. @internal */
@@ -225,13 +210,6 @@ export class ReplyStream<out Output = unknown> implements AsyncIterable<MessageC
   #typed(message: AssistantMessage): AssistantMessage<Output> {
     return message as AssistantMessage<Output>;
   }
-}
-
-/** Returns a timer that does not keep the process alive. */
-function later(task: () => void, afterMs: number): ReturnType<typeof setTimeout> {
-  const timer = setTimeout(task, Math.min(afterMs, MAX_TIMER_MS));
-  timer.unref?.();
-  return timer;
 }
 
 /**

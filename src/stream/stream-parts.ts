@@ -1,4 +1,4 @@
-/** The parts of a stream that programs have in two sizes: what collects its chunks, and a view of them. */
+/** The parts of a stream that programs have in two sizes: all of them, and as few as a page needs. */
 
 import type { MessageChunk } from "../contract/chunk.ts";
 import type { AssistantMessage } from "../contract/message.ts";
@@ -11,6 +11,19 @@ export interface StreamParts {
   fold(facts: ReplyFacts): FoldPart;
   /** Returns the value in the text of one reply, for `partialObject()`. */
   partialOutput(): PartialOutputPart;
+  /** Returns the chunks as a web stream, whose end may be in another thread. `stop` is called when its reader leaves. */
+  readableOf<Chunk>(chunks: AsyncIterator<Chunk>, stop: () => void): ReadableStream<Chunk>;
+  /** Calls `listener` when no consumer reads, for `onUnread()`. */
+  watchUnread(stream: Watchable, afterMs: number, listener: () => void): void;
+}
+
+/** What shows whether a stream is read. */
+export interface Watchable {
+  readonly queue: { readonly chunks: readonly MessageChunk[]; readonly taken: number };
+  readonly isRunning: boolean;
+  readonly isRead: boolean;
+  /** Calls `task` after the end. */
+  afterEnd(task: () => void): void;
 }
 
 /**

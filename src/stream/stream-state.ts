@@ -258,7 +258,7 @@ export class StreamState implements QueueOwner {
     const { attempts, redactions = [] } = this.source.facts;
     let failure = error;
     if (!error.partial) {
-      for (const redact of redactions) failure = failure.redactedBy(redact);
+      for (const redact of redactions) failure = redact(failure);
       failure = failure.with({ partial: arrived, attempts });
     }
     this.#outcome = { status: "failed", error: failure };

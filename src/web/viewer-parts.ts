@@ -1,4 +1,4 @@
-/** The parts of a viewer's streams: as small as they can be, since the relay has the exact ones. */
+/** The parts of a viewer's streams: as small as they can be. */
 
 import { SendError } from "../contract/errors.ts";
 import type { StreamParts } from "../stream/stream-parts.ts";
@@ -8,8 +8,29 @@ import { ViewerFold } from "./viewer-fold.ts";
 export const VIEWER_PARTS: StreamParts = {
   fold: (facts) => new ViewerFold(facts),
   partialOutput() {
-    const message =
-      "A stream of `relayClient` has no `partialObject()`. Use `partialObject(stream)` of `cloudllm/web`.";
-    throw new SendError("unsupported", message);
+    throw unsupported("partialObject()", "Use `partialObject(stream)` of `cloudllm/web`.");
+  },
+  readableOf: (chunks, stop) =>
+    new ReadableStream(
+      {
+        async pull(controller) {
+          try {
+            const { done, value } = await chunks.next();
+            if (done) controller.close();
+            else controller.enqueue(value);
+          } catch (error) {
+            throw error instanceof SendError ? error.forTransfer() : error;
+          }
+        },
+        cancel: stop,
+      },
+      { highWaterMark: 0 },
+    ),
+  watchUnread() {
+    throw unsupported("onUnread()", "Note when your loop takes a chunk.");
   },
 };
+
+function unsupported(method: string, instead: string): SendError {
+  return new SendError("unsupported", `A stream of \`relayClient\` has no \`${method}\`. ${instead}`);
+}
