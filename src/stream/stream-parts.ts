@@ -11,13 +11,13 @@ export interface StreamParts {
   fold(facts: ReplyFacts): FoldPart;
   /** Returns the value in the text of one reply, for `partialObject()`. */
   partialOutput(): PartialOutputPart;
-  /** Returns the chunks as a web stream, whose end may be in another thread. `stop` is called when its reader leaves. */
+  /** Returns the chunks as a web stream, for `toReadableStream()`. `stop` is called when its reader leaves. */
   readableOf<Chunk>(chunks: AsyncIterator<Chunk>, stop: () => void): ReadableStream<Chunk>;
   /** Calls `listener` when no consumer reads, for `onUnread()`. */
   watchUnread(stream: Watchable, afterMs: number, listener: () => void): void;
 }
 
-/** What shows whether a stream is read. */
+/** A stream, as far as it shows whether it is read. */
 export interface Watchable {
   readonly queue: { readonly chunks: readonly MessageChunk[]; readonly taken: number };
   readonly isRunning: boolean;
