@@ -230,11 +230,13 @@ describe("however a turn ends", () => {
     expect(session.history.at(-1)).not.toHaveProperty("replay");
   });
 
-  test("an error that is not the library's own passes through, and the session is free again", async () => {
+  test("an error that is not the library's own is the cause of a SendError, and the session is free again", async () => {
     const fault = new Error("a bug in somebody's client");
     const scripted = scriptedClient([{ text: "Hi" }]);
     const session = new LLMSession({ client: { ...scripted, sendMessage: () => Promise.reject(fault) } });
-    await expect(session.sendMessage("question")).rejects.toBe(fault);
+    const error = await session.sendMessage("question").catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(SendError);
+    expect(error).toMatchObject({ kind: "protocol", cause: fault });
     expect(session.history).toEqual([]);
     await (await session.sendMessageStream("question")).finalMessage();
     expect(linesOf(session.history)).toEqual(["user: question", "assistant: Hi"]);
@@ -395,8 +397,8 @@ describe("tool calls", () => {
     ],
     ["two results for one call", [result("call_1"), result("call_1"), result("call_2")], /call_1 answers no call/],
     ["a call left out", [result("call_2")], /call_1 of look has no result/],
-    ["no results at all", [], /neither a string nor parts/],
-    ["a result without text", [{ role: "tool", toolCallId: "call_1" } as ToolMessage], /no string as its content/],
+    ["no results at all", [], /neither a string nor an array of parts/],
+    ["a result without text", [{ role: "tool", toolCallId: "call_1" } as ToolMessage], /its content is not a string/],
   ])("%s is refused before anything is sent", async (_name, results, message) => {
     const client = scriptedClient([calls]);
     const session = new LLMSession({ client });
