@@ -8,21 +8,27 @@ import type { Protocol } from "./protocol.ts";
 type ChatDialects = typeof import("./chat-completions/dialects.ts");
 type ResponsesDialects = typeof import("./responses/dialects.ts");
 
+/** Loads what the protocols share at the same time: the protocol's own import of it would wait for that file. */
+async function withCommon<Modules>(protocol: Promise<Modules>): Promise<Modules> {
+  const [modules] = await Promise.all([protocol, import("./common/error-kinds.ts")]);
+  return modules;
+}
+
 async function chat(dialect: keyof ChatDialects): Promise<Protocol> {
   const modules = [import("./chat-completions/protocol.ts"), import("./chat-completions/dialects.ts")] as const;
-  const [{ chatCompletions }, dialects] = await Promise.all(modules);
+  const [{ chatCompletions }, dialects] = await withCommon(Promise.all(modules));
   return chatCompletions(dialects[dialect]);
 }
 
 async function responses(dialect: keyof ResponsesDialects): Promise<Protocol> {
   const modules = [import("./responses/protocol.ts"), import("./responses/dialects.ts")] as const;
-  const [protocol, dialects] = await Promise.all(modules);
+  const [protocol, dialects] = await withCommon(Promise.all(modules));
   return protocol.responses(dialects[dialect]);
 }
 
 export const claudeMessages = async (): Promise<Protocol> =>
-  (await import("./anthropic-messages/protocol.ts")).anthropicMessages;
-export const geminiContent = async (): Promise<Protocol> => (await import("./gemini/protocol.ts")).gemini;
+  (await withCommon(import("./anthropic-messages/protocol.ts"))).anthropicMessages;
+export const geminiContent = async (): Promise<Protocol> => (await withCommon(import("./gemini/protocol.ts"))).gemini;
 export const openaiResponses = (): Promise<Protocol> => responses("OPENAI_RESPONSES");
 export const xaiResponses = (): Promise<Protocol> => responses("XAI_RESPONSES");
 export const commonChat = (): Promise<Protocol> => chat("COMMON_CHAT");
