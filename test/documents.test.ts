@@ -29,18 +29,22 @@ const CLEAN_FOLDERS: readonly string[] = [
   "src/cli",
   "src/clients",
   "src/contract",
+  "src/dialects",
   "src/embedded",
   "src/models",
   "src/platform",
   "src/protocols",
   "src/reliability",
+  "src/runtime",
   "src/schema",
+  "src/server",
   "src/session",
   "src/store",
   "src/stream",
   "src/testing",
   "src/tokens",
   "src/transport",
+  "src/web",
 ];
 
 const documents = [

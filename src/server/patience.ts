@@ -6,7 +6,7 @@ import type { ReplyLog } from "./log.ts";
 /** A call that takes longer has failed, in milliseconds. */
 const PATIENCE_MS = 5_000;
 
-/** Rejects when the outcome takes longer. A limit that no timer can hold, such as `Infinity`, is none. */
+/** Rejects when the outcome takes longer. A limit that no timer can hold, such as `Infinity`, has no effect. */
 export async function within<T>(outcome: Promise<T>, ms: number): Promise<T> {
   if (ms > MAX_TIMER_MS) return outcome;
   let timer: ReturnType<typeof setTimeout> | undefined;

@@ -12,10 +12,10 @@ import { onWake } from "./page.ts";
 import { backoffMs, paused } from "./pause.ts";
 import { type Requests, refusalOf } from "./requests.ts";
 
-/** A connection without a byte for so long is dead, in milliseconds: a relay says something every 15 seconds. */
+/** A connection without a byte for so long is dead, in milliseconds: a relay writes at least every 8 seconds. */
 const WATCHDOG_MS = 45_000;
 
-/** What a link reads: the relay's events, and what it learns itself. */
+/** An event that a link reports: one of the relay's, or one that it has found out itself. */
 export type LinkEvent =
   | NativeEvent
   /** The events that follow begin from the start of the reply. */
@@ -25,7 +25,7 @@ export type LinkEvent =
   /** There is no run to watch. */
   | { readonly type: "absent" };
 
-/** What a link is made of. */
+/** The parts of a link. */
 export interface LinkParts {
   readonly requests: Requests;
   /** The body that starts the run; absent for a run that others have started. */

@@ -47,8 +47,8 @@ export class Mirror {
   }
 
   /**
-   * The relay says the reply anew: a summary of it so far, or its end. Returns the chunks to show. A viewer keeps what
-   * it has more than the relay's log, unless the reply is complete.
+   * The relay sends the reply again: a summary of it so far, or its end. Returns the chunks to show. A viewer keeps
+   * the words that it has beyond the relay's log, unless the reply is complete.
    * @param tools calls and their results, which the message does not have
    */
   replace(message: Shown, end?: "complete" | "failed", tools?: readonly MessageChunk[]): readonly MessageChunk[] {
