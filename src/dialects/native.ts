@@ -94,16 +94,16 @@ export const END_ID = "end";
 
 /** Returns the event in the `data` (and `id`) of a server-sent event; `undefined` for one of a later version. */
 export function decodeEvent(data: string, id?: string): NativeEvent | undefined {
-  const value = JSON.parse(data) as Partial<Wire>;
-  const { after } = value;
-  if (value.text !== undefined)
-    return { type: "chunks", id, after, chunks: [{ type: "text", content: value.text, isFinal: false }] };
-  if (value.chunks) return { type: "chunks", id, after, chunks: value.chunks };
-  if (value.snapshot) return { type: "snapshot", id, message: value.snapshot, tools: value.tools };
-  if (value.opened) return { type: "opened", ...value.opened };
-  if (value.reconnect !== undefined) return { type: "reconnect", afterMs: value.reconnect };
-  if (value.message) return { type: "complete", message: value.message };
-  if (value.error) return { type: "failed", error: value.error };
+  const wire = JSON.parse(data) as Partial<Wire>;
+  const { after, text, chunks, snapshot, tools, opened, reconnect, message, error } = wire;
+  if (text !== undefined)
+    return { type: "chunks", id, after, chunks: [{ type: "text", content: text, isFinal: false }] };
+  if (chunks) return { type: "chunks", id, after, chunks };
+  if (snapshot) return { type: "snapshot", id, message: snapshot, tools };
+  if (opened) return { type: "opened", ...opened };
+  if (reconnect !== undefined) return { type: "reconnect", afterMs: reconnect };
+  if (message) return { type: "complete", message };
+  if (error) return { type: "failed", error };
   return undefined;
 }
 

@@ -16,7 +16,7 @@ export type EndListener = (message: AssistantMessage, error: SendError | undefin
 
 const DRAIN_LIMITS = { withinMs: 30_000, maxTokens: 4_000 } as const;
 
-export type Outcome =
+type Outcome =
   | { readonly status: "running" }
   | { readonly status: "complete" | "stopped"; readonly message: AssistantMessage }
   | { readonly status: "failed"; readonly error: SendError };
@@ -56,10 +56,6 @@ export class StreamState implements QueueOwner {
       fail: (error) => this.#fail(error),
     });
     source.attach(this.queue);
-  }
-
-  get outcome(): Outcome {
-    return this.#outcome;
   }
 
   get isRunning(): boolean {

@@ -31,10 +31,7 @@ export class Mirror {
 
   /** Takes the next chunks of the relay. Returns those to show. */
   add(chunks: readonly MessageChunk[]): readonly MessageChunk[] {
-    if (!this.#again) {
-      for (const chunk of chunks) this.#show(chunk);
-      return chunks;
-    }
+    if (!this.#again) return this.#shownNow(chunks);
     for (const chunk of chunks) this.#again.add(chunk);
     this.#toolsAgain = this.#toolsAgain.concat(chunks.filter(toolKey));
     return this.#caughtUp();
@@ -69,18 +66,20 @@ export class Mirror {
     const isMore = end !== "complete" && isAhead(shown, wanted);
     if (isMore && !end) return [];
     this.#again = undefined;
-    const tools = this.#toolsAgain.filter((chunk) => !this.#tools.has(toolKey(chunk)));
-    for (const chunk of tools) this.#show(chunk);
-    const rewind = isMore ? undefined : rewindBetween(shown, wanted);
-    if (rewind) this.#show(rewind);
-    const rest = chunksBetween(shown, wanted, this.#tools);
-    for (const chunk of rest) this.#show(chunk);
-    return [...tools, ...(rewind ? [rewind] : []), ...rest];
+    // Each list is made when the one before it is shown.
+    return [
+      ...this.#shownNow(this.#toolsAgain.filter((chunk) => !this.#tools.has(toolKey(chunk)))),
+      ...this.#shownNow(isMore ? [] : rewindsBetween(shown, wanted)),
+      ...this.#shownNow(chunksBetween(shown, wanted, this.#tools)),
+    ];
   }
 
-  #show(chunk: MessageChunk): void {
-    this.#shown.add(chunk);
-    this.#tools.add(toolKey(chunk));
+  #shownNow(chunks: readonly MessageChunk[]): readonly MessageChunk[] {
+    for (const chunk of chunks) {
+      this.#shown.add(chunk);
+      this.#tools.add(toolKey(chunk));
+    }
+    return chunks;
   }
 }
 
@@ -90,12 +89,12 @@ function isAhead(shown: Shown, wanted: Shown): boolean {
   return isLonger && shown.content.startsWith(content) && shown.reasoning.startsWith(reasoning);
 }
 
-/** Returns the chunk that discards what `wanted` does not begin with; `undefined` where there is nothing of it. */
-function rewindBetween(shown: Shown, wanted: Shown): MessageChunk | undefined {
+/** Returns the chunk that discards what `wanted` does not begin with; none where there is nothing of it. */
+function rewindsBetween(shown: Shown, wanted: Shown): readonly MessageChunk[] {
   const length = shown.content.length - commonLength(shown.content, wanted.content);
   const reasoningLength = shown.reasoning.length - commonLength(shown.reasoning, wanted.reasoning);
-  if (length === 0 && reasoningLength === 0 && !hasOtherCalls(shown, wanted)) return undefined;
-  return { type: "rewind", content: "", length, reasoningLength, isFinal: false };
+  if (length === 0 && reasoningLength === 0 && !hasOtherCalls(shown, wanted)) return [];
+  return [{ type: "rewind", content: "", length, reasoningLength, isFinal: false }];
 }
 
 /** Returns whether a call was begun that is now neither begun in the same way nor complete. */

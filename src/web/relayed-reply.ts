@@ -35,6 +35,8 @@ export interface RelayedCall
 /** How long the relay may take to open a reply, its connections included, in milliseconds. */
 const DEFAULT_HEADERS_MS = 60_000;
 
+type Timer = ReturnType<typeof setTimeout>;
+
 /** How the reply ended at the relay. */
 type End =
   | { readonly type: "complete"; readonly message: AssistantMessage }
@@ -62,7 +64,9 @@ export class RelayedReply implements ChunkSource {
   /** Only the usage is wanted. */
   #isMuted = false;
   #hasChunks = false;
-  readonly #timers = new Map<TimeoutPhase, ReturnType<typeof setTimeout>>();
+  /** Ends the wait for the opening, or for a chunk. */
+  #waiting: Timer | undefined;
+  #total: Timer | undefined;
   readonly #onAbort = (): void => this.#fail(abortError(this.#call.signal));
 
   constructor(call: RelayedCall) {
@@ -87,16 +91,18 @@ export class RelayedReply implements ChunkSource {
   attach(sink: ChunkSink): void {
     const { timeouts, signal } = this.#call;
     this.#sink = sink;
-    this.#limit("headers", timeouts.headers ?? DEFAULT_HEADERS_MS);
-    this.#limit("total", timeouts.total);
+    this.#waiting = this.#limit("headers", timeouts.headers ?? DEFAULT_HEADERS_MS);
+    this.#total = this.#limit("total", timeouts.total);
     onAbort(signal, this.#onAbort);
     void this.#read(() => this.#opening.isOpen);
   }
 
   pull(): void {
     const { firstChunk, stall } = this.#call.timeouts;
-    if (this.#hasChunks) this.#limit("stall", stall);
-    else this.#limit("firstChunk", firstChunk, this.#call.now() - this.#startedAt);
+    clearTimeout(this.#waiting);
+    this.#waiting = this.#hasChunks
+      ? this.#limit("stall", stall)
+      : this.#limit("firstChunk", firstChunk, this.#call.now() - this.#startedAt);
     void this.#read(() => this.#ready.length > 0 || this.#end !== undefined).then(() => this.#deliver());
   }
 
@@ -165,7 +171,7 @@ export class RelayedReply implements ChunkSource {
     if (typeof provider === "string") this.facts.provider = provider;
     if (typeof model === "string") this.facts.model = model;
     this.facts.reconnects = this.#link.reconnects;
-    this.#noLimit("headers");
+    clearTimeout(this.#waiting);
     this.#opening.accept();
   }
 
@@ -200,7 +206,7 @@ export class RelayedReply implements ChunkSource {
     if (this.#ready.length === 0) return this.#finish();
     for (const chunk of this.#ready.splice(0)) this.#sink.chunks.push(chunk);
     this.#hasChunks = true;
-    for (const phase of ["firstChunk", "stall"] as const) this.#noLimit(phase);
+    clearTimeout(this.#waiting);
     this.#sink.flush();
   }
 
@@ -212,20 +218,14 @@ export class RelayedReply implements ChunkSource {
     this.#sink.end();
   }
 
-  #limit(phase: "headers" | "firstChunk" | "stall" | "total", ms: number | undefined, passedMs = 0): void {
-    this.#noLimit(phase);
-    if (!ms) return;
+  #limit(phase: TimeoutPhase, ms: number | undefined, passedMs = 0): Timer | undefined {
+    if (!ms || ms > MAX_TIMER_MS) return undefined;
     const expired = (): void => {
       const { trouble } = this.#link;
-      const error = timeoutError(phase, ms);
-      if (phase !== "headers" || trouble === undefined) return this.#fail(error);
+      if (phase !== "headers" || trouble === undefined) return this.#fail(timeoutError(phase, ms));
       this.#fail(new SendError("network", `The relay cannot be reached: ${messageOf(trouble)}.`, { cause: trouble }));
     };
-    if (ms <= MAX_TIMER_MS) this.#timers.set(phase, setTimeout(expired, Math.max(0, ms - passedMs)));
-  }
-
-  #noLimit(phase: TimeoutPhase): void {
-    clearTimeout(this.#timers.get(phase));
+    return setTimeout(expired, Math.max(0, ms - passedMs));
   }
 
   /** @param isOurs whether the failure is on this side, so that the run is to be stopped */
@@ -246,7 +246,8 @@ export class RelayedReply implements ChunkSource {
     attempts.push({ provider, model, durationMs, outcome, ...(status !== undefined && { status }) });
     this.#closing.abort();
     offAbort(signal, this.#onAbort);
-    for (const timer of this.#timers.values()) clearTimeout(timer);
+    clearTimeout(this.#waiting);
+    clearTimeout(this.#total);
     void this.#batches.return([]);
     if (stopsRun) void requests.stop(chat, this.#link.run);
   }

@@ -42,12 +42,11 @@ export class Requests {
   }
 
   attach({ chat, run, after }: RunPlace, signal: AbortSignal): Promise<Response> {
-    const query = new URLSearchParams({ ...(run && { run }), ...(after && { after }) });
-    return this.#send(`/${chat}/stream`, `${query}`, { signal });
+    return this.#send(`/${chat}/stream`, { signal }, { run, after });
   }
 
   history(chat: string, signal: AbortSignal): Promise<Response> {
-    return this.#send(`/${chat}`, "", { signal });
+    return this.#send(`/${chat}`, { signal });
   }
 
   /** Asks the relay to stop a run. The request outlives the page. Resolves when it was answered; never rejects. */
@@ -62,23 +61,24 @@ export class Requests {
   }
 
   #post(path: string, body: string, init: RequestInit): Promise<Response> {
-    return this.#send(path, "", { ...init, method: "POST", body });
+    return this.#send(path, { ...init, method: "POST", body });
   }
 
   /** Headers that a function returned may have expired: after 401 the function is called once more. */
-  async #send(path: string, query: string, init: RequestInit): Promise<Response> {
-    const response = await this.#sendOnce(path, query, init);
+  async #send(path: string, init: RequestInit, place: Partial<RunPlace> = {}): Promise<Response> {
+    const response = await this.#sendOnce(path, init, place);
     if (response.status !== 401 || typeof this.#address.headers !== "function") return response;
     await response.body?.cancel();
-    return this.#sendOnce(path, query, init);
+    return this.#sendOnce(path, init, place);
   }
 
-  async #sendOnce(path: string, query: string, init: RequestInit): Promise<Response> {
+  async #sendOnce(path: string, init: RequestInit, place: Partial<RunPlace>): Promise<Response> {
     const { url, headers, fetch = globalThis.fetch, credentials } = this.#address;
-    const [base = "", ownQuery = ""] = url.split("?");
-    const search = [ownQuery, query].filter(Boolean).join("&");
+    const [base = "", ownQuery] = url.split("?");
+    const query = new URLSearchParams(ownQuery);
+    for (const [name, value] of Object.entries(place)) if (value) query.set(name, value);
     const given = typeof headers === "function" ? await headers() : headers;
-    return fetch((path ? base.replace(/\/$/, "") + path : base) + (search && `?${search}`), {
+    return fetch((path ? base.replace(/\/$/, "") + path : base) + (`${query}` && `?${query}`), {
       ...init,
       headers: headersOf({ ...given, ...this.#extra }, init.body !== undefined),
       ...(credentials && { credentials }),
