@@ -18,7 +18,7 @@ import { cost, costTable } from "./cost.mjs";
 import { startRedis } from "./processes.mjs";
 import { ALONE, SITES } from "./sites.mjs";
 
-const ROUNDS = { full: { requests: 500, rounds: 9 }, quick: { requests: 100, rounds: 3 } };
+const ROUNDS = { full: { requests: 300, rounds: 5 }, quick: { requests: 100, rounds: 3 } };
 
 const { values: options } = parseArgs({
   options: { quick: { type: "boolean", default: false }, only: { type: "string" }, sites: { type: "string" } },

@@ -47,6 +47,25 @@ describe("a stop", () => {
     expect(viewer.events.at(-1)).toMatchObject({ type: "complete", message: { finishReason: "stopped" } });
   });
 
+  test("from another process is heard within a second, also right behind an append", async () => {
+    const log = memoryLog();
+    const steps = [{ text: "paid " }, { pause: 150 }, { text: "too " }, { pause: new Gate() }];
+    const client = scriptedClient([{ steps }]);
+    const relay = createRelay({ client, authorize, log });
+    const other = createRelay({ client, authorize, log });
+    const run = runId();
+    const viewer = watch(await relay.handle(post({ run, messages })));
+    await vi.advanceTimersByTimeAsync(160);
+    expect(viewer.text).toBe("paid too ");
+    const onClosed = vi.fn();
+    void client.calls[0]?.closed.then(onClosed);
+    const answer = other.handle(post({ run }, `${run}/stop`));
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(onClosed).toHaveBeenCalled();
+    expect(await (await answer).json()).toEqual({ run, stopped: true });
+    await viewer.over;
+  });
+
   test("a second time, and after the end, changes nothing", async () => {
     const client = scriptedClient([{ text: "whole" }]);
     const relay = createRelay({ client, authorize });
