@@ -73,7 +73,10 @@ async function measured({ port, usage }, provider) {
   };
 }
 
-/** Reads the moments out of the pieces: the first ones of a body, which is all of them but for those in a repeated message. */
+/**
+ * Reads the moments out of the pieces: the first ones of a body, because its end may repeat the message. The last piece does not
+ * count: it comes in the second in which all replies end and all viewers leave.
+ */
 function stampReader(delays, onFirstBytes) {
   let rest = "";
   let count = 0;
@@ -86,7 +89,7 @@ function stampReader(delays, onFirstBytes) {
       let end = 0;
       for (const match of text.matchAll(STAMP)) {
         end = match.index + STAMP_LENGTH;
-        if (count++ < AUDIENCE.pieces) delays.push(now - Number(match[0]));
+        if (++count < AUDIENCE.pieces) delays.push(now - Number(match[0]));
       }
       count = Math.min(count, AUDIENCE.pieces);
       rest = text.slice(Math.max(end, text.length - STAMP_LENGTH + 1));
