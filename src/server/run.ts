@@ -1,4 +1,7 @@
-/** One reply, or one turn of a session, that this process produces: delivered first, logged behind. */
+/**
+ * One reply, or one turn of a session, that this process produces: delivered first, logged behind. One state machine,
+ * from the opening of the reply to its one end.
+ */
 
 import type { MessageChunk } from "../contract/chunk.ts";
 import { SendError } from "../contract/errors.ts";

@@ -1,4 +1,4 @@
-/** A reply that, when it breaks, is brought to its end by further requests. */
+/** A reply that, when it breaks, is completed by further requests: one state machine. */
 
 import type { MessageChunk, RewindChunk, TextChunk } from "../contract/chunk.ts";
 import { SendError } from "../contract/errors.ts";

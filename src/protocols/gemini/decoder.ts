@@ -1,6 +1,6 @@
 /**
- * Gemini's `generateContent`: every event holds new parts of the reply. Only the end of the body ends the reply, and
- * only a finish reason before it shows that the reply is complete.
+ * Decodes Gemini's `generateContent`: one state machine. Every event holds new parts of the reply. Only the end of the
+ * body ends the reply, and only a finish reason before it shows that the reply is complete.
  * @see https://ai.google.dev/api/generate-content
  */
 
