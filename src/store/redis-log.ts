@@ -72,15 +72,16 @@ class RedisLog implements ReplyLog, WrittenLog {
     const keys = this.#keysOf(head.id);
     const life = `${this.#lifeMs}`;
     const stored: StoredHead = { token: crypto.randomUUID(), head };
-    const taken = await this.client.command(["SET", keys.head, JSON.stringify(stored), "PX", life, "NX"]);
-    if (taken === null && (await this.#storedHead(keys))?.token !== stored.token) return undefined;
-    const writer = new RedisLogWriter(this, keys, 1, this.#maxRunMs);
-    const replies = await this.client.pipeline([
+    // One round trip: the provider is asked after it. For a caller that comes second, the others change nothing.
+    const [taken, ...begun] = await this.client.pipeline([
+      ["SET", keys.head, JSON.stringify(stored), "PX", life, "NX"],
       ["XADD", keys.log, "1-0", "begin", ""],
       ["PEXPIRE", keys.log, life],
-      writer.leaseCommand(),
     ]);
-    for (const reply of replies) if (!isRefusal(reply)) resultOf(reply);
+    if (resultOf(taken) === null && (await this.#storedHead(keys))?.token !== stored.token) return undefined;
+    for (const reply of begun) if (!isRefusal(reply)) resultOf(reply);
+    const writer = new RedisLogWriter(this, keys, 1, this.#maxRunMs);
+    void this.client.command(writer.leaseCommand()).catch(() => undefined); // the next append sends it again
     return writer;
   }
 
