@@ -34,7 +34,8 @@ export interface SessionPage {
  * Keeps the records of conversations for `LLMSession.open`, each conversation under an id. Records are plain JSON data,
  * are only ever appended, and never change. Stores are `MemoryStore`, `FileStore` (from `cloudllm/store/file`),
  * `SQLiteStore` (`cloudllm/store/sqlite`), `PostgresStore` (`cloudllm/store/postgres`) and `RedisStore`
- * (`cloudllm/store/redis`). `storeSuite` of `cloudllm/testing` checks one of your own.
+ * (`cloudllm/store/redis`). `storeSuite` of `cloudllm/testing` checks one of your own. The example shows the form only:
+ * its `list` knows no pages. `docs/extending.md` has a store that keeps every law.
  *
  * @example
  * ```ts
