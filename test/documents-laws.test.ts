@@ -3,7 +3,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { ClientOptions, ClientWrapper, SessionStore } from "cloudllm";
+import { type ClientOptions, type ClientWrapper, MemoryStore, type SessionStore } from "cloudllm";
 import { contractSuite, type LawCase, scriptedClient, startProviderServer, storeSuite } from "cloudllm/testing";
 import { afterAll, beforeAll, describe, test } from "vitest";
 
@@ -97,6 +97,25 @@ describe("the store on a key-value database", () => {
         };
       },
       cannot: { other: single, cut: single, lostAnswers: single, expiry: single },
+    }),
+  );
+});
+
+describe("a store with the required methods only", () => {
+  const absent = "the method is optional";
+  register(
+    storeSuite({
+      open() {
+        const full = new MemoryStore();
+        return {
+          store: {
+            append: (id, records) => full.append(id, records),
+            load: (id) => full.load(id),
+            list: (options) => full.list(options),
+          },
+        };
+      },
+      cannot: { claim: absent, replace: absent, delete: absent, other: absent, cut: absent, lostAnswers: absent },
     }),
   );
 });

@@ -5,8 +5,13 @@ import { SendError } from "../../contract/errors.ts";
 import type { SessionRecord } from "../../session/record.ts";
 import type { SessionStore } from "../../session/store.ts";
 
-/** An ability that some cases need and some stores lack. */
-export type StoreAbility = "other" | "cut" | "lostAnswers" | "expiry" | "replace" | "delete";
+/**
+ * The abilities that some cases need and some stores lack.
+ * - Methods of the store: `replace`, `delete`, and `claim` together with `release`.
+ * - Members of `OpenedStore`: `other`, `cut`, and `lostAnswers` for `loseAnswers`.
+ * - `expiry`: a lease that is not renewed ends.
+ */
+export type StoreAbility = "claim" | "other" | "cut" | "lostAnswers" | "expiry" | "replace" | "delete";
 
 /** A new, empty place for sessions, and stores on it. */
 export interface OpenedStore {

@@ -20,6 +20,7 @@ async function takenOver({ other, leaseMs }: StoreBench, id: string): Promise<vo
 export const claimingCases: readonly StoreCaseDefinition[] = [
   {
     name: "an id is claimed once at a time",
+    needs: ["claim"],
     async run({ store }) {
       await store.claim("a");
       await mustFail(store.claim("a"), "busy", "a second claim");
@@ -30,7 +31,7 @@ export const claimingCases: readonly StoreCaseDefinition[] = [
   },
   {
     name: "a claim keeps another process out until it is released",
-    needs: ["other"],
+    needs: ["claim", "other"],
     async run({ store, other }) {
       await store.claim("a");
       await mustFail(other.claim("a"), "busy", "the claim of another process");
@@ -49,7 +50,7 @@ export const claimingCases: readonly StoreCaseDefinition[] = [
   },
   {
     name: "of many claims at once exactly one succeeds, and the others fail with kind busy",
-    needs: ["other"],
+    needs: ["claim", "other"],
     async run({ store, other }) {
       for (let round = 0; round < 5; round++) {
         const stores: readonly SessionStore[] = [store, other, store, other, other, store];
@@ -62,7 +63,7 @@ export const claimingCases: readonly StoreCaseDefinition[] = [
   },
   {
     name: "a release that is repeated, or without a claim, does no harm",
-    needs: ["other"],
+    needs: ["claim", "other"],
     async run({ store, other }) {
       await store.release("never claimed");
       await store.claim("a");
@@ -79,7 +80,7 @@ export const claimingCases: readonly StoreCaseDefinition[] = [
   },
   {
     name: "reading and listing need no claim, and do not disturb its holder",
-    needs: ["other"],
+    needs: ["claim", "other"],
     async run({ store, other }) {
       await store.claim("a");
       await store.append("a", numberedTo(3));
@@ -91,7 +92,7 @@ export const claimingCases: readonly StoreCaseDefinition[] = [
   },
   {
     name: "a session that is open cannot be deleted, by this process or another",
-    needs: ["other", "delete"],
+    needs: ["claim", "other", "delete"],
     async run({ store, other }) {
       await store.claim("a");
       await mustFail(store.delete("a"), "busy", "a deletion");
@@ -105,7 +106,7 @@ export const claimingCases: readonly StoreCaseDefinition[] = [
   },
   {
     name: "a holder that lives keeps its lease, however long it writes nothing",
-    needs: ["other"],
+    needs: ["claim", "other"],
     async run({ store, other, leaseMs }) {
       await store.claim("a");
       await pause(Math.min(leaseMs * 3, 3_000));
@@ -116,7 +117,7 @@ export const claimingCases: readonly StoreCaseDefinition[] = [
   },
   {
     name: "a holder that went silent loses the id when its lease expires, and not before",
-    needs: ["other", "cut", "expiry"],
+    needs: ["claim", "other", "cut", "expiry"],
     async run(bench) {
       const { store, other, cut } = bench;
       await store.claim("a");
@@ -131,7 +132,7 @@ export const claimingCases: readonly StoreCaseDefinition[] = [
   },
   {
     name: "a holder that comes back too late writes, replaces, deletes and releases nothing",
-    needs: ["other", "cut", "expiry", "replace", "delete"],
+    needs: ["claim", "other", "cut", "expiry", "replace", "delete"],
     async run(bench) {
       const { store, other, cut, reconnect } = bench;
       await store.claim("a");
@@ -152,7 +153,7 @@ export const claimingCases: readonly StoreCaseDefinition[] = [
   },
   {
     name: "a former holder writes nothing into a session that was deleted and begun again",
-    needs: ["other", "cut", "expiry", "delete"],
+    needs: ["claim", "other", "cut", "expiry", "delete"],
     async run(bench) {
       const { store, other, cut, reconnect } = bench;
       await store.claim("a");

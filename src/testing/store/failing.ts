@@ -97,7 +97,7 @@ const disturbedCases: readonly StoreCaseDefinition[] = DISTURBANCES.flatMap(({ a
   },
   {
     name: `a claim that was rejected can be made again at once: ${title}`,
-    needs: [ability],
+    needs: ["claim", ability],
     async run(bench) {
       const { store, reconnect } = bench;
       disturb(bench);
@@ -114,7 +114,7 @@ export const failingCases: readonly StoreCaseDefinition[] = [
   ...disturbedCases,
   {
     name: "no message of an error says where the place is, or how it is reached",
-    needs: ["cut", "replace", "delete"],
+    needs: ["claim", "cut", "replace", "delete"],
     async run(bench) {
       const { store, cut } = bench;
       await store.claim("a");
