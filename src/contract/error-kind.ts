@@ -1,4 +1,4 @@
-/** The kinds of failure: one table, which gives the type and the default of `retryable`. */
+/** The kinds of failure: two lists, which give the type and the default of `retryable`. */
 
 /**
  * The cause of a failure, as a closed set that a program can switch on.
@@ -22,38 +22,34 @@
  * - `busy`: the session is in the middle of another turn, or another process has it.
  * - `storage`: the store of a session could not read or write; `cause` has the reason.
  */
-export type SendErrorKind = keyof typeof RETRYABLE;
+export type SendErrorKind = (typeof RETRYABLE | typeof LASTING)[number];
 
-/** Every kind, with whether the same request may succeed when it is sent again. */
-const RETRYABLE = {
-  authentication: false,
-  permission: false,
-  notFound: false,
-  invalidRequest: false,
-  contextLength: false,
-  contentFilter: false,
-  rateLimit: true,
-  overloaded: true,
-  server: true,
-  network: true,
-  timeout: true,
-  truncated: true,
-  protocol: true,
-  aborted: false,
-  unsupported: false,
-  invalidOutput: false,
-  busy: false,
-  storage: false,
-} as const;
+/** The kinds after which the same request may succeed when it is sent again. */
+const RETRYABLE = ["rateLimit", "overloaded", "server", "network", "timeout", "truncated", "protocol"] as const;
+
+/** The kinds after which it fails again. */
+const LASTING = [
+  "authentication",
+  "permission",
+  "notFound",
+  "invalidRequest",
+  "contextLength",
+  "contentFilter",
+  "aborted",
+  "unsupported",
+  "invalidOutput",
+  "busy",
+  "storage",
+] as const;
 
 /** Returns whether a value, such as one from another thread, is a kind. */
 export function isSendErrorKind(value: unknown): value is SendErrorKind {
-  return typeof value === "string" && Object.hasOwn(RETRYABLE, value);
+  return [...RETRYABLE, ...LASTING].some((kind) => kind === value);
 }
 
 /** Returns whether the same request may succeed when it is sent again after a failure of this kind. */
 export function isRetryable(kind: SendErrorKind): boolean {
-  return RETRYABLE[kind];
+  return RETRYABLE.some((other) => other === kind);
 }
 
 /** Which deadline passed: see `Timeouts`. */

@@ -166,24 +166,16 @@ export class ChunkQueue implements ChunkSink {
     const at = this.#owner.waiting();
     do {
       this.#pull = "asking";
-      this.#askOnce(source, at);
-    } while (this.#isWantedAgain() && this.#owner.isRunning);
-    this.#settlePull();
+      try {
+        source.pull(at);
+      } catch (error) {
+        this.#owner.collapse(error);
+      }
+    } while (this.#is("again") && this.#owner.isRunning);
+    this.#pull = this.#is("asking") ? "pending" : "idle";
   }
 
-  #askOnce(source: ChunkSource, at: number): void {
-    try {
-      source.pull(at);
-    } catch (error) {
-      this.#owner.collapse(error);
-    }
-  }
-
-  #isWantedAgain(): boolean {
-    return this.#pull === "again";
-  }
-
-  #settlePull(): void {
-    this.#pull = this.#pull === "asking" ? "pending" : "idle";
+  #is(pull: Pull): boolean {
+    return this.#pull === pull;
   }
 }

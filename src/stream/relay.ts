@@ -11,7 +11,7 @@ import { observeAttempts } from "./attempts-in-flight.ts";
 import { offerAlternative } from "./idle-alternative.ts";
 import type { MessageStream } from "./message-stream.ts";
 import type { ReplyFacts } from "./reply-facts.ts";
-import { relayRedactions } from "./reply-stream.ts";
+import { redactionsOf } from "./reply-stream.ts";
 import { refusalOf, sendErrorOf } from "./transfer.ts";
 
 /** The receiver of a relay's chunks. */
@@ -81,7 +81,7 @@ export class Relay {
   /** Relays a stream that is open. */
   take(stream: MessageStream): void {
     this.#stream = stream;
-    relayRedactions(stream, this.#target.facts);
+    takeRedactions(stream, this.#target.facts);
     if (this.#isOver) return void stream.stop();
     if (this.#isLastAttempt) stream.onlyRest();
     this.#batches = stream.batches();
@@ -177,4 +177,11 @@ export class Relay {
 export function outerFailure(error: SendError, attempts: readonly Attempt[]): SendError {
   const { partial: _inner, ...facts } = error.toJSON();
   return error.replacing({ ...facts, attempts: [...attempts], cause: error.cause });
+}
+
+/** Its own errors, whose `partial` holds the text of `stream`, repeat no secret of the requests of `stream`. */
+function takeRedactions(stream: MessageStream, facts: ReplyFacts): void {
+  const { redactions: own = [] } = facts;
+  const others = redactionsOf(stream) ?? [];
+  if (others.length > 0) facts.redactions = [...own, ...others.filter((redact) => !own.includes(redact))];
 }

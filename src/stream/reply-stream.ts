@@ -21,11 +21,11 @@ export interface StreamOptions {
 }
 
 /**
- * For a source that relays `stream`: its own errors, whose `partial` holds the other's text, repeat no secret of the
- * requests of `stream`.
+ * Returns what keeps the secrets of its requests out of the errors of `stream`; nothing for a stream of another
+ * implementation.
  * @internal
  */
-export let relayRedactions: (stream: ReplyStream, facts: Pick<ReplyFacts, "redactions">) => void;
+export let redactionsOf: (stream: ReplyStream) => ReplyFacts["redactions"];
 
 /** The one implementation of a stream. Its parts are handed in; `MessageStream` has them all. */
 export class ReplyStream<out Output = unknown> implements AsyncIterable<MessageChunk<Output>>, AsyncDisposable {
@@ -33,12 +33,7 @@ export class ReplyStream<out Output = unknown> implements AsyncIterable<MessageC
   readonly #parts: StreamParts;
 
   static {
-    relayRedactions = (stream, facts) => {
-      if (!(#state in stream)) return; // a stream of another implementation
-      const { redactions: own = [] } = facts;
-      const others = stream.#state.source.facts.redactions ?? [];
-      facts.redactions = [...own, ...others.filter((redact) => !own.includes(redact))];
-    };
+    redactionsOf = (stream) => (#state in stream ? stream.#state.source.facts.redactions : undefined);
   }
 
   constructor(source: ChunkSource, parts: StreamParts, options: StreamOptions = {}) {
@@ -49,7 +44,7 @@ export class ReplyStream<out Output = unknown> implements AsyncIterable<MessageC
 
   /** Returns the reply so far as a message; the complete message after the end. */
   get partial(): AssistantMessage<Output> {
-    return this.#typed(this.#state.message);
+    return this.#state.message as AssistantMessage<Output>;
   }
 
   /** Returns the timing so far; after the end, that of the final message. */
@@ -204,11 +199,6 @@ export class ReplyStream<out Output = unknown> implements AsyncIterable<MessageC
 
   #ending(): Promise<AssistantMessage<Output>> {
     return this.#state.ending() as Promise<AssistantMessage<Output>>;
-  }
-
-  /** Returns the message as typed by the schema that validated its `output`. */
-  #typed(message: AssistantMessage): AssistantMessage<Output> {
-    return message as AssistantMessage<Output>;
   }
 }
 

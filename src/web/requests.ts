@@ -38,7 +38,7 @@ export class Requests {
   }
 
   start(body: string, signal: AbortSignal): Promise<Response> {
-    return this.#post("", body, { signal });
+    return this.#send("", { signal, body });
   }
 
   attach({ chat, run, after }: RunPlace, signal: AbortSignal): Promise<Response> {
@@ -53,36 +53,31 @@ export class Requests {
   async stop(chat: string, run: string | undefined): Promise<void> {
     const body: StopRequest = { run };
     try {
-      const response = await this.#post(`/${chat}/stop`, JSON.stringify(body), { keepalive: true });
+      const response = await this.#send(`/${chat}/stop`, { keepalive: true, body: JSON.stringify(body) });
       await response.body?.cancel();
     } catch {
       // the run then ends when its last viewer is gone for a while
     }
   }
 
-  #post(path: string, body: string, init: RequestInit): Promise<Response> {
-    return this.#send(path, { ...init, method: "POST", body });
-  }
-
   /** Headers that a function returned may have expired: after 401 the function is called once more. */
   async #send(path: string, init: RequestInit, place: Partial<RunPlace> = {}): Promise<Response> {
-    const response = await this.#sendOnce(path, init, place);
-    if (response.status !== 401 || typeof this.#address.headers !== "function") return response;
-    await response.body?.cancel();
-    return this.#sendOnce(path, init, place);
-  }
-
-  async #sendOnce(path: string, init: RequestInit, place: Partial<RunPlace>): Promise<Response> {
     const { url, headers, fetch = globalThis.fetch, credentials } = this.#address;
     const [base = "", ownQuery] = url.split("?");
     const query = new URLSearchParams(ownQuery);
     for (const [name, value] of Object.entries(place)) if (value) query.set(name, value);
-    const given = typeof headers === "function" ? await headers() : headers;
-    return fetch((path ? base.replace(/\/$/, "") + path : base) + (`${query}` && `?${query}`), {
-      ...init,
-      headers: headersOf({ ...given, ...this.#extra }, init.body !== undefined),
-      ...(credentials && { credentials }),
-    });
+    const address = (path ? base.replace(/\/$/, "") + path : base) + (`${query}` && `?${query}`);
+    for (let isLast = typeof headers !== "function"; ; isLast = true) {
+      const given = typeof headers === "function" ? await headers() : headers;
+      const response = await fetch(address, {
+        ...init,
+        ...(init.body && { method: "POST" }),
+        headers: headersOf({ ...given, ...this.#extra }, init.body !== undefined),
+        ...(credentials && { credentials }),
+      });
+      if (isLast || response.status !== 401) return response;
+      await response.body?.cancel();
+    }
   }
 }
 
@@ -94,7 +89,7 @@ function headersOf(given: Readonly<Record<string, string>>, hasBody: boolean): H
     if (hasBody) headers.set("content-type", "application/json");
     return headers;
   } catch (cause) {
-    throw new SendError("invalidRequest", "A header is malformed. Give names and values of one line each.", { cause });
+    throw new SendError("invalidRequest", "A header is malformed. Give names and values of one line.", { cause });
   }
 }
 
@@ -110,7 +105,7 @@ export function bodyOf(request: StartRequest): string {
       return own instanceof Uint8Array ? base64Of(own) : value;
     });
   } catch (cause) {
-    throw new SendError("invalidRequest", "The messages or options cannot be written as JSON.", { cause });
+    throw new SendError("invalidRequest", "The messages or options are not JSON.", { cause });
   }
 }
 
@@ -147,7 +142,7 @@ export async function refusalOf(response: Response): Promise<RefusedRequest> {
   }
   const isOfRelay = isSendErrorKind(told.kind);
   const kind = isSendErrorKind(told.kind) ? told.kind : (KINDS[status] ?? (status < 500 ? "invalidRequest" : "server"));
-  const message = typeof told.message === "string" ? told.message : `The relay has answered with the status ${status}.`;
+  const message = typeof told.message === "string" ? told.message : `The relay has answered with status ${status}.`;
   return {
     error: new SendError(kind, message, { retryAfterMs: retryAfterMs(response), ...factsOf(told), status }),
     isOfRelay,
