@@ -257,23 +257,21 @@ function release(reader: ReadableStreamDefaultReader<Uint8Array>, isAtEnd: boole
  * Settles as the step of a connection does, or as soon as the connection is dead: one that is silent for too long, and
  * one of a page that was frozen, whose reads may stay pending for ever.
  */
-async function alive<T>(connection: AbortController, step: Promise<T>, idleMs = 0): Promise<T> {
+function alive<T>(connection: AbortController, step: Promise<T>, idleMs?: number): Promise<T> {
   const { signal } = connection;
-  const isIdle = idleMs > 0 && idleMs < WATCHDOG_MS;
-  const ms = isIdle ? idleMs : WATCHDOG_MS;
-  const silent = (): void => connection.abort(isIdle ? timeoutError("idle", ms) : new Error("The relay is silent."));
+  const ms = Math.min(idleMs || WATCHDOG_MS, WATCHDOG_MS);
+  const silent = (): void =>
+    connection.abort(ms === idleMs ? timeoutError("idle", ms) : new Error("The relay is silent."));
   const timer = setTimeout(silent, ms);
-  let cut = (): void => undefined;
-  const dead = new Promise<never>((_, reject) => {
-    cut = () => reject(signal.reason);
+  return new Promise<T>((resolve, reject) => {
+    const cut = (): void => reject(signal.reason);
+    const settled = (): void => {
+      clearTimeout(timer);
+      offAbort(signal, cut);
+    };
+    onAbort(signal, cut);
+    step.finally(settled).then(resolve, reject);
   });
-  onAbort(signal, cut);
-  try {
-    return await Promise.race([step, dead]);
-  } finally {
-    clearTimeout(timer);
-    offAbort(signal, cut);
-  }
 }
 
 export function timeoutError(phase: TimeoutPhase, waitedMs: number): SendError {

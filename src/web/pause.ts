@@ -19,7 +19,7 @@ export function backoffMs(failures: number): number {
  * Resolves with whether the page was asleep.
  * @param isAsked whether the relay has asked for this wait, which is then not cut short
  */
-export function paused(ms: number, isAsked: boolean, signal: AbortSignal): Promise<boolean> {
+export function paused(ms: number, isAsked: boolean, signal: AbortSignal | undefined): Promise<boolean> {
   return new Promise((resolve) => {
     let isDue = false;
     let wasAsleep = isAsleep();
@@ -40,6 +40,6 @@ export function paused(ms: number, isAsked: boolean, signal: AbortSignal): Promi
     });
     const timer = setTimeout(due, Math.min(ms, MAX_TIMER_MS));
     onAbort(signal, done);
-    if (signal.aborted) done();
+    if (signal?.aborted) done();
   });
 }

@@ -161,7 +161,7 @@ export function relayClient(options: RelayClientOptions): RelayClient {
       } catch (error) {
         const ms = error instanceof SendError ? error.retryAfterMs : undefined;
         if (ms === undefined || ms > maxRetryAfterMs || refusals > max) throw error;
-        await paused(ms, true, given.signal ?? new AbortController().signal);
+        await paused(ms, true, given.signal);
       }
     }
   }

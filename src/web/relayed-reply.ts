@@ -37,10 +37,10 @@ const DEFAULT_HEADERS_MS = 60_000;
 
 type Timer = ReturnType<typeof setTimeout>;
 
-/** How the reply ended at the relay. */
+/** How the reply ended at the relay: complete, or with an error and the message so far. */
 type End =
-  | { readonly type: "complete"; readonly message: AssistantMessage }
-  | { readonly type: "failed"; readonly error: SendError; readonly message: AssistantMessage | undefined };
+  | { readonly error?: undefined; readonly message: AssistantMessage }
+  | { readonly error: SendError; readonly message: AssistantMessage | undefined };
 
 /** The code of the error for a run that is not there. */
 export const NO_RUN = "noRun";
@@ -118,13 +118,9 @@ export class RelayedReply implements ChunkSource {
   /** The message of the relay has more than chunks say, such as the steps of a session's turn. */
   complete(message: AssistantMessage): AssistantMessage {
     if (!this.#end || !this.#isComplete || this.#isMuted) return message;
-    const { metrics } = message;
-    switch (this.#end.type) {
-      case "complete":
-        return { ...message, ...this.#end.message, metrics };
-      case "failed":
-        return { ...this.#end.message, ...message }; // a viewer may have more than the relay's log
-    }
+    const { error, message: relayed } = this.#end;
+    if (error) return { ...relayed, ...message }; // a viewer may have more than the relay's log
+    return { ...message, ...relayed, metrics: message.metrics };
   }
 
   /** Reads on until that is enough, or the reply is over. */
@@ -152,18 +148,17 @@ export class RelayedReply implements ChunkSource {
       case "restart":
         return this.#mirror.restart();
       case "complete":
-        return this.#ended({ type: "complete", message: checkedMessage(event.message) });
+        return this.#ended({ message: checkedMessage(event.message) });
       case "recorded":
-        return this.#ended({ type: "complete", message: this.#messageOf(event.turn) });
+        return this.#ended({ message: this.#messageOf(event.turn) });
       case "failed": {
         const { kind, message, partial, ...told } = event.error;
         const error = new SendError(isSendErrorKind(kind) ? kind : "protocol", String(message), factsOf(told));
-        return this.#ended({ type: "failed", error, message: partial ? checkedMessage(partial) : undefined });
+        return this.#ended({ error, message: partial ? checkedMessage(partial) : undefined });
       }
       case "absent":
         throw new SendError("notFound", "The relay has no such run.", { code: NO_RUN });
       case "reconnect":
-        return;
     }
   }
 
@@ -180,15 +175,15 @@ export class RelayedReply implements ChunkSource {
   }
 
   #ended(end: End): void {
-    const { message } = end;
+    const { error, message } = end;
     if (message) {
-      this.#show(this.#mirror.replace(message, end.type));
+      this.#show(this.#mirror.replace(message, error ? "failed" : "complete"));
       const { usage, model } = message;
       if (usage) this.facts.usage = usage;
       if (model) this.facts.model = model;
     }
     this.#end = end;
-    if (end.type === "failed" && !this.#opening.isOpen) this.#fail(end.error, false);
+    if (error && !this.#opening.isOpen) this.#fail(error, false);
     else this.#opening.accept();
   }
 
@@ -213,7 +208,7 @@ export class RelayedReply implements ChunkSource {
   #finish(): void {
     if (!this.#end) return;
     this.#isComplete = true;
-    if (this.#end.type === "failed") return this.#fail(this.#end.error, false);
+    if (this.#end.error) return this.#fail(this.#end.error, false);
     this.#over("answered", false);
     this.#sink.end();
   }
