@@ -107,35 +107,31 @@ function hasOtherCalls({ unfinishedToolCalls = [] }: Shown, wanted: Shown): bool
 
 /** Returns the chunks that `wanted` has more. */
 function chunksBetween(shown: Shown, wanted: Shown, calls: ReadonlySet<string>): readonly MessageChunk[] {
-  const { content, reasoning, toolCalls = [], unfinishedToolCalls = [] } = wanted;
-  const chunks: MessageChunk[] = [];
-  const more = reasoning.slice(shown.reasoning.length);
-  if (more) chunks.push({ type: "reasoning", content: "", reasoning: more, isFinal: false });
-  for (const providerToolCall of newIn(shown.providerToolCalls, wanted.providerToolCalls))
-    chunks.push({ type: "providerToolCall", content: "", providerToolCall, isFinal: false });
-  const text = content.slice(shown.content.length);
-  if (text) chunks.push({ type: "text", content: text, isFinal: false });
-  const { media = [] } = wanted;
-  for (const medium of newIn(shown.media, media))
-    chunks.push({ type: "media", content: "", index: media.indexOf(medium), ...medium, isFinal: false });
-  for (const citation of newIn(shown.citations, wanted.citations))
-    chunks.push({ type: "citation", content: "", ...citation, isFinal: false });
-  for (const toolCall of toolCalls)
-    if (!calls.has(keyOf(toolCall))) chunks.push({ type: "toolCall", content: "", toolCall, isFinal: false });
-  for (const [place, { id, name, argumentsText }] of unfinishedToolCalls.entries()) {
-    const known = shown.unfinishedToolCalls?.find((call) => call.id === id)?.argumentsText.length ?? 0;
-    const index = toolCalls.length + place;
-    const argumentsDelta = argumentsText.slice(known);
-    if (argumentsDelta || known === 0)
-      chunks.push({ type: "toolCallDelta", content: "", index, id, name, argumentsDelta, isFinal: false });
-  }
-  return chunks;
-}
-
-/** Returns the items of `wanted` that `shown` does not have. */
-function newIn<Item>(shown: readonly Item[] = [], wanted: readonly Item[] = []): readonly Item[] {
-  const known = new Set(shown.map(keyOf));
-  return wanted.filter((item) => !known.has(keyOf(item)));
+  const { toolCalls = [], unfinishedToolCalls = [], providerToolCalls = [], media = [], citations = [] } = wanted;
+  const known = new Set([...calls, ...[shown.providerToolCalls, shown.media, shown.citations].flat().map(keyOf)]);
+  const isNew = (item: unknown): boolean => !known.has(keyOf(item));
+  const more = { content: "", isFinal: false } as const;
+  const reasoning = wanted.reasoning.slice(shown.reasoning.length);
+  const content = wanted.content.slice(shown.content.length);
+  const chunks: readonly (MessageChunk | "" | false)[] = [
+    reasoning && { ...more, type: "reasoning", reasoning },
+    ...providerToolCalls.map(
+      (call) => isNew(call) && ({ ...more, type: "providerToolCall", providerToolCall: call } as const),
+    ),
+    content && { ...more, type: "text", content },
+    ...media.map((medium, index) => isNew(medium) && ({ ...more, type: "media", index, ...medium } as const)),
+    ...citations.map((citation) => isNew(citation) && ({ ...more, type: "citation", ...citation } as const)),
+    ...toolCalls.map((toolCall) => isNew(toolCall) && ({ ...more, type: "toolCall", toolCall } as const)),
+    ...unfinishedToolCalls.map(({ id, name, argumentsText }, place) => {
+      const begun = shown.unfinishedToolCalls?.find((call) => call.id === id)?.argumentsText.length ?? 0;
+      const argumentsDelta = argumentsText.slice(begun);
+      const index = toolCalls.length + place;
+      return (
+        (argumentsDelta || !begun) && ({ ...more, type: "toolCallDelta", index, id, name, argumentsDelta } as const)
+      );
+    }),
+  ];
+  return chunks.filter((chunk) => !!chunk);
 }
 
 /** Returns a key of a call or of a result; an empty one for other chunks. */
