@@ -31,8 +31,8 @@ export function paused(ms: number, isAsked: boolean, signal: AbortSignal | undef
     };
     const due = (): void => {
       isDue = true;
-      wasAsleep ||= isAsleep();
-      if (!isAsleep()) done();
+      if (isAsleep()) wasAsleep = true;
+      else done();
     };
     const unwatch = onWake(() => {
       wasAsleep = true;
