@@ -14,7 +14,9 @@ import type { Ending, FoldPart, StreamParts } from "./stream-parts.ts";
 /** Receives how a reply ended: the message as far as it came, and the error if it failed. */
 export type EndListener = (message: AssistantMessage, error: SendError | undefined) => void;
 
-const DRAIN_LIMITS = { withinMs: 30_000, maxTokens: 4_000 } as const;
+/** The default limits of a drain: see `DrainLimits`. */
+const MAX_DRAIN_MS = 30_000;
+const MAX_DRAIN_TOKENS = 4_000;
 
 type Outcome =
   | { readonly status: "running" }
@@ -107,7 +109,7 @@ export class StreamState implements QueueOwner {
   /** Reads on for the usage: shows nothing more. */
   drainMuted(limits: DrainLimits): void {
     if (!this.isRunning || this.#mode.status === "muted") return; // the first limits hold
-    const { withinMs = DRAIN_LIMITS.withinMs, maxTokens = DRAIN_LIMITS.maxTokens } = limits;
+    const { withinMs = MAX_DRAIN_MS, maxTokens = MAX_DRAIN_TOKENS } = limits;
     this.#mode = { status: "muted", tokensLeft: maxTokens };
     this.lastAttempt(limits);
     if (!this.isRunning) return;

@@ -93,7 +93,7 @@ function isAhead(shown: Shown, wanted: Shown): boolean {
 function rewindsBetween(shown: Shown, wanted: Shown): readonly MessageChunk[] {
   const length = shown.content.length - commonLength(shown.content, wanted.content);
   const reasoningLength = shown.reasoning.length - commonLength(shown.reasoning, wanted.reasoning);
-  if (length === 0 && reasoningLength === 0 && !hasOtherCalls(shown, wanted)) return [];
+  if (!length && !reasoningLength && !hasOtherCalls(shown, wanted)) return [];
   return [{ type: "rewind", content: "", length, reasoningLength, isFinal: false }];
 }
 

@@ -41,9 +41,9 @@ export function checkedMessage(message: AssistantMessage): AssistantMessage {
 /** Returns whether a value has these fields, with values of the same types. */
 function has(value: unknown, shape: object): boolean {
   if (typeof value !== "object" || value === null) return false;
-  return Object.entries(shape).every(([name, like]: [string, unknown]) => {
+  return Object.entries(shape).every(([name, like]: [string, object | string | number]) => {
     const field = (value as Readonly<Record<string, unknown>>)[name];
     if (Array.isArray(like)) return Array.isArray(field);
-    return typeof like === "object" && like !== null ? has(field, like) : typeof field === typeof like;
+    return typeof like === "object" ? has(field, like) : typeof field === typeof like;
   });
 }

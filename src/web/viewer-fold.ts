@@ -40,8 +40,8 @@ export class ViewerFold implements FoldPart {
   content = "";
   reasoning = "";
   readonly toolCalls: ToolCall[] = [];
-  readonly citations: Citation[] = [];
-  readonly providerToolCalls: ProviderToolCall[] = [];
+  citations: Citation[] = [];
+  providerToolCalls: ProviderToolCall[] = [];
   /** Complete media as they came. Pieces of a sound are in its chunks, and joined in the message of the relay. */
   readonly media: Media[] = [];
   readonly #begun = new Map<number, UnfinishedToolCall>();
@@ -114,8 +114,8 @@ export class ViewerFold implements FoldPart {
     this.reasoning = this.reasoning.slice(0, Math.max(0, this.reasoning.length - reasoningLength));
     this.#begun.clear();
     const stays = ({ endIndex = 0 }: Citation): boolean => kept > 0 && endIndex <= kept;
-    this.citations.splice(0, this.citations.length, ...this.citations.filter(stays));
-    if (kept <= 0) this.providerToolCalls.length = 0;
+    this.citations = this.citations.filter(stays);
+    if (kept <= 0) this.providerToolCalls = [];
   }
 
   outputTokens(): number {
