@@ -1,7 +1,8 @@
 /**
  * `npm run test:runtimes`: the package as users get it, on every runtime it promises. Packs the tarball, installs it into
  * an empty folder, and there streams from a loopback server on Node (this one, 22, 24), Bun, Deno, in a browser's page and
- * worker, and on an edge runtime; requires it from CommonJS; runs the command; type-checks a consumer; and serves a relay.
+ * worker, and on an edge runtime; requires it from CommonJS; runs the command; type-checks a consumer; serves a relay; and
+ * runs the contract of a client on the relay client, over direct connections and over those that break.
  * Prints a table, and fails when any row failed. The other runtimes come from npm, once, into `.runtimes/`; Bun, Deno and
  * the edge runtime are skipped where npm has none for the machine, the browser where no Chromium is installed.
  */
@@ -12,6 +13,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { checkRelay } from "./runtimes/relay-checks.mjs";
 import { startServer } from "./runtimes/server.mjs";
+import { startStage } from "./runtimes/stage.mjs";
 import { build, install, npm, root } from "./setup.mjs";
 
 /** In addition to the embedded model's weights, which do not compress. */
@@ -92,7 +94,28 @@ async function checkInstalled() {
   await row("relay, Deno.serve", async () =>
     behindRelay(await runtime("deno", 2, Skip), ["run", "--allow-all", ...relay]),
   );
-  await row("relay, workerd", async () => withEdge((origin) => checkRelay(`${origin}/relay`, server.origin)));
+  const contract = join(folder, "contract-program.mjs");
+  const keeping = (command, ...args) => onStage((stage) => outputOf(command, [...args, contract, stage], folder));
+  await row("contract, node 20", async () => keeping(await runtime("node", 20)));
+  await row("contract, node 22", async () => keeping(await runtime("node", 22)));
+  await row("contract, node 24", async () => keeping(await runtime("node", 24)));
+  await row("contract, bun", async () => keeping(await runtime("bun", 1, Skip), "run"));
+  await row("contract, deno", async () => keeping(await runtime("deno", 2, Skip), "run", "--allow-all"));
+  await row("contract, workerd", () => onStage(contractOnEdge));
+  await row("contract, browser", () => onStage(contractInBrowser));
+  await row("relay, workerd", async () =>
+    withEdge("edge", server.origin, (origin) => checkRelay(`${origin}/relay`, server.origin)),
+  );
+}
+
+/** Puts a relay with a scripted model beside a client, and does with the stage's address what is to be done. */
+async function onStage(use) {
+  const stage = await startStage();
+  try {
+    return await use(stage.origin);
+  } finally {
+    await stage.close();
+  }
 }
 
 /** Starts a relay as a program, and watches its replies from here. */
@@ -109,14 +132,24 @@ async function behindRelay(command, args) {
 
 /** A page that the installed package is bundled into, in a headless Chromium. */
 async function inBrowser() {
-  const chromium = await firstOf(["chromium", "chromium-browser", "google-chrome"]);
   await bundled(["page", "worker"], "browser");
-  writeFileSync(join(folder, "web", "index.html"), '<!doctype html><script type="module" src="page.js"></script>');
+  return inPage("page.js");
+}
+
+async function contractInBrowser(stage) {
+  await bundled(["contract-page"], "browser", join(folder, "node-in-page.mjs"));
+  return inPage("contract-page.js", `?stage=${stage}`);
+}
+
+/** Shows a page with this script. Resolves with the outcome that it reports. */
+async function inPage(script, query = "") {
+  const chromium = await firstOf(["chromium", "chromium-browser", "google-chrome"]);
+  writeFileSync(join(folder, "web", "index.html"), `<!doctype html><script type="module" src="${script}"></script>`);
   const flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync";
   const quiet = "--disable-background-networking --disable-component-update";
   const profile = `--user-data-dir=${join(folder, "profile")}`;
   const outcome = server.outcome();
-  const browser = start(chromium, [...`${flags} ${quiet}`.split(" "), profile, server.origin], folder);
+  const browser = start(chromium, [...`${flags} ${quiet}`.split(" "), profile, `${server.origin}/${query}`], folder);
   try {
     return passed(await Promise.race([outcome, browser.ended]));
   } finally {
@@ -127,15 +160,29 @@ async function inBrowser() {
 
 /** The package behind a `fetch` handler in the runtime of Cloudflare's workers. */
 function onEdge() {
-  return withEdge(async (origin) => passed(await (await fetch(origin)).text()));
+  return withEdge("edge", server.origin, (origin) => resultOf(origin));
 }
 
-/** Starts that runtime, and does with its address what is to be done. */
-async function withEdge(use) {
+/** The contract in that runtime, with its modules of Node: the suite asserts by one. */
+function contractOnEdge(stage) {
+  return withEdge("contract-edge", stage, async (origin) => {
+    const direct = await resultOf(`${origin}/direct`);
+    return `${direct}; ${await resultOf(`${origin}/breaking`)}`;
+  });
+}
+
+async function resultOf(address) {
+  return passed(await (await fetch(address)).text());
+}
+
+/** Starts that runtime with a program that knows an origin, and does with its address what is to be done. */
+async function withEdge(program, origin, use) {
   const workerd = await runtime("workerd", 1, Skip);
-  await bundled(["edge"], "workerd");
+  await bundled([program], "workerd");
   const config = readFileSync(join(folder, "edge.capnp"), "utf8");
-  writeFileSync(join(folder, "web", "edge.capnp"), config.replace("{ORIGIN}", server.origin));
+  const flags = program === "contract-edge" ? ', "nodejs_compat"' : "";
+  const written = config.replace("{ORIGIN}", origin).replace("{PROGRAM}", program).replace("{FLAGS}", flags);
+  writeFileSync(join(folder, "web", "edge.capnp"), written);
   const edge = start(workerd, ["serve", "--control-fd=1", join(folder, "web", "edge.capnp")], folder);
   try {
     const { port } = JSON.parse(await Promise.race([edge.line, edge.ended]));
@@ -146,15 +193,22 @@ async function withEdge(use) {
   }
 }
 
-/** Bundles programs of the consumer's as its own tools would, into the folder that the server shows. */
-async function bundled(programs, condition) {
+/**
+ * Bundles programs of the consumer's as its own tools would, into the folder that the server shows. `node` replaces the
+ * modules of Node; without it they stay imports.
+ */
+async function bundled(programs, condition, node) {
   const { rolldown } = await import("rolldown");
+  const modules = ["assert/strict", "crypto", "http", "timers/promises"];
   const bundle = await rolldown({
     cwd: folder,
     input: programs.map((name) => `./${name}.mjs`),
     platform: "neutral",
-    external: [/\.gguf$/],
-    resolve: { conditionNames: [condition, "import", "default"] },
+    external: [/\.gguf$/, ...(node ? [] : [/^node:/])],
+    resolve: {
+      conditionNames: [condition, "import", "default"],
+      ...(node && { alias: Object.fromEntries(modules.map((name) => [`node:${name}`, node])) }),
+    },
   });
   await bundle.write({ dir: join(folder, "web"), format: "esm", entryFileNames: "[name].js" });
   await bundle.close();

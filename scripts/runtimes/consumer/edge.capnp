@@ -6,12 +6,12 @@ const config :Workerd.Config = (
     ( name = "main",
       worker = (
         modules = [
-          ( name = "edge.js", esModule = embed "edge.js" ),
+          ( name = "main.js", esModule = embed "{PROGRAM}.js" ),
           ( name = "toy.gguf", data = embed "toy.gguf" ),
         ],
         compatibilityDate = "2026-01-01",
-        # A viewer that leaves aborts the request's signal.
-        compatibilityFlags = ["enable_request_signal"],
+        # A viewer that leaves aborts the request's signal. Only the contract suite needs modules of Node.
+        compatibilityFlags = ["enable_request_signal"{FLAGS}],
         bindings = [ ( name = "ORIGIN", text = "{ORIGIN}" ) ],
         globalOutbound = "anywhere",
       ) ),

@@ -163,7 +163,7 @@ export const stoppingCases: readonly CaseDefinition[] = [
       const options = { signal: AbortSignal.abort() };
       assert.equal((await failureOf(client.sendMessageStream(QUESTION, options))).kind, "aborted");
       assert.equal((await failureOf(client.sendMessage(QUESTION, options))).kind, "aborted");
-      assert.equal(requests(), 0);
+      assert.equal(await requests(), 0);
     },
   },
   ...(["sendMessageStream", "sendMessage"] as const).map(

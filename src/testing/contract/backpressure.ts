@@ -35,9 +35,9 @@ export const flowingCases: readonly CaseDefinition[] = [
       for await (const chunk of stream) {
         length += chunk.content.length;
         if (length >= 4 * PIECE.length) break;
-        await untilStill(() => sent(0));
+        const left = await untilStill(() => sent(0));
         const read = Math.ceil(length / PIECE.length);
-        assert.ok(sent(0) <= read + readAhead, `${read} pieces were read, and ${sent(0)} have been sent`);
+        assert.ok(left <= read + readAhead, `${read} pieces were read, and ${left} have been sent`);
       }
     },
   },
@@ -66,11 +66,14 @@ export const flowingCases: readonly CaseDefinition[] = [
   },
 ];
 
-/** Waits until a count stops growing. Without backpressure, a sender stops only at its end. */
-async function untilStill(count: () => number): Promise<void> {
-  for (let still = 0, last = -1; still < 4; ) {
+/** Resolves with a count once it has stopped growing. Without backpressure, a sender stops only at its end. */
+async function untilStill(count: () => number | Promise<number>): Promise<number> {
+  let last = -1;
+  for (let still = 0; still < 4; ) {
     await turns(25);
-    still = count() === last ? still + 1 : 0;
-    last = count();
+    const now = await count();
+    still = now === last ? still + 1 : 0;
+    last = now;
   }
+  return last;
 }

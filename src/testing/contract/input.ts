@@ -34,6 +34,6 @@ export const inputCases: readonly CaseDefinition[] = BAD_CALLS.map(({ what, mess
       const call = async () => client[method](messages as readonly Message[], options as SendOptions);
       await assert.rejects(call, (error) => error instanceof SendError || error instanceof TypeError);
     }
-    assert.equal(requests(), 0);
+    assert.equal(await requests(), 0);
   },
 }));

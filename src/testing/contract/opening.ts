@@ -92,7 +92,7 @@ export const openingCases: readonly CaseDefinition[] = [
     async run({ open }) {
       const { client, requests } = await open({ refusal: { status: 503 } }, { text: "not asked for" });
       await failureOf(client.sendMessageStream(QUESTION, ONCE));
-      assert.equal(requests(), 1);
+      assert.equal(await requests(), 1);
     },
   },
   {
@@ -101,10 +101,10 @@ export const openingCases: readonly CaseDefinition[] = [
     async run({ open }) {
       const { client, requests } = await open({ text: "Once" }, { text: "Once" });
       const { metrics } = await (await client.sendMessageStream(QUESTION)).finalMessage();
-      assert.equal(requests(), 1);
+      assert.equal(await requests(), 1);
       assert.equal(metrics.attempts.length, 1);
       assert.equal((await client.sendMessage(QUESTION)).metrics.attempts.length, 1);
-      assert.equal(requests(), 2);
+      assert.equal(await requests(), 2);
     },
   },
   {

@@ -116,6 +116,7 @@ export const readingCases: readonly CaseDefinition[] = [
   },
   {
     name: "reading: a reply, or its failure, passes to another thread unchanged",
+    needs: ["transfer"],
     async run({ open }) {
       const { client } = await open({ text: TEXT }, { text: TEXT, ending: "cut" });
       const original = await client.sendMessageStream(QUESTION);

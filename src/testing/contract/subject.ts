@@ -7,6 +7,7 @@ import type { ReplyScript } from "../script.ts";
  * The features that a case may need in addition to a client that plays scripts.
  * - Observed from outside: `closing` (when a call's connection is closed), `requests` (how many were sent), `sent` (how
  *   much the provider has sent).
+ * - Of the runtime: `transfer` (a stream passes to another thread).
  * - Set by a script: all others. `toolCallDeltas` are calls whose arguments arrive in pieces, so that a call that was
  *   cut is visible. `cacheWrites` are tokens that were written to the provider's cache, if the provider counts them.
  *   `media` are pictures, by their bytes. `refusalReason` is the word for the end of a reply in which the model
@@ -27,17 +28,18 @@ export type Ability =
   | "refusalReason"
   | "refusals"
   | "providerCodes"
-  | "timeouts";
+  | "timeouts"
+  | "transfer";
 
 /** A client under test, with observations of its provider. */
 export interface OpenedSubject {
   readonly client: ClientWrapper;
-  /** Returns the number of requests sent so far. */
-  requests?(): number;
+  /** Returns the number of requests sent so far, or a promise of it where another process counts them. */
+  requests?(): number | Promise<number>;
   /** Resolves when the connection of the call (counted from 0) is closed, by either side. */
   closed?(call: number): Promise<unknown>;
-  /** Returns the number of pieces of the call's reply that have left the provider so far. */
-  sent?(call: number): number;
+  /** Returns the number of pieces of the call's reply that have left the provider so far, or a promise of it. */
+  sent?(call: number): number | Promise<number>;
   dispose?(): unknown;
 }
 
