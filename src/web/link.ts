@@ -15,6 +15,8 @@ import { type Requests, refusalOf } from "./requests.ts";
 /** A connection without a byte for so long is dead, in milliseconds: a relay writes at least every 8 seconds. */
 const WATCHDOG_MS = 45_000;
 
+const EVENT_STREAM = "text/event-stream";
+
 /** An event that a link reports: one of the relay's, or one that it has found out itself. */
 export type LinkEvent =
   | NativeEvent
@@ -110,7 +112,7 @@ export class Link {
           : requests.attach({ chat, run: this.run, after }, connection.signal),
       );
       const { body, status, headers } = response;
-      if (status === 200 && body && headers.get("content-type")?.startsWith("text/event-stream")) {
+      if (status === 200 && body && headers.get("content-type")?.startsWith(EVENT_STREAM)) {
         if (after === undefined) {
           this.#cursor = undefined;
           if (this.#hasChunks) yield [{ type: "restart" }];
@@ -199,12 +201,16 @@ export class Link {
    */
   async #answerIn(response: Response): Promise<LinkEvent> {
     const { start } = this.#parts;
-    const { status } = response;
+    const { status, headers } = response;
     if (status === 204 || status === 404) {
       if (this.#isKnown) return this.#recorded();
       if (start === undefined) return { type: "absent" };
     }
     if (status < 300) {
+      // Without TLS, Chromium shows a response whose connection broke within its headers.
+      if (status === 200 && EVENT_STREAM.startsWith(headers.get("content-type") ?? "")) {
+        throw new Error("The headers are incomplete.");
+      }
       if (this.#isKnown) throw new Error("The answer is not a reply."); // such as the page of a hotel's network
       throw relayFault("is not an event stream. Look at the `url` of the relay client", { status });
     }

@@ -27,6 +27,9 @@ export interface RunPlace {
   readonly after?: string | undefined;
 }
 
+/** A connection that was kept may break at its next request; a new one seldom does. */
+const STOP_TRIES = 3;
+
 /** Sends requests to one relay, with the headers of one call. */
 export class Requests {
   readonly #address: RelayAddress;
@@ -49,14 +52,21 @@ export class Requests {
     return this.#send(`/${chat}`, { signal });
   }
 
-  /** Asks the relay to stop a run. The request outlives the page. Resolves when it was answered; never rejects. */
+  /**
+   * Asks the relay to stop a run, again when the connection breaks. The request outlives the page. Resolves when it was
+   * answered; never rejects.
+   */
   async stop(chat: string, run: string | undefined): Promise<void> {
     const body: StopRequest = { run };
-    try {
-      const response = await this.#send(`/${chat}/stop`, { keepalive: true, body: JSON.stringify(body) });
-      await response.body?.cancel();
-    } catch {
-      // the run then ends when its last viewer is gone for a while
+    // Without its id, a second request may stop a run that has started since.
+    for (let left = run === undefined ? 1 : STOP_TRIES; left > 0; left--) {
+      try {
+        const response = await this.#send(`/${chat}/stop`, { keepalive: true, body: JSON.stringify(body) });
+        await response.body?.cancel();
+        return;
+      } catch {
+        // after the last try, the run ends when its last viewer is gone for a while
+      }
     }
   }
 
