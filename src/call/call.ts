@@ -40,6 +40,8 @@ export interface Call {
   readonly redact: (text: string) => string;
   readonly estimateInput: () => number;
   readonly now: Clock;
+  /** The time of the call, by `now`. */
+  readonly startedAt: number;
   readonly random: () => number;
 }
 

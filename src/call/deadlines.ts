@@ -26,14 +26,20 @@ export class Deadlines {
   /** The timer fired late, and checks again. */
   #wasLate = false;
 
-  constructor(limits: Limits, now: Clock, onExpire: (phase: TimeoutPhase, waitedMs: number) => void) {
+  /** @param calledAt the time of the call, which `total` counts from */
+  constructor(
+    limits: Limits,
+    now: Clock,
+    onExpire: (phase: TimeoutPhase, waitedMs: number) => void,
+    calledAt: number = now(),
+  ) {
     this.#limits = limits;
     this.#untilFirstChunk = limits.untilFirstChunk ?? limits;
     this.#now = now;
     this.#onExpire = onExpire;
-    this.#calledAt = now();
-    this.#lastByteAt = this.#calledAt;
-    this.#lastChunkAt = this.#calledAt;
+    this.#calledAt = calledAt;
+    this.#lastByteAt = calledAt;
+    this.#lastChunkAt = calledAt;
   }
 
   /** A request is sent. */

@@ -73,9 +73,8 @@ export class Reply implements ChunkSource, AttemptHost {
     };
     if (call.continuesExactly) this.facts.continuesExactly = true;
     if (call.request.binding) this.facts.binding = call.request.binding;
-    this.#deadlines = new Deadlines(call.limits, call.now, (phase, waitedMs) =>
-      this.#step(() => this.#expire(phase, waitedMs)),
-    );
+    const expire = (phase: TimeoutPhase, waitedMs: number) => this.#step(() => this.#expire(phase, waitedMs));
+    this.#deadlines = new Deadlines(call.limits, call.now, expire, call.startedAt);
   }
 
   get opened(): Promise<void> {

@@ -11,7 +11,7 @@ import { SendError } from "../contract/errors.ts";
 import type { Message } from "../contract/message.ts";
 import type { Recovery, SendOptions, Tool } from "../contract/options.ts";
 import { type RetryPolicy, retryDelayMs, retryPolicyOf } from "../contract/retry-policy.ts";
-import { type Limits, limitsLeft, limitsOf, localLimitsOf } from "../contract/timeouts.ts";
+import { type Limits, limitsOf, localLimitsOf } from "../contract/timeouts.ts";
 import { checkCall, optionsFault } from "../contract/validate.ts";
 import { systemClock } from "../platform/clock.ts";
 import type { Endpoint, Protocol, ProtocolRequest } from "../protocols/protocol.ts";
@@ -211,7 +211,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
           startedAt,
         );
       }
-      source = this.#sourceOf(protocol, messages, given, stream);
+      source = this.#sourceOf(protocol, messages, given, stream, startedAt);
     } catch (error) {
       // Also an error of a getter.
       return Promise.reject(unsendable(error).with({ provider: this.provider, model: this.model }));
@@ -227,13 +227,17 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     stream: boolean,
     startedAt: number,
   ): Promise<MessageStream<Output>> {
-    const now = this.#now;
-    await settledFor(this.#protocol.wait({ limits, signal: options.signal, now }));
-    const timeouts = limitsLeft(options.timeouts, now() - startedAt);
-    return await this.#open(messages, { ...options, timeouts }, stream, startedAt);
+    await settledFor(this.#protocol.wait({ limits, signal: options.signal, now: this.#now }));
+    return await this.#open(messages, options, stream, startedAt);
   }
 
-  #sourceOf(protocol: Protocol, messages: readonly Message[], given: SendOptions, stream: boolean): ChunkSource {
+  #sourceOf(
+    protocol: Protocol,
+    messages: readonly Message[],
+    given: SendOptions,
+    stream: boolean,
+    startedAt: number,
+  ): ChunkSource {
     const { provider, model } = this;
     const options = this.#optionsOf(given);
     const account = this.#account(options);
@@ -266,6 +270,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
       redact: this.#redactions.of(headers, options.providerOptions),
       estimateInput: () => estimateInputTokens(messages),
       now: this.#now,
+      startedAt,
       random: Math.random,
     });
     return validatingSource(reply, checks);
