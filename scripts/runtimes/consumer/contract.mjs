@@ -15,6 +15,7 @@ export async function keepContract(stage, network) {
     cannot: {
       providerCodes: "a relay masks the status and the codes of its provider",
       rawFinishReason: "a relay does not show the provider's own word",
+      ...(network === "breaking" && { timeouts: "the waits between connections may be longer than its short limits" }),
       ...(!passesStreams() && { transfer: "no stream of this runtime passes to another thread" }),
     },
   });
