@@ -17,7 +17,8 @@ import {
 } from "cloudllm";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { REPLY_KINDS, type ReplyKind, sseOf } from "./support/odd-replies.ts";
-import { mutated, oddJson, oddObject, pick, type Random, randomFrom } from "./support/odd-values.ts";
+import { mutated, oddJson, oddObject } from "./support/odd-values.ts";
+import { pick, type Random, randomFrom } from "./support/random.ts";
 
 const CASES = Number(process.env.ODD_CASES ?? 4_000);
 const SETTLES_WITHIN_MS = 5_000;

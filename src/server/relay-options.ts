@@ -169,7 +169,7 @@ export function settingsOf(options: RelayOptions): RelaySettings {
 /** Errors of a hook do not end a run. */
 function quietly(hook: () => unknown): void {
   try {
-    Promise.resolve(hook()).catch(() => undefined); // a rejection that nobody handles ends the process
+    Promise.resolve(hook()).catch(() => undefined); // an unhandled rejection ends the process
   } catch {
     // the hook is the last to learn of errors
   }

@@ -24,7 +24,7 @@ export type LinkEvent =
   | { readonly type: "restart" }
   /** The relay has the reply no longer, but its history has it, complete. */
   | { readonly type: "recorded"; readonly turn: AssistantTurn }
-  /** There is no run to watch. */
+  /** The relay has no run to watch. */
   | { readonly type: "absent" };
 
 /** The parts of a link. */

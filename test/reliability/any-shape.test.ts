@@ -16,6 +16,7 @@ import {
   type SendOptions,
 } from "cloudllm";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { pick, type Random, randomFrom } from "../support/random.ts";
 import {
   httpChunk,
   LAST_CHUNK,
@@ -36,23 +37,6 @@ const HEAD = STREAM_HEAD.replace("\r\n\r\n", "\r\nconnection: close\r\n\r\n");
 // Full jitter near its least: nobody waits long.
 beforeEach(() => void vi.spyOn(Math, "random").mockReturnValue(0.01));
 afterEach(() => void vi.restoreAllMocks());
-
-type Random = () => number;
-
-/** Numbers from 0 to 1, the same for the same seed (mulberry32). */
-function randomOf(seed: number): Random {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-function pick<T>(random: Random, list: readonly T[]): T {
-  return list[Math.floor(random() * list.length)] as T;
-}
 
 /** One request, and the text that a whole reply to it has. */
 interface Sent {
@@ -209,7 +193,7 @@ function checkReply(message: AssistantMessage, error: SendError | undefined, see
 }
 
 async function run(seed: number): Promise<void> {
-  const random = randomOf(seed);
+  const random = randomFrom(seed);
   const wires = [pick(random, WIRES), pick(random, WIRES)];
   const { sent, servers } = await serversOf(random, wires);
   const usesFetch = random() < 0.25;

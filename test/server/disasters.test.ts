@@ -5,6 +5,7 @@ import type { MessageStream } from "../../src/index.ts";
 import { createRelay, memoryLog, type Relay } from "../../src/server/index.ts";
 import { type ReplyScript, type ScriptStep, scriptedClient } from "../../src/testing/index.ts";
 import { relayClient } from "../../src/web/index.ts";
+import { randomFrom } from "../support/random.ts";
 import { killable } from "../support/relay.ts";
 import { OPEN_RELAY } from "../support/relay-site.ts";
 
@@ -30,17 +31,6 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Returns random numbers below 1 that depend on the seed alone. */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
 /** Several processes on one log, in which a random disaster happens now and then. */
 class Disasters {
   readonly random: () => number;
@@ -49,7 +39,7 @@ class Disasters {
   #left = 5;
 
   constructor(seed: number) {
-    this.random = randomOf(seed);
+    this.random = randomFrom(seed);
     this.#found();
     this.#found();
   }

@@ -2,25 +2,15 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test as vitestTest } from "vitest";
 import type { NativeEvent } from "../../src/dialects/native.ts";
-import { driversMissing, redisDrivers, sqliteMissing } from "../interop/drivers.mjs";
-import { type RedisServer, redisMissing, startRedis } from "../support/redis-server.ts";
+import { redisDrivers } from "../interop/drivers.mjs";
+import { type RedisServer, startRedis } from "../support/redis-server.ts";
 import { gapsIn, runId, type Watching, watch } from "../support/relay.ts";
-
-const SCRIPT = fileURLToPath(new URL("relay-process.mjs", import.meta.url));
-const isBuilt = existsSync(fileURLToPath(new URL("../../dist/server/index.js", import.meta.url)));
-const unbuilt = isBuilt ? undefined : "dist is not built";
-
-/** A log that processes share: its place, and what it needs. */
-const LOGS = [
-  { name: "redisLog", missing: redisMissing ?? driversMissing ?? unbuilt },
-  { name: "sqliteLog", missing: sqliteMissing ?? unbuilt },
-].map((log) => ({ ...log, title: log.missing === undefined ? log.name : `${log.name} [${log.missing}]` }));
+import { RELAY_PROCESS, SHARED_LOGS } from "./shared-logs.ts";
 
 const ROUNDS = Number(process.env.KILL_ROUNDS ?? 8);
 const TIMEOUT_MS = 30_000 + ROUNDS * 5_000;
@@ -34,7 +24,7 @@ interface RelayProcess {
   readonly child: ChildProcess;
 }
 
-describe.each(LOGS)("killed processes on $title", ({ name, missing }) => {
+describe.each(SHARED_LOGS)("killed processes on $title", ({ name, missing }) => {
   const test = vitestTest.skipIf(missing !== undefined);
   let redis: RedisServer | undefined;
   let folder: string | undefined;
@@ -54,7 +44,7 @@ describe.each(LOGS)("killed processes on $title", ({ name, missing }) => {
   });
 
   async function start(recover: "continue" | ""): Promise<RelayProcess> {
-    const args = [SCRIPT, place, String(LEASE_MS), String(WORDS.length), recover];
+    const args = [RELAY_PROCESS, place, String(LEASE_MS), String(WORDS.length), recover];
     const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
     children.push(child);
     const [port] = (await once(child.stdout, "data")) as [Buffer];

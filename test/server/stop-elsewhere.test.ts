@@ -2,24 +2,14 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test as vitestTest } from "vitest";
-import { driversMissing, sqliteMissing } from "../interop/drivers.mjs";
 import { type RawServer, rawServer } from "../support/raw-server.ts";
-import { type RedisServer, redisMissing, startRedis } from "../support/redis-server.ts";
+import { type RedisServer, startRedis } from "../support/redis-server.ts";
 import { runId, watch } from "../support/relay.ts";
-
-const SCRIPT = fileURLToPath(new URL("relay-process.mjs", import.meta.url));
-const isBuilt = existsSync(fileURLToPath(new URL("../../dist/server/index.js", import.meta.url)));
-const unbuilt = isBuilt ? undefined : "dist is not built";
-
-const LOGS = [
-  { name: "redisLog", missing: redisMissing ?? driversMissing ?? unbuilt },
-  { name: "sqliteLog", missing: sqliteMissing ?? unbuilt },
-].map((log) => ({ ...log, title: log.missing === undefined ? log.name : `${log.name} [${log.missing}]` }));
+import { RELAY_PROCESS, SHARED_LOGS } from "./shared-logs.ts";
 
 const ROUNDS = Number(process.env.STOP_ROUNDS ?? 4);
 const LEASE_MS = 15_000;
@@ -31,7 +21,7 @@ const BEGINNING =
   "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n" +
   `data: ${JSON.stringify({ choices: [{ index: 0, delta: { role: "assistant", content: "Well, " } }] })}\n\n`;
 
-describe.each(LOGS)("a silent model and a stop in another process, on $title", ({ name, missing }) => {
+describe.each(SHARED_LOGS)("a silent model and a stop in another process, on $title", ({ name, missing }) => {
   const test = vitestTest.skipIf(missing !== undefined);
   const children: ChildProcess[] = [];
   let provider: RawServer;
@@ -40,7 +30,7 @@ describe.each(LOGS)("a silent model and a stop in another process, on $title", (
 
   async function start(): Promise<string> {
     const place = redis?.url ?? join(folder ?? "", "runs.db");
-    const args = [SCRIPT, place, String(LEASE_MS), `${provider.baseUrl}`];
+    const args = [RELAY_PROCESS, place, String(LEASE_MS), `${provider.baseUrl}`];
     const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
     children.push(child);
     const [port] = (await once(child.stdout, "data")) as [Buffer];

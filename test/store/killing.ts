@@ -7,6 +7,7 @@ import { LLMSession, type Message, SendError } from "cloudllm";
 import { type ProviderRequest, type ReplyScript, scriptedClient, startProviderServer } from "cloudllm/testing";
 import { expect } from "vitest";
 import { historyFault, requestFault } from "../session/legality.ts";
+import { randomFrom } from "../support/random.ts";
 import { openStore, type StoreKind } from "./places.mjs";
 
 const ROUNDS = 100;
@@ -29,17 +30,6 @@ function scriptFor(request: ProviderRequest): ReplyScript {
     return { steps, ending: { usage } };
   }
   return { text: wordsOf(said), ending: { usage } };
-}
-
-/** Repeatable chance (mulberry32). */
-function chance(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 /** When a process is killed: so long after its start, or that long after the server has sent it so many pieces. */
@@ -101,7 +91,7 @@ async function reopened(options: Parameters<typeof LLMSession.open>[0]): Promise
  * was cut must be a true prefix and marked; and the next request must be legal.
  */
 export async function killAHundredTimes(kind: StoreKind, place: string): Promise<void> {
-  const random = chance(SEED);
+  const random = randomFrom(SEED);
   const pieces = new Pieces();
   await using server = await startProviderServer(scriptFor, { pace: 1, sleep: pieces.pace });
   const { store, close } = await openStore(kind, place, LEASE_MS);

@@ -1,21 +1,6 @@
 /** Values that no provider, store or generator should send, from a seed: the same ones each time. */
 
-/** Numbers from 0 to 1, always the same for a seed. */
-export function randomFrom(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-export type Random = () => number;
-
-export function pick<T>(random: Random, values: readonly T[]): T {
-  return values[Math.floor(random() * values.length)] as T;
-}
+import { pick, type Random } from "./random.ts";
 
 function nested(depth: number): unknown {
   let value: unknown = [];

@@ -40,7 +40,7 @@ export const takingOverCases: readonly LogCaseDefinition[] = [
       await until(async () => (await isOwned()) === false);
       const silentMs = performance.now() - silentAt;
       assert.ok(silentMs > 900 && silentMs < 5_000, `the lease of 1,000 ms ended after ${silentMs} ms`);
-      assert.equal(await writer.append([entry("1-1")]), "running", "nobody has taken the run over");
+      assert.equal(await writer.append([entry("1-1")]), "running", "the run has not been taken over");
       assert.equal(await isOwned(), true);
     },
   },
@@ -77,7 +77,7 @@ export const takingOverCases: readonly LogCaseDefinition[] = [
     },
   },
   {
-    name: "a writer that wakes up after a take-over is refused, whatever it writes",
+    name: "a writer that wakes up after a take-over is refused in all that it writes",
     async run({ open }) {
       const [here, there] = [await open(), await open()];
       const head = headOf();

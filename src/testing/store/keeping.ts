@@ -61,7 +61,7 @@ export const keepingCases: readonly StoreCaseDefinition[] = [
     },
   },
   {
-    name: "records come back exactly as they were, whatever is in them",
+    name: "records of any content come back exactly as they were",
     async run({ store }) {
       await store.append("a", AWKWARD);
       const records = await store.load("a");
