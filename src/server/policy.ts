@@ -143,7 +143,7 @@ export interface PolicyOptions {
   /**
    * Resolves with the caller of a request. Everything that belongs to another user is answered with 404.
    *
-   * `"public"` lets everybody in. All of them are one user then: a chat is open to those who know its id, and the
+   * `"public"` admits every caller. All of them are one user then: a chat is open to those who know its id, and the
    * limits count everybody together.
    */
   readonly authorize: "public" | Authorize;
@@ -338,13 +338,13 @@ export function policyOf(
   { hasSessions, otherOptions = [] }: { readonly hasSessions: boolean; readonly otherOptions?: readonly string[] },
 ): Policy {
   if (!isJsonObject(options)) throw new TypeError(`The relay needs an object of options, not ${typeText(options)}.`);
+  checkFields(options, FAULTS, "", otherOptions);
   if (options.authorize === undefined) {
     throw new TypeError(
       "The relay needs the option `authorize`. Give a function that returns { user } for a request, or undefined to " +
-        'refuse it. `authorize: "public"` lets everybody in.',
+        'refuse it. `authorize: "public"` admits every caller.',
     );
   }
-  checkFields(options, FAULTS, "", otherOptions);
   checkFields(options.limits, LIMIT_FAULTS, "limits.");
   checkFields(options.expose, EXPOSURE_FAULTS, "expose.");
   const { authorize, allow = [], models = {} } = options;

@@ -5,7 +5,7 @@ import type { Limits } from "./policy.ts";
 import { badRequest, Refusal } from "./refusal.ts";
 
 /**
- * Resolves with the JSON of a request.
+ * Resolves with the JSON of a request; with `undefined` for an empty body.
  *
  * A page of another site can send text, forms and nothing without asking first; `application/json` makes its browser
  * send a preflight. Other content types are therefore refused.
@@ -22,7 +22,8 @@ export async function jsonBodyOf(
   if ((request.headers.get("content-encoding") ?? "identity") !== "identity") {
     throw new Refusal(415, "invalidRequest", "The body must not be compressed.");
   }
-  const value = parsed(await textOf(request, limits));
+  const text = await textOf(request, limits);
+  const value = text === "" ? undefined : parsed(text);
   if (isDeeper(value, limits.depth)) throw badRequest(`The body is nested more than ${limits.depth} deep.`);
   return value;
 }

@@ -63,7 +63,7 @@ export async function startRequestOf(request: Request, rules: StartRules): Promi
  * @throws {Refusal} 400, 408, 413 or 415
  */
 export async function stopRequestOf(request: Request, limits: Policy["limits"]): Promise<StopRequest> {
-  const { run } = checkedObject(await jsonBodyOf(request, limits), "The body");
+  const { run } = checkedObject((await jsonBodyOf(request, limits)) ?? {}, "The body");
   return run === undefined ? {} : { run: checkedRunId(run) };
 }
 

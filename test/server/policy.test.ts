@@ -12,6 +12,13 @@ describe("options", () => {
     expect(() => policyOf({} as PolicyOptions, { hasSessions: false })).toThrow(/needs the option `authorize`/);
   });
 
+  test("a misspelled `authorize` is named, instead of being missed", () => {
+    const options = { autorize: "public" } as unknown as PolicyOptions;
+    expect(() => policyOf(options, { hasSessions: false })).toThrow(
+      /Unknown option `autorize`. Did you mean `authorize`/,
+    );
+  });
+
   test.each<[mistake: object, message: RegExp]>([
     [{ authorize: true }, /`authorize` must be a function of the request, or "public", not true/],
     [{ autorize: () => undefined }, /Unknown option `autorize`\. Did you mean `authorize`/],

@@ -498,6 +498,7 @@ describe("stop", () => {
   test("a stop names the run that it means, or none", async () => {
     expect(await stop({ run: RUN })).toEqual({ run: RUN });
     expect(await stop({})).toEqual({});
+    expect(await stop(undefined), "an empty body").toEqual({});
     await expect(stop({ run: "../x" })).rejects.toThrow("`run`");
     await expect(stop([])).rejects.toThrow("object");
   });
