@@ -2,8 +2,8 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createRelay, type Relay } from "../../src/server/index.ts";
-import { redisLog } from "../../src/store/redis.ts";
-import type { RedisLike } from "../../src/store/redis-client.ts";
+import type { RedisLike } from "../../src/store/redis/client.ts";
+import { redisLog } from "../../src/store/redis/index.ts";
 import { scriptedClient } from "../../src/testing/index.ts";
 import { driversMissing, redisDrivers } from "../interop/drivers.mjs";
 import { type RedisServer, redisMissing, startRedis } from "../support/redis-server.ts";

@@ -12,7 +12,7 @@ import { killAHundredTimes } from "./killing.ts";
 import { Openers } from "./openers.ts";
 import { openStore, type StoreKind } from "./places.mjs";
 
-const DIST = fileURLToPath(new URL("../../dist/store/file.js", import.meta.url));
+const DIST = fileURLToPath(new URL("../../dist/store/file/index.js", import.meta.url));
 const notBuilt = existsSync(DIST) ? undefined : "the package is not built";
 
 interface Place extends AsyncDisposable {

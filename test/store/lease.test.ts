@@ -22,7 +22,7 @@ import { LLMSession } from "cloudllm";
 import { FileStore } from "cloudllm/store/file";
 import { scriptedClient } from "cloudllm/testing";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { LogFile } from "../../src/store/log-file.ts";
+import { LogFile } from "../../src/store/file/log-file.ts";
 
 let folder = "";
 beforeEach(() => {

@@ -7,13 +7,13 @@ import { rateLimit, SendError, type SharedWindow } from "cloudllm";
 import { type RedisLike, redisWindow } from "cloudllm/store/redis";
 import { scriptedClient } from "cloudllm/testing";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { redisClientOf } from "../../src/store/redis-client.ts";
-import { RedisWindow } from "../../src/store/redis-window.ts";
+import { redisClientOf } from "../../src/store/redis/client.ts";
+import { RedisWindow } from "../../src/store/redis/window.ts";
 import { driversMissing, redisDrivers } from "../interop/drivers.mjs";
 import { type RedisServer, redisMissing, startRedis } from "../support/redis-server.ts";
 
 const PROGRAM = fileURLToPath(new URL("limited.mjs", import.meta.url));
-const isBuilt = existsSync(fileURLToPath(new URL("../../dist/store/redis.js", import.meta.url)));
+const isBuilt = existsSync(fileURLToPath(new URL("../../dist/store/redis/index.js", import.meta.url)));
 const WINDOW_MS = 400;
 const QUESTION = [{ role: "user" as const, content: "?" }];
 const missing = redisMissing ?? driversMissing;

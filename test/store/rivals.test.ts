@@ -15,7 +15,7 @@ import { historyFault } from "../session/legality.ts";
 const KILLS = 100;
 const LEASE_MS = 150;
 const RIVAL = fileURLToPath(new URL("rival.mjs", import.meta.url));
-const DIST = fileURLToPath(new URL("../../dist/store/file.js", import.meta.url));
+const DIST = fileURLToPath(new URL("../../dist/store/file/index.js", import.meta.url));
 
 /** Where this user may make process namespaces, and mount a file system. */
 const isAllowed = (program: string, ...args: readonly string[]) =>

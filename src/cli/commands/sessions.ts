@@ -3,7 +3,7 @@
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { LLMSession, SendError, type SessionRecord, type UserMessage } from "../../index.ts";
-import { FileStore } from "../../store/file.ts";
+import { FileStore } from "../../store/file/index.ts";
 import type { Choice } from "../choice.ts";
 import { CommandError } from "../command-error.ts";
 import { quoted } from "../one-line.ts";

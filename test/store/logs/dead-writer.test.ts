@@ -10,16 +10,18 @@ import { setTimeout as elapse } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ReplyLog, RunEnd, RunHead } from "../../../src/server/log.ts";
-import type { RedisLike } from "../../../src/store/redis-client.ts";
-import { redisLog } from "../../../src/store/redis-log.ts";
-import type { SqliteLike } from "../../../src/store/sqlite-database.ts";
-import { sqliteLog } from "../../../src/store/sqlite-log.ts";
+import type { RedisLike } from "../../../src/store/redis/client.ts";
+import { redisLog } from "../../../src/store/redis/log.ts";
+import type { SqliteLike } from "../../../src/store/sqlite/database.ts";
+import { sqliteLog } from "../../../src/store/sqlite/log.ts";
 import { entriesOf, headOf, lost, readAll, snapshot, until } from "../../../src/testing/log/case.ts";
 import { driversMissing, redisDrivers, sqliteDrivers, sqliteMissing } from "../../interop/drivers.mjs";
 import { type RedisServer, redisMissing, startRedis } from "../../support/redis-server.ts";
 
 const WRITER = fileURLToPath(new URL("writer.mjs", import.meta.url));
-const built = existsSync(new URL("../../../dist/store/sqlite.js", import.meta.url)) ? undefined : "dist/ is not built";
+const built = existsSync(new URL("../../../dist/store/sqlite/index.js", import.meta.url))
+  ? undefined
+  : "dist/ is not built";
 const LEASE_MS = 1_000;
 
 /** A process that writes. */

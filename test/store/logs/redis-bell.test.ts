@@ -1,9 +1,9 @@
 /** The bell of the log in Redis, with connections that misbehave; and pages of a stream that has a gap. */
 
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { RedisBell } from "../../../src/store/redis-bell.ts";
-import { type RedisConnection, redisClientOf } from "../../../src/store/redis-client.ts";
-import { entryFields, itemsOf, pageOf } from "../../../src/store/redis-log-item.ts";
+import { RedisBell } from "../../../src/store/redis/bell.ts";
+import { type RedisConnection, redisClientOf } from "../../../src/store/redis/client.ts";
+import { entryFields, itemsOf, pageOf } from "../../../src/store/redis/log-item.ts";
 import { entriesOf, entry, snapshot } from "../../../src/testing/log/case.ts";
 
 beforeEach(() => {

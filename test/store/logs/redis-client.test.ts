@@ -3,7 +3,7 @@
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, expect, test } from "vitest";
-import { isRedisError, type RedisLike, redisClientOf } from "../../../src/store/redis-client.ts";
+import { isRedisError, type RedisLike, redisClientOf } from "../../../src/store/redis/client.ts";
 
 const closing: (() => void)[] = [];
 afterEach(() => {

@@ -1,8 +1,8 @@
 /** The log in Redis keeps the laws of a log with every client, over HTTP and in a cluster, on the real engine. */
 
 import { afterAll, beforeAll, describe, test } from "vitest";
-import { type RedisLike, redisClientOf } from "../../../src/store/redis-client.ts";
-import { redisLog } from "../../../src/store/redis-log.ts";
+import { type RedisLike, redisClientOf } from "../../../src/store/redis/client.ts";
+import { redisLog } from "../../../src/store/redis/log.ts";
 import type { LogSubject } from "../../../src/testing/log/case.ts";
 import { logSuite } from "../../../src/testing/log-suite.ts";
 import {

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
-import { SqliteDatabase, type SqliteLike, schemaSql } from "../../../src/store/sqlite-database.ts";
+import { SqliteDatabase, type SqliteLike, schemaSql } from "../../../src/store/sqlite/database.ts";
 import { sqliteDrivers, sqliteMissing } from "../../interop/drivers.mjs";
 
 const ONE = { name: "tests", versions: ["CREATE TABLE words (word TEXT NOT NULL PRIMARY KEY);"] };

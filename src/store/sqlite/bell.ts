@@ -1,6 +1,6 @@
 /** The bell of a log in SQLite: direct within a process, and by looking at the file for changes of other processes. */
 
-import type { SqliteDatabase, SqliteLike } from "./sqlite-database.ts";
+import type { SqliteDatabase, SqliteLike } from "./database.ts";
 
 /** A run that is watched. */
 interface Watched {

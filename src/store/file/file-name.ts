@@ -1,6 +1,6 @@
 /** Ids of sessions as names of files: no id leads out of its folder, and no two ids share a file on any system. */
 
-import { SendError } from "../contract/errors.ts";
+import { SendError } from "../../contract/errors.ts";
 
 /** Names that Windows reserves for devices, with any extension. */
 const DEVICES = /^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])$/;

@@ -9,8 +9,8 @@ import { lstat, readFile, rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename } from "node:path";
 import { setTimeout as elapse } from "node:timers/promises";
-import { SendError } from "../contract/errors.ts";
-import { RENEWALS_A_LEASE, renewEvery } from "./renewals.ts";
+import { SendError } from "../../contract/errors.ts";
+import { RENEWALS_A_LEASE, renewEvery } from "../renewals.ts";
 
 /** The holder of a lease, as its file names it. */
 interface Holder {

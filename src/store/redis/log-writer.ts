@@ -1,9 +1,9 @@
 /** Writes one attempt of a run into its stream. */
 
-import type { LogEntry, LogWriter, RunEnd, WriterState } from "../server/log.ts";
-import type { RedisBell } from "./redis-bell.ts";
-import { isRedisError, type RedisClient, type RedisReply } from "./redis-client.ts";
-import { closingId, endFields, entryFields, itemsOf, type LogItem } from "./redis-log-item.ts";
+import type { LogEntry, LogWriter, RunEnd, WriterState } from "../../server/log.ts";
+import type { RedisBell } from "./bell.ts";
+import { isRedisError, type RedisClient, type RedisReply } from "./client.ts";
+import { closingId, endFields, entryFields, itemsOf, type LogItem } from "./log-item.ts";
 
 /** The keys of a run. They share a hash tag, so that a cluster keeps them on one node. */
 export interface RunKeys {

@@ -1,9 +1,9 @@
 /** Limits that several processes share through Redis. Each question is one script, so one round trip. */
 
-import { receivedText } from "../platform/received.ts";
-import type { SharedAnswer, SharedCall, SharedWindow } from "../reliability/shared-window.ts";
-import { type RedisClient, type RedisLike, redisClientOf } from "./redis-client.ts";
-import { keyPart } from "./redis-key.ts";
+import { receivedText } from "../../platform/received.ts";
+import type { SharedAnswer, SharedCall, SharedWindow } from "../../reliability/shared-window.ts";
+import { type RedisClient, type RedisLike, redisClientOf } from "./client.ts";
+import { keyPart } from "./key.ts";
 
 /** The options of `redisWindow`. */
 export interface RedisWindowOptions {

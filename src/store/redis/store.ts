@@ -3,8 +3,8 @@
  * the last one, and with it every write of a holder that has lost its lease.
  */
 
-import { receivedText } from "../platform/received.ts";
-import type { StoredSession } from "../session/store.ts";
+import { receivedText } from "../../platform/received.ts";
+import type { StoredSession } from "../../session/store.ts";
 import {
   type Batch,
   LeasedStore,
@@ -12,10 +12,10 @@ import {
   type SessionTable,
   type TableLease,
   type Taken,
-} from "./leased-store.ts";
-import { type PageRequest, wantedAmong } from "./page.ts";
-import { type RedisClient, type RedisLike, type RedisReply, redisClientOf } from "./redis-client.ts";
-import { keyPart } from "./redis-key.ts";
+} from "../leased-store.ts";
+import { type PageRequest, wantedAmong } from "../page.ts";
+import { type RedisClient, type RedisLike, type RedisReply, redisClientOf } from "./client.ts";
+import { keyPart } from "./key.ts";
 
 /** The options of `new RedisStore`. */
 export interface RedisStoreOptions extends LeaseOptions {

@@ -1,6 +1,6 @@
 /** The bell of a log in Redis: a connection of its own, on which `XREAD` waits for all streams that are watched. */
 
-import type { RedisClient, RedisConnection } from "./redis-client.ts";
+import type { RedisClient, RedisConnection } from "./client.ts";
 
 /** A stream that is watched. */
 interface Watched {

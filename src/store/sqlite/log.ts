@@ -1,11 +1,20 @@
 /** Runs in SQLite: a log that survives a restart, and that the processes of one machine share. */
 
-import { type EntryId, positionOf } from "../server/entry-id.ts";
-import type { ChatRun, LogEntry, LogPage, LogWriter, ReplyLog, RunEnd, RunHead, WriterState } from "../server/log.ts";
-import { DEFAULT_LIMIT, type LogOptions, type LogTimes, timesOf } from "./log-options.ts";
-import { bellOf, type SqliteBell } from "./sqlite-bell.ts";
-import { SqliteDatabase, type SqliteLike } from "./sqlite-database.ts";
-import { END_NUMBER, LOG_SCHEMA } from "./sqlite-log-schema.ts";
+import { type EntryId, positionOf } from "../../server/entry-id.ts";
+import type {
+  ChatRun,
+  LogEntry,
+  LogPage,
+  LogWriter,
+  ReplyLog,
+  RunEnd,
+  RunHead,
+  WriterState,
+} from "../../server/log.ts";
+import { DEFAULT_LIMIT, type LogOptions, type LogTimes, timesOf } from "../log-options.ts";
+import { bellOf, type SqliteBell } from "./bell.ts";
+import { SqliteDatabase, type SqliteLike } from "./database.ts";
+import { END_NUMBER, LOG_SCHEMA } from "./log-schema.ts";
 
 /** The options of `sqliteLog`. */
 export interface SqliteLogOptions extends LogOptions {

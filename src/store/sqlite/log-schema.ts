@@ -1,6 +1,6 @@
 /** The tables of the log in SQLite, by version. */
 
-import type { SqliteSchema } from "./sqlite-database.ts";
+import type { SqliteSchema } from "./database.ts";
 
 /** The number of an entry that is the end of its run. */
 export const END_NUMBER = 9_007_199_254_740_991;

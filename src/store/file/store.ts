@@ -1,10 +1,11 @@
-/** Conversations in files: the subpath `cloudllm/store/file`. */
+/** Conversations in files. */
 
 import { existsSync } from "node:fs";
 import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { SessionRecord } from "../session/record.ts";
-import type { ListOptions, SessionPage, SessionStore, StoredSession } from "../session/store.ts";
+import type { SessionRecord } from "../../session/record.ts";
+import type { ListOptions, SessionPage, SessionStore, StoredSession } from "../../session/store.ts";
+import { pageAmong, pageRequestOf } from "../page.ts";
 import { fileNameOf, idOf } from "./file-name.ts";
 import { codeOf, type Lease, takeLease } from "./lease.ts";
 import {
@@ -17,7 +18,6 @@ import {
   successorOf,
   syncFolder,
 } from "./log-file.ts";
-import { pageAmong, pageRequestOf } from "./page.ts";
 
 /** The options of `new FileStore`. */
 export interface FileStoreOptions {

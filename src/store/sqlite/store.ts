@@ -1,6 +1,6 @@
 /** Conversations in SQLite. */
 
-import type { StoredSession } from "../session/store.ts";
+import type { StoredSession } from "../../session/store.ts";
 import {
   type Batch,
   LeasedStore,
@@ -8,9 +8,9 @@ import {
   type SessionTable,
   type TableLease,
   type Taken,
-} from "./leased-store.ts";
-import type { PageRequest } from "./page.ts";
-import { SqliteDatabase, type SqliteLike, type SqliteSchema, schemaSql } from "./sqlite-database.ts";
+} from "../leased-store.ts";
+import type { PageRequest } from "../page.ts";
+import { SqliteDatabase, type SqliteLike, type SqliteSchema, schemaSql } from "./database.ts";
 
 /** The options of `new SQLiteStore`. */
 export type SQLiteStoreOptions = LeaseOptions;

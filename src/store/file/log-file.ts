@@ -5,8 +5,8 @@
 import { type BigIntStats, constants } from "node:fs";
 import { copyFile, type FileHandle, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
-import { SendError } from "../contract/errors.ts";
-import type { SessionRecord } from "../session/record.ts";
+import { SendError } from "../../contract/errors.ts";
+import type { SessionRecord } from "../../session/record.ts";
 import { codeOf } from "./lease.ts";
 
 /** The first line, which identifies the format. */

@@ -1,7 +1,7 @@
 /** Conversations in PostgreSQL. */
 
-import { SendError } from "../contract/errors.ts";
-import type { StoredSession } from "../session/store.ts";
+import { SendError } from "../../contract/errors.ts";
+import type { StoredSession } from "../../session/store.ts";
 import {
   type Batch,
   LeasedStore,
@@ -9,10 +9,10 @@ import {
   type SessionTable,
   type TableLease,
   type Taken,
-} from "./leased-store.ts";
-import type { PageRequest } from "./page.ts";
-import { type PostgresLike, type Query, queryOf } from "./postgres-client.ts";
-import { POSTGRES_MIGRATION } from "./postgres-migration.ts";
+} from "../leased-store.ts";
+import type { PageRequest } from "../page.ts";
+import { type PostgresLike, type Query, queryOf } from "./client.ts";
+import { POSTGRES_MIGRATION } from "./migration.ts";
 
 /** The options of `new PostgresStore`. */
 export type PostgresStoreOptions = LeaseOptions;

@@ -1,13 +1,13 @@
 /** Runs in Redis: a log that several processes and machines share. */
 
-import { compareIds, type EntryId, positionOf } from "../server/entry-id.ts";
-import type { ChatRun, LogPage, LogWriter, ReplyLog, RunEnd, RunHead } from "../server/log.ts";
-import { DEFAULT_LIMIT, type LogOptions, type LogTimes, timesOf } from "./log-options.ts";
-import { RedisBell } from "./redis-bell.ts";
-import { type RedisClient, type RedisLike, redisClientOf } from "./redis-client.ts";
-import { keyPart } from "./redis-key.ts";
-import { attemptBehind, closingId, endFields, itemsOf, pageOf } from "./redis-log-item.ts";
-import { isRefusal, RedisLogWriter, type RunKeys, resultOf, topOf, type WrittenLog } from "./redis-log-writer.ts";
+import { compareIds, type EntryId, positionOf } from "../../server/entry-id.ts";
+import type { ChatRun, LogPage, LogWriter, ReplyLog, RunEnd, RunHead } from "../../server/log.ts";
+import { DEFAULT_LIMIT, type LogOptions, type LogTimes, timesOf } from "../log-options.ts";
+import { RedisBell } from "./bell.ts";
+import { type RedisClient, type RedisLike, redisClientOf } from "./client.ts";
+import { keyPart } from "./key.ts";
+import { attemptBehind, closingId, endFields, itemsOf, pageOf } from "./log-item.ts";
+import { isRefusal, RedisLogWriter, type RunKeys, resultOf, topOf, type WrittenLog } from "./log-writer.ts";
 
 /** The options of `redisLog`. */
 export interface RedisLogOptions extends LogOptions {

@@ -1,0 +1,17 @@
+/** Runs, conversations and shared limits in Redis: the subpath `cloudllm/store/redis`. */
+
+export type { LeaseOptions } from "../leased-store.ts";
+export type {
+  IoredisLike,
+  NodeRedisClusterLike,
+  NodeRedisLike,
+  RedisCommands,
+  RedisConnection,
+  RedisLike,
+  RedisReply,
+  UpstashAddress,
+  UpstashLike,
+} from "./client.ts";
+export { type RedisLogOptions, redisLog } from "./log.ts";
+export { RedisStore, type RedisStoreOptions } from "./store.ts";
+export { type RedisWindowOptions, redisWindow } from "./window.ts";
