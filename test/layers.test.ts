@@ -22,7 +22,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   reliability: ["contract", "platform", "stream", "tokens"],
   session: ["contract", "platform", "schema", "stream", "tokens"],
   embedded: ["call", "contract", "platform", "protocols", "stream", "tokens"],
-  dialects: ["contract", "platform"],
+  dialects: ["contract", "platform", "stream"],
   server: ["contract", "dialects", "platform", "session", "stream", "tokens"],
   store: ["contract", "platform", "reliability", "server", "session"],
   web: ["contract", "dialects", "platform", "stream", "transport"],

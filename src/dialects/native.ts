@@ -18,6 +18,14 @@ export interface StartRequest {
   readonly results?: readonly ToolMessage[] | undefined;
   /** Asks for another reply to the last turn of the user, for a relay with a session store. */
   readonly regenerate?: boolean | undefined;
+  /**
+   * How many messages of the chat's history stay before the new turn, to edit an earlier question (`message`) or to
+   * have it answered again (`regenerate`: the question is the last one that stays). Default: all of them; with
+   * `regenerate`, all but the last reply.
+   */
+  readonly keep?: number | undefined;
+  /** The id under which the front end knows the reply. Default: `run`. */
+  readonly messageId?: string | undefined;
   /** The options that the relay allows a browser to choose. */
   readonly options?: Readonly<Record<string, unknown>> | undefined;
 }

@@ -1,9 +1,9 @@
 /** One active run for each chat: frees the chat for a new run, and makes that its last one. */
 
+import { Refusal } from "../dialects/refusal.ts";
 import type { ChatRun, ReplyLog, RunHead } from "./log.ts";
 import { BEHIND_ALL, sealLost } from "./lost-run.ts";
 import { within } from "./patience.ts";
-import { Refusal } from "./refusal.ts";
 import type { Runs } from "./runs.ts";
 
 /** A run that is replaced must have ended by then, in milliseconds. */
@@ -16,16 +16,17 @@ const PATIENCE_MS = 1_000;
 /** So often another process may be faster. */
 const MAX_RACES = 5;
 
+/** The fate of the chat's last run when a new one begins. */
+export type OnBusy = "reject" | "replace";
+
 /** Decides which run of a chat is the active one. */
 export class Chats {
   readonly #log: ReplyLog;
   readonly #runs: Runs;
-  readonly #onBusy: "reject" | "replace";
 
-  constructor(log: ReplyLog, runs: Runs, onBusy: "reject" | "replace") {
+  constructor(log: ReplyLog, runs: Runs) {
     this.#log = log;
     this.#runs = runs;
-    this.#onBusy = onBusy;
   }
 
   /**
@@ -34,10 +35,10 @@ export class Chats {
    * @throws {Refusal} 409 when one does, and may not be replaced
    * @throws when the log does not answer
    */
-  async claim({ id, chat }: RunHead, asked: Promise<ChatRun | undefined>): Promise<void> {
+  async claim({ id, chat }: RunHead, asked: Promise<ChatRun | undefined>, onBusy: OnBusy): Promise<void> {
     for (let races = 0; races < MAX_RACES; races++) {
       const latest = await within(races === 0 ? asked : this.#log.latestRun(chat), PATIENCE_MS);
-      if (latest && latest.run !== id) await this.#free(latest.run);
+      if (latest && latest.run !== id) await this.#free(latest.run, onBusy);
       const next = { run: id, number: (latest?.number ?? 0) + 1 };
       if (await within(this.#log.setLatestRun(chat, next), PATIENCE_MS)) return;
     }
@@ -48,9 +49,10 @@ export class Chats {
    * The same in this process alone, for a log that does not answer.
    * @throws {Refusal} 409
    */
-  async claimHere({ id, chat }: RunHead): Promise<void> {
-    for (const run of this.#runs.running)
-      if (run.head.chat === chat && run.head.id !== id) await this.#free(run.head.id);
+  async claimHere({ id, chat }: RunHead, onBusy: OnBusy): Promise<void> {
+    for (const run of this.#runs.running) {
+      if (run.head.chat === chat && run.head.id !== id) await this.#free(run.head.id, onBusy);
+    }
   }
 
   /** Asks a run to stop, wherever it is. Resolves with whether it has ended by a moment later. */
@@ -73,9 +75,9 @@ export class Chats {
     return false;
   }
 
-  async #free(id: string): Promise<void> {
+  async #free(id: string, onBusy: OnBusy): Promise<void> {
     if (!(await this.#isActive(id))) return;
-    if (this.#onBusy === "replace" && (await this.stop(id, STOP_MS))) return;
+    if (onBusy === "replace" && (await this.stop(id, STOP_MS))) return;
     throw busy();
   }
 

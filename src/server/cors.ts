@@ -1,7 +1,7 @@
 /** Pages of other origins: refused, unless the relay lists them. Decides from headers alone. */
 
+import { Refusal } from "../dialects/refusal.ts";
 import type { Policy } from "./policy.ts";
-import { Refusal } from "./refusal.ts";
 
 type Rules = Pick<Policy, "origins" | "credentials">;
 

@@ -7,14 +7,19 @@ import { coalesced } from "./coalesce.ts";
 import { Cursor } from "./cursor.ts";
 import type { EntryId } from "./entry-id.ts";
 import { sizeOfEntry } from "./entry-size.ts";
-import type { LogEntry, RunEnd } from "./log.ts";
+import type { LogEntry, RunEnd, RunHead } from "./log.ts";
 
 /** The view of a run that its viewers get. */
 export interface Mask {
   chunks(chunks: readonly MessageChunk[]): readonly MessageChunk[];
   message(message: AssistantMessage): AssistantMessage;
-  end(end: RunEnd): NativeEvent | Promise<NativeEvent>;
+  end(end: RunEnd): EndEvent | Promise<EndEvent>;
 }
+
+/** The last event of a run. */
+export type EndEvent = Extract<NativeEvent, { readonly type: "complete" | "failed" }>;
+
+type OpenedEvent = Extract<NativeEvent, { readonly type: "opened" }>;
 
 /** A reader of a feed. */
 export interface FeedReader {
@@ -35,6 +40,12 @@ export interface Place {
   sent: number;
 }
 
+/** An event, and its bytes on the relay's own wire. */
+export interface Shown<Event extends NativeEvent = NativeEvent> {
+  readonly event: Event;
+  readonly frame: Uint8Array;
+}
+
 interface FeedEntry {
   readonly entry: LogEntry;
   /** The id before it; `undefined` for the first. */
@@ -52,7 +63,7 @@ const MAX_BACKLOG = 262_144;
 const MAX_AHEAD = 1_048_576;
 
 /** The end of a reply whose own end cannot be shown. */
-const FAILED: NativeEvent = {
+const FAILED: EndEvent = {
   type: "failed",
   error: { kind: "server", message: "The reply failed on the server.", retryable: false },
 };
@@ -67,6 +78,8 @@ const NOTHING = new Uint8Array(0);
 export class Feed {
   /** The id of the run. */
   readonly run: string;
+  /** The id under which front ends know the reply. */
+  readonly messageId: string;
   readonly #mask: Mask;
   readonly #readers = new Set<FeedReader>();
   #entries: FeedEntry[] = [];
@@ -77,16 +90,17 @@ export class Feed {
   #bytes = 0;
   /** As far as the fastest reader has come, in bytes. */
   #fastest = 0;
-  #opened: Uint8Array | undefined;
+  #opened: Shown<OpenedEvent> | undefined;
   #end: RunEnd | undefined;
-  #endFrame: Uint8Array | undefined;
+  #shownEnd: Shown<EndEvent> | undefined;
   /** Resumes the run, which waits for its readers. */
   #resume: (() => void) | undefined;
   /** Called when the last reader has left. */
   onLeft: (() => void) | undefined;
 
-  constructor(run: string, mask: Mask) {
-    this.run = run;
+  constructor({ id, messageId = id }: Pick<RunHead, "id" | "messageId">, mask: Mask) {
+    this.run = id;
+    this.messageId = messageId;
     this.#mask = mask;
   }
 
@@ -118,14 +132,14 @@ export class Feed {
   }
 
   /** The event with which every reader begins; `undefined` while the provider has not accepted the request. */
-  get opened(): Uint8Array | undefined {
+  get opened(): Shown<OpenedEvent> | undefined {
     return this.#opened;
   }
 
   /** The provider has accepted the request. */
   open(provider: string, model: string): void {
     if (this.#opened) return;
-    this.#opened = bytesOf({ type: "opened", run: this.run, provider, model });
+    this.#opened = shownAs({ type: "opened", run: this.run, provider, model });
     this.#ring();
   }
 
@@ -186,20 +200,16 @@ export class Feed {
   }
 
   /**
-   * Returns the next entries as bytes for a reader, and moves its place behind them; `undefined` when there are none.
+   * Returns the next entries as bytes of the relay's own wire, and moves the reader's place behind them; `undefined`
+   * when there are none.
    */
   read(place: Place): Uint8Array | undefined {
-    if (place.next < this.#dropped) place.next = this.#start;
-    while (place.next < this.#dropped + this.#entries.length) {
-      const shown = this.#take(place);
-      const last = shown.at(-1);
-      const frame = last ? this.#frameOf(shown, last, place.got) : NOTHING;
-      this.#sent(place);
-      if (!last || frame.length === 0) continue;
-      place.got = last.entry.id;
-      return frame;
-    }
-    return undefined;
+    return this.#next(place, (shown, last, got) => this.#frameOf(shown, last, got));
+  }
+
+  /** Returns the next entries as one event, and moves the reader's place behind them; `undefined` for none. */
+  readEvent(place: Place): NativeEvent | undefined {
+    return this.#next(place, (shown, last, got) => this.#eventOf(shown, last, got));
   }
 
   /** Returns whether there is something to read, which may turn out to be nothing that shows. */
@@ -207,13 +217,31 @@ export class Feed {
     return this.#end !== undefined || place.next < this.#dropped + this.#entries.length;
   }
 
-  /** Returns the end as bytes; `undefined` while the run goes on. */
-  get endFrame(): Uint8Array | undefined {
-    return this.#endFrame;
+  /** Returns the end as readers see it; `undefined` while the run goes on. */
+  get shownEnd(): Shown<EndEvent> | undefined {
+    return this.#shownEnd;
+  }
+
+  /** Returns what `made` makes of the next entries that show. */
+  #next<Made>(
+    place: Place,
+    made: (shown: readonly FeedEntry[], last: FeedEntry, got: EntryId | undefined) => Made | undefined,
+  ): Made | undefined {
+    if (place.next < this.#dropped) place.next = this.#start;
+    while (place.next < this.#dropped + this.#entries.length) {
+      const shown = this.#take(place);
+      const last = shown.at(-1);
+      const next = last && made(shown, last, place.got);
+      this.#sent(place);
+      if (!last || next === undefined) continue;
+      place.got = last.entry.id;
+      return next;
+    }
+    return undefined;
   }
 
   /** A run always has an end, also when the mask fails. */
-  #endEvent(end: RunEnd): NativeEvent | Promise<NativeEvent> {
+  #endEvent(end: RunEnd): EndEvent | Promise<EndEvent> {
     try {
       return this.#mask.end(end);
     } catch {
@@ -221,11 +249,11 @@ export class Feed {
     }
   }
 
-  #showEnd(event: NativeEvent): void {
+  #showEnd(event: EndEvent): void {
     try {
-      this.#endFrame = bytesOf(event);
+      this.#shownEnd = shownAs(event);
     } catch {
-      this.#endFrame = bytesOf(FAILED); // such as an `output` that JSON does not have
+      this.#shownEnd = shownAs(FAILED); // such as an `output` that JSON does not have
     }
     this.#ring();
   }
@@ -255,27 +283,38 @@ export class Feed {
     if (this.#resume && !this.isAhead) this.goOn();
   }
 
-  #frameOf(shown: readonly FeedEntry[], last: FeedEntry, got: EntryId | undefined): Uint8Array {
+  /** Returns the bytes of entries; empty ones, which are not sent, are `undefined`. */
+  #frameOf(shown: readonly FeedEntry[], last: FeedEntry, got: EntryId | undefined): Uint8Array | undefined {
+    const [first = last] = shown;
+    const isShared = first.entry.type === "snapshot" || (first === last && got === first.previous);
+    if (isShared && first.frame) return first.frame.length > 0 ? first.frame : undefined;
+    const event = this.#eventOf(shown, last, got);
+    const frame = event && bytesOf(event);
+    if (isShared) first.frame = frame ?? NOTHING;
+    return frame;
+  }
+
+  #eventOf(shown: readonly FeedEntry[], last: FeedEntry, got: EntryId | undefined): NativeEvent | undefined {
     const [first = last] = shown;
     const { entry } = first;
     if (entry.type === "snapshot") {
       const { id, message, tools } = entry;
-      const shown = { message: this.#mask.message(message), ...(tools && { tools: this.#mask.chunks(tools) }) };
-      first.frame ??= bytesOf({ type: "snapshot", id, ...shown });
-      return first.frame;
+      const visible = { message: this.#mask.message(message), ...(tools && { tools: this.#mask.chunks(tools) }) };
+      return { type: "snapshot", id, ...visible };
     }
-    if (first === last && got === first.previous) {
-      first.frame ??= this.#chunksFrame(entry.id, entry.chunks, undefined);
-      return first.frame;
-    }
+    if (first === last && got === first.previous) return this.#chunksEvent(entry.id, entry.chunks, undefined);
     const chunks = shown.flatMap((one) => (one.entry.type === "chunks" ? one.entry.chunks : []));
-    return this.#chunksFrame(last.entry.id, coalesced(chunks), got);
+    return this.#chunksEvent(last.entry.id, coalesced(chunks), got);
   }
 
-  #chunksFrame(id: EntryId, chunks: readonly MessageChunk[], after: EntryId | undefined): Uint8Array {
+  #chunksEvent(id: EntryId, chunks: readonly MessageChunk[], after: EntryId | undefined): NativeEvent | undefined {
     const visible = this.#mask.chunks(chunks);
-    return visible.length === 0 ? NOTHING : bytesOf({ type: "chunks", id, after, chunks: visible });
+    return visible.length === 0 ? undefined : { type: "chunks", id, after, chunks: visible };
   }
+}
+
+function shownAs<Event extends NativeEvent>(event: Event): Shown<Event> {
+  return { event, frame: bytesOf(event) };
 }
 
 /** Returns an event as bytes on the wire. */

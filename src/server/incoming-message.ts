@@ -2,10 +2,10 @@
 
 import type { AssistantTurn, ContentPart, Message, ToolCall, ToolMessage, UserMessage } from "../contract/message.ts";
 import { mediaFault, messageFault } from "../contract/validate.ts";
+import { badRequest, type Refusal } from "../dialects/refusal.ts";
 import { isJsonObject } from "../platform/json-object.ts";
 import { attachmentFault, isAllowedMediaType } from "./attachment-url.ts";
 import type { Policy } from "./policy.ts";
-import { badRequest, type Refusal } from "./refusal.ts";
 import type { Signer } from "./signature.ts";
 
 /** The rules about turns, in addition to the policy. */

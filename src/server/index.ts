@@ -1,5 +1,15 @@
 /** `cloudllm/server`: the relay, and the logs that keep its replies. */
 
+export type {
+  Dialect,
+  DialectBody,
+  DialectStart,
+  EncoderOf,
+  ReplyEncoder,
+  ReplyEvent,
+  ReplyView,
+} from "../dialects/dialect.ts";
+export { native } from "../dialects/native-dialect.ts";
 export type { EntryId } from "./entry-id.ts";
 export type {
   ChatRun,

@@ -17,6 +17,8 @@ export interface RunHead {
   readonly startedAt: number;
   readonly provider: string;
   readonly model: string;
+  /** The id under which front ends know the reply. Default: the id of the run. */
+  readonly messageId?: string | undefined;
   /** The request, for a process that takes the run over. Absent when no process may. */
   readonly request?: RunRequest | undefined;
 }

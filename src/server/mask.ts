@@ -2,9 +2,8 @@
 
 import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage } from "../contract/message.ts";
-import type { NativeEvent } from "../dialects/native.ts";
 import { exposedChunks, exposedMessage } from "./exposed-message.ts";
-import type { Mask } from "./feed.ts";
+import type { EndEvent, Mask } from "./feed.ts";
 import type { RunHead } from "./log.ts";
 import { maskedError } from "./masked-error.ts";
 import type { Policy } from "./policy.ts";
@@ -13,7 +12,7 @@ import type { Signer } from "./signature.ts";
 /** @param signer signs tool calls, for a relay that must recognize them when they come back */
 export function maskOf({ id, owner }: RunHead, { expose, describe }: Policy, signer: Signer | undefined): Mask {
   const exposed = (message: AssistantMessage): AssistantMessage => exposedMessage(message, expose);
-  const complete = (message: AssistantMessage): NativeEvent => ({ type: "complete", message });
+  const complete = (message: AssistantMessage): EndEvent => ({ type: "complete", message });
   return {
     chunks: (chunks) => exposedChunks(chunks, expose),
     message: exposed,

@@ -3,9 +3,10 @@
 import type { SendErrorKind } from "../contract/error-kind.ts";
 import { SendError, type SendErrorData } from "../contract/errors.ts";
 import type { AssistantMessage } from "../contract/message.ts";
+import type { Dialect } from "../dialects/dialect.ts";
+import { Refusal } from "../dialects/refusal.ts";
 import { messageOf } from "../platform/text-of.ts";
 import type { Policy } from "./policy.ts";
-import { Refusal } from "./refusal.ts";
 
 interface Words {
   /** Of a failure before the reply has begun. */
@@ -79,16 +80,20 @@ export function maskedError(error: unknown, { requestId, describe, exposed }: Ma
 }
 
 /** The response to a request that failed before its reply began. A partial is not part of it. */
-export function errorResponse(error: unknown, rules: Pick<MaskRules, "requestId" | "describe">): Response {
+export function errorResponse(
+  error: unknown,
+  { body, ...rules }: Pick<MaskRules, "requestId" | "describe"> & { readonly body: Dialect["refusal"] },
+): Response {
   const { partial: _none, ...data } = maskedError(error, { ...rules, exposed: (partial) => partial });
+  const { contentType, text } = body(data);
   const headers: Record<string, string> = {
-    "content-type": "application/json; charset=utf-8",
+    "content-type": contentType,
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",
     "x-request-id": rules.requestId,
   };
   if (data.retryAfterMs !== undefined) headers["retry-after"] = String(Math.ceil(data.retryAfterMs / 1000));
-  return new Response(JSON.stringify({ error: data }), { status: statusOf(error), headers });
+  return new Response(text, { status: statusOf(error), headers });
 }
 
 function statusOf(error: unknown): number {

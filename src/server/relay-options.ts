@@ -3,6 +3,8 @@
 import type { ClientWrapper } from "../contract/client.ts";
 import type { SendError } from "../contract/errors.ts";
 import type { Tool } from "../contract/options.ts";
+import type { Dialect } from "../dialects/dialect.ts";
+import { native } from "../dialects/native-dialect.ts";
 import { receivedText } from "../platform/received.ts";
 import { sendErrorOf } from "../stream/transfer.ts";
 import type { ReplyLog, RunEnd, RunHead } from "./log.ts";
@@ -46,7 +48,7 @@ export interface RelayOptions extends PolicyOptions {
   /**
    * The fate of a new turn while the chat's last run continues. `"reject"`: it is refused with 409, kind `busy`.
    * `"replace"`: the last run is stopped first.
-   * @default "reject"
+   * @default "reject"; "replace" for front ends of `aiSdk`, whose stop does not reach a server
    */
   readonly onBusy?: "reject" | "replace" | undefined;
   /**
@@ -55,6 +57,12 @@ export interface RelayOptions extends PolicyOptions {
    * @default 5_000
    */
   readonly headersWithinMs?: number | undefined;
+  /**
+   * The front ends that `handle` answers: `native` for `cloudllm/web`, `aiSdk`, `agUi`. For several, see
+   * `Relay.handlerFor`.
+   * @default native
+   */
+  readonly dialect?: Dialect | undefined;
   /**
    * The path of the relay, such as `/api/chat`. Requests to other paths are answered with 404.
    * @default any: the routes are read from the end of the path
@@ -81,8 +89,10 @@ export interface RelaySettings {
   readonly tools: readonly Tool[];
   readonly lingerMs: number;
   readonly continues: boolean;
-  readonly onBusy: "reject" | "replace";
+  /** Absent: the dialect's default. */
+  readonly onBusy: "reject" | "replace" | undefined;
   readonly headersWithinMs: number;
+  readonly dialect: Dialect;
   readonly path: string | undefined;
   readonly waitUntil: (work: Promise<unknown>) => void;
   readonly onError: (error: SendError, run: RunHead | undefined) => void;
@@ -107,6 +117,10 @@ const hasMethods =
     return `must be an object with ${names.map((name) => `\`${name}\``).join(", ")}`;
   };
 
+function pathFault(value: unknown): string | undefined {
+  return typeof value === "string" && value.startsWith("/") ? undefined : 'must be a path, such as "/api/chat"';
+}
+
 const FAULTS: { readonly [Name in Exclude<keyof RelayOptions, keyof PolicyOptions>]-?: Fault } = {
   client: hasMethods("sendMessage", "sendMessageStream"),
   log: hasMethods("begin", "read", "seal", "takeOver", "head", "watch"),
@@ -121,8 +135,8 @@ const FAULTS: { readonly [Name in Exclude<keyof RelayOptions, keyof PolicyOption
   recover: (value) => (value === "continue" ? undefined : 'must be "continue"'),
   onBusy: (value) => (value === "reject" || value === "replace" ? undefined : 'must be "reject" or "replace"'),
   headersWithinMs: (value) => (typeof value === "number" && value >= 0 ? undefined : "must be milliseconds"),
-  path: (value) =>
-    typeof value === "string" && value.startsWith("/") ? undefined : 'must be a path, such as "/api/chat"',
+  dialect: hasMethods("routeOf", "startOf", "refusal"),
+  path: pathFault,
   waitUntil: isFunction,
   onError: isFunction,
   onRunEnd: isFunction,
@@ -151,9 +165,10 @@ export function settingsOf(options: RelayOptions): RelaySettings {
     tools,
     lingerMs: linger === "stop" ? 0 : linger === "continue" ? Number.POSITIVE_INFINITY : linger,
     continues: options.recover === "continue",
-    onBusy: options.onBusy ?? "reject",
+    onBusy: options.onBusy,
+    dialect: options.dialect ?? native,
     headersWithinMs: options.headersWithinMs ?? DEFAULT_HEADERS_MS,
-    path: path?.replace(/\/$/, ""),
+    path: checkedPath(path),
     waitUntil: (work) => {
       try {
         waitUntil?.(work);
@@ -164,6 +179,16 @@ export function settingsOf(options: RelayOptions): RelaySettings {
     onError: (error, run) => quietly(() => onError?.(error, run)),
     onRunEnd: (end, run) => quietly(() => onRunEnd?.(end, run)),
   };
+}
+
+/**
+ * Returns a path without a slash at its end.
+ * @throws {TypeError} when it is not a path
+ */
+export function checkedPath(path: string | undefined): string | undefined {
+  const fault = path === undefined ? undefined : pathFault(path);
+  if (fault) throw new TypeError(`The option \`path\` ${fault}, not ${receivedText(path)}.`);
+  return path?.replace(/\/$/, "");
 }
 
 /** Errors of a hook do not end a run. */

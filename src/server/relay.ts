@@ -1,29 +1,39 @@
 /** The relay: web requests in, replies out that outlive their connections. */
 
 import { SendError } from "../contract/errors.ts";
-import { type ChatHistory, END_ID } from "../dialects/native.ts";
+import type { Dialect, DialectBody, EncoderOf, Route } from "../dialects/dialect.ts";
+import { checkedRunId } from "../dialects/ids.ts";
+import { END_ID } from "../dialects/native.ts";
+import { badRequest, notFound, Refusal } from "../dialects/refusal.ts";
 import { LLMSession } from "../session/session.ts";
 import { sendErrorOf } from "../stream/transfer.ts";
 import { corsHeaders, originRefusal, preflightResponse } from "./cors.ts";
 import { type EntryId, positionOf } from "./entry-id.ts";
 import type { Feed } from "./feed.ts";
 import { exposedHistory } from "./history.ts";
-import { checkedRunId } from "./ids.ts";
 import { errorResponse } from "./masked-error.ts";
 import { within } from "./patience.ts";
 import type { Caller } from "./policy.ts";
-import { badRequest, notFound, Refusal } from "./refusal.ts";
-import { type RelayOptions, type RelaySettings, settingsOf } from "./relay-options.ts";
+import { checkedPath, type RelayOptions, type RelaySettings, settingsOf } from "./relay-options.ts";
 import { scopedChat } from "./reply-source.ts";
-import { routeOf } from "./route.ts";
+import { jsonBodyOf } from "./request-body.ts";
 import { RunHost } from "./run-host.ts";
-import { startRequestOf, stopRequestOf } from "./start-request.ts";
+import { checkedStartOf, stopRequestOf } from "./start-request.ts";
 import { Viewer } from "./viewer.ts";
+import { EncodedWire, SharedWire } from "./viewer-wire.ts";
 
 /** The server of replies. Its functions need no `this`. */
 export interface Relay {
-  /** Answers a request. Never rejects. */
+  /** Answers a request, in the dialect of the option `dialect`. Never rejects. */
   readonly handle: (request: Request) => Promise<Response>;
+  /**
+   * Returns a handler for front ends of another dialect. They share the runs, chats and limits of this relay.
+   * @throws {TypeError} when `path` is not a path
+   */
+  readonly handlerFor: (
+    dialect: Dialect,
+    options?: Pick<RelayOptions, "path">,
+  ) => (request: Request) => Promise<Response>;
   /**
    * Ends the relay: for SIGTERM. New runs are refused with 503. Those under way have `withinMs` milliseconds; then each
    * is handed over to another process (`recover: "continue"`), or ends as `truncated` with its text. Resolves when the
@@ -53,13 +63,29 @@ export interface Relay {
  * ```
  */
 export function createRelay(options: RelayOptions): Relay {
-  const server = new RelayServer(settingsOf(options));
-  return { handle: (request) => server.handle(request), drain: (withinMs) => server.drain(withinMs) };
+  const settings = settingsOf(options);
+  const server = new RelayServer(settings);
+  const { dialect, path } = settings;
+  return {
+    handle: (request) => server.handle(request, { dialect, path }),
+    handlerFor: (other, { path: given } = {}) => {
+      const mount = { dialect: other, path: checkedPath(given) };
+      return (request) => server.handle(request, mount);
+    },
+    drain: (withinMs) => server.drain(withinMs),
+  };
+}
+
+/** Where a handler is mounted, and the dialect of its front ends. */
+interface Mount {
+  readonly dialect: Dialect;
+  readonly path: string | undefined;
 }
 
 /** One request, and who makes it. */
 interface Call {
   readonly request: Request;
+  readonly dialect: Dialect;
   readonly caller: Caller;
   /** The relay's own id of the request. */
   readonly id: string;
@@ -74,14 +100,14 @@ class RelayServer {
     this.#host = new RunHost(settings);
   }
 
-  async handle(request: Request): Promise<Response> {
+  async handle(request: Request, mount: Mount): Promise<Response> {
     const id = crypto.randomUUID();
     let response: Response;
     try {
-      response = await this.#answer(request, id);
+      response = await this.#answer(request, mount, id);
     } catch (error) {
       if (!(error instanceof Refusal)) this.#settings.onError(sendErrorOf(error, "relay, or a hook of it,"), undefined);
-      response = this.#refused(error, id);
+      response = this.#refused(error, mount.dialect, id);
     }
     return withHeaders(response, corsHeaders(request, this.#settings.policy));
   }
@@ -90,9 +116,9 @@ class RelayServer {
     return this.#host.drain(withinMs);
   }
 
-  async #answer(request: Request, id: string): Promise<Response> {
-    const { policy, path } = this.#settings;
-    const route = routeOf(request, path);
+  async #answer(request: Request, { dialect, path }: Mount, id: string): Promise<Response> {
+    const { policy } = this.#settings;
+    const route = dialect.routeOf(request, path);
     if (route.name === "preflight") return preflightResponse(request, policy);
     const refusal = originRefusal(request, policy);
     if (refusal) throw refusal;
@@ -102,12 +128,12 @@ class RelayServer {
     if (typeof caller.user !== "string" || caller.user === "") {
       throw new TypeError("`authorize` must return { user } with a name, a `Response`, or undefined.");
     }
-    const call = { request, caller, id };
+    const call = { request, dialect, caller, id };
     switch (route.name) {
       case "start":
         return this.#start(call);
       case "attach":
-        return this.#attach(route.chat, call);
+        return this.#attach(route, call);
       case "stop":
         return this.#stop(route.chat, call);
       case "history":
@@ -117,60 +143,66 @@ class RelayServer {
 
   async #start(call: Call): Promise<Response> {
     const { policy, tools, headersWithinMs } = this.#settings;
-    const { request, caller } = call;
+    const { request, caller, dialect } = call;
+    const body = await jsonBodyOf(request, policy.limits);
+    const {
+      request: asked,
+      watches,
+      encoder = dialect.encoder,
+    } = await dialect.startOf(body, request.headers, caller.user);
     const toolNames = tools.map(({ name }) => name);
-    const rules = { policy, user: caller.user, signer: this.#host.signer, toolNames };
-    const start = await startRequestOf(request, rules);
-    const after = cursorOf(request.headers.get("last-event-id"));
-    if (after) return this.#show(await this.#host.feed(start.run, caller), after, call); // never starts anything
-    const run = await this.#host.start(start, caller);
-    if (!run) return this.#show(await this.#host.feed(start.run, caller), undefined, call);
+    const start = await checkedStartOf(asked, { policy, user: caller.user, signer: this.#host.signer, toolNames });
+    const show = (feed: Feed, after?: EntryId): Response =>
+      this.#show({ feed, chat: start.chat, after, encoder }, call);
+    if (watches) return show(await this.#host.feed(start.run, caller), cursorOf(watches.after)); // never starts anything
+    const run = await this.#host.start(start, caller, dialect.onBusy);
+    if (!run) return show(await this.#host.feed(start.run, caller));
     await within(run.opened, headersWithinMs).catch(() => undefined);
     const { end, last } = run.feed;
-    if (end?.type === "failed" && !last) return this.#refused(SendError.from(end.error), call.id);
-    return this.#show(run.feed, undefined, call);
+    if (end?.type === "failed" && !last) return this.#refused(SendError.from(end.error), dialect, call.id);
+    return show(run.feed);
   }
 
-  async #attach(chat: string, call: Call): Promise<Response> {
-    const { request, caller } = call;
-    const { searchParams } = new URL(request.url);
-    const given = searchParams.get("after") ?? request.headers.get("last-event-id");
-    if (given === END_ID) return nothing(); // an EventSource that comes back after the end
-    const after = cursorOf(given);
-    const named = searchParams.get("run");
-    const run = named === null ? await this.#host.lastRunOf(chat, caller) : checkedRunId(named);
+  async #attach(route: Extract<Route, { readonly name: "attach" }>, call: Call): Promise<Response> {
+    const { caller, dialect } = call;
+    const { chat, encoder = dialect.encoder } = route;
+    if (route.after === END_ID) return nothing(); // an EventSource that comes back after the end
+    const after = cursorOf(route.after);
+    const named = route.run === undefined ? undefined : checkedRunId(route.run);
+    const run = named ?? (chat === undefined ? undefined : await this.#host.lastRunOf(chat, caller));
     if (run === undefined) return nothing();
-    return this.#show(await this.#host.feed(run, caller, chat), after, call);
+    const feed = await this.#host.feed(run, caller, chat);
+    return this.#show({ feed, chat: chat ?? run, after, encoder }, call);
   }
 
-  async #stop(chat: string, { request, caller }: Call): Promise<Response> {
+  async #stop(chat: string, { request, caller, dialect }: Call): Promise<Response> {
     const { run = await this.#host.lastRunOf(chat, caller) } = await stopRequestOf(
       request,
       this.#settings.policy.limits,
     );
     if (run === undefined) return nothing();
-    return json({ run, stopped: await this.#host.stop(run, caller, chat) });
+    return answer(dialect.stopped(run, await this.#host.stop(run, caller, chat)));
   }
 
-  async #history(chat: string, { caller }: Call): Promise<Response> {
+  async #history(chat: string, { caller, dialect }: Call): Promise<Response> {
     const { sessions, policy, log } = this.#settings;
     if (!sessions) throw notFound();
     const id = scopedChat(caller, chat);
     const { history } = await LLMSession.peek({ store: sessions.store, id });
     const latest = await log.latestRun(id).catch(() => undefined);
-    const answer: ChatHistory = {
-      messages: exposedHistory(history, policy.expose),
-      ...(latest && { run: latest.run }),
-    };
-    return json(answer);
+    return answer(
+      dialect.history({ messages: exposedHistory(history, policy.expose), ...(latest && { run: latest.run }) }),
+    );
   }
 
-  #show(feed: Feed, after: EntryId | undefined, { request, id }: Call): Response {
+  #show({ feed, chat, after, encoder }: Showing, { request, dialect, id }: Call): Response {
     const { viewersPerRun } = this.#settings.policy.limits;
     if (feed.readers.size >= viewersPerRun) {
       throw new Refusal(429, "rateLimit", `At most ${viewersPerRun} connections may watch a reply.`, 1_000);
     }
-    const viewer = new Viewer(feed, after, this.#host.now);
+    const { run, messageId } = feed;
+    const wire = encoder ? new EncodedWire(feed, encoder({ run, chat, messageId })) : new SharedWire(feed, after);
+    const viewer = new Viewer({ feed, wire, keepAlive: dialect.keepAlive, now: this.#host.now });
     if (request.signal.aborted) viewer.gone();
     else request.signal.addEventListener("abort", () => viewer.gone(), { once: true });
     return new Response(viewer.body, {
@@ -181,18 +213,28 @@ class RelayServer {
         "x-content-type-options": "nosniff",
         "x-stream-id": feed.run,
         "x-request-id": id,
+        ...dialect.headers,
       },
     });
   }
 
-  #refused(error: unknown, requestId: string): Response {
-    return errorResponse(error, { requestId, describe: this.#settings.policy.describe });
+  #refused(error: unknown, dialect: Dialect, requestId: string): Response {
+    return errorResponse(error, { requestId, describe: this.#settings.policy.describe, body: dialect.refusal });
   }
 }
 
+/** The view of a run that a response shows. */
+interface Showing {
+  readonly feed: Feed;
+  /** The conversation, as the caller calls it. */
+  readonly chat: string;
+  readonly after: EntryId | undefined;
+  readonly encoder: EncoderOf | undefined;
+}
+
 /** @throws {Refusal} 400 when the cursor is malformed */
-function cursorOf(given: string | null): EntryId | undefined {
-  if (given === null) return undefined;
+function cursorOf(given: string | undefined): EntryId | undefined {
+  if (given === undefined) return undefined;
   if (positionOf(given)) return given as EntryId;
   throw badRequest("`after` must be the id of an event.");
 }
@@ -211,7 +253,6 @@ function nothing(): Response {
   return new Response(null, { status: 204, headers: { "cache-control": "no-store" } });
 }
 
-function json(value: unknown): Response {
-  const headers = { "content-type": "application/json; charset=utf-8", "cache-control": "no-store" };
-  return new Response(JSON.stringify(value), { headers });
+function answer({ contentType, text }: DialectBody): Response {
+  return new Response(text, { headers: { "content-type": contentType, "cache-control": "no-store" } });
 }

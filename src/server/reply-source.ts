@@ -3,9 +3,9 @@
 import type { ClientWrapper } from "../contract/client.ts";
 import type { Message } from "../contract/message.ts";
 import type { SendOptions } from "../contract/options.ts";
+import { badRequest } from "../dialects/refusal.ts";
 import type { RunRequest } from "./log.ts";
 import type { Caller } from "./policy.ts";
-import { badRequest } from "./refusal.ts";
 import type { RelaySettings } from "./relay-options.ts";
 import type { RunSource } from "./run.ts";
 import { openConversation, type Said, SessionTurn } from "./session-turn.ts";
@@ -66,7 +66,7 @@ export function requestToKeep(settings: RelaySettings, { turn, options, model }:
 function saidIn(turn: Exclude<CheckedStart["turn"], { readonly type: "messages" }>): Said {
   switch (turn.type) {
     case "message":
-      return { type: "turn", input: turn.content };
+      return { type: "turn", input: turn.content, keep: turn.keep };
     case "results":
       return { type: "turn", input: turn.results };
     case "regenerate":

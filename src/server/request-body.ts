@@ -1,8 +1,8 @@
 /** The JSON of a request, read with limits: it is a stranger's. */
 
+import { badRequest, Refusal } from "../dialects/refusal.ts";
 import { isDeeper } from "../platform/json-depth.ts";
 import type { Limits } from "./policy.ts";
-import { badRequest, Refusal } from "./refusal.ts";
 
 /**
  * Resolves with the JSON of a request; with `undefined` for an empty body.

@@ -1,7 +1,8 @@
 /** The runs of one process: begun, followed, taken over, and handed over at its end. */
 
 import { SendError } from "../contract/errors.ts";
-import { Chats } from "./chats.ts";
+import { notFound, Refusal } from "../dialects/refusal.ts";
+import { Chats, type OnBusy } from "./chats.ts";
 import { Feed } from "./feed.ts";
 import type { ChatRun, LogWriter, ReplyLog, RunHead, RunRequest } from "./log.ts";
 import { LogFollower } from "./log-follower.ts";
@@ -10,7 +11,6 @@ import { maskOf } from "./mask.ts";
 import { messageSoFar } from "./message-so-far.ts";
 import { within } from "./patience.ts";
 import type { Caller } from "./policy.ts";
-import { notFound, Refusal } from "./refusal.ts";
 import type { RelaySettings } from "./relay-options.ts";
 import { clientOf, replySource, requestToKeep, scopedChat, withTools } from "./reply-source.ts";
 import { Run, type RunParts, type RunSource } from "./run.ts";
@@ -50,21 +50,24 @@ export class RunHost {
   #isDraining = false;
 
   constructor(settings: RelaySettings) {
-    const { log, onBusy, policy } = settings;
+    const { log, policy } = settings;
     this.#settings = settings;
     this.#runs = new Runs(this.now);
-    this.chats = new Chats(log, this.#runs, onBusy);
+    this.chats = new Chats(log, this.#runs);
     this.signer = policy.secret === undefined ? undefined : signerOf(policy.secret);
   }
 
   /**
    * Begins the run of a request, once for all requests with its id. Resolves with `undefined` when another process has
    * begun it.
+   * @param onBusy the dialect's default of the option
    * @throws {Refusal} 404, 409, 429 or 503 when it may not begin
    */
-  async start(start: CheckedStart, caller: Caller): Promise<Run | undefined> {
+  async start(start: CheckedStart, caller: Caller, onBusy: OnBusy = "reject"): Promise<Run | undefined> {
     const id = start.run;
-    const run = this.#runs.run(id) ?? (await this.#runs.start(id, () => this.#begin(start, caller)));
+    const run =
+      this.#runs.run(id) ??
+      (await this.#runs.start(id, () => this.#begin(start, caller, this.#settings.onBusy ?? onBusy)));
     if (run && run.head.owner !== caller.user) throw notFound();
     return run;
   }
@@ -137,7 +140,7 @@ export class RunHost {
     await within(this.#runs.settled(), DRAIN_END_MS).catch(() => undefined);
   }
 
-  async #begin(start: CheckedStart, caller: Caller): Promise<Run | undefined> {
+  async #begin(start: CheckedStart, caller: Caller, onBusy: OnBusy): Promise<Run | undefined> {
     this.#mayBegin(start.run, caller);
     const { log } = this.#settings;
     const source = replySource(this.#settings, start, caller);
@@ -150,6 +153,7 @@ export class RunHost {
       startedAt: Date.now(),
       provider,
       model,
+      ...(start.messageId !== undefined && { messageId: start.messageId }),
       ...(request && { request }),
     };
     const begun = log.begin(head);
@@ -160,7 +164,7 @@ export class RunHost {
     const release = this.#reserve(caller);
     try {
       await this.#admit(caller);
-      if (latest) await this.#claim(head, writer === "away" ? undefined : latest);
+      if (latest) await this.#claim(head, writer === "away" ? undefined : latest, onBusy);
       this.#mayBegin(head.id, caller);
       return this.#run({ head, source, writer: writer === "away" ? begun : writer });
     } catch (error) {
@@ -191,15 +195,15 @@ export class RunHost {
   }
 
   /** Makes the run the only one of its chat; of this process alone when the log does not answer. */
-  async #claim(head: RunHead, latest: Promise<ChatRun | undefined> | undefined): Promise<void> {
-    if (!latest) return this.chats.claimHere(head);
+  async #claim(head: RunHead, latest: Promise<ChatRun | undefined> | undefined, onBusy: OnBusy): Promise<void> {
+    if (!latest) return this.chats.claimHere(head, onBusy);
     try {
-      await this.chats.claim(head, latest);
+      await this.chats.claim(head, latest, onBusy);
     } catch (cause) {
       if (cause instanceof Refusal) throw cause;
       const message = "The log does not answer: the chat's runs of other processes are unknown.";
       this.#settings.onError(new SendError("storage", message, { cause }), head);
-      await this.chats.claimHere(head);
+      await this.chats.claimHere(head, onBusy);
     }
   }
 
@@ -291,7 +295,7 @@ export class RunHost {
   }
 
   #feed(head: RunHead): Feed {
-    return new Feed(head.id, maskOf(head, this.#settings.policy, this.signer));
+    return new Feed(head, maskOf(head, this.#settings.policy, this.signer));
   }
 }
 

@@ -14,8 +14,12 @@ import type { RunSource } from "./run.ts";
 /** How a relay opens its sessions: the options of `LLMSession.open` without those that the relay sets. */
 export type SessionSetup = Omit<OpenOptions, "client" | "id">;
 
-/** The input of a turn. `regenerate` asks the last question again. */
-export type Said = { readonly type: "turn"; readonly input: TurnInput } | { readonly type: "regenerate" };
+/**
+ * The input of a turn. `regenerate` asks a question again: the last one. `keep`: so many messages of the history stay.
+ */
+export type Said =
+  | { readonly type: "turn"; readonly input: TurnInput; readonly keep?: number | undefined }
+  | { readonly type: "regenerate"; readonly keep?: number | undefined };
 
 /** Opens a session, sends one turn, and closes the session when its reply is over. */
 export class SessionTurn implements RunSource {
@@ -37,8 +41,7 @@ export class SessionTurn implements RunSource {
     this.#session = session;
     signal.throwIfAborted();
     const options = { ...this.#options, signal };
-    const input = this.#said.type === "turn" ? this.#said.input : this.#lastQuestion(session);
-    return session.sendMessageStream(input, options);
+    return session.sendMessageStream(this.#input(session), options);
   }
 
   async close(): Promise<void> {
@@ -49,13 +52,37 @@ export class SessionTurn implements RunSource {
     await session?.[Symbol.asyncDispose]();
   }
 
-  /** Takes back the last question, to ask it again. Its reply goes for good when the next one has begun. */
-  #lastQuestion(session: LLMSession): TurnInput {
+  #input(session: LLMSession): TurnInput {
+    const said = this.#said;
+    const { keep } = said;
+    if (said.type === "turn") {
+      if (keep !== undefined) this.#takeBack(session, keep);
+      return said.input;
+    }
+    const question = keep === undefined ? this.#lastQuestion(session) : this.#takeBack(session, keep - 1);
+    if (question !== undefined) return question;
+    throw new SendError("invalidRequest", "There is no reply to write again: the conversation is empty.");
+  }
+
+  #lastQuestion(session: LLMSession): TurnInput | undefined {
     if (session.unanswered !== undefined) return session.unanswered;
+    this.#before = session.toJSON();
+    return session.undo();
+  }
+
+  /**
+   * Takes exchanges back until `length` messages are left. Returns the question after them. The exchanges go for good
+   * when the next reply has begun.
+   * @throws {SendError} kind `invalidRequest` when no question follows so many messages
+   */
+  #takeBack(session: LLMSession, length: number): TurnInput | undefined {
+    if (length === session.history.length) return undefined;
     const before = session.toJSON();
-    const question = session.undo();
-    if (question === undefined) {
-      throw new SendError("invalidRequest", "There is no reply to write again: the conversation is empty.");
+    let question: TurnInput | undefined;
+    while (session.history.length > Math.max(0, length)) question = session.undo();
+    if (session.history.length !== length) {
+      session.restore(before);
+      throw new SendError("invalidRequest", "The conversation has no question after so many messages.");
     }
     this.#before = before;
     return question;

@@ -3,12 +3,12 @@
 import type { Message, ToolMessage, UserMessage } from "../contract/message.ts";
 import type { SendOptions, Tool } from "../contract/options.ts";
 import { optionsFault } from "../contract/validate.ts";
+import { checkedChatId, checkedMessageId, checkedRunId } from "../dialects/ids.ts";
 import type { StartRequest, StopRequest } from "../dialects/native.ts";
+import { badRequest } from "../dialects/refusal.ts";
 import { isJsonObject, type JsonObject } from "../platform/json-object.ts";
-import { checkedChatId, checkedRunId } from "./ids.ts";
 import { checkedContent, checkedMessages, checkedResults, type TurnRules } from "./incoming-message.ts";
 import type { Policy } from "./policy.ts";
-import { badRequest } from "./refusal.ts";
 import { jsonBodyOf } from "./request-body.ts";
 import type { Signer } from "./signature.ts";
 
@@ -19,6 +19,8 @@ export interface CheckedStart {
   readonly turn: StartTurn;
   /** The options that the browser may choose, and the server's cap on tokens. */
   readonly options: SendOptions;
+  /** The id under which front ends know the reply. */
+  readonly messageId?: string;
   /** The name of a client in the option `models`. Absent for the relay's own client. */
   readonly model?: string;
 }
@@ -26,9 +28,9 @@ export interface CheckedStart {
 /** The turn that the run answers: a conversation, or with a session store, the new part of it. */
 type StartTurn =
   | { readonly type: "messages"; readonly messages: readonly Message[] }
-  | { readonly type: "message"; readonly content: UserMessage["content"] }
+  | { readonly type: "message"; readonly content: UserMessage["content"]; readonly keep?: number }
   | { readonly type: "results"; readonly results: readonly ToolMessage[] }
-  | { readonly type: "regenerate" };
+  | { readonly type: "regenerate"; readonly keep?: number };
 
 /** The rules about a start, in addition to the policy. */
 export interface StartRules {
@@ -44,18 +46,25 @@ const MAX_CLIENT_TOOLS = 32;
 const MAX_SCHEMA_LENGTH = 16_000;
 
 /**
- * Reads and checks a start. Fields that it does not know are ignored.
- * @throws {Refusal} 400, 408, 413 or 415
+ * Checks a start. Fields that it does not know are ignored.
+ * @throws {Refusal} 400
  */
-export async function startRequestOf(request: Request, rules: StartRules): Promise<CheckedStart> {
+export async function checkedStartOf(body: Fields<StartRequest>, rules: StartRules): Promise<CheckedStart> {
   const { policy, user, signer } = rules;
-  const body = checkedObject(await jsonBodyOf(request, policy.limits), "The body");
   const run = checkedRunId(body.run);
   const chat = body.chat === undefined ? run : checkedChatId(body.chat);
   const turn = await turnOf(body, { ...policy, user, signer });
   const options = checkedObject(body.options ?? {}, "`options`");
   const model = modelOf(options, policy);
-  return { run, chat, turn, options: optionsOf(options, rules), ...(model !== undefined && { model }) };
+  const messageId = body.messageId === undefined ? undefined : checkedMessageId(body.messageId);
+  return {
+    run,
+    chat,
+    turn,
+    options: optionsOf(options, rules),
+    ...(model !== undefined && { model }),
+    ...(messageId !== undefined && { messageId }),
+  };
 }
 
 /**
@@ -81,9 +90,16 @@ async function turnOf(body: Fields<StartRequest>, rules: TurnRules): Promise<Sta
   if ([message, results, regenerate || undefined].filter((field) => field !== undefined).length !== 1) {
     throw badRequest("The body must hold one of `message`, `results` and `regenerate`.");
   }
-  if (message !== undefined) return { type: "message", content: checkedContent(message, rules) };
-  if (results !== undefined) return { type: "results", results: checkedResults(results, rules) };
-  return { type: "regenerate" };
+  const kept = body.keep === undefined ? {} : { keep: checkedKeep(body.keep) };
+  if (message !== undefined) return { type: "message", content: checkedContent(message, rules), ...kept };
+  if (results === undefined) return { type: "regenerate", ...kept };
+  if (body.keep !== undefined) throw badRequest("`keep` goes with `message` or `regenerate`.");
+  return { type: "results", results: checkedResults(results, rules) };
+}
+
+function checkedKeep(keep: unknown): number {
+  if (typeof keep === "number" && Number.isSafeInteger(keep) && keep >= 0) return keep;
+  throw badRequest("`keep` must be a number of messages.");
 }
 
 function modelOf({ model }: JsonObject, { allow, models }: Policy): string | undefined {

@@ -1,7 +1,7 @@
 /** A viewer: one response that shows a run, as its connection takes it. */
 
-import type { EntryId } from "./entry-id.ts";
-import { bytesOf, type Feed, type FeedReader, type Place } from "./feed.ts";
+import type { Feed, FeedReader } from "./feed.ts";
+import type { ViewerWire } from "./viewer-wire.ts";
 
 /**
  * A connection that carries nothing for so long gets a comment, so that proxies and servers keep it, in milliseconds.
@@ -13,7 +13,16 @@ const KEEP_ALIVE_MS = 8_000;
 /** A connection that takes nothing for so long, although bytes wait, is gone, in milliseconds. */
 const FROZEN_MS = 60_000;
 
-const KEEP_ALIVE = new TextEncoder().encode(": keep-alive\n\n");
+const KEEP_ALIVE = ": keep-alive\n\n";
+
+/** The parts of a viewer. */
+export interface ViewerParts {
+  readonly feed: Feed;
+  readonly wire: ViewerWire;
+  /** A comment or an event of the dialect. Default: a comment. */
+  readonly keepAlive?: string | undefined;
+  now(): number;
+}
 
 /**
  * Shows a feed to one connection. It holds no entries: it is a place in the feed, and reads from there when the
@@ -23,25 +32,25 @@ export class Viewer implements FeedReader {
   /** The body of the response. */
   readonly body: ReadableStream<Uint8Array>;
   readonly #feed: Feed;
-  readonly #place: Place;
+  readonly #wire: ViewerWire;
+  readonly #keepAlive: Uint8Array;
   readonly #now: () => number;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   /** The connection waits for bytes. */
   #isWanted = false;
-  #hasOpened = false;
   #sentAt: number;
 
-  /** @param after the last entry that the viewer has seen */
-  constructor(feed: Feed, after: EntryId | undefined, now: () => number) {
+  constructor({ feed, wire, keepAlive = KEEP_ALIVE, now }: ViewerParts) {
     this.#feed = feed;
-    this.#place = feed.placeOf(after);
+    this.#wire = wire;
+    this.#keepAlive = new TextEncoder().encode(keepAlive);
     this.#now = now;
     this.#sentAt = now();
     this.body = new ReadableStream<Uint8Array>(
       {
         start: (controller) => {
           this.#controller = controller;
-          controller.enqueue(KEEP_ALIVE); // some proxies hold the headers back until there is a byte
+          controller.enqueue(this.#keepAlive); // some proxies hold the headers back until there is a byte
         },
         pull: () => {
           this.#isWanted = true;
@@ -66,7 +75,7 @@ export class Viewer implements FeedReader {
   sendAway(afterMs: number): void {
     const controller = this.#controller;
     this.#leave();
-    controller?.enqueue(bytesOf({ type: "reconnect", afterMs }));
+    controller?.enqueue(this.#wire.away(afterMs));
     controller?.close();
   }
 
@@ -79,27 +88,19 @@ export class Viewer implements FeedReader {
 
   tick(now: number): void {
     const quietMs = now - this.#sentAt;
-    if (this.#isWanted && quietMs >= KEEP_ALIVE_MS) this.#enqueue(KEEP_ALIVE);
-    else if (!this.#isWanted && quietMs >= FROZEN_MS && this.#feed.hasMore(this.#place)) this.gone();
+    if (this.#isWanted && quietMs >= KEEP_ALIVE_MS) this.#enqueue(this.#keepAlive);
+    else if (!this.#isWanted && quietMs >= FROZEN_MS && this.#wire.hasMore) this.gone();
   }
 
   #send(): void {
-    const frame = this.#next();
-    if (frame) return this.#enqueue(frame);
-    const end = this.#feed.endFrame;
+    const bytes = this.#wire.next();
+    if (bytes) return this.#enqueue(bytes);
+    const end = this.#wire.end();
     if (!end) return;
     const controller = this.#controller;
     this.#leave();
     controller?.enqueue(end);
     controller?.close();
-  }
-
-  #next(): Uint8Array | undefined {
-    if (this.#hasOpened) return this.#feed.read(this.#place);
-    const { opened } = this.#feed;
-    if (!opened) return undefined;
-    this.#hasOpened = true;
-    return opened;
   }
 
   #enqueue(bytes: Uint8Array): void {

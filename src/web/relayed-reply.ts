@@ -6,16 +6,16 @@ import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage, AssistantTurn } from "../contract/message.ts";
 import type { Attempt } from "../contract/metrics.ts";
 import type { Timeouts } from "../contract/timeouts.ts";
+import { Mirror } from "../dialects/mirror.ts";
+import { tokensOf } from "../dialects/viewer-fold.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import { type Clock, MAX_TIMER_MS } from "../platform/clock.ts";
 import { messageOf } from "../platform/text-of.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
 import { type ChunkSink, type ChunkSource, type Closing, failureOf, NO_SINK, Opening } from "../stream/source.ts";
 import { Link, type LinkEvent, type LinkParts, timeoutError } from "./link.ts";
-import { Mirror } from "./mirror.ts";
 import { factsOf } from "./requests.ts";
 import { checkChunks, checkedMessage } from "./shapes.ts";
-import { tokensOf } from "./viewer-fold.ts";
 
 /** The parts of a call that one reply needs. */
 export interface RelayedCall

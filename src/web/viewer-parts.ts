@@ -1,8 +1,8 @@
 /** The parts of a viewer's streams: as small as they can be. */
 
 import { SendError } from "../contract/errors.ts";
+import { ViewerFold } from "../dialects/viewer-fold.ts";
 import type { StreamParts } from "../stream/stream-parts.ts";
-import { ViewerFold } from "./viewer-fold.ts";
 
 /** The parts of the streams of `relayClient`. */
 export const VIEWER_PARTS: StreamParts = {

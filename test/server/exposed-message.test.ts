@@ -5,11 +5,12 @@ import type { MessageChunk } from "../../src/contract/chunk.ts";
 import { isSendErrorKind, type SendErrorKind } from "../../src/contract/error-kind.ts";
 import { SendError } from "../../src/contract/errors.ts";
 import type { AssistantMessage } from "../../src/contract/message.ts";
+import { native } from "../../src/dialects/native-dialect.ts";
+import { notFound, Refusal } from "../../src/dialects/refusal.ts";
 import { exposedChunks, exposedMessage } from "../../src/server/exposed-message.ts";
 import { exposedHistory } from "../../src/server/history.ts";
 import { errorResponse, maskedError } from "../../src/server/masked-error.ts";
 import { policyOf } from "../../src/server/policy.ts";
-import { notFound, Refusal } from "../../src/server/refusal.ts";
 import { message } from "../support/exposed.ts";
 
 const DEFAULTS = policyOf({ authorize: "public" }, { hasSessions: false }).expose;
@@ -171,7 +172,12 @@ test("a conversation shows no system turn, no replay and no failure's text", () 
 });
 
 describe("a failure", () => {
-  const rules = { requestId: "req-1", describe: undefined, exposed: (partial: AssistantMessage) => partial };
+  const rules = {
+    requestId: "req-1",
+    describe: undefined,
+    exposed: (partial: AssistantMessage) => partial,
+    body: native.refusal,
+  };
   const KINDS = (
     "authentication permission notFound invalidRequest contextLength contentFilter rateLimit overloaded server network " +
     "timeout truncated protocol aborted unsupported invalidOutput busy storage"

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { routeOf } from "../../src/dialects/route.ts";
 import type { MessageChunk } from "../../src/index.ts";
 import { coalesced } from "../../src/server/coalesce.ts";
 import { Cursor } from "../../src/server/cursor.ts";
 import type { LogEntry } from "../../src/server/index.ts";
-import { routeOf } from "../../src/server/route.ts";
 
 const text = (content: string): MessageChunk => ({ type: "text", content, isFinal: false });
 const reasoning = (said: string): MessageChunk => ({ type: "reasoning", content: "", reasoning: said, isFinal: false });

@@ -58,6 +58,30 @@ describe("a conversation that the server keeps", () => {
     expect(session.history.length).toBe(10);
   });
 
+  test("is written again from an earlier question on, edited or not", async () => {
+    const store = new MemoryStore();
+    const replies = ["One.", "Two.", "Two, edited.", "One, again.", "never"];
+    const client = scriptedClient(replies.map((text) => ({ text })));
+    const relay = createRelay({ client, authorize, sessions: { store } });
+    const turn = async (fields: object): Promise<readonly string[]> => {
+      await read(await relay.handle(post({ run: runId(), chat: "c", ...fields })));
+      const { messages } = (await (await relay.handle(get("c"))).json()) as { messages: { content: string }[] };
+      return messages.map(({ content }) => content);
+    };
+    await turn({ message: "1" });
+    await turn({ message: "2" });
+    expect(await turn({ message: "2b", keep: 2 })).toEqual(["1", "One.", "2b", "Two, edited."]);
+    expect(await turn({ regenerate: true, keep: 1 })).toEqual(["1", "One, again."]);
+    for (const fields of [
+      { message: "x", keep: 3 },
+      { regenerate: true, keep: 0 },
+      { regenerate: true, keep: 4 },
+    ]) {
+      expect(await turn(fields), "nothing is lost").toEqual(["1", "One, again."]);
+    }
+    expect(client.calls.length).toBe(4);
+  });
+
   test("keeps the text of a turn that was stopped", async () => {
     const store = new MemoryStore();
     const client = scriptedClient([{ steps: [{ text: "Half" }, { pause: new Gate() }, { text: "never" }] }]);

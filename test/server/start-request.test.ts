@@ -3,10 +3,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { messagesFault, optionsFault } from "../../src/contract/validate.ts";
+import { native } from "../../src/dialects/native-dialect.ts";
+import { Refusal } from "../../src/dialects/refusal.ts";
 import { type PolicyOptions, policyOf } from "../../src/server/policy.ts";
-import { Refusal } from "../../src/server/refusal.ts";
+import { jsonBodyOf } from "../../src/server/request-body.ts";
 import { signerOf } from "../../src/server/signature.ts";
-import { type CheckedStart, startRequestOf, stopRequestOf } from "../../src/server/start-request.ts";
+import { type CheckedStart, checkedStartOf, stopRequestOf } from "../../src/server/start-request.ts";
 import { message } from "../support/exposed.ts";
 
 const RUN = "r".repeat(22);
@@ -23,7 +25,7 @@ interface Setting {
   readonly toolNames?: readonly string[];
 }
 
-function started(
+async function started(
   body: unknown,
   { options = {}, sessions: hasSessions = false, user = "ann", toolNames = [] }: Setting = {},
   init: RequestInit & { duplex?: "half" } = {},
@@ -36,7 +38,9 @@ function started(
   });
   const policy = policyOf({ authorize: "public", ...options }, { hasSessions });
   const signer = policy.secret === undefined ? undefined : signerOf(policy.secret);
-  return startRequestOf(request, { policy, user, signer, toolNames });
+  const sent = await jsonBodyOf(request, policy.limits);
+  const { request: asked } = await native.startOf(sent, request.headers, user);
+  return checkedStartOf(asked, { policy, user, signer, toolNames });
 }
 
 async function refusal(...call: Parameters<typeof started>): Promise<string> {

@@ -4,10 +4,10 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { MessageChunk } from "../../src/contract/chunk.ts";
 import type { AssistantMessage } from "../../src/contract/message.ts";
+import { ViewerFold } from "../../src/dialects/viewer-fold.ts";
 import { Fold } from "../../src/stream/fold.ts";
 import type { ReplyFacts } from "../../src/stream/reply-facts.ts";
 import type { Ending, FoldPart } from "../../src/stream/stream-parts.ts";
-import { ViewerFold } from "../../src/web/viewer-fold.ts";
 
 const METRICS = { durationMs: 1, chunks: 1, longestGapMs: 0, attempts: [] };
 const USAGE = { inputTokens: 3, outputTokens: 400, totalTokens: 403 };

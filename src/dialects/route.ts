@@ -1,19 +1,15 @@
 /** The routes of a relay, read from a request's method and path. Pure. */
 
+import type { RequestLine, Route } from "./dialect.ts";
 import { isChatId } from "./ids.ts";
 import { badRequest, notFound, Refusal } from "./refusal.ts";
-
-/** The operation that a request asks for. */
-export type Route =
-  | { readonly name: "start" | "preflight" }
-  | { readonly name: "attach" | "stop" | "history"; readonly chat: string };
 
 /**
  * Reads the route from the end of the path: `POST …/`, `GET …/:chat/stream`, `POST …/:chat/stop` and `GET …/:chat`.
  * @param mount the path of the relay, without a slash at its end; absent for any
  * @throws {Refusal} 404 or 405
  */
-export function routeOf({ method, url }: Pick<Request, "method" | "url">, mount: string | undefined): Route {
+export function routeOf({ method, url }: Pick<RequestLine, "method" | "url">, mount: string | undefined): Route {
   if (method === "OPTIONS") return { name: "preflight" };
   const path = new URL(url).pathname.replace(/\/$/, "");
   const rest = mount === undefined ? path : restOf(path, mount);

@@ -26,3 +26,12 @@ export function checkedChatId(value: unknown): string {
   if (isChatId(value)) return value;
   throw badRequest("`chat` must be 1 to 128 characters of A-Z, a-z, 0-9, _ and -.");
 }
+
+/** Message ids are those of front ends: any short text that is one line. */
+const MESSAGE_ID = /^[^\p{Cc}\p{Zl}\p{Zp}]{1,128}$/u;
+
+/** @throws {Refusal} 400 when the value is not the id of a message */
+export function checkedMessageId(value: unknown): string {
+  if (typeof value === "string" && MESSAGE_ID.test(value)) return value;
+  throw badRequest("`messageId` must be 1 to 128 characters on one line.");
+}

@@ -1,0 +1,98 @@
+/**
+ * The contract of a dialect: the wire between a relay and one kind of front end. Pure functions both ways; a dialect
+ * knows no log and no network.
+ */
+
+import type { ChatHistory, NativeEvent, RefusalBody, StartRequest } from "./native.ts";
+
+/** The parts of a request that a route is read from. */
+export type RequestLine = Pick<Request, "method" | "url" | "headers">;
+
+/** The operation that a request asks for. */
+export type Route =
+  | { readonly name: "start" | "preflight" }
+  /** `chat` or `run` is there. `after`: the last entry that the front end has seen. */
+  | {
+      readonly name: "attach";
+      readonly chat?: string | undefined;
+      readonly run?: string | undefined;
+      readonly after?: string | undefined;
+      /** Encodes the reply for this request. Default: the dialect's own encoder. */
+      readonly encoder?: EncoderOf | undefined;
+    }
+  | { readonly name: "stop" | "history"; readonly chat: string };
+
+/** A start in the words of the relay's own wire. Nothing in it is checked yet: everything is a stranger's. */
+export interface DialectStart {
+  readonly request: { readonly [Name in keyof StartRequest]?: unknown };
+  /** Present when the request only watches a run: the last entry that its front end has seen, where it says so. */
+  readonly watches?: { readonly after?: string | undefined } | undefined;
+  /** Encodes the reply for this request, where its body decides about the wire. Default: the dialect's own encoder. */
+  readonly encoder?: EncoderOf | undefined;
+}
+
+/** The facts of a reply that an encoder may name. */
+export interface ReplyView {
+  readonly run: string;
+  /** The conversation, as the front end calls it. */
+  readonly chat: string;
+  /** The id under which front ends know the message that is being written. */
+  readonly messageId: string;
+}
+
+/** The events of a reply that an encoder sees. The relay turns a summary (`snapshot`) into chunks before. */
+export type ReplyEvent = Exclude<NativeEvent, { readonly type: "snapshot" }>;
+
+/** Encodes one reply for one connection, from its beginning. */
+export interface ReplyEncoder {
+  /**
+   * Returns an event on the wire; an empty text for one that does not show. `complete`, `failed` and `reconnect` are
+   * the last events of a connection. After `reconnect` the run goes on elsewhere.
+   */
+  encode(event: ReplyEvent): string;
+}
+
+/** Returns the encoder of a connection. */
+export type EncoderOf = (reply: ReplyView) => ReplyEncoder;
+
+/** An answer that is not a reply. */
+export interface DialectBody {
+  readonly contentType: string;
+  readonly text: string;
+}
+
+/** The wire of one kind of front end: `native`, `aiSdk`, `agUi`. Pass it to `createRelay`. */
+export interface Dialect {
+  readonly name: string;
+  /** Headers of each response that shows a reply, in addition to the relay's. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** The default of the relay's option `onBusy`, for front ends whose stop never reaches a server. */
+  readonly onBusy?: "reject" | "replace" | undefined;
+  /** A comment or an event that keeps a connection open, with its blank line. Default: a comment. */
+  readonly keepAlive?: string | undefined;
+  /**
+   * Reads the route of a request.
+   * @param mount the path of the relay, without a slash at its end; absent for any
+   * @throws {Refusal} 400, 404 or 405
+   */
+  routeOf(request: RequestLine, mount: string | undefined): Route;
+  /**
+   * Reads a start.
+   * @param user the owner of the chat: an id that is derived from a request must differ between users
+   * @throws {Refusal} 400
+   */
+  startOf(body: unknown, headers: Headers, user: string): DialectStart | Promise<DialectStart>;
+  /** Encodes replies. Absent for the relay's own wire, whose bytes all viewers of a run share. */
+  readonly encoder?: EncoderOf | undefined;
+  /** Returns the answer to a request that is refused. */
+  refusal(error: RefusalBody["error"]): DialectBody;
+  /** Returns the answer to a request for the conversation. */
+  history(history: ChatHistory): DialectBody;
+  /** Returns the answer to a stop. `stopped`: the run has ended. */
+  stopped(run: string, stopped: boolean): DialectBody;
+}
+
+/** Returns a value as the JSON of an answer. */
+export function jsonBody(value: unknown): DialectBody {
+  return { contentType: "application/json; charset=utf-8", text: JSON.stringify(value) };
+}

@@ -1,0 +1,120 @@
+/** The bytes that one viewer sends: those of the relay's own wire, which all viewers share, or of another dialect. */
+
+import type { ReplyEncoder, ReplyEvent } from "../dialects/dialect.ts";
+import { Mirror } from "../dialects/mirror.ts";
+import type { NativeEvent } from "../dialects/native.ts";
+import type { EntryId } from "./entry-id.ts";
+import { bytesOf, type Feed, type Place } from "./feed.ts";
+
+/** The bytes of one connection, in order. */
+export interface ViewerWire {
+  /** Returns the next bytes; `undefined` while there are none. */
+  next(): Uint8Array | undefined;
+  /** Returns the last bytes; `undefined` while the run goes on. */
+  end(): Uint8Array | undefined;
+  /** Returns the last bytes for a run that goes on elsewhere. */
+  away(afterMs: number): Uint8Array;
+  /** Returns whether there is something to send, which may turn out to be nothing that shows. */
+  readonly hasMore: boolean;
+}
+
+/** The relay's own wire, from the entry behind `after`. */
+export class SharedWire implements ViewerWire {
+  readonly #feed: Feed;
+  readonly #place: Place;
+  #hasOpened = false;
+
+  constructor(feed: Feed, after: EntryId | undefined) {
+    this.#feed = feed;
+    this.#place = feed.placeOf(after);
+  }
+
+  get hasMore(): boolean {
+    return this.#feed.hasMore(this.#place);
+  }
+
+  next(): Uint8Array | undefined {
+    if (this.#hasOpened) return this.#feed.read(this.#place);
+    const { opened } = this.#feed;
+    if (!opened) return undefined;
+    this.#hasOpened = true;
+    return opened.frame;
+  }
+
+  end(): Uint8Array | undefined {
+    return this.#feed.shownEnd?.frame;
+  }
+
+  away(afterMs: number): Uint8Array {
+    return bytesOf({ type: "reconnect", afterMs });
+  }
+}
+
+const encoder = new TextEncoder();
+
+/** Another dialect, from the beginning of the reply. Summaries become the chunks that lead to them. */
+export class EncodedWire implements ViewerWire {
+  readonly #feed: Feed;
+  readonly #encoder: ReplyEncoder;
+  readonly #place: Place;
+  #mirror: Mirror | undefined;
+
+  constructor(feed: Feed, encoder: ReplyEncoder) {
+    this.#feed = feed;
+    this.#encoder = encoder;
+    this.#place = feed.placeOf(undefined);
+  }
+
+  get hasMore(): boolean {
+    return this.#feed.hasMore(this.#place);
+  }
+
+  next(): Uint8Array | undefined {
+    const opened = this.#open();
+    if (opened) return encoder.encode(opened);
+    if (!this.#mirror) return undefined;
+    for (;;) {
+      const event = this.#feed.readEvent(this.#place);
+      if (!event) return undefined;
+      const text = this.#encoded(event, this.#mirror);
+      if (text !== "") return encoder.encode(text);
+    }
+  }
+
+  end(): Uint8Array | undefined {
+    const event = this.#feed.shownEnd?.event;
+    if (!event) return undefined;
+    const message = event.type === "complete" ? event.message : event.error.partial;
+    const rest = message && this.#mirror?.replace(message, event.type);
+    const text = (rest ? this.#encodedChunks(rest, undefined) : "") + this.#encoder.encode(event);
+    return encoder.encode(text);
+  }
+
+  away(afterMs: number): Uint8Array {
+    return encoder.encode(this.#encoder.encode({ type: "reconnect", afterMs }));
+  }
+
+  /** Returns the beginning of the reply, once; nothing before the provider has accepted the request. */
+  #open(): string | undefined {
+    const { opened } = this.#feed;
+    if (this.#mirror || !opened) return undefined;
+    const { provider, model } = opened.event;
+    this.#mirror = new Mirror({ provider, model, attempts: [] });
+    return this.#encoder.encode(opened.event) || undefined;
+  }
+
+  #encoded(event: NativeEvent, mirror: Mirror): string {
+    switch (event.type) {
+      case "snapshot":
+        return this.#encodedChunks(mirror.replace(event.message, undefined, event.tools), event.id);
+      case "chunks":
+        return this.#encodedChunks(mirror.add(event.chunks), event.id);
+      default:
+        return this.#encoder.encode(event);
+    }
+  }
+
+  #encodedChunks(chunks: Extract<ReplyEvent, { readonly type: "chunks" }>["chunks"], id: string | undefined): string {
+    return chunks.length === 0 ? "" : this.#encoder.encode({ type: "chunks", id, chunks });
+  }
+}
