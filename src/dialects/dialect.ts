@@ -15,12 +15,21 @@ export type Route =
   | {
       readonly name: "attach";
       readonly chat?: string | undefined;
-      readonly run?: string | undefined;
+      /** The id of the run, or a function that derives it from its owner. */
+      readonly run?: string | ((user: string) => Promise<string>) | undefined;
       readonly after?: string | undefined;
       /** Encodes the reply for this request. Default: the dialect's own encoder. */
       readonly encoder?: EncoderOf | undefined;
     }
   | { readonly name: "stop" | "history"; readonly chat: string };
+
+/** The facts about a relay and a caller that the reading of a start may depend on. */
+export interface StartContext {
+  /** The owner of the chat: an id that is derived from a request must differ between users. */
+  readonly user: string;
+  /** `server`: the relay keeps the conversation, and a start brings the new turn. Otherwise it brings `messages`. */
+  readonly history: "server" | "signed" | "client";
+}
 
 /** A start in the words of the relay's own wire. Nothing in it is checked yet: everything is a stranger's. */
 export interface DialectStart {
@@ -78,10 +87,9 @@ export interface Dialect {
   routeOf(request: RequestLine, mount: string | undefined): Route;
   /**
    * Reads a start.
-   * @param user the owner of the chat: an id that is derived from a request must differ between users
    * @throws {Refusal} 400
    */
-  startOf(body: unknown, headers: Headers, user: string): DialectStart | Promise<DialectStart>;
+  startOf(body: unknown, headers: Headers, context: StartContext): DialectStart | Promise<DialectStart>;
   /** Encodes replies. Absent for the relay's own wire, whose bytes all viewers of a run share. */
   readonly encoder?: EncoderOf | undefined;
   /** Returns the answer to a request that is refused. */

@@ -24,6 +24,12 @@ export interface StartRequest {
    * `regenerate`, all but the last reply.
    */
   readonly keep?: number | undefined;
+  /**
+   * The texts of the user's earlier turns, as the front end shows them: for one that sends its conversation with each
+   * request. Where the history begins with them and has another turn then, `message` takes the place of that turn and
+   * of all that follows. Where the history begins in another way, the front end does not know it, and all of it stays.
+   */
+  readonly earlier?: readonly string[] | undefined;
   /** The id under which the front end knows the reply. Default: `run`. */
   readonly messageId?: string | undefined;
   /** The options that the relay allows a browser to choose. */

@@ -78,6 +78,8 @@ const NOTHING = new Uint8Array(0);
 export class Feed {
   /** The id of the run. */
   readonly run: string;
+  /** The conversation, as its owner calls it. */
+  readonly chat: string;
   /** The id under which front ends know the reply. */
   readonly messageId: string;
   readonly #mask: Mask;
@@ -98,8 +100,9 @@ export class Feed {
   /** Called when the last reader has left. */
   onLeft: (() => void) | undefined;
 
-  constructor({ id, messageId = id }: Pick<RunHead, "id" | "messageId">, mask: Mask) {
+  constructor({ id, chat, messageId = id }: Pick<RunHead, "id" | "chat" | "messageId">, mask: Mask) {
     this.run = id;
+    this.chat = chat.slice(chat.indexOf("/") + 1);
     this.messageId = messageId;
     this.#mask = mask;
   }

@@ -8,6 +8,7 @@ export type {
   ReplyEncoder,
   ReplyEvent,
   ReplyView,
+  StartContext,
 } from "../dialects/dialect.ts";
 export { native } from "../dialects/native-dialect.ts";
 export type { EntryId } from "./entry-id.ts";

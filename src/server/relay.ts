@@ -149,7 +149,7 @@ class RelayServer {
       request: asked,
       watches,
       encoder = dialect.encoder,
-    } = await dialect.startOf(body, request.headers, caller.user);
+    } = await dialect.startOf(body, request.headers, { user: caller.user, history: policy.history });
     const toolNames = tools.map(({ name }) => name);
     const start = await checkedStartOf(asked, { policy, user: caller.user, signer: this.#host.signer, toolNames });
     const show = (feed: Feed, after?: EntryId): Response =>
@@ -168,11 +168,12 @@ class RelayServer {
     const { chat, encoder = dialect.encoder } = route;
     if (route.after === END_ID) return nothing(); // an EventSource that comes back after the end
     const after = cursorOf(route.after);
-    const named = route.run === undefined ? undefined : checkedRunId(route.run);
+    const asked = typeof route.run === "function" ? await route.run(caller.user) : route.run;
+    const named = asked === undefined ? undefined : checkedRunId(asked);
     const run = named ?? (chat === undefined ? undefined : await this.#host.lastRunOf(chat, caller));
     if (run === undefined) return nothing();
     const feed = await this.#host.feed(run, caller, chat);
-    return this.#show({ feed, chat: chat ?? run, after, encoder }, call);
+    return this.#show({ feed, chat: chat ?? feed.chat, after, encoder }, call);
   }
 
   async #stop(chat: string, { request, caller, dialect }: Call): Promise<Response> {

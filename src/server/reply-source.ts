@@ -11,7 +11,10 @@ import type { RunSource } from "./run.ts";
 import { openConversation, type Said, SessionTurn } from "./session-turn.ts";
 import type { CheckedStart } from "./start-request.ts";
 
-/** Returns the name of a user's chat, in the log and in the session store. No two users share one. */
+/**
+ * Returns the name of a user's chat, in the log and in the session store. No two users share one. The owner's own name
+ * of the chat follows the first slash.
+ */
 export function scopedChat({ user }: Caller, chat: string): string {
   return `${encodeURIComponent(user)}/${chat}`;
 }
@@ -66,9 +69,9 @@ export function requestToKeep(settings: RelaySettings, { turn, options, model }:
 function saidIn(turn: Exclude<CheckedStart["turn"], { readonly type: "messages" }>): Said {
   switch (turn.type) {
     case "message":
-      return { type: "turn", input: turn.content, keep: turn.keep };
+      return { type: "turn", input: turn.content, keep: turn.keep, earlier: turn.earlier };
     case "results":
-      return { type: "turn", input: turn.results };
+      return { type: "results", results: turn.results };
     case "regenerate":
       return turn;
   }

@@ -2,9 +2,9 @@
 
 import type { ClientWrapper } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
-import type { Message, ToolMessage } from "../contract/message.ts";
+import type { Message, ToolMessage, UserMessage } from "../contract/message.ts";
 import type { SendOptions, Tool } from "../contract/options.ts";
-import type { TurnInput } from "../session/history.ts";
+import { pendingCalls, type TurnInput } from "../session/history.ts";
 import type { OpenOptions } from "../session/options.ts";
 import type { SavedSession } from "../session/saved-session.ts";
 import { LLMSession } from "../session/session.ts";
@@ -16,9 +16,17 @@ export type SessionSetup = Omit<OpenOptions, "client" | "id">;
 
 /**
  * The input of a turn. `regenerate` asks a question again: the last one. `keep`: so many messages of the history stay.
+ * `earlier`: the texts of the user's turns that a front end shows before `input`.
  */
 export type Said =
-  | { readonly type: "turn"; readonly input: TurnInput; readonly keep?: number | undefined }
+  | {
+      readonly type: "turn";
+      readonly input: UserMessage["content"];
+      readonly keep?: number | undefined;
+      readonly earlier?: readonly string[] | undefined;
+    }
+  /** A front end that sends its conversation repeats results that the session has. */
+  | { readonly type: "results"; readonly results: readonly ToolMessage[] }
   | { readonly type: "regenerate"; readonly keep?: number | undefined };
 
 /** Opens a session, sends one turn, and closes the session when its reply is over. */
@@ -54,11 +62,13 @@ export class SessionTurn implements RunSource {
 
   #input(session: LLMSession): TurnInput {
     const said = this.#said;
-    const { keep } = said;
+    if (said.type === "results") return newResults(said.results, session.history);
     if (said.type === "turn") {
+      const { input, earlier, keep = earlier && replacedAt(session.history, earlier, input) } = said;
       if (keep !== undefined) this.#takeBack(session, keep);
-      return said.input;
+      return input;
     }
+    const { keep } = said;
     const question = keep === undefined ? this.#lastQuestion(session) : this.#takeBack(session, keep - 1);
     if (question !== undefined) return question;
     throw new SendError("invalidRequest", "There is no reply to write again: the conversation is empty.");
@@ -87,6 +97,36 @@ export class SessionTurn implements RunSource {
     this.#before = before;
     return question;
   }
+}
+
+/** Returns the results of calls that wait for one, and of calls that the session does not know: those are an error. */
+function newResults(results: readonly ToolMessage[], history: readonly Message[]): readonly ToolMessage[] {
+  const answered = new Set(history.map((message) => message.role === "tool" && message.toolCallId));
+  for (const { id } of pendingCalls(history)) answered.delete(id); // an id that was used before
+  return results.filter(({ toolCallId }) => !answered.has(toolCallId));
+}
+
+/**
+ * Returns the index of the turn of the user that `input` replaces; `undefined` when it replaces none. A front end that
+ * shows no earlier turn may not know the history: it replaces the only turn there is, when it repeats that.
+ */
+function replacedAt(
+  history: readonly Message[],
+  earlier: readonly string[],
+  input: UserMessage["content"],
+): number | undefined {
+  const turns = history.flatMap((message, index) =>
+    message.role === "user" ? [{ index, text: textOf(message.content) }] : [],
+  );
+  const replaced = turns[earlier.length];
+  if (!replaced || earlier.some((text, at) => text !== turns[at]?.text)) return undefined;
+  const isRepeated = turns.length === 1 && replaced.text === textOf(input);
+  return earlier.length > 0 || isRepeated ? replaced.index : undefined;
+}
+
+function textOf(content: UserMessage["content"]): string {
+  if (typeof content === "string") return content;
+  return content.map((part) => (part.type === "text" ? part.text : "")).join("");
 }
 
 /**

@@ -28,7 +28,12 @@ export interface CheckedStart {
 /** The turn that the run answers: a conversation, or with a session store, the new part of it. */
 type StartTurn =
   | { readonly type: "messages"; readonly messages: readonly Message[] }
-  | { readonly type: "message"; readonly content: UserMessage["content"]; readonly keep?: number }
+  | {
+      readonly type: "message";
+      readonly content: UserMessage["content"];
+      readonly keep?: number;
+      readonly earlier?: readonly string[];
+    }
   | { readonly type: "results"; readonly results: readonly ToolMessage[] }
   | { readonly type: "regenerate"; readonly keep?: number };
 
@@ -91,7 +96,10 @@ async function turnOf(body: Fields<StartRequest>, rules: TurnRules): Promise<Sta
     throw badRequest("The body must hold one of `message`, `results` and `regenerate`.");
   }
   const kept = body.keep === undefined ? {} : { keep: checkedKeep(body.keep) };
-  if (message !== undefined) return { type: "message", content: checkedContent(message, rules), ...kept };
+  if (message !== undefined) {
+    const earlier = body.earlier === undefined ? {} : { earlier: checkedEarlier(body.earlier, rules) };
+    return { type: "message", content: checkedContent(message, rules), ...kept, ...earlier };
+  }
   if (results === undefined) return { type: "regenerate", ...kept };
   if (body.keep !== undefined) throw badRequest("`keep` goes with `message` or `regenerate`.");
   return { type: "results", results: checkedResults(results, rules) };
@@ -100,6 +108,17 @@ async function turnOf(body: Fields<StartRequest>, rules: TurnRules): Promise<Sta
 function checkedKeep(keep: unknown): number {
   if (typeof keep === "number" && Number.isSafeInteger(keep) && keep >= 0) return keep;
   throw badRequest("`keep` must be a number of messages.");
+}
+
+function checkedEarlier(earlier: unknown, { limits }: TurnRules): readonly string[] {
+  if (
+    Array.isArray(earlier) &&
+    earlier.length <= limits.messages &&
+    earlier.every((text) => typeof text === "string")
+  ) {
+    return earlier;
+  }
+  throw badRequest(`\`earlier\` must be an array of at most ${limits.messages} strings.`);
 }
 
 function modelOf({ model }: JsonObject, { allow, models }: Policy): string | undefined {

@@ -39,7 +39,7 @@ async function started(
   const policy = policyOf({ authorize: "public", ...options }, { hasSessions });
   const signer = policy.secret === undefined ? undefined : signerOf(policy.secret);
   const sent = await jsonBodyOf(request, policy.limits);
-  const { request: asked } = await native.startOf(sent, request.headers, user);
+  const { request: asked } = await native.startOf(sent, request.headers, { user, history: policy.history });
   return checkedStartOf(asked, { policy, user, signer, toolNames });
 }
 
