@@ -26,6 +26,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   server: ["contract", "dialects", "platform", "session", "stream", "tokens"],
   store: ["contract", "platform", "reliability", "server", "session"],
   web: ["contract", "dialects", "platform", "stream", "transport"],
+  react: ["web"],
   testing: [
     "call",
     "contract",
@@ -39,8 +40,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "schema",
   ],
   models: ["contract"], // data beside the core, which does not import it
-  cli: ["index", "embedded", "models", "server", "store"],
-  page: ["web"], // a program of its own, for browsers: `cloudllm serve` sends its built files
+  cli: ["index", "embedded", "models", "store"],
   index: [
     "call",
     "clients",
@@ -63,8 +63,8 @@ const POINTS_UP = { from: "contract/client.ts", to: "stream/message-stream.ts" }
 /** Where `node:` modules may be imported. The Node transport takes them from `process` at its first request. */
 const MAY_KNOW_NODE = ["cli", "store", "testing"];
 
-/** Packages that become a part of the built files: development dependencies, in no program that imports the library. */
-const BUNDLED: Readonly<Record<string, readonly string[]>> = { cli: ["hono", "hono/cookie"], page: ["marked"] };
+/** The packages that a layer is made for: optional peers, which the program that imports the layer has. */
+const PEERS: Readonly<Record<string, string>> = { react: "react" };
 
 const files = readdirSync(SRC, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
 
@@ -79,7 +79,7 @@ describe.each(files)("src/%s", (file) => {
 
   test("depends on nothing but the platform", () => {
     for (const { specifier, typeOnly } of imports) {
-      if (specifier.startsWith(".") || specifier === "#runtime" || BUNDLED[layer]?.includes(specifier)) continue;
+      if (specifier.startsWith(".") || specifier === "#runtime" || PEERS[layer] === specifier) continue;
       expect(specifier, "a dependency").toMatch(/^node:/);
       if (!typeOnly)
         expect(MAY_KNOW_NODE, `${file} → ${specifier}`).toContain(file === "store/memory.ts" ? file : layer);

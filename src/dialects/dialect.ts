@@ -10,7 +10,7 @@ export type RequestLine = Pick<Request, "method" | "url" | "headers">;
 
 /** The operation that a request asks for. */
 export type Route =
-  | { readonly name: "start" | "preflight" }
+  | { readonly name: "start" | "list" | "preflight" }
   /** `chat` or `run` is there. `after`: the last entry that the front end has seen. */
   | {
       readonly name: "attach";
@@ -21,7 +21,7 @@ export type Route =
       /** Encodes the reply for this request. Default: the dialect's own encoder. */
       readonly encoder?: EncoderOf | undefined;
     }
-  | { readonly name: "stop" | "history"; readonly chat: string };
+  | { readonly name: "stop" | "history" | "delete"; readonly chat: string };
 
 /** The facts about a relay and a caller that the reading of a start may depend on. */
 export interface StartContext {

@@ -54,6 +54,30 @@ export interface ChatHistory {
   readonly messages: readonly Message[];
   /** The chat's last run, which is being written or has ended. Its reply is the last message once it has ended. */
   readonly run?: string | undefined;
+  /**
+   * The messages that the turn under way has added so far. It is being written, or the process that wrote it has died:
+   * the events of the run show which.
+   */
+  readonly turn?: readonly Message[] | undefined;
+  /** The last message of the user, when it got no reply. `regenerate` asks it again. */
+  readonly unanswered?: UserMessage["content"] | undefined;
+}
+
+/** One conversation of the caller. */
+export interface ChatSummary {
+  /** The id that the browser gave it. */
+  readonly id: string;
+  /** The beginning of the first message of the user; empty while there is none. */
+  readonly title: string;
+  /** The time of the last write, in milliseconds since 1970. */
+  readonly updatedAt: number;
+}
+
+/** The answer to `GET /`: a page of the caller's conversations, the one that was written last first. */
+export interface ChatList {
+  readonly chats: readonly ChatSummary[];
+  /** The `cursor` of the next page. Absent on the last page. */
+  readonly next?: string | undefined;
 }
 
 /** One event of a reply. `id` is that of the log entry: absent while the run is not resumable. */

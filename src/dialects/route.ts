@@ -5,13 +5,16 @@ import { isChatId } from "./ids.ts";
 import { badRequest, notFound, Refusal } from "./refusal.ts";
 
 /**
- * Reads the route from the end of the path: `POST …/`, `GET …/:chat/stream`, `POST …/:chat/stop` and `GET …/:chat`.
+ * Reads the route from the end of the path: `POST …/`, `GET …/`, `GET …/:chat/stream`, `POST …/:chat/stop`, and `GET`
+ * or `DELETE …/:chat`. A relay that does not know its path takes a `GET` for the list of chats when the path ends with
+ * a slash, or when there is a `cursor`, since frameworks may remove the slash.
  * @param mount the path of the relay, without a slash at its end; absent for any
  * @throws {Refusal} 404 or 405
  */
 export function routeOf({ method, url }: Pick<RequestLine, "method" | "url">, mount: string | undefined): Route {
   if (method === "OPTIONS") return { name: "preflight" };
-  const path = new URL(url).pathname.replace(/\/$/, "");
+  const { pathname, searchParams } = new URL(url);
+  const path = pathname.replace(/\/$/, "");
   const rest = mount === undefined ? path : restOf(path, mount);
   const segments = rest.split("/").filter((segment) => segment !== "");
   const last = segments.at(-1);
@@ -22,12 +25,17 @@ export function routeOf({ method, url }: Pick<RequestLine, "method" | "url">, mo
     if (mount === undefined || segments.length === 0) return { name: "start" };
     throw notFound();
   }
-  if (method !== "GET") throw new Refusal(405, "invalidRequest", "The relay takes GET, POST and OPTIONS.");
-  if (last === "stream" && (mount === undefined ? segments.length > 1 : segments.length === 2)) {
+  const isGet = method === "GET";
+  if (!isGet && method !== "DELETE") {
+    throw new Refusal(405, "invalidRequest", "The relay takes GET, POST, DELETE and OPTIONS.");
+  }
+  const isList = mount === undefined ? pathname.endsWith("/") || searchParams.has("cursor") : segments.length === 0;
+  if (isGet && isList) return { name: "list" };
+  if (isGet && last === "stream" && (mount === undefined ? segments.length > 1 : segments.length === 2)) {
     return { name: "attach", chat: chatOf(segments.at(-2)) };
   }
   if (mount !== undefined && segments.length !== 1) throw notFound();
-  return { name: "history", chat: chatOf(last) };
+  return { name: isGet ? "history" : "delete", chat: chatOf(last) };
 }
 
 function restOf(path: string, mount: string): string {

@@ -8,7 +8,7 @@ type Rules = Pick<Policy, "origins" | "credentials">;
 /** How long a browser remembers the answer to a preflight, in seconds. */
 const MAX_AGE_S = 7_200;
 
-const ALLOWED_METHODS = "GET, POST, OPTIONS";
+const ALLOWED_METHODS = "GET, POST, DELETE, OPTIONS";
 const ALLOWED_HEADERS = "content-type, authorization, last-event-id, x-run-id";
 const EXPOSED_HEADERS = "x-stream-id, retry-after, x-request-id";
 

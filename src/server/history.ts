@@ -1,7 +1,8 @@
 /** A conversation as its owner's browser sees it. Pure. */
 
-import type { Message } from "../contract/message.ts";
+import type { AssistantMessage, AssistantTurn, Message } from "../contract/message.ts";
 import { withoutPrototypeKeys } from "../platform/prototype-keys.ts";
+import { exposedMessage } from "./exposed-message.ts";
 import type { Policy } from "./policy.ts";
 
 /** The text in the place of what a tool threw: the error is for the model and the program. */
@@ -23,6 +24,7 @@ function exposedTurn(message: Message, rules: Policy["expose"]): Message {
       return { role, toolCallId, content: rules.toolResults ? shown : "", ...(isError && { isError }) };
     }
     case "assistant": {
+      if (isReply(message)) return exposedMessage(message, rules);
       const { role, content, toolCalls, media, interrupted } = message;
       return {
         role,
@@ -33,4 +35,10 @@ function exposedTurn(message: Message, rules: Policy["expose"]): Message {
       };
     }
   }
+}
+
+/** Whether a turn has what a reply has. Turns that were written by hand, or cut by the end of a process, have less. */
+function isReply(turn: AssistantTurn): turn is AssistantMessage {
+  const { reasoning, toolCalls, citations, metrics } = turn as Partial<AssistantMessage>;
+  return reasoning !== undefined && toolCalls !== undefined && citations !== undefined && metrics !== undefined;
 }

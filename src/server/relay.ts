@@ -1,12 +1,13 @@
 /** The relay: web requests in, replies out that outlive their connections. */
 
 import { SendError } from "../contract/errors.ts";
-import type { Dialect, DialectBody, EncoderOf, Route } from "../dialects/dialect.ts";
+import { type Dialect, type DialectBody, type EncoderOf, jsonBody, type Route } from "../dialects/dialect.ts";
 import { checkedRunId } from "../dialects/ids.ts";
 import { END_ID } from "../dialects/native.ts";
 import { badRequest, notFound, Refusal } from "../dialects/refusal.ts";
 import { LLMSession } from "../session/session.ts";
 import { sendErrorOf } from "../stream/transfer.ts";
+import { chatList } from "./chat-list.ts";
 import { corsHeaders, originRefusal, preflightResponse } from "./cors.ts";
 import { type EntryId, positionOf } from "./entry-id.ts";
 import type { Feed } from "./feed.ts";
@@ -21,6 +22,9 @@ import { RunHost } from "./run-host.ts";
 import { checkedStartOf, stopRequestOf } from "./start-request.ts";
 import { Viewer } from "./viewer.ts";
 import { EncodedWire, SharedWire } from "./viewer-wire.ts";
+
+/** A reply that is slow to stop is asked for again after so long, in milliseconds. */
+const RETRY_MS = 1_000;
 
 /** The server of replies. Its functions need no `this`. */
 export interface Relay {
@@ -59,6 +63,7 @@ export interface Relay {
  * });
  * export const GET = relay.handle;
  * export const POST = relay.handle;
+ * export const DELETE = relay.handle;
  * process.once("SIGTERM", () => relay.drain(10_000));
  * ```
  */
@@ -138,6 +143,10 @@ class RelayServer {
         return this.#stop(route.chat, call);
       case "history":
         return this.#history(route.chat, call);
+      case "list":
+        return this.#list(call);
+      case "delete":
+        return this.#delete(route.chat, call);
     }
   }
 
@@ -189,11 +198,37 @@ class RelayServer {
     const { sessions, policy, log } = this.#settings;
     if (!sessions) throw notFound();
     const id = scopedChat(caller, chat);
-    const { history } = await LLMSession.peek({ store: sessions.store, id });
+    const { history, turn, unanswered } = await LLMSession.peek({ store: sessions.store, id });
     const latest = await log.latestRun(id).catch(() => undefined);
     return answer(
-      dialect.history({ messages: exposedHistory(history, policy.expose), ...(latest && { run: latest.run }) }),
+      dialect.history({
+        messages: exposedHistory(history, policy.expose),
+        ...(latest && { run: latest.run }),
+        ...(turn && { turn: exposedHistory(turn.messages, policy.expose) }),
+        ...(unanswered !== undefined && { unanswered }),
+      }),
     );
+  }
+
+  async #list({ request, caller }: Call): Promise<Response> {
+    const { sessions } = this.#settings;
+    if (!sessions) throw notFound();
+    return answer(jsonBody(await chatList(sessions.store, caller, new URL(request.url).searchParams)));
+  }
+
+  /** Deletes a conversation. Its run is stopped first: its reply is wanted no more. */
+  async #delete(chat: string, { caller }: Call): Promise<Response> {
+    const { sessions, log } = this.#settings;
+    if (!sessions) throw notFound();
+    const { store } = sessions;
+    if (!store.delete) throw new Refusal(405, "unsupported", "The relay's store cannot delete conversations.");
+    const run = await this.#host.lastRunOf(chat, caller);
+    if (run !== undefined && !(await this.#host.stop(run, caller, chat))) {
+      throw new Refusal(409, "busy", "The chat's reply does not end. Try again.", RETRY_MS);
+    }
+    await store.delete(scopedChat(caller, chat));
+    if (run !== undefined) await log.delete(run);
+    return nothing();
   }
 
   #show({ feed, chat, after, encoder }: Showing, { request, dialect, id }: Call): Response {

@@ -22,10 +22,14 @@ export type LinkEvent =
   | NativeEvent
   /** The events that follow begin from the start of the reply. */
   | { readonly type: "restart" }
+  /** The connection is lost, and is made again. */
+  | { readonly type: "lost" }
   /** The relay has the reply no longer, but its history has it, complete. */
   | { readonly type: "recorded"; readonly turn: AssistantTurn }
   /** The relay has no run to watch. */
   | { readonly type: "absent" };
+
+const LOST: readonly LinkEvent[] = [{ type: "lost" }];
 
 /** The parts of a link. */
 export interface LinkParts {
@@ -39,6 +43,11 @@ export interface LinkParts {
   readonly signal: AbortSignal;
   /** How long it tries without any progress, while the page is awake, in milliseconds. */
   readonly reconnectForMs: number;
+  /**
+   * The same until the relay has taken the run, in milliseconds.
+   * @default reconnectForMs
+   */
+  readonly startForMs?: number | undefined;
   /** The caller's limit on silence, in milliseconds. */
   readonly idleMs: number | undefined;
   readonly maxReplyBytes: number;
@@ -89,6 +98,7 @@ export class Link {
         if (error instanceof SendError) throw error;
         this.trouble = error;
       }
+      yield LOST;
       await this.#pause();
     }
   }
@@ -235,16 +245,17 @@ export class Link {
 
   /** @throws {SendError} when all tries were in vain */
   async #pause(): Promise<void> {
-    const { now, reconnectForMs, signal } = this.#parts;
+    const { now, reconnectForMs, startForMs = reconnectForMs, signal } = this.#parts;
+    const limitMs = this.#isKnown ? reconnectForMs : startForMs;
     const askedMs = this.#askedMs;
     this.#askedMs = undefined;
     this.#failures++;
     this.#failingSince ??= now();
     const ms = Math.max(askedMs ?? 0, backoffMs(this.#failures));
     const triedMs = now() - this.#failingSince;
-    if (triedMs + ms > reconnectForMs) {
+    if (triedMs + ms > limitMs) {
       const kind = this.trouble === undefined ? "truncated" : "network";
-      const message = `The relay could not be reached again within ${reconnectForMs} ms.`;
+      const message = `The relay could not be reached again within ${limitMs} ms.`;
       throw new SendError(kind, message, { cause: this.trouble });
     }
     if (await paused(ms, askedMs !== undefined, signal)) this.#startAfresh();

@@ -6,13 +6,13 @@ import type { Message, ToolMessage } from "../contract/message.ts";
 import type { Attempt } from "../contract/metrics.ts";
 import type { SendOptions } from "../contract/options.ts";
 import type { StartRequest } from "../dialects/native.ts";
-import { base64Of } from "../platform/base64.ts";
 import { systemClock } from "../platform/clock.ts";
 import { seenByCaller } from "../stream/caller-stack.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
 import { clientOf } from "../stream/open-stream.ts";
 import { ReplyStream } from "../stream/reply-stream.ts";
 import { paused } from "./pause.ts";
+import { randomId } from "./random-id.ts";
 import { abortError, NO_RUN, type RelayedCall, RelayedReply } from "./relayed-reply.ts";
 import { bodyOf, type RelayAddress, Requests } from "./requests.ts";
 import { VIEWER_PARTS } from "./viewer-parts.ts";
@@ -113,7 +113,7 @@ const OWN_OPTIONS: readonly string[] = ["signal", "timeouts", "retries", "header
 export function relayClient(options: RelayClientOptions): RelayClient {
   const { url, chat, model, onLeave = "stop", reconnectForMs = RECONNECT_FOR_MS, onRun, ...rest } = options;
   if (!url) throw new TypeError("The relay client needs the `url` of a relay.");
-  const address: RelayAddress = { ...rest, url: String(url) };
+  const address: RelayAddress = { ...rest, url };
   const named = { provider: "relay", model: model ?? "default" };
   const now = systemClock();
 
@@ -218,9 +218,4 @@ function turnIn(messages: readonly Message[]): Pick<StartRequest, "message" | "r
 /** @throws {SendError} kind `invalidRequest` for a negative number, and for what is not a number */
 function checkNumber(option: string, value: number): void {
   if (!(value >= 0)) throw new SendError("invalidRequest", `The option \`${option}\` must be 0 or more.`);
-}
-
-/** Returns 24 characters from 144 random bits. Unlike `randomUUID`, also on a page without TLS. */
-function randomId(): string {
-  return base64Of(crypto.getRandomValues(new Uint8Array(18))).replace(/\W/g, "-");
 }

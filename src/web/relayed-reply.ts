@@ -1,7 +1,7 @@
 /** The source behind a stream of `relayClient`: one run of a relay, as the consumer wants it. */
 
 import type { MessageChunk } from "../contract/chunk.ts";
-import { isSendErrorKind, type TimeoutPhase } from "../contract/error-kind.ts";
+import type { TimeoutPhase } from "../contract/error-kind.ts";
 import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage, AssistantTurn } from "../contract/message.ts";
 import type { Attempt } from "../contract/metrics.ts";
@@ -14,7 +14,7 @@ import { messageOf } from "../platform/text-of.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
 import { type ChunkSink, type ChunkSource, type Closing, failureOf, NO_SINK, Opening } from "../stream/source.ts";
 import { Link, type LinkEvent, type LinkParts, timeoutError } from "./link.ts";
-import { factsOf } from "./requests.ts";
+import { errorOf } from "./requests.ts";
 import { checkChunks, checkedMessage } from "./shapes.ts";
 
 /** The parts of a call that one reply needs. */
@@ -152,13 +152,13 @@ export class RelayedReply implements ChunkSource {
       case "recorded":
         return this.#ended({ message: this.#messageOf(event.turn) });
       case "failed": {
-        const { kind, message, partial, ...told } = event.error;
-        const error = new SendError(isSendErrorKind(kind) ? kind : "protocol", String(message), factsOf(told));
-        return this.#ended({ error, message: partial ? checkedMessage(partial) : undefined });
+        const { partial } = event.error;
+        return this.#ended({ error: errorOf(event.error), message: partial ? checkedMessage(partial) : undefined });
       }
       case "absent":
         throw new SendError("notFound", "The relay has no such run.", { code: NO_RUN });
       case "reconnect":
+      case "lost":
     }
   }
 

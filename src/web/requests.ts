@@ -1,7 +1,7 @@
 /** The requests to a relay, and what their answers mean. */
 
 import { isSendErrorKind, type SendErrorKind } from "../contract/error-kind.ts";
-import { SendError, type SendErrorFacts } from "../contract/errors.ts";
+import { SendError, type SendErrorData, type SendErrorFacts } from "../contract/errors.ts";
 import type { RefusalBody, StartRequest, StopRequest } from "../dialects/native.ts";
 import { base64Of } from "../platform/base64.ts";
 import type { FetchLike } from "../transport/fetch.ts";
@@ -13,7 +13,7 @@ export type RelayHeaders =
 
 /** Where a relay is, and how to ask it. */
 export interface RelayAddress {
-  readonly url: string;
+  readonly url: string | URL;
   readonly headers?: RelayHeaders | undefined;
   readonly fetch?: FetchLike | undefined;
   readonly credentials?: RequestCredentials | undefined;
@@ -41,15 +41,15 @@ export class Requests {
   }
 
   start(body: string, signal: AbortSignal): Promise<Response> {
-    return this.#send("", { signal, body });
+    return this.send("", { signal, body });
   }
 
   attach({ chat, run, after }: RunPlace, signal: AbortSignal): Promise<Response> {
-    return this.#send(`/${chat}/stream`, { signal }, { run, after });
+    return this.send(`/${chat}/stream`, { signal }, { run, after });
   }
 
   history(chat: string, signal: AbortSignal): Promise<Response> {
-    return this.#send(`/${chat}`, { signal });
+    return this.send(`/${chat}`, { signal });
   }
 
   /**
@@ -61,7 +61,7 @@ export class Requests {
     // Without its id, a second request may stop a run that has started since.
     for (let left = run === undefined ? 1 : STOP_TRIES; left > 0; left--) {
       try {
-        const response = await this.#send(`/${chat}/stop`, { keepalive: true, body: JSON.stringify(body) });
+        const response = await this.send(`/${chat}/stop`, { keepalive: true, body: JSON.stringify(body) });
         await response.body?.cancel();
         return;
       } catch {
@@ -70,13 +70,17 @@ export class Requests {
     }
   }
 
-  /** Headers that a function returned may have expired: after 401 the function is called once more. */
-  async #send(path: string, init: RequestInit, place: Partial<RunPlace> = {}): Promise<Response> {
+  /** Sends a request. Headers that a function returned may have expired: after 401 the function is called once more. */
+  async send(
+    path: string,
+    init: RequestInit,
+    query: Readonly<Record<string, string | undefined>> = {},
+  ): Promise<Response> {
     const { url, headers, fetch = globalThis.fetch, credentials } = this.#address;
-    const [base = "", ownQuery] = url.split("?");
-    const query = new URLSearchParams(ownQuery);
-    for (const [name, value] of Object.entries(place)) if (value) query.set(name, value);
-    const address = (path ? base.replace(/\/$/, "") + path : base) + (`${query}` && `?${query}`);
+    const [base = "", ownQuery] = String(url).split("?");
+    const all = new URLSearchParams(ownQuery);
+    for (const [name, value] of Object.entries(query)) if (value !== undefined) all.set(name, value);
+    const address = (path ? base.replace(/\/$/, "") + path : base) + (`${all}` && `?${all}`);
     for (let isLast = typeof headers !== "function"; ; isLast = true) {
       const given = typeof headers === "function" ? await headers() : headers;
       const response = await fetch(address, {
@@ -159,8 +163,13 @@ export async function refusalOf(response: Response): Promise<RefusedRequest> {
   };
 }
 
+/** Returns the error of a reply that has failed at the relay. */
+export function errorOf({ kind, message, partial: _partial, ...told }: SendErrorData): SendError {
+  return new SendError(isSendErrorKind(kind) ? kind : "protocol", String(message), factsOf(told));
+}
+
 /** Returns the facts of an error from the wire: of those that are not checked, only simple values. */
-export function factsOf(told: object): SendErrorFacts {
+function factsOf(told: object): SendErrorFacts {
   const isFact = ([name, value]: [string, unknown]): boolean =>
     typeof value !== "object" && !(name in SendError.prototype) && name !== "partial" && name !== "attempts";
   return Object.fromEntries(Object.entries(told).filter(isFact));

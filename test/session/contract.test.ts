@@ -21,7 +21,6 @@ function asTurns(client: ClientWrapper): ClientWrapper {
       client: client as TypedClient,
       ask,
       messages,
-      isResumed: false,
       options,
       effective: { ...options, tools },
       maxSteps: 1,

@@ -1,0 +1,71 @@
+/** The chats of a page, and of the user at the server. */
+
+import type { ChatHistory, ChatList } from "../dialects/native.ts";
+import type { Chat, ChatsOptions } from "./chat.ts";
+import { LiveChat } from "./live-chat.ts";
+import { Requests, refusalOf } from "./requests.ts";
+
+/** The chats of a relay with `sessions`. */
+export interface Chats {
+  /**
+   * Returns the chat of this id: always the same object. It asks the server nothing until it is subscribed to or used.
+   * @param id 1 to 128 characters of `A-Z a-z 0-9 _ -`
+   * @param history the answer to `GET /:chat`, where the page has it already; the chat is not loaded then
+   */
+  readonly open: (id: string, history?: ChatHistory) => Chat;
+  /**
+   * Resolves with a page of the conversations that the server keeps for the user, the latest first.
+   * @throws {SendError} when the relay refuses it, or cannot be reached
+   */
+  readonly list: (page?: { readonly limit?: number; readonly cursor?: string }) => Promise<ChatList>;
+  /**
+   * Deletes a conversation at the server, and stops its reply.
+   * @throws {SendError} when the relay refuses it, or cannot be reached
+   */
+  readonly delete: (id: string) => Promise<void>;
+}
+
+/**
+ * Returns the chats of a relay (`createRelay` of `cloudllm/server`) that keeps conversations (`sessions` and `log`). No
+ * framework is needed; `useChat` of `cloudllm/react` is for React.
+ * @throws {TypeError} when `url` is missing
+ *
+ * @example
+ * ```ts
+ * import { createChats } from "cloudllm/web";
+ *
+ * export function show(element: { textContent: string | null }): () => void {
+ *   const chat = createChats({ url: "/api/chat" }).open("poems");
+ *   const render = () => {
+ *     element.textContent = chat.snapshot.messages.map(({ role, content }) => `${role}: ${content}`).join("\n");
+ *   };
+ *   return chat.subscribe(render);
+ * }
+ * ```
+ */
+export function createChats(options: ChatsOptions): Chats {
+  if (!options?.url) throw new TypeError("`createChats` needs the `url` of a relay.");
+  const requests = new Requests(options);
+  const chats = new Map<string, LiveChat>();
+  const asked = async (path: string, init: RequestInit, query?: Record<string, string>): Promise<Response> => {
+    const response = await requests.send(path, init, query);
+    if (response.ok) return response;
+    throw (await refusalOf(response)).error;
+  };
+  return {
+    open(id, history) {
+      const chat = chats.get(id) ?? new LiveChat(id, requests, options, history);
+      chats.set(id, chat);
+      return chat;
+    },
+    async list({ limit = 30, cursor = "" } = {}) {
+      const response = await asked("", {}, { limit: String(limit), cursor });
+      return (await response.json()) as ChatList;
+    },
+    async delete(id) {
+      await asked(`/${id}`, { method: "DELETE" });
+      chats.get(id)?.forget();
+      chats.delete(id);
+    },
+  };
+}

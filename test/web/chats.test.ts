@@ -1,0 +1,123 @@
+/** Chats of a page, against a relay in the same process. */
+
+import { describe, expect, test } from "vitest";
+import { Gate } from "../../src/testing/index.ts";
+import { chatSite, said, until } from "../support/chats.ts";
+
+describe("a chat", () => {
+  test("shows the message at once, the reply as it is written, and its usage at the end", async () => {
+    const gate = new Gate();
+    const { chats } = chatSite([
+      {
+        steps: [{ text: "Hel" }, { pause: gate }, { text: "lo" }],
+        ending: { usage: { inputTokens: 3, outputTokens: 2 } },
+      },
+    ]);
+    const chat = chats.open("c", { messages: [] });
+    const sent = chat.send("Hi");
+    expect(chat.snapshot).toMatchObject({
+      status: "sending",
+      messages: [{ id: "m0", content: "Hi", state: "sending" }],
+    });
+    await until(chat, ({ messages }) => messages[1]?.content === "Hel");
+    expect(chat.snapshot).toMatchObject({ status: "streaming", messages: [{ state: "sent" }, { state: "writing" }] });
+    gate.open();
+    expect(await sent).toMatchObject({ id: "m1", content: "Hello", state: "complete", finishReason: "stop" });
+    expect(chat.snapshot.status).toBe("idle");
+    expect(chat.snapshot.usage).toBeDefined();
+    expect(said(chat)).toEqual(["user: Hi", "assistant: Hello"]);
+  });
+
+  test("goes on in the middle of a word after a reload", async () => {
+    const gate = new Gate();
+    const site = chatSite([{ text: "One." }, { steps: [{ text: "Unbeliev" }, { pause: gate }, { text: "able" }] }]);
+    const before = site.chats.open("c");
+    await before.send("First");
+    void before.send("Second");
+    await until(before, ({ messages }) => messages[3]?.content === "Unbeliev");
+    const after = site.reload().open("c");
+    await until(after, ({ messages }) => messages[3]?.content === "Unbeliev");
+    expect(after.snapshot.messages.map(({ id }) => id)).toEqual(["m0", "m1", "m2", "m3"]);
+    gate.open();
+    await until(after, ({ status }) => status === "idle");
+    expect(said(after)).toEqual(["user: First", "assistant: One.", "user: Second", "assistant: Unbelievable"]);
+    await until(before, ({ status }) => status === "idle");
+    expect(before.snapshot.messages).toEqual(after.snapshot.messages);
+  });
+
+  test("stops, and keeps what was paid for", async () => {
+    const site = chatSite([{ steps: [{ text: "Half" }, { pause: new Gate() }, { text: "never" }] }, { text: "Next" }]);
+    const chat = site.chats.open("c");
+    void chat.send("Hi");
+    await until(chat, ({ messages }) => messages[1]?.content === "Half");
+    const stopped = chat.stop();
+    expect(await stopped).toMatchObject({ content: "Half", state: "interrupted", finishReason: "stopped" });
+    await chat.send("More");
+    expect(said(chat)).toEqual(["user: Hi", "assistant: Half", "user: More", "assistant: Next"]);
+    await site.provider.calls[0]?.closed;
+  });
+
+  test("keeps a message that was refused, and sends it again", async () => {
+    const { chats, provider } = chatSite([{ refusal: { status: 500 } }, { text: "Fine" }]);
+    const chat = chats.open("c");
+    expect(await chat.send("Hi")).toBeUndefined();
+    expect(chat.snapshot).toMatchObject({
+      status: "failed",
+      error: { kind: "server" },
+      messages: [{ content: "Hi", state: "failed" }],
+    });
+    await chat.retry();
+    expect(said(chat)).toEqual(["user: Hi", "assistant: Fine"]);
+    expect(chat.snapshot.error).toBeUndefined();
+    expect(provider.calls[1]?.messages.length).toBe(1);
+  });
+
+  test("writes a reply again, and an earlier question anew", async () => {
+    const { chats, provider } = chatSite(["one", "two", "three", "four", "five"].map((text) => ({ text })));
+    const chat = chats.open("c");
+    await chat.send("A");
+    await chat.send("B");
+    await chat.regenerate();
+    expect(said(chat)).toEqual(["user: A", "assistant: one", "user: B", "assistant: three"]);
+    await chat.regenerate("m1");
+    expect(said(chat)).toEqual(["user: A", "assistant: four"]);
+    await chat.edit("m0", "C");
+    expect(said(chat)).toEqual(["user: C", "assistant: five"]);
+    expect(provider.calls.at(-1)?.messages).toEqual([{ role: "user", content: "C" }]);
+  });
+
+  test("gives a call to the page, and goes on with its result", async () => {
+    const { chats } = chatSite(
+      [{ steps: [{ text: "Look. " }, { toolCall: { name: "ask", id: "call_1" } }] }, { text: "Fine." }],
+      {
+        tools: [{ name: "ask" }],
+      },
+    );
+    const chat = chats.open("c");
+    await chat.send("Ask me");
+    expect(chat.snapshot.messages[1]).toMatchObject({ toolCalls: [{ id: "call_1", state: "needsResult", at: 6 }] });
+    await chat.answer("call_1", { sky: "clear" });
+    expect(chat.snapshot.messages[1]).toMatchObject({
+      content: "Look. Fine.",
+      toolCalls: [{ id: "call_1", state: "done", result: '{"sky":"clear"}' }],
+    });
+  });
+});
+
+describe("the chats of a user", () => {
+  test("are listed with their titles, and deleted", async () => {
+    const { chats, requests, store } = chatSite(() => ({ text: "Fine" }));
+    await chats.open("a").send("Write a poem about\nthe sea");
+    await chats.open("b").send("Hello");
+    expect(await chats.list()).toMatchObject({
+      chats: [
+        { id: "b", title: "Hello" },
+        { id: "a", title: "Write a poem about the sea" },
+      ],
+    });
+    await chats.delete("a");
+    expect(await chats.list()).toMatchObject({ chats: [{ id: "b" }] });
+    expect((await store.list()).sessions.length).toBe(1);
+    expect(requests.at(-2)).toBe("DELETE /a");
+  });
+});
