@@ -9,7 +9,7 @@ import { rolldown } from "rolldown";
 
 /** Sources that every entry shares. */
 const CORE =
-  /[/]src[/](?!(?:cli|dialects|embedded|models|react|runtime|server|store|testing|web)[/]|transport[/](?:default-|node-http)|protocols[/].+[/]|protocols[/](?:index|load-))/;
+  /[/]src[/](?!(?:cli|dialects|embedded|models|page|react|runtime|server|store|testing|web)[/]|transport[/](?:default-|node-http)|protocols[/].+[/]|protocols[/](?:index|load-))/;
 
 /** A wire format: a file of its own, which a client loads when it needs it. */
 const PROTOCOL = /[/]src[/]protocols[/](anthropic-messages|chat-completions|gemini|responses)[/]/;
@@ -20,7 +20,10 @@ const COMMON = /[/]src[/]protocols[/](?:capabilities|common)[/]/;
 /** The entry for pages: its program carries nothing of the core that it does not use. */
 const VIEWER = "src/web/index.ts";
 
-/** Bundles the entries of `manifest` (a parsed package.json) from `root`/src into `folder`. */
+/**
+ * Bundles the entries of `manifest` (a parsed package.json) from `root`/src into `folder`. Returns the files that are in
+ * it, those of packages included.
+ */
 export async function bundle(root, folder, manifest) {
   const entries = filesNamed(manifest, ".js").map((file) => [
     file.slice("./dist/".length, -".js".length),
@@ -47,7 +50,7 @@ export async function bundle(root, folder, manifest) {
       },
     ],
   });
-  await build.write({
+  const { output } = await build.write({
     dir: folder,
     format: "esm",
     entryFileNames: "[name].js",
@@ -68,6 +71,7 @@ export async function bundle(root, folder, manifest) {
     comments: { legal: false, jsdoc: false, annotation: true },
   });
   await build.close();
+  return output.flatMap(({ moduleIds = [] }) => moduleIds);
 }
 
 /** Leads every `import()` of a file that only passes on the exports of another to that other: one file less to read. */

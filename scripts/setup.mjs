@@ -38,8 +38,8 @@ export function install() {
 
 /** Builds `dist/` when the sources changed since the last build. Throws when the compiler or the bundler fails. */
 export async function build() {
-  const scripts = ["setup.mjs", "bundle.mjs"].map((name) => join("scripts", name));
-  const makers = ["package.json", "tsconfig.json", "tsconfig.build.json", ...scripts];
+  const scripts = ["setup.mjs", "bundle.mjs", "licenses.mjs", "page.mjs"].map((name) => join("scripts", name));
+  const makers = ["package.json", "package-lock.json", "tsconfig.json", "tsconfig.build.json", ...scripts];
   const fingerprint = fingerprintOf([...makers, ...filesIn("src")]);
   const stamp = join(notes, "built");
   if (existsSync(join(root, "dist", "index.js")) && readOrEmpty(stamp) === fingerprint) return;
@@ -53,7 +53,10 @@ export async function build() {
     // Only now: a fresh clone has no bundler before `install`.
     const { bundle, pruneDeclarations } = await import("./bundle.mjs");
     const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-    await bundle(root, fresh, manifest);
+    const { bundlePage } = await import("./page.mjs");
+    const { licensesOf } = await import("./licenses.mjs");
+    const files = [...(await bundle(root, fresh, manifest)), ...(await bundlePage(root, join(fresh, "page")))];
+    writeFileSync(join(fresh, "licenses.txt"), licensesOf(files));
     pruneDeclarations(fresh, manifest);
     copyFileSync(join(root, WEIGHTS), join(fresh, "embedded", "toy.gguf"));
     // The compiler makes no file executable, and npx runs the bins of a clone as they are.

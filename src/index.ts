@@ -70,12 +70,14 @@ export {
 } from "./contract/message.ts";
 export type { Attempt, ReplyMetrics } from "./contract/metrics.ts";
 export type {
+  Approval,
   PromptCache,
   ReasoningEffort,
   Recovery,
   SearchParameters,
   SendOptions,
   Tool,
+  ToolApproval,
   ToolChoice,
   ToolContext,
 } from "./contract/options.ts";
@@ -98,6 +100,7 @@ export { type FallbackOptions, fallback } from "./reliability/fallback.ts";
 export { type HedgeOptions, hedge } from "./reliability/hedge.ts";
 export { rateLimit } from "./reliability/rate-limit.ts";
 export type { SharedAnswer, SharedCall, SharedWindow } from "./reliability/shared-window.ts";
+export type { AnsweredCall, CallAnswer, StoredAnswer } from "./session/call-answer.ts";
 export type { TurnInput } from "./session/history.ts";
 export type { OpenOptions, RestoreOptions, SessionOptions, TurnOptions } from "./session/options.ts";
 export type { SessionRecord } from "./session/record.ts";

@@ -3,8 +3,9 @@
 import { parseArgs } from "node:util";
 import { CommandError } from "./command-error.ts";
 import { parseFault } from "./parse-fault.ts";
-import { isProviderName, PROVIDER_NAMES, type ProviderName } from "./providers.ts";
-import { BUILT_IN, type Settings } from "./settings.ts";
+import { providerOf } from "./provider-name.ts";
+import { SERVE_OPTIONS, type ServeSettings, serveOptionIn, serveSettingsOf } from "./serve/settings.ts";
+import type { Settings } from "./settings.ts";
 
 export type Command =
   | { readonly name: "help" }
@@ -18,9 +19,10 @@ export type Command =
     }
   | { readonly name: "compare"; readonly words?: string; readonly settings: Settings }
   | { readonly name: "chat"; readonly settings: Settings }
-  | { readonly name: "sessions"; readonly settings: Settings };
+  | { readonly name: "sessions"; readonly settings: Settings }
+  | { readonly name: "serve"; readonly serve: ServeSettings; readonly settings: Settings };
 
-const OPTIONS = {
+const COMMON_OPTIONS = {
   provider: { type: "string", short: "p" },
   model: { type: "string", short: "m" },
   "base-url": { type: "string" },
@@ -43,9 +45,11 @@ const OPTIONS = {
   version: { type: "boolean" },
 } as const;
 
+const OPTIONS = { ...COMMON_OPTIONS, ...SERVE_OPTIONS } as const;
+
 /**
- * Returns the command of the arguments (without the interpreter and the script). `chat`, `compare` and `sessions` are
- * commands only as the first word; `cloudllm -- chat` asks a model about "chat".
+ * Returns the command of the arguments (without the interpreter and the script). `chat`, `compare`, `serve` and
+ * `sessions` are commands only as the first word; `cloudllm -- chat` asks a model about "chat".
  * @throws {CommandError} with exit code 2 for invalid arguments
  */
 export function commandOf(args: readonly string[]): Command {
@@ -58,6 +62,8 @@ export function commandOf(args: readonly string[]): Command {
   const terminator = tokens.find((token) => token.kind === "option-terminator")?.index ?? args.length;
   const first = tokens.find((token) => token.kind === "positional");
   const name = first && first.index < terminator ? first.value : undefined;
+  const misplaced = name === "serve" ? undefined : serveOptionIn(values);
+  if (misplaced) throw new CommandError(`--${misplaced} is for a server: cloudllm serve --${misplaced} …`, 2);
   if (json && settings.media !== undefined)
     throw new CommandError("--json prints pictures and sounds, --media saves them: give one of them.", 2);
   if (name === "chat") {
@@ -68,6 +74,10 @@ export function commandOf(args: readonly string[]): Command {
     return { name, settings };
   }
   const { session, ephemeral } = settings;
+  if (name === "serve") {
+    if (positionals.length > 1) throw new CommandError("serve takes no question: cloudllm serve", 2);
+    return { name, serve: serveSettingsOf(values, settings), settings };
+  }
   if (session !== undefined || ephemeral)
     throw new CommandError("--session and --ephemeral are for a chat: cloudllm chat --session NAME", 2);
   if (name === "sessions") {
@@ -88,7 +98,9 @@ function parsed(args: readonly string[]) {
   } catch (error) {
     const lenient = { args: [...args], options: OPTIONS, allowPositionals: true, strict: false, tokens: true } as const;
     const message = error instanceof Error ? error.message : String(error);
-    const fault = parseFault(parseArgs(lenient).tokens, OPTIONS) ?? message.replace(/\.?$/, ".");
+    const { tokens, positionals } = parseArgs(lenient);
+    const fault =
+      parseFault(tokens, positionals[0] === "serve" ? OPTIONS : COMMON_OPTIONS) ?? message.replace(/\.?$/, ".");
     throw new CommandError(`${fault} See cloudllm --help.`, 2, error);
   }
 }
@@ -130,13 +142,6 @@ function settingsOf(values: Values): Settings {
 
 function wordsOf(positionals: readonly string[]): { readonly words?: string } {
   return positionals.length > 0 ? { words: positionals.join(" ") } : {};
-}
-
-function providerOf(text: string): ProviderName | typeof BUILT_IN {
-  const name = text.toLowerCase();
-  if (isProviderName(name) || name === BUILT_IN) return name;
-  const names = [...PROVIDER_NAMES, BUILT_IN].join(", ");
-  throw new CommandError(`Unknown provider ${JSON.stringify(text)}. Valid providers: ${names}.`, 2);
 }
 
 function numberOf(option: string, text: string, what: string, low: number, high = Number.MAX_VALUE): number {

@@ -11,6 +11,8 @@ export const HELP: string = `Usage:
   echo question | cloudllm      the pipe alone is the question
   cloudllm chat                 a conversation; /help there
   cloudllm sessions             the conversations that were kept
+  cloudllm serve                a chat page in the browser, and endpoints for
+                                other front ends, on one port
   cloudllm compare "question"   the same prompt at once and streamed: how long
                                 until the first words?
 
@@ -38,6 +40,19 @@ Options:
       --env PATH         read keys from a .env file; what is set already stays
   -h, --help             this
       --version          print the version
+
+Options of serve:
+      --port N           default: 4242; 0 for any free port
+      --host ADDRESS     default: this machine alone; others need a token
+      --token SECRET     what users and programs must know, at least 16
+                         characters; or CLOUDLLM_TOKEN
+      --fallback NAME    a provider that is asked when the others fail, with a
+                         model behind a colon; may be given several times
+      --store PLACE      where conversations are kept: a folder, sqlite:FILE,
+                         postgres://… or redis://…
+      --log PLACE        where running replies are kept: memory, sqlite:FILE or
+                         redis://…
+      --tools FILE       a module of JavaScript that exports tools
 
 Who answers, unless it is named: the first whose key is set, in this order
 (CLOUDLLM_OPENAI_API_KEY and so on go before the names below),

@@ -63,6 +63,14 @@ async function execute(command: Command, terminal: Terminal, env: NodeJS.Process
       return chat(await choiceOf(settings, env, terminal), settings, terminal, env);
     case "sessions":
       return listSessions(terminal, env);
+    case "serve": {
+      const { serve } = await import("./serve/serve.ts"); // a server, which other commands do not load
+      const first = await choiceOf(settings, env, terminal);
+      const { baseUrl: _baseUrl, model: _model, ...shared } = settings;
+      const others: Choice[] = [];
+      for (const other of command.serve.fallbacks) others.push(await choiceOf({ ...shared, ...other }, env, terminal));
+      return serve([first, ...others], command.serve, settings, terminal, env);
+    }
     case "ask": {
       const question = await questionOf(command.words, terminal);
       const { client } = await choiceOf(settings, env, terminal);

@@ -7,9 +7,12 @@ export interface ProcessStreams {
   readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
-  on(event: "SIGINT", listener: () => void): unknown;
-  off(event: "SIGINT", listener: () => void): unknown;
+  on(event: EndSignal, listener: () => void): unknown;
+  off(event: EndSignal, listener: () => void): unknown;
 }
+
+/** The signals that end a process: Ctrl-C, that of a supervisor such as systemd, and that of a terminal that closes. */
+type EndSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
 
 export type OutputStream = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
 
@@ -23,6 +26,8 @@ export interface Terminal {
   readonly stderr: Output;
   /** Calls back on each Ctrl-C until the returned function is called; without any listener, Ctrl-C ends the process. */
   onInterrupt(listener: () => void): () => void;
+  /** The same for each signal that ends a process. */
+  onEnd(listener: () => void): () => void;
 }
 
 /** @param settings `color: false` disables colours in any environment */
@@ -31,6 +36,12 @@ export function createTerminal(
   env: NodeJS.ProcessEnv,
   settings: { readonly color?: false },
 ): Terminal {
+  const onSignals = (signals: readonly EndSignal[], listener: () => void) => {
+    for (const signal of signals) streams.on(signal, listener);
+    return () => {
+      for (const signal of signals) streams.off(signal, listener);
+    };
+  };
   const output = (stream: OutputStream) => {
     const isTerminal = stream.isTTY === true;
     const color = settings.color ?? wantsColor(isTerminal, env);
@@ -40,10 +51,8 @@ export function createTerminal(
     streams,
     stdout: output(streams.stdout),
     stderr: output(streams.stderr),
-    onInterrupt(listener) {
-      streams.on("SIGINT", listener);
-      return () => void streams.off("SIGINT", listener);
-    },
+    onInterrupt: (listener) => onSignals(["SIGINT"], listener),
+    onEnd: (listener) => onSignals(["SIGINT", "SIGTERM", "SIGHUP"], listener),
   };
 }
 

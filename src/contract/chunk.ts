@@ -52,6 +52,8 @@ export interface ToolResultChunk {
   readonly name: string;
   readonly result: string;
   readonly isError: boolean;
+  /** True when the call was not allowed, and so did not run. */
+  readonly denied?: true;
   /**
    * The error that the tool threw; not enumerable (see `ToolMessage.error`). Absent when the model made the mistake.
    */

@@ -95,6 +95,11 @@ export interface ToolCall {
    * string.
    */
   readonly rawArguments?: string;
+  /**
+   * True when a person must allow the call before it runs: the tool's `approve` said `"ask"`. An `LLMSession` adds the
+   * mark, and it stays after the answer. Providers do not receive it.
+   */
+  readonly needsApproval?: true;
 }
 
 /**
@@ -213,6 +218,8 @@ export interface ToolMessage {
   readonly toolCallId: string;
   readonly content: string;
   readonly isError?: boolean;
+  /** True when the call was not allowed, and so did not run. Providers receive the `content` only. */
+  readonly denied?: true;
   /**
    * The error that the tool threw, where a session ran it. It is for the program, not for the model. It is not
    * enumerable: it stays in memory, and JSON, stores and other threads do not get it.

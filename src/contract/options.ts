@@ -11,6 +11,17 @@ export interface ToolContext {
   readonly toolCallId: string;
 }
 
+/** Whether a call may run: `"ask"` leaves it to a person. */
+export type Approval = boolean | "ask";
+
+/** A function as a method: so a `Tool` with arguments of a type is assignable to a `Tool` without. */
+interface Approver<Arguments> {
+  decide(args: Arguments, context: ToolContext): Approval | Promise<Approval>;
+}
+
+/** `Tool.approve`: whether calls may run, or a function that decides about each call. */
+export type ToolApproval<Arguments = NonNullable<unknown>> = Approval | Approver<Arguments>["decide"];
+
 /**
  * A function that the model may call. `Arguments` is the type that `parameters` describe; `tool` infers it. The default
  * has no fields to destructure, so arguments without a type do not compile. With the type `unknown`, destructuring
@@ -31,6 +42,19 @@ export interface Tool<Arguments = NonNullable<unknown>> {
    * @default no limit of its own; `timeouts.total` covers the complete turn
    */
   readonly timeoutMs?: number | undefined;
+  /**
+   * Whether a call may run: `true`, `false`, or `"ask"` for a person's answer. An `LLMSession` asks for each call, with
+   * the arguments as `parameters` returned them. Needs a `run`.
+   *
+   * - `false`: the tool does not run, and the model receives an error result.
+   * - `"ask"`: the turn ends with the call open and marked `needsApproval`. `session.answer` decides, also in another
+   *   process. The other calls of the reply run before the turn ends.
+   *
+   * A function may be asked before the reply is complete, so it only decides. If it throws, the call does not run, and
+   * the model receives an error result.
+   * @default true
+   */
+  readonly approve?: ToolApproval<Arguments> | undefined;
   /**
    * Runs the tool. An `LLMSession` calls it with the arguments as `parameters` returned them. It does so once the
    * consumer has taken the last `toolCall` chunk of the reply and asks for more: leaving the stream at a call is a

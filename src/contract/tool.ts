@@ -1,15 +1,20 @@
 /** Tools whose `run` knows the type of its arguments. */
 
 import type { InferArguments } from "./infer-schema.ts";
-import type { Tool, ToolContext } from "./options.ts";
+import type { Tool, ToolApproval, ToolContext } from "./options.ts";
 import type { JsonSchema, Schema } from "./schema.ts";
 
 /** The argument of `tool`: a `Tool` whose `run` gets arguments of the type of `parameters`. */
-export interface ToolDefinition<Parameters extends Schema> extends Omit<Tool, "parameters" | "run"> {
+export interface ToolDefinition<Parameters extends Schema> extends Omit<Tool, "parameters" | "approve" | "run"> {
   /**
    * Schema of the arguments (an object): a schema library's, or JSON Schema. Absent for a function without arguments.
    */
   readonly parameters?: Parameters | undefined;
+  /**
+   * Whether a call may run: see `Tool`.
+   * @default true
+   */
+  readonly approve?: ToolApproval<InferArguments<Parameters>> | undefined;
   /** Runs the tool: see `Tool`. */
   run?(args: InferArguments<Parameters>, context: ToolContext): unknown;
 }

@@ -251,13 +251,17 @@ function toolsFault(value: unknown): string | undefined {
   const bad = names.find((name) => typeof name !== "string" || !/^[\w-]{1,64}$/.test(name));
   if (names.includes(undefined) || bad !== undefined)
     return `contains a tool whose name is not 1 to 64 letters, digits, _ or -`;
-  for (const { name, parameters, run, timeoutMs } of value as readonly Partial<Tool>[]) {
+  for (const { name, parameters, run, approve, timeoutMs } of value as readonly Partial<Tool>[]) {
     if (parameters !== undefined && !isSchema(parameters))
       return `contains the tool ${name}, whose \`parameters\` are neither a JSON Schema nor a Standard Schema`;
     const fault = parameters === undefined ? undefined : schemaFault(parameters);
     if (fault) return `contains the tool ${name}, whose schema of \`parameters\` ${fault}`;
     if (run !== undefined && typeof run !== "function")
       return `contains the tool ${name}, whose \`run\` is not a function`;
+    if (approve !== undefined && typeof approve !== "boolean" && approve !== "ask" && typeof approve !== "function")
+      return `contains the tool ${name}, whose \`approve\` is not true, false, "ask" or a function`;
+    if (approve !== undefined && approve !== true && run === undefined)
+      return `contains the tool ${name}, whose \`approve\` needs a \`run\`: without one, the caller decides`;
     if (timeoutMs !== undefined && !(typeof timeoutMs === "number" && timeoutMs >= 0))
       return `contains the tool ${name}, whose \`timeoutMs\` is not a number of milliseconds, 0 or more`;
   }

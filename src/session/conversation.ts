@@ -11,7 +11,7 @@ import { estimateInputTokens, estimateTokens } from "../tokens/estimate.ts";
 import { errorResult } from "./execute-tool.ts";
 import { pendingCalls, replyFault } from "./history.ts";
 import type { OpenTurn, SessionRecord, SessionState } from "./record.ts";
-import { endRecordOf, reduce, replay } from "./reducer.ts";
+import { conversationWith, endRecordOf, reduce, replay, resumedCalls } from "./reducer.ts";
 import type { SavedSession } from "./saved-session.ts";
 import type { SessionLog } from "./session-log.ts";
 import type { Fitted, TokenBudget } from "./token-budget.ts";
@@ -36,9 +36,9 @@ export class Conversation {
     return this.#state;
   }
 
-  /** Replaces the usage of earlier turns. */
-  restoreUsage(turns: readonly TurnUsage[]): void {
-    this.#state = { ...this.#state, turns };
+  /** Replaces the usage of earlier turns, and the answers to calls that wait. */
+  restore({ turns, answers }: Pick<SessionState, "turns" | "answers">): void {
+    this.#state = { ...this.#state, turns, answers };
   }
 
   record(record: SessionRecord): void {
@@ -48,11 +48,10 @@ export class Conversation {
 
   /**
    * Returns the messages of a request: the system prompt and the latest exchanges that the budget allows.
-   * @param added the messages of the turn, which are not in the history yet
+   * @param conversation the history, and the messages of the turn
    * @throws {SendError} kind `contextLength` when the turn alone exceeds the budget
    */
-  requestOf(systemPrompt: string | undefined, added: readonly Message[], options: SendOptions): Fitted {
-    const conversation = [...this.#state.history, ...added];
+  requestOf(systemPrompt: string | undefined, conversation: readonly Message[], options: SendOptions): Fitted {
     const system: readonly SystemMessage[] =
       systemPrompt === undefined ? [] : [{ role: "system", content: systemPrompt }];
     return this.budget?.fit(system, conversation, options) ?? { messages: [...system, ...conversation] };
@@ -106,6 +105,10 @@ export class Conversation {
     const { asked, reply } = turn;
     const estimated = reply && { ...asked, estimatedUsage: this.#estimateOf(turn, reply) };
     const usage = isTurnUsage(estimated) ? estimated : undefined; // another program may have written no `asked`
+    for (const call of resumedCalls(turn)) {
+      // The turn was stored before its first tool ran, and no tool runs twice.
+      this.record({ type: "result", message: errorResult(call, "The program ended while this call ran, or before.") });
+    }
     for (const call of pendingCalls(turn.messages)) {
       this.record({ type: "result", message: errorResult(call, "The program ended before this call had a result.") });
     }
@@ -133,18 +136,18 @@ export class Conversation {
   }
 
   /** Estimates the request and the recorded part of a reply that the end of its process cut. */
-  #estimateOf({ messages }: OpenTurn, { text, unseenTokens }: NonNullable<OpenTurn["reply"]>): TokenUsage {
-    const inputTokens = estimateInputTokens(this.#sentWith(messages));
+  #estimateOf(turn: OpenTurn, { text, unseenTokens }: NonNullable<OpenTurn["reply"]>): TokenUsage {
+    const inputTokens = estimateInputTokens(this.#sentWith(conversationWith(this.#state.history, turn)));
     const outputTokens = estimateTokens(text) + unseenTokens;
     return { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens };
   }
 
   /** Returns the request of a turn by this session's budget; the session that sent it may have had another. */
-  #sentWith(messages: readonly Message[]): readonly Message[] {
+  #sentWith(conversation: readonly Message[]): readonly Message[] {
     try {
-      return this.requestOf(this.#state.systemPrompt, messages, {}).messages;
+      return this.requestOf(this.#state.systemPrompt, conversation, {}).messages;
     } catch {
-      return [...this.#state.history, ...messages];
+      return conversation;
     }
   }
 }

@@ -33,6 +33,11 @@ export function errorResult({ id }: ToolCall, content: string): ToolMessage {
   return { role: "tool", toolCallId: id, content, isError: true };
 }
 
+/** Returns the result of a call that may not run. `what` is a sentence without its end. */
+export function deniedResult(call: ToolCall, what: string, reason?: string): ToolMessage {
+  return { ...errorResult(call, reason === undefined ? `${what}.` : `${what}: ${reason}`), denied: true };
+}
+
 /** Returns the object with the thrown value as a hidden field: JSON and transfers to other threads leave it out. */
 export function withError<T extends object>(target: T, error: unknown): T & { readonly error?: unknown } {
   return Object.defineProperty(target, "error", { value: error, enumerable: false });

@@ -14,32 +14,43 @@ import type {
   UserMessage,
 } from "../contract/message.ts";
 import { messageFault } from "../contract/validate.ts";
+import { type AnsweredCall, resultOf, type StoredAnswer } from "./call-answer.ts";
 import { errorResult } from "./execute-tool.ts";
 
 /**
  * The input of one turn: a user message, or the results of the tool calls that wait for one. A user message is a
- * string, or parts with images and files. An empty array continues after tool results without a reply, and after a
- * reply that the provider has paused (`rawFinishReason` is `pause_turn` or `compaction`).
+ * string, or parts with images and files. An empty array continues:
+ * - when all calls that waited have an answer (`session.answer`),
+ * - after tool results without a reply,
+ * - after a reply that the provider has paused (`rawFinishReason` is `pause_turn` or `compaction`).
  */
 export type TurnInput = UserMessage["content"] | readonly ToolMessage[];
 
 /**
  * Returns the messages that a turn adds. A user message in place of tool results closes the calls as unanswered.
  * After a call without a result, providers answer every later request with status 400.
+ * @param answers of calls that wait. Calls that may run get no message here: they run in the turn
  * @throws {SendError} kind `invalidRequest` when the message is empty, or when results and calls do not match one to
  * one
  */
-export function messagesOf(input: TurnInput, history: readonly Message[]): readonly Message[] {
+export function messagesOf(
+  input: TurnInput,
+  history: readonly Message[],
+  answers: readonly AnsweredCall[] = [],
+): readonly Message[] {
   const pending = pendingCalls(history);
-  if (isResults(input)) return resultsOf(input, pending);
-  const last = history.at(-1);
-  const isOpen = pending.length === 0 && (last?.role === "tool" || isPaused(last));
-  if (Array.isArray(input) && input.length === 0 && isOpen) return [];
+  const answered = new Map(answers.map(({ toolCallId, answer }) => [toolCallId, answer]));
+  if (isResults(input)) return resultsOf(input, pending, answered);
+  if (Array.isArray(input) && input.length === 0) {
+    if (pending.length > 0) return resultsOf([], pending, answered);
+    const last = history.at(-1);
+    if (last?.role === "tool" || isPaused(last)) return [];
+  }
   const message: UserMessage = { role: "user", content: Array.isArray(input) ? [...input] : input };
   const fault = messageFault(message);
   if (fault) throw new SendError("invalidRequest", `The user message ${fault}.`);
   if (isBlank(message)) throw new SendError("invalidRequest", "The user message is empty.");
-  return [...pending.map(unanswered), message];
+  return [...pending.map((call) => closed(call, answered.get(call.id))), message];
 }
 
 /**
@@ -177,29 +188,60 @@ export function pendingCalls(messages: readonly Message[]): readonly ToolCall[] 
   return (last.toolCalls ?? []).filter(({ id }) => !answered.has(id));
 }
 
-function resultsOf(results: readonly ToolMessage[], pending: readonly ToolCall[]): readonly Message[] {
+/** Returns the end of a history from its last message that is not a result. */
+export function tailOf(history: readonly Message[]): readonly Message[] {
+  return history.slice(
+    Math.max(
+      0,
+      history.findLastIndex(({ role }) => role !== "tool"),
+    ),
+  );
+}
+
+/** Returns the calls at the end of a history that have neither a result nor an answer. */
+export function waitingCalls(history: readonly Message[], answers: readonly AnsweredCall[] = []): readonly ToolCall[] {
+  const pending = pendingCalls(history);
+  if (answers.length === 0) return pending;
+  const answered = new Set(answers.map(({ toolCallId }) => toolCallId));
+  return pending.filter(({ id }) => !answered.has(id));
+}
+
+/** Returns the results of the turn's calls, without those that may run. */
+function resultsOf(
+  results: readonly ToolMessage[],
+  pending: readonly ToolCall[],
+  answered: ReadonlyMap<string, StoredAnswer>,
+): readonly Message[] {
   const faulty = results.map(messageFault).find((fault) => fault !== undefined);
   if (faulty) throw new SendError("invalidRequest", `A tool result ${faulty}.`);
   const waiting = new Set(pending.map(({ id }) => id));
   const given = new Map<string, ToolMessage>();
   for (const result of results) {
     const { toolCallId } = result;
-    if (!waiting.has(toolCallId) || given.has(toolCallId)) {
+    if (!waiting.has(toolCallId) || given.has(toolCallId) || answered.has(toolCallId)) {
       const message = `The tool result for ${toolCallId} answers no call of the last reply that still waits for one.`;
       throw new SendError("invalidRequest", message);
     }
     given.set(toolCallId, result);
   }
-  return pending.map((call) => {
-    const result = given.get(call.id);
-    if (result) return result;
-    const message = `The call ${call.id} of ${call.name} has no result: answer all calls of a reply at once.`;
-    throw new SendError("invalidRequest", message);
+  const open = pending.filter(({ id }) => !given.has(id) && !answered.has(id));
+  if (open.length > 0) throw new SendError("invalidRequest", stillOpen(open));
+  return pending.flatMap((call) => {
+    const answer = answered.get(call.id);
+    return given.get(call.id) ?? (answer && resultOf(call, answer)) ?? [];
   });
 }
 
-function unanswered(call: ToolCall): ToolMessage {
-  return errorResult(call, "No result was given for this call.");
+function stillOpen(calls: readonly ToolCall[]): string {
+  const names = calls.map(({ id, name }) => `${id} of ${name}`).join(", ");
+  const what = calls.length === 1 ? `The call ${names} has no result` : `The calls ${names} have no result`;
+  return `${what}: answer all calls of a reply, by \`session.answer\` or by results.`;
+}
+
+/** Returns the result of a call in whose place the user has said something else. */
+function closed(call: ToolCall, answer: StoredAnswer | undefined): ToolMessage {
+  if (!answer) return errorResult(call, "No result was given for this call.");
+  return resultOf(call, answer) ?? errorResult(call, "This call was allowed, but it did not run.");
 }
 
 function isResults(input: TurnInput): input is readonly ToolMessage[] {

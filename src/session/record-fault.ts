@@ -1,6 +1,7 @@
 /** Validates the records that a store returns: programs other than this one also write stores and files. */
 
 import { mediaFault, messageFault } from "../contract/validate.ts";
+import { answersFault } from "./call-answer.ts";
 import type { SessionRecord } from "./record.ts";
 import { readSession } from "./saved-session.ts";
 import { isTurnUsage } from "./usage.ts";
@@ -18,6 +19,7 @@ const FAULTS: Readonly<Record<SessionRecord["type"], (fields: Fields) => string 
       : "has no text",
   reply: ({ message, usage }) => faultIn([message], ["assistant"]) ?? usageFault(usage),
   result: ({ message }) => faultIn([message], ["tool"]),
+  answer: ({ toolCallId, answer }) => answersFault([{ toolCallId, answer }]),
   end: ({ stays, message, usage }) => {
     if (typeof stays !== "boolean") return "has no boolean `stays`";
     return (message === undefined ? undefined : faultIn([message], ["assistant"])) ?? usageFault(usage);

@@ -1,6 +1,7 @@
 /** The records of a conversation, and the conversation at one moment. Types only: `reducer.ts` has the functions. */
 
 import type { AssistantTurn, Media, Message, ToolMessage, UserMessage } from "../contract/message.ts";
+import type { AnsweredCall } from "./call-answer.ts";
 import type { SavedSession } from "./saved-session.ts";
 import type { TurnUsage } from "./usage.ts";
 
@@ -28,6 +29,8 @@ export type SessionRecord =
   | { readonly type: "reply"; readonly message: AssistantTurn; readonly usage?: TurnUsage }
   /** A call has its result. */
   | { readonly type: "result"; readonly message: ToolMessage }
+  /** A call that the last turn has left open has an answer. The next turn carries it out. */
+  | ({ readonly type: "answer" } & AnsweredCall)
   /** The turn is over: whether the history keeps it, and its last reply as the history keeps that. */
   | { readonly type: "end"; readonly stays: boolean; readonly message?: AssistantTurn; readonly usage?: TurnUsage }
   /** The history keeps only its first `length` messages. */
@@ -45,6 +48,8 @@ export interface SessionState {
   readonly turns: readonly TurnUsage[];
   /** The turn under way. */
   readonly turn?: OpenTurn | undefined;
+  /** Answers to calls at the end of the history, until a turn that stays has carried them out. */
+  readonly answers?: readonly AnsweredCall[] | undefined;
   /** The last user message, if it got no reply and was removed from the history. */
   readonly unanswered?: UserMessage["content"] | undefined;
 }
@@ -58,6 +63,8 @@ export interface OpenTurn {
   readonly messages: readonly Message[];
   /** Whether the messages contain a reply, so that there are calls to answer. */
   readonly hasReply?: boolean;
+  /** The end of the history, when the turn runs calls of it: the reply that made them, and the results so far. */
+  readonly resumed?: readonly Message[] | undefined;
   readonly asked?: Asked | undefined;
   /** Absent before the reply has begun. */
   readonly reply?:

@@ -1,9 +1,9 @@
 /** Folds the records of a conversation into its state. Pure. */
 
 import { SendError } from "../contract/errors.ts";
-import type { AssistantTurn, Message, UserMessage } from "../contract/message.ts";
+import type { AssistantTurn, Message, ToolCall, UserMessage } from "../contract/message.ts";
 import { estimateTokens } from "../tokens/estimate.ts";
-import { checkedHistory, keptOf } from "./history.ts";
+import { checkedHistory, keptOf, pendingCalls, tailOf, waitingCalls } from "./history.ts";
 import type { EndRecord, OpenTurn, SessionRecord, SessionState } from "./record.ts";
 import { recordFault } from "./record-fault.ts";
 import type { TurnUsage } from "./usage.ts";
@@ -29,16 +29,32 @@ export function reduce(state: SessionState, record: SessionRecord, append: Appen
   switch (record.type) {
     case "prompt":
       return { ...state, systemPrompt: record.systemPrompt };
-    case "said":
+    case "said": {
       if (turn) throw new TypeError("a turn begins inside another turn");
-      return { ...state, turn: { messages: [...record.messages], asked: record.asked }, unanswered: undefined };
+      const { messages, asked } = record;
+      const resumed = resumedEnd(state.history, messages);
+      return { ...state, turn: { messages: [...messages], asked, ...(resumed && { resumed }) }, unanswered: undefined };
+    }
+    case "answer": {
+      if (turn) throw new TypeError("a call is answered inside a turn");
+      const { toolCallId, answer } = record;
+      if (!waitingCalls(state.history, state.answers).some(({ id }) => id === toolCallId)) {
+        throw new TypeError("an answer is without a call that waits");
+      }
+      return { ...state, answers: append(state.answers ?? [], [{ toolCallId, answer }]) };
+    }
     case "cut":
       if (turn) throw new TypeError("the history is cut inside a turn");
-      return { ...state, history: state.history.slice(0, record.length), unanswered: undefined };
+      return {
+        ...state,
+        history: state.history.slice(0, record.length),
+        answers: undefined,
+        unanswered: undefined,
+      };
     case "saved": {
       if (turn) throw new TypeError("the conversation is replaced inside a turn");
-      const { systemPrompt, history, turns } = record.session;
-      return { systemPrompt, history: [...history], turns: [...turns] };
+      const { systemPrompt, history, turns, answers } = record.session;
+      return { systemPrompt, history: [...history], turns: [...turns], answers: answers && [...answers] };
     }
   }
   if (!turn) throw new TypeError(`a record of type ${JSON.stringify(record.type)} is outside any turn`);
@@ -57,19 +73,22 @@ export function reduce(state: SessionState, record: SessionRecord, append: Appen
       return { ...state, turn: { ...turn, reply } };
     }
     case "reply": {
-      const messages = appendInPlace(inCallOrder(turn.messages), [record.message]);
-      const next = { messages, hasReply: true, asked: turn.asked };
+      const messages = appendInPlace(inCallOrder(turn), [record.message]);
+      const next = { messages, hasReply: true, asked: turn.asked, ...(turn.resumed && { resumed: turn.resumed }) };
       return { ...state, turn: next, turns: append(state.turns, listOf(record.usage)) };
     }
     case "result":
-      if (!turn.hasReply) throw new TypeError("a tool result is without a call");
+      if (!turn.hasReply && !turn.resumed) throw new TypeError("a tool result is without a call");
       return { ...state, turn: { ...turn, messages: appendInPlace(turn.messages, [record.message]) } };
     case "end": {
       const { stays, message, usage } = record;
       const turns = append(state.turns, listOf(usage));
       const { turn: _over, ...rest } = state;
       if (!stays) return { ...rest, turns, unanswered: userContentIn(turn.messages) };
-      return { ...rest, turns, history: append(state.history, [...inCallOrder(turn.messages), ...listOf(message)]) };
+      const history = turn.resumed
+        ? [...conversationWith(state.history, turn), ...listOf(message)]
+        : append(state.history, [...inCallOrder(turn), ...listOf(message)]);
+      return { ...rest, turns, history, answers: undefined };
     }
   }
 }
@@ -115,12 +134,48 @@ export function endRecordOf(
   // The model has read the tool results even when its reply to them is empty.
   const isRead = !interrupted && turn.messages.at(-1)?.role === "tool";
   const hasReplies = turn.messages.some(({ role }) => role === "assistant") && !(interrupted && discards);
-  const stays = message !== undefined || isRead || hasReplies;
+  const stays = message !== undefined || isRead || hasReplies || hasRun(turn);
   return { type: "end", stays, ...(message && { message }), ...(usage && { usage }) };
 }
 
+/** Returns the end of a history from the reply whose calls a turn with these messages runs. */
+function resumedEnd(history: readonly Message[], messages: readonly Message[]): readonly Message[] | undefined {
+  if (messages.some(({ role }) => role !== "tool")) return undefined;
+  const tail = tailOf(history);
+  return pendingCalls([...tail, ...messages]).length > 0 ? tail : undefined;
+}
+
+/** Returns the calls of an earlier turn that this one runs, as long as they have no result. */
+export function resumedCalls({ resumed, messages }: OpenTurn): readonly ToolCall[] {
+  if (!resumed) return [];
+  const own = messages.findIndex(({ role }) => role !== "tool");
+  return pendingCalls([...resumed, ...(own < 0 ? messages : messages.slice(0, own))]);
+}
+
+/** Whether the turn has run calls of an earlier turn: their results stay, so that no call runs twice. */
+function hasRun(turn: OpenTurn): boolean {
+  return turn.resumed !== undefined && resumedCalls(turn).length === 0;
+}
+
+/** Returns a history and the turn after it: each result in the order of its reply's calls. */
+export function conversationWith(history: readonly Message[], turn: OpenTurn): readonly Message[] {
+  const { resumed, messages } = turn;
+  if (!resumed) return [...history, ...inCallOrder(turn)];
+  const before = history.slice(0, history.length - resumed.length);
+  const own = messages.findIndex(({ role }) => role !== "tool");
+  const results = own < 0 ? messages : messages.slice(0, own);
+  const rest = own < 0 ? [] : messages.slice(own);
+  return [...before, ...inOrder([...resumed, ...results]), ...inOrder(rest)];
+}
+
 /** Returns a turn's messages, with the results of its last reply in the order of that reply's calls. */
-export function inCallOrder(messages: readonly Message[]): readonly Message[] {
+export function inCallOrder({ messages, resumed }: OpenTurn): readonly Message[] {
+  const isResumed = resumed !== undefined && messages.every(({ role }) => role === "tool");
+  return isResumed ? inOrder([...resumed, ...messages]).filter((item) => messages.includes(item)) : inOrder(messages);
+}
+
+/** Returns messages with the results after the last reply in the order of that reply's calls. */
+function inOrder(messages: readonly Message[]): readonly Message[] {
   const asked = messages.findLastIndex(({ role }) => role === "assistant");
   const reply = messages[asked];
   if (reply?.role !== "assistant") return messages;

@@ -2,6 +2,7 @@
 
 import type { ContentPart, Message } from "../contract/message.ts";
 import { base64Of } from "../platform/base64.ts";
+import { type AnsweredCall, answersFault } from "./call-answer.ts";
 import { isTurnUsage, type TurnUsage } from "./usage.ts";
 
 /**
@@ -16,6 +17,8 @@ export interface SavedSession {
   readonly maxSteps?: number;
   readonly history: readonly Message[];
   readonly turns: readonly TurnUsage[];
+  /** Answers to calls at the end of the history that no turn has carried out yet. */
+  readonly answers?: readonly AnsweredCall[];
 }
 
 /**
@@ -35,6 +38,8 @@ export function readSession(json: unknown): SavedSession {
     throw new TypeError("The saved session is damaged: `turns` is not an array of usage objects.");
   }
   if (!Array.isArray(saved.history)) throw new TypeError("The saved session is damaged: `history` is not an array.");
+  const fault = answersFault(saved.answers);
+  if (fault) throw new TypeError(`The saved session is damaged: \`answers\` ${fault}.`);
   return saved as SavedSession;
 }
 

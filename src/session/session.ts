@@ -5,13 +5,23 @@
 
 import { type ClientWrapper, type TypedClient, typedReply } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
-import type { Message, UserMessage } from "../contract/message.ts";
+import type { Message, ToolCall, UserMessage } from "../contract/message.ts";
 import type { SendOptions, Tool } from "../contract/options.ts";
+import { optionsFault } from "../contract/validate.ts";
 import { MessageStream } from "../stream/message-stream.ts";
 import { createTokenCounter } from "../tokens/estimate.ts";
 import { type Ask, askNonStreamed, askStreamed } from "./ask.ts";
+import { type CallAnswer, isSameAnswer, type StoredAnswer, storedAnswerOf } from "./call-answer.ts";
 import { Conversation } from "./conversation.ts";
-import { checkedHistory, lastExchangeOf, messagesOf, type TurnInput } from "./history.ts";
+import {
+  checkedHistory,
+  lastExchangeOf,
+  messagesOf,
+  pendingCalls,
+  type TurnInput,
+  tailOf,
+  waitingCalls,
+} from "./history.ts";
 import {
   checkedClient,
   checkedPrompt,
@@ -25,6 +35,7 @@ import {
   type SessionOptions,
   type SessionReply,
   type TurnOptions,
+  toolsOf,
   turnDefaults,
   turnOptionsOf,
 } from "./options.ts";
@@ -113,7 +124,7 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
     json: unknown,
     options: RestoreOptions & Named<Given>,
   ): LLMSession<Given> {
-    const { systemPrompt, maxTokens, onInterrupt, maxSteps, history, turns } = readSession(json);
+    const { systemPrompt, maxTokens, onInterrupt, maxSteps, history, turns, answers } = readSession(json);
     const session = new LLMSession<Given>({
       ...options,
       ...(systemPrompt !== undefined && { systemPrompt }),
@@ -122,7 +133,7 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
       onInterrupt,
       history,
     });
-    session.#conversation.restoreUsage(turns);
+    session.#conversation.restore({ turns, answers });
     return session;
   }
 
@@ -248,6 +259,60 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
     return this.#open(this.#begin(input, options, askStreamed));
   }
 
+  /**
+   * The calls at the end of the history that wait for an answer: those of tools without a `run`, and those that a
+   * person must allow (`needsApproval`).
+   */
+  get waiting(): readonly ToolCall[] {
+    const { history, answers } = this.#conversation.state;
+    return waitingCalls(history, answers);
+  }
+
+  /**
+   * Answers a call that waits (see `waiting`), and keeps the answer: also for another process, after a crash, and in
+   * `toJSON`. When no call waits any more, `sendMessageStream([])` goes on: it runs the calls that may run, gives the
+   * model all results, and asks it for more. The same answer again does nothing.
+   *
+   * A call that may run is begun once. If the process ends after the turn has begun, the history closes the call with
+   * an error result, because the tool may have run.
+   * @param answer `true` lets the tool run, `false` or `{ deny: reason }` does not. `{ result }` is the result of a
+   * tool that the caller runs
+   * @returns how many calls still wait
+   * @throws {SendError} kind `invalidRequest` for a call that does not wait, or has another answer; `busy` while a turn
+   * is under way; `storage` when the store fails, and the next call tries again
+   * @example
+   * ```ts
+   * import type { LLMSession } from "cloudllm";
+   *
+   * export async function goOn(session: LLMSession, allow: (name: string, args: unknown) => Promise<boolean>) {
+   *   for (const call of session.waiting) await session.answer(call.id, await allow(call.name, call.arguments));
+   *   return session.sendMessage([]);
+   * }
+   * ```
+   */
+  async answer(callId: string, answer: CallAnswer): Promise<number> {
+    this.#mustBeIdle("answer a call");
+    const stored = storedAnswerOf(answer);
+    const { answers = [] } = this.#conversation.state;
+    const earlier = answers.find(({ toolCallId }) => toolCallId === callId);
+    if (!earlier) this.#mustWait(callId, stored);
+    else if (!isSameAnswer(earlier.answer, stored)) {
+      throw new SendError("invalidRequest", `The call ${callId} has another answer already.`);
+    }
+    if (!earlier) this.#conversation.record({ type: "answer", toolCallId: callId, answer: stored });
+    await this.#conversation.flush();
+    return this.waiting.length;
+  }
+
+  #mustWait(callId: string, answer: StoredAnswer): void {
+    const call = this.waiting.find(({ id }) => id === callId);
+    if (!call) throw new SendError("invalidRequest", `The call ${callId} does not wait for an answer.`);
+    if (answer.type === "allow" && !call.needsApproval) {
+      const message = `The call ${callId} of ${call.name} waits for a result, not for approval. Give { result: value }.`;
+      throw new SendError("invalidRequest", message);
+    }
+  }
+
   /** Returns the tokens that the conversation has used, including turns that were removed. */
   tokenUsage(): SessionUsage {
     return sessionUsageOf(this.#conversation.state.turns);
@@ -321,7 +386,7 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
   /** Returns plain data for `JSON.stringify`, without a turn under way. `LLMSession.fromJSON` makes a session of it. */
   toJSON(): SavedSession {
     const { budget, onInterrupt, state } = this.#conversation;
-    const { systemPrompt, history, turns } = state;
+    const { systemPrompt, history, turns, answers } = state;
     return {
       version: 1,
       ...(systemPrompt !== undefined && { systemPrompt }),
@@ -330,6 +395,7 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
       ...(this.#maxSteps !== undefined && { maxSteps: this.#maxSteps }),
       history: plainMessages(history),
       turns,
+      ...(answers && answers.length > 0 && { answers }),
     };
   }
 
@@ -339,7 +405,9 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
     ask: Ask,
   ): Turn<Output> {
     this.#mustBeIdle("send another message");
-    const messages = messagesOf(input, this.#conversation.state.history);
+    const { history, answers = [] } = this.#conversation.state;
+    const messages = messagesOf(input, history, answers);
+    const isResumed = answers.length > 0 && messages.every(({ role }) => role === "tool");
     const fault = maxStepsFault(maxSteps);
     if (fault) throw new SendError("invalidRequest", fault);
     // The schema validates the output of any client, so that its type holds.
@@ -348,11 +416,13 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
     const effective: SendOptions = { ...client.defaults, ...options };
     // A model that learns of invalid arguments can correct them.
     const isTolerant = hasRunnableTool(effective) && effective.invalidArguments === undefined;
+    if (isResumed) this.#checkResumed(messages, effective);
     const turn = new Turn({
       conversation: this.#conversation,
       client,
       ask,
       messages,
+      isResumed,
       options: isTolerant ? { ...options, invalidArguments: "deliver" } : options,
       effective,
       maxSteps,
@@ -369,6 +439,18 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
     const unreadMs = this.#unreadTimeoutMs;
     if (unreadMs > 0) stream.onUnread(unreadMs, () => void turn.abandon(unreadMs));
     return stream;
+  }
+
+  /** Nothing may be wrong with a turn that runs tools before its first request. */
+  #checkResumed(messages: readonly Message[], effective: SendOptions): void {
+    const fault = optionsFault({ ...effective });
+    if (fault) throw new SendError("invalidRequest", fault);
+    const runnable = new Set(toolsOf(effective).flatMap(({ name, run }) => (run ? name : [])));
+    const calls = pendingCalls([...tailOf(this.#conversation.state.history), ...messages]);
+    const lost = calls.find(({ name }) => !runnable.has(name));
+    if (!lost) return;
+    const message = `The call ${lost.id} may run, but this turn has no tool ${lost.name} with a \`run\`. Pass \`tools\`.`;
+    throw new SendError("invalidRequest", message);
   }
 
   async #stopAndClose(): Promise<void> {

@@ -35,7 +35,7 @@ export async function snapshotOf(store: SessionStore, id: string): Promise<Sessi
     return {
       ...(systemPrompt !== undefined && { systemPrompt }),
       history,
-      ...(turn && { turn: { messages: inCallOrder(turn.messages), text: "", ...shownOf(turn.reply) } }),
+      ...(turn && { turn: { messages: inCallOrder(turn), text: "", ...shownOf(turn.reply) } }),
       ...(unanswered !== undefined && { unanswered }),
       tokenUsage: sessionUsageOf(turns),
     };

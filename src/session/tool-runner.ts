@@ -2,7 +2,9 @@
 
 import type { ToolCall, ToolMessage } from "../contract/message.ts";
 import type { Tool } from "../contract/options.ts";
-import { errorResult, executeTool } from "./execute-tool.ts";
+import type { Decision } from "./approvals.ts";
+import { deniedResult, errorResult, executeTool, withError } from "./execute-tool.ts";
+import { toolErrorText } from "./tool-result-text.ts";
 
 /** The results of calls that were closed while their tool ran, and before it began. */
 const WITHOUT_RESULT = "The turn was ended before this call had a result.";
@@ -18,14 +20,22 @@ export interface ToolListener {
 
 export class ToolRunner {
   readonly #tools: ReadonlyMap<string, Tool>;
+  readonly #decisionOf: (call: ToolCall) => Decision;
   readonly #listener: ToolListener;
   /** The calls without a result. Each has a signal of its own, because runtimes warn of many listeners on one. */
   readonly #open = new Map<ToolCall, AbortController>();
   #phase: "offered" | "started" | "stopped" = "offered";
   #running = 0;
 
-  constructor(calls: readonly ToolCall[], tools: ReadonlyMap<string, Tool>, listener: ToolListener) {
+  /** @param decisionOf which calls may run; a call that waits for an answer stays open */
+  constructor(
+    calls: readonly ToolCall[],
+    tools: ReadonlyMap<string, Tool>,
+    decisionOf: (call: ToolCall) => Decision,
+    listener: ToolListener,
+  ) {
     this.#tools = tools;
+    this.#decisionOf = decisionOf;
     this.#listener = listener;
     for (const call of calls) this.#open.set(call, new AbortController());
   }
@@ -39,7 +49,7 @@ export class ToolRunner {
     return this.#running > 0;
   }
 
-  /** Whether a call has no result. After all tools ran, those are the calls of tools without a `run`. */
+  /** Whether a call has no result. After all tools ran, those are the calls that a caller or a person answers. */
   get hasOpenCalls(): boolean {
     return this.#open.size > 0;
   }
@@ -66,11 +76,25 @@ export class ToolRunner {
 
   async #execute(call: ToolCall, running: AbortController): Promise<void> {
     this.#running++;
-    const result = await executeTool(call, this.#tools, running);
+    const result = await this.#resultOf(call, running);
     this.#running--;
     if (this.#phase === "stopped") return;
     if (result) this.#settle(call, result);
     this.#listener.onEnd();
+  }
+
+  async #resultOf(call: ToolCall, running: AbortController): Promise<ToolMessage | undefined> {
+    const decision = this.#decisionOf(call);
+    switch (decision.type) {
+      case "run":
+        return executeTool(call, this.#tools, running);
+      case "ask":
+        return undefined;
+      case "deny":
+        return deniedResult(call, "This call is not allowed");
+      case "fail":
+        return withError(errorResult(call, toolErrorText(decision.error)), decision.error);
+    }
   }
 
   #settle(call: ToolCall, result: ToolMessage): void {

@@ -15,18 +15,26 @@ import { Relay, type RelayTarget } from "../stream/relay.ts";
 import { mergeFacts, type ReplyFacts } from "../stream/reply-facts.ts";
 import { type ChunkSink, type ChunkSource, type DrainLimits, NO_SINK } from "../stream/source.ts";
 import { sendErrorOf } from "../stream/transfer.ts";
+import { Approvals, type Decision } from "./approvals.ts";
 import { withError } from "./execute-tool.ts";
 import { replyFault } from "./history.ts";
 import { RepliesSoFar } from "./merge-replies.ts";
 import { ToolRunner } from "./tool-runner.ts";
 import type { Turn } from "./turn.ts";
 
+/** A reply: its stream, and then its chunks. `since` is the time of the request, on the clock of `performance.now`. */
+interface Reading {
+  readonly name: "reply";
+  readonly relay: Relay;
+  readonly since: number;
+  stream: MessageStream | undefined;
+}
+
 /** The event that the turn waits for. */
 type Phase =
-  /**
-   * A reply: its stream, and then its chunks. `since` is the time of the request, on the clock of `performance.now`.
-   */
-  | { readonly name: "reply"; readonly relay: Relay; readonly since: number; stream: MessageStream | undefined }
+  | Reading
+  /** The `approve` of tools, which decide about the calls of a read: its chunks are held until then. */
+  | { readonly name: "approval"; readonly reading: Reading; readonly batch: readonly MessageChunk[] }
   /** The consumer, who may leave before the tools of the last reply start; then the results of those tools. */
   | { readonly name: "tools"; readonly runner: ToolRunner }
   /** The store, which gets the results before the next request. */
@@ -45,11 +53,13 @@ export class TurnSource implements ChunkSource, RelayTarget {
   readonly #turn: Turn;
   readonly #tools: ReadonlyMap<string, Tool>;
   readonly #replies = new RepliesSoFar();
+  /** Of the calls of the current reply. */
+  #approvals: Approvals;
   readonly #onAbort = (): void => this.#abort();
   #sink: ChunkSink = NO_SINK;
   #phase: Phase;
   /** How many replies were requested. */
-  #steps = 1;
+  #steps: number;
   #isWanted = false;
   /** The calls of the last reply. */
   #runner: ToolRunner | undefined;
@@ -61,12 +71,16 @@ export class TurnSource implements ChunkSource, RelayTarget {
   /** Fires when the turn exceeds its limit. */
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** @param first the turn's first reply */
-  constructor(turn: Turn, first: MessageStream) {
+  /** @param first the turn's first reply; absent in a turn that goes on after answers to calls */
+  constructor(turn: Turn, first: MessageStream | undefined) {
     this.#turn = turn;
     this.#tools = new Map(turn.tools.map((tool) => [tool.name, tool]));
+    this.#approvals = new Approvals(this.#tools, turn.signal);
     this.facts = { provider: turn.client.provider, model: turn.client.model, attempts: [] };
-    this.#phase = { name: "reply", relay: new Relay(this), since: turn.startedAt, stream: first };
+    this.#steps = first ? 1 : 0;
+    this.#phase = first
+      ? { name: "reply", relay: new Relay(this), since: turn.startedAt, stream: first }
+      : { name: "tools", runner: this.#resume() };
   }
 
   attach(sink: ChunkSink): void {
@@ -97,16 +111,17 @@ export class TurnSource implements ChunkSource, RelayTarget {
   close(): void {
     if (this.#isOver()) return;
     this.#abandonRequest();
-    const relay = this.#phase.name === "reply" ? this.#phase.relay : undefined;
+    const { relay } = this.#reading ?? {};
     relay?.stop();
-    this.#leave(relay?.partial, "left");
+    this.#leave(this.#partialOf(relay), "left");
     if (this.#results.length > 0) this.#deliver(this.#results.splice(0));
   }
 
   /** Reads the current reply to its end. No tool is started or waited for, and no further reply is requested. */
   lastAttempt(drain?: DrainLimits): void {
     if (this.#isOver()) return;
-    const stream = this.#phase.name === "reply" ? this.#phase.stream : undefined;
+    this.#stopDeciding();
+    const { stream } = this.#reading ?? {};
     if (stream) return void stream.stop({ drain: drain ?? true });
     this.#abandonRequest();
     this.#leave(undefined, "left");
@@ -116,27 +131,56 @@ export class TurnSource implements ChunkSource, RelayTarget {
 
   complete(message: AssistantMessage): AssistantMessage {
     const folded = this.#areCallsClosed ? { ...message, toolCalls: [] } : message;
-    const partial = this.#phase.name === "reply" ? this.#phase.relay.partial : undefined;
-    return this.#replies.merge(folded, partial, this.#hasResults);
+    return this.#replies.merge(folded, this.#partialOf(this.#reading?.relay), this.#hasResults);
   }
 
   arrived(batch: readonly MessageChunk[]): void {
+    this.#stopDeciding();
+    const decided = this.#phase.name === "reply" ? this.#approvals.decide(batch) : undefined;
+    if (!decided || this.#phase.name !== "reply") return this.#take(batch);
+    const phase: Phase = { name: "approval", reading: this.#phase, batch };
+    this.#phase = phase;
+    void decided.then(() => {
+      if (this.#phase === phase) this.#stopDeciding();
+    });
+  }
+
+  failed(error: SendError): void {
+    this.#stopDeciding();
+    this.#fail(error);
+  }
+
+  /** The reply that is being read, or requested. */
+  get #reading(): Reading | undefined {
+    if (this.#phase.name === "approval") return this.#phase.reading;
+    return this.#phase.name === "reply" ? this.#phase : undefined;
+  }
+
+  /** Takes the chunks that were held. A call about which nothing is decided does not run. */
+  #stopDeciding(): void {
+    if (this.#phase.name !== "approval") return;
+    const { reading, batch } = this.#phase;
+    this.#phase = reading;
+    try {
+      this.#take(batch);
+    } catch (error) {
+      this.#fail(sendErrorOf(error)); // as `Relay` does
+    }
+  }
+
+  #take(batch: readonly MessageChunk[]): void {
     const last = batch.at(-1);
     if (last?.type !== "final") return this.#deliver(this.#relayed(batch));
-    const reply = last.message;
     const chunks = this.#relayed(batch.slice(0, -1));
-    const fault = replyFault(reply);
+    const fault = replyFault(last.message);
     if (fault) throw new SendError("protocol", `The final chunk has no reply: it ${fault}.`);
+    const reply = this.#approvals.markedReply(last.message);
     if (this.#steps === this.#turn.maxSteps || !this.#isRunnable(reply)) return void this.#end(reply, chunks);
     const runner = this.#offer(reply);
     this.#phase = { name: "tools", runner };
     this.#finishReply(reply);
     if (chunks.length > 0) this.#deliver(chunks);
     else this.#continueTools(runner);
-  }
-
-  failed(error: SendError): void {
-    this.#fail(error);
   }
 
   /** The consumer wants more than the last reply. */
@@ -161,8 +205,9 @@ export class TurnSource implements ChunkSource, RelayTarget {
     if (this.#isOver()) return;
     if (this.#turn.timeout?.isOver) return this.#fail(this.#turn.timeout.error());
     this.#steps++;
+    this.#approvals = new Approvals(this.#tools, this.#turn.signal);
     const relay = new Relay(this);
-    const phase: Phase = { name: "reply", relay, since: performance.now(), stream: undefined };
+    const phase: Reading = { name: "reply", relay, since: performance.now(), stream: undefined };
     this.#phase = phase;
     const request = async (signal: AbortSignal): Promise<MessageStream> => {
       const stream = await this.#turn.next(signal);
@@ -175,6 +220,11 @@ export class TurnSource implements ChunkSource, RelayTarget {
 
   #isOver(): boolean {
     return this.#phase.name === "over";
+  }
+
+  #partialOf(relay: Relay | undefined): AssistantMessage | undefined {
+    const { partial } = relay ?? {};
+    return partial && this.#approvals.markedReply(partial);
   }
 
   #deliver(chunks: readonly MessageChunk[]): void {
@@ -194,7 +244,7 @@ export class TurnSource implements ChunkSource, RelayTarget {
 
   #relayed(batch: readonly MessageChunk[]): readonly MessageChunk[] {
     if (!this.#turn.isOver) for (const chunk of batch) this.#turn.conversation.arrived(chunk);
-    return this.#replies.shift(batch);
+    return this.#replies.shift(this.#approvals.markedChunks(batch));
   }
 
   #isRunnable({ finishReason, interrupted, toolCalls }: AssistantMessage): boolean {
@@ -205,7 +255,19 @@ export class TurnSource implements ChunkSource, RelayTarget {
   /** Keeps the reply. Its calls run when the consumer has seen them. */
   #offer(reply: AssistantMessage): ToolRunner {
     this.#turn.replied(reply);
-    const runner = new ToolRunner(reply.toolCalls, this.#tools, {
+    const approvals = this.#approvals;
+    return this.#runnerOf(reply.toolCalls, (call) => approvals.of(call));
+  }
+
+  /** Shows the results of the calls that were answered. Those that may run do so when the consumer asks for more. */
+  #resume(): ToolRunner {
+    const { calls = [], results = [] } = this.#turn.resumed ?? {};
+    for (const result of results) this.#show(result);
+    return this.#runnerOf(calls, () => ({ type: "run" }));
+  }
+
+  #runnerOf(calls: readonly ToolCall[], decisionOf: (call: ToolCall) => Decision): ToolRunner {
+    const runner = new ToolRunner(calls, this.#tools, decisionOf, {
       onResult: (call, result) => this.#answered(call, result),
       onEnd: () => this.#toolEnded(runner),
     });
@@ -227,10 +289,14 @@ export class TurnSource implements ChunkSource, RelayTarget {
   }
 
   #answered(call: ToolCall, result: ToolMessage): void {
-    this.#hasResults = true;
     this.#turn.conversation.record({ type: "result", message: result });
-    const { id: toolCallId, name } = call;
-    const { content, isError = false } = result;
+    this.#show(result, call.name);
+    if (Object.hasOwn(result, "error")) this.#turn.toolFailed(result.error, call);
+  }
+
+  #show(result: ToolMessage, name = this.#turn.nameOf(result.toolCallId)): void {
+    this.#hasResults = true;
+    const { toolCallId, content, isError = false, denied } = result;
     const chunk = {
       type: "toolResult",
       content: "",
@@ -238,11 +304,10 @@ export class TurnSource implements ChunkSource, RelayTarget {
       name,
       result: content,
       isError,
+      ...(denied && { denied }),
       isFinal: false,
     } as const;
-    const hasError = Object.hasOwn(result, "error");
-    this.#results.push(hasError ? withError(chunk, result.error) : chunk);
-    if (hasError) this.#turn.toolFailed(result.error, call);
+    this.#results.push(Object.hasOwn(result, "error") ? withError(chunk, result.error) : chunk);
   }
 
   /** Adds a reply that is over, complete or partial. */
@@ -283,10 +348,9 @@ export class TurnSource implements ChunkSource, RelayTarget {
    */
   #leave(reply: AssistantMessage | undefined, how: "left" | "failed"): void {
     const reason: unknown = this.#turn.signal.reason;
-    if (this.#phase.name === "reply") {
-      this.#phase.relay.abort(reason);
-      this.#phase.relay.stop();
-    }
+    const { relay } = this.#reading ?? {};
+    relay?.abort(reason);
+    relay?.stop();
     this.#stop();
     if (reply) this.#finishReply(reply);
     const isVeto = reply !== undefined && how === "left" && this.#isVeto(reply);
@@ -294,12 +358,14 @@ export class TurnSource implements ChunkSource, RelayTarget {
     this.#turn.end(isVeto ? undefined : reply, true);
   }
 
+  /** Calls of an earlier turn that were not begun stay as they are: open, with their answers. */
   #closeCalls(reason: unknown): void {
     this.#areCallsClosed = true;
-    this.#runner?.close(reason);
+    if (this.#steps > 0 || this.#runner?.isStarted) this.#runner?.close(reason);
   }
 
   #abort(): void {
+    this.#stopDeciding();
     const reason: unknown = this.#turn.signal.reason;
     // A reply that is being read, or requested, fails by its own signal.
     if (this.#phase.name === "reply") this.#phase.relay.abort(reason);
@@ -308,12 +374,14 @@ export class TurnSource implements ChunkSource, RelayTarget {
 
   /** A reply that is being read, or requested, has the rest of the limit as its own. */
   #expire(): void {
+    this.#stopDeciding();
     if (this.#phase.name !== "reply" && this.#turn.timeout) this.#fail(this.#turn.timeout.error());
   }
 
   #fail(error: SendError): void {
     if (this.#isOver()) return;
-    const { kind, partial, attempts = [], ...facts } = error.toJSON();
+    const { kind, partial: cut, attempts = [], ...facts } = error.toJSON();
+    const partial = cut && this.#approvals.markedReply(cut);
     if (!partial) this.facts.attempts.push(...attempts);
     // A non-streamed reply that failed has delivered no chunk yet.
     else if (this.#phase.name === "reply" && !this.#phase.stream) {

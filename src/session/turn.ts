@@ -2,7 +2,7 @@
 
 import type { TypedClient } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
-import type { AssistantMessage, Message, ToolCall } from "../contract/message.ts";
+import type { AssistantMessage, AssistantTurn, Message, ToolCall, ToolMessage } from "../contract/message.ts";
 import type { SendOptions, Tool } from "../contract/options.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
@@ -10,7 +10,7 @@ import { refusalOf } from "../stream/transfer.ts";
 import type { Ask } from "./ask.ts";
 import type { Conversation } from "./conversation.ts";
 import { hasRunnableTool, type SessionOptions, toolsOf } from "./options.ts";
-import { inCallOrder } from "./reducer.ts";
+import { conversationWith, resumedCalls } from "./reducer.ts";
 import type { Fitted } from "./token-budget.ts";
 import { TurnTimeout } from "./turn-timeout.ts";
 
@@ -22,6 +22,8 @@ export interface TurnDefinition<Output> {
   readonly ask: Ask;
   /** The messages that the turn adds. */
   readonly messages: readonly Message[];
+  /** Whether the turn goes on after answers to calls: it shows their results, and runs those that may run. */
+  readonly isResumed: boolean;
   /** The options that are sent. */
   readonly options: SendOptions<Output>;
   /** The same with the client's own defaults: the options that apply to the request. */
@@ -49,6 +51,11 @@ export class Turn<Output = unknown> {
   /** Limits the turn, its tools included; `undefined` without tools, where the limit of the one request is enough. */
   readonly timeout: TurnTimeout | undefined;
   readonly conversation: Conversation;
+  /**
+   * The answered calls of a turn that goes on: those to run, and the results of the others. Absent in a turn that
+   * begins with a reply.
+   */
+  readonly resumed: { readonly calls: readonly ToolCall[]; readonly results: readonly ToolMessage[] } | undefined;
   /** The stream that the caller reads, once the client has answered. */
   stream: MessageStream | undefined;
   readonly #ask: Ask;
@@ -70,6 +77,7 @@ export class Turn<Output = unknown> {
     client,
     ask,
     messages,
+    isResumed,
     options,
     effective,
     maxSteps,
@@ -83,7 +91,7 @@ export class Turn<Output = unknown> {
     this.#ask = ask;
     this.#effective = effective;
     this.#systemPrompt = conversation.state.systemPrompt;
-    this.#request = conversation.requestOf(this.#systemPrompt, messages, effective);
+    this.#request = conversation.requestOf(this.#systemPrompt, [...conversation.state.history, ...messages], effective);
     const totalMs = options.timeouts?.total ?? client.defaults?.timeouts?.total;
     this.timeout = hasRunnableTool(effective) ? new TurnTimeout(totalMs, this.startedAt) : undefined;
     this.#ended = new Promise((resolve) => {
@@ -94,6 +102,9 @@ export class Turn<Output = unknown> {
     this.#options = isSignal ? { ...options, signal: this.#leaving.signal } : options; // the client refuses any other value
     const { provider, model } = client;
     conversation.record({ type: "said", messages, asked: { provider, model } });
+    const { turn } = conversation.state;
+    const results = messages.filter((message): message is ToolMessage => message.role === "tool");
+    this.resumed = isResumed ? { calls: turn ? resumedCalls(turn) : [], results } : undefined;
     if (!isSignal) return;
     this.#caller = signal;
     if (signal?.aborted) this.#onAbort();
@@ -110,14 +121,16 @@ export class Turn<Output = unknown> {
   }
 
   /**
-   * Resolves with the first reply. The turn ends here if there is none.
+   * Resolves with the first reply, or with `undefined` in a turn that goes on after answers. The turn ends here if it
+   * does not begin.
    * @throws {SendError} kind `aborted` when the turn is left meanwhile; any error of the client
    */
-  async open(): Promise<MessageStream<Output>> {
-    let first: MessageStream<Output>;
+  async open(): Promise<MessageStream<Output> | undefined> {
+    let first: MessageStream<Output> | undefined;
     try {
       await this.#flushBefore();
-      first = await this.#ask(this.client, this.#request.messages, this.#options);
+      if (!this.resumed) first = await this.#ask(this.client, this.#request.messages, this.#options);
+      else if (this.signal.aborted) throw abortError(this);
     } catch (error) {
       const refusal = refusalOf(error, this.client, this.signal);
       this.end(refusal.partial, true);
@@ -125,7 +138,7 @@ export class Turn<Output = unknown> {
       throw refusal;
     }
     if (!this.isOver) return first;
-    void first.stop();
+    void first?.stop();
     const { provider, model } = this.client;
     throw new SendError("aborted", "The session was closed before the reply began.", { provider, model });
   }
@@ -135,8 +148,9 @@ export class Turn<Output = unknown> {
     const { toolChoice } = this.#effective;
     // A forced choice in every request would be a loop without end.
     const choice = isForced(toolChoice) && { toolChoice: "auto" as const };
-    const added = inCallOrder(this.conversation.state.turn?.messages ?? []);
-    this.#request = this.conversation.requestOf(this.#systemPrompt, added, { ...this.#effective, ...choice });
+    const { history, turn } = this.conversation.state;
+    const conversation = turn ? conversationWith(history, turn) : history;
+    this.#request = this.conversation.requestOf(this.#systemPrompt, conversation, { ...this.#effective, ...choice });
     const timeouts = this.timeout?.timeouts(this.#options.timeouts);
     return this.#ask(this.client, this.#request.messages, { ...this.#options, ...choice, ...timeouts, signal });
   }
@@ -144,6 +158,14 @@ export class Turn<Output = unknown> {
   /** A reply is complete, and the turn continues: its tools run next. */
   replied(reply: AssistantMessage): void {
     this.conversation.addReply(reply, this.#request);
+  }
+
+  /** Returns the name of the tool of a call that the history left open. */
+  nameOf(toolCallId: string): string {
+    const calls = this.conversation.state.history.findLast(({ role }) => role === "assistant") as
+      | AssistantTurn
+      | undefined;
+    return calls?.toolCalls?.find(({ id }) => id === toolCallId)?.name ?? "";
   }
 
   /** A tool has failed. An error of the hook is ignored. */
@@ -194,13 +216,9 @@ export class Turn<Output = unknown> {
   async #flushBefore(): Promise<void> {
     const work = this.conversation.flush();
     if (!work || this.signal.aborted) return; // the client refuses an aborted call
-    const { provider, model } = this.client;
     let abort: () => void = () => undefined;
     const left = new Promise<never>((_resolve, reject) => {
-      abort = () => {
-        const cause: unknown = this.signal.reason;
-        reject(new SendError("aborted", "The caller's signal ended the call.", { provider, model, cause }));
-      };
+      abort = () => reject(abortError(this));
     });
     onAbort(this.signal, abort);
     try {
@@ -209,6 +227,11 @@ export class Turn<Output = unknown> {
       offAbort(this.signal, abort);
     }
   }
+}
+
+function abortError({ client: { provider, model }, signal }: Pick<Turn, "client" | "signal">): SendError {
+  const cause: unknown = signal.reason;
+  return new SendError("aborted", "The caller's signal ended the call.", { provider, model, cause });
 }
 
 function isForced(choice: SendOptions["toolChoice"]): boolean {

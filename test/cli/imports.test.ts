@@ -12,7 +12,7 @@ test.each(readdirSync(CLI, { recursive: true, encoding: "utf8" }).filter((file) 
     );
     for (const specifier of specifiers)
       expect(specifier).toMatch(
-        /^(node:[a-z/]+|\.\/([a-z]+\/)?[a-z-]+\.ts|\.\.\/[a-z]+\/[a-z-]+\.ts|(\.\.\/)+((embedded\/|models\/)?index|store\/file)\.ts|\.\.\/[a-z-]+\.ts)$/,
+        /^(node:[a-z/]+|hono(\/cookie)?|\.\/([a-z]+\/)?[a-z-]+\.ts|\.\.\/[a-z]+\/[a-z-]+\.ts|(\.\.\/)+((embedded\/|models\/|server\/|store\/[a-z]+\/)?index)\.ts|\.\.\/[a-z-]+\.ts)$/,
       );
   },
 );

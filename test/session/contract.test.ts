@@ -21,6 +21,7 @@ function asTurns(client: ClientWrapper): ClientWrapper {
       client: client as TypedClient,
       ask,
       messages,
+      isResumed: false,
       options,
       effective: { ...options, tools },
       maxSteps: 1,

@@ -397,7 +397,7 @@ describe("tool calls", () => {
     ],
     ["two results for one call", [result("call_1"), result("call_1"), result("call_2")], /call_1 answers no call/],
     ["a call left out", [result("call_2")], /call_1 of look has no result/],
-    ["no results at all", [], /neither a string nor an array of parts/],
+    ["no results at all", [], /call_1 of look, .* have no result/],
     ["a result without text", [{ role: "tool", toolCallId: "call_1" } as ToolMessage], /its content is not a string/],
   ])("%s is refused before anything is sent", async (_name, results, message) => {
     const client = scriptedClient([calls]);

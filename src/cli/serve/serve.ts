@@ -1,0 +1,171 @@
+/** `cloudllm serve`: a chat page and endpoints for other front ends, on one port. */
+
+import { type ClientWrapper, fallback, type SessionStore, type Tool } from "../../index.ts";
+import type { ReplyLog } from "../../server/index.ts";
+import type { Choice } from "../choice.ts";
+import { quoted } from "../one-line.ts";
+import type { Settings } from "../settings.ts";
+import { failureLineOf } from "../status-line.ts";
+import type { Terminal } from "../terminal.ts";
+import { VERSION } from "../version.ts";
+import { Access } from "./access.ts";
+import { type Endpoint, endpointsOf } from "./endpoints.ts";
+import { HttpServer, urlOf } from "./http-server.ts";
+import { Metrics, measured } from "./metrics.ts";
+import { type PageFile, readPage } from "./page-files.ts";
+import { openLog, openStore, type Place } from "./places.ts";
+import { type ServeSettings, tokenOf } from "./settings.ts";
+import { siteOf } from "./site.ts";
+import { toolsIn } from "./tools-module.ts";
+
+/** Replies under way have this long to end after a signal, in milliseconds. */
+const DRAIN_MS = 10_000;
+
+/** The choices of clients: of the command line, and of each `--fallback`, in this order. */
+export type Choices = readonly [Choice, ...Choice[]];
+
+/**
+ * Serves until SIGTERM or Ctrl-C. Resolves with the exit code, when replies under way have ended and everything is
+ * kept.
+ * @throws {CommandError} when an option is refused, or a place cannot be opened
+ */
+export async function serve(
+  choices: Choices,
+  serving: ServeSettings,
+  settings: Settings,
+  terminal: Terminal,
+  env: NodeJS.ProcessEnv,
+): Promise<number> {
+  const token = tokenOf(serving, env);
+  const page = await readPage();
+  const tools = serving.tools === undefined ? [] : await toolsIn(serving.tools);
+  const store = await openStore(serving.store, env);
+  try {
+    const log = await openLog(serving.log);
+    try {
+      const kept = { store, log };
+      return await serveUntilEnded({ choices, serving, settings, terminal, token, page, tools, ...kept });
+    } finally {
+      await log.close();
+    }
+  } finally {
+    await store.close();
+  }
+}
+
+/** Everything that a server needs, opened. */
+interface Opened {
+  readonly choices: Choices;
+  readonly serving: ServeSettings;
+  readonly settings: Settings;
+  readonly terminal: Terminal;
+  readonly token: string | undefined;
+  readonly page: ReadonlyMap<string, PageFile>;
+  readonly tools: readonly Tool[];
+  readonly store: Place<SessionStore>;
+  readonly log: Place<ReplyLog>;
+}
+
+async function serveUntilEnded(opened: Opened): Promise<number> {
+  const { choices, serving, settings, terminal, token, page, tools, store, log } = opened;
+  const { stderr } = terminal;
+  const [{ maxTokens, note }] = choices;
+  const metrics = new Metrics();
+  const client = measured(clientOf(choices), metrics);
+  const endpoints = endpointsOf({
+    client,
+    store: store.kept,
+    log: log.kept,
+    tools,
+    systemPrompt: settings.system,
+    maxTokens,
+    onError: (error) => void stderr.line(failureLineOf(error)),
+  });
+  let isReady = true;
+  const site = siteOf({
+    access: new Access(token),
+    endpoints,
+    page,
+    info: {
+      version: VERSION,
+      provider: client.provider,
+      model: client.model,
+      tools: tools.map(({ name }) => name),
+      ...(note !== undefined && { note }),
+    },
+    metrics,
+    viewers: () => server.viewers,
+    isReady: () => isReady,
+    port: () => server.port,
+    onDefect: (error) => void stderr.line(`cloudllm: ${error instanceof Error ? error.message : String(error)}`),
+  });
+  const server: HttpServer = new HttpServer(site, (line) => {
+    if (!settings.quiet) void stderr.aside(line);
+  });
+  const end = signalled(terminal);
+  try {
+    await server.listen(serving.port, serving.host);
+    const url = urlOf(serving.host, server.port);
+    await terminal.stdout.line(url);
+    if (!settings.quiet) {
+      const about = { client, store: store.label, log: log.label, endpoints, url, hasToken: token !== undefined };
+      for (const line of overviewOf(about)) await stderr.line(line);
+    }
+    await end.first;
+    isReady = false;
+    if (!settings.quiet && metrics.running > 0) {
+      await stderr.line(`Replies under way have ${DRAIN_MS / 1_000} s to end. A second signal ends them now.`);
+    }
+    const drained = (withinMs: number) => Promise.all(endpoints.map(({ drain }) => drain(withinMs)));
+    const isDrained = await Promise.race([drained(DRAIN_MS).then(() => true), end.second.then(() => false)]);
+    if (!isDrained) await drained(0);
+    await server.close();
+    return isDrained ? 0 : 130;
+  } finally {
+    end.off();
+  }
+}
+
+function clientOf([first, ...others]: Choices): ClientWrapper {
+  return others.length === 0 ? first.client : fallback([first.client, ...others.map(({ client }) => client)]);
+}
+
+/** The moments of the first and of the second signal to end. `off` gives the signals back. */
+function signalled(terminal: Terminal): {
+  readonly first: Promise<void>;
+  readonly second: Promise<void>;
+  readonly off: () => void;
+} {
+  const waiting: (() => void)[] = [];
+  const next = () =>
+    new Promise<void>((resolve) => {
+      waiting.push(resolve);
+    });
+  const [first, second] = [next(), next()];
+  return { first, second, off: terminal.onEnd(() => waiting.shift()?.()) };
+}
+
+interface About {
+  readonly client: ClientWrapper;
+  readonly store: string;
+  readonly log: string;
+  readonly endpoints: readonly Endpoint[];
+  readonly url: string;
+  readonly hasToken: boolean;
+}
+
+/** The lines that say what is where. */
+function overviewOf({ client, store, log, endpoints, url, hasToken }: About): readonly string[] {
+  const rows = [
+    [url, "the chat page"],
+    ...endpoints.map(({ path, label }) => [`${url}${path}`, label]),
+    [`${url}/metrics`, "figures for Prometheus; /healthz for a monitor"],
+  ];
+  const width = Math.max(...rows.map(([address = ""]) => address.length));
+  return [
+    `cloudllm ${VERSION} · ${quoted(client.provider)} · ${quoted(client.model)}`,
+    ...rows.map(([address = "", purpose]) => `  ${address.padEnd(width)}  ${purpose}`),
+    `Conversations are kept in ${quoted(store)}; running replies in ${quoted(log)}.`,
+    hasToken ? "Everything but /healthz needs the token." : "Only this machine can use it. Ctrl-C ends it.",
+  ];
+}
