@@ -7,7 +7,6 @@ import { retryDelayMs } from "../contract/retry-policy.ts";
 import { timeoutText } from "../contract/timeouts.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import { messageOf } from "../platform/text-of.ts";
-import type { Decoder, ReplyPosition } from "../protocols/protocol.ts";
 import { reportAttempts } from "../stream/attempts-in-flight.ts";
 import { waitsInVain } from "../stream/idle-alternative.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
@@ -15,6 +14,7 @@ import { resetFacts } from "../stream/reply-facts.ts";
 import { type ChunkSink, type ChunkSource, NO_SINK, Opening } from "../stream/source.ts";
 import { type AttemptHost, CallAttempt } from "./attempt.ts";
 import { type Call, type CallRequest, describedError } from "./call.ts";
+import { brokenBy, keptReply, lastFailureOf, NEW, type Over, type Phase, type Resumption } from "./call-phase.ts";
 import { Deadlines } from "./deadlines.ts";
 import { NameRedaction, redactedError } from "./redact.ts";
 import { sendAndForget } from "./send-and-forget.ts";
@@ -22,41 +22,38 @@ import { sendAndForget } from "./send-and-forget.ts";
 /** Maximum number of consecutive resumptions, of a reply that the provider keeps, without new content. */
 const MAX_FRUITLESS_RESUMES = 3;
 
+/** When another attempt may follow a failure. `now`: without a wait, if the policy allows an attempt at all. */
+type NextAttempt = "never" | "now" | "delayed";
+
+/** The next attempt. */
+interface NextPlan {
+  readonly delayMs: number;
+  readonly resumption: Resumption | undefined;
+}
+
 /** The source behind the `MessageStream` of a provider client. */
 export class Reply implements ChunkSource, AttemptHost {
   readonly facts: ReplyFacts;
   readonly #call: Call;
   readonly #opening = new Opening();
-  #sink: ChunkSink = NO_SINK;
   readonly #names: NameRedaction;
   readonly #deadlines: Deadlines;
   readonly #onAbort = (): void => this.#step(() => this.#abort());
+  #sink: ChunkSink = NO_SINK;
+  #phase: Phase = NEW;
+  /** Content has reached the consumer, or could have: the reply cannot begin again. */
   #anyChunk = false;
-  #over = false;
+  /** The consumer has stopped. */
   #isLastAttempt = false;
   /** The consumer waits: a new attempt must be read at once. */
   #wanted = false;
-  /** The attempt in progress; absent before the first and between two. */
-  #attempt: CallAttempt | undefined;
-  /** The decoder of the latest attempt. */
-  #decoder: Decoder | undefined;
-  #backoff: ReturnType<typeof setTimeout> | undefined;
   /** Bytes received for this reply, in all its bodies. */
   #replyBytes = 0;
   #staleConnections = 0;
   /** The current request, and the number of requests that it replaced. */
   #request: CallRequest;
   #amendments = 0;
-  /** The last attempt used a connection that seems dead: a new one need not wait. */
-  #wasForgotten = false;
-  /**
-   * The place where the next attempt resumes a reply that the provider keeps, and the error that broke it off; absent:
-   * it starts again.
-   */
-  #resumption: { readonly position: ReplyPosition; readonly reason: SendError } | undefined;
   #resumesInVain = 0;
-  /** The failure of the attempt before this one. */
-  #lastFailure: SendError | undefined;
 
   constructor(call: Call) {
     this.#call = call;
@@ -89,15 +86,17 @@ export class Reply implements ChunkSource, AttemptHost {
       budget.enter(retries.budget || 0);
       if (signal?.aborted) return this.#abort();
       onAbort(signal, this.#onAbort);
-      this.#sendNext();
+      this.#begin(undefined, undefined);
     });
   }
 
   pull(at: number): void {
+    const phase = this.#phase;
+    if (phase.status === "over") return;
     try {
       this.#wanted = true;
       this.#deadlines.waiting(at);
-      this.#attempt?.pull();
+      if (phase.status === "attempting") phase.attempt.pull();
     } catch (error) {
       this.collapse(error);
     }
@@ -107,17 +106,18 @@ export class Reply implements ChunkSource, AttemptHost {
     this.#step(() => {
       this.#isLastAttempt = true;
       // Between two attempts no attempt is in progress that could report usage.
-      if (this.#backoff !== undefined && this.#lastFailure) this.#fail(this.#lastFailure, true);
+      if (this.#phase.status === "waiting") this.#fail(this.#phase.failure, "never");
     });
   }
 
   close(): void {
-    if (this.#over) return;
     this.#step(() => {
-      this.#record(this.#attempt, "stopped");
-      this.#finish();
-      this.#attempt?.close();
-      this.#cancel();
+      const phase = this.#phase;
+      if (phase.status === "over") return;
+      this.#record("stopped");
+      this.#end();
+      if (phase.status === "attempting") phase.attempt.close();
+      this.#cancel(phase);
     });
   }
 
@@ -151,21 +151,23 @@ export class Reply implements ChunkSource, AttemptHost {
   }
 
   onComplete(): void {
+    const phase = this.#phase;
     this.#names.apply(this.facts, this.#sink.chunks);
     this.#anyChunk = true;
-    this.#record(this.#attempt, "answered");
-    this.#finish();
-    this.#attempt?.release();
+    this.#record("answered");
+    this.#end();
+    if (phase.status === "attempting") phase.attempt.release();
     this.#sink.end();
   }
 
   onFailed(error: SendError, isStale: boolean): void {
-    if (!isStale || this.#staleConnections > 0) return this.#fail(error);
+    const phase = this.#phase;
+    if (!isStale || this.#staleConnections > 0 || phase.status !== "attempting") return this.#fail(error);
     this.#staleConnections = 1;
     // The server closed the kept connection before it read the request: not a failure of the provider.
-    this.#record(this.#attempt, "network");
-    this.#attempt?.close();
-    this.#sendNext();
+    this.#record("network");
+    phase.attempt.close();
+    this.#begin(phase.resumption, phase.lastFailure);
   }
 
   /**
@@ -183,70 +185,67 @@ export class Reply implements ChunkSource, AttemptHost {
 
   /** Ends the call in any state: no step that may have thrown is repeated. */
   collapse(error: unknown): void {
-    this.#finish();
+    const { attempt } = this.#end();
     const { provider, model } = this.#call;
     const message = `The answer of ${provider} could not be read: ${messageOf(error)}.`;
     const attempts = [...this.facts.attempts];
     this.#settle(new SendError("protocol", message, { provider, model, attempts, retryable: false, cause: error }));
-    this.#attempt?.close();
+    attempt?.close();
   }
 
-  #expire(phase: TimeoutPhase, waitedMs: number): void {
-    const overCall = phase === "firstChunk" || phase === "total";
-    const { provider } = this.#call;
-    const message = timeoutText(provider, phase, waitedMs);
-    this.#wasForgotten = phase === "headers" && this.#attempt?.forget() === true;
-    const timeout = () => new SendError("timeout", message, { phase, waitedMs, cause: this.#lastFailure });
-    this.#fail(this.#attempt?.refusal() ?? timeout(), overCall);
+  #expire(limit: TimeoutPhase, waitedMs: number): void {
+    const phase = this.#phase;
+    const attempt = phase.status === "attempting" ? phase.attempt : undefined;
+    const wasForgotten = limit === "headers" && attempt?.forget() === true;
+    this.#fail(
+      attempt?.refusal() ?? this.#timeoutError(limit, waitedMs),
+      limit === "firstChunk" || limit === "total" ? "never" : wasForgotten ? "now" : "delayed",
+    );
   }
 
-  #sendNext(): void {
+  #timeoutError(limit: TimeoutPhase, waitedMs: number): SendError {
+    const message = timeoutText(this.#call.provider, limit, waitedMs);
+    return new SendError("timeout", message, { phase: limit, waitedMs, cause: lastFailureOf(this.#phase) });
+  }
+
+  /** Begins the next attempt. `lastFailure`: of the attempt before. */
+  #begin(resumption: Resumption | undefined, lastFailure: SendError | undefined): void {
     const call = this.#call;
     const { facts } = this;
-    const position = this.#resumption?.position;
-    this.#backoff = undefined;
-    this.#wasForgotten = false;
-    const request = (position && call.background?.resume(position)) ?? this.#request;
-    if (!position) this.#replyBytes = 0;
-    if (facts.attempts.length > 0 && !position) resetFacts(facts, call.model);
-    // A resumed reply continues in the same decoder, which knows the beginning.
-    this.#attempt = new CallAttempt(this, {
+    if (!resumption) {
+      this.#replyBytes = 0;
+      if (facts.attempts.length > 0) resetFacts(facts, call.model);
+    }
+    const attempt = new CallAttempt(this, {
       call,
       sink: this.#sink,
       deadlines: this.#deadlines,
       isAmended: this.#amendments > 0,
-      decoder: position && this.#decoder,
+      // A resumed reply continues in the same decoder, which knows the beginning.
+      decoder: resumption?.decoder,
     });
-    this.#decoder = this.#attempt.decoder;
-    this.#attempt.send(request);
+    this.#phase = { status: "attempting", attempt, resumption, lastFailure };
+    attempt.send((resumption && call.background?.resume(resumption.position)) ?? this.#request);
   }
 
   #abort(): void {
     const reason: unknown = this.#call.signal?.reason;
-    this.#fail(new SendError("aborted", "The caller's signal ended the call.", { cause: reason }), true);
+    this.#fail(new SendError("aborted", "The caller's signal ended the call.", { cause: reason }), "never");
   }
 
-  /** Ends the attempt; then another follows, or the call has failed. `final` rules the other out. */
-  #fail(error: SendError, final = false): void {
-    if (this.#over) return;
-    const attempt = this.#attempt;
+  /** Ends the attempt. Then another attempt follows, or the call has failed. */
+  #fail(error: SendError, next: NextAttempt = "delayed"): void {
+    const phase = this.#phase;
+    if (phase.status === "over") return;
+    const attempt = phase.status === "attempting" ? phase.attempt : undefined;
     attempt?.close();
     this.#deadlines.answered();
-    this.#record(attempt, error.kind);
-    if (!final && !this.#isLastAttempt && this.#amend(error)) return this.#sendNext();
-    const delay = final || this.#isLastAttempt ? undefined : this.#delayBeforeNext(error);
-    if (delay !== undefined) {
-      this.#attempt = undefined;
-      this.#lastFailure = error;
-      this.#deadlines.between();
-      clearTimeout(this.#backoff);
-      this.#backoff = setTimeout(() => this.#step(() => this.#sendNext()), delay);
-      return;
-    }
-    this.#finish();
-    this.#cancel();
+    this.#record(error.kind);
+    if (next !== "never" && !this.#isLastAttempt && this.#goOn(phase, error, next)) return;
+    this.#end();
+    this.#cancel(phase);
     // A reply that cannot be resumed reports the error that broke it off.
-    const reason = final || !attempt?.isRefused ? error : (this.#resumption?.reason ?? error);
+    const reason = next === "never" ? error : brokenBy(phase, error);
     this.#settle(describedError(this.#call, reason, this.facts, attempt?.head));
   }
 
@@ -255,9 +254,25 @@ export class Reply implements ChunkSource, AttemptHost {
     this.#opening.fail(this.#sink, failure);
   }
 
+  /** Begins or schedules another attempt, if the protocol, the provider or the policy allows one after this failure. */
+  #goOn(phase: Phase, error: SendError, next: NextAttempt): boolean {
+    if (phase.status === "attempting" && this.#amend(phase.attempt, error)) {
+      this.#begin(phase.resumption, phase.lastFailure);
+      return true;
+    }
+    const plan = this.#planAfter(phase, error, next);
+    if (!plan) return false;
+    const { delayMs, resumption } = plan;
+    this.#deadlines.between();
+    if (phase.status === "waiting") clearTimeout(phase.timer);
+    const timer = setTimeout(() => this.#step(() => this.#begin(resumption, error)), delayMs);
+    this.#phase = { status: "waiting", timer, resumption, failure: error };
+    return true;
+  }
+
   /** Whether the protocol has another request to send after this refusal. */
-  #amend(error: SendError): boolean {
-    const other = this.#attempt?.isRefused ? this.#request.instead?.(error) : undefined;
+  #amend(attempt: CallAttempt, error: SendError): boolean {
+    const other = attempt.isRefused ? this.#request.instead?.(error) : undefined;
     if (!other) return false;
     this.#request = other;
     this.#amendments += 1;
@@ -265,51 +280,47 @@ export class Reply implements ChunkSource, AttemptHost {
     return true;
   }
 
-  /** Returns the milliseconds until the next attempt; `undefined`: there is none. */
-  #delayBeforeNext(error: SendError): number | undefined {
-    const { retries, budget, random, signal } = this.#call;
-    const position = this.#position();
-    if (position) {
+  /** Returns what the next attempt continues, and the wait before it; `undefined`: no attempt follows. */
+  #planAfter(phase: Phase, error: SendError, next: NextAttempt): NextPlan | undefined {
+    const { background, retries, budget, random, signal } = this.#call;
+    const kept = background && keptReply(phase);
+    if (kept) {
       // A new request would pay for the reply twice.
       const limits = { max: MAX_FRUITLESS_RESUMES, maxRetryAfterMs: retries.maxRetryAfterMs };
-      const delay = retryDelayMs(error, ++this.#resumesInVain, limits, random());
-      const reason = this.#attempt?.isRefused ? (this.#resumption?.reason ?? error) : error;
-      if (delay !== undefined) this.#resumption = { position, reason };
-      return delay;
+      const delayMs = retryDelayMs(error, ++this.#resumesInVain, limits, random());
+      return delayMs === undefined ? undefined : { delayMs, resumption: { ...kept, reason: brokenBy(phase, error) } };
     }
-    this.#resumption = undefined;
     if (this.#anyChunk) return undefined;
     const failures = this.facts.attempts.length - this.#staleConnections - this.#amendments;
-    const delay = retryDelayMs(error, failures, retries, random());
-    if (delay === undefined || waitsInVain(signal, delay, error)) return undefined;
-    const mayRetry = retries.budget === false || budget.take();
-    return mayRetry && this.#wasForgotten ? 0 : mayRetry ? delay : undefined;
+    const delayMs = retryDelayMs(error, failures, retries, random());
+    if (delayMs === undefined || waitsInVain(signal, delayMs, error)) return undefined;
+    if (retries.budget !== false && !budget.take()) return undefined;
+    return { delayMs: next === "now" ? 0 : delayMs, resumption: undefined };
   }
 
-  /** Returns the position of a reply that the provider keeps writing. */
-  #position(): ReplyPosition | undefined {
-    return this.#call.background && this.#decoder?.position?.();
-  }
-
-  /** Cancels a reply at the provider, which would write it, and bill it, to its end. */
-  #cancel(): void {
+  /** Cancels a reply at the provider, which would write it, and bill it, to its end. `phase`: the last one. */
+  #cancel(phase: Phase): void {
     const { background, transport } = this.#call;
-    const position = this.#position();
-    if (background && position) sendAndForget(transport, background.cancel(position));
+    const position = background && keptReply(phase)?.position;
+    if (position) sendAndForget(transport, background.cancel(position));
   }
 
   /** Lists the attempt, with what the provider counted. */
-  #record(attempt: CallAttempt | undefined, outcome: Attempt["outcome"]): void {
+  #record(outcome: Attempt["outcome"]): void {
     this.#names.applyToUsage(this.facts);
-    attempt?.record(outcome);
+    if (this.#phase.status === "attempting") this.#phase.attempt.record(outcome);
   }
 
-  #finish(): void {
-    if (this.#over) return;
-    this.#over = true;
+  /** Ends the call, but for its connection. Has no effect on a call that is over. */
+  #end(): Over {
+    const phase = this.#phase;
+    if (phase.status === "over") return phase;
+    if (phase.status === "waiting") clearTimeout(phase.timer);
+    const over: Over = { status: "over", attempt: phase.status === "attempting" ? phase.attempt : undefined };
+    this.#phase = over;
     this.#call.budget.leave();
     this.#deadlines.clear();
-    clearTimeout(this.#backoff);
     offAbort(this.#call.signal, this.#onAbort);
+    return over;
   }
 }
