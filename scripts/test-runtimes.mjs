@@ -7,10 +7,11 @@
  * the edge runtime are skipped where npm has none for the machine, the browser where no Chromium is installed.
  */
 import { spawn } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { runtimeProgram } from "./runtimes/install.mjs";
 import { checkRelay } from "./runtimes/relay-checks.mjs";
 import { startServer } from "./runtimes/server.mjs";
 import { startStage } from "./runtimes/stage.mjs";
@@ -247,27 +248,13 @@ async function typeCheck(moduleResolution) {
   return "ok";
 }
 
-/** The path of a runtime's program, installed from npm when it is not there. Throws `Unavailable` when npm has none. */
+/** The path of a runtime's program, installed when it is not there. Throws `Unavailable` when npm has none. */
 async function runtime(name, version, Unavailable = Error) {
-  const home = join(root, ".runtimes", `${name}${version}`);
-  // Each package has its own way.
-  const programs = [join("bin", name), join("bin", `${name}.exe`), name, `${name}.exe`];
-  const find = () => programs.map((file) => join(home, "node_modules", name, file)).find((file) => existsSync(file));
-  const there = find();
-  if (there && (await outputOf(there, ["--version"], home).catch(() => ""))) return there;
-  console.log(`installing ${name}@${version} into .runtimes/`);
-  rmSync(home, { recursive: true, force: true });
-  mkdirSync(home, { recursive: true });
-  writeFileSync(join(home, "package.json"), JSON.stringify({ name: "runtime", private: true }));
   try {
-    const [command, args] = npm("install", "--no-save", "--no-audit", "--no-fund", `${name}@${version}`);
-    await outputOf(command, args, home);
+    return await runtimeProgram(name, version);
   } catch (error) {
-    throw new Unavailable(`cannot be installed here: ${error.message}`);
+    throw new Unavailable(error.message);
   }
-  const program = find();
-  if (!program) throw new Error("installed, but its program is not where it was expected");
-  return program;
 }
 
 /** Runs one check and notes its outcome; true when it passed. */

@@ -34,6 +34,13 @@ export interface StartContext {
 /** A start in the words of the relay's own wire. Nothing in it is checked yet: everything is a stranger's. */
 export interface DialectStart {
   readonly request: { readonly [Name in keyof StartRequest]?: unknown };
+  /**
+   * Whether the reply of a run that has ended answers the same request again, where its id is derived from the request.
+   * A run that goes on always does. `never`: the request asks for another reply. `complete`: only a complete reply
+   * does.
+   * @default "always"
+   */
+  readonly repeats?: "always" | "complete" | "never" | undefined;
   /** Present when the request only watches a run: the last entry that its front end has seen, where it says so. */
   readonly watches?: { readonly after?: string | undefined } | undefined;
   /** Encodes the reply for this request, where its body decides about the wire. Default: the dialect's own encoder. */
@@ -90,6 +97,8 @@ export interface Dialect {
    * @throws {Refusal} 400
    */
   startOf(body: unknown, headers: Headers, context: StartContext): DialectStart | Promise<DialectStart>;
+  /** Reads the body of a stop, where it is not the relay's own: `run` names the run that it means. */
+  stopOf?(body: unknown): { readonly run?: unknown };
   /** Encodes replies. Absent for the relay's own wire, whose bytes all viewers of a run share. */
   readonly encoder?: EncoderOf | undefined;
   /** Returns the answer to a request that is refused. */

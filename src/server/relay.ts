@@ -154,13 +154,17 @@ class RelayServer {
     const { policy, tools, headersWithinMs } = this.#settings;
     const { request, caller, dialect } = call;
     const body = await jsonBodyOf(request, policy.limits);
+    const context = { user: caller.user, history: policy.history };
     const {
       request: asked,
       watches,
+      repeats,
       encoder = dialect.encoder,
-    } = await dialect.startOf(body, request.headers, { user: caller.user, history: policy.history });
+    } = await dialect.startOf(body, request.headers, context);
     const toolNames = tools.map(({ name }) => name);
-    const start = await checkedStartOf(asked, { policy, user: caller.user, signer: this.#host.signer, toolNames });
+    const rules = { policy, user: caller.user, signer: this.#host.signer, toolNames };
+    const checked = await checkedStartOf(asked, rules);
+    const start = { ...checked, run: await this.#host.idFor(checked.run, watches ? "always" : repeats) };
     const show = (feed: Feed, after?: EntryId): Response =>
       this.#show({ feed, chat: start.chat, after, encoder }, call);
     if (watches) return show(await this.#host.feed(start.run, caller), cursorOf(watches.after)); // never starts anything
@@ -181,15 +185,16 @@ class RelayServer {
     const named = asked === undefined ? undefined : checkedRunId(asked);
     const run = named ?? (chat === undefined ? undefined : await this.#host.lastRunOf(chat, caller));
     if (run === undefined) return nothing();
-    const feed = await this.#host.feed(run, caller, chat);
-    return this.#show({ feed, chat: chat ?? feed.chat, after, encoder }, call);
+    const feed = await this.#host.feed(run, caller, chat).catch((error: unknown) => {
+      if (named === undefined && error instanceof Refusal && error.status === 404) return undefined; // it has expired
+      throw error;
+    });
+    return feed ? this.#show({ feed, chat: chat ?? feed.chat, after, encoder }, call) : nothing();
   }
 
   async #stop(chat: string, { request, caller, dialect }: Call): Promise<Response> {
-    const { run = await this.#host.lastRunOf(chat, caller) } = await stopRequestOf(
-      request,
-      this.#settings.policy.limits,
-    );
+    const body = await jsonBodyOf(request, this.#settings.policy.limits);
+    const { run = await this.#host.lastRunOf(chat, caller) } = stopRequestOf(dialect.stopOf?.(body) ?? body);
     if (run === undefined) return nothing();
     return answer(dialect.stopped(run, await this.#host.stop(run, caller, chat)));
   }

@@ -1,12 +1,13 @@
 /** The runs of one process: begun, followed, taken over, and handed over at its end. */
 
 import { SendError } from "../contract/errors.ts";
+import type { DialectStart } from "../dialects/dialect.ts";
 import { notFound, Refusal } from "../dialects/refusal.ts";
 import { Chats, type OnBusy } from "./chats.ts";
 import { Feed } from "./feed.ts";
-import type { ChatRun, LogWriter, ReplyLog, RunHead, RunRequest } from "./log.ts";
+import type { ChatRun, LogWriter, ReplyLog, RunEnd, RunHead, RunRequest } from "./log.ts";
 import { LogFollower } from "./log-follower.ts";
-import { lostEnd } from "./lost-run.ts";
+import { BEHIND_ALL, lostEnd } from "./lost-run.ts";
 import { maskOf } from "./mask.ts";
 import { messageSoFar } from "./message-so-far.ts";
 import { within } from "./patience.ts";
@@ -70,6 +71,26 @@ export class RunHost {
       (await this.#runs.start(id, () => this.#begin(start, caller, this.#settings.onBusy ?? onBusy)));
     if (run && run.head.owner !== caller.user) throw notFound();
     return run;
+  }
+
+  /**
+   * Resolves with the id of the run that answers a request whose id is derived from it: the first of `id`, `id-2`,
+   * `id-3` … that goes on, is free, or has an end that answers again.
+   */
+  async idFor(id: string, repeats: DialectStart["repeats"] = "always"): Promise<string> {
+    if (repeats === "always") return id;
+    for (let number = 1; ; number++) {
+      const run = number === 1 ? id : `${id}-${number}`;
+      const end = this.#runs.run(run)?.feed.end ?? (await this.#endIn(run));
+      const isComplete = end?.type === "complete" && !end.message.interrupted;
+      if (!end || (repeats === "complete" && isComplete)) return run;
+    }
+  }
+
+  /** Resolves with the end of a run that the log has; `undefined` also when the log does not answer. */
+  async #endIn(run: string): Promise<RunEnd | undefined> {
+    const page = await within(this.#settings.log.read(run, BEHIND_ALL, 1), LOG_PATIENCE_MS).catch(() => undefined);
+    return page?.end;
   }
 
   /**

@@ -9,7 +9,7 @@ import { badRequest } from "../dialects/refusal.ts";
 import { isJsonObject, type JsonObject } from "../platform/json-object.ts";
 import { checkedContent, checkedMessages, checkedResults, type TurnRules } from "./incoming-message.ts";
 import type { Policy } from "./policy.ts";
-import { jsonBodyOf } from "./request-body.ts";
+import type { Kept } from "./session-turn.ts";
 import type { Signer } from "./signature.ts";
 
 /** The run that a request asks for, checked. */
@@ -31,11 +31,11 @@ type StartTurn =
   | {
       readonly type: "message";
       readonly content: UserMessage["content"];
-      readonly keep?: number;
+      readonly keep?: Kept;
       readonly earlier?: readonly string[];
     }
   | { readonly type: "results"; readonly results: readonly ToolMessage[] }
-  | { readonly type: "regenerate"; readonly keep?: number };
+  | { readonly type: "regenerate"; readonly keep?: Kept };
 
 /** The rules about a start, in addition to the policy. */
 export interface StartRules {
@@ -73,11 +73,11 @@ export async function checkedStartOf(body: Fields<StartRequest>, rules: StartRul
 }
 
 /**
- * Reads and checks a stop.
- * @throws {Refusal} 400, 408, 413 or 415
+ * Checks a stop.
+ * @throws {Refusal} 400
  */
-export async function stopRequestOf(request: Request, limits: Policy["limits"]): Promise<StopRequest> {
-  const { run } = checkedObject((await jsonBodyOf(request, limits)) ?? {}, "The body");
+export function stopRequestOf(body: unknown): StopRequest {
+  const { run } = checkedObject(body ?? {}, "The body");
   return run === undefined ? {} : { run: checkedRunId(run) };
 }
 
@@ -105,9 +105,14 @@ async function turnOf(body: Fields<StartRequest>, rules: TurnRules): Promise<Sta
   return { type: "results", results: checkedResults(results, rules) };
 }
 
-function checkedKeep(keep: unknown): number {
-  if (typeof keep === "number" && Number.isSafeInteger(keep) && keep >= 0) return keep;
-  throw badRequest("`keep` must be a number of messages.");
+function checkedKeep(keep: unknown): Kept {
+  if (isCount(keep)) return keep;
+  if (isJsonObject(keep) && isCount(keep.turns)) return { turns: keep.turns };
+  throw badRequest("`keep` must be a number of messages, or { turns } with a number of questions.");
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
 
 function checkedEarlier(earlier: unknown, { limits }: TurnRules): readonly string[] {

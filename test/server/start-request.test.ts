@@ -489,21 +489,11 @@ test("anything that a browser sends is refused with a status, or is a conversati
 });
 
 describe("stop", () => {
-  const stop = (sent: unknown) =>
-    stopRequestOf(
-      new Request("https://relay.example/c/stop", {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify(sent),
-      }),
-      policyOf({ authorize: "public" }, { hasSessions: false }).limits,
-    );
-
-  test("a stop names the run that it means, or none", async () => {
-    expect(await stop({ run: RUN })).toEqual({ run: RUN });
-    expect(await stop({})).toEqual({});
-    expect(await stop(undefined), "an empty body").toEqual({});
-    await expect(stop({ run: "../x" })).rejects.toThrow("`run`");
-    await expect(stop([])).rejects.toThrow("object");
+  test("a stop names the run that it means, or none", () => {
+    expect(stopRequestOf({ run: RUN })).toEqual({ run: RUN });
+    expect(stopRequestOf({})).toEqual({});
+    expect(stopRequestOf(undefined), "an empty body").toEqual({});
+    expect(() => stopRequestOf({ run: "../x" })).toThrow("`run`");
+    expect(() => stopRequestOf([])).toThrow("object");
   });
 });
