@@ -7,13 +7,22 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { LISTS } from "./models/lists.mjs";
 
 const [input, output = fileURLToPath(new URL("../src/models/data.ts", import.meta.url))] = process.argv.slice(2);
 if (input === undefined) throw new Error("Name the collection: node scripts/models.mjs path/to/models.json");
 const collection = JSON.parse(readFileSync(input, "utf8"));
 
 /** As our clients call them. */
-const PROVIDERS = { openai: "openai", anthropic: "anthropic", google: "gemini", xai: "xai" };
+const PROVIDERS = {
+  openai: "openai",
+  anthropic: "anthropic",
+  google: "gemini",
+  xai: "xai",
+  deepseek: "deepseek",
+  mistral: "mistral",
+  groq: "groq",
+};
 
 /**
  * Gone for long, never public, or listed by one source that nobody confirms; and names that move from one model to the next,
@@ -98,6 +107,10 @@ const RETIREMENTS = [
     anthropic: { "2026-08-05": /^claude-opus-4-1$/ },
   },
   {
+    page: "npm @anthropic-ai/sdk 1.14.0 src/internal/data/deprecated-models.ts",
+    anthropic: { "2027-01-22": /^claude-opus-4-5$/ },
+  },
+  {
     page: "https://platform.claude.com/docs/en/models/sonnet-4-5/overview",
     anthropic: { "2026-11-30": /^claude-sonnet-4-5$/ },
   },
@@ -132,29 +145,38 @@ const FOUND = {
   "grok-4.20-non-reasoning": ["https://docs.apiyi.com/api-capabilities/grok/overview", { input: 1.25, output: 2.5 }],
 };
 
-/** Models that are younger than the collection: the command line's own defaults, so that it can say what they cost. */
-const YOUNGER = {
-  source: [
-    "price lists of npm @earendil-works/pi-ai 1.6.0 (vendors', OpenRouter's, Vercel AI Gateway's: they agree)",
-    "2026-11-29",
-  ],
-  openai: [
-    {
-      id: "gpt-6-luna",
-      contextWindow: 1_050_000,
-      maxOutput: 128_000,
-      price: { input: 0.1, cachedInput: 0.01, cacheWrite: 0.125, output: 0.5 },
-    },
-  ],
-  anthropic: [
-    {
-      id: "claude-haiku-5-5",
-      contextWindow: 1_000_000,
-      maxOutput: 128_000,
-      price: { input: 0.1, cachedInput: 0.01, cacheWrite: 0.125, output: 0.5 },
-    },
-  ],
-};
+/** The facts of younger lists, by provider and id. */
+const YOUNGER = Object.fromEntries(
+  Object.entries(LISTS).map(([provider, lists]) => [
+    provider,
+    new Map(lists.flatMap(({ source, rows }) => rows.map((row) => [row[0], { source, row }]))),
+  ]),
+);
+
+/** Puts the facts of a younger list in the place of those of the collection. */
+function corrected(provider, row) {
+  const younger = YOUNGER[provider]?.get(row.id);
+  if (!younger) return row;
+  const letter = letterOf(...younger.source);
+  const [, contextWindow, maxOutputTokens, [input, cachedInput, cacheWrite, output], more] = younger.row;
+  const facts = { contextWindow, maxOutputTokens, input, cachedInput, cacheWrite, output };
+  for (const [name, value] of Object.entries(facts)) if (value != null) row[name] = [value, letter];
+  if (provider === "anthropic" && row.cacheWriteHour) row.cacheWriteHour = [round(input * 2), notes()];
+  if (more?.long) {
+    const [from, [longInput, longCached, longWrite, longOutput]] = more.long;
+    row.longInput = [
+      from,
+      letter,
+      {
+        input: round(longInput),
+        ...(longCached && { cachedInput: round(longCached) }),
+        ...(longWrite && { cacheWrite: round(longWrite) }),
+        output: round(longOutput),
+      },
+    ];
+  }
+  return row;
+}
 
 /** Where a name outlives its model, whatever answers to it then is billed at its own price. */
 const REDIRECTS = /^gemini-2\.5-(pro|flash)$|^grok-/;
@@ -169,8 +191,6 @@ function longInputOf(provider, { id, contextWindow, ...row }) {
   // More than their window, which a beta header allows.
   if (/^claude-sonnet-4-(0|5|20250514)$/.test(id)) return [200_001, notes()];
   if (/^grok-4\.(20-.*|[356])$/.test(id)) return [200_000, notes(), timesTwo(row)];
-  if (id === "claude-haiku-5-5")
-    return [100_001, letterOf(...YOUNGER.source), { input: 0.5, cachedInput: 0.05, cacheWrite: 0.625, output: 2.5 }];
   if (id === "grok-4.7") return [200_000, notes()];
   return undefined;
 }
@@ -219,8 +239,9 @@ function rowOf(provider, model, lettersFor) {
   }
   // Google's is what an hour of storage costs.
   if (provider === "google") row.cacheWrite = undefined;
+  corrected(provider, row);
   row.retired = retirementOf(provider, model.id);
-  row.longInput = row.input && longInputOf(provider, row);
+  row.longInput ??= row.input && longInputOf(provider, row);
   row.until = row.input && untilOf(row);
   return Object.fromEntries(Object.entries(row).filter(([, value]) => value !== undefined));
 }
@@ -229,7 +250,7 @@ const isKnown = (provider, { id, price, contextWindow }) =>
   Boolean(price ?? contextWindow ?? retirementOf(provider, id));
 
 function rowsOf(provider) {
-  const snapshots = collection.providers[provider]
+  const snapshots = (collection.providers[provider] ?? [])
     .filter((model) => model.kind === "chat" && isKnown(provider, model) && !LEFT_OUT.some((ids) => ids.test(model.id)))
     .map((model) => rowOf(provider, model, (value) => lettersOf(provider, value.sources)));
   const newer = collection.newerThanSnapshots
@@ -241,13 +262,10 @@ function rowsOf(provider) {
       const facts = { id, contextWindow: fact(contextWindow), maxOutput: fact(maxOutput), price: prices };
       return rowOf(provider, facts, (value) => value.letter);
     });
-  const youngest = (YOUNGER[provider] ?? []).map(({ price, ...model }) => {
-    const letter = letterOf(...YOUNGER.source);
-    const facts = (values) =>
-      Object.fromEntries(Object.entries(values).map(([name, value]) => [name, { value, letter }]));
-    const { id, ...limits } = model;
-    return rowOf(provider, { id, ...facts(limits), price: facts(price) }, () => letter);
-  });
+  const known = new Set([...snapshots, ...newer].map(({ id }) => id));
+  const youngest = [...(YOUNGER[provider]?.keys() ?? [])]
+    .filter((id) => !known.has(id))
+    .map((id) => rowOf(provider, { id }, () => ""));
   const rows = [...snapshots, ...newer, ...youngest];
   // A snapshot that differs in nothing is found by its family's name.
   return rows.filter((row) => {
@@ -260,6 +278,9 @@ function rowsOf(provider) {
 
 const models = Object.fromEntries(Object.keys(PROVIDERS).map((provider) => [PROVIDERS[provider], rowsOf(provider)]));
 
+const facts = Object.values(models).flatMap((rows) => rows.flatMap(({ id: _id, ...row }) => Object.values(row)));
+const used = new Set(facts.flatMap(([, letters]) => [...letters]));
+
 const lines = [
   "/** Written by scripts/models.mjs; do not edit. Prices in US dollars per million tokens. */",
   "",
@@ -268,7 +289,7 @@ const lines = [
   "/** The sources, by the letter under which the rows name them. */",
   "// biome-ignore format: one a line",
   "export const SOURCES: Readonly<Record<string, Source>> = {",
-  ...[...sources].map(([letter, source]) => `  ${letter}: ${literal(source)},`),
+  ...[...sources].filter(([letter]) => used.has(letter)).map(([letter, source]) => `  ${letter}: ${literal(source)},`),
   "};",
   "",
   "/** Models by provider, under the name of its client. */",

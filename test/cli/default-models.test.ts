@@ -13,12 +13,12 @@ const ROOT = new URL("../../", import.meta.url);
 const LISTS = { OpenAIModel, ClaudeModel, GeminiModel, GrokModel };
 const ASK = [{ role: "user", content: "?" }] as const;
 
-/** Retired at DeepSeek on 2026-07-24; that provider has no prices here. */
+/** Retired, and not in the list: it holds no models without prices. */
 const ENDED = ["deepseek-chat", "deepseek-reasoner", "grok-build-0.1"];
 
 function endOf(id: string): string | undefined {
   if (ENDED.includes(id)) return id;
-  const providers = ["openai", "anthropic", "gemini", "xai"];
+  const providers = ["openai", "anthropic", "gemini", "xai", "deepseek", "mistral", "groq"];
   return providers.map((provider) => modelInfoOf({ provider, model: id })?.retired).find(Boolean);
 }
 

@@ -28,7 +28,7 @@ describe("a sum done by hand, in millionths of a dollar", () => {
       "openai",
       "gpt-5.6-sol",
       usage(3_100, 10, { cacheWriteTokens: 3_000 }),
-      19_550,
+      15_600,
     ],
     // 3100 × 2.5 + 10 × 15
     ["and nothing more before", "openai", "gpt-5.4", usage(3_100, 10, { cacheWriteTokens: 3_000 }), 7_900],
@@ -81,7 +81,7 @@ describe("not known, and not guessed", () => {
     ["another provider's model", "anthropic", "gpt-5", spent],
     ["a model whose windows alone are known", "xai", "grok-latest", spent],
     ["cached input at an unknown price", "openai", "gpt-5-pro", usage(1_000, 100, { cachedInputTokens: 500 })],
-    ["a tier with an unknown price", "openai", "gpt-5.4", usage(272_001, 10)],
+    ["a tier with an unknown price", "openai", "gpt-5.4", usage(272_001, 10, { cacheWriteTokens: 1 })],
     ["more than the window, by a beta header", "anthropic", "claude-sonnet-4-5-20250929", usage(200_001, 10)],
     ["Google's flex tier", "gemini", "gemini-2.5-pro", usage(10, 10, { raw: { serviceTier: "flex" } })],
     ["Anthropic's batches", "anthropic", "claude-haiku-4-5", usage(10, 10, { raw: { service_tier: "batch" } })],

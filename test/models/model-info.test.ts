@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { MODELS, SOURCES } from "../../src/models/data.ts";
-import { modelInfoOf } from "../../src/models/index.ts";
+import { type ModelInfo, modelInfoOf } from "../../src/models/index.ts";
 
 const COLLECTION = new URL("../../../shared/wire/models.json", import.meta.url);
 
@@ -103,7 +103,7 @@ test("the list says what the collection says that it was written from", ({ skip 
   for (const [provider, models] of Object.entries(collection.providers)) {
     for (const { id, contextWindow, maxOutput, price } of models) {
       const info = modelInfoOf({ provider: names[provider] ?? "", model: id });
-      if (!info || !price) continue;
+      if (!info || !price || isYounger(info)) continue;
       compared += 1;
       expect(info.contextWindow, id).toBe(contextWindow?.value);
       expect(info.maxOutputTokens, id).toBe(maxOutput?.value);
@@ -112,8 +112,13 @@ test("the list says what the collection says that it was written from", ({ skip 
       if (info.id === id) expect(info.prices?.cachedInput, id).toBe(price.cachedInput?.value);
     }
   }
-  expect(compared).toBeGreaterThan(90);
+  expect(compared).toBeGreaterThan(60);
 });
+
+/** Whether a list of prices is younger than the collection, and takes its place. */
+function isYounger({ sources }: ModelInfo): boolean {
+  return sources.input?.every(({ date }) => date > "2026-11-24") ?? false;
+}
 
 interface Collection {
   readonly providers: Readonly<
