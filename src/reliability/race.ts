@@ -58,6 +58,12 @@ export type RaceResult =
   | { readonly status: "failed"; readonly error: SendError }
   | { readonly status: "left" };
 
+/** Before and after the first chunk. The winner is known beyond the end, which may be that of a reply that broke. */
+type Phase =
+  | { readonly status: "racing"; readonly winner?: undefined }
+  | { readonly status: "won"; readonly winner: Runner }
+  | { readonly status: "over"; readonly winner: Runner | undefined };
+
 /**
  * The source of a race's stream. Open when the provider of one client has accepted the request; refused when all have
  * failed before.
@@ -77,10 +83,10 @@ export class Race implements ChunkSource, RunnerHost {
   #sink: ChunkSink = NO_SINK;
   /** Ends the race when a client observes neither the signal nor the limit. */
   #limit: ReturnType<typeof setTimeout> | undefined;
-  #winner: Runner | undefined;
+  #phase: Phase = { status: "racing" };
   /** The consumer waits for a chunk. */
   #wanted = false;
-  #isOver = false;
+  /** The consumer has stopped: no other client starts. */
   #isLast = false;
 
   constructor(messages: readonly Message[], options: SendOptions, rules: RaceRules) {
@@ -97,7 +103,7 @@ export class Race implements ChunkSource, RunnerHost {
 
   /** Returns the client whose chunk was the first. */
   get winner(): ClientWrapper | undefined {
-    return this.#winner?.client;
+    return this.#phase.winner?.client;
   }
 
   attach(sink: ChunkSink): void {
@@ -121,7 +127,8 @@ export class Race implements ChunkSource, RunnerHost {
 
   pull(): void {
     this.#wanted = true;
-    if (this.#winner) return this.#winner.read();
+    const { winner } = this.#phase;
+    if (winner) return winner.read();
     for (const runner of this.#runners) {
       runner.waitFrom();
       runner.read();
@@ -134,10 +141,10 @@ export class Race implements ChunkSource, RunnerHost {
   }
 
   close(): void {
-    if (this.#isOver) return;
+    if (this.#phase.status === "over") return;
     this.#end();
     // Before a first chunk the reply is the one whose request is paid for.
-    const shown = this.#winner ?? [...this.#runners].find((runner) => runner.isOpen);
+    const shown = this.#phase.winner ?? [...this.#runners].find((runner) => runner.isOpen);
     for (const runner of this.#runners) this.#release(runner);
     if (shown?.partial) mergeFacts(this.facts, shown.partial);
   }
@@ -152,7 +159,7 @@ export class Race implements ChunkSource, RunnerHost {
   }
 
   onArrived(runner: Runner, batch: readonly MessageChunk[]): void {
-    if (this.#winner !== runner) this.#won(runner);
+    if (this.#phase.winner !== runner) this.#won(runner);
     for (const chunk of batch) {
       if (chunk.type === "final") {
         runner.report(chunk.message.metrics.attempts);
@@ -171,14 +178,14 @@ export class Race implements ChunkSource, RunnerHost {
     if (!this.#runners.delete(runner)) return;
     runner.pause();
     this.#rules.report?.(runner.client, this.#failureOf(runner, error));
-    if (this.#winner === runner || error.kind === "aborted") return this.#fail(error);
+    if (this.#phase.winner === runner || error.kind === "aborted") return this.#fail(error);
     if (this.#rules.goesOn(error) && this.#startNext()) {
       if (this.#wanted) this.pull();
     } else if (this.#runners.size === 0) this.#fail(error);
   }
 
   onSlow(runner: Runner): void {
-    if (this.#isOver || this.#winner || !this.#startNext()) return;
+    if (!this.#startNext()) return;
     if (this.#rules.slow === "drop") this.#release(runner, { status: "failed", error: runner.slowError() });
     if (this.#wanted) this.pull();
   }
@@ -187,7 +194,8 @@ export class Race implements ChunkSource, RunnerHost {
     const { signal, timeouts } = this.#options;
     const passedMs = performance.now() - this.#startedAt;
     const isTooLate = timeouts?.total ? passedMs >= timeouts.total : false;
-    const client = this.#isOver || this.#winner || this.#isLast || isTooLate ? undefined : this.#rules.next();
+    const mayStart = this.#phase.status === "racing" && !this.#isLast && !isTooLate;
+    const client = mayStart ? this.#rules.next() : undefined;
     if (!client) return false;
     const runner = new Runner(client, this, {
       attempts: this.#attempts,
@@ -206,14 +214,15 @@ export class Race implements ChunkSource, RunnerHost {
           signal: own,
         }),
       (error) =>
-        (!this.#isLast && this.#rules.hasIdle?.(error, this.#winner !== undefined)) || hasAlternative(signal, error),
+        (!this.#isLast && this.#rules.hasIdle?.(error, this.#phase.winner !== undefined)) ||
+        hasAlternative(signal, error),
     );
     return true;
   }
 
   #won(runner: Runner): void {
     runner.pause();
-    this.#winner = runner;
+    this.#phase = { status: "won", winner: runner };
     const { provider, model } = runner.client;
     Object.assign(this.facts, { provider, model, continuesExactly: runner.continuesExactly });
     this.#rules.report?.(runner.client, { status: "first", waitedMs: runner.waitedMs });
@@ -237,12 +246,13 @@ export class Race implements ChunkSource, RunnerHost {
   }
 
   #resultOf(runner: Runner): RaceResult {
-    if (this.#winner === runner) return { status: "done" };
-    return this.#winner ? { status: "lost", waitedMs: runner.waitedMs } : { status: "left" };
+    const { winner } = this.#phase;
+    if (winner === runner) return { status: "done" };
+    return winner ? { status: "lost", waitedMs: runner.waitedMs } : { status: "left" };
   }
 
   #failureOf(runner: Runner, error: SendError): RaceResult {
-    const isWinner = this.#winner === runner;
+    const isWinner = this.#phase.winner === runner;
     if (error.kind === "aborted") return { status: isWinner ? "done" : "left" };
     return { status: isWinner ? "broke" : "failed", error };
   }
@@ -280,16 +290,16 @@ export class Race implements ChunkSource, RunnerHost {
   }
 
   #end(): void {
-    this.#isOver = true;
+    this.#phase = { status: "over", winner: this.#phase.winner };
     clearTimeout(this.#limit);
     offAbort(this.#options.signal, this.#onAbort);
   }
 
   #fail(error: SendError): void {
-    if (this.#isOver) return;
+    if (this.#phase.status === "over") return;
     this.#end();
     for (const runner of this.#runners) this.#release(runner);
-    const known = error.partial ?? this.#winner?.partial;
+    const known = error.partial ?? this.#phase.winner?.partial;
     if (known) mergeFacts(this.facts, known);
     const attempts = [...this.#attempts];
     const failure = outerFailure(error, attempts);

@@ -36,6 +36,13 @@ export interface RunnerContext {
   readonly patienceMs: number | undefined;
 }
 
+/** The array of the race holds the attempts of a client once: none yet, one in place of them, or its own. */
+type Reported =
+  | { readonly status: "none" }
+  /** The client was released before it could report. */
+  | { readonly status: "placeholder"; readonly attempt: Attempt }
+  | { readonly status: "all" };
+
 /** Runs one client. */
 export class Runner implements RelayTarget {
   readonly client: ClientWrapper;
@@ -44,13 +51,11 @@ export class Runner implements RelayTarget {
   readonly #relay = new Relay(this);
   readonly #startedAt = performance.now();
   #opening: Promise<void> = Promise.resolve();
-  /** Time in which the consumer waited for this client, in milliseconds, and since when it does. */
+  /** Time in which the consumer waited for this client, in milliseconds. */
   waitedMs = 0;
-  #waitingSince: number | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #isReported = false;
-  /** Takes the place, in the array, of the attempts that a released client has not reported yet. */
-  #standIn: Attempt | undefined;
+  /** Present while the consumer waits. The timer fires when the client counts as slow. */
+  #wait: { readonly since: number; readonly timer: ReturnType<typeof setTimeout> | undefined } | undefined;
+  #reported: Reported = { status: "none" };
 
   constructor(client: ClientWrapper, host: RunnerHost, context: RunnerContext) {
     this.client = client;
@@ -77,7 +82,7 @@ export class Runner implements RelayTarget {
 
   /** Returns the attempts that are not in the array yet. */
   get unreported(): readonly Attempt[] {
-    return this.#isReported ? [] : (this.#relay.attempts ?? []);
+    return this.#reported.status === "all" ? [] : (this.#relay.attempts ?? []);
   }
 
   start(ask: OpenInner, hasIdle: (error: SendError) => boolean): void {
@@ -100,19 +105,20 @@ export class Runner implements RelayTarget {
 
   /** Counts the time from now on; after `patienceMs` of it the client is slow. */
   waitFrom(): void {
-    if (this.#waitingSince !== undefined) return;
-    this.#waitingSince = performance.now();
+    if (this.#wait) return;
     const { patienceMs } = this.#context;
-    if (patienceMs === undefined) return;
-    const leftMs = Math.min(MAX_TIMER_MS, Math.max(0, patienceMs - this.waitedMs));
-    this.#timer = setTimeout(() => this.#host.onSlow(this), leftMs);
+    const leftMs =
+      patienceMs === undefined ? undefined : Math.min(MAX_TIMER_MS, Math.max(0, patienceMs - this.waitedMs));
+    const timer = leftMs === undefined ? undefined : setTimeout(() => this.#host.onSlow(this), leftMs);
+    this.#wait = { since: performance.now(), timer };
   }
 
   /** Stops counting the time. */
   pause(): void {
-    clearTimeout(this.#timer);
-    if (this.#waitingSince !== undefined) this.waitedMs += performance.now() - this.#waitingSince;
-    this.#waitingSince = undefined;
+    if (!this.#wait) return;
+    clearTimeout(this.#wait.timer);
+    this.waitedMs += performance.now() - this.#wait.since;
+    this.#wait = undefined;
   }
 
   /** Closes the client's call at once. Returns when its attempts will be known, if they are not. */
@@ -125,17 +131,19 @@ export class Runner implements RelayTarget {
     }
     const { provider, model } = this.client;
     const durationMs = performance.now() - this.#startedAt;
-    this.#standIn = { provider, model, durationMs, outcome: "stopped" };
-    this.#context.attempts.push(this.#standIn);
+    const attempt: Attempt = { provider, model, durationMs, outcome: "stopped" };
+    this.#reported = { status: "placeholder", attempt };
+    this.#context.attempts.push(attempt);
     return this.#opening.then(() => this.report(this.#relay.attempts));
   }
 
   /** Puts the client's attempts into the array, in the place of their placeholder. */
   report(attempts: readonly Attempt[] | undefined): void {
-    if (this.#isReported || !attempts) return;
-    this.#isReported = true;
+    const reported = this.#reported;
+    if (reported.status === "all" || !attempts) return;
+    this.#reported = { status: "all" };
     const { attempts: all, signal } = this.#context;
-    if (this.#standIn) all.splice(all.indexOf(this.#standIn), 1);
+    if (reported.status === "placeholder") all.splice(all.indexOf(reported.attempt), 1);
     all.push(...(signal?.aborted ? attempts : asStopped(attempts)));
   }
 

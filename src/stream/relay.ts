@@ -36,19 +36,32 @@ export interface RelayTarget {
 /** Opens an inner call, whose end the signal is. */
 export type OpenInner = (signal: AbortSignal) => Promise<MessageStream>;
 
+/** A call that was released before it had a stream may still get one, or report its attempts by failing. */
+type Phase =
+  | { readonly status: "opening"; readonly stream?: MessageStream; readonly failure?: undefined }
+  | {
+      readonly status: "open";
+      readonly stream: MessageStream;
+      readonly batches: AsyncIterator<readonly MessageChunk[]>;
+      readonly failure?: undefined;
+    }
+  | {
+      readonly status: "over";
+      readonly stream: MessageStream | undefined;
+      readonly failure: SendError | undefined;
+    };
+
 /** Reads one inner call, a batch for each `read`. */
 export class Relay {
   readonly #target: RelayTarget;
   /** Present while and after the call is opened here; a stream that was given has a signal of its own. */
   #controller: AbortController | undefined;
   #observed: () => readonly Attempt[] | undefined = () => undefined;
-  #stream: MessageStream | undefined;
-  #batches: AsyncIterator<readonly MessageChunk[]> | undefined;
-  #failure: SendError | undefined;
+  #phase: Phase = { status: "opening" };
   #isReading = false;
   /** The stream has failed; the chunks that arrived before are still to be read. */
   #hasFailed = false;
-  #isOver = false;
+  /** The consumer has stopped: only the rest of the reply is wanted. */
   #isLastAttempt = false;
 
   constructor(target: RelayTarget) {
@@ -57,34 +70,36 @@ export class Relay {
 
   /** Returns whether the inner call has its stream. */
   get isOpen(): boolean {
-    return this.#stream !== undefined;
+    return this.#phase.stream !== undefined;
   }
 
   /** Returns the inner reply so far; `undefined` while there is no stream. */
   get partial(): AssistantMessage | undefined {
-    return this.#stream?.partial;
+    return this.#phase.stream?.partial;
   }
 
-  /** Returns whether the inner reply continues exactly where the last turn ends in its conversation. See
+  /**
+   * Returns whether the inner reply continues exactly where the last turn ends in its conversation. See
    * `ReplyFacts.continuesExactly`.
    */
   get continuesExactly(): boolean {
-    return this.#stream?.continuesExactly ?? false;
+    return this.#phase.stream?.continuesExactly ?? false;
   }
 
   /** Returns the attempts of the inner call so far; `undefined` for a client that does not report them yet. */
   get attempts(): readonly Attempt[] | undefined {
-    const { attempts, partial } = this.#failure ?? {};
-    return attempts ?? partial?.metrics.attempts ?? this.#stream?.metrics.attempts ?? this.#observed();
+    const { stream, failure } = this.#phase;
+    const { attempts, partial } = failure ?? {};
+    return attempts ?? partial?.metrics.attempts ?? stream?.metrics.attempts ?? this.#observed();
   }
 
   /** Relays a stream that is open. */
   take(stream: MessageStream): void {
-    this.#stream = stream;
     takeRedactions(stream, this.#target.facts);
-    if (this.#isOver) return void stream.stop();
+    this.#phase = { ...this.#phase, stream };
+    if (this.#phase.status === "over") return void stream.stop();
     if (this.#isLastAttempt) stream.onlyRest();
-    this.#batches = stream.batches();
+    this.#phase = { status: "open", stream, batches: stream.batches() };
     this.#target.opened?.(this);
     // The signal and the limit on the complete call end it whether its consumer waits or not.
     stream.onEnd((_message, error) => {
@@ -120,15 +135,16 @@ export class Relay {
 
   /** Asks for the next batch, or for the failure; once until one is there. */
   read(): void {
-    if (this.#isReading || !this.#batches || this.#isOver) return;
+    const phase = this.#phase;
+    if (this.#isReading || phase.status !== "open") return;
     this.#isReading = true;
-    this.#batches.next().then(this.#onResult, this.#onError);
+    phase.batches.next().then(this.#onResult, this.#onError);
   }
 
   /** Stops retries by the inner client: only the rest of the reply is wanted. */
   lastAttempt(): void {
     this.#isLastAttempt = true;
-    this.#stream?.onlyRest();
+    this.#phase.stream?.onlyRest();
   }
 
   /** Fires the signal of the inner call, which then fails. */
@@ -138,20 +154,22 @@ export class Relay {
 
   /** Releases the inner call at once. A call that has no stream yet may still report its attempts. */
   stop(): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    if (this.#stream) void this.#stream.stop();
+    const { status, stream } = this.#phase;
+    if (status === "over") return;
+    this.#phase = { status: "over", stream, failure: undefined };
+    if (stream) void stream.stop();
     else this.#controller?.abort();
   }
 
   readonly #onResult = ({ done, value }: IteratorResult<readonly MessageChunk[], unknown>): void => {
     this.#isReading = false;
-    if (this.#isOver) return;
+    const phase = this.#phase;
+    if (phase.status !== "open") return;
     if (done) return this.#fail(new SendError("truncated", "The chunks ended without a final one."));
     try {
       this.#target.arrived(value, this);
     } catch (error) {
-      void this.#stream?.stop();
+      void phase.stream.stop();
       return this.#fail(sendErrorOf(error)); // the chunks may come from any implementation of a client
     }
     if (this.#hasFailed) this.read();
@@ -163,10 +181,9 @@ export class Relay {
   };
 
   #fail(error: SendError): void {
-    this.#failure ??= error;
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.#target.failed(error, this);
+    const { status, stream, failure = error } = this.#phase;
+    this.#phase = { status: "over", stream, failure };
+    if (status !== "over") this.#target.failed(error, this);
   }
 }
 
