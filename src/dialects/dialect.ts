@@ -66,6 +66,8 @@ export interface ReplyEncoder {
    * the last events of a connection. After `reconnect` the run goes on elsewhere.
    */
   encode(event: ReplyEvent): string;
+  /** True once nothing can be said any more, before the reply's end: the connection is closed then. */
+  readonly isOver?: boolean | undefined;
 }
 
 /** Returns the encoder of a connection. */

@@ -46,7 +46,7 @@ export interface MachineReply {
   readonly model: string;
   /** Seconds since 1970. */
   readonly createdAt: number;
-  /** The estimated tokens of the request; absent where it is not at hand. */
+  /** The estimated tokens of the request, counted when asked for; absent where the request is not at hand. */
   readonly inputTokens?: number | undefined;
 }
 

@@ -12,12 +12,15 @@ export class Refusal extends Error {
   readonly kind: SendErrorKind;
   /** How long to wait before the next try, in milliseconds. */
   readonly retryAfterMs: number | undefined;
+  /** A code of the API that the request came by, where its kind is not enough. */
+  readonly code: string | undefined;
 
-  constructor(status: number, kind: SendErrorKind, message: string, retryAfterMs?: number) {
+  constructor(status: number, kind: SendErrorKind, message: string, retryAfterMs?: number, code?: string) {
     super(message);
     this.status = status;
     this.kind = kind;
     this.retryAfterMs = retryAfterMs;
+    this.code = code;
   }
 }
 

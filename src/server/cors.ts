@@ -29,21 +29,31 @@ export function originRefusal(request: Request, rules: Rules): Refusal | undefin
   return undefined;
 }
 
-/** Returns the headers that let a listed page read a response; none for other requests. */
-export function corsHeaders(request: Request, { origins, credentials }: Rules): Readonly<Record<string, string>> {
+/**
+ * Returns the headers that let a listed page read a response; none for other requests.
+ * @param exposed the names of the response's headers that the page may read
+ */
+export function corsHeaders(
+  request: Request,
+  { origins, credentials }: Rules,
+  exposed: string = EXPOSED_HEADERS,
+): Readonly<Record<string, string>> {
   if (origins.length === 0) return {};
   const origin = request.headers.get("origin");
   if (origin === null || !origins.includes(origin)) return { vary: "Origin" };
   return {
     vary: "Origin",
     "access-control-allow-origin": origin,
-    "access-control-expose-headers": EXPOSED_HEADERS,
+    "access-control-expose-headers": exposed,
     ...(credentials && { "access-control-allow-credentials": "true" }),
   };
 }
 
-/** Returns the answer to `OPTIONS`. A page of an origin that is not listed learns nothing from it. */
-export function preflightResponse(request: Request, rules: Rules): Response {
+/**
+ * Returns the answer to `OPTIONS`. A page of an origin that is not listed learns nothing from it.
+ * @param allowed the names of the headers that a page may send
+ */
+export function preflightResponse(request: Request, rules: Rules, allowed: string = ALLOWED_HEADERS): Response {
   const headers = corsHeaders(request, rules);
   if (!("access-control-allow-origin" in headers)) {
     return new Response(null, { status: 204, headers: { ...headers, allow: ALLOWED_METHODS } });
@@ -53,7 +63,7 @@ export function preflightResponse(request: Request, rules: Rules): Response {
     headers: {
       ...headers,
       "access-control-allow-methods": ALLOWED_METHODS,
-      "access-control-allow-headers": ALLOWED_HEADERS,
+      "access-control-allow-headers": allowed,
       "access-control-max-age": String(MAX_AGE_S),
     },
   });

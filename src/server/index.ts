@@ -1,4 +1,4 @@
-/** `cloudllm/server`: the relay, and the logs that keep its replies. */
+/** `cloudllm/server`: the relay, the logs that keep its replies, and the gateway for programs. */
 
 export type {
   Dialect,
@@ -11,7 +11,10 @@ export type {
   StartContext,
 } from "../dialects/dialect.ts";
 export { native } from "../dialects/native-dialect.ts";
+export { bearerKey } from "./bearer-key.ts";
 export type { EntryId } from "./entry-id.ts";
+export { createGateway, type Gateway } from "./gateway.ts";
+export type { GatewayLimits, GatewayOptions } from "./gateway-options.ts";
 export type {
   ChatRun,
   LogEntry,

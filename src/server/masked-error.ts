@@ -96,7 +96,8 @@ export function errorResponse(
   return new Response(text, { status: statusOf(error), headers });
 }
 
-function statusOf(error: unknown): number {
+/** Returns the HTTP status of a failure before the reply has begun. */
+export function statusOf(error: unknown): number {
   if (error instanceof Refusal) return error.status;
   return error instanceof SendError ? WORDS[error.kind].status : 500;
 }

@@ -18,6 +18,7 @@ import type { Caller } from "./policy.ts";
 import { checkedPath, type RelayOptions, type RelaySettings, settingsOf } from "./relay-options.ts";
 import { scopedChat } from "./reply-source.ts";
 import { jsonBodyOf } from "./request-body.ts";
+import { withHeaders } from "./response-headers.ts";
 import { RunHost } from "./run-host.ts";
 import { checkedStartOf, stopRequestOf } from "./start-request.ts";
 import { Viewer } from "./viewer.ts";
@@ -278,16 +279,6 @@ function cursorOf(given: string | undefined): EntryId | undefined {
   if (given === undefined) return undefined;
   if (positionOf(given)) return given as EntryId;
   throw badRequest("`after` must be the id of an event.");
-}
-
-/** A response of `authorize` may have headers that cannot be changed. */
-function withHeaders(response: Response, headers: Readonly<Record<string, string>>): Response {
-  const added = Object.entries(headers);
-  if (added.length === 0) return response;
-  const { body, status, statusText } = response;
-  const all = new Headers(response.headers);
-  for (const [name, value] of added) all.set(name, value);
-  return new Response(body, { status, statusText, headers: all });
 }
 
 function nothing(): Response {

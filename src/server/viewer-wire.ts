@@ -70,6 +70,7 @@ export class EncodedWire implements ViewerWire {
   }
 
   next(): Uint8Array | undefined {
+    if (this.#encoder.isOver) return undefined;
     const opened = this.#open();
     if (opened) return encoder.encode(opened);
     if (!this.#mirror) return undefined;
@@ -82,6 +83,7 @@ export class EncodedWire implements ViewerWire {
   }
 
   end(): Uint8Array | undefined {
+    if (this.#encoder.isOver) return new Uint8Array(0);
     const event = this.#feed.shownEnd?.event;
     if (!event) return undefined;
     const message = event.type === "complete" ? event.message : event.error.partial;

@@ -21,6 +21,8 @@ export interface ViewerParts {
   readonly wire: ViewerWire;
   /** A comment or an event of the dialect. Default: a comment. */
   readonly keepAlive?: string | undefined;
+  /** The first bytes, for a wire on which `keepAlive` may not come first. Default: `keepAlive`. */
+  readonly opening?: string | undefined;
   now(): number;
 }
 
@@ -40,7 +42,7 @@ export class Viewer implements FeedReader {
   #isWanted = false;
   #sentAt: number;
 
-  constructor({ feed, wire, keepAlive = KEEP_ALIVE, now }: ViewerParts) {
+  constructor({ feed, wire, keepAlive = KEEP_ALIVE, opening = keepAlive, now }: ViewerParts) {
     this.#feed = feed;
     this.#wire = wire;
     this.#keepAlive = new TextEncoder().encode(keepAlive);
@@ -50,7 +52,7 @@ export class Viewer implements FeedReader {
       {
         start: (controller) => {
           this.#controller = controller;
-          controller.enqueue(this.#keepAlive); // some proxies hold the headers back until there is a byte
+          controller.enqueue(new TextEncoder().encode(opening)); // some proxies hold the headers back until there is a byte
         },
         pull: () => {
           this.#isWanted = true;

@@ -1,0 +1,29 @@
+/** The APIs that a gateway speaks, in the order in which their routes are looked for. */
+
+import type { MachineDialect, MachineLine, MachineRoute } from "../dialects/machine-dialect.ts";
+import { anthropicModels, type ModelForms, openAiModels } from "../dialects/model-lists.ts";
+import { openAiChat } from "../dialects/openai-chat.ts";
+
+/** One entry for each API. */
+const DIALECTS: readonly MachineDialect[] = [openAiChat];
+
+/** The dialect of a request to no API's route: its errors are in that dialect's form. */
+export function dialectOf(_headers: Headers): MachineDialect {
+  return openAiChat;
+}
+
+/** Returns the dialect and the route of a request; `undefined` for one of no API. */
+export function machineRouteOf(
+  line: MachineLine,
+): { readonly dialect: MachineDialect; readonly route: MachineRoute } | undefined {
+  for (const dialect of DIALECTS) {
+    const route = dialect.routeOf(line);
+    if (route) return { dialect, route };
+  }
+  return undefined;
+}
+
+/** Returns the form of the list of models. Anthropic's libraries name the version of their API, OpenAI's do not. */
+export function modelFormsOf(headers: Headers): ModelForms {
+  return headers.has("anthropic-version") ? anthropicModels : openAiModels;
+}

@@ -1,0 +1,289 @@
+/** The gateway: programs that speak a provider's own API talk to any client. */
+
+import { SendError } from "../contract/errors.ts";
+import type { SendOptions } from "../contract/options.ts";
+import type { DialectBody } from "../dialects/dialect.ts";
+import type { MachineDialect, MachineReply, MachineRequest, MachineRoute } from "../dialects/machine-dialect.ts";
+import { notFound, Refusal } from "../dialects/refusal.ts";
+import { sendErrorOf } from "../stream/transfer.ts";
+import { endOf } from "./complete-reply.ts";
+import { corsHeaders, originRefusal, preflightResponse } from "./cors.ts";
+import type { Feed } from "./feed.ts";
+import { dialectOf, machineRouteOf, modelFormsOf } from "./gateway-dialects.ts";
+import { answerHeaders, gatewayError } from "./gateway-error.ts";
+import type { GatewayModel } from "./gateway-models.ts";
+import { type GatewayOptions, type GatewaySettings, gatewaySettings } from "./gateway-options.ts";
+import { pathOf } from "./gateway-path.ts";
+import { requestTokens } from "./gateway-tokens.ts";
+import { within } from "./patience.ts";
+import type { Caller } from "./policy.ts";
+import { ReplayMemory } from "./replay-memory.ts";
+import { jsonBodyOf } from "./request-body.ts";
+import { withHeaders } from "./response-headers.ts";
+import type { Run } from "./run.ts";
+import { RunHost } from "./run-host.ts";
+import { Viewer } from "./viewer.ts";
+import { EncodedWire } from "./viewer-wire.ts";
+
+/** The server of programs. Its functions need no `this`. */
+export interface Gateway {
+  /** Answers a request. Never rejects. */
+  readonly handle: (request: Request) => Promise<Response>;
+  /**
+   * Ends the gateway: for SIGTERM. New requests are refused with 503. Replies under way have `withinMs` milliseconds;
+   * then each ends with an error. Resolves when all have ended.
+   */
+  readonly drain: (withinMs: number) => Promise<void>;
+}
+
+/**
+ * Returns a gateway: a web handler to which OpenAI's and Anthropic's own libraries talk, and everything that is built
+ * on them. Behind it answers any client: another provider's, a `fallback`, a model of this machine.
+ *
+ * Routes, each with and without `/v1`: `POST chat/completions`, `POST messages`, `POST messages/count_tokens`,
+ * `GET models`, `GET models/:id`.
+ * @throws {TypeError} when `authorize` is missing, there is no client, or an option is unknown or malformed
+ *
+ * @example
+ * ```ts
+ * import { createServer } from "node:http";
+ * import { ClaudeClient, ClaudeModel } from "cloudllm";
+ * import { bearerKey, createGateway, toNode } from "cloudllm/server";
+ *
+ * const gateway = createGateway({
+ *   client: new ClaudeClient({ model: ClaudeModel.ClaudeSonnet55 }),
+ *   authorize: bearerKey("a-long-random-key"),
+ * });
+ * createServer(toNode(gateway.handle)).listen(8080); // OPENAI_BASE_URL=http://localhost:8080/v1
+ * ```
+ */
+export function createGateway(options: GatewayOptions): Gateway {
+  const server = new GatewayServer(gatewaySettings(options));
+  return {
+    handle: (request) => server.handle(request),
+    drain: (withinMs) => server.drain(withinMs),
+  };
+}
+
+/** The headers of the libraries that a page may read. */
+const EXPOSED_HEADERS = "x-request-id, request-id, retry-after, retry-after-ms, x-should-retry";
+
+/** One request, and who makes it. */
+interface Call {
+  readonly request: Request;
+  readonly dialect: MachineDialect;
+  readonly caller: Caller;
+  /** The gateway's own id of the request, and of the run that answers it. */
+  readonly id: string;
+}
+
+type Place =
+  | { readonly name: "preflight" | "unknown" }
+  | { readonly name: "models"; readonly model: string | undefined }
+  | { readonly name: "machine"; readonly dialect: MachineDialect; readonly route: MachineRoute };
+
+class GatewayServer {
+  readonly #settings: GatewaySettings;
+  readonly #host: RunHost;
+  readonly #replays = new ReplayMemory();
+
+  constructor(settings: GatewaySettings) {
+    const { relay } = settings;
+    this.#settings = settings;
+    this.#host = new RunHost({
+      ...relay,
+      onRunEnd: (end, run) => {
+        if (end.type === "complete") this.#replays.remember(run.owner, end.message);
+        relay.onRunEnd(end, run);
+      },
+    });
+  }
+
+  async handle(request: Request): Promise<Response> {
+    const { policy, onError } = this.#settings.relay;
+    const id = crypto.randomUUID().replaceAll("-", "");
+    const place = this.#placeOf(request);
+    const dialect = place.name === "machine" ? place.dialect : dialectOf(request.headers);
+    let response: Response;
+    try {
+      response = await this.#answer(request, place, dialect, id);
+    } catch (error) {
+      if (!(error instanceof Refusal || error instanceof SendError)) {
+        onError(sendErrorOf(error, "gateway, or a hook of it,"), undefined);
+      }
+      response = gatewayError(error, { dialect, requestId: id, describe: policy.describe });
+    }
+    return withHeaders(response, corsHeaders(request, policy, EXPOSED_HEADERS));
+  }
+
+  drain(withinMs: number): Promise<void> {
+    return this.#host.drain(withinMs);
+  }
+
+  #placeOf(request: Request): Place {
+    if (request.method === "OPTIONS") return { name: "preflight" };
+    const path = pathOf(request.url, this.#settings.path);
+    if (path === undefined) return { name: "unknown" };
+    const [first, ...rest] = path.split("/");
+    if (request.method === "GET" && first === "models") {
+      return { name: "models", model: rest.length > 0 ? rest.join("/") : undefined };
+    }
+    const { method, headers, url } = request;
+    const found = machineRouteOf({ method, path, query: new URL(url).searchParams, headers });
+    return found ? { name: "machine", ...found } : { name: "unknown" };
+  }
+
+  async #answer(request: Request, place: Place, dialect: MachineDialect, id: string): Promise<Response> {
+    const { policy } = this.#settings.relay;
+    if (place.name === "preflight") {
+      // A listed page may send any header: the libraries add some of their own (`x-stainless-…`).
+      return preflightResponse(request, policy, request.headers.get("access-control-request-headers") ?? undefined);
+    }
+    const refusal = originRefusal(request, policy);
+    if (refusal) throw refusal;
+    const caller = await policy.authorize(request);
+    if (caller instanceof Response) return caller;
+    if (!caller) throw new Refusal(401, "authentication", "The key is missing or wrong.");
+    const call = { request, dialect, caller, id };
+    switch (place.name) {
+      case "unknown":
+        throw notFound();
+      case "models":
+        return this.#models(place.model, call);
+      case "machine":
+        return this.#machine(place.route, call);
+    }
+  }
+
+  #models(name: string | undefined, { request, id }: Call): Response {
+    const { models } = this.#settings;
+    const forms = modelFormsOf(request.headers);
+    if (name === undefined) return answer(forms.list(models.list.map(listed)), id);
+    const model = models.find(name);
+    if (!model) throw unknownModel(name);
+    return answer(forms.model(listed(model)), id);
+  }
+
+  async #machine(route: MachineRoute, call: Call): Promise<Response> {
+    switch (route.name) {
+      case "reply":
+        return this.#reply(await this.#decoded(call), call);
+      case "countTokens": {
+        const asked = await this.#decoded(call);
+        if (!call.dialect.tokens) throw notFound();
+        return answer(call.dialect.tokens(requestTokens(asked)), call.id);
+      }
+      case "attach":
+      case "stop":
+        throw notFound(); // no reply is kept yet
+    }
+  }
+
+  async #decoded({ request, dialect }: Call): Promise<MachineRequest> {
+    return dialect.decode(await jsonBodyOf(request, this.#settings.relay.policy.limits), request.headers);
+  }
+
+  async #reply(asked: MachineRequest, call: Call): Promise<Response> {
+    const { models, relay } = this.#settings;
+    const { request, caller, id } = call;
+    const model = models.choose(asked.model);
+    if (!model) throw asked.model === undefined ? noModel() : unknownModel(asked.model);
+    const messages = this.#replays.restored(caller.user, asked.messages);
+    const start = {
+      run: id,
+      chat: id,
+      turn: { type: "messages", messages },
+      options: this.#optionsOf(asked.options),
+      ...(model.key !== undefined && { model: model.key }),
+    } as const;
+    const reply = replyOf(asked, model, id);
+    const run = await this.#host.start(start, caller);
+    if (!run) throw new Refusal(503, "server", "The reply is being written elsewhere.");
+    if (!asked.isStreamed) return this.#whole(run.feed, asked, reply, call);
+    await opened(run, request.signal, relay.headersWithinMs);
+    const { end, last } = run.feed;
+    if (end?.type === "failed" && !last) throw SendError.from(end.error);
+    return this.#show(run.feed, asked, reply, call);
+  }
+
+  #optionsOf(given: SendOptions): SendOptions {
+    const { maxOutputTokens } = this.#settings.relay.policy.limits;
+    const most = Math.min(given.maxOutputTokens ?? Infinity, maxOutputTokens ?? Infinity);
+    return {
+      unsupported: this.#settings.unsupported,
+      invalidArguments: "deliver", // the program answers for its tools
+      ...given,
+      ...(most < Infinity && { maxOutputTokens: most }),
+    };
+  }
+
+  async #whole(feed: Feed, { wire }: MachineRequest, reply: MachineReply, { request, id }: Call): Promise<Response> {
+    const end = await endOf(feed, request.signal).catch(() => {
+      throw new Refusal(503, "aborted", "The caller has left.");
+    });
+    if (end?.type === "complete") return answer(wire.whole(end.message, reply), id);
+    if (feed.end?.type === "failed") throw SendError.from(feed.end.error);
+    throw new SendError("truncated", "The reply went on in another process.");
+  }
+
+  #show(feed: Feed, { wire }: MachineRequest, reply: MachineReply, { request, dialect, id }: Call): Response {
+    const viewer = new Viewer({
+      feed,
+      wire: new EncodedWire(feed, wire.encoder(reply)),
+      keepAlive: dialect.keepAlive,
+      opening: OPENING,
+      now: this.#host.now,
+    });
+    if (request.signal.aborted) viewer.gone();
+    else request.signal.addEventListener("abort", () => viewer.gone(), { once: true });
+    return new Response(viewer.body, {
+      headers: {
+        ...answerHeaders(id),
+        "content-type": "text/event-stream; charset=utf-8",
+        "cache-control": "no-cache, no-transform",
+        "x-accel-buffering": "no",
+      },
+    });
+  }
+}
+
+/** A comment, which every library takes also as the first bytes. */
+const OPENING = ": stream\n\n";
+
+/** Resolves when the run is open or over, or after so many milliseconds. A caller that leaves ends it. */
+async function opened(run: Run, signal: AbortSignal, ms: number): Promise<void> {
+  const leave = (): void => run.stop("unwatched");
+  signal.addEventListener("abort", leave, { once: true });
+  await within(run.opened, ms).catch(() => undefined);
+  signal.removeEventListener("abort", leave);
+}
+
+function replyOf(asked: MachineRequest, { name }: GatewayModel, id: string): MachineReply {
+  let tokens: number | undefined;
+  return {
+    id,
+    model: name,
+    createdAt: Math.floor(Date.now() / 1000),
+    get inputTokens() {
+      tokens ??= requestTokens(asked);
+      return tokens;
+    },
+  };
+}
+
+function listed({ name, client }: GatewayModel): { readonly name: string; readonly provider: string } {
+  return { name, provider: client.provider };
+}
+
+function unknownModel(name: string): Refusal {
+  const message = `The model \`${name}\` does not exist here. \`GET models\` lists those that do.`;
+  return new Refusal(404, "notFound", message, undefined, "model_not_found");
+}
+
+function noModel(): Refusal {
+  return new Refusal(400, "invalidRequest", "`model` must be the name of a model.");
+}
+
+function answer({ contentType, text }: DialectBody, id: string): Response {
+  return new Response(text, { headers: { "content-type": contentType, ...answerHeaders(id) } });
+}

@@ -1,0 +1,280 @@
+/** A gateway: who may use it, which model answers, what leaves the house, and when a provider is let go. */
+
+import { CompatibleClient } from "cloudllm";
+import { bearerKey, createGateway, type GatewayOptions } from "cloudllm/server";
+import { Gate, type ReplyScript, scriptedClient, startProviderServer } from "cloudllm/testing";
+import { describe, expect, test } from "vitest";
+import { ask, eventsOf, KEY, testGateway } from "../support/gateway.ts";
+
+const HELLO = { model: "script", messages: [{ role: "user", content: "Hello" }] };
+
+function get(route: string, headers: Readonly<Record<string, string>> = { authorization: `Bearer ${KEY}` }): Request {
+  return new Request(`http://gateway.test/v1/${route}`, { headers });
+}
+
+describe("who may use it", () => {
+  test.each([
+    ["authorization", `Bearer ${KEY}`],
+    ["authorization", `bearer  ${KEY}`],
+    ["x-api-key", KEY],
+    ["api-key", KEY],
+  ])("a program that sends its key as %s gets an answer", async (name, value) => {
+    const { handle } = testGateway([]);
+    expect((await handle(get("models", { [name]: value }))).status).toBe(200);
+  });
+
+  test.each([
+    ["no key", {}],
+    ["a wrong key", { authorization: "Bearer nope" }],
+    ["the beginning of the key", { authorization: `Bearer ${KEY.slice(0, -1)}` }],
+    ["the key and more", { authorization: `Bearer ${KEY}0` }],
+    ["the key in another scheme", { authorization: `Basic ${KEY}` }],
+    ["an empty key", { "x-api-key": "" }],
+  ])("a program with %s gets 401 and costs nothing", async (_what, headers) => {
+    const gateway = testGateway([{ text: "Hi" }]);
+    const request = new Request("http://gateway.test/v1/chat/completions", {
+      method: "POST",
+      headers: { "content-type": "application/json", ...headers },
+      body: JSON.stringify(HELLO),
+    });
+    const response = await gateway.handle(request);
+    expect(response.status).toBe(401);
+    expect(await response.json()).toMatchObject({ error: { code: "invalid_api_key" } });
+    expect(gateway.model.calls).toHaveLength(0);
+  });
+
+  test("a key that is right wins over one that is wrong: Continue sends two", async () => {
+    const { handle } = testGateway([]);
+    const headers = { authorization: "Bearer of-another-service", "api-key": KEY };
+    expect((await handle(get("models", headers))).status).toBe(200);
+  });
+
+  test("each key of several is its own user", async () => {
+    const authorize = bearerKey({ ada: "key-of-ada", bob: "key-of-bob" });
+    const headers = { authorization: "Bearer key-of-bob" };
+    expect(await authorize(get("models", headers))).toEqual({ user: "bob" });
+  });
+
+  test.each([
+    ["an empty key", ""],
+    ["no key", {}],
+    ["a user with an empty key", { ada: "" }],
+  ])("%s is refused when the gateway is made, not taken for a key", (_what, keys) => {
+    expect(() => bearerKey(keys)).toThrow(TypeError);
+  });
+
+  test.each([
+    ["nothing that says who may use it", { client: scriptedClient([]) }, "authorize"],
+    ["no client", { authorize: "public" }, "client"],
+    ["an option that does not exist", { client: scriptedClient([]), authorize: "public", model: {} }, "models"],
+    ["a limit that does not exist", { client: scriptedClient([]), authorize: "public", limits: { runs: 1 } }, "runs"],
+  ])("a gateway with %s cannot be made", (_what, options, word) => {
+    expect(() => createGateway(options as GatewayOptions)).toThrow(word);
+  });
+
+  test("a page of another site is refused, one of a listed site may send the headers of its library", async () => {
+    const { handle } = testGateway([], { origins: ["https://app.example"] });
+    const auth = { authorization: `Bearer ${KEY}` };
+    expect((await handle(get("models", { ...auth, origin: "https://evil.example" }))).status).toBe(403);
+    const preflight = new Request("http://gateway.test/v1/chat/completions", {
+      method: "OPTIONS",
+      headers: { origin: "https://app.example", "access-control-request-headers": "authorization,x-stainless-os" },
+    });
+    const allowed = await handle(preflight);
+    expect(allowed.headers.get("access-control-allow-headers")).toBe("authorization,x-stainless-os");
+    const read = await handle(get("models", { ...auth, origin: "https://app.example" }));
+    expect(read.headers.get("access-control-allow-origin")).toBe("https://app.example");
+    expect(read.headers.get("access-control-expose-headers")).toContain("x-request-id");
+  });
+});
+
+describe("which model answers", () => {
+  const authorize = "public" as const;
+
+  test("any name is answered by the one client, whose name is in the reply", async () => {
+    const gateway = testGateway([{ text: "Hi" }]);
+    const reply = await gateway.handle(ask("chat/completions", { ...HELLO, model: "gpt-4o" }));
+    expect(await reply.json()).toMatchObject({ model: "script", choices: [{ message: { content: "Hi" } }] });
+  });
+
+  test("a name chooses its client", async () => {
+    const [fast, slow] = [scriptedClient([{ text: "fast" }]), scriptedClient([{ text: "slow" }])];
+    const { handle } = createGateway({ models: { fast, "vendor/slow": slow }, authorize });
+    const reply = await handle(ask("chat/completions", { ...HELLO, model: "vendor/slow" }));
+    expect(await reply.json()).toMatchObject({ model: "vendor/slow", choices: [{ message: { content: "slow" } }] });
+    expect(await (await handle(get("models"))).json()).toMatchObject({ data: [{ id: "fast" }, { id: "vendor/slow" }] });
+    expect(await (await handle(get("models/vendor%2Fslow"))).json()).toMatchObject({ id: "vendor/slow" });
+  });
+
+  test("an unknown name is 404 without a default client, and its list is complete with one", async () => {
+    const fast = scriptedClient([]);
+    const without = createGateway({ models: { fast }, authorize });
+    const refused = await without.handle(ask("chat/completions", { ...HELLO, model: "gpt-4o" }));
+    expect([refused.status, await refused.json()]).toMatchObject([404, { error: { code: "model_not_found" } }]);
+    expect((await without.handle(get("models/gpt-4o"))).status).toBe(404);
+    const { model: _none, ...unnamed } = HELLO;
+    expect((await without.handle(ask("chat/completions", unnamed))).status).toBe(400);
+    const other = scriptedClient([], { model: "other" });
+    const both = createGateway({ client: other, models: { fast }, authorize });
+    expect(await (await both.handle(get("models"))).json()).toMatchObject({ data: [{ id: "other" }, { id: "fast" }] });
+  });
+
+  test("Anthropic's libraries get their own form of the list", async () => {
+    const { handle } = testGateway([]);
+    const list = await handle(get("models", { "x-api-key": KEY, "anthropic-version": "2023-06-01" }));
+    expect(await list.json()).toMatchObject({
+      data: [{ type: "model", id: "script", display_name: "script" }],
+      has_more: false,
+      first_id: "script",
+      last_id: "script",
+    });
+  });
+
+  test.each(["/v1/chat/completions", "/chat/completions", "/llm/v1/chat/completions/", "/llm/chat/completions"])(
+    "a base address with and without v1 works: %s",
+    async (path) => {
+      const { handle } = testGateway([{ text: "Hi" }]);
+      const headers = { "content-type": "application/json", authorization: `Bearer ${KEY}` };
+      const body = JSON.stringify(HELLO);
+      const reply = await handle(new Request(`http://gateway.test${path}`, { method: "POST", headers, body }));
+      expect(reply.status).toBe(200);
+    },
+  );
+
+  test("only its own path is the gateway's", async () => {
+    const { handle } = testGateway([], { path: "/llm" });
+    const headers = { authorization: `Bearer ${KEY}` };
+    expect((await handle(new Request("http://gateway.test/llm/v1/models", { headers }))).status).toBe(200);
+    expect((await handle(new Request("http://gateway.test/v1/models", { headers }))).status).toBe(404);
+    expect((await handle(new Request("http://gateway.test/llm/v1/embeddings", { headers }))).status).toBe(404);
+  });
+});
+
+describe("failures of the provider", () => {
+  const SECRETS = /sk-secret|127\.0\.0\.1|provider\.internal|org-9/;
+
+  async function behind(script: ReplyScript, body: object): Promise<Response> {
+    await using server = await startProviderServer(() => script);
+    const { baseUrl } = server;
+    const client = new CompatibleClient({ baseUrl, apiKey: "sk-secret-123", model: "m", retries: 0 });
+    const { handle } = createGateway({ client, authorize: bearerKey(KEY) });
+    const response = await handle(ask("chat/completions", body));
+    const text = await response.text();
+    return new Response(text, response);
+  }
+
+  test.each([
+    [401, 502, "authentication"],
+    [404, 502, "notFound"],
+    [429, 429, "rate_limit_exceeded"],
+    [400, 400, "invalid_request"],
+    [500, 502, "server"],
+  ])("a provider's %i is a final %i, without its words, key or address", async (status, expected, code) => {
+    const message = "sk-secret-123 of org-9 at provider.internal may not do this";
+    for (const stream of [true, false]) {
+      const response = await behind({ refusal: { status, message } }, { ...HELLO, stream });
+      expect([response.status, response.headers.get("x-should-retry")]).toEqual([expected, "false"]);
+      const text = await response.text();
+      expect(text).not.toMatch(SECRETS);
+      expect(JSON.parse(text)).toMatchObject({ error: { code } });
+    }
+  });
+
+  test("how long to wait is passed on, in milliseconds as well", async () => {
+    const response = await behind({ refusal: { status: 429, headers: { "retry-after": "70" } } }, HELLO);
+    expect([response.headers.get("retry-after"), response.headers.get("retry-after-ms")]).toEqual(["70", "70000"]);
+  });
+
+  test("half a reply is an error in every form, and a whole one may be asked for again", async () => {
+    const half: ReplyScript = { text: ["Half ", "a reply"], ending: "cut" };
+    const streamed = await behind(half, { ...HELLO, stream: true });
+    const events = await eventsOf(streamed);
+    expect(events.at(-2)?.data).toMatchObject({ error: { code: "truncated" } });
+    expect(events.at(-1)?.data).toBe("[DONE]");
+    const whole = await behind(half, HELLO);
+    expect([whole.status, whole.headers.get("x-should-retry")]).toEqual([502, null]);
+  });
+
+  test("a request that this library refuses itself is explained", async () => {
+    const tools = [{ type: "function", function: { name: "two words" } }];
+    const response = await testGateway([]).handle(ask("chat/completions", { ...HELLO, tools }));
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({ error: { message: expect.stringContaining("64 letters") } });
+  });
+});
+
+describe("what ends a reply", () => {
+  test.each([true, false])("a program that leaves lets the provider go (streamed: %s)", async (stream) => {
+    const gate = new Gate();
+    const gateway = testGateway([{ steps: [{ text: "One" }, { pause: gate }, { text: "two" }] }]);
+    const leaving = new AbortController();
+    const request = new Request(ask("chat/completions", { ...HELLO, stream }), { signal: leaving.signal });
+    const answer = gateway.handle(request);
+    if (stream) {
+      const reader = (await answer).body?.getReader();
+      while (!new TextDecoder().decode((await reader?.read())?.value).includes("One"));
+      await reader?.cancel();
+    } else {
+      await expect.poll(() => gateway.model.calls[0]?.chunks).toBe(1);
+      leaving.abort();
+      expect((await answer).status).toBe(503);
+    }
+    await gateway.model.calls[0]?.closed;
+  });
+
+  test("a program that leaves before the provider has answered lets it go", async () => {
+    const gateway = testGateway([{ steps: [{ pause: new Gate() }] }]);
+    const leaving = new AbortController();
+    const request = new Request(ask("chat/completions", { ...HELLO, stream: true }), { signal: leaving.signal });
+    const answer = gateway.handle(request);
+    await expect.poll(() => gateway.model.calls.length).toBe(1);
+    leaving.abort();
+    await gateway.model.calls[0]?.closed;
+    await (await answer).text().catch(() => undefined);
+  });
+
+  test("a gateway that ends says so inside its replies, and refuses new ones with a time to come back", async () => {
+    const gateway = testGateway([{ steps: [{ text: "One" }, { pause: new Gate() }] }]);
+    const streamed = await gateway.handle(ask("chat/completions", { ...HELLO, stream: true }));
+    const events = eventsOf(streamed);
+    await gateway.drain(0);
+    expect((await events).at(-2)?.data).toMatchObject({ error: { code: "serverShutdown" } });
+    const refused = await gateway.handle(ask("chat/completions", HELLO));
+    expect([refused.status, refused.headers.get("retry-after"), refused.headers.get("x-should-retry")]).toEqual([
+      503,
+      "1",
+      null,
+    ]);
+  });
+
+  test("a user at the limit of running replies gets 429", async () => {
+    const gateway = testGateway([{ steps: [{ text: "One" }, { pause: new Gate() }] }], { limits: { runsPerUser: 1 } });
+    const first = await gateway.handle(ask("chat/completions", { ...HELLO, stream: true }));
+    expect((await gateway.handle(ask("chat/completions", HELLO))).status).toBe(429);
+    await first.body?.cancel();
+  });
+
+  test("a reply that the provider's client begins again is an error: what a program has read stays read", async () => {
+    await using server = await startProviderServer(({ index }) =>
+      index === 0 ? { text: ["Half "], ending: "reset" } : { text: "Another answer" },
+    );
+    const { baseUrl } = server;
+    const client = new CompatibleClient({ baseUrl, apiKey: "k", model: "m", recover: "restart" });
+    const { handle } = createGateway({ client, authorize: bearerKey(KEY) });
+    const events = await eventsOf(await handle(ask("chat/completions", { ...HELLO, stream: true })));
+    const texts = events.map(
+      ({ data }) => (data as { choices?: [{ delta: { content?: string } }] }).choices?.[0].delta,
+    );
+    expect(texts.map((delta) => delta?.content ?? "").join("")).toBe("Half ");
+    expect(events.at(-2)?.data).toMatchObject({ error: { code: "truncated" } });
+    const whole = createGateway({ client, authorize: bearerKey(KEY) }).handle(ask("chat/completions", HELLO));
+    expect(await (await whole).json()).toMatchObject({ choices: [{ message: { content: "Another answer" } }] });
+  });
+});
+
+test("a maximum of tokens holds for a request that asks for more, and for one that does not ask", async () => {
+  const gateway = testGateway([{ text: "1" }, { text: "2" }, { text: "3" }], { limits: { maxOutputTokens: 100 } });
+  for (const max_tokens of [500, 50, undefined])
+    await gateway.handle(ask("chat/completions", { ...HELLO, max_tokens }));
+  expect(gateway.model.calls.map(({ options }) => options.maxOutputTokens)).toEqual([100, 50, 100]);
+});
