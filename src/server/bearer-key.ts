@@ -44,7 +44,7 @@ function keyIn(value: string | null, name: (typeof HEADERS)[number]): string | u
   return /^bearer +(\S+)$/i.exec(value.trim())?.[1];
 }
 
-/** Digests have one length, and nobody can choose how theirs begins. */
+/** Digests have one length, and a caller cannot choose how one begins. */
 async function digestOf(text: string): Promise<Uint8Array> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
 }
