@@ -16,6 +16,12 @@ export interface StartRequest {
   readonly message?: UserMessage["content"] | undefined;
   /** Results of calls that the last reply left open, for a relay with a session store. */
   readonly results?: readonly ToolMessage[] | undefined;
+  /**
+   * Decisions about calls that wait for approval; may come with `results`. The run goes on when no call waits any more.
+   * With a session store, earlier decisions are kept, and an empty array goes on after a failure. Without one, the
+   * calls are those at the end of `messages`, which the relay must have signed.
+   */
+  readonly answers?: readonly CallApproval[] | undefined;
   /** Asks for another reply to the last turn of the user, for a relay with a session store. */
   readonly regenerate?: boolean | undefined;
   /**
@@ -35,6 +41,14 @@ export interface StartRequest {
   readonly messageId?: string | undefined;
   /** The options that the relay allows a browser to choose. */
   readonly options?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** The decision of a person about a call that waits for approval (`needsApproval`). */
+export interface CallApproval {
+  readonly toolCallId: string;
+  readonly approved: boolean;
+  /** Why not, for the model. */
+  readonly reason?: string | undefined;
 }
 
 /** The body of `POST /:chat/stop`. Without `run`, the chat's last run stops. */
@@ -62,6 +76,8 @@ export interface ChatHistory {
   readonly turn?: readonly Message[] | undefined;
   /** The last message of the user, when it got no reply. `regenerate` asks it again. */
   readonly unanswered?: UserMessage["content"] | undefined;
+  /** The ids of the calls of the last reply that wait for an answer. Absent when there are none. */
+  readonly waiting?: readonly string[] | undefined;
 }
 
 /** One conversation of the caller. */

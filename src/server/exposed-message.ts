@@ -3,7 +3,7 @@
  */
 
 import type { MessageChunk } from "../contract/chunk.ts";
-import type { AssistantMessage, Citation, ProviderToolCall, ToolCall } from "../contract/message.ts";
+import type { AssistantMessage, Citation, ProviderToolCall, ToolCall, ToolMessage } from "../contract/message.ts";
 import type { ReplyMetrics } from "../contract/metrics.ts";
 import type { TokenUsage } from "../contract/usage.ts";
 import { withoutPrototypeKeys } from "../platform/prototype-keys.ts";
@@ -13,6 +13,15 @@ type Rules = Policy["expose"];
 
 /** The text in the place of what a tool threw: the error is for the model and the program. */
 const TOOL_FAILED = "The tool failed.";
+
+/** The text about a call that was not allowed: the sentence for the model is the program's. */
+const DENIED = "The call was not allowed.";
+
+/** Returns the result of a tool as a caller sees it. */
+export function exposedResult(result: string, { isError, denied }: Pick<ToolMessage, "isError" | "denied">): string {
+  if (denied) return DENIED;
+  return isError ? TOOL_FAILED : result;
+}
 
 /** Returns a message as a caller sees it: without replay, raw values, the provider's ids, limits and attempts. */
 export function exposedMessage(message: AssistantMessage, rules: Rules): AssistantMessage {
@@ -67,8 +76,9 @@ function exposedChunk(chunk: MessageChunk, rules: Rules): MessageChunk | undefin
       return { ...withoutRaw(chunk), toolCall: exposedCall(chunk.toolCall) };
     case "toolResult": {
       if (!rules.toolResults) return undefined;
-      const { type, content, toolCallId, name, isError, isFinal } = chunk;
-      return { type, content, toolCallId, name, result: isError ? TOOL_FAILED : chunk.result, isError, isFinal };
+      const { type, content, toolCallId, name, isError, denied, isFinal } = chunk;
+      const result = exposedResult(chunk.result, chunk);
+      return { type, content, toolCallId, name, result, isError, ...(denied && { denied }), isFinal };
     }
     case "providerToolCall":
       if (!rules.providerTools) return undefined;
@@ -89,9 +99,15 @@ function withoutRaw<Chunk extends MessageChunk>(chunk: Chunk): Chunk {
 }
 
 /** The raw arguments go when they may hold a key that the parsed ones may not. */
-function exposedCall({ id, name, arguments: given, rawArguments }: ToolCall): ToolCall {
+function exposedCall({ id, name, arguments: given, rawArguments, needsApproval }: ToolCall): ToolCall {
   const args = withoutPrototypeKeys(given);
-  return { id, name, arguments: args, ...(rawArguments !== undefined && args === given && { rawArguments }) };
+  return {
+    id,
+    name,
+    arguments: args,
+    ...(rawArguments !== undefined && args === given && { rawArguments }),
+    ...(needsApproval && { needsApproval }),
+  };
 }
 
 function exposedProviderCall(call: ProviderToolCall): ProviderToolCall {

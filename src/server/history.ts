@@ -2,11 +2,8 @@
 
 import type { AssistantMessage, AssistantTurn, Message } from "../contract/message.ts";
 import { withoutPrototypeKeys } from "../platform/prototype-keys.ts";
-import { exposedMessage } from "./exposed-message.ts";
+import { exposedMessage, exposedResult } from "./exposed-message.ts";
 import type { Policy } from "./policy.ts";
-
-/** The text in the place of what a tool threw: the error is for the model and the program. */
-const TOOL_FAILED = "The tool failed.";
 
 /** Returns a conversation without the system prompt, and without what only a provider or the program may know. */
 export function exposedHistory(messages: readonly Message[], rules: Policy["expose"]): readonly Message[] {
@@ -19,9 +16,14 @@ function exposedTurn(message: Message, rules: Policy["expose"]): Message {
     case "user":
       return message;
     case "tool": {
-      const { role, toolCallId, content, isError } = message;
-      const shown = isError ? TOOL_FAILED : content;
-      return { role, toolCallId, content: rules.toolResults ? shown : "", ...(isError && { isError }) };
+      const { role, toolCallId, content, isError, denied } = message;
+      return {
+        role,
+        toolCallId,
+        content: rules.toolResults ? exposedResult(content, message) : "",
+        ...(isError && { isError }),
+        ...(denied && { denied }),
+      };
     }
     case "assistant": {
       if (isReply(message)) return exposedMessage(message, rules);

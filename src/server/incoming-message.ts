@@ -2,6 +2,7 @@
 
 import type { AssistantTurn, ContentPart, Message, ToolCall, ToolMessage, UserMessage } from "../contract/message.ts";
 import { mediaFault, messageFault } from "../contract/validate.ts";
+import type { CallApproval } from "../dialects/native.ts";
 import { badRequest, type Refusal } from "../dialects/refusal.ts";
 import { isJsonObject } from "../platform/json-object.ts";
 import { attachmentFault, isAllowedMediaType } from "./attachment-url.ts";
@@ -51,6 +52,39 @@ export function checkedResults(value: unknown, rules: TurnRules): readonly ToolM
     if (message.role !== "tool") throw badRequest(`${name} has another role than tool.`);
     return message;
   });
+}
+
+/**
+ * Returns decisions about calls. Whether the calls wait for one is checked where the calls are known.
+ * @throws {Refusal} 400
+ */
+export function checkedApprovals(value: unknown, rules: TurnRules): readonly CallApproval[] {
+  if (!Array.isArray(value)) throw badRequest("`answers` must be an array.");
+  if (value.length > rules.limits.messages) throw badRequest(`\`answers\` must hold at most ${rules.limits.messages}.`);
+  return value.map((item: unknown, index) => {
+    const name = `Answer ${index}`;
+    const { toolCallId, approved, reason } = isJsonObject(item) ? item : {};
+    if (typeof toolCallId !== "string" || toolCallId === "") throw badRequest(`${name} has no \`toolCallId\`.`);
+    if (typeof approved !== "boolean") throw badRequest(`${name} has an \`approved\` that is not true or false.`);
+    if (reason !== undefined && typeof reason !== "string") throw badRequest(`${name} has a reason that is not text.`);
+    return {
+      toolCallId: checkedText(toolCallId, name, rules),
+      approved,
+      ...(typeof reason === "string" && { reason: checkedText(reason, name, rules) }),
+    };
+  });
+}
+
+/**
+ * Checks that the last reply of a conversation that a browser keeps was signed, before calls of it run.
+ * @throws {Refusal} 400
+ */
+export async function checkSignedEnd(value: unknown, messages: readonly Message[], rules: TurnRules): Promise<void> {
+  const index = messages.findLastIndex(({ role }) => role !== "tool");
+  const last = messages[index];
+  const sent = (value as readonly unknown[])[index]; // as `checkedMessages` says
+  if (last?.role !== "assistant") throw badRequest("`answers` needs a conversation that ends with the calls.");
+  await checkSignature(last, sent, `Message ${index}`, rules);
 }
 
 function checkedList(value: unknown, name: string, { limits }: TurnRules): readonly unknown[] {
@@ -149,8 +183,14 @@ function assistantTurn(turn: AssistantTurn, name: string, rules: TurnRules): Ass
   };
 }
 
-function callOf({ id, name, arguments: args, rawArguments }: ToolCall): ToolCall {
-  return { id, name, arguments: args, ...(typeof rawArguments === "string" && { rawArguments }) };
+function callOf({ id, name, arguments: args, rawArguments, needsApproval }: ToolCall): ToolCall {
+  return {
+    id,
+    name,
+    arguments: args,
+    ...(typeof rawArguments === "string" && { rawArguments }),
+    ...(needsApproval === true && { needsApproval }),
+  };
 }
 
 function mediaOf(media: unknown, name: string, rules: TurnRules): NonNullable<AssistantTurn["media"]> {
@@ -172,15 +212,21 @@ async function checkSignature(turn: AssistantTurn, sent: unknown, name: string, 
   if (!isSigned) throw badRequest(`${name} has tool calls that this relay has not signed.`);
 }
 
-/** Results follow the calls that they answer: one for each, and none for a call that was not made. */
+/**
+ * Results follow the calls that they answer: one for each, and none for a call that was not made. A call that needs
+ * approval runs here or not at all, so no result of it comes from a browser.
+ */
 function checkResults(messages: readonly Message[]): void {
-  let open = new Set<string>();
+  let open = new Map<string, ToolCall>();
   for (const [index, message] of messages.entries()) {
     if (message.role !== "tool") {
-      open = new Set(message.role === "assistant" ? message.toolCalls?.map(({ id }) => id) : []);
-    } else if (!open.delete(message.toolCallId)) {
-      throw badRequest(`Message ${index} answers a tool call that is not open.`);
+      open = new Map(message.role === "assistant" ? message.toolCalls?.map((call) => [call.id, call]) : []);
+      continue;
     }
+    const call = open.get(message.toolCallId);
+    if (!call) throw badRequest(`Message ${index} answers a tool call that is not open.`);
+    if (call.needsApproval) throw badRequest(`Message ${index} has a result of a call that only the server may run.`);
+    open.delete(message.toolCallId);
   }
 }
 

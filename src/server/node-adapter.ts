@@ -1,6 +1,6 @@
 /**
- * The relay under `node:http`, `node:http2` and Express. Their requests and responses are described by shape, so that the
- * package needs neither Node nor its types.
+ * The relay under `node:http`, `node:http2` and Express. Their requests and responses are described by shape, so that
+ * the package needs neither Node nor its types.
  */
 
 /** Time to read a refusal, for a client that still sends, in milliseconds. */

@@ -173,7 +173,8 @@ class RelayServer {
     if (!run) return show(await this.#host.feed(start.run, caller));
     await within(run.opened, headersWithinMs).catch(() => undefined);
     const { end, last } = run.feed;
-    if (end?.type === "failed" && !last) return this.#refused(SendError.from(end.error), dialect, call.id);
+    if (end?.type === "failed" && !last)
+      return this.#refused(run.refusal ?? SendError.from(end.error), dialect, call.id);
     return show(run.feed);
   }
 
@@ -204,7 +205,7 @@ class RelayServer {
     const { sessions, policy, log } = this.#settings;
     if (!sessions) throw notFound();
     const id = scopedChat(caller, chat);
-    const { history, turn, unanswered } = await LLMSession.peek({ store: sessions.store, id });
+    const { history, turn, unanswered, waiting } = await LLMSession.peek({ store: sessions.store, id });
     const latest = await log.latestRun(id).catch(() => undefined);
     return answer(
       dialect.history({
@@ -212,6 +213,7 @@ class RelayServer {
         ...(latest && { run: latest.run }),
         ...(turn && { turn: exposedHistory(turn.messages, policy.expose) }),
         ...(unanswered !== undefined && { unanswered }),
+        ...(waiting && { waiting: waiting.map((call) => call.id) }),
       }),
     );
   }

@@ -42,7 +42,7 @@ export function replySource(settings: RelaySettings, start: CheckedStart, caller
   if (turn.type === "messages") {
     const messages = prompted(settings, turn.messages);
     const { tools: all = [], ...rest } = withTools(settings, options);
-    return { open: (signal) => openConversation(client, messages, all, { ...rest, signal }) };
+    return { open: (signal) => openConversation(client, messages, all, { ...rest, signal }, turn.approvals) };
   }
   if (!sessions) throw badRequest("The relay keeps no conversations. Send `messages`.");
   const setup = {
@@ -70,8 +70,7 @@ function saidIn(turn: Exclude<CheckedStart["turn"], { readonly type: "messages" 
   switch (turn.type) {
     case "message":
       return { type: "turn", input: turn.content, keep: turn.keep, earlier: turn.earlier };
-    case "results":
-      return { type: "results", results: turn.results };
+    case "answers":
     case "regenerate":
       return turn;
   }

@@ -7,6 +7,7 @@ import type { MessageChunk } from "../contract/chunk.ts";
 import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage } from "../contract/message.ts";
 import type { ReplyMetrics } from "../contract/metrics.ts";
+import { Refusal } from "../dialects/refusal.ts";
 import { chunksOf } from "../stream/complete-source.ts";
 import { Fold } from "../stream/fold.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
@@ -109,6 +110,7 @@ export class Run {
   #hasResults = false;
   #unwatchedSince: number | undefined;
   #isLogged = false;
+  #refusal: Refusal | undefined;
 
   constructor(parts: RunParts) {
     const { head, feed, writer, takenOver, now } = parts;
@@ -136,6 +138,11 @@ export class Run {
 
   get isOver(): boolean {
     return this.#phase.name === "over";
+  }
+
+  /** Returns why the relay itself has refused the turn. */
+  get refusal(): Refusal | undefined {
+    return this.#refusal;
   }
 
   /** Returns whether a log has the end of the run. */
@@ -216,7 +223,9 @@ export class Run {
       }
       throw new SendError("truncated", "The chunks ended without a final one.");
     } catch (error) {
-      return this.#failed(sendErrorOf(error));
+      if (!(error instanceof Refusal)) return this.#failed(sendErrorOf(error));
+      this.#refusal = error;
+      return this.#failed(new SendError(error.kind, error.message, { retryable: false }));
     }
   }
 

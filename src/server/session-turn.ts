@@ -4,11 +4,15 @@ import type { ClientWrapper } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
 import type { Message, ToolMessage, UserMessage } from "../contract/message.ts";
 import type { SendOptions, Tool } from "../contract/options.ts";
-import { pendingCalls, type TurnInput } from "../session/history.ts";
+import type { CallApproval } from "../dialects/native.ts";
+import { badRequest } from "../dialects/refusal.ts";
+import type { TurnInput } from "../session/history.ts";
 import type { OpenOptions } from "../session/options.ts";
 import type { SavedSession } from "../session/saved-session.ts";
 import { LLMSession } from "../session/session.ts";
+import { streamOf } from "../stream/complete-source.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
+import { type CallAnswers, checkAnswers, giveAnswers, newAnswers, waitingReply } from "./call-answers.ts";
 import type { RunSource } from "./run.ts";
 
 /** How a relay opens its sessions: the options of `LLMSession.open` without those that the relay sets. */
@@ -18,8 +22,8 @@ export type SessionSetup = Omit<OpenOptions, "client" | "id">;
 export type Kept = number | { readonly turns: number };
 
 /**
- * The input of a turn. `regenerate` asks a question again: the last one, or the last of those that stay.
- * `earlier`: the texts of the user's turns that a front end shows before `input`.
+ * The input of a turn. `answers` are those of calls that wait. `regenerate` asks a question again: the last one, or the
+ * last of those that stay. `earlier`: the texts of the user's turns that a front end shows before `input`.
  */
 export type Said =
   | {
@@ -29,7 +33,7 @@ export type Said =
       readonly earlier?: readonly string[] | undefined;
     }
   /** A front end that sends its conversation repeats results that the session has. */
-  | { readonly type: "results"; readonly results: readonly ToolMessage[] }
+  | ({ readonly type: "answers" } & CallAnswers)
   | { readonly type: "regenerate"; readonly keep?: Kept | undefined };
 
 /** Opens a session, sends one turn, and closes the session when its reply is over. */
@@ -52,7 +56,29 @@ export class SessionTurn implements RunSource {
     this.#session = session;
     signal.throwIfAborted();
     const options = { ...this.#options, signal };
-    return session.sendMessageStream(this.#input(session), options);
+    if (this.#said.type === "answers") return this.#answer(session, this.#said, options);
+    return session.sendMessageStream(this.#input(session, this.#said), options);
+  }
+
+  /** Keeps the answers. The turn goes on when no call waits any more; until then, the reply is the calls that wait. */
+  async #answer(session: LLMSession, given: CallAnswers, options: SendOptions): Promise<MessageStream> {
+    const { waiting } = session;
+    const answers = newAnswers(given, session.history);
+    const { client } = this.#setup;
+    const tools = this.#setup.tools ?? this.#setup.defaults?.tools ?? client.defaults?.tools ?? [];
+    const kept = session.toJSON().answers ?? [];
+    checkAnswers(answers, waiting, tools, (id) => kept.some(({ toolCallId }) => toolCallId === id));
+    const isAllResults = answers.approvals.length === 0 && kept.length === 0 && answers.results.length > 0;
+    if (isAllResults && answers.results.length === waiting.length) {
+      return session.sendMessageStream(answers.results, options); // a refusal takes them back
+    }
+    await giveAnswers(session, answers);
+    const last = session.history.at(-1);
+    if (waiting.length === 0 && kept.length === 0 && last?.role !== "tool") {
+      throw badRequest("No tool call waits for an answer.");
+    }
+    if (session.waiting.length > 0) return streamOf(waitingReply(client, session.waiting));
+    return session.sendMessageStream([], options);
   }
 
   async close(): Promise<void> {
@@ -63,9 +89,7 @@ export class SessionTurn implements RunSource {
     await session?.[Symbol.asyncDispose]();
   }
 
-  #input(session: LLMSession): TurnInput {
-    const said = this.#said;
-    if (said.type === "results") return newResults(said.results, session.history);
+  #input(session: LLMSession, said: Exclude<Said, { readonly type: "answers" }>): TurnInput {
     if (said.type === "turn") {
       const { input, earlier, keep = earlier && replacedAt(session.history, earlier, input) } = said;
       if (keep !== undefined) this.#takeBack(session, lengthOf(keep, session.history));
@@ -108,13 +132,6 @@ export class SessionTurn implements RunSource {
   }
 }
 
-/** Returns the results of calls that wait for one, and of calls that the session does not know: those are an error. */
-function newResults(results: readonly ToolMessage[], history: readonly Message[]): readonly ToolMessage[] {
-  const answered = new Set(history.map((message) => message.role === "tool" && message.toolCallId));
-  for (const { id } of pendingCalls(history)) answered.delete(id); // an id that was used before
-  return results.filter(({ toolCallId }) => !answered.has(toolCallId));
-}
-
 /**
  * Returns the index of the turn of the user that `input` replaces; `undefined` when it replaces none. A front end that
  * shows no earlier turn may not know the history: it replaces the only turn there is, when it repeats that.
@@ -147,6 +164,7 @@ function lengthOf(keep: Kept, history: readonly Message[]): number {
 
 /**
  * Opens the reply to a conversation that the relay does not keep, and runs the tools that it calls.
+ * @param approvals the decisions about the calls at its end, where it goes on after them
  * @throws {SendError} as `LLMSession.sendMessageStream`
  */
 export async function openConversation(
@@ -154,14 +172,16 @@ export async function openConversation(
   messages: readonly Message[],
   tools: readonly Tool[],
   options: SendOptions,
+  approvals?: readonly CallApproval[],
 ): Promise<MessageStream> {
   const isRunnable = tools.some(({ run }) => run !== undefined);
-  const split = isRunnable ? lastTurnOf(messages) : undefined;
+  const split = approvals ? { history: messages, input: [] } : isRunnable ? lastTurnOf(messages) : undefined;
   if (!split) return client.sendMessageStream(messages, { ...options, ...(tools.length > 0 && { tools }) });
   const [system] = messages;
   const systemPrompt = system?.role === "system" ? system.content : undefined;
   const history = systemPrompt === undefined ? split.history : split.history.slice(1);
   const session = new LLMSession({ client, tools, history, ...(systemPrompt !== undefined && { systemPrompt }) });
+  await giveAnswers(session, { results: [], approvals: approvals ?? [] });
   return session.sendMessageStream(split.input, options);
 }
 

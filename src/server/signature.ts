@@ -57,8 +57,8 @@ function signedText(user: string, { content, toolCalls = [] }: AssistantTurn): s
   return JSON.stringify(["cloudllm relay 1", user, content, toolCalls.map(callFields)]);
 }
 
-function callFields({ id, name, arguments: args, rawArguments = "" }: ToolCall): readonly unknown[] {
-  return [id, name, args, rawArguments];
+function callFields({ id, name, arguments: args, rawArguments = "", needsApproval }: ToolCall): readonly unknown[] {
+  return [id, name, args, rawArguments, ...(needsApproval ? ["needsApproval"] : [])];
 }
 
 function bytesOf(data: unknown): Uint8Array<ArrayBuffer> | undefined {

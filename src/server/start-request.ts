@@ -1,13 +1,22 @@
 /** Requests that start or stop a run, checked: everything in them is a stranger's. */
 
-import type { Message, ToolMessage, UserMessage } from "../contract/message.ts";
+import type { Message, UserMessage } from "../contract/message.ts";
 import type { SendOptions, Tool } from "../contract/options.ts";
 import { optionsFault } from "../contract/validate.ts";
 import { checkedChatId, checkedMessageId, checkedRunId } from "../dialects/ids.ts";
-import type { StartRequest, StopRequest } from "../dialects/native.ts";
+import type { CallApproval, StartRequest, StopRequest } from "../dialects/native.ts";
 import { badRequest } from "../dialects/refusal.ts";
 import { isJsonObject, type JsonObject } from "../platform/json-object.ts";
-import { checkedContent, checkedMessages, checkedResults, type TurnRules } from "./incoming-message.ts";
+import { pendingCalls } from "../session/history.ts";
+import { type CallAnswers, checkAnswers } from "./call-answers.ts";
+import {
+  checkedApprovals,
+  checkedContent,
+  checkedMessages,
+  checkedResults,
+  checkSignedEnd,
+  type TurnRules,
+} from "./incoming-message.ts";
 import type { Policy } from "./policy.ts";
 import type { Kept } from "./session-turn.ts";
 import type { Signer } from "./signature.ts";
@@ -27,14 +36,19 @@ export interface CheckedStart {
 
 /** The turn that the run answers: a conversation, or with a session store, the new part of it. */
 type StartTurn =
-  | { readonly type: "messages"; readonly messages: readonly Message[] }
+  | {
+      readonly type: "messages";
+      readonly messages: readonly Message[];
+      /** Decisions about the calls at the end of the messages, all of which have one or a result. */
+      readonly approvals?: readonly CallApproval[];
+    }
   | {
       readonly type: "message";
       readonly content: UserMessage["content"];
       readonly keep?: Kept;
       readonly earlier?: readonly string[];
     }
-  | { readonly type: "results"; readonly results: readonly ToolMessage[] }
+  | ({ readonly type: "answers" } & CallAnswers)
   | { readonly type: "regenerate"; readonly keep?: Kept };
 
 /** The rules about a start, in addition to the policy. */
@@ -82,27 +96,48 @@ export function stopRequestOf(body: unknown): StopRequest {
 }
 
 async function turnOf(body: Fields<StartRequest>, rules: TurnRules): Promise<StartTurn> {
-  const { messages, message, results, regenerate } = body;
+  const { messages, message, results, answers, regenerate } = body;
   if (rules.history !== "server") {
-    if (messages === undefined && [message, results, regenerate].some((field) => field !== undefined)) {
+    if (messages === undefined && [message, results, answers, regenerate].some((field) => field !== undefined)) {
       throw badRequest("This relay keeps no conversations (`sessions`). Send the complete one as `messages`.");
     }
-    return { type: "messages", messages: await checkedMessages(messages, rules) };
+    return conversationOf(messages, answers, rules);
   }
   if (messages !== undefined) {
     throw badRequest("`messages` is not taken: the server keeps the conversation. Send the new turn as `message`.");
   }
-  if ([message, results, regenerate || undefined].filter((field) => field !== undefined).length !== 1) {
-    throw badRequest("The body must hold one of `message`, `results` and `regenerate`.");
+  if ([message, results ?? answers, regenerate || undefined].filter((field) => field !== undefined).length !== 1) {
+    throw badRequest("The body must hold one of `message`, `results` with `answers`, and `regenerate`.");
   }
   const kept = body.keep === undefined ? {} : { keep: checkedKeep(body.keep) };
   if (message !== undefined) {
     const earlier = body.earlier === undefined ? {} : { earlier: checkedEarlier(body.earlier, rules) };
     return { type: "message", content: checkedContent(message, rules), ...kept, ...earlier };
   }
-  if (results === undefined) return { type: "regenerate", ...kept };
+  if (results === undefined && answers === undefined) return { type: "regenerate", ...kept };
   if (body.keep !== undefined) throw badRequest("`keep` goes with `message` or `regenerate`.");
-  return { type: "results", results: checkedResults(results, rules) };
+  return {
+    type: "answers",
+    results: results === undefined ? [] : checkedResults(results, rules),
+    approvals: answers === undefined ? [] : checkedApprovals(answers, rules),
+  };
+}
+
+/** Calls run only when this relay has signed them, also where it trusts the history of a browser. */
+async function conversationOf(
+  value: unknown,
+  answers: unknown,
+  rules: TurnRules,
+): Promise<Extract<StartTurn, { readonly type: "messages" }>> {
+  const messages = await checkedMessages(value, rules);
+  if (answers === undefined) return { type: "messages", messages };
+  const approvals = checkedApprovals(answers, rules);
+  await checkSignedEnd(value, messages, rules);
+  const waiting = pendingCalls(messages);
+  checkAnswers({ results: [], approvals }, waiting, []);
+  const left = waiting.find(({ id }) => !approvals.some(({ toolCallId }) => toolCallId === id));
+  if (left) throw badRequest(`The tool call ${left.id} still waits for an answer.`);
+  return { type: "messages", messages, approvals };
 }
 
 function checkedKeep(keep: unknown): Kept {

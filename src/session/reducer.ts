@@ -4,7 +4,7 @@ import { SendError } from "../contract/errors.ts";
 import type { AssistantTurn, Message, ToolCall, UserMessage } from "../contract/message.ts";
 import { estimateTokens } from "../tokens/estimate.ts";
 import { checkedHistory, keptOf, pendingCalls, tailOf, waitingCalls } from "./history.ts";
-import type { EndRecord, OpenTurn, SessionRecord, SessionState } from "./record.ts";
+import type { EndRecord, OpenTurn, ResumedCalls, SessionRecord, SessionState } from "./record.ts";
 import { recordFault } from "./record-fault.ts";
 import type { TurnUsage } from "./usage.ts";
 
@@ -32,7 +32,7 @@ export function reduce(state: SessionState, record: SessionRecord, append: Appen
     case "said": {
       if (turn) throw new TypeError("a turn begins inside another turn");
       const { messages, asked } = record;
-      const resumed = resumedEnd(state.history, messages);
+      const resumed = resumedBy(state.history, messages);
       return { ...state, turn: { messages: [...messages], asked, ...(resumed && { resumed }) }, unanswered: undefined };
     }
     case "answer": {
@@ -78,7 +78,7 @@ export function reduce(state: SessionState, record: SessionRecord, append: Appen
       return { ...state, turn: next, turns: append(state.turns, listOf(record.usage)) };
     }
     case "result":
-      if (!turn.hasReply && !turn.resumed) throw new TypeError("a tool result is without a call");
+      if (!turn.hasReply && !turn.resumed?.runs) throw new TypeError("a tool result is without a call");
       return { ...state, turn: { ...turn, messages: appendInPlace(turn.messages, [record.message]) } };
     case "end": {
       const { stays, message, usage } = record;
@@ -138,40 +138,43 @@ export function endRecordOf(
   return { type: "end", stays, ...(message && { message }), ...(usage && { usage }) };
 }
 
-/** Returns the end of a history from the reply whose calls a turn with these messages runs. */
-function resumedEnd(history: readonly Message[], messages: readonly Message[]): readonly Message[] | undefined {
+/** Returns the calls with which a turn with these messages begins, if its results are not all that there are. */
+function resumedBy(history: readonly Message[], messages: readonly Message[]): ResumedCalls | undefined {
   if (messages.some(({ role }) => role !== "tool")) return undefined;
-  const tail = tailOf(history);
-  return pendingCalls([...tail, ...messages]).length > 0 ? tail : undefined;
+  const end = tailOf(history);
+  const runs = pendingCalls([...end, ...messages]).length > 0;
+  return runs || (end.length > 1 && messages.length > 0) ? { end, runs } : undefined;
 }
 
 /** Returns the calls of an earlier turn that this one runs, as long as they have no result. */
 export function resumedCalls({ resumed, messages }: OpenTurn): readonly ToolCall[] {
-  if (!resumed) return [];
-  const own = messages.findIndex(({ role }) => role !== "tool");
-  return pendingCalls([...resumed, ...(own < 0 ? messages : messages.slice(0, own))]);
+  return resumed ? pendingCalls([...resumed.end, ...firstResults(messages)]) : [];
 }
 
 /** Whether the turn has run calls of an earlier turn: their results stay, so that no call runs twice. */
 function hasRun(turn: OpenTurn): boolean {
-  return turn.resumed !== undefined && resumedCalls(turn).length === 0;
+  return turn.resumed?.runs === true && resumedCalls(turn).length === 0;
+}
+
+/** Returns the results at the beginning of a turn. */
+function firstResults(messages: readonly Message[]): readonly Message[] {
+  const length = messages.findIndex(({ role }) => role !== "tool");
+  return length < 0 ? messages : messages.slice(0, length);
 }
 
 /** Returns a history and the turn after it: each result in the order of its reply's calls. */
 export function conversationWith(history: readonly Message[], turn: OpenTurn): readonly Message[] {
   const { resumed, messages } = turn;
   if (!resumed) return [...history, ...inCallOrder(turn)];
-  const before = history.slice(0, history.length - resumed.length);
-  const own = messages.findIndex(({ role }) => role !== "tool");
-  const results = own < 0 ? messages : messages.slice(0, own);
-  const rest = own < 0 ? [] : messages.slice(own);
-  return [...before, ...inOrder([...resumed, ...results]), ...inOrder(rest)];
+  const before = history.slice(0, history.length - resumed.end.length);
+  const first = firstResults(messages);
+  return [...before, ...inOrder([...resumed.end, ...first]), ...inOrder(messages.slice(first.length))];
 }
 
 /** Returns a turn's messages, with the results of its last reply in the order of that reply's calls. */
 export function inCallOrder({ messages, resumed }: OpenTurn): readonly Message[] {
-  const isResumed = resumed !== undefined && messages.every(({ role }) => role === "tool");
-  return isResumed ? inOrder([...resumed, ...messages]).filter((item) => messages.includes(item)) : inOrder(messages);
+  if (!resumed || firstResults(messages).length < messages.length) return inOrder(messages);
+  return inOrder([...resumed.end, ...messages]).filter((message) => messages.includes(message));
 }
 
 /** Returns messages with the results after the last reply in the order of that reply's calls. */

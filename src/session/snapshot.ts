@@ -1,6 +1,7 @@
 /** Reads a stored conversation without opening it, also while a turn runs elsewhere. */
 
-import type { Media, Message, UserMessage } from "../contract/message.ts";
+import type { Media, Message, ToolCall, UserMessage } from "../contract/message.ts";
+import { waitingCalls } from "./history.ts";
 import type { OpenTurn } from "./record.ts";
 import { inCallOrder, replay } from "./reducer.ts";
 import { recordsIn, storageError } from "./session-log.ts";
@@ -20,6 +21,8 @@ export interface SessionSnapshot {
    * was killed, until `LLMSession.open` ends the turn.
    */
   readonly turn?: { readonly messages: readonly Message[]; readonly text: string; readonly media?: readonly Media[] };
+  /** The calls at the end of the history that wait for an answer, as `LLMSession.waiting` has them. */
+  readonly waiting?: readonly ToolCall[];
   /** The last user message, if it got no reply and was removed from the history. */
   readonly unanswered?: UserMessage["content"];
   readonly tokenUsage: SessionUsage;
@@ -31,11 +34,13 @@ export interface SessionSnapshot {
  */
 export async function snapshotOf(store: SessionStore, id: string): Promise<SessionSnapshot> {
   try {
-    const { systemPrompt, history, turns, turn, unanswered } = replay(await recordsIn(store, id));
+    const { systemPrompt, history, turns, turn, unanswered, answers } = replay(await recordsIn(store, id));
+    const waiting = turn ? [] : waitingCalls(history, answers);
     return {
       ...(systemPrompt !== undefined && { systemPrompt }),
       history,
       ...(turn && { turn: { messages: inCallOrder(turn), text: "", ...shownOf(turn.reply) } }),
+      ...(waiting.length > 0 && { waiting }),
       ...(unanswered !== undefined && { unanswered }),
       tokenUsage: sessionUsageOf(turns),
     };

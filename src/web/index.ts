@@ -5,7 +5,7 @@ export type { ClientWrapper, TypedClient } from "../contract/client.ts";
 export { SendError } from "../contract/errors.ts";
 export type { AssistantMessage, Message } from "../contract/message.ts";
 export type { SendOptions } from "../contract/options.ts";
-export type { ChatHistory, ChatList, ChatSummary } from "../dialects/native.ts";
+export type { CallApproval, ChatHistory, ChatList, ChatSummary } from "../dialects/native.ts";
 export type { MessageStream } from "../stream/message-stream.ts";
 export type { Chat, ChatOptions, ChatSnapshot, ChatStatus, ChatsOptions } from "./chat.ts";
 export type { ChatMessage, ChatReply, ChatToolCall, ChatUserMessage } from "./chat-message.ts";

@@ -5,7 +5,7 @@ import { SendError } from "../contract/errors.ts";
 import type { Message, ToolMessage } from "../contract/message.ts";
 import type { Attempt } from "../contract/metrics.ts";
 import type { SendOptions } from "../contract/options.ts";
-import type { StartRequest } from "../dialects/native.ts";
+import type { CallApproval, StartRequest } from "../dialects/native.ts";
 import { systemClock } from "../platform/clock.ts";
 import { seenByCaller } from "../stream/caller-stack.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
@@ -77,6 +77,19 @@ export interface RelayClient extends TypedClient {
     run?: string,
     options?: Pick<SendOptions, "signal" | "timeouts" | "headers">,
   ): Promise<MessageStream | undefined>;
+  /**
+   * Answers calls that wait for approval (`toolCall.needsApproval`), and resolves with the stream of what follows: the
+   * results of the calls that now run, and the reply to them. While other calls of a `chat` still wait, the answers are
+   * kept, and the reply is those calls. An empty array goes on after a failure.
+   * @param messages with `chat`: results of other calls that wait, if there are any. Without: the complete
+   * conversation, to its last reply as it came
+   * @throws {SendError} as `sendMessageStream`
+   */
+  answer(
+    answers: readonly CallApproval[],
+    messages?: readonly Message[],
+    options?: SendOptions,
+  ): Promise<MessageStream>;
 }
 
 const RECONNECT_FOR_MS = 300_000;
@@ -144,13 +157,17 @@ export function relayClient(options: RelayClientOptions): RelayClient {
     return stream;
   }
 
-  async function send(messages: readonly Message[], given: SendOptions): Promise<ReplyStream> {
+  async function send(
+    messages: readonly Message[],
+    given: SendOptions,
+    answers?: readonly CallApproval[],
+  ): Promise<ReplyStream> {
     const startedAt = now();
     const retries = given.retries ?? rest.retries ?? {};
     const { max = MAX_RETRIES, maxRetryAfterMs = MAX_RETRY_AFTER_MS } =
       typeof retries === "number" ? { max: retries } : retries;
     checkNumber("retries", max);
-    const request = requestOf(messages, given, { chat, model });
+    const request = requestOf(messages, given, { chat, model }, answers);
     const attempts: Attempt[] = [];
     for (let refusals = 1; ; refusals++) {
       const run = randomId();
@@ -166,17 +183,21 @@ export function relayClient(options: RelayClientOptions): RelayClient {
     }
   }
 
+  const open = async <Output>(
+    messages: readonly Message[],
+    given: SendOptions<Output>,
+    answers?: readonly CallApproval[],
+  ): Promise<MessageStream<Output>> => {
+    try {
+      return (await send(messages, given, answers)) as MessageStream<Output>;
+    } catch (error) {
+      throw error instanceof SendError ? seenByCaller(error.with(named)) : error;
+    }
+  };
+
   return {
-    ...clientOf({
-      ...named,
-      open: async <Output>(messages: readonly Message[], given: SendOptions<Output>) => {
-        try {
-          return (await send(messages, given)) as MessageStream<Output>;
-        } catch (error) {
-          throw error instanceof SendError ? seenByCaller(error.with(named)) : error;
-        }
-      },
-    }),
+    ...clientOf({ ...named, open: (messages, given) => open(messages, given) }),
+    answer: (answers, messages = [], given = {}) => open(messages, given, answers),
     async attach(run, given = {}) {
       if (!run && !chat) throw new SendError("invalidRequest", "Give `attach` a run, or the client a `chat`.", named);
       try {
@@ -194,6 +215,7 @@ function requestOf(
   messages: readonly Message[],
   given: SendOptions,
   { chat, model }: Pick<RelayClientOptions, "chat" | "model">,
+  answers: readonly CallApproval[] | undefined,
 ): Omit<StartRequest, "run"> {
   const options = Object.fromEntries(
     Object.entries({ model, ...given }).filter(([name, value]) => value !== undefined && !OWN_OPTIONS.includes(name)),
@@ -202,15 +224,19 @@ function requestOf(
   if (schemas.some((schema) => schema && "~standard" in schema)) {
     throw new SendError("unsupported", "A relay takes schemas as JSON Schema. Convert this one.");
   }
-  return { ...(chat === undefined ? { messages } : { chat, ...turnIn(messages) }), options };
+  return { ...(chat === undefined ? { messages } : { chat, ...turnIn(messages, answers) }), answers, options };
 }
 
 /** Returns the end of a conversation that the relay does not have. */
-function turnIn(messages: readonly Message[]): Pick<StartRequest, "message" | "results"> {
+function turnIn(
+  messages: readonly Message[],
+  answers: readonly CallApproval[] | undefined,
+): Pick<StartRequest, "message" | "results"> {
   const last = Array.isArray(messages) ? messages.at(-1) : undefined;
   if (last?.role === "user") return { message: last.content };
   const results = last && messages.slice(messages.findLastIndex(({ role }) => role !== "tool") + 1);
   if (results?.length) return { results: results as ToolMessage[] };
+  if (answers) return {};
   const message = "With `chat`, the last message must be of the user, or the result of a tool.";
   throw new SendError("invalidRequest", message);
 }

@@ -360,9 +360,14 @@ describe("history of the server", () => {
   test.each<[turn: object, sent: object]>([
     [{ type: "message", content: "Hello" }, { message: "Hello" }],
     [
-      { type: "results", results: [{ role: "tool", toolCallId: "c", content: "4" }] },
+      { type: "answers", results: [{ role: "tool", toolCallId: "c", content: "4" }], approvals: [] },
       { results: [{ role: "tool", toolCallId: "c", content: "4", extra: 1 }] },
     ],
+    [
+      { type: "answers", results: [], approvals: [{ toolCallId: "c", approved: false, reason: "No." }] },
+      { answers: [{ toolCallId: "c", approved: false, reason: "No.", extra: 1 }] },
+    ],
+    [{ type: "answers", results: [], approvals: [] }, { answers: [] }],
     [{ type: "regenerate" }, { regenerate: true }],
   ])("%j", async (turn, sent) => {
     expect((await started({ run: RUN, chat: "c", ...sent }, setting)).turn).toEqual(turn);
