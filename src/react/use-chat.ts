@@ -1,10 +1,10 @@
 /** A chat in a component. */
 
-import { useCallback, useSyncExternalStore } from "react";
+import { useEffect, useRef, useState, useSyncExternalStore } from "react";
 import type { Chat, ChatSnapshot } from "../web/chat.ts";
 
-/** What `useChat` returns without a selector: the chat at this moment, and what can be done with it. */
-export type ChatView = ChatSnapshot & Omit<Chat, "snapshot" | "subscribe">;
+/** The chat at this moment, and the functions of the chat: what `useChat` returns without a selector. */
+export type ChatView = ChatSnapshot & Omit<Chat, "snapshot" | "initial" | "subscribe">;
 
 /**
  * Returns a chat as it is now, and renders again when it changes: at most once a frame. The chat lives outside of the
@@ -13,7 +13,7 @@ export type ChatView = ChatSnapshot & Omit<Chat, "snapshot" | "subscribe">;
  * With a selector it returns a part of the snapshot, and renders only when that is another value. A selector that makes
  * an object or an array renders at every change.
  *
- * On a server it renders what the chat has: the history that was given to `open`.
+ * A server renders the history that was given to `open`, and so does the page until it is hydrated.
  *
  * @example
  * ```tsx
@@ -35,28 +35,32 @@ export type ChatView = ChatSnapshot & Omit<Chat, "snapshot" | "subscribe">;
  */
 export function useChat(chat: Chat): ChatView;
 export function useChat<Selected>(chat: Chat, selector: (snapshot: ChatSnapshot) => Selected): Selected;
-export function useChat<Selected>(
-  chat: Chat,
-  selector?: (snapshot: ChatSnapshot) => Selected,
-): ChatView | Selected | ChatSnapshot {
-  const subscribe = useCallback((changed: () => void) => chat.subscribe(changed), [chat]);
-  const selected = selectorOf(chat, selector);
-  const value = useSyncExternalStore(subscribe, selected, selected);
-  if (selector) return value;
+export function useChat(chat: Chat, selector: (snapshot: ChatSnapshot) => unknown = whole): unknown {
+  const isHydrating = useSyncExternalStore(subscribeToNothing, no, yes);
+  // State, and not `useSyncExternalStore`: its updates are synchronous, and each one starts a transition that is being
+  // rendered from the beginning. Of 200 ms of work in a transition, none ended within 5 seconds at 60 updates a second.
+  const [seen, see] = useState(() => ({ chat, snapshot: isHydrating ? chat.initial : chat.snapshot }));
+  const snapshot = seen.chat === chat ? seen.snapshot : chat.snapshot;
+  const value = selector(snapshot);
+  const rendered = useRef({ selector, value });
+  useEffect(() => {
+    rendered.current = { selector, value };
+  });
+  useEffect(() => {
+    const changed = (): void => {
+      const last = rendered.current;
+      if (!Object.is(last.selector(chat.snapshot), last.value)) see({ chat, snapshot: chat.snapshot });
+    };
+    const leave = chat.subscribe(changed);
+    changed(); // since it was rendered
+    return leave;
+  }, [chat]);
+  if (selector !== whole) return value;
   const { id, load, send, stop, retry, edit, regenerate, answer } = chat;
-  return { ...(value as ChatSnapshot), id, load, send, stop, retry, edit, regenerate, answer };
+  return { ...snapshot, id, load, send, stop, retry, edit, regenerate, answer };
 }
 
-/** Returns a function whose value stays the same until the chat changes, as React demands. */
-function selectorOf<Selected>(
-  chat: Chat,
-  selector: ((snapshot: ChatSnapshot) => Selected) | undefined,
-): () => Selected | ChatSnapshot {
-  if (!selector) return () => chat.snapshot;
-  let last: { readonly snapshot: ChatSnapshot; readonly value: Selected } | undefined;
-  return () => {
-    const { snapshot } = chat;
-    if (last?.snapshot !== snapshot) last = { snapshot, value: selector(snapshot) };
-    return last.value;
-  };
-}
+const whole = (snapshot: ChatSnapshot): unknown => snapshot;
+const subscribeToNothing = (): (() => void) => no;
+const no = (): boolean => false;
+const yes = (): boolean => true;

@@ -66,6 +66,8 @@ export interface Chat {
   readonly id: string;
   /** The chat at this moment. The same object until something changes. */
   readonly snapshot: ChatSnapshot;
+  /** The chat as `open` has made it, for pages that a server has rendered. */
+  readonly initial: ChatSnapshot;
   /**
    * Calls `listener` after each change of the snapshot. The first subscription loads the chat.
    * @returns a function that ends it

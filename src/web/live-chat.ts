@@ -73,6 +73,7 @@ const STOPPED_MS = 500;
 
 export class LiveChat implements Chat {
   readonly id: string;
+  readonly initial: ChatSnapshot;
   snapshot: ChatSnapshot;
   readonly #requests: Requests;
   readonly #options: ChatsOptions;
@@ -83,6 +84,8 @@ export class LiveChat implements Chat {
   #error: SendError | undefined;
   #isLoaded = false;
   #loading: Promise<void> | undefined;
+  /** The run that a history named, which is not watched yet. A server that renders a page watches none. */
+  #left: Turn | undefined;
   /** The run that is shown as it is written. */
   #watch: Watch | undefined;
   /** The run before it, or itself. A new one begins when it is over. */
@@ -97,12 +100,14 @@ export class LiveChat implements Chat {
     this.#requests = requests;
     this.#options = options;
     if (history) this.#take(history);
-    this.snapshot = this.#seen();
+    this.initial = this.#seen();
+    this.snapshot = this.initial;
   }
 
   subscribe = (listener: () => void): (() => void) => {
     this.#listeners.add(listener);
     if (!this.#isLoaded) void this.load();
+    else if (this.#left) this.#attach(this.#left);
     return () => this.#listeners.delete(listener);
   };
 
@@ -259,6 +264,7 @@ export class LiveChat implements Chat {
       const history = await this.#history();
       if (this.#watch) return; // a run has begun meanwhile
       this.#take(history);
+      if (this.#left) this.#attach(this.#left);
       if (!this.#watch) this.#status = this.#failed ? "failed" : "idle";
       if (!this.#failed) this.#error = undefined;
       this.#changed();
@@ -285,10 +291,15 @@ export class LiveChat implements Chat {
     this.#isLoaded = true;
     this.#messages = shown;
     if (run === undefined || turn.length === 0 || this.#watch) return;
-    const base = this.#lastReply();
     this.#status = "streaming";
-    if (base) this.#messages = shown.slice(0, -1);
-    this.#begin({ fields: NO_FIELDS, settled: this.#messages, base, run }, async () => undefined);
+    this.#left = { fields: NO_FIELDS, settled: shown, run };
+  }
+
+  /** Watches a run that others have started. */
+  #attach(turn: Turn): void {
+    const base = this.#lastReply();
+    if (base) this.#messages = turn.settled.slice(0, -1);
+    this.#begin({ ...turn, base }, async () => undefined);
   }
 
   async #start(turn: Turn): Promise<ChatReply | undefined> {
@@ -330,6 +341,7 @@ export class LiveChat implements Chat {
       isStopped: false,
       over: Promise.resolve(),
     };
+    this.#left = undefined;
     this.#watch = watch;
     this.#last = watch;
     watch.over = this.#read(watch, body);

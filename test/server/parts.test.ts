@@ -113,6 +113,9 @@ describe("a route", () => {
     ["GET", "/api/chat/poems/stream?after=1-2", { name: "attach", chat: "poems" }],
     ["POST", "/api/chat/poems/stop", { name: "stop", chat: "poems" }],
     ["GET", "/api/chat/poems", { name: "history", chat: "poems" }],
+    ["DELETE", "/api/chat/poems", { name: "delete", chat: "poems" }],
+    ["GET", "/api/chat/", { name: "list" }],
+    ["GET", "/api/chat?cursor=", { name: "list" }],
     ["OPTIONS", "/api/chat/poems", { name: "preflight" }],
   ])("%s %s", (method, path, route) => {
     expect(of(method, path)).toEqual(route);
@@ -120,7 +123,9 @@ describe("a route", () => {
   });
 
   test.each([
-    ["DELETE", "/chat/poems", undefined, 405],
+    ["PUT", "/chat/poems", undefined, 405],
+    ["DELETE", "/chat", "/chat", 404],
+    ["DELETE", "/chat/poems/stream", "/chat", 404],
     ["GET", "/chat/a%2Fb/stream", undefined, 400],
     ["GET", "/chat/../x y/stream", undefined, 400],
     ["GET", "/other/poems/stream", "/chat", 404],

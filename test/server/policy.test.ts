@@ -137,7 +137,7 @@ describe("origins", () => {
   test("without a list there is no header of CORS at all", () => {
     expect(corsHeaders(asked({ origin: PAGE }), made({}))).toEqual({});
     expect([...preflightResponse(asked({ origin: PAGE }, "OPTIONS"), made({})).headers]).toEqual([
-      ["allow", "GET, POST, OPTIONS"],
+      ["allow", "GET, POST, DELETE, OPTIONS"],
     ]);
   });
 
@@ -151,7 +151,7 @@ describe("origins", () => {
     });
     expect(Object.fromEntries(preflightResponse(request, policy).headers)).toMatchObject({
       "access-control-allow-headers": "content-type, authorization, last-event-id, x-run-id",
-      "access-control-allow-methods": "GET, POST, OPTIONS",
+      "access-control-allow-methods": "GET, POST, DELETE, OPTIONS",
       "access-control-max-age": "7200",
     });
     expect(corsHeaders(asked({}), policy)).toEqual({ vary: "Origin" });
