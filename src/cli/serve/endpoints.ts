@@ -1,7 +1,7 @@
-/** The endpoints of the server by path. Each is a handler of `cloudllm/server`; all share one client and one log. */
+/** The endpoints of the server by path: one relay in several dialects, and a gateway. All share one client. */
 
 import type { ClientWrapper, SendError, SessionStore, Tool } from "../../index.ts";
-import { createRelay, type RelayOptions, type ReplyLog } from "../../server/index.ts";
+import { createGateway, createRelay, type Dialect, native, type ReplyLog } from "../../server/index.ts";
 import { quoted } from "../one-line.ts";
 
 /** The parts that the endpoints share. */
@@ -17,16 +17,25 @@ export interface Parts {
   readonly onError: (error: SendError) => void;
 }
 
-/** A handler of requests, and the paths that are its own. */
+/** A handler of requests to a path, and to every path below it. */
 export interface Endpoint {
-  /** The path, and every path below it. */
   readonly path: string;
   /** Its purpose, in a few words. */
   readonly label: string;
   readonly handle: (request: Request) => Promise<Response>;
+}
+
+/** All endpoints, and their end. */
+export interface Endpoints {
+  readonly rows: readonly Endpoint[];
   /** Refuses new replies, and resolves when those under way are over or `withinMs` have passed. */
   readonly drain: (withinMs: number) => Promise<void>;
 }
+
+/** The front ends of the relay. A new dialect is a row. */
+const FRONT_ENDS: readonly { readonly path: string; readonly label: string; readonly dialect: Dialect }[] = [
+  { path: "/relay", label: "cloudllm/web", dialect: native },
+];
 
 /** There is one user: all that may use the server. */
 const USER = { user: "local" };
@@ -36,26 +45,32 @@ const LIMITS = { runsPerUser: 32, bodyBytes: 16_777_216 };
 
 const MAX_REASON = 500;
 
-/** Returns the endpoints. A new dialect is a row. */
-export function endpointsOf(parts: Parts): readonly Endpoint[] {
-  return [relayAt("/relay", "the relay, for cloudllm/web", parts)];
-}
-
-function relayAt(path: string, label: string, parts: Parts): Endpoint {
+export function endpointsOf(parts: Parts): Endpoints {
   const { client, store, log, tools, systemPrompt, maxTokens, onError } = parts;
-  const options: RelayOptions = {
+  const shared = {
     client,
     authorize: () => USER,
+    // The user is the one who started the server, and mends what is wrong with it.
+    describe: ({ message }: SendError) => quoted(message, MAX_REASON),
+    onError,
+  };
+  const relay = createRelay({
+    ...shared,
     log,
     sessions: { store, ...(maxTokens !== undefined && { maxTokens }) },
     systemPrompt,
     tools,
-    path,
     limits: LIMITS,
     expose: { reasoning: true, providerTools: true },
-    // The user is the one who started the server, and mends what is wrong with it.
-    describe: ({ message }) => quoted(message, MAX_REASON),
-    onError,
+  });
+  const gateway = createGateway(shared);
+  return {
+    rows: [
+      ...FRONT_ENDS.map(({ path, label, dialect }) => ({ path, label, handle: relay.handlerFor(dialect, { path }) })),
+      { path: "/v1", label: "programs that speak OpenAI's API", handle: gateway.handle },
+    ],
+    drain: async (withinMs) => {
+      await Promise.all([relay.drain(withinMs), gateway.drain(withinMs)]);
+    },
   };
-  return { path, label, ...createRelay(options) };
 }

@@ -62,7 +62,7 @@ function folderAt(path: string): Place<SessionStore> {
 }
 
 /** Below the folder of the terminal's chats, whose names people choose. */
-export function chatsFolder(env: NodeJS.ProcessEnv): string {
+function chatsFolder(env: NodeJS.ProcessEnv): string {
   return join(sessionsFolder(env), "served");
 }
 

@@ -72,7 +72,7 @@ async function serveUntilEnded(opened: Opened): Promise<number> {
   const [{ maxTokens, note }] = choices;
   const metrics = new Metrics();
   const client = measured(clientOf(choices), metrics);
-  const endpoints = endpointsOf({
+  const { rows: endpoints, drain } = endpointsOf({
     client,
     store: store.kept,
     log: log.kept,
@@ -116,9 +116,8 @@ async function serveUntilEnded(opened: Opened): Promise<number> {
     if (!settings.quiet && metrics.running > 0) {
       await stderr.line(`Replies under way have ${DRAIN_MS / 1_000} s to end. A second signal ends them now.`);
     }
-    const drained = (withinMs: number) => Promise.all(endpoints.map(({ drain }) => drain(withinMs)));
-    const isDrained = await Promise.race([drained(DRAIN_MS).then(() => true), end.second.then(() => false)]);
-    if (!isDrained) await drained(0);
+    const isDrained = await Promise.race([drain(DRAIN_MS).then(() => true), end.second.then(() => false)]);
+    if (!isDrained) await drain(0);
     await server.close();
     return isDrained ? 0 : 130;
   } finally {
@@ -158,7 +157,7 @@ interface About {
 function overviewOf({ client, store, log, endpoints, url, hasToken }: About): readonly string[] {
   const rows = [
     [url, "the chat page"],
-    ...endpoints.map(({ path, label }) => [`${url}${path}`, label]),
+    ...endpoints.map(({ path, label }) => [`${url}${path}`, `for ${label}`]),
     [`${url}/metrics`, "figures for Prometheus; /healthz for a monitor"],
   ];
   const width = Math.max(...rows.map(([address = ""]) => address.length));

@@ -18,7 +18,7 @@ export const SERVE_OPTIONS = {
 } as const;
 
 /** A provider that is asked when the ones before it fail. */
-export interface FallbackChoice {
+interface FallbackChoice {
   readonly provider: ProviderName | typeof BUILT_IN;
   /** Absent: the provider's own small one. */
   readonly model?: string;

@@ -1,0 +1,82 @@
+/** The box where a message is written. Its text is kept for each conversation until it is sent. */
+
+import { elementOf } from "./elements.ts";
+
+/** The use of the button now. */
+export type ComposerMode = "send" | "stop";
+
+/** Called when a person asks for it. */
+export interface ComposerEvents {
+  readonly onSend: (text: string) => void;
+  readonly onStop: () => void;
+}
+
+/** Phones have a key for a new line, and a button for sending. */
+const isTouch = matchMedia("(pointer: coarse)");
+
+export class Composer {
+  readonly #text = elementOf("text", HTMLTextAreaElement);
+  readonly #button = elementOf("send", HTMLButtonElement);
+  readonly #icon = elementOf("send-icon", SVGUseElement);
+  readonly #events: ComposerEvents;
+  #mode: ComposerMode = "send";
+  #chat = "";
+
+  constructor(events: ComposerEvents) {
+    this.#events = events;
+    elementOf("composer", HTMLFormElement).addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (this.#mode === "stop") events.onStop();
+      else this.#send();
+    });
+    this.#text.addEventListener("keydown", (event) => {
+      const isPlain = !event.shiftKey && !event.altKey && !event.isComposing && event.keyCode !== 229;
+      if (event.key !== "Enter" || !isPlain || (isTouch.matches && !event.ctrlKey && !event.metaKey)) return;
+      event.preventDefault();
+      if (this.#mode === "send") this.#send();
+    });
+    this.#text.addEventListener("input", () => this.#changed());
+  }
+
+  /** Shows the text that was begun in a conversation. */
+  open(chat: string): void {
+    this.#chat = chat;
+    this.#text.value = sessionStorage.getItem(draftOf(chat)) ?? "";
+    this.#changed();
+  }
+
+  show(mode: ComposerMode): void {
+    this.#mode = mode;
+    this.#icon.setAttribute("href", `#icon-${mode}`);
+    this.#button.setAttribute("aria-label", mode === "stop" ? "Stop the reply" : "Send");
+    this.#button.classList.toggle("is-stop", mode === "stop");
+    this.#changed();
+  }
+
+  /** Not on a phone, where its keyboard would cover half of the page. */
+  focus(): void {
+    if (!isTouch.matches) this.#text.focus();
+  }
+
+  #send(): void {
+    const text = this.#text.value.trim();
+    if (text === "") return;
+    this.#text.value = "";
+    this.#changed();
+    this.#events.onSend(text);
+  }
+
+  #changed(): void {
+    const { value, style } = this.#text;
+    this.#button.disabled = this.#mode === "send" && value.trim() === "";
+    if (value === "") sessionStorage.removeItem(draftOf(this.#chat));
+    else sessionStorage.setItem(draftOf(this.#chat), value);
+    if (CSS.supports("field-sizing", "content")) return;
+    style.height = "auto";
+    style.height = `${this.#text.scrollHeight}px`;
+  }
+}
+
+function draftOf(chat: string): string {
+  return `cloudllm.draft.${chat}`;
+}

@@ -1,0 +1,135 @@
+/** The messages of one conversation on the page. */
+
+import type { Chat, ChatMessage, ChatSnapshot } from "../web/index.ts";
+import { KnownFigures } from "./known-figures.ts";
+import { patchChildren } from "./patch.ts";
+import { ReplyView, userView, waitingView } from "./turn-views.ts";
+import { h, icon, type VElement } from "./vnode.ts";
+
+/** A message that is being edited. */
+interface Edit {
+  readonly messageId: string;
+  readonly draft: string;
+}
+
+/** A view that was made, and what it was made from. */
+interface Made {
+  readonly from: readonly unknown[];
+  readonly view: VElement;
+}
+
+/** Shows a chat in an element. Messages that did not change are not looked at again. */
+export class Thread {
+  readonly chat: Chat;
+  readonly #box: HTMLElement;
+  readonly #figures: KnownFigures;
+  readonly #replies = new Map<string, ReplyView>();
+  readonly #made = new Map<string, Made>();
+  #edit: Edit | undefined;
+  #answered: ReadonlySet<string> = new Set();
+
+  /** @param onChange called when the page must render again */
+  constructor(chat: Chat, box: HTMLElement, onChange: () => void) {
+    this.chat = chat;
+    this.#box = box;
+    this.#figures = new KnownFigures(chat.id, onChange);
+  }
+
+  /** Whether a message is being edited. */
+  get isEditing(): boolean {
+    return this.#edit !== undefined;
+  }
+
+  render(): void {
+    const { snapshot } = this.chat;
+    const views = snapshot.messages.map((message, place) => this.#viewOf(message, place, snapshot));
+    if (snapshot.status === "sending" && snapshot.messages.at(-1)?.role === "user")
+      views.push(nextReply(snapshot.messages.length));
+    if (snapshot.status === "failed" && snapshot.error) views.push(failureView(snapshot.error.message));
+    patchChildren(this.#box, views);
+  }
+
+  /** Opens the editor of a message, with its text. */
+  edit(messageId: string): void {
+    const message = this.messageOf(messageId);
+    if (message?.role !== "user") return;
+    this.#edit = { messageId, draft: message.content };
+    this.render();
+    const editor = this.#editor;
+    if (!editor) return;
+    editor.value = message.content;
+    editor.focus();
+    editor.setSelectionRange(editor.value.length, editor.value.length);
+  }
+
+  /** Closes the editor. Returns the message and its new text, unless it is empty. */
+  closeEditor(): { readonly messageId: string; readonly text: string } | undefined {
+    const { messageId } = this.#edit ?? {};
+    const text = this.#editor?.value.trim() ?? "";
+    this.#edit = undefined;
+    this.render();
+    return messageId === undefined || text === "" ? undefined : { messageId, text };
+  }
+
+  /** Sends the answer to a call of the last reply. */
+  answer(callId: string, isAllowed: boolean): void {
+    const waiting = this.chat.snapshot.messages.at(-1);
+    this.#answered = new Set([...this.#answered, callId]);
+    const open =
+      waiting?.role === "assistant" ? waiting.toolCalls.filter(({ state }) => state.startsWith("needs")) : [];
+    if (open.every(({ id }) => this.#answered.has(id))) this.#answered = new Set();
+    void this.chat.answer(callId, isAllowed ? true : { deny: "The user refused the call." });
+    this.render();
+  }
+
+  messageOf(messageId: string): ChatMessage | undefined {
+    return this.chat.snapshot.messages.find(({ id }) => id === messageId);
+  }
+
+  get #editor(): HTMLTextAreaElement | null {
+    return this.#box.querySelector(".editor textarea");
+  }
+
+  #viewOf(message: ChatMessage, place: number, { messages }: ChatSnapshot): VElement {
+    if (message.role === "user") {
+      const draft = this.#edit?.messageId === message.id ? this.#edit.draft : undefined;
+      return this.#once(message.id, [message, draft], () => userView({ message, draft }));
+    }
+    const isLast = place === messages.length - 1;
+    const figures = this.#figures.lineOf(message);
+    return this.#once(message.id, [message, isLast, figures, this.#answered], () => {
+      const view = this.#replies.get(message.id) ?? new ReplyView();
+      this.#replies.set(message.id, view);
+      return view.view({ reply: message, figures, isLast, answered: this.#answered });
+    });
+  }
+
+  /** Returns the view that was made from the same, or makes it. */
+  #once(id: string, from: readonly unknown[], make: () => VElement): VElement {
+    const made = this.#made.get(id);
+    if (made && made.from.length === from.length && made.from.every((part, at) => part === from[at])) return made.view;
+    const view = make();
+    this.#made.set(id, { from, view });
+    return view;
+  }
+}
+
+/** The place of the reply that was asked for: the same element as that of its first words. */
+function nextReply(place: number): VElement {
+  return h(
+    "article",
+    { class: "turn reply is-writing", key: `m${place}`, "aria-busy": "true" },
+    waitingView(),
+    h("footer", { class: "meta" }),
+  );
+}
+
+function failureView(message: string): VElement {
+  return h(
+    "div",
+    { class: "failure", key: "failure", role: "alert" },
+    icon("failed"),
+    h("p", {}, message),
+    h("button", { type: "button", "data-action": "retry" }, "Try again"),
+  );
+}
