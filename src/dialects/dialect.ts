@@ -20,8 +20,16 @@ export type Route =
       readonly after?: string | undefined;
       /** Encodes the reply for this request. Default: the dialect's own encoder. */
       readonly encoder?: EncoderOf | undefined;
+      /** Whether the encoder needs the conversation (`ReplyView.history`). */
+      readonly withHistory?: boolean | undefined;
     }
-  | { readonly name: "stop" | "history" | "delete"; readonly chat: string };
+  | {
+      readonly name: "history";
+      readonly chat: string;
+      /** Returns the answer to this request. Default: that of the dialect's `history`. */
+      readonly answer?: ((history: ChatHistory) => DialectBody) | undefined;
+    }
+  | { readonly name: "stop" | "delete"; readonly chat: string };
 
 /** The facts about a relay and a caller that the reading of a start may depend on. */
 export interface StartContext {
@@ -54,6 +62,8 @@ export interface ReplyView {
   readonly chat: string;
   /** The id under which front ends know the message that is being written. */
   readonly messageId: string;
+  /** The conversation when the connection began, where its route asked for it and the relay keeps it. */
+  readonly history?: ChatHistory | undefined;
 }
 
 /** The events of a reply that an encoder sees. The relay turns a summary (`snapshot`) into chunks before. */

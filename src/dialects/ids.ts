@@ -6,7 +6,7 @@ const RUN_ID = /^[A-Za-z0-9_-]{22,128}$/;
 const CHAT_ID = /^[A-Za-z0-9_-]{1,128}$/;
 
 /** Whether a value is the id of a run: long enough for 128 random bits. */
-function isRunId(value: unknown): value is string {
+export function isRunId(value: unknown): value is string {
   return typeof value === "string" && RUN_ID.test(value);
 }
 

@@ -1,5 +1,6 @@
 /** `cloudllm/server`: the relay, the logs that keep its replies, and the gateway for programs. */
 
+export { agUi } from "../dialects/ag-ui/dialect.ts";
 export type {
   Dialect,
   DialectBody,

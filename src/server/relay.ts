@@ -3,7 +3,7 @@
 import { SendError } from "../contract/errors.ts";
 import { type Dialect, type DialectBody, type EncoderOf, jsonBody, type Route } from "../dialects/dialect.ts";
 import { checkedRunId } from "../dialects/ids.ts";
-import { END_ID } from "../dialects/native.ts";
+import { type ChatHistory, END_ID } from "../dialects/native.ts";
 import { badRequest, notFound, Refusal } from "../dialects/refusal.ts";
 import { LLMSession } from "../session/session.ts";
 import { sendErrorOf } from "../stream/transfer.ts";
@@ -143,7 +143,7 @@ class RelayServer {
       case "stop":
         return this.#stop(route.chat, call);
       case "history":
-        return this.#history(route.chat, call);
+        return this.#history(route, call);
       case "list":
         return this.#list(call);
       case "delete":
@@ -191,7 +191,9 @@ class RelayServer {
       if (named === undefined && error instanceof Refusal && error.status === 404) return undefined; // it has expired
       throw error;
     });
-    return feed ? this.#show({ feed, chat: chat ?? feed.chat, after, encoder }, call) : nothing();
+    if (!feed) return nothing();
+    const history = route.withHistory ? await this.#conversation(feed.chat, caller) : undefined;
+    return this.#show({ feed, chat: chat ?? feed.chat, after, encoder, history }, call);
   }
 
   async #stop(chat: string, { request, caller, dialect }: Call): Promise<Response> {
@@ -201,21 +203,26 @@ class RelayServer {
     return answer(dialect.stopped(run, await this.#host.stop(run, caller, chat)));
   }
 
-  async #history(chat: string, { caller, dialect }: Call): Promise<Response> {
+  async #history(route: Extract<Route, { readonly name: "history" }>, { caller, dialect }: Call): Promise<Response> {
+    const history = await this.#conversation(route.chat, caller);
+    if (!history) throw notFound();
+    return answer((route.answer ?? dialect.history)(history));
+  }
+
+  /** Resolves with the conversation as the caller may see it; `undefined` when the relay keeps none. */
+  async #conversation(chat: string, caller: Caller): Promise<ChatHistory | undefined> {
     const { sessions, policy, log } = this.#settings;
-    if (!sessions) throw notFound();
+    if (!sessions) return undefined;
     const id = scopedChat(caller, chat);
     const { history, turn, unanswered, waiting } = await LLMSession.peek({ store: sessions.store, id });
     const latest = await log.latestRun(id).catch(() => undefined);
-    return answer(
-      dialect.history({
-        messages: exposedHistory(history, policy.expose),
-        ...(latest && { run: latest.run }),
-        ...(turn && { turn: exposedHistory(turn.messages, policy.expose) }),
-        ...(unanswered !== undefined && { unanswered }),
-        ...(waiting && { waiting: waiting.map((call) => call.id) }),
-      }),
-    );
+    return {
+      messages: exposedHistory(history, policy.expose),
+      ...(latest && { run: latest.run }),
+      ...(turn && { turn: exposedHistory(turn.messages, policy.expose) }),
+      ...(unanswered !== undefined && { unanswered }),
+      ...(waiting && { waiting: waiting.map((call) => call.id) }),
+    };
   }
 
   async #list({ request, caller }: Call): Promise<Response> {
@@ -239,13 +246,15 @@ class RelayServer {
     return nothing();
   }
 
-  #show({ feed, chat, after, encoder }: Showing, { request, dialect, id }: Call): Response {
+  #show({ feed, chat, after, encoder, history }: Showing, { request, dialect, id }: Call): Response {
     const { viewersPerRun } = this.#settings.policy.limits;
     if (feed.readers.size >= viewersPerRun) {
       throw new Refusal(429, "rateLimit", `At most ${viewersPerRun} connections may watch a reply.`, 1_000);
     }
     const { run, messageId } = feed;
-    const wire = encoder ? new EncodedWire(feed, encoder({ run, chat, messageId })) : new SharedWire(feed, after);
+    const wire = encoder
+      ? new EncodedWire(feed, encoder({ run, chat, messageId, history }))
+      : new SharedWire(feed, after);
     const viewer = new Viewer({ feed, wire, keepAlive: dialect.keepAlive, now: this.#host.now });
     if (request.signal.aborted) viewer.gone();
     else request.signal.addEventListener("abort", () => viewer.gone(), { once: true });
@@ -274,6 +283,7 @@ interface Showing {
   readonly chat: string;
   readonly after: EntryId | undefined;
   readonly encoder: EncoderOf | undefined;
+  readonly history?: ChatHistory | undefined;
 }
 
 /** @throws {Refusal} 400 when the cursor is malformed */

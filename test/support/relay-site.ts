@@ -2,7 +2,7 @@
 
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { createRelay, memoryLog, type RelayOptions, toNode } from "../../src/server/index.ts";
+import { createRelay, memoryLog, type Relay, type RelayOptions, toNode } from "../../src/server/index.ts";
 import { type ReplyScript, type ScriptedClient, scriptedClient } from "../../src/testing/index.ts";
 
 /** A relay with its address. */
@@ -10,6 +10,7 @@ export interface RelaySite extends AsyncDisposable {
   readonly port: number;
   readonly url: string;
   readonly provider: ScriptedClient;
+  readonly relay: Relay;
 }
 
 /** Everything that a browser may see, and may ask for. */
@@ -36,6 +37,7 @@ export async function relaySite(
     port,
     url: `http://127.0.0.1:${port}/chat`,
     provider,
+    relay,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

@@ -1,0 +1,105 @@
+/** `RunAgentInput` → a start in the relay's own words. */
+
+import { base64Of } from "../../platform/base64.ts";
+import { isJsonObject } from "../../platform/json-object.ts";
+import type { DialectStart, StartContext } from "../dialect.ts";
+import { isChatId, isRunId } from "../ids.ts";
+import { badRequest } from "../refusal.ts";
+import { AgUiEncoder } from "./encoder.ts";
+import { messagesIn, newTurnOf, turnsOf } from "./messages.ts";
+import { placeOf } from "./place.ts";
+
+const MAX_ID_LENGTH = 512;
+
+/** Of 6 bits each. Every piece of text names its message. */
+const MESSAGE_ID_LENGTH = 22;
+
+/** Marks the names of chats that stand for other ids. */
+const ENCODED = "t_";
+
+/**
+ * Returns the name of the chat of a thread: the id itself where it may be one.
+ * @throws {Refusal} 400
+ */
+export function chatOfThread(threadId: unknown): string {
+  const id = idOf(threadId, "threadId");
+  if (isChatId(id) && !id.startsWith(ENCODED)) return id;
+  const name = `${ENCODED}${urlSafe(new TextEncoder().encode(id))}`;
+  if (isChatId(name)) return name;
+  throw badRequest("`threadId` is too long.");
+}
+
+/** Marks the ids of runs that the relay itself has named, where a front end has not. */
+const OWN = "run_";
+
+/** Returns the id of a run for a front end that has not chosen one. */
+export function runIdOf(run: string): string {
+  return OWN + run;
+}
+
+/**
+ * Resolves with the relay's name of a run. A front end's id that is long enough to be random names it alone: TanStack
+ * AI comes back to a run without its thread. A short one counts within its thread.
+ * @throws {Refusal} 400
+ */
+export async function runOf(user: string, runId: unknown, threadId: string | undefined): Promise<string> {
+  const id = idOf(runId, "runId");
+  if (id.startsWith(OWN) && isRunId(id.slice(OWN.length))) return id.slice(OWN.length);
+  const parts = isRunId(id) || threadId === undefined ? [user, id] : [user, id, threadId];
+  const bytes = new TextEncoder().encode(JSON.stringify(["ag-ui", ...parts]));
+  return urlSafe(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)));
+}
+
+/**
+ * Reads a `RunAgentInput`.
+ * @throws {Refusal} 400
+ */
+export async function startOf(body: unknown, headers: Headers, { user, history }: StartContext): Promise<DialectStart> {
+  if (!isJsonObject(body)) throw badRequest("The body must be an object.");
+  const threadId = idOf(body.threadId, "threadId");
+  const runId = idOf(body.runId, "runId");
+  const conversation = messagesIn(body.messages);
+  const { protocolVersion, tools, forwardedProps } = body;
+  const last = headers.get("last-event-id");
+  const connection = {
+    runId,
+    threadId,
+    conversation,
+    ...(typeof protocolVersion === "string" && { protocolVersion }),
+    ...(last !== null && { seen: placeOf(last) }),
+    comesBack: headers.has("x-run-id"),
+  };
+  const options = {
+    ...(isJsonObject(forwardedProps) ? forwardedProps : {}),
+    tools: Array.isArray(tools) && tools.length > 0 ? tools : undefined,
+  };
+  const run = await runOf(user, runId, threadId);
+  return {
+    request: {
+      run,
+      messageId: run.slice(0, MESSAGE_ID_LENGTH),
+      chat: chatOfThread(threadId),
+      options,
+      ...(history === "server" ? newTurnOf(conversation) : { messages: turnsOf(conversation, history === "signed") }),
+    },
+    ...(last !== null && { watches: {} }),
+    encoder: (reply) => new AgUiEncoder(reply, connection),
+  };
+}
+
+/** Any text that is one line. */
+function idOf(value: unknown, name: string): string {
+  if (
+    typeof value === "string" &&
+    value !== "" &&
+    value.length <= MAX_ID_LENGTH &&
+    !/[\p{Cc}\p{Zl}\p{Zp}]/u.test(value)
+  ) {
+    return value;
+  }
+  throw badRequest(`\`${name}\` must be a string of 1 to ${MAX_ID_LENGTH} characters on one line.`);
+}
+
+function urlSafe(bytes: Uint8Array): string {
+  return base64Of(bytes).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+}
