@@ -46,9 +46,9 @@ const UNKNOWN_PLACE =
  * `relaying`: an attempt is under way. `waiting`: between two attempts, until the timer fires. `over`: the reply is.
  */
 type Phase =
-  | { readonly name: "relaying"; readonly relay: Relay }
-  | { readonly name: "waiting"; readonly timer?: ReturnType<typeof setTimeout> }
-  | { readonly name: "over" };
+  | { readonly status: "relaying"; readonly relay: Relay }
+  | { readonly status: "waiting"; readonly timer?: ReturnType<typeof setTimeout> }
+  | { readonly status: "over" };
 
 /** Relays one stream after another as one reply. */
 export class RecoveringSource implements ChunkSource, RelayTarget {
@@ -66,7 +66,7 @@ export class RecoveringSource implements ChunkSource, RelayTarget {
   /** A picture is there, or the beginning of a sound: another attempt would make, and bill, another one. */
   #anyMedia = false;
   readonly #first: MessageStream;
-  #phase: Phase = { name: "waiting" };
+  #phase: Phase = { status: "waiting" };
   #recoveries = 0;
   /** Joins a continuation to the text that was shown. */
   #remover: OverlapRemover | undefined;
@@ -101,19 +101,19 @@ export class RecoveringSource implements ChunkSource, RelayTarget {
 
   pull(): void {
     this.#wanted = true;
-    if (this.#phase.name === "relaying") this.#phase.relay.read();
+    if (this.#phase.status === "relaying") this.#phase.relay.read();
   }
 
   lastAttempt(): void {
     this.#isLast = true;
-    if (this.#phase.name === "over") return;
-    if (this.#phase.name === "relaying" && this.#phase.relay.isOpen) return this.#phase.relay.lastAttempt();
+    if (this.#phase.status === "over") return;
+    if (this.#phase.status === "relaying" && this.#phase.relay.isOpen) return this.#phase.relay.lastAttempt();
     this.#leave();
     this.#fail(new SendError("truncated", "The reply broke, and its consumer wants no further attempt."));
   }
 
   close(): void {
-    if (this.#phase.name === "over") return;
+    if (this.#phase.status === "over") return;
     this.#leave();
     this.#finish();
   }
@@ -245,8 +245,8 @@ export class RecoveringSource implements ChunkSource, RelayTarget {
   }
 
   #broke(error: SendError): void {
-    if (this.#phase.name === "over") return;
-    this.#phase = { name: "waiting" };
+    if (this.#phase.status === "over") return;
+    this.#phase = { status: "waiting" };
     this.#account(error.partial, error.attempts);
     const delay = this.#mayRecover(error) ? this.#call.delayMs(error, this.#recoveries) : undefined;
     const { timeouts, signal } = this.#call.options;
@@ -255,7 +255,7 @@ export class RecoveringSource implements ChunkSource, RelayTarget {
     if (delay === undefined || delay >= left || waitsInVain(signal, delay, error)) return this.#fail(error);
     this.#recoveries++;
     onAbort(signal, this.#onAbort);
-    this.#phase = { name: "waiting", timer: setTimeout(() => this.#continue(), delay) };
+    this.#phase = { status: "waiting", timer: setTimeout(() => this.#continue(), delay) };
   }
 
   #unjoined(): SendError {
@@ -308,7 +308,7 @@ export class RecoveringSource implements ChunkSource, RelayTarget {
 
   #abort(): void {
     const cause: unknown = this.#call.options.signal?.reason;
-    if (this.#phase.name === "relaying") this.#phase.relay.abort(cause);
+    if (this.#phase.status === "relaying") this.#phase.relay.abort(cause);
     this.#leave();
     const { provider, model } = this.facts;
     this.#fail(new SendError("aborted", "The caller's signal ended the call.", { provider, model, cause }));
@@ -316,13 +316,13 @@ export class RecoveringSource implements ChunkSource, RelayTarget {
 
   #begin(): Relay {
     const relay = new Relay(this);
-    this.#phase = { name: "relaying", relay };
+    this.#phase = { status: "relaying", relay };
     return relay;
   }
 
   /** Releases the attempt under way, if there is one, and counts its usage. */
   #leave(): void {
-    if (this.#phase.name !== "relaying") return;
+    if (this.#phase.status !== "relaying") return;
     const { relay } = this.#phase;
     relay.stop();
     if (relay.partial) return this.#account(relay.partial);
@@ -332,21 +332,21 @@ export class RecoveringSource implements ChunkSource, RelayTarget {
 
   /** Returns all attempts so far. */
   #sent(): readonly Attempt[] {
-    if (this.#phase.name !== "relaying") return this.facts.attempts;
+    if (this.#phase.status !== "relaying") return this.facts.attempts;
     return [...this.facts.attempts, ...(this.#phase.relay.attempts ?? [])];
   }
 
   #fail(error: SendError): void {
-    if (this.#phase.name === "over") return;
+    if (this.#phase.status === "over") return;
     this.#finish();
     this.#sink.fail(outerFailure(error, this.facts.attempts));
   }
 
   #finish(): void {
     const phase = this.#phase;
-    this.#phase = { name: "over" };
-    if (phase.name === "relaying") phase.relay.abort();
-    if (phase.name === "waiting") clearTimeout(phase.timer);
+    this.#phase = { status: "over" };
+    if (phase.status === "relaying") phase.relay.abort();
+    if (phase.status === "waiting") clearTimeout(phase.timer);
     offAbort(this.#call.options.signal, this.#onAbort);
   }
 }
