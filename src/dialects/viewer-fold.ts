@@ -10,9 +10,10 @@ import type {
   UnfinishedToolCall,
 } from "../contract/message.ts";
 import type { ReplyMetrics } from "../contract/metrics.ts";
+import { type Ending, finishReasonOf } from "../stream/ending.ts";
 import { completeMedium } from "../stream/media-collector.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
-import type { Ending, FoldPart } from "../stream/stream-parts.ts";
+import type { FoldPart } from "../stream/stream-parts.ts";
 
 /** UTF-16 units of a token, about: English has four. */
 const UNITS_PER_TOKEN = 4;
@@ -127,7 +128,6 @@ export class ViewerFold implements FoldPart {
     const { provider, model, usage, estimateInput } = this.#facts;
     const isRunning = ending === "running";
     const isComplete = ending === "complete";
-    const isStopped = ending === "stopped" || ending === "drained";
     const outputTokens = this.outputTokens();
     const inputTokens = usage?.inputTokens ?? estimateInput?.() ?? 0;
     return {
@@ -139,7 +139,7 @@ export class ViewerFold implements FoldPart {
       citations: [...citations],
       ...(media.length > 0 && { media: [...media] }),
       ...(providerToolCalls.length > 0 && { providerToolCalls: [...providerToolCalls] }),
-      finishReason: isComplete ? "unknown" : isStopped ? "stopped" : "interrupted",
+      finishReason: finishReasonOf(ending, undefined), // the relay has the provider's
       ...(usage && { usage }),
       ...(!(usage && (isComplete || ending === "drained")) && {
         estimatedUsage: { ...usage, inputTokens, outputTokens, totalTokens: inputTokens + outputTokens },

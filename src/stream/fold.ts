@@ -1,7 +1,6 @@
 /** Chunks → `AssistantMessage`, with every fact of a reply. */
 
 import type { MessageChunk } from "../contract/chunk.ts";
-import type { FinishReason } from "../contract/finish-reason.ts";
 import type { AssistantMessage, Citation, ProviderToolCall, Replay } from "../contract/message.ts";
 import type { ReplyMetrics } from "../contract/metrics.ts";
 import type { TokenUsage } from "../contract/usage.ts";
@@ -10,9 +9,10 @@ import { TextBuffer } from "../platform/text-buffer.ts";
 import { estimateTokens } from "../tokens/estimate.ts";
 import { LiveEstimate } from "../tokens/live-estimate.ts";
 import { CallsSoFar } from "./calls-so-far.ts";
+import { type Ending, finishReasonOf } from "./ending.ts";
 import { estimateMediaTokens, MediaCollector } from "./media-collector.ts";
-import type { ReplyFacts } from "./reply-facts.ts";
-import type { Ending, FoldPart } from "./stream-parts.ts";
+import { type ReplyFacts, shownFacts } from "./reply-facts.ts";
+import type { FoldPart } from "./stream-parts.ts";
 
 /** Collects the chunks of one reply. */
 export class Fold implements FoldPart {
@@ -120,25 +120,17 @@ export class Fold implements FoldPart {
       ...(unfinished.length > 0 && { unfinishedToolCalls: unfinished }),
       citations: this.#shownCitations,
       ...(media.length > 0 && { media }),
-      ...(facts.search && { search: facts.search }),
-      ...(facts.logprobs && ending !== "running" && { logprobs: facts.logprobs }),
       ...(this.#providerToolCalls.length > 0 && { providerToolCalls: [...this.#providerToolCalls] }),
-      ...(facts.output !== undefined && ending === "complete" && { output: facts.output }),
-      finishReason: this.#finishReason(ending),
-      ...(facts.rawFinishReason !== undefined && { rawFinishReason: facts.rawFinishReason }),
-      ...(facts.usage && { usage: facts.usage }),
+      ...shownFacts(facts, ending),
+      finishReason: finishReasonOf(ending, facts.finishReason),
       ...(estimate && { estimatedUsage: estimate }),
       metrics: metricsOf(Math.max(facts.usage?.outputTokens ?? 0, estimate?.outputTokens ?? 0)),
       provider: facts.provider,
       model: facts.model,
-      ...(facts.id !== undefined && { id: facts.id }),
-      ...(facts.requestId !== undefined && { requestId: facts.requestId }),
-      ...(facts.rateLimits && { rateLimits: facts.rateLimits }),
       ...(facts.replay && {
         // Not a literal: V8 makes a hidden class for each that begins with a spread and goes on, which takes 1 µs.
         replay: Object.assign({}, ending === "running" ? facts.replay : withAllDigits(facts.replay), facts.writer),
       }),
-      ...(facts.raw !== undefined && { raw: facts.raw }),
       ...(ending !== "complete" && ending !== "running" && { interrupted: true as const }),
     };
   }
@@ -162,19 +154,6 @@ export class Fold implements FoldPart {
       this.#counted = { estimateInput, tokens: numberFrom(estimateInput) };
     }
     return this.#counted.tokens;
-  }
-
-  #finishReason(ending: Ending): FinishReason {
-    switch (ending) {
-      case "complete":
-        return this.#facts.finishReason ?? "unknown";
-      case "stopped":
-      case "drained":
-        return "stopped";
-      case "interrupted":
-      case "running":
-        return "interrupted";
-    }
   }
 
   #estimateUsage(isRunning: boolean): TokenUsage {

@@ -3,28 +3,59 @@
 import type { SendError } from "../contract/errors.ts";
 import type { AssistantMessage, TokenLogprob } from "../contract/message.ts";
 import type { Attempt } from "../contract/metrics.ts";
+import type { Ending } from "./ending.ts";
+
+/** One fact: how long it holds (one attempt, or all attempts of the call), and which messages show it as it is. */
+interface FactRule {
+  readonly holdsFor: "attempt" | "call";
+  /** `ended`: all but that of a running reply. `derived`: the fold makes the value from this fact and others. */
+  readonly shownIn: "all" | "ended" | "complete" | "derived";
+}
 
 /**
- * The facts that a message carries, and how long each holds: for one attempt, or for all attempts of the call. A fact
- * in this list is a field of `ReplyFacts`, merged from the message of a relayed reply, and reset before the next
- * attempt.
+ * The facts that a message carries. A fact in this list is a field of `ReplyFacts`, shown in the message, merged from
+ * the message of a relayed reply, and reset before the next attempt.
  */
 const FACTS = {
-  id: "attempt",
-  requestId: "attempt",
-  finishReason: "attempt",
-  rawFinishReason: "attempt",
-  usage: "attempt",
-  estimatedUsage: "call",
-  search: "attempt",
-  logprobs: "attempt",
-  output: "attempt",
-  replay: "attempt",
-  raw: "attempt",
-  rateLimits: "call",
+  id: { holdsFor: "attempt", shownIn: "all" },
+  requestId: { holdsFor: "attempt", shownIn: "all" },
+  finishReason: { holdsFor: "attempt", shownIn: "derived" },
+  rawFinishReason: { holdsFor: "attempt", shownIn: "all" },
+  usage: { holdsFor: "attempt", shownIn: "all" },
+  estimatedUsage: { holdsFor: "call", shownIn: "derived" },
+  search: { holdsFor: "attempt", shownIn: "all" },
+  logprobs: { holdsFor: "attempt", shownIn: "ended" },
+  output: { holdsFor: "attempt", shownIn: "complete" },
+  replay: { holdsFor: "attempt", shownIn: "derived" },
+  raw: { holdsFor: "attempt", shownIn: "all" },
+  rateLimits: { holdsFor: "call", shownIn: "all" },
 } as const;
 
 type Fact = keyof typeof FACTS;
+
+/** The fields of a message that are not facts: the chunks make them, or its owner. */
+type OtherField =
+  | "role"
+  | "content"
+  | "reasoning"
+  | "toolCalls"
+  | "unfinishedToolCalls"
+  | "citations"
+  | "providerToolCalls"
+  | "media"
+  | "steps"
+  | "metrics"
+  | "provider"
+  | "model"
+  | "interrupted";
+
+/** This line does not compile when a new field of the message is in neither list. */
+const RULES: Readonly<Record<Exclude<keyof AssistantMessage, OtherField>, FactRule>> = FACTS;
+
+/** The facts that a message shows as they are. */
+type ShownFact = { [Name in Fact]: (typeof FACTS)[Name]["shownIn"] extends "derived" ? never : Name }[Fact];
+
+const NAMES: readonly Fact[] = /* @__PURE__ */ Object.keys(FACTS) as Fact[];
 
 /** As in the message, but absent until known. */
 type MessageFacts = { -readonly [Name in Exclude<Fact, "logprobs">]?: AssistantMessage[Name] };
@@ -62,7 +93,7 @@ export interface ReplyFacts extends MessageFacts {
 /** Merges the facts in the message of another reply into `facts`, but not its attempts, which the owner counts. */
 export function mergeFacts(facts: ReplyFacts, message: AssistantMessage): void {
   const { provider, model, logprobs, estimatedUsage } = message;
-  const merged = Object.fromEntries(factNames().map((fact) => [fact, message[fact]]));
+  const merged = Object.fromEntries(NAMES.map((fact) => [fact, message[fact]]));
   // A stream of foreign chunks learns only from the last one which model wrote them.
   const writer = { provider: provider || facts.provider, model: model || facts.model };
   Object.assign(facts, merged, { logprobs: logprobs && [...logprobs] }, writer);
@@ -73,9 +104,28 @@ export function mergeFacts(facts: ReplyFacts, message: AssistantMessage): void {
 export function resetFacts(facts: ReplyFacts, model: string): void {
   facts.model = model;
   delete facts.serviceTier;
-  for (const fact of factNames()) if (FACTS[fact] === "attempt") delete facts[fact];
+  for (const fact of NAMES) if (RULES[fact].holdsFor === "attempt") delete facts[fact];
 }
 
-function factNames(): readonly Fact[] {
-  return Object.keys(FACTS) as Fact[];
+/** Returns the known facts that the message of a reply shows as they are. */
+export function shownFacts(facts: ReplyFacts, ending: Ending): Pick<AssistantMessage, ShownFact> {
+  const shown: Record<string, unknown> = {};
+  for (const fact of NAMES) {
+    const value = facts[fact];
+    if (value !== undefined && isShown(RULES[fact].shownIn, ending)) shown[fact] = value;
+  }
+  return shown;
+}
+
+function isShown(where: FactRule["shownIn"], ending: Ending): boolean {
+  switch (where) {
+    case "all":
+      return true;
+    case "ended":
+      return ending !== "running";
+    case "complete":
+      return ending === "complete";
+    case "derived":
+      return false;
+  }
 }

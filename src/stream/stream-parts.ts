@@ -3,6 +3,7 @@
 import type { MessageChunk } from "../contract/chunk.ts";
 import type { AssistantMessage } from "../contract/message.ts";
 import type { ReplyMetrics } from "../contract/metrics.ts";
+import type { Ending } from "./ending.ts";
 import type { ReplyFacts } from "./reply-facts.ts";
 
 /** Handed to a stream where it is made. `MessageStream` has the complete ones. */
@@ -25,12 +26,6 @@ export interface Watchable {
   /** Calls `task` after the end. */
   afterEnd(task: () => void): void;
 }
-
-/**
- * How the reply ended: as its provider ended it, by the caller, or by a failure. `drained`: stopped, and then read to
- * its end for the bill. `running` while it has not ended.
- */
-export type Ending = "complete" | "stopped" | "drained" | "interrupted" | "running";
 
 /** Collects the chunks of one reply. */
 export interface FoldPart {

@@ -7,9 +7,10 @@ import type { ReplyMetrics } from "../contract/metrics.ts";
 import { type Clock, MAX_TIMER_MS } from "../platform/clock.ts";
 import { thrownToCaller } from "./caller-stack.ts";
 import { ChunkQueue, type QueueOwner } from "./chunk-queue.ts";
+import type { Ending } from "./ending.ts";
 import { type ChunkSource, type Closing, type DrainLimits, failureOf } from "./source.ts";
 import { Stopwatch } from "./stopwatch.ts";
-import type { Ending, FoldPart, StreamParts } from "./stream-parts.ts";
+import type { FoldPart, StreamParts } from "./stream-parts.ts";
 
 /** Receives how a reply ended: the message as far as it came, and the error if it failed. */
 export type EndListener = (message: AssistantMessage, error: SendError | undefined) => void;

@@ -5,9 +5,10 @@ import { expect, test } from "vitest";
 import type { MessageChunk } from "../../src/contract/chunk.ts";
 import type { AssistantMessage } from "../../src/contract/message.ts";
 import { ViewerFold } from "../../src/dialects/viewer-fold.ts";
+import type { Ending } from "../../src/stream/ending.ts";
 import { Fold } from "../../src/stream/fold.ts";
 import type { ReplyFacts } from "../../src/stream/reply-facts.ts";
-import type { Ending, FoldPart } from "../../src/stream/stream-parts.ts";
+import type { FoldPart } from "../../src/stream/stream-parts.ts";
 
 const METRICS = { durationMs: 1, chunks: 1, longestGapMs: 0, attempts: [] };
 const USAGE = { inputTokens: 3, outputTokens: 400, totalTokens: 403 };
