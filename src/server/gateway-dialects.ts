@@ -1,15 +1,16 @@
 /** The APIs that a gateway speaks, in the order in which their routes are looked for. */
 
+import { anthropicMessages } from "../dialects/anthropic.ts";
 import type { MachineDialect, MachineLine, MachineRoute } from "../dialects/machine-dialect.ts";
 import { anthropicModels, type ModelForms, openAiModels } from "../dialects/model-lists.ts";
 import { openAiChat } from "../dialects/openai-chat.ts";
 
 /** One entry for each API. */
-const DIALECTS: readonly MachineDialect[] = [openAiChat];
+const DIALECTS: readonly MachineDialect[] = [openAiChat, anthropicMessages];
 
 /** The dialect of a request to no API's route: its errors are in that dialect's form. */
-export function dialectOf(_headers: Headers): MachineDialect {
-  return openAiChat;
+export function dialectOf(headers: Headers): MachineDialect {
+  return isAnthropic(headers) ? anthropicMessages : openAiChat;
 }
 
 /** Returns the dialect and the route of a request; `undefined` for one of no API. */
@@ -23,7 +24,12 @@ export function machineRouteOf(
   return undefined;
 }
 
-/** Returns the form of the list of models. Anthropic's libraries name the version of their API, OpenAI's do not. */
+/** Returns the form of the list of models. */
 export function modelFormsOf(headers: Headers): ModelForms {
-  return headers.has("anthropic-version") ? anthropicModels : openAiModels;
+  return isAnthropic(headers) ? anthropicModels : openAiModels;
+}
+
+/** Anthropic's libraries name the version of their API, OpenAI's do not. */
+function isAnthropic(headers: Headers): boolean {
+  return headers.has("anthropic-version");
 }
