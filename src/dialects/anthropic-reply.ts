@@ -206,8 +206,8 @@ function callId({ id }: MachineReply, place: number): string {
 }
 
 /**
- * Programs keep thinking only with a signature, and send it back. What the provider wants back is kept by the gateway,
- * so this one only has to be there.
+ * Programs keep thinking only with a signature, and send it back. The gateway itself keeps the data that the provider
+ * wants back, so this one only has to be there.
  */
 function signatureOf({ id }: MachineReply): string {
   return `cloudllm-${id}`;
