@@ -3,6 +3,7 @@
  * knows no log and no network.
  */
 
+import type { MessageChunk } from "../contract/chunk.ts";
 import type { ChatHistory, NativeEvent, RefusalBody, StartRequest } from "./native.ts";
 
 /** The parts of a request that a route is read from. */
@@ -49,6 +50,11 @@ export interface DialectStart {
    * @default "always"
    */
   readonly repeats?: "always" | "complete" | "never" | undefined;
+  /**
+   * The parts of the message before this run, where the run continues a message that the front end shows. They are kept
+   * with the run, for viewers that begin with nothing.
+   */
+  readonly before?: readonly MessageChunk[] | undefined;
   /** Present when the request only watches a run: the last entry that its front end has seen, where it says so. */
   readonly watches?: { readonly after?: string | undefined } | undefined;
   /** Encodes the reply for this request, where its body decides about the wire. Default: the dialect's own encoder. */
@@ -64,6 +70,8 @@ export interface ReplyView {
   readonly messageId: string;
   /** The conversation when the connection began, where its route asked for it and the relay keeps it. */
   readonly history?: ChatHistory | undefined;
+  /** The parts of that message before this run: see `DialectStart.before`. */
+  readonly before?: readonly MessageChunk[] | undefined;
 }
 
 /** The events of a reply that an encoder sees. The relay turns a summary (`snapshot`) into chunks before. */

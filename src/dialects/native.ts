@@ -27,10 +27,9 @@ export interface StartRequest {
   /**
    * How many messages of the chat's history stay before the new turn, to edit an earlier question (`message`) or to
    * have it answered again (`regenerate`: the question is the last one that stays). Default: all of them; with
-   * `regenerate`, all but the last reply. `{ turns }` counts the questions of the user only, for front ends whose
-   * messages are not those of the history.
+   * `regenerate`, all but the last reply.
    */
-  readonly keep?: number | { readonly turns: number } | undefined;
+  readonly keep?: number | undefined;
   /**
    * The texts of the user's earlier turns, as the front end shows them: for one that sends its conversation with each
    * request. Where the history begins with them and has another turn then, `message` takes the place of that turn and
@@ -69,6 +68,8 @@ export interface ChatHistory {
   readonly messages: readonly Message[];
   /** The chat's last run, which is being written or has ended. Its reply is the last message once it has ended. */
   readonly run?: string | undefined;
+  /** The id under which front ends know the reply of that run. */
+  readonly messageId?: string | undefined;
   /**
    * The messages that the turn under way has added so far. It is being written, or the process that wrote it has died:
    * the events of the run show which.

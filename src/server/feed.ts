@@ -82,6 +82,8 @@ export class Feed {
   readonly chat: string;
   /** The id under which front ends know the reply. */
   readonly messageId: string;
+  /** The parts of that message before this run. */
+  readonly before: readonly MessageChunk[] | undefined;
   readonly #mask: Mask;
   readonly #readers = new Set<FeedReader>();
   #entries: FeedEntry[] = [];
@@ -100,10 +102,11 @@ export class Feed {
   /** Called when the last reader has left. */
   onLeft: (() => void) | undefined;
 
-  constructor({ id, chat, messageId = id }: Pick<RunHead, "id" | "chat" | "messageId">, mask: Mask) {
+  constructor({ id, chat, messageId = id, before }: Pick<RunHead, "id" | "chat" | "messageId" | "before">, mask: Mask) {
     this.run = id;
     this.chat = chat.slice(chat.indexOf("/") + 1);
     this.messageId = messageId;
+    this.before = before;
     this.#mask = mask;
   }
 

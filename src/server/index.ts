@@ -1,6 +1,7 @@
 /** `cloudllm/server`: the relay, the logs that keep its replies, and the gateway for programs. */
 
 export { agUi } from "../dialects/ag-ui/dialect.ts";
+export { type AiSdkOptions, aiSdk, aiSdkWith } from "../dialects/ai-sdk/dialect.ts";
 export type {
   Dialect,
   DialectBody,

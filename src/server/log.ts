@@ -19,6 +19,8 @@ export interface RunHead {
   readonly model: string;
   /** The id under which front ends know the reply. Default: the id of the run. */
   readonly messageId?: string | undefined;
+  /** The parts of that message before this run, which continues it. Absent for a message that begins with the run. */
+  readonly before?: readonly MessageChunk[] | undefined;
   /** The request, for a process that takes the run over. Absent when no process may. */
   readonly request?: RunRequest | undefined;
 }

@@ -160,12 +160,14 @@ class RelayServer {
       request: asked,
       watches,
       repeats,
+      before,
       encoder = dialect.encoder,
     } = await dialect.startOf(body, request.headers, context);
     const toolNames = tools.map(({ name }) => name);
     const rules = { policy, user: caller.user, signer: this.#host.signer, toolNames };
     const checked = await checkedStartOf(asked, rules);
-    const start = { ...checked, run: await this.#host.idFor(checked.run, watches ? "always" : repeats) };
+    const id = await this.#host.idFor(checked.run, watches ? "always" : repeats);
+    const start = { ...checked, run: id, before };
     const show = (feed: Feed, after?: EntryId): Response =>
       this.#show({ feed, chat: start.chat, after, encoder }, call);
     if (watches) return show(await this.#host.feed(start.run, caller), cursorOf(watches.after)); // never starts anything
@@ -216,9 +218,10 @@ class RelayServer {
     const id = scopedChat(caller, chat);
     const { history, turn, unanswered, waiting } = await LLMSession.peek({ store: sessions.store, id });
     const latest = await log.latestRun(id).catch(() => undefined);
+    const head = latest && (await log.head(latest.run).catch(() => undefined));
     return {
       messages: exposedHistory(history, policy.expose),
-      ...(latest && { run: latest.run }),
+      ...(latest && { run: latest.run, messageId: head?.messageId ?? latest.run }),
       ...(turn && { turn: exposedHistory(turn.messages, policy.expose) }),
       ...(unanswered !== undefined && { unanswered }),
       ...(waiting && { waiting: waiting.map((call) => call.id) }),
@@ -251,9 +254,9 @@ class RelayServer {
     if (feed.readers.size >= viewersPerRun) {
       throw new Refusal(429, "rateLimit", `At most ${viewersPerRun} connections may watch a reply.`, 1_000);
     }
-    const { run, messageId } = feed;
+    const { run, messageId, before } = feed;
     const wire = encoder
-      ? new EncodedWire(feed, encoder({ run, chat, messageId, history }))
+      ? new EncodedWire(feed, encoder({ run, chat, messageId, before, history }))
       : new SharedWire(feed, after);
     const viewer = new Viewer({ feed, wire, keepAlive: dialect.keepAlive, now: this.#host.now });
     if (request.signal.aborted) viewer.gone();

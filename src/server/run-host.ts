@@ -175,6 +175,7 @@ export class RunHost {
       provider,
       model,
       ...(start.messageId !== undefined && { messageId: start.messageId }),
+      ...(start.before && { before: start.before }),
       ...(request && { request }),
     };
     const begun = log.begin(head);

@@ -1,5 +1,6 @@
 /** Requests that start or stop a run, checked: everything in them is a stranger's. */
 
+import type { MessageChunk } from "../contract/chunk.ts";
 import type { Message, UserMessage } from "../contract/message.ts";
 import type { SendOptions, Tool } from "../contract/options.ts";
 import { optionsFault } from "../contract/validate.ts";
@@ -18,7 +19,6 @@ import {
   type TurnRules,
 } from "./incoming-message.ts";
 import type { Policy } from "./policy.ts";
-import type { Kept } from "./session-turn.ts";
 import type { Signer } from "./signature.ts";
 
 /** The run that a request asks for, checked. */
@@ -30,6 +30,8 @@ export interface CheckedStart {
   readonly options: SendOptions;
   /** The id under which front ends know the reply. */
   readonly messageId?: string;
+  /** Of a dialect: see `DialectStart.before`. */
+  readonly before?: readonly MessageChunk[] | undefined;
   /** The name of a client in the option `models`. Absent for the relay's own client. */
   readonly model?: string;
 }
@@ -45,11 +47,11 @@ type StartTurn =
   | {
       readonly type: "message";
       readonly content: UserMessage["content"];
-      readonly keep?: Kept;
+      readonly keep?: number;
       readonly earlier?: readonly string[];
     }
   | ({ readonly type: "answers" } & CallAnswers)
-  | { readonly type: "regenerate"; readonly keep?: Kept };
+  | { readonly type: "regenerate"; readonly keep?: number };
 
 /** The rules about a start, in addition to the policy. */
 export interface StartRules {
@@ -140,14 +142,9 @@ async function conversationOf(
   return { type: "messages", messages, approvals };
 }
 
-function checkedKeep(keep: unknown): Kept {
-  if (isCount(keep)) return keep;
-  if (isJsonObject(keep) && isCount(keep.turns)) return { turns: keep.turns };
-  throw badRequest("`keep` must be a number of messages, or { turns } with a number of questions.");
-}
-
-function isCount(value: unknown): value is number {
-  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+function checkedKeep(keep: unknown): number {
+  if (typeof keep === "number" && Number.isSafeInteger(keep) && keep >= 0) return keep;
+  throw badRequest("`keep` must be a number of messages.");
 }
 
 function checkedEarlier(earlier: unknown, { limits }: TurnRules): readonly string[] {

@@ -1,0 +1,363 @@
+/** Chunks of a reply → parts of the AI SDK's UI message stream. */
+
+import type { MessageChunk } from "../../contract/chunk.ts";
+import type { SendErrorData } from "../../contract/errors.ts";
+import type { FinishReason } from "../../contract/finish-reason.ts";
+import type { AssistantMessage, Citation, Media, ProviderToolCall, ToolCall } from "../../contract/message.ts";
+import { withoutPrototypeKeys } from "../../platform/prototype-keys.ts";
+import { completeMedium } from "../../stream/media-collector.ts";
+import type { ReplyEncoder, ReplyEvent, ReplyView } from "../dialect.ts";
+import { withoutRewinds } from "../rewinds.ts";
+import { DONE, frameOf, SIGNATURE, type UiChunk, type UiFinishReason } from "./parts.ts";
+import { StepSoFar } from "./step-so-far.ts";
+
+/** The choices of an encoder: see `AiSdkOptions`. */
+export interface EncoderOptions {
+  readonly finishReason: boolean;
+  readonly resetStep: boolean;
+  readonly metadata: ((message: AssistantMessage) => unknown) | undefined;
+  /**
+   * Whether the viewer begins with nothing, and not with the message that the run continues: then the parts before the
+   * run are shown as well.
+   */
+  readonly isReplay: boolean;
+}
+
+/** Front ends show these sentences. */
+const REPLACED = "The reply began again in other words. Load the page again to see it.";
+const RECONNECT = "The server restarts, and the reply goes on. Load the page again to see the rest.";
+const CUT_CALL = "The reply ended before this call was complete.";
+const NO_RESULT = "The reply ended before this call had a result.";
+
+const FINISH_REASONS: Readonly<Record<FinishReason, UiFinishReason>> = {
+  stop: "stop",
+  length: "length",
+  toolCalls: "tool-calls",
+  contentFilter: "content-filter",
+  refusal: "content-filter",
+  stopped: "other",
+  interrupted: "other",
+  unknown: "other",
+};
+
+/**
+ * A call that the viewer shows: its arguments arrive, they were taken back, it waits for a result, or it has one.
+ */
+interface ShownCall {
+  readonly name: string;
+  /** A person must allow it. */
+  readonly isAsked: boolean;
+  state: "input" | "discarded" | "waiting" | "answered";
+}
+
+/** Encodes one reply for one connection. */
+export class AiSdkEncoder implements ReplyEncoder {
+  readonly #view: ReplyView;
+  readonly #options: EncoderOptions;
+  #phase: "unopened" | "open" | "over" = "unopened";
+  /** The parts of the event that is being encoded. */
+  #frames = "";
+  /** The text or the thinking that is being written. */
+  #writing: { readonly type: "text" | "reasoning"; readonly id: string } | undefined;
+  readonly #calls = new Map<string, ShownCall>();
+  readonly #urls = new Set<string>();
+  readonly #files = new Set<string>();
+  #texts = 0;
+  #providerCalls = 0;
+  /** A step is a request to the model. Behind the result of a tool, the next chunk of the model begins another. */
+  #stepPhase: "none" | "begun" | "answered" = "none";
+  /** Kept only for `resetStep`. */
+  readonly #step = new StepSoFar();
+
+  constructor(view: ReplyView, options: EncoderOptions) {
+    this.#view = view;
+    this.#options = options;
+  }
+
+  encode(event: ReplyEvent): string {
+    if (this.#phase === "over") return "";
+    this.#frames = "";
+    this.#encode(event);
+    return this.#frames;
+  }
+
+  #encode(event: ReplyEvent): void {
+    switch (event.type) {
+      case "opened":
+        return this.#open();
+      case "chunks":
+        return this.#addAll(event.chunks);
+      case "complete":
+        return event.message.interrupted ? this.#stopped(event.message) : this.#complete(event.message);
+      case "failed":
+        return this.#failed(event.error);
+      case "reconnect":
+        return this.#fail(RECONNECT);
+    }
+  }
+
+  #open(): void {
+    const { messageId, before } = this.#view;
+    this.#send({ type: "start", messageId });
+    if (!before) this.#beginStep();
+    else if (this.#options.isReplay) this.#addAll(before); // answered: nothing is asked again
+    this.#phase = "open";
+  }
+
+  #addAll(chunks: readonly MessageChunk[]): void {
+    for (const chunk of withoutRewinds(chunks)) {
+      if (this.#phase === "over") return;
+      if (this.#stepPhase !== "begun" && chunk.type !== "toolResult") this.#beginStep();
+      this.#add(chunk);
+    }
+  }
+
+  #add(chunk: MessageChunk): void {
+    switch (chunk.type) {
+      case "text":
+        return this.#write("text", chunk.content);
+      case "reasoning":
+        return this.#write("reasoning", chunk.reasoning);
+      case "toolCallDelta":
+        this.#begin(chunk.id, chunk.name);
+        if (chunk.argumentsDelta === "") return;
+        return this.#send({
+          type: "tool-input-delta",
+          toolCallId: chunk.id,
+          inputTextDelta: chunk.argumentsDelta,
+        });
+      case "toolCall":
+        return this.#call(chunk.toolCall);
+      case "toolResult":
+        return this.#result(chunk);
+      case "providerToolCall":
+        return this.#providerCall(chunk.providerToolCall);
+      case "citation":
+        return this.#cite(chunk);
+      case "media": {
+        const medium = completeMedium(chunk);
+        return medium && this.#file(medium);
+      }
+      case "rewind":
+        return this.#rewind(chunk.length, chunk.reasoningLength);
+      case "final":
+        return;
+    }
+  }
+
+  #write(type: "text" | "reasoning", delta: string): void {
+    if (delta === "") return;
+    if (this.#writing?.type !== type) {
+      this.#close();
+      this.#writing = { type, id: `${type}-${++this.#texts}` };
+      this.#send({ type: `${type}-start`, id: this.#writing.id });
+    }
+    this.#send({ type: `${type}-delta`, id: this.#writing.id, delta });
+    if (this.#options.resetStep) this.#step.write(type, delta);
+  }
+
+  #close(): void {
+    const writing = this.#writing;
+    this.#writing = undefined;
+    if (writing) this.#send({ type: `${writing.type}-end`, id: writing.id });
+  }
+
+  #begin(id: string, name: string): void {
+    const state = this.#calls.get(id)?.state;
+    if (state !== undefined && state !== "discarded") return;
+    this.#close();
+    this.#calls.set(id, { name, isAsked: false, state: "input" });
+    this.#send({ type: "tool-input-start", toolCallId: id, toolName: name });
+  }
+
+  #call({ id, name, arguments: input, needsApproval }: ToolCall): void {
+    this.#close();
+    const isAsked = needsApproval === true;
+    this.#calls.set(id, { name, isAsked, state: "waiting" });
+    this.#send({ type: "tool-input-available", toolCallId: id, toolName: name, input: plain(input) });
+    // Version 5 does not know this part; it is sent only where a tool of the relay asks.
+    if (isAsked && this.#phase === "open") {
+      this.#send({ type: "tool-approval-request", approvalId: id, toolCallId: id });
+    }
+  }
+
+  #result({ toolCallId, result, isError, denied }: Extract<MessageChunk, { readonly type: "toolResult" }>): void {
+    this.#close();
+    this.#stepPhase = "answered";
+    const call = this.#calls.get(toolCallId);
+    const isAsked = call?.isAsked ?? this.#view.before?.some((chunk) => asks(chunk, toolCallId)) ?? false;
+    if (call) call.state = "answered";
+    if (denied && isAsked) this.#send({ type: "tool-output-denied", toolCallId });
+    else if (isError) this.#send({ type: "tool-output-error", toolCallId, errorText: result });
+    else this.#send({ type: "tool-output-available", toolCallId, output: outputOf(result) });
+  }
+
+  /** A tool that the provider ran: the program does not know it, so it is a dynamic one. */
+  #providerCall({ id, name, arguments: input = {}, result = null, isError }: ProviderToolCall): void {
+    this.#close();
+    const call = {
+      toolCallId: id ?? `provider-${++this.#providerCalls}`,
+      providerExecuted: true,
+      dynamic: true,
+    } as const;
+    this.#sendKept(
+      { type: "tool-input-available", ...call, toolName: name, input: plain(input) },
+      isError
+        ? { type: "tool-output-error", ...call, errorText: textOf(result) }
+        : { type: "tool-output-available", ...call, output: plain(result) },
+    );
+  }
+
+  /** A source is shown once, however often it is named. */
+  #cite({ url, title }: Citation): void {
+    if (this.#urls.has(url)) return;
+    this.#urls.add(url);
+    this.#sendKept({
+      type: "source-url",
+      sourceId: `source-${this.#urls.size}`,
+      url,
+      ...(title !== undefined && { title }),
+    });
+  }
+
+  #file(medium: Media): void {
+    const address = addressOf(medium);
+    if (address === undefined || this.#files.has(address)) return;
+    this.#files.add(address);
+    this.#close();
+    this.#sendKept({ type: "file", url: address, mediaType: medium.mediaType });
+  }
+
+  /** Version 7 begins the step again. Older ones cannot take back what they show. */
+  #rewind(length: number, reasoningLength: number): void {
+    for (const call of this.#calls.values()) if (call.state === "input") call.state = "discarded";
+    if (!this.#options.resetStep) {
+      if (length > 0 || reasoningLength > 0) this.#fail(REPLACED);
+      return;
+    }
+    for (const [id, { state }] of this.#calls) if (state === "discarded") this.#calls.delete(id);
+    this.#writing = undefined;
+    this.#send({ type: "reset-step" });
+    for (const item of this.#step.takeBack(length, reasoningLength)) {
+      if (item.type === "part") this.#sendKept(item.chunk);
+      else this.#write(item.type, item.text);
+    }
+  }
+
+  #beginStep(): void {
+    if (this.#stepPhase === "answered") this.#send({ type: "finish-step" });
+    this.#send({ type: "start-step" });
+    this.#stepPhase = "begun";
+    this.#step.clear();
+  }
+
+  #complete(message: AssistantMessage): void {
+    for (const medium of message.media ?? []) this.#file(medium); // those that came in pieces
+    this.#close();
+    const open = new Set(message.toolCalls.map(({ id }) => id));
+    this.#closeCalls((id) =>
+      open.has(id) ? undefined : { type: "tool-output-available", toolCallId: id, output: null },
+    );
+    const { replay } = message;
+    if (replay) {
+      const calls = message.toolCalls.map(({ id, rawArguments, needsApproval }) => ({
+        id,
+        ...(rawArguments !== undefined && { rawArguments }),
+        ...(needsApproval && { needsApproval }),
+      }));
+      this.#send({ type: SIGNATURE, data: { replay, calls } });
+    }
+    const metadata = this.#metadataOf(message);
+    const { finishReason } = this.#options;
+    this.#send(
+      { type: "finish-step" },
+      {
+        type: "finish",
+        ...(finishReason && { finishReason: FINISH_REASONS[message.finishReason] }),
+        ...(metadata !== undefined && { messageMetadata: metadata }),
+      },
+    );
+    this.#end();
+  }
+
+  /** A user, or the relay, has stopped the reply. */
+  #stopped(message: AssistantMessage): void {
+    this.#close();
+    this.#closeCalls((id) => ({ type: "tool-output-error", toolCallId: id, errorText: NO_RESULT }));
+    const metadata = this.#metadataOf(message);
+    if (metadata !== undefined) this.#send({ type: "message-metadata", messageMetadata: metadata });
+    this.#send({ type: "finish-step" }, { type: "abort" });
+    this.#end();
+  }
+
+  #failed({ message }: SendErrorData): void {
+    this.#closeCalls((id) => ({ type: "tool-output-error", toolCallId: id, errorText: NO_RESULT }));
+    this.#fail(message);
+  }
+
+  /** Front ends read nothing behind an error. */
+  #fail(errorText: string): void {
+    this.#close();
+    this.#send({ type: "error", errorText });
+    this.#end();
+  }
+
+  #end(): void {
+    this.#phase = "over";
+    this.#frames += DONE;
+  }
+
+  /** Ends the calls that wait, except those that the front end answers. */
+  #closeCalls(resultOf: (id: string) => UiChunk | undefined): void {
+    for (const [toolCallId, call] of this.#calls) {
+      if (call.state === "answered") continue;
+      const chunk: UiChunk | undefined =
+        call.state !== "waiting"
+          ? { type: "tool-input-error", toolCallId, toolName: call.name, input: null, errorText: CUT_CALL }
+          : resultOf(toolCallId);
+      if (chunk) this.#send(chunk);
+    }
+  }
+
+  #metadataOf(message: AssistantMessage): unknown {
+    const metadata = this.#options.metadata?.(message);
+    return metadata === undefined ? undefined : plain(metadata);
+  }
+
+  #send(...chunks: readonly UiChunk[]): void {
+    for (const chunk of chunks) this.#frames += frameOf(chunk);
+  }
+
+  /** The same for parts that a step that begins again keeps. */
+  #sendKept(...chunks: readonly UiChunk[]): void {
+    this.#send(...chunks);
+    if (this.#options.resetStep) for (const chunk of chunks) this.#step.keep(chunk);
+  }
+}
+
+function asks(chunk: MessageChunk, id: string): boolean {
+  return chunk.type === "toolCall" && chunk.toolCall.id === id && chunk.toolCall.needsApproval === true;
+}
+
+/** Returns the result of a tool as a value: the JSON that it is, or the text. */
+export function outputOf(result: string): unknown {
+  try {
+    return plain(JSON.parse(result));
+  } catch {
+    return result;
+  }
+}
+
+/** Returns a medium as an address that a page can load; `undefined` for a file in a provider's store. */
+export function addressOf({ data, url, mediaType }: Media): string | undefined {
+  return data === undefined ? url : `data:${mediaType};base64,${data}`;
+}
+
+/** Front ends fail at a key `__proto__` anywhere; a value that JSON does not have is `null`. */
+function plain(value: unknown): unknown {
+  return withoutPrototypeKeys(value) ?? null;
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
