@@ -109,14 +109,17 @@ export class Conversation {
       // The turn was stored before its first tool ran, and no tool runs twice.
       this.record({ type: "result", message: errorResult(call, "The program ended while this call ran, or before.") });
     }
-    for (const call of pendingCalls(turn.messages)) {
+    const pending = pendingCalls(turn.messages);
+    const begun = pending.filter(({ needsApproval }) => !needsApproval); // a person may still allow the others
+    for (const call of begun) {
       this.record({ type: "result", message: errorResult(call, "The program ended before this call had a result.") });
     }
     const { text = "", media } = reply ?? {};
     const message =
       text || media ? ({ role: "assistant", content: text, ...(media && { media }) } as const) : undefined;
     const discards = this.onInterrupt === "discard";
-    this.record(endRecordOf(this.#state.turn ?? turn, message, { interrupted: true, discards, usage }));
+    const interrupted = pending.length === 0 || begun.length > 0;
+    this.record(endRecordOf(this.#state.turn ?? turn, message, { interrupted, discards, usage }));
   }
 
   /** Ends the log, and lets other sessions open the conversation. */

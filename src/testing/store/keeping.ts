@@ -13,6 +13,7 @@ const AWKWARD: readonly SessionRecord[] = [
   { type: "text", text: "half a pair \ud83d and the other half \udc26" },
   { type: "text", text: "line\r\nends\n\n" },
   { type: "text", text: "" },
+  { type: "answer", toolCallId: "call '1'", answer: { type: "deny", reason: "Zu teuer – 5\u00a0€?" } },
   JSON.parse(
     '{"type":"text","text":"__proto__","__proto__":{"polluted":true},"constructor":{"prototype":{}},"unknown":[null,[]]}',
   ),
