@@ -1,0 +1,242 @@
+/**
+ * The input items of a Responses request → messages.
+ * @see https://platform.openai.com/docs/api-reference/responses/create#responses-create-input
+ */
+
+import type { AttachmentSource, ContentPart, Media, Message, ToolCall } from "../contract/message.ts";
+import { parseExact } from "../platform/exact-json.ts";
+import { isJsonObject, type JsonObject } from "../platform/json-object.ts";
+import { badRequest } from "./refusal.ts";
+
+/** Items of tools that the server ran, and of thinking: the provider behind the gateway has its own. */
+const DROPPED: readonly unknown[] = ["reasoning", "web_search_call", "file_search_call", "code_interpreter_call"];
+
+/**
+ * Returns the conversation of `input`: a string, or items.
+ * @throws {Refusal} 400 that names the item
+ */
+export function messagesOf(input: unknown): readonly Message[] {
+  if (typeof input === "string") return [{ role: "user", content: input }];
+  if (!Array.isArray(input)) throw badRequest("`input` must be a string or an array of items.");
+  const turns = new Turns();
+  for (const [index, item] of (input as readonly unknown[]).entries()) addItem(turns, item, `input[${index}]`);
+  return turns.done();
+}
+
+function addItem(turns: Turns, item: unknown, at: string): void {
+  if (!isJsonObject(item)) throw badRequest(`\`${at}\` must be an object.`);
+  const type = item.type ?? (item.role === undefined ? undefined : "message");
+  switch (type) {
+    case "message":
+      return addMessage(turns, item, at);
+    case "function_call":
+      return turns.call({
+        id: textOf(item, "call_id", at),
+        name: textOf(item, "name", at),
+        ...argumentsOf(item.arguments, at),
+      });
+    case "custom_tool_call": {
+      const input = textOf(item, "input", at);
+      return turns.call({ id: textOf(item, "call_id", at), name: textOf(item, "name", at), arguments: { input } });
+    }
+    case "function_call_output":
+    case "custom_tool_call_output":
+      return addOutput(turns, item, at);
+    case "image_generation_call":
+      return typeof item.result === "string" && item.result !== ""
+        ? turns.picture({ data: item.result, mediaType: "image/png" })
+        : undefined;
+    case "item_reference":
+      throw badRequest(`\`${at}\` is an item_reference: this server keeps no items. Send the item itself.`);
+    default:
+      if (DROPPED.includes(type)) return;
+      throw badRequest(`\`${at}.type\` ${JSON.stringify(type) ?? "is missing and"} is not supported.`);
+  }
+}
+
+function addMessage(turns: Turns, { role, content }: JsonObject, at: string): void {
+  switch (role) {
+    case "system":
+    case "developer":
+      return turns.add({ role: "system", content: plainText(content, at) });
+    case "user": {
+      if (typeof content === "string") return turns.add({ role: "user", content });
+      return turns.add({ role: "user", content: partsIn(content, `${at}.content`).map(partOf) });
+    }
+    case "assistant":
+      return turns.say(plainText(content, at));
+    default:
+      throw badRequest(`\`${at}.role\` must be user, assistant, system or developer.`);
+  }
+}
+
+/** A result is text. Its images and files follow as a turn of the user, which every provider takes. */
+function addOutput(turns: Turns, item: JsonObject, at: string): void {
+  const { output } = item;
+  const toolCallId = textOf(item, "call_id", at);
+  if (typeof output === "string") return turns.result(toolCallId, output, []);
+  if (!Array.isArray(output)) return turns.result(toolCallId, JSON.stringify(output ?? null), []);
+  const parts = partsIn(output, `${at}.output`).map(partOf);
+  const text = parts.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n");
+  turns.result(
+    toolCallId,
+    text,
+    parts.filter(({ type }) => type !== "text"),
+  );
+}
+
+/** One part of a content, and its place. */
+interface NamedPart {
+  readonly part: JsonObject;
+  readonly at: string;
+}
+
+function partsIn(content: unknown, at: string): readonly NamedPart[] {
+  if (!Array.isArray(content)) throw badRequest(`\`${at}\` must be a string or an array of parts.`);
+  return (content as readonly unknown[]).map((part, index) => {
+    if (!isJsonObject(part)) throw badRequest(`\`${at}[${index}]\` must be an object.`);
+    return { part, at: `${at}[${index}]` };
+  });
+}
+
+function partOf({ part, at }: NamedPart): ContentPart {
+  switch (part.type) {
+    case "input_text":
+    case "output_text":
+    case "text":
+      return { type: "text", text: textOf(part, "text", at) };
+    case "input_image":
+    case "image_url": {
+      const { image_url: url } = part;
+      const address = isJsonObject(url) ? url.url : url; // the second form is that of Chat Completions
+      return { type: "image", ...sourceOf(address, part.file_id, at) };
+    }
+    case "input_file": {
+      const { filename, file_data, file_url, file_id } = part;
+      const source = sourceOf(file_data ?? file_url, file_id, at);
+      return { type: "file", ...(typeof filename === "string" && { filename }), ...source };
+    }
+    case "input_audio": {
+      const { data, format = "wav" } = isJsonObject(part.input_audio) ? part.input_audio : part;
+      if (typeof data !== "string") throw badRequest(`\`${at}\` has no data.`);
+      return { type: "file", data, mediaType: `audio/${String(format)}` };
+    }
+    default:
+      throw badRequest(`\`${at}.type\` ${JSON.stringify(part.type) ?? "is missing and"} is not supported.`);
+  }
+}
+
+const DATA_URL = /^data:([^;,]+)(?:;[^;,]+)*;base64,/i;
+
+function sourceOf(address: unknown, fileId: unknown, at: string): AttachmentSource {
+  if (typeof address !== "string") {
+    if (typeof fileId === "string") return { fileId };
+    throw badRequest(`\`${at}\` has neither data nor a URL.`);
+  }
+  const [head, mediaType] = DATA_URL.exec(address) ?? [];
+  if (head !== undefined && mediaType !== undefined) return { data: address.slice(head.length), mediaType };
+  if (/^https?:/i.test(address)) return { url: address };
+  throw badRequest(`\`${at}\` must have a data URL in base64, or an http(s) URL.`);
+}
+
+function plainText(content: unknown, at: string): string {
+  if (typeof content === "string") return content;
+  return partsIn(content, `${at}.content`)
+    .map(({ part, at: place }) => {
+      if (part.type === "refusal") return textOf(part, "refusal", place);
+      const read = partOf({ part, at: place });
+      if (read.type === "text") return read.text;
+      throw badRequest(`\`${place}\` must be text in a message of this role.`);
+    })
+    .join("");
+}
+
+function textOf(item: JsonObject, name: string, at: string): string {
+  const value = item[name];
+  if (typeof value === "string") return value;
+  throw badRequest(`\`${at}.${name}\` must be a string.`);
+}
+
+function argumentsOf(json: unknown, at: string): Pick<ToolCall, "arguments" | "rawArguments"> {
+  if (isJsonObject(json)) return { arguments: json }; // some clients parse it
+  if (json === undefined || json === null || json === "") return { arguments: {} };
+  try {
+    const args = parseExact(String(json));
+    const isOther = JSON.stringify(args) !== JSON.stringify(JSON.parse(String(json)));
+    if (isJsonObject(args)) return { arguments: args, ...(isOther && { rawArguments: String(json) }) };
+  } catch {
+    // said below
+  }
+  throw badRequest(`\`${at}.arguments\` must be the JSON of an object.`);
+}
+
+interface OpenTurn {
+  content: string;
+  readonly toolCalls: ToolCall[];
+  readonly media: Media[];
+}
+
+/** Collects turns: what one reply said and called stands in several items. */
+class Turns {
+  readonly #messages: Message[] = [];
+  #turn: OpenTurn | undefined;
+  #attached: ContentPart[] = [];
+
+  done(): readonly Message[] {
+    this.#close();
+    return this.#messages;
+  }
+
+  add(message: Message): void {
+    this.#close();
+    this.#messages.push(message);
+  }
+
+  say(text: string): void {
+    this.#open().content += text;
+  }
+
+  call(call: ToolCall): void {
+    this.#open().toolCalls.push(call);
+  }
+
+  picture(medium: Media): void {
+    this.#open().media.push(medium);
+  }
+
+  result(toolCallId: string, content: string, attached: readonly ContentPart[]): void {
+    this.#closeReply();
+    this.#messages.push({ role: "tool", toolCallId, content });
+    this.#attached.push(...attached);
+  }
+
+  #open(): OpenTurn {
+    this.#closeAttached();
+    this.#turn ??= { content: "", toolCalls: [], media: [] };
+    return this.#turn;
+  }
+
+  #close(): void {
+    this.#closeReply();
+    this.#closeAttached();
+  }
+
+  #closeReply(): void {
+    const turn = this.#turn;
+    if (!turn) return;
+    this.#turn = undefined;
+    const { content, toolCalls, media } = turn;
+    this.#messages.push({
+      role: "assistant",
+      content,
+      ...(toolCalls.length > 0 && { toolCalls }),
+      ...(media.length > 0 && { media }),
+    });
+  }
+
+  #closeAttached(): void {
+    if (this.#attached.length === 0) return;
+    this.#messages.push({ role: "user", content: this.#attached });
+    this.#attached = [];
+  }
+}

@@ -1,0 +1,178 @@
+/**
+ * The body of `POST /v1/responses` → a call in this library's words.
+ * @see https://platform.openai.com/docs/api-reference/responses/create
+ */
+
+import type { Message } from "../contract/message.ts";
+import type { ReasoningEffort, SendOptions } from "../contract/options.ts";
+import { isJsonObject, type JsonObject } from "../platform/json-object.ts";
+import { messagesOf } from "./openai-responses-input.ts";
+import { toolsOf } from "./openai-responses-tools.ts";
+import { badRequest } from "./refusal.ts";
+
+/** A request for a response. */
+export interface ResponsesRequest {
+  readonly model: string | undefined;
+  /** The new part of the conversation; all of it without `previous`. */
+  readonly messages: readonly Message[];
+  /** Holds for this response only: a response that continues it does not inherit it. */
+  readonly instructions: string | undefined;
+  /** The id of the response that this one continues. */
+  readonly previous: string | undefined;
+  readonly options: SendOptions;
+  readonly isStreamed: boolean;
+  /** Whether the response is answered at once and written without a connection. */
+  readonly isBackground: boolean;
+  /** Whether the response may be fetched and continued later. */
+  readonly isStored: boolean;
+  /** The facts that the response repeats. Plain data. */
+  readonly memo: ResponsesMemo;
+}
+
+/** The facts of a request that its response repeats on every connection. Plain data. */
+export interface ResponsesMemo {
+  /** Fields of the response object, as the request said them. */
+  readonly echo: JsonObject;
+  /** The names of the tools whose input is plain text. */
+  readonly textTools: readonly string[];
+}
+
+/** What a request without these fields gets, as OpenAI's server says it. */
+const DEFAULT_ECHO: JsonObject = {
+  instructions: null,
+  metadata: {},
+  parallel_tool_calls: true,
+  previous_response_id: null,
+  temperature: null,
+  tool_choice: "auto",
+  tools: [],
+  top_p: null,
+  max_output_tokens: null,
+  background: false,
+  store: true,
+  text: { format: { type: "text" } },
+  truncation: "disabled",
+};
+
+/** Fields that are repeated as they came. `instructions` may be long, and `user` names a person. */
+const ECHOED: readonly string[] = [...Object.keys(DEFAULT_ECHO), "reasoning", "max_tool_calls"];
+
+/** The response of a request that is not known. */
+export const EMPTY_MEMO: ResponsesMemo = { echo: DEFAULT_ECHO, textTools: [] };
+
+/** Fields that change the conversation and that this server cannot obey. */
+const REFUSED: Readonly<Record<string, string>> = {
+  conversation: "This server keeps no conversations. Use `previous_response_id`, or send all of `input`.",
+  prompt: "This server keeps no prompts. Send `instructions` and `input`.",
+};
+
+/**
+ * Reads a request. Fields that it does not know, such as sampling parameters, are ignored.
+ * @throws {Refusal} 400 with one sentence
+ */
+export function requestOf(body: unknown): ResponsesRequest {
+  if (!isJsonObject(body)) throw badRequest("The body must be an object.");
+  for (const [name, advice] of Object.entries(REFUSED)) {
+    if (body[name] !== undefined && body[name] !== null) throw badRequest(`\`${name}\` is not supported. ${advice}`);
+  }
+  const model = optional(body, "model", "string");
+  const instructions = instructionsOf(body.instructions);
+  const previous = optional(body, "previous_response_id", "string");
+  const isBackground = optional(body, "background", "boolean") ?? false;
+  const isStored = optional(body, "store", "boolean") ?? true;
+  if (isBackground && !isStored) throw badRequest("`background` needs `store: true`.");
+  if (body.input === undefined) throw badRequest("`input` is missing.");
+  const { options: tools, textTools } = toolsOf(body.tools, body.tool_choice);
+  return {
+    model,
+    messages: messagesOf(body.input),
+    instructions,
+    previous,
+    options: { ...samplingOf(body), ...reasoningOf(body.reasoning), ...outputOf(body.text), ...tools },
+    isStreamed: optional(body, "stream", "boolean") ?? false,
+    isBackground,
+    isStored,
+    memo: { echo: echoOf(body), textTools },
+  };
+}
+
+/** A string; also a list of items, in which only text can be meant. */
+function instructionsOf(given: unknown): string | undefined {
+  if (given === undefined || given === null || given === "") return undefined;
+  if (typeof given === "string") return given;
+  const text = messagesOf(given).map(({ content }) => (typeof content === "string" ? content : ""));
+  return text.join("\n\n");
+}
+
+function samplingOf(body: JsonObject): Pick<SendOptions, "maxOutputTokens" | "temperature" | "topP"> {
+  const maxOutputTokens = optional(body, "max_output_tokens", "number");
+  const temperature = optional(body, "temperature", "number");
+  const topP = optional(body, "top_p", "number");
+  return {
+    ...(maxOutputTokens !== undefined && { maxOutputTokens }),
+    ...(temperature !== undefined && { temperature }),
+    ...(topP !== undefined && { topP }),
+  };
+}
+
+const EFFORTS: Readonly<Record<string, ReasoningEffort>> = {
+  none: "none",
+  minimal: "low",
+  low: "low",
+  medium: "medium",
+  high: "high",
+  xhigh: "xhigh",
+  max: "max",
+};
+
+function reasoningOf(given: unknown): Pick<SendOptions, "reasoning"> {
+  const effort = isJsonObject(given) ? given.effort : undefined;
+  if (effort === undefined || effort === null) return {};
+  const reasoning = typeof effort === "string" && Object.hasOwn(EFFORTS, effort) ? EFFORTS[effort] : undefined;
+  if (reasoning === undefined)
+    throw badRequest(`\`reasoning.effort\` must be one of ${Object.keys(EFFORTS).join(", ")}.`);
+  return { reasoning };
+}
+
+function outputOf(text: unknown): Pick<SendOptions, "output"> {
+  const format = isJsonObject(text) ? text.format : undefined;
+  if (!isJsonObject(format)) return {};
+  switch (format.type) {
+    case "json_schema": {
+      const { schema } = format;
+      if (isJsonObject(schema)) return { output: schema };
+      throw badRequest("`text.format.schema` must be a JSON Schema.");
+    }
+    case "json_object":
+      return { output: { type: "object" } };
+    case "text":
+      return {};
+    default:
+      throw badRequest("`text.format.type` must be text, json_schema or json_object.");
+  }
+}
+
+function echoOf(body: JsonObject): JsonObject {
+  const given = Object.entries(body).filter(([name, value]) => ECHOED.includes(name) && value != null);
+  return { ...DEFAULT_ECHO, ...Object.fromEntries(given) };
+}
+
+type Primitive = "string" | "number" | "boolean";
+
+interface Primitives {
+  readonly string: string;
+  readonly number: number;
+  readonly boolean: boolean;
+}
+
+/** Returns a field of the type; `undefined` for one that is absent or null. */
+function optional<Name extends Primitive>(body: JsonObject, name: string, type: Name): Primitives[Name] | undefined {
+  const value = body[name];
+  if (value === undefined || value === null) return undefined;
+  if (isOf(value, type)) return value;
+  throw badRequest(`\`${name}\` must be a ${type}.`);
+}
+
+function isOf<Name extends Primitive>(value: unknown, type: Name): value is Primitives[Name] {
+  return typeof value === type;
+}
