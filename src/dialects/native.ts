@@ -3,6 +3,7 @@
 import type { MessageChunk } from "../contract/chunk.ts";
 import type { SendErrorData } from "../contract/errors.ts";
 import type { AssistantMessage, Message, ToolMessage, UserMessage } from "../contract/message.ts";
+import type { ReplyOutline } from "./outline.ts";
 
 /** The body of `POST /`: starts a run, or attaches to it when a request with this id has started it. */
 export interface StartRequest {
@@ -112,12 +113,16 @@ export type NativeEvent =
       readonly after?: string | undefined;
       readonly chunks: readonly MessageChunk[];
     }
-  /** The message so far, in the place of everything before. `tools`: the calls so far, once they have results. */
+  /**
+   * The message so far, in the place of everything before. `tools`: the calls so far, once they have results. `outline`:
+   * the order of the parts, where it is not the usual one; it is not on the wire.
+   */
   | {
       readonly type: "snapshot";
       readonly id?: string | undefined;
       readonly message: AssistantMessage;
       readonly tools?: readonly MessageChunk[] | undefined;
+      readonly outline?: ReplyOutline | undefined;
     }
   /** The server is about to close the connection, not the run: attach again after so many milliseconds. */
   | { readonly type: "reconnect"; readonly afterMs: number }

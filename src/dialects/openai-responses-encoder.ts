@@ -4,7 +4,7 @@
  * @see https://platform.openai.com/docs/api-reference/responses-streaming
  */
 
-import type { MessageChunk } from "../contract/chunk.ts";
+import type { MessageChunk, ToolCallDeltaChunk } from "../contract/chunk.ts";
 import type { SendErrorData } from "../contract/errors.ts";
 import type { AssistantMessage, Citation, ProviderToolCall, ToolCall } from "../contract/message.ts";
 import { isJsonObject, type JsonObject } from "../platform/json-object.ts";
@@ -41,7 +41,8 @@ export class ResponsesEncoder implements ReplyEncoder {
   readonly #memo: ResponsesMemo;
   readonly #numbers: EventNumbers;
   readonly #items: Item[] = [];
-  readonly #calls = new Map<number, CallItem>();
+  /** The open calls, by id. */
+  readonly #calls = new Map<string, CallItem>();
   /** Sources that were named before there was a text. */
   #early: Citation[] = [];
   #said = "";
@@ -115,7 +116,7 @@ export class ResponsesEncoder implements ReplyEncoder {
       case "reasoning":
         return chunk.reasoning === "" ? "" : this.#reasoning(chunk.reasoning);
       case "toolCallDelta":
-        return this.#callDelta(chunk.index, chunk.id, chunk.name, chunk.argumentsDelta);
+        return this.#callDelta(chunk);
       case "toolCall":
         return this.#call(chunk.toolCall);
       case "citation":
@@ -180,24 +181,27 @@ export class ResponsesEncoder implements ReplyEncoder {
     return text + this.#delta("response.reasoning_summary_text.delta", place, delta);
   }
 
-  #callDelta(index: number, id: string, name: string, delta: string): string {
-    const known = this.#calls.get(index);
-    const item = known?.callId === id ? known : this.#newCall(id, name);
-    const begun = item === known ? "" : this.#leave("completed") + this.#begin(item);
-    this.#calls.set(index, item);
-    item.text += delta;
-    if (item.type === "custom_tool_call" || delta === "") return begun;
-    return begun + this.#delta("response.function_call_arguments.delta", this.#place(item), delta);
+  #callDelta({ index, id, name, argumentsDelta }: ToolCallDeltaChunk): string {
+    const key = id || `${index}`;
+    const known = this.#calls.get(key);
+    const item = known ?? this.#newCall(id, name);
+    const begun = known ? "" : this.#leave("completed") + this.#begin(item);
+    this.#calls.set(key, item);
+    item.text += argumentsDelta;
+    if (item.type === "custom_tool_call" || argumentsDelta === "") return begun;
+    return begun + this.#delta("response.function_call_arguments.delta", this.#place(item), argumentsDelta);
   }
 
+  /** Some models make up calls without an id. */
   #newCall(callId: string, name: string): CallItem {
     const isText = this.#memo.textTools.includes(name);
     const type = isText ? "custom_tool_call" : "function_call";
-    return { type, id: this.#id(isText ? "ctc" : "fc"), callId, name, text: "", isOver: false };
+    const id = this.#id(isText ? "ctc" : "fc");
+    return { type, id, callId: callId || `call_${id}`, name, text: "", isOver: false };
   }
 
   #call(call: ToolCall): string {
-    const open = [...this.#calls].find(([, { callId, isOver }]) => callId === call.id && !isOver);
+    const open = [...this.#calls].find(([key, { name }]) => key === call.id || (call.id === "" && name === call.name));
     const item = open?.[1] ?? this.#newCall(call.id, call.name);
     let text = open ? "" : this.#leave("completed") + this.#begin(item);
     if (open) this.#calls.delete(open[0]);

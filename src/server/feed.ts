@@ -304,9 +304,9 @@ export class Feed {
     const [first = last] = shown;
     const { entry } = first;
     if (entry.type === "snapshot") {
-      const { id, message, tools } = entry;
+      const { id, message, tools, outline } = entry;
       const visible = { message: this.#mask.message(message), ...(tools && { tools: this.#mask.chunks(tools) }) };
-      return { type: "snapshot", id, ...visible };
+      return { type: "snapshot", id, ...visible, outline };
     }
     if (first === last && got === first.previous) return this.#chunksEvent(entry.id, entry.chunks, undefined);
     const chunks = shown.flatMap((one) => (one.entry.type === "chunks" ? one.entry.chunks : []));

@@ -3,6 +3,7 @@
 import type { MessageChunk } from "../contract/chunk.ts";
 import type { SendErrorData } from "../contract/errors.ts";
 import type { AssistantMessage, Message } from "../contract/message.ts";
+import type { ReplyOutline } from "../dialects/outline.ts";
 import type { EntryId } from "./entry-id.ts";
 
 /** One run: a reply, or a session's turn, that a relay produces. Plain data. */
@@ -39,7 +40,8 @@ export type LogEntry =
    * last one in the log: entries that the log missed while it was away are in the message. `after` is the id of the
    * entry that it follows, absent for none. A viewer that has seen exactly that one skips the snapshot; every other
    * viewer discards its text and shows the snapshot's. `tools` are the calls so far and their results, as chunks, once
-   * there are results: a message has only the calls without one.
+   * there are results: a message has only the calls without one. `outline` is the order in which the parts came, where
+   * it is not the usual one.
    */
   | {
       readonly id: EntryId;
@@ -47,6 +49,7 @@ export type LogEntry =
       readonly message: AssistantMessage;
       readonly after?: EntryId;
       readonly tools?: readonly MessageChunk[];
+      readonly outline?: ReplyOutline;
     };
 
 /** The last entry of a run: written once, and nothing follows it. Plain data. */

@@ -10,6 +10,7 @@ import { LogFollower } from "./log-follower.ts";
 import { BEHIND_ALL, lostEnd } from "./lost-run.ts";
 import { maskOf } from "./mask.ts";
 import { messageSoFar } from "./message-so-far.ts";
+import { outlineOf } from "./outline-so-far.ts";
 import { within } from "./patience.ts";
 import type { Caller } from "./policy.ts";
 import type { RelaySettings } from "./relay-options.ts";
@@ -311,7 +312,8 @@ export class RunHost {
     const client = clientOf(this.#settings, model);
     const rest = { messages: request.messages, options: { ...withTools(this.#settings, options) } };
     const source: RunSource = { open: (signal) => openRest(client, rest, message, signal) };
-    const takenOver = { attempt, message, after: feed.last?.id, chunks: chunksShown(message) };
+    const outline = outlineOf(feed.entries);
+    const takenOver = { attempt, message, outline, after: feed.last?.id, chunks: chunksShown(message) };
     this.#run({ head, feed, source, writer, takenOver });
     return "taken";
   }

@@ -8,6 +8,7 @@ import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage } from "../contract/message.ts";
 import type { ReplyMetrics } from "../contract/metrics.ts";
 import { Refusal } from "../dialects/refusal.ts";
+import { OutlineRecorder } from "../dialects/outline.ts";
 import { chunksOf } from "../stream/complete-source.ts";
 import { Fold } from "../stream/fold.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
@@ -16,6 +17,7 @@ import { type EntryId, entryId } from "./entry-id.ts";
 import { sizeOfChunks, sizeOfEntry } from "./entry-size.ts";
 import type { Feed } from "./feed.ts";
 import type { LogEntry, LogWriter, RunEnd, RunHead } from "./log.ts";
+import { foldedIn } from "./outline-so-far.ts";
 import { RunWriter } from "./run-writer.ts";
 
 /** The reply of a run, before it is open. */
@@ -52,6 +54,8 @@ export interface RunParts {
 export interface TakenOver {
   readonly attempt: number;
   readonly message: AssistantMessage;
+  /** The order of its parts. */
+  readonly outline: OutlineRecorder;
   readonly after: EntryId | undefined;
   /** The source's stream begins with so many chunks, which `message` holds. */
   readonly chunks: number;
@@ -108,6 +112,7 @@ export class Run {
   /** The calls so far and their results. */
   readonly #tools: MessageChunk[] = [];
   #hasResults = false;
+  readonly #outline: OutlineRecorder;
   #unwatchedSince: number | undefined;
   #isLogged = false;
   #refusal: Refusal | undefined;
@@ -120,6 +125,7 @@ export class Run {
     this.#attempt = takenOver?.attempt ?? 1;
     this.#number = takenOver ? -1 : 0;
     this.#startedAt = now();
+    this.#outline = takenOver?.outline ?? new OutlineRecorder();
     this.#fold = new Fold({ provider: head.provider, model: head.model, attempts: [] });
     this.#writer = writer && new RunWriter(writer, this.#written(), now);
     feed.onLeft = () => this.#left();
@@ -243,6 +249,8 @@ export class Run {
     const size = sizeOfChunks(chunks);
     for (const chunk of chunks) {
       this.#fold.add(chunk);
+      if (chunk.type === "rewind") this.#outline.rewound(foldedIn(this.#fold));
+      else this.#outline.add(chunk);
       if (chunk.type === "toolResult") this.#hasResults = true;
       if (chunk.type === "toolCall" || chunk.type === "toolResult") this.#tools.push(chunk);
     }
@@ -269,7 +277,9 @@ export class Run {
   /** The first entry of a later attempt. */
   #begin({ message, after }: TakenOver): void {
     for (const chunk of chunksOf(message)) this.#fold.add(chunk);
-    this.#append({ id: this.#nextId(), type: "snapshot", message, ...(after !== undefined && { after }) });
+    this.#outline.continuedBy(this.#attempt);
+    const order = { outline: this.#outline.parts.slice() };
+    this.#append({ id: this.#nextId(), type: "snapshot", message, ...(after !== undefined && { after }), ...order });
   }
 
   /** Shows viewers, and returns for the log, the message so far; `undefined` when there is none. */
@@ -281,7 +291,9 @@ export class Run {
     if (!stream) return undefined;
     const message = this.#fold.message("running", () => stream.metrics);
     const tools = this.#hasResults ? { tools: [...this.#tools] } : {};
-    const entry: LogEntry = { id: this.#nextId(), type: "snapshot", message, after, ...tools };
+    const { outline } = this.#outline;
+    const order = outline ? { outline } : {};
+    const entry: LogEntry = { id: this.#nextId(), type: "snapshot", message, after, ...tools, ...order };
     this.#bytesSince = 0;
     this.#snapshotBytes = sizeOfEntry(entry);
     this.feed.append(entry);

@@ -3,7 +3,8 @@
 import type { ReplyEncoder, ReplyEvent } from "../dialects/dialect.ts";
 import { Mirror } from "../dialects/mirror.ts";
 import type { NativeEvent } from "../dialects/native.ts";
-import type { EntryId } from "./entry-id.ts";
+import { inOrder } from "../dialects/ordered-chunks.ts";
+import { type EntryId, entryId } from "./entry-id.ts";
 import { bytesOf, type Feed, type Place } from "./feed.ts";
 
 /** The bytes of one connection, in order. */
@@ -12,8 +13,8 @@ export interface ViewerWire {
   next(): Uint8Array | undefined;
   /** Returns the last bytes; `undefined` while the run goes on. */
   end(): Uint8Array | undefined;
-  /** Returns the last bytes for a run that goes on elsewhere. */
-  away(afterMs: number): Uint8Array;
+  /** Returns the last bytes for a run that goes on elsewhere; `undefined` when the connection is to be broken. */
+  away(afterMs: number): Uint8Array | undefined;
   /** Returns whether there is something to send, which may turn out to be nothing that shows. */
   readonly hasMore: boolean;
 }
@@ -55,7 +56,7 @@ const encoder = new TextEncoder();
 /** Another dialect, from the beginning of the reply. Summaries become the chunks that lead to them. */
 export class EncodedWire implements ViewerWire {
   readonly #feed: Feed;
-  readonly #encoder: ReplyEncoder;
+  #encoder: ReplyEncoder;
   readonly #place: Place;
   #mirror: Mirror | undefined;
 
@@ -87,12 +88,13 @@ export class EncodedWire implements ViewerWire {
     const event = this.#feed.shownEnd?.event;
     if (!event) return undefined;
     const message = event.type === "complete" ? event.message : event.error.partial;
-    const rest = message && this.#mirror?.replace(message, event.type);
+    const rest = this.#encoder.fromStart ? undefined : message && this.#mirror?.replace(message, event.type);
     const text = (rest ? this.#encodedChunks(rest, undefined) : "") + this.#encoder.encode(event);
     return encoder.encode(text);
   }
 
-  away(afterMs: number): Uint8Array {
+  away(afterMs: number): Uint8Array | undefined {
+    if (this.#encoder.breaksAway) return undefined;
     return encoder.encode(this.#encoder.encode({ type: "reconnect", afterMs }));
   }
 
@@ -106,6 +108,7 @@ export class EncodedWire implements ViewerWire {
   }
 
   #encoded(event: NativeEvent, mirror: Mirror): string {
+    if (this.#encoder.fromStart) return this.#numbered(event, this.#encoder.fromStart);
     switch (event.type) {
       case "snapshot":
         return this.#encodedChunks(mirror.replace(event.message, undefined, event.tools), event.id);
@@ -114,6 +117,19 @@ export class EncodedWire implements ViewerWire {
       default:
         return this.#encoder.encode(event);
     }
+  }
+
+  /** An encoder that numbers its events takes chunks as they are, and a summary in their order. */
+  #numbered(event: NativeEvent, fromStart: () => ReplyEncoder): string {
+    if (event.type !== "snapshot") return this.#encoder.encode(event);
+    const { opened } = this.#feed;
+    this.#encoder = fromStart.call(this.#encoder);
+    const begun = opened ? this.#encoder.encode(opened.event) : "";
+    const ordered = inOrder(event).map(({ attempt, chunks }) => {
+      const id = attempt === undefined ? undefined : entryId({ attempt, number: 0 });
+      return this.#encoder.encode({ type: "chunks", id, chunks });
+    });
+    return begun + ordered.join("");
   }
 
   #encodedChunks(chunks: Extract<ReplyEvent, { readonly type: "chunks" }>["chunks"], id: string | undefined): string {

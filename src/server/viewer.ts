@@ -75,9 +75,11 @@ export class Viewer implements FeedReader {
   }
 
   sendAway(afterMs: number): void {
+    const bytes = this.#wire.away(afterMs);
+    if (!bytes) return this.gone();
     const controller = this.#controller;
     this.#leave();
-    controller?.enqueue(this.#wire.away(afterMs));
+    controller?.enqueue(bytes);
     controller?.close();
   }
 

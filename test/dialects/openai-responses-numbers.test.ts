@@ -1,0 +1,212 @@
+/** Events have the same numbers on every connection, however the reply has been joined or summarised since. */
+
+import type { AssistantMessage, MessageChunk } from "cloudllm";
+import { describe, expect, test } from "vitest";
+import { ResponsesEncoder } from "../../src/dialects/openai-responses-encoder.ts";
+import { EMPTY_MEMO } from "../../src/dialects/openai-responses-request.ts";
+import { OutlineRecorder } from "../../src/dialects/outline.ts";
+import { entryId } from "../../src/server/entry-id.ts";
+import { Feed, type Mask } from "../../src/server/feed.ts";
+import type { LogEntry, RunEnd } from "../../src/server/log.ts";
+import { foldedIn, outlineOf } from "../../src/server/outline-so-far.ts";
+import { EncodedWire } from "../../src/server/viewer-wire.ts";
+import { Fold } from "../../src/stream/fold.ts";
+import { randomFrom } from "../support/random.ts";
+
+const REPLY = { id: "a1b2", model: "tiny", createdAt: 1_764_000_000 };
+const OPEN: Mask = { chunks: (chunks) => chunks, message: (message) => message, end: (end) => end };
+
+type Wire = Readonly<Record<string, unknown>> & { readonly type: string; readonly sequence_number: number };
+
+function eventsIn(text: string): readonly Wire[] {
+  return text
+    .split("\n\n")
+    .filter((block) => block !== "")
+    .map((block) => {
+      const [, name, data] = /^event: (.*)\ndata: (.*)$/.exec(block) ?? [];
+      const event = JSON.parse(data ?? "") as Wire;
+      expect(event.type).toBe(name);
+      return event;
+    });
+}
+
+/** What stands at each number: a unit of text, or an event. */
+function unitsOf(events: readonly Wire[]): ReadonlyMap<number, string> {
+  const units = new Map<number, string>();
+  for (const { sequence_number: last, ...event } of events) {
+    const { delta, ...place } = event;
+    const items = typeof delta === "string" ? delta.split("") : [JSON.stringify(event)];
+    for (const [at, unit] of items.entries()) {
+      const number = last - items.length + 1 + at;
+      expect(units.has(number), `number ${number} is sent twice`).toBe(false);
+      units.set(number, typeof delta === "string" ? JSON.stringify([place, unit]) : unit);
+    }
+  }
+  return units;
+}
+
+/** A run: the chunks of a script, in reads and with summaries as a relay writes them. */
+function runOf(reads: readonly (readonly MessageChunk[])[], snapshotEach: number): Run {
+  const recorder = new OutlineRecorder();
+  const fold = new Fold({ provider: "test", model: "tiny", attempts: [] });
+  const entries: LogEntry[] = [];
+  const tools: MessageChunk[] = [];
+  let number = 0;
+  for (const [index, chunks] of reads.entries()) {
+    for (const chunk of chunks) {
+      fold.add(chunk);
+      if (chunk.type === "rewind") recorder.rewound(foldedIn(fold));
+      else recorder.add(chunk);
+      if (chunk.type === "toolCall" || chunk.type === "toolResult") tools.push(chunk);
+    }
+    entries.push({ id: entryId({ attempt: 1, number: ++number }), type: "chunks", chunks });
+    if ((index + 1) % snapshotEach > 0) continue;
+    const after = entryId({ attempt: 1, number });
+    const { outline } = recorder;
+    const hasResults = tools.some(({ type }) => type === "toolResult");
+    entries.push({
+      id: entryId({ attempt: 1, number: ++number }),
+      type: "snapshot",
+      message: foldedIn(fold),
+      after,
+      ...(hasResults && { tools: [...tools] }),
+      ...(outline && { outline }),
+    });
+  }
+  const message: AssistantMessage = { ...foldedIn(fold), finishReason: "stop" };
+  return { entries, end: { type: "complete", message } };
+}
+
+interface Run {
+  readonly entries: readonly LogEntry[];
+  readonly end: RunEnd;
+}
+
+/** Watches a run as it is written, from behind a number. `from`: the viewer comes after so many entries. */
+function watch({ entries, end }: Run, { after = -1, from = 0, each = 1 } = {}): readonly Wire[] {
+  const feed = new Feed({ id: "resp_a1b2", chat: "ada/resp_a1b2" }, OPEN);
+  let wire: EncodedWire | undefined;
+  let text = "";
+  const read = (): void => {
+    for (;;) {
+      const bytes = wire?.next();
+      if (!bytes) return;
+      text += new TextDecoder().decode(bytes);
+    }
+  };
+  feed.open("test", "tiny");
+  for (const [index, entry] of entries.entries()) {
+    if (index === from) wire = new EncodedWire(feed, new ResponsesEncoder(REPLY, EMPTY_MEMO, after));
+    feed.append(entry);
+    if (index % each === 0) read();
+  }
+  wire ??= new EncodedWire(feed, new ResponsesEncoder(REPLY, EMPTY_MEMO, after));
+  feed.finish(end);
+  read();
+  return eventsIn(text + new TextDecoder().decode(wire.end()));
+}
+
+const chunk = {
+  text: (content: string): MessageChunk => ({ type: "text", content, isFinal: false }),
+  reasoning: (reasoning: string): MessageChunk => ({ type: "reasoning", content: "", reasoning, isFinal: false }),
+  delta: (index: number, id: string, argumentsDelta: string): MessageChunk => ({
+    type: "toolCallDelta",
+    content: "",
+    index,
+    id,
+    name: "weather",
+    argumentsDelta,
+    isFinal: false,
+  }),
+  call: (id: string, args: unknown): MessageChunk => ({
+    type: "toolCall",
+    content: "",
+    toolCall: { id, name: "weather", arguments: args },
+    isFinal: false,
+  }),
+  citation: (url: string, startIndex: number): MessageChunk => ({
+    type: "citation",
+    content: "",
+    url,
+    startIndex,
+    endIndex: startIndex + 1,
+    isFinal: false,
+  }),
+  search: (query: string): MessageChunk => ({
+    type: "providerToolCall",
+    content: "",
+    providerToolCall: { name: "web_search", arguments: { query } },
+    isFinal: false,
+  }),
+};
+
+/** A reply whose parts come in any order, calls interleaved, in reads of any size. */
+function randomReads(random: () => number): readonly (readonly MessageChunk[])[] {
+  const pick = (count: number): number => Math.floor(random() * count);
+  const chunks: MessageChunk[] = [];
+  const open: { id: string; index: number; rest: string }[] = [];
+  let [said, calls] = [0, 0];
+  for (let step = 0; step < 40; step++) {
+    const kind = pick(8);
+    if (kind < 3) {
+      const text = ["Hello ", "Grüße 🌍", "a", "\n\n"][pick(4)] ?? "";
+      said += text.length;
+      chunks.push(chunk.text(text));
+    } else if (kind === 3) chunks.push(chunk.reasoning("Let me see. ".slice(pick(6))));
+    else if (kind === 4 && said > 0) chunks.push(chunk.citation(`https://example.com/${step}`, pick(said)));
+    else if (kind === 5) chunks.push(chunk.search(`what ${step}`));
+    else if (kind === 6) {
+      const rest = pick(2) === 0 ? '{ "city": "Köln", "days": 3 }' : '{"city":"Bonn"}';
+      open.push({ id: `call_${calls}`, index: calls++, rest });
+    }
+    const call = open[pick(open.length)];
+    if (!call) continue;
+    const piece = call.rest.slice(0, 1 + pick(9));
+    chunks.push(chunk.delta(call.index, call.id, piece));
+    call.rest = call.rest.slice(piece.length);
+    if (call.rest !== "") continue;
+    open.splice(open.indexOf(call), 1);
+    const text = chunks.map((one) => (one.type === "toolCallDelta" && one.id === call.id ? one.argumentsDelta : ""));
+    chunks.push(chunk.call(call.id, JSON.parse(text.join(""))));
+  }
+  for (const { id, index, rest } of open) {
+    chunks.push(chunk.delta(index, id, rest));
+    const text = chunks.map((one) => (one.type === "toolCallDelta" && one.id === id ? one.argumentsDelta : ""));
+    chunks.push(chunk.call(id, JSON.parse(text.join(""))));
+  }
+  const reads: MessageChunk[][] = [];
+  while (chunks.length > 0) reads.push(chunks.splice(0, 1 + pick(3)));
+  return reads;
+}
+
+describe("a reply in any order", () => {
+  test.each(Array.from({ length: 25 }, (_, seed) => seed))("has the same numbers for every viewer (%i)", (seed) => {
+    const random = randomFrom(seed);
+    const reads = randomReads(random);
+    const live = watch(runOf(reads, Number.POSITIVE_INFINITY));
+    const expected = unitsOf(live);
+    expect(live.map(({ sequence_number }) => sequence_number)).toEqual(
+      live.map(({ sequence_number }) => sequence_number).toSorted((a, b) => a - b),
+    );
+    expect([...expected.keys()].toSorted((a, b) => a - b)).toEqual([...expected.keys()].map((_, at) => at));
+    for (let trial = 0; trial < 30; trial++) {
+      const run = runOf(reads, 1 + Math.floor(random() * 12));
+      const after = Math.floor(random() * (expected.size + 1)) - 1;
+      const from = Math.floor(random() * (run.entries.length + 1));
+      const each = 1 + Math.floor(random() * 9);
+      const resumed = unitsOf(watch(run, { after, from, each }));
+      const rest = [...expected].filter(([number]) => number > after);
+      expect([...resumed].toSorted(([a], [b]) => a - b), `after ${after}, from ${from}`).toEqual(
+        rest.toSorted(([a], [b]) => a - b),
+      );
+    }
+  });
+});
+
+test("the outline of a log that was summarised is that of the reply", () => {
+  const random = randomFrom(7);
+  const reads = randomReads(random);
+  const whole = outlineOf(runOf(reads, Number.POSITIVE_INFINITY).entries);
+  const summarised = outlineOf(runOf(reads, 5).entries);
+  expect(summarised.parts).toEqual(whole.parts);
+});
