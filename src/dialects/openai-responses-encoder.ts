@@ -10,6 +10,7 @@ import type { AssistantMessage, Citation, ProviderToolCall, ToolCall } from "../
 import { isJsonObject, type JsonObject } from "../platform/json-object.ts";
 import type { ReplyEncoder, ReplyEvent } from "./dialect.ts";
 import { EventNumbers } from "./event-numbers.ts";
+import { argumentsText } from "./machine-calls.ts";
 import type { MachineReply } from "./machine-dialect.ts";
 import { errorCodeOf, incompleteReasonOf, statusOf } from "./openai-responses-endings.ts";
 import {
@@ -49,7 +50,7 @@ export class ResponsesEncoder implements ReplyEncoder {
   #thought = "";
   #attempt = 1;
   #rewinds = 0;
-  #isDead = false;
+  isOver = false;
 
   /** @param after the last number that the connection has got; -1 for none */
   constructor(reply: MachineReply, memo: ResponsesMemo, after = -1) {
@@ -66,7 +67,7 @@ export class ResponsesEncoder implements ReplyEncoder {
   }
 
   encode(event: ReplyEvent): string {
-    if (this.#isDead) return "";
+    if (this.isOver) return "";
     switch (event.type) {
       case "opened": {
         const response = this.#response({ status: "in_progress" });
@@ -105,7 +106,7 @@ export class ResponsesEncoder implements ReplyEncoder {
     const isFirst = this.#items.length === 0;
     const { kept, rewinds } = isFirst ? withoutRewound(chunks) : { kept: chunks, rewinds: 0 };
     for (let count = 0; count < rewinds; count++) text += this.#rewind();
-    for (const chunk of kept) if (!this.#isDead) text += this.#chunk(chunk);
+    for (const chunk of kept) if (!this.isOver) text += this.#chunk(chunk);
     return text;
   }
 
@@ -206,7 +207,7 @@ export class ResponsesEncoder implements ReplyEncoder {
     let text = open ? "" : this.#leave("completed") + this.#begin(item);
     if (open) this.#calls.delete(open[0]);
     const place = this.#place(item);
-    const json = call.rawArguments ?? JSON.stringify(call.arguments ?? {});
+    const json = argumentsText(call);
     if (item.text === "") {
       item.text = json;
       if (item.type === "function_call") text += this.#delta("response.function_call_arguments.delta", place, json);
@@ -315,7 +316,7 @@ export class ResponsesEncoder implements ReplyEncoder {
   }
 
   #changed(): string {
-    this.#isDead = true;
+    this.isOver = true;
     return this.#error("server_error", CHANGED);
   }
 

@@ -4,8 +4,9 @@
  */
 
 import type { AttachmentSource, ContentPart, Media, Message, ToolCall } from "../contract/message.ts";
-import { parseExact } from "../platform/exact-json.ts";
 import { isJsonObject, type JsonObject } from "../platform/json-object.ts";
+import { sourceOfBase64, sourceOfUrl } from "./machine-attachments.ts";
+import { callOfText } from "./machine-calls.ts";
 import { badRequest } from "./refusal.ts";
 
 /** Items of tools that the server ran, and of thinking: the provider behind the gateway has its own. */
@@ -30,11 +31,7 @@ function addItem(turns: Turns, item: unknown, at: string): void {
     case "message":
       return addMessage(turns, item, at);
     case "function_call":
-      return turns.call({
-        id: textOf(item, "call_id", at),
-        name: textOf(item, "name", at),
-        ...argumentsOf(item.arguments, at),
-      });
+      return turns.call(callOf(item, at));
     case "custom_tool_call": {
       const input = textOf(item, "input", at);
       return turns.call({ id: textOf(item, "call_id", at), name: textOf(item, "name", at), arguments: { input } });
@@ -52,6 +49,14 @@ function addItem(turns: Turns, item: unknown, at: string): void {
       if (DROPPED.includes(type)) return;
       throw badRequest(`\`${at}.type\` ${JSON.stringify(type) ?? "is missing and"} is not supported.`);
   }
+}
+
+/** Some clients parse the arguments. */
+function callOf(item: JsonObject, at: string): ToolCall {
+  const { arguments: args } = item;
+  const [id, name] = [textOf(item, "call_id", at), textOf(item, "name", at)];
+  if (isJsonObject(args)) return { id, name, arguments: args };
+  return callOfText(id, name, typeof args === "string" ? args : "");
 }
 
 function addMessage(turns: Turns, { role, content }: JsonObject, at: string): void {
@@ -118,25 +123,17 @@ function partOf({ part, at }: NamedPart): ContentPart {
     }
     case "input_audio": {
       const { data, format = "wav" } = isJsonObject(part.input_audio) ? part.input_audio : part;
-      if (typeof data !== "string") throw badRequest(`\`${at}\` has no data.`);
-      return { type: "file", data, mediaType: `audio/${String(format)}` };
+      return { type: "file", ...sourceOfBase64(data, `audio/${String(format)}`, `\`${at}\``) };
     }
     default:
       throw badRequest(`\`${at}.type\` ${JSON.stringify(part.type) ?? "is missing and"} is not supported.`);
   }
 }
 
-const DATA_URL = /^data:([^;,]+)(?:;[^;,]+)*;base64,/i;
-
 function sourceOf(address: unknown, fileId: unknown, at: string): AttachmentSource {
-  if (typeof address !== "string") {
-    if (typeof fileId === "string") return { fileId };
-    throw badRequest(`\`${at}\` has neither data nor a URL.`);
-  }
-  const [head, mediaType] = DATA_URL.exec(address) ?? [];
-  if (head !== undefined && mediaType !== undefined) return { data: address.slice(head.length), mediaType };
-  if (/^https?:/i.test(address)) return { url: address };
-  throw badRequest(`\`${at}\` must have a data URL in base64, or an http(s) URL.`);
+  if (typeof address === "string") return sourceOfUrl(address, `\`${at}\``);
+  if (typeof fileId === "string") return { fileId };
+  throw badRequest(`\`${at}\` has neither data nor a URL.`);
 }
 
 function plainText(content: unknown, at: string): string {
@@ -155,19 +152,6 @@ function textOf(item: JsonObject, name: string, at: string): string {
   const value = item[name];
   if (typeof value === "string") return value;
   throw badRequest(`\`${at}.${name}\` must be a string.`);
-}
-
-function argumentsOf(json: unknown, at: string): Pick<ToolCall, "arguments" | "rawArguments"> {
-  if (isJsonObject(json)) return { arguments: json }; // some clients parse it
-  if (json === undefined || json === null || json === "") return { arguments: {} };
-  try {
-    const args = parseExact(String(json));
-    const isOther = JSON.stringify(args) !== JSON.stringify(JSON.parse(String(json)));
-    if (isJsonObject(args)) return { arguments: args, ...(isOther && { rawArguments: String(json) }) };
-  } catch {
-    // said below
-  }
-  throw badRequest(`\`${at}.arguments\` must be the JSON of an object.`);
 }
 
 interface OpenTurn {

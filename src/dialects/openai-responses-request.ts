@@ -6,6 +6,7 @@
 import type { Message } from "../contract/message.ts";
 import type { ReasoningEffort, SendOptions } from "../contract/options.ts";
 import { isJsonObject, type JsonObject } from "../platform/json-object.ts";
+import { booleanOf, countOf, given, numberOf, textOf } from "./machine-fields.ts";
 import { messagesOf } from "./openai-responses-input.ts";
 import { toolsOf } from "./openai-responses-tools.ts";
 import { badRequest } from "./refusal.ts";
@@ -75,11 +76,11 @@ export function requestOf(body: unknown): ResponsesRequest {
   for (const [name, advice] of Object.entries(REFUSED)) {
     if (body[name] !== undefined && body[name] !== null) throw badRequest(`\`${name}\` is not supported. ${advice}`);
   }
-  const model = optional(body, "model", "string");
+  const model = textOf(body.model, "`model`");
   const instructions = instructionsOf(body.instructions);
-  const previous = optional(body, "previous_response_id", "string");
-  const isBackground = optional(body, "background", "boolean") ?? false;
-  const isStored = optional(body, "store", "boolean") ?? true;
+  const previous = textOf(body.previous_response_id, "`previous_response_id`");
+  const isBackground = booleanOf(body.background, "`background`") ?? false;
+  const isStored = booleanOf(body.store, "`store`") ?? true;
   if (isBackground && !isStored) throw badRequest("`background` needs `store: true`.");
   if (body.input === undefined) throw badRequest("`input` is missing.");
   const { options: tools, textTools } = toolsOf(body.tools, body.tool_choice);
@@ -89,7 +90,7 @@ export function requestOf(body: unknown): ResponsesRequest {
     instructions,
     previous,
     options: { ...samplingOf(body), ...reasoningOf(body.reasoning), ...outputOf(body.text), ...tools },
-    isStreamed: optional(body, "stream", "boolean") ?? false,
+    isStreamed: booleanOf(body.stream, "`stream`") ?? false,
     isBackground,
     isStored,
     memo: { echo: echoOf(body), textTools },
@@ -105,14 +106,10 @@ function instructionsOf(given: unknown): string | undefined {
 }
 
 function samplingOf(body: JsonObject): Pick<SendOptions, "maxOutputTokens" | "temperature" | "topP"> {
-  const maxOutputTokens = optional(body, "max_output_tokens", "number");
-  const temperature = optional(body, "temperature", "number");
-  const topP = optional(body, "top_p", "number");
-  return {
-    ...(maxOutputTokens !== undefined && { maxOutputTokens }),
-    ...(temperature !== undefined && { temperature }),
-    ...(topP !== undefined && { topP }),
-  };
+  const maxOutputTokens = countOf(body.max_output_tokens, "`max_output_tokens`");
+  const temperature = numberOf(body.temperature, "`temperature`", 0, 2);
+  const topP = numberOf(body.top_p, "`top_p`", 0, 1);
+  return given({ maxOutputTokens, temperature, topP });
 }
 
 const EFFORTS: Readonly<Record<string, ReasoningEffort>> = {
@@ -153,26 +150,6 @@ function outputOf(text: unknown): Pick<SendOptions, "output"> {
 }
 
 function echoOf(body: JsonObject): JsonObject {
-  const given = Object.entries(body).filter(([name, value]) => ECHOED.includes(name) && value != null);
-  return { ...DEFAULT_ECHO, ...Object.fromEntries(given) };
-}
-
-type Primitive = "string" | "number" | "boolean";
-
-interface Primitives {
-  readonly string: string;
-  readonly number: number;
-  readonly boolean: boolean;
-}
-
-/** Returns a field of the type; `undefined` for one that is absent or null. */
-function optional<Name extends Primitive>(body: JsonObject, name: string, type: Name): Primitives[Name] | undefined {
-  const value = body[name];
-  if (value === undefined || value === null) return undefined;
-  if (isOf(value, type)) return value;
-  throw badRequest(`\`${name}\` must be a ${type}.`);
-}
-
-function isOf<Name extends Primitive>(value: unknown, type: Name): value is Primitives[Name] {
-  return typeof value === type;
+  const said = Object.entries(body).filter(([name, value]) => ECHOED.includes(name) && value != null);
+  return { ...DEFAULT_ECHO, ...Object.fromEntries(said) };
 }

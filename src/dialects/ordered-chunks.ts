@@ -2,7 +2,8 @@
 
 import type { MessageChunk } from "../contract/chunk.ts";
 import type { AssistantMessage, ToolCall } from "../contract/message.ts";
-import { inDefaultOrder, jsonOf, type OutlinePart, type ReplyOutline } from "./outline.ts";
+import { argumentsText } from "./machine-calls.ts";
+import { inDefaultOrder, type OutlinePart, type ReplyOutline } from "./outline.ts";
 
 /** Chunks in order. `attempt`: the process that wrote them, where it is known. */
 export interface OrderedChunks {
@@ -48,7 +49,7 @@ class SummaryReader {
     this.#calls = new Map(calls.map((call) => [call.id, call]));
     this.#results = tools ?? [];
     for (const { id, name, argumentsText } of message.unfinishedToolCalls ?? []) this.#note(id, name, argumentsText);
-    for (const call of calls) this.#note(call.id, call.name, jsonOf(call));
+    for (const call of calls) this.#note(call.id, call.name, argumentsText(call));
     for (const [type, id, text] of outline) if (type === "call" && text !== undefined) this.#texts.set(id, text);
   }
 

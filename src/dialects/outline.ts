@@ -7,6 +7,7 @@ import type { MessageChunk } from "../contract/chunk.ts";
 import type { AssistantMessage, ToolCall } from "../contract/message.ts";
 import { withoutPrototypeKeys } from "../platform/prototype-keys.ts";
 import { chunksOf } from "../stream/complete-source.ts";
+import { argumentsText } from "./machine-calls.ts";
 
 /** The order of the parts of a reply. Plain data. */
 export type ReplyOutline = readonly OutlinePart[];
@@ -113,14 +114,9 @@ export class OutlineRecorder {
     const { id } = call;
     const text = this.#open.get(id);
     this.#open.delete(id);
-    const isPlain = text === undefined || (text === jsonOf(call) && isShown(call));
+    const isPlain = text === undefined || (text === argumentsText(call) && isShown(call));
     this.#parts.push(isPlain ? ["call", id] : ["call", id, text]);
   }
-}
-
-/** Returns the JSON of a call's arguments. */
-export function jsonOf({ arguments: args, rawArguments }: ToolCall): string {
-  return rawArguments ?? JSON.stringify(args ?? {});
 }
 
 /** Returns whether viewers see the arguments as they are. */
