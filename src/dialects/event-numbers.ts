@@ -18,8 +18,38 @@ export interface NumberedPart {
   readonly known: number;
 }
 
+/** What a reader of a reply does with its events. */
+export interface NumberedEvents {
+  /** The last number that the connection has got; -1 for nothing. */
+  readonly got: number;
+  /** Counts an event. Returns the part to send; `undefined` when the connection has got all of it. */
+  take(length?: number): NumberedPart | undefined;
+  /** Counts an event that is sent in any case. Returns its number, which is greater than every one before. */
+  takeLast(): number;
+  /**
+   * Another process continues the reply: the next events are in another range, and numbers of those before stay valid.
+   * @returns whether the connection has got events that are not in the reply any more
+   */
+  continueIn(range: number): boolean;
+  /**
+   * The reply begins again: its next events are in another range.
+   * @param kept the numbers below stay valid
+   * @returns whether the connection has got events that are not in the reply any more
+   */
+  restartIn(range: number, kept: number): boolean;
+}
+
+/** For a reader that sends no events: nothing is ever in the way. */
+export const NO_EVENTS: NumberedEvents = {
+  got: -1,
+  take: () => undefined,
+  takeLast: () => 0,
+  continueIn: () => false,
+  restartIn: () => false,
+};
+
 /** Counts the events of one reply for one connection. */
-export class EventNumbers {
+export class EventNumbers implements NumberedEvents {
   /** The last number that the connection has got; -1 for nothing. */
   #got: number;
   #next = 0;
@@ -33,7 +63,6 @@ export class EventNumbers {
     return this.#got;
   }
 
-  /** Counts an event. Returns the part to send; `undefined` when the connection has got all of it. */
   take(length = 1): NumberedPart | undefined {
     const first = this.#next;
     const number = first + length - 1;
@@ -44,26 +73,16 @@ export class EventNumbers {
     return { number, known };
   }
 
-  /** Counts an event that is sent in any case. Returns its number, which is greater than every one before. */
   takeLast(): number {
     this.#next = Math.max(this.#next, this.#got + 1);
     this.#got = this.#next++;
     return this.#got;
   }
 
-  /**
-   * Another process continues the reply: the next events are in another range, and numbers of those before stay valid.
-   * @returns whether the connection has got events that are not in the reply any more
-   */
   continueIn(range: number): boolean {
     return this.#enter(range, this.#next, this.#next % RANGE);
   }
 
-  /**
-   * The reply begins again: its next events are in another range.
-   * @param kept the numbers below stay valid
-   * @returns whether the connection has got events that are not in the reply any more
-   */
   restartIn(range: number, kept: number): boolean {
     return this.#enter(range, kept, kept);
   }

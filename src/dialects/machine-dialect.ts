@@ -6,6 +6,7 @@
 import type { SendErrorKind } from "../contract/error-kind.ts";
 import type { AssistantMessage, Message } from "../contract/message.ts";
 import type { SendOptions } from "../contract/options.ts";
+import type { JsonObject } from "../platform/json-object.ts";
 import type { DialectBody, ReplyEncoder } from "./dialect.ts";
 
 /** The parts of a request that a route is read from. `path` is behind `v1`, without slashes around it. */
@@ -23,19 +24,33 @@ export type MachineRoute =
   | { readonly name: "reply" | "countTokens" }
   /** Watches a reply that was asked for earlier. `reply` is the `id` of its `MachineReply`. */
   | { readonly name: "attach"; readonly reply: string; readonly isStreamed: boolean; readonly wire: MachineWire }
-  /** Stops it. The answer is the reply so far. */
-  | { readonly name: "stop"; readonly reply: string; readonly wire: MachineWire };
+  /** `stop` stops it and answers with the reply so far; `forget` deletes it. */
+  | { readonly name: "stop" | "forget"; readonly reply: string; readonly wire: MachineWire };
 
 /** A request in this library's words, decoded and checked. */
 export interface MachineRequest {
   /** The name of the model as the program calls it; absent when it names none. */
   readonly model?: string | undefined;
   readonly messages: readonly Message[];
+  /** Precedes the conversation, for this reply only: a request that continues the reply does not inherit it. */
+  readonly instructions?: string | undefined;
+  /** The `id` of an earlier reply, whose conversation precedes `messages`. */
+  readonly previous?: string | undefined;
   readonly options: SendOptions;
   /** Whether the reply is wanted as server-sent events. */
   readonly isStreamed: boolean;
   /** Shows the reply to this request. */
   readonly wire: MachineWire;
+  /** Present when the reply may be watched, fetched, stopped and continued later. */
+  readonly kept?: KeptReply | undefined;
+}
+
+/** A reply that may be asked for later. */
+export interface KeptReply {
+  /** What the wire wants back then: see `MachineReply.memo`. Plain data. */
+  readonly memo: JsonObject;
+  /** Whether it is written also while nobody watches. */
+  readonly isBackground: boolean;
 }
 
 /** The facts of a reply that a wire may name. */
@@ -48,6 +63,8 @@ export interface MachineReply {
   readonly createdAt: number;
   /** The estimated tokens of the request, counted when asked for; absent where the request is not at hand. */
   readonly inputTokens?: number | undefined;
+  /** What the wire wanted kept with the request of a `KeptReply`; absent for others. */
+  readonly memo?: JsonObject | undefined;
 }
 
 /** Shows replies to programs. */
@@ -59,6 +76,15 @@ export interface MachineWire {
    * @throws {Refusal} 502 when the wire has no word for its end
    */
   whole(message: AssistantMessage, reply: MachineReply): DialectBody;
+  /** Reads a kept reply as far as it is written. Present where the API has an answer for that. */
+  soFar?(reply: MachineReply): ReplySoFar;
+  /** Returns the answer to `forget`. */
+  forgotten?(reply: Pick<MachineReply, "id">): DialectBody;
+}
+
+/** Reads a reply as an encoder does, and makes one answer of it. */
+export interface ReplySoFar extends ReplyEncoder {
+  body(): DialectBody;
 }
 
 /** A failure as a program may learn of it: nothing of the provider's own words, keys, hosts or ids. */

@@ -9,7 +9,7 @@ import type { SendErrorData } from "../contract/errors.ts";
 import type { AssistantMessage, Citation, ProviderToolCall, ToolCall } from "../contract/message.ts";
 import { isJsonObject, type JsonObject } from "../platform/json-object.ts";
 import type { ReplyEncoder, ReplyEvent } from "./dialect.ts";
-import { EventNumbers } from "./event-numbers.ts";
+import { EventNumbers, type NumberedEvents } from "./event-numbers.ts";
 import { argumentsText } from "./machine-calls.ts";
 import type { MachineReply } from "./machine-dialect.ts";
 import { errorCodeOf, incompleteReasonOf, statusOf } from "./openai-responses-endings.ts";
@@ -17,7 +17,6 @@ import {
   annotationOf,
   type CallItem,
   type Item,
-  type ItemStatus,
   plainInput,
   type ResponseState,
   responseObject,
@@ -26,7 +25,8 @@ import {
   wireItem,
 } from "./openai-responses-items.ts";
 import type { ResponsesMemo } from "./openai-responses-request.ts";
-import { withoutRewound } from "./without-rewound.ts";
+import { inDefaultOrder } from "./outline.ts";
+import { ViewerFold } from "./viewer-fold.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -40,37 +40,40 @@ const CHANGED =
 export class ResponsesEncoder implements ReplyEncoder {
   readonly #reply: MachineReply;
   readonly #memo: ResponsesMemo;
-  readonly #numbers: EventNumbers;
+  readonly #numbers: NumberedEvents;
   readonly #items: Item[] = [];
   /** The open calls, by id. */
   readonly #calls = new Map<string, CallItem>();
   /** Sources that were named before there was a text. */
   #early: Citation[] = [];
-  #said = "";
-  #thought = "";
+  readonly #fold: ViewerFold;
+  /** Of the text in the items, in UTF-16 units. */
+  #saidLength = 0;
+  #state: ResponseState = { status: "queued" };
   #attempt = 1;
   #rewinds = 0;
   isOver = false;
 
-  /** @param after the last number that the connection has got; -1 for none */
-  constructor(reply: MachineReply, memo: ResponsesMemo, after = -1) {
+  constructor(reply: MachineReply, memo: ResponsesMemo, numbers: NumberedEvents) {
     this.#reply = reply;
     this.#memo = memo;
-    this.#numbers = new EventNumbers(after);
+    this.#numbers = numbers;
+    this.#fold = new ViewerFold({ provider: "", model: reply.model, attempts: [] });
   }
 
   /** A broken connection is noticed by every client; a clean end would pass for the end of the reply. */
   readonly breaksAway = true;
 
   fromStart(): ResponsesEncoder {
-    return new ResponsesEncoder(this.#reply, this.#memo, this.#numbers.got);
+    return new ResponsesEncoder(this.#reply, this.#memo, new EventNumbers(this.#numbers.got));
   }
 
   encode(event: ReplyEvent): string {
     if (this.isOver) return "";
     switch (event.type) {
       case "opened": {
-        const response = this.#response({ status: "in_progress" });
+        this.#state = { status: "in_progress" };
+        const { response } = this;
         return this.#event("response.created", { response }) + this.#event("response.in_progress", { response });
       }
       case "chunks":
@@ -85,8 +88,8 @@ export class ResponsesEncoder implements ReplyEncoder {
   }
 
   /** Returns the response so far. */
-  snapshot(state: Omit<ResponseState, "output">): JsonObject {
-    return this.#response(state);
+  get response(): JsonObject {
+    return responseObject(this.#reply, this.#memo, this.#state, this.#items);
   }
 
   /** An id names the process that has written the chunks. */
@@ -102,12 +105,34 @@ export class ResponsesEncoder implements ReplyEncoder {
   }
 
   #chunks(chunks: readonly MessageChunk[]): string {
-    let text = "";
-    const isFirst = this.#items.length === 0;
-    const { kept, rewinds } = isFirst ? withoutRewound(chunks) : { kept: chunks, rewinds: 0 };
-    for (let count = 0; count < rewinds; count++) text += this.#rewind();
-    for (const chunk of kept) if (!this.isOver) text += this.#chunk(chunk);
+    const again = chunks.findLastIndex(({ type }) => type === "rewind") + 1;
+    let text = again > 0 ? this.#beginAgain(chunks.slice(0, again)) : "";
+    for (const chunk of again > 0 ? chunks.slice(again) : chunks) {
+      if (this.isOver) break;
+      this.#fold.add(chunk);
+      text += this.#chunk(chunk);
+    }
     return text;
+  }
+
+  /** The reply begins again. The wire cannot take back what it has said, and says the rest in the usual order. */
+  #beginAgain(chunks: readonly MessageChunk[]): string {
+    for (const chunk of chunks) {
+      this.#fold.add(chunk);
+      if (chunk.type === "rewind") this.#rewinds++;
+    }
+    this.#items.length = 0;
+    this.#calls.clear();
+    this.#early = [];
+    this.#saidLength = 0;
+    if (this.#numbers.restartIn(this.#range, FIRST_EVENTS)) return this.#changed();
+    return inDefaultOrder(this.#folded)
+      .map((chunk) => this.#chunk(chunk))
+      .join("");
+  }
+
+  get #folded(): AssistantMessage {
+    return this.#fold.message("drained", () => ({ durationMs: 0, chunks: 0, longestGapMs: 0, attempts: [] }));
   }
 
   #chunk(chunk: MessageChunk): string {
@@ -128,7 +153,6 @@ export class ResponsesEncoder implements ReplyEncoder {
         if (chunk.partial || chunk.append || chunk.data === undefined) return "";
         return chunk.mediaType.startsWith("image/") ? this.#picture(chunk.data) : "";
       case "rewind":
-        return this.#rewind();
       case "toolResult":
       case "final":
         return "";
@@ -138,7 +162,7 @@ export class ResponsesEncoder implements ReplyEncoder {
   #text(delta: string): string {
     const { text, item } = this.#enterMessage();
     item.text += delta;
-    this.#said += delta;
+    this.#saidLength += delta.length;
     const place = { ...this.#place(item), content_index: 0 };
     return text + this.#delta("response.output_text.delta", place, delta, { logprobs: [] });
   }
@@ -146,13 +170,13 @@ export class ResponsesEncoder implements ReplyEncoder {
   #enterMessage(): { readonly text: string; readonly item: Extract<Item, { type: "message" }> } {
     const last = this.#open;
     if (last?.type === "message") return { text: "", item: last };
-    const left = this.#leave("completed");
+    const left = this.#leave();
     const item = {
       type: "message" as const,
       id: this.#id("msg"),
       text: "",
       annotations: [],
-      start: this.#said.length,
+      start: this.#saidLength,
       isOver: false,
     };
     const begun = this.#begin(item);
@@ -170,14 +194,13 @@ export class ResponsesEncoder implements ReplyEncoder {
     let text = "";
     let item = this.#open;
     if (item?.type !== "reasoning") {
-      text = this.#leave("completed");
+      text = this.#leave();
       item = { type: "reasoning", id: this.#id("rs"), text: "", isOver: false };
       text += this.#begin(item);
       const place = { ...this.#place(item), summary_index: 0 };
       text += this.#event("response.reasoning_summary_part.added", { ...place, part: summaryPart("") });
     }
     item.text += delta;
-    this.#thought += delta;
     const place = { ...this.#place(item), summary_index: 0 };
     return text + this.#delta("response.reasoning_summary_text.delta", place, delta);
   }
@@ -186,7 +209,7 @@ export class ResponsesEncoder implements ReplyEncoder {
     const key = id || `${index}`;
     const known = this.#calls.get(key);
     const item = known ?? this.#newCall(id, name);
-    const begun = known ? "" : this.#leave("completed") + this.#begin(item);
+    const begun = known ? "" : this.#leave() + this.#begin(item);
     this.#calls.set(key, item);
     item.text += argumentsDelta;
     if (item.type === "custom_tool_call" || argumentsDelta === "") return begun;
@@ -204,7 +227,7 @@ export class ResponsesEncoder implements ReplyEncoder {
   #call(call: ToolCall): string {
     const open = [...this.#calls].find(([key, { name }]) => key === call.id || (call.id === "" && name === call.name));
     const item = open?.[1] ?? this.#newCall(call.id, call.name);
-    let text = open ? "" : this.#leave("completed") + this.#begin(item);
+    let text = open ? "" : this.#leave() + this.#begin(item);
     if (open) this.#calls.delete(open[0]);
     const place = this.#place(item);
     const json = argumentsText(call);
@@ -220,7 +243,7 @@ export class ResponsesEncoder implements ReplyEncoder {
       if (input !== "") text += this.#delta("response.custom_tool_call_input.delta", place, input);
       text += this.#event("response.custom_tool_call_input.done", { ...place, input });
     }
-    return text + this.#end(item, "completed");
+    return text + this.#end(item);
   }
 
   #citation(citation: Citation): string {
@@ -257,9 +280,9 @@ export class ResponsesEncoder implements ReplyEncoder {
   }
 
   #wholeItem(item: Item, events: readonly string[]): string {
-    const begun = this.#leave("completed") + this.#begin(item);
+    const begun = this.#leave() + this.#begin(item);
     const place = this.#place(item);
-    return begun + events.map((type) => this.#event(type, place)).join("") + this.#end(item, "completed");
+    return begun + events.map((type) => this.#event(type, place)).join("") + this.#end(item);
   }
 
   /** The last item, if it is text that goes on. */
@@ -268,21 +291,21 @@ export class ResponsesEncoder implements ReplyEncoder {
     return last?.isOver ? undefined : last;
   }
 
-  /** Ends a text. Calls end by themselves. */
-  #leave(status: ItemStatus): string {
+  /** Ends a text. Calls end by themselves. @param isComplete whether nothing of it is missing */
+  #leave(isComplete = true): string {
     const item = this.#open;
     if (item?.type === "message") {
       const { text, annotations } = item;
       const place = { ...this.#place(item), content_index: 0 };
       const done = this.#event("response.output_text.done", { ...place, text, logprobs: [] });
       const part = this.#event("response.content_part.done", { ...place, part: textPart(text, annotations) });
-      return done + part + this.#end(item, status);
+      return done + part + this.#end(item, isComplete);
     }
     if (item?.type !== "reasoning") return "";
     const place = { ...this.#place(item), summary_index: 0 };
     const done = this.#event("response.reasoning_summary_text.done", { ...place, text: item.text });
     const part = this.#event("response.reasoning_summary_part.done", { ...place, part: summaryPart(item.text) });
-    return done + part + this.#end(item, status);
+    return done + part + this.#end(item, isComplete);
   }
 
   #begin(item: Item): string {
@@ -291,10 +314,10 @@ export class ResponsesEncoder implements ReplyEncoder {
     return this.#event("response.output_item.added", fields);
   }
 
-  #end(item: Item, status: ItemStatus): string {
-    item.isOver = true;
+  #end(item: Item, isComplete = true): string {
+    item.isOver = isComplete;
     const { output_index } = this.#place(item);
-    return this.#event("response.output_item.done", { output_index, item: wireItem(item, status) });
+    return this.#event("response.output_item.done", { output_index, item: wireItem(item, "incomplete") });
   }
 
   #place(item: Item): { readonly item_id: string; readonly output_index: number } {
@@ -303,16 +326,6 @@ export class ResponsesEncoder implements ReplyEncoder {
 
   #id(prefix: string): string {
     return `${prefix}_${this.#reply.id}_${this.#items.length}`;
-  }
-
-  /** The wire cannot take back what it has said. */
-  #rewind(): string {
-    this.#rewinds++;
-    this.#items.length = 0;
-    this.#calls.clear();
-    this.#early = [];
-    this.#said = this.#thought = "";
-    return this.#numbers.restartIn(this.#range, FIRST_EVENTS) ? this.#changed() : "";
   }
 
   #changed(): string {
@@ -331,18 +344,20 @@ export class ResponsesEncoder implements ReplyEncoder {
     if (rest === undefined) return this.#changed();
     const status = statusOf(message);
     const reason = incompleteReasonOf(message);
-    const left = this.#leave(status === "completed" ? "completed" : "incomplete");
-    const response = this.#response({ status, reason, message });
-    const type = status === "completed" ? "response.completed" : "response.incomplete";
-    return rest + left + this.#event(type, { response });
+    const isComplete = status === "completed";
+    const left = this.#leave(isComplete);
+    this.#state = { status, reason, message };
+    const type = isComplete ? "response.completed" : "response.incomplete";
+    return rest + left + this.#event(type, { response: this.response });
   }
 
   /** Returns what only the end holds; `undefined` when it holds other words. */
   #rest(message: AssistantMessage): string | undefined {
     const { content, reasoning, toolCalls } = message;
-    if (!content.startsWith(this.#said)) return undefined;
-    const thought = reasoning.startsWith(this.#thought) ? reasoning.slice(this.#thought.length) : "";
-    const said = content.slice(this.#said.length);
+    const { content: saidBefore, reasoning: thoughtBefore } = this.#fold;
+    if (!content.startsWith(saidBefore)) return undefined;
+    const thought = reasoning.startsWith(thoughtBefore) ? reasoning.slice(thoughtBefore.length) : "";
+    const said = content.slice(saidBefore.length);
     const known = new Set(this.#items.map((item) => ("callId" in item && item.isOver ? item.callId : undefined)));
     const calls = toolCalls.filter(({ id }) => !known.has(id));
     const shown = (thought && this.#reasoning(thought)) + (said && this.#text(said));
@@ -354,13 +369,8 @@ export class ResponsesEncoder implements ReplyEncoder {
     const { message, partial } = error;
     const failed = { code, message };
     const reported = this.#error(code, message);
-    const response = this.#response({ status: "failed", error: failed, message: partial });
-    return reported + this.#lastEvent("response.failed", { response });
-  }
-
-  #response(state: Omit<ResponseState, "output">): JsonObject {
-    const output = this.#items.map((item) => wireItem(item, item.isOver ? "completed" : "incomplete"));
-    return responseObject(this.#reply, this.#memo, { ...state, output });
+    this.#state = { status: "failed", error: failed, message: partial };
+    return reported + this.#lastEvent("response.failed", { response: this.response });
   }
 
   #event(type: string, fields: Fields): string {

@@ -6,7 +6,7 @@ import type { JsonObject } from "../platform/json-object.ts";
 import type { MachineReply } from "./machine-dialect.ts";
 import type { ResponsesMemo } from "./openai-responses-request.ts";
 
-/** One item of the output. `isOver`: its last event has been made. */
+/** One item of the output. `isOver`: it is complete. */
 export type Item =
   | {
       readonly type: "message";
@@ -34,26 +34,28 @@ export type Item =
 /** Items that are calls. */
 export type CallItem = Extract<Item, { readonly callId: string }>;
 
-/** The status of an item that has ended, or has been cut. */
-export type ItemStatus = "in_progress" | "completed" | "incomplete";
+/** The status of an item that has not ended: it grows, or it was cut. */
+export type ItemStatus = "in_progress" | "incomplete";
 
-/** Returns an item as it is on the wire. `in_progress`: the empty shell with which it begins. */
-export function wireItem(item: Item, status: ItemStatus): JsonObject {
-  const { type, id } = item;
-  const isBegun = status === "in_progress";
+/** Returns an item as it is on the wire. `open`: the status of one that has not ended. */
+export function wireItem(item: Item, open: ItemStatus): JsonObject {
+  const { type, id, isOver } = item;
+  const status = isOver ? "completed" : open;
   switch (item.type) {
-    case "message":
-      return { id, type, status, role: "assistant", content: isBegun ? [] : [textPart(item.text, item.annotations)] };
+    case "message": {
+      const { text, annotations } = item;
+      return { id, type, status, role: "assistant", content: text === "" ? [] : [textPart(text, annotations)] };
+    }
     case "reasoning":
-      return { id, type, summary: isBegun ? [] : [summaryPart(item.text)] };
+      return { id, type, summary: item.text === "" ? [] : [summaryPart(item.text)] };
     case "function_call":
-      return { id, type, status, arguments: isBegun ? "" : item.text, call_id: item.callId, name: item.name };
+      return { id, type, status, arguments: item.text, call_id: item.callId, name: item.name };
     case "custom_tool_call":
-      return { id, type, status, call_id: item.callId, name: item.name, input: isBegun ? "" : plainInput(item.text) };
+      return { id, type, status, call_id: item.callId, name: item.name, input: isOver ? plainInput(item.text) : "" };
     case "web_search_call":
       return { id, type, status, action: item.action };
     case "image_generation_call":
-      return { id, type, status, result: isBegun ? null : item.result };
+      return { id, type, status, result: isOver ? item.result : null };
   }
 }
 
@@ -87,15 +89,19 @@ export function annotationOf({ url, title, startIndex, endIndex }: Citation, tex
 /** The state of a response, and what it ends with. */
 export interface ResponseState {
   readonly status: "queued" | "in_progress" | "completed" | "incomplete" | "failed" | "cancelled";
-  readonly output: readonly JsonObject[];
   readonly message?: AssistantMessage | undefined;
   readonly reason?: string | undefined;
   readonly error?: { readonly code: string; readonly message: string } | undefined;
 }
 
 /** Returns the response object. */
-export function responseObject(reply: MachineReply, { echo }: ResponsesMemo, state: ResponseState): JsonObject {
-  const { status, output, message, reason, error } = state;
+export function responseObject(
+  reply: MachineReply,
+  { echo }: ResponsesMemo,
+  { status, message, reason, error }: ResponseState,
+  items: readonly Item[],
+): JsonObject {
+  const open = status === "queued" || status === "in_progress" ? "in_progress" : "incomplete";
   const usage = message?.usage ?? message?.estimatedUsage;
   return {
     id: responseIdOf(reply.id),
@@ -105,7 +111,7 @@ export function responseObject(reply: MachineReply, { echo }: ResponsesMemo, sta
     error: error ?? null,
     incomplete_details: reason === undefined ? null : { reason },
     model: reply.model,
-    output,
+    output: items.map((item) => wireItem(item, open)),
     ...echo,
     usage: usage ? wireUsage(usage) : null,
   };

@@ -4,9 +4,10 @@ import { anthropicMessages } from "../dialects/anthropic.ts";
 import type { MachineDialect, MachineLine, MachineRoute } from "../dialects/machine-dialect.ts";
 import { anthropicModels, type ModelForms, openAiModels } from "../dialects/model-lists.ts";
 import { openAiChat } from "../dialects/openai-chat.ts";
+import { openAiResponses } from "../dialects/openai-responses.ts";
 
 /** One entry for each API. */
-const DIALECTS: readonly MachineDialect[] = [openAiChat, anthropicMessages];
+const DIALECTS: readonly MachineDialect[] = [openAiChat, openAiResponses, anthropicMessages];
 
 /** The dialect of a request to no API's route: its errors are in that dialect's form. */
 export function dialectOf(headers: Headers): MachineDialect {

@@ -7,6 +7,8 @@ import { given } from "../dialects/machine-fields.ts";
 import { isJsonObject } from "../platform/json-object.ts";
 import { receivedText, typeText } from "../platform/received.ts";
 import { GatewayModels } from "./gateway-models.ts";
+import type { ReplyLog } from "./log.ts";
+import { memoryLog } from "./memory-log.ts";
 import type { PolicyOptions, RelayLimits } from "./policy.ts";
 import { type RelayOptions, type RelaySettings, settingsOf } from "./relay-options.ts";
 
@@ -47,7 +49,7 @@ export interface GatewayLimits {
 /** The options of `createGateway`: `client` or `models`, and `authorize`. */
 export interface GatewayOptions
   extends Pick<PolicyOptions, "authorize" | "origins" | "limit" | "describe">,
-    Pick<RelayOptions, "log" | "path" | "headersWithinMs" | "waitUntil" | "onError" | "onRunEnd"> {
+    Pick<RelayOptions, "recover" | "path" | "headersWithinMs" | "waitUntil" | "onError" | "onRunEnd"> {
   /** Answers requests for any model that `models` does not name: a provider's client, or a wrapper. */
   readonly client?: ClientWrapper | undefined;
   /**
@@ -55,6 +57,12 @@ export interface GatewayOptions
    * @default none
    */
   readonly models?: Readonly<Record<string, ClientWrapper>> | undefined;
+  /**
+   * Keeps replies that programs ask for later (Responses with `store`, which is their default), and the conversations
+   * that they may continue: `memoryLog`, `sqliteLog` or `redisLog`.
+   * @default a log in memory, which keeps a reply for an hour and forgets the oldest beyond 64 MiB
+   */
+  readonly log?: ReplyLog | undefined;
   /** Bounds on requests and replies. */
   readonly limits?: GatewayLimits | undefined;
   /**
@@ -81,6 +89,9 @@ const DEFAULT_LIMITS = {
   totalMs: 3_600_000,
 } as const satisfies RelayLimits;
 
+/** Of the log of a gateway that was given none. */
+const OWN_LOG = { keepMs: 3_600_000 } as const;
+
 const NAMES: { readonly [Name in keyof GatewayOptions]-?: true } = {
   client: true,
   models: true,
@@ -91,6 +102,7 @@ const NAMES: { readonly [Name in keyof GatewayOptions]-?: true } = {
   describe: true,
   unsupported: true,
   log: true,
+  recover: true,
   path: true,
   headersWithinMs: true,
   waitUntil: true,
@@ -135,6 +147,7 @@ export function gatewaySettings(options: GatewayOptions): GatewaySettings {
   const relay = settingsOf({
     ...others,
     client: first,
+    log: options.log ?? memoryLog(OWN_LOG),
     ...(Object.keys(models).length > 0 && { models, allow: ["model"] }),
     limits: { ...DEFAULT_LIMITS, ...given(limits) },
     history: "client",

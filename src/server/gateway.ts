@@ -1,9 +1,16 @@
 /** The gateway: programs that speak a provider's own API talk to any client. */
 
 import { SendError } from "../contract/errors.ts";
+import type { Message } from "../contract/message.ts";
 import type { SendOptions } from "../contract/options.ts";
 import type { DialectBody } from "../dialects/dialect.ts";
-import type { MachineDialect, MachineReply, MachineRequest, MachineRoute } from "../dialects/machine-dialect.ts";
+import type {
+  MachineDialect,
+  MachineReply,
+  MachineRequest,
+  MachineRoute,
+  MachineWire,
+} from "../dialects/machine-dialect.ts";
 import { notFound, Refusal } from "../dialects/refusal.ts";
 import { sendErrorOf } from "../stream/transfer.ts";
 import { endOf } from "./complete-reply.ts";
@@ -15,6 +22,7 @@ import type { GatewayModel } from "./gateway-models.ts";
 import { type GatewayOptions, type GatewaySettings, gatewaySettings } from "./gateway-options.ts";
 import { pathOf } from "./gateway-path.ts";
 import { requestTokens } from "./gateway-tokens.ts";
+import { answerSoFar, KeptReplies, keptReply } from "./kept-replies.ts";
 import { within } from "./patience.ts";
 import type { Caller } from "./policy.ts";
 import { ReplayMemory } from "./replay-memory.ts";
@@ -40,8 +48,8 @@ export interface Gateway {
  * Returns a gateway: a web handler to which OpenAI's and Anthropic's own libraries talk, and everything that is built
  * on them. Behind it answers any client: another provider's, a `fallback`, a model of this machine.
  *
- * Routes, each with and without `/v1`: `POST chat/completions`, `POST messages`, `POST messages/count_tokens`,
- * `GET models`, `GET models/:id`.
+ * Routes, each with and without `/v1`: `POST chat/completions`, `POST responses`, `GET` and `DELETE responses/:id`,
+ * `POST responses/:id/cancel`, `POST messages`, `POST messages/count_tokens`, `GET models`, `GET models/:id`.
  * @throws {TypeError} when `authorize` is missing, there is no client, or an option is unknown or malformed
  *
  * @example
@@ -77,6 +85,9 @@ interface Call {
   readonly id: string;
 }
 
+/** A route of a reply that was asked for earlier. */
+type LaterRoute = Extract<MachineRoute, { readonly reply: string }>;
+
 type Place =
   | { readonly name: "preflight" | "unknown" }
   | { readonly name: "models"; readonly model: string | undefined }
@@ -85,6 +96,7 @@ type Place =
 class GatewayServer {
   readonly #settings: GatewaySettings;
   readonly #host: RunHost;
+  readonly #kept: KeptReplies;
   readonly #replays = new ReplayMemory();
 
   constructor(settings: GatewaySettings) {
@@ -97,15 +109,17 @@ class GatewayServer {
         relay.onRunEnd(end, run);
       },
     });
+    this.#kept = new KeptReplies(this.#host);
   }
 
   async handle(request: Request): Promise<Response> {
     const { policy, onError } = this.#settings.relay;
     const id = crypto.randomUUID().replaceAll("-", "");
-    const place = this.#placeOf(request);
-    const dialect = place.name === "machine" ? place.dialect : dialectOf(request.headers);
+    let dialect = dialectOf(request.headers);
     let response: Response;
     try {
+      const place = this.#placeOf(request);
+      if (place.name === "machine") dialect = place.dialect;
       response = await this.#answer(request, place, dialect, id);
     } catch (error) {
       if (!(error instanceof Refusal || error instanceof SendError)) {
@@ -173,10 +187,26 @@ class GatewayServer {
         if (!call.dialect.tokens) throw notFound();
         return answer(call.dialect.tokens(requestTokens(asked)), call.id);
       }
-      case "attach":
-      case "stop":
-        throw notFound(); // no reply is kept yet
+      default:
+        return this.#later(route, call);
     }
+  }
+
+  /** Answers about a reply that was asked for earlier. */
+  async #later(route: LaterRoute, call: Call): Promise<Response> {
+    const { caller, id } = call;
+    const { wire } = route;
+    const head = await this.#kept.head(route.reply, caller);
+    if (route.name === "attach" && route.isStreamed) {
+      return this.#show(await this.#host.feed(head.id, caller), wire, keptReply(head), call);
+    }
+    if (route.name === "forget") {
+      await this.#kept.forget(head, caller);
+      if (!wire.forgotten) throw notFound();
+      return answer(wire.forgotten(head), id);
+    }
+    if (route.name === "stop") await this.#kept.stop(head, caller);
+    return answer(await this.#kept.answer(head, wire), id);
   }
 
   async #decoded({ request, dialect }: Call): Promise<MachineRequest> {
@@ -188,22 +218,28 @@ class GatewayServer {
     const { request, caller, id } = call;
     const model = models.choose(asked.model);
     if (!model) throw asked.model === undefined ? noModel() : unknownModel(asked.model);
-    const messages = this.#replays.restored(caller.user, asked.messages);
+    const { instructions, kept, wire } = asked;
+    const conversation = await this.#kept.conversation(asked, caller);
+    const all = instructions === undefined ? conversation : [systemTurn(instructions), ...conversation];
+    const messages = this.#replays.restored(caller.user, all);
     const start = {
       run: id,
       chat: id,
       turn: { type: "messages", messages },
       options: this.#optionsOf(asked.options),
       ...(model.key !== undefined && { model: model.key }),
+      ...(kept ? { kept: { ...kept, model: model.name, messages: conversation } } : { isUnstored: true }),
     } as const;
-    const reply = replyOf(asked, model, id);
     const run = await this.#host.start(start, caller);
     if (!run) throw new Refusal(503, "server", "The reply is being written elsewhere.");
-    if (!asked.isStreamed) return this.#whole(run.feed, asked, reply, call);
-    await opened(run, request.signal, relay.headersWithinMs);
+    const reply = replyOf({ ...asked, messages }, model, run);
+    const isBackground = kept?.isBackground === true;
+    if (!asked.isStreamed && isBackground) return answer(answerSoFar(run.feed, reply, wire), id);
+    if (!asked.isStreamed) return this.#whole(run.feed, wire, reply, call);
+    await opened(run, isBackground ? undefined : request.signal, relay.headersWithinMs);
     const { end, last } = run.feed;
     if (end?.type === "failed" && !last) throw SendError.from(end.error);
-    return this.#show(run.feed, asked, reply, call);
+    return this.#show(run.feed, wire, reply, call);
   }
 
   #optionsOf(given: SendOptions): SendOptions {
@@ -217,16 +253,18 @@ class GatewayServer {
     };
   }
 
-  async #whole(feed: Feed, { wire }: MachineRequest, reply: MachineReply, { request, id }: Call): Promise<Response> {
+  async #whole(feed: Feed, wire: MachineWire, reply: MachineReply, { request, id }: Call): Promise<Response> {
     const end = await endOf(feed, request.signal).catch(() => {
       throw new Refusal(503, "aborted", "The caller has left.");
     });
-    if (end?.type === "complete") return answer(wire.whole(end.message, reply), id);
+    if (end?.type === "complete") {
+      return answer(wire.soFar ? answerSoFar(feed, reply, wire) : wire.whole(end.message, reply), id);
+    }
     if (feed.end?.type === "failed") throw SendError.from(feed.end.error);
     throw new SendError("truncated", "The reply went on in another process.");
   }
 
-  #show(feed: Feed, { wire }: MachineRequest, reply: MachineReply, { request, dialect, id }: Call): Response {
+  #show(feed: Feed, wire: MachineWire, reply: MachineReply, { request, dialect, id }: Call): Response {
     const viewer = new Viewer({
       feed,
       wire: new EncodedWire(feed, wire.encoder(reply)),
@@ -250,20 +288,29 @@ class GatewayServer {
 /** A comment, which every library takes also as the first bytes. */
 const OPENING = ": stream\n\n";
 
-/** Resolves when the run is open or over, or after so many milliseconds. A caller that leaves ends it. */
-async function opened(run: Run, signal: AbortSignal, ms: number): Promise<void> {
+/**
+ * Resolves when the run is open or over, or after so many milliseconds.
+ * @param signal fires when the caller leaves, which ends the run
+ */
+async function opened(run: Run, signal: AbortSignal | undefined, ms: number): Promise<void> {
   const leave = (): void => run.stop("unwatched");
-  signal.addEventListener("abort", leave, { once: true });
+  signal?.addEventListener("abort", leave, { once: true });
   await within(run.opened, ms).catch(() => undefined);
-  signal.removeEventListener("abort", leave);
+  signal?.removeEventListener("abort", leave);
 }
 
-function replyOf(asked: MachineRequest, { name }: GatewayModel, id: string): MachineReply {
+function systemTurn(content: string): Message {
+  return { role: "system", content };
+}
+
+function replyOf(asked: MachineRequest, { name }: GatewayModel, { head }: Run): MachineReply {
+  const { id, startedAt, kept } = head;
   let tokens: number | undefined;
   return {
     id,
     model: name,
-    createdAt: Math.floor(Date.now() / 1000),
+    createdAt: Math.floor(startedAt / 1000),
+    ...(kept && { memo: kept.memo }),
     get inputTokens() {
       tokens ??= requestTokens(asked);
       return tokens;

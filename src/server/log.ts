@@ -24,6 +24,20 @@ export interface RunHead {
   readonly before?: readonly MessageChunk[] | undefined;
   /** The request, for a process that takes the run over. Absent when no process may. */
   readonly request?: RunRequest | undefined;
+  /** The conversation of a reply that a program may continue. Absent when none may. */
+  readonly kept?: KeptRun | undefined;
+}
+
+/** The facts with which a gateway shows a reply later, and continues it. Plain data. */
+export interface KeptRun {
+  /** The model as programs call it. */
+  readonly model: string;
+  /** The conversation before the reply. */
+  readonly messages: readonly Message[];
+  /** The facts that the wire of the request repeats. */
+  readonly memo: Readonly<Record<string, unknown>>;
+  /** Whether the run goes on without viewers. */
+  readonly isBackground: boolean;
 }
 
 /** The call that a run makes, as far as JSON keeps it. */

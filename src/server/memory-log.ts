@@ -89,7 +89,8 @@ class MemoryLog implements ReplyLog {
   async begin(head: RunHead): Promise<LogWriter | undefined> {
     this.#sweep();
     if (this.#runs.has(head.id)) return undefined;
-    const bytes = head.request === undefined ? 0 : JSON.stringify(head.request).length;
+    const { request, kept } = head;
+    const bytes = request || kept ? JSON.stringify([request, kept]).length : 0;
     this.#makeRoom(bytes);
     if (this.#bytes + bytes > this.#maxBytes) {
       throw new SendError("storage", `The memory log has no room: its running runs take ${this.#bytes} bytes.`);

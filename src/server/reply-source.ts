@@ -58,8 +58,12 @@ export function replySource(settings: RelaySettings, start: CheckedStart, caller
  * Returns the request of a run for a process that takes it over; `undefined` when none may: a tool that has run, and
  * the lease of a session, belong to their process.
  */
-export function requestToKeep(settings: RelaySettings, { turn, options, model }: CheckedStart): RunRequest | undefined {
-  if (!settings.continues || turn.type !== "messages" || settings.tools.some(({ run }) => run)) return undefined;
+export function requestToKeep(
+  settings: RelaySettings,
+  { turn, options, model, isUnstored }: CheckedStart,
+): RunRequest | undefined {
+  if (isUnstored || !settings.continues || turn.type !== "messages" || settings.tools.some(({ run }) => run))
+    return undefined;
   return {
     messages: prompted(settings, turn.messages),
     options: { ...options, ...(model !== undefined && { model }) },

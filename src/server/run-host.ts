@@ -7,6 +7,7 @@ import { Chats, type OnBusy } from "./chats.ts";
 import { Feed } from "./feed.ts";
 import type { ChatRun, LogWriter, ReplyLog, RunEnd, RunHead, RunRequest } from "./log.ts";
 import { LogFollower } from "./log-follower.ts";
+import { readAll, readOn } from "./log-pages.ts";
 import { BEHIND_ALL, lostEnd } from "./lost-run.ts";
 import { maskOf } from "./mask.ts";
 import { messageSoFar } from "./message-so-far.ts";
@@ -107,6 +108,28 @@ export class RunHost {
   }
 
   /**
+   * Resolves with a feed of what there is of a run now.
+   * @throws {Refusal} 404 when it has expired, 503 when the log does not answer
+   */
+  async soFar(head: RunHead): Promise<Feed> {
+    const run = this.#runs.run(head.id);
+    if (run) return run.feed;
+    const feed = this.#feed(head);
+    const page = await this.#asked((log) => readAll(log, feed));
+    if (!page) throw notFound();
+    // A follower looks after a run whose process has died: it goes on here, or is sealed.
+    if (!page.end && !page.isOwned && !this.#runs.follower(head.id) && !this.#isDraining) this.#follow(head);
+    return feed;
+  }
+
+  /** Deletes what there is of a run that is over. */
+  async forget(id: string): Promise<void> {
+    await this.#runs.run(id)?.settled;
+    await this.#asked((log) => log.delete(id));
+    this.#runs.forget(id);
+  }
+
+  /**
    * Asks a run to stop, wherever it is. Resolves with whether it has ended by a moment later. A run that is unknown may
    * be about to begin, since its page asks for both at once: it is remembered, and does not begin here.
    * @throws {Refusal} 404 when the run is unknown, another user's, or another chat's
@@ -178,6 +201,7 @@ export class RunHost {
       ...(start.messageId !== undefined && { messageId: start.messageId }),
       ...(start.before && { before: start.before }),
       ...(request && { request }),
+      ...(start.kept && { kept: start.kept }),
     };
     const begun = log.begin(head);
     const latest = start.chat === start.run ? undefined : log.latestRun(head.chat); // at the same time
@@ -260,7 +284,7 @@ export class RunHost {
     const run = new Run({
       feed: this.#feed(head),
       ...parts,
-      lingerMs,
+      lingerMs: head.kept?.isBackground ? Number.POSITIVE_INFINITY : lingerMs,
       totalMs: policy.limits.totalMs,
       isViewedElsewhere: () => log.isViewed(head.id).catch(() => false),
       isInLog: () => log.head(head.id).then(Boolean, () => true),
@@ -327,13 +351,4 @@ type TakeOver = NonNullable<ConstructorParameters<typeof LogFollower>[0]["takeOv
 
 function ending(): Refusal {
   return new Refusal(503, "overloaded", "The server is about to end.", DRAIN_RETRY_MS);
-}
-
-/** Reads the entries that a process, taken for dead, has written before the log refused it. */
-async function readOn(log: ReplyLog, feed: Feed): Promise<void> {
-  for (;;) {
-    const page = await log.read(feed.run, feed.last?.id);
-    if (!page || page.entries.length === 0) return;
-    for (const entry of page.entries) feed.append(entry);
-  }
 }

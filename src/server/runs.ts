@@ -85,6 +85,14 @@ export class Runs {
     if (this.#followers.get(id) === follower) this.#followers.delete(id);
   }
 
+  /** Forgets a run that is over. */
+  forget(id: string): void {
+    const run = this.#runs.get(id);
+    if (!run) return;
+    this.#kept.delete(run);
+    this.#forget(run);
+  }
+
   #forget(run: Run): void {
     const { id } = run.head;
     if (this.#runs.get(id) === run) this.#runs.delete(id);

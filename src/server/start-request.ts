@@ -8,6 +8,7 @@ import { checkedChatId, checkedMessageId, checkedRunId } from "../dialects/ids.t
 import type { CallApproval, StartRequest, StopRequest } from "../dialects/native.ts";
 import { badRequest } from "../dialects/refusal.ts";
 import { isJsonObject, type JsonObject } from "../platform/json-object.ts";
+
 import { pendingCalls } from "../session/history.ts";
 import { type CallAnswers, checkAnswers } from "./call-answers.ts";
 import {
@@ -18,6 +19,9 @@ import {
   checkSignedEnd,
   type TurnRules,
 } from "./incoming-message.ts";
+
+import type { KeptRun } from "./log.ts";
+
 import type { Policy } from "./policy.ts";
 import type { Signer } from "./signature.ts";
 
@@ -34,6 +38,10 @@ export interface CheckedStart {
   readonly before?: readonly MessageChunk[] | undefined;
   /** The name of a client in the option `models`. Absent for the relay's own client. */
   readonly model?: string;
+  /** Present when a program may ask for the reply later. */
+  readonly kept?: KeptRun;
+  /** Whether the log must not keep the request. */
+  readonly isUnstored?: boolean;
 }
 
 /** The turn that the run answers: a conversation, or with a session store, the new part of it. */

@@ -2,6 +2,7 @@
 
 import type { AssistantMessage, MessageChunk } from "cloudllm";
 import { describe, expect, test } from "vitest";
+import { EventNumbers } from "../../src/dialects/event-numbers.ts";
 import { ResponsesEncoder } from "../../src/dialects/openai-responses-encoder.ts";
 import { EMPTY_MEMO } from "../../src/dialects/openai-responses-request.ts";
 import { OutlineRecorder } from "../../src/dialects/outline.ts";
@@ -96,11 +97,11 @@ function watch({ entries, end }: Run, { after = -1, from = 0, each = 1 } = {}): 
   };
   feed.open("test", "tiny");
   for (const [index, entry] of entries.entries()) {
-    if (index === from) wire = new EncodedWire(feed, new ResponsesEncoder(REPLY, EMPTY_MEMO, after));
+    if (index === from) wire = new EncodedWire(feed, new ResponsesEncoder(REPLY, EMPTY_MEMO, new EventNumbers(after)));
     feed.append(entry);
     if (index % each === 0) read();
   }
-  wire ??= new EncodedWire(feed, new ResponsesEncoder(REPLY, EMPTY_MEMO, after));
+  wire ??= new EncodedWire(feed, new ResponsesEncoder(REPLY, EMPTY_MEMO, new EventNumbers(after)));
   feed.finish(end);
   read();
   return eventsIn(text + new TextDecoder().decode(wire.end()));
@@ -196,9 +197,10 @@ describe("a reply in any order", () => {
       const each = 1 + Math.floor(random() * 9);
       const resumed = unitsOf(watch(run, { after, from, each }));
       const rest = [...expected].filter(([number]) => number > after);
-      expect([...resumed].toSorted(([a], [b]) => a - b), `after ${after}, from ${from}`).toEqual(
-        rest.toSorted(([a], [b]) => a - b),
-      );
+      expect(
+        [...resumed].toSorted(([a], [b]) => a - b),
+        `after ${after}, from ${from}`,
+      ).toEqual(rest.toSorted(([a], [b]) => a - b));
     }
   });
 });

@@ -1,0 +1,24 @@
+/** Reads the pages of a log into a feed. */
+
+import type { Feed } from "./feed.ts";
+import type { LogPage, ReplyLog } from "./log.ts";
+
+/** Fills a feed with all that a log has. Resolves with the last page; with `undefined` when the run has expired. */
+export async function readAll(log: ReplyLog, feed: Feed): Promise<LogPage | undefined> {
+  for (;;) {
+    const page = await log.read(feed.run, feed.last?.id);
+    if (!page) return undefined;
+    for (const entry of page.entries) feed.append(entry);
+    if (page.end) feed.finish(page.end);
+    if (page.end || page.entries.length === 0) return page;
+  }
+}
+
+/** Reads the entries that a process, taken for dead, has written before the log refused it. */
+export async function readOn(log: ReplyLog, feed: Feed): Promise<void> {
+  for (;;) {
+    const page = await log.read(feed.run, feed.last?.id);
+    if (!page || page.entries.length === 0) return;
+    for (const entry of page.entries) feed.append(entry);
+  }
+}
