@@ -18,7 +18,7 @@ export interface NumberedPart {
   readonly known: number;
 }
 
-/** What a reader of a reply does with its events. */
+/** The numbers of the events that a reader of a reply gets. */
 export interface NumberedEvents {
   /** The last number that the connection has got; -1 for nothing. */
   readonly got: number;

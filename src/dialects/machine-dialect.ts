@@ -47,9 +47,9 @@ export interface MachineRequest {
 
 /** A reply that may be asked for later. */
 export interface KeptReply {
-  /** What the wire wants back then: see `MachineReply.memo`. Plain data. */
+  /** The facts that the wire wants back then: see `MachineReply.memo`. Plain data. */
   readonly memo: JsonObject;
-  /** Whether it is written also while nobody watches. */
+  /** Whether it is written also without a reader. */
   readonly isBackground: boolean;
 }
 
@@ -63,7 +63,7 @@ export interface MachineReply {
   readonly createdAt: number;
   /** The estimated tokens of the request, counted when asked for; absent where the request is not at hand. */
   readonly inputTokens?: number | undefined;
-  /** What the wire wanted kept with the request of a `KeptReply`; absent for others. */
+  /** The facts that the wire wanted kept with the request of a `KeptReply`; absent for others. */
   readonly memo?: JsonObject | undefined;
 }
 

@@ -114,8 +114,8 @@ export type NativeEvent =
       readonly chunks: readonly MessageChunk[];
     }
   /**
-   * The message so far, in the place of everything before. `tools`: the calls so far, once they have results. `outline`:
-   * the order of the parts, where it is not the usual one; it is not on the wire.
+   * The message so far, in the place of everything before. `tools`: the calls so far, once they have results.
+   * `outline`: the order of the parts, where it is not the usual one; it is not on the wire.
    */
   | {
       readonly type: "snapshot";

@@ -160,7 +160,7 @@ interface OpenTurn {
   readonly media: Media[];
 }
 
-/** Collects turns: what one reply said and called stands in several items. */
+/** Collects turns: the text and the calls of one reply are several items. */
 class Turns {
   readonly #messages: Message[] = [];
   #turn: OpenTurn | undefined;

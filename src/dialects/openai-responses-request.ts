@@ -38,7 +38,7 @@ export interface ResponsesMemo {
   readonly textTools: readonly string[];
 }
 
-/** What a request without these fields gets, as OpenAI's server says it. */
+/** The response to a request without these fields repeats them so, as OpenAI's server does. */
 const DEFAULT_ECHO: JsonObject = {
   instructions: null,
   metadata: {},

@@ -17,7 +17,7 @@ export type ReplyOutline = readonly OutlinePart[];
  * - `text`, `reasoning`: so many UTF-16 units. `citation`, `providerToolCall`, `media`: so many of them.
  * - `arguments`: so many units of the arguments of the call with this id, and its number among the calls.
  * - `call`: the end of a call, and the text of its arguments where its JSON is written otherwise. `result`: its answer.
- * - `attempt`: another process went on. `rewind`: the reply began again, for the so many times.
+ * - `attempt`: another process continued. `rewind`: the reply began again, for the so many times.
  */
 export type OutlinePart =
   | readonly ["text" | "reasoning" | "citation" | "providerToolCall" | "media", number]
