@@ -8,7 +8,7 @@ import type { Attempt } from "../contract/metrics.ts";
 import { durationText } from "../contract/timeouts.ts";
 import { MAX_TIMER_MS } from "../platform/clock.ts";
 import { asStopped } from "../stream/attempts-in-flight.ts";
-import { type OpenInner, Relay, type RelayTarget } from "../stream/relay.ts";
+import { InnerCall, type InnerCallHost, type OpenInner } from "../stream/inner-call.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
 
 /** The race, as its runners see it. */
@@ -44,11 +44,11 @@ type Reported =
   | { readonly status: "all" };
 
 /** Runs one client. */
-export class Runner implements RelayTarget {
+export class Runner implements InnerCallHost {
   readonly client: ClientWrapper;
   readonly #host: RunnerHost;
   readonly #context: RunnerContext;
-  readonly #relay = new Relay(this);
+  readonly #inner = new InnerCall(this);
   readonly #startedAt = performance.now();
   #opening: Promise<void> = Promise.resolve();
   /** Time in which the consumer waited for this client, in milliseconds. */
@@ -68,39 +68,39 @@ export class Runner implements RelayTarget {
   }
 
   get isOpen(): boolean {
-    return this.#relay.isOpen;
+    return this.#inner.isOpen;
   }
 
   /** Returns the reply so far. */
   get partial(): AssistantMessage | undefined {
-    return this.#relay.partial;
+    return this.#inner.partial;
   }
 
   get continuesExactly(): boolean {
-    return this.#relay.continuesExactly;
+    return this.#inner.continuesExactly;
   }
 
   /** Returns the attempts that are not in the array yet. */
   get unreported(): readonly Attempt[] {
-    return this.#reported.status === "all" ? [] : (this.#relay.attempts ?? []);
+    return this.#reported.status === "all" ? [] : (this.#inner.attempts ?? []);
   }
 
   start(ask: OpenInner, hasIdle: (error: SendError) => boolean): void {
     this.waitFrom();
     const { signal } = this.#context;
-    this.#opening = this.#relay.open(ask, hasIdle, signal);
+    this.#opening = this.#inner.open(ask, hasIdle, signal);
   }
 
   read(): void {
-    this.#relay.read();
+    this.#inner.read();
   }
 
   lastAttempt(): void {
-    this.#relay.lastAttempt();
+    this.#inner.lastAttempt();
   }
 
   abort(cause: unknown): void {
-    this.#relay.abort(cause);
+    this.#inner.abort(cause);
   }
 
   /** Counts the time from now on; after `patienceMs` of it the client is slow. */
@@ -123,8 +123,8 @@ export class Runner implements RelayTarget {
 
   /** Closes the client's call at once. Returns when its attempts will be known, if they are not. */
   release(): Promise<void> | undefined {
-    this.#relay.stop();
-    const { attempts } = this.#relay;
+    this.#inner.stop();
+    const { attempts } = this.#inner;
     if (attempts) {
       this.report(attempts);
       return undefined;
@@ -134,7 +134,7 @@ export class Runner implements RelayTarget {
     const attempt: Attempt = { provider, model, durationMs, outcome: "stopped" };
     this.#reported = { status: "placeholder", attempt };
     this.#context.attempts.push(attempt);
-    return this.#opening.then(() => this.report(this.#relay.attempts));
+    return this.#opening.then(() => this.report(this.#inner.attempts));
   }
 
   /** Puts the client's attempts into the array, in the place of their placeholder. */
@@ -169,7 +169,7 @@ export class Runner implements RelayTarget {
   }
 
   failed(error: SendError): void {
-    this.report(this.#relay.attempts);
+    this.report(this.#inner.attempts);
     this.#host.onFailed(this, error);
   }
 }

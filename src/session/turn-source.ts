@@ -10,8 +10,8 @@ import type { Tool } from "../contract/options.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import { asStopped } from "../stream/attempts-in-flight.ts";
 import { chunksOf } from "../stream/complete-source.ts";
+import { InnerCall, type InnerCallHost } from "../stream/inner-call.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
-import { Relay, type RelayTarget } from "../stream/relay.ts";
 import { mergeFacts, type ReplyFacts } from "../stream/reply-facts.ts";
 import { type ChunkSink, type ChunkSource, type DrainLimits, NO_SINK } from "../stream/source.ts";
 import { sendErrorOf } from "../stream/transfer.ts";
@@ -25,7 +25,7 @@ import type { Turn } from "./turn.ts";
 /** A reply: its stream, and then its chunks. `since` is the time of the request, on the clock of `performance.now`. */
 interface Reading {
   readonly name: "reply";
-  readonly relay: Relay;
+  readonly inner: InnerCall;
   readonly since: number;
   stream: MessageStream | undefined;
 }
@@ -48,7 +48,7 @@ const OVER: Phase = { name: "over" };
  * a reply start when the consumer has taken its last call and wants more; from then on they run on their own. A
  * consumer that leaves the stream at a call prevents them from running.
  */
-export class TurnSource implements ChunkSource, RelayTarget {
+export class TurnSource implements ChunkSource, InnerCallHost {
   readonly facts: ReplyFacts;
   readonly #turn: Turn;
   readonly #tools: ReadonlyMap<string, Tool>;
@@ -79,7 +79,7 @@ export class TurnSource implements ChunkSource, RelayTarget {
     this.facts = { provider: turn.client.provider, model: turn.client.model, attempts: [] };
     this.#steps = first ? 1 : 0;
     this.#phase = first
-      ? { name: "reply", relay: new Relay(this), since: turn.startedAt, stream: first }
+      ? { name: "reply", inner: new InnerCall(this), since: turn.startedAt, stream: first }
       : { name: "tools", runner: this.#resume() };
   }
 
@@ -88,10 +88,10 @@ export class TurnSource implements ChunkSource, RelayTarget {
     onAbort(this.#turn.signal, this.#onAbort);
     this.#timer = this.#turn.timeout?.timer(() => this.#expire());
     if (this.#phase.name !== "reply" || !this.#phase.stream) return;
-    const { relay, stream } = this.#phase;
+    const { inner, stream } = this.#phase;
     this.#observe(stream);
     try {
-      relay.take(stream);
+      inner.take(stream);
     } catch (error) {
       this.#fail(sendErrorOf(error)); // another reader has it
     }
@@ -100,7 +100,7 @@ export class TurnSource implements ChunkSource, RelayTarget {
   pull(): void {
     if (this.#isOver()) return;
     this.#isWanted = true;
-    if (this.#phase.name === "reply") this.#phase.relay.read();
+    if (this.#phase.name === "reply") this.#phase.inner.read();
     else if (this.#phase.name === "tools") this.#continueTools(this.#phase.runner);
   }
 
@@ -111,9 +111,9 @@ export class TurnSource implements ChunkSource, RelayTarget {
   close(): void {
     if (this.#isOver()) return;
     this.#abandonRequest();
-    const { relay } = this.#reading ?? {};
-    relay?.stop();
-    this.#leave(this.#partialOf(relay), "left");
+    const { inner } = this.#reading ?? {};
+    inner?.stop();
+    this.#leave(this.#partialOf(inner), "left");
     if (this.#results.length > 0) this.#deliver(this.#results.splice(0));
   }
 
@@ -131,7 +131,7 @@ export class TurnSource implements ChunkSource, RelayTarget {
 
   complete(message: AssistantMessage): AssistantMessage {
     const folded = this.#areCallsClosed ? { ...message, toolCalls: [] } : message;
-    return this.#replies.merge(folded, this.#partialOf(this.#reading?.relay), this.#hasResults);
+    return this.#replies.merge(folded, this.#partialOf(this.#reading?.inner), this.#hasResults);
   }
 
   arrived(batch: readonly MessageChunk[]): void {
@@ -164,7 +164,7 @@ export class TurnSource implements ChunkSource, RelayTarget {
     try {
       this.#take(batch);
     } catch (error) {
-      this.#fail(sendErrorOf(error)); // as `Relay` does
+      this.#fail(sendErrorOf(error)); // as `InnerCall` does
     }
   }
 
@@ -206,8 +206,8 @@ export class TurnSource implements ChunkSource, RelayTarget {
     if (this.#turn.timeout?.isOver) return this.#fail(this.#turn.timeout.error());
     this.#steps++;
     this.#approvals = new Approvals(this.#tools, this.#turn.signal);
-    const relay = new Relay(this);
-    const phase: Reading = { name: "reply", relay, since: performance.now(), stream: undefined };
+    const inner = new InnerCall(this);
+    const phase: Reading = { name: "reply", inner, since: performance.now(), stream: undefined };
     this.#phase = phase;
     const request = async (signal: AbortSignal): Promise<MessageStream> => {
       const stream = await this.#turn.next(signal);
@@ -215,15 +215,15 @@ export class TurnSource implements ChunkSource, RelayTarget {
       if (!this.#isOver()) this.#observe(stream);
       return stream;
     };
-    await relay.open(request, () => false);
+    await inner.open(request, () => false);
   }
 
   #isOver(): boolean {
     return this.#phase.name === "over";
   }
 
-  #partialOf(relay: Relay | undefined): AssistantMessage | undefined {
-    const { partial } = relay ?? {};
+  #partialOf(inner: InnerCall | undefined): AssistantMessage | undefined {
+    const { partial } = inner ?? {};
     return partial && this.#approvals.markedReply(partial);
   }
 
@@ -334,12 +334,12 @@ export class TurnSource implements ChunkSource, RelayTarget {
   /** Counts the attempts of a request whose reply has not begun: they were sent. */
   #abandonRequest(): void {
     if (this.#phase.name !== "reply" || this.#phase.stream) return;
-    const { since, relay } = this.#phase;
-    relay.abort(this.#turn.signal.reason);
+    const { since, inner } = this.#phase;
+    inner.abort(this.#turn.signal.reason);
     const { provider, model } = this.#turn.client;
     // A client of another party reports no attempts.
     const one: Attempt = { provider, model, durationMs: performance.now() - since, outcome: "stopped" };
-    this.facts.attempts.push(...asStopped(relay.attempts ?? [one]));
+    this.facts.attempts.push(...asStopped(inner.attempts ?? [one]));
   }
 
   /**
@@ -348,9 +348,9 @@ export class TurnSource implements ChunkSource, RelayTarget {
    */
   #leave(reply: AssistantMessage | undefined, how: "left" | "failed"): void {
     const reason: unknown = this.#turn.signal.reason;
-    const { relay } = this.#reading ?? {};
-    relay?.abort(reason);
-    relay?.stop();
+    const { inner } = this.#reading ?? {};
+    inner?.abort(reason);
+    inner?.stop();
     this.#stop();
     if (reply) this.#finishReply(reply);
     const isVeto = reply !== undefined && how === "left" && this.#isVeto(reply);
@@ -368,7 +368,7 @@ export class TurnSource implements ChunkSource, RelayTarget {
     this.#stopDeciding();
     const reason: unknown = this.#turn.signal.reason;
     // A reply that is being read, or requested, fails by its own signal.
-    if (this.#phase.name === "reply") this.#phase.relay.abort(reason);
+    if (this.#phase.name === "reply") this.#phase.inner.abort(reason);
     else this.#fail(new SendError("aborted", "The caller's signal ended the call.", { cause: reason }));
   }
 

@@ -13,9 +13,9 @@ import { estimateInputTokens, estimateTokens } from "../tokens/estimate.ts";
 import { UsageTotal } from "../tokens/usage-total.ts";
 import { asStopped, reportAttempts } from "./attempts-in-flight.ts";
 import { hasAlternative, waitsInVain } from "./idle-alternative.ts";
+import { InnerCall, type InnerCallHost, outerFailure } from "./inner-call.ts";
 import type { MessageStream } from "./message-stream.ts";
 import { type Joined, OverlapRemover } from "./overlap-remover.ts";
-import { outerFailure, Relay, type RelayTarget } from "./relay.ts";
 import { mergeFacts, type ReplyFacts } from "./reply-facts.ts";
 import { shiftCitation } from "./shift-citation.ts";
 import { type ChunkSink, type ChunkSource, NO_SINK } from "./source.ts";
@@ -43,15 +43,15 @@ const UNKNOWN_PLACE =
   'Use `recover: "restart"` for texts that repeat themselves.';
 
 /**
- * `relaying`: an attempt is under way. `waiting`: between two attempts, until the timer fires. `over`: the reply is.
+ * `attempting`: an attempt is under way. `waiting`: between two attempts, until the timer fires. `over`: the reply is.
  */
 type Phase =
-  | { readonly status: "relaying"; readonly relay: Relay }
+  | { readonly status: "attempting"; readonly inner: InnerCall }
   | { readonly status: "waiting"; readonly timer?: ReturnType<typeof setTimeout> }
   | { readonly status: "over" };
 
 /** Relays one stream after another as one reply. */
-export class RecoveringSource implements ChunkSource, RelayTarget {
+export class RecoveringSource implements ChunkSource, InnerCallHost {
   readonly facts: ReplyFacts = { provider: "", model: "", attempts: [] };
   readonly #call: RecoverableCall;
   #sink: ChunkSink = NO_SINK;
@@ -101,13 +101,13 @@ export class RecoveringSource implements ChunkSource, RelayTarget {
 
   pull(): void {
     this.#wanted = true;
-    if (this.#phase.status === "relaying") this.#phase.relay.read();
+    if (this.#phase.status === "attempting") this.#phase.inner.read();
   }
 
   lastAttempt(): void {
     this.#isLast = true;
     if (this.#phase.status === "over") return;
-    if (this.#phase.status === "relaying" && this.#phase.relay.isOpen) return this.#phase.relay.lastAttempt();
+    if (this.#phase.status === "attempting" && this.#phase.inner.isOpen) return this.#phase.inner.lastAttempt();
     this.#leave();
     this.#fail(new SendError("truncated", "The reply broke, and its consumer wants no further attempt."));
   }
@@ -118,11 +118,11 @@ export class RecoveringSource implements ChunkSource, RelayTarget {
     this.#finish();
   }
 
-  arrived(batch: readonly MessageChunk[], relay: Relay): void {
+  arrived(batch: readonly MessageChunk[], inner: InnerCall): void {
     const before = this.#sink.chunks.length;
-    const final = this.#take(batch, relay);
+    const final = this.#take(batch, inner);
     if (final) return this.#complete(final);
-    if (this.#sink.chunks.length === before) return relay.read(); // there is nothing to show yet
+    if (this.#sink.chunks.length === before) return inner.read(); // there is nothing to show yet
     this.#wanted = false;
     this.#sink.flush();
   }
@@ -133,8 +133,8 @@ export class RecoveringSource implements ChunkSource, RelayTarget {
   }
 
   /** Relays the chunks, and returns the message of the final chunk, if it is there. */
-  #take(batch: readonly MessageChunk[], relay: Relay): AssistantMessage | undefined {
-    if (relay.continuesExactly) {
+  #take(batch: readonly MessageChunk[], inner: InnerCall): AssistantMessage | undefined {
+    if (inner.continuesExactly) {
       if (this.#remover) this.#remover.trust();
       else this.facts.continuesExactly = true;
     }
@@ -308,32 +308,32 @@ export class RecoveringSource implements ChunkSource, RelayTarget {
 
   #abort(): void {
     const cause: unknown = this.#call.options.signal?.reason;
-    if (this.#phase.status === "relaying") this.#phase.relay.abort(cause);
+    if (this.#phase.status === "attempting") this.#phase.inner.abort(cause);
     this.#leave();
     const { provider, model } = this.facts;
     this.#fail(new SendError("aborted", "The caller's signal ended the call.", { provider, model, cause }));
   }
 
-  #begin(): Relay {
-    const relay = new Relay(this);
-    this.#phase = { status: "relaying", relay };
-    return relay;
+  #begin(): InnerCall {
+    const inner = new InnerCall(this);
+    this.#phase = { status: "attempting", inner };
+    return inner;
   }
 
   /** Releases the attempt under way, if there is one, and counts its usage. */
   #leave(): void {
-    if (this.#phase.status !== "relaying") return;
-    const { relay } = this.#phase;
-    relay.stop();
-    if (relay.partial) return this.#account(relay.partial);
-    const attempts = relay.attempts ?? [];
+    if (this.#phase.status !== "attempting") return;
+    const { inner } = this.#phase;
+    inner.stop();
+    if (inner.partial) return this.#account(inner.partial);
+    const attempts = inner.attempts ?? [];
     this.#account(undefined, this.#call.options.signal?.aborted ? attempts : asStopped(attempts));
   }
 
   /** Returns all attempts so far. */
   #sent(): readonly Attempt[] {
-    if (this.#phase.status !== "relaying") return this.facts.attempts;
-    return [...this.facts.attempts, ...(this.#phase.relay.attempts ?? [])];
+    if (this.#phase.status !== "attempting") return this.facts.attempts;
+    return [...this.facts.attempts, ...(this.#phase.inner.attempts ?? [])];
   }
 
   #fail(error: SendError): void {
@@ -345,7 +345,7 @@ export class RecoveringSource implements ChunkSource, RelayTarget {
   #finish(): void {
     const phase = this.#phase;
     this.#phase = { status: "over" };
-    if (phase.status === "relaying") phase.relay.abort();
+    if (phase.status === "attempting") phase.inner.abort();
     if (phase.status === "waiting") clearTimeout(phase.timer);
     offAbort(this.#call.options.signal, this.#onAbort);
   }

@@ -14,23 +14,24 @@ import type { ReplyFacts } from "./reply-facts.ts";
 import { redactionsOf } from "./reply-stream.ts";
 import { refusalOf, sendErrorOf } from "./transfer.ts";
 
-/** The receiver of a relay's chunks. */
-export interface RelayTarget {
+/** The receiver of an inner call's chunks. */
+export interface InnerCallHost {
   /** Those of the outer reply. */
   readonly facts: ReplyFacts;
   /** Returns whether the consumer waits for a chunk. */
   isWanted(): boolean;
   /** The inner call has its stream. */
-  opened?(relay: Relay): void;
+  opened?(inner: InnerCall): void;
   /**
-   * All chunks of one read; the last may be the final one, which ends the reply. An error thrown here fails the relay.
+   * All chunks of one read; the last may be the final one, which ends the reply. An error thrown here fails the inner
+   * call.
    */
-  arrived(batch: readonly MessageChunk[], relay: Relay): void;
+  arrived(batch: readonly MessageChunk[], inner: InnerCall): void;
   /**
    * The inner call has failed: before it had a stream, or after all that had arrived. Called at most once, and never
    * after `stop`.
    */
-  failed(error: SendError, relay: Relay): void;
+  failed(error: SendError, inner: InnerCall): void;
 }
 
 /** Opens an inner call, whose end the signal is. */
@@ -52,8 +53,8 @@ type Phase =
     };
 
 /** Reads one inner call, a batch for each `read`. */
-export class Relay {
-  readonly #target: RelayTarget;
+export class InnerCall {
+  readonly #host: InnerCallHost;
   /** Present while and after the call is opened here; a stream that was given has a signal of its own. */
   #controller: AbortController | undefined;
   #observed: () => readonly Attempt[] | undefined = () => undefined;
@@ -64,8 +65,8 @@ export class Relay {
   /** The consumer has stopped: only the rest of the reply is wanted. */
   #isLastAttempt = false;
 
-  constructor(target: RelayTarget) {
-    this.#target = target;
+  constructor(host: InnerCallHost) {
+    this.#host = host;
   }
 
   /** Returns whether the inner call has its stream. */
@@ -93,25 +94,25 @@ export class Relay {
     return attempts ?? partial?.metrics.attempts ?? stream?.metrics.attempts ?? this.#observed();
   }
 
-  /** Relays a stream that is open. */
+  /** Reads a stream that is open. */
   take(stream: MessageStream): void {
-    takeRedactions(stream, this.#target.facts);
+    takeRedactions(stream, this.#host.facts);
     this.#phase = { ...this.#phase, stream };
     if (this.#phase.status === "over") return void stream.stop();
     if (this.#isLastAttempt) stream.onlyRest();
     this.#phase = { status: "open", stream, batches: stream.batches() };
-    this.#target.opened?.(this);
+    this.#host.opened?.(this);
     // The signal and the limit on the complete call end it whether its consumer waits or not.
     stream.onEnd((_message, error) => {
-      if (!error || this.#target.isWanted()) return;
+      if (!error || this.#host.isWanted()) return;
       this.#hasFailed = true;
       this.read();
     });
-    if (this.#target.isWanted()) this.read();
+    if (this.#host.isWanted()) this.read();
   }
 
   /**
-   * Opens the inner call, and relays its stream. Resolves, and never rejects, when it has a stream or has failed.
+   * Opens the inner call, to read its stream. Resolves, and never rejects, when it has a stream or has failed.
    * @param cause aborts the call before it begins, such as the reason of a signal that has fired
    * @param hasIdle whether a failure with this error would lead to another client that is idle
    */
@@ -129,7 +130,7 @@ export class Relay {
     try {
       this.take(await open(signal));
     } catch (error) {
-      this.#fail(refusalOf(error, this.#target.facts, signal));
+      this.#fail(refusalOf(error, this.#host.facts, signal));
     }
   }
 
@@ -167,7 +168,7 @@ export class Relay {
     if (phase.status !== "open") return;
     if (done) return this.#fail(new SendError("truncated", "The chunks ended without a final one."));
     try {
-      this.#target.arrived(value, this);
+      this.#host.arrived(value, this);
     } catch (error) {
       void phase.stream.stop();
       return this.#fail(sendErrorOf(error)); // the chunks may come from any implementation of a client
@@ -183,7 +184,7 @@ export class Relay {
   #fail(error: SendError): void {
     const { status, stream, failure = error } = this.#phase;
     this.#phase = { status: "over", stream, failure };
-    if (status !== "over") this.#target.failed(error, this);
+    if (status !== "over") this.#host.failed(error, this);
   }
 }
 
