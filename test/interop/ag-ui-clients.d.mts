@@ -51,12 +51,15 @@ export interface Chat {
     dispose(): void;
     getMessages(): readonly ChatMessage[];
     getStatus(): string;
+    getCurrentRunId(): string | null;
     addToolResult(result: Loose): Promise<void>;
     addToolApprovalResponse(response: Loose): Promise<void>;
   };
   readonly seen: {
     /** The text of the reply after each change. */
     readonly shown: readonly string[];
+    /** The types of the events. */
+    readonly types: readonly string[];
     readonly statuses: readonly string[];
     readonly errors: readonly Error[];
     readonly customs: readonly { readonly name: string; readonly value: unknown }[];

@@ -55,10 +55,11 @@ function textsOf(messages) {
 /** Makes a chat of TanStack AI, and records what it shows. */
 export async function tanStackChat({ url, ...options }) {
   const { ChatClient, fetchServerSentEvents } = await import("@tanstack/ai-client");
-  const seen = { shown: [], statuses: [], errors: [], customs: [] };
+  const seen = { shown: [], statuses: [], errors: [], customs: [], types: [] };
   const client = new ChatClient({
     connection: fetchServerSentEvents(url, options.connection),
     onMessagesChange: (messages) => void seen.shown.push(shownIn(messages)),
+    onChunk: ({ type }) => void seen.types.push(type),
     onStatusChange: (status) => void seen.statuses.push(status),
     onError: (error) => void seen.errors.push(error),
     onCustomEvent: (name, value) => void seen.customs.push({ name, value }),

@@ -70,3 +70,50 @@ export function wireFaults(events: readonly WireEvent[]): readonly string[] {
   }
   return faults;
 }
+
+/** The messages that a page shows after these events, as AG-UI's clients apply them. */
+export function pageOf(events: readonly WireEvent[], before: readonly object[] = []): readonly object[] {
+  type Shown = { id: unknown; role: unknown; content?: string; toolCalls?: { id: unknown; args: string }[] };
+  let messages = structuredClone(before) as Shown[];
+  const find = (id: unknown, role: string): Shown => {
+    const there = messages.find((message) => message.id === id);
+    if (there) return there;
+    const added = { id, role };
+    messages.push(added);
+    return added;
+  };
+  const callOf = (id: unknown) => messages.flatMap(({ toolCalls = [] }) => toolCalls).find((call) => call.id === id);
+  for (const { type, fields } of events) {
+    const { messageId, delta, toolCallId, parentMessageId, content } = fields;
+    if (type === "MESSAGES_SNAPSHOT") messages = structuredClone(fields.messages) as Shown[];
+    const role = type.startsWith("TEXT_MESSAGE")
+      ? "assistant"
+      : type.startsWith("REASONING_M")
+        ? "reasoning"
+        : undefined;
+    if (role && typeof delta === "string") {
+      const message = find(messageId, role);
+      message.content = (message.content ?? "") + delta;
+    }
+    if (type === "TOOL_CALL_START" && !callOf(toolCallId)) {
+      const message = find(parentMessageId, "assistant");
+      message.toolCalls = [...(message.toolCalls ?? []), { id: toolCallId, args: "" }];
+    }
+    if (type === "TOOL_CALL_ARGS") {
+      const call = callOf(toolCallId);
+      if (call) call.args += String(delta);
+    }
+    if (type === "TOOL_CALL_RESULT") find(messageId, "tool").content = String(content);
+  }
+  return messages;
+}
+
+/** Returns the request of a front end of AG-UI. */
+export function runInput(url: string, fields: object = {}, headers: Readonly<Record<string, string>> = {}): Request {
+  const user = { id: "u1", role: "user", content: "Hi" };
+  return new Request(url, {
+    method: "POST",
+    headers: { "content-type": "application/json", ...headers },
+    body: JSON.stringify({ threadId: "th", runId: "r1", messages: [user], tools: [], ...fields }),
+  });
+}

@@ -11,6 +11,7 @@ export interface RelaySite extends AsyncDisposable {
   readonly url: string;
   readonly provider: ScriptedClient;
   readonly relay: Relay;
+  readonly server: Server;
 }
 
 /** Everything that a browser may see, and may ask for. */
@@ -38,6 +39,7 @@ export async function relaySite(
     url: `http://127.0.0.1:${port}/chat`,
     provider,
     relay,
+    server,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
