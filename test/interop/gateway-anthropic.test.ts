@@ -1,15 +1,18 @@
-/** Anthropic's own library, old and new, against a gateway: every reply, call, error and end as from Anthropic. */
+/** Anthropic's own libraries, old and new and for Python, against a gateway: every reply, call, error and end as from Anthropic. */
 
 import { CompatibleClient } from "cloudllm";
 import { bearerKey, createGateway } from "cloudllm/server";
 import { Gate, type ReplyScript, scriptedClient, startProviderServer } from "cloudllm/testing";
 import { describe, expect, test } from "vitest";
 import { gatewaySite, KEY, testGateway } from "../support/gateway.ts";
-import { libraryOf } from "./library.ts";
+import { libraryOf, pythonLibrary } from "./library.ts";
 
-const LIBRARIES = ["anthropic-sdk-0", "@anthropic-ai/sdk", "anthropic-sdk-1.14"].map((name) =>
-  libraryOf("anthropic", name),
-);
+const LIBRARIES = [
+  libraryOf("anthropic", "anthropic-sdk-0"),
+  libraryOf("anthropic", "@anthropic-ai/sdk"),
+  libraryOf("anthropic", "anthropic-sdk-1.14"),
+  pythonLibrary("anthropic"),
+];
 
 const messages = [{ role: "user", content: "Hello" }];
 const params = { model: "claude-sonnet-5-5", max_tokens: 1_000, messages };

@@ -1,13 +1,13 @@
-/** OpenAI's own library, old and new, against a gateway: every reply, call, error and end as from OpenAI. */
+/** OpenAI's own libraries, old and new and for Python, against a gateway: every reply, call, error and end as from OpenAI. */
 
 import { CompatibleClient } from "cloudllm";
 import { bearerKey, createGateway } from "cloudllm/server";
 import { Gate, type ReplyScript, scriptedClient, startProviderServer } from "cloudllm/testing";
 import { describe, expect, test } from "vitest";
 import { gatewaySite, KEY, testGateway } from "../support/gateway.ts";
-import { libraryOf } from "./library.ts";
+import { libraryOf, pythonLibrary } from "./library.ts";
 
-const LIBRARIES = [libraryOf("openAi", "openai"), libraryOf("openAi", "openai-7", true)];
+const LIBRARIES = [libraryOf("openAi", "openai"), libraryOf("openAi", "openai-7", true), pythonLibrary("openAi")];
 
 const messages = [{ role: "user", content: "Hello" }];
 const params = { model: "gpt-4o", messages };
@@ -105,7 +105,7 @@ describe.each(LIBRARIES)("$id", ({ call, missing }) => {
       expect(await call("parsed", { origin: site.origin, key: KEY, params: asked })).toMatchObject({
         parsed: { city: "Oslo" },
       });
-      expect(gateway.model.calls[0]?.options.output).toEqual(schema);
+      expect(gateway.model.calls[0]?.options.output).toMatchObject(schema);
     });
 
     test("a picture reaches the model", async () => {
@@ -138,7 +138,7 @@ describe.each(LIBRARIES)("$id", ({ call, missing }) => {
       const { error } = await outcome(method, { refusal: { status } });
       expect(error).toMatchObject({
         name,
-        message: expect.stringMatching(/^\d{3} [A-Z]/),
+        message: expect.stringMatching(/\d{3}.* [A-Z]/),
         requestID: expect.any(String),
       });
     });

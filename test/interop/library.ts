@@ -1,43 +1,71 @@
 /** The providers' own libraries, at the versions that programs use, each run where it can be. */
 
-import { execFile } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
+import { afterAll } from "vitest";
 import { laterNode, laterNodeMissing } from "../support/later-node.ts";
 import { run } from "./programs.mjs";
 
 /** A library under the name by which it is installed here. */
 export interface Library {
-  /** `openAi` or `anthropic`, and the name. */
+  /** Its kind, and its name. */
   readonly id: string;
   /** Why it cannot be run; `undefined` when it can. */
   readonly missing: string | undefined;
   /** Runs a method of `programs.mjs`, and resolves with what the library made of the answers. */
-  call(method: string, args: object): Promise<Record<string, unknown>>;
+  call(method: string, args: object): Promise<Outcome>;
 }
 
-/**
- * @param kind the library's kind in `programs.mjs`
- * @param isLater whether it wants Node 22, and runs in a process of its own
- */
-export function libraryOf(kind: "openAi" | "anthropic", name: string, isLater = false): Library {
+/** JSON of `programs.mjs` or `programs.py`. */
+type Outcome = Readonly<Record<string, unknown>>;
+
+/** Of `programs.mjs`. */
+type Kind = "openAi" | "anthropic";
+
+const local = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+/** @param isLater whether it wants Node 22, and runs in a process of its own */
+export function libraryOf(kind: Kind, name: string, isLater = false): Library {
   const id = `${kind}:${name}`;
-  const isInstalled = existsSync(new URL(`node_modules/${name}`, import.meta.url));
+  const isInstalled = existsSync(local(`node_modules/${name}`));
   const uninstalled = isInstalled ? undefined : `${name} is not installed: npm ci --prefix test/interop`;
+  const missing = uninstalled ?? (isLater ? laterNodeMissing : undefined);
+  if (isLater) return { id, missing, call: program(laterNode ?? "node", [local("programs.mjs"), id]) };
+  return { id, missing, call: async (method, args) => (await run(id, method, args)) as Outcome };
+}
+
+/** The library of a kind for Python. */
+export function pythonLibrary(kind: Kind): Library {
+  const id = `${kind}:python`;
+  const folder = local("python");
+  const isInstalled = existsSync(`${folder}/${kind.toLowerCase()}`);
+  const target = "test/interop/python";
   return {
     id,
-    missing: uninstalled ?? (isLater ? laterNodeMissing : undefined),
-    call: async (method, args) => {
-      const outcome = isLater ? await inLaterNode(id, method, args) : await run(id, method, args);
-      return outcome as Record<string, unknown>; // JSON of `programs.mjs`
-    },
+    missing: isInstalled
+      ? undefined
+      : `it is not installed: pip install --target ${target} -r test/interop/python-requirements.txt`,
+    call: program("python3", [local("programs.py"), id], { PYTHONPATH: folder }),
   };
 }
 
-const PROGRAM = fileURLToPath(new URL("programs.mjs", import.meta.url));
-
-async function inLaterNode(id: string, method: string, args: object): Promise<unknown> {
-  const { stdout } = await promisify(execFile)(laterNode ?? "node", [PROGRAM, id, method, JSON.stringify(args)]);
-  return JSON.parse(stdout);
+/** Returns a function that runs methods in one process, which starts at the first call and ends with the tests. */
+function program(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Library["call"] {
+  let child: ChildProcess | undefined;
+  let lines: AsyncIterator<string> | undefined;
+  afterAll(() => {
+    child?.kill();
+  });
+  return async (method, given) => {
+    if (!child) {
+      child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ["pipe", "pipe", "inherit"] });
+      if (child.stdout) lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    }
+    child.stdin?.write(`${JSON.stringify({ method, args: given })}\n`);
+    const line = await lines?.next();
+    if (!line || line.done) throw new Error(`${command} ${args.join(" ")} has ended.`);
+    return JSON.parse(line.value);
+  };
 }

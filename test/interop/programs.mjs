@@ -1,8 +1,10 @@
 /**
  * Programs that talk to a gateway by the providers' own libraries: what each library makes of its answers, as JSON. As a
- * program: `node programs.mjs LIBRARY METHOD JSON` prints the outcome, for libraries that want a later Node.
+ * program, for libraries that want a later Node: `node programs.mjs LIBRARY` reads `{ method, args }` from each line of
+ * its input, and prints the outcome as one line.
  */
 
+import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 
 /** OpenAI's library, by the name under which it is installed. */
@@ -161,6 +163,8 @@ export function run(library, method, args) {
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const [, , library, method, args] = process.argv;
-  console.log(JSON.stringify(await run(library, method, JSON.parse(args))));
+  for await (const line of createInterface({ input: process.stdin })) {
+    const { method, args } = JSON.parse(line);
+    console.log(JSON.stringify(await run(process.argv[2], method, args)));
+  }
 }
