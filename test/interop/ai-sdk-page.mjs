@@ -102,19 +102,22 @@ export async function pagesOf(name) {
     async call({ page, method, args = [] }) {
       const chat = chats.get(page);
       await chat[method](...args);
+      if (method === "stop") await chat.facts.begun;
       return this.look({ page });
     },
 
     /** Begins to call a method of the chat. */
     begin({ page, method, args = [] }) {
-      void chats.get(page)[method](...args);
+      const chat = chats.get(page);
+      chat.facts.begun = chat[method](...args);
       return {};
     },
 
     look({ page }) {
       const chat = chats.get(page);
       const { status, error, messages, state, facts } = chat;
-      return { status, error: error?.message, messages: structuredClone(messages), writes: state.writes, ...facts };
+      const { begun: _begun, ...seen } = facts;
+      return { status, error: error?.message, messages: structuredClone(messages), writes: state.writes, ...seen };
     },
   };
 }

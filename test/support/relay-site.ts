@@ -2,6 +2,7 @@
 
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { ClientWrapper } from "../../src/contract/client.ts";
 import { createRelay, memoryLog, type Relay, type RelayOptions, toNode } from "../../src/server/index.ts";
 import { type ReplyScript, type ScriptedClient, scriptedClient } from "../../src/testing/index.ts";
 
@@ -25,10 +26,10 @@ export const OPEN_RELAY: Omit<RelayOptions, "client"> = {
   describe: ({ message }) => message,
 };
 
-/** Starts a relay whose provider plays these scripts. */
+/** Starts a relay whose provider plays these scripts, unless another client answers. */
 export async function relaySite(
   scripts: readonly ReplyScript[] | (() => ReplyScript),
-  options: Omit<RelayOptions, "client"> = { ...OPEN_RELAY, log: memoryLog() },
+  options: Omit<RelayOptions, "client"> & { readonly client?: ClientWrapper } = { ...OPEN_RELAY, log: memoryLog() },
 ): Promise<RelaySite> {
   const provider = scriptedClient(scripts);
   const relay = createRelay({ client: provider, ...options });
