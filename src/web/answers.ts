@@ -1,45 +1,50 @@
 /** Answers to calls that wait for a person or the page, as they are sent and as they are shown. Pure. */
 
 import type { StartRequest } from "../dialects/native.ts";
-import type { ChatToolCall } from "./chat-message.ts";
+import type { ChatReply, ChatToolCall } from "./chat-message.ts";
+import { waits } from "./shown.ts";
 
-/** Whether a call waits for an answer. */
-export function waits({ state }: ChatToolCall): boolean {
-  return state === "needsApproval" || state === "needsResult";
+/** Answers by the id of the call. */
+export type Answers = ReadonlyMap<string, unknown>;
+
+/** Returns a reply whose calls have their answers. */
+export function answered(reply: ChatReply, answers: Answers): ChatReply {
+  const toolCalls = reply.toolCalls.map((call): ChatToolCall => {
+    if (!waits(call)) return call;
+    const answer = answers.get(call.id);
+    if (isNo(call, answer)) return { ...call, state: "denied", result: reasonIn(answer) };
+    return call.state === "needsApproval"
+      ? { ...call, state: "running" }
+      : { ...call, state: "done", result: textOf(answer) };
+  });
+  return { ...reply, toolCalls };
 }
 
-/** Returns the call with its answer. */
-export function answered(call: ChatToolCall, answer: unknown): ChatToolCall {
-  const reason = denialIn(answer);
-  if (call.state === "needsApproval") {
-    return answer === true ? { ...call, state: "running" } : { ...call, state: "denied", result: reason };
-  }
-  return { ...call, state: reason === undefined ? "done" : "failed", result: reason ?? textOf(answer) };
-}
-
-/** Returns the fields of a start that answers these calls. */
-export function fieldsOf(calls: readonly ChatToolCall[], answers: ReadonlyMap<string, unknown>): Partial<StartRequest> {
-  const approvals = calls.filter(({ state }) => state === "needsApproval");
-  const waiting = calls.filter(({ state }) => state === "needsResult");
+/** Returns the fields of a start that answers the calls of a reply. */
+export function fieldsOf({ toolCalls }: ChatReply, answers: Answers): Partial<StartRequest> {
+  const calls = toolCalls.filter(waits).map((call) => ({ toolCallId: call.id, call, answer: answers.get(call.id) }));
+  const isDecision = ({ call, answer }: (typeof calls)[number]): boolean =>
+    call.state === "needsApproval" || isNo(call, answer);
+  const decisions = calls.filter(isDecision);
+  const results = calls.filter((each) => !isDecision(each));
   return {
-    ...(approvals.length > 0 && {
-      answers: approvals.map(({ id }) => ({
-        toolCallId: id,
-        approved: answers.get(id) === true,
-        reason: denialIn(answers.get(id)),
-      })),
-    }),
-    ...(waiting.length > 0 && {
-      results: waiting.map(({ id }) => {
-        const reason = denialIn(answers.get(id));
-        const content = reason ?? textOf(answers.get(id));
-        return { role: "tool", toolCallId: id, content, ...(reason !== undefined && { isError: true }) } as const;
-      }),
+    answers: decisions.map(({ toolCallId, call, answer }) => ({
+      toolCallId,
+      approved: !isNo(call, answer),
+      reason: reasonIn(answer),
+    })),
+    ...(results[0] && {
+      results: results.map(({ toolCallId, answer }) => ({ role: "tool", toolCallId, content: textOf(answer) })),
     }),
   };
 }
 
-function denialIn(answer: unknown): string | undefined {
+/** Whether an answer refuses a call. A result may be `false`, and approval is `true` and nothing else. */
+function isNo({ state }: ChatToolCall, answer: unknown): boolean {
+  return reasonIn(answer) !== undefined || (state === "needsApproval" && answer !== true);
+}
+
+function reasonIn(answer: unknown): string | undefined {
   return typeof answer === "object" && answer !== null && "deny" in answer ? String(answer.deny) : undefined;
 }
 

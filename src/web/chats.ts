@@ -3,7 +3,7 @@
 import type { ChatHistory, ChatList } from "../dialects/native.ts";
 import type { Chat, ChatsOptions } from "./chat.ts";
 import { LiveChat } from "./live-chat.ts";
-import { Requests, refusalOf } from "./requests.ts";
+import { jsonOf, Requests } from "./requests.ts";
 
 /** The chats of a relay with `sessions`. */
 export interface Chats {
@@ -47,23 +47,17 @@ export function createChats(options: ChatsOptions): Chats {
   if (!options?.url) throw new TypeError("`createChats` needs the `url` of a relay.");
   const requests = new Requests(options);
   const chats = new Map<string, LiveChat>();
-  const asked = async (path: string, init: RequestInit, query?: Record<string, string>): Promise<Response> => {
-    const response = await requests.send(path, init, query);
-    if (response.ok) return response;
-    throw (await refusalOf(response)).error;
-  };
   return {
     open(id, history) {
       const chat = chats.get(id) ?? new LiveChat(id, requests, options, history);
       chats.set(id, chat);
       return chat;
     },
-    async list({ limit = 30, cursor = "" } = {}) {
-      const response = await asked("", {}, { limit: String(limit), cursor });
-      return (await response.json()) as ChatList;
+    list({ limit = 30, cursor = "" } = {}) {
+      return jsonOf(() => requests.send("", {}, { limit: String(limit), cursor }));
     },
     async delete(id) {
-      await asked(`/${id}`, { method: "DELETE" });
+      await jsonOf(() => requests.send(`/${id}`, { method: "DELETE" }));
       chats.get(id)?.forget();
       chats.delete(id);
     },

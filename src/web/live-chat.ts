@@ -4,50 +4,53 @@ import { SendError } from "../contract/errors.ts";
 import type { UserMessage } from "../contract/message.ts";
 import type { ChatHistory, StartRequest } from "../dialects/native.ts";
 import { systemClock } from "../platform/clock.ts";
-import { answered, fieldsOf, waits } from "./answers.ts";
+import { type Answers, answered, fieldsOf } from "./answers.ts";
 import type { Chat, ChatOptions, ChatSnapshot, ChatStatus, ChatsOptions } from "./chat.ts";
 import type { ChatMessage, ChatReply } from "./chat-message.ts";
 import { afterFrame, perFrame } from "./frame.ts";
 import { Link, type LinkEvent } from "./link.ts";
+import { onWake } from "./page.ts";
 import { randomId } from "./random-id.ts";
-import { bodyOf, errorOf, type Requests, refusalOf } from "./requests.ts";
+import { bodyOf, errorOf, jsonOf, type Requests } from "./requests.ts";
 import {
   emptyReply,
   ended,
-  idAt,
   isAhead,
-  isEmpty,
   joined,
   marked,
   preferred,
+  questionsIn,
   shownHistory,
-  shownReply,
-  shownUser,
+  sizeOf,
+  waits,
+  withUser,
 } from "./shown.ts";
-import { withChunk } from "./with-chunk.ts";
+import { callOf, withChunk } from "./with-chunk.ts";
 
 const RECONNECT_FOR_MS = 300_000;
 
 /** A message that the relay has not taken for so long has failed, in milliseconds. */
 const START_FOR_MS = 60_000;
 
+/** The end of a stopped reply is waited for, for its usage, in milliseconds. */
+const STOPPED_MS = 500;
+
 const MAX_REPLY_BYTES = 67_108_864;
 
-/** Of a run that others have started. */
-const NO_FIELDS: Partial<StartRequest> = {};
+type Messages = readonly ChatMessage[];
 
-/** A turn that is asked for. */
+/** A turn that is asked for, or that others have asked for. */
 interface Turn {
-  /** The fields of the request. A function asks the server for some of them. */
-  readonly fields: Partial<StartRequest> | (() => Promise<Partial<StartRequest>>);
+  /** The fields of its request; absent for a run that others have started. */
+  readonly fields?: Partial<StartRequest>;
+  readonly options?: ChatOptions | undefined;
   /** The messages before the reply. */
-  readonly settled: readonly ChatMessage[];
+  readonly messages: Messages;
   /** The reply that goes on. */
   readonly base?: ChatReply | undefined;
-  /** The messages when nothing comes of it; absent where the user's message stays as failed. */
-  readonly undo?: readonly ChatMessage[] | undefined;
-  readonly options?: ChatOptions | undefined;
-  /** The run, for a turn that may have begun already. */
+  /** The messages if nothing comes of it; absent where the message of the user stays, as failed. */
+  readonly undo?: Messages | undefined;
+  /** The run, if it has begun, or may have. */
   readonly run?: string | undefined;
 }
 
@@ -56,6 +59,8 @@ interface Watch {
   readonly turn: Turn;
   readonly abort: AbortController;
   run: string | undefined;
+  /** The reply before the run. */
+  base: ChatReply;
   /** The reply as the relay says it. */
   reply: ChatReply;
   /** The reply as it was, shown while the relay says it again. */
@@ -68,9 +73,6 @@ interface Watch {
   over: Promise<void>;
 }
 
-/** The end of a stopped reply is waited for, for its usage, in milliseconds. */
-const STOPPED_MS = 500;
-
 export class LiveChat implements Chat {
   readonly id: string;
   readonly initial: ChatSnapshot;
@@ -78,112 +80,131 @@ export class LiveChat implements Chat {
   readonly #requests: Requests;
   readonly #options: ChatsOptions;
   readonly #listeners = new Set<() => void>();
-  readonly #changed = perFrame(() => this.#publish());
-  #messages: readonly ChatMessage[] = [];
+  readonly #changed = perFrame(() => {
+    this.snapshot = this.#now();
+    for (const listener of [...this.#listeners]) listener();
+  });
+  #messages: Messages = [];
   #status: ChatStatus = "idle";
   #error: SendError | undefined;
   #isLoaded = false;
   #loading: Promise<void> | undefined;
-  /** The run that a history named, which is not watched yet. A server that renders a page watches none. */
-  #left: Turn | undefined;
+  /** The run that a history named, which is not watched yet: a server that renders a page watches none. */
+  #named: Turn | undefined;
   /** The run that is shown as it is written. */
   #watch: Watch | undefined;
-  /** The run before it, or itself. A new one begins when it is over. */
-  #last: Watch | undefined;
-  /** The turn that has failed. */
+  /** Resolves when the last run is read no more. */
+  #over: Promise<void> | undefined;
   #failed: Turn | undefined;
-  /** Answers to calls of the last reply. */
-  #answers: ReadonlyMap<string, unknown> = new Map();
+  /** Answers to calls of the last reply, until it has all. */
+  #answers: Answers = new Map();
+  #sleep: (() => void) | undefined;
 
   constructor(id: string, requests: Requests, options: ChatsOptions, history?: ChatHistory) {
     this.id = id;
     this.#requests = requests;
     this.#options = options;
     if (history) this.#take(history);
-    this.initial = this.#seen();
+    this.initial = this.#now();
     this.snapshot = this.initial;
   }
 
-  subscribe = (listener: () => void): (() => void) => {
+  readonly subscribe = (listener: () => void): (() => void) => {
     this.#listeners.add(listener);
-    if (!this.#isLoaded) void this.load();
-    else if (this.#left) this.#attach(this.#left);
-    return () => this.#listeners.delete(listener);
+    this.#sleep ??= onWake(() => void this.load());
+    if (this.#isLoaded) this.#attach();
+    else void this.load();
+    return () => {
+      this.#listeners.delete(listener);
+      if (this.#listeners.size > 0) return;
+      this.#sleep?.();
+      this.#sleep = undefined;
+    };
   };
 
-  load = (): Promise<void> => {
+  readonly load = (): Promise<void> => {
     this.#loading ??= this.#load().finally(() => {
       this.#loading = undefined;
     });
     return this.#loading;
   };
 
-  send = async (content: UserMessage["content"], options?: ChatOptions): Promise<ChatReply | undefined> => {
-    if (this.#isBusy) throw new SendError("busy", "A reply is being written. Stop it, or wait for its end.");
-    const settled = [...this.#messages, shownUser(this.#messages.length, content, "sending")];
-    return this.#start({ fields: { message: content }, settled, options });
+  readonly send = async (content: UserMessage["content"], options?: ChatOptions): Promise<ChatReply | undefined> => {
+    if (this.#watch) throw new SendError("busy", "A reply is being written. Stop it, or wait for its end.");
+    return this.#start({
+      fields: { message: content },
+      messages: withUser(this.#messages, content, "sending"),
+      options,
+    });
   };
 
-  stop = async (): Promise<ChatReply | undefined> => {
+  readonly stop = async (): Promise<ChatReply | undefined> => {
     const watch = this.#watch;
     if (watch) {
+      const { abort, run, over } = watch;
       watch.isStopped = true;
-      this.#settle(watch, { ...shownOf(watch), state: "interrupted", finishReason: "stopped" });
-      if (watch.run !== undefined) {
-        await this.#requests.stop(this.id, watch.run);
-        await Promise.race([watch.over, new Promise((resolve) => setTimeout(resolve, STOPPED_MS))]);
+      this.#settle(watch, interrupted(watch, "stopped"));
+      if (run !== undefined) {
+        await this.#requests.stop(this.id, run);
+        await Promise.race([over, new Promise((resolve) => setTimeout(resolve, STOPPED_MS))]);
       }
-      watch.abort.abort();
+      abort.abort();
     }
     return this.#published();
   };
 
-  retry = async (): Promise<ChatReply | undefined> => {
-    const failed = this.#failed;
-    const last = this.#messages.at(-1);
-    if (failed) return this.#start(failed);
+  readonly retry = async (): Promise<ChatReply | undefined> => {
+    const messages = this.#messages;
+    if (this.#failed) return this.#start(this.#failed);
     if (!this.#isLoaded) await this.load();
-    else if (last?.role === "assistant") return this.regenerate();
-    else if (last) return this.#start({ fields: { regenerate: true }, settled: this.#messages });
+    else if (messages.at(-1)?.state === "failed") {
+      return this.#start({ fields: { regenerate: true }, messages: marked(messages, "sending") });
+    } else if (this.#reply()) return this.regenerate();
     return undefined;
   };
 
-  edit = async (
+  readonly edit = async (
     messageId: string,
     content: UserMessage["content"],
     options?: ChatOptions,
   ): Promise<ChatReply | undefined> => {
+    const before = this.#before(messageId);
     void this.stop();
-    const place = this.#placeOf(messageId, "user");
-    const settled = [...this.#messages.slice(0, place), shownUser(place, content, "sending")];
-    const fields = async () => ({ message: content, keep: await this.#keep(place) });
-    return this.#start({ fields, settled, options });
+    const fields = { message: content, keep: { turns: questionsIn(before) } };
+    return this.#start({ fields, messages: withUser(before, content, "sending"), options });
   };
 
-  regenerate = async (messageId?: string, options?: ChatOptions): Promise<ChatReply | undefined> => {
+  readonly regenerate = async (messageId?: string, options?: ChatOptions): Promise<ChatReply | undefined> => {
     void this.stop();
     const undo = this.#messages;
-    const named = messageId === undefined ? undo.length - 1 : this.#placeOf(messageId);
-    const place = undo[named]?.role === "user" ? named : named - 1;
-    const isLast = place >= undo.length - 2;
-    const fields = async () => ({ regenerate: true, ...(!isLast && { keep: await this.#keep(place, 1) }) });
-    return this.#start({ fields, settled: undo.slice(0, place + 1), undo, options });
+    const last = messageId ?? undo.at(-1)?.id;
+    const at = undo.findIndex(({ id }) => id === last);
+    const messages = undo.slice(0, undo[at]?.role === "user" ? at + 1 : at);
+    return this.#start({
+      fields: { regenerate: true, keep: { turns: questionsIn(messages) } },
+      messages,
+      undo,
+      options,
+    });
   };
 
-  answer = async (callId: string, answer: unknown): Promise<ChatReply | undefined> => {
-    const base = this.#lastReply();
-    const call = base?.toolCalls.find(({ id }) => id === callId);
-    if (!base || !call || !waits(call)) {
+  readonly answer = async (callId: string, answer: unknown): Promise<ChatReply | undefined> => {
+    const base = this.#reply();
+    const call = base && callOf(base, callId);
+    if (!call || !waits(call)) {
       throw new SendError("invalidRequest", `The call ${callId} does not wait for an answer.`);
     }
+    const answers = new Map(this.#answers).set(callId, answer);
+    const isComplete = base.toolCalls.every((each) => !waits(each) || answers.has(each.id));
+    this.#answers = isComplete ? new Map() : answers;
+    if (!isComplete) return undefined;
     const undo = this.#messages;
-    this.#answers = new Map(this.#answers).set(callId, answer);
-    const calls = base.toolCalls.filter(waits);
-    if (!calls.every(({ id }) => this.#answers.has(id))) return undefined;
-    const fields = fieldsOf(calls, this.#answers);
-    const toolCalls = base.toolCalls.map((each) => (waits(each) ? answered(each, this.#answers.get(each.id)) : each));
-    this.#answers = new Map();
-    return this.#start({ fields, settled: undo.slice(0, -1), base: { ...base, toolCalls }, undo });
+    return this.#start({
+      fields: fieldsOf(base, answers),
+      messages: undo.slice(0, -1),
+      base: answered(base, answers),
+      undo,
+    });
   };
 
   /** The chat is deleted. */
@@ -195,29 +216,17 @@ export class LiveChat implements Chat {
     this.#to("idle");
   }
 
-  get #isBusy(): boolean {
-    return this.#status !== "idle" && this.#status !== "failed";
-  }
-
   /** Returns the snapshot of this moment. */
-  #seen(): ChatSnapshot {
+  #now(): ChatSnapshot {
     const watch = this.#watch;
-    const base = watch?.turn.base;
-    const reply = watch?.isOpened ? shownOf(watch) : undefined;
-    const last = reply && base ? joined(base, reply) : (reply ?? base);
-    const messages = last ? [...this.#messages, last] : this.#messages;
+    const isShown = watch && (watch.isOpened || watch.turn.base);
     return {
-      messages,
+      messages: isShown ? [...this.#messages, shownOf(watch)] : this.#messages,
       status: this.#status,
       error: this.#error,
-      usage: this.#lastReply()?.usage,
+      usage: this.#reply()?.usage,
       isLoaded: this.#isLoaded,
     };
-  }
-
-  #publish(): void {
-    this.snapshot = this.#seen();
-    for (const listener of [...this.#listeners]) listener();
   }
 
   #to(status: ChatStatus, error?: SendError): void {
@@ -226,132 +235,106 @@ export class LiveChat implements Chat {
     this.#changed();
   }
 
-  #lastReply(): ChatReply | undefined {
+  /** Returns the last message, if it is a reply that is over. */
+  #reply(): ChatReply | undefined {
     const last = this.#messages.at(-1);
     return last?.role === "assistant" ? last : undefined;
-  }
-
-  /** @throws {SendError} kind `invalidRequest` when there is no such message */
-  #placeOf(messageId: string, role?: "user"): number {
-    const place = this.#messages.findIndex((message) => message.id === messageId);
-    if (place >= 0 && (!role || this.#messages[place]?.role === role)) return place;
-    throw new SendError("invalidRequest", `There is no message ${messageId} of this kind.`);
-  }
-
-  /**
-   * Resolves with the number of messages that the server has before the one at a place, and `more`; with `undefined`
-   * when the server does not have that one.
-   */
-  async #keep(place: number, more = 0): Promise<number | undefined> {
-    const placed = shownHistory((await this.#history()).messages)[place];
-    return placed && placed.before + more;
-  }
-
-  /** @throws {SendError} when it cannot be read */
-  async #history(): Promise<ChatHistory> {
-    try {
-      const response = await this.#requests.history(this.id, AbortSignal.timeout(START_FOR_MS));
-      if (response.ok) return (await response.json()) as ChatHistory;
-      throw (await refusalOf(response)).error;
-    } catch (cause) {
-      if (cause instanceof SendError) throw cause;
-      throw new SendError("network", "The relay cannot be reached.", { cause });
-    }
-  }
-
-  async #load(): Promise<void> {
-    try {
-      const history = await this.#history();
-      if (this.#watch) return; // a run has begun meanwhile
-      this.#take(history);
-      if (this.#left) this.#attach(this.#left);
-      if (!this.#watch) this.#status = this.#failed ? "failed" : "idle";
-      if (!this.#failed) this.#error = undefined;
-      this.#changed();
-    } catch (error) {
-      this.#to("failed", error as SendError);
-    }
-  }
-
-  /** Takes the server's history. Messages that are the same stay the same objects, and unsent ones stay. */
-  #take({ messages, turn = [], run, unanswered }: ChatHistory): void {
-    const written = run === undefined ? -1 : turn.findIndex(({ role }) => role === "assistant");
-    const told = shownHistory([...messages, ...(written < 0 ? turn : turn.slice(0, written))]).map(
-      (placed) => placed.message,
-    );
-    if (unanswered !== undefined) told.push(shownUser(told.length, unanswered, "failed"));
-    const mine = this.#messages;
-    const shown = told.map((message, place) => preferred(mine[place], message));
-    for (const message of mine) {
-      const isUnsent = message.role === "user" && message.state !== "sent";
-      if (isUnsent && !shown.some(({ id, content }) => id === message.id && content === message.content)) {
-        shown.push({ ...message, id: idAt(shown.length) });
-      }
-    }
-    this.#isLoaded = true;
-    this.#messages = shown;
-    if (run === undefined || turn.length === 0 || this.#watch) return;
-    this.#status = "streaming";
-    this.#left = { fields: NO_FIELDS, settled: shown, run };
-  }
-
-  /** Watches a run that others have started. */
-  #attach(turn: Turn): void {
-    const base = this.#lastReply();
-    if (base) this.#messages = turn.settled.slice(0, -1);
-    this.#begin({ ...turn, base }, async () => undefined);
-  }
-
-  async #start(turn: Turn): Promise<ChatReply | undefined> {
-    const before = this.#last;
-    this.#failed = undefined;
-    this.#messages = turn.settled;
-    this.#status = "sending";
-    this.#error = undefined;
-    const watch = this.#begin(turn, async () => {
-      await before?.over;
-      if (!this.#isLoaded) this.#take(await this.#history());
-      const fields = typeof turn.fields === "function" ? await turn.fields() : turn.fields;
-      const { model, options } = this.#options;
-      const all = { model, ...(typeof options === "function" ? options() : options), ...turn.options };
-      watch.run ??= randomId();
-      watch.reply = emptyReply(this.#messages.length);
-      return bodyOf({ run: watch.run, chat: this.id, ...fields, options: all });
-    });
-    this.#changed();
-    await watch.over;
-    return this.#published();
   }
 
   /** Resolves with the last reply, when the snapshot has it. */
   async #published(): Promise<ChatReply | undefined> {
     await new Promise<void>(afterFrame);
-    return this.#lastReply();
+    return this.#reply();
   }
 
-  /** Watches a run. @param bodyOf resolves with the body that starts it; `undefined` for a run that is there */
-  #begin(turn: Turn, body: () => Promise<string | undefined>): Watch {
+  /**
+   * Returns the messages before one of the user.
+   * @throws {SendError} kind `invalidRequest` when there is none
+   */
+  #before(messageId: string): Messages {
+    const at = this.#messages.findIndex(({ id, role }) => id === messageId && role === "user");
+    if (at >= 0) return this.#messages.slice(0, at);
+    throw new SendError("invalidRequest", `The user has no message ${messageId}.`);
+  }
+
+  /** @throws {SendError} when it cannot be read */
+  #history(): Promise<ChatHistory> {
+    return jsonOf(() => this.#requests.history(this.id, AbortSignal.timeout(START_FOR_MS)));
+  }
+
+  async #load(): Promise<void> {
+    if (this.#watch) return;
+    try {
+      const history = await this.#history();
+      if (this.#watch) return; // a run has begun meanwhile
+      this.#take(history);
+      if (!this.#failed && !this.#named) this.#to("idle");
+      this.#attach();
+      this.#changed();
+    } catch (error) {
+      if (!this.#isLoaded) this.#to("failed", error as SendError);
+    }
+  }
+
+  /** Takes the server's history. Messages that are the same stay the same objects, and unsent ones stay. */
+  #take({ messages, turn = [], run, unanswered }: ChatHistory): void {
+    // The replies of a turn under way come with its run.
+    const written = run === undefined ? -1 : turn.findIndex(({ role }) => role === "assistant");
+    let told = shownHistory([...messages, ...(written < 0 ? turn : turn.slice(0, written))]);
+    if (unanswered !== undefined) told = withUser(told, unanswered, "failed");
+    const shown = told.map((message, place) => preferred(this.#messages[place], message));
+    for (const [place, message] of this.#messages.entries()) {
+      const isUnsent = message.role === "user" && message.state !== "sent";
+      if (isUnsent && shown[place]?.content !== message.content) shown.splice(place, 0, message);
+    }
+    this.#isLoaded = true;
+    this.#messages = shown;
+    if (run !== undefined && turn.length > 0 && !this.#watch) this.#named = { messages: shown, run };
+    if (this.#named) this.#status = "streaming";
+  }
+
+  /** Watches the run that a history has named. */
+  #attach(): void {
+    const turn = this.#named;
+    if (!turn) return;
+    const base = this.#reply();
+    if (base) this.#messages = this.#messages.slice(0, -1);
+    this.#begin({ ...turn, base });
+  }
+
+  async #start(turn: Turn): Promise<ChatReply | undefined> {
+    this.#messages = turn.messages;
+    const watch = this.#begin(turn);
+    this.#to("sending");
+    await watch.over;
+    return this.#published();
+  }
+
+  #begin(turn: Turn): Watch {
+    const base = turn.base ?? emptyReply(this.#messages);
     const watch: Watch = {
       turn,
       abort: new AbortController(),
       run: turn.run,
-      reply: emptyReply(this.#messages.length),
+      base,
+      reply: base,
       shown: undefined,
       isOpened: false,
       isStopped: false,
       over: Promise.resolve(),
     };
-    this.#left = undefined;
+    this.#failed = undefined;
+    this.#named = undefined;
     this.#watch = watch;
-    this.#last = watch;
-    watch.over = this.#read(watch, body);
+    watch.over = this.#read(watch, this.#over);
+    this.#over = watch.over;
     return watch;
   }
 
-  async #read(watch: Watch, body: () => Promise<string | undefined>): Promise<void> {
+  async #read(watch: Watch, before: Promise<void> | undefined): Promise<void> {
     try {
-      await undefined; // the caller has the watch first
-      const start = await body();
+      await before;
+      const start = watch.turn.fields && (await this.#body(watch, watch.turn.fields));
       if (watch.isStopped) return;
       const { reconnectForMs = RECONNECT_FOR_MS } = this.#options;
       const link = new Link({
@@ -370,30 +353,43 @@ export class LiveChat implements Chat {
         for (const event of events) if (this.#follow(watch, event)) return;
         if (watch === this.#watch) this.#changed();
       }
-    } catch (thrown) {
-      this.#fail(watch, thrown);
+    } catch (error) {
+      this.#fail(watch, error);
     }
   }
 
-  /** Takes what a link reports. Returns whether it was the end. */
+  /** Resolves with the body of a start. The chat is loaded before: a message has its place behind the others. */
+  async #body(watch: Watch, fields: Partial<StartRequest>): Promise<string> {
+    if (!this.#isLoaded) {
+      this.#take(await this.#history());
+      watch.base = emptyReply(this.#messages);
+      watch.reply = watch.base;
+    }
+    const { model, options } = this.#options;
+    const all = { model, ...(typeof options === "function" ? options() : options), ...watch.turn.options };
+    watch.run ??= randomId();
+    return bodyOf({ run: watch.run, chat: this.id, ...fields, options: all });
+  }
+
+  /** Takes an event of a link. Returns whether it was the end. */
   #follow(watch: Watch, event: LinkEvent): boolean {
-    const place = this.#messages.length;
-    const { reply } = watch;
+    const { base, reply } = watch;
+    const add: (reply: ChatReply, chunk: Parameters<typeof withChunk>[1]) => ChatReply = (all, chunk) =>
+      withChunk(all, chunk, base.content.length);
     switch (event.type) {
       case "complete":
-        this.#settle(watch, ended(shownReply(place, event.message), shownOf(watch)));
+        this.#settle(watch, ended(joined(base, event.message), shownOf(watch)));
         return true;
       case "recorded":
-        this.#settle(watch, ended(shownReply(place, event.turn), shownOf(watch)));
+        this.#settle(watch, ended(joined(base, event.turn), shownOf(watch)));
         return true;
       case "absent":
-        this.#settle(watch, reply);
+        this.#settle(watch, base);
         return true;
       case "failed": {
         const { partial } = event.error;
-        const now = shownOf(watch);
-        const told = partial && shownReply(place, partial);
-        if (told && !isAhead(now, told)) watch.reply = ended(told, now);
+        const told = partial && ended(joined(base, partial), shownOf(watch));
+        if (told && !isAhead(shownOf(watch), told)) watch.shown = told;
         this.#fail(watch, errorOf(event.error));
         return true;
       }
@@ -406,11 +402,11 @@ export class LiveChat implements Chat {
         this.#messages = marked(this.#messages, "sent");
         break;
       case "chunks":
-        watch.reply = event.chunks.reduce(withChunk, reply);
+        watch.reply = event.chunks.reduce(add, reply);
         break;
       case "restart":
         watch.shown ??= reply;
-        watch.reply = emptyReply(place);
+        watch.reply = base;
         break;
       case "snapshot": {
         const { toolCalls, ...message } = event.message;
@@ -418,8 +414,7 @@ export class LiveChat implements Chat {
           (toolCall) => ({ type: "toolCall", content: "", toolCall, isFinal: false }) as const,
         );
         watch.shown ??= reply;
-        const start: ChatReply = { ...shownReply(place, message), state: "writing" };
-        watch.reply = [...(event.tools ?? []), ...calls].reduce(withChunk, start);
+        watch.reply = [...(event.tools ?? []), ...calls].reduce(add, { ...joined(base, message), state: "writing" });
         break;
       }
       case "lost":
@@ -429,20 +424,17 @@ export class LiveChat implements Chat {
     return false;
   }
 
-  /** Ends a turn with its reply, which may be empty. One that was stopped before has its last word here. */
+  /** Ends a turn with its reply, of which nothing may have come. A turn that was stopped has its last word here. */
   #settle(watch: Watch, reply: ChatReply, error?: SendError): void {
-    const { base, undo } = watch.turn;
-    const whole = base ? joined(base, reply) : reply;
-    const isCurrent = this.#watch === watch;
-    const place = this.#messages.length - (this.#messages.at(-1)?.role === "assistant" ? 1 : 0);
-    if (isCurrent) {
+    const { undo } = watch.turn;
+    const isEmpty = sizeOf(reply) <= sizeOf(watch.base);
+    const messages = this.#messages;
+    if (watch === this.#watch) {
       this.#watch = undefined;
-      this.#messages = isEmpty(reply)
-        ? (undo ?? marked(this.#messages, "failed"))
-        : [...marked(this.#messages, "sent"), whole];
+      this.#messages = isEmpty ? (undo ?? marked(messages, "failed")) : [...marked(messages, "sent"), reply];
       this.#to(error ? "failed" : "idle", error);
-    } else if (!isEmpty(reply) && !this.#watch && idAt(place) === whole.id) {
-      this.#messages = [...marked(this.#messages.slice(0, place), "sent"), whole];
+    } else if (!isEmpty && messages.at(-1)?.id === reply.id) {
+      this.#messages = [...messages.slice(0, -1), reply];
       this.#changed();
     }
   }
@@ -451,16 +443,23 @@ export class LiveChat implements Chat {
     if (this.#watch !== watch) return; // it was stopped, or its chat is deleted
     const error =
       thrown instanceof SendError ? thrown : new SendError("protocol", "The reply cannot be read.", { cause: thrown });
-    const { turn, isOpened, run } = watch;
-    const settled = this.#messages;
-    const reply = shownOf(watch);
-    const mayHaveBegun = !isOpened && error.status === undefined;
-    this.#settle(watch, { ...reply, state: "interrupted" }, error);
-    if (!isEmpty(reply)) this.#failed = { fields: { regenerate: true }, settled, undo: this.#messages };
-    else if (turn.fields !== NO_FIELDS) {
-      this.#failed = { ...turn, settled: marked(settled, "sending"), run: mayHaveBegun ? run : undefined };
+    const { turn, base, isOpened, run } = watch;
+    const messages = this.#messages;
+    const reply = interrupted(watch);
+    this.#settle(watch, reply, error);
+    if (sizeOf(reply) > sizeOf(base)) {
+      this.#failed = { fields: { regenerate: true }, messages, undo: this.#messages, options: turn.options };
+    } else if (turn.fields) {
+      const mayHaveBegun = !isOpened && error.status === undefined;
+      this.#failed = { ...turn, messages: marked(messages, "sending"), run: mayHaveBegun ? run : undefined };
     }
   }
+}
+
+/** Returns the reply as far as it has come, whose tools run no more. */
+function interrupted(watch: Watch, finishReason?: "stopped"): ChatReply {
+  const reply = shownOf(watch);
+  return ended({ ...reply, state: "interrupted", finishReason }, reply);
 }
 
 /** Returns the reply that a page shows. */

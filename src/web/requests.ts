@@ -163,6 +163,21 @@ export async function refusalOf(response: Response): Promise<RefusedRequest> {
   };
 }
 
+/**
+ * Resolves with the JSON of an answer; with `undefined` for an answer without a body.
+ * @throws {SendError} the refusal, or kind `network`
+ */
+export async function jsonOf<Answer>(ask: () => Promise<Response>): Promise<Answer> {
+  try {
+    const response = await ask();
+    if (!response.ok) throw (await refusalOf(response)).error;
+    return (response.status === 204 ? undefined : await response.json()) as Answer;
+  } catch (cause) {
+    if (cause instanceof SendError) throw cause;
+    throw new SendError("network", "The relay cannot be reached.", { cause });
+  }
+}
+
 /** Returns the error of a reply that has failed at the relay. */
 export function errorOf({ kind, message, partial: _partial, ...told }: SendErrorData): SendError {
   return new SendError(isSendErrorKind(kind) ? kind : "protocol", String(message), factsOf(told));

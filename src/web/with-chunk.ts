@@ -1,11 +1,14 @@
-/** A reply with one chunk more. Pure; what does not change stays the same. */
+/** A reply with one chunk more. Pure; parts that do not change stay the same. */
 
 import type { MessageChunk } from "../contract/chunk.ts";
-import type { Media } from "../contract/message.ts";
+import type { Citation, Media, ToolMessage } from "../contract/message.ts";
 import type { ChatReply, ChatToolCall } from "./chat-message.ts";
 
-/** Returns a reply with one chunk more. */
-export function withChunk(reply: ChatReply, chunk: MessageChunk): ChatReply {
+/**
+ * Returns a reply with one chunk more.
+ * @param start the length of the text before the run of the chunk, where a reply goes on
+ */
+export function withChunk(reply: ChatReply, chunk: MessageChunk, start: number): ChatReply {
   const { content, reasoning, citations, media, providerToolCalls, toolCalls } = reply;
   switch (chunk.type) {
     case "text":
@@ -17,38 +20,31 @@ export function withChunk(reply: ChatReply, chunk: MessageChunk): ChatReply {
       const argumentsText = (callOf(reply, id)?.argumentsText ?? "") + argumentsDelta;
       return withCall(reply, { id, name, argumentsText, state: "writing" });
     }
-    case "toolCall":
-      return withCall(reply, { ...chunk.toolCall, argumentsText: undefined, state: "running" });
+    case "toolCall": {
+      const { id, name, arguments: given } = chunk.toolCall;
+      return withCall(reply, { id, name, arguments: given, argumentsText: undefined, state: "running" });
+    }
     case "toolResult":
-      return withResult(reply, chunk.toolCallId, chunk.result, chunk.isError);
+      return withResult(reply, chunk.toolCallId, chunk.result, chunk);
     case "citation": {
-      const { type: _type, content: _content, isFinal: _isFinal, raw: _raw, ...citation } = chunk;
-      return { ...reply, citations: [...citations, citation] };
+      const { type: _type, content: _content, isFinal: _isFinal, ...citation } = chunk;
+      return { ...reply, citations: [...citations, movedCitation(citation, start)] };
     }
     case "providerToolCall":
       return { ...reply, providerToolCalls: [...providerToolCalls, chunk.providerToolCall] };
     case "media": {
-      const {
-        type: _type,
-        content: _content,
-        isFinal: _isFinal,
-        raw: _raw,
-        index: _index,
-        append,
-        thought,
-        ...rest
-      } = chunk;
-      return append || thought || rest.partial ? reply : { ...reply, media: [...media, rest as Media] };
+      const { type: _type, content: _content, isFinal: _isFinal, index: _index, append, thought, ...medium } = chunk;
+      return append || thought || medium.partial ? reply : { ...reply, media: [...media, medium as Media] };
     }
     case "rewind": {
-      const length = Math.max(0, content.length - chunk.length);
+      const length = Math.max(start, content.length - chunk.length);
       return {
         ...reply,
         content: content.slice(0, length),
         reasoning: reasoning.slice(0, Math.max(0, reasoning.length - chunk.reasoningLength)),
-        citations: citations.filter(({ endIndex = 0 }) => length > 0 && endIndex <= length),
+        citations: citations.filter(({ endIndex = 0 }) => length > start && endIndex <= length),
         toolCalls: toolCalls.filter(({ state }) => state !== "writing"),
-        providerToolCalls: length > 0 ? providerToolCalls : [],
+        providerToolCalls: length > start ? providerToolCalls : [],
       };
     }
     default:
@@ -62,14 +58,28 @@ export function callOf({ toolCalls }: ChatReply, id: string): ChatToolCall | und
 }
 
 /** Returns a reply with a call that is new, or has changed. */
-function withCall(reply: ChatReply, call: Omit<ChatToolCall, "at">): ChatReply {
+export function withCall(reply: ChatReply, call: Omit<ChatToolCall, "at">): ChatReply {
   const { toolCalls, content } = reply;
   if (!callOf(reply, call.id)) return { ...reply, toolCalls: [...toolCalls, { ...call, at: content.length }] };
   return { ...reply, toolCalls: toolCalls.map((known) => (known.id === call.id ? { ...known, ...call } : known)) };
 }
 
 /** Returns a reply whose call has a result. */
-export function withResult(reply: ChatReply, id: string, result: string, isError: boolean | undefined): ChatReply {
+export function withResult(
+  reply: ChatReply,
+  id: string,
+  result: string,
+  { isError, denied }: Pick<ToolMessage, "isError" | "denied">,
+): ChatReply {
   const known = callOf(reply, id);
-  return known ? withCall(reply, { ...known, state: isError ? "failed" : "done", result }) : reply;
+  return known ? withCall(reply, { ...known, state: denied ? "denied" : isError ? "failed" : "done", result }) : reply;
+}
+
+/** Returns a citation of a text that begins at `start`. */
+export function movedCitation({ startIndex, endIndex, ...citation }: Citation, start: number): Citation {
+  return {
+    ...citation,
+    ...(startIndex !== undefined && { startIndex: startIndex + start }),
+    ...(endIndex !== undefined && { endIndex: endIndex + start }),
+  };
 }
