@@ -15,6 +15,7 @@ import { bodyOf, errorOf, jsonOf, type Requests } from "./requests.ts";
 import {
   emptyReply,
   ended,
+  idAfter,
   isAhead,
   joined,
   marked,
@@ -284,8 +285,8 @@ export class LiveChat implements Chat {
     if (unanswered !== undefined) told = withUser(told, unanswered, "failed");
     const shown = told.map((message, place) => preferred(this.#messages[place], message));
     for (const [place, message] of this.#messages.entries()) {
-      const isUnsent = message.role === "user" && message.state !== "sent";
-      if (isUnsent && shown[place]?.content !== message.content) shown.splice(place, 0, message);
+      if (message.state === "sending") shown.push({ ...message, id: idAfter(shown) });
+      if (message.state === "failed" && shown[place]?.content !== message.content) shown.splice(place, 0, message);
     }
     this.#isLoaded = true;
     this.#messages = shown;

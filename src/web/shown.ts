@@ -21,7 +21,7 @@ export function questionsIn(messages: readonly ChatMessage[]): number {
  * Returns the id of the message after these: its place at the server. The server has no message that got no reply, so
  * such a one has an id of its own.
  */
-function idAfter(messages: readonly ChatMessage[], state?: ChatUserMessage["state"]): string {
+export function idAfter(messages: readonly ChatMessage[], state?: ChatUserMessage["state"]): string {
   const place = messages.filter((message) => message.state !== "failed").length;
   return `m${place}${state === "failed" ? `-${messages.length}` : ""}`;
 }

@@ -1,7 +1,9 @@
 /** Chats of a page, against a relay in the same process. */
 
 import { describe, expect, test } from "vitest";
-import { Gate } from "../../src/testing/index.ts";
+import type { Tool } from "../../src/index.ts";
+import { Gate, type ReplyScript } from "../../src/testing/index.ts";
+import type { ChatMessage, ChatToolCall } from "../../src/web/index.ts";
 import { chatSite, said, until } from "../support/chats.ts";
 
 describe("a chat", () => {
@@ -86,6 +88,72 @@ describe("a chat", () => {
     expect(provider.calls.at(-1)?.messages).toEqual([{ role: "user", content: "C" }]);
   });
 
+  test("asks for approval, runs the tool when it is given, and says no to the model when it is not", async () => {
+    const send: Tool = { name: "send", approve: "ask", run: () => "sent" };
+    const calls: ReplyScript = {
+      steps: [
+        { text: "Shall I? " },
+        { toolCall: { name: "send", id: "call_1" } },
+        { toolCall: { name: "send", id: "call_2" } },
+      ],
+    };
+    const site = chatSite([calls, { text: "Done." }], { tools: [send], expose: { toolResults: true } });
+    const chat = site.chats.open("c");
+    await chat.send("Send both");
+    const waiting = [
+      { id: "call_1", state: "needsApproval", at: 9 },
+      { id: "call_2", state: "needsApproval", at: 9 },
+    ];
+    expect(chat.snapshot.messages[1]).toMatchObject({ content: "Shall I? ", toolCalls: waiting });
+    const later = site.reload().open("c");
+    await until(later, ({ messages }) => messages.length === 2);
+    expect(later.snapshot.messages[1]).toMatchObject({ toolCalls: waiting });
+    expect(await later.answer("call_1", true)).toBeUndefined();
+    await later.answer("call_2", { deny: "too late" });
+    const answered = [
+      { id: "call_1", state: "done", result: "sent" },
+      { id: "call_2", state: "denied" },
+    ];
+    expect(later.snapshot.messages).toMatchObject([{}, { content: "Shall I? Done.", toolCalls: answered }]);
+    expect(JSON.stringify(site.provider.calls[1]?.messages)).toContain("too late");
+    await chat.load();
+    await until(chat, ({ messages }) => messages[1]?.content === "Shall I? Done.");
+    expect(chat.snapshot.messages[1]).toMatchObject({ toolCalls: answered });
+  });
+
+  test("shows tools as they run, and their results", async () => {
+    const gate = new Gate();
+    const weather: Tool = { name: "weather", run: () => gate.pass().then(() => ({ sky: "clear" })) };
+    const calls: ReplyScript = { steps: [{ text: "I look. " }, { toolCall: { name: "weather", id: "call_1" } }] };
+    const { chats } = chatSite([calls, { text: "It is clear." }], { tools: [weather], expose: { toolResults: true } });
+    const chat = chats.open("c");
+    const sent = chat.send("How is it?");
+    await until(chat, ({ messages }) => callsOf(messages[1])[0]?.state === "running");
+    gate.open();
+    await sent;
+    expect(chat.snapshot.messages[1]).toMatchObject({
+      content: "I look. It is clear.",
+      toolCalls: [{ name: "weather", state: "done", result: '{"sky":"clear"}', at: 8 }],
+    });
+    const { snapshot } = chat;
+    await chat.load();
+    expect(chat.snapshot.messages).toEqual(snapshot.messages);
+  });
+
+  test("shows on another device what was said since, and keeps the objects of the rest", async () => {
+    const site = chatSite(() => ({ text: "Fine" }));
+    const here = site.chats.open("c");
+    await here.send("One");
+    const there = site.reload().open("c");
+    await there.send("Two");
+    const [question, reply] = here.snapshot.messages;
+    await here.load();
+    await until(here, ({ messages }) => messages.length === 4);
+    expect(here.snapshot.messages).toEqual(there.snapshot.messages);
+    expect(here.snapshot.messages[0]).toBe(question);
+    expect(here.snapshot.messages[1]).toBe(reply);
+  });
+
   test("gives a call to the page, and goes on with its result", async () => {
     const { chats } = chatSite(
       [{ steps: [{ text: "Look. " }, { toolCall: { name: "ask", id: "call_1" } }] }, { text: "Fine." }],
@@ -103,6 +171,10 @@ describe("a chat", () => {
     });
   });
 });
+
+function callsOf(message: ChatMessage | undefined): readonly ChatToolCall[] {
+  return message?.role === "assistant" ? message.toolCalls : [];
+}
 
 describe("the chats of a user", () => {
   test("are listed with their titles, and deleted", async () => {

@@ -1,0 +1,185 @@
+/** The chats of a user at a relay that keeps conversations: listed, and deleted. */
+
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { MemoryStore } from "../../src/index.ts";
+import { createRelay, memoryLog, type Relay, type RelayOptions } from "../../src/server/index.ts";
+import { Gate, type ReplyScript, scriptedClient } from "../../src/testing/index.ts";
+import type { ChatHistory, ChatList } from "../../src/web/index.ts";
+import { get, post, read, runId, watch } from "../support/relay.ts";
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** A relay whose users say who they are in a header. */
+function relayOf(options: Partial<RelayOptions> = {}, script: ReplyScript = { text: "Fine" }) {
+  const store = new MemoryStore();
+  const client = scriptedClient(() => script);
+  const authorize = ({ headers }: Request) => ({ user: headers.get("x-user") ?? "" });
+  const relay = createRelay({ client, authorize, log: memoryLog(), sessions: { store }, path: "/chat", ...options });
+  return { relay, store, client };
+}
+
+const as = (user: string, request: Request): Request => {
+  request.headers.set("x-user", user);
+  return request;
+};
+
+const say = async (relay: Relay, chat: string, message: unknown, user = "ann"): Promise<void> => {
+  await read(await relay.handle(as(user, post({ run: runId(), chat, message }))));
+};
+
+const list = async (relay: Relay, query = "", user = "ann"): Promise<ChatList> => {
+  const response = await relay.handle(as(user, get(query)));
+  expect(response.status).toBe(200);
+  return (await response.json()) as ChatList;
+};
+
+const remove = (relay: Relay, chat: string, user = "ann"): Promise<Response> =>
+  relay.handle(as(user, new Request(`http://relay.test/chat/${chat}`, { method: "DELETE" })));
+
+describe("a list of chats", () => {
+  test("has the caller's own with their titles, the latest first, and no other user's", async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    const { relay } = relayOf();
+    await say(relay, "a", `  A poem\n about ${"the sea ".repeat(20)}`);
+    vi.setSystemTime(Date.now() + 1_000);
+    await say(relay, "b", [
+      { type: "text", text: "Look" },
+      { type: "image", url: "https://pictures.test/1.png" },
+    ]);
+    await say(relay, "a", "Theirs", "bob");
+    await say(relay, "c", "Theirs", "an");
+    const { chats, next } = await list(relay);
+    expect(chats).toMatchObject([{ id: "b", title: "Look" }, { id: "a" }]);
+    expect(chats[1]?.title).toMatch(/^A poem about the sea .*…$/);
+    expect(chats[1]?.title.length).toBeLessThanOrEqual(80);
+    expect(chats[0]?.updatedAt).toBeGreaterThan(chats[1]?.updatedAt ?? Number.NaN);
+    expect(next).toBeUndefined();
+    expect((await list(relay, "", "eve")).chats).toEqual([]);
+  });
+
+  test("comes in pages", async () => {
+    const { relay } = relayOf();
+    for (const chat of ["a", "b", "c"]) await say(relay, chat, "Hi");
+    const first = await list(relay, "?limit=2");
+    const second = await list(relay, `?limit=2&cursor=${encodeURIComponent(first.next ?? "")}`);
+    expect([...first.chats, ...second.chats].map(({ id }) => id).sort()).toEqual(["a", "b", "c"]);
+    expect(second.next).toBeUndefined();
+  });
+
+  test.each([
+    ["?limit=0", 400],
+    ["?limit=101", 400],
+    ["?limit=many", 400],
+    ["?limit=1.5", 400],
+    ["?cursor=not-ours", 400],
+  ])("with %s is refused", async (query, status) => {
+    const { relay } = relayOf({ onError: () => undefined });
+    await say(relay, "a", "Hi");
+    expect((await relay.handle(as("ann", get(query)))).status).toBe(status);
+  });
+
+  test("has a chat whose first question is being answered, or got no reply", async () => {
+    const gate = new Gate();
+    const { relay } = relayOf({}, { steps: [{ pause: gate }, { text: "Fine" }] });
+    const viewer = watch(await relay.handle(as("ann", post({ run: runId(), chat: "a", message: "Slow" }))));
+    expect((await list(relay)).chats).toMatchObject([{ id: "a", title: "Slow" }]);
+    gate.open();
+    await viewer.over;
+    const refusing = relayOf({ onError: () => undefined }, { refusal: { status: 500 } }).relay;
+    await refusing.handle(as("ann", post({ run: runId(), chat: "b", message: "Refused" })));
+    expect((await list(refusing)).chats).toMatchObject([{ id: "b", title: "Refused" }]);
+  });
+
+  test("does not exist where the browser keeps the conversations", async () => {
+    const { relay } = relayOf({ sessions: undefined });
+    expect((await relay.handle(as("ann", get("")))).status).toBe(404);
+    expect((await remove(relay, "a")).status).toBe(404);
+  });
+});
+
+describe("a chat that is deleted", () => {
+  test("is gone from the store and the log, and its name is free", async () => {
+    const { relay, store } = relayOf();
+    await say(relay, "a", "Hi");
+    expect((await remove(relay, "a")).status).toBe(204);
+    expect((await store.list()).sessions).toEqual([]);
+    expect((await relay.handle(as("ann", get("a/stream")))).status).toBe(204);
+    await say(relay, "a", "Again");
+    const history = (await (await relay.handle(as("ann", get("a")))).json()) as ChatHistory;
+    expect(history.messages.length).toBe(2);
+  });
+
+  test("stops its reply first: nobody wants it", async () => {
+    const { relay, store, client } = relayOf(
+      {},
+      { steps: [{ text: "Half" }, { pause: new Gate() }, { text: "never" }] },
+    );
+    const viewer = watch(await relay.handle(as("ann", post({ run: runId(), chat: "a", message: "Hi" }))));
+    await vi.waitFor(() => expect(viewer.text).toBe("Half"));
+    expect((await remove(relay, "a")).status).toBe(204);
+    await viewer.over;
+    await client.calls[0]?.closed;
+    expect((await store.list()).sessions).toEqual([]);
+  });
+
+  test("of another user stays, and the answer does not say that there is one", async () => {
+    const { relay, store } = relayOf();
+    await say(relay, "a", "Hi");
+    const theirs = await remove(relay, "a", "bob");
+    const nothing = await remove(relay, "z", "bob");
+    expect([theirs.status, await theirs.text()]).toEqual([nothing.status, await nothing.text()]);
+    expect((await store.list()).sessions.length).toBe(1);
+  });
+
+  test("stays where the store cannot delete, and the answer says so", async () => {
+    const { append, load, list: listed } = new MemoryStore();
+    const store = new MemoryStore();
+    const limited = { append: append.bind(store), load: load.bind(store), list: listed.bind(store) };
+    const { relay } = relayOf({ sessions: { store: limited } });
+    await say(relay, "a", "Hi");
+    expect((await remove(relay, "a")).status).toBe(405);
+  });
+
+  test("cannot be deleted by a page of another site", async () => {
+    const { relay, store } = relayOf();
+    await say(relay, "a", "Hi");
+    const request = new Request("http://relay.test/chat/a", {
+      method: "DELETE",
+      headers: { origin: "https://evil.test", "x-user": "ann" },
+    });
+    expect((await relay.handle(request)).status).toBe(403);
+    expect((await store.list()).sessions.length).toBe(1);
+  });
+});
+
+describe("a history", () => {
+  test("has the turn under way, and the question that got no reply", async () => {
+    const gate = new Gate();
+    const { relay } = relayOf({}, { steps: [{ text: "Half" }, { pause: gate }] });
+    const run = runId();
+    const viewer = watch(await relay.handle(as("ann", post({ run, chat: "a", message: "Slow" }))));
+    await vi.waitFor(() => expect(viewer.text).toBe("Half"));
+    const history = async () => (await (await relay.handle(as("ann", get("a")))).json()) as ChatHistory;
+    expect(await history()).toEqual({ messages: [], run, turn: [{ role: "user", content: "Slow" }] });
+    gate.open();
+    await viewer.over;
+    expect(await history()).toMatchObject({ messages: [{ content: "Slow" }, { content: "Half" }], run });
+  });
+
+  test("shows of a reply as much as its stream, and no more", async () => {
+    const script: ReplyScript = {
+      steps: [{ reasoning: "Hm." }, { text: "Fine" }],
+      ending: { usage: { inputTokens: 3, outputTokens: 2 } },
+    };
+    const careful = relayOf({ expose: { usage: false } }, script).relay;
+    await say(careful, "a", "Hi");
+    const shown = await (await careful.handle(as("ann", get("a")))).text();
+    for (const word of ["Hm.", "replay", "requestId", '"usage"']) expect(shown).not.toContain(word);
+    const open = relayOf({ expose: { reasoning: true } }, script).relay;
+    await say(open, "a", "Hi");
+    const { messages } = (await (await open.handle(as("ann", get("a")))).json()) as ChatHistory;
+    expect(messages[1]).toMatchObject({ reasoning: "Hm.", usage: { inputTokens: 3 }, finishReason: "stop" });
+  });
+});
