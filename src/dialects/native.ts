@@ -28,9 +28,10 @@ export interface StartRequest {
   /**
    * How many messages of the chat's history stay before the new turn, to edit an earlier question (`message`) or to
    * have it answered again (`regenerate`: the question is the last one that stays). Default: all of them; with
-   * `regenerate`, all but the last reply.
+   * `regenerate`, all but the last reply. `{ turns }` counts the questions of the user only, as `createChats` does: the
+   * page shows a reply and its tools as one message.
    */
-  readonly keep?: number | undefined;
+  readonly keep?: number | { readonly turns: number } | undefined;
   /**
    * The texts of the user's earlier turns, as the front end shows them: for one that sends its conversation with each
    * request. Where the history begins with them and has another turn then, `message` takes the place of that turn and

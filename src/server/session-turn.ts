@@ -18,6 +18,9 @@ import type { RunSource } from "./run.ts";
 /** How a relay opens its sessions: the options of `LLMSession.open` without those that the relay sets. */
 export type SessionSetup = Omit<OpenOptions, "client" | "id">;
 
+/** The part of the history that stays before a turn: so many messages, or so many questions with their replies. */
+export type Kept = number | { readonly turns: number };
+
 /**
  * The input of a turn. `answers` are those of calls that wait. `regenerate` asks a question again: the last one, or the
  * last of those that stay. `earlier`: the texts of the user's turns that a front end shows before `input`.
@@ -26,12 +29,12 @@ export type Said =
   | {
       readonly type: "turn";
       readonly input: UserMessage["content"];
-      readonly keep?: number | undefined;
+      readonly keep?: Kept | undefined;
       readonly earlier?: readonly string[] | undefined;
     }
   /** A front end that sends its conversation repeats results that the session has. */
   | ({ readonly type: "answers" } & CallAnswers)
-  | { readonly type: "regenerate"; readonly keep?: number | undefined };
+  | { readonly type: "regenerate"; readonly keep?: Kept | undefined };
 
 /** Opens a session, sends one turn, and closes the session when its reply is over. */
 export class SessionTurn implements RunSource {
@@ -89,13 +92,19 @@ export class SessionTurn implements RunSource {
   #input(session: LLMSession, said: Exclude<Said, { readonly type: "answers" }>): TurnInput {
     if (said.type === "turn") {
       const { input, earlier, keep = earlier && replacedAt(session.history, earlier, input) } = said;
-      if (keep !== undefined) this.#takeBack(session, keep);
+      if (keep !== undefined) this.#takeBack(session, lengthOf(keep, session.history));
       return input;
     }
     const { keep } = said;
-    const question = keep === undefined ? this.#lastQuestion(session) : this.#takeBack(session, keep - 1);
+    const question = keep === undefined ? this.#lastQuestion(session) : this.#questionIn(session, keep);
     if (question !== undefined) return question;
     throw new SendError("invalidRequest", "There is no reply to write again: the conversation is empty.");
+  }
+
+  /** Takes back the last of the exchanges that stay, and those behind it. Returns its question. */
+  #questionIn(session: LLMSession, keep: Kept): TurnInput | undefined {
+    const before = typeof keep === "number" ? keep - 1 : { turns: Math.max(0, keep.turns - 1) };
+    return this.#takeBack(session, lengthOf(before, session.history));
   }
 
   #lastQuestion(session: LLMSession): TurnInput | undefined {
@@ -144,6 +153,13 @@ function replacedAt(
 function textOf(content: UserMessage["content"]): string {
   if (typeof content === "string") return content;
   return content.map((part) => (part.type === "text" ? part.text : "")).join("");
+}
+
+/** Returns the number of messages that stay: all of them when the history has fewer questions. */
+function lengthOf(keep: Kept, history: readonly Message[]): number {
+  if (typeof keep === "number") return keep;
+  const questions = history.flatMap(({ role }, index) => (role === "user" ? [index] : []));
+  return [...questions, history.length][keep.turns] ?? history.length;
 }
 
 /**

@@ -23,6 +23,7 @@ import {
 import type { KeptRun } from "./log.ts";
 
 import type { Policy } from "./policy.ts";
+import type { Kept } from "./session-turn.ts";
 import type { Signer } from "./signature.ts";
 
 /** The run that a request asks for, checked. */
@@ -55,11 +56,11 @@ type StartTurn =
   | {
       readonly type: "message";
       readonly content: UserMessage["content"];
-      readonly keep?: number;
+      readonly keep?: Kept;
       readonly earlier?: readonly string[];
     }
   | ({ readonly type: "answers" } & CallAnswers)
-  | { readonly type: "regenerate"; readonly keep?: number };
+  | { readonly type: "regenerate"; readonly keep?: Kept };
 
 /** The rules about a start, in addition to the policy. */
 export interface StartRules {
@@ -150,9 +151,14 @@ async function conversationOf(
   return { type: "messages", messages, approvals };
 }
 
-function checkedKeep(keep: unknown): number {
-  if (typeof keep === "number" && Number.isSafeInteger(keep) && keep >= 0) return keep;
-  throw badRequest("`keep` must be a number of messages.");
+function checkedKeep(keep: unknown): Kept {
+  if (isCount(keep)) return keep;
+  if (isJsonObject(keep) && isCount(keep.turns)) return { turns: keep.turns };
+  throw badRequest("`keep` must be a number of messages, or { turns } with a number of questions.");
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
 
 function checkedEarlier(earlier: unknown, { limits }: TurnRules): readonly string[] {

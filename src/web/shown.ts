@@ -53,7 +53,7 @@ export function emptyReply(messages: readonly ChatMessage[]): ChatReply {
   return { id: idAfter(messages), role: "assistant", content: "", reasoning: "", ...nothing, state: "writing" };
 }
 
-/** Returns a reply that goes on with a reply of the wire, complete or partial. */
+/** Returns a reply with a reply of the wire behind it, complete or partial. */
 export function joined(base: ChatReply, turn: AssistantTurn & Partial<AssistantMessage>): ChatReply {
   const { content, reasoning = "", citations = [], media = [], providerToolCalls = [], steps, interrupted } = turn;
   const { finishReason, usage, estimatedUsage, metrics, provider, model } = turn;

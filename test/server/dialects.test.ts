@@ -1,6 +1,7 @@
 /** One run, watched through another wire than the relay's own. */
 
 import { expect, test } from "vitest";
+import { MemoryStore } from "../../src/index.ts";
 import {
   createRelay,
   type Dialect,
@@ -122,6 +123,20 @@ test("a page that comes back to a reply that has expired is told that there is n
   await expect.poll(async () => (await log.read(RUN))?.end).toBeDefined();
   await log.delete(RUN);
   expect((await relay.handle(get("c/stream"))).status).toBe(204);
+});
+
+test.each([
+  ["the first question is edited", { turns: 0 }, ["Four"]],
+  ["the last question is edited", { turns: 1 }, ["One", "A", "Four"]],
+  ["more is kept than there is", { turns: 7 }, ["One", "A", "Two", "B", "Four"]],
+])("%s, by the number of questions before it", async (_name, keep, sent) => {
+  const client = scriptedClient([{ text: "A" }, { text: "B" }, { text: "C" }]);
+  const relay = createRelay({ client, authorize, sessions: { store: new MemoryStore() } });
+  const say = async (body: object) => (await relay.handle(post({ run: runId(), chat: "c", ...body }))).text();
+  await say({ message: "One" });
+  await say({ message: "Two" });
+  await say({ message: "Four", keep });
+  expect(client.calls.at(-1)?.messages.map(({ content }) => content)).toEqual(sent);
 });
 
 function user(content: string): object {
