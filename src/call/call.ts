@@ -2,7 +2,7 @@
 
 import { SendError, type SendErrorFacts } from "../contract/errors.ts";
 import type { RetryPolicy } from "../contract/retry-policy.ts";
-import type { Limits } from "../contract/timeouts.ts";
+import type { CallLimits } from "../contract/timeouts.ts";
 import type { Clock } from "../platform/clock.ts";
 import { isDeeper } from "../platform/json-depth.ts";
 import type { Protocol, ReplyPosition } from "../protocols/protocol.ts";
@@ -28,7 +28,7 @@ export interface Call {
   readonly transport: Transport;
   /** Shared by all calls of the client. */
   readonly shapes: EventShapes;
-  readonly limits: Limits;
+  readonly limits: CallLimits;
   /** See `SendOptions`. */
   readonly maxReplyBytes: number;
   readonly raw: boolean;

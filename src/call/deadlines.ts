@@ -1,12 +1,12 @@
 /** The clocks of one call. One timer serves all of them; when it fires, it checks the time that really passed. */
 
 import type { TimeoutPhase } from "../contract/error-kind.ts";
-import type { Limits, LimitsInForce, Timeouts } from "../contract/timeouts.ts";
+import type { CallLimits, LimitsInForce, Timeouts } from "../contract/timeouts.ts";
 import { type Clock, MAX_TIMER_MS } from "../platform/clock.ts";
 
 /** Starts with the call, receives its events, and reports once which limit passed. */
 export class Deadlines {
-  readonly #limits: Limits;
+  readonly #limits: CallLimits;
   readonly #untilFirstChunk: LimitsInForce;
   readonly #now: Clock;
   readonly #onExpire: (phase: TimeoutPhase, waitedMs: number) => void;
@@ -28,7 +28,7 @@ export class Deadlines {
 
   /** @param calledAt the time of the call, which `total` counts from */
   constructor(
-    limits: Limits,
+    limits: CallLimits,
     now: Clock,
     onExpire: (phase: TimeoutPhase, waitedMs: number) => void,
     calledAt: number = now(),

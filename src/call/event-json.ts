@@ -11,7 +11,15 @@
  */
 
 import { mayLoseDigits } from "../platform/exact-json.ts";
-import { type Container, type Decode, EventShapes, endOf, narrowed, type Place, type Shape } from "./event-shapes.ts";
+import {
+  type Container,
+  type Decode,
+  EventShapes,
+  endOf,
+  type HolePlace,
+  narrowed,
+  type Shape,
+} from "./event-shapes.ts";
 
 /**
  * Returns the parser for one reply. It behaves like `JSON.parse`: the same values, key order and `SyntaxError`.
@@ -171,7 +179,7 @@ function copyOf({ templates, inner }: Shape): Container[] {
   return copies;
 }
 
-function put(containers: readonly Container[], place: Place | undefined, value: unknown): void {
+function put(containers: readonly Container[], place: HolePlace | undefined, value: unknown): void {
   const container = place && containers[place.owner];
   if (container) container[place.key] = value;
 }

@@ -29,12 +29,12 @@ export interface Shape {
   /** The event's value, and the objects and arrays in it. Each event gets copies, because results share nothing. */
   readonly templates: readonly Container[];
   /** The places of all of them but the first. */
-  readonly inner: readonly Place[];
-  readonly holes: readonly Place[];
+  readonly inner: readonly HolePlace[];
+  readonly holes: readonly HolePlace[];
 }
 
 /** A key in a container: the root is number 0, the first inner one is number 1. */
-export interface Place {
+export interface HolePlace {
   readonly owner: number;
   readonly key: string | number;
 }
@@ -154,8 +154,8 @@ function shapeOf(segments: readonly string[], tokens: readonly string[], decode:
  */
 function placesOf(root: Container, marks: number): Pick<Shape, "templates" | "inner" | "holes"> | undefined {
   const templates = [root];
-  const inner: Place[] = [];
-  const holes: Place[] = [];
+  const inner: HolePlace[] = [];
+  const holes: HolePlace[] = [];
   let found = 0;
   for (const [owner, container] of templates.entries()) {
     for (const name of Object.keys(container)) {

@@ -2,7 +2,7 @@
 
 import { Deadlines } from "../call/deadlines.ts";
 import { SendError } from "../contract/errors.ts";
-import { type Limits, timeoutText } from "../contract/timeouts.ts";
+import { type CallLimits, timeoutText } from "../contract/timeouts.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import type { Clock } from "../platform/clock.ts";
 import { messageOf } from "../platform/text-of.ts";
@@ -11,7 +11,7 @@ import type { ProviderDefinition } from "./definition.ts";
 
 /** The parts of a call that end its wait. */
 interface WaitingCall {
-  readonly limits: Limits;
+  readonly limits: CallLimits;
   readonly signal: AbortSignal | undefined;
   readonly now: Clock;
 }

@@ -8,10 +8,11 @@ import { Reply } from "../call/reply.ts";
 import { RetryBudget } from "../call/retry-budget.ts";
 import { type ReplyTo, type TypedClient, typedReply } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
+import { withoutUndefined } from "../contract/given-options.ts";
 import type { Message } from "../contract/message.ts";
 import type { Recovery, SendOptions, Tool } from "../contract/options.ts";
 import { type RetryPolicy, retryDelayMs, retryPolicyOf } from "../contract/retry-policy.ts";
-import { type Limits, limitsOf, localLimitsOf } from "../contract/timeouts.ts";
+import { type CallLimits, limitsOf, localLimitsOf } from "../contract/timeouts.ts";
 import { checkCall, optionsFault } from "../contract/validate.ts";
 import { systemClock } from "../platform/clock.ts";
 import type { Endpoint, Protocol, ProtocolRequest } from "../protocols/protocol.ts";
@@ -79,7 +80,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
   readonly #givenKey: string | undefined;
   readonly #limitsOf: typeof limitsOf;
   /** The limits of calls that set none. */
-  readonly #limits: { readonly streamed: Limits; readonly nonStreamed: Limits };
+  readonly #limits: { readonly streamed: CallLimits; readonly nonStreamed: CallLimits };
 
   constructor(definition: ProviderDefinition, options: ClientOptions) {
     const { model, apiKey, baseUrl, allowInsecureHttp = false, fetch, ...defaults } = givenOptions(options);
@@ -223,7 +224,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
   async #openLater<Output>(
     messages: readonly Message[],
     options: SendOptions<Output>,
-    limits: Limits,
+    limits: CallLimits,
     stream: boolean,
     startedAt: number,
   ): Promise<MessageStream<Output>> {
@@ -281,7 +282,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     return Object.assign({}, this.#defaults, withoutUndefined(given));
   }
 
-  #limitsFor({ timeouts }: SendOptions, stream: boolean): Limits {
+  #limitsFor({ timeouts }: SendOptions, stream: boolean): CallLimits {
     if (!timeouts) return stream ? this.#limits.streamed : this.#limits.nonStreamed;
     return this.#limitsOf(stream ? "streamed" : "nonStreamed", this.#defaults.timeouts, timeouts);
   }
@@ -334,9 +335,4 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     if (!options.headers) this.#usual = { key, own, headers, account: this.#accounts.of(headers) };
     return headers;
   }
-}
-
-function withoutUndefined<Output>(options: SendOptions<Output>): SendOptions<Output> {
-  if (!Object.values(options).includes(undefined)) return options;
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }

@@ -70,13 +70,13 @@ export function durationText(ms: number): string {
 }
 
 /** The limits in force, in milliseconds; infinite where one is off. */
-export interface Limits extends LimitsInForce {
+export interface CallLimits extends LimitsInForce {
   /** The limits until the first chunk, where they differ. */
   readonly untilFirstChunk?: LimitsInForce;
 }
 
 /** Returns the limits in force. Later settings override earlier ones; `undefined` overrides nothing. */
-export function limitsOf(form: ReplyForm, ...settings: (Timeouts | undefined)[]): Limits {
+export function limitsOf(form: ReplyForm, ...settings: (Timeouts | undefined)[]): CallLimits {
   return inForce(DEFAULTS[form], settings);
 }
 
@@ -84,7 +84,7 @@ export function limitsOf(form: ReplyForm, ...settings: (Timeouts | undefined)[])
  * Returns the same for a server on the caller's own computer: until the first chunk only the caller's own limits. Such
  * a server reads one prompt at a time, for minutes and without a byte. A retry would make it begin again.
  */
-export function localLimitsOf(form: ReplyForm, ...settings: (Timeouts | undefined)[]): Limits {
+export function localLimitsOf(form: ReplyForm, ...settings: (Timeouts | undefined)[]): CallLimits {
   return { ...limitsOf(form, ...settings), untilFirstChunk: inForce(OFF, settings) };
 }
 

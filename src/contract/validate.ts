@@ -1,7 +1,7 @@
 /** Validates a call before anything is sent. */
 
 import { jsonFault } from "../platform/json-depth.ts";
-import type { JsonObject } from "../platform/json-object.ts";
+import { isJsonObject, type JsonObject } from "../platform/json-object.ts";
 import { receivedText, typeText } from "../platform/received.ts";
 import { SendError } from "./errors.ts";
 import type { ContentPart, Message } from "./message.ts";
@@ -60,9 +60,9 @@ const CACHE_FAULTS: Readonly<Record<string, Fault>> = {
 /** Every option of a call. */
 const OPTION_FAULTS: { readonly [Name in keyof SendOptions]-?: Fault } = {
   signal: (value) => (value instanceof AbortSignal ? undefined : "must be an AbortSignal"),
-  timeouts: (value) => (isObject(value) ? undefined : "must be an object of milliseconds"),
+  timeouts: (value) => (isJsonObject(value) ? undefined : "must be an object of milliseconds"),
   retries: (value) =>
-    isCount(value) || isObject(value) ? undefined : "must be an integer, 0 or more, or an object of settings",
+    isCount(value) || isJsonObject(value) ? undefined : "must be an integer, 0 or more, or an object of settings",
   recover: oneOf("resume", "continue", "restart"),
   maxReplyBytes: (value) =>
     isBetween(value, 1, Number.POSITIVE_INFINITY) ? undefined : "must be a number of bytes, 1 or more",
@@ -77,7 +77,10 @@ const OPTION_FAULTS: { readonly [Name in keyof SendOptions]-?: Fault } = {
   seed: (value) => (Number.isInteger(value) ? undefined : "must be an integer"),
   tools: toolsFault,
   toolChoice: (value) =>
-    value === "auto" || value === "none" || value === "required" || (isObject(value) && typeof value.name === "string")
+    value === "auto" ||
+    value === "none" ||
+    value === "required" ||
+    (isJsonObject(value) && typeof value.name === "string")
       ? undefined
       : 'must be "auto", "none", "required" or { name }',
   invalidArguments: oneOf("fail", "deliver"),
@@ -85,14 +88,14 @@ const OPTION_FAULTS: { readonly [Name in keyof SendOptions]-?: Fault } = {
   output: (value) => (isSchema(value) ? schemaFault(value) : "must be a JSON Schema or a Standard Schema"),
   search: searchFault,
   promptCache: (value) =>
-    typeof value === "boolean" || isObject(value) ? undefined : "must be true, false or { key, ttl }",
+    typeof value === "boolean" || isJsonObject(value) ? undefined : "must be true, false or { key, ttl }",
   metadata: (value) =>
-    isObject(value) && Object.values(value).every((text) => typeof text === "string")
+    isJsonObject(value) && Object.values(value).every((text) => typeof text === "string")
       ? undefined
       : "must be an object of strings",
   raw: isBoolean,
   unsupported: oneOf("error", "ignore"),
-  providerOptions: (value) => (isObject(value) ? jsonFault(value) : "must be an object"),
+  providerOptions: (value) => (isJsonObject(value) ? jsonFault(value) : "must be an object"),
 };
 
 /** The fields of options that are objects. */
@@ -119,7 +122,7 @@ export function optionsFault(
   if (fault) return fault;
   for (const name in FIELD_FAULTS) {
     const fields = options[name];
-    const inner = isObject(fields) ? faultIn(fields, FIELD_FAULTS[name] ?? {}, `${name}.`) : undefined;
+    const inner = isJsonObject(fields) ? faultIn(fields, FIELD_FAULTS[name] ?? {}, `${name}.`) : undefined;
     if (inner) return inner;
   }
   return undefined;
@@ -168,7 +171,7 @@ export function messagesFault(messages: unknown): string | undefined {
 
 /** Returns the fault of one message, as the end of a sentence that names it; `undefined` for a valid message. */
 export function messageFault(value: unknown): string | undefined {
-  if (!isObject(value)) return "is not an object";
+  if (!isJsonObject(value)) return "is not an object";
   const message = value as Partial<Message>;
   switch (message.role) {
     case "system":
@@ -194,7 +197,7 @@ function toolCallsFault(value: unknown): string | undefined {
   if (value === undefined || value === null) return undefined;
   if (!Array.isArray(value)) return NOT_CALLS;
   for (const call of value as readonly unknown[]) {
-    if (!isObject(call) || typeof call.id !== "string" || typeof call.name !== "string") return NOT_CALLS;
+    if (!isJsonObject(call) || typeof call.id !== "string" || typeof call.name !== "string") return NOT_CALLS;
     const fault = jsonFault(call.arguments);
     if (fault) return `has a call of ${JSON.stringify(call.name)} whose \`arguments\` cannot be sent: it ${fault}`;
   }
@@ -218,7 +221,7 @@ export function mediaFault(media: unknown): string | undefined {
   if (media === undefined) return undefined;
   if (!Array.isArray(media)) return "has `media` that is not an array";
   const isRight = (item: unknown) =>
-    isObject(item) &&
+    isJsonObject(item) &&
     typeof item.mediaType === "string" &&
     [item.data, item.url, item.fileId].filter((source) => typeof source === "string").length === 1;
   return media.every(isRight)
@@ -236,7 +239,7 @@ function hasSource(part: Readonly<Record<string, unknown>>): boolean {
 }
 
 function headersFault(value: unknown): string | undefined {
-  if (!isObject(value)) return "must be an object of strings";
+  if (!isJsonObject(value)) return "must be an object of strings";
   for (const [name, text] of Object.entries(value)) {
     if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(name)) return `holds ${JSON.stringify(name)}, which is not a header name`;
     // A line break would add another header. The value may be secret, so the message does not show it.
@@ -247,7 +250,7 @@ function headersFault(value: unknown): string | undefined {
 
 function toolsFault(value: unknown): string | undefined {
   if (!Array.isArray(value)) return "must be an array of tools";
-  const names = value.map((tool: unknown) => (isObject(tool) ? tool.name : undefined));
+  const names = value.map((tool: unknown) => (isJsonObject(tool) ? tool.name : undefined));
   const bad = names.find((name) => typeof name !== "string" || !/^[\w-]{1,64}$/.test(name));
   if (names.includes(undefined) || bad !== undefined)
     return `contains a tool whose name is not 1 to 64 letters, digits, _ or -`;
@@ -272,12 +275,12 @@ const EFFORTS: readonly unknown[] = ["none", "low", "medium", "high", "xhigh", "
 
 function reasoningFault(value: unknown): string | undefined {
   if (EFFORTS.includes(value)) return undefined;
-  if (isObject(value) && Number.isInteger(value.maxTokens) && Number(value.maxTokens) > 0) return undefined;
+  if (isJsonObject(value) && Number.isInteger(value.maxTokens) && Number(value.maxTokens) > 0) return undefined;
   return 'must be "none", "low", "medium", "high", "xhigh", "max" or { maxTokens } with an integer above 0';
 }
 
 function searchFault(value: unknown): string | undefined {
-  if (!isObject(value)) return "must be an object";
+  if (!isJsonObject(value)) return "must be an object";
   const { allowedDomains, blockedDomains, fromDate, toDate } = value as SearchParameters;
   if (allowedDomains && blockedDomains) return "takes `allowedDomains` or `blockedDomains`, not both";
   return fromDate && toDate && fromDate > toDate ? "ends (`toDate`) before it begins (`fromDate`)" : undefined;
@@ -303,7 +306,7 @@ function domainsFault(value: unknown): string | undefined {
 const DOMAIN = /^[^\s/:]+\.[^\s/:]+(?:\/\S*)?$/;
 
 function isSchema(value: unknown): value is object {
-  return isObject(value) || (typeof value === "function" && "~standard" in value);
+  return isJsonObject(value) || (typeof value === "function" && "~standard" in value);
 }
 
 /** Checks the parts of a Standard Schema that are used; an object or a function may have them. */
@@ -323,8 +326,4 @@ function isCount(value: unknown): boolean {
 
 function isBetween(value: unknown, low: number, high: number): boolean {
   return typeof value === "number" && value >= low && value <= high;
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -10,7 +10,7 @@ import type {
   UnfinishedToolCall,
 } from "../contract/message.ts";
 import type { ReplyMetrics } from "../contract/metrics.ts";
-import { type Ending, finishReasonOf } from "../stream/ending.ts";
+import { type Ending, endReasonOf } from "../stream/ending.ts";
 import { completeMedium } from "../stream/media-collector.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
 import type { FoldPart } from "../stream/stream-parts.ts";
@@ -139,7 +139,7 @@ export class ViewerFold implements FoldPart {
       citations: [...citations],
       ...(media.length > 0 && { media: [...media] }),
       ...(providerToolCalls.length > 0 && { providerToolCalls: [...providerToolCalls] }),
-      finishReason: finishReasonOf(ending, undefined), // the relay has the provider's
+      finishReason: endReasonOf(ending, undefined), // the relay has the provider's
       ...(usage && { usage }),
       ...(!(usage && (isComplete || ending === "drained")) && {
         estimatedUsage: { ...usage, inputTokens, outputTokens, totalTokens: inputTokens + outputTokens },

@@ -50,7 +50,7 @@ const MAX_ALIGNMENT = 2 ** 20;
  * Returns whether a value of the metadata is an integer from 1 to `max`: a file's value may be any number, or another
  * type.
  */
-export function isCount(value: GgufValue | undefined, max: number): value is number {
+export function isCountUpTo(value: GgufValue | undefined, max: number): value is number {
   return typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= max;
 }
 
@@ -77,7 +77,7 @@ export function readGguf(bytes: Uint8Array, file: string): Gguf {
   }
   const heads = Array.from({ length: tensorCount }, () => readTensorHead(reader, file));
   const alignment = metadata.get("general.alignment") ?? 32;
-  if (!isCount(alignment, MAX_ALIGNMENT)) throw damaged(file, "its alignment is not a positive integer");
+  if (!isCountUpTo(alignment, MAX_ALIGNMENT)) throw damaged(file, "its alignment is not a positive integer");
   const base = Math.ceil(reader.offset / alignment) * alignment;
   const tensors = new Map(heads.map((head) => [head.name, tensorOf(head, bytes, base, file)]));
   return { file, metadata, tensors };

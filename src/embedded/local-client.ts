@@ -2,6 +2,7 @@
 
 import type { ClientWrapper } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
+import { withoutUndefined } from "../contract/given-options.ts";
 import type { AssistantMessage, Message } from "../contract/message.ts";
 import type { SendOptions } from "../contract/options.ts";
 import { limitsOf, type ReplyForm } from "../contract/timeouts.ts";
@@ -59,8 +60,4 @@ export class LocalClient implements ClientWrapper {
     const call = { provider, model, engine: this.#engine, messages: [...messages], options, limits, now, startedAt };
     return openStream(new LocalReply(call), { now, startedAt });
   }
-}
-
-function withoutUndefined(options: SendOptions): SendOptions {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }

@@ -5,7 +5,7 @@ import { SendError } from "../contract/errors.ts";
 import type { Message } from "../contract/message.ts";
 import type { Attempt } from "../contract/metrics.ts";
 import type { SendOptions } from "../contract/options.ts";
-import type { Limits } from "../contract/timeouts.ts";
+import type { CallLimits } from "../contract/timeouts.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
@@ -21,7 +21,7 @@ export interface LocalCall {
   readonly engine: Engine;
   readonly messages: readonly Message[];
   readonly options: SendOptions;
-  readonly limits: Limits;
+  readonly limits: CallLimits;
   readonly now: Clock;
   readonly startedAt: number;
 }

@@ -41,13 +41,15 @@ function turnOf(message: Message): { readonly role: string; readonly text: strin
     case "assistant":
       return [{ role: message.role, text: message.content }];
     case "user":
-      return [{ role: "user", text: typeof message.content === "string" ? message.content : textOf(message.content) }];
+      return [
+        { role: "user", text: typeof message.content === "string" ? message.content : joinedText(message.content) },
+      ];
     case "tool":
       return []; // refused before, unless the caller wants it left out
   }
 }
 
-function textOf(parts: readonly { readonly type: string; readonly text?: string }[]): string {
+function joinedText(parts: readonly { readonly type: string; readonly text?: string }[]): string {
   return parts.flatMap(({ type, text = "" }) => (type === "text" ? [text] : [])).join("\n");
 }
 

@@ -4,7 +4,7 @@
  * @see https://github.com/ggml-org/llama.cpp/blob/master/src/llama-vocab.cpp (llm_tokenizer_spm)
  */
 
-import { type Gguf, type GgufValue, isCount } from "./gguf.ts";
+import { type Gguf, type GgufValue, isCountUpTo } from "./gguf.ts";
 import { PairQueue } from "./pair-queue.ts";
 import { damaged, foreign } from "./weights-error.ts";
 
@@ -138,7 +138,7 @@ export class Tokenizer {
 
   #idOf({ metadata, file }: Gguf, key: string): number {
     const id = metadata.get(key);
-    if (id === 0 || isCount(id, this.size - 1)) return id;
+    if (id === 0 || isCountUpTo(id, this.size - 1)) return id;
     throw damaged(file, `${key} is not a token`);
   }
 }

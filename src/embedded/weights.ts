@@ -1,6 +1,6 @@
 /** A model's weights, out of its file: each by its name, and in the shape it must have. */
 
-import { type Gguf, type GgufTensor, isCount } from "./gguf.ts";
+import { type Gguf, type GgufTensor, isCountUpTo } from "./gguf.ts";
 import { type Matrix, matrixOf, vectorOf } from "./matrix.ts";
 import { damaged, foreign } from "./weights-error.ts";
 
@@ -122,7 +122,7 @@ function numberOf({ metadata, file }: Gguf, key: string, otherwise?: number): nu
 
 function countOf({ metadata, file }: Gguf, key: string): number {
   const value = metadata.get(key);
-  if (isCount(value, MAX_MEASURE)) return value;
+  if (isCountUpTo(value, MAX_MEASURE)) return value;
   throw damaged(file, `${key} is missing, or not an integer from 1 to ${MAX_MEASURE}`);
 }
 

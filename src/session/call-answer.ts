@@ -89,10 +89,10 @@ export function resultOf(call: ToolCall, answer: StoredAnswer): ToolMessage | un
 
 /** Returns whether two answers are the same. */
 export function isSameAnswer(one: StoredAnswer, other: StoredAnswer): boolean {
-  return textOf(one) === textOf(other);
+  return comparableText(one) === comparableText(other);
 }
 
-function textOf(answer: StoredAnswer): string {
+function comparableText(answer: StoredAnswer): string {
   switch (answer.type) {
     case "allow":
       return "allow";

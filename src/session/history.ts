@@ -245,7 +245,9 @@ function closed(call: ToolCall, answer: StoredAnswer | undefined): ToolMessage {
 }
 
 function isResults(input: TurnInput): input is readonly ToolMessage[] {
-  return typeof input !== "string" && Array.isArray(input) && input.some((item) => isObject(item) && "role" in item);
+  return (
+    typeof input !== "string" && Array.isArray(input) && input.some((item) => isObjectOrArray(item) && "role" in item)
+  );
 }
 
 /**
@@ -268,18 +270,18 @@ function isBlank(message: UserMessage | AssistantTurn): boolean {
 }
 
 function isCall(value: unknown): value is ToolCall {
-  if (!isObject(value)) return false;
+  if (!isObjectOrArray(value)) return false;
   const { id, name, arguments: given } = value as Partial<ToolCall>;
   return typeof id === "string" && id !== "" && typeof name === "string" && name !== "" && given !== undefined;
 }
 
 function isReplay(value: unknown): value is Replay {
-  if (!isObject(value)) return false;
+  if (!isObjectOrArray(value)) return false;
   const { provider, protocol } = value as Partial<Replay>;
   return typeof provider === "string" && typeof protocol === "string";
 }
 
-function isObject(value: unknown): value is object {
+function isObjectOrArray(value: unknown): value is object {
   return typeof value === "object" && value !== null;
 }
 

@@ -1,6 +1,7 @@
 /** The options of a session and of its turns, and their validation. */
 
 import type { ClientWrapper, ReplyTo } from "../contract/client.ts";
+import { withoutUndefined } from "../contract/given-options.ts";
 import type { AssistantMessage, Message, ToolCall } from "../contract/message.ts";
 import type { SendOptions, Tool } from "../contract/options.ts";
 import { unknownOption } from "../contract/unknown-option.ts";
@@ -203,10 +204,6 @@ export function turnOptionsOf<Output>(defaults: SendOptions, own: SendOptions<Ou
   const timeouts = limits && own.timeouts ? { ...limits, ...own.timeouts } : own.timeouts; // name by name, as a client merges them
   // A default for `output` validates to an unknown type: the turn did not ask for it.
   return { ...defaults, ...withoutUndefined({ ...own, timeouts }) } as SendOptions<Output>;
-}
-
-function withoutUndefined(options: SendOptions): SendOptions {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
 /** Returns the tools of options that no client has validated yet. */

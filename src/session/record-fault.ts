@@ -1,15 +1,14 @@
 /** Validates the records that a store returns: programs other than this one also write stores and files. */
 
 import { mediaFault, messageFault } from "../contract/validate.ts";
+import type { JsonObject } from "../platform/json-object.ts";
 import { answersFault } from "./call-answer.ts";
 import type { SessionRecord } from "./record.ts";
 import { readSession } from "./saved-session.ts";
 import { isTurnUsage } from "./usage.ts";
 
-type Fields = Readonly<Record<string, unknown>>;
-
 /** Returns, for each type of record, what is wrong with its fields, as the end of a sentence that names the record. */
-const FAULTS: Readonly<Record<SessionRecord["type"], (fields: Fields) => string | undefined>> = {
+const FAULTS: Readonly<Record<SessionRecord["type"], (fields: JsonObject) => string | undefined>> = {
   prompt: ({ systemPrompt }) =>
     isAbsentOr(isString, systemPrompt) ? undefined : "has a system prompt that is not a string",
   said: ({ messages }) => (Array.isArray(messages) ? faultIn(messages, ["user", "tool"]) : "has no messages"),
@@ -33,9 +32,9 @@ const FAULTS: Readonly<Record<SessionRecord["type"], (fields: Fields) => string 
  */
 export function recordFault(value: unknown): string | undefined {
   if (typeof value !== "object" || value === null) return "is not an object";
-  const { type } = value as Fields;
+  const { type } = value as JsonObject;
   if (typeof type === "string" && Object.hasOwn(FAULTS, type))
-    return FAULTS[type as SessionRecord["type"]](value as Fields);
+    return FAULTS[type as SessionRecord["type"]](value as JsonObject);
   return `has the unknown type ${JSON.stringify(type) ?? "undefined"}`;
 }
 

@@ -94,7 +94,7 @@ export class TokenBudget {
   #tokensOf(message: Message): number {
     const known = this.#counts.get(message);
     if (known !== undefined) return known;
-    const tokens = this.#count(textOf(message)) + TOKENS_PER_MESSAGE + attachmentTokensOf(message);
+    const tokens = this.#count(countedText(message)) + TOKENS_PER_MESSAGE + attachmentTokensOf(message);
     this.#counts.set(message, tokens);
     return tokens;
   }
@@ -121,7 +121,7 @@ function plainSchema(schema: Schema): JsonSchema {
   }
 }
 
-function textOf(message: Message): string {
+function countedText(message: Message): string {
   switch (message.role) {
     case "system":
     case "tool":

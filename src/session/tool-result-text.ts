@@ -26,7 +26,7 @@ export function toolResultText(result: unknown): string {
  */
 export function toolErrorText(error: unknown): string {
   try {
-    const text = withoutFrames(messageOf(error)).trim();
+    const text = withoutFrames(errorText(error)).trim();
     if (text !== "" && text !== "{}") return text;
   } catch {
     // The model learns in any case that the tool failed.
@@ -119,7 +119,7 @@ function nameOf(value: unknown): string {
   return `an instance of ${name} without data that JSON sees`;
 }
 
-function messageOf(error: unknown): string {
+function errorText(error: unknown): string {
   if (error === undefined || error === null) return "";
   if (typeof error !== "object" && typeof error !== "function") return String(error);
   const { message } = error as { readonly message?: unknown };

@@ -9,7 +9,7 @@ import type { SessionRecord } from "../session/record.ts";
 import type { ListOptions, SessionPage, SessionStore, StoredSession } from "../session/store.ts";
 import { type PageRequest, pageOf, pageRequestOf } from "./page.ts";
 import { renewEvery } from "./renewals.ts";
-import { idOfKey, keyOf } from "./session-key.ts";
+import { idOfKey, keyOfId } from "./session-key.ts";
 
 /** The options of a store with leases. */
 export interface LeaseOptions {
@@ -114,7 +114,7 @@ export abstract class LeasedStore implements SessionStore {
   }
 
   async claim(id: string): Promise<void> {
-    const key = keyOf(id);
+    const key = keyOfId(id);
     if (this.#claims.has(id) || this.#claiming.has(id)) throw busy(id, "this process");
     this.#claiming.add(id);
     const wish = this.#wishes.get(id) ?? crypto.randomUUID();
@@ -147,16 +147,16 @@ export abstract class LeasedStore implements SessionStore {
   }
 
   async load(id: string): Promise<readonly SessionRecord[]> {
-    const batches = await this.#run(() => this.#table.read(keyOf(id)));
+    const batches = await this.#run(() => this.#table.read(keyOfId(id)));
     return batches.flatMap((batch) => JSON.parse(batch) as SessionRecord[]);
   }
 
   async list(options?: ListOptions): Promise<SessionPage> {
     const { prefix, limit, after } = pageRequestOf(options);
     const request: PageRequest = {
-      prefix: keyOf(prefix),
+      prefix: keyOfId(prefix),
       limit: Math.min(limit + 1, Number.MAX_SAFE_INTEGER),
-      after: after && { ...after, id: keyOf(after.id) },
+      after: after && { ...after, id: keyOfId(after.id) },
     };
     const found = await this.#run(() => this.#table.list(request));
     return pageOf(
@@ -167,7 +167,7 @@ export abstract class LeasedStore implements SessionStore {
 
   async delete(id: string): Promise<void> {
     if (this.#claims.has(id) || this.#claiming.has(id)) throw busy(id, "this process");
-    const forMs = await this.#run(() => this.#table.remove(keyOf(id), this.#leaseMs));
+    const forMs = await this.#run(() => this.#table.remove(keyOfId(id), this.#leaseMs));
     if (forMs > 0) throw busy(id, "another process", forMs);
   }
 

@@ -22,7 +22,7 @@ export interface LogOptions {
 }
 
 /** The same with their defaults. */
-export type LogTimes = Readonly<Record<keyof LogOptions, number>>;
+export type LogSettings = Readonly<Record<keyof LogOptions, number>>;
 
 /** The number of entries that are read at once. */
 export const DEFAULT_LIMIT = 500;
@@ -34,7 +34,7 @@ const DEFAULTS: Record<keyof LogOptions, number> = { leaseMs: 15_000, keepMs: 60
  * @param others the names of the options that are not times
  * @throws {TypeError} when an option is unknown, or a time is not an integer
  */
-export function timesOf(options: LogOptions, others: readonly string[] = []): LogTimes {
+export function logSettingsOf(options: LogOptions, others: readonly string[] = []): LogSettings {
   const times = { ...DEFAULTS };
   for (const [name, value] of Object.entries(options) as readonly [string, unknown][]) {
     if (others.includes(name) || (value === undefined && Object.hasOwn(DEFAULTS, name))) continue;

@@ -16,7 +16,7 @@ const ESCAPE = /\\([\da-f]{4})/g;
  * Returns the key of an id.
  * @throws {SendError} kind `invalidRequest` when the id is too long
  */
-export function keyOf(id: string): string {
+export function keyOfId(id: string): string {
   const key = id.replace(ESCAPED, (unit) => `\\${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
   const bytes = new TextEncoder().encode(key).length;
   if (bytes <= MAX_BYTES) return key;

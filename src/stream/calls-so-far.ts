@@ -44,7 +44,7 @@ export class CallsSoFar {
     this.#delivered.set(this.#count, call);
     append(this.#deliveredNumbers, call.id, this.#count++);
     const begun = this.#begunIndices.get(call.id);
-    if (!begun) return this.#text.add(textOf(call));
+    if (!begun) return this.#text.add(callText(call));
     this.#shownBegun = undefined;
     for (const index of begun) this.#begun.delete(index);
     this.#begunIndices.delete(call.id);
@@ -73,7 +73,7 @@ export class CallsSoFar {
 
   /** Returns the texts of the current calls, one by one, for an estimate. */
   texts(): readonly string[] {
-    return [...this.delivered.map(textOf), ...this.begun.map((call) => call.name + call.argumentsText)];
+    return [...this.delivered.map(callText), ...this.begun.map((call) => call.name + call.argumentsText)];
   }
 
   /** The same array as long as nothing changes. */
@@ -93,7 +93,7 @@ export class CallsSoFar {
  * Returns the text of a call for an estimate. A call that cannot be written as JSON counts only its name: an estimate
  * must not make its message fail.
  */
-function textOf({ name, arguments: args }: ToolCall): string {
+function callText({ name, arguments: args }: ToolCall): string {
   try {
     return name + JSON.stringify(args);
   } catch {

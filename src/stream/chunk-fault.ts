@@ -2,11 +2,10 @@
 
 import type { MessageChunk } from "../contract/chunk.ts";
 import { jsonFault } from "../platform/json-depth.ts";
-
-type Fields = Readonly<Record<string, unknown>>;
+import { isJsonObject, type JsonObject } from "../platform/json-object.ts";
 
 /** The rules of each type in addition to its `content`. Each returns the end of a sentence that names the chunk. */
-const FAULTS: Readonly<Record<MessageChunk["type"], (fields: Fields) => string | undefined>> = {
+const FAULTS: Readonly<Record<MessageChunk["type"], (fields: JsonObject) => string | undefined>> = {
   text: () => undefined,
   reasoning: ({ reasoning }) => stringsFault({ reasoning }),
   toolCallDelta: ({ index, id, name, argumentsDelta }) =>
@@ -14,7 +13,7 @@ const FAULTS: Readonly<Record<MessageChunk["type"], (fields: Fields) => string |
   toolCall: ({ toolCall }) => callFault(toolCall) ?? plainFault({ toolCall }),
   toolResult: ({ toolCallId, name, result }) => stringsFault({ toolCallId, name, result }),
   providerToolCall: ({ providerToolCall: call }) =>
-    isObject(call) ? (stringsFault({ name: call.name }) ?? plainFault({ call })) : "has no `providerToolCall`",
+    isJsonObject(call) ? (stringsFault({ name: call.name }) ?? plainFault({ call })) : "has no `providerToolCall`",
   citation: (citation) => plainFault({ citation }),
   media: (media) =>
     countsFault({ index: media.index }) ?? stringsFault({ mediaType: media.mediaType }) ?? plainFault({ media }),
@@ -24,7 +23,7 @@ const FAULTS: Readonly<Record<MessageChunk["type"], (fields: Fields) => string |
 
 /** Returns the fault of a chunk, as the end of a sentence that names the chunk; `undefined` for a valid chunk. */
 export function chunkFault(value: unknown): string | undefined {
-  if (!isObject(value)) return "is not an object";
+  if (!isJsonObject(value)) return "is not an object";
   const { type, content } = value;
   if (typeof type !== "string" || !Object.hasOwn(FAULTS, type)) return `has an unknown type`;
   if (typeof content !== "string") return "has no string as its `content`";
@@ -36,11 +35,11 @@ export function chunkFault(value: unknown): string | undefined {
  * and its calls, and takes an invalid turn back.
  */
 function messageFault(message: unknown): string | undefined {
-  if (!isObject(message)) return "has no `message`";
+  if (!isJsonObject(message)) return "has no `message`";
   const { reasoning, citations, finishReason, provider, model, metrics } = message;
   const fault = stringsFault({ reasoning, finishReason, provider, model });
   if (fault) return `has a message that ${fault}`;
-  if (!isObject(metrics) || !Array.isArray(metrics.attempts) || !metrics.attempts.every(isObject))
+  if (!isJsonObject(metrics) || !Array.isArray(metrics.attempts) || !metrics.attempts.every(isJsonObject))
     return "has a message without `metrics`";
   if (!Array.isArray(citations)) return "has a message without `citations`";
   const { output: _made, steps: _ofOthers, ...fields } = message; // a schema may return any value
@@ -48,18 +47,18 @@ function messageFault(message: unknown): string | undefined {
 }
 
 function callFault(call: unknown): string | undefined {
-  if (!isObject(call)) return "has no `toolCall`";
+  if (!isJsonObject(call)) return "has no `toolCall`";
   const fault = stringsFault({ id: call.id, name: call.name });
   if (fault) return `has a call that ${fault}`;
-  if (!isObject(call.arguments)) return "has a call whose `arguments` are not an object";
+  if (!isJsonObject(call.arguments)) return "has a call whose `arguments` are not an object";
   return undefined;
 }
 
 /**
- * Fields that requests, sessions and estimates write as JSON again: a cycle, a BigInt or an accessor that throws must
- * be reported now.
+ * JsonObject that requests, sessions and estimates write as JSON again: a cycle, a BigInt or an accessor that throws
+ * must be reported now.
  */
-function plainFault(fields: Fields): string | undefined {
+function plainFault(fields: JsonObject): string | undefined {
   for (const [name, value] of Object.entries(fields)) {
     const fault = jsonFault(value);
     if (fault) return `has \`${name}\` that ${fault}`;
@@ -67,16 +66,12 @@ function plainFault(fields: Fields): string | undefined {
   return undefined;
 }
 
-function stringsFault(fields: Fields): string | undefined {
+function stringsFault(fields: JsonObject): string | undefined {
   const wrong = Object.keys(fields).find((name) => typeof fields[name] !== "string");
   return wrong && `has no string as its \`${wrong}\``;
 }
 
-function countsFault(fields: Fields): string | undefined {
+function countsFault(fields: JsonObject): string | undefined {
   const wrong = Object.keys(fields).find((name) => !Number.isSafeInteger(fields[name]) || Number(fields[name]) < 0);
   return wrong && `has no integer of 0 or more as its \`${wrong}\``;
-}
-
-function isObject(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

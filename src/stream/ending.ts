@@ -9,7 +9,7 @@ import type { FinishReason } from "../contract/finish-reason.ts";
 export type Ending = "complete" | "stopped" | "drained" | "interrupted" | "running";
 
 /** Returns the finish reason of a message. `given`: that of the provider. */
-export function finishReasonOf(ending: Ending, given: FinishReason | undefined): FinishReason {
+export function endReasonOf(ending: Ending, given: FinishReason | undefined): FinishReason {
   switch (ending) {
     case "complete":
       return given ?? "unknown";

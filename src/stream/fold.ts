@@ -9,7 +9,7 @@ import { TextBuffer } from "../platform/text-buffer.ts";
 import { estimateTokens } from "../tokens/estimate.ts";
 import { LiveEstimate } from "../tokens/live-estimate.ts";
 import { CallsSoFar } from "./calls-so-far.ts";
-import { type Ending, finishReasonOf } from "./ending.ts";
+import { type Ending, endReasonOf } from "./ending.ts";
 import { estimateMediaTokens, MediaCollector } from "./media-collector.ts";
 import { type ReplyFacts, shownFacts } from "./reply-facts.ts";
 import type { FoldPart } from "./stream-parts.ts";
@@ -122,7 +122,7 @@ export class Fold implements FoldPart {
       ...(media.length > 0 && { media }),
       ...(this.#providerToolCalls.length > 0 && { providerToolCalls: [...this.#providerToolCalls] }),
       ...shownFacts(facts, ending),
-      finishReason: finishReasonOf(ending, facts.finishReason),
+      finishReason: endReasonOf(ending, facts.finishReason),
       ...(estimate && { estimatedUsage: estimate }),
       metrics: metricsOf(Math.max(facts.usage?.outputTokens ?? 0, estimate?.outputTokens ?? 0)),
       provider: facts.provider,

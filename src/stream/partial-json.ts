@@ -4,10 +4,11 @@
  */
 
 import { exactNumber, parseExact } from "../platform/exact-json.ts";
+import { isFirstHalf } from "../platform/surrogates.ts";
 import { isNumberCharacter, isNumberEnd, type NumberPart, nextNumberPart } from "./json-number.ts";
 
-type JsonObject = Record<string, unknown>;
-type Container = unknown[] | JsonObject;
+type MutableObject = Record<string, unknown>;
+type Container = unknown[] | MutableObject;
 
 /** The kinds of character that may come next. */
 const VALUE = 0;
@@ -510,12 +511,4 @@ function copyOf(container: Container, key: string, added: unknown): Container {
   const copy = { ...container };
   if (added !== undefined) put(copy, key, added);
   return copy;
-}
-
-/**
- * Returns whether the unit is the first half of a character outside the basic plane, which alone would show as a
- * question mark.
- */
-function isFirstHalf(unit: number): boolean {
-  return unit >= 0xd800 && unit < 0xdc00;
 }

@@ -193,7 +193,7 @@ export class ReplyStream<out Output = unknown> implements AsyncIterable<MessageC
   /** @throws {SendError} when the stream is already being read */
   #iterate<T>(take: () => T | undefined): AsyncIterableIterator<T> {
     const state = this.#state;
-    if (state.beginLoop()) return new Reading(state, take);
+    if (state.beginLoop()) return new ChunkIterator(state, take);
     throw new SendError("invalidRequest", "This stream has already been read. Keep its finalMessage(), or send again.");
   }
 
@@ -206,7 +206,7 @@ export class ReplyStream<out Output = unknown> implements AsyncIterable<MessageC
  * A loop over a stream. A class, because a literal with a symbol among its names is put together name by name each
  * time.
  */
-class Reading<T> implements AsyncIterableIterator<T> {
+class ChunkIterator<T> implements AsyncIterableIterator<T> {
   readonly #state: StreamState;
   readonly #take: () => T | undefined;
 

@@ -5,7 +5,7 @@ import { retryAfterMs } from "../call/retry-after.ts";
 import type { MessageChunk } from "../contract/chunk.ts";
 import { SendError } from "../contract/errors.ts";
 import type { Attempt } from "../contract/metrics.ts";
-import { type Limits, timeoutText } from "../contract/timeouts.ts";
+import { type CallLimits, timeoutText } from "../contract/timeouts.ts";
 import type { TokenUsage } from "../contract/usage.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import type { Clock } from "../platform/clock.ts";
@@ -23,7 +23,7 @@ export interface ScriptedReply {
   readonly provider: string;
   readonly model: string;
   readonly id: string;
-  readonly limits: Limits;
+  readonly limits: CallLimits;
   readonly signal: AbortSignal | undefined;
   readonly sleep: Sleep;
   readonly now: Clock;
@@ -86,7 +86,7 @@ export class ScriptedSource implements ChunkSource {
     this.#deadlines.sent();
     this.#after(script.opensAfter, () => {
       this.#deadlines.answered();
-      if ("refusal" in script) return this.#end(refusalError(provider, script.refusal));
+      if ("refusal" in script) return this.#end(scriptedRefusal(provider, script.refusal));
       this.#deadlines.holding();
       this.#opening.accept();
     });
@@ -185,7 +185,7 @@ export class ScriptedSource implements ChunkSource {
   }
 }
 
-function refusalError(provider: string, refusal: ScriptedRefusal): SendError {
+function scriptedRefusal(provider: string, refusal: ScriptedRefusal): SendError {
   const { status, message, code, headers = {} } = refusal;
   const named = new Headers(headers);
   const head = { status, header: (name: string) => named.get(name) ?? undefined };

@@ -107,12 +107,12 @@ function titleOf(records: readonly SessionRecord[]): string {
   for (const record of records) {
     const messages = record.type === "said" ? record.messages : record.type === "saved" ? record.session.history : [];
     const said = messages.find((message) => message.role === "user");
-    if (said) return quoted(textOf(said), TITLE_LENGTH);
+    if (said) return quoted(previewText(said), TITLE_LENGTH);
   }
   return "";
 }
 
-function textOf({ content }: UserMessage): string {
+function previewText({ content }: UserMessage): string {
   if (typeof content === "string") return content;
   return content.map((part) => (part.type === "text" ? part.text : `[${part.type}]`)).join(" ");
 }

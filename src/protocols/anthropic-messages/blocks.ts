@@ -40,7 +40,7 @@ export function finished(block: OpenBlock): unknown {
 /** Returns the input of a tool call: from its deltas, or else from its beginning. */
 export function inputOf({ begun, text }: OpenBlock): unknown {
   const json = text.toString();
-  return json === "" ? begun.input : jsonOr(json);
+  return json === "" ? begun.input : exactJsonOr(json);
 }
 
 /** Returns whether an input is absent or empty, as it is at the beginning of a call whose arguments follow. */
@@ -50,7 +50,7 @@ export function isBare(input: unknown): boolean {
   return Object.keys(input).length === 0;
 }
 
-function jsonOr(text: string): unknown {
+function exactJsonOr(text: string): unknown {
   try {
     return parseExact(text);
   } catch {

@@ -8,10 +8,11 @@ import { SendError } from "../../contract/errors.ts";
 import type { FinishReason } from "../../contract/finish-reason.ts";
 import { TextBuffer } from "../../platform/text-buffer.ts";
 import type { ReplyFacts } from "../../stream/reply-facts.ts";
+import { callDelta } from "../common/call-delta.ts";
 import { errorOf, isError, isForeignError } from "../common/error-kinds.ts";
 import { brokenOffError, finishReasonOf } from "../common/finish-reasons.ts";
 import { mediaChunk, mediaIn } from "../common/media-decoding.ts";
-import type { Place } from "../common/thinking-place.ts";
+import type { ThinkingPlace } from "../common/thinking-place.ts";
 import { toolCallOf } from "../common/tool-call-arguments.ts";
 import { uniqueCallId } from "../common/tool-call-ids.ts";
 import { cutCallError, malformedCallError } from "../common/tool-call-tracker.ts";
@@ -226,7 +227,7 @@ export class AnthropicDecoder implements Decoder {
     const id = textIn(begun.id);
     const name = textIn(begun.name);
     if (!id || !name) throw new SendError("protocol", "A tool call has no name.");
-    chunks.push({ type: "toolCallDelta", content: "", index, id, name, argumentsDelta, isFinal: false });
+    chunks.push(callDelta({ index, id, name }, argumentsDelta));
   }
 
   #end(index: number, chunks: MessageChunk[]): void {
@@ -305,7 +306,7 @@ export class AnthropicDecoder implements Decoder {
 
   /** Keeps the reply so far for the next request. */
   #keep(): void {
-    const place = this.#facts.binding?.() as Place | undefined;
+    const place = this.#facts.binding?.() as ThinkingPlace | undefined;
     for (let at = this.#kept.length; at < this.#blocks.length; at++) this.#kept.push(this.#blocks[at]);
     const data: AnthropicReplay = { blocks: this.#kept, ...(place && { place }) };
     this.#facts.replay = { provider: this.#facts.provider, protocol: ANTHROPIC_MESSAGES, model: this.#model, data };

@@ -11,7 +11,7 @@ import { withMovedMedia } from "../common/media-history.ts";
 import { OPENING, wellFormed } from "../common/message-text.ts";
 import { isUnedited, originOf, ownReplayOf } from "../common/replay.ts";
 import type { Piece } from "../common/thinking-binding.ts";
-import { type Place, placeIn } from "../common/thinking-place.ts";
+import { placeIn, type ThinkingPlace } from "../common/thinking-place.ts";
 import { argumentsObject, rawArgumentsOf } from "../common/tool-call-arguments.ts";
 import {
   type CallRules,
@@ -30,7 +30,7 @@ export const ANTHROPIC_MESSAGES = "anthropic-messages";
 /** The contents of `Replay.data`: the reply's blocks, in order, as they came, and their place in the conversation. */
 export interface AnthropicReplay {
   readonly blocks: readonly unknown[];
-  readonly place?: Place;
+  readonly place?: ThinkingPlace;
 }
 
 export type Block = JsonObject;

@@ -2,12 +2,12 @@
 
 import type { JsonObject } from "../../platform/json-object.ts";
 import { type BoundPieces, boundPieces, type Piece, unboundPieces } from "../common/thinking-binding.ts";
-import { type Place, placeIn } from "../common/thinking-place.ts";
+import { placeIn, type ThinkingPlace } from "../common/thinking-place.ts";
 
 /** The messages of a request with the thinking that the model accepts, and the place of the next reply. */
 export interface BoundMessages {
   readonly messages: readonly JsonObject[];
-  readonly place?: () => Place;
+  readonly place?: () => ThinkingPlace;
   /** Returns the same without any thinking; `undefined` where there is none. */
   unbound(): BoundMessages | undefined;
 }

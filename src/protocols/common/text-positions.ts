@@ -3,6 +3,8 @@
  * UTF-8.
  */
 
+import { isFirstHalf } from "../../platform/surrogates.ts";
+
 /**
  * The unit that a server counts: the size of a character by its first UTF-16 unit; the second half of a pair is counted
  * with the first.
@@ -96,10 +98,6 @@ export class TextPositions {
     }
     this.#pending = text.slice(end);
   }
-}
-
-function isFirstHalf(unit: number): boolean {
-  return unit >= 0xd800 && unit < 0xdc00;
 }
 
 function isSecondHalf(unit: number): boolean {

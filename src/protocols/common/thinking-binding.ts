@@ -6,7 +6,7 @@
  */
 
 import type { JsonObject } from "../../platform/json-object.ts";
-import type { Place } from "./thinking-place.ts";
+import type { ThinkingPlace } from "./thinking-place.ts";
 import { ValueHash } from "./value-hash.ts";
 
 /** One message on the wire, of which some blocks may be thinking. */
@@ -14,7 +14,7 @@ export interface Piece {
   readonly role: "user" | "assistant";
   readonly blocks: readonly JsonObject[];
   /** The place of the message in its conversation, if its thinking is tied to it. */
-  readonly place?: Place;
+  readonly place?: ThinkingPlace;
 }
 
 /** The parts of a request that thinking is tied to, in addition to the messages. */
@@ -30,7 +30,7 @@ export const BOUND_ELSEWHERE: RegExp = /bound to a different conversation/;
 export interface BoundPieces {
   readonly pieces: readonly Piece[];
   /** Returns the place of the next reply, computed once. Absent where no model in use ties thinking to a place. */
-  readonly place?: () => Place;
+  readonly place?: () => ThinkingPlace;
 }
 
 /**
@@ -67,8 +67,8 @@ export function unboundPieces({ pieces, place }: BoundPieces, around: Surroundin
   return { pieces: rest, place: place ? () => ({ ...place(), after: null }) : placeAfter(rest, around) };
 }
 
-function placeAfter(pieces: readonly Piece[], around: Surroundings): () => Place {
-  let place: Place | undefined;
+function placeAfter(pieces: readonly Piece[], around: Surroundings): () => ThinkingPlace {
+  let place: ThinkingPlace | undefined;
   return () => {
     place ??= { prefix: prefixesOf(pieces, around).end, after: lastMarkOf(pieces) };
     return place;

@@ -2,6 +2,7 @@
 
 import type { MessageChunk } from "../../contract/chunk.ts";
 import { SendError } from "../../contract/errors.ts";
+import { callDelta } from "./call-delta.ts";
 import { JsonProgress } from "./json-progress.ts";
 import { toolCallOf } from "./tool-call-arguments.ts";
 import { argumentsIn } from "./wire-values.ts";
@@ -26,7 +27,7 @@ interface OpenCall {
   /** The name came again, alone, when the call was complete: the next piece decides whether that began another call. */
   maybeOver: boolean;
   /** Pieces that came before the name and are not emitted yet. */
-  untold: string;
+  notEmitted: string;
 }
 
 /** One piece of a call; what is absent on the wire is `undefined` or empty. */
@@ -86,17 +87,16 @@ export class ToolCallTracker {
     if (piece.name && piece.argumentsDelta === "" && !call.isText && progressOf(call).isComplete) call.maybeOver = true;
     if (piece.id && (call.id === "" || call.madeUpId)) this.#name(call, piece.id);
     if (piece.name) this.#named.add(call);
-    if (isAgain) return call.id; // a call that is told twice is one
+    if (isAgain) return call.id; // a call that is reported twice is one
     call.isText ||= piece.isText ?? false;
     call.argumentsText += piece.argumentsDelta;
     call.progress?.add(piece.argumentsDelta);
-    call.untold += piece.argumentsDelta;
+    call.notEmitted += piece.argumentsDelta;
     if (call.name === "") return "";
     if (call.id === "") Object.assign(call, { id: this.#madeUpId(call.index), madeUpId: true });
-    const { index, id, name, untold } = call;
-    call.untold = "";
-    chunks.push({ type: "toolCallDelta", content: "", index, id, name, argumentsDelta: untold, isFinal: false });
-    return id;
+    chunks.push(callDelta(call, call.notEmitted));
+    call.notEmitted = "";
+    return call.id;
   }
 
   /**
@@ -175,7 +175,7 @@ export class ToolCallTracker {
       progress: undefined,
       isText: false,
       maybeOver: false,
-      untold: "",
+      notEmitted: "",
     };
     this.#calls.push(call);
     return call;

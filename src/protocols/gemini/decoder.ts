@@ -11,6 +11,7 @@ import { exactCopy, exactJson } from "../../platform/exact-json.ts";
 import { isJsonObject } from "../../platform/json-object.ts";
 import { TextBuffer } from "../../platform/text-buffer.ts";
 import type { ReplyFacts } from "../../stream/reply-facts.ts";
+import { callDelta } from "../common/call-delta.ts";
 import { isError, isForeignError } from "../common/error-kinds.ts";
 import { brokenOff, brokenOffError, finishReasonOf } from "../common/finish-reasons.ts";
 import { addGeminiLogprobs } from "../common/logprobs.ts";
@@ -231,7 +232,7 @@ export class GeminiDecoder implements Decoder {
       const id = uniqueCallId(own, this.#facts.id, index, this.#calls.takenIds);
       this.#callIds.push(id);
       // Emitted before it is parsed, so that unusable arguments are visible.
-      chunks.push(deltaOf({ index, id, name }, call.willContinue ? "" : exactJson(call.args ?? {})));
+      chunks.push(callDelta({ index, id, name }, call.willContinue ? "" : exactJson(call.args ?? {})));
       this.#open = { part, index, id, name, arguments: argumentsOf(name, call.args), isCut: false };
     }
     const open = this.#open;
@@ -242,7 +243,7 @@ export class GeminiDecoder implements Decoder {
       if (!addArgument(open.arguments, piece))
         throw new SendError("protocol", `An argument of ${open.name} has no valid path.`);
       open.isCut = piece.willContinue === true;
-      chunks.push(deltaOf(open, valueText(piece)));
+      chunks.push(callDelta(open, valueText(piece)));
     }
     if (!call.willContinue) this.#closeCall();
   }
@@ -313,10 +314,6 @@ export class GeminiDecoder implements Decoder {
     };
     chunks.push({ type: "providerToolCall", content: "", providerToolCall, isFinal: false });
   }
-}
-
-function deltaOf({ index, id, name }: Pick<OpenCall, "index" | "id" | "name">, argumentsDelta: string): MessageChunk {
-  return { type: "toolCallDelta", content: "", index, id, name, argumentsDelta, isFinal: false };
 }
 
 /** Returns the arguments of a call. More of them may come in pieces. */

@@ -6,6 +6,7 @@ import type { ToolCall } from "../../contract/message.ts";
 import { exactJson } from "../../platform/exact-json.ts";
 import { TextBuffer } from "../../platform/text-buffer.ts";
 import type { ReplyFacts } from "../../stream/reply-facts.ts";
+import { callDelta } from "../common/call-delta.ts";
 import { toolCallOf } from "../common/tool-call-arguments.ts";
 import { uniqueCallId } from "../common/tool-call-ids.ts";
 import { cutCallError, malformedCallError } from "../common/tool-call-tracker.ts";
@@ -84,7 +85,7 @@ export class ResponsesCalls {
     const id = uniqueCallId(ownId, this.#facts.id, index, this.#ids);
     const call = { index, id, ownId, name, text: new TextBuffer(), begun, done: undefined, isText };
     this.#open.set(at, call);
-    chunks.push(deltaOf(call, ""));
+    chunks.push(callDelta(call, ""));
   }
 
   /** Returns the id of the open call at a place; `undefined` where there is none. */
@@ -96,7 +97,7 @@ export class ResponsesCalls {
     const call = this.#open.get(at);
     if (!call || delta === "") return;
     call.text.add(delta);
-    chunks.push(deltaOf(call, delta));
+    chunks.push(callDelta(call, delta));
   }
 
   /**
@@ -165,10 +166,6 @@ export class ResponsesCalls {
     this.#bare = undefined;
     this.#anyComplete = true;
   }
-}
-
-function deltaOf({ index, id, name }: OpenCall, argumentsDelta: string): MessageChunk {
-  return { type: "toolCallDelta", content: "", index, id, name, argumentsDelta, isFinal: false };
 }
 
 /** Some servers send the object itself instead of its JSON. */

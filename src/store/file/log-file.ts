@@ -65,13 +65,13 @@ function tailOf(bytes: Uint8Array, isFirst: boolean, path: string): "nothing" | 
   const tail = new TextDecoder().decode(bytes);
   const text = tail.replace(/\0+$/, "");
   if (tail === "") return "nothing";
-  if (isFirst ? tail === HEADER_LINE : isJsonObject(tail)) return "record";
+  if (isFirst ? tail === HEADER_LINE : isObjectText(tail)) return "record";
   if (isFirst && text !== "" && HEADER_LINE.startsWith(text)) return "torn";
   if (!isFirst && (RECORD_BEGINNING.startsWith(text) || text.startsWith(RECORD_BEGINNING))) return "torn";
   throw damaged(path, isFirst ? "it is not a session" : "its end was not written by cloudllm");
 }
 
-function isJsonObject(text: string): boolean {
+function isObjectText(text: string): boolean {
   try {
     const value: unknown = JSON.parse(text);
     return typeof value === "object" && value !== null;

@@ -149,14 +149,14 @@ function isUpstash(client: unknown): client is UpstashClient {
 }
 
 function isAddress(client: unknown): client is UpstashAddress {
-  return isObject(client) && typeof client.url === "string" && typeof client.token === "string";
+  return isObjectOrFunction(client) && typeof client.url === "string" && typeof client.token === "string";
 }
 
 function hasMethods<Name extends string>(value: unknown, ...names: Name[]): value is Record<Name, () => unknown> {
-  return isObject(value) && names.every((name) => typeof value[name] === "function");
+  return isObjectOrFunction(value) && names.every((name) => typeof value[name] === "function");
 }
 
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+function isObjectOrFunction(value: unknown): value is Readonly<Record<string, unknown>> {
   return (typeof value === "object" && value !== null) || typeof value === "function";
 }
 

@@ -72,7 +72,7 @@ export interface ItemPage {
 }
 
 /** Returns the entries of items behind an id, each once and without a gap. */
-export function pageOf(items: readonly LogItem[], after: EntryId | undefined, limit: number): ItemPage {
+export function itemPageOf(items: readonly LogItem[], after: EntryId | undefined, limit: number): ItemPage {
   const entries: LogEntry[] = [];
   let last = after;
   for (const item of items) {

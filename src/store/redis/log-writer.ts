@@ -55,12 +55,12 @@ export class RedisLogWriter implements LogWriter {
       ...this.#expiryCommands(),
     ]);
     const [first, exists, stopping] = replies;
-    const isWritten = last ? await this.#isWritten(first) : itemsOf(resultOf(first)).length === 0;
-    if (!isWritten || resultOf(exists) === 0) return "lost";
+    const isWritten = last ? await this.#isWritten(first) : itemsOf(replyValue(first)).length === 0;
+    if (!isWritten || replyValue(exists) === 0) return "lost";
     if (last) bell.ring(log);
     // Not in the same pipeline: an entry that Redis refused must not cost the ones before it.
     if (last && entries.some(({ type }) => type === "snapshot")) await client.command(["XTRIM", log, "MINID", last.id]);
-    return resultOf(stopping) === 0 ? "running" : "stopping";
+    return replyValue(stopping) === 0 ? "running" : "stopping";
   }
 
   async end(end: RunEnd): Promise<RunEnd | undefined> {
@@ -72,8 +72,8 @@ export class RedisLogWriter implements LogWriter {
       ["PEXPIRE", head, `${keepMs}`],
       ["DEL", own(this.attempt)],
     ]);
-    if (!isRefusal(added)) {
-      if (resultOf(added) === null) return undefined;
+    if (!isIdTooSmall(added)) {
+      if (replyValue(added) === null) return undefined;
       bell.ring(log);
       return end;
     }
@@ -91,7 +91,7 @@ export class RedisLogWriter implements LogWriter {
   }
 
   async #isWritten(added: RedisReply | undefined): Promise<boolean> {
-    if (!isRefusal(added)) return resultOf(added) !== null;
+    if (!isIdTooSmall(added)) return replyValue(added) !== null;
     // Ours alone writes this attempt: the entries are there already, unless the attempt is closed.
     const top = await topOf(this.#log.client, this.#keys.log);
     return top?.type === "entries" && top.attempt === this.attempt;
@@ -112,12 +112,12 @@ export class RedisLogWriter implements LogWriter {
 }
 
 /** Whether Redis has refused an id because it is not above the last one. */
-export function isRefusal(reply: RedisReply | undefined): boolean {
+export function isIdTooSmall(reply: RedisReply | undefined): boolean {
   return isRedisError(reply?.error) && reply.error.message.includes("equal or smaller");
 }
 
 /** Returns the value of a reply. @throws its error */
-export function resultOf(reply: RedisReply | undefined): unknown {
+export function replyValue(reply: RedisReply | undefined): unknown {
   if (reply?.error) throw reply.error;
   return reply?.value;
 }

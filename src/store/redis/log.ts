@@ -2,12 +2,12 @@
 
 import { compareIds, type EntryId, positionOf } from "../../server/entry-id.ts";
 import type { ChatRun, LogPage, LogWriter, ReplyLog, RunEnd, RunHead } from "../../server/log.ts";
-import { DEFAULT_LIMIT, type LogOptions, type LogTimes, timesOf } from "../log-options.ts";
+import { DEFAULT_LIMIT, type LogOptions, type LogSettings, logSettingsOf } from "../log-options.ts";
 import { RedisBell } from "./bell.ts";
 import { type RedisClient, type RedisLike, redisClientOf } from "./client.ts";
 import { keyPart } from "./key.ts";
-import { attemptBehind, closingId, endFields, itemsOf, pageOf } from "./log-item.ts";
-import { isRefusal, RedisLogWriter, type RunKeys, resultOf, topOf, type WrittenLog } from "./log-writer.ts";
+import { attemptBehind, closingId, endFields, itemPageOf, itemsOf } from "./log-item.ts";
+import { isIdTooSmall, RedisLogWriter, type RunKeys, replyValue, topOf, type WrittenLog } from "./log-writer.ts";
 
 /** The options of `redisLog`. */
 export interface RedisLogOptions extends LogOptions {
@@ -48,7 +48,7 @@ interface StoredHead {
 export function redisLog(redis: RedisLike, options: RedisLogOptions = {}): ReplyLog {
   const { prefix = DEFAULT_PREFIX } = options;
   if (typeof prefix !== "string") throw new TypeError(`\`prefix\` must be a string. Received ${String(prefix)}.`);
-  return new RedisLog(redisClientOf(redis), prefix, timesOf(options, ["prefix"]));
+  return new RedisLog(redisClientOf(redis), prefix, logSettingsOf(options, ["prefix"]));
 }
 
 class RedisLog implements ReplyLog, WrittenLog {
@@ -59,7 +59,7 @@ class RedisLog implements ReplyLog, WrittenLog {
   readonly #maxRunMs: number;
   readonly #prefix: string;
 
-  constructor(client: RedisClient, prefix: string, { leaseMs, keepMs, maxRunMs }: LogTimes) {
+  constructor(client: RedisClient, prefix: string, { leaseMs, keepMs, maxRunMs }: LogSettings) {
     this.client = client;
     this.bell = new RedisBell(client);
     this.leaseMs = leaseMs;
@@ -78,8 +78,8 @@ class RedisLog implements ReplyLog, WrittenLog {
       ["XADD", keys.log, "1-0", "begin", ""],
       ["PEXPIRE", keys.log, life],
     ]);
-    if (resultOf(taken) === null && (await this.#storedHead(keys))?.token !== stored.token) return undefined;
-    for (const reply of begun) if (!isRefusal(reply)) resultOf(reply);
+    if (replyValue(taken) === null && (await this.#storedHead(keys))?.token !== stored.token) return undefined;
+    for (const reply of begun) if (!isIdTooSmall(reply)) replyValue(reply);
     const writer = new RedisLogWriter(this, keys, 1, this.#maxRunMs);
     void this.client.command(writer.leaseCommand()).catch(() => undefined); // the next append sends it again
     return writer;
@@ -100,7 +100,7 @@ class RedisLog implements ReplyLog, WrittenLog {
       ["XADD", keys.log, "NOMKSTREAM", closing, "over", token],
       writer.leaseCommand(), // when another caller was faster, his lease is longer by a moment
     ]);
-    const isOurs = isRefusal(closed) ? await this.#isOver(keys, closing, token) : resultOf(closed) !== null;
+    const isOurs = isIdTooSmall(closed) ? await this.#isOver(keys, closing, token) : replyValue(closed) !== null;
     return isOurs ? writer : undefined;
   }
 
@@ -118,10 +118,10 @@ class RedisLog implements ReplyLog, WrittenLog {
       ["EXISTS", keys.own(attempt)],
       ["EXISTS", keys.own(attempt + 1)],
     ]);
-    const [exists, range, isOwned, isNextOwned] = replies.map(resultOf);
+    const [exists, range, isOwned, isNextOwned] = replies.map(replyValue);
     if (exists === 0) return undefined;
     const items = itemsOf(range);
-    const { entries, end, isCut } = pageOf(items, after, limit);
+    const { entries, end, isCut } = itemPageOf(items, after, limit);
     const last = items.at(-1);
     // Only items without entries, such as the first one of the stream: those behind them are read.
     if (last && entries.length === 0 && !end && items.length === count) return this.read(run, last.id, limit);
@@ -151,7 +151,7 @@ class RedisLog implements ReplyLog, WrittenLog {
         ["PEXPIRE", keys.log, `${this.keepMs}`],
         ["PEXPIRE", keys.head, `${this.keepMs}`],
       ]);
-      if (isRefusal(added) || resultOf(added) === null) continue; // sealed, taken over or deleted meanwhile
+      if (isIdTooSmall(added) || replyValue(added) === null) continue; // sealed, taken over or deleted meanwhile
       this.bell.ring(keys.log);
       return end;
     }
@@ -181,8 +181,8 @@ class RedisLog implements ReplyLog, WrittenLog {
       ["XADD", key, "MAXLEN", "1", `${next.number}-1`, "run", next.run],
       ["PEXPIRE", key, `${this.#maxRunMs}`],
     ]);
-    resultOf(expiry);
-    if (!isRefusal(added)) return resultOf(added) !== null;
+    replyValue(expiry);
+    if (!isIdTooSmall(added)) return replyValue(added) !== null;
     const latest = await this.latestRun(chat); // after a lost answer it may be this one
     return latest?.number === next.number && latest.run === next.run;
   }

@@ -220,7 +220,7 @@ class RedisTable implements SessionTable {
       ["XADD", log, "NOMKSTREAM", id, ...fields],
     ]);
     valuesOf([owned]);
-    return added?.error === undefined ? added?.value === id : isRefusal(added.error);
+    return added?.error === undefined ? added?.value === id : refusedAsTooSmall(added.error);
   }
 
   /** Begins a new session. Its stream comes under its name at once with its time to live. */
@@ -239,7 +239,7 @@ class RedisTable implements SessionTable {
   /** Whether an entry is there. A client that connects again repeats its commands: the second time Redis refuses it. */
   async #isAdded(reply: RedisReply | undefined, log: string, id: string): Promise<boolean> {
     if (reply?.error === undefined) return reply?.value === id;
-    isRefusal(reply.error);
+    refusedAsTooSmall(reply.error);
     const [found] = await this.#all([["XRANGE", log, id, id]]);
     return Array.isArray(found) && found.length > 0;
   }
@@ -290,7 +290,7 @@ function valuesOf(replies: readonly (RedisReply | undefined)[]): readonly unknow
 }
 
 /** Returns false for the refusal of an id below the last one. @throws any other error */
-function isRefusal(error: Error): false {
+function refusedAsTooSmall(error: Error): false {
   if (error.message.includes("equal or smaller")) return false;
   throw error;
 }

@@ -11,7 +11,7 @@ import type {
   RunHead,
   WriterState,
 } from "../../server/log.ts";
-import { DEFAULT_LIMIT, type LogOptions, type LogTimes, timesOf } from "../log-options.ts";
+import { DEFAULT_LIMIT, type LogOptions, type LogSettings, logSettingsOf } from "../log-options.ts";
 import { bellOf, type SqliteBell } from "./bell.ts";
 import { SqliteDatabase, type SqliteLike } from "./database.ts";
 import { END_NUMBER, LOG_SCHEMA } from "./log-schema.ts";
@@ -63,7 +63,7 @@ const MAX_SWEPT = 20;
 export function sqliteLog(database: SqliteLike, options: SqliteLogOptions = {}): ReplyLog {
   const { now = Date.now, ...rest } = options;
   if (typeof now !== "function") throw new TypeError("`now` must be a function that returns milliseconds.");
-  return new SqliteLog(database, timesOf(rest), now);
+  return new SqliteLog(database, logSettingsOf(rest), now);
 }
 
 class SqliteLog implements ReplyLog {
@@ -75,7 +75,7 @@ class SqliteLog implements ReplyLog {
   readonly #bell: SqliteBell;
   readonly #unwatch = new Set<() => void>();
 
-  constructor(handle: SqliteLike, { leaseMs, keepMs, maxRunMs }: LogTimes, now: () => number) {
+  constructor(handle: SqliteLike, { leaseMs, keepMs, maxRunMs }: LogSettings, now: () => number) {
     this.leaseMs = leaseMs;
     this.#keepMs = keepMs;
     this.#maxRunMs = maxRunMs;

@@ -5,15 +5,15 @@ import type { MessageChunk } from "../../contract/chunk.ts";
 import type { MessageStream } from "../../stream/message-stream.ts";
 import { Gate } from "../pause.ts";
 import {
+  asSendError,
   type CaseDefinition,
-  failureOf,
   finalOf,
   partialOf,
   QUESTION,
   readAll,
-  sendErrorOf,
+  rejectionOf,
+  shownText,
   soon,
-  textOf,
   turns,
 } from "./case.ts";
 
@@ -105,7 +105,7 @@ export const stoppingCases: readonly CaseDefinition[] = [
       const stopped = await soon(stream.stop(), "stop() must settle");
       const { chunks, error } = await soon(reading, "the loop must end");
       assert.equal(error, undefined);
-      assert.equal(textOf(chunks), stopped.content);
+      assert.equal(shownText(chunks), stopped.content);
       assert.deepEqual(finalOf(chunks), stopped);
       assert.equal(stopped.finishReason, "stopped");
       await soon(closed(0), "the connection must be closed");
@@ -132,7 +132,7 @@ export const stoppingCases: readonly CaseDefinition[] = [
       }
       const message = finalOf(chunks);
       assert.equal(message.content, "One ");
-      assert.equal(textOf(chunks), "One ");
+      assert.equal(shownText(chunks), "One ");
       assert.equal(message.finishReason, "stopped");
       assert.equal(message.usage?.outputTokens, 9);
     },
@@ -161,8 +161,8 @@ export const stoppingCases: readonly CaseDefinition[] = [
     async run({ open }) {
       const { client, requests } = await open({ text: "never" });
       const options = { signal: AbortSignal.abort() };
-      assert.equal((await failureOf(client.sendMessageStream(QUESTION, options))).kind, "aborted");
-      assert.equal((await failureOf(client.sendMessage(QUESTION, options))).kind, "aborted");
+      assert.equal((await rejectionOf(client.sendMessageStream(QUESTION, options))).kind, "aborted");
+      assert.equal((await rejectionOf(client.sendMessage(QUESTION, options))).kind, "aborted");
       assert.equal(await requests(), 0);
     },
   },
@@ -174,7 +174,7 @@ export const stoppingCases: readonly CaseDefinition[] = [
         const gate = new Gate();
         const abort = new AbortController();
         const { client, closed } = await open({ text: "never", opensAfter: gate });
-        const failure = failureOf(client[method](QUESTION, { signal: abort.signal }));
+        const failure = rejectionOf(client[method](QUESTION, { signal: abort.signal }));
         await Promise.race([gate.reached, failure]);
         abort.abort();
         assert.equal((await soon(failure, "the call must end")).kind, "aborted");
@@ -195,7 +195,7 @@ export const stoppingCases: readonly CaseDefinition[] = [
       for (let turn = 0; turn < 1_000 && stream.partial.content === ""; turn++) await turns(1);
       abort.abort();
       const { chunks, error } = await soon(reading, "the loop must end");
-      const failure = sendErrorOf(error);
+      const failure = asSendError(error);
       assert.equal(failure.kind, "aborted");
       assert.equal(partialOf(failure).content, "One ");
       assert.equal(
@@ -220,7 +220,7 @@ export const stoppingCases: readonly CaseDefinition[] = [
       await soon(closed(0), "the connection must be closed");
       await soon(ended, "the call must be over, though nobody reads on");
       // The client may deliver the chunks that had arrived, or drop them. The end must be an error.
-      const failure = await soon(failureOf(untilDone(chunks)), "the loop must end");
+      const failure = await soon(rejectionOf(untilDone(chunks)), "the loop must end");
       assert.equal(failure.kind, "aborted");
       assert.ok(partialOf(failure).content.startsWith("One "));
     },

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { setTimeout as elapse } from "node:timers/promises";
 import { Gate } from "../pause.ts";
-import { type CaseDefinition, QUESTION, readAll, textOf, turns } from "./case.ts";
+import { type CaseDefinition, QUESTION, readAll, shownText, turns } from "./case.ts";
 
 /** A reply of 96 MB. */
 const PIECE = "x".repeat(64 * 1024);
@@ -48,7 +48,7 @@ export const flowingCases: readonly CaseDefinition[] = [
       const { client } = await open({ text: words });
       const { chunks, error } = await readAll(await client.sendMessageStream(QUESTION));
       assert.equal(error, undefined);
-      assert.equal(textOf(chunks), words.join(""));
+      assert.equal(shownText(chunks), words.join(""));
     },
   },
   {

@@ -42,7 +42,7 @@ export async function readAll(stream: MessageStream): Promise<{ chunks: MessageC
 }
 
 /** Returns the visible text of chunks, rewinds applied. */
-export function textOf(chunks: readonly MessageChunk[]): string {
+export function shownText(chunks: readonly MessageChunk[]): string {
   let text = "";
   for (const chunk of chunks) {
     text += chunk.content;
@@ -60,17 +60,17 @@ export function finalOf(chunks: readonly MessageChunk[]): AssistantMessage {
 }
 
 /** Resolves with the `SendError` that a promise must reject with. */
-export async function failureOf(promise: Promise<unknown>): Promise<SendError> {
+export async function rejectionOf(promise: Promise<unknown>): Promise<SendError> {
   const outcome = await promise.then(
     (value) => ({ value }),
     (error: unknown) => ({ error }),
   );
   if ("value" in outcome) assert.fail(`it succeeded: ${JSON.stringify(outcome.value)?.slice(0, 200)}`);
-  return sendErrorOf(outcome.error);
+  return asSendError(outcome.error);
 }
 
 /** Returns the error, which must be a `SendError`. */
-export function sendErrorOf(error: unknown): SendError {
+export function asSendError(error: unknown): SendError {
   assert.ok(error instanceof SendError, `only SendErrors are thrown, not ${error}`);
   return error;
 }

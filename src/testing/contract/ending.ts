@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { Media } from "../../contract/message.ts";
-import { type CaseDefinition, finalOf, QUESTION, readAll, textOf } from "./case.ts";
+import { type CaseDefinition, finalOf, QUESTION, readAll, shownText } from "./case.ts";
 
 /** Texts that careless decoding loses: characters of two to four bytes, half pairs, line ends, wire marks, controls. */
 const AWKWARD_TEXTS = [
@@ -35,7 +35,7 @@ export const endingCases: readonly CaseDefinition[] = [
     async run({ open }) {
       const { client } = await open({ text: AWKWARD_TEXTS });
       const { chunks } = await readAll(await client.sendMessageStream(QUESTION));
-      assert.equal(textOf(chunks), AWKWARD_TEXTS.join(""));
+      assert.equal(shownText(chunks), AWKWARD_TEXTS.join(""));
       assert.equal(finalOf(chunks).content, AWKWARD_TEXTS.join(""));
     },
   },
@@ -55,7 +55,7 @@ export const endingCases: readonly CaseDefinition[] = [
         assert.equal(chunk.isFinal, chunk.type === "final");
         assert.ok(chunk.type === "text" || chunk.content === "", `${chunk.type} is not visible text`);
       }
-      assert.equal(textOf(chunks), "Let me look");
+      assert.equal(shownText(chunks), "Let me look");
     },
   },
   {
@@ -199,8 +199,8 @@ export const endingCases: readonly CaseDefinition[] = [
       const letters = await client.sendMessageStream(QUESTION);
       const digits = await client.sendMessageStream(QUESTION);
       const [left, right] = await Promise.all([readAll(letters), readAll(digits)]);
-      assert.equal(textOf(left.chunks), "abc");
-      assert.equal(textOf(right.chunks), "123");
+      assert.equal(shownText(left.chunks), "abc");
+      assert.equal(shownText(right.chunks), "123");
     },
   },
 ];

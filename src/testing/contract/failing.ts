@@ -4,14 +4,14 @@ import assert from "node:assert/strict";
 import type { MessageStream } from "../../stream/message-stream.ts";
 import type { ScriptEnding } from "../script.ts";
 import {
+  asSendError,
   type CaseDefinition,
-  failureOf,
   ONCE,
   partialOf,
   QUESTION,
   readAll,
-  sendErrorOf,
-  textOf,
+  rejectionOf,
+  shownText,
   turns,
 } from "./case.ts";
 
@@ -30,8 +30,8 @@ export const failingCases: readonly CaseDefinition[] = [
       async run({ open }) {
         const { client } = await open({ text: TEXT, ending });
         const { chunks, error } = await readAll(await client.sendMessageStream(QUESTION, ONCE));
-        assert.equal(textOf(chunks), TEXT.join(""));
-        const failure = sendErrorOf(error);
+        assert.equal(shownText(chunks), TEXT.join(""));
+        const failure = asSendError(error);
         const partial = partialOf(failure);
         assert.equal(partial.content, TEXT.join(""));
         assert.equal(partial.interrupted, true);
@@ -44,7 +44,7 @@ export const failingCases: readonly CaseDefinition[] = [
     async run({ open }) {
       const { client } = await open({ text: TEXT, ending: "reset" });
       const { error } = await readAll(await client.sendMessageStream(QUESTION, ONCE));
-      assert.equal(sendErrorOf(error).kind, "network");
+      assert.equal(asSendError(error).kind, "network");
     },
   },
   {
@@ -53,8 +53,8 @@ export const failingCases: readonly CaseDefinition[] = [
       const error = { message: "The engine is on fire.", code: "server_error" };
       const { client } = await open({ text: TEXT, ending: { error } }, { text: TEXT, ending: { error } });
       const streamed = (await readAll(await client.sendMessageStream(QUESTION, ONCE))).error;
-      const nonStreamed = await failureOf(client.sendMessage(QUESTION, ONCE));
-      for (const failure of [sendErrorOf(streamed), nonStreamed]) {
+      const nonStreamed = await rejectionOf(client.sendMessage(QUESTION, ONCE));
+      for (const failure of [asSendError(streamed), nonStreamed]) {
         assert.equal(failure.kind, "server");
         assert.match(failure.message, /The engine is on fire\./);
       }
@@ -67,15 +67,15 @@ export const failingCases: readonly CaseDefinition[] = [
       const error = { message: "The engine is on fire.", code: "server_error" };
       const { client } = await open({ text: TEXT, ending: { error } }, { text: TEXT, ending: { error } });
       const streamed = (await readAll(await client.sendMessageStream(QUESTION, ONCE))).error;
-      assert.equal(sendErrorOf(streamed).code, "server_error");
-      assert.equal((await failureOf(client.sendMessage(QUESTION, ONCE))).code, "server_error");
+      assert.equal(asSendError(streamed).code, "server_error");
+      assert.equal((await rejectionOf(client.sendMessage(QUESTION, ONCE))).code, "server_error");
     },
   },
   {
     name: "law 4: an error inside the reply before any text is an error, not an empty reply",
     async run({ open }) {
       const { client } = await open({ text: [], ending: { error: { message: "No." } } });
-      await failureOf(client.sendMessageStream(QUESTION, ONCE).then((stream) => stream.finalMessage()));
+      await rejectionOf(client.sendMessageStream(QUESTION, ONCE).then((stream) => stream.finalMessage()));
     },
   },
   {
@@ -84,7 +84,7 @@ export const failingCases: readonly CaseDefinition[] = [
       const { client } = await open({ text: TEXT, ending: "cut" });
       const stream = await client.sendMessageStream(QUESTION, ONCE);
       const { error } = await readAll(stream);
-      for (const failure of [await failureOf(stream.finalMessage()), await failureOf(stream.finalMessage())]) {
+      for (const failure of [await rejectionOf(stream.finalMessage()), await rejectionOf(stream.finalMessage())]) {
         assert.equal(failure, error);
       }
       assert.equal(stream.partial.content, TEXT.join(""));
@@ -94,7 +94,7 @@ export const failingCases: readonly CaseDefinition[] = [
     name: "law 4: finalMessage alone rejects as well",
     async run({ open }) {
       const { client } = await open({ text: TEXT, ending: "reset" });
-      const failure = await failureOf((await client.sendMessageStream(QUESTION, ONCE)).finalMessage());
+      const failure = await rejectionOf((await client.sendMessageStream(QUESTION, ONCE)).finalMessage());
       assert.equal(partialOf(failure).content, TEXT.join(""));
     },
   },

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import type { MessageChunk } from "../../contract/chunk.ts";
 import type { ReplyMetrics } from "../../contract/metrics.ts";
 import { Gate } from "../pause.ts";
-import { type CaseDefinition, finalOf, ONCE, partialOf, QUESTION, readAll, sendErrorOf } from "./case.ts";
+import { asSendError, type CaseDefinition, finalOf, ONCE, partialOf, QUESTION, readAll } from "./case.ts";
 
 export const metricsCases: readonly CaseDefinition[] = [
   {
@@ -33,7 +33,7 @@ export const metricsCases: readonly CaseDefinition[] = [
     async run({ open }) {
       const { client } = await open({ text: ["One ", "two"], ending: "cut" });
       const { chunks, error } = await readAll(await client.sendMessageStream(QUESTION, ONCE));
-      const { metrics } = partialOf(sendErrorOf(error));
+      const { metrics } = partialOf(asSendError(error));
       checkMetrics(metrics, chunks);
       assert.equal(metrics.attempts.at(-1)?.outcome, "truncated");
     },

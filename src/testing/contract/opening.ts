@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import type { SendErrorKind } from "../../contract/error-kind.ts";
 import { Gate } from "../pause.ts";
 import type { ScriptedRefusal } from "../script.ts";
-import { type CaseDefinition, failureOf, finalOf, ONCE, QUESTION, readAll } from "./case.ts";
+import { type CaseDefinition, finalOf, ONCE, QUESTION, readAll, rejectionOf } from "./case.ts";
 
 const REFUSALS: readonly {
   readonly refusal: ScriptedRefusal;
@@ -54,7 +54,7 @@ export const openingCases: readonly CaseDefinition[] = [
       async run({ open }) {
         const { client } = await open({ refusal }, { refusal });
         for (const method of ["sendMessageStream", "sendMessage"] as const) {
-          const error = await failureOf(client[method](QUESTION, ONCE));
+          const error = await rejectionOf(client[method](QUESTION, ONCE));
           assert.equal(error.kind, kind);
           assert.equal(error.retryable, retryable);
           assert.ok(
@@ -73,7 +73,7 @@ export const openingCases: readonly CaseDefinition[] = [
       async run({ open }) {
         const { client } = await open({ refusal }, { refusal });
         for (const method of ["sendMessageStream", "sendMessage"] as const) {
-          assert.equal((await failureOf(client[method](QUESTION, ONCE))).status, refusal.status);
+          assert.equal((await rejectionOf(client[method](QUESTION, ONCE))).status, refusal.status);
         }
       },
     }),
@@ -83,7 +83,7 @@ export const openingCases: readonly CaseDefinition[] = [
     needs: ["refusals"],
     async run({ open }) {
       const { client } = await open({ refusal: { status: 429, headers: { "retry-after": "2" } } });
-      assert.equal((await failureOf(client.sendMessageStream(QUESTION, ONCE))).retryAfterMs, 2_000);
+      assert.equal((await rejectionOf(client.sendMessageStream(QUESTION, ONCE))).retryAfterMs, 2_000);
     },
   },
   {
@@ -91,7 +91,7 @@ export const openingCases: readonly CaseDefinition[] = [
     needs: ["refusals", "requests"],
     async run({ open }) {
       const { client, requests } = await open({ refusal: { status: 503 } }, { text: "not asked for" });
-      await failureOf(client.sendMessageStream(QUESTION, ONCE));
+      await rejectionOf(client.sendMessageStream(QUESTION, ONCE));
       assert.equal(await requests(), 1);
     },
   },

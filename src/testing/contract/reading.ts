@@ -4,14 +4,14 @@ import assert from "node:assert/strict";
 import { SendError } from "../../contract/errors.ts";
 import { MessageStream } from "../../stream/message-stream.ts";
 import {
+  asSendError,
   type CaseDefinition,
   finalOf,
   ONCE,
   partialOf,
   QUESTION,
   readAll,
-  sendErrorOf,
-  textOf,
+  shownText,
   turns,
 } from "./case.ts";
 
@@ -35,7 +35,7 @@ export const readingCases: readonly CaseDefinition[] = [
       const batches = [];
       for await (const batch of (await client.sendMessageStream(QUESTION)).batches()) batches.push(batch);
       assert.ok(batches.every((batch) => batch.length > 0));
-      assert.equal(textOf(batches.flat()), TEXT.join(""));
+      assert.equal(shownText(batches.flat()), TEXT.join(""));
       assert.equal(finalOf(batches.flat()).content, TEXT.join(""));
     },
   },
@@ -51,7 +51,7 @@ export const readingCases: readonly CaseDefinition[] = [
       const reading = async () => {
         for await (const _piece of cut);
       };
-      await assert.rejects(reading, (error) => sendErrorOf(error).kind === "truncated");
+      await assert.rejects(reading, (error) => asSendError(error).kind === "truncated");
     },
   },
   {
@@ -97,7 +97,7 @@ export const readingCases: readonly CaseDefinition[] = [
       const copy = MessageStream.from(original.toReadableStream());
       const { chunks, error } = await readAll(copy);
       assert.equal(error, undefined);
-      assert.equal(textOf(chunks), TEXT.join(""));
+      assert.equal(shownText(chunks), TEXT.join(""));
       assert.deepEqual(finalOf(chunks), await original.finalMessage());
       assert.deepEqual(await copy.finalMessage(), await original.finalMessage());
     },
@@ -108,8 +108,8 @@ export const readingCases: readonly CaseDefinition[] = [
       const { client } = await open({ text: TEXT, ending: "cut" });
       const original = await client.sendMessageStream(QUESTION, ONCE);
       const { chunks, error } = await readAll(MessageStream.from(original.toReadableStream()));
-      assert.equal(textOf(chunks), TEXT.join(""));
-      const failure = sendErrorOf(error);
+      assert.equal(shownText(chunks), TEXT.join(""));
+      const failure = asSendError(error);
       assert.equal(failure.kind, "truncated");
       assert.equal(partialOf(failure).content, TEXT.join(""));
     },
@@ -122,8 +122,8 @@ export const readingCases: readonly CaseDefinition[] = [
       const original = await client.sendMessageStream(QUESTION);
       assert.deepEqual(await transferred(original).finalMessage(), await original.finalMessage());
       const { chunks, error } = await readAll(transferred(await client.sendMessageStream(QUESTION, ONCE)));
-      assert.equal(textOf(chunks), TEXT.join(""));
-      const failure = sendErrorOf(error);
+      assert.equal(shownText(chunks), TEXT.join(""));
+      const failure = asSendError(error);
       assert.equal(failure.kind, "truncated");
       assert.equal(partialOf(failure).content, TEXT.join(""));
     },
@@ -152,7 +152,7 @@ export const readingCases: readonly CaseDefinition[] = [
       const { client } = await open({ text: TEXT });
       const { chunks } = await readAll(await client.sendMessageStream(QUESTION));
       const { error } = await readAll(MessageStream.from(iterate(chunks.filter((chunk) => !chunk.isFinal))));
-      assert.equal(sendErrorOf(error).kind, "truncated");
+      assert.equal(asSendError(error).kind, "truncated");
     },
   },
 ];

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import type { AssistantMessage, Message } from "../../contract/message.ts";
 import type { Tool } from "../../contract/options.ts";
 import type { MessageStream } from "../../stream/message-stream.ts";
-import { type CaseDefinition, ONCE, partialOf, QUESTION, readAll, sendErrorOf } from "./case.ts";
+import { asSendError, type CaseDefinition, ONCE, partialOf, QUESTION, readAll } from "./case.ts";
 import type { Ability } from "./subject.ts";
 
 const TOOLS: readonly Tool[] = [{ name: "weather", parameters: { type: "object", properties: {} } }, { name: "now" }];
@@ -102,7 +102,7 @@ export const replayingCases: readonly CaseDefinition[] = [
         const { client } = await open(...STEPS, { text: "It rains in both." }, { text: "Bring a coat." });
         const messages: Message[] = [...QUESTION];
         for (const [step, script] of STEPS.entries()) {
-          const reply = throughJson(await messageOf(client[method](messages, { tools: TOOLS })));
+          const reply = throughJson(await messageFrom(client[method](messages, { tools: TOOLS })));
           const calls = script.steps.filter((each) => "toolCall" in each);
           assert.equal(reply.toolCalls.length, calls.length, `step ${step} has its calls`);
           messages.push(reply);
@@ -111,7 +111,7 @@ export const replayingCases: readonly CaseDefinition[] = [
             messages.push({ role: "tool", toolCallId: id, content: step === 0 ? "rain" : "", isError: step === 1 });
           }
         }
-        const answer = throughJson(await messageOf(client[method](messages, { tools: TOOLS })));
+        const answer = throughJson(await messageFrom(client[method](messages, { tools: TOOLS })));
         assert.equal(answer.content, "It rains in both.");
         messages.push(answer, { role: "user", content: "And now?" });
         assert.equal((await client.sendMessage(messages)).content, "Bring a coat.");
@@ -126,7 +126,7 @@ export const replayingCases: readonly CaseDefinition[] = [
         const { client } = await open({ text: "Yes." }, { text: "Yes." });
         const options = needs.includes("toolCalls") ? { tools: TOOLS } : {};
         const messages: Message[] = [...QUESTION, ...turns, { role: "user", content: "Is it?" }];
-        assert.equal((await messageOf(client.sendMessageStream(messages, options))).content, "Yes.");
+        assert.equal((await messageFrom(client.sendMessageStream(messages, options))).content, "Yes.");
         assert.equal((await client.sendMessage(messages, options)).content, "Yes.");
       },
     }),
@@ -146,14 +146,14 @@ export const replayingCases: readonly CaseDefinition[] = [
     async run({ open }) {
       const { client } = await open({ text: "It was a dark and", ending: "cut" }, { text: " stormy night." });
       const { error } = await readAll(await client.sendMessageStream(QUESTION, ONCE));
-      const partial = throughJson(partialOf(sendErrorOf(error)));
+      const partial = throughJson(partialOf(asSendError(error)));
       const messages: Message[] = [...QUESTION, partial, { role: "user", content: "Go on." }];
       assert.equal((await client.sendMessage(messages)).content, " stormy night.");
     },
   },
 ];
 
-async function messageOf(reply: Promise<MessageStream | AssistantMessage>): Promise<AssistantMessage> {
+async function messageFrom(reply: Promise<MessageStream | AssistantMessage>): Promise<AssistantMessage> {
   const settled = await reply;
   return "finalMessage" in settled ? settled.finalMessage() : settled;
 }

@@ -5,7 +5,7 @@ import type { TimeoutPhase } from "../../contract/error-kind.ts";
 import type { Timeouts } from "../../contract/timeouts.ts";
 import { Gate } from "../pause.ts";
 import type { ReplyScript } from "../script.ts";
-import { type CaseDefinition, failureOf, QUESTION, soon } from "./case.ts";
+import { type CaseDefinition, QUESTION, rejectionOf, soon } from "./case.ts";
 
 // Limits are as short as a busy machine allows: expected data must arrive within them.
 const HEADERS_MS = 100;
@@ -32,7 +32,7 @@ export const timeoutCases: readonly CaseDefinition[] = [
         const reading = client
           .sendMessageStream(QUESTION, { retries: 0, timeouts })
           .then((stream) => stream.finalMessage());
-        const failure = await soon(failureOf(reading), "the reply must end");
+        const failure = await soon(rejectionOf(reading), "the reply must end");
         assert.equal(failure.kind, "timeout");
         assert.equal(failure.phase, phase);
         assert.ok((failure.waitedMs ?? 0) >= limitMs, "the error must report the wait (`waitedMs`)");
@@ -49,7 +49,10 @@ export const timeoutCases: readonly CaseDefinition[] = [
       async run({ open }) {
         const { client, closed } = await open({ text: "never", opensAfter: new Gate() });
         const timeouts = { headers: HEADERS_MS };
-        const failure = await soon(failureOf(client[method](QUESTION, { retries: 0, timeouts })), "the call must end");
+        const failure = await soon(
+          rejectionOf(client[method](QUESTION, { retries: 0, timeouts })),
+          "the call must end",
+        );
         assert.equal(failure.kind, "timeout");
         assert.equal(failure.phase, "headers");
         await soon(closed(0), "the connection must be closed");

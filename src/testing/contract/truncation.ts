@@ -4,15 +4,15 @@ import assert from "node:assert/strict";
 import type { FinishReason } from "../../contract/finish-reason.ts";
 import type { ScriptEnding } from "../script.ts";
 import {
+  asSendError,
   type CaseDefinition,
-  failureOf,
   finalOf,
   ONCE,
   partialOf,
   QUESTION,
   readAll,
-  sendErrorOf,
-  textOf,
+  rejectionOf,
+  shownText,
 } from "./case.ts";
 import type { Ability } from "./subject.ts";
 
@@ -43,13 +43,13 @@ export const truncationCases: readonly CaseDefinition[] = [
     async run({ open }) {
       const { client } = await open({ text: ["It was a dark ", "and stormy"], ending: "cut" });
       const { chunks, error } = await readAll(await client.sendMessageStream(QUESTION, ONCE));
-      assert.equal(textOf(chunks), "It was a dark and stormy");
+      assert.equal(shownText(chunks), "It was a dark and stormy");
       assert.equal(
         chunks.some((chunk) => chunk.isFinal),
         false,
         "half a reply must not have a final chunk",
       );
-      const failure = sendErrorOf(error);
+      const failure = asSendError(error);
       assert.equal(failure.kind, "truncated");
       const partial = partialOf(failure);
       assert.equal(partial.content, "It was a dark and stormy");
@@ -64,7 +64,9 @@ export const truncationCases: readonly CaseDefinition[] = [
     async run({ open }) {
       const { client } = await open({ text: [], ending: "cut" });
       // A client may report this at the call or in the loop.
-      const failure = await failureOf(client.sendMessageStream(QUESTION, ONCE).then((stream) => stream.finalMessage()));
+      const failure = await rejectionOf(
+        client.sendMessageStream(QUESTION, ONCE).then((stream) => stream.finalMessage()),
+      );
       assert.equal(failure.kind, "truncated");
     },
   },
@@ -72,7 +74,7 @@ export const truncationCases: readonly CaseDefinition[] = [
     name: "law 3: a non-streamed reply that just ends is truncated",
     async run({ open }) {
       const { client } = await open({ text: "It was a dark and stormy night", ending: "cut" });
-      assert.equal((await failureOf(client.sendMessage(QUESTION, ONCE))).kind, "truncated");
+      assert.equal((await rejectionOf(client.sendMessage(QUESTION, ONCE))).kind, "truncated");
     },
   },
   {
@@ -86,7 +88,7 @@ export const truncationCases: readonly CaseDefinition[] = [
         chunks.some((chunk) => chunk.type === "toolCall"),
         false,
       );
-      const partial = partialOf(sendErrorOf(error));
+      const partial = partialOf(asSendError(error));
       assert.deepEqual(partial.toolCalls, []);
       assert.equal(partial.unfinishedToolCalls?.[0]?.name, "remove");
       assert.equal(partial.unfinishedToolCalls?.[0]?.argumentsText, fragments.join(""));
@@ -103,7 +105,7 @@ export const truncationCases: readonly CaseDefinition[] = [
         chunks.some((chunk) => chunk.type === "toolCall"),
         false,
       );
-      const partial = partialOf(sendErrorOf(error));
+      const partial = partialOf(asSendError(error));
       assert.deepEqual(partial.toolCalls, []);
       assert.equal(partial.content, "Wait.");
     },
@@ -121,8 +123,8 @@ export const truncationCases: readonly CaseDefinition[] = [
         false,
       );
       if (error === undefined) assert.deepEqual(finalOf(chunks).toolCalls, []);
-      else assert.deepEqual(partialOf(sendErrorOf(error)).toolCalls, []);
-      const message = await client.sendMessage(QUESTION, ONCE).catch((reason) => sendErrorOf(reason).partial);
+      else assert.deepEqual(partialOf(asSendError(error)).toolCalls, []);
+      const message = await client.sendMessage(QUESTION, ONCE).catch((reason) => asSendError(reason).partial);
       assert.deepEqual(message?.toolCalls ?? [], []);
     },
   },

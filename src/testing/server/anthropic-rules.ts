@@ -6,7 +6,7 @@ import { ANTHROPIC_ROOT_REFUSALS } from "../../protocols/common/tool-parameters.
 import { anthropicOptionFault } from "./anthropic-option-rules.ts";
 import { signatureFault } from "./anthropic-signatures.ts";
 import { unreadableFault } from "./common-rules.ts";
-import { listOf, objectOr, type Recorded, type Signatures } from "./rules.ts";
+import { isBlankText, listOf, objectOr, type Recorded, type Signatures } from "./rules.ts";
 import { rootFault } from "./tool-rules.ts";
 
 interface Turn {
@@ -153,10 +153,6 @@ function blockFault(block: JsonObject): string | undefined {
     return "tool_use.name: String should match pattern '^[a-zA-Z0-9_-]{1,128}$'";
   if (!/^[\w-]+$/.test(String(id))) return "tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'";
   return typeof input === "object" && input !== null ? undefined : "tool_use.input: Input should be a valid dictionary";
-}
-
-function isBlankText({ type, text }: JsonObject): boolean {
-  return type === "text" && typeof text === "string" && text.trim() === "";
 }
 
 /** Returns the mark of a call that was written with thinking on. */

@@ -5,7 +5,7 @@
  */
 
 import type { JsonObject } from "../../platform/json-object.ts";
-import { listOf, objectOr, type Recorded } from "./rules.ts";
+import { isBlankText, listOf, objectOr, type Recorded } from "./rules.ts";
 import { textSignatureOf } from "./signatures.ts";
 
 /** The facts that a signature states in addition to genuine thinking. */
@@ -83,7 +83,7 @@ function bondAfter(body: JsonObject, blocks: readonly JsonObject[]): Bond {
 function prefixSeal({ system, tools }: JsonObject, messages: readonly JsonObject[]): string {
   const said = messages.flatMap((message) =>
     blocksOf(message)
-      .filter((block) => !isThinking(block) && !isBlank(block))
+      .filter((block) => !isThinking(block) && !isBlankText(block))
       .map((block) => [message.role, block]),
   );
   const compacted = said.findLastIndex(([, block]) => objectOr(block).type === "compaction");
@@ -101,10 +101,6 @@ function blocksOf({ content }: JsonObject): readonly JsonObject[] {
 
 function isThinking({ type }: JsonObject): boolean {
   return type === "thinking" || type === "redacted_thinking";
-}
-
-function isBlank({ type, text }: JsonObject): boolean {
-  return type === "text" && typeof text === "string" && text.trim() === "";
 }
 
 function markOf({ signature, data }: JsonObject): string {

@@ -3,7 +3,7 @@
 import type { JsonObject } from "../../platform/json-object.ts";
 import { OPENAI_ROOT_REFUSALS } from "../../protocols/common/tool-parameters.ts";
 import { chatFamilyFault } from "./chat-vendor-rules.ts";
-import { OPENAI_NAME, unreadableFault } from "./common-rules.ts";
+import { OPENAI_NAME, openaiNameFault, unreadableFault } from "./common-rules.ts";
 import { isJsonText, listOf, objectOr } from "./rules.ts";
 import { rootFault } from "./tool-rules.ts";
 
@@ -20,15 +20,11 @@ export function chatFault(body: unknown): string | undefined {
 function toolsFault(tools: unknown): string | undefined {
   for (const [at, { function: its }] of listOf(tools).entries()) {
     const { name, parameters } = objectOr(its);
-    if (its && !OPENAI_NAME.test(String(name))) return patternFault(`tools[${at}].function.name`);
+    if (its && !OPENAI_NAME.test(String(name))) return openaiNameFault(`tools[${at}].function.name`);
     const fault = parameters === undefined ? undefined : rootFault(parameters, OPENAI_ROOT_REFUSALS);
     if (fault !== undefined) return `Invalid schema for function '${name}': ${fault}`;
   }
   return undefined;
-}
-
-function patternFault(where: string): string {
-  return `Invalid '${where}': string does not match pattern. Expected a string that matches the pattern '^[a-zA-Z0-9_-]+$'.`;
 }
 
 function orderFault(messages: readonly JsonObject[]): string | undefined {
@@ -66,7 +62,7 @@ function callFault({ id, type, function: called, custom }: JsonObject, where: st
   const { name, arguments: text } = objectOr(type === "custom" ? { arguments: "{}", ...objectOr(custom) } : called);
   const isCall = typeof id === "string" && /^(function|custom)$/.test(String(type)) && typeof name === "string";
   if (!isCall) return `${where}.tool_calls: a call needs its id, its type and the name of the function.`;
-  if (!OPENAI_NAME.test(name)) return patternFault(`${where}.tool_calls[0].function.name`);
+  if (!OPENAI_NAME.test(name)) return openaiNameFault(`${where}.tool_calls[0].function.name`);
   if (id.length > MAX_ID_LENGTH)
     return `Invalid '${where}.tool_calls[0].id': string too long. Expected a string with maximum length ${MAX_ID_LENGTH}, but got a string with length ${id.length} instead.`;
   return isJsonText(text) ? undefined : `${where}.tool_calls: arguments must be a string of JSON.`;

@@ -3,6 +3,11 @@
 /** The names of tools that OpenAI and most compatible servers take. */
 export const OPENAI_NAME: RegExp = /^[a-zA-Z0-9_-]{1,64}$/;
 
+/** Returns OpenAI's message for a name that does not match. `where`: the path of the name in the request. */
+export function openaiNameFault(where: string): string {
+  return `Invalid '${where}': string does not match pattern. Expected a string that matches the pattern '^[a-zA-Z0-9_-]+$'.`;
+}
+
 /** Returns the fault of an unreadable body: a lone surrogate is not valid Unicode, even inside nested JSON. */
 export function unreadableFault(body: unknown): string | undefined {
   return holdsHalfPair(body)

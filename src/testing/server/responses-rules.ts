@@ -2,7 +2,7 @@
 
 import type { JsonObject } from "../../platform/json-object.ts";
 import { OPENAI_ROOT_REFUSALS } from "../../protocols/common/tool-parameters.ts";
-import { OPENAI_NAME, unreadableFault } from "./common-rules.ts";
+import { OPENAI_NAME, openaiNameFault, unreadableFault } from "./common-rules.ts";
 import { fieldFault } from "./responses-fields.ts";
 import { isJsonText, listOf, objectOr, type Signatures } from "./rules.ts";
 import { textSignatureOf } from "./signatures.ts";
@@ -43,15 +43,11 @@ export function responsesFault(body: unknown, signatures: Signatures, written: W
 function toolsFault(tools: unknown): string | undefined {
   for (const [at, { type, name, parameters }] of listOf(tools).entries()) {
     if (type !== "function") continue;
-    if (!OPENAI_NAME.test(String(name))) return patternFault(`tools[${at}].name`);
+    if (!OPENAI_NAME.test(String(name))) return openaiNameFault(`tools[${at}].name`);
     const fault = rootFault(parameters, OPENAI_ROOT_REFUSALS);
     if (fault !== undefined) return `Invalid schema for function '${name}': ${fault}`;
   }
   return undefined;
-}
-
-function patternFault(where: string): string {
-  return `Invalid '${where}': string does not match pattern. Expected a string that matches the pattern '^[a-zA-Z0-9_-]+$'.`;
 }
 
 function callFault(
@@ -61,7 +57,7 @@ function callFault(
 ): string | undefined {
   if (typeof call_id !== "string" || typeof name !== "string" || !isJsonText(text))
     return `Invalid 'input[${at}]': a call needs its call_id, its name, and arguments in a string of JSON.`;
-  if (!OPENAI_NAME.test(name)) return patternFault(`input[${at}].name`);
+  if (!OPENAI_NAME.test(name)) return openaiNameFault(`input[${at}].name`);
   if (call_id.length > MAX_ID_LENGTH)
     return `Invalid 'input[${at}].call_id': string too long. Expected a string with maximum length ${MAX_ID_LENGTH}.`;
   const isAgain = items.slice(0, at).some((other) => other.type === "function_call" && other.call_id === call_id);

@@ -40,3 +40,8 @@ export function isJsonText(value: unknown): boolean {
     return false;
   }
 }
+
+/** Returns whether a block of Anthropic's format is text that is only white space. */
+export function isBlankText({ type, text }: JsonObject): boolean {
+  return type === "text" && typeof text === "string" && text.trim() === "";
+}

@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { RedisBell } from "../../../src/store/redis/bell.ts";
 import { type RedisConnection, redisClientOf } from "../../../src/store/redis/client.ts";
-import { entryFields, itemsOf, pageOf } from "../../../src/store/redis/log-item.ts";
+import { entryFields, itemPageOf, itemsOf } from "../../../src/store/redis/log-item.ts";
 import { entriesOf, entry, snapshot } from "../../../src/testing/log/case.ts";
 
 beforeEach(() => {
@@ -88,8 +88,8 @@ test("a page ends before a gap, so that a viewer notices it", () => {
     ["1-9", [...entryFields([entry("1-7"), snapshot("1-8", "so far"), entry("1-9")])]],
     ["1-18446744073709551615", ["end", '{"type":"complete"}']],
   ]);
-  const idsFrom = (after: Parameters<typeof pageOf>[1]) => {
-    const { entries, end, isCut } = pageOf(items, after, 500);
+  const idsFrom = (after: Parameters<typeof itemPageOf>[1]) => {
+    const { entries, end, isCut } = itemPageOf(items, after, 500);
     return { ids: entries.map(({ id }) => id), isEnded: end !== undefined, isCut };
   };
   expect(idsFrom(undefined)).toEqual({ ids: ["1-1", "1-2", "1-3"], isEnded: false, isCut: true });
