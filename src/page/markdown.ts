@@ -4,6 +4,7 @@
  */
 
 import { Lexer, type MarkedToken, type Token, type Tokens } from "marked";
+import { closed } from "./closed.ts";
 import { codeBlock } from "./code-block.ts";
 import { withoutReferences } from "./entities.ts";
 import { linkOf, pictureOf } from "./safe-url.ts";
@@ -42,7 +43,8 @@ export class GrowingMarkdown {
     if (text !== this.#text || isComplete !== this.#isComplete) {
       const kept = isComplete || !text.startsWith(this.#text) ? [] : this.#blocks.slice(0, -UNSETTLED);
       const start = kept.reduce((length, { raw }) => length + raw.length, 0);
-      this.#blocks = [...kept, ...this.#parsed(text.slice(start))];
+      const rest = text.slice(start);
+      this.#blocks = [...kept, ...this.#parsed(isComplete ? rest : closed(rest))];
       this.#text = text;
       this.#isComplete = isComplete;
     }
@@ -50,14 +52,14 @@ export class GrowingMarkdown {
   }
 
   #parsed(text: string): readonly Block[] {
-    const known = new Map(this.#blocks.map((block) => [block.raw, block]));
-    return Lexer.lex(text, { gfm: true }).map(
-      (token) =>
-        known.get(token.raw) ?? {
-          raw: token.raw,
-          nodes: blocksOf([token]).filter((node) => typeof node !== "string"),
-        },
-    );
+    const tokens = Lexer.lex(text, { gfm: true });
+    // A definition changes what the references to it look like.
+    const hasDefinition = tokens.some(({ type }) => type === "def");
+    const known = new Map(hasDefinition ? [] : this.#blocks.map((block) => [block.raw, block]));
+    return tokens.map((token) => {
+      const { raw } = token;
+      return known.get(raw) ?? { raw, nodes: blocksOf([token]).filter((node) => typeof node !== "string") };
+    });
   }
 }
 

@@ -63,8 +63,8 @@ function question({ id, name, state, arguments: given }: ChatToolCall): VElement
     h(
       "div",
       { class: "buttons" },
-      canRun && h("button", { type: "button", class: "primary", "data-action": "allow", "data-call": id }, "Allow"),
       h("button", { type: "button", "data-action": "deny", "data-call": id }, "Refuse"),
+      canRun && h("button", { type: "button", class: "primary", "data-action": "allow", "data-call": id }, "Allow"),
     ),
   );
 }

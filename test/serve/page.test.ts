@@ -3,22 +3,14 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Gate, type ProviderServer, type ReplyScript, startProviderServer } from "cloudllm/testing";
-import type { Browser, Page } from "playwright-core";
+import { Gate, type ReplyScript } from "cloudllm/testing";
+import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { launch, noBrowser, openPage, type WatchedPage } from "../support/browser.ts";
-import { type Served, startServed } from "../support/served.ts";
+import { launch, noBrowser } from "../support/browser.ts";
+import { completed, messageBox, type PageSiteOptions, pageSite, reply, say } from "../support/page-site.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "cloudllm-page-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-/** A server whose provider plays a script, and a page of it. */
-interface Site extends AsyncDisposable {
-  readonly page: Page;
-  readonly served: Served;
-  readonly provider: ProviderServer;
-  readonly watched: WatchedPage;
-}
 
 describe.skipIf(noBrowser !== undefined)(`the page${noBrowser ? ` (${noBrowser})` : ""}`, () => {
   let browser: Browser;
@@ -27,36 +19,7 @@ describe.skipIf(noBrowser !== undefined)(`the page${noBrowser ? ` (${noBrowser})
   });
   afterAll(() => browser?.close());
 
-  async function siteWith(
-    replies: readonly ReplyScript[],
-    args: readonly string[] = [],
-    env: Readonly<Record<string, string>> = {},
-  ): Promise<Site> {
-    const provider = await startProviderServer(replies);
-    const served = await startServed(["--base-url", provider.baseUrl, "--model", "gpt-6-luna", ...args], env);
-    const watched = await openPage(browser, served.url);
-    return {
-      page: watched.page,
-      served,
-      provider,
-      watched,
-      [Symbol.asyncDispose]: async () => {
-        expect({ faults: watched.faults, strangers: watched.strangers }).toEqual({ faults: [], strangers: [] });
-        await watched[Symbol.asyncDispose]();
-        await served[Symbol.asyncDispose]();
-        await provider.close();
-      },
-    };
-  }
-
-  async function say(page: Page, text: string): Promise<void> {
-    await page.getByLabel("Message", { exact: true }).fill(text);
-    await page.keyboard.press("Enter");
-  }
-
-  const reply = (page: Page, text: string) => page.locator(".reply", { hasText: text });
-  const isComplete = (page: Page, text: string) =>
-    page.locator(".reply.is-complete", { hasText: text }).waitFor({ state: "visible" });
+  const siteWith = (replies: readonly ReplyScript[], options?: PageSiteOptions) => pageSite(browser, replies, options);
 
   test("a message is sent with Enter, its reply is shown while it is written, and has a line about itself", async () => {
     const gate = new Gate();
@@ -77,13 +40,11 @@ describe.skipIf(noBrowser !== undefined)(`the page${noBrowser ? ` (${noBrowser})
     expect(await page.locator(".welcome").isVisible()).toBe(false);
     expect(await page.getByRole("button", { name: "Stop the reply" }).isEnabled()).toBe(true);
     gate.open();
-    await isComplete(page, "Once upon a time");
+    await completed(page, "Once upon a time");
     expect(await page.locator(".reply strong").innerText()).toBe("upon");
     expect(await page.locator(".figures").innerText()).toMatch(/^gpt-6-luna · 0\.\d\d s to first token · 4 tokens$/);
     expect(await page.title()).toBe("A story please · CloudLLM");
-    expect(await page.getByLabel("Message", { exact: true }).evaluate((box) => box === document.activeElement)).toBe(
-      true,
-    );
+    expect(await messageBox(page).evaluate((box) => box === document.activeElement)).toBe(true);
   });
 
   test("Escape stops the reply, and what has come of it stays", async () => {
@@ -97,16 +58,16 @@ describe.skipIf(noBrowser !== undefined)(`the page${noBrowser ? ` (${noBrowser})
     await provider.requests[0]?.closed;
     await page.locator(".figures", { hasText: "stopped" }).waitFor();
     await say(page, "Are you there?");
-    await isComplete(page, "Yes.");
+    await completed(page, "Yes.");
   });
 
   test("a reply is written again in its place", async () => {
     await using site = await siteWith([{ text: "First try" }, { text: "Second try" }]);
     const { page, provider } = site;
     await say(page, "Try");
-    await isComplete(page, "First try");
+    await completed(page, "First try");
     await page.getByRole("button", { name: "Write again" }).click();
-    await isComplete(page, "Second try");
+    await completed(page, "Second try");
     expect(await page.locator(".turn").count()).toBe(2);
     expect(JSON.stringify(provider.requests[1]?.body)).not.toContain("First try");
   });
@@ -115,9 +76,9 @@ describe.skipIf(noBrowser !== undefined)(`the page${noBrowser ? ` (${noBrowser})
     await using site = await siteWith([{ text: "Rome" }, { text: "Tall" }, { text: "Paris" }]);
     const { page, provider } = site;
     await say(page, "Capital of Italy?");
-    await isComplete(page, "Rome");
+    await completed(page, "Rome");
     await say(page, "And the tower?");
-    await isComplete(page, "Tall");
+    await completed(page, "Tall");
     const edit = () => page.getByRole("button", { name: "Edit" }).first().click();
     await edit();
     const box = page.getByLabel("Edit your message");
@@ -127,7 +88,7 @@ describe.skipIf(noBrowser !== undefined)(`the page${noBrowser ? ` (${noBrowser})
     await edit();
     await box.fill("Capital of France?");
     await page.locator(".editor").getByRole("button", { name: "Send" }).click();
-    await isComplete(page, "Paris");
+    await completed(page, "Paris");
     expect(await page.locator(".turn").allInnerTexts()).toHaveLength(2);
     const sent = JSON.stringify(provider.requests[2]?.body);
     expect(sent).toContain("Capital of France?");
@@ -144,7 +105,7 @@ describe.skipIf(noBrowser !== undefined)(`the page${noBrowser ? ` (${noBrowser})
     await page.getByRole("alert").getByText("Incorrect API key provided.").waitFor();
     expect(await page.locator(".bubble").innerText()).toBe("Hello");
     await page.getByRole("button", { name: "Try again" }).click();
-    await isComplete(page, "Here I am");
+    await completed(page, "Here I am");
     // The browser itself reports answers with such a status.
     expect(watched.faults.splice(0)).toEqual([expect.stringContaining("status of 502")]);
   });
@@ -165,12 +126,12 @@ describe.skipIf(noBrowser !== undefined)(`the page${noBrowser ? ` (${noBrowser})
         },
         { text: "Take an umbrella." },
       ],
-      ["--tools", path],
+      { args: ["--tools", path] },
     );
     const { page } = site;
     await say(page, "Umbrella?");
     await page.locator(".tool.is-running", { hasText: "weather" }).waitFor();
-    await isComplete(page, "Take an umbrella.");
+    await completed(page, "Take an umbrella.");
     await page.locator(".tool.is-done", { hasText: `"city":"Oslo"` }).waitFor();
     expect(await page.getByText("grey").isVisible()).toBe(false);
     await page.locator(".tool summary").click();
@@ -181,6 +142,34 @@ describe.skipIf(noBrowser !== undefined)(`the page${noBrowser ? ` (${noBrowser})
     const order = await page.locator(".reply > *").evaluateAll((parts) => parts.map((part) => part.textContent ?? ""));
     const at = (text: string) => order.findIndex((part) => part.includes(text));
     expect([at("Let me look."), at("weather"), at("Take an umbrella.")]).toEqual([2, 3, 4]);
+  });
+
+  describe("a tool that a person must allow", () => {
+    const path = join(folder, "asking.mjs");
+    beforeAll(() => {
+      writeFileSync(
+        path,
+        `export const pay = { name: "pay", approve: "ask", run: () => "paid", parameters: { type: "object" } };`,
+      );
+    });
+    const asking = [{ steps: [{ toolCall: { name: "pay", arguments: { amount: 5 } } }] }, { text: "All done." }];
+
+    test.each([
+      ["Allow", "paid", ".tool.is-done"],
+      ["Refuse", "refused", ".tool.is-denied"],
+    ])("is a question: %s", async (button, told, shown) => {
+      await using site = await siteWith(asking, { args: ["--tools", path] });
+      const { page, provider } = site;
+      await say(page, "Pay");
+      const question = page.getByRole("group", { name: "Let pay run?" });
+      await question.getByText('"amount": 5').waitFor();
+      await page.reload();
+      await question.getByRole("button", { name: button }).click();
+      await completed(page, "All done.");
+      await page.reload();
+      await page.locator(shown).waitFor();
+      expect(JSON.stringify(provider.requests[1]?.body)).toContain(told);
+    });
   });
 
   test("sources are links that lead away safely, once each", async () => {
@@ -196,12 +185,11 @@ describe.skipIf(noBrowser !== undefined)(`the page${noBrowser ? ` (${noBrowser})
           ],
         },
       ],
-      ["--provider", "openai"],
-      { OPENAI_API_KEY: "sk-of-the-tests" },
+      { args: ["--provider", "openai"], env: { OPENAI_API_KEY: "sk-of-the-tests" } },
     );
     const { page } = site;
     await say(page, "Why?");
-    await isComplete(page, "It rains.");
+    await completed(page, "It rains.");
     const sources = page.getByRole("complementary", { name: "Sources" });
     const links = await sources.locator("a").evaluateAll((all) => all.map((each) => each.outerHTML));
     expect(links).toHaveLength(1);
@@ -214,14 +202,14 @@ describe.skipIf(noBrowser !== undefined)(`the page${noBrowser ? ` (${noBrowser})
     const { page } = site;
     const list = page.getByRole("navigation", { name: "Conversations" });
     await say(page, "The first question");
-    await isComplete(page, "One");
+    await completed(page, "One");
     await list.getByRole("link", { name: "The first question" }).waitFor();
     await page.getByRole("button", { name: "New conversation" }).click();
     await page.getByText("What would you like to know?").waitFor();
     await say(page, "The second question");
-    await isComplete(page, "Two");
+    await completed(page, "Two");
     await list.getByRole("link", { name: "The first question" }).click();
-    await isComplete(page, "One");
+    await completed(page, "One");
     expect(await page.locator(".turn").count()).toBe(2);
     const remove = list.getByRole("button", { name: "Delete The first question" });
     await remove.click();
@@ -242,7 +230,7 @@ describe.skipIf(noBrowser !== undefined)(`the page${noBrowser ? ` (${noBrowser})
     const { page, served } = site;
     await page.context().grantPermissions(["clipboard-read", "clipboard-write"], { origin: served.url });
     await say(page, "Code");
-    await isComplete(page, "So:");
+    await completed(page, "So:");
     await page.locator("figure.code").getByRole("button", { name: "Copy" }).click();
     await page.locator("figure.code").getByText("Copied").waitFor();
     expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(code);
@@ -254,11 +242,11 @@ describe.skipIf(noBrowser !== undefined)(`the page${noBrowser ? ` (${noBrowser})
     await say(page, "   ");
     expect(await page.getByRole("button", { name: "Send" }).isDisabled()).toBe(true);
     await say(page, "Hello");
-    await isComplete(page, "Hi");
-    await page.getByLabel("Message", { exact: true }).fill("Half a thou");
+    await completed(page, "Hi");
+    await messageBox(page).fill("Half a thou");
     await page.reload();
-    await isComplete(page, "Hi");
-    expect(await page.getByLabel("Message", { exact: true }).inputValue()).toBe("Half a thou");
+    await completed(page, "Hi");
+    expect(await messageBox(page).inputValue()).toBe("Half a thou");
     expect(provider.requests).toHaveLength(1);
   });
 });

@@ -20,8 +20,8 @@ const FLAGS = [
   "--disable-sync",
 ];
 
-/** Set, screenshots go to `docs/images`: `SCREENSHOTS=1 npx vitest run test/serve/page`. */
-const wantsScreenshots = process.env.SCREENSHOTS !== undefined;
+/** Set, screenshots go to `docs/images`, of pages with the pauses of a provider: `SCREENSHOTS=1 npx vitest run …`. */
+export const wantsScreenshots: boolean = process.env.SCREENSHOTS !== undefined;
 
 const IMAGES = fileURLToPath(new URL("../../docs/images/", import.meta.url));
 
@@ -31,7 +31,7 @@ export interface WatchedPage extends AsyncDisposable {
   /** Errors and warnings of the console, errors that were thrown, and violations of the page's own policy. */
   readonly faults: string[];
   /** Addresses of other hosts that the page asked for. */
-  readonly strangers: readonly string[];
+  readonly strangers: string[];
 }
 
 export function launch(): Promise<Browser> {

@@ -1,7 +1,7 @@
 /** The endpoints of the server by path: one relay in several dialects, and a gateway. All share one client. */
 
 import type { ClientWrapper, SendError, SessionStore, Tool } from "../../index.ts";
-import { createGateway, createRelay, type Dialect, native, type ReplyLog } from "../../server/index.ts";
+import { agUi, aiSdk, createGateway, createRelay, type Dialect, native, type ReplyLog } from "../../server/index.ts";
 import { quoted } from "../one-line.ts";
 
 /** The parts that the endpoints share. */
@@ -20,6 +20,8 @@ export interface Parts {
 /** A handler of requests to a path, and to every path below it. */
 export interface Endpoint {
   readonly path: string;
+  /** More paths of the same handler. */
+  readonly otherPaths?: readonly string[];
   /** Its purpose, in a few words. */
   readonly label: string;
   readonly handle: (request: Request) => Promise<Response>;
@@ -34,8 +36,13 @@ export interface Endpoints {
 
 /** The front ends of the relay. A new dialect is a row. */
 const FRONT_ENDS: readonly { readonly path: string; readonly label: string; readonly dialect: Dialect }[] = [
-  { path: "/relay", label: "cloudllm/web", dialect: native },
+  { path: "/relay", label: "cloudllm/web and cloudllm/react", dialect: native },
+  { path: "/api/chat", label: "useChat of the AI SDK", dialect: aiSdk },
+  { path: "/ag-ui", label: "AG-UI, CopilotKit and TanStack AI", dialect: agUi },
 ];
+
+/** Programs are given the address with and without `/v1`. */
+const WITHOUT_VERSION = ["/chat/completions", "/responses", "/messages", "/models"];
 
 /** There is one user: all that may use the server. */
 const USER = { user: "local" };
@@ -63,11 +70,16 @@ export function endpointsOf(parts: Parts): Endpoints {
     limits: LIMITS,
     expose: { reasoning: true, providerTools: true },
   });
-  const gateway = createGateway(shared);
+  const gateway = createGateway({ ...shared, log });
   return {
     rows: [
       ...FRONT_ENDS.map(({ path, label, dialect }) => ({ path, label, handle: relay.handlerFor(dialect, { path }) })),
-      { path: "/v1", label: "programs that speak OpenAI's API", handle: gateway.handle },
+      {
+        path: "/v1",
+        otherPaths: WITHOUT_VERSION,
+        label: "programs that speak OpenAI's or Anthropic's API",
+        handle: gateway.handle,
+      },
     ],
     drain: async (withinMs) => {
       await Promise.all([relay.drain(withinMs), gateway.drain(withinMs)]);

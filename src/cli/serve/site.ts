@@ -111,10 +111,12 @@ export function siteOf(parts: SiteParts): (request: Request) => Promise<Response
       "cache-control": "no-store",
     }),
   );
-  for (const { path, handle } of endpoints) {
+  for (const { path, otherPaths = [], handle } of endpoints) {
     const answer = ({ req }: Context) => handle(req.raw);
-    app.all(path, answer);
-    app.all(`${path}/*`, answer);
+    for (const each of [path, ...otherPaths]) {
+      app.all(each, answer);
+      app.all(`${each}/*`, answer);
+    }
   }
   app.notFound((context) => context.json(failure("Nothing is here."), 404));
   app.onError((error, context) => {

@@ -1,0 +1,144 @@
+/** The chat page over a network that fails: reloads, lost connections, a second tab, a second device, a new server. */
+
+import { Gate, type ReplyScript } from "cloudllm/testing";
+import type { Browser } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { type BreakingProxy, breakingProxy } from "../support/breaking-proxy.ts";
+import { launch, noBrowser, openPage, watch } from "../support/browser.ts";
+import { completed, type PageSiteOptions, pageSite, reply, say } from "../support/page-site.ts";
+
+describe.skipIf(noBrowser !== undefined)(`the page${noBrowser ? ` (${noBrowser})` : ""}`, () => {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await launch();
+  });
+  afterAll(() => browser?.close());
+
+  const proxies: BreakingProxy[] = [];
+  afterEach(async () => {
+    for (const proxy of proxies.splice(0)) await proxy[Symbol.asyncDispose]();
+  });
+
+  const siteWith = (replies: readonly ReplyScript[], options?: PageSiteOptions) => pageSite(browser, replies, options);
+
+  /** A reply that waits in the middle of a word. */
+  function halved(): { readonly script: ReplyScript; readonly gate: Gate } {
+    const gate = new Gate();
+    return { gate, script: { steps: [{ text: "It was a dark and stor" }, { pause: gate }, { text: "my night." }] } };
+  }
+
+  test("a reload in the middle of a word continues the word, and the provider is asked once", async () => {
+    const { gate, script } = halved();
+    await using site = await siteWith([script]);
+    const { page, provider } = site;
+    await say(page, "A story");
+    await reply(page, "dark and stor").waitFor();
+    await page.reload();
+    await page.locator(".reply.is-writing", { hasText: "dark and stor" }).waitFor();
+    expect(await page.locator(".bubble").innerText()).toBe("A story");
+    gate.open();
+    await completed(page, "It was a dark and stormy night.");
+    expect(await page.locator(".turn").count()).toBe(2);
+    expect(await page.locator(".prose").innerText()).toBe("It was a dark and stormy night.");
+    expect(provider.requests).toHaveLength(1);
+  });
+
+  test("a line about a reply is there after a reload", async () => {
+    await using site = await siteWith([{ text: "Hi", ending: { usage: { inputTokens: 3, outputTokens: 2 } } }]);
+    const { page } = site;
+    await say(page, "Hello");
+    await completed(page, "Hi");
+    const line = await page.locator(".figures").innerText();
+    expect(line).toMatch(/2 tokens/);
+    await page.reload();
+    await completed(page, "Hi");
+    expect(await page.locator(".figures").innerText()).toBe(line);
+  });
+
+  test("a second tab sees a reply as it is written, and the conversation in its list", async () => {
+    const { gate, script } = halved();
+    await using site = await siteWith([script]);
+    const { page, served, provider } = site;
+    await say(page, "A story");
+    await reply(page, "dark and stor").waitFor();
+    const tab = await page.context().newPage();
+    const { faults } = watch(tab, new URL(served.url).host);
+    await tab.goto(page.url());
+    await reply(tab, "dark and stor").waitFor();
+    await tab.getByRole("link", { name: "A story" }).waitFor();
+    gate.open();
+    await Promise.all([completed(page, "stormy night."), completed(tab, "stormy night.")]);
+    expect(provider.requests).toHaveLength(1);
+    expect(faults).toEqual([]);
+  });
+
+  test("a tab that is open already follows what is said in another one", async () => {
+    const { gate, script } = halved();
+    await using site = await siteWith([{ text: "Hello." }, script]);
+    const { page } = site;
+    await say(page, "Hi");
+    await completed(page, "Hello.");
+    const tab = await page.context().newPage();
+    await tab.goto(page.url());
+    await completed(tab, "Hello.");
+    await say(page, "A story");
+    await reply(tab, "dark and stor").waitFor();
+    gate.open();
+    await completed(tab, "stormy night.");
+    expect(await tab.locator(".turn").count()).toBe(4);
+  });
+
+  test("a second device continues in the middle of a word, and can stop the reply for both", async () => {
+    const { gate, script } = halved();
+    await using site = await siteWith([script]);
+    const { page, provider } = site;
+    await say(page, "A story");
+    await reply(page, "dark and stor").waitFor();
+    await using device = await openPage(browser, page.url(), { viewport: { width: 390, height: 844 } });
+    await reply(device.page, "dark and stor").waitFor();
+    await device.page.getByRole("button", { name: "Stop the reply" }).click();
+    await page.locator(".figures", { hasText: "stopped" }).waitFor();
+    await provider.requests[0]?.closed;
+    expect(device.faults).toEqual([]);
+    gate.open();
+  });
+
+  test("a lost connection is said, made again, and costs no word", async () => {
+    const { gate, script } = halved();
+    await using site = await siteWith([script], {
+      through: async ({ url }) => {
+        const proxy = await breakingProxy(Number(new URL(url).port), () => undefined);
+        proxies.push(proxy);
+        return `http://localhost:${proxy.port}`;
+      },
+    });
+    const { page, provider, watched } = site;
+    await say(page, "A story");
+    await reply(page, "dark and stor").waitFor();
+    await page.context().setOffline(true);
+    proxies[0]?.breakAll();
+    await page.getByRole("status").getByText("Reconnecting").waitFor();
+    expect(await page.locator(".prose").innerText()).toBe("It was a dark and stor");
+    gate.open();
+    await page.context().setOffline(false);
+    await completed(page, "It was a dark and stormy night.");
+    expect(await page.locator(".notice").innerText()).toBe("");
+    expect(provider.requests).toHaveLength(1);
+    // The browser reports the broken connection itself.
+    expect(watched.faults.splice(0).filter((fault) => !/net::ERR_/.test(fault))).toEqual([]);
+  });
+
+  test("a page that is opened while the server is away starts when it is back", async () => {
+    await using site = await siteWith([{ text: "Here." }]);
+    const { page, watched } = site;
+    let isAway = true;
+    await page.route("**/info", (route) => (isAway ? route.abort() : route.continue()));
+    await page.reload();
+    await expect.poll(() => watched.faults.length).toBeGreaterThan(0);
+    expect(await page.locator("#app").isVisible()).toBe(false);
+    isAway = false;
+    await say(page, "Hello");
+    await completed(page, "Here.");
+    watched.faults.splice(0);
+  });
+});
