@@ -51,6 +51,7 @@ export interface Chat {
     dispose(): void;
     getMessages(): readonly ChatMessage[];
     getStatus(): string;
+    getPendingInterrupts(): readonly Loose[];
     getCurrentRunId(): string | null;
     addToolResult(result: Loose): Promise<void>;
     addToolApprovalResponse(response: Loose): Promise<void>;

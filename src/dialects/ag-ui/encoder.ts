@@ -6,8 +6,9 @@ import type { FinishReason } from "../../contract/finish-reason.ts";
 import type { AssistantMessage, ToolCall } from "../../contract/message.ts";
 import { completeMedium } from "../../stream/media-collector.ts";
 import type { ReplyEncoder, ReplyEvent, ReplyView } from "../dialect.ts";
-import type { AgUiEvent, AgUiMessage, AgUiUsage } from "./events.ts";
+import { type AgUiEvent, type AgUiMessage, type AgUiOutcome, type AgUiUsage, interruptOf } from "./events.ts";
 import { type EventPlace, EventWriter } from "./place.ts";
+import { sealOf } from "./received-reply.ts";
 import { type StepCall, Steps } from "./steps.ts";
 
 /** The facts of a connection that decide about its events. */
@@ -248,14 +249,12 @@ export class AgUiEncoder implements ReplyEncoder {
     for (const event of callsToAnswer(message, calls)) this.#write(event);
     if (this.#writer.phase !== "live") this.#showAgain();
     if (this.#isOver) return;
-    const isNew = this.#connection.protocolVersion !== undefined;
-    const pendingToolCallIds = calls.map(({ id }) => id);
+    const outcome = outcomeOf(calls, isStopped, this.#connection.protocolVersion !== undefined);
     this.#over({
       type: "RUN_FINISHED",
       threadId: this.#threadId,
       runId: this.#runId,
-      ...(isNew && isStopped && { outcome: { type: "cancelled" } }),
-      ...(isNew && calls.length > 0 && { outcome: { type: "success", pendingToolCallIds } }),
+      ...(outcome && { outcome }),
       ...usageOf(message),
       metadata: { tanstack: { finishReason: FINISH_REASONS[message.finishReason] } },
     });
@@ -320,13 +319,28 @@ export class AgUiEncoder implements ReplyEncoder {
  * event at which TanStack AI runs a tool.
  */
 function callsToAnswer({ replay }: AssistantMessage, calls: readonly ToolCall[]): readonly AgUiEvent[] {
-  const encryptedValue = typeof replay?.data === "string" ? replay.data : undefined;
-  return calls.flatMap(({ id, name, arguments: input }): readonly AgUiEvent[] => [
-    ...(encryptedValue === undefined
-      ? []
-      : [{ type: "REASONING_ENCRYPTED_VALUE", subtype: "tool-call", entityId: id, encryptedValue } as const]),
-    { type: "CUSTOM", name: "tool-input-available", value: { toolCallId: id, toolName: name, input } },
-  ]);
+  const signature = typeof replay?.data === "string" ? replay.data : undefined;
+  const sealed = calls.flatMap(({ id, needsApproval = false }): readonly AgUiEvent[] => {
+    if (signature === undefined) return [];
+    const encryptedValue = sealOf(signature, needsApproval);
+    return [{ type: "REASONING_ENCRYPTED_VALUE", subtype: "tool-call", entityId: id, encryptedValue }];
+  });
+  const ofPage = calls.filter(({ needsApproval }) => !needsApproval);
+  return [
+    ...sealed,
+    ...ofPage.map(({ id, name, arguments: input }): AgUiEvent => {
+      return { type: "CUSTOM", name: "tool-input-available", value: { toolCallId: id, toolName: name, input } };
+    }),
+  ];
+}
+
+/** @param isNew whether the client has sent a protocol version: 1.0 or later */
+function outcomeOf(calls: readonly ToolCall[], isStopped: boolean, isNew: boolean): AgUiOutcome | undefined {
+  const interrupts = calls.filter(({ needsApproval }) => needsApproval).map(interruptOf);
+  if (interrupts.length > 0) return { type: "interrupt", interrupts };
+  if (!isNew) return undefined;
+  if (isStopped) return { type: "cancelled" };
+  return calls.length > 0 ? { type: "success", pendingToolCallIds: calls.map(({ id }) => id) } : undefined;
 }
 
 function usageOf({ usage, provider, model }: AssistantMessage): { readonly usage?: readonly AgUiUsage[] } {

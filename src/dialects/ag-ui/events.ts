@@ -4,6 +4,7 @@
  * @see https://docs.ag-ui.com/concepts/events
  */
 
+import type { ToolCall } from "../../contract/message.ts";
 import type { JsonObject } from "../../platform/json-object.ts";
 
 /** A message of AG-UI, as its front end has sent it or as `ag-ui/messages.ts` makes it. */
@@ -21,9 +22,29 @@ export interface AgUiUsage {
   readonly cacheWriteInputTokens?: number;
 }
 
-/** The end of a run in the words of protocol 1.0. Earlier clients throw at `cancelled`. */
+/** A call that waits for a person. TanStack AI reads the metadata. */
+export interface AgUiInterrupt {
+  /** That of the call. */
+  readonly id: string;
+  readonly reason: "approval_required";
+  readonly toolCallId: string;
+  readonly metadata: { readonly kind: "approval"; readonly toolName: string; readonly input: unknown };
+}
+
+/** Returns the interrupt of a call. */
+export function interruptOf({ id, name, arguments: input }: ToolCall): AgUiInterrupt {
+  return {
+    id,
+    reason: "approval_required",
+    toolCallId: id,
+    metadata: { kind: "approval", toolName: name, input },
+  };
+}
+
+/** The end of a run. Clients before protocol 1.0 throw at `cancelled`. */
 export type AgUiOutcome =
-  | { readonly type: "success"; readonly pendingToolCallIds?: readonly string[] }
+  | { readonly type: "success"; readonly pendingToolCallIds: readonly string[] }
+  | { readonly type: "interrupt"; readonly interrupts: readonly AgUiInterrupt[] }
   | { readonly type: "cancelled" };
 
 /** Fields that TanStack AI reads, and other clients pass over. */

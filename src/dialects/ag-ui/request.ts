@@ -6,7 +6,7 @@ import type { DialectStart, StartContext } from "../dialect.ts";
 import { isChatId, isRunId } from "../ids.ts";
 import { badRequest } from "../refusal.ts";
 import { AgUiEncoder } from "./encoder.ts";
-import { messagesIn, newTurnOf, turnsOf } from "./messages.ts";
+import { answersIn, messagesIn, newTurnOf, turnsOf } from "./messages.ts";
 import { placeOf } from "./place.ts";
 
 const MAX_ID_LENGTH = 512;
@@ -59,6 +59,7 @@ export async function startOf(body: unknown, headers: Headers, { user, history }
   const threadId = idOf(body.threadId, "threadId");
   const runId = idOf(body.runId, "runId");
   const conversation = messagesIn(body.messages);
+  const answers = answersIn(body.resume);
   const { protocolVersion, tools, forwardedProps } = body;
   const last = headers.get("last-event-id");
   const connection = {
@@ -80,7 +81,12 @@ export async function startOf(body: unknown, headers: Headers, { user, history }
       messageId: run.slice(0, MESSAGE_ID_LENGTH),
       chat: chatOfThread(threadId),
       options,
-      ...(history === "server" ? newTurnOf(conversation) : { messages: turnsOf(conversation, history === "signed") }),
+      ...(history === "server"
+        ? newTurnOf(conversation, answers)
+        : {
+            messages: turnsOf(conversation, { signed: history === "signed", answers }),
+            ...(answers.length > 0 && { answers }),
+          }),
     },
     ...(last !== null && { watches: {} }),
     encoder: (reply) => new AgUiEncoder(reply, connection),
