@@ -3,10 +3,10 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { aiSdk, aiSdkWith, memoryLog, type RelayOptions } from "cloudllm/server";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Tool } from "../../src/index.ts";
 import { Gate, type ReplyScript } from "../../src/testing/index.ts";
-import { type AiSdkBrowser, aiSdkBrowser, aiSdkVersions, type PageView, partsOf, textOf } from "../support/ai-sdk.ts";
+import { aiSdkVersions, type PageView, partsOf, textOf, until, untilText, useAiSdk } from "../support/ai-sdk.ts";
 import { type ChunksReply, chunk, chunksClient, text } from "../support/chunks-client.ts";
 import { relaySite } from "../support/relay-site.ts";
 
@@ -28,18 +28,12 @@ const weather: Tool = {
 } as Tool;
 
 describe.each(aiSdkVersions)("ai $version", (version) => {
-  const { missing } = version;
-  let browser: AiSdkBrowser;
-  beforeAll(async () => {
-    if (missing === undefined) browser = await aiSdkBrowser(version);
-  });
-  afterAll(() => browser?.close());
-  const scene = test.skipIf(missing !== undefined);
+  const { scene, open } = useAiSdk(version);
 
   /** What a page shows after one question. */
   async function asked(scripts: readonly ReplyScript[], options: Partial<Options> = {}): Promise<PageView> {
     await using site = await relaySite(scripts, { ...OPEN, log: memoryLog(), ...options });
-    const page = await browser.open({ url: site.url });
+    const page = await open({ url: site.url });
     return await page.call("sendMessage", { text: "Hi" }); // before the relay ends
   }
 
@@ -200,19 +194,18 @@ describe.each(aiSdkVersions)("ai $version", (version) => {
         [text("Hello "), text("wor"), waits, chunk("rewind", { length: 3, reasoningLength: 0 }), text("Ada")],
       ]),
     });
-    const page = await browser.open({ url: site.url });
+    const page = await open({ url: site.url });
     await page.begin("sendMessage", { text: "Hi" });
-    await expect.poll(async () => textOf((await page.look()).messages[1])).toBe("Hello wor");
+    await untilText(page, "Hello wor");
     waits.open();
-    await expect.poll(async () => (await page.look()).status).toBe("error");
-    const { error, messages } = await page.look();
+    const { error, messages } = await until(page, ({ status }) => status === "error");
     expect(error).toContain("Load the page again");
     expect(textOf(messages[1])).toBe("Hello wor");
-    const again = await browser.open({ url: site.url, id: page.id, messages: messages.slice(0, 1) });
-    await expect.poll(async () => textOf((await again.call("resumeStream")).messages[1])).toBe("Hello Ada");
+    const again = await open({ url: site.url, id: page.id, messages: messages.slice(0, 1) });
+    expect(textOf((await again.call("resumeStream")).messages[1])).toBe("Hello Ada");
   });
 
-  test.skipIf(missing !== undefined || version.packageName !== "ai")(
+  test.skipIf(version.missing !== undefined || version.packageName !== "ai")(
     "version 7 replaces the text of a reply that begins again",
     async () => {
       const waits = new Gate();
@@ -231,12 +224,11 @@ describe.each(aiSdkVersions)("ai $version", (version) => {
           ],
         ]),
       });
-      const page = await browser.open({ url: site.url });
+      const page = await open({ url: site.url });
       await page.begin("sendMessage", { text: "Hi" });
-      await expect.poll(async () => textOf((await page.look()).messages[1])).toBe("Hello wor");
+      await untilText(page, "Hello wor");
       waits.open();
-      await expect.poll(async () => (await page.look()).status).toBe("ready");
-      const { messages } = await page.look();
+      const { messages } = await until(page, ({ status }) => status === "ready");
       expect(textOf(messages[1])).toBe("Hello Ada");
       expect(messages[1]?.parts.find(({ type }) => type === "reasoning")).toMatchObject({ text: "Hm" });
       expect(partsOf(messages[1])).toContain("source-url");
@@ -249,14 +241,14 @@ describe.each(aiSdkVersions)("ai $version", (version) => {
       ...OPEN,
       log: memoryLog(),
     });
-    const page = await browser.open({ url: site.url });
+    const page = await open({ url: site.url });
     await page.begin("sendMessage", { text: "Hi" });
-    await expect.poll(async () => textOf((await page.look()).messages[1])).toBe("Hello ");
+    await untilText(page, "Hello ");
     const stopped = await page.call("stop");
     expect(stopped.status).toBe("ready");
     waits.open();
-    const other = await browser.open({ url: site.url, id: page.id, messages: stopped.messages.slice(0, 1) });
-    await expect.poll(async () => textOf((await other.call("resumeStream")).messages[1])).toBe("Hello Ada");
+    const other = await open({ url: site.url, id: page.id, messages: stopped.messages.slice(0, 1) });
+    expect(textOf((await other.call("resumeStream")).messages[1])).toBe("Hello Ada");
   });
 
   scene("a stop that reaches the server ends the reply for each page, complete as far as it came", async () => {
@@ -265,17 +257,16 @@ describe.each(aiSdkVersions)("ai $version", (version) => {
       log: memoryLog(),
       dialect: aiSdkWith({ metadata: ({ finishReason }) => ({ finishReason }) }),
     });
-    const page = await browser.open({ url: site.url });
+    const page = await open({ url: site.url });
     await page.begin("sendMessage", { text: "Hi" });
-    await expect.poll(async () => textOf((await page.look()).messages[1])).toBe("Hello ");
+    await untilText(page, "Hello ");
     const response = await fetch(`${site.url}/${page.id}/stop`, {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify({ activeStreamId: null, assistantMessage: { role: "assistant", parts: [] } }),
     });
     expect(await response.json()).toEqual({ success: true });
-    await expect.poll(async () => (await page.look()).status).toBe("ready");
-    const { messages } = await page.look();
+    const { messages } = await until(page, ({ status }) => status === "ready");
     expect([partsOf(messages[1]), textOf(messages[1])]).toEqual([["step-start", "text:done"], "Hello "]);
     expect(messages[1]?.metadata).toEqual({ finishReason: "stopped" });
   });
@@ -283,9 +274,9 @@ describe.each(aiSdkVersions)("ai $version", (version) => {
   scene("a next question takes the place of a reply whose stop never came", async () => {
     const scripts: ReplyScript[] = [{ steps: [{ text: "One" }, { pause: new Gate() }] }, { text: "Two" }];
     await using site = await relaySite(scripts, { ...OPEN, log: memoryLog() });
-    const page = await browser.open({ url: site.url });
+    const page = await open({ url: site.url });
     await page.begin("sendMessage", { text: "Hi" });
-    await expect.poll(async () => textOf((await page.look()).messages[1])).toBe("One");
+    await untilText(page, "One");
     await page.call("stop");
     const { status, messages } = await page.call("sendMessage", { text: "Again" });
     expect([status, textOf(messages.at(-1))]).toEqual(["ready", "Two"]);
@@ -300,7 +291,7 @@ describe.each(aiSdkVersions)("ai $version", (version) => {
       });
       await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
       const { port } = server.address() as AddressInfo;
-      const page = await browser.open({ url: `http://127.0.0.1:${port}/` });
+      const page = await open({ url: `http://127.0.0.1:${port}/` });
       const { status, error } = await page.call("sendMessage", { text: "Hi" });
       expect({ status, error }).toEqual({ status: "ready", error: undefined });
       server.close();

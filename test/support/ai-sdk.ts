@@ -5,6 +5,7 @@ import { existsSync } from "node:fs";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import type { PageOptions, Pages, PageView, ShownMessage } from "../interop/ai-sdk-page.mjs";
 import { laterNode, laterNodeMissing } from "./later-node.ts";
 
@@ -17,7 +18,7 @@ const PROGRAM = new URL("ai-sdk-page.mjs", INTEROP);
 export interface AiSdkVersion {
   readonly version: string;
   readonly packageName: string;
-  /** Why it cannot be run; `undefined` when it can. */
+  /** Why the tests of it are skipped; `undefined` when they are not. */
   readonly missing: string | undefined;
   /** Whether a replay takes the place of the message that the page shows; otherwise it is added to it. */
   readonly replaces: boolean;
@@ -131,6 +132,43 @@ async function childBrowser(packageName: string): Promise<AiSdkBrowser> {
     },
     () => child.kill(),
   );
+}
+
+/** Defines the tests of one version, and opens its pages. Skipped, with the reason, where the version is missing. */
+export function useAiSdk(version: AiSdkVersion): {
+  readonly scene: typeof test;
+  open(options: PageOptions): Promise<ChatPage>;
+} {
+  const { missing } = version;
+  let browser: AiSdkBrowser | undefined;
+  beforeAll(async () => {
+    if (missing === undefined) browser = await aiSdkBrowser(version);
+  });
+  afterAll(() => browser?.close());
+  return {
+    scene: test.skipIf(missing !== undefined) as typeof test,
+    open: (options) => browser?.open(options) ?? Promise.reject(new Error(missing)),
+  };
+}
+
+/** Resolves with the page when it shows what is wanted. */
+export async function until(page: ChatPage, isThere: (view: PageView) => boolean): Promise<PageView> {
+  let view = await page.look();
+  await expect
+    .poll(
+      async () => {
+        view = await page.look();
+        return isThere(view);
+      },
+      { timeout: 10_000 },
+    )
+    .toBe(true);
+  return view;
+}
+
+/** Resolves with the page when its reply shows a text. */
+export function untilText(page: ChatPage, text: string): Promise<PageView> {
+  return until(page, ({ messages }) => textOf(messages.at(-1)) === text);
 }
 
 /** Returns the text that a message shows. */
