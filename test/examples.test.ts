@@ -24,6 +24,10 @@ const EXAMPLES: Readonly<Record<string, { readonly args?: readonly string[]; rea
   },
   worker_thread: { says: [/the worker read \d+ words in \d+ chunks:\n\w.*\.\n/] },
   web_server: { args: ["--once"], says: [/open http:/, /\n\w.*[.?!]\n/] },
+  chat_page: {
+    args: ["--once"],
+    says: [/open http:/, /after a reload: 2 messages, streaming/, /^m0 user: Write a poem/m, /^m1 assistant: \w/m],
+  },
   relay_express: {
     args: ["--once"],
     says: [/read "\w[^"]*", then left/, /came back to: \w.+ .+[.?!"]$/m, /a stranger gets: SendError: /],

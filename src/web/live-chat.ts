@@ -70,6 +70,8 @@ interface Watch {
   isOpened: boolean;
   /** Its reply is settled here; only its end is read. */
   isStopped: boolean;
+  /** The messages that it left when it was stopped, and those with another last word. */
+  left?: { readonly messages: Messages; readonly all: (last: ChatReply) => Messages };
   /** Resolves when it is read no more. */
   over: Promise<void>;
 }
@@ -429,13 +431,15 @@ export class LiveChat implements Chat {
   #settle(watch: Watch, reply: ChatReply, error?: SendError): void {
     const { undo } = watch.turn;
     const isEmpty = sizeOf(reply) <= sizeOf(watch.base);
-    const messages = this.#messages;
     if (watch === this.#watch) {
+      const messages = this.#messages;
+      const all = (last: ChatReply): Messages => [...marked(messages, "sent"), last];
       this.#watch = undefined;
-      this.#messages = isEmpty ? (undo ?? marked(messages, "failed")) : [...marked(messages, "sent"), reply];
+      this.#messages = isEmpty ? (undo ?? marked(messages, "failed")) : all(reply);
+      watch.left = { messages: this.#messages, all };
       this.#to(error ? "failed" : "idle", error);
-    } else if (!isEmpty && messages.at(-1)?.id === reply.id) {
-      this.#messages = [...messages.slice(0, -1), reply];
+    } else if (!isEmpty && this.#messages === watch.left?.messages) {
+      this.#messages = watch.left.all(reply);
       this.#changed();
     }
   }
