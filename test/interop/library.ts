@@ -22,7 +22,7 @@ export interface Library {
 type Outcome = Readonly<Record<string, unknown>>;
 
 /** Of `programs.mjs`. */
-type Kind = "openAi" | "anthropic";
+type Kind = "openAi" | "responses" | "anthropic";
 
 const local = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 

@@ -6,6 +6,7 @@
 
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
+import { responses } from "./responses-programs.mjs";
 
 /** OpenAI's library, by the name under which it is installed. */
 export const openAi = (name) => ({
@@ -154,7 +155,7 @@ function anthropicFailure(failure) {
   return { name: failure.constructor.name, status, message, type: error?.error?.type, requestID };
 }
 
-const LIBRARIES = { openAi, anthropic };
+const LIBRARIES = { openAi, responses, anthropic };
 
 /** Runs one method of one library, such as `openAi:openai-7`. */
 export function run(library, method, args) {
