@@ -12,11 +12,14 @@ interface Words {
   readonly reason?: string;
 }
 
-/** A refusal is text, and a call of a tool is an item: neither has a word of its own. */
+/**
+ * A call of a tool is an item, and has no word of its own. Nor has a refusal that the model tells at its end: its text
+ * was sent as text, and may be partial, so it counts as filtered.
+ */
 const ENDINGS: Readonly<Record<FinishReason, Words>> = {
   stop: { status: "completed" },
   toolCalls: { status: "completed" },
-  refusal: { status: "completed" },
+  refusal: { status: "incomplete", reason: "content_filter" },
   length: { status: "incomplete", reason: "max_output_tokens" },
   contentFilter: { status: "incomplete", reason: "content_filter" },
   stopped: { status: "cancelled", reason: "cancelled" },

@@ -149,7 +149,13 @@ describe("a stream", () => {
 describe("the end", () => {
   const endings: readonly (readonly [string, ReplyScript, string, string, string | undefined])[] = [
     ["a stop", { text: "Hi" }, "response.completed", "completed", undefined],
-    ["a refusal", { text: "No.", ending: { finishReason: "refusal" } }, "response.completed", "completed", undefined],
+    [
+      "a refusal",
+      { text: "No.", ending: { finishReason: "refusal" } },
+      "response.incomplete",
+      "incomplete",
+      "content_filter",
+    ],
     [
       "a limit",
       { text: "Half", ending: { finishReason: "length" } },
