@@ -13,8 +13,8 @@ interface Words {
 }
 
 /**
- * A call of a tool is an item, and has no word of its own. Nor has a refusal that the model tells at its end: its text
- * was sent as text, and may be partial, so it counts as filtered.
+ * A call of a tool is an item, and has no word of its own. Nor has a refusal that the model reports at its end: its
+ * text was sent as text, and may be partial, so it counts as filtered.
  */
 const ENDINGS: Readonly<Record<FinishReason, Words>> = {
   stop: { status: "completed" },
