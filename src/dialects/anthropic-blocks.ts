@@ -16,7 +16,7 @@ export interface PlacedBlock {
 export function blocksOf(content: unknown, place: string): readonly PlacedBlock[] {
   if (typeof content === "string") return [{ block: { type: "text", text: content }, place }];
   return listOf(content, `\`${place}\``).map((item, index) => {
-    const inner = `${place}[${index}]`;
+    const inner = `${place}.${index}`;
     return { block: objectOf(item, `\`${inner}\``), place: inner };
   });
 }
@@ -81,7 +81,7 @@ function searchResultText(block: JsonObject, place: string): string {
 }
 
 /** Returns the marks for the provider's cache in a value, at any depth that a request has them. */
-export function cacheMarks(value: unknown, depth = 5): readonly JsonObject[] {
+export function cacheMarks(value: unknown, depth = 6): readonly JsonObject[] {
   if (depth === 0 || typeof value !== "object" || value === null) return [];
   if (Array.isArray(value)) return value.flatMap((item) => cacheMarks(item, depth - 1));
   const { cache_control: mark, content } = value as JsonObject;

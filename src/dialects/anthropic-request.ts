@@ -12,6 +12,7 @@ import type {
 import { isJsonObject, type JsonObject } from "../platform/json-object.ts";
 import { cacheMarks } from "./anthropic-blocks.ts";
 import { anthropicTurns } from "./anthropic-turns.ts";
+import { effortOf } from "./machine-effort.ts";
 import {
   booleanOf,
   countOf,
@@ -23,7 +24,6 @@ import {
   stopsOf,
   textOf,
 } from "./machine-fields.ts";
-import { effortOf } from "./openai-chat-request.ts";
 import { badRequest } from "./refusal.ts";
 
 /** A request of Anthropic Messages. */

@@ -3,6 +3,7 @@
 import type { Message } from "../contract/message.ts";
 import type { ReasoningEffort, SendOptions, Tool, ToolChoice } from "../contract/options.ts";
 import { isJsonObject, type JsonObject } from "../platform/json-object.ts";
+import { effortOf } from "./machine-effort.ts";
 import {
   booleanOf,
   countOf,
@@ -15,11 +16,14 @@ import {
   textOf,
 } from "./machine-fields.ts";
 import { chatMessages } from "./openai-chat-messages.ts";
+import { requestOf } from "./openai-responses-request.ts";
 import { badRequest } from "./refusal.ts";
 
 /** A request of Chat Completions. */
 export interface ChatRequest {
   readonly model: string | undefined;
+  /** Of a body of Responses: it precedes the conversation. */
+  readonly instructions?: string | undefined;
   readonly messages: readonly Message[];
   readonly options: SendOptions;
   readonly isStreamed: boolean;
@@ -30,12 +34,13 @@ export interface ChatRequest {
 /** Fields that change what a reply is, and that cannot be obeyed. */
 const REFUSED: readonly string[] = ["functions", "function_call"];
 
-/** @throws {Refusal} 400 with one sentence */
+/**
+ * Reads a request. Cursor's agents post bodies of Responses here (`input` without `messages`), and read chunks.
+ * @throws {Refusal} 400 with one sentence
+ */
 export function chatRequest(value: unknown): ChatRequest {
   const body = objectOf(value, "The body");
-  if (body.messages === undefined && body.input !== undefined) {
-    throw badRequest("The body is one of the Responses API (`input`). Send it to `responses`, or send `messages`.");
-  }
+  if (body.messages === undefined && body.input !== undefined) return ofResponses(body);
   const refused = REFUSED.find((name) => body[name] !== undefined && body[name] !== null);
   if (refused !== undefined) throw badRequest(`\`${refused}\` is not supported. Send \`tools\` and \`tool_choice\`.`);
   if ((countOf(body.n, "`n`") ?? 1) !== 1) throw badRequest("`n` must be 1: a request has one reply.");
@@ -53,8 +58,14 @@ export function chatRequest(value: unknown): ChatRequest {
   };
 }
 
-/** @throws {Refusal} 400 with one sentence */
-export function chatOptions(body: JsonObject): SendOptions {
+/** What these requests would keep on the server is not kept: chunks have no id to ask for. */
+function ofResponses(body: JsonObject): ChatRequest {
+  const { model, messages, instructions, previous, options, isStreamed } = requestOf(body);
+  if (previous !== undefined) throw badRequest("`previous_response_id` is for `responses`. Send the conversation.");
+  return { model, messages, instructions, options, isStreamed, includesUsage: true };
+}
+
+function chatOptions(body: JsonObject): SendOptions {
   const { tools, search } = toolsOf(body.tools);
   const choice = choiceOf(body.tool_choice, tools);
   return given({
@@ -145,8 +156,6 @@ function outputOf(value: unknown): JsonObject | undefined {
   }
 }
 
-const EFFORTS = ["none", "low", "medium", "high", "xhigh", "max"] as const;
-
 /** `reasoning_effort` is OpenAI's, `reasoning` OpenRouter's, `thinking` that of DeepSeek and others. */
 function reasoningOf(body: JsonObject): ReasoningEffort | undefined {
   const { effort, max_tokens } = objectOf(body.reasoning ?? {}, "`reasoning`");
@@ -155,12 +164,4 @@ function reasoningOf(body: JsonObject): ReasoningEffort | undefined {
   const named = body.reasoning_effort ?? effort ?? undefined;
   if (named !== undefined) return effortOf(named, "`reasoning_effort`");
   return isJsonObject(body.thinking) && body.thinking.type === "disabled" ? "none" : undefined;
-}
-
-/** @throws {Refusal} 400 when the value is not a level; `minimal` is the lowest that other providers have */
-export function effortOf(value: unknown, subject: string): ReasoningEffort {
-  if (value === "minimal") return "low";
-  const effort = EFFORTS.find((level) => level === value);
-  if (effort) return effort;
-  throw badRequest(`${subject} must be one of minimal, ${EFFORTS.join(", ")}.`);
 }

@@ -4,8 +4,9 @@
  */
 
 import type { Message } from "../contract/message.ts";
-import type { ReasoningEffort, SendOptions } from "../contract/options.ts";
+import type { SendOptions } from "../contract/options.ts";
 import { isJsonObject, type JsonObject } from "../platform/json-object.ts";
+import { effortOf } from "./machine-effort.ts";
 import { booleanOf, countOf, given, numberOf, textOf } from "./machine-fields.ts";
 import { messagesOf } from "./openai-responses-input.ts";
 import { toolsOf } from "./openai-responses-tools.ts";
@@ -112,23 +113,10 @@ function samplingOf(body: JsonObject): Pick<SendOptions, "maxOutputTokens" | "te
   return given({ maxOutputTokens, temperature, topP });
 }
 
-const EFFORTS: Readonly<Record<string, ReasoningEffort>> = {
-  none: "none",
-  minimal: "low",
-  low: "low",
-  medium: "medium",
-  high: "high",
-  xhigh: "xhigh",
-  max: "max",
-};
-
 function reasoningOf(given: unknown): Pick<SendOptions, "reasoning"> {
   const effort = isJsonObject(given) ? given.effort : undefined;
   if (effort === undefined || effort === null) return {};
-  const reasoning = typeof effort === "string" && Object.hasOwn(EFFORTS, effort) ? EFFORTS[effort] : undefined;
-  if (reasoning === undefined)
-    throw badRequest(`\`reasoning.effort\` must be one of ${Object.keys(EFFORTS).join(", ")}.`);
-  return { reasoning };
+  return { reasoning: effortOf(effort, "`reasoning.effort`") };
 }
 
 function outputOf(text: unknown): Pick<SendOptions, "output"> {
