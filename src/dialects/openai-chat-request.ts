@@ -58,7 +58,7 @@ export function chatRequest(value: unknown): ChatRequest {
   };
 }
 
-/** What these requests would keep on the server is not kept: chunks have no id to ask for. */
+/** Nothing of such a request is kept here, as Responses would: its chunks have no id to ask for. */
 function ofResponses(body: JsonObject): ChatRequest {
   const { model, messages, instructions, previous, options, isStreamed } = requestOf(body);
   if (previous !== undefined) throw badRequest("`previous_response_id` is for `responses`. Send the conversation.");
