@@ -5,7 +5,6 @@ import { Announcer } from "./announcer.ts";
 import { copy } from "./clipboard.ts";
 import { Composer } from "./composer.ts";
 import { elementOf } from "./elements.ts";
-import { forgetFigures } from "./known-figures.ts";
 import { patchChildren } from "./patch.ts";
 import { Follower } from "./scroll.ts";
 import type { ServerInfo } from "./server-info.ts";
@@ -152,7 +151,6 @@ export class App {
   }
 
   #deleted(id: string): void {
-    forgetFigures(id);
     if (id !== this.#thread.chat.id) return;
     history.replaceState(null, "", location.pathname);
     this.#open(newId());

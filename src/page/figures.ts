@@ -43,14 +43,15 @@ function dollarsOf(cost: number): string {
   return `$${rounded.toFixed(Math.min(decimals, 12))}`;
 }
 
-/** Returns the query for the cost of a reply; `undefined` where its tokens or its model are unknown. */
-export function costQueryOf({ provider, model, usage, estimatedUsage }: ChatReply): URLSearchParams | undefined {
+/** A reply whose cost is asked for. */
+export interface CostQuestion {
+  readonly provider: string;
+  readonly model: string;
+  readonly usage: NonNullable<ChatReply["usage"]>;
+}
+
+/** Returns the question for the cost of a reply; `undefined` where its tokens or its model are unknown. */
+export function costQuestionOf({ provider, model, usage, estimatedUsage }: ChatReply): CostQuestion | undefined {
   const tokens = estimatedUsage ?? usage;
-  if (provider === undefined || model === undefined || !tokens) return undefined;
-  const { inputTokens, outputTokens, cachedInputTokens, cacheWriteTokens, serviceTier } = tokens;
-  const counts = { input: inputTokens, output: outputTokens, cached: cachedInputTokens, written: cacheWriteTokens };
-  const known = Object.entries({ provider, model, ...counts, tier: serviceTier }).flatMap(([name, value]) =>
-    value === undefined ? [] : [[name, String(value)]],
-  );
-  return new URLSearchParams(known);
+  return provider === undefined || model === undefined || !tokens ? undefined : { provider, model, usage: tokens };
 }

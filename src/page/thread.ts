@@ -1,7 +1,8 @@
 /** The messages of one conversation on the page. */
 
 import type { Chat, ChatMessage, ChatSnapshot } from "../web/index.ts";
-import { KnownFigures } from "./known-figures.ts";
+import { Costs } from "./costs.ts";
+import { figuresOf } from "./figures.ts";
 import { patchChildren } from "./patch.ts";
 import { ReplyView, userView, waitingView } from "./turn-views.ts";
 import { h, icon, type VElement } from "./vnode.ts";
@@ -22,7 +23,7 @@ interface Made {
 export class Thread {
   readonly chat: Chat;
   readonly #box: HTMLElement;
-  readonly #figures: KnownFigures;
+  readonly #costs: Costs;
   readonly #replies = new Map<string, ReplyView>();
   readonly #made = new Map<string, Made>();
   #edit: Edit | undefined;
@@ -32,7 +33,7 @@ export class Thread {
   constructor(chat: Chat, box: HTMLElement, onChange: () => void) {
     this.chat = chat;
     this.#box = box;
-    this.#figures = new KnownFigures(chat.id, onChange);
+    this.#costs = new Costs(onChange);
   }
 
   /** Whether a message is being edited. */
@@ -96,7 +97,7 @@ export class Thread {
       return this.#once(message.id, [message, draft], () => userView({ message, draft }));
     }
     const isLast = place === messages.length - 1;
-    const figures = this.#figures.lineOf(message);
+    const figures = message.state === "writing" ? "" : figuresOf(message, this.#costs.costOf(message));
     return this.#once(message.id, [message, isLast, figures, this.#answered], () => {
       const view = this.#replies.get(message.id) ?? new ReplyView();
       this.#replies.set(message.id, view);

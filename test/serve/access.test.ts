@@ -71,7 +71,7 @@ describe("without a token", () => {
 describe("with a token", () => {
   let served: Served;
   beforeAll(async () => {
-    served = await startServed(["--provider", "embedded"], { CLOUDLLM_TOKEN: TOKEN });
+    served = await startServed(["--provider", "embedded"], { env: { CLOUDLLM_TOKEN: TOKEN } });
   });
   afterAll(() => served[Symbol.asyncDispose]());
 
@@ -83,7 +83,7 @@ describe("with a token", () => {
   };
 
   test("nothing is answered without it, but that the server lives and the page that asks for it", async () => {
-    for (const path of ["/info", "/metrics", "/cost", "/relay/some-chat", "/anything"]) {
+    for (const path of ["/info", "/metrics", "/costs", "/relay/some-chat", "/anything"]) {
       const { status, headers } = await ask(at(path));
       expect({ path, status, challenge: headers["www-authenticate"] }).toEqual({
         path,

@@ -166,7 +166,6 @@ describe.skipIf(noBrowser !== undefined)(`the page${noBrowser ? ` (${noBrowser})
       await page.reload();
       await question.getByRole("button", { name: button }).click();
       await completed(page, "All done.");
-      await page.reload();
       await page.locator(shown).waitFor();
       expect(JSON.stringify(provider.requests[1]?.body)).toContain(told);
     });

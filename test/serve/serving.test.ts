@@ -72,7 +72,7 @@ test("the user, who started the server, is told what is wrong with it, and no li
     refusal: { status: 401, message: `Incorrect API key provided: ${key}.` },
   }));
   const args = ["--base-url", provider.baseUrl, "--model", "m"];
-  await using served = await startServed(args, { CLOUDLLM_API_KEY: key });
+  await using served = await startServed(args, { env: { CLOUDLLM_API_KEY: key } });
   await expect(textOf(chatOf(served), "Hi")).rejects.toThrow("Incorrect API key provided");
   await expect(textOf(chatOf(served), "Hi")).rejects.not.toThrow(key);
   await served.said("Incorrect API key provided");
@@ -136,15 +136,23 @@ test("figures count replies by their ending, tokens, the first token, what runs 
   for (const line of lines) expect(line).toMatch(/^$|^# (HELP|TYPE) \w+ .+$|^\w+(\{\w+="[\w.+]+"\})? [\d.e+-]+$/);
 });
 
-test.each([
-  [{ provider: "openai", model: "gpt-6-luna", input: "1000", output: "5" }, expect.any(Number)],
-  [{ provider: "openai", model: "unheard-of", input: "1", output: "1" }, null],
-  [{ provider: "openai", model: "gpt-6-luna", input: "-1", output: "1" }, null],
-  [{ provider: "openai", model: "gpt-6-luna" }, null],
-])("the cost of %j is known or null", async (query, cost) => {
+test("costs are known or null, each for itself", async () => {
   await using served = await startServed(TOY);
-  const { body } = await ask(`${served.url}/cost?${new URLSearchParams(query)}`);
-  expect(JSON.parse(body)).toEqual({ cost });
+  const usage = { inputTokens: 1_000, outputTokens: 5, totalTokens: 1_005 };
+  const asked = [
+    { provider: "openai", model: "gpt-6-luna", usage },
+    { provider: "openai", model: "unheard-of", usage },
+    { provider: "openai", model: "gpt-6-luna", usage: { ...usage, inputTokens: -1 } },
+    { provider: "openai", model: "gpt-6-luna" },
+    null,
+  ];
+  const costs = async (body: string, type = "application/json") => {
+    const headers = { "content-type": type, "content-length": String(body.length) };
+    return JSON.parse((await ask(`${served.url}/costs`, headers, { method: "POST", body })).body);
+  };
+  expect(await costs(JSON.stringify(asked))).toEqual([expect.any(Number), null, null, null, null]);
+  for (const body of ["{}", "[", "7"]) expect(await costs(body)).toEqual([]);
+  expect(await costs(JSON.stringify(asked), "text/plain")).toEqual([]);
 });
 
 describe("a signal to end", () => {

@@ -30,7 +30,7 @@ export async function pageSite(
   { args = [], env = {}, context = {}, through = async ({ url }) => url }: PageSiteOptions = {},
 ): Promise<PageSite> {
   const provider = await startProviderServer(replies);
-  const served = await startServed(["--base-url", provider.baseUrl, "--model", "gpt-6-luna", ...args], env);
+  const served = await startServed(["--base-url", provider.baseUrl, "--model", "gpt-6-luna", ...args], { env });
   const watched = await openPage(browser, await through(served), context);
   return {
     page: watched.page,

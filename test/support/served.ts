@@ -21,17 +21,28 @@ export interface Served extends AsyncDisposable {
   readonly ended: Promise<number | null>;
 }
 
+/** Differences from the usual server. */
+export interface ServedOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** The folder that it runs in. Default: a new one, which is deleted with it. */
+  readonly folder?: string;
+  /** Default: any. */
+  readonly port?: number;
+  /** The Node that runs it. Default: that of the tests. */
+  readonly node?: string;
+}
+
 /** Starts `cloudllm serve …` and resolves when it listens. */
 export async function startServed(
   args: readonly string[] = [],
-  env: Readonly<Record<string, string>> = {},
-  folder: string = mkdtempSync(join(tmpdir(), "cloudllm-served-")),
+  { env = {}, folder, port = 0, node = process.execPath }: ServedOptions = {},
 ): Promise<Served> {
   if (!existsSync(MAIN)) throw new Error(`${MAIN} is missing: npm run build makes it.`);
   const { PATH = "" } = process.env;
-  const child = spawn(process.execPath, [MAIN, "serve", "--port", "0", ...args], {
-    cwd: folder,
-    env: { PATH, HOME: folder, CLOUDLLM_SESSIONS: join(folder, "sessions"), ...env },
+  const cwd = folder ?? mkdtempSync(join(tmpdir(), "cloudllm-served-"));
+  const child = spawn(node, [MAIN, "serve", "--port", String(port), ...args], {
+    cwd,
+    env: { PATH, HOME: cwd, CLOUDLLM_SESSIONS: join(cwd, "sessions"), ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let stdout = "";
@@ -50,7 +61,7 @@ export async function startServed(
   });
   const ended = new Promise<number | null>((resolve) => {
     child.once("close", (code) => {
-      rmSync(folder, { recursive: true, force: true });
+      if (folder === undefined) rmSync(cwd, { recursive: true, force: true });
       resolve(code);
       heard();
     });

@@ -27,6 +27,7 @@ export interface Place<Kept> {
 export async function openStore(place: StorePlace, env: NodeJS.ProcessEnv): Promise<Place<SessionStore>> {
   const opened = await storeAt(place, env);
   try {
+    await opened.prepare?.();
     await opened.kept.list({ limit: 1 });
     return opened;
   } catch (error) {
@@ -36,7 +37,12 @@ export async function openStore(place: StorePlace, env: NodeJS.ProcessEnv): Prom
   }
 }
 
-async function storeAt(place: StorePlace, env: NodeJS.ProcessEnv): Promise<Place<SessionStore>> {
+interface StoreAt extends Place<SessionStore> {
+  /** Makes the tables, or brings them up to date. */
+  readonly prepare?: () => Promise<void>;
+}
+
+async function storeAt(place: StorePlace, env: NodeJS.ProcessEnv): Promise<StoreAt> {
   switch (place.type) {
     case "default":
       return folderAt(chatsFolder(env));
@@ -48,7 +54,8 @@ async function storeAt(place: StorePlace, env: NodeJS.ProcessEnv): Promise<Place
     }
     case "postgres": {
       const { client, close } = await openPostgres(place.url);
-      return { kept: new PostgresStore(client), label: `PostgreSQL, ${addressOf(place.url)}`, close };
+      const kept = new PostgresStore(client);
+      return { kept, label: `PostgreSQL, ${addressOf(place.url)}`, close, prepare: () => kept.migrate() };
     }
     case "redis": {
       const { client, close } = await openRedis(place.url);

@@ -3,8 +3,9 @@
 import { type Context, Hono } from "hono";
 import { getCookie, setCookie } from "hono/cookie";
 import { type Access, cookieName, cookieOptions, type Verdict } from "./access.ts";
+import { costsAsked } from "./costs.ts";
 import type { Endpoint } from "./endpoints.ts";
-import { costAsked, type ServerInfo } from "./info.ts";
+import type { ServerInfo } from "./info.ts";
 import type { Metrics } from "./metrics.ts";
 import { fileResponse, type PageFile } from "./page-files.ts";
 
@@ -57,6 +58,7 @@ const SAFETY = {
 } as const;
 
 const MAX_LOGIN_BYTES = 4_096;
+const MAX_COSTS_BYTES = 1_048_576;
 
 /** Returns the handler of all requests. */
 export function siteOf(parts: SiteParts): (request: Request) => Promise<Response> {
@@ -104,7 +106,10 @@ export function siteOf(parts: SiteParts): (request: Request) => Promise<Response
   });
 
   app.get("/info", (context) => context.json(info, 200, { "cache-control": "no-store" }));
-  app.get("/cost", async ({ req, json }) => json({ cost: await costAsked(new URL(req.url).searchParams) }));
+  app.post("/costs", async (context) => {
+    const asked = await jsonIn(context.req.raw, MAX_COSTS_BYTES);
+    return context.json(await costsAsked(asked), 200, { "cache-control": "no-store" });
+  });
   app.get("/metrics", (context) =>
     context.text(metrics.text(parts.viewers()), 200, {
       "content-type": "text/plain; version=0.0.4; charset=utf-8",
@@ -137,14 +142,19 @@ function failure(message: string): { readonly error: { readonly message: string 
   return { error: { message } };
 }
 
-/** The token of the form, from a JSON body: a form of another site cannot send one. */
+/** The token of the form. */
 async function tokenIn(request: Request): Promise<string | undefined> {
+  const body = await jsonIn(request, MAX_LOGIN_BYTES);
+  const token = typeof body === "object" && body !== null && "token" in body ? body.token : undefined;
+  return typeof token === "string" ? token : undefined;
+}
+
+/**
+ * Resolves with a body of JSON; with `undefined` for any other, and for one that is too large. A form of another site
+ * cannot send JSON.
+ */
+async function jsonIn(request: Request, maxBytes: number): Promise<unknown> {
   if (!request.headers.get("content-type")?.startsWith("application/json")) return undefined;
-  if (!(Number(request.headers.get("content-length") ?? Number.NaN) <= MAX_LOGIN_BYTES)) return undefined;
-  try {
-    const { token } = (await request.json()) as { readonly token?: unknown };
-    return typeof token === "string" ? token : undefined;
-  } catch {
-    return undefined;
-  }
+  if (!(Number(request.headers.get("content-length") ?? Number.NaN) <= maxBytes)) return undefined;
+  return request.json().catch(() => undefined);
 }
