@@ -84,6 +84,8 @@ export interface ReplyEncoder {
    * the last events of a connection. After `reconnect` the run goes on elsewhere.
    */
   encode(event: ReplyEvent): string;
+  /** Returns the events that are sent before the provider has accepted the request. Called at most once, before all. */
+  begin?(): string;
   /** True once nothing can be said any more, before the reply's end: the connection is closed then. */
   readonly isOver?: boolean | undefined;
   /**

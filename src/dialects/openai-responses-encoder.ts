@@ -49,7 +49,7 @@ export class ResponsesEncoder implements ReplyEncoder {
   readonly #fold: ViewerFold;
   /** Of the text in the items, in UTF-16 units. */
   #saidLength = 0;
-  #state: ResponseState = { status: "queued" };
+  #state: ResponseState;
   #attempt = 1;
   #rewinds = 0;
   isOver = false;
@@ -58,6 +58,7 @@ export class ResponsesEncoder implements ReplyEncoder {
     this.#reply = reply;
     this.#memo = memo;
     this.#numbers = numbers;
+    this.#state = { status: memo.echo.background === true ? "queued" : "in_progress" };
     this.#fold = new ViewerFold({ provider: "", model: reply.model, attempts: [] });
   }
 
@@ -68,14 +69,17 @@ export class ResponsesEncoder implements ReplyEncoder {
     return new ResponsesEncoder(this.#reply, this.#memo, new EventNumbers(this.#numbers.got));
   }
 
+  /** A program learns the id at once, and can come back by it before the model says a word. */
+  begin(): string {
+    return this.#event("response.created", { response: this.response });
+  }
+
   encode(event: ReplyEvent): string {
     if (this.isOver) return "";
     switch (event.type) {
-      case "opened": {
+      case "opened":
         this.#state = { status: "in_progress" };
-        const { response } = this;
-        return this.#event("response.created", { response }) + this.#event("response.in_progress", { response });
-      }
+        return this.#event("response.in_progress", { response: this.response });
       case "chunks":
         return this.#attemptIn(event.id) + this.#chunks(event.chunks);
       case "complete":

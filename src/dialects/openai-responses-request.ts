@@ -90,7 +90,13 @@ export function requestOf(body: unknown): ResponsesRequest {
     messages: messagesOf(body.input),
     instructions,
     previous,
-    options: { ...samplingOf(body), ...reasoningOf(body.reasoning), ...outputOf(body.text), ...tools },
+    options: {
+      ...samplingOf(body),
+      ...reasoningOf(body.reasoning),
+      ...outputOf(body.text),
+      ...cacheOf(body),
+      ...tools,
+    },
     isStreamed: booleanOf(body.stream, "`stream`") ?? false,
     isBackground,
     isStored,
@@ -111,6 +117,12 @@ function samplingOf(body: JsonObject): Pick<SendOptions, "maxOutputTokens" | "te
   const temperature = numberOf(body.temperature, "`temperature`", 0, 2);
   const topP = numberOf(body.top_p, "`top_p`", 0, 1);
   return given({ maxOutputTokens, temperature, topP });
+}
+
+/** A key shared by the requests of one conversation. Providers with marks instead of keys cache by it as well. */
+function cacheOf(body: JsonObject): Pick<SendOptions, "promptCache"> {
+  const key = textOf(body.prompt_cache_key, "`prompt_cache_key`");
+  return key ? { promptCache: { key } } : {};
 }
 
 function reasoningOf(given: unknown): Pick<SendOptions, "reasoning"> {

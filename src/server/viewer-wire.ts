@@ -59,6 +59,7 @@ export class EncodedWire implements ViewerWire {
   #encoder: ReplyEncoder;
   readonly #place: Place;
   #mirror: Mirror | undefined;
+  #hasBegun = false;
 
   constructor(feed: Feed, encoder: ReplyEncoder) {
     this.#feed = feed;
@@ -72,7 +73,7 @@ export class EncodedWire implements ViewerWire {
 
   next(): Uint8Array | undefined {
     if (this.#encoder.isOver) return undefined;
-    const opened = this.#open();
+    const opened = this.#begin() || this.#open();
     if (opened) return encoder.encode(opened);
     if (!this.#mirror) return undefined;
     for (;;) {
@@ -96,6 +97,12 @@ export class EncodedWire implements ViewerWire {
   away(afterMs: number): Uint8Array | undefined {
     if (this.#encoder.breaksAway) return undefined;
     return encoder.encode(this.#encoder.encode({ type: "reconnect", afterMs }));
+  }
+
+  #begin(): string | undefined {
+    if (this.#hasBegun) return undefined;
+    this.#hasBegun = true;
+    return this.#encoder.begin?.();
   }
 
   /** Returns the beginning of the reply, once; nothing before the provider has accepted the request. */
@@ -124,7 +131,7 @@ export class EncodedWire implements ViewerWire {
     if (event.type !== "snapshot") return this.#encoder.encode(event);
     const { opened } = this.#feed;
     this.#encoder = fromStart.call(this.#encoder);
-    const begun = opened ? this.#encoder.encode(opened.event) : "";
+    const begun = (this.#encoder.begin?.() ?? "") + (opened ? this.#encoder.encode(opened.event) : "");
     const ordered = inOrder(event).map(({ attempt, chunks }) => {
       const id = attempt === undefined ? undefined : entryId({ attempt, number: 0 });
       return this.#encoder.encode({ type: "chunks", id, chunks });

@@ -13,37 +13,21 @@ import { foldedIn, outlineOf } from "../../src/server/outline-so-far.ts";
 import { EncodedWire } from "../../src/server/viewer-wire.ts";
 import { Fold } from "../../src/stream/fold.ts";
 import { randomFrom } from "../support/random.ts";
+import { deltasOf, type ResponsesEvent, unitsOf } from "../support/responses.ts";
 
 const REPLY = { id: "a1b2", model: "tiny", createdAt: 1_764_000_000 };
 const OPEN: Mask = { chunks: (chunks) => chunks, message: (message) => message, end: (end) => end };
 
-type Wire = Readonly<Record<string, unknown>> & { readonly type: string; readonly sequence_number: number };
-
-function eventsIn(text: string): readonly Wire[] {
+function eventsIn(text: string): readonly ResponsesEvent[] {
   return text
     .split("\n\n")
     .filter((block) => block !== "")
     .map((block) => {
       const [, name, data] = /^event: (.*)\ndata: (.*)$/.exec(block) ?? [];
-      const event = JSON.parse(data ?? "") as Wire;
+      const event = JSON.parse(data ?? "") as ResponsesEvent;
       expect(event.type).toBe(name);
       return event;
     });
-}
-
-/** What stands at each number: a unit of text, or an event. */
-function unitsOf(events: readonly Wire[]): ReadonlyMap<number, string> {
-  const units = new Map<number, string>();
-  for (const { sequence_number: last, ...event } of events) {
-    const { delta, ...place } = event;
-    const items = typeof delta === "string" ? delta.split("") : [JSON.stringify(event)];
-    for (const [at, unit] of items.entries()) {
-      const number = last - items.length + 1 + at;
-      expect(units.has(number), `number ${number} is sent twice`).toBe(false);
-      units.set(number, typeof delta === "string" ? JSON.stringify([place, unit]) : unit);
-    }
-  }
-  return units;
 }
 
 /** A run: the chunks of a script, in reads and with summaries as a relay writes them. */
@@ -84,7 +68,7 @@ interface Run {
 }
 
 /** Watches a run as it is written, from behind a number. `from`: the viewer comes after so many entries. */
-function watch({ entries, end }: Run, { after = -1, from = 0, each = 1 } = {}): readonly Wire[] {
+function watch({ entries, end }: Run, { after = -1, from = 0, each = 1 } = {}): readonly ResponsesEvent[] {
   const feed = new Feed({ id: "resp_a1b2", chat: "ada/resp_a1b2" }, OPEN);
   let wire: EncodedWire | undefined;
   let text = "";
@@ -211,4 +195,61 @@ test("the outline of a log that was summarised is that of the reply", () => {
   const whole = outlineOf(runOf(reads, Number.POSITIVE_INFINITY).entries);
   const summarised = outlineOf(runOf(reads, 5).entries);
   expect(summarised.parts).toEqual(whole.parts);
+});
+
+describe("a reply that begins again", () => {
+  const rewind = (length: number, reasoningLength = 0): MessageChunk => {
+    return { type: "rewind", content: "", length, reasoningLength, isFinal: false };
+  };
+  const reads = [
+    [chunk.reasoning("Well. "), chunk.text("Hello wor")],
+    [chunk.text("lx")],
+    [rewind(5), chunk.text("world.")],
+    [chunk.text(" Bye.")],
+  ];
+
+  test.each([1, 2, 3, Number.POSITIVE_INFINITY])(
+    "is whole for a reader that comes later (a summary each %i)",
+    (each) => {
+      const run = runOf(reads, each);
+      const events = watch(run, { from: run.entries.length });
+      expect(deltasOf(events)).toBe("Hello world. Bye.");
+      expect(events.at(-1)).toMatchObject({ type: "response.completed" });
+      // Behind any of its events, the rest is the same.
+      const all = unitsOf(events);
+      for (const after of events.map(({ sequence_number }) => sequence_number)) {
+        if (after < 2) continue;
+        const rest = unitsOf(watch(run, { from: run.entries.length, after }));
+        expect([...rest]).toEqual([...all].filter(([number]) => number > after));
+      }
+    },
+  );
+
+  test("is an error for a reader that has read what was taken back, now and when it comes back", () => {
+    const run = runOf(reads, Number.POSITIVE_INFINITY);
+    const live = watch(run);
+    expect(deltasOf(live)).toBe("Hello worlx");
+    expect(live.at(-1)).toMatchObject({ type: "error", code: "server_error" });
+    const back = watch(run, { from: run.entries.length, after: live.at(-2)?.sequence_number ?? 0 });
+    expect(back.map(({ type }) => type)).toEqual(["error"]);
+  });
+
+  test("is not one for a reader that has read nothing yet", () => {
+    const run = runOf(reads, Number.POSITIVE_INFINITY);
+    expect(deltasOf(watch(run, { from: run.entries.length, after: 1 }))).toBe("Hello world. Bye.");
+  });
+});
+
+test("a reply whose end has more than its entries is whole", () => {
+  const { entries, end } = runOf([[chunk.text("Hello ")], [chunk.text("world.")], [chunk.call("call_1", {})]], 9);
+  const events = watch({ entries: entries.slice(0, 1), end });
+  expect(deltasOf(events)).toBe("Hello world.");
+  expect(unitsOf(events)).toEqual(unitsOf(watch({ entries, end })));
+});
+
+test("a reply whose end has other words is an error, not a mixture", () => {
+  const { entries } = runOf([[chunk.text("Hello ")]], 9);
+  const { end } = runOf([[chunk.text("Goodbye.")]], 9);
+  const events = watch({ entries, end });
+  expect(events.at(-1)?.type).toBe("error");
 });
