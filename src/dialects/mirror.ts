@@ -21,6 +21,7 @@ export class Mirror {
   #again: ViewerFold | undefined;
   /** A call is shown once, also when it was answered since, and so is its result. */
   readonly #tools = new Set<string>();
+  #isEmpty = true;
   /** Calls and results that the relay says again. */
   #toolsAgain: readonly MessageChunk[] = [];
 
@@ -54,6 +55,11 @@ export class Mirror {
     return this.#caughtUp(end);
   }
 
+  /** Returns whether nothing was shown so far. */
+  get isEmpty(): boolean {
+    return this.#isEmpty && !this.#again;
+  }
+
   /** Returns the thinking that is shown. */
   get reasoning(): string {
     return this.#shown.reasoning;
@@ -76,6 +82,7 @@ export class Mirror {
 
   #shownNow(chunks: readonly MessageChunk[]): readonly MessageChunk[] {
     for (const chunk of chunks) {
+      this.#isEmpty = false;
       this.#shown.add(chunk);
       this.#tools.add(toolKey(chunk));
     }

@@ -117,8 +117,12 @@ export class EncodedWire implements ViewerWire {
   #encoded(event: NativeEvent, mirror: Mirror): string {
     if (this.#encoder.fromStart) return this.#numbered(event, this.#encoder.fromStart);
     switch (event.type) {
-      case "snapshot":
-        return this.#encodedChunks(mirror.replace(event.message, undefined, event.tools), event.id);
+      case "snapshot": {
+        const shown = mirror.isEmpty
+          ? mirror.add(inOrder(event).flatMap(({ chunks }) => chunks.filter(({ type }) => type !== "rewind")))
+          : mirror.replace(event.message, undefined, event.tools);
+        return this.#encodedChunks(shown, event.id);
+      }
       case "chunks":
         return this.#encodedChunks(mirror.add(event.chunks), event.id);
       default:

@@ -25,7 +25,9 @@ export const agUi: Dialect = {
     const { searchParams } = url;
     const runId = searchParams.get("runId");
     const threadId = searchParams.get("threadId");
-    if (request.method !== "GET" || (runId === null && threadId === null)) return routeOf(request, mount);
+    if (request.method !== "GET" || (runId === null && threadId === null)) {
+      return routeOf(withChatName(request, mount), mount);
+    }
     if (mount !== undefined && url.pathname.replace(/\/$/, "") !== mount) throw notFound();
     if (runId !== null) return joinOf(request, runId);
     const page = pageOf(searchParams);
@@ -42,13 +44,31 @@ export const agUi: Dialect = {
   stopped: (run, stopped) => jsonBody({ run, stopped }),
 };
 
+/** The thread in a path may have any name, which the path encodes. */
+function withChatName({ method, url, headers }: RequestLine, mount = ""): RequestLine {
+  const { origin, pathname, search } = new URL(url);
+  const end = method === "POST" ? /([^/]+)(\/stop\/?)$/ : /([^/]+)((?:\/stream)?\/?)$/;
+  const rest = pathname.slice(mount.length).replace(end, (_all, thread: string, after: string) => {
+    return chatOfThread(decoded(thread)) + after;
+  });
+  return { method, headers, url: origin + pathname.slice(0, mount.length) + rest + search };
+}
+
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}
+
 /** A page that was loaded again watches its run from the beginning, and then from where it was. */
 function joinOf({ headers }: RequestLine, runId: string): Route {
   const last = headers.get("last-event-id");
   const seen = last === null ? undefined : placeOf(last);
   return {
     name: "attach",
-    run: (user) => runOf(user, runId, undefined),
+    run: (user) => runOf(user, runId),
     encoder: (reply) => {
       const conversation = reply.history && withoutReply(reply.history);
       return new AgUiEncoder(reply, { runId, conversation, seen, comesBack: true });

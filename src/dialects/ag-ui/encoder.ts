@@ -2,13 +2,13 @@
 
 import type { MessageChunk } from "../../contract/chunk.ts";
 import type { SendErrorData } from "../../contract/errors.ts";
-import type { FinishReason } from "../../contract/finish-reason.ts";
 import type { AssistantMessage, ToolCall } from "../../contract/message.ts";
 import { completeMedium } from "../../stream/media-collector.ts";
 import type { ReplyEncoder, ReplyEvent, ReplyView } from "../dialect.ts";
-import { type AgUiEvent, type AgUiMessage, type AgUiOutcome, type AgUiUsage, interruptOf } from "./events.ts";
+import { withoutRewinds } from "../rewinds.ts";
+import { callsToAnswer, finishOf, usageOf } from "./endings.ts";
+import type { AgUiEvent, AgUiMessage } from "./events.ts";
 import { type EventPlace, EventWriter } from "./place.ts";
-import { sealOf } from "./received-reply.ts";
 import { type StepCall, Steps } from "./steps.ts";
 
 /** The facts of a connection that decide about its events. */
@@ -26,18 +26,6 @@ export interface AgUiConnection {
   /** Whether the front end connects again by itself when a stream ends without a terminal event. */
   readonly comesBack: boolean;
 }
-
-/** The names of the reasons why a run ends, as TanStack AI calls them. */
-const FINISH_REASONS: Readonly<Record<FinishReason, string>> = {
-  stop: "stop",
-  length: "length",
-  toolCalls: "tool_calls",
-  contentFilter: "content_filter",
-  refusal: "content_filter",
-  stopped: "stop",
-  interrupted: "stop",
-  unknown: "stop",
-};
 
 /** A front end that comes back finds the reply at its beginning, or where it was. */
 const AWAY = ": the reply goes on elsewhere\n\n";
@@ -70,6 +58,10 @@ export class AgUiEncoder implements ReplyEncoder {
     this.#steps = new Steps(messageId);
   }
 
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
   encode(event: ReplyEvent): string {
     this.#out = "";
     if (!this.#isOver) this.#take(event);
@@ -83,7 +75,7 @@ export class AgUiEncoder implements ReplyEncoder {
       case "opened":
         break;
       case "chunks":
-        for (const chunk of event.chunks) if (!this.#isOver) this.#chunk(chunk);
+        for (const chunk of this.#showable(event.chunks)) if (!this.#isOver) this.#chunk(chunk);
         break;
       case "complete":
         return this.#complete(event.message);
@@ -101,6 +93,11 @@ export class AgUiEncoder implements ReplyEncoder {
     const started: AgUiEvent = { type: "RUN_STARTED", threadId, runId, ...(protocolVersion && { protocolVersion }) };
     if (seen) this.#out += this.#writer.greeting(started);
     this.#write(started);
+  }
+
+  /** Words that are taken back at once need no conversation to be shown again. */
+  #showable(chunks: readonly MessageChunk[]): readonly MessageChunk[] {
+    return this.#connection.conversation ? chunks : withoutRewinds(chunks);
   }
 
   #chunk(chunk: MessageChunk): void {
@@ -218,6 +215,7 @@ export class AgUiEncoder implements ReplyEncoder {
   }
 
   #rewind(length: number, reasoningLength: number): void {
+    if (length === 0 && reasoningLength === 0 && this.#arriving.size === 0) return;
     this.#closeAll();
     this.#arriving.clear();
     this.#steps.rewind(length, reasoningLength);
@@ -244,20 +242,11 @@ export class AgUiEncoder implements ReplyEncoder {
   #complete(message: AssistantMessage): void {
     this.#closeAll();
     for (const call of this.#steps.allCalls) call.isOpen = false;
-    const isStopped = message.interrupted === true;
-    const calls = isStopped ? [] : message.toolCalls;
-    for (const event of callsToAnswer(message, calls)) this.#write(event);
+    for (const event of callsToAnswer(message)) this.#write(event);
     if (this.#writer.phase !== "live") this.#showAgain();
     if (this.#isOver) return;
-    const outcome = outcomeOf(calls, isStopped, this.#connection.protocolVersion !== undefined);
-    this.#over({
-      type: "RUN_FINISHED",
-      threadId: this.#threadId,
-      runId: this.#runId,
-      ...(outcome && { outcome }),
-      ...usageOf(message),
-      metadata: { tanstack: { finishReason: FINISH_REASONS[message.finishReason] } },
-    });
+    const ids = { threadId: this.#threadId, runId: this.#runId };
+    this.#over({ type: "RUN_FINISHED", ...ids, ...finishOf(message, this.#connection.protocolVersion !== undefined) });
   }
 
   #fail({ message, kind, partial }: SendErrorData): void {
@@ -312,49 +301,4 @@ export class AgUiEncoder implements ReplyEncoder {
   #write(event: AgUiEvent): void {
     this.#out += this.#writer.write(event);
   }
-}
-
-/**
- * Returns the events that leave calls to the front end: the relay's signature, which comes back with the call, and the
- * event at which TanStack AI runs a tool.
- */
-function callsToAnswer({ replay }: AssistantMessage, calls: readonly ToolCall[]): readonly AgUiEvent[] {
-  const signature = typeof replay?.data === "string" ? replay.data : undefined;
-  const sealed = calls.flatMap(({ id, needsApproval = false }): readonly AgUiEvent[] => {
-    if (signature === undefined) return [];
-    const encryptedValue = sealOf(signature, needsApproval);
-    return [{ type: "REASONING_ENCRYPTED_VALUE", subtype: "tool-call", entityId: id, encryptedValue }];
-  });
-  const ofPage = calls.filter(({ needsApproval }) => !needsApproval);
-  return [
-    ...sealed,
-    ...ofPage.map(({ id, name, arguments: input }): AgUiEvent => {
-      return { type: "CUSTOM", name: "tool-input-available", value: { toolCallId: id, toolName: name, input } };
-    }),
-  ];
-}
-
-/** @param isNew whether the client has sent a protocol version: 1.0 or later */
-function outcomeOf(calls: readonly ToolCall[], isStopped: boolean, isNew: boolean): AgUiOutcome | undefined {
-  const interrupts = calls.filter(({ needsApproval }) => needsApproval).map(interruptOf);
-  if (interrupts.length > 0) return { type: "interrupt", interrupts };
-  if (!isNew) return undefined;
-  if (isStopped) return { type: "cancelled" };
-  return calls.length > 0 ? { type: "success", pendingToolCallIds: calls.map(({ id }) => id) } : undefined;
-}
-
-function usageOf({ usage, provider, model }: AssistantMessage): { readonly usage?: readonly AgUiUsage[] } {
-  if (!usage) return {};
-  const { inputTokens, outputTokens, totalTokens, reasoningTokens, cachedInputTokens, cacheWriteTokens } = usage;
-  const tokens: AgUiUsage = {
-    provider,
-    model,
-    inputTokens,
-    outputTokens,
-    totalTokens,
-    ...(reasoningTokens !== undefined && { reasoningTokens }),
-    ...(cachedInputTokens !== undefined && { cachedInputTokens }),
-    ...(cacheWriteTokens !== undefined && { cacheWriteInputTokens: cacheWriteTokens }),
-  };
-  return { usage: [tokens] };
 }

@@ -29,6 +29,9 @@ export function chatOfThread(threadId: unknown): string {
   throw badRequest("`threadId` is too long.");
 }
 
+/** A shorter id of a run may be used again. Those of TanStack AI have a time and some random letters, 20 or more. */
+const MIN_UNIQUE_LENGTH = 16;
+
 /** Marks the ids of runs that the relay itself has named, where a front end has not. */
 const OWN = "run_";
 
@@ -38,14 +41,15 @@ export function runIdOf(run: string): string {
 }
 
 /**
- * Resolves with the relay's name of a run. A front end's id that is long enough to be random names it alone: TanStack
- * AI comes back to a run without its thread. A short one counts within its thread.
+ * Resolves with the relay's name of a run. A front end's id that is long enough to be unique names it alone: TanStack
+ * AI comes back to a run without its thread. A short one counts within its request.
+ * @param within what the request says in addition
  * @throws {Refusal} 400
  */
-export async function runOf(user: string, runId: unknown, threadId: string | undefined): Promise<string> {
+export async function runOf(user: string, runId: unknown, within: readonly unknown[] = []): Promise<string> {
   const id = idOf(runId, "runId");
   if (id.startsWith(OWN) && isRunId(id.slice(OWN.length))) return id.slice(OWN.length);
-  const parts = isRunId(id) || threadId === undefined ? [user, id] : [user, id, threadId];
+  const parts = id.length >= MIN_UNIQUE_LENGTH ? [user, id] : [user, id, ...within];
   const bytes = new TextEncoder().encode(JSON.stringify(["ag-ui", ...parts]));
   return urlSafe(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)));
 }
@@ -74,7 +78,7 @@ export async function startOf(body: unknown, headers: Headers, { user, history }
     ...(isJsonObject(forwardedProps) ? forwardedProps : {}),
     tools: Array.isArray(tools) && tools.length > 0 ? tools : undefined,
   };
-  const run = await runOf(user, runId, threadId);
+  const run = await runOf(user, runId, [threadId, conversation.length, conversation.at(-1)?.id]);
   return {
     request: {
       run,

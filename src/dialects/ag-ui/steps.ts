@@ -77,8 +77,10 @@ export class Steps {
     this.#current.text += text;
   }
 
+  /** Begins a span of thinking. After a rewind, with nothing behind the last one, that one continues. */
   beginReasoning(): void {
-    this.#current.reasoning.push("");
+    const { reasoning, text, calls } = this.#current;
+    if (reasoning.length === 0 || text !== "" || calls.length > 0) reasoning.push("");
   }
 
   addReasoning(text: string): void {
