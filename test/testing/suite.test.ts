@@ -8,7 +8,8 @@ import {
   scriptedClient,
 } from "cloudllm/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { BREAKAGES } from "./broken-clients.ts";
+import { CHUNK_BREAKAGES } from "./broken-chunks.ts";
+import { REPLY_BREAKAGES } from "./broken-replies.ts";
 
 /** The scripted client, bent. Only what it does is bent; what can be seen of it is the truth. */
 function subjectOf(bend: (client: ScriptedClient) => Partial<ClientWrapper>): ContractSubject {
@@ -43,7 +44,7 @@ describe("the contract suite can fail", () => {
     for (const watcher of watchers) process.on("unhandledRejection", watcher);
   });
 
-  test.each(BREAKAGES)("it finds a client that $what", async ({ bend, noticedBy }) => {
+  test.each([...CHUNK_BREAKAGES, ...REPLY_BREAKAGES])("it finds a client that $what", async ({ bend, noticedBy }) => {
     // Cases that wait for real clocks are left out where they are not the point.
     const cases = contractSuite(subjectOf(bend)).filter(
       ({ name }) => !name.startsWith("timeouts") || noticedBy.some((part) => name.includes(part)),
