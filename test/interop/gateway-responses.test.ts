@@ -3,9 +3,13 @@
 import { Gate, type ReplyScript } from "cloudllm/testing";
 import { describe, expect, test } from "vitest";
 import { gatewaySite, KEY, testGateway } from "../support/gateway.ts";
-import { libraryOf } from "./library.ts";
+import { libraryOf, pythonLibrary } from "./library.ts";
 
-const LIBRARIES = [libraryOf("responses", "openai"), libraryOf("responses", "openai-7", true)];
+const LIBRARIES = [
+  libraryOf("responses", "openai"),
+  libraryOf("responses", "openai-7", true),
+  pythonLibrary("responses"),
+];
 
 const params = { model: "gpt-5", input: "Hello" };
 const WEATHER = {

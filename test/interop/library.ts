@@ -40,7 +40,7 @@ export function libraryOf(kind: Kind, name: string, isLater = false): Library {
 export function pythonLibrary(kind: Kind): Library {
   const id = `${kind}:python`;
   const folder = local("python");
-  const isInstalled = existsSync(`${folder}/${kind.toLowerCase()}`);
+  const isInstalled = existsSync(`${folder}/${kind === "anthropic" ? kind : "openai"}`);
   const target = "test/interop/python";
   return {
     id,

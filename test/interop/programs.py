@@ -4,6 +4,8 @@ and outcomes. `python3 programs.py LIBRARY` reads requests from the lines of its
 import json
 import sys
 
+import responses_programs
+
 
 def openai_client(args):
     from openai import OpenAI
@@ -176,6 +178,7 @@ LIBRARIES = {
         "models": lambda args: models(openai_client(args), args),
         "failure": openai_failure,
     },
+    "responses": responses_programs.METHODS,
     "anthropic": {
         "raw": anthropic_raw,
         "helper": anthropic_helper,
