@@ -34,6 +34,8 @@ export interface MachineRequest {
   readonly messages: readonly Message[];
   /** Precedes the conversation, for this reply only: a request that continues the reply does not inherit it. */
   readonly instructions?: string | undefined;
+  /** Present when the conversation has parts of earlier replies: `messages` is empty then. */
+  readonly references?: ReplyReferences | undefined;
   /** The `id` of an earlier reply, whose conversation precedes `messages`. */
   readonly previous?: string | undefined;
   readonly options: SendOptions;
@@ -43,6 +45,18 @@ export interface MachineRequest {
   readonly wire: MachineWire;
   /** Present when the reply may be watched, fetched, stopped and continued later. */
   readonly kept?: KeptReply | undefined;
+}
+
+/** Parts of earlier replies, in the place of their words. */
+export interface ReplyReferences {
+  /** The ids of the replies. Some may not be kept. */
+  readonly replies: readonly string[];
+  /**
+   * Returns the conversation.
+   * @param answers of the replies that are kept, as `ReplySoFar.body` returns them
+   * @throws {Refusal} 404 for a part that is not found
+   */
+  messagesWith(answers: readonly DialectBody[]): readonly Message[];
 }
 
 /** A reply that may be asked for later. */

@@ -60,8 +60,10 @@ export function chatRequest(value: unknown): ChatRequest {
 
 /** Nothing of such a request is kept here, as Responses would: its chunks have no id to ask for. */
 function ofResponses(body: JsonObject): ChatRequest {
-  const { model, messages, instructions, previous, options, isStreamed } = requestOf(body);
-  if (previous !== undefined) throw badRequest("`previous_response_id` is for `responses`. Send the conversation.");
+  const { model, messages, references, instructions, previous, options, isStreamed } = requestOf(body);
+  if (previous !== undefined || references) {
+    throw badRequest("`previous_response_id` and item_reference are for `responses`. Send the conversation.");
+  }
   return { model, messages, instructions, options, isStreamed, includesUsage: true };
 }
 

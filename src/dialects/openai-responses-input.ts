@@ -7,21 +7,50 @@ import type { AttachmentSource, ContentPart, Media, Message, ToolCall } from "..
 import { isJsonObject, type JsonObject } from "../platform/json-object.ts";
 import { sourceOfBase64, sourceOfUrl } from "./machine-attachments.ts";
 import { callOfText } from "./machine-calls.ts";
-import { badRequest } from "./refusal.ts";
+import { badRequest, Refusal } from "./refusal.ts";
 
 /** Items of tools that the server ran, and of thinking: the provider behind the gateway has its own. */
 const DROPPED: readonly unknown[] = ["reasoning", "web_search_call", "file_search_call", "code_interpreter_call"];
 
+/** Returns the item with an id, as the response that holds it shows it; `undefined` when there is none. */
+export type ItemOf = (id: string) => unknown;
+
 /**
  * Returns the conversation of `input`: a string, or items.
- * @throws {Refusal} 400 that names the item
+ * @param itemOf finds the items that `input` refers to
+ * @throws {Refusal} 400 that names the item, 404 for a reference to an item that is not here
  */
-export function messagesOf(input: unknown): readonly Message[] {
+export function messagesOf(input: unknown, itemOf?: ItemOf): readonly Message[] {
   if (typeof input === "string") return [{ role: "user", content: input }];
-  if (!Array.isArray(input)) throw badRequest("`input` must be a string or an array of items.");
   const turns = new Turns();
-  for (const [index, item] of (input as readonly unknown[]).entries()) addItem(turns, item, `input[${index}]`);
+  for (const [index, item] of itemsIn(input).entries()) {
+    const id = referenceIn(item);
+    addItem(turns, id === undefined ? item : (itemOf?.(id) ?? missing(id)), `input[${index}]`);
+  }
   return turns.done();
+}
+
+/** Returns the ids of the items that `input` refers to. */
+export function referencesIn(input: unknown): readonly string[] {
+  if (typeof input === "string") return [];
+  return itemsIn(input)
+    .map(referenceIn)
+    .filter((id) => id !== undefined);
+}
+
+function itemsIn(input: unknown): readonly unknown[] {
+  if (Array.isArray(input)) return input as readonly unknown[];
+  throw badRequest("`input` must be a string or an array of items.");
+}
+
+function referenceIn(item: unknown): string | undefined {
+  if (!isJsonObject(item) || item.type !== "item_reference") return undefined;
+  return typeof item.id === "string" ? item.id : "";
+}
+
+function missing(id: string): never {
+  const message = `Item with id '${id}' not found. Its response has expired, was not stored, or never was.`;
+  throw new Refusal(404, "notFound", message);
 }
 
 function addItem(turns: Turns, item: unknown, at: string): void {
@@ -43,8 +72,6 @@ function addItem(turns: Turns, item: unknown, at: string): void {
       return typeof item.result === "string" && item.result !== ""
         ? turns.picture({ data: item.result, mediaType: "image/png" })
         : undefined;
-    case "item_reference":
-      throw badRequest(`\`${at}\` is an item_reference: this server keeps no items. Send the item itself.`);
     default:
       if (DROPPED.includes(type)) return;
       throw badRequest(`\`${at}.type\` ${JSON.stringify(type) ?? "is missing and"} is not supported.`);

@@ -8,15 +8,17 @@ import type { SendOptions } from "../contract/options.ts";
 import { isJsonObject, type JsonObject } from "../platform/json-object.ts";
 import { effortOf } from "./machine-effort.ts";
 import { booleanOf, countOf, given, numberOf, textOf } from "./machine-fields.ts";
-import { messagesOf } from "./openai-responses-input.ts";
+import { type ItemOf, messagesOf, referencesIn } from "./openai-responses-input.ts";
 import { toolsOf } from "./openai-responses-tools.ts";
 import { badRequest } from "./refusal.ts";
 
 /** A request for a response. */
 export interface ResponsesRequest {
   readonly model: string | undefined;
-  /** The new part of the conversation; all of it without `previous`. */
+  /** The new part of the conversation; all of it without `previous`. Empty with `references`. */
   readonly messages: readonly Message[];
+  /** Present when the conversation refers to items of earlier responses. */
+  readonly references?: References | undefined;
   /** Holds for this response only: a response that continues it does not inherit it. */
   readonly instructions: string | undefined;
   /** The id of the response that this one continues. */
@@ -29,6 +31,14 @@ export interface ResponsesRequest {
   readonly isStored: boolean;
   /** The facts that the response repeats. Plain data. */
   readonly memo: ResponsesMemo;
+}
+
+/** Items of earlier responses, by which programs shorten their requests. */
+export interface References {
+  /** The ids of the items. */
+  readonly ids: readonly string[];
+  /** @throws {Refusal} 404 for an item that is not found */
+  messagesWith(itemOf: ItemOf): readonly Message[];
 }
 
 /** The facts of a request that its response repeats on every connection. Plain data. */
@@ -87,7 +97,7 @@ export function requestOf(body: unknown): ResponsesRequest {
   const { options: tools, textTools } = toolsOf(body.tools, body.tool_choice);
   return {
     model,
-    messages: messagesOf(body.input),
+    ...conversationIn(body.input),
     instructions,
     previous,
     options: {
@@ -102,6 +112,12 @@ export function requestOf(body: unknown): ResponsesRequest {
     isStored,
     memo: { echo: echoOf(body), textTools },
   };
+}
+
+function conversationIn(input: unknown): Pick<ResponsesRequest, "messages" | "references"> {
+  const ids = referencesIn(input);
+  if (ids.length === 0) return { messages: messagesOf(input) };
+  return { messages: [], references: { ids, messagesWith: (itemOf) => messagesOf(input, itemOf) } };
 }
 
 /** A string; also a list of items, in which only text can be meant. */

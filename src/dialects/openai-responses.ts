@@ -12,12 +12,13 @@ import type {
   MachineReply,
   MachineRoute,
   MachineWire,
+  ReplyReferences,
   ReplySoFar,
 } from "./machine-dialect.ts";
 import { openAiErrorBody } from "./openai-errors.ts";
 import { ResponsesEncoder } from "./openai-responses-encoder.ts";
 import { replyIdOf, responseIdOf } from "./openai-responses-items.ts";
-import { EMPTY_MEMO, type ResponsesMemo, requestOf } from "./openai-responses-request.ts";
+import { EMPTY_MEMO, type References, type ResponsesMemo, requestOf } from "./openai-responses-request.ts";
 import { inDefaultOrder } from "./outline.ts";
 import { badRequest } from "./refusal.ts";
 
@@ -26,9 +27,10 @@ export const openAiResponses: MachineDialect = {
   name: "openai-responses",
   routeOf,
   decode(body) {
-    const { memo, isBackground, isStored, previous, ...request } = requestOf(body);
+    const { memo, isBackground, isStored, previous, references, ...request } = requestOf(body);
     return {
       ...request,
+      ...(references && { references: repliesOf(references) }),
       // An id of another form is unknown, as one that has expired is.
       ...(previous !== undefined && { previous: replyIdOf(previous) ?? previous }),
       wire: wireOf(memo, -1),
@@ -37,6 +39,20 @@ export const openAiResponses: MachineDialect = {
   },
   error: openAiErrorBody,
 };
+
+/** The id of an item has the id of its reply in it. */
+const ITEM_ID = /^[a-z]+_([0-9A-Za-z-]+)_\d+$/;
+
+function repliesOf({ ids, messagesWith }: References): ReplyReferences {
+  const replies = ids.map((id) => ITEM_ID.exec(id)?.[1]).filter((reply) => reply !== undefined);
+  return {
+    replies: [...new Set(replies)],
+    messagesWith(answers) {
+      const items = answers.flatMap(({ text }) => (JSON.parse(text) as { output: readonly { id: string }[] }).output);
+      return messagesWith((id) => items.find((item) => item.id === id));
+    },
+  };
+}
 
 function routeOf({ method, path, query }: MachineLine): MachineRoute | undefined {
   const [first, id, operation, ...more] = path.split("/");

@@ -3,7 +3,7 @@
 import type { AssistantMessage, AssistantTurn, Message } from "../contract/message.ts";
 import type { DialectBody } from "../dialects/dialect.ts";
 import { isRunId } from "../dialects/ids.ts";
-import type { MachineReply, MachineRequest, MachineWire } from "../dialects/machine-dialect.ts";
+import type { MachineReply, MachineRequest, MachineWire, ReplyReferences } from "../dialects/machine-dialect.ts";
 import { notFound, Refusal } from "../dialects/refusal.ts";
 import type { Feed } from "./feed.ts";
 import type { KeptRun, RunHead } from "./log.ts";
@@ -34,15 +34,27 @@ export class KeptReplies {
    * Resolves with the conversation that a request continues, and its own messages.
    * @throws {Refusal} 400 when the earlier reply is gone, is still being written, or has failed
    */
-  async conversation({ previous, messages }: MachineRequest, caller: Caller): Promise<readonly Message[]> {
+  async conversation(asked: MachineRequest, caller: Caller): Promise<readonly Message[]> {
+    const { previous, references, wire } = asked;
+    const messages = references
+      ? references.messagesWith(await this.#answers(references, wire, caller))
+      : asked.messages;
     if (previous === undefined) return messages;
-    const head = await this.head(previous, caller).catch((error: unknown) => {
-      throw error instanceof Refusal && error.status === 404 ? previousGone() : error;
-    });
+    const head = await this.head(previous, caller).catch(undefinedIfGone);
+    if (!head) throw previousGone();
     const { end } = await this.#host.soFar(head);
     if (!end) throw previousUnfit("is still being written. Wait for its end, or cancel it.");
     if (end.type === "failed") throw previousUnfit("has failed. Continue the one before it.");
     return [...head.kept.messages, ...turnsOf(end.message), ...messages];
+  }
+
+  /** Resolves with the replies that are kept. */
+  async #answers({ replies }: ReplyReferences, wire: MachineWire, caller: Caller): Promise<readonly DialectBody[]> {
+    const answers = replies.map(async (id) => {
+      const head = await this.head(id, caller).catch(undefinedIfGone);
+      return head && this.answer(head, wire);
+    });
+    return (await Promise.all(answers)).filter((answer) => answer !== undefined);
   }
 
   /** Resolves with a reply as far as it is written, as an answer of its API. */
@@ -90,6 +102,11 @@ function turnsOf(message: AssistantMessage): readonly AssistantTurn[] {
       ...(interrupted && { interrupted }),
     },
   ];
+}
+
+/** @throws the error, unless it says that there is no such reply */
+function undefinedIfGone(error: unknown): undefined {
+  if (!(error instanceof Refusal && error.status === 404)) throw error;
 }
 
 function previousGone(): Refusal {

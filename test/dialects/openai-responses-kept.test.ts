@@ -346,6 +346,45 @@ describe("a response that continues another", () => {
   });
 });
 
+describe("a request that refers to items of earlier responses, as the AI SDK's do", () => {
+  const toolCall = { id: "call_a", name: "weather", arguments: { city: "Oslo" } };
+  const steps = [{ reasoning: "Hm." }, { text: "Let me see." }, { toolCall }];
+  const output = { type: "function_call_output", call_id: "call_a", output: "rain" };
+  const referred = (response: ResponseObject | undefined) =>
+    response?.output.map(({ id }) => ({ type: "item_reference", id })) ?? [];
+
+  test("has their text and calls at the model", async () => {
+    const gateway = testGateway([{ steps }, { text: "Rain." }]);
+    const { response } = (await streamed(gateway, { input: "Weather?" })).at(-1) ?? {};
+    await streamed(gateway, { input: [{ role: "user", content: "Weather?" }, ...referred(response), output] });
+    expect(gateway.model.calls[1]?.messages).toEqual([
+      { role: "user", content: "Weather?" },
+      { role: "assistant", content: "Let me see.", toolCalls: [toolCall] },
+      { role: "tool", toolCallId: "call_a", content: "rain" },
+    ]);
+  });
+
+  test.each([
+    ["was not stored", { store: false }],
+    ["is another user's", {}],
+  ])("is refused when the response %s", async (what, more) => {
+    const authorize = bearerKey({ ada: "sk-ours-0123456789", bob: "sk-bob" });
+    const gateway = testGateway([{ steps }], { authorize });
+    const { response } = (await streamed(gateway, more)).at(-1) ?? {};
+    const key = what === "was not stored" ? {} : { authorization: "Bearer sk-bob" };
+    const answer = await gateway.handle(ask("responses", { input: referred(response) }, key));
+    expect(answer.status).toBe(404);
+    expect(await answer.text()).toContain("not found");
+    expect(gateway.model.calls).toHaveLength(1);
+  });
+
+  test.each(["msg_1", "", "resp_../../x_0"])("is refused for an id that no item has (%j)", async (id) => {
+    const gateway = testGateway([]);
+    const answer = await gateway.handle(ask("responses", { input: [{ type: "item_reference", id }] }));
+    expect(answer.status).toBe(404);
+  });
+});
+
 test("what a user stored costs memory within the log's bound", async () => {
   const log = memoryLog({ maxBytes: 200_000 });
   const model = scriptedClient(() => ({ text: "Hi" }));

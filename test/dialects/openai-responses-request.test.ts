@@ -253,7 +253,6 @@ test.each([
   ["no object", [], "body"],
   ["no input", {}, "input"],
   ["input of a wrong type", { input: 5 }, "input"],
-  ["an item that refers to another", { input: [{ type: "item_reference", id: "msg_1" }] }, "item_reference"],
   ["an item of a tool of OpenAI's servers", { input: [{ type: "computer_call" }] }, "computer_call"],
   ["an item without a type", { input: [{}] }, "input[0]"],
   ["a role that does not exist", { input: [{ role: "robot", content: "" }] }, "role"],
