@@ -36,8 +36,8 @@ export class App {
   constructor(info: ServerInfo) {
     this.#composer = new Composer({ onSend: (text) => this.#send(text), onStop: () => void this.#stop() });
     this.#sidebar = new Sidebar(this.#chats, {
-      onOpen: (chat) => this.#open(chat),
-      onNew: () => this.#open(newId()),
+      onOpen: (chat) => this.#goTo(chat),
+      onNew: () => this.#goTo(undefined),
       onDeleted: (chat) => this.#deleted(chat),
     });
     this.#follower = new Follower(this.#box, (isAway) => {
@@ -63,9 +63,9 @@ export class App {
       this.#saveEdit();
     });
     document.addEventListener("keydown", (event) => this.#pressed(event));
-    window.addEventListener("hashchange", () => {
+    window.addEventListener("popstate", () => {
       const id = idIn(location.hash);
-      if (id !== undefined && id !== this.#thread.chat.id) this.#open(id);
+      if (id !== this.#thread.chat.id) this.#open(id ?? newId());
     });
     document.addEventListener("visibilitychange", () => {
       if (document.visibilityState === "visible") this.#catchUp();
@@ -88,7 +88,13 @@ export class App {
     this.#render();
     this.#follower.follow();
     this.#composer.focus();
-    if (location.hash !== "" && idIn(location.hash) !== id) history.pushState(null, "", `#/${id}`);
+  }
+
+  /** Opens a conversation, or begins one, so that the browser's way back leads here. */
+  #goTo(id: string | undefined): void {
+    if (idIn(location.hash) !== id) history.pushState(null, "", addressOf(id));
+    if (id !== this.#thread.chat.id) this.#open(id ?? newId());
+    else this.#composer.focus();
   }
 
   #render(): void {
@@ -117,7 +123,7 @@ export class App {
 
   #send(text: string): void {
     const { chat } = this.#thread;
-    if (idIn(location.hash) !== chat.id) history.replaceState(null, "", `#/${chat.id}`);
+    if (idIn(location.hash) !== chat.id) history.replaceState(null, "", addressOf(chat.id));
     this.#follower.follow();
     void this.#doing(chat.send(text));
   }
@@ -152,7 +158,7 @@ export class App {
 
   #deleted(id: string): void {
     if (id !== this.#thread.chat.id) return;
-    history.replaceState(null, "", location.pathname);
+    history.replaceState(null, "", addressOf(undefined));
     this.#open(newId());
   }
 
@@ -215,6 +221,11 @@ async function copied(button: HTMLButtonElement, text: string): Promise<void> {
     label.textContent = words;
     delete button.dataset.copied;
   }, COPIED_MS);
+}
+
+/** Returns the address of a conversation; of a new one without an id. */
+function addressOf(id: string | undefined): string {
+  return id === undefined ? location.pathname : `#/${id}`;
 }
 
 function idIn(hash: string): string | undefined {

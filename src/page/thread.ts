@@ -1,6 +1,6 @@
 /** The messages of one conversation on the page. */
 
-import type { Chat, ChatMessage, ChatSnapshot } from "../web/index.ts";
+import type { Chat, ChatMessage, ChatReply, ChatSnapshot } from "../web/index.ts";
 import { Costs } from "./costs.ts";
 import { figuresOf } from "./figures.ts";
 import { patchChildren } from "./patch.ts";
@@ -91,17 +91,20 @@ export class Thread {
     return this.#box.querySelector(".editor textarea");
   }
 
-  #viewOf(message: ChatMessage, place: number, { messages }: ChatSnapshot): VElement {
+  #viewOf(message: ChatMessage, place: number, { messages, status }: ChatSnapshot): VElement {
     if (message.role === "user") {
       const draft = this.#edit?.messageId === message.id ? this.#edit.draft : undefined;
       return this.#once(message.id, [message, draft], () => userView({ message, draft }));
     }
     const isLast = place === messages.length - 1;
-    const figures = message.state === "writing" ? "" : figuresOf(message, this.#costs.costOf(message));
-    return this.#once(message.id, [message, isLast, figures, this.#answered], () => {
+    const goesOn = isLast && status === "sending"; // after the answer to a call
+    const isOpen = goesOn || message.state === "writing";
+    const figures = isOpen ? "" : figuresOf(message, this.#costs.costOf(message));
+    return this.#once(message.id, [message, isLast, goesOn, figures, this.#answered], () => {
       const view = this.#replies.get(message.id) ?? new ReplyView();
       this.#replies.set(message.id, view);
-      return view.view({ reply: message, figures, isLast, answered: this.#answered });
+      const reply: ChatReply = goesOn ? { ...message, state: "writing" } : message;
+      return view.view({ reply, figures, isLast, goesOn, answered: this.#answered });
     });
   }
 

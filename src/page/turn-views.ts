@@ -64,6 +64,8 @@ export interface ReplyTurn {
   readonly figures: string;
   /** Whether nothing has come after it, so that it can be written again in its place. */
   readonly isLast: boolean;
+  /** Whether it was complete, and its next word is waited for. */
+  readonly goesOn: boolean;
   /** Ids of calls that are answered here, while others of the reply wait. */
   readonly answered: ReadonlySet<string>;
 }
@@ -73,7 +75,7 @@ export class ReplyView {
   readonly #texts = new Map<number, GrowingMarkdown>();
   readonly #thinking = new GrowingMarkdown();
 
-  view({ reply, figures, isLast, answered }: ReplyTurn): VElement {
+  view({ reply, figures, isLast, goesOn, answered }: ReplyTurn): VElement {
     const { id, state, citations, media } = reply;
     const isWriting = state === "writing";
     const isEmpty = reply.content === "" && reply.reasoning === "" && reply.toolCalls.length === 0;
@@ -85,6 +87,7 @@ export class ReplyView {
       this.#thinkingView(reply),
       ...this.#body(reply, answered),
       ...media.map(mediaView),
+      goesOn && waitingView(),
       citations.length > 0 && sourcesView(citations),
       h(
         "footer",
@@ -103,7 +106,7 @@ export class ReplyView {
 
   /** Open while there is nothing else to read. */
   #thinkingView({ reasoning, content, toolCalls, state }: ChatReply): VElement | undefined {
-    if (reasoning === "") return undefined;
+    if (reasoning.trim() === "") return undefined;
     const isThinking = state === "writing" && content === "" && toolCalls.length === 0;
     return h(
       "details",

@@ -1,11 +1,15 @@
 /** The chat page over a network that fails: reloads, lost connections, a second tab, a second device, a new server. */
 
-import { Gate, type ReplyScript } from "cloudllm/testing";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Gate, type ReplyScript, startProviderServer } from "cloudllm/testing";
 import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type BreakingProxy, breakingProxy } from "../support/breaking-proxy.ts";
 import { launch, noBrowser, openPage, watch } from "../support/browser.ts";
 import { completed, type PageSiteOptions, pageSite, reply, say } from "../support/page-site.ts";
+import { startServed } from "../support/served.ts";
 
 describe.skipIf(noBrowser !== undefined)(`the page${noBrowser ? ` (${noBrowser})` : ""}`, () => {
   let browser: Browser;
@@ -126,6 +130,33 @@ describe.skipIf(noBrowser !== undefined)(`the page${noBrowser ? ` (${noBrowser})
     expect(provider.requests).toHaveLength(1);
     // The browser reports the broken connection itself.
     expect(watched.faults.splice(0).filter((fault) => !/net::ERR_/.test(fault))).toEqual([]);
+  });
+
+  test("a server that dies and is started again leaves what was written, and the conversation goes on", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "cloudllm-restarted-"));
+    const endless = new Gate();
+    await using provider = await startProviderServer([
+      { text: "Hello." },
+      { steps: [{ text: "It was a dark and stor" }, { pause: endless }] },
+      { text: "And they lived on." },
+    ]);
+    const args = ["--base-url", provider.baseUrl, "--model", "m"];
+    const first = await startServed(args, { folder });
+    await using watched = await openPage(browser, first.url);
+    const { page } = watched;
+    await say(page, "Hi");
+    await completed(page, "Hello.");
+    await say(page, "A story");
+    await reply(page, "dark and stor").waitFor();
+    await first[Symbol.asyncDispose]();
+    await page.getByRole("status").getByText("Reconnecting").waitFor();
+    await using _second = await startServed(args, { folder, port: Number(new URL(first.url).port) });
+    await page.locator(".reply.is-interrupted", { hasText: "It was a dark and stor" }).waitFor();
+    expect(await page.locator(".turn").count()).toBe(4);
+    await say(page, "Go on");
+    await completed(page, "And they lived on.");
+    expect(watched.faults.filter((fault) => !/net::ERR_|status of 404/.test(fault))).toEqual([]);
+    rmSync(folder, { recursive: true, force: true });
   });
 
   test("a page that is opened while the server is away starts when it is back", async () => {

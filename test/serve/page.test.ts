@@ -171,6 +171,29 @@ describe.skipIf(noBrowser !== undefined)(`the page${noBrowser ? ` (${noBrowser})
     });
   });
 
+  test("several questions are answered one by one; then the reply is seen to go on", async () => {
+    const path = join(folder, "asking-twice.mjs");
+    const tool = `{ approve: "ask", run: () => "done", parameters: { type: "object" } }`;
+    writeFileSync(path, `export const one = { name: "one", ...${tool} }, two = { name: "two", ...${tool} };`);
+    const opensAfter = new Gate();
+    const calls = [{ toolCall: { name: "one", arguments: {} } }, { toolCall: { name: "two", arguments: {} } }];
+    await using site = await siteWith([{ steps: calls }, { text: "Both.", opensAfter }], { args: ["--tools", path] });
+    const { page, provider } = site;
+    await say(page, "Do both");
+    await page.getByRole("group", { name: "Let two run?" }).getByRole("button", { name: "Refuse" }).click();
+    await page.locator(".tool", { hasText: "is answered" }).waitFor();
+    expect(provider.requests).toHaveLength(1);
+    await page.getByRole("group", { name: "Let one run?" }).getByRole("button", { name: "Allow" }).click();
+    await opensAfter.reached;
+    await page.locator(".reply .waiting").waitFor();
+    expect(await page.getByRole("button", { name: "Write again" }).count()).toBe(0);
+    opensAfter.open();
+    await completed(page, "Both.");
+    await page.locator(".tool.is-done", { hasText: "one" }).waitFor();
+    await page.locator(".tool.is-denied", { hasText: "two" }).waitFor();
+    expect(await page.locator(".waiting").count()).toBe(0);
+  });
+
   test("sources are links that lead away safely, once each", async () => {
     const citation = { url: "https://www.example.com/rain", title: "Rain, explained" };
     await using site = await siteWith(
@@ -221,6 +244,27 @@ describe.skipIf(noBrowser !== undefined)(`the page${noBrowser ? ` (${noBrowser})
     await page.reload();
     await list.getByRole("link", { name: "The second question" }).waitFor();
     expect(await list.getByRole("link").count()).toBe(1);
+  });
+
+  test("the browser's way back leads to the conversation before", async () => {
+    await using site = await siteWith([{ text: "One" }, { text: "Two" }]);
+    const { page } = site;
+    await say(page, "First");
+    await completed(page, "One");
+    await page.getByRole("button", { name: "New conversation" }).click();
+    await page.getByText("What would you like to know?").waitFor();
+    await say(page, "Second");
+    await completed(page, "Two");
+    await page.goBack();
+    await completed(page, "One");
+    expect(await page.title()).toBe("First · CloudLLM");
+    await page.goForward();
+    await completed(page, "Two");
+    await page.getByRole("link", { name: "First" }).click();
+    await completed(page, "One");
+    await page.goBack();
+    await completed(page, "Two");
+    expect(await page.locator(".turn").count()).toBe(2);
   });
 
   test("code is copied as it is", async () => {

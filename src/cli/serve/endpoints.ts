@@ -47,8 +47,8 @@ const WITHOUT_VERSION = ["/chat/completions", "/responses", "/messages", "/model
 /** There is one user: all that may use the server. */
 const USER = { user: "local" };
 
-/** Several tabs and devices of one person. */
-const LIMITS = { runsPerUser: 32, bodyBytes: 16_777_216 };
+/** Several tabs and devices of one person, and tools that take their time. */
+const LIMITS = { runsPerUser: 32, bodyBytes: 16_777_216, totalMs: 3_600_000 };
 
 const MAX_REASON = 500;
 

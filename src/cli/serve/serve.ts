@@ -69,7 +69,7 @@ interface Opened {
 async function serveUntilEnded(opened: Opened): Promise<number> {
   const { choices, serving, settings, terminal, token, page, tools, store, log } = opened;
   const { stderr } = terminal;
-  const [{ maxTokens, note }] = choices;
+  const [{ note }] = choices;
   const metrics = new Metrics();
   const client = measured(clientOf(choices), metrics);
   const { rows: endpoints, drain } = endpointsOf({
@@ -78,7 +78,7 @@ async function serveUntilEnded(opened: Opened): Promise<number> {
     log: log.kept,
     tools,
     systemPrompt: settings.system,
-    maxTokens,
+    maxTokens: await maxTokensOf(choices),
     onError: (error) => void stderr.line(failureLineOf(error)),
   });
   let isReady = true;
@@ -127,6 +127,13 @@ async function serveUntilEnded(opened: Opened): Promise<number> {
 
 function clientOf([first, ...others]: Choices): ClientWrapper {
   return others.length === 0 ? first.client : fallback([first.client, ...others.map(({ client }) => client)]);
+}
+
+/** The smallest context window of the models, where it is known: of a longer conversation, the end is sent. */
+async function maxTokensOf(choices: Choices): Promise<number | undefined> {
+  const { modelInfoOf } = await import("../../models/index.ts");
+  const windows = choices.flatMap(({ client, maxTokens }) => maxTokens ?? modelInfoOf(client)?.contextWindow ?? []);
+  return windows.length === 0 ? undefined : Math.min(...windows);
 }
 
 /** The moments of the first and of the second signal to end. `off` gives the signals back. */
