@@ -97,7 +97,8 @@ export class Thread {
       return this.#once(message.id, [message, draft], () => userView({ message, draft }));
     }
     const isLast = place === messages.length - 1;
-    const goesOn = isLast && status === "sending"; // after the answer to a call
+    const isBusy = status !== "idle" && status !== "failed";
+    const goesOn = isLast && isBusy && message.state !== "writing"; // after the answer to a call
     const isOpen = goesOn || message.state === "writing";
     const figures = isOpen ? "" : figuresOf(message, this.#costs.costOf(message));
     return this.#once(message.id, [message, isLast, goesOn, figures, this.#answered], () => {

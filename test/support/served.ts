@@ -45,6 +45,8 @@ export async function startServed(
     env: { PATH, HOME: cwd, CLOUDLLM_SESSIONS: join(cwd, "sessions"), ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
+  const kill = () => child.kill("SIGKILL");
+  process.once("exit", kill); // of a test that ran out of time
   let stdout = "";
   let stderr = "";
   const listeners = new Set<() => void>();
@@ -61,6 +63,7 @@ export async function startServed(
   });
   const ended = new Promise<number | null>((resolve) => {
     child.once("close", (code) => {
+      process.off("exit", kill);
       if (folder === undefined) rmSync(cwd, { recursive: true, force: true });
       resolve(code);
       heard();
