@@ -3,7 +3,7 @@
 /** Passes text through until a stop text comes. */
 export class StopTexts {
   readonly #stops: readonly string[];
-  #held = "";
+  #pending = "";
 
   constructor(stops: readonly string[]) {
     this.#stops = stops;
@@ -12,21 +12,21 @@ export class StopTexts {
   /** Returns the text that can be shown now, and whether a stop text came, which is not shown itself. */
   push(text: string): { readonly text: string; readonly stopped: boolean } {
     if (this.#stops.length === 0) return { text, stopped: false };
-    const all = this.#held + text;
+    const all = this.#pending + text;
     const ends = this.#stops.map((stop) => all.indexOf(stop)).filter((at) => at >= 0);
     if (ends.length > 0) {
-      this.#held = "";
+      this.#pending = "";
       return { text: all.slice(0, Math.min(...ends)), stopped: true };
     }
-    const held = Math.max(...this.#stops.map((stop) => overlap(all, stop)));
-    this.#held = all.slice(all.length - held);
-    return { text: all.slice(0, all.length - held), stopped: false };
+    const pending = Math.max(...this.#stops.map((stop) => overlap(all, stop)));
+    this.#pending = all.slice(all.length - pending);
+    return { text: all.slice(0, all.length - pending), stopped: false };
   }
 
   /** Returns the text that is still held back, and was not a stop text, at the end. */
   rest(): string {
-    const rest = this.#held;
-    this.#held = "";
+    const rest = this.#pending;
+    this.#pending = "";
     return rest;
   }
 }

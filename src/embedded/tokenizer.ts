@@ -100,8 +100,8 @@ export class Tokenizer {
   }
 
   #encodeWord(word: string, ids: number[]): void {
-    const whole = this.#ids.get(word);
-    const symbols = whole === undefined ? this.#merged(Array.from(word)) : [word];
+    const known = this.#ids.get(word);
+    const symbols = known === undefined ? this.#merged(Array.from(word)) : [word];
     for (const symbol of symbols) {
       const id = this.#ids.get(symbol);
       if (id !== undefined) ids.push(id);

@@ -68,9 +68,9 @@ export function exactCopy(source: Readonly<Record<string, unknown>>): Record<str
 /** Returns the JSON of a value that was parsed here, with its numbers as they were written. */
 export function exactJson(value: unknown): string {
   return withNumbers(
-    JSON.stringify(value, function (this: object, key, held: unknown) {
+    JSON.stringify(value, function (this: object, key, field: unknown) {
       const token = written.get(this)?.get(key);
-      return token === undefined ? held : mark() + token;
+      return token === undefined ? field : mark() + token;
     }),
   );
 }
@@ -117,9 +117,9 @@ function parsed(json: string, toValue: (token: string) => unknown, notes: boolea
   JSON.parse(json); // throws for text that only the marks would make valid
   const prefix = mark();
   const marked = json.replace(TOKENS, (token) => (token[0] !== '"' && isLong(token) ? `"${prefix}${token}"` : token));
-  return JSON.parse(marked, function (this: object, key, held: unknown) {
-    if (typeof held !== "string" || !held.startsWith(prefix)) return held;
-    const token = held.slice(prefix.length);
+  return JSON.parse(marked, function (this: object, key, field: unknown) {
+    if (typeof field !== "string" || !field.startsWith(prefix)) return field;
+    const token = field.slice(prefix.length);
     if (notes) note(this, key, token);
     return toValue(token);
   });
@@ -152,9 +152,9 @@ function isPlain(token: string): boolean {
 /** Returns the integer that a token writes; `undefined` for a fraction, and for a number beyond every double. */
 function integerOf(token: string): bigint | undefined {
   if (isPlain(token)) return BigInt(token);
-  const [, sign = "", whole = "", fraction = "", exponent = "0"] = PARTS.exec(token) ?? [];
-  const digits = withoutLastZeros(whole + fraction);
-  const zeros = Number(exponent) + whole.length - digits.length;
+  const [, sign = "", integer = "", fraction = "", exponent = "0"] = PARTS.exec(token) ?? [];
+  const digits = withoutLastZeros(integer + fraction);
+  const zeros = Number(exponent) + integer.length - digits.length;
   if (digits === "") return 0n;
   if (zeros < 0 || digits.length + zeros > MAX_DIGITS) return undefined;
   return BigInt(sign + digits + "0".repeat(zeros));

@@ -82,7 +82,7 @@ const REQUEST_FAULTS: readonly SendErrorKind[] = [
  */
 export function fallback(clients: readonly ClientWrapper[], options: FallbackOptions = {}): TypedClient {
   const list = checkedClients(clients);
-  const { shouldFallBack: asked = goesOnByDefault, firstChunkWithinMs, circuit = {} } = options;
+  const { shouldFallBack: asked = fallsBackByDefault, firstChunkWithinMs, circuit = {} } = options;
   if (typeof asked !== "function") throw new TypeError("`shouldFallBack` must be a function.");
   if (firstChunkWithinMs !== undefined && !(firstChunkWithinMs > 0))
     throw new TypeError("`firstChunkWithinMs` must be milliseconds above 0.");
@@ -116,7 +116,7 @@ export function fallback(clients: readonly ClientWrapper[], options: FallbackOpt
     return {
       ask: streamed ? askStreamed : askComplete,
       slow: "drop",
-      goesOn: shouldFallBack,
+      startsNext: shouldFallBack,
       next() {
         for (let client = waiting.shift(); client; client = waiting.shift()) {
           const own = circuits.get(client);
@@ -198,6 +198,6 @@ function isClientFault({ kind, phase, attempts }: SendError): boolean {
   return CLIENT_FAULTS.includes(kind) && phase !== "total" && attempts?.length !== 0;
 }
 
-function goesOnByDefault({ kind }: SendError): boolean {
+function fallsBackByDefault({ kind }: SendError): boolean {
   return !REQUEST_FAULTS.includes(kind);
 }

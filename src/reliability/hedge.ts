@@ -46,7 +46,7 @@ export function hedge(first: ClientWrapper, second: ClientWrapper, options: Hedg
     return {
       ask: askStreamed,
       slow: "keep",
-      goesOn: ({ retryable }) => retryable,
+      startsNext: ({ retryable }) => retryable,
       next: () => {
         started++;
         return waiting.shift();

@@ -35,7 +35,7 @@ export interface RaceRules {
   /** The fate of a client that is too slow: it runs on next to the next one, or it is released. */
   readonly slow: "keep" | "drop";
   /** Whether this failure lets the next one start. */
-  goesOn(error: SendError): boolean;
+  startsNext(error: SendError): boolean;
   /**
    * Whether another client is idle and would be asked after this failure of one under way, so that a long wait is in
    * vain.
@@ -179,7 +179,7 @@ export class Race implements ChunkSource, RunnerHost {
     runner.pause();
     this.#rules.report?.(runner.client, this.#failureOf(runner, error));
     if (this.#phase.winner === runner || error.kind === "aborted") return this.#fail(error);
-    if (this.#rules.goesOn(error) && this.#startNext()) {
+    if (this.#rules.startsNext(error) && this.#startNext()) {
       if (this.#wanted) this.pull();
     } else if (this.#runners.size === 0) this.#fail(error);
   }

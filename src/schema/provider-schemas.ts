@@ -110,18 +110,18 @@ function loosened(schema: JsonSchema, isTaken: (keyword: string, value: unknown)
     return { $ref, ...withParts(parts, (part) => loosened(part, isTaken)) };
   }
   const kept: Record<string, unknown> = {};
-  const said: string[] = [];
+  const notes: string[] = [];
   for (const [keyword, value] of Object.entries(schema)) {
     // The validation of the reply checks that only one of them matches.
     if (keyword === "oneOf" && schema.anyOf === undefined) kept.anyOf = value;
     else if (isTaken(keyword, value)) kept[keyword] = value;
     // Libraries give this bound to every integer, so it carries no information for a model.
-    else if (Math.abs(Number(value)) !== Number.MAX_SAFE_INTEGER) said.push(`${keyword}: ${JSON.stringify(value)}`);
+    else if (Math.abs(Number(value)) !== Number.MAX_SAFE_INTEGER) notes.push(`${keyword}: ${JSON.stringify(value)}`);
   }
   const { type, properties, additionalProperties, description } = kept;
   const isOpen = additionalProperties === undefined || additionalProperties === true || isEmpty(additionalProperties);
   if ((type === "object" || properties !== undefined) && isOpen) kept.additionalProperties = false;
-  if (said.length > 0) kept.description = [description, `{${said.join(", ")}}`].filter(Boolean).join("\n\n");
+  if (notes.length > 0) kept.description = [description, `{${notes.join(", ")}}`].filter(Boolean).join("\n\n");
   return withParts(kept, (part) => loosened(part, isTaken));
 }
 

@@ -5,9 +5,9 @@ import { isJsonObject } from "../platform/json-object.ts";
 /** Returns whether a value is a multiple. 0.3 is a multiple of 0.1, in spite of binary fractions. */
 export function isMultiple(value: number | bigint, divisor: number): boolean {
   if (typeof value === "bigint") {
-    const [, whole = "", fraction = ""] = /^(\d+)(?:\.(\d+))?$/.exec(String(divisor)) ?? [];
-    if (whole === "") return isMultiple(Number(value), divisor);
-    return (value * 10n ** BigInt(fraction.length)) % BigInt(whole + fraction) === 0n;
+    const [, integer = "", fraction = ""] = /^(\d+)(?:\.(\d+))?$/.exec(String(divisor)) ?? [];
+    if (integer === "") return isMultiple(Number(value), divisor);
+    return (value * 10n ** BigInt(fraction.length)) % BigInt(integer + fraction) === 0n;
   }
   const quotient = value / divisor;
   if (!Number.isFinite(quotient)) return value % divisor === 0;

@@ -193,6 +193,6 @@ function listOf<T>(item: T | undefined): readonly T[] {
 }
 
 function userContentIn(messages: readonly Message[]): UserMessage["content"] | undefined {
-  const said = messages.find((message) => message.role === "user");
-  return said?.content;
+  const question = messages.find((message) => message.role === "user");
+  return question?.content;
 }

@@ -103,14 +103,14 @@ export class MediaCollector {
       if (media.partial) this.#arrived.delete(index);
       else this.#tokens += tokens;
     }
-    this.#showAnew();
+    this.#updateShown();
   }
 
   /** Returns the media in order; of a complete reply, only those that are complete. */
   list(isComplete: boolean): readonly Media[] {
     for (const { index, place } of this.#unshown)
       if (place === undefined && index < this.#lastShown) {
-        this.#showAnew();
+        this.#updateShown();
         break;
       }
     const added = [...this.#unshown].sort((one, other) => one.index - other.index);
@@ -123,7 +123,7 @@ export class MediaCollector {
     return isComplete ? this.#shown.filter(({ partial }) => !partial) : [...this.#shown];
   }
 
-  #showAnew(): void {
+  #updateShown(): void {
     this.#shown = [];
     this.#lastShown = Number.NEGATIVE_INFINITY;
     this.#unshown.clear();

@@ -47,8 +47,8 @@ const NOTHING: Joined = { rewind: 0, text: "" };
 export class OverlapRemover {
   readonly #arrived: string;
   readonly #tail: string;
-  #held = "";
-  /** The held text is the beginning of the continuation. */
+  #pending = "";
+  /** The pending text is the beginning of the continuation. */
   #isSame = true;
   /** Whether the text's first characters occur once in it; looked at only when that many were written again. */
   #beginsOnce: boolean | undefined;
@@ -76,7 +76,7 @@ export class OverlapRemover {
    * ones.
    */
   trust(): void {
-    if (!this.#isOpen || this.#held !== "") return;
+    if (!this.#isOpen || this.#pending !== "") return;
     this.#isOpen = false;
     this.shift = this.#arrived.length;
   }
@@ -85,8 +85,8 @@ export class OverlapRemover {
   add(text: string): Joined {
     if (!this.#isOpen) return { rewind: 0, text };
     // Piece by piece, so that a long text written again costs no more than one pass.
-    this.#isSame &&= this.#arrived.startsWith(text, this.#held.length);
-    this.#held += text;
+    this.#isSame &&= this.#arrived.startsWith(text, this.#pending.length);
+    this.#pending += text;
     return this.#isUndecided() ? NOTHING : this.end();
   }
 
@@ -94,30 +94,30 @@ export class OverlapRemover {
   end(): Joined {
     if (!this.#isOpen) return NOTHING;
     this.#isOpen = false;
-    const joint = this.#held === "" ? { rewind: 0, repeated: 0 } : jointOf(this.#arrived, this.#held);
+    const joint = this.#pending === "" ? { rewind: 0, repeated: 0 } : jointOf(this.#arrived, this.#pending);
     this.#isUnknown = joint === "unknown";
     if (joint === "unknown") return NOTHING;
     this.shift = joint.rewind > 0 ? 0 : this.#arrived.length - joint.repeated;
-    return { rewind: joint.rewind, text: this.#held.slice(joint.repeated) };
+    return { rewind: joint.rewind, text: this.#pending.slice(joint.repeated) };
   }
 
-  /** Returns whether the held text may still turn out to be a repetition. */
+  /** Returns whether the pending text may still turn out to be a repetition. */
   #isUndecided(): boolean {
-    const { length } = this.#held;
+    const { length } = this.#pending;
     if (length === 0) return true;
     if (this.#isSame && length < this.#arrived.length) {
       if (length < WINDOW) return true;
       // A beginning that comes again in the text is not the sign of a new beginning.
-      this.#beginsOnce ??= !this.#arrived.includes(this.#held.slice(0, WINDOW), 1);
+      this.#beginsOnce ??= !this.#arrived.includes(this.#pending.slice(0, WINDOW), 1);
       if (this.#beginsOnce) return true;
     }
     if (length <= WINDOW) {
-      const at = this.#tail.indexOf(this.#held);
+      const at = this.#tail.indexOf(this.#pending);
       if (at >= 0 && at + length < this.#tail.length) return true;
     }
-    const overlap = longestOverlap(this.#arrived, this.#held);
+    const overlap = longestOverlap(this.#arrived, this.#pending);
     if (overlap === undefined || length >= overlap.length + WINDOW) return false;
-    const rest = this.#held.slice(overlap.length);
+    const rest = this.#pending.slice(overlap.length);
     return rest.length < LOOK_AHEAD || rest.trim() === "";
   }
 }

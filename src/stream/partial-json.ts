@@ -411,8 +411,8 @@ export class PartialJson {
     }
     const isClosed = at < length && !isNumberCharacter(code);
     const digits = at - first - (point < 0 ? 0 : 1);
-    const whole = (point < 0 ? at : point) - first;
-    const isPadded = text.charCodeAt(first) === ZERO && whole > 1;
+    const integerDigits = (point < 0 ? at : point) - first;
+    const isPadded = text.charCodeAt(first) === ZERO && integerDigits > 1;
     if (!isClosed || digits === 0 || digits > EXACT_DIGITS || point === at - 1 || isPadded) return start;
     const size = point < 0 ? mantissa : mantissa / (EXACT_POWERS[at - point - 1] ?? 1);
     this.#close(isNegative ? -size : size);
@@ -425,13 +425,13 @@ export class PartialJson {
   }
 
   #readWord(text: string, start: number): number {
-    const { text: whole, value } = this.#word ?? { text: "", value: null };
+    const { text: word, value } = this.#word ?? { text: "", value: null };
     let at = start;
-    while (at < text.length && this.#text.length < whole.length) {
-      if (text.charCodeAt(at) !== whole.charCodeAt(this.#text.length)) this.#fail(text, at);
+    while (at < text.length && this.#text.length < word.length) {
+      if (text.charCodeAt(at) !== word.charCodeAt(this.#text.length)) this.#fail(text, at);
       this.#text += text.charAt(at++);
     }
-    if (this.#text.length === whole.length) this.#close(value);
+    if (this.#text.length === word.length) this.#close(value);
     return at;
   }
 

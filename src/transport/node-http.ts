@@ -112,7 +112,7 @@ function openExchange(
   let stream: Readable | undefined;
   let response: IncomingMessage | undefined;
   let wanted = false;
-  let held = "";
+  let buffered = "";
   /** The consumer has not asked for text yet. */
   let isBeginning = true;
   let onlyAscii = true;
@@ -149,8 +149,8 @@ function openExchange(
       if (open && !wanted) keepAlive(false);
       return;
     }
-    held += text;
-    if (held.length >= HIGH_WATER_MARK) stream?.pause();
+    buffered += text;
+    if (buffered.length >= HIGH_WATER_MARK) stream?.pause();
     else if (isBeginning) letConsumerGoFirst();
   }
 
@@ -195,9 +195,9 @@ function openExchange(
     decode: (text) => (onlyAscii || !NOT_ASCII.test(text) ? text : Buffer.from(text, "latin1").toString("utf8")),
     pull() {
       isBeginning = false;
-      if (held !== "") {
-        const text = held;
-        held = "";
+      if (buffered !== "") {
+        const text = buffered;
+        buffered = "";
         stream?.resume();
         return receiver.onText(text, text.length);
       }

@@ -205,9 +205,9 @@ function isBlankText(block: unknown): boolean {
 
 function isUnchanged(turn: AssistantTurn, before: string, blocks: readonly unknown[]): boolean {
   if (!Array.isArray(blocks)) return false;
-  const said = blocks as readonly { readonly type?: string; readonly text?: string; readonly id?: string }[];
-  const text = said.map((block) => (block.type === "text" ? (block.text ?? "") : "")).join("");
-  const ids = said.flatMap((block) => (block.type === "tool_use" ? [block.id] : []));
+  const wireBlocks = blocks as readonly { readonly type?: string; readonly text?: string; readonly id?: string }[];
+  const text = wireBlocks.map((block) => (block.type === "text" ? (block.text ?? "") : "")).join("");
+  const ids = wireBlocks.flatMap((block) => (block.type === "tool_use" ? [block.id] : []));
   return isUnedited(turn, before + text, ids);
 }
 

@@ -39,23 +39,23 @@ export function buildAnthropicRequest(
   const tools = toolsOf(context, messages, calls);
   if (options.seed !== undefined) context.unsupported("`seed`");
   const maxTokens = options.maxOutputTokens ?? capabilities.maxOutputTokens;
-  const said = piecesOf(messages, calls, context);
-  const thinking = thinkingOf(context, maxTokens, said);
+  const history = piecesOf(messages, calls, context);
+  const thinking = thinkingOf(context, maxTokens, history);
   const output = outputConfigOf(context, thinking.effort);
   const takesPrefill = capabilities.prefill === "taken" && !thinking.isOn;
   const cut = cutReplyOf(messages);
   // The server refuses white space at the end, and the model's replacement for it could not be separated from the text.
-  const goesOn = cut !== undefined && takesPrefill && !/\s$/.test(cut.content);
-  const asked = cut && !goesOn ? piecesOf(withContinuationPrompt(messages), calls, context) : said;
+  const continuesExactly = cut !== undefined && takesPrefill && !/\s$/.test(cut.content);
+  const asked = cut && !continuesExactly ? piecesOf(withContinuationPrompt(messages), calls, context) : history;
   const isPrefill = !cut && asked.at(-1)?.role === "assistant" && !isPaused(messages, asked);
   const pieces = isPrefill && !takesPrefill ? withoutPrefill(asked, context) : asked;
   if (pieces.length === 0)
     throw new SendError("invalidRequest", "There is nothing to send: every message is blank. Add text to a message.");
-  const beside = {
+  const systemAndTools = {
     ...(system.length > 0 && { system }),
     ...(tools.length > 0 && { tools }),
   };
-  const carried = withProviderOptions(beside, providerOptions);
+  const carried = withProviderOptions(systemAndTools, providerOptions);
   const fields = {
     model: endpoint.model,
     max_tokens: maxTokens,
@@ -71,13 +71,13 @@ export function buildAnthropicRequest(
   const headers = usesFiles(messages) ? HEADERS_FOR_FILES : HEADERS;
   const requestOf = (bound: BoundPieces): ProtocolRequest => {
     const turns = turnsOf(bound.pieces);
-    const said = marks ? marked(beside, turns, marks) : { ...beside, messages: turns };
+    const conversation = marks ? marked(systemAndTools, turns, marks) : { ...systemAndTools, messages: turns };
     // Not a literal: V8 makes a hidden class for each that begins with a spread and goes on, which takes 1 µs.
-    const body: Block = Object.assign({}, fields, said);
+    const body: Block = Object.assign({}, fields, conversation);
     return {
       url: `${endpoint.baseUrl}/v1/messages`,
       headers,
-      ...(goesOn && { continuesExactly: true }),
+      ...(continuesExactly && { continuesExactly }),
       body: withProviderOptions(body, providerOptions),
       ...(bound.place && { binding: bound.place }),
       instead: (refusal) =>
@@ -254,10 +254,10 @@ function marked(
   mark: Block,
 ): Block {
   const last = (blocks: readonly Block[]): readonly Block[] => blocks.with(-1, { ...blocks.at(-1), ...mark });
-  const said = turns.filter(({ role }) => role === "user").slice(-2);
+  const lastUserTurns = turns.filter(({ role }) => role === "user").slice(-2);
   return {
     ...(system && { system: last(system) }),
     ...(tools && { tools: last(tools) }),
-    messages: turns.map((turn) => (said.includes(turn) ? { ...turn, content: last(turn.content) } : turn)),
+    messages: turns.map((turn) => (lastUserTurns.includes(turn) ? { ...turn, content: last(turn.content) } : turn)),
   };
 }

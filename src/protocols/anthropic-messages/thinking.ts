@@ -91,8 +91,8 @@ function budgetOf(budget: number, maxTokens: number): Thinking {
  * began it. With a budget, the server refuses thinking in such a loop, so the rest of the loop runs without.
  */
 function isUnthoughtLoop(turns: readonly WireTurn[]): boolean {
-  const holds = (turn: WireTurn | undefined, ...types: readonly unknown[]) =>
+  const contains = (turn: WireTurn | undefined, ...types: readonly unknown[]) =>
     turn?.content.some(({ type }) => types.includes(type)) ?? false;
-  const asked = turns.findLastIndex((turn) => turn.role === "user" && !holds(turn, "tool_result"));
-  return holds(turns.at(-1), "tool_result") && !holds(turns[asked + 1], "thinking", "redacted_thinking");
+  const asked = turns.findLastIndex((turn) => turn.role === "user" && !contains(turn, "tool_result"));
+  return contains(turns.at(-1), "tool_result") && !contains(turns[asked + 1], "thinking", "redacted_thinking");
 }

@@ -161,15 +161,15 @@ export class ChatDecoder implements Decoder {
     chunks: MessageChunk[],
   ): void {
     const emitted = this.#text.toString();
-    const said = messageText(content) + textIn(refusal);
-    const isAgain = emitted !== "" && said.startsWith(emitted);
+    const text = messageText(content) + textIn(refusal);
+    const isAgain = emitted !== "" && text.startsWith(emitted);
     if (refusal) this.#refused = true;
-    this.#lostText ||= emitted !== "" && !isAgain && !isOneText(emitted, said) && isRestored(emitted, said);
+    this.#lostText ||= emitted !== "" && !isAgain && !isOneText(emitted, text) && isRestored(emitted, text);
     this.#readDelta(
       {
         ...(this.#anyReasoning ? {} : message),
         ...(!this.#media.any && { audio, images }),
-        ...(emitted === "" ? { content, refusal } : { content: isAgain ? said.slice(emitted.length) : "" }),
+        ...(emitted === "" ? { content, refusal } : { content: isAgain ? text.slice(emitted.length) : "" }),
         ...(!this.#anyAnnotation && { annotations }),
       },
       chunks,

@@ -25,10 +25,10 @@ export function wireMessagesOf(
   places: Map<JsonObject, unknown> = new Map(),
 ): readonly JsonObject[] {
   const { endpoint, dialect } = context;
-  const said = dialect.refusesBlankText?.test(endpoint.model) ? withoutBlankText(given) : given;
-  const wired = isBeginning(said)
-    ? said.map((message) => plainMessage(message, context))
-    : wiredTurns(said, context, places);
+  const turns = dialect.refusesBlankText?.test(endpoint.model) ? withoutBlankText(given) : given;
+  const wired = isBeginning(turns)
+    ? turns.map((message) => plainMessage(message, context))
+    : wiredTurns(turns, context, places);
   const order = dialect.turnOrder?.(endpoint.model, originOf(endpoint.baseUrl));
   return order ? inOrder(wired, order) : wired;
 }
@@ -39,12 +39,12 @@ function isBeginning(messages: readonly Message[]): messages is readonly (System
 }
 
 function wiredTurns(
-  said: readonly Message[],
+  turns: readonly Message[],
   context: ChatContext,
   places: Map<JsonObject, unknown>,
 ): readonly JsonObject[] {
   const { endpoint, dialect } = context;
-  const messages = withMovedMedia(said, {
+  const messages = withMovedMedia(turns, {
     carries: (turn, medium) => (isPicture(medium) ? isCarried(medium, dialect) : soundOf(turn, context) !== undefined),
     takes: ({ fileId }) => fileId === undefined && (dialect.inputs?.(endpoint.model) ?? ["image"]).includes("image"),
   });

@@ -48,9 +48,9 @@ export function buildChatRequest(
     ...metadataOf(context),
   };
   const requestOf = (bound: BoundMessages): ProtocolRequest => {
-    const sent = bound.messages;
-    const said = prefix ? sent.with(-1, { ...sent.at(-1), ...prefix.messageFields }) : sent;
-    const written = { model, messages: said, ...fields };
+    const ordered = bound.messages;
+    const messages = prefix ? ordered.with(-1, { ...ordered.at(-1), ...prefix.messageFields }) : ordered;
+    const written = { model, messages, ...fields };
     const body = withProviderOptions(
       cache.isMarked ? markedForCache(written, context) : written,
       options.providerOptions,

@@ -69,14 +69,14 @@ export function inOrder(
 ): readonly JsonObject[] {
   const placed = system === undefined ? messages : systemFirst(messages);
   const begun = system === "user" ? systemInUser(placed) : placed;
-  const spoken = answersResults ? withBridges(begun) : begun;
-  return alternates ? alternating(spoken) : spoken;
+  const bridged = answersResults ? withBridges(begun) : begun;
+  return alternates ? alternating(bridged) : bridged;
 }
 
 function systemFirst(messages: readonly JsonObject[]): readonly JsonObject[] {
-  const said = messages.filter(({ role }) => role === "system");
-  if (said.length === 0 || (said.length === 1 && messages[0] === said[0])) return messages;
-  return [said.reduce(joined), ...messages.filter(({ role }) => role !== "system")];
+  const systemTurns = messages.filter(({ role }) => role === "system");
+  if (systemTurns.length === 0 || (systemTurns.length === 1 && messages[0] === systemTurns[0])) return messages;
+  return [systemTurns.reduce(joined), ...messages.filter(({ role }) => role !== "system")];
 }
 
 function systemInUser([first, ...rest]: readonly JsonObject[]): readonly JsonObject[] {

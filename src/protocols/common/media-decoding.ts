@@ -103,9 +103,9 @@ export function mediaIn(part: JsonObject, fallback = "image/jpeg"): Media | unde
   const isMedia = /image|audio|video|media|file/i.test(type) || "inlineData" in part || "inline_data" in part;
   if (!isMedia || /call|result|search/.test(type)) return undefined;
   const usual = /audio/i.test(type) ? "audio/pcm;rate=24000" : fallback;
-  const { [HOLDERS.find((name) => part[name]) ?? ""]: held } = part;
-  if (typeof held === "string") return mediaFrom(held, formatIn(part), usual);
-  const fields: JsonObject = typeof held === "object" && held !== null ? { ...part, ...held } : part;
+  const { [HOLDERS.find((name) => part[name]) ?? ""]: inner } = part;
+  if (typeof inner === "string") return mediaFrom(inner, formatIn(part), usual);
+  const fields: JsonObject = typeof inner === "object" && inner !== null ? { ...part, ...inner } : part;
   const source = [fields.data, fields.b64_json, fields.url, fields.uri, fields.result].find(isText);
   const fileId = nameIn(fields.file_id ?? fields.fileId);
   if (source === undefined && fileId === undefined) return undefined;

@@ -74,8 +74,8 @@ function rewritten(schema: JsonSchema): JsonSchema {
 
 /** Returns the target of a root's reference, with the target's own references. */
 function referencedRoot(schema: JsonSchema): JsonSchema | undefined {
-  const { $ref, ...beside } = schema;
-  if ($ref === undefined || schema.$id !== undefined || !isNeutral(beside)) return undefined;
+  const { $ref, ...siblings } = schema;
+  if ($ref === undefined || schema.$id !== undefined || !isNeutral(siblings)) return undefined;
   const target = new SchemaDocument(schema).resolve(schema, $ref);
   // The target's own names would collide.
   if (
@@ -84,36 +84,36 @@ function referencedRoot(schema: JsonSchema): JsonSchema | undefined {
     ["$id", "$anchor", "$dynamicAnchor", "$defs"].some((k) => k in target)
   )
     return undefined;
-  return { ...target, ...beside };
+  return { ...target, ...siblings };
 }
 
 function onlyPart(schema: JsonSchema): JsonSchema | undefined {
   for (const keyword of ["anyOf", "oneOf", "allOf"]) {
-    const { [keyword]: parts, ...beside } = schema;
+    const { [keyword]: parts, ...siblings } = schema;
     const [part, ...others] = Array.isArray(parts) ? parts : [];
-    if (!isJsonObject(part) || others.length > 0 || !isNeutral(beside)) continue;
-    return part.$defs === undefined && part.$id === undefined ? { ...part, ...beside } : undefined;
+    if (!isJsonObject(part) || others.length > 0 || !isNeutral(siblings)) continue;
+    return part.$defs === undefined && part.$id === undefined ? { ...part, ...siblings } : undefined;
   }
   return undefined;
 }
 
 /** Returns an `allOf` of objects as one object with the properties of all. */
 function mergedRoot(schema: JsonSchema): JsonSchema | undefined {
-  const { allOf, ...beside } = schema;
-  if (!Array.isArray(allOf) || !Object.keys(beside).every((key) => MERGED.includes(key) || NEUTRAL.includes(key)))
+  const { allOf, ...siblings } = schema;
+  if (!Array.isArray(allOf) || !Object.keys(siblings).every((key) => MERGED.includes(key) || NEUTRAL.includes(key)))
     return undefined;
   const properties = new Map<string, unknown>();
   const required = new Set<unknown>();
-  for (const part of [beside, ...allOf] as readonly unknown[]) {
+  for (const part of [siblings, ...allOf] as readonly unknown[]) {
     if (!isJsonObject(part)) return undefined;
-    const isPlain = part === beside || Object.keys(part).every((keyword) => MERGED.includes(keyword));
+    const isPlain = part === siblings || Object.keys(part).every((keyword) => MERGED.includes(keyword));
     if (!isPlain || (part.type !== undefined && part.type !== "object")) return undefined;
     for (const name of Array.isArray(part.required) ? part.required : []) required.add(name);
     for (const [name, its] of Object.entries(isJsonObject(part.properties) ? part.properties : {}))
       properties.set(name, properties.has(name) ? { allOf: [properties.get(name), its] } : its);
   }
   return {
-    ...beside,
+    ...siblings,
     type: "object",
     properties: Object.fromEntries(properties),
     ...(required.size > 0 && { required: [...required] }),

@@ -40,8 +40,8 @@ export function groundingCitations(metadata: GroundingMetadata, content: string)
     if (typeof uri !== "string" || uri === "") return [];
     const source = { url: uri, ...(title && { title }) };
     const statements = (supportsOf.get(index) ?? []).map(({ segment }) => {
-      const { startIndex, endIndex, ...said } = segment ?? {};
-      const text = nameIn(said.text);
+      const { startIndex, endIndex, ...rest } = segment ?? {};
+      const text = nameIn(rest.text);
       // The server omits a start of 0.
       const place = endIndex ? placeOf(startIndex ?? 0, endIndex, text) : {};
       return { ...source, ...(text && { citedText: text }), ...place };

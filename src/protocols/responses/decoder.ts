@@ -325,10 +325,10 @@ export class ResponsesDecoder implements Decoder {
         this.#endItem(this.#items.has(place) ? AFTER_ALL + place : place, item, chunks);
       }
     }
-    if (!anyItem) this.#items.numberAnew();
-    const said = output.flatMap((item) => (item?.type === "message" ? listIn(item.content) : []));
+    if (!anyItem) this.#items.renumber();
+    const parts = output.flatMap((item) => (item?.type === "message" ? listIn(item.content) : []));
     this.#texts.completeAll(
-      said.map((part) => textIn(part?.text ?? part?.refusal)),
+      parts.map((part) => textIn(part?.text ?? part?.refusal)),
       chunks,
     );
   }

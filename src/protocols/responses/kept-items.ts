@@ -30,7 +30,7 @@ export class KeptItems {
   }
 
   /** Numbers them in the order in which they were noted, wherever their pieces stood. */
-  numberAnew(): void {
+  renumber(): void {
     const items = [...this.#items.values()];
     this.#items.clear();
     for (const [place, item] of items.entries()) this.#items.set(place, item);

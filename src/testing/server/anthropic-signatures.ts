@@ -81,18 +81,18 @@ function bondAfter(body: JsonObject, blocks: readonly JsonObject[]): Bond {
  * never sent back, are left out.
  */
 function prefixSeal({ system, tools }: JsonObject, messages: readonly JsonObject[]): string {
-  const said = messages.flatMap((message) =>
+  const blocks = messages.flatMap((message) =>
     blocksOf(message)
       .filter((block) => !isThinking(block) && !isBlankText(block))
       .map((block) => [message.role, block]),
   );
-  const compacted = said.findLastIndex(([, block]) => objectOr(block).type === "compaction");
+  const compacted = blocks.findLastIndex(([, block]) => objectOr(block).type === "compaction");
   const offered = listOf(tools)
     .filter(({ defer_loading }) => defer_loading !== true)
     .map((tool) => canonical(tool))
     .sort();
   const texts = typeof system === "string" ? [{ type: "text", text: system }] : listOf(system);
-  return textSignatureOf(canonical([texts, offered, said.slice(Math.max(0, compacted))]));
+  return textSignatureOf(canonical([texts, offered, blocks.slice(Math.max(0, compacted))]));
 }
 
 function blocksOf({ content }: JsonObject): readonly JsonObject[] {

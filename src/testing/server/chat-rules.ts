@@ -13,8 +13,8 @@ const MAX_ID_LENGTH = 40;
 /** Returns the refusal of OpenAI or the model's vendor; `undefined` for a valid request. */
 export function chatFault(body: unknown): string | undefined {
   const { messages, tools, model } = objectOr(body);
-  const said = listOf(messages);
-  return unreadableFault(body) ?? orderFault(said) ?? toolsFault(tools) ?? chatFamilyFault(String(model ?? ""), said);
+  const turns = listOf(messages);
+  return unreadableFault(body) ?? orderFault(turns) ?? toolsFault(tools) ?? chatFamilyFault(String(model ?? ""), turns);
 }
 
 function toolsFault(tools: unknown): string | undefined {

@@ -65,11 +65,11 @@ function mistralFault(messages: readonly JsonObject[]): string | undefined {
 
 /** The results of one turn's calls count as one message. */
 function alternationFault(messages: readonly JsonObject[]): string | undefined {
-  const spoken = messages.filter(({ role }, at) => {
+  const turns = messages.filter(({ role }, at) => {
     if (role === "system") return at > 0;
     return role !== "tool" || messages[at - 1]?.role !== "tool";
   });
-  const isInTurn = spoken.every(({ role }, at) => (role === "assistant") === (at % 2 === 1));
+  const isInTurn = turns.every(({ role }, at) => (role === "assistant") === (at % 2 === 1));
   return isInTurn
     ? undefined
     : "After the (optional) system message(s), user or tool message(s) should alternate with assistant message(s).";

@@ -19,8 +19,8 @@ async function failure(call: Promise<unknown>, what: string): Promise<SendError>
 function mustBeDiscreet(error: SendError, { secrets }: StoreBench, what: string): void {
   assert.ok(error instanceof SendError);
   assert.equal(error.kind, "storage", `${what}: ${error.message}`);
-  const said = JSON.stringify(error) + error.message;
-  for (const secret of secrets) assert.ok(!said.includes(secret), `the error of ${what} says ${secret}: ${said}`);
+  const shown = JSON.stringify(error) + error.message;
+  for (const secret of secrets) assert.ok(!shown.includes(secret), `the error of ${what} says ${secret}: ${shown}`);
 }
 
 /** The ways in which an append fails: before its place has it, and after. */
