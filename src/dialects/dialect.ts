@@ -11,7 +11,12 @@ export type RequestLine = Pick<Request, "method" | "url" | "headers">;
 
 /** The operation that a request asks for. */
 export type Route =
-  | { readonly name: "start" | "list" | "preflight" }
+  | { readonly name: "start" | "list" }
+  | { readonly name: "preflight" }
+  /** The answer is known. */
+  | { readonly name: "answer"; readonly body: DialectBody }
+  /** The body of the request says the operation. */
+  | { readonly name: "inBody"; readonly routeOf: (body: unknown, user: string) => BodyRoute | Promise<BodyRoute> }
   /** `chat` or `run` is there. `after`: the last entry that the front end has seen. */
   | {
       readonly name: "attach";
@@ -23,6 +28,11 @@ export type Route =
       readonly encoder?: EncoderOf | undefined;
       /** Whether the encoder needs the conversation (`ReplyView.history`). */
       readonly withHistory?: boolean | undefined;
+      /**
+       * Returns the answer when no reply is being written. `history` is there when the relay keeps the conversation.
+       * Default: nothing, or the last reply.
+       */
+      readonly idle?: ((history: ChatHistory | undefined) => DialectBody) | undefined;
     }
   | {
       readonly name: "history";
@@ -30,7 +40,11 @@ export type Route =
       /** Returns the answer to this request. Default: that of the dialect's `history`. */
       readonly answer?: ((history: ChatHistory) => DialectBody) | undefined;
     }
-  | { readonly name: "stop" | "delete"; readonly chat: string };
+  | { readonly name: "stop"; readonly chat: string; readonly run?: string | undefined }
+  | { readonly name: "delete"; readonly chat: string };
+
+/** An operation that a body says. */
+export type BodyRoute = Extract<Route, { readonly name: "attach" | "stop" }>;
 
 /** The facts about a relay and a caller that the reading of a start may depend on. */
 export interface StartContext {

@@ -3,6 +3,7 @@
 export { agUi } from "../dialects/ag-ui/dialect.ts";
 export { type AiSdkOptions, aiSdk, aiSdkWith } from "../dialects/ai-sdk/dialect.ts";
 export type {
+  BodyRoute,
   Dialect,
   DialectBody,
   DialectStart,

@@ -95,6 +95,8 @@ interface Call {
   readonly caller: Caller;
   /** The relay's own id of the request. */
   readonly id: string;
+  /** The body, where it was read to know the operation. */
+  readonly read?: { readonly body: unknown };
 }
 
 class RelayServer {
@@ -135,13 +137,21 @@ class RelayServer {
       throw new TypeError("`authorize` must return { user } with a name, a `Response`, or undefined.");
     }
     const call = { request, dialect, caller, id };
+    if (route.name !== "inBody") return this.#perform(route, call);
+    const body = await jsonBodyOf(request, policy.limits);
+    return this.#perform(await route.routeOf(body, caller.user), { ...call, read: { body } });
+  }
+
+  async #perform(route: Exclude<Route, { readonly name: "inBody" | "preflight" }>, call: Call): Promise<Response> {
     switch (route.name) {
+      case "answer":
+        return answer(route.body);
       case "start":
         return this.#start(call);
       case "attach":
         return this.#attach(route, call);
       case "stop":
-        return this.#stop(route.chat, call);
+        return this.#stop(route, call);
       case "history":
         return this.#history(route, call);
       case "list":
@@ -188,19 +198,29 @@ class RelayServer {
     const asked = typeof route.run === "function" ? await route.run(caller.user) : route.run;
     const named = asked === undefined ? undefined : checkedRunId(asked);
     const run = named ?? (chat === undefined ? undefined : await this.#host.lastRunOf(chat, caller));
-    if (run === undefined) return nothing();
-    const feed = await this.#host.feed(run, caller, chat).catch((error: unknown) => {
-      if (named === undefined && error instanceof Refusal && error.status === 404) return undefined; // it has expired
-      throw error;
-    });
-    if (!feed) return nothing();
-    const history = route.withHistory ? await this.#conversation(feed.chat, caller) : undefined;
-    return this.#show({ feed, chat: chat ?? feed.chat, after, encoder, history }, call);
+    const feed = run === undefined ? undefined : await this.#feedFor(run, named !== undefined, call, chat);
+    const known = route.withHistory ? await this.#conversation(chat ?? feed?.chat, caller) : undefined;
+    const isIdle = !feed || (known ? !known.turn : feed.end !== undefined);
+    if (isIdle && route.idle) return answer(route.idle(known));
+    return feed ? this.#show({ feed, chat: chat ?? feed.chat, after, encoder, history: known }, call) : nothing();
   }
 
-  async #stop(chat: string, { request, caller, dialect }: Call): Promise<Response> {
-    const body = await jsonBodyOf(request, this.#settings.policy.limits);
-    const { run = await this.#host.lastRunOf(chat, caller) } = stopRequestOf(dialect.stopOf?.(body) ?? body);
+  /** Resolves with `undefined` for a run that has expired, unless the request names it. */
+  async #feedFor(run: string, isNamed: boolean, { caller }: Call, chat?: string): Promise<Feed | undefined> {
+    try {
+      return await this.#host.feed(run, caller, chat);
+    } catch (error) {
+      if (!isNamed && error instanceof Refusal && error.status === 404) return undefined;
+      throw error;
+    }
+  }
+
+  async #stop(route: Extract<Route, { readonly name: "stop" }>, call: Call): Promise<Response> {
+    const { chat } = route;
+    const { request, caller, dialect } = call;
+    const body = call.read ? call.read.body : await jsonBodyOf(request, this.#settings.policy.limits);
+    const asked = stopRequestOf(route.run === undefined ? (dialect.stopOf?.(body) ?? body) : { run: route.run });
+    const { run = await this.#host.lastRunOf(chat, caller) } = asked;
     if (run === undefined) return nothing();
     return answer(dialect.stopped(run, await this.#host.stop(run, caller, chat)));
   }
@@ -212,9 +232,9 @@ class RelayServer {
   }
 
   /** Resolves with the conversation as the caller may see it; `undefined` when the relay keeps none. */
-  async #conversation(chat: string, caller: Caller): Promise<ChatHistory | undefined> {
+  async #conversation(chat: string | undefined, caller: Caller): Promise<ChatHistory | undefined> {
     const { sessions, policy, log } = this.#settings;
-    if (!sessions) return undefined;
+    if (!sessions || chat === undefined) return undefined;
     const id = scopedChat(caller, chat);
     const { history, turn, unanswered, waiting } = await LLMSession.peek({ store: sessions.store, id });
     const latest = await log.latestRun(id).catch(() => undefined);

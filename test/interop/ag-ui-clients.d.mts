@@ -73,3 +73,23 @@ export function tanStackChat(options: {
   readonly chat?: Loose;
   readonly connection?: Loose;
 }): Promise<Chat>;
+
+/** Why CopilotKit is not here; `undefined` when it is. */
+export const copilotMissing: string | undefined;
+
+export interface CopilotKit {
+  readonly core: {
+    addTool(tool: Loose): void;
+    runAgent(parameters: { readonly agent: unknown }): Promise<unknown>;
+    connectAgent(parameters: { readonly agent: unknown }): Promise<unknown>;
+  };
+  readonly agent: {
+    readonly messages: readonly Loose[];
+    readonly isRunning: boolean;
+    addMessage(message: Loose): void;
+    abortRun(): void;
+  };
+  readonly errors: readonly Error[];
+}
+
+export function copilotKit(url: string, threadId: string): Promise<CopilotKit>;

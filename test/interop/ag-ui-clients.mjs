@@ -75,3 +75,25 @@ function shownIn(messages) {
     .flatMap(({ parts }) => parts.map((part) => (part.type === "text" ? part.content : "")))
     .join("");
 }
+
+export const copilotMissing = has("@copilotkit/core")
+  ? undefined
+  : "CopilotKit is not installed: npm ci --prefix test/interop";
+
+/** Connects CopilotKit's core to a runtime, as its hooks do in a page. Resolves with it and its agent for a thread. */
+export async function copilotKit(url, threadId) {
+  const { CopilotKitCore } = await import("@copilotkit/core");
+  const errors = [];
+  const core = new CopilotKitCore({ runtimeUrl: url });
+  core.subscribe({ onError: ({ error }) => void errors.push(error) });
+  const agent = await new Promise((resolve) => {
+    const look = () => {
+      const found = core.getAgent("default");
+      if (found) resolve(found);
+    };
+    core.subscribe({ onAgentsChanged: look });
+    look();
+  });
+  agent.threadId = threadId;
+  return { core, agent, errors };
+}

@@ -23,6 +23,8 @@ export interface AgUiConnection {
   readonly conversation?: readonly AgUiMessage[] | undefined;
   /** The last event that the front end has seen. */
   readonly seen?: EventPlace | undefined;
+  /** Whether the front end has nothing of the conversation: it gets that first. */
+  readonly needsConversation?: boolean | undefined;
   /** Whether the front end connects again by itself when a stream ends without a terminal event. */
   readonly comesBack: boolean;
 }
@@ -88,11 +90,13 @@ export class AgUiEncoder implements ReplyEncoder {
   #start(): void {
     if (this.#hasStarted) return;
     this.#hasStarted = true;
-    const { protocolVersion, seen } = this.#connection;
+    const { protocolVersion, seen, needsConversation } = this.#connection;
     const [threadId, runId] = [this.#threadId, this.#runId];
     const started: AgUiEvent = { type: "RUN_STARTED", threadId, runId, ...(protocolVersion && { protocolVersion }) };
     if (seen) this.#out += this.#writer.greeting(started);
     this.#write(started);
+    const snapshot = needsConversation && this.#snapshot();
+    if (snapshot) this.#write(snapshot);
   }
 
   /** Words that are taken back at once need no conversation to be shown again. */

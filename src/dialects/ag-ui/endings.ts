@@ -2,7 +2,7 @@
 
 import type { FinishReason } from "../../contract/finish-reason.ts";
 import type { AssistantMessage, ToolCall } from "../../contract/message.ts";
-import { type AgUiEvent, type AgUiOutcome, type AgUiUsage, interruptOf } from "./events.ts";
+import { type AgUiEvent, type AgUiInterrupt, type AgUiOutcome, type AgUiUsage, interruptOf } from "./events.ts";
 import { sealOf } from "./received-reply.ts";
 
 /** The names of the reasons why a run ends, as TanStack AI calls them. */
@@ -53,6 +53,11 @@ export function finishOf(
     ...usageOf(message),
     metadata: { tanstack: { finishReason: FINISH_REASONS[message.finishReason] } },
   };
+}
+
+/** Returns the fields of the end of a run that shows a conversation, whose last reply may wait for a person. */
+export function finishOfPause(interrupts: readonly AgUiInterrupt[]): { readonly outcome?: AgUiOutcome } {
+  return interrupts.length > 0 ? { outcome: { type: "interrupt", interrupts } } : {};
 }
 
 /** A reply that was stopped asks for nothing. */

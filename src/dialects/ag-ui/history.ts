@@ -10,7 +10,7 @@ import type {
 } from "../../contract/message.ts";
 import type { JsonObject } from "../../platform/json-object.ts";
 import type { ChatHistory } from "../native.ts";
-import { type AgUiMessage, interruptOf } from "./events.ts";
+import { type AgUiInterrupt, type AgUiMessage, interruptOf } from "./events.ts";
 import { runIdOf } from "./request.ts";
 
 /** A message, and its id, which stays the same while the conversation grows. */
@@ -49,20 +49,21 @@ export function tanStackHistory(history: ChatHistory, { limit = Infinity, before
   const end = at < 0 ? all.length : at;
   const start = Math.max(0, end - limit);
   const cursor = all[start]?.id;
+  const { run, turn } = history;
+  const pending = interruptsOf(history);
   return {
     messages: all.slice(start, end),
-    activeRun: history.turn && history.run !== undefined ? { runId: runIdOf(history.run) } : null,
-    interrupts: interruptsOf(history),
+    activeRun: turn && run !== undefined ? { runId: runIdOf(run) } : null,
+    interrupts: run !== undefined && pending.length > 0 ? { runId: runIdOf(run), pending } : null,
     page: start > 0 && cursor !== undefined ? { truncated: true, cursor } : { truncated: false },
   };
 }
 
 /** Returns the calls that wait for a person: the page asks for a decision again. */
-function interruptsOf({ messages, run, waiting = [] }: ChatHistory): JsonObject | null {
+export function interruptsOf({ messages, waiting = [] }: ChatHistory): readonly AgUiInterrupt[] {
   const last = messages.findLast(({ role }) => role === "assistant");
   const calls = last?.role === "assistant" ? (last.toolCalls ?? []) : [];
-  const pending = calls.filter(({ id, needsApproval }) => needsApproval && waiting.includes(id)).map(interruptOf);
-  return run !== undefined && pending.length > 0 ? { runId: runIdOf(run), pending } : null;
+  return calls.filter(({ id, needsApproval }) => needsApproval && waiting.includes(id)).map(interruptOf);
 }
 
 /** Returns the turns that have ended, and the new part of the turn under way. */

@@ -29,6 +29,19 @@ export function chatOfThread(threadId: unknown): string {
   throw badRequest("`threadId` is too long.");
 }
 
+/**
+ * Returns the name of the chat of a thread in a path, which the path may encode.
+ * @throws {Refusal} 400
+ */
+export function chatInPath(segment: string): string {
+  try {
+    return chatOfThread(decodeURIComponent(segment));
+  } catch (error) {
+    if (error instanceof URIError) throw badRequest("The thread in the path is not encoded as one.");
+    throw error;
+  }
+}
+
 /** A shorter id of a run may be used again. Those of TanStack AI have a time and some random letters, 20 or more. */
 const MIN_UNIQUE_LENGTH = 16;
 
