@@ -115,7 +115,7 @@ export class RunHost {
     const run = this.#runs.run(head.id);
     if (run) return run.feed;
     const feed = this.#feed(head);
-    const page = await this.#asked((log) => readAll(log, feed));
+    const page = await this.#asked((log) => readAll(log, head, feed));
     if (!page) throw notFound();
     // A follower looks after a run whose process has died: it goes on here, or is sealed.
     if (!page.end && !page.isOwned && !this.#runs.follower(head.id) && !this.#isDraining) this.#follow(head);

@@ -166,6 +166,41 @@ describe("a process that ends", () => {
 });
 
 describe("a background response", () => {
+  test("has its id before the model has accepted it, so that a program can come back", async () => {
+    const opensAfter = new Gate();
+    const gateway = testGateway([{ text: "Hi", opensAfter }], { headersWithinMs: 0 });
+    const reading = readEvents(await gateway.handle(ask("responses", BACKGROUND)));
+    await reading.until("response.created");
+    await reading.leave();
+    const id = reading.events[0]?.response?.id ?? "";
+    expect((await fetched(gateway, id)).status).toBe("queued");
+    opensAfter.open();
+    await vi.waitFor(async () => expect((await fetched(gateway, id)).status).toBe("completed"));
+  });
+
+  test("whose process has died has failed, with its text, for a program that only polls", async () => {
+    vi.useFakeTimers();
+    try {
+      const log = memoryLog();
+      const dying = killable(log);
+      const gate = new Gate();
+      const { id } = await begun(testGateway([halves(gate)], { log: dying.log }), gate);
+      await vi.advanceTimersByTimeAsync(1_000);
+      dying.kill();
+      await vi.advanceTimersByTimeAsync(16_000);
+      const other = testGateway([], { log });
+      const running = await fetched(other, id);
+      expect(running.status).toBe("in_progress");
+      expect(textOf(running)).toBe("Half ");
+      await vi.advanceTimersByTimeAsync(3_000);
+      const response = await fetched(other, id);
+      expect(response).toMatchObject({ status: "failed", error: { code: "server_error" } });
+      expect(textOf(response)).toBe("Half ");
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   test("is written without a reader, and fetched as far as it is", async () => {
     const gate = new Gate();
     const gateway = testGateway([halves(gate)]);
