@@ -1,10 +1,14 @@
 /** `HttpAgent` of `@ag-ui/client`, two versions of it, against a relay. */
 
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { MemoryStore, type Tool } from "../../src/index.ts";
 import { Gate, type ReplyScript } from "../../src/testing/index.ts";
 import { type Agent, agentVersions, agUiMissing, httpAgent } from "../interop/ag-ui-clients.mjs";
 import { agUiSite } from "../support/ag-ui.ts";
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
 
 const weather: Tool = { name: "weather", run: () => ({ sky: "clear" }) };
 
@@ -29,6 +33,7 @@ describe.skipIf(agUiMissing !== undefined).each(agentVersions)("HttpAgent %s", (
   };
 
   test("shows thinking, text, a tool of the server and its result as messages of their own", async () => {
+    const warned = vi.spyOn(console, "warn");
     await using it = await start(
       [
         {
@@ -52,6 +57,9 @@ describe.skipIf(agUiMissing !== undefined).each(agentVersions)("HttpAgent %s", (
       "assistant: It is clear.",
     ]);
     expect(run.events.at(-1)).toMatchObject({ type: "RUN_FINISHED", threadId: "th" });
+    expect(run.events[0]).toMatchObject({ type: "RUN_STARTED", threadId: "th" });
+    expect(run.events[0]?.protocolVersion).toBe(isNew ? "1.0" : undefined);
+    expect(warned.mock.calls, "no field or event that the client does not know").toEqual([]);
   });
 
   test("counts the tokens of a run", async () => {

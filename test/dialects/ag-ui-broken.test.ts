@@ -81,6 +81,18 @@ describe.skipIf(agUiMissing !== undefined)("a chat of TanStack AI", () => {
     expect(site.provider.calls.length).toBe(1);
   });
 
+  test("half a reply is not a whole one, where the relay stops replies that nothing watches", async () => {
+    const scripts: readonly ReplyScript[] = [{ steps: [{ text: "Half" }, { pause: new Gate() }] }];
+    await using site = await agUiSite(scripts, { log: undefined });
+    await using proxy = await breakingProxy(site.port, () => undefined);
+    const chat = await tanStackChat({ url: `http://127.0.0.1:${proxy.port}/chat`, connection: FAST });
+    const sending = chat.client.sendMessage("Hello");
+    await expect.poll(() => chat.textOf()).toBe("Half");
+    proxy.breakAll();
+    await sending;
+    expect([chat.client.getStatus(), chat.textOf()]).toEqual(["error", "Half"]);
+  });
+
   test("a server that dies is an error, and half a reply is not a whole one", async () => {
     const site = await agUiSite([{ steps: [{ text: "Half" }, { pause: new Gate() }] }]);
     const chat = await tanStackChat({ url: site.url, connection: FAST });

@@ -77,7 +77,7 @@ function joinOf({ headers }: RequestLine, runId: string): Route {
     run: (user) => runOf(user, runId),
     encoder: (reply) => {
       const conversation = reply.history && withoutReply(reply.history);
-      return new AgUiEncoder(reply, { runId, conversation, seen, comesBack: true });
+      return new AgUiEncoder(reply, { runId, conversation, seen, comesBack: true, hasBeenAway: true });
     },
     withHistory: true,
   };

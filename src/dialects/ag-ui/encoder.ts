@@ -25,6 +25,11 @@ export interface AgUiConnection {
   readonly seen?: EventPlace | undefined;
   /** Whether the front end has nothing of the conversation: it gets that first. */
   readonly needsConversation?: boolean | undefined;
+  /**
+   * Whether the front end has been away. A reply that was stopped meanwhile may have been stopped because nothing
+   * watched it, so it is an error for this front end, and not a short reply.
+   */
+  readonly hasBeenAway?: boolean | undefined;
   /** Whether the front end connects again by itself when a stream ends without a terminal event. */
   readonly comesBack: boolean;
 }
@@ -33,6 +38,8 @@ export interface AgUiConnection {
 const AWAY = ": the reply goes on elsewhere\n\n";
 
 const LOST_PLACE = "The reply has changed in a place that this page cannot show again. Load the conversation.";
+
+const STOPPED = "The reply was stopped.";
 
 type Open = "text" | "reasoning" | undefined;
 
@@ -244,6 +251,9 @@ export class AgUiEncoder implements ReplyEncoder {
   }
 
   #complete(message: AssistantMessage): void {
+    if (message.interrupted && this.#connection.hasBeenAway) {
+      return this.#over({ type: "RUN_ERROR", message: STOPPED, code: "aborted", ...usageOf(message) });
+    }
     this.#closeAll();
     for (const call of this.#steps.allCalls) call.isOpen = false;
     for (const event of callsToAnswer(message)) this.#write(event);

@@ -84,7 +84,7 @@ export async function startOf(body: unknown, headers: Headers, { user, history }
     threadId,
     conversation,
     ...(typeof protocolVersion === "string" && { protocolVersion }),
-    ...(last !== null && { seen: placeOf(last) }),
+    ...(last !== null && { seen: placeOf(last), hasBeenAway: true }),
     comesBack: headers.has("x-run-id"),
   };
   const options = {
