@@ -4,6 +4,7 @@
  */
 
 import type { AssistantTurn, Message, Replay } from "../contract/message.ts";
+import { isJsonObject, type JsonObject } from "../platform/json-object.ts";
 
 /** The memory forgets the oldest replies beyond this size, in UTF-16 units. */
 const MAX_LENGTH = 16_777_216;
@@ -59,8 +60,17 @@ export class ReplayMemory {
   }
 }
 
-/** Ids alone may repeat from reply to reply, so the key has all that the reply says. */
+/**
+ * Ids alone may repeat from reply to reply, so the key has all that the reply says. Some programs sort the arguments of
+ * a call.
+ */
 function keyOf(user: string, { content, toolCalls = [] }: AssistantTurn): string {
   const calls = toolCalls.map(({ id, name, arguments: args }) => [id, name, args]);
-  return JSON.stringify([user, content, calls]);
+  return JSON.stringify([user, content, calls], (_name, value: unknown) =>
+    isJsonObject(value) ? sorted(value) : value,
+  );
+}
+
+function sorted(object: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(object).sort(([one], [other]) => (one < other ? -1 : 1)));
 }
