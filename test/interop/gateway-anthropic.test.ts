@@ -4,6 +4,7 @@ import { CompatibleClient } from "cloudllm";
 import { bearerKey, createGateway } from "cloudllm/server";
 import { Gate, type ReplyScript, scriptedClient, startProviderServer } from "cloudllm/testing";
 import { describe, expect, test } from "vitest";
+import { anthropicMessages } from "../../src/dialects/anthropic.ts";
 import { gatewaySite, KEY, testGateway } from "../support/gateway.ts";
 import { libraryOf, pythonLibrary } from "./library.ts";
 
@@ -183,6 +184,20 @@ describe.each(LIBRARIES)("$id", ({ call, missing }) => {
       await using site = await gatewaySite(createGateway({ client, authorize: bearerKey(KEY) }));
       await call("abort", { origin: site.origin, key: KEY, params });
       await (await server.request(0)).closed;
+    });
+
+    test("pings before and inside a slow reply change nothing", async () => {
+      const gateway = testGateway([{ text: "Hello" }]);
+      const handle = async (request: Request): Promise<Response> => {
+        const response = await gateway.handle(request);
+        const ping = anthropicMessages.keepAlive ?? "";
+        return new Response(ping + (await response.text()).replaceAll("\n\n", `\n\n${ping}`), response);
+      };
+      await using site = await gatewaySite({ ...gateway, handle });
+      expect(await call("helper", { origin: site.origin, key: KEY, params })).toMatchObject({
+        content: [{ type: "text", text: "Hello" }],
+        stop: "end_turn",
+      });
     });
 
     test("models are listed in Anthropic's form, and found by name", async () => {

@@ -3,7 +3,7 @@
 import { CompatibleClient } from "cloudllm";
 import { bearerKey, createGateway, type GatewayOptions } from "cloudllm/server";
 import { Gate, type ReplyScript, scriptedClient, startProviderServer } from "cloudllm/testing";
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { ask, eventsOf, KEY, testGateway } from "../support/gateway.ts";
 
 const HELLO = { model: "script", messages: [{ role: "user", content: "Hello" }] };
@@ -200,6 +200,33 @@ describe("failures of the provider", () => {
     const response = await testGateway([]).handle(ask("chat/completions", { ...HELLO, tools }));
     expect(response.status).toBe(400);
     expect(await response.json()).toMatchObject({ error: { message: expect.stringContaining("64 letters") } });
+  });
+});
+
+describe("a reply that takes long to begin", () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  test.each([
+    ["chat/completions", ": keep-alive\n\n"],
+    ["messages", 'event: ping\ndata: {"type":"ping"}\n\n'],
+  ])("keeps its connection in the way of %s, and its failure is told inside", async (route, keepAlive) => {
+    vi.useFakeTimers();
+    const gate = new Gate();
+    const gateway = testGateway([{ steps: [{ pause: gate }], ending: { error: {} } }], { headersWithinMs: 1 });
+    const answer = gateway.handle(ask(route, { ...HELLO, stream: true }));
+    await vi.advanceTimersByTimeAsync(10);
+    const response = await answer;
+    expect(response.status).toBe(200);
+    const all = response.text();
+    await vi.advanceTimersByTimeAsync(20_000);
+    gate.open();
+    await vi.advanceTimersByTimeAsync(10);
+    const text = await all;
+    expect(text.startsWith(": stream\n\n"), "the first bytes are a comment").toBe(true);
+    expect(text.split(keepAlive).length - 1).toBe(2);
+    expect(text).toContain('"error"');
   });
 });
 
