@@ -8,6 +8,7 @@ import type { CitationChunk, MessageChunk } from "../contract/chunk.ts";
 import type { AssistantMessage, Citation, ToolCall } from "../contract/message.ts";
 import type { TokenUsage } from "../contract/usage.ts";
 import { exactJson, parseExact } from "../platform/exact-json.ts";
+import { isJson } from "../platform/json-text.ts";
 import { anthropicError } from "./anthropic-errors.ts";
 import type { DialectBody, ReplyEncoder, ReplyEvent } from "./dialect.ts";
 import { type CallPart, CallTracker } from "./machine-call-tracker.ts";
@@ -250,15 +251,6 @@ function citationOf({ url, title, citedText }: Citation): object {
     cited_text: citedText ?? "",
     encrypted_index: "",
   };
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function frame(type: string, fields: object): string {

@@ -26,3 +26,13 @@ export function wellFormedJson(json: string): string {
 export function jsonOf(value: unknown): string {
   return wellFormedJson(withNumbers(JSON.stringify(value)));
 }
+
+/** Returns whether a text is JSON. */
+export function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

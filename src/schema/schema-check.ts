@@ -8,7 +8,7 @@ import { partsOf } from "./subschemas.ts";
 
 /** Returns the fault of a JSON Schema, as a sentence with its place; `undefined` for a valid one. */
 export function schemaFault(root: JsonSchema): string | undefined {
-  if (!isJson(root)) return "it is not JSON: it may contain a cycle or a BigInt.";
+  if (!hasJsonForm(root)) return "it is not JSON: it may contain a cycle or a BigInt.";
   const document = new SchemaDocument(root);
   for (const located of document.schemas) {
     const fault = faultIn(document, located);
@@ -42,7 +42,7 @@ function referenceFault(
   return `${at(keyword)} is ${JSON.stringify(reference)}, which does not lead to a schema in this document.`;
 }
 
-function isJson(value: unknown): boolean {
+function hasJsonForm(value: unknown): boolean {
   try {
     return JSON.stringify(value) !== undefined;
   } catch {

@@ -4,6 +4,8 @@
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
  */
 
+import { isJson } from "../platform/json-text.ts";
+
 /**
  * Receives one event. `event` is `""` for the default type; `data` may also be `""` (`data:` and nothing more).
  * Returning `true`, or throwing, ends the parsing for good: later text is ignored.
@@ -173,15 +175,6 @@ function find(text: string, mark: "\n" | "\r", from: number): number {
 
 function afterLineEnd(text: string, end: number): number {
   return text.charCodeAt(end) === CR && text.charCodeAt(end + 1) === LF ? end + 2 : end + 1;
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function isError(text: string): boolean {

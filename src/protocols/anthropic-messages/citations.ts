@@ -1,6 +1,7 @@
 /** The citations of a text block. */
 
 import type { MessageChunk } from "../../contract/chunk.ts";
+import { citationChunk } from "../common/citation-chunk.ts";
 import { nameIn } from "../common/wire-values.ts";
 import type { OpenBlock } from "./blocks.ts";
 
@@ -15,14 +16,12 @@ export function emitCitations({ citations, start }: OpenBlock, end: number, chun
     const { url } = citation ?? {};
     // A place in the caller's own document has no URL. It goes back with the replay.
     if (typeof url !== "string" || url === "") continue;
-    chunks.push({
-      type: "citation",
-      content: "",
+    const named = {
       url,
       ...(title && { title }),
       ...(citedText && { citedText }),
       ...(end > start && { startIndex: start, endIndex: end }),
-      isFinal: false,
-    });
+    };
+    chunks.push(citationChunk(named));
   }
 }

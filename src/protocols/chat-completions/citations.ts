@@ -1,6 +1,7 @@
 /** Citations over Chat Completions: annotations with a place in the text, and lists of sources without one. */
 
 import type { MessageChunk } from "../../contract/chunk.ts";
+import { citationChunk } from "../common/citation-chunk.ts";
 import { codePoints, TextPositions } from "../common/text-positions.ts";
 import { listIn, nameIn } from "../common/wire-values.ts";
 import type { UrlCitation, WireAnnotation, WireChunk } from "./wire.ts";
@@ -40,16 +41,14 @@ export class ChatCitations {
     if (typeof url !== "string" || url === "") return;
     const start = start_index ?? 0;
     const end = end_index ?? 0;
-    chunks.push({
-      type: "citation",
-      content: "",
+    const citation = {
       url,
       ...(title && { title }),
       ...(citedText && { citedText }),
       // Routers send zeros for "not known". Positions count code points.
       ...(end > start && { startIndex: this.#positions.offsetOf(start), endIndex: this.#positions.offsetOf(end) }),
-      isFinal: false,
-    });
+    };
+    chunks.push(citationChunk(citation));
   }
 }
 
@@ -64,7 +63,7 @@ export class SearchSources {
       if (typeof source?.url !== "string" || this.#urls.has(source.url)) continue;
       this.#urls.add(source.url);
       const title = typeof source.title === "string" ? { title: source.title } : {};
-      chunks.push({ type: "citation", content: "", url: source.url, ...title, isFinal: false });
+      chunks.push(citationChunk({ url: source.url, ...title }));
     }
   }
 }

@@ -12,6 +12,7 @@ import { isJsonObject } from "../../platform/json-object.ts";
 import { TextBuffer } from "../../platform/text-buffer.ts";
 import type { ReplyFacts } from "../../stream/reply-facts.ts";
 import { callDelta } from "../common/call-delta.ts";
+import { citationChunk } from "../common/citation-chunk.ts";
 import { isError, isForeignError } from "../common/error-kinds.ts";
 import { brokenOff, brokenOffError, finishReasonOf } from "../common/finish-reasons.ts";
 import { addGeminiLogprobs } from "../common/logprobs.ts";
@@ -137,7 +138,7 @@ export class GeminiDecoder implements Decoder {
     }
     if (this.#grounding) {
       for (const citation of groundingCitations(this.#grounding, this.#text.toString()))
-        chunks.push({ type: "citation", content: "", ...citation, isFinal: false });
+        chunks.push(citationChunk(citation));
     }
     for (const { executableCode, toolCall } of this.#asked ?? []) {
       if (executableCode) this.#emit("code_execution", executableCode, undefined, chunks);

@@ -5,6 +5,7 @@
 
 import type { MessageChunk } from "../../contract/chunk.ts";
 import { TextBuffer } from "../../platform/text-buffer.ts";
+import { citationChunk } from "../common/citation-chunk.ts";
 import { isOneText, isRestored } from "../common/text-comparison.ts";
 import { codePoints, TextPositions } from "../common/text-positions.ts";
 import { annotationCitation } from "./citations.ts";
@@ -131,7 +132,7 @@ export class ResponsesTexts {
     open.cited.add(mark);
     this.#urls ??= new Set();
     this.#urls.add(citation.url);
-    chunks.push({ type: "citation", content: "", ...citation, isFinal: false });
+    chunks.push(citationChunk(citation));
   }
 
   /** Emits sources without a place, which xAI lists next to its answer, unless they were cited. */
@@ -140,7 +141,7 @@ export class ResponsesTexts {
       this.#urls ??= new Set();
       if (typeof url !== "string" || url === "" || this.#urls.has(url)) continue;
       this.#urls.add(url);
-      chunks.push({ type: "citation", content: "", url, isFinal: false });
+      chunks.push(citationChunk({ url }));
     }
   }
 

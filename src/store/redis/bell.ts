@@ -1,13 +1,7 @@
 /** The bell of a log in Redis: a connection of its own, on which `XREAD` waits for all streams that are watched. */
 
+import { Watchers } from "../watchers.ts";
 import type { RedisClient, RedisConnection } from "./client.ts";
-
-/** A stream that is watched. */
-interface Watched {
-  readonly rings: Set<() => void>;
-  /** The last item that was read or rung for. */
-  seen: string;
-}
 
 /** How long a call waits, in milliseconds. A stream that is watched meanwhile joins the next one. */
 const BLOCK_MS = 250;
@@ -26,7 +20,8 @@ const PAUSE_MS = 10;
 /** Rings for streams that have grown: at once for items of this process, soon for those of others. */
 export class RedisBell {
   readonly #client: RedisClient;
-  readonly #watched = new Map<string, Watched>();
+  /** By key, with the id of the last item that was read or rung for. */
+  readonly #watchers = new Watchers("0-0");
   #connection: RedisConnection | undefined;
   #phase: "idle" | "listening" | "closed" = "idle";
   #wake: (() => void) | undefined;
@@ -37,31 +32,24 @@ export class RedisBell {
 
   /** Calls `ring` when a stream has grown, until the returned function is called. */
   watch(key: string, ring: () => void): () => void {
-    const watched: Watched = this.#watched.get(key) ?? { rings: new Set(), seen: "0-0" };
-    const own = () => ring(); // the same function may watch twice
-    watched.rings.add(own);
-    this.#watched.set(key, watched);
+    const unwatch = this.#watchers.watch(key, ring);
     if (this.#phase === "idle" && this.#client.duplicate) void this.#listen(this.#client.duplicate);
-    return () => {
-      watched.rings.delete(own);
-      if (watched.rings.size === 0 && this.#watched.get(key) === watched) this.#watched.delete(key);
-    };
+    return unwatch;
   }
 
   /** A reader has read up to this item: the bell waits for those behind it. */
   saw(key: string, id: string): void {
-    const watched = this.#watched.get(key);
-    if (watched) watched.seen = id;
+    this.#watchers.saw(key, id);
   }
 
   /** This process has added to a stream. */
   ring(key: string): void {
-    for (const ring of this.#watched.get(key)?.rings ?? []) ring();
+    this.#watchers.ring(key);
   }
 
   close(): void {
     this.#phase = "closed";
-    this.#watched.clear();
+    this.#watchers.clear();
     this.#drop();
     this.#wake?.();
   }
@@ -69,7 +57,7 @@ export class RedisBell {
   async #listen(duplicate: () => Promise<RedisConnection>): Promise<void> {
     this.#phase = "listening";
     let retryMs = MIN_RETRY_MS;
-    while (this.#watched.size > 0) {
+    while (this.#watchers.size > 0) {
       try {
         this.#connection ??= await duplicate();
         for (const [key, id] of await this.#grown(this.#connection)) {
@@ -77,7 +65,7 @@ export class RedisBell {
           this.ring(key);
         }
         retryMs = MIN_RETRY_MS;
-        if (this.#watched.size > MAX_UNPAUSED_STREAMS) await this.#pause(PAUSE_MS);
+        if (this.#watchers.size > MAX_UNPAUSED_STREAMS) await this.#pause(PAUSE_MS);
       } catch {
         this.#drop();
         await this.#pause(retryMs);
@@ -90,9 +78,10 @@ export class RedisBell {
 
   /** Resolves with the streams that have grown, and the first new item of each. */
   async #grown(connection: RedisConnection): Promise<[key: string, id: string][]> {
-    const keys = [...this.#watched.keys()];
+    const places = this.#watchers.places();
+    const keys = places.map(([key]) => key);
     const known = new Set(keys);
-    const ids = [...this.#watched.values()].map(({ seen }) => seen);
+    const ids = places.map(([, id]) => id);
     const call = connection.command(["XREAD", "COUNT", "1", "BLOCK", `${BLOCK_MS}`, "STREAMS", ...keys, ...ids]);
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<never>((_, reject) => {

@@ -1,13 +1,7 @@
 /** The bell of a log in SQLite: direct within a process, and by looking at the file for changes of other processes. */
 
+import { Watchers } from "../watchers.ts";
 import type { SqliteDatabase, SqliteLike } from "./database.ts";
-
-/** A run that is watched. */
-interface Watched {
-  readonly rings: Set<() => void>;
-  /** The version of the run that was read last; 0 for none. */
-  version: number;
-}
 
 /** The file is looked at so often, in milliseconds: after a change, and after a while without one. */
 const MIN_POLL_MS = 5;
@@ -29,7 +23,8 @@ export function bellOf(handle: SqliteLike, database: SqliteDatabase): SqliteBell
 /** Rings for runs that have grown. */
 export class SqliteBell {
   readonly #database: SqliteDatabase;
-  readonly #watched = new Map<string, Watched>();
+  /** By run, with the version that was read last; 0 for none. */
+  readonly #watchers = new Watchers(0);
   #timer: ReturnType<typeof setTimeout> | undefined;
   #pollMs = MIN_POLL_MS;
   #dataVersion = -1;
@@ -40,26 +35,19 @@ export class SqliteBell {
 
   /** Calls `ring` when a run has grown, until the returned function is called. */
   watch(run: string, ring: () => void): () => void {
-    const watched: Watched = this.#watched.get(run) ?? { rings: new Set(), version: 0 };
-    const own = () => ring(); // the same function may watch twice
-    watched.rings.add(own);
-    this.#watched.set(run, watched);
+    const unwatch = this.#watchers.watch(run, ring);
     this.#timer ??= this.#poll();
-    return () => {
-      watched.rings.delete(own);
-      if (watched.rings.size === 0 && this.#watched.get(run) === watched) this.#watched.delete(run);
-    };
+    return unwatch;
   }
 
   /** A reader has read the run as of this version. */
   saw(run: string, version: number): void {
-    const watched = this.#watched.get(run);
-    if (watched) watched.version = version;
+    this.#watchers.saw(run, version);
   }
 
   /** This process has added to a run. */
   ring(run: string): void {
-    for (const ring of this.#watched.get(run)?.rings ?? []) ring();
+    this.#watchers.ring(run);
   }
 
   #poll(): ReturnType<typeof setTimeout> {
@@ -69,7 +57,7 @@ export class SqliteBell {
       } catch {
         this.#pollMs = MAX_POLL_MS; // it is busy, or closed: readers report that
       }
-      this.#timer = this.#watched.size === 0 ? undefined : this.#poll();
+      this.#timer = this.#watchers.size === 0 ? undefined : this.#poll();
     }, this.#pollMs);
     timer.unref?.();
     return timer;
@@ -80,13 +68,13 @@ export class SqliteBell {
     const hasChanged = dataVersion !== this.#dataVersion;
     this.#dataVersion = dataVersion;
     this.#pollMs = hasChanged ? MIN_POLL_MS : Math.min(this.#pollMs + 1, MAX_POLL_MS);
-    this.#pollMs = Math.max(this.#pollMs, this.#watched.size / RUNS_A_MS);
+    this.#pollMs = Math.max(this.#pollMs, this.#watchers.size / RUNS_A_MS);
     if (!hasChanged) return;
-    for (const [run, watched] of this.#watched) {
+    for (const [run, seen] of this.#watchers.places()) {
       const row = this.#database.get<{ version: number }>("SELECT version FROM cloudllm_runs WHERE run = ?", run);
       const version = row?.version ?? 0;
-      if (version === watched.version) continue;
-      watched.version = version;
+      if (version === seen) continue;
+      this.saw(run, version);
       this.ring(run);
     }
   }

@@ -51,6 +51,11 @@ export function shownText(chunks: readonly MessageChunk[]): string {
   return text;
 }
 
+/** No call may have been delivered. */
+export function mustDeliverNoCall(chunks: readonly MessageChunk[]): void {
+  assert.ok(!chunks.some(({ type }) => type === "toolCall"), "a call was delivered");
+}
+
 /** Returns the message of the one final chunk, which must be the last. */
 export function finalOf(chunks: readonly MessageChunk[]): AssistantMessage {
   const last = chunks.at(-1);

@@ -7,6 +7,7 @@ import {
   asSendError,
   type CaseDefinition,
   finalOf,
+  mustDeliverNoCall,
   ONCE,
   partialOf,
   QUESTION,
@@ -84,10 +85,7 @@ export const truncationCases: readonly CaseDefinition[] = [
       const fragments = ['{"path": "/home', '/me/notes", "recurs'];
       const { client } = await open({ steps: [{ toolCall: { name: "remove", fragments } }], ending: "cut" });
       const { chunks, error } = await readAll(await client.sendMessageStream(QUESTION, ONCE));
-      assert.equal(
-        chunks.some((chunk) => chunk.type === "toolCall"),
-        false,
-      );
+      mustDeliverNoCall(chunks);
       const partial = partialOf(asSendError(error));
       assert.deepEqual(partial.toolCalls, []);
       assert.equal(partial.unfinishedToolCalls?.[0]?.name, "remove");
@@ -101,10 +99,7 @@ export const truncationCases: readonly CaseDefinition[] = [
       const toolCall = { name: "remove", fragments: ["{}"], unfinished: true };
       const { client } = await open({ steps: [{ text: "Wait." }, { toolCall }], ending: "cut" });
       const { chunks, error } = await readAll(await client.sendMessageStream(QUESTION, ONCE));
-      assert.equal(
-        chunks.some((chunk) => chunk.type === "toolCall"),
-        false,
-      );
+      mustDeliverNoCall(chunks);
       const partial = partialOf(asSendError(error));
       assert.deepEqual(partial.toolCalls, []);
       assert.equal(partial.content, "Wait.");
@@ -118,10 +113,7 @@ export const truncationCases: readonly CaseDefinition[] = [
       const script = { steps: [{ toolCall }], ending: { finishReason: "length" } } as const;
       const { client } = await open(script, script);
       const { chunks, error } = await readAll(await client.sendMessageStream(QUESTION, ONCE));
-      assert.equal(
-        chunks.some((chunk) => chunk.type === "toolCall"),
-        false,
-      );
+      mustDeliverNoCall(chunks);
       if (error === undefined) assert.deepEqual(finalOf(chunks).toolCalls, []);
       else assert.deepEqual(partialOf(asSendError(error)).toolCalls, []);
       const message = await client.sendMessage(QUESTION, ONCE).catch((reason) => asSendError(reason).partial);
