@@ -206,6 +206,21 @@ describe.each(aiSdkVersions)("ai $version", (version) => {
     expect(site.asked().slice(-2).sort()).toEqual(["tool: Oslo", "tool: cold"]);
   });
 
+  scene("a provider that uses the same id for each call makes no call disappear", async () => {
+    const again = { toolCall: { name: "where", id: "call_0", arguments: {} } };
+    await using site = await keepingSite([{ steps: [again] }, { steps: [again, weather] }, { text: "Near." }], {
+      tools: [clientTool, serverTool],
+    });
+    const page = await open({ url: site.url, outputs: { where: "Oslo" }, again: ["results"] });
+    await page.begin("sendMessage", { text: "Where?" });
+    const view = await until(page, ({ status, messages }) => status === "error" || textOf(messages[1]) === "Near.");
+    expect(view.error).toBeUndefined();
+    const calls = ["tool-where:output-available", "tool-where:output-available", "tool-weather:output-available"];
+    expect(partsOf(view.messages[1]).filter((part) => part.startsWith("tool-"))).toEqual(calls);
+    expect(partsOf((await site.shown(page))[1]).filter((part) => part.startsWith("tool-"))).toEqual(calls);
+    expect(site.asked()).toHaveLength(6);
+  });
+
   scene("a result that a page makes up for a tool of the server is not the model's", async () => {
     await using site = await keepingSite([{ steps: [weather] }, { text: "Cold." }, { text: "Still cold." }], {
       tools: [serverTool],

@@ -4,12 +4,13 @@ import type { MessageChunk } from "../../contract/chunk.ts";
 import type { SendErrorData } from "../../contract/errors.ts";
 import type { FinishReason } from "../../contract/finish-reason.ts";
 import type { AssistantMessage, Citation, Media, ProviderToolCall, ToolCall } from "../../contract/message.ts";
-import { withoutPrototypeKeys } from "../../platform/prototype-keys.ts";
 import { completeMedium } from "../../stream/media-collector.ts";
 import type { ReplyEncoder, ReplyEvent, ReplyView } from "../dialect.ts";
 import { withoutRewinds } from "../rewinds.ts";
+import { shownCallId } from "./call-ids.ts";
 import { DONE, frameOf, SIGNATURE, type UiChunk, type UiFinishReason } from "./parts.ts";
 import { StepSoFar } from "./step-so-far.ts";
+import { addressOf, outputOf, plain, textOf } from "./values.ts";
 
 /** The choices of an encoder: see `AiSdkOptions`. */
 export interface EncoderOptions {
@@ -60,6 +61,8 @@ export class AiSdkEncoder implements ReplyEncoder {
   /** The text or the thinking that is being written. */
   #writing: { readonly type: "text" | "reasoning"; readonly id: string } | undefined;
   readonly #calls = new Map<string, ShownCall>();
+  /** How often each id was used: see `shownCallId`. */
+  readonly #uses = new Map<string, number>();
   readonly #urls = new Set<string>();
   readonly #files = new Set<string>();
   #texts = 0;
@@ -72,6 +75,11 @@ export class AiSdkEncoder implements ReplyEncoder {
   constructor(view: ReplyView, options: EncoderOptions) {
     this.#view = view;
     this.#options = options;
+  }
+
+  /** After an error, such as text that cannot be taken back, front ends read nothing more. */
+  get isOver(): boolean {
+    return this.#phase === "over";
   }
 
   encode(event: ReplyEvent): string {
@@ -99,9 +107,19 @@ export class AiSdkEncoder implements ReplyEncoder {
   #open(): void {
     const { messageId, before } = this.#view;
     this.#send({ type: "start", messageId });
-    if (!before) this.#beginStep();
-    else if (this.#options.isReplay) this.#addAll(before); // answered: nothing is asked again
+    if (before) this.#continue(before);
+    else this.#beginStep();
     this.#phase = "open";
+  }
+
+  /** A page that shows the parts before the run gets none of them. Their calls ask for nothing again. */
+  #continue(before: readonly MessageChunk[]): void {
+    const start = this.#frames;
+    this.#addAll(before);
+    if (this.#options.isReplay) return;
+    this.#frames = start;
+    this.#writing = undefined;
+    this.#stepPhase = "none";
   }
 
   #addAll(chunks: readonly MessageChunk[]): void {
@@ -119,13 +137,7 @@ export class AiSdkEncoder implements ReplyEncoder {
       case "reasoning":
         return this.#write("reasoning", chunk.reasoning);
       case "toolCallDelta":
-        this.#begin(chunk.id, chunk.name);
-        if (chunk.argumentsDelta === "") return;
-        return this.#send({
-          type: "tool-input-delta",
-          toolCallId: chunk.id,
-          inputTextDelta: chunk.argumentsDelta,
-        });
+        return this.#argue(chunk);
       case "toolCall":
         return this.#call(chunk.toolCall);
       case "toolResult":
@@ -162,32 +174,48 @@ export class AiSdkEncoder implements ReplyEncoder {
     if (writing) this.#send({ type: `${writing.type}-end`, id: writing.id });
   }
 
-  #begin(id: string, name: string): void {
-    const state = this.#calls.get(id)?.state;
-    if (state !== undefined && state !== "discarded") return;
-    this.#close();
-    this.#calls.set(id, { name, isAsked: false, state: "input" });
-    this.#send({ type: "tool-input-start", toolCallId: id, toolName: name });
+  #argue({ id, name, argumentsDelta }: Extract<MessageChunk, { readonly type: "toolCallDelta" }>): void {
+    const toolCallId = this.#idOfNext(id);
+    const state = this.#calls.get(toolCallId)?.state;
+    if (state === undefined || state === "discarded") {
+      this.#close();
+      this.#calls.set(toolCallId, { name, isAsked: false, state: "input" });
+      this.#send({ type: "tool-input-start", toolCallId, toolName: name });
+    }
+    if (argumentsDelta !== "") this.#send({ type: "tool-input-delta", toolCallId, inputTextDelta: argumentsDelta });
+  }
+
+  /** Returns the id of a call that is being made: another one when the last call of this id has its result. */
+  #idOfNext(id: string): string {
+    const shown = this.#idOf(id);
+    if (this.#calls.get(shown)?.state !== "answered") return shown;
+    this.#uses.set(id, (this.#uses.get(id) ?? 1) + 1);
+    return this.#idOf(id);
+  }
+
+  #idOf(id: string): string {
+    return shownCallId(id, this.#uses.get(id) ?? 1);
   }
 
   #call({ id, name, arguments: input, needsApproval }: ToolCall): void {
     this.#close();
+    const toolCallId = this.#idOfNext(id);
     const isAsked = needsApproval === true;
-    this.#calls.set(id, { name, isAsked, state: "waiting" });
-    this.#send({ type: "tool-input-available", toolCallId: id, toolName: name, input: plain(input) });
+    this.#calls.set(toolCallId, { name, isAsked, state: "waiting" });
+    this.#send({ type: "tool-input-available", toolCallId, toolName: name, input: plain(input) });
     // Version 5 does not know this part; it is sent only where a tool of the relay asks.
     if (isAsked && this.#phase === "open") {
-      this.#send({ type: "tool-approval-request", approvalId: id, toolCallId: id });
+      this.#send({ type: "tool-approval-request", approvalId: toolCallId, toolCallId });
     }
   }
 
-  #result({ toolCallId, result, isError, denied }: Extract<MessageChunk, { readonly type: "toolResult" }>): void {
+  #result({ toolCallId: id, result, isError, denied }: Extract<MessageChunk, { readonly type: "toolResult" }>): void {
     this.#close();
     this.#stepPhase = "answered";
+    const toolCallId = this.#idOf(id);
     const call = this.#calls.get(toolCallId);
-    const isAsked = call?.isAsked ?? this.#view.before?.some((chunk) => asks(chunk, toolCallId)) ?? false;
     if (call) call.state = "answered";
-    if (denied && isAsked) this.#send({ type: "tool-output-denied", toolCallId });
+    if (denied && call?.isAsked) this.#send({ type: "tool-output-denied", toolCallId });
     else if (isError) this.#send({ type: "tool-output-error", toolCallId, errorText: result });
     else this.#send({ type: "tool-output-available", toolCallId, output: outputOf(result) });
   }
@@ -195,11 +223,9 @@ export class AiSdkEncoder implements ReplyEncoder {
   /** A tool that the provider ran: the program does not know it, so it is a dynamic one. */
   #providerCall({ id, name, arguments: input = {}, result = null, isError }: ProviderToolCall): void {
     this.#close();
-    const call = {
-      toolCallId: id ?? `provider-${++this.#providerCalls}`,
-      providerExecuted: true,
-      dynamic: true,
-    } as const;
+    const toolCallId = this.#idOfNext(id ?? `provider-${++this.#providerCalls}`);
+    this.#calls.set(toolCallId, { name, isAsked: false, state: "answered" });
+    const call = { toolCallId, providerExecuted: true, dynamic: true } as const;
     this.#sendKept(
       { type: "tool-input-available", ...call, toolName: name, input: plain(input) },
       isError
@@ -254,7 +280,7 @@ export class AiSdkEncoder implements ReplyEncoder {
   #complete(message: AssistantMessage): void {
     for (const medium of message.media ?? []) this.#file(medium); // those that came in pieces
     this.#close();
-    const open = new Set(message.toolCalls.map(({ id }) => id));
+    const open = new Set(message.toolCalls.map(({ id }) => this.#idOf(id)));
     this.#closeCalls((id) =>
       open.has(id) ? undefined : { type: "tool-output-available", toolCallId: id, output: null },
     );
@@ -333,31 +359,4 @@ export class AiSdkEncoder implements ReplyEncoder {
     this.#send(...chunks);
     if (this.#options.resetStep) for (const chunk of chunks) this.#step.keep(chunk);
   }
-}
-
-function asks(chunk: MessageChunk, id: string): boolean {
-  return chunk.type === "toolCall" && chunk.toolCall.id === id && chunk.toolCall.needsApproval === true;
-}
-
-/** Returns the result of a tool as a value: the JSON that it is, or the text. */
-export function outputOf(result: string): unknown {
-  try {
-    return plain(JSON.parse(result));
-  } catch {
-    return result;
-  }
-}
-
-/** Returns a medium as an address that a page can load; `undefined` for a file in a provider's store. */
-export function addressOf({ data, url, mediaType }: Media): string | undefined {
-  return data === undefined ? url : `data:${mediaType};base64,${data}`;
-}
-
-/** Front ends fail at a key `__proto__` anywhere; a value that JSON does not have is `null`. */
-function plain(value: unknown): unknown {
-  return withoutPrototypeKeys(value) ?? null;
-}
-
-function textOf(value: unknown): string {
-  return typeof value === "string" ? value : JSON.stringify(value);
 }

@@ -12,8 +12,9 @@ import type {
   UserMessage,
 } from "../../contract/message.ts";
 import type { ChatHistory } from "../native.ts";
-import { addressOf, outputOf } from "./encoder.ts";
+import { shownCallId } from "./call-ids.ts";
 import type { UiMessage, UiPart } from "./parts.ts";
+import { addressOf, outputOf, plain, textOf } from "./values.ts";
 
 /**
  * Returns the messages of a conversation. The reply that is being written is left out: the page gets all of it from
@@ -66,15 +67,22 @@ function questionPart(part: ContentPart): readonly UiPart[] {
 }
 
 function replyParts(messages: readonly Message[], waiting: ReadonlySet<string>): readonly UiPart[] {
-  const results = new Map(
-    messages.flatMap((message) => (message.role === "tool" ? [[message.toolCallId, message]] : [])),
-  );
+  const uses = new Map<string, number>();
+  const idOf = (id: string): string => {
+    const count = (uses.get(id) ?? 0) + 1;
+    uses.set(id, count);
+    return shownCallId(id, count);
+  };
   const urls = new Set<string>();
-  return messages.flatMap((message) => {
+  return messages.flatMap((message, place) => {
     if (message.role !== "assistant") return [];
+    const results = resultsBehind(messages, place);
+    const partOf = (call: ToolCall): UiPart => {
+      return callPart(call, idOf(call.id), results.get(call.id), waiting.has(call.id));
+    };
     const sources = sourcesOf(message).filter(({ url }) => !urls.has(url) && urls.add(url));
     return [
-      ...stepParts(message, (call) => callPart(call, results.get(call.id), waiting.has(call.id))),
+      ...stepParts(message, partOf, (call) => providerPart(call, idOf(call.id ?? "provider"))),
       ...sources.map((source, index): UiPart => {
         return { type: "source-url", sourceId: `source-${urls.size - sources.length + index + 1}`, ...source };
       }),
@@ -82,13 +90,27 @@ function replyParts(messages: readonly Message[], waiting: ReadonlySet<string>):
   });
 }
 
-function stepParts(turn: AssistantTurn, partOf: (call: ToolCall) => UiPart): readonly UiPart[] {
+/** Returns the results of the calls of one reply: those between it and the next one. */
+function resultsBehind(messages: readonly Message[], place: number): ReadonlyMap<string, ToolMessage> {
+  const results = new Map<string, ToolMessage>();
+  for (const message of messages.slice(place + 1)) {
+    if (message.role !== "tool") break;
+    results.set(message.toolCallId, message);
+  }
+  return results;
+}
+
+function stepParts(
+  turn: AssistantTurn,
+  partOf: (call: ToolCall) => UiPart,
+  providerPartOf: (call: ProviderToolCall) => UiPart,
+): readonly UiPart[] {
   const { content, media = [], toolCalls = [] } = turn;
   const { reasoning = "", providerToolCalls = [] }: Partial<AssistantMessage> = turn;
   return [
     { type: "step-start" },
     ...(reasoning === "" ? [] : [{ type: "reasoning", text: reasoning, state: "done" } as const]),
-    ...providerToolCalls.map(providerPart),
+    ...providerToolCalls.map(providerPartOf),
     ...(content === "" ? [] : [{ type: "text", text: content, state: "done" } as const]),
     ...media.flatMap(filePart),
     ...toolCalls.map(partOf),
@@ -96,7 +118,8 @@ function stepParts(turn: AssistantTurn, partOf: (call: ToolCall) => UiPart): rea
 }
 
 function callPart(
-  { id, name, arguments: input, needsApproval }: ToolCall,
+  { name, arguments: input, needsApproval }: ToolCall,
+  id: string,
   result: ToolMessage | undefined,
   isWaiting: boolean,
 ): UiPart {
@@ -108,11 +131,17 @@ function callPart(
   return { ...call, state: "output-available", output: outputOf(result.content) };
 }
 
-function providerPart(call: ProviderToolCall, index: number): UiPart {
-  const { id = `provider-${index + 1}`, name, arguments: input = {}, result = null, isError } = call;
-  const part = { type: "dynamic-tool", toolName: name, toolCallId: id, providerExecuted: true, input } as const;
-  if (!isError) return { ...part, state: "output-available", output: result };
-  return { ...part, state: "output-error", errorText: typeof result === "string" ? result : JSON.stringify(result) };
+function providerPart(call: ProviderToolCall, id: string): UiPart {
+  const { name, arguments: input = {}, result = null, isError } = call;
+  const part = {
+    type: "dynamic-tool",
+    toolName: name,
+    toolCallId: id,
+    providerExecuted: true,
+    input: plain(input),
+  } as const;
+  if (!isError) return { ...part, state: "output-available", output: plain(result) };
+  return { ...part, state: "output-error", errorText: textOf(result) };
 }
 
 function filePart(medium: Media): readonly UiPart[] {

@@ -2,6 +2,7 @@
 
 import { isJsonObject, type JsonObject } from "../../platform/json-object.ts";
 import { badRequest } from "../refusal.ts";
+import { ownCallId } from "./call-ids.ts";
 import { SIGNATURE } from "./parts.ts";
 
 const DENIED = "The call was not allowed.";
@@ -81,11 +82,11 @@ function signatureIn({ replay, calls }: JsonObject): readonly ReceivedPart[] {
 
 /** Calls whose arguments did not arrive completely, and those that the provider ran itself, are left out. */
 function receivedCall(part: JsonObject): readonly ReceivedCall[] {
-  const { type, toolCallId: id, input, state, output, errorText, providerExecuted, approval } = part;
+  const { type, toolCallId, input, state, output, errorText, providerExecuted, approval } = part;
   const name = nameIn(part);
-  if (typeof type !== "string" || typeof id !== "string" || id === "" || name === undefined) return [];
+  if (typeof type !== "string" || typeof toolCallId !== "string" || toolCallId === "" || name === undefined) return [];
   if (providerExecuted === true || input === undefined || input === null) return [];
-  const call = { type: "call", id, name, input, needsApproval: isJsonObject(approval) } as const;
+  const call = { type: "call", id: ownCallId(toolCallId), name, input, needsApproval: isJsonObject(approval) } as const;
   switch (state) {
     case "output-available":
       return [{ ...call, outcome: { type: "output", output } }];

@@ -33,12 +33,17 @@ export function contentOf({ parts }: ReceivedMessage): unknown {
 
 /** Returns the results of the calls of a message: of those that the front end has answered, and of all others. */
 export function resultsIn({ parts }: ReceivedMessage): readonly Turn[] {
-  return callsIn(parts).filter(hasResult).map(resultOf);
+  return lastOfEach(callsIn(parts)).filter(hasResult).map(resultOf);
+}
+
+/** Returns the last call of each id. */
+function lastOfEach(calls: readonly ReceivedCall[]): readonly ReceivedCall[] {
+  return [...new Map(calls.map((call) => [call.id, call])).values()];
 }
 
 /** Returns the decisions of a person about the calls of a message. */
 export function decisionsIn({ parts }: ReceivedMessage): readonly object[] {
-  return callsIn(parts).flatMap(({ id: toolCallId, outcome }) => {
+  return lastOfEach(callsIn(parts)).flatMap(({ id: toolCallId, outcome }) => {
     if (outcome.type !== "decided") return [];
     const { approved, reason } = outcome;
     return [{ toolCallId, approved, ...(reason !== undefined && { reason }) }];
