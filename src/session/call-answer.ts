@@ -44,6 +44,15 @@ export function storedAnswerOf(answer: unknown): StoredAnswer {
   }
 }
 
+/** @throws {SendError} kind `invalidRequest` when the call does not wait, or not for this answer */
+export function checkAnswer(callId: string, answer: StoredAnswer, waiting: readonly ToolCall[]): void {
+  const call = waiting.find(({ id }) => id === callId);
+  if (!call) throw new SendError("invalidRequest", `The call ${callId} does not wait for an answer.`);
+  if (answer.type !== "allow" || call.needsApproval) return;
+  const message = `The call ${callId} of ${call.name} waits for a result, not for approval. Give { result: value }.`;
+  throw new SendError("invalidRequest", message);
+}
+
 /** Returns what is wrong with a stored answer, as the end of a sentence that names it. */
 export function answerFault(value: unknown): string | undefined {
   const { type, reason, content, isError } = fieldsOf(value);

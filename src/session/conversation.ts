@@ -9,9 +9,9 @@ import type { SendOptions } from "../contract/options.ts";
 import type { TokenUsage } from "../contract/usage.ts";
 import { estimateInputTokens, estimateTokens } from "../tokens/estimate.ts";
 import { errorResult } from "./execute-tool.ts";
-import { pendingCalls, replyFault } from "./history.ts";
+import { pendingCalls, replyFault, withOrderedResults } from "./history.ts";
 import type { OpenTurn, SessionRecord, SessionState } from "./record.ts";
-import { conversationWith, endRecordOf, reduce, replay, resumedCalls } from "./reducer.ts";
+import { endRecordOf, reduce, replay, resumedCalls } from "./reducer.ts";
 import type { SavedSession } from "./saved-session.ts";
 import type { SessionLog } from "./session-log.ts";
 import type { Fitted, TokenBudget } from "./token-budget.ts";
@@ -48,10 +48,11 @@ export class Conversation {
 
   /**
    * Returns the messages of a request: the system prompt and the latest exchanges that the budget allows.
-   * @param conversation the history, and the messages of the turn
+   * @param added the messages of the turn, which are not in the history yet
    * @throws {SendError} kind `contextLength` when the turn alone exceeds the budget
    */
-  requestOf(systemPrompt: string | undefined, conversation: readonly Message[], options: SendOptions): Fitted {
+  requestOf(systemPrompt: string | undefined, added: readonly Message[], options: SendOptions): Fitted {
+    const conversation = withOrderedResults([...this.#state.history, ...added]);
     const system: readonly SystemMessage[] =
       systemPrompt === undefined ? [] : [{ role: "system", content: systemPrompt }];
     return this.budget?.fit(system, conversation, options) ?? { messages: [...system, ...conversation] };
@@ -140,17 +141,17 @@ export class Conversation {
 
   /** Estimates the request and the recorded part of a reply that the end of its process cut. */
   #estimateOf(turn: OpenTurn, { text, unseenTokens }: NonNullable<OpenTurn["reply"]>): TokenUsage {
-    const inputTokens = estimateInputTokens(this.#sentWith(conversationWith(this.#state.history, turn)));
+    const inputTokens = estimateInputTokens(this.#sentWith(turn.messages));
     const outputTokens = estimateTokens(text) + unseenTokens;
     return { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens };
   }
 
   /** Returns the request of a turn by this session's budget; the session that sent it may have had another. */
-  #sentWith(conversation: readonly Message[]): readonly Message[] {
+  #sentWith(messages: readonly Message[]): readonly Message[] {
     try {
-      return this.requestOf(this.#state.systemPrompt, conversation, {}).messages;
+      return this.requestOf(this.#state.systemPrompt, messages, {}).messages;
     } catch {
-      return conversation;
+      return [...this.#state.history, ...messages];
     }
   }
 }

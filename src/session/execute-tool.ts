@@ -1,5 +1,6 @@
 /** Executes one tool call: from its arguments to its result message. */
 
+import type { ToolResultChunk } from "../contract/chunk.ts";
 import { SendError } from "../contract/errors.ts";
 import type { ToolCall, ToolMessage } from "../contract/message.ts";
 import type { Tool } from "../contract/options.ts";
@@ -36,6 +37,22 @@ export function errorResult({ id }: ToolCall, content: string): ToolMessage {
 /** Returns the result of a call that may not run. `what` is a sentence without its end. */
 export function deniedResult(call: ToolCall, what: string, reason?: string): ToolMessage {
   return { ...errorResult(call, reason === undefined ? `${what}.` : `${what}: ${reason}`), denied: true };
+}
+
+/** Returns the chunk that shows a result. */
+export function resultChunk(result: ToolMessage, name: string): ToolResultChunk {
+  const { toolCallId, content, isError = false, denied } = result;
+  const chunk: ToolResultChunk = {
+    type: "toolResult",
+    content: "",
+    toolCallId,
+    name,
+    result: content,
+    isError,
+    ...(denied && { denied }),
+    isFinal: false,
+  };
+  return Object.hasOwn(result, "error") ? withError(chunk, result.error) : chunk;
 }
 
 /** Returns the object with the thrown value as a hidden field: JSON and transfers to other threads leave it out. */

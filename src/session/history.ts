@@ -188,6 +188,31 @@ export function pendingCalls(messages: readonly Message[]): readonly ToolCall[] 
   return (last.toolCalls ?? []).filter(({ id }) => !answered.has(id));
 }
 
+/**
+ * Returns messages with the results of each reply in the order of its calls: servers without ids of calls distinguish
+ * calls of one tool by that. Returns the same array when they are in order.
+ */
+export function withOrderedResults(messages: readonly Message[]): readonly Message[] {
+  let ordered: Message[] | undefined;
+  for (let start = 0; start < messages.length; start++) {
+    const reply = messages[start];
+    if (reply?.role !== "assistant" || (reply.toolCalls?.length ?? 0) < 2) continue;
+    const places = new Map(reply.toolCalls?.map(({ id }, place) => [id, place]));
+    const placeOf = (message: Message | undefined) =>
+      message?.role === "tool" ? (places.get(message.toolCallId) ?? -1) : -1;
+    let end = start + 1;
+    let isOrdered = true;
+    for (; messages[end]?.role === "tool"; end++) {
+      if (end > start + 1 && placeOf(messages[end - 1]) > placeOf(messages[end])) isOrdered = false;
+    }
+    if (isOrdered) continue;
+    ordered ??= [...messages];
+    const results = messages.slice(start + 1, end).sort((a, b) => placeOf(a) - placeOf(b));
+    ordered.splice(start + 1, results.length, ...results);
+  }
+  return ordered ?? messages;
+}
+
 /** Returns the end of a history from its last message that is not a result. */
 export function tailOf(history: readonly Message[]): readonly Message[] {
   return history.slice(

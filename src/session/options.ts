@@ -1,6 +1,7 @@
 /** The options of a session and of its turns, and their validation. */
 
 import type { ClientWrapper, ReplyTo } from "../contract/client.ts";
+import { SendError } from "../contract/errors.ts";
 import { withoutUndefined } from "../contract/given-options.ts";
 import type { AssistantMessage, Message, ToolCall } from "../contract/message.ts";
 import type { SendOptions, Tool } from "../contract/options.ts";
@@ -204,6 +205,20 @@ export function turnOptionsOf<Output>(defaults: SendOptions, own: SendOptions<Ou
   const timeouts = limits && own.timeouts ? { ...limits, ...own.timeouts } : own.timeouts; // name by name, as a client merges them
   // A default for `output` validates to an unknown type: the turn did not ask for it.
   return { ...defaults, ...withoutUndefined({ ...own, timeouts }) } as SendOptions<Output>;
+}
+
+/**
+ * Checks a turn that runs calls before its first request, so that nothing is wrong with it after a tool has run.
+ * @throws {SendError} kind `invalidRequest` for an invalid option, and for a call whose tool is not there
+ */
+export function checkResumed(calls: readonly ToolCall[], options: SendOptions): void {
+  const fault = optionsFault({ ...options });
+  if (fault) throw new SendError("invalidRequest", fault);
+  const runnable = new Set(toolsOf(options).flatMap(({ name, run }) => (run ? name : [])));
+  const lost = calls.find(({ name }) => !runnable.has(name));
+  if (!lost) return;
+  const message = `The call ${lost.id} may run, but this turn has no tool ${lost.name} with a \`run\`. Pass \`tools\`.`;
+  throw new SendError("invalidRequest", message);
 }
 
 /** Returns the tools of options that no client has validated yet. */

@@ -63,21 +63,13 @@ export interface OpenTurn {
   readonly messages: readonly Message[];
   /** Whether the messages contain a reply, so that there are calls to answer. */
   readonly hasReply?: boolean;
-  /** Present when the turn begins with calls of an earlier one. */
-  readonly resumed?: ResumedCalls | undefined;
+  /** The end of the history, when the turn runs calls of it: the reply that made them, and the results so far. */
+  readonly resumed?: readonly Message[] | undefined;
   readonly asked?: Asked | undefined;
   /** Absent before the reply has begun. */
   readonly reply?:
     | { readonly text: string; readonly unseenTokens: number; readonly media?: readonly Media[] }
     | undefined;
-}
-
-/** Calls at the end of a history, with which a turn begins. */
-export interface ResumedCalls {
-  /** The reply that made them, and its results so far. */
-  readonly end: readonly Message[];
-  /** Whether the turn runs some of them, which have no result when it begins. */
-  readonly runs: boolean;
 }
 
 /** The record of a turn's end. */

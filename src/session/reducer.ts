@@ -3,8 +3,8 @@
 import { SendError } from "../contract/errors.ts";
 import type { AssistantTurn, Message, ToolCall, UserMessage } from "../contract/message.ts";
 import { estimateTokens } from "../tokens/estimate.ts";
-import { checkedHistory, keptOf, pendingCalls, tailOf, waitingCalls } from "./history.ts";
-import type { EndRecord, OpenTurn, ResumedCalls, SessionRecord, SessionState } from "./record.ts";
+import { checkedHistory, keptOf, pendingCalls, tailOf, waitingCalls, withOrderedResults } from "./history.ts";
+import type { EndRecord, OpenTurn, SessionRecord, SessionState } from "./record.ts";
 import { recordFault } from "./record-fault.ts";
 import type { TurnUsage } from "./usage.ts";
 
@@ -78,16 +78,14 @@ export function reduce(state: SessionState, record: SessionRecord, append: Appen
       return { ...state, turn: next, turns: append(state.turns, listOf(record.usage)) };
     }
     case "result":
-      if (!turn.hasReply && !turn.resumed?.runs) throw new TypeError("a tool result is without a call");
+      if (!turn.hasReply && !turn.resumed) throw new TypeError("a tool result is without a call");
       return { ...state, turn: { ...turn, messages: appendInPlace(turn.messages, [record.message]) } };
     case "end": {
       const { stays, message, usage } = record;
       const turns = append(state.turns, listOf(usage));
       const { turn: _over, ...rest } = state;
       if (!stays) return { ...rest, turns, unanswered: userContentIn(turn.messages) };
-      const history = turn.resumed
-        ? [...conversationWith(state.history, turn), ...listOf(message)]
-        : append(state.history, [...inCallOrder(turn), ...listOf(message)]);
+      const history = append(state.history, [...inCallOrder(turn), ...listOf(message)]);
       return { ...rest, turns, history, answers: undefined };
     }
   }
@@ -138,54 +136,28 @@ export function endRecordOf(
   return { type: "end", stays, ...(message && { message }), ...(usage && { usage }) };
 }
 
-/** Returns the calls with which a turn with these messages begins, if its results are not all that there are. */
-function resumedBy(history: readonly Message[], messages: readonly Message[]): ResumedCalls | undefined {
+/** Returns the end of a history from the reply whose calls a turn with these messages runs. */
+function resumedBy(history: readonly Message[], messages: readonly Message[]): readonly Message[] | undefined {
   if (messages.some(({ role }) => role !== "tool")) return undefined;
   const end = tailOf(history);
-  const runs = pendingCalls([...end, ...messages]).length > 0;
-  return runs || (end.length > 1 && messages.length > 0) ? { end, runs } : undefined;
+  return pendingCalls([...end, ...messages]).length > 0 ? end : undefined;
 }
 
 /** Returns the calls of an earlier turn that this one runs, as long as they have no result. */
 export function resumedCalls({ resumed, messages }: OpenTurn): readonly ToolCall[] {
-  return resumed ? pendingCalls([...resumed.end, ...firstResults(messages)]) : [];
+  if (!resumed) return [];
+  const length = messages.findIndex(({ role }) => role !== "tool");
+  return pendingCalls([...resumed, ...(length < 0 ? messages : messages.slice(0, length))]);
 }
 
 /** Whether the turn has run calls of an earlier turn: their results stay, so that no call runs twice. */
 function hasRun(turn: OpenTurn): boolean {
-  return turn.resumed?.runs === true && resumedCalls(turn).length === 0;
-}
-
-/** Returns the results at the beginning of a turn. */
-function firstResults(messages: readonly Message[]): readonly Message[] {
-  const length = messages.findIndex(({ role }) => role !== "tool");
-  return length < 0 ? messages : messages.slice(0, length);
-}
-
-/** Returns a history and the turn after it: each result in the order of its reply's calls. */
-export function conversationWith(history: readonly Message[], turn: OpenTurn): readonly Message[] {
-  const { resumed, messages } = turn;
-  if (!resumed) return [...history, ...inCallOrder(turn)];
-  const before = history.slice(0, history.length - resumed.end.length);
-  const first = firstResults(messages);
-  return [...before, ...inOrder([...resumed.end, ...first]), ...inOrder(messages.slice(first.length))];
+  return turn.resumed !== undefined && resumedCalls(turn).length === 0;
 }
 
 /** Returns a turn's messages, with the results of its last reply in the order of that reply's calls. */
-export function inCallOrder({ messages, resumed }: OpenTurn): readonly Message[] {
-  if (!resumed || firstResults(messages).length < messages.length) return inOrder(messages);
-  return inOrder([...resumed.end, ...messages]).filter((message) => messages.includes(message));
-}
-
-/** Returns messages with the results after the last reply in the order of that reply's calls. */
-function inOrder(messages: readonly Message[]): readonly Message[] {
-  const asked = messages.findLastIndex(({ role }) => role === "assistant");
-  const reply = messages[asked];
-  if (reply?.role !== "assistant") return messages;
-  const places = new Map((reply.toolCalls ?? []).map(({ id }, place) => [id, place]));
-  const placeOf = (message: Message) => (message.role === "tool" ? (places.get(message.toolCallId) ?? -1) : -1);
-  const results = messages.slice(asked + 1).sort((a, b) => placeOf(a) - placeOf(b));
-  return [...messages.slice(0, asked + 1), ...results];
+export function inCallOrder({ messages, resumed = [] }: OpenTurn): readonly Message[] {
+  return withOrderedResults([...resumed.slice(0, 1), ...messages]).slice(Math.min(1, resumed.length));
 }
 
 function listOf<T>(item: T | undefined): readonly T[] {

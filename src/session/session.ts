@@ -7,11 +7,10 @@ import { type ClientWrapper, type TypedClient, typedReply } from "../contract/cl
 import { SendError } from "../contract/errors.ts";
 import type { Message, ToolCall, UserMessage } from "../contract/message.ts";
 import type { SendOptions, Tool } from "../contract/options.ts";
-import { optionsFault } from "../contract/validate.ts";
 import { MessageStream } from "../stream/message-stream.ts";
 import { createTokenCounter } from "../tokens/estimate.ts";
 import { type Ask, askNonStreamed, askStreamed } from "./ask.ts";
-import { type CallAnswer, isSameAnswer, type StoredAnswer, storedAnswerOf } from "./call-answer.ts";
+import { type CallAnswer, checkAnswer, isSameAnswer, storedAnswerOf } from "./call-answer.ts";
 import { Conversation } from "./conversation.ts";
 import {
   checkedHistory,
@@ -27,6 +26,7 @@ import {
   checkedPrompt,
   checkOptions,
   checkPlace,
+  checkResumed,
   hasRunnableTool,
   maxStepsFault,
   type Named,
@@ -35,7 +35,6 @@ import {
   type SessionOptions,
   type SessionReply,
   type TurnOptions,
-  toolsOf,
   turnDefaults,
   turnOptionsOf,
 } from "./options.ts";
@@ -295,22 +294,14 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
     const stored = storedAnswerOf(answer);
     const { answers = [] } = this.#conversation.state;
     const earlier = answers.find(({ toolCallId }) => toolCallId === callId);
-    if (!earlier) this.#mustWait(callId, stored);
-    else if (!isSameAnswer(earlier.answer, stored)) {
+    if (!earlier) {
+      checkAnswer(callId, stored, this.waiting);
+      this.#conversation.record({ type: "answer", toolCallId: callId, answer: stored });
+    } else if (!isSameAnswer(earlier.answer, stored)) {
       throw new SendError("invalidRequest", `The call ${callId} has another answer already.`);
     }
-    if (!earlier) this.#conversation.record({ type: "answer", toolCallId: callId, answer: stored });
     await this.#conversation.flush();
     return this.waiting.length;
-  }
-
-  #mustWait(callId: string, answer: StoredAnswer): void {
-    const call = this.waiting.find(({ id }) => id === callId);
-    if (!call) throw new SendError("invalidRequest", `The call ${callId} does not wait for an answer.`);
-    if (answer.type === "allow" && !call.needsApproval) {
-      const message = `The call ${callId} of ${call.name} waits for a result, not for approval. Give { result: value }.`;
-      throw new SendError("invalidRequest", message);
-    }
   }
 
   /** Returns the tokens that the conversation has used, including turns that were removed. */
@@ -416,7 +407,7 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
     const effective: SendOptions = { ...client.defaults, ...options };
     // A model that learns of invalid arguments can correct them.
     const isTolerant = hasRunnableTool(effective) && effective.invalidArguments === undefined;
-    if (isResumed) this.#checkResumed(messages, effective);
+    if (isResumed) checkResumed(pendingCalls([...tailOf(history), ...messages]), effective);
     const turn = new Turn({
       conversation: this.#conversation,
       client,
@@ -439,18 +430,6 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
     const unreadMs = this.#unreadTimeoutMs;
     if (unreadMs > 0) stream.onUnread(unreadMs, () => void turn.abandon(unreadMs));
     return stream;
-  }
-
-  /** Nothing may be wrong with a turn that runs tools before its first request. */
-  #checkResumed(messages: readonly Message[], effective: SendOptions): void {
-    const fault = optionsFault({ ...effective });
-    if (fault) throw new SendError("invalidRequest", fault);
-    const runnable = new Set(toolsOf(effective).flatMap(({ name, run }) => (run ? name : [])));
-    const calls = pendingCalls([...tailOf(this.#conversation.state.history), ...messages]);
-    const lost = calls.find(({ name }) => !runnable.has(name));
-    if (!lost) return;
-    const message = `The call ${lost.id} may run, but this turn has no tool ${lost.name} with a \`run\`. Pass \`tools\`.`;
-    throw new SendError("invalidRequest", message);
   }
 
   async #stopAndClose(): Promise<void> {

@@ -16,7 +16,7 @@ import { mergeFacts, type ReplyFacts } from "../stream/reply-facts.ts";
 import { type ChunkSink, type ChunkSource, type DrainLimits, NO_SINK } from "../stream/source.ts";
 import { sendErrorOf } from "../stream/transfer.ts";
 import { Approvals, type Decision } from "./approvals.ts";
-import { withError } from "./execute-tool.ts";
+import { resultChunk } from "./execute-tool.ts";
 import { replyFault } from "./history.ts";
 import { RepliesSoFar } from "./merge-replies.ts";
 import { ToolRunner } from "./tool-runner.ts";
@@ -296,18 +296,7 @@ export class TurnSource implements ChunkSource, InnerCallHost {
 
   #show(result: ToolMessage, name = this.#turn.nameOf(result.toolCallId)): void {
     this.#hasResults = true;
-    const { toolCallId, content, isError = false, denied } = result;
-    const chunk = {
-      type: "toolResult",
-      content: "",
-      toolCallId,
-      name,
-      result: content,
-      isError,
-      ...(denied && { denied }),
-      isFinal: false,
-    } as const;
-    this.#results.push(Object.hasOwn(result, "error") ? withError(chunk, result.error) : chunk);
+    this.#results.push(resultChunk(result, name));
   }
 
   /** Adds a reply that is over, complete or partial. */

@@ -10,7 +10,7 @@ import { refusalOf } from "../stream/transfer.ts";
 import type { Ask } from "./ask.ts";
 import type { Conversation } from "./conversation.ts";
 import { hasRunnableTool, type SessionOptions, toolsOf } from "./options.ts";
-import { conversationWith, resumedCalls } from "./reducer.ts";
+import { inCallOrder, resumedCalls } from "./reducer.ts";
 import type { Fitted } from "./token-budget.ts";
 import { TurnTimeout } from "./turn-timeout.ts";
 
@@ -91,7 +91,7 @@ export class Turn<Output = unknown> {
     this.#ask = ask;
     this.#effective = effective;
     this.#systemPrompt = conversation.state.systemPrompt;
-    this.#request = conversation.requestOf(this.#systemPrompt, [...conversation.state.history, ...messages], effective);
+    this.#request = conversation.requestOf(this.#systemPrompt, messages, effective);
     const totalMs = options.timeouts?.total ?? client.defaults?.timeouts?.total;
     this.timeout = hasRunnableTool(effective) ? new TurnTimeout(totalMs, this.startedAt) : undefined;
     this.#ended = new Promise((resolve) => {
@@ -148,9 +148,9 @@ export class Turn<Output = unknown> {
     const { toolChoice } = this.#effective;
     // A forced choice in every request would be a loop without end.
     const choice = isForced(toolChoice) && { toolChoice: "auto" as const };
-    const { history, turn } = this.conversation.state;
-    const conversation = turn ? conversationWith(history, turn) : history;
-    this.#request = this.conversation.requestOf(this.#systemPrompt, conversation, { ...this.#effective, ...choice });
+    const { turn } = this.conversation.state;
+    const added = turn ? inCallOrder(turn) : [];
+    this.#request = this.conversation.requestOf(this.#systemPrompt, added, { ...this.#effective, ...choice });
     const timeouts = this.timeout?.timeouts(this.#options.timeouts);
     return this.#ask(this.client, this.#request.messages, { ...this.#options, ...choice, ...timeouts, signal });
   }
@@ -162,10 +162,9 @@ export class Turn<Output = unknown> {
 
   /** Returns the name of the tool of a call that the history left open. */
   nameOf(toolCallId: string): string {
-    const calls = this.conversation.state.history.findLast(({ role }) => role === "assistant") as
-      | AssistantTurn
-      | undefined;
-    return calls?.toolCalls?.find(({ id }) => id === toolCallId)?.name ?? "";
+    const { history } = this.conversation.state;
+    const reply = history.findLast((message): message is AssistantTurn => message.role === "assistant");
+    return reply?.toolCalls?.find(({ id }) => id === toolCallId)?.name ?? "";
   }
 
   /** A tool has failed. An error of the hook is ignored. */
