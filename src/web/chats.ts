@@ -53,8 +53,8 @@ export function createChats(options: ChatsOptions): Chats {
       chats.set(id, chat);
       return chat;
     },
-    list({ limit = 30, cursor = "" } = {}) {
-      return jsonOf(() => requests.send("", {}, { limit: String(limit), cursor }));
+    list({ limit, cursor = "" } = {}) {
+      return jsonOf(() => requests.send("", {}, { limit: limit?.toString(), cursor }));
     },
     async delete(id) {
       await jsonOf(() => requests.send(`/${id}`, { method: "DELETE" }));

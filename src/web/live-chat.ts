@@ -182,6 +182,8 @@ export class LiveChat implements Chat {
     const undo = this.#messages;
     const last = messageId ?? undo.at(-1)?.id;
     const at = undo.findIndex(({ id }) => id === last);
+    if (at < 0) throw new SendError("invalidRequest", "There is no such reply to write again.");
+    if (undo[at]?.state === "failed") return this.retry();
     const messages = undo.slice(0, undo[at]?.role === "user" ? at + 1 : at);
     return this.#start({
       fields: { regenerate: true, keep: { turns: questionsIn(messages) } },
@@ -199,7 +201,7 @@ export class LiveChat implements Chat {
     }
     const answers = new Map(this.#answers).set(callId, answer);
     const isComplete = base.toolCalls.every((each) => !waits(each) || answers.has(each.id));
-    this.#answers = isComplete ? new Map() : answers;
+    this.#answers = answers;
     if (!isComplete) return undefined;
     const undo = this.#messages;
     return this.#start({
@@ -301,8 +303,9 @@ export class LiveChat implements Chat {
     const turn = this.#named;
     if (!turn) return;
     const base = this.#reply();
+    const undo = base && this.#messages;
     if (base) this.#messages = this.#messages.slice(0, -1);
-    this.#begin({ ...turn, base });
+    this.#begin({ ...turn, base, undo });
   }
 
   async #start(turn: Turn): Promise<ChatReply | undefined> {
@@ -328,6 +331,7 @@ export class LiveChat implements Chat {
     };
     this.#failed = undefined;
     this.#named = undefined;
+    this.#answers = new Map();
     this.#watch = watch;
     watch.over = this.#read(watch, this.#over);
     this.#over = watch.over;
@@ -458,6 +462,7 @@ export class LiveChat implements Chat {
       const mayHaveBegun = !isOpened && error.status === undefined;
       this.#failed = { ...turn, messages: marked(messages, "sending"), run: mayHaveBegun ? run : undefined };
     }
+    if (turn.base) void this.load(); // calls may have run
   }
 }
 

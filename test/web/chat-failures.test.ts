@@ -285,7 +285,90 @@ describe("a stop", () => {
   });
 });
 
+describe("a reply that is asked for again", () => {
+  test("must be there", async () => {
+    const { chat, relay } = chatOf(() => undefined);
+    await expect(chat.regenerate()).rejects.toMatchObject({ kind: "invalidRequest" });
+    await expect(chat.regenerate("m7")).rejects.toMatchObject({ kind: "invalidRequest" });
+    await expect(chat.edit("m7", "Hi")).rejects.toMatchObject({ kind: "invalidRequest" });
+    await expect(chat.answer("call_7", true)).rejects.toMatchObject({ kind: "invalidRequest" });
+    expect(relay.requests).toEqual([]);
+  });
+
+  test("is that of the last question, also when it got none", async () => {
+    const messages = [
+      { role: "user", content: "A" },
+      { role: "assistant", content: "B" },
+    ] as const;
+    const { chat, relay } = chatOf(() => undefined, { messages, unanswered: "C" });
+    void chat.regenerate();
+    await pass();
+    expect(relay.requests[0]?.body).toMatchObject({ regenerate: true });
+    expect(relay.requests[0]?.body).not.toHaveProperty("keep");
+    expect(said(chat)).toEqual(["user: A", "assistant: B", "user: C"]);
+  });
+});
+
+describe("answers that do not arrive", () => {
+  const call = { id: "call_1", name: "send", arguments: {}, needsApproval: true } as const;
+  const messages = [
+    { role: "user", content: "Send it" },
+    { role: "assistant", content: "Shall I? ", toolCalls: [call] },
+  ] as const;
+
+  test("leave the question open, and are sent again", async () => {
+    const { chat, relay } = chatOf(
+      (request, index) => {
+        if (index === 0) request.answer(400, { error: { kind: "invalidRequest", message: "No." } });
+        else if (request.path === "/c") request.answer(200, { messages });
+        else request.stream(opened(request.body.run), complete("Done."));
+      },
+      { messages },
+    );
+    void chat.answer("call_1", true);
+    await pass(50);
+    expect(chat.snapshot).toMatchObject({
+      status: "failed",
+      messages: [{}, { toolCalls: [{ state: "needsApproval" }] }],
+    });
+    void chat.retry();
+    await pass();
+    expect(relay.requests.at(-1)?.body).toMatchObject({ answers: [{ toolCallId: "call_1", approved: true }] });
+    expect(said(chat)[1]).toBe("assistant: Shall I? Done.");
+  });
+
+  test("are shown as the server has them, when the reply to them broke", async () => {
+    const ran = [...messages, { role: "tool", toolCallId: "call_1", content: "sent" }] as const;
+    const { chat } = chatOf(
+      (request, index) => {
+        if (request.path === "/c") return request.answer(200, { messages: ran });
+        if (index > 0) return;
+        request.stream(opened(request.body.run), { type: "failed", error: { kind: "server", message: "It broke." } });
+      },
+      { messages },
+    );
+    void chat.answer("call_1", true);
+    await pass(50);
+    expect(chat.snapshot).toMatchObject({
+      status: "failed",
+      messages: [{}, { toolCalls: [{ state: "done", result: "sent" }] }],
+    });
+  });
+});
+
 describe("a run of others", () => {
+  test("that is gone leaves the reply that it went on from", async () => {
+    const messages = [
+      { role: "user", content: "Ask" },
+      { role: "assistant", content: "Look. ", toolCalls: [{ id: "call_1", name: "ask", arguments: {} }] },
+    ] as const;
+    const results = [{ role: "tool", toolCallId: "call_1", content: "yes" }] as const;
+    const { chat } = chatOf((request) => request.answer(404, {}), { messages, run: "r", turn: results });
+    await pass();
+    expect(said(chat)).toEqual(["user: Ask", "assistant: Look. "]);
+    expect(chat.snapshot.status).toBe("idle");
+  });
+
   const turn = [{ role: "user", content: "Tell" }] as const;
 
   test("that is gone leaves its question, to be asked again", async () => {
