@@ -3,78 +3,21 @@
 import { SendError } from "../contract/errors.ts";
 import type { UserMessage } from "../contract/message.ts";
 import type { ChatHistory, StartRequest } from "../dialects/native.ts";
-import { systemClock } from "../platform/clock.ts";
 import { type Answers, answered, fieldsOf } from "./answers.ts";
 import type { Chat, ChatOptions, ChatSnapshot, ChatStatus, ChatsOptions } from "./chat.ts";
-import type { ChatMessage, ChatReply } from "./chat-message.ts";
+import type { ChatReply } from "./chat-message.ts";
 import { afterFrame, perFrame } from "./frame.ts";
-import { Link, type LinkEvent } from "./link.ts";
+import type { LinkEvent } from "./link.ts";
+import { LiveReply } from "./live-reply.ts";
 import { onWake } from "./page.ts";
 import { randomId } from "./random-id.ts";
 import { bodyOf, errorOf, jsonOf, type Requests } from "./requests.ts";
-import {
-  emptyReply,
-  ended,
-  idAfter,
-  isAhead,
-  joined,
-  marked,
-  preferred,
-  questionsIn,
-  shownHistory,
-  sizeOf,
-  waits,
-  withUser,
-} from "./shown.ts";
-import { callOf, withChunk } from "./with-chunk.ts";
-
-const RECONNECT_FOR_MS = 300_000;
-
-/** A message that the relay has not taken for so long has failed, in milliseconds. */
-const START_FOR_MS = 60_000;
+import { emptyReply, marked, mergedHistory, questionsIn, waits, withUser } from "./shown.ts";
+import { linkOf, type Messages, START_FOR_MS, type Turn, type Watch, watchOf } from "./watch.ts";
+import { callOf } from "./with-chunk.ts";
 
 /** The end of a stopped reply is waited for, for its usage, in milliseconds. */
 const STOPPED_MS = 500;
-
-const MAX_REPLY_BYTES = 67_108_864;
-
-type Messages = readonly ChatMessage[];
-
-/** A turn that is asked for, or that others have asked for. */
-interface Turn {
-  /** The fields of its request; absent for a run that others have started. */
-  readonly fields?: Partial<StartRequest>;
-  readonly options?: ChatOptions | undefined;
-  /** The messages before the reply. */
-  readonly messages: Messages;
-  /** The reply that goes on. */
-  readonly base?: ChatReply | undefined;
-  /** The messages if nothing comes of it; absent where the message of the user stays, as failed. */
-  readonly undo?: Messages | undefined;
-  /** The run, if it has begun, or may have. */
-  readonly run?: string | undefined;
-}
-
-/** A run that is watched, or is about to be. */
-interface Watch {
-  readonly turn: Turn;
-  readonly abort: AbortController;
-  run: string | undefined;
-  /** The reply before the run. */
-  base: ChatReply;
-  /** The reply as the relay says it. */
-  reply: ChatReply;
-  /** The reply as it was, shown while the relay says it again. */
-  shown: ChatReply | undefined;
-  /** The relay has taken the run. */
-  isOpened: boolean;
-  /** Its reply is settled here; only its end is read. */
-  isStopped: boolean;
-  /** The messages that it left when it was stopped, and those with another last word. */
-  left?: { readonly messages: Messages; readonly all: (last: ChatReply) => Messages };
-  /** Resolves when it is read no more. */
-  over: Promise<void>;
-}
 
 export class LiveChat implements Chat {
   readonly id: string;
@@ -146,7 +89,7 @@ export class LiveChat implements Chat {
     if (watch) {
       const { abort, run, over } = watch;
       watch.isStopped = true;
-      this.#settle(watch, interrupted(watch, "stopped"));
+      this.#settle(watch, watch.reply.interrupted("stopped"));
       if (run !== undefined) {
         await this.#requests.stop(this.id, run);
         await Promise.race([over, new Promise((resolve) => setTimeout(resolve, STOPPED_MS))]);
@@ -226,7 +169,7 @@ export class LiveChat implements Chat {
     const watch = this.#watch;
     const isShown = watch && (watch.isOpened || watch.turn.base);
     return {
-      messages: isShown ? [...this.#messages, shownOf(watch)] : this.#messages,
+      messages: isShown ? [...this.#messages, watch.reply.shown] : this.#messages,
       status: this.#status,
       error: this.#error,
       usage: this.#reply()?.usage,
@@ -285,13 +228,8 @@ export class LiveChat implements Chat {
   #take({ messages, turn = [], run, unanswered }: ChatHistory): void {
     // The replies of a turn under way come with its run.
     const written = run === undefined ? -1 : turn.findIndex(({ role }) => role === "assistant");
-    let told = shownHistory([...messages, ...(written < 0 ? turn : turn.slice(0, written))]);
-    if (unanswered !== undefined) told = withUser(told, unanswered, "failed");
-    const shown = told.map((message, place) => preferred(this.#messages[place], message));
-    for (const [place, message] of this.#messages.entries()) {
-      if (message.state === "sending") shown.push({ ...message, id: idAfter(shown) });
-      if (message.state === "failed" && shown[place]?.content !== message.content) shown.splice(place, 0, message);
-    }
+    const told = [...messages, ...(written < 0 ? turn : turn.slice(0, written))];
+    const shown = mergedHistory(this.#messages, told, unanswered);
     this.#isLoaded = true;
     this.#messages = shown;
     if (run !== undefined && turn.length > 0 && !this.#watch) this.#named = { messages: shown, run };
@@ -317,18 +255,7 @@ export class LiveChat implements Chat {
   }
 
   #begin(turn: Turn): Watch {
-    const base = turn.base ?? emptyReply(this.#messages);
-    const watch: Watch = {
-      turn,
-      abort: new AbortController(),
-      run: turn.run,
-      base,
-      reply: base,
-      shown: undefined,
-      isOpened: false,
-      isStopped: false,
-      over: Promise.resolve(),
-    };
+    const watch = watchOf(turn, this.#messages);
     this.#failed = undefined;
     this.#named = undefined;
     this.#answers = new Map();
@@ -343,19 +270,7 @@ export class LiveChat implements Chat {
       await before;
       const start = watch.turn.fields && (await this.#body(watch, watch.turn.fields));
       if (watch.isStopped) return;
-      const { reconnectForMs = RECONNECT_FOR_MS } = this.#options;
-      const link = new Link({
-        requests: this.#requests,
-        start,
-        chat: this.id,
-        run: watch.run,
-        signal: watch.abort.signal,
-        reconnectForMs,
-        startForMs: Math.min(reconnectForMs, START_FOR_MS),
-        idleMs: undefined,
-        maxReplyBytes: MAX_REPLY_BYTES,
-        now: systemClock(),
-      });
+      const link = linkOf(watch, start, { requests: this.#requests, chat: this.id, ...this.#options });
       for await (const events of link.batches()) {
         for (const event of events) if (this.#follow(watch, event)) return;
         if (watch === this.#watch) this.#changed();
@@ -369,8 +284,7 @@ export class LiveChat implements Chat {
   async #body(watch: Watch, fields: Partial<StartRequest>): Promise<string> {
     if (!this.#isLoaded) {
       this.#take(await this.#history());
-      watch.base = emptyReply(this.#messages);
-      watch.reply = watch.base;
+      watch.reply = new LiveReply(emptyReply(this.#messages));
     }
     const { model, options } = this.#options;
     const all = { model, ...(typeof options === "function" ? options() : options), ...watch.turn.options };
@@ -380,61 +294,39 @@ export class LiveChat implements Chat {
 
   /** Takes an event of a link. Returns whether it was the end. */
   #follow(watch: Watch, event: LinkEvent): boolean {
-    const { base, reply } = watch;
-    const add: (reply: ChatReply, chunk: Parameters<typeof withChunk>[1]) => ChatReply = (all, chunk) =>
-      withChunk(all, chunk, base.content.length);
+    const { reply } = watch;
     switch (event.type) {
       case "complete":
-        this.#settle(watch, ended(joined(base, event.message), shownOf(watch)));
+        this.#settle(watch, reply.complete(event.message));
         return true;
       case "recorded":
-        this.#settle(watch, ended(joined(base, event.turn), shownOf(watch)));
+        this.#settle(watch, reply.complete(event.turn));
         return true;
       case "absent":
-        this.#settle(watch, base);
+        this.#settle(watch, reply.base);
         return true;
       case "failed": {
         const { partial } = event.error;
-        const told = partial && ended(joined(base, partial), shownOf(watch));
-        if (told && !isAhead(shownOf(watch), told)) watch.shown = told;
+        if (partial) reply.partial(partial);
         this.#fail(watch, errorOf(event.error));
         return true;
       }
     }
     if (watch.isStopped) return false;
-    switch (event.type) {
-      case "opened":
-        watch.isOpened = true;
-        this.#status = "streaming";
-        this.#messages = marked(this.#messages, "sent");
-        break;
-      case "chunks":
-        watch.reply = event.chunks.reduce(add, reply);
-        break;
-      case "restart":
-        watch.shown ??= reply;
-        watch.reply = base;
-        break;
-      case "snapshot": {
-        const { toolCalls, ...message } = event.message;
-        const calls = toolCalls.map(
-          (toolCall) => ({ type: "toolCall", content: "", toolCall, isFinal: false }) as const,
-        );
-        watch.shown ??= reply;
-        watch.reply = [...(event.tools ?? []), ...calls].reduce(add, { ...joined(base, message), state: "writing" });
-        break;
-      }
-      case "lost":
-        this.#status = "reconnecting";
+    if (event.type === "opened") {
+      watch.isOpened = true;
+      this.#status = "streaming";
+      this.#messages = marked(this.#messages, "sent");
     }
-    if (watch.shown && !isAhead(watch.shown, watch.reply)) watch.shown = undefined;
+    if (event.type === "lost") this.#status = "reconnecting";
+    reply.add(event);
     return false;
   }
 
   /** Ends a turn with its reply, of which nothing may have come. A turn that was stopped has its last word here. */
   #settle(watch: Watch, reply: ChatReply, error?: SendError): void {
     const { undo } = watch.turn;
-    const isEmpty = sizeOf(reply) <= sizeOf(watch.base);
+    const isEmpty = watch.reply.isEmpty(reply);
     if (watch === this.#watch) {
       const messages = this.#messages;
       const all = (last: ChatReply): Messages => [...marked(messages, "sent"), last];
@@ -452,11 +344,11 @@ export class LiveChat implements Chat {
     if (this.#watch !== watch) return; // it was stopped, or its chat is deleted
     const error =
       thrown instanceof SendError ? thrown : new SendError("protocol", "The reply cannot be read.", { cause: thrown });
-    const { turn, base, isOpened, run } = watch;
+    const { turn, isOpened, run } = watch;
     const messages = this.#messages;
-    const reply = interrupted(watch);
+    const reply = watch.reply.interrupted();
     this.#settle(watch, reply, error);
-    if (sizeOf(reply) > sizeOf(base)) {
+    if (!watch.reply.isEmpty(reply)) {
       this.#failed = { fields: { regenerate: true }, messages, undo: this.#messages, options: turn.options };
     } else if (turn.fields) {
       const mayHaveBegun = !isOpened && error.status === undefined;
@@ -464,15 +356,4 @@ export class LiveChat implements Chat {
     }
     if (turn.base) void this.load(); // calls may have run
   }
-}
-
-/** Returns the reply as far as it has come, whose tools run no more. */
-function interrupted(watch: Watch, finishReason?: "stopped"): ChatReply {
-  const reply = shownOf(watch);
-  return ended({ ...reply, state: "interrupted", finishReason }, reply);
-}
-
-/** Returns the reply that a page shows. */
-function shownOf({ shown, reply }: Watch): ChatReply {
-  return shown ?? reply;
 }

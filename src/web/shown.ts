@@ -21,7 +21,7 @@ export function questionsIn(messages: readonly ChatMessage[]): number {
  * Returns the id of the message after these: its place at the server. The server has no message that got no reply, so
  * such a one has an id of its own.
  */
-export function idAfter(messages: readonly ChatMessage[], state?: ChatUserMessage["state"]): string {
+function idAfter(messages: readonly ChatMessage[], state?: ChatUserMessage["state"]): string {
   const place = messages.filter((message) => message.state !== "failed").length;
   return `m${place}${state === "failed" ? `-${messages.length}` : ""}`;
 }
@@ -123,7 +123,7 @@ export function isAhead(one: ChatReply, other: ChatReply): boolean {
  * Returns the messages of a history. A reply, the tools that ran for it, and the replies to their results are one
  * message.
  */
-export function shownHistory(history: readonly Message[]): readonly ChatMessage[] {
+function shownHistory(history: readonly Message[]): readonly ChatMessage[] {
   let messages: readonly ChatMessage[] = [];
   for (const message of history) {
     const last = messages.at(-1);
@@ -138,8 +138,28 @@ export function shownHistory(history: readonly Message[]): readonly ChatMessage[
   return messages;
 }
 
+/**
+ * Returns the server's history in the place of the messages that are shown. Those that are the same stay the same
+ * objects, and those that the server does not have stay.
+ * @param unanswered the last message of the user, when it got no reply
+ */
+export function mergedHistory(
+  mine: readonly ChatMessage[],
+  history: readonly Message[],
+  unanswered: UserMessage["content"] | undefined,
+): readonly ChatMessage[] {
+  const told = shownHistory(history);
+  const all = unanswered === undefined ? told : withUser(told, unanswered, "failed");
+  const merged = all.map((message, place) => preferred(mine[place], message));
+  for (const [place, message] of mine.entries()) {
+    if (message.state === "sending") merged.push({ ...message, id: idAfter(merged) });
+    if (message.state === "failed" && merged[place]?.content !== message.content) merged.splice(place, 0, message);
+  }
+  return merged;
+}
+
 /** Returns the message that is to be shown: the one that is shown, unless the server's is another, or knows more. */
-export function preferred(shown: ChatMessage | undefined, told: ChatMessage): ChatMessage {
+function preferred(shown: ChatMessage | undefined, told: ChatMessage): ChatMessage {
   if (!shown || factsOf(told) !== factsOf(shown)) return told;
   return "metrics" in told && told.metrics && !("metrics" in shown && shown.metrics) ? told : shown;
 }
