@@ -9,16 +9,27 @@ import { startThemeButton } from "./theme-button.ts";
 /** A server that is away is asked again after so long, in milliseconds. */
 const RETRY_MS = 3_000;
 
+/** The page is painted before this, and takes no input until the server has answered. */
 async function start(): Promise<void> {
+  const frame = elementOf("app", HTMLElement);
+  const notice = elementOf("notice", HTMLElement);
   startThemeButton(elementOf("theme", HTMLButtonElement));
   for (;;) {
     const answer = await askServer();
-    if (answer.type === "signIn") await signIn();
-    else if (answer.type === "away") await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-    else {
-      elementOf("app", HTMLElement).hidden = false;
-      new App(answer.info).start();
-      return;
+    notice.textContent = "";
+    frame.hidden = answer.type === "signIn";
+    switch (answer.type) {
+      case "signIn":
+        await signIn();
+        break;
+      case "away":
+        notice.textContent = "The server cannot be reached. Trying again…";
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        break;
+      case "info":
+        frame.inert = false;
+        new App(answer.info).start();
+        return;
     }
   }
 }

@@ -92,6 +92,25 @@ describe.skipIf(noBrowser !== undefined)(`the page${noBrowser ? ` (${noBrowser})
     expect(await scrollsSideways(page)).toBe(false);
   });
 
+  test("is painted before its program has run, and does not move when it has", async () => {
+    await using site = await siteWith([]);
+    const { page, watched } = site;
+    const frame = () =>
+      page.evaluate(() =>
+        ["sidebar", "new", "chats", "theme", "title", "composer", "text"].map((id) => {
+          const { left, top, height } = document.getElementById(id)?.getBoundingClientRect() ?? new DOMRect();
+          return [id, left, top, height];
+        }),
+      );
+    await page.getByText("What would you like to know?").waitFor();
+    const complete = await frame();
+    await page.route("**/main.js", (route) => route.abort());
+    await page.reload();
+    await messageBox(page).waitFor();
+    expect(await frame()).toEqual(complete);
+    watched.faults.splice(0);
+  });
+
   test("fits a phone, whatever a model writes", async () => {
     await using site = await siteWith([{ text: WIDE }], { context: PHONE });
     const { page } = site;

@@ -165,8 +165,8 @@ describe.skipIf(noBrowser !== undefined)(`the page${noBrowser ? ` (${noBrowser})
     let isAway = true;
     await page.route("**/info", (route) => (isAway ? route.abort() : route.continue()));
     await page.reload();
-    await expect.poll(() => watched.faults.length).toBeGreaterThan(0);
-    expect(await page.locator("#app").isVisible()).toBe(false);
+    await page.getByText("The server cannot be reached.").waitFor();
+    expect(await page.locator("#app").evaluate((frame: HTMLElement) => frame.inert)).toBe(true);
     isAway = false;
     await say(page, "Hello");
     await completed(page, "Here.");
