@@ -58,7 +58,7 @@ export function callOf({ toolCalls }: ChatReply, id: string): ChatToolCall | und
 }
 
 /** Returns a reply with a call that is new, or has changed. */
-export function withCall(reply: ChatReply, call: Omit<ChatToolCall, "at">): ChatReply {
+function withCall(reply: ChatReply, call: Omit<ChatToolCall, "at">): ChatReply {
   const { toolCalls, content } = reply;
   if (!callOf(reply, call.id)) return { ...reply, toolCalls: [...toolCalls, { ...call, at: content.length }] };
   return { ...reply, toolCalls: toolCalls.map((known) => (known.id === call.id ? { ...known, ...call } : known)) };

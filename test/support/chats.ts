@@ -5,7 +5,7 @@ import { MemoryStore } from "../../src/store/memory.ts";
 import { type ReplyScript, type ScriptedClient, scriptedClient } from "../../src/testing/index.ts";
 import { type Chat, type Chats, type ChatsOptions, createChats } from "../../src/web/index.ts";
 
-export const RELAY_URL = "http://relay.test/chat";
+const RELAY_URL = "http://relay.test/chat";
 
 /** A relay that keeps conversations, and the chats of one page. */
 export interface ChatSite {
