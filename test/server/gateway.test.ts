@@ -4,7 +4,7 @@ import { CompatibleClient } from "cloudllm";
 import { bearerKey, createGateway, type GatewayOptions } from "cloudllm/server";
 import { Gate, type ReplyScript, scriptedClient, startProviderServer } from "cloudllm/testing";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { ask, eventsOf, KEY, testGateway } from "../support/gateway.ts";
+import { ask, eventsOf, gatewaySite, KEY, testGateway } from "../support/gateway.ts";
 
 const HELLO = { model: "script", messages: [{ role: "user", content: "Hello" }] };
 
@@ -86,6 +86,33 @@ describe("who may use it", () => {
     expect(read.headers.get("access-control-allow-origin")).toBe("https://app.example");
     expect(read.headers.get("access-control-expose-headers")).toContain("x-request-id");
   });
+});
+
+test.each([
+  ["chat/completions", "not JSON", "{", 400, {}],
+  ["messages", "not JSON", "{", 400, {}],
+  ["chat/completions", "too large", JSON.stringify({ ...HELLO, user: "x".repeat(2_000) }), 413, {}],
+  ["messages", "too large", JSON.stringify({ ...HELLO, user: "x".repeat(2_000) }), 413, {}],
+  ["chat/completions", "a form", "a=b", 415, { "content-type": "application/x-www-form-urlencoded" }],
+  ["messages", "nothing", "", 400, {}],
+])("a body of %s that is %s is refused in the form of its API", async (route, _what, body, status, headers) => {
+  const { handle } = testGateway([], { limits: { bodyBytes: 1_000 } });
+  const request = new Request(ask(route, {}, headers), { body });
+  const response = await handle(request);
+  expect(response.status).toBe(status);
+  const answered = await response.json();
+  expect(answered).toMatchObject({ error: { type: expect.any(String), message: expect.stringMatching(/\.$/) } });
+  expect(answered.type).toBe(route === "messages" ? "error" : undefined);
+});
+
+test("a stream is sent so that proxies neither keep nor pack it", async () => {
+  const { headers } = await testGateway([{ text: "Hi" }]).handle(ask("messages", { ...HELLO, stream: true }));
+  expect(Object.fromEntries(headers)).toMatchObject({
+    "content-type": "text/event-stream; charset=utf-8",
+    "cache-control": "no-cache, no-transform",
+    "x-accel-buffering": "no",
+  });
+  expect(headers.has("connection")).toBe(false);
 });
 
 describe("which model answers", () => {
@@ -247,6 +274,23 @@ describe("what ends a reply", () => {
       expect((await answer).status).toBe(503);
     }
     await gateway.model.calls[0]?.closed;
+  });
+
+  test.each(["chat/completions", "messages"])("a socket that breaks lets the provider go (%s)", async (route) => {
+    const gate = new Gate();
+    await using server = await startProviderServer(() => ({ steps: [{ text: "One" }, { pause: gate }] }));
+    const { baseUrl } = server;
+    const client = new CompatibleClient({ baseUrl, apiKey: "k", model: "m" });
+    await using site = await gatewaySite(createGateway({ client, authorize: bearerKey(KEY) }));
+    const leaving = new AbortController();
+    const headers = { "content-type": "application/json", authorization: `Bearer ${KEY}` };
+    const body = JSON.stringify({ ...HELLO, max_tokens: 9 });
+    const { signal } = leaving;
+    const answer = fetch(`${site.origin}/v1/${route}`, { method: "POST", headers, body, signal });
+    const asked = await server.request(0);
+    leaving.abort();
+    await expect(answer).rejects.toThrow();
+    await asked.closed;
   });
 
   test("a program that leaves before the provider has answered lets it go", async () => {
