@@ -2,14 +2,19 @@
 
 import type { MessageChunk } from "../contract/chunk.ts";
 import { SendError } from "../contract/errors.ts";
-import type { AssistantTurn, Media } from "../contract/message.ts";
+import type { AssistantTurn } from "../contract/message.ts";
 import { receivedText } from "../platform/received.ts";
 import { messageOf } from "../platform/text-of.ts";
-import { completeMedium, estimateMediaTokens } from "../stream/media-collector.ts";
-import { estimateTokens } from "../tokens/estimate.ts";
 import type { SessionRecord } from "./record.ts";
 import { plainMessages } from "./saved-session.ts";
 import type { SessionStore } from "./store.ts";
+import { UnsavedReply } from "./unsaved-reply.ts";
+
+/** Records on their way to the store. */
+interface Pending {
+  readonly way: "append" | "replace";
+  readonly records: SessionRecord[];
+}
 
 /** The log of one session. */
 export class SessionLog {
@@ -17,22 +22,12 @@ export class SessionLog {
   readonly #id: string;
   readonly #flushIntervalMs: number;
   /**
-   * Records that the store does not have yet. Each stays until the store has it, so that the stored log never has gaps.
+   * Records that the store does not have yet, and whether they replace all that it has. Each stays until the store has
+   * it, so that the stored log never has gaps.
    */
-  #pending: SessionRecord[] = [];
-  /** Whether the pending records replace all that the store has. */
-  #replaces = false;
-  /**
-   * The part of a reply that is not a record yet: its text, how much earlier text was removed, and text that is not
-   * visible.
-   */
-  #text = "";
-  #rewind = 0;
-  #unseen = "";
-  #mediaTokens = 0;
-  #media: Media[] = [];
-  /** Whether there is such a reply; its text may be empty. */
-  #hasReply = false;
+  #pending: Pending = { way: "append", records: [] };
+  /** The part of the current reply that is not a record yet; its text may be empty. */
+  #reply: UnsavedReply | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #writing: Promise<void> | undefined;
   /** False for a session without a turn: it is not stored. */
@@ -49,9 +44,10 @@ export class SessionLog {
   /** Adds a record and begins to write it at once. The next `flush` reports a failure. */
   add(record: SessionRecord): void {
     if (record.type === "said" || record.type === "saved") this.#isWorthIt = true;
-    if (record.type === "reply" || record.type === "end") this.#dropText();
-    else this.#takeText();
-    this.#pending.push(plainRecord(record));
+    if (record.type === "reply" || record.type === "end")
+      this.#reply = undefined; // the record contains the text
+    else this.#takeReply();
+    this.#pending.records.push(plainRecord(record));
     this.#writeSoon(0);
   }
 
@@ -62,39 +58,16 @@ export class SessionLog {
   replace(record: SessionRecord, instead: SessionRecord): Promise<void> {
     if (!this.#store.replace) this.add(instead);
     else {
-      this.#dropText();
-      this.#pending = [plainRecord(record)];
-      this.#replaces = true;
+      this.#reply = undefined;
+      this.#pending = { way: "replace", records: [plainRecord(record)] };
     }
     return this.flush();
   }
 
   /** A chunk of a reply has arrived. The text so far is written once per `flushIntervalMs`. */
   arrived(chunk: MessageChunk): void {
-    switch (chunk.type) {
-      case "text":
-        this.#text += chunk.content;
-        break;
-      case "reasoning":
-        this.#unseen += chunk.reasoning;
-        break;
-      case "toolCallDelta":
-        this.#unseen += chunk.argumentsDelta;
-        break;
-      case "media": {
-        const medium = completeMedium(chunk);
-        if (medium) this.#media.push(medium);
-        this.#mediaTokens += estimateMediaTokens(chunk);
-        break;
-      }
-      case "rewind": {
-        const kept = Math.max(0, this.#text.length - chunk.length);
-        this.#rewind += Math.max(0, chunk.length - this.#text.length);
-        this.#unseen += this.#text.slice(kept);
-        this.#text = this.#text.slice(0, kept);
-      }
-    }
-    this.#hasReply = true;
+    this.#reply ??= new UnsavedReply();
+    this.#reply.add(chunk);
     this.#writeSoon(this.#flushIntervalMs);
   }
 
@@ -128,7 +101,7 @@ export class SessionLog {
   }
 
   #hasMore(): boolean {
-    return this.#isWorthIt && (this.#pending.length > 0 || this.#hasReply);
+    return this.#isWorthIt && (this.#pending.records.length > 0 || this.#reply !== undefined);
   }
 
   #writeSoon(afterMs: number): void {
@@ -147,43 +120,24 @@ export class SessionLog {
   async #writeAll(): Promise<void> {
     try {
       await undefined; // records of the same tick go with it
-      this.#takeText();
-      while (this.#pending.length > 0) {
+      this.#takeReply();
+      while (this.#pending.records.length > 0) {
         const pending = this.#pending;
-        const records = [...pending];
-        if (this.#replaces) await this.#store.replace?.(this.#id, records);
+        const records = [...pending.records];
+        if (pending.way === "replace") await this.#store.replace?.(this.#id, records);
         else await this.#store.append(this.#id, records);
         if (this.#pending !== pending) continue; // meanwhile they were replaced
-        pending.splice(0, records.length);
-        this.#replaces = false;
+        this.#pending = { way: "append", records: pending.records.slice(records.length) };
       }
     } finally {
       this.#writing = undefined;
     }
   }
 
-  #takeText(): void {
-    if (!this.#hasReply) return;
-    const rewind = this.#rewind;
-    const unseenTokens = (this.#unseen === "" ? 0 : estimateTokens(this.#unseen)) + Math.ceil(this.#mediaTokens);
-    this.#pending.push({
-      type: "text",
-      text: this.#text,
-      ...(rewind > 0 && { rewind }),
-      ...(unseenTokens > 0 && { unseenTokens }),
-      ...(this.#media.length > 0 && { media: this.#media }),
-    });
-    this.#dropText();
-  }
-
-  /** Removes the partial text: the record of the reply contains it. */
-  #dropText(): void {
-    this.#text = "";
-    this.#rewind = 0;
-    this.#unseen = "";
-    this.#mediaTokens = 0;
-    this.#media = [];
-    this.#hasReply = false;
+  #takeReply(): void {
+    if (!this.#reply) return;
+    this.#pending.records.push(this.#reply.record());
+    this.#reply = undefined;
   }
 }
 
