@@ -4,7 +4,7 @@ import type { ToolCallChunk, ToolCallDeltaChunk } from "../contract/chunk.ts";
 import { argumentsText } from "./machine-calls.ts";
 
 /** A call that is shown. */
-export interface ShownCall {
+interface ShownCall {
   /** Counts the calls of the reply from 0. */
   readonly place: number;
   readonly id: string;

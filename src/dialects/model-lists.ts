@@ -7,7 +7,7 @@
 import { type DialectBody, jsonBody } from "./dialect.ts";
 
 /** A model of the list. */
-export interface ListedModel {
+interface ListedModel {
   /** The name by which programs choose it. */
   readonly name: string;
   readonly provider: string;

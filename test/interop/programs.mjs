@@ -9,7 +9,7 @@ import { pathToFileURL } from "node:url";
 import { responses } from "./responses-programs.mjs";
 
 /** OpenAI's library, by the name under which it is installed. */
-export const openAi = (name) => ({
+const openAi = (name) => ({
   /** Reads the stream itself. */
   async raw({ params, ...where }) {
     const seen = { text: "", reasoning: "", calls: [], chunks: 0 };
@@ -84,7 +84,7 @@ function openAiFailure(failure) {
 }
 
 /** Anthropic's library, by the name under which it is installed. */
-export const anthropic = (name) => ({
+const anthropic = (name) => ({
   async raw({ params, ...where }) {
     const seen = { text: "", thinking: "", calls: [], events: [] };
     try {

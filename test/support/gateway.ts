@@ -8,9 +8,6 @@ import { type ReplyScript, type ScriptedCall, type ScriptedClient, scriptedClien
 /** The key of every gateway of the tests. */
 export const KEY = "sk-ours-0123456789";
 
-/** The name under which the scripted model is listed. */
-export const MODEL = "script";
-
 type Scripts = readonly ReplyScript[] | ((call: ScriptedCall) => ReplyScript);
 
 /** A gateway whose model plays scripts. */
