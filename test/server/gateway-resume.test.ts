@@ -24,7 +24,7 @@ async function broken(script: ReplyScript, planOf: (connection: number) => Plan 
   const gateway = testGateway(() => script, { log: memoryLog() });
   const site = await gatewaySite(gateway);
   const proxy = await breakingProxy(Number(new URL(site.origin).port), planOf);
-  const options: SendOptions = { recover: "resume", tools: TOOLS, timeouts: { idle: 300, stall: 0, firstChunk: 300 } };
+  const options: SendOptions = { recover: "resume", tools: TOOLS };
   const client = new OpenAIClient({ model: "gpt-6-sol", apiKey: KEY, baseUrl: `http://127.0.0.1:${proxy.port}/v1` });
   return {
     gateway,
@@ -65,7 +65,7 @@ describe("a reply whose connection breaks", () => {
   test("is stopped at the gateway, which stops the model", async () => {
     const gate = new Gate();
     await using site = await broken({ steps: [{ text: "Half " }, { pause: gate }] }, () => undefined);
-    const stream = await site.send({ timeouts: {} });
+    const stream = await site.send();
     for await (const { content } of stream) if (content !== "") break;
     await site.gateway.model.calls[0]?.closed;
   });
