@@ -6,7 +6,7 @@ import type { Message, ToolMessage, UserMessage } from "../contract/message.ts";
 import type { SendOptions, Tool } from "../contract/options.ts";
 import type { CallApproval } from "../dialects/native.ts";
 import { badRequest } from "../dialects/refusal.ts";
-import type { TurnInput } from "../session/history.ts";
+import { checkedHistory, type TurnInput } from "../session/history.ts";
 import type { OpenOptions } from "../session/options.ts";
 import type { SavedSession } from "../session/saved-session.ts";
 import { LLMSession } from "../session/session.ts";
@@ -179,10 +179,19 @@ export async function openConversation(
   if (!split) return client.sendMessageStream(messages, { ...options, ...(tools.length > 0 && { tools }) });
   const [system] = messages;
   const systemPrompt = system?.role === "system" ? system.content : undefined;
-  const history = systemPrompt === undefined ? split.history : split.history.slice(1);
+  const history = checked(systemPrompt === undefined ? split.history : split.history.slice(1));
   const session = new LLMSession({ client, tools, history, ...(systemPrompt !== undefined && { systemPrompt }) });
   await giveAnswers(session, { results: [], approvals: approvals ?? [] });
   return session.sendMessageStream(split.input, options);
+}
+
+/** @throws {SendError} kind `invalidRequest` for a history that a session does not take: a browser has sent it */
+function checked(history: readonly Message[]): readonly Message[] {
+  try {
+    return checkedHistory(history);
+  } catch (error) {
+    throw new SendError("invalidRequest", String((error as Error).message), { cause: error });
+  }
 }
 
 /** Splits a conversation before its last turn; `undefined` when it ends with a reply that is to be continued. */

@@ -42,13 +42,14 @@ const FINISH_REASONS: Readonly<Record<FinishReason, UiFinishReason>> = {
 };
 
 /**
- * A call that the viewer shows: its arguments arrive, they were taken back, it waits for a result, or it has one.
+ * A call that the viewer shows: its arguments arrive, they were taken back, it waits for a result, it was left without
+ * one by an earlier run, or it has one.
  */
 interface ShownCall {
   readonly name: string;
   /** A person must allow it. */
   readonly isAsked: boolean;
-  state: "input" | "discarded" | "waiting" | "answered";
+  state: "input" | "discarded" | "waiting" | "left" | "answered";
 }
 
 /** Encodes one reply for one connection. */
@@ -116,6 +117,7 @@ export class AiSdkEncoder implements ReplyEncoder {
   #continue(before: readonly MessageChunk[]): void {
     const start = this.#frames;
     this.#addAll(before);
+    for (const call of this.#calls.values()) if (call.state === "waiting") call.state = "left";
     if (this.#options.isReplay) return;
     this.#frames = start;
     this.#writing = undefined;
@@ -336,7 +338,7 @@ export class AiSdkEncoder implements ReplyEncoder {
   /** Ends the calls that wait, except those that the front end answers. */
   #closeCalls(resultOf: (id: string) => UiChunk | undefined): void {
     for (const [toolCallId, call] of this.#calls) {
-      if (call.state === "answered") continue;
+      if (call.state === "answered" || call.state === "left") continue;
       const chunk: UiChunk | undefined =
         call.state !== "waiting"
           ? { type: "tool-input-error", toolCallId, toolName: call.name, input: null, errorText: CUT_CALL }

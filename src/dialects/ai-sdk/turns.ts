@@ -21,14 +21,15 @@ export function turnsOf(messages: readonly ReceivedMessage[], history: StartCont
   return turns;
 }
 
-/** Returns the content of a turn of the user. */
+/** Returns the content of a turn of the user, `""` for none. A page sends an empty text with each file alone. */
 export function contentOf({ parts }: ReceivedMessage): unknown {
   const content = parts.flatMap((part) => {
-    if (part.type === "text") return [{ type: "text", text: part.text }];
+    if (part.type === "text") return part.text.trim() === "" ? [] : [{ type: "text", text: part.text }];
     return part.type === "file" ? [attachmentOf(part)] : [];
   });
-  const [only] = content;
-  return content.length === 1 && only && "text" in only ? only.text : content;
+  const [only, ...others] = content;
+  if (!only) return "";
+  return others.length === 0 && "text" in only ? only.text : content;
 }
 
 /** Returns the results of the calls of a message: of those that the front end has answered, and of all others. */
@@ -66,14 +67,14 @@ export function isReply({ role, parts }: ReceivedMessage): boolean {
  */
 function add(turns: Turn[], turn: Turn): void {
   const last = turns.at(-1);
-  if (turn.role === "assistant" && turns.every(({ role }) => role === "system")) return;
+  const isReply = turn.role === "assistant" || turn.role === "tool";
+  if (isReply && turns.every(({ role }) => role === "system")) return;
   if (!last || last.role !== turn.role || turn.role === "system" || turn.role === "tool") {
     turns.push(turn);
   } else if (turn.role === "user") {
     turns[turns.length - 1] = { role: "user", content: [...partsOf(last.content), ...partsOf(turn.content)] };
   } else {
-    const content = "replay" in turn ? turn.content : joined(last.content, turn.content);
-    turns[turns.length - 1] = { ...turn, content };
+    turns[turns.length - 1] = "replay" in turn ? turn : joined(last, turn);
   }
 }
 
@@ -89,8 +90,10 @@ function turnsIn(message: ReceivedMessage, history: StartContext["history"], isL
         return isSigned ? signedTurns(piece, isOpen) : turnsOfStep(piece, isOpen);
       });
     }
-    case "user":
-      return parts.length === 0 ? [] : [{ role, content: contentOf(message) }];
+    case "user": {
+      const content = contentOf(message);
+      return content === "" && !isLast ? [] : [{ role, content }];
+    }
     default:
       return [{ role, content: textIn(parts) }];
   }
@@ -190,8 +193,10 @@ export function textIn(parts: readonly ReceivedPart[]): string {
   return parts.map((part) => (part.type === "text" ? part.text : "")).join("");
 }
 
-function joined(one: unknown, other: unknown): string {
-  return [one, other].filter((text) => text !== "").join("\n\n");
+function joined(one: Turn, other: Turn): Turn {
+  const content = [one.content, other.content].filter((text) => text !== "").join("\n\n");
+  const media = [one.media, other.media].flat().filter((medium) => medium !== undefined);
+  return { ...one, ...other, content, ...(media.length > 0 && { media }) };
 }
 
 function partsOf(content: unknown): readonly unknown[] {
