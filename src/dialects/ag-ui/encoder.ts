@@ -195,7 +195,7 @@ export class AgUiEncoder implements ReplyEncoder {
   }
 
   #call({ id, name, arguments: args, rawArguments }: ToolCall): void {
-    const call = this.#steps.calls.find((one) => one.id === id && one.isOpen) ?? this.#begin(id, name);
+    const call = this.#steps.allCalls.find((one) => one.id === id && one.isOpen) ?? this.#begin(id, name);
     if (call.args === "") this.#delta(call, rawArguments ?? JSON.stringify(args));
     this.#end(call);
   }

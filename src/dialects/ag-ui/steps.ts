@@ -58,10 +58,6 @@ export class Steps {
     return this.#current.text !== "";
   }
 
-  get calls(): readonly StepCall[] {
-    return this.#current.calls;
-  }
-
   /** Returns all calls of the reply. */
   get allCalls(): readonly StepCall[] {
     return this.#steps.flatMap(({ calls }) => calls);
@@ -113,8 +109,8 @@ export class Steps {
         reasoning -= less;
       }
       step.reasoning = step.reasoning.filter((span) => span !== "");
+      step.calls = step.calls.filter(({ isOpen }) => !isOpen);
     }
-    this.#current.calls = this.#current.calls.filter(({ isOpen }) => !isOpen);
   }
 
   /** Returns the messages of the steps before the current one. */
@@ -122,14 +118,13 @@ export class Steps {
     return this.#steps.slice(0, -1).flatMap(messagesOf);
   }
 
-  /** Returns the events of the current step so far, all of them closed but for calls that are open. */
+  /** Returns the events of the current step so far, all of them closed, and of all calls that are open. */
   current(): readonly AgUiEvent[] {
-    const { id, text, calls } = this.#current;
-    return [
-      ...reasoningEvents(this.#current),
-      ...textEvents(id, text),
-      ...calls.flatMap((call) => callEvents(id, call)),
-    ];
+    const { id, text } = this.#current;
+    const calls = this.#steps.flatMap((step) =>
+      step.calls.filter(({ isOpen }) => isOpen || step === this.#current).flatMap((call) => callEvents(step.id, call)),
+    );
+    return [...reasoningEvents(this.#current), ...textEvents(id, text), ...calls];
   }
 
   #step(id: string): Step {
