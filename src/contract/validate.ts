@@ -5,19 +5,16 @@ import { isJsonObject, type JsonObject } from "../platform/json-object.ts";
 import { receivedText, typeText } from "../platform/received.ts";
 import { SendError } from "./errors.ts";
 import type { ContentPart, Message } from "./message.ts";
+import { type Fault, isBoolean } from "./option-faults.ts";
 import type { SearchParameters, SendOptions, Tool } from "./options.ts";
 import type { RetryOptions } from "./retry-policy.ts";
 import type { Timeouts } from "./timeouts.ts";
 import { unknownOption } from "./unknown-option.ts";
 
-/** Returns the fault of a value, as the end of a sentence that names it; `undefined` for a valid value. */
-type Fault = (value: unknown) => string | undefined;
-
 const isPositiveInteger: Fault = (value) =>
   Number.isInteger(value) && Number(value) > 0 ? undefined : "must be an integer above 0";
 const isMilliseconds: Fault = (value) =>
   isBetween(value, 0, Number.MAX_VALUE) ? undefined : "must be milliseconds, 0 or more";
-const isBoolean: Fault = (value) => (typeof value === "boolean" ? undefined : "must be true or false");
 
 const TIMEOUT_FAULTS: { readonly [Name in keyof Timeouts]-?: Fault } = {
   headers: isMilliseconds,

@@ -10,20 +10,11 @@ import type {
   ToolChoice,
 } from "../contract/options.ts";
 import { isJsonObject, type JsonObject } from "../platform/json-object.ts";
+import { withoutUndefined } from "../platform/without-undefined.ts";
 import { cacheMarks } from "./anthropic-blocks.ts";
 import { anthropicTurns } from "./anthropic-turns.ts";
 import { effortOf } from "./machine-effort.ts";
-import {
-  booleanOf,
-  countOf,
-  given,
-  listOf,
-  numberOf,
-  objectOf,
-  requiredText,
-  stopsOf,
-  textOf,
-} from "./machine-fields.ts";
+import { booleanOf, countOf, listOf, numberOf, objectOf, requiredText, stopsOf, textOf } from "./machine-fields.ts";
 import { badRequest } from "./refusal.ts";
 
 /** A request of Anthropic Messages. */
@@ -44,7 +35,7 @@ export function anthropicRequest(value: unknown): AnthropicRequest {
   return {
     model: textOf(body.model, "`model`") || undefined,
     messages: anthropicTurns(body.system, body.messages),
-    options: given({
+    options: withoutUndefined({
       maxOutputTokens: countOf(body.max_tokens, "`max_tokens`"),
       temperature: numberOf(body.temperature, "`temperature`", 0, 1),
       topP: numberOf(body.top_p, "`top_p`", 0, 1),
@@ -86,14 +77,14 @@ function toolOf(tool: JsonObject, place: string): Tool {
   return {
     name: requiredText(tool.name, `\`${place}.name\``),
     parameters: objectOf(tool.input_schema ?? { type: "object" }, `\`${place}.input_schema\``),
-    ...given({ description: textOf(tool.description, `\`${place}.description\``) }),
+    ...withoutUndefined({ description: textOf(tool.description, `\`${place}.description\``) }),
   };
 }
 
 function searchOf(tool: JsonObject, place: string): SearchParameters {
   const domains = (name: string): readonly string[] | undefined => stopsOf(tool[name], `\`${place}.${name}\``);
   const location = isJsonObject(tool.user_location) ? tool.user_location : {};
-  return given({
+  return withoutUndefined({
     allowedDomains: domains("allowed_domains"),
     blockedDomains: domains("blocked_domains"),
     country: textOf(location.country, `\`${place}.user_location.country\``),

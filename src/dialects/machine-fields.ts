@@ -64,11 +64,3 @@ export function stopsOf(value: unknown, subject: string): readonly string[] | un
   const useful = stops.filter((stop) => stop !== "");
   return useful.length > 0 ? useful : undefined;
 }
-
-/** Returns the object without the fields that are `undefined`. */
-export function given<Fields extends object>(
-  fields: Fields,
-): { [Name in keyof Fields]?: Exclude<Fields[Name], undefined> } {
-  const present = Object.entries(fields).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(present) as { [Name in keyof Fields]?: Exclude<Fields[Name], undefined> };
-}

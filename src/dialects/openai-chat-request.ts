@@ -3,18 +3,9 @@
 import type { Message } from "../contract/message.ts";
 import type { ReasoningEffort, SendOptions, Tool, ToolChoice } from "../contract/options.ts";
 import { isJsonObject, type JsonObject } from "../platform/json-object.ts";
+import { withoutUndefined } from "../platform/without-undefined.ts";
 import { effortOf } from "./machine-effort.ts";
-import {
-  booleanOf,
-  countOf,
-  given,
-  listOf,
-  numberOf,
-  objectOf,
-  requiredText,
-  stopsOf,
-  textOf,
-} from "./machine-fields.ts";
+import { booleanOf, countOf, listOf, numberOf, objectOf, requiredText, stopsOf, textOf } from "./machine-fields.ts";
 import { chatMessages } from "./openai-chat-messages.ts";
 import { requestOf } from "./openai-responses-request.ts";
 import { badRequest } from "./refusal.ts";
@@ -70,8 +61,8 @@ function ofResponses(body: JsonObject): ChatRequest {
 function chatOptions(body: JsonObject): SendOptions {
   const { tools, search } = toolsOf(body.tools);
   const choice = choiceOf(body.tool_choice, tools);
-  return given({
-    ...given({
+  return withoutUndefined({
+    ...withoutUndefined({
       maxOutputTokens:
         countOf(body.max_completion_tokens, "`max_completion_tokens`") ?? countOf(body.max_tokens, "`max_tokens`"),
       temperature: numberOf(body.temperature, "`temperature`", 0, 2),
@@ -106,7 +97,7 @@ function toolOf(value: unknown, place: string): Tool {
   const parameters = definition.parameters ?? definition.input_schema ?? undefined;
   return {
     name: requiredText(definition.name, `The name of \`${place}\``),
-    ...given({
+    ...withoutUndefined({
       description: textOf(definition.description, `The description of \`${place}\``),
       parameters: parameters === undefined ? undefined : objectOf(parameters, `The parameters of \`${place}\``),
     }),

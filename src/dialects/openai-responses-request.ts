@@ -6,8 +6,9 @@
 import type { Message } from "../contract/message.ts";
 import type { SendOptions } from "../contract/options.ts";
 import { isJsonObject, type JsonObject } from "../platform/json-object.ts";
+import { withoutUndefined } from "../platform/without-undefined.ts";
 import { effortOf } from "./machine-effort.ts";
-import { booleanOf, countOf, given, numberOf, textOf } from "./machine-fields.ts";
+import { booleanOf, countOf, numberOf, textOf } from "./machine-fields.ts";
 import { type ItemOf, messagesOf, referencesIn } from "./openai-responses-input.ts";
 import { toolsOf } from "./openai-responses-tools.ts";
 import { badRequest } from "./refusal.ts";
@@ -132,7 +133,7 @@ function samplingOf(body: JsonObject): Pick<SendOptions, "maxOutputTokens" | "te
   const maxOutputTokens = countOf(body.max_output_tokens, "`max_output_tokens`");
   const temperature = numberOf(body.temperature, "`temperature`", 0, 2);
   const topP = numberOf(body.top_p, "`top_p`", 0, 1);
-  return given({ maxOutputTokens, temperature, topP });
+  return withoutUndefined({ maxOutputTokens, temperature, topP });
 }
 
 /** A key shared by the requests of one conversation. Providers with marks instead of keys cache by it as well. */

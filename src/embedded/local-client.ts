@@ -2,12 +2,12 @@
 
 import type { ClientWrapper } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
-import { withoutUndefined } from "../contract/given-options.ts";
 import type { AssistantMessage, Message } from "../contract/message.ts";
 import type { SendOptions } from "../contract/options.ts";
 import { limitsOf, type ReplyForm } from "../contract/timeouts.ts";
 import { checkCall, optionsFault } from "../contract/validate.ts";
 import { systemClock } from "../platform/clock.ts";
+import { withoutUndefined } from "../platform/without-undefined.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
 import { openStream } from "../stream/open-stream.ts";
 import { LocalReply } from "./local-reply.ts";

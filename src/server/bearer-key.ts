@@ -1,6 +1,6 @@
 /** Keys of our own, by which programs use a gateway. */
 
-import type { Authorize } from "./policy.ts";
+import type { Authorize } from "./policy-options.ts";
 
 /** Where programs send their key: OpenAI's libraries and Anthropic's newer ones, Anthropic's older ones, Azure's. */
 const HEADERS = ["authorization", "x-api-key", "api-key"] as const;

@@ -5,7 +5,7 @@ import type { ChatList } from "../dialects/native.ts";
 import { badRequest } from "../dialects/refusal.ts";
 import { LLMSession } from "../session/session.ts";
 import type { SessionStore } from "../session/store.ts";
-import type { Caller } from "./policy.ts";
+import type { Caller } from "./policy-options.ts";
 import { scopedChat } from "./reply-source.ts";
 
 /** Chats of a page. Each one costs a read of its conversation, for its title. */

@@ -3,13 +3,14 @@
 import type { ClientWrapper } from "../contract/client.ts";
 import type { SendError } from "../contract/errors.ts";
 import { unknownOption } from "../contract/unknown-option.ts";
-import { given } from "../dialects/machine-fields.ts";
+
 import { isJsonObject } from "../platform/json-object.ts";
 import { receivedText, typeText } from "../platform/received.ts";
+import { withoutUndefined } from "../platform/without-undefined.ts";
 import { GatewayModels } from "./gateway-models.ts";
 import type { ReplyLog } from "./log.ts";
 import { memoryLog } from "./memory-log.ts";
-import type { PolicyOptions, RelayLimits } from "./policy.ts";
+import type { PolicyOptions, RelayLimits } from "./policy-options.ts";
 import { type RelayOptions, type RelaySettings, settingsOf } from "./relay-options.ts";
 
 /** The bounds of a gateway. Each one overrides its default alone. */
@@ -149,7 +150,7 @@ export function gatewaySettings(options: GatewayOptions): GatewaySettings {
     client: first,
     log: options.log ?? memoryLog(OWN_LOG),
     ...(Object.keys(models).length > 0 && { models, allow: ["model"] }),
-    limits: { ...DEFAULT_LIMITS, ...given(limits) },
+    limits: { ...DEFAULT_LIMITS, ...withoutUndefined(limits) },
     history: "client",
     expose: EXPOSED,
     linger: "stop",

@@ -24,7 +24,7 @@ import { pathOf } from "./gateway-path.ts";
 import { requestTokens } from "./gateway-tokens.ts";
 import { answerSoFar, KeptReplies, keptReply } from "./kept-replies.ts";
 import { within } from "./patience.ts";
-import type { Caller } from "./policy.ts";
+import type { Caller } from "./policy-options.ts";
 import { ReplayMemory } from "./replay-memory.ts";
 import { jsonBodyOf } from "./request-body.ts";
 import { withHeaders } from "./response-headers.ts";

@@ -40,7 +40,7 @@ export type {
   LimitAnswer,
   PolicyOptions,
   RelayLimits,
-} from "./policy.ts";
+} from "./policy-options.ts";
 export { createRelay, type Relay } from "./relay.ts";
 export type { RelayOptions } from "./relay-options.ts";
 export type { SessionSetup } from "./session-turn.ts";

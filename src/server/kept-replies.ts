@@ -7,7 +7,7 @@ import type { MachineReply, MachineRequest, MachineWire, ReplyReferences } from 
 import { notFound, Refusal } from "../dialects/refusal.ts";
 import type { Feed } from "./feed.ts";
 import type { KeptRun, RunHead } from "./log.ts";
-import type { Caller } from "./policy.ts";
+import type { Caller } from "./policy-options.ts";
 import type { RunHost } from "./run-host.ts";
 import { EncodedWire } from "./viewer-wire.ts";
 

@@ -2,6 +2,7 @@
 
 import type { ClientWrapper } from "../contract/client.ts";
 import type { SendError } from "../contract/errors.ts";
+import { type Fault, isFunction } from "../contract/option-faults.ts";
 import type { Tool } from "../contract/options.ts";
 import type { Dialect } from "../dialects/dialect.ts";
 import { native } from "../dialects/native-dialect.ts";
@@ -10,7 +11,8 @@ import { sendErrorOf } from "../stream/transfer.ts";
 import type { ReplyLog, RunEnd, RunHead } from "./log.ts";
 import { memoryLog } from "./memory-log.ts";
 import { patientLog } from "./patience.ts";
-import { type Policy, type PolicyOptions, policyOf } from "./policy.ts";
+import { type Policy, policyOf } from "./policy.ts";
+import type { PolicyOptions } from "./policy-options.ts";
 import type { SessionSetup } from "./session-turn.ts";
 
 /** The options of `createRelay`. */
@@ -104,10 +106,6 @@ const DEFAULT_HEADERS_MS = 5_000;
 
 /** Of the log of a relay that was given none. */
 const OWN_LOG = { maxBytes: 16_777_216, keepMs: 60_000 } as const;
-
-type Fault = (value: unknown) => string | undefined;
-
-const isFunction: Fault = (value) => (typeof value === "function" ? undefined : "must be a function");
 
 const hasMethods =
   (...names: readonly string[]): Fault =>

@@ -14,7 +14,7 @@ import type { Feed } from "./feed.ts";
 import { exposedHistory } from "./history.ts";
 import { errorResponse } from "./masked-error.ts";
 import { within } from "./patience.ts";
-import type { Caller } from "./policy.ts";
+import type { Caller } from "./policy-options.ts";
 import { checkedPath, type RelayOptions, type RelaySettings, settingsOf } from "./relay-options.ts";
 import { scopedChat } from "./reply-source.ts";
 import { jsonBodyOf } from "./request-body.ts";

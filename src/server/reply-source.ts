@@ -5,7 +5,7 @@ import type { Message } from "../contract/message.ts";
 import type { SendOptions } from "../contract/options.ts";
 import { badRequest } from "../dialects/refusal.ts";
 import type { RunRequest } from "./log.ts";
-import type { Caller } from "./policy.ts";
+import type { Caller } from "./policy-options.ts";
 import type { RelaySettings } from "./relay-options.ts";
 import type { RunSource } from "./run.ts";
 import { openConversation, type Said, SessionTurn } from "./session-turn.ts";

@@ -13,7 +13,7 @@ import { maskOf } from "./mask.ts";
 import { messageSoFar } from "./message-so-far.ts";
 import { outlineOf } from "./outline-so-far.ts";
 import { within } from "./patience.ts";
-import type { Caller } from "./policy.ts";
+import type { Caller } from "./policy-options.ts";
 import type { RelaySettings } from "./relay-options.ts";
 import { clientOf, replySource, requestToKeep, scopedChat, withTools } from "./reply-source.ts";
 import { Run, type RunParts, type RunSource } from "./run.ts";

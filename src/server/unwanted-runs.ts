@@ -1,6 +1,6 @@
 /** Runs that were stopped before they began: of two requests of one page, the later one may arrive first. */
 
-import type { Caller } from "./policy.ts";
+import type { Caller } from "./policy-options.ts";
 
 /** A stop counts for so long, in milliseconds. */
 const KEEP_MS = 30_000;

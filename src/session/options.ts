@@ -2,11 +2,11 @@
 
 import type { ClientWrapper, ReplyTo } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
-import { withoutUndefined } from "../contract/given-options.ts";
 import type { AssistantMessage, Message, ToolCall } from "../contract/message.ts";
 import type { SendOptions, Tool } from "../contract/options.ts";
 import { unknownOption } from "../contract/unknown-option.ts";
 import { optionsFault } from "../contract/validate.ts";
+import { withoutUndefined } from "../platform/without-undefined.ts";
 import type { TokenCounter } from "../tokens/estimate.ts";
 import type { SessionStore } from "./store.ts";
 

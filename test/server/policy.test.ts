@@ -2,7 +2,8 @@
 
 import { describe, expect, test } from "vitest";
 import { corsHeaders, originRefusal, preflightResponse } from "../../src/server/cors.ts";
-import { type PolicyOptions, policyOf } from "../../src/server/policy.ts";
+import { policyOf } from "../../src/server/policy.ts";
+import type { PolicyOptions } from "../../src/server/policy-options.ts";
 
 const made = (options: object, hasSessions = false) =>
   policyOf({ authorize: "public", ...options } as PolicyOptions, { hasSessions, otherOptions: ["client", "log"] });
