@@ -1,5 +1,6 @@
 /** The public face of `cloudllm`. */
 
+export type { KeyFunction, RequestToSign, SignRequest } from "./call/authorization.ts";
 export { ClaudeClient, type ClaudeClientOptions } from "./clients/claude.ts";
 export { CompatibleClient, type CompatibleClientOptions, type CompatiblePreset } from "./clients/compatible.ts";
 export type { ClientOptions, ProviderDefinition } from "./clients/definition.ts";

@@ -109,6 +109,7 @@ test("one provider knows nothing of another", () => {
   const shared = [
     "account.ts",
     "api-key.ts",
+    "authority.ts",
     "call-request.ts",
     "definition.ts",
     "models.ts",

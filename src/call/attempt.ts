@@ -6,7 +6,7 @@ import { messageOf } from "../platform/text-of.ts";
 import type { Decoder } from "../protocols/protocol.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
 import type { ChunkSink } from "../stream/source.ts";
-import { redirectError, tooLargeError, transportError } from "../transport/network-errors.ts";
+import { redirectError, tooLargeError, transportError, unsentError } from "../transport/network-errors.ts";
 import type { Exchange, HttpRequest, Receiver, ResponseHead } from "../transport/transport.ts";
 import { Body } from "./body.ts";
 import { type Call, refusalError } from "./call.ts";
@@ -104,8 +104,7 @@ export class CallAttempt implements Receiver {
     try {
       this.#exchange = call.transport.open(request, this);
     } catch (error) {
-      const message = `The request could not be sent: ${messageOf(error)}`;
-      this.#host.onFailed(new SendError("invalidRequest", message, { cause: error }), false);
+      this.#host.onFailed(unsentError(error), false);
     }
   }
 
@@ -202,7 +201,11 @@ export class CallAttempt implements Receiver {
     const { call, deadlines } = this.#context;
     const { facts } = this.#host;
     deadlines.answered();
-    const requestId = head.header("x-request-id") ?? head.header("request-id") ?? head.header("x-generation-id");
+    const requestId =
+      head.header("x-request-id") ??
+      head.header("request-id") ??
+      head.header("x-generation-id") ??
+      head.header("x-amzn-requestid");
     if (requestId !== undefined) facts.requestId = call.redact(requestId);
     const rateLimits = rateLimitsOf(head, Date.now());
     if (rateLimits) facts.rateLimits = rateLimits;

@@ -1,16 +1,14 @@
 /** The key of a call: its source, and whether it may be sent. */
 
+import { KEY } from "../call/authorization.ts";
 import { SendError } from "../contract/errors.ts";
 import type { ProviderDefinition } from "./definition.ts";
-
-/** Visible ASCII: other characters would break the header that carries the key. */
-const KEY = /^[\x21-\x7e]+$/;
 
 /**
  * Returns a variable without the final line break of a secrets file. Some runtimes have no environment, or ask before
  * they show it.
  */
-function environmentValue(name: string): string | undefined {
+export function environmentValue(name: string): string | undefined {
   try {
     return globalThis.process?.env?.[name]?.trim() || undefined;
   } catch {
@@ -42,8 +40,9 @@ export function keyFromEnvironment(
   throw new SendError("authentication", message, { provider, model });
 }
 
-/** @throws {TypeError} when the option `apiKey` is not a key */
+/** @throws {TypeError} when the option `apiKey` is neither a key nor a function */
 export function checkKey(apiKey: unknown): void {
+  if (typeof apiKey === "function") return; // its keys are checked when they come
   if (typeof apiKey !== "string" || apiKey.trim() === "") {
     throw new TypeError("`apiKey` is empty. Pass a key, or omit the option to read the key from the environment.");
   }

@@ -1,5 +1,6 @@
 /** The parts of a provider client: the definition of the provider, and the options of the caller. */
 
+import type { KeyFunction, SignRequest } from "../call/authorization.ts";
 import type { SendOptions } from "../contract/options.ts";
 import { typeText } from "../platform/received.ts";
 import type { Protocol } from "../protocols/protocol.ts";
@@ -9,8 +10,19 @@ import type { FetchLike } from "../transport/fetch.ts";
 export interface ClientOptions extends Omit<SendOptions, "signal"> {
   /** The id of a model that the provider knows; the typed constants are suggestions. */
   readonly model: string;
-  /** The key. Default: from the environment. */
-  readonly apiKey?: string | undefined;
+  /**
+   * The key, or a function that returns it, such as the token function of a cloud. Default: from the environment.
+   *
+   * The function is called before each request: of retries, recoveries and resumed replies also. It keeps a token as
+   * long as it is valid. If the provider refuses the key, it is called once more in that call. If it throws, the call
+   * fails with kind `authentication` and the error as its `cause`, which no log prints.
+   */
+  readonly apiKey?: string | KeyFunction | undefined;
+  /**
+   * Returns headers that are added to each request before it is sent, after all others: for signatures over the body.
+   * The key is not read from the environment then. If it throws, the call fails as for `apiKey`.
+   */
+  readonly sign?: SignRequest | undefined;
   /** The address, in the form of the provider's official SDK. Default: the provider's own address. */
   readonly baseUrl?: string | undefined;
   /**
@@ -41,10 +53,21 @@ export interface ProviderDefinition {
   readonly isLocal?: boolean;
   /** Returns the headers of a key. Default: `authorization: Bearer …`. */
   readonly authenticate?: (key: string) => Readonly<Record<string, string>>;
+  /** Returns the headers of a key that a function returned. Default: those of any key. */
+  readonly authenticateToken?: (token: string) => Readonly<Record<string, string>>;
+  /** Signs the requests that have no key. See `ClientOptions.sign`. */
+  readonly sign?: SignRequest;
 }
 
 /** The options that only a constructor takes. */
-export const CONSTRUCTOR_NAMES: readonly string[] = ["model", "apiKey", "baseUrl", "allowInsecureHttp", "fetch"];
+export const CONSTRUCTOR_NAMES: readonly string[] = [
+  "model",
+  "apiKey",
+  "sign",
+  "baseUrl",
+  "allowInsecureHttp",
+  "fetch",
+];
 
 /**
  * Returns the options that a constructor was given.

@@ -1,6 +1,7 @@
 /** A client: a protocol joined with a transport. */
 
 import { defaultTransport } from "#runtime";
+import { type Authority, authorizedCall, withNextKey } from "../call/authorization.ts";
 import type { Background } from "../call/call.ts";
 import { EventShapes } from "../call/event-shapes.ts";
 import { isSecretHeader, Redactions } from "../call/redact.ts";
@@ -28,6 +29,7 @@ import { isLoopback, isPrivateNetwork } from "../transport/hosts.ts";
 import type { Transport } from "../transport/transport.ts";
 import { AccountMarks } from "./account.ts";
 import { checkKey, insecureFault, keyFromEnvironment } from "./api-key.ts";
+import { authorityOf } from "./authority.ts";
 import { callRequestOf, unsendable, written } from "./call-request.ts";
 import {
   type ClientOptions,
@@ -78,15 +80,20 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
   /** The headers of the last call without headers from the caller: most calls have the same. */
   #usual: UsualHeaders | undefined;
   readonly #givenKey: string | undefined;
+  /** Whether a key that was not given is read from the environment. */
+  readonly #readsKey: boolean;
+  /** Authorizes each request, where keys change or requests are signed. */
+  readonly #authority: Authority | undefined;
   readonly #limitsOf: typeof limitsOf;
   /** The limits of calls that set none. */
   readonly #limits: { readonly streamed: CallLimits; readonly nonStreamed: CallLimits };
 
   constructor(definition: ProviderDefinition, options: ClientOptions) {
-    const { model, apiKey, baseUrl, allowInsecureHttp = false, fetch, ...defaults } = givenOptions(options);
+    const { model, apiKey, sign, baseUrl, allowInsecureHttp = false, fetch, ...defaults } = givenOptions(options);
     if (typeof model !== "string" || model.trim() === "")
       throw new TypeError("`model` must be a non-empty string. Pass the id of a model.");
     if (apiKey !== undefined) checkKey(apiKey);
+    if (sign !== undefined && typeof sign !== "function") throw new TypeError("`sign` must be a function.");
     if (fetch !== undefined && typeof fetch !== "function") throw new TypeError("`fetch` must be a function.");
     const fault = optionsFault(defaults, CONSTRUCTOR_NAMES);
     if (fault) throw new TypeError(fault);
@@ -97,10 +104,13 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     const { origin, protocol, hostname } = new URL(this.#endpoint.baseUrl);
     this.#origin = origin;
     this.#isReadableOnTheWay = protocol === "http:" && !isPrivateNetwork(hostname) && !allowInsecureHttp;
-    if (this.#isReadableOnTheWay && apiKey !== undefined) throw new TypeError(insecureFault(hostname));
+    if (this.#isReadableOnTheWay && (apiKey ?? sign ?? definition.sign) !== undefined)
+      throw new TypeError(insecureFault(hostname));
     this.#defaults = defaults;
     this.#retries = retryPolicyOf(defaults.retries);
-    this.#givenKey = apiKey;
+    this.#givenKey = typeof apiKey === "string" ? apiKey : undefined;
+    this.#authority = authorityOf(definition, origin, { apiKey, sign });
+    this.#readsKey = typeof apiKey !== "function" && sign === undefined;
     this.#limitsOf = definition.isLocal || isLoopback(hostname) ? localLimitsOf : limitsOf;
     this.#limits = {
       streamed: this.#limitsOf("streamed", defaults.timeouts),
@@ -248,8 +258,15 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     const endpoint = { provider, model, baseUrl, at: Date.now(), account };
     checkCall(messages, options);
     const asked = written(protocol.buildRequest(messages, options, endpoint, stream));
-    const headers = this.#headers(this.#key(), asked.headers, options);
+    const key = this.#key();
+    const headers = this.#headers(key, asked.headers, options);
     const request = callRequestOf(asked, headers);
+    const redact = this.#redactions.of(headers, options.providerOptions);
+    const authority = this.#authority;
+    const authorized =
+      authority === undefined || (key !== undefined && this.#readsKey)
+        ? undefined
+        : authorizedCall(authority, this.#transport, redact);
     const limits = this.#limitsFor(given, stream);
     const checks = given.timeouts ? { ...options, timeouts: limits } : options;
     const reply = new Reply({
@@ -257,10 +274,10 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
       model,
       writer: account === undefined ? { origin } : { origin, account },
       continuesExactly: asked.continuesExactly === true,
-      request,
+      request: authorized ? withNextKey(request) : request,
       background: stream && options.recover === "resume" ? this.#background(protocol, headers) : undefined,
       protocol,
-      transport: this.#transport,
+      transport: authorized ? authorized.transport : this.#transport,
       shapes: this.#shapes,
       limits,
       maxReplyBytes: options.maxReplyBytes ?? MAX_REPLY_BYTES,
@@ -268,7 +285,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
       retries: this.#retriesOf(given),
       budget: this.#budget,
       signal: options.signal,
-      redact: this.#redactions.of(headers, options.providerOptions),
+      redact: authorized ? authorized.redact : redact,
       estimateInput: () => estimateInputTokens(messages),
       now: this.#now,
       startedAt,
@@ -299,7 +316,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
   }
 
   #key(): string | undefined {
-    return this.#givenKey ?? keyFromEnvironment(this.#definition, this.model);
+    return this.#givenKey ?? (this.#readsKey ? keyFromEnvironment(this.#definition, this.model) : undefined);
   }
 
   /** Returns a mark of the account of the request. A missing key is reported where it is needed. */

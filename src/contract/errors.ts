@@ -32,6 +32,24 @@ export interface SendErrorFacts {
 /** A `SendError` as plain data, as it travels to another thread or a log. */
 export type SendErrorData = Omit<SendErrorFacts, "cause"> & { readonly kind: SendErrorKind; readonly message: string };
 
+/** Causes that a program may read and that logs do not show, since their text may contain a secret. */
+const PRIVATE = /* @__PURE__ */ new WeakSet<object>();
+
+/**
+ * Returns a cause that `SendError.cause` returns and that neither `console` nor `util.inspect` prints.
+ * @internal
+ */
+export function privateCause(cause: unknown): object {
+  const kept = typeof cause === "object" && cause !== null ? cause : new Error(String(cause));
+  PRIVATE.add(kept);
+  return kept;
+}
+
+/** Returns whether a cause is from `privateCause`. @internal */
+export function isPrivateCause(cause: unknown): boolean {
+  return typeof cause === "object" && cause !== null && PRIVATE.has(cause);
+}
+
 /** Takes the secrets of a call out of the message so far. */
 type Clean = (partial: AssistantMessage) => AssistantMessage;
 
@@ -71,6 +89,8 @@ export class SendError extends Error {
   constructor(kind: SendErrorKind, message: string, facts: SendErrorFacts = {}) {
     super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
     this.kind = kind;
+    // Inspection prints an accessor by its name only.
+    if (isPrivateCause(facts.cause)) Object.defineProperty(this, "cause", { get: () => facts.cause });
     const { cause: _kept, retryable = isRetryable(kind), ...rest } = facts;
     this.retryable = retryable;
     for (const [name, value] of Object.entries(rest)) {

@@ -13,8 +13,8 @@ export interface Attempt {
   /** The HTTP status, where a response arrived. */
   readonly status?: number;
   /**
-   * True when the client changed the request: the provider had refused the thinking of earlier replies as another
-   * conversation's, and the client left it out.
+   * True when the client changed the request after a refusal: it left out the thinking of earlier replies, which the
+   * provider took for another conversation's, or it asked the function `apiKey` for the next key.
    */
   readonly amended?: true;
   /** The usage that the provider reported for this attempt; a failed attempt may also be billed. */

@@ -1,7 +1,7 @@
 /** Failures of the network itself as `SendError`s with advice for the developer. */
 
 import { SendError } from "../contract/errors.ts";
-import { wordsOf } from "../platform/text-of.ts";
+import { messageOf, wordsOf } from "../platform/text-of.ts";
 import type { ResponseHead } from "./transport.ts";
 
 /**
@@ -27,8 +27,23 @@ export function tooLargeError({
   return new SendError("protocol", message, { retryable: false });
 }
 
+/** Returns the error for a request that the transport does not accept. */
+export function unsentError(error: unknown): SendError {
+  return new SendError("invalidRequest", `The request could not be sent: ${messageOf(error)}`, { cause: error });
+}
+
+/** A failure before the request reached the network, for `Receiver.onError`. */
+export class NotSent {
+  readonly failure: SendError;
+
+  constructor(failure: SendError) {
+    this.failure = failure;
+  }
+}
+
 /** Returns the error for a missing or broken connection; `begun`: whether the reply had begun. */
 export function transportError(provider: string, error: unknown, begun: boolean): SendError {
+  if (error instanceof NotSent) return error.failure;
   const root = rootOf(error);
   const code = "code" in root && typeof root.code === "string" ? root.code : undefined;
   const plain = !begun && isPlainHttp(root, code);

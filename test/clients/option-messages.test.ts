@@ -44,7 +44,7 @@ test("a constructor names its own options as well, but only where they are valid
   const created = (options: object) => () =>
     new CompatibleClient({ baseUrl: "http://localhost:1", model: "m", ...options });
   expect(created({ temprature: 1 })).toThrow(
-    /^Unknown option `temprature`. Did you mean `temperature`\? Valid options: model, apiKey, baseUrl, .*temperature/,
+    /^Unknown option `temprature`. Did you mean `temperature`\? Valid options: model, apiKey, sign, baseUrl, .*temperature/,
   );
   expect(created({ timeouts: { total_ms: 1 } })).toThrow(
     /^Unknown option `timeouts.total_ms`. Valid options: timeouts\.headers,/,

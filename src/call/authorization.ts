@@ -1,0 +1,171 @@
+/** Credentials that change: asked for before each attempt, so that every request has a valid key or signature. */
+
+import { privateCause, SendError } from "../contract/errors.ts";
+import { isJsonObject } from "../platform/json-object.ts";
+import { NotSent, unsentError } from "../transport/network-errors.ts";
+import type { Exchange, HttpRequest, Transport } from "../transport/transport.ts";
+import type { CallRequest } from "./call.ts";
+import type { Redactions } from "./redact.ts";
+
+/** Returns the key of the next request. It keeps a token for as long as the token is valid. */
+export type KeyFunction = () => string | Promise<string>;
+
+/** A request that is about to be sent, with all its headers; their names are in lower case. */
+export interface RequestToSign {
+  readonly method: "GET" | "POST";
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Exactly what is sent, in UTF-8; `""` for a request without a body. */
+  readonly body: string;
+}
+
+/** Returns headers to add to a request, or to replace in it. */
+export type SignRequest = (
+  request: RequestToSign,
+) => Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>>;
+
+/** Visible ASCII: other characters would break the header that carries the key. */
+export const KEY: RegExp = /^[\x21-\x7e]+$/;
+
+/** The functions that authorize the requests of a client. */
+export interface Authority {
+  readonly provider: string;
+  /** The only origin that receives the key. */
+  readonly origin: string;
+  readonly apiKey: KeyFunction | undefined;
+  /** Returns the headers of a key. */
+  readonly authenticate: (key: string) => Readonly<Record<string, string>>;
+  readonly sign: SignRequest | undefined;
+  /** Those of the client's keys: apart from its other redactions, because it remembers the last. */
+  readonly redactions: Redactions;
+}
+
+/** One call's way to the network, and the redaction of all credentials that it has used. */
+export interface AuthorizedCall {
+  readonly transport: Transport;
+  readonly redact: (text: string) => string;
+}
+
+/**
+ * Returns a transport that authorizes each request before it is sent. The wait counts against the limits of the
+ * request. A failure of a function is reported as kind `authentication`.
+ * @param redact removes the secrets that are known before the first request
+ */
+export function authorizedCall(
+  authority: Authority,
+  transport: Transport,
+  redact: (text: string) => string,
+): AuthorizedCall {
+  let current = redact;
+  const used = new Set<string>();
+  function learn(headers: Readonly<Record<string, string>>): void {
+    const id = JSON.stringify(headers);
+    if (used.has(id)) return;
+    used.add(id);
+    const [earlier, own] = [current, authority.redactions.of(headers)];
+    current = (text) => own(earlier(text));
+  }
+  return {
+    redact: (text) => current(text),
+    transport: {
+      warm: (url) => transport.warm(url),
+      open(request, receiver) {
+        let exchange: Exchange | undefined;
+        let isClosed = false;
+        async function start(): Promise<void> {
+          try {
+            const headers = await authorized(authority, request, learn);
+            if (isClosed) return;
+            exchange = transport.open({ ...request, headers }, receiver);
+          } catch (error) {
+            if (!isClosed) receiver.onError(new NotSent(error instanceof SendError ? error : unsentError(error)));
+          }
+        }
+        void start();
+        return {
+          decode: (text) => exchange?.decode(text) ?? text,
+          pull: () => exchange?.pull(),
+          forget: () => exchange?.forget?.() ?? false,
+          close() {
+            isClosed = true;
+            exchange?.close();
+          },
+          release() {
+            isClosed = true;
+            exchange?.release();
+          },
+        };
+      },
+    },
+  };
+}
+
+/**
+ * Returns the request with one more try: a provider that refuses the key may accept the one that the function returns
+ * next.
+ */
+export function withNextKey(request: CallRequest): CallRequest {
+  const { instead } = request;
+  return {
+    ...request,
+    instead(refusal) {
+      if (refusal.kind === "authentication") return request;
+      const other = instead?.(refusal);
+      return other && withNextKey(other);
+    },
+  };
+}
+
+/** Returns all headers of the request. The caller's own take precedence over the key's, and a signature over all. */
+async function authorized(
+  { provider, origin, apiKey, authenticate, sign }: Authority,
+  { method = "POST", url, headers, body = "" }: HttpRequest,
+  learn: (headers: Readonly<Record<string, string>>) => void,
+): Promise<HttpRequest["headers"]> {
+  if (new URL(url).origin !== origin) {
+    const message = `The key of ${provider} is not sent to another address than its \`baseUrl\`.`;
+    throw new SendError("invalidRequest", message);
+  }
+  const ofKey = apiKey ? authenticate(await keyOf(apiKey)) : {};
+  const keyed = { ...ofKey, ...headers };
+  if (!sign) {
+    learn(ofKey);
+    return keyed;
+  }
+  const signed = await answerOf("sign", () => sign({ method, url, headers: keyed, body }));
+  if (!areHeaders(signed)) {
+    throw new SendError(
+      "authentication",
+      "The function `sign` returned no headers. Return an object of header names and values.",
+    );
+  }
+  const lower = Object.fromEntries(Object.entries(signed).map(([name, value]) => [name.toLowerCase(), value]));
+  learn({ ...ofKey, ...lower });
+  return { ...keyed, ...lower };
+}
+
+async function keyOf(apiKey: KeyFunction): Promise<string> {
+  const key = await answerOf("apiKey", apiKey);
+  if (typeof key === "string" && KEY.test(key)) return key;
+  const message = "The function `apiKey` returned no key. Return visible ASCII without spaces and line breaks.";
+  throw new SendError("authentication", message);
+}
+
+/** Awaits the caller's function. The text of its error may contain a secret, so only its name is shown. */
+async function answerOf(name: string, ask: () => unknown): Promise<unknown> {
+  try {
+    return await ask();
+  } catch (error) {
+    const retryable = isJsonObject(error) && error.retryable === true;
+    const message = `The function \`${name}\` failed, so nothing was sent. \`cause\` has its error.`;
+    throw new SendError("authentication", message, { retryable, cause: privateCause(error) });
+  }
+}
+
+function areHeaders(value: unknown): value is Readonly<Record<string, string>> {
+  if (!isJsonObject(value)) return false;
+  return Object.entries(value).every(
+    ([name, text]) =>
+      /^[!#$%&'*+.^_`|~\w-]+$/.test(name) && typeof text === "string" && /^[\t\x20-\x7e\x80-\xff]*$/.test(text),
+  );
+}
