@@ -14,6 +14,9 @@ export interface PageView {
   /** The names of the tools that the page was asked to run. */
   readonly toolCalls: readonly string[];
   readonly data: readonly unknown[];
+  /** In React: the lines of the document, and the requests since the page was opened, as `GET stream`. */
+  readonly lines?: readonly string[];
+  readonly requests?: readonly string[];
 }
 
 export interface ShownMessage {
@@ -31,6 +34,8 @@ export interface PageOptions {
   readonly again?: readonly ("results" | "approvals")[];
   readonly guide?: boolean;
   readonly body?: object;
+  /** In React: whether the page resumes a reply when it opens. */
+  readonly resume?: boolean;
 }
 
 export interface PageCall {

@@ -122,8 +122,8 @@ export async function pagesOf(name) {
   };
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const pages = await pagesOf(process.argv[2]);
+/** Does what lines of JSON on standard input say, until its end. */
+export async function serve(pages) {
   const answer = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);
   answer({ isReady: true });
   for await (const line of createInterface({ input: process.stdin })) {
@@ -137,3 +137,5 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   }
   process.exit(0);
 }
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await serve(await pagesOf(process.argv[2]));

@@ -66,7 +66,7 @@ export interface AiSdkBrowser {
 
 /** Starts the pages of a version: in this process, or in one of a later Node. */
 export async function aiSdkBrowser({ packageName }: AiSdkVersion): Promise<AiSdkBrowser> {
-  if (packageName === "ai" && laterNode !== process.execPath) return childBrowser(packageName);
+  if (packageName === "ai" && laterNode !== process.execPath) return childBrowser("ai-sdk-page.mjs", packageName);
   const { pagesOf } = (await import(PROGRAM.href)) as typeof import("../interop/ai-sdk-page.mjs");
   return browserOf(await pagesOf(packageName), () => undefined);
 }
@@ -93,13 +93,26 @@ interface ChildAnswer {
   readonly error?: string;
 }
 
-async function childBrowser(packageName: string): Promise<AiSdkBrowser> {
+/** Starts pages of `useChat` in React 19, of the newest version. */
+export function reactBrowser(): Promise<AiSdkBrowser> {
+  return childBrowser("ai-sdk-react.mjs");
+}
+
+/** Why there are none; `undefined` when there are. */
+export const reactMissing: string | undefined =
+  ["@ai-sdk/react", "react-dom", "happy-dom"].map(missingOf).find((reason) => reason) ?? missingOf("ai");
+
+async function childBrowser(program: string, ...parameters: readonly string[]): Promise<AiSdkBrowser> {
   if (laterNode === undefined) throw new Error(laterNodeMissing);
-  const child: ChildProcessByStdio<Writable, Readable, null> = spawn(laterNode, [fileURLToPath(PROGRAM), packageName], {
-    cwd: fileURLToPath(INTEROP),
-    stdio: ["pipe", "pipe", "inherit"],
-    env: { ...process.env, NODE_OPTIONS: "" },
-  });
+  const child: ChildProcessByStdio<Writable, Readable, null> = spawn(
+    laterNode,
+    [fileURLToPath(new URL(program, INTEROP)), ...parameters],
+    {
+      cwd: fileURLToPath(INTEROP),
+      stdio: ["pipe", "pipe", "inherit"],
+      env: { ...process.env, NODE_OPTIONS: "" },
+    },
+  );
   const waiting = new Map<number, { resolve(value: never): void; reject(error: Error): void }>();
   let asked = 0;
   await new Promise<void>((resolve, reject) => {
@@ -151,18 +164,22 @@ export function useAiSdk(version: AiSdkVersion): {
   };
 }
 
-/** Resolves with the page when it shows what is wanted. */
+/**
+ * Resolves with the page when it shows what is wanted.
+ * @throws with the page as it is, when that does not come
+ */
 export async function until(page: ChatPage, isThere: (view: PageView) => boolean): Promise<PageView> {
   let view = await page.look();
+  const look = async (): Promise<boolean> => {
+    view = await page.look();
+    return isThere(view);
+  };
   await expect
-    .poll(
-      async () => {
-        view = await page.look();
-        return isThere(view);
-      },
-      { timeout: 10_000 },
-    )
-    .toBe(true);
+    .poll(look, { timeout: 10_000 })
+    .toBe(true)
+    .catch(() => {
+      throw new Error(`The page shows ${JSON.stringify(view)}.`);
+    });
   return view;
 }
 
