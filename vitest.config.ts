@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defineConfig, type ViteUserConfig } from "vitest/config";
 
@@ -25,6 +26,8 @@ const config: ViteUserConfig = defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     testTimeout: 20_000,
+    // Most tests wait for sockets, timers and other processes: on two cores, two files at a time take less than one.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     // Of the tests that say they are concurrent: those of faults mostly wait.
     maxConcurrency: 16,
     hookTimeout: 20_000,
