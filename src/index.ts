@@ -85,6 +85,7 @@ export type {
 export type { RetryOptions } from "./contract/retry-policy.ts";
 export type { JsonSchema, Schema, SchemaIssue, SchemaResult, StandardSchema } from "./contract/schema.ts";
 export type { Timeouts } from "./contract/timeouts.ts";
+export type { TokenCount } from "./contract/token-count.ts";
 export { type ToolDefinition, tool } from "./contract/tool.ts";
 export type { TokenUsage } from "./contract/usage.ts";
 export type {
@@ -94,6 +95,7 @@ export type {
   Protocol,
   ProtocolRequest,
   ReplyPosition,
+  TokenCounting,
 } from "./protocols/protocol.ts";
 export type { RateLimitOptions } from "./reliability/call-queue.ts";
 export type { CircuitOptions } from "./reliability/circuit-breaker.ts";
@@ -118,5 +120,5 @@ export { PartialJson } from "./stream/partial-json.ts";
 export type { ReplyFacts } from "./stream/reply-facts.ts";
 export type { StreamOptions } from "./stream/reply-stream.ts";
 export type { ChunkSink, ChunkSource, DrainLimits } from "./stream/source.ts";
-export type { TokenCounter } from "./tokens/estimate.ts";
+export { estimateTokens, type TokenCounter } from "./tokens/estimate.ts";
 export type { FetchLike } from "./transport/fetch.ts";

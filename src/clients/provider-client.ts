@@ -13,6 +13,7 @@ import type { Message } from "../contract/message.ts";
 import type { Recovery, SendOptions, Tool } from "../contract/options.ts";
 import { type RetryPolicy, retryDelayMs, retryPolicyOf } from "../contract/retry-policy.ts";
 import { type CallLimits, limitsOf, localLimitsOf } from "../contract/timeouts.ts";
+import type { TokenCount } from "../contract/token-count.ts";
 import { checkCall, optionsFault } from "../contract/validate.ts";
 import { systemClock } from "../platform/clock.ts";
 import { withoutUndefined } from "../platform/without-undefined.ts";
@@ -24,6 +25,7 @@ import { type RecoverableCall, RecoveringSource } from "../stream/recovering-sou
 import type { ChunkSource } from "../stream/source.ts";
 import { validatingSource } from "../stream/validating-source.ts";
 import { estimateInputTokens } from "../tokens/estimate.ts";
+import { estimateRequestTokens } from "../tokens/request-estimate.ts";
 import { fetchTransport } from "../transport/fetch.ts";
 import { isLoopback, isPrivateNetwork } from "../transport/hosts.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -40,6 +42,7 @@ import {
 } from "./definition.ts";
 import { ProtocolLoader } from "./protocol-loader.ts";
 import { bearer, withGiven } from "./request-headers.ts";
+import { countingProtocol, countTimeouts, lacksCounting, tokenCountOf } from "./token-count.ts";
 
 /** The headers of a key, with the headers that a protocol adds to every request, and their account. */
 interface UsualHeaders {
@@ -142,6 +145,34 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
   ): Promise<MessageStream<Output>> {
     const recover = this.#recoveryOf(options);
     return recover ? this.#recovering(messages, options, recover) : this.#open(messages, options, true);
+  }
+
+  /**
+   * Resolves with the input tokens of the request that `sendMessage` with the same arguments would send. OpenAI
+   * (Responses), Anthropic and Google count it themselves, free of charge but with a rate limit. Everywhere else, and
+   * where the server has no such endpoint, the result is an estimate (`source`). Takes one round trip, with the
+   * attempts of any call, and limits of 10 s unless `timeouts` has others.
+   * @throws {SendError} as `sendMessage` does
+   */
+  async countTokens(
+    messages: readonly Message[],
+    options: SendOptions & { readonly providerOptions?: ProviderOptions | undefined } = {},
+  ): Promise<TokenCount> {
+    const timeouts = countTimeouts(this.#defaults.timeouts, options.timeouts);
+    const limits = this.#limitsFor({ timeouts }, false);
+    try {
+      if (!this.#protocol.loaded) await this.#protocol.wait({ limits, signal: options.signal, now: this.#now });
+      const protocol = this.#protocol.loaded;
+      if (protocol?.counting) {
+        const counting = countingProtocol(protocol, protocol.counting);
+        const source = this.#sourceOf(counting, messages, { ...options, timeouts }, false, this.#now(), false);
+        return tokenCountOf(await (await openStream(source)).finalMessage());
+      }
+      checkCall(messages, this.#optionsOf(options));
+    } catch (error) {
+      if (!lacksCounting(error)) throw unsendable(error).with({ provider: this.provider, model: this.model });
+    }
+    return { inputTokens: estimateRequestTokens(messages, this.#optionsOf(options)), source: "estimate" };
   }
 
   /** The constructor's options for all calls, without those that may contain secrets. */
@@ -248,6 +279,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     given: SendOptions,
     stream: boolean,
     startedAt: number,
+    validates = true,
   ): ChunkSource {
     const { provider, model } = this;
     const options = this.#optionsOf(given);
@@ -291,7 +323,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
       startedAt,
       random: Math.random,
     });
-    return validatingSource(reply, checks);
+    return validates ? validatingSource(reply, checks) : reply;
   }
 
   #optionsOf<Output>(given: SendOptions<Output>): SendOptions<Output> {

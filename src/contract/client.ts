@@ -3,6 +3,7 @@
 import type { MessageStream } from "../stream/message-stream.ts";
 import type { AssistantMessage, Message, MessageWithOutput } from "./message.ts";
 import type { SendOptions, Tool } from "./options.ts";
+import type { TokenCount } from "./token-count.ts";
 
 /**
  * The reply to a call with these options. With `output` and without `tools`, the reply has the value or the call fails.
@@ -66,6 +67,12 @@ export interface ClientWrapper {
    * @throws {SendError} the refusal; reading the stream throws a later failure
    */
   sendMessageStream(messages: readonly Message[], options?: SendOptions): Promise<MessageStream>;
+  /**
+   * Resolves with the input tokens that `sendMessage` with the same arguments would have. Absent in clients that do not
+   * know them.
+   * @throws {SendError} as `sendMessage` does
+   */
+  countTokens?(messages: readonly Message[], options?: SendOptions): Promise<TokenCount>;
 }
 
 /**

@@ -6,6 +6,7 @@ import type { MessageChunk } from "../contract/chunk.ts";
 import { SendError } from "../contract/errors.ts";
 import type { Message } from "../contract/message.ts";
 import type { SendOptions } from "../contract/options.ts";
+import type { TokenCount } from "../contract/token-count.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
 
 /** The receiver of a request. */
@@ -114,6 +115,17 @@ export interface BackgroundReplies {
   cancelUrl(position: ReplyPosition, endpoint: Endpoint): string;
 }
 
+/** The provider's own count of the tokens of a request. */
+export interface TokenCounting {
+  /**
+   * Returns the request that counts the tokens of `request`: the same body, but for the fields that the endpoint
+   * refuses.
+   */
+  countRequest(request: ProtocolRequest, endpoint: Endpoint): ProtocolRequest;
+  /** Returns the count in an answer; `undefined` where it has none. */
+  readCount(body: Readonly<Record<string, unknown>>): Omit<TokenCount, "source" | "requestId"> | undefined;
+}
+
 /** One wire format. */
 export interface Protocol {
   /**
@@ -134,4 +146,6 @@ export interface Protocol {
   readError(provider: string, status: number, body: unknown): SendError;
   /** Present where a request with `recover: "resume"` makes the provider keep the reply. */
   readonly background?: BackgroundReplies;
+  /** Present where the provider counts the tokens of a request that is not sent. */
+  readonly counting?: TokenCounting;
 }

@@ -10,7 +10,7 @@ import { clientOf, openStream } from "../stream/open-stream.ts";
 import { type RecoverableCall, RecoveringSource } from "../stream/recovering-source.ts";
 import { Circuit, type CircuitOptions } from "./circuit-breaker.ts";
 import type { Race, RaceRules } from "./race.ts";
-import { askComplete, askStreamed, checkedClients, jointDefaults, raceOf } from "./race-client.ts";
+import { askComplete, askStreamed, checkedClients, countingBy, jointDefaults, raceOf } from "./race-client.ts";
 
 /** When the next client is asked. */
 export interface FallbackOptions {
@@ -178,7 +178,7 @@ export function fallback(clients: readonly ClientWrapper[], options: FallbackOpt
     return openStream<Output>(new RecoveringSource(call, first), { now, startedAt });
   }
 
-  return clientOf({
+  const wrapper = clientOf({
     provider,
     model,
     defaults: jointDefaults(list),
@@ -188,6 +188,7 @@ export function fallback(clients: readonly ClientWrapper[], options: FallbackOpt
       return openStream<Output>(raceOf(messages, its, rulesFor(list, streamed)));
     },
   });
+  return countingBy(list[0], wrapper);
 }
 
 /**

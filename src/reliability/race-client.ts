@@ -17,12 +17,19 @@ export function raceClient(
   rulesOf: (streamed: boolean) => RaceRules,
 ): TypedClient {
   const { provider, model } = clients[0];
-  return clientOf({
+  const race = clientOf({
     provider,
     model,
     defaults: jointDefaults(clients),
     open: (messages, options, streamed) => openStream(raceOf(messages, options, rulesOf(streamed))),
   });
+  return countingBy(clients[0], race);
+}
+
+/** Returns the wrapper, which now counts tokens as a client in it does. Providers limit counts apart from replies. */
+export function countingBy(client: ClientWrapper, wrapper: TypedClient): TypedClient {
+  const countTokens = client.countTokens?.bind(client);
+  return countTokens ? Object.assign(wrapper, { countTokens }) : wrapper;
 }
 
 /** Returns the source of one race. @throws {SendError} when the call is invalid, which is not the fault of a client. */

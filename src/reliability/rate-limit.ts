@@ -8,7 +8,7 @@ import type { MessageStream } from "../stream/message-stream.ts";
 import { clientOf } from "../stream/open-stream.ts";
 import { refusalOf } from "../stream/transfer.ts";
 import { CallQueue, type RateLimitOptions } from "./call-queue.ts";
-import { askComplete, askStreamed } from "./race-client.ts";
+import { askComplete, askStreamed, countingBy } from "./race-client.ts";
 
 /**
  * Returns a client whose calls wait their turn, in the order in which they were made. A call whose signal fires leaves
@@ -28,7 +28,7 @@ import { askComplete, askStreamed } from "./race-client.ts";
  */
 export function rateLimit(client: ClientWrapper, options: RateLimitOptions): TypedClient {
   const queue = new CallQueue(options);
-  return clientOf({
+  const limited = clientOf({
     provider: client.provider,
     model: client.model,
     defaults: client.defaults,
@@ -54,6 +54,7 @@ export function rateLimit(client: ClientWrapper, options: RateLimitOptions): Typ
       }
     },
   });
+  return countingBy(client, limited);
 }
 
 /** Returns a call's limits when its turn comes. */

@@ -13,6 +13,7 @@ import type {
 } from "../dialects/machine-dialect.ts";
 import { notFound, Refusal } from "../dialects/refusal.ts";
 import { sendErrorOf } from "../stream/transfer.ts";
+import { estimateRequestTokens } from "../tokens/request-estimate.ts";
 import { endOf } from "./complete-reply.ts";
 import { corsHeaders, originRefusal, preflightResponse } from "./cors.ts";
 import type { Feed } from "./feed.ts";
@@ -21,7 +22,6 @@ import { answerHeaders, gatewayError } from "./gateway-error.ts";
 import type { GatewayModel } from "./gateway-models.ts";
 import { type GatewayOptions, type GatewaySettings, gatewaySettings } from "./gateway-options.ts";
 import { pathOf } from "./gateway-path.ts";
-import { requestTokens } from "./gateway-tokens.ts";
 import { answerSoFar, KeptReplies, keptReply } from "./kept-replies.ts";
 import { within } from "./patience.ts";
 import type { Caller } from "./policy-options.ts";
@@ -185,7 +185,7 @@ class GatewayServer {
       case "countTokens": {
         const asked = await this.#decoded(call);
         if (!call.dialect.tokens) throw notFound();
-        return answer(call.dialect.tokens(requestTokens(asked)), call.id);
+        return answer(call.dialect.tokens(await this.#tokensOf(asked, call)), call.id);
       }
       default:
         return this.#later(route, call);
@@ -211,6 +211,15 @@ class GatewayServer {
 
   async #decoded({ request, dialect }: Call): Promise<MachineRequest> {
     return dialect.decode(await jsonBodyOf(request, this.#settings.relay.policy.limits), request.headers);
+  }
+
+  /** Returns the client's own count, if there is one; else an estimate, on which a program still can decide. */
+  async #tokensOf({ model, messages: given, options }: MachineRequest, { caller, request }: Call): Promise<number> {
+    const { client } = this.#settings.models.choose(model) ?? {};
+    const messages = this.#replays.restored(caller.user, given);
+    const own = { ...this.#optionsOf(options), signal: request.signal };
+    const count = await client?.countTokens?.(messages, own).catch(() => undefined);
+    return count?.inputTokens ?? estimateRequestTokens(given, options);
   }
 
   async #reply(asked: MachineRequest, call: Call): Promise<Response> {
@@ -312,7 +321,7 @@ function replyOf(asked: MachineRequest, { name }: GatewayModel, { head }: Run): 
     createdAt: Math.floor(startedAt / 1000),
     ...(kept && { memo: kept.memo }),
     get inputTokens() {
-      tokens ??= requestTokens(asked);
+      tokens ??= estimateRequestTokens(asked.messages, asked.options);
       return tokens;
     },
   };

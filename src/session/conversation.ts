@@ -49,13 +49,19 @@ export class Conversation {
   /**
    * Returns the messages of a request: the system prompt and the latest exchanges that the budget allows.
    * @param added the messages of the turn, which are not in the history yet
+   * @param correction see `TokenBudget.fit`
    * @throws {SendError} kind `contextLength` when the turn alone exceeds the budget
    */
-  requestOf(systemPrompt: string | undefined, added: readonly Message[], options: SendOptions): Fitted {
+  requestOf(
+    systemPrompt: string | undefined,
+    added: readonly Message[],
+    options: SendOptions,
+    correction?: number,
+  ): Fitted {
     const conversation = withOrderedResults([...this.#state.history, ...added]);
     const system: readonly SystemMessage[] =
       systemPrompt === undefined ? [] : [{ role: "system", content: systemPrompt }];
-    return this.budget?.fit(system, conversation, options) ?? { messages: [...system, ...conversation] };
+    return this.budget?.fit(system, conversation, options, correction) ?? { messages: [...system, ...conversation] };
   }
 
   /** A chunk of a reply has arrived. */

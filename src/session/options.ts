@@ -24,10 +24,12 @@ export interface SessionOptions {
    */
   readonly maxTokens?: number | undefined;
   /**
-   * Counts tokens for `maxTokens`.
+   * Counts tokens for `maxTokens`. `"provider"`: the default, and near the limit the provider's own count. A request
+   * that fills four fifths of its room, or leaves out exchanges, then waits for one `countTokens` of the client; the
+   * others wait for nothing. Where the client cannot count, or fails to, the estimate decides.
    * @default an estimate that learns from the counts that the provider reports
    */
-  readonly counter?: TokenCounter | undefined;
+  readonly counter?: TokenCounter | "provider" | undefined;
   /**
    * How a turn ends whose reply was stopped, was aborted or failed. `"keep"`: the history keeps the text so far, marked
    * `interrupted`. `"discard"`: the whole turn is removed.
@@ -135,8 +137,8 @@ export function checkOptions(options: SessionOptions): void {
   if (maxTokens !== undefined && !(Number.isInteger(maxTokens) && maxTokens > 0)) {
     throw new TypeError(`\`maxTokens\` must be an integer above 0. Received ${String(maxTokens)}.`);
   }
-  if (counter !== undefined && typeof counter?.count !== "function") {
-    throw new TypeError("`counter` must be an object with a method `count(text)`.");
+  if (counter !== undefined && counter !== "provider" && typeof counter?.count !== "function") {
+    throw new TypeError('`counter` must be "provider", or an object with a method `count(text)`.');
   }
   if (onInterrupt !== undefined && onInterrupt !== "keep" && onInterrupt !== "discard") {
     throw new TypeError('`onInterrupt` must be "keep" or "discard".');

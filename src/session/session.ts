@@ -8,7 +8,6 @@ import { SendError } from "../contract/errors.ts";
 import type { Message, ToolCall, UserMessage } from "../contract/message.ts";
 import type { SendOptions, Tool } from "../contract/options.ts";
 import { MessageStream } from "../stream/message-stream.ts";
-import { createTokenCounter } from "../tokens/estimate.ts";
 import { type Ask, askNonStreamed, askStreamed } from "./ask.ts";
 import { type CallAnswer, checkAnswer, isSameAnswer, storedAnswerOf } from "./call-answer.ts";
 import { Conversation } from "./conversation.ts";
@@ -110,7 +109,7 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
     this.#unreadTimeoutMs = options.unreadTimeoutMs ?? DEFAULT_UNREAD_TIMEOUT_MS;
     this.#maxSteps = maxSteps;
     this.#defaults = turnDefaults(options);
-    const budget = maxTokens === undefined ? undefined : new TokenBudget(maxTokens, counter ?? createTokenCounter());
+    const budget = maxTokens === undefined ? undefined : new TokenBudget(maxTokens, counter);
     const state = { systemPrompt: checkedPrompt(systemPrompt), history: checkedHistory(history), turns: [] };
     this.#conversation = new Conversation(state, budget, onInterrupt);
   }

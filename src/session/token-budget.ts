@@ -3,11 +3,9 @@
 import { SendError } from "../contract/errors.ts";
 import type { Message, SystemMessage } from "../contract/message.ts";
 import type { SendOptions } from "../contract/options.ts";
-import type { JsonSchema, Schema } from "../contract/schema.ts";
-import { optionsFault } from "../contract/validate.ts";
-import { jsonSchemaOf } from "../schema/schema.ts";
 import { estimateMediaTokens } from "../stream/media-collector.ts";
-import type { TokenCounter } from "../tokens/estimate.ts";
+import { createTokenCounter, type TokenCounter } from "../tokens/estimate.ts";
+import { schemaTexts } from "../tokens/request-estimate.ts";
 import { latestExchanges } from "./history.ts";
 
 /** Tokens of a message in addition to its text, at OpenAI; other providers are similar. */
@@ -16,6 +14,8 @@ const TOKENS_PER_MESSAGE = 4;
 const TOKENS_PER_ATTACHMENT = 1_000;
 /** The share that the reply reserves when the call has no `maxOutputTokens`. */
 const REPLY_SHARE = 0.25;
+/** The share of the budget from which on a request is near its limit. The estimate is mostly within 20 %. */
+const NEAR_SHARE = 0.8;
 
 /**
  * The messages of a request and their estimated tokens. The estimate is absent when it cannot calibrate the counter.
@@ -23,49 +23,67 @@ const REPLY_SHARE = 0.25;
 export interface Fitted {
   readonly messages: readonly Message[];
   readonly estimatedTokens?: number;
+  /** The estimate of a request that nearly fills its budget, or that left out exchanges. Absent: there is room. */
+  readonly tokensNearLimit?: number;
 }
 
 /** Limits requests to a number of tokens, by a counter. */
 export class TokenBudget {
   readonly maxTokens: number;
+  /** Whether the provider counts the requests that are near the limit. */
+  readonly asksProvider: boolean;
   readonly #counter: TokenCounter;
   /** Each message is counted once, until the counter is calibrated. */
   #counts = new WeakMap<Message, number>();
   /** An error of `calibrate`, which the next `fit` throws: no caller waits when it happens. */
   #fault: { readonly error: unknown } | undefined;
 
-  constructor(maxTokens: number, counter: TokenCounter) {
+  constructor(maxTokens: number, counter: TokenCounter | "provider" | undefined) {
     this.maxTokens = maxTokens;
-    this.#counter = counter;
+    this.asksProvider = counter === "provider";
+    this.#counter = counter === undefined || counter === "provider" ? createTokenCounter() : counter;
   }
 
   /**
    * Returns the latest exchanges that fit, with room for the reply. The last exchange may use that room, unless
    * `maxOutputTokens` reserves it.
+   * @param correction the factor between the provider's tokens and the counter's, where the provider has counted
    * @throws {SendError} kind `contextLength` when even the last exchange alone does not fit, `invalidRequest` when the
    * counter returns no valid count
    */
-  fit(system: readonly SystemMessage[], conversation: readonly Message[], options: SendOptions): Fitted {
+  fit(
+    system: readonly SystemMessage[],
+    conversation: readonly Message[],
+    options: SendOptions,
+    correction = 1,
+  ): Fitted {
     const fault = this.#fault;
     this.#fault = undefined;
     if (fault) throw fault.error;
     const { maxOutputTokens, search } = options;
-    const tokensOf = (message: Message) => this.#tokensOf(message);
-    const fixed = sumOf(schemasOf(options).map((text) => this.#count(text))) + sumOf(system.map(tokensOf));
+    const tokensOf = (message: Message) => this.#tokensOf(message) * correction;
+    const schemas = sumOf(schemaTexts(options).map((text) => this.#count(text)));
+    const fixed = schemas * correction + sumOf(system.map(tokensOf));
     const room = maxOutputTokens ?? Math.floor(this.maxTokens * REPLY_SHARE);
     const { messages, cost } = latestExchanges(conversation, this.maxTokens - room - fixed, tokensOf);
     const limit = this.maxTokens - (maxOutputTokens ?? 0);
     if (fixed + cost > limit) {
       const reply = maxOutputTokens === undefined ? "" : ` less the ${maxOutputTokens} of \`maxOutputTokens\``;
       const message =
-        `The system prompt and this turn alone have about ${fixed + cost} tokens, and \`maxTokens\` is ` +
+        `The system prompt and this turn alone have about ${Math.round(fixed + cost)} tokens, and \`maxTokens\` is ` +
         `${this.maxTokens}${reply}: shorten them, or raise it.`;
       throw new SendError("contextLength", message);
     }
     // A search is billed with its results, and the cost of an attachment is a guess: neither can calibrate the counter.
     const searches = search !== undefined && search.mode !== "off";
     const comparable = !searches && !messages.some((message) => attachmentsOf(message) > 0);
-    return { messages: [...system, ...messages], ...(comparable && { estimatedTokens: fixed + cost }) };
+    const isNear = messages.length < conversation.length || fixed + cost > (this.maxTokens - room) * NEAR_SHARE;
+    const estimated = (fixed + cost) / correction;
+    return {
+      messages: [...system, ...messages],
+      ...(comparable && { estimatedTokens: estimated }),
+      ...(isNear && { tokensNearLimit: estimated }),
+    };
   }
 
   /**
@@ -97,27 +115,6 @@ export class TokenBudget {
     const tokens = this.#count(countedText(message)) + TOKENS_PER_MESSAGE + attachmentTokensOf(message);
     this.#counts.set(message, tokens);
     return tokens;
-  }
-}
-
-/**
- * Returns the schemas of a request as they are sent: the objects of a schema library are different, and may be
- * circular.
- */
-function schemasOf({ tools, output }: SendOptions): readonly string[] {
-  if (optionsFault({ tools, output })) return []; // the client refuses them
-  const functions = (tools ?? []).map(({ name, description, parameters }) => {
-    return { name, description, parameters: parameters && plainSchema(parameters) };
-  });
-  const sent = [...(functions.length > 0 ? [functions] : []), ...(output ? [plainSchema(output)] : [])];
-  return sent.map((value) => JSON.stringify(value));
-}
-
-function plainSchema(schema: Schema): JsonSchema {
-  try {
-    return jsonSchemaOf(schema, "this request");
-  } catch {
-    return {}; // the client that sends it reports the fault
   }
 }
 

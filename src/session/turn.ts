@@ -127,10 +127,14 @@ export class Turn<Output = unknown> {
    */
   async open(): Promise<MessageStream<Output> | undefined> {
     let first: MessageStream<Output> | undefined;
+    const messages = this.conversation.state.turn?.messages ?? [];
     try {
       await this.#flushBefore();
-      if (!this.resumed) first = await this.#ask(this.client, this.#request.messages, this.#options);
-      else if (this.signal.aborted) throw abortError(this);
+      if (!this.resumed) {
+        const count = this.#count(messages, this.#effective, this.signal);
+        if (count) await count;
+        first = await this.#ask(this.client, this.#request.messages, this.#options);
+      } else if (this.signal.aborted) throw abortError(this);
     } catch (error) {
       const refusal = refusalOf(error, this.client, this.signal);
       this.end(refusal.partial, true);
@@ -150,9 +154,32 @@ export class Turn<Output = unknown> {
     const choice = isForced(toolChoice) && { toolChoice: "auto" as const };
     const { turn } = this.conversation.state;
     const added = turn ? inCallOrder(turn) : [];
-    this.#request = this.conversation.requestOf(this.#systemPrompt, added, { ...this.#effective, ...choice });
-    const timeouts = this.timeout?.timeouts(this.#options.timeouts);
-    return this.#ask(this.client, this.#request.messages, { ...this.#options, ...choice, ...timeouts, signal });
+    const effective = { ...this.#effective, ...choice };
+    this.#request = this.conversation.requestOf(this.#systemPrompt, added, effective);
+    const ask = () => {
+      const timeouts = this.timeout?.timeouts(this.#options.timeouts);
+      return this.#ask(this.client, this.#request.messages, { ...this.#options, ...choice, ...timeouts, signal });
+    };
+    return this.#count(added, effective, signal)?.then(ask) ?? ask();
+  }
+
+  /**
+   * Lets the provider count a request that is near its limit, and selects its exchanges again by that count.
+   * `undefined`: there is nothing to count. A count that fails changes nothing.
+   * @throws {SendError} kind `contextLength` when the turn alone exceeds the budget by the count
+   */
+  #count(added: readonly Message[], effective: SendOptions, signal: AbortSignal): Promise<void> | undefined {
+    const { tokensNearLimit, messages } = this.#request;
+    const { client, conversation } = this;
+    if (!tokensNearLimit || !conversation.budget?.asksProvider || !client.countTokens) return undefined;
+    return client.countTokens(messages, { ...effective, signal }).then(
+      ({ inputTokens, source }) => {
+        if (source === "estimate" || inputTokens === 0) return;
+        const correction = inputTokens / tokensNearLimit;
+        this.#request = conversation.requestOf(this.#systemPrompt, added, effective, correction);
+      },
+      () => undefined,
+    );
   }
 
   /** A reply is complete, and the turn continues: its tools run next. */

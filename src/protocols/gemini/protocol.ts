@@ -5,6 +5,7 @@ import type { Protocol } from "../protocol.ts";
 import { GeminiDecoder } from "./decoder.ts";
 import { geminiError } from "./errors.ts";
 import { buildGeminiRequest } from "./request.ts";
+import { geminiTokenCounting } from "./token-counting.ts";
 
 /** Gemini's `generateContent`, for the `protocol` of a `ProviderDefinition`. */
 export const gemini: Protocol = {
@@ -18,4 +19,5 @@ export const gemini: Protocol = {
     decoder.end(false, chunks);
   },
   readError: geminiError,
+  counting: geminiTokenCounting,
 };

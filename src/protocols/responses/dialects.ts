@@ -42,6 +42,8 @@ export interface ResponsesDialect {
   readonly runsCustomTools?: true;
   /** Whether replies can run in the background and be resumed. */
   readonly keepsReplies?: true;
+  /** Whether the vendor counts the tokens of a request that is not sent. */
+  readonly countsTokens?: true;
 }
 
 /** @see https://platform.openai.com/docs/api-reference/responses/create */
@@ -69,6 +71,7 @@ export const OPENAI_RESPONSES: ResponsesDialect = {
   inputs: openaiInputs,
   takesMetadata: true,
   keepsReplies: true,
+  countsTokens: true,
   rootRefusals: OPENAI_ROOT_REFUSALS,
 };
 

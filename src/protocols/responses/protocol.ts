@@ -5,6 +5,7 @@ import type { BackgroundReplies, Protocol } from "../protocol.ts";
 import { ResponsesDecoder } from "./decoder.ts";
 import type { ResponsesDialect } from "./dialects.ts";
 import { buildResponsesRequest } from "./request.ts";
+import { responsesTokenCounting } from "./token-counting.ts";
 
 /**
  * Returns OpenAI's Responses in one vendor's dialect, for the `protocol` of a `ProviderDefinition`. `OPENAI_RESPONSES`
@@ -18,6 +19,7 @@ export function responses(dialect: ResponsesDialect): Protocol {
     decodeComplete: (body, facts, chunks) => new ResponsesDecoder(facts, dialect).readComplete(body, chunks),
     readError: errorOf,
     ...(dialect.keepsReplies && { background: BACKGROUND }),
+    ...(dialect.countsTokens && { counting: responsesTokenCounting }),
   };
 }
 

@@ -11,7 +11,8 @@ import { Delivery, type Sent } from "./delivery.ts";
 import { geminiWire } from "./gemini-wire.ts";
 import { recordedText } from "./recording.ts";
 import { responsesWire } from "./responses-wire.ts";
-import type { Recorded, Signatures } from "./rules.ts";
+import { objectOr, type Recorded, type Signatures } from "./rules.ts";
+import { type CountingWire, countingWireAt, tokensOf } from "./token-counts.ts";
 import type { Wire } from "./wire.ts";
 
 const WIRES: readonly Wire[] = [chatWire, responsesWire, anthropicWire, geminiWire];
@@ -59,6 +60,12 @@ export interface ProviderServerOptions {
    */
   readonly strict?: boolean;
   /**
+   * Returns the tokens of a request that a client wants to be counted (OpenAI's `responses/input_tokens`, Anthropic's
+   * `messages/count_tokens`, Google's `:countTokens`). `false`: the server has no such endpoints (status 404).
+   * @default an estimate of the body's JSON
+   */
+  readonly countTokens?: ((request: ProviderRequest) => number) | false;
+  /**
    * Waits for pauses in milliseconds.
    * @default `setTimeout`, so that fake timers advance pauses
    */
@@ -71,8 +78,10 @@ export interface ProviderServer extends AsyncDisposable {
   readonly origin: string;
   /** `origin` with `/v1`: the base URL of OpenAI's protocols. */
   readonly baseUrl: string;
-  /** Every POST so far. */
+  /** Every POST so far, without those that ask for a count of tokens. */
   readonly requests: readonly ProviderRequest[];
+  /** Every request for a count of tokens so far. They take no reply. */
+  readonly counts: readonly ProviderRequest[];
   /** The number of all connections, and of the open ones. */
   readonly connections: { readonly opened: number; readonly open: number };
   /** Resolves with a request once it has arrived. */
@@ -82,6 +91,8 @@ export interface ProviderServer extends AsyncDisposable {
 }
 
 const MODELS = JSON.stringify({ object: "list", data: [{ id: "stand-in", object: "model" }] });
+
+const JSON_HEADERS = { "content-type": "application/json" };
 
 /** The reply of a server without scripts. */
 const WORDS = ["Hello ", "from ", "a ", "server ", "on ", "this ", "machine: ", "no ", "tokens ", "were ", "harmed."];
@@ -117,9 +128,10 @@ export async function startProviderServer(
     DEFAULT_REPLY,
   options: ProviderServerOptions = {},
 ): Promise<ProviderServer> {
-  const { port = 0, pace = 0, usageUnasked = false, strict = false, sleep = realSleep } = options;
+  const { port = 0, pace = 0, usageUnasked = false, strict = false, sleep = realSleep, countTokens } = options;
   checkScripts(replies, REPLY_WORDS);
   const requests: ProviderRequest[] = [];
+  const counts: ProviderRequest[] = [];
   const signatures: Signatures = new Map();
   const recorded: Recorded = new Map();
   const waiting = new Map<number, (request: ProviderRequest) => void>();
@@ -158,17 +170,33 @@ export async function startProviderServer(
     return sendScript({ refusal: { status: 404, message } }, chatWire, wireRequest, delivery, pace);
   }
 
+  /** Answers a request for a count of tokens. */
+  async function count(request: ProviderRequest, { wire, ...counting }: CountingWire, delivery: Delivery) {
+    const { index, path } = request;
+    const body = objectOr(request.body);
+    const facts = { index, path, query: new URLSearchParams(), usageUnasked, signatures, recorded };
+    const wireRequest = { ...facts, body: counting.counted(body) };
+    const fault = strict ? (counting.fault(body) ?? wire.fault(wireRequest)) : undefined;
+    const missing = countTokens === false ? { status: 404, message: `There is nothing at ${path}.` } : undefined;
+    const refusal = missing ?? (fault === undefined ? undefined : { status: 400, message: fault });
+    if (refusal) return sendScript({ refusal }, wire, wireRequest, delivery, pace);
+    const tokens = countTokens ? countTokens(request) : tokensOf(request.body);
+    return sendRecording({ body: JSON.stringify(counting.answer(tokens)), headers: JSON_HEADERS }, delivery);
+  }
+
   async function receive(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     if (incoming.method !== "POST") return answerOther(incoming, response);
     const { socket, method, url = "/", headers } = incoming;
     const closed = sockets.get(socket) ?? Promise.resolve();
     const delivery = new Delivery(response, sleep);
     const body = await bodyOf(incoming);
-    const request = { index: requests.length, method, path: url, headers, body, sent: delivery.sent, closed };
-    requests.push(request);
-    waiting.get(request.index)?.(request);
+    const counting = countingWireAt(new URL(url, "http://127.0.0.1").pathname);
+    const list = counting ? counts : requests;
+    const request = { index: list.length, method, path: url, headers, body, sent: delivery.sent, closed };
+    list.push(request);
+    if (!counting) waiting.get(request.index)?.(request);
     try {
-      await answer(request, delivery);
+      await (counting ? count(request, counting, delivery) : answer(request, delivery));
     } catch (error) {
       // A reply that cannot be sent is a mistake in the test. It is reported once, where the test can see it.
       const message = error instanceof Error ? error.message : String(error);
@@ -206,6 +234,7 @@ export async function startProviderServer(
     origin,
     baseUrl: `${origin}/v1`,
     requests,
+    counts,
     connections: {
       get opened() {
         return opened;
