@@ -16,6 +16,7 @@ export {
   OpenAIModel,
   type OpenAIModelId,
 } from "./clients/models.ts";
+export { OllamaClient, type OllamaClientOptions } from "./clients/ollama.ts";
 export { OpenAIClient, type OpenAIClientOptions } from "./clients/openai.ts";
 export { OpenRouterClient, type OpenRouterClientOptions } from "./clients/openrouter.ts";
 export { ProviderClient } from "./clients/provider-client.ts";
@@ -23,6 +24,7 @@ export type {
   ClaudeProviderOptions,
   GeminiProviderOptions,
   GrokProviderOptions,
+  OllamaProviderOptions,
   OpenAIProviderOptions,
   OpenRouterProviderOptions,
 } from "./clients/provider-options.ts";

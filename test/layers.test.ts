@@ -14,8 +14,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   tokens: ["contract", "schema"], // the tokens of a request include its schemas
   schema: ["contract", "platform"],
   stream: ["contract", "platform", "schema", "tokens"],
-  protocols: ["contract", "platform", "schema", "stream"],
   transport: ["contract", "platform"],
+  protocols: ["contract", "platform", "schema", "stream", "transport"], // a protocol names the framing of its events
   call: ["contract", "platform", "protocols", "stream", "transport"],
   runtime: ["protocols", "transport"],
   clients: ["call", "contract", "platform", "protocols", "schema", "stream", "tokens", "transport"],

@@ -18,7 +18,7 @@ const FIELDS = ["data:", "event:", "id:", "retry:", ":"];
 /** The form of the body, as its text shows it. The content type is not used. */
 type Form =
   | { readonly kind: "unknown"; text: string }
-  | { readonly kind: "events"; readonly parser: SseParser }
+  | { readonly kind: "events"; readonly parser: SseParser; readonly end: "\n" | "\n\n" }
   | { readonly kind: "document"; readonly pieces: string[] };
 
 /** The destination of a body's chunks and facts. */
@@ -83,7 +83,7 @@ export class Body {
     if (form.kind === "events") {
       if (!this.#anyEvent && this.#beginning.length < MAX_QUOTE_LENGTH)
         this.#beginning += text.slice(0, MAX_QUOTE_LENGTH);
-      this.#readEvents(text, form.parser);
+      this.#readEvents(text, form.parser, form.end);
     } else if (form.kind === "document") {
       form.pieces.push(text);
     }
@@ -126,21 +126,24 @@ export class Body {
    */
   #formOf(first: string): Form {
     if (first === "<") throw new SyntaxError("a web page came instead of a reply. Check the base URL.");
+    const { protocol, maxEventLength } = this.#target;
+    const { framing } = protocol;
+    const onEvent = (data: string, type: string) => this.#event(data, type);
+    if (first === "{" && framing) return { kind: "events", parser: framing(onEvent, { maxEventLength }), end: "\n" };
     if (first === "{" || first === "[") return { kind: "document", pieces: [] };
-    const { maxEventLength } = this.#target;
-    return { kind: "events", parser: createSseParser((data, type) => this.#event(data, type), { maxEventLength }) };
+    return { kind: "events", parser: createSseParser(onEvent, { maxEventLength }), end: "\n\n" };
   }
 
   /**
    * Reads events one by one up to the first chunk of the reply, and keeps the rest. So the first token arrives first.
    */
-  #readEvents(text: string, parser: SseParser): void {
+  #readEvents(text: string, parser: SseParser, eventEnd: "\n" | "\n\n"): void {
     if (this.#anyChunk) return parser.push(text);
     const { sink } = this.#target;
     let from = 0;
     while (from < text.length && sink.chunks.length === 0 && !this.isComplete) {
-      const end = text.indexOf("\n\n", from);
-      const next = end < 0 ? text.length : end + 2;
+      const end = text.indexOf(eventEnd, from);
+      const next = end < 0 ? text.length : end + eventEnd.length;
       parser.push(text.slice(from, next));
       from = next;
     }
@@ -165,9 +168,18 @@ export class Body {
     }
     const event = this.#parse(data);
     if (data.length > 2 * MAX_DEPTH) checkDepth(event); // each level has two brackets
-    if (this.#target.raw) this.#lastEvent = event;
-    this.isComplete = this.#target.raw ? this.#marked(() => this.#push(event, type)) : this.#push(event, type);
+    this.isComplete = this.#target.raw ? this.#pushRaw(event, type) : this.#push(event, type);
     return this.isComplete;
+  }
+
+  #pushRaw(event: unknown, type: string): boolean {
+    const { protocol, facts } = this.#target;
+    const isFirst = this.#lastEvent === undefined;
+    this.#lastEvent = event;
+    const isComplete = this.#marked(() => this.#push(event, type));
+    // A complete reply in one line is a document.
+    if (isFirst && isComplete && protocol.framing) facts.raw = event;
+    return isComplete;
   }
 
   /**

@@ -133,6 +133,42 @@ export interface GeminiProviderOptions extends Any {
 }
 
 /**
+ * Ollama's own protocol.
+ * @see https://docs.ollama.com/api/chat
+ */
+export interface OllamaProviderOptions extends Any {
+  /**
+   * The time that the model stays in memory after the call, such as `"10m"`, or seconds; `-1` keeps it, `0` frees it.
+   */
+  readonly keep_alive?: string | number;
+  /** @see https://docs.ollama.com/modelfile#valid-parameters-and-values */
+  readonly options?: Open<{
+    /** The size of the context in tokens: prompt and reply together. Another value loads the model again. */
+    readonly num_ctx?: number;
+    /** The tokens of the prompt's beginning that a cut keeps. */
+    readonly num_keep?: number;
+    readonly num_gpu?: number;
+    readonly num_thread?: number;
+    readonly top_k?: number;
+    readonly min_p?: number;
+    readonly typical_p?: number;
+    readonly repeat_last_n?: number;
+    readonly repeat_penalty?: number;
+    readonly presence_penalty?: number;
+    readonly frequency_penalty?: number;
+  }>;
+  readonly think?: boolean | "low" | "medium" | "high" | "max";
+  /** `"json"`, or a JSON Schema. Replaces the one that was built from `output`. */
+  readonly format?: "json" | object;
+  /** Whether the server may drop the first messages of a conversation that is too long. The client sends `false`. */
+  readonly truncate?: boolean;
+  /** Whether the server may forget the beginning when the context is full. The client sends `false`. */
+  readonly shift?: boolean;
+  readonly logprobs?: boolean;
+  readonly top_logprobs?: number;
+}
+
+/**
  * OpenRouter.
  * @see https://openrouter.ai/docs/api-reference/overview
  */

@@ -1,5 +1,5 @@
 /**
- * The protocols of the providers on Node (export condition `node`). Each of the four is a file that is read when a
+ * The protocols of the providers on Node (export condition `node`). Each of the five is a file that is read when a
  * client needs it: to compile all of them would cost every program a quarter of its start.
  */
 
@@ -29,6 +29,7 @@ async function responses(dialect: keyof ResponsesDialects): Promise<Protocol> {
 export const claudeMessages = async (): Promise<Protocol> =>
   (await withCommon(import("./anthropic-messages/protocol.ts"))).anthropicMessages;
 export const geminiContent = async (): Promise<Protocol> => (await withCommon(import("./gemini/protocol.ts"))).gemini;
+export const ollamaApi = async (): Promise<Protocol> => (await withCommon(import("./ollama/protocol.ts"))).ollama;
 export const openaiResponses = (): Promise<Protocol> => responses("OPENAI_RESPONSES");
 export const xaiResponses = (): Promise<Protocol> => responses("XAI_RESPONSES");
 export const commonChat = (): Promise<Protocol> => chat("COMMON_CHAT");

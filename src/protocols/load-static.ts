@@ -16,12 +16,14 @@ import {
 } from "./chat-completions/dialects.ts";
 import { chatCompletions } from "./chat-completions/protocol.ts";
 import { gemini } from "./gemini/protocol.ts";
+import { ollama } from "./ollama/protocol.ts";
 import type { Protocol } from "./protocol.ts";
 import { OPENAI_RESPONSES, XAI_RESPONSES } from "./responses/dialects.ts";
 import { responses } from "./responses/protocol.ts";
 
 export const claudeMessages = (): Protocol => anthropicMessages;
 export const geminiContent = (): Protocol => gemini;
+export const ollamaApi = (): Protocol => ollama;
 export const openaiResponses = (): Protocol => responses(OPENAI_RESPONSES);
 export const xaiResponses = (): Protocol => responses(XAI_RESPONSES);
 export const commonChat = (): Protocol => chatCompletions(COMMON_CHAT);

@@ -8,6 +8,7 @@ import type { Message } from "../contract/message.ts";
 import type { SendOptions } from "../contract/options.ts";
 import type { TokenCount } from "../contract/token-count.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
+import type { OnSseEvent, SseParser, SseParserOptions } from "../transport/sse.ts";
 
 /** The receiver of a request. */
 export interface Endpoint {
@@ -31,8 +32,8 @@ export interface ProtocolRequest {
   /** True where the provider takes the last turn as the beginning of its reply, and continues exactly behind it. */
   readonly continuesExactly?: boolean;
   /**
-   * Returns what the provider ties signed parts of its reply to. The decoder finds it in its facts and puts it into
-   * `replay`.
+   * Returns a fact of this request that the decoder needs, and finds in its facts: the key to which the provider ties
+   * signed parts of its reply, or the requested size of the context.
    */
   readonly binding?: () => unknown;
   /**
@@ -126,6 +127,9 @@ export interface TokenCounting {
   readCount(body: Readonly<Record<string, unknown>>): Omit<TokenCount, "source" | "requestId"> | undefined;
 }
 
+/** Returns a parser for the events of one body. */
+export type Framing = (onEvent: OnSseEvent, options: SseParserOptions) => SseParser;
+
 /** One wire format. */
 export interface Protocol {
   /**
@@ -144,6 +148,10 @@ export interface Protocol {
   decodeComplete(body: unknown, facts: ReplyFacts, chunks: MessageChunk[]): void;
   /** Returns the provider's error. `body` is parsed JSON, or the text itself where it is not JSON. */
   readError(provider: string, status: number, body: unknown): SendError;
+  /**
+   * The parser of bodies that begin with an object. Default: they are one document, and streams are server-sent events.
+   */
+  readonly framing?: Framing;
   /** Present where a request with `recover: "resume"` makes the provider keep the reply. */
   readonly background?: BackgroundReplies;
   /** Present where the provider counts the tokens of a request that is not sent. */

@@ -82,7 +82,7 @@ export interface ReplyFacts extends MessageFacts {
    * that turn ends.
    */
   continuesExactly?: boolean;
-  /** The key to which the provider ties signed parts of this reply; for the decoder. See `ProtocolRequest.binding`. */
+  /** Returns the facts of the request that the decoder needs. See `ProtocolRequest.binding`. */
   binding?: () => unknown;
   /** Return an error that is found in the reply without the secrets of the requests. @internal */
   redactions?: readonly ((error: SendError) => SendError)[];

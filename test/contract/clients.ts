@@ -7,6 +7,7 @@ import {
   type FetchLike,
   GeminiClient,
   GrokClient,
+  OllamaClient,
   OpenAIClient,
   OpenRouterClient,
   type ProviderClient,
@@ -37,6 +38,17 @@ export const GEMINI_CANNOT: NonNullable<ContractSubject["cannot"]> = {
   toolCallDeltas: "calls come whole, so that nothing is known of one that was cut",
   refusalReason: "a refusal is a text like any other",
   cacheWrites: "they are not counted",
+};
+
+/** What Ollama's protocol cannot say. */
+export const OLLAMA_CANNOT: NonNullable<ContractSubject["cannot"]> = {
+  toolCallDeltas: "calls come whole, so that nothing is known of one that was cut",
+  citations: "it has none",
+  media: "it has none",
+  refusalReason: "a refusal is a text like any other",
+  cacheWrites: "they are not counted",
+  reasoningTokens: "they are not counted apart from the answer",
+  providerCodes: "an error is a text without a code",
 };
 
 const CANDIDATES: readonly Candidate[] = [
@@ -73,6 +85,7 @@ const CANDIDATES: readonly Candidate[] = [
     create: (options) => new GeminiClient({ ...options, api: "chat" }),
   },
   { name: "OpenRouterClient", create: (options) => new OpenRouterClient(options) },
+  { name: "OllamaClient", path: "", cannot: OLLAMA_CANNOT, create: (options) => new OllamaClient(options) },
   { name: "CompatibleClient", create: (options) => new CompatibleClient(options) },
   ...(["ollama", "lmstudio", "llamacpp", "vllm", "groq", "deepseek"] as const).map((preset) => ({
     name: `CompatibleClient (${preset})`,

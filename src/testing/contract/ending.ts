@@ -88,7 +88,7 @@ export const endingCases: readonly CaseDefinition[] = [
   },
   {
     name: "law 2: usage has one meaning: input with cached input, output with thinking, and both distinguished",
-    needs: ["usage"],
+    needs: ["usage", "reasoningTokens"],
     async run({ open }) {
       const usage = { inputTokens: 40, outputTokens: 20, cachedInputTokens: 30, reasoningTokens: 15 };
       const { client } = await open({ text: "Counted", ending: { usage } }, { text: "Counted", ending: { usage } });

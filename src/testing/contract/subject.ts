@@ -9,9 +9,10 @@ import type { ReplyScript } from "../script.ts";
  *   much the provider has sent).
  * - Of the runtime: `transfer` (a stream passes to another thread).
  * - Set by a script: all others. `toolCallDeltas` are calls whose arguments arrive in pieces, so that a call that was
- *   cut is visible. `cacheWrites` are tokens that were written to the provider's cache, if the provider counts them.
- *   `media` are pictures, by their bytes. `refusalReason` is the word for the end of a reply in which the model
- *   declined. `providerCodes` are the HTTP status and the provider's own code of a failure, which a server may mask.
+ *   cut is visible. `cacheWrites` are tokens that were written to the provider's cache, and `reasoningTokens` those
+ *   that were spent on thinking, if the provider counts them. `media` are pictures, by their bytes. `refusalReason` is
+ *   the word for the end of a reply in which the model declined. `providerCodes` are the HTTP status and the provider's
+ *   own code of a failure, which a server may mask.
  */
 export type Ability =
   | "closing"
@@ -24,6 +25,7 @@ export type Ability =
   | "media"
   | "usage"
   | "cacheWrites"
+  | "reasoningTokens"
   | "rawFinishReason"
   | "refusalReason"
   | "refusals"

@@ -9,13 +9,14 @@ import { anthropicWire } from "./anthropic-wire.ts";
 import { chatWire } from "./chat-wire.ts";
 import { Delivery, type Sent } from "./delivery.ts";
 import { geminiWire } from "./gemini-wire.ts";
+import { ollamaWire } from "./ollama-wire.ts";
 import { recordedText } from "./recording.ts";
 import { responsesWire } from "./responses-wire.ts";
 import { objectOr, type Recorded, type Signatures } from "./rules.ts";
 import { type CountingWire, countingWireAt, tokensOf } from "./token-counts.ts";
 import type { Wire } from "./wire.ts";
 
-const WIRES: readonly Wire[] = [chatWire, responsesWire, anthropicWire, geminiWire];
+const WIRES: readonly Wire[] = [chatWire, responsesWire, anthropicWire, geminiWire, ollamaWire];
 
 /** The fields of which a reply has one. */
 const REPLY_WORDS = ["text", "steps", "refusal", "body"];
@@ -74,7 +75,7 @@ export interface ProviderServerOptions {
 
 /** A running loopback server. */
 export interface ProviderServer extends AsyncDisposable {
-  /** `http://127.0.0.1:<port>`: the base URL of Anthropic's and Google's protocols. */
+  /** `http://127.0.0.1:<port>`: the base URL of Anthropic's, Google's and Ollama's protocols. */
   readonly origin: string;
   /** `origin` with `/v1`: the base URL of OpenAI's protocols. */
   readonly baseUrl: string;
@@ -101,9 +102,9 @@ const DEFAULT_REPLY: ServerReply = { text: WORDS, ending: { usage: { inputTokens
 /**
  * Starts a server on 127.0.0.1 that answers POSTs with the replies of an array in order, or with the reply that a
  * function returns. Without replies, every request gets the same short text word by word. Scripts are written in the
- * wire format of the request's path (Chat Completions, Responses, Anthropic Messages, Gemini's `generateContent`),
- * streamed or non-streamed as requested; recordings are sent as they are, to any path. A request for which there is no
- * reply is refused with status 400. Its one model is `stand-in`.
+ * wire format of the request's path (Chat Completions, Responses, Anthropic Messages, Gemini's `generateContent`,
+ * Ollama's `/api/chat`), streamed or non-streamed as requested; recordings are sent as they are, to any path. A request
+ * for which there is no reply is refused with status 400. Its one model is `stand-in`.
  * @throws {TypeError} when a reply has no `text`, `steps`, `refusal` or `body`
  *
  * @example
