@@ -49,7 +49,7 @@ async function answered(page: ChatPage, approved: boolean, reason?: string): Pro
   return page.call("sendMessage");
 }
 
-describe.each(aiSdkVersions)("ai $version", (version) => {
+describe.each(aiSdkVersions)("ai $title", (version) => {
   const { scene, open } = useAiSdk(version);
 
   describe.runIf(version.approves).each(keepers)("%s", (_name, options) => {

@@ -28,7 +28,7 @@ async function history(
   return (await fetch(`${at.url}/${id}`)).json() as Promise<never>;
 }
 
-describe.each(aiSdkVersions)("ai $version", (version) => {
+describe.each(aiSdkVersions)("ai $title", (version) => {
   const { replaces } = version;
   const { scene, open } = useAiSdk(version);
 

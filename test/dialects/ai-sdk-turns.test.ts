@@ -54,7 +54,7 @@ const serverTool: Tool = { name: "weather", run: () => "cold" };
 const where = { toolCall: { name: "where", id: "call_where", arguments: { exact: true } } };
 const weather = { toolCall: { name: "weather", id: "call_weather", arguments: {} } };
 
-describe.each(aiSdkVersions)("ai $version", (version) => {
+describe.each(aiSdkVersions)("ai $title", (version) => {
   const { scene, open } = useAiSdk(version);
 
   scene("the relay's conversation counts, and not the one that a page makes up", async () => {

@@ -27,7 +27,7 @@ const weather: Tool = {
   },
 } as Tool;
 
-describe.each(aiSdkVersions)("ai $version", (version) => {
+describe.each(aiSdkVersions)("ai $title", (version) => {
   const { scene, open } = useAiSdk(version);
 
   /** What a page shows after one question. */

@@ -17,6 +17,8 @@ const PROGRAM = new URL("ai-sdk-page.mjs", INTEROP);
 /** One version, and how its front ends differ. */
 export interface AiSdkVersion {
   readonly version: string;
+  /** The version, and why its tests are skipped, for their title. */
+  readonly title: string;
   readonly packageName: string;
   /** Why the tests of it are skipped; `undefined` when they are not. */
   readonly missing: string | undefined;
@@ -30,7 +32,11 @@ const versionOf = (
   version: string,
   packageName: string,
   facts: Pick<AiSdkVersion, "replaces" | "approves">,
-): AiSdkVersion => ({ version, packageName, missing: missingOf(packageName), ...facts });
+): AiSdkVersion => {
+  const missing = missingOf(packageName);
+  const title = missing === undefined ? version : `${version} (${missing})`;
+  return { version, title, packageName, missing, ...facts };
+};
 
 export const aiSdkVersions: readonly AiSdkVersion[] = [
   versionOf("5.0.95", "ai5-95", { replaces: false, approves: false }),
