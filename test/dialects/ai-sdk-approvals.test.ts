@@ -150,6 +150,47 @@ describe.each(aiSdkVersions)("ai $title", (version) => {
     });
   });
 
+  describe.runIf(version.replaces)("a page that is loaded again", () => {
+    const keeping = (tools: readonly Tool[], scripts: readonly ReplyScript[]): Promise<RelaySite> =>
+      siteOf(scripts, { tools, sessions: { store: new MemoryStore() } });
+    const loaded = async (site: RelaySite, { id }: ChatPage, more: object = {}): Promise<ChatPage> => {
+      const messages = (await (await fetch(`${site.url}/${id}`)).json()) as readonly unknown[];
+      const page = await open({ url: site.url, id, messages, ...more });
+      await page.call("resumeStream");
+      return page;
+    };
+
+    describe.runIf(version.approves)("while a call waits for a person", () => {
+      scene("asks again, and its answer counts", async () => {
+        const { tool, ran } = dangerous();
+        await using site = await keeping([tool], [{ steps: [{ text: "I ask. " }, call("d")] }, { text: "Gone." }]);
+        const page = await open({ url: site.url });
+        await page.call("sendMessage", { text: "Delete it" });
+        const again = await loaded(site, page);
+        const { messages } = await again.look();
+        expect(partsOf(messages[1])).toEqual(["step-start", "text:done", "tool-delete:approval-requested"]);
+        const view = await answered(again, true);
+        expect([view.error, view.messages.map(textOf), ran]).toEqual([undefined, ["Delete it", "I ask. Gone."], ["d"]]);
+        const last = await (await loaded(site, page)).look();
+        expect(last.messages.map(textOf)).toEqual(["Delete it", "I ask. Gone."]);
+        expect([last.messages[1]?.id, partsOf(last.messages[1])]).toEqual([
+          view.messages[1]?.id,
+          partsOf(view.messages[1]),
+        ]);
+      });
+    });
+
+    scene("while a call waits for the page runs the tool, and the reply goes on", async () => {
+      const where = { toolCall: { name: "where", id: "w1", arguments: {} } };
+      await using site = await keeping([{ name: "where" }], [{ steps: [where] }, { text: "Near." }]);
+      const page = await open({ url: site.url });
+      await page.call("sendMessage", { text: "Where?" });
+      const again = await loaded(site, page, { outputs: { where: "Oslo" }, again: ["results"] });
+      const view = await until(again, ({ messages }) => textOf(messages[1]) === "Near.");
+      expect([view.toolCalls, view.messages.length]).toEqual([["where"], 2]);
+    });
+  });
+
   scene(
     "without a store, the page's conversation counts: replies are text, and calls that it made up are left out",
     async () => {
