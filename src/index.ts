@@ -113,6 +113,7 @@ export type { SavedSession } from "./session/saved-session.ts";
 export { LLMSession } from "./session/session.ts";
 export type { SessionSnapshot } from "./session/snapshot.ts";
 export type { ListOptions, SessionPage, SessionStore, StoredSession } from "./session/store.ts";
+export type { CostOf, TurnBudget } from "./session/turn-budget.ts";
 export type { SessionUsage, TurnUsage } from "./session/usage.ts";
 export { MemoryStore } from "./store/memory.ts";
 export type { DeepPartial } from "./stream/deep-partial.ts";

@@ -13,6 +13,7 @@ const ENDINGS: Readonly<Record<FinishReason, string | undefined>> = {
   contentFilter: "withheld by a content filter",
   refusal: "refused",
   stopped: "stopped",
+  budget: "ended at the budget of its turn",
   interrupted: "broke off",
   unknown: "ended for an unknown reason",
 };

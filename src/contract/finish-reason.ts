@@ -9,6 +9,7 @@
  * - `contentFilter`: the provider withheld the rest.
  * - `refusal`: the model declined.
  * - `stopped`: the caller stopped the reply.
+ * - `budget`: the turn of a session reached its `budget`.
  * - `interrupted`: the reply failed on the way (only on `error.partial`).
  * - `unknown`: the provider gave no reason, or an unknown one; see `rawFinishReason`.
  */
@@ -19,5 +20,6 @@ export type FinishReason =
   | "contentFilter"
   | "refusal"
   | "stopped"
+  | "budget"
   | "interrupted"
   | "unknown";

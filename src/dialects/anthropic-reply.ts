@@ -19,6 +19,7 @@ import { Refusal } from "./refusal.ts";
 const STOP_REASON = {
   stop: "end_turn",
   length: "max_tokens",
+  budget: "max_tokens",
   toolCalls: "tool_use",
   contentFilter: "refusal",
   refusal: "refusal",

@@ -18,6 +18,7 @@ import { Refusal } from "./refusal.ts";
 const FINISH = {
   stop: "stop",
   length: "length",
+  budget: "length",
   toolCalls: "tool_calls",
   contentFilter: "content_filter",
   refusal: "content_filter",

@@ -21,6 +21,7 @@ const ENDINGS: Readonly<Record<FinishReason, Words>> = {
   toolCalls: { status: "completed" },
   refusal: { status: "incomplete", reason: "content_filter" },
   length: { status: "incomplete", reason: "max_output_tokens" },
+  budget: { status: "incomplete", reason: "max_output_tokens" },
   contentFilter: { status: "incomplete", reason: "content_filter" },
   stopped: { status: "cancelled", reason: "cancelled" },
   interrupted: { status: "incomplete", reason: "interrupted" },
@@ -28,7 +29,8 @@ const ENDINGS: Readonly<Record<FinishReason, Words>> = {
 };
 
 function wordsOf({ finishReason, interrupted }: Ending): Words {
-  return interrupted && finishReason !== "stopped" ? ENDINGS.interrupted : ENDINGS[finishReason];
+  const isNamed = finishReason === "stopped" || finishReason === "budget";
+  return interrupted && !isNamed ? ENDINGS.interrupted : ENDINGS[finishReason];
 }
 
 /** Returns the status of a response that has ended. */

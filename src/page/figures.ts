@@ -8,6 +8,7 @@ const ENDINGS: Readonly<Record<string, string>> = {
   contentFilter: "withheld by a content filter",
   refusal: "refused",
   stopped: "stopped",
+  budget: "ended at the budget of its turn",
   interrupted: "broke off",
 };
 

@@ -9,6 +9,7 @@ import { optionsFault } from "../contract/validate.ts";
 import { withoutUndefined } from "../platform/without-undefined.ts";
 import type { TokenCounter } from "../tokens/estimate.ts";
 import type { SessionStore } from "./store.ts";
+import { budgetFault, type TurnBudget } from "./turn-budget.ts";
 
 /** The options of `new LLMSession`. */
 export interface SessionOptions {
@@ -42,6 +43,11 @@ export interface SessionOptions {
    * @default 8
    */
   readonly maxSteps?: number | undefined;
+  /**
+   * Maximum tokens and dollars of one turn.
+   * @default no limit
+   */
+  readonly budget?: TurnBudget | undefined;
   /**
    * Maximum time without a consumer that takes a chunk of a turn's stream or waits for one, in milliseconds; 0 turns
    * the limit off. A forgotten stream would otherwise keep its session `busy` for ever. When the limit passes, the turn
@@ -101,6 +107,11 @@ export interface TurnOptions<Output = unknown> extends SendOptions<Output> {
    * @default `SessionOptions.maxSteps`
    */
   readonly maxSteps?: number | undefined;
+  /**
+   * Maximum tokens and dollars of this turn.
+   * @default `SessionOptions.budget`
+   */
+  readonly budget?: TurnBudget | undefined;
 }
 
 /** The named options, which `SessionOptions` types: so a session's type knows which ones it was given. */
@@ -122,6 +133,7 @@ const OPTION_NAMES = [
   "counter",
   "onInterrupt",
   "maxSteps",
+  "budget",
   "unreadTimeoutMs",
   "onToolError",
   "tools",
@@ -153,7 +165,7 @@ export function checkOptions(options: SessionOptions): void {
   }
   checkedClient(client);
   checkedPrompt(systemPrompt);
-  const fault = maxStepsFault(maxSteps) ?? optionsFault({ ...turnDefaults(options) });
+  const fault = maxStepsFault(maxSteps) ?? budgetFault(options.budget) ?? optionsFault({ ...turnDefaults(options) });
   if (fault) throw new TypeError(fault);
 }
 
@@ -165,7 +177,7 @@ export function turnDefaults({ tools, defaults }: Pick<SessionOptions, "tools" |
 /** The options of `LLMSession.fromJSON`: the settings that `toJSON` does not keep. */
 export type RestoreOptions = Pick<
   SessionOptions,
-  "client" | "counter" | "unreadTimeoutMs" | "onToolError" | "tools" | "defaults"
+  "client" | "counter" | "budget" | "unreadTimeoutMs" | "onToolError" | "tools" | "defaults"
 >;
 
 /** @throws {TypeError} when the value is not a client */

@@ -42,6 +42,7 @@ import { recordsIn, SessionLog, storageError } from "./session-log.ts";
 import { type SessionSnapshot, snapshotOf } from "./snapshot.ts";
 import { TokenBudget } from "./token-budget.ts";
 import { Turn } from "./turn.ts";
+import { budgetFault, type TurnBudget } from "./turn-budget.ts";
 import { TurnSource } from "./turn-source.ts";
 import { type SessionUsage, sessionUsageOf } from "./usage.ts";
 
@@ -92,6 +93,7 @@ const DEFAULT_UNREAD_TIMEOUT_MS = 600_000;
 export class LLMSession<Given extends keyof SessionOptions = keyof SessionOptions> implements AsyncDisposable {
   readonly #conversation: Conversation;
   readonly #maxSteps: number | undefined;
+  readonly #budget: TurnBudget | undefined;
   readonly #onToolError: SessionOptions["onToolError"];
   readonly #unreadTimeoutMs: number;
   readonly #defaults: SendOptions;
@@ -108,6 +110,7 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
     this.#onToolError = options.onToolError;
     this.#unreadTimeoutMs = options.unreadTimeoutMs ?? DEFAULT_UNREAD_TIMEOUT_MS;
     this.#maxSteps = maxSteps;
+    this.#budget = options.budget;
     this.#defaults = turnDefaults(options);
     const budget = maxTokens === undefined ? undefined : new TokenBudget(maxTokens, counter);
     const state = { systemPrompt: checkedPrompt(systemPrompt), history: checkedHistory(history), turns: [] };
@@ -143,8 +146,8 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
    * reply counts as an estimate. A failure of the store does not fail a reply: the next `sendMessage…` or `close` tries
    * again and reports it.
    *
-   * The store does not keep `maxTokens`, `onInterrupt`, `maxSteps`, `tools`, `defaults` and the client: pass them each
-   * time.
+   * The store does not keep `maxTokens`, `onInterrupt`, `maxSteps`, `budget`, `tools`, `defaults` and the client: pass
+   * them each time.
    * @throws {SendError} kind `busy` when another process, or another session of this one, has it open; `storage` when
    * it cannot be read
    * @example
@@ -391,14 +394,14 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
 
   #begin<Output>(
     input: TurnInput,
-    { maxSteps = this.#maxSteps ?? DEFAULT_MAX_STEPS, ...own }: TurnOptions<Output>,
+    { maxSteps = this.#maxSteps ?? DEFAULT_MAX_STEPS, budget = this.#budget, ...own }: TurnOptions<Output>,
     ask: Ask,
   ): Turn<Output> {
     this.#mustBeIdle("send another message");
     const { history, answers = [] } = this.#conversation.state;
     const messages = messagesOf(input, history, answers);
     const isResumed = answers.length > 0 && messages.every(({ role }) => role === "tool");
-    const fault = maxStepsFault(maxSteps);
+    const fault = maxStepsFault(maxSteps) ?? budgetFault(budget);
     if (fault) throw new SendError("invalidRequest", fault);
     // The schema validates the output of any client, so that its type holds.
     const client = this.#client as TypedClient;
@@ -416,6 +419,7 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
       options: isTolerant ? { ...options, invalidArguments: "deliver" } : options,
       effective,
       maxSteps,
+      budget,
       onToolError: this.#onToolError,
     });
     this.#turn = turn;

@@ -21,6 +21,7 @@ import { replyFault } from "./history.ts";
 import { RepliesSoFar } from "./merge-replies.ts";
 import { ToolRunner } from "./tool-runner.ts";
 import type { Turn } from "./turn.ts";
+import type { BudgetMeter } from "./turn-budget.ts";
 
 /** A reply: its stream, and then its chunks. `since` is the time of the request, on the clock of `performance.now`. */
 interface Reading {
@@ -68,6 +69,8 @@ export class TurnSource implements ChunkSource, InnerCallHost {
   #hasResults = false;
   /** The turn was left between two replies: no call is open, even if the consumer did not see its result. */
   #areCallsClosed = false;
+  /** The turn ended because its budget was reached: between two replies, or inside one. */
+  #budgetEnd: "between" | "inside" | undefined;
   /** Fires when the turn exceeds its limit. */
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -131,7 +134,9 @@ export class TurnSource implements ChunkSource, InnerCallHost {
 
   complete(message: AssistantMessage): AssistantMessage {
     const folded = this.#areCallsClosed ? { ...message, toolCalls: [] } : message;
-    return this.#replies.merge(folded, this.#partialOf(this.#reading?.inner), this.#hasResults);
+    const merged = this.#replies.merge(folded, this.#partialOf(this.#reading?.inner), this.#hasResults);
+    if (!this.#budgetEnd) return merged;
+    return { ...merged, finishReason: "budget", ...(this.#budgetEnd === "inside" && { interrupted: true }) };
   }
 
   arrived(batch: readonly MessageChunk[]): void {
@@ -170,7 +175,10 @@ export class TurnSource implements ChunkSource, InnerCallHost {
 
   #take(batch: readonly MessageChunk[]): void {
     const last = batch.at(-1);
-    if (last?.type !== "final") return this.#deliver(this.#relayed(batch));
+    if (last?.type !== "final") {
+      if (this.#turn.budget && this.#isBudgetReached(this.#turn.budget)) return this.#endInside(batch);
+      return this.#deliver(this.#relayed(batch));
+    }
     const chunks = this.#relayed(batch.slice(0, -1));
     const fault = replyFault(last.message);
     if (fault) throw new SendError("protocol", `The final chunk has no reply: it ${fault}.`);
@@ -179,8 +187,31 @@ export class TurnSource implements ChunkSource, InnerCallHost {
     const runner = this.#offer(reply);
     this.#phase = { name: "tools", runner };
     this.#finishReply(reply);
+    if (this.#turn.budget?.isReached) return void this.#endBetween(chunks);
     if (chunks.length > 0) this.#deliver(chunks);
     else this.#continueTools(runner);
+  }
+
+  #isBudgetReached(budget: BudgetMeter): boolean {
+    const partial = this.#reading?.inner.partial;
+    return partial !== undefined && budget.isReachedWith(partial);
+  }
+
+  /** Ends the turn inside a reply, whose chunks so far are kept. */
+  #endInside(batch: readonly MessageChunk[]): void {
+    const { inner } = this.#reading ?? {};
+    const chunks = this.#relayed(batch);
+    this.#budgetEnd = "inside";
+    inner?.stop();
+    const partial = this.#partialOf(inner);
+    void this.#end(partial && { ...partial, finishReason: "budget" }, chunks);
+  }
+
+  /** Ends the turn behind a complete reply, whose calls do not run. */
+  async #endBetween(chunks: readonly MessageChunk[]): Promise<void> {
+    this.#budgetEnd = "between";
+    this.#closeCalls(undefined);
+    await this.#end(undefined, [...chunks, ...this.#results.splice(0)]);
   }
 
   /** The consumer wants more than the last reply. */
@@ -303,6 +334,7 @@ export class TurnSource implements ChunkSource, InnerCallHost {
   #finishReply(reply: AssistantMessage): void {
     const { metrics }: Partial<AssistantMessage> = reply; // any program may be a client
     this.#replies.add(reply);
+    this.#turn.budget?.add(reply);
     mergeFacts(this.facts, reply);
     this.facts.attempts.push(...(metrics?.attempts ?? []));
     if (this.#replies.usage) this.facts.usage = this.#replies.usage;

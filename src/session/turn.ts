@@ -12,6 +12,7 @@ import type { Conversation } from "./conversation.ts";
 import { hasRunnableTool, type SessionOptions, toolsOf } from "./options.ts";
 import { inCallOrder, resumedCalls } from "./reducer.ts";
 import type { Fitted } from "./token-budget.ts";
+import { BudgetMeter, type TurnBudget } from "./turn-budget.ts";
 import { TurnTimeout } from "./turn-timeout.ts";
 
 /** The parts of a turn. */
@@ -30,6 +31,7 @@ export interface TurnDefinition<Output> {
   readonly effective: SendOptions;
   /** Maximum number of replies. */
   readonly maxSteps: number;
+  readonly budget: TurnBudget | undefined;
   readonly onToolError: SessionOptions["onToolError"];
 }
 
@@ -47,6 +49,8 @@ export class Turn<Output = unknown> {
   readonly client: TypedClient;
   readonly tools: readonly Tool[];
   readonly maxSteps: number;
+  /** Absent in a turn without a budget. */
+  readonly budget: BudgetMeter | undefined;
   readonly startedAt: number = performance.now();
   /** Limits the turn, its tools included; `undefined` without tools, where the limit of the one request is enough. */
   readonly timeout: TurnTimeout | undefined;
@@ -81,12 +85,14 @@ export class Turn<Output = unknown> {
     options,
     effective,
     maxSteps,
+    budget,
     onToolError,
   }: TurnDefinition<Output>) {
     this.conversation = conversation;
     this.client = client;
     this.tools = toolsOf(effective);
     this.maxSteps = maxSteps;
+    this.budget = budget && new BudgetMeter(budget);
     this.#onToolError = onToolError;
     this.#ask = ask;
     this.#effective = effective;

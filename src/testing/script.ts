@@ -57,7 +57,7 @@ export interface ScriptedFinish {
    * The finish reason.
    * @default `toolCalls` after a tool call, `unknown` when only the raw reason is given, else `stop`
    */
-  readonly finishReason?: Exclude<FinishReason, "stopped" | "interrupted">;
+  readonly finishReason?: Exclude<FinishReason, "stopped" | "interrupted" | "budget">;
   /**
    * The provider's own word, which may be unknown.
    * @default the provider's usual word

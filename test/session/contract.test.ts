@@ -25,6 +25,7 @@ function asTurns(client: ClientWrapper): ClientWrapper {
       options,
       effective: { ...options, tools },
       maxSteps: 1,
+      budget: undefined,
       onToolError: undefined,
     });
     return new MessageStream<Output>(new TurnSource(turn, await turn.open()), { startedAt: turn.startedAt });

@@ -13,6 +13,7 @@ const FINISH_REASONS: Readonly<Record<FinishReason, string>> = {
   contentFilter: "content_filter",
   refusal: "content_filter",
   stopped: "stop",
+  budget: "length",
   interrupted: "stop",
   unknown: "stop",
 };

@@ -37,6 +37,7 @@ const FINISH_REASONS: Readonly<Record<FinishReason, UiFinishReason>> = {
   contentFilter: "content-filter",
   refusal: "content-filter",
   stopped: "other",
+  budget: "length",
   interrupted: "other",
   unknown: "other",
 };

@@ -1,0 +1,110 @@
+/** The limit on the tokens and the dollars of one turn. */
+
+import type { AssistantMessage } from "../contract/message.ts";
+import type { TokenUsage } from "../contract/usage.ts";
+
+/** Returns the cost of tokens in US dollars; `undefined` when it is unknown. `costOf` of `cloudllm/models` is one. */
+export type CostOf = (
+  usage: TokenUsage,
+  model: { readonly provider: string; readonly model: string },
+) => number | undefined;
+
+/**
+ * The limit of one turn: of all its replies together, as their providers bill them, else as estimated. The turn ends
+ * with `finishReason: "budget"` when it has reached the limit and would go on:
+ *
+ * - before the tools of a reply run. Their calls are closed: the history says that they were not run.
+ * - inside a streamed reply. The text so far is kept, marked `interrupted` (see `onInterrupt`).
+ *
+ * A reply that is done when the limit is reached ends as its provider ended it. The last reply may exceed the limit: by
+ * a non-streamed reply, and by the error of the estimate, mostly within 20 %.
+ */
+export type TurnBudget = {
+  /** Maximum number of tokens, input and output of all requests. Input from a cache counts in full. */
+  readonly tokens?: number | undefined;
+} & (
+  | { readonly dollars?: undefined; readonly costOf?: undefined }
+  | {
+      /**
+       * Maximum cost in US dollars. Inside a reply, input that the provider has not reported yet counts as read from
+       * its cache, so that no reply is cut too early. A reply of unknown cost reaches any limit.
+       */
+      readonly dollars: number;
+      /** The prices: `costOf` of `cloudllm/models`, which a program without this option does not contain. */
+      readonly costOf: CostOf;
+    }
+);
+
+const NAMES = ["tokens", "dollars", "costOf"];
+
+/** Returns what is wrong with a budget, as a sentence; `undefined` when it is valid. */
+export function budgetFault(budget: TurnBudget | undefined): string | undefined {
+  if (budget === undefined) return undefined;
+  const given: unknown = budget;
+  if (typeof given !== "object" || given === null) return "`budget` must be an object such as `{ tokens: 50_000 }`.";
+  const unknown = Object.keys(given).find((name) => !NAMES.includes(name));
+  if (unknown !== undefined) return `Unknown \`budget.${unknown}\`. Valid names: ${NAMES.join(", ")}.`;
+  for (const name of ["tokens", "dollars"] as const) {
+    const limit: unknown = budget[name];
+    if (limit !== undefined && !(typeof limit === "number" && limit > 0))
+      return `\`budget.${name}\` must be a number above 0. Received ${String(limit)}.`;
+  }
+  const { costOf }: { readonly costOf?: unknown } = budget;
+  if (costOf !== undefined && typeof costOf !== "function") return "`budget.costOf` must be a function.";
+  if (budget.dollars === undefined || costOf) return undefined;
+  return "`budget.dollars` needs `budget.costOf`: import it from `cloudllm/models`.";
+}
+
+type Bill = Pick<AssistantMessage, "usage" | "estimatedUsage" | "provider" | "model" | "steps">;
+
+/** Adds up the replies of one turn, and compares them with its budget. */
+export class BudgetMeter {
+  readonly #budget: TurnBudget;
+  #tokens = 0;
+  #dollars = 0;
+
+  constructor(budget: TurnBudget) {
+    this.#budget = budget;
+  }
+
+  /** Adds a reply that is over. */
+  add(reply: Bill): void {
+    for (const step of reply.steps ?? [reply]) {
+      const usage = step.estimatedUsage ?? step.usage;
+      this.#tokens += usage?.totalTokens ?? 0;
+      this.#dollars += (usage && this.#costOf(usage, step)) ?? Number.POSITIVE_INFINITY;
+    }
+  }
+
+  /** Whether the replies that are over have reached the limit. */
+  get isReached(): boolean {
+    return this.#reaches(0, 0);
+  }
+
+  /** Returns whether they have, together with the reply that is being read, as far as it has come. */
+  isReachedWith({ usage, estimatedUsage, provider, model }: Bill): boolean {
+    const live = estimatedUsage ?? usage;
+    if (!live) return this.isReached;
+    return this.#reaches(live.totalTokens, this.#costAtLeast(live, usage, { provider, model }));
+  }
+
+  #reaches(tokens: number, dollars: number): boolean {
+    const { tokens: maxTokens = Infinity, dollars: maxDollars = Infinity } = this.#budget;
+    return this.#tokens + tokens >= maxTokens || (maxDollars < Infinity && this.#dollars + dollars >= maxDollars);
+  }
+
+  /** The estimate of a running reply does not know which part of its input the cache has. */
+  #costAtLeast(live: TokenUsage, reported: TokenUsage | undefined, model: Pick<Bill, "provider" | "model">): number {
+    const { cachedInputTokens = live.inputTokens, cacheWriteTokens = 0 } = reported ?? {};
+    const cached = this.#costOf({ ...live, cachedInputTokens, cacheWriteTokens }, model);
+    return cached ?? this.#costOf(live, model) ?? 0;
+  }
+
+  #costOf(usage: TokenUsage, { provider, model }: Pick<Bill, "provider" | "model">): number | undefined {
+    try {
+      return this.#budget.costOf?.(usage, { provider, model });
+    } catch {
+      return undefined; // an unknown cost, as documented
+    }
+  }
+}
