@@ -13,6 +13,7 @@ const config: ViteUserConfig = defineConfig({
       { find: /^cloudllm$/, replacement: path("./src/index.ts") },
       { find: /^cloudllm\/embedded$/, replacement: path("./src/embedded/index.ts") },
       { find: /^cloudllm\/models$/, replacement: path("./src/models/index.ts") },
+      { find: /^cloudllm\/otel$/, replacement: path("./src/otel/index.ts") },
       { find: /^cloudllm\/protocols$/, replacement: path("./src/protocols/index.ts") },
       { find: /^cloudllm\/server$/, replacement: path("./src/server/index.ts") },
       { find: /^cloudllm\/store\/file$/, replacement: path("./src/store/file/index.ts") },

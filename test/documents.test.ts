@@ -32,6 +32,7 @@ const CLEAN_FOLDERS: readonly string[] = [
   "src/dialects",
   "src/embedded",
   "src/models",
+  "src/otel",
   "src/page",
   "src/platform",
   "src/protocols",

@@ -26,6 +26,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   server: ["contract", "dialects", "platform", "session", "stream", "tokens"],
   store: ["contract", "platform", "reliability", "server", "session"],
   web: ["contract", "dialects", "platform", "stream", "transport"],
+  otel: ["contract", "platform", "stream"], // wrappers, which know clients by the contract only
   react: ["web"],
   testing: [
     "call",

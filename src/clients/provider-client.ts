@@ -175,6 +175,11 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     return { inputTokens: estimateRequestTokens(messages, this.#optionsOf(options)), source: "estimate" };
   }
 
+  /** The address that requests are sent to: for logs and telemetry. */
+  get baseUrl(): string {
+    return this.#endpoint.baseUrl;
+  }
+
   /** The constructor's options for all calls, without those that may contain secrets. */
   get defaults(): SendOptions {
     const { headers: _headers, providerOptions: _own, ...defaults } = this.#defaults;

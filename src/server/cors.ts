@@ -9,7 +9,7 @@ type Rules = Pick<Policy, "origins" | "credentials">;
 const MAX_AGE_S = 7_200;
 
 const ALLOWED_METHODS = "GET, POST, DELETE, OPTIONS";
-const ALLOWED_HEADERS = "content-type, authorization, last-event-id, x-run-id";
+const ALLOWED_HEADERS = "content-type, authorization, last-event-id, x-run-id, traceparent, tracestate";
 const EXPOSED_HEADERS = "x-stream-id, retry-after, x-request-id";
 
 /**

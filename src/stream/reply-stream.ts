@@ -9,6 +9,7 @@ import { DONE } from "./chunk-queue.ts";
 import type { DeepPartial } from "./deep-partial.ts";
 import type { ReplyFacts } from "./reply-facts.ts";
 import type { ChunkSource, DrainLimits } from "./source.ts";
+import type { ArrivalListener } from "./stopwatch.ts";
 import type { StreamParts } from "./stream-parts.ts";
 import { type EndListener, StreamState } from "./stream-state.ts";
 
@@ -169,6 +170,14 @@ export class ReplyStream<out Output = unknown> implements AsyncIterable<MessageC
    */
   onUnread(afterMs: number, listener: () => void): void {
     this.#parts.watchUnread(this.#state, afterMs, listener);
+  }
+
+  /**
+   * Calls `listener` with each read that brings chunks, for telemetry: see `ArrivalListener`. It must not throw.
+   * @internal
+   */
+  onArrival(listener: ArrivalListener): void {
+    this.#state.onArrival(listener);
   }
 
   /** Stops retries of this reply: only its rest is wanted. For the wrappers of this package. @internal */

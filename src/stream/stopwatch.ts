@@ -7,6 +7,9 @@ import type { ReplyFacts } from "./reply-facts.ts";
 /** The part of the metrics that the source counts. */
 type Counted = Pick<ReplyFacts, "reconnects"> & Pick<ReplyMetrics, "attempts">;
 
+/** Receives each read: how many chunks it brought, and the milliseconds since the one before, without pauses. */
+export type ArrivalListener = (count: number, gapMs: number) => void;
+
 /** The running clock of one reply. */
 export class Stopwatch {
   readonly #now: Clock;
@@ -17,6 +20,8 @@ export class Stopwatch {
   #endedAt: number | undefined;
   #longestGapMs = 0;
   chunks = 0;
+  /** See `ReplyStream.onArrival`. */
+  onArrival: ArrivalListener | undefined = undefined;
 
   /** `startedAt` is when the call was made, on the same clock. */
   constructor(now: Clock, startedAt: number) {
@@ -33,10 +38,15 @@ export class Stopwatch {
   /** `count` chunks arrived together. */
   arrived(count: number): void {
     const now = this.#now();
+    let gapMs = 0;
     if (this.#firstAt === undefined) this.#firstAt = now;
-    else this.#longestGapMs = Math.max(this.#longestGapMs, now - Math.max(this.#lastAt, this.#waitingSince));
+    else {
+      gapMs = now - Math.max(this.#lastAt, this.#waitingSince);
+      this.#longestGapMs = Math.max(this.#longestGapMs, gapMs);
+    }
     this.#lastAt = now;
     this.chunks += count;
+    if (this.onArrival !== undefined) this.onArrival(count, gapMs);
   }
 
   ended(): void {

@@ -9,7 +9,7 @@ import { thrownToCaller } from "./caller-stack.ts";
 import { ChunkQueue, type QueueOwner } from "./chunk-queue.ts";
 import type { Ending } from "./ending.ts";
 import { type ChunkSource, type Closing, type DrainLimits, failureOf } from "./source.ts";
-import { Stopwatch } from "./stopwatch.ts";
+import { type ArrivalListener, Stopwatch } from "./stopwatch.ts";
 import type { FoldPart, StreamParts } from "./stream-parts.ts";
 
 /** Receives how a reply ended: the message as far as it came, and the error if it failed. */
@@ -166,6 +166,10 @@ export class StreamState implements QueueOwner {
   /** Calls `task` after the end, when all others know of it. */
   afterEnd(task: () => void): void {
     this.#endWaiters.push(task);
+  }
+
+  onArrival(listener: ArrivalListener): void {
+    this.#stopwatch.onArrival = listener;
   }
 
   failureToThrow(): SendError | undefined {

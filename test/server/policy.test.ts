@@ -151,7 +151,7 @@ describe("origins", () => {
       "access-control-expose-headers": "x-stream-id, retry-after, x-request-id",
     });
     expect(Object.fromEntries(preflightResponse(request, policy).headers)).toMatchObject({
-      "access-control-allow-headers": "content-type, authorization, last-event-id, x-run-id",
+      "access-control-allow-headers": "content-type, authorization, last-event-id, x-run-id, traceparent, tracestate",
       "access-control-allow-methods": "GET, POST, DELETE, OPTIONS",
       "access-control-max-age": "7200",
     });
