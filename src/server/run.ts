@@ -7,17 +7,14 @@ import type { MessageChunk } from "../contract/chunk.ts";
 import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage } from "../contract/message.ts";
 import type { ReplyMetrics } from "../contract/metrics.ts";
-import { OutlineRecorder } from "../dialects/outline.ts";
 import { Refusal } from "../dialects/refusal.ts";
-import { chunksOf } from "../stream/complete-source.ts";
 import { Fold } from "../stream/fold.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
 import { sendErrorOf } from "../stream/transfer.ts";
-import { type EntryId, entryId } from "./entry-id.ts";
-import { sizeOfChunks, sizeOfEntry } from "./entry-size.ts";
 import type { Feed } from "./feed.ts";
 import type { LogEntry, LogWriter, RunEnd, RunHead } from "./log.ts";
-import { foldedIn } from "./outline-so-far.ts";
+import { endedError, type StopReason } from "./run-end.ts";
+import { RunTranscript, type TakenOver } from "./run-transcript.ts";
 import { RunWriter } from "./run-writer.ts";
 
 /** The reply of a run, before it is open. */
@@ -50,36 +47,10 @@ export interface RunParts {
   now(): number;
 }
 
-/** The reply as an earlier attempt left it. */
-export interface TakenOver {
-  readonly attempt: number;
-  readonly message: AssistantMessage;
-  /** The order of its parts. */
-  readonly outline: OutlineRecorder;
-  readonly after: EntryId | undefined;
-  /** The source's stream begins with so many chunks, which `message` holds. */
-  readonly chunks: number;
-}
-
-/**
- * Why a run ends before its reply does.
- * - `asked`: a viewer stopped it. `unwatched`: all viewers have left.
- * - `tooLong`, `tooLarge`: it has reached a limit. `shutdown`: its process ends.
- * - `handedOver`: its process ends, and another one goes on. `lost`: another process has it.
- */
-type StopReason = "asked" | "unwatched" | "tooLong" | "tooLarge" | "shutdown" | "handedOver" | "lost";
-
 type Phase =
-  | { readonly name: "opening"; readonly controller: AbortController }
-  | { readonly name: "reading"; readonly stream: MessageStream }
-  | { readonly name: "over"; readonly stream?: MessageStream | undefined };
-
-/** A snapshot takes the place of so many entries, or bytes. */
-const MAX_ENTRIES = 1_000;
-const MAX_SNAPSHOT_DISTANCE = 262_144;
-
-/** A run ends when its chunks take more, in bytes. */
-const MAX_RUN_BYTES = 8_388_608;
+  | { readonly status: "opening"; readonly controller: AbortController }
+  | { readonly status: "reading"; readonly stream: MessageStream }
+  | { readonly status: "over"; readonly stream?: MessageStream | undefined };
 
 /** A run whose first viewer has not come by then counts as unwatched, in milliseconds. */
 const FIRST_VIEWER_MS = 30_000;
@@ -98,21 +69,10 @@ export class Run {
   readonly settled: Promise<void>;
   readonly #parts: RunParts;
   readonly #writer: RunWriter | undefined;
-  readonly #attempt: number;
   readonly #startedAt: number;
-  #phase: Phase = { name: "opening", controller: new AbortController() };
+  #phase: Phase = { status: "opening", controller: new AbortController() };
   #stopReason: StopReason | undefined;
-  #number: number;
-  /** Of the chunks, in all and since the last snapshot. */
-  #bytes = 0;
-  #bytesSince = 0;
-  #snapshotBytes = 0;
-  /** The chunks so far: those of the stream may be ahead of what was read from it. */
-  readonly #fold: Fold;
-  /** The calls so far and their results. */
-  readonly #tools: MessageChunk[] = [];
-  #hasResults = false;
-  readonly #outline: OutlineRecorder;
+  readonly #transcript: RunTranscript;
   #unwatchedSince: number | undefined;
   #isLogged = false;
   #refusal: Refusal | undefined;
@@ -122,14 +82,11 @@ export class Run {
     this.#parts = parts;
     this.head = head;
     this.feed = feed;
-    this.#attempt = takenOver?.attempt ?? 1;
-    this.#number = takenOver ? -1 : 0;
     this.#startedAt = now();
-    this.#outline = takenOver?.outline ?? new OutlineRecorder();
-    this.#fold = new Fold({ provider: head.provider, model: head.model, attempts: [] });
+    this.#transcript = new RunTranscript(head, takenOver);
     this.#writer = writer && new RunWriter(writer, this.#written(), now);
     feed.onLeft = () => this.#left();
-    if (takenOver) this.#begin(takenOver);
+    if (takenOver) this.#append(this.#transcript.takeOver(takenOver));
     let opened = (): void => undefined;
     this.opened = new Promise((resolve) => {
       opened = resolve;
@@ -143,7 +100,7 @@ export class Run {
   }
 
   get isOver(): boolean {
-    return this.#phase.name === "over";
+    return this.#phase.status === "over";
   }
 
   /** Returns why the relay itself has refused the turn. */
@@ -165,8 +122,8 @@ export class Run {
   stop(reason: StopReason = "asked"): void {
     this.#stopReason ??= reason;
     const phase = this.#phase;
-    if (phase.name === "opening") phase.controller.abort();
-    else if (phase.name === "reading") void phase.stream.stop();
+    if (phase.status === "opening") phase.controller.abort();
+    else if (phase.status === "reading") void phase.stream.stop();
     this.feed.goOn();
   }
 
@@ -192,7 +149,7 @@ export class Run {
   /** Resolves with the end; with `undefined` when another process goes on. */
   async #produce(opened: () => void): Promise<RunEnd | undefined> {
     const end = await this.#read(opened);
-    this.#phase = { name: "over", stream: this.#phase.name === "reading" ? this.#phase.stream : undefined };
+    this.#phase = { status: "over", stream: this.#phase.status === "reading" ? this.#phase.stream : undefined };
     try {
       await this.#parts.source.close?.();
     } catch (error) {
@@ -236,31 +193,19 @@ export class Run {
   }
 
   async #open(): Promise<MessageStream> {
-    if (this.#phase.name !== "opening") throw new SendError("aborted", "The run is over.");
+    if (this.#phase.status !== "opening") throw new SendError("aborted", "The run is over.");
     const { signal } = this.#phase.controller;
     if (this.#stopReason) throw new SendError("aborted", "The run was stopped.");
     const stream = await this.#parts.source.open(signal);
-    this.#phase = { name: "reading", stream };
+    this.#phase = { status: "reading", stream };
     if (this.#stopReason) void stream.stop();
     return stream;
   }
 
   #add(chunks: readonly MessageChunk[]): void {
-    const size = sizeOfChunks(chunks);
-    for (const chunk of chunks) {
-      this.#fold.add(chunk);
-      if (chunk.type === "rewind") this.#outline.rewound(foldedIn(this.#fold));
-      else this.#outline.add(chunk);
-      if (chunk.type === "toolResult") this.#hasResults = true;
-      if (chunk.type === "toolCall" || chunk.type === "toolResult") this.#tools.push(chunk);
-    }
-    this.#bytes += size;
-    this.#bytesSince += size;
-    this.#append({ id: this.#nextId(), type: "chunks", chunks });
-    if (this.#bytes > MAX_RUN_BYTES) return this.stop("tooLarge");
-    const distance = Math.max(MAX_SNAPSHOT_DISTANCE, this.#snapshotBytes);
-    if (this.feed.length < MAX_ENTRIES && this.#bytesSince < distance) return;
-    const snapshot = this.#snapshot();
+    this.#append(this.#transcript.add(chunks));
+    if (this.#transcript.isTooLarge) return this.stop("tooLarge");
+    const snapshot = this.#transcript.isSnapshotDue(this.feed.length) ? this.#snapshot() : undefined;
     if (snapshot) this.#writer?.add(snapshot);
   }
 
@@ -269,33 +214,13 @@ export class Run {
     this.#writer?.add(entry);
   }
 
-  #nextId(): EntryId {
-    this.#number++;
-    return entryId({ attempt: this.#attempt, number: this.#number });
-  }
-
-  /** The first entry of a later attempt. */
-  #begin({ message, after }: TakenOver): void {
-    for (const chunk of chunksOf(message)) this.#fold.add(chunk);
-    this.#outline.continuedBy(this.#attempt);
-    const order = { outline: this.#outline.parts.slice() };
-    this.#append({ id: this.#nextId(), type: "snapshot", message, ...(after !== undefined && { after }), ...order });
-  }
-
   /** Shows viewers, and returns for the log, the message so far; `undefined` when there is none. */
   #snapshot(): LogEntry | undefined {
     const phase = this.#phase;
     const after = this.feed.last?.id;
-    if (phase.name === "opening" || after === undefined) return undefined;
+    if (phase.status === "opening" || !phase.stream || after === undefined) return undefined;
     const { stream } = phase;
-    if (!stream) return undefined;
-    const message = this.#fold.message("running", () => stream.metrics);
-    const tools = this.#hasResults ? { tools: [...this.#tools] } : {};
-    const { outline } = this.#outline;
-    const order = outline ? { outline } : {};
-    const entry: LogEntry = { id: this.#nextId(), type: "snapshot", message, after, ...tools, ...order };
-    this.#bytesSince = 0;
-    this.#snapshotBytes = sizeOfEntry(entry);
+    const entry = this.#transcript.snapshot(after, () => stream.metrics);
     this.feed.append(entry);
     return entry;
   }
@@ -315,25 +240,10 @@ export class Run {
       case "tooLarge":
       case "shutdown":
         return this.#reported(
-          new SendError(...this.#whyEnded(reason)).with({ partial: { ...message, finishReason: "interrupted" } }),
+          endedError(reason, this.head, this.#parts.totalMs).with({
+            partial: { ...message, finishReason: "interrupted" },
+          }),
         );
-    }
-  }
-
-  #whyEnded(reason: "tooLong" | "tooLarge" | "shutdown"): ConstructorParameters<typeof SendError> {
-    const { provider, model } = this.head;
-    switch (reason) {
-      case "tooLong": {
-        const waitedMs = this.#parts.totalMs;
-        const message = `The run took longer than ${waitedMs} ms.`;
-        return ["timeout", message, { provider, model, phase: "total", waitedMs, retryable: false }];
-      }
-      case "tooLarge": {
-        const message = `The run has more than ${MAX_RUN_BYTES} bytes of chunks.`;
-        return ["truncated", message, { provider, model, code: "runTooLarge", retryable: false }];
-      }
-      case "shutdown":
-        return ["truncated", "The server ends.", { provider, model, code: "serverShutdown", retryable: true }];
     }
   }
 

@@ -1,0 +1,100 @@
+/** The reply of a run so far, as the entries of a log. */
+
+import type { MessageChunk } from "../contract/chunk.ts";
+import type { AssistantMessage } from "../contract/message.ts";
+import type { ReplyMetrics } from "../contract/metrics.ts";
+import { OutlineRecorder } from "../dialects/outline.ts";
+import { chunksOf } from "../stream/complete-source.ts";
+import { Fold } from "../stream/fold.ts";
+import { type EntryId, entryId } from "./entry-id.ts";
+import { sizeOfChunks, sizeOfEntry } from "./entry-size.ts";
+import type { LogEntry, RunHead } from "./log.ts";
+import { foldedIn } from "./outline-so-far.ts";
+import { MAX_RUN_BYTES } from "./run-end.ts";
+
+/** The reply as an earlier attempt left it. */
+export interface TakenOver {
+  readonly attempt: number;
+  readonly message: AssistantMessage;
+  /** The order of its parts. */
+  readonly outline: OutlineRecorder;
+  readonly after: EntryId | undefined;
+  /** The source's stream begins with so many chunks, which `message` contains. */
+  readonly chunks: number;
+}
+
+/** A snapshot takes the place of so many entries, or bytes. */
+const MAX_ENTRIES = 1_000;
+const MAX_SNAPSHOT_DISTANCE = 262_144;
+
+/** Numbers the entries of one attempt, and sums them up. */
+export class RunTranscript {
+  readonly #attempt: number;
+  #number: number;
+  /** The size of the chunks, in all and since the last snapshot. */
+  #bytes = 0;
+  #bytesSince = 0;
+  #snapshotBytes = 0;
+  /** The chunks so far: those of the stream may be ahead of what was read from it. */
+  readonly #fold: Fold;
+  /** The calls so far and their results. */
+  readonly #tools: MessageChunk[] = [];
+  #hasResults = false;
+  readonly #outline: OutlineRecorder;
+
+  constructor({ provider, model }: RunHead, takenOver: TakenOver | undefined) {
+    this.#attempt = takenOver?.attempt ?? 1;
+    this.#number = takenOver ? -1 : 0;
+    this.#outline = takenOver?.outline ?? new OutlineRecorder();
+    this.#fold = new Fold({ provider, model, attempts: [] });
+  }
+
+  get isTooLarge(): boolean {
+    return this.#bytes > MAX_RUN_BYTES;
+  }
+
+  /** Returns the entry of the chunks of one read. */
+  add(chunks: readonly MessageChunk[]): LogEntry {
+    const size = sizeOfChunks(chunks);
+    for (const chunk of chunks) {
+      this.#fold.add(chunk);
+      if (chunk.type === "rewind") this.#outline.rewound(foldedIn(this.#fold));
+      else this.#outline.add(chunk);
+      if (chunk.type === "toolResult") this.#hasResults = true;
+      if (chunk.type === "toolCall" || chunk.type === "toolResult") this.#tools.push(chunk);
+    }
+    this.#bytes += size;
+    this.#bytesSince += size;
+    return { id: this.#nextId(), type: "chunks", chunks };
+  }
+
+  /** Returns the first entry of a later attempt. */
+  takeOver({ message, after }: TakenOver): LogEntry {
+    for (const chunk of chunksOf(message)) this.#fold.add(chunk);
+    this.#outline.continuedBy(this.#attempt);
+    const order = { outline: this.#outline.parts.slice() };
+    return { id: this.#nextId(), type: "snapshot", message, ...(after !== undefined && { after }), ...order };
+  }
+
+  /** Returns whether a snapshot is to follow. `entries`: their number since the last one. */
+  isSnapshotDue(entries: number): boolean {
+    return entries >= MAX_ENTRIES || this.#bytesSince >= Math.max(MAX_SNAPSHOT_DISTANCE, this.#snapshotBytes);
+  }
+
+  /** Returns the message so far as an entry. `after`: the last entry. */
+  snapshot(after: EntryId, metricsOf: () => ReplyMetrics): LogEntry {
+    const message = this.#fold.message("running", metricsOf);
+    const tools = this.#hasResults ? { tools: [...this.#tools] } : {};
+    const { outline } = this.#outline;
+    const order = outline ? { outline } : {};
+    const entry: LogEntry = { id: this.#nextId(), type: "snapshot", message, after, ...tools, ...order };
+    this.#bytesSince = 0;
+    this.#snapshotBytes = sizeOfEntry(entry);
+    return entry;
+  }
+
+  #nextId(): EntryId {
+    this.#number++;
+    return entryId({ attempt: this.#attempt, number: this.#number });
+  }
+}
