@@ -14,7 +14,7 @@ import type { Settings } from "./settings.ts";
 import { failureLineOf, statusOf } from "./status-line.ts";
 import type { Terminal } from "./terminal.ts";
 
-type Said = UserMessage["content"];
+type Question = UserMessage["content"];
 
 export class Conversation {
   readonly #choice: Choice;
@@ -48,13 +48,13 @@ export class Conversation {
   }
 
   /** Sends a message and shows the reply. Resolves with its outcome; failures have been shown. */
-  async say(said: Said): Promise<Outcome["status"]> {
+  async say(question: Question): Promise<Outcome["status"]> {
     const session = this.#session;
     const outcome = await showReply(
       async (signal) =>
         this.#settings.nonStreamed
-          ? streamOf(await session.sendMessage(said, { signal }))
-          : session.sendMessageStream(said, { signal }),
+          ? streamOf(await session.sendMessage(question, { signal }))
+          : session.sendMessageStream(question, { signal }),
       session.client,
       this.#terminal,
       { onInterrupt: (listener) => this.#lines.onInterrupt(listener) },
@@ -135,9 +135,9 @@ export class Conversation {
   async #retry(): Promise<Outcome["status"] | undefined> {
     const before = this.#session.toJSON();
     const { unanswered } = this.#session;
-    const said = unanswered ?? this.#session.undo();
-    if (said === undefined) return this.#report("There is nothing to ask again.");
-    const status = await this.say(said);
+    const question = unanswered ?? this.#session.undo();
+    if (question === undefined) return this.#report("There is nothing to ask again.");
+    const status = await this.say(question);
     if (unanswered === undefined && this.#session.unanswered !== undefined) {
       this.#session.restore({ ...before, turns: this.#session.tokenUsage().turns });
       await this.#report("The earlier answer stays.");

@@ -227,9 +227,9 @@ function verbatim(): MarkdownRenderer {
   let half = "";
   return {
     push(text) {
-      const whole = half + text;
-      half = /[\ud800-\udbff]$/.exec(whole)?.[0] ?? "";
-      return half === "" ? whole : whole.slice(0, -1);
+      const joined = half + text;
+      half = /[\ud800-\udbff]$/.exec(joined)?.[0] ?? "";
+      return half === "" ? joined : joined.slice(0, -1);
     },
     end() {
       const rest = half;

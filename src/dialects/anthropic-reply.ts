@@ -27,7 +27,7 @@ const STOP_REASON = {
 
 export const anthropicWire: MachineWire = {
   encoder: (reply) => new AnthropicEncoder(reply),
-  whole: wholeReply,
+  complete: completeReply,
 };
 
 class AnthropicEncoder implements ReplyEncoder {
@@ -172,7 +172,7 @@ class AnthropicEncoder implements ReplyEncoder {
   }
 }
 
-function wholeReply(message: AssistantMessage, reply: MachineReply): DialectBody {
+function completeReply(message: AssistantMessage, reply: MachineReply): DialectBody {
   const { content: text, reasoning, toolCalls, citations, finishReason } = message;
   if (!isNamed(finishReason)) {
     const error = unnamedEnd(finishReason);

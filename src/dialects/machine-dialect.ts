@@ -89,7 +89,7 @@ export interface MachineWire {
    * Returns the answer that holds the complete reply.
    * @throws {Refusal} 502 when the wire has no word for its end
    */
-  whole(message: AssistantMessage, reply: MachineReply): DialectBody;
+  complete(message: AssistantMessage, reply: MachineReply): DialectBody;
   /** Reads a kept reply as far as it is written. Present where the API has an answer for that. */
   soFar?(reply: MachineReply): ReplySoFar;
   /** Returns the answer to `forget`. */

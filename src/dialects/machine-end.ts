@@ -6,7 +6,7 @@ import type { MachineError } from "./machine-dialect.ts";
 /** The finish reasons that these wires have words for. */
 export type NamedFinish = Exclude<FinishReason, "stopped" | "interrupted" | "unknown">;
 
-/** Returns whether a reply with this finish reason is complete. Half a reply is never shown as a whole one. */
+/** Returns whether a reply with this finish reason is complete. Half a reply is never shown as a complete one. */
 export function isNamed(reason: FinishReason): reason is NamedFinish {
   return reason !== "stopped" && reason !== "interrupted" && reason !== "unknown";
 }

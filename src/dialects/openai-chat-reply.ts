@@ -30,7 +30,7 @@ const DONE = "data: [DONE]\n\n";
 export function chatWire(includesUsage: boolean): MachineWire {
   return {
     encoder: (reply) => new ChatEncoder(reply, includesUsage),
-    whole: wholeReply,
+    complete: completeReply,
   };
 }
 
@@ -128,7 +128,7 @@ class ChatEncoder implements ReplyEncoder {
   }
 }
 
-function wholeReply(message: AssistantMessage, reply: MachineReply): DialectBody {
+function completeReply(message: AssistantMessage, reply: MachineReply): DialectBody {
   const { id, createdAt: created, model } = reply;
   const { content, reasoning, toolCalls, citations, media = [], finishReason } = message;
   if (!isNamed(finishReason)) {

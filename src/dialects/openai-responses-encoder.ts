@@ -158,13 +158,13 @@ export class ResponsesEncoder implements ReplyEncoder {
     const { content: saidBefore, reasoning: thoughtBefore } = this.#fold;
     if (!content.startsWith(saidBefore)) return undefined;
     const thought = reasoning.startsWith(thoughtBefore) ? reasoning.slice(thoughtBefore.length) : "";
-    const said = content.slice(saidBefore.length);
+    const rest = content.slice(saidBefore.length);
     const known = new Set(this.#writer.items.map((item) => ("callId" in item && item.isOver ? item.callId : "")));
     const calls = toolCalls.filter(({ id }) => id !== "" && !known.has(id));
     const more = { content: "", isFinal: false } as const;
     const chunks: readonly MessageChunk[] = [
       { ...more, type: "reasoning", reasoning: thought },
-      { ...more, type: "text", content: said },
+      { ...more, type: "text", content: rest },
       ...calls.map((toolCall) => ({ ...more, type: "toolCall", toolCall }) as const),
     ];
     return chunks.map((chunk) => this.#writer.chunk(chunk)).join("");

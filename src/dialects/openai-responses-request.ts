@@ -167,6 +167,6 @@ function outputOf(text: unknown): Pick<SendOptions, "output"> {
 }
 
 function echoOf(body: JsonObject): JsonObject {
-  const said = Object.entries(body).filter(([name, value]) => ECHOED.includes(name) && value != null);
-  return { ...DEFAULT_ECHO, ...Object.fromEntries(said) };
+  const echoed = Object.entries(body).filter(([name, value]) => ECHOED.includes(name) && value != null);
+  return { ...DEFAULT_ECHO, ...Object.fromEntries(echoed) };
 }

@@ -79,13 +79,13 @@ function wireOf(known: ResponsesMemo, after: number): MachineWire {
   const memoOf = ({ memo }: MachineReply): ResponsesMemo => (memo ? (memo as unknown as ResponsesMemo) : known);
   return {
     encoder: (reply) => new ResponsesEncoder(reply, memoOf(reply), new EventNumbers(after)),
-    whole: (message, reply) => wholeResponse(message, reply, memoOf(reply)),
+    complete: (message, reply) => completeResponse(message, reply, memoOf(reply)),
     soFar: (reply) => new ResponseSoFar(reply, memoOf(reply)),
     forgotten: ({ id }) => jsonBody({ id: responseIdOf(id), object: "response", deleted: true }),
   };
 }
 
-function wholeResponse(message: AssistantMessage, reply: MachineReply, memo: ResponsesMemo): DialectBody {
+function completeResponse(message: AssistantMessage, reply: MachineReply, memo: ResponsesMemo): DialectBody {
   const response = new ResponseSoFar(reply, memo);
   response.encode({ type: "chunks", chunks: inDefaultOrder(message) });
   response.encode({ type: "complete", message });

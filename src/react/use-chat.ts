@@ -35,7 +35,7 @@ export type ChatView = ChatSnapshot & Omit<Chat, "snapshot" | "initial" | "subsc
  */
 export function useChat(chat: Chat): ChatView;
 export function useChat<Selected>(chat: Chat, selector: (snapshot: ChatSnapshot) => Selected): Selected;
-export function useChat(chat: Chat, selector: (snapshot: ChatSnapshot) => unknown = whole): unknown {
+export function useChat(chat: Chat, selector: (snapshot: ChatSnapshot) => unknown = unselected): unknown {
   const isHydrating = useSyncExternalStore(subscribeToNothing, no, yes);
   // State, and not `useSyncExternalStore`: its updates are synchronous, and each one starts a transition that is being
   // rendered from the beginning. Of 200 ms of work in a transition, none ended within 5 seconds at 60 updates a second.
@@ -55,12 +55,12 @@ export function useChat(chat: Chat, selector: (snapshot: ChatSnapshot) => unknow
     changed(); // since it was rendered
     return leave;
   }, [chat]);
-  if (selector !== whole) return value;
+  if (selector !== unselected) return value;
   const { id, load, send, stop, retry, edit, regenerate, answer } = chat;
   return { ...snapshot, id, load, send, stop, retry, edit, regenerate, answer };
 }
 
-const whole = (snapshot: ChatSnapshot): unknown => snapshot;
+const unselected = (snapshot: ChatSnapshot): unknown => snapshot;
 const subscribeToNothing = (): (() => void) => no;
 const no = (): boolean => false;
 const yes = (): boolean => true;

@@ -1,6 +1,6 @@
 /** A reader of a run that waits for its end: for answers in one piece. */
 
-import type { EndEvent, Feed, FeedReader, Place } from "./feed.ts";
+import type { EndEvent, Feed, FeedPlace, FeedReader } from "./feed.ts";
 
 /**
  * Resolves with the end of a run as its readers see it; with `undefined` when it goes on in another process. While the
@@ -28,7 +28,7 @@ export function endOf(feed: Feed, signal: AbortSignal): Promise<EndEvent | undef
 class EndReader implements FeedReader {
   readonly #feed: Feed;
   readonly #onEnd: (end: EndEvent | undefined) => void;
-  readonly #place: Place;
+  readonly #place: FeedPlace;
 
   constructor(feed: Feed, onEnd: (end: EndEvent | undefined) => void) {
     this.#feed = feed;

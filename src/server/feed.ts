@@ -32,7 +32,7 @@ export interface FeedReader {
 }
 
 /** A reader's place. `next` counts the entries of the feed from 0, and `sent` their bytes. */
-export interface Place {
+export interface FeedPlace {
   readonly cursor: Cursor;
   /** The last entry that the reader has got, or had before. */
   got: EntryId | undefined;
@@ -41,7 +41,7 @@ export interface Place {
 }
 
 /** An event, and its bytes on the relay's own wire. */
-export interface Shown<Event extends NativeEvent = NativeEvent> {
+export interface EncodedEvent<Event extends NativeEvent = NativeEvent> {
   readonly event: Event;
   readonly frame: Uint8Array;
 }
@@ -89,14 +89,14 @@ export class Feed {
   #entries: FeedEntry[] = [];
   /** How many entries have been removed from the front. */
   #dropped = 0;
-  /** The number of the last snapshot, counted as in `Place`: a new viewer begins there. */
+  /** The number of the last snapshot, counted as in `FeedPlace`: a new viewer begins there. */
   #start = 0;
   #bytes = 0;
   /** As far as the fastest reader has come, in bytes. */
   #fastest = 0;
-  #opened: Shown<OpenedEvent> | undefined;
+  #opened: EncodedEvent<OpenedEvent> | undefined;
   #end: RunEnd | undefined;
-  #shownEnd: Shown<EndEvent> | undefined;
+  #shownEnd: EncodedEvent<EndEvent> | undefined;
   /** Resumes the run, which waits for its readers. */
   #resume: (() => void) | undefined;
   /** Called when the last reader has left. */
@@ -138,7 +138,7 @@ export class Feed {
   }
 
   /** The event with which every reader begins; `undefined` while the provider has not accepted the request. */
-  get opened(): Shown<OpenedEvent> | undefined {
+  get opened(): EncodedEvent<OpenedEvent> | undefined {
     return this.#opened;
   }
 
@@ -185,7 +185,7 @@ export class Feed {
   }
 
   /** Returns the place of a reader that has seen the entries up to `after`. */
-  placeOf(after: EntryId | undefined): Place {
+  placeOf(after: EntryId | undefined): FeedPlace {
     const seen = after === undefined ? -1 : this.#entries.findLastIndex(({ entry }) => entry.id === after);
     return { cursor: new Cursor(after), got: after, next: seen < 0 ? this.#start : this.#dropped + seen + 1, sent: 0 };
   }
@@ -209,28 +209,28 @@ export class Feed {
    * Returns the next entries as bytes of the relay's own wire, and moves the reader's place behind them; `undefined`
    * when there are none.
    */
-  read(place: Place): Uint8Array | undefined {
+  read(place: FeedPlace): Uint8Array | undefined {
     return this.#next(place, (shown, last, got) => this.#frameOf(shown, last, got));
   }
 
   /** Returns the next entries as one event, and moves the reader's place behind them; `undefined` for none. */
-  readEvent(place: Place): NativeEvent | undefined {
+  readEvent(place: FeedPlace): NativeEvent | undefined {
     return this.#next(place, (shown, last, got) => this.#eventOf(shown, last, got));
   }
 
   /** Returns whether there is something to read, which may turn out to be nothing that shows. */
-  hasMore(place: Place): boolean {
+  hasMore(place: FeedPlace): boolean {
     return this.#end !== undefined || place.next < this.#dropped + this.#entries.length;
   }
 
   /** Returns the end as readers see it; `undefined` while the run goes on. */
-  get shownEnd(): Shown<EndEvent> | undefined {
+  get shownEnd(): EncodedEvent<EndEvent> | undefined {
     return this.#shownEnd;
   }
 
   /** Returns what `made` makes of the next entries that show. */
   #next<Made>(
-    place: Place,
+    place: FeedPlace,
     made: (shown: readonly FeedEntry[], last: FeedEntry, got: EntryId | undefined) => Made | undefined,
   ): Made | undefined {
     if (place.next < this.#dropped) place.next = this.#start;
@@ -269,7 +269,7 @@ export class Feed {
   }
 
   /** Returns the entries that show to a reader: one snapshot, or as many chunks as go into one event. */
-  #take(place: Place): readonly FeedEntry[] {
+  #take(place: FeedPlace): readonly FeedEntry[] {
     const shown: FeedEntry[] = [];
     const start = this.#entries[place.next - this.#dropped - 1]?.bytes ?? 0;
     for (let at = place.next - this.#dropped; at < this.#entries.length; at++) {
@@ -282,7 +282,7 @@ export class Feed {
     return shown;
   }
 
-  #sent(place: Place): void {
+  #sent(place: FeedPlace): void {
     place.sent = this.#entries[place.next - this.#dropped - 1]?.bytes ?? place.sent;
     if (place.sent <= this.#fastest) return;
     this.#fastest = place.sent;
@@ -319,7 +319,7 @@ export class Feed {
   }
 }
 
-function shownAs<Event extends NativeEvent>(event: Event): Shown<Event> {
+function shownAs<Event extends NativeEvent>(event: Event): EncodedEvent<Event> {
   return { event, frame: bytesOf(event) };
 }
 

@@ -244,7 +244,7 @@ class GatewayServer {
     const reply = replyOf({ ...asked, messages }, model, run);
     const isBackground = kept?.isBackground === true;
     if (!asked.isStreamed && isBackground) return answer(answerSoFar(run.feed, reply, wire), id);
-    if (!asked.isStreamed) return this.#whole(run.feed, wire, reply, call);
+    if (!asked.isStreamed) return this.#complete(run.feed, wire, reply, call);
     await opened(run, isBackground ? undefined : request.signal, relay.headersWithinMs);
     const { end, last } = run.feed;
     if (end?.type === "failed" && !last) throw SendError.from(end.error);
@@ -262,12 +262,12 @@ class GatewayServer {
     };
   }
 
-  async #whole(feed: Feed, wire: MachineWire, reply: MachineReply, { request, id }: Call): Promise<Response> {
+  async #complete(feed: Feed, wire: MachineWire, reply: MachineReply, { request, id }: Call): Promise<Response> {
     const end = await endOf(feed, request.signal).catch(() => {
       throw new Refusal(503, "aborted", "The caller has left.");
     });
     if (end?.type === "complete") {
-      return answer(wire.soFar ? answerSoFar(feed, reply, wire) : wire.whole(end.message, reply), id);
+      return answer(wire.soFar ? answerSoFar(feed, reply, wire) : wire.complete(end.message, reply), id);
     }
     if (feed.end?.type === "failed") throw SendError.from(feed.end.error);
     throw new SendError("truncated", "The reply went on in another process.");

@@ -22,7 +22,7 @@ export interface Policy {
   readonly authorize: Authorize;
   readonly origins: readonly string[];
   readonly credentials: boolean;
-  readonly limits: Limits;
+  readonly limits: CheckedLimits;
   readonly limit: PolicyOptions["limit"];
   readonly allow: readonly AllowedOption[];
   readonly models: Readonly<Record<string, ClientWrapper>>;
@@ -36,11 +36,11 @@ export interface Policy {
 }
 
 /** The bounds with their defaults. */
-export type Limits = { readonly [Name in Exclude<keyof RelayLimits, "maxOutputTokens">]-?: number } & {
+export type CheckedLimits = { readonly [Name in Exclude<keyof RelayLimits, "maxOutputTokens">]-?: number } & {
   readonly maxOutputTokens: number | undefined;
 };
 
-const DEFAULT_LIMITS: Limits = {
+const DEFAULT_LIMITS: CheckedLimits = {
   runsPerUser: 4,
   viewersPerRun: 16,
   bodyBytes: 1_048_576,

@@ -8,7 +8,7 @@ import type { RunRequest } from "./log.ts";
 import type { Caller } from "./policy-options.ts";
 import type { RelaySettings } from "./relay-options.ts";
 import type { RunSource } from "./run.ts";
-import { openConversation, type Said, SessionTurn } from "./session-turn.ts";
+import { openConversation, SessionTurn, type TurnRequest } from "./session-turn.ts";
 import type { CheckedStart } from "./start-request.ts";
 
 /**
@@ -51,7 +51,7 @@ export function replySource(settings: RelaySettings, start: CheckedStart, caller
     ...sessions,
   };
   const own = options.tools ? withTools(settings, options) : options;
-  return new SessionTurn(client, setup, scopedChat(caller, chat), saidIn(turn), own);
+  return new SessionTurn(client, setup, scopedChat(caller, chat), turnRequestOf(turn), own);
 }
 
 /**
@@ -70,7 +70,7 @@ export function requestToKeep(
   };
 }
 
-function saidIn(turn: Exclude<CheckedStart["turn"], { readonly type: "messages" }>): Said {
+function turnRequestOf(turn: Exclude<CheckedStart["turn"], { readonly type: "messages" }>): TurnRequest {
   switch (turn.type) {
     case "message":
       return { type: "turn", input: turn.content, keep: turn.keep, earlier: turn.earlier };

@@ -2,7 +2,7 @@
 
 import { badRequest, Refusal } from "../dialects/refusal.ts";
 import { isDeeper } from "../platform/json-depth.ts";
-import type { Limits } from "./policy.ts";
+import type { CheckedLimits } from "./policy.ts";
 
 /**
  * Resolves with the JSON of a request; with `undefined` for an empty body.
@@ -13,7 +13,7 @@ import type { Limits } from "./policy.ts";
  */
 export async function jsonBodyOf(
   request: Request,
-  limits: Pick<Limits, "bodyBytes" | "bodyMs" | "depth">,
+  limits: Pick<CheckedLimits, "bodyBytes" | "bodyMs" | "depth">,
 ): Promise<unknown> {
   const [type = ""] = (request.headers.get("content-type") ?? "").split(";");
   if (type.trim().toLowerCase() !== "application/json") {
@@ -22,14 +22,17 @@ export async function jsonBodyOf(
   if ((request.headers.get("content-encoding") ?? "identity") !== "identity") {
     throw new Refusal(415, "invalidRequest", "The body must not be compressed.");
   }
-  const text = await textOf(request, limits);
+  const text = await bodyText(request, limits);
   const value = text === "" ? undefined : parsed(text);
   if (isDeeper(value, limits.depth)) throw badRequest(`The body is nested more than ${limits.depth} deep.`);
   return value;
 }
 
 /** Reads at most `bodyBytes`, however long the body says to be. */
-async function textOf(request: Request, { bodyBytes, bodyMs }: Pick<Limits, "bodyBytes" | "bodyMs">): Promise<string> {
+async function bodyText(
+  request: Request,
+  { bodyBytes, bodyMs }: Pick<CheckedLimits, "bodyBytes" | "bodyMs">,
+): Promise<string> {
   if (Number(request.headers.get("content-length")) > bodyBytes) throw tooLarge(bodyBytes);
   if (!request.body) return "";
   const reader = request.body.getReader();

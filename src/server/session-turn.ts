@@ -19,35 +19,35 @@ import type { RunSource } from "./run.ts";
 export type SessionSetup = Omit<OpenOptions, "client" | "id">;
 
 /** The part of the history that stays before a turn: so many messages, or so many questions with their replies. */
-export type Kept = number | { readonly turns: number };
+export type KeptHistory = number | { readonly turns: number };
 
 /**
  * The input of a turn. `answers` are those of calls that wait. `regenerate` asks a question again: the last one, or the
  * last of those that stay. `earlier`: the texts of the user's turns that a front end shows before `input`.
  */
-export type Said =
+export type TurnRequest =
   | {
       readonly type: "turn";
       readonly input: UserMessage["content"];
-      readonly keep?: Kept | undefined;
+      readonly keep?: KeptHistory | undefined;
       readonly earlier?: readonly string[] | undefined;
     }
   /** A front end that sends its conversation repeats results that the session has. */
   | ({ readonly type: "answers" } & CallAnswers)
-  | { readonly type: "regenerate"; readonly keep?: Kept | undefined };
+  | { readonly type: "regenerate"; readonly keep?: KeptHistory | undefined };
 
 /** Opens a session, sends one turn, and closes the session when its reply is over. */
 export class SessionTurn implements RunSource {
   readonly #setup: OpenOptions;
-  readonly #said: Said;
+  readonly #request: TurnRequest;
   readonly #options: SendOptions;
   #session: LLMSession | undefined;
   /** The conversation before its last reply was removed. */
   #before: SavedSession | undefined;
 
-  constructor(client: ClientWrapper, setup: SessionSetup, id: string, said: Said, options: SendOptions) {
+  constructor(client: ClientWrapper, setup: SessionSetup, id: string, request: TurnRequest, options: SendOptions) {
     this.#setup = { ...setup, client, id };
-    this.#said = said;
+    this.#request = request;
     this.#options = options;
   }
 
@@ -56,8 +56,8 @@ export class SessionTurn implements RunSource {
     this.#session = session;
     signal.throwIfAborted();
     const options = { ...this.#options, signal };
-    if (this.#said.type === "answers") return this.#answer(session, this.#said, options);
-    return session.sendMessageStream(this.#input(session, this.#said), options);
+    if (this.#request.type === "answers") return this.#answer(session, this.#request, options);
+    return session.sendMessageStream(this.#input(session, this.#request), options);
   }
 
   /** Keeps the answers. The turn goes on when no call waits any more; until then, the reply is the calls that wait. */
@@ -89,20 +89,20 @@ export class SessionTurn implements RunSource {
     await session?.[Symbol.asyncDispose]();
   }
 
-  #input(session: LLMSession, said: Exclude<Said, { readonly type: "answers" }>): TurnInput {
-    if (said.type === "turn") {
-      const { input, earlier, keep = earlier && replacedAt(session.history, earlier, input) } = said;
+  #input(session: LLMSession, request: Exclude<TurnRequest, { readonly type: "answers" }>): TurnInput {
+    if (request.type === "turn") {
+      const { input, earlier, keep = earlier && replacedAt(session.history, earlier, input) } = request;
       if (keep !== undefined) this.#takeBack(session, lengthOf(keep, session.history));
       return input;
     }
-    const { keep } = said;
+    const { keep } = request;
     const question = keep === undefined ? this.#lastQuestion(session) : this.#questionIn(session, keep);
     if (question !== undefined) return question;
     throw new SendError("invalidRequest", "There is no reply to write again: the conversation is empty.");
   }
 
   /** Takes back the last of the exchanges that stay, and those behind it. Returns its question. */
-  #questionIn(session: LLMSession, keep: Kept): TurnInput | undefined {
+  #questionIn(session: LLMSession, keep: KeptHistory): TurnInput | undefined {
     const before = typeof keep === "number" ? keep - 1 : { turns: Math.max(0, keep.turns - 1) };
     return this.#takeBack(session, lengthOf(before, session.history));
   }
@@ -142,21 +142,21 @@ function replacedAt(
   input: UserMessage["content"],
 ): number | undefined {
   const turns = history.flatMap((message, index) =>
-    message.role === "user" ? [{ index, text: textOf(message.content) }] : [],
+    message.role === "user" ? [{ index, text: questionText(message.content) }] : [],
   );
   const replaced = turns[earlier.length];
   if (!replaced || earlier.some((text, at) => text !== turns[at]?.text)) return undefined;
-  const isRepeated = turns.length === 1 && replaced.text === textOf(input);
+  const isRepeated = turns.length === 1 && replaced.text === questionText(input);
   return earlier.length > 0 || isRepeated ? replaced.index : undefined;
 }
 
-function textOf(content: UserMessage["content"]): string {
+function questionText(content: UserMessage["content"]): string {
   if (typeof content === "string") return content;
   return content.map((part) => (part.type === "text" ? part.text : "")).join("");
 }
 
 /** Returns the number of messages that stay: all of them when the history has fewer questions. */
-function lengthOf(keep: Kept, history: readonly Message[]): number {
+function lengthOf(keep: KeptHistory, history: readonly Message[]): number {
   if (typeof keep === "number") return keep;
   const questions = history.flatMap(({ role }, index) => (role === "user" ? [index] : []));
   return [...questions, history.length][keep.turns] ?? history.length;

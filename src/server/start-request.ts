@@ -23,7 +23,7 @@ import {
 import type { KeptRun } from "./log.ts";
 
 import type { Policy } from "./policy.ts";
-import type { Kept } from "./session-turn.ts";
+import type { KeptHistory } from "./session-turn.ts";
 import type { Signer } from "./signature.ts";
 
 /** The run that a request asks for, checked. */
@@ -56,11 +56,11 @@ type StartTurn =
   | {
       readonly type: "message";
       readonly content: UserMessage["content"];
-      readonly keep?: Kept;
+      readonly keep?: KeptHistory;
       readonly earlier?: readonly string[];
     }
   | ({ readonly type: "answers" } & CallAnswers)
-  | { readonly type: "regenerate"; readonly keep?: Kept };
+  | { readonly type: "regenerate"; readonly keep?: KeptHistory };
 
 /** The rules about a start, in addition to the policy. */
 export interface StartRules {
@@ -151,7 +151,7 @@ async function conversationOf(
   return { type: "messages", messages, approvals };
 }
 
-function checkedKeep(keep: unknown): Kept {
+function checkedKeep(keep: unknown): KeptHistory {
   if (isCount(keep)) return keep;
   if (isJsonObject(keep) && isCount(keep.turns)) return { turns: keep.turns };
   throw badRequest("`keep` must be a number of messages, or { turns } with a number of questions.");

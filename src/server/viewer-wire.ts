@@ -5,7 +5,7 @@ import { Mirror } from "../dialects/mirror.ts";
 import type { NativeEvent } from "../dialects/native.ts";
 import { inOrder } from "../dialects/ordered-chunks.ts";
 import { type EntryId, entryId } from "./entry-id.ts";
-import { bytesOf, type Feed, type Place } from "./feed.ts";
+import { bytesOf, type Feed, type FeedPlace } from "./feed.ts";
 
 /** The bytes of one connection, in order. */
 export interface ViewerWire {
@@ -22,7 +22,7 @@ export interface ViewerWire {
 /** The relay's own wire, from the entry behind `after`. */
 export class SharedWire implements ViewerWire {
   readonly #feed: Feed;
-  readonly #place: Place;
+  readonly #place: FeedPlace;
   #hasOpened = false;
 
   constructor(feed: Feed, after: EntryId | undefined) {
@@ -57,7 +57,7 @@ const encoder = new TextEncoder();
 export class EncodedWire implements ViewerWire {
   readonly #feed: Feed;
   #encoder: ReplyEncoder;
-  readonly #place: Place;
+  readonly #place: FeedPlace;
   #mirror: Mirror | undefined;
   #hasBegun = false;
 

@@ -228,8 +228,8 @@ export class LiveChat implements Chat {
   #take({ messages, turn = [], run, unanswered }: ChatHistory): void {
     // The replies of a turn under way come with its run.
     const written = run === undefined ? -1 : turn.findIndex(({ role }) => role === "assistant");
-    const told = [...messages, ...(written < 0 ? turn : turn.slice(0, written))];
-    const shown = mergedHistory(this.#messages, told, unanswered);
+    const stored = [...messages, ...(written < 0 ? turn : turn.slice(0, written))];
+    const shown = mergedHistory(this.#messages, stored, unanswered);
     this.#isLoaded = true;
     this.#messages = shown;
     if (run !== undefined && turn.length > 0 && !this.#watch) this.#named = { messages: shown, run };

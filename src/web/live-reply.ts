@@ -6,22 +6,22 @@ import type { LinkEvent } from "./link.ts";
 import { ended, isAhead, joined, sizeOf } from "./shown.ts";
 import { withChunk } from "./with-chunk.ts";
 
-/** Folds the events of a run. A relay that says the reply again takes no shown word back, unless a word changes. */
+/** Folds the events of a run. A relay that sends the reply again takes no shown word back, unless a word changes. */
 export class LiveReply {
   /** The reply before the run; empty, unless an earlier reply is continued. */
   readonly base: ChatReply;
-  /** The reply as the relay says it. */
-  #said: ChatReply;
-  /** The reply as it was, shown while the relay says it again. */
-  #held: ChatReply | undefined;
+  /** The reply as the relay sends it. */
+  #received: ChatReply;
+  /** The reply as it was, shown while the relay sends it again. */
+  #shownBefore: ChatReply | undefined;
 
   constructor(base: ChatReply) {
     this.base = base;
-    this.#said = base;
+    this.#received = base;
   }
 
   get shown(): ChatReply {
-    return this.#held ?? this.#said;
+    return this.#shownBefore ?? this.#received;
   }
 
   /** Takes an event that is not the end of the run. */
@@ -29,7 +29,7 @@ export class LiveReply {
     const start = this.base.content.length;
     switch (event.type) {
       case "chunks":
-        for (const chunk of event.chunks) this.#said = withChunk(this.#said, chunk, start);
+        for (const chunk of event.chunks) this.#received = withChunk(this.#received, chunk, start);
         break;
       case "restart":
         this.#again(this.base);
@@ -37,13 +37,17 @@ export class LiveReply {
       case "snapshot": {
         const { toolCalls, ...message } = event.message;
         this.#again({ ...joined(this.base, message), state: "writing" });
-        for (const chunk of event.tools ?? []) this.#said = withChunk(this.#said, chunk, start);
+        for (const chunk of event.tools ?? []) this.#received = withChunk(this.#received, chunk, start);
         for (const toolCall of toolCalls) {
-          this.#said = withChunk(this.#said, { type: "toolCall", content: "", toolCall, isFinal: false }, start);
+          this.#received = withChunk(
+            this.#received,
+            { type: "toolCall", content: "", toolCall, isFinal: false },
+            start,
+          );
         }
       }
     }
-    if (this.#held && !isAhead(this.#held, this.#said)) this.#held = undefined;
+    if (this.#shownBefore && !isAhead(this.#shownBefore, this.#received)) this.#shownBefore = undefined;
   }
 
   /** Returns the reply with the relay's last word. */
@@ -53,8 +57,8 @@ export class LiveReply {
 
   /** Takes the relay's last word about a reply that has failed. A page may have more words. */
   partial(message: AssistantMessage): void {
-    const told = this.complete(message);
-    if (!isAhead(this.shown, told)) this.#held = told;
+    const complete = this.complete(message);
+    if (!isAhead(this.shown, complete)) this.#shownBefore = complete;
   }
 
   /** Returns the reply as far as it has come. Its tools run no more. */
@@ -67,8 +71,8 @@ export class LiveReply {
     return sizeOf(reply) <= sizeOf(this.base);
   }
 
-  #again(said: ChatReply): void {
-    this.#held ??= this.#said;
-    this.#said = said;
+  #again(reply: ChatReply): void {
+    this.#shownBefore ??= this.#received;
+    this.#received = reply;
   }
 }

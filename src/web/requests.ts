@@ -147,18 +147,20 @@ export interface RefusedRequest {
 /** Reads why a request was refused. Rejects when the connection breaks meanwhile. */
 export async function refusalOf(response: Response): Promise<RefusedRequest> {
   const { status } = response;
-  let told: Partial<RefusalBody["error"]> = {};
+  let facts: Partial<RefusalBody["error"]> = {};
   const text = await response.text();
   try {
-    told = (JSON.parse(text) as Partial<RefusalBody>).error ?? {};
+    facts = (JSON.parse(text) as Partial<RefusalBody>).error ?? {};
   } catch {
     // the page of a proxy
   }
-  const isOfRelay = isSendErrorKind(told.kind);
-  const kind = isSendErrorKind(told.kind) ? told.kind : (KINDS[status] ?? (status < 500 ? "invalidRequest" : "server"));
-  const message = typeof told.message === "string" ? told.message : `The relay has answered with status ${status}.`;
+  const isOfRelay = isSendErrorKind(facts.kind);
+  const kind = isSendErrorKind(facts.kind)
+    ? facts.kind
+    : (KINDS[status] ?? (status < 500 ? "invalidRequest" : "server"));
+  const message = typeof facts.message === "string" ? facts.message : `The relay has answered with status ${status}.`;
   return {
-    error: new SendError(kind, message, { retryAfterMs: retryAfterMs(response), ...factsOf(told), status }),
+    error: new SendError(kind, message, { retryAfterMs: retryAfterMs(response), ...factsOf(facts), status }),
     isOfRelay,
   };
 }
@@ -179,15 +181,15 @@ export async function jsonOf<Answer>(ask: () => Promise<Response>): Promise<Answ
 }
 
 /** Returns the error of a reply that has failed at the relay. */
-export function errorOf({ kind, message, partial: _partial, ...told }: SendErrorData): SendError {
-  return new SendError(isSendErrorKind(kind) ? kind : "protocol", String(message), factsOf(told));
+export function errorOf({ kind, message, partial: _partial, ...facts }: SendErrorData): SendError {
+  return new SendError(isSendErrorKind(kind) ? kind : "protocol", String(message), factsOf(facts));
 }
 
 /** Returns the facts of an error from the wire: of those that are not checked, only simple values. */
-function factsOf(told: object): SendErrorFacts {
+function factsOf(given: object): SendErrorFacts {
   const isFact = ([name, value]: [string, unknown]): boolean =>
     typeof value !== "object" && !(name in SendError.prototype) && name !== "partial" && name !== "attempts";
-  return Object.fromEntries(Object.entries(told).filter(isFact));
+  return Object.fromEntries(Object.entries(given).filter(isFact));
 }
 
 /** Returns the wait that a response asks for, in milliseconds. */

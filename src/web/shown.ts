@@ -148,8 +148,8 @@ export function mergedHistory(
   history: readonly Message[],
   unanswered: UserMessage["content"] | undefined,
 ): readonly ChatMessage[] {
-  const told = shownHistory(history);
-  const all = unanswered === undefined ? told : withUser(told, unanswered, "failed");
+  const stored = shownHistory(history);
+  const all = unanswered === undefined ? stored : withUser(stored, unanswered, "failed");
   const merged = all.map((message, place) => preferred(mine[place], message));
   for (const [place, message] of mine.entries()) {
     if (message.state === "sending") merged.push({ ...message, id: idAfter(merged) });
@@ -159,9 +159,9 @@ export function mergedHistory(
 }
 
 /** Returns the message that is to be shown: the one that is shown, unless the server's is another, or knows more. */
-function preferred(shown: ChatMessage | undefined, told: ChatMessage): ChatMessage {
-  if (!shown || factsOf(told) !== factsOf(shown)) return told;
-  return "metrics" in told && told.metrics && !("metrics" in shown && shown.metrics) ? told : shown;
+function preferred(shown: ChatMessage | undefined, stored: ChatMessage): ChatMessage {
+  if (!shown || factsOf(stored) !== factsOf(shown)) return stored;
+  return "metrics" in stored && stored.metrics && !("metrics" in shown && shown.metrics) ? stored : shown;
 }
 
 function factsOf({ id, role, content, state, ...rest }: ChatMessage): string {

@@ -147,7 +147,7 @@ describe("tool calls", () => {
     const rawArguments = '{"id":9007199254740993}';
     const exact = { id: "a", name: "f", arguments: { id: "9007199254740993" }, rawArguments };
     expect(JSON.stringify(encoded(WIRE, chunks(call(exact))))).toContain('\\"id\\":9007199254740993');
-    expect(WIRE.whole(message({ toolCalls: [exact] }), REPLY).text).toContain('"input":{"id":9007199254740993}');
+    expect(WIRE.complete(message({ toolCalls: [exact] }), REPLY).text).toContain('"input":{"id":9007199254740993}');
   });
 });
 
@@ -170,7 +170,7 @@ test.each(["stopped", "interrupted", "unknown"] as const)(
     const events = encoded(WIRE, OPENED, chunks(text("Half")), complete({ finishReason }));
     expect(events.at(-1)).toMatchObject({ event: "error", data: { type: "error", error: { type: "api_error" } } });
     expect(events.map(({ event }) => event)).not.toContain("message_stop");
-    expect(() => WIRE.whole(message({ finishReason }), REPLY)).toThrow();
+    expect(() => WIRE.complete(message({ finishReason }), REPLY)).toThrow();
   },
 );
 
@@ -281,5 +281,5 @@ test("a connection is kept by pings, which every library of Anthropic's skips", 
 });
 
 function body(fields: Partial<AssistantMessage>): { readonly stop_reason: string; readonly content: unknown } {
-  return JSON.parse(WIRE.whole(message(fields), REPLY).text);
+  return JSON.parse(WIRE.complete(message(fields), REPLY).text);
 }

@@ -127,7 +127,7 @@ test.each(["stopped", "interrupted", "unknown"] as const)(
       error: { message: expect.stringMatching(/\.$/), type: "server_error" },
     });
     expect(events.at(-1)?.data).toBe("[DONE]");
-    expect(() => WIRE.whole(message({ finishReason }), REPLY)).toThrow();
+    expect(() => WIRE.complete(message({ finishReason }), REPLY)).toThrow();
   },
 );
 
@@ -241,5 +241,5 @@ interface Whole {
 }
 
 function body(fields: Partial<AssistantMessage>): Whole {
-  return JSON.parse(WIRE.whole(message(fields), REPLY).text);
+  return JSON.parse(WIRE.complete(message(fields), REPLY).text);
 }

@@ -106,8 +106,8 @@ export async function listSessions(terminal: Terminal, env: NodeJS.ProcessEnv): 
 function titleOf(records: readonly SessionRecord[]): string {
   for (const record of records) {
     const messages = record.type === "said" ? record.messages : record.type === "saved" ? record.session.history : [];
-    const said = messages.find((message) => message.role === "user");
-    if (said) return quoted(previewText(said), TITLE_LENGTH);
+    const question = messages.find((message) => message.role === "user");
+    if (question) return quoted(previewText(question), TITLE_LENGTH);
   }
   return "";
 }

@@ -14,7 +14,7 @@
 export const STYLE = { bold: "1", dim: "2", italic: "3", underline: "4", strike: "9", code: "36" } as const;
 
 /** Longest piece of text held back while it may still be a marker, in characters. */
-export const MAX_HELD = 200;
+export const MAX_PENDING = 200;
 
 // The target of a link has no words a reader waits for, and search redirects are long.
 const MAX_TARGET = 2_000;
@@ -76,7 +76,7 @@ type InlineState =
 export class InlineWriter {
   readonly #pen: Pen;
   #state: InlineState = "text";
-  #held = "";
+  #pending = "";
   #previous = ""; // the character before, markers included; "" at the start
   #base = "";
   #bold = ""; // the marker that opened it, or ""
@@ -122,73 +122,73 @@ export class InlineWriter {
 
   #read(char: string): void {
     if (this.#state === "code") {
-      if (char === "`") this.#hold("codeRun", char);
+      if (char === "`") this.#wait("codeRun", char);
       else this.#emit(char, STYLE.code);
-    } else if (char === "\\") this.#hold("escape", char);
-    else if ("*_~`".includes(char)) this.#hold("run", char);
-    else if (char === "[") this.#hold("label", char);
-    else if (char === "!") this.#hold("bang", char);
+    } else if (char === "\\") this.#wait("escape", char);
+    else if ("*_~`".includes(char)) this.#wait("run", char);
+    else if (char === "[") this.#wait("label", char);
+    else if (char === "!") this.#wait("bang", char);
     else this.#emit(char);
   }
 
-  /** Decides about what is held, now that `next` turned out not to belong to it. Part of it may be held again. */
+  /** Decides about what is pending, now that `next` turned out not to belong to it. Part of it may be held again. */
   #release(next: string): void {
-    const held = this.#held;
+    const pending = this.#pending;
     const state = this.#state;
-    this.#held = "";
+    this.#pending = "";
     this.#state = "text";
     switch (state) {
       case "text":
       case "code":
         break;
       case "run":
-        this.#endRun(held, next);
+        this.#endRun(pending, next);
         break;
       case "codeRun":
-        if (held.length === this.#ticks) break;
+        if (pending.length === this.#ticks) break;
         this.#state = "code";
-        this.#emit(held, STYLE.code);
+        this.#emit(pending, STYLE.code);
         break;
       case "identifier":
-        this.#endIdentifier(held);
+        this.#endIdentifier(pending);
         break;
       case "escape": // before a newline it is a hard line break, which the newline already is
-        if (next !== "\n") this.#emit(held);
+        if (next !== "\n") this.#emit(pending);
         break;
       case "bang":
-        this.#emit(held);
+        this.#emit(pending);
         break;
       case "label":
       case "labelEnd":
       case "target":
-        this.#unlink(held);
+        this.#unlink(pending);
         break;
     }
   }
 
-  #hold(state: InlineState, char: string): void {
+  #wait(state: InlineState, char: string): void {
     this.#state = state;
-    this.#held = char;
+    this.#pending = char;
   }
 
-  /** Takes the character into what is held, if it can belong there. */
+  /** Takes the character into what is pending, if it can belong there. */
   #absorb(char: string): boolean {
-    const escaped = this.#held.endsWith("\\");
+    const escaped = this.#pending.endsWith("\\");
     switch (this.#state) {
       case "text":
       case "code":
         return false;
       case "run":
       case "codeRun":
-        if (char !== this.#held[0] || this.#held.length >= MAX_HELD) return false;
+        if (char !== this.#pending[0] || this.#pending.length >= MAX_PENDING) return false;
         break;
       case "identifier":
-        if (!(isAsciiWord(char) || char === "_") || this.#held.length >= MAX_HELD) return false;
+        if (!(isAsciiWord(char) || char === "_") || this.#pending.length >= MAX_PENDING) return false;
         break;
       case "escape":
         if (!isAsciiPunctuation(char)) return false;
         this.#state = "text";
-        this.#held = "";
+        this.#pending = "";
         this.#emit(char);
         return true;
       case "bang":
@@ -197,9 +197,9 @@ export class InlineWriter {
         break;
       case "label":
         // A link does not contain a link, so a second bracket starts again. That also keeps replaying linear.
-        if ((char === "[" && !escaped) || this.#held.length >= MAX_HELD) return false;
+        if ((char === "[" && !escaped) || this.#pending.length >= MAX_PENDING) return false;
         if (char === "]" && !escaped) {
-          this.#labelLength = this.#held.length;
+          this.#labelLength = this.#pending.length;
           this.#state = "labelEnd";
         }
         break;
@@ -209,16 +209,16 @@ export class InlineWriter {
         this.#state = "target";
         break;
       case "target":
-        if (char === "[" || this.#held.length >= MAX_TARGET) return false;
+        if (char === "[" || this.#pending.length >= MAX_TARGET) return false;
         if (char === ")" && this.#parentheses === 0) {
-          this.#link(`${this.#held})`);
+          this.#link(`${this.#pending})`);
           return true;
         }
         if (char === "(") this.#parentheses += 1;
         if (char === ")") this.#parentheses -= 1;
         break;
     }
-    this.#held += char;
+    this.#pending += char;
     return true;
   }
 
@@ -231,7 +231,7 @@ export class InlineWriter {
 
   #endRun(run: string, next: string): void {
     const mark = run.charAt(0);
-    if (mark === "`" && !["", "\n"].includes(next) && run.length < MAX_HELD) {
+    if (mark === "`" && !["", "\n"].includes(next) && run.length < MAX_PENDING) {
       this.#ticks = run.length;
       this.#state = "code";
     } else if (mark === "~" && run.length === 2 && this.#strike && !isBlank(this.#previous)) {
@@ -260,7 +260,7 @@ export class InlineWriter {
       }
     }
     if (!opens) this.#emit(mark.repeat(left));
-    else if (mark === "_" && left === length && isAsciiWord(next)) this.#hold("identifier", mark.repeat(left));
+    else if (mark === "_" && left === length && isAsciiWord(next)) this.#wait("identifier", mark.repeat(left));
     else this.#open(mark, left);
   }
 
@@ -294,25 +294,25 @@ export class InlineWriter {
     return mark === "*" || isBlank(next) || isPunctuation(next);
   }
 
-  #endIdentifier(held: string): void {
-    const word = held.replace(/^_+/, "");
+  #endIdentifier(pending: string): void {
+    const word = pending.replace(/^_+/, "");
     if (/_[A-Za-z0-9]/.test(word)) {
-      this.#emit(held);
+      this.#emit(pending);
       return;
     }
-    this.#open("_", held.length - word.length);
+    this.#open("_", pending.length - word.length);
     this.#previous = "_";
     for (const char of word) this.push(char);
   }
 
-  #link(held: string): void {
-    const open = held.startsWith("!") ? 2 : 1;
-    const label = held.slice(open, this.#labelLength);
-    const target = held.slice(this.#labelLength + 2, -1);
-    this.#held = "";
+  #link(pending: string): void {
+    const open = pending.startsWith("!") ? 2 : 1;
+    const label = pending.slice(open, this.#labelLength);
+    const target = pending.slice(this.#labelLength + 2, -1);
+    this.#pending = "";
     this.#state = "text";
     if (!/^\s*\S*(\s+(["'(].*)?)?$/.test(target)) {
-      this.#unlink(held); // words in parentheses, not a target and a title
+      this.#unlink(pending); // words in parentheses, not a target and a title
       return;
     }
     const [bold, italic, strike] = [this.#bold, this.#italic, this.#strike];
@@ -327,9 +327,9 @@ export class InlineWriter {
   }
 
   /** Treats brackets that are not a link as text, and reads the text between them as usual. */
-  #unlink(held: string): void {
-    const open = held.startsWith("!") ? 2 : 1;
-    this.#emit(held.slice(0, open));
-    for (const char of held.slice(open)) this.push(char);
+  #unlink(pending: string): void {
+    const open = pending.startsWith("!") ? 2 : 1;
+    this.#emit(pending.slice(0, open));
+    for (const char of pending.slice(open)) this.push(char);
   }
 }

@@ -5,7 +5,7 @@
  * Everything is decided character by character, so the result does not depend on how the stream was cut.
  */
 
-import { InlineWriter, MAX_HELD, Pen, STYLE } from "./inline.ts";
+import { InlineWriter, MAX_PENDING, Pen, STYLE } from "./inline.ts";
 import { TableWriter } from "./table.ts";
 
 /** Turns Markdown into terminal text, piece by piece. */
@@ -87,7 +87,7 @@ class BlockWriter {
   readonly #width: number;
   #state: BlockState = "indent";
   #margin = ""; // of this line, as it will be shown: quote bars, bullets, numbers
-  #held = ""; // of this line, after the margin
+  #pending = ""; // of this line, after the margin
   #quotes = 0; // bars on this line
   #quotesAbove = 0; // bars on the line before
   #afterBar = false;
@@ -129,20 +129,20 @@ class BlockWriter {
         this.#indent(char);
         break;
       case "hashes":
-        if (char === "#" && this.#held.trim().length < 6) this.#hold(char);
+        if (char === "#" && this.#pending.trim().length < 6) this.#wait(char);
         else if (isBlank(char) || char === "\n") this.#heading(char);
         else this.#text(char);
         break;
       case "bullet":
-        if ((isBlank(char) || char === this.#held.trim()[0]) && this.#hasRoom()) this.#hold(char);
+        if ((isBlank(char) || char === this.#pending.trim()[0]) && this.#hasRoom()) this.#wait(char);
         else this.#bullet(char);
         break;
       case "number":
         this.#number(char);
         break;
       case "fence":
-        if (char === this.#held.at(-1) && this.#hasRoom()) this.#hold(char);
-        else if (/(```|~~~)$/.test(this.#held)) this.#info(char);
+        if (char === this.#pending.at(-1) && this.#hasRoom()) this.#wait(char);
+        else if (/(```|~~~)$/.test(this.#pending)) this.#info(char);
         else this.#text(char);
         break;
       case "info":
@@ -150,7 +150,7 @@ class BlockWriter {
         break;
       case "row":
         if (char === "\n") this.#row();
-        else if (this.#held.length < MAX_ROW) this.#hold(char);
+        else if (this.#pending.length < MAX_ROW) this.#wait(char);
         else this.#text(char);
         break;
       case "text":
@@ -165,7 +165,7 @@ class BlockWriter {
         break;
       case "codeFence":
         if (char === "\n") this.#codeFence();
-        else if ((isBlank(char) || char === this.#fence?.mark) && this.#hasRoom()) this.#hold(char);
+        else if ((isBlank(char) || char === this.#fence?.mark) && this.#hasRoom()) this.#wait(char);
         else this.#code(char);
         break;
       case "code":
@@ -175,39 +175,39 @@ class BlockWriter {
     }
   }
 
-  #hold(char: string, state: BlockState = this.#state): void {
-    this.#held += char;
+  #wait(char: string, state: BlockState = this.#state): void {
+    this.#pending += char;
     this.#state = state;
   }
 
   #hasRoom(): boolean {
-    return this.#held.length < MAX_HELD;
+    return this.#pending.length < MAX_PENDING;
   }
 
   #indent(char: string): void {
     if (char === "\n") {
       this.#startBlock();
       this.#endLine();
-    } else if (isBlank(char) && this.#hasRoom()) this.#hold(char);
+    } else if (isBlank(char) && this.#hasRoom()) this.#wait(char);
     else if (char === ">") this.#bar();
-    else if (char === "#") this.#hold(char, "hashes");
-    else if ("-*+_".includes(char)) this.#hold(char, "bullet");
-    else if (/[0-9]/.test(char)) this.#hold(char, "number");
-    else if (char === "`" || char === "~") this.#hold(char, "fence");
-    else if (char === "|") this.#hold(char, "row");
+    else if (char === "#") this.#wait(char, "hashes");
+    else if ("-*+_".includes(char)) this.#wait(char, "bullet");
+    else if (/[0-9]/.test(char)) this.#wait(char, "number");
+    else if (char === "`" || char === "~") this.#wait(char, "fence");
+    else if (char === "|") this.#wait(char, "row");
     else this.#text(char);
   }
 
   #bar(): void {
-    this.#margin += `${this.#held}│ `;
-    this.#held = "";
+    this.#margin += `${this.#pending}│ `;
+    this.#pending = "";
     this.#quotes += 1;
     this.#afterBar = true;
     if (this.#quotes > this.#quotesAbove) this.#textAbove = false;
   }
 
   #heading(char: string): void {
-    const level = this.#held.trim().length;
+    const level = this.#pending.trim().length;
     this.#startBlock();
     this.#inline.begin(level <= 2 ? `${STYLE.bold};${STYLE.underline}` : STYLE.bold);
     this.#state = "text";
@@ -215,9 +215,9 @@ class BlockWriter {
   }
 
   #bullet(char: string): void {
-    const marks = this.#held.replaceAll(/[ \t]/g, "");
+    const marks = this.#pending.replaceAll(/[ \t]/g, "");
     // Adjacent bullets, all at once: reading the rest again for each of them would not be linear.
-    const [, items = "", rest = ""] = /^([ \t]*(?:[-*+][ \t]+)+)(.*)$/.exec(this.#held) ?? [];
+    const [, items = "", rest = ""] = /^([ \t]*(?:[-*+][ \t]+)+)(.*)$/.exec(this.#pending) ?? [];
     if (char === "\n" && marks.length >= 3 && !marks.startsWith("+")) {
       this.#startBlock();
       this.#pen.write("─".repeat(Math.max(3, Math.min(this.#width, MAX_RULE) - this.#margin.length)), STYLE.dim);
@@ -227,7 +227,7 @@ class BlockWriter {
       for (const each of rest) this.#read(each);
       this.#read(char);
     } else if (char === "\n" && marks.length === 1 && marks !== "_") {
-      this.#item(this.#held.replace(marks, "•"));
+      this.#item(this.#pending.replace(marks, "•"));
       this.#read(char);
     } else {
       this.#text(char);
@@ -235,30 +235,30 @@ class BlockWriter {
   }
 
   #number(char: string): void {
-    const isComplete = /[.)]$/.test(this.#held);
-    if (isComplete && isBlank(char)) this.#item(this.#held + char);
-    else if (!isComplete && /[0-9.)]/.test(char) && this.#held.trim().length <= 9) this.#hold(char);
+    const isComplete = /[.)]$/.test(this.#pending);
+    if (isComplete && isBlank(char)) this.#item(this.#pending + char);
+    else if (!isComplete && /[0-9.)]/.test(char) && this.#pending.trim().length <= 9) this.#wait(char);
     else this.#text(char);
   }
 
   /** A list marker, after which any block may start. */
   #item(marker: string): void {
     this.#margin += marker;
-    this.#held = "";
+    this.#pending = "";
     this.#textAbove = false;
     this.#state = "indent";
   }
 
   #info(char: string): void {
-    const mark = this.#held.trim().charAt(0);
+    const mark = this.#pending.trim().charAt(0);
     if (char === "\n") this.#openFence();
     else if ((char === "`" && mark === "`") || !this.#hasRoom())
       this.#text(char); // ```code``` on one line is a span
-    else this.#hold(char, "info");
+    else this.#wait(char, "info");
   }
 
   #openFence(): void {
-    const [, indent = "", run = "", info = ""] = /^([ \t]*)(`+|~+)(.*)$/.exec(this.#held) ?? [];
+    const [, indent = "", run = "", info = ""] = /^([ \t]*)(`+|~+)(.*)$/.exec(this.#pending) ?? [];
     const itemIndent = this.#margin.length - (this.#margin.lastIndexOf("│") + 1);
     this.#fence = {
       mark: run.charAt(0),
@@ -274,19 +274,19 @@ class BlockWriter {
 
   #codeIndent(char: string): void {
     const quotes = this.#fence?.quotes ?? 0;
-    if (isBlank(char) && this.#hasRoom()) this.#hold(char);
+    if (isBlank(char) && this.#hasRoom()) this.#wait(char);
     else if (this.#quotes < quotes && char === ">") this.#bar();
     else if (this.#quotes < quotes) {
       this.#fence = undefined; // a quote takes its code block along
       this.#state = "indent";
       this.#read(char);
-    } else if (char === this.#fence?.mark) this.#hold(char, "codeFence");
+    } else if (char === this.#fence?.mark) this.#wait(char, "codeFence");
     else this.#code(char);
   }
 
   #codeFence(): void {
     const fence = this.#fence;
-    const [, indent = "", run = ""] = /^([ \t]*)(\S+)[ \t]*$/.exec(this.#held) ?? [];
+    const [, indent = "", run = ""] = /^([ \t]*)(\S+)[ \t]*$/.exec(this.#pending) ?? [];
     if (fence === undefined || run.length < fence.length || indent.length > fence.indent + 3) {
       this.#code("\n");
       return;
@@ -300,15 +300,15 @@ class BlockWriter {
 
   /** Treats the line as code: its held text, this character, and the rest. */
   #code(char: string): void {
-    const held = this.#held;
+    const pending = this.#pending;
     this.#startBlock();
-    this.#pen.write(held, STYLE.code);
+    this.#pen.write(pending, STYLE.code);
     this.#state = "code";
     this.#read(char);
   }
 
   #row(): void {
-    const [, indent = "", line = ""] = /^([ \t]*)(.*)$/.exec(this.#held) ?? [];
+    const [, indent = "", line = ""] = /^([ \t]*)(.*)$/.exec(this.#pending) ?? [];
     this.#table.add(this.#margin + indent, line);
     this.#textAbove = false;
     this.#nextLine();
@@ -316,13 +316,13 @@ class BlockWriter {
 
   /** Treats the line as text: its held text, this character, and the rest. */
   #text(char: string): void {
-    const held = this.#held;
+    const pending = this.#pending;
     const continues = this.#textAbove;
     this.#startBlock();
     if (!continues) this.#inline.begin();
     this.#textAbove = true;
     this.#state = "text";
-    for (const each of held) this.#inline.push(each);
+    for (const each of pending) this.#inline.push(each);
     this.#read(char);
   }
 
@@ -330,7 +330,7 @@ class BlockWriter {
   #startBlock(): void {
     this.#table.end();
     this.#pen.margin(this.#margin);
-    this.#held = "";
+    this.#pending = "";
     this.#textAbove = false;
   }
 
@@ -344,6 +344,6 @@ class BlockWriter {
     this.#quotesAbove = this.#quotes;
     this.#quotes = 0;
     this.#margin = "";
-    this.#held = "";
+    this.#pending = "";
   }
 }

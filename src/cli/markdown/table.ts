@@ -4,7 +4,7 @@ import { stripVTControlCharacters } from "node:util";
 import { InlineWriter, Pen, STYLE } from "./inline.ts";
 
 // A table is shown when it ends, or at this many lines; later rows follow one by one in the columns found so far.
-const MAX_HELD_ROWS = 20;
+const MAX_PENDING_ROWS = 20;
 
 const WIDE =
   /[\p{Emoji_Presentation}\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\u3000-\u303e\uff01-\uff60\uffe0-\uffe6]/u;
@@ -16,7 +16,7 @@ type Layout = (line: string, index: number) => string;
 export class TableWriter {
   readonly #pen: Pen;
   readonly #width: number;
-  #held: Row[] = [];
+  #pending: Row[] = [];
   #layout: Layout | undefined;
 
   /** `width` of the terminal, in columns. */
@@ -28,32 +28,32 @@ export class TableWriter {
   /** Takes a complete line without its newline; `margin` is the text before it. */
   add(margin: string, line: string): void {
     if (this.#layout !== undefined) {
-      this.#show(margin, this.#layout(line, MAX_HELD_ROWS));
+      this.#show(margin, this.#layout(line, MAX_PENDING_ROWS));
       return;
     }
-    this.#held.push({ margin, line });
-    if (this.#held.length === 2 && !isDelimiterRow(line)) this.end();
-    if (this.#held.length === MAX_HELD_ROWS) this.#layout = this.#showHeld();
+    this.#pending.push({ margin, line });
+    if (this.#pending.length === 2 && !isDelimiterRow(line)) this.end();
+    if (this.#pending.length === MAX_PENDING_ROWS) this.#layout = this.#showPending();
   }
 
   /** Shows the held rows. The next line starts another table. Does nothing without held rows. */
   end(): void {
     this.#layout = undefined;
-    if (this.#held.length > 1 && isDelimiterRow(this.#held[1]?.line ?? "")) this.#showHeld();
-    for (const { margin, line } of this.#held) this.#show(margin, paintInline(line));
-    this.#held = [];
+    if (this.#pending.length > 1 && isDelimiterRow(this.#pending[1]?.line ?? "")) this.#showPending();
+    for (const { margin, line } of this.#pending) this.#show(margin, paintInline(line));
+    this.#pending = [];
   }
 
-  #showHeld(): Layout {
-    const indent = Math.max(...this.#held.map((row) => row.margin.length));
+  #showPending(): Layout {
+    const indent = Math.max(...this.#pending.map((row) => row.margin.length));
     const layout = layoutOf(
-      this.#held.map((row) => row.line),
+      this.#pending.map((row) => row.line),
       this.#width - indent,
     );
-    this.#held.forEach(({ margin, line }, index) => {
+    this.#pending.forEach(({ margin, line }, index) => {
       this.#show(margin, layout(line, index));
     });
-    this.#held = [];
+    this.#pending = [];
     return layout;
   }
 

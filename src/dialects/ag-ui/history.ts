@@ -69,9 +69,9 @@ export function interruptsOf({ messages, waiting = [] }: ChatHistory): readonly 
 /** Returns the turns that have ended, and the new part of the turn under way. */
 function numbered({ messages, turn = [], unanswered }: ChatHistory): readonly Numbered[] {
   const replied = turn.findIndex(({ role }) => role === "assistant");
-  const said = replied < 0 ? turn : turn.slice(0, replied);
+  const kept = replied < 0 ? turn : turn.slice(0, replied);
   const question: readonly Message[] = unanswered === undefined ? [] : [{ role: "user", content: unanswered }];
-  return [...messages, ...said, ...question].map((message, index) => ({ id: `m${index + 1}`, message }));
+  return [...messages, ...kept, ...question].map((message, index) => ({ id: `m${index + 1}`, message }));
 }
 
 function agUiMessages({ id, message }: Numbered): readonly AgUiMessage[] {
