@@ -46,9 +46,9 @@ export function createNdjsonParser(onEvent: OnSseEvent, options: SseParserOption
 
   function takeLine(end: string): string {
     line.add(end);
-    const whole = line.toString();
+    const text = line.toString();
     line = new TextBuffer();
-    return whole;
+    return text;
   }
 
   function readLine(text: string): void {

@@ -21,6 +21,7 @@ const NO_SINGLE_PROVIDER = [
   "provider-client.ts",
   "provider-options.ts",
   "request-headers.ts",
+  "token-count.ts",
 ];
 
 afterEach(() => vi.unstubAllEnvs());
