@@ -1,6 +1,14 @@
 /** The public face of `cloudllm`. */
 
 export type { KeyFunction, RequestToSign, SignRequest } from "./call/authorization.ts";
+export {
+  type AwsCredentials,
+  type AwsCredentialsFunction,
+  type AwsSignerOptions,
+  awsSigner,
+} from "./call/aws-signature.ts";
+export { AzureClient, type AzureClientOptions } from "./clients/azure.ts";
+export { BedrockClient, type BedrockClientOptions } from "./clients/bedrock.ts";
 export { ClaudeClient, type ClaudeClientOptions } from "./clients/claude.ts";
 export { CompatibleClient, type CompatibleClientOptions, type CompatiblePreset } from "./clients/compatible.ts";
 export type { ClientOptions, ProviderDefinition } from "./clients/definition.ts";
@@ -28,6 +36,7 @@ export type {
   OpenAIProviderOptions,
   OpenRouterProviderOptions,
 } from "./clients/provider-options.ts";
+export { VertexClient, type VertexClientOptions } from "./clients/vertex.ts";
 export type {
   CitationChunk,
   FinalChunk,
@@ -42,6 +51,7 @@ export type {
   ToolResultChunk,
 } from "./contract/chunk.ts";
 export type { ClientWrapper, ReplyTo, TypedClient } from "./contract/client.ts";
+export type { ContentFilterFinding } from "./contract/content-filter.ts";
 export type { SendErrorKind, TimeoutPhase } from "./contract/error-kind.ts";
 export { SendError, type SendErrorData, type SendErrorFacts } from "./contract/errors.ts";
 export type { FinishReason } from "./contract/finish-reason.ts";

@@ -151,11 +151,15 @@ async function keyOf(apiKey: KeyFunction): Promise<string> {
   throw new SendError("authentication", message);
 }
 
-/** Awaits the caller's function. The text of its error may contain a secret, so only its name is shown. */
-async function answerOf(name: string, ask: () => unknown): Promise<unknown> {
+/**
+ * Awaits a function of the caller. The text of its error may contain a secret, so it becomes the cause of another one.
+ * @throws {SendError} kind `authentication`; the function's own error of this kind stays as it is
+ */
+export async function answerOf(name: string, ask: () => unknown): Promise<unknown> {
   try {
     return await ask();
   } catch (error) {
+    if (error instanceof SendError && error.kind === "authentication") throw error;
     const retryable = isJsonObject(error) && error.retryable === true;
     const message = `The function \`${name}\` failed, so nothing was sent. \`cause\` has its error.`;
     throw new SendError("authentication", message, { retryable, cause: privateCause(error) });

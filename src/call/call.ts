@@ -62,7 +62,7 @@ export interface Background {
 /** Returns a refusal, from the part of its body that came. */
 export function refusalError(call: Call, head: ResponseHead | undefined, body: string): SendError {
   const status = head?.status ?? 0;
-  const error = readErrorOf(call, status, jsonOr(call.redact(body)));
+  const error = readErrorOf(call, status, jsonOr(call.redact(body)), head);
   const wait = head && retryAfterMs(head, Date.now());
   const shouldRetry = head?.header("x-should-retry");
   const retryable = shouldRetry === "true" || shouldRetry === "false" ? shouldRetry === "true" : error.retryable;
@@ -71,9 +71,9 @@ export function refusalError(call: Call, head: ResponseHead | undefined, body: s
 }
 
 /** Reads an error's body. The status counts even if the body cannot be read. */
-function readErrorOf({ protocol, provider }: Call, status: number, body: unknown): SendError {
+function readErrorOf({ protocol, provider }: Call, status: number, body: unknown, head: ResponseHead | undefined) {
   try {
-    return protocol.readError(provider, status, body);
+    return protocol.readError(provider, status, body, (name) => head?.header(name));
   } catch {
     return protocol.readError(provider, status, "its error cannot be read");
   }

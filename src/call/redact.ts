@@ -94,6 +94,9 @@ function secretsInHeaders(headers: Readonly<Record<string, string>>): readonly s
     if (PUBLIC_HEADERS.includes(name)) return [];
     const credentials = withoutScheme(value);
     if (!isSecretHeader(name)) return [credentials];
+    // Its other words are names of headers and of the service.
+    if (value.startsWith("AWS4-"))
+      return [...value.matchAll(/(?:Credential|Signature)=(\w+)/g)].map(([, one = ""]) => one);
     // The values of a cookie, and the parameters of a scheme that has several.
     const parts = value.split(/[\s;,]+/).map((part) => part.replace(/^[^=]*=(?=.)/, "").replace(/^"|"$/g, ""));
     return [credentials, ...parts, ...passwordsIn(credentials)];

@@ -13,8 +13,11 @@ const TELLING_HEADERS = [
   "x-goog-api-key",
 ];
 
-/** Tokens of an identity service, which change every hour and do not identify the account. */
-const TOKEN = /^(Bearer )?(ey[\w-]+\.[\w-]+\.|ya29\.)/;
+/**
+ * Tokens of an identity service, short-term keys and signatures: they change within hours and do not identify the
+ * account.
+ */
+const TOKEN = /^(Bearer )?(ey[\w-]+\.[\w-]+\.|ya29\.|bedrock-api-key-|AWS4-HMAC-)/;
 
 /** The marks of a client's calls: most calls use one account, whose mark is computed once. */
 export class AccountMarks {

@@ -1,5 +1,6 @@
 /** The one error class. Its facts are fields; its message is for a person. */
 
+import type { ContentFilterFinding } from "./content-filter.ts";
 import { isRetryable, type SendErrorKind, type TimeoutPhase } from "./error-kind.ts";
 import type { AssistantMessage } from "./message.ts";
 import type { Attempt } from "./metrics.ts";
@@ -23,6 +24,8 @@ export interface SendErrorFacts {
   readonly waitedMs?: number | undefined;
   /** Every request that was sent for this call. */
   readonly attempts?: readonly Attempt[] | undefined;
+  /** The findings of a cloud's content filter, where it reports them. */
+  readonly contentFilter?: readonly ContentFilterFinding[] | undefined;
   /** Everything that did arrive. */
   readonly partial?: AssistantMessage | undefined;
   /** The error underneath. */
@@ -83,6 +86,7 @@ export class SendError extends Error {
   declare readonly phase?: TimeoutPhase;
   declare readonly waitedMs?: number;
   declare readonly attempts?: readonly Attempt[];
+  declare readonly contentFilter?: readonly ContentFilterFinding[];
   declare readonly partial?: AssistantMessage;
   #clean: Clean | undefined;
 

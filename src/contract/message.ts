@@ -1,5 +1,6 @@
 /** The turns of a conversation, and the complete reply. Data only: everything here survives `JSON.stringify`. */
 
+import type { ContentFilterFinding } from "./content-filter.ts";
 import type { FinishReason } from "./finish-reason.ts";
 import type { ReplyMetrics } from "./metrics.ts";
 import type { TokenUsage } from "./usage.ts";
@@ -252,6 +253,8 @@ export interface AssistantMessage<Output = unknown> extends AssistantTurn {
   readonly citations: readonly Citation[];
   /** Present when the provider searched the web. */
   readonly search?: SearchActivity;
+  /** The findings of a cloud's content filter. Present when it reports any: Azure does. */
+  readonly contentFilter?: readonly ContentFilterFinding[];
   /** Present when the provider ran tools of its own. */
   readonly providerToolCalls?: readonly ProviderToolCall[];
   /**

@@ -43,3 +43,23 @@ export const deepseekChat = (): Promise<Protocol> => chat("DEEPSEEK_CHAT");
 export const mistralChat = (): Promise<Protocol> => chat("MISTRAL_CHAT");
 export const llamacppChat = (): Promise<Protocol> => chat("LLAMACPP_CHAT");
 export const vllmChat = (): Promise<Protocol> => chat("VLLM_CHAT");
+export const bedrockChat = (): Promise<Protocol> => onBedrock(chat("BEDROCK_CHAT"));
+export const bedrockResponses = (): Promise<Protocol> => onBedrock(responses("BEDROCK_RESPONSES"));
+export const bedrockMessages = async (): Promise<Protocol> =>
+  (await withCommon(import("./bedrock/messages.ts"))).bedrockMessages;
+export const vertexGemini = async (): Promise<Protocol> =>
+  (await withCommon(import("./vertex/gemini.ts"))).vertexGemini;
+export const vertexMessages = async (): Promise<Protocol> =>
+  (await withCommon(import("./vertex/messages.ts"))).vertexMessages;
+export const azureChat = (): Promise<Protocol> => onAzure(openaiChat());
+export const azureResponses = (): Promise<Protocol> => onAzure(openaiResponses());
+
+async function onAzure(protocol: Promise<Protocol>): Promise<Protocol> {
+  const [{ withContentFilter }, loaded] = await Promise.all([import("./azure/content-filter.ts"), protocol]);
+  return withContentFilter(loaded);
+}
+
+async function onBedrock(protocol: Promise<Protocol>): Promise<Protocol> {
+  const [{ withBedrockErrors }, loaded] = await Promise.all([import("./bedrock/errors.ts"), protocol]);
+  return withBedrockErrors(loaded);
+}

@@ -1,8 +1,12 @@
 /** The protocols of the providers everywhere but on Node: at once, since a further file may be a network away. */
 
 import { anthropicMessages } from "./anthropic-messages/protocol.ts";
+import { withContentFilter } from "./azure/content-filter.ts";
+import { withBedrockErrors } from "./bedrock/errors.ts";
+import { bedrockMessages as claudeOnBedrock } from "./bedrock/messages.ts";
 import {
   ANTHROPIC_CHAT,
+  BEDROCK_CHAT,
   COMMON_CHAT,
   DEEPSEEK_CHAT,
   GEMINI_CHAT,
@@ -18,8 +22,10 @@ import { chatCompletions } from "./chat-completions/protocol.ts";
 import { gemini } from "./gemini/protocol.ts";
 import { ollama } from "./ollama/protocol.ts";
 import type { Protocol } from "./protocol.ts";
-import { OPENAI_RESPONSES, XAI_RESPONSES } from "./responses/dialects.ts";
+import { BEDROCK_RESPONSES, OPENAI_RESPONSES, XAI_RESPONSES } from "./responses/dialects.ts";
 import { responses } from "./responses/protocol.ts";
+import { vertexGemini as geminiOnVertex } from "./vertex/gemini.ts";
+import { vertexMessages as claudeOnVertex } from "./vertex/messages.ts";
 
 export const claudeMessages = (): Protocol => anthropicMessages;
 export const geminiContent = (): Protocol => gemini;
@@ -37,3 +43,10 @@ export const deepseekChat = (): Protocol => chatCompletions(DEEPSEEK_CHAT);
 export const mistralChat = (): Protocol => chatCompletions(MISTRAL_CHAT);
 export const llamacppChat = (): Protocol => chatCompletions(LLAMACPP_CHAT);
 export const vllmChat = (): Protocol => chatCompletions(VLLM_CHAT);
+export const bedrockChat = (): Protocol => withBedrockErrors(chatCompletions(BEDROCK_CHAT));
+export const bedrockResponses = (): Protocol => withBedrockErrors(responses(BEDROCK_RESPONSES));
+export const bedrockMessages = (): Protocol => claudeOnBedrock;
+export const vertexGemini = (): Protocol => geminiOnVertex;
+export const vertexMessages = (): Protocol => claudeOnVertex;
+export const azureChat = (): Protocol => withContentFilter(openaiChat());
+export const azureResponses = (): Protocol => withContentFilter(openaiResponses());

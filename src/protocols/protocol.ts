@@ -146,8 +146,11 @@ export interface Protocol {
   createDecoder(facts: ReplyFacts): Decoder;
   /** Decodes a non-streamed reply through the same small functions. Throws as a decoder does. */
   decodeComplete(body: unknown, facts: ReplyFacts, chunks: MessageChunk[]): void;
-  /** Returns the provider's error. `body` is parsed JSON, or the text itself where it is not JSON. */
-  readError(provider: string, status: number, body: unknown): SendError;
+  /**
+   * Returns the provider's error. `body` is parsed JSON, or the text itself where it is not JSON. `header` looks up a
+   * header of the response, by its name in lower case.
+   */
+  readError(provider: string, status: number, body: unknown, header?: (name: string) => string | undefined): SendError;
   /**
    * The parser of bodies that begin with an object. Default: they are one document, and streams are server-sent events.
    */

@@ -24,6 +24,7 @@ const FACTS = {
   usage: { holdsFor: "attempt", shownIn: "all" },
   estimatedUsage: { holdsFor: "call", shownIn: "derived" },
   search: { holdsFor: "attempt", shownIn: "all" },
+  contentFilter: { holdsFor: "attempt", shownIn: "all" },
   logprobs: { holdsFor: "attempt", shownIn: "ended" },
   output: { holdsFor: "attempt", shownIn: "complete" },
   replay: { holdsFor: "attempt", shownIn: "derived" },

@@ -2,6 +2,8 @@
 
 import { inspect } from "node:util";
 import {
+  AzureClient,
+  BedrockClient,
   ClaudeClient,
   type ClientOptions,
   CompatibleClient,
@@ -11,6 +13,7 @@ import {
   OpenRouterClient,
   type ProviderClient,
   SendError,
+  VertexClient,
 } from "cloudllm";
 import { startProviderServer } from "cloudllm/testing";
 import { describe, expect, test } from "vitest";
@@ -35,6 +38,10 @@ const CLIENTS: readonly (readonly [string, string, string, Make])[] = [
     "/v1beta/openai",
     (options) => new GeminiClient({ ...options, api: "chat" }),
   ],
+  ["Azure", "api-key", "/openai/v1", (options) => new AzureClient(options)],
+  ["Azure, Claude", "x-api-key", "/anthropic", (options) => new AzureClient({ ...options, api: "messages" })],
+  ["Bedrock", "authorization", "/openai/v1", (options) => new BedrockClient({ ...options, region: "eu-west-1" })],
+  ["Vertex, express mode", "x-goog-api-key", "", (options) => new VertexClient(options)],
   ["OpenRouter", "authorization", "/v1", (options) => new OpenRouterClient(options)],
   ["any compatible server", "authorization", "/v1", (options) => new CompatibleClient(options)],
 ];

@@ -1,6 +1,8 @@
 /** Every provider client under the contract, against the loopback server. One file for each transport, so that they run side by side. */
 
 import {
+  AzureClient,
+  BedrockClient,
   ClaudeClient,
   type ClientOptions,
   CompatibleClient,
@@ -11,12 +13,14 @@ import {
   OpenAIClient,
   OpenRouterClient,
   type ProviderClient,
+  VertexClient,
 } from "cloudllm";
 import {
   type ContractSubject,
   contractSuite,
   type ProviderServer,
   type ProviderServerOptions,
+  type ReplyScript,
   startProviderServer,
 } from "cloudllm/testing";
 import { describe, test } from "vitest";
@@ -30,6 +34,8 @@ export interface Candidate {
   /** The base URL's path; default `/v1`. */
   readonly path?: string;
   readonly cannot?: ContractSubject["cannot"];
+  /** Whether it sends a request again with new credentials after a 401. */
+  readonly asksAgain?: true;
   create(options: ClientOptions & { readonly baseUrl: string }): ProviderClient;
 }
 
@@ -50,6 +56,8 @@ export const OLLAMA_CANNOT: NonNullable<ContractSubject["cannot"]> = {
   reasoningTokens: "they are not counted apart from the answer",
   providerCodes: "an error is a text without a code",
 };
+
+const credentials = { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "a-secret-of-aws", sessionToken: "a-token-of-aws" };
 
 const CANDIDATES: readonly Candidate[] = [
   { name: "OpenAIClient (responses)", model: "gpt-6-luna", create: (options) => new OpenAIClient(options) },
@@ -84,6 +92,61 @@ const CANDIDATES: readonly Candidate[] = [
     path: "/v1beta/openai",
     create: (options) => new GeminiClient({ ...options, api: "chat" }),
   },
+  {
+    name: "AzureClient (responses)",
+    model: "gpt-6-luna",
+    path: "/openai/v1",
+    create: (options) => new AzureClient(options),
+  },
+  {
+    name: "AzureClient (chat)",
+    model: "gpt-6-luna",
+    path: "/openai/v1",
+    create: (options) => new AzureClient({ ...options, api: "chat" }),
+  },
+  {
+    name: "AzureClient (messages)",
+    model: "claude-sonnet-4-5",
+    path: "/anthropic",
+    create: (options) => new AzureClient(options),
+  },
+  {
+    name: "BedrockClient (messages, signed)",
+    model: "anthropic.claude-sonnet-4-5-20250929-v1:0",
+    path: "/anthropic",
+    asksAgain: true,
+    create: ({ apiKey: _none, ...options }) => new BedrockClient({ ...options, region: "us-east-1", credentials }),
+  },
+  {
+    name: "BedrockClient (responses)",
+    model: "openai.gpt-6-luna",
+    path: "/openai/v1",
+    create: (options) => new BedrockClient({ ...options, region: "us-east-1" }),
+  },
+  {
+    name: "BedrockClient (chat)",
+    path: "/openai/v1",
+    create: (options) => new BedrockClient({ ...options, region: "us-east-1", api: "chat" }),
+  },
+  {
+    name: "VertexClient (gemini, with tokens)",
+    model: "gemini-3-pro-preview",
+    path: "",
+    cannot: GEMINI_CANNOT,
+    asksAgain: true,
+    create: (options) => new VertexClient({ ...options, project: "p", apiKey: async () => "a-token" }),
+  },
+  {
+    name: "VertexClient (messages)",
+    model: "claude-sonnet-4-5@20250929",
+    path: "",
+    create: (options) => new VertexClient({ ...options, project: "p" }),
+  },
+  {
+    name: "VertexClient (chat)",
+    path: "",
+    create: (options) => new VertexClient({ ...options, project: "p", api: "chat" }),
+  },
   { name: "OpenRouterClient", create: (options) => new OpenRouterClient(options) },
   { name: "OllamaClient", path: "", cannot: OLLAMA_CANNOT, create: (options) => new OllamaClient(options) },
   { name: "CompatibleClient", create: (options) => new CompatibleClient(options) },
@@ -105,11 +168,12 @@ export function testClients(fetch?: FetchLike): void {
 
 /** Registers the suite for one client. */
 export function testClient(candidate: Candidate, fetch?: FetchLike): void {
-  const { model = "model-under-test", server: serverOptions, path = "/v1", cannot = {}, create } = candidate;
+  const { model = "model-under-test", server: serverOptions, path = "/v1", cannot = {}, asksAgain, create } = candidate;
   const cases = contractSuite({
     cannot,
     async open(scripts) {
-      const server = await startProviderServer(scripts, { strict: true, ...serverOptions });
+      const replies = asksAgain ? scripts.flatMap(twiceIfRefused) : scripts;
+      const server = await startProviderServer(replies, { strict: true, ...serverOptions });
       const baseUrl = server.origin + path;
       const options = { model, apiKey: "key-under-test", baseUrl, retries: 0 };
       return {
@@ -122,6 +186,10 @@ export function testClient(candidate: Candidate, fetch?: FetchLike): void {
     },
   });
   for (const { name, skip, run } of cases) test.skipIf(skip !== undefined)(name, run);
+}
+
+function twiceIfRefused(script: ReplyScript): readonly ReplyScript[] {
+  return "refusal" in script && script.refusal?.status === 401 ? [script, script] : [script];
 }
 
 /** A call may have ended before its request arrived, on a busy machine: then its connection is closed when none stands. */

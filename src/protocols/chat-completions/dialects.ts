@@ -230,6 +230,9 @@ export const MISTRAL_CHAT: ChatDialect = {
   prefix: () => ({ messageFields: { prefix: true } }),
 };
 
+/** @see https://docs.aws.amazon.com/bedrock/latest/userguide/inference-chat-completions.html */
+export const BEDROCK_CHAT: ChatDialect = { ...COMMON_CHAT, maxTokensField: "max_completion_tokens" };
+
 export const LLAMACPP_CHAT: ChatDialect = {
   ...COMMON_CHAT,
   reasoningReplay: llamacppReplay,

@@ -75,6 +75,29 @@ export const OPENAI_RESPONSES: ResponsesDialect = {
   rootRefusals: OPENAI_ROOT_REFUSALS,
 };
 
+/** Returns OpenAI's name of a model at Amazon Bedrock: `us.openai.gpt-6-luna`. */
+function bedrockName(model: string): string {
+  return model.replace(/^(?:[a-z]+\.)?openai\./, "");
+}
+
+/**
+ * OpenAI's models at Amazon Bedrock, where replies are not kept and no tools of the server run.
+ * @see https://docs.aws.amazon.com/bedrock/latest/userguide/inference-responses-api.html
+ */
+export const BEDROCK_RESPONSES: ResponsesDialect = {
+  capabilitiesOf: (model) => openaiCapabilitiesOf(bedrockName(model)),
+  searchTools(_search, context) {
+    context.unsupported("`search`");
+    return [];
+  },
+  reasoningSummary: "auto",
+  refusesSampling: (model, thinks) => openaiRefusesSampling(bedrockName(model), thinks),
+  minOutputTokens: 16,
+  inputs: (model) => openaiInputs(bedrockName(model)),
+  takesMetadata: true,
+  rootRefusals: OPENAI_ROOT_REFUSALS,
+};
+
 /** Maximum number of domains that a search tool takes. */
 const MAX_DOMAINS = 5;
 

@@ -59,12 +59,23 @@ type Block =
   | { readonly type: "thinking"; thinking: string; signature: string }
   | { readonly type: "tool_use"; readonly id: string; readonly name: string; input: unknown };
 
-/** `POST /v1/messages`. */
+/** Google Cloud names the model in the path, and the version of the protocol in the body. */
+const AT_GOOGLE = /\/publishers\/anthropic\/models\/([^/:]+):(?:streamRawPredict|rawPredict)$/;
+
+/** Returns the body as Anthropic's own address would get it. */
+function bodyIn({ path, body }: WireRequest): unknown {
+  const [, model] = AT_GOOGLE.exec(path) ?? [];
+  if (model === undefined || objectOr(body).anthropic_version !== "vertex-2023-10-16") return body;
+  const { anthropic_version: _version, ...others } = objectOr(body);
+  return { model: decodeURIComponent(model), ...others };
+}
+
+/** `POST /v1/messages`, also under `/anthropic` as at Amazon and Azure, and the paths of Google Cloud. */
 export const anthropicWire: Wire = {
-  serves: (path) => path.endsWith("/v1/messages"),
-  path: /^(?:\/api)?\/v1\/messages$/,
-  note: ({ body, recorded }, reply) => noteRecorded(objectOr(body), recordedBlocks(reply), recorded),
-  fault: ({ body, signatures, recorded }) => anthropicFault(body, signatures, recorded),
+  serves: (path) => path.endsWith("/v1/messages") || AT_GOOGLE.test(path),
+  path: /^(?:\/api|\/anthropic)?\/v1\/messages$|^\/v1\/projects\/[^/]+\/locations\/[^/]+\/publishers\/anthropic\/models\/[^/]+$/,
+  note: (request, reply) => noteRecorded(objectOr(bodyIn(request)), recordedBlocks(reply), request.recorded),
+  fault: (request) => anthropicFault(bodyIn(request), request.signatures, request.recorded),
   reply: (request, ending) => new MessagesReply(request, ending),
   refusal: (status, error) => errorBody({ code: ERROR_TYPES[status] ?? "api_error", ...error }),
 };
@@ -87,7 +98,9 @@ class MessagesReply implements WireReply {
   readonly #blocks: Block[] = [];
   #open: Block | undefined;
 
-  constructor({ index, body, signatures }: WireRequest, ending: ScriptEnding) {
+  constructor(request: WireRequest, ending: ScriptEnding) {
+    const { index, signatures } = request;
+    const body = bodyIn(request);
     const { model = "unnamed", stream } = (body ?? {}) as MessagesBody;
     this.streamed = stream === true;
     this.contentType = this.streamed ? "text/event-stream; charset=utf-8" : "application/json";

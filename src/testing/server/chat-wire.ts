@@ -31,7 +31,7 @@ interface ChatBody {
 /** `POST …/chat/completions`. */
 export const chatWire: Wire = {
   serves: (path) => path.endsWith("/chat/completions"),
-  path: /^(?:(?:\/api|\/openai)?\/v1|\/v1beta\/openai)?\/chat\/completions$/,
+  path: /^(?:(?:\/api|\/openai)?\/v1|\/v1beta\/openai|\/v1\/projects\/[^/]+\/locations\/[^/]+\/endpoints\/openapi)?\/chat\/completions$/,
   fault: ({ body }) => chatFault(body),
   reply: (request, ending) => new ChatReply(request, isRefusal(ending)),
   refusal: (_status, error) => openaiError(error),

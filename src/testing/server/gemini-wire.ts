@@ -40,7 +40,7 @@ type Part = Readonly<Record<string, unknown>>;
 /** `POST /v1beta/models/{model}:generateContent` and `:streamGenerateContent`. */
 export const geminiWire: Wire = {
   serves: (path) => SERVED.test(path),
-  path: /^\/v1(?:alpha|beta)?\/(?:models|tunedModels)\/[^/]+$/,
+  path: /^\/v1(?:alpha|beta)?\/(?:(?:projects\/[^/]+\/locations\/[^/]+\/)?publishers\/google\/)?(?:models|tunedModels)\/[^/]+$/,
   note: ({ recorded }, body) => {
     for (const signature of signaturesIn(objectsIn(body))) recorded.set(signature, true);
   },
