@@ -1,6 +1,6 @@
 /** Models at Amazon Bedrock. */
 
-import { bedrockChat, bedrockMessages, bedrockResponses } from "#runtime";
+import { bedrockChat, bedrockMessages, bedrockResponses, mantleMessages } from "#runtime";
 import { type AwsCredentials, type AwsCredentialsFunction, areCredentials, awsSigner } from "../call/aws-signature.ts";
 import { SendError } from "../contract/errors.ts";
 import { environmentValue } from "./api-key.ts";
@@ -68,7 +68,7 @@ export class BedrockClient extends ProviderClient {
     } as const;
     const baseUrl = addressOf(endpoint, chosen, region, rest.model);
     const apis = {
-      messages: () => ({ ...common, baseUrl, protocol: bedrockMessages }),
+      messages: () => ({ ...common, baseUrl, protocol: endpoint === "mantle" ? mantleMessages : bedrockMessages }),
       responses: () => ({ ...common, baseUrl, protocol: bedrockResponses }),
       chat: () => ({ ...common, baseUrl, protocol: bedrockChat }),
     } satisfies Record<string, () => ProviderDefinition>;

@@ -47,6 +47,8 @@ export const bedrockChat = (): Promise<Protocol> => onBedrock(chat("BEDROCK_CHAT
 export const bedrockResponses = (): Promise<Protocol> => onBedrock(responses("BEDROCK_RESPONSES"));
 export const bedrockMessages = async (): Promise<Protocol> =>
   (await withCommon(import("./bedrock/messages.ts"))).bedrockMessages;
+export const mantleMessages = async (): Promise<Protocol> =>
+  (await withCommon(import("./bedrock/messages.ts"))).mantleMessages;
 export const vertexGemini = async (): Promise<Protocol> =>
   (await withCommon(import("./vertex/gemini.ts"))).vertexGemini;
 export const vertexMessages = async (): Promise<Protocol> =>

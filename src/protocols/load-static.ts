@@ -3,7 +3,7 @@
 import { anthropicMessages } from "./anthropic-messages/protocol.ts";
 import { withContentFilter } from "./azure/content-filter.ts";
 import { withBedrockErrors } from "./bedrock/errors.ts";
-import { bedrockMessages as claudeOnBedrock } from "./bedrock/messages.ts";
+import { mantleMessages as claudeAtMantle, bedrockMessages as claudeOnBedrock } from "./bedrock/messages.ts";
 import {
   ANTHROPIC_CHAT,
   BEDROCK_CHAT,
@@ -46,6 +46,7 @@ export const vllmChat = (): Protocol => chatCompletions(VLLM_CHAT);
 export const bedrockChat = (): Protocol => withBedrockErrors(chatCompletions(BEDROCK_CHAT));
 export const bedrockResponses = (): Protocol => withBedrockErrors(responses(BEDROCK_RESPONSES));
 export const bedrockMessages = (): Protocol => claudeOnBedrock;
+export const mantleMessages = (): Protocol => claudeAtMantle;
 export const vertexGemini = (): Protocol => geminiOnVertex;
 export const vertexMessages = (): Protocol => claudeOnVertex;
 export const azureChat = (): Protocol => withContentFilter(openaiChat());

@@ -148,6 +148,15 @@ describe("Bedrock", () => {
     expect(sent).toEqual([]);
   });
 
+  test("Claude's tokens are counted where Amazon counts them, and estimated elsewhere", async () => {
+    const { sent, fetch } = recorder(() => Response.json({ input_tokens: 8 }));
+    expect(await bedrock({ endpoint: "mantle", fetch })({}).countTokens(HI)).toMatchObject({ inputTokens: 8 });
+    expect(await bedrock({ fetch })({}).countTokens(HI)).toMatchObject({ source: "estimate" });
+    expect(sent.map(({ url }) => url)).toEqual([
+      "https://bedrock-mantle.us-east-1.api.aws/anthropic/v1/messages/count_tokens",
+    ]);
+  });
+
   test("a reply cannot be kept, so `recover: resume` does not ask for it", async () => {
     const { body } = await sentBy(bedrock({ model: "openai.gpt-6-luna", recover: "resume" }), true);
     expect(body.background).toBeUndefined();

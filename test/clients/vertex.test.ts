@@ -2,7 +2,7 @@
 
 import { VertexClient } from "cloudllm";
 import { describe, expect, test, vi } from "vitest";
-import { failureOf, recorder, sentBy, useEnvironment } from "../support/clouds.ts";
+import { failureOf, HI, recorder, sentBy, useEnvironment } from "../support/clouds.ts";
 
 const given = useEnvironment();
 
@@ -45,6 +45,30 @@ describe("Vertex", () => {
     expect(sent[0]?.headers["anthropic-version"]).toBeUndefined();
     expect(sent[0]?.headers["anthropic-beta"]).toBe("files-api-2025-04-14");
     expect(client.model).toBe("claude-haiku-5-5");
+  });
+
+  test("tokens are counted at the paths of the project, in Google Cloud's own forms", async () => {
+    const { sent, fetch } = recorder(
+      () => Response.json({ totalTokens: 7 }),
+      () => Response.json({ input_tokens: 8 }),
+    );
+    const counts = [];
+    for (const model of ["gemini-3.5-flash-lite", "claude-haiku-5-5"])
+      counts.push(
+        (await vertex({ model, fetch })({}).countTokens([{ role: "system", content: "Be." }, ...HI])).inputTokens,
+      );
+    expect(counts).toEqual([7, 8]);
+    const base = "https://aiplatform.googleapis.com/v1/projects/my-project/locations/global/publishers";
+    expect(sent.map(({ url }) => url)).toEqual([
+      `${base}/google/models/gemini-3.5-flash-lite:countTokens`,
+      `${base}/anthropic/models/count-tokens:rawPredict`,
+    ]);
+    expect(sent[0]?.body).toEqual({
+      contents: [{ role: "user", parts: [{ text: "hi" }] }],
+      systemInstruction: { parts: [{ text: "Be." }] },
+    });
+    expect(sent[1]?.body).toMatchObject({ anthropic_version: "vertex-2023-10-16", model: "claude-haiku-5-5" });
+    expect(sent[1]?.body).not.toHaveProperty("max_tokens");
   });
 
   test("a key of the express mode needs no project", async () => {
