@@ -9,7 +9,7 @@ import { rolldown } from "rolldown";
 
 /** Sources that every entry shares. */
 const CORE =
-  /[/]src[/](?!(?:cli|dialects|embedded|models|otel|page|react|runtime|server|store|testing|web)[/]|transport[/](?:default-|node-http|ndjson)|protocols[/].+[/]|protocols[/](?:index|load-))/;
+  /[/]src[/](?!(?:cli|dialects|embedded|models|otel|page|react|runtime|server|store|testing|web)[/]|transport[/](?:default-|fetch-network|ndjson|node-|proxy-)|protocols[/].+[/]|protocols[/](?:index|load-))/;
 
 /** A wire format: a file of its own, which a client loads when it needs it. */
 const PROTOCOL = /[/]src[/]protocols[/](anthropic-messages|chat-completions|gemini|ollama|responses)[/]/;

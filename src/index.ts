@@ -135,3 +135,4 @@ export type { StreamOptions } from "./stream/reply-stream.ts";
 export type { ChunkSink, ChunkSource, DrainLimits } from "./stream/source.ts";
 export { estimateTokens, type TokenCounter } from "./tokens/estimate.ts";
 export type { FetchLike } from "./transport/fetch.ts";
+export type { HttpAgent } from "./transport/network.ts";

@@ -114,6 +114,7 @@ test("one provider knows nothing of another", () => {
     "call-request.ts",
     "definition.ts",
     "models.ts",
+    "network.ts",
     "protocol-loader.ts",
     "provider-client.ts",
     "provider-options.ts",

@@ -5,6 +5,7 @@ import type { SendOptions } from "../contract/options.ts";
 import { typeText } from "../platform/received.ts";
 import type { Protocol } from "../protocols/protocol.ts";
 import type { FetchLike } from "../transport/fetch.ts";
+import type { HttpAgent } from "../transport/network.ts";
 
 /** The options of every provider client, in addition to the defaults for its calls. */
 export interface ClientOptions extends Omit<SendOptions, "signal"> {
@@ -23,14 +24,32 @@ export interface ClientOptions extends Omit<SendOptions, "signal"> {
    * The key is not read from the environment then. If it throws, the call fails as for `apiKey`.
    */
   readonly sign?: SignRequest | undefined;
-  /** The address, in the form of the provider's official SDK. Default: the provider's own address. */
+  /**
+   * The address, in the form of the provider's official SDK; or `unix:` with the path of a socket, a colon, and the path
+   * on the server: `unix:/run/llama.sock:/v1`. Default: the provider's own address.
+   */
   readonly baseUrl?: string | undefined;
   /**
    * Allows sending a key over `http:` to a public address, where every router can read it. @default false
    */
   readonly allowInsecureHttp?: boolean | undefined;
-  /** Sends the requests in place of the runtime's own connection: for proxies, tests, other runtimes. */
+  /** Sends the requests in place of the runtime's own connection: for tests and other runtimes. */
   readonly fetch?: FetchLike | undefined;
+  /**
+   * Opens the connections: an agent of `node:http` or `node:https`, with its CA, client certificate or SOCKS proxy. Node
+   * only.
+   */
+  readonly agent?: HttpAgent | undefined;
+  /**
+   * The proxy of the requests:
+   * - `true`: the one that `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` name
+   * - a URL: this one, such as `http://name:password@proxy.example:3128`
+   * - `false`: none
+   *
+   * Default: none, unless Node was started with `NODE_USE_ENV_PROXY=1` or `--use-env-proxy`; on Bun and Deno, the one
+   * that their `fetch` uses.
+   */
+  readonly proxy?: boolean | string | undefined;
 }
 
 /** The definition of a provider: its protocol, address and authentication. */
@@ -67,6 +86,8 @@ export const CONSTRUCTOR_NAMES: readonly string[] = [
   "baseUrl",
   "allowInsecureHttp",
   "fetch",
+  "agent",
+  "proxy",
 ];
 
 /**

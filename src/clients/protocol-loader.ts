@@ -1,4 +1,4 @@
-/** The protocol of a client: there at once, or loaded while the first calls wait for it. */
+/** The protocol of a client and its transport: there at once, or loaded while the first calls wait for them. */
 
 import { Deadlines } from "../call/deadlines.ts";
 import { SendError } from "../contract/errors.ts";
@@ -7,6 +7,7 @@ import { offAbort, onAbort } from "../platform/abort.ts";
 import type { Clock } from "../platform/clock.ts";
 import { messageOf } from "../platform/text-of.ts";
 import type { Protocol } from "../protocols/protocol.ts";
+import type { Transport } from "../transport/transport.ts";
 import type { ProviderDefinition } from "./definition.ts";
 
 /** The parts of a call that end its wait. */
@@ -24,9 +25,10 @@ export class ProtocolLoader {
   #loaded: Protocol | undefined;
   #loading: Promise<SendError | undefined> | undefined;
 
-  constructor({ provider, protocol }: ProviderDefinition, model: string) {
+  constructor({ provider, protocol }: ProviderDefinition, model: string, transport: Transport) {
     this.#facts = { provider, model, attempts: [] };
-    this.#load = typeof protocol === "function" ? protocol : () => protocol;
+    const load = typeof protocol === "function" ? protocol : () => protocol;
+    this.#load = transport.load ? () => loadBoth(load, transport) : load;
     void this.#begin();
   }
 
@@ -74,8 +76,14 @@ export class ProtocolLoader {
       this.#loaded = "then" in protocol ? await protocol : protocol; // no promise where none is needed
       return undefined;
     } catch (error) {
+      if (error instanceof SendError) return error.with(this.#facts);
       const message = `The protocol of ${this.#facts.provider} cannot be loaded: ${messageOf(error)}. Check that its file is there.`;
       return new SendError("unsupported", message, { ...this.#facts, cause: error });
     }
   }
+}
+
+async function loadBoth(load: () => Protocol | Promise<Protocol>, transport: Transport): Promise<Protocol> {
+  const [protocol] = await Promise.all([load(), transport.load?.()]);
+  return protocol;
 }

@@ -40,6 +40,7 @@ import {
   givenOptions,
   type ProviderDefinition,
 } from "./definition.ts";
+import { addressOf } from "./network.ts";
 import { ProtocolLoader } from "./protocol-loader.ts";
 import { bearer, withGiven } from "./request-headers.ts";
 import { countingProtocol, countTimeouts, lacksCounting, tokenCountOf } from "./token-count.ts";
@@ -92,18 +93,28 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
   readonly #limits: { readonly streamed: CallLimits; readonly nonStreamed: CallLimits };
 
   constructor(definition: ProviderDefinition, options: ClientOptions) {
-    const { model, apiKey, sign, baseUrl, allowInsecureHttp = false, fetch, ...defaults } = givenOptions(options);
+    const {
+      model,
+      apiKey,
+      sign,
+      baseUrl,
+      allowInsecureHttp = false,
+      fetch,
+      agent,
+      proxy,
+      ...defaults
+    } = givenOptions(options);
     if (typeof model !== "string" || model.trim() === "")
       throw new TypeError("`model` must be a non-empty string. Pass the id of a model.");
     if (apiKey !== undefined) checkKey(apiKey);
     if (sign !== undefined && typeof sign !== "function") throw new TypeError("`sign` must be a function.");
-    if (fetch !== undefined && typeof fetch !== "function") throw new TypeError("`fetch` must be a function.");
     const fault = optionsFault(defaults, CONSTRUCTOR_NAMES);
     if (fault) throw new TypeError(fault);
     this.provider = definition.provider;
     this.model = model;
     this.#definition = definition;
-    this.#endpoint = { provider: definition.provider, model, baseUrl: checkedBaseUrl(baseUrl ?? definition.baseUrl) };
+    const address = addressOf(baseUrl ?? definition.baseUrl, { agent, proxy, fetch, allowInsecureHttp });
+    this.#endpoint = { provider: definition.provider, model, baseUrl: checkedBaseUrl(address.baseUrl) };
     const { origin, protocol, hostname } = new URL(this.#endpoint.baseUrl);
     this.#origin = origin;
     this.#isReadableOnTheWay = protocol === "http:" && !isPrivateNetwork(hostname) && !allowInsecureHttp;
@@ -119,8 +130,8 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
       streamed: this.#limitsOf("streamed", defaults.timeouts),
       nonStreamed: this.#limitsOf("nonStreamed", defaults.timeouts),
     };
-    this.#protocol = new ProtocolLoader(definition, model);
-    this.#transport = fetch ? fetchTransport(fetch) : defaultTransport();
+    this.#transport = fetch ? fetchTransport(fetch) : defaultTransport(address.network);
+    this.#protocol = new ProtocolLoader(definition, model, this.#transport);
   }
 
   async sendMessage<Output = unknown, Tools extends readonly Tool[] | undefined = undefined>(

@@ -29,14 +29,16 @@ export function tooLargeError({
 
 /** Returns the error for a request that the transport does not accept. */
 export function unsentError(error: unknown): SendError {
+  if (error instanceof SendError) return error; // a transport's own
   return new SendError("invalidRequest", `The request could not be sent: ${messageOf(error)}`, { cause: error });
 }
 
 /** A failure before the request reached the network, for `Receiver.onError`. */
-export class NotSent {
+export class NotSent extends Error {
   readonly failure: SendError;
 
   constructor(failure: SendError) {
+    super(failure.message);
     this.failure = failure;
   }
 }
@@ -75,9 +77,18 @@ function rootOf(error: unknown): Error {
 function adviceFor(code: string | undefined): string {
   if (code === "ECONNREFUSED") return ". Is the server running there?";
   if (code === "ENOTFOUND") return ". Is the base URL right, and is there a network?";
-  if (isCertificate(code)) return ". Nothing was sent: its certificate is not trusted.";
+  if (isCertificate(code))
+    return `. Nothing was sent: its certificate is not trusted.${hasOwnRoot(code) ? OWN_ROOT : ""}`;
   return "";
 }
+
+/** A certificate of a company's own root: its servers, and its proxies that read TLS. */
+function hasOwnRoot(code: string | undefined): boolean {
+  return code !== undefined && /SELF_SIGNED|UNABLE_TO|UNKNOWN_ISSUER/.test(code);
+}
+
+const OWN_ROOT =
+  " If your company's proxy or server signs with a root of its own, name that root's file in NODE_EXTRA_CA_CERTS (Deno: DENO_CERT).";
 
 const PLAIN_HTTP =
   "the server there does not speak TLS. If it is a server of your own, begin its base URL with http: instead of https:.";

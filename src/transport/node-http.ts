@@ -32,15 +32,33 @@ const { isAscii } = process.getBuiltinModule("node:buffer");
 
 const NOT_ASCII = /[\x80-\xff]/;
 
+/** The way to one address, where it is not a direct one. Without `idle`, the agent closes idle connections itself. */
+export interface Route extends Omit<Kept, "idle"> {
+  readonly idle?: IdleSockets;
+  /** A proxy that gets the requests themselves: they name the complete address. Absent: the agent finds the way. */
+  readonly forwarder?: Forwarder | undefined;
+}
+
+/** A proxy that reads requests and passes them on. */
+export interface Forwarder {
+  readonly isSecure: boolean;
+  readonly hostname: string;
+  readonly port: number;
+  /** Headers for the proxy itself. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 /**
- * Returns a transport over Node's HTTP modules. It follows no redirects and reads no proxy environment variables (pass
- * a `fetch` that does).
+ * Returns a transport over Node's HTTP modules. It follows no redirects and reads no proxy environment variables.
  * @param idleMs how long an idle connection is kept
+ * @param routeTo returns the way to an address; `undefined` for a direct connection
  */
-export function nodeHttpTransport(idleMs: number = IDLE_LIMIT_MS): Transport {
+export function nodeHttpTransport(
+  idleMs: number = IDLE_LIMIT_MS,
+  routeTo: (url: URL) => Route | undefined = () => undefined,
+): Transport {
   const options = { keepAlive: true } as const;
   const agents: { plain?: Kept; secure?: Kept } = {};
-  const kept = (agent: Agent): Kept => ({ agent, idle: new IdleSockets(agent, idleMs) });
   /**
    * Targets by URL: a program uses few addresses, each of them often, and parsing one costs as much as framing ten
    * chunks.
@@ -49,10 +67,16 @@ export function nodeHttpTransport(idleMs: number = IDLE_LIMIT_MS): Transport {
 
   function targetOf(url: string): Target {
     if (last?.url === url) return last;
-    const { protocol, host: hostHeader, hostname, port, pathname, search } = new URL(url);
+    const address = new URL(url);
+    const { protocol, host: hostHeader, hostname, port, pathname, search } = address;
     const secure = protocol === "https:";
-    if (secure) agents.secure ??= kept(new (https().Agent)(options));
-    else agents.plain ??= kept(new (http().Agent)(options));
+    const route = routeTo(address);
+    if (route) {
+      last = routedTarget(address, route);
+      return last;
+    }
+    if (secure) agents.secure ??= keptAgent(new (https().Agent)(options), idleMs);
+    else agents.plain ??= keptAgent(new (http().Agent)(options), idleMs);
     // In a URL, an IPv6 address is in brackets.
     const host = hostname.replace(/^\[(.*)\]$/, "$1");
     last = {
@@ -71,10 +95,11 @@ export function nodeHttpTransport(idleMs: number = IDLE_LIMIT_MS): Transport {
   return {
     open: (request, receiver) => openExchange(request, receiver, targetOf(request.url)),
     warm(url) {
-      const { send, agent, hostname, port } = targetOf(url);
       return new Promise((resolve, reject) => {
+        const { send, agent, hostname, port, rootPath = "/", ownHeaders } = targetOf(url);
         const signal = AbortSignal.timeout(WARM_LIMIT_MS);
-        const request = send({ agent, hostname, port, path: "/", method: "HEAD", signal }, (response) => {
+        const more = ownHeaders && { headers: ownHeaders };
+        const request = send({ agent, hostname, port, path: rootPath, method: "HEAD", signal, ...more }, (response) => {
           response.resume().on("end", resolve).on("error", reject);
         });
         request.on("error", reject).end();
@@ -83,10 +108,33 @@ export function nodeHttpTransport(idleMs: number = IDLE_LIMIT_MS): Transport {
   };
 }
 
+function routedTarget({ href, origin, host, hostname, port, protocol, pathname, search }: URL, route: Route): Target {
+  const { agent, idle, forwarder } = route;
+  const secure = protocol === "https:";
+  const to = forwarder ?? { isSecure: secure, hostname: hostname.replace(/^\[(.*)\]$/, "$1"), port, headers: {} };
+  return {
+    url: href,
+    send: to.isSecure ? https().request : http().request,
+    agent,
+    ...(idle && { idle }),
+    hostname: to.hostname,
+    hostHeader: host,
+    port: to.port === "" ? undefined : String(to.port),
+    path: forwarder ? origin + pathname + search : pathname + search,
+    socketName: `${to.hostname}:${to.port || (secure ? 443 : 80)}:`,
+    ...(forwarder && { rootPath: `${origin}/`, ownHeaders: { host, ...forwarder.headers } }),
+  };
+}
+
 /** Kept connections, and the object that closes them. */
-interface Kept {
+export interface Kept {
   readonly agent: Agent;
   readonly idle: IdleSockets;
+}
+
+/** Returns an agent whose idle connections are closed after `idleMs`. */
+export function keptAgent(agent: Agent, idleMs: number = IDLE_LIMIT_MS): Kept {
+  return { agent, idle: new IdleSockets(agent, idleMs) };
 }
 
 /** The target of a request: its address, the module and the connections. */
@@ -102,6 +150,9 @@ interface Target {
   readonly path: string;
   /** The beginning of the agent's names for these connections. */
   readonly socketName: string;
+  /** The root of the server, and the headers of every request, where a proxy passes the requests on. */
+  readonly rootPath?: string;
+  readonly ownHeaders?: Readonly<Record<string, string>>;
 }
 
 function openExchange(
@@ -168,7 +219,8 @@ function openExchange(
     receiver.onEnd();
   }
 
-  const { agent, hostname, port, path } = target;
+  const { agent, hostname, port, path, ownHeaders } = target;
+  const all = ownHeaders ? { ...headers, ...ownHeaders } : headers;
   // One literal, so that Node always sees the same kind of object.
   const request: ClientRequest = target.send({
     agent,
@@ -176,7 +228,7 @@ function openExchange(
     port,
     path,
     method,
-    headers: headerRow(headers, target.hostHeader, method, body),
+    headers: headerRow(all, target.hostHeader, method, body),
   });
   request.on("error", fail);
   request.on("response", (incoming) => {

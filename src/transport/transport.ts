@@ -27,7 +27,10 @@ export interface Receiver {
    */
   onText(text: string, byteLength: number): void;
   onEnd(): void;
-  /** The connection failed. `safeToResend`: the server closed a kept connection before it read the request. */
+  /**
+   * The connection failed. The failure in a `NotSent` is that of the call. `safeToResend`: the server closed a kept
+   * connection before it read the request.
+   */
   onError(error: unknown, safeToResend?: boolean): void;
 }
 
@@ -54,6 +57,8 @@ export interface Exchange {
 
 /** Sends requests. There are two: over `fetch`, and over `node:http` with kept connections. */
 export interface Transport {
+  /** Resolves when `open` may be called. Absent: at once. */
+  load?(): Promise<void>;
   open(request: HttpRequest, receiver: Receiver): Exchange;
   /**
    * Opens a connection ahead of the first request. Resolves when it is open; rejects when it fails, or takes longer
