@@ -98,6 +98,7 @@ function isPlainHttp({ message }: Error, code: string | undefined): boolean {
   return code === "ERR_SSL_WRONG_VERSION_NUMBER" || (code === "EPROTO" && /wrong version number/i.test(message));
 }
 
-function isCertificate(code: string | undefined): boolean {
+/** Returns whether the code is that of a certificate that is not trusted. */
+export function isCertificate(code: string | undefined): boolean {
   return code !== undefined && /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ALTNAME/.test(code);
 }

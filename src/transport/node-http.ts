@@ -100,6 +100,8 @@ export function nodeHttpTransport(
         const signal = AbortSignal.timeout(WARM_LIMIT_MS);
         const more = ownHeaders && { headers: ownHeaders };
         const request = send({ agent, hostname, port, path: rootPath, method: "HEAD", signal, ...more }, (response) => {
+          // Node takes an answer to HEAD that has no length for one that ends with its connection.
+          if (!/\bclose\b/i.test(response.headers.connection ?? "")) request.shouldKeepAlive = true;
           response.resume().on("end", resolve).on("error", reject);
         });
         request.on("error", reject).end();

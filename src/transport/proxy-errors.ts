@@ -2,6 +2,7 @@
 
 import { SendError } from "../contract/errors.ts";
 import { messageOf } from "../platform/text-of.ts";
+import { isCertificate } from "./network-errors.ts";
 import type { ProxyServer } from "./proxy-settings.ts";
 
 /** The code of a tunnel that did not come up, as in Node and Bun. */
@@ -50,12 +51,13 @@ export function tunnelRefusedError(
   return new SendError("network", text, { status, code: CODE, retryable: passes });
 }
 
-/** Returns the error for a proxy that cannot be reached, or ends the connection. */
+/** Returns the error for a proxy that cannot be reached, or whose certificate is not trusted. */
 export function unreachableError(proxy: ProxyServer, error: unknown): SendError {
   const code = error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
   return new SendError("network", `Could not reach ${named(proxy, "the")}: ${messageOf(error) || code}`, {
     code: code ?? CODE,
     cause: error,
+    retryable: isCertificate(code) ? false : undefined,
   });
 }
 

@@ -17,6 +17,7 @@ const NO_SINGLE_PROVIDER = [
   "compatible.ts",
   "definition.ts",
   "models.ts",
+  "network.ts",
   "protocol-loader.ts",
   "provider-client.ts",
   "provider-options.ts",
