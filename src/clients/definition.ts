@@ -25,8 +25,8 @@ export interface ClientOptions extends Omit<SendOptions, "signal"> {
    */
   readonly sign?: SignRequest | undefined;
   /**
-   * The address, in the form of the provider's official SDK; or `unix:` with the path of a socket, a colon, and the path
-   * on the server: `unix:/run/llama.sock:/v1`. Default: the provider's own address.
+   * The address, in the form of the provider's official SDK; or `unix:` with the path of a socket, a colon, and the
+   * path on the server: `unix:/run/llama.sock:/v1`. Default: the provider's own address.
    */
   readonly baseUrl?: string | undefined;
   /**

@@ -1,4 +1,4 @@
-/** The way to the network where `fetch` sends the requests: as far as the runtime's `fetch` can be told. */
+/** The way to the network where `fetch` sends the requests: as far as the runtime's `fetch` has options for it. */
 
 import { SendError } from "../contract/errors.ts";
 import { type FetchLike, fetchTransport } from "./fetch.ts";

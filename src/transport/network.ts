@@ -16,7 +16,7 @@ export interface HttpAgent {
  * - `agent`: the caller's agent opens the connections.
  * - `proxy`: every request goes through this proxy. The URL may contain a password.
  * - `environment`: the proxy variables decide.
- * - `direct`: no proxy, whatever the environment says.
+ * - `direct`: no proxy, also where the environment names one.
  * - `socket`: a Unix socket at this path.
  */
 export type Network = { readonly allowInsecureHttp: boolean } & (
