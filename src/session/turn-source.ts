@@ -2,11 +2,10 @@
  * One turn as one stream: a reply, the tools that it calls, the reply to their results, and so on. One state machine.
  */
 
-import type { MessageChunk, ToolResultChunk } from "../contract/chunk.ts";
+import type { MessageChunk } from "../contract/chunk.ts";
 import { SendError } from "../contract/errors.ts";
-import type { AssistantMessage, ToolCall, ToolMessage } from "../contract/message.ts";
+import type { AssistantMessage } from "../contract/message.ts";
 import type { Attempt } from "../contract/metrics.ts";
-import type { Tool } from "../contract/options.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import { asStopped } from "../stream/attempts-in-flight.ts";
 import { chunksOf } from "../stream/complete-source.ts";
@@ -15,17 +14,17 @@ import type { MessageStream } from "../stream/message-stream.ts";
 import { mergeFacts, type ReplyFacts } from "../stream/reply-facts.ts";
 import { type ChunkSink, type ChunkSource, type DrainLimits, NO_SINK } from "../stream/source.ts";
 import { sendErrorOf } from "../stream/transfer.ts";
-import { Approvals, type Decision } from "./approvals.ts";
-import { resultChunk } from "./execute-tool.ts";
+import type { Approvals } from "./approvals.ts";
 import { replyFault } from "./history.ts";
 import { RepliesSoFar } from "./merge-replies.ts";
-import { ToolRunner } from "./tool-runner.ts";
+import type { ToolRunner } from "./tool-runner.ts";
 import type { Turn } from "./turn.ts";
 import type { BudgetMeter } from "./turn-budget.ts";
+import { TurnCalls } from "./turn-calls.ts";
 
 /** A reply: its stream, and then its chunks. `since` is the time of the request, on the clock of `performance.now`. */
 interface Reading {
-  readonly name: "reply";
+  readonly status: "reply";
   readonly inner: InnerCall;
   readonly since: number;
   stream: MessageStream | undefined;
@@ -35,14 +34,14 @@ interface Reading {
 type Phase =
   | Reading
   /** The `approve` of tools, which decide about the calls of a read: its chunks are held until then. */
-  | { readonly name: "approval"; readonly reading: Reading; readonly batch: readonly MessageChunk[] }
+  | { readonly status: "approval"; readonly reading: Reading; readonly batch: readonly MessageChunk[] }
   /** The consumer, who may leave before the tools of the last reply start; then the results of those tools. */
-  | { readonly name: "tools"; readonly runner: ToolRunner }
+  | { readonly status: "tools"; readonly runner: ToolRunner }
   /** The store, which gets the results before the next request. */
-  | { readonly name: "save" }
-  | { readonly name: "over" };
+  | { readonly status: "save" }
+  | { readonly status: "over" };
 
-const OVER: Phase = { name: "over" };
+const OVER: Phase = { status: "over" };
 
 /**
  * The source of a turn's stream. The next reply is requested, and read, only when the consumer wants more. The tools of
@@ -52,7 +51,7 @@ const OVER: Phase = { name: "over" };
 export class TurnSource implements ChunkSource, InnerCallHost {
   readonly facts: ReplyFacts;
   readonly #turn: Turn;
-  readonly #tools: ReadonlyMap<string, Tool>;
+  readonly #calls: TurnCalls;
   readonly #replies = new RepliesSoFar();
   /** Of the calls of the current reply. */
   #approvals: Approvals;
@@ -62,13 +61,6 @@ export class TurnSource implements ChunkSource, InnerCallHost {
   /** How many replies were requested. */
   #steps: number;
   #isWanted = false;
-  /** The calls of the last reply. */
-  #runner: ToolRunner | undefined;
-  /** Results that no chunk has shown yet. */
-  readonly #results: ToolResultChunk[] = [];
-  #hasResults = false;
-  /** The turn was left between two replies: no call is open, even if the consumer did not see its result. */
-  #areCallsClosed = false;
   /** The turn ended because its budget was reached: between two replies, or inside one. */
   #budgetEnd: "between" | "inside" | undefined;
   /** Fires when the turn exceeds its limit. */
@@ -77,20 +69,20 @@ export class TurnSource implements ChunkSource, InnerCallHost {
   /** @param first the turn's first reply; absent in a turn that goes on after answers to calls */
   constructor(turn: Turn, first: MessageStream | undefined) {
     this.#turn = turn;
-    this.#tools = new Map(turn.tools.map((tool) => [tool.name, tool]));
-    this.#approvals = new Approvals(this.#tools, turn.signal);
+    this.#calls = new TurnCalls(turn, (runner) => this.#toolEnded(runner));
+    this.#approvals = this.#calls.newApprovals();
     this.facts = { provider: turn.client.provider, model: turn.client.model, attempts: [] };
     this.#steps = first ? 1 : 0;
     this.#phase = first
-      ? { name: "reply", inner: new InnerCall(this), since: turn.startedAt, stream: first }
-      : { name: "tools", runner: this.#resume() };
+      ? { status: "reply", inner: new InnerCall(this), since: turn.startedAt, stream: first }
+      : { status: "tools", runner: this.#calls.resume() };
   }
 
   attach(sink: ChunkSink): void {
     this.#sink = sink;
     onAbort(this.#turn.signal, this.#onAbort);
     this.#timer = this.#turn.timeout?.timer(() => this.#expire());
-    if (this.#phase.name !== "reply" || !this.#phase.stream) return;
+    if (this.#phase.status !== "reply" || !this.#phase.stream) return;
     const { inner, stream } = this.#phase;
     this.#observe(stream);
     try {
@@ -103,8 +95,8 @@ export class TurnSource implements ChunkSource, InnerCallHost {
   pull(): void {
     if (this.#isOver()) return;
     this.#isWanted = true;
-    if (this.#phase.name === "reply") this.#phase.inner.read();
-    else if (this.#phase.name === "tools") this.#continueTools(this.#phase.runner);
+    if (this.#phase.status === "reply") this.#phase.inner.read();
+    else if (this.#phase.status === "tools") this.#continueTools(this.#phase.runner);
   }
 
   isWanted(): boolean {
@@ -117,7 +109,7 @@ export class TurnSource implements ChunkSource, InnerCallHost {
     const { inner } = this.#reading ?? {};
     inner?.stop();
     this.#leave(this.#partialOf(inner), "left");
-    if (this.#results.length > 0) this.#deliver(this.#results.splice(0));
+    if (this.#calls.hasUnseenResults) this.#deliver(this.#calls.takeResults());
   }
 
   /** Reads the current reply to its end. No tool is started or waited for, and no further reply is requested. */
@@ -128,22 +120,22 @@ export class TurnSource implements ChunkSource, InnerCallHost {
     if (stream) return void stream.stop({ drain: drain ?? true });
     this.#abandonRequest();
     this.#leave(undefined, "left");
-    this.#sink.chunks.push(...this.#results.splice(0));
+    this.#sink.chunks.push(...this.#calls.takeResults());
     this.#sink.end();
   }
 
   complete(message: AssistantMessage): AssistantMessage {
-    const folded = this.#areCallsClosed ? { ...message, toolCalls: [] } : message;
-    const merged = this.#replies.merge(folded, this.#partialOf(this.#reading?.inner), this.#hasResults);
+    const folded = this.#calls.areClosed ? { ...message, toolCalls: [] } : message;
+    const merged = this.#replies.merge(folded, this.#partialOf(this.#reading?.inner), this.#calls.hasResults);
     if (!this.#budgetEnd) return merged;
     return { ...merged, finishReason: "budget", ...(this.#budgetEnd === "inside" && { interrupted: true }) };
   }
 
   arrived(batch: readonly MessageChunk[]): void {
     this.#stopDeciding();
-    const decided = this.#phase.name === "reply" ? this.#approvals.decide(batch) : undefined;
-    if (!decided || this.#phase.name !== "reply") return this.#take(batch);
-    const phase: Phase = { name: "approval", reading: this.#phase, batch };
+    const decided = this.#phase.status === "reply" ? this.#approvals.decide(batch) : undefined;
+    if (!decided || this.#phase.status !== "reply") return this.#take(batch);
+    const phase: Phase = { status: "approval", reading: this.#phase, batch };
     this.#phase = phase;
     void decided.then(() => {
       if (this.#phase === phase) this.#stopDeciding();
@@ -157,13 +149,13 @@ export class TurnSource implements ChunkSource, InnerCallHost {
 
   /** The reply that is being read, or requested. */
   get #reading(): Reading | undefined {
-    if (this.#phase.name === "approval") return this.#phase.reading;
-    return this.#phase.name === "reply" ? this.#phase : undefined;
+    if (this.#phase.status === "approval") return this.#phase.reading;
+    return this.#phase.status === "reply" ? this.#phase : undefined;
   }
 
   /** Takes the chunks that were held. A call about which nothing is decided does not run. */
   #stopDeciding(): void {
-    if (this.#phase.name !== "approval") return;
+    if (this.#phase.status !== "approval") return;
     const { reading, batch } = this.#phase;
     this.#phase = reading;
     try {
@@ -183,9 +175,9 @@ export class TurnSource implements ChunkSource, InnerCallHost {
     const fault = replyFault(last.message);
     if (fault) throw new SendError("protocol", `The final chunk has no reply: it ${fault}.`);
     const reply = this.#approvals.markedReply(last.message);
-    if (this.#steps === this.#turn.maxSteps || !this.#isRunnable(reply)) return void this.#end(reply, chunks);
-    const runner = this.#offer(reply);
-    this.#phase = { name: "tools", runner };
+    if (this.#steps === this.#turn.maxSteps || !this.#calls.isRunnable(reply)) return void this.#end(reply, chunks);
+    const runner = this.#calls.offer(reply, this.#approvals);
+    this.#phase = { status: "tools", runner };
     this.#finishReply(reply);
     if (this.#turn.budget?.isReached) return void this.#endBetween(chunks);
     if (chunks.length > 0) this.#deliver(chunks);
@@ -210,8 +202,8 @@ export class TurnSource implements ChunkSource, InnerCallHost {
   /** Ends the turn behind a complete reply, whose calls do not run. */
   async #endBetween(chunks: readonly MessageChunk[]): Promise<void> {
     this.#budgetEnd = "between";
-    this.#closeCalls(undefined);
-    await this.#end(undefined, [...chunks, ...this.#results.splice(0)]);
+    this.#calls.close(undefined, this.#steps > 0);
+    await this.#end(undefined, [...chunks, ...this.#calls.takeResults()]);
   }
 
   /** The consumer wants more than the last reply. */
@@ -220,25 +212,25 @@ export class TurnSource implements ChunkSource, InnerCallHost {
       if (this.#turn.timeout?.isOver) return this.#fail(this.#turn.timeout.error());
       runner.start();
     }
-    if (this.#results.length > 0) return this.#deliver(this.#results.splice(0));
+    if (this.#calls.hasUnseenResults) return this.#deliver(this.#calls.takeResults());
     if (runner.isRunning) return; // `#toolEnded` continues
     if (runner.hasOpenCalls) void this.#end(undefined, []);
     else void this.#requestNext();
   }
 
   #toolEnded(runner: ToolRunner): void {
-    if (this.#isWanted && this.#phase.name === "tools") this.#continueTools(runner);
+    if (this.#isWanted && this.#phase.status === "tools") this.#continueTools(runner);
   }
 
   async #requestNext(): Promise<void> {
-    this.#phase = { name: "save" };
+    this.#phase = { status: "save" };
     await this.#turn.saved();
     if (this.#isOver()) return;
     if (this.#turn.timeout?.isOver) return this.#fail(this.#turn.timeout.error());
     this.#steps++;
-    this.#approvals = new Approvals(this.#tools, this.#turn.signal);
+    this.#approvals = this.#calls.newApprovals();
     const inner = new InnerCall(this);
-    const phase: Reading = { name: "reply", inner, since: performance.now(), stream: undefined };
+    const phase: Reading = { status: "reply", inner, since: performance.now(), stream: undefined };
     this.#phase = phase;
     const request = async (signal: AbortSignal): Promise<MessageStream> => {
       const stream = await this.#turn.next(signal);
@@ -250,7 +242,7 @@ export class TurnSource implements ChunkSource, InnerCallHost {
   }
 
   #isOver(): boolean {
-    return this.#phase.name === "over";
+    return this.#phase.status === "over";
   }
 
   #partialOf(inner: InnerCall | undefined): AssistantMessage | undefined {
@@ -278,58 +270,6 @@ export class TurnSource implements ChunkSource, InnerCallHost {
     return this.#replies.shift(this.#approvals.markedChunks(batch));
   }
 
-  #isRunnable({ finishReason, interrupted, toolCalls }: AssistantMessage): boolean {
-    if (finishReason !== "toolCalls" || interrupted || toolCalls.length === 0) return false;
-    return this.#turn.tools.some(({ run }) => run);
-  }
-
-  /** Keeps the reply. Its calls run when the consumer has seen them. */
-  #offer(reply: AssistantMessage): ToolRunner {
-    this.#turn.replied(reply);
-    const approvals = this.#approvals;
-    return this.#runnerOf(reply.toolCalls, (call) => approvals.of(call));
-  }
-
-  /** Shows the results of the calls that were answered. Those that may run do so when the consumer asks for more. */
-  #resume(): ToolRunner {
-    const { calls = [], results = [] } = this.#turn.resumed ?? {};
-    for (const result of results) this.#show(result);
-    return this.#runnerOf(calls, () => ({ type: "run" }));
-  }
-
-  #runnerOf(calls: readonly ToolCall[], decisionOf: (call: ToolCall) => Decision): ToolRunner {
-    const runner = new ToolRunner(calls, this.#tools, decisionOf, {
-      onResult: (call, result) => this.#answered(call, result),
-      onEnd: () => this.#toolEnded(runner),
-    });
-    this.#runner = runner;
-    return runner;
-  }
-
-  /** Whether a reply was left at calls that would have been run. It is kept without its signed parts. */
-  #isVeto({
-    replay: _replay,
-    unfinishedToolCalls: _unfinished,
-    interrupted: _interrupted,
-    ...reply
-  }: AssistantMessage): boolean {
-    const { toolCalls = [] }: Partial<AssistantMessage> = reply;
-    if (toolCalls.length === 0 || !this.#turn.tools.some(({ run }) => run)) return false;
-    this.#offer(reply);
-    return true;
-  }
-
-  #answered(call: ToolCall, result: ToolMessage): void {
-    this.#turn.conversation.record({ type: "result", message: result });
-    this.#show(result, call.name);
-    if (Object.hasOwn(result, "error")) this.#turn.toolFailed(result.error, call);
-  }
-
-  #show(result: ToolMessage, name = this.#turn.nameOf(result.toolCallId)): void {
-    this.#hasResults = true;
-    this.#results.push(resultChunk(result, name));
-  }
-
   /** Adds a reply that is over, complete or partial. */
   #finishReply(reply: AssistantMessage): void {
     const { metrics }: Partial<AssistantMessage> = reply; // any program may be a client
@@ -344,9 +284,10 @@ export class TurnSource implements ChunkSource, InnerCallHost {
   async #end(reply: AssistantMessage | undefined, chunks: readonly MessageChunk[]): Promise<void> {
     this.#stop();
     if (reply) this.#finishReply(reply);
-    const isVeto = reply?.interrupted === true && this.#isVeto(reply); // stopped, and then drained
-    if (isVeto) this.#closeCalls(undefined);
-    this.#turn.end(isVeto ? undefined : reply, isVeto);
+    // It was stopped, and then drained.
+    const isUnrun = reply?.interrupted === true && this.#calls.offerUnrun(reply, this.#approvals);
+    if (isUnrun) this.#calls.close(undefined, this.#steps > 0);
+    this.#turn.end(isUnrun ? undefined : reply, isUnrun);
     if (chunks.length > 0) this.#deliver(chunks);
     await this.#turn.saved();
     this.#sink.end();
@@ -354,7 +295,7 @@ export class TurnSource implements ChunkSource, InnerCallHost {
 
   /** Counts the attempts of a request whose reply has not begun: they were sent. */
   #abandonRequest(): void {
-    if (this.#phase.name !== "reply" || this.#phase.stream) return;
+    if (this.#phase.status !== "reply" || this.#phase.stream) return;
     const { since, inner } = this.#phase;
     inner.abort(this.#turn.signal.reason);
     const { provider, model } = this.#turn.client;
@@ -374,29 +315,23 @@ export class TurnSource implements ChunkSource, InnerCallHost {
     inner?.stop();
     this.#stop();
     if (reply) this.#finishReply(reply);
-    const isVeto = reply !== undefined && how === "left" && this.#isVeto(reply);
-    if (!reply || isVeto) this.#closeCalls(reason);
-    this.#turn.end(isVeto ? undefined : reply, true);
-  }
-
-  /** Calls of an earlier turn that were not begun stay as they are: open, with their answers. */
-  #closeCalls(reason: unknown): void {
-    this.#areCallsClosed = true;
-    if (this.#steps > 0 || this.#runner?.isStarted) this.#runner?.close(reason);
+    const isUnrun = reply !== undefined && how === "left" && this.#calls.offerUnrun(reply, this.#approvals);
+    if (!reply || isUnrun) this.#calls.close(reason, this.#steps > 0);
+    this.#turn.end(isUnrun ? undefined : reply, true);
   }
 
   #abort(): void {
     this.#stopDeciding();
     const reason: unknown = this.#turn.signal.reason;
     // A reply that is being read, or requested, fails by its own signal.
-    if (this.#phase.name === "reply") this.#phase.inner.abort(reason);
+    if (this.#phase.status === "reply") this.#phase.inner.abort(reason);
     else this.#fail(new SendError("aborted", "The caller's signal ended the call.", { cause: reason }));
   }
 
   /** A reply that is being read, or requested, has the rest of the limit as its own. */
   #expire(): void {
     this.#stopDeciding();
-    if (this.#phase.name !== "reply" && this.#turn.timeout) this.#fail(this.#turn.timeout.error());
+    if (this.#phase.status !== "reply" && this.#turn.timeout) this.#fail(this.#turn.timeout.error());
   }
 
   #fail(error: SendError): void {
@@ -405,11 +340,11 @@ export class TurnSource implements ChunkSource, InnerCallHost {
     const partial = cut && this.#approvals.markedReply(cut);
     if (!partial) this.facts.attempts.push(...attempts);
     // A non-streamed reply that failed has delivered no chunk yet.
-    else if (this.#phase.name === "reply" && !this.#phase.stream) {
+    else if (this.#phase.status === "reply" && !this.#phase.stream) {
       this.#sink.chunks.push(...this.#relayed(chunksOf(partial).slice(0, -1)));
     }
     this.#leave(partial, kind === "aborted" ? "left" : "failed");
-    this.#sink.chunks.push(...this.#results.splice(0));
+    this.#sink.chunks.push(...this.#calls.takeResults());
     const { provider, model } = this.#turn.client;
     this.#sink.fail(error.replacing({ provider, model, ...facts, cause: error.cause }));
   }
@@ -417,7 +352,7 @@ export class TurnSource implements ChunkSource, InnerCallHost {
   #stop(): void {
     this.#phase = OVER;
     clearTimeout(this.#timer);
-    this.#runner?.stop();
+    this.#calls.stop();
     offAbort(this.#turn.signal, this.#onAbort);
   }
 }
