@@ -91,6 +91,7 @@ export const ClaudeModel = {
   ClaudeOpus48: "claude-opus-4-8",
   ClaudeOpus47: "claude-opus-4-7",
   ClaudeOpus46: "claude-opus-4-6",
+  /** Shuts down on 2027-01-22. */
   ClaudeOpus45: "claude-opus-4-5",
   /** @deprecated Shut down on 2026-08-05. */
   ClaudeOpus41: "claude-opus-4-1",

@@ -85,7 +85,7 @@ export interface ModelServer extends AsyncDisposable {
 /** A server that tells which models it has, and says nothing else. `body` replaces the list. */
 export async function startModelServer(
   models: readonly string[],
-  options: { readonly status?: number; readonly body?: string } = {},
+  options: { readonly status?: number; readonly body?: string; readonly isSilent?: boolean } = {},
 ): Promise<ModelServer> {
   const list = { object: "list", data: models.map((id) => ({ id, object: "model" })) };
   const { status = 200, body = JSON.stringify(list) } = options;
@@ -93,13 +93,18 @@ export async function startModelServer(
   const server = createServer((request, response) => {
     const found = request.method === "GET" && request.url === "/v1/models";
     if (found) keys.push(request.headers.authorization);
+    if (options.isSilent) return;
     response.writeHead(found ? status : 404, { connection: "close" }).end(found ? body : "");
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
     keys,
-    [Symbol.asyncDispose]: () => new Promise<void>((resolve) => void server.close(() => resolve())),
+    [Symbol.asyncDispose]: () =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
   };
 }
 
