@@ -61,6 +61,9 @@ async function choiceOf(
   const create = (model: string, reasoning?: ReasoningEffort) =>
     provider.create({ ...optionsOf(model, provider, settings, baseUrl, env), ...(reasoning && { reasoning }) });
   create("not known yet"); // refuses invalid options before any request
+  if (settings.model === undefined && provider.isCloud) {
+    throw new CommandError("This provider needs --model: the name of a model or of a deployment.", 2);
+  }
   const asks = provider.defaultModel === undefined && address !== undefined;
   const models = () => {
     const apiKey = keyOf(provider, env) ?? ownKeyOf(provider, env);
@@ -111,7 +114,7 @@ function keyOf(provider: Provider, env: NodeJS.ProcessEnv): string | undefined {
 
 /** Not used for a hosted provider: the key belongs to another address. */
 function ownKeyOf(provider: Provider, env: NodeJS.ProcessEnv): string | undefined {
-  return provider.defaultModel === undefined ? env[OWN_KEY] || undefined : undefined;
+  return provider.defaultModel === undefined && !provider.isCloud ? env[OWN_KEY] || undefined : undefined;
 }
 
 function serverWith<T extends { readonly models: readonly string[] }>(

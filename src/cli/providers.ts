@@ -1,6 +1,8 @@
 /** The providers of the command line, in the order in which their keys are looked up. */
 
 import {
+  AzureClient,
+  BedrockClient,
   ClaudeClient,
   ClaudeModel,
   type ClientOptions,
@@ -14,6 +16,7 @@ import {
   OpenRouterClient,
   type ProviderClient,
   type ReasoningEffort,
+  VertexClient,
 } from "../index.ts";
 
 /** One provider of the command line. */
@@ -29,6 +32,8 @@ export interface Provider {
   readonly defaultReasoning?: ReasoningEffort;
   /** The address unless `--base-url` gives another; present where the server is asked for its models. */
   readonly localUrl?: string;
+  /** Whether the key of a server that the user names by its address is not meant for this one. */
+  readonly isCloud?: true;
   create(options: ClientOptions): ProviderClient;
 }
 
@@ -42,6 +47,9 @@ type OwnName =
   | "groq"
   | "deepseek"
   | "mistral"
+  | "azure"
+  | "bedrock"
+  | "vertex"
   | "ollama"
   | "lmstudio"
   | "llamacpp"
@@ -97,6 +105,21 @@ const TABLE: Readonly<Record<OwnName, Provider>> = {
     keyNames: ["CLOUDLLM_MISTRAL_API_KEY", "MISTRAL_API_KEY"],
     defaultModel: "mistral-small-latest",
     create: (options) => new CompatibleClient({ ...options, preset: "mistral" }),
+  },
+  azure: {
+    keyNames: ["CLOUDLLM_AZURE_API_KEY", "AZURE_OPENAI_API_KEY", "AZURE_API_KEY"],
+    isCloud: true,
+    create: (options) => new AzureClient(options),
+  },
+  bedrock: {
+    keyNames: ["CLOUDLLM_BEDROCK_API_KEY", "AWS_BEARER_TOKEN_BEDROCK"],
+    isCloud: true,
+    create: (options) => new BedrockClient(options),
+  },
+  vertex: {
+    keyNames: ["CLOUDLLM_VERTEX_API_KEY", "GOOGLE_VERTEX_API_KEY", "GOOGLE_CLOUD_API_KEY", "GOOGLE_API_KEY"],
+    isCloud: true,
+    create: (options) => new VertexClient(options),
   },
   ollama: {
     keyNames: ["OLLAMA_API_KEY"],

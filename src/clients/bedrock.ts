@@ -53,7 +53,9 @@ export class BedrockClient extends ProviderClient {
       throw new TypeError(`Unknown \`endpoint\` ${JSON.stringify(endpoint)}. Valid values: runtime, mantle.`);
     if (credentials !== undefined && typeof credentials !== "function" && !areCredentials(credentials))
       throw new TypeError("`credentials` must be { accessKeyId, secretAccessKey, sessionToken? } or a function.");
-    const region = checkedRegion(given ?? environmentValue("AWS_REGION") ?? environmentValue("AWS_DEFAULT_REGION"));
+    const anyRegion = given ?? environmentValue("AWS_REGION") ?? environmentValue("AWS_DEFAULT_REGION");
+    // A key at an address of its own needs none.
+    const region = checkedRegion(anyRegion ?? (rest.baseUrl && rest.apiKey ? "us-east-1" : undefined));
     const chosen = api ?? apiOf(rest.model);
     const common = {
       provider: "bedrock",

@@ -1,6 +1,18 @@
 /** Any server that speaks OpenAI's Chat Completions. */
 
-import { commonChat, deepseekChat, groqChat, llamacppChat, mistralChat, vllmChat } from "#runtime";
+import {
+  cerebrasChat,
+  commonChat,
+  deepseekChat,
+  groqChat,
+  llamacppChat,
+  minimaxChat,
+  mistralChat,
+  moonshotChat,
+  perplexityChat,
+  vllmChat,
+  zaiChat,
+} from "#runtime";
 import { optionsFault } from "../contract/validate.ts";
 import { type ClientOptions, CONSTRUCTOR_NAMES, givenOptions, type ProviderDefinition } from "./definition.ts";
 import { ProviderClient } from "./provider-client.ts";
@@ -52,10 +64,59 @@ const PRESETS = {
     keyNames: ["CLOUDLLM_MISTRAL_API_KEY", "MISTRAL_API_KEY"],
     protocol: mistralChat,
   },
+  together: {
+    baseUrl: "https://api.together.xyz/v1",
+    keyNames: ["CLOUDLLM_TOGETHER_API_KEY", "TOGETHER_API_KEY"],
+    protocol: commonChat,
+  },
+  fireworks: {
+    baseUrl: "https://api.fireworks.ai/inference/v1",
+    keyNames: ["CLOUDLLM_FIREWORKS_API_KEY", "FIREWORKS_API_KEY"],
+    protocol: commonChat,
+  },
+  cerebras: {
+    baseUrl: "https://api.cerebras.ai/v1",
+    keyNames: ["CLOUDLLM_CEREBRAS_API_KEY", "CEREBRAS_API_KEY"],
+    protocol: cerebrasChat,
+  },
+  moonshot: {
+    baseUrl: "https://api.moonshot.ai/v1",
+    keyNames: ["CLOUDLLM_MOONSHOT_API_KEY", "MOONSHOT_API_KEY"],
+    protocol: moonshotChat,
+  },
+  zai: {
+    baseUrl: "https://api.z.ai/api/paas/v4",
+    keyNames: ["CLOUDLLM_ZAI_API_KEY", "ZAI_API_KEY"],
+    protocol: zaiChat,
+  },
+  minimax: {
+    baseUrl: "https://api.minimax.io/v1",
+    keyNames: ["CLOUDLLM_MINIMAX_API_KEY", "MINIMAX_API_KEY"],
+    protocol: minimaxChat,
+  },
+  perplexity: {
+    baseUrl: "https://api.perplexity.ai",
+    keyNames: ["CLOUDLLM_PERPLEXITY_API_KEY", "PERPLEXITY_API_KEY"],
+    protocol: perplexityChat,
+  },
 } as const satisfies Record<string, Preset>;
 
-/** `"ollama" | "lmstudio" | "llamacpp" | "vllm" | "groq" | "deepseek" | "mistral"`. */
-export type CompatiblePreset = "ollama" | "lmstudio" | "llamacpp" | "vllm" | "groq" | "deepseek" | "mistral";
+/** Local servers, then hosted ones. */
+export type CompatiblePreset =
+  | "ollama"
+  | "lmstudio"
+  | "llamacpp"
+  | "vllm"
+  | "groq"
+  | "deepseek"
+  | "mistral"
+  | "together"
+  | "fireworks"
+  | "cerebras"
+  | "moonshot"
+  | "zai"
+  | "minimax"
+  | "perplexity";
 
 /** The options of `CompatibleClient`: a `baseUrl`, a `preset`, or a preset at another address. */
 export type CompatibleClientOptions = ClientOptions &
@@ -66,7 +127,7 @@ export type CompatibleClientOptions = ClientOptions &
 
 /**
  * A client of any server that speaks Chat Completions. Local servers need no key. Hosted presets read the key from
- * `apiKey` or the environment (`GROQ_API_KEY`, `DEEPSEEK_API_KEY`, `MISTRAL_API_KEY`).
+ * `apiKey` or the environment (`GROQ_API_KEY`, `TOGETHER_API_KEY` and so on).
  * @example
  * ```ts
  * import { CompatibleClient } from "cloudllm";
@@ -108,6 +169,10 @@ function definitionOf(preset: CompatiblePreset | undefined, options: ClientOptio
 /** Hosted servers are also known by their address; an invalid address is rejected elsewhere. */
 function protocolAt(baseUrl: string): ProviderDefinition["protocol"] {
   const host = URL.canParse(baseUrl) ? new URL(baseUrl).host : "";
-  const hosted = [PRESETS.groq, PRESETS.deepseek, PRESETS.mistral];
-  return hosted.find((preset) => new URL(preset.baseUrl).host === host)?.protocol ?? commonChat;
+  return Object.values(PRESETS).find((preset) => hostOf(preset) === host)?.protocol ?? commonChat;
+}
+
+/** Returns the host of a hosted server; on the caller's own machine, any server may have the address. */
+function hostOf(preset: Preset): string | undefined {
+  return preset.isLocal ? undefined : new URL(preset.baseUrl).host;
 }

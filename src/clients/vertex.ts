@@ -35,9 +35,10 @@ export interface VertexClientOptions extends ClientOptions {
 
 /**
  * A client of Google Cloud. `apiKey` is a function that returns an access token, or a string: a token, or a key of the
- * express mode (Gemini only), which needs no project. Without `apiKey` and without a project, the environment's
- * `CLOUDLLM_VERTEX_API_KEY`, `GOOGLE_VERTEX_API_KEY`, `GOOGLE_CLOUD_API_KEY` or `GOOGLE_API_KEY` is such a key.
- * @throws {TypeError} when there is no project and no key
+ * express mode (Gemini only), which needs no project. Without `apiKey`, a token for a project is the environment's
+ * `CLOUDLLM_VERTEX_API_KEY`; without a project, a key is that, `GOOGLE_VERTEX_API_KEY`, `GOOGLE_CLOUD_API_KEY` or
+ * `GOOGLE_API_KEY`.
+ * @throws {TypeError} when Claude or an open model has no project
  * @see https://cloud.google.com/vertex-ai/generative-ai/docs/learn/locations
  * @example
  * ```ts
@@ -63,7 +64,7 @@ export class VertexClient extends ProviderClient<GeminiProviderOptions> {
     const address = addressOf(place, chosen, rest);
     const common = {
       provider: "vertex",
-      keyNames: address.takesKeys ? KEYS : [],
+      keyNames: address.takesKeys ? KEYS : KEYS.slice(0, 1), // a project needs a token
       authenticate: (key: string) => (isToken(key) ? bearer(key) : { "x-goog-api-key": key }),
       authenticateToken: bearer,
     } as const;
@@ -97,7 +98,7 @@ interface Place {
 function addressOf(
   { project: given, location, origin = originOf(location) }: Place,
   api: string,
-  { apiKey, sign }: ClientOptions,
+  { apiKey }: ClientOptions,
 ): { readonly url: string; readonly takesKeys: boolean } {
   const isExpressKey = typeof apiKey === "string" && !isToken(apiKey);
   const project = checked(
@@ -110,8 +111,6 @@ function addressOf(
       return { url: `${origin}/v1`, takesKeys: true };
     throw new TypeError("The project is missing. Pass `project`, or set GOOGLE_CLOUD_PROJECT.");
   }
-  if (apiKey === undefined && sign === undefined)
-    throw new TypeError("The token is missing. Pass `apiKey`: a function that returns an access token.");
   return { url: `${origin}/v1/projects/${project}/locations/${location}`, takesKeys: false };
 }
 

@@ -6,6 +6,7 @@
 import type { Protocol } from "./protocol.ts";
 
 type ChatDialects = typeof import("./chat-completions/dialects.ts");
+type HostedDialects = typeof import("./chat-completions/hosted-dialects.ts");
 type ResponsesDialects = typeof import("./responses/dialects.ts");
 
 /** Loads what the protocols share at the same time: the protocol's own import of it would wait for that file. */
@@ -16,6 +17,12 @@ async function withCommon<Modules>(protocol: Promise<Modules>): Promise<Modules>
 
 async function chat(dialect: keyof ChatDialects): Promise<Protocol> {
   const modules = [import("./chat-completions/protocol.ts"), import("./chat-completions/dialects.ts")] as const;
+  const [{ chatCompletions }, dialects] = await withCommon(Promise.all(modules));
+  return chatCompletions(dialects[dialect]);
+}
+
+async function hosted(dialect: keyof HostedDialects): Promise<Protocol> {
+  const modules = [import("./chat-completions/protocol.ts"), import("./chat-completions/hosted-dialects.ts")] as const;
   const [{ chatCompletions }, dialects] = await withCommon(Promise.all(modules));
   return chatCompletions(dialects[dialect]);
 }
@@ -43,6 +50,11 @@ export const deepseekChat = (): Promise<Protocol> => chat("DEEPSEEK_CHAT");
 export const mistralChat = (): Promise<Protocol> => chat("MISTRAL_CHAT");
 export const llamacppChat = (): Promise<Protocol> => chat("LLAMACPP_CHAT");
 export const vllmChat = (): Promise<Protocol> => chat("VLLM_CHAT");
+export const cerebrasChat = (): Promise<Protocol> => hosted("CEREBRAS_CHAT");
+export const minimaxChat = (): Promise<Protocol> => hosted("MINIMAX_CHAT");
+export const moonshotChat = (): Promise<Protocol> => hosted("MOONSHOT_CHAT");
+export const perplexityChat = (): Promise<Protocol> => hosted("PERPLEXITY_CHAT");
+export const zaiChat = (): Promise<Protocol> => hosted("ZAI_CHAT");
 export const bedrockChat = (): Promise<Protocol> => onBedrock(chat("BEDROCK_CHAT"));
 export const bedrockResponses = (): Promise<Protocol> => onBedrock(responses("BEDROCK_RESPONSES"));
 export const bedrockMessages = async (): Promise<Protocol> =>

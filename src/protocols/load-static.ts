@@ -18,6 +18,13 @@ import {
   VLLM_CHAT,
   XAI_CHAT,
 } from "./chat-completions/dialects.ts";
+import {
+  CEREBRAS_CHAT,
+  MINIMAX_CHAT,
+  MOONSHOT_CHAT,
+  PERPLEXITY_CHAT,
+  ZAI_CHAT,
+} from "./chat-completions/hosted-dialects.ts";
 import { chatCompletions } from "./chat-completions/protocol.ts";
 import { gemini } from "./gemini/protocol.ts";
 import { ollama } from "./ollama/protocol.ts";
@@ -43,6 +50,11 @@ export const deepseekChat = (): Protocol => chatCompletions(DEEPSEEK_CHAT);
 export const mistralChat = (): Protocol => chatCompletions(MISTRAL_CHAT);
 export const llamacppChat = (): Protocol => chatCompletions(LLAMACPP_CHAT);
 export const vllmChat = (): Protocol => chatCompletions(VLLM_CHAT);
+export const cerebrasChat = (): Protocol => chatCompletions(CEREBRAS_CHAT);
+export const minimaxChat = (): Protocol => chatCompletions(MINIMAX_CHAT);
+export const moonshotChat = (): Protocol => chatCompletions(MOONSHOT_CHAT);
+export const perplexityChat = (): Protocol => chatCompletions(PERPLEXITY_CHAT);
+export const zaiChat = (): Protocol => chatCompletions(ZAI_CHAT);
 export const bedrockChat = (): Protocol => withBedrockErrors(chatCompletions(BEDROCK_CHAT));
 export const bedrockResponses = (): Protocol => withBedrockErrors(responses(BEDROCK_RESPONSES));
 export const bedrockMessages = (): Protocol => claudeOnBedrock;

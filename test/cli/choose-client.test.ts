@@ -36,6 +36,16 @@ describe("without a provider and an address", () => {
     expect(models, "nobody is asked for models").toBeUndefined();
   });
 
+  test.each(["azure", "bedrock", "vertex"] as const)("%s is asked by its name, with a model", async (provider) => {
+    vi.stubEnv("AZURE_OPENAI_ENDPOINT", "https://res.openai.azure.com");
+    vi.stubEnv("AWS_REGION", "us-east-1");
+    vi.stubEnv("GOOGLE_CLOUD_PROJECT", "p");
+    const { client } = await chooseClient(settings({ provider, model: "mine" }), { CLOUDLLM_API_KEY: SECRET }, []);
+    expect(client).toMatchObject({ provider, model: "mine" });
+    await expect(chooseClient(settings({ provider }), {}, [])).rejects.toThrow("needs --model");
+    vi.unstubAllEnvs();
+  });
+
   test("a key beats a server on this machine, and --model is passed on", async () => {
     await using server = await startModelServer(["llama"]);
     const env = { MISTRAL_API_KEY: SECRET };
@@ -185,6 +195,8 @@ describe("the table of providers says what the clients do", () => {
     async (name, key) => {
       for (const other of PROVIDER_NAMES.flatMap((each) => PROVIDERS[each].keyNames)) vi.stubEnv(other, "");
       vi.stubEnv(key, SECRET);
+      vi.stubEnv("AZURE_RESOURCE_NAME", "res");
+      vi.stubEnv("AWS_REGION", "us-east-1");
       expect(await authorizationOf(name)).toContain(SECRET);
     },
   );

@@ -86,7 +86,9 @@ describe("Vertex", () => {
     expect(await urlOf({})).toContain("/projects/my-project/locations/us/");
     expect(await urlOf({ project: undefined })).toContain("/projects/of-env/locations/us/");
     expect(await urlOf({ project: undefined, apiKey: "AQ.a-key" })).not.toContain("projects");
-    expect(() => vertex({ project: undefined, apiKey: undefined })({})).toThrow("Pass `apiKey`: a function");
+    const failure = await failureOf(vertex({ project: undefined, apiKey: undefined })({}));
+    expect(failure).toMatchObject({ kind: "authentication" });
+    expect(failure.message).toContain("Pass `apiKey`, or set CLOUDLLM_VERTEX_API_KEY.");
     vi.stubEnv("GOOGLE_CLOUD_PROJECT", undefined);
     const { headers } = await sentBy(vertex({ project: undefined, apiKey: undefined }));
     expect(headers["x-goog-api-key"]).toBe("key-of-env");

@@ -150,7 +150,7 @@ const CANDIDATES: readonly Candidate[] = [
   { name: "OpenRouterClient", create: (options) => new OpenRouterClient(options) },
   { name: "OllamaClient", path: "", cannot: OLLAMA_CANNOT, create: (options) => new OllamaClient(options) },
   { name: "CompatibleClient", create: (options) => new CompatibleClient(options) },
-  ...(["ollama", "lmstudio", "llamacpp", "vllm", "groq", "deepseek"] as const).map((preset) => ({
+  ...(["ollama", "lmstudio", "llamacpp", "vllm", "groq", "deepseek", "zai", "minimax"] as const).map((preset) => ({
     name: `CompatibleClient (${preset})`,
     create: (options: ClientOptions & { readonly baseUrl: string }) => new CompatibleClient({ ...options, preset }),
   })),

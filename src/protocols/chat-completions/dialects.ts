@@ -32,6 +32,12 @@ export interface ChatDialect {
   readonly streamOptions?: JsonObject;
   readonly seedField?: "random_seed";
   readonly requiredToolChoice?: "any";
+  /** Whether the vendor refuses a `toolChoice` that requires some call. */
+  readonly refusesRequiredTool?: true;
+  /** Sent with every request. */
+  readonly fields?: JsonObject;
+  /** Sent with a streamed request that has tools. */
+  readonly streamedToolFields?: JsonObject;
   /**
    * How a request asks for structured output. `json_object`: the server only ensures JSON, and the prompt describes the
    * schema. `none`: the server ignores it. Absent: by JSON Schema.
@@ -41,12 +47,14 @@ export interface ChatDialect {
   readonly reasoning?: (effort: ReasoningEffort, context: RequestContext) => JsonObject;
   /** Returns the fields that request a search; absent where there is none. */
   readonly search?: (search: SearchParameters, context: RequestContext) => JsonObject;
+  /** The fields of a request without a search, where the vendor always searches. */
+  readonly noSearch?: JsonObject;
   /** Returns whether a model thinks, where that decides which other options it takes. */
   readonly capabilitiesOf?: (model: string) => ReasoningCapabilities;
   /** Returns whether a model refuses an option. */
   readonly refuses?: (option: "temperature" | "topP" | "stop", model: string, thinks: boolean) => boolean;
   /** Options that the vendor ignores. */
-  readonly unsupported?: readonly ("seed" | "reasoning" | "search")[];
+  readonly unsupported?: readonly ("seed" | "reasoning" | "search" | "tools")[];
   readonly advice?: string;
   readonly maxTemperature?: number;
   /** Maximum number of stop strings. */

@@ -12,7 +12,7 @@ type Ask = (effort: ReasoningEffort, context: RequestContext) => JsonObject;
 const LEVELS_ONLY = 'Give a level such as "low" or "high".';
 
 /** Returns an effort as one of the words that a model takes. Reports it where the model takes none or others. */
-function level(effort: ReasoningEffort, words: readonly string[], context: RequestContext) {
+export function level(effort: ReasoningEffort, words: readonly string[], context: RequestContext): string | undefined {
   if (typeof effort === "object") {
     context.unsupported("`reasoning.maxTokens`", LEVELS_ONLY);
     return undefined;

@@ -33,6 +33,7 @@ export function buildChatRequest(
   const wired = wireMessagesOf(sent, context, places);
   const tools = toolFields(messages, context);
   const fields = {
+    ...dialect.fields,
     ...prefix?.fields,
     // Fields that were not asked for are left out: some servers refuse fields that they do not know.
     ...(stream && { stream: true, ...(dialect.streamOptions && { stream_options: dialect.streamOptions }) }),
@@ -43,6 +44,7 @@ export function buildChatRequest(
     ...seedOf(context),
     ...(output && { response_format: output.format }),
     ...tools,
+    ...(stream && tools.tools !== undefined && dialect.streamedToolFields),
     ...searchOf(context),
     ...cache.fields,
     ...metadataOf(context),
@@ -139,12 +141,15 @@ function wireParameters(tool: Tool, context: ChatContext): JsonObject {
 }
 
 function toolFields(messages: readonly Message[], context: ChatContext): JsonObject {
-  const { options, endpoint, dialect } = context;
-  const { tools, toolChoice } = options;
+  const { options, endpoint, dialect, unsupported } = context;
+  const { tools } = options;
+  const toolChoice = options.toolChoice === "required" && dialect.refusesRequiredTool ? undefined : options.toolChoice;
   if (!tools || tools.length === 0) {
     const hasCalls = messages.some((message) => message.role === "assistant" && message.toolCalls?.length);
     return hasCalls && dialect.requiresToolsAfterCalls?.test(endpoint.model) ? { tools: [] } : {};
   }
+  if (!mayAsk("tools", context)) return {};
+  if (toolChoice !== options.toolChoice) unsupported('`toolChoice: "required"`');
   const choice =
     typeof toolChoice === "object" ? { type: "function", function: { name: toolChoice.name } } : toolChoice;
   return {
@@ -163,7 +168,8 @@ function toolFields(messages: readonly Message[], context: ChatContext): JsonObj
 function searchOf(context: ChatContext): JsonObject {
   const { options, dialect } = context;
   const { search } = options;
-  if (!search || search.mode === "off" || !mayAsk("search", context)) return {};
+  if (search?.mode === "off") return dialect.noSearch ?? {};
+  if (!search || !mayAsk("search", context)) return {};
   return dialect.search?.(search, context) ?? {};
 }
 
@@ -229,7 +235,7 @@ function markedForCache(
 }
 
 /** Returns whether the option may be sent. Reports it where the vendor ignores it. */
-function mayAsk(name: "seed" | "reasoning" | "search", { dialect, unsupported }: ChatContext): boolean {
+function mayAsk(name: "seed" | "reasoning" | "search" | "tools", { dialect, unsupported }: ChatContext): boolean {
   if (!dialect.unsupported?.includes(name) && (name !== "search" || dialect.search)) return true;
   unsupported(`\`${name}\``, dialect.advice);
   return false;
