@@ -132,6 +132,7 @@ export { type ClientParts, clientOf, openStream } from "./stream/open-stream.ts"
 export { PartialJson } from "./stream/partial-json.ts";
 export type { ReplyFacts } from "./stream/reply-facts.ts";
 export type { StreamOptions } from "./stream/reply-stream.ts";
+export { type ReportWaitingOptions, reportWaiting, type Waiting } from "./stream/report-waiting.ts";
 export type { ChunkSink, ChunkSource, DrainLimits } from "./stream/source.ts";
 export { estimateTokens, type TokenCounter } from "./tokens/estimate.ts";
 export type { FetchLike } from "./transport/fetch.ts";

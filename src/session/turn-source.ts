@@ -99,6 +99,10 @@ export class TurnSource implements ChunkSource, InnerCallHost {
     else if (this.#phase.status === "tools") this.#continueTools(this.#phase.runner);
   }
 
+  get waitsForTools(): boolean {
+    return this.#phase.status === "tools" || this.#phase.status === "approval";
+  }
+
   isWanted(): boolean {
     return this.#isWanted;
   }

@@ -28,13 +28,20 @@ export interface StreamOptions {
  */
 export let redactionsOf: (stream: ReplyStream) => ReplyFacts["redactions"];
 
+/**
+ * Returns the state of `stream`; nothing for a stream of another implementation.
+ * @internal
+ */
+export let stateOf: (stream: ReplyStream) => StreamState | undefined;
+
 /** The one implementation of a stream. Its parts are handed in; `MessageStream` has them all. */
 export class ReplyStream<out Output = unknown> implements AsyncIterable<MessageChunk<Output>>, AsyncDisposable {
   readonly #state: StreamState;
   readonly #parts: StreamParts;
 
   static {
-    redactionsOf = (stream) => (#state in stream ? stream.#state.source.facts.redactions : undefined);
+    stateOf = (stream) => (#state in stream ? stream.#state : undefined);
+    redactionsOf = (stream) => stateOf(stream)?.source.facts.redactions;
   }
 
   constructor(source: ChunkSource, parts: StreamParts, options: StreamOptions = {}) {

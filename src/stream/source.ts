@@ -29,6 +29,8 @@ export interface ChunkSource {
    * far the stream reads, for a source that relays another stream.
    */
   lastAttempt?(drain?: DrainLimits): void;
+  /** Whether tools run now, or wait for a decision. Absent: never. */
+  readonly waitsForTools?: boolean;
   /** Returns the message that the chunks make, with the facts that only the source knows. */
   complete?(message: AssistantMessage): AssistantMessage;
 }

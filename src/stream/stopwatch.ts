@@ -35,6 +35,11 @@ export class Stopwatch {
     return this.#waitingSince;
   }
 
+  /** Milliseconds since the last chunk, or since the consumer has begun to wait for the next. */
+  get waitedMs(): number {
+    return this.#now() - Math.max(this.#lastAt, this.#waitingSince);
+  }
+
   /** `count` chunks arrived together. */
   arrived(count: number): void {
     const now = this.#now();

@@ -70,6 +70,11 @@ export class StreamState implements QueueOwner {
     return this.#mode.status !== "reading" || this.queue.hasWaiter;
   }
 
+  /** Milliseconds for which the consumer has waited for the next chunk. */
+  get waitedMs(): number {
+    return this.#stopwatch.waitedMs;
+  }
+
   get message(): AssistantMessage {
     const outcome = this.#outcome;
     switch (outcome.status) {

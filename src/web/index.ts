@@ -7,6 +7,7 @@ export type { AssistantMessage, Message } from "../contract/message.ts";
 export type { SendOptions } from "../contract/options.ts";
 export type { CallApproval, ChatHistory, ChatList, ChatSummary } from "../dialects/native.ts";
 export type { MessageStream } from "../stream/message-stream.ts";
+export { type ReportWaitingOptions, reportWaiting, type Waiting } from "../stream/report-waiting.ts";
 export type { Chat, ChatOptions, ChatSnapshot, ChatStatus, ChatsOptions } from "./chat.ts";
 export type { ChatMessage, ChatReply, ChatToolCall, ChatUserMessage } from "./chat-message.ts";
 export { type Chats, createChats } from "./chats.ts";

@@ -9,8 +9,8 @@ import { expect, test } from "vitest";
 const BUILT = fileURLToPath(new URL("../../dist/web/index.js", import.meta.url));
 const HOOK = fileURLToPath(new URL("../../dist/react/index.js", import.meta.url));
 
-/** Measured: 10.76 kB. */
-const MAX_KB = 10.85;
+/** Measured: 10.96 kB. */
+const MAX_KB = 11;
 
 /** Measured: 8.3 kB. */
 const MAX_CHATS_KB = 8.4;
