@@ -136,6 +136,14 @@ test("the core knows nothing of prices, not even later", () => {
   }
 });
 
+test("no file of tests has more than 500 lines", () => {
+  const tests = fileURLToPath(new URL("./", import.meta.url));
+  const long = readdirSync(tests, { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".ts") && !file.includes("node_modules"))
+    .filter((file) => readFileSync(join(tests, file), "utf8").split("\n").length > 501);
+  expect(long).toEqual([]);
+});
+
 function layerOf(file: string): string {
   const [first = ""] = file.split(/[\\/]/);
   if (first === "index.ts") return "index";
