@@ -14,6 +14,7 @@ export { CompatibleClient, type CompatibleClientOptions, type CompatiblePreset }
 export type { ClientOptions, ProviderDefinition } from "./clients/definition.ts";
 export { GeminiClient, type GeminiClientOptions } from "./clients/gemini.ts";
 export { GrokClient, type GrokClientOptions } from "./clients/grok.ts";
+export { type HttpGetOptions, httpGet } from "./clients/http-get.ts";
 export {
   ClaudeModel,
   type ClaudeModelId,

@@ -113,6 +113,7 @@ test("one provider knows nothing of another", () => {
     "authority.ts",
     "call-request.ts",
     "definition.ts",
+    "http-get.ts",
     "models.ts",
     "network.ts",
     "protocol-loader.ts",

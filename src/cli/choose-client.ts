@@ -6,6 +6,7 @@ import type { Choice } from "./choice.ts";
 import { CommandError } from "./command-error.ts";
 import { findServers, type LocalServer, listModels } from "./local-servers.ts";
 import { HOSTED, KEY_LINES, PROVIDERS, type Provider } from "./providers.ts";
+import { proxyOf } from "./proxy.ts";
 import { BUILT_IN, type Settings } from "./settings.ts";
 
 const NO_KEY =
@@ -97,6 +98,7 @@ function optionsOf(
     ...(maxOutputTokens !== undefined && { maxOutputTokens }),
     ...(temperature !== undefined && { temperature }),
     ...(timeoutMs !== undefined && { timeouts: allOf(timeoutMs) }),
+    ...proxyOf(env),
   };
 }
 

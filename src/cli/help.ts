@@ -64,6 +64,9 @@ tells small stories and knows nothing.
 Also by name: vllm, compatible (with --base-url), grok for xai, claude for
 anthropic.
 
+Requests go through the proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name;
+this machine is asked directly.
+
 Conversations are kept in the user's data folder, or in CLOUDLLM_SESSIONS.
 
 stdout has the text of replies only; thinking, timing and errors go to stderr.

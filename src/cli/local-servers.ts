@@ -1,7 +1,9 @@
 /** Model servers on this machine, and the models of a server. */
 
+import { httpGet, SendError } from "../index.ts";
 import { CommandError } from "./command-error.ts";
 import { PROVIDERS, type ProviderName } from "./providers.ts";
+import { proxyOf } from "./proxy.ts";
 
 /** Where a server may be listening. */
 export interface LocalServer {
@@ -65,25 +67,29 @@ async function modelsAt(
   headers: Readonly<Record<string, string>>,
   limitMs: number,
 ): Promise<readonly string[]> {
-  const response = await get(`${baseUrl.replace(/\/+$/, "")}/models`, headers, limitMs);
-  if (response.status === 404) throw new Error("it answered 404. Does its address end in /v1?");
-  if (!response.ok) throw new Error(`it answered ${response.status}.`);
-  const models = modelIdsOf(await response.text().catch(() => ""));
+  const { status, text } = await get(`${baseUrl.replace(/\/+$/, "")}/models`, headers, limitMs);
+  if (status === 404) throw new Error("it answered 404. Does its address end in /v1?");
+  if (status < 200 || status > 299) throw new Error(`it answered ${status}.`);
+  const models = modelIdsOf(text);
   if (!models) throw new Error("its answer is not a list of models.");
   return models;
 }
 
-async function get(url: string, headers: Readonly<Record<string, string>>, limitMs: number): Promise<Response> {
+async function get(
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  limitMs: number,
+): Promise<{ readonly status: number; readonly text: string }> {
+  const signal = AbortSignal.timeout(limitMs);
   try {
-    // Redirects are not followed: the key is for this address only.
-    return await fetch(url, { headers, redirect: "error", signal: AbortSignal.timeout(limitMs) });
+    return await httpGet(url, { headers, signal, ...proxyOf(process.env) });
   } catch (error) {
-    if (error instanceof Error && error.name === "TimeoutError")
-      throw new Error(`no answer within ${limitMs / 1_000} s.`);
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-    const code = cause instanceof Error && "code" in cause ? String(cause.code) : undefined;
-    if (code === "ECONNREFUSED") throw new Error("nothing listens there. Is the server running?");
-    throw new Error(`${cause instanceof Error ? cause.message || code : String(cause)}.`);
+    if (signal.aborted) throw new Error(`no answer within ${limitMs / 1_000} s.`);
+    if (!(error instanceof SendError)) throw error;
+    if (error.code === "ECONNREFUSED" && !error.message.includes("proxy")) {
+      throw new Error("nothing listens there. Is the server running?");
+    }
+    throw new Error(error.message);
   }
 }
 

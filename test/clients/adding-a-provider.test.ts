@@ -16,6 +16,7 @@ const NO_SINGLE_PROVIDER = [
   "api-key.ts",
   "compatible.ts",
   "definition.ts",
+  "http-get.ts",
   "models.ts",
   "network.ts",
   "protocol-loader.ts",

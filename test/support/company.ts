@@ -17,6 +17,8 @@ export interface ProviderRequest {
 export interface Provider extends AsyncDisposable {
   readonly port: number;
   readonly requests: readonly ProviderRequest[];
+  /** Connections there have been: tunnels, where a proxy is between. */
+  connections(): number;
 }
 
 type Respond = (response: ServerResponse, request: IncomingMessage) => void;
@@ -49,10 +51,13 @@ export async function startProvider(
     plain || socketPath !== undefined
       ? createHttpServer(answer)
       : createHttpsServer({ key: ownCa().key, cert: ownCa().cert }, answer);
+  let connections = 0;
+  server.on("connection", () => connections++);
   const port = await listening(server, socketPath);
   return {
     port,
     requests,
+    connections: () => connections,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
