@@ -307,3 +307,22 @@ async function failureOf(client: ProviderClient): Promise<SendError> {
   expect(failure).toBeInstanceOf(SendError);
   return failure as SendError;
 }
+
+describe("a reply that was written with a key goes back", () => {
+  const reply = {
+    refusal: undefined,
+    steps: [{ reasoning: "Hm." }, { text: "Hi" }],
+  };
+
+  test.each([
+    ["a token that changes with each request", () => tokens()],
+    ["a short-term key of Bedrock", () => `bedrock-api-key-${Math.random().toString(36).slice(2)}`],
+  ])("with its encrypted thinking, also for %s", async (_name, keyOf) => {
+    await using server = await startProviderServer(() => ({ steps: reply.steps }));
+    const clientOf = () => new OpenAIClient({ model: "gpt-6-luna", baseUrl: `${server.origin}/v1`, apiKey: keyOf() });
+    const first = await clientOf().sendMessage(HI);
+    expect(first.replay?.account).toBeUndefined();
+    await clientOf().sendMessage([...HI, first, { role: "user", content: "And?" }]);
+    expect(JSON.stringify(server.requests[1]?.body)).toContain("encrypted_content");
+  });
+});
