@@ -7,6 +7,7 @@ export {
   type AwsSignerOptions,
   awsSigner,
 } from "./call/aws-signature.ts";
+export type { ObservedRequest, ObservedResponse } from "./call/observed-transport.ts";
 export { AzureClient, type AzureClientOptions } from "./clients/azure.ts";
 export { BedrockClient, type BedrockClientOptions } from "./clients/bedrock.ts";
 export { ClaudeClient, type ClaudeClientOptions } from "./clients/claude.ts";

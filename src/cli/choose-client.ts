@@ -20,6 +20,7 @@ const OWN_KEY = "CLOUDLLM_API_KEY";
  * Chooses by `--provider`, else `--base-url` (any compatible server), else the first provider of `HOSTED` whose key is
  * set. Without a key, it takes the first of `servers` that answers and has a model, else the built-in model with a
  * note. A model that the user names is not replaced by another.
+ * @param hooks see the requests of the client
  * @throws {CommandError} that says what to set when no server has the model; {TypeError} when a client refuses an
  * option
  */
@@ -27,13 +28,14 @@ export async function chooseClient(
   settings: Settings,
   env: NodeJS.ProcessEnv,
   servers: readonly LocalServer[],
+  hooks: Pick<ClientOptions, "onRequest" | "onResponse"> = {},
 ): Promise<Choice> {
   const { provider, baseUrl } = settings;
   if (provider === BUILT_IN) return createBuiltIn(settings);
-  if (provider !== undefined) return choiceOf(PROVIDERS[provider], settings, baseUrl, env);
-  if (baseUrl !== undefined) return choiceOf(PROVIDERS.compatible, settings, baseUrl, env);
+  if (provider !== undefined) return choiceOf(PROVIDERS[provider], settings, baseUrl, env, hooks);
+  if (baseUrl !== undefined) return choiceOf(PROVIDERS.compatible, settings, baseUrl, env, hooks);
   const keyed = HOSTED.find((name) => keyOf(PROVIDERS[name], env) !== undefined);
-  if (keyed) return choiceOf(PROVIDERS[keyed], settings, undefined, env);
+  if (keyed) return choiceOf(PROVIDERS[keyed], settings, undefined, env, hooks);
 
   const found = await findServers(servers);
   const server =
@@ -46,6 +48,7 @@ export async function chooseClient(
     { ...settings, ...(model !== undefined && { model }) },
     server.baseUrl,
     env,
+    hooks,
   );
 }
 
@@ -54,13 +57,18 @@ async function choiceOf(
   settings: Settings,
   baseUrl: string | undefined,
   env: NodeJS.ProcessEnv,
+  hooks: Pick<ClientOptions, "onRequest" | "onResponse">,
 ): Promise<Choice> {
   const address = baseUrl ?? provider.localUrl;
   if (provider === PROVIDERS.compatible && address === undefined) {
     throw new CommandError("--provider compatible needs --base-url, such as http://localhost:8000/v1.", 2);
   }
   const create = (model: string, reasoning?: ReasoningEffort) =>
-    provider.create({ ...optionsOf(model, provider, settings, baseUrl, env), ...(reasoning && { reasoning }) });
+    provider.create({
+      ...optionsOf(model, provider, settings, baseUrl, env),
+      ...hooks,
+      ...(reasoning && { reasoning }),
+    });
   create("not known yet"); // refuses invalid options before any request
   if (settings.model === undefined && provider.isCloud) {
     throw new CommandError("This provider needs --model: the name of a model or of a deployment.", 2);

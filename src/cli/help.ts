@@ -68,6 +68,7 @@ Requests go through the proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name;
 this machine is asked directly.
 
 Conversations are kept in the user's data folder, or in CLOUDLLM_SESSIONS.
+CLOUDLLM_LOG=debug writes each request and response to stderr, without keys.
 
 stdout has the text of replies only; thinking, timing and errors go to stderr.
 On a terminal control characters of a reply are shown, not obeyed. A pipe gets

@@ -15,6 +15,7 @@ import { questionOf } from "./question.ts";
 import type { Settings } from "./settings.ts";
 import { createTerminal, type ProcessStreams, type Terminal } from "./terminal.ts";
 import { VERSION } from "./version.ts";
+import { wireLogOf } from "./wire-log.ts";
 
 /**
  * Runs one command. A failure is one line on stderr; it throws nothing.
@@ -86,7 +87,12 @@ async function execute(command: Command, terminal: Terminal, env: NodeJS.Process
 
 async function choiceOf(settings: Settings, env: NodeJS.ProcessEnv, terminal: Terminal): Promise<Choice> {
   try {
-    const choice = await chooseClient(settings, env, LOCAL_SERVERS);
+    const choice = await chooseClient(
+      settings,
+      env,
+      LOCAL_SERVERS,
+      wireLogOf(env, (line) => terminal.stderr.line(line)),
+    );
     // Also with `--quiet`: the answer of a toy must not pass for that of a model.
     if (choice.note !== undefined) await terminal.stderr.line(`cloudllm: ${choice.note}`);
     return choice;

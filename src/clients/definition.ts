@@ -1,6 +1,7 @@
 /** The parts of a provider client: the definition of the provider, and the options of the caller. */
 
 import type { KeyFunction, SignRequest } from "../call/authorization.ts";
+import type { Observers } from "../call/observed-transport.ts";
 import type { SendOptions } from "../contract/options.ts";
 import { typeText } from "../platform/received.ts";
 import type { Protocol } from "../protocols/protocol.ts";
@@ -50,6 +51,13 @@ export interface ClientOptions extends Omit<SendOptions, "signal"> {
    * that their `fetch` uses.
    */
   readonly proxy?: boolean | string | undefined;
+  /**
+   * Called with each request of a call, retries included, after it was sent: for logs. Secrets are replaced. Errors of
+   * the function do nothing, and no chunk waits for it.
+   */
+  readonly onRequest?: Observers["onRequest"];
+  /** Called with each response once it has ended, in the same way. Holds up to 262,144 characters of the body. */
+  readonly onResponse?: Observers["onResponse"];
 }
 
 /** The definition of a provider: its protocol, address and authentication. */
@@ -88,6 +96,8 @@ export const CONSTRUCTOR_NAMES: readonly string[] = [
   "fetch",
   "agent",
   "proxy",
+  "onRequest",
+  "onResponse",
 ];
 
 /**

@@ -4,6 +4,7 @@ import { defaultTransport } from "#runtime";
 import { type Authority, authorizedCall, withNextKey } from "../call/authorization.ts";
 import type { Background } from "../call/call.ts";
 import { EventShapes } from "../call/event-shapes.ts";
+import { type Observer, observerOf } from "../call/observed-transport.ts";
 import { isSecretHeader, Redactions } from "../call/redact.ts";
 import { Reply } from "../call/reply.ts";
 import { RetryBudget } from "../call/retry-budget.ts";
@@ -75,6 +76,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
   readonly #isReadableOnTheWay: boolean;
   readonly #defaults: SendOptions;
   readonly #transport: Transport;
+  readonly #observer: Observer | undefined;
   readonly #retries: RetryPolicy;
   readonly #now = systemClock();
   readonly #budget = new RetryBudget(this.#now);
@@ -102,6 +104,8 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
       fetch,
       agent,
       proxy,
+      onRequest,
+      onResponse,
       ...defaults
     } = givenOptions(options);
     if (typeof model !== "string" || model.trim() === "")
@@ -132,6 +136,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     };
     this.#transport = fetch ? fetchTransport(fetch) : defaultTransport(address.network);
     this.#protocol = new ProtocolLoader(definition, model, this.#transport);
+    this.#observer = observerOf({ onRequest, onResponse });
   }
 
   async sendMessage<Output = unknown, Tools extends readonly Tool[] | undefined = undefined>(
@@ -310,11 +315,13 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     const headers = this.#headers(key, asked.headers, options);
     const request = callRequestOf(asked, headers);
     const redact = this.#redactions.of(headers, options.providerOptions);
+    const observer = this.#observer;
+    const transport = observer ? observer.transport(this.#transport, { provider, model, redact }) : this.#transport;
     const authority = this.#authority;
     const authorized =
       authority === undefined || (key !== undefined && this.#readsKey)
         ? undefined
-        : authorizedCall(authority, this.#transport, redact);
+        : authorizedCall(authority, transport, redact);
     const limits = this.#limitsFor(given, stream);
     const checks = given.timeouts ? { ...options, timeouts: limits } : options;
     const reply = new Reply({
@@ -325,7 +332,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
       request: authorized ? withNextKey(request) : request,
       background: stream && options.recover === "resume" ? this.#background(protocol, headers) : undefined,
       protocol,
-      transport: authorized ? authorized.transport : this.#transport,
+      transport: authorized ? authorized.transport : transport,
       shapes: this.#shapes,
       limits,
       maxReplyBytes: options.maxReplyBytes ?? MAX_REPLY_BYTES,
