@@ -6,6 +6,7 @@ export type { LawCase } from "./law-case.ts";
 export type { LogAbility, LogSubject, LogTimes } from "./log/case.ts";
 export { logSuite } from "./log-suite.ts";
 export { Gate, type Pause, type Sleep } from "./pause.ts";
+export { type RecordedReply, type Recorder, type RecorderOptions, recorder } from "./recorder.ts";
 export type {
   ReplyScript,
   ScriptEnding,

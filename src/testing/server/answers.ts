@@ -44,7 +44,8 @@ export async function sendRecording(recording: Recording, delivery: Delivery): P
 
 function between(pace: Pace, packet: number, delivery: Delivery): Promise<void> {
   if (pace === "tick") return delivery.tick();
-  const pause: Pause = typeof pace === "number" ? pace : pace(packet);
+  const pause: Pause =
+    typeof pace === "function" ? pace(packet) : typeof pace === "number" ? pace : (pace[packet - 1] ?? 0);
   return pause === 0 ? Promise.resolve() : delivery.pause(pause);
 }
 

@@ -9,10 +9,10 @@ import type { Pause } from "../pause.ts";
 export type Cuts = number | readonly number[] | ((body: Uint8Array) => Iterable<number>);
 
 /**
- * The pause between two packets. `tick`: until a client in the same process has read the packet before. A function is
- * called before each packet except the first, with its number.
+ * The pause between two packets. `tick`: until a client in the same process has read the packet before. A list has the
+ * milliseconds before each packet except the first. A function is called before each of those, with its number.
  */
-export type Pace = "tick" | number | ((packet: number) => Pause);
+export type Pace = "tick" | number | readonly number[] | ((packet: number) => Pause);
 
 /**
  * A response as it is.
