@@ -10,7 +10,7 @@ interface RecordedBody {
 const MARKS = ["\u2064", "\u2063", "\u2062", "\u2061"];
 
 /**
- * Joins packets. A body that is valid UTF-8 becomes a string, with the cuts where they were. Where a secret was removed,
+ * Joins packets. A body that is valid UTF-8 becomes a string, with its cuts. Where a secret was removed,
  * a cut within it is left out, and one within a character is moved behind it.
  */
 export function recordedBody(packets: readonly Uint8Array[], redact: (text: string) => string): RecordedBody {

@@ -33,7 +33,13 @@ describe.each([
       { text: ["Grüße ", "🌍"] },
     ]);
     const seen = log();
-    const client = new CompatibleClient({ model: "m", apiKey: KEY, baseUrl: server.baseUrl, ...transport, ...seen.hooks });
+    const client = new CompatibleClient({
+      model: "m",
+      apiKey: KEY,
+      baseUrl: server.baseUrl,
+      ...transport,
+      ...seen.hooks,
+    });
     await (await client.sendMessageStream(QUESTION)).finalMessage();
     await expect.poll(() => seen.responses.length).toBe(2);
     expect(seen.requests.map(({ number, method, url }) => [number, method, url])).toEqual([
@@ -57,7 +63,13 @@ describe.each([
     const body = { body: echo, headers: { "x-request-id": KEY, "set-cookie": "session=abcdefgh12345678" } };
     await using server = await startProviderServer([body]);
     const seen = log();
-    const client = new CompatibleClient({ model: "m", apiKey: KEY, baseUrl: server.baseUrl, ...transport, ...seen.hooks });
+    const client = new CompatibleClient({
+      model: "m",
+      apiKey: KEY,
+      baseUrl: server.baseUrl,
+      ...transport,
+      ...seen.hooks,
+    });
     const headers = { "x-own": "another-secret-value" };
     const providerOptions = { tools: [{ authorization: "tool-secret-0123456789" }] };
     await client.sendMessage(QUESTION, { headers, providerOptions });
@@ -125,7 +137,12 @@ test("a chunk does not wait for a hook: the reply is complete before a slow one 
 test("a key that a function returned is not shown", async () => {
   await using server = await startProviderServer([{ text: "Hello" }]);
   const seen = log();
-  const client = new OpenAIClient({ model: "gpt-6-luna", apiKey: async () => KEY, baseUrl: server.baseUrl, ...seen.hooks });
+  const client = new OpenAIClient({
+    model: "gpt-6-luna",
+    apiKey: async () => KEY,
+    baseUrl: server.baseUrl,
+    ...seen.hooks,
+  });
   await client.sendMessage(QUESTION);
   await expect.poll(() => seen.responses.length).toBe(1);
   expect(seen.requests[0]?.headers.authorization).toBe("[key]");
