@@ -4,11 +4,10 @@
  */
 import { createHook } from "node:async_hooks";
 import { wireOf } from "./contenders.mjs";
+import { SPANS } from "./durations.mjs";
 import { CROWD, PLANS, piecesOf, STAMP_LENGTH, stamp } from "./replies.mjs";
 
 const [, , contender, origin, ...measures] = process.argv;
-/** V8 compiles hot code for the last time after some hundred thousand chunks, or some thousand requests, which take longer. */
-const WARM_UP_MS = { chunks: 1_500, requests: 3_000 };
 const MEASURES = { cpu, ttft, start, promises, crowd };
 
 let result = {};
@@ -21,14 +20,14 @@ process.stdout.write(`\n${JSON.stringify(result)}\n`, () => process.exit()); // 
 
 /** CPU of the whole process for each chunk, and whether chunks that were sent apart came apart. */
 async function cpu() {
-  await repeat(WARM_UP_MS.chunks, 3, await prepare("dense"));
+  await repeat(...SPANS.warmUpChunks, await prepare("dense"));
   const packed = await prepare("packed");
   await packed();
-  const packedUs = await cpuOf(800, 3, packed);
+  const packedUs = await cpuOf(...SPANS.packed, packed);
 
   const alone = await prepare("alone");
   await alone();
-  const aloneUs = await cpuOf(0, 3, alone);
+  const aloneUs = await cpuOf(...SPANS.alone, alone);
   return {
     packedUs: packedUs / PLANS.packed.pieces,
     aloneUs: aloneUs / PLANS.alone.pieces,
@@ -39,9 +38,9 @@ async function cpu() {
 /** From the call to the first text, and CPU of the whole process, for a short request. */
 async function ttft() {
   const short = await prepare("short");
-  await repeat(WARM_UP_MS.requests, 60, short);
+  await repeat(...SPANS.warmUpRequests, short);
   const waits = [];
-  const shortUs = await cpuOf(1_000, 200, async () => {
+  const shortUs = await cpuOf(...SPANS.requests, async () => {
     const calledAt = performance.now();
     let firstAt;
     await short(() => {

@@ -1,4 +1,8 @@
-/** Who takes part. Each has a file in `contenders/`, by wire format, that uses it the way its documentation says. */
+/**
+ * Who takes part. Each has a file in `contenders/`, by wire format, that uses it the way its documentation says, with what the
+ * documentation names as cheapest: streaming without helpers that collect, one client for all requests (whose connections are
+ * kept, as `fetch` of Node does), small entry points, and nothing between that a program could leave out.
+ */
 
 /**
  * What such a file exports as `open(baseUrl)`: makes a client, once, and returns the function that asks it. That one
@@ -11,7 +15,7 @@ const ONCE = ["start", "import", "crowd", "promises", "size"];
 
 /**
  * In the order of the tables. `name` is the wire format and the file; `packages` is what the file imports, the first of
- * them gives the version. `without` names measures it takes no part in: a thousand replies at once take long, and some
+ * them gives the version. `imports` are the entry points where the file takes others than the packages' main ones. `without` names measures it takes no part in: a thousand replies at once take long, and some
  * numbers would be the same or make no sense.
  */
 export const CONTENDERS = [
@@ -26,7 +30,13 @@ export const CONTENDERS = [
   },
   { name: "chat/openai", label: "openai", packages: ["openai"] },
   { name: "chat/xsai", label: "xsai", packages: ["@xsai/stream-text"], without: ["crowd"] },
-  { name: "chat/pi-ai", label: "pi-ai", packages: ["@earendil-works/pi-ai"], without: ["crowd"] },
+  {
+    name: "chat/pi-ai",
+    label: "pi-ai",
+    packages: ["@earendil-works/pi-ai"],
+    imports: ["@earendil-works/pi-ai/models", "@earendil-works/pi-ai/api/openai-completions.lazy"],
+    without: ["crowd"],
+  },
   {
     name: "chat/tanstack",
     label: "TanStack AI",
@@ -35,6 +45,12 @@ export const CONTENDERS = [
   },
   { name: "chat/langchain", label: "LangChain", packages: ["@langchain/openai"], without: ["crowd"] },
   { name: "chat/ai-sdk", label: "AI SDK", packages: ["ai", "@ai-sdk/openai"] },
+  {
+    name: "chat/ai-sdk-low-memory",
+    label: "AI SDK, low memory",
+    packages: ["ai", "@ai-sdk/openai"],
+    without: ["start", "import", "size"],
+  },
   { name: "responses/fetch", label: "by hand, fetch", packages: [], without: ONCE },
   { name: "responses/cloudllm", label: "cloudllm", packages: ["cloudllm"], without: ONCE },
   { name: "responses/openai", label: "openai", packages: ["openai"], without: ONCE },

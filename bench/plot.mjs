@@ -29,8 +29,8 @@ const PLOTTED = [
     ),
 ];
 
-/** @param {Record<string, Record<string, number[]>>} results values of each round, by contender and key */
-export function plot(results) {
+/** @param {import("./report.mjs").Facts} facts of a run, whose main Node is shown */
+export function plot({ date, runs: [{ node, results }] }) {
   const panels = PLOTTED.map((metric) => ({ metric, bars: barsOf(results, metric) })).filter(
     ({ bars }) => bars.length > 1,
   );
@@ -50,7 +50,7 @@ export function plot(results) {
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${bottom}" width="${width}" height="${bottom}" role="img" \
 font-family="ui-sans-serif, system-ui, 'Segoe UI', Helvetica, Arial, sans-serif" font-size="12" fill="${TEXT}">
 <title>What clients cost, as multiples of a loop written by hand over fetch</title>
-${legend()}
+${legend(`${date}, Node ${node.slice(1)}`)}
 ${drawn.join("\n")}
 </svg>
 `;
@@ -103,7 +103,7 @@ function whisker(from, to, y) {
   return `<path d="M${a} ${y}H${b}M${a} ${y - 3}v6M${b} ${y - 3}v6" stroke="${WHISKER}" fill="none"/>`;
 }
 
-function legend() {
+function legend(origin) {
   const entries = [
     { x: 0, colour: COLOURS.ours, text: "this library" },
     { x: 105, colour: COLOURS.hand, text: "loops written by hand" },
@@ -113,7 +113,7 @@ function legend() {
     ({ x, colour, text }) =>
       `<rect x="${x}" y="32" width="12" height="12" rx="2" fill="${colour}"/><text x="${x + 18}" y="42">${text}</text>`,
   );
-  const note = `<text x="375" y="42">lines: smallest and largest ratio of a round</text>`;
+  const note = `<text x="375" y="42">lines: smallest and largest ratio of a round · ${origin}</text>`;
   const title = "Cost in multiples of a loop written by hand over fetch: left of 1× is cheaper, right of it dearer";
   return `<text x="0" y="17" font-size="16" font-weight="600">${title}</text>${items.join("")}${note}`;
 }

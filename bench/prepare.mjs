@@ -1,22 +1,23 @@
 /** Puts into `bench/node_modules` what is compared: the peers, and this library as its users get it. */
 import { spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { build, install, npm, root } from "../scripts/setup.mjs";
+import { accepts } from "./nodes.mjs";
 
 const bench = join(root, "bench");
 const modules = join(bench, "node_modules");
 
-/** Installs the peers unless the lock's are there. */
+/** Installs the peers, also those that want a later Node, unless the lock's are there and built for this Node. */
 export function installPeers() {
-  const lock = join(bench, "package-lock.json");
-  const installed = join(modules, "installed-lock.json");
-  if (existsSync(installed) && readFileSync(installed, "utf8") === readFileSync(lock, "utf8")) return;
-  const [command, args] = npm("ci", "--no-audit", "--no-fund");
+  const wanted = `${process.versions.modules}\n${readFileSync(join(bench, "package-lock.json"), "utf8")}`;
+  const installed = join(modules, "installed-lock");
+  if (existsSync(installed) && readFileSync(installed, "utf8") === wanted) return;
+  const [command, args] = npm("ci", "--no-audit", "--no-fund", "--loglevel=error");
   run(command, args, bench, "inherit");
-  copyFileSync(lock, installed);
+  writeFileSync(installed, wanted);
 }
 
 /**
@@ -41,6 +42,16 @@ export async function installPackage(tarball) {
 export function versionOf(name) {
   const file = join(modules, name, "package.json");
   return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")).version : undefined;
+}
+
+/** Which of these packages want a later Node than this version, each with what it wants: `openai 7.1.0 wants Node >=22`. */
+export function refusalsOf(packages, version) {
+  return packages.flatMap((name) => {
+    const file = join(modules, name, "package.json");
+    if (!existsSync(file)) return [];
+    const { version: installed, engines } = JSON.parse(readFileSync(file, "utf8"));
+    return accepts(engines?.node, version) ? [] : [`${name} ${installed} wants Node ${engines.node}`];
+  });
 }
 
 async function pack(folder) {

@@ -4,6 +4,13 @@ import { fileURLToPath } from "node:url";
 
 const TIMEOUT_MS = 90_000;
 
+/** What a server in production has: no options of a debugger, no tracing and no proxy, which some clients look for. */
+function environment() {
+  const unwanted = /^(?:LANGCHAIN|LANGSMITH|OTEL|NODE)_|_PROXY$/i;
+  const kept = Object.entries(process.env).filter(([name]) => !unwanted.test(name));
+  return { ...Object.fromEntries(kept), NODE_ENV: "production" };
+}
+
 /** Starts the mock provider; it ends with this process at the latest. */
 export async function startServer() {
   const child = spawn(process.execPath, [pathOf("server.mjs")], { stdio: ["pipe", "pipe", "inherit"] });
@@ -14,32 +21,32 @@ export async function startServer() {
   return { origin: `http://127.0.0.1:${port}`, stop: () => child.stdin.end() };
 }
 
-/** What a contender measured in a process of its own, or `{ error }`. */
-export async function measure(contender, origin, ...measures) {
-  const { output, ...rest } = await run("client.mjs", contender, origin, ...measures);
+/** What a contender measured in a process of its own on this Node, or `{ error }`. */
+export async function measure(program, contender, origin, ...measures) {
+  const { output, ...rest } = await run(program, "client.mjs", contender, origin, ...measures);
   return output === undefined ? rest : JSON.parse(output);
 }
 
 /** Milliseconds from the start of a process to its first token. */
-export async function startToFirstToken(contender, origin) {
+export async function startToFirstToken(program, contender, origin) {
   const startedAt = performance.timeOrigin + performance.now();
-  const { firstAt, error } = await measure(contender, origin, "start");
+  const { firstAt, error } = await measure(program, contender, origin, "start");
   return error === undefined ? { startMs: firstAt - startedAt } : { error };
 }
 
 /** Milliseconds to import these packages in a fresh process. */
-export async function importTime(packages) {
-  const { output, error } = await run("import-time.mjs", ...packages);
+export async function importTime(program, packages) {
+  const { output, error } = await run(program, "import-time.mjs", ...packages);
   return error === undefined ? { importMs: Number(output) } : { error };
 }
 
 /** The last line that a script of this folder prints. */
-function run(script, ...args) {
+function run(program, script, ...args) {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [pathOf(script), ...args], {
+    const child = spawn(program, [pathOf(script), ...args], {
       stdio: ["ignore", "pipe", "pipe"],
       timeout: TIMEOUT_MS,
-      env: { ...process.env, NODE_OPTIONS: "" },
+      env: environment(),
     });
     let out = "";
     let errors = "";

@@ -1,4 +1,5 @@
 /** What the server answers: how much, at what pace, and the text that every contender must make of it. */
+import { isCheck } from "./durations.mjs";
 
 /**
  * Replies the server can give, by the name in their path (`/packed.chat/v1/chat/completions`: the plan, and the wire format): how many pieces of text, how
@@ -13,7 +14,7 @@ export const PLANS = {
 };
 
 /** Many replies at once (`/crowd.chat/…`): they start together, when all are open. Each piece says when it was sent. */
-export const CROWD = { streams: 1_000, pieces: 100, everyMs: 50 };
+export const CROWD = { streams: isCheck ? 20 : 1_000, pieces: isCheck ? 5 : 100, everyMs: 50 };
 
 /** The same for a relay, at the pace of a slow model (`/audience.chat/…`). One reply more, asked for last, starts them. */
 export const AUDIENCE = { streams: 1_001, pieces: 20, everyMs: 1_000, patienceMs: 120_000 };

@@ -1,38 +1,59 @@
 /** The results as Markdown. */
-import { cpus } from "node:os";
 import { baselineOf, CONTENDERS, OURS, WIRE_NAMES, wireOf } from "./contenders.mjs";
 import { ABSOLUTE, COMPARED } from "./metrics.mjs";
 import { CROWD, PLANS } from "./replies.mjs";
 import { median, ratioOf } from "./statistics.mjs";
 
 /**
- * @param {Record<string, Record<string, number[]>>} results values of each round, by contender and key
- * @param {{ failures: Map<string, string>, versions: Record<string, string>, eventBytes: number, load: number }} facts
+ * @typedef {{
+ *   date: string, machine: { platform: string, arch: string, cores: number }, load: { before: number, after: number },
+ *   eventBytes: number, versions: Record<string, string>, runs: Run[],
+ * }} Facts of a run; `runs` has one entry for each Node, the main one first
+ * @typedef {{
+ *   node: string, leftOut: string[], failures: Record<string, string>, results: Record<string, Record<string, number[]>>,
+ * }} Run `results` has the values of each round, by contender and key
  */
-export function report(results, facts) {
-  const taking = CONTENDERS.filter(({ name }) => results[name]);
+
+/** @param {Facts} facts */
+export function report(facts) {
   const sections = [
     "# Benchmark",
     introduction(facts),
-    targets(results),
-    protocolTargets(results),
-    explanations(results),
-    ...Object.keys(WIRE_NAMES).map((wire) => comparison(results, ofWire(taking, wire), facts.versions)),
-    ...Object.keys(WIRE_NAMES).map((wire) => values(results, ofWire(taking, wire))),
-    crowd(results, taking),
-    failed(facts.failures),
+    versionTable(facts),
+    explanations(facts.runs[0].results),
+    ...facts.runs.flatMap((run) => [`## Node ${run.node}`, ...runSections(run, facts.versions)]),
   ];
   return `${sections.filter(Boolean).join("\n\n")}\n`;
 }
 
-function introduction({ eventBytes, load }) {
-  const { platform, arch, version } = process;
-  const date = new Date().toISOString().slice(0, 10);
-  return `\`npm run bench\`, ${date}: Node ${version} on ${platform} ${arch}, ${cpus().length} cores (load ${load.toFixed(1)} before the run). A mock \
-provider in its own process sends OpenAI Chat events of ${Math.round(eventBytes)} bytes over loopback; every client sends the same question, gets the \
-same bytes, and must make the same text and token count of them. Each round starts a fresh process for each client, warms it up (cost is of code \
-that V8 has compiled, as in a server that runs for long) and measures; rounds are interleaved (A B C … A B C …). Peers are used as their documentation shows, in the newest versions that \
-accept Node 20.`;
+/** What one Node gave. */
+function runSections({ results, leftOut, failures }, versions) {
+  const taking = CONTENDERS.filter(({ name }) => results[name]);
+  const wires = Object.keys(WIRE_NAMES).map((wire) => taking.filter(({ name }) => wireOf(name) === wire));
+  return [
+    leftOut.length > 0 && `Left out, because they want a later Node: ${leftOut.join("; ")}.`,
+    targets(results),
+    protocolTargets(results),
+    ...wires.map((contenders) => comparison(results, contenders, versions)),
+    ...wires.map((contenders) => values(results, contenders)),
+    crowd(results, taking),
+    failed(failures),
+  ];
+}
+
+function introduction({ date, machine, load, eventBytes, runs }) {
+  const nodes = runs.map(({ node }) => node).join(" and ");
+  const { platform, arch, cores } = machine;
+  return `\`npm run bench\`, ${date}: Node ${nodes} on ${platform} ${arch}, ${cores} cores (load ${load.before.toFixed(1)} before the run, \
+${load.after.toFixed(1)} after it). A mock provider in its own process sends OpenAI Chat events of ${eventBytes} bytes over loopback; every client sends \
+the same question, gets the same bytes, and must make the same text and token count of them. Each round starts a fresh process for each client, warms it \
+up (cost is of code that V8 has compiled, as in a server that runs for long) and measures; rounds are interleaved, also across Nodes (A B C … A B C …). \
+Peers are in the versions below, with the settings that their documentation names as cheapest.`;
+}
+
+function versionTable({ versions }) {
+  const rows = Object.entries(versions).filter(([, version]) => version !== undefined && version !== null);
+  return section("Versions", undefined, [["package", "version"], ...rows], "##");
 }
 
 /** What was promised, and whether it is kept. */
@@ -75,10 +96,6 @@ function protocolTargets(results) {
     ["", "1 event per packet", "", "64 events per packet", ""],
     ...rows,
   ]);
-}
-
-function ofWire(taking, wire) {
-  return taking.filter(({ name }) => wireOf(name) === wire);
 }
 
 function explanations(results) {
@@ -156,20 +173,21 @@ program. *Memory*: growth of the process's resident memory, at its highest, for 
 }
 
 function failed(failures) {
-  if (failures.size === 0) return "";
-  return `## Not timed\n\n${[...failures].map(([what, why]) => `- ${what}: ${why}`).join("\n")}`;
+  const entries = Object.entries(failures);
+  if (entries.length === 0) return "";
+  return `### Not timed\n\n${entries.map(([what, why]) => `- ${what}: ${why}`).join("\n")}`;
 }
 
-function section(title, text, [head, ...rows]) {
+function section(title, text, [head, ...rows], mark = "###") {
   const line = (cells) => `| ${cells.join(" | ")} |`;
   const rule = `|---|${head
     .slice(1)
     .map(() => "--:|")
     .join("")}`;
-  return [`## ${title}`, text, [line(head), rule, ...rows.map(line)].join("\n")].filter(Boolean).join("\n\n");
+  return [`${mark} ${title}`, text, [line(head), rule, ...rows.map(line)].join("\n")].filter(Boolean).join("\n\n");
 }
 
-function medianOf(results, name, key) {
+export function medianOf(results, name, key) {
   const all = results[name]?.[key];
   return all?.length ? median(all) : undefined;
 }
@@ -179,7 +197,7 @@ function spread({ ratio, least, most }) {
 }
 
 /** Three digits, as many as mean something. */
-function digits(value) {
+export function digits(value) {
   if (value >= 100) return value.toFixed(0);
   return value >= 9.995 ? value.toFixed(1) : value.toFixed(2);
 }

@@ -1,5 +1,6 @@
-/** pi-ai, with a model of its own description, as its documentation shows for other addresses. */
-import { stream } from "@earendil-works/pi-ai";
+/** pi-ai, with a provider of its own, from the small entry points that its documentation names for short starts. */
+import { openAICompletionsApi } from "@earendil-works/pi-ai/api/openai-completions.lazy";
+import { createModels, createProvider } from "@earendil-works/pi-ai/models";
 import { model, question } from "../../request.mjs";
 
 /** @type {import("../../contenders.mjs").Open} */
@@ -8,7 +9,7 @@ export function open(baseUrl) {
     id: model,
     name: model,
     api: "openai-completions",
-    provider: "openai",
+    provider: "mock",
     baseUrl,
     reasoning: false,
     input: ["text"],
@@ -16,9 +17,18 @@ export function open(baseUrl) {
     contextWindow: 128_000,
     maxTokens: 16_384,
   };
+  const models = createModels();
+  models.setProvider(
+    createProvider({
+      id: "mock",
+      auth: { apiKey: { name: "Mock", resolve: async () => ({ auth: { apiKey: "sk-none" } }) } },
+      models: [described],
+      api: openAICompletionsApi(),
+    }),
+  );
   return async (onText) => {
     const context = { messages: [{ role: "user", content: question, timestamp: Date.now() }] };
-    const events = stream(described, context, { apiKey: "sk-none" });
+    const events = models.stream(models.getModel("mock", model), context);
     for await (const event of events) if (event.type === "text_delta") onText(event.delta);
     return (await events.result()).usage.output;
   };

@@ -1,0 +1,1 @@
+export function accepts(engines: string | undefined, version: string): boolean;
