@@ -54,15 +54,15 @@ export const CONTENDERS = [
   { name: "responses/fetch", label: "by hand, fetch", packages: [], without: ONCE },
   { name: "responses/cloudllm", label: "cloudllm", packages: ["cloudllm"], without: ONCE },
   { name: "responses/openai", label: "openai", packages: ["openai"], without: ONCE },
-  { name: "responses/ai-sdk", label: "AI SDK", packages: ["ai", "@ai-sdk/openai"], without: ONCE },
+  { name: "responses/ai-sdk", label: "AI SDK, low memory", packages: ["ai", "@ai-sdk/openai"], without: ONCE },
   { name: "anthropic/fetch", label: "by hand, fetch", packages: [], without: ONCE },
   { name: "anthropic/cloudllm", label: "cloudllm", packages: ["cloudllm"], without: ONCE },
   { name: "anthropic/anthropic-sdk", label: "Anthropic SDK", packages: ["@anthropic-ai/sdk"], without: ONCE },
-  { name: "anthropic/ai-sdk", label: "AI SDK", packages: ["ai", "@ai-sdk/anthropic"], without: ONCE },
+  { name: "anthropic/ai-sdk", label: "AI SDK, low memory", packages: ["ai", "@ai-sdk/anthropic"], without: ONCE },
   { name: "gemini/fetch", label: "by hand, fetch", packages: [], without: ONCE },
   { name: "gemini/cloudllm", label: "cloudllm", packages: ["cloudllm"], without: ONCE },
   { name: "gemini/google-genai", label: "Google GenAI", packages: ["@google/genai"], without: ONCE },
-  { name: "gemini/ai-sdk", label: "AI SDK", packages: ["ai", "@ai-sdk/google"], without: ONCE },
+  { name: "gemini/ai-sdk", label: "AI SDK, low memory", packages: ["ai", "@ai-sdk/google"], without: ONCE },
 ];
 
 /** The wire formats, and what the tables call them. */

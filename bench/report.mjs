@@ -115,12 +115,17 @@ function comparison(results, taking, versions) {
   const rows = taking.map(({ name, label, packages }) => {
     const version = versions[packages[0]];
     const ratios = shown.map(({ key }) => ratioOf(results[name][key], results[baseline][key]));
-    return [version ? `${label} ${version}` : label, ...ratios.map((ratio) => (ratio ? spread(ratio) : "–"))];
+    return [withVersion(label, version), ...ratios.map((ratio) => (ratio ? spread(ratio) : "–"))];
   });
   return section(`Compared: ${WIRE_NAMES[wireOf(baseline)]}`, undefined, [
     ["", ...shown.map(({ short }) => short)],
     ...rows,
   ]);
+}
+
+/** `AI SDK, low memory` → `AI SDK 7.0.1, low memory`. */
+export function withVersion(label, version) {
+  return version === undefined || version === null ? label : label.replace(/^[^,]*/, (name) => `${name} ${version}`);
 }
 
 /** The numbers themselves. */
