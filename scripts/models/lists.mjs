@@ -8,13 +8,13 @@
 const DATE = "2026-11-29";
 
 /** Of three lists: the vendor's, OpenRouter's and Vercel AI Gateway's, which agree. */
-export const AGREED = [
+const AGREED = [
   "price lists of npm @earendil-works/pi-ai 1.6.0 (vendors', OpenRouter's, Vercel AI Gateway's: they agree)",
   DATE,
 ];
 
 /** Of the vendor's list alone. */
-export const VENDOR = ["price lists of vendors in npm @earendil-works/pi-ai 1.6.0", DATE];
+const VENDOR = ["price lists of vendors in npm @earendil-works/pi-ai 1.6.0", DATE];
 
 /** Above 272,000 tokens of input: twice the input, the cached input and the writes, and 1.5 times the output. */
 const openai = (id, [input, cached, write, output]) => [

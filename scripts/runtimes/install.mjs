@@ -12,7 +12,7 @@ import { npm, root } from "../setup.mjs";
 const programsOf = (name) => [join("bin", name), join("bin", `${name}.exe`), name, `${name}.exe`];
 
 /** The path of a runtime's program; undefined when it is not installed. */
-export function installedProgram(name, version) {
+function installedProgram(name, version) {
   const home = homeOf(name, version);
   return programsOf(name)
     .map((file) => join(home, "node_modules", name, file))

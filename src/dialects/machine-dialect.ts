@@ -60,7 +60,7 @@ export interface ReplyReferences {
 }
 
 /** A reply that may be asked for later. */
-export interface KeptReply {
+interface KeptReply {
   /** The facts that the wire wants back then: see `MachineReply.memo`. Plain data. */
   readonly memo: JsonObject;
   /** Whether it is written also without a reader. */

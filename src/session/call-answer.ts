@@ -54,7 +54,7 @@ export function checkAnswer(callId: string, answer: StoredAnswer, waiting: reado
 }
 
 /** Returns what is wrong with a stored answer, as the end of a sentence that names it. */
-export function answerFault(value: unknown): string | undefined {
+function answerFault(value: unknown): string | undefined {
   const { type, reason, content, isError } = fieldsOf(value);
   switch (type) {
     case "allow":

@@ -54,7 +54,7 @@ export const delta = (fields: object, finish_reason: string | null = null): obje
   choices: [{ index: 0, delta: fields, finish_reason }],
 });
 
-export const message = (fields: object): object => ({
+const message = (fields: object): object => ({
   id: "c",
   model: "m",
   choices: [{ index: 0, message: { role: "assistant", ...fields }, finish_reason: "stop" }],

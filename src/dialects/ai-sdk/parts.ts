@@ -51,7 +51,7 @@ interface UiCall {
 export const SIGNATURE = "data-relay-signature";
 
 /** The relay's signature on a reply that left calls open, for a relay without a session store. */
-export interface UiSignature {
+interface UiSignature {
   readonly replay: Replay;
   /** The calls that it covers. Their other fields are in the parts of the message. */
   readonly calls: readonly {
