@@ -1,6 +1,6 @@
 /** The messages of one conversation on the page. */
 
-import type { Chat, ChatMessage, ChatReply, ChatSnapshot } from "../web/index.ts";
+import type { Chat, ChatMessage, ChatSnapshot } from "../web/index.ts";
 import { Costs } from "./costs.ts";
 import { figuresOf } from "./figures.ts";
 import { patchChildren } from "./patch.ts";
@@ -97,15 +97,13 @@ export class Thread {
       return this.#once(message.id, [message, draft], () => userView({ message, draft }));
     }
     const isLast = place === messages.length - 1;
-    const isBusy = status !== "idle" && status !== "failed";
-    const goesOn = isLast && isBusy && message.state !== "writing"; // after the answer to a call
-    const isOpen = goesOn || message.state === "writing";
-    const figures = isOpen ? "" : figuresOf(message, this.#costs.costOf(message));
+    const isWriting = message.state === "writing";
+    const goesOn = isWriting && status === "sending"; // after the answer to a call
+    const figures = isWriting ? "" : figuresOf(message, this.#costs.costOf(message));
     return this.#once(message.id, [message, isLast, goesOn, figures, this.#answered], () => {
       const view = this.#replies.get(message.id) ?? new ReplyView();
       this.#replies.set(message.id, view);
-      const reply: ChatReply = goesOn ? { ...message, state: "writing" } : message;
-      return view.view({ reply, figures, isLast, goesOn, answered: this.#answered });
+      return view.view({ reply: message, figures, isLast, goesOn, answered: this.#answered });
     });
   }
 

@@ -64,7 +64,7 @@ export interface ReplyTurn {
   readonly figures: string;
   /** Whether nothing has come after it, so that it can be written again in its place. */
   readonly isLast: boolean;
-  /** Whether it was complete, and its next word is waited for. */
+  /** Whether a call has its answer, and the next word is waited for. */
   readonly goesOn: boolean;
   /** Ids of calls that are answered here, while others of the reply wait. */
   readonly answered: ReadonlySet<string>;

@@ -12,8 +12,18 @@ import { LiveReply } from "./live-reply.ts";
 import { onWake } from "./page.ts";
 import { randomId } from "./random-id.ts";
 import { bodyOf, errorOf, jsonOf, type Requests } from "./requests.ts";
-import { emptyReply, marked, mergedHistory, questionsIn, waits, withUser } from "./shown.ts";
-import { linkOf, type Messages, START_FOR_MS, type Turn, type Watch, watchOf } from "./watch.ts";
+import { emptyReply, marked, mergedHistory, questionsIn, waits, withHead, withUser } from "./shown.ts";
+import {
+  type Failure,
+  failureFrom,
+  failureOf,
+  type Messages,
+  messagesAnsweredBy,
+  messagesBefore,
+  sentAgain,
+  type Turn,
+} from "./turn.ts";
+import { linkOf, START_FOR_MS, type Watch, watchOf } from "./watch.ts";
 import { callOf } from "./with-chunk.ts";
 
 /** The end of a stopped reply is waited for, for its usage, in milliseconds. */
@@ -41,7 +51,8 @@ export class LiveChat implements Chat {
   #watch: Watch | undefined;
   /** Resolves when the last run is read no more. */
   #over: Promise<void> | undefined;
-  #failed: Turn | undefined;
+  /** The turn of this page that has failed, for `retry`. A message stays while the run of another page is shown. */
+  #failed: Failure | undefined;
   /** Answers to calls of the last reply, until it has all. */
   #answers: Answers = new Map();
   #sleep: (() => void) | undefined;
@@ -76,7 +87,7 @@ export class LiveChat implements Chat {
   };
 
   readonly send = async (content: UserMessage["content"], options?: ChatOptions): Promise<ChatReply | undefined> => {
-    if (this.#watch) throw new SendError("busy", "A reply is being written. Stop it, or wait for its end.");
+    this.#mustBeFree();
     return this.#start({
       fields: { message: content },
       messages: withUser(this.#messages, content, "sending"),
@@ -100,8 +111,9 @@ export class LiveChat implements Chat {
   };
 
   readonly retry = async (): Promise<ChatReply | undefined> => {
+    this.#mustBeFree();
     const messages = this.#messages;
-    if (this.#failed) return this.#start(this.#failed);
+    if (this.#failed) return this.#start(sentAgain(this.#failed.turn, messages));
     if (!this.#isLoaded) await this.load();
     else if (messages.at(-1)?.state === "failed") {
       return this.#start({ fields: { regenerate: true }, messages: marked(messages, "sending") });
@@ -114,7 +126,7 @@ export class LiveChat implements Chat {
     content: UserMessage["content"],
     options?: ChatOptions,
   ): Promise<ChatReply | undefined> => {
-    const before = this.#before(messageId);
+    const before = messagesBefore(this.#messages, messageId);
     void this.stop();
     const fields = { message: content, keep: { turns: questionsIn(before) } };
     return this.#start({ fields, messages: withUser(before, content, "sending"), options });
@@ -123,11 +135,8 @@ export class LiveChat implements Chat {
   readonly regenerate = async (messageId?: string, options?: ChatOptions): Promise<ChatReply | undefined> => {
     void this.stop();
     const undo = this.#messages;
-    const last = messageId ?? undo.at(-1)?.id;
-    const at = undo.findIndex(({ id }) => id === last);
-    if (at < 0) throw new SendError("invalidRequest", "There is no such reply to write again.");
-    if (undo[at]?.state === "failed") return this.retry();
-    const messages = undo.slice(0, undo[at]?.role === "user" ? at + 1 : at);
+    const messages = messagesAnsweredBy(undo, messageId ?? undo.at(-1)?.id);
+    if (messages.at(-1)?.state === "failed") return this.retry();
     return this.#start({
       fields: { regenerate: true, keep: { turns: questionsIn(messages) } },
       messages,
@@ -183,6 +192,11 @@ export class LiveChat implements Chat {
     this.#changed();
   }
 
+  /** @throws {SendError} kind `busy` while a reply is being written */
+  #mustBeFree(): void {
+    if (this.#watch) throw new SendError("busy", "A reply is being written. Stop it, or wait for its end.");
+  }
+
   /** Returns the last message, if it is a reply that is over. */
   #reply(): ChatReply | undefined {
     const last = this.#messages.at(-1);
@@ -193,16 +207,6 @@ export class LiveChat implements Chat {
   async #published(): Promise<ChatReply | undefined> {
     await new Promise<void>(afterFrame);
     return this.#reply();
-  }
-
-  /**
-   * Returns the messages before one of the user.
-   * @throws {SendError} kind `invalidRequest` when there is none
-   */
-  #before(messageId: string): Messages {
-    const at = this.#messages.findIndex(({ id, role }) => id === messageId && role === "user");
-    if (at >= 0) return this.#messages.slice(0, at);
-    throw new SendError("invalidRequest", `The user has no message ${messageId}.`);
   }
 
   /** @throws {SendError} when it cannot be read */
@@ -233,7 +237,12 @@ export class LiveChat implements Chat {
     this.#isLoaded = true;
     this.#messages = shown;
     if (run !== undefined && turn.length > 0 && !this.#watch) this.#named = { messages: shown, run };
-    if (this.#named) this.#status = "streaming";
+    if (this.#named) {
+      this.#status = "streaming";
+      this.#error = undefined;
+    }
+    const isAsked = this.#failed?.turn.fields?.message === undefined || shown.some(({ state }) => state === "failed");
+    if (!isAsked) this.#failed = undefined; // the message has arrived
   }
 
   /** Watches the run that a history has named. */
@@ -256,7 +265,7 @@ export class LiveChat implements Chat {
 
   #begin(turn: Turn): Watch {
     const watch = watchOf(turn, this.#messages);
-    this.#failed = undefined;
+    if (turn.fields || this.#failed?.turn.fields?.message === undefined) this.#failed = undefined;
     this.#named = undefined;
     this.#answers = new Map();
     this.#watch = watch;
@@ -323,37 +332,37 @@ export class LiveChat implements Chat {
     return false;
   }
 
-  /** Ends a turn with its reply, of which nothing may have come. A turn that was stopped has its last word here. */
+  /**
+   * Ends a turn with its reply, of which nothing may have come. A turn that was stopped has its last word here, and the
+   * user may have said more meanwhile.
+   */
   #settle(watch: Watch, reply: ChatReply, error?: SendError): void {
     const { undo } = watch.turn;
     const isEmpty = watch.reply.isEmpty(reply);
     if (watch === this.#watch) {
-      const messages = this.#messages;
-      const all = (last: ChatReply): Messages => [...marked(messages, "sent"), last];
+      const before = this.#messages;
+      const after = isEmpty ? (undo ?? marked(before, "failed")) : [...marked(before, "sent"), reply];
       this.#watch = undefined;
-      this.#messages = isEmpty ? (undo ?? marked(messages, "failed")) : all(reply);
-      watch.left = { messages: this.#messages, all };
-      this.#to(error ? "failed" : "idle", error);
-    } else if (!isEmpty && this.#messages === watch.left?.messages) {
-      this.#messages = watch.left.all(reply);
+      this.#messages = after;
+      watch.left = { before, after };
+      const reason = error ?? this.#failed?.error;
+      this.#to(reason ? "failed" : "idle", reason);
+    } else if (!isEmpty && watch.left) {
+      const { before, after } = watch.left;
+      this.#messages = withHead(this.#messages, after, [...marked(before, "sent"), reply]);
+      const next = this.#watch;
+      if (next && !next.isOpened && !next.turn.base) next.reply = new LiveReply(emptyReply(this.#messages));
       this.#changed();
     }
   }
 
   #fail(watch: Watch, thrown: unknown): void {
     if (this.#watch !== watch) return; // it was stopped, or its chat is deleted
-    const error =
-      thrown instanceof SendError ? thrown : new SendError("protocol", "The reply cannot be read.", { cause: thrown });
-    const { turn, isOpened, run } = watch;
-    const messages = this.#messages;
-    const reply = watch.reply.interrupted();
-    this.#settle(watch, reply, error);
-    if (!watch.reply.isEmpty(reply)) {
-      this.#failed = { fields: { regenerate: true }, messages, undo: this.#messages, options: turn.options };
-    } else if (turn.fields) {
-      const mayHaveBegun = !isOpened && error.status === undefined;
-      this.#failed = { ...turn, messages: marked(messages, "sending"), run: mayHaveBegun ? run : undefined };
-    }
-    if (turn.base) void this.load(); // calls may have run
+    const error = failureFrom(thrown);
+    const before = this.#messages;
+    this.#settle(watch, watch.reply.interrupted(), error);
+    this.#failed = failureOf(watch, error, before, this.#messages) ?? this.#failed;
+    // Calls may have run, and the reply of another page may be the reason.
+    if (watch.turn.base || error.kind === "busy") void Promise.resolve(this.#loading).then(this.load);
   }
 }

@@ -21,7 +21,7 @@ export function questionsIn(messages: readonly ChatMessage[]): number {
  * Returns the id of the message after these: its place at the server. The server has no message that got no reply, so
  * such a one has an id of its own.
  */
-function idAfter(messages: readonly ChatMessage[], state?: ChatUserMessage["state"]): string {
+function idAfter(messages: readonly ChatMessage[], state?: ChatMessage["state"]): string {
   const place = messages.filter((message) => message.state !== "failed").length;
   return `m${place}${state === "failed" ? `-${messages.length}` : ""}`;
 }
@@ -51,6 +51,28 @@ export function marked(messages: readonly ChatMessage[], state: ChatUserMessage[
 export function emptyReply(messages: readonly ChatMessage[]): ChatReply {
   const nothing = { toolCalls: [], citations: [], media: [], providerToolCalls: [] };
   return { id: idAfter(messages), role: "assistant", content: "", reasoning: "", ...nothing, state: "writing" };
+}
+
+/** Returns a reply that goes on, without the facts of its end. */
+export function reopened(reply: ChatReply): ChatReply {
+  const { finishReason: _reason, usage: _usage, estimatedUsage: _estimated, metrics: _metrics, ...parts } = reply;
+  return { ...parts, state: "writing" };
+}
+
+/** Returns the messages with others in the place of the first ones; as they are, when these are not the first ones. */
+export function withHead(
+  messages: readonly ChatMessage[],
+  head: readonly ChatMessage[],
+  other: readonly ChatMessage[],
+): readonly ChatMessage[] {
+  if (head.some((message, place) => messages[place] !== message)) return messages;
+  const all = [...other];
+  for (const message of messages.slice(head.length)) all.push(numbered(message, idAfter(all, message.state)));
+  return all;
+}
+
+function numbered(message: ChatMessage, id: string): ChatMessage {
+  return message.id === id ? message : { ...message, id };
 }
 
 /** Returns a reply with a reply of the wire behind it, complete or partial. */

@@ -1,12 +1,10 @@
-/** A turn of a chat, and the run that is watched for it. */
+/** The run that is watched for a turn of a chat. */
 
-import type { StartRequest } from "../dialects/native.ts";
 import { systemClock } from "../platform/clock.ts";
-import type { ChatOptions } from "./chat.ts";
-import type { ChatMessage, ChatReply } from "./chat-message.ts";
 import { Link, type LinkParts } from "./link.ts";
 import { LiveReply } from "./live-reply.ts";
-import { emptyReply } from "./shown.ts";
+import { emptyReply, reopened } from "./shown.ts";
+import type { Messages, Turn } from "./turn.ts";
 
 const RECONNECT_FOR_MS = 300_000;
 
@@ -14,23 +12,6 @@ const RECONNECT_FOR_MS = 300_000;
 export const START_FOR_MS = 60_000;
 
 const MAX_REPLY_BYTES = 67_108_864;
-
-export type Messages = readonly ChatMessage[];
-
-/** A turn that is asked for, or that others have asked for. */
-export interface Turn {
-  /** The fields of its request; absent for a run that others have started. */
-  readonly fields?: Partial<StartRequest>;
-  readonly options?: ChatOptions | undefined;
-  /** The messages before the reply. */
-  readonly messages: Messages;
-  /** The reply that goes on. */
-  readonly base?: ChatReply | undefined;
-  /** The messages if nothing comes of it; absent where the message of the user stays, as failed. */
-  readonly undo?: Messages | undefined;
-  /** The run, if it has begun, or may have. */
-  readonly run?: string | undefined;
-}
 
 /** A run that is watched, or is about to be. */
 export interface Watch {
@@ -42,8 +23,8 @@ export interface Watch {
   isOpened: boolean;
   /** Its reply is settled here; only its end is read. */
   isStopped: boolean;
-  /** The messages that it left when it was stopped, and those with another last word. */
-  left?: { readonly messages: Messages; readonly all: (last: ChatReply) => Messages };
+  /** The messages before its reply, and those with it, when it was settled. */
+  left?: { readonly before: Messages; readonly after: Messages };
   /** Resolves when it is read no more. */
   over: Promise<void>;
 }
@@ -53,7 +34,7 @@ export function watchOf(turn: Turn, messages: Messages): Watch {
     turn,
     abort: new AbortController(),
     run: turn.run,
-    reply: new LiveReply(turn.base ?? emptyReply(messages)),
+    reply: new LiveReply(turn.base ? reopened(turn.base) : emptyReply(messages)),
     isOpened: false,
     isStopped: false,
     over: Promise.resolve(),

@@ -1,0 +1,82 @@
+/** A turn of a chat: what is asked for, and what is asked for again when it has failed. Pure. */
+
+import { SendError } from "../contract/errors.ts";
+import type { StartRequest } from "../dialects/native.ts";
+import type { ChatOptions } from "./chat.ts";
+import type { ChatMessage, ChatReply } from "./chat-message.ts";
+import { marked, withUser } from "./shown.ts";
+import type { Watch } from "./watch.ts";
+
+export type Messages = readonly ChatMessage[];
+
+/** A turn that is asked for, or that others have asked for. */
+export interface Turn {
+  /** The fields of its request; absent for a run that others have started. */
+  readonly fields?: Partial<StartRequest>;
+  readonly options?: ChatOptions | undefined;
+  /** The messages before the reply. */
+  readonly messages: Messages;
+  /** The reply that goes on. */
+  readonly base?: ChatReply | undefined;
+  /** The messages if nothing comes of it; absent where the message of the user stays, as failed. */
+  readonly undo?: Messages | undefined;
+  /** The run, if it has begun, or may have. */
+  readonly run?: string | undefined;
+}
+
+/**
+ * Returns the messages before one of the user.
+ * @throws {SendError} kind `invalidRequest` when there is none
+ */
+export function messagesBefore(messages: Messages, messageId: string): Messages {
+  const at = messages.findIndex(({ id, role }) => id === messageId && role === "user");
+  if (at >= 0) return messages.slice(0, at);
+  throw new SendError("invalidRequest", `The user has no message ${messageId}.`);
+}
+
+/**
+ * Returns the messages that a reply answers; with the id of a message of the user, those up to it.
+ * @throws {SendError} kind `invalidRequest` when there is none
+ */
+export function messagesAnsweredBy(messages: Messages, messageId: string | undefined): Messages {
+  const at = messages.findIndex(({ id }) => id === messageId);
+  if (at < 0) throw new SendError("invalidRequest", "There is no such reply to write again.");
+  return messages.slice(0, messages[at]?.role === "user" ? at + 1 : at);
+}
+
+/** A turn that has failed, as `retry` asks for it, and why. */
+export interface Failure {
+  readonly turn: Turn;
+  readonly error: SendError;
+}
+
+/**
+ * Returns what is to be asked for again after a failure; `undefined` for a run of others of which nothing came.
+ * @param before the messages before its reply
+ * @param after the messages with what came of it
+ */
+export function failureOf(watch: Watch, error: SendError, before: Messages, after: Messages): Failure | undefined {
+  const { turn, isOpened, run } = watch;
+  if (after !== turn.undo && after.at(-1)?.role === "assistant") {
+    const fields = { regenerate: true };
+    return { turn: { fields, messages: before, undo: after, options: turn.options }, error };
+  }
+  if (!turn.fields) return undefined;
+  const mayHaveBegun = !isOpened && error.status === undefined;
+  return { turn: { ...turn, messages: marked(before, "sending"), run: mayHaveBegun ? run : undefined }, error };
+}
+
+/** Returns a turn that has failed, to be asked for again. Its message goes behind all that was said since. */
+export function sentAgain(turn: Turn, messages: Messages): Turn {
+  const { message, keep } = turn.fields ?? {};
+  if (message === undefined || keep !== undefined) return turn;
+  const at = messages.findLastIndex(({ state }) => state === "failed");
+  const others = messages.filter((_message, place) => place !== at);
+  return { ...turn, messages: withUser(others, message, "sending") };
+}
+
+/** Returns the error of a run that cannot be read on. */
+export function failureFrom(thrown: unknown): SendError {
+  if (thrown instanceof SendError) return thrown;
+  return new SendError("protocol", "The reply cannot be read.", { cause: thrown });
+}
