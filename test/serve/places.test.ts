@@ -122,6 +122,41 @@ describe("conversations and replies", () => {
     );
   });
 
+  // At the same time: most of it is waiting for leases.
+  const SHARED = PLACES.filter(({ log }) => log() !== "memory");
+  describe.concurrent.each(SHARED)("$name", ({ missing: reason, packages, node, log }) => {
+    test.skipIf(reason !== undefined)(
+      `have the rest of a response whose server was killed${reason ? ` (${reason})` : ""}`,
+      async ({ expect }) => {
+        const folder = folderWith(...packages);
+        const gate = new Gate();
+        await using provider = await startProviderServer([
+          { steps: [{ text: "Once upon" }, { pause: gate }] },
+          { text: " a time." },
+        ]);
+        const start = () => {
+          const args = ["--base-url", provider.baseUrl, "--model", "m", "--store", "chats", "--log", log()];
+          return startServed(args, { folder, ...(node && { node }) });
+        };
+        await using first = await start();
+        await using second = await start();
+        const response = await fetch(`${first.url}/v1/responses`, {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify({ model: "m", input: "A story", background: true }),
+        });
+        const { id } = (await response.json()) as { readonly id: string };
+        const bodyOf = async () => (await ask(`${second.url}/v1/responses/${id}`)).body;
+        await expect.poll(bodyOf, { timeout: 10_000 }).toContain("Once upon");
+        first.process.kill("SIGKILL");
+        await expect
+          .poll(bodyOf, { timeout: 40_000, interval: 500 })
+          .toMatch(/"status":"completed".*Once upon a time\./s);
+      },
+      60_000,
+    );
+  });
+
   test.skipIf(redisMissing !== undefined)("in Redis are shared by several servers", async () => {
     const gate = new Gate();
     await using provider = await startProviderServer([

@@ -9,6 +9,8 @@ export interface Parts {
   readonly client: ClientWrapper;
   readonly store: SessionStore;
   readonly log: ReplyLog;
+  /** Whether other processes, and this one after a restart, have the log. */
+  readonly isLogShared: boolean;
   readonly tools: readonly Tool[];
   readonly systemPrompt: string | undefined;
   /** Limits how much of a conversation is sent, in tokens. */
@@ -53,7 +55,7 @@ const LIMITS = { runsPerUser: 32, bodyBytes: 16_777_216, totalMs: 3_600_000 };
 const MAX_REASON = 500;
 
 export function endpointsOf(parts: Parts): Endpoints {
-  const { client, store, log, tools, systemPrompt, maxTokens, onError } = parts;
+  const { client, store, log, isLogShared, tools, systemPrompt, maxTokens, onError } = parts;
   const shared = {
     client,
     authorize: () => USER,
@@ -70,7 +72,8 @@ export function endpointsOf(parts: Parts): Endpoints {
     limits: LIMITS,
     expose: { reasoning: true, providerTools: true },
   });
-  const gateway = createGateway({ ...shared, log });
+  // A turn of a conversation is never continued: the relay needs no `recover`.
+  const gateway = createGateway({ ...shared, log, recover: isLogShared ? "continue" : undefined });
   return {
     rows: [
       ...FRONT_ENDS.map(({ path, label, dialect }) => ({ path, label, handle: relay.handlerFor(dialect, { path }) })),

@@ -76,6 +76,7 @@ async function serveUntilEnded(opened: Opened): Promise<number> {
     client,
     store: store.kept,
     log: log.kept,
+    isLogShared: serving.log.type !== "memory",
     tools,
     systemPrompt: settings.system,
     maxTokens: await maxTokensOf(choices),
