@@ -91,19 +91,17 @@ export class Thread {
     return this.#box.querySelector(".editor textarea");
   }
 
-  #viewOf(message: ChatMessage, place: number, { messages, status }: ChatSnapshot): VElement {
+  #viewOf(message: ChatMessage, place: number, { messages }: ChatSnapshot): VElement {
     if (message.role === "user") {
       const draft = this.#edit?.messageId === message.id ? this.#edit.draft : undefined;
       return this.#once(message.id, [message, draft], () => userView({ message, draft }));
     }
     const isLast = place === messages.length - 1;
-    const isWriting = message.state === "writing";
-    const goesOn = isWriting && status === "sending"; // after the answer to a call
-    const figures = isWriting ? "" : figuresOf(message, this.#costs.costOf(message));
-    return this.#once(message.id, [message, isLast, goesOn, figures, this.#answered], () => {
+    const figures = message.state === "writing" ? "" : figuresOf(message, this.#costs.costOf(message));
+    return this.#once(message.id, [message, isLast, figures, this.#answered], () => {
       const view = this.#replies.get(message.id) ?? new ReplyView();
       this.#replies.set(message.id, view);
-      return view.view({ reply: message, figures, isLast, goesOn, answered: this.#answered });
+      return view.view({ reply: message, figures, isLast, answered: this.#answered });
     });
   }
 

@@ -64,8 +64,6 @@ export interface ReplyTurn {
   readonly figures: string;
   /** Whether nothing has come after it, so that it can be written again in its place. */
   readonly isLast: boolean;
-  /** Whether a call has its answer, and the next word is waited for. */
-  readonly goesOn: boolean;
   /** Ids of calls that are answered here, while others of the reply wait. */
   readonly answered: ReadonlySet<string>;
 }
@@ -75,7 +73,7 @@ export class ReplyView {
   readonly #texts = new Map<number, GrowingMarkdown>();
   readonly #thinking = new GrowingMarkdown();
 
-  view({ reply, figures, isLast, goesOn, answered }: ReplyTurn): VElement {
+  view({ reply, figures, isLast, answered }: ReplyTurn): VElement {
     const { id, state, citations, media } = reply;
     const isWriting = state === "writing";
     const isEmpty = reply.content === "" && reply.reasoning === "" && reply.toolCalls.length === 0;
@@ -87,7 +85,7 @@ export class ReplyView {
       this.#thinkingView(reply),
       ...this.#body(reply, answered),
       ...media.map(mediaView),
-      goesOn && waitingView(),
+      awaitsWord(reply) && waitingView(),
       citations.length > 0 && sourcesView(citations),
       h(
         "footer",
@@ -142,6 +140,13 @@ export class ReplyView {
       markdown.view(text, isComplete),
     );
   }
+}
+
+/** Whether the calls of a reply have ended, and nothing has come since. */
+function awaitsWord({ state, content, toolCalls }: ChatReply): boolean {
+  const hasEnded = (call: ChatToolCall) => call.state === "done" || call.state === "failed" || call.state === "denied";
+  const isLast = ({ at }: ChatToolCall) => at >= content.length;
+  return state === "writing" && toolCalls.some(isLast) && toolCalls.every(hasEnded);
 }
 
 function byPlace(one: ChatToolCall, other: ChatToolCall): number {

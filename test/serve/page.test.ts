@@ -112,9 +112,12 @@ describe.skipIf(noBrowser !== undefined)(`the page${noBrowser ? ` (${noBrowser})
 
   test("thinking is folded, a tool is shown as it runs, and both can be read", async () => {
     const path = join(folder, "tools.mjs");
-    const run = `({ city }) => new Promise((done) => setTimeout(() => done({ city, sky: "grey" }), 300))`;
+    const arrived = join(folder, "arrived");
+    const waits = `while (!existsSync(${JSON.stringify(arrived)})) await new Promise((done) => setTimeout(done, 20));`;
+    const run = `async ({ city }) => { ${waits} return { city, sky: "grey" }; }`;
     const parameters = `{ type: "object", properties: { city: { type: "string" } } }`;
-    writeFileSync(path, `export const weather = { name: "weather", parameters: ${parameters}, run: ${run} };`);
+    const tool = `export const weather = { name: "weather", parameters: ${parameters}, run: ${run} };`;
+    writeFileSync(path, `import { existsSync } from "node:fs";\n${tool}`);
     await using site = await siteWith(
       [
         {
@@ -131,6 +134,7 @@ describe.skipIf(noBrowser !== undefined)(`the page${noBrowser ? ` (${noBrowser})
     const { page } = site;
     await say(page, "Umbrella?");
     await page.locator(".tool.is-running", { hasText: "weather" }).waitFor();
+    writeFileSync(arrived, "");
     await completed(page, "Take an umbrella.");
     await page.locator(".tool.is-done", { hasText: `"city":"Oslo"` }).waitFor();
     expect(await page.getByText("grey").isVisible()).toBe(false);

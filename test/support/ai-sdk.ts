@@ -71,7 +71,7 @@ export interface AiSdkBrowser {
 }
 
 /** Starts the pages of a version: in this process, or in one of a later Node. */
-export async function aiSdkBrowser({ packageName }: AiSdkVersion): Promise<AiSdkBrowser> {
+async function aiSdkBrowser({ packageName }: AiSdkVersion): Promise<AiSdkBrowser> {
   if (packageName === "ai" && laterNode !== process.execPath) return childBrowser("ai-sdk-page.mjs", packageName);
   const { pagesOf } = (await import(PROGRAM.href)) as typeof import("../interop/ai-sdk-page.mjs");
   return browserOf(await pagesOf(packageName), () => undefined);
