@@ -5,7 +5,6 @@ import type { StartRequest } from "../dialects/native.ts";
 import type { ChatOptions } from "./chat.ts";
 import type { ChatMessage, ChatReply } from "./chat-message.ts";
 import { marked, withUser } from "./shown.ts";
-import type { Watch } from "./watch.ts";
 
 export type Messages = readonly ChatMessage[];
 
@@ -50,13 +49,25 @@ export interface Failure {
   readonly error: SendError;
 }
 
+/** A turn, and how far it came. */
+interface TurnTried {
+  readonly turn: Turn;
+  /** The relay has taken the run. */
+  readonly isOpened: boolean;
+  readonly run: string | undefined;
+}
+
 /**
  * Returns what is to be asked for again after a failure; `undefined` for a run of others of which nothing came.
  * @param before the messages before its reply
  * @param after the messages with what came of it
  */
-export function failureOf(watch: Watch, error: SendError, before: Messages, after: Messages): Failure | undefined {
-  const { turn, isOpened, run } = watch;
+export function failureOf(
+  { turn, isOpened, run }: TurnTried,
+  error: SendError,
+  before: Messages,
+  after: Messages,
+): Failure | undefined {
   if (after !== turn.undo && after.at(-1)?.role === "assistant") {
     const fields = { regenerate: true };
     return { turn: { fields, messages: before, undo: after, options: turn.options }, error };
