@@ -8,7 +8,7 @@ import type { ProviderDefinition } from "./definition.ts";
  * Returns a variable without the final line break of a secrets file. Some runtimes have no environment, or ask before
  * they show it.
  */
-function environmentValue(name: string): string | undefined {
+export function environmentValue(name: string): string | undefined {
   try {
     return globalThis.process?.env?.[name]?.trim() || undefined;
   } catch {

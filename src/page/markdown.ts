@@ -3,10 +3,11 @@
  * text of others never becomes markup, and nothing has to be sanitized.
  */
 
-import { Lexer, type MarkedToken, type Token, type Tokens } from "marked";
+import type { MarkedToken, Token, Tokens } from "marked";
 import { closed } from "./closed.ts";
 import { codeBlock } from "./code-block.ts";
 import { withoutReferences } from "./entities.ts";
+import { tokensOf } from "./markdown-tokens.ts";
 import { linkOf, pictureOf } from "./safe-url.ts";
 import { h, type VElement, type VNode } from "./vnode.ts";
 
@@ -17,7 +18,7 @@ const LINE_BREAK = /^<br\s*\/?>$/i;
 
 /** Returns the elements of a text, one for each of its blocks. */
 export function markdown(text: string): readonly VElement[] {
-  return blocksOf(Lexer.lex(text, { gfm: true })).filter((node) => typeof node !== "string");
+  return blocksOf(tokensOf(text)).filter((node) => typeof node !== "string");
 }
 
 /** A block of a text, and where it ends. */
@@ -52,7 +53,7 @@ export class GrowingMarkdown {
   }
 
   #parsed(text: string): readonly Block[] {
-    const tokens = Lexer.lex(text, { gfm: true });
+    const tokens = tokensOf(text);
     // A definition changes what the references to it look like.
     const hasDefinition = tokens.some(({ type }) => type === "def");
     const known = new Map(hasDefinition ? [] : this.#blocks.map((block) => [block.raw, block]));

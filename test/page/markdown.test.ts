@@ -287,3 +287,20 @@ describe("a text that grows", () => {
     expect(html(growing.view("Other.", false))).toBe("<p>Other.</p>");
   });
 });
+
+test.each([
+  ["lists", "- "],
+  ["numbered lists", "1. "],
+  ["quotes", ">"],
+  ["lists in quotes", "> - "],
+])("any depth of %s is shown, and does not freeze the page", (_name, marker) => {
+  const nodes = markdown(`${marker.repeat(5_000)}end`);
+  expect(nodes.map(textOf).join("")).toMatch(/end$/);
+  expect(elementsIn(nodes).length).toBeLessThan(200);
+  expect(elementsIn(markdown(`${marker.repeat(20)}end`)).length).toBeGreaterThan(20);
+});
+
+test("any depth of emphasis and links is shown", () => {
+  const deep = `${"*a **b [c ".repeat(2_000)}end${"](x) ** *".repeat(2_000)}`;
+  expect(markdown(deep).map(textOf).join("")).toContain("end");
+});
