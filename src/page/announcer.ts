@@ -31,11 +31,17 @@ export class Announcer {
     if (before === status) return;
     const last = messages.at(-1);
     if (status === "sending") this.#live.textContent = "Sent. The reply is being written.";
-    if (status !== "idle" || before === "idle" || last?.role !== "assistant") return;
-    const text = markdown(last.content).map(textOf).join("\n").trim();
+    if (status === "failed") this.#live.textContent = ""; // the failure is an alert of its own
+    if (status !== "idle" || before === "idle") return;
+    if (last?.role !== "assistant") {
+      this.#live.textContent = "";
+      return;
+    }
+    const isShort = last.content.length <= 2 * MAX_READ; // markup included
+    const text = isShort ? markdown(last.content).map(textOf).join("\n").trim() : "";
     const waits = last.toolCalls.find(({ state }) => state === "needsApproval");
     if (waits) this.#live.textContent = `The tool ${waits.name} waits for your answer.`;
-    else if (text.length <= MAX_READ) this.#live.textContent = `Reply: ${text}`;
+    else if (isShort && text.length <= MAX_READ) this.#live.textContent = `Reply: ${text}`;
     else this.#live.textContent = "The reply is complete.";
   }
 }

@@ -8,6 +8,7 @@ import { closed } from "./closed.ts";
 import { codeBlock } from "./code-block.ts";
 import { withoutReferences } from "./entities.ts";
 import { tokensOf } from "./markdown-tokens.ts";
+import { type Block, endOfMarkdown, plainText } from "./plain-text.ts";
 import { linkOf, pictureOf } from "./safe-url.ts";
 import { h, type VElement, type VNode } from "./vnode.ts";
 
@@ -21,12 +22,6 @@ export function markdown(text: string): readonly VElement[] {
   return blocksOf(tokensOf(text)).filter((node) => typeof node !== "string");
 }
 
-/** A block of a text, and where it ends. */
-interface Block {
-  readonly raw: string;
-  readonly nodes: readonly VElement[];
-}
-
 /**
  * The view of a text that grows. Blocks that the text has left behind keep their elements; only the end of the text is
  * parsed again.
@@ -35,6 +30,8 @@ export class GrowingMarkdown {
   #text = "";
   #isComplete = false;
   #blocks: readonly Block[] = [];
+  /** What is beyond the end of Markdown. */
+  #plain: readonly Block[] = [];
 
   /**
    * Returns the elements of the text.
@@ -44,12 +41,14 @@ export class GrowingMarkdown {
     if (text !== this.#text || isComplete !== this.#isComplete) {
       const kept = isComplete || !text.startsWith(this.#text) ? [] : this.#blocks.slice(0, -UNSETTLED);
       const start = kept.reduce((length, { raw }) => length + raw.length, 0);
-      const rest = text.slice(start);
+      const end = endOfMarkdown(text);
+      const rest = text.slice(start, end);
       this.#blocks = [...kept, ...this.#parsed(isComplete ? rest : closed(rest))];
+      this.#plain = plainText(text, end, this.#plain);
       this.#text = text;
       this.#isComplete = isComplete;
     }
-    return this.#blocks.flatMap(({ nodes }) => nodes);
+    return [...this.#blocks, ...this.#plain].flatMap(({ nodes }) => nodes);
   }
 
   #parsed(text: string): readonly Block[] {

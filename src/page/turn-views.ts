@@ -21,7 +21,7 @@ export function userView({ message, draft }: UserTurn): VElement {
     h("h2", { class: "unseen" }, "You"),
     ...(draft === undefined
       ? [
-          h("div", { class: "bubble", key: "bubble" }, content, ...attachments.map(attachmentView)),
+          h("div", { class: "bubble", key: "bubble", dir: "auto" }, content, ...attachments.map(attachmentView)),
           h(
             "div",
             { class: "actions", key: "actions" },
@@ -47,7 +47,11 @@ function editor(draft: string): VElement {
   return h(
     "form",
     { class: "editor", key: "editor", "data-action": "save-edit" },
-    h("textarea", { "aria-label": "Edit your message", rows: String(Math.min(12, draft.split("\n").length + 1)) }),
+    h("textarea", {
+      dir: "auto",
+      "aria-label": "Edit your message",
+      rows: String(Math.min(12, draft.split("\n").length + 1)),
+    }),
     h(
       "div",
       { class: "buttons" },
@@ -110,7 +114,7 @@ export class ReplyView {
       "details",
       { class: isThinking ? "thinking is-thinking" : "thinking", key: "thinking" },
       h("summary", {}, icon("thought"), h("span", {}, isThinking ? "Thinking…" : "Thinking")),
-      h("div", { class: "prose" }, this.#thinking.view(reasoning, !isThinking)),
+      h("div", { class: "prose", dir: "auto" }, this.#thinking.view(reasoning, !isThinking)),
     );
   }
 
@@ -136,7 +140,7 @@ export class ReplyView {
     this.#texts.set(from, markdown);
     return h(
       "div",
-      { class: isComplete ? "prose" : "prose is-open", key: `text-${from}` },
+      { class: isComplete ? "prose" : "prose is-open", key: `text-${from}`, dir: "auto" },
       markdown.view(text, isComplete),
     );
   }

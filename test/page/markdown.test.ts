@@ -304,3 +304,20 @@ test("any depth of emphasis and links is shown", () => {
   const deep = `${"*a **b [c ".repeat(2_000)}end${"](x) ** *".repeat(2_000)}`;
   expect(markdown(deep).map(textOf).join("")).toContain("end");
 });
+
+test("the end of a text that is too long for Markdown is shown as it is written, and grows", () => {
+  const growing = new GrowingMarkdown();
+  const line = "Some *text* in a line.\n\n";
+  const plainIn = (nodes: readonly VElement[]) => nodes.filter(({ attributes }) => attributes.class === "plain");
+  expect(plainIn(growing.view(line.repeat(12_000), false))).toEqual([]);
+  const first = plainIn(growing.view(line.repeat(14_000), false));
+  const text = line.repeat(16_000);
+  const second = plainIn(growing.view(text, false));
+  expect(second[0]).toBe(first[0]);
+  expect(second.length).toBeGreaterThan(first.length);
+  const plain = second.map(textOf).join("");
+  expect(text.endsWith(plain)).toBe(true);
+  expect(text.length - plain.length).toBeLessThanOrEqual(300_000);
+  expect(plainIn(growing.view(text, true)).map(textOf).join("")).toBe(plain);
+  expect(html(growing.view("Short *again*.", true))).toBe("<p>Short <em>again</em>.</p>");
+});

@@ -188,6 +188,35 @@ describe.skipIf(noBrowser !== undefined)(`the page${noBrowser ? ` (${noBrowser})
     expect(await page.locator(".reply").getAttribute("aria-busy")).toBeNull();
   });
 
+  test("says nothing more of a reply that has failed, but for the failure", async () => {
+    await using site = await siteWith([{ refusal: { status: 400, message: "No." } }]);
+    const { page, watched } = site;
+    await say(page, "Hi");
+    await page.getByRole("alert").waitFor();
+    expect(await page.locator("#live").textContent()).toBe("");
+    expect(watched.faults.splice(0)).toEqual([expect.stringContaining("status of 400")]);
+  });
+
+  test("shows each paragraph in the direction of its script", async () => {
+    await using site = await siteWith([{ text: "مرحبا بالعالم\n\n- عنصر\n\n```js\nx = 1\n```\n\nEnglish again" }]);
+    const { page } = site;
+    await say(page, "שלום");
+    await completed(page, "English again");
+    const startsAt = (text: string) =>
+      page.getByText(text, { exact: true }).evaluate((element) => {
+        const range = document.createRange();
+        range.selectNodeContents(element);
+        const [words, box] = [range.getBoundingClientRect(), element.getBoundingClientRect()];
+        return box.right - words.right < words.left - box.left ? "right" : "left";
+      });
+    expect(await startsAt("مرحبا بالعالم")).toBe("right");
+    expect(await startsAt("English again")).toBe("left");
+    const directions = await page
+      .locator(".bubble, .prose, .prose pre")
+      .evaluateAll((elements) => elements.map((element) => getComputedStyle(element).direction));
+    expect(directions).toEqual(["rtl", "rtl", "ltr"]);
+  });
+
   test("gives everything that can be operated a name, and one first heading", async () => {
     await using site = await siteWith([{ text: RAINBOW }]);
     const { page } = site;
