@@ -128,7 +128,7 @@ export interface TokenCounting {
 }
 
 /** Returns a parser for the events of one body. */
-export type Framing = (onEvent: OnSseEvent, options: SseParserOptions) => SseParser;
+type Framing = (onEvent: OnSseEvent, options: SseParserOptions) => SseParser;
 
 /** One wire format. */
 export interface Protocol {

@@ -40,7 +40,7 @@ export interface Route extends Omit<Kept, "idle"> {
 }
 
 /** A proxy that reads requests and passes them on. */
-export interface Forwarder {
+interface Forwarder {
   readonly isSecure: boolean;
   readonly hostname: string;
   readonly port: number;

@@ -47,7 +47,7 @@ export const GEMINI_CANNOT: NonNullable<ContractSubject["cannot"]> = {
 };
 
 /** What Ollama's protocol cannot say. */
-export const OLLAMA_CANNOT: NonNullable<ContractSubject["cannot"]> = {
+const OLLAMA_CANNOT: NonNullable<ContractSubject["cannot"]> = {
   toolCallDeltas: "calls come whole, so that nothing is known of one that was cut",
   citations: "it has none",
   media: "it has none",

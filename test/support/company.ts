@@ -8,7 +8,7 @@ import { ownCa } from "./own-ca.ts";
 import { GOOD_END, textEvent } from "./raw-server.ts";
 
 /** One request that reached the provider. */
-export interface ProviderRequest {
+interface ProviderRequest {
   readonly method: string;
   readonly url: string;
   readonly headers: IncomingMessage["headers"];
