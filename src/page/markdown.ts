@@ -30,7 +30,7 @@ export class GrowingMarkdown {
   #text = "";
   #isComplete = false;
   #blocks: readonly Block[] = [];
-  /** What is beyond the end of Markdown. */
+  /** The text beyond the end of Markdown. */
   #plain: readonly Block[] = [];
 
   /**
