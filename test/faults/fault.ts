@@ -34,6 +34,12 @@ export function onlyIn(
   protocol: Speaker["protocol"],
   why: string,
 ): Partial<Readonly<Record<Speaker["protocol"], string>>> {
-  const all: readonly Speaker["protocol"][] = ["Chat Completions", "Anthropic Messages", "OpenAI Responses", "Gemini"];
+  const all: readonly Speaker["protocol"][] = [
+    "Chat Completions",
+    "Anthropic Messages",
+    "OpenAI Responses",
+    "Gemini",
+    "Ollama",
+  ];
   return Object.fromEntries(all.filter((name) => name !== protocol).map((name) => [name, why]));
 }

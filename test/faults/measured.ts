@@ -63,7 +63,7 @@ export async function measuredOf(scene: Scene, what: Measurement): Promise<Measu
 function answer(scene: Scene, what: Measurement, socket: Socket, index: number): void {
   switch (what) {
     case "endless line":
-      socket.write(STREAM_HEAD + httpChunk("data: ").toString());
+      socket.write(STREAM_HEAD + httpChunk(scene.speaker.protocol === "Ollama" ? '{"x":"' : "data: ").toString());
       return push(socket, httpChunk("x".repeat(MEGABYTE)), 300);
     case "endless document":
       socket.write(STREAM_HEAD + httpChunk('{"id":"').toString());

@@ -9,6 +9,7 @@ import {
   GeminiClient,
   GrokClient,
   type Message,
+  OllamaClient,
   OpenAIClient,
   OpenRouterClient,
   type ProviderClient,
@@ -31,6 +32,7 @@ export type ClientName =
   | "mistral"
   | "groq"
   | "ollama"
+  | "ollama own"
   | "llamacpp"
   | "compatible";
 
@@ -52,6 +54,7 @@ const CLIENTS: Readonly<Record<ClientName, readonly [string, (options: Made) => 
   deepseek: ["", preset("deepseek")],
   mistral: ["/v1", preset("mistral")],
   groq: ["/openai/v1", preset("groq")],
+  "ollama own": ["", (options: Made) => new OllamaClient(options)],
   ollama: ["/v1", preset("ollama")],
   llamacpp: ["/v1", preset("llamacpp")],
   compatible: ["/v1", (options: Made) => new CompatibleClient(options)],
@@ -167,6 +170,9 @@ function smallestReply(path: string): string {
   }
   if (/generateContent/i.test(path)) {
     return events({ candidates: [{ content: { parts: [{ text: "ok" }] }, finishReason: "STOP" }] });
+  }
+  if (path.endsWith("/api/chat")) {
+    return `${JSON.stringify({ model: "m", message: { content: "ok" }, done_reason: "stop", done: true })}\n`;
   }
   return `${events({ id: "c", choices: [{ index: 0, delta: { content: "ok" }, finish_reason: "stop" }] })}data: [DONE]\n\n`;
 }

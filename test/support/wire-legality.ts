@@ -6,6 +6,7 @@ type Fields = Readonly<Record<string, unknown>>;
 export function faultsOf(path: string, body: Fields): readonly string[] {
   if (path.endsWith("/messages")) return anthropicFaults(body);
   if (path.endsWith("/responses")) return responsesFaults(body);
+  if (path.endsWith("/api/chat")) return ollamaFaults(body);
   return /generateContent/i.test(path) ? geminiFaults(body) : chatFaults(body);
 }
 
@@ -141,5 +142,21 @@ function chatFaults(body: Fields): readonly string[] {
     }
   }
   if (open.length > 0) faults.push("a call without its result");
+  return faults;
+}
+
+/** The server reads any order: its types are all that it checks. */
+function ollamaFaults(body: Fields): readonly string[] {
+  const faults: string[] = [];
+  for (const message of list(body.messages)) {
+    const calls = list(message.tool_calls);
+    if (typeof message.content !== "string") faults.push("a content that is no text");
+    if (message.role === "assistant" && message.content === "" && calls.length === 0) faults.push("an empty turn");
+    if (message.role === "tool" && !message.tool_name) faults.push("a result without the name of its tool");
+    for (const call of calls) {
+      const { name, arguments: args } = call.function as Fields;
+      if (typeof name !== "string" || !isObject(args)) faults.push("a call that is not one");
+    }
+  }
   return faults;
 }

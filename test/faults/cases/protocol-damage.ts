@@ -4,8 +4,8 @@ import { expect } from "vitest";
 import { httpChunk, LAST_CHUNK, STREAM_HEAD } from "../../support/raw-server.ts";
 import { type Fault, onlyIn } from "../fault.ts";
 import { COUNTS, judged, outcomeOf, saidOf, stream } from "../scene.ts";
-import { sse } from "../speakers/speaker.ts";
-import { callsOf, callWith, plainDocument, saying, speak, told, WHY } from "./protocol-scenes.ts";
+import { framed, sse } from "../speakers/speaker.ts";
+import { callsOf, callWith, plainDocument, speak, told, WHY } from "./protocol-scenes.ts";
 
 export const damage: readonly Fault[] = [
   {
@@ -28,6 +28,7 @@ export const damage: readonly Fault[] = [
   {
     id: "2.33",
     title: "an error in the middle comes as bare JSON, without `data:`, or under the field `error:`",
+    except: { Ollama: "all its lines are bare JSON" },
     async run(scene) {
       const error = { error: { message: WHY, code: 500, status: "INTERNAL", type: "server_error" } };
       const forms = [
@@ -48,15 +49,19 @@ export const damage: readonly Fault[] = [
     id: "2.34",
     title: "an error in the middle is in another vendor's form, as gateways send it",
     async run(scene) {
-      const forms = [
+      const { speaker } = scene;
+      const named = [
         sse({ message: WHY }, "error"),
         sse({ message: WHY, type: "server_error" }, "error"),
         sse({ error: { message: WHY, type: "server_error" } }, "error"),
-        sse({ error: { message: WHY, type: "server_error" } }),
-        sse({ error: WHY }),
         sse({ type: "error", error: { type: "api_error", message: WHY } }, "error"),
-        sse({ type: "error", code: "server_error", message: WHY, param: null }),
-        sse({ error: { code: 500, message: WHY, status: "INTERNAL" } }),
+      ];
+      const forms = [
+        ...(speaker.protocol === "Ollama" ? [] : named), // its events have no names
+        framed(speaker, { error: { message: WHY, type: "server_error" } }),
+        framed(speaker, { error: WHY }),
+        framed(speaker, { type: "error", code: "server_error", message: WHY, param: null }),
+        framed(speaker, { error: { code: 500, message: WHY, status: "INTERNAL" } }),
       ];
       for (const form of forms)
         await told(
@@ -76,7 +81,8 @@ export const damage: readonly Fault[] = [
           .replace('finish_reason":"stop"', 'finish_reason":"tired"')
           .replace('stop_reason":"end_turn"', 'stop_reason":"tired"')
           .replace('"status":"completed","incomplete', '"status":"tired","incomplete')
-          .replace('finishReason":"STOP"', 'finishReason":"tired"'),
+          .replace('finishReason":"STOP"', 'finishReason":"tired"')
+          .replace('done_reason":"stop"', 'done_reason":"tired"'),
       );
       const { message, error, text } = await scene.reply(stream(events));
       if (error) throw error;
@@ -88,11 +94,17 @@ export const damage: readonly Fault[] = [
   {
     id: "2.36",
     title: "events are JSON, but no objects",
-    run: saying(
-      (speech) =>
-        speech.text("a").raw("data: null\n\n", "data: 5\n\n", 'data: "x"\n\n', "data: []\n\n").text("b").finish(),
-      { text: "ab" },
-    ),
+    async run(scene) {
+      const odd = ["null", "5", '"x"', "[]"].map((data) => framed(scene.speaker, data));
+      const events = speak(scene, (speech) =>
+        speech
+          .text("a")
+          .raw(...odd)
+          .text("b")
+          .finish(),
+      );
+      return told(scene, events, { text: "ab" });
+    },
   },
   {
     id: "2.37",
@@ -105,7 +117,7 @@ export const damage: readonly Fault[] = [
       const gaps = [null, [], {}, [[]], [null]];
       let ends = 0;
       for (const [at, event] of events.entries()) {
-        const json = /^data: (\{.*\})\r?$/m.exec(event)?.[1];
+        const json = /^(?:data: )?(\{.*\})\r?$/m.exec(event)?.[1];
         if (json === undefined) continue;
         for (const value of [at % 2 === 0 ? 5 : true, "x", gaps[at % gaps.length]]) {
           for (const spoilt of spoiltBy(JSON.parse(json), value)) {
@@ -160,7 +172,7 @@ export const damage: readonly Fault[] = [
     id: "2.41",
     title: "an event is nested 100,000 deep",
     async run(scene) {
-      const deep = `data: {"x":${'{"a":'.repeat(100_000)}1${"}".repeat(100_001)}\n\n`;
+      const deep = framed(scene.speaker, `{"x":${'{"a":'.repeat(100_000)}1${"}".repeat(100_001)}`);
       const outcome = await scene.reply(
         stream(speak(scene, (speech) => speech.text("a").raw(deep).text("b").finish())),
       );

@@ -77,6 +77,10 @@ export function callWith(scene: Scene, json: string): readonly string[] {
       return events
         .filter((event) => !event.includes("arguments.delta"))
         .map((event) => event.replaceAll(JSON.stringify(JSON.stringify({ mark })), () => JSON.stringify(json)));
+    case "Ollama": {
+      const call = `{"id":"call_1","function":{"index":0,"name":"f","arguments":${json}}}`;
+      return [`{"message":{"content":"","tool_calls":[${call}]},"done":true,"done_reason":"stop"}\n`];
+    }
     case "Gemini": {
       const part = `{"functionCall":{"id":"call_1","name":"f","args":${json}}}`;
       return [`data: {"candidates":[{"content":{"parts":[${part}]},"finishReason":"STOP"}]}\r\n\r\n`];

@@ -137,6 +137,7 @@ const faults: readonly Fault[] = [
         "Anthropic Messages": 'event: ping\ndata: {"type":"ping"}\n\n',
         "OpenAI Responses": 'event: keepalive\ndata: {"type":"keepalive"}\n\n',
         Gemini: 'data: {"candidates":[{"content":{"parts":[{"text":""}]}}]}\r\n\r\n',
+        Ollama: '{"message":{"role":"assistant","content":""},"done":false}\n',
       }[protocol];
       return timesOut(
         scene,

@@ -41,7 +41,7 @@ export interface Speech {
 
 /** One wire format and the client that speaks it. */
 export interface Speaker {
-  readonly protocol: "Chat Completions" | "Anthropic Messages" | "OpenAI Responses" | "Gemini";
+  readonly protocol: "Chat Completions" | "Anthropic Messages" | "OpenAI Responses" | "Gemini" | "Ollama";
   readonly provider: string;
   /** Whether an event says that the reply is over; elsewhere only the end of the body does. */
   readonly hasTerminalEvent: boolean;
@@ -60,6 +60,12 @@ export interface Speaker {
 export function sse(data: object | string, type?: string): string {
   const line = typeof data === "string" ? data : JSON.stringify(data);
   return `${type === undefined ? "" : `event: ${type}\n`}data: ${line}\n\n`;
+}
+
+/** An event with this data in the framing of a format, whatever the format makes of it. */
+export function framed({ protocol }: Speaker, data: object | string): string {
+  const text = typeof data === "string" ? data : JSON.stringify(data);
+  return protocol === "Ollama" ? `${text}\n` : sse(text);
 }
 
 /** The pieces of one text; a pair of surrogates may be cut. */
