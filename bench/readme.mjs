@@ -45,7 +45,7 @@ function table({ versions, runs }) {
   const [{ results }] = runs;
   const shown = COMPARED.filter(({ key }) => results[BASELINE]?.[key]);
   const rows = CONTENDERS.filter(({ name }) => wireOf(name) === wireOf(OURS) && results[name])
-    .filter(({ name }) => name !== BASELINE && !name.endsWith("-batches"))
+    .filter(({ name, inReadme = true }) => inReadme && name !== BASELINE && !name.endsWith("-batches"))
     .map(({ name, label, packages }) => ({ label: labelOf(name, label, versions[packages[0]]), name, results }));
   rows.sort((a, b) => rankOf(a) - rankOf(b));
   const others = runs.slice(1).map(({ node, results: values }) => {
@@ -87,7 +87,8 @@ function crowd(results) {
   if (ours[0] === undefined || hand[0] === undefined) return "";
   const times = (delays) => delays.map(duration).join(" and ");
   const peers = CONTENDERS.filter(({ name }) => wireOf(name) === wireOf(OURS) && !name.startsWith(OURS))
-    .filter(({ name, packages }) => packages.length > 0 && !packages[0].startsWith("node:") && results[name]?.p50Ms)
+    .filter(({ packages, inReadme = true }) => inReadme && packages.length > 0 && !packages[0].startsWith("node:"))
+    .filter(({ name }) => results[name]?.p50Ms)
     .map(({ name, label }) => `${label} ${times(delay(name))}`);
   return [
     `With ${CROWD.streams.toLocaleString("en-US")} concurrent replies in one process, a token arrives ${duration(ours[0])} (median) and ${duration(ours[1])} (p99) after it was sent.`,
