@@ -15,7 +15,7 @@ const OTHER_SCHEMES = /\b(negotiate|ntlm|kerberos|digest)\b/i;
  * Returns the error for a proxy that wants to know who asks.
  * @param asks its header `Proxy-Authenticate`
  */
-export function unauthorizedError(proxy: ProxyServer, asks: string | undefined): SendError {
+export function unauthorizedError(proxy: ProxyServer, asks: string | undefined, status: 401 | 407 = 407): SendError {
   const scheme = asks !== undefined && !/\bbasic\b/i.test(asks) ? OTHER_SCHEMES.exec(asks)?.[1] : undefined;
   const example = proxy.origin.replace("//", "//name:password@");
   const advice =
@@ -24,8 +24,8 @@ export function unauthorizedError(proxy: ProxyServer, asks: string | undefined):
       : proxy.authorization === undefined
         ? `It asks for a name and a password. Write them into ${proxy.source}: ${example}.`
         : `It does not accept the name and password in ${proxy.source}. Check them; special characters need percent-encoding.`;
-  return new SendError("permission", `${named(proxy)} refused the request (407). ${advice}`, {
-    status: 407,
+  return new SendError("permission", `${named(proxy)} refused the request (${status}). ${advice}`, {
+    status,
     code: CODE,
     retryable: false,
   });
@@ -38,7 +38,7 @@ export function tunnelRefusedError(
   status: number,
   asks: string | undefined,
 ): SendError {
-  if (status === 407) return unauthorizedError(proxy, asks);
+  if (status === 407 || status === 401) return unauthorizedError(proxy, asks, status); // 401: tinyproxy
   const text = `${named(proxy)} opened no connection to ${target}: it answered ${status}.`;
   if (status === 403) {
     return new SendError("permission", `${text} Ask its administrator to allow this address.`, {

@@ -184,6 +184,7 @@ describe.skipIf(opensslMissing)("what a proxy refuses is said, without its passw
 
   test.each<[string, number, Partial<SendError>]>([
     ["the address is forbidden", 403, { kind: "permission", retryable: false, status: 403 }],
+    ["it says 401, as tinyproxy does", 401, { kind: "permission", retryable: false, status: 401 }],
     ["it does not know CONNECT", 405, { kind: "network", retryable: false, status: 405 }],
     ["it cannot reach the provider", 502, { kind: "network", retryable: true, status: 502 }],
     ["it is busy", 429, { kind: "network", retryable: true, status: 429 }],
