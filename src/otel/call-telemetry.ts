@@ -30,7 +30,7 @@ export interface CallFacts {
 const LOCAL: readonly SendErrorKind[] = ["unsupported", "invalidRequest", "busy"];
 
 /** Providers that take the system prompt in a field of its own. */
-const SYSTEM_FIELD: readonly string[] = ["anthropic", "openai", "xai"];
+const SYSTEM_FIELD: readonly string[] = ["anthropic", "openai", "azure", "xai", "vertex"];
 
 export class CallTelemetry {
   readonly #facts: CallFacts;

@@ -29,7 +29,8 @@ export function targetAttributes(target: Target, providerName: string | undefine
 }
 
 /** Returns whether a client speaks Gemini's own protocol; its address for OpenAI's ends with `/openai`. */
-export function isGeminiNative({ provider, baseUrl }: Target): boolean {
+export function isGeminiNative({ provider, model, baseUrl }: Target): boolean {
+  if (provider === "vertex") return !model.startsWith("claude");
   return provider === "gemini" && !(typeof baseUrl === "string" && baseUrl.endsWith("/openai"));
 }
 

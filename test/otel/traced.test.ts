@@ -46,6 +46,18 @@ test("the options of a call are attributes of its span when it begins, so that s
   });
 });
 
+test.each([
+  ["vertex", "gemini-3-pro-preview", "generate_content", "gcp.vertex_ai"],
+  ["vertex", "claude-sonnet-5", "chat", "gcp.vertex_ai"],
+  ["azure", "gpt-6-luna", "chat", "azure.ai.openai"],
+  ["bedrock", "gpt-oss-20b", "chat", "aws.bedrock"],
+  ["together", "llama", "chat", "together"],
+])("a call of %s to %s has the names of the conventions", async (provider, model, operation, name) => {
+  const kept = telemetry();
+  await traced(scriptedClient([{ text: "Rain" }], { provider, model }), kept).sendMessage(QUESTION);
+  expect(kept.spans[0]).toMatchObject({ name: `${operation} ${model}`, created: { "gen_ai.provider.name": name } });
+});
+
 test("nothing of a conversation is recorded without captureContent, and all of it with it", async () => {
   const script = [{ steps: [{ reasoning: "Hm." }, { text: "I look." }, CALL] }];
   const silent = await spanOf(script);
