@@ -133,9 +133,6 @@ class RelayServer {
     const caller = await policy.authorize(request);
     if (caller instanceof Response) return caller;
     if (!caller) throw new Refusal(401, "authentication", "Sign in first.");
-    if (typeof caller.user !== "string" || caller.user === "") {
-      throw new TypeError("`authorize` must return { user } with a name, a `Response`, or undefined.");
-    }
     const call = { request, dialect, caller, id };
     if (route.name !== "inBody") return this.#perform(route, call);
     const body = await jsonBodyOf(request, policy.limits);

@@ -54,6 +54,18 @@ export interface LinkParts {
   readonly now: Clock;
 }
 
+/**
+ * Where a new connection reads on. `adrift`: chunks without an id have come, so that only the start of the reply is a
+ * place to go on from.
+ */
+type Place =
+  | { readonly status: "start" | "adrift" }
+  /** Behind the last entry that came. */
+  | { readonly status: "behind"; readonly id: string };
+
+const START: Place = { status: "start" };
+const ADRIFT: Place = { status: "adrift" };
+
 /** Reads events, and connects again whenever a connection ends before the reply does. */
 export class Link {
   /** How often a connection was made again. */
@@ -62,15 +74,10 @@ export class Link {
   /** Why the last connection was lost. */
   trouble: unknown;
   readonly #parts: LinkParts;
-  /** The last entry that came. */
-  #cursor: string | undefined;
-  /** Chunks without an id came after it: only the start of the reply is a place to go on from. */
-  #isAdrift = false;
-  /** The relay has the run. */
-  #isKnown = false;
+  #place: Place = START;
+  /** `taken`: the relay has the run. `ended`: it has ended the reply, so its connection may serve the next request. */
+  #progress: "asked" | "taken" | "ended" = "asked";
   #hasChunks = false;
-  /** The relay has ended the reply: its connection may serve the next request. */
-  #isEnded = false;
   #connections = 0;
   #failures = 0;
   #failingSince: number | undefined;
@@ -108,23 +115,23 @@ export class Link {
     const { requests, start, chat, signal } = this.#parts;
     const connection = new AbortController();
     const close = (): void => {
-      if (!this.#isEnded) connection.abort(signal.reason);
+      if (this.#progress !== "ended") connection.abort(signal.reason);
     };
     onAbort(signal, close);
     const unwatch = onWake((isCut) => isCut && connection.abort(new Error("The network has changed.")));
     try {
       this.#connections++;
-      const after = this.#isAdrift ? undefined : this.#cursor;
+      const after = this.#place.status === "behind" ? this.#place.id : undefined;
       const response = await alive(
         connection,
-        start !== undefined && !this.#isKnown
+        start !== undefined && this.#progress === "asked"
           ? requests.start(start, connection.signal)
           : requests.attach({ chat, run: this.run, after }, connection.signal),
       );
       const { body, status, headers } = response;
       if (status === 200 && body && headers.get("content-type")?.startsWith(EVENT_STREAM)) {
         if (after === undefined) {
-          this.#cursor = undefined;
+          this.#place = START;
           if (this.#hasChunks) yield [{ type: "restart" }];
         }
         return yield* this.#events(body.getReader(), connection);
@@ -155,7 +162,7 @@ export class Link {
         if (this.#askedMs !== undefined) return;
       }
     } finally {
-      release(reader, this.#isEnded);
+      release(reader, this.#progress === "ended");
     }
   }
 
@@ -163,30 +170,30 @@ export class Link {
     switch (event.type) {
       case "opened":
         if (this.run !== undefined && event.run !== this.run) throw relayFault("is that of another run");
-        this.#isKnown = true;
+        this.#progress = "taken";
         this.run = String(event.run);
         if (this.#connections > 1) this.reconnects++;
         this.#connections = 1;
         break;
       case "chunks":
-        this.#progress();
-        if (event.id === undefined) this.#isAdrift = true;
+        this.#gotChunks();
+        if (event.id === undefined) this.#place = ADRIFT;
         else this.#moveTo(event.id, event.after ?? idBefore(event.id));
         break;
       case "snapshot":
-        this.#progress();
-        if (event.id !== undefined) this.#moveTo(event.id, this.#cursor);
+        this.#gotChunks();
+        if (event.id !== undefined) this.#place = { status: "behind", id: event.id };
         break;
       case "reconnect":
         this.#askedMs = Number(event.afterMs) || 0;
         break;
       case "complete":
       case "failed":
-        this.#isEnded = true;
+        this.#progress = "ended";
     }
   }
 
-  #progress(): void {
+  #gotChunks(): void {
     this.#hasChunks = true;
     this.#startAfresh();
   }
@@ -198,11 +205,10 @@ export class Link {
 
   /** @throws {SendError} kind `protocol` when entries are missing or come twice */
   #moveTo(id: string, after: string | undefined): void {
-    if (this.#cursor !== undefined && after !== this.#cursor && !this.#isAdrift) {
-      throw relayFault(`has an entry that does not follow ${this.#cursor}`);
+    if (this.#place.status === "behind" && after !== this.#place.id) {
+      throw relayFault(`has an entry that does not follow ${this.#place.id}`);
     }
-    this.#cursor = id;
-    this.#isAdrift = false;
+    this.#place = { status: "behind", id };
   }
 
   /**
@@ -213,7 +219,7 @@ export class Link {
     const { start } = this.#parts;
     const { status, headers } = response;
     if (status === 204 || status === 404) {
-      if (this.#isKnown) return this.#recorded();
+      if (this.#progress !== "asked") return this.#recorded();
       if (start === undefined) return { type: "absent" };
     }
     if (status < 300) {
@@ -221,11 +227,11 @@ export class Link {
       if (status === 200 && EVENT_STREAM.startsWith(headers.get("content-type") ?? "")) {
         throw new Error("The headers are incomplete.");
       }
-      if (this.#isKnown) throw new Error("The answer is not a reply."); // such as the page of a hotel's network
+      if (this.#progress !== "asked") throw new Error("The answer is not a reply."); // such as the page of a hotel's network
       throw relayFault("is not an event stream. Look at the `url` of the relay client", { status });
     }
     const { error, isOfRelay } = await refusalOf(response);
-    const isFinal = start !== undefined && !this.#isKnown && isOfRelay;
+    const isFinal = start !== undefined && this.#progress === "asked" && isOfRelay;
     if (isFinal || (status < 500 && status !== 429 && status !== 408)) throw error;
     this.#askedMs = error.retryAfterMs;
     throw new Error(error.message);
@@ -246,7 +252,7 @@ export class Link {
   /** @throws {SendError} when all tries were in vain */
   async #pause(): Promise<void> {
     const { now, reconnectForMs, startForMs = reconnectForMs, signal } = this.#parts;
-    const limitMs = this.#isKnown ? reconnectForMs : startForMs;
+    const limitMs = this.#progress === "asked" ? startForMs : reconnectForMs;
     const askedMs = this.#askedMs;
     this.#askedMs = undefined;
     this.#failures++;
