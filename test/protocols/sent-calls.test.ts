@@ -27,7 +27,7 @@ function callsIn(value: unknown): { readonly calls: SentCall[]; readonly answers
     const named = (item.function ?? item.functionCall ?? item.functionResponse) as SentCall | undefined;
     if (item.type === "tool_use" || item.functionCall) calls.push((named ?? item) as SentCall);
     else if (item.type === "function_call") calls.push({ id: String(item.call_id), name: String(item.name) });
-    else if (item.type === "function" && item.id)
+    else if ((item.type === "function" || (named && item.type === undefined)) && item.id)
       calls.push({ id: String(item.id), ...(named?.name && { name: named.name }) });
     else if (item.type === "tool_result") answers.push({ id: String(item.tool_use_id) });
     else if (item.type === "function_call_output") answers.push({ id: String(item.call_id) });

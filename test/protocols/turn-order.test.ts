@@ -108,7 +108,8 @@ test("vendors are known by their address without a preset", async () => {
     const client = new CompatibleClient({ baseUrl, model: "m", fetch });
     await client.sendMessageStream([user("one"), looks, seen, user("two"), user("three")]).catch(() => undefined);
   }
-  expect(orders).toEqual(["user assistant tool assistant user user", "user assistant tool user usage"]);
+  // Perplexity reports usage with each chunk, without being asked.
+  expect(orders).toEqual(["user assistant tool assistant user user", "user assistant tool user"]);
 });
 
 describe("a conversation that begins with the model's words", () => {
