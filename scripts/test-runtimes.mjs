@@ -217,7 +217,9 @@ async function bundled(programs, condition, node) {
       ...(node && { alias: Object.fromEntries(modules.map((name) => [`node:${name}`, node])) }),
     },
   });
-  await bundle.write({ dir: join(folder, "web"), format: "esm", entryFileNames: "[name].js" });
+  // One program is one file, as the tools of workers make it; several share chunks.
+  const files = programs.length === 1 ? { codeSplitting: false } : {};
+  await bundle.write({ dir: join(folder, "web"), format: "esm", entryFileNames: "[name].js", ...files });
   await bundle.close();
   cpSync(join(root, "dist", "embedded", "toy.gguf"), join(folder, "web", "toy.gguf"));
 }
