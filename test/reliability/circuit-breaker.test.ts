@@ -158,12 +158,13 @@ describe("one caller's fault does not shut a client for all", () => {
     ["a reply that does not fit its schema", { output: { type: "object", required: ["a"] } }],
     ["the caller's own limit on the complete call, before the first chunk", { timeouts: { total: 1 } }],
   ])("%s", async (_name, options) => {
-    const a = await member((request, index) => {
-      const isHanging = "timeouts" in options && index < 6;
+    let isHanging = "timeouts" in options; // a call may end before the server has its request
+    const a = await member((request) => {
       if (!isHanging) good("{}")(request);
     });
     const client = fallback([a.client]);
     for (let call = 0; call < 6; call++) await failure(read(client, options));
+    isHanging = false;
     expect((await read(client)).message.content).toBe("{}");
   });
 

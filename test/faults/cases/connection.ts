@@ -1,6 +1,7 @@
 /** 5. The connection. */
 
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:https";
 import type { Socket } from "node:net";
@@ -161,8 +162,9 @@ const faults: readonly Fault[] = [
       const calls = () => Promise.all(Array.from({ length: 20 }, () => outcomeOf(client)));
       for (const outcome of await calls()) judged(outcome, WHOLE);
       await sleep(30);
+      const closed = server.requests.map(({ socket }) => socket.destroyed || once(socket, "close"));
       for (const { socket } of server.requests) socket.end();
-      await sleep(60);
+      await Promise.all(closed);
       let said = "";
       for (const outcome of await calls()) said = judged(outcome, WHOLE);
       expect(server.requests).toHaveLength(40);
