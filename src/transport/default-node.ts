@@ -2,7 +2,8 @@
 
 import { LaterTransport } from "./later-transport.ts";
 import type { Network } from "./network.ts";
-import { keptAgent, nodeHttpTransport } from "./node-http.ts";
+import { nodeHttpTransport } from "./node-http.ts";
+import { keptAgent } from "./node-targets.ts";
 import type { Transport } from "./transport.ts";
 
 let shared: Transport | undefined;

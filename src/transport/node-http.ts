@@ -3,9 +3,10 @@
  * third of the time to first token and 0.4 of the CPU for each request.
  */
 
-import type { Agent, ClientRequest, IncomingMessage } from "node:http";
-import type { Readable, Transform } from "node:stream";
-import { IdleSockets } from "./idle-sockets.ts";
+import type { ClientRequest, IncomingMessage } from "node:http";
+import type { Readable } from "node:stream";
+import { decompressed } from "./node-decompression.ts";
+import { IDLE_LIMIT_MS, type Route, type Target, targets } from "./node-targets.ts";
 import {
   type Exchange,
   type HttpRequest,
@@ -15,38 +16,12 @@ import {
   WARM_LIMIT_MS,
 } from "./transport.ts";
 
-/**
- * Milliseconds until an idle connection is closed; a second before its server would close it (`Keep-Alive: timeout=…`).
- * Routers and load balancers drop idle connections silently, and a request on a dropped connection is never answered.
- */
-const IDLE_LIMIT_MS = 4_000;
-
 /** Maximum length of buffered text while the consumer is busy, before the socket is paused: one read of Node's. */
 const HIGH_WATER_MARK = 64 * 1024;
 
-// Built-in modules are loaded at the first request: the library imports fast, and bundlers see no `node:` import.
-const http = () => process.getBuiltinModule("node:http");
-const https = () => process.getBuiltinModule("node:https");
-const zlib = () => process.getBuiltinModule("node:zlib");
 const { isAscii } = process.getBuiltinModule("node:buffer");
 
 const NOT_ASCII = /[\x80-\xff]/;
-
-/** The way to one address, where it is not a direct one. Without `idle`, the agent closes idle connections itself. */
-export interface Route extends Omit<Kept, "idle"> {
-  readonly idle?: IdleSockets;
-  /** A proxy that gets the requests themselves: they name the complete address. Absent: the agent finds the way. */
-  readonly forwarder?: Forwarder | undefined;
-}
-
-/** A proxy that reads requests and passes them on. */
-interface Forwarder {
-  readonly isSecure: boolean;
-  readonly hostname: string;
-  readonly port: number;
-  /** Headers for the proxy itself. */
-  readonly headers: Readonly<Record<string, string>>;
-}
 
 /**
  * Returns a transport over Node's HTTP modules. It follows no redirects and reads no proxy environment variables.
@@ -57,41 +32,7 @@ export function nodeHttpTransport(
   idleMs: number = IDLE_LIMIT_MS,
   routeTo: (url: URL) => Route | undefined = () => undefined,
 ): Transport {
-  const options = { keepAlive: true } as const;
-  const agents: { plain?: Kept; secure?: Kept } = {};
-  /**
-   * Targets by URL: a program uses few addresses, each of them often, and parsing one costs as much as framing ten
-   * chunks.
-   */
-  let last: Target | undefined;
-
-  function targetOf(url: string): Target {
-    if (last?.url === url) return last;
-    const address = new URL(url);
-    const { protocol, host: hostHeader, hostname, port, pathname, search } = address;
-    const secure = protocol === "https:";
-    const route = routeTo(address);
-    if (route) {
-      last = routedTarget(address, route);
-      return last;
-    }
-    if (secure) agents.secure ??= keptAgent(new (https().Agent)(options), idleMs);
-    else agents.plain ??= keptAgent(new (http().Agent)(options), idleMs);
-    // In a URL, an IPv6 address is in brackets.
-    const host = hostname.replace(/^\[(.*)\]$/, "$1");
-    last = {
-      url,
-      send: secure ? https().request : http().request,
-      ...(secure ? agents.secure : agents.plain),
-      hostname: host,
-      hostHeader,
-      port: port === "" ? undefined : port,
-      path: pathname + search,
-      socketName: `${host}:${port || (secure ? 443 : 80)}:`,
-    };
-    return last;
-  }
-
+  const targetOf = targets(idleMs, routeTo);
   return {
     open: (request, receiver) => openExchange(request, receiver, targetOf(request.url)),
     warm(url) {
@@ -108,53 +49,6 @@ export function nodeHttpTransport(
       });
     },
   };
-}
-
-function routedTarget({ href, origin, host, hostname, port, protocol, pathname, search }: URL, route: Route): Target {
-  const { agent, idle, forwarder } = route;
-  const secure = protocol === "https:";
-  const to = forwarder ?? { isSecure: secure, hostname: hostname.replace(/^\[(.*)\]$/, "$1"), port, headers: {} };
-  return {
-    url: href,
-    send: to.isSecure ? https().request : http().request,
-    agent,
-    ...(idle && { idle }),
-    hostname: to.hostname,
-    hostHeader: host,
-    port: to.port === "" ? undefined : String(to.port),
-    path: forwarder ? origin + pathname + search : pathname + search,
-    socketName: `${to.hostname}:${to.port || (secure ? 443 : 80)}:`,
-    ...(forwarder && { rootPath: `${origin}/`, ownHeaders: { host, ...forwarder.headers } }),
-  };
-}
-
-/** Kept connections, and the object that closes them. */
-export interface Kept {
-  readonly agent: Agent;
-  readonly idle: IdleSockets;
-}
-
-/** Returns an agent whose idle connections are closed after `idleMs`. */
-export function keptAgent(agent: Agent, idleMs: number = IDLE_LIMIT_MS): Kept {
-  return { agent, idle: new IdleSockets(agent, idleMs) };
-}
-
-/** The target of a request: its address, the module and the connections. */
-interface Target {
-  readonly url: string;
-  readonly send: typeof import("node:http").request;
-  readonly agent?: Agent;
-  readonly idle?: IdleSockets;
-  readonly hostname: string;
-  /** The header `Host`. */
-  readonly hostHeader: string;
-  readonly port: string | undefined;
-  readonly path: string;
-  /** The beginning of the agent's names for these connections. */
-  readonly socketName: string;
-  /** The root of the server, and the headers of every request, where a proxy passes the requests on. */
-  readonly rootPath?: string;
-  readonly ownHeaders?: Readonly<Record<string, string>>;
 }
 
 function openExchange(
@@ -307,45 +201,6 @@ function limitRest(request: ClientRequest): void {
   limit.unref();
   request.socket?.unref();
   request.on("close", () => clearTimeout(limit));
-}
-
-/**
- * Decompresses a body. It may be compressed without a request for it; each flush of the sender arrives at once. An
- * unknown encoding is left as it is, as `fetch` does: its status still counts, and unreadable text is not a reply.
- */
-function decompressed(response: IncomingMessage, fail: (error: unknown) => void): Readable {
-  const header = response.headers["content-encoding"];
-  if (header === undefined) return response;
-  const encodings = header.toLowerCase().split(",");
-  const steps = encodings.map((name) => decompressorOf(name.trim())).reverse(); // the last encoding was applied last
-  if (steps.every((step) => step === "none") || steps.includes(undefined)) return response;
-  let stream: Readable = response;
-  for (const step of steps) {
-    if (step === "none" || step === undefined) continue;
-    stream.on("error", fail);
-    stream = stream.pipe(step());
-  }
-  return stream;
-}
-
-function decompressorOf(encoding: string): "none" | (() => Transform) | undefined {
-  const { createGunzip, createInflate, createBrotliDecompress, constants } = zlib();
-  const flush = { flush: constants.Z_SYNC_FLUSH, finishFlush: constants.Z_SYNC_FLUSH };
-  const brotli = { flush: constants.BROTLI_OPERATION_FLUSH, finishFlush: constants.BROTLI_OPERATION_FLUSH };
-  switch (encoding) {
-    case "":
-    case "identity":
-      return "none";
-    case "gzip":
-    case "x-gzip":
-      return () => createGunzip(flush);
-    case "deflate":
-      return () => createInflate(flush);
-    case "br":
-      return () => createBrotliDecompress(brotli);
-    default:
-      return undefined;
-  }
 }
 
 function headerOf(response: IncomingMessage, name: string): string | undefined {
