@@ -133,6 +133,18 @@ describe("Bedrock", () => {
     }
   });
 
+  test("an API key that has expired is asked for again, though Amazon calls it a lack of rights", async () => {
+    const refusal = () =>
+      Response.json(
+        { Message: "Bearer Token has expired" },
+        { status: 403, headers: { "x-amzn-errortype": "AccessDeniedException" } },
+      );
+    const { sent, fetch } = recorder(refusal);
+    let asked = 0;
+    await failureOf(bedrock({ fetch, apiKey: () => `key-${++asked}` })({}));
+    expect(sent.map(({ headers }) => headers.authorization)).toEqual(["Bearer key-1", "Bearer key-2"]);
+  });
+
   test.each([
     ["output", { output: { type: "object" } }, "global.anthropic.claude-haiku-5-5"],
     ["search", { search: {} }, "global.anthropic.claude-haiku-5-5"],

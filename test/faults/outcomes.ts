@@ -24,6 +24,23 @@ export function variantsOf({
   return logs.flatMap((log) => TRANSPORTS.map((transport) => ({ transport, log })));
 }
 
+/** The document with a table between two comments; at its end where it had none. */
+export function withTable(document: string, from: string, text: string, to: string): string {
+  const table = `${from}\n\n${text}\n\n${to}`;
+  const begin = document.indexOf(from);
+  const end = document.indexOf(to);
+  if (begin < 0 || end < begin) return `${document.trimEnd()}\n\n${table}\n`;
+  return document.slice(0, begin) + table + document.slice(end + to.length);
+}
+
+/** What the table of a document says of a fault in a wire format over `node:http`, without a log. */
+export function documented(document: string, id: string, protocol: Speaker["protocol"]): string | undefined {
+  const row = document.split("\n").find((line) => line.startsWith(`| **${id}** `));
+  const cell = row?.split(" | ").at(SPEAKERS.findIndex((speaker) => speaker.protocol === protocol) + 1);
+  const whole = cell?.replace(/ \|$/, "");
+  return /(?:^|; )node:http: (.*?)(?:; fetch: |$)/.exec(whole ?? "")?.[1] ?? whole;
+}
+
 export class Outcomes {
   readonly #seen = new Map<string, string>();
 
@@ -46,11 +63,7 @@ export class Outcomes {
 
   /** The same document with the table of this run in it; at its end where it had none. */
   within(document: string, sections: readonly Section[]): string {
-    const table = `${BEGIN}\n\n${sections.map((section) => this.#tableOf(section)).join("\n\n")}\n\n${END}`;
-    const begin = document.indexOf(BEGIN);
-    const end = document.indexOf(END);
-    if (begin < 0 || end < begin) return `${document.trimEnd()}\n\n${table}\n`;
-    return document.slice(0, begin) + table + document.slice(end + END.length);
+    return withTable(document, BEGIN, sections.map((section) => this.#tableOf(section)).join("\n\n"), END);
   }
 
   #tableOf({ number, title, faults }: Section): string {

@@ -3,6 +3,7 @@
 import type { SendErrorKind } from "../../contract/error-kind.ts";
 import { SendError } from "../../contract/errors.ts";
 import { isJsonObject, type JsonObject } from "../../platform/json-object.ts";
+import { wordsOf } from "../../platform/text-of.ts";
 import { errorOf } from "../common/error-kinds.ts";
 import type { Protocol } from "../protocol.ts";
 
@@ -19,13 +20,17 @@ const KINDS: readonly (readonly [RegExp, SendErrorKind, string?])[] = [
   [/^(ModelError|ModelTimeout|InternalServer)/, "server"],
 ];
 
+/** Amazon's words for an API key that has expired or is unknown, under the exception of missing rights. */
+const INVALID_KEY = /^(Bearer Token has expired|Authentication failed: Please make sure your API Key is valid)/i;
+
 /** @see https://docs.aws.amazon.com/bedrock/latest/APIReference/CommonErrors.html */
 export const bedrockError: Protocol["readError"] = (provider, status, body, header) => {
   const plain = isJsonObject(body) && !body.error ? body : undefined;
   const named: unknown = header?.("x-amzn-errortype") ?? plain?.__type;
   const [type = ""] = typeof named === "string" ? (/[A-Z]\w+/.exec(named) ?? []) : [];
   const error = errorOf(provider, status, plain && type ? withCode(plain, type) : body);
-  const [, kind, advice] = KINDS.find(([pattern]) => pattern.test(type)) ?? [];
+  const [, ofType, advice] = KINDS.find(([pattern]) => pattern.test(type)) ?? [];
+  const kind = INVALID_KEY.test(wordsOf(plain?.message ?? plain?.Message)) ? "authentication" : ofType;
   if (kind === undefined || (kind === error.kind && advice === undefined)) return error;
   const { kind: _other, message, retryable: _its, ...facts } = error.toJSON();
   return new SendError(kind, advice === undefined ? message : `${message} ${advice}`, facts);

@@ -125,6 +125,7 @@ const faults: readonly Fault[] = [
   {
     id: "6.6",
     title: "the consumer is slow (a delta each 20 ms) while the server pushes 192 MB",
+    isOfFormat: true,
     async run(scene) {
       const { sent, grownBy, error } = await measuredOf(scene, "slow reader");
       expect(error).toBeUndefined();

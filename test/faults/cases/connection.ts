@@ -216,6 +216,7 @@ const faults: readonly Fault[] = [
   {
     id: "5.12",
     title: "the server resets before it has read the request to its end",
+    isOfFormat: true,
     async run(scene) {
       const server = await scene.serve(() => undefined);
       const { createServer: listen } = await import("node:net");
@@ -243,6 +244,7 @@ const faults: readonly Fault[] = [
   {
     id: "5.13",
     title: "the server answers before it has read the request to its end",
+    isOfFormat: true,
     async run(scene) {
       const { client } = await scene.stage(() => undefined);
       const { createServer: listen } = await import("node:net");

@@ -95,7 +95,8 @@ const faults: readonly Fault[] = [
       });
       const program = fileURLToPath(new URL("../printing-client.mjs", import.meta.url));
       const { PATH = "", HOME = "", SYSTEMROOT = "" } = process.env;
-      const child = spawn(process.execPath, [program, scene.speaker.protocol, scene.transport, server.origin], {
+      const client = scene.speaker.program ?? scene.speaker.protocol;
+      const child = spawn(process.execPath, [program, client, scene.transport, server.origin], {
         env: { PATH, HOME, SYSTEMROOT, SECRET: KEY, NODE_DEBUG: "" },
       });
       let printed = "";

@@ -43,6 +43,8 @@ export interface Speech {
 export interface Speaker {
   readonly protocol: "Chat Completions" | "Anthropic Messages" | "OpenAI Responses" | "Gemini" | "Ollama";
   readonly provider: string;
+  /** Its client in `clients.mjs`; default: the one of the protocol. */
+  readonly program?: string;
   /** Whether an event says that the reply is over; elsewhere only the end of the body does. */
   readonly hasTerminalEvent: boolean;
   speech(): Speech;
@@ -52,6 +54,8 @@ export interface Speaker {
   whole(text: string, counts: Counts): string;
   /** The body of an HTTP error. */
   refusal(status: number, message: string): string;
+  /** Whether its client asks for another credential after a 401, and sends the request again with it. */
+  readonly asksAgain?: boolean;
   /** A client of this format at the address of a server, without a path. */
   client(origin: string, options: Omit<ClientOptions, "baseUrl" | "model">): ProviderClient;
 }
