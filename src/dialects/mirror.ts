@@ -16,7 +16,8 @@ const NOTHING: Shown = { content: "", reasoning: "" };
  */
 export class Mirror {
   readonly #facts: ReplyFacts;
-  readonly #shown: ViewerFold;
+  /** The reply as the viewer has it. */
+  readonly shown: ViewerFold;
   /** The reply as the relay says it again; absent while the viewer is in step. */
   #again: ViewerFold | undefined;
   /** A call is shown once, also when it was answered since, and so is its result. */
@@ -27,7 +28,7 @@ export class Mirror {
 
   constructor(facts: ReplyFacts) {
     this.#facts = facts;
-    this.#shown = new ViewerFold(facts);
+    this.shown = new ViewerFold(facts);
   }
 
   /** Takes the next chunks of the relay. Returns those to show. */
@@ -60,14 +61,9 @@ export class Mirror {
     return this.#isEmpty && !this.#again;
   }
 
-  /** Returns the thinking that is shown. */
-  get reasoning(): string {
-    return this.#shown.reasoning;
-  }
-
   /** Nothing shows while the relay says what the viewer has: its words may go on differently, or not. */
   #caughtUp(end?: "complete" | "failed"): readonly MessageChunk[] {
-    const [shown, wanted] = [this.#shown, this.#again];
+    const [shown, wanted] = [this.shown, this.#again];
     if (!wanted) return [];
     const isMore = end !== "complete" && isAhead(shown, wanted);
     if (isMore && !end) return [];
@@ -83,7 +79,7 @@ export class Mirror {
   #shownNow(chunks: readonly MessageChunk[]): readonly MessageChunk[] {
     for (const chunk of chunks) {
       this.#isEmpty = false;
-      this.#shown.add(chunk);
+      this.shown.add(chunk);
       this.#tools.add(toolKey(chunk));
     }
     return chunks;

@@ -13,7 +13,6 @@ import type { ReplyMetrics } from "../contract/metrics.ts";
 import { type Ending, endReasonOf } from "../stream/ending.ts";
 import { completeMedium } from "../stream/media-collector.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
-import type { FoldPart } from "../stream/stream-parts.ts";
 
 /** UTF-16 units of a token, about: English has four. */
 const UNITS_PER_TOKEN = 4;
@@ -37,7 +36,7 @@ function unitsOf(chunk: MessageChunk): number {
 }
 
 /** Collects the chunks of one reply. */
-export class ViewerFold implements FoldPart {
+export class ViewerFold {
   content = "";
   reasoning = "";
   readonly toolCalls: ToolCall[] = [];
@@ -103,6 +102,7 @@ export class ViewerFold implements FoldPart {
     }
   }
 
+  /** Counts a chunk that is billed and not part of the message. Returns its estimated tokens. */
   addUnseen(chunk: MessageChunk): number {
     const units = unitsOf(chunk);
     this.#units += units;

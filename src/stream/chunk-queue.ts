@@ -6,8 +6,8 @@
 import type { MessageChunk } from "../contract/chunk.ts";
 import type { SendError } from "../contract/errors.ts";
 import { thrownToCaller } from "./caller-stack.ts";
+import type { Fold } from "./fold.ts";
 import type { ChunkSink, ChunkSource } from "./source.ts";
-import type { FoldPart } from "./stream-parts.ts";
 
 /** The result of a reader that has come to its end. */
 export const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
@@ -98,7 +98,7 @@ export class ChunkQueue implements ChunkSink {
   }
 
   /** Folds the fresh chunks, each once. */
-  foldInto(fold: FoldPart): void {
+  foldInto(fold: Fold): void {
     for (; this.#folded < this.chunks.length; this.#folded++) {
       const chunk = this.chunks[this.#folded];
       if (chunk) fold.add(chunk);

@@ -12,10 +12,9 @@ import { CallsSoFar } from "./calls-so-far.ts";
 import { type Ending, endReasonOf } from "./ending.ts";
 import { estimateMediaTokens, MediaCollector } from "./media-collector.ts";
 import { type ReplyFacts, shownFacts } from "./reply-facts.ts";
-import type { FoldPart } from "./stream-parts.ts";
 
 /** Collects the chunks of one reply. */
-export class Fold implements FoldPart {
+export class Fold {
   readonly #facts: ReplyFacts;
   readonly #content = new TextBuffer();
   readonly #reasoning = new TextBuffer();

@@ -10,8 +10,8 @@ import type { Attempt } from "../contract/metrics.ts";
 import { observeAttempts } from "./attempts-in-flight.ts";
 import { offerAlternative } from "./idle-alternative.ts";
 import type { MessageStream } from "./message-stream.ts";
+import { redactionsOf } from "./message-stream.ts";
 import type { ReplyFacts } from "./reply-facts.ts";
-import { redactionsOf } from "./reply-stream.ts";
 import { refusalOf, sendErrorOf } from "./transfer.ts";
 
 /** The receiver of an inner call's chunks. */

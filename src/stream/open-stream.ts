@@ -5,8 +5,7 @@ import { SendError } from "../contract/errors.ts";
 import type { Message } from "../contract/message.ts";
 import type { SendOptions, Tool } from "../contract/options.ts";
 import { seenByCaller } from "./caller-stack.ts";
-import { MessageStream } from "./message-stream.ts";
-import type { StreamOptions } from "./reply-stream.ts";
+import { MessageStream, type StreamOptions } from "./message-stream.ts";
 import type { ChunkSource } from "./source.ts";
 
 /**

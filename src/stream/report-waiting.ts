@@ -1,7 +1,7 @@
 /** Signals while a call is waited for: proof for people and watchdogs that it is alive, and where it stands. */
 
 import { type Clock, MAX_TIMER_MS, systemClock } from "../platform/clock.ts";
-import { type ReplyStream, stateOf } from "./reply-stream.ts";
+import type { MessageStream } from "./message-stream.ts";
 
 /** One signal of `reportWaiting`. */
 export interface Waiting {
@@ -64,7 +64,7 @@ export async function reportWaiting<Reply>(
   if (!(typeof everyMs === "number" && everyMs > 0))
     throw new TypeError(`\`everyMs\` must be a number above 0. Received ${String(everyMs)}.`);
   const startedAt = now();
-  let stream: ReplyStream | undefined;
+  let stream: MessageStream | undefined;
   let reportedAt = startedAt;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const wait = (ms: number): void => {
@@ -98,15 +98,20 @@ function opening(elapsedMs: number): Waiting {
 }
 
 /** Returns `undefined` while the consumer is busy. */
-function waitingOf(stream: ReplyStream, elapsedMs: number): Waiting | undefined {
-  const state = stateOf(stream);
-  if (!state?.isRead) return undefined;
-  return { phase: state.source.waitsForTools ? "tools" : "reply", elapsedMs, waitedMs: state.waitedMs };
+function waitingOf(stream: MessageStream, elapsedMs: number): Waiting | undefined {
+  const { waiting } = stream;
+  return waiting && { ...waiting, elapsedMs };
 }
 
-function streamIn(reply: unknown): ReplyStream | undefined {
-  const stream = reply as ReplyStream;
-  return typeof reply === "object" && reply !== null && stateOf(stream) ? stream : undefined;
+function streamIn(reply: unknown): MessageStream | undefined {
+  if (typeof reply !== "object" || reply === null || !("waiting" in reply && "onEnd" in reply)) return undefined;
+  const stream = reply as MessageStream;
+  try {
+    waitingOf(stream, 0);
+    return stream;
+  } catch {
+    return undefined; // a proxy of a stream cannot say what it waits for
+  }
 }
 
 function tell(report: (waiting: Waiting) => unknown, waiting: Waiting): void {

@@ -38,6 +38,10 @@ export interface ChunkSource {
 /** How the consumer has ended a reply: by `stop()`, or by leaving its loop. */
 export type Closing = "stopped" | "left";
 
+/** The default limits of a drain: see `DrainLimits`. */
+export const MAX_DRAIN_MS = 30_000;
+export const MAX_DRAIN_TOKENS = 4_000;
+
 /** How far `stop({ drain })` reads on for the usage. The first limit that is reached ends the reply. */
 export interface DrainLimits {
   /**

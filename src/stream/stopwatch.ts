@@ -20,7 +20,7 @@ export class Stopwatch {
   #endedAt: number | undefined;
   #longestGapMs = 0;
   chunks = 0;
-  /** See `ReplyStream.onArrival`. */
+  /** See `MessageStream.onArrival`. */
   onArrival: ArrivalListener | undefined = undefined;
 
   /** `startedAt` is when the call was made, on the same clock. */

@@ -7,17 +7,17 @@ import type { ReplyMetrics } from "../contract/metrics.ts";
 import { type Clock, MAX_TIMER_MS } from "../platform/clock.ts";
 import { thrownToCaller } from "./caller-stack.ts";
 import { ChunkQueue, type QueueOwner } from "./chunk-queue.ts";
-import type { Ending } from "./ending.ts";
-import { type ChunkSource, type Closing, type DrainLimits, failureOf } from "./source.ts";
+import { type Ending, type EndListener, notify } from "./ending.ts";
+import { Fold } from "./fold.ts";
+import {
+  type ChunkSource,
+  type Closing,
+  type DrainLimits,
+  failureOf,
+  MAX_DRAIN_MS,
+  MAX_DRAIN_TOKENS,
+} from "./source.ts";
 import { type ArrivalListener, Stopwatch } from "./stopwatch.ts";
-import type { FoldPart, StreamParts } from "./stream-parts.ts";
-
-/** Receives how a reply ended: the message as far as it came, and the error if it failed. */
-export type EndListener = (message: AssistantMessage, error: SendError | undefined) => void;
-
-/** The default limits of a drain: see `DrainLimits`. */
-const MAX_DRAIN_MS = 30_000;
-const MAX_DRAIN_TOKENS = 4_000;
 
 type Outcome =
   | { readonly status: "running" }
@@ -38,7 +38,7 @@ const DRAINING: Mode = { status: "draining" };
 export class StreamState implements QueueOwner {
   readonly queue: ChunkQueue;
   readonly source: ChunkSource;
-  readonly #fold: FoldPart;
+  readonly #fold: Fold;
   readonly #stopwatch: Stopwatch;
   readonly #endListeners: EndListener[] = [];
   readonly #endWaiters: (() => void)[] = [];
@@ -49,9 +49,9 @@ export class StreamState implements QueueOwner {
   /** The reader has been thrown the failure: its next `next()` is the end. */
   #isThrown = false;
 
-  constructor(source: ChunkSource, parts: StreamParts, now: Clock, startedAt: number) {
+  constructor(source: ChunkSource, now: Clock, startedAt: number) {
     this.source = source;
-    this.#fold = parts.fold(source.facts);
+    this.#fold = new Fold(source.facts);
     this.#stopwatch = new Stopwatch(now, startedAt);
     this.queue = new ChunkQueue(this, {
       flush: () => this.#flush(),
@@ -291,16 +291,5 @@ export class StreamState implements QueueOwner {
     } catch {
       return message; // the source's own facts are left out when it throws
     }
-  }
-}
-
-/** Calls a listener. Its error is reported as uncaught, and does not keep the others from receiving the end. */
-function notify(listener: EndListener, message: AssistantMessage, error: SendError | undefined): void {
-  try {
-    listener(message, error);
-  } catch (thrown) {
-    queueMicrotask(() => {
-      throw thrown;
-    });
   }
 }

@@ -1,7 +1,16 @@
 /** Reports that no consumer reads a stream. */
 
+import type { MessageChunk } from "../contract/chunk.ts";
 import { MAX_TIMER_MS } from "../platform/clock.ts";
-import type { Watchable } from "./stream-parts.ts";
+
+/** A stream, as far as it shows whether it is read. */
+export interface Watchable {
+  readonly queue: { readonly chunks: readonly MessageChunk[]; readonly taken: number };
+  readonly isRunning: boolean;
+  readonly isRead: boolean;
+  /** Calls `task` after the end. */
+  afterEnd(task: () => void): void;
+}
 
 /** How often a stream is looked at until it counts as unread. */
 const UNREAD_LOOKS = 4;

@@ -297,6 +297,12 @@ function alive<T>(connection: AbortController, step: Promise<T>, idleMs?: number
   });
 }
 
+/** Returns the error of a reply that cannot be read on. */
+export function failureFrom(thrown: unknown): SendError {
+  if (thrown instanceof SendError) return thrown;
+  return new SendError("protocol", "The reply cannot be read.", { cause: thrown, retryable: false });
+}
+
 export function timeoutError(phase: TimeoutPhase, waitedMs: number): SendError {
   const message = `The relay took longer than ${waitedMs} ms (\`timeouts.${phase}\`).`;
   return new SendError("timeout", message, { phase, waitedMs });

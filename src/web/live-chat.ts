@@ -7,7 +7,7 @@ import { type Answers, answered, fieldsOf } from "./answers.ts";
 import type { Chat, ChatOptions, ChatSnapshot, ChatStatus, ChatsOptions } from "./chat.ts";
 import type { ChatReply } from "./chat-message.ts";
 import { afterFrame, perFrame } from "./frame.ts";
-import type { LinkEvent } from "./link.ts";
+import { failureFrom, type LinkEvent } from "./link.ts";
 import { LiveReply } from "./live-reply.ts";
 import { onWake } from "./page.ts";
 import { randomId } from "./random-id.ts";
@@ -15,7 +15,6 @@ import { bodyOf, errorOf, jsonOf, type Requests } from "./requests.ts";
 import { emptyReply, marked, mergedHistory, questionsIn, waits, withHead, withUser } from "./shown.ts";
 import {
   type Failure,
-  failureFrom,
   failureOf,
   type Messages,
   messagesAnsweredBy,

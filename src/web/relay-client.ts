@@ -10,12 +10,12 @@ import { systemClock } from "../platform/clock.ts";
 import { seenByCaller } from "../stream/caller-stack.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
 import { clientOf } from "../stream/open-stream.ts";
-import { ReplyStream } from "../stream/reply-stream.ts";
+import { Stopwatch } from "../stream/stopwatch.ts";
 import { paused } from "./pause.ts";
 import { randomId } from "./random-id.ts";
 import { abortError, NO_RUN, type RelayedCall, RelayedReply } from "./relayed-reply.ts";
 import { bodyOf, type RelayAddress, Requests } from "./requests.ts";
-import { VIEWER_PARTS } from "./viewer-parts.ts";
+import { ViewerStream } from "./viewer-stream.ts";
 
 /** The options of `relayClient`. */
 export interface RelayClientOptions extends Pick<SendOptions, "timeouts" | "retries" | "maxReplyBytes"> {
@@ -135,7 +135,7 @@ export function relayClient(options: RelayClientOptions): RelayClient {
     run: string | undefined,
     parts: Pick<RelayedCall, "start" | "stopsWhenLeft" | "attempts">,
     startedAt: number,
-  ): Promise<ReplyStream> {
+  ): Promise<MessageStream> {
     const { signal, headers, maxReplyBytes = rest.maxReplyBytes ?? MAX_REPLY_BYTES } = given;
     const timeouts = { ...rest.timeouts, ...given.timeouts };
     for (const ms of Object.values(timeouts)) if (ms !== undefined) checkNumber("timeouts", ms);
@@ -152,16 +152,16 @@ export function relayClient(options: RelayClientOptions): RelayClient {
       signal,
       now,
     });
-    const stream = new ReplyStream(reply, VIEWER_PARTS, { now, startedAt });
-    await reply.opened;
-    return stream;
+    const stream = new ViewerStream(reply, new Stopwatch(now, startedAt));
+    await reply.open();
+    return stream as Pick<MessageStream, keyof MessageStream> as MessageStream; // all but its private fields
   }
 
   async function send(
     messages: readonly Message[],
     given: SendOptions,
     answers?: readonly CallApproval[],
-  ): Promise<ReplyStream> {
+  ): Promise<MessageStream> {
     const startedAt = now();
     const retries = given.retries ?? rest.retries ?? {};
     const { max = MAX_RETRIES, maxRetryAfterMs = MAX_RETRY_AFTER_MS } =

@@ -1,4 +1,4 @@
-/** The source behind a stream of `relayClient`: one run of a relay, as the consumer wants it. */
+/** One run of a relay, as the stream of `relayClient` reads it: its chunks, its limits, and its end. */
 
 import type { MessageChunk } from "../contract/chunk.ts";
 import type { TimeoutPhase } from "../contract/error-kind.ts";
@@ -11,9 +11,10 @@ import { tokensOf } from "../dialects/viewer-fold.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import { type Clock, MAX_TIMER_MS } from "../platform/clock.ts";
 import { messageOf } from "../platform/text-of.ts";
+import type { Ending } from "../stream/ending.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
-import { type ChunkSink, type ChunkSource, type Closing, failureOf, NO_SINK, Opening } from "../stream/source.ts";
-import { Link, type LinkEvent, type LinkParts, timeoutError } from "./link.ts";
+import type { Stopwatch } from "../stream/stopwatch.ts";
+import { failureFrom, Link, type LinkEvent, type LinkParts, timeoutError } from "./link.ts";
 import { errorOf } from "./requests.ts";
 import { checkChunks, checkedMessage } from "./shapes.ts";
 
@@ -35,8 +36,6 @@ export interface RelayedCall
 /** How long the relay may take to open a reply, its connections included, in milliseconds. */
 const DEFAULT_HEADERS_MS = 60_000;
 
-type Timer = ReturnType<typeof setTimeout>;
-
 /** How the reply ended at the relay: complete, or with an error and the message so far. */
 type End =
   | { readonly error?: undefined; readonly message: AssistantMessage }
@@ -45,29 +44,25 @@ type End =
 /** The code of the error for a run that is not there. */
 export const NO_RUN = "noRun";
 
-/** Reads one run. Its link is read only while the consumer waits, but for the opening. */
-export class RelayedReply implements ChunkSource {
+/** Reads one run. Its link is read only when it is asked. */
+export class RelayedReply {
   readonly facts: ReplyFacts;
   readonly #call: RelayedCall;
   readonly #link: Link;
   readonly #batches: AsyncGenerator<readonly LinkEvent[], readonly LinkEvent[]>;
   readonly #mirror: Mirror;
-  readonly #opening = new Opening();
   readonly #closing = new AbortController();
   readonly #startedAt: number;
-  #sink: ChunkSink = NO_SINK;
-  /** Chunks that the consumer has not asked for. */
-  readonly #ready: MessageChunk[] = [];
-  #end: End | undefined;
-  /** The consumer has been given all chunks, and the end. */
-  #isComplete = false;
+  /** Chunks that have not been asked for. */
+  #ready: MessageChunk[] = [];
+  #isOpen = false;
+  #hasChunks = false;
   /** Only the usage is wanted. */
   #isMuted = false;
-  #hasChunks = false;
-  /** Ends the wait for the opening, or for a chunk. */
-  #waiting: Timer | undefined;
-  #total: Timer | undefined;
-  readonly #onAbort = (): void => this.#fail(abortError(this.#call.signal));
+  #end: End | undefined;
+  /** All chunks were asked for, and the end. */
+  #isGiven = false;
+  #total: ReturnType<typeof setTimeout> | undefined;
 
   constructor(call: RelayedCall) {
     const { provider, model, start = "", attempts, timeouts, now } = call;
@@ -76,63 +71,108 @@ export class RelayedReply implements ChunkSource {
     this.facts = { provider, model, attempts, reconnects: 0, estimateInput };
     this.#mirror = new Mirror(this.facts);
     this.#startedAt = now();
-    this.#link = new Link({
-      ...call,
-      signal: this.#closing.signal,
-      idleMs: timeouts.idle,
-    });
+    this.#link = new Link({ ...call, signal: this.over, idleMs: timeouts.idle });
     this.#batches = this.#link.batches();
   }
 
-  get opened(): Promise<void> {
-    return this.#opening.promise;
+  /** Fires when the reply is over. Its reason is the failure, when a limit has passed or the caller has aborted. */
+  get over(): AbortSignal {
+    return this.#closing.signal;
   }
 
-  attach(sink: ChunkSink): void {
+  /**
+   * Resolves when the relay has taken the run.
+   * @throws {SendError} the refusal
+   */
+  async open(): Promise<void> {
     const { timeouts, signal } = this.#call;
-    this.#sink = sink;
-    this.#waiting = this.#limit("headers", timeouts.headers ?? DEFAULT_HEADERS_MS);
+    const limit = this.#limit("headers", timeouts.headers ?? DEFAULT_HEADERS_MS);
     this.#total = this.#limit("total", timeouts.total);
-    onAbort(signal, this.#onAbort);
-    void this.#read(() => this.#opening.isOpen);
+    onAbort(signal, this.#abort);
+    try {
+      while (!this.#isOpen) await this.#read();
+    } catch (thrown) {
+      const error = failureFrom(thrown);
+      this.#closing.abort(error);
+      const { provider, model, attempts } = this.facts;
+      throw error.with({ provider, model, attempts: [...attempts] });
+    } finally {
+      clearTimeout(limit);
+    }
   }
 
-  pull(): void {
-    const { firstChunk, stall } = this.#call.timeouts;
-    clearTimeout(this.#waiting);
-    this.#waiting = this.#hasChunks
-      ? this.#limit("stall", stall)
-      : this.#limit("firstChunk", firstChunk, this.#call.now() - this.#startedAt);
-    void this.#read(() => this.#ready.length > 0 || this.#end !== undefined).then(() => this.#deliver());
+  /**
+   * Resolves with the chunks that come next; with none at the end.
+   * @throws {SendError} the failure, at the end
+   */
+  async next(): Promise<readonly MessageChunk[]> {
+    const { timeouts, now } = this.#call;
+    const limit = this.#hasChunks
+      ? this.#limit("stall", timeouts.stall)
+      : this.#limit("firstChunk", timeouts.firstChunk, now() - this.#startedAt);
+    try {
+      while (this.#ready.length === 0 && !this.#end) await this.#read();
+    } finally {
+      clearTimeout(limit);
+    }
+    const chunks = this.#ready;
+    this.#ready = [];
+    this.#isGiven = chunks.length === 0;
+    this.#hasChunks = true;
+    if (this.#isGiven && this.#end?.error) throw this.#end.error;
+    return chunks;
   }
 
-  /** A call that has started a run stops it in every case (law 5), and a viewer of another's only by `stop()`. */
-  close(closing?: Closing): void {
-    this.#over("stopped", closing === "stopped" || this.#call.stopsWhenLeft);
-  }
-
-  lastAttempt(): void {
+  /** Reads on for the usage only. */
+  mute(): void {
     this.#isMuted = true;
   }
 
-  /** The message of the relay has more than chunks say, such as the steps of a session's turn. */
-  complete(message: AssistantMessage): AssistantMessage {
-    if (!this.#end || !this.#isComplete || this.#isMuted) return message;
+  /** Counts a chunk that comes after `mute`. Returns its estimated tokens. */
+  count(chunk: MessageChunk): number {
+    return this.#mirror.shown.addUnseen(chunk);
+  }
+
+  get outputTokens(): number {
+    return this.#mirror.shown.outputTokens();
+  }
+
+  /** Returns the reply so far. That of the relay has more than chunks say, such as the steps of a session's turn. */
+  message(ending: Ending, stopwatch: Stopwatch): AssistantMessage {
+    const { attempts, reconnects } = this.facts;
+    const message = this.#mirror.shown.message(ending, (tokens) =>
+      stopwatch.read({ attempts: [...attempts], ...(reconnects !== undefined && { reconnects }) }, tokens),
+    );
+    if (!this.#end || !this.#isGiven || this.#isMuted) return message;
     const { error, message: relayed } = this.#end;
     if (error) return { ...relayed, ...message }; // a viewer may have more than the relay's log
     return { ...message, ...relayed, metrics: message.metrics };
   }
 
-  /** Reads on until that is enough, or the reply is over. */
-  async #read(isEnough: () => boolean): Promise<void> {
-    try {
-      while (!isEnough() && !this.#closing.signal.aborted) {
-        const { value } = await this.#batches.next();
-        for (const event of value) this.#take(event);
-      }
-    } catch (error) {
-      this.#fail(error);
-    }
+  /**
+   * Lets the run go.
+   * @param isStopped whether its consumer has stopped it, so that it also stops at the relay
+   */
+  close(outcome: Attempt["outcome"], isStopped = false, status?: number): void {
+    const { requests, chat, signal, now, stopsWhenLeft } = this.#call;
+    const { provider, model, attempts } = this.facts;
+    const durationMs = now() - this.#startedAt;
+    this.facts.reconnects = this.#link.reconnects;
+    attempts.push({ provider, model, durationMs, outcome, ...(status !== undefined && { status }) });
+    this.#closing.abort();
+    offAbort(signal, this.#abort);
+    clearTimeout(this.#total);
+    void this.#batches.return([]);
+    // Law 5: a call that has started a run stops it however it is left.
+    if (!this.#end && (isStopped || stopsWhenLeft)) void requests.stop(chat, this.#link.run);
+  }
+
+  readonly #abort = (): void => this.#closing.abort(abortError(this.#call.signal));
+
+  async #read(): Promise<void> {
+    this.over.throwIfAborted();
+    const { value } = await this.#batches.next();
+    for (const event of value) this.#take(event);
   }
 
   #take(event: LinkEvent): void {
@@ -141,10 +181,10 @@ export class RelayedReply implements ChunkSource {
         return this.#open(event.provider, event.model);
       case "chunks":
         checkChunks(event.chunks);
-        return this.#show(this.#mirror.add(event.chunks));
+        return this.#show(this.#isMuted ? event.chunks : this.#mirror.add(event.chunks));
       case "snapshot":
         checkChunks(event.tools ?? []);
-        return this.#show(this.#mirror.replace(checkedMessage(event.message), undefined, event.tools));
+        return this.#replace(checkedMessage(event.message), undefined, event.tools);
       case "restart":
         return this.#mirror.restart();
       case "complete":
@@ -166,85 +206,48 @@ export class RelayedReply implements ChunkSource {
     if (typeof provider === "string") this.facts.provider = provider;
     if (typeof model === "string") this.facts.model = model;
     this.facts.reconnects = this.#link.reconnects;
-    clearTimeout(this.#waiting);
-    this.#opening.accept();
+    this.#isOpen = true;
   }
 
   #show(chunks: readonly MessageChunk[]): void {
-    for (const chunk of chunks) this.#ready.push(chunk);
+    this.#ready = this.#ready.concat(chunks);
+  }
+
+  #replace(...summary: Parameters<Mirror["replace"]>): void {
+    if (!this.#isMuted) this.#show(this.#mirror.replace(...summary));
   }
 
   #ended(end: End): void {
     const { error, message } = end;
     if (message) {
-      this.#show(this.#mirror.replace(message, error ? "failed" : "complete"));
+      this.#replace(message, error ? "failed" : "complete");
       const { usage, model } = message;
       if (usage) this.facts.usage = usage;
       if (model) this.facts.model = model;
     }
     this.#end = end;
-    if (error && !this.#opening.isOpen) this.#fail(error, false);
-    else this.#opening.accept();
+    if (error && !this.#isOpen) throw error;
+    this.#isOpen = true;
   }
 
   /** A turn of the history, with what else a message has. */
   #messageOf(turn: AssistantTurn): AssistantMessage {
     const { provider, model } = this.facts;
-    const { reasoning } = this.#mirror;
+    const { reasoning } = this.#mirror.shown;
     const rest = { reasoning, toolCalls: [], citations: [], finishReason: "unknown", provider, model };
     return checkedMessage({ ...rest, ...turn } as unknown as AssistantMessage);
   }
 
-  /** Gives the consumer what is there, or the end. */
-  #deliver(): void {
-    if (this.#closing.signal.aborted) return;
-    if (this.#ready.length === 0) return this.#finish();
-    for (const chunk of this.#ready.splice(0)) this.#sink.chunks.push(chunk);
-    this.#hasChunks = true;
-    clearTimeout(this.#waiting);
-    this.#sink.flush();
-  }
-
-  #finish(): void {
-    if (!this.#end) return;
-    this.#isComplete = true;
-    if (this.#end.error) return this.#fail(this.#end.error, false);
-    this.#over("answered", false);
-    this.#sink.end();
-  }
-
-  #limit(phase: TimeoutPhase, ms: number | undefined, passedMs = 0): Timer | undefined {
+  /** Fails the reply after so many milliseconds. */
+  #limit(phase: TimeoutPhase, ms: number | undefined, passedMs = 0): ReturnType<typeof setTimeout> | undefined {
     if (!ms || ms > MAX_TIMER_MS) return undefined;
     const expired = (): void => {
       const { trouble } = this.#link;
-      if (phase !== "headers" || trouble === undefined) return this.#fail(timeoutError(phase, ms));
-      this.#fail(new SendError("network", `The relay cannot be reached: ${messageOf(trouble)}.`, { cause: trouble }));
+      const message = `The relay cannot be reached: ${messageOf(trouble)}.`;
+      const isTimeout = phase !== "headers" || trouble === undefined;
+      this.#closing.abort(isTimeout ? timeoutError(phase, ms) : new SendError("network", message, { cause: trouble }));
     };
     return setTimeout(expired, Math.max(0, ms - passedMs));
-  }
-
-  /** @param isOurs whether the failure is on this side, so that the run is to be stopped */
-  #fail(thrown: unknown, isOurs = true): void {
-    if (this.#closing.signal.aborted) return;
-    const error = failureOf(thrown);
-    this.#over(error.kind, isOurs && error.code !== NO_RUN && this.#call.stopsWhenLeft, error.status);
-    const { provider, model, attempts } = this.facts;
-    this.#opening.fail(this.#sink, error.with({ provider, model, attempts: [...attempts] }));
-  }
-
-  #over(outcome: Attempt["outcome"], stopsRun: boolean, status?: number): void {
-    if (this.#closing.signal.aborted) return;
-    const { requests, chat, signal, now } = this.#call;
-    const { provider, model, attempts } = this.facts;
-    const durationMs = now() - this.#startedAt;
-    this.facts.reconnects = this.#link.reconnects;
-    attempts.push({ provider, model, durationMs, outcome, ...(status !== undefined && { status }) });
-    this.#closing.abort();
-    offAbort(signal, this.#onAbort);
-    clearTimeout(this.#waiting);
-    clearTimeout(this.#total);
-    void this.#batches.return([]);
-    if (stopsRun) void requests.stop(chat, this.#link.run);
   }
 }
 

@@ -85,9 +85,3 @@ export function sentAgain(turn: Turn, messages: Messages): Turn {
   const others = messages.filter((_message, place) => place !== at);
   return { ...turn, messages: withUser(others, message, "sending") };
 }
-
-/** Returns the error of a run that cannot be read on. */
-export function failureFrom(thrown: unknown): SendError {
-  if (thrown instanceof SendError) return thrown;
-  return new SendError("protocol", "The reply cannot be read.", { cause: thrown });
-}

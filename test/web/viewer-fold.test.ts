@@ -8,7 +8,6 @@ import { ViewerFold } from "../../src/dialects/viewer-fold.ts";
 import type { Ending } from "../../src/stream/ending.ts";
 import { Fold } from "../../src/stream/fold.ts";
 import type { ReplyFacts } from "../../src/stream/reply-facts.ts";
-import type { FoldPart } from "../../src/stream/stream-parts.ts";
 
 const METRICS = { durationMs: 1, chunks: 1, longestGapMs: 0, attempts: [] };
 const USAGE = { inputTokens: 3, outputTokens: 400, totalTokens: 403 };
@@ -36,7 +35,7 @@ const chunk: fc.Arbitrary<MessageChunk> = fc.oneof(
 
 /** Returns a message without its estimates, which a page makes from the length of the text alone. */
 function messageIn(
-  fold: FoldPart,
+  fold: Fold | ViewerFold,
   ending: Ending,
 ): Omit<AssistantMessage, "estimatedUsage"> & { isEstimated: boolean } {
   const { estimatedUsage, ...message } = fold.message(ending, () => METRICS);
