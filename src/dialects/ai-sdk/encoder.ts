@@ -7,8 +7,8 @@ import type { AssistantMessage, Citation, Media, ProviderToolCall, ToolCall } fr
 import { completeMedium } from "../../stream/media-collector.ts";
 import type { ReplyEncoder, ReplyEvent, ReplyView } from "../dialect.ts";
 import { withoutRewinds } from "../rewinds.ts";
-import { shownCallId } from "./call-ids.ts";
 import { DONE, frameOf, SIGNATURE, type UiChunk, type UiFinishReason } from "./parts.ts";
+import { ShownCalls } from "./shown-calls.ts";
 import { StepSoFar } from "./step-so-far.ts";
 import { addressOf, outputOf, plain, textOf } from "./values.ts";
 
@@ -27,7 +27,6 @@ export interface EncoderOptions {
 /** Front ends show these sentences. */
 const REPLACED = "The reply began again in other words. Load the page again to see it.";
 const RECONNECT = "The server restarts, and the reply goes on. Load the page again to see the rest.";
-const CUT_CALL = "The reply ended before this call was complete.";
 const NO_RESULT = "The reply ended before this call had a result.";
 
 const FINISH_REASONS: Readonly<Record<FinishReason, UiFinishReason>> = {
@@ -42,17 +41,6 @@ const FINISH_REASONS: Readonly<Record<FinishReason, UiFinishReason>> = {
   unknown: "other",
 };
 
-/**
- * A call that the viewer shows: its arguments arrive, they were taken back, it waits for a result, it was left without
- * one by an earlier run, or it has one.
- */
-interface ShownCall {
-  readonly name: string;
-  /** A person must allow it. */
-  readonly isAsked: boolean;
-  state: "input" | "discarded" | "waiting" | "left" | "answered";
-}
-
 /** Encodes one reply for one connection. */
 export class AiSdkEncoder implements ReplyEncoder {
   readonly #view: ReplyView;
@@ -62,13 +50,10 @@ export class AiSdkEncoder implements ReplyEncoder {
   #frames = "";
   /** The text or the thinking that is being written. */
   #writing: { readonly type: "text" | "reasoning"; readonly id: string } | undefined;
-  readonly #calls = new Map<string, ShownCall>();
-  /** How often each id was used: see `shownCallId`. */
-  readonly #uses = new Map<string, number>();
+  readonly #calls = new ShownCalls();
   readonly #urls = new Set<string>();
   readonly #files = new Set<string>();
   #texts = 0;
-  #providerCalls = 0;
   /** A step is a request to the model. Behind the result of a tool, the next chunk of the model begins another. */
   #stepPhase: "none" | "begun" | "answered" = "none";
   /** Kept only for `resetStep`. */
@@ -118,7 +103,7 @@ export class AiSdkEncoder implements ReplyEncoder {
   #continue(before: readonly MessageChunk[]): void {
     const start = this.#frames;
     this.#addAll(before);
-    for (const call of this.#calls.values()) if (call.state === "waiting") call.state = "left";
+    this.#calls.leaveWaiting();
     if (this.#options.isReplay) return;
     this.#frames = start;
     this.#writing = undefined;
@@ -178,33 +163,18 @@ export class AiSdkEncoder implements ReplyEncoder {
   }
 
   #argue({ id, name, argumentsDelta }: Extract<MessageChunk, { readonly type: "toolCallDelta" }>): void {
-    const toolCallId = this.#idOfNext(id);
-    const state = this.#calls.get(toolCallId)?.state;
-    if (state === undefined || state === "discarded") {
+    const { shownId: toolCallId, isNew } = this.#calls.beginInput(id, name);
+    if (isNew) {
       this.#close();
-      this.#calls.set(toolCallId, { name, isAsked: false, state: "input" });
       this.#send({ type: "tool-input-start", toolCallId, toolName: name });
     }
     if (argumentsDelta !== "") this.#send({ type: "tool-input-delta", toolCallId, inputTextDelta: argumentsDelta });
   }
 
-  /** Returns the id of a call that is being made: another one when the last call of this id has its result. */
-  #idOfNext(id: string): string {
-    const shown = this.#idOf(id);
-    if (this.#calls.get(shown)?.state !== "answered") return shown;
-    this.#uses.set(id, (this.#uses.get(id) ?? 1) + 1);
-    return this.#idOf(id);
-  }
-
-  #idOf(id: string): string {
-    return shownCallId(id, this.#uses.get(id) ?? 1);
-  }
-
   #call({ id, name, arguments: input, needsApproval }: ToolCall): void {
     this.#close();
-    const toolCallId = this.#idOfNext(id);
     const isAsked = needsApproval === true;
-    this.#calls.set(toolCallId, { name, isAsked, state: "waiting" });
+    const toolCallId = this.#calls.begin(id, { name, isAsked, state: "waiting" });
     this.#send({ type: "tool-input-available", toolCallId, toolName: name, input: plain(input) });
     // Version 5 does not know this part; it is sent only where a tool of the relay asks.
     if (isAsked && this.#phase === "open") {
@@ -215,10 +185,8 @@ export class AiSdkEncoder implements ReplyEncoder {
   #result({ toolCallId: id, result, isError, denied }: Extract<MessageChunk, { readonly type: "toolResult" }>): void {
     this.#close();
     this.#stepPhase = "answered";
-    const toolCallId = this.#idOf(id);
-    const call = this.#calls.get(toolCallId);
-    if (call) call.state = "answered";
-    if (denied && call?.isAsked) this.#send({ type: "tool-output-denied", toolCallId });
+    const { shownId: toolCallId, isAsked } = this.#calls.answer(id);
+    if (denied && isAsked) this.#send({ type: "tool-output-denied", toolCallId });
     else if (isError) this.#send({ type: "tool-output-error", toolCallId, errorText: result });
     else this.#send({ type: "tool-output-available", toolCallId, output: outputOf(result) });
   }
@@ -226,8 +194,7 @@ export class AiSdkEncoder implements ReplyEncoder {
   /** A tool that the provider ran: the program does not know it, so it is a dynamic one. */
   #providerCall({ id, name, arguments: input = {}, result = null, isError }: ProviderToolCall): void {
     this.#close();
-    const toolCallId = this.#idOfNext(id ?? `provider-${++this.#providerCalls}`);
-    this.#calls.set(toolCallId, { name, isAsked: false, state: "answered" });
+    const toolCallId = this.#calls.beginAnswered(id, name);
     const call = { toolCallId, providerExecuted: true, dynamic: true } as const;
     this.#sendKept(
       { type: "tool-input-available", ...call, toolName: name, input: plain(input) },
@@ -259,12 +226,11 @@ export class AiSdkEncoder implements ReplyEncoder {
 
   /** Version 7 begins the step again. Older ones cannot take back what they show. */
   #rewind(length: number, reasoningLength: number): void {
-    for (const call of this.#calls.values()) if (call.state === "input") call.state = "discarded";
+    this.#calls.takeBackInput(this.#options.resetStep);
     if (!this.#options.resetStep) {
       if (length > 0 || reasoningLength > 0) this.#fail(REPLACED);
       return;
     }
-    for (const [id, { state }] of this.#calls) if (state === "discarded") this.#calls.delete(id);
     this.#writing = undefined;
     this.#send({ type: "reset-step" });
     for (const item of this.#step.takeBack(length, reasoningLength)) {
@@ -283,9 +249,9 @@ export class AiSdkEncoder implements ReplyEncoder {
   #complete(message: AssistantMessage): void {
     for (const medium of message.media ?? []) this.#file(medium); // those that came in pieces
     this.#close();
-    const open = new Set(message.toolCalls.map(({ id }) => this.#idOf(id)));
-    this.#closeCalls((id) =>
-      open.has(id) ? undefined : { type: "tool-output-available", toolCallId: id, output: null },
+    const open = new Set(message.toolCalls.map(({ id }) => this.#calls.idOf(id)));
+    this.#closeCalls((toolCallId) =>
+      open.has(toolCallId) ? undefined : { type: "tool-output-available", toolCallId, output: null },
     );
     const { replay } = message;
     if (replay) {
@@ -312,7 +278,7 @@ export class AiSdkEncoder implements ReplyEncoder {
   /** A user, or the relay, has stopped the reply. */
   #stopped(message: AssistantMessage): void {
     this.#close();
-    this.#closeCalls((id) => ({ type: "tool-output-error", toolCallId: id, errorText: NO_RESULT }));
+    this.#closeCalls(withoutResult);
     const metadata = this.#metadataOf(message);
     if (metadata !== undefined) this.#send({ type: "message-metadata", messageMetadata: metadata });
     this.#send({ type: "finish-step" }, { type: "abort" });
@@ -320,7 +286,7 @@ export class AiSdkEncoder implements ReplyEncoder {
   }
 
   #failed({ message }: SendErrorData): void {
-    this.#closeCalls((id) => ({ type: "tool-output-error", toolCallId: id, errorText: NO_RESULT }));
+    this.#closeCalls(withoutResult);
     this.#fail(message);
   }
 
@@ -336,16 +302,9 @@ export class AiSdkEncoder implements ReplyEncoder {
     this.#frames += DONE;
   }
 
-  /** Ends the calls that wait, except those that the front end answers. */
-  #closeCalls(resultOf: (id: string) => UiChunk | undefined): void {
-    for (const [toolCallId, call] of this.#calls) {
-      if (call.state === "answered" || call.state === "left") continue;
-      const chunk: UiChunk | undefined =
-        call.state !== "waiting"
-          ? { type: "tool-input-error", toolCallId, toolName: call.name, input: null, errorText: CUT_CALL }
-          : resultOf(toolCallId);
-      if (chunk) this.#send(chunk);
-    }
+  /** Ends the calls that are open, except those that the front end answers: `resultOf` has none for them. */
+  #closeCalls(resultOf: (toolCallId: string) => UiChunk | undefined): void {
+    for (const chunk of this.#calls.endsOfOpen(resultOf)) this.#send(chunk);
   }
 
   #metadataOf(message: AssistantMessage): unknown {
@@ -362,4 +321,8 @@ export class AiSdkEncoder implements ReplyEncoder {
     this.#send(...chunks);
     if (this.#options.resetStep) for (const chunk of chunks) this.#step.keep(chunk);
   }
+}
+
+function withoutResult(toolCallId: string): UiChunk {
+  return { type: "tool-output-error", toolCallId, errorText: NO_RESULT };
 }
