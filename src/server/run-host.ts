@@ -3,6 +3,7 @@
 import { SendError } from "../contract/errors.ts";
 import type { DialectStart } from "../dialects/dialect.ts";
 import { notFound, Refusal } from "../dialects/refusal.ts";
+import { Admission } from "./admission.ts";
 import { Chats, type OnBusy } from "./chats.ts";
 import { Feed } from "./feed.ts";
 import type { ChatRun, LogWriter, ReplyLog, RunEnd, RunHead, RunRequest } from "./log.ts";
@@ -38,17 +39,13 @@ const DRAIN_END_MS = 5_000;
 /** A stop waits for the run's end for so long, in milliseconds. */
 const STOP_MS = 2_000;
 
-/** A user at a limit may try again after so long, in milliseconds. */
-const LIMIT_RETRY_MS = 1_000;
-
 export class RunHost {
   readonly chats: Chats;
   readonly signer: Signer | undefined;
   readonly now = (): number => performance.now();
   readonly #settings: RelaySettings;
   readonly #runs: Runs;
-  /** How many runs of each user have been admitted and have not begun yet. */
-  readonly #admitted = new Map<string, number>();
+  readonly #admission: Admission;
   readonly #unwanted = new UnwantedRuns();
   #isDraining = false;
 
@@ -56,6 +53,7 @@ export class RunHost {
     const { log, policy } = settings;
     this.#settings = settings;
     this.#runs = new Runs(this.now);
+    this.#admission = new Admission(policy, this.#runs);
     this.chats = new Chats(log, this.#runs);
     this.signer = policy.secret === undefined ? undefined : signerOf(policy.secret);
   }
@@ -208,9 +206,9 @@ export class RunHost {
     latest?.catch(() => undefined); // when the run may not begin, its chat does not matter
     const writer = await this.#answered(begun, head);
     if (writer === undefined) return undefined;
-    const release = this.#reserve(caller);
+    const release = this.#admission.reserve(caller);
     try {
-      await this.#admit(caller);
+      await this.#admission.check(caller);
       if (latest) await this.#claim(head, writer === "away" ? undefined : latest, onBusy);
       this.#mayBegin(head.id, caller);
       return this.#run({ head, source, writer: writer === "away" ? begun : writer });
@@ -252,30 +250,6 @@ export class RunHost {
       this.#settings.onError(new SendError("storage", message, { cause }), head);
       await this.chats.claimHere(head, onBusy);
     }
-  }
-
-  /** Counts a run that is about to begin. */
-  #reserve({ user }: Caller): () => void {
-    const count = (by: number): void => {
-      const admitted = (this.#admitted.get(user) ?? 0) + by;
-      if (admitted === 0) this.#admitted.delete(user);
-      else this.#admitted.set(user, admitted);
-    };
-    count(1);
-    return () => count(-1);
-  }
-
-  /** @throws {Refusal} 429 when the user is at a limit */
-  async #admit(caller: Caller): Promise<void> {
-    const { limits, limit } = this.#settings.policy;
-    const { user } = caller;
-    const running = this.#runs.running.filter((run) => run.head.owner === user).length;
-    if (running + (this.#admitted.get(user) ?? 0) > limits.runsPerUser) {
-      const message = `At most ${limits.runsPerUser} replies may be written at once.`;
-      throw new Refusal(429, "rateLimit", message, LIMIT_RETRY_MS);
-    }
-    const answer = await limit?.(caller);
-    if (answer) throw new Refusal(429, "rateLimit", "The limit of replies is reached.", answer.retryAfterMs);
   }
 
   #run(parts: Pick<RunParts, "head" | "source" | "writer" | "takenOver"> & { readonly feed?: Feed }): Run {
