@@ -1,4 +1,4 @@
-/** The protocol of a client and its transport: there at once, or loaded while the first calls wait for them. */
+/** The parts of a client that a call needs: its protocol and transport, and the engine of schemas. */
 
 import { Deadlines } from "../call/deadlines.ts";
 import { SendError } from "../contract/errors.ts";
@@ -7,6 +7,7 @@ import { offAbort, onAbort } from "../platform/abort.ts";
 import type { Clock } from "../platform/clock.ts";
 import { messageOf } from "../platform/text-of.ts";
 import type { Protocol } from "../protocols/protocol.ts";
+import { lacksSchemaEngine, loadSchemaEngine } from "../schema/load-engine.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { ProviderDefinition } from "./definition.ts";
 
@@ -16,6 +17,9 @@ interface WaitingCall {
   readonly signal: AbortSignal | undefined;
   readonly now: Clock;
 }
+
+/** The options of a call that need more than the protocol. */
+type Needs = Parameters<typeof lacksSchemaEngine>[0];
 
 /** Loads a protocol once for all calls of a client. A failure counts for the calls that wait; the next loads again. */
 export class ProtocolLoader {
@@ -32,16 +36,16 @@ export class ProtocolLoader {
     void this.#begin();
   }
 
-  /** The protocol; absent as long as a call must wait for it. */
-  get loaded(): Protocol | undefined {
-    return this.#loaded;
+  /** Returns the protocol; `undefined` as long as a call with these options and defaults must wait. */
+  loadedFor(options: Needs, defaults: Needs = {}): Protocol | undefined {
+    return lacksSchemaEngine(options) || lacksSchemaEngine(defaults) ? undefined : this.#loaded;
   }
 
   /**
-   * Resolves when the protocol is there.
+   * Resolves when all that a call with these options needs is there.
    * @throws {SendError} when it cannot be loaded, or when the call's signal or limits end the wait
    */
-  wait({ limits, signal, now }: WaitingCall): Promise<void> {
+  wait({ limits, signal, now }: WaitingCall, options: Needs): Promise<void> {
     const facts = this.#facts;
     return new Promise((resolve, reject) => {
       const end = (error: SendError | undefined) => {
@@ -58,16 +62,32 @@ export class ProtocolLoader {
       if (signal?.aborted) return abort();
       onAbort(signal, abort);
       deadlines.between(); // no request is sent: only the limits of the complete call run
-      void this.#begin().then(end);
+      void this.#loadFor(options).then(end);
     });
   }
 
-  /** Resolves with the failure, if there is one. Never rejects: there may be no call yet that would see it. */
-  #begin(): Promise<SendError | undefined> {
+  /** Resolves with the failure, if there is one, as all of these. */
+  async #loadFor(options: Needs): Promise<SendError | undefined> {
+    const engine = lacksSchemaEngine(options) ? this.#loadEngine() : undefined; // at the same time
+    return (await this.#begin()) ?? (await engine);
+  }
+
+  async #loadEngine(): Promise<SendError | undefined> {
+    try {
+      await loadSchemaEngine();
+      return undefined;
+    } catch (error) {
+      return this.#failure("The validation of schemas", error);
+    }
+  }
+
+  /** Never rejects: there may be no call yet that would see it. */
+  async #begin(): Promise<SendError | undefined> {
+    if (this.#loaded) return undefined;
     this.#loading ??= this.#attempt().finally(() => {
       this.#loading = undefined;
     });
-    return this.#loading;
+    return await this.#loading;
   }
 
   async #attempt(): Promise<SendError | undefined> {
@@ -77,9 +97,13 @@ export class ProtocolLoader {
       return undefined;
     } catch (error) {
       if (error instanceof SendError) return error.with(this.#facts);
-      const message = `The protocol of ${this.#facts.provider} cannot be loaded: ${messageOf(error)}. Check that its file is there.`;
-      return new SendError("unsupported", message, { ...this.#facts, cause: error });
+      return this.#failure(`The protocol of ${this.#facts.provider}`, error);
     }
+  }
+
+  #failure(what: string, error: unknown): SendError {
+    const message = `${what} cannot be loaded: ${messageOf(error)}. Check that its file is there.`;
+    return new SendError("unsupported", message, { ...this.#facts, cause: error });
   }
 }
 

@@ -177,8 +177,12 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     const timeouts = countTimeouts(this.#defaults.timeouts, options.timeouts);
     const limits = this.#limitsFor({ timeouts }, false);
     try {
-      if (!this.#protocol.loaded) await this.#protocol.wait({ limits, signal: options.signal, now: this.#now });
-      const protocol = this.#protocol.loaded;
+      const all = this.#optionsOf(options);
+      let protocol = this.#protocol.loadedFor(all);
+      if (!protocol) {
+        await this.#protocol.wait({ limits, signal: options.signal, now: this.#now }, all);
+        protocol = this.#protocol.loadedFor(all);
+      }
       if (protocol?.counting) {
         const counting = countingProtocol(protocol, protocol.counting);
         const source = this.#sourceOf(counting, messages, { ...options, timeouts }, false, this.#now(), false);
@@ -260,7 +264,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
   ): Promise<MessageStream<Output>> {
     let source: ChunkSource;
     try {
-      const protocol = this.#protocol.loaded;
+      const protocol = this.#protocol.loadedFor(given, this.#defaults);
       if (!protocol) {
         const options = this.#optionsOf(given);
         checkCall(messages, options);
@@ -290,7 +294,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     stream: boolean,
     startedAt: number,
   ): Promise<MessageStream<Output>> {
-    await settledFor(this.#protocol.wait({ limits, signal: options.signal, now: this.#now }));
+    await settledFor(this.#protocol.wait({ limits, signal: options.signal, now: this.#now }, options));
     return await this.#open(messages, options, stream, startedAt);
   }
 

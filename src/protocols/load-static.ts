@@ -1,22 +1,21 @@
-/** The protocols of the providers everywhere but on Node: at once, since a further file may be a network away. */
+/**
+ * The protocols of the providers everywhere but on Node: at once, since a further file may be a network away. Only the
+ * protocol that a client does not have by default is a file of its own.
+ */
 
 import { anthropicMessages } from "./anthropic-messages/protocol.ts";
 import { withContentFilter } from "./azure/content-filter.ts";
 import { withBedrockErrors } from "./bedrock/errors.ts";
 import { mantleMessages as claudeAtMantle, bedrockMessages as claudeOnBedrock } from "./bedrock/messages.ts";
 import {
-  ANTHROPIC_CHAT,
   BEDROCK_CHAT,
   COMMON_CHAT,
   DEEPSEEK_CHAT,
-  GEMINI_CHAT,
   GROQ_CHAT,
   LLAMACPP_CHAT,
   MISTRAL_CHAT,
-  OPENAI_CHAT,
   OPENROUTER_CHAT,
   VLLM_CHAT,
-  XAI_CHAT,
 } from "./chat-completions/dialects.ts";
 import {
   CEREBRAS_CHAT,
@@ -40,10 +39,11 @@ export const ollamaApi = (): Protocol => ollama;
 export const openaiResponses = (): Protocol => responses(OPENAI_RESPONSES);
 export const xaiResponses = (): Protocol => responses(XAI_RESPONSES);
 export const commonChat = (): Protocol => chatCompletions(COMMON_CHAT);
-export const openaiChat = (): Protocol => chatCompletions(OPENAI_CHAT);
-export const xaiChat = (): Protocol => chatCompletions(XAI_CHAT);
-export const anthropicChat = (): Protocol => chatCompletions(ANTHROPIC_CHAT);
-export const geminiChat = (): Protocol => chatCompletions(GEMINI_CHAT);
+export const openaiChat = async (): Promise<Protocol> => (await import("./alternatives/openai-chat.ts")).openaiChat;
+export const xaiChat = async (): Promise<Protocol> => (await import("./alternatives/xai-chat.ts")).xaiChat;
+export const anthropicChat = async (): Promise<Protocol> =>
+  (await import("./alternatives/anthropic-chat.ts")).anthropicChat;
+export const geminiChat = async (): Promise<Protocol> => (await import("./alternatives/gemini-chat.ts")).geminiChat;
 export const openrouterChat = (): Protocol => chatCompletions(OPENROUTER_CHAT);
 export const groqChat = (): Protocol => chatCompletions(GROQ_CHAT);
 export const deepseekChat = (): Protocol => chatCompletions(DEEPSEEK_CHAT);
@@ -61,5 +61,5 @@ export const bedrockMessages = (): Protocol => claudeOnBedrock;
 export const mantleMessages = (): Protocol => claudeAtMantle;
 export const vertexGemini = (): Protocol => geminiOnVertex;
 export const vertexMessages = (): Protocol => claudeOnVertex;
-export const azureChat = (): Protocol => withContentFilter(openaiChat());
+export const azureChat = async (): Promise<Protocol> => withContentFilter(await openaiChat());
 export const azureResponses = (): Protocol => withContentFilter(openaiResponses());

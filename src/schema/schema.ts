@@ -1,68 +1,13 @@
-/** Dispatches on the two forms of a schema: a library's (Standard Schema), or plain JSON Schema. */
+/** Validates by either form of a schema: a library's (Standard Schema), or plain JSON Schema. */
 
-import { SendError } from "../contract/errors.ts";
-import type { JsonSchema, Schema, SchemaIssue, SchemaResult, StandardSchema } from "../contract/schema.ts";
-import { mayLoseDigits, parseBigInts } from "../platform/exact-json.ts";
+import type { Schema, SchemaIssue, SchemaResult, StandardSchema } from "../contract/schema.ts";
 import { wordsOf } from "../platform/text-of.ts";
-import { schemaFault } from "./schema-check.ts";
-import { jsonSchemaIssues } from "./validator.ts";
-
-function isStandardSchema(schema: Schema): schema is StandardSchema {
-  // ArkType's schemas are functions.
-  return "~standard" in schema;
-}
+import { loadedSchemaEngine, loadSchemaEngine } from "./load-engine.ts";
+import { isStandardSchema } from "./standard-schema.ts";
 
 /**
- * Returns the schema as providers take it, without the name of its dialect. `owner` is the option or tool that it
- * belongs to, for error messages.
- * @throws {SendError} kind `invalidRequest` when the library cannot convert it to JSON Schema, or a plain one is not
- * usable
- */
-export function jsonSchemaOf(schema: Schema, owner: string): JsonSchema {
-  if (!isStandardSchema(schema)) {
-    const fault = schemaFault(schema);
-    if (fault) throw new SendError("invalidRequest", `The JSON Schema of ${owner} cannot be used: ${fault}`);
-    const { $schema: _dialect, ...json } = schema;
-    return json;
-  }
-  const { vendor, jsonSchema } = schema["~standard"];
-  const advice =
-    "give a schema that can (Zod 4.2 and ArkType 2.2 can, Valibot by toStandardJsonSchema), or JSON Schema";
-  if (!jsonSchema) {
-    throw new SendError(
-      "invalidRequest",
-      `The schema of ${owner} (${vendor}) does not convert to JSON Schema: ${advice}.`,
-    );
-  }
-  try {
-    const { $schema: _dialect, ...json } = jsonSchema.input({
-      target: "draft-2020-12",
-      libraryOptions: LIBRARY_OPTIONS,
-    });
-    return json;
-  } catch (cause) {
-    throw new SendError(
-      "invalidRequest",
-      `The schema of ${owner} (${vendor}) cannot be converted to JSON Schema: ${advice}.`,
-      { cause },
-    );
-  }
-}
-
-/**
- * JSON Schema cannot express rules in code; they apply to the reply. Zod and ArkType leave them out by default. Valibot
- * needs an option for that, and the others ignore it.
- */
-const LIBRARY_OPTIONS = {
-  ignoreActions: ["check", "check_items", "partial_check", "raw_check", "every_item", "some_item"].flatMap((rule) => [
-    rule,
-    `${rule}_async`,
-  ]),
-};
-
-/**
- * Returns whether a value matches; a promise of it for a schema with asynchronous rules. Throws, or rejects, where the
- * schema does.
+ * Returns whether a value matches; a promise of it for a schema with asynchronous rules, and for JSON Schema before its
+ * engine is loaded. Throws, or rejects, where the schema does.
  * @param json the text that the value was parsed from: JSON Schema validates its integers, which may be strings in
  * `value`
  */
@@ -75,8 +20,9 @@ export function validate<Output>(
     const answer = (schema as StandardSchema<Output>)["~standard"].validate(value);
     return isPromise(answer) ? Promise.resolve(answer).then(readResult) : readResult(answer);
   }
-  const issues = jsonSchemaIssues(schema, json && mayLoseDigits(json) ? parseBigInts(json) : value);
-  return issues.length > 0 ? { issues } : { value: value as Output };
+  const engine = loadedSchemaEngine();
+  if (engine) return engine.validateJson<Output>(schema, value, json);
+  return loadSchemaEngine().then(({ validateJson }) => validateJson<Output>(schema, value, json));
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Message } from "../contract/message.ts";
 import type { SendOptions } from "../contract/options.ts";
 import type { JsonSchema, Schema } from "../contract/schema.ts";
 import { optionsFault } from "../contract/validate.ts";
-import { jsonSchemaOf } from "../schema/schema.ts";
+import { convertedSchema, isStandardSchema, withoutDialect } from "../schema/standard-schema.ts";
 import { estimateInputTokens, estimateTokens } from "./estimate.ts";
 
 /**
@@ -35,8 +35,9 @@ export function schemaTexts({ tools, output }: SendOptions): readonly string[] {
 }
 
 function plainSchema(schema: Schema): JsonSchema {
+  if (!isStandardSchema(schema)) return withoutDialect(schema);
   try {
-    return jsonSchemaOf(schema, "this request");
+    return convertedSchema(schema) ?? {};
   } catch {
     return {}; // the client that sends it reports the fault
   }

@@ -11,6 +11,7 @@ import { chatCompletions } from "cloudllm/protocols";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import * as onNode from "../../src/protocols/load-node.ts";
 import * as elsewhere from "../../src/protocols/load-static.ts";
+import { loadSchemaEngine } from "../../src/schema/load-engine.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -202,24 +203,26 @@ describe("the protocols on Node are those of the other runtimes", () => {
       toolChoice: "required",
     };
     const endpoint = { provider: "p", model: "m-1", baseUrl: "https://p.example" };
+    await loadSchemaEngine();
     const request = (protocol: Protocol) =>
       JSON.stringify(
         protocol.buildRequest([...QUESTION, { role: "assistant", content: "a" }], options, endpoint, true),
       );
-    expect(request(await loaded[name]())).toBe(request(atHand[name]()));
+    expect(request(await loaded[name]())).toBe(request(await atHand[name]()));
   });
 });
 
 describe.skipIf(!isBuilt)("the built package", () => {
   const run = promisify(execFile);
-  const program = (file: string) => `
+  const program = (file: string, options: SendOptions) => `
     const { OpenAIClient } = await import(${JSON.stringify(file)});
     const client = new OpenAIClient({ model: "m", apiKey: "k", baseUrl: "http://127.0.0.1:1/v1", retries: 0 });
-    const error = await client.sendMessage([{ role: "user", content: "?" }]).catch((thrown) => thrown);
+    const options = ${JSON.stringify(options)};
+    const error = await client.sendMessage([{ role: "user", content: "?" }], options).catch((thrown) => thrown);
     console.log(error.kind, error.message);
   `;
-  const outputOf = async (folder: string) => {
-    const args = ["--input-type=module", "-e", program(join(folder, "dist", "index.js"))];
+  const outputOf = async (folder: string, options: SendOptions = {}) => {
+    const args = ["--input-type=module", "-e", program(join(folder, "dist", "index.js"), options)];
     return (await run(process.execPath, args)).stdout;
   };
 
@@ -231,6 +234,21 @@ describe.skipIf(!isBuilt)("the built package", () => {
         read.add(join(file, "..", path));
     }
     expect([...read].sort()).toEqual(["index.js", "runtime/node.js", "shared/core.js", "shared/stream.js"]);
+  });
+
+  test("reads the engine of schemas for calls with schemas only, and reports that its file is missing", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "cloudllm-schemas-"));
+    try {
+      cpSync(join(ROOT, "package.json"), join(folder, "package.json"));
+      cpSync(join(ROOT, "dist"), join(folder, "dist"), { recursive: true });
+      const output = { type: "object" };
+      expect(await outputOf(folder, { output })).toMatch(/^network /);
+      renameSync(join(folder, "dist", "shared", "engine.js"), join(folder, "dist", "shared", "engine.old"));
+      expect(await outputOf(folder)).toMatch(/^network /);
+      expect(await outputOf(folder, { output })).toMatch(/^unsupported The validation of schemas cannot be loaded: /);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   test("reports a protocol's file that is missing, and clients of other protocols do not need it", async () => {

@@ -2,7 +2,8 @@
 
 import { describe, expect, test } from "vitest";
 import type { JsonSchema } from "../../src/contract/schema.ts";
-import { issuesText, jsonSchemaOf } from "../../src/schema/schema.ts";
+import { jsonSchemaOf } from "../../src/schema/json-schema.ts";
+import { issuesText } from "../../src/schema/schema.ts";
 import { jsonSchemaIssues } from "../../src/schema/validator.ts";
 
 describe("says what does not fit, and where", () => {

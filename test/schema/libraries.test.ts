@@ -7,7 +7,8 @@ import { startProviderServer } from "cloudllm/testing";
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
-import { issuesText, jsonSchemaOf, validate } from "../../src/schema/schema.ts";
+import { jsonSchemaOf } from "../../src/schema/json-schema.ts";
+import { issuesText, validate } from "../../src/schema/schema.ts";
 
 interface Library {
   readonly name: string;

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import type { JsonSchema } from "../../src/contract/schema.ts";
-import { jsonSchemaOf } from "../../src/schema/schema.ts";
+import { jsonSchemaOf } from "../../src/schema/json-schema.ts";
 
 describe("a schema that cannot be used is found before anything is sent", () => {
   test.each<[string, JsonSchema, string]>([

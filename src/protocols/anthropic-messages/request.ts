@@ -3,8 +3,7 @@
 import { SendError } from "../../contract/errors.ts";
 import type { Message } from "../../contract/message.ts";
 import type { SendOptions, Tool } from "../../contract/options.ts";
-import { claudeSchema, hasRecords } from "../../schema/provider-schemas.ts";
-import { jsonSchemaOf } from "../../schema/schema.ts";
+import { schemaEngine } from "../../schema/load-engine.ts";
 import { type ClaudeCapabilities, claudeCapabilitiesOf } from "../capabilities/claude.ts";
 import { cutReplyOf, withContinuationPrompt } from "../common/continuation.ts";
 import { withProviderOptions } from "../common/provider-options.ts";
@@ -124,6 +123,7 @@ function outputConfigOf(context: AnthropicContext, effort: string | undefined): 
 /** @see https://docs.claude.com/en/docs/build-with-claude/structured-outputs */
 function formatOf({ options, capabilities, unsupported }: AnthropicContext): Block | undefined {
   if (options.output === undefined) return undefined;
+  const { claudeSchema, hasRecords, jsonSchemaOf } = schemaEngine();
   const schema = jsonSchemaOf(options.output, "`output`");
   if (!capabilities.takesOutputFormat) unsupported("`output`");
   else if (hasRecords(schema)) {

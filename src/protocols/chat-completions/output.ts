@@ -2,8 +2,7 @@
 
 import type { Message } from "../../contract/message.ts";
 import type { JsonSchema } from "../../contract/schema.ts";
-import { isObjectSchema, strictSchema } from "../../schema/provider-schemas.ts";
-import { jsonSchemaOf } from "../../schema/schema.ts";
+import { schemaEngine } from "../../schema/load-engine.ts";
 import type { ChatContext } from "./context.ts";
 
 /** The fields of the option `output`. */
@@ -17,6 +16,7 @@ interface WireOutput {
 export function outputOf({ options, dialect, unsupported }: ChatContext): WireOutput | undefined {
   const { outputFormat } = dialect;
   if (options.output === undefined) return undefined;
+  const { isObjectSchema, jsonSchemaOf, strictSchema } = schemaEngine();
   const schema = jsonSchemaOf(options.output, "`output`");
   if (!isObjectSchema(schema)) unsupported("an `output` that is not an object", "Put the value into a property.");
   else if (outputFormat === "none") unsupported("`output`");

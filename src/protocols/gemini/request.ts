@@ -4,8 +4,7 @@ import { SendError } from "../../contract/errors.ts";
 import type { Message } from "../../contract/message.ts";
 import type { SendOptions, Tool } from "../../contract/options.ts";
 import type { JsonObject } from "../../platform/json-object.ts";
-import { geminiSchema } from "../../schema/provider-schemas.ts";
-import { jsonSchemaOf } from "../../schema/schema.ts";
+import { schemaEngine } from "../../schema/load-engine.ts";
 import { geminiCapabilitiesOf } from "../capabilities/gemini.ts";
 import { withContinuationPrompt } from "../common/continuation.ts";
 import { wellFormed } from "../common/message-text.ts";
@@ -90,6 +89,7 @@ function outputOf({ options, capabilities, unsupported }: GeminiContext): JsonOb
     unsupported("`output` together with `tools`");
     return {};
   }
+  const { geminiSchema, jsonSchemaOf } = schemaEngine();
   return {
     responseMimeType: "application/json",
     responseJsonSchema: geminiSchema(jsonSchemaOf(options.output, "`output`")),
@@ -157,7 +157,7 @@ function declarationOf(tool: Tool, context: GeminiContext): JsonObject {
   return {
     name,
     ...(description && { description }),
-    ...(schema && !hasNoParameters(schema) && { parametersJsonSchema: geminiSchema(schema) }),
+    ...(schema && !hasNoParameters(schema) && { parametersJsonSchema: schemaEngine().geminiSchema(schema) }),
   };
 }
 

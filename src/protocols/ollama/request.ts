@@ -4,7 +4,7 @@ import type { Message } from "../../contract/message.ts";
 import type { SendOptions, Tool } from "../../contract/options.ts";
 import type { JsonSchema } from "../../contract/schema.ts";
 import { isJsonObject, type JsonObject } from "../../platform/json-object.ts";
-import { jsonSchemaOf } from "../../schema/schema.ts";
+import { schemaEngine } from "../../schema/load-engine.ts";
 import { withContinuationPrompt } from "../common/continuation.ts";
 import { withProviderOptions } from "../common/provider-options.ts";
 import { nearestEffort } from "../common/reasoning-effort.ts";
@@ -115,7 +115,7 @@ function formatOf({ options: { output, tools, toolChoice }, unsupported }: Reque
     unsupported("`output` together with `tools`");
     return undefined;
   }
-  return jsonSchemaOf(output, "`output`");
+  return schemaEngine().jsonSchemaOf(output, "`output`");
 }
 
 /** @see https://docs.ollama.com/capabilities/tool-calling */

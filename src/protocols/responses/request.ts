@@ -4,8 +4,7 @@ import { SendError } from "../../contract/errors.ts";
 import type { Message } from "../../contract/message.ts";
 import type { SendOptions, Tool } from "../../contract/options.ts";
 import type { JsonObject } from "../../platform/json-object.ts";
-import { isObjectSchema, strictSchema } from "../../schema/provider-schemas.ts";
-import { jsonSchemaOf } from "../../schema/schema.ts";
+import { schemaEngine } from "../../schema/load-engine.ts";
 import { withContinuationPrompt } from "../common/continuation.ts";
 import { wellFormed } from "../common/message-text.ts";
 import { withProviderOptions } from "../common/provider-options.ts";
@@ -107,6 +106,7 @@ function samplingOf({ options, endpoint, dialect, unsupported }: ResponsesContex
 
 function outputOf({ options, unsupported }: ResponsesContext): JsonObject {
   if (options.output === undefined) return {};
+  const { isObjectSchema, jsonSchemaOf, strictSchema } = schemaEngine();
   const schema = jsonSchemaOf(options.output, "`output`");
   if (!isObjectSchema(schema)) {
     unsupported("an `output` that is not an object", "Put the value into a property.");
@@ -125,7 +125,7 @@ function wireTool(tool: Tool, context: ResponsesContext): JsonObject {
   const schema = parametersOf(tool, context, rootRefusals) ?? NO_PARAMETERS;
   const about = { type: "function", name, ...(description && { description }) };
   if (stripsAdditionalProperties) return { ...about, parameters: withoutClosedObjects(schema) };
-  const strict = parameters === undefined ? undefined : strictSchema(schema);
+  const strict = parameters === undefined ? undefined : schemaEngine().strictSchema(schema);
   return { ...about, parameters: strict ?? schema, strict: strict !== undefined };
 }
 
