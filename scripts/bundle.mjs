@@ -46,6 +46,7 @@ export async function bundle(root, folder, manifest) {
         },
         generateBundle(_options, files) {
           dropFacades(files);
+          for (const file of Object.values(files)) if (file.type === "chunk") file.code = inAscii(file.code);
         },
       },
     ],
@@ -87,6 +88,14 @@ function dropFacades(files) {
     }
     delete files[facade.fileName];
   }
+}
+
+/**
+ * Writes code with escapes for what is not ASCII, which stands in strings and expressions only. One such character makes V8
+ * keep a whole file in two bytes a character, and its decoding takes a tenth of the time to read it.
+ */
+function inAscii(code) {
+  return code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 /** Adds a module, and all that it needs, to `reached`. */

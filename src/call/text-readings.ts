@@ -11,20 +11,20 @@ export interface Reading {
 }
 
 /**
- * White space and characters without width: lines are wrapped (base64 always is in mails), and words get break points.
+ * Returns the text without its gaps, where a test of that says so; `undefined` where there are none. Gaps are white
+ * space and characters without width: lines are wrapped (base64 always is in mails), and words get break points.
  */
-const GAPS = /[\s\p{Default_Ignorable_Code_Point}]+/gu;
-
-/** Returns the text without its gaps, where a test of that says so; `undefined` where there are none. */
 export function withoutGaps(
   { text, places, ends }: Reading,
   isWanted: (joined: string) => boolean,
 ): Reading | undefined {
-  const joined = text.replace(GAPS, "");
+  // Not a constant of the module: V8 looks up the property when it creates the expression, which takes 1 ms.
+  const gaps = /[\s\p{Default_Ignorable_Code_Point}]+/gu;
+  const joined = text.replace(gaps, "");
   if (joined.length === text.length || !isWanted(joined)) return undefined;
   const starts: number[] = [];
   let done = 0;
-  for (const gap of text.matchAll(GAPS)) {
+  for (const gap of text.matchAll(gaps)) {
     for (let at = done; at < gap.index; at++) starts.push(at);
     done = gap.index + gap[0].length;
   }
