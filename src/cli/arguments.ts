@@ -29,6 +29,8 @@ const COMMON_OPTIONS = {
   "allow-insecure-http": { type: "boolean" },
   system: { type: "string", short: "s" },
   "max-tokens": { type: "string" },
+  "max-cost": { type: "string" },
+  "max-total-tokens": { type: "string" },
   temperature: { type: "string", short: "t" },
   timeout: { type: "string" },
   session: { type: "string" },
@@ -87,6 +89,7 @@ export function commandOf(args: readonly string[]): Command {
   if (name === "compare") {
     if (json || settings.nonStreamed)
       throw new CommandError("compare prints a table of both ways: leave out --json and --no-stream.", 2);
+    if (settings.budget) throw new CommandError("compare asks twice: leave out --max-cost and --max-total-tokens.", 2);
     return { name, ...wordsOf(positionals.slice(1)), settings };
   }
   return { name: "ask", ...wordsOf(positionals), json, settings };
@@ -126,6 +129,7 @@ function settingsOf(values: Values): Settings {
     ...(values["allow-insecure-http"] && { allowInsecureHttp: true as const }),
     ...(system !== undefined && { system }),
     ...(maxTokens !== undefined && { maxOutputTokens: integerOf("--max-tokens", maxTokens) }),
+    ...budgetIn(values["max-cost"], values["max-total-tokens"]),
     ...(temperature !== undefined && {
       temperature: numberOf("--temperature", temperature, "a number from 0 to 2", 0, 2),
     }),
@@ -137,6 +141,18 @@ function settingsOf(values: Values): Settings {
     ...(media !== undefined && { media }),
     nonStreamed: values["no-stream"] === true,
     quiet: values.quiet === true,
+  };
+}
+
+function budgetIn(cost: string | undefined, tokens: string | undefined): Pick<Settings, "budget"> {
+  if (cost === undefined && tokens === undefined) return {};
+  const dollars = cost === undefined ? undefined : numberOf("--max-cost", cost, "dollars, such as 0.05", 0);
+  if (dollars === 0) throw new CommandError("--max-cost must be above 0.", 2);
+  return {
+    budget: {
+      ...(dollars !== undefined && { dollars }),
+      ...(tokens !== undefined && { tokens: integerOf("--max-total-tokens", tokens) }),
+    },
   };
 }
 

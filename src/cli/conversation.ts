@@ -1,6 +1,7 @@
 /** A chat's conversation: its turns and its commands. Replies go to stdout, everything else to stderr. */
 
 import type { LLMSession, UserMessage } from "../index.ts";
+import { budgetOf } from "./budget.ts";
 import type { Choice } from "./choice.ts";
 import { CommandError } from "./command-error.ts";
 import { CHAT_HELP, type CommandName } from "./commands/chat-commands.ts";
@@ -100,7 +101,9 @@ export class Conversation {
 
   async #model(id: string): Promise<undefined> {
     if (id !== "") {
-      this.#session.client = this.#choice.withModel(id);
+      const client = this.#choice.withModel(id);
+      await budgetOf(this.#settings, [client]); // refuses a model without a price where the cost is limited
+      this.#session.client = client;
       return this.#report(`From now on: ${this.title}`);
     }
     await this.#report(this.title);

@@ -28,6 +28,10 @@ Options:
                          others on the way can read it
   -s, --system TEXT      instructions for the conversation
       --max-tokens N     most tokens to write, thinking included
+      --max-cost DOLLARS most that one turn may cost, such as 0.05, by the list
+                         of prices; a streamed reply is cut by an estimate
+      --max-total-tokens N
+                         most tokens of one turn, input and output
   -t, --temperature N    0 to 2
       --timeout SECONDS  longest wait for a complete reply; 0 for no limit
       --session NAME     go on with the conversation of this name, or begin it

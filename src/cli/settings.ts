@@ -14,6 +14,8 @@ export interface Settings {
   readonly allowInsecureHttp?: true;
   readonly system?: string;
   readonly maxOutputTokens?: number;
+  /** Limits each turn: input and output of all its requests, and their cost by the list of prices. */
+  readonly budget?: { readonly dollars?: number; readonly tokens?: number };
   readonly temperature?: number;
   /** Milliseconds for a complete reply; 0 for no limit of any kind. */
   readonly timeoutMs?: number;

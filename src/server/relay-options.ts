@@ -7,6 +7,7 @@ import type { Tool } from "../contract/options.ts";
 import type { Dialect } from "../dialects/dialect.ts";
 import { native } from "../dialects/native-dialect.ts";
 import { receivedText } from "../platform/received.ts";
+import { budgetFault, type TurnBudget } from "../session/turn-budget.ts";
 import { sendErrorOf } from "../stream/transfer.ts";
 import type { ReplyLog, RunEnd, RunHead } from "./log.ts";
 import { memoryLog } from "./memory-log.ts";
@@ -34,6 +35,13 @@ export interface RelayOptions extends PolicyOptions {
   readonly systemPrompt?: string | undefined;
   /** The tools of every reply. Those with a `run` are run here. */
   readonly tools?: readonly Tool[] | undefined;
+  /**
+   * Maximum tokens and dollars of one turn: of the reply to a request, with those after its tools. The turn ends with
+   * `finishReason: "budget"`. `sessions.budget` comes before it. A reply that continues the one at the end of its
+   * messages, and a run that another process continues, have none.
+   * @default no limit
+   */
+  readonly budget?: TurnBudget | undefined;
   /**
    * How long a run goes on after its last viewer has left: `"stop"` for not at all, `"continue"` for to its end, or
    * milliseconds. A run that is stopped keeps its text. Say `"stop"` on a platform that freezes a function after its
@@ -89,6 +97,7 @@ export interface RelaySettings {
   readonly sessions: SessionSetup | undefined;
   readonly systemPrompt: string | undefined;
   readonly tools: readonly Tool[];
+  readonly budget: TurnBudget | undefined;
   readonly lingerMs: number;
   readonly continues: boolean;
   /** Absent: the dialect's default. */
@@ -126,6 +135,7 @@ const FAULTS: { readonly [Name in Exclude<keyof RelayOptions, keyof PolicyOption
     hasMethods("append", "load")((value as Partial<SessionSetup> | null)?.store) && "must have a `store`",
   systemPrompt: (value) => (typeof value === "string" ? undefined : "must be a string"),
   tools: (value) => (Array.isArray(value) ? undefined : "must be an array of tools"),
+  budget: () => undefined, // its faults are sentences of their own
   linger: (value) =>
     value === "stop" || value === "continue" || (typeof value === "number" && value >= 0)
       ? undefined
@@ -152,7 +162,9 @@ export function settingsOf(options: RelayOptions): RelaySettings {
     const fault = value === undefined && name !== "client" ? undefined : faultOf(value);
     if (fault) throw new TypeError(`The option \`${name}\` ${fault}, not ${receivedText(value)}.`);
   }
-  const { client, log, sessions, systemPrompt, tools = [], path, onError, onRunEnd, waitUntil } = options;
+  const { client, log, sessions, systemPrompt, tools = [], budget, path, onError, onRunEnd, waitUntil } = options;
+  const budgetIsWrong = budgetFault(budget);
+  if (budgetIsWrong) throw new TypeError(budgetIsWrong);
   const { linger = log ? DEFAULT_LINGER_MS : "stop" } = options;
   return {
     client,
@@ -161,6 +173,7 @@ export function settingsOf(options: RelayOptions): RelaySettings {
     sessions,
     systemPrompt,
     tools,
+    budget,
     lingerMs: linger === "stop" ? 0 : linger === "continue" ? Number.POSITIVE_INFINITY : linger,
     continues: options.recover === "continue",
     onBusy: options.onBusy,

@@ -36,18 +36,22 @@ export function withTools({ tools }: RelaySettings, options: SendOptions): SendO
  * @throws {Refusal} 400 when the relay does not keep the conversation that the request means
  */
 export function replySource(settings: RelaySettings, start: CheckedStart, caller: Caller): RunSource {
-  const { sessions, tools, systemPrompt } = settings;
+  const { sessions, tools, systemPrompt, budget } = settings;
   const { turn, options, chat, model } = start;
   const client = clientOf(settings, model);
   if (turn.type === "messages") {
     const messages = prompted(settings, turn.messages);
     const { tools: all = [], ...rest } = withTools(settings, options);
-    return { open: (signal) => openConversation(client, messages, all, { ...rest, signal }, turn.approvals) };
+    const { approvals } = turn;
+    return {
+      open: (signal) => openConversation(client, messages, { tools: all, approvals, budget }, { ...rest, signal }),
+    };
   }
   if (!sessions) throw badRequest("The relay keeps no conversations. Send `messages`.");
   const setup = {
     ...(systemPrompt !== undefined && { systemPrompt }),
     ...(tools.length > 0 && { tools }),
+    budget,
     ...sessions,
   };
   const own = options.tools ? withTools(settings, options) : options;

@@ -10,6 +10,7 @@ import { checkedHistory, type TurnInput } from "../session/history.ts";
 import type { OpenOptions } from "../session/options.ts";
 import type { SavedSession } from "../session/saved-session.ts";
 import { LLMSession } from "../session/session.ts";
+import type { TurnBudget } from "../session/turn-budget.ts";
 import { streamOf } from "../stream/complete-source.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
 import { type CallAnswers, checkAnswers, giveAnswers, newAnswers, waitingReply } from "./call-answers.ts";
@@ -162,25 +163,31 @@ function lengthOf(keep: KeptHistory, history: readonly Message[]): number {
   return [...questions, history.length][keep.turns] ?? history.length;
 }
 
+/** The relay's part in a conversation that it does not keep. */
+export interface ConversationSetup {
+  readonly tools: readonly Tool[];
+  /** The decisions about the calls at its end, where it goes on after them. */
+  readonly approvals: readonly CallApproval[] | undefined;
+  readonly budget: TurnBudget | undefined;
+}
+
 /**
  * Opens the reply to a conversation that the relay does not keep, and runs the tools that it calls.
- * @param approvals the decisions about the calls at its end, where it goes on after them
  * @throws {SendError} as `LLMSession.sendMessageStream`
  */
 export async function openConversation(
   client: ClientWrapper,
   messages: readonly Message[],
-  tools: readonly Tool[],
+  { tools, approvals, budget }: ConversationSetup,
   options: SendOptions,
-  approvals?: readonly CallApproval[],
 ): Promise<MessageStream> {
-  const isRunnable = tools.some(({ run }) => run !== undefined);
-  const split = approvals ? { history: messages, input: [] } : isRunnable ? lastTurnOf(messages) : undefined;
+  const isTurn = budget !== undefined || tools.some(({ run }) => run !== undefined);
+  const split = approvals ? { history: messages, input: [] } : isTurn ? lastTurnOf(messages) : undefined;
   if (!split) return client.sendMessageStream(messages, { ...options, ...(tools.length > 0 && { tools }) });
   const [system] = messages;
   const systemPrompt = system?.role === "system" ? system.content : undefined;
   const history = checked(systemPrompt === undefined ? split.history : split.history.slice(1));
-  const session = new LLMSession({ client, tools, history, ...(systemPrompt !== undefined && { systemPrompt }) });
+  const session = new LLMSession({ client, tools, history, systemPrompt, budget });
   await giveAnswers(session, { results: [], approvals: approvals ?? [] });
   return session.sendMessageStream(split.input, options);
 }

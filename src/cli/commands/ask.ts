@@ -1,6 +1,7 @@
 /** One question, one answer. */
 
-import type { ClientWrapper, Message } from "../../index.ts";
+import { type ClientWrapper, LLMSession, type Message, type SendOptions } from "../../index.ts";
+import { budgetOf } from "../budget.ts";
 import { saveMedia } from "../media-files.ts";
 import { mediaOf, showReply, streamOf } from "../reply.ts";
 import type { Settings } from "../settings.ts";
@@ -15,13 +16,11 @@ export async function ask(
   { json }: { readonly json: boolean },
   terminal: Terminal,
 ): Promise<number> {
-  const messages = messagesOf(question, settings);
+  const asked = await askedOf(client, question, settings);
   const { onInterrupt } = terminal;
   const outcome = await showReply(
     async (signal) =>
-      settings.nonStreamed
-        ? streamOf(await client.sendMessage(messages, { signal }))
-        : client.sendMessageStream(messages, { signal }),
+      settings.nonStreamed ? streamOf(await asked.sendMessage({ signal })) : asked.sendMessageStream({ signal }),
     client,
     terminal,
     { json, onInterrupt },
@@ -41,6 +40,23 @@ export async function ask(
     case "unread":
       return 0;
   }
+}
+
+/** The question as a call; as the turn of a session where it has a budget. */
+async function askedOf(client: ClientWrapper, question: string, settings: Settings) {
+  const budget = await budgetOf(settings, [client]);
+  if (!budget) {
+    const messages = messagesOf(question, settings);
+    return {
+      sendMessage: (options: SendOptions) => client.sendMessage(messages, options),
+      sendMessageStream: (options: SendOptions) => client.sendMessageStream(messages, options),
+    };
+  }
+  const session = new LLMSession({ client, budget, systemPrompt: settings.system || undefined });
+  return {
+    sendMessage: (options: SendOptions) => session.sendMessage(question, options),
+    sendMessageStream: (options: SendOptions) => session.sendMessageStream(question, options),
+  };
 }
 
 /** Returns the system prompt, if there is one, and the question. */

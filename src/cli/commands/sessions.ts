@@ -4,6 +4,7 @@ import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { LLMSession, SendError, type SessionRecord, type UserMessage } from "../../index.ts";
 import { FileStore } from "../../store/file/index.ts";
+import { budgetOf } from "../budget.ts";
 import type { Choice } from "../choice.ts";
 import { CommandError } from "../command-error.ts";
 import { quoted } from "../one-line.ts";
@@ -55,6 +56,7 @@ export async function openSession(
     client,
     ...(system !== undefined && { systemPrompt: system }),
     ...(maxTokens !== undefined && { maxTokens }),
+    budget: await budgetOf(settings, [client]),
   };
   if (ephemeral) return { session: new LLMSession(options) };
   const store = new FileStore(sessionsFolder(env));

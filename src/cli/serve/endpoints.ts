@@ -1,6 +1,6 @@
 /** The endpoints of the server by path: one relay in several dialects, and a gateway. All share one client. */
 
-import type { ClientWrapper, SendError, SessionStore, Tool } from "../../index.ts";
+import type { ClientWrapper, SendError, SessionStore, Tool, TurnBudget } from "../../index.ts";
 import { agUi, aiSdk, createGateway, createRelay, type Dialect, native, type ReplyLog } from "../../server/index.ts";
 import { quoted } from "../one-line.ts";
 
@@ -15,6 +15,8 @@ export interface Parts {
   readonly systemPrompt: string | undefined;
   /** Limits how much of a conversation is sent, in tokens. */
   readonly maxTokens: number | undefined;
+  /** Limits each turn of a conversation. */
+  readonly budget: TurnBudget | undefined;
   /** Called with each failure, unmasked. */
   readonly onError: (error: SendError) => void;
 }
@@ -55,7 +57,7 @@ const LIMITS = { runsPerUser: 32, bodyBytes: 16_777_216, totalMs: 3_600_000 };
 const MAX_REASON = 500;
 
 export function endpointsOf(parts: Parts): Endpoints {
-  const { client, store, log, isLogShared, tools, systemPrompt, maxTokens, onError } = parts;
+  const { client, store, log, isLogShared, tools, systemPrompt, maxTokens, budget, onError } = parts;
   const shared = {
     client,
     authorize: () => USER,
@@ -69,6 +71,7 @@ export function endpointsOf(parts: Parts): Endpoints {
     sessions: { store, ...(maxTokens !== undefined && { maxTokens }) },
     systemPrompt,
     tools,
+    budget,
     limits: LIMITS,
     expose: { reasoning: true, providerTools: true },
   });

@@ -2,6 +2,7 @@
 
 import { type ClientWrapper, fallback, type SessionStore, type Tool } from "../../index.ts";
 import type { ReplyLog } from "../../server/index.ts";
+import { budgetOf } from "../budget.ts";
 import type { Choice } from "../choice.ts";
 import { quoted } from "../one-line.ts";
 import type { Settings } from "../settings.ts";
@@ -80,6 +81,10 @@ async function serveUntilEnded(opened: Opened): Promise<number> {
     tools,
     systemPrompt: settings.system,
     maxTokens: await maxTokensOf(choices),
+    budget: await budgetOf(
+      settings,
+      choices.map(({ client }) => client),
+    ),
     onError: (error) => void stderr.line(failureLineOf(error)),
   });
   let isReady = true;
