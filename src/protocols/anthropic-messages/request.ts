@@ -106,7 +106,7 @@ function withoutPrefill(
 
 /** Constant, so that a client puts them together with its key once. */
 const HEADERS = { "anthropic-version": "2023-06-01" } as const;
-const HEADERS_FOR_FILES = { ...HEADERS, "anthropic-beta": "files-api-2025-04-14" } as const;
+const HEADERS_FOR_FILES = { "anthropic-version": "2023-06-01", "anthropic-beta": "files-api-2025-04-14" } as const;
 
 function usesFiles(messages: readonly Message[]): boolean {
   return messages.some(

@@ -45,7 +45,7 @@ const UNKNOWN: ClaudeCapabilities = {
 };
 
 /** A model later than this table gets the strictest request: none of the options that the 5.5 family refuses. */
-const LATEST = version(5, 5);
+const LATEST = /* @__PURE__ */ version(5, 5);
 
 /** The latest model that was asked for: the calls of a client name the same model. */
 let last: { readonly model: string; readonly capabilities: ClaudeCapabilities } | undefined;

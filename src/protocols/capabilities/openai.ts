@@ -3,21 +3,23 @@
 import { LEVELS, LEVELS_AND_NONE, type ReasoningCapabilities, type ReasoningTable, reasoningIn } from "./reasoning.ts";
 
 /** `xhigh` exists since 5.2, `max` since 5.6. */
-const TO_XHIGH = [...LEVELS, "xhigh"];
-const TO_MAX = [...TO_XHIGH, "max"];
+const TO_XHIGH = ["low", "medium", "high", "xhigh"];
+const NONE_TO_XHIGH = ["none", "low", "medium", "high", "xhigh"];
+const TO_MAX = ["low", "medium", "high", "xhigh", "max"];
+const NONE_TO_MAX = ["none", "low", "medium", "high", "xhigh", "max"];
 
 /** Observed at OpenAI's servers in July 2026 by the authors of Pydantic AI (`profiles/openai.py`). */
 const OPENAI: ReasoningTable = [
   [/^gpt-5\.[1-3]-chat|^gpt-5\.1-codex|^gpt-5\.2-pro/, { reasons: "unasked", efforts: LEVELS }],
   [/^gpt-5\.\d+-pro/, { reasons: "unasked", efforts: TO_XHIGH }],
   [/^gpt-5\.1(?!\d)/, { reasons: "asked", efforts: LEVELS_AND_NONE }],
-  [/^gpt-5\.[2-4](?!\d)/, { reasons: "asked", efforts: ["none", ...TO_XHIGH] }],
-  [/^gpt-5\.5(?!\d)/, { reasons: "unasked", efforts: ["none", ...TO_XHIGH] }],
-  [/^gpt-5\.\d/, { reasons: "unasked", efforts: ["none", ...TO_MAX] }],
+  [/^gpt-5\.[2-4](?!\d)/, { reasons: "asked", efforts: NONE_TO_XHIGH }],
+  [/^gpt-5\.5(?!\d)/, { reasons: "unasked", efforts: NONE_TO_XHIGH }],
+  [/^gpt-5\.\d/, { reasons: "unasked", efforts: NONE_TO_MAX }],
   [/^gpt-5-chat/, { reasons: "never", efforts: [] }],
   [/^(gpt-5|o\d|codex)/, { reasons: "unasked", efforts: LEVELS }],
   [/^(gpt-[34]|chatgpt)/, { reasons: "never", efforts: [] }],
-  [/^gpt-6-(sol|luna)|^gpt-6\.1-terra/, { reasons: "unasked", efforts: ["none", ...TO_MAX] }],
+  [/^gpt-6-(sol|luna)|^gpt-6\.1-terra/, { reasons: "unasked", efforts: NONE_TO_MAX }],
   // The other models of the sixth generation refuse `none` as far as is known.
   [/^gpt-\d/, { reasons: "unasked", efforts: TO_MAX }],
 ];

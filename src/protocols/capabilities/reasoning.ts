@@ -12,7 +12,7 @@ export interface ReasoningCapabilities {
 export const LEVELS: readonly string[] = ["low", "medium", "high"];
 
 /** The same for models whose thinking can be turned off. */
-export const LEVELS_AND_NONE: readonly string[] = ["none", ...LEVELS];
+export const LEVELS_AND_NONE: readonly string[] = ["none", "low", "medium", "high"];
 
 /** Models of unknown names. */
 const UNKNOWN_REASONING: ReasoningCapabilities = { reasons: "unknown", efforts: LEVELS_AND_NONE };

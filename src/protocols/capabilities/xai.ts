@@ -2,7 +2,7 @@
 
 import { LEVELS, LEVELS_AND_NONE, type ReasoningCapabilities, type ReasoningTable, reasoningIn } from "./reasoning.ts";
 
-const TO_XHIGH = [...LEVELS, "xhigh"];
+const TO_XHIGH = ["low", "medium", "high", "xhigh"];
 
 /** @see https://docs.x.ai/docs/guides/reasoning */
 const XAI: ReasoningTable = [

@@ -1,6 +1,7 @@
 /** The differences between the vendors of Chat Completions in the requests that they accept. */
 
 import type { ReasoningEffort, SearchParameters } from "../../contract/options.ts";
+import { derived } from "../../platform/derived.ts";
 import type { JsonObject } from "../../platform/json-object.ts";
 import { claudeCapabilitiesOf } from "../capabilities/claude.ts";
 import { geminiCapabilitiesOf } from "../capabilities/gemini.ts";
@@ -114,18 +115,17 @@ const USUAL: ChatDialect = {
 };
 
 /** The dialect of a server of which only the address and the model's name are known. */
-export const COMMON_CHAT: ChatDialect = {
-  ...USUAL,
+export const COMMON_CHAT: ChatDialect = /* @__PURE__ */ derived(USUAL, {
   reasoningReplay: commonReplay,
   turnOrder: commonOrder,
-};
+});
 
 /** @see https://platform.openai.com/docs/api-reference/chat/create */
 export const OPENAI_CHAT: ChatDialect = {
   maxTokensField: "max_completion_tokens",
   // Without this, every chunk holds a random text.
   streamOptions: { include_usage: true, include_obfuscation: false },
-  reasoning: effortOf(openaiCapabilitiesOf),
+  reasoning: /* @__PURE__ */ effortOf(openaiCapabilitiesOf),
   search: openaiSearch,
   capabilitiesOf: openaiCapabilitiesOf,
   refuses: (option, model, thinks) =>
@@ -145,7 +145,7 @@ export const OPENAI_CHAT: ChatDialect = {
 export const XAI_CHAT: ChatDialect = {
   maxTokensField: "max_completion_tokens",
   streamOptions: { include_usage: true },
-  reasoning: effortOf(xaiCapabilitiesOf),
+  reasoning: /* @__PURE__ */ effortOf(xaiCapabilitiesOf),
   capabilitiesOf: xaiCapabilitiesOf,
   refuses: (option, _model, thinks) => option === "stop" && thinks,
   unsupported: ["search"],
@@ -160,8 +160,7 @@ export const XAI_CHAT: ChatDialect = {
  * Anthropic's endpoint for trials, which ignores more options than its documentation lists.
  * @see https://docs.anthropic.com/en/api/openai-sdk
  */
-export const ANTHROPIC_CHAT: ChatDialect = {
-  ...USUAL,
+export const ANTHROPIC_CHAT: ChatDialect = /* @__PURE__ */ derived(USUAL, {
   outputFormat: "none",
   unsupported: ["seed", "reasoning", "search"],
   refusesBlankText: /^/,
@@ -169,7 +168,7 @@ export const ANTHROPIC_CHAT: ChatDialect = {
   maxTemperature: 1,
   inputs: () => ["image"],
   rootRefusals: () => ANTHROPIC_ROOT_REFUSALS,
-};
+});
 
 /** @see https://ai.google.dev/gemini-api/docs/openai */
 export const GEMINI_CHAT: ChatDialect = {
@@ -185,8 +184,7 @@ export const GEMINI_CHAT: ChatDialect = {
 };
 
 /** @see https://openrouter.ai/docs/api-reference/overview */
-export const OPENROUTER_CHAT: ChatDialect = {
-  ...USUAL,
+export const OPENROUTER_CHAT: ChatDialect = /* @__PURE__ */ derived(USUAL, {
   reasoning: openrouterReasoning,
   search: openrouterSearch,
   replaysImages: true,
@@ -197,19 +195,17 @@ export const OPENROUTER_CHAT: ChatDialect = {
   turnOrder: openrouterOrder,
   rootRefusals: (model) =>
     /^~?anthropic\//.test(model) ? ANTHROPIC_ROOT_REFUSALS : /^~?openai\//.test(model) ? OPENAI_ROOT_REFUSALS : [],
-};
+});
 
 /** @see https://console.groq.com/docs/reasoning */
-export const GROQ_CHAT: ChatDialect = {
-  ...USUAL,
+export const GROQ_CHAT: ChatDialect = /* @__PURE__ */ derived(USUAL, {
   maxTokensField: "max_completion_tokens",
   reasoning: groqReasoning,
   inputs: () => ["image"],
-};
+});
 
 /** @see https://api-docs.deepseek.com */
-export const DEEPSEEK_CHAT: ChatDialect = {
-  ...USUAL,
+export const DEEPSEEK_CHAT: ChatDialect = /* @__PURE__ */ derived(USUAL, {
   outputFormat: "json_object",
   reasoning: deepseekReasoning,
   inputs: () => [],
@@ -220,7 +216,7 @@ export const DEEPSEEK_CHAT: ChatDialect = {
   prefix: ({ baseUrl }) => (baseUrl.endsWith("/beta") ? { messageFields: { prefix: true } } : undefined),
   reasoningReplay: deepseekReplay,
   turnOrder: deepseekOrder,
-};
+});
 
 /** @see https://docs.mistral.ai/api */
 export const MISTRAL_CHAT: ChatDialect = {
@@ -239,16 +235,17 @@ export const MISTRAL_CHAT: ChatDialect = {
 };
 
 /** @see https://docs.aws.amazon.com/bedrock/latest/userguide/inference-chat-completions.html */
-export const BEDROCK_CHAT: ChatDialect = { ...COMMON_CHAT, maxTokensField: "max_completion_tokens" };
+export const BEDROCK_CHAT: ChatDialect = /* @__PURE__ */ derived(COMMON_CHAT, {
+  maxTokensField: "max_completion_tokens",
+});
 
-export const LLAMACPP_CHAT: ChatDialect = {
-  ...COMMON_CHAT,
+export const LLAMACPP_CHAT: ChatDialect = /* @__PURE__ */ derived(COMMON_CHAT, {
   reasoningReplay: llamacppReplay,
   prefix: continuesFinalMessage,
-};
+});
 
 /** @see https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html */
-export const VLLM_CHAT: ChatDialect = { ...COMMON_CHAT, prefix: continuesFinalMessage };
+export const VLLM_CHAT: ChatDialect = /* @__PURE__ */ derived(COMMON_CHAT, { prefix: continuesFinalMessage });
 
 /**
  * vLLM and llama.cpp continue an assistant's message at the end of the request if a field asks for it.

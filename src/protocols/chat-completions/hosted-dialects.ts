@@ -1,6 +1,7 @@
 /** The dialects of servers that host open models, and of vendors with models of their own. */
 
 import type { SearchParameters } from "../../contract/options.ts";
+import { derived } from "../../platform/derived.ts";
 import type { JsonObject } from "../../platform/json-object.ts";
 import { unsupportedSearch } from "../common/unsupported-search.ts";
 import type { RequestContext } from "../protocol.ts";
@@ -8,27 +9,24 @@ import { type ChatDialect, COMMON_CHAT } from "./dialects.ts";
 import { type commonReasoning, level } from "./reasoning.ts";
 
 /** The server refuses fields that it does not know. @see https://inference-docs.cerebras.ai/capabilities/reasoning */
-export const CEREBRAS_CHAT: ChatDialect = {
-  ...COMMON_CHAT,
+export const CEREBRAS_CHAT: ChatDialect = /* @__PURE__ */ derived(COMMON_CHAT, {
   maxTokensField: "max_completion_tokens",
   inputs: () => [],
   reasoning(effort, context) {
     if (/gpt-oss/.test(context.endpoint.model)) return effortIn(["low", "medium", "high"], effort, context);
     return level(effort, ["none"], context) === "none" ? { disable_reasoning: true } : {};
   },
-};
+});
 
 /** @see https://platform.moonshot.ai/docs/api/chat */
-export const MOONSHOT_CHAT: ChatDialect = {
-  ...COMMON_CHAT,
+export const MOONSHOT_CHAT: ChatDialect = /* @__PURE__ */ derived(COMMON_CHAT, {
   refusesRequiredTool: true,
   inputs: () => ["image"],
   reasoning: (effort, context) => effortIn(["low", "medium", "high"], effort, context),
-};
+});
 
 /** @see https://docs.z.ai/guides/capabilities/thinking-mode */
-export const ZAI_CHAT: ChatDialect = {
-  ...COMMON_CHAT,
+export const ZAI_CHAT: ChatDialect = /* @__PURE__ */ derived(COMMON_CHAT, {
   // Without it, the arguments of a call come in one piece.
   streamedToolFields: { tool_stream: true },
   reasoning(effort, context) {
@@ -40,18 +38,17 @@ export const ZAI_CHAT: ChatDialect = {
     const word = level(effort, words, context);
     return word === undefined ? {} : { thinking: { type: "enabled" }, reasoning_effort: word };
   },
-};
+});
 
 /** @see https://platform.minimax.io/docs/api-reference/text-openai-api */
-export const MINIMAX_CHAT: ChatDialect = {
-  ...COMMON_CHAT,
+export const MINIMAX_CHAT: ChatDialect = /* @__PURE__ */ derived(COMMON_CHAT, {
   // Without it, the text would contain the thinking.
   fields: { reasoning_split: true },
   maxTemperature: 1,
   inputs: () => [],
   unsupported: ["seed", "reasoning"],
   advice: "It always thinks, and chooses the amount itself.",
-};
+});
 
 /** @see https://docs.perplexity.ai/api-reference/chat-completions-post */
 export const PERPLEXITY_CHAT: ChatDialect = {
