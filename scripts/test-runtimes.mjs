@@ -1,7 +1,7 @@
 /**
  * `npm run test:runtimes`: the package as users get it, on every runtime it promises. Packs the tarball, installs it into
  * an empty folder, and there streams from a loopback server on Node (this one, 22, 24), Bun, Deno, in a browser's page and
- * worker, and on an edge runtime; requires it from CommonJS; runs the command; type-checks a consumer; serves a relay; and
+ * worker, and on an edge runtime; goes through proxies and sockets on Node, Bun and Deno; requires it from CommonJS; runs the command; type-checks a consumer; serves a relay; and
  * runs the contract of a client on the relay client, over direct connections and over those that break.
  * Prints a table, and fails when any row failed. The other runtimes come from npm, once, into `.runtimes/`; Bun, Deno and
  * the edge runtime are skipped where npm has none for the machine, the browser where no Chromium is installed.
@@ -12,6 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { runtimeProgram } from "./runtimes/install.mjs";
+import { startProxies } from "./runtimes/proxy.mjs";
 import { checkRelay } from "./runtimes/relay-checks.mjs";
 import { startServer } from "./runtimes/server.mjs";
 import { startStage } from "./runtimes/stage.mjs";
@@ -93,6 +94,9 @@ async function checkInstalled() {
   }
   await row("bun", async () => outputOf(await runtime("bun", 1, Skip), ["run", ...program], folder));
   await row("deno", async () => outputOf(await runtime("deno", 2, Skip), ["run", "--allow-all", ...program], folder));
+  await row("network, node", async () => networkOn(process.execPath));
+  await row("network, bun", async () => networkOn(await runtime("bun", 1, Skip), "run"));
+  await row("network, deno", async () => networkOn(await runtime("deno", 2, Skip), "run", "--allow-all"));
   await row("browser", inBrowser);
   await row("edge (workerd)", onEdge);
   const relay = [join(folder, "relay-server.mjs"), server.origin];
@@ -113,6 +117,20 @@ async function checkInstalled() {
   await row("relay, workerd", async () =>
     withEdge("edge", server.origin, (origin) => checkRelay(`${origin}/relay`, server.origin)),
   );
+}
+
+/** The options for proxies and sockets, where the variables name a proxy. */
+async function networkOn(command, ...args) {
+  const socket = join(folder, "server.sock");
+  const proxies = await startProxies(server.origin, socket);
+  const none = Object.fromEntries(["https", "all", "no"].map((name) => [`${name}_proxy`, ""]));
+  const variables = { ...none, http_proxy: proxies.open, HTTP_PROXY: proxies.open, HTTPS_PROXY: "", NO_PROXY: "" };
+  try {
+    const program = [join(folder, "network-program.mjs"), proxies.open, proxies.closed, socket];
+    return await outputOf(command, [...args, ...program], folder, variables);
+  } finally {
+    proxies.close();
+  }
 }
 
 /** Puts a relay with a scripted model beside a client, and does with the stage's address what is to be done. */
@@ -282,16 +300,16 @@ async function row(name, check) {
 }
 
 /** What a command wrote to stdout. Throws with all it wrote when it fails or takes too long. */
-function outputOf(command, args, cwd) {
-  return start(command, args, cwd).ended;
+function outputOf(command, args, cwd, variables) {
+  return start(command, args, cwd, variables).ended;
 }
 
 /**
  * Runs a command: its first line, and what it wrote to stdout until its end, which rejects with all it wrote when it
  * fails or takes too long.
  */
-function start(command, args, cwd) {
-  const env = { ...process.env, NODE_OPTIONS: "", NO_COLOR: "1" };
+function start(command, args, cwd, variables) {
+  const env = { ...process.env, NODE_OPTIONS: "", NO_COLOR: "1", ...variables };
   const child = spawn(command, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"], timeout: timeoutMs });
   const line = new Promise((resolve) => {
     child.stdout.once("data", (text) => resolve(text.split("\n")[0]));

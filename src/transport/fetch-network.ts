@@ -44,10 +44,8 @@ export function networkTransport(network: Network): Transport {
       // A browser's own proxy is not a part of the program.
       return fetchTransport((url, init) => {
         if (runtime && chosenProxy(url, settings)) {
-          throw unsupported(
-            "`proxy: false`",
-            "Its `fetch` obeys the proxy variables. Unset them, or add the host to NO_PROXY.",
-          );
+          const advice = "Its `fetch` obeys the proxy variables. Unset them, or add the host to NO_PROXY.";
+          throw new NotSent(unsupported("`proxy: false`", advice));
         }
         return fetch(url, init);
       });

@@ -13,6 +13,7 @@ export async function check(origin, weights) {
   await readsWhole(origin);
   await knowsCut(origin);
   await letsGo(origin);
+  await knowsItsWays(origin);
   const reconnects = await relays(origin);
   return `a relayed reply over ${reconnects} broken connections, embedded at ${await talks(weights)} tokens/s`;
 }
@@ -58,6 +59,31 @@ async function letsGo(origin) {
   if (kept !== "Hello") throw new Error(`of a reply that was left this is kept: ${kept}`);
   const left = await (await fetch(`${origin}/left`)).text();
   if (left !== "yes") throw new Error("the connection of a reply that was left stayed open");
+}
+
+/** Where the platform decides about the way to the network, an option for it is refused before anything is sent. */
+async function knowsItsWays(origin) {
+  if (globalThis.Bun || globalThis.Deno || globalThis.process?.versions?.node) return; // a program of its own
+  const baseUrl = `${origin}/whole/v1`;
+  const ways = [
+    { proxy: true },
+    { proxy: "http://127.0.0.1:9" },
+    { agent: { addRequest() {} } },
+    { baseUrl: "unix:/run/a.sock:/v1" },
+  ];
+  for (const way of ways) {
+    let ending = "a reply";
+    try {
+      await new CompatibleClient({ baseUrl, model: "test", retries: 0, ...way }).sendMessage(question);
+    } catch (error) {
+      ending = error instanceof SendError ? error.kind : error;
+    }
+    if (ending !== "unsupported") throw new Error(`${Object.keys(way)[0]} ended with ${ending}`);
+  }
+  const read = await readAll(
+    await new CompatibleClient({ baseUrl, model: "test", retries: 0, proxy: false }).sendMessageStream(question),
+  );
+  if (read !== "Hello, wörld 🌍! (1)") throw new Error(`with \`proxy: false\` a reply was read as ${read}`);
 }
 
 /** Watches a reply through a relay whose connections break, then stops one that never ends. Resolves with how often. */
