@@ -24,7 +24,7 @@ export type Command =
 
 const COMMON_OPTIONS = {
   provider: { type: "string", short: "p" },
-  model: { type: "string", short: "m" },
+  model: { type: "string", short: "m", multiple: true },
   "base-url": { type: "string" },
   "allow-insecure-http": { type: "boolean" },
   system: { type: "string", short: "s" },
@@ -66,6 +66,9 @@ export function commandOf(args: readonly string[]): Command {
   const name = first && first.index < terminator ? first.value : undefined;
   const misplaced = name === "serve" ? undefined : serveOptionIn(values);
   if (misplaced) throw new CommandError(`--${misplaced} is for a server: cloudllm serve --${misplaced} …`, 2);
+  const [, ...models] = values.model ?? [];
+  if (models.length > 0 && name !== "serve")
+    throw new CommandError("--model names one model; only serve takes several.", 2);
   if (json && settings.media !== undefined)
     throw new CommandError("--json prints pictures and sounds, --media saves them: give one of them.", 2);
   if (name === "chat") {
@@ -78,7 +81,7 @@ export function commandOf(args: readonly string[]): Command {
   const { session, ephemeral } = settings;
   if (name === "serve") {
     if (positionals.length > 1) throw new CommandError("serve takes no question: cloudllm serve", 2);
-    return { name, serve: serveSettingsOf(values, settings), settings };
+    return { name, serve: serveSettingsOf(values, settings, models), settings };
   }
   if (session !== undefined || ephemeral)
     throw new CommandError("--session and --ephemeral are for a chat: cloudllm chat --session NAME", 2);
@@ -111,14 +114,16 @@ function parsed(args: readonly string[]) {
 type Values = ReturnType<typeof parsed>["values"];
 
 function settingsOf(values: Values): Settings {
-  const { provider, model, system, temperature, timeout } = values;
+  const { provider, system, temperature, timeout } = values;
+  const [model, ...models] = values.model ?? [];
   const baseUrl = values["base-url"];
   const maxTokens = values["max-tokens"];
   const envFile = values.env;
   const { session, ephemeral = false, media } = values;
   const named = { "--model": model, "--base-url": baseUrl, "--env": envFile, "--session": session, "--media": media };
-  const empty = Object.entries(named).find(([, value]) => value?.trim() === "");
-  if (empty) throw new CommandError(`${empty[0]} is empty.`, 2);
+  const empty = Object.entries(named).find(([, value]) => value?.trim() === "")?.[0];
+  const fault = empty ?? (models.some((other) => other.trim() === "") ? "--model" : undefined);
+  if (fault !== undefined) throw new CommandError(`${fault} is empty.`, 2);
   if (session !== undefined && ephemeral)
     throw new CommandError("--session keeps the conversation, --ephemeral does not: give one of them.", 2);
   const seconds = timeout === undefined ? undefined : numberOf("--timeout", timeout, "seconds, 0 for no limit", 0);

@@ -50,6 +50,9 @@ Options of serve:
       --host ADDRESS     default: this machine alone; others need a token
       --token SECRET     what users and programs must know, at least 16
                          characters; or CLOUDLLM_TOKEN
+      --model ID         several times: the models that the page offers
+      --also NAME        a provider that the page offers as well, with a model
+                         behind a colon; may be given several times
       --fallback NAME    a provider that is asked when the others fail, with a
                          model behind a colon; may be given several times
       --store PLACE      where conversations are kept: a folder, sqlite:FILE,

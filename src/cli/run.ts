@@ -68,9 +68,15 @@ async function execute(command: Command, terminal: Terminal, env: NodeJS.Process
       const { serve } = await import("./serve/serve.ts"); // a server, which other commands do not load
       const first = await choiceOf(settings, env, terminal);
       const { baseUrl: _baseUrl, model: _model, ...shared } = settings;
-      const others: Choice[] = [];
-      for (const other of command.serve.fallbacks) others.push(await choiceOf({ ...shared, ...other }, env, terminal));
-      return serve([first, ...others], command.serve, settings, terminal, env);
+      const { fallbacks, models, also } = command.serve;
+      const chosen = async (named: typeof also): Promise<readonly Choice[]> => {
+        const choices: Choice[] = [];
+        for (const each of named) choices.push(await choiceOf({ ...shared, ...each }, env, terminal));
+        return choices;
+      };
+      const ofFirst = models.map((model) => ({ ...first, client: first.withModel(model) }));
+      const choices = { first, fallbacks: await chosen(fallbacks), others: [...ofFirst, ...(await chosen(also))] };
+      return serve(choices, command.serve, settings, terminal, env);
     }
     case "ask": {
       const question = await questionOf(command.words, terminal);

@@ -5,6 +5,8 @@ import { Announcer } from "./announcer.ts";
 import { copy } from "./clipboard.ts";
 import { Composer } from "./composer.ts";
 import { elementOf } from "./elements.ts";
+import { type MessageContent, titleOf } from "./message-content.ts";
+import { ModelChoice } from "./model-choice.ts";
 import { patchChildren } from "./patch.ts";
 import { Follower } from "./scroll.ts";
 import type { ServerInfo } from "./server-info.ts";
@@ -18,7 +20,7 @@ const COPIED_MS = 1_500;
 const TITLE_LENGTH = 60;
 
 export class App {
-  readonly #chats: Chats = createChats({ url: "/relay" });
+  readonly #chats: Chats;
   readonly #box = elementOf("thread", HTMLElement);
   readonly #welcome = elementOf("welcome", HTMLElement);
   readonly #notice = elementOf("notice", HTMLElement);
@@ -34,7 +36,14 @@ export class App {
   #leave: () => void = () => undefined;
 
   constructor(info: ServerInfo) {
-    this.#composer = new Composer({ onSend: (text) => this.#send(text), onStop: () => void this.#stop() });
+    const choice = new ModelChoice(info);
+    this.#chats = createChats({
+      url: "/relay",
+      get model() {
+        return choice.chosen;
+      },
+    });
+    this.#composer = new Composer({ onSend: (content) => this.#send(content), onStop: () => void this.#stop() });
     this.#sidebar = new Sidebar(this.#chats, {
       onOpen: (chat) => this.#goTo(chat),
       onNew: () => this.#goTo(undefined),
@@ -45,7 +54,6 @@ export class App {
     });
     this.#thread = this.#threadOf(this.#chats.open(idIn(location.hash) ?? newId()));
     patchChildren(this.#welcome, welcomeView(info));
-    elementOf("model", HTMLElement).textContent = info.model;
     this.#listen();
   }
 
@@ -112,8 +120,8 @@ export class App {
   }
 
   #showTitle(): void {
-    const first = this.#thread.chat.snapshot.messages.find(({ role }) => role === "user");
-    const line = (first?.content ?? "").replace(/\s+/g, " ").trim();
+    const first = this.#thread.chat.snapshot.messages.find((message) => message.role === "user");
+    const line = first ? titleOf(first) : "";
     const title = line.length <= TITLE_LENGTH ? line : `${line.slice(0, TITLE_LENGTH - 1).trimEnd()}…`;
     const shown = title || "New conversation";
     if (this.#title.textContent === shown) return;
@@ -121,11 +129,11 @@ export class App {
     document.title = title ? `${title} · CloudLLM` : "CloudLLM";
   }
 
-  #send(text: string): void {
+  #send(content: MessageContent): void {
     const { chat } = this.#thread;
     if (idIn(location.hash) !== chat.id) history.replaceState(null, "", addressOf(chat.id));
     this.#follower.follow();
-    void this.#doing(chat.send(text));
+    void this.#doing(chat.send(content));
   }
 
   /** Follows a reply that this page has asked for, for the list and the other tabs. */
@@ -184,6 +192,8 @@ export class App {
         return copied(button, button.closest("figure")?.querySelector("code")?.textContent ?? "");
       case "edit":
         return this.#thread.edit(messageId);
+      case "detach":
+        return this.#thread.detach(Number(button.dataset.place));
       case "cancel-edit":
         return this.#cancelEdit();
       case "regenerate":
@@ -202,7 +212,7 @@ export class App {
     this.#composer.focus();
     if (!edited) return;
     this.#follower.follow();
-    void this.#doing(this.#thread.chat.edit(edited.messageId, edited.text));
+    void this.#doing(this.#thread.chat.edit(edited.messageId, edited.content));
   }
 
   #cancelEdit(): void {

@@ -1,13 +1,15 @@
-/** The box where a message is written. Its text is kept for each conversation until it is sent. */
+/** The box where a message is written. Its text and attachments are kept for each conversation until it is sent. */
 
+import { AttachmentTray } from "./attachment-tray.ts";
 import { elementOf } from "./elements.ts";
+import { contentOf, type MessageContent } from "./message-content.ts";
 
 /** The use of the button now. */
 export type ComposerMode = "send" | "stop";
 
 /** Called when a person asks for it. */
 export interface ComposerEvents {
-  readonly onSend: (text: string) => void;
+  readonly onSend: (content: MessageContent) => void;
   readonly onStop: () => void;
 }
 
@@ -18,6 +20,7 @@ export class Composer {
   readonly #text = elementOf("text", HTMLTextAreaElement);
   readonly #button = elementOf("send", HTMLButtonElement);
   readonly #icon = elementOf("send-icon", SVGUseElement);
+  readonly #tray = new AttachmentTray(() => this.#changed());
   readonly #events: ComposerEvents;
   #mode: ComposerMode = "send";
   #chat = "";
@@ -42,7 +45,7 @@ export class Composer {
   open(chat: string): void {
     this.#chat = chat;
     this.#text.value = sessionStorage.getItem(draftOf(chat)) ?? "";
-    this.#changed();
+    this.#tray.open(chat);
   }
 
   show(mode: ComposerMode): void {
@@ -60,15 +63,18 @@ export class Composer {
 
   #send(): void {
     const text = this.#text.value.trim();
-    if (text === "") return;
+    if (!this.#canSend) return;
     this.#text.value = "";
-    this.#changed();
-    this.#events.onSend(text);
+    this.#events.onSend(contentOf(text, this.#tray.take()));
+  }
+
+  get #canSend(): boolean {
+    return !this.#tray.isReading && (this.#text.value.trim() !== "" || !this.#tray.isEmpty);
   }
 
   #changed(): void {
     const { value, style } = this.#text;
-    this.#button.disabled = this.#mode === "send" && value.trim() === "";
+    this.#button.disabled = this.#mode === "send" && !this.#canSend;
     if (value === "") sessionStorage.removeItem(draftOf(this.#chat));
     else sessionStorage.setItem(draftOf(this.#chat), value);
     if (CSS.supports("field-sizing", "content")) return;

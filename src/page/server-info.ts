@@ -5,6 +5,8 @@ export interface ServerInfo {
   readonly version: string;
   readonly provider: string;
   readonly model: string;
+  /** Those that can be chosen; the first one answers where none is. */
+  readonly models: readonly string[];
   readonly tools: readonly string[];
   readonly note?: string;
 }

@@ -1,8 +1,10 @@
 /** The messages of one conversation on the page. */
 
 import type { Chat, ChatMessage, ChatSnapshot } from "../web/index.ts";
+import type { AttachedPart } from "./attached-file.ts";
 import { Costs } from "./costs.ts";
 import { figuresOf } from "./figures.ts";
+import { contentOf, type MessageContent } from "./message-content.ts";
 import { patchChildren } from "./patch.ts";
 import { ReplyView, userView, waitingView } from "./turn-views.ts";
 import { h, icon, type VElement } from "./vnode.ts";
@@ -11,6 +13,8 @@ import { h, icon, type VElement } from "./vnode.ts";
 interface Edit {
   readonly messageId: string;
   readonly draft: string;
+  /** Those that stay. */
+  readonly attachments: readonly AttachedPart[];
 }
 
 /** A view that was made, and what it was made from. */
@@ -54,7 +58,7 @@ export class Thread {
   edit(messageId: string): void {
     const message = this.messageOf(messageId);
     if (message?.role !== "user") return;
-    this.#edit = { messageId, draft: message.content };
+    this.#edit = { messageId, draft: message.content, attachments: message.attachments ?? [] };
     this.render();
     const editor = this.#editor;
     if (!editor) return;
@@ -63,13 +67,22 @@ export class Thread {
     editor.setSelectionRange(editor.value.length, editor.value.length);
   }
 
-  /** Closes the editor. Returns the message and its new text, unless it is empty. */
-  closeEditor(): { readonly messageId: string; readonly text: string } | undefined {
-    const { messageId } = this.#edit ?? {};
+  /** Takes an attachment from the message that is being edited. */
+  detach(place: number): void {
+    if (!this.#edit) return;
+    this.#edit = { ...this.#edit, attachments: this.#edit.attachments.filter((_part, at) => at !== place) };
+    this.render();
+    this.#editor?.focus();
+  }
+
+  /** Closes the editor. Returns the message and its new content, unless it is empty. */
+  closeEditor(): { readonly messageId: string; readonly content: MessageContent } | undefined {
+    const { messageId, attachments = [] } = this.#edit ?? {};
     const text = this.#editor?.value.trim() ?? "";
     this.#edit = undefined;
     this.render();
-    return messageId === undefined || text === "" ? undefined : { messageId, text };
+    const isEmpty = text === "" && attachments.length === 0;
+    return messageId === undefined || isEmpty ? undefined : { messageId, content: contentOf(text, attachments) };
   }
 
   /** Sends the answer to a call of the last reply. */
@@ -93,8 +106,8 @@ export class Thread {
 
   #viewOf(message: ChatMessage, place: number, { messages }: ChatSnapshot): VElement {
     if (message.role === "user") {
-      const draft = this.#edit?.messageId === message.id ? this.#edit.draft : undefined;
-      return this.#once(message.id, [message, draft], () => userView({ message, draft }));
+      const edit = this.#edit?.messageId === message.id ? this.#edit : undefined;
+      return this.#once(message.id, [message, edit], () => userView({ message, edit }));
     }
     const isLast = place === messages.length - 1;
     const figures = message.state === "writing" ? "" : figuresOf(message, this.#costs.costOf(message));

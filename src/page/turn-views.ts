@@ -1,6 +1,8 @@
 /** Messages as views: those of the user and replies. */
 
 import type { ChatReply, ChatToolCall, ChatUserMessage } from "../web/index.ts";
+import type { AttachedPart } from "./attached-file.ts";
+import { attachmentsView, nameIn, pendingView } from "./attachment-view.ts";
 import { GrowingMarkdown, link } from "./markdown.ts";
 import { linkOf, pictureOf, siteOf } from "./safe-url.ts";
 import { toolView } from "./tool-view.ts";
@@ -9,52 +11,51 @@ import { h, icon, type VElement } from "./vnode.ts";
 /** A message of the user, and whether it is being edited. */
 export interface UserTurn {
   readonly message: ChatUserMessage;
-  /** The text in the editor; absent when it is not open. */
-  readonly draft?: string | undefined;
+  /** The text in the editor when it opens, and the attachments that stay; absent when it is not open. */
+  readonly edit?: { readonly draft: string; readonly attachments: readonly AttachedPart[] } | undefined;
 }
 
-export function userView({ message, draft }: UserTurn): VElement {
+export function userView({ message, edit }: UserTurn): VElement {
   const { id, content, attachments = [], state } = message;
   return h(
     "article",
     { class: `turn user is-${state}`, key: id, "data-message": id },
     h("h2", { class: "unseen" }, "You"),
-    ...(draft === undefined
+    ...(edit === undefined
       ? [
-          h("div", { class: "bubble", key: "bubble", dir: "auto" }, content, ...attachments.map(attachmentView)),
+          ...(attachments.length > 0 ? [attachmentsView(attachments)] : []),
+          ...(content === "" ? [] : [h("div", { class: "bubble", key: "bubble", dir: "auto" }, content)]),
           h(
             "div",
             { class: "actions", key: "actions" },
             action("edit", "edit", "Edit"),
-            action("copy", "copy", "Copy"),
+            content !== "" && action("copy", "copy", "Copy"),
           ),
         ]
-      : [editor(draft)]),
+      : [editor(edit)]),
   );
 }
 
-function attachmentView(part: NonNullable<ChatUserMessage["attachments"]>[number]): VElement {
-  const data =
-    "data" in part && typeof part.data === "string"
-      ? pictureOf(`data:${part.mediaType};base64,${part.data}`)
-      : undefined;
-  if (data !== undefined) return h("img", { src: data, alt: "Picture" });
-  return h("span", { class: "attachment" }, part.type === "file" ? (part.filename ?? "File") : "Picture");
-}
-
 /** Its text is put in when it opens, and is the person's from then on. */
-function editor(draft: string): VElement {
+function editor({ draft, attachments }: NonNullable<UserTurn["edit"]>): VElement {
   return h(
     "form",
     { class: "editor", key: "editor", "data-action": "save-edit" },
+    attachments.length > 0 &&
+      h(
+        "ul",
+        { class: "tray", key: "tray", "aria-label": "Attachments" },
+        pendingView(attachments.map((part, place) => ({ key: `${place} ${nameIn(part, place)}`, part }))),
+      ),
     h("textarea", {
+      key: "text",
       dir: "auto",
       "aria-label": "Edit your message",
       rows: String(Math.min(12, draft.split("\n").length + 1)),
     }),
     h(
       "div",
-      { class: "buttons" },
+      { class: "buttons", key: "buttons" },
       h("button", { type: "button", "data-action": "cancel-edit" }, "Cancel"),
       h("button", { type: "submit", class: "primary" }, "Send"),
     ),

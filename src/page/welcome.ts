@@ -13,11 +13,11 @@ const FOR_ALL = [
 /** Questions that the built-in model was trained on. */
 const FOR_THE_TOY = ["What is streaming?", "What is a token?", "Tell me a story about a fox"];
 
-export function welcomeView({ provider, model, tools, note }: ServerInfo): readonly VElement[] {
+export function welcomeView({ provider, model, models, tools, note }: ServerInfo): readonly VElement[] {
   const isToy = note !== undefined || provider === "embedded";
   const about = isToy
     ? "A toy model answers that is a part of the package: it shows streaming, and knows next to nothing. Start the server with the key of a provider, such as OPENAI_API_KEY, for a real one."
-    : `${model} answers.${tools.length > 0 ? ` It has tools: ${tools.join(", ")}.` : ""}`;
+    : `${models.length > 1 ? "Choose at the top who answers." : `${model} answers.`}${tools.length > 0 ? ` It has tools: ${tools.join(", ")}.` : ""}`;
   return [
     h("p", { class: "welcome-title" }, "What would you like to know?"),
     h("p", { class: "welcome-about" }, about),

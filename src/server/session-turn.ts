@@ -17,7 +17,10 @@ import { type CallAnswers, checkAnswers, giveAnswers, newAnswers, waitingReply }
 import type { RunSource } from "./run.ts";
 
 /** How a relay opens its sessions: the options of `LLMSession.open` without those that the relay sets. */
-export type SessionSetup = Omit<OpenOptions, "client" | "id">;
+export interface SessionSetup extends Omit<OpenOptions, "client" | "id" | "maxTokens"> {
+  /** As in `LLMSession.open`; or a function of the client that answers, where there are several (`models`). */
+  readonly maxTokens?: number | ((client: ClientWrapper) => number | undefined) | undefined;
+}
 
 /** The part of the history that stays before a turn: so many messages, or so many questions with their replies. */
 export type KeptHistory = number | { readonly turns: number };
@@ -46,8 +49,15 @@ export class SessionTurn implements RunSource {
   /** The conversation before its last reply was removed. */
   #before: SavedSession | undefined;
 
-  constructor(client: ClientWrapper, setup: SessionSetup, id: string, request: TurnRequest, options: SendOptions) {
-    this.#setup = { ...setup, client, id };
+  constructor(
+    client: ClientWrapper,
+    { maxTokens, ...setup }: SessionSetup,
+    id: string,
+    request: TurnRequest,
+    options: SendOptions,
+  ) {
+    const limit = typeof maxTokens === "function" ? maxTokens(client) : maxTokens;
+    this.#setup = { ...setup, ...(limit !== undefined && { maxTokens: limit }), client, id };
     this.#request = request;
     this.#options = options;
   }

@@ -67,10 +67,12 @@ export class TokenBudget {
     const room = maxOutputTokens ?? Math.floor(this.maxTokens * REPLY_SHARE);
     const { messages, cost } = latestExchanges(conversation, this.maxTokens - room - fixed, tokensOf);
     const limit = this.maxTokens - (maxOutputTokens ?? 0);
-    if (fixed + cost > limit) {
+    // The provider knows what attachments cost, and whether it takes them: a guess refuses none.
+    const counted = fixed + cost - sumOf(messages.map(attachmentTokensOf)) * correction;
+    if (counted > limit) {
       const reply = maxOutputTokens === undefined ? "" : ` less the ${maxOutputTokens} of \`maxOutputTokens\``;
       const message =
-        `The system prompt and this turn alone have about ${Math.round(fixed + cost)} tokens, and \`maxTokens\` is ` +
+        `The system prompt and this turn alone have about ${Math.round(counted)} tokens, and \`maxTokens\` is ` +
         `${this.maxTokens}${reply}: shorten them, or raise it.`;
       throw new SendError("contextLength", message);
     }

@@ -18,6 +18,8 @@ test("without options, it serves this machine alone and keeps conversations", ()
     port: 4_242,
     host: "127.0.0.1",
     fallbacks: [],
+    models: [],
+    also: [],
     store: { type: "default" },
     log: { type: "memory" },
   });
@@ -25,11 +27,13 @@ test("without options, it serves this machine alone and keeps conversations", ()
 
 test("every option", () => {
   const args =
-    "--port 0 --host 0.0.0.0 --fallback Anthropic --fallback ollama:qwen3:8b --store sqlite:chats.db --log redis://h:1 --tools t.mjs";
+    "--port 0 --host 0.0.0.0 --model a -m b --also groq --also ollama:qwen3:8b --fallback Anthropic --fallback ollama:qwen3:8b --store sqlite:chats.db --log redis://h:1 --tools t.mjs";
   expect(settingsOf(...args.split(" "), "--token", TOKEN)).toEqual({
     port: 0,
     host: "0.0.0.0",
     fallbacks: [{ provider: "anthropic" }, { provider: "ollama", model: "qwen3:8b" }],
+    models: ["b"],
+    also: [{ provider: "groq" }, { provider: "ollama", model: "qwen3:8b" }],
     store: { type: "sqlite", file: "chats.db" },
     log: { type: "redis", url: "redis://h:1" },
     tools: "t.mjs",
@@ -57,6 +61,9 @@ describe("a wrong option is said in a sentence, with exit code 2", () => {
     [["--log", "postgres://h/d"], "--log must be memory"],
     [["--token", "short"], "The token must have at least 16 characters"],
     [["--token", "with a blank in the middle"], "none a blank"],
+    [["--model", "a", "--model", " "], "--model is empty."],
+    [["--also", "acme"], 'Unknown provider "acme"'],
+    [["--also", "ollama:"], "--also ollama: names no model behind the colon."],
     [["--fallback", "acme"], 'Unknown provider "acme"'],
     [["--fallback", "ollama:"], "names no model behind the colon"],
     [["--session", "x"], "are not for a server"],

@@ -267,3 +267,14 @@ test.each([Number.NaN, -5, "5", undefined, null])(
     expect(await session.sendMessage("one")).toMatchObject({ content: "Fine." });
   },
 );
+
+test("a picture that costs more than the budget by its guess is the provider's to refuse", async () => {
+  const client = scriptedClient([{ text: "Red." }]);
+  const session = new LLMSession({ client, maxTokens: 400 });
+  const image = { type: "image", mediaType: "image/png", data: "AAAA" } as const;
+  const { content } = await session.sendMessage([image, { type: "text", text: "What is this?" }]);
+  expect(content).toBe("Red.");
+  await expect(session.sendMessage([image, { type: "text", text: "word ".repeat(900) }])).rejects.toMatchObject({
+    kind: "contextLength",
+  });
+});

@@ -3,18 +3,19 @@
 import type { ClientWrapper, SendError, SessionStore, Tool, TurnBudget } from "../../index.ts";
 import { agUi, aiSdk, createGateway, createRelay, type Dialect, native, type ReplyLog } from "../../server/index.ts";
 import { quoted } from "../one-line.ts";
+import type { OfferedModel } from "./offered-models.ts";
+import { readingTextFiles } from "./text-files.ts";
 
 /** The parts that the endpoints share. */
 export interface Parts {
-  readonly client: ClientWrapper;
+  /** The models; the first one answers where none is chosen. */
+  readonly models: readonly [OfferedModel, ...OfferedModel[]];
   readonly store: SessionStore;
   readonly log: ReplyLog;
   /** Whether other processes, and this one after a restart, have the log. */
   readonly isLogShared: boolean;
   readonly tools: readonly Tool[];
   readonly systemPrompt: string | undefined;
-  /** Limits how much of a conversation is sent, in tokens. */
-  readonly maxTokens: number | undefined;
   /** Limits each turn of a conversation. */
   readonly budget: TurnBudget | undefined;
   /** Called with each failure, unmasked. */
@@ -56,19 +57,21 @@ const LIMITS = { runsPerUser: 32, bodyBytes: 16_777_216, totalMs: 3_600_000 };
 
 const MAX_REASON = 500;
 
+/** The advice to a program, at the end of a sentence about what a model cannot do. */
+const FOR_PROGRAMS = / Leave it out, or set `unsupported: "ignore"`\.$/;
+
 export function endpointsOf(parts: Parts): Endpoints {
-  const { client, store, log, isLogShared, tools, systemPrompt, maxTokens, budget, onError } = parts;
-  const shared = {
-    client,
-    authorize: () => USER,
-    // The user is the one who started the server, and mends what is wrong with it.
-    describe: ({ message }: SendError) => quoted(message, MAX_REASON),
-    onError,
-  };
+  const { models, store, log, isLogShared, tools, systemPrompt, budget, onError } = parts;
+  const shared = { authorize: () => USER, describe: sentenceOf, onError };
+  const readers = models.map((model) => ({ ...model, client: readingTextFiles(model.client) }));
+  const [first = models[0]] = readers;
+  const limits = new Map(readers.map(({ client, maxTokens }) => [client, maxTokens]));
   const relay = createRelay({
     ...shared,
+    client: first.client,
+    ...(readers.length > 1 && { allow: ["model"], models: clientsOf(readers) }),
     log,
-    sessions: { store, ...(maxTokens !== undefined && { maxTokens }) },
+    sessions: { store, maxTokens: (client) => limits.get(client) },
     systemPrompt,
     tools,
     budget,
@@ -76,7 +79,13 @@ export function endpointsOf(parts: Parts): Endpoints {
     expose: { reasoning: true, providerTools: true },
   });
   // A turn of a conversation is never continued: the relay needs no `recover`.
-  const gateway = createGateway({ ...shared, log, recover: isLogShared ? "continue" : undefined });
+  const gateway = createGateway({
+    ...shared,
+    client: models[0].client,
+    ...(models.length > 1 && { models: clientsOf(models) }),
+    log,
+    recover: isLogShared ? "continue" : undefined,
+  });
   return {
     rows: [
       ...FRONT_ENDS.map(({ path, label, dialect }) => ({ path, label, handle: relay.handlerFor(dialect, { path }) })),
@@ -91,4 +100,15 @@ export function endpointsOf(parts: Parts): Endpoints {
       await Promise.all([relay.drain(withinMs), gateway.drain(withinMs)]);
     },
   };
+}
+
+/** The user is the one who started the server, and mends what is wrong with it. */
+function sentenceOf({ kind, status, message }: SendError): string {
+  // A limit of this server's own, whose words are for programs.
+  if (kind === "contextLength" && status === undefined) return "The message is too long for this model.";
+  return quoted(message.replace(FOR_PROGRAMS, ""), MAX_REASON);
+}
+
+function clientsOf(models: readonly OfferedModel[]): Readonly<Record<string, ClientWrapper>> {
+  return Object.fromEntries(models.map(({ name, client }) => [name, client]));
 }

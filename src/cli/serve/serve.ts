@@ -1,9 +1,8 @@
 /** `cloudllm serve`: a chat page and endpoints for other front ends, on one port. */
 
-import { type ClientWrapper, fallback, type SessionStore, type Tool } from "../../index.ts";
+import type { ClientWrapper, SessionStore, Tool } from "../../index.ts";
 import type { ReplyLog } from "../../server/index.ts";
 import { budgetOf } from "../budget.ts";
-import type { Choice } from "../choice.ts";
 import { quoted } from "../one-line.ts";
 import type { Settings } from "../settings.ts";
 import { failureLineOf } from "../status-line.ts";
@@ -13,6 +12,7 @@ import { Access } from "./access.ts";
 import { type Endpoint, endpointsOf } from "./endpoints.ts";
 import { HttpServer, urlOf } from "./http-server.ts";
 import { Metrics, measured } from "./metrics.ts";
+import { type Choices, offeredModels } from "./offered-models.ts";
 import { type PageFile, readPage } from "./page-files.ts";
 import { openLog, openStore, type Place } from "./places.ts";
 import { type ServeSettings, tokenOf } from "./settings.ts";
@@ -21,9 +21,6 @@ import { toolsIn } from "./tools-module.ts";
 
 /** Replies under way have this long to end after a signal, in milliseconds. */
 const DRAIN_MS = 10_000;
-
-/** The choices of clients: of the command line, and of each `--fallback`, in this order. */
-export type Choices = readonly [Choice, ...Choice[]];
 
 /**
  * Serves until SIGTERM or Ctrl-C. Resolves with the exit code, when replies under way have ended and everything is
@@ -70,20 +67,20 @@ interface Opened {
 async function serveUntilEnded(opened: Opened): Promise<number> {
   const { choices, serving, settings, terminal, token, page, tools, store, log } = opened;
   const { stderr } = terminal;
-  const [{ note }] = choices;
+  const { note } = choices.first;
   const metrics = new Metrics();
-  const client = measured(clientOf(choices), metrics);
+  const models = await offeredModels(choices, (client) => measured(client, metrics));
+  const [{ client }] = models;
   const { rows: endpoints, drain } = endpointsOf({
-    client,
+    models,
     store: store.kept,
     log: log.kept,
     isLogShared: serving.log.type !== "memory",
     tools,
     systemPrompt: settings.system,
-    maxTokens: await maxTokensOf(choices),
     budget: await budgetOf(
       settings,
-      choices.map(({ client }) => client),
+      [choices.first, ...choices.fallbacks, ...choices.others].map(({ client }) => client),
     ),
     onError: (error) => void stderr.line(failureLineOf(error)),
   });
@@ -96,6 +93,7 @@ async function serveUntilEnded(opened: Opened): Promise<number> {
       version: VERSION,
       provider: client.provider,
       model: client.model,
+      models: models.map(({ name }) => name),
       tools: tools.map(({ name }) => name),
       ...(note !== undefined && { note }),
     },
@@ -114,7 +112,16 @@ async function serveUntilEnded(opened: Opened): Promise<number> {
     const url = urlOf(serving.host, server.port);
     await terminal.stdout.line(url);
     if (!settings.quiet) {
-      const about = { client, store: store.label, log: log.label, endpoints, url, hasToken: token !== undefined };
+      const names = models.map(({ name }) => name);
+      const about = {
+        client,
+        names,
+        store: store.label,
+        log: log.label,
+        endpoints,
+        url,
+        hasToken: token !== undefined,
+      };
       for (const line of overviewOf(about)) await stderr.line(line);
     }
     await end.first;
@@ -129,17 +136,6 @@ async function serveUntilEnded(opened: Opened): Promise<number> {
   } finally {
     end.off();
   }
-}
-
-function clientOf([first, ...others]: Choices): ClientWrapper {
-  return others.length === 0 ? first.client : fallback([first.client, ...others.map(({ client }) => client)]);
-}
-
-/** The smallest context window of the models, where it is known: of a longer conversation, the end is sent. */
-async function maxTokensOf(choices: Choices): Promise<number | undefined> {
-  const { modelInfoOf } = await import("../../models/index.ts");
-  const windows = choices.flatMap(({ client, maxTokens }) => maxTokens ?? modelInfoOf(client)?.contextWindow ?? []);
-  return windows.length === 0 ? undefined : Math.min(...windows);
 }
 
 /** The moments of the first and of the second signal to end. `off` gives the signals back. */
@@ -159,6 +155,8 @@ function signalled(terminal: Terminal): {
 
 interface About {
   readonly client: ClientWrapper;
+  /** The names of the models that can be chosen. */
+  readonly names: readonly string[];
   readonly store: string;
   readonly log: string;
   readonly endpoints: readonly Endpoint[];
@@ -167,7 +165,7 @@ interface About {
 }
 
 /** The lines that say what is where. */
-function overviewOf({ client, store, log, endpoints, url, hasToken }: About): readonly string[] {
+function overviewOf({ client, names, store, log, endpoints, url, hasToken }: About): readonly string[] {
   const rows = [
     [url, "the chat page"],
     ...endpoints.map(({ path, label }) => [`${url}${path}`, `for ${label}`]),
@@ -177,6 +175,7 @@ function overviewOf({ client, store, log, endpoints, url, hasToken }: About): re
   return [
     `cloudllm ${VERSION} · ${quoted(client.provider)} · ${quoted(client.model)}`,
     ...rows.map(([address = "", purpose]) => `  ${address.padEnd(width)}  ${purpose}`),
+    ...(names.length > 1 ? [`Models to choose: ${names.map((name) => quoted(name)).join(", ")}.`] : []),
     `Conversations are kept in ${quoted(store)}; running replies in ${quoted(log)}.`,
     hasToken ? "Everything but /healthz needs the token." : "Only this machine can use it. Ctrl-C ends it.",
   ];

@@ -11,14 +11,15 @@ export const SERVE_OPTIONS = {
   port: { type: "string" },
   host: { type: "string" },
   fallback: { type: "string", multiple: true },
+  also: { type: "string", multiple: true },
   store: { type: "string" },
   log: { type: "string" },
   tools: { type: "string" },
   token: { type: "string" },
 } as const;
 
-/** A provider that is asked when the ones before it fail. */
-interface FallbackChoice {
+/** A provider that is asked when the ones before it fail, or that a page may choose. */
+interface NamedChoice {
   readonly provider: ProviderName | typeof BUILT_IN;
   /** Absent: the provider's own small one. */
   readonly model?: string;
@@ -45,7 +46,11 @@ export interface ServeSettings {
   readonly port: number;
   /** The address to listen on. */
   readonly host: string;
-  readonly fallbacks: readonly FallbackChoice[];
+  readonly fallbacks: readonly NamedChoice[];
+  /** Of the first provider, the other models that a page may choose. */
+  readonly models: readonly string[];
+  /** Of other providers. */
+  readonly also: readonly NamedChoice[];
   readonly store: StorePlace;
   readonly log: LogPlace;
   /** The path of an ES module that exports tools. */
@@ -62,7 +67,9 @@ const DEFAULT_HOST = "127.0.0.1";
 const MIN_TOKEN_LENGTH = 16;
 
 type Values = {
-  readonly [Name in keyof typeof SERVE_OPTIONS]?: Name extends "fallback" ? string[] | undefined : string | undefined;
+  readonly [Name in keyof typeof SERVE_OPTIONS]?: Name extends "fallback" | "also"
+    ? string[] | undefined
+    : string | undefined;
 };
 
 /** Returns the first option that is for `serve` alone. */
@@ -72,21 +79,24 @@ export function serveOptionIn(values: Values): string | undefined {
 
 /**
  * Returns the settings of the server.
+ * @param models the models of `--model` but the first
  * @throws {CommandError} with exit code 2 for invalid ones
  */
-export function serveSettingsOf(values: Values, settings: Settings): ServeSettings {
+export function serveSettingsOf(values: Values, settings: Settings, models: readonly string[]): ServeSettings {
   const { session, ephemeral, media, nonStreamed } = settings;
   if (session !== undefined || ephemeral || media !== undefined || nonStreamed) {
     throw new CommandError("--session, --ephemeral, --media and --no-stream are not for a server.", 2);
   }
-  const { port, host = DEFAULT_HOST, fallback = [], store, log, tools, token } = values;
+  const { port, host = DEFAULT_HOST, fallback = [], also = [], store, log, tools, token } = values;
   const empty = Object.entries({ host, store, log, tools }).find(([, value]) => value?.trim() === "");
   if (empty) throw new CommandError(`--${empty[0]} is empty.`, 2);
   if (token !== undefined) checkToken(token);
   return {
     port: portOf(port),
     host,
-    fallbacks: fallback.map(fallbackOf),
+    fallbacks: fallback.map((text) => namedChoiceOf("--fallback", text)),
+    models,
+    also: also.map((text) => namedChoiceOf("--also", text)),
     store: storeOf(store),
     log: logOf(log),
     ...(tools !== undefined && { tools }),
@@ -127,11 +137,11 @@ function portOf(text: string | undefined): number {
 }
 
 /** `anthropic`, or `ollama:qwen3:8b`: a model may hold colons. */
-function fallbackOf(text: string): FallbackChoice {
+function namedChoiceOf(option: string, text: string): NamedChoice {
   const colon = text.indexOf(":");
   if (colon < 0) return { provider: providerOf(text) };
   const model = text.slice(colon + 1);
-  if (model.trim() === "") throw new CommandError(`--fallback ${text} names no model behind the colon.`, 2);
+  if (model.trim() === "") throw new CommandError(`${option} ${text} names no model behind the colon.`, 2);
   return { provider: providerOf(text.slice(0, colon)), model };
 }
 

@@ -1,0 +1,152 @@
+/**
+ * The attachments of the message that is being written: chosen with the button, pasted, or dropped anywhere on the
+ * page. Each conversation has its own, for as long as the page is open.
+ */
+
+import { type AttachedPart, MAX_BYTES, MAX_FILES, partOf, sizeOf, sizeText } from "./attached-file.ts";
+import { type PendingAttachment, pendingView } from "./attachment-view.ts";
+import { elementOf } from "./elements.ts";
+import { patchChildren } from "./patch.ts";
+
+export class AttachmentTray {
+  readonly #list = elementOf("tray", HTMLUListElement);
+  readonly #fault = elementOf("tray-fault", HTMLElement);
+  readonly #onChange: () => void;
+  readonly #byChat = new Map<string, readonly PendingAttachment[]>();
+  #chat = "";
+  #count = 0;
+  #reading = 0;
+
+  /** @param onChange called when there are more or fewer, or all are read */
+  constructor(onChange: () => void) {
+    this.#onChange = onChange;
+    const picker = elementOf("picker", HTMLInputElement);
+    elementOf("attach", HTMLButtonElement).addEventListener("click", () => picker.click());
+    picker.addEventListener("change", () => {
+      void this.#add([...(picker.files ?? [])]);
+      picker.value = ""; // the same file may be chosen again
+    });
+    this.#list.addEventListener("click", ({ target }) => {
+      const button = target instanceof Element ? target.closest<HTMLElement>("[data-action=detach]") : null;
+      if (button) this.#remove(Number(button.dataset.place));
+    });
+    this.#listenForPaste();
+    this.#listenForDrops();
+  }
+
+  /** Whether the files that were given last are still being read. */
+  get isReading(): boolean {
+    return this.#reading > 0;
+  }
+
+  get isEmpty(): boolean {
+    return this.#pending.length === 0;
+  }
+
+  /** Shows those of a conversation. */
+  open(chat: string): void {
+    this.#chat = chat;
+    this.#say("");
+    this.#render();
+  }
+
+  /** Returns the parts, which are the message's from now on. */
+  take(): readonly AttachedPart[] {
+    const taken = this.#pending;
+    this.#byChat.delete(this.#chat);
+    for (const { preview } of taken) if (preview !== undefined) URL.revokeObjectURL(preview);
+    this.#say("");
+    this.#render();
+    return taken.map(({ part }) => part);
+  }
+
+  get #pending(): readonly PendingAttachment[] {
+    return this.#byChat.get(this.#chat) ?? [];
+  }
+
+  async #add(files: readonly File[]): Promise<void> {
+    const chat = this.#chat;
+    const faults: string[] = [];
+    this.#reading += 1;
+    this.#say("");
+    this.#onChange();
+    for (const file of files) {
+      try {
+        const part = await partOf(file);
+        const before = this.#byChat.get(chat) ?? [];
+        checkRoom(before, part);
+        const key = `attachment-${this.#count++}`;
+        const preview = part.type === "image" ? URL.createObjectURL(file) : undefined;
+        this.#byChat.set(chat, [...before, { key, part, ...(preview !== undefined && { preview }) }]);
+      } catch (error) {
+        faults.push((error as Error).message);
+      }
+    }
+    this.#reading -= 1;
+    if (chat === this.#chat) this.#say([...new Set(faults)].join(" "));
+    this.#render();
+  }
+
+  #remove(place: number): void {
+    const { preview } = this.#pending[place] ?? {};
+    if (preview !== undefined) URL.revokeObjectURL(preview);
+    this.#byChat.set(
+      this.#chat,
+      this.#pending.filter((_attachment, at) => at !== place),
+    );
+    this.#say("");
+    this.#render();
+    const next = this.#list.querySelectorAll("button")[Math.min(place, this.#pending.length - 1)];
+    (next ?? elementOf("attach", HTMLButtonElement)).focus();
+  }
+
+  /** A text that was copied with its picture, as from a table, is pasted as text. */
+  #listenForPaste(): void {
+    document.addEventListener("paste", (event) => {
+      const { files, types } = event.clipboardData ?? {};
+      const isElsewhere = event.target instanceof Element && event.target.closest(".editor, .login, dialog");
+      if (isElsewhere || !files?.length || types?.includes("text/plain")) return;
+      event.preventDefault();
+      void this.#add([...files]);
+    });
+  }
+
+  /** A file that is dropped outside of the message box would take the place of the page. */
+  #listenForDrops(): void {
+    const show = (isOver: boolean): void => {
+      document.body.classList.toggle("is-dropping", isOver);
+    };
+    const hasFiles = ({ dataTransfer }: DragEvent): boolean => dataTransfer?.types.includes("Files") ?? false;
+    document.addEventListener("dragover", (event) => {
+      if (!hasFiles(event)) return;
+      event.preventDefault();
+      show(true);
+    });
+    document.addEventListener("dragleave", (event) => {
+      if (event.relatedTarget === null) show(false);
+    });
+    document.addEventListener("drop", (event) => {
+      show(false);
+      if (!hasFiles(event)) return;
+      event.preventDefault();
+      void this.#add([...(event.dataTransfer?.files ?? [])]);
+    });
+  }
+
+  #say(fault: string): void {
+    if (this.#fault.textContent !== fault) this.#fault.textContent = fault;
+  }
+
+  #render(): void {
+    this.#list.hidden = this.isEmpty;
+    patchChildren(this.#list, pendingView(this.#pending));
+    this.#onChange();
+  }
+}
+
+/** @throws {Error} with a sentence, when a message cannot take one more */
+function checkRoom(others: readonly PendingAttachment[], part: AttachedPart): void {
+  if (others.length >= MAX_FILES) throw new Error(`A message takes ${MAX_FILES} attachments at most.`);
+  const bytes = [...others.map((other) => other.part), part].reduce((sum, each) => sum + (sizeOf(each) ?? 0), 0);
+  if (bytes > MAX_BYTES) throw new Error(`The attachments of a message have ${sizeText(MAX_BYTES)} together at most.`);
+}

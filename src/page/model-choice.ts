@@ -1,0 +1,28 @@
+/** The model that answers: its name, or a choice where the server offers several. The choice is remembered. */
+
+import { elementOf } from "./elements.ts";
+import type { ServerInfo } from "./server-info.ts";
+
+const CHOSEN = "cloudllm.model";
+
+export class ModelChoice {
+  readonly #list = elementOf("models", HTMLSelectElement);
+
+  constructor({ model, models }: ServerInfo) {
+    const name = elementOf("model", HTMLElement);
+    const isChoice = models.length > 1;
+    name.textContent = model;
+    name.hidden = isChoice;
+    this.#list.hidden = !isChoice;
+    if (!isChoice) return;
+    this.#list.replaceChildren(...models.map((each) => new Option(each, each)));
+    const chosen = localStorage.getItem(CHOSEN);
+    if (chosen !== null && models.includes(chosen)) this.#list.value = chosen;
+    this.#list.addEventListener("change", () => localStorage.setItem(CHOSEN, this.#list.value));
+  }
+
+  /** The name of the model that was chosen; `undefined` where there is no choice. */
+  get chosen(): string | undefined {
+    return this.#list.hidden ? undefined : this.#list.value;
+  }
+}
