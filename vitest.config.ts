@@ -11,6 +11,7 @@ const config: ViteUserConfig = defineConfig({
     alias: [
       { find: /^#runtime$/, replacement: path("./src/runtime/node.ts") },
       { find: /^cloudllm$/, replacement: path("./src/index.ts") },
+      { find: /^cloudllm\/credentials$/, replacement: path("./src/credentials/index.ts") },
       { find: /^cloudllm\/embedded$/, replacement: path("./src/embedded/index.ts") },
       { find: /^cloudllm\/models$/, replacement: path("./src/models/index.ts") },
       { find: /^cloudllm\/otel$/, replacement: path("./src/otel/index.ts") },

@@ -29,6 +29,7 @@ const CLEAN_FOLDERS: readonly string[] = [
   "src/cli",
   "src/clients",
   "src/contract",
+  "src/credentials",
   "src/dialects",
   "src/embedded",
   "src/models",

@@ -22,6 +22,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   reliability: ["contract", "platform", "stream", "tokens"],
   session: ["contract", "platform", "schema", "stream", "tokens"],
   embedded: ["call", "contract", "platform", "protocols", "stream", "tokens"],
+  credentials: ["call", "contract", "platform", "transport"], // of the two, types
   dialects: ["contract", "platform", "stream"],
   server: ["contract", "dialects", "platform", "session", "stream", "tokens"],
   store: ["contract", "platform", "reliability", "server", "session"],

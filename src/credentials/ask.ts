@@ -1,0 +1,138 @@
+/** One request to a service that issues credentials, and the environment that names it. */
+
+import { SendError } from "../contract/errors.ts";
+import { isJsonObject, type JsonObject } from "../platform/json-object.ts";
+import type { FetchLike } from "../transport/fetch.ts";
+
+/** The options of every function of this folder. */
+export interface AskOptions {
+  /**
+   * Sends the requests for credentials.
+   * @default the global `fetch`
+   */
+  readonly fetch?: FetchLike | undefined;
+}
+
+/** A request for a credential. */
+export interface Question {
+  /** The service, for messages. */
+  readonly service: string;
+  readonly url: string;
+  readonly method?: "GET" | "POST" | "PUT";
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The fields of a form. */
+  readonly form?: Readonly<Record<string, string>>;
+  /**
+   * The longest wait for the answer.
+   * @default 10_000
+   */
+  readonly timeoutMs?: number;
+}
+
+const TIMEOUT_MS = 10_000;
+
+/** A service on the machine itself answers at once, or is not there. */
+export const NEAR_MS = 3_000;
+
+const MAX_REASON = 500;
+
+export interface Answer {
+  readonly text: string;
+  readonly headers: Headers;
+}
+
+/**
+ * Returns the answer's text. Redirects are not followed: a request may hold a secret.
+ * @throws {SendError} kind `authentication`, retryable where another try may help
+ */
+export async function ask(
+  { service, url, method = "GET", headers = {}, form, timeoutMs = TIMEOUT_MS }: Question,
+  { fetch: send = fetch }: AskOptions,
+): Promise<Answer> {
+  const body = form && new URLSearchParams(form).toString();
+  const type = form && { "content-type": "application/x-www-form-urlencoded" };
+  let response: Response;
+  let text: string;
+  try {
+    const signal = AbortSignal.timeout(timeoutMs);
+    const init = { method, headers: { ...headers, ...type }, redirect: "manual", signal } as const;
+    response = await send(url, { ...init, ...(body !== undefined && { body }) });
+    text = await response.text();
+  } catch (cause) {
+    throw refused(`${service} cannot be reached at ${new URL(url).host}.`, { retryable: true, cause });
+  }
+  if (response.status === 200) return { text, headers: response.headers };
+  const retryable = response.status === 408 || response.status === 429 || response.status >= 500;
+  throw refused(`${service} reports ${response.status}: ${reasonIn(text)}`, { retryable });
+}
+
+/** Returns the answer as an object. */
+export async function askForObject(question: Question, options: AskOptions): Promise<JsonObject> {
+  const { text } = await ask(question, options);
+  return objectIn(text, question.service);
+}
+
+export function objectIn(text: string, what: string): JsonObject {
+  const value = parsed(text);
+  if (isJsonObject(value)) return value;
+  throw refused(`${what} has no JSON object.`);
+}
+
+/** Returns a text of an object. The message of a failure names the field, and no value. */
+export function textIn(object: JsonObject, name: string, what: string): string {
+  const value = object[name];
+  if (typeof value === "string" && value !== "") return value;
+  throw refused(`${what} has no \`${name}\`.`);
+}
+
+/** Returns the moment so many seconds from now; `undefined` when the number is missing. */
+export function endAfter(seconds: unknown): number | undefined {
+  const number = typeof seconds === "string" ? Number(seconds) : seconds;
+  return typeof number === "number" && Number.isFinite(number) ? Date.now() + number * 1_000 : undefined;
+}
+
+/** Returns an address that may receive a secret: over TLS, or on this machine. */
+export function safeUrl(url: string, what: string): string {
+  const parsedUrl = URL.canParse(url) ? new URL(url) : undefined;
+  if (parsedUrl?.protocol === "https:") return url;
+  const local = ["localhost", "127.0.0.1", "[::1]"];
+  if (parsedUrl?.protocol === "http:" && local.includes(parsedUrl.hostname)) return url;
+  throw refused(`${what} must be an https address.`);
+}
+
+/** Returns a variable of the environment; an empty one is absent. */
+export function variable(name: string): string | undefined {
+  return globalThis.process?.env?.[name] || undefined;
+}
+
+/** Returns the text of a file. */
+export async function fileText(path: string, what: string): Promise<string> {
+  try {
+    const { readFile } = await import("node:fs/promises");
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    throw refused(`${what} cannot be read: ${path}`, { cause });
+  }
+}
+
+export function refused(
+  message: string,
+  { retryable = false, cause }: { readonly retryable?: boolean; readonly cause?: unknown } = {},
+): SendError {
+  return new SendError("authentication", message, { retryable, cause });
+}
+
+function reasonIn(text: string): string {
+  const value = parsed(text);
+  const fields = isJsonObject(value) ? value : {};
+  const reason = fields.error_description ?? fields.message ?? fields.Message ?? fields.error ?? text;
+  return (typeof reason === "string" ? reason : JSON.stringify(reason)).trim().slice(0, MAX_REASON) || "no reason";
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
