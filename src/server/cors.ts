@@ -1,5 +1,6 @@
 /** Pages of other origins: refused, unless the relay lists them. Decides from headers alone. */
 
+import type { RequestLine } from "../dialects/dialect.ts";
 import { Refusal } from "../dialects/refusal.ts";
 import type { Policy } from "./policy.ts";
 
@@ -16,7 +17,7 @@ const EXPOSED_HEADERS = "x-stream-id, retry-after, x-request-id";
  * Returns the refusal of a request that another site's page makes in the name of its visitor; `undefined` when the
  * request may go on. A request without `Origin` is not a page's, or reads only.
  */
-export function originRefusal(request: Request, rules: Rules): Refusal | undefined {
+export function originRefusal(request: RequestLine, rules: Rules): Refusal | undefined {
   const origin = request.headers.get("origin");
   if (origin !== null && !isSameOrigin(request, origin) && !rules.origins.includes(origin)) {
     return new Refusal(403, "permission", "Pages of this origin may not use the relay.");
@@ -34,7 +35,7 @@ export function originRefusal(request: Request, rules: Rules): Refusal | undefin
  * @param exposed the names of the response's headers that the page may read
  */
 export function corsHeaders(
-  request: Request,
+  request: RequestLine,
   { origins, credentials }: Rules,
   exposed: string = EXPOSED_HEADERS,
 ): Readonly<Record<string, string>> {
@@ -53,7 +54,7 @@ export function corsHeaders(
  * Returns the answer to `OPTIONS`. A page of an origin that is not listed learns nothing from it.
  * @param allowed the names of the headers that a page may send
  */
-export function preflightResponse(request: Request, rules: Rules, allowed: string = ALLOWED_HEADERS): Response {
+export function preflightResponse(request: RequestLine, rules: Rules, allowed: string = ALLOWED_HEADERS): Response {
   const headers = corsHeaders(request, rules);
   if (!("access-control-allow-origin" in headers)) {
     return new Response(null, { status: 204, headers: { ...headers, allow: ALLOWED_METHODS } });
@@ -73,7 +74,7 @@ export function preflightResponse(request: Request, rules: Rules, allowed: strin
  * A proxy may have changed the host and the scheme of the address, so that `Origin` does not equal them. The browser's
  * own `Sec-Fetch-Site`, which no page can set, decides first.
  */
-function isSameOrigin(request: Request, origin: string): boolean {
+function isSameOrigin(request: RequestLine, origin: string): boolean {
   const site = request.headers.get("sec-fetch-site");
   if (site !== null) return site === "same-origin" || site === "none";
   if (!URL.canParse(origin)) return false;

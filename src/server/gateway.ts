@@ -22,12 +22,12 @@ import { answerHeaders, gatewayError } from "./gateway-error.ts";
 import type { GatewayModel } from "./gateway-models.ts";
 import { type GatewayOptions, type GatewaySettings, gatewaySettings } from "./gateway-options.ts";
 import { pathOf } from "./gateway-path.ts";
+import { type Answer, type Asked, handlerOf, type Shown, withHeaders } from "./handler.ts";
 import { answerSoFar, KeptReplies, keptReply } from "./kept-replies.ts";
 import { within } from "./patience.ts";
 import type { Caller } from "./policy-options.ts";
 import { ReplayMemory } from "./replay-memory.ts";
 import { jsonBodyOf } from "./request-body.ts";
-import { withHeaders } from "./response-headers.ts";
 import type { Run } from "./run.ts";
 import { RunHost } from "./run-host.ts";
 import { Viewer } from "./viewer.ts";
@@ -68,7 +68,7 @@ export interface Gateway {
 export function createGateway(options: GatewayOptions): Gateway {
   const server = new GatewayServer(gatewaySettings(options));
   return {
-    handle: (request) => server.handle(request),
+    handle: handlerOf((asked) => server.handle(asked)),
     drain: (withinMs) => server.drain(withinMs),
   };
 }
@@ -78,7 +78,7 @@ const EXPOSED_HEADERS = "x-request-id, request-id, retry-after, retry-after-ms, 
 
 /** One request, and who makes it. */
 interface Call {
-  readonly request: Request;
+  readonly request: Asked;
   readonly dialect: MachineDialect;
   readonly caller: Caller;
   /** The gateway's own id of the request, and of the run that answers it. */
@@ -112,29 +112,29 @@ class GatewayServer {
     this.#kept = new KeptReplies(this.#host);
   }
 
-  async handle(request: Request): Promise<Response> {
+  async handle(request: Asked): Promise<Answer> {
     const { policy, onError } = this.#settings.relay;
     const id = crypto.randomUUID().replaceAll("-", "");
     let dialect = dialectOf(request.headers);
-    let response: Response;
+    let answer: Answer;
     try {
       const place = this.#placeOf(request);
       if (place.name === "machine") dialect = place.dialect;
-      response = await this.#answer(request, place, dialect, id);
+      answer = await this.#answer(request, place, dialect, id);
     } catch (error) {
       if (!(error instanceof Refusal || error instanceof SendError)) {
         onError(sendErrorOf(error, "gateway, or a hook of it,"), undefined);
       }
-      response = gatewayError(error, { dialect, requestId: id, describe: policy.describe });
+      answer = gatewayError(error, { dialect, requestId: id, describe: policy.describe });
     }
-    return withHeaders(response, corsHeaders(request, policy, EXPOSED_HEADERS));
+    return withHeaders(answer, corsHeaders(request, policy, EXPOSED_HEADERS));
   }
 
   drain(withinMs: number): Promise<void> {
     return this.#host.drain(withinMs);
   }
 
-  #placeOf(request: Request): Place {
+  #placeOf(request: Asked): Place {
     if (request.method === "OPTIONS") return { name: "preflight" };
     const path = pathOf(request.url, this.#settings.path);
     if (path === undefined) return { name: "unknown" };
@@ -147,7 +147,7 @@ class GatewayServer {
     return found ? { name: "machine", ...found } : { name: "unknown" };
   }
 
-  async #answer(request: Request, place: Place, dialect: MachineDialect, id: string): Promise<Response> {
+  async #answer(request: Asked, place: Place, dialect: MachineDialect, id: string): Promise<Answer> {
     const { policy } = this.#settings.relay;
     if (place.name === "preflight") {
       // A listed page may send any header: the libraries add some of their own (`x-stainless-…`).
@@ -178,7 +178,7 @@ class GatewayServer {
     return answer(forms.model(listed(model)), id);
   }
 
-  async #machine(route: MachineRoute, call: Call): Promise<Response> {
+  async #machine(route: MachineRoute, call: Call): Promise<Answer> {
     switch (route.name) {
       case "reply":
         return this.#reply(await this.#decoded(call), call);
@@ -193,7 +193,7 @@ class GatewayServer {
   }
 
   /** Answers about a reply that was asked for earlier. */
-  async #later(route: LaterRoute, call: Call): Promise<Response> {
+  async #later(route: LaterRoute, call: Call): Promise<Answer> {
     const { caller, id } = call;
     const { wire } = route;
     const head = await this.#kept.head(route.reply, caller);
@@ -222,7 +222,7 @@ class GatewayServer {
     return count?.inputTokens ?? estimateRequestTokens(given, options);
   }
 
-  async #reply(asked: MachineRequest, call: Call): Promise<Response> {
+  async #reply(asked: MachineRequest, call: Call): Promise<Answer> {
     const { models, relay } = this.#settings;
     const { request, caller, id } = call;
     const model = models.choose(asked.model);
@@ -273,7 +273,7 @@ class GatewayServer {
     throw new SendError("truncated", "The reply went on in another process.");
   }
 
-  #show(feed: Feed, wire: MachineWire, reply: MachineReply, { request, dialect, id }: Call): Response {
+  #show(feed: Feed, wire: MachineWire, reply: MachineReply, { dialect, id }: Call): Shown {
     const viewer = new Viewer({
       feed,
       wire: new EncodedWire(feed, wire.encoder(reply)),
@@ -281,16 +281,13 @@ class GatewayServer {
       opening: OPENING,
       now: this.#host.now,
     });
-    if (request.signal.aborted) viewer.gone();
-    else request.signal.addEventListener("abort", () => viewer.gone(), { once: true });
-    return new Response(viewer.body, {
-      headers: {
-        ...answerHeaders(id),
-        "content-type": "text/event-stream; charset=utf-8",
-        "cache-control": "no-cache, no-transform",
-        "x-accel-buffering": "no",
-      },
-    });
+    const headers = {
+      ...answerHeaders(id),
+      "content-type": "text/event-stream; charset=utf-8",
+      "cache-control": "no-cache, no-transform",
+      "x-accel-buffering": "no",
+    };
+    return { viewer, headers };
   }
 }
 

@@ -30,7 +30,8 @@ export type {
   WriterState,
 } from "./log.ts";
 export { type MemoryLogOptions, memoryLog } from "./memory-log.ts";
-export { type NodeHandler, type NodeRequest, type NodeResponse, toNode } from "./node-adapter.ts";
+export { type NodeHandler, type NodeResponse, toNode } from "./node-adapter.ts";
+export type { NodeRequest } from "./node-request.ts";
 export type {
   AllowedOption,
   Authorize,

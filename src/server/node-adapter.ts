@@ -3,34 +3,12 @@
  * the package needs neither Node nor its types.
  */
 
+import { type Answer, type Asked, answeringOf } from "./handler.ts";
+import { type Listener, NodeAsked, type NodeRequest } from "./node-request.ts";
+import { Viewer } from "./viewer.ts";
+
 /** Time to read a refusal, for a client that still sends, in milliseconds. */
 const REFUSED_MS = 1_000;
-
-/** A listener of an event. Of those that the relay listens to, only `data` has a value of interest. */
-type Listener = (bytes: Uint8Array) => void;
-
-/**
- * A request of `node:http` or of the compatible API of `node:http2`; Express adds a parsed body and the full address.
- */
-export interface NodeRequest {
-  readonly method?: string | undefined;
-  readonly url?: string | undefined;
-  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
-  readonly rawHeaders: readonly string[];
-  readonly httpVersionMajor: number;
-  readonly socket: object;
-  readonly complete: boolean;
-  readonly readableDidRead: boolean;
-  /** The body, where a middleware has read it. */
-  readonly body?: unknown;
-  /** The address before Express has cut the mount off. */
-  readonly originalUrl?: string;
-  on(event: string, listener: Listener): unknown;
-  once(event: string, listener: Listener): unknown;
-  pause(): unknown;
-  resume(): unknown;
-  destroy(): unknown;
-}
 
 /** A response of `node:http` or of the compatible API of `node:http2`. */
 export interface NodeResponse {
@@ -66,8 +44,10 @@ export type NodeHandler = (request: NodeRequest, response: NodeResponse, next?: 
  * ```
  */
 export function toNode(handle: (request: Request) => Promise<Response>): NodeHandler {
+  // A relay and a gateway answer without the objects of web standards: they cost more time than all the rest.
+  const answering = answeringOf(handle) ?? ((asked: Asked): Promise<Answer> => handle(asked.web()));
   return (request, response, next) => {
-    answer(handle, request, response).catch((error: unknown) => {
+    answer(answering, request, response).catch((error: unknown) => {
       if (response.headersSent)
         response.destroy(); // never a normal end for half a body
       else if (next) next(error);
@@ -77,113 +57,52 @@ export function toNode(handle: (request: Request) => Promise<Response>): NodeHan
 }
 
 async function answer(
-  handle: (request: Request) => Promise<Response>,
+  answering: (asked: Asked) => Promise<Answer>,
   request: NodeRequest,
   response: NodeResponse,
 ): Promise<void> {
-  const gone = new AbortController();
+  const asked = askedOf(request);
   // The request closes as soon as its body is read. The response closes with the connection, or when it is complete.
   response.on("close", () => {
     // With HTTP/2, a response counts as finished also when its viewer has left.
-    if (!response.writableEnded || !response.writableFinished) gone.abort();
+    if (!response.writableEnded || !response.writableFinished) asked?.leave();
   });
   response.on("error", () => undefined); // `close` follows; without a listener, the process would end
   response.on("finish", () => dropRest(request));
-  const asked = webRequestOf(request, gone.signal);
   if (!asked) {
     respond(response, 400);
     return;
   }
-  const { status, headers, body } = await handle(asked);
-  if (gone.signal.aborted) {
+  const answer = await answering(asked);
+  const body = answer instanceof Response ? answer.body : answer.viewer;
+  if (asked.hasLeft) {
     await body?.cancel();
     return;
   }
-  writeHead(response, status, headers);
+  if (answer instanceof Response) setHeaders(response, answer.status, answer.headers);
+  else setHeaders(response, 200, Object.entries(answer.headers));
   if (!body || request.method === "HEAD") {
     await body?.cancel();
     response.end();
-    return;
+  } else if (body instanceof Viewer) show(body, response);
+  else {
+    sendHead(response);
+    await pipe(body, response, asked.signal);
   }
-  await pipe(body, response, gone.signal);
-}
-
-function respond(response: NodeResponse, status: number): void {
-  response.writeHead(status);
-  response.end();
 }
 
 /** Returns `undefined` for a head that no `Request` can have. */
-function webRequestOf(request: NodeRequest, signal: AbortSignal): Request | undefined {
-  const { method = "GET" } = request;
-  const parsedBody = parsedBodyOf(request);
+function askedOf(request: NodeRequest): NodeAsked | undefined {
   try {
-    const headers = new Headers();
-    for (let at = 0; at + 1 < request.rawHeaders.length; at += 2) {
-      const [name = "", value = ""] = request.rawHeaders.slice(at, at + 2);
-      if (!name.startsWith(":")) headers.append(name, value); // of HTTP/2
-    }
-    if (parsedBody !== undefined) {
-      headers.delete("content-length");
-      headers.delete("content-encoding");
-    }
-    const hasBody = method !== "GET" && method !== "HEAD";
-    const init: RequestInit & { duplex: "half" } = { method, headers, signal, duplex: "half" };
-    if (hasBody) init.body = parsedBody ?? bodyOf(request);
-    return new Request(addressOf(request), init);
+    return new NodeAsked(request);
   } catch {
     return undefined;
   }
 }
 
-/** The host is the client's word: one that would change the path is left out. */
-function addressOf(request: NodeRequest): string {
-  const { socket, headers, originalUrl, url = "/" } = request;
-  const path = originalUrl ?? url;
-  if (!path.startsWith("/")) return URL.canParse(path) ? path : "http://localhost/"; // of a proxy, and `OPTIONS *`
-  const host = String(headers.host ?? headers[":authority"] ?? "");
-  const scheme = "encrypted" in socket && socket.encrypted ? "https" : "http";
-  return `${scheme}://${/^[\w.-]+(?::\d+)?$|^\[[\da-f:.]+\](?::\d+)?$/i.test(host) ? host : "localhost"}${path}`;
-}
-
-/** The body as text, where a middleware has read it: then the stream stays silent for ever. */
-function parsedBodyOf(request: NodeRequest): string | undefined {
-  // Express 4 sets `body` to an empty object also where its parser has read nothing.
-  if (request.body === undefined || !request.readableDidRead) return undefined;
-  if (typeof request.body === "string") return request.body;
-  if (request.body instanceof Uint8Array) return new TextDecoder().decode(request.body);
-  return JSON.stringify(request.body);
-}
-
-/**
- * Reads as far as the reader asks, and nothing before: Node drops the rest of a body that it sees unread. Cancelled, it
- * leaves the connection for the response.
- */
-function bodyOf(request: NodeRequest): ReadableStream<Uint8Array> {
-  let phase: "unread" | "reading" | "over" = "unread";
-  const source: UnderlyingDefaultSource<Uint8Array> = {
-    pull(controller) {
-      if (phase === "reading") request.resume();
-      if (phase !== "unread") return;
-      phase = "reading";
-      const finish = (end: () => void) => {
-        if (phase === "reading") end();
-        phase = "over";
-      };
-      request.on("data", (bytes: Uint8Array) => {
-        if (phase !== "reading") return;
-        controller.enqueue(bytes);
-        if ((controller.desiredSize ?? 0) <= 0) request.pause();
-      });
-      request.on("end", () => finish(() => controller.close()));
-      request.on("error", (error: unknown) => finish(() => controller.error(error)));
-      request.on("close", () => finish(() => controller.error(new Error("The request was cut."))));
-    },
-    cancel() {
-      phase = "over";
-    },
-  };
-  return new ReadableStream(source, { highWaterMark: 0 });
+function respond(response: NodeResponse, status: number): void {
+  response.writeHead(status);
+  response.end();
 }
 
 /** A client that was refused while it sends has a moment to read the refusal. Then its connection closes. */
@@ -195,13 +114,35 @@ function dropRest(request: NodeRequest): void {
   request.once("close", () => clearTimeout(timer));
 }
 
-function writeHead(response: NodeResponse, status: number, headers: Headers): void {
+function setHeaders(response: NodeResponse, status: number, headers: Iterable<[string, string]>): void {
+  const cookies: string[] = [];
   response.statusCode = status;
-  for (const [name, value] of headers) if (name !== "set-cookie") response.setHeader(name, value);
-  const cookies = headers.getSetCookie();
+  for (const [name, value] of headers) {
+    if (name === "set-cookie")
+      cookies.push(value); // one line each
+    else response.setHeader(name, value);
+  }
   if (cookies.length > 0) response.setHeader("set-cookie", cookies);
+}
+
+/** Sends the head before there is a byte of the body. */
+function sendHead(response: NodeResponse): void {
   if (response.flushHeaders) response.flushHeaders();
-  else response.writeHead(status);
+  else response.writeHead(response.statusCode);
+}
+
+/** The viewer's bytes are written as they come. It is asked for more when the connection has taken them. */
+function show(viewer: Viewer, response: NodeResponse): void {
+  const pull = (): void => viewer.pull();
+  response.on("close", () => viewer.cancel());
+  response.on("drain", pull);
+  viewer.start({
+    enqueue(bytes) {
+      if (response.write(bytes)) pull();
+    },
+    close: () => response.end(),
+    error: () => response.destroy(),
+  });
 }
 
 async function pipe(body: ReadableStream<Uint8Array>, response: NodeResponse, gone: AbortSignal): Promise<void> {

@@ -7,6 +7,7 @@ import { MAX_TIMER_MS } from "../platform/clock.ts";
 import { isJsonObject } from "../platform/json-object.ts";
 import { receivedText, typeText } from "../platform/received.ts";
 import { withoutUndefined } from "../platform/without-undefined.ts";
+import type { Asked } from "./handler.ts";
 import type {
   AllowedOption,
   Authorize,
@@ -19,7 +20,7 @@ import type {
 
 /** The options with their defaults. */
 export interface Policy {
-  readonly authorize: Authorize;
+  readonly authorize: (request: Pick<Asked, "web">) => ReturnType<Authorize>;
   readonly origins: readonly string[];
   readonly credentials: boolean;
   readonly limits: CheckedLimits;
@@ -189,9 +190,9 @@ export function policyOf(
 }
 
 /** A caller without a name would share the runs of all others without one. */
-function checked(authorize: Authorize): Authorize {
+function checked(authorize: Authorize): Policy["authorize"] {
   return async (request) => {
-    const caller = await authorize(request);
+    const caller = await authorize(request.web());
     if (!caller || caller instanceof Response) return caller ?? undefined;
     if (typeof caller.user === "string" && caller.user !== "") return caller;
     throw new TypeError(

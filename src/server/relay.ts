@@ -11,6 +11,7 @@ import { chatList } from "./chat-list.ts";
 import { corsHeaders, originRefusal, preflightResponse } from "./cors.ts";
 import { type EntryId, positionOf } from "./entry-id.ts";
 import type { Feed } from "./feed.ts";
+import { type Answer, type Asked, handlerOf, type Shown, withHeaders } from "./handler.ts";
 import { exposedHistory } from "./history.ts";
 import { errorResponse } from "./masked-error.ts";
 import { within } from "./patience.ts";
@@ -18,7 +19,6 @@ import type { Caller } from "./policy-options.ts";
 import { checkedPath, type RelayOptions, type RelaySettings, settingsOf } from "./relay-options.ts";
 import { scopedChat } from "./reply-source.ts";
 import { jsonBodyOf } from "./request-body.ts";
-import { withHeaders } from "./response-headers.ts";
 import { RunHost } from "./run-host.ts";
 import { checkedStartOf, stopRequestOf } from "./start-request.ts";
 import { Viewer } from "./viewer.ts";
@@ -73,10 +73,10 @@ export function createRelay(options: RelayOptions): Relay {
   const server = new RelayServer(settings);
   const { dialect, path } = settings;
   return {
-    handle: (request) => server.handle(request, { dialect, path }),
+    handle: handlerOf((asked) => server.handle(asked, { dialect, path })),
     handlerFor: (other, { path: given } = {}) => {
       const mount = { dialect: other, path: checkedPath(given) };
-      return (request) => server.handle(request, mount);
+      return handlerOf((asked) => server.handle(asked, mount));
     },
     drain: (withinMs) => server.drain(withinMs),
   };
@@ -90,7 +90,7 @@ interface Mount {
 
 /** One request, and who makes it. */
 interface Call {
-  readonly request: Request;
+  readonly request: Asked;
   readonly dialect: Dialect;
   readonly caller: Caller;
   /** The relay's own id of the request. */
@@ -108,23 +108,23 @@ class RelayServer {
     this.#host = new RunHost(settings);
   }
 
-  async handle(request: Request, mount: Mount): Promise<Response> {
+  async handle(request: Asked, mount: Mount): Promise<Answer> {
     const id = crypto.randomUUID();
-    let response: Response;
+    let answer: Answer;
     try {
-      response = await this.#answer(request, mount, id);
+      answer = await this.#answer(request, mount, id);
     } catch (error) {
       if (!(error instanceof Refusal)) this.#settings.onError(sendErrorOf(error, "relay, or a hook of it,"), undefined);
-      response = this.#refused(error, mount.dialect, id);
+      answer = this.#refused(error, mount.dialect, id);
     }
-    return withHeaders(response, corsHeaders(request, this.#settings.policy));
+    return withHeaders(answer, corsHeaders(request, this.#settings.policy));
   }
 
   drain(withinMs: number): Promise<void> {
     return this.#host.drain(withinMs);
   }
 
-  async #answer(request: Request, { dialect, path }: Mount, id: string): Promise<Response> {
+  async #answer(request: Asked, { dialect, path }: Mount, id: string): Promise<Answer> {
     const { policy } = this.#settings;
     const route = dialect.routeOf(request, path);
     if (route.name === "preflight") return preflightResponse(request, policy);
@@ -139,7 +139,7 @@ class RelayServer {
     return this.#perform(await route.routeOf(body, caller.user), { ...call, read: { body } });
   }
 
-  async #perform(route: Exclude<Route, { readonly name: "inBody" | "preflight" }>, call: Call): Promise<Response> {
+  async #perform(route: Exclude<Route, { readonly name: "inBody" | "preflight" }>, call: Call): Promise<Answer> {
     switch (route.name) {
       case "answer":
         return answer(route.body);
@@ -158,7 +158,7 @@ class RelayServer {
     }
   }
 
-  async #start(call: Call): Promise<Response> {
+  async #start(call: Call): Promise<Answer> {
     const { policy, tools, headersWithinMs } = this.#settings;
     const { request, caller, dialect } = call;
     const body = await jsonBodyOf(request, policy.limits);
@@ -175,8 +175,7 @@ class RelayServer {
     const checked = await checkedStartOf(asked, rules);
     const id = await this.#host.idFor(checked.run, watches ? "always" : repeats);
     const start = { ...checked, run: id, before };
-    const show = (feed: Feed, after?: EntryId): Response =>
-      this.#show({ feed, chat: start.chat, after, encoder }, call);
+    const show = (feed: Feed, after?: EntryId): Shown => this.#show({ feed, chat: start.chat, after, encoder }, call);
     if (watches) return show(await this.#host.feed(start.run, caller), cursorOf(watches.after)); // never starts anything
     const run = await this.#host.start(start, caller, dialect.onBusy);
     if (!run) return show(await this.#host.feed(start.run, caller));
@@ -187,7 +186,7 @@ class RelayServer {
     return show(run.feed);
   }
 
-  async #attach(route: Extract<Route, { readonly name: "attach" }>, call: Call): Promise<Response> {
+  async #attach(route: Extract<Route, { readonly name: "attach" }>, call: Call): Promise<Answer> {
     const { caller, dialect } = call;
     const { chat, encoder = dialect.encoder } = route;
     if (route.after === END_ID) return nothing(); // an EventSource that comes back after the end
@@ -266,7 +265,7 @@ class RelayServer {
     return nothing();
   }
 
-  #show({ feed, chat, after, encoder, history }: Showing, { request, dialect, id }: Call): Response {
+  #show({ feed, chat, after, encoder, history }: Showing, { dialect, id }: Call): Shown {
     const { viewersPerRun } = this.#settings.policy.limits;
     if (feed.readers.size >= viewersPerRun) {
       throw new Refusal(429, "rateLimit", `At most ${viewersPerRun} connections may watch a reply.`, 1_000);
@@ -276,19 +275,16 @@ class RelayServer {
       ? new EncodedWire(feed, encoder({ run, chat, messageId, before, history }))
       : new SharedWire(feed, after);
     const viewer = new Viewer({ feed, wire, keepAlive: dialect.keepAlive, now: this.#host.now });
-    if (request.signal.aborted) viewer.gone();
-    else request.signal.addEventListener("abort", () => viewer.gone(), { once: true });
-    return new Response(viewer.body, {
-      headers: {
-        "content-type": "text/event-stream; charset=utf-8",
-        "cache-control": "no-cache, no-transform",
-        "x-accel-buffering": "no",
-        "x-content-type-options": "nosniff",
-        "x-stream-id": feed.run,
-        "x-request-id": id,
-        ...dialect.headers,
-      },
-    });
+    const headers = {
+      "content-type": "text/event-stream; charset=utf-8",
+      "cache-control": "no-cache, no-transform",
+      "x-accel-buffering": "no",
+      "x-content-type-options": "nosniff",
+      "x-stream-id": feed.run,
+      "x-request-id": id,
+      ...dialect.headers,
+    };
+    return { viewer, headers };
   }
 
   #refused(error: unknown, dialect: Dialect, requestId: string): Response {

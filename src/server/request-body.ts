@@ -2,6 +2,7 @@
 
 import { badRequest, Refusal } from "../dialects/refusal.ts";
 import { isDeeper } from "../platform/json-depth.ts";
+import type { Asked } from "./handler.ts";
 import type { CheckedLimits } from "./policy.ts";
 
 /**
@@ -12,7 +13,7 @@ import type { CheckedLimits } from "./policy.ts";
  * @throws {Refusal} 415, 413, 408 or 400
  */
 export async function jsonBodyOf(
-  request: Request,
+  request: Pick<Asked, "headers" | "body">,
   limits: Pick<CheckedLimits, "bodyBytes" | "bodyMs" | "depth">,
 ): Promise<unknown> {
   const [type = ""] = (request.headers.get("content-type") ?? "").split(";");
@@ -30,7 +31,7 @@ export async function jsonBodyOf(
 
 /** Reads at most `bodyBytes`, however long the body says to be. */
 async function bodyText(
-  request: Request,
+  request: Pick<Asked, "headers" | "body">,
   { bodyBytes, bodyMs }: Pick<CheckedLimits, "bodyBytes" | "bodyMs">,
 ): Promise<string> {
   if (Number(request.headers.get("content-length")) > bodyBytes) throw tooLarge(bodyBytes);
@@ -46,7 +47,7 @@ async function bodyText(
   try {
     for (;;) {
       const { done, value } = await Promise.race([reader.read(), late]);
-      if (done) return text + decoder.decode();
+      if (done || !value) return text + decoder.decode();
       size += value.byteLength;
       if (size > bodyBytes) throw tooLarge(bodyBytes);
       text += decoder.decode(value, { stream: true });

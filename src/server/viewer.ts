@@ -15,6 +15,8 @@ const FROZEN_MS = 60_000;
 
 const KEEP_ALIVE = ": keep-alive\n\n";
 
+const encoder = new TextEncoder();
+
 /** The parts of a viewer. */
 export interface ViewerParts {
   readonly feed: Feed;
@@ -26,18 +28,21 @@ export interface ViewerParts {
   now(): number;
 }
 
+/** A connection as its viewer sees it: the controller of a `ReadableStream`, or a response of Node. */
+export type Connection = Pick<ReadableStreamDefaultController<Uint8Array>, "enqueue" | "close" | "error">;
+
 /**
  * Shows a feed to one connection. It holds no entries: it is a place in the feed, and reads from there when the
- * connection takes more. One that is behind gets what it has missed in one event.
+ * connection takes more. One that is behind gets what it has missed in one event. It is the source of a
+ * `ReadableStream` that asks for nothing in advance.
  */
 export class Viewer implements FeedReader {
-  /** The body of the response. */
-  readonly body: ReadableStream<Uint8Array>;
   readonly #feed: Feed;
   readonly #wire: ViewerWire;
   readonly #keepAlive: Uint8Array;
   readonly #now: () => number;
-  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+  readonly #opening: string;
+  #connection: Connection | undefined;
   /** The connection waits for bytes. */
   #isWanted = false;
   #sentAt: number;
@@ -45,24 +50,29 @@ export class Viewer implements FeedReader {
   constructor({ feed, wire, keepAlive = KEEP_ALIVE, opening = keepAlive, now }: ViewerParts) {
     this.#feed = feed;
     this.#wire = wire;
-    this.#keepAlive = new TextEncoder().encode(keepAlive);
+    this.#keepAlive = encoder.encode(keepAlive);
     this.#now = now;
     this.#sentAt = now();
-    this.body = new ReadableStream<Uint8Array>(
-      {
-        start: (controller) => {
-          this.#controller = controller;
-          controller.enqueue(new TextEncoder().encode(opening)); // some proxies hold the headers back until there is a byte
-        },
-        pull: () => {
-          this.#isWanted = true;
-          this.ring();
-        },
-        cancel: () => this.#leave(),
-      },
-      { highWaterMark: 0 },
-    );
+    this.#opening = opening;
     feed.join(this);
+  }
+
+  /** Called once, first. */
+  start(connection: Connection): void {
+    if (!this.#feed.readers.has(this)) return connection.error(new Error("The run goes on elsewhere."));
+    this.#connection = connection;
+    connection.enqueue(encoder.encode(this.#opening)); // some proxies hold the headers back until there is a byte
+  }
+
+  /** The connection takes more. */
+  pull(): void {
+    this.#isWanted = this.#connection !== undefined;
+    this.ring();
+  }
+
+  /** The connection takes nothing more. */
+  cancel(): void {
+    this.#leave();
   }
 
   ring(): void {
@@ -77,17 +87,17 @@ export class Viewer implements FeedReader {
   sendAway(afterMs: number): void {
     const bytes = this.#wire.away(afterMs);
     if (!bytes) return this.gone();
-    const controller = this.#controller;
+    const connection = this.#connection;
     this.#leave();
-    controller?.enqueue(bytes);
-    controller?.close();
+    connection?.enqueue(bytes);
+    connection?.close();
   }
 
   /** The connection is gone. */
   gone(): void {
-    const controller = this.#controller;
+    const connection = this.#connection;
     this.#leave();
-    controller?.error(new Error("The connection is gone."));
+    connection?.error(new Error("The connection is gone."));
   }
 
   tick(now: number): void {
@@ -101,21 +111,21 @@ export class Viewer implements FeedReader {
     if (bytes) return this.#enqueue(bytes);
     const end = this.#wire.end();
     if (!end) return;
-    const controller = this.#controller;
+    const connection = this.#connection;
     this.#leave();
-    controller?.enqueue(end);
-    controller?.close();
+    connection?.enqueue(end);
+    connection?.close();
   }
 
   #enqueue(bytes: Uint8Array): void {
     this.#isWanted = false;
     this.#sentAt = this.#now();
-    this.#controller?.enqueue(bytes);
+    this.#connection?.enqueue(bytes);
   }
 
   #leave(): void {
     this.#isWanted = false;
-    this.#controller = undefined;
+    this.#connection = undefined;
     this.#feed.leave(this);
   }
 }

@@ -79,7 +79,7 @@ describe("options", () => {
   });
 
   test("everybody is one user of a public relay", async () => {
-    expect(await made({}).authorize(new Request("https://a.example/"))).toEqual({ user: "public" });
+    expect(await made({}).authorize({ web: () => new Request("https://a.example/") })).toEqual({ user: "public" });
   });
 });
 

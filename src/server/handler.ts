@@ -1,0 +1,78 @@
+/**
+ * A handler of requests, with the two roads to it: that of web standards, for every runtime, and a shorter one for
+ * `toNode`. A `Request`, a `Response` and their streams cost Node more than all the rest of a relay.
+ */
+
+import type { RequestLine } from "../dialects/dialect.ts";
+import type { Viewer } from "./viewer.ts";
+
+/** The parts of a request that the relay reads itself. */
+export interface Asked extends RequestLine {
+  /** Fires when the caller leaves. */
+  readonly signal: AbortSignal;
+  readonly body: AskedBody | null;
+  /** Returns the request for a hook of the program. */
+  web(): Request;
+}
+
+/** The part of a `ReadableStream` that is used. */
+export interface AskedBody {
+  getReader(): BodyReader;
+}
+
+export interface BodyReader {
+  read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
+  cancel(): Promise<void>;
+}
+
+/** A response that shows a run. */
+export interface Shown {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly viewer: Viewer;
+}
+
+export type Answer = Response | Shown;
+
+/** A handler of web standards. */
+export type WebHandler = (request: Request) => Promise<Response>;
+
+type Answering = (asked: Asked) => Promise<Answer>;
+
+const DIRECT = Symbol("cloudllm.direct");
+
+/** Returns the web handler of a function, which `answeringOf` finds again in it. */
+export function handlerOf(answering: Answering): WebHandler {
+  const handle = async (request: Request): Promise<Response> => {
+    const answer = await answering(askedOf(request));
+    return answer instanceof Response ? answer : responseOf(answer, request.signal);
+  };
+  return Object.assign(handle, { [DIRECT]: answering });
+}
+
+/** Returns the function of a handler that `handlerOf` has made; `undefined` for every other handler. */
+export function answeringOf(handle: WebHandler): Answering | undefined {
+  return (handle as WebHandler & { readonly [DIRECT]?: Answering })[DIRECT];
+}
+
+/** Adds headers. A response of a hook may have headers that cannot be changed. */
+export function withHeaders(answer: Answer, added: Readonly<Record<string, string>>): Answer {
+  const names = Object.keys(added);
+  if (names.length === 0) return answer;
+  if (!(answer instanceof Response)) return { ...answer, headers: { ...answer.headers, ...added } };
+  const { body, status, statusText } = answer;
+  const all = new Headers(answer.headers);
+  for (const name of names) all.set(name, added[name] ?? "");
+  return new Response(body, { status, statusText, headers: all });
+}
+
+function askedOf(request: Request): Asked {
+  const { method, url, headers, signal, body } = request;
+  return { method, url, headers, signal, body, web: () => request };
+}
+
+function responseOf({ viewer, headers }: Shown, left: AbortSignal): Response {
+  const body = new ReadableStream<Uint8Array>(viewer, { highWaterMark: 0 });
+  if (left.aborted) viewer.gone();
+  else left.addEventListener("abort", () => viewer.gone(), { once: true });
+  return new Response(body, { headers });
+}
