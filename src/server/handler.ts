@@ -66,8 +66,17 @@ export function withHeaders(answer: Answer, added: Readonly<Record<string, strin
 }
 
 function askedOf(request: Request): Asked {
-  const { method, url, headers, signal, body } = request;
-  return { method, url, headers, signal, body, web: () => request };
+  const { method, url, headers, signal } = request;
+  return {
+    method,
+    url,
+    headers,
+    signal,
+    get body() {
+      return request.body; // another one once a hook has made a copy of the request
+    },
+    web: () => request,
+  };
 }
 
 function responseOf({ viewer, headers }: Shown, left: AbortSignal): Response {

@@ -1,0 +1,231 @@
+/** `toNode` answers a relay's requests without a `Request` and a `Response`. A client must see no difference. */
+
+import { createServer, type IncomingMessage, request as nodeRequest, type RequestListener } from "node:http";
+import { connect as connect2, createServer as createServer2 } from "node:http2";
+import type { AddressInfo } from "node:net";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { createRelay, memoryLog, type RelayOptions, toNode } from "../../src/server/index.ts";
+import { Gate, scriptedClient } from "../../src/testing/index.ts";
+import { OPEN_RELAY } from "../support/relay-site.ts";
+import { compression, expressOf, frameworksMissing } from "../support/web-frameworks.ts";
+
+type Handle = (request: Request) => Promise<Response>;
+
+/** The shorter road, and that of web standards: a function around the handler hides whose it is. */
+const ROADS = [
+  ["direct", (handle: Handle) => toNode(handle)],
+  ["web", (handle: Handle) => toNode((request) => handle(request))],
+] as const;
+
+const closings: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closings.splice(0)) await close();
+});
+
+async function listen(listener: RequestListener): Promise<string> {
+  const server = createServer(listener);
+  closings.push(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+function relayOf(options: Partial<RelayOptions> = {}): Handle {
+  const client = scriptedClient(() => ({ text: ["One ", "two ", "three."] }));
+  const relay = createRelay({ client, ...OPEN_RELAY, onError: () => undefined, ...options });
+  closings.push(() => relay.drain(0));
+  return relay.handle;
+}
+
+const RUN = "run0000000000000000000001";
+const START = { run: RUN, messages: [{ role: "user", content: "Count. ä" }] };
+const JSON_TYPE = { "content-type": "application/json" };
+
+interface Sent {
+  readonly method?: string;
+  readonly path?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+}
+
+/** Resolves with everything of a response that does not differ from one request to the next. */
+async function answerTo(origin: string, { method = "POST", path = "/", headers = JSON_TYPE, body }: Sent) {
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    nodeRequest(`${origin}${path}`, { method, headers }, resolve).on("error", reject).end(body);
+  });
+  let text = "";
+  for await (const bytes of response.setEncoding("utf8")) text += bytes;
+  const { date: _date, "x-request-id": id, ...kept } = response.headers;
+  return {
+    status: response.statusCode,
+    hasId: id !== undefined,
+    headers: kept,
+    text: text.replace(/"requestId":"[^"]*"/, "").replace(/"metrics":\{.*?\}/g, ""),
+  };
+}
+
+const CASES: readonly [name: string, sent: Sent, options?: Partial<RelayOptions>][] = [
+  ["a reply", { body: JSON.stringify(START) }],
+  [
+    "a reply for a listed page",
+    { body: JSON.stringify(START), headers: { ...JSON_TYPE, origin: "https://a.example" } },
+  ],
+  ["a page of another origin", { body: JSON.stringify(START), headers: { ...JSON_TYPE, origin: "https://b.example" } }],
+  ["a preflight", { method: "OPTIONS", headers: { origin: "https://a.example" } }],
+  ["a body in many parts", { body: JSON.stringify({ ...START, rest: "ä".repeat(200_000) }) }],
+  ["a body that is too large", { body: JSON.stringify({ ...START, rest: "x".repeat(2_000_000) }) }],
+  ["a body that says it is too large", { body: "{}", headers: { ...JSON_TYPE, "content-length": "2000000" } }],
+  ["no body", {}],
+  ["a body that is not JSON", { body: "{" }],
+  ["a body that is not UTF-8", { body: new Uint8Array([0x22, 0xff, 0x22]) }],
+  ["another content type", { body: JSON.stringify(START), headers: { "content-type": "text/plain" } }],
+  ["a compressed body", { body: "{}", headers: { ...JSON_TYPE, "content-encoding": "gzip" } }],
+  ["a run that is unknown", { method: "GET", path: `/chat/stream?run=${RUN}` }],
+  ["an unknown path", { path: "/a/b/c/d", body: "{}" }],
+  ["a method that the relay has not", { method: "PUT", body: "{}" }],
+  ["HEAD", { method: "HEAD" }],
+  ["TRACE", { method: "TRACE" }],
+  ["a caller who is refused", { body: JSON.stringify(START) }, { authorize: () => undefined }],
+  ["a hook's own answer", { body: "{}" }, { authorize: () => new Response("Pay.", { status: 402 }) }],
+  ["a hook that throws", { body: "{}" }, { authorize: () => Promise.reject(new Error("secret")) }],
+  ["a hook that reads headers", { body: JSON.stringify(START) }, { authorize: (request) => userOf(request) }],
+  ["a hook that reads a copy of the body", { body: JSON.stringify(START) }, { authorize: copyReader }],
+  ["a hook that begins to read a copy", { body: JSON.stringify(START) }, { authorize: copyBeginner }],
+  ["a hook that reads the body", { body: JSON.stringify(START) }, { authorize: bodyReader }],
+];
+
+function userOf(request: Request) {
+  return request.headers.get("content-type") === "application/json" && request.method === "POST"
+    ? { user: "ada" }
+    : undefined;
+}
+
+async function copyReader(request: Request) {
+  const { run } = (await new Request(request.clone()).json()) as { run: string };
+  return run === RUN ? { user: "ada" } : undefined;
+}
+
+function copyBeginner(request: Request) {
+  void request.clone().text();
+  return { user: "ada" };
+}
+
+async function bodyReader(request: Request) {
+  await request.text();
+  return { user: "ada" };
+}
+
+describe("a client sees no difference between the roads", () => {
+  test.each(CASES)("%s", async (_name, sent, options) => {
+    const answers = [];
+    for (const [, road] of ROADS) {
+      const handle = relayOf({ origins: ["https://a.example"], credentials: true, ...options });
+      answers.push(await answerTo(await listen(road(handle)), sent));
+    }
+    expect(answers[0]).toEqual(answers[1]);
+  });
+});
+
+describe.each(ROADS)("on the %s road", (_road, road) => {
+  const posted = { method: "POST", headers: JSON_TYPE, body: JSON.stringify(START) };
+
+  test("a page that leaves ends a run that nobody keeps", async () => {
+    const client = scriptedClient([{ steps: [{ text: "One " }, { pause: new Gate() }] }]);
+    const origin = await listen(road(relayOf({ client })));
+    const gone = new AbortController();
+    const { body } = await fetch(origin, { ...posted, signal: gone.signal });
+    await body?.getReader().read();
+    gone.abort();
+    await client.calls[0]?.closed;
+  });
+
+  test("a page that leaves before the provider has answered ends the run", async () => {
+    const opening = new Gate();
+    const client = scriptedClient([{ text: ["One ", "two"], opensAfter: opening }]);
+    const onRunEnd = vi.fn();
+    const origin = await listen(road(relayOf({ client, onRunEnd })));
+    const gone = new AbortController();
+    const answer = fetch(origin, { ...posted, signal: gone.signal }).catch(() => "left");
+    await vi.waitFor(() => expect(client.calls).toHaveLength(1));
+    gone.abort();
+    expect(await answer).toBe("left");
+    opening.open();
+    await vi.waitFor(() => expect(onRunEnd).toHaveBeenCalled());
+  });
+
+  test("a hook gets a signal that fires when the page leaves", async () => {
+    let signal: AbortSignal | undefined;
+    const client = scriptedClient([{ steps: [{ text: "One " }, { pause: new Gate() }] }]);
+    const authorize = (request: Request) => {
+      signal = request.signal;
+      return { user: "ada" };
+    };
+    const origin = await listen(road(relayOf({ client, authorize })));
+    const gone = new AbortController();
+    const { body } = await fetch(origin, { ...posted, signal: gone.signal });
+    await body?.getReader().read();
+    expect(signal?.aborted).toBe(false);
+    gone.abort();
+    await vi.waitFor(() => expect(signal?.aborted).toBe(true));
+  });
+
+  test("words leave before the log works on them: SQLite blocks the process", async () => {
+    const log = memoryLog();
+    const order: string[] = [];
+    const begin = log.begin.bind(log);
+    log.begin = async (head) => {
+      const writer = await begin(head);
+      if (!writer) return undefined;
+      return {
+        attempt: writer.attempt,
+        append: (entries) => {
+          order.push("log");
+          return writer.append(entries);
+        },
+        end: (end) => writer.end(end),
+        release: () => writer.release(),
+      };
+    };
+    const listener = road(relayOf({ log, client: scriptedClient([{ text: "One.", ending: "hang" }]) }));
+    const origin = await listen((request, response) => {
+      const write = response.write.bind(response);
+      response.write = (bytes: Uint8Array) => {
+        if (String(Buffer.from(bytes)).includes("One.")) order.push("words");
+        return write(bytes);
+      };
+      listener(request, response);
+    });
+    const { body } = await fetch(origin, posted);
+    await vi.waitFor(() => expect(order).toContain("log"));
+    expect(order.slice(0, 2)).toEqual(["words", "log"]);
+    await body?.cancel();
+  });
+
+  test("HTTP/2 shows a reply", async () => {
+    const server = createServer2(road(relayOf()));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const session = connect2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    closings.push(
+      () => session.close(),
+      () => server.close(),
+    );
+    const stream = session.request({ ":method": "POST", ":path": "/", ...JSON_TYPE });
+    stream.end(posted.body);
+    let text = "";
+    for await (const bytes of stream.setEncoding("utf8")) text += bytes;
+    expect(text).toContain('"content":"One two three."');
+  });
+
+  test.skipIf(frameworksMissing).each([4, 5] as const)(
+    "Express %i shows a reply behind its middleware",
+    async (version) => {
+      const express = expressOf(version);
+      const app = express().use(compression()).use(express.json());
+      app.use("/chat", road(relayOf()));
+      const response = await fetch(`${await listen(app)}/chat`, posted);
+      expect(await response.text()).toContain('"content":"One two three."');
+    },
+  );
+});
