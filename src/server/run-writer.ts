@@ -30,8 +30,8 @@ const PATIENCE_MS = 2_000;
 const END_RETRIES_MS = [250, 500, 1_000, 2_000, 4_000, 8_000, 15_000] as const;
 
 /**
- * `idle`: nothing is under way. `writing`: one append is. `resting`: entries wait a moment. `over`: the run has ended, or
- * the log has nothing more to do with it.
+ * `idle`: nothing is under way. `writing`: one append is. `resting`: entries wait a moment. `over`: the run has ended,
+ * or the log has nothing more to do with it.
  */
 type Phase = "idle" | "writing" | "resting" | "over";
 
@@ -173,7 +173,7 @@ export class RunWriter {
     this.#troubled(error);
   };
 
-  /** Appends the entries that wait, in a moment: a log may work before it returns, and viewers get their bytes first. */
+  /** Appends the entries in a moment: a log may work before it returns, and viewers get their bytes first. */
   #goOn(): void {
     this.#phase = "idle";
     if (!this.#isBehind && this.#waiting.length === 0) return;
