@@ -5,7 +5,6 @@ import { SendError } from "../contract/errors.ts";
 import type { AssistantTurn } from "../contract/message.ts";
 import type { ChatHistory, NativeEvent } from "../dialects/native.ts";
 import { NativeReader, relayFault } from "../dialects/native-reader.ts";
-import { offAbort, onAbort } from "../platform/abort.ts";
 import type { Clock } from "../platform/clock.ts";
 import { RELEASE_LIMIT_MS } from "../transport/transport.ts";
 import { onWake } from "./page.ts";
@@ -54,18 +53,6 @@ export interface LinkParts {
   readonly now: Clock;
 }
 
-/**
- * Where a new connection reads on. `adrift`: chunks without an id have come, so that only the start of the reply is a
- * place to go on from.
- */
-type Place =
-  | { readonly status: "start" | "adrift" }
-  /** Behind the last entry that came. */
-  | { readonly status: "behind"; readonly id: string };
-
-const START: Place = { status: "start" };
-const ADRIFT: Place = { status: "adrift" };
-
 /** Reads events, and connects again whenever a connection ends before the reply does. */
 export class Link {
   /** How often a connection was made again. */
@@ -74,11 +61,15 @@ export class Link {
   /** Why the last connection was lost. */
   trouble: unknown;
   readonly #parts: LinkParts;
-  #place: Place = START;
+  /**
+   * The last entry that came: a new connection reads on behind it. Absent while the start of the reply is the only place
+   * to go on from, also after chunks without an id.
+   */
+  #last: string | undefined;
   /** `taken`: the relay has the run. `ended`: it has ended the reply, so its connection may serve the next request. */
   #progress: "asked" | "taken" | "ended" = "asked";
   #hasChunks = false;
-  #connections = 0;
+  #isLost = false;
   #failures = 0;
   #failingSince: number | undefined;
   /** How long the relay asks to wait, in milliseconds. */
@@ -105,6 +96,7 @@ export class Link {
         if (error instanceof SendError) throw error;
         this.trouble = error;
       }
+      this.#isLost = true;
       yield LOST;
       await this.#pause();
     }
@@ -117,11 +109,10 @@ export class Link {
     const close = (): void => {
       if (this.#progress !== "ended") connection.abort(signal.reason);
     };
-    onAbort(signal, close);
+    signal.addEventListener("abort", close);
     const unwatch = onWake((isCut) => isCut && connection.abort(new Error("The network has changed.")));
     try {
-      this.#connections++;
-      const after = this.#place.status === "behind" ? this.#place.id : undefined;
+      const after = this.#last;
       const response = await alive(
         connection,
         start !== undefined && this.#progress === "asked"
@@ -130,16 +121,13 @@ export class Link {
       );
       const { body, status, headers } = response;
       if (status === 200 && body && headers.get("content-type")?.startsWith(EVENT_STREAM)) {
-        if (after === undefined) {
-          this.#place = START;
-          if (this.#hasChunks) yield [{ type: "restart" }];
-        }
+        if (after === undefined && this.#hasChunks) yield [{ type: "restart" }];
         return yield* this.#events(body.getReader(), connection);
       }
       yield [await this.#answerIn(response)];
     } finally {
       unwatch();
-      offAbort(signal, close);
+      signal.removeEventListener("abort", close);
       close();
     }
   }
@@ -172,17 +160,19 @@ export class Link {
         if (this.run !== undefined && event.run !== this.run) throw relayFault("is that of another run");
         this.#progress = "taken";
         this.run = String(event.run);
-        if (this.#connections > 1) this.reconnects++;
-        this.#connections = 1;
+        if (this.#isLost) this.reconnects++;
+        this.#isLost = false;
         break;
-      case "chunks":
-        this.#gotChunks();
-        if (event.id === undefined) this.#place = ADRIFT;
-        else this.#moveTo(event.id, event.after ?? idBefore(event.id));
+      case "chunks": {
+        const { id, after = idBefore(id) } = event;
+        if (id !== undefined && this.#last !== undefined && after !== this.#last) {
+          throw relayFault(`has an entry that does not follow ${this.#last}`);
+        }
+        this.#cameTo(id);
         break;
+      }
       case "snapshot":
-        this.#gotChunks();
-        if (event.id !== undefined) this.#place = { status: "behind", id: event.id };
+        this.#cameTo(event.id);
         break;
       case "reconnect":
         this.#askedMs = Number(event.afterMs) || 0;
@@ -193,7 +183,8 @@ export class Link {
     }
   }
 
-  #gotChunks(): void {
+  #cameTo(id: string | undefined): void {
+    this.#last = id;
     this.#hasChunks = true;
     this.#startAfresh();
   }
@@ -203,14 +194,6 @@ export class Link {
     this.#failingSince = undefined;
   }
 
-  /** @throws {SendError} kind `protocol` when entries are missing or come twice */
-  #moveTo(id: string, after: string | undefined): void {
-    if (this.#place.status === "behind" && after !== this.#place.id) {
-      throw relayFault(`has an entry that does not follow ${this.#place.id}`);
-    }
-    this.#place = { status: "behind", id };
-  }
-
   /**
    * Returns what a response without a reply means.
    * @throws {SendError} the refusal, when another try would be in vain
@@ -218,20 +201,21 @@ export class Link {
   async #answerIn(response: Response): Promise<LinkEvent> {
     const { start } = this.#parts;
     const { status, headers } = response;
+    const isNew = this.#progress === "asked";
     if (status === 204 || status === 404) {
-      if (this.#progress !== "asked") return this.#recorded();
+      if (!isNew) return this.#recorded();
       if (start === undefined) return { type: "absent" };
     }
     if (status < 300) {
       // Without TLS, Chromium shows a response whose connection broke within its headers.
-      if (status === 200 && EVENT_STREAM.startsWith(headers.get("content-type") ?? "")) {
-        throw new Error("The headers are incomplete.");
+      const isCut = status === 200 && EVENT_STREAM.startsWith(headers.get("content-type") ?? "");
+      if (isNew && !isCut) {
+        throw relayFault("is not an event stream. Look at the `url` of the relay client", { status });
       }
-      if (this.#progress !== "asked") throw new Error("The answer is not a reply."); // such as the page of a hotel's network
-      throw relayFault("is not an event stream. Look at the `url` of the relay client", { status });
+      throw new Error("The answer is not a reply."); // such as the page of a hotel's network
     }
     const { error, isOfRelay } = await refusalOf(response);
-    const isFinal = start !== undefined && this.#progress === "asked" && isOfRelay;
+    const isFinal = start !== undefined && isNew && isOfRelay;
     if (isFinal || (status < 500 && status !== 429 && status !== 408)) throw error;
     this.#askedMs = error.retryAfterMs;
     throw new Error(error.message);
@@ -290,9 +274,9 @@ function alive<T>(connection: AbortController, step: Promise<T>, idleMs?: number
     const cut = (): void => reject(signal.reason);
     const settled = (): void => {
       clearTimeout(timer);
-      offAbort(signal, cut);
+      signal.removeEventListener("abort", cut);
     };
-    onAbort(signal, cut);
+    signal.addEventListener("abort", cut);
     step.finally(settled).then(resolve, reject);
   });
 }
@@ -309,7 +293,7 @@ export function timeoutError(phase: TimeoutPhase, waitedMs: number): SendError {
 }
 
 /** Returns the id of the entry before; `undefined` before the first. */
-function idBefore(id: string): string | undefined {
+function idBefore(id = ""): string | undefined {
   const [attempt, number] = id.split("-");
   return Number(number) > 0 ? `${attempt}-${Number(number) - 1}` : undefined;
 }

@@ -3,7 +3,7 @@
 import { SendError } from "../contract/errors.ts";
 import type { UserMessage } from "../contract/message.ts";
 import type { ChatHistory, StartRequest } from "../dialects/native.ts";
-import { type Answers, answered, fieldsOf } from "./answers.ts";
+import type { Answers } from "./answers.ts";
 import type { Chat, ChatOptions, ChatSnapshot, ChatStatus, ChatsOptions } from "./chat.ts";
 import type { ChatReply } from "./chat-message.ts";
 import { afterFrame, perFrame } from "./frame.ts";
@@ -12,13 +12,15 @@ import { LiveReply } from "./live-reply.ts";
 import { onWake } from "./page.ts";
 import { randomId } from "./random-id.ts";
 import { bodyOf, errorOf, jsonOf, type Requests } from "./requests.ts";
-import { emptyReply, marked, mergedHistory, questionsIn, waits, withHead, withUser } from "./shown.ts";
+import { emptyReply, marked, mergedHistory, waits, withHead } from "./shown.ts";
 import {
+  asked,
+  continued,
+  edited,
   type Failure,
   failureOf,
   type Messages,
-  messagesAnsweredBy,
-  messagesBefore,
+  rewritten,
   sentAgain,
   type Turn,
 } from "./turn.ts";
@@ -87,11 +89,7 @@ export class LiveChat implements Chat {
 
   readonly send = async (content: UserMessage["content"], options?: ChatOptions): Promise<ChatReply | undefined> => {
     this.#mustBeFree();
-    return this.#start({
-      fields: { message: content },
-      messages: withUser(this.#messages, content, "sending"),
-      options,
-    });
+    return this.#start({ ...asked(this.#messages, content), options });
   };
 
   readonly stop = async (): Promise<ChatReply | undefined> => {
@@ -125,23 +123,15 @@ export class LiveChat implements Chat {
     content: UserMessage["content"],
     options?: ChatOptions,
   ): Promise<ChatReply | undefined> => {
-    const before = messagesBefore(this.#messages, messageId);
+    const turn = edited(this.#messages, messageId, content);
     void this.stop();
-    const fields = { message: content, keep: { turns: questionsIn(before) } };
-    return this.#start({ fields, messages: withUser(before, content, "sending"), options });
+    return this.#start({ ...turn, options });
   };
 
   readonly regenerate = async (messageId?: string, options?: ChatOptions): Promise<ChatReply | undefined> => {
     void this.stop();
-    const undo = this.#messages;
-    const messages = messagesAnsweredBy(undo, messageId ?? undo.at(-1)?.id);
-    if (messages.at(-1)?.state === "failed") return this.retry();
-    return this.#start({
-      fields: { regenerate: true, keep: { turns: questionsIn(messages) } },
-      messages,
-      undo,
-      options,
-    });
+    const turn = rewritten(this.#messages, messageId);
+    return turn.messages.at(-1)?.state === "failed" ? this.retry() : this.#start({ ...turn, options });
   };
 
   readonly answer = async (callId: string, answer: unknown): Promise<ChatReply | undefined> => {
@@ -153,14 +143,7 @@ export class LiveChat implements Chat {
     const answers = new Map(this.#answers).set(callId, answer);
     const isComplete = base.toolCalls.every((each) => !waits(each) || answers.has(each.id));
     this.#answers = answers;
-    if (!isComplete) return undefined;
-    const undo = this.#messages;
-    return this.#start({
-      fields: fieldsOf(base, answers),
-      messages: undo.slice(0, -1),
-      base: answered(base, answers),
-      undo,
-    });
+    return isComplete ? this.#start(continued(this.#messages, base, answers)) : undefined;
   };
 
   /** The chat is deleted. */
@@ -228,11 +211,9 @@ export class LiveChat implements Chat {
   }
 
   /** Takes the server's history. Messages that are the same stay the same objects, and unsent ones stay. */
-  #take({ messages, turn = [], run, unanswered }: ChatHistory): void {
-    // The replies of a turn under way come with its run.
-    const written = run === undefined ? -1 : turn.findIndex(({ role }) => role === "assistant");
-    const stored = [...messages, ...(written < 0 ? turn : turn.slice(0, written))];
-    const shown = mergedHistory(this.#messages, stored, unanswered);
+  #take(history: ChatHistory): void {
+    const { run, turn = [] } = history;
+    const shown = mergedHistory(this.#messages, history);
     this.#isLoaded = true;
     this.#messages = shown;
     if (run !== undefined && turn.length > 0 && !this.#watch) this.#named = { messages: shown, run };

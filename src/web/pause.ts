@@ -1,6 +1,5 @@
 /** The wait before a connection is tried again. */
 
-import { offAbort, onAbort } from "../platform/abort.ts";
 import { MAX_TIMER_MS } from "../platform/clock.ts";
 import { isAsleep, onWake } from "./page.ts";
 
@@ -19,14 +18,14 @@ export function backoffMs(failures: number): number {
  * Resolves with whether the page was asleep.
  * @param isAsked whether the relay has asked for this wait, which is then not cut short
  */
-export function paused(ms: number, isAsked: boolean, signal: AbortSignal | undefined): Promise<boolean> {
+export function paused(ms: number, isAsked: boolean, signal: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {
     let isDue = false;
     let wasAsleep = isAsleep();
     const done = (): void => {
       clearTimeout(timer);
       unwatch();
-      offAbort(signal, done);
+      signal.removeEventListener("abort", done);
       resolve(wasAsleep);
     };
     const due = (): void => {
@@ -39,7 +38,7 @@ export function paused(ms: number, isAsked: boolean, signal: AbortSignal | undef
       if (isDue || !isAsked) done();
     });
     const timer = setTimeout(due, Math.min(ms, MAX_TIMER_MS));
-    onAbort(signal, done);
-    if (signal?.aborted) done();
+    signal.addEventListener("abort", done);
+    if (signal.aborted) done();
   });
 }

@@ -6,6 +6,7 @@ import type { Message, ToolMessage } from "../contract/message.ts";
 import type { Attempt } from "../contract/metrics.ts";
 import type { SendOptions } from "../contract/options.ts";
 import type { CallApproval, StartRequest } from "../dialects/native.ts";
+import { offAbort, onAbort } from "../platform/abort.ts";
 import { systemClock } from "../platform/clock.ts";
 import { seenByCaller } from "../stream/caller-stack.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
@@ -178,7 +179,7 @@ export function relayClient(options: RelayClientOptions): RelayClient {
       } catch (error) {
         const ms = error instanceof SendError ? error.retryAfterMs : undefined;
         if (ms === undefined || ms > maxRetryAfterMs || refusals > max) throw error;
-        await paused(ms, true, given.signal);
+        await pausedFor(ms, given.signal);
       }
     }
   }
@@ -208,6 +209,15 @@ export function relayClient(options: RelayClientOptions): RelayClient {
       }
     },
   };
+}
+
+/** Waits as long as the relay has asked for, or until the caller's signal fires. */
+async function pausedFor(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  const waiting = new AbortController();
+  const leave = (): void => waiting.abort();
+  onAbort(signal, leave);
+  await paused(ms, true, waiting.signal);
+  offAbort(signal, leave);
 }
 
 /** @throws {SendError} kind `invalidRequest` when there is nothing new to send, `unsupported` for a schema in code */

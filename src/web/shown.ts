@@ -9,6 +9,7 @@ import type {
   ToolCall,
   UserMessage,
 } from "../contract/message.ts";
+import type { ChatHistory } from "../dialects/native.ts";
 import type { ChatMessage, ChatReply, ChatToolCall, ChatUserMessage } from "./chat-message.ts";
 import { callOf, movedCitation, withResult } from "./with-chunk.ts";
 
@@ -163,14 +164,14 @@ function shownHistory(history: readonly Message[]): readonly ChatMessage[] {
 /**
  * Returns the server's history in the place of the messages that are shown. Those that are the same stay the same
  * objects, and those that the server does not have stay.
- * @param unanswered the last message of the user, when it got no reply
  */
 export function mergedHistory(
   mine: readonly ChatMessage[],
-  history: readonly Message[],
-  unanswered: UserMessage["content"] | undefined,
+  { messages, run, turn = [], unanswered }: ChatHistory,
 ): readonly ChatMessage[] {
-  const stored = shownHistory(history);
+  // The replies of a turn under way come with its run.
+  const written = run === undefined ? -1 : turn.findIndex(({ role }) => role === "assistant");
+  const stored = shownHistory([...messages, ...(written < 0 ? turn : turn.slice(0, written))]);
   const all = unanswered === undefined ? stored : withUser(stored, unanswered, "failed");
   const merged = all.map((message, place) => preferred(mine[place], message));
   for (const [place, message] of mine.entries()) {

@@ -1,10 +1,12 @@
 /** A turn of a chat: what is asked for, and what is asked for again when it has failed. Pure. */
 
 import { SendError } from "../contract/errors.ts";
+import type { UserMessage } from "../contract/message.ts";
 import type { StartRequest } from "../dialects/native.ts";
+import { type Answers, answered, fieldsOf } from "./answers.ts";
 import type { ChatOptions } from "./chat.ts";
 import type { ChatMessage, ChatReply } from "./chat-message.ts";
-import { marked, withUser } from "./shown.ts";
+import { marked, questionsIn, withUser } from "./shown.ts";
 
 export type Messages = readonly ChatMessage[];
 
@@ -23,24 +25,38 @@ export interface Turn {
   readonly run?: string | undefined;
 }
 
-/**
- * Returns the messages before one of the user.
- * @throws {SendError} kind `invalidRequest` when there is none
- */
-export function messagesBefore(messages: Messages, messageId: string): Messages {
-  const at = messages.findIndex(({ id, role }) => id === messageId && role === "user");
-  if (at >= 0) return messages.slice(0, at);
-  throw new SendError("invalidRequest", `The user has no message ${messageId}.`);
+/** Returns the turn with another message of the user. */
+export function asked(messages: Messages, message: UserMessage["content"]): Turn {
+  return { fields: { message }, messages: withUser(messages, message, "sending") };
 }
 
 /**
- * Returns the messages that a reply answers; with the id of a message of the user, those up to it.
+ * Returns the turn with a message in the place of one of the user, and of everything after it.
  * @throws {SendError} kind `invalidRequest` when there is none
  */
-export function messagesAnsweredBy(messages: Messages, messageId: string | undefined): Messages {
-  const at = messages.findIndex(({ id }) => id === messageId);
+export function edited(messages: Messages, messageId: string, message: UserMessage["content"]): Turn {
+  const at = messages.findIndex(({ id, role }) => id === messageId && role === "user");
+  if (at < 0) throw new SendError("invalidRequest", `The user has no message ${messageId}.`);
+  const before = messages.slice(0, at);
+  const turn = asked(before, message);
+  return { ...turn, fields: { message, keep: { turns: questionsIn(before) } } };
+}
+
+/**
+ * Returns the turn with another reply in the place of one, and of everything after it.
+ * @param messageId that of the reply, or of the message before it; default: the last one
+ * @throws {SendError} kind `invalidRequest` when there is none
+ */
+export function rewritten(undo: Messages, messageId: string | undefined = undo.at(-1)?.id): Turn {
+  const at = undo.findIndex(({ id }) => id === messageId);
   if (at < 0) throw new SendError("invalidRequest", "There is no such reply to write again.");
-  return messages.slice(0, messages[at]?.role === "user" ? at + 1 : at);
+  const messages = undo.slice(0, undo[at]?.role === "user" ? at + 1 : at);
+  return { fields: { regenerate: true, keep: { turns: questionsIn(messages) } }, messages, undo };
+}
+
+/** Returns the turn in which the last reply goes on, since its calls have their answers. */
+export function continued(undo: Messages, reply: ChatReply, answers: Answers): Turn {
+  return { fields: fieldsOf(reply, answers), messages: undo.slice(0, -1), base: answered(reply, answers), undo };
 }
 
 /** A turn that has failed, as `retry` asks for it, and why. */

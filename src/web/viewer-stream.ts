@@ -4,7 +4,6 @@ import type { MessageChunk } from "../contract/chunk.ts";
 import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage } from "../contract/message.ts";
 import type { ReplyMetrics } from "../contract/metrics.ts";
-import { onAbort } from "../platform/abort.ts";
 import { MAX_TIMER_MS } from "../platform/clock.ts";
 import { thrownToCaller } from "../stream/caller-stack.ts";
 import { type EndListener, notify } from "../stream/ending.ts";
@@ -54,7 +53,7 @@ export class ViewerStream<out Output = unknown> implements PublicStream<Output> 
   constructor(reply: RelayedReply, stopwatch: Stopwatch) {
     this.#reply = reply;
     this.#stopwatch = stopwatch;
-    onAbort(reply.over, () => this.#fail(reply.over.reason));
+    reply.over.addEventListener("abort", () => this.#fail(reply.over.reason));
   }
 
   get partial(): AssistantMessage<Output> {
