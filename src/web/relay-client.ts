@@ -98,9 +98,6 @@ const MAX_REPLY_BYTES = 67_108_864;
 const MAX_RETRIES = 2;
 const MAX_RETRY_AFTER_MS = 60_000;
 
-/** The options of a call that are not the relay's affair. */
-const OWN_OPTIONS: readonly string[] = ["signal", "timeouts", "retries", "headers", "maxReplyBytes"];
-
 /**
  * Returns a client of a relay (`createRelay` of `cloudllm/server`). It keeps every law of `ClientWrapper`, and its
  * replies outlive their connections: a reply continues where it broke, exactly once. The options of a call go to the
@@ -220,35 +217,38 @@ async function pausedFor(ms: number, signal: AbortSignal | undefined): Promise<v
   offAbort(signal, leave);
 }
 
-/** @throws {SendError} kind `invalidRequest` when there is nothing new to send, `unsupported` for a schema in code */
+/** @throws {SendError} kind `unsupported` for a schema in code */
 function requestOf(
   messages: readonly Message[],
-  given: SendOptions,
+  {
+    // These five are not the relay's affair.
+    signal: _signal,
+    timeouts: _timeouts,
+    retries: _retries,
+    headers: _headers,
+    maxReplyBytes: _maxReplyBytes,
+    ...options
+  }: SendOptions,
   { chat, model }: Pick<RelayClientOptions, "chat" | "model">,
   answers: readonly CallApproval[] | undefined,
 ): Omit<StartRequest, "run"> {
-  const options = Object.fromEntries(
-    Object.entries({ model, ...given }).filter(([name, value]) => value !== undefined && !OWN_OPTIONS.includes(name)),
-  );
-  const schemas = [given.output, ...(given.tools ?? []).map(({ parameters }) => parameters)];
+  const schemas = [options.output, ...(options.tools ?? []).map(({ parameters }) => parameters)];
   if (schemas.some((schema) => schema && "~standard" in schema)) {
     throw new SendError("unsupported", "A relay takes schemas as JSON Schema. Convert this one.");
   }
-  return { ...(chat === undefined ? { messages } : { chat, ...turnIn(messages, answers) }), answers, options };
+  return {
+    ...(chat === undefined ? { messages } : { chat, ...turnIn(messages) }),
+    answers,
+    options: { model, ...options },
+  };
 }
 
-/** Returns the end of a conversation that the relay does not have. */
-function turnIn(
-  messages: readonly Message[],
-  answers: readonly CallApproval[] | undefined,
-): Pick<StartRequest, "message" | "results"> {
+/** Returns the end of a conversation that the relay does not have. Where nothing is new, the relay refuses it. */
+function turnIn(messages: readonly Message[]): Pick<StartRequest, "message" | "results"> {
   const last = Array.isArray(messages) ? messages.at(-1) : undefined;
   if (last?.role === "user") return { message: last.content };
-  const results = last && messages.slice(messages.findLastIndex(({ role }) => role !== "tool") + 1);
-  if (results?.length) return { results: results as ToolMessage[] };
-  if (answers) return {};
-  const message = "With `chat`, the last message must be of the user, or the result of a tool.";
-  throw new SendError("invalidRequest", message);
+  const results = last ? messages.slice(messages.findLastIndex(({ role }) => role !== "tool") + 1) : [];
+  return results.length > 0 ? { results: results as ToolMessage[] } : {};
 }
 
 /** @throws {SendError} kind `invalidRequest` for a negative number, and for what is not a number */
