@@ -62,8 +62,8 @@ export class Link {
   trouble: unknown;
   readonly #parts: LinkParts;
   /**
-   * The last entry that came: a new connection reads on behind it. Absent while the start of the reply is the only place
-   * to go on from, also after chunks without an id.
+   * The last entry that came: a new connection reads on behind it. Absent while the start of the reply is the only
+   * place to go on from, also after chunks without an id.
    */
   #last: string | undefined;
   /** `taken`: the relay has the run. `ended`: it has ended the reply, so its connection may serve the next request. */
