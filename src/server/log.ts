@@ -5,6 +5,7 @@ import type { SendErrorData } from "../contract/errors.ts";
 import type { AssistantMessage, Message } from "../contract/message.ts";
 import type { ReplyOutline } from "../dialects/outline.ts";
 import type { EntryId } from "./entry-id.ts";
+import type { TurnRequest } from "./session-turn.ts";
 
 /** One run: a reply, or a session's turn, that a relay produces. Plain data. */
 export interface RunHead {
@@ -22,8 +23,10 @@ export interface RunHead {
   readonly messageId?: string | undefined;
   /** The parts of that message before this run, which continues it. Absent for a message that begins with the run. */
   readonly before?: readonly MessageChunk[] | undefined;
-  /** The request, for a process that takes the run over. Absent when no process may. */
+  /** The request, for a process that takes the run over. Absent when no process may, and for a turn of a session. */
   readonly request?: RunRequest | undefined;
+  /** The turn of a session, for a process that takes the run over. Absent when no process may. */
+  readonly turn?: TurnToKeep | undefined;
   /** The conversation of a reply that a program may continue. Absent when none may. */
   readonly kept?: KeptRun | undefined;
 }
@@ -46,16 +49,28 @@ export interface RunRequest {
   readonly options: Readonly<Record<string, unknown>>;
 }
 
+/** The turn that a run sends to the session named `RunHead.chat`, as far as JSON keeps it. */
+export interface TurnToKeep {
+  readonly request: TurnRequest;
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
 /** One entry of a log: the chunks of one or more reads, or a summary of every entry before it. Plain data. */
 export type LogEntry =
-  | { readonly id: EntryId; readonly type: "chunks"; readonly chunks: readonly MessageChunk[] }
+  | {
+      readonly id: EntryId;
+      readonly type: "chunks";
+      readonly chunks: readonly MessageChunk[];
+      /** The ids of calls whose tools begin to run. The log has them before the tools do. */
+      readonly begun?: readonly string[];
+    }
   /**
    * The message so far. It takes the place of every entry before it: a log deletes those. Its id need not follow the
    * last one in the log: entries that the log missed while it was away are in the message. `after` is the id of the
    * entry that it follows, absent for none. A viewer that has seen exactly that one skips the snapshot; every other
    * viewer discards its text and shows the snapshot's. `tools` are the calls so far and their results, as chunks, once
    * there are results: a message has only the calls without one. `outline` is the order in which the parts came, where
-   * it is not the usual one.
+   * it is not the usual one. `begun` are the calls of the last reply whose tools have begun.
    */
   | {
       readonly id: EntryId;
@@ -64,6 +79,7 @@ export type LogEntry =
       readonly after?: EntryId;
       readonly tools?: readonly MessageChunk[];
       readonly outline?: ReplyOutline;
+      readonly begun?: readonly string[];
     };
 
 /** The last entry of a run: written once, and nothing follows it. Plain data. */

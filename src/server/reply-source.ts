@@ -4,11 +4,11 @@ import type { ClientWrapper } from "../contract/client.ts";
 import type { Message } from "../contract/message.ts";
 import type { SendOptions } from "../contract/options.ts";
 import { badRequest } from "../dialects/refusal.ts";
-import type { RunRequest } from "./log.ts";
+import type { RunHead } from "./log.ts";
 import type { Caller } from "./policy-options.ts";
 import type { RelaySettings } from "./relay-options.ts";
 import type { RunSource } from "./run.ts";
-import { openConversation, SessionTurn, type TurnRequest } from "./session-turn.ts";
+import { type LeftSoFar, openConversation, SessionTurn, type TurnRequest } from "./session-turn.ts";
 import type { CheckedStart } from "./start-request.ts";
 
 /**
@@ -36,42 +36,67 @@ export function withTools({ tools }: RelaySettings, options: SendOptions): SendO
  * @throws {Refusal} 400 when the relay does not keep the conversation that the request means
  */
 export function replySource(settings: RelaySettings, start: CheckedStart, caller: Caller): RunSource {
-  const { sessions, tools, systemPrompt, budget } = settings;
+  const { budget } = settings;
   const { turn, options, chat, model } = start;
-  const client = clientOf(settings, model);
   if (turn.type === "messages") {
     const messages = prompted(settings, turn.messages);
+    const client = clientOf(settings, model);
     const { tools: all = [], ...rest } = withTools(settings, options);
     const { approvals } = turn;
     return {
       open: (signal) => openConversation(client, messages, { tools: all, approvals, budget }, { ...rest, signal }),
     };
   }
+  const head = { id: start.run, chat: scopedChat(caller, chat) };
+  return turnSource(settings, { head, request: turnRequestOf(turn), options, model });
+}
+
+/** A turn of a session. */
+interface StartedTurn {
+  readonly head: Pick<RunHead, "id" | "chat">;
+  readonly request: TurnRequest;
+  readonly options: SendOptions;
+  readonly model: unknown;
+  /** What is known of a turn that another process has begun. */
+  readonly left?: LeftSoFar | undefined;
+}
+
+/**
+ * Returns a turn of a session as the reply of a run.
+ * @throws {Refusal} 400 when the relay keeps no conversations
+ */
+export function turnSource(settings: RelaySettings, { head, request, options, model, left }: StartedTurn): SessionTurn {
+  const { sessions, tools, systemPrompt, budget } = settings;
   if (!sessions) throw badRequest("The relay keeps no conversations. Send `messages`.");
+  const client = clientOf(settings, model);
+  const { maxTokens, ...given } = sessions;
+  const limit = typeof maxTokens === "function" ? maxTokens(client) : maxTokens;
   const setup = {
     ...(systemPrompt !== undefined && { systemPrompt }),
     ...(tools.length > 0 && { tools }),
     budget,
-    ...sessions,
+    ...given,
+    ...(limit !== undefined && { maxTokens: limit }),
+    client,
+    id: head.chat,
   };
   const own = options.tools ? withTools(settings, options) : options;
-  return new SessionTurn(client, setup, scopedChat(caller, chat), turnRequestOf(turn), own);
+  return new SessionTurn(setup, { id: head.id, request, options: own, left });
 }
 
 /**
- * Returns the request of a run for a process that takes it over; `undefined` when none may: a tool that has run, and
- * the lease of a session, belong to their process.
+ * Returns the request of a run for a process that takes it over. It is empty when none may: a tool that runs outside a
+ * session belongs to its process.
  */
 export function requestToKeep(
   settings: RelaySettings,
-  { turn, options, model, isUnstored }: CheckedStart,
-): RunRequest | undefined {
-  if (isUnstored || !settings.continues || turn.type !== "messages" || settings.tools.some(({ run }) => run))
-    return undefined;
-  return {
-    messages: prompted(settings, turn.messages),
-    options: { ...options, ...(model !== undefined && { model }) },
-  };
+  { turn, options: given, model, isUnstored }: CheckedStart,
+): Pick<RunHead, "request" | "turn"> {
+  if (isUnstored || !settings.continues) return {};
+  const options = { ...given, ...(model !== undefined && { model }) };
+  if (turn.type !== "messages") return { turn: { request: turnRequestOf(turn), options } };
+  if (settings.tools.some(({ run }) => run)) return {};
+  return { request: { messages: prompted(settings, turn.messages), options } };
 }
 
 function turnRequestOf(turn: Exclude<CheckedStart["turn"], { readonly type: "messages" }>): TurnRequest {

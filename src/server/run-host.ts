@@ -6,22 +6,20 @@ import { notFound, Refusal } from "../dialects/refusal.ts";
 import { Admission } from "./admission.ts";
 import { Chats, type OnBusy } from "./chats.ts";
 import { Feed } from "./feed.ts";
-import type { ChatRun, LogWriter, ReplyLog, RunEnd, RunHead, RunRequest } from "./log.ts";
+import type { ChatRun, LogWriter, ReplyLog, RunEnd, RunHead } from "./log.ts";
 import { LogFollower } from "./log-follower.ts";
-import { readAll, readOn } from "./log-pages.ts";
-import { BEHIND_ALL, lostEnd } from "./lost-run.ts";
+import { readAll } from "./log-pages.ts";
+import { BEHIND_ALL } from "./lost-run.ts";
 import { maskOf } from "./mask.ts";
-import { messageSoFar } from "./message-so-far.ts";
-import { outlineOf } from "./outline-so-far.ts";
 import { within } from "./patience.ts";
 import type { Caller } from "./policy-options.ts";
 import type { RelaySettings } from "./relay-options.ts";
-import { clientOf, replySource, requestToKeep, scopedChat, withTools } from "./reply-source.ts";
-import { Run, type RunParts, type RunSource } from "./run.ts";
+import { clientOf, replySource, requestToKeep, scopedChat } from "./reply-source.ts";
+import { Run, type RunParts } from "./run.ts";
 import { Runs } from "./runs.ts";
 import { type Signer, signerOf } from "./signature.ts";
 import type { CheckedStart } from "./start-request.ts";
-import { canContinue, chunksShown, openRest } from "./take-over.ts";
+import { mayBeTakenOver, takeOver } from "./take-over.ts";
 import { UnwantedRuns } from "./unwanted-runs.ts";
 
 /** A log that does not answer a start for so long is left aside, in milliseconds. */
@@ -187,7 +185,6 @@ export class RunHost {
     this.#mayBegin(start.run, caller);
     const { log } = this.#settings;
     const source = replySource(this.#settings, start, caller);
-    const request = requestToKeep(this.#settings, start);
     const { provider, model } = clientOf(this.#settings, start.model);
     const head: RunHead = {
       id: start.run,
@@ -198,7 +195,7 @@ export class RunHost {
       model,
       ...(start.messageId !== undefined && { messageId: start.messageId }),
       ...(start.before && { before: start.before }),
-      ...(request && { request }),
+      ...requestToKeep(this.#settings, start),
       ...(start.kept && { kept: start.kept }),
     };
     const begun = log.begin(head);
@@ -252,7 +249,7 @@ export class RunHost {
     }
   }
 
-  #run(parts: Pick<RunParts, "head" | "source" | "writer" | "takenOver"> & { readonly feed?: Feed }): Run {
+  #run(parts: RunStart): Run {
     const { log, lingerMs, policy, onError, onRunEnd, waitUntil } = this.#settings;
     const { head } = parts;
     const run = new Run({
@@ -272,13 +269,13 @@ export class RunHost {
   }
 
   #follow(head: RunHead): LogFollower {
-    const { log, continues } = this.#settings;
-    const { request } = head;
+    const settings = this.#settings;
+    const host = { settings, isDraining: () => this.#isDraining, run: (parts: RunStart) => void this.#run(parts) };
     const follower: LogFollower = new LogFollower({
-      log,
+      log: settings.log,
       head,
       feed: this.#feed(head),
-      ...(continues && request && { takeOver: (attempt) => this.#takeOver(follower, request, attempt) }),
+      ...(mayBeTakenOver(settings, head) && { takeOver: (attempt) => takeOver(host, follower, attempt) }),
       onOver: () => this.#runs.unfollow(follower),
       now: this.now,
     });
@@ -286,42 +283,12 @@ export class RunHost {
     return follower;
   }
 
-  /** Continues a run whose process has died. */
-  async #takeOver({ head, feed }: LogFollower, request: RunRequest, attempt: number): ReturnType<TakeOver> {
-    const { log } = this.#settings;
-    if (!canContinue(messageSoFar(head, feed.entries))) return "never";
-    const writer = this.#isDraining ? undefined : await log.takeOver(head.id, attempt);
-    if (!writer) return "notNow";
-    const isAll = await readOn(log, feed).then(
-      () => true,
-      () => false,
-    );
-    if (!isAll || this.#isDraining) {
-      await writer.release();
-      return "notNow";
-    }
-    const message = messageSoFar(head, feed.entries);
-    if (!canContinue(message)) {
-      const end = await writer.end(lostEnd(head, feed.entries));
-      if (end) feed.finish(end);
-      return end ? "taken" : "notNow";
-    }
-    const { model, ...options } = request.options;
-    const client = clientOf(this.#settings, model);
-    const rest = { messages: request.messages, options: { ...withTools(this.#settings, options) } };
-    const source: RunSource = { open: (signal) => openRest(client, rest, message, signal) };
-    const outline = outlineOf(feed.entries);
-    const takenOver = { attempt, message, outline, after: feed.last?.id, chunks: chunksShown(message) };
-    this.#run({ head, feed, source, writer, takenOver });
-    return "taken";
-  }
-
   #feed(head: RunHead): Feed {
     return new Feed(head, maskOf(head, this.#settings.policy, this.signer));
   }
 }
 
-type TakeOver = NonNullable<ConstructorParameters<typeof LogFollower>[0]["takeOver"]>;
+type RunStart = Pick<RunParts, "head" | "source" | "writer" | "takenOver"> & { readonly feed?: Feed };
 
 function ending(): Refusal {
   return new Refusal(503, "overloaded", "The server is about to end.", DRAIN_RETRY_MS);

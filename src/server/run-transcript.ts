@@ -19,8 +19,8 @@ export interface TakenOver {
   /** The order of its parts. */
   readonly outline: OutlineRecorder;
   readonly after: EntryId | undefined;
-  /** The source's stream begins with so many chunks, which `message` contains. */
-  readonly chunks: number;
+  /** Whether the source knows how far the reply has come once it is open: the store of a session may have more. */
+  readonly isTurn: boolean;
 }
 
 /** A snapshot takes the place of so many entries, or bytes. */
@@ -40,12 +40,14 @@ export class RunTranscript {
   /** The calls so far and their results. */
   readonly #tools: MessageChunk[] = [];
   #hasResults = false;
-  readonly #outline: OutlineRecorder;
+  #outline: OutlineRecorder;
+  /** The calls of the last reply whose tools have begun. */
+  #begun: string[] = [];
 
   constructor({ provider, model }: RunHead, takenOver: TakenOver | undefined) {
     this.#attempt = takenOver?.attempt ?? 1;
     this.#number = takenOver ? -1 : 0;
-    this.#outline = takenOver?.outline ?? new OutlineRecorder();
+    this.#outline = takenOver && !takenOver.isTurn ? takenOver.outline : new OutlineRecorder();
     this.#fold = new Fold({ provider, model, attempts: [] });
   }
 
@@ -56,16 +58,16 @@ export class RunTranscript {
   /** Returns the entry of the chunks of one read. */
   add(chunks: readonly MessageChunk[]): LogEntry {
     const size = sizeOfChunks(chunks);
-    for (const chunk of chunks) {
-      this.#fold.add(chunk);
-      if (chunk.type === "rewind") this.#outline.rewound(foldedIn(this.#fold));
-      else this.#outline.add(chunk);
-      if (chunk.type === "toolResult") this.#hasResults = true;
-      if (chunk.type === "toolCall" || chunk.type === "toolResult") this.#tools.push(chunk);
-    }
+    for (const chunk of chunks) this.#take(chunk);
     this.#bytes += size;
     this.#bytesSince += size;
     return { id: this.#nextId(), type: "chunks", chunks };
+  }
+
+  /** Returns the entry that says that the tool of a call begins to run. */
+  begins(callId: string): LogEntry {
+    this.#begun.push(callId);
+    return { id: this.#nextId(), type: "chunks", chunks: [], begun: [callId] };
   }
 
   /** Returns the first entry of a later attempt. */
@@ -74,6 +76,24 @@ export class RunTranscript {
     this.#outline.continuedBy(this.#attempt);
     const order = { outline: this.#outline.parts.slice() };
     return { id: this.#nextId(), type: "snapshot", message, ...(after !== undefined && { after }), ...order };
+  }
+
+  /** Returns the first entry of an attempt that continues a turn. @param chunks how far the turn has come */
+  continueTurn({ message, outline, after }: TakenOver, chunks: readonly MessageChunk[]): LogEntry {
+    const before = outline.parts.filter(([type]) => type === "result").length;
+    for (const chunk of chunks) this.#take(chunk);
+    const now = this.#fold.message("interrupted", () => message.metrics);
+    const isShown =
+      now.content === message.content &&
+      now.reasoning === message.reasoning &&
+      message.unfinishedToolCalls === undefined &&
+      String(now.toolCalls.map(({ id }) => id)) === String(message.toolCalls.map(({ id }) => id)) &&
+      before === this.#tools.filter(({ type }) => type === "toolResult").length;
+    this.#outline.continuedBy(this.#attempt);
+    const tools = this.#hasResults ? { tools: [...this.#tools] } : {};
+    const order = { outline: this.#outline.parts.slice() };
+    const place = isShown && after !== undefined ? { after } : {};
+    return { id: this.#nextId(), type: "snapshot", message: now, ...place, ...tools, ...order };
   }
 
   /** Returns whether a snapshot is to follow. `entries`: their number since the last one. */
@@ -87,10 +107,20 @@ export class RunTranscript {
     const tools = this.#hasResults ? { tools: [...this.#tools] } : {};
     const { outline } = this.#outline;
     const order = outline ? { outline } : {};
-    const entry: LogEntry = { id: this.#nextId(), type: "snapshot", message, after, ...tools, ...order };
+    const begun = this.#begun.length > 0 ? { begun: [...this.#begun] } : {};
+    const entry: LogEntry = { id: this.#nextId(), type: "snapshot", message, after, ...tools, ...order, ...begun };
     this.#bytesSince = 0;
     this.#snapshotBytes = sizeOfEntry(entry);
     return entry;
+  }
+
+  #take(chunk: MessageChunk): void {
+    this.#fold.add(chunk);
+    if (chunk.type === "rewind") this.#outline.rewound(foldedIn(this.#fold));
+    else this.#outline.add(chunk);
+    if (chunk.type === "toolResult") this.#hasResults = true;
+    else this.#begun = [];
+    if (chunk.type === "toolCall" || chunk.type === "toolResult") this.#tools.push(chunk);
   }
 
   #nextId(): EntryId {

@@ -1,7 +1,7 @@
 /** Writes a run into its log, behind its delivery: one append at a time, and none that anybody waits for. */
 
 import { sizeOfEntry } from "./entry-size.ts";
-import type { LogEntry, LogWriter, RunEnd } from "./log.ts";
+import type { LogEntry, LogWriter, RunEnd, WriterState } from "./log.ts";
 import { within } from "./patience.ts";
 
 /** The facts that a writer needs from its run, and its reports to it. */
@@ -26,6 +26,9 @@ const REST_MS = 10;
 /** An append that takes longer has failed, in milliseconds. */
 const PATIENCE_MS = 2_000;
 
+/** A tool that waits for the log does not run when that takes longer, in milliseconds. */
+const MAX_WAIT_MS = 5_000;
+
 /** The end is tried again after these waits, in milliseconds: about half a minute in all. */
 const END_RETRIES_MS = [250, 500, 1_000, 2_000, 4_000, 8_000, 15_000] as const;
 
@@ -49,6 +52,9 @@ export class RunWriter {
   #rest: ReturnType<typeof setTimeout> | undefined;
   /** Trouble was reported, and the log has not answered since. */
   #isTroubled = false;
+  /** How many entries were added, and those whose callers wait until the log has them. */
+  #added = 0;
+  #waiters: { readonly added: number; resolve(): void; reject(error: Error): void }[] = [];
   /** The call under way. */
   #settled: Promise<unknown> = Promise.resolve();
   /** Of a log that had not answered when the run began. */
@@ -68,6 +74,7 @@ export class RunWriter {
   }
 
   add(entry: LogEntry): void {
+    this.#added++;
     if (this.#phase === "over" || this.#isBehind) return;
     this.#waiting.push(entry);
     this.#waitingBytes += sizeOfEntry(entry);
@@ -116,10 +123,23 @@ export class RunWriter {
     }
   }
 
+  /**
+   * Resolves when the log has all entries so far.
+   * @throws when it does not answer for a while, or has nothing more to do with the run
+   */
+  written(): Promise<void> {
+    if (this.#phase === "over") return Promise.reject(new Error("The log does not have the run."));
+    const written = new Promise<void>((resolve, reject) => {
+      this.#waiters.push({ added: this.#added, resolve, reject });
+    });
+    return within(written, MAX_WAIT_MS);
+  }
+
   /** The log has nothing more to do with the run. */
   abandon(): void {
     this.#phase = "over";
     this.#waiting = [];
+    for (const { reject } of this.#waiters.splice(0)) reject(new Error("The log does not have the run any more."));
   }
 
   #begin(begun: Promise<LogWriter | undefined>): void {
@@ -150,12 +170,17 @@ export class RunWriter {
     this.#waiting = [];
     this.#waitingBytes = 0;
     this.#askedAt = this.#now();
-    this.#settled = appended(writer, entries).then(this.#onAnswer, this.#onFailure);
+    const added = this.#added;
+    this.#settled = appended(writer, entries).then((state) => this.#onAnswer(state, added), this.#onFailure);
   }
 
-  readonly #onAnswer = (state: Awaited<ReturnType<LogWriter["append"]>>): void => {
+  #onAnswer(state: WriterState, added: number): void {
     if (this.#phase === "over") return;
     this.#isTroubled = false;
+    if (state !== "lost") {
+      for (const waiter of this.#waiters) if (waiter.added <= added) waiter.resolve();
+      this.#waiters = this.#waiters.filter((waiter) => waiter.added > added);
+    }
     switch (state) {
       case "running":
         return this.#goOn();
@@ -166,7 +191,7 @@ export class RunWriter {
         this.abandon();
         return this.#run.lost();
     }
-  };
+  }
 
   readonly #onFailure = (error: unknown): void => {
     if (this.#phase !== "over") this.#phase = "idle"; // tried again with the next tick
@@ -209,6 +234,7 @@ export class RunWriter {
     if (this.#phase === "over") return undefined;
     let waiting: readonly LogEntry[] = this.#waiting;
     this.#phase = "over";
+    for (const { reject } of this.#waiters.splice(0)) reject(new Error("The run is over."));
     await within(this.#settled, PATIENCE_MS).catch((error: unknown) => this.#troubled(error));
     const writer = this.#writer;
     if (!writer) return undefined;

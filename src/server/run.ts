@@ -19,8 +19,18 @@ import { RunWriter } from "./run-writer.ts";
 
 /** The reply of a run, before it is open. */
 export interface RunSource {
-  /** Opens the reply. Rejects with the refusal. */
-  open(signal: AbortSignal): Promise<MessageStream>;
+  /**
+   * The chunks with which the stream begins, and which the log has already, in a reply that another process has begun.
+   * Of a turn, known once it is open.
+   */
+  readonly soFar?: readonly MessageChunk[] | undefined;
+  /**
+   * Opens the reply. Rejects with the refusal.
+   * @param begins awaited before a tool runs here
+   */
+  open(signal: AbortSignal, begins: (call: { readonly id: string }) => Promise<void>): Promise<MessageStream>;
+  /** Another process goes on: what the reply keeps elsewhere stays for it. */
+  leave?(): void;
   /** Called when the reply is over, before its viewers learn of that. */
   close?(): Promise<void>;
 }
@@ -86,7 +96,7 @@ export class Run {
     this.#transcript = new RunTranscript(head, takenOver);
     this.#writer = writer && new RunWriter(writer, this.#written(), now);
     feed.onLeft = () => this.#left();
-    if (takenOver) this.#append(this.#transcript.takeOver(takenOver));
+    if (takenOver && !takenOver.isTurn) this.#append(this.#transcript.takeOver(takenOver));
     let opened = (): void => undefined;
     this.opened = new Promise((resolve) => {
       opened = resolve;
@@ -115,12 +125,14 @@ export class Run {
 
   /** Returns whether another process may continue the run: its log has all of it that counts. */
   get canBeHandedOver(): boolean {
-    return this.#parts.head.request !== undefined && this.#writer?.isHealthy === true;
+    const { request, turn } = this.#parts.head;
+    return (request ?? turn) !== undefined && this.#writer?.isHealthy === true;
   }
 
   /** Ends the run here: the provider's connection closes at once. */
   stop(reason: StopReason = "asked"): void {
     this.#stopReason ??= reason;
+    if (this.#stopReason === "handedOver" || this.#stopReason === "lost") this.#parts.source.leave?.();
     const phase = this.#phase;
     if (phase.status === "opening") phase.controller.abort();
     else if (phase.status === "reading") void phase.stream.stop();
@@ -174,7 +186,8 @@ export class Run {
       const { provider, model } = stream.partial;
       this.feed.open(provider || this.head.provider, model || this.head.model);
       opened();
-      let skipped = this.#parts.takenOver?.chunks ?? 0;
+      const { soFar = [] } = this.#parts.source;
+      let skipped = soFar.length;
       for await (const batch of stream.batches()) {
         const last = batch.at(-1);
         const count = last?.type === "final" ? batch.length - 1 : batch.length;
@@ -196,10 +209,20 @@ export class Run {
     if (this.#phase.status !== "opening") throw new SendError("aborted", "The run is over.");
     const { signal } = this.#phase.controller;
     if (this.#stopReason) throw new SendError("aborted", "The run was stopped.");
-    const stream = await this.#parts.source.open(signal);
+    const { source, takenOver } = this.#parts;
+    const stream = await source.open(signal, (call) => this.#begins(call.id));
+    if (takenOver?.isTurn) this.#append(this.#transcript.continueTurn(takenOver, source.soFar ?? []));
     this.#phase = { status: "reading", stream };
     if (this.#stopReason) void stream.stop();
     return stream;
+  }
+
+  /** Resolves when the log knows that a tool begins: a process that takes the run over must not begin it again. */
+  async #begins(callId: string): Promise<void> {
+    const { request, turn } = this.head;
+    if (!this.#writer || (request ?? turn) === undefined) return;
+    this.#append(this.#transcript.begins(callId));
+    await this.#writer.written();
   }
 
   #add(chunks: readonly MessageChunk[]): void {

@@ -1,18 +1,23 @@
 /** One turn of a session, as the reply of a run: of a stored session, or of one that lasts for this turn. */
 
+import type { MessageChunk } from "../contract/chunk.ts";
 import type { ClientWrapper } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
-import type { Message, ToolMessage, UserMessage } from "../contract/message.ts";
+import type { AssistantMessage, Message, ToolMessage, UserMessage } from "../contract/message.ts";
 import type { SendOptions, Tool } from "../contract/options.ts";
 import type { CallApproval } from "../dialects/native.ts";
 import { badRequest } from "../dialects/refusal.ts";
+import type { ToolBegins } from "../session/execute-tool.ts";
 import { checkedHistory, type TurnInput } from "../session/history.ts";
+import { openLeft } from "../session/left-session.ts";
+import type { SeenTurn } from "../session/left-turn.ts";
 import type { OpenOptions } from "../session/options.ts";
 import type { SavedSession } from "../session/saved-session.ts";
-import { LLMSession } from "../session/session.ts";
+import { LLMSession, sessionParts } from "../session/session.ts";
 import type { TurnBudget } from "../session/turn-budget.ts";
 import { streamOf } from "../stream/complete-source.ts";
-import type { MessageStream } from "../stream/message-stream.ts";
+import { MessageStream } from "../stream/message-stream.ts";
+import { producerLost } from "../stream/rest-of-reply.ts";
 import { type CallAnswers, checkAnswers, giveAnswers, newAnswers, waitingReply } from "./call-answers.ts";
 import type { RunSource } from "./run.ts";
 
@@ -40,39 +45,95 @@ export type TurnRequest =
   | ({ readonly type: "answers" } & CallAnswers)
   | { readonly type: "regenerate"; readonly keep?: KeptHistory | undefined };
 
+/** A turn that another process has begun, as its log has it. */
+export interface LeftSoFar {
+  readonly seen: SeenTurn;
+  readonly message: AssistantMessage;
+}
+
+/** The parts of a turn. */
+interface SessionTurnParts {
+  /** The id of its run: the store keeps it with the turn. */
+  readonly id: string;
+  readonly request: TurnRequest;
+  readonly options: SendOptions;
+  /** Present when another process has begun the turn. */
+  readonly left?: LeftSoFar | undefined;
+}
+
+/** A session whose process has died is free when its lease has passed: it is tried so often and so long for that. */
+const CLAIM_RETRY_MS = 250;
+const MAX_CLAIM_MS = 60_000;
+
 /** Opens a session, sends one turn, and closes the session when its reply is over. */
 export class SessionTurn implements RunSource {
   readonly #setup: OpenOptions;
-  readonly #request: TurnRequest;
-  readonly #options: SendOptions;
+  readonly #turn: SessionTurnParts;
   #session: LLMSession | undefined;
+  #soFar: readonly MessageChunk[] | undefined;
   /** The conversation before its last reply was removed. */
   #before: SavedSession | undefined;
+  #leaving: Promise<void> | undefined;
 
-  constructor(
-    client: ClientWrapper,
-    { maxTokens, ...setup }: SessionSetup,
-    id: string,
-    request: TurnRequest,
-    options: SendOptions,
-  ) {
-    const limit = typeof maxTokens === "function" ? maxTokens(client) : maxTokens;
-    this.#setup = { ...setup, ...(limit !== undefined && { maxTokens: limit }), client, id };
-    this.#request = request;
-    this.#options = options;
+  constructor(setup: OpenOptions, turn: SessionTurnParts) {
+    this.#setup = setup;
+    this.#turn = turn;
   }
 
-  async open(signal: AbortSignal): Promise<MessageStream> {
-    const session = await LLMSession.open(this.#setup);
-    this.#session = session;
+  /** Returns the chunks with which a turn that another process has begun goes on. */
+  get soFar(): readonly MessageChunk[] | undefined {
+    return this.#soFar;
+  }
+
+  async open(signal: AbortSignal, begins: ToolBegins): Promise<MessageStream> {
+    const { left } = this.#turn;
+    if (left) return this.#goOn(left, signal, begins);
+    this.#session = await LLMSession.open(this.#setup);
+    return this.#begin(this.#session, signal, begins);
+  }
+
+  /** The process ends, and another one goes on with the turn: the store keeps it as one that is under way. */
+  leave(): void {
+    if (this.#session) this.#leaving ??= sessionParts(this.#session).conversation.close();
+    this.#leaving?.catch(() => undefined); // `close` reports it
+  }
+
+  #begin(session: LLMSession, signal: AbortSignal, begins: ToolBegins): Promise<MessageStream> {
     signal.throwIfAborted();
-    const options = { ...this.#options, signal };
-    if (this.#request.type === "answers") return this.#answer(session, this.#request, options);
-    return session.sendMessageStream(this.#input(session, this.#request), options);
+    const { id, request, options: own } = this.#turn;
+    const options = { ...own, signal };
+    const send = (input: TurnInput) => sessionParts(session).begin(input, options, { id, begins });
+    return request.type === "answers" ? this.#answer(session, request, send) : send(this.#input(session, request));
+  }
+
+  /** Goes on with the turn, when the lease of its process has passed. */
+  async #goOn({ seen, message }: LeftSoFar, signal: AbortSignal, begins: ToolBegins): Promise<MessageStream> {
+    const { id, options } = this.#turn;
+    const { session, outcome } = await claimed(() =>
+      openLeft(this.#setup, { id, seen, options, signal, begins }),
+      signal,
+    );
+    this.#session = session;
+    switch (outcome.type) {
+      case "unsent":
+        return this.#begin(session, signal, begins);
+      case "open":
+        this.#soFar = outcome.chunks;
+        return outcome.stream;
+      case "complete":
+        this.#soFar = outcome.chunks;
+        return MessageStream.from(completeChunks(outcome));
+      case "lost":
+        throw producerLost(message, `The process that wrote the reply has ended. ${outcome.why}`);
+    }
   }
 
   /** Keeps the answers. The turn goes on when no call waits any more; until then, the reply is the calls that wait. */
-  async #answer(session: LLMSession, given: CallAnswers, options: SendOptions): Promise<MessageStream> {
+  async #answer(
+    session: LLMSession,
+    given: CallAnswers,
+    send: (input: TurnInput) => Promise<MessageStream>,
+  ): Promise<MessageStream> {
     const { waiting } = session;
     const answers = newAnswers(given, session.history);
     const { client } = this.#setup;
@@ -81,7 +142,7 @@ export class SessionTurn implements RunSource {
     checkAnswers(answers, waiting, tools, (id) => kept.some(({ toolCallId }) => toolCallId === id));
     const isAllResults = answers.approvals.length === 0 && kept.length === 0 && answers.results.length > 0;
     if (isAllResults && answers.results.length === waiting.length) {
-      return session.sendMessageStream(answers.results, options); // a refusal takes them back
+      return send(answers.results); // a refusal takes them back
     }
     await giveAnswers(session, answers);
     const last = session.history.at(-1);
@@ -89,11 +150,12 @@ export class SessionTurn implements RunSource {
       throw badRequest("No tool call waits for an answer.");
     }
     if (session.waiting.length > 0) return streamOf(waitingReply(client, session.waiting));
-    return session.sendMessageStream([], options);
+    return send([]);
   }
 
   async close(): Promise<void> {
     const session = this.#session;
+    await this.#leaving;
     if (session && this.#before && session.unanswered !== undefined) {
       session.restore({ ...this.#before, turns: session.toJSON().turns }); // the new reply has brought nothing
     }
@@ -141,6 +203,32 @@ export class SessionTurn implements RunSource {
     this.#before = before;
     return question;
   }
+}
+
+/** Tries again while another process has the session. */
+async function claimed<T>(open: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  for (let waitedMs = 0; ; waitedMs += CLAIM_RETRY_MS) {
+    try {
+      return await open();
+    } catch (error) {
+      if (!(error instanceof SendError) || error.kind !== "busy" || waitedMs >= MAX_CLAIM_MS) throw error;
+    }
+    signal.throwIfAborted();
+    await new Promise((resolve) => {
+      setTimeout(resolve, CLAIM_RETRY_MS);
+    });
+  }
+}
+
+async function* completeChunks({
+  chunks,
+  message,
+}: {
+  readonly chunks: readonly MessageChunk[];
+  readonly message: AssistantMessage;
+}): AsyncGenerator<MessageChunk> {
+  yield* chunks;
+  yield { type: "final", content: "", message, isFinal: true };
 }
 
 /**

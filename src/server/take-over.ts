@@ -1,62 +1,107 @@
-/** The rest of a reply whose process has ended, asked for by another one. */
+/** Takes over a run whose process has died: as its next attempt, from its log and from the store of its session. */
 
-import type { MessageChunk } from "../contract/chunk.ts";
-import type { ClientWrapper } from "../contract/client.ts";
-import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage } from "../contract/message.ts";
 import type { SendOptions } from "../contract/options.ts";
-import { systemClock } from "../platform/clock.ts";
-import { chunksOf } from "../stream/complete-source.ts";
-import { MessageStream } from "../stream/message-stream.ts";
-import { openStream } from "../stream/open-stream.ts";
-import { RecoveringSource } from "../stream/recovering-source.ts";
-import type { RunRequest } from "./log.ts";
+import { chunksSoFar, openRest } from "../stream/rest-of-reply.ts";
+import type { LogWriter, RunHead, RunRequest, TurnToKeep } from "./log.ts";
+import type { FollowerParts, LogFollower } from "./log-follower.ts";
+import { readOn } from "./log-pages.ts";
+import { lostEnd } from "./lost-run.ts";
+import { messageSoFar } from "./message-so-far.ts";
+import { outlineOf } from "./outline-so-far.ts";
+import type { RelaySettings } from "./relay-options.ts";
+import { clientOf, turnSource, withTools } from "./reply-source.ts";
+import type { RunParts, RunSource } from "./run.ts";
+import { seenSoFar } from "./seen-so-far.ts";
 
-/** The waits before the continuation, and before it is asked for again, in milliseconds. */
-const RETRIES_MS = [0, 1_000, 4_000] as const;
+/** How an attempt to take a run over ends. See `FollowerParts.takeOver`. */
+type TakeOver = NonNullable<FollowerParts["takeOver"]>;
+
+/** The process that takes runs over. */
+export interface TakeOverHost {
+  readonly settings: RelaySettings;
+  isDraining(): boolean;
+  /** Begins to write the run here. */
+  run(parts: Pick<RunParts, "head" | "feed" | "source" | "writer" | "takenOver">): void;
+}
+
+/** Returns whether a run may be taken over at all. */
+export function mayBeTakenOver({ continues }: RelaySettings, { request, turn }: RunHead): boolean {
+  return continues && (request ?? turn) !== undefined;
+}
+
+/** Continues a run whose process has died. */
+export async function takeOver(
+  host: TakeOverHost,
+  { head, feed }: LogFollower,
+  attempt: number,
+): ReturnType<TakeOver> {
+  const { log } = host.settings;
+  const { request, turn } = head;
+  if (request && !canContinue(messageSoFar(head, feed.entries))) return "never";
+  const writer = host.isDraining() ? undefined : await log.takeOver(head.id, attempt);
+  if (!writer) return "notNow";
+  const isAll = await readOn(log, feed).then(
+    () => true,
+    () => false,
+  );
+  if (!isAll || host.isDraining()) {
+    await writer.release();
+    return "notNow";
+  }
+  const message = messageSoFar(head, feed.entries);
+  const source = request ? restSource(host.settings, request, message) : turn && leftTurnSource(host, head, feed, turn);
+  if (!source) return sealed(writer, head, feed);
+  const outline = outlineOf(feed.entries);
+  const takenOver = { attempt, message, outline, after: feed.last?.id, isTurn: turn !== undefined };
+  host.run({ head, feed, source, writer, takenOver });
+  return "taken";
+}
 
 /**
  * Returns whether a reply can be continued from its log: a call or a medium that was delivered would be made, and
  * billed, a second time.
  */
-export function canContinue({ toolCalls, media = [], providerToolCalls = [] }: AssistantMessage): boolean {
+function canContinue({ toolCalls, media = [], providerToolCalls = [] }: AssistantMessage): boolean {
   return toolCalls.length === 0 && media.length === 0 && providerToolCalls.length === 0;
 }
 
-/** Returns how many chunks a continued stream shows of the reply so far. */
-export function chunksShown(message: AssistantMessage): number {
-  return chunksOf(message).length - 1;
-}
-
-/**
- * Opens the rest of a reply, as the recovery of a broken one does. The stream begins with the reply so far, in
- * `chunksShown` chunks.
- * @throws {SendError} when the signal has fired
- */
-export async function openRest(
-  client: ClientWrapper,
-  { messages, options }: RunRequest,
+/** Returns the rest of a reply; `undefined` when it cannot be continued. */
+function restSource(
+  settings: RelaySettings,
+  { messages, options: given }: RunRequest,
   message: AssistantMessage,
-  signal: AbortSignal,
-): Promise<MessageStream> {
-  const now = systemClock();
-  const startedAt = now();
+): RunSource | undefined {
+  if (!canContinue(message)) return undefined;
+  const { model, ...options } = given;
+  const client = clientOf(settings, model);
   const call = {
     messages,
-    options: { ...(options as SendOptions), signal, recover: "continue" },
-    open: (more, { recover: _once, ...its }) => client.sendMessageStream(more, its),
-    delayMs: ({ retryable, kind }, recoveries) =>
-      retryable || kind === "truncated" ? RETRIES_MS[recoveries] : undefined,
-    now,
-    startedAt,
-  } satisfies ConstructorParameters<typeof RecoveringSource>[0];
-  return openStream(new RecoveringSource(call, MessageStream.from(brokenOff(message))), { now, startedAt });
+    options: { ...withTools(settings, options) },
+    open: client.sendMessageStream.bind(client),
+  };
+  return { soFar: chunksSoFar(message), open: (signal) => openRest(call, message, signal) };
 }
 
-/** The reply so far, as the stream that broke. */
-async function* brokenOff(message: AssistantMessage): AsyncGenerator<MessageChunk> {
-  for (const chunk of chunksOf(message)) if (chunk.type !== "final") yield chunk;
-  const { provider, model } = message;
-  const facts = { provider, model, code: "producerLost", retryable: true, partial: message };
-  throw new SendError("truncated", "The process that wrote the reply has ended.", facts);
+/** Returns the turn of a session, which goes on as far as nothing can happen twice. */
+function leftTurnSource(
+  { settings }: TakeOverHost,
+  head: LogFollower["head"],
+  feed: LogFollower["feed"],
+  { request, options: given }: TurnToKeep,
+): RunSource | undefined {
+  const { model, ...options } = given;
+  const left = { seen: seenSoFar(head, feed.entries), message: messageSoFar(head, feed.entries) };
+  return turnSource(settings, { head, request, options: options as SendOptions, model, left });
+}
+
+/** Ends a run that this process has taken and cannot continue. */
+async function sealed(
+  writer: LogWriter,
+  head: LogFollower["head"],
+  feed: LogFollower["feed"],
+): Promise<"taken" | "notNow"> {
+  const end = await writer.end(lostEnd(head, feed.entries));
+  if (end) feed.finish(end);
+  return end ? "taken" : "notNow";
 }

@@ -100,13 +100,14 @@ export class Conversation {
     await this.#log?.replace({ type: "saved", session: save() }, record);
   }
 
-  /**
-   * Continues where the records of a store end. A turn that is under way there was cut by the end of its process, and
-   * ends here.
-   */
+  /** Continues where the records of a store end, with the turn that is under way there. */
   resume(records: readonly SessionRecord[], log: SessionLog): void {
     this.#state = replay(records);
     this.#log = log;
+  }
+
+  /** Ends a turn under way that was cut by the end of its process. */
+  endLeft(): void {
     const { turn } = this.#state;
     if (!turn) return;
     const { asked, reply } = turn;

@@ -9,21 +9,26 @@ import { MAX_TIMER_MS } from "../platform/clock.ts";
 import { issuesText, validate } from "../schema/schema.ts";
 import { isError, toolErrorText, toolResultText } from "./tool-result-text.ts";
 
+/** Notes that the tool of a call begins to run. */
+export type ToolBegins = (call: ToolCall) => Promise<void>;
+
 /**
  * Resolves with the result of a call; with `undefined` when the tool has no `run`, so that the caller has to answer.
  * Never rejects: an unknown tool, invalid arguments, an error and a passed limit each become an error result for the
  * model. An error of the tool itself is also the message's `error`.
  * @param running provides the signal of the tool; aborted here when `Tool.timeoutMs` passes
+ * @param begins awaited before the tool runs; the tool does not run when it rejects
  */
 export async function executeTool(
   call: ToolCall,
   tools: ReadonlyMap<string, Tool>,
   running: AbortController,
+  begins?: ToolBegins,
 ): Promise<ToolMessage | undefined> {
   const tool = tools.get(call.name);
   if (!tool) return errorResult(call, `Unknown tool ${call.name}. Available tools: ${[...tools.keys()].join(", ")}.`);
   try {
-    return await withTimeout(run(call, tool, running.signal), tool, running);
+    return await withTimeout(run(call, tool, running.signal, begins), tool, running);
   } catch (error) {
     return withError(errorResult(call, toolErrorText(error)), error);
   }
@@ -60,7 +65,12 @@ export function withError<T extends object>(target: T, error: unknown): T & { re
   return Object.defineProperty(target, "error", { value: error, enumerable: false });
 }
 
-async function run(call: ToolCall, tool: Tool<unknown>, signal: AbortSignal): Promise<ToolMessage | undefined> {
+async function run(
+  call: ToolCall,
+  tool: Tool<unknown>,
+  signal: AbortSignal,
+  begins: ToolBegins | undefined,
+): Promise<ToolMessage | undefined> {
   const validated: SchemaResult<unknown> = tool.parameters
     ? await validate(tool.parameters, call.arguments, call.rawArguments)
     : { value: call.arguments };
@@ -68,6 +78,7 @@ async function run(call: ToolCall, tool: Tool<unknown>, signal: AbortSignal): Pr
     return errorResult(call, `The arguments do not match the schema of ${call.name}: ${issuesText(validated.issues)}.`);
   }
   if (!tool.run) return undefined;
+  await begins?.(call);
   signal.throwIfAborted(); // the turn was left while the arguments were validated
   const result = await tool.run(validated.value, { signal, toolCallId: call.id });
   if (isError(result)) throw result;

@@ -2,6 +2,7 @@
 
 import type { MessageChunk } from "../contract/chunk.ts";
 import type { AssistantMessage, SearchActivity } from "../contract/message.ts";
+import { chunksSoFar } from "../stream/rest-of-reply.ts";
 import { shiftCitation } from "../stream/shift-citation.ts";
 import { UsageTotal } from "../tokens/usage-total.ts";
 
@@ -36,6 +37,13 @@ export class RepliesSoFar {
       if (chunk.type === "toolCallDelta") return { ...chunk, index: chunk.index + this.#calls };
       return chunk.type === "citation" ? shiftCitation(this.#characters, chunk) : chunk;
     });
+  }
+
+  /** Adds a reply that is over. Returns its chunks as those of the merged reply. */
+  addShown(reply: AssistantMessage): readonly MessageChunk[] {
+    const chunks = this.shift(chunksSoFar(reply));
+    this.add(reply);
+    return chunks;
   }
 
   /**

@@ -11,7 +11,10 @@ import { isTurnUsage } from "./usage.ts";
 const FAULTS: Readonly<Record<SessionRecord["type"], (fields: JsonObject) => string | undefined>> = {
   prompt: ({ systemPrompt }) =>
     isAbsentOr(isString, systemPrompt) ? undefined : "has a system prompt that is not a string",
-  said: ({ messages }) => (Array.isArray(messages) ? faultIn(messages, ["user", "tool"]) : "has no messages"),
+  said: ({ messages, id }) => {
+    if (!isAbsentOr(isString, id)) return "has an id that is not a string";
+    return Array.isArray(messages) ? faultIn(messages, ["user", "tool"]) : "has no messages";
+  },
   text: ({ text, rewind, unseenTokens, media }) =>
     isString(text) && isAbsentOr(isCount, rewind) && isAbsentOr(isCount, unseenTokens)
       ? mediaFault(media)

@@ -9,8 +9,11 @@ import type { TurnUsage } from "./usage.ts";
 export type SessionRecord =
   /** The system prompt changes; without `systemPrompt` there is none. */
   | { readonly type: "prompt"; readonly systemPrompt?: string }
-  /** A turn begins: the messages that it adds, and the provider and model that are asked. */
-  | { readonly type: "said"; readonly messages: readonly Message[]; readonly asked?: Asked }
+  /**
+   * A turn begins: the messages that it adds, and the provider and model that are asked. `id`: the name of the turn, for
+   * a process that continues it.
+   */
+  | { readonly type: "said"; readonly messages: readonly Message[]; readonly asked?: Asked; readonly id?: string }
   /**
    * More of a reply, for the case that the process ends before the reply does.
    * - `rewind`: the number of UTF-16 units of visible text that are removed first.
@@ -66,6 +69,8 @@ export interface OpenTurn {
   /** The end of the history, when the turn runs calls of it: the reply that made them, and the results so far. */
   readonly resumed?: readonly Message[] | undefined;
   readonly asked?: Asked | undefined;
+  /** Its name, for a process that continues it. */
+  readonly id?: string | undefined;
   /** Absent before the reply has begun. */
   readonly reply?:
     | { readonly text: string; readonly unseenTokens: number; readonly media?: readonly Media[] }

@@ -31,9 +31,10 @@ export function reduce(state: SessionState, record: SessionRecord, append: Appen
       return { ...state, systemPrompt: record.systemPrompt };
     case "said": {
       if (turn) throw new TypeError("a turn begins inside another turn");
-      const { messages, asked } = record;
+      const { messages, asked, id } = record;
       const resumed = resumedBy(state.history, messages);
-      return { ...state, turn: { messages: [...messages], asked, ...(resumed && { resumed }) }, unanswered: undefined };
+      const begun = { messages: [...messages], asked, ...(id !== undefined && { id }), ...(resumed && { resumed }) };
+      return { ...state, turn: begun, unanswered: undefined };
     }
     case "answer": {
       if (turn) throw new TypeError("a call is answered inside a turn");
@@ -74,8 +75,8 @@ export function reduce(state: SessionState, record: SessionRecord, append: Appen
     }
     case "reply": {
       const messages = appendInPlace(inCallOrder(turn), [record.message]);
-      const next = { messages, hasReply: true, asked: turn.asked, ...(turn.resumed && { resumed: turn.resumed }) };
-      return { ...state, turn: next, turns: append(state.turns, listOf(record.usage)) };
+      const { reply: _text, ...rest } = turn;
+      return { ...state, turn: { ...rest, messages, hasReply: true }, turns: append(state.turns, listOf(record.usage)) };
     }
     case "result":
       if (!turn.hasReply && !turn.resumed) throw new TypeError("a tool result is without a call");

@@ -37,11 +37,12 @@ import {
   turnDefaults,
   turnOptionsOf,
 } from "./options.ts";
+import type { SessionRecord } from "./record.ts";
 import { plainMessages, readSession, type SavedSession } from "./saved-session.ts";
 import { recordsIn, SessionLog, storageError } from "./session-log.ts";
 import { type SessionSnapshot, snapshotOf } from "./snapshot.ts";
 import { TokenBudget } from "./token-budget.ts";
-import { Turn } from "./turn.ts";
+import { Turn, type TurnDefinition } from "./turn.ts";
 import { budgetFault, type TurnBudget } from "./turn-budget.ts";
 import { TurnSource } from "./turn-source.ts";
 import { type SessionUsage, sessionUsageOf } from "./usage.ts";
@@ -53,6 +54,9 @@ const DEFAULT_FLUSH_INTERVAL_MS = 100;
  * good.
  */
 const DEFAULT_UNREAD_TIMEOUT_MS = 600_000;
+
+/** Set by the class, whose private parts it returns. */
+let partsOf: (session: LLMSession) => SessionParts;
 
 /**
  * A conversation that keeps its own history, one turn at a time. However a turn ends, the history is complete, can be
@@ -163,8 +167,23 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
   static async open<Given extends keyof OpenOptions = keyof OpenOptions>(
     options: OpenOptions & Named<Given>,
   ): Promise<LLMSession<Extract<Given, keyof SessionOptions>>> {
-    const { store, id, flushIntervalMs = DEFAULT_FLUSH_INTERVAL_MS, ...rest }: OpenOptions = options;
-    const session = new LLMSession<Extract<Given, keyof SessionOptions>>(rest);
+    const session = new LLMSession<Extract<Given, keyof SessionOptions>>(sessionOptionsOf(options));
+    await session.#load(options, () => session.#conversation.endLeft());
+    return session;
+  }
+
+  static {
+    partsOf = (session) => ({
+      conversation: session.#conversation,
+      load: (options, left) => session.#load(options, left),
+      begin: (input, options, more) => session.#open(session.#begin(input, options, askStreamed, more)),
+      continueTurn: (options, more) => session.#open(session.#turnOf(options, askStreamed, more)),
+    });
+  }
+
+  /** @param left what becomes of a turn that its process has left */
+  async #load(options: OpenOptions, left: (records: readonly SessionRecord[]) => void): Promise<void> {
+    const { store, id, systemPrompt, flushIntervalMs = DEFAULT_FLUSH_INTERVAL_MS } = options;
     checkPlace(store, id);
     try {
       await store.claim?.(id);
@@ -173,9 +192,9 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
     }
     try {
       const records = await recordsIn(store, id);
-      session.#conversation.resume(records, new SessionLog(store, id, flushIntervalMs, records.length > 0));
-      if (rest.systemPrompt !== undefined) session.setSystemPrompt(rest.systemPrompt);
-      return session;
+      this.#conversation.resume(records, new SessionLog(store, id, flushIntervalMs, records.length > 0));
+      left(records);
+      if (systemPrompt !== undefined) this.setSystemPrompt(systemPrompt);
     } catch (error) {
       await release(store, id);
       throw storageError(error);
@@ -394,13 +413,23 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
 
   #begin<Output>(
     input: TurnInput,
-    { maxSteps = this.#maxSteps ?? DEFAULT_MAX_STEPS, budget = this.#budget, ...own }: TurnOptions<Output>,
+    options: TurnOptions<Output>,
     ask: Ask,
+    more: NamedTurn = {},
   ): Turn<Output> {
     this.#mustBeIdle("send another message");
     const { history, answers = [] } = this.#conversation.state;
     const messages = messagesOf(input, history, answers);
     const isResumed = answers.length > 0 && messages.every(({ role }) => role === "tool");
+    return this.#turnOf(options, ask, { ...more, messages, isResumed });
+  }
+
+  #turnOf<Output>(
+    { maxSteps = this.#maxSteps ?? DEFAULT_MAX_STEPS, budget = this.#budget, ...own }: TurnOptions<Output>,
+    ask: Ask,
+    more: TurnParts,
+  ): Turn<Output> {
+    const { messages, isResumed } = more;
     const fault = maxStepsFault(maxSteps) ?? budgetFault(budget);
     if (fault) throw new SendError("invalidRequest", fault);
     // The schema validates the output of any client, so that its type holds.
@@ -409,13 +438,13 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
     const effective: SendOptions = { ...client.defaults, ...options };
     // A model that learns of invalid arguments can correct them.
     const isTolerant = hasRunnableTool(effective) && effective.invalidArguments === undefined;
+    const { history } = this.#conversation.state;
     if (isResumed) checkResumed(pendingCalls([...tailOf(history), ...messages]), effective);
     const turn = new Turn({
+      ...more,
       conversation: this.#conversation,
       client,
       ask,
-      messages,
-      isResumed,
       options: isTolerant ? { ...options, invalidArguments: "deliver" } : options,
       effective,
       maxSteps,
@@ -450,6 +479,39 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
     const message = `A turn is under way. Read its stream to the end, or stop it, before you ${what}.`;
     throw new SendError("busy", message, { provider: this.#client.provider, model: this.#client.model });
   }
+}
+
+/** The name of a turn, and what it reports. */
+type NamedTurn = Pick<TurnDefinition<unknown>, "id" | "begins">;
+
+/** What a turn adds, and how it begins. */
+type TurnParts = NamedTurn & Pick<TurnDefinition<unknown>, "messages" | "isResumed" | "continued">;
+
+/** The parts of a session that continue the turn of another process. */
+export interface SessionParts {
+  readonly conversation: Conversation;
+  /**
+   * Claims and reads the session.
+   * @param left what becomes of a turn that its process has left
+   */
+  load(options: OpenOptions, left: (records: readonly SessionRecord[]) => void): Promise<void>;
+  /** Sends a turn whose name the store keeps. */
+  begin(input: TurnInput, options: TurnOptions, more: NamedTurn): Promise<MessageStream>;
+  /** Goes on with the turn that is under way in the conversation. */
+  continueTurn(options: TurnOptions, more: TurnParts): Promise<MessageStream>;
+}
+
+/** Returns the parts of a session, for `left-session.ts`. */
+export function sessionParts(session: LLMSession): SessionParts {
+  return partsOf(session);
+}
+
+/** Returns the options of a session without its place in a store. */
+export function sessionOptionsOf<Given extends keyof OpenOptions>(
+  options: OpenOptions & Named<Given>,
+): SessionOptions & Named<Extract<Given, keyof SessionOptions>> {
+  const { store: _store, id: _id, flushIntervalMs: _interval, ...rest }: OpenOptions = options;
+  return rest;
 }
 
 /** Releases a session that did not open. A failure of this is not reported: the reason why it did not open is. */

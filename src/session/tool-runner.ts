@@ -3,7 +3,7 @@
 import type { ToolCall, ToolMessage } from "../contract/message.ts";
 import type { Tool } from "../contract/options.ts";
 import type { Decision } from "./approvals.ts";
-import { deniedResult, errorResult, executeTool, withError } from "./execute-tool.ts";
+import { deniedResult, errorResult, executeTool, type ToolBegins, withError } from "./execute-tool.ts";
 import { toolErrorText } from "./tool-result-text.ts";
 
 /** The results of calls that were closed while their tool ran, and before it began. */
@@ -12,6 +12,8 @@ const NOT_RUN = "This call was not run: the turn was ended before it.";
 
 /** Learns what becomes of the calls. */
 export interface ToolListener {
+  /** Awaited before the tool of a call runs. */
+  readonly begins?: ToolBegins | undefined;
   /** A call has its result; called at most once for each. */
   onResult(call: ToolCall, result: ToolMessage): void;
   /** A tool has ended, after `onResult` if that was called. Not called after `stop`. */
@@ -87,7 +89,7 @@ export class ToolRunner {
     const decision = this.#decisionOf(call);
     switch (decision.type) {
       case "run":
-        return executeTool(call, this.#tools, running);
+        return executeTool(call, this.#tools, running, this.#listener.begins);
       case "ask":
         return undefined;
       case "deny":

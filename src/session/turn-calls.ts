@@ -6,7 +6,7 @@ import type { Tool } from "../contract/options.ts";
 import { Approvals, type Decision } from "./approvals.ts";
 import { resultChunk } from "./execute-tool.ts";
 import { ToolRunner } from "./tool-runner.ts";
-import type { Turn } from "./turn.ts";
+import type { ContinuedTurn, Turn } from "./turn.ts";
 
 /** Runs the calls of one reply after another. */
 export class TurnCalls {
@@ -77,6 +77,12 @@ export class TurnCalls {
     return this.#runnerOf(calls, () => ({ type: "run" }));
   }
 
+  /** Offers the calls that a process has left without a result, in a turn that goes on here. */
+  continueWith({ calls, decisionOf, steps }: ContinuedTurn): ToolRunner {
+    this.#hasResults = steps.some(({ results }) => results.length > 0);
+    return this.#runnerOf(calls, decisionOf);
+  }
+
   takeResults(): readonly ToolResultChunk[] {
     return this.#unseenResults.splice(0);
   }
@@ -102,6 +108,7 @@ export class TurnCalls {
 
   #runnerOf(calls: readonly ToolCall[], decisionOf: (call: ToolCall) => Decision): ToolRunner {
     const runner = new ToolRunner(calls, this.#tools, decisionOf, {
+      begins: this.#turn.begins,
       onResult: (call, result) => this.#answered(call, result),
       onEnd: () => this.#onToolEnd(runner),
     });

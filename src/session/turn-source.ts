@@ -4,7 +4,7 @@
 
 import type { MessageChunk } from "../contract/chunk.ts";
 import { SendError } from "../contract/errors.ts";
-import type { AssistantMessage } from "../contract/message.ts";
+import type { AssistantMessage, ToolMessage } from "../contract/message.ts";
 import type { Attempt } from "../contract/metrics.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import { asStopped } from "../stream/attempts-in-flight.ts";
@@ -12,13 +12,15 @@ import { chunksOf } from "../stream/complete-source.ts";
 import { InnerCall, type InnerCallHost } from "../stream/inner-call.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
 import { mergeFacts, type ReplyFacts } from "../stream/reply-facts.ts";
+import { chunksSoFar } from "../stream/rest-of-reply.ts";
 import { type ChunkSink, type ChunkSource, type DrainLimits, NO_SINK } from "../stream/source.ts";
 import { sendErrorOf } from "../stream/transfer.ts";
 import type { Approvals } from "./approvals.ts";
+import { resultChunk } from "./execute-tool.ts";
 import { replyFault } from "./history.ts";
 import { RepliesSoFar } from "./merge-replies.ts";
 import type { ToolRunner } from "./tool-runner.ts";
-import type { Turn } from "./turn.ts";
+import type { ContinuedTurn, Turn } from "./turn.ts";
 import type { BudgetMeter } from "./turn-budget.ts";
 import { TurnCalls } from "./turn-calls.ts";
 
@@ -63,6 +65,10 @@ export class TurnSource implements ChunkSource, InnerCallHost {
   #isWanted = false;
   /** The turn ended because its budget was reached: between two replies, or inside one. */
   #budgetEnd: "between" | "inside" | undefined;
+  /** The chunks so far of a turn that another process has begun. */
+  readonly #before: MessageChunk[] = [];
+  /** So many chunks of the first reply are in the store already. */
+  #recorded = 0;
   /** Fires when the turn exceeds its limit. */
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -72,10 +78,26 @@ export class TurnSource implements ChunkSource, InnerCallHost {
     this.#calls = new TurnCalls(turn, (runner) => this.#toolEnded(runner));
     this.#approvals = this.#calls.newApprovals();
     this.facts = { provider: turn.client.provider, model: turn.client.model, attempts: [] };
-    this.#steps = first ? 1 : 0;
+    const { continued } = turn;
+    if (continued) this.#continueTurn(continued);
+    this.#steps = (continued?.steps.filter(({ reply }) => reply).length ?? 0) + (first ? 1 : 0);
     this.#phase = first
       ? { status: "reply", inner: new InnerCall(this), since: turn.startedAt, stream: first }
-      : { status: "tools", runner: this.#calls.resume() };
+      : { status: "tools", runner: continued ? this.#calls.continueWith(continued) : this.#calls.resume() };
+  }
+
+  /** Takes what another process has added to the turn. */
+  #continueTurn({ steps, reply }: ContinuedTurn): void {
+    for (const step of steps) {
+      if (step.reply) this.#before.push(...this.#replies.shift(chunksSoFar(step.reply)));
+      if (step.reply) this.#finishReply(step.reply);
+      this.#before.push(...step.results.map((result) => resultChunk(result, this.#nameOf(result, step.reply))));
+    }
+    if (reply) this.#recorded = chunksSoFar(reply).length;
+  }
+
+  #nameOf({ toolCallId }: ToolMessage, reply: AssistantMessage | undefined): string {
+    return reply?.toolCalls.find(({ id }) => id === toolCallId)?.name ?? this.#turn.nameOf(toolCallId);
   }
 
   attach(sink: ChunkSink): void {
@@ -95,6 +117,7 @@ export class TurnSource implements ChunkSource, InnerCallHost {
   pull(): void {
     if (this.#isOver()) return;
     this.#isWanted = true;
+    if (this.#before.length > 0) return this.#deliver(this.#before.splice(0));
     if (this.#phase.status === "reply") this.#phase.inner.read();
     else if (this.#phase.status === "tools") this.#continueTools(this.#phase.runner);
   }
@@ -270,7 +293,9 @@ export class TurnSource implements ChunkSource, InnerCallHost {
   }
 
   #relayed(batch: readonly MessageChunk[]): readonly MessageChunk[] {
-    if (!this.#turn.isOver) for (const chunk of batch) this.#turn.conversation.arrived(chunk);
+    const recorded = Math.min(this.#recorded, batch.length);
+    this.#recorded -= recorded;
+    if (!this.#turn.isOver) for (const chunk of batch.slice(recorded)) this.#turn.conversation.arrived(chunk);
     return this.#replies.shift(this.#approvals.markedChunks(batch));
   }
 

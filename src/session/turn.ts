@@ -6,14 +6,28 @@ import type { AssistantMessage, AssistantTurn, Message, ToolCall, ToolMessage } 
 import type { SendOptions, Tool } from "../contract/options.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
+import { openRest } from "../stream/rest-of-reply.ts";
 import { refusalOf } from "../stream/transfer.ts";
+import type { Decision } from "./approvals.ts";
 import type { Ask } from "./ask.ts";
 import type { Conversation } from "./conversation.ts";
+import type { ToolBegins } from "./execute-tool.ts";
 import { hasRunnableTool, type SessionOptions, toolsOf } from "./options.ts";
 import { inCallOrder, resumedCalls } from "./reducer.ts";
 import type { Fitted } from "./token-budget.ts";
 import { BudgetMeter, type TurnBudget } from "./turn-budget.ts";
 import { TurnTimeout } from "./turn-timeout.ts";
+
+/** A turn that another process has begun. */
+export interface ContinuedTurn {
+  /** What it has added so far. Results without a reply are those of answered calls. */
+  readonly steps: readonly { readonly reply?: AssistantMessage | undefined; readonly results: readonly ToolMessage[] }[];
+  /** The reply that broke off; absent between two replies. */
+  readonly reply: AssistantMessage | undefined;
+  /** The calls without a result, none of which has begun, and which of them may run. */
+  readonly calls: readonly ToolCall[];
+  decisionOf(call: ToolCall): Decision;
+}
 
 /** The parts of a turn. */
 export interface TurnDefinition<Output> {
@@ -33,6 +47,12 @@ export interface TurnDefinition<Output> {
   readonly maxSteps: number;
   readonly budget: TurnBudget | undefined;
   readonly onToolError: SessionOptions["onToolError"];
+  /** The name of the turn in the store, for a process that continues it. */
+  readonly id?: string | undefined;
+  /** Awaited before a tool runs. */
+  readonly begins?: ToolBegins | undefined;
+  /** Present when another process has begun the turn: the conversation has it. */
+  readonly continued?: ContinuedTurn | undefined;
 }
 
 /**
@@ -60,6 +80,9 @@ export class Turn<Output = unknown> {
    * begins with a reply.
    */
   readonly resumed: { readonly calls: readonly ToolCall[]; readonly results: readonly ToolMessage[] } | undefined;
+  /** Present in a turn that another process has begun. */
+  readonly continued: ContinuedTurn | undefined;
+  readonly begins: ToolBegins | undefined;
   /** The stream that the caller reads, once the client has answered. */
   stream: MessageStream | undefined;
   readonly #ask: Ask;
@@ -87,8 +110,13 @@ export class Turn<Output = unknown> {
     maxSteps,
     budget,
     onToolError,
+    id,
+    begins,
+    continued,
   }: TurnDefinition<Output>) {
     this.conversation = conversation;
+    this.begins = begins;
+    this.continued = continued;
     this.client = client;
     this.tools = toolsOf(effective);
     this.maxSteps = maxSteps;
@@ -107,7 +135,8 @@ export class Turn<Output = unknown> {
     const isSignal = signal === undefined || signal instanceof AbortSignal;
     this.#options = isSignal ? { ...options, signal: this.#leaving.signal } : options; // the client refuses any other value
     const { provider, model } = client;
-    conversation.record({ type: "said", messages, asked: { provider, model } });
+    const name = id === undefined ? {} : { id };
+    if (!continued) conversation.record({ type: "said", messages, asked: { provider, model }, ...name });
     const { turn } = conversation.state;
     const results = messages.filter((message): message is ToolMessage => message.role === "tool");
     this.resumed = isResumed ? { calls: turn ? resumedCalls(turn) : [], results } : undefined;
@@ -136,7 +165,8 @@ export class Turn<Output = unknown> {
     const messages = this.conversation.state.turn?.messages ?? [];
     try {
       await this.#flushBefore();
-      if (!this.resumed) {
+      if (this.continued) first = await this.#rest(this.continued);
+      else if (!this.resumed) {
         const count = this.#count(messages, this.#effective, this.signal);
         if (count) await count;
         first = await this.#ask(this.client, this.#request.messages, this.#options);
@@ -155,18 +185,32 @@ export class Turn<Output = unknown> {
 
   /** Resolves with the next reply, to the messages so far. Rejects as the client does. */
   next(signal: AbortSignal): Promise<MessageStream> {
-    const { toolChoice } = this.#effective;
-    // A forced choice in every request would be a loop without end.
-    const choice = isForced(toolChoice) && { toolChoice: "auto" as const };
     const { turn } = this.conversation.state;
     const added = turn ? inCallOrder(turn) : [];
+    const choice = this.#choice(added);
     const effective = { ...this.#effective, ...choice };
     this.#request = this.conversation.requestOf(this.#systemPrompt, added, effective);
-    const ask = () => {
-      const timeouts = this.timeout?.timeouts(this.#options.timeouts);
-      return this.#ask(this.client, this.#request.messages, { ...this.#options, ...choice, ...timeouts, signal });
-    };
+    const ask = () => this.#ask(this.client, this.#request.messages, { ...this.#optionsLeft(choice), signal });
     return this.#count(added, effective, signal)?.then(ask) ?? ask();
+  }
+
+  /** Opens the rest of a reply that broke off with its process. */
+  async #rest({ reply }: ContinuedTurn): Promise<MessageStream<Output> | undefined> {
+    if (!reply) return undefined;
+    const { messages } = this.#request;
+    const options: SendOptions = this.#optionsLeft(this.#choice(messages));
+    const open = (more: readonly Message[], its: SendOptions) => this.#ask(this.client, more, its);
+    return (await openRest({ messages, options, open }, reply, this.signal)) as MessageStream<Output>;
+  }
+
+  /** A forced choice in every request would be a loop without end. */
+  #choice(messages: readonly Message[]): Pick<SendOptions, "toolChoice"> {
+    const isFirst = messages.at(-1)?.role === "user";
+    return !isFirst && isForced(this.#effective.toolChoice) ? { toolChoice: "auto" } : {};
+  }
+
+  #optionsLeft(choice: Pick<SendOptions, "toolChoice">): SendOptions<Output> {
+    return { ...this.#options, ...choice, ...this.timeout?.timeouts(this.#options.timeouts) };
   }
 
   /**

@@ -1,0 +1,146 @@
+/**
+ * A turn that its process has left in the middle: what the store has of it, and what its viewers have seen, become one
+ * state.
+ */
+
+import type { AssistantMessage, AssistantTurn, ToolCall, ToolMessage } from "../contract/message.ts";
+import type { Conversation } from "./conversation.ts";
+import { pendingCalls } from "./history.ts";
+import type { OpenTurn, SessionRecord } from "./record.ts";
+import { resumedCalls } from "./reducer.ts";
+import { turnUsageOf } from "./usage.ts";
+
+/** One reply of a turn and the results of its calls. */
+export interface SeenStep {
+  readonly reply: AssistantMessage;
+  readonly results: readonly ToolMessage[];
+}
+
+/** What the viewers of a turn have seen. */
+export interface SeenTurn {
+  /** In order. The last reply may be partial. A turn that goes on after answers may begin with results alone. */
+  readonly steps: readonly SeenStep[];
+  /** The ids of the calls behind the last step whose tools have perhaps begun. */
+  readonly begun: ReadonlySet<string>;
+}
+
+/** The place at which a turn goes on. */
+export type TurnPlace =
+  | {
+      readonly type: "known";
+      /** The reply that broke off; absent between two replies. */
+      readonly reply?: AssistantMessage | undefined;
+      /** The calls without a result. None of their tools has begun. */
+      readonly calls: readonly ToolCall[];
+    }
+  /** Going on could run a tool twice, or leave something out. */
+  | { readonly type: "unknown"; readonly why: string };
+
+/** Brings the turn under way to the state that its viewers have seen, where they have seen more than the store has. */
+export function catchUp(conversation: Conversation, { steps, begun }: SeenTurn): TurnPlace {
+  const turn = openTurn(conversation);
+  const replies = turn.messages.flatMap((message) => (message.role === "assistant" ? [message.content] : []));
+  const stored = steps[0] && isOnlyResults(steps[0]) ? ["", ...replies] : replies;
+  const count = stored.length;
+  if (steps.length > count + 1) return unknown("The store lacks a reply whose tools have run.");
+  for (const [at, { reply }] of steps.slice(0, count).entries()) {
+    const text = stored[at] ?? "";
+    const isSame = at === steps.length - 1 ? text.startsWith(reply.content) : text === reply.content;
+    if (!isSame) return unknown("The store and the log do not have the same text.");
+  }
+  const last = steps[count - 1];
+  if (last && steps.length === count) addResults(conversation, last.results);
+  const broken = steps[count];
+  const place = broken ? breakOff(conversation, broken, begun) : betweenReplies(conversation);
+  if (place.type === "unknown") return place;
+  const begunCall = place.calls.find(({ id, needsApproval }) => begun.has(id) && !needsApproval);
+  return begunCall ? unknown(`The tool ${begunCall.name} has begun, and has perhaps run.`) : place;
+}
+
+/** The viewers have seen no more of the turn's last reply than the store has. */
+function betweenReplies(conversation: Conversation): TurnPlace {
+  const turn = openTurn(conversation);
+  const { text = "", media = [] } = turn.reply ?? {};
+  if (media.length > 0) return unknown("The reply has media.");
+  const calls = callsOf(turn);
+  return text === "" ? { type: "known", calls } : { type: "known", calls, reply: partialOf(turn, text) };
+}
+
+/** The viewers have seen a part of a reply that the store does not have complete. */
+function breakOff(conversation: Conversation, { reply, results }: SeenStep, begun: ReadonlySet<string>): TurnPlace {
+  const turn = openTurn(conversation);
+  if (callsOf(turn).length > 0) return unknown("The store lacks results that the reply answers.");
+  if (results.length > 0) return unknown("The store lacks a reply whose tools have run.");
+  const { text: stored = "", media = [] } = turn.reply ?? {};
+  if (media.length + (reply.media?.length ?? 0) > 0) return unknown("The reply has media.");
+  if (reply.providerToolCalls) return unknown("The provider has run a tool.");
+  const { content, toolCalls } = reply;
+  if (toolCalls.length > 0) {
+    // No tool begins before its reply is complete: these calls are whole, and more may have been to come.
+    if (toolCalls.some(({ id }) => begun.has(id))) return unknown("A tool has begun, and has perhaps run.");
+    const usage = turnUsageOf(reply);
+    conversation.record({ type: "reply", message: { role: "assistant", content, toolCalls }, ...(usage && { usage }) });
+    return { type: "known", calls: toolCalls };
+  }
+  const text = stored.startsWith(content) ? stored : content;
+  const rewind = text.startsWith(stored) ? 0 : stored.length;
+  const rest = rewind > 0 ? text : text.slice(stored.length);
+  if (rest !== "") conversation.record({ type: "text", text: rest, ...(rewind > 0 && { rewind }) });
+  return { type: "known", calls: [], reply: { ...reply, content: text } };
+}
+
+function addResults(conversation: Conversation, results: readonly ToolMessage[]): void {
+  for (const message of results) {
+    const isMissing = callsOf(openTurn(conversation)).some(({ id }) => id === message.toolCallId);
+    if (isMissing) conversation.record({ type: "result", message });
+  }
+}
+
+/** Returns the calls of the turn that have no result. */
+function callsOf(turn: OpenTurn): readonly ToolCall[] {
+  return turn.hasReply ? pendingCalls(turn.messages) : resumedCalls(turn);
+}
+
+function openTurn({ state }: Conversation): OpenTurn {
+  if (state.turn) return state.turn;
+  throw new TypeError("no turn is under way");
+}
+
+function partialOf({ asked }: OpenTurn, content: string): AssistantMessage {
+  const { provider = "", model = "" } = asked ?? {};
+  return completed({ role: "assistant", content, interrupted: true }, { provider, model });
+}
+
+/** Returns a reply with all fields of a message: any program may have written the store. */
+export function completed(
+  reply: AssistantTurn & Partial<AssistantMessage>,
+  { provider, model }: { readonly provider: string; readonly model: string },
+): AssistantMessage {
+  return {
+    reasoning: "",
+    citations: [],
+    finishReason: "interrupted",
+    metrics: { durationMs: 0, chunks: 0, longestGapMs: 0, attempts: [] },
+    provider,
+    model,
+    ...reply,
+    toolCalls: reply.toolCalls ?? [],
+  };
+}
+
+/** Whether a step has the results of answered calls alone. */
+export function isOnlyResults({ reply, results }: SeenStep): boolean {
+  return reply.content === "" && reply.toolCalls.length === 0 && results.length > 0;
+}
+
+/** The records of one turn, from its beginning; `undefined` when the store has none with this id. */
+export function recordsOfTurn(records: readonly SessionRecord[], id: string): readonly SessionRecord[] | undefined {
+  const start = records.findLastIndex((record) => record.type === "said" && record.id === id);
+  if (start < 0) return undefined;
+  const length = records.slice(start).findIndex(({ type }) => type === "end");
+  return records.slice(start, length < 0 ? undefined : start + length + 1);
+}
+
+function unknown(why: string): TurnPlace {
+  return { type: "unknown", why };
+}
