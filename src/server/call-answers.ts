@@ -1,21 +1,13 @@
 /** Answers of a browser to calls that wait: checked against the calls, and given to the session. */
 
 import type { ClientWrapper } from "../contract/client.ts";
-import type { AssistantMessage, Message, ToolCall, ToolMessage } from "../contract/message.ts";
+import type { AssistantMessage, Message, ToolCall } from "../contract/message.ts";
 import type { Tool } from "../contract/options.ts";
-import type { CallApproval } from "../dialects/native.ts";
 import { badRequest, Refusal } from "../dialects/refusal.ts";
 import type { CallAnswer } from "../session/call-answer.ts";
 import { pendingCalls } from "../session/history.ts";
 import type { LLMSession } from "../session/session.ts";
-
-/** The answers of one request. */
-export interface CallAnswers {
-  /** Results of tools that ran in the browser. */
-  readonly results: readonly ToolMessage[];
-  /** Decisions about calls that wait for approval. */
-  readonly approvals: readonly CallApproval[];
-}
+import type { CallAnswers } from "./turn-request.ts";
 
 /**
  * Returns the answers without those that calls have already: a front end that sends its conversation repeats results,

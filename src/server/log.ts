@@ -5,7 +5,7 @@ import type { SendErrorData } from "../contract/errors.ts";
 import type { AssistantMessage, Message } from "../contract/message.ts";
 import type { ReplyOutline } from "../dialects/outline.ts";
 import type { EntryId } from "./entry-id.ts";
-import type { TurnRequest } from "./session-turn.ts";
+import type { TurnRequest } from "./turn-request.ts";
 
 /** One run: a reply, or a session's turn, that a relay produces. Plain data. */
 export interface RunHead {

@@ -8,8 +8,9 @@ import type { RunHead } from "./log.ts";
 import type { Caller } from "./policy-options.ts";
 import type { RelaySettings } from "./relay-options.ts";
 import type { RunSource } from "./run.ts";
-import { type LeftSoFar, openConversation, SessionTurn, type TurnRequest } from "./session-turn.ts";
+import { type LeftSoFar, openConversation, SessionTurn } from "./session-turn.ts";
 import type { CheckedStart } from "./start-request.ts";
+import type { TurnRequest } from "./turn-request.ts";
 
 /**
  * Returns the name of a user's chat, in the log and in the session store. No two users share one. The owner's own name

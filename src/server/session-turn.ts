@@ -18,32 +18,15 @@ import type { TurnBudget } from "../session/turn-budget.ts";
 import { streamOf } from "../stream/complete-source.ts";
 import { MessageStream } from "../stream/message-stream.ts";
 import { producerLost } from "../stream/rest-of-reply.ts";
-import { type CallAnswers, checkAnswers, giveAnswers, newAnswers, waitingReply } from "./call-answers.ts";
+import { checkAnswers, giveAnswers, newAnswers, waitingReply } from "./call-answers.ts";
 import type { RunSource } from "./run.ts";
+import type { CallAnswers, KeptHistory, TurnRequest } from "./turn-request.ts";
 
 /** How a relay opens its sessions: the options of `LLMSession.open` without those that the relay sets. */
 export interface SessionSetup extends Omit<OpenOptions, "client" | "id" | "maxTokens"> {
   /** As in `LLMSession.open`; or a function of the client that answers, where there are several (`models`). */
   readonly maxTokens?: number | ((client: ClientWrapper) => number | undefined) | undefined;
 }
-
-/** The part of the history that stays before a turn: so many messages, or so many questions with their replies. */
-export type KeptHistory = number | { readonly turns: number };
-
-/**
- * The input of a turn. `answers` are those of calls that wait. `regenerate` asks a question again: the last one, or the
- * last of those that stay. `earlier`: the texts of the user's turns that a front end shows before `input`.
- */
-export type TurnRequest =
-  | {
-      readonly type: "turn";
-      readonly input: UserMessage["content"];
-      readonly keep?: KeptHistory | undefined;
-      readonly earlier?: readonly string[] | undefined;
-    }
-  /** A front end that sends its conversation repeats results that the session has. */
-  | ({ readonly type: "answers" } & CallAnswers)
-  | { readonly type: "regenerate"; readonly keep?: KeptHistory | undefined };
 
 /** A turn that another process has begun, as its log has it. */
 export interface LeftSoFar {
@@ -109,8 +92,8 @@ export class SessionTurn implements RunSource {
   /** Goes on with the turn, when the lease of its process has passed. */
   async #goOn({ seen, message }: LeftSoFar, signal: AbortSignal, begins: ToolBegins): Promise<MessageStream> {
     const { id, options } = this.#turn;
-    const { session, outcome } = await claimed(() =>
-      openLeft(this.#setup, { id, seen, options, signal, begins }),
+    const { session, outcome } = await claimed(
+      () => openLeft(this.#setup, { id, seen, options, signal, begins }),
       signal,
     );
     this.#session = session;

@@ -10,7 +10,7 @@ import { badRequest } from "../dialects/refusal.ts";
 import { isJsonObject, type JsonObject } from "../platform/json-object.ts";
 
 import { pendingCalls } from "../session/history.ts";
-import { type CallAnswers, checkAnswers } from "./call-answers.ts";
+import { checkAnswers } from "./call-answers.ts";
 import {
   checkedApprovals,
   checkedContent,
@@ -23,8 +23,8 @@ import {
 import type { KeptRun } from "./log.ts";
 
 import type { Policy } from "./policy.ts";
-import type { KeptHistory } from "./session-turn.ts";
 import type { Signer } from "./signature.ts";
+import type { CallAnswers, KeptHistory } from "./turn-request.ts";
 
 /** The run that a request asks for, checked. */
 export interface CheckedStart {

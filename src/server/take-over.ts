@@ -31,11 +31,7 @@ export function mayBeTakenOver({ continues }: RelaySettings, { request, turn }: 
 }
 
 /** Continues a run whose process has died. */
-export async function takeOver(
-  host: TakeOverHost,
-  { head, feed }: LogFollower,
-  attempt: number,
-): ReturnType<TakeOver> {
+export async function takeOver(host: TakeOverHost, { head, feed }: LogFollower, attempt: number): ReturnType<TakeOver> {
   const { log } = host.settings;
   const { request, turn } = head;
   if (request && !canContinue(messageSoFar(head, feed.entries))) return "never";

@@ -76,7 +76,11 @@ export function reduce(state: SessionState, record: SessionRecord, append: Appen
     case "reply": {
       const messages = appendInPlace(inCallOrder(turn), [record.message]);
       const { reply: _text, ...rest } = turn;
-      return { ...state, turn: { ...rest, messages, hasReply: true }, turns: append(state.turns, listOf(record.usage)) };
+      return {
+        ...state,
+        turn: { ...rest, messages, hasReply: true },
+        turns: append(state.turns, listOf(record.usage)),
+      };
     }
     case "result":
       if (!turn.hasReply && !turn.resumed) throw new TypeError("a tool result is without a call");

@@ -411,12 +411,7 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
     };
   }
 
-  #begin<Output>(
-    input: TurnInput,
-    options: TurnOptions<Output>,
-    ask: Ask,
-    more: NamedTurn = {},
-  ): Turn<Output> {
+  #begin<Output>(input: TurnInput, options: TurnOptions<Output>, ask: Ask, more: NamedTurn = {}): Turn<Output> {
     this.#mustBeIdle("send another message");
     const { history, answers = [] } = this.#conversation.state;
     const messages = messagesOf(input, history, answers);

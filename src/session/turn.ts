@@ -21,7 +21,10 @@ import { TurnTimeout } from "./turn-timeout.ts";
 /** A turn that another process has begun. */
 export interface ContinuedTurn {
   /** What it has added so far. Results without a reply are those of answered calls. */
-  readonly steps: readonly { readonly reply?: AssistantMessage | undefined; readonly results: readonly ToolMessage[] }[];
+  readonly steps: readonly {
+    readonly reply?: AssistantMessage | undefined;
+    readonly results: readonly ToolMessage[];
+  }[];
   /** The reply that broke off; absent between two replies. */
   readonly reply: AssistantMessage | undefined;
   /** The calls without a result, none of which has begun, and which of them may run. */

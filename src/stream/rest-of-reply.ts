@@ -50,7 +50,10 @@ export function chunksSoFar(message: AssistantMessage): readonly MessageChunk[] 
 }
 
 /** Returns the error of a reply whose process has ended. */
-export function producerLost(partial: AssistantMessage, why = "The process that wrote the reply has ended."): SendError {
+export function producerLost(
+  partial: AssistantMessage,
+  why = "The process that wrote the reply has ended.",
+): SendError {
   const { provider, model } = partial;
   return new SendError("truncated", why, { provider, model, code: "producerLost", retryable: true, partial });
 }

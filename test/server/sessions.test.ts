@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { LLMSession, MemoryStore, type Tool } from "../../src/index.ts";
 import { createRelay, memoryLog } from "../../src/server/index.ts";
 import { Gate, type ReplyScript, scriptedClient } from "../../src/testing/index.ts";
-import { get, killable, post, read, runId, textOf, watch } from "../support/relay.ts";
+import { get, post, read, runId, textOf, watch } from "../support/relay.ts";
 
 const authorize = "public" as const;
 
@@ -193,28 +193,6 @@ describe("a conversation that the server keeps", () => {
     expect((await relay.handle(post({ run: runId(), chat: "c", message: "Hi" }))).status).toBe(409);
     await session.close();
     expect((await relay.handle(post({ run: runId(), chat: "c", message: "Hi" }))).status).toBe(200);
-  });
-
-  test("is not continued by another process: its tools would run twice", async () => {
-    const log = memoryLog();
-    const dying = killable(log);
-    const gate = new Gate();
-    const client = scriptedClient([{ steps: [{ text: "a" }, { pause: gate }] }]);
-    const options = { client, authorize, sessions: { store: new MemoryStore() }, recover: "continue" } as const;
-    const first = createRelay({ ...options, log: dying.log });
-    const run = runId();
-    const viewer = watch(await first.handle(post({ run, chat: "c", message: "Hi" })));
-    await vi.waitFor(() => expect(viewer.text).toBe("a"));
-    dying.kill();
-    const second = createRelay({ ...options, log, onError: () => undefined });
-    const late = watch(await second.handle(get("c/stream")));
-    await vi.advanceTimersByTimeAsync(18_000);
-    await late.over;
-    expect(late.events.at(-1)).toMatchObject({
-      type: "failed",
-      error: { kind: "truncated", partial: { content: "a" } },
-    });
-    expect(client.calls.length).toBe(1);
   });
 });
 

@@ -1,0 +1,59 @@
+/**
+ * A relay with sessions in a process of its own, on a log and a store that others share. Its model answers in three
+ * replies with a tool after the first two, and goes on where a beginning ends. The tool writes a line into a file for
+ * each time it runs. The port is reported on stdout. Arguments: the place of the log, the kind and the place of the
+ * store, the lease in milliseconds, and the file.
+ */
+import { appendFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { setTimeout as elapse } from "node:timers/promises";
+import { createRelay, toNode } from "cloudllm/server";
+import { redisLog } from "cloudllm/store/redis";
+import { sqliteLog } from "cloudllm/store/sqlite";
+import { scriptedClient } from "cloudllm/testing";
+import { redisDrivers, sqliteDrivers } from "../interop/drivers.mjs";
+import { openStore } from "../store/places.mjs";
+
+const [place, kind, storePlace, leaseMs, file] = process.argv.slice(2);
+const times = { leaseMs: Number(leaseMs) };
+
+const wordsOf = (step) => Array.from({ length: 20 }, (_, index) => `s${step}w${index} `);
+
+const client = scriptedClient(({ messages }) => {
+  const asked = messages.findLastIndex(({ role }) => role === "user");
+  const step = messages.slice(asked).filter(({ role }) => role === "tool").length;
+  const last = messages.at(-1);
+  const begun = last.role === "assistant" ? last.content.split(" ").length - 1 : 0;
+  const words = wordsOf(step).slice(begun);
+  const steps = words.flatMap((text) => [{ text }, { pause: Math.random() * 8 }]);
+  // The id is the model's: a reply that is written again calls under another one.
+  const id = `call-${step}-${crypto.randomUUID()}`;
+  const call = { toolCall: { id, name: "note", arguments: { about: messages[asked].content, step } } };
+  return { steps: step < 2 ? [...steps, call, { pause: Math.random() * 20 }] : steps };
+});
+
+const note = {
+  name: "note",
+  run: async ({ about, step }) => {
+    appendFileSync(file, `${about} ${step}\n`);
+    await elapse(Math.random() * 80);
+    return `noted ${step}`;
+  },
+};
+
+const log = place.startsWith("redis:")
+  ? redisLog((await redisDrivers[0].connect(place)).client, times)
+  : sqliteLog(await sqliteDrivers[0].open(place), times);
+const { store } = await openStore(kind, storePlace, Number(leaseMs));
+const relay = createRelay({
+  client,
+  authorize: "public",
+  log,
+  sessions: { store, flushIntervalMs: 20 },
+  tools: [note],
+  recover: "continue",
+  limits: { runsPerUser: 1_000 },
+});
+createServer(toNode(relay.handle)).listen(0, "127.0.0.1", function () {
+  process.stdout.write(`${this.address().port}\n`);
+});
