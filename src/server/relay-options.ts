@@ -50,8 +50,9 @@ export interface RelayOptions extends PolicyOptions {
    */
   readonly linger?: "stop" | "continue" | number | undefined;
   /**
-   * The fate of a run whose process has died. `"continue"`: another process of a shared log asks for the rest,
-   * unless the run is a session's turn, has called a tool, or has made a medium. The log keeps the requests for that.
+   * The fate of a run whose process has died. `"continue"`: another process of a shared log, and of a shared store with
+   * `sessions`, goes on where nothing can happen twice. The log keeps the requests for that. A tool of a session begins
+   * when the log knows that it does; `docs/relay.md` lists what is continued.
    * @default none: the run ends as `truncated`, with its text
    */
   readonly recover?: "continue" | undefined;

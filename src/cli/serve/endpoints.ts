@@ -78,7 +78,7 @@ export function endpointsOf(parts: Parts): Endpoints {
     limits: LIMITS,
     expose: { reasoning: true, providerTools: true },
   });
-  // A turn of a conversation is never continued: the relay needs no `recover`.
+  // A reply of a conversation ends with its server, and the page says so at once: without `recover`.
   const gateway = createGateway({
     ...shared,
     client: models[0].client,
