@@ -58,7 +58,7 @@ interface StartedTurn {
   readonly request: TurnRequest;
   readonly options: SendOptions;
   readonly model: unknown;
-  /** What is known of a turn that another process has begun. */
+  /** The part of a turn that another process has written. */
   readonly left?: LeftSoFar | undefined;
 }
 

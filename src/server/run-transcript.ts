@@ -92,8 +92,9 @@ export class RunTranscript {
     this.#outline.continuedBy(this.#attempt);
     const tools = this.#hasResults ? { tools: [...this.#tools] } : {};
     const order = { outline: this.#outline.parts.slice() };
-    const place = isShown && after !== undefined ? { after } : {};
-    return { id: this.#nextId(), type: "snapshot", message: now, ...place, ...tools, ...order };
+    const id = this.#nextId();
+    const last = isShown ? after : id; // its own: no viewer has seen that
+    return { id, type: "snapshot", message: now, ...(last !== undefined && { after: last }), ...tools, ...order };
   }
 
   /** Returns whether a snapshot is to follow. `entries`: their number since the last one. */

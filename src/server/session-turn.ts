@@ -63,7 +63,7 @@ export class SessionTurn implements RunSource {
     this.#turn = turn;
   }
 
-  /** Returns the chunks with which a turn that another process has begun goes on. */
+  /** Returns the chunks so far of a turn that another process has begun. */
   get soFar(): readonly MessageChunk[] | undefined {
     return this.#soFar;
   }
@@ -75,7 +75,7 @@ export class SessionTurn implements RunSource {
     return this.#begin(this.#session, signal, begins);
   }
 
-  /** The process ends, and another one goes on with the turn: the store keeps it as one that is under way. */
+  /** The process ends, and another one continues the turn: the store keeps it as one that is under way. */
   leave(): void {
     if (this.#session) this.#leaving ??= sessionParts(this.#session).conversation.close();
     this.#leaving?.catch(() => undefined); // `close` reports it
@@ -89,7 +89,7 @@ export class SessionTurn implements RunSource {
     return request.type === "answers" ? this.#answer(session, request, send) : send(this.#input(session, request));
   }
 
-  /** Goes on with the turn, when the lease of its process has passed. */
+  /** Continues the turn, when the lease of its process has passed. */
   async #goOn({ seen, message }: LeftSoFar, signal: AbortSignal, begins: ToolBegins): Promise<MessageStream> {
     const { id, options } = this.#turn;
     const { session, outcome } = await claimed(

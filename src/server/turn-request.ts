@@ -1,4 +1,4 @@
-/** What a run sends to a session. Types only. */
+/** The turn that a run sends to a session. Types only. */
 
 import type { ToolMessage, UserMessage } from "../contract/message.ts";
 import type { CallApproval } from "../dialects/native.ts";

@@ -1,4 +1,4 @@
-/** Opens a session whose process has ended in the middle of a turn, and goes on with that turn. */
+/** Opens a session whose process has ended in the middle of a turn, and continues that turn. */
 
 import type { MessageChunk } from "../contract/chunk.ts";
 import type { AssistantMessage } from "../contract/message.ts";
@@ -25,7 +25,7 @@ export interface LeftTurn {
   readonly begins: ToolBegins;
 }
 
-/** What has become of the turn. */
+/** The fate of the turn. */
 export type LeftOutcome =
   /** It was never stored, so that no provider was asked. */
   | { readonly type: "unsent" }
@@ -37,7 +37,7 @@ export type LeftOutcome =
   | { readonly type: "lost"; readonly why: string };
 
 /**
- * Opens the session. Resolves with it, and with what has become of the turn.
+ * Opens the session. Resolves with it, and with the fate of the turn.
  * @throws {SendError} as `LLMSession.open`
  */
 export async function openLeft(

@@ -16,7 +16,7 @@ export interface SeenStep {
   readonly results: readonly ToolMessage[];
 }
 
-/** What the viewers of a turn have seen. */
+/** The part of a turn that its viewers have seen. */
 export interface SeenTurn {
   /** In order. The last reply may be partial. A turn that goes on after answers may begin with results alone. */
   readonly steps: readonly SeenStep[];

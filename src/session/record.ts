@@ -10,8 +10,8 @@ export type SessionRecord =
   /** The system prompt changes; without `systemPrompt` there is none. */
   | { readonly type: "prompt"; readonly systemPrompt?: string }
   /**
-   * A turn begins: the messages that it adds, and the provider and model that are asked. `id`: the name of the turn, for
-   * a process that continues it.
+   * A turn begins: the messages that it adds, and the provider and model that are asked. `id` is the name of the turn,
+   * for a process that continues it.
    */
   | { readonly type: "said"; readonly messages: readonly Message[]; readonly asked?: Asked; readonly id?: string }
   /**

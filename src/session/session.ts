@@ -479,7 +479,7 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
 /** The name of a turn, and what it reports. */
 type NamedTurn = Pick<TurnDefinition<unknown>, "id" | "begins">;
 
-/** What a turn adds, and how it begins. */
+/** The messages of a turn, and how it begins. */
 type TurnParts = NamedTurn & Pick<TurnDefinition<unknown>, "messages" | "isResumed" | "continued">;
 
 /** The parts of a session that continue the turn of another process. */
@@ -492,7 +492,7 @@ export interface SessionParts {
   load(options: OpenOptions, left: (records: readonly SessionRecord[]) => void): Promise<void>;
   /** Sends a turn whose name the store keeps. */
   begin(input: TurnInput, options: TurnOptions, more: NamedTurn): Promise<MessageStream>;
-  /** Goes on with the turn that is under way in the conversation. */
+  /** Continues the turn that is under way in the conversation. */
   continueTurn(options: TurnOptions, more: TurnParts): Promise<MessageStream>;
 }
 

@@ -20,7 +20,7 @@ import { TurnTimeout } from "./turn-timeout.ts";
 
 /** A turn that another process has begun. */
 export interface ContinuedTurn {
-  /** What it has added so far. Results without a reply are those of answered calls. */
+  /** Its replies so far. Results without a reply are those of answered calls. */
   readonly steps: readonly {
     readonly reply?: AssistantMessage | undefined;
     readonly results: readonly ToolMessage[];

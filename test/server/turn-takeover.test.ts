@@ -182,6 +182,7 @@ describe("a turn whose process is killed", () => {
     const viewer = await endIn(relay, scene.run);
     expect(viewer.text).toBe("I look. Clear.");
     expect(viewer.events.at(-1)).toMatchObject({ type: "complete" });
+    expect((await endIn(relay, scene.run)).text, "a viewer that comes after the end").toBe("I look. Clear.");
     expect([calls.length, client.calls.length]).toEqual([1, 1]);
     const roles = ["user", "assistant", "tool", "assistant"];
     expect((await historyOf(relay)).map(({ role }) => role)).toEqual(roles);
@@ -218,7 +219,25 @@ describe("a turn whose process is killed", () => {
     const viewer = await endIn(relay, scene.run);
     expect(viewer.events.at(-1)).toMatchObject({ type: "complete", message: { content: "All of it." } });
     expect([viewer.text, client.calls.length]).toEqual(["All of it.", 0]);
+    expect((await endIn(relay, scene.run)).text, "a viewer that comes after the end").toBe("All of it.");
     expect((await historyOf(relay)).length).toBe(2);
+  });
+
+  test("is shown whole, to early and late viewers, where the store knows more of it than the log", async () => {
+    const [first, second] = [new Gate(), new Gate()];
+    const steps = [{ text: "It is " }, { pause: first }, { text: "quite " }, { pause: second }];
+    const scene = await begun(scriptedClient([{ steps }]));
+    await isAt(first);
+    scene.silence();
+    first.open();
+    await isAt(second);
+    scene.kill();
+    const relay = scene.next(scriptedClient([{ text: "warm." }]));
+    const early = watch(await relay.handle(get(`c/stream?run=${scene.run}&after=1-1`)));
+    const viewer = await endIn(relay, scene.run);
+    await early.over;
+    const late = await endIn(relay, scene.run);
+    expect([early.text, viewer.text, late.text]).toEqual(Array(3).fill("It is quite warm."));
   });
 
   test("before the provider was asked is sent by the other process", async () => {
