@@ -41,6 +41,13 @@ type End =
   | { readonly error?: undefined; readonly message: AssistantMessage }
   | { readonly error: SendError; readonly message: AssistantMessage | undefined };
 
+/** The state of the reply. */
+type Phase =
+  /** `opening`: the relay has not taken the run. `open`: no chunk has been asked for. `flowing`: one has. */
+  | { readonly status: "opening" | "open" | "flowing"; readonly end?: undefined }
+  /** The relay has ended it. `given`: all chunks were asked for, and the end. */
+  | { readonly status: "ended" | "given"; readonly end: End };
+
 /** The code of the error for a run that is not there. */
 export const NO_RUN = "noRun";
 
@@ -55,13 +62,9 @@ export class RelayedReply {
   readonly #startedAt: number;
   /** Chunks that have not been asked for. */
   #ready: MessageChunk[] = [];
-  #isOpen = false;
-  #hasChunks = false;
+  #phase: Phase = { status: "opening" };
   /** Only the usage is wanted. */
   #isMuted = false;
-  #end: End | undefined;
-  /** All chunks were asked for, and the end. */
-  #isGiven = false;
   #total: ReturnType<typeof setTimeout> | undefined;
 
   constructor(call: RelayedCall) {
@@ -90,7 +93,7 @@ export class RelayedReply {
     this.#total = this.#limit("total", timeouts.total);
     onAbort(signal, this.#abort);
     try {
-      while (!this.#isOpen) await this.#read();
+      while (this.#phase.status === "opening") await this.#read();
     } catch (thrown) {
       const error = failureFrom(thrown);
       this.#closing.abort(error);
@@ -107,19 +110,23 @@ export class RelayedReply {
    */
   async next(): Promise<readonly MessageChunk[]> {
     const { timeouts, now } = this.#call;
-    const limit = this.#hasChunks
-      ? this.#limit("stall", timeouts.stall)
-      : this.#limit("firstChunk", timeouts.firstChunk, now() - this.#startedAt);
+    const limit =
+      this.#phase.status === "open"
+        ? this.#limit("firstChunk", timeouts.firstChunk, now() - this.#startedAt)
+        : this.#limit("stall", timeouts.stall);
     try {
-      while (this.#ready.length === 0 && !this.#end) await this.#read();
+      while (this.#ready.length === 0 && !this.#phase.end) await this.#read();
     } finally {
       clearTimeout(limit);
     }
     const chunks = this.#ready;
     this.#ready = [];
-    this.#isGiven = chunks.length === 0;
-    this.#hasChunks = true;
-    if (this.#isGiven && this.#end?.error) throw this.#end.error;
+    const { end } = this.#phase;
+    if (!end) this.#phase = { status: "flowing" };
+    else if (chunks.length === 0) {
+      this.#phase = { status: "given", end };
+      if (end.error) throw end.error;
+    }
     return chunks;
   }
 
@@ -143,8 +150,9 @@ export class RelayedReply {
     const message = this.#mirror.shown.message(ending, (tokens) =>
       stopwatch.read({ attempts: [...attempts], ...(reconnects !== undefined && { reconnects }) }, tokens),
     );
-    if (!this.#end || !this.#isGiven || this.#isMuted) return message;
-    const { error, message: relayed } = this.#end;
+    const { status, end } = this.#phase;
+    if (status !== "given" || this.#isMuted) return message;
+    const { error, message: relayed } = end;
     if (error) return { ...relayed, ...message }; // a viewer may have more than the relay's log
     return { ...message, ...relayed, metrics: message.metrics };
   }
@@ -164,7 +172,7 @@ export class RelayedReply {
     clearTimeout(this.#total);
     void this.#batches.return([]);
     // Law 5: a call that has started a run stops it however it is left.
-    if (!this.#end && (isStopped || stopsWhenLeft)) void requests.stop(chat, this.#link.run);
+    if (!this.#phase.end && (isStopped || stopsWhenLeft)) void requests.stop(chat, this.#link.run);
   }
 
   readonly #abort = (): void => this.#closing.abort(abortError(this.#call.signal));
@@ -206,7 +214,7 @@ export class RelayedReply {
     if (typeof provider === "string") this.facts.provider = provider;
     if (typeof model === "string") this.facts.model = model;
     this.facts.reconnects = this.#link.reconnects;
-    this.#isOpen = true;
+    if (this.#phase.status === "opening") this.#phase = { status: "open" };
   }
 
   #show(chunks: readonly MessageChunk[]): void {
@@ -225,9 +233,9 @@ export class RelayedReply {
       if (usage) this.facts.usage = usage;
       if (model) this.facts.model = model;
     }
-    this.#end = end;
-    if (error && !this.#isOpen) throw error;
-    this.#isOpen = true;
+    const { status } = this.#phase;
+    this.#phase = { status: "ended", end };
+    if (error && status === "opening") throw error;
   }
 
   /** A turn of the history, with what else a message has. */
