@@ -4,17 +4,17 @@
  * @see https://docs.anthropic.com/en/docs/build-with-claude/streaming
  */
 
-import type { CitationChunk, MessageChunk } from "../contract/chunk.ts";
+import type { CitationChunk, MessageChunk, RewindChunk } from "../contract/chunk.ts";
 import type { AssistantMessage, Citation, ToolCall } from "../contract/message.ts";
 import type { TokenUsage } from "../contract/usage.ts";
 import { exactJson, parseExact } from "../platform/exact-json.ts";
 import { isJson } from "../platform/json-text.ts";
 import { anthropicError } from "./anthropic-errors.ts";
-import type { DialectBody, ReplyEncoder, ReplyEvent } from "./dialect.ts";
+import type { DialectBody } from "./dialect.ts";
 import { type CallPart, CallTracker } from "./machine-call-tracker.ts";
 import type { MachineError, MachineReply, MachineWire } from "./machine-dialect.ts";
-import { isNamed, type NamedFinish, SENT_AWAY, TAKEN_BACK, unnamedEnd } from "./machine-end.ts";
-import { Refusal } from "./refusal.ts";
+import { MachineEncoder, type ReplyWriter } from "./machine-encoder.ts";
+import { type NamedFinish, namedFinish } from "./machine-end.ts";
 
 const STOP_REASON = {
   stop: "end_turn",
@@ -26,12 +26,11 @@ const STOP_REASON = {
 } as const satisfies Record<NamedFinish, string>;
 
 export const anthropicWire: MachineWire = {
-  encoder: (reply) => new AnthropicEncoder(reply),
+  encoder: (reply) => new MachineEncoder(new AnthropicWriter(reply)),
   complete: completeReply,
 };
 
-class AnthropicEncoder implements ReplyEncoder {
-  isOver = false;
+class AnthropicWriter implements ReplyWriter {
   readonly #reply: MachineReply;
   readonly #calls: CallTracker;
   /** The next block's number. */
@@ -46,35 +45,17 @@ class AnthropicEncoder implements ReplyEncoder {
     this.#calls = new CallTracker((place) => callId(reply, place));
   }
 
-  encode(event: ReplyEvent): string {
-    if (this.isOver) return "";
-    switch (event.type) {
-      case "opened":
-        return this.#start();
-      case "chunks":
-        return this.#chunks(event.chunks);
-      case "reconnect":
-        return this.#fail(SENT_AWAY);
-      case "complete":
-        return this.#end(event.message);
-      case "failed":
-        return this.#fail(event.error);
-    }
+  get hasOpenCalls(): boolean {
+    return this.#calls.hasOpen;
   }
 
-  #start(): string {
+  begin(): string {
     const usage = { ...usageOf({}, this.#reply), output_tokens: 0 };
     const message = { ...headOf(this.#reply), content: [], stop_reason: null, stop_sequence: null, usage };
     return frame("message_start", { message });
   }
 
-  #chunks(chunks: readonly MessageChunk[]): string {
-    let text = "";
-    for (const chunk of chunks) if (!this.isOver) text += this.#chunk(chunk);
-    return text;
-  }
-
-  #chunk(chunk: MessageChunk): string {
+  chunk(chunk: Exclude<MessageChunk, RewindChunk>): string {
     switch (chunk.type) {
       case "text":
         return this.#grow("text", { type: "text_delta", text: chunk.content });
@@ -86,9 +67,6 @@ class AnthropicEncoder implements ReplyEncoder {
         return this.#call(this.#calls.complete(chunk));
       case "citation":
         return this.#cite(chunk);
-      case "rewind":
-        // Thinking is not part of the answer: what was shown of it may stay.
-        return chunk.length > 0 || this.#calls.hasOpen ? this.#fail(TAKEN_BACK) : "";
       case "media": // this API has none in replies
       case "toolResult":
       case "providerToolCall":
@@ -104,7 +82,7 @@ class AnthropicEncoder implements ReplyEncoder {
       before = this.#closeWords();
       const block = type === "text" ? { type, text: "" } : { type, thinking: "", signature: "" };
       this.#words = { index: this.#next, type };
-      before += this.#begin(block);
+      before += this.#beginBlock(block);
     }
     return before + frame("content_block_delta", { index: this.#words?.index, delta });
   }
@@ -115,7 +93,7 @@ class AnthropicEncoder implements ReplyEncoder {
     if (isNew) {
       written = this.#closeWords() + this.#closeCalls((block) => isJson(block.text));
       this.#callBlocks.set(place, { index: this.#next, text: "" });
-      written += this.#begin({ type: "tool_use", id, name, input: {} });
+      written += this.#beginBlock({ type: "tool_use", id, name, input: {} });
     }
     const block = this.#callBlocks.get(place);
     if (!block) return written; // it was closed when the next one began
@@ -131,7 +109,7 @@ class AnthropicEncoder implements ReplyEncoder {
     return frame("content_block_delta", { index: this.#words.index, delta });
   }
 
-  #begin(block: object): string {
+  #beginBlock(block: object): string {
     return frame("content_block_start", { index: this.#next++, content_block: block });
   }
 
@@ -155,29 +133,21 @@ class AnthropicEncoder implements ReplyEncoder {
     return text;
   }
 
-  #end(message: AssistantMessage): string {
-    const { finishReason } = message;
-    if (!isNamed(finishReason)) return this.#fail(unnamedEnd(finishReason));
-    this.isOver = true;
+  complete(message: AssistantMessage, finishReason: NamedFinish): string {
     const closed = this.#closeWords() + this.#closeCalls(() => true);
     const delta = { stop_reason: STOP_REASON[finishReason], stop_sequence: null };
     const usage = usageOf(message, this.#reply);
     return `${closed}${frame("message_delta", { delta, usage })}${frame("message_stop", {})}`;
   }
 
-  /** The library's raw iterator takes a stream that only ends for a complete one: a failure is always said. */
-  #fail(error: MachineError): string {
-    this.isOver = true;
+  fail(error: MachineError): string {
     return `event: error\ndata: ${JSON.stringify(anthropicError({ requestId: this.#reply.id, ...error }))}\n\n`;
   }
 }
 
 function completeReply(message: AssistantMessage, reply: MachineReply): DialectBody {
-  const { content: text, reasoning, toolCalls, citations, finishReason } = message;
-  if (!isNamed(finishReason)) {
-    const error = unnamedEnd(finishReason);
-    throw new Refusal(502, error.kind, error.message);
-  }
+  const { content: text, reasoning, toolCalls, citations } = message;
+  const finishReason = namedFinish(message.finishReason);
   const thinking = { type: "thinking", thinking: reasoning, signature: signatureOf(reply) };
   const cited = citations.length > 0 && { citations: citations.map(citationOf) };
   const body = {

@@ -2,6 +2,7 @@
 
 import type { FinishReason } from "../contract/finish-reason.ts";
 import type { MachineError } from "./machine-dialect.ts";
+import { Refusal } from "./refusal.ts";
 
 /** The finish reasons that these wires have words for. */
 export type NamedFinish = Exclude<FinishReason, "stopped" | "interrupted" | "unknown">;
@@ -21,6 +22,16 @@ export function unnamedEnd(reason: Exclude<FinishReason, NamedFinish>): MachineE
     case "unknown":
       return { kind: "truncated", message: "The model gave no known reason for the end of its reply." };
   }
+}
+
+/**
+ * Returns the finish reason of a complete reply.
+ * @throws {Refusal} 502 when the reply ended without a reason that has a word
+ */
+export function namedFinish(finishReason: FinishReason): NamedFinish {
+  if (isNamed(finishReason)) return finishReason;
+  const { kind, message } = unnamedEnd(finishReason);
+  throw new Refusal(502, kind, message);
 }
 
 /** The failure of a reply whose text the model takes back: what a program has read stays read. */

@@ -4,16 +4,16 @@
  * @see https://platform.openai.com/docs/api-reference/chat-streaming
  */
 
-import type { MessageChunk } from "../contract/chunk.ts";
+import type { MessageChunk, RewindChunk } from "../contract/chunk.ts";
 import type { AssistantMessage, Citation, Media } from "../contract/message.ts";
 import type { TokenUsage } from "../contract/usage.ts";
-import { type DialectBody, jsonBody, type ReplyEncoder, type ReplyEvent } from "./dialect.ts";
+import { type DialectBody, jsonBody } from "./dialect.ts";
 import { type CallPart, CallTracker } from "./machine-call-tracker.ts";
 import { argumentsText } from "./machine-calls.ts";
 import type { MachineError, MachineReply, MachineWire } from "./machine-dialect.ts";
-import { isNamed, type NamedFinish, SENT_AWAY, TAKEN_BACK, unnamedEnd } from "./machine-end.ts";
+import { MachineEncoder, type ReplyWriter } from "./machine-encoder.ts";
+import { type NamedFinish, namedFinish } from "./machine-end.ts";
 import { openAiError } from "./openai-errors.ts";
-import { Refusal } from "./refusal.ts";
 
 const FINISH = {
   stop: "stop",
@@ -29,13 +29,12 @@ const DONE = "data: [DONE]\n\n";
 /** Returns the wire of one request. */
 export function chatWire(includesUsage: boolean): MachineWire {
   return {
-    encoder: (reply) => new ChatEncoder(reply, includesUsage),
+    encoder: (reply) => new MachineEncoder(new ChatWriter(reply, includesUsage)),
     complete: completeReply,
   };
 }
 
-class ChatEncoder implements ReplyEncoder {
-  isOver = false;
+class ChatWriter implements ReplyWriter {
   readonly #reply: MachineReply;
   readonly #includesUsage: boolean;
   readonly #calls: CallTracker;
@@ -51,29 +50,15 @@ class ChatEncoder implements ReplyEncoder {
     this.#head = `data: ${head.slice(0, -1)},"choices":`;
   }
 
-  encode(event: ReplyEvent): string {
-    if (this.isOver) return "";
-    switch (event.type) {
-      case "opened":
-        return this.#delta('{"role":"assistant","content":""}');
-      case "chunks":
-        return this.#chunks(event.chunks);
-      case "reconnect":
-        return this.#fail(SENT_AWAY);
-      case "complete":
-        return this.#end(event.message);
-      case "failed":
-        return this.#fail(event.error);
-    }
+  get hasOpenCalls(): boolean {
+    return this.#calls.hasOpen;
   }
 
-  #chunks(chunks: readonly MessageChunk[]): string {
-    let text = "";
-    for (const chunk of chunks) if (!this.isOver) text += this.#chunk(chunk);
-    return text;
+  begin(): string {
+    return this.#delta('{"role":"assistant","content":""}');
   }
 
-  #chunk(chunk: MessageChunk): string {
+  chunk(chunk: Exclude<MessageChunk, RewindChunk>): string {
     switch (chunk.type) {
       case "text":
         return this.#delta(`{"content":${JSON.stringify(chunk.content)}}`);
@@ -89,9 +74,6 @@ class ChatEncoder implements ReplyEncoder {
         const image = chunk.partial ? undefined : imageOf(chunk);
         return image ? this.#delta(JSON.stringify({ images: [{ index: chunk.index, ...image }] })) : "";
       }
-      case "rewind":
-        // Thinking is not part of the answer: what was shown of it may stay.
-        return chunk.length > 0 || this.#calls.hasOpen ? this.#fail(TAKEN_BACK) : "";
       case "toolResult":
       case "providerToolCall":
       case "final":
@@ -111,30 +93,22 @@ class ChatEncoder implements ReplyEncoder {
     return `${this.#head}[{"index":0,"delta":${json},"logprobs":null,"finish_reason":null}]}\n\n`;
   }
 
-  #end(message: AssistantMessage): string {
-    const { finishReason } = message;
-    if (!isNamed(finishReason)) return this.#fail(unnamedEnd(finishReason));
-    this.isOver = true;
+  complete(message: AssistantMessage, finishReason: NamedFinish): string {
     const choice = { index: 0, delta: {}, logprobs: null, finish_reason: FINISH[finishReason] };
     const finish = `${this.#head}${JSON.stringify([choice])}}\n\n`;
     if (!this.#includesUsage) return finish + DONE;
     return `${finish}${this.#head}[],"usage":${JSON.stringify(usageOf(message, this.#reply))}}\n\n${DONE}`;
   }
 
-  /** The libraries' raw iterators take a stream that only ends for a complete one: a failure is always said. */
-  #fail(error: MachineError): string {
-    this.isOver = true;
+  fail(error: MachineError): string {
     return `data: ${JSON.stringify({ error: openAiError(error) })}\n\n${DONE}`;
   }
 }
 
 function completeReply(message: AssistantMessage, reply: MachineReply): DialectBody {
   const { id, createdAt: created, model } = reply;
-  const { content, reasoning, toolCalls, citations, media = [], finishReason } = message;
-  if (!isNamed(finishReason)) {
-    const error = unnamedEnd(finishReason);
-    throw new Refusal(502, error.kind, error.message);
-  }
+  const { content, reasoning, toolCalls, citations, media = [] } = message;
+  const finishReason = namedFinish(message.finishReason);
   const calls = toolCalls.map((call, place) => ({
     id: call.id || callId(reply, place),
     type: "function",
