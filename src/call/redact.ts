@@ -44,19 +44,19 @@ const MAX_CLEAN_NAMES = 256;
 
 /** The redactions of a client's calls. Most calls have the same secrets; their spellings are computed once. */
 export class Redactions {
-  #last: { readonly headers: Fields; readonly redact: (text: string) => string } | undefined;
+  #last: { readonly headers: HeaderFields; readonly redact: (text: string) => string } | undefined;
 
   /** @see redactionOf */
-  of(headers: Fields, fields?: unknown): (text: string) => string {
+  of(headers: HeaderFields, fields?: unknown): (text: string) => string {
     if (fields !== undefined) return redactionOf(headers, fields);
     if (!this.#last || !isSame(this.#last.headers, headers)) this.#last = { headers, redact: redactionOf(headers) };
     return this.#last.redact;
   }
 }
 
-type Fields = Readonly<Record<string, string>>;
+type HeaderFields = Readonly<Record<string, string>>;
 
-function isSame(one: Fields, two: Fields): boolean {
+function isSame(one: HeaderFields, two: HeaderFields): boolean {
   if (one === two) return true;
   const names = Object.keys(one);
   return names.length === Object.keys(two).length && names.every((name) => one[name] === two[name]);

@@ -3,7 +3,7 @@
 import type { AttachmentSource, ContentPart } from "../contract/message.ts";
 import { isJsonObject, type JsonObject } from "../platform/json-object.ts";
 import { sourceOfBase64, sourceOfUrl } from "./machine-attachments.ts";
-import { listOf, objectOf, requiredText, textOf } from "./machine-fields.ts";
+import { arrayOf, objectOf, requiredString, stringOf } from "./machine-fields.ts";
 import { badRequest } from "./refusal.ts";
 
 /** A block, and its place in the request for messages. */
@@ -15,7 +15,7 @@ export interface PlacedBlock {
 /** Returns the blocks of a content, which may be one string. */
 export function blocksOf(content: unknown, place: string): readonly PlacedBlock[] {
   if (typeof content === "string") return [{ block: { type: "text", text: content }, place }];
-  return listOf(content, `\`${place}\``).map((item, index) => {
+  return arrayOf(content, `\`${place}\``).map((item, index) => {
     const inner = `${place}.${index}`;
     return { block: objectOf(item, `\`${inner}\``), place: inner };
   });
@@ -24,7 +24,7 @@ export function blocksOf(content: unknown, place: string): readonly PlacedBlock[
 /** Returns the text of a content that has texts only, such as `system`. */
 export function textOfBlocks(content: unknown, place: string, separator: string): string {
   const texts = blocksOf(content, place).map(({ block, place: inner }) => {
-    if (block.type === "text") return textOf(block.text, `\`${inner}.text\``) ?? "";
+    if (block.type === "text") return stringOf(block.text, `\`${inner}.text\``) ?? "";
     throw badRequest(`\`${inner}.type\` must be text.`);
   });
   return texts.join(separator);
@@ -37,7 +37,7 @@ export function textOfBlocks(content: unknown, place: string, separator: string)
 export function partsOf({ block, place }: PlacedBlock): readonly ContentPart[] {
   switch (block.type) {
     case "text":
-      return [{ type: "text", text: textOf(block.text, `\`${place}.text\``) ?? "" }];
+      return [{ type: "text", text: stringOf(block.text, `\`${place}.text\``) ?? "" }];
     case "image":
       return [{ type: "image", ...sourceOf(objectOf(block.source, `\`${place}.source\``), `${place}.source`) }];
     case "document":
@@ -52,9 +52,9 @@ export function partsOf({ block, place }: PlacedBlock): readonly ContentPart[] {
 /** A document of plain text is a text: models of all providers read it. */
 function documentParts(block: JsonObject, place: string): readonly ContentPart[] {
   const source = objectOf(block.source, `\`${place}.source\``);
-  const title = textOf(block.title, `\`${place}.title\``) ?? "";
+  const title = stringOf(block.title, `\`${place}.title\``) ?? "";
   if (source.type === "text") {
-    const data = textOf(source.data, `\`${place}.source.data\``) ?? "";
+    const data = stringOf(source.data, `\`${place}.source.data\``) ?? "";
     return [{ type: "text", text: title === "" ? data : `${title}\n\n${data}` }];
   }
   if (source.type === "content") return blocksOf(source.content, `${place}.source.content`).flatMap(partsOf);
@@ -67,9 +67,9 @@ function sourceOf(source: JsonObject, place: string): AttachmentSource {
     case "base64":
       return sourceOfBase64(source.data, source.media_type, `\`${place}\``);
     case "url":
-      return sourceOfUrl(requiredText(source.url, `\`${place}.url\``), `\`${place}.url\``);
+      return sourceOfUrl(requiredString(source.url, `\`${place}.url\``), `\`${place}.url\``);
     case "file":
-      return { fileId: requiredText(source.file_id, `\`${place}.file_id\``) };
+      return { fileId: requiredString(source.file_id, `\`${place}.file_id\``) };
     default:
       throw badRequest(`\`${place}.type\` must be base64, url or file.`);
   }

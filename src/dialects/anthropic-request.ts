@@ -14,7 +14,16 @@ import { withoutUndefined } from "../platform/without-undefined.ts";
 import { cacheMarks } from "./anthropic-blocks.ts";
 import { anthropicTurns } from "./anthropic-turns.ts";
 import { effortOf } from "./machine-effort.ts";
-import { booleanOf, countOf, listOf, numberOf, objectOf, requiredText, stopsOf, textOf } from "./machine-fields.ts";
+import {
+  arrayOf,
+  booleanOf,
+  countOf,
+  numberOf,
+  objectOf,
+  requiredString,
+  stopsOf,
+  stringOf,
+} from "./machine-fields.ts";
 import { badRequest } from "./refusal.ts";
 
 /** A request of Anthropic Messages. */
@@ -28,12 +37,12 @@ export interface AnthropicRequest {
 /** @throws {Refusal} 400 with one sentence */
 export function anthropicRequest(value: unknown): AnthropicRequest {
   const body = objectOf(value, "The body");
-  if (listOf(body.mcp_servers, "`mcp_servers`").length > 0) {
+  if (arrayOf(body.mcp_servers, "`mcp_servers`").length > 0) {
     throw badRequest("`mcp_servers` is not supported: this server runs no tools. Send `tools`.");
   }
   const { tools, search } = toolsOf(body.tools);
   return {
-    model: textOf(body.model, "`model`") || undefined,
+    model: stringOf(body.model, "`model`") || undefined,
     messages: anthropicTurns(body.system, body.messages),
     options: withoutUndefined({
       maxOutputTokens: countOf(body.max_tokens, "`max_tokens`"),
@@ -61,10 +70,10 @@ interface Tools {
 function toolsOf(value: unknown): Tools {
   const tools: Tool[] = [];
   let search: SearchParameters | undefined;
-  for (const [index, item] of listOf(value, "`tools`").entries()) {
+  for (const [index, item] of arrayOf(value, "`tools`").entries()) {
     const place = `tools.${index}`;
     const tool = objectOf(item, `\`${place}\``);
-    const type = textOf(tool.type, `\`${place}.type\``) ?? "custom";
+    const type = stringOf(tool.type, `\`${place}.type\``) ?? "custom";
     if (type.startsWith("web_search_")) search = searchOf(tool, place);
     else if (type === "custom") tools.push(toolOf(tool, place));
     else
@@ -75,9 +84,9 @@ function toolsOf(value: unknown): Tools {
 
 function toolOf(tool: JsonObject, place: string): Tool {
   return {
-    name: requiredText(tool.name, `\`${place}.name\``),
+    name: requiredString(tool.name, `\`${place}.name\``),
     parameters: objectOf(tool.input_schema ?? { type: "object" }, `\`${place}.input_schema\``),
-    ...withoutUndefined({ description: textOf(tool.description, `\`${place}.description\``) }),
+    ...withoutUndefined({ description: stringOf(tool.description, `\`${place}.description\``) }),
   };
 }
 
@@ -87,7 +96,7 @@ function searchOf(tool: JsonObject, place: string): SearchParameters {
   return withoutUndefined({
     allowedDomains: domains("allowed_domains"),
     blockedDomains: domains("blocked_domains"),
-    country: textOf(location.country, `\`${place}.user_location.country\``),
+    country: stringOf(location.country, `\`${place}.user_location.country\``),
   });
 }
 
@@ -101,7 +110,7 @@ function choiceOf(value: unknown): ToolChoice | undefined {
     case "any":
       return "required";
     case "tool":
-      return { name: requiredText(choice.name, "`tool_choice.name`") };
+      return { name: requiredString(choice.name, "`tool_choice.name`") };
     default:
       throw badRequest("`tool_choice.type` must be auto, any, tool or none.");
   }

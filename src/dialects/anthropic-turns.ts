@@ -6,7 +6,7 @@
 import type { AssistantTurn, ContentPart, Message, ToolCall, ToolMessage, UserMessage } from "../contract/message.ts";
 import type { JsonObject } from "../platform/json-object.ts";
 import { blocksOf, type PlacedBlock, partsOf, textOfBlocks } from "./anthropic-blocks.ts";
-import { booleanOf, listOf, objectOf, requiredText, textOf } from "./machine-fields.ts";
+import { arrayOf, booleanOf, objectOf, requiredString, stringOf } from "./machine-fields.ts";
 import { badRequest } from "./refusal.ts";
 
 /**
@@ -14,7 +14,7 @@ import { badRequest } from "./refusal.ts";
  * @throws {Refusal} 400 that names the first message that cannot be read
  */
 export function anthropicTurns(system: unknown, value: unknown): readonly Message[] {
-  const given = listOf(value, "`messages`");
+  const given = arrayOf(value, "`messages`");
   if (given.length === 0) throw badRequest("`messages` must be an array that is not empty.");
   const messages = given.flatMap((item, index) => {
     const place = `messages.${index}`;
@@ -77,7 +77,7 @@ interface Result {
 
 /** A result is text in this library: pictures and files in it go to the user's turn behind it. */
 function resultOf({ block, place }: PlacedBlock): Result {
-  const toolCallId = requiredText(block.tool_use_id, `\`${place}.tool_use_id\``);
+  const toolCallId = requiredString(block.tool_use_id, `\`${place}.tool_use_id\``);
   const isError = booleanOf(block.is_error, `\`${place}.is_error\``) ?? false;
   const parts = blocksOf(block.content ?? [], `${place}.content`).flatMap((placed) =>
     placed.block.type === "tool_reference" ? [] : partsOf(placed),
@@ -100,10 +100,10 @@ function assistantTurn(blocks: readonly PlacedBlock[]): AssistantTurn {
   const texts: string[] = [];
   const calls: ToolCall[] = [];
   for (const { block, place } of blocks) {
-    if (block.type === "text") texts.push(textOf(block.text, `\`${place}.text\``) ?? "");
+    if (block.type === "text") texts.push(stringOf(block.text, `\`${place}.text\``) ?? "");
     if (block.type !== "tool_use") continue;
-    const id = requiredText(block.id, `\`${place}.id\``);
-    calls.push({ id, name: requiredText(block.name, `\`${place}.name\``), arguments: block.input ?? {} });
+    const id = requiredString(block.id, `\`${place}.id\``);
+    calls.push({ id, name: requiredString(block.name, `\`${place}.name\``), arguments: block.input ?? {} });
   }
   return { role: "assistant", content: texts.join(""), ...(calls.length > 0 && { toolCalls: calls }) };
 }

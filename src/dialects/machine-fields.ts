@@ -10,22 +10,22 @@ export function objectOf(value: unknown, subject: string): JsonObject {
 }
 
 /** @throws {Refusal} 400 when the value is neither an array nor absent */
-export function listOf(value: unknown, subject: string): readonly unknown[] {
+export function arrayOf(value: unknown, subject: string): readonly unknown[] {
   if (value === undefined || value === null) return [];
   if (Array.isArray(value)) return value;
   throw badRequest(`${subject} must be an array.`);
 }
 
 /** @throws {Refusal} 400 when the value is neither a string nor absent */
-export function textOf(value: unknown, subject: string): string | undefined {
+export function stringOf(value: unknown, subject: string): string | undefined {
   if (value === undefined || value === null) return undefined;
   if (typeof value === "string") return value;
   throw badRequest(`${subject} must be a string.`);
 }
 
 /** @throws {Refusal} 400 when the value is neither a string nor absent, or is empty */
-export function requiredText(value: unknown, subject: string): string {
-  const text = textOf(value, subject);
+export function requiredString(value: unknown, subject: string): string {
+  const text = stringOf(value, subject);
   if (text) return text;
   throw badRequest(`${subject} must be a non-empty string.`);
 }
@@ -56,7 +56,7 @@ export function countOf(value: unknown, subject: string): number | undefined {
  * @throws {Refusal} 400 when the value is neither a string, nor an array of strings, nor absent
  */
 export function stopsOf(value: unknown, subject: string): readonly string[] | undefined {
-  const given = typeof value === "string" ? [value] : listOf(value, subject);
+  const given = typeof value === "string" ? [value] : arrayOf(value, subject);
   const stops = given.map((item) => {
     if (typeof item === "string") return item;
     throw badRequest(`${subject} must hold strings.`);

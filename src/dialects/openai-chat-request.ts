@@ -5,7 +5,16 @@ import type { ReasoningEffort, SendOptions, Tool, ToolChoice } from "../contract
 import { isJsonObject, type JsonObject } from "../platform/json-object.ts";
 import { withoutUndefined } from "../platform/without-undefined.ts";
 import { effortOf } from "./machine-effort.ts";
-import { booleanOf, countOf, listOf, numberOf, objectOf, requiredText, stopsOf, textOf } from "./machine-fields.ts";
+import {
+  arrayOf,
+  booleanOf,
+  countOf,
+  numberOf,
+  objectOf,
+  requiredString,
+  stopsOf,
+  stringOf,
+} from "./machine-fields.ts";
 import { chatMessages } from "./openai-chat-messages.ts";
 import { requestOf } from "./openai-responses-request.ts";
 import { badRequest } from "./refusal.ts";
@@ -35,13 +44,13 @@ export function chatRequest(value: unknown): ChatRequest {
   const refused = REFUSED.find((name) => body[name] !== undefined && body[name] !== null);
   if (refused !== undefined) throw badRequest(`\`${refused}\` is not supported. Send \`tools\` and \`tool_choice\`.`);
   if ((countOf(body.n, "`n`") ?? 1) !== 1) throw badRequest("`n` must be 1: a request has one reply.");
-  if (listOf(body.modalities, "`modalities`").includes("audio")) {
+  if (arrayOf(body.modalities, "`modalities`").includes("audio")) {
     throw badRequest('`modalities` must not hold "audio": replies are text.');
   }
   const isStreamed = booleanOf(body.stream, "`stream`") ?? false;
   const streamOptions = objectOf(body.stream_options ?? {}, "`stream_options`");
   return {
-    model: textOf(body.model, "`model`") || undefined,
+    model: stringOf(body.model, "`model`") || undefined,
     messages: chatMessages(body.messages),
     options: chatOptions(body),
     isStreamed,
@@ -82,7 +91,7 @@ function chatOptions(body: JsonObject): SendOptions {
 function toolsOf(value: unknown): { readonly tools: readonly Tool[]; readonly search: boolean } {
   const tools: Tool[] = [];
   let search = false;
-  for (const [index, item] of listOf(value, "`tools`").entries()) {
+  for (const [index, item] of arrayOf(value, "`tools`").entries()) {
     const place = `tools[${index}]`;
     const tool = objectOf(item, `\`${place}\``);
     if (typeof tool.type === "string" && /^web_search/.test(tool.type)) search = true;
@@ -96,9 +105,9 @@ function toolOf(value: unknown, place: string): Tool {
   const definition = objectOf(value, `\`${place}.function\``);
   const parameters = definition.parameters ?? definition.input_schema ?? undefined;
   return {
-    name: requiredText(definition.name, `The name of \`${place}\``),
+    name: requiredString(definition.name, `The name of \`${place}\``),
     ...withoutUndefined({
-      description: textOf(definition.description, `The description of \`${place}\``),
+      description: stringOf(definition.description, `The description of \`${place}\``),
       parameters: parameters === undefined ? undefined : objectOf(parameters, `The parameters of \`${place}\``),
     }),
   };
@@ -117,13 +126,13 @@ function choiceOf(value: unknown, tools: readonly Tool[]): Choice {
   const choice = objectOf(value, "`tool_choice`");
   const named = isJsonObject(choice.function) ? choice.function : choice;
   if (choice.type === "function") {
-    return { tools, toolChoice: { name: requiredText(named.name, "The name in `tool_choice`") } };
+    return { tools, toolChoice: { name: requiredString(named.name, "The name in `tool_choice`") } };
   }
   if (choice.type !== "allowed_tools") {
     throw badRequest("`tool_choice` must be auto, none, required, or the name of a function.");
   }
   const allowed = isJsonObject(choice.allowed_tools) ? choice.allowed_tools : choice;
-  const names = listOf(allowed.tools, "The tools in `tool_choice`").map((item) => {
+  const names = arrayOf(allowed.tools, "The tools in `tool_choice`").map((item) => {
     const tool = objectOf(item, "A tool in `tool_choice`");
     return isJsonObject(tool.function) ? tool.function.name : tool.name;
   });

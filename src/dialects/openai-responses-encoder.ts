@@ -14,7 +14,7 @@ import type { MachineReply } from "./machine-dialect.ts";
 import { errorCodeOf, incompleteReasonOf, statusOf } from "./openai-responses-endings.ts";
 import { type ResponseState, responseObject } from "./openai-responses-items.ts";
 import type { ResponsesMemo } from "./openai-responses-request.ts";
-import { type EventSink, type Fields, ItemWriter } from "./openai-responses-writer.ts";
+import { type EventSink, ItemWriter } from "./openai-responses-writer.ts";
 import { inDefaultOrder } from "./outline.ts";
 import { ViewerFold } from "./viewer-fold.ts";
 
@@ -179,22 +179,22 @@ export class ResponsesEncoder implements ReplyEncoder {
     return reported + this.#lastEvent("response.failed", { response: this.response });
   }
 
-  #event(type: string, fields: Fields): string {
+  #event(type: string, fields: JsonObject): string {
     const part = this.#numbers.take();
     return part ? frame(type, part.number, fields) : "";
   }
 
-  #lastEvent(type: string, fields: Fields): string {
+  #lastEvent(type: string, fields: JsonObject): string {
     return frame(type, this.#numbers.takeLast(), fields);
   }
 
-  #delta(type: string, place: Fields, delta: string, more?: Fields): string {
+  #delta(type: string, place: JsonObject, delta: string, more?: JsonObject): string {
     const part = this.#numbers.take(delta.length);
     return part ? frame(type, part.number, { ...place, delta: delta.slice(part.known), ...more }) : "";
   }
 }
 
 /** The `event` line is for clients that do not look into the data. */
-function frame(type: string, sequence_number: number, fields: Fields): string {
+function frame(type: string, sequence_number: number, fields: JsonObject): string {
   return `event: ${type}\ndata: ${JSON.stringify({ type, sequence_number, ...fields })}\n\n`;
 }

@@ -62,8 +62,8 @@ function addItem(turns: Turns, item: unknown, at: string): void {
     case "function_call":
       return turns.call(callOf(item, at));
     case "custom_tool_call": {
-      const input = textOf(item, "input", at);
-      return turns.call({ id: textOf(item, "call_id", at), name: textOf(item, "name", at), arguments: { input } });
+      const input = stringIn(item, "input", at);
+      return turns.call({ id: stringIn(item, "call_id", at), name: stringIn(item, "name", at), arguments: { input } });
     }
     case "function_call_output":
     case "custom_tool_call_output":
@@ -81,7 +81,7 @@ function addItem(turns: Turns, item: unknown, at: string): void {
 /** Some clients parse the arguments. */
 function callOf(item: JsonObject, at: string): ToolCall {
   const { arguments: args } = item;
-  const [id, name] = [textOf(item, "call_id", at), textOf(item, "name", at)];
+  const [id, name] = [stringIn(item, "call_id", at), stringIn(item, "name", at)];
   if (isJsonObject(args)) return { id, name, arguments: args };
   return callOfText(id, name, typeof args === "string" ? args : "");
 }
@@ -105,7 +105,7 @@ function addMessage(turns: Turns, { role, content }: JsonObject, at: string): vo
 /** A result is text. Its images and files follow as a turn of the user, which every provider takes. */
 function addOutput(turns: Turns, item: JsonObject, at: string): void {
   const { output } = item;
-  const toolCallId = textOf(item, "call_id", at);
+  const toolCallId = stringIn(item, "call_id", at);
   if (typeof output === "string") return turns.result(toolCallId, output, []);
   if (!Array.isArray(output)) return turns.result(toolCallId, JSON.stringify(output ?? null), []);
   const parts = partsIn(output, `${at}.output`).map(partOf);
@@ -136,7 +136,7 @@ function partOf({ part, at }: NamedPart): ContentPart {
     case "input_text":
     case "output_text":
     case "text":
-      return { type: "text", text: textOf(part, "text", at) };
+      return { type: "text", text: stringIn(part, "text", at) };
     case "input_image":
     case "image_url": {
       const { image_url: url } = part;
@@ -167,7 +167,7 @@ function plainText(content: unknown, at: string): string {
   if (typeof content === "string") return content;
   return partsIn(content, `${at}.content`)
     .map(({ part, at: place }) => {
-      if (part.type === "refusal") return textOf(part, "refusal", place);
+      if (part.type === "refusal") return stringIn(part, "refusal", place);
       const read = partOf({ part, at: place });
       if (read.type === "text") return read.text;
       throw badRequest(`\`${place}\` must be text in a message of this role.`);
@@ -175,7 +175,7 @@ function plainText(content: unknown, at: string): string {
     .join("");
 }
 
-function textOf(item: JsonObject, name: string, at: string): string {
+function stringIn(item: JsonObject, name: string, at: string): string {
   const value = item[name];
   if (typeof value === "string") return value;
   throw badRequest(`\`${at}.${name}\` must be a string.`);

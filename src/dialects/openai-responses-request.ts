@@ -8,7 +8,7 @@ import type { SendOptions } from "../contract/options.ts";
 import { isJsonObject, type JsonObject } from "../platform/json-object.ts";
 import { withoutUndefined } from "../platform/without-undefined.ts";
 import { effortOf } from "./machine-effort.ts";
-import { booleanOf, countOf, numberOf, textOf } from "./machine-fields.ts";
+import { booleanOf, countOf, numberOf, stringOf } from "./machine-fields.ts";
 import { type ItemOf, messagesOf, referencesIn } from "./openai-responses-input.ts";
 import { toolsOf } from "./openai-responses-tools.ts";
 import { badRequest } from "./refusal.ts";
@@ -88,9 +88,9 @@ export function requestOf(body: unknown): ResponsesRequest {
   for (const [name, advice] of Object.entries(REFUSED)) {
     if (body[name] !== undefined && body[name] !== null) throw badRequest(`\`${name}\` is not supported. ${advice}`);
   }
-  const model = textOf(body.model, "`model`");
+  const model = stringOf(body.model, "`model`");
   const instructions = instructionsOf(body.instructions);
-  const previous = textOf(body.previous_response_id, "`previous_response_id`");
+  const previous = stringOf(body.previous_response_id, "`previous_response_id`");
   const isBackground = booleanOf(body.background, "`background`") ?? false;
   const isStored = booleanOf(body.store, "`store`") ?? true;
   if (isBackground && !isStored) throw badRequest("`background` needs `store: true`.");
@@ -138,7 +138,7 @@ function samplingOf(body: JsonObject): Pick<SendOptions, "maxOutputTokens" | "te
 
 /** A key shared by the requests of one conversation. Providers with marks instead of keys cache by it as well. */
 function cacheOf(body: JsonObject): Pick<SendOptions, "promptCache"> {
-  const key = textOf(body.prompt_cache_key, "`prompt_cache_key`");
+  const key = stringOf(body.prompt_cache_key, "`prompt_cache_key`");
   return key ? { promptCache: { key } } : {};
 }
 

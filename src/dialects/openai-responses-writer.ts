@@ -2,7 +2,7 @@
 
 import type { MessageChunk, ToolCallDeltaChunk } from "../contract/chunk.ts";
 import type { Citation, ProviderToolCall, ToolCall } from "../contract/message.ts";
-import { isJsonObject } from "../platform/json-object.ts";
+import { isJsonObject, type JsonObject } from "../platform/json-object.ts";
 import { argumentsText } from "./machine-calls.ts";
 import {
   annotationOf,
@@ -14,14 +14,11 @@ import {
   wireItem,
 } from "./openai-responses-items.ts";
 
-/** The fields of an event. */
-export type Fields = Readonly<Record<string, unknown>>;
-
 /** Makes events. Each is an empty text for a connection that has got it. */
 export interface EventSink {
-  event(type: string, fields: Fields): string;
+  event(type: string, fields: JsonObject): string;
   /** An event that holds a piece of text as `delta`. */
-  delta(type: string, place: Fields, delta: string, more?: Fields): string;
+  delta(type: string, place: JsonObject, delta: string, more?: JsonObject): string;
 }
 
 /** Writes the items of one response. */

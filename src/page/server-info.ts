@@ -1,13 +1,16 @@
-/** The facts that the server states about itself. */
+/** The facts that the server states about itself. The server takes the type from here, since the page reads it. */
 
 /** The answer to `GET /info`. */
 export interface ServerInfo {
   readonly version: string;
   readonly provider: string;
+  /** The model that answers where none is chosen. */
   readonly model: string;
-  /** Those that can be chosen; the first one answers where none is. */
+  /** The names of the models that can be chosen; the first one is that of `model`. */
   readonly models: readonly string[];
+  /** The names of the server's tools. */
   readonly tools: readonly string[];
+  /** A note about the choice of the model, such as that it is a toy. */
   readonly note?: string;
 }
 

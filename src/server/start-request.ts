@@ -79,7 +79,7 @@ const MAX_SCHEMA_LENGTH = 16_000;
  * Checks a start. Fields that it does not know are ignored.
  * @throws {Refusal} 400
  */
-export async function checkedStartOf(body: Fields<StartRequest>, rules: StartRules): Promise<CheckedStart> {
+export async function checkedStartOf(body: Unchecked<StartRequest>, rules: StartRules): Promise<CheckedStart> {
   const { policy, user, signer } = rules;
   const run = checkedRunId(body.run);
   const chat = body.chat === undefined ? run : checkedChatId(body.chat);
@@ -106,7 +106,7 @@ export function stopRequestOf(body: unknown): StopRequest {
   return run === undefined ? {} : { run: checkedRunId(run) };
 }
 
-async function turnOf(body: Fields<StartRequest>, rules: TurnRules): Promise<StartTurn> {
+async function turnOf(body: Unchecked<StartRequest>, rules: TurnRules): Promise<StartTurn> {
   const { messages, message, results, answers, regenerate } = body;
   if (rules.history !== "server") {
     if (messages === undefined && [message, results, answers, regenerate].some((field) => field !== undefined)) {
@@ -218,7 +218,7 @@ function toolsOf(value: unknown, taken: readonly string[]): readonly Tool[] {
 }
 
 /** An object of which only the names of the fields are known. */
-type Fields<Shape> = { readonly [Name in keyof Shape]?: unknown };
+type Unchecked<Shape> = { readonly [Name in keyof Shape]?: unknown };
 
 function checkedObject(value: unknown, subject: string): JsonObject {
   if (isJsonObject(value)) return value;

@@ -16,7 +16,7 @@ const MARKS = ["\u2064", "\u2063", "\u2062", "\u2061"];
 export function recordedBody(packets: readonly Uint8Array[], redact: (text: string) => string): RecordedBody {
   const bytes = joined(packets);
   const cuts = cutsOf(packets);
-  const text = textOf(bytes);
+  const text = utf8TextOf(bytes);
   if (text === undefined) {
     const latin = new TextDecoder("latin1").decode(bytes);
     const clean = redact(latin);
@@ -58,7 +58,7 @@ function cutsOf(packets: readonly Uint8Array[]): readonly number[] {
   return [...new Set(ends)].filter((end) => end > 0 && end < at);
 }
 
-function textOf(bytes: Uint8Array): string | undefined {
+function utf8TextOf(bytes: Uint8Array): string | undefined {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {

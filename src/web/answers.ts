@@ -15,7 +15,7 @@ export function answered(reply: ChatReply, answers: Answers): ChatReply {
     if (isNo(call, answer)) return { ...call, state: "denied", result: reasonIn(answer) };
     return call.state === "needsApproval"
       ? { ...call, state: "running" }
-      : { ...call, state: "done", result: textOf(answer) };
+      : { ...call, state: "done", result: resultText(answer) };
   });
   return { ...reply, toolCalls };
 }
@@ -34,7 +34,7 @@ export function fieldsOf({ toolCalls }: ChatReply, answers: Answers): Partial<St
       reason: reasonIn(answer),
     })),
     ...(results[0] && {
-      results: results.map(({ toolCallId, answer }) => ({ role: "tool", toolCallId, content: textOf(answer) })),
+      results: results.map(({ toolCallId, answer }) => ({ role: "tool", toolCallId, content: resultText(answer) })),
     }),
   };
 }
@@ -48,6 +48,6 @@ function reasonIn(answer: unknown): string | undefined {
   return typeof answer === "object" && answer !== null && "deny" in answer ? String(answer.deny) : undefined;
 }
 
-function textOf(value: unknown): string {
+function resultText(value: unknown): string {
   return typeof value === "string" ? value : (JSON.stringify(value) ?? "");
 }

@@ -1,28 +1,24 @@
 /** What providers refuse in a conversation, as far as their documents and recorded refusals tell: nothing is due. */
 
-type Fields = Readonly<Record<string, unknown>>;
+import { isJsonObject, type JsonObject } from "../../src/platform/json-object.ts";
 
 /** What a provider would refuse in a request, in the wire format that its path tells. */
-export function faultsOf(path: string, body: Fields): readonly string[] {
+export function faultsOf(path: string, body: JsonObject): readonly string[] {
   if (path.endsWith("/messages")) return anthropicFaults(body);
   if (path.endsWith("/responses")) return responsesFaults(body);
   if (path.endsWith("/api/chat")) return ollamaFaults(body);
   return /generateContent/i.test(path) ? geminiFaults(body) : chatFaults(body);
 }
 
-function list(value: unknown): readonly Fields[] {
-  return Array.isArray(value) ? (value as Fields[]) : [];
+function list(value: unknown): readonly JsonObject[] {
+  return Array.isArray(value) ? (value as JsonObject[]) : [];
 }
 
-function isObject(value: unknown): boolean {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function ids(blocks: readonly Fields[], name: string): readonly string[] {
+function ids(blocks: readonly JsonObject[], name: string): readonly string[] {
   return blocks.map((block) => String(block[name])).sort();
 }
 
-function anthropicFaults(body: Fields): readonly string[] {
+function anthropicFaults(body: JsonObject): readonly string[] {
   const faults: string[] = [];
   const turns = list(body.messages);
   /** They may answer in a later reply. */
@@ -37,7 +33,7 @@ function anthropicFaults(body: Fields): readonly string[] {
       if (type === "text" && (typeof text !== "string" || text === "")) faults.push("an empty text");
       if (type === "thinking" && !signature) faults.push("thinking without a signature");
       if (type === "tool_use" && !/^[\w-]+$/.test(String(id))) faults.push(`the id ${id}`);
-      if (type === "tool_use" && !isObject(input)) faults.push("an input that is no object");
+      if (type === "tool_use" && !isJsonObject(input)) faults.push("an input that is no object");
     }
     const calls = ids(
       blocks.filter(({ type }) => type === "tool_use"),
@@ -57,10 +53,10 @@ function anthropicFaults(body: Fields): readonly string[] {
   return faults;
 }
 
-function responsesFaults(body: Fields): readonly string[] {
+function responsesFaults(body: JsonObject): readonly string[] {
   const faults: string[] = [];
   const items = list(body.input);
-  const isCall = ({ type, call_id }: Fields) =>
+  const isCall = ({ type, call_id }: JsonObject) =>
     type === "function_call" || (type === "custom_tool_call" && body.model !== "grok" && call_id !== "");
   const calls = items.filter(isCall);
   const answers = items.filter(({ type }) => /^(function|custom_tool)_call_output$/.test(String(type)));
@@ -87,7 +83,7 @@ function responsesFaults(body: Fields): readonly string[] {
   return faults;
 }
 
-function geminiFaults(body: Fields): readonly string[] {
+function geminiFaults(body: JsonObject): readonly string[] {
   const faults: string[] = [];
   const contents = list(body.contents);
   if (contents[0]?.role !== "user") faults.push("the first content is not the user's");
@@ -110,9 +106,9 @@ function geminiFaults(body: Fields): readonly string[] {
     const answers = list(contents[at + 1]?.parts).filter(({ functionResponse }) => functionResponse);
     if (answers.length !== calls.length - ran) faults.push("calls and responses that do not match");
     for (const { functionCall } of calls)
-      if (!isObject((functionCall as Fields).args)) faults.push("args that are no object");
-    const names = answers.map(({ functionResponse }) => (functionResponse as Fields).name);
-    const called = calls.map(({ functionCall }) => (functionCall as Fields).name);
+      if (!isJsonObject((functionCall as JsonObject).args)) faults.push("args that are no object");
+    const names = answers.map(({ functionResponse }) => (functionResponse as JsonObject).name);
+    const called = calls.map(({ functionCall }) => (functionCall as JsonObject).name);
     if (ran === 0 && names.join() !== called.join()) faults.push("responses in another order than their calls");
     if (/gemini-3/.test(String(body.asked)) && at > lastWords && calls[0] && !calls[0].thoughtSignature)
       faults.push("a call without a signature");
@@ -120,7 +116,7 @@ function geminiFaults(body: Fields): readonly string[] {
   return faults;
 }
 
-function chatFaults(body: Fields): readonly string[] {
+function chatFaults(body: JsonObject): readonly string[] {
   const faults: string[] = [];
   let open: string[] = [];
   for (const message of list(body.messages)) {
@@ -136,8 +132,8 @@ function chatFaults(body: Fields): readonly string[] {
     if (new Set(open).size < open.length) faults.push("two calls of one id");
     if (message.role === "assistant" && !message.content && calls.length === 0) faults.push("an empty turn");
     for (const call of calls) {
-      const { name, arguments: args } = call.function as Fields;
-      if (typeof args !== "string" || typeof name !== "string" || !isObject(JSON.parse(args || "0")))
+      const { name, arguments: args } = call.function as JsonObject;
+      if (typeof args !== "string" || typeof name !== "string" || !isJsonObject(JSON.parse(args || "0")))
         faults.push("a call that is not one");
     }
   }
@@ -146,7 +142,7 @@ function chatFaults(body: Fields): readonly string[] {
 }
 
 /** The server reads any order: its types are all that it checks. */
-function ollamaFaults(body: Fields): readonly string[] {
+function ollamaFaults(body: JsonObject): readonly string[] {
   const faults: string[] = [];
   for (const message of list(body.messages)) {
     const calls = list(message.tool_calls);
@@ -154,8 +150,8 @@ function ollamaFaults(body: Fields): readonly string[] {
     if (message.role === "assistant" && message.content === "" && calls.length === 0) faults.push("an empty turn");
     if (message.role === "tool" && !message.tool_name) faults.push("a result without the name of its tool");
     for (const call of calls) {
-      const { name, arguments: args } = call.function as Fields;
-      if (typeof name !== "string" || !isObject(args)) faults.push("a call that is not one");
+      const { name, arguments: args } = call.function as JsonObject;
+      if (typeof name !== "string" || !isJsonObject(args)) faults.push("a call that is not one");
     }
   }
   return faults;

@@ -4,7 +4,7 @@
  */
 
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
-import { hostNameOf, isLoopback } from "./hosts.ts";
+import { hostNameOf, isOnlyLocal } from "./hosts.ts";
 
 /** The answer to a request: it may pass, or the reason why not. */
 export type Verdict =
@@ -32,7 +32,7 @@ export class Access {
    */
   origin({ headers, method }: Pick<Request, "headers" | "method">, isPage: boolean): Verdict {
     const host = headers.get("host") ?? "";
-    if (this.#token === undefined && !isLoopback(hostNameOf(host) ?? "")) {
+    if (this.#token === undefined && !isOnlyLocal(hostNameOf(host) ?? "")) {
       return refused(403, "Without a token, this server answers to localhost only. Start it with --token.");
     }
     const site = headers.get("sec-fetch-site");

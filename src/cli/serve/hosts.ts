@@ -1,7 +1,10 @@
 /** Names and addresses of this machine. Pure. */
 
-/** Returns whether only this machine reaches an address: 127.x.x.x, `::1`, `localhost` and the names below it. */
-export function isLoopback(host: string): boolean {
+/**
+ * Returns whether only this machine reaches a server at this address: 127.x.x.x, `::1`, `localhost` and the names below
+ * it. `0.0.0.0` is not one of them.
+ */
+export function isOnlyLocal(host: string): boolean {
   const name = host
     .toLowerCase()
     .replace(/^\[|\]$/g, "")

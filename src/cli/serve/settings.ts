@@ -4,7 +4,7 @@ import { CommandError } from "../command-error.ts";
 import { providerOf } from "../provider-name.ts";
 import type { ProviderName } from "../providers.ts";
 import type { BUILT_IN, Settings } from "../settings.ts";
-import { isLoopback } from "./hosts.ts";
+import { isOnlyLocal } from "./hosts.ts";
 
 /** The options that only `serve` takes, for `parseArgs`. */
 export const SERVE_OPTIONS = {
@@ -112,7 +112,7 @@ export function serveSettingsOf(values: Values, settings: Settings, models: read
 export function tokenOf({ host, token }: ServeSettings, env: NodeJS.ProcessEnv): string | undefined {
   const given = token ?? (env.CLOUDLLM_TOKEN || undefined);
   if (given !== undefined) checkToken(given);
-  else if (!isLoopback(host)) {
+  else if (!isOnlyLocal(host)) {
     throw new CommandError(
       `--host ${host} can be reached from other machines: choose a secret that they must know, with --token or CLOUDLLM_TOKEN.`,
       2,

@@ -2,10 +2,10 @@
 
 import { type Context, Hono } from "hono";
 import { getCookie, setCookie } from "hono/cookie";
+import type { ServerInfo } from "../../page/server-info.ts";
 import { type Access, cookieName, cookieOptions, type Verdict } from "./access.ts";
 import { costsAsked } from "./costs.ts";
 import type { Endpoint } from "./endpoints.ts";
-import type { ServerInfo } from "./info.ts";
 import type { Metrics } from "./metrics.ts";
 import { fileResponse, type PageFile } from "./page-files.ts";
 

@@ -10,7 +10,7 @@ import { withoutRewinds } from "../rewinds.ts";
 import { DONE, frameOf, SIGNATURE, type UiChunk, type UiFinishReason } from "./parts.ts";
 import { ShownCalls } from "./shown-calls.ts";
 import { StepSoFar } from "./step-so-far.ts";
-import { addressOf, outputOf, plain, textOf } from "./values.ts";
+import { addressOf, jsonText, outputOf, plain } from "./values.ts";
 
 /** The choices of an encoder: see `AiSdkOptions`. */
 export interface EncoderOptions {
@@ -199,7 +199,7 @@ export class AiSdkEncoder implements ReplyEncoder {
     this.#sendKept(
       { type: "tool-input-available", ...call, toolName: name, input: plain(input) },
       isError
-        ? { type: "tool-output-error", ...call, errorText: textOf(result) }
+        ? { type: "tool-output-error", ...call, errorText: jsonText(result) }
         : { type: "tool-output-available", ...call, output: plain(result) },
     );
   }

@@ -14,7 +14,7 @@ import type {
 import type { ChatHistory } from "../native.ts";
 import { shownCallId } from "./call-ids.ts";
 import type { UiMessage, UiPart } from "./parts.ts";
-import { addressOf, outputOf, plain, textOf } from "./values.ts";
+import { addressOf, jsonText, outputOf, plain } from "./values.ts";
 
 /**
  * Returns the messages of a conversation. The reply that is being written is left out: the page gets all of it from
@@ -141,7 +141,7 @@ function providerPart(call: ProviderToolCall, id: string): UiPart {
     input: plain(input),
   } as const;
   if (!isError) return { ...part, state: "output-available", output: plain(result) };
-  return { ...part, state: "output-error", errorText: textOf(result) };
+  return { ...part, state: "output-error", errorText: jsonText(result) };
 }
 
 function filePart(medium: Media): readonly UiPart[] {

@@ -23,6 +23,6 @@ export function plain(value: unknown): unknown {
 }
 
 /** Returns a value as a text for people. */
-export function textOf(value: unknown): string {
+export function jsonText(value: unknown): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }

@@ -4,7 +4,7 @@
  * @see https://github.com/ollama/ollama/blob/main/api/types.go
  */
 
-import type { JsonObject } from "../../platform/json-object.ts";
+import { isJsonObject, type JsonObject } from "../../platform/json-object.ts";
 import { unreadableFault } from "./common-rules.ts";
 import { listOf, objectOr } from "./rules.ts";
 import { rootFault } from "./tool-rules.ts";
@@ -21,8 +21,8 @@ const FIELDS: Readonly<Record<string, (value: unknown) => boolean>> = {
   truncate: (value) => typeof value === "boolean",
   shift: (value) => typeof value === "boolean",
   keep_alive: (value) => typeof value === "string" || typeof value === "number",
-  options: isObject,
-  format: (value) => value === "json" || isObject(value),
+  options: isJsonObject,
+  format: (value) => value === "json" || isJsonObject(value),
   think: (value) => typeof value === "boolean" || LEVELS.includes(String(value)),
 };
 
@@ -59,7 +59,7 @@ function messageFault(message: JsonObject): string | undefined {
   if (images !== undefined && !(Array.isArray(images) && images.every(isImage))) return unfit("messages.images");
   return faultIn(listOf(tool_calls), ({ function: called }) => {
     const { name, arguments: args } = objectOr(called);
-    return typeof name === "string" && isObject(args) ? undefined : unfit("messages.tool_calls.function.arguments");
+    return typeof name === "string" && isJsonObject(args) ? undefined : unfit("messages.tool_calls.function.arguments");
   });
 }
 
@@ -71,8 +71,4 @@ function toolFault({ type, function: its }: JsonObject): string | undefined {
 
 function unfit(field: string): string {
   return `json: cannot unmarshal value into Go struct field ChatRequest.${field}`;
-}
-
-function isObject(value: unknown): boolean {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -4,6 +4,7 @@
  * @see https://docs.ollama.com/api/chat
  */
 
+import type { JsonObject } from "../../platform/json-object.ts";
 import type { ScriptedError, ScriptedUsage } from "../script.ts";
 import type { FinishEvent } from "../script-events.ts";
 import { ollamaFault } from "./ollama-rules.ts";
@@ -22,8 +23,6 @@ const FINISH_REASONS = {
 /** The time of the first line: it distinguishes replies, which have no id. */
 const FIRST_TIME = Date.UTC(2026, 10, 29);
 
-type Fields = Readonly<Record<string, unknown>>;
-
 /** `POST /api/chat`. */
 export const ollamaWire: Wire = {
   serves: (path) => path.endsWith("/api/chat"),
@@ -36,7 +35,7 @@ export const ollamaWire: Wire = {
 class OllamaReply implements WireReply {
   readonly streamed: boolean;
   readonly contentType: string;
-  readonly #common: Fields;
+  readonly #common: JsonObject;
 
   constructor({ index, body }: WireRequest) {
     const { model = "unnamed", stream } = objectOr(body);
@@ -77,13 +76,13 @@ class OllamaReply implements WireReply {
     return { ...this.#common, message, ...lastFields(finish) };
   }
 
-  #line(message: Fields, fields: Fields): string {
+  #line(message: JsonObject, fields: JsonObject): string {
     return `${JSON.stringify({ ...this.#common, message: { role: "assistant", ...message }, ...fields })}\n`;
   }
 }
 
 /** Returns the fields that an event adds to the message; `undefined` where the format has nothing for it. */
-function fieldsOf(event: ContentEvent): (Fields & { readonly tool_calls?: readonly unknown[] }) | undefined {
+function fieldsOf(event: ContentEvent): (JsonObject & { readonly tool_calls?: readonly unknown[] }) | undefined {
   switch (event.type) {
     case "text":
       return { content: event.text };
@@ -101,13 +100,13 @@ function fieldsOf(event: ContentEvent): (Fields & { readonly tool_calls?: readon
   }
 }
 
-function lastFields({ finishReason, rawFinishReason, usage }: FinishEvent): Fields {
+function lastFields({ finishReason, rawFinishReason, usage }: FinishEvent): JsonObject {
   const done_reason = rawFinishReason ?? FINISH_REASONS[finishReason];
   return { done: true, done_reason, total_duration: 2_000_000, ...(usage && countsOf(usage)) };
 }
 
 /** Returns the counts. The server leaves out a count of 0. */
-function countsOf({ inputTokens, outputTokens, cachedInputTokens }: ScriptedUsage): Fields {
+function countsOf({ inputTokens, outputTokens, cachedInputTokens }: ScriptedUsage): JsonObject {
   return {
     ...(inputTokens > 0 && { prompt_eval_count: inputTokens }),
     ...(cachedInputTokens !== undefined && { prompt_eval_cached_count: cachedInputTokens }),
