@@ -9,8 +9,8 @@ import { expect, test } from "vitest";
 const BUILT = fileURLToPath(new URL("../../dist/web/index.js", import.meta.url));
 const HOOK = fileURLToPath(new URL("../../dist/react/index.js", import.meta.url));
 
-/** Measured: 9.67 kB. */
-const MAX_KB = 9.72;
+/** Measured: 9.73 kB. */
+const MAX_KB = 9.76;
 
 /** Measured: 8.56 kB. */
 const MAX_CHATS_KB = 8.6;
