@@ -275,6 +275,7 @@ export class Feed {
     for (let at = place.next - this.#dropped; at < this.#entries.length; at++) {
       const entry = this.#entries[at];
       if (!entry) break;
+      if (entry.entry.type === "snapshot" && shown.length > 0) break; // it is an event of its own
       place.next++;
       if (place.cursor.take(entry.entry)) shown.push(entry);
       if (entry.entry.type === "snapshot" || entry.bytes - start > MAX_BACKLOG) break;

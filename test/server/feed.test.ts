@@ -1,0 +1,51 @@
+import { expect, test } from "vitest";
+import { decodeEvent, type NativeEvent } from "../../src/dialects/native.ts";
+import { Feed, type Mask } from "../../src/server/feed.ts";
+import type { LogEntry } from "../../src/server/log.ts";
+import { messageSoFar } from "../../src/server/message-so-far.ts";
+import { textOf } from "../support/relay.ts";
+
+const OPEN: Mask = {
+  chunks: (chunks) => chunks,
+  message: (message) => message,
+  end: (end) => (end.type === "failed" ? { type: "failed", error: end.error } : end),
+};
+const head = { id: "run", chat: "ada/run", owner: "ada", startedAt: 0, provider: "p", model: "m" };
+
+const words = (id: LogEntry["id"], content: string): LogEntry => ({
+  id,
+  type: "chunks",
+  chunks: [{ type: "text", content, isFinal: false }],
+});
+
+/** A reader of a log that was away: entries, then the summary that takes the place of those that the log missed. */
+const ENTRIES: readonly LogEntry[] = [
+  words("1-1", "one "),
+  words("1-2", "two "),
+  {
+    id: "1-5",
+    type: "snapshot",
+    message: messageSoFar(head, [words("1-1", "one two three four ")]),
+    after: "1-4",
+  },
+  words("1-6", "five"),
+];
+
+test.each(["bytes", "events"])("a viewer that is behind a log that was away misses no word, read as %s", (how) => {
+  const feed = new Feed(head, OPEN);
+  const place = feed.placeOf(undefined);
+  for (const entry of ENTRIES) feed.append(entry);
+  const events: NativeEvent[] = [];
+  while (feed.hasMore(place)) {
+    const event = how === "events" ? feed.readEvent(place) : eventIn(feed.read(place));
+    if (event) events.push(event);
+  }
+  expect(textOf(events)).toBe("one two three four five");
+  expect(events.map(({ type }) => type)).toEqual(["chunks", "snapshot", "chunks"]);
+});
+
+function eventIn(frame: Uint8Array | undefined): NativeEvent | undefined {
+  const lines = new TextDecoder().decode(frame).split("\n");
+  const data = lines.find((line) => line.startsWith("data: "));
+  return data === undefined ? undefined : decodeEvent(data.slice(6));
+}
