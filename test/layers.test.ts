@@ -113,6 +113,7 @@ test("one provider knows nothing of another", () => {
     "api-key.ts",
     "authority.ts",
     "call-request.ts",
+    "client-headers.ts",
     "definition.ts",
     "http-get.ts",
     "models.ts",

@@ -1,9 +1,9 @@
 /** From a protocol's request to the request of a call, with its body as JSON. */
 
-import type { CallRequest } from "../call/call.ts";
+import type { Background, CallRequest } from "../call/call.ts";
 import { SendError } from "../contract/errors.ts";
 import { jsonOf } from "../platform/json-text.ts";
-import type { ProtocolRequest } from "../protocols/protocol.ts";
+import type { Endpoint, Protocol, ProtocolRequest } from "../protocols/protocol.ts";
 
 /** A protocol's request with its body as JSON. */
 interface WrittenRequest {
@@ -37,6 +37,21 @@ export function callRequestOf(
         return other && callRequestOf(written(other), headers);
       }),
   };
+}
+
+/** Returns the requests about a reply that goes on at the provider; `undefined` where the protocol has none. */
+export function backgroundOf(
+  { background }: Protocol,
+  headers: Readonly<Record<string, string>>,
+  endpoint: Endpoint,
+): Background | undefined {
+  const { "content-type": _ofTheBody, ...bare } = headers;
+  return (
+    background && {
+      resume: (position) => ({ method: "GET", url: background.resumeUrl(position, endpoint), headers: bare }),
+      cancel: (position) => ({ url: background.cancelUrl(position, endpoint), headers: bare }),
+    }
+  );
 }
 
 /** Returns the error for a request that cannot be written: a getter threw, or validation found no fault. */

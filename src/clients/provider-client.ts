@@ -2,14 +2,12 @@
 
 import { defaultTransport } from "#runtime";
 import { type Authority, authorizedCall, withNextKey } from "../call/authorization.ts";
-import type { Background } from "../call/call.ts";
 import { EventShapes } from "../call/event-shapes.ts";
 import { type Observer, observerOf } from "../call/observed-transport.ts";
-import { isSecretHeader, Redactions } from "../call/redact.ts";
+import { Redactions } from "../call/redact.ts";
 import { Reply } from "../call/reply.ts";
 import { RetryBudget } from "../call/retry-budget.ts";
 import { type ReplyTo, type TypedClient, typedReply } from "../contract/client.ts";
-import { SendError } from "../contract/errors.ts";
 import type { Message } from "../contract/message.ts";
 import type { Recovery, SendOptions, Tool } from "../contract/options.ts";
 import { type RetryPolicy, retryDelayMs, retryPolicyOf } from "../contract/retry-policy.ts";
@@ -18,7 +16,7 @@ import type { TokenCount } from "../contract/token-count.ts";
 import { checkCall, optionsFault } from "../contract/validate.ts";
 import { systemClock } from "../platform/clock.ts";
 import { withoutUndefined } from "../platform/without-undefined.ts";
-import type { Endpoint, Protocol, ProtocolRequest } from "../protocols/protocol.ts";
+import type { Endpoint, Protocol } from "../protocols/protocol.ts";
 import { settledFor } from "../stream/caller-stack.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
 import { openStream } from "../stream/open-stream.ts";
@@ -28,12 +26,12 @@ import { validatingSource } from "../stream/validating-source.ts";
 import { estimateInputTokens } from "../tokens/estimate.ts";
 import { estimateRequestTokens } from "../tokens/request-estimate.ts";
 import { fetchTransport } from "../transport/fetch.ts";
-import { isLoopback, isPrivateNetwork } from "../transport/hosts.ts";
+import { isLoopback } from "../transport/hosts.ts";
 import type { Transport } from "../transport/transport.ts";
-import { AccountMarks } from "./account.ts";
-import { checkKey, insecureFault, keyFromEnvironment } from "./api-key.ts";
+import { checkKey } from "./api-key.ts";
 import { authorityOf } from "./authority.ts";
-import { callRequestOf, unsendable, written } from "./call-request.ts";
+import { backgroundOf, callRequestOf, unsendable, written } from "./call-request.ts";
+import { ClientHeaders } from "./client-headers.ts";
 import {
   type ClientOptions,
   CONSTRUCTOR_NAMES,
@@ -43,16 +41,7 @@ import {
 } from "./definition.ts";
 import { addressOf } from "./network.ts";
 import { ProtocolLoader } from "./protocol-loader.ts";
-import { bearer, withGiven } from "./request-headers.ts";
 import { countingProtocol, countTimeouts, lacksCounting, tokenCountOf } from "./token-count.ts";
-
-/** The headers of a key, with the headers that a protocol adds to every request, and their account. */
-interface UsualHeaders {
-  readonly key: string | undefined;
-  readonly own: ProtocolRequest["headers"];
-  readonly headers: Readonly<Record<string, string>>;
-  readonly account: string | undefined;
-}
 
 /** The default of `SendOptions.maxReplyBytes`. */
 const MAX_REPLY_BYTES = 64 * 1024 * 1024;
@@ -68,12 +57,10 @@ const MAX_RECOVERIES = 2;
 export class ProviderClient<ProviderOptions extends object = Readonly<Record<string, unknown>>> implements TypedClient {
   readonly provider: string;
   readonly model: string;
-  readonly #definition: ProviderDefinition;
   readonly #protocol: ProtocolLoader;
   readonly #endpoint: Endpoint;
   readonly #origin: string;
-  /** Whether a key would travel in clear text over networks of others. */
-  readonly #isReadableOnTheWay: boolean;
+  readonly #headers: ClientHeaders;
   readonly #defaults: SendOptions;
   readonly #transport: Transport;
   readonly #observer: Observer | undefined;
@@ -82,12 +69,6 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
   readonly #budget = new RetryBudget(this.#now);
   readonly #shapes = new EventShapes();
   readonly #redactions = new Redactions();
-  readonly #accounts = new AccountMarks();
-  /** The headers of the last call without headers from the caller: most calls have the same. */
-  #usual: UsualHeaders | undefined;
-  readonly #givenKey: string | undefined;
-  /** Whether a key that was not given is read from the environment. */
-  readonly #readsKey: boolean;
   /** Authorizes each request, where keys change or requests are signed. */
   readonly #authority: Authority | undefined;
   readonly #limitsOf: typeof limitsOf;
@@ -116,20 +97,16 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
     if (fault) throw new TypeError(fault);
     this.provider = definition.provider;
     this.model = model;
-    this.#definition = definition;
     const address = addressOf(baseUrl ?? definition.baseUrl, { agent, proxy, fetch, allowInsecureHttp });
     this.#endpoint = { provider: definition.provider, model, baseUrl: checkedBaseUrl(address.baseUrl) };
-    const { origin, protocol, hostname } = new URL(this.#endpoint.baseUrl);
-    this.#origin = origin;
-    this.#isReadableOnTheWay = protocol === "http:" && !isPrivateNetwork(hostname) && !allowInsecureHttp;
-    if (this.#isReadableOnTheWay && (apiKey ?? sign ?? definition.sign) !== undefined)
-      throw new TypeError(insecureFault(hostname));
+    const url = new URL(this.#endpoint.baseUrl);
+    this.#origin = url.origin;
+    const { headers } = defaults;
+    this.#headers = new ClientHeaders(definition, url, { model, apiKey, sign, headers, allowInsecureHttp });
     this.#defaults = defaults;
     this.#retries = retryPolicyOf(defaults.retries);
-    this.#givenKey = typeof apiKey === "string" ? apiKey : undefined;
-    this.#authority = authorityOf(definition, origin, { apiKey, sign });
-    this.#readsKey = typeof apiKey !== "function" && sign === undefined;
-    this.#limitsOf = definition.isLocal || isLoopback(hostname) ? localLimitsOf : limitsOf;
+    this.#authority = authorityOf(definition, url.origin, { apiKey, sign });
+    this.#limitsOf = definition.isLocal || isLoopback(url.hostname) ? localLimitsOf : limitsOf;
     this.#limits = {
       streamed: this.#limitsOf("streamed", defaults.timeouts),
       nonStreamed: this.#limitsOf("nonStreamed", defaults.timeouts),
@@ -308,22 +285,22 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
   ): ChunkSource {
     const { provider, model } = this;
     const options = this.#optionsOf(given);
-    const account = this.#account(options);
+    const account = this.#headers.account(options);
     const origin = this.#origin;
     // Written out: V8 creates a hidden class for each literal with a number, such as the time, after a spread.
     const { baseUrl } = this.#endpoint;
     const endpoint = { provider, model, baseUrl, at: Date.now(), account };
     checkCall(messages, options);
     const asked = written(protocol.buildRequest(messages, options, endpoint, stream));
-    const key = this.#key();
-    const headers = this.#headers(key, asked.headers, options);
+    const key = this.#headers.key();
+    const headers = this.#headers.of(key, asked.headers, options);
     const request = callRequestOf(asked, headers);
     const redact = this.#redactions.of(headers, options.providerOptions);
     const observer = this.#observer;
     const transport = observer ? observer.transport(this.#transport, { provider, model, redact }) : this.#transport;
     const authority = this.#authority;
     const authorized =
-      authority === undefined || (key !== undefined && this.#readsKey)
+      authority === undefined || (key !== undefined && this.#headers.readsKey)
         ? undefined
         : authorizedCall(authority, transport, redact);
     const limits = this.#limitsFor(given, stream);
@@ -334,7 +311,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
       writer: account === undefined ? { origin } : { origin, account },
       continuesExactly: asked.continuesExactly === true,
       request: authorized ? withNextKey(request) : request,
-      background: stream && options.recover === "resume" ? this.#background(protocol, headers) : undefined,
+      background: stream && options.recover === "resume" ? backgroundOf(protocol, headers, this.#endpoint) : undefined,
       protocol,
       transport: authorized ? authorized.transport : transport,
       shapes: this.#shapes,
@@ -361,54 +338,5 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
   #limitsFor({ timeouts }: SendOptions, stream: boolean): CallLimits {
     if (!timeouts) return stream ? this.#limits.streamed : this.#limits.nonStreamed;
     return this.#limitsOf(stream ? "streamed" : "nonStreamed", this.#defaults.timeouts, timeouts);
-  }
-
-  #background({ background }: Protocol, headers: Readonly<Record<string, string>>): Background | undefined {
-    const endpoint = this.#endpoint;
-    const { "content-type": _ofTheBody, ...bare } = headers;
-    return (
-      background && {
-        resume: (position) => ({ method: "GET", url: background.resumeUrl(position, endpoint), headers: bare }),
-        cancel: (position) => ({ url: background.cancelUrl(position, endpoint), headers: bare }),
-      }
-    );
-  }
-
-  #key(): string | undefined {
-    return this.#givenKey ?? (this.#readsKey ? keyFromEnvironment(this.#definition, this.model) : undefined);
-  }
-
-  /** Returns a mark of the account of the request. A missing key is reported where it is needed. */
-  #account(options: SendOptions): string | undefined {
-    try {
-      const key = this.#key();
-      const usual = options.headers ? undefined : this.#usual;
-      if (usual && usual.key === key) return usual.account;
-      return this.#accounts.of(this.#headers(key, undefined, options));
-    } catch {
-      return undefined;
-    }
-  }
-
-  #headers(
-    key: string | undefined,
-    own: ProtocolRequest["headers"],
-    options: SendOptions,
-  ): Readonly<Record<string, string>> {
-    const usual = options.headers ? undefined : this.#usual;
-    if (usual && usual.key === key && usual.own === own) return usual.headers;
-    const { authenticate = bearer } = this.#definition;
-    const required: Readonly<Record<string, string>> = {
-      "content-type": "application/json",
-      ...own,
-      ...(key !== undefined && authenticate(key)),
-    };
-    const headers = options.headers ? withGiven(required, own, this.#defaults.headers, options.headers) : required;
-    if (this.#isReadableOnTheWay && Object.keys(headers).some(isSecretHeader)) {
-      const fault = insecureFault(new URL(this.#endpoint.baseUrl).hostname);
-      throw new SendError("invalidRequest", fault, { provider: this.provider, model: this.model });
-    }
-    if (!options.headers) this.#usual = { key, own, headers, account: this.#accounts.of(headers) };
-    return headers;
   }
 }

@@ -205,9 +205,8 @@ function runsOn(text: string, rest: string, period: number): boolean {
  */
 function isGlued(arrived: string, text: string, length: number, rest: string): boolean {
   const before = text.slice(Math.max(0, text.length - length - 2), text.length - length);
-  // Not constants of the module: V8 looks up the properties when it creates the expressions, which takes 0.3 ms each.
-  const beginsWithLetter = /^[\p{L}\p{N}]/u;
-  const endsWithLetter = /[\p{L}\p{N}]$/u;
+  const beginsWithLetter = new RegExp(`^${LETTER}`, "u");
+  const endsWithLetter = new RegExp(`${LETTER}$`, "u");
   return endsWithLetter.test(arrived.slice(-2)) && beginsWithLetter.test(rest) && !endsWithLetter.test(before);
 }
 
@@ -225,3 +224,6 @@ function newBeginning(arrived: string, rest: string): Joint | "unknown" {
     ? { rewind: arrived.length - same, repeated: same }
     : "unknown";
 }
+
+/** A text, and no expression: V8 looks up properties when it reads an expression, which takes it 0.3 ms each. */
+const LETTER = String.raw`[\p{L}\p{N}]`;

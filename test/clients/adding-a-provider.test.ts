@@ -15,6 +15,8 @@ const NO_SINGLE_PROVIDER = [
   "account.ts",
   "api-key.ts",
   "authority.ts",
+  "call-request.ts",
+  "client-headers.ts",
   "compatible.ts",
   "definition.ts",
   "http-get.ts",
