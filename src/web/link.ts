@@ -5,7 +5,6 @@ import { SendError } from "../contract/errors.ts";
 import type { AssistantTurn } from "../contract/message.ts";
 import type { ChatHistory, NativeEvent } from "../dialects/native.ts";
 import { NativeReader, relayFault } from "../dialects/native-reader.ts";
-import type { Clock } from "../platform/clock.ts";
 import { RELEASE_LIMIT_MS } from "../transport/transport.ts";
 import { onWake } from "./page.ts";
 import { backoffMs, paused } from "./pause.ts";
@@ -13,6 +12,11 @@ import { type Requests, refusalOf } from "./requests.ts";
 
 /** A connection without a byte for so long is dead, in milliseconds: a relay writes at least every 8 seconds. */
 const WATCHDOG_MS = 45_000;
+
+/** As long as a relay's `linger`, in milliseconds. */
+const RECONNECT_FOR_MS = 300_000;
+
+const MAX_REPLY_BYTES = 67_108_864;
 
 const EVENT_STREAM = "text/event-stream";
 
@@ -24,7 +28,7 @@ export type LinkEvent =
   /** The connection is lost, and is made again. */
   | { readonly type: "lost" }
   /** The relay has the reply no longer, but its history has it, complete. */
-  | { readonly type: "recorded"; readonly turn: AssistantTurn }
+  | { readonly type: "recorded"; readonly message: AssistantTurn }
   /** The relay has no run to watch. */
   | { readonly type: "absent" };
 
@@ -40,17 +44,20 @@ export interface LinkParts {
   readonly run?: string | undefined;
   /** Ends the link, and its connection at once. */
   readonly signal: AbortSignal;
-  /** How long it tries without any progress, while the page is awake, in milliseconds. */
-  readonly reconnectForMs: number;
   /**
-   * The same until the relay has taken the run, in milliseconds.
+   * How long it tries without any progress, while the page is awake, in milliseconds.
+   * @default 300_000
+   */
+  readonly reconnectForMs?: number | undefined;
+  /**
+   * The longest of these times until the relay has taken the run, in milliseconds.
    * @default reconnectForMs
    */
   readonly startForMs?: number | undefined;
   /** The caller's limit on silence, in milliseconds. */
-  readonly idleMs: number | undefined;
-  readonly maxReplyBytes: number;
-  readonly now: Clock;
+  readonly idleMs?: number | undefined;
+  /** @default 67_108_864 */
+  readonly maxReplyBytes?: number | undefined;
 }
 
 /** Reads events, and connects again whenever a connection ends before the reply does. */
@@ -116,8 +123,8 @@ export class Link {
       const response = await alive(
         connection,
         start !== undefined && this.#progress === "asked"
-          ? requests.start(start, connection.signal)
-          : requests.attach({ chat, run: this.run, after }, connection.signal),
+          ? requests.send("", { body: start, signal: connection.signal })
+          : requests.send(`/${chat}/stream`, { signal: connection.signal }, { run: this.run, after }),
       );
       const { body, status, headers } = response;
       if (status === 200 && body && headers.get("content-type")?.startsWith(EVENT_STREAM)) {
@@ -136,7 +143,7 @@ export class Link {
     reader: ReadableStreamDefaultReader<Uint8Array>,
     connection: AbortController,
   ): AsyncGenerator<readonly LinkEvent[], void> {
-    const { maxReplyBytes, idleMs } = this.#parts;
+    const { maxReplyBytes = MAX_REPLY_BYTES, idleMs } = this.#parts;
     const wire = new NativeReader();
     try {
       for (;;) {
@@ -224,25 +231,27 @@ export class Link {
   /** The reply is gone from the relay, and may be in its history. */
   async #recorded(): Promise<LinkEvent> {
     const { requests, chat, signal } = this.#parts;
-    const response = await requests.history(chat, signal);
+    const response = await requests.send(`/${chat}`, { signal });
     if (response.ok) {
       const { messages, run } = (await response.json()) as Partial<ChatHistory>;
-      const turn = Array.isArray(messages) ? (messages.at(-1) as ChatHistory["messages"][number]) : undefined;
-      if (run === this.run && turn?.role === "assistant" && !turn.interrupted) return { type: "recorded", turn };
+      const message = Array.isArray(messages) ? (messages.at(-1) as ChatHistory["messages"][number]) : undefined;
+      if (run === this.run && message?.role === "assistant" && !message.interrupted) {
+        return { type: "recorded", message };
+      }
     }
     throw new SendError("truncated", "The relay has the reply no longer. Send the message again.");
   }
 
   /** @throws {SendError} when all tries were in vain */
   async #pause(): Promise<void> {
-    const { now, reconnectForMs, startForMs = reconnectForMs, signal } = this.#parts;
-    const limitMs = this.#progress === "asked" ? startForMs : reconnectForMs;
+    const { reconnectForMs = RECONNECT_FOR_MS, startForMs = reconnectForMs, signal } = this.#parts;
+    const limitMs = this.#progress === "asked" ? Math.min(startForMs, reconnectForMs) : reconnectForMs;
     const askedMs = this.#askedMs;
     this.#askedMs = undefined;
     this.#failures++;
-    this.#failingSince ??= now();
+    this.#failingSince ??= performance.now();
     const ms = Math.max(askedMs ?? 0, backoffMs(this.#failures));
-    const triedMs = now() - this.#failingSince;
+    const triedMs = performance.now() - this.#failingSince;
     if (triedMs + ms > limitMs) {
       const kind = this.trouble === undefined ? "truncated" : "network";
       const message = `The relay could not be reached again within ${limitMs} ms.`;

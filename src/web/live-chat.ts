@@ -193,7 +193,7 @@ export class LiveChat implements Chat {
 
   /** @throws {SendError} when it cannot be read */
   #history(): Promise<ChatHistory> {
-    return jsonOf(() => this.#requests.history(this.id, AbortSignal.timeout(START_FOR_MS)));
+    return jsonOf(() => this.#requests.send(`/${this.id}`, { signal: AbortSignal.timeout(START_FOR_MS) }));
   }
 
   async #load(): Promise<void> {
@@ -286,10 +286,8 @@ export class LiveChat implements Chat {
     const { reply } = watch;
     switch (event.type) {
       case "complete":
-        this.#settle(watch, reply.complete(event.message));
-        return true;
       case "recorded":
-        this.#settle(watch, reply.complete(event.turn));
+        this.#settle(watch, reply.complete(event.message));
         return true;
       case "absent":
         this.#settle(watch, reply.base);

@@ -93,8 +93,6 @@ export interface RelayClient extends TypedClient {
   ): Promise<MessageStream>;
 }
 
-const RECONNECT_FOR_MS = 300_000;
-const MAX_REPLY_BYTES = 67_108_864;
 const MAX_RETRIES = 2;
 const MAX_RETRY_AFTER_MS = 60_000;
 
@@ -122,7 +120,7 @@ const MAX_RETRY_AFTER_MS = 60_000;
  * ```
  */
 export function relayClient(options: RelayClientOptions): RelayClient {
-  const { url, chat, model, onLeave = "stop", reconnectForMs = RECONNECT_FOR_MS, onRun, ...rest } = options;
+  const { url, chat, model, onLeave = "stop", reconnectForMs, onRun, ...rest } = options;
   if (!url) throw new TypeError("The relay client needs the `url` of a relay.");
   const address: RelayAddress = { ...rest, url };
   const named = { provider: "relay", model: model ?? "default" };
@@ -134,7 +132,7 @@ export function relayClient(options: RelayClientOptions): RelayClient {
     parts: Pick<RelayedCall, "start" | "stopsWhenLeft" | "attempts">,
     startedAt: number,
   ): Promise<MessageStream> {
-    const { signal, headers, maxReplyBytes = rest.maxReplyBytes ?? MAX_REPLY_BYTES } = given;
+    const { signal, headers, maxReplyBytes = rest.maxReplyBytes } = given;
     const timeouts = { ...rest.timeouts, ...given.timeouts };
     for (const ms of Object.values(timeouts)) if (ms !== undefined) checkNumber("timeouts", ms);
     if (signal?.aborted) throw abortError(signal);

@@ -198,7 +198,7 @@ export class RelayedReply {
       case "complete":
         return this.#ended({ message: checkedMessage(event.message) });
       case "recorded":
-        return this.#ended({ message: this.#messageOf(event.turn) });
+        return this.#ended({ message: this.#messageOf(event.message) });
       case "failed": {
         const { partial } = event.error;
         return this.#ended({ error: errorOf(event.error), message: partial ? checkedMessage(partial) : undefined });

@@ -19,14 +19,6 @@ export interface RelayAddress {
   readonly credentials?: RequestCredentials | undefined;
 }
 
-/** A run, and how much of it the viewer has. */
-export interface RunPlace {
-  readonly chat: string;
-  /** Absent: the chat's last one. */
-  readonly run?: string | undefined;
-  readonly after?: string | undefined;
-}
-
 /** A connection that was kept may break at its next request; a new one seldom does. */
 const STOP_TRIES = 3;
 
@@ -38,18 +30,6 @@ export class Requests {
   constructor(address: RelayAddress, extra: Readonly<Record<string, string>> = {}) {
     this.#address = address;
     this.#extra = extra;
-  }
-
-  start(body: string, signal: AbortSignal): Promise<Response> {
-    return this.send("", { signal, body });
-  }
-
-  attach({ chat, run, after }: RunPlace, signal: AbortSignal): Promise<Response> {
-    return this.send(`/${chat}/stream`, { signal }, { run, after });
-  }
-
-  history(chat: string, signal: AbortSignal): Promise<Response> {
-    return this.send(`/${chat}`, { signal });
   }
 
   /**

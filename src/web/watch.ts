@@ -1,17 +1,12 @@
 /** The run that is watched for a turn of a chat. */
 
-import { systemClock } from "../platform/clock.ts";
 import { Link, type LinkParts } from "./link.ts";
 import { LiveReply } from "./live-reply.ts";
 import { emptyReply, reopened } from "./shown.ts";
 import type { Messages, Turn } from "./turn.ts";
 
-const RECONNECT_FOR_MS = 300_000;
-
 /** A message that the relay has not taken for so long has failed, in milliseconds. */
 export const START_FOR_MS = 60_000;
-
-const MAX_REPLY_BYTES = 67_108_864;
 
 /** A run that is watched, or is about to be. */
 export interface Watch {
@@ -45,22 +40,8 @@ export function watchOf(turn: Turn, messages: Messages): Watch {
 export function linkOf(
   { run, abort }: Watch,
   start: string | undefined,
-  {
-    requests,
-    chat,
-    reconnectForMs = RECONNECT_FOR_MS,
-  }: Pick<LinkParts, "requests" | "chat"> & { readonly reconnectForMs?: number | undefined },
+  { requests, chat, reconnectForMs }: Pick<LinkParts, "requests" | "chat" | "reconnectForMs">,
 ): Link {
-  return new Link({
-    requests,
-    start,
-    chat,
-    run,
-    signal: abort.signal,
-    reconnectForMs,
-    startForMs: Math.min(reconnectForMs, START_FOR_MS),
-    idleMs: undefined,
-    maxReplyBytes: MAX_REPLY_BYTES,
-    now: systemClock(),
-  });
+  const startForMs = START_FOR_MS;
+  return new Link({ requests, start, chat, run, signal: abort.signal, reconnectForMs, startForMs });
 }
