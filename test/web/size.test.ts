@@ -9,8 +9,8 @@ import { expect, test } from "vitest";
 const BUILT = fileURLToPath(new URL("../../dist/web/index.js", import.meta.url));
 const HOOK = fileURLToPath(new URL("../../dist/react/index.js", import.meta.url));
 
-/** Measured: 9.63 kB. */
-const MAX_KB = 9.68;
+/** Measured: 9.68 kB. */
+const MAX_KB = 9.72;
 
 /** Measured: 8.48 kB. */
 const MAX_CHATS_KB = 8.53;
