@@ -30,6 +30,7 @@ export function textOf(body) {
     if (!line.startsWith("data: {")) continue;
     const event = JSON.parse(line.slice("data: ".length));
     if (event.chunks) for (const chunk of event.chunks) text += chunk.content;
+    else if (event.texts) text += event.texts.join("");
     else if (event.type === undefined || event.type === "text-delta" || event.type === "TEXT_MESSAGE_CONTENT")
       text += event.text ?? event.delta ?? "";
   }

@@ -157,9 +157,9 @@ export const END_ID = "end";
 /** Returns the event in the `data` (and `id`) of a server-sent event; `undefined` for one of a later version. */
 export function decodeEvent(data: string, id?: string): NativeEvent | undefined {
   const wire = JSON.parse(data) as Partial<Wire>;
-  const { after, text, chunks, snapshot, tools, opened, reconnect, message, error } = wire;
-  if (text !== undefined)
-    return { type: "chunks", id, after, chunks: [{ type: "text", content: text, isFinal: false }] };
+  const { after, text, texts, chunks, snapshot, tools, opened, reconnect, message, error } = wire;
+  if (text !== undefined) return { type: "chunks", id, after, chunks: [textChunk(text)] };
+  if (texts) return { type: "chunks", id, after, chunks: texts.map(textChunk) };
   if (chunks) return { type: "chunks", id, after, chunks };
   if (snapshot) return { type: "snapshot", id, message: snapshot, tools };
   if (opened) return { type: "opened", ...opened };
@@ -169,10 +169,11 @@ export function decodeEvent(data: string, id?: string): NativeEvent | undefined 
   return undefined;
 }
 
-/** The field that distinguishes the events. `text` is short for chunks that are one text. */
+/** The field that distinguishes the events. `text` and `texts` are short for chunks that are only text. */
 interface Wire {
   readonly after: string;
   readonly text: string;
+  readonly texts: readonly string[];
   readonly chunks: readonly MessageChunk[];
   readonly snapshot: AssistantMessage;
   readonly tools: readonly MessageChunk[];
@@ -182,13 +183,20 @@ interface Wire {
   readonly error: SendErrorData;
 }
 
+function textChunk(content: string): MessageChunk {
+  return { type: "text", content, isFinal: false };
+}
+
+/** A model writes text most of the time: an event of it has no names for each chunk. */
 function chunksJson(chunks: readonly MessageChunk[], after: string | undefined): string {
-  const [only] = chunks;
-  if (chunks.length === 1 && only?.type === "text" && only.raw === undefined) {
-    const text = JSON.stringify(only.content);
-    return after === undefined ? `{"text":${text}}` : `{"text":${text},"after":"${after}"}`;
+  const texts: string[] = [];
+  for (const chunk of chunks) {
+    if (chunk.type !== "text" || chunk.raw !== undefined) return JSON.stringify({ chunks, after });
+    texts.push(chunk.content);
   }
-  return JSON.stringify({ chunks, after });
+  const [text] = texts;
+  const json = texts.length === 1 ? `"text":${JSON.stringify(text)}` : `"texts":${JSON.stringify(texts)}`;
+  return after === undefined ? `{${json}}` : `{${json},"after":"${after}"}`;
 }
 
 /** JSON has no line feed outside its escapes, so one `data` line holds it. */

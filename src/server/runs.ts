@@ -31,6 +31,13 @@ export class Runs {
     return [...this.#runs.values()].filter((run) => !run.isOver);
   }
 
+  /** Returns how many runs of a user this process produces. */
+  countOf(user: string): number {
+    let count = 0;
+    for (const run of this.#runs.values()) if (!run.isOver && run.head.owner === user) count++;
+    return count;
+  }
+
   /** Resolves when no run of this process begins, runs, or has its end to write. */
   async settled(): Promise<void> {
     while (this.#starting.size + this.#unsettled.size > 0) {
