@@ -21,7 +21,7 @@ const MAX_WAITING_ENTRIES = 256;
 const MAX_WAITING_BYTES = 1_048_576;
 
 /** Appends begin so far apart, in milliseconds: entries of a fast model go together. */
-const REST_MS = 10;
+const REST_MS = 20;
 
 /** An append that takes longer has failed, in milliseconds. */
 const PATIENCE_MS = 2_000;

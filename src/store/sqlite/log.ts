@@ -212,8 +212,9 @@ class SqliteLog implements ReplyLog {
     this.#sweep();
     const now = this.#now();
     const { life, lease } = this.#times({ began_at: now, expires_at: 0 });
-    if (this.#row(head.id)) return undefined;
-    this.#delete(head.id); // it has expired
+    const before = this.#database.get<RunRow>("SELECT * FROM cloudllm_runs WHERE run = ?", head.id);
+    if (this.#unexpired(before)) return undefined;
+    if (before) this.#remove(before.key);
     const sql = "INSERT INTO cloudllm_runs (run, owned_until, began_at, expires_at) VALUES (?, ?, ?, ?) RETURNING key";
     const key = this.#database.get<{ key: number }>(sql, head.id, lease, now, life)?.key ?? 0;
     this.#insertText(key, 0, 0, head);
