@@ -2,6 +2,8 @@
 
 const FLAGS: Readonly<Record<string, string>> = {
   "`allowInsecureHttp: true`": "--allow-insecure-http",
+  "Raise `providerOptions.options.num_ctx`, or allow the cut with `providerOptions.truncate: true`.":
+    "Start Ollama with a larger OLLAMA_CONTEXT_LENGTH, or send less.",
 };
 
 /** Returns a client's message with the names that its options have on the command line. */

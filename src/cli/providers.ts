@@ -11,6 +11,7 @@ import {
   GeminiModel,
   GrokClient,
   GrokModel,
+  OllamaClient,
   OpenAIClient,
   OpenAIModel,
   OpenRouterClient,
@@ -123,8 +124,8 @@ const TABLE: Readonly<Record<OwnName, Provider>> = {
   },
   ollama: {
     keyNames: ["OLLAMA_API_KEY"],
-    localUrl: "http://localhost:11434/v1",
-    create: (options) => new CompatibleClient({ ...options, preset: "ollama" }),
+    localUrl: "http://127.0.0.1:11434/v1",
+    create: ({ baseUrl, ...options }) => new OllamaClient({ ...options, baseUrl: baseUrl?.replace(/\/v1\/*$/, "") }),
   },
   lmstudio: {
     keyNames: [],

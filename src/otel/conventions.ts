@@ -100,17 +100,19 @@ export function providerNameOf(provider: string): string {
  * The conventions' words for our finish reasons. `refusal` has no word of its own. A reason that was expected and did
  * not come is `error`.
  */
-const FINISH_REASONS: Readonly<Partial<Record<FinishReason, string>>> = {
+const FINISH_REASONS: Readonly<Record<Exclude<FinishReason, "unknown">, string>> = {
   stop: "stop",
   length: "length",
   toolCalls: "tool_call",
   contentFilter: "content_filter",
   refusal: "content_filter",
   stopped: "error",
+  budget: "error",
   interrupted: "error",
 };
 
 /** Returns the conventions' word for the end of a reply. */
 export function finishReasonOf(reason: FinishReason, raw: string | undefined): string {
-  return FINISH_REASONS[reason] ?? (raw ? raw.toLowerCase() : "error");
+  if (reason !== "unknown") return FINISH_REASONS[reason];
+  return raw ? raw.toLowerCase() : "error";
 }

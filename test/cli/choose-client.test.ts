@@ -201,7 +201,8 @@ describe("the table of providers says what the clients do", () => {
     "%s listens where it says",
     async (name) => {
       const { localUrl = "" } = PROVIDERS[name];
-      expect((await requestOf(name)).url).toBe(`${localUrl}/chat/completions`);
+      const url = name === "ollama" ? `${new URL(localUrl).origin}/api/chat` : `${localUrl}/chat/completions`;
+      expect((await requestOf(name)).url).toBe(url);
     },
   );
 
