@@ -13,6 +13,7 @@ import {
   come,
   failing,
   Halves,
+  inHalves,
   KEPT,
   killed,
   LONG,
@@ -90,27 +91,24 @@ export const outages: readonly Fault[] = [
     id: "9.19",
     title: "the log falls silent in the middle",
     logs: KEEPING,
-    run(scene) {
-      const model = new Halves(scene);
-      return staged(scene, model.answer, async (stage) => {
-        let silent = (): void => undefined;
-        const site = await stage.site({
-          log(log) {
-            if (!log) return log;
-            const dying = killable(log);
-            silent = dying.kill;
-            return dying.log;
-          },
-        });
-        return judged(
-          await replyAfter(site, KEPT, () => {
-            silent();
-            model.goOn();
-          }),
-          COMPLETE,
-        );
+    run: inHalves(async (stage, model) => {
+      let silent = (): void => undefined;
+      const site = await stage.site({
+        log(log) {
+          if (!log) return log;
+          const dying = killable(log);
+          silent = dying.kill;
+          return dying.log;
+        },
       });
-    },
+      return judged(
+        await replyAfter(site, KEPT, () => {
+          silent();
+          model.goOn();
+        }),
+        COMPLETE,
+      );
+    }),
   },
   {
     id: "9.20",
@@ -128,27 +126,25 @@ export const outages: readonly Fault[] = [
     id: "9.22",
     title: "the relay's process is told to end",
     logs: LOGS,
-    run: (scene) =>
-      staged(scene, new Halves(scene).answer, async (stage) => {
-        const site = await stage.site();
-        const outcome = await replyAfter(site, KEPT, () => void site.relay.drain(0));
-        return judged(outcome, { fails: "truncated", kept: KEPT });
-      }),
+    run: inHalves(async (stage) => {
+      const site = await stage.site();
+      const outcome = await replyAfter(site, KEPT, () => void site.relay.drain(0));
+      return judged(outcome, { fails: "truncated", kept: KEPT });
+    }),
   },
   {
     id: "9.23",
     title: "the same with `recover`, and another one answers at its address",
     logs: SHARED,
-    run: (scene) =>
-      staged(scene, new Halves(scene).answer, async (stage) => {
-        const site = await stage.site({ relay: { recover: "continue" } });
-        const outcome = await replyAfter(site, KEPT, async () => {
-          await site.relay.drain(0);
-          await site.close();
-          await stage.site({ port: site.port, relay: { recover: "continue" } });
-        });
-        expect(stage.model.requests).toHaveLength(2);
-        return judged(outcome, { text: TEXT });
-      }),
+    run: inHalves(async (stage) => {
+      const site = await stage.site({ relay: { recover: "continue" } });
+      const outcome = await replyAfter(site, KEPT, async () => {
+        await site.relay.drain(0);
+        await site.close();
+        await stage.site({ port: site.port, relay: { recover: "continue" } });
+      });
+      expect(stage.model.requests).toHaveLength(2);
+      return judged(outcome, { text: TEXT });
+    }),
   },
 ];

@@ -97,6 +97,17 @@ export async function staged(
   return await within(50_000, "the case", play(stage));
 }
 
+/** Returns a case whose model says a part of its reply, and the rest when the case lets it go on. */
+export function inHalves(
+  play: (stage: RelayStage, model: Halves) => Promise<string>,
+  leaseMs?: number,
+): (scene: Scene) => Promise<string> {
+  return (scene) => {
+    const model = new Halves(scene);
+    return staged(scene, model.answer, (stage) => play(stage, model), leaseMs);
+  };
+}
+
 /** A browser that reads a reply by the library's own client. */
 export function reply({ url }: Site): Promise<Outcome> {
   return outcomeOf(relayClient({ url, reconnectForMs: 2_000, timeouts: { headers: 5_000 } }));

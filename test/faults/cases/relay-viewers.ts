@@ -16,7 +16,7 @@ import {
   FIRST,
   FRAMES,
   good,
-  Halves,
+  inHalves,
   isComplete,
   isStopped,
   isWholeTogether,
@@ -57,14 +57,13 @@ export const viewers: readonly Fault[] = [
     id: "9.2",
     title: "the browser disconnects; `linger` is `stop`",
     logs: LOGS,
-    run: (scene) =>
-      staged(scene, new Halves(scene).answer, async (stage) => {
-        const viewer = await start(await stage.site({ relay: { linger: "stop" } }), runId());
-        await shows(viewer, KEPT);
-        await viewer.leave();
-        await within(1_500, "the model's socket closes", stage.model.requests[0]?.closed ?? sleep(9_000));
-        return "the model's socket closes";
-      }),
+    run: inHalves(async (stage) => {
+      const viewer = await start(await stage.site({ relay: { linger: "stop" } }), runId());
+      await shows(viewer, KEPT);
+      await viewer.leave();
+      await within(1_500, "the model's socket closes", stage.model.requests[0]?.closed ?? sleep(9_000));
+      return "the model's socket closes";
+    }),
   },
   {
     id: "9.3",
@@ -109,52 +108,43 @@ export const viewers: readonly Fault[] = [
     id: "9.5",
     title: "the model's connection breaks in the middle",
     logs: LOGS,
-    run(scene) {
-      const model = new Halves(scene);
-      return staged(scene, model.answer, async (stage) => {
-        const outcome = await replyAfter(await stage.site(), KEPT, () => model.break("reset"));
-        expect(outcome.error?.message).not.toContain(stage.model.origin);
-        return judged(outcome, { fails: "network", kept: KEPT });
-      });
-    },
+    run: inHalves(async (stage, model) => {
+      const outcome = await replyAfter(await stage.site(), KEPT, () => model.break("reset"));
+      expect(outcome.error?.message).not.toContain(stage.model.origin);
+      return judged(outcome, { fails: "network", kept: KEPT });
+    }),
   },
   {
     id: "9.6",
     title: "the browser drops, and comes back with `Last-Event-ID`",
     logs: LOGS,
-    run(scene) {
-      const model = new Halves(scene);
-      return staged(scene, model.answer, async (stage) => {
-        const [site, run] = [await stage.site(), runId()];
-        const first = await start(site, run);
-        await shows(first, KEPT);
-        await first.leave();
-        if (stage.isShared) model.goOn();
-        else await stage.model.requests[0]?.closed; // nothing keeps the run
-        const back = await over(come(site, run, lastIdOf(first)));
-        if (!stage.isShared) {
-          isStopped(back);
-          return STOPPED;
-        }
-        isComplete(back);
-        isWholeTogether(first, back);
-        return "full text";
-      });
-    },
+    run: inHalves(async (stage, model) => {
+      const [site, run] = [await stage.site(), runId()];
+      const first = await start(site, run);
+      await shows(first, KEPT);
+      await first.leave();
+      if (stage.isShared) model.goOn();
+      else await stage.model.requests[0]?.closed; // nothing keeps the run
+      const back = await over(come(site, run, lastIdOf(first)));
+      if (!stage.isShared) {
+        isStopped(back);
+        return STOPPED;
+      }
+      isComplete(back);
+      isWholeTogether(first, back);
+      return "full text";
+    }),
   },
   {
     id: "9.7",
     title: "the model's reply ends cleanly in the middle",
     logs: LOGS,
-    run(scene) {
-      const model = new Halves(scene);
-      return staged(scene, model.answer, async (stage) =>
-        judged(await replyAfter(await stage.site(), KEPT, () => model.break("end")), {
-          fails: "truncated",
-          kept: KEPT,
-        }),
-      );
-    },
+    run: inHalves(async (stage, model) =>
+      judged(await replyAfter(await stage.site(), KEPT, () => model.break("end")), {
+        fails: "truncated",
+        kept: KEPT,
+      }),
+    ),
   },
   {
     id: "9.8",
@@ -177,55 +167,48 @@ export const viewers: readonly Fault[] = [
     id: "9.9",
     title: "the model falls silent for longer than `timeouts.idle`",
     logs: LOGS,
-    run: (scene) =>
-      staged(scene, new Halves(scene).answer, async (stage) =>
-        judged(await reply(await stage.site({ client: { timeouts: { idle: 200 } } })), {
-          fails: "timeout",
-          kept: KEPT,
-        }),
-      ),
+    run: inHalves(async (stage) =>
+      judged(await reply(await stage.site({ client: { timeouts: { idle: 200 } } })), {
+        fails: "timeout",
+        kept: KEPT,
+      }),
+    ),
   },
   {
     id: "9.10",
     title: "the page is reloaded, and shows the reply from its start",
     logs: KEEPING,
-    run(scene) {
-      const model = new Halves(scene);
-      return staged(scene, model.answer, async (stage) => {
-        const [site, run] = [await stage.site(), runId()];
-        const first = await start(site, run);
-        await shows(first, KEPT);
-        await first.leave();
-        const stream = await relayClient({ url: (await stage.site()).url }).attach(run);
-        if (!stream) throw new Error("there is nothing to attach to");
-        const shown = readAll(stream, (text) => {
-          if (text === KEPT) model.goOn();
-        });
-        return judged(await shown, COMPLETE);
+    run: inHalves(async (stage, model) => {
+      const [site, run] = [await stage.site(), runId()];
+      const first = await start(site, run);
+      await shows(first, KEPT);
+      await first.leave();
+      const stream = await relayClient({ url: (await stage.site()).url }).attach(run);
+      if (!stream) throw new Error("there is nothing to attach to");
+      const shown = readAll(stream, (text) => {
+        if (text === KEPT) model.goOn();
       });
-    },
+      return judged(await shown, COMPLETE);
+    }),
   },
   {
     id: "9.11",
     title: "two browsers watch, and a third comes in the middle, at another process where the log is shared",
     logs: LOGS,
-    run(scene) {
-      const model = new Halves(scene);
-      return staged(scene, model.answer, async (stage) => {
-        const [site, run] = [await stage.site(), runId()];
-        const other = stage.isShared ? await stage.site() : site;
-        const viewers = [await start(site, run), await come(site, run)];
-        for (const viewer of viewers) await shows(viewer, KEPT);
-        viewers.push(await come(other, run));
-        model.goOn();
-        for (const viewer of viewers) {
-          await viewer.over;
-          isComplete(viewer);
-          expect(viewer.text).toBe(TEXT);
-        }
-        return "full text for each";
-      });
-    },
+    run: inHalves(async (stage, model) => {
+      const [site, run] = [await stage.site(), runId()];
+      const other = stage.isShared ? await stage.site() : site;
+      const viewers = [await start(site, run), await come(site, run)];
+      for (const viewer of viewers) await shows(viewer, KEPT);
+      viewers.push(await come(other, run));
+      model.goOn();
+      for (const viewer of viewers) {
+        await viewer.over;
+        isComplete(viewer);
+        expect(viewer.text).toBe(TEXT);
+      }
+      return "full text for each";
+    }),
   },
   {
     id: "9.12",
@@ -252,40 +235,36 @@ export const viewers: readonly Fault[] = [
     id: "9.13",
     title: "a stop comes from another browser while the model is silent, at another process where the log is shared",
     logs: LOGS,
-    run: (scene) =>
-      staged(scene, new Halves(scene).answer, async (stage) => {
-        const [site, run] = [await stage.site(), runId()];
-        const other = stage.isShared ? await stage.site() : site;
-        const viewer = await start(site, run);
-        await shows(viewer, KEPT);
-        await stop(other, run);
-        await within(100, "the model's socket closes", stage.model.requests[0]?.closed ?? sleep(9_000));
-        await viewer.over;
-        isStopped(viewer);
-        return STOPPED;
-      }),
+    run: inHalves(async (stage) => {
+      const [site, run] = [await stage.site(), runId()];
+      const other = stage.isShared ? await stage.site() : site;
+      const viewer = await start(site, run);
+      await shows(viewer, KEPT);
+      await stop(other, run);
+      await within(100, "the model's socket closes", stage.model.requests[0]?.closed ?? sleep(9_000));
+      await viewer.over;
+      isStopped(viewer);
+      return STOPPED;
+    }),
   },
   {
     id: "9.14",
     title: "a request is sent twice at once, and again when the reply is over",
     logs: LOGS,
-    run(scene) {
-      const model = new Halves(scene);
-      return staged(scene, model.answer, async (stage) => {
-        const [site, run] = [await stage.site(), runId()];
-        const other = stage.isShared ? await stage.site() : site;
-        const both = await Promise.all([start(site, run), start(other, run)]);
-        for (const viewer of both) await shows(viewer, KEPT);
-        model.goOn();
-        await Promise.all(both.map((viewer) => viewer.over));
-        const late = await over(start(other, run));
-        for (const viewer of [...both, late]) {
-          isComplete(viewer);
-          expect(viewer.text).toBe(TEXT);
-        }
-        expect(stage.model.requests).toHaveLength(1);
-        return "one request, full text for each";
-      });
-    },
+    run: inHalves(async (stage, model) => {
+      const [site, run] = [await stage.site(), runId()];
+      const other = stage.isShared ? await stage.site() : site;
+      const both = await Promise.all([start(site, run), start(other, run)]);
+      for (const viewer of both) await shows(viewer, KEPT);
+      model.goOn();
+      await Promise.all(both.map((viewer) => viewer.over));
+      const late = await over(start(other, run));
+      for (const viewer of [...both, late]) {
+        isComplete(viewer);
+        expect(viewer.text).toBe(TEXT);
+      }
+      expect(stage.model.requests).toHaveLength(1);
+      return "one request, full text for each";
+    }),
   },
 ];
