@@ -1,11 +1,11 @@
 /** Anthropic's own libraries, old and new and for Python, against a gateway: every reply, call, error and end as from Anthropic. */
 
-import { CompatibleClient } from "cloudllm";
 import { bearerKey, createGateway } from "cloudllm/server";
-import { Gate, type ReplyScript, scriptedClient, startProviderServer } from "cloudllm/testing";
+import { type ReplyScript, scriptedClient } from "cloudllm/testing";
 import { describe, expect, test } from "vitest";
 import { anthropicMessages } from "../../src/dialects/anthropic.ts";
 import { gatewaySite, KEY, testGateway } from "../support/gateway.ts";
+import { testFailures } from "./gateway-failures.ts";
 import { libraryOf, pythonLibrary } from "./library.ts";
 
 const LIBRARIES = [
@@ -163,28 +163,7 @@ describe.each(LIBRARIES)("$id", ({ call, missing }) => {
       expect(error).toMatchObject({ name, type, requestID: expect.any(String) });
     });
 
-    test("a final failure is not sent again by the library", async () => {
-      const gateway = testGateway(() => ({ refusal: { status: 500 } }));
-      await using site = await gatewaySite(gateway);
-      await call("whole", { origin: site.origin, key: KEY, params, maxRetries: 2 });
-      expect(gateway.model.calls).toHaveLength(1);
-    });
-
-    test("a wrong key is an authentication error", async () => {
-      await using site = await gatewaySite(testGateway([]));
-      const { error } = await call("whole", { origin: site.origin, key: "sk-wrong", params });
-      expect(error).toMatchObject({ name: "AuthenticationError", status: 401, type: "authentication_error" });
-    });
-
-    test("an abort closes the provider's connection", async () => {
-      const gate = new Gate();
-      await using server = await startProviderServer(() => ({ steps: [{ text: "One" }, { pause: gate }] }));
-      const { baseUrl } = server;
-      const client = new CompatibleClient({ baseUrl, apiKey: "k", model: "m" });
-      await using site = await gatewaySite(createGateway({ client, authorize: bearerKey(KEY) }));
-      await call("abort", { origin: site.origin, key: KEY, params });
-      await (await server.request(0)).closed;
-    });
+    testFailures(call, params, { type: "authentication_error" });
 
     test("pings before and inside a slow reply change nothing", async () => {
       const gateway = testGateway([{ text: "Hello" }]);

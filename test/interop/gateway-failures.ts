@@ -1,0 +1,38 @@
+/** Failures at a gateway that every library meets alike, whichever API it speaks. */
+
+import { CompatibleClient } from "cloudllm";
+import { bearerKey, createGateway } from "cloudllm/server";
+import { Gate, startProviderServer } from "cloudllm/testing";
+import { expect, test } from "vitest";
+import { gatewaySite, KEY, testGateway } from "../support/gateway.ts";
+import type { Library } from "./library.ts";
+
+/**
+ * Declares the tests of these failures for one library.
+ * @param params those of a request
+ * @param wrongKey what the library's error says about a wrong key, in the words of its API
+ */
+export function testFailures(call: Library["call"], params: object, wrongKey: object): void {
+  test("a final failure is not sent again by the library", async () => {
+    const gateway = testGateway(() => ({ refusal: { status: 500 } }));
+    await using site = await gatewaySite(gateway);
+    await call("whole", { origin: site.origin, key: KEY, params, maxRetries: 2 });
+    expect(gateway.model.calls).toHaveLength(1);
+  });
+
+  test("a wrong key is an authentication error", async () => {
+    await using site = await gatewaySite(testGateway([]));
+    const { error } = await call("whole", { origin: site.origin, key: "sk-wrong", params });
+    expect(error).toMatchObject({ name: "AuthenticationError", status: 401, ...wrongKey });
+  });
+
+  test("an abort closes the provider's connection", async () => {
+    const gate = new Gate();
+    await using server = await startProviderServer(() => ({ steps: [{ text: "One" }, { pause: gate }] }));
+    const { baseUrl } = server;
+    const client = new CompatibleClient({ baseUrl, apiKey: "k", model: "m" });
+    await using site = await gatewaySite(createGateway({ client, authorize: bearerKey(KEY) }));
+    await call("abort", { origin: site.origin, key: KEY, params });
+    await (await server.request(0)).closed;
+  });
+}
