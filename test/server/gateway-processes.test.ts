@@ -1,17 +1,12 @@
 /** Responses on a log that several processes share: one is killed in the middle, and programs come back to another. */
 
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { OpenAIClient } from "cloudllm";
-import { afterAll, beforeAll, describe, expect, test as vitestTest } from "vitest";
+import { describe, expect, test as vitestTest } from "vitest";
 import { breakingProxy } from "../support/breaking-proxy.ts";
 import { KEY } from "../support/gateway.ts";
-import { type RedisServer, startRedis } from "../support/redis-server.ts";
 import { deltasOf, type ResponseObject, readEvents, textOf, unitsOf } from "../support/responses.ts";
+import { type ServerProcess, serverProcesses } from "./server-processes.ts";
 import { SHARED_LOGS } from "./shared-logs.ts";
 
 const PROCESS = fileURLToPath(new URL("gateway-process.mjs", import.meta.url));
@@ -22,42 +17,15 @@ const WORDS = Array.from({ length: 1_200 }, (_, index) => `word${index} `);
 const WHOLE = WORDS.join("");
 const HEADERS = { authorization: `Bearer ${KEY}`, "content-type": "application/json" };
 
-interface GatewayProcess {
-  readonly port: number;
-  readonly child: ChildProcess;
-}
+describe.each(SHARED_LOGS)("responses on $title", (log) => {
+  const test = vitestTest.skipIf(log.missing !== undefined);
+  const processes = serverProcesses(log);
+  const start = (): Promise<ServerProcess> => processes.start(PROCESS, LEASE_MS, WORDS.length, KEY);
 
-describe.each(SHARED_LOGS)("responses on $title", ({ name, missing }) => {
-  const test = vitestTest.skipIf(missing !== undefined);
-  let redis: RedisServer | undefined;
-  let folder: string | undefined;
-  let place = "";
-  const children: ChildProcess[] = [];
-
-  beforeAll(async () => {
-    if (missing !== undefined) return;
-    if (name === "redisLog") redis = await startRedis();
-    else folder = mkdtempSync(join(tmpdir(), "cloudllm-gateway-"));
-    place = redis?.url ?? join(folder ?? "", "runs.db");
-  });
-  afterAll(async () => {
-    for (const child of children) child.kill("SIGKILL");
-    await redis?.[Symbol.asyncDispose]();
-    if (folder !== undefined) rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
-  });
-
-  async function start(): Promise<GatewayProcess> {
-    const args = [PROCESS, place, String(LEASE_MS), String(WORDS.length), KEY];
-    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
-    children.push(child);
-    const [port] = (await once(child.stdout, "data")) as [Buffer];
-    return { port: Number(String(port).trim()), child };
-  }
-
-  const get = ({ port }: GatewayProcess, path: string): Promise<Response> =>
+  const get = ({ port }: ServerProcess, path: string): Promise<Response> =>
     fetch(`http://127.0.0.1:${port}/v1/responses/${path}`, { headers: HEADERS });
 
-  const post = ({ port }: GatewayProcess, path: string, body: object): Promise<Response> =>
+  const post = ({ port }: ServerProcess, path: string, body: object): Promise<Response> =>
     fetch(`http://127.0.0.1:${port}/v1/responses${path}`, {
       method: "POST",
       headers: HEADERS,

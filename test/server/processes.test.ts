@@ -1,15 +1,11 @@
 /** A server's processes are killed at any moment of a reply: on the real log, with viewers at each of them. */
 
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test as vitestTest } from "vitest";
+import type { ChildProcess } from "node:child_process";
+import { describe, expect, test as vitestTest } from "vitest";
 import type { NativeEvent } from "../../src/dialects/native.ts";
 import { redisDrivers } from "../interop/drivers.mjs";
-import { type RedisServer, startRedis } from "../support/redis-server.ts";
 import { gapsIn, runId, type Watching, watch } from "../support/relay.ts";
+import { serverProcesses } from "./server-processes.ts";
 import { RELAY_PROCESS, SHARED_LOGS } from "./shared-logs.ts";
 
 const ROUNDS = Number(process.env.KILL_ROUNDS ?? 8);
@@ -24,31 +20,14 @@ interface RelayProcess {
   readonly child: ChildProcess;
 }
 
-describe.each(SHARED_LOGS)("killed processes on $title", ({ name, missing }) => {
+describe.each(SHARED_LOGS)("killed processes on $title", (log) => {
+  const { name, missing } = log;
   const test = vitestTest.skipIf(missing !== undefined);
-  let redis: RedisServer | undefined;
-  let folder: string | undefined;
-  let place = "";
-  const children: ChildProcess[] = [];
-
-  beforeAll(async () => {
-    if (missing !== undefined) return;
-    if (name === "redisLog") redis = await startRedis();
-    else folder = mkdtempSync(join(tmpdir(), "cloudllm-relay-"));
-    place = redis?.url ?? join(folder ?? "", "runs.db");
-  });
-  afterAll(async () => {
-    for (const child of children) child.kill("SIGKILL");
-    await redis?.[Symbol.asyncDispose]();
-    if (folder !== undefined) rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
-  });
+  const processes = serverProcesses(log);
 
   async function start(recover: "continue" | ""): Promise<RelayProcess> {
-    const args = [RELAY_PROCESS, place, String(LEASE_MS), String(WORDS.length), recover];
-    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
-    children.push(child);
-    const [port] = (await once(child.stdout, "data")) as [Buffer];
-    return { url: `http://127.0.0.1:${String(port).trim()}/chat`, child };
+    const { port, child } = await processes.start(RELAY_PROCESS, LEASE_MS, WORDS.length, recover);
+    return { url: `http://127.0.0.1:${port}/chat`, child };
   }
 
   async function post(relay: RelayProcess, run: string): Promise<Watching> {
@@ -134,7 +113,7 @@ describe.each(SHARED_LOGS)("killed processes on $title", ({ name, missing }) => 
   vitestTest.skipIf(missing !== undefined || name !== "redisLog")(
     "nothing is left in Redis without a time to live",
     async () => {
-      const connection = await redisDrivers[0]?.connect(place);
+      const connection = await redisDrivers[0]?.connect(processes.place);
       const client = connection?.client as { call(command: string, ...args: string[]): Promise<unknown> };
       const keys = (await client.call("KEYS", "*")) as string[];
       const times = await Promise.all(keys.map((key) => client.call("PTTL", key)));

@@ -3,16 +3,12 @@
  * port on stdout. Arguments: the address of Redis or the path of a SQLite file, the lease in milliseconds, how many words (or the
  * address of a provider, which is asked instead), and `continue` for take-overs.
  */
-import { createServer } from "node:http";
 import { CompatibleClient } from "cloudllm";
-import { createRelay, toNode } from "cloudllm/server";
-import { redisLog } from "cloudllm/store/redis";
-import { sqliteLog } from "cloudllm/store/sqlite";
+import { createRelay } from "cloudllm/server";
 import { scriptedClient } from "cloudllm/testing";
-import { redisDrivers, sqliteDrivers } from "../interop/drivers.mjs";
+import { openLog, serve } from "./process-parts.mjs";
 
 const [place, leaseMs, model, recover] = process.argv.slice(2);
-const times = { leaseMs: Number(leaseMs) };
 const words = Array.from({ length: Number(model) }, (_, index) => `word${index} `);
 
 const counting = scriptedClient(({ messages }) => {
@@ -22,9 +18,7 @@ const counting = scriptedClient(({ messages }) => {
   return { steps: rest.flatMap((text) => [{ text }, { pause: Math.random() * 8 }]) };
 });
 
-const log = place.startsWith("redis:")
-  ? redisLog((await redisDrivers[0].connect(place)).client, times)
-  : sqliteLog(await sqliteDrivers[0].open(place), times);
+const log = await openLog(place, leaseMs);
 const relay = createRelay({
   client: model.startsWith("http") ? new CompatibleClient({ model: "m", baseUrl: model, apiKey: "none" }) : counting,
   authorize: "public",
@@ -32,6 +26,4 @@ const relay = createRelay({
   limits: { runsPerUser: 1_000 },
   ...(recover && { recover }),
 });
-createServer(toNode(relay.handle)).listen(0, "127.0.0.1", function () {
-  process.stdout.write(`${this.address().port}\n`);
-});
+serve(relay.handle);

@@ -1,14 +1,9 @@
 /** A stop that reaches another process than the one that produces the reply: the provider's connection closes in time. */
 
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test as vitestTest } from "vitest";
 import { type RawServer, rawServer } from "../support/raw-server.ts";
-import { type RedisServer, startRedis } from "../support/redis-server.ts";
 import { runId, watch } from "../support/relay.ts";
+import { serverProcesses } from "./server-processes.ts";
 import { RELAY_PROCESS, SHARED_LOGS } from "./shared-logs.ts";
 
 const ROUNDS = Number(process.env.STOP_ROUNDS ?? 4);
@@ -21,33 +16,21 @@ const BEGINNING =
   "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n" +
   `data: ${JSON.stringify({ choices: [{ index: 0, delta: { role: "assistant", content: "Well, " } }] })}\n\n`;
 
-describe.each(SHARED_LOGS)("a silent model and a stop in another process, on $title", ({ name, missing }) => {
-  const test = vitestTest.skipIf(missing !== undefined);
-  const children: ChildProcess[] = [];
+describe.each(SHARED_LOGS)("a silent model and a stop in another process, on $title", (log) => {
+  const test = vitestTest.skipIf(log.missing !== undefined);
   let provider: RawServer;
-  let redis: RedisServer | undefined;
-  let folder: string | undefined;
+  const processes = serverProcesses(log);
 
   async function start(): Promise<string> {
-    const place = redis?.url ?? join(folder ?? "", "runs.db");
-    const args = [RELAY_PROCESS, place, String(LEASE_MS), `${provider.baseUrl}`];
-    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
-    children.push(child);
-    const [port] = (await once(child.stdout, "data")) as [Buffer];
-    return `http://127.0.0.1:${String(port).trim()}/chat`;
+    const { port } = await processes.start(RELAY_PROCESS, LEASE_MS, provider.baseUrl);
+    return `http://127.0.0.1:${port}/chat`;
   }
 
   beforeAll(async () => {
-    if (missing !== undefined) return;
     provider = await rawServer(({ socket }) => socket.write(BEGINNING));
-    if (name === "redisLog") redis = await startRedis();
-    else folder = mkdtempSync(join(tmpdir(), "cloudllm-relay-"));
   });
   afterAll(async () => {
-    for (const child of children) child.kill("SIGKILL");
-    await redis?.[Symbol.asyncDispose]();
     await provider?.[Symbol.asyncDispose]();
-    if (folder !== undefined) rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   });
 
   async function post(url: string, body: object): Promise<Response> {

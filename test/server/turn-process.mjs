@@ -5,17 +5,13 @@
  * store, the lease in milliseconds, and the file.
  */
 import { appendFileSync } from "node:fs";
-import { createServer } from "node:http";
 import { setTimeout as elapse } from "node:timers/promises";
-import { createRelay, toNode } from "cloudllm/server";
-import { redisLog } from "cloudllm/store/redis";
-import { sqliteLog } from "cloudllm/store/sqlite";
+import { createRelay } from "cloudllm/server";
 import { scriptedClient } from "cloudllm/testing";
-import { redisDrivers, sqliteDrivers } from "../interop/drivers.mjs";
 import { openStore } from "../store/places.mjs";
+import { openLog, serve } from "./process-parts.mjs";
 
 const [place, kind, storePlace, leaseMs, file] = process.argv.slice(2);
-const times = { leaseMs: Number(leaseMs) };
 
 const wordsOf = (step) => Array.from({ length: 20 }, (_, index) => `s${step}w${index} `);
 
@@ -41,9 +37,7 @@ const note = {
   },
 };
 
-const log = place.startsWith("redis:")
-  ? redisLog((await redisDrivers[0].connect(place)).client, times)
-  : sqliteLog(await sqliteDrivers[0].open(place), times);
+const log = await openLog(place, leaseMs);
 const { store } = await openStore(kind, storePlace, Number(leaseMs));
 const relay = createRelay({
   client,
@@ -54,6 +48,4 @@ const relay = createRelay({
   recover: "continue",
   limits: { runsPerUser: 1_000 },
 });
-createServer(toNode(relay.handle)).listen(0, "127.0.0.1", function () {
-  process.stdout.write(`${this.address().port}\n`);
-});
+serve(relay.handle);
