@@ -1,4 +1,4 @@
-/** The parts that depend on the runtime, everywhere but on Node. */
+/** The parts that depend on the runtime, everywhere but on Node and in browsers. */
 
 export * from "../protocols/load-static.ts";
 export { defaultTransport } from "../transport/default-fetch.ts";

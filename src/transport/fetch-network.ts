@@ -1,12 +1,12 @@
 /** The way to the network where `fetch` sends the requests: as far as the runtime's `fetch` has options for it. */
 
-import { SendError } from "../contract/errors.ts";
 import { type FetchLike, fetchTransport } from "./fetch.ts";
 import type { Network } from "./network.ts";
 import { NotSent, unsentError } from "./network-errors.ts";
 import { unauthorizedError } from "./proxy-errors.ts";
 import { type ProxyServer, type ProxySettings, proxyFor, settingsFor, settingsOf } from "./proxy-settings.ts";
 import type { Transport } from "./transport.ts";
+import { unsupported, unsupportedNetwork } from "./unsupported-network.ts";
 
 /** The options of `fetch` that two runtimes have in addition to the standard. */
 interface WayOfRuntime {
@@ -33,9 +33,9 @@ export function networkTransport(network: Network): Transport {
   const runtime = runtimeOf();
   switch (network.type) {
     case "agent":
-      throw unsupported("`agent`", "It is for Node. Pass a `fetch`.");
+      throw unsupportedNetwork(network);
     case "socket": {
-      if (!runtime?.onSocket) throw unsupported("a `baseUrl` that begins with unix:", "Pass a `fetch` that has it.");
+      if (!runtime?.onSocket) throw unsupportedNetwork(network);
       const way = runtime.onSocket(network.path);
       return fetchTransport((url, init) => fetch(url, { ...init, ...way }));
     }
@@ -51,14 +51,15 @@ export function networkTransport(network: Network): Transport {
       });
     }
     case "proxy":
+      if (!runtime) throw unsupportedNetwork(network);
       return fetchTransport(proxied(settingsFor(network.url), runtime));
     case "environment":
+      if (!runtime) throw unsupportedNetwork(network);
       return fetchTransport(proxied(settingsOf(environment(), false), runtime));
   }
 }
 
-function proxied(settings: ProxySettings, runtime: Runtime | undefined): FetchLike {
-  if (!runtime) throw unsupported("`proxy`", "Here the network of the system decides. Pass a `fetch`.");
+function proxied(settings: ProxySettings, runtime: Runtime): FetchLike {
   let last: { readonly proxy: string; readonly way: WayOfRuntime } | undefined;
   return async (url, init) => {
     const proxy = chosenProxy(url, settings);
@@ -112,8 +113,4 @@ function environment(): Readonly<Record<string, string | undefined>> {
   } catch {
     return {};
   }
-}
-
-function unsupported(name: string, advice: string): SendError {
-  return new SendError("unsupported", `This runtime does not support ${name}. ${advice}`);
 }

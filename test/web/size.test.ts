@@ -2,9 +2,8 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { gzipSync } from "node:zlib";
-import { rolldown } from "rolldown";
 import { expect, test } from "vitest";
+import { bundledSize } from "../support/bundled-size.ts";
 
 const BUILT = fileURLToPath(new URL("../../dist/web/index.js", import.meta.url));
 const HOOK = fileURLToPath(new URL("../../dist/react/index.js", import.meta.url));
@@ -16,26 +15,7 @@ const MAX_KB = 9.72;
 const MAX_CHATS_KB = 8.53;
 
 /** Returns the size of a page's program that uses one export, minified and gzipped, in kB. */
-async function bundledKb(program: string, file = BUILT): Promise<number> {
-  const build = await rolldown({
-    input: "program",
-    platform: "browser",
-    external: ["react"],
-    checks: { moduleLevelDirective: false },
-    plugins: [
-      {
-        name: "program",
-        resolveId: (id) => (id === "program" ? id : undefined),
-        load: (id) =>
-          id === "program" ? `${program} from ${JSON.stringify(file)}; globalThis.kept = kept;` : undefined,
-      },
-    ],
-  });
-  const { output } = await build.generate({ format: "esm", minify: true });
-  await build.close();
-  const code = output.map((file) => ("code" in file ? file.code : "")).join("");
-  return gzipSync(code, { level: 9 }).length / 1000;
-}
+const bundledKb = async (program: string, file = BUILT): Promise<number> => (await bundledSize(program, file)).all;
 
 test.skipIf(!existsSync(BUILT))("a page with `relayClient` carries no more than it needs", async () => {
   expect(await bundledKb("import { relayClient as kept }")).toBeLessThan(MAX_KB);
