@@ -35,6 +35,7 @@ export async function bundle(root, folder, manifest) {
     // What the package says of itself is looked up where it runs.
     external: [/^node:/, ...Object.keys(manifest.imports ?? {}), ...Object.keys(manifest.peerDependencies ?? {})],
     platform: "neutral",
+    preserveEntrySignatures: "allow-extension", // for a group without its dependencies
     tsconfig: false,
     optimization: { inlineConst: true },
     checks: { moduleLevelDirective: false }, // "use client" stays the first line of its file
@@ -63,6 +64,7 @@ export async function bundle(root, folder, manifest) {
         { name: "stream", test: (id) => CORE.test(id) && viewer.has(id), priority: 3 },
         { name: "core", test: CORE, priority: 2 },
         { name: "protocols", test: COMMON, priority: 1 },
+        { name: "load-static-chat", test: /[/]load-static-chat/, includeDependenciesRecursively: false },
         { name: (id) => PROTOCOL.exec(id)?.[1], debugName: "protocol", test: PROTOCOL },
       ],
     },

@@ -7,24 +7,6 @@ import { anthropicMessages } from "./anthropic-messages/protocol.ts";
 import { withContentFilter } from "./azure/content-filter.ts";
 import { withBedrockErrors } from "./bedrock/errors.ts";
 import { mantleMessages as claudeAtMantle, bedrockMessages as claudeOnBedrock } from "./bedrock/messages.ts";
-import {
-  BEDROCK_CHAT,
-  COMMON_CHAT,
-  DEEPSEEK_CHAT,
-  GROQ_CHAT,
-  LLAMACPP_CHAT,
-  MISTRAL_CHAT,
-  OPENROUTER_CHAT,
-  VLLM_CHAT,
-} from "./chat-completions/dialects.ts";
-import {
-  CEREBRAS_CHAT,
-  MINIMAX_CHAT,
-  MOONSHOT_CHAT,
-  PERPLEXITY_CHAT,
-  ZAI_CHAT,
-} from "./chat-completions/hosted-dialects.ts";
-import { chatCompletions } from "./chat-completions/protocol.ts";
 import { gemini } from "./gemini/protocol.ts";
 import { ollama } from "./ollama/protocol.ts";
 import type { Protocol } from "./protocol.ts";
@@ -33,29 +15,18 @@ import { responses } from "./responses/protocol.ts";
 import { vertexGemini as geminiOnVertex } from "./vertex/gemini.ts";
 import { vertexMessages as claudeOnVertex } from "./vertex/messages.ts";
 
+export * from "./load-static-chat.ts";
+
 export const claudeMessages = (): Protocol => anthropicMessages;
 export const geminiContent = (): Protocol => gemini;
 export const ollamaApi = (): Protocol => ollama;
 export const openaiResponses = (): Protocol => responses(OPENAI_RESPONSES);
 export const xaiResponses = (): Protocol => responses(XAI_RESPONSES);
-export const commonChat = (): Protocol => chatCompletions(COMMON_CHAT);
 export const openaiChat = async (): Promise<Protocol> => (await import("./alternatives/openai-chat.ts")).openaiChat;
 export const xaiChat = async (): Promise<Protocol> => (await import("./alternatives/xai-chat.ts")).xaiChat;
 export const anthropicChat = async (): Promise<Protocol> =>
   (await import("./alternatives/anthropic-chat.ts")).anthropicChat;
 export const geminiChat = async (): Promise<Protocol> => (await import("./alternatives/gemini-chat.ts")).geminiChat;
-export const openrouterChat = (): Protocol => chatCompletions(OPENROUTER_CHAT);
-export const groqChat = (): Protocol => chatCompletions(GROQ_CHAT);
-export const deepseekChat = (): Protocol => chatCompletions(DEEPSEEK_CHAT);
-export const mistralChat = (): Protocol => chatCompletions(MISTRAL_CHAT);
-export const llamacppChat = (): Protocol => chatCompletions(LLAMACPP_CHAT);
-export const vllmChat = (): Protocol => chatCompletions(VLLM_CHAT);
-export const cerebrasChat = (): Protocol => chatCompletions(CEREBRAS_CHAT);
-export const minimaxChat = (): Protocol => chatCompletions(MINIMAX_CHAT);
-export const moonshotChat = (): Protocol => chatCompletions(MOONSHOT_CHAT);
-export const perplexityChat = (): Protocol => chatCompletions(PERPLEXITY_CHAT);
-export const zaiChat = (): Protocol => chatCompletions(ZAI_CHAT);
-export const bedrockChat = (): Protocol => withBedrockErrors(chatCompletions(BEDROCK_CHAT));
 export const bedrockResponses = (): Protocol => withBedrockErrors(responses(BEDROCK_RESPONSES));
 export const bedrockMessages = (): Protocol => claudeOnBedrock;
 export const mantleMessages = (): Protocol => claudeAtMantle;
