@@ -55,8 +55,8 @@ const DEFAULT_FLUSH_INTERVAL_MS = 100;
  */
 const DEFAULT_UNREAD_TIMEOUT_MS = 600_000;
 
-/** Set by the class, whose private parts it returns. */
-let partsOf: (session: LLMSession) => SessionParts;
+/** The private parts of each session. A static block of the class would do, but then every page carries the class. */
+const PARTS = /* @__PURE__ */ new WeakMap<object, SessionParts>();
 
 /**
  * A conversation that keeps its own history, one turn at a time. However a turn ends, the history is complete, can be
@@ -119,6 +119,12 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
     const budget = maxTokens === undefined ? undefined : new TokenBudget(maxTokens, counter);
     const state = { systemPrompt: checkedPrompt(systemPrompt), history: checkedHistory(history), turns: [] };
     this.#conversation = new Conversation(state, budget, onInterrupt);
+    PARTS.set(this, {
+      conversation: this.#conversation,
+      load: (options, left) => this.#load(options, left),
+      begin: (input, options, more) => this.#open(this.#begin(input, options, askStreamed, more)),
+      continueTurn: (options, more) => this.#open(this.#turnOf(options, askStreamed, more)),
+    });
   }
 
   /**
@@ -170,15 +176,6 @@ export class LLMSession<Given extends keyof SessionOptions = keyof SessionOption
     const session = new LLMSession<Extract<Given, keyof SessionOptions>>(sessionOptionsOf(options));
     await session.#load(options, () => session.#conversation.endLeft());
     return session;
-  }
-
-  static {
-    partsOf = (session) => ({
-      conversation: session.#conversation,
-      load: (options, left) => session.#load(options, left),
-      begin: (input, options, more) => session.#open(session.#begin(input, options, askStreamed, more)),
-      continueTurn: (options, more) => session.#open(session.#turnOf(options, askStreamed, more)),
-    });
   }
 
   /** @param left what becomes of a turn that its process has left */
@@ -496,9 +493,14 @@ export interface SessionParts {
   continueTurn(options: TurnOptions, more: TurnParts): Promise<MessageStream>;
 }
 
-/** Returns the parts of a session, for `left-session.ts`. */
+/**
+ * Returns the parts of a session, for `left-session.ts`.
+ * @throws {TypeError} when it is not a session
+ */
 export function sessionParts(session: LLMSession): SessionParts {
-  return partsOf(session);
+  const parts = PARTS.get(session);
+  if (!parts) throw new TypeError("Not a session: the value was not made by `LLMSession`.");
+  return parts;
 }
 
 /** Returns the options of a session without its place in a store. */
