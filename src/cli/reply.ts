@@ -6,12 +6,14 @@ import {
   type Media,
   type MessageChunk,
   MessageStream,
+  reportWaiting,
   SendError,
 } from "../index.ts";
 import { createMarkdownRenderer, type MarkdownRenderer, printable } from "./markdown/markdown.ts";
+import { columnsOf } from "./markdown/table.ts";
 import { quoted, visibleJson } from "./one-line.ts";
 import type { Terminal } from "./terminal.ts";
-import { startWaiting, type Waiting } from "./waiting.ts";
+import { createSilence, startWaiting, type Waiting } from "./waiting.ts";
 
 /** The outcome of a reply. `unread`: the reader of stdout has gone. */
 export type Outcome =
@@ -59,10 +61,16 @@ export async function showReply(
   const offInterrupt = onInterrupt(stop);
   gone.addEventListener("abort", stop);
   const waiting = startWaiting(terminal.stderr, `waiting for ${quoted(client.model)}`);
+  const silence = createSilence(terminal);
   const view = json ? new JsonView(terminal, waiting) : new TextView(terminal, waiting);
   try {
-    stream = await send(abort.signal);
+    stream = await reportWaiting(
+      () => send(abort.signal),
+      // The first sign says the same until the first word.
+      ({ waitedMs }) => waiting.isShown || view.isAtEdge || silence.show(waitedMs),
+    );
     for await (const chunk of stream) {
+      silence.end();
       await view.show(chunk);
       if (chunk.type !== "final") continue;
       await view.end();
@@ -72,11 +80,13 @@ export async function showReply(
     }
     throw new SendError("protocol", "The stream ended without a final chunk."); // law 2 forbids it
   } catch (error) {
+    silence.end();
     await view.end();
     if (gone.aborted) return { status: "unread" };
     if (!(error instanceof SendError)) throw error;
     return error.kind === "aborted" ? { status: "stopped", message: error.partial } : { status: "failed", error };
   } finally {
+    silence.end();
     waiting.end();
     gone.removeEventListener("abort", stop);
     offInterrupt();
@@ -98,6 +108,8 @@ export function streamOf(message: AssistantMessage): MessageStream {
 }
 
 interface View {
+  /** Whether the last line fills the screen exactly: a terminal forgets that when it goes to another line and back. */
+  readonly isAtEdge: boolean;
   /** Resolves when the reader has room for more. */
   show(chunk: MessageChunk): Promise<void>;
   /** Ends the output. Further calls do nothing. */
@@ -106,6 +118,7 @@ interface View {
 
 /** For programs. */
 class JsonView implements View {
+  readonly isAtEdge = false;
   readonly #terminal: Terminal;
   readonly #waiting: Waiting;
 
@@ -138,6 +151,8 @@ class TextView implements View {
   readonly #sources = new Map<string, string | undefined>();
   #state: "nothing" | "reasoning" | "text" | "ended" = "nothing";
   #lastCharacter = "\n";
+  /** The end of the output from its last line break on. */
+  #lastLine = "";
 
   constructor(terminal: Terminal, waiting: Waiting) {
     const { stdout, stderr } = terminal;
@@ -146,6 +161,11 @@ class TextView implements View {
     this.#isScreen = stdout.isTerminal && stderr.isTerminal;
     const { color, columns: width } = stdout;
     this.#renderer = stdout.isTerminal || color ? createMarkdownRenderer({ color, width }) : verbatim();
+  }
+
+  get isAtEdge(): boolean {
+    const width = columnsOf(withoutColors(this.#lastLine));
+    return width > 0 && width % this.#terminal.stdout.columns === 0;
   }
 
   async show(chunk: MessageChunk): Promise<void> {
@@ -194,7 +214,7 @@ class TextView implements View {
       await this.#terminal.stderr.write("\n");
     }
     this.#state = "text";
-    this.#lastCharacter = text.slice(-1);
+    this.#wrote(text);
     await this.#terminal.stdout.write(text);
   }
 
@@ -204,8 +224,14 @@ class TextView implements View {
     this.#waiting.end();
     if (this.#state === "text") await this.#endLine();
     this.#state = "reasoning";
-    this.#lastCharacter = text.slice(-1);
+    this.#wrote(text);
     await this.#terminal.stderr.write(this.#terminal.stderr.dim(printable(text)));
+  }
+
+  #wrote(text: string): void {
+    this.#lastCharacter = text.slice(-1);
+    const start = text.lastIndexOf("\n") + 1;
+    this.#lastLine = start > 0 ? text.slice(start) : this.#lastLine + text;
   }
 
   async #note(text: string): Promise<void> {
@@ -216,10 +242,15 @@ class TextView implements View {
   /** Ends an unfinished line in its own output: the last line of a file also needs an end. */
   async #endLine(): Promise<void> {
     if (this.#lastCharacter === "\n") return;
-    this.#lastCharacter = "\n";
+    this.#wrote("\n");
     const { stdout, stderr } = this.#terminal;
     await (this.#state === "reasoning" ? stderr : stdout).write("\n");
   }
+}
+
+/** Without the colours of the renderer, which take no room. */
+function withoutColors(text: string): string {
+  return text.replace(/\x1b\[[\d;]*m/g, "");
 }
 
 /** Passes text on without halves of characters, each of which would become U+FFFD. */

@@ -2,7 +2,7 @@
 
 import { columnsOf } from "./markdown/table.ts";
 import { oneLine } from "./one-line.ts";
-import type { Output } from "./terminal.ts";
+import type { Output, Terminal } from "./terminal.ts";
 
 const FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏";
 const FRAME_MS = 100;
@@ -10,6 +10,8 @@ const FRAME_MS = 100;
 const PATIENCE_MS = 200;
 
 export interface Waiting {
+  /** False after the end. */
+  readonly isShown: boolean;
   /** Changes the label. */
   now(label: string): void;
   /** Removes the sign from the screen; further calls do nothing. */
@@ -18,10 +20,11 @@ export interface Waiting {
 
 /** Shows a label and the seconds since the call on the last line of a screen; does nothing elsewhere. */
 export function startWaiting(stderr: Output, label: string): Waiting {
-  if (!stderr.canErase) return { now: () => undefined, end: () => undefined };
+  if (!stderr.canErase) return { isShown: false, now: () => undefined, end: () => undefined };
   const startedAt = performance.now();
   let text = oneLine(label);
   let shown = false;
+  let ended = false;
   const timer = setInterval(() => {
     const passedMs = performance.now() - startedAt;
     if (passedMs < PATIENCE_MS) return;
@@ -30,10 +33,14 @@ export function startWaiting(stderr: Output, label: string): Waiting {
   }, FRAME_MS);
   timer.unref();
   return {
+    get isShown() {
+      return !ended;
+    },
     now(label) {
       text = oneLine(label);
     },
     end() {
+      ended = true;
       clearInterval(timer);
       if (shown) void stderr.write("\r\x1b[K");
       shown = false;
@@ -60,4 +67,36 @@ function cut(text: string, room: number): string {
     kept += char;
   }
   return `${kept}…`;
+}
+
+/** A sign under the words of a reply that has fallen silent. */
+export interface Silence {
+  /** @param waitedMs the time since the last piece */
+  show(waitedMs: number): void;
+  /** Removes the sign; it may be shown again. */
+  end(): void;
+}
+
+/** Makes room for a line below without moving to another column: `ESC D` scrolls where a line feed would return. */
+const ROOM_BELOW = "\x1bD\x1b[A";
+/** Saves the place, goes to the line below, and comes back. */
+const [BELOW, BACK] = ["\x1b7\x1b[B\r", "\x1b8"];
+
+/** Returns the sign, which does nothing outside of a terminal. The line of the text is not touched. */
+export function createSilence({ stdout, stderr }: Terminal): Silence {
+  const isBelow = stdout.isTerminal; // else stderr has a line of its own
+  let shown = false;
+  return {
+    show(waitedMs) {
+      if (!stderr.canErase) return;
+      const seconds = `${Math.round(waitedMs / 1_000)} s`;
+      const sign = stderr.dim(cut(`nothing has come for ${seconds}`, stderr.columns - 1));
+      void stderr.write(isBelow ? `${shown ? "" : ROOM_BELOW}${BELOW}${sign}\x1b[K${BACK}` : `\r${sign}\x1b[K`);
+      shown = true;
+    },
+    end() {
+      if (shown) void stderr.write(isBelow ? `${BELOW}\x1b[K${BACK}` : "\r\x1b[K");
+      shown = false;
+    },
+  };
 }

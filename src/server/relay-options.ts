@@ -38,7 +38,8 @@ export interface RelayOptions extends PolicyOptions {
   /**
    * Maximum tokens and dollars of one turn: of the reply to a request, with those after its tools. The turn ends with
    * `finishReason: "budget"`. `sessions.budget` comes before it. A reply that continues the one at the end of its
-   * messages, and a run that another process continues, have none.
+   * messages has none. A turn of a session that another process
+   * continues is counted from there.
    * @default no limit
    */
   readonly budget?: TurnBudget | undefined;

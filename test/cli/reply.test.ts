@@ -4,6 +4,7 @@ import { Gate, type ReplyScript, scriptedClient } from "cloudllm/testing";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { showReply } from "../../src/cli/reply.ts";
 import { createTerminal, wantsColor } from "../../src/cli/terminal.ts";
+import { rowsOf } from "./grid.ts";
 import { createScreen, type Screen } from "./screen.ts";
 
 const ASK = [{ role: "user", content: "?" }] as const;
@@ -87,6 +88,64 @@ describe("on a screen", () => {
       expect((await shown).status).toBe("failed");
       expect(screen.written().endsWith(ERASED)).toBe(true);
     });
+  });
+});
+
+describe("a reply that falls silent", () => {
+  beforeEach(() => vi.useFakeTimers());
+  afterEach(() => vi.useRealTimers());
+
+  const EARLIER = "one\ntwo\n";
+
+  test.each([
+    ["in the middle of a screen", 6],
+    ["at its last row", 3],
+  ])("says so under its words after 10 s, which stay as they are: %s", async (_where, height) => {
+    const silent = new Gate();
+    const screen = createScreen();
+    screen.stdout.write(EARLIER);
+    const shown = seen({ steps: [{ text: "Half" }, { pause: silent }, { text: " and half." }] }, screen);
+    const seenRows = () => rowsOf(screen.written(), height).filter((row) => row !== "");
+    await silent.reached;
+    await vi.advanceTimersByTimeAsync(9_900);
+    expect(seenRows().at(-1)).toBe("Half");
+    await vi.advanceTimersByTimeAsync(200);
+    expect(seenRows().slice(-2)).toEqual(["Half", "nothing has come for 10 s"]);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(seenRows().slice(-2)).toEqual(["Half", "nothing has come for 20 s"]);
+    silent.open();
+    await shown;
+    expect(seenRows().at(-1)).toBe("Half and half.");
+    expect(seenRows().join()).not.toContain("nothing has come");
+  });
+
+  test("says nothing where its last line fills the screen exactly, since a terminal would lose its place", async () => {
+    const silent = new Gate();
+    const screen = createScreen();
+    const shown = seen({ steps: [{ text: "x".repeat(160) }, { pause: silent }, { text: "y" }] }, screen);
+    await silent.reached;
+    await vi.advanceTimersByTimeAsync(10_100);
+    expect(screen.written()).toBe("x".repeat(160));
+    silent.open();
+    await shown;
+    expect(screen.written()).toBe(`${"x".repeat(160)}y\n`);
+  });
+
+  test("says so on a line of its own where the words go elsewhere, and nowhere without a terminal", async () => {
+    for (const [stderr, said] of [
+      [true, true],
+      [false, false],
+    ] as const) {
+      const silent = new Gate();
+      const screen = createScreen({ stdout: false, stderr });
+      const shown = seen({ steps: [{ text: "Half" }, { pause: silent }, { text: "." }] }, screen);
+      await silent.reached;
+      await vi.advanceTimersByTimeAsync(10_100);
+      expect(screen.written().includes("nothing has come for 10 s")).toBe(said);
+      silent.open();
+      await shown;
+      expect(screen.written().endsWith(said ? `${ERASED}.\n` : "Half.\n")).toBe(true);
+    }
   });
 });
 
