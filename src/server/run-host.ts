@@ -22,7 +22,10 @@ import type { CheckedStart } from "./start-request.ts";
 import { mayBeTakenOver, takeOver } from "./take-over.ts";
 import { UnwantedRuns } from "./unwanted-runs.ts";
 
-/** A log that does not answer a start for so long is left aside, in milliseconds. */
+/** A log that does not answer a start for so long is left aside, in milliseconds: another process may start it too. */
+const START_PATIENCE_MS = 3_000;
+
+/** The same for every other question, and for a start while the log has not answered one before. */
 const LOG_PATIENCE_MS = 1_000;
 
 /** Viewers come back to a log that did not answer after so long, in milliseconds. */
@@ -46,6 +49,8 @@ export class RunHost {
   readonly #admission: Admission;
   readonly #unwanted = new UnwantedRuns();
   #isDraining = false;
+  /** The log has not answered a start, and no start since. */
+  #isLogAway = false;
 
   constructor(settings: RelaySettings) {
     const { log, policy } = settings;
@@ -227,9 +232,13 @@ export class RunHost {
 
   /** Resolves with the writer; with `undefined` when the id is taken, and with `away` when the log does not answer. */
   async #answered(begun: Promise<LogWriter | undefined>, head: RunHead): Promise<LogWriter | "away" | undefined> {
+    const answered = begun.finally(() => {
+      this.#isLogAway = false;
+    });
     try {
-      return await within(begun, LOG_PATIENCE_MS);
+      return await within(answered, this.#isLogAway ? LOG_PATIENCE_MS : START_PATIENCE_MS);
     } catch (cause) {
+      this.#isLogAway = true;
       const message = "The log does not take the run: viewers of other processes cannot come to it.";
       this.#settings.onError(new SendError("storage", message, { cause }), head);
       return "away";

@@ -12,6 +12,8 @@ export interface WrittenRun {
   stopAsked(): void;
   /** The run was sealed, taken over or deleted. */
   lost(): void;
+  /** The log did not answer when the run began, and another process had begun it by then. */
+  begunElsewhere(): void;
   /** The log does not answer, or has refused: viewers cannot come back to this run until it does. */
   troubled(error: unknown): void;
 }
@@ -152,8 +154,9 @@ export class RunWriter {
       (writer) => {
         this.#writer = writer;
         if (this.#phase === "over") return;
-        if (!writer) this.abandon();
-        else this.#goOn();
+        if (writer) return this.#goOn();
+        this.abandon();
+        this.#run.begunElsewhere();
       },
       () => this.abandon(),
     );

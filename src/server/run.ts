@@ -31,6 +31,8 @@ export interface RunSource {
   open(signal: AbortSignal, begins: (call: { readonly id: string }) => Promise<void>): Promise<MessageStream>;
   /** Another process goes on: what the reply keeps elsewhere stays for it. */
   leave?(): void;
+  /** Whether no other process can produce the reply at the same time. */
+  readonly isExclusive?: boolean;
   /** Called when the reply is over, before its viewers learn of that. */
   close?(): Promise<void>;
 }
@@ -154,6 +156,7 @@ export class Run {
       snapshot: () => this.#snapshot(),
       stopAsked: () => this.stop("asked"),
       lost: () => void this.#lost(),
+      begunElsewhere: () => this.#begunElsewhere(),
       troubled: (error) => this.#parts.onError(storageErrorOf(error), this.head),
     };
   }
@@ -175,7 +178,7 @@ export class Run {
   }
 
   async #log(end: RunEnd | undefined): Promise<void> {
-    if (end) this.#isLogged = (await this.#writer?.end(end)) ?? false;
+    if (end) this.#isLogged = (await this.#writer?.end(end)) || this.#isLogged;
     else await this.#writer?.release();
   }
 
@@ -262,6 +265,7 @@ export class Run {
       case "tooLong":
       case "tooLarge":
       case "shutdown":
+      case "doubled":
         return this.#reported(
           endedError(reason, this.head, this.#parts.totalMs).with({
             partial: { ...message, finishReason: "interrupted" },
@@ -291,6 +295,13 @@ export class Run {
   /** The log has refused the writer. A log that has lost its data does not end the reply. */
   async #lost(): Promise<void> {
     if (await this.#parts.isInLog()) this.stop("lost");
+  }
+
+  /** Of two processes that have begun the run, the other one counts. Words that were shown here are not its words. */
+  #begunElsewhere(): void {
+    if (this.isOver || this.#parts.source.isExclusive) return;
+    this.#isLogged = true;
+    this.stop(this.feed.last ? "doubled" : "lost");
   }
 
   #left(): void {

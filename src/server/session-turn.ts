@@ -50,6 +50,8 @@ const MAX_CLAIM_MS = 60_000;
 
 /** Opens a session, sends one turn, and closes the session when its reply is over. */
 export class SessionTurn implements RunSource {
+  /** Its store lends the session to one process. */
+  readonly isExclusive = true;
   readonly #setup: OpenOptions;
   readonly #turn: SessionTurnParts;
   #session: LLMSession | undefined;

@@ -16,7 +16,7 @@ export interface Fault {
   readonly logs?: readonly LogName[];
   /** Why it is not run at all. */
   readonly later?: string;
-  /** Whether it must not run beside others: it stops the clock for all of them. */
+  /** Whether it must not run beside others: it stops the clock for all of them, or keeps the process busy. */
   readonly isAlone?: boolean;
   /** Whether it costs seconds, or is the same for every client of a wire format: it is not tried on clouds. */
   readonly isOfFormat?: boolean;

@@ -159,7 +159,7 @@ describe("a log that answers late", () => {
     const relay = createRelay({ client: scriptedClient([{ text: "All" }]), authorize, log, onError });
     const run = runId();
     const answer = relay.handle(post({ run, messages }));
-    await vi.advanceTimersByTimeAsync(1_000);
+    await vi.advanceTimersByTimeAsync(3_000);
     expect(textOf(await read(await answer))).toBe("All");
     await vi.advanceTimersByTimeAsync(5_000);
     gate.open();

@@ -227,7 +227,8 @@ export function apart(scene: Scene, deltas: readonly string[]): Buffer[] {
 export function readsToItsEnd(frozen: Socket): Promise<void> {
   let tail = "";
   let hasEnd = false;
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
+    frozen.on("close", () => reject(new Error("the connection closed before the end of the reply")));
     frozen.on("data", (bytes: Buffer) => {
       const text = tail + bytes.toString("latin1");
       hasEnd ||= text.includes("\nid: end\n");

@@ -214,6 +214,7 @@ export const viewers: readonly Fault[] = [
     id: "9.12",
     title: "one browser does not read, another does; the reply has 7 MB",
     logs: ["no log", "Redis"], // the fastest and the slowest: a case is 20 MB
+    isAlone: true, // it keeps the process busy for longer than a log beside it may take
     run: (scene) =>
       staged(
         scene,
@@ -225,7 +226,7 @@ export const viewers: readonly Fault[] = [
           await reader.over;
           expect(reader.text === LONG.join("")).toBe(true);
           endOf(reader);
-          await within(10_000, "the other reads at last, to the end", readsToItsEnd(frozen));
+          await readsToItsEnd(frozen);
           frozen.destroy();
           return "full text for each";
         },
