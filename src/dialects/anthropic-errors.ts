@@ -41,6 +41,7 @@ export function anthropicError({ kind, message, requestId }: MachineError, statu
   };
 }
 
+/** Returns the answer to a request that fails. `status` is the gateway's. */
 export function anthropicErrorBody(error: MachineError, status: number): MachineErrorBody {
   const own = error.kind === "overloaded" ? OVERLOADED : status;
   return { status: own, ...jsonBody(anthropicError(error, status)) };

@@ -25,6 +25,7 @@ const STOP_REASON = {
   refusal: "refusal",
 } as const satisfies Record<NamedFinish, string>;
 
+/** The wire of all replies: nothing in a request changes it. */
 export const anthropicWire: MachineWire = {
   encoder: (reply) => new MachineEncoder(new AnthropicWriter(reply)),
   complete: completeReply,

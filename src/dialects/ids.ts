@@ -5,12 +5,12 @@ import { badRequest } from "./refusal.ts";
 const RUN_ID = /^[A-Za-z0-9_-]{22,128}$/;
 const CHAT_ID = /^[A-Za-z0-9_-]{1,128}$/;
 
-/** Whether a value is the id of a run: long enough for 128 random bits. */
+/** Returns whether a value is the id of a run: long enough for 128 random bits. */
 export function isRunId(value: unknown): value is string {
   return typeof value === "string" && RUN_ID.test(value);
 }
 
-/** Whether a value is the id of a chat. */
+/** Returns whether a value is the id of a chat. */
 export function isChatId(value: unknown): value is string {
   return typeof value === "string" && CHAT_ID.test(value);
 }

@@ -29,6 +29,7 @@ interface KeptCall extends ShownCall {
   isComplete: boolean;
 }
 
+/** Tracks the calls of one reply. */
 export class CallTracker {
   readonly #calls: KeptCall[] = [];
   /** Makes an id for a call that a model made up without one. */

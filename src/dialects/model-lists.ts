@@ -22,11 +22,13 @@ export interface ModelForms {
 /** The time at which a model was made is not known here. */
 const UNKNOWN_TIME = 0;
 
+/** The list as OpenAI's libraries read it. */
 export const openAiModels: ModelForms = {
   list: (models) => jsonBody({ object: "list", data: models.map(openAiModel) }),
   model: (model) => jsonBody(openAiModel(model)),
 };
 
+/** The list as Anthropic's libraries read it: one page. */
 export const anthropicModels: ModelForms = {
   list: (models) =>
     jsonBody({

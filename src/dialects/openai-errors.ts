@@ -35,6 +35,7 @@ export function openAiError({ kind, message, code }: MachineError, status?: numb
   return { message, type: words.type, param: null, code: code ?? words.code };
 }
 
+/** Returns the answer to a request that fails, with the gateway's status. */
 export function openAiErrorBody(error: MachineError, status: number): MachineErrorBody {
   return { status, ...jsonBody({ error: openAiError(error, status) }) };
 }

@@ -32,6 +32,7 @@ const LOCAL: readonly SendErrorKind[] = ["unsupported", "invalidRequest", "busy"
 /** Providers that take the system prompt in a field of its own. */
 const SYSTEM_FIELD: readonly string[] = ["anthropic", "openai", "azure", "xai", "vertex"];
 
+/** Records one call as a span and as metrics. */
 export class CallTelemetry {
   readonly #facts: CallFacts;
   readonly #span: Span | undefined;

@@ -71,10 +71,12 @@ export const METRIC = {
   toolDuration: "gen_ai.execute_tool.duration",
 } as const;
 
-/** Bucket boundaries of durations, in seconds, and of token counts. */
+/** Bucket boundaries of durations, in seconds. */
 export const SECONDS: readonly number[] = [
   0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
 ];
+
+/** Bucket boundaries of counts of tokens. */
 export const TOKENS: readonly number[] = [
   1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864,
 ];

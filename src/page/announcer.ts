@@ -10,6 +10,7 @@ import { textOf } from "./vnode.ts";
 /** Longer replies are announced, and read where they are, in UTF-16 units. */
 const MAX_READ = 2_000;
 
+/** Writes into the region of the page that a screen reader reads. */
 export class Announcer {
   readonly #live: HTMLElement;
   #status: ChatStatus = "idle";

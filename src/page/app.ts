@@ -19,6 +19,7 @@ const COPIED_MS = 1_500;
 
 const TITLE_LENGTH = 60;
 
+/** Joins the parts of the page, and shows one conversation in them. */
 export class App {
   readonly #chats: Chats;
   readonly #box = elementOf("thread", HTMLElement);

@@ -8,6 +8,7 @@ export type AttachedPart = NonNullable<ChatUserMessage["attachments"]>[number];
 /** All attachments of one message may have so many bytes: the server takes a third more, since they travel as text. */
 export const MAX_BYTES = 10_000_000;
 
+/** Maximum number of attachments of one message. */
 export const MAX_FILES = 20;
 
 /** The beginnings of the kinds of files that models read, one character a byte; `.` is any. */

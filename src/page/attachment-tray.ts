@@ -8,6 +8,7 @@ import { type PendingAttachment, pendingView } from "./attachment-view.ts";
 import { elementOf } from "./elements.ts";
 import { patchChildren } from "./patch.ts";
 
+/** Keeps the attachments of messages that are not sent yet, and shows those of the open conversation. */
 export class AttachmentTray {
   readonly #list = elementOf("tray", HTMLUListElement);
   readonly #fault = elementOf("tray-fault", HTMLElement);

@@ -16,6 +16,7 @@ export interface ComposerEvents {
 /** Phones have a key for a new line, and a button for sending. */
 const isTouch = matchMedia("(pointer: coarse)");
 
+/** Reads the person's message from the form. */
 export class Composer {
   readonly #text = elementOf("text", HTMLTextAreaElement);
   readonly #button = elementOf("send", HTMLButtonElement);

@@ -3,6 +3,7 @@
 import type { ChatReply } from "../web/index.ts";
 import { type CostQuestion, costQuestionOf } from "./figures.ts";
 
+/** Asks the server for costs, several at once, and keeps the answers. */
 export class Costs {
   readonly #onChange: () => void;
   /** By question: the same tokens of the same model cost the same. Null: not known. */

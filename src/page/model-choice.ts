@@ -5,6 +5,7 @@ import type { ServerInfo } from "./server-info.ts";
 
 const CHOSEN = "cloudllm.model";
 
+/** Shows the model, and reads the choice. */
 export class ModelChoice {
   readonly #list = elementOf("models", HTMLSelectElement);
 
@@ -21,7 +22,7 @@ export class ModelChoice {
     this.#list.addEventListener("change", () => localStorage.setItem(CHOSEN, this.#list.value));
   }
 
-  /** The name of the model that was chosen; `undefined` where there is no choice. */
+  /** Returns the name of the chosen model; `undefined` where the server offers one model only. */
   get chosen(): string | undefined {
     return this.#list.hidden ? undefined : this.#list.value;
   }

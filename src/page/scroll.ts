@@ -3,6 +3,7 @@
 /** So far from the end still counts as the end, in pixels. */
 const NEAR = 12;
 
+/** Follows the end of a box whose content grows. */
 export class Follower {
   readonly #box: HTMLElement;
   readonly #onAway: (isAway: boolean) => void;

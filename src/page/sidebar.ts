@@ -19,6 +19,7 @@ const AGES = ["Today", "Yesterday", "Last seven days", "Earlier"] as const;
 
 const DAY_MS = 86_400_000;
 
+/** Shows the list, and asks before it deletes. */
 export class Sidebar {
   readonly #chats: Chats;
   readonly #events: SidebarEvents;

@@ -15,6 +15,7 @@ export interface UserTurn {
   readonly edit?: { readonly draft: string; readonly attachments: readonly AttachedPart[] } | undefined;
 }
 
+/** Returns a message of the user, or its editor. */
 export function userView({ message, edit }: UserTurn): VElement {
   const { id, content, attachments = [], state } = message;
   return h(
@@ -147,7 +148,7 @@ export class ReplyView {
   }
 }
 
-/** Whether the calls of a reply have ended, and nothing has come since. */
+/** Returns whether the calls of a reply have ended, and nothing has come since. */
 function awaitsWord({ state, content, toolCalls }: ChatReply): boolean {
   const hasEnded = (call: ChatToolCall) => call.state === "done" || call.state === "failed" || call.state === "denied";
   const isLast = ({ at }: ChatToolCall) => at >= content.length;

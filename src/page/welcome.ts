@@ -13,6 +13,7 @@ const FOR_ALL = [
 /** Questions that the built-in model was trained on. */
 const FOR_THE_TOY = ["What is streaming?", "What is a token?", "Tell me a story about a fox"];
 
+/** Returns what the page shows before the first message: the model, and questions to begin with. */
 export function welcomeView({ provider, model, models, tools, note }: ServerInfo): readonly VElement[] {
   const isToy = note !== undefined || provider === "embedded";
   const about = isToy

@@ -13,7 +13,7 @@
 import type { JsonSchema, SchemaIssue } from "../contract/schema.ts";
 import { isJsonObject } from "../platform/json-object.ts";
 import { typeFault, validateCounts, validateNumber, validateValues } from "./constraints.ts";
-import { type Evaluated, type Known, Scope } from "./evaluation-scope.ts";
+import { type Evaluated, type Known, Scope } from "./dynamic-scope.ts";
 import { add, type Issue, type Issues, issue, located } from "./issues.ts";
 import { Pattern } from "./pattern.ts";
 import { SchemaDocument } from "./schema-document.ts";

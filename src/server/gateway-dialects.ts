@@ -9,7 +9,7 @@ import { openAiResponses } from "../dialects/openai-responses.ts";
 /** One entry for each API. */
 const DIALECTS: readonly MachineDialect[] = [openAiChat, openAiResponses, anthropicMessages];
 
-/** The dialect of a request to no API's route: its errors are in that dialect's form. */
+/** Returns the dialect for the error of a request that is not to a route of any API. */
 export function dialectOf(headers: Headers): MachineDialect {
   return isAnthropic(headers) ? anthropicMessages : openAiChat;
 }

@@ -14,6 +14,7 @@ export interface ErrorRules {
   readonly describe: Policy["describe"];
 }
 
+/** Returns the answer to a request that fails. */
 export function gatewayError(error: unknown, { dialect, requestId, describe }: ErrorRules): Response {
   const masked = maskedError(error, { requestId, describe, exposed: (partial) => partial });
   const code = error instanceof Refusal ? error.code : masked.code;
@@ -33,7 +34,7 @@ export function gatewayError(error: unknown, { dialect, requestId, describe }: E
   });
 }
 
-/** Headers of every answer. OpenAI's libraries read the first id, Anthropic's the second. */
+/** Returns the headers of every answer. OpenAI's libraries read the first id, Anthropic's the second. */
 export function answerHeaders(requestId: string): Readonly<Record<string, string>> {
   return {
     "cache-control": "no-store",

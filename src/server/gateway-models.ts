@@ -11,6 +11,7 @@ export interface GatewayModel {
   readonly key: string | undefined;
 }
 
+/** Finds the model for a name. */
 export class GatewayModels {
   readonly list: readonly GatewayModel[];
   readonly #default: GatewayModel | undefined;

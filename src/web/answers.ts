@@ -12,7 +12,7 @@ export function answered(reply: ChatReply, answers: Answers): ChatReply {
   const toolCalls = reply.toolCalls.map((call): ChatToolCall => {
     if (!waits(call)) return call;
     const answer = answers.get(call.id);
-    if (isNo(call, answer)) return { ...call, state: "denied", result: reasonIn(answer) };
+    if (isRefused(call, answer)) return { ...call, state: "denied", result: reasonIn(answer) };
     return call.state === "needsApproval"
       ? { ...call, state: "running" }
       : { ...call, state: "done", result: resultText(answer) };
@@ -24,13 +24,13 @@ export function answered(reply: ChatReply, answers: Answers): ChatReply {
 export function fieldsOf({ toolCalls }: ChatReply, answers: Answers): Partial<StartRequest> {
   const calls = toolCalls.filter(waits).map((call) => ({ toolCallId: call.id, call, answer: answers.get(call.id) }));
   const isDecision = ({ call, answer }: (typeof calls)[number]): boolean =>
-    call.state === "needsApproval" || isNo(call, answer);
+    call.state === "needsApproval" || isRefused(call, answer);
   const decisions = calls.filter(isDecision);
   const results = calls.filter((each) => !isDecision(each));
   return {
     answers: decisions.map(({ toolCallId, call, answer }) => ({
       toolCallId,
-      approved: !isNo(call, answer),
+      approved: !isRefused(call, answer),
       reason: reasonIn(answer),
     })),
     ...(results[0] && {
@@ -39,8 +39,8 @@ export function fieldsOf({ toolCalls }: ChatReply, answers: Answers): Partial<St
   };
 }
 
-/** Whether an answer refuses a call. A result may be `false`, and approval is `true` and nothing else. */
-function isNo({ state }: ChatToolCall, answer: unknown): boolean {
+/** Returns whether an answer refuses a call. A result may be `false`, and approval is `true` and nothing else. */
+function isRefused({ state }: ChatToolCall, answer: unknown): boolean {
   return reasonIn(answer) !== undefined || (state === "needsApproval" && answer !== true);
 }
 

@@ -296,6 +296,7 @@ export function failureFrom(thrown: unknown): SendError {
   return new SendError("protocol", "The reply cannot be read.", { cause: thrown, retryable: false });
 }
 
+/** Returns the error of a wait that has passed its limit, of `waitedMs` milliseconds. */
 export function timeoutError(phase: TimeoutPhase, waitedMs: number): SendError {
   const message = `The relay took longer than ${waitedMs} ms (\`timeouts.${phase}\`).`;
   return new SendError("timeout", message, { phase, waitedMs });

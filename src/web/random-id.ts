@@ -1,4 +1,4 @@
-/** Ids that are unique without asking anybody. */
+/** Random ids: unique without a list of those in use. */
 
 import { base64Of } from "../platform/base64.ts";
 

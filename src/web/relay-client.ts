@@ -69,7 +69,7 @@ export interface RelayClientOptions extends Pick<SendOptions, "timeouts" | "retr
 export interface RelayClient extends TypedClient {
   /**
    * Watches a reply that is being written, or was just written: that of another tab, or from before a reload. It comes
-   * from its beginning. Leaving it only closes the connection; `stop()` stops the reply for everybody.
+   * from its beginning. Leaving it only closes the connection; `stop()` stops the reply for all viewers.
    * @param run the id of the run; default: the last one of `chat`
    * @returns `undefined` when there is none
    * @throws {SendError} the refusal

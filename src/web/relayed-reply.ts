@@ -259,6 +259,7 @@ export class RelayedReply {
   }
 }
 
+/** Returns the error of a call whose signal has fired. */
 export function abortError(signal: AbortSignal | undefined): SendError {
   return new SendError("aborted", "The caller's signal ended the call.", { cause: signal?.reason });
 }

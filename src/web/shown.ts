@@ -111,7 +111,7 @@ function shownCall({ id, name, needsApproval, ...call }: ToolCall, at: number, w
   return { id, name, arguments: call.arguments, state, at };
 }
 
-/** Whether a call waits for an answer. */
+/** Returns whether a call waits for an answer. */
 export function waits({ state }: ChatToolCall): boolean {
   return state === "needsApproval" || state === "needsResult";
 }
@@ -136,7 +136,7 @@ export function sizeOf({ content, reasoning, toolCalls, media, providerToolCalls
   return content.length + reasoning.length + toolCalls.length + media.length + providerToolCalls.length;
 }
 
-/** Whether a reply has all that the other has, and more. */
+/** Returns whether a reply has all that the other has, and more. */
 export function isAhead(one: ChatReply, other: ChatReply): boolean {
   const goesOn = one.content.startsWith(other.content) && one.reasoning.startsWith(other.reasoning);
   return goesOn && sizeOf(one) > sizeOf(other);

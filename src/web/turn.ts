@@ -8,6 +8,7 @@ import type { ChatOptions } from "./chat.ts";
 import type { ChatMessage, ChatReply } from "./chat-message.ts";
 import { marked, questionsIn, withUser } from "./shown.ts";
 
+/** The messages of a chat, as a page shows them. */
 export type Messages = readonly ChatMessage[];
 
 /** A turn that is asked for, or that others have asked for. */

@@ -24,6 +24,7 @@ export interface Watch {
   over: Promise<void>;
 }
 
+/** Returns the watch of a turn whose run is about to be read. */
 export function watchOf(turn: Turn, messages: Messages): Watch {
   return {
     turn,
@@ -36,7 +37,10 @@ export function watchOf(turn: Turn, messages: Messages): Watch {
   };
 }
 
-/** @param start the body that starts the run; absent for one that others have started */
+/**
+ * Returns the link of a watch.
+ * @param start the body that starts the run; absent for one that others have started
+ */
 export function linkOf(
   { run, abort }: Watch,
   start: string | undefined,

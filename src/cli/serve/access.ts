@@ -73,12 +73,12 @@ export class Access {
   }
 }
 
-/** Cookies do not know ports: two servers of one machine would overwrite each other's. */
+/** Returns the name of the cookie. It has the port, since all ports of a machine share their cookies. */
 export function cookieName(port: number): string {
   return `cloudllm-${port}`;
 }
 
-/** The attributes of the cookie: no script reads it, and no other site's page sends it. */
+/** Returns the attributes of the cookie: no script reads it, and no other site's page sends it. */
 export function cookieOptions(isSecure: boolean): {
   readonly path: "/";
   readonly httpOnly: true;
@@ -93,7 +93,7 @@ function refused(status: 401 | 403, reason: string): Verdict {
   return { type: "refused", status, reason };
 }
 
-/** In a time that does not depend on where the texts differ. */
+/** Returns whether two texts are the same, in a time that does not depend on where they differ. */
 function isSame(one: string, other: string): boolean {
   const digest = (text: string) => createHash("sha256").update(text).digest();
   return timingSafeEqual(digest(one), digest(other));

@@ -29,7 +29,7 @@ export async function openSqlite(file: string): Promise<Connection<SqliteLike>> 
   const made = builtIn?.DatabaseSync ?? defaultOf(await installed("better-sqlite3"));
   if (!isMaker(made)) {
     throw new CommandError(
-      "SQLite needs Node 22.13 or later, or a package beside your own: npm install better-sqlite3",
+      "SQLite needs Node 22.13 or later, or a package that is not installed here: npm install better-sqlite3",
       1,
     );
   }

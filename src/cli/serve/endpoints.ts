@@ -60,6 +60,7 @@ const MAX_REASON = 500;
 /** The advice to a program, at the end of a sentence about what a model cannot do. */
 const FOR_PROGRAMS = / Leave it out, or set `unsupported: "ignore"`\.$/;
 
+/** Returns the endpoints, which share one client, one log and one user. */
 export function endpointsOf(parts: Parts): Endpoints {
   const { models, store, log, isLogShared, tools, systemPrompt, budget, onError } = parts;
   const shared = { authorize: () => USER, describe: sentenceOf, onError };

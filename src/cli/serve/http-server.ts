@@ -7,7 +7,7 @@ import { CommandError } from "../command-error.ts";
 import { quoted } from "../one-line.ts";
 import { secondsOf } from "../status-line.ts";
 
-/** After this time, connections that are still open are cut, in milliseconds. */
+/** Time until connections that are still open are cut, in milliseconds. */
 const CLOSE_MS = 1_000;
 
 /** A longer path is cut in its line, in characters. */
@@ -44,6 +44,7 @@ export class HttpServer {
     });
   }
 
+  /** Returns the port that the server listens on; 0 before that. */
   get port(): number {
     return (this.#server.address() as AddressInfo | null)?.port ?? 0;
   }
@@ -53,7 +54,7 @@ export class HttpServer {
     return [...this.#answers].filter((answer) => String(answer.getHeader("content-type")).startsWith(EVENTS)).length;
   }
 
-  /** Resolves when nothing is connected any more. */
+  /** Takes no more connections. Resolves when the last one is closed. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
@@ -69,7 +70,7 @@ export class HttpServer {
     this.#answers.add(response);
     response.once("close", () => {
       this.#answers.delete(response);
-      const [path = ""] = url.split("?"); // a query may hold what is nobody's business
+      const [path = ""] = url.split("?"); // a query may hold secrets
       const status = response.headersSent ? response.statusCode : "left";
       this.#onRequest(
         `${timeOf(new Date())}  ${method.padEnd(4)} ${quoted(path, MAX_PATH)}  ${status}  ${secondsOf(performance.now() - startedAt)}`,
@@ -94,7 +95,7 @@ function faultOf(error: NodeJS.ErrnoException, port: number, host: string): stri
   }
 }
 
-/** The address of the server as a person opens it. */
+/** Returns the address of the server as a person opens it. */
 export function urlOf(host: string, port: number): string {
   const plain = host.replace(/^\[|\]$/g, "");
   const isAny = plain === "0.0.0.0" || plain === "::";

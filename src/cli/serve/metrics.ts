@@ -22,17 +22,21 @@ export class Metrics {
     return this.#running;
   }
 
+  /** Counts a reply that is asked for. */
   begun(): void {
     this.#running += 1;
   }
 
-  /** @param message absent for a reply that did not begin */
+  /**
+   * Counts a reply that has ended.
+   * @param message absent for a reply that did not begin
+   */
   ended(message: AssistantMessage | undefined, error: SendError | undefined): void {
     this.#running -= 1;
     this.#count(message, error?.kind);
   }
 
-  /** For an error of this program. */
+  /** Counts a reply that ended with an error of this program. */
   broke(): void {
     this.#running -= 1;
     this.#count(undefined, "defect");

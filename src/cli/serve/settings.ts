@@ -55,7 +55,7 @@ export interface ServeSettings {
   readonly log: LogPlace;
   /** The path of an ES module that exports tools. */
   readonly tools?: string;
-  /** Absent: on this machine, everybody may use the server. */
+  /** Absent: every program and page of this machine may use the server. */
   readonly token?: string;
 }
 
@@ -149,7 +149,7 @@ function storeOf(text: string | undefined): StorePlace {
   if (text === undefined) return { type: "default" };
   const engine = engineOf("--store", text);
   if (engine) return engine;
-  refuseUnknownScheme("--store", text, "a folder, sqlite:FILE, postgres://… or redis://…");
+  checkScheme("--store", text, "a folder, sqlite:FILE, postgres://… or redis://…");
   return { type: "folder", path: text };
 }
 
@@ -181,7 +181,8 @@ function checkedUrl(option: string, url: string): string {
   throw new CommandError(`${option} is not a valid address, such as redis://localhost:6379.`, 2);
 }
 
-function refuseUnknownScheme(option: string, text: string, valid: string): void {
+/** @throws {CommandError} for an address of a database that the server does not know */
+function checkScheme(option: string, text: string, valid: string): void {
   const [, scheme] = /^([a-z][a-z0-9+.-]+):/i.exec(text) ?? [];
   if (scheme !== undefined) throw new CommandError(`${option} must be ${valid}; ${scheme}: is not one of them.`, 2);
 }

@@ -7,6 +7,7 @@ export type StepItem =
   | { readonly type: "text" | "reasoning"; readonly text: string }
   | { readonly type: "part"; readonly chunk: UiChunk };
 
+/** Collects the parts of a step. */
 export class StepSoFar {
   #items: StepItem[] = [];
 

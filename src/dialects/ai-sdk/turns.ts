@@ -51,7 +51,7 @@ export function decisionsIn({ parts }: ReceivedMessage): readonly object[] {
   });
 }
 
-/** Whether a reply has something that a session keeps. */
+/** Returns whether a reply has something that a session keeps. */
 export function isReply({ role, parts }: ReceivedMessage): boolean {
   return (
     role === "assistant" &&
@@ -151,7 +151,7 @@ function resultsOf(calls: readonly ReceivedCall[], isOpen: boolean): readonly Tu
   return calls.filter((call) => !isOpen || hasResult(call)).map(resultOf);
 }
 
-/** Whether a call has its result. */
+/** Returns whether a call has its result. */
 export function hasResult({ outcome }: ReceivedCall): boolean {
   return outcome.type === "output" || outcome.type === "error";
 }

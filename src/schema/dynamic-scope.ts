@@ -1,4 +1,4 @@
-/** The state of one validation: the resources that it has entered, and its results so far. */
+/** The dynamic scope of a validation: the resources that it has entered. It keeps the results of values so far. */
 
 import type { JsonSchema } from "../contract/schema.ts";
 import type { Issues } from "./issues.ts";
