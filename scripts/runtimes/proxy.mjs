@@ -6,8 +6,8 @@ import { rmSync } from "node:fs";
 import { createServer as createHttpServer, request as httpRequest } from "node:http";
 import { connect, createServer } from "node:net";
 
-export const USER = "name";
-export const PASSWORD = "p@ss word";
+const USER = "name";
+const PASSWORD = "p@ss word";
 const ACCEPTED = `Basic ${Buffer.from(`${USER}:${PASSWORD}`).toString("base64")}`;
 
 /** Starts both proxies and the socket. `origin` is the server's. */

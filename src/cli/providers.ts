@@ -19,6 +19,7 @@ import {
   type ReasoningEffort,
   VertexClient,
 } from "../index.ts";
+import { awsIdentity, azureToken, googleToken } from "./cloud-credentials.ts";
 
 /** One provider of the command line. */
 export interface Provider {
@@ -110,17 +111,17 @@ const TABLE: Readonly<Record<OwnName, Provider>> = {
   azure: {
     keyNames: ["CLOUDLLM_AZURE_API_KEY", "AZURE_OPENAI_API_KEY", "AZURE_API_KEY"],
     isCloud: true,
-    create: (options) => new AzureClient(options),
+    create: (options) => new AzureClient({ ...azureToken(process.env), ...options }),
   },
   bedrock: {
     keyNames: ["CLOUDLLM_BEDROCK_API_KEY", "AWS_BEARER_TOKEN_BEDROCK"],
     isCloud: true,
-    create: (options) => new BedrockClient(options),
+    create: (options) => new BedrockClient({ ...awsIdentity(process.env), ...options }),
   },
   vertex: {
     keyNames: ["CLOUDLLM_VERTEX_API_KEY", "GOOGLE_VERTEX_API_KEY", "GOOGLE_CLOUD_API_KEY", "GOOGLE_API_KEY"],
     isCloud: true,
-    create: (options) => new VertexClient(options),
+    create: (options) => new VertexClient({ ...googleToken(process.env), ...options }),
   },
   ollama: {
     keyNames: ["OLLAMA_API_KEY"],
