@@ -4,12 +4,12 @@
  * them before its first request.
  */
 import { readdirSync, readFileSync, rmSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { rolldown } from "rolldown";
 
 /** Sources that every entry shares. The engine of schemas is not among them: it is loaded. */
 const CORE =
-  /[/]src[/](?!(?:cli|credentials|dialects|embedded|models|otel|page|react|runtime|server|store|testing|web)[/]|schema[/](?!load-|schema[.]|standard-)|transport[/](?:default-|fetch-network|ndjson|node-|proxy-|unsupported-)|protocols[/].+[/]|protocols[/](?:index|load-))/;
+  /[/]src[/](?!(?:cli|credentials|dialects|embedded|models|otel|page|react|runtime|server|store|testing|web)[/]|schema[/](?!load-|schema[.]|standard-)|transport[/](?:default-|fetch-network|ndjson|node-|proxy-|unsupported-)|protocols[/].+[/]|protocols[/](?:index|load-|with-))/;
 
 /** A wire format: a file of its own, which a client loads when it needs it. */
 const PROTOCOL = /[/]src[/]protocols[/](anthropic-messages|chat-completions|gemini|ollama|responses)[/]/;
@@ -84,7 +84,7 @@ function dropFacades(files) {
     const [target, ...others] = facade.imports.map((name) => files[name]);
     if (!facade.isDynamicEntry || facade.moduleIds.length > 0 || !target || others.length > 0) continue;
     if (facade.exports.some((name) => !target.exports.includes(name))) continue;
-    const [before, after] = [facade, target].map(({ fileName }) => `/${fileName}")`);
+    const [before, after] = [facade, target].map(({ fileName }) => `/${basename(fileName)}")`); // both are in one folder
     for (const chunk of chunks) {
       if (chunk.dynamicImports.includes(facade.fileName)) chunk.code = chunk.code.replaceAll(before, after);
     }

@@ -30,13 +30,19 @@ export function loadSchemaEngine(): Promise<SchemaEngine> {
   return loading;
 }
 
+/** Sets the engine, where a program has it without loading: `cloudllm/protocols`. */
+export function provideSchemaEngine(engine: SchemaEngine): void {
+  loaded = engine;
+}
+
 /** Returns whether the engine must be loaded before the request with these options can be built. */
 export function lacksSchemaEngine({ tools, output }: Pick<SendOptions, "tools" | "output">): boolean {
   return loaded === undefined && (tools !== undefined || output !== undefined);
 }
 
 /**
- * Returns the engine, where a request with schemas is built: every client has loaded it by then.
+ * Returns the engine, where a request with schemas is built: every client has loaded it by then, and a protocol of
+ * `cloudllm/protocols` brings it along.
  * @throws {Error} when it is not loaded
  */
 export function schemaEngine(): SchemaEngine {

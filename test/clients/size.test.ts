@@ -8,11 +8,11 @@ import { bundledSize } from "../support/bundled-size.ts";
 const BUILT = fileURLToPath(new URL("../../dist/index.js", import.meta.url));
 
 /**
- * In kB: all in one file, and the files before the first call where the bundler splits. Measured: 76.5 and 59.6, 70.1
+ * In kB: all in one file, and the files before the first call where the bundler splits. Measured: 76.7 and 59.7, 70.1
  * and 60.0, 75.3 and 57.9, 74.9 and 57.5.
  */
 const LIMITS = [
-  ["OpenAIClient", 76.8, 59.9],
+  ["OpenAIClient", 77, 60],
   ["CompatibleClient", 70.4, 60.3],
   ["ClaudeClient", 75.6, 58.2],
   ["GeminiClient", 75.2, 57.8],
