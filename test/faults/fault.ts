@@ -18,7 +18,7 @@ export interface Fault {
   readonly later?: string;
   /** Whether it must not run beside others: it stops the clock for all of them, or keeps the process busy. */
   readonly isAlone?: boolean;
-  /** Whether it costs seconds, or is the same for every client of a wire format: it is not tried on clouds. */
+  /** Whether it costs seconds and is the same for every client of a wire format: it is not tried on clouds. */
   readonly isOfFormat?: boolean;
   /** Makes it happen, throws when the library fails, and says in a few words how it ended. */
   run?(scene: Scene): Promise<string>;

@@ -168,7 +168,6 @@ const faults: readonly Fault[] = [
   {
     id: "1.8",
     title: "one event is a single line of 9 MB",
-    isOfFormat: true,
     async run(scene) {
       const text = "x€".repeat(2_250_000);
       return judged(await scene.reply(stream(packets(good(scene, [text]), 60_000))), { text, counts: COUNTS });
@@ -177,7 +176,6 @@ const faults: readonly Fault[] = [
   {
     id: "1.9",
     title: "a line never ends: 300 MB without a line break",
-    isOfFormat: true,
     async run(scene) {
       const { error, grownBy } = await measuredOf(scene, "endless line");
       expect(grownBy).toBeLessThan(192e6);
@@ -193,7 +191,6 @@ const faults: readonly Fault[] = [
   {
     id: "1.11",
     title: "60,000 small deltas",
-    isOfFormat: true,
     async run(scene) {
       const { text, cpuMs, cpuOfQuarterMs } = await measuredOf(scene, "many deltas");
       expect(text).toBe(240_000);
@@ -296,7 +293,6 @@ const faults: readonly Fault[] = [
   {
     id: "1.24",
     title: "300 MB of one line come as 300 kB of gzip",
-    isOfFormat: true,
     except: BELOW,
     async run(scene) {
       const { error, grownBy } = await measuredOf(scene, "compressed line");
@@ -308,7 +304,6 @@ const faults: readonly Fault[] = [
   {
     id: "1.25",
     title: "a JSON document never ends: 300 MB",
-    isOfFormat: true,
     except: BELOW,
     async run(scene) {
       const { error, grownBy } = await measuredOf(scene, "endless document");
@@ -320,7 +315,6 @@ const faults: readonly Fault[] = [
   {
     id: "1.26",
     title: "an event has endlessly many lines, comments among them: 300 MB without a blank line",
-    isOfFormat: true,
     except: BELOW,
     async run(scene) {
       const { error, grownBy } = await measuredOf(scene, "endless event");

@@ -275,6 +275,7 @@ const faults: readonly Fault[] = [
   {
     id: "6.13",
     title: "100 calls at once, half of them answered; then the signal fires for all",
+    isOfFormat: true,
     async run(scene) {
       const { client } = await scene.stage(({ socket }, index) => {
         if (index % 2 === 0) socket.write(good(scene));
