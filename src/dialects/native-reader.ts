@@ -37,7 +37,10 @@ export class NativeReader {
   }
 }
 
-/** @param what the end of a sentence about the answer of the relay */
+/**
+ * Returns the error of an answer that is not one of a relay.
+ * @param what the end of a sentence about the answer
+ */
 export function relayFault(what: string, facts?: SendErrorFacts): SendError {
   return new SendError("protocol", `The answer of the relay ${what}.`, { retryable: false, ...facts });
 }

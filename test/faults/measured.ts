@@ -5,6 +5,7 @@ import { existsSync } from "node:fs";
 import type { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
+import { outputOf } from "../support/child-output.ts";
 import { httpChunk, LAST_CHUNK, STREAM_HEAD } from "../support/raw-server.ts";
 import { COUNTS, headWith, KEY, type Scene } from "./scene.ts";
 import type { Speaker } from "./speakers/speaker.ts";
@@ -47,15 +48,9 @@ export async function measuredOf(scene: Scene, what: Measurement): Promise<Measu
   const args = [PROGRAM, scene.speaker.protocol, scene.transport, server.origin, what, KEY];
   const { PATH = "", HOME = "", SYSTEMROOT = "" } = process.env;
   const child = spawn(process.execPath, args, { env: { PATH, HOME, SYSTEMROOT } });
-  let stdout = "";
-  let stderr = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    stdout += text;
-  });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    stderr += text;
-  });
+  const output = outputOf(child);
   const code = await new Promise((resolve) => child.on("close", resolve));
+  const { stdout, stderr } = output;
   if (code !== 0 || stderr !== "") throw new Error(`the measuring process ended with ${code}: ${stdout}${stderr}`);
   return { ...(JSON.parse(stdout) as Measured), sent: server.bytesSent() };
 }

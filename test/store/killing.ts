@@ -7,6 +7,7 @@ import { LLMSession, type Message, SendError } from "cloudllm";
 import { type ProviderRequest, type ReplyScript, scriptedClient, startProviderServer } from "cloudllm/testing";
 import { expect } from "vitest";
 import { historyFault, requestFault } from "../session/legality.ts";
+import { outputOf } from "../support/child-output.ts";
 import { randomFrom } from "../support/random.ts";
 import { openStore, type StoreKind } from "./places.mjs";
 
@@ -57,20 +58,13 @@ class Pieces {
 /** Lets it talk until that moment, and resolves with the turns that it knew to be over. */
 async function killed(args: readonly string[], { afterMs, pieces }: Moment, server: Pieces): Promise<string[]> {
   const child = spawn(process.execPath, [TALKER, ...args], { stdio: ["ignore", "pipe", "pipe"] });
-  let stdout = "";
-  let stderr = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    stdout += text;
-  });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    stderr += text;
-  });
+  const output = outputOf(child);
   const closed = new Promise<void>((resolve) => child.once("close", () => resolve()));
   if (pieces !== undefined) await Promise.race([server.more(pieces), closed]);
   setTimeout(() => child.kill("SIGKILL"), afterMs);
   await closed;
-  expect(stderr).toBe("");
-  return [...stdout.matchAll(/^done (.+)\n/gm)].map(([, said = ""]) => said);
+  expect(output.stderr).toBe("");
+  return [...output.stdout.matchAll(/^done (.+)\n/gm)].map(([, said = ""]) => said);
 }
 
 /** Resolves with the session when the lease of the process that was killed has expired. */
