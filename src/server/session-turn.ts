@@ -18,6 +18,7 @@ import type { TurnBudget } from "../session/turn-budget.ts";
 import { streamOf } from "../stream/complete-source.ts";
 import { MessageStream } from "../stream/message-stream.ts";
 import { producerLost } from "../stream/rest-of-reply.ts";
+import { sendErrorOf } from "../stream/transfer.ts";
 import { checkAnswers, giveAnswers, newAnswers, waitingReply } from "./call-answers.ts";
 import type { RunSource } from "./run.ts";
 import type { CallAnswers, KeptHistory, TurnRequest } from "./turn-request.ts";
@@ -94,10 +95,10 @@ export class SessionTurn implements RunSource {
   /** Continues the turn, when the lease of its process has passed. */
   async #goOn({ seen, message }: LeftSoFar, signal: AbortSignal, begins: ToolBegins): Promise<MessageStream> {
     const { id, options } = this.#turn;
-    const { session, outcome } = await claimed(
-      () => openLeft(this.#setup, { id, seen, options, signal, begins }),
-      signal,
-    );
+    const opened = claimed(() => openLeft(this.#setup, { id, seen, options, signal, begins }), signal);
+    const { session, outcome } = await opened.catch((error: unknown) => {
+      throw withPartial(sendErrorOf(error), message);
+    });
     this.#session = session;
     switch (outcome.type) {
       case "unsent":
@@ -203,6 +204,12 @@ async function claimed<T>(open: () => Promise<T>, signal: AbortSignal): Promise<
       setTimeout(resolve, CLAIM_RETRY_MS);
     });
   }
+}
+
+/** Returns the error with the part of the reply that viewers have seen. */
+function withPartial(error: SendError, message: AssistantMessage): SendError {
+  const isShown = error.partial === undefined && message.content !== "";
+  return isShown ? error.with({ partial: message }) : error;
 }
 
 async function* completeChunks({

@@ -251,6 +251,22 @@ describe("a turn whose process is killed", () => {
     expect([viewer.text, client.calls.length, other.calls.length]).toEqual(["Clear.", 0, 1]);
   });
 
+  test("keeps its text in a typed end where the session cannot be opened", async () => {
+    const gate = new Gate();
+    const scene = await begun(scriptedClient([{ steps: [{ text: "It is " }, { pause: gate }] }]));
+    await isAt(gate);
+    scene.kill();
+    await scene.inner.claim("public/c"); // by another program, which keeps it
+    const client = scriptedClient([]);
+    const sessions = { store: scene.inner };
+    const relay = createRelay({ authorize, recover, client, log: scene.log, sessions, onError: () => undefined });
+    const viewer = watch(await relay.handle(get(`c/stream?run=${scene.run}`)));
+    await vi.advanceTimersByTimeAsync(90_000);
+    await viewer.over;
+    expect(viewer.events.at(-1)).toMatchObject({ type: "failed", error: { partial: { content: "It is " } } });
+    expect(client.calls.length).toBe(0);
+  });
+
   test("is handed over by a process that ends in peace", async () => {
     const inner = new MemoryStore();
     const log = memoryLog();
