@@ -204,7 +204,7 @@ export class App {
         return this.#doing(chat.retry());
       case "allow":
       case "deny":
-        return this.#thread.answer(button.dataset.call ?? "", button.dataset.action === "allow");
+        return this.#doing(this.#thread.answer(button.dataset.call ?? "", button.dataset.action === "allow"));
     }
   }
 

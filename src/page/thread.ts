@@ -31,7 +31,6 @@ export class Thread {
   readonly #replies = new Map<string, ReplyView>();
   readonly #made = new Map<string, Made>();
   #edit: Edit | undefined;
-  #answered: ReadonlySet<string> = new Set();
 
   /** @param onChange called when the page must render again */
   constructor(chat: Chat, box: HTMLElement, onChange: () => void) {
@@ -86,14 +85,8 @@ export class Thread {
   }
 
   /** Sends the answer to a call of the last reply. */
-  answer(callId: string, isAllowed: boolean): void {
-    const waiting = this.chat.snapshot.messages.at(-1);
-    this.#answered = new Set([...this.#answered, callId]);
-    const open =
-      waiting?.role === "assistant" ? waiting.toolCalls.filter(({ state }) => state.startsWith("needs")) : [];
-    if (open.every(({ id }) => this.#answered.has(id))) this.#answered = new Set();
-    void this.chat.answer(callId, isAllowed ? true : { deny: "The user refused the call." });
-    this.render();
+  answer(callId: string, isAllowed: boolean): Promise<unknown> {
+    return this.chat.answer(callId, isAllowed ? true : { deny: "The user refused the call." });
   }
 
   messageOf(messageId: string): ChatMessage | undefined {
@@ -111,10 +104,10 @@ export class Thread {
     }
     const isLast = place === messages.length - 1;
     const figures = message.state === "writing" ? "" : figuresOf(message, this.#costs.costOf(message));
-    return this.#once(message.id, [message, isLast, figures, this.#answered], () => {
+    return this.#once(message.id, [message, isLast, figures], () => {
       const view = this.#replies.get(message.id) ?? new ReplyView();
       this.#replies.set(message.id, view);
-      return view.view({ reply: message, figures, isLast, answered: this.#answered });
+      return view.view({ reply: message, figures, isLast });
     });
   }
 

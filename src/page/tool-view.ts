@@ -14,6 +14,7 @@ const WORDS: Readonly<Record<ChatToolCall["state"], string>> = {
   running: "is running",
   needsApproval: "waits for you",
   needsResult: "waits for a result",
+  answered: "is answered",
   done: "has run",
   failed: "has failed",
   denied: "was refused",
@@ -24,14 +25,14 @@ const ICONS: Readonly<Record<ChatToolCall["state"], string>> = {
   running: "tool",
   needsApproval: "ask",
   needsResult: "ask",
+  answered: "ask",
   done: "done",
   failed: "failed",
   denied: "failed",
 };
 
-/** @param answered the call has an answer that waits for those of other calls */
-export function toolView(call: ChatToolCall, answered: boolean): VElement {
-  const asks = (call.state === "needsApproval" || call.state === "needsResult") && !answered;
+export function toolView(call: ChatToolCall): VElement {
+  const asks = call.state === "needsApproval" || call.state === "needsResult";
   return h(
     "div",
     { class: `tool is-${call.state}`, key: `tool-${call.id}` },
@@ -43,7 +44,7 @@ export function toolView(call: ChatToolCall, answered: boolean): VElement {
         {},
         icon(ICONS[call.state]),
         h("strong", { dir: "auto" }, call.name),
-        h("span", {}, answered ? "is answered" : WORDS[call.state]),
+        h("span", {}, WORDS[call.state]),
         h("span", { class: "brief", dir: "auto" }, briefOf(call)),
       ),
       h("dl", {}, ...fieldsOf(call)),

@@ -70,8 +70,6 @@ export interface ReplyTurn {
   readonly figures: string;
   /** Whether nothing has come after it, so that it can be written again in its place. */
   readonly isLast: boolean;
-  /** Ids of calls that are answered here, while others of the reply wait. */
-  readonly answered: ReadonlySet<string>;
 }
 
 /** The view of one reply, which keeps what it has parsed. */
@@ -79,7 +77,7 @@ export class ReplyView {
   readonly #texts = new Map<number, GrowingMarkdown>();
   readonly #thinking = new GrowingMarkdown();
 
-  view({ reply, figures, isLast, answered }: ReplyTurn): VElement {
+  view({ reply, figures, isLast }: ReplyTurn): VElement {
     const { id, state, citations, media } = reply;
     const isWriting = state === "writing";
     const isEmpty = reply.content === "" && reply.reasoning === "" && reply.toolCalls.length === 0;
@@ -89,7 +87,7 @@ export class ReplyView {
       h("h2", { class: "unseen" }, "Reply"),
       isWriting && isEmpty && waitingView(),
       this.#thinkingView(reply),
-      ...this.#body(reply, answered),
+      ...this.#body(reply),
       ...media.map(mediaView),
       awaitsWord(reply) && waitingView(),
       citations.length > 0 && sourcesView(citations),
@@ -121,7 +119,7 @@ export class ReplyView {
   }
 
   /** The text, with each call where it was made. */
-  #body({ content, toolCalls, state }: ChatReply, answered: ReadonlySet<string>): readonly VElement[] {
+  #body({ content, toolCalls, state }: ChatReply): readonly VElement[] {
     const views: VElement[] = [];
     let from = 0;
     const say = (to: number, isComplete: boolean) => {
@@ -131,7 +129,7 @@ export class ReplyView {
     };
     for (const call of [...toolCalls].sort(byPlace)) {
       say(Math.max(from, Math.min(call.at, content.length)), true);
-      views.push(toolView(call, answered.has(call.id)));
+      views.push(toolView(call));
     }
     say(content.length, state !== "writing");
     return views;

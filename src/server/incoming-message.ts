@@ -7,7 +7,7 @@ import { badRequest, type Refusal } from "../dialects/refusal.ts";
 import { isJsonObject } from "../platform/json-object.ts";
 import { attachmentFault, isAllowedMediaType } from "./attachment-url.ts";
 import type { Policy } from "./policy.ts";
-import type { Signer } from "./signature.ts";
+import type { SignedOrigin, Signer } from "./signature.ts";
 
 /** The rules about turns, in addition to the policy. */
 export interface TurnRules extends Pick<Policy, "limits" | "history" | "trustHistory" | "attachmentUrl"> {
@@ -76,15 +76,20 @@ export function checkedApprovals(value: unknown, rules: TurnRules): readonly Cal
 }
 
 /**
- * Checks that the last reply of a conversation that a browser keeps was signed, before calls of it run.
+ * Checks that the last reply of a conversation that a browser keeps was signed, before calls of it run. Resolves with
+ * its origin.
  * @throws {Refusal} 400
  */
-export async function checkSignedEnd(value: unknown, messages: readonly Message[], rules: TurnRules): Promise<void> {
+export async function checkSignedEnd(
+  value: unknown,
+  messages: readonly Message[],
+  rules: TurnRules,
+): Promise<SignedOrigin> {
   const index = messages.findLastIndex(({ role }) => role !== "tool");
   const last = messages[index];
   const sent = (value as readonly unknown[])[index]; // as `checkedMessages` says
   if (last?.role !== "assistant") throw badRequest("`answers` needs a conversation that ends with the calls.");
-  await checkSignature(last, sent, `Message ${index}`, rules);
+  return checkedOrigin(last, sent, `Message ${index}`, rules);
 }
 
 function checkedList(value: unknown, name: string, { limits }: TurnRules): readonly unknown[] {
@@ -206,10 +211,19 @@ function mediaOf(media: unknown, name: string, rules: TurnRules): NonNullable<As
 
 /** The signature covers text and calls; a turn without calls is text that needs none. */
 async function checkSignature(turn: AssistantTurn, sent: unknown, name: string, rules: TurnRules): Promise<void> {
-  if (!turn.toolCalls) return;
+  if (turn.toolCalls) await checkedOrigin(turn, sent, name, rules);
+}
+
+async function checkedOrigin(
+  turn: AssistantTurn,
+  sent: unknown,
+  name: string,
+  rules: TurnRules,
+): Promise<SignedOrigin> {
   const { replay } = sent as AssistantTurn; // as `messageFault` says
-  const isSigned = replay && (await rules.signer?.isSigned(rules.user, { ...turn, replay }));
-  if (!isSigned) throw badRequest(`${name} has tool calls that this relay has not signed.`);
+  const origin = replay && (await rules.signer?.originOf(rules.user, { ...turn, replay }));
+  if (origin) return origin;
+  throw badRequest(`${name} has tool calls that this relay has not signed.`);
 }
 
 /**

@@ -10,7 +10,11 @@ import type { Policy } from "./policy.ts";
 import type { Signer } from "./signature.ts";
 
 /** @param signer signs tool calls, for a relay that must recognize them when they come back */
-export function maskOf({ id, owner }: RunHead, { expose, describe }: Policy, signer: Signer | undefined): Mask {
+export function maskOf(
+  { id, owner, startedAt }: RunHead,
+  { expose, describe }: Policy,
+  signer: Signer | undefined,
+): Mask {
   const exposed = (message: AssistantMessage): AssistantMessage => exposedMessage(message, expose);
   const complete = (message: AssistantMessage): EndEvent => ({ type: "complete", message });
   return {
@@ -23,7 +27,7 @@ export function maskOf({ id, owner }: RunHead, { expose, describe }: Policy, sig
       }
       const message = exposed(end.message);
       if (!signer || message.toolCalls.length === 0) return complete(message);
-      return signer.sign(owner, message).then(complete, () => complete(message));
+      return signer.sign(owner, message, { run: id, at: startedAt }).then(complete, () => complete(message));
     },
   };
 }

@@ -43,6 +43,8 @@ interface KeptRun {
   readonly head: RunHead;
   readonly beganAt: number;
   readonly rings: Set<() => void>;
+  /** The names of which it is, or was, the last run. */
+  readonly chats: Set<string>;
   entries: LogEntry[];
   bytes: number;
   /** The last attempt: writers of earlier ones are refused. */
@@ -100,6 +102,7 @@ class MemoryLog implements ReplyLog {
       head,
       beganAt: now,
       rings: new Set(),
+      chats: new Set(),
       entries: [],
       bytes,
       attempt: 1,
@@ -162,6 +165,7 @@ class MemoryLog implements ReplyLog {
     const latest = this.#latestRun(chat);
     if (latest && latest.number >= next.number) return false;
     this.#chats.set(chat, next);
+    this.#get(next.run)?.chats.add(chat);
     return true;
   }
 
@@ -268,11 +272,11 @@ class MemoryLog implements ReplyLog {
   }
 
   #remove(run: KeptRun): void {
-    const { id, chat } = run.head;
+    const { id } = run.head;
     this.#bytes -= run.bytes;
     this.#runs.delete(id);
     this.#ended.delete(run);
-    if (this.#chats.get(chat)?.run === id) this.#chats.delete(chat);
+    for (const chat of run.chats) if (this.#chats.get(chat)?.run === id) this.#chats.delete(chat);
     for (const ring of run.rings) ring();
   }
 }

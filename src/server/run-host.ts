@@ -21,6 +21,7 @@ import { type Signer, signerOf } from "./signature.ts";
 import type { CheckedStart } from "./start-request.ts";
 import { mayBeTakenOver, takeOver } from "./take-over.ts";
 import { UnwantedRuns } from "./unwanted-runs.ts";
+import { approvalsIn, UsedApprovals } from "./used-approvals.ts";
 
 /** A log that does not answer a start for so long is left aside, in milliseconds: another process may start it too. */
 const START_PATIENCE_MS = 3_000;
@@ -47,6 +48,7 @@ export class RunHost {
   readonly #settings: RelaySettings;
   readonly #runs: Runs;
   readonly #admission: Admission;
+  readonly #approvals: UsedApprovals;
   readonly #unwanted = new UnwantedRuns();
   #isDraining = false;
   /** The log has not answered a start, and no start since. */
@@ -57,6 +59,7 @@ export class RunHost {
     this.#settings = settings;
     this.#runs = new Runs(this.now);
     this.#admission = new Admission(policy, this.#runs);
+    this.#approvals = new UsedApprovals(settings);
     this.chats = new Chats(log, this.#runs);
     this.signer = policy.secret === undefined ? undefined : signerOf(policy.secret);
   }
@@ -211,8 +214,11 @@ export class RunHost {
     const release = this.#admission.reserve(caller);
     try {
       await this.#admission.check(caller);
+      const asked = approvalsIn(start);
+      if (asked) this.#approvals.check(head, asked); // before the chat's last run is stopped for this one
       if (latest) await this.#claim(head, writer === "away" ? undefined : latest, onBusy);
       this.#mayBegin(head.id, caller);
+      if (asked) await this.#approvals.use(head, asked);
       return this.#run({ head, source, writer: writer === "away" ? begun : writer });
     } catch (error) {
       if (writer !== "away") await log.delete(head.id).catch(() => undefined);

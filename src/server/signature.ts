@@ -9,15 +9,24 @@ import { base64Of } from "../platform/base64.ts";
 const PROVIDER = "relay";
 const PROTOCOL = "signature";
 
+/** The run that has made calls, and when it began, in milliseconds since 1970: the same each time it is signed. */
+export interface SignedOrigin {
+  readonly run: string;
+  readonly at: number;
+}
+
 /** Signs and checks assistant turns with tool calls. */
 export interface Signer {
   /**
    * Resolves with the message; one with tool calls carries the signature as its `replay`. Sign it as the caller sees
    * it.
    */
-  sign(user: string, message: AssistantMessage): Promise<AssistantMessage>;
-  /** Resolves with whether this relay has signed the text and the calls of the turn, for this user. */
-  isSigned(user: string, turn: AssistantTurn): Promise<boolean>;
+  sign(user: string, message: AssistantMessage, origin: SignedOrigin): Promise<AssistantMessage>;
+  /**
+   * Resolves with the origin of the turn; with `undefined` when this relay has not signed its text and its calls for
+   * this user.
+   */
+  originOf(user: string, turn: AssistantTurn): Promise<SignedOrigin | undefined>;
 }
 
 /** Returns the signer of a secret, which each process of a relay shares. */
@@ -32,20 +41,24 @@ export function signerOf(secret: string): Signer {
     return key;
   };
   return {
-    async sign(user, message) {
+    async sign(user, message, origin) {
       if (message.toolCalls.length === 0) return message;
-      const mac = await crypto.subtle.sign("HMAC", await keyOf(), encoder.encode(signedText(user, message)));
-      const replay: Replay = { provider: PROVIDER, protocol: PROTOCOL, data: base64Of(new Uint8Array(mac)) };
+      const mac = await crypto.subtle.sign("HMAC", await keyOf(), encoder.encode(signedText(user, message, origin)));
+      const data = `${origin.run}.${origin.at}.${base64Of(new Uint8Array(mac))}`;
+      const replay: Replay = { provider: PROVIDER, protocol: PROTOCOL, data };
       return { ...message, replay };
     },
-    async isSigned(user, turn) {
+    async originOf(user, turn) {
       const { replay } = turn;
-      if (replay?.provider !== PROVIDER || replay.protocol !== PROTOCOL) return false;
-      const mac = bytesOf(replay.data);
+      if (replay?.provider !== PROVIDER || replay.protocol !== PROTOCOL) return undefined;
+      const [, run = "", at, base64] = /^([\w-]+)\.(\d{1,16})\.([^.]+)$/.exec(String(replay.data)) ?? [];
+      const mac = bytesOf(base64);
+      const origin = { run, at: Number(at) };
       // `verify` takes the same time for each wrong signature.
-      return (
-        mac !== undefined && crypto.subtle.verify("HMAC", await keyOf(), mac, encoder.encode(signedText(user, turn)))
-      );
+      const isSigned =
+        mac !== undefined &&
+        (await crypto.subtle.verify("HMAC", await keyOf(), mac, encoder.encode(signedText(user, turn, origin))));
+      return isSigned ? origin : undefined;
     },
   };
 }
@@ -53,8 +66,8 @@ export function signerOf(secret: string): Signer {
 /**
  * A list, so that no field can pass for the beginning of the next. The first item keeps other uses of the secret apart.
  */
-function signedText(user: string, { content, toolCalls = [] }: AssistantTurn): string {
-  return JSON.stringify(["cloudllm relay 1", user, content, toolCalls.map(callFields)]);
+function signedText(user: string, { content, toolCalls = [] }: AssistantTurn, { run, at }: SignedOrigin): string {
+  return JSON.stringify(["cloudllm relay 2", user, run, at, content, toolCalls.map(callFields)]);
 }
 
 function callFields({ id, name, arguments: args, rawArguments = "", needsApproval }: ToolCall): readonly unknown[] {

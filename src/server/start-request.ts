@@ -23,7 +23,7 @@ import {
 import type { KeptRun } from "./log.ts";
 
 import type { Policy } from "./policy.ts";
-import type { Signer } from "./signature.ts";
+import type { SignedOrigin, Signer } from "./signature.ts";
 import type { CallAnswers, KeptHistory } from "./turn-request.ts";
 
 /** The run that a request asks for, checked. */
@@ -52,6 +52,8 @@ type StartTurn =
       readonly messages: readonly Message[];
       /** Decisions about the calls at the end of the messages, all of which have one or a result. */
       readonly approvals?: readonly CallApproval[];
+      /** The run that has asked for the approvals. */
+      readonly askedBy?: SignedOrigin;
     }
   | {
       readonly type: "message";
@@ -143,12 +145,12 @@ async function conversationOf(
   const messages = await checkedMessages(value, rules);
   if (answers === undefined) return { type: "messages", messages };
   const approvals = checkedApprovals(answers, rules);
-  await checkSignedEnd(value, messages, rules);
+  const askedBy = await checkSignedEnd(value, messages, rules);
   const waiting = pendingCalls(messages);
   checkAnswers({ results: [], approvals }, waiting, []);
   const left = waiting.find(({ id }) => !approvals.some(({ toolCallId }) => toolCallId === id));
   if (left) throw badRequest(`The tool call ${left.id} still waits for an answer.`);
-  return { type: "messages", messages, approvals };
+  return { type: "messages", messages, approvals, askedBy };
 }
 
 function checkedKeep(keep: unknown): KeptHistory {

@@ -1,42 +1,44 @@
-/** Answers to calls that wait for a person or the page, as they are sent and as they are shown. Pure. */
+/** Answers to calls that wait for a person or the page: as they are sent, and as they are shown. */
 
 import type { StartRequest } from "../dialects/native.ts";
 import type { ChatReply, ChatToolCall } from "./chat-message.ts";
-import { waits } from "./shown.ts";
+import { randomId } from "./random-id.ts";
+import { bodyOf, type Requests, refusalOf } from "./requests.ts";
 
-/** Answers by the id of the call. */
-export type Answers = ReadonlyMap<string, unknown>;
-
-/** Returns a reply whose calls have their answers. */
-export function answered(reply: ChatReply, answers: Answers): ChatReply {
-  const toolCalls = reply.toolCalls.map((call): ChatToolCall => {
-    if (!waits(call)) return call;
-    const answer = answers.get(call.id);
-    if (isRefused(call, answer)) return { ...call, state: "denied", result: reasonIn(answer) };
-    return call.state === "needsApproval"
-      ? { ...call, state: "running" }
-      : { ...call, state: "done", result: resultText(answer) };
-  });
-  return { ...reply, toolCalls };
+/**
+ * Has the relay keep an answer while other calls of the reply wait.
+ * @throws {SendError} the refusal
+ */
+export async function keep(
+  requests: Requests,
+  chat: string,
+  fields: Partial<StartRequest>,
+  signal: AbortSignal,
+): Promise<void> {
+  const response = await requests.send("", { signal, body: bodyOf({ run: randomId(), chat, ...fields }) });
+  if (!response.ok) throw (await refusalOf(response)).error;
+  await response.text(); // it is the calls that wait
 }
 
-/** Returns the fields of a start that answers the calls of a reply. */
-export function fieldsOf({ toolCalls }: ChatReply, answers: Answers): Partial<StartRequest> {
-  const calls = toolCalls.filter(waits).map((call) => ({ toolCallId: call.id, call, answer: answers.get(call.id) }));
-  const isDecision = ({ call, answer }: (typeof calls)[number]): boolean =>
-    call.state === "needsApproval" || isRefused(call, answer);
-  const decisions = calls.filter(isDecision);
-  const results = calls.filter((each) => !isDecision(each));
-  return {
-    answers: decisions.map(({ toolCallId, call, answer }) => ({
-      toolCallId,
-      approved: !isRefused(call, answer),
-      reason: reasonIn(answer),
-    })),
-    ...(results[0] && {
-      results: results.map(({ toolCallId, answer }) => ({ role: "tool", toolCallId, content: resultText(answer) })),
-    }),
-  };
+/** Returns a call with its answer, as it is shown when the reply goes on. */
+export function answered(call: ChatToolCall, answer: unknown): ChatToolCall {
+  if (isRefused(call, answer)) return { ...call, state: "denied", result: reasonIn(answer) };
+  return call.state === "needsApproval"
+    ? { ...call, state: "running" }
+    : { ...call, state: "done", result: resultText(answer) };
+}
+
+/** Returns a reply with these calls in the place of those of the same ids that wait, or are answered. */
+export function withCalls(reply: ChatReply, changed: (call: ChatToolCall) => ChatToolCall | undefined): ChatReply {
+  return { ...reply, toolCalls: reply.toolCalls.map((call) => changed(call) ?? call) };
+}
+
+/** Returns the fields of a start that answers a call. */
+export function fieldsOf(call: ChatToolCall, answer: unknown): Partial<StartRequest> {
+  const toolCallId = call.id;
+  return call.state === "needsApproval" || isRefused(call, answer)
+    ? { answers: [{ toolCallId, approved: !isRefused(call, answer), reason: reasonIn(answer) }] }
+    : { answers: [], results: [{ role: "tool", toolCallId, content: resultText(answer) }] };
 }
 
 /** Returns whether an answer refuses a call. A result may be `false`, and approval is `true` and nothing else. */

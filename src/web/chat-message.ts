@@ -54,6 +54,7 @@ export interface ChatReply {
  * - `running`: the server runs it.
  * - `needsApproval`: it waits for `answer(id, true)`, or `answer(id, { deny })`.
  * - `needsResult`: it waits for the page to run it, and for `answer(id, result)`.
+ * - `answered`: it has an answer, which the server keeps. The reply goes on when no call of it waits any more.
  * - `done`, `failed`: it has a result. `result` is empty where the relay does not expose it.
  * - `denied`: a person has refused it.
  */
@@ -62,7 +63,7 @@ export interface ChatToolCall extends Pick<ToolCall, "id" | "name"> {
   readonly arguments?: unknown;
   /** The arguments as JSON, as far as they have come. Only while they are being written. */
   readonly argumentsText?: string | undefined;
-  readonly state: "writing" | "running" | "needsApproval" | "needsResult" | "done" | "failed" | "denied";
+  readonly state: "writing" | "running" | "needsApproval" | "needsResult" | "answered" | "done" | "failed" | "denied";
   readonly result?: string | undefined;
   /** Where in the `content` it was called, in UTF-16 units: the text before it was written before it. */
   readonly at: number;

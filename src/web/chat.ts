@@ -99,7 +99,8 @@ export interface Chat {
    */
   readonly regenerate: (messageId?: string, options?: ChatOptions) => Promise<ChatReply | undefined>;
   /**
-   * Answers a call that waits. When all calls of the reply are answered, the reply goes on.
+   * Answers a call that waits. The server keeps the answer, and the call is `answered`, on all devices. When all calls
+   * of the reply are answered, the reply goes on.
    * @param answer `true` lets a call run that `needsApproval`; `false` or `{ deny: "the reason" }` refuses it. For a
    * call that `needsResult` it is the result, a string or a value that becomes JSON; or `{ deny }`
    */

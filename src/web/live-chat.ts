@@ -3,9 +3,9 @@
 import { SendError } from "../contract/errors.ts";
 import type { UserMessage } from "../contract/message.ts";
 import type { ChatHistory, StartRequest } from "../dialects/native.ts";
-import type { Answers } from "./answers.ts";
+import { answered, fieldsOf, keep, withCalls } from "./answers.ts";
 import type { Chat, ChatOptions, ChatSnapshot, ChatStatus, ChatsOptions } from "./chat.ts";
-import type { ChatReply } from "./chat-message.ts";
+import type { ChatReply, ChatToolCall } from "./chat-message.ts";
 import { afterFrame, perFrame } from "./frame.ts";
 import { failureFrom, type LinkEvent } from "./link.ts";
 import { LiveReply } from "./live-reply.ts";
@@ -54,8 +54,8 @@ export class LiveChat implements Chat {
   #over: Promise<void> | undefined;
   /** The turn of this page that has failed, for `retry`. A message stays while the run of another page is shown. */
   #failed: Failure | undefined;
-  /** Answers to calls of the last reply, until it has all. */
-  #answers: Answers = new Map();
+  /** Calls of the last reply that are answered here, by id, as they are shown when the reply goes on. */
+  #answered = new Map<string, ChatToolCall>();
   #sleep: (() => void) | undefined;
 
   constructor(id: string, requests: Requests, options: ChatsOptions, history?: ChatHistory) {
@@ -114,7 +114,8 @@ export class LiveChat implements Chat {
     if (!this.#isLoaded) await this.load();
     else if (messages.at(-1)?.state === "failed") {
       return this.#start({ fields: { regenerate: true }, messages: marked(messages, "sending") });
-    } else if (this.#reply()) return this.regenerate();
+    } else if (this.#reply()?.toolCalls.some(waits)) await this.load();
+    else if (this.#reply()) return this.regenerate();
     return undefined;
   };
 
@@ -140,11 +141,39 @@ export class LiveChat implements Chat {
     if (!call || !waits(call)) {
       throw new SendError("invalidRequest", `The call ${callId} does not wait for an answer.`);
     }
-    const answers = new Map(this.#answers).set(callId, answer);
-    const isComplete = base.toolCalls.every((each) => !waits(each) || answers.has(each.id));
-    this.#answers = answers;
-    return isComplete ? this.#start(continued(this.#messages, base, answers)) : undefined;
+    this.#answered.set(callId, answered(call, answer));
+    if (base.toolCalls.some((each) => waits(each) && each !== call)) {
+      this.#show({ ...call, state: "answered" });
+      this.#over = this.#keep(fieldsOf(call, answer), call, this.#over);
+      await this.#over;
+      await this.#published();
+      return undefined;
+    }
+    return this.#start(continued(this.#messages, base, this.#answered, call, answer));
   };
+
+  /** Has the relay keep an answer while other calls of the reply wait. Never rejects. */
+  async #keep(fields: Partial<StartRequest>, call: ChatToolCall, before: Promise<void> | undefined): Promise<void> {
+    await before;
+    try {
+      await keep(this.#requests, this.id, fields, AbortSignal.timeout(START_FOR_MS));
+      this.#show({ ...call, state: "answered" }); // a history that was read meanwhile did not know
+    } catch (thrown) {
+      this.#answered.delete(call.id);
+      this.#show(call);
+      await this.load(); // another device may have answered
+      if (this.#reply()) this.#to("failed", failureFrom(thrown));
+    }
+  }
+
+  /** Shows a call of the last reply in another state. */
+  #show(call: ChatToolCall): void {
+    const reply = this.#reply();
+    if (!reply) return;
+    const shown = withCalls(reply, ({ id, at }) => (id === call.id && at === call.at ? call : undefined));
+    this.#messages = [...this.#messages.slice(0, -1), shown];
+    this.#changed();
+  }
 
   /** The chat is deleted. */
   forget(): void {
@@ -247,7 +276,7 @@ export class LiveChat implements Chat {
     const watch = watchOf(turn, this.#messages);
     if (turn.fields || this.#failed?.turn.fields?.message === undefined) this.#failed = undefined;
     this.#named = undefined;
-    this.#answers = new Map();
+    this.#answered = new Map();
     this.#watch = watch;
     watch.over = this.#read(watch, this.#over);
     this.#over = watch.over;
@@ -286,9 +315,14 @@ export class LiveChat implements Chat {
     const { reply } = watch;
     switch (event.type) {
       case "complete":
-      case "recorded":
-        this.#settle(watch, reply.complete(event.message));
+      case "recorded": {
+        const { content, toolCalls = [] } = event.message;
+        // Another device, or an answer that was lost, has left calls open: the history shows which.
+        const isAsked = content === "" && toolCalls.length > 0 && toolCalls.every(({ id }) => callOf(reply.base, id));
+        this.#settle(watch, isAsked ? reply.base : reply.complete(event.message));
+        if (isAsked) void this.load();
         return true;
+      }
       case "absent":
         this.#settle(watch, reply.base);
         return true;

@@ -167,11 +167,11 @@ function shownHistory(history: readonly Message[]): readonly ChatMessage[] {
  */
 export function mergedHistory(
   mine: readonly ChatMessage[],
-  { messages, run, turn = [], unanswered }: ChatHistory,
+  { messages, run, turn = [], unanswered, waiting }: ChatHistory,
 ): readonly ChatMessage[] {
   // The replies of a turn under way come with its run.
   const written = run === undefined ? -1 : turn.findIndex(({ role }) => role === "assistant");
-  const stored = shownHistory([...messages, ...(written < 0 ? turn : turn.slice(0, written))]);
+  const stored = withAnswers(shownHistory([...messages, ...(written < 0 ? turn : turn.slice(0, written))]), waiting);
   const all = unanswered === undefined ? stored : withUser(stored, unanswered, "failed");
   const merged = all.map((message, place) => preferred(mine[place], message));
   for (const [place, message] of mine.entries()) {
@@ -179,6 +179,16 @@ export function mergedHistory(
     if (message.state === "failed" && merged[place]?.content !== message.content) merged.splice(place, 0, message);
   }
   return merged;
+}
+
+/** Returns the messages; calls of the last reply have their answers, when only others wait. */
+function withAnswers(messages: readonly ChatMessage[], waiting: readonly string[] = []): readonly ChatMessage[] {
+  const last = messages.at(-1);
+  if (last?.role !== "assistant" || waiting.length === 0) return messages;
+  const toolCalls = last.toolCalls.map(
+    (call): ChatToolCall => (waits(call) && !waiting.includes(call.id) ? { ...call, state: "answered" } : call),
+  );
+  return [...messages.slice(0, -1), { ...last, toolCalls }];
 }
 
 /** Returns the message that is to be shown: the one that is shown, unless the server's is another, or knows more. */

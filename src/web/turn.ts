@@ -3,9 +3,9 @@
 import { SendError } from "../contract/errors.ts";
 import type { UserMessage } from "../contract/message.ts";
 import type { StartRequest } from "../dialects/native.ts";
-import { type Answers, answered, fieldsOf } from "./answers.ts";
+import { fieldsOf, withCalls } from "./answers.ts";
 import type { ChatOptions } from "./chat.ts";
-import type { ChatMessage, ChatReply } from "./chat-message.ts";
+import type { ChatMessage, ChatReply, ChatToolCall } from "./chat-message.ts";
 import { marked, questionsIn, withUser } from "./shown.ts";
 
 /** The messages of a chat, as a page shows them. */
@@ -55,9 +55,21 @@ export function rewritten(undo: Messages, messageId: string | undefined = undo.a
   return { fields: { regenerate: true, keep: { turns: questionsIn(messages) } }, messages, undo };
 }
 
-/** Returns the turn in which the last reply goes on, since its calls have their answers. */
-export function continued(undo: Messages, reply: ChatReply, answers: Answers): Turn {
-  return { fields: fieldsOf(reply, answers), messages: undo.slice(0, -1), base: answered(reply, answers), undo };
+/**
+ * Returns the turn in which the last reply goes on, since its last call has an answer.
+ * @param answers the calls that were answered here, as they are shown now
+ */
+export function continued(
+  undo: Messages,
+  reply: ChatReply,
+  answers: ReadonlyMap<string, ChatToolCall>,
+  call: ChatToolCall,
+  answer: unknown,
+): Turn {
+  const base = withCalls(reply, (each) =>
+    each === call || each.state === "answered" ? (answers.get(each.id) ?? { ...each, state: "running" }) : undefined,
+  );
+  return { fields: fieldsOf(call, answer), messages: undo.slice(0, -1), base, undo };
 }
 
 /** A turn that has failed, as `retry` asks for it, and why. */

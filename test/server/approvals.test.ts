@@ -4,7 +4,7 @@ import { LLMSession, MemoryStore, type Message, type Tool } from "cloudllm";
 import { createRelay, memoryLog, type Relay } from "cloudllm/server";
 import { type ReplyScript, type ScriptedClient, scriptedClient } from "cloudllm/testing";
 import { type RelayClient, relayClient } from "cloudllm/web";
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import { get, post, read, runId, textOf } from "../support/relay.ts";
 
 const DONE: ReplyScript = { text: "Done." };
@@ -314,6 +314,63 @@ describe("a relay whose conversations the browser keeps", () => {
     expect(await refusalOf(response)).toContain(refusal);
     expect(ran).toEqual([]);
     expect(client.calls.length).toBe(1);
+  });
+
+  const signedBefore = "was allowed before, and may have run";
+
+  test("runs a call once for one approval, however often the page sends it", async () => {
+    const { relay, reply } = await made();
+    const messages: readonly Message[] = [question, reply, { role: "tool", toolCallId: "m", content: "sent" }];
+    const body = { messages, answers: yes };
+    const run = runId();
+    await read(await relay.handle(post({ ...body, run })));
+    await read(await relay.handle(post({ ...body, run }))); // its answer was lost
+    const again = await relay.handle(post({ ...body, run: runId() }));
+    expect(await refusalOf(again)).toBe(`409 The tool call a ${signedBefore}.`);
+    const [one, other] = await Promise.all([made(), made()]);
+    expect(one.reply.replay).not.toEqual(other.reply.replay); // the same words and ids are another question
+    expect(ran).toEqual(["a"]);
+  });
+
+  test("runs a call that was denied first: a person may think again", async () => {
+    const { relay, reply } = await made();
+    const messages: readonly Message[] = [question, reply, { role: "tool", toolCallId: "m", content: "sent" }];
+    await read(await relay.handle(post({ run: runId(), messages, answers: [{ toolCallId: "a", approved: false }] })));
+    await read(await relay.handle(post({ run: runId(), messages, answers: yes })));
+    expect(ran).toEqual(["a"]);
+  });
+
+  test("runs a call once in all processes that share a log", async () => {
+    const log = memoryLog();
+    const relays = [1, 2].map(() =>
+      createRelay({
+        client: scriptedClient([calls(["pay", "a"]), DONE, DONE]),
+        authorize: user,
+        tools,
+        secret,
+        log,
+      }),
+    ) as [Relay, Relay];
+    const reply = await pageOf(relays[0]).sendMessage([question]);
+    const body = { messages: [question, reply], answers: yes };
+    const responses = await Promise.all(relays.map((relay) => relay.handle(post({ ...body, run: runId() }))));
+    expect(responses.map(({ status }) => status).sort()).toEqual([200, 409]);
+    await Promise.all(responses.map((response) => response.text()));
+    expect(ran).toEqual(["a"]);
+  });
+
+  test("refuses an approval after a day, when it may have been forgotten", async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    try {
+      const { relay, reply } = await made();
+      vi.setSystemTime(Date.now() + 86_400_000);
+      const body = { messages: [question, reply, sent], answers: yes };
+      const late = await relay.handle(post({ ...body, run: runId() }));
+      expect(await refusalOf(late)).toBe("409 The tool call was made too long ago to be allowed. Ask again.");
+      expect(ran).toEqual([]);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   test("refuses a call that it has signed for another user", async () => {

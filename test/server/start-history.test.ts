@@ -138,7 +138,7 @@ describe("history of the server", () => {
 describe("signed history", () => {
   const toolCalls = [{ id: "c1", name: "pay", arguments: { amount: 5, to: "bob" } }];
   const signed = async (user = "ann") => ({
-    ...(await signerOf(SECRET).sign(user, message({ content: "", toolCalls }))),
+    ...(await signerOf(SECRET).sign(user, message({ content: "", toolCalls }), { run: RUN, at: 1 })),
   });
   const result = { role: "tool", toolCallId: "c1", content: "paid" };
   const setting: Setting = { options: { secret: SECRET } };

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import type { Tool } from "../../src/index.ts";
 import { Gate, type ReplyScript } from "../../src/testing/index.ts";
-import type { ChatMessage, ChatToolCall } from "../../src/web/index.ts";
+import { type ChatMessage, type ChatToolCall, createChats } from "../../src/web/index.ts";
 import { chatSite, said, until } from "../support/chats.ts";
 
 describe("a chat", () => {
@@ -109,16 +109,79 @@ describe("a chat", () => {
     await until(later, ({ messages }) => messages.length === 2);
     expect(later.snapshot.messages[1]).toMatchObject({ toolCalls: waiting });
     expect(await later.answer("call_1", true)).toBeUndefined();
-    await later.answer("call_2", { deny: "too late" });
+    const half = [
+      { id: "call_1", state: "answered", at: 9 },
+      { id: "call_2", state: "needsApproval", at: 9 },
+    ];
+    expect(later.snapshot).toMatchObject({ status: "idle", messages: [{}, { toolCalls: half }] });
+    await chat.load(); // another device
+    expect(chat.snapshot.messages[1]).toMatchObject({ toolCalls: half });
+    const again = site.reload().open("c");
+    await until(again, ({ messages }) => messages.length === 2);
+    expect(again.snapshot.messages[1]).toMatchObject({ toolCalls: half });
+    expect(site.provider.calls).toHaveLength(1);
+    await again.answer("call_2", { deny: "too late" });
     const answered = [
       { id: "call_1", state: "done", result: "sent" },
       { id: "call_2", state: "denied" },
     ];
-    expect(later.snapshot.messages).toMatchObject([{}, { content: "Shall I? Done.", toolCalls: answered }]);
+    expect(again.snapshot.messages).toMatchObject([{}, { content: "Shall I? Done.", toolCalls: answered }]);
     expect(JSON.stringify(site.provider.calls[1]?.messages)).toContain("too late");
     await chat.load();
     await until(chat, ({ messages }) => messages[1]?.content === "Shall I? Done.");
     expect(chat.snapshot.messages[1]).toMatchObject({ toolCalls: answered });
+  });
+
+  test("takes the answers of two devices to one reply, and an answer that another device has given differently", async () => {
+    const send: Tool = { name: "send", approve: "ask", run: () => "sent" };
+    const steps = ["call_1", "call_2", "call_3"].map((id) => ({ toolCall: { name: "send", id } }));
+    const site = chatSite([{ steps }, { text: "Done." }], { tools: [send] });
+    const chat = site.chats.open("c");
+    await chat.send("Send all");
+    const other = site.reload().open("c");
+    await until(other, ({ messages }) => messages.length === 2);
+    await chat.answer("call_1", true);
+    await other.answer("call_1", { deny: "no" });
+    expect(other.snapshot).toMatchObject({
+      status: "failed",
+      error: { message: "The tool call call_1 has another answer already." },
+      messages: [{}, { toolCalls: [{ state: "answered" }, { state: "needsApproval" }, { state: "needsApproval" }] }],
+    });
+    await other.retry(); // reads the history again, and writes nothing again
+    await until(other, ({ status }) => status === "idle");
+    void other.answer("call_2", true); // and the next one before this one has arrived
+    await other.answer("call_3", true);
+    const done = Array.from({ length: 3 }, () => ({ state: "done" }));
+    expect(other.snapshot.messages[1]).toMatchObject({ content: "Done.", toolCalls: done });
+  });
+
+  test("shows the calls that still wait when the last answer of this page was not the last", async () => {
+    const send: Tool = { name: "send", approve: "ask", run: () => "sent" };
+    const steps = ["call_1", "call_2"].map((id) => ({ toolCall: { name: "send", id } }));
+    let isLost = false;
+    const site = chatSite([{ steps }, { text: "Done." }], { tools: [send] });
+    const chats = createChats({
+      url: "http://relay.test/chat",
+      fetch: async (url, init) => {
+        if (isLost && init.method === "POST") {
+          isLost = false;
+          return new Response(null, { status: 503 });
+        }
+        return site.relay.handle(new Request(url, init));
+      },
+    });
+    const chat = chats.open("c");
+    await chat.send("Send both");
+    isLost = true;
+    const first = chat.answer("call_1", true);
+    await Promise.all([first, chat.answer("call_2", true)]);
+    await until(chat, ({ messages }) => JSON.stringify(messages[1]).includes('"state":"answered"'));
+    expect(chat.snapshot.messages[1]).toMatchObject({
+      content: "",
+      toolCalls: [{ state: "needsApproval" }, { state: "answered" }],
+    });
+    await chat.answer("call_1", true);
+    expect(chat.snapshot.messages[1]).toMatchObject({ content: "Done.", toolCalls: [{ state: "done" }, {}] });
   });
 
   test("shows tools as they run, and their results", async () => {

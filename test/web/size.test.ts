@@ -11,8 +11,8 @@ const HOOK = fileURLToPath(new URL("../../dist/react/index.js", import.meta.url)
 /** Measured: 9.68 kB. */
 const MAX_KB = 9.72;
 
-/** Measured: 8.48 kB. */
-const MAX_CHATS_KB = 8.53;
+/** Measured: 8.73 kB. */
+const MAX_CHATS_KB = 8.78;
 
 /** Returns the size of a page's program that uses one export, minified and gzipped, in kB. */
 const bundledKb = async (program: string, file = BUILT): Promise<number> => (await bundledSize(program, file)).all;
