@@ -53,8 +53,9 @@ export function sizeOf(part: AttachedPart): number | undefined {
 
 /** Returns a size for people, such as `1.2 MB`. */
 export function sizeText(bytes: number): string {
+  if (bytes < 1_000) return `${bytes} ${bytes === 1 ? "byte" : "bytes"}`;
   const [amount, unit] = bytes < 999_500 ? [bytes / 1_000, "kB"] : [bytes / 1_000_000, "MB"];
-  return `${amount < 9.95 ? Math.max(0.1, amount).toFixed(1).replace(".0", "") : Math.round(amount)} ${unit}`;
+  return `${amount < 9.95 ? amount.toFixed(1).replace(".0", "") : Math.round(amount)} ${unit}`;
 }
 
 /** The name without control characters and marks of direction, which could make it look like another. */

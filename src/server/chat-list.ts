@@ -4,36 +4,64 @@ import type { Message, UserMessage } from "../contract/message.ts";
 import type { ChatList } from "../dialects/native.ts";
 import { badRequest } from "../dialects/refusal.ts";
 import { LLMSession } from "../session/session.ts";
-import type { SessionStore } from "../session/store.ts";
+import type { SessionStore, StoredSession } from "../session/store.ts";
 import type { Caller } from "./policy-options.ts";
 import { scopedChat } from "./reply-source.ts";
 
-/** Chats of a page. Each one costs a read of its conversation, for its title. */
+/** Chats of a page. A title costs a read of its conversation, when that has changed since the last listing. */
 const DEFAULT_LIMIT = 30;
 const MAX_LIMIT = 100;
 
 /** UTF-16 units of a title. */
 const TITLE_LENGTH = 80;
 
+/** Titles that one process keeps. */
+const MAX_KEPT = 10_000;
+
 /**
  * Resolves with a page of the chats that belong to the caller.
  * @param query `limit` and `cursor`
+ * @param titles those of earlier listings of this store
  * @throws {Refusal} 400 for a `limit` that is not an integer of 1 to 100
  * @throws {SendError} kind `invalidRequest` for a cursor that is not one of the store
  */
-export async function chatList(store: SessionStore, caller: Caller, query: URLSearchParams): Promise<ChatList> {
+export async function chatList(
+  store: SessionStore,
+  titles: ChatTitles,
+  caller: Caller,
+  query: URLSearchParams,
+): Promise<ChatList> {
   const limit = Number(query.get("limit") ?? DEFAULT_LIMIT);
   if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT) {
     throw badRequest(`\`limit\` must be an integer of 1 to ${MAX_LIMIT}.`);
   }
   const prefix = scopedChat(caller, "");
   const { sessions, next } = await store.list({ prefix, limit, cursor: query.get("cursor") || undefined });
-  const chats = sessions.map(async ({ id, updatedAt }) => ({
-    id: id.slice(prefix.length),
-    title: await titleOf(store, id),
-    updatedAt,
+  const chats = sessions.map(async (session) => ({
+    id: session.id.slice(prefix.length),
+    title: await titles.of(store, session),
+    updatedAt: session.updatedAt,
   }));
   return { chats: await Promise.all(chats), ...(next !== undefined && { next }) };
+}
+
+/** Keeps the titles of conversations for as long as these do not change. */
+export class ChatTitles {
+  /** By the id of the conversation. The one that was read last is at the end. */
+  readonly #kept = new Map<string, { readonly title: string; readonly updatedAt: number }>();
+
+  /** Resolves with the title of a conversation. */
+  async of(store: SessionStore, { id, updatedAt }: StoredSession): Promise<string> {
+    const kept = this.#kept.get(id);
+    if (kept?.updatedAt === updatedAt) return kept.title;
+    const title = await titleOf(store, id);
+    this.#kept.delete(id);
+    // Without one, its first message may be written in the same millisecond.
+    if (title !== "") this.#kept.set(id, { title, updatedAt });
+    const [oldest] = this.#kept.keys();
+    if (oldest !== undefined && this.#kept.size > MAX_KEPT) this.#kept.delete(oldest);
+    return title;
+  }
 }
 
 /** Resolves with an empty title for a conversation that cannot be read: the others are listed all the same. */
@@ -47,11 +75,13 @@ async function titleOf(store: SessionStore, id: string): Promise<string> {
   }
 }
 
-/** Returns the beginning of a message, in one line. */
+/** Returns the beginning of a message, in one line; of a message without text, the name of what is attached. */
 function titleIn(content: UserMessage["content"]): string {
   const text =
     typeof content === "string" ? content : content.map((part) => (part.type === "text" ? part.text : "")).join(" ");
-  const line = text.replace(/\s+/g, " ").trim();
+  const [first] = typeof content === "string" ? [] : content;
+  const attached = first?.type === "file" ? (first.filename ?? "File") : first?.type === "image" ? "Picture" : "";
+  const line = text.replace(/\s+/g, " ").trim() || attached;
   return line.length <= TITLE_LENGTH
     ? line
     : `${line

@@ -7,7 +7,7 @@ import { type ChatHistory, END_ID } from "../dialects/native.ts";
 import { badRequest, notFound, Refusal } from "../dialects/refusal.ts";
 import { LLMSession } from "../session/session.ts";
 import { sendErrorOf } from "../stream/transfer.ts";
-import { chatList } from "./chat-list.ts";
+import { ChatTitles, chatList } from "./chat-list.ts";
 import { corsHeaders, originRefusal, preflightResponse } from "./cors.ts";
 import { type EntryId, positionOf } from "./entry-id.ts";
 import type { Feed } from "./feed.ts";
@@ -102,6 +102,7 @@ interface Call {
 class RelayServer {
   readonly #settings: RelaySettings;
   readonly #host: RunHost;
+  readonly #titles = new ChatTitles();
 
   constructor(settings: RelaySettings) {
     this.#settings = settings;
@@ -247,7 +248,7 @@ class RelayServer {
   async #list({ request, caller }: Call): Promise<Response> {
     const { sessions } = this.#settings;
     if (!sessions) throw notFound();
-    return answer(jsonBody(await chatList(sessions.store, caller, new URL(request.url).searchParams)));
+    return answer(jsonBody(await chatList(sessions.store, this.#titles, caller, new URL(request.url).searchParams)));
   }
 
   /** Deletes a conversation. Its run is stopped first: its reply is wanted no more. */

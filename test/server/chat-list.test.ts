@@ -39,6 +39,32 @@ const remove = (relay: Relay, chat: string, user = "ann"): Promise<Response> =>
   relay.handle(as(user, new Request(`http://relay.test/chat/${chat}`, { method: "DELETE" })));
 
 describe("a list of chats", () => {
+  test("reads a conversation for its title once, and again when it has changed", async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    const { relay, store } = relayOf();
+    await say(relay, "a", "A poem");
+    await say(relay, "b", [{ type: "file", mediaType: "text/plain", filename: "notes.md", data: "AAAA" }]);
+    await say(relay, "c", [{ type: "image", mediaType: "image/png", data: "AAAA" }]);
+    const load = vi.spyOn(store, "load");
+    const titles = async () => new Map((await list(relay)).chats.map(({ id, title }) => [id, title]));
+    const first = await titles();
+    expect(first).toEqual(
+      new Map([
+        ["a", "A poem"],
+        ["b", "notes.md"],
+        ["c", "Picture"],
+      ]),
+    );
+    expect(load).toHaveBeenCalledTimes(3);
+    expect(await titles()).toEqual(first);
+    expect(load).toHaveBeenCalledTimes(3);
+    vi.setSystemTime(Date.now() + 5);
+    await read(await relay.handle(as("ann", post({ run: runId(), chat: "a", message: "A song", keep: 0 }))));
+    load.mockClear();
+    expect((await titles()).get("a")).toBe("A song");
+    expect(load).toHaveBeenCalledTimes(1);
+  });
+
   test("has the caller's own with their titles, the latest first, and no other user's", async () => {
     vi.useFakeTimers({ toFake: ["Date"] });
     const { relay } = relayOf();
