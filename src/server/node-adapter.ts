@@ -16,7 +16,6 @@ export interface NodeResponse {
   readonly headersSent: boolean;
   readonly writableEnded: boolean;
   readonly writableFinished: boolean;
-  readonly socket?: { cork?(): void; uncork?(): void } | null;
   setHeader(name: string, value: string | readonly string[]): unknown;
   writeHead(status: number): unknown;
   flushHeaders?(): void;
@@ -132,14 +131,9 @@ function sendHead(response: NodeResponse): void {
   else response.writeHead(response.statusCode);
 }
 
-/**
- * The viewer's bytes are written as they come. It is asked for more when the connection has taken them. Those that are
- * there at once go out with the head, and now: Node itself would send them at the end of all work that is due.
- */
+/** The viewer's bytes are written as they come. It is asked for more when the connection has taken them. */
 function show(viewer: Viewer, response: NodeResponse): void {
   const pull = (): void => viewer.pull();
-  const { socket } = response;
-  socket?.cork?.();
   response.on("close", () => viewer.cancel());
   response.on("drain", pull);
   viewer.start({
@@ -149,7 +143,6 @@ function show(viewer: Viewer, response: NodeResponse): void {
     close: () => response.end(),
     error: () => response.destroy(),
   });
-  socket?.uncork?.();
 }
 
 async function pipe(body: ReadableStream<Uint8Array>, response: NodeResponse, gone: AbortSignal): Promise<void> {
