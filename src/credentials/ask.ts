@@ -100,6 +100,12 @@ export function safeUrl(url: string, what: string): string {
   throw refused(`${what} must be an https address.`);
 }
 
+/** Returns an address. The message of a failure names its source, and no value. */
+export function urlIn(text: string, what: string): URL {
+  if (URL.canParse(text)) return new URL(text);
+  throw refused(`${what} is not a URL.`);
+}
+
 /** Returns a variable of the environment; an empty one is absent. */
 export function variable(name: string): string | undefined {
   return globalThis.process?.env?.[name] || undefined;

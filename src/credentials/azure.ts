@@ -9,6 +9,7 @@ import {
   refused,
   safeUrl,
   textIn,
+  urlIn,
   variable,
 } from "./ask.ts";
 import { type Issued, kept } from "./kept.ts";
@@ -51,7 +52,9 @@ export function azureManagedIdentity(options: AzureManagedIdentityOptions = {}):
     const [endpoint, secret] = [variable("IDENTITY_ENDPOINT"), variable("IDENTITY_HEADER")];
     const isService = endpoint !== undefined && secret !== undefined;
     const host = variable("AZURE_POD_IDENTITY_AUTHORITY_HOST") ?? METADATA;
-    const url = new URL(isService ? endpoint : `${host.replace(/\/+$/, "")}/metadata/identity/oauth2/token`);
+    const url = isService
+      ? urlIn(endpoint, "IDENTITY_ENDPOINT")
+      : urlIn(`${host.replace(/\/+$/, "")}/metadata/identity/oauth2/token`, "AZURE_POD_IDENTITY_AUTHORITY_HOST");
     url.searchParams.set("api-version", isService ? "2019-08-01" : "2018-02-01");
     url.searchParams.set("resource", resource);
     if (clientId !== undefined) url.searchParams.set("client_id", clientId);

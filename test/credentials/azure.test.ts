@@ -40,6 +40,18 @@ describe("a managed identity", () => {
     expect(issuer.asked[0]?.query.get("api-version")).toBe("2019-08-01");
   });
 
+  test.each([
+    [{ IDENTITY_ENDPOINT: "localhost", IDENTITY_HEADER: "x" }, "IDENTITY_ENDPOINT is not a URL."],
+    [{ AZURE_POD_IDENTITY_AUTHORITY_HOST: "no host" }, "AZURE_POD_IDENTITY_AUTHORITY_HOST is not a URL."],
+  ])("at an address that is none (%j) is refused as every other credential is", async (variables, message) => {
+    given(variables);
+    await expect(azureManagedIdentity()()).rejects.toMatchObject({
+      name: "SendError",
+      kind: "authentication",
+      message,
+    });
+  });
+
   test("is asked again shortly before the token ends, and once for all calls that wait", async () => {
     vi.useFakeTimers({ toFake: ["Date"] });
     await using issuer = await startIssuer(tokenOf("ey.one"), tokenOf("ey.two"));
