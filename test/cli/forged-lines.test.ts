@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { type AssistantMessage, SendError } from "cloudllm";
 import { scriptedClient, startProviderServer } from "cloudllm/testing";
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { commandOf } from "../../src/cli/arguments.ts";
 import { unknownCommand } from "../../src/cli/commands/chat-commands.ts";
 import { readLines } from "../../src/cli/lines.ts";
@@ -130,6 +130,8 @@ describe("on a screen, a forged line does not come from", () => {
   });
 
   test("an error's message", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval"] }); // a slow machine would show the sign of waiting, which moves the cursor
+    onTestFinished(() => void vi.useRealTimers());
     await using server = await startProviderServer(() => ({ refusal: { status: 400, message: EVIL } }));
     const screen = createScreen({ stdin: false });
     screen.stdin.end();
