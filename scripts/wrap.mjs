@@ -42,7 +42,7 @@ function documents() {
 /** The same lines with each paragraph and list item wrapped. */
 function wrap(lines, columns) {
   const wrapped = [];
-  /** The paragraph under way: the beginning of its first line, and its words. */
+  /** The paragraph under way: the beginning of its first line, and its text, since code may go over the end of a line. */
   let paragraph;
   let fence;
   const flush = () => {
@@ -60,9 +60,9 @@ function wrap(lines, columns) {
     }
     const [, bullet, rest] = ITEM.exec(line) ?? [];
     if (bullet !== undefined || TAG.test(line)) flush();
-    if (bullet !== undefined) paragraph = { start: bullet, words: wordsOf(rest) };
-    else if (paragraph) paragraph.words.push(...wordsOf(line));
-    else paragraph = { start: /^\s*/.exec(line)[0], words: wordsOf(line) };
+    if (bullet !== undefined) paragraph = { start: bullet, text: rest };
+    else if (paragraph) paragraph.text += ` ${line.trim()}`;
+    else paragraph = { start: /^\s*/.exec(line)[0], text: line.trim() };
   }
   flush();
   return wrapped;
@@ -74,7 +74,8 @@ function wordsOf(line) {
 }
 
 /** The lines of a paragraph; those of a list item hang under its text. */
-function filled({ start, words: [first = "", ...words] }, columns) {
+function filled({ start, text }, columns) {
+  const [first = "", ...words] = wordsOf(text);
   const indent = " ".repeat(start.length);
   const lines = [];
   let line = start + first;
