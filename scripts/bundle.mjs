@@ -7,9 +7,9 @@ import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { rolldown } from "rolldown";
 
-/** Sources that every entry shares. The engine of schemas is not among them: it is loaded. */
+/** Sources that every entry shares. The engine of schemas and the recovery of replies are not among them: they are loaded. */
 const CORE =
-  /[/]src[/](?!(?:cli|credentials|dialects|embedded|models|otel|page|react|runtime|server|store|testing|web)[/]|schema[/](?!load-|schema[.]|standard-)|transport[/](?:default-|fetch-network|ndjson|node-|proxy-|unsupported-)|protocols[/].+[/]|protocols[/](?:index|load-|with-))/;
+  /[/]src[/](?!(?:cli|credentials|dialects|embedded|models|otel|page|react|runtime|server|store|testing|web)[/]|schema[/](?!load-|schema[.]|standard-)|stream[/](?:overlap-|recovering-)|transport[/](?:default-|fetch-network|ndjson|node-|proxy-|unsupported-)|protocols[/].+[/]|protocols[/](?:index|load-|with-))/;
 
 /** A wire format: a file of its own, which a client loads when it needs it. */
 const PROTOCOL = /[/]src[/]protocols[/](anthropic-messages|chat-completions|gemini|ollama|responses)[/]/;

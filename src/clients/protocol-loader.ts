@@ -2,12 +2,15 @@
 
 import { Deadlines } from "../call/deadlines.ts";
 import { SendError } from "../contract/errors.ts";
+import type { SendOptions } from "../contract/options.ts";
 import { type CallLimits, timeoutText } from "../contract/timeouts.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import type { Clock } from "../platform/clock.ts";
+import type { LaterPart } from "../platform/later-part.ts";
 import { messageOf } from "../platform/text-of.ts";
 import type { Protocol } from "../protocols/protocol.ts";
-import { lacksSchemaEngine, loadSchemaEngine } from "../schema/load-engine.ts";
+import { lacksSchemaEngine, schemaEngine } from "../schema/load-engine.ts";
+import { lacksRecovery, recovery } from "../stream/load-recovery.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { ProviderDefinition } from "./definition.ts";
 
@@ -19,7 +22,7 @@ interface WaitingCall {
 }
 
 /** The options of a call that need more than the protocol. */
-type Needs = Parameters<typeof lacksSchemaEngine>[0];
+type Needs = Pick<SendOptions, "tools" | "output" | "recover">;
 
 /** Loads a protocol once for all calls of a client. A failure counts for the calls that wait; the next loads again. */
 export class ProtocolLoader {
@@ -38,7 +41,7 @@ export class ProtocolLoader {
 
   /** Returns the protocol; `undefined` as long as a call with these options and defaults must wait. */
   loadedFor(options: Needs, defaults: Needs = {}): Protocol | undefined {
-    return lacksSchemaEngine(options) || lacksSchemaEngine(defaults) ? undefined : this.#loaded;
+    return lacksPart(options) || lacksPart(defaults) ? undefined : this.#loaded;
   }
 
   /**
@@ -68,16 +71,17 @@ export class ProtocolLoader {
 
   /** Resolves with the failure, if there is one, as all of these. */
   async #loadFor(options: Needs): Promise<SendError | undefined> {
-    const engine = lacksSchemaEngine(options) ? this.#loadEngine() : undefined; // at the same time
-    return (await this.#begin()) ?? (await engine);
+    const missing = [lacksSchemaEngine(options) && schemaEngine, lacksRecovery(options) && recovery];
+    const parts = missing.map((part) => (part ? this.#loadPart(part) : undefined)); // all at the same time
+    return (await this.#begin()) ?? (await parts[0]) ?? (await parts[1]);
   }
 
-  async #loadEngine(): Promise<SendError | undefined> {
+  async #loadPart(part: LaterPart<unknown>): Promise<SendError | undefined> {
     try {
-      await loadSchemaEngine();
+      await part.load();
       return undefined;
     } catch (error) {
-      return this.#failure("The validation of schemas", error);
+      return this.#failure(part.name, error);
     }
   }
 
@@ -105,6 +109,10 @@ export class ProtocolLoader {
     const message = `${what} cannot be loaded: ${messageOf(error)}. Check that its file is there.`;
     return new SendError("unsupported", message, { ...this.#facts, cause: error });
   }
+}
+
+function lacksPart(options: Needs): boolean {
+  return lacksSchemaEngine(options) || lacksRecovery(options);
 }
 
 async function loadBoth(load: () => Protocol | Promise<Protocol>, transport: Transport): Promise<Protocol> {

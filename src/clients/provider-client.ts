@@ -18,9 +18,10 @@ import { systemClock } from "../platform/clock.ts";
 import { withoutUndefined } from "../platform/without-undefined.ts";
 import type { Endpoint, Protocol } from "../protocols/protocol.ts";
 import { settledFor } from "../stream/caller-stack.ts";
+import { openRecovering } from "../stream/load-recovery.ts";
 import type { MessageStream } from "../stream/message-stream.ts";
 import { openStream } from "../stream/open-stream.ts";
-import { type RecoverableCall, RecoveringSource } from "../stream/recovering-source.ts";
+import type { RecoverableCall } from "../stream/recovering-source.ts";
 import type { ChunkSource } from "../stream/source.ts";
 import { validatingSource } from "../stream/validating-source.ts";
 import { estimateInputTokens } from "../tokens/estimate.ts";
@@ -213,7 +214,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
       now,
       startedAt,
     };
-    return openStream(new RecoveringSource(call, first), { now, startedAt });
+    return openRecovering(call, first);
   }
 
   /** Returns the option `recover`. Options that cannot be read are reported by the call that reads all of them. */

@@ -10,7 +10,7 @@ import {
   strictSchema,
   validateJson,
 } from "../schema/engine.ts";
-import { provideSchemaEngine } from "../schema/load-engine.ts";
+import { schemaEngine } from "../schema/load-engine.ts";
 import type { Protocol } from "./protocol.ts";
 
 /** By name: for a namespace, the file of the engine would also have an object of all that it exports. */
@@ -30,7 +30,7 @@ export function withSchemas(protocol: Protocol): Protocol {
   return {
     ...protocol,
     buildRequest(...request) {
-      provideSchemaEngine(ENGINE);
+      schemaEngine.provide(ENGINE);
       return protocol.buildRequest(...request);
     },
   };

@@ -6,8 +6,9 @@ import type { SendError } from "../contract/errors.ts";
 import type { Message } from "../contract/message.ts";
 import type { Recovery, SendOptions } from "../contract/options.ts";
 import { systemClock } from "../platform/clock.ts";
+import { lacksRecovery, loadRecovery, openRecovering } from "../stream/load-recovery.ts";
 import { clientOf, openStream } from "../stream/open-stream.ts";
-import { type RecoverableCall, RecoveringSource } from "../stream/recovering-source.ts";
+import type { RecoverableCall } from "../stream/recovering-source.ts";
 import { Circuit, type CircuitOptions } from "./circuit-breaker.ts";
 import type { Race, RaceRules } from "./race.ts";
 import { askComplete, askStreamed, checkedClients, countingBy, jointDefaults, raceOf } from "./race-client.ts";
@@ -147,10 +148,12 @@ export function fallback(clients: readonly ClientWrapper[], options: FallbackOpt
 
   /** All other clients come first when a reply is to be continued. */
   async function recovering<Output>(
-    messages: readonly Message[],
+    given: readonly Message[],
     its: SendOptions<Output> & { readonly recover: Recovery },
   ) {
     const startedAt = now();
+    const messages = Array.isArray(given) ? [...given] : given; // a copy: the caller may change its own meanwhile
+    if (lacksRecovery(its)) await loadRecovery();
     let recovered = 0;
     let race: Race | undefined;
     const others = () => list.filter((client) => client !== race?.winner);
@@ -175,7 +178,7 @@ export function fallback(clients: readonly ClientWrapper[], options: FallbackOpt
       now,
       startedAt,
     };
-    return openStream<Output>(new RecoveringSource(call, first), { now, startedAt });
+    return openRecovering<Output>(call, first);
   }
 
   const wrapper = clientOf({

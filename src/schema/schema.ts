@@ -2,7 +2,7 @@
 
 import type { Schema, SchemaIssue, SchemaResult, StandardSchema } from "../contract/schema.ts";
 import { wordsOf } from "../platform/text-of.ts";
-import { loadedSchemaEngine, loadSchemaEngine } from "./load-engine.ts";
+import { schemaEngine } from "./load-engine.ts";
 import { isStandardSchema } from "./standard-schema.ts";
 
 /**
@@ -20,9 +20,8 @@ export function validate<Output>(
     const answer = (schema as StandardSchema<Output>)["~standard"].validate(value);
     return isPromise(answer) ? Promise.resolve(answer).then(readResult) : readResult(answer);
   }
-  const engine = loadedSchemaEngine();
-  if (engine) return engine.validateJson<Output>(schema, value, json);
-  return loadSchemaEngine().then(({ validateJson }) => validateJson<Output>(schema, value, json));
+  if (schemaEngine.isLoaded) return schemaEngine.loaded.validateJson<Output>(schema, value, json);
+  return schemaEngine.load().then(({ validateJson }) => validateJson<Output>(schema, value, json));
 }
 
 /**

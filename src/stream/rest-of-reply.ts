@@ -6,9 +6,9 @@ import type { AssistantMessage, Message } from "../contract/message.ts";
 import type { SendOptions } from "../contract/options.ts";
 import { systemClock } from "../platform/clock.ts";
 import { chunksOf } from "./complete-source.ts";
+import { loadRecovery, openRecovering } from "./load-recovery.ts";
 import { MessageStream } from "./message-stream.ts";
-import { openStream } from "./open-stream.ts";
-import { RecoveringSource } from "./recovering-source.ts";
+import type { RecoverableCall } from "./recovering-source.ts";
 
 /** The waits before the continuation, and before it is asked for again, in milliseconds. */
 const RETRIES_MS = [0, 1_000, 4_000] as const;
@@ -32,7 +32,8 @@ export async function openRest(
 ): Promise<MessageStream> {
   const now = systemClock();
   const startedAt = now();
-  const call = {
+  await loadRecovery();
+  const call: RecoverableCall = {
     messages,
     options: { ...options, signal, recover: "continue" },
     open: (more, { recover: _once, ...its }) => open(more, its),
@@ -40,8 +41,8 @@ export async function openRest(
       retryable || kind === "truncated" ? RETRIES_MS[recoveries] : undefined,
     now,
     startedAt,
-  } satisfies ConstructorParameters<typeof RecoveringSource>[0];
-  return openStream(new RecoveringSource(call, MessageStream.from(brokenOff(message))), { now, startedAt });
+  };
+  return openRecovering(call, MessageStream.from(brokenOff(message)));
 }
 
 /** Returns the chunks of a reply that is not complete. */

@@ -7,7 +7,7 @@ import type { SendOptions } from "../contract/options.ts";
 import { limitsOf } from "../contract/timeouts.ts";
 import { checkCall } from "../contract/validate.ts";
 import type { Clock } from "../platform/clock.ts";
-import { lacksSchemaEngine, loadSchemaEngine } from "../schema/load-engine.ts";
+import { lacksSchemaEngine, schemaEngine } from "../schema/load-engine.ts";
 import { clientOf, openStream } from "../stream/open-stream.ts";
 import { validatingSource } from "../stream/validating-source.ts";
 import { estimateTokens } from "../tokens/estimate.ts";
@@ -106,7 +106,7 @@ export function scriptedClient(
   async function open<Output>(messages: readonly Message[], options: SendOptions<Output>, streamed: boolean) {
     const startedAt = now();
     checkScriptedCall(messages, options);
-    if (lacksSchemaEngine(options)) await loadSchemaEngine();
+    if (lacksSchemaEngine(options)) await schemaEngine.load();
     if (options.signal?.aborted) {
       const cause: unknown = options.signal.reason;
       throw new SendError("aborted", "The caller's signal ended the call.", { provider, model, cause });

@@ -11,7 +11,7 @@ import { chatCompletions } from "cloudllm/protocols";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import * as onNode from "../../src/protocols/load-node.ts";
 import * as elsewhere from "../../src/protocols/load-static.ts";
-import { loadSchemaEngine } from "../../src/schema/load-engine.ts";
+import { schemaEngine } from "../../src/schema/load-engine.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -203,7 +203,7 @@ describe("the protocols on Node are those of the other runtimes", () => {
       toolChoice: "required",
     };
     const endpoint = { provider: "p", model: "m-1", baseUrl: "https://p.example" };
-    await loadSchemaEngine();
+    await schemaEngine.load();
     const request = (protocol: Protocol) =>
       JSON.stringify(
         protocol.buildRequest([...QUESTION, { role: "assistant", content: "a" }], options, endpoint, true),
@@ -236,16 +236,18 @@ describe.skipIf(!isBuilt)("the built package", () => {
     expect([...read].sort()).toEqual(["index.js", "runtime/node.js", "shared/core.js", "shared/stream.js"]);
   });
 
-  test("reads the engine of schemas for calls with schemas only, and reports that its file is missing", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "cloudllm-schemas-"));
+  test.each<[part: string, file: string, options: SendOptions]>([
+    ["The validation of schemas", "engine", { output: { type: "object" } }],
+    ["The recovery of replies", "recovering-source", { recover: "continue" }],
+  ])("%s is read for calls that need it only, and reports that its file is missing", async (part, file, options) => {
+    const folder = mkdtempSync(join(tmpdir(), "cloudllm-parts-"));
     try {
       cpSync(join(ROOT, "package.json"), join(folder, "package.json"));
       cpSync(join(ROOT, "dist"), join(folder, "dist"), { recursive: true });
-      const output = { type: "object" };
-      expect(await outputOf(folder, { output })).toMatch(/^network /);
-      renameSync(join(folder, "dist", "shared", "engine.js"), join(folder, "dist", "shared", "engine.old"));
+      expect(await outputOf(folder, options)).toMatch(/^network /);
+      renameSync(join(folder, "dist", "shared", `${file}.js`), join(folder, "dist", "shared", `${file}.old`));
       expect(await outputOf(folder)).toMatch(/^network /);
-      expect(await outputOf(folder, { output })).toMatch(/^unsupported The validation of schemas cannot be loaded: /);
+      expect(await outputOf(folder, options)).toMatch(new RegExp(`^unsupported ${part} cannot be loaded: `));
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }

@@ -3,8 +3,11 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { MemoryStore, type SessionRecord, type SessionStore, type Tool } from "../../src/index.ts";
 import { createRelay, memoryLog, type Relay, type ReplyLog } from "../../src/server/index.ts";
+import { recovery } from "../../src/stream/load-recovery.ts";
 import { Gate, type ReplyScript, type ScriptedClient, scriptedClient } from "../../src/testing/index.ts";
 import { get, killable, post, runId, type Watching, watch } from "../support/relay.ts";
+
+await recovery.load(); // the clock of these tests waits for no file
 
 const authorize = "public" as const;
 const recover = "continue" as const;

@@ -10,12 +10,12 @@ import type {
   Tool,
 } from "cloudllm";
 import { describe, expect, test } from "vitest";
-import { loadSchemaEngine } from "../../src/schema/load-engine.ts";
+import { schemaEngine } from "../../src/schema/load-engine.ts";
 import { MessageStream } from "../../src/stream/message-stream.ts";
 import { type ChunkSink, type ChunkSource, NO_SINK } from "../../src/stream/source.ts";
 import { validatingSource } from "../../src/stream/validating-source.ts";
 
-await loadSchemaEngine(); // as clients do before they send a request with schemas
+await schemaEngine.load(); // as clients do before they send a request with schemas
 
 /** A source played by hand: what it gives, and what was done to it. */
 class HandSource implements ChunkSource {

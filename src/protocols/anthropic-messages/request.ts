@@ -123,7 +123,7 @@ function outputConfigOf(context: AnthropicContext, effort: string | undefined): 
 /** @see https://docs.claude.com/en/docs/build-with-claude/structured-outputs */
 function formatOf({ options, capabilities, unsupported }: AnthropicContext): Block | undefined {
   if (options.output === undefined) return undefined;
-  const { claudeSchema, hasRecords, jsonSchemaOf } = schemaEngine();
+  const { claudeSchema, hasRecords, jsonSchemaOf } = schemaEngine.loaded;
   const schema = jsonSchemaOf(options.output, "`output`");
   if (!capabilities.takesOutputFormat) unsupported("`output`");
   else if (hasRecords(schema)) {

@@ -16,7 +16,7 @@ interface WireOutput {
 export function outputOf({ options, dialect, unsupported }: ChatContext): WireOutput | undefined {
   const { outputFormat } = dialect;
   if (options.output === undefined) return undefined;
-  const { isObjectSchema, jsonSchemaOf, strictSchema } = schemaEngine();
+  const { isObjectSchema, jsonSchemaOf, strictSchema } = schemaEngine.loaded;
   const schema = jsonSchemaOf(options.output, "`output`");
   if (!isObjectSchema(schema)) unsupported("an `output` that is not an object", "Put the value into a property.");
   else if (outputFormat === "none") unsupported("`output`");

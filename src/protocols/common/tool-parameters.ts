@@ -32,7 +32,7 @@ export function parametersOf(
   refused: readonly string[] = [],
 ): JsonSchema | undefined {
   if (parameters === undefined) return undefined;
-  const { jsonSchemaOf, objectRootOf } = schemaEngine();
+  const { jsonSchemaOf, objectRootOf } = schemaEngine.loaded;
   const root = objectRootOf(jsonSchemaOf(parameters, `the tool ${name}`));
   if (!root) {
     throw new SendError(

@@ -89,7 +89,7 @@ function outputOf({ options, capabilities, unsupported }: GeminiContext): JsonOb
     unsupported("`output` together with `tools`");
     return {};
   }
-  const { geminiSchema, jsonSchemaOf } = schemaEngine();
+  const { geminiSchema, jsonSchemaOf } = schemaEngine.loaded;
   return {
     responseMimeType: "application/json",
     responseJsonSchema: geminiSchema(jsonSchemaOf(options.output, "`output`")),
@@ -157,7 +157,7 @@ function declarationOf(tool: Tool, context: GeminiContext): JsonObject {
   return {
     name,
     ...(description && { description }),
-    ...(schema && !hasNoParameters(schema) && { parametersJsonSchema: schemaEngine().geminiSchema(schema) }),
+    ...(schema && !hasNoParameters(schema) && { parametersJsonSchema: schemaEngine.loaded.geminiSchema(schema) }),
   };
 }
 

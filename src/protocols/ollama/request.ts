@@ -115,7 +115,7 @@ function formatOf({ options: { output, tools, toolChoice }, unsupported }: Reque
     unsupported("`output` together with `tools`");
     return undefined;
   }
-  return schemaEngine().jsonSchemaOf(output, "`output`");
+  return schemaEngine.loaded.jsonSchemaOf(output, "`output`");
 }
 
 /** @see https://docs.ollama.com/capabilities/tool-calling */

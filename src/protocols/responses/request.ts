@@ -106,7 +106,7 @@ function samplingOf({ options, endpoint, dialect, unsupported }: ResponsesContex
 
 function outputOf({ options, unsupported }: ResponsesContext): JsonObject {
   if (options.output === undefined) return {};
-  const { isObjectSchema, jsonSchemaOf, strictSchema } = schemaEngine();
+  const { isObjectSchema, jsonSchemaOf, strictSchema } = schemaEngine.loaded;
   const schema = jsonSchemaOf(options.output, "`output`");
   if (!isObjectSchema(schema)) {
     unsupported("an `output` that is not an object", "Put the value into a property.");
@@ -125,7 +125,7 @@ function wireTool(tool: Tool, context: ResponsesContext): JsonObject {
   const schema = parametersOf(tool, context, rootRefusals) ?? NO_PARAMETERS;
   const about = { type: "function", name, ...(description && { description }) };
   if (stripsAdditionalProperties) return { ...about, parameters: withoutClosedObjects(schema) };
-  const strict = parameters === undefined ? undefined : schemaEngine().strictSchema(schema);
+  const strict = parameters === undefined ? undefined : schemaEngine.loaded.strictSchema(schema);
   return { ...about, parameters: strict ?? schema, strict: strict !== undefined };
 }
 
