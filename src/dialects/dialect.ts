@@ -4,7 +4,7 @@
  */
 
 import type { MessageChunk } from "../contract/chunk.ts";
-import type { ChatHistory, NativeEvent, RefusalBody, StartRequest } from "./native.ts";
+import type { ChatHistory, NativeEvent, RefusalBody, StartRequest } from "./native/wire.ts";
 
 /** The parts of a request that a route is read from. */
 export type RequestLine = Pick<Request, "method" | "url" | "headers">;

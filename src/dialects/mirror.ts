@@ -3,7 +3,7 @@
 import type { MessageChunk } from "../contract/chunk.ts";
 import type { AssistantMessage } from "../contract/message.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
-import { ViewerFold } from "./viewer-fold.ts";
+import { ViewerFold } from "./native/viewer-fold.ts";
 
 /** The parts of a message that chunks make. */
 type Shown = Pick<AssistantMessage, "content" | "reasoning"> & Partial<AssistantMessage>;

@@ -1,8 +1,8 @@
 /** The cost of a reply. */
 
 import type { TokenUsage } from "../contract/usage.ts";
-import { hourWritesOf, isListPriced, isSum, statedCostOf } from "./bill.ts";
 import { type ModelName, modelInfoOf } from "./model-info.ts";
+import { hourWritesOf, isListPriced, isSum, statedCostOf } from "./reported-cost.ts";
 import type { Prices } from "./row.ts";
 
 /**

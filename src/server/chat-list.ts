@@ -1,7 +1,7 @@
 /** The conversations of one user, in pages. */
 
 import type { Message, UserMessage } from "../contract/message.ts";
-import type { ChatList } from "../dialects/native.ts";
+import type { ChatList } from "../dialects/native/wire.ts";
 import { badRequest } from "../dialects/refusal.ts";
 import { LLMSession } from "../session/session.ts";
 import type { SessionStore, StoredSession } from "../session/store.ts";

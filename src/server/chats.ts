@@ -2,8 +2,8 @@
 
 import { Refusal } from "../dialects/refusal.ts";
 import type { ChatRun, ReplyLog, RunHead } from "./log.ts";
+import { within } from "./log-deadline.ts";
 import { BEHIND_ALL, sealLost } from "./lost-run.ts";
-import { within } from "./patience.ts";
 import type { Runs } from "./runs.ts";
 
 /** A run that is replaced must have ended by then, in milliseconds. */

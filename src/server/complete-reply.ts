@@ -21,7 +21,7 @@ export function endOf(feed: Feed, signal: AbortSignal): Promise<EndEvent | undef
     feed.join(reader);
     if (signal.aborted) return leave();
     signal.addEventListener("abort", leave, { once: true });
-    reader.ring();
+    reader.notify();
   });
 }
 
@@ -36,7 +36,7 @@ class EndReader implements FeedReader {
     this.#place = feed.placeOf(undefined);
   }
 
-  ring(): void {
+  notify(): void {
     while (this.#feed.readEvent(this.#place)); // a run waits for readers that are far behind
     const end = this.#feed.shownEnd;
     if (end) this.#leave(end.event);

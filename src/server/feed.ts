@@ -2,7 +2,7 @@
 
 import type { MessageChunk } from "../contract/chunk.ts";
 import type { AssistantMessage } from "../contract/message.ts";
-import { encodeEvent, type NativeEvent } from "../dialects/native.ts";
+import { encodeEvent, type NativeEvent } from "../dialects/native/wire.ts";
 import { coalesced } from "./coalesce.ts";
 import { Cursor } from "./cursor.ts";
 import type { EntryId } from "./entry-id.ts";
@@ -24,7 +24,7 @@ type OpenedEvent = Extract<NativeEvent, { readonly type: "opened" }>;
 /** A reader of a feed. */
 export interface FeedReader {
   /** There is more to read, or the end. */
-  ring(): void;
+  notify(): void;
   /** The run goes on elsewhere: attach again after so many milliseconds. */
   sendAway(afterMs: number): void;
   /** Called each second. */
@@ -146,7 +146,7 @@ export class Feed {
   open(provider: string, model: string): void {
     if (this.#opened) return;
     this.#opened = shownAs({ type: "opened", run: this.run, provider, model });
-    this.#ring();
+    this.#notify();
   }
 
   append(entry: LogEntry): void {
@@ -158,7 +158,7 @@ export class Feed {
       this.#start += this.#entries.length;
     }
     this.#entries.push({ entry, previous, bytes: this.#bytes, frame: undefined });
-    this.#ring();
+    this.#notify();
   }
 
   /** The end of the run: nothing follows it. */
@@ -261,11 +261,11 @@ export class Feed {
     } catch {
       this.#shownEnd = shownAs(FAILED); // such as an `output` that JSON does not have
     }
-    this.#ring();
+    this.#notify();
   }
 
-  #ring(): void {
-    for (const reader of this.#readers) reader.ring();
+  #notify(): void {
+    for (const reader of this.#readers) reader.notify();
   }
 
   /** Returns the entries that show to a reader: one snapshot, or as many chunks as go into one event. */

@@ -2,7 +2,7 @@
 
 import type { AssistantTurn, ContentPart, Message, ToolCall, ToolMessage, UserMessage } from "../contract/message.ts";
 import { mediaFault, messageFault } from "../contract/validate.ts";
-import type { CallApproval } from "../dialects/native.ts";
+import type { CallApproval } from "../dialects/native/wire.ts";
 import { badRequest, type Refusal } from "../dialects/refusal.ts";
 import { isJsonObject } from "../platform/json-object.ts";
 import { attachmentFault, isAllowedMediaType } from "./attachment-url.ts";

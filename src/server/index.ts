@@ -13,11 +13,11 @@ export type {
   ReplyView,
   StartContext,
 } from "../dialects/dialect.ts";
-export { native } from "../dialects/native-dialect.ts";
+export { native } from "../dialects/native/dialect.ts";
 export { bearerKey } from "./bearer-key.ts";
 export type { EntryId } from "./entry-id.ts";
-export { createGateway, type Gateway } from "./gateway.ts";
-export type { GatewayLimits, GatewayOptions } from "./gateway-options.ts";
+export { createGateway, type Gateway } from "./gateway/gateway.ts";
+export type { GatewayLimits, GatewayOptions } from "./gateway/options.ts";
 export type {
   ChatRun,
   LogEntry,

@@ -3,7 +3,7 @@
 import type { AssistantMessage, AssistantTurn, Message } from "../contract/message.ts";
 import type { DialectBody } from "../dialects/dialect.ts";
 import { isRunId } from "../dialects/ids.ts";
-import type { MachineReply, MachineRequest, MachineWire, ReplyReferences } from "../dialects/machine-dialect.ts";
+import type { MachineReply, MachineRequest, MachineWire, ReplyReferences } from "../dialects/machine/dialect.ts";
 import { notFound, Refusal } from "../dialects/refusal.ts";
 import type { Feed } from "./feed.ts";
 import type { KeptRun, RunHead } from "./log.ts";

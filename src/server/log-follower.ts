@@ -22,7 +22,7 @@ export interface FollowerParts {
   now(): number;
 }
 
-/** The log is read so often without its bell, in milliseconds: the first wait, and the longest. */
+/** The log is read so often without its notifier, in milliseconds: the first wait, and the longest. */
 const MIN_POLL_MS = 50;
 const MAX_POLL_MS = 500;
 
@@ -70,12 +70,12 @@ export class LogFollower {
     const { log, head } = this.#parts;
     let unwatch = (): void => undefined;
     try {
-      unwatch = log.watch(head.id, () => this.#ring());
+      unwatch = log.watch(head.id, () => this.#notify());
       while (!this.#isOver) {
         const page = await this.#read();
         if (this.#isOver) break;
         if (page && (await this.#show(page))) break;
-        if (!this.#isOver && page?.entries.length !== PAGE_LENGTH) await this.#bell();
+        if (!this.#isOver && page?.entries.length !== PAGE_LENGTH) await this.#notifier();
       }
     } catch {
       this.feed.sendAway(MAX_POLL_MS); // a log of another party has failed: the viewers may try again
@@ -154,7 +154,7 @@ export class LogFollower {
   }
 
   /** Resolves when the log has rung, or after a while. */
-  #bell(): Promise<void> {
+  #notifier(): Promise<void> {
     const pollMs = this.#pollMs;
     this.#pollMs = Math.min(pollMs * 2, MAX_POLL_MS);
     return new Promise((resolve) => {
@@ -166,7 +166,7 @@ export class LogFollower {
     });
   }
 
-  #ring(): void {
+  #notify(): void {
     this.#rang = true;
     this.#pollMs = MIN_POLL_MS;
     this.#wake?.();

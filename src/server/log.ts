@@ -178,10 +178,10 @@ export interface ReplyLog {
    */
   setLatestRun(chat: string, next: ChatRun): Promise<boolean>;
   /**
-   * Calls `ring` soon after the log of a run has grown or ended, until the returned function is called. It may ring
+   * Calls `notify` soon after the log of a run has grown or ended, until the returned function is called. It may be called
    * without a reason, and it may miss: a reader also reads from time to time.
    */
-  watch(run: string, ring: () => void): () => void;
+  watch(run: string, notify: () => void): () => void;
   /** Deletes everything that is kept of a run. Its writer is `lost`. */
   delete(run: string): Promise<void>;
   /** Closes what the log opened itself: connections of its own, timers. Never a client that it was given. */

@@ -42,7 +42,7 @@ const DEFAULT_LIMIT = 500;
 interface KeptRun {
   readonly head: RunHead;
   readonly beganAt: number;
-  readonly rings: Set<() => void>;
+  readonly callbacks: Set<() => void>;
   /** The names of which it is, or was, the last run. */
   readonly chats: Set<string>;
   entries: LogEntry[];
@@ -101,7 +101,7 @@ class MemoryLog implements ReplyLog {
     const run: KeptRun = {
       head,
       beganAt: now,
-      rings: new Set(),
+      callbacks: new Set(),
       chats: new Set(),
       entries: [],
       bytes,
@@ -169,10 +169,10 @@ class MemoryLog implements ReplyLog {
     return true;
   }
 
-  watch(id: string, ring: () => void): () => void {
-    const rings = this.#get(id)?.rings;
-    rings?.add(ring);
-    return () => rings?.delete(ring);
+  watch(id: string, notify: () => void): () => void {
+    const callbacks = this.#get(id)?.callbacks;
+    callbacks?.add(notify);
+    return () => callbacks?.delete(notify);
   }
 
   async delete(id: string): Promise<void> {
@@ -215,7 +215,7 @@ class MemoryLog implements ReplyLog {
       this.#count(run, sizeOfEntry(entry));
     }
     if (this.#bytes > this.#maxBytes) this.#makeRoom(0);
-    for (const ring of run.rings) ring();
+    for (const notify of run.callbacks) notify();
   }
 
   #end(run: KeptRun, end: RunEnd): RunEnd {
@@ -226,7 +226,7 @@ class MemoryLog implements ReplyLog {
     this.#ended.add(run);
     this.#sweep();
     this.#makeRoom(0);
-    for (const ring of run.rings) ring();
+    for (const notify of run.callbacks) notify();
     return end;
   }
 
@@ -277,7 +277,7 @@ class MemoryLog implements ReplyLog {
     this.#runs.delete(id);
     this.#ended.delete(run);
     for (const chat of run.chats) if (this.#chats.get(chat)?.run === id) this.#chats.delete(chat);
-    for (const ring of run.rings) ring();
+    for (const notify of run.callbacks) notify();
   }
 }
 

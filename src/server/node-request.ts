@@ -142,7 +142,7 @@ class NodeBody implements AskedBody, BodyReader {
   #waiting: Uint8Array[] = [];
   #end: (() => Promise<Read>) | undefined;
   /** Settles the read under way. */
-  #ring: (() => void) | undefined;
+  #wake: (() => void) | undefined;
 
   constructor(request: NodeRequest) {
     this.#request = request;
@@ -158,7 +158,7 @@ class NodeBody implements AskedBody, BodyReader {
       if (value) return { done: false, value };
       if (this.#end) return this.#end();
       await new Promise<void>((resolve) => {
-        this.#ring = resolve;
+        this.#wake = resolve;
         if (this.#isReading) this.#request.resume();
         else this.#begin();
       });
@@ -177,7 +177,7 @@ class NodeBody implements AskedBody, BodyReader {
       if (this.#end) return;
       this.#waiting.push(bytes);
       if (this.#waiting.length > 1) request.pause();
-      this.#ring?.();
+      this.#wake?.();
     });
     request.on("end", () => this.#finish(async () => ({ done: true })));
     request.on("error", (error: unknown) => this.#finish(() => Promise.reject(error)));
@@ -186,6 +186,6 @@ class NodeBody implements AskedBody, BodyReader {
 
   #finish(end: () => Promise<Read>): void {
     this.#end ??= end;
-    this.#ring?.();
+    this.#wake?.();
   }
 }

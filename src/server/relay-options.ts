@@ -5,13 +5,13 @@ import type { SendError } from "../contract/errors.ts";
 import { type Fault, isFunction } from "../contract/option-faults.ts";
 import type { Tool } from "../contract/options.ts";
 import type { Dialect } from "../dialects/dialect.ts";
-import { native } from "../dialects/native-dialect.ts";
+import { native } from "../dialects/native/dialect.ts";
 import { receivedText } from "../platform/received.ts";
 import { budgetFault, type TurnBudget } from "../session/turn-budget.ts";
 import { sendErrorOf } from "../stream/transfer.ts";
 import type { ReplyLog, RunEnd, RunHead } from "./log.ts";
+import { withDeadlines } from "./log-deadline.ts";
 import { memoryLog } from "./memory-log.ts";
-import { patientLog } from "./patience.ts";
 import { type Policy, policyOf } from "./policy.ts";
 import type { PolicyOptions } from "./policy-options.ts";
 import type { SessionSetup } from "./session-turn.ts";
@@ -171,7 +171,7 @@ export function settingsOf(options: RelayOptions): RelaySettings {
   return {
     client,
     policy,
-    log: patientLog(log ?? memoryLog(OWN_LOG)),
+    log: withDeadlines(log ?? memoryLog(OWN_LOG)),
     sessions,
     systemPrompt,
     tools,

@@ -3,7 +3,7 @@
 import { SendError } from "../contract/errors.ts";
 import { type Dialect, type DialectBody, type EncoderOf, jsonBody, type Route } from "../dialects/dialect.ts";
 import { checkedRunId } from "../dialects/ids.ts";
-import { type ChatHistory, END_ID } from "../dialects/native.ts";
+import { type ChatHistory, END_ID } from "../dialects/native/wire.ts";
 import { badRequest, notFound, Refusal } from "../dialects/refusal.ts";
 import { LLMSession } from "../session/session.ts";
 import { sendErrorOf } from "../stream/transfer.ts";
@@ -13,8 +13,8 @@ import { type EntryId, positionOf } from "./entry-id.ts";
 import type { Feed } from "./feed.ts";
 import { type Answer, type Asked, handlerOf, type Shown, withHeaders } from "./handler.ts";
 import { exposedHistory } from "./history.ts";
+import { within } from "./log-deadline.ts";
 import { errorResponse } from "./masked-error.ts";
-import { within } from "./patience.ts";
 import type { Caller } from "./policy-options.ts";
 import { checkedPath, type RelayOptions, type RelaySettings, settingsOf } from "./relay-options.ts";
 import { scopedChat } from "./reply-source.ts";

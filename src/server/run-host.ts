@@ -5,13 +5,14 @@ import type { DialectStart } from "../dialects/dialect.ts";
 import { notFound, Refusal } from "../dialects/refusal.ts";
 import { Admission } from "./admission.ts";
 import { Chats, type OnBusy } from "./chats.ts";
+import { EarlyStops } from "./early-stops.ts";
 import { Feed } from "./feed.ts";
 import type { ChatRun, LogWriter, ReplyLog, RunEnd, RunHead } from "./log.ts";
+import { within } from "./log-deadline.ts";
 import { LogFollower } from "./log-follower.ts";
 import { readAll } from "./log-pages.ts";
 import { BEHIND_ALL } from "./lost-run.ts";
 import { maskOf } from "./mask.ts";
-import { within } from "./patience.ts";
 import type { Caller } from "./policy-options.ts";
 import type { RelaySettings } from "./relay-options.ts";
 import { clientOf, replySource, requestToKeep, scopedChat } from "./reply-source.ts";
@@ -20,14 +21,13 @@ import { Runs } from "./runs.ts";
 import { type Signer, signerOf } from "./signature.ts";
 import type { CheckedStart } from "./start-request.ts";
 import { mayBeTakenOver, takeOver } from "./take-over.ts";
-import { UnwantedRuns } from "./unwanted-runs.ts";
 import { approvalsIn, UsedApprovals } from "./used-approvals.ts";
 
 /** A log that does not answer a start for so long is left aside, in milliseconds: another process may start it too. */
-const START_PATIENCE_MS = 3_000;
+const START_DEADLINE_MS = 3_000;
 
 /** The same for every other question, and for a start while the log has not answered one before. */
-const LOG_PATIENCE_MS = 1_000;
+const LOG_DEADLINE_MS = 1_000;
 
 /** Viewers come back to a log that did not answer after so long, in milliseconds. */
 const LOG_RETRY_MS = 1_000;
@@ -49,7 +49,7 @@ export class RunHost {
   readonly #runs: Runs;
   readonly #admission: Admission;
   readonly #approvals: UsedApprovals;
-  readonly #unwanted = new UnwantedRuns();
+  readonly #earlyStops = new EarlyStops();
   #isDraining = false;
   /** The log has not answered a start, and no start since. */
   #isLogAway = false;
@@ -95,7 +95,7 @@ export class RunHost {
 
   /** Resolves with the end of a run that the log has; `undefined` also when the log does not answer. */
   async #endIn(run: string): Promise<RunEnd | undefined> {
-    const page = await within(this.#settings.log.read(run, BEHIND_ALL, 1), LOG_PATIENCE_MS).catch(() => undefined);
+    const page = await within(this.#settings.log.read(run, BEHIND_ALL, 1), LOG_DEADLINE_MS).catch(() => undefined);
     return page?.end;
   }
 
@@ -142,7 +142,7 @@ export class RunHost {
     try {
       await this.head(id, caller, chat);
     } catch (error) {
-      if (error instanceof Refusal && error.status === 404) this.#unwanted.add(id, caller, this.now());
+      if (error instanceof Refusal && error.status === 404) this.#earlyStops.add(id, caller, this.now());
       throw error;
     }
     return this.chats.stop(id, STOP_MS);
@@ -174,7 +174,7 @@ export class RunHost {
    */
   async #asked<T>(ask: (log: ReplyLog) => Promise<T>): Promise<T> {
     try {
-      return await within(ask(this.#settings.log), LOG_PATIENCE_MS);
+      return await within(ask(this.#settings.log), LOG_DEADLINE_MS);
     } catch (cause) {
       this.#settings.onError(new SendError("storage", "The log does not answer a viewer.", { cause }), undefined);
       throw new Refusal(503, "storage", "The replies cannot be reached at the moment.", LOG_RETRY_MS);
@@ -231,7 +231,7 @@ export class RunHost {
   /** @throws {Refusal} 503 when this process is about to end, 409 when the run was stopped before */
   #mayBegin(id: string, caller: Caller): void {
     if (this.#isDraining) throw ending();
-    if (this.#unwanted.has(id, caller, this.now())) {
+    if (this.#earlyStops.has(id, caller, this.now())) {
       throw new Refusal(409, "aborted", "The run was stopped before it began.");
     }
   }
@@ -242,7 +242,7 @@ export class RunHost {
       this.#isLogAway = false;
     });
     try {
-      return await within(answered, this.#isLogAway ? LOG_PATIENCE_MS : START_PATIENCE_MS);
+      return await within(answered, this.#isLogAway ? LOG_DEADLINE_MS : START_DEADLINE_MS);
     } catch (cause) {
       this.#isLogAway = true;
       const message = "The log does not take the run: viewers of other processes cannot come to it.";

@@ -2,7 +2,7 @@
 
 import { sizeOfEntry } from "./entry-size.ts";
 import type { LogEntry, LogWriter, RunEnd, WriterState } from "./log.ts";
-import { within } from "./patience.ts";
+import { within } from "./log-deadline.ts";
 
 /** The facts that a writer needs from its run, and its reports to it. */
 export interface WrittenRun {

@@ -5,7 +5,7 @@ import type { ClientWrapper } from "../contract/client.ts";
 import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage, Message, ToolMessage, UserMessage } from "../contract/message.ts";
 import type { SendOptions, Tool } from "../contract/options.ts";
-import type { CallApproval } from "../dialects/native.ts";
+import type { CallApproval } from "../dialects/native/wire.ts";
 import { badRequest } from "../dialects/refusal.ts";
 import type { ToolBegins } from "../session/execute-tool.ts";
 import { checkedHistory, type TurnInput } from "../session/history.ts";

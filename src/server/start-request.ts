@@ -5,7 +5,7 @@ import type { Message, UserMessage } from "../contract/message.ts";
 import type { SendOptions, Tool } from "../contract/options.ts";
 import { optionsFault } from "../contract/validate.ts";
 import { checkedChatId, checkedMessageId, checkedRunId } from "../dialects/ids.ts";
-import type { CallApproval, StartRequest, StopRequest } from "../dialects/native.ts";
+import type { CallApproval, StartRequest, StopRequest } from "../dialects/native/wire.ts";
 import { badRequest } from "../dialects/refusal.ts";
 import { isJsonObject, type JsonObject } from "../platform/json-object.ts";
 

@@ -1,7 +1,7 @@
 /** The turn that a run sends to a session. Types only. */
 
 import type { ToolMessage, UserMessage } from "../contract/message.ts";
-import type { CallApproval } from "../dialects/native.ts";
+import type { CallApproval } from "../dialects/native/wire.ts";
 
 /** The part of the history that stays before a turn: so many messages, or so many questions with their replies. */
 export type KeptHistory = number | { readonly turns: number };

@@ -4,10 +4,10 @@
  */
 
 import { SendError } from "../contract/errors.ts";
-import type { CallApproval } from "../dialects/native.ts";
+import type { CallApproval } from "../dialects/native/wire.ts";
 import { Refusal } from "../dialects/refusal.ts";
 import type { ReplyLog, RunHead } from "./log.ts";
-import { within } from "./patience.ts";
+import { within } from "./log-deadline.ts";
 import type { SignedOrigin } from "./signature.ts";
 import type { CheckedStart } from "./start-request.ts";
 

@@ -2,7 +2,7 @@
 
 import type { ReplyEncoder, ReplyEvent } from "../dialects/dialect.ts";
 import { Mirror } from "../dialects/mirror.ts";
-import type { NativeEvent } from "../dialects/native.ts";
+import type { NativeEvent } from "../dialects/native/wire.ts";
 import { inOrder } from "../dialects/ordered-chunks.ts";
 import { type EntryId, entryId } from "./entry-id.ts";
 import { bytesOf, type Feed, type FeedPlace } from "./feed.ts";

@@ -67,7 +67,7 @@ export class Viewer implements FeedReader {
   /** The connection takes more. */
   pull(): void {
     this.#isWanted = this.#connection !== undefined;
-    this.ring();
+    this.notify();
   }
 
   /** The connection takes nothing more. */
@@ -75,7 +75,7 @@ export class Viewer implements FeedReader {
     this.#leave();
   }
 
-  ring(): void {
+  notify(): void {
     if (!this.#isWanted) return;
     try {
       this.#send();

@@ -14,7 +14,7 @@ import type { OpenTurn, SessionRecord, SessionState } from "./record.ts";
 import { endRecordOf, reduce, replay, resumedCalls } from "./reducer.ts";
 import type { SavedSession } from "./saved-session.ts";
 import type { SessionLog } from "./session-log.ts";
-import type { Fitted, TokenBudget } from "./token-budget.ts";
+import type { Fitted, TokenBudget } from "./trimming.ts";
 import { isTurnUsage, type TurnUsage, turnUsageOf } from "./usage.ts";
 
 /** A conversation under a token budget, with a log if a store keeps it. */

@@ -41,7 +41,7 @@ import type { SessionRecord } from "./record.ts";
 import { plainMessages, readSession, type SavedSession } from "./saved-session.ts";
 import { recordsIn, SessionLog, storageError } from "./session-log.ts";
 import { type SessionSnapshot, snapshotOf } from "./snapshot.ts";
-import { TokenBudget } from "./token-budget.ts";
+import { TokenBudget } from "./trimming.ts";
 import { Turn, type TurnDefinition } from "./turn.ts";
 import { budgetFault, type TurnBudget } from "./turn-budget.ts";
 import { TurnSource } from "./turn-source.ts";

@@ -14,7 +14,7 @@ import type { Conversation } from "./conversation.ts";
 import type { ToolBegins } from "./execute-tool.ts";
 import { hasRunnableTool, type SessionOptions, toolsOf } from "./options.ts";
 import { inCallOrder, resumedCalls } from "./reducer.ts";
-import type { Fitted } from "./token-budget.ts";
+import type { Fitted } from "./trimming.ts";
 import { BudgetMeter, type TurnBudget } from "./turn-budget.ts";
 import { TurnTimeout } from "./turn-timeout.ts";
 

@@ -4,7 +4,7 @@
 
 /** Calls the watchers of a key when it has grown. */
 export class Watchers<Place> {
-  readonly #watched = new Map<string, { readonly rings: Set<() => void>; place: Place }>();
+  readonly #watched = new Map<string, { readonly callbacks: Set<() => void>; place: Place }>();
   readonly #start: Place;
 
   /** `start`: the place before everything. */
@@ -17,15 +17,15 @@ export class Watchers<Place> {
     return this.#watched.size;
   }
 
-  /** Calls `ring` when the key has grown, until the returned function is called. */
-  watch(key: string, ring: () => void): () => void {
-    const watched = this.#watched.get(key) ?? { rings: new Set(), place: this.#start };
-    const own = () => ring(); // the same function may watch twice
-    watched.rings.add(own);
+  /** Calls `notify` when the key has grown, until the returned function is called. */
+  watch(key: string, notify: () => void): () => void {
+    const watched = this.#watched.get(key) ?? { callbacks: new Set(), place: this.#start };
+    const own = () => notify(); // the same function may watch twice
+    watched.callbacks.add(own);
     this.#watched.set(key, watched);
     return () => {
-      watched.rings.delete(own);
-      if (watched.rings.size === 0 && this.#watched.get(key) === watched) this.#watched.delete(key);
+      watched.callbacks.delete(own);
+      if (watched.callbacks.size === 0 && this.#watched.get(key) === watched) this.#watched.delete(key);
     };
   }
 
@@ -36,8 +36,8 @@ export class Watchers<Place> {
   }
 
   /** The key has grown. */
-  ring(key: string): void {
-    for (const ring of this.#watched.get(key)?.rings ?? []) ring();
+  notify(key: string): void {
+    for (const notify of this.#watched.get(key)?.callbacks ?? []) notify();
   }
 
   /** Returns the keys, each with its place. */

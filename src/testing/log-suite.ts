@@ -29,7 +29,7 @@ const LONG = { leaseMs: 60_000, keepMs: 600_000 };
  * const redis = { url: "http://127.0.0.1:8079", token: "test" };
  * const cases = logSuite({
  *   open: (times) => redisLog(redis, times),
- *   cannot: { ring: "readers poll over HTTP" },
+ *   cannot: { notify: "readers poll over HTTP" },
  * });
  * for (const { name, skip, run } of cases) test(name, { skip: skip ?? false }, run);
  * ```

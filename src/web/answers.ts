@@ -1,6 +1,6 @@
 /** Answers to calls that wait for a person or the page: as they are sent, and as they are shown. */
 
-import type { StartRequest } from "../dialects/native.ts";
+import type { StartRequest } from "../dialects/native/wire.ts";
 import type { ChatReply, ChatToolCall } from "./chat-message.ts";
 import { randomId } from "./random-id.ts";
 import { bodyOf, type Requests, refusalOf } from "./requests.ts";

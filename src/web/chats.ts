@@ -1,6 +1,6 @@
 /** The chats of a page, and of the user at the server. */
 
-import type { ChatHistory, ChatList } from "../dialects/native.ts";
+import type { ChatHistory, ChatList } from "../dialects/native/wire.ts";
 import type { Chat, ChatsOptions } from "./chat.ts";
 import { LiveChat } from "./live-chat.ts";
 import { jsonOf, Requests } from "./requests.ts";

@@ -3,11 +3,11 @@
 import type { TimeoutPhase } from "../contract/error-kind.ts";
 import { SendError } from "../contract/errors.ts";
 import type { AssistantTurn } from "../contract/message.ts";
-import type { ChatHistory, NativeEvent } from "../dialects/native.ts";
-import { NativeReader, relayFault } from "../dialects/native-reader.ts";
+import { NativeReader, relayFault } from "../dialects/native/reader.ts";
+import type { ChatHistory, NativeEvent } from "../dialects/native/wire.ts";
 import { RELEASE_LIMIT_MS } from "../transport/transport.ts";
+import { backoffMs, paused } from "./backoff.ts";
 import { onWake } from "./page.ts";
-import { backoffMs, paused } from "./pause.ts";
 import { type Requests, refusalOf } from "./requests.ts";
 
 /** A connection without a byte for so long is dead, in milliseconds: a relay writes at least every 8 seconds. */

@@ -2,7 +2,7 @@
 
 import { SendError } from "../contract/errors.ts";
 import type { UserMessage } from "../contract/message.ts";
-import type { ChatHistory, StartRequest } from "../dialects/native.ts";
+import type { ChatHistory, StartRequest } from "../dialects/native/wire.ts";
 import { answered, fieldsOf, keep, withCalls } from "./answers.ts";
 import type { Chat, ChatOptions, ChatSnapshot, ChatStatus, ChatsOptions } from "./chat.ts";
 import type { ChatReply, ChatToolCall } from "./chat-message.ts";

@@ -7,7 +7,7 @@ import type { AssistantMessage, AssistantTurn } from "../contract/message.ts";
 import type { Attempt } from "../contract/metrics.ts";
 import type { Timeouts } from "../contract/timeouts.ts";
 import { Mirror } from "../dialects/mirror.ts";
-import { tokensOf } from "../dialects/viewer-fold.ts";
+import { tokensOf } from "../dialects/native/viewer-fold.ts";
 import { offAbort, onAbort } from "../platform/abort.ts";
 import { type Clock, MAX_TIMER_MS } from "../platform/clock.ts";
 import { messageOf } from "../platform/text-of.ts";

@@ -2,7 +2,7 @@
 
 import { isSendErrorKind, type SendErrorKind } from "../contract/error-kind.ts";
 import { SendError, type SendErrorData, type SendErrorFacts } from "../contract/errors.ts";
-import type { RefusalBody, StartRequest, StopRequest } from "../dialects/native.ts";
+import type { RefusalBody, StartRequest, StopRequest } from "../dialects/native/wire.ts";
 import { base64Of } from "../platform/base64.ts";
 import type { FetchLike } from "../transport/fetch.ts";
 

@@ -2,7 +2,7 @@
 
 import type { MessageChunk } from "../contract/chunk.ts";
 import type { AssistantMessage } from "../contract/message.ts";
-import { relayFault } from "../dialects/native-reader.ts";
+import { relayFault } from "../dialects/native/reader.ts";
 
 /** One value of each type for each field: chunks of a later version, and others, are refused. */
 const CHUNKS: Readonly<Record<Exclude<MessageChunk["type"], "final">, object>> = {

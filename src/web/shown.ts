@@ -9,7 +9,7 @@ import type {
   ToolCall,
   UserMessage,
 } from "../contract/message.ts";
-import type { ChatHistory } from "../dialects/native.ts";
+import type { ChatHistory } from "../dialects/native/wire.ts";
 import type { ChatMessage, ChatReply, ChatToolCall, ChatUserMessage } from "./chat-message.ts";
 import { callOf, movedCitation, withResult } from "./with-chunk.ts";
 

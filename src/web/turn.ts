@@ -2,7 +2,7 @@
 
 import { SendError } from "../contract/errors.ts";
 import type { UserMessage } from "../contract/message.ts";
-import type { StartRequest } from "../dialects/native.ts";
+import type { StartRequest } from "../dialects/native/wire.ts";
 import { fieldsOf, withCalls } from "./answers.ts";
 import type { ChatOptions } from "./chat.ts";
 import type { ChatMessage, ChatReply, ChatToolCall } from "./chat-message.ts";

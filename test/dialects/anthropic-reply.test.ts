@@ -2,8 +2,8 @@
 
 import { describe, expect, test } from "vitest";
 import type { AssistantMessage } from "../../src/contract/message.ts";
-import { anthropicMessages } from "../../src/dialects/anthropic.ts";
-import { anthropicWire as WIRE } from "../../src/dialects/anthropic-reply.ts";
+import { anthropicMessages } from "../../src/dialects/anthropic/dialect.ts";
+import { anthropicWire as WIRE } from "../../src/dialects/anthropic/reply.ts";
 import {
   call,
   chunks,

@@ -1,7 +1,7 @@
 /** Requests of Anthropic Messages, as programs send them: what matters reaches the model, or is refused in a sentence. */
 
 import { describe, expect, test } from "vitest";
-import { anthropicMessages } from "../../src/dialects/anthropic.ts";
+import { anthropicMessages } from "../../src/dialects/anthropic/dialect.ts";
 import { Refusal } from "../../src/dialects/refusal.ts";
 
 const HELLO = [{ role: "user", content: "Hello" }];

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import type { AssistantMessage } from "../../src/contract/message.ts";
-import { chatWire } from "../../src/dialects/openai-chat-reply.ts";
+import { chatWire } from "../../src/dialects/openai-chat/reply.ts";
 import {
   call,
   chunks,

@@ -1,7 +1,7 @@
 /** Requests of Chat Completions, as programs send them: what matters reaches the model, or is refused in a sentence. */
 
 import { describe, expect, test } from "vitest";
-import { openAiChat } from "../../src/dialects/openai-chat.ts";
+import { openAiChat } from "../../src/dialects/openai-chat/dialect.ts";
 import { Refusal } from "../../src/dialects/refusal.ts";
 
 const HELLO = [{ role: "user", content: "Hello" }];

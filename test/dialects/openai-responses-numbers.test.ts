@@ -2,9 +2,9 @@
 
 import type { AssistantMessage, MessageChunk } from "cloudllm";
 import { describe, expect, test } from "vitest";
-import { EventNumbers } from "../../src/dialects/event-numbers.ts";
-import { ResponsesEncoder } from "../../src/dialects/openai-responses-encoder.ts";
-import { EMPTY_MEMO } from "../../src/dialects/openai-responses-request.ts";
+import { ResponsesEncoder } from "../../src/dialects/openai-responses/encoder.ts";
+import { EventNumbers } from "../../src/dialects/openai-responses/event-numbers.ts";
+import { EMPTY_MEMO } from "../../src/dialects/openai-responses/request.ts";
 import { OutlineRecorder } from "../../src/dialects/outline.ts";
 import { entryId } from "../../src/server/entry-id.ts";
 import { Feed, type Mask } from "../../src/server/feed.ts";

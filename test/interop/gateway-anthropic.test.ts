@@ -3,7 +3,7 @@
 import { bearerKey, createGateway } from "cloudllm/server";
 import { type ReplyScript, scriptedClient } from "cloudllm/testing";
 import { describe, expect, test } from "vitest";
-import { anthropicMessages } from "../../src/dialects/anthropic.ts";
+import { anthropicMessages } from "../../src/dialects/anthropic/dialect.ts";
 import { gatewaySite, KEY, testGateway } from "../support/gateway.ts";
 import { testFailures } from "./gateway-failures.ts";
 import { libraryOf, pythonLibrary } from "./library.ts";

@@ -1,7 +1,7 @@
 /** A viewer's connection breaks at each byte of a reply: it comes back to exactly what it misses. */
 
 import { describe, expect, test } from "vitest";
-import { decodeEvent, type NativeEvent } from "../../src/dialects/native.ts";
+import { decodeEvent, type NativeEvent } from "../../src/dialects/native/wire.ts";
 import { createRelay, memoryLog, type Relay, type ReplyLog } from "../../src/server/index.ts";
 import { type ReplyScript, type ScriptStep, scriptedClient } from "../../src/testing/index.ts";
 import { gapsIn, get, post, read, runId, textOf } from "../support/relay.ts";

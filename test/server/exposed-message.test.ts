@@ -5,7 +5,7 @@ import type { MessageChunk } from "../../src/contract/chunk.ts";
 import { isSendErrorKind, type SendErrorKind } from "../../src/contract/error-kind.ts";
 import { SendError } from "../../src/contract/errors.ts";
 import type { AssistantMessage } from "../../src/contract/message.ts";
-import { native } from "../../src/dialects/native-dialect.ts";
+import { native } from "../../src/dialects/native/dialect.ts";
 import { notFound, Refusal } from "../../src/dialects/refusal.ts";
 import { exposedChunks, exposedMessage } from "../../src/server/exposed-message.ts";
 import { exposedHistory } from "../../src/server/history.ts";

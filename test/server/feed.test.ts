@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { decodeEvent, type NativeEvent } from "../../src/dialects/native.ts";
+import { decodeEvent, type NativeEvent } from "../../src/dialects/native/wire.ts";
 import { Feed, type Mask } from "../../src/server/feed.ts";
 import type { LogEntry } from "../../src/server/log.ts";
 import { messageSoFar } from "../../src/server/message-so-far.ts";

@@ -2,7 +2,7 @@
 
 import type { ChildProcess } from "node:child_process";
 import { describe, expect, test as vitestTest } from "vitest";
-import type { NativeEvent } from "../../src/dialects/native.ts";
+import type { NativeEvent } from "../../src/dialects/native/wire.ts";
 import { redisDrivers } from "../interop/drivers.mjs";
 import { gapsIn, runId, type Watching, watch } from "../support/relay.ts";
 import { serverProcesses } from "./server-processes.ts";

@@ -2,7 +2,7 @@
 
 import { expect } from "vitest";
 import type { UserMessage } from "../../src/contract/message.ts";
-import { native } from "../../src/dialects/native-dialect.ts";
+import { native } from "../../src/dialects/native/dialect.ts";
 import { Refusal } from "../../src/dialects/refusal.ts";
 import { policyOf } from "../../src/server/policy.ts";
 import type { PolicyOptions } from "../../src/server/policy-options.ts";

@@ -3,7 +3,7 @@
 import type { MessageChunk } from "../../src/contract/chunk.ts";
 import type { AssistantMessage, ToolCall } from "../../src/contract/message.ts";
 import type { ReplyEvent } from "../../src/dialects/dialect.ts";
-import type { MachineReply, MachineWire } from "../../src/dialects/machine-dialect.ts";
+import type { MachineReply, MachineWire } from "../../src/dialects/machine/dialect.ts";
 import { eventsIn, type WireEvent } from "./gateway.ts";
 
 export const REPLY: MachineReply = { id: "r1", model: "script", createdAt: 1_800_000_000, inputTokens: 12 };

@@ -1,7 +1,7 @@
 /** A relay without a network: each request is answered by hand, and each answer is written by hand. */
 
 import type { AssistantMessage } from "../../src/contract/message.ts";
-import { encodeEvent, type NativeEvent } from "../../src/dialects/native.ts";
+import { encodeEvent, type NativeEvent } from "../../src/dialects/native/wire.ts";
 
 /** One request, and the stream of its answer. */
 export interface FakeRequest {

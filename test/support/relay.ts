@@ -1,6 +1,6 @@
 /** Requests to a relay, and the events of its responses. */
 
-import { decodeEvent, type NativeEvent } from "../../src/dialects/native.ts";
+import { decodeEvent, type NativeEvent } from "../../src/dialects/native/wire.ts";
 import type { LogWriter, ReplyLog } from "../../src/server/index.ts";
 
 const ORIGIN = "http://relay.test";

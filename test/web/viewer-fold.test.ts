@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { MessageChunk } from "../../src/contract/chunk.ts";
 import type { AssistantMessage } from "../../src/contract/message.ts";
-import { ViewerFold } from "../../src/dialects/viewer-fold.ts";
+import { ViewerFold } from "../../src/dialects/native/viewer-fold.ts";
 import type { Ending } from "../../src/stream/ending.ts";
 import { Fold } from "../../src/stream/fold.ts";
 import type { ReplyFacts } from "../../src/stream/reply-facts.ts";

@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { ToolCall } from "../../src/contract/message.ts";
-import type { NativeEvent } from "../../src/dialects/native.ts";
+import type { NativeEvent } from "../../src/dialects/native/wire.ts";
 import { memoryLog } from "../../src/server/index.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import { Gate } from "../../src/testing/index.ts";

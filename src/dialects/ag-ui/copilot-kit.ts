@@ -5,7 +5,7 @@
 
 import { isJsonObject } from "../../platform/json-object.ts";
 import { type BodyRoute, type DialectBody, jsonBody, type Route } from "../dialect.ts";
-import type { ChatHistory } from "../native.ts";
+import type { ChatHistory } from "../native/wire.ts";
 import { badRequest } from "../refusal.ts";
 import { AgUiEncoder } from "./encoder.ts";
 import { finishOfPause } from "./endings.ts";

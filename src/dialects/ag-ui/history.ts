@@ -9,7 +9,7 @@ import type {
   ToolMessage,
 } from "../../contract/message.ts";
 import type { JsonObject } from "../../platform/json-object.ts";
-import type { ChatHistory } from "../native.ts";
+import type { ChatHistory } from "../native/wire.ts";
 import { type AgUiInterrupt, type AgUiMessage, interruptOf } from "./events.ts";
 import { runIdOf } from "./request.ts";
 

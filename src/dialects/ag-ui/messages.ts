@@ -4,7 +4,7 @@
  */
 
 import { isJsonObject, type JsonObject } from "../../platform/json-object.ts";
-import type { CallApproval } from "../native.ts";
+import type { CallApproval } from "../native/wire.ts";
 import { badRequest } from "../refusal.ts";
 import type { AgUiMessage } from "./events.ts";
 import { contentOf, textOf } from "./parts.ts";

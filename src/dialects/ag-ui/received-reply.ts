@@ -2,7 +2,7 @@
 
 import { mayLoseDigits, parseExact } from "../../platform/exact-json.ts";
 import { isJsonObject, type JsonObject } from "../../platform/json-object.ts";
-import type { CallApproval } from "../native.ts";
+import type { CallApproval } from "../native/wire.ts";
 import type { AgUiMessage } from "./events.ts";
 import { textOf } from "./parts.ts";
 

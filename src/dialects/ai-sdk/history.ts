@@ -11,7 +11,7 @@ import type {
   ToolMessage,
   UserMessage,
 } from "../../contract/message.ts";
-import type { ChatHistory } from "../native.ts";
+import type { ChatHistory } from "../native/wire.ts";
 import { shownCallId } from "./call-ids.ts";
 import type { UiMessage, UiPart } from "./parts.ts";
 import { addressOf, jsonText, outputOf, plain } from "./values.ts";

@@ -1,9 +1,9 @@
 /** Writes one attempt of a run into its stream. */
 
 import type { LogEntry, LogWriter, RunEnd, WriterState } from "../../server/log.ts";
-import type { RedisBell } from "./bell.ts";
 import { isRedisError, type RedisClient, type RedisReply } from "./client.ts";
 import { closingId, endFields, entryFields, itemsOf, type LogItem } from "./log-item.ts";
+import type { RedisNotifier } from "./notifier.ts";
 
 /** The keys of a run. They share a hash tag, so that a cluster keeps them on one node. */
 export interface RunKeys {
@@ -18,7 +18,7 @@ export interface RunKeys {
 /** The surroundings of a writer. */
 export interface WrittenLog {
   readonly client: RedisClient;
-  readonly bell: RedisBell;
+  readonly notifier: RedisNotifier;
   readonly leaseMs: number;
   /** How long an ended run is kept, in milliseconds. */
   readonly keepMs: number;
@@ -41,7 +41,7 @@ export class RedisLogWriter implements LogWriter {
   }
 
   async append(entries: readonly LogEntry[]): Promise<WriterState> {
-    const { client, bell } = this.#log;
+    const { client, notifier } = this.#log;
     const { log, stop } = this.#keys;
     const last = entries.at(-1);
     const written = last
@@ -57,14 +57,14 @@ export class RedisLogWriter implements LogWriter {
     const [first, exists, stopping] = replies;
     const isWritten = last ? await this.#isWritten(first) : itemsOf(replyValue(first)).length === 0;
     if (!isWritten || replyValue(exists) === 0) return "lost";
-    if (last) bell.ring(log);
+    if (last) notifier.notify(log);
     // Not in the same pipeline: an entry that Redis refused must not cost the ones before it.
     if (last && entries.some(({ type }) => type === "snapshot")) await client.command(["XTRIM", log, "MINID", last.id]);
     return replyValue(stopping) === 0 ? "running" : "stopping";
   }
 
   async end(end: RunEnd): Promise<RunEnd | undefined> {
-    const { client, bell, keepMs } = this.#log;
+    const { client, notifier, keepMs } = this.#log;
     const { head, log, own } = this.#keys;
     const [added] = await client.pipeline([
       ["XADD", log, "NOMKSTREAM", closingId(this.attempt), ...endFields(end)],
@@ -74,7 +74,7 @@ export class RedisLogWriter implements LogWriter {
     ]);
     if (!isIdTooSmall(added)) {
       if (replyValue(added) === null) return undefined;
-      bell.ring(log);
+      notifier.notify(log);
       return end;
     }
     const top = await topOf(client, log);

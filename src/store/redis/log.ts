@@ -3,11 +3,11 @@
 import { compareIds, type EntryId, positionOf } from "../../server/entry-id.ts";
 import type { ChatRun, LogPage, LogWriter, ReplyLog, RunEnd, RunHead } from "../../server/log.ts";
 import { DEFAULT_LIMIT, type LogOptions, type LogSettings, logSettingsOf } from "../log-options.ts";
-import { RedisBell } from "./bell.ts";
 import { type RedisClient, type RedisLike, redisClientOf } from "./client.ts";
 import { keyPart } from "./key.ts";
 import { attemptBehind, closingId, endFields, itemPageOf, itemsOf } from "./log-item.ts";
 import { isIdTooSmall, RedisLogWriter, type RunKeys, replyValue, topOf, type WrittenLog } from "./log-writer.ts";
+import { RedisNotifier } from "./notifier.ts";
 
 /** The options of `redisLog`. */
 export interface RedisLogOptions extends LogOptions {
@@ -53,7 +53,7 @@ export function redisLog(redis: RedisLike, options: RedisLogOptions = {}): Reply
 
 class RedisLog implements ReplyLog, WrittenLog {
   readonly client: RedisClient;
-  readonly bell: RedisBell;
+  readonly notifier: RedisNotifier;
   readonly leaseMs: number;
   readonly keepMs: number;
   readonly #maxRunMs: number;
@@ -61,7 +61,7 @@ class RedisLog implements ReplyLog, WrittenLog {
 
   constructor(client: RedisClient, prefix: string, { leaseMs, keepMs, maxRunMs }: LogSettings) {
     this.client = client;
-    this.bell = new RedisBell(client);
+    this.notifier = new RedisNotifier(client);
     this.leaseMs = leaseMs;
     this.keepMs = keepMs;
     this.#maxRunMs = maxRunMs;
@@ -125,7 +125,7 @@ class RedisLog implements ReplyLog, WrittenLog {
     const last = items.at(-1);
     // Only items without entries, such as the first one of the stream: those behind them are read.
     if (last && entries.length === 0 && !end && items.length === count) return this.read(run, last.id, limit);
-    if (last) this.bell.saw(keys.log, last.id);
+    if (last) this.notifier.saw(keys.log, last.id);
     if (end) return { entries, end, isOwned: false };
     const current = last && !isCut && items.length < count ? attemptBehind(last) : attempt;
     const isHeld = current === attempt ? isOwned : current === attempt + 1 ? isNextOwned : 0;
@@ -152,7 +152,7 @@ class RedisLog implements ReplyLog, WrittenLog {
         ["PEXPIRE", keys.head, `${this.keepMs}`],
       ]);
       if (isIdTooSmall(added) || replyValue(added) === null) continue; // sealed, taken over or deleted meanwhile
-      this.bell.ring(keys.log);
+      this.notifier.notify(keys.log);
       return end;
     }
   }
@@ -187,8 +187,8 @@ class RedisLog implements ReplyLog, WrittenLog {
     return latest?.number === next.number && latest.run === next.run;
   }
 
-  watch(run: string, ring: () => void): () => void {
-    return this.bell.watch(this.#keysOf(run).log, ring);
+  watch(run: string, notify: () => void): () => void {
+    return this.notifier.watch(this.#keysOf(run).log, notify);
   }
 
   async delete(run: string): Promise<void> {
@@ -196,11 +196,11 @@ class RedisLog implements ReplyLog, WrittenLog {
     const top = await topOf(this.client, log);
     const leases = top ? [own(top.attempt), own(top.attempt + 1)] : [own(1)];
     await this.client.command(["DEL", head, log, stop, seen, ...leases]);
-    this.bell.ring(log);
+    this.notifier.notify(log);
   }
 
   async close(): Promise<void> {
-    this.bell.close();
+    this.notifier.close();
   }
 
   /** A run without a renewal is kept for so long, in milliseconds. */

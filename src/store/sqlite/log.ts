@@ -12,9 +12,9 @@ import type {
   WriterState,
 } from "../../server/log.ts";
 import { DEFAULT_LIMIT, type LogOptions, type LogSettings, logSettingsOf } from "../log-options.ts";
-import { bellOf, type SqliteBell } from "./bell.ts";
 import { SqliteDatabase, type SqliteLike } from "./database.ts";
 import { END_NUMBER, LOG_SCHEMA } from "./log-schema.ts";
+import { notifierOf, type SqliteNotifier } from "./notifier.ts";
 
 /** The options of `sqliteLog`. */
 export interface SqliteLogOptions extends LogOptions {
@@ -72,7 +72,7 @@ class SqliteLog implements ReplyLog {
   readonly #maxRunMs: number;
   readonly #now: () => number;
   readonly #database: SqliteDatabase;
-  readonly #bell: SqliteBell;
+  readonly #notifier: SqliteNotifier;
   readonly #unwatch = new Set<() => void>();
 
   constructor(handle: SqliteLike, { leaseMs, keepMs, maxRunMs }: LogSettings, now: () => number) {
@@ -81,7 +81,7 @@ class SqliteLog implements ReplyLog {
     this.#maxRunMs = maxRunMs;
     this.#now = now;
     this.#database = new SqliteDatabase(handle, LOG_SCHEMA);
-    this.#bell = bellOf(handle, this.#database);
+    this.#notifier = notifierOf(handle, this.#database);
   }
 
   async begin(head: RunHead): Promise<LogWriter | undefined> {
@@ -123,7 +123,7 @@ class SqliteLog implements ReplyLog {
       );
       const behind = rows.filter((each) => each.number !== END_NUMBER);
       const entries = behind.slice(0, limit);
-      this.#bell.saw(run, row.version);
+      this.#notifier.saw(run, row.version);
       const page = { entries: entries.map(({ entry }) => JSON.parse(entry) as LogEntry), isOwned: this.#isOwned(row) };
       return row.is_ended && behind.length <= limit ? { ...page, end: this.#end(row) } : page;
     });
@@ -167,8 +167,8 @@ class SqliteLog implements ReplyLog {
     });
   }
 
-  watch(run: string, ring: () => void): () => void {
-    const unwatch = this.#bell.watch(run, ring);
+  watch(run: string, notify: () => void): () => void {
+    const unwatch = this.#notifier.watch(run, notify);
     this.#unwatch.add(unwatch);
     return () => {
       this.#unwatch.delete(unwatch);
@@ -178,7 +178,7 @@ class SqliteLog implements ReplyLog {
 
   async delete(run: string): Promise<void> {
     await this.#database.write(() => this.#delete(run));
-    this.#bell.ring(run);
+    this.#notifier.notify(run);
   }
 
   async close(): Promise<void> {
@@ -191,7 +191,7 @@ class SqliteLog implements ReplyLog {
       attempt,
       append: async (entries): Promise<WriterState> => {
         const state = await this.#database.write(() => this.#append(key, attempt, entries));
-        if (entries.length > 0 && state !== "lost") this.#bell.ring(run);
+        if (entries.length > 0 && state !== "lost") this.#notifier.notify(run);
         return state;
       },
       end: (end) =>
@@ -256,7 +256,7 @@ class SqliteLog implements ReplyLog {
 
   async #ended(run: string, work: () => RunEnd | undefined): Promise<RunEnd | undefined> {
     const end = await this.#database.write(work);
-    if (end) this.#bell.ring(run);
+    if (end) this.#notifier.notify(run);
     return end;
   }
 

@@ -15,7 +15,7 @@ export interface LogTimes {
 }
 
 /** The abilities that a log may lack. */
-export type LogAbility = "ring";
+export type LogAbility = "notify";
 
 /** The log that the suite checks. */
 export interface LogSubject {
@@ -24,7 +24,7 @@ export interface LogSubject {
    * random ids, so that all of them may work on the same data.
    */
   open(times: LogTimes): Promise<ReplyLog> | ReplyLog;
-  /** Reasons for what the log cannot do: `ring` for entries of another process. */
+  /** Reasons for what the log cannot do: `notify` for entries of another process. */
   readonly cannot?: { readonly [ability in LogAbility]?: string | undefined } | undefined;
   /**
    * Maximum duration of a case, in milliseconds.

@@ -1,4 +1,4 @@
-/** Stops, viewers, bells, and the last run of a chat. */
+/** Stops, viewers, notifiers, and the last run of a chat. */
 
 import assert from "node:assert/strict";
 import { begun, complete, entry, headOf, type LogCaseDefinition, newId, snapshot, until } from "./case.ts";
@@ -92,50 +92,50 @@ export const watchingCases: readonly LogCaseDefinition[] = [
     },
   },
   {
-    name: "the bell rings for what another process has appended, and for the end",
-    needs: ["ring"],
+    name: "the log notifies for what another process has appended, and for the end",
+    needs: ["notify"],
     async run({ open }) {
       const [here, there] = [await open(), await open()];
       const head = headOf();
       const writer = await begun(here, head);
-      let rings = 0;
-      const unwatch = there.watch(head.id, () => rings++);
+      let calls = 0;
+      const unwatch = there.watch(head.id, () => calls++);
       await there.read(head.id);
       for (let number = 1; number <= 5; number++) {
-        const before = rings;
+        const before = calls;
         await writer.append([entry(`1-${number}`)]);
-        await until(async () => rings > before);
+        await until(async () => calls > before);
         await there.read(head.id, `1-${number}`);
       }
-      const before = rings;
+      const before = calls;
       await writer.end(complete("text"));
-      await until(async () => rings > before);
+      await until(async () => calls > before);
       unwatch();
     },
   },
   {
-    name: "the bell rings for entries of this process, each watcher has its own, and no longer when it has left",
+    name: "the log notifies for entries of this process, each watcher has its own, and no longer when it has left",
     async run({ open }) {
       const log = await open();
       const head = headOf();
       const writer = await begun(log, head);
-      const rings = [0, 0];
-      const ring = () => {
-        rings[0] = (rings[0] ?? 0) + 1;
+      const calls = [0, 0];
+      const notify = () => {
+        calls[0] = (calls[0] ?? 0) + 1;
       };
-      const unwatch = log.watch(head.id, ring);
+      const unwatch = log.watch(head.id, notify);
       const unwatchOther = log.watch(head.id, () => {
-        rings[1] = (rings[1] ?? 0) + 1;
+        calls[1] = (calls[1] ?? 0) + 1;
       });
       await writer.append([entry("1-1")]);
-      await until(async () => rings.every((count) => count > 0));
+      await until(async () => calls.every((count) => count > 0));
       unwatch();
       unwatch();
-      const left = rings[0];
-      const before = rings[1] ?? 0;
+      const left = calls[0];
+      const before = calls[1] ?? 0;
       await writer.append([entry("1-2")]);
-      await until(async () => (rings[1] ?? 0) > before);
-      assert.equal(rings[0], left);
+      await until(async () => (calls[1] ?? 0) > before);
+      assert.equal(calls[0], left);
       unwatchOther();
     },
   },

@@ -3,7 +3,7 @@
 import type { Socket } from "node:net";
 import { relayClient } from "cloudllm/web";
 import { expect, vi } from "vitest";
-import type { NativeEvent } from "../../../src/dialects/native.ts";
+import type { NativeEvent } from "../../../src/dialects/native/wire.ts";
 import { type Break, breakingProxy } from "../../support/breaking-proxy.ts";
 import { httpChunk, LAST_CHUNK, STREAM_HEAD } from "../../support/raw-server.ts";
 import { gapsIn, type Watching, watch } from "../../support/relay.ts";

@@ -102,18 +102,18 @@ describe.skipIf(missing !== undefined)(`redisLog${missing === undefined ? "" : `
       await Promise.all([here.close(), there.close()]);
     });
 
-    test("the bell rings again after its connection was cut", async () => {
+    test("the log notifies again after its connection was cut", async () => {
       const [here, there] = [redisLog(await clientOf(driver)), redisLog(await clientOf(driver))];
       admin = redisClientOf(await clientOf(redisDrivers[0]));
       const head = headOf();
       const writer = await begun(here, head);
-      let rings = 0;
-      const unwatch = there.watch(head.id, () => rings++);
+      let calls = 0;
+      const unwatch = there.watch(head.id, () => calls++);
       await there.read(head.id);
       for (let number = 1; number <= 2; number++) {
-        const before = rings;
+        const before = calls;
         await answered(() => writer.append([entry(`1-${number}`)]));
-        await until(async () => rings > before);
+        await until(async () => calls > before);
         await answered(() => there.read(head.id));
         await admin.command(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
       }

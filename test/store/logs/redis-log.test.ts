@@ -16,7 +16,7 @@ import { type RedisServer, redisMissing, startRedis, startRedisCluster } from ".
 import { startUpstash } from "../../support/upstash.ts";
 
 const missing = redisMissing ?? driversMissing;
-const cannot = { ring: "it has no second connection: readers poll" };
+const cannot = { notify: "it has no second connection: readers poll" };
 const [ioredis, , nodeRedis] = redisDrivers;
 
 describe.skipIf(missing !== undefined)(`redisLog${missing === undefined ? "" : ` [${missing}]`}`, () => {

@@ -93,9 +93,9 @@ describe.skipIf(sqliteMissing !== undefined)(
         before.close();
         const log = sqliteLog(await opened(file));
         expect((await log.read(head.id))?.entries).toEqual(entriesOf(1, 5));
-        let rings = 0;
-        const unwatch = log.watch(head.id, () => rings++);
-        await until(async () => rings > 0);
+        let calls = 0;
+        const unwatch = log.watch(head.id, () => calls++);
+        await until(async () => calls > 0);
         unwatch();
         await log.close();
       });

@@ -1,0 +1,116 @@
+/**
+ * The messages of Anthropic Messages in this library's words.
+ * @see https://docs.anthropic.com/en/api/messages
+ */
+
+import type {
+  AssistantTurn,
+  ContentPart,
+  Message,
+  ToolCall,
+  ToolMessage,
+  UserMessage,
+} from "../../contract/message.ts";
+import type { JsonObject } from "../../platform/json-object.ts";
+import { arrayOf, booleanOf, objectOf, requiredString, stringOf } from "../machine/fields.ts";
+import { badRequest } from "../refusal.ts";
+import { blocksOf, type PlacedBlock, partsOf, textOfBlocks } from "./blocks.ts";
+
+/**
+ * Returns the conversation of a request, its `system` first.
+ * @throws {Refusal} 400 that names the first message that cannot be read
+ */
+export function anthropicTurns(system: unknown, value: unknown): readonly Message[] {
+  const given = arrayOf(value, "`messages`");
+  if (given.length === 0) throw badRequest("`messages` must be an array that is not empty.");
+  const messages = given.flatMap((item, index) => {
+    const place = `messages.${index}`;
+    return turnsOf(objectOf(item, `\`${place}\``), place);
+  });
+  return [...systemTurns(system, "system"), ...withBeginning(messages)];
+}
+
+/** A conversation that ends with the assistant's words asks for the rest of them. */
+function withBeginning(messages: readonly Message[]): readonly Message[] {
+  const last = messages.at(-1);
+  const isBeginning = last?.role === "assistant" && !last.toolCalls && last.content !== "";
+  return isBeginning ? [...messages.slice(0, -1), { ...last, interrupted: true }] : messages;
+}
+
+function turnsOf({ role, content }: JsonObject, place: string): readonly Message[] {
+  switch (role) {
+    case "system":
+      return systemTurns(content, `${place}.content`);
+    case "user":
+      return userTurns(blocksOf(content, `${place}.content`));
+    case "assistant":
+      return [assistantTurn(blocksOf(content, `${place}.content`))];
+    default:
+      throw badRequest(`\`${place}.role\` must be user or assistant.`);
+  }
+}
+
+function systemTurns(content: unknown, place: string): readonly Message[] {
+  const text = textOfBlocks(content ?? [], place, "\n\n");
+  return text === "" ? [] : [{ role: "system", content: text }];
+}
+
+/** Results come first, since they answer the turn before; pictures in them follow with the user's own words. */
+function userTurns(blocks: readonly PlacedBlock[]): readonly Message[] {
+  const results: ToolMessage[] = [];
+  const parts: ContentPart[] = [];
+  for (const placed of blocks) {
+    if (placed.block.type !== "tool_result") parts.push(...partsOf(placed));
+    else {
+      const { message, attachments } = resultOf(placed);
+      results.push(message);
+      parts.push(...attachments);
+    }
+  }
+  if (parts.length === 0) return results.length > 0 ? results : [{ role: "user", content: "" }];
+  return [...results, { role: "user", content: contentOf(parts) }];
+}
+
+/** One text is a string: providers write it in fewer words. */
+function contentOf(parts: readonly ContentPart[]): UserMessage["content"] {
+  const [only] = parts;
+  return parts.length === 1 && only?.type === "text" ? only.text : parts;
+}
+
+interface Result {
+  readonly message: ToolMessage;
+  readonly attachments: readonly ContentPart[];
+}
+
+/** A result is text in this library: pictures and files in it go to the user's turn behind it. */
+function resultOf({ block, place }: PlacedBlock): Result {
+  const toolCallId = requiredString(block.tool_use_id, `\`${place}.tool_use_id\``);
+  const isError = booleanOf(block.is_error, `\`${place}.is_error\``) ?? false;
+  const parts = blocksOf(block.content ?? [], `${place}.content`).flatMap((placed) =>
+    placed.block.type === "tool_reference" ? [] : partsOf(placed),
+  );
+  const texts = parts.flatMap((part) => (part.type === "text" ? [part.text] : []));
+  const attachments = parts.filter(({ type }) => type !== "text");
+  const pointer = `[Attachments of the result of ${toolCallId}:]`;
+  const content = texts.join("\n") || (attachments.length > 0 ? "The result is attached below." : "");
+  return {
+    message: { role: "tool", toolCallId, content, ...(isError && { isError }) },
+    attachments: attachments.length > 0 ? [{ type: "text", text: pointer }, ...attachments] : [],
+  };
+}
+
+/**
+ * Thinking of earlier replies is accepted and left out: the gateway has kept what the provider wants back of its own
+ * replies. So are the records of tools that Anthropic's servers ran.
+ */
+function assistantTurn(blocks: readonly PlacedBlock[]): AssistantTurn {
+  const texts: string[] = [];
+  const calls: ToolCall[] = [];
+  for (const { block, place } of blocks) {
+    if (block.type === "text") texts.push(stringOf(block.text, `\`${place}.text\``) ?? "");
+    if (block.type !== "tool_use") continue;
+    const id = requiredString(block.id, `\`${place}.id\``);
+    calls.push({ id, name: requiredString(block.name, `\`${place}.name\``), arguments: block.input ?? {} });
+  }
+  return { role: "assistant", content: texts.join(""), ...(calls.length > 0 && { toolCalls: calls }) };
+}

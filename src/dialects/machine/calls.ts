@@ -1,0 +1,23 @@
+/** Tool calls in the requests of programs, and the text of their arguments in replies. */
+
+import type { ToolCall } from "../../contract/message.ts";
+import { mayLoseDigits, parseExact } from "../../platform/exact-json.ts";
+
+/**
+ * Returns an earlier call from the JSON text of its arguments. A text that is not JSON is a mistake of the model that
+ * the program has answered: it stays a string.
+ */
+export function callOfText(id: string, name: string, text: string): ToolCall {
+  if (text.trim() === "") return { id, name, arguments: {} };
+  try {
+    const isLong = mayLoseDigits(text);
+    return { id, name, arguments: parseExact(text) ?? {}, ...(isLong && { rawArguments: text }) };
+  } catch {
+    return { id, name, arguments: text };
+  }
+}
+
+/** Returns the arguments of a call as JSON, with all digits. */
+export function argumentsText({ arguments: args, rawArguments }: ToolCall): string {
+  return rawArguments ?? (typeof args === "string" ? args : JSON.stringify(args ?? {}));
+}

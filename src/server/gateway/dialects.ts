@@ -1,0 +1,36 @@
+/** The APIs that a gateway speaks, in the order in which their routes are looked for. */
+
+import { anthropicMessages } from "../../dialects/anthropic/dialect.ts";
+import type { MachineDialect, MachineLine, MachineRoute } from "../../dialects/machine/dialect.ts";
+import { anthropicModels, type ModelForms, openAiModels } from "../../dialects/machine/model-lists.ts";
+import { openAiChat } from "../../dialects/openai-chat/dialect.ts";
+import { openAiResponses } from "../../dialects/openai-responses/dialect.ts";
+
+/** One entry for each API. */
+const DIALECTS: readonly MachineDialect[] = [openAiChat, openAiResponses, anthropicMessages];
+
+/** Returns the dialect for the error of a request that is not to a route of any API. */
+export function dialectOf(headers: Headers): MachineDialect {
+  return isAnthropic(headers) ? anthropicMessages : openAiChat;
+}
+
+/** Returns the dialect and the route of a request; `undefined` for one of no API. */
+export function machineRouteOf(
+  line: MachineLine,
+): { readonly dialect: MachineDialect; readonly route: MachineRoute } | undefined {
+  for (const dialect of DIALECTS) {
+    const route = dialect.routeOf(line);
+    if (route) return { dialect, route };
+  }
+  return undefined;
+}
+
+/** Returns the form of the list of models. */
+export function modelFormsOf(headers: Headers): ModelForms {
+  return isAnthropic(headers) ? anthropicModels : openAiModels;
+}
+
+/** Anthropic's libraries name the version of their API, OpenAI's do not. */
+function isAnthropic(headers: Headers): boolean {
+  return headers.has("anthropic-version");
+}
