@@ -178,8 +178,8 @@ export interface ReplyLog {
    */
   setLatestRun(chat: string, next: ChatRun): Promise<boolean>;
   /**
-   * Calls `notify` soon after the log of a run has grown or ended, until the returned function is called. It may be called
-   * without a reason, and it may miss: a reader also reads from time to time.
+   * Calls `notify` soon after the log of a run has grown or ended, until the returned function is called. It may be
+   * called without a reason, and it may miss: a reader also reads from time to time.
    */
   watch(run: string, notify: () => void): () => void;
   /** Deletes everything that is kept of a run. Its writer is `lost`. */

@@ -1,4 +1,4 @@
-/** The notifier of a log in SQLite: direct within a process, and by looking at the file for changes of other processes. */
+/** Tells readers that a log in SQLite has grown: direct within a process, by looking at the file for other processes. */
 
 import { Watchers } from "../watchers.ts";
 import type { SqliteDatabase, SqliteLike } from "./database.ts";
