@@ -1,4 +1,4 @@
-/** Tells readers that a log in SQLite has grown: direct within a process, by looking at the file for other processes. */
+/** Notifies readers that a log in SQLite has grown: direct in one process, by looking at the file for other processes. */
 
 import { Watchers } from "../watchers.ts";
 import type { SqliteDatabase, SqliteLike } from "./database.ts";
