@@ -1,4 +1,4 @@
-/** Notifies readers that a log in SQLite has grown: direct in one process, by looking at the file for other processes. */
+/** Notifies readers that a log in SQLite has grown: those of this process at once, others by a look at the file. */
 
 import { Watchers } from "../watchers.ts";
 import type { SqliteDatabase, SqliteLike } from "./database.ts";
