@@ -1,4 +1,4 @@
-/** One chat: its messages, and the run that writes its next one. */
+/** One chat: its messages, and the run that writes its next one. One state machine: `ChatStatus` lists its states. */
 
 import { SendError } from "../contract/errors.ts";
 import type { UserMessage } from "../contract/message.ts";
