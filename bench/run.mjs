@@ -3,6 +3,7 @@
  * run. Prints the tables, and writes every value to `bench/results.json`; `node bench/publish.mjs` makes the documents of it.
  *
  * `--node 24,20`         the Nodes to compare on, the main one first; missing ones come from npm. Default: the running one
+ * `--rounds 3`           rounds of `cpu` and `ttft`. Default: 5
  * `--quick`              fewer rounds; writes no files
  * `--check`              everything once and as short as it can be: does all of it run? Its figures mean nothing; writes
  *                        its documents to the folder for temporary files
@@ -32,6 +33,7 @@ const MEASURES = ["cpu", "ttft", "start", "import", "crowd", "promises", "size"]
 const { values: options } = parseArgs({
   options: {
     node: { type: "string" },
+    rounds: { type: "string" },
     quick: { type: "boolean", default: false },
     check: { type: "boolean", default: false },
     only: { type: "string" },
@@ -48,7 +50,7 @@ const names = chosen(
 const contenders = CONTENDERS.filter(
   ({ name }) => names.includes(name) || names.some((other) => baselineOf(other) === name),
 );
-const rounds = options.quick ? QUICK_ROUNDS : ROUNDS;
+const rounds = options.quick ? QUICK_ROUNDS : { ...ROUNDS, flow: countOf(options.rounds ?? String(ROUNDS.flow)) };
 
 const nodes = await nodesOf(options.node);
 installPeers();
@@ -160,6 +162,13 @@ async function measureImports() {
       values.importMs = values.importMs?.map((ms) => Math.max(0, ms - nothing));
     delete results[baseline].importMs;
   }
+}
+
+function countOf(text) {
+  const count = Number(text);
+  if (Number.isInteger(count) && count > 0) return count;
+  console.error(`--rounds is a whole number of at least 1. Received: ${text}`);
+  process.exit(2);
 }
 
 function chosen(list, known, what) {
