@@ -21,7 +21,6 @@ const KINDS: readonly (readonly [type: string, beginning: RegExp])[] = [
 ];
 
 /** Control characters that no text has. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const BINARY = /[\0-\x08\x0e-\x1a\x1c-\x1f\x7f]/;
 
 /**

@@ -1,7 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createRelay, memoryLog, type RelayOptions } from "../../src/server/index.ts";
+import { recovery } from "../../src/stream/load-recovery.ts";
 import { Gate, type ReplyScript, type ScriptedClient, scriptedClient } from "../../src/testing/index.ts";
 import { get, killable, post, runId, watch } from "../support/relay.ts";
+
+await recovery.load(); // the clock of these tests waits for no file
 
 const messages = [{ role: "user", content: "Count" }];
 const authorize = "public" as const;

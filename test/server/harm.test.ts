@@ -3,8 +3,11 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { LogEntry, LogWriter, ReplyLog } from "../../src/server/index.ts";
 import { createRelay, memoryLog } from "../../src/server/index.ts";
+import { recovery } from "../../src/stream/load-recovery.ts";
 import { Gate, type ReplyScript, scriptedClient } from "../../src/testing/index.ts";
 import { get, killable, post, read, runId, textOf, watch } from "../support/relay.ts";
+
+await recovery.load(); // the clock of these tests waits for no file
 
 const messages = [{ role: "user", content: "Count" }];
 const authorize = "public" as const;
