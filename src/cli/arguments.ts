@@ -95,6 +95,10 @@ export function commandOf(args: readonly string[]): Command {
     if (settings.budget) throw new CommandError("compare asks twice: leave out --max-cost and --max-total-tokens.", 2);
     return { name, ...wordsOf(positionals.slice(1)), settings };
   }
+  if (settings.budget && settings.nonStreamed) {
+    const fault = "--max-cost and --max-total-tokens cannot end a reply that comes in one piece";
+    throw new CommandError(`${fault}: leave out --no-stream, or limit the reply with --max-tokens.`, 2);
+  }
   return { name: "ask", ...wordsOf(positionals), json, settings };
 }
 

@@ -63,6 +63,8 @@ describe("a limit that could not be kept is refused before anything is sent", ()
     [[...openai, "--max-cost", "0"], "--max-cost must be above 0."],
     [[...openai, "--max-total-tokens", "1.5"], "--max-total-tokens must be an integer above 0"],
     [["compare", ...openai, "--max-cost", "1"], "compare asks twice"],
+    [[...openai, "--no-stream", "--max-cost", "1"], "leave out --no-stream, or limit the reply with --max-tokens."],
+    [[...openai, "--no-stream", "--max-total-tokens", "9"], "cannot end a reply that comes in one piece"],
   ])("%j", async (args, message) => {
     const { code, stderr, requests } = await asked(args);
     expect(stderr).toContain(message);
