@@ -53,7 +53,7 @@ export function catchUp(conversation: Conversation, { steps, begun }: SeenTurn):
   const broken = steps[count];
   const place = broken ? breakOff(conversation, broken, begun) : betweenReplies(conversation);
   if (place.type === "unknown") return place;
-  const begunCall = place.calls.find(({ id, needsApproval }) => begun.has(id) && !needsApproval);
+  const begunCall = place.calls.find(({ id }) => begun.has(id));
   return begunCall ? unknown(`The tool ${begunCall.name} has begun, and has perhaps run.`) : place;
 }
 

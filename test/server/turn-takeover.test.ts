@@ -41,6 +41,8 @@ function storeOf(inner: MemoryStore, holds: (what: keyof SessionStore, records: 
 interface Scene {
   readonly inner: MemoryStore;
   readonly log: ReplyLog;
+  /** The process that dies. */
+  readonly relay: Relay;
   readonly run: string;
   readonly viewer: Watching;
   readonly kill: () => void;
@@ -66,6 +68,7 @@ async function begun(
   return {
     inner,
     log,
+    relay: first,
     run,
     viewer,
     silence: () => dying.kill(),
@@ -171,6 +174,32 @@ describe("a turn whose process is killed", () => {
     expect([calls.length, client.calls.length]).toEqual([1, 0]);
     expect((await historyOf(relay)).map(({ role }) => role)).toEqual(["user", "assistant", "tool"]);
     expect((await scene.log.read(scene.run))?.end).toMatchObject({ error: { code: "producerLost" } });
+  });
+
+  test("while a tool runs that a user has allowed has a typed end, and does not run the tool again", async () => {
+    const running = new Gate();
+    const { calls, tool } = counting();
+    const asking: Tool = { ...tool, approve: "ask" };
+    const slow: Tool = {
+      ...asking,
+      run: async (args, context) => {
+        await tool.run?.(args, context);
+        await running.pass();
+      },
+    };
+    const scene = await begun(scriptedClient([asks]), [slow]);
+    await scene.viewer.over;
+    const { waiting } = (await (await scene.next(scriptedClient([])).handle(get("c"))).json()) as { waiting: [string] };
+    const run = runId();
+    const answers = [{ toolCallId: waiting[0], approved: true }];
+    void scene.relay.handle(post({ run, chat: "c", answers }));
+    await isAt(running);
+    scene.kill();
+    const client = scriptedClient([{ text: "Clear." }]);
+    const viewer = await endIn(scene.next(client, [asking]), run);
+    expect(viewer.events.at(-1)).toMatchObject({ type: "failed", error: { kind: "truncated" } });
+    expect([calls.length, client.calls.length]).toEqual([1, 0]);
+    expect((await scene.log.read(run))?.end).toMatchObject({ error: { code: "producerLost" } });
   });
 
   test("between a call and its tool runs the tool, once", async () => {
