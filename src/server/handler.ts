@@ -33,6 +33,11 @@ export interface Shown {
 
 export type Answer = Response | Shown;
 
+/** A `Response` is known by its shape: a framework or a package may bring a class of its own. */
+export function isShown(answer: Answer): answer is Shown {
+  return "viewer" in answer;
+}
+
 /** A handler of web standards. */
 export type WebHandler = (request: Request) => Promise<Response>;
 
@@ -44,7 +49,7 @@ const DIRECT = Symbol("cloudllm.direct");
 export function handlerOf(answering: Answering): WebHandler {
   const handle = async (request: Request): Promise<Response> => {
     const answer = await answering(askedOf(request));
-    return answer instanceof Response ? answer : responseOf(answer, request.signal);
+    return isShown(answer) ? responseOf(answer, request.signal) : answer;
   };
   return Object.assign(handle, { [DIRECT]: answering });
 }
@@ -58,7 +63,7 @@ export function answeringOf(handle: WebHandler): Answering | undefined {
 export function withHeaders(answer: Answer, added: Readonly<Record<string, string>>): Answer {
   const names = Object.keys(added);
   if (names.length === 0) return answer;
-  if (!(answer instanceof Response)) return { ...answer, headers: { ...answer.headers, ...added } };
+  if (isShown(answer)) return { ...answer, headers: { ...answer.headers, ...added } };
   const { body, status, statusText } = answer;
   const all = new Headers(answer.headers);
   for (const name of names) all.set(name, added[name] ?? "");

@@ -3,9 +3,9 @@
  * the package needs neither Node nor its types.
  */
 
-import { type Answer, type Asked, answeringOf } from "./handler.ts";
+import { type Answer, type Asked, answeringOf, isShown } from "./handler.ts";
 import { type Listener, NodeAsked, type NodeRequest } from "./node-request.ts";
-import { Viewer } from "./viewer.ts";
+import type { Viewer } from "./viewer.ts";
 
 /** Time to read a refusal, for a client that still sends, in milliseconds. */
 const REFUSED_MS = 1_000;
@@ -74,21 +74,20 @@ async function answer(
     return;
   }
   const answer = await answering(asked);
-  const body = answer instanceof Response ? answer.body : answer.viewer;
+  const body = isShown(answer) ? answer.viewer : answer.body;
   if (asked.hasLeft) {
     await body?.cancel();
     return;
   }
-  if (answer instanceof Response) setHeaders(response, answer.status, answer.headers);
-  else setHeaders(response, 200, Object.entries(answer.headers));
+  if (isShown(answer)) setHeaders(response, 200, Object.entries(answer.headers));
+  else setHeaders(response, answer.status, answer.headers);
   if (!body || request.method === "HEAD") {
     await body?.cancel();
     response.end();
-  } else if (body instanceof Viewer) show(body, response);
-  else {
+  } else if ("getReader" in body) {
     sendHead(response);
     await pipe(body, response, asked.signal);
-  }
+  } else show(body, response);
 }
 
 /** Returns `undefined` for a head that no `Request` can have. */

@@ -18,6 +18,11 @@ export interface Caller {
  */
 export type Authorize = (request: Request) => Caller | Response | undefined | Promise<Caller | Response | undefined>;
 
+/** A `Response` is known by its shape: a framework or a package may bring a class of its own. */
+export function isResponse(answer: Caller | Response): answer is Response {
+  return !("user" in answer) && "status" in answer && "headers" in answer;
+}
+
 /** The bounds of one relay. Each one overrides its default alone. */
 export interface RelayLimits {
   /**

@@ -8,14 +8,15 @@ import { isJsonObject } from "../platform/json-object.ts";
 import { receivedText, typeText } from "../platform/received.ts";
 import { withoutUndefined } from "../platform/without-undefined.ts";
 import type { Asked } from "./handler.ts";
-import type {
-  AllowedOption,
-  Authorize,
-  Caller,
-  Exposure,
-  HistoryRule,
-  PolicyOptions,
-  RelayLimits,
+import {
+  type AllowedOption,
+  type Authorize,
+  type Caller,
+  type Exposure,
+  type HistoryRule,
+  isResponse,
+  type PolicyOptions,
+  type RelayLimits,
 } from "./policy-options.ts";
 
 /** The options with their defaults. */
@@ -193,7 +194,7 @@ export function policyOf(
 function checked(authorize: Authorize): Policy["authorize"] {
   return async (request) => {
     const caller = await authorize(request.web());
-    if (!caller || caller instanceof Response) return caller ?? undefined;
+    if (!caller || isResponse(caller)) return caller ?? undefined;
     if (typeof caller.user === "string" && caller.user !== "") return caller;
     throw new TypeError(
       `\`authorize\` must return { user } with a non-empty string, not ${receivedText(caller.user)}. Return undefined to refuse a request.`,

@@ -15,7 +15,7 @@ import { type Answer, type Asked, handlerOf, type Shown, withHeaders } from "./h
 import { exposedHistory } from "./history.ts";
 import { within } from "./log-deadline.ts";
 import { errorResponse } from "./masked-error.ts";
-import type { Caller } from "./policy-options.ts";
+import { type Caller, isResponse } from "./policy-options.ts";
 import { checkedPath, type RelayOptions, type RelaySettings, settingsOf } from "./relay-options.ts";
 import { scopedChat } from "./reply-source.ts";
 import { jsonBodyOf } from "./request-body.ts";
@@ -132,7 +132,7 @@ class RelayServer {
     const refusal = originRefusal(request, policy);
     if (refusal) throw refusal;
     const caller = await policy.authorize(request);
-    if (caller instanceof Response) return caller;
+    if (caller && isResponse(caller)) return caller;
     if (!caller) throw new Refusal(401, "authentication", "Sign in first.");
     const call = { request, dialect, caller, id };
     if (route.name !== "inBody") return this.#perform(route, call);

@@ -236,6 +236,18 @@ describe("node:http", () => {
     expect((await fetch(origin)).status).toBe(204);
   });
 
+  test("a refusal of another Response class, such as undici's, arrives with its status, headers and body", async () => {
+    const foreign = {
+      status: 401,
+      headers: new Map([["www-authenticate", "Bearer"]]),
+      body: new Response("Sign in.").body,
+    };
+    const origin = await listen(toNode(async () => foreign as unknown as Response));
+    const response = await fetch(origin);
+    expect([response.status, response.headers.get("www-authenticate")]).toEqual([401, "Bearer"]);
+    expect(await response.text()).toBe("Sign in.");
+  });
+
   test("a refusal that comes before the body was read arrives", async () => {
     const origin = await listen(
       toNode(async (request) => {

@@ -171,6 +171,14 @@ describe.each(ROADS)("on the %s road", (_road, road) => {
     await vi.waitFor(() => expect(signal?.aborted).toBe(true));
   });
 
+  test("a refusal of a hook whose Response is of another class arrives with its status and body", async () => {
+    const { body } = new Response("Pay.");
+    const foreign = { status: 402, statusText: "", headers: new Headers({ "x-why": "unpaid" }), body };
+    const authorize = () => foreign as unknown as Response;
+    const response = await fetch(await listen(road(relayOf({ authorize }))), posted);
+    expect([response.status, response.headers.get("x-why"), await response.text()]).toEqual([402, "unpaid", "Pay."]);
+  });
+
   test("words leave before the log works on them: SQLite blocks the process", async () => {
     const log = memoryLog();
     const order: string[] = [];

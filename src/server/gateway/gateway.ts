@@ -20,7 +20,7 @@ import type { Feed } from "../feed.ts";
 import { type Answer, type Asked, handlerOf, type Shown, withHeaders } from "../handler.ts";
 import { answerSoFar, KeptReplies, keptReply } from "../kept-replies.ts";
 import { within } from "../log-deadline.ts";
-import type { Caller } from "../policy-options.ts";
+import { type Caller, isResponse } from "../policy-options.ts";
 import { ReplayMemory } from "../replay-memory.ts";
 import { jsonBodyOf } from "../request-body.ts";
 import type { Run } from "../run.ts";
@@ -156,7 +156,7 @@ class GatewayServer {
     const refusal = originRefusal(request, policy);
     if (refusal) throw refusal;
     const caller = await policy.authorize(request);
-    if (caller instanceof Response) return caller;
+    if (caller && isResponse(caller)) return caller;
     if (!caller) throw new Refusal(401, "authentication", "The key is missing or wrong.");
     const call = { request, dialect, caller, id };
     switch (place.name) {
