@@ -60,7 +60,9 @@ export class RelayedReply {
   readonly #mirror: Mirror;
   readonly #closing = new AbortController();
   readonly #startedAt: number;
-  /** Chunks that have not been asked for. */
+  /** How long it took to open, in milliseconds. */
+  #openedAfterMs = 0;
+  /** Chunks that have arrived, are part of the message, and are not taken. */
   #ready: MessageChunk[] = [];
   #phase: Phase = { status: "opening" };
   /** Only the usage is wanted. */
@@ -94,6 +96,7 @@ export class RelayedReply {
     onAbort(signal, this.#abort);
     try {
       while (this.#phase.status === "opening") await this.#read();
+      this.#openedAfterMs = this.#call.now() - this.#startedAt;
     } catch (thrown) {
       const error = failureFrom(thrown);
       this.#closing.abort(error);
@@ -105,28 +108,34 @@ export class RelayedReply {
   }
 
   /**
-   * Resolves with the chunks that come next; with none at the end.
+   * Resolves with true when chunks have arrived; with false at the end.
    * @throws {SendError} the failure, at the end
    */
-  async next(): Promise<readonly MessageChunk[]> {
-    const { timeouts, now } = this.#call;
+  async next(): Promise<boolean> {
+    const { timeouts } = this.#call;
     const limit =
       this.#phase.status === "open"
-        ? this.#limit("firstChunk", timeouts.firstChunk, now() - this.#startedAt)
+        ? this.#limit("firstChunk", timeouts.firstChunk, this.#openedAfterMs)
         : this.#limit("stall", timeouts.stall);
     try {
       while (this.#ready.length === 0 && !this.#phase.end) await this.#read();
     } finally {
       clearTimeout(limit);
     }
-    const chunks = this.#ready;
-    this.#ready = [];
     const { end } = this.#phase;
     if (!end) this.#phase = { status: "flowing" };
-    else if (chunks.length === 0) {
+    else if (this.#ready.length === 0) {
       this.#phase = { status: "given", end };
       if (end.error) throw end.error;
+      return false;
     }
+    return true;
+  }
+
+  /** Returns the chunks that have arrived, each once. */
+  takeReady(): readonly MessageChunk[] {
+    const chunks = this.#ready;
+    this.#ready = [];
     return chunks;
   }
 

@@ -201,10 +201,10 @@ export class ViewerStream<out Output = unknown> implements PublicStream<Output> 
     try {
       while (!this.#isOver && (this.#isDraining || this.#waiters.length > 0)) {
         this.#stopwatch.waiting();
-        const chunks = await this.#reply.next();
+        const isMore = await this.#reply.next();
         if (this.#isOver) return;
-        if (chunks.length === 0) this.#complete();
-        else this.#take(chunks);
+        if (isMore) this.#take();
+        else this.#complete();
       }
     } catch (error) {
       this.#fail(error);
@@ -212,7 +212,10 @@ export class ViewerStream<out Output = unknown> implements PublicStream<Output> 
     this.#isReading = false;
   }
 
-  #take(chunks: readonly MessageChunk[]): void {
+  /** Takes the chunks that have arrived. The message has them, so the consumer gets them also when the reply ends. */
+  #take(): void {
+    const chunks = this.#reply.takeReady();
+    if (chunks.length === 0) return;
     if (this.#tokensLeft !== undefined) {
       for (const chunk of chunks) this.#tokensLeft -= this.#reply.count(chunk);
       if (this.#tokensLeft <= 0) this.#stop();
@@ -226,6 +229,7 @@ export class ViewerStream<out Output = unknown> implements PublicStream<Output> 
 
   /** Reads on for the usage: shows nothing more. */
   #mute({ withinMs = MAX_DRAIN_MS, maxTokens = MAX_DRAIN_TOKENS }: DrainLimits): void {
+    this.#take(); // what came before is shown
     this.#tokensLeft = maxTokens;
     this.#isDraining = true;
     this.#reply.mute();
@@ -242,6 +246,7 @@ export class ViewerStream<out Output = unknown> implements PublicStream<Output> 
   #stop(isStopped = true): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#take();
     this.#reply.close("stopped", isStopped);
     this.#finish("stopped");
   }
@@ -255,6 +260,7 @@ export class ViewerStream<out Output = unknown> implements PublicStream<Output> 
   #fail(thrown: unknown): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#take();
     const failure = failureFrom(thrown);
     this.#reply.close(failure.kind, false, failure.status);
     if (this.#tokensLeft !== undefined) return this.#finish("stopped");
