@@ -219,9 +219,11 @@ export class RunHost {
       if (latest) await this.#claim(head, writer === "away" ? undefined : latest, onBusy);
       this.#mayBegin(head.id, caller);
       if (asked) await this.#approvals.use(head, asked);
+      this.#mayBegin(head.id, caller); // the approvals have taken their time
       return this.#run({ head, source, writer: writer === "away" ? begun : writer });
     } catch (error) {
-      if (writer !== "away") await log.delete(head.id).catch(() => undefined);
+      const deleted = begun.then((taken) => taken && log.delete(head.id)).catch(() => undefined);
+      if (writer !== "away") await deleted; // a log that is away has it to delete later
       throw error;
     } finally {
       release();

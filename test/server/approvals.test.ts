@@ -1,8 +1,8 @@
 /** Tools that a person must allow, through a relay: what a page sees, what it may answer, and what it may not forge. */
 
 import { LLMSession, MemoryStore, type Message, type Tool } from "cloudllm";
-import { createRelay, memoryLog, type Relay } from "cloudllm/server";
-import { type ReplyScript, type ScriptedClient, scriptedClient } from "cloudllm/testing";
+import { type ChatRun, createRelay, memoryLog, type Relay, type ReplyLog } from "cloudllm/server";
+import { Gate, type ReplyScript, type ScriptedClient, scriptedClient } from "cloudllm/testing";
 import { type RelayClient, relayClient } from "cloudllm/web";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { get, post, read, runId, textOf } from "../support/relay.ts";
@@ -36,6 +36,19 @@ function pageOf(relay: Relay, chat?: string): RelayClient {
 async function refusalOf(response: Response): Promise<string> {
   const { error } = (await response.json()) as { readonly error: { readonly message: string } };
   return `${response.status} ${error.message}`;
+}
+
+/** Returns a log that has the last run of a chat for longer than the run itself, as shared logs have. */
+function logWithLastRuns(): ReplyLog {
+  const log = memoryLog();
+  const last = new Map<string, ChatRun>();
+  log.latestRun = async (chat) => last.get(chat);
+  log.setLatestRun = async (chat, next) => {
+    const isNext = next.number > (last.get(chat)?.number ?? 0);
+    if (isNext) last.set(chat, next);
+    return isNext;
+  };
+  return log;
 }
 
 describe("a relay that keeps conversations", () => {
@@ -356,6 +369,30 @@ describe("a relay whose conversations the browser keeps", () => {
     const responses = await Promise.all(relays.map((relay) => relay.handle(post({ ...body, run: runId() }))));
     expect(responses.map(({ status }) => status).sort()).toEqual([200, 409]);
     await Promise.all(responses.map((response) => response.text()));
+    expect(ran).toEqual(["a"]);
+  });
+
+  test("that ends while it looks an approval up runs nothing, and another process may", async () => {
+    const log = logWithLastRuns();
+    const gate = new Gate();
+    const setLatestRun = log.setLatestRun.bind(log);
+    log.setLatestRun = async (chat, next) => {
+      await gate.pass();
+      return setLatestRun(chat, next);
+    };
+    const client = scriptedClient([calls(["pay", "a"]), DONE]);
+    const options = { client, authorize: user, tools, secret, log };
+    const ending = createRelay(options);
+    const reply = await pageOf(ending).sendMessage([question]);
+    const body = { run: runId(), messages: [question, reply], answers: yes };
+    const answer = ending.handle(post(body));
+    await gate.reached;
+    const drained = ending.drain(1_000);
+    gate.open();
+    expect((await answer).status).toBe(503);
+    await drained;
+    expect(ran).toEqual([]);
+    expect(textOf(await read(await createRelay(options).handle(post(body))))).toBe("Done.");
     expect(ran).toEqual(["a"]);
   });
 

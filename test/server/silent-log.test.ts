@@ -110,3 +110,22 @@ test("a log that is known to be away delays the next start for a second only", a
   await second;
   expect(client.calls.length).toBe(2);
 });
+
+test("a run that was refused while the log was away is not in the log when it is back", async () => {
+  const inner = memoryLog();
+  const { log, wake } = sleeping(inner);
+  const client = scriptedClient(() => ({ steps: [{ text: "word" }, { pause: new Gate() }] }));
+  const relay = createRelay({ client, authorize, log, limits: { runsPerUser: 1 }, onError: () => undefined });
+  const [accepted, refused] = [runId(), runId()];
+  const first = relay.handle(post({ run: accepted, messages }));
+  await vi.advanceTimersByTimeAsync(3_100);
+  const viewer = watch(await first);
+  const second = relay.handle(post({ run: refused, messages }));
+  await vi.advanceTimersByTimeAsync(1_100);
+  expect((await second).status).toBe(429);
+  wake();
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(await inner.head(accepted)).toBeDefined();
+  expect(await inner.head(refused)).toBeUndefined();
+  await viewer.leave();
+});
