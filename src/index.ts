@@ -1,6 +1,6 @@
 /** The public face of `cloudllm`. */
 
-export type { KeyFunction, RequestToSign, SignRequest } from "./call/authorization.ts";
+export type { KeyFunction, KeyRequest, RequestToSign, SignRequest } from "./call/authorization.ts";
 export {
   type AwsCredentials,
   type AwsCredentialsFunction,

@@ -7,8 +7,14 @@ import type { Exchange, HttpRequest, Transport } from "../transport/transport.ts
 import type { CallRequest } from "./call.ts";
 import type { Redactions } from "./redact.ts";
 
+/** Why a function is asked for a credential. */
+export interface KeyRequest {
+  /** The provider has refused the last credential of this call: one that is kept is issued anew. */
+  readonly isRefused: boolean;
+}
+
 /** Returns the key of the next request. It keeps a token for as long as the token is valid. */
-export type KeyFunction = () => string | Promise<string>;
+export type KeyFunction = (asked: KeyRequest) => string | Promise<string>;
 
 /** A request that is about to be sent, with all its headers; their names are in lower case. */
 export interface RequestToSign {
@@ -17,6 +23,8 @@ export interface RequestToSign {
   readonly headers: Readonly<Record<string, string>>;
   /** Exactly what is sent, in UTF-8; `""` for a request without a body. */
   readonly body: string;
+  /** The provider has refused the last signature of this call. */
+  readonly isRefused?: boolean | undefined;
 }
 
 /** Returns headers to add to a request, or to replace in it. */
@@ -44,6 +52,8 @@ export interface Authority {
 export interface AuthorizedCall {
   readonly transport: Transport;
   readonly redact: (text: string) => string;
+  /** The provider has refused the credential: the next request asks for another one. */
+  refuse(): void;
 }
 
 /**
@@ -57,6 +67,7 @@ export function authorizedCall(
   redact: (text: string) => string,
 ): AuthorizedCall {
   let current = redact;
+  let isRefused = false;
   const used = new Set<string>();
   function learn(headers: Readonly<Record<string, string>>): void {
     const id = JSON.stringify(headers);
@@ -67,6 +78,9 @@ export function authorizedCall(
   }
   return {
     redact: (text) => current(text),
+    refuse() {
+      isRefused = true;
+    },
     transport: {
       warm: (url) => transport.warm(url),
       open(request, receiver) {
@@ -74,7 +88,9 @@ export function authorizedCall(
         let isClosed = false;
         async function start(): Promise<void> {
           try {
-            const headers = await authorized(authority, request, learn);
+            const asked = { isRefused };
+            isRefused = false;
+            const headers = await authorized(authority, request, asked, learn);
             if (isClosed) return;
             exchange = transport.open({ ...request, headers }, receiver);
           } catch (error) {
@@ -104,14 +120,17 @@ export function authorizedCall(
  * Returns the request with one more try: a provider that refuses the key may accept the one that the function returns
  * next.
  */
-export function withNextKey(request: CallRequest): CallRequest {
+export function withNextKey(request: CallRequest, authorized: AuthorizedCall): CallRequest {
   const { instead } = request;
   return {
     ...request,
     instead(refusal) {
-      if (refusal.kind === "authentication") return request;
+      if (refusal.kind === "authentication") {
+        authorized.refuse();
+        return request;
+      }
       const other = instead?.(refusal);
-      return other && withNextKey(other);
+      return other && withNextKey(other, authorized);
     },
   };
 }
@@ -120,19 +139,20 @@ export function withNextKey(request: CallRequest): CallRequest {
 async function authorized(
   { provider, origin, apiKey, authenticate, sign }: Authority,
   { method = "POST", url, headers, body = "" }: HttpRequest,
+  asked: KeyRequest,
   learn: (headers: Readonly<Record<string, string>>) => void,
 ): Promise<HttpRequest["headers"]> {
   if (new URL(url).origin !== origin) {
     const message = `The key of ${provider} is not sent to another address than its \`baseUrl\`.`;
     throw new SendError("invalidRequest", message);
   }
-  const ofKey = apiKey ? authenticate(await keyOf(apiKey)) : {};
+  const ofKey = apiKey ? authenticate(await keyOf(apiKey, asked)) : {};
   const keyed = { ...ofKey, ...headers };
   if (!sign) {
     learn(ofKey);
     return keyed;
   }
-  const signed = await answerOf("sign", () => sign({ method, url, headers: keyed, body }));
+  const signed = await answerOf("sign", () => sign({ method, url, headers: keyed, body, ...asked }));
   if (!areHeaders(signed)) {
     throw new SendError(
       "authentication",
@@ -144,8 +164,8 @@ async function authorized(
   return { ...keyed, ...lower };
 }
 
-async function keyOf(apiKey: KeyFunction): Promise<string> {
-  const key = await answerOf("apiKey", apiKey);
+async function keyOf(apiKey: KeyFunction, asked: KeyRequest): Promise<string> {
+  const key = await answerOf("apiKey", () => apiKey(asked));
   if (typeof key === "string" && KEY.test(key)) return key;
   const message = "The function `apiKey` returned no key. Return visible ASCII without spaces and line breaks.";
   throw new SendError("authentication", message);

@@ -1,7 +1,7 @@
 /** Signatures of Amazon Web Services, version 4, by WebCrypto: they work in every runtime. */
 
 import { SendError } from "../contract/errors.ts";
-import { answerOf, type RequestToSign, type SignRequest } from "./authorization.ts";
+import { answerOf, type KeyRequest, type RequestToSign, type SignRequest } from "./authorization.ts";
 
 /** The credentials of an AWS identity. */
 export interface AwsCredentials {
@@ -12,7 +12,7 @@ export interface AwsCredentials {
 }
 
 /** Returns the credentials of the next request. It keeps them for as long as they are valid. */
-export type AwsCredentialsFunction = () => AwsCredentials | Promise<AwsCredentials>;
+export type AwsCredentialsFunction = (asked: KeyRequest) => AwsCredentials | Promise<AwsCredentials>;
 
 /** The options of `awsSigner`. */
 export interface AwsSignerOptions {
@@ -37,7 +37,9 @@ const SIGNED_HEADERS = ["content-type", "x-amz-date", "x-amz-security-token"];
  */
 export function awsSigner({ region, service, credentials, now = Date.now }: AwsSignerOptions): SignRequest {
   return async (request) => {
-    const given = typeof credentials === "function" ? await answerOf("credentials", credentials) : credentials;
+    const asked = { isRefused: request.isRefused === true };
+    const given =
+      typeof credentials === "function" ? await answerOf("credentials", () => credentials(asked)) : credentials;
     if (!areCredentials(given)) {
       const message = "The AWS credentials are invalid. Expected { accessKeyId, secretAccessKey, sessionToken? }.";
       throw new SendError("authentication", message);

@@ -16,8 +16,9 @@ export interface ClientOptions extends Omit<SendOptions, "signal"> {
    * The key, or a function that returns it, such as the token function of a cloud. Default: from the environment.
    *
    * The function is called before each request: of retries, recoveries and resumed replies also. It keeps a token as
-   * long as it is valid. If the provider refuses the key, it is called once more in that call. If it throws, the call
-   * fails with kind `authentication` and the error as its `cause`, which no log prints.
+   * long as it is valid. If the provider refuses the key, it is called once more in that call, with `isRefused: true`:
+   * a kept token is not returned again. If it throws, the call fails with kind `authentication` and the error as its
+   * `cause`, which no log prints.
    */
   readonly apiKey?: string | KeyFunction | undefined;
   /**

@@ -311,7 +311,7 @@ export class ProviderClient<ProviderOptions extends object = Readonly<Record<str
       model,
       writer: account === undefined ? { origin } : { origin, account },
       continuesExactly: asked.continuesExactly === true,
-      request: authorized ? withNextKey(request) : request,
+      request: authorized ? withNextKey(request, authorized) : request,
       background: stream && options.recover === "resume" ? backgroundOf(protocol, headers, this.#endpoint) : undefined,
       protocol,
       transport: authorized ? authorized.transport : transport,

@@ -1,6 +1,6 @@
 /** One request to a service that issues credentials, and the environment that names it. */
 
-import { SendError } from "../contract/errors.ts";
+import { privateCause, SendError } from "../contract/errors.ts";
 import { isJsonObject, type JsonObject } from "../platform/json-object.ts";
 import type { FetchLike } from "../transport/fetch.ts";
 
@@ -111,8 +111,12 @@ export function variable(name: string): string | undefined {
   return globalThis.process?.env?.[name] || undefined;
 }
 
-/** Returns the text of a file. */
+/** Looks like a path: one that is printed is not the secret itself, which is given in its place by mistake. */
+const PATH = /^(?!ey|[{[])[^\n\r]{1,255}$/;
+
+/** Returns the text of a file. The message of a failure never has what may be a key or a token. */
 export async function fileText(path: string, what: string): Promise<string> {
+  if (!PATH.test(path)) throw refused(`${what} holds no path. Give the path of a file, not what is in it.`);
   try {
     const { readFile } = await import("node:fs/promises");
     return await readFile(path, "utf8");
@@ -121,11 +125,20 @@ export async function fileText(path: string, what: string): Promise<string> {
   }
 }
 
+/** Returns a secret that a header can carry. The message of a failure names its source, and no value. */
+export function headerValue(secret: string, what: string): string {
+  if (/^[\x20-\x7e]+$/.test(secret)) return secret;
+  throw refused(`${what} must be visible ASCII in one line.`);
+}
+
 export function refused(
   message: string,
   { retryable = false, cause }: { readonly retryable?: boolean; readonly cause?: unknown } = {},
 ): SendError {
-  return new SendError("authentication", message, { retryable, cause });
+  return new SendError("authentication", message, {
+    retryable,
+    ...(cause !== undefined && { cause: privateCause(cause) }),
+  });
 }
 
 function reasonIn(text: string): string {

@@ -7,6 +7,7 @@ import {
   ask,
   askForObject,
   fileText,
+  headerValue,
   NEAR_MS,
   objectIn,
   refused,
@@ -14,7 +15,7 @@ import {
   textIn,
   variable,
 } from "./ask.ts";
-import { type Issued, kept } from "./kept.ts";
+import { type Issued, type KeptCredential, kept } from "./kept.ts";
 import { profileIn } from "./profile.ts";
 
 /** The options of `awsCredentials`. */
@@ -41,7 +42,7 @@ export interface AwsCredentialsOptions extends AskOptions {
  * export const client = new BedrockClient({ model: "openai.gpt-6-luna", region: "eu-west-1", credentials });
  * ```
  */
-export function awsCredentials(options: AwsCredentialsOptions = {}): () => Promise<AwsCredentials> {
+export function awsCredentials(options: AwsCredentialsOptions = {}): KeptCredential<AwsCredentials> {
   return kept(async () => {
     if (options.profile !== undefined) return profileOf(options.profile, true);
     return (
@@ -136,7 +137,8 @@ async function ofContainer(options: AskOptions): Promise<Found | undefined> {
     tokenFile === undefined
       ? variable("AWS_CONTAINER_AUTHORIZATION_TOKEN")
       : (await fileText(tokenFile, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")).trim();
-  const headers = authorization === undefined ? {} : { authorization };
+  const what = "The authorization token of the container";
+  const headers = authorization === undefined ? {} : { authorization: headerValue(authorization, what) };
   const answer = await askForObject({ service, url: isAgent ? url : safeUrl(url, name), headers }, options);
   return credentialsIn(answer, service);
 }

@@ -5,6 +5,7 @@ import {
   askForObject,
   endAfter,
   fileText,
+  headerValue,
   NEAR_MS,
   refused,
   safeUrl,
@@ -12,7 +13,7 @@ import {
   urlIn,
   variable,
 } from "./ask.ts";
-import { type Issued, kept } from "./kept.ts";
+import { type Issued, type KeptCredential, kept } from "./kept.ts";
 
 /** The audience of Azure OpenAI, and of Claude in Foundry. */
 const RESOURCE = "https://cognitiveservices.azure.com";
@@ -46,7 +47,7 @@ export interface AzureManagedIdentityOptions extends AskOptions {
  * export const client = new AzureClient({ model: "gpt-6-luna", resource: "my-resource", apiKey });
  * ```
  */
-export function azureManagedIdentity(options: AzureManagedIdentityOptions = {}): () => Promise<string> {
+export function azureManagedIdentity(options: AzureManagedIdentityOptions = {}): KeptCredential<string> {
   const { clientId, resource = RESOURCE } = options;
   return kept(async () => {
     const [endpoint, secret] = [variable("IDENTITY_ENDPOINT"), variable("IDENTITY_HEADER")];
@@ -59,7 +60,7 @@ export function azureManagedIdentity(options: AzureManagedIdentityOptions = {}):
     url.searchParams.set("resource", resource);
     if (clientId !== undefined) url.searchParams.set("client_id", clientId);
     const service = "The managed identity of Azure";
-    const headers = isService ? { "x-identity-header": secret } : { metadata: "true" };
+    const headers = isService ? { "x-identity-header": headerValue(secret, "IDENTITY_HEADER") } : { metadata: "true" };
     const answer = await askForObject({ service, url: url.href, headers, timeoutMs: NEAR_MS }, options);
     const { expires_on: end, expires_in: seconds } = answer;
     const at = Number(end) * 1_000; // the seconds since 1970, as a string
@@ -90,7 +91,7 @@ export interface AzureWorkloadIdentityOptions extends Application {
  * Returns tokens of the workload identity of a pod in Kubernetes.
  * @see https://learn.microsoft.com/azure/aks/workload-identity-overview
  */
-export function azureWorkloadIdentity(options: AzureWorkloadIdentityOptions = {}): () => Promise<string> {
+export function azureWorkloadIdentity(options: AzureWorkloadIdentityOptions = {}): KeptCredential<string> {
   return kept(async () => {
     const file = given("tokenFile", options.tokenFile, "AZURE_FEDERATED_TOKEN_FILE");
     const assertion = (await fileText(file, "The token of the pod")).trim();
@@ -111,7 +112,7 @@ export interface AzureClientSecretOptions extends Application {
  * Returns tokens of an application with a secret.
  * @see https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
  */
-export function azureClientSecret(options: AzureClientSecretOptions = {}): () => Promise<string> {
+export function azureClientSecret(options: AzureClientSecretOptions = {}): KeptCredential<string> {
   return kept(async () =>
     tokenFor(options, { client_secret: given("clientSecret", options.clientSecret, "AZURE_CLIENT_SECRET") }),
   );

@@ -15,7 +15,7 @@ import {
   textIn,
   variable,
 } from "./ask.ts";
-import { type Issued, kept } from "./kept.ts";
+import { type Issued, type KeptCredential, kept } from "./kept.ts";
 
 const SCOPE = "https://www.googleapis.com/auth/cloud-platform";
 const TOKEN_URL = "https://oauth2.googleapis.com/token";
@@ -51,7 +51,7 @@ export interface GoogleServiceAccountKey {
  * export const client = new VertexClient({ model: "gemini-3.5-flash-lite", project: "my-project", apiKey });
  * ```
  */
-export function googleApplicationDefault(options: GoogleOptions = {}): () => Promise<string> {
+export function googleApplicationDefault(options: GoogleOptions = {}): KeptCredential<string> {
   return kept(async () => {
     const file = await credentialsFile();
     if (!file) return tokenOfMachine(options);
@@ -69,7 +69,10 @@ export function googleApplicationDefault(options: GoogleOptions = {}): () => Pro
  * @param key the content of the account's key file
  * @see https://developers.google.com/identity/protocols/oauth2/service-account#httprest
  */
-export function googleServiceAccount(key: GoogleServiceAccountKey, options: GoogleOptions = {}): () => Promise<string> {
+export function googleServiceAccount(
+  key: GoogleServiceAccountKey,
+  options: GoogleOptions = {},
+): KeptCredential<string> {
   const account = accountIn({ ...key }, "The key of the service account");
   return kept(() => tokenOfAccount(account, options));
 }

@@ -18,3 +18,4 @@ export {
   googleApplicationDefault,
   googleServiceAccount,
 } from "./google.ts";
+export type { KeptCredential } from "./kept.ts";
