@@ -9,7 +9,7 @@ import type { Redactions } from "./redact.ts";
 
 /** Why a function is asked for a credential. */
 export interface KeyRequest {
-  /** The provider has refused the last credential of this call: one that is kept is issued anew. */
+  /** The provider has refused the last credential of this call: one that is kept is issued again. */
   readonly isRefused: boolean;
 }
 
