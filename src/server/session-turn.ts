@@ -85,7 +85,7 @@ export class SessionTurn implements RunSource {
   }
 
   #begin(session: LLMSession, signal: AbortSignal, begins: ToolBegins): Promise<MessageStream> {
-    signal.throwIfAborted();
+    mustGoOn(signal);
     const { id, request, options: own } = this.#turn;
     const options = { ...own, signal };
     const send = (input: TurnInput) => sessionParts(session).begin(input, options, { id, begins });
@@ -199,11 +199,16 @@ async function claimed<T>(open: () => Promise<T>, signal: AbortSignal): Promise<
     } catch (error) {
       if (!(error instanceof SendError) || error.kind !== "busy" || waitedMs >= MAX_CLAIM_MS) throw error;
     }
-    signal.throwIfAborted();
+    mustGoOn(signal);
     await new Promise((resolve) => {
       setTimeout(resolve, CLAIM_RETRY_MS);
     });
   }
+}
+
+/** @throws {SendError} kind `aborted` when the run was stopped, or is handed over, before its turn was open */
+function mustGoOn(signal: AbortSignal): void {
+  if (signal.aborted) throw new SendError("aborted", "The run was stopped.");
 }
 
 /** Returns the error with the part of the reply that viewers have seen. */

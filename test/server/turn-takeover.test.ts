@@ -1,7 +1,7 @@
 /** The process of a session's turn is killed, and another one goes on with the turn: nothing happens twice. */
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { MemoryStore, type SessionRecord, type SessionStore, type Tool } from "../../src/index.ts";
+import { MemoryStore, type SendError, type SessionRecord, type SessionStore, type Tool } from "../../src/index.ts";
 import { createRelay, memoryLog, type Relay, type ReplyLog } from "../../src/server/index.ts";
 import { recovery } from "../../src/stream/load-recovery.ts";
 import { Gate, type ReplyScript, type ScriptedClient, scriptedClient } from "../../src/testing/index.ts";
@@ -297,6 +297,42 @@ describe("a turn whose process is killed", () => {
     await viewer.over;
     expect(viewer.events.at(-1)).toMatchObject({ type: "failed", error: { partial: { content: "It is " } } });
     expect(client.calls.length).toBe(0);
+  });
+
+  /** A turn that another process takes over, and whose session a third one still has. */
+  async function waiting() {
+    const gate = new Gate();
+    const scene = await begun(scriptedClient([{ steps: [{ text: "It is " }, { pause: gate }] }]));
+    await isAt(gate);
+    scene.kill();
+    await scene.inner.claim("public/c");
+    const options = { authorize, recover, log: scene.log, sessions: { store: scene.inner } } as const;
+    const errors: SendError[] = [];
+    const relay = createRelay({ ...options, client: scriptedClient([]), onError: (error) => errors.push(error) });
+    const viewer = watch(await relay.handle(get(`c/stream?run=${scene.run}`)));
+    await vi.advanceTimersByTimeAsync(20_000); // the lease in the log has passed
+    return { ...scene, options, relay, viewer, errors };
+  }
+
+  test("is handed over by a process that ends while it waits for the session", async () => {
+    const { inner, log, run, options, relay, viewer, errors } = await waiting();
+    const drained = relay.drain(0);
+    await vi.advanceTimersByTimeAsync(1_000);
+    await drained;
+    expect([viewer.events.at(-1)?.type, (await log.read(run))?.end, errors]).toEqual(["reconnect", undefined, []]);
+    await inner.release("public/c");
+    const back = await endIn(createRelay({ ...options, client: scriptedClient([{ text: "warm." }]) }), run);
+    expect([back.text, back.events.at(-1)?.type]).toEqual(["It is warm.", "complete"]);
+  });
+
+  test("ends without an error when its user stops it while it waits for the session", async () => {
+    const { run, relay, viewer, errors } = await waiting();
+    const stopped = relay.handle(post({ run }, "c/stop"));
+    await vi.advanceTimersByTimeAsync(1_000);
+    await Promise.all([stopped, viewer.over]);
+    const message = { content: "It is ", interrupted: true };
+    expect(viewer.events.at(-1)).toMatchObject({ type: "complete", message });
+    expect(errors).toEqual([]);
   });
 
   test("is handed over by a process that ends in peace", async () => {
