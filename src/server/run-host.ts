@@ -220,6 +220,7 @@ export class RunHost {
       this.#mayBegin(head.id, caller);
       if (asked) await this.#approvals.use(head, asked);
       this.#mayBegin(head.id, caller); // the approvals have taken their time
+      if (asked) this.#approvals.begins(head, asked);
       return this.#run({ head, source, writer: writer === "away" ? begun : writer });
     } catch (error) {
       const deleted = begun.then((taken) => taken && log.delete(head.id)).catch(() => undefined);

@@ -20,6 +20,10 @@ const MAX_REMEMBERED = 100_000;
 /** A log that does not answer for so long has failed, in milliseconds. */
 const PATIENCE_MS = 1_000;
 
+/** The numbers of a run that an approval names in the log: before it begins, and after. */
+const CLAIMED = 1;
+const BEGUN = 2;
+
 /** The parts of a relay that this needs. */
 interface Parts {
   readonly log: ReplyLog;
@@ -42,8 +46,8 @@ export function approvalsIn({ turn }: CheckedStart): Asked | undefined {
 /** Remembers which approvals have been used: in this process, and in the log, for the others. */
 export class UsedApprovals {
   readonly #parts: Parts;
-  /** By the name of the call: the run that the approval began, and when the call was signed. */
-  readonly #used = new Map<string, { readonly by: string; readonly at: number }>();
+  /** By the name of the call: the run that the approval is for, and when the call was signed. */
+  readonly #used = new Map<string, { readonly by: string; readonly at: number; readonly hasBegun?: true }>();
   /** Calls that were signed by then may have been forgotten. */
   #forgottenAt = 0;
 
@@ -60,13 +64,13 @@ export class UsedApprovals {
       throw new Refusal(409, "invalidRequest", "The tool call was made too long ago to be allowed. Ask again.");
     }
     for (const { toolCallId } of approvals) {
-      const { by = run.id } = this.#used.get(nameOf(run, askedBy, toolCallId)) ?? {};
-      if (by !== run.id) throw usedBefore(toolCallId);
+      const used = this.#used.get(nameOf(run, askedBy, toolCallId));
+      if (used && (used.hasBegun || used.by !== run.id)) throw usedBefore(toolCallId);
     }
   }
 
   /**
-   * Uses approvals for a run, which may use them again.
+   * Uses approvals for a run, which may use them again until it begins.
    * @throws {Refusal} 409 as `check`, also when another process has used one
    */
   async use(run: RunHead, asked: Asked): Promise<void> {
@@ -78,12 +82,25 @@ export class UsedApprovals {
     for (const [id, name] of names) if (!(await this.#isFirst(name, run))) throw usedBefore(id);
   }
 
-  /** Resolves with whether no other process has used the approval, as far as the log says. */
+  /** Notes that the run begins: the log may forget it sooner than its approvals expire. Does not wait for the log. */
+  begins(run: RunHead, { approvals, askedBy }: Asked): void {
+    for (const { toolCallId } of approvals) {
+      const name = nameOf(run, askedBy, toolCallId);
+      this.#used.set(name, { by: run.id, at: askedBy.at, hasBegun: true });
+      this.#parts.log.setLatestRun(name, { run: run.id, number: BEGUN }).catch((cause: unknown) => {
+        const message = "The log does not answer: another process may take an approval that has been used.";
+        this.#parts.onError(new SendError("storage", message, { cause }), run);
+      });
+    }
+  }
+
+  /** Resolves with whether the approval has begun no run, and is for no other one, as far as the log says. */
   async #isFirst(name: string, run: RunHead): Promise<boolean> {
     const { log, onError } = this.#parts;
     try {
-      if (await within(log.setLatestRun(name, { run: run.id, number: 1 }), PATIENCE_MS)) return true;
-      return (await within(log.latestRun(name), PATIENCE_MS))?.run === run.id;
+      if (await within(log.setLatestRun(name, { run: run.id, number: CLAIMED }), PATIENCE_MS)) return true;
+      const latest = await within(log.latestRun(name), PATIENCE_MS);
+      return latest?.run === run.id && latest.number === CLAIMED;
     } catch (cause) {
       const message = "The log does not answer: approvals that other processes have used are unknown.";
       onError(new SendError("storage", message, { cause }), run);

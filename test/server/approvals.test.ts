@@ -372,6 +372,28 @@ describe("a relay whose conversations the browser keeps", () => {
     expect(ran).toEqual(["a"]);
   });
 
+  test.each(["the same", "another"])(
+    "runs a call once when its request comes again late, to %s process",
+    async (at) => {
+      vi.useFakeTimers();
+      try {
+        const client = scriptedClient([calls(["pay", "a"]), DONE, DONE]);
+        const options = { client, authorize: user, tools, secret, log: logWithLastRuns() };
+        const first = createRelay(options);
+        const reply = await pageOf(first).sendMessage([question]);
+        const body = { run: runId(), messages: [question, reply], answers: yes };
+        await read(await first.handle(post(body)));
+        await vi.advanceTimersByTimeAsync(660_000); // the log keeps an ended run for ten minutes
+        expect(await options.log.head(body.run)).toBeUndefined();
+        const late = await (at === "another" ? createRelay(options) : first).handle(post(body));
+        expect(await refusalOf(late)).toBe(`409 The tool call a ${signedBefore}.`);
+        expect(ran).toEqual(["a"]);
+      } finally {
+        vi.useRealTimers();
+      }
+    },
+  );
+
   test("that ends while it looks an approval up runs nothing, and another process may", async () => {
     const log = logWithLastRuns();
     const gate = new Gate();
