@@ -25,6 +25,11 @@ export class Announcer {
     this.#live.textContent = "";
   }
 
+  /** Says a sentence about something other than the reply. */
+  say(sentence: string): void {
+    this.#live.textContent = sentence;
+  }
+
   /** Says what is new. */
   look({ status, messages }: ChatSnapshot): void {
     const before = this.#status;

@@ -44,7 +44,11 @@ export class App {
         return choice.chosen;
       },
     });
-    this.#composer = new Composer({ onSend: (content) => this.#send(content), onStop: () => void this.#stop() });
+    this.#composer = new Composer({
+      onSend: (content) => this.#send(content),
+      onStop: () => void this.#stop(),
+      onNews: (sentence) => this.#announcer.say(sentence),
+    });
     this.#sidebar = new Sidebar(this.#chats, {
       onOpen: (chat) => this.#goTo(chat),
       onNew: () => this.#goTo(undefined),
@@ -88,11 +92,13 @@ export class App {
 
   #open(id: string): void {
     this.#leave();
+    const left = this.#thread.chat;
     const chat = this.#chats.open(id);
     this.#thread = this.#threadOf(chat);
     this.#announcer.open(chat.snapshot);
     this.#leave = chat.subscribe(() => this.#render());
     this.#composer.open(id);
+    if (left.id !== id && isEmpty(left)) this.#composer.forget(left.id);
     this.#sidebar.select(id);
     this.#render();
     this.#follower.follow();
@@ -166,6 +172,7 @@ export class App {
   }
 
   #deleted(id: string): void {
+    this.#composer.forget(id);
     if (id !== this.#thread.chat.id) return;
     history.replaceState(null, "", addressOf(undefined));
     this.#open(newId());
@@ -232,6 +239,11 @@ async function copied(button: HTMLButtonElement, text: string): Promise<void> {
     label.textContent = words;
     delete button.dataset.copied;
   }, COPIED_MS);
+}
+
+/** Whether it is known that a conversation has no messages. */
+function isEmpty({ snapshot }: Chat): boolean {
+  return snapshot.isLoaded && snapshot.messages.length === 0;
 }
 
 /** Returns the address of a conversation; of a new one without an id. */

@@ -4,23 +4,35 @@
  */
 
 import { type AttachedPart, MAX_BYTES, MAX_FILES, partOf, sizeOf, sizeText } from "./attached-file.ts";
-import { type PendingAttachment, pendingView } from "./attachment-view.ts";
+import { nameIn, type PendingAttachment, pendingView } from "./attachment-view.ts";
 import { elementOf } from "./elements.ts";
 import { patchChildren } from "./patch.ts";
+
+/** The listener of a tray. */
+export interface TrayEvents {
+  /** Called when there are more or fewer, or all are read. */
+  readonly onChange: () => void;
+  /** Called with a sentence for those who do not see the tray. */
+  readonly onNews: (sentence: string) => void;
+}
+
+/** Files of a conversation that are being read. */
+interface Reading {
+  readonly chat: string;
+}
 
 /** Keeps the attachments of messages that are not sent yet, and shows those of the open conversation. */
 export class AttachmentTray {
   readonly #list = elementOf("tray", HTMLUListElement);
   readonly #fault = elementOf("tray-fault", HTMLElement);
-  readonly #onChange: () => void;
+  readonly #events: TrayEvents;
   readonly #byChat = new Map<string, readonly PendingAttachment[]>();
   #chat = "";
+  readonly #readings = new Set<Reading>();
   #count = 0;
-  #reading = 0;
 
-  /** @param onChange called when there are more or fewer, or all are read */
-  constructor(onChange: () => void) {
-    this.#onChange = onChange;
+  constructor(events: TrayEvents) {
+    this.#events = events;
     const picker = elementOf("picker", HTMLInputElement);
     elementOf("attach", HTMLButtonElement).addEventListener("click", () => picker.click());
     picker.addEventListener("change", () => {
@@ -35,9 +47,9 @@ export class AttachmentTray {
     this.#listenForDrops();
   }
 
-  /** Whether the files that were given last are still being read. */
+  /** Whether files of the open conversation are still being read. */
   get isReading(): boolean {
-    return this.#reading > 0;
+    return [...this.#readings].some(({ chat }) => chat === this.#chat);
   }
 
   get isEmpty(): boolean {
@@ -54,11 +66,22 @@ export class AttachmentTray {
   /** Returns the parts, which are the message's from now on. */
   take(): readonly AttachedPart[] {
     const taken = this.#pending;
-    this.#byChat.delete(this.#chat);
-    for (const { preview } of taken) if (preview !== undefined) URL.revokeObjectURL(preview);
+    this.#drop(this.#chat);
     this.#say("");
     this.#render();
     return taken.map(({ part }) => part);
+  }
+
+  /** Drops those of a conversation, also the files that are still being read. */
+  forget(chat: string): void {
+    for (const reading of this.#readings) if (reading.chat === chat) this.#readings.delete(reading);
+    this.#drop(chat);
+    this.#render();
+  }
+
+  #drop(chat: string): void {
+    for (const { preview } of this.#byChat.get(chat) ?? []) if (preview !== undefined) URL.revokeObjectURL(preview);
+    this.#byChat.delete(chat);
   }
 
   get #pending(): readonly PendingAttachment[] {
@@ -67,35 +90,45 @@ export class AttachmentTray {
 
   async #add(files: readonly File[]): Promise<void> {
     const chat = this.#chat;
+    const reading: Reading = { chat };
     const faults: string[] = [];
-    this.#reading += 1;
+    let added = 0;
+    this.#readings.add(reading);
     this.#say("");
-    this.#onChange();
+    this.#events.onNews("Reading files…");
+    this.#render();
     for (const file of files) {
       try {
         const part = await partOf(file);
+        if (!this.#readings.has(reading)) return; // its conversation is forgotten
         const before = this.#byChat.get(chat) ?? [];
         checkRoom(before, part);
         const key = `attachment-${this.#count++}`;
         const preview = part.type === "image" ? URL.createObjectURL(file) : undefined;
         this.#byChat.set(chat, [...before, { key, part, ...(preview !== undefined && { preview }) }]);
+        added += 1;
       } catch (error) {
         faults.push((error as Error).message);
       }
     }
-    this.#reading -= 1;
-    if (chat === this.#chat) this.#say([...new Set(faults)].join(" "));
+    if (!this.#readings.delete(reading)) return;
+    if (chat === this.#chat) {
+      this.#say([...new Set(faults)].join(" "));
+      this.#events.onNews(added === 0 ? "" : `${added} ${added === 1 ? "file" : "files"} attached`);
+    }
     this.#render();
   }
 
   #remove(place: number): void {
-    const { preview } = this.#pending[place] ?? {};
-    if (preview !== undefined) URL.revokeObjectURL(preview);
+    const removed = this.#pending[place];
+    if (!removed) return;
+    if (removed.preview !== undefined) URL.revokeObjectURL(removed.preview);
     this.#byChat.set(
       this.#chat,
       this.#pending.filter((_attachment, at) => at !== place),
     );
     this.#say("");
+    this.#events.onNews(`Removed ${nameIn(removed.part, place)}`);
     this.#render();
     const next = this.#list.querySelectorAll("button")[Math.min(place, this.#pending.length - 1)];
     (next ?? elementOf("attach", HTMLButtonElement)).focus();
@@ -140,8 +173,9 @@ export class AttachmentTray {
 
   #render(): void {
     this.#list.hidden = this.isEmpty;
+    this.#list.ariaBusy = String(this.isReading);
     patchChildren(this.#list, pendingView(this.#pending));
-    this.#onChange();
+    this.#events.onChange();
   }
 }
 

@@ -11,6 +11,8 @@ export type ComposerMode = "send" | "stop";
 export interface ComposerEvents {
   readonly onSend: (content: MessageContent) => void;
   readonly onStop: () => void;
+  /** Called with a sentence for those who do not see the attachments. */
+  readonly onNews: (sentence: string) => void;
 }
 
 /** Phones have a key for a new line, and a button for sending. */
@@ -21,13 +23,14 @@ export class Composer {
   readonly #text = elementOf("text", HTMLTextAreaElement);
   readonly #button = elementOf("send", HTMLButtonElement);
   readonly #icon = elementOf("send-icon", SVGUseElement);
-  readonly #tray = new AttachmentTray(() => this.#changed());
+  readonly #tray: AttachmentTray;
   readonly #events: ComposerEvents;
   #mode: ComposerMode = "send";
   #chat = "";
 
   constructor(events: ComposerEvents) {
     this.#events = events;
+    this.#tray = new AttachmentTray({ onChange: () => this.#changed(), onNews: events.onNews });
     elementOf("composer", HTMLFormElement).addEventListener("submit", (event) => {
       event.preventDefault();
       if (this.#mode === "stop") events.onStop();
@@ -47,6 +50,11 @@ export class Composer {
     this.#chat = chat;
     this.#text.value = sessionStorage.getItem(draftOf(chat)) ?? "";
     this.#tray.open(chat);
+  }
+
+  /** Drops the attachments of a conversation that no one comes back to. */
+  forget(chat: string): void {
+    this.#tray.forget(chat);
   }
 
   show(mode: ComposerMode): void {

@@ -64,6 +64,42 @@ async function hand(page: Page, way: "paste" | "drop", files: readonly Given[], 
 const tray = (page: Page) => page.locator("#tray li");
 const fault = (page: Page) => page.locator("#tray-fault");
 
+/** Counts the addresses of pictures in the memory of the page, and holds the files of this name while they are read. */
+async function watchFiles(page: Page, held: string) {
+  await ready(page);
+  const watch = await page.evaluateHandle((held) => {
+    const addresses = new Set<string>();
+    const { createObjectURL, revokeObjectURL } = URL;
+    let made = 0;
+    URL.createObjectURL = (object) => {
+      const address = createObjectURL.call(URL, object);
+      addresses.add(address);
+      made += 1;
+      return address;
+    };
+    URL.revokeObjectURL = (address) => {
+      addresses.delete(address);
+      revokeObjectURL.call(URL, address);
+    };
+    let release = (): void => undefined;
+    const gate = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const { arrayBuffer } = Blob.prototype;
+    File.prototype.arrayBuffer = async function () {
+      if (this.name === held) await gate;
+      return arrayBuffer.call(this);
+    };
+    return { figures: () => ({ made, kept: addresses.size }), release };
+  }, held);
+  return {
+    figures: () => watch.evaluate(({ figures }) => figures()),
+    release: () => watch.evaluate(({ release }) => release()),
+  };
+}
+
+const newConversation = (page: Page) => page.getByRole("button", { name: "New conversation" }).click();
+
 describe.skipIf(noBrowser !== undefined)(`attachments on the page${noBrowser ? ` (${noBrowser})` : ""}`, () => {
   let browser: Browser;
   beforeAll(async () => {
@@ -138,6 +174,72 @@ describe.skipIf(noBrowser !== undefined)(`attachments on the page${noBrowser ? `
     await page.keyboard.press("Enter");
     expect(await tray(page).count()).toBe(0);
     expect(await focused()).toBe("Attach pictures and files");
+  });
+
+  test("attachments of a conversation that was left without a message, or deleted, are not kept in memory", async () => {
+    await using site = await siteWith([{ text: "Yes." }]);
+    const { page } = site;
+    const files = await watchFiles(page, "");
+    await page.locator("#welcome").waitFor();
+    await choose(page, picture);
+    await tray(page).waitFor();
+    expect(await files.figures()).toEqual({ made: 1, kept: 1 });
+    await newConversation(page);
+    expect(await files.figures()).toEqual({ made: 1, kept: 0 });
+    await say(page, "Hello");
+    await completed(page, "Yes.");
+    await choose(page, picture);
+    await tray(page).waitFor();
+    await newConversation(page);
+    expect(await files.figures()).toEqual({ made: 2, kept: 1 });
+    await page.getByRole("button", { name: "Delete Hello" }).click();
+    await page.locator("#confirm").getByRole("button", { name: "Delete" }).click();
+    await expect.poll(files.figures).toEqual({ made: 2, kept: 0 });
+  });
+
+  test("a file that is read when its conversation is left does not come back, and the next one need not wait", async () => {
+    await using site = await siteWith([]);
+    const { page } = site;
+    const files = await watchFiles(page, picture.name);
+    await page.locator("#welcome").waitFor();
+    await choose(page, picture);
+    expect(await page.locator("#live").textContent()).toBe("Reading files…");
+    expect(await page.locator("#tray").getAttribute("aria-busy")).toBe("true");
+    await newConversation(page);
+    await page.locator("#welcome").waitFor();
+    expect(await page.locator("#tray").getAttribute("aria-busy")).toBe("false");
+    await files.release();
+    await choose(page, notes);
+    await tray(page).waitFor();
+    expect(await tray(page).allInnerTexts()).toEqual([expect.stringContaining("notes.md")]);
+    expect(await files.figures()).toEqual({ made: 0, kept: 0 });
+  });
+
+  test("a screen reader hears what is read, attached, removed and refused", async () => {
+    await using site = await siteWith([]);
+    const { page } = site;
+    await ready(page);
+    const heard = await page.evaluateHandle(() => {
+      const sentences: (string | null)[] = [];
+      const live = document.querySelector("#live");
+      if (live) new MutationObserver(() => sentences.push(live.textContent)).observe(live, { childList: true });
+      return sentences;
+    });
+    await choose(page, picture, letter);
+    await tray(page).nth(1).waitFor();
+    await page.getByRole("button", { name: "Remove letter.pdf" }).click();
+    await choose(page, notes);
+    await tray(page).nth(1).waitFor();
+    expect(await heard.jsonValue()).toEqual([
+      "Reading files…",
+      "2 files attached",
+      "Removed letter.pdf",
+      "Reading files…",
+      "1 file attached",
+    ]);
+    // An alert that appears with its text is not read by all.
+    const box = await fault(page).evaluate((alert) => [getComputedStyle(alert).display, alert.clientHeight]);
+    expect(box).toEqual(["block", 0]);
   });
 
   const large = (name: string, zeros: number): Given => ({ ...picture, name, zeros });

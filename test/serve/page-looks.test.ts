@@ -192,7 +192,7 @@ describe.skipIf(noBrowser !== undefined)(`the page${noBrowser ? ` (${noBrowser})
     await using site = await siteWith([{ refusal: { status: 400, message: "No." } }]);
     const { page, watched } = site;
     await say(page, "Hi");
-    await page.getByRole("alert").waitFor();
+    await page.getByRole("alert").getByText("No.").waitFor();
     expect(await page.locator("#live").textContent()).toBe("");
     expect(watched.faults.splice(0)).toEqual([expect.stringContaining("status of 400")]);
   });
