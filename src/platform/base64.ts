@@ -16,6 +16,15 @@ export function base64TextOf(data: Uint8Array | string): string {
   return typeof data === "string" ? data : base64Of(data);
 }
 
+/** Returns the bytes of an attachment. Base64 may be URL-safe; characters outside the alphabet are skipped. */
+export function bytesOf(data: Uint8Array | string): Uint8Array {
+  if (typeof data !== "string") return data;
+  const binary = decoded(data);
+  const bytes = new Uint8Array(binary.length);
+  for (let at = 0; at < bytes.length; at += 1) bytes[at] = binary.charCodeAt(at);
+  return bytes;
+}
+
 /** Returns the estimated number of bytes of a base64 text. */
 export function base64Size(text: string): number {
   return Math.floor(text.length * 0.75);

@@ -1,8 +1,9 @@
 /** Limits the tokens of one request: selects the latest exchanges that fit. */
 
 import { SendError } from "../contract/errors.ts";
-import type { Message, SystemMessage } from "../contract/message.ts";
+import type { ContentPart, Message, SystemMessage } from "../contract/message.ts";
 import type { SendOptions } from "../contract/options.ts";
+import { bytesOf } from "../platform/base64.ts";
 import { estimateMediaTokens } from "../stream/media-collector.ts";
 import { createTokenCounter, type TokenCounter } from "../tokens/estimate.ts";
 import { schemaTexts } from "../tokens/request-estimate.ts";
@@ -10,7 +11,10 @@ import { latestExchanges } from "./history.ts";
 
 /** Tokens of a message in addition to its text, at OpenAI; other providers are similar. */
 const TOKENS_PER_MESSAGE = 4;
-/** Rough tokens of an image or a page: 258 at Gemini, up to 1,600 at Claude. A counter counts text only. */
+/**
+ * Rough tokens of an image or a page: 258 at Gemini, up to 1,600 at Claude. A counter counts text only, which includes
+ * inline text files: models read them as text.
+ */
 const TOKENS_PER_ATTACHMENT = 1_000;
 /** The share that the reply reserves when the call has no `maxOutputTokens`. */
 const REPLY_SHARE = 0.25;
@@ -127,7 +131,7 @@ function countedText(message: Message): string {
       return message.content;
     case "user":
       if (typeof message.content === "string") return message.content;
-      return message.content.map((part) => (part.type === "text" ? part.text : "")).join("\n");
+      return message.content.map(textOf).join("\n");
     case "assistant": {
       const calls = message.toolCalls ?? [];
       return message.content + calls.map((call) => call.name + JSON.stringify(call.arguments)).join("");
@@ -135,15 +139,27 @@ function countedText(message: Message): string {
   }
 }
 
+function textOf(part: ContentPart): string {
+  if (part.type === "text") return part.text;
+  return isTextFile(part) ? new TextDecoder().decode(bytesOf(part.data)) : "";
+}
+
+type TextFile = Extract<ContentPart, { readonly type: "file"; readonly data: unknown }>;
+
+function isTextFile(part: ContentPart): part is TextFile {
+  return part.type === "file" && "data" in part && part.mediaType.startsWith("text/");
+}
+
 function attachmentTokensOf(message: Message): number {
   if (message.role !== "assistant") return attachmentsOf(message) * TOKENS_PER_ATTACHMENT;
   return Math.ceil(sumOf((message.media ?? []).map(estimateMediaTokens)));
 }
 
+/** Returns how many parts of a message have a guessed cost. */
 function attachmentsOf(message: Message): number {
   if (message.role === "assistant") return message.media?.length ?? 0;
   if (message.role !== "user" || typeof message.content === "string") return 0;
-  return message.content.filter((part) => part.type !== "text").length;
+  return message.content.filter((part) => part.type !== "text" && !isTextFile(part)).length;
 }
 
 function sumOf(numbers: readonly number[]): number {

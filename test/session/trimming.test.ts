@@ -156,6 +156,34 @@ describe("trimming", () => {
     expect(client.calls).toHaveLength(1);
   });
 
+  describe("counts a text file by its text", () => {
+    const textOf = (length: number) => "é".repeat(length / 2) + "x".repeat(length / 2);
+    const fileOf = (data: Uint8Array | string) => ({ type: "file", data, mediaType: "text/plain" }) as const;
+
+    test.each([
+      ["bytes", (text: string) => fileOf(Buffer.from(text))],
+      ["base64", (text: string) => fileOf(Buffer.from(text).toString("base64"))],
+      ["URL-safe base64", (text: string) => fileOf(Buffer.from(text).toString("base64url"))],
+    ])("as %s: a long one is refused, a short one leaves room for the exchange before it", async (_name, file) => {
+      const client = echo();
+      // Three quarters of 2,000 are 1,500: the first exchange costs 20, and a message 4.
+      const session = new LLMSession({ client, maxTokens: 2_000, counter: characters });
+      await session.sendMessage("1: one");
+      await expect(session.sendMessage([file(textOf(2_000))])).rejects.toMatchObject({ kind: "contextLength" });
+      expect(client.calls).toHaveLength(1);
+      await session.sendMessage([file(textOf(1_476))]);
+      expect(client.calls[1]?.messages).toHaveLength(3);
+    });
+
+    test("and trims the exchange before it where its text fills the room", async () => {
+      const client = echo();
+      const session = new LLMSession({ client, maxTokens: 2_000, counter: characters });
+      await session.sendMessage("1: one");
+      await session.sendMessage([fileOf(Buffer.from(textOf(1_478)))]);
+      expect(client.calls[1]?.messages).toHaveLength(1);
+    });
+  });
+
   test("counts each message once with a counter that does not learn", async () => {
     const count = vi.fn((text: string) => text.length);
     const session = new LLMSession({ client: echo(), maxTokens: 100_000, counter: { count } });

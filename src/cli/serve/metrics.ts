@@ -92,6 +92,7 @@ export function measured(client: ClientWrapper, metrics: Metrics): ClientWrapper
       throw error;
     }
   }
+  const countTokens = client.countTokens?.bind(client); // not a reply
   return {
     provider: client.provider,
     model: client.model,
@@ -106,6 +107,7 @@ export function measured(client: ClientWrapper, metrics: Metrics): ClientWrapper
       stream.onEnd((message, error) => metrics.ended(message, error));
       return stream;
     },
+    ...(countTokens && { countTokens }),
   };
 }
 

@@ -7,12 +7,14 @@ import type { ClientWrapper, ContentPart, Message } from "../../index.ts";
  * PDFs and other files are sent as they are.
  */
 export function readingTextFiles(client: ClientWrapper): ClientWrapper {
+  const countTokens = client.countTokens?.bind(client);
   return {
     provider: client.provider,
     model: client.model,
     defaults: client.defaults,
     sendMessage: (messages, options) => client.sendMessage(messages.map(withTexts), options),
     sendMessageStream: (messages, options) => client.sendMessageStream(messages.map(withTexts), options),
+    ...(countTokens && { countTokens: (messages, options) => countTokens(messages.map(withTexts), options) }),
   };
 }
 
