@@ -17,6 +17,7 @@ export interface NodeRequest {
   readonly socket: object;
   readonly complete: boolean;
   readonly readableDidRead: boolean;
+  readonly destroyed: boolean;
   /** The body, where a middleware has read it. */
   readonly body?: unknown;
   /** The address before Express has cut the mount off. */
@@ -36,6 +37,7 @@ export class NodeAsked implements Asked {
   readonly url: string;
   readonly headers: Headers = new Headers();
   readonly #body: AskedBody | null;
+  readonly #sent: NodeBody | undefined;
   #gone: AbortController | undefined;
   #hasLeft = false;
   #web: { readonly request: Request; readonly stream: ReadableStream<Uint8Array> | null } | undefined;
@@ -55,7 +57,8 @@ export class NodeAsked implements Asked {
       this.headers.delete("content-encoding");
     }
     const hasBody = method !== "GET" && method !== "HEAD";
-    this.#body = !hasBody ? null : parsedBody === undefined ? new NodeBody(request) : new Response(parsedBody).body;
+    this.#sent = hasBody && parsedBody === undefined ? new NodeBody(request) : undefined;
+    this.#body = this.#sent ?? (hasBody ? new Response(parsedBody).body : null);
     if (!METHODS.includes(method) || !(originalUrl ?? url).startsWith("/")) this.web();
   }
 
@@ -81,6 +84,7 @@ export class NodeAsked implements Asked {
   /** The caller has left. */
   leave(): void {
     this.#hasLeft = true;
+    this.#sent?.cut();
     this.#gone?.abort();
   }
 
@@ -170,8 +174,14 @@ class NodeBody implements AskedBody, BodyReader {
     this.#waiting = [];
   }
 
+  /** The rest of the body will not come. */
+  cut(): void {
+    this.#finish(() => Promise.reject(new Error("The request was cut.")));
+  }
+
   #begin(): void {
     this.#isReading = true;
+    if (this.#request.destroyed) return this.cut(); // its events have come and gone
     const request = this.#request;
     request.on("data", (bytes: Uint8Array) => {
       if (this.#end) return;
@@ -181,7 +191,7 @@ class NodeBody implements AskedBody, BodyReader {
     });
     request.on("end", () => this.#finish(async () => ({ done: true })));
     request.on("error", (error: unknown) => this.#finish(() => Promise.reject(error)));
-    request.on("close", () => this.#finish(() => Promise.reject(new Error("The request was cut."))));
+    request.on("close", () => this.cut());
   }
 
   #finish(end: () => Promise<Read>): void {

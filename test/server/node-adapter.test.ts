@@ -175,6 +175,31 @@ describe("node:http", () => {
     expect(signal?.aborted).toBe(false);
   });
 
+  test.each<[name: string, isEarly: boolean]>([
+    ["while the handler works", true],
+    ["while a middleware works", false],
+  ])("a body that was cut %s, before it was read, is not waited for", async (_name, isEarly) => {
+    let outcome = "waiting";
+    let isClosed = false;
+    const handler = toNode(async (request) => {
+      await vi.waitFor(() => expect(isClosed).toBe(true));
+      outcome = await request.text().catch((error: Error) => error.message);
+      return new Response();
+    });
+    const origin = await listen((request, response) => {
+      if (isEarly) handler(request, response);
+      socket.destroy();
+      request.on("error", () => undefined);
+      response.on("close", () => {
+        isClosed = true;
+        if (!isEarly) handler(request, response);
+      });
+    });
+    const socket = connectSocket(Number(new URL(origin).port), "127.0.0.1");
+    socket.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{");
+    await vi.waitFor(() => expect(outcome).toBe("The request was cut."), 3_000);
+  });
+
   test("a viewer that reads slowly slows the body instead of filling the memory", async () => {
     let pulled = 0;
     const endless = new ReadableStream<Uint8Array>({
