@@ -19,7 +19,7 @@ async function readsWhole(address) {
   const events = await read(await start(address, run, "whole"));
   expectText("a complete reply", events, "Hello, wörld 🌍!");
   if (!events.at(-1).message) throw new Error("a complete reply ended without its end");
-  const { id } = events.find((event) => event.text !== undefined || event.chunks);
+  const { id } = events.find((event) => event.text !== undefined || event.texts || event.chunks);
   const response = await fetch(`${address}/${run}/stream?after=${id}`);
   const rest = await read(response);
   const shown = textOf(events.slice(0, events.findIndex((event) => event.id === id) + 1));
@@ -29,7 +29,7 @@ async function readsWhole(address) {
 
 async function knowsCut(address, provider) {
   const response = await start(address, runId(), "cut");
-  const events = await read(response, (event) => event.text && fetch(`${provider}/break`));
+  const events = await read(response, (event) => (event.text || event.texts) && fetch(`${provider}/break`));
   const { error } = events.at(-1);
   if (error?.partial?.content !== "Hello") throw new Error(`a cut reply ended with ${JSON.stringify(events.at(-1))}`);
 }
@@ -48,7 +48,7 @@ async function letsGo(address, provider) {
   let text = "";
   for await (const piece of response.body.pipeThrough(new TextDecoderStream())) {
     text += piece;
-    if (/data: \{"text".*: keep-alive/s.test(text)) break; // silent for a while, and kept
+    if (/data: \{"texts?".*: keep-alive/s.test(text)) break; // silent for a while, and kept
   }
   gone.abort();
   const left = await (await fetch(`${provider}/left`)).text();
@@ -79,7 +79,9 @@ async function read(response, onEvent = () => undefined) {
 }
 
 function textOf(events) {
-  return events.map(({ text, chunks = [] }) => text ?? chunks.map(({ content }) => content).join("")).join("");
+  return events
+    .map(({ text, texts, chunks = [] }) => text ?? (texts ?? chunks.map(({ content }) => content)).join(""))
+    .join("");
 }
 
 function expectText(name, events, text) {
