@@ -1,6 +1,7 @@
 /** Opens a session whose process has ended in the middle of a turn, and continues that turn. */
 
 import type { MessageChunk } from "../contract/chunk.ts";
+import { SendError } from "../contract/errors.ts";
 import type { AssistantMessage } from "../contract/message.ts";
 import type { SendOptions } from "../contract/options.ts";
 import { Fold } from "../stream/fold.ts";
@@ -93,6 +94,8 @@ async function continued(
     if (!turn?.hasReply) return { type: "run" }; // it was allowed
     return call.needsApproval ? { type: "ask" } : approvals.of(call);
   };
+  // The turn stays as it is in the store: another process continues it.
+  if (signal.aborted) throw new SendError("aborted", "The call was stopped before the turn went on.");
   const more = { messages, isResumed: false, begins, continued: { steps, reply, calls, decisionOf } };
   const stream = await continueTurn({ ...options, signal }, more);
   return { type: "open", stream, chunks: [...chunksOfSteps(steps), ...(reply ? chunksSoFar(reply) : [])] };

@@ -325,6 +325,37 @@ describe("a turn whose process is killed", () => {
     expect([back.text, back.events.at(-1)?.type]).toEqual(["It is warm.", "complete"]);
   });
 
+  test("is handed over by a process that ends while it reads the session", async () => {
+    const scene = await begun(scriptedClient([{ steps: [{ text: "It is " }, { pause: new Gate() }] }]));
+    await vi.waitFor(() => expect(scene.viewer.text).toBe("It is "));
+    await vi.advanceTimersByTimeAsync(1_000);
+    scene.kill();
+    const read = new Gate();
+    const store: SessionStore = {
+      append: (id, records) => scene.inner.append(id, records),
+      load: (id) => read.pass().then(() => scene.inner.load(id)),
+      list: (page) => scene.inner.list(page),
+    };
+    const heir = scriptedClient([{ text: "never" }]);
+    const options = { authorize, recover, log: scene.log, onError: () => undefined } as const;
+    const relay = createRelay({ ...options, client: heir, sessions: { store } });
+    const viewer = watch(await relay.handle(get(`c/stream?run=${scene.run}`)));
+    await isAt(read);
+    await vi.advanceTimersByTimeAsync(16_000);
+    const drained = relay.drain(0);
+    await vi.advanceTimersByTimeAsync(100);
+    read.open();
+    await vi.advanceTimersByTimeAsync(6_000);
+    await drained;
+    await viewer.over;
+    expect([viewer.events.at(-1)?.type, (await scene.log.read(scene.run))?.end]).toEqual(["reconnect", undefined]);
+    const next = scene.next(scriptedClient([{ text: "warm." }]));
+    const back = await endIn(next, scene.run);
+    expect([back.text, back.events.at(-1)?.type]).toEqual(["It is warm.", "complete"]);
+    expect(await historyOf(next)).toMatchObject([{ role: "user" }, { content: "It is warm." }]);
+    expect(heir.calls.length).toBe(0);
+  });
+
   test("ends without an error when its user stops it while it waits for the session", async () => {
     const { run, relay, viewer, errors } = await waiting();
     const stopped = relay.handle(post({ run }, "c/stop"));
