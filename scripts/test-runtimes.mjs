@@ -4,13 +4,14 @@
  * worker, and on an edge runtime; goes through proxies and sockets on Node, Bun and Deno; requires it from CommonJS; runs the command; type-checks a consumer; serves a relay; and
  * runs the contract of a client on the relay client, over direct connections and over those that break.
  * Prints a table, and fails when any row failed. The other runtimes come from npm, once, into `.runtimes/`; Bun, Deno and
- * the edge runtime are skipped where npm has none for the machine, the browser where no Chromium is installed.
+ * the edge runtime are skipped where npm has none for the machine, and a browser where it is not installed.
  */
 import { spawn } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { argumentsFor, BROWSERS, browserPath, displayPath, startDisplay } from "./runtimes/browsers.mjs";
 import { runtimeProgram } from "./runtimes/install.mjs";
 import { startProxies } from "./runtimes/proxy.mjs";
 import { checkRelay } from "./runtimes/relay-checks.mjs";
@@ -97,7 +98,7 @@ async function checkInstalled() {
   await row("network, node", async () => networkOn(process.execPath));
   await row("network, bun", async () => networkOn(await runtime("bun", 1, Skip), "run"));
   await row("network, deno", async () => networkOn(await runtime("deno", 2, Skip), "run", "--allow-all"));
-  await row("browser", inBrowser);
+  for (const name of BROWSERS) await row(`page, ${name}`, () => inBrowser(name));
   await row("edge (workerd)", onEdge);
   const relay = [join(folder, "relay-server.mjs"), server.origin];
   await row("relay, node:http", () => behindRelay(process.execPath, relay));
@@ -113,7 +114,9 @@ async function checkInstalled() {
   await row("contract, bun", async () => keeping(await runtime("bun", 1, Skip), "run"));
   await row("contract, deno", async () => keeping(await runtime("deno", 2, Skip), "run", "--allow-all"));
   await row("contract, workerd", () => onStage(contractOnEdge));
-  await row("contract, browser", () => onStage(contractInBrowser));
+  for (const name of BROWSERS) {
+    await row(`contract, ${name}`, () => onStage((stage) => contractInBrowser(name, stage)));
+  }
   await row("relay, workerd", async () =>
     withEdge("edge", server.origin, (origin) => checkRelay(`${origin}/relay`, server.origin)),
   );
@@ -155,31 +158,33 @@ async function behindRelay(command, args) {
   }
 }
 
-/** A page that the installed package is bundled into, in a headless Chromium. */
-async function inBrowser() {
+/** A page that the installed package is bundled into, in a browser without a window. */
+async function inBrowser(name) {
   await bundled(["page", "worker"], "browser");
-  return inPage("page.js");
+  return inPage(name, "page.js");
 }
 
-async function contractInBrowser(stage) {
+async function contractInBrowser(name, stage) {
   await bundled(["contract-page"], "browser", join(folder, "node-in-page.mjs"));
-  return inPage("contract-page.js", `?stage=${stage}`);
+  return inPage(name, "contract-page.js", `?stage=${stage}`);
 }
 
 /** Shows a page with this script. Resolves with the outcome that it reports. */
-async function inPage(script, query = "") {
-  const chromium = await firstOf(["chromium", "chromium-browser", "google-chrome"]);
+async function inPage(name, script, query = "") {
+  const program = browserPath(name);
+  if (program === undefined) throw new Skip(`${name} is not installed`);
+  if (name === "webkit" && displayPath() === undefined) throw new Skip("Xvfb is not installed");
   writeFileSync(join(folder, "web", "index.html"), `<!doctype html><script type="module" src="${script}"></script>`);
-  const flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync";
-  const quiet = "--disable-background-networking --disable-component-update";
-  const profile = `--user-data-dir=${join(folder, "profile")}`;
+  const display = name === "webkit" ? await startDisplay() : undefined;
+  const args = argumentsFor(name, join(folder, `${name}-${script}`), `${server.origin}/${query}`);
   const outcome = server.outcome();
-  const browser = start(chromium, [...`${flags} ${quiet}`.split(" "), profile, `${server.origin}/${query}`], folder);
+  const browser = start(program, args, folder, display && { DISPLAY: display.name });
   try {
     return passed(await Promise.race([outcome, browser.ended]));
   } finally {
     browser.stop();
     await browser.ended.catch(() => undefined);
+    display?.close();
   }
 }
 
@@ -245,12 +250,6 @@ async function bundled(programs, condition, node) {
 function passed(outcome) {
   if (!outcome.startsWith("ok")) throw new Error(outcome);
   return outcome;
-}
-
-/** The first of these commands that is there. */
-async function firstOf(commands) {
-  for (const command of commands) if (await outputOf(command, ["--version"], folder).catch(() => "")) return command;
-  throw new Skip(`there is no ${commands.join(", ")}`);
 }
 
 async function typeCheck(moduleResolution) {

@@ -4,6 +4,7 @@ import type { MessageChunk } from "../contract/chunk.ts";
 import type { SendError } from "../contract/errors.ts";
 import type { AssistantMessage } from "../contract/message.ts";
 import { base64Of } from "../platform/base64.ts";
+import { setStack } from "../platform/error-stack.ts";
 import { mapTexts, someText, wordsOf } from "../platform/text-of.ts";
 import type { ReplyFacts } from "../stream/reply-facts.ts";
 import { hasBytesInName, type Reading, unescaped, withoutByteLists, withoutGaps } from "./text-readings.ts";
@@ -332,7 +333,7 @@ export function plainCause(cause: unknown, redact: (text: string) => string, dep
   const inner = isLast ? undefined : { cause: plainCause(cause.cause, redact, depth - 1) };
   const plain = new Error(redact(wordsOf(cause.message)), inner);
   plain.name = redact(wordsOf(cause.name));
-  plain.stack = redact(wordsOf(cause.stack ?? ""));
+  setStack(plain, redact(wordsOf(cause.stack ?? "")));
   return "code" in cause && typeof cause.code === "string" ? Object.assign(plain, { code: redact(cause.code) }) : plain;
 }
 
@@ -344,6 +345,6 @@ export function redactedError(error: SendError, redact: (text: string) => string
   const { kind: _kind, message, ...facts } = error.toJSON();
   const clean = (partial: AssistantMessage): AssistantMessage => mapTexts(partial, redact);
   const other = error.replacing({ ...facts, cause: error.cause }, redact(message), clean);
-  if (error.stack !== undefined) other.stack = redact(error.stack);
+  if (error.stack !== undefined) setStack(other, redact(error.stack));
   return other;
 }

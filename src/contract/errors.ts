@@ -1,5 +1,6 @@
 /** The one error class. Its facts are fields; its message is for a person. */
 
+import { setStack } from "../platform/error-stack.ts";
 import type { ContentFilterFinding } from "./content-filter.ts";
 import { isRetryable, type SendErrorKind, type TimeoutPhase } from "./error-kind.ts";
 import type { AssistantMessage } from "./message.ts";
@@ -107,7 +108,7 @@ export class SendError extends Error {
     const { partial } = facts;
     const clean = partial && this.#clean ? this.#clean(partial) : partial;
     const more = this.replacing({ ...facts, partial: clean, ...this.toJSON(), cause: this.cause ?? facts.cause });
-    if (this.stack !== undefined) more.stack = this.stack;
+    setStack(more, this.stack);
     return more;
   }
 

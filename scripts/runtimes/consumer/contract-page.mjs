@@ -1,5 +1,6 @@
 /** The contract in a page. Reports to the server that shows it. */
 import { keepContract } from "./contract.mjs";
+import { told } from "./engine.mjs";
 
 // The suite lets the event loop turn by it, and by `process` it notices unhandled rejections.
 globalThis.setImmediate ??= (call) => {
@@ -23,6 +24,6 @@ let outcome;
 try {
   outcome = `ok ${await keepContract(stage, "direct")}; ${await keepContract(stage, "breaking")}`;
 } catch (error) {
-  outcome = `FAILED: ${error?.stack ?? error}`;
+  outcome = `FAILED: ${told(error)}`;
 }
 await fetch("/outcome", { method: "POST", body: outcome });

@@ -1,6 +1,7 @@
 /** The contract of a client, on `relayClient` in this runtime: the relay and its scripted model are on the stage. */
 import { contractSuite, Gate } from "cloudllm/testing";
 import { relayClient } from "cloudllm/web";
+import { passesStreams, told } from "./engine.mjs";
 
 const CASE_MS = 40_000;
 
@@ -27,7 +28,7 @@ export async function keepContract(stage, network) {
       await run();
       passed += 1;
     } catch (error) {
-      failures.push(`${name}: ${error?.stack ?? error}`);
+      failures.push(`${name}: ${told(error)}`);
     }
   }
   const skipped = cases.filter(({ skip }) => skip !== undefined).length;
@@ -36,16 +37,6 @@ export async function keepContract(stage, network) {
   if (network === "breaking" && broken === 0) throw new Error(`${counts}, and no connection broke`);
   if (failures.length > 0) throw new Error([`${counts}, ${failures.length} failed`, ...failures].join("\n"));
   return counts;
-}
-
-function passesStreams() {
-  const stream = new ReadableStream();
-  try {
-    structuredClone(stream, { transfer: [stream] });
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 async function openSubject(stage, network, scripts) {
